@@ -1,0 +1,21 @@
+# The libraries that come from the system's packages, each as one target.
+find_package(PkgConfig REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(Threads REQUIRED)
+
+function(cw_library name module)
+  pkg_check_modules(${name} REQUIRED IMPORTED_TARGET ${module})
+  add_library(${name} INTERFACE IMPORTED GLOBAL)
+  target_link_libraries(${name} INTERFACE PkgConfig::${name})
+endfunction()
+
+cw_library(hiredis hiredis>=0.14)
+cw_library(libconfig libconfig>=1.5)
+cw_library(jansson jansson>=2.13)
+cw_library(argon2 libargon2)
+cw_library(sqlite3 sqlite3>=3.34)
+
+if(CW_TESTS)
+  cw_library(check check>=0.15)
+  cw_library(curl libcurl>=7.68)
+endif()
