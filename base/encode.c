@@ -1,0 +1,164 @@
+/* base64url, hex and percent-encoding of str.h: strict, and NUL behind every result. */
+#include "cachewarden/str.h"
+
+#include "cachewarden/arena.h"
+
+enum { NOT_A_DIGIT = 64 };
+
+static const char base64url_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+static unsigned base64url_value(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return (unsigned)(c - 'A');
+    if (c >= 'a' && c <= 'z')
+        return (unsigned)(c - 'a') + 26;
+    if (c >= '0' && c <= '9')
+        return (unsigned)(c - '0') + 52;
+    if (c == '-')
+        return 62;
+    if (c == '_')
+        return 63;
+    return NOT_A_DIGIT;
+}
+
+bool base64url_decode(struct arena *arena, struct str text, struct str *bytes_out)
+{
+    /* One digit left over holds 6 bits: no byte at all. */
+    if (text.len % 4 == 1)
+        return false;
+    size_t len = text.len / 4 * 3 + (text.len % 4 * 3) / 4;
+    unsigned char *bytes = arena_alloc(arena, len + 1);
+    if (!bytes)
+        return false;
+
+    unsigned bits = 0; /* the newest bits, the lowest `held` of which are not written yet */
+    unsigned held = 0;
+    size_t used = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned value = base64url_value(text.ptr[i]);
+        if (value == NOT_A_DIGIT)
+            return false;
+        bits = (bits << 6 | value) & 0xffff;
+        held += 6;
+        if (held >= 8) {
+            held -= 8;
+            bytes[used++] = (unsigned char)(bits >> held);
+        }
+    }
+    /* Two texts must not mean the same bytes (RFC 4648 section 3.5). */
+    if (bits & ((1U << held) - 1))
+        return false;
+
+    bytes[len] = '\0';
+    *bytes_out = (struct str){(const char *)bytes, len};
+    return true;
+}
+
+struct str base64url_encode(struct arena *arena, struct str bytes)
+{
+    if (bytes.len > SIZE_MAX / 4)
+        return STR_NONE;
+    size_t len = bytes.len / 3 * 4 + (bytes.len % 3 * 4 + 2) / 3;
+    char *text = arena_alloc(arena, len + 1);
+    if (!text)
+        return STR_NONE;
+
+    unsigned bits = 0, held = 0;
+    size_t used = 0;
+    for (size_t i = 0; i < bytes.len; i++) {
+        bits = (bits << 8 | (unsigned char)bytes.ptr[i]) & 0xffff;
+        held += 8;
+        while (held >= 6) {
+            held -= 6;
+            text[used++] = base64url_digits[bits >> held & 63];
+        }
+    }
+    if (held > 0)
+        text[used++] = base64url_digits[bits << (6 - held) & 63];
+    text[used] = '\0';
+    return (struct str){text, used};
+}
+
+struct str hex_encode(struct arena *arena, struct str bytes)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    if (bytes.len > SIZE_MAX / 4)
+        return STR_NONE;
+    char *text = arena_alloc(arena, bytes.len * 2 + 1);
+    if (!text)
+        return STR_NONE;
+    for (size_t i = 0; i < bytes.len; i++) {
+        unsigned char byte = (unsigned char)bytes.ptr[i];
+        text[2 * i] = digits[byte >> 4];
+        text[2 * i + 1] = digits[byte & 15];
+    }
+    text[bytes.len * 2] = '\0';
+    return (struct str){text, bytes.len * 2};
+}
+
+/* -1 for what is no hexadecimal digit. */
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+/* The byte two digits stand for, or -1. */
+static int hex_byte(const char *digits)
+{
+    int high = hex_value(digits[0]);
+    int low = hex_value(digits[1]);
+
+    return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+bool hex_decode(struct arena *arena, struct str text, struct str *bytes_out)
+{
+    if (text.len % 2 != 0)
+        return false;
+    char *bytes = arena_alloc(arena, text.len / 2 + 1);
+    if (!bytes)
+        return false;
+    for (size_t i = 0; i < text.len; i += 2) {
+        int byte = hex_byte(text.ptr + i);
+        if (byte < 0)
+            return false;
+        bytes[i / 2] = (char)byte;
+    }
+    bytes[text.len / 2] = '\0';
+    *bytes_out = (struct str){bytes, text.len / 2};
+    return true;
+}
+
+bool percent_decode(struct arena *arena, struct str text, struct str *bytes_out)
+{
+    char *bytes = arena_alloc(arena, text.len + 1);
+    size_t len = 0;
+
+    if (!bytes)
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        int byte = (unsigned char)text.ptr[i];
+        if (byte == '%') {
+            if (text.len - i < 3)
+                return false;
+            byte = hex_byte(text.ptr + i + 1);
+            i += 2;
+        }
+        /* -1: a bad escape. 0: C code behind us would see a shorter text than we checked. */
+        if (byte <= 0)
+            return false;
+        bytes[len++] = (char)byte;
+    }
+    bytes[len] = '\0';
+    *bytes_out = (struct str){bytes, len};
+    return true;
+}

@@ -1,0 +1,214 @@
+/*
+ * The reader of json.h. jansson calls its kinds as we call ours, so they are renamed while its
+ * header is read; this is the only file that reads it.
+ */
+#define JSON_OBJECT JANSSON_OBJECT
+#define JSON_ARRAY JANSSON_ARRAY
+#define JSON_STRING JANSSON_STRING
+#define JSON_INTEGER JANSSON_INTEGER
+#define JSON_REAL JANSSON_REAL
+#define JSON_TRUE JANSSON_TRUE
+#define JSON_FALSE JANSSON_FALSE
+#define JSON_NULL JANSSON_NULL
+#include <jansson.h>
+#undef JSON_OBJECT
+#undef JSON_ARRAY
+#undef JSON_STRING
+#undef JSON_INTEGER
+#undef JSON_REAL
+#undef JSON_TRUE
+#undef JSON_FALSE
+#undef JSON_NULL
+
+#include "cachewarden/json.h"
+
+#include "cachewarden/arena.h"
+
+/* A struct json is jansson's json_t under a name that says nothing about jansson. */
+static const json_t *inside(const struct json *value)
+{
+    return (const json_t *)value;
+}
+
+static const struct json *outside(const json_t *value)
+{
+    return (const struct json *)value;
+}
+
+/* Where a scan of the text stands. Lines and columns count from 1, columns in bytes. */
+struct place {
+    int line;
+    int column;
+};
+
+/*
+ * Before jansson sees a document: it recurses once a level, and a thousand levels overflow a
+ * worker's stack; and it spends some 250 bytes on a "{}". Only brackets and commas outside
+ * strings count. Whether the text is JSON at all is jansson's to say.
+ */
+static const char *find_excess(struct str text, struct place *place_out)
+{
+    int depth = 0, values = 1;
+    bool in_string = false;
+    struct place at = {1, 0};
+
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        at.column++;
+        if (c == '\n')
+            at = (struct place){at.line + 1, 0};
+        if (in_string) {
+            if (c == '\\' && i + 1 < text.len && text.ptr[i + 1] != '\n') {
+                i++;
+                at.column++;
+            } else if (c == '"') {
+                in_string = false;
+            }
+            continue;
+        }
+        if (c == '"')
+            in_string = true;
+        else if (c == ']' || c == '}')
+            depth--;
+        else if (c == '[' || c == '{')
+            depth++;
+        if (c == '[' || c == '{' || c == ',')
+            values++;
+        *place_out = at;
+        if (depth > JSON_MAX_DEPTH)
+            return "nested too deeply";
+        if (values > JSON_MAX_VALUES)
+            return "too many values";
+    }
+    return NULL;
+}
+
+/* jansson's own texts quote the document, which may hold a password; these do not. */
+static const char *complaint(enum json_error_code code)
+{
+    switch (code) {
+    case json_error_invalid_utf8:
+        return "a string is not valid UTF-8";
+    case json_error_premature_end_of_input:
+        return "it ends too early";
+    case json_error_end_of_input_expected:
+        return "something follows the end of the document";
+    case json_error_null_character:
+    case json_error_null_byte_in_key:
+        return "\\u0000 is not allowed";
+    case json_error_duplicate_key:
+        return "an object has the same name twice";
+    case json_error_numeric_overflow:
+        return "a number is too large";
+    case json_error_stack_overflow:
+        return "nested too deeply";
+    default:
+        return "syntax error";
+    }
+}
+
+static void document_free(void *document)
+{
+    json_decref(document);
+}
+
+enum err json_parse(struct arena *arena, struct str text, const struct json **root_out,
+                    struct error *error)
+{
+    struct place place;
+    const char *excess = find_excess(text, &place);
+    if (excess)
+        return error_set(error, ERR_BAD_INPUT, "Invalid JSON at line %d, column %d: %s.",
+                         place.line, place.column, excess);
+
+    json_error_t found;
+    json_t *root = json_loadb(text.ptr ? text.ptr : "", text.len,
+                              JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &found);
+    if (!root) {
+        if (json_error_code(&found) == json_error_out_of_memory)
+            return error_set_detail(error, ERR_NO_MEMORY, "no memory for a JSON document");
+        return error_set(error, ERR_BAD_INPUT, "Invalid JSON at line %d, column %d: %s.",
+                         found.line, found.column, complaint(json_error_code(&found)));
+    }
+    if (arena_defer(arena, document_free, root) != ERR_OK)
+        return error_set_detail(error, ERR_NO_MEMORY, "no memory for a JSON document");
+    *root_out = outside(root);
+    return ERR_OK;
+}
+
+enum json_kind json_kind(const struct json *value)
+{
+    if (!value)
+        return JSON_NULL;
+    switch (json_typeof(inside(value))) {
+    case JANSSON_OBJECT:
+        return JSON_OBJECT;
+    case JANSSON_ARRAY:
+        return JSON_ARRAY;
+    case JANSSON_STRING:
+        return JSON_STRING;
+    case JANSSON_INTEGER:
+        return JSON_INTEGER;
+    case JANSSON_REAL:
+        return JSON_REAL;
+    case JANSSON_TRUE:
+    case JANSSON_FALSE:
+        return JSON_BOOL;
+    case JANSSON_NULL:
+        break;
+    }
+    return JSON_NULL;
+}
+
+bool json_bool(const struct json *value)
+{
+    return value && json_typeof(inside(value)) == JANSSON_TRUE;
+}
+
+/* jansson's readers below take NULL and other kinds, and answer 0 or NULL. */
+
+int64_t json_integer(const struct json *value)
+{
+    return json_integer_value(inside(value));
+}
+
+double json_real(const struct json *value)
+{
+    return json_number_value(inside(value));
+}
+
+struct str json_string(const struct json *value)
+{
+    const char *text = json_string_value(inside(value));
+
+    return text ? (struct str){text, json_string_length(inside(value))} : STR_NONE;
+}
+
+const struct json *json_get(const struct json *object, const char *name)
+{
+    return outside(json_object_get(inside(object), name));
+}
+
+size_t json_count(const struct json *array_or_object)
+{
+    /* Each answers 0 for the other's kind. */
+    return json_array_size(inside(array_or_object)) + json_object_size(inside(array_or_object));
+}
+
+const struct json *json_at(const struct json *array, size_t index)
+{
+    return outside(json_array_get(inside(array), index));
+}
+
+void json_each(const struct json *object,
+               bool (*fn)(struct str name, const struct json *value, void *arg), void *arg)
+{
+    /* jansson's iterators are not const, though going through them changes nothing. */
+    json_t *members = (json_t *)(uintptr_t)object;
+
+    for (void *at = json_object_iter(members); at; at = json_object_iter_next(members, at)) {
+        struct str name = {json_object_iter_key(at), json_object_iter_key_len(at)};
+        if (!fn(name, outside(json_object_iter_value(at)), arg))
+            return;
+    }
+}

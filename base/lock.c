@@ -1,0 +1,210 @@
+#include "cachewarden/lock.h"
+
+#include "cachewarden/clock.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* A mutex that does not do what it promises: nothing after it can be trusted. */
+static void check(int result, const char *what, const char *name)
+{
+    if (result == 0)
+        return;
+    fprintf(stderr, "cachewarden: %s of lock \"%s\" failed with errno %d\n", what, name, result);
+    abort();
+}
+
+#ifndef NDEBUG
+
+/* Six locks at once would already be a strange design; the ranks allow ten. */
+enum { HELD_MAX = 16 };
+static _Thread_local const struct lock *held[HELD_MAX];
+static _Thread_local int held_count;
+
+static int held_index(const struct lock *lock)
+{
+    for (int i = held_count - 1; i >= 0; i--) {
+        if (held[i] == lock)
+            return i;
+    }
+    return -1;
+}
+
+/* Before the mutex is taken: a wrong order has to be told even on the day it would deadlock. */
+static void held_check_order(const struct lock *lock)
+{
+    for (int i = 0; i < held_count; i++) {
+        if (held[i]->rank < lock->rank)
+            continue;
+        fprintf(stderr,
+                "cachewarden: lock order: taking \"%s\" (rank %d) while holding \"%s\" (rank %d)\n",
+                lock->name, (int)lock->rank, held[i]->name, (int)held[i]->rank);
+        abort();
+    }
+    if (held_count == HELD_MAX) {
+        fprintf(stderr, "cachewarden: lock \"%s\": %d locks are held already\n", lock->name,
+                held_count);
+        abort();
+    }
+}
+
+static void held_add(const struct lock *lock)
+{
+    held[held_count++] = lock;
+}
+
+static void held_remove(const struct lock *lock)
+{
+    lock_assert_held(lock);
+    int i = held_index(lock);
+    for (held_count--; i < held_count; i++)
+        held[i] = held[i + 1];
+}
+
+void lock_assert_held(const struct lock *lock)
+{
+    if (held_index(lock) >= 0)
+        return;
+    fprintf(stderr, "cachewarden: lock \"%s\" is not held by this thread\n", lock->name);
+    abort();
+}
+
+void lock_assert_none_held(const char *doing)
+{
+    if (held_count == 0)
+        return;
+    fprintf(stderr, "cachewarden: %s while holding lock \"%s\"\n", doing,
+            held[held_count - 1]->name);
+    abort();
+}
+
+/* Waiting gives one lock back; any other would be held for as long as the wait lasts. */
+static void held_check_wait(const struct lock *lock)
+{
+    lock_assert_held(lock);
+    for (int i = 0; i < held_count; i++) {
+        if (held[i] == lock)
+            continue;
+        fprintf(stderr, "cachewarden: waiting with lock \"%s\" while holding \"%s\"\n", lock->name,
+                held[i]->name);
+        abort();
+    }
+}
+
+static void held_check_fini(const struct lock *lock)
+{
+    if (held_index(lock) < 0)
+        return;
+    fprintf(stderr, "cachewarden: lock \"%s\" is destroyed while held\n", lock->name);
+    abort();
+}
+
+#else
+
+static void held_check_order(const struct lock *lock)
+{
+    (void)lock;
+}
+
+static void held_add(const struct lock *lock)
+{
+    (void)lock;
+}
+
+static void held_remove(const struct lock *lock)
+{
+    (void)lock;
+}
+
+void lock_assert_held(const struct lock *lock)
+{
+    (void)lock;
+}
+
+void lock_assert_none_held(const char *doing)
+{
+    (void)doing;
+}
+
+static void held_check_wait(const struct lock *lock)
+{
+    (void)lock;
+}
+
+static void held_check_fini(const struct lock *lock)
+{
+    (void)lock;
+}
+
+#endif
+
+void lock_init(struct lock *lock, enum lock_rank rank, const char *name)
+{
+    check(pthread_mutex_init(&lock->mutex, NULL), "making", name);
+    lock->name = name;
+    lock->rank = rank;
+}
+
+void lock_fini(struct lock *lock)
+{
+    held_check_fini(lock);
+    check(pthread_mutex_destroy(&lock->mutex), "destroying", lock->name);
+}
+
+void lock_take(struct lock *lock)
+{
+    held_check_order(lock);
+    check(pthread_mutex_lock(&lock->mutex), "taking", lock->name);
+    held_add(lock);
+}
+
+void lock_give(struct lock *lock)
+{
+    held_remove(lock);
+    check(pthread_mutex_unlock(&lock->mutex), "giving", lock->name);
+}
+
+void lock_cond_init(struct lock_cond *cond)
+{
+    pthread_condattr_t attributes;
+
+    check(pthread_condattr_init(&attributes), "making a condition", "");
+    /* Deadlines are monotonic: a step of the wall clock must neither stretch nor cut a wait. */
+    check(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC), "making a condition", "");
+    check(pthread_cond_init(&cond->cond, &attributes), "making a condition", "");
+    check(pthread_condattr_destroy(&attributes), "making a condition", "");
+}
+
+void lock_cond_fini(struct lock_cond *cond)
+{
+    check(pthread_cond_destroy(&cond->cond), "destroying a condition", "");
+}
+
+bool lock_cond_wait(struct lock_cond *cond, struct lock *lock, int64_t deadline_ns)
+{
+    if (deadline_ns < 0)
+        deadline_ns = 0;
+    struct timespec deadline = {
+        .tv_sec = (time_t)(deadline_ns / NS_PER_S),
+        .tv_nsec = (long)(deadline_ns % NS_PER_S),
+    };
+
+    held_check_wait(lock);
+    int result = pthread_cond_timedwait(&cond->cond, &lock->mutex, &deadline);
+    if (result == ETIMEDOUT)
+        return false;
+    check(result, "waiting", lock->name);
+    return true;
+}
+
+void lock_cond_signal(struct lock_cond *cond)
+{
+    check(pthread_cond_signal(&cond->cond), "signalling a condition", "");
+}
+
+void lock_cond_broadcast(struct lock_cond *cond)
+{
+    check(pthread_cond_broadcast(&cond->cond), "signalling a condition", "");
+}

@@ -1,0 +1,272 @@
+#include "cachewarden/log.h"
+
+#include "cachewarden/clock.h"
+#include "cachewarden/lock.h"
+#include "text.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+enum {
+    /* Behind the last field there is always room for a cut value's mark and quote, the mark of
+     * a cut line, the brace and the line feed. */
+    TAIL = 32,
+    ROOM = LOG_LINE_MAX - TAIL,
+    /* Of a time stamp, "2026-01-31T12:00:00". */
+    SECOND_LEN = 19,
+    /* How long a reader that is behind may hold up a worker. */
+    WRITE_WAIT_MS = 100,
+};
+
+static const struct str cut_value = STR("...(cut)");
+
+static atomic_int current_level = LOG_LEVEL_INFO;
+static atomic_int current_format = LOG_FORMAT_TEXT;
+static atomic_int current_fd = STDERR_FILENO;
+static atomic_uint_fast64_t lines_lost;
+
+struct line {
+    size_t len;
+    bool json;
+    char bytes[LOG_LINE_MAX];
+};
+
+void log_configure(enum log_level level, enum log_format format)
+{
+    struct sigaction action;
+
+    /* A log whose reader has gone must not take the server with it. */
+    if (sigaction(SIGPIPE, NULL, &action) == 0 && !(action.sa_flags & SA_SIGINFO) &&
+        action.sa_handler == SIG_DFL) {
+        action.sa_handler = SIG_IGN;
+        sigaction(SIGPIPE, &action, NULL);
+    }
+    atomic_store_explicit(&current_level, (int)level, memory_order_relaxed);
+    atomic_store_explicit(&current_format, (int)format, memory_order_relaxed);
+}
+
+bool log_enabled(enum log_level level)
+{
+    return (int)level >= atomic_load_explicit(&current_level, memory_order_relaxed);
+}
+
+void log_set_fd(int fd)
+{
+    atomic_store_explicit(&current_fd, fd, memory_order_relaxed);
+}
+
+uint64_t log_lost(void)
+{
+    return atomic_load_explicit(&lines_lost, memory_order_relaxed);
+}
+
+/* The caller has made sure that it fits: nothing but values is longer than a few bytes. */
+static void put(struct line *line, struct str s)
+{
+    memcpy(line->bytes + line->len, s.ptr, s.len);
+    line->len += s.len;
+}
+
+static void put_char(struct line *line, char c)
+{
+    line->bytes[line->len++] = c;
+}
+
+/* The date and time change once a second: each thread keeps the text of its last one. */
+static void put_time(struct line *line)
+{
+    static _Thread_local int64_t cached_s = INT64_MIN;
+    static _Thread_local char cached[CLOCK_RFC3339_SIZE];
+    int64_t now_ms = clock_wall_ms();
+    int64_t now_s = now_ms / 1000;
+
+    if (now_s != cached_s) {
+        clock_rfc3339(now_ms, cached);
+        cached_s = now_s;
+    }
+    put(line, (struct str){cached, SECOND_LEN});
+    put_char(line, '.');
+    text_put_digits(line->bytes + line->len, (uint64_t)(now_ms % 1000), 3);
+    line->len += 3;
+    put_char(line, 'Z');
+}
+
+/* Characters that mean themselves in key=value text, and end no value. */
+static bool is_bare(char c)
+{
+    return c > ' ' && c < 0x7f && c != '"' && c != '\\' && c != '=';
+}
+
+static bool is_plain(char c)
+{
+    return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* A byte that is no UTF-8 is shown as what it is; JSON has no escape for a byte. */
+static size_t escape_one(const struct line *line, char out[TEXT_ESCAPE_SIZE], struct str value,
+                         size_t *taken_out)
+{
+    static const char hex[] = "0123456789abcdef";
+
+    if (line->json || text_utf8_length(value.ptr, value.len) > 0)
+        return text_json_escape(out, value.ptr, value.len, taken_out);
+    unsigned char byte = (unsigned char)value.ptr[0];
+    *taken_out = 1;
+    out[0] = '\\';
+    out[1] = 'x';
+    out[2] = hex[byte >> 4];
+    out[3] = hex[byte & 15];
+    return 4;
+}
+
+/* The inside of a quoted value, as much as there is room for. */
+static void put_escaped(struct line *line, struct str value)
+{
+    size_t limit = line->len + LOG_VALUE_MAX;
+    if (limit > ROOM)
+        limit = ROOM;
+
+    while (value.len > 0) {
+        char escape[TEXT_ESCAPE_SIZE];
+        struct str piece = {value.ptr, 0};
+        size_t taken;
+
+        while (piece.len < value.len && piece.len < limit - line->len && is_plain(value.ptr[piece.len]))
+            piece.len++;
+        taken = piece.len;
+        if (taken == 0)
+            piece = (struct str){escape, escape_one(line, escape, value, &taken)};
+        if (piece.len > limit - line->len) {
+            put(line, cut_value);
+            return;
+        }
+        put(line, piece);
+        value = str_sub(value, taken, value.len);
+    }
+}
+
+static void put_quoted(struct line *line, struct str value)
+{
+    put_char(line, '"');
+    put_escaped(line, value);
+    put_char(line, '"');
+}
+
+static void put_text(struct line *line, struct str value)
+{
+    size_t bare = 0;
+
+    while (!line->json && bare < value.len && is_bare(value.ptr[bare]))
+        bare++;
+    if (bare > 0 && bare == value.len && bare <= LOG_VALUE_MAX && bare <= ROOM - line->len)
+        put(line, value);
+    else
+        put_quoted(line, value);
+}
+
+static void put_name(struct line *line, struct str name)
+{
+    if (line->json) {
+        put(line, line->len == 0 ? STR("{\"") : STR(",\""));
+        put(line, name);
+        put(line, STR("\":"));
+    } else {
+        if (line->len > 0)
+            put_char(line, ' ');
+        put(line, name);
+        put_char(line, '=');
+    }
+}
+
+static void put_field(struct line *line, struct str name, const struct log_field *field)
+{
+    put_name(line, name);
+    if (field->kind == LOG_FIELD_INT) {
+        char digits[TEXT_INT64_SIZE];
+        put(line, (struct str){digits, text_put_int64(digits, field->integer)});
+    } else {
+        put_text(line, field->text);
+    }
+}
+
+/* Whether a name with its punctuation and an integer, or the start of a value, still fits. */
+static bool has_room(const struct line *line, struct str name)
+{
+    size_t need = name.len + sizeof ",\"\":\"" + TEXT_INT64_SIZE;
+
+    return need <= ROOM && line->len <= ROOM - need;
+}
+
+static void put_head(struct line *line, enum log_level level, const char *event)
+{
+    static const struct str names[] = {STR("debug"), STR("info"), STR("warn"), STR("error")};
+
+    put_name(line, STR("time"));
+    if (line->json)
+        put_char(line, '"');
+    put_time(line);
+    if (line->json)
+        put_char(line, '"');
+    put_name(line, STR("level"));
+    put_text(line, names[level]);
+    put_name(line, STR("event"));
+    put_text(line, str_from(event));
+}
+
+/* One write(2) unless the system takes only a part. What cannot be written is counted and gone. */
+static void send_line(int fd, const char *bytes, size_t len)
+{
+    bool waited = false;
+
+    while (len > 0) {
+        ssize_t sent = write(fd, bytes, len);
+        if (sent > 0) {
+            bytes += sent;
+            len -= (size_t)sent;
+            continue;
+        }
+        if (sent < 0 && errno == EINTR)
+            continue;
+        /* Somebody who shares the descriptor (a terminal's shell) has made it non-blocking. */
+        if (sent < 0 && errno == EAGAIN && !waited) {
+            struct pollfd writable = {.fd = fd, .events = POLLOUT};
+            waited = true;
+            if (poll(&writable, 1, WRITE_WAIT_MS) != 0)
+                continue;
+        }
+        atomic_fetch_add_explicit(&lines_lost, 1, memory_order_relaxed);
+        return;
+    }
+}
+
+void log_write(enum log_level level, const char *event, const struct log_field *fields,
+               size_t count)
+{
+    if (!log_enabled(level))
+        return;
+    lock_assert_none_held("a log write");
+
+    int saved_errno = errno; /* lines are written in the middle of handling an error */
+    struct line line;
+    line.len = 0;
+    line.json = atomic_load_explicit(&current_format, memory_order_relaxed) == LOG_FORMAT_JSON;
+
+    put_head(&line, level, event);
+    for (size_t i = 0; i < count; i++) {
+        struct str name = str_from(fields[i].name);
+        if (!has_room(&line, name)) {
+            put(&line, line.json ? STR(",\"cut\":true") : STR(" cut=true"));
+            break;
+        }
+        put_field(&line, name, &fields[i]);
+    }
+    if (line.json)
+        put_char(&line, '}');
+    put_char(&line, '\n');
+
+    send_line(atomic_load_explicit(&current_fd, memory_order_relaxed), line.bytes, line.len);
+    errno = saved_errno;
+}

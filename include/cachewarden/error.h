@@ -1,0 +1,65 @@
+/*
+ * The closed list of ways a call can fail, and the two texts that go with a failure.
+ *
+ * `enum err` is what functions return; `struct error` travels beside it when a failure
+ * deserves words. A struct error belongs to one thread and owns no memory but its own.
+ */
+#ifndef CACHEWARDEN_ERROR_H
+#define CACHEWARDEN_ERROR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#if defined(__GNUC__)
+#define CW_MUST_CHECK __attribute__((warn_unused_result))
+#define CW_PRINTF(format_index, first_arg) __attribute__((format(printf, format_index, first_arg)))
+#else
+#define CW_MUST_CHECK
+#define CW_PRINTF(format_index, first_arg)
+#endif
+
+/* ERR_OK is the only success. The order is part of nothing; names are printed by err_name(). */
+enum err {
+    ERR_OK = 0,
+    ERR_BAD_INPUT,        /* the caller's fault; error text says which field and the mend */
+    ERR_UNAUTHENTICATED,  /* no credential, or one that is not good */
+    ERR_FORBIDDEN,        /* known who, but not allowed */
+    ERR_NOT_FOUND,
+    ERR_CONFLICT,         /* exists already, or changed meanwhile */
+    ERR_TOO_LARGE,
+    ERR_UNSUPPORTED_TYPE, /* a media type this route does not take (HTTP 415) */
+    ERR_THROTTLED,        /* a limit of ours; comes with a number of seconds */
+    ERR_BUSY,             /* no room within the bounded wait; nothing was sent */
+    ERR_TIMEOUT,          /* nothing that changes state was sent, or it was a read */
+    ERR_UPSTREAM_DOWN,    /* could not connect, or lost before anything was sent, or a read */
+    ERR_UPSTREAM_REFUSED, /* Redis answered with an error, or with a value of the wrong kind */
+    ERR_UNCERTAIN,        /* a write was sent and no answer came: it may have happened; never retried silently */
+    ERR_NO_MEMORY,
+    ERR_INTERNAL,         /* our own mistake */
+    ERR_COUNT
+};
+
+/* Lower-case name for logs, e.g. "upstream_down". Never NULL. */
+const char *err_name(enum err err);
+
+/*
+ * Words for a failure. `caller` is fit for the client (never a secret, never raw text of
+ * Redis or the database); `detail` is for the log only. Both are cut at their size.
+ */
+struct error {
+    enum err code;
+    char caller[192];
+    char detail[256];
+};
+
+/* Empties it: code ERR_OK, both texts "". */
+void error_clear(struct error *error);
+
+/* Sets code and the caller's text; the log text becomes the same. Returns `code`, so that
+ * `return error_set(error, ERR_BAD_INPUT, "…")` reads well. `error` may be NULL. */
+enum err error_set(struct error *error, enum err code, const char *format, ...) CW_PRINTF(3, 4);
+
+/* Sets code and the log's text only; the caller's text stays empty (a fixed text is chosen by code). */
+enum err error_set_detail(struct error *error, enum err code, const char *format, ...) CW_PRINTF(3, 4);
+
+#endif

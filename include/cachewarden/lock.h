@@ -1,0 +1,54 @@
+/*
+ * Mutexes with a name and a rank. A thread may take a lock only when its rank is higher than
+ * every rank the thread holds already; debug builds (no NDEBUG) assert it, so a wrong order
+ * fails in the first test that walks it, not in production. No lock is held across the
+ * network, a callback or a log write. The ranks below are printed in ARCHITECTURE.md.
+ */
+#ifndef CACHEWARDEN_LOCK_H
+#define CACHEWARDEN_LOCK_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum lock_rank {
+    LOCK_RANK_CONFIG = 10,  /* server/: the settings in force, swapped by SIGHUP */
+    LOCK_RANK_HTTP = 20,    /* server/: drain and connection counting */
+    LOCK_RANK_IDENTITY = 30,/* auth/: cache of accounts and keys */
+    LOCK_RANK_USERS = 40,   /* auth/: the one writer of the users database */
+    LOCK_RANK_HASHING = 45, /* auth/: how many password hashes run at once */
+    LOCK_RANK_AUDIT = 50,   /* api/: queue of audit records */
+    LOCK_RANK_LIMITS = 55,  /* api/: local limits */
+    LOCK_RANK_POOL = 60,    /* pool/: idle connections, the forming batch */
+    LOCK_RANK_BREAKER = 70, /* pool/: circuit breaker */
+    LOCK_RANK_LEAF = 90     /* holds nothing else while held */
+};
+
+struct lock {
+    pthread_mutex_t mutex;
+    const char *name;
+    enum lock_rank rank;
+};
+
+void lock_init(struct lock *lock, enum lock_rank rank, const char *name);
+void lock_fini(struct lock *lock);
+void lock_take(struct lock *lock);
+void lock_give(struct lock *lock);
+/* Debug builds abort when the calling thread does not hold it; release builds do nothing. */
+void lock_assert_held(const struct lock *lock);
+/* For what may take long, such as "a log write": debug builds abort when the thread holds any lock. */
+void lock_assert_none_held(const char *doing);
+
+/* A condition that waits on monotonic time. */
+struct lock_cond {
+    pthread_cond_t cond;
+};
+void lock_cond_init(struct lock_cond *cond);
+void lock_cond_fini(struct lock_cond *cond);
+/* Gives the lock while waiting, holds it again on return; it must be the only one held. False once
+ * deadline_ns (clock_mono_ns) has passed; may also return true without a signal: check your condition. */
+bool lock_cond_wait(struct lock_cond *cond, struct lock *lock, int64_t deadline_ns);
+void lock_cond_signal(struct lock_cond *cond);
+void lock_cond_broadcast(struct lock_cond *cond);
+
+#endif
