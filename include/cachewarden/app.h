@@ -1,0 +1,124 @@
+/*
+ * The services behind the operations, opened once at start and shared by all threads: Redis
+ * pools, identity, named caches, audit. The command line uses the same functions as the routes.
+ */
+#ifndef CACHEWARDEN_APP_H
+#define CACHEWARDEN_APP_H
+
+#include "cachewarden/identity.h"
+#include "cachewarden/permit.h"
+#include "cachewarden/pool.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* ---- named caches (contract section 5) ---- */
+
+enum cache_kind { CACHE_KEYS, CACHE_DATABASE, CACHE_PREFIX };
+
+/* One target as configured. Strings are borrowed during app_open only. */
+struct cache_spec {
+    struct str name;
+    enum cache_kind kind;
+    const struct str *keys; /* CACHE_KEYS; "{env}" is replaced by the environment */
+    size_t key_count;
+    int database;           /* CACHE_DATABASE: its number; 0 with a redis_url of its own: the one that URL names */
+    struct str prefix;      /* CACHE_PREFIX */
+    struct str redis_url;   /* empty: the server of redis.url */
+};
+
+struct app_options {
+    struct pool_options control;  /* address and timeouts; the pool for control data */
+    struct users *users;          /* taken over by a successful app_open, closed by app_close. NULL: no accounts and no
+                                     sign-in, for a command that needs none; routes must not be served then */
+    struct token_options tokens;
+    struct str admin_group;
+    struct permit_policy policy;
+    bool registration_open;
+    struct str environment;
+    const struct cache_spec *caches;
+    size_t cache_count;
+    struct str node_name;         /* for the audit; host name */
+};
+
+struct caches;
+struct audit;
+struct health;
+
+struct app {
+    struct pool *control;         /* control data: versions, switches, epoch, audit, tokens */
+    struct identity *identity;
+    struct users *users;
+    struct caches *caches;
+    struct audit *audit;
+    struct health *health;        /* the last probe of Redis, shared by all who ask */
+    struct permit_policy policy;
+    _Atomic bool registration_open;
+    _Atomic bool ready;           /* false while starting and draining: /health/ready */
+    int64_t budget_ms;            /* what one request may spend on Redis in all */
+};
+
+/*
+ * Opens everything but connects nothing. ERR_BAD_INPUT names the setting: a target without a kind, two
+ * of one name, a database that holds control data, …. After a failure options->users is still the caller's.
+ */
+CW_MUST_CHECK enum err app_open(const struct app_options *options, struct app **app_out, struct error *error);
+/* Writes out what the audit still holds (bounded wait), then closes. No call may be running. */
+void app_close(struct app **app);
+
+/* ---- cache control (contract section 4): each is one round trip, O(1) ---- */
+
+struct cache_state {
+    bool enabled;
+    int64_t version; /* the account's counter + the epoch */
+};
+CW_MUST_CHECK enum err control_status(struct app *app, struct arena *arena, int64_t user_id, int64_t deadline_ns,
+                                      struct cache_state *state_out, struct error *error);
+CW_MUST_CHECK enum err control_switch(struct app *app, struct arena *arena, int64_t user_id, bool enabled, int64_t deadline_ns,
+                                      struct cache_state *state_out, struct error *error);
+/* Raises the account's version by one. ERR_UNCERTAIN: it may have been raised. */
+CW_MUST_CHECK enum err control_clear(struct app *app, struct arena *arena, int64_t user_id, int64_t deadline_ns,
+                                     struct cache_state *state_out, struct error *error);
+/* Raises everybody's version by one. */
+CW_MUST_CHECK enum err control_clear_all(struct app *app, struct arena *arena, int64_t deadline_ns, int64_t *epoch_out,
+                                         struct error *error);
+
+/* ---- flushing named caches ---- */
+
+struct flush_result {
+    int64_t removed;            /* keys that were there and are gone; for dry_run: that would go */
+    const struct str *keys;     /* CACHE_KEYS: the names of those, in configured order */
+    size_t key_count;
+    enum cache_kind kind;
+};
+/*
+ * ERR_NOT_FOUND: no target of that name. ERR_CONFLICT: the database turned out to hold control data;
+ * nothing was removed. ERR_UPSTREAM_REFUSED, ERR_UNCERTAIN, …: as pipeline_run. `removed` and `keys` hold
+ * what is known to be gone even then.
+ */
+CW_MUST_CHECK enum err caches_flush(struct app *app, struct arena *arena, struct str name, bool dry_run, int64_t deadline_ns,
+                                    struct flush_result *result_out, struct error *error);
+
+/* ---- audit ---- */
+
+/* One thing that happened; strings are copied. */
+struct audit_record {
+    const struct principal *principal;
+    struct str client_address;
+    struct str request_id;
+    const char *route;     /* "cache.clear" */
+    struct str target;     /* "user:123", "all", "messages", … */
+    const char *result;    /* "ok", or err_name() */
+    int64_t count;         /* keys removed, new version, …; < 0: none */
+    bool is_flush;         /* `target` is a named cache just emptied: remembered as its last flush (GET /api/v1/caches) */
+};
+/*
+ * Queues the record; a thread of its own writes it to the stream cw:audit, so the request pays no
+ * round trip. When the queue is full or Redis is down it goes to the log instead: never lost silently.
+ */
+void audit_write(struct app *app, const struct audit_record *record);
+/* Waits until all that was queued before is in Redis or in the log. ERR_TIMEOUT. */
+CW_MUST_CHECK enum err audit_drain(struct app *app, int64_t deadline_ns);
+
+#endif

@@ -1,0 +1,83 @@
+/*
+ * What an operation sees of a request, and where it puts its answer. No HTTP status, no header
+ * names, no hiredis: an operation reads typed parameters, asks a service, writes members.
+ * A call belongs to one thread and lives in one arena.
+ */
+#ifndef CACHEWARDEN_CALL_H
+#define CACHEWARDEN_CALL_H
+
+#include "cachewarden/arena.h"
+#include "cachewarden/error.h"
+#include "cachewarden/json.h"
+#include "cachewarden/principal.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct app;
+struct route;
+
+#define CALL_MAX_PARAMS 8
+
+/* A typed parameter from the query or the path. Absent ones have given = false and the default the route states. */
+struct param_value {
+    const char *name;
+    bool given;
+    int64_t integer; /* ids, numbers; booleans as 0 and 1 */
+    struct str text; /* percent-decoded */
+};
+
+/* What went well, in the words of the operation; server/status.c turns it into a status code. */
+enum outcome { OUTCOME_OK = 0, OUTCOME_CREATED, OUTCOME_ACCEPTED, OUTCOME_NO_CONTENT };
+
+enum tristate { UNKNOWN = -1, NO = 0, YES = 1 };
+
+struct reply {
+    enum outcome outcome;
+    struct strbuf body;         /* the JSON written through `json`; empty for OUTCOME_NO_CONTENT */
+    struct json_writer json;
+    struct str media_type;      /* empty: application/json */
+    int64_t cache_version;      /* > 0: becomes X-Cache-Version */
+    enum tristate cache_enabled;/* not UNKNOWN: becomes X-Cache-Enabled */
+    int64_t user_id;            /* > 0: becomes X-User-Id */
+    struct str location;
+    int64_t retry_after_s;      /* > 0, with an error */
+};
+
+struct call {
+    struct app *app;
+    const struct route *route;
+    struct arena *arena;
+    struct principal principal;
+    struct param_value params[CALL_MAX_PARAMS];
+    size_t param_count;
+    struct str body;            /* raw; already within the row's limit */
+    const struct json *fields;  /* BODY_FIELDS: the body as an object, from JSON or a form; else NULL */
+    struct str request_id;
+    struct str client_address;  /* without port; the proxy's word when it is trusted */
+    int64_t now_s;
+    int64_t deadline_ns;
+    struct reply reply;
+    struct error error;         /* filled by whoever returns other than ERR_OK */
+};
+
+/*
+ * An empty call for `route`: no principal, no parameters, an empty reply ready to be written.
+ * The caller then fills in what the request carried. The arena is borrowed.
+ */
+void call_init(struct call *call, struct app *app, const struct route *route, struct arena *arena);
+
+/* What an operation ends with once its answer is written: ERR_OK, or ERR_NO_MEMORY when the body did not fit. */
+CW_MUST_CHECK enum err call_finish(struct call *call);
+
+/* The value of a parameter the route declares; aborts on a name it does not. Never NULL. */
+const struct param_value *call_param(const struct call *call, const char *name);
+
+/* A string member of the body; ERR_BAD_INPUT with "<name>: …" when it is missing, not a string, or empty. */
+CW_MUST_CHECK enum err call_field_string(struct call *call, const char *name, struct str *value_out);
+/* As above, but absent gives STR_NONE and ERR_OK. */
+CW_MUST_CHECK enum err call_field_optional(struct call *call, const char *name, struct str *value_out);
+/* ERR_BAD_INPUT naming the first member that is not in `names` (NULL-terminated list). */
+CW_MUST_CHECK enum err call_fields_only(struct call *call, const char *const *names);
+
+#endif

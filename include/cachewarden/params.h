@@ -1,0 +1,35 @@
+/* From the raw query and path to the typed values a route's row asks for. Pure. */
+#ifndef CACHEWARDEN_PARAMS_H
+#define CACHEWARDEN_PARAMS_H
+
+#include "cachewarden/routes.h"
+
+/* The query as it stood in the request line, undecoded; `present` tells "/x?" from "/x". */
+struct query {
+    struct str raw;
+    bool present;
+};
+
+/*
+ * Which account a `user` route is asked to act on, before permission is decided: 0 when the query
+ * names none, the id when it is one canonical id, -1 when it names something else, or more than one.
+ */
+int64_t params_target(const struct route *route, struct query query);
+
+/*
+ * Fills call->params from the query and from path_values (the segments that stood for {…}, raw, in
+ * order). ERR_BAD_INPUT names the parameter and the mend: unknown, repeated, badly encoded, out of range.
+ * ERR_NOT_FOUND: a path segment that cannot be what it stands for. ERR_FORBIDDEN: PARAM_OWN_ID of
+ * somebody else (dispatch has asked permit_decide by then; this is the second lock on that door).
+ */
+CW_MUST_CHECK enum err params_read(struct call *call, struct query query, const struct str *path_values, size_t path_count);
+
+/*
+ * BODY_FIELDS: call->body as an object (call->fields), from application/json or
+ * application/x-www-form-urlencoded; an empty body is an empty object. ERR_UNSUPPORTED_TYPE, ERR_BAD_INPUT.
+ * BODY_NO_USER_ID: ERR_BAD_INPUT when the body mentions a user_id, whatever its media type, encoding or
+ * spelling (userId, user-id): a clear meant for one account must never become everybody's. Others: nothing.
+ */
+CW_MUST_CHECK enum err params_read_body(struct call *call, struct str content_type);
+
+#endif

@@ -1,0 +1,84 @@
+/*
+ * The table of endpoints, made from api/routes.def: one row an endpoint. Permission, limit,
+ * parameters, body and error dialect are columns; the zero value of the permission denies.
+ * Everything that lists endpoints (router, `cachewarden routes`, schema, tests) reads this table.
+ */
+#ifndef CACHEWARDEN_ROUTES_H
+#define CACHEWARDEN_ROUTES_H
+
+#include "cachewarden/call.h"
+#include "cachewarden/permit.h"
+
+#include <stddef.h>
+
+enum http_method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_PUT, METHOD_DELETE, METHOD_PATCH, METHOD_OPTIONS, METHOD_OTHER };
+const char *method_name(enum http_method method);
+
+/* Which setting of `limits` counts requests to the route. */
+enum limit { LIMIT_NONE = 0, LIMIT_STATUS, LIMIT_TOGGLE, LIMIT_CLEAR, LIMIT_LOGIN, LIMIT_REGISTER };
+const char *limit_name(enum limit limit);
+
+/* Whether the route changes anything a caller could notice. Zero is refused by routes_check; GET and HEAD are reads. */
+enum effect { EFFECT_UNSTATED = 0, EFFECT_READ, EFFECT_WRITE };
+
+enum param_kind {
+    PARAM_END = 0,
+    PARAM_ID,          /* one canonical positive int64 */
+    PARAM_OWN_ID,      /* as PARAM_ID, and it must be the caller's own account: else the answer is 403 */
+    PARAM_INTEGER,     /* within [min,max] */
+    PARAM_BOOLEAN,     /* true or false */
+    PARAM_NAME,        /* 1 to 64 of a-z A-Z 0-9 . _ - */
+    PARAM_STREAM_ID    /* a Redis stream id: digits, '-', digits */
+};
+enum param_place { PLACE_QUERY = 0, PLACE_PATH };
+
+struct param_spec {
+    const char *name;
+    enum param_kind kind;
+    enum param_place place;
+    int64_t min, max;       /* PARAM_INTEGER */
+    int64_t default_value;  /* integers and booleans */
+    bool raw_only;          /* the value may not be percent-encoded, and a query that is there must be exactly this one parameter */
+    const char *help;
+};
+
+enum body_kind {
+    BODY_IGNORED = 0,      /* read (up to the limit) and thrown away */
+    BODY_NO_USER_ID,       /* as ignored, but a body that names a user_id is ERR_BAD_INPUT: the id belongs in the query */
+    BODY_FIELDS,           /* a JSON object or a form; other media types are ERR_UNSUPPORTED_TYPE */
+    BODY_RAW
+};
+
+/* The shape of error bodies (contract, sections 3 to 6, 11). */
+enum dialect {
+    DIALECT_DETAIL = 0,    /* {"detail":…} */
+    DIALECT_CONTROL,       /* failures of Redis: 500 {"error":<failure>}, else as DETAIL */
+    DIALECT_ADMIN_CLEAR,   /* 403 {"error":…}, 400 and 500 {"ok":false,"message":…} */
+    DIALECT_MESSAGES,      /* 401, 403, 500 {"success":false,"error":…,"flushed":false,"keysRemoved":0} */
+    DIALECT_ANALYTICS,     /* 403 {"detail":"Not authorized"}, 500 {"detail":"<failure>: <cause>"} */
+    DIALECT_PROBLEM        /* RFC 9457, with `detail` */
+};
+
+struct route {
+    enum http_method method;
+    const char *path;       /* "/api/v1/caches/{name}/flush"; a trailing slash in the table means: with and without it */
+    const char *name;       /* "cache.status": for logs, metrics, operationId */
+    enum err (*operation)(struct call *call);
+    enum permit permit;
+    enum limit limit;
+    enum effect effect;
+    const struct param_spec *params; /* ends with PARAM_END; NULL: none, any query parameter is refused */
+    enum body_kind body;
+    size_t body_limit;      /* bytes; 0: server.max_body */
+    enum dialect dialect;
+    const char *failure;    /* the dialect's sentence for a Redis failure */
+    bool no_store;          /* Cache-Control: no-store (all but the public schema) */
+    const char *summary;
+};
+
+/* The whole table; the count through *count_out. Read-only, no locks. */
+const struct route *routes_table(size_t *count_out);
+/* NULL when every row is sound, else what is wrong with the first that is not. Run at start and in a test. */
+const char *routes_check(void);
+
+#endif
