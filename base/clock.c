@@ -95,9 +95,14 @@ static struct calendar calendar_of(int64_t wall_s)
 struct str clock_rfc3339(int64_t wall_ms, char buffer[CLOCK_RFC3339_SIZE])
 {
     static const char pattern[] = "0000-00-00T00:00:00.000Z";
-    /* Rounded down, before 1970 too. */
+
+    if (wall_ms < FIRST_SECOND * 1000)
+        wall_ms = FIRST_SECOND * 1000;
+    if (wall_ms > LAST_SECOND * 1000 + 999)
+        wall_ms = LAST_SECOND * 1000 + 999;
+    /* Rounded down to seconds, before 1970 too. */
     int64_t ms = (wall_ms % 1000 + 1000) % 1000;
-    struct calendar at = calendar_of(wall_ms / 1000 - (wall_ms % 1000 < 0 ? 1 : 0));
+    struct calendar at = calendar_of((wall_ms - ms) / 1000);
 
     memcpy(buffer, pattern, sizeof pattern);
     text_put_digits(buffer, at.year, 4);

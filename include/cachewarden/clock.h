@@ -21,6 +21,7 @@ static inline int64_t clock_deadline_ns(int64_t timeout_ms)
 /* Milliseconds left, rounded up, never negative: what poll(2) takes. */
 int clock_left_ms(int64_t deadline_ns);
 
+/* Both are four-digit years: times outside 0000 to 9999 show the nearest that can be written. */
 #define CLOCK_RFC3339_SIZE 32
 /* "2026-01-31T12:00:00.123Z" (RFC 3339, UTC) of clock_wall_ms time; NUL-terminated. */
 struct str clock_rfc3339(int64_t wall_ms, char buffer[CLOCK_RFC3339_SIZE]);
