@@ -42,14 +42,15 @@ struct place {
 };
 
 /*
- * Before jansson sees a document: it recurses once a level, and a thousand levels overflow a
- * worker's stack; and it spends some 250 bytes on a "{}". Only brackets and commas outside
- * strings count. Whether the text is JSON at all is jansson's to say.
+ * What has to be found before jansson sees a document. It recurses once a level, and a thousand
+ * levels overflow a worker's stack; it spends some 250 bytes on a "{}"; and it skips a NUL behind
+ * a number or a word as if it were not there. Only brackets and commas outside strings count.
+ * Whether the text is JSON at all is jansson's to say.
  */
-static const char *find_excess(struct str text, struct place *place_out)
+static const char *find_fault(struct str text, struct place *place_out)
 {
     int depth = 0, values = 1;
-    bool in_string = false;
+    bool in_string = false, escaped = false;
     struct place at = {1, 0};
 
     for (size_t i = 0; i < text.len; i++) {
@@ -57,13 +58,13 @@ static const char *find_excess(struct str text, struct place *place_out)
         at.column++;
         if (c == '\n')
             at = (struct place){at.line + 1, 0};
+        *place_out = at;
+        if (c == '\0')
+            return "a NUL byte";
         if (in_string) {
-            if (c == '\\' && i + 1 < text.len && text.ptr[i + 1] != '\n') {
-                i++;
-                at.column++;
-            } else if (c == '"') {
+            if (c == '"' && !escaped)
                 in_string = false;
-            }
+            escaped = c == '\\' && !escaped;
             continue;
         }
         if (c == '"')
@@ -74,7 +75,6 @@ static const char *find_excess(struct str text, struct place *place_out)
             depth++;
         if (c == '[' || c == '{' || c == ',')
             values++;
-        *place_out = at;
         if (depth > JSON_MAX_DEPTH)
             return "nested too deeply";
         if (values > JSON_MAX_VALUES)
@@ -116,10 +116,10 @@ enum err json_parse(struct arena *arena, struct str text, const struct json **ro
                     struct error *error)
 {
     struct place place;
-    const char *excess = find_excess(text, &place);
-    if (excess)
+    const char *fault = find_fault(text, &place);
+    if (fault)
         return error_set(error, ERR_BAD_INPUT, "Invalid JSON at line %d, column %d: %s.",
-                         place.line, place.column, excess);
+                         place.line, place.column, fault);
 
     json_error_t found;
     json_t *root = json_loadb(text.ptr ? text.ptr : "", text.len,

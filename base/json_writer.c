@@ -113,7 +113,11 @@ static void put_decimal(struct strbuf *out, double magnitude, bool negative, int
 
     for (int i = 0; i < decimals; i++)
         unit *= 10;
-    uint64_t scaled = (uint64_t)(magnitude * (double)unit + 0.5);
+    double exact = magnitude * (double)unit;
+    uint64_t scaled = (uint64_t)exact;
+    /* Not by adding 0.5 first: close to 2^53 the sum itself would be rounded. */
+    if (exact - (double)scaled >= 0.5)
+        scaled++;
 
     if (negative && scaled > 0)
         strbuf_add_char(out, '-');

@@ -4,6 +4,7 @@
 #include "suite.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <time.h>
 
 START_TEST(rfc3339_of_known_times)

@@ -20,7 +20,7 @@ END_TEST
 
 START_TEST(every_byte_value_turns_up_everywhere)
 {
-    unsigned char memory[64 * 1024];
+    static unsigned char memory[64 * 1024];
     size_t seen[256] = {0};
 
     random_bytes(memory, sizeof memory);
