@@ -1,0 +1,201 @@
+# The house rules that can be read off the text of the C files. Run by rules.sh, from the root of
+# the tree, with every .c and .h file as arguments. Prints "file:line: what is wrong".
+
+BEGIN {
+	# Which rooms a room may use. tests/ may use everything.
+	uses["base"] = "base"
+	uses["pool"] = "pool base"
+	uses["auth"] = "auth base"
+	uses["api"] = "api auth pool base"
+	uses["server"] = "server api auth pool base"
+
+	# The shared headers (include/cachewarden/) and whose they are.
+	own("base", "arena clock error json lock log random str")
+	own("pool", "pipeline pool value")
+	own("auth", "identity password permit principal token users")
+	own("api", "app call params routes")
+
+	# Foreign headers have one home: a folder, a file, or (with *) a file and its parts.
+	home["argon2.h"] = "auth/password.c"
+	home["civetweb.h"] = "server/http* server/guard.c"
+	home["civetweb_extra.h"] = "server/http* server/guard.c"
+	home["hiredis/"] = "pool/"
+	home["jansson.h"] = "base/json.c"
+	home["libconfig.h"] = "server/config*"
+	home["openssl/"] = "auth/ pool/transport_tls.c"
+	home["sqlite3.h"] = "auth/users_sqlite*"
+
+	# Everything else in angle brackets is C11, POSIX or Linux.
+	n = split("arpa/inet.h assert.h ctype.h dirent.h errno.h fcntl.h float.h ifaddrs.h " \
+		"inttypes.h limits.h linux/futex.h locale.h math.h net/if.h netdb.h netinet/in.h " \
+		"netinet/tcp.h poll.h pthread.h pwd.h sanitizer/asan_interface.h sched.h signal.h " \
+		"spawn.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h " \
+		"stdnoreturn.h string.h strings.h sys/epoll.h sys/eventfd.h sys/file.h sys/mman.h " \
+		"sys/prctl.h sys/random.h sys/resource.h sys/socket.h sys/stat.h sys/syscall.h " \
+		"sys/time.h sys/types.h sys/un.h sys/wait.h syslog.h termios.h time.h unistd.h", names, " ")
+	for (i = 1; i <= n; i++)
+		is_system[names[i]] = 1
+
+	ban("strcpy stpcpy strcat strncpy strncat sprintf vsprintf gets", "it does not know the size: snprintf or strbuf")
+	ban("strtok", "it has hidden state: str_split or a loop")
+	ban("atoi atol atoll atof", "it cannot tell an error: the parsers of str.h")
+	ban("system popen", "no shell")
+	ban("rand srand random srandom drand48", "random.h")
+	ban("asctime asctime_r ctime ctime_r localtime gmtime", "it is not thread-safe or not sized: gmtime_r")
+	ban("tmpnam tempnam mktemp", "mkstemp or mkdtemp")
+	ban("alloca", "the stacks are small")
+	ban("mg_handle_form_request", "it can be made to loop for ever")
+
+	# Words for Redis whose cost grows with the data, or that run scripts.
+	slow_commands = "\"(KEYS|SCAN|SSCAN|HSCAN|ZSCAN|SMEMBERS|FLUSHALL|EVAL|EVALSHA|SCRIPT)\""
+
+	max_lines = 600
+}
+
+function own(room, names,   list, n, i)
+{
+	n = split(names, list, " ")
+	for (i = 1; i <= n; i++)
+		owner[list[i] ".h"] = room
+}
+
+function ban(names, instead,   list, n, i)
+{
+	n = split(names, list, " ")
+	for (i = 1; i <= n; i++)
+		banned[list[i]] = instead
+}
+
+function complain(what)
+{
+	printf "%s:%d: %s\n", FILENAME, FNR, what
+	failed = 1
+}
+
+# The line with comments and the insides of strings gone; in_comment lives across lines.
+function code_of(line,   out, c, i, len, quote)
+{
+	out = ""
+	len = length(line)
+	for (i = 1; i <= len; i++) {
+		c = substr(line, i, 1)
+		if (in_comment) {
+			if (c == "*" && substr(line, i + 1, 1) == "/") {
+				in_comment = 0
+				i++
+			}
+		} else if (quote != "") {
+			if (c == "\\")
+				i++
+			else if (c == quote) {
+				quote = ""
+				out = out c
+			}
+		} else if (c == "/" && substr(line, i + 1, 1) == "*") {
+			in_comment = 1
+			i++
+		} else if (c == "/" && substr(line, i + 1, 1) == "/")
+			break
+		else {
+			if (c == "\"" || c == "'")
+				quote = c
+			out = out c
+		}
+	}
+	return out
+}
+
+function is_home(homes, file,   list, n, i)
+{
+	n = split(homes, list, " ")
+	for (i = 1; i <= n; i++) {
+		if (list[i] == file)
+			return 1
+		if (sub(/[*]$|[/]$/, "", list[i]) && index(file, list[i]) == 1)
+			return 1
+	}
+	return 0
+}
+
+function check_shared_header(name)
+{
+	if (!(name in owner))
+		complain("cachewarden/" name " is not in the table of shared headers in tests/tidy/rules.awk")
+	else if (room in uses && index(" " uses[room] " ", " " owner[name] " ") == 0)
+		complain(room " must not use " owner[name] " (cachewarden/" name ")")
+}
+
+function check_foreign_header(name,   prefix)
+{
+	for (prefix in home)
+		if (index(name, prefix) == 1) {
+			if (room != "tests" && !is_home(home[prefix], FILENAME))
+				complain("<" name "> has its home in " home[prefix])
+			return
+		}
+	if (room != "tests" && !(name in is_system))
+		complain("<" name "> is neither a system header nor one with a home in tests/tidy/rules.awk")
+}
+
+function check_include(line,   name)
+{
+	name = line
+	sub(/^[^<"]*[<"]/, "", name)
+	sub(/[>"].*$/, "", name)
+	if (name ~ /\.\.\//)
+		complain("an include must not climb out of its room")
+	if (name ~ /^cachewarden\//)
+		check_shared_header(substr(name, length("cachewarden/") + 1))
+	else if (line ~ /</ || name ~ /^civetweb/)
+		check_foreign_header(name)
+}
+
+function check_calls(code,   rest, name)
+{
+	rest = code
+	while (match(rest, /[A-Za-z_][A-Za-z0-9_]*[ \t]*\(/)) {
+		name = substr(rest, RSTART, RLENGTH - 1)
+		sub(/[ \t]+$/, "", name)
+		if (name in banned && substr(rest, RSTART - 1, 1) !~ /[.>]/)
+			complain(name "(): " banned[name])
+		if (room != "tests" && FILENAME != "base/lock.c" && name ~ /^pthread_(mutex|cond|rwlock|spin)_/)
+			complain(name "(): locks are those of lock.h, with their ranks")
+		if (room != "tests" && FILENAME != "base/clock.c" && name ~ /^(clock_gettime|gettimeofday|time)$/)
+			complain(name "(): the time is that of clock.h")
+		rest = substr(rest, RSTART + RLENGTH)
+	}
+}
+
+FNR == 1 {
+	in_comment = 0
+	room = FILENAME
+	sub(/\/.*/, "", room)
+	# A shared header obeys the rules of the room that owns it.
+	if (room == "include") {
+		base_name = FILENAME
+		sub(/.*\//, "", base_name)
+		room = (base_name in owner) ? owner[base_name] : "unknown"
+		if (room == "unknown")
+			complain("add this header to the table in tests/tidy/rules.awk")
+	}
+}
+
+FNR == max_lines + 1 { complain("longer than " max_lines " lines: what are the two things in it?") }
+
+/TODO|FIXME|(^|[^X])XXX([^X]|$)/ { complain("do it, or open an issue") }
+
+room != "tests" && $0 ~ slow_commands { complain("this command's cost grows with the data, or it runs scripts") }
+
+{
+	was_in_comment = in_comment
+	code = code_of($0)
+	if (!was_in_comment && /^[ \t]*#[ \t]*include/)
+		check_include($0)
+	else {
+		check_calls(code)
+		if (code ~ /typedef[ \t]+(struct|union|enum)/)
+			complain("structs, unions and enums are written out")
+	}
+}
+
+END { exit failed }

@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# Sees the rules fail: every line marked "bad" in a made-up tree must be complained of, and no other.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
+mkdir -p "$tree"/{include/cachewarden,base,pool,auth,api/control,server,tests/base}
+cd "$tree"
+
+cat >include/cachewarden/error.h <<'EOF'
+#include <stdbool.h>
+#include "cachewarden/pool.h" /* bad */
+EOF
+echo '#include "cachewarden/error.h"' >include/cachewarden/pool.h
+echo '/* bad: nobody knows this header */' >include/cachewarden/novelty.h
+cat >base/json.c <<'EOF'
+#include "cachewarden/json.h"
+#include <jansson.h>
+#include <sqlite3.h>            /* bad */
+#include "cachewarden/value.h"  /* bad */
+/* strcpy(a, b) in a comment
+ * sprintf(a, b) and over lines
+ */
+const char *text = "strcpy(a, b) /* in a string";
+char quote = '"'; int x = atoi(s); /* bad */
+// system("x")
+EOF
+cat >base/lock.c <<'EOF'
+void f(void) { pthread_mutex_lock(&m); }
+EOF
+cat >pool/pool.c <<'EOF'
+#include "cachewarden/token.h"   /* bad */
+#include "cachewarden/missing.h" /* bad */
+#include "../auth/jws.h"         /* bad */
+#include <hiredis/hiredis.h>
+#include <openssl/ssl.h>         /* bad */
+#include <magic.h>               /* bad */
+#include <stdlib.h>
+void g(void)
+{
+    pthread_mutex_lock(&m);      /* bad */
+    clock_gettime(0, &t);        /* bad */
+    add("GET"), add("SCAN");     /* bad */
+    strcat (a, b);               /* bad */
+    my_strcat(a, b), x->system(1), table.random(2);
+    time_t time;
+}
+EOF
+echo 'typedef struct thing thing; /* bad */' >auth/jws.h
+echo 'typedef int (*call_fn)(int);' >auth/token.c
+cat >api/control/clear.c <<'EOF'
+#include "cachewarden/token.h"
+#include "cachewarden/pool.h"
+#include <civetweb.h> /* bad */
+/* bad: TODO */
+EOF
+cat >server/http.c <<'EOF'
+#include <civetweb.h>
+#include "civetweb_extra.h"
+#include <libconfig.h> /* bad */
+EOF
+cat >tests/base/test_json.c <<'EOF'
+#include <check.h>
+#include <jansson.h>
+char *f(void) { add("SCAN"); return strtok(a, b); } /* bad */
+EOF
+seq -f 'int line_%g;' 601 >base/long.c
+sed -i '601s,$, /* bad */,' base/long.c
+
+wanted=$(grep -rn 'bad' . | sed -E 's,^\./,,; s,^([^:]*:[0-9]+):.*,\1,' | sort)
+if output=$("$here/rules.sh" "$tree"); then
+	echo "the rules found nothing in a tree full of faults" >&2
+	exit 1
+fi
+found=$(printf '%s\n' "$output" | sed -E 's,^([^:]*:[0-9]+):.*,\1,' | sort)
+diff <(printf '%s\n' "$wanted") <(printf '%s\n' "$found") >&2 || {
+	echo "left: faults that are there; right: complaints" >&2
+	exit 1
+}
+echo "$(printf '%s\n' "$wanted" | wc -l) faults, all of them seen and nothing else"

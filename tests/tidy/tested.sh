@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Every .c file of the rooms has its test file, or that of the module it is a part of
+# (config_scan.c: test_config_scan.c or test_config.c), or a line in tested_elsewhere with the
+# reason. Prints those that have none.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cd "${1:-$here/../..}"
+elsewhere=${2:-$here/tested_elsewhere}
+
+failed=0
+
+has_test() {
+	local room=$1 folder=$2 name=$3
+
+	while :; do
+		if [ -e "tests/$folder/test_$name.c" ] || [ -e "tests/$room/test_$name.c" ]; then
+			return 0
+		fi
+		[[ $name == *_* ]] || return 1
+		name=${name%_*}
+	done
+}
+
+while read -r file; do
+	room=${file%%/*}
+	name=$(basename "$file" .c)
+	folder=$(dirname "$file")
+	has_test "$room" "$folder" "$name" && continue
+	grep -q "^$file " "$elsewhere" && continue
+	echo "$file: no tests/$folder/test_$name.c, nor a line in tests/tidy/tested_elsewhere"
+	failed=1
+done < <(find base pool auth api server -name '*.c' | sort)
+while read -r file _; do
+	[[ $file == \#* || -e $file ]] || {
+		echo "tests/tidy/tested_elsewhere names $file, which is not there"
+		failed=1
+	}
+done <"$elsewhere"
+exit "$failed"
