@@ -1,0 +1,38 @@
+#include "redis_snapshot.h"
+
+#include "redis_server.h"
+
+#include <hiredis/hiredis.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp((*(redisReply *const *)a)->str, (*(redisReply *const *)b)->str);
+}
+
+char *redis_snapshot(const struct redis_server *redis, const char *but)
+{
+    char *text;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    redisReply *keys = redis_server_ask(redis, "KEYS *");
+    if (!out || keys->type != REDIS_REPLY_ARRAY)
+        abort();
+    qsort(keys->element, keys->elements, sizeof(redisReply *), by_text);
+    for (size_t i = 0; i < keys->elements; i++) {
+        if (but && strcmp(keys->element[i]->str, but) == 0)
+            continue;
+        redisReply *dump = redis_server_ask(redis, "DUMP %b", keys->element[i]->str, keys->element[i]->len);
+        fprintf(out, "%s ", keys->element[i]->str);
+        for (size_t at = 0; dump->type == REDIS_REPLY_STRING && at < dump->len; at++)
+            fprintf(out, "%02x", (unsigned char)dump->str[at]);
+        fputc('\n', out);
+        freeReplyObject(dump);
+    }
+    freeReplyObject(keys);
+    fclose(out);
+    return text;
+}

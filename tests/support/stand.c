@@ -1,0 +1,194 @@
+#include "stand.h"
+
+#include <check.h>
+#include <jansson.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PATIENCE_MS 20000
+#define FAR_FUTURE "4102444800" /* 2100-01-01 */
+
+int64_t stand_now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void stand_wait(bool (*is_true)(void *with), void *with, const char *what)
+{
+    const struct timespec two_ms = {0, 2000000};
+    const int64_t give_up = stand_now_ms() + PATIENCE_MS;
+    while (!is_true(with)) {
+        ck_assert_msg(stand_now_ms() < give_up, "it never came true: %s", what);
+        nanosleep(&two_ms, NULL);
+    }
+}
+
+/* ---- the command line ---- */
+
+void stand_cli(const struct stand *stand, const char *input, const char *const *arguments, struct cw_result *result_out)
+{
+    const char *all[32];
+    size_t count = 0;
+    for (; arguments[count]; count++)
+        all[count] = arguments[count];
+    ck_assert_uint_lt(count, 29);
+    if (stand->has_config) {
+        all[count++] = "--config";
+        all[count++] = "test.conf";
+    }
+    all[count] = NULL;
+    const struct cw_command command = {
+        .arguments = all,
+        .environment = (const char *const *)stand->environment,
+        .input = input,
+        .directory = stand->directory,
+    };
+    cw_run(&command, result_out);
+}
+
+/* As stand_cli_do, and hands over what it printed; the caller frees it. */
+static char *output_of(const struct stand *stand, const char *input, const char *const *arguments)
+{
+    struct cw_result result;
+    stand_cli(stand, input, arguments, &result);
+    ck_assert_msg(result.status == 0, "%s %s …: status %d\n%s%s", arguments[0], arguments[1] ? arguments[1] : "", result.status,
+                  result.out, result.err);
+    free(result.err);
+    return result.out;
+}
+
+void stand_cli_do(const struct stand *stand, const char *input, const char *const *arguments)
+{
+    free(output_of(stand, input, arguments));
+}
+
+static void join(const char **out, size_t out_count, const char *const *first, const char *const *more)
+{
+    size_t count = 0;
+    for (; *first; first++)
+        out[count++] = *first;
+    for (; more && *more; more++) {
+        ck_assert_uint_lt(count + 1, out_count);
+        out[count++] = *more;
+    }
+    out[count] = NULL;
+}
+
+char *stand_key(const struct stand *stand, char *out, const char *name, const char *const *arguments)
+{
+    const char *all[24];
+    join(all, 24, (const char *const[]){"key", "create", name, NULL}, arguments);
+    char *printed = output_of(stand, NULL, all);
+    /* The secret stands alone on the last line. */
+    size_t size = strlen(printed);
+    ck_assert_msg(size > 1 && printed[size - 1] == '\n', "no last line: %s", printed);
+    printed[size - 1] = '\0';
+    const char *last = strrchr(printed, '\n') ? strrchr(printed, '\n') + 1 : printed;
+    ck_assert_msg(strncmp(last, "cwk_", 4) == 0 && strlen(last) < 200, "not a key: %s", last);
+    snprintf(out, STAND_KEY_SIZE, "x-api-key: %s", last);
+    free(printed);
+    return out;
+}
+
+/* ---- accounts ---- */
+
+char *stand_bearer(char *out, int64_t user_id)
+{
+    static unsigned count;
+    return mint_bearer(out, STAND_SECRET,
+                       "{\"token_type\":\"access\",\"exp\":" FAR_FUTURE ",\"iat\":%lld,\"jti\":\"%x-%x\",\"user_id\":%lld}",
+                       (long long)time(NULL), (unsigned)getpid(), ++count, (long long)user_id);
+}
+
+static int64_t id_of(const struct stand *stand, const char *name)
+{
+    char *printed = output_of(stand, NULL, (const char *const[]){"user", "show", name, "--json", NULL});
+    json_error_t error;
+    json_t *user = json_loads(printed, JSON_REJECT_DUPLICATES, &error);
+    ck_assert_msg(user && json_is_integer(json_object_get(user, "id")), "user show %s --json: %s", name, printed);
+    int64_t id = json_integer_value(json_object_get(user, "id"));
+    json_decref(user);
+    free(printed);
+    return id;
+}
+
+void stand_account(const struct stand *stand, struct stand_account *account_out, const char *name, const char *const *more)
+{
+    char email[128], bearer[MINT_SIZE];
+    const char *all[24];
+    snprintf(email, sizeof email, "%s@example.com", name);
+    join(all, 24, (const char *const[]){"user", "add", name, "--email", email, "--password-file", "-", NULL}, more);
+    stand_cli_do(stand, STAND_PASSWORD "\n", all);
+    account_out->id = id_of(stand, name);
+    stand_bearer(bearer, account_out->id);
+    ck_assert_uint_lt(strlen(bearer), sizeof account_out->bearer);
+    memcpy(account_out->bearer, bearer, strlen(bearer) + 1);
+}
+
+/* ---- all of it ---- */
+
+static void add_variable(struct stand *stand, const char *variable)
+{
+    size_t count = 0;
+    while (stand->environment[count])
+        count++;
+    ck_assert_uint_lt(count + 1, sizeof stand->environment / sizeof *stand->environment);
+    ck_assert_ptr_nonnull(stand->environment[count] = strdup(variable));
+}
+
+static void set_environment(struct stand *stand, const struct stand_options *options)
+{
+    char url[128];
+    if (stand->redis) {
+        snprintf(url, sizeof url, "REDIS_URL=%s", redis_server_url(stand->redis));
+        add_variable(stand, url);
+    }
+    add_variable(stand, "JWT_SECRET=" STAND_SECRET);
+    for (const char *const *variable = options->environment; variable && *variable; variable++)
+        add_variable(stand, *variable);
+}
+
+void stand_open(struct stand *stand, const struct stand_options *options)
+{
+    static const struct stand_options plain;
+    if (!options)
+        options = &plain;
+    memset(stand, 0, sizeof *stand);
+    stand->directory = cw_directory_new();
+    if (!options->no_redis)
+        stand->redis = redis_server_start(options->redis);
+    set_environment(stand, options);
+    if (options->config) {
+        cw_file_write(stand->directory, "test.conf", options->config, 0600);
+        stand->has_config = true;
+    }
+    stand_account(stand, &stand->alice, "alice", NULL);
+    stand_account(stand, &stand->bob, "bob", NULL);
+    stand_account(stand, &stand->root, "root", (const char *const[]){"--superuser", NULL});
+    stand_account(stand, &stand->boss, "boss", (const char *const[]){"--group", "Admin", NULL});
+
+    const struct cw_server_options server = {
+        .environment = (const char *const *)stand->environment,
+        .config = options->config,
+        .directory = stand->directory,
+    };
+    cw_server_start(&stand->server, &server);
+    stand->http = http_client_new(stand->server.base_url);
+}
+
+void stand_close(struct stand *stand)
+{
+    http_client_free(&stand->http);
+    cw_server_stop(&stand->server);
+    redis_server_stop(&stand->redis);
+    for (size_t i = 0; i < sizeof stand->environment / sizeof *stand->environment; i++)
+        free(stand->environment[i]);
+    cw_directory_remove(&stand->directory);
+    memset(stand, 0, sizeof *stand);
+}

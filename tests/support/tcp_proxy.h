@@ -1,0 +1,32 @@
+/*
+ * A TCP proxy on a free port of 127.0.0.1 that remembers who said what in which order: put between
+ * the server and Redis it counts round trips. One thread carries all connections, so the order of
+ * what it remembers is the order in which it happened.
+ */
+#ifndef SUPPORT_TCP_PROXY_H
+#define SUPPORT_TCP_PROXY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct tcp_proxy;
+
+/* What arrived in one read. Never changed, and kept until tcp_proxy_stop. */
+struct proxy_segment {
+    int connection;   /* 0, 1, … in order of arrival */
+    bool is_request;  /* from the side that connected */
+    size_t size;
+    const char *bytes; /* NUL-terminated */
+};
+
+/* Ends the test when it cannot listen. Runs a thread: start it in the process that uses it. */
+struct tcp_proxy *tcp_proxy_start(int target_port);
+/* Closes every connection and waits for the thread. */
+void tcp_proxy_stop(struct tcp_proxy **proxy);
+int tcp_proxy_port(const struct tcp_proxy *proxy);
+
+/* How many segments there have been; counts only upwards. */
+size_t tcp_proxy_count(struct tcp_proxy *proxy);
+struct proxy_segment tcp_proxy_segment(struct tcp_proxy *proxy, size_t index);
+
+#endif
