@@ -1,0 +1,100 @@
+/*
+ * One connection to Redis: its states, its greeting, and one exchange (a write, then every owed
+ * reply) at a time. Used by one thread at a time; the pool hands it from thread to thread under its
+ * lock. No locks here.
+ */
+#ifndef POOL_CONN_H
+#define POOL_CONN_H
+
+#include "transport.h"
+
+#include "cachewarden/arena.h"
+#include "cachewarden/value.h"
+
+/* One recv takes what fits: the replies of a full batch of small commands do. */
+#define CONN_READ_BUFFER 16384
+
+enum conn_state {
+    CONN_NEW = 0,
+    CONN_DIALLING, /* connecting, handshake */
+    CONN_GREETING, /* AUTH, SELECT, CLIENT SETNAME are on their way */
+    CONN_READY,    /* owes nothing, has nothing unread: the only state in which it may be kept */
+    CONN_OWING,    /* a request was (partly) sent, replies are owed */
+    CONN_BROKEN,   /* lost, late, or out of step: can only be closed */
+    CONN_STATES
+};
+
+/* Why an exchange came to nothing. */
+enum exchange_failure {
+    EXCHANGE_SOUND,
+    EXCHANGE_LOST,      /* closed or reset by the other side, or a socket error */
+    EXCHANGE_LATE,      /* not answered in time */
+    EXCHANGE_GARBLED,   /* not RESP2, a reply too many, or replies that are not ours */
+    EXCHANGE_TOO_LARGE, /* a reply over the limits of reply.h */
+    EXCHANGE_NO_MEMORY
+};
+
+/*
+ * What goes over a connection in one go. The guard: behind the caller's commands goes one ECHO of
+ * a number never used before on this connection, and only when its answer comes last, the replies
+ * are believed. A reply that was duplicated, dropped or left over from an earlier request shifts
+ * all that follow, and then the last one is not the echo. It costs Redis a quarter of a
+ * microsecond an exchange and makes "never somebody else's reply" a fact instead of a hope.
+ */
+struct exchange {
+    struct strbuf *out;   /* RESP commands; the guard is appended by conn_begin */
+    struct value *values; /* owed + 1 of them: the last is the guard's */
+    size_t owed;          /* replies to the caller's commands */
+    struct arena *arena;  /* for texts and items of the replies; used only inside conn_continue */
+    size_t sent;          /* bytes that may have left */
+    size_t arrived;       /* whole replies so far, the guard's included */
+    size_t received;      /* bytes so far */
+    enum exchange_failure failure;
+    int64_t began_ns;     /* set by conn_begin's caller, for the pool */
+    bool is_reused;       /* the connection had served before: it may have died while it was idle */
+    char guard[17];
+};
+
+enum exchange_step {
+    EXCHANGE_DONE,    /* all owed replies are there and are ours; the connection is READY */
+    EXCHANGE_WAITING, /* deadline_ns passed; the replies are still owed, call conn_continue again */
+    EXCHANGE_FAILED   /* see .failure; the connection is BROKEN */
+};
+
+struct conn {
+    struct transport transport;
+    enum conn_state state; /* changed by conn_move alone */
+    struct conn *next; /* the pool's list of idle ones; guarded by its lock */
+    int64_t idle_since_ns;
+    struct reply_reader *reader;
+    uint64_t nonce;    /* of the last guard */
+    bool is_reused;    /* an exchange has succeeded on it */
+    char buffer[CONN_READ_BUFFER];
+};
+
+/*
+ * Connects, signs in, selects the database and sets the client's name, all before deadline_ns.
+ * ERR_UPSTREAM_DOWN and ERR_TIMEOUT as transport_open; ERR_UPSTREAM_REFUSED when Redis answered and
+ * said no (password, database, max clients): error->caller has the cause. A refused CLIENT SETNAME
+ * is no failure (the ACL user may lack it).
+ */
+CW_MUST_CHECK enum err conn_open(const struct redis_address *address, const char *client_name, int64_t deadline_ns,
+                                 struct conn **conn_out, struct error *error);
+void conn_close(struct conn **conn);
+
+/* Only a connection that is IO_QUIET may be used after it was idle. One system call, no wait. */
+enum io_silence conn_listen(struct conn *conn);
+
+/* Starts the exchange: appends the guard and writes. Then conn_continue until it is not WAITING.
+ * ERR_NO_MEMORY: nothing was sent, the connection is READY still. */
+CW_MUST_CHECK enum err conn_begin(struct conn *conn, struct exchange *exchange);
+/* Sends the rest and reads until everything is there or deadline_ns has passed. */
+enum exchange_step conn_continue(struct conn *conn, struct exchange *exchange, int64_t deadline_ns);
+/* Gives up an exchange that is WAITING: the connection is BROKEN, failure is LATE. */
+void conn_abort(struct conn *conn, struct exchange *exchange);
+
+/* The one place where the state changes, checked against the table of legal moves. For the files
+ * of the connection only (conn.c, greeting.c). */
+void conn_move(struct conn *conn, enum conn_state to);
+
+#endif

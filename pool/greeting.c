@@ -1,0 +1,130 @@
+/* Opening a connection: dial, sign in, select the database, give a name; and closing it. */
+#include "cause.h"
+#include "conn.h"
+#include "reply.h"
+#include "resp.h"
+
+#include "cachewarden/log.h"
+#include "cachewarden/random.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define GREETING_COMMANDS_MAX 3
+
+struct greeting {
+    struct strbuf out;
+    const char *names[GREETING_COMMANDS_MAX + 1];
+    bool may_be_refused[GREETING_COMMANDS_MAX + 1];
+    size_t count;
+};
+
+static void add(struct greeting *greeting, const char *name, size_t argc, const struct str *argv)
+{
+    greeting->names[greeting->count++] = name;
+    resp_add_command(&greeting->out, argc, argv);
+}
+
+/* Passwords, database and name are one write; the guard of the exchange goes behind them. */
+static void compose(struct greeting *greeting, const struct redis_address *address, const char *client_name)
+{
+    struct str user = str_from(address->username), password = str_from(address->password);
+    /* Room for everything, so that the buffer never moves and leaves a copy of the password behind. */
+    strbuf_init(&greeting->out, NULL, user.len + password.len + strlen(client_name) + 256);
+    if (address->username)
+        add(greeting, "AUTH", 3, (const struct str[]){STR("AUTH"), user, password});
+    else if (address->password)
+        add(greeting, "AUTH", 2, (const struct str[]){STR("AUTH"), password});
+    if (address->database != 0) {
+        char number[16];
+        snprintf(number, sizeof number, "%d", address->database);
+        add(greeting, "SELECT", 2, (const struct str[]){STR("SELECT"), str_from(number)});
+    }
+    /* A name helps whoever reads CLIENT LIST; an ACL user without that right works as well. */
+    greeting->may_be_refused[greeting->count] = true;
+    add(greeting, "CLIENT SETNAME", 3, (const struct str[]){STR("CLIENT"), STR("SETNAME"), str_from(client_name)});
+    greeting->names[greeting->count] = "ECHO";
+}
+
+static enum err refused(struct error *error, const char *command, const struct value *value)
+{
+    struct str word = cause_first_word(value);
+    return cause_set(error, ERR_UPSTREAM_REFUSED, cause_of_fault(value_fault(value)), "%s refused: %.*s", command,
+                     STR_ARG(word));
+}
+
+/* What the answers to the greeting mean. */
+static enum err judge(const struct greeting *greeting, const struct exchange *exchange, enum exchange_step step,
+                      struct error *error)
+{
+    /* "-ERR max number of clients reached" and "-DENIED …" come once, unasked, and then the end: so
+     * errors are looked at before the fate of the exchange. */
+    for (size_t i = 0; i < exchange->arrived; i++)
+        if (exchange->values[i].kind == VALUE_ERROR && (!greeting->may_be_refused[i] || step != EXCHANGE_DONE))
+            return refused(error, greeting->names[i], &exchange->values[i]);
+    switch (step) {
+    case EXCHANGE_DONE: return ERR_OK;
+    case EXCHANGE_WAITING: return cause_set(error, ERR_TIMEOUT, CAUSE_TIMEOUT, "greeting: no answer in time");
+    case EXCHANGE_FAILED: break;
+    }
+    return cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE, "greeting: %s",
+                     exchange->failure == EXCHANGE_LOST ? "connection closed" : "the answers make no sense");
+}
+
+static enum err sign_in(struct conn *conn, const struct redis_address *address, const char *client_name,
+                        int64_t deadline_ns, struct error *error)
+{
+    struct arena *arena = arena_new(1024, REPLY_LINE_MAX * 2);
+    if (!arena)
+        return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "greeting: out of memory");
+    struct greeting greeting = {0};
+    struct value values[GREETING_COMMANDS_MAX + 1] = {0};
+    compose(&greeting, address, client_name);
+    struct exchange exchange = {.out = &greeting.out, .values = values, .owed = greeting.count, .arena = arena};
+    enum err err = conn_begin(conn, &exchange);
+    if (err)
+        (void)cause_set(error, err, CAUSE_UNAVAILABLE, "greeting: out of memory");
+    else
+        err = judge(&greeting, &exchange, conn_continue(conn, &exchange, deadline_ns), error);
+    if (greeting.out.ptr)
+        secret_wipe(greeting.out.ptr, greeting.out.len);
+    strbuf_fini(&greeting.out);
+    arena_free(&arena);
+    return err;
+}
+
+enum err conn_open(const struct redis_address *address, const char *client_name, int64_t deadline_ns,
+                   struct conn **conn_out, struct error *error)
+{
+    struct conn *conn = calloc(1, sizeof *conn);
+    if (!conn || !(conn->reader = reply_reader_new())) {
+        free(conn);
+        return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "connection: out of memory");
+    }
+    conn->transport.fd = -1;
+    random_bytes(&conn->nonce, sizeof conn->nonce);
+    conn_move(conn, CONN_DIALLING);
+    enum err err = transport_open(address, deadline_ns, &conn->transport, error);
+    if (!err) {
+        conn_move(conn, CONN_GREETING);
+        err = sign_in(conn, address, client_name, deadline_ns, error);
+    }
+    /* An exchange may end well and the connection still be of no use (see conn_continue). */
+    if (!err && conn->state != CONN_READY)
+        err = cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE, "greeting: refused");
+    if (err) {
+        conn_close(&conn);
+        return err;
+    }
+    conn->is_reused = false;
+    *conn_out = conn;
+    return ERR_OK;
+}
+
+void conn_close(struct conn **conn)
+{
+    transport_close(&(*conn)->transport);
+    reply_reader_free(&(*conn)->reader);
+    free(*conn);
+    *conn = NULL;
+}

@@ -1,0 +1,276 @@
+#include "cachewarden/pipeline.h"
+
+#include "batch.h"
+#include "cause.h"
+#include "pool_private.h"
+#include "resp.h"
+
+/* First guess; most pipelines are two or three short commands. */
+#define BYTES_RESERVED 256
+#define COMMANDS_RESERVED 4
+
+struct pipeline {
+    struct arena *arena;
+    enum pipeline_effect effect;
+    struct strbuf out;
+    unsigned char *expects; /* enum expect, one a command */
+    size_t count, capacity;
+    struct value *values;   /* count + 1: behind the last is room for the guard's reply */
+    bool has_failed;        /* memory ran out while it was built */
+    bool has_run;
+};
+
+static const struct value missing = {.kind = VALUE_MISSING};
+
+struct pipeline *pipeline_new(struct arena *arena, enum pipeline_effect effect)
+{
+    struct pipeline *pipeline = arena_calloc(arena, 1, sizeof *pipeline);
+    if (!pipeline)
+        return NULL;
+    pipeline->arena = arena;
+    pipeline->effect = effect;
+    pipeline->capacity = COMMANDS_RESERVED;
+    pipeline->expects = arena_alloc(arena, COMMANDS_RESERVED);
+    strbuf_init(&pipeline->out, arena, BYTES_RESERVED);
+    pipeline->has_failed = !pipeline->expects || pipeline->out.failed;
+    return pipeline;
+}
+
+static bool grow(struct pipeline *pipeline)
+{
+    unsigned char *more = arena_grow(pipeline->arena, pipeline->expects, pipeline->capacity, pipeline->capacity * 2);
+    if (!more)
+        return false;
+    pipeline->expects = more;
+    pipeline->capacity *= 2;
+    return true;
+}
+
+void pipeline_add(struct pipeline *pipeline, enum expect expect, size_t argc, const struct str *argv)
+{
+    if (!pipeline || pipeline->has_failed)
+        return;
+    if (pipeline->count == pipeline->capacity && !grow(pipeline)) {
+        pipeline->has_failed = true;
+        return;
+    }
+    pipeline->expects[pipeline->count++] = (unsigned char)expect;
+    resp_add_command(&pipeline->out, argc, argv);
+    pipeline->has_failed = pipeline->out.failed;
+}
+
+size_t pipeline_count(const struct pipeline *pipeline)
+{
+    return pipeline ? pipeline->count : 0;
+}
+
+const struct value *pipeline_value(const struct pipeline *pipeline, size_t index)
+{
+    return pipeline && pipeline->values && index < pipeline->count ? &pipeline->values[index] : &missing;
+}
+
+/* An error inside an array counts: EXEC answers so, and its OK must not hide it. */
+static const struct value *find_error(const struct value *value)
+{
+    if (value->kind == VALUE_ERROR)
+        return value;
+    for (size_t i = 0; value->kind == VALUE_ARRAY && i < value->count; i++) {
+        const struct value *found = find_error(&value->items[i]); /* 7 levels at most (reply.h) */
+        if (found)
+            return found;
+    }
+    return NULL;
+}
+
+static bool is_as_expected(enum expect expect, struct value *value)
+{
+    bool is_text = value->kind == VALUE_STRING;
+    switch (expect) {
+    case EXPECT_OK: return value->kind == VALUE_STATUS && str_eq(value->text, STR("OK"));
+    case EXPECT_STATUS: return value->kind == VALUE_STATUS;
+    case EXPECT_OK_OR_NIL:
+        return value->kind == VALUE_NIL || (value->kind == VALUE_STATUS && str_eq(value->text, STR("OK")));
+    case EXPECT_INTEGER: return value->kind == VALUE_INTEGER;
+    case EXPECT_STRING: return is_text;
+    case EXPECT_STRING_OR_NIL: return is_text || value->kind == VALUE_NIL;
+    case EXPECT_COUNTER_OR_NIL:
+        return value->kind == VALUE_NIL ||
+               (is_text && str_to_int64(value->text, INT64_MIN, INT64_MAX, &value->integer));
+    case EXPECT_ARRAY: return value->kind == VALUE_ARRAY;
+    case EXPECT_ANY: return true;
+    }
+    return false;
+}
+
+/* All replies are there. The first that is not as it should be decides; the pool counts errors. */
+static enum err judge(struct pool *pool, struct pipeline *pipeline, struct error *error)
+{
+    for (size_t i = 0; i < pipeline->count; i++) {
+        struct value *value = &pipeline->values[i];
+        const struct value *refusal = find_error(value);
+        if (refusal) {
+            pool_count_refusal(pool);
+            struct str word = cause_first_word(refusal);
+            return cause_set(error, ERR_UPSTREAM_REFUSED, cause_of_fault(value_fault(refusal)),
+                             "command %zu of %zu: redis answered %.*s", i + 1, pipeline->count, STR_ARG(word));
+        }
+        if (!is_as_expected(pipeline->expects[i], value))
+            return cause_set(error, ERR_UPSTREAM_REFUSED, CAUSE_REFUSED,
+                             "command %zu of %zu: the reply is not of the kind expected", i + 1, pipeline->count);
+    }
+    return ERR_OK;
+}
+
+static bool copy_value(struct arena *arena, const struct value *from, struct value *to)
+{
+    *to = *from;
+    if (from->kind == VALUE_STRING || from->kind == VALUE_STATUS || from->kind == VALUE_ERROR) {
+        to->text = str_dup(arena, from->text);
+        return to->text.ptr;
+    }
+    if (from->kind != VALUE_ARRAY)
+        return true;
+    to->items = arena_calloc(arena, from->count, sizeof *to->items);
+    for (size_t i = 0; to->items && i < from->count; i++)
+        if (!copy_value(arena, &from->items[i], &to->items[i]))
+            return false;
+    return to->items;
+}
+
+enum err pipeline_take(struct pipeline *pipeline, const struct value *replies, struct error *error)
+{
+    for (size_t i = 0; i < pipeline->count; i++)
+        if (!copy_value(pipeline->arena, &replies[i], &pipeline->values[i]))
+            return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "replies: out of memory");
+    return ERR_OK;
+}
+
+static const char *failure_text(enum exchange_failure failure)
+{
+    switch (failure) {
+    case EXCHANGE_SOUND: break;
+    case EXCHANGE_LOST: return "connection lost";
+    case EXCHANGE_LATE: return "no answer in time";
+    case EXCHANGE_GARBLED: return "the replies make no sense";
+    case EXCHANGE_TOO_LARGE: return "a reply is larger than allowed";
+    case EXCHANGE_NO_MEMORY: return "out of memory while reading replies";
+    }
+    return "unknown";
+}
+
+enum err pipeline_failed(const struct trip *trip, const struct exchange *exchange, size_t from, bool *may_retry_out,
+                         struct error *error)
+{
+    const char *text = failure_text(exchange->failure);
+    bool was_sent = exchange->sent > from;
+    /* The connection died while it was idle, and nobody noticed before the write: for a read, or
+     * for what never left, a fresh connection is as good as a first try. */
+    bool died_idle = exchange->failure == EXCHANGE_LOST && exchange->is_reused && exchange->received == 0;
+    *may_retry_out = died_idle && (!was_sent || trip->effect == PIPELINE_READ);
+    if (was_sent && trip->effect == PIPELINE_WRITE)
+        return cause_set(error, ERR_UNCERTAIN, CAUSE_UNCERTAIN, "after a write was sent: %s", text);
+    if (exchange->failure == EXCHANGE_LATE)
+        return cause_set(error, ERR_TIMEOUT, CAUSE_TIMEOUT, "%s", text);
+    if (exchange->failure == EXCHANGE_NO_MEMORY)
+        return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "%s", text);
+    return cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE, "%s", text);
+}
+
+/* The trip has the connection for itself; the replies go straight into the pipeline's arena. */
+static enum err travel_alone(struct pool *pool, struct conn *conn, const struct trip *trip, bool *may_retry_out,
+                             struct error *error)
+{
+    struct pipeline *pipeline = trip->pipeline;
+    struct exchange exchange = {.out = &pipeline->out, .values = pipeline->values, .owed = pipeline->count,
+                                .arena = pipeline->arena, .began_ns = clock_mono_ns()};
+    size_t own_size = pipeline->out.len;
+    if (conn_begin(conn, &exchange)) {
+        pool_give_unused(pool, conn);
+        pool_unseat(pool);
+        return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "pipeline: out of memory");
+    }
+    int64_t reply_by_ns = exchange.began_ns + pool->command_timeout_ns;
+    int64_t until_ns = reply_by_ns < trip->deadline_ns ? reply_by_ns : trip->deadline_ns;
+    if (conn_continue(conn, &exchange, until_ns) == EXCHANGE_WAITING)
+        conn_abort(conn, &exchange);
+    enum exchange_failure failure = exchange.failure;
+    pool_give(pool, conn, &exchange, NULL);
+    pipeline->out.len = own_size; /* without the guard, for another try */
+    return failure ? pipeline_failed(trip, &exchange, 0, may_retry_out, error) : ERR_OK;
+}
+
+/* One pass: a seat, the exchange, the replies. *may_retry_out: nothing has happened, try again. */
+static enum err pass(struct pool *pool, const struct trip *trip, bool *may_retry_out, struct error *error)
+{
+    struct seat seat;
+    enum err err = pool_seat(pool, trip, &seat, error);
+    if (err)
+        return err;
+    switch (seat.kind) {
+    case SEAT_LEADER: return batch_lead(pool, seat.batch, seat.slot, trip, may_retry_out, error);
+    case SEAT_FOLLOWER: return batch_follow(pool, seat.batch, seat.slot, trip, may_retry_out, error);
+    case SEAT_WAITER:
+        err = batch_wait_alone(pool, seat.batch, seat.slot, trip, &seat.conn, error);
+        if (err)
+            return err;
+        break;
+    case SEAT_ALONE:
+        if (seat.conn && pool_check_idle(pool, &seat.conn))
+            break;
+        bool is_hopeless;
+        err = pool_dial(pool, trip->deadline_ns, seat.is_probe, &seat.conn, &is_hopeless, error);
+        if (err) {
+            pool_unseat(pool);
+            *may_retry_out = !is_hopeless;
+            return err;
+        }
+        break;
+    }
+    return travel_alone(pool, seat.conn, trip, may_retry_out, error);
+}
+
+/* A pass that changed nothing may be made again; a pool in turmoil must not keep a caller for ever. */
+#define PASSES_MAX 3
+
+static enum err run(struct pool *pool, struct pipeline *pipeline, int64_t deadline_ns, struct error *error)
+{
+    struct trip trip = {.pipeline = pipeline, .effect = pipeline->effect, .bytes = strbuf_str(&pipeline->out),
+                        .commands = pipeline->count, .deadline_ns = deadline_ns};
+    int64_t start_ns = clock_mono_ns();
+    int64_t patience_ns = start_ns + pool->borrow_timeout_ns;
+    trip.patience_ns = patience_ns < deadline_ns ? patience_ns : deadline_ns;
+    if (start_ns >= deadline_ns)
+        return cause_set(error, ERR_TIMEOUT, CAUSE_TIMEOUT, "the deadline had passed before anything was sent");
+    enum err err = ERR_INTERNAL;
+    bool may_retry = true;
+    for (int i = 0; may_retry && i < PASSES_MAX; i++) {
+        may_retry = false;
+        err = pass(pool, &trip, &may_retry, error);
+    }
+    return err;
+}
+
+enum err pipeline_run(struct pool *pool, struct pipeline *pipeline, int64_t deadline_ns, struct error *error)
+{
+    struct error unwanted;
+    if (!error)
+        error = &unwanted;
+    error_clear(error);
+    if (!pipeline || pipeline->has_failed)
+        return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "pipeline: out of memory");
+    if (pipeline->has_run)
+        return cause_set(error, ERR_INTERNAL, CAUSE_UNAVAILABLE, "a pipeline runs once");
+    pipeline->has_run = true;
+    if (pipeline->count == 0)
+        return ERR_OK;
+    struct value *values = arena_calloc(pipeline->arena, pipeline->count + 1, sizeof *values);
+    if (!values)
+        return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "pipeline: out of memory");
+    pipeline->values = values;
+    enum err err = run(pool, pipeline, deadline_ns, error);
+    if (!err)
+        return judge(pool, pipeline, error);
+    /* Replies of an exchange that failed are not to be believed, whole as they may look. */
+    memset(values, 0, (pipeline->count + 1) * sizeof *values);
+    return err;
+}

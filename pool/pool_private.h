@@ -1,0 +1,122 @@
+/* What the files of the pool share: the pool itself, seats, and how a pipeline looks to them. */
+#ifndef POOL_PRIVATE_H
+#define POOL_PRIVATE_H
+
+#include "breaker.h"
+#include "conn.h"
+
+#include "cachewarden/clock.h"
+#include "cachewarden/lock.h"
+#include "cachewarden/pipeline.h"
+
+struct batch;
+
+/* How pipelines are spread over connections; pool.c says why the defaults are what they are. */
+struct pool_tuning {
+    size_t spread_until;  /* up to so many pipelines under way, each may have its own connection */
+    size_t spread_beyond; /* with more, so many connections are in use at once, and batches form */
+    int64_t hedge_ns;     /* a batch that has waited so long takes a further connection all the same */
+};
+
+struct pool {
+    /* Set by pool_open, constant. */
+    struct redis_address address;
+    char *client_name;
+    char description[128];
+    size_t size;
+    size_t batch_limit;
+    int64_t borrow_timeout_ns, connect_timeout_ns, command_timeout_ns;
+    int64_t telling_ns;         /* who has waited so long in vain knows something about Redis */
+    struct pool_tuning tuning;
+
+    struct lock lock;
+    /* Guarded by lock. */
+    struct conn *idle;          /* newest first: the one whose socket is warm */
+    size_t idle_count;
+    size_t live;                /* connections that exist or are being made, <= size */
+    size_t busy;                /* of these, those in somebody's hands */
+    size_t dialling;            /* of the busy, those being made */
+    size_t under_way;           /* pipelines inside pipeline_run */
+    int64_t grow_again_ns;      /* no further connection before that (one could not be made) */
+    struct batch *queue;        /* waiting for a connection, oldest first */
+    struct batch *queue_last;
+    struct batch *spare;        /* for the next batch; never freed before pool_close */
+    struct breaker breaker;
+    struct pool_stats stats;
+};
+
+/* One pass of a pipeline through the pool. */
+struct trip {
+    struct pipeline *pipeline;
+    enum pipeline_effect effect;
+    struct str bytes;           /* its commands, without a guard */
+    size_t commands;
+    int64_t deadline_ns;        /* the caller's */
+    int64_t patience_ns;        /* until then it waits for a connection; <= deadline_ns */
+};
+
+enum seat_kind {
+    SEAT_ALONE,   /* a connection of its own */
+    SEAT_LEADER,  /* first of a batch */
+    SEAT_WAITER,  /* waits like a batch, then travels alone (see BATCH_MEMBER_BYTES_MAX) */
+    SEAT_FOLLOWER /* member of a batch somebody else leads */
+};
+
+struct seat {
+    enum seat_kind kind;
+    struct conn *conn; /* SEAT_ALONE: NULL when it is to be made with pool_dial */
+    bool is_probe;
+    struct batch *batch;
+    size_t slot;
+};
+
+/* Finds the trip a seat. ERR_UPSTREAM_DOWN: breaker open; ERR_BUSY: too many wait; ERR_NO_MEMORY. */
+CW_MUST_CHECK enum err pool_seat(struct pool *pool, const struct trip *trip, struct seat *seat_out, struct error *error);
+
+/*
+ * Makes the connection a seat or a batch was allowed to make. On failure the permission is used
+ * up, and *hopeless_out tells whether the breaker is open now (true) or other connections still
+ * work and are worth waiting for (false).
+ */
+CW_MUST_CHECK enum err pool_dial(struct pool *pool, int64_t deadline_ns, bool is_probe, struct conn **conn_out,
+                                 bool *hopeless_out, struct error *error);
+
+/* Before an exchange on a connection that was idle: true when it may be used. Else it is closed and
+ * the caller holds the permission to dial in its place. */
+bool pool_check_idle(struct pool *pool, struct conn **conn);
+
+/* After an exchange: keeps the connection or closes it, serves the queue, counts. The batch whose
+ * exchange it was ends with it; NULL: a pipeline that travelled alone does. */
+void pool_give(struct pool *pool, struct conn *conn, const struct exchange *exchange, struct batch *batch);
+/* Gives back a connection that nothing was sent on. */
+void pool_give_unused(struct pool *pool, struct conn *conn);
+/* A reply was a Redis error. */
+void pool_count_refusal(struct pool *pool);
+/* A pipeline that travelled alone ends without an exchange. */
+void pool_unseat(struct pool *pool);
+
+/* Leaders that may go on; to be woken once the lock is given. */
+#define POOL_WAKES_MAX 8
+struct pool_wakes {
+    struct batch *batches[POOL_WAKES_MAX];
+    size_t count;
+};
+/* Grants connections to batches in the queue, as far as the spread allows. */
+void pool_serve_locked(struct pool *pool, int64_t now_ns, struct pool_wakes *wakes);
+void pool_wake(struct pool *pool, struct pool_wakes *wakes);
+/* Takes an idle connection (or NULL: the permission to make one), whatever the spread. */
+CW_MUST_CHECK bool pool_take_locked(struct pool *pool, int64_t now_ns, struct conn **conn_out);
+/* Undoes pool_take_locked. */
+void pool_untake_locked(struct pool *pool, int64_t now_ns, struct conn *conn);
+/* Counts out a connection that broke; the caller closes it without the lock. */
+void pool_lose_locked(struct pool *pool, const struct exchange *exchange);
+void pool_unqueue_locked(struct pool *pool, struct batch *batch);
+
+/* What a failed exchange means to the trip, whose bytes begin at `from` of what was sent.
+ * *may_retry_out: nothing has happened, and a fresh connection may do better. */
+enum err pipeline_failed(const struct trip *trip, const struct exchange *exchange, size_t from, bool *may_retry_out,
+                         struct error *error);
+/* Copies the replies into the pipeline's own memory. ERR_NO_MEMORY. */
+CW_MUST_CHECK enum err pipeline_take(struct pipeline *pipeline, const struct value *replies, struct error *error);
+
+#endif

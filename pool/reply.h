@@ -1,0 +1,39 @@
+/*
+ * RESP2 replies to values: hiredis's reader with object functions of ours, so that a reply is
+ * built once, in the arena of the pipeline that owns it. It adds the limits hiredis lacks and
+ * checks what hiredis skips (the end of a bulk string). After anything but REPLY_READY and
+ * REPLY_MORE the stream has no meaning any more: close the connection. One thread at a time.
+ */
+#ifndef POOL_REPLY_H
+#define POOL_REPLY_H
+
+#include "cachewarden/arena.h"
+#include "cachewarden/value.h"
+
+/* Ours. Redis itself allows 512 MiB a string (proto-max-bulk-len) and no bound on a whole reply. */
+#define REPLY_BYTES_MAX (64u * 1024 * 1024)
+#define REPLY_ITEMS_MAX (1u << 20) /* all arrays of one reply together */
+/* Status, error, integer and length lines; Redis writes errors of some hundred bytes. */
+#define REPLY_LINE_MAX (64u * 1024)
+
+enum reply_status {
+    REPLY_READY,
+    REPLY_MORE,      /* feed more bytes and ask again, with the same arena and value */
+    REPLY_GARBLED,   /* not RESP2, or nested deeper than 7 */
+    REPLY_TOO_LARGE, /* one of the limits above */
+    REPLY_NO_MEMORY
+};
+
+struct reply_reader;
+
+struct reply_reader *reply_reader_new(void); /* NULL when memory is out */
+void reply_reader_free(struct reply_reader **reader);
+
+CW_MUST_CHECK bool reply_reader_feed(struct reply_reader *reader, const char *bytes, size_t size);
+/* The next reply into *value, its text and items into the arena. */
+CW_MUST_CHECK enum reply_status reply_reader_next(struct reply_reader *reader, struct arena *arena,
+                                                  struct value *value);
+/* Bytes fed and not yet part of a whole reply. */
+size_t reply_reader_left(const struct reply_reader *reader);
+
+#endif

@@ -1,0 +1,173 @@
+/* Making the connection: names, addresses, sockets. What flows over it is the transport's business. */
+#include "transport.h"
+
+#include "cause.h"
+
+#include "cachewarden/clock.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* A peer that vanished without a word is noticed by the kernel after 60 + 3 * 20 s of silence. */
+#define KEEPALIVE_IDLE_S 60
+#define KEEPALIVE_INTERVAL_S 20
+#define KEEPALIVE_PROBES 3
+
+enum io_status transport_wait(struct transport *transport, short events, int64_t deadline_ns)
+{
+    struct pollfd wait = {.fd = transport->fd, .events = events};
+    for (;;) {
+        int ready = poll(&wait, 1, clock_left_ms(deadline_ns));
+        if (ready > 0)
+            return IO_DONE; /* an error or a hang-up shows in the next call on the socket */
+        if (ready == 0)
+            return IO_TIMEOUT;
+        if (errno != EINTR) {
+            transport->error = errno;
+            return IO_FAILED;
+        }
+    }
+}
+
+static void set_option(int fd, int level, int option, int value)
+{
+    /* Without it the connection works too, only slower or blinder; so a refusal is no failure. */
+    (void)setsockopt(fd, level, option, &value, sizeof value);
+}
+
+static void tune_tcp(int fd)
+{
+    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
+}
+
+/* IO_DONE with transport->fd connected, else the fd is closed again. */
+static enum io_status connect_one(struct transport *transport, const struct sockaddr *address, socklen_t size,
+                                  int64_t deadline_ns)
+{
+    transport->fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (transport->fd < 0) {
+        transport->error = errno;
+        return IO_FAILED;
+    }
+    enum io_status status = IO_DONE;
+    if (connect(transport->fd, address, size) != 0) {
+        int failure = errno;
+        /* EAGAIN is a Unix socket's full backlog: nothing to wait for, unlike EINPROGRESS. */
+        if (failure == EINPROGRESS) {
+            status = transport_wait(transport, POLLOUT, deadline_ns);
+            socklen_t failure_size = sizeof failure;
+            if (status == IO_DONE && getsockopt(transport->fd, SOL_SOCKET, SO_ERROR, &failure, &failure_size) != 0)
+                failure = errno;
+        }
+        if (status == IO_DONE && failure != 0) {
+            transport->error = failure;
+            status = IO_FAILED;
+        }
+    }
+    if (status != IO_DONE) {
+        close(transport->fd);
+        transport->fd = -1;
+    } else if (address->sa_family != AF_UNIX) {
+        tune_tcp(transport->fd);
+    }
+    return status;
+}
+
+static enum io_status connect_unix(struct transport *transport, const char *path, int64_t deadline_ns)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t size = strlen(path);
+    if (size >= sizeof address.sun_path) {
+        transport->error = ENAMETOOLONG;
+        return IO_FAILED;
+    }
+    memcpy(address.sun_path, path, size);
+    return connect_one(transport, (const struct sockaddr *)&address, sizeof address, deadline_ns);
+}
+
+/* Each address gets an equal part of the time that is left, so that one black hole does not eat it all. */
+static enum io_status connect_any(struct transport *transport, const struct addrinfo *addresses, int64_t deadline_ns)
+{
+    int left = 0;
+    for (const struct addrinfo *a = addresses; a; a = a->ai_next)
+        left++;
+    enum io_status status = IO_FAILED;
+    for (const struct addrinfo *a = addresses; a; a = a->ai_next, left--) {
+        int64_t now_ns = clock_mono_ns();
+        int64_t share_ns = deadline_ns > now_ns ? (deadline_ns - now_ns) / left : 0;
+        status = connect_one(transport, a->ai_addr, a->ai_addrlen, now_ns + share_ns);
+        if (status == IO_DONE)
+            break;
+    }
+    return status;
+}
+
+/* A numeric address must not wait for a name server, so it is tried as such first. */
+static int look_up(const struct redis_address *address, struct addrinfo **found_out)
+{
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
+                             .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
+    char port[16];
+    snprintf(port, sizeof port, "%d", address->port);
+    int failure = getaddrinfo(address->host, port, &hints, found_out);
+    if (failure == EAI_NONAME) {
+        hints.ai_flags = AI_NUMERICSERV;
+        failure = getaddrinfo(address->host, port, &hints, found_out);
+    }
+    return failure;
+}
+
+static enum err explain(enum io_status status, const struct transport *transport, const char *doing, struct error *error)
+{
+    if (status == IO_TIMEOUT)
+        return cause_set(error, ERR_TIMEOUT, CAUSE_TIMEOUT, "%s: no answer in time", doing);
+    char text[128];
+    const char *why = transport->error ? strerror_r(transport->error, text, sizeof text) : "closed by the server";
+    return cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE, "%s: %s", doing, why);
+}
+
+enum err transport_open(const struct redis_address *address, int64_t deadline_ns, struct transport *transport_out,
+                        struct error *error)
+{
+    *transport_out = (struct transport){.ops = &transport_plain, .fd = -1};
+    enum io_status status;
+    if (address->unix_path) {
+        status = connect_unix(transport_out, address->unix_path, deadline_ns);
+    } else {
+        struct addrinfo *found;
+        int failure = look_up(address, &found);
+        if (failure)
+            return cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE, "look-up of the host: %s", gai_strerror(failure));
+        status = connect_any(transport_out, found, deadline_ns);
+        freeaddrinfo(found);
+    }
+    if (status != IO_DONE)
+        return explain(status, transport_out, "connect", error);
+    status = transport_out->ops->start(transport_out, address, deadline_ns);
+    if (status != IO_DONE) {
+        enum err err = explain(status, transport_out, "handshake", error);
+        transport_close(transport_out);
+        return err;
+    }
+    return ERR_OK;
+}
+
+void transport_close(struct transport *transport)
+{
+    if (transport->fd < 0)
+        return;
+    transport->ops->stop(transport);
+    close(transport->fd);
+    transport->fd = -1;
+}

@@ -1,0 +1,64 @@
+/*
+ * Bytes to and from Redis before a deadline: the seam between what a connection says (conn.c) and
+ * how it travels (plain socket here; TLS is one more table of these functions over the same
+ * socket). A transport belongs to one thread at a time and takes no locks.
+ */
+#ifndef POOL_TRANSPORT_H
+#define POOL_TRANSPORT_H
+
+#include "cachewarden/pool.h"
+
+#include <stddef.h>
+#include <sys/types.h>
+
+enum io_status {
+    IO_DONE,
+    IO_TIMEOUT, /* the deadline passed first; the transport is still sound */
+    IO_CLOSED,  /* the peer has closed, or the connection was reset */
+    IO_FAILED   /* anything else; transport.error says what */
+};
+
+enum io_silence {
+    IO_QUIET,   /* still there, and has said nothing */
+    IO_GONE,    /* has closed */
+    IO_TALKING  /* has sent bytes nobody asked for */
+};
+
+struct transport {
+    const struct transport_ops *ops;
+    int fd;        /* non-blocking, -1 when closed */
+    void *session; /* what the implementation needs besides the socket */
+    int error;     /* errno of the last IO_CLOSED or IO_FAILED; 0 for an orderly end */
+};
+
+struct transport_ops {
+    /* Makes the connected socket ready (a handshake, where there is one). */
+    enum io_status (*start)(struct transport *transport, const struct redis_address *address, int64_t deadline_ns);
+    /* Sends all of it. *sent_out says how much may have left, whatever the outcome. */
+    enum io_status (*send)(struct transport *transport, const char *bytes, size_t size, int64_t deadline_ns,
+                           size_t *sent_out);
+    /* Waits for at least one byte and takes up to size of them. */
+    enum io_status (*receive)(struct transport *transport, char *buffer, size_t size, int64_t deadline_ns,
+                              size_t *received_out);
+    /* Looks, without waiting, at what an idle peer has done. */
+    enum io_silence (*listen)(struct transport *transport);
+    /* Frees the session; the socket is closed by transport_close. */
+    void (*stop)(struct transport *transport);
+};
+
+extern const struct transport_ops transport_plain;
+
+/*
+ * Connects and starts the transport the address asks for. The look-up of a name is getaddrinfo's
+ * and outside the deadline (it has no time limit of its own but resolv.conf's); numeric addresses
+ * and Unix sockets need none. Every address of a name is tried within the deadline.
+ * ERR_UPSTREAM_DOWN or ERR_TIMEOUT; *transport_out is closed then.
+ */
+CW_MUST_CHECK enum err transport_open(const struct redis_address *address, int64_t deadline_ns,
+                                      struct transport *transport_out, struct error *error);
+void transport_close(struct transport *transport);
+
+/* Waits for `events` (POLLIN, POLLOUT) on a socket: IO_DONE or IO_TIMEOUT, IO_FAILED. For implementations. */
+enum io_status transport_wait(struct transport *transport, short events, int64_t deadline_ns);
+
+#endif

@@ -1,0 +1,77 @@
+/* The transport that is nothing but a socket (TCP or Unix). */
+#include "transport.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+static enum io_status start(struct transport *transport, const struct redis_address *address, int64_t deadline_ns)
+{
+    (void)transport;
+    (void)address;
+    (void)deadline_ns;
+    return IO_DONE;
+}
+
+static enum io_status fail(struct transport *transport, int failure)
+{
+    transport->error = failure;
+    bool is_gone = failure == ECONNRESET || failure == EPIPE || failure == ENOTCONN;
+    return is_gone ? IO_CLOSED : IO_FAILED;
+}
+
+static enum io_status send_all(struct transport *transport, const char *bytes, size_t size, int64_t deadline_ns,
+                               size_t *sent_out)
+{
+    size_t sent = 0;
+    enum io_status status = IO_DONE;
+    while (sent < size && status == IO_DONE) {
+        ssize_t part = send(transport->fd, bytes + sent, size - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (part >= 0)
+            sent += (size_t)part;
+        else if (errno == EAGAIN)
+            status = transport_wait(transport, POLLOUT, deadline_ns);
+        else if (errno != EINTR)
+            status = fail(transport, errno);
+    }
+    *sent_out = sent;
+    return status;
+}
+
+static enum io_status receive(struct transport *transport, char *buffer, size_t size, int64_t deadline_ns,
+                              size_t *received_out)
+{
+    /* The answer is hardly ever there yet, so waiting first saves the failing call. */
+    for (;;) {
+        enum io_status status = transport_wait(transport, POLLIN, deadline_ns);
+        if (status != IO_DONE)
+            return status;
+        ssize_t got = recv(transport->fd, buffer, size, MSG_DONTWAIT);
+        if (got > 0) {
+            *received_out = (size_t)got;
+            return IO_DONE;
+        }
+        if (got == 0) {
+            transport->error = 0;
+            return IO_CLOSED;
+        }
+        if (errno != EAGAIN && errno != EINTR)
+            return fail(transport, errno);
+    }
+}
+
+static enum io_silence listen_idle(struct transport *transport)
+{
+    char byte;
+    ssize_t got = recv(transport->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (got > 0)
+        return IO_TALKING;
+    return got < 0 && errno == EAGAIN ? IO_QUIET : IO_GONE;
+}
+
+static void stop(struct transport *transport)
+{
+    (void)transport;
+}
+
+const struct transport_ops transport_plain = {start, send_all, receive, listen_idle, stop};

@@ -1,0 +1,75 @@
+#include "cachewarden/value.h"
+
+/* Redis puts a machine-readable word in front of most errors; it is separated by one blank. */
+static struct str first_word(struct str text)
+{
+    ptrdiff_t blank = str_find(text, ' ');
+    return blank < 0 ? text : str_sub(text, 0, (size_t)blank);
+}
+
+static bool contains(struct str text, const char *needle)
+{
+    size_t size = strlen(needle);
+    for (size_t i = 0; i + size <= text.len; i++)
+        if (memcmp(text.ptr + i, needle, size) == 0)
+            return true;
+    return false;
+}
+
+/* Errors that share the word ERR and differ only in their sentence (Redis 2.8 to 7). */
+static enum redis_fault generic_fault(struct str text)
+{
+    if (contains(text, "would overflow") || contains(text, "would produce NaN"))
+        return REDIS_FAULT_OVERFLOW;
+    if (contains(text, "max number of clients"))
+        return REDIS_FAULT_CLIENTS;
+    if (contains(text, "invalid password") || contains(text, "AUTH"))
+        return REDIS_FAULT_AUTH;
+    return REDIS_FAULT_OTHER;
+}
+
+enum redis_fault value_fault(const struct value *value)
+{
+    static const struct {
+        struct str word;
+        enum redis_fault fault;
+    } words[] = {
+        {{"OOM", 3}, REDIS_FAULT_OOM},
+        {{"READONLY", 8}, REDIS_FAULT_READONLY},
+        {{"MISCONF", 7}, REDIS_FAULT_MISCONF},
+        {{"LOADING", 7}, REDIS_FAULT_LOADING},
+        {{"BUSY", 4}, REDIS_FAULT_BUSY},
+        {{"MASTERDOWN", 10}, REDIS_FAULT_MASTERDOWN},
+        {{"NOAUTH", 6}, REDIS_FAULT_AUTH},
+        {{"WRONGPASS", 9}, REDIS_FAULT_AUTH},
+        {{"NOPERM", 6}, REDIS_FAULT_NOPERM},
+        {{"WRONGTYPE", 9}, REDIS_FAULT_WRONGTYPE},
+    };
+    if (value->kind != VALUE_ERROR)
+        return REDIS_FAULT_NONE;
+    struct str word = first_word(value->text);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (str_eq(word, words[i].word))
+            return words[i].fault;
+    return str_eq(word, STR("ERR")) ? generic_fault(value->text) : REDIS_FAULT_OTHER;
+}
+
+const char *redis_fault_name(enum redis_fault fault)
+{
+    switch (fault) {
+    case REDIS_FAULT_NONE: return "none";
+    case REDIS_FAULT_OOM: return "oom";
+    case REDIS_FAULT_READONLY: return "readonly";
+    case REDIS_FAULT_MISCONF: return "misconf";
+    case REDIS_FAULT_LOADING: return "loading";
+    case REDIS_FAULT_BUSY: return "busy";
+    case REDIS_FAULT_MASTERDOWN: return "masterdown";
+    case REDIS_FAULT_AUTH: return "auth";
+    case REDIS_FAULT_NOPERM: return "noperm";
+    case REDIS_FAULT_WRONGTYPE: return "wrongtype";
+    case REDIS_FAULT_OVERFLOW: return "overflow";
+    case REDIS_FAULT_CLIENTS: return "clients";
+    case REDIS_FAULT_OTHER: break;
+    }
+    return "other";
+}
