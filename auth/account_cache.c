@@ -1,0 +1,159 @@
+#include "account_cache.h"
+
+#include "memo.h"
+
+#include <stdlib.h>
+
+/* In use within one second; more are asked of the database, not wrong. At most 2.5 MiB. */
+enum { ACCOUNTS_MAX = 4096, NAMES_MAX = 1024 };
+
+struct account_cache {
+    struct users *users;
+    struct memo *by_id;   /* struct account */
+    struct memo *by_name; /* int64_t: the id */
+    size_t admin_group_len;
+    char admin_group[];
+};
+
+enum err account_cache_new(struct users *users, struct str admin_group,
+                           struct account_cache **cache_out)
+{
+    struct account_cache *cache = calloc(1, sizeof *cache + admin_group.len);
+
+    *cache_out = NULL;
+    if (!cache)
+        return ERR_NO_MEMORY;
+    cache->users = users;
+    cache->admin_group_len = admin_group.len;
+    if (admin_group.len > 0)
+        memcpy(cache->admin_group, admin_group.ptr, admin_group.len);
+    if (memo_new("accounts", ACCOUNTS_MAX, sizeof(struct account), &cache->by_id) != ERR_OK ||
+        memo_new("account names", NAMES_MAX, sizeof(int64_t), &cache->by_name) != ERR_OK) {
+        account_cache_free(&cache);
+        return ERR_NO_MEMORY;
+    }
+    *cache_out = cache;
+    return ERR_OK;
+}
+
+void account_cache_free(struct account_cache **cache)
+{
+    if (!*cache)
+        return;
+    memo_free(&(*cache)->by_id);
+    memo_free(&(*cache)->by_name);
+    free(*cache);
+    *cache = NULL;
+}
+
+static bool is_member(const struct user *user, struct str group)
+{
+    for (size_t i = 0; i < user->group_count; i++) {
+        if (group.len > 0 && str_eq(user->groups[i], group))
+            return true;
+    }
+    return false;
+}
+
+/* users_add lets no longer names in; another program's row might have one. */
+static enum err fill(const struct account_cache *cache, const struct user *user,
+                     struct account *account)
+{
+    struct str admin_group = {cache->admin_group, cache->admin_group_len};
+
+    *account = (struct account){
+        .id = user->id,
+        .exists = true,
+        .is_usable = user->is_active && !user->is_deleted,
+        .is_superuser = user->is_superuser,
+        .is_admin = user->is_superuser || is_member(user, admin_group),
+        .tokens_not_before_s = user->tokens_not_before_s,
+        .username_len = (unsigned char)user->username.len,
+        .email_len = (unsigned char)user->email.len,
+    };
+    if (user->username.len > sizeof account->username || user->email.len > sizeof account->email)
+        return ERR_INTERNAL;
+    if (user->username.len > 0)
+        memcpy(account->username, user->username.ptr, user->username.len);
+    if (user->email.len > 0)
+        memcpy(account->email, user->email.ptr, user->email.len);
+    return ERR_OK;
+}
+
+static enum err load_account(void *arg, struct str key, void *record_out, struct error *error)
+{
+    const struct account_cache *cache = arg;
+    struct user user;
+    int64_t id;
+
+    memcpy(&id, key.ptr, sizeof id);
+    struct arena *arena = arena_new(2048, 0);
+    if (!arena)
+        return ERR_NO_MEMORY;
+    enum err err = users_find_by_id(cache->users, arena, id, &user, error);
+    if (!err) {
+        err = fill(cache, &user, record_out);
+    } else if (err == ERR_NOT_FOUND) {
+        *(struct account *)record_out = (struct account){.id = id};
+        err = ERR_OK;
+    }
+    arena_free(&arena);
+    return err;
+}
+
+static enum err load_id(void *arg, struct str key, void *record_out, struct error *error)
+{
+    const struct account_cache *cache = arg;
+    struct user user;
+
+    struct arena *arena = arena_new(2048, 0);
+    if (!arena)
+        return ERR_NO_MEMORY;
+    enum err err = users_find_by_name(cache->users, arena, key, &user, error);
+    if (!err)
+        memcpy(record_out, &user.id, sizeof user.id);
+    arena_free(&arena);
+    return err;
+}
+
+static struct str key_of(const int64_t *id)
+{
+    return (struct str){(const char *)id, sizeof *id};
+}
+
+enum err account_by_id(struct account_cache *cache, int64_t id, int64_t now_ns,
+                       struct account *account_out, struct error *error)
+{
+    const struct memo_source source = {load_account, cache};
+
+    return memo_fetch(cache->by_id, key_of(&id), now_ns, &source, account_out, error);
+}
+
+enum err account_by_name(struct account_cache *cache, struct str username, int64_t now_ns,
+                         struct account *account_out, struct error *error)
+{
+    const struct memo_source source = {load_id, cache};
+    int64_t id = 0;
+
+    /* Nobody has a name that is not one; and the table has no room for it. */
+    if (user_check_username(username, NULL) != ERR_OK)
+        return ERR_NOT_FOUND;
+    enum err err = memo_fetch(cache->by_name, username, now_ns, &source, &id, error);
+    if (!err)
+        err = account_by_id(cache, id, now_ns, account_out, error);
+    /* The account behind a remembered name may be deleted by now. */
+    if (!err && !account_out->is_usable)
+        err = ERR_NOT_FOUND;
+    return err;
+}
+
+void account_forget(struct account_cache *cache, int64_t id)
+{
+    memo_forget(cache->by_id, key_of(&id));
+}
+
+void account_forget_all(struct account_cache *cache)
+{
+    memo_forget_all(cache->by_id);
+    memo_forget_all(cache->by_name);
+}

@@ -1,0 +1,37 @@
+/* Accounts as every request needs them, remembered for a second (memo.h). Thread-safe. */
+#ifndef AUTH_ACCOUNT_CACHE_H
+#define AUTH_ACCOUNT_CACHE_H
+
+#include "cachewarden/users.h"
+
+struct account {
+    int64_t id;
+    bool exists;    /* there is, or was, an account with this id */
+    bool is_usable; /* active and not deleted */
+    bool is_superuser;
+    bool is_admin; /* superuser or member of the admin group */
+    int64_t tokens_not_before_s;
+    unsigned char username_len, email_len;
+    char username[150];
+    char email[254];
+};
+
+struct account_cache;
+
+/* `users` is borrowed, `admin_group` copied. ERR_NO_MEMORY. */
+CW_MUST_CHECK enum err account_cache_new(struct users *users, struct str admin_group,
+                                         struct account_cache **cache_out);
+void account_cache_free(struct account_cache **cache);
+
+/* ERR_OK also for an id nobody has (`exists` is false). Errors of users.h. */
+CW_MUST_CHECK enum err account_by_id(struct account_cache *cache, int64_t id, int64_t now_ns,
+                                     struct account *account_out, struct error *error);
+/* ERR_NOT_FOUND: nobody has that name, or nobody any more. */
+CW_MUST_CHECK enum err account_by_name(struct account_cache *cache, struct str username,
+                                       int64_t now_ns, struct account *account_out,
+                                       struct error *error);
+
+void account_forget(struct account_cache *cache, int64_t id);
+void account_forget_all(struct account_cache *cache);
+
+#endif

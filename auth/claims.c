@@ -1,0 +1,215 @@
+#include "claims.h"
+
+#include "cachewarden/arena.h"
+#include "cachewarden/json.h"
+
+#include <math.h>
+
+/* 2^53: up to here a number is exact in every JSON implementation (RFC 8259 section 6); as a date,
+ * year 285,000,000. */
+#define DATE_MAX_S INT64_C(9007199254740992)
+
+/* Names and ids travel on into logs, the audit and Redis keys. */
+enum { TEXT_MAX_SIZE = 255 };
+
+static enum err refuse(struct error *error, const char *claim, const char *why)
+{
+    return error_set_detail(error, ERR_UNAUTHENTICATED, "token: %s %s", claim, why);
+}
+
+/* NumericDate (RFC 7519 section 2): seconds, which may have a fraction; it is cut off. 0 and ERR_OK
+ * when absent. */
+static enum err read_date(const struct json *payload, const char *name, bool *present_out,
+                          int64_t *date_s_out, struct error *error)
+{
+    const struct json *value = json_get(payload, name);
+
+    *present_out = value != NULL;
+    *date_s_out = 0;
+    if (!value)
+        return ERR_OK;
+    switch (json_kind(value)) {
+    case JSON_INTEGER:
+        *date_s_out = json_integer(value);
+        break;
+    case JSON_REAL:
+        if (!(json_real(value) >= 0 && json_real(value) <= (double)DATE_MAX_S))
+            return refuse(error, name, "is out of range");
+        *date_s_out = (int64_t)floor(json_real(value));
+        break;
+    default:
+        return refuse(error, name, "is not a number");
+    }
+    if (*date_s_out < 0 || *date_s_out > DATE_MAX_S)
+        return refuse(error, name, "is out of range");
+    return ERR_OK;
+}
+
+/* A text that may be absent, but not be something else. */
+static enum err read_text(const struct json *payload, const char *name, struct str *text_out,
+                          struct error *error)
+{
+    const struct json *value = json_get(payload, name);
+
+    *text_out = STR_NONE;
+    if (!value)
+        return ERR_OK;
+    if (json_kind(value) != JSON_STRING)
+        return refuse(error, name, "is not a string");
+    *text_out = json_string(value);
+    if (text_out->len == 0 || text_out->len > TEXT_MAX_SIZE || str_has_control(*text_out))
+        return refuse(error, name, "is empty, longer than 255 bytes or has control characters");
+    return ERR_OK;
+}
+
+/* A number, or its canonical decimal digits as a string (simplejwt writes either, depending on its
+ * version). */
+static enum err read_user_id(const struct json *payload, int64_t *user_id_out, struct error *error)
+{
+    const struct json *value = json_get(payload, "user_id");
+    int64_t user_id = 0;
+
+    *user_id_out = 0;
+    if (!value)
+        return ERR_OK;
+    if (json_kind(value) == JSON_INTEGER)
+        user_id = json_integer(value);
+    else if (json_kind(value) != JSON_STRING ||
+             !str_to_int64(json_string(value), 1, INT64_MAX, &user_id))
+        return refuse(error, "user_id", "is not a positive integer");
+    if (user_id < 1)
+        return refuse(error, "user_id", "is not a positive integer");
+    *user_id_out = user_id;
+    return ERR_OK;
+}
+
+/* A token without a type is an access token: only our own and simplejwt's say what they are. */
+static enum err check_use(const struct json *payload, enum token_use wanted, struct error *error)
+{
+    const struct json *value = json_get(payload, "token_type");
+    struct str name = STR("access");
+
+    if (value) {
+        if (json_kind(value) != JSON_STRING)
+            return refuse(error, "token_type", "is not a string");
+        name = json_string(value);
+    }
+    if (!str_eq(name, wanted == TOKEN_ACCESS ? STR("access") : STR("refresh")))
+        return refuse(error, "token_type", "is not the one asked for");
+    return ERR_OK;
+}
+
+/* A token for somebody else is not for us, and where we have no name none can be meant (RFC 7519
+ * section 4.1.3). */
+static enum err check_audience(const struct json *payload, struct str ours, struct error *error)
+{
+    const struct json *value = json_get(payload, "aud");
+    bool is_ours = false;
+
+    if (ours.len == 0)
+        return value ? refuse(error, "aud", "is present, but no audience is configured") : ERR_OK;
+    if (!value)
+        return refuse(error, "aud", "is missing");
+    if (json_kind(value) == JSON_STRING)
+        return str_eq(json_string(value), ours) ? ERR_OK : refuse(error, "aud", "is not ours");
+    if (json_kind(value) != JSON_ARRAY)
+        return refuse(error, "aud", "is neither a string nor an array");
+    for (size_t i = 0; i < json_count(value); i++) {
+        const struct json *item = json_at(value, i);
+        if (json_kind(item) != JSON_STRING)
+            return refuse(error, "aud", "has an item that is not a string");
+        is_ours = is_ours || str_eq(json_string(item), ours);
+    }
+    return is_ours ? ERR_OK : refuse(error, "aud", "is not ours");
+}
+
+static enum err check_issuer(const struct json *payload, struct str ours, bool *is_own_out,
+                             struct error *error)
+{
+    const struct json *value = json_get(payload, "iss");
+
+    *is_own_out = false;
+    if (!value)
+        return ERR_OK;
+    if (json_kind(value) != JSON_STRING || !str_eq(json_string(value), ours))
+        return refuse(error, "iss", "is not ours");
+    *is_own_out = true;
+    return ERR_OK;
+}
+
+/* Dates are at most 2^53, so leeway cannot overflow them. */
+static enum err check_dates(const struct json *payload, int64_t leeway_s, int64_t now_s,
+                            struct token_claims *claims, struct error *error)
+{
+    bool has_exp, has_nbf, has_iat;
+    int64_t not_before_s;
+    enum err err;
+
+    if ((err = read_date(payload, "exp", &has_exp, &claims->expires_at_s, error)) != ERR_OK ||
+        (err = read_date(payload, "nbf", &has_nbf, &not_before_s, error)) != ERR_OK ||
+        (err = read_date(payload, "iat", &has_iat, &claims->issued_at_s, error)) != ERR_OK)
+        return err;
+    if (!has_exp)
+        return refuse(error, "exp", "is missing");
+    if (now_s >= claims->expires_at_s + leeway_s)
+        return refuse(error, "exp", "is over");
+    if (not_before_s > now_s + leeway_s)
+        return refuse(error, "nbf", "is in the future");
+    if (claims->issued_at_s > now_s + leeway_s)
+        return refuse(error, "iat", "is in the future");
+    return ERR_OK;
+}
+
+enum err claims_read(const struct claims_rules *rules, struct arena *arena, struct str text,
+                     enum token_use use, int64_t now_s, struct token_claims *claims,
+                     struct error *error)
+{
+    const struct json *payload = NULL;
+
+    *claims = (struct token_claims){.use = use};
+    enum err err = json_parse(arena, text, &payload, NULL);
+    if (err == ERR_NO_MEMORY)
+        return err;
+    if (err || json_kind(payload) != JSON_OBJECT)
+        return refuse(error, "the payload", "is not a JSON object");
+
+    if ((err = check_dates(payload, rules->leeway_s, now_s, claims, error)) != ERR_OK ||
+        (err = check_use(payload, use, error)) != ERR_OK ||
+        (err = check_issuer(payload, rules->issuer, &claims->is_own, error)) != ERR_OK ||
+        (err = check_audience(payload, rules->audience, error)) != ERR_OK ||
+        (err = read_user_id(payload, &claims->user_id, error)) != ERR_OK ||
+        (err = read_text(payload, "sub", &claims->subject, error)) != ERR_OK ||
+        (err = read_text(payload, "jti", &claims->id, error)) != ERR_OK ||
+        (err = read_text(payload, "family", &claims->family, error)) != ERR_OK)
+        return err;
+    if (claims->user_id == 0 && claims->subject.len == 0)
+        return refuse(error, "user_id", "and sub are both missing");
+    return ERR_OK;
+}
+
+struct str claims_write(const struct claims_rules *rules, struct arena *arena,
+                        const struct token_claims *claims)
+{
+    struct strbuf text;
+    struct json_writer json;
+
+    strbuf_init(&text, arena, 256);
+    json_writer_init(&json, &text);
+    json_open_object(&json);
+    json_add_string(&json, "token_type",
+                    claims->use == TOKEN_ACCESS ? STR("access") : STR("refresh"));
+    if (claims->user_id > 0)
+        json_add_integer(&json, "user_id", claims->user_id);
+    if (claims->subject.len > 0)
+        json_add_string(&json, "sub", claims->subject);
+    json_add_string(&json, "jti", claims->id);
+    if (claims->family.len > 0)
+        json_add_string(&json, "family", claims->family);
+    json_add_integer(&json, "iat", claims->issued_at_s);
+    json_add_integer(&json, "exp", claims->expires_at_s);
+    json_add_string(&json, "iss", rules->issuer);
+    if (rules->audience.len > 0)
+        json_add_string(&json, "aud", rules->audience);
+    json_close_object(&json);
+    return text.failed ? STR_NONE : strbuf_str(&text);
+}

@@ -1,0 +1,242 @@
+#include "identity_private.h"
+
+#include "cachewarden/arena.h"
+#include "cachewarden/clock.h"
+
+#include <stdlib.h>
+
+enum err identity_new(const struct identity_options *options, struct identity **identity_out,
+                      struct error *error)
+{
+    struct identity *identity = calloc(1, sizeof *identity);
+    enum err err;
+
+    *identity_out = NULL;
+    if (!identity)
+        return ERR_NO_MEMORY;
+    identity->users = options->users;
+    if ((err = tokens_new(&options->tokens, &identity->tokens, error)) != ERR_OK ||
+        (err = account_cache_new(options->users, options->admin_group, &identity->accounts)) !=
+            ERR_OK ||
+        (err = key_cache_new(options->users, &identity->keys)) != ERR_OK ||
+        (err = key_touch_new(options->users, &identity->touch)) != ERR_OK) {
+        identity_free(&identity);
+        return err;
+    }
+    *identity_out = identity;
+    return ERR_OK;
+}
+
+void identity_free(struct identity **identity)
+{
+    if (!*identity)
+        return;
+    key_touch_free(&(*identity)->touch);
+    key_cache_free(&(*identity)->keys);
+    account_cache_free(&(*identity)->accounts);
+    tokens_free(&(*identity)->tokens);
+    free(*identity);
+    *identity = NULL;
+}
+
+const struct tokens *identity_tokens(const struct identity *identity)
+{
+    return identity->tokens;
+}
+
+struct users *identity_users(const struct identity *identity)
+{
+    return identity->users;
+}
+
+void identity_forget(struct identity *identity, int64_t user_id)
+{
+    if (user_id > 0) {
+        account_forget(identity->accounts, user_id);
+        return;
+    }
+    account_forget_all(identity->accounts);
+    key_cache_forget_all(identity->keys);
+}
+
+static enum err refuse(struct error *error, const char *why)
+{
+    return error_set_detail(error, ERR_UNAUTHENTICATED, "%s", why);
+}
+
+/* A token that names an account by id and by name has to mean the same one by both. */
+static bool is_same_account(const struct account *account, const struct token_claims *claims)
+{
+    int64_t id;
+
+    if (claims->user_id == 0 || claims->subject.len == 0)
+        return true;
+    return str_eq_nocase(claims->subject, (struct str){account->username, account->username_len}) ||
+           (str_to_int64(claims->subject, 1, INT64_MAX, &id) && id == account->id);
+}
+
+/* Whether the token is good for the account as it is now. */
+static enum err check_account(const struct account *account, const struct token_claims *claims,
+                              struct error *error)
+{
+    if (!account->exists)
+        return claims->is_own ? refuse(error, "token: its account does not exist") : ERR_OK;
+    if (!account->is_usable)
+        return refuse(error, "token: its account is deactivated or deleted");
+    if (!is_same_account(account, claims))
+        return refuse(error, "token: user_id and sub name different accounts");
+    /* One that does not say when it was issued cannot show that it is younger than the password. */
+    if (claims->issued_at_s < account->tokens_not_before_s)
+        return refuse(error, "token: issued before the password was changed");
+    return ERR_OK;
+}
+
+static enum err find_account(struct identity *identity, const struct token_claims *claims,
+                             struct account *account_out, struct error *error)
+{
+    int64_t now_ns = clock_mono_ns();
+
+    if (claims->user_id > 0)
+        return account_by_id(identity->accounts, claims->user_id, now_ns, account_out, error);
+    enum err err = account_by_name(identity->accounts, claims->subject, now_ns, account_out, error);
+    return err == ERR_NOT_FOUND ? refuse(error, "token: sub is not a username") : err;
+}
+
+/* Texts of an account that exists come from the database; rights always do. */
+static enum err make_user(struct arena *arena, const struct account *account,
+                          const struct token_claims *claims, struct principal *principal)
+{
+    *principal = (struct principal){
+        .kind = PRINCIPAL_USER,
+        .credential = CREDENTIAL_BEARER,
+        .user_id = account->id,
+        .name = claims->subject,
+        .is_superuser = account->is_superuser,
+        .is_admin = account->is_admin,
+        .token_id = claims->id,
+        .family = claims->family,
+        .issued_at_s = claims->issued_at_s,
+        .expires_at_s = claims->expires_at_s,
+    };
+    if (!account->exists)
+        return ERR_OK;
+    principal->name = str_dup(arena, (struct str){account->username, account->username_len});
+    principal->email = str_dup(arena, (struct str){account->email, account->email_len});
+    return principal->name.ptr && principal->email.ptr ? ERR_OK : ERR_NO_MEMORY;
+}
+
+/* RFC 6750 section 2.1; the scheme's case does not matter (RFC 9110 section 11.1). */
+static bool take_bearer(struct str authorization, struct str *token_out)
+{
+    struct str scheme = str_sub(authorization, 0, 7);
+
+    *token_out = str_trim(str_sub(authorization, 7, authorization.len));
+    return str_eq_nocase(scheme, STR("Bearer ")) && token_out->len > 0;
+}
+
+static enum err authenticate_bearer(struct identity *identity, struct arena *arena,
+                                    struct str authorization, int64_t now_s,
+                                    struct principal *principal, struct error *error)
+{
+    struct token_claims claims;
+    struct account account;
+    struct str token;
+
+    if (!take_bearer(authorization, &token))
+        return refuse(error, "Authorization: not a Bearer token");
+    enum err err =
+        token_verify(identity->tokens, arena, token, TOKEN_ACCESS, now_s, &claims, error);
+    if (!err)
+        err = find_account(identity, &claims, &account, error);
+    if (!err)
+        err = check_account(&account, &claims, error);
+    return err ? err : make_user(arena, &account, &claims, principal);
+}
+
+/* A key lives as long as its owner does, whatever its scopes. */
+static enum err check_owner(struct identity *identity, const struct key_record *record,
+                            struct account *owner_out, struct error *error)
+{
+    *owner_out = (struct account){0};
+    if (record->owner_id == 0)
+        return ERR_OK;
+    enum err err =
+        account_by_id(identity->accounts, record->owner_id, clock_mono_ns(), owner_out, error);
+    if (!err && !owner_out->is_usable)
+        return refuse(error, "API key: its owner is deactivated or deleted");
+    return err;
+}
+
+static enum err make_key(struct arena *arena, struct str id, const struct key_record *record,
+                         const struct account *owner, struct principal *principal)
+{
+    /* The owner's rights are not the key's: SCOPE_ADMIN alone makes it an admin. */
+    *principal = (struct principal){
+        .kind = PRINCIPAL_API_KEY,
+        .credential = CREDENTIAL_API_KEY,
+        .user_id = (record->scopes & SCOPE_USER) != 0 ? owner->id : 0,
+        .name = str_dup(arena, (struct str){record->name, record->name_len}),
+        .is_admin = (record->scopes & SCOPE_ADMIN) != 0,
+        .scopes = record->scopes,
+        .space = str_dup(arena, (struct str){record->space, record->space_len}),
+        .token_id = str_dup(arena, id),
+        .expires_at_s = record->expires_at_s,
+    };
+    if (principal->user_id > 0)
+        principal->email = str_dup(arena, (struct str){owner->email, owner->email_len});
+    return principal->name.ptr && principal->space.ptr && principal->token_id.ptr ? ERR_OK
+                                                                                  : ERR_NO_MEMORY;
+}
+
+static enum err authenticate_key(struct identity *identity, struct arena *arena, struct str whole,
+                                 int64_t now_s, struct principal *principal, struct error *error)
+{
+    struct key_record record;
+    struct account owner;
+    struct str id;
+
+    enum err err =
+        api_key_verify(identity->keys, whole, now_s, clock_mono_ns(), &id, &record, error);
+    if (!err)
+        err = check_owner(identity, &record, &owner, error);
+    if (!err)
+        err = make_key(arena, id, &record, &owner, principal);
+    if (!err)
+        key_touch_note(identity->touch, id, record.last_used_at_s, now_s);
+    return err;
+}
+
+static bool is_verdict(enum err err)
+{
+    return err == ERR_OK || err == ERR_UNAUTHENTICATED;
+}
+
+enum err identity_authenticate(struct identity *identity, struct arena *arena,
+                               const struct credentials *credentials, int64_t now_s,
+                               struct principal *principal_out, struct error *error)
+{
+    struct principal user = {0}, key = {0};
+    bool has_bearer = credentials->authorization.len > 0, has_key = credentials->api_key.len > 0;
+    enum err bearer_err = ERR_OK, key_err = ERR_OK;
+
+    *principal_out = (struct principal){0};
+    if (has_bearer)
+        bearer_err =
+            authenticate_bearer(identity, arena, credentials->authorization, now_s, &user, error);
+    if (has_key && is_verdict(bearer_err))
+        key_err = authenticate_key(identity, arena, credentials->api_key, now_s, &key, error);
+    if (!is_verdict(bearer_err) || !is_verdict(key_err))
+        return is_verdict(bearer_err) ? key_err : bearer_err;
+
+    if (has_bearer && has_key) {
+        /* Two that mean the same user count as the first; which of two others is meant is not
+         * guessed (threats 27). */
+        bool is_same = !bearer_err && !key_err && user.user_id == key.user_id;
+        if (!is_same && (!bearer_err || !key_err))
+            return error_set(error, ERR_BAD_INPUT, "Conflicting credentials.");
+    }
+    if (bearer_err || key_err)
+        return ERR_UNAUTHENTICATED;
+    *principal_out = has_bearer ? user : key;
+    return ERR_OK;
+}

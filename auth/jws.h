@@ -1,0 +1,68 @@
+/*
+ * JSON Web Signatures in compact form (RFC 7515): taken apart strictly, verified with a key that
+ * brings its own algorithm. What the token says about its algorithm is only ever compared
+ * (RFC 8725 section 3.1). Claims are none of this file's business: see claims.h.
+ */
+#ifndef AUTH_JWS_H
+#define AUTH_JWS_H
+
+#include "cachewarden/error.h"
+#include "cachewarden/str.h"
+
+#include <stdbool.h>
+
+#define JWS_MAX_SIZE 8192
+
+enum jws_algorithm {
+    JWS_NO_ALGORITHM = 0,
+    JWS_HS256, /* RFC 7518 section 3.2 */
+};
+
+/* "HS256"; "none" for JWS_NO_ALGORITHM. */
+const char *jws_algorithm_name(enum jws_algorithm algorithm);
+/* Exactly as written in RFC 7518, case included; JWS_NO_ALGORITHM for everything else, `none` among
+ * it. */
+enum jws_algorithm jws_algorithm_from_name(struct str name);
+
+/* A key and its algorithm. Read-only once made; used by all threads at once. */
+struct jws_key;
+
+/* ERR_BAD_INPUT: the algorithm takes no secret, or the secret is shorter than its digest (RFC 7518
+ * section 3.2). */
+CW_MUST_CHECK enum err jws_key_new_secret(enum jws_algorithm algorithm, struct str secret,
+                                          struct jws_key **key_out, struct error *error);
+/* Wipes it. */
+void jws_key_free(struct jws_key **key);
+
+/* A compact JWS taken apart. Nothing in it is proven before jws_verify. Borrows from the text and
+ * the arena. */
+struct jws {
+    enum jws_algorithm algorithm; /* what the header claims */
+    struct str type;              /* `typ`, or empty */
+    struct str kid;
+    bool has_kid;
+    struct str signing_input; /* header, dot, payload: as received */
+    struct str payload;       /* decoded */
+    struct str signature;     /* decoded */
+};
+
+/*
+ * Exactly three parts of strict base64url, none empty, JWS_MAX_SIZE at most; a header that is a
+ * JSON object with an algorithm we know and none of the members that bring keys or change the rules
+ * (jwk, jku, x5u, x5c, crit, b64). ERR_UNAUTHENTICATED with the reason in error->detail,
+ * ERR_NO_MEMORY.
+ */
+CW_MUST_CHECK enum err jws_parse(struct arena *arena, struct str compact, struct jws *jws_out,
+                                 struct error *error);
+
+/* ERR_OK: the key's algorithm is the header's and the signature is the key's. ERR_UNAUTHENTICATED;
+ * ERR_NO_MEMORY, ERR_INTERNAL. */
+CW_MUST_CHECK enum err jws_verify(const struct jws_key *key, const struct jws *jws,
+                                  struct error *error);
+
+/* Signs with a secret; the header is {"alg":…,"typ":"JWT"}. ERR_INTERNAL for a key that cannot
+ * sign. */
+CW_MUST_CHECK enum err jws_sign(const struct jws_key *key, struct arena *arena, struct str payload,
+                                struct str *compact_out);
+
+#endif

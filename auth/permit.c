@@ -1,0 +1,84 @@
+#include "cachewarden/permit.h"
+
+static bool is_signed_in_user(const struct principal *principal)
+{
+    return principal->kind == PRINCIPAL_USER && principal->user_id > 0;
+}
+
+static bool is_key_with(const struct principal *principal, enum scope scope)
+{
+    return principal->kind == PRINCIPAL_API_KEY && (principal->scopes & (unsigned)scope) != 0;
+}
+
+/* An admin is a user whose account says so, or a key made for it; a principal of no kind is
+ * neither. */
+static bool is_admin(const struct principal *principal)
+{
+    return (is_signed_in_user(principal) && principal->is_admin) ||
+           is_key_with(principal, SCOPE_ADMIN);
+}
+
+/* `user` routes act on the principal's own things only, whoever it is: admins have routes of their
+ * own. */
+static bool acts_as_itself(const struct principal *principal, int64_t target_user_id)
+{
+    bool is_somebody = is_signed_in_user(principal) ||
+                       (is_key_with(principal, SCOPE_USER) && principal->user_id > 0);
+
+    return is_somebody && (target_user_id == 0 || target_user_id == principal->user_id);
+}
+
+static bool is_allowed(enum permit permit, const struct permit_policy *policy,
+                       const struct principal *principal, int64_t target_user_id)
+{
+    switch (permit) {
+    case PERMIT_DENY:
+        return false;
+    case PERMIT_PUBLIC:
+        return true;
+    case PERMIT_USER:
+        return acts_as_itself(principal, target_user_id);
+    case PERMIT_ADMIN:
+        return is_admin(principal);
+    case PERMIT_SCOPE_FLUSH:
+        return is_admin(principal) || is_key_with(principal, SCOPE_FLUSH);
+    case PERMIT_SCOPE_ENTRIES:
+        return is_admin(principal) || is_key_with(principal, SCOPE_ENTRIES);
+    case PERMIT_FLUSH_MESSAGES:
+        return is_admin(principal) || is_key_with(principal, SCOPE_FLUSH) ||
+               (policy && policy->flush_for_authenticated && is_signed_in_user(principal));
+    }
+    return false;
+}
+
+enum permit_answer permit_decide(enum permit permit, const struct permit_policy *policy,
+                                 const struct principal *principal, int64_t target_user_id)
+{
+    if (is_allowed(permit, policy, principal, target_user_id))
+        return PERMIT_YES;
+    /* A row without a permission is our mistake: no sign-in would mend it. */
+    if (permit != PERMIT_DENY && principal->kind == PRINCIPAL_ANONYMOUS)
+        return PERMIT_NO_CREDENTIAL;
+    return PERMIT_NO;
+}
+
+const char *permit_name(enum permit permit)
+{
+    switch (permit) {
+    case PERMIT_DENY:
+        return "deny";
+    case PERMIT_PUBLIC:
+        return "public";
+    case PERMIT_USER:
+        return "user";
+    case PERMIT_ADMIN:
+        return "admin";
+    case PERMIT_SCOPE_FLUSH:
+        return "scope:flush";
+    case PERMIT_SCOPE_ENTRIES:
+        return "scope:entries";
+    case PERMIT_FLUSH_MESSAGES:
+        return "scope:flush or policy";
+    }
+    return "unknown";
+}

@@ -1,0 +1,137 @@
+#include "cachewarden/token.h"
+
+#include "claims.h"
+#include "jws.h"
+
+#include "cachewarden/random.h"
+
+#include <stdlib.h>
+
+_Static_assert(TOKEN_MAX_SIZE == JWS_MAX_SIZE, "a token is a compact JWS");
+
+enum {
+    TOKEN_ID_SIZE = 16,           /* random bytes of a `jti`: never two alike */
+    TTL_MAX_S = 10 * 366 * 86400, /* keeps sums of dates far from their end */
+};
+
+struct tokens {
+    struct jws_key *key;
+    struct claims_rules rules;
+    int64_t access_ttl_s;
+    int64_t refresh_ttl_s;
+    struct arena *memory; /* the copied texts */
+};
+
+static bool is_ttl(int64_t ttl_s)
+{
+    return ttl_s > 0 && ttl_s <= TTL_MAX_S;
+}
+
+enum err tokens_new(const struct token_options *options, struct tokens **tokens_out,
+                    struct error *error)
+{
+    *tokens_out = NULL;
+    /* Our own tokens are known by their issuer: their account must exist. */
+    if (options->issuer.len == 0)
+        return error_set(error, ERR_BAD_INPUT, "auth.issuer must not be empty");
+    if (!is_ttl(options->access_ttl_s) || !is_ttl(options->refresh_ttl_s))
+        return error_set(error, ERR_BAD_INPUT,
+                         "auth.access_ttl_s and auth.refresh_ttl_s must be 1 to %d seconds",
+                         TTL_MAX_S);
+    if (options->leeway_s < 0 || options->leeway_s > TTL_MAX_S)
+        return error_set(error, ERR_BAD_INPUT, "auth.leeway_s must be 0 to %d seconds", TTL_MAX_S);
+    if (options->secret.len < TOKEN_SECRET_MIN_SIZE)
+        return error_set(error, ERR_BAD_INPUT,
+                         "auth.secret has %zu bytes, but HS256 needs at least %d: make one with "
+                         "`openssl rand -hex 32`",
+                         options->secret.len, TOKEN_SECRET_MIN_SIZE);
+
+    struct tokens *tokens = calloc(1, sizeof *tokens);
+    if (!tokens)
+        return ERR_NO_MEMORY;
+    tokens->access_ttl_s = options->access_ttl_s;
+    tokens->refresh_ttl_s = options->refresh_ttl_s;
+    tokens->rules.leeway_s = options->leeway_s;
+    tokens->memory = arena_new(256, 0);
+    enum err err = tokens->memory ? ERR_OK : ERR_NO_MEMORY;
+    if (!err) {
+        tokens->rules.issuer = str_dup(tokens->memory, options->issuer);
+        tokens->rules.audience = str_dup(tokens->memory, options->audience);
+        if (!tokens->rules.issuer.ptr || !tokens->rules.audience.ptr)
+            err = ERR_NO_MEMORY;
+    }
+    if (!err)
+        err = jws_key_new_secret(JWS_HS256, options->secret, &tokens->key, error);
+    if (err)
+        tokens_free(&tokens);
+    *tokens_out = tokens;
+    return err;
+}
+
+void tokens_free(struct tokens **tokens)
+{
+    if (!*tokens)
+        return;
+    jws_key_free(&(*tokens)->key);
+    arena_free(&(*tokens)->memory);
+    free(*tokens);
+    *tokens = NULL;
+}
+
+static enum err refuse(struct error *error, const char *why)
+{
+    return error_set_detail(error, ERR_UNAUTHENTICATED, "token: %s", why);
+}
+
+/* Explicit typing (RFC 8725 section 3.11): a token made for another purpose with the same key is
+ * not an access token. */
+static bool is_jwt_type(struct str type)
+{
+    return type.len == 0 || str_eq_nocase(type, STR("JWT")) || str_eq_nocase(type, STR("at+jwt"));
+}
+
+enum err token_verify(const struct tokens *tokens, struct arena *arena, struct str compact,
+                      enum token_use use, int64_t now_s, struct token_claims *claims,
+                      struct error *error)
+{
+    struct jws jws;
+
+    *claims = (struct token_claims){.use = use};
+    enum err err = jws_parse(arena, compact, &jws, error);
+    if (err)
+        return err;
+    if (jws.has_kid)
+        return refuse(error, "kid is present, but our key has none");
+    if (!is_jwt_type(jws.type))
+        return refuse(error, "typ is not JWT");
+    /* The payload is not looked at before the signature is proven. */
+    err = jws_verify(tokens->key, &jws, error);
+    if (err)
+        return err;
+    return claims_read(&tokens->rules, arena, jws.payload, use, now_s, claims, error);
+}
+
+enum err token_issue(const struct tokens *tokens, struct arena *arena, int64_t now_s,
+                     struct token_claims *claims, struct str *compact_out)
+{
+    *compact_out = STR_NONE;
+    claims->id = random_hex(arena, TOKEN_ID_SIZE);
+    claims->issued_at_s = now_s;
+    claims->expires_at_s =
+        now_s + (claims->use == TOKEN_ACCESS ? tokens->access_ttl_s : tokens->refresh_ttl_s);
+    claims->is_own = true;
+    struct str payload = claims_write(&tokens->rules, arena, claims);
+    if (!claims->id.ptr || !payload.ptr)
+        return ERR_NO_MEMORY;
+    return jws_sign(tokens->key, arena, payload, compact_out);
+}
+
+int64_t token_access_ttl_s(const struct tokens *tokens)
+{
+    return tokens->access_ttl_s;
+}
+
+int64_t token_refresh_ttl_s(const struct tokens *tokens)
+{
+    return tokens->refresh_ttl_s;
+}

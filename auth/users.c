@@ -1,0 +1,383 @@
+#include "cachewarden/users.h"
+
+#include "users_private.h"
+
+#include "cachewarden/clock.h"
+
+#include <stdlib.h>
+
+static const struct users_driver *const drivers[] = {&users_sqlite_driver};
+
+enum err users_open(struct str url, struct users **users_out, struct error *error)
+{
+    *users_out = NULL;
+    for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++) {
+        struct str prefix = str_from(drivers[i]->prefix);
+        if (!str_starts(url, prefix))
+            continue;
+        struct users *users = calloc(1, sizeof *users);
+        if (!users)
+            return ERR_NO_MEMORY;
+        users->driver = drivers[i];
+        enum err err = drivers[i]->open(str_sub(url, prefix.len, url.len), &users->db, error);
+        if (err)
+            free(users);
+        else
+            *users_out = users;
+        return err;
+    }
+    /* The URL itself stays out of the text: it may hold a password. */
+    return error_set(
+        error, ERR_BAD_INPUT,
+        "users.database: not a kind of database this program knows, write sqlite:PATH");
+}
+
+void users_close(struct users **users)
+{
+    if (!*users)
+        return;
+    (*users)->driver->close(&(*users)->db);
+    free(*users);
+    *users = NULL;
+}
+
+const char *users_driver_name(const struct users *users)
+{
+    return users->driver->name;
+}
+
+enum err users_ping(struct users *users, struct error *error)
+{
+    return users->driver->check(users->db, error);
+}
+
+enum err users_run(struct users *users, enum users_mode mode, enum users_statement statement,
+                   const struct users_value *parameters, size_t parameter_count,
+                   struct arena *arena, struct users_result *result_out, struct error *error)
+{
+    struct users_result ignored;
+    struct users_session *session = NULL;
+
+    enum err err = users->driver->begin(users->db, mode, &session, error);
+    if (err)
+        return err;
+    err = users->driver->run(session, statement, parameters, parameter_count, arena,
+                             result_out ? result_out : &ignored, error);
+    return users->driver->end(&session, err, error);
+}
+
+enum err users_change(struct users *users, enum users_statement statement,
+                      const struct users_value *parameters, size_t parameter_count,
+                      struct error *error)
+{
+    struct users_result result = {0};
+
+    enum err err =
+        users_run(users, USERS_WRITE, statement, parameters, parameter_count, NULL, &result, error);
+    if (!err && result.changed == 0)
+        return ERR_NOT_FOUND;
+    return err;
+}
+
+int64_t users_integer(const struct users_result *result, size_t row, size_t column)
+{
+    const struct users_value *value = &result->values[row * result->column_count + column];
+
+    return value->kind == USERS_INTEGER ? value->integer : 0;
+}
+
+struct str users_bytes(const struct users_result *result, size_t row, size_t column)
+{
+    const struct users_value *value = &result->values[row * result->column_count + column];
+
+    return value->kind == USERS_TEXT || value->kind == USERS_BYTES ? value->bytes : STR_NONE;
+}
+
+/* Names and emails are compared in lower case. Both are ASCII, so this is the whole of it. */
+static struct str folded(struct arena *arena, struct str text)
+{
+    char *copy = arena_alloc(arena, text.len + 1);
+
+    if (!copy)
+        return STR_NONE;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        copy[i] = (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+    }
+    copy[text.len] = '\0';
+    return (struct str){copy, text.len};
+}
+
+enum {
+    COLUMN_ID,
+    COLUMN_USERNAME,
+    COLUMN_EMAIL,
+    COLUMN_HASH,
+    COLUMN_SUPERUSER,
+    COLUMN_ACTIVE,
+    COLUMN_DELETED,
+    COLUMN_CREATED,
+    COLUMN_NOT_BEFORE,
+    COLUMN_GROUP
+};
+
+static struct user read_account(const struct users_result *result, size_t row)
+{
+    return (struct user){
+        .id = users_integer(result, row, COLUMN_ID),
+        .username = users_bytes(result, row, COLUMN_USERNAME),
+        .email = users_bytes(result, row, COLUMN_EMAIL),
+        .password_hash = users_bytes(result, row, COLUMN_HASH),
+        .is_superuser = users_integer(result, row, COLUMN_SUPERUSER) != 0,
+        .is_active = users_integer(result, row, COLUMN_ACTIVE) != 0,
+        .is_deleted = users_integer(result, row, COLUMN_DELETED) != 0,
+        .created_at_s = users_integer(result, row, COLUMN_CREATED),
+        .tokens_not_before_s = users_integer(result, row, COLUMN_NOT_BEFORE),
+    };
+}
+
+/* A result has one row for each group of an account, or one without a group; rows of one account
+ * stand together. */
+static enum err read_accounts(struct arena *arena, const struct users_result *result,
+                              struct user **accounts_out, size_t *count_out)
+{
+    struct user *accounts = arena_calloc(arena, result->row_count, sizeof *accounts);
+    struct str *groups = arena_calloc(arena, result->row_count, sizeof *groups);
+    size_t count = 0;
+
+    if (!accounts || !groups)
+        return ERR_NO_MEMORY;
+    for (size_t row = 0; row < result->row_count; row++) {
+        if (count == 0 || accounts[count - 1].id != users_integer(result, row, COLUMN_ID)) {
+            accounts[count] = read_account(result, row);
+            accounts[count].groups = &groups[row];
+            count++;
+        }
+        groups[row] = users_bytes(result, row, COLUMN_GROUP);
+        if (groups[row].len > 0)
+            accounts[count - 1].group_count++;
+    }
+    *accounts_out = accounts;
+    *count_out = count;
+    return ERR_OK;
+}
+
+static enum err find_account(struct users *users, struct arena *arena,
+                             enum users_statement statement, struct users_value key,
+                             struct user *user_out, struct error *error)
+{
+    struct users_result result = {0};
+    struct user *found = NULL;
+    size_t count = 0;
+
+    *user_out = (struct user){0};
+    enum err err = users_run(users, USERS_READ, statement, &key, 1, arena, &result, error);
+    if (!err)
+        err = read_accounts(arena, &result, &found, &count);
+    if (err)
+        return err;
+    if (count == 0)
+        return ERR_NOT_FOUND;
+    *user_out = found[0];
+    return ERR_OK;
+}
+
+enum err users_find_by_id(struct users *users, struct arena *arena, int64_t id,
+                          struct user *user_out, struct error *error)
+{
+    return find_account(users, arena, ACCOUNT_BY_ID, USERS_INT(id), user_out, error);
+}
+
+enum err users_find_by_name(struct users *users, struct arena *arena, struct str username,
+                            struct user *user_out, struct error *error)
+{
+    struct str key = folded(arena, username);
+
+    if (!key.ptr)
+        return ERR_NO_MEMORY;
+    return find_account(users, arena, ACCOUNT_BY_NAME, USERS_STR(key), user_out, error);
+}
+
+enum err users_find_by_email(struct users *users, struct arena *arena, struct str email,
+                             struct user *user_out, struct error *error)
+{
+    struct str key = folded(arena, email);
+
+    if (!key.ptr)
+        return ERR_NO_MEMORY;
+    return find_account(users, arena, ACCOUNT_BY_EMAIL, USERS_STR(key), user_out, error);
+}
+
+enum err users_list(struct users *users, struct arena *arena, struct user **users_out,
+                    size_t *count_out, struct error *error)
+{
+    struct users_result result = {0};
+
+    *users_out = NULL;
+    *count_out = 0;
+    enum err err = users_run(users, USERS_READ, ACCOUNT_LIST, NULL, 0, arena, &result, error);
+    return err ? err : read_accounts(arena, &result, users_out, count_out);
+}
+
+static enum err insert_account(struct users *users, struct users_session *session,
+                               struct arena *arena, const struct user *user, int64_t *id_out,
+                               struct error *error)
+{
+    struct users_result result = {0};
+    int64_t created_at_s = user->created_at_s > 0 ? user->created_at_s : clock_wall_s();
+    struct str username_key = folded(arena, user->username);
+    struct str email_key = folded(arena, user->email);
+
+    if (!username_key.ptr || !email_key.ptr)
+        return ERR_NO_MEMORY;
+    enum err err = users->driver->run(
+        session, ACCOUNT_ADD,
+        USERS_PARAMETERS(USERS_STR(user->username), USERS_STR(username_key), USERS_STR(user->email),
+                         USERS_STR(email_key), USERS_STR(user->password_hash),
+                         USERS_INT(user->is_superuser), USERS_INT(user->is_active),
+                         USERS_INT(created_at_s)),
+        arena, &result, error);
+    if (err)
+        return err;
+    if (result.row_count != 1)
+        return error_set_detail(error, ERR_INTERNAL, "users database: an insert gave no id");
+    *id_out = users_integer(&result, 0, 0);
+    for (size_t i = 0; !err && i < user->group_count; i++)
+        err = users->driver->run(session, GROUP_ADD,
+                                 USERS_PARAMETERS(USERS_INT(*id_out), USERS_STR(user->groups[i])),
+                                 NULL, &result, error);
+    return err;
+}
+
+/* Which of the two names was taken. The other account may have gone since. */
+static enum err explain_conflict(struct users *users, struct arena *arena, const struct user *user,
+                                 struct error *error)
+{
+    struct user other;
+
+    if (users_find_by_name(users, arena, user->username, &other, NULL) == ERR_OK)
+        return error_set(error, ERR_CONFLICT, "A user with that username already exists.");
+    if (users_find_by_email(users, arena, user->email, &other, NULL) == ERR_OK)
+        return error_set(error, ERR_CONFLICT, "A user with that email already exists.");
+    return error_set(error, ERR_CONFLICT, "A user with that username or email already exists.");
+}
+
+static enum err check_account(const struct user *user, struct error *error)
+{
+    enum err err = user_check_username(user->username, error);
+
+    if (!err)
+        err = user_check_email(user->email, error);
+    for (size_t i = 0; !err && i < user->group_count; i++)
+        err = user_check_group(user->groups[i], error);
+    return err;
+}
+
+enum err users_add(struct users *users, const struct user *user, int64_t *id_out,
+                   struct error *error)
+{
+    struct users_session *session = NULL;
+
+    *id_out = 0;
+    enum err err = check_account(user, error);
+    if (err)
+        return err;
+    struct arena *arena = arena_new(1024, 0);
+    if (!arena)
+        return ERR_NO_MEMORY;
+    err = users->driver->begin(users->db, USERS_WRITE, &session, error);
+    if (!err) {
+        err = insert_account(users, session, arena, user, id_out, error);
+        err = users->driver->end(&session, err, error);
+    }
+    if (err == ERR_CONFLICT)
+        err = explain_conflict(users, arena, user, error);
+    if (err)
+        *id_out = 0;
+    arena_free(&arena);
+    return err;
+}
+
+enum err users_set_password(struct users *users, int64_t id, struct str password_hash,
+                            struct error *error)
+{
+    return users_change(
+        users, ACCOUNT_SET_PASSWORD,
+        USERS_PARAMETERS(USERS_INT(id), USERS_STR(password_hash), USERS_INT(clock_wall_s())),
+        error);
+}
+
+enum err users_replace_hash(struct users *users, int64_t id, struct str old_hash,
+                            struct str new_hash, struct error *error)
+{
+    return users_change(users, ACCOUNT_REPLACE_HASH,
+                        USERS_PARAMETERS(USERS_INT(id), USERS_STR(old_hash), USERS_STR(new_hash)),
+                        error);
+}
+
+enum err users_set_superuser(struct users *users, int64_t id, bool is_superuser,
+                             struct error *error)
+{
+    return users_change(users, ACCOUNT_SET_SUPERUSER,
+                        USERS_PARAMETERS(USERS_INT(id), USERS_INT(is_superuser)), error);
+}
+
+enum err users_set_active(struct users *users, int64_t id, bool is_active, struct error *error)
+{
+    return users_change(users, ACCOUNT_SET_ACTIVE,
+                        USERS_PARAMETERS(USERS_INT(id), USERS_INT(is_active)), error);
+}
+
+/* Makes sure that the account is there, and stays while the session lasts. */
+static enum err hold_account(struct users *users, struct users_session *session, int64_t id,
+                             struct error *error)
+{
+    struct users_result result = {0};
+    enum err err = users->driver->run(session, ACCOUNT_HOLD, USERS_PARAMETERS(USERS_INT(id)), NULL,
+                                      &result, error);
+
+    return !err && result.changed == 0 ? ERR_NOT_FOUND : err;
+}
+
+enum err users_set_group(struct users *users, int64_t id, struct str group, bool is_member,
+                         struct error *error)
+{
+    struct users_session *session = NULL;
+    struct users_result result;
+
+    enum err err = user_check_group(group, error);
+    if (!err)
+        err = users->driver->begin(users->db, USERS_WRITE, &session, error);
+    if (err)
+        return err;
+    err = hold_account(users, session, id, error);
+    if (!err)
+        err = users->driver->run(session, is_member ? GROUP_ADD : GROUP_REMOVE,
+                                 USERS_PARAMETERS(USERS_INT(id), USERS_STR(group)), NULL, &result,
+                                 error);
+    return users->driver->end(&session, err, error);
+}
+
+enum err users_delete(struct users *users, int64_t id, struct error *error)
+{
+    struct users_session *session = NULL;
+    struct users_result result = {0};
+    int64_t now_s = clock_wall_s();
+
+    enum err err = users->driver->begin(users->db, USERS_WRITE, &session, error);
+    if (err)
+        return err;
+    err =
+        users->driver->run(session, ACCOUNT_DELETE,
+                           USERS_PARAMETERS(USERS_INT(id), USERS_INT(now_s)), NULL, &result, error);
+    if (!err && result.changed == 0)
+        err = ERR_NOT_FOUND;
+    if (!err)
+        err = users->driver->run(session, GROUP_REMOVE_ALL, USERS_PARAMETERS(USERS_INT(id)), NULL,
+                                 &result, error);
+    if (!err)
+        err = users->driver->run(session, KEY_REVOKE_OWNED,
+                                 USERS_PARAMETERS(USERS_INT(id), USERS_INT(now_s)), NULL, &result,
+                                 error);
+    return users->driver->end(&session, err, error);
+}

@@ -1,0 +1,69 @@
+/*
+ * What stands behind users.h: a database that runs a fixed list of statements with bound
+ * parameters. The operations on accounts and keys are written once (users.c, users_keys.c); a
+ * driver knows connections, transactions, its schema, and how its errors map to enum err.
+ *
+ * A session is one borrowed connection. Reading sessions run side by side; a writing session is
+ * a transaction, and while it lasts no other one writes. Sessions belong to one thread.
+ */
+#ifndef AUTH_USERS_DRIVER_H
+#define AUTH_USERS_DRIVER_H
+
+#include "cachewarden/users.h"
+
+/* The statements, users_statements.def; parameters are ?1, ?2 … */
+enum users_statement {
+#define STATEMENT(id, text) id,
+#include "users_statements.def"
+#undef STATEMENT
+    USERS_STATEMENT_COUNT
+};
+
+enum users_mode { USERS_READ, USERS_WRITE };
+
+enum users_value_kind { USERS_NULL = 0, USERS_INTEGER, USERS_TEXT, USERS_BYTES };
+
+struct users_value {
+    enum users_value_kind kind;
+    int64_t integer;
+    struct str bytes; /* of USERS_TEXT and USERS_BYTES */
+};
+
+struct users_result {
+    struct users_value *values; /* row after row; NULL without rows */
+    size_t row_count;
+    size_t column_count;
+    int64_t changed; /* rows that were inserted, updated or deleted */
+};
+
+struct users_db;
+struct users_session;
+
+struct users_driver {
+    const char *name;   /* "sqlite" */
+    const char *prefix; /* "sqlite:": what a URL of this driver begins with */
+
+    /* `location` is what follows the prefix. Makes and migrates the schema; errors as users_open.
+     */
+    enum err (*open)(struct str location, struct users_db **db_out, struct error *error);
+    void (*close)(struct users_db **db);
+
+    /* Whether the database is there and still the one that was opened. */
+    enum err (*check)(struct users_db *db, struct error *error);
+
+    /* Waits for its turn and for other processes a bounded time: ERR_UPSTREAM_DOWN. */
+    enum err (*begin)(struct users_db *db, enum users_mode mode, struct users_session **session_out,
+                      struct error *error);
+    /* All rows are copied into the arena, which may be NULL for a statement without rows.
+     * ERR_CONFLICT: a unique constraint. After any error a writing session can only be ended. */
+    enum err (*run)(struct users_session *session, enum users_statement statement,
+                    const struct users_value *parameters, size_t parameter_count,
+                    struct arena *arena, struct users_result *result_out, struct error *error);
+    /* Gives the connection back. A writing session is committed when `outcome` is ERR_OK, else
+     * undone, and the answer is `outcome` or what the commit said. */
+    enum err (*end)(struct users_session **session, enum err outcome, struct error *error);
+};
+
+extern const struct users_driver users_sqlite_driver;
+
+#endif

@@ -1,0 +1,278 @@
+#include "users_sqlite.h"
+
+#include "cachewarden/clock.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *reason_of(int code)
+{
+    switch (code & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return "another program keeps it locked";
+    case SQLITE_READONLY:
+        return "it is read-only";
+    case SQLITE_CANTOPEN:
+        return "it cannot be opened";
+    case SQLITE_NOTADB:
+        return "it is not a SQLite database";
+    case SQLITE_CORRUPT:
+        return "it is damaged";
+    case SQLITE_FULL:
+        return "the disk is full";
+    case SQLITE_IOERR:
+        return "reading or writing it failed";
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+        return "access is denied";
+    default:
+        return "it failed unexpectedly";
+    }
+}
+
+static enum err err_of(int code)
+{
+    switch (code) {
+    case SQLITE_CONSTRAINT_UNIQUE:
+    case SQLITE_CONSTRAINT_PRIMARYKEY:
+        return ERR_CONFLICT;
+    case SQLITE_CONSTRAINT_FOREIGNKEY:
+        return ERR_NOT_FOUND;
+    }
+    switch (code & 0xff) {
+    case SQLITE_NOMEM:
+        return ERR_NO_MEMORY;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+    case SQLITE_NOTADB:
+    case SQLITE_CORRUPT:
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+        return ERR_UPSTREAM_DOWN;
+    default:
+        return ERR_INTERNAL;
+    }
+}
+
+/* The caller learns the kind of trouble; SQLite's own words, which may hold SQL, go to the log. */
+static enum err fail(struct users_session *session, int code, struct error *error)
+{
+    enum err err = err_of(code);
+    int kind = code & 0xff;
+
+    if (kind != SQLITE_CONSTRAINT && kind != SQLITE_BUSY && kind != SQLITE_FULL)
+        session->is_broken = true;
+    error_set(error, err, "The users database is out of reach: %s.", reason_of(code));
+    if (error)
+        snprintf(error->detail, sizeof error->detail, "users database: %s: %s (SQLite %d: %s)",
+                 reason_of(code), session->path, code, sqlite3_errmsg(session->handle));
+    return err;
+}
+
+enum err users_sqlite_open(const char *path, enum users_mode mode,
+                           struct users_session **session_out, struct error *error)
+{
+    static const char settings[] =
+        "PRAGMA foreign_keys = ON;"
+        "PRAGMA synchronous = FULL;" /* an acknowledged account survives a power cut */
+        "PRAGMA secure_delete = ON;" /* old password hashes leave the file */
+        "PRAGMA trusted_schema = OFF;"
+        "PRAGMA temp_store = MEMORY;"
+        "PRAGMA cache_size = -1024;";
+    struct users_session *session = calloc(1, sizeof *session);
+
+    *session_out = NULL;
+    if (!session)
+        return ERR_NO_MEMORY;
+    session->path = path;
+    session->mode = mode;
+    /* No SQLITE_OPEN_CREATE: a file that vanished is an error, not a new and empty database. */
+    int code =
+        sqlite3_open_v2(path, &session->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_extended_result_codes(session->handle, 1);
+        sqlite3_busy_timeout(session->handle, USERS_SQLITE_BUSY_TIMEOUT_MS);
+        sqlite3_db_config(session->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+        code = sqlite3_exec(session->handle, settings, NULL, NULL, NULL);
+    }
+    if (code == SQLITE_OK && mode == USERS_READ)
+        code = sqlite3_exec(session->handle, "PRAGMA query_only = ON", NULL, NULL, NULL);
+    if (code != SQLITE_OK) {
+        enum err err = fail(session, code, error);
+        users_sqlite_close(&session);
+        return err;
+    }
+    *session_out = session;
+    return ERR_OK;
+}
+
+void users_sqlite_close(struct users_session **session)
+{
+    if (!*session)
+        return;
+    for (size_t i = 0; i < USERS_STATEMENT_COUNT; i++)
+        sqlite3_finalize((*session)->statements[i]);
+    sqlite3_close((*session)->handle);
+    free(*session);
+    *session = NULL;
+}
+
+enum err users_sqlite_exec(struct users_session *session, const char *sql, struct error *error)
+{
+    int code = sqlite3_exec(session->handle, sql, NULL, NULL, NULL);
+
+    return code == SQLITE_OK ? ERR_OK : fail(session, code, error);
+}
+
+enum err users_sqlite_integer(struct users_session *session, const char *query, int64_t *value_out,
+                              struct error *error)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(session->handle, query, -1, &statement, NULL);
+
+    *value_out = 0;
+    if (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+        *value_out = sqlite3_column_int64(statement, 0);
+        code = SQLITE_OK;
+    }
+    enum err err = code == SQLITE_OK ? ERR_OK : fail(session, code, error);
+    sqlite3_finalize(statement);
+    return err;
+}
+
+/* The switch needs the file for itself; SQLite does not always wait for that on its own. */
+enum err users_sqlite_use_log(struct users_session *session, struct error *error)
+{
+    int64_t deadline_ns = clock_deadline_ns(USERS_SQLITE_BUSY_TIMEOUT_MS);
+    int code;
+
+    while (((code = sqlite3_exec(session->handle, "PRAGMA journal_mode = WAL", NULL, NULL, NULL)) &
+            0xff) == SQLITE_BUSY &&
+           clock_mono_ns() < deadline_ns)
+        sqlite3_sleep(5);
+    return code == SQLITE_OK ? ERR_OK : fail(session, code, error);
+}
+
+bool users_sqlite_in_transaction(const struct users_session *session)
+{
+    return sqlite3_get_autocommit(session->handle) == 0;
+}
+
+static const char *const statement_texts[USERS_STATEMENT_COUNT] = {
+#define STATEMENT(id, text) [id] = text,
+#include "users_statements.def"
+#undef STATEMENT
+};
+
+static int prepare(struct users_session *session, enum users_statement statement)
+{
+    if (session->statements[statement])
+        return SQLITE_OK;
+    return sqlite3_prepare_v3(session->handle, statement_texts[statement], -1,
+                              SQLITE_PREPARE_PERSISTENT, &session->statements[statement], NULL);
+}
+
+/* SQLite takes a NULL pointer for SQL's NULL, and sizes are int there. */
+static int bind(sqlite3_stmt *statement, int index, const struct users_value *value)
+{
+    const char *bytes = value->bytes.ptr ? value->bytes.ptr : "";
+
+    switch (value->kind) {
+    case USERS_NULL:
+        return sqlite3_bind_null(statement, index);
+    case USERS_INTEGER:
+        return sqlite3_bind_int64(statement, index, value->integer);
+    case USERS_TEXT:
+        return sqlite3_bind_text64(statement, index, bytes, value->bytes.len, SQLITE_STATIC,
+                                   SQLITE_UTF8);
+    case USERS_BYTES:
+        return sqlite3_bind_blob64(statement, index, bytes, value->bytes.len, SQLITE_STATIC);
+    }
+    return SQLITE_MISUSE;
+}
+
+static enum err copy_value(sqlite3_stmt *statement, int column, struct arena *arena,
+                           struct users_value *value_out)
+{
+    *value_out = (struct users_value){0};
+    switch (sqlite3_column_type(statement, column)) {
+    case SQLITE_NULL:
+        return ERR_OK;
+    case SQLITE_INTEGER:
+        value_out->kind = USERS_INTEGER;
+        value_out->integer = sqlite3_column_int64(statement, column);
+        return ERR_OK;
+    case SQLITE_BLOB:
+        value_out->kind = USERS_BYTES;
+        break;
+    default:
+        value_out->kind = USERS_TEXT;
+        break;
+    }
+    /* The pointer first, then the size: the order SQLite asks for. */
+    const char *bytes = sqlite3_column_blob(statement, column);
+    size_t size = (size_t)sqlite3_column_bytes(statement, column);
+    value_out->bytes = str_dup(arena, (struct str){bytes, size});
+    return value_out->bytes.ptr ? ERR_OK : ERR_NO_MEMORY;
+}
+
+static enum err add_row(sqlite3_stmt *statement, struct arena *arena, size_t *capacity,
+                        struct users_result *result)
+{
+    size_t used = result->row_count * result->column_count;
+
+    if (!arena)
+        return ERR_INTERNAL;
+    if (used + result->column_count > *capacity) {
+        /* One row is the usual result; a list doubles. */
+        size_t wanted = used == 0 ? result->column_count : 2 * used;
+        struct users_value *values =
+            arena_grow(arena, result->values, used * sizeof *values, wanted * sizeof *values);
+        if (!values)
+            return ERR_NO_MEMORY;
+        *capacity = wanted;
+        result->values = values;
+    }
+    for (size_t i = 0; i < result->column_count; i++) {
+        enum err err = copy_value(statement, (int)i, arena, &result->values[used + i]);
+        if (err)
+            return err;
+    }
+    result->row_count++;
+    return ERR_OK;
+}
+
+enum err users_sqlite_run(struct users_session *session, enum users_statement id,
+                          const struct users_value *parameters, size_t parameter_count,
+                          struct arena *arena, struct users_result *result, struct error *error)
+{
+    size_t capacity = 0;
+    enum err err = ERR_OK;
+
+    *result = (struct users_result){0};
+    int code = prepare(session, id);
+    if (code != SQLITE_OK)
+        return fail(session, code, error);
+    sqlite3_stmt *statement = session->statements[id];
+    for (size_t i = 0; code == SQLITE_OK && i < parameter_count; i++)
+        code = bind(statement, (int)i + 1, &parameters[i]);
+    if (code == SQLITE_OK) {
+        result->column_count = (size_t)sqlite3_column_count(statement);
+        while (!err && (code = sqlite3_step(statement)) == SQLITE_ROW)
+            err = add_row(statement, arena, &capacity, result);
+    }
+    if (!err && code != SQLITE_DONE)
+        err = fail(session, code, error);
+    if (!sqlite3_stmt_readonly(statement))
+        result->changed = sqlite3_changes(session->handle);
+    /* Ends the read snapshot and forgets the caller's strings. */
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return err;
+}

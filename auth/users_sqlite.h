@@ -1,0 +1,54 @@
+/*
+ * One connection to a SQLite users database; users_sqlite.c is the one home of sqlite3.h. Who may
+ * use which connection when is users_sqlite_driver.c's business.
+ */
+#ifndef AUTH_USERS_SQLITE_H
+#define AUTH_USERS_SQLITE_H
+
+#include "users_driver.h"
+
+/* How long another process is waited for. */
+#define USERS_SQLITE_BUSY_TIMEOUT_MS 2000
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+struct users_session {
+    struct users_db *db;             /* the driver's */
+    struct users_session *next_idle; /* the driver's */
+    enum users_mode mode;
+    bool is_broken; /* saw an error that may last: to be closed, not kept */
+    const char *path;
+    struct sqlite3 *handle;
+    struct sqlite3_stmt *statements[USERS_STATEMENT_COUNT]; /* prepared when first used */
+};
+
+/*
+ * Errors of all functions: ERR_UPSTREAM_DOWN, ERR_NO_MEMORY, ERR_INTERNAL; caller's text without
+ * SQL, detail with SQLite's own words and the path.
+ */
+
+/* Opens an existing file, `path` is borrowed. A USERS_READ connection cannot write. */
+CW_MUST_CHECK enum err users_sqlite_open(const char *path, enum users_mode mode,
+                                         struct users_session **session_out, struct error *error);
+void users_sqlite_close(struct users_session **session);
+
+/* Statements without parameters and rows of interest: transactions, settings, schema. */
+CW_MUST_CHECK enum err users_sqlite_exec(struct users_session *session, const char *sql,
+                                         struct error *error);
+/* The one integer of a PRAGMA or a query. */
+CW_MUST_CHECK enum err users_sqlite_integer(struct users_session *session, const char *query,
+                                            int64_t *value_out, struct error *error);
+/* Switches the file to write-ahead logging, once and for ever. */
+CW_MUST_CHECK enum err users_sqlite_use_log(struct users_session *session, struct error *error);
+bool users_sqlite_in_transaction(const struct users_session *session);
+
+/* struct users_driver's `run`. Also ERR_CONFLICT (unique constraint), ERR_NOT_FOUND (a row referred
+ * to is not there). */
+CW_MUST_CHECK enum err users_sqlite_run(struct users_session *session,
+                                        enum users_statement statement,
+                                        const struct users_value *parameters,
+                                        size_t parameter_count, struct arena *arena,
+                                        struct users_result *result_out, struct error *error);
+
+#endif

@@ -1,0 +1,78 @@
+/*
+ * From credentials to a principal, and the sign-in operations on accounts. The join of tokens,
+ * API keys, passwords and the users database. Accounts and keys are cached for a second, so that
+ * a demotion, a deactivation or a revoked key is felt within that; when the database is out of
+ * reach a cached answer is used for 30 s at most. Thread-safe.
+ */
+#ifndef CACHEWARDEN_IDENTITY_H
+#define CACHEWARDEN_IDENTITY_H
+
+#include "cachewarden/principal.h"
+#include "cachewarden/token.h"
+#include "cachewarden/users.h"
+
+struct identity;
+
+struct identity_options {
+    struct users *users; /* borrowed; outlives the identity */
+    struct token_options tokens;
+    struct str admin_group; /* copied */
+};
+
+CW_MUST_CHECK enum err identity_new(const struct identity_options *options,
+                                    struct identity **identity_out, struct error *error);
+void identity_free(struct identity **identity);
+const struct tokens *identity_tokens(const struct identity *identity);
+struct users *identity_users(const struct identity *identity);
+
+/* What the request carried; empty strings where it carried none. A header that came more than once
+ * is refused before. */
+struct credentials {
+    struct str authorization; /* the whole field value: "Bearer …" */
+    struct str api_key;
+};
+
+/*
+ * Rights are looked up in the users database, whatever a token says. A token for an id that has no
+ * account there is good, unless it is one of our own: others who hold the secret may keep users of
+ * their own (Django). One for a deleted or deactivated account, or from before its password was
+ * changed, is not.
+ *
+ * No credential: ERR_OK and an anonymous principal. Good: ERR_OK. Not good, or a scheme we do not
+ * know: ERR_UNAUTHENTICATED. Two that disagree (different principals, or one good and one not):
+ * ERR_BAD_INPUT with "Conflicting credentials.". A token and a key that mean the same user are the
+ * token's principal. ERR_UPSTREAM_DOWN: the users database is needed and out of reach. Reasons go
+ * to error->detail.
+ */
+CW_MUST_CHECK enum err identity_authenticate(struct identity *identity, struct arena *arena,
+                                             const struct credentials *credentials, int64_t now_s,
+                                             struct principal *principal_out, struct error *error);
+
+/*
+ * Checks a name (or email) and password; same text and time for an unknown user as for a wrong
+ * password. ERR_UNAUTHENTICATED, ERR_BUSY (hashing queue), ERR_UPSTREAM_DOWN. Rehashes when the
+ * parameters are old. `by_email`: `name` is an email address.
+ */
+CW_MUST_CHECK enum err identity_login(struct identity *identity, struct arena *arena,
+                                      struct str name, bool by_email, struct str password,
+                                      int64_t deadline_ns, struct user *user_out,
+                                      struct error *error);
+
+/* Checks form and strength, hashes, adds. ERR_BAD_INPUT names the field; ERR_CONFLICT; ERR_BUSY. */
+CW_MUST_CHECK enum err identity_register(struct identity *identity, struct arena *arena,
+                                         struct str username, struct str email, struct str password,
+                                         int64_t deadline_ns, struct user *user_out,
+                                         struct error *error);
+
+/* Makes an API key: *secret_out is the whole cwk_<id>_<secret>, shown once and stored nowhere.
+ * `key` gives name, scopes, space, owner_id, expires_at_s; id, digest and created_at_s are filled
+ * in. */
+CW_MUST_CHECK enum err identity_create_key(struct identity *identity, struct arena *arena,
+                                           struct api_key *key, int64_t now_s,
+                                           struct str *secret_out, struct error *error);
+
+/* Forgets what is cached, of one account (id > 0) or of everything (0): after a change made by this
+ * process. */
+void identity_forget(struct identity *identity, int64_t user_id);
+
+#endif

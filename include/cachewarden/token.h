@@ -1,0 +1,73 @@
+/*
+ * JSON Web Tokens (RFC 7515, 7519; best practices of RFC 8725). An algorithm belongs to a key by
+ * configuration and is never taken from the token. Verification is ours on OpenSSL.
+ * A struct tokens is read-only after tokens_new and may be used by all threads at once.
+ */
+#ifndef CACHEWARDEN_TOKEN_H
+#define CACHEWARDEN_TOKEN_H
+
+#include "cachewarden/arena.h"
+#include "cachewarden/error.h"
+#include "cachewarden/str.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TOKEN_MAX_SIZE        8192 /* threats 16 */
+#define TOKEN_SECRET_MIN_SIZE 32   /* RFC 7518 section 3.2: an HS256 key has at least 256 bits */
+
+struct tokens;
+
+struct token_options {
+    struct str secret; /* HS256 key; copied, wiped at free */
+    struct str
+        issuer; /* written into our tokens; a token that names an issuer must name this one */
+    struct str audience; /* empty: a token must not have `aud` */
+    int64_t leeway_s;
+    int64_t access_ttl_s;
+    int64_t refresh_ttl_s;
+};
+
+enum token_use { TOKEN_ACCESS, TOKEN_REFRESH };
+
+/* What a verified token says. Strings live in the arena. */
+struct token_claims {
+    enum token_use use;
+    int64_t user_id;     /* > 0, or 0 when the token has only `sub` */
+    struct str subject;  /* `sub`, or empty */
+    struct str id;       /* `jti`, or empty */
+    struct str family;   /* `family` of our refresh and access tokens, or empty */
+    int64_t issued_at_s; /* 0 when absent */
+    int64_t expires_at_s;
+    bool is_own; /* `iss` is ours: its account must exist; others with the secret may have users of
+                    their own */
+};
+
+/* ERR_BAD_INPUT: the secret is shorter than TOKEN_SECRET_MIN_SIZE, the issuer is empty, or a time
+ * is out of range. */
+CW_MUST_CHECK enum err tokens_new(const struct token_options *options, struct tokens **tokens_out,
+                                  struct error *error);
+void tokens_free(struct tokens **tokens);
+
+/*
+ * Checks form, header, signature and claims of a compact JWS against `now_s`. ERR_OK or
+ * ERR_UNAUTHENTICATED with the reason in error->detail only (never told to the caller);
+ * ERR_NO_MEMORY, ERR_INTERNAL. Accepts our own tokens, those of Django's simplejwt with the same
+ * secret, and a token with only `sub` and `exp` (use: access). A token_type that is not `use` is
+ * refused.
+ */
+CW_MUST_CHECK enum err token_verify(const struct tokens *tokens, struct arena *arena,
+                                    struct str compact, enum token_use use, int64_t now_s,
+                                    struct token_claims *claims_out, struct error *error);
+
+/*
+ * Signs an access or refresh token for claims->user_id/subject with a fresh `jti` (and
+ * claims->family, when set). Sets id, issued_at_s and expires_at_s in *claims.
+ */
+CW_MUST_CHECK enum err token_issue(const struct tokens *tokens, struct arena *arena, int64_t now_s,
+                                   struct token_claims *claims, struct str *compact_out);
+
+int64_t token_access_ttl_s(const struct tokens *tokens);
+int64_t token_refresh_ttl_s(const struct tokens *tokens);
+
+#endif

@@ -1,0 +1,128 @@
+/*
+ * The users database: accounts, groups, API keys and a few facts about this installation. One
+ * function table, drivers behind it (SQLite now, PostgreSQL with the next issue). Every function
+ * may be called by any thread; SQL runs with bound parameters only. No lock is held by the caller.
+ *
+ * Common errors: ERR_NOT_FOUND; ERR_CONFLICT (the error's caller text names the field);
+ * ERR_UPSTREAM_DOWN (database unreachable, busy beyond its timeout, or full: nothing changed);
+ * ERR_NO_MEMORY; ERR_INTERNAL. Texts for the caller never hold SQL.
+ */
+#ifndef CACHEWARDEN_USERS_H
+#define CACHEWARDEN_USERS_H
+
+#include "cachewarden/arena.h"
+#include "cachewarden/error.h"
+#include "cachewarden/str.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct users;
+
+struct user {
+    int64_t id;               /* never used again once the account is deleted */
+    struct str username;      /* 1 to 150 of A-Z a-z 0-9 @ . + - _ ; unique whatever the case */
+    struct str email;         /* unique whatever the case */
+    struct str password_hash; /* encoded argon2id; never leaves auth/ and the driver */
+    bool is_superuser;
+    bool is_active;
+    bool is_deleted;
+    const struct str *groups; /* sorted by name */
+    size_t group_count;
+    int64_t created_at_s; /* users_add: 0 is now */
+    /* Tokens issued before are void. Set with the password; 0: none are. */
+    int64_t tokens_not_before_s;
+};
+
+struct api_key {
+    struct str id;            /* public part of cwk_<id>_<secret>; 12 lower-case hex digits or so */
+    struct str name;          /* unique */
+    struct str secret_digest; /* SHA-256 of the secret, 32 bytes */
+    unsigned scopes;          /* enum scope bits */
+    struct str space;         /* namespace, or empty */
+    int64_t owner_id;         /* --user, or 0 */
+    int64_t created_at_s;
+    int64_t expires_at_s;   /* 0: never */
+    int64_t revoked_at_s;   /* 0: not revoked */
+    int64_t last_used_at_s; /* coarse; 0: never */
+};
+
+/*
+ * Opens `sqlite:PATH` (created 0600 with its folder 0700 when absent, migrated to this version's
+ * schema) or, later, `postgresql://…`. ERR_BAD_INPUT: not a URL we know; ERR_CONFLICT: the schema
+ * is newer than this program; ERR_UPSTREAM_DOWN: cannot be opened, or is another program's. The
+ * caller's text says which file and why: it is meant for an operator.
+ */
+CW_MUST_CHECK enum err users_open(struct str url, struct users **users_out, struct error *error);
+void users_close(struct users **users);
+/* "sqlite" or "postgresql". */
+const char *users_driver_name(const struct users *users);
+/* Whether it answers a trivial query now and is still the database that was opened. */
+CW_MUST_CHECK enum err users_ping(struct users *users, struct error *error);
+
+/* Form only, no look-up: ERR_BAD_INPUT names the field and the mend. */
+CW_MUST_CHECK enum err user_check_username(struct str username, struct error *error);
+CW_MUST_CHECK enum err user_check_email(struct str email, struct error *error);
+CW_MUST_CHECK enum err user_check_group(struct str group, struct error *error);
+
+/* Adds an account (is_active, no groups unless given; all in one transaction); *id_out gets its id.
+ * ERR_CONFLICT: "A user with that username already exists." / "… email already exists." */
+CW_MUST_CHECK enum err users_add(struct users *users, const struct user *user, int64_t *id_out,
+                                 struct error *error);
+
+/* Deleted accounts are ERR_NOT_FOUND to the finders but for users_find_by_id, which tells
+ * (is_deleted). */
+CW_MUST_CHECK enum err users_find_by_id(struct users *users, struct arena *arena, int64_t id,
+                                        struct user *user_out, struct error *error);
+CW_MUST_CHECK enum err users_find_by_name(struct users *users, struct arena *arena,
+                                          struct str username, struct user *user_out,
+                                          struct error *error);
+CW_MUST_CHECK enum err users_find_by_email(struct users *users, struct arena *arena,
+                                           struct str email, struct user *user_out,
+                                           struct error *error);
+/* All accounts that are not deleted, by id; in the arena. */
+CW_MUST_CHECK enum err users_list(struct users *users, struct arena *arena, struct user **users_out,
+                                  size_t *count_out, struct error *error);
+
+/* A new password: tokens issued in seconds before this one are void from here on. */
+CW_MUST_CHECK enum err users_set_password(struct users *users, int64_t id, struct str password_hash,
+                                          struct error *error);
+/* The same password hashed anew: tokens stay good. ERR_NOT_FOUND: the hash is not `old_hash` any
+ * more, nothing changed. */
+CW_MUST_CHECK enum err users_replace_hash(struct users *users, int64_t id, struct str old_hash,
+                                          struct str new_hash, struct error *error);
+CW_MUST_CHECK enum err users_set_superuser(struct users *users, int64_t id, bool is_superuser,
+                                           struct error *error);
+CW_MUST_CHECK enum err users_set_active(struct users *users, int64_t id, bool is_active,
+                                        struct error *error);
+/* Adds to or takes out of a group; doing it twice is fine. */
+CW_MUST_CHECK enum err users_set_group(struct users *users, int64_t id, struct str group,
+                                       bool is_member, struct error *error);
+/* Marks the account deleted for ever: name and email come free, the id does not, its API keys are
+ * revoked. */
+CW_MUST_CHECK enum err users_delete(struct users *users, int64_t id, struct error *error);
+
+/* ERR_CONFLICT: the name is taken, be it by a revoked key; ERR_NOT_FOUND: there is no such owner. */
+CW_MUST_CHECK enum err api_keys_add(struct users *users, const struct api_key *key,
+                                    struct error *error);
+CW_MUST_CHECK enum err api_keys_find(struct users *users, struct arena *arena, struct str id,
+                                     struct api_key *key_out, struct error *error);
+CW_MUST_CHECK enum err api_keys_list(struct users *users, struct arena *arena,
+                                     struct api_key **keys_out, size_t *count_out,
+                                     struct error *error);
+/* By name; a second time is ERR_NOT_FOUND only when no such key was ever made. */
+CW_MUST_CHECK enum err api_keys_revoke(struct users *users, struct str name, int64_t now_s,
+                                       struct error *error);
+/* Remembers the use; callers do this at most once a minute a key. */
+CW_MUST_CHECK enum err api_keys_touch(struct users *users, struct str id, int64_t now_s,
+                                      struct error *error);
+
+/* Small facts: "install_id" (made at the first opening), later floors and markers. ERR_NOT_FOUND
+ * when absent. */
+CW_MUST_CHECK enum err users_fact_get(struct users *users, struct arena *arena, struct str name,
+                                      struct str *value_out, struct error *error);
+CW_MUST_CHECK enum err users_fact_set(struct users *users, struct str name, struct str value,
+                                      struct error *error);
+
+#endif
