@@ -1,0 +1,125 @@
+#include "keyspace.h"
+
+#include "cachewarden/arena.h"
+#include "cachewarden/random.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Callers' parts are bounded by their checks; a key that was cut would be somebody else's. */
+CW_PRINTF(1, 2)
+static struct key make(const char *format, ...)
+{
+    struct key key;
+    va_list args;
+
+    va_start(args, format);
+    int len = vsnprintf(key.bytes, sizeof key.bytes, format, args);
+    va_end(args);
+    if (len <= 0 || (size_t)len >= sizeof key.bytes)
+        abort();
+    key.len = (size_t)len;
+    return key;
+}
+
+static bool made_of(struct str s, size_t max_len, bool (*allowed)(char c))
+{
+    if (s.len == 0 || s.len > max_len)
+        return false;
+    for (size_t i = 0; i < s.len; i++) {
+        if (!allowed(s.ptr[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool is_id_character(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '_' || c == '-';
+}
+
+static bool is_name_character(char c)
+{
+    return is_id_character(c) || c == '.';
+}
+
+struct key key_user_version(int64_t user_id)
+{
+    assert(user_id > 0);
+    return make("cw:{u:%" PRId64 "}:v", user_id);
+}
+
+struct key key_user_switch(int64_t user_id)
+{
+    assert(user_id > 0);
+    return make("cw:{u:%" PRId64 "}:off", user_id);
+}
+
+struct key key_epoch(void)
+{
+    return make("cw:epoch");
+}
+
+struct key key_marker(void)
+{
+    return make("cw:marker");
+}
+
+struct key key_audit(void)
+{
+    return make("cw:audit");
+}
+
+bool key_is_token_id(struct str token_id)
+{
+    return made_of(token_id, KEY_TOKEN_ID_MAX_SIZE, is_id_character);
+}
+
+struct key key_token(struct str token_id)
+{
+    assert(key_is_token_id(token_id));
+    return make("cw:t:%.*s", STR_ARG(token_id));
+}
+
+bool key_is_cache_name(struct str name)
+{
+    return made_of(name, 64, is_name_character);
+}
+
+struct key key_last_flush(struct str cache)
+{
+    assert(key_is_cache_name(cache));
+    return make("cw:flushed:%.*s", STR_ARG(cache));
+}
+
+struct str key_of_cache(struct arena *arena, struct str pattern, struct str environment)
+{
+    const struct str placeholder = STR("{env}");
+    struct strbuf key;
+
+    strbuf_init(&key, arena, pattern.len + environment.len + 1);
+    while (pattern.len > 0) {
+        bool here = str_starts(pattern, placeholder);
+        size_t taken = here ? placeholder.len : 1;
+        strbuf_add(&key, here ? environment : str_sub(pattern, 0, 1));
+        pattern = str_sub(pattern, taken, pattern.len);
+    }
+    return key.failed ? STR_NONE : str_dup(arena, strbuf_str(&key));
+}
+
+struct key key_probe(void)
+{
+    uint64_t number[2];
+
+    random_bytes(number, sizeof number);
+    return make("cw:probe:%016" PRIx64 "%016" PRIx64, number[0], number[1]);
+}
+
+bool key_is_ours(struct str key)
+{
+    return str_starts(key, STR("cw:"));
+}

@@ -1,0 +1,60 @@
+/*
+ * The only maker of Redis key names. A key is a small value on the stack: making one cannot fail,
+ * so no command ever runs on half a name. Pure, no locks. Every key of ours starts with "cw:";
+ * ARCHITECTURE.md lists them.
+ */
+#ifndef API_KEYSPACE_H
+#define API_KEYSPACE_H
+
+#include "cachewarden/str.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The longest is cw:flushed: and the name of a cache (64). */
+#define KEY_MAX_SIZE 96
+
+/* The longest `jti` a refresh token may have to be looked up; ours have 32 hex digits. */
+#define KEY_TOKEN_ID_MAX_SIZE 64
+
+struct key {
+    size_t len;
+    char bytes[KEY_MAX_SIZE];
+};
+
+static inline struct str key_str(const struct key *key)
+{
+    return (struct str){key->bytes, key->len};
+}
+
+/* An account's version counter, and its switch (present: disabled). One hash slot. user_id > 0. */
+struct key key_user_version(int64_t user_id);
+struct key key_user_switch(int64_t user_id);
+
+struct key key_epoch(void);  /* added to every version; raised by a clear of everything */
+struct key key_marker(void); /* says which control data set this is */
+struct key key_audit(void);  /* stream of what was done */
+
+/* The record of a token. `token_id` must be key_is_token_id. */
+struct key key_token(struct str token_id);
+/* 1 to 64 of A-Z a-z 0-9 - _: the form our own ids have. Others were not made here. */
+bool key_is_token_id(struct str token_id);
+
+/* Hash of who emptied a named cache last. `cache` must be key_is_cache_name. */
+struct key key_last_flush(struct str cache);
+/* 1 to 64 of A-Z a-z 0-9 . _ -, as PARAM_NAME. */
+bool key_is_cache_name(struct str name);
+
+/*
+ * One of the keys a named cache lists, "{env}" replaced by the environment; NUL-terminated in the
+ * arena, {NULL,0} when memory is out.
+ */
+struct str key_of_cache(struct arena *arena, struct str pattern, struct str environment);
+
+/* A fresh random name for a test of Redis itself; whoever writes it lets it expire. */
+struct key key_probe(void);
+
+/* Whether a key lies in our own part of the keyspace, which no named cache may empty. */
+bool key_is_ours(struct str key);
+
+#endif
