@@ -1,0 +1,93 @@
+#include "cachewarden/call.h"
+
+#include "cachewarden/routes.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Most answers are one small object; larger ones grow. */
+enum { BODY_RESERVE = 256 };
+
+void call_init(struct call *call, struct app *app, const struct route *route, struct arena *arena)
+{
+    *call = (struct call){.app = app, .route = route, .arena = arena};
+    call->reply.cache_enabled = UNKNOWN;
+    strbuf_init(&call->reply.body, arena, BODY_RESERVE);
+    json_writer_init(&call->reply.json, &call->reply.body);
+}
+
+enum err call_finish(struct call *call)
+{
+    if (call->reply.body.failed)
+        return error_set_detail(&call->error, ERR_NO_MEMORY, "the answer does not fit");
+    return ERR_OK;
+}
+
+const struct param_value *call_param(const struct call *call, const char *name)
+{
+    for (size_t i = 0; i < call->param_count; i++) {
+        if (strcmp(call->params[i].name, name) == 0)
+            return &call->params[i];
+    }
+    /* Our own mistake: the operation and its row disagree. Going on would act on a wrong value. */
+    fprintf(stderr, "cachewarden: route %s has no parameter %s\n",
+            call->route ? call->route->name : "?", name);
+    abort();
+}
+
+enum err call_field_optional(struct call *call, const char *name, struct str *value_out)
+{
+    const struct json *field = json_get(call->fields, name);
+
+    *value_out = STR_NONE;
+    if (!field)
+        return ERR_OK;
+    if (json_kind(field) != JSON_STRING)
+        return error_set(&call->error, ERR_BAD_INPUT, "%s: This field must be a string.", name);
+    struct str value = json_string(field);
+    if (value.len == 0)
+        return error_set(&call->error, ERR_BAD_INPUT, "%s: This field may not be blank.", name);
+    *value_out = value;
+    return ERR_OK;
+}
+
+enum err call_field_string(struct call *call, const char *name, struct str *value_out)
+{
+    enum err err = call_field_optional(call, name, value_out);
+
+    if (err == ERR_OK && value_out->len == 0)
+        return error_set(&call->error, ERR_BAD_INPUT, "%s: This field is required.", name);
+    return err;
+}
+
+struct known_fields {
+    const char *const *names;
+    struct str unknown;
+};
+
+static bool field_is_known(struct str name, const struct json *value, void *arg)
+{
+    struct known_fields *known = arg;
+
+    (void)value;
+    for (const char *const *candidate = known->names; *candidate; candidate++) {
+        if (str_eq(name, str_from(*candidate)))
+            return true;
+    }
+    known->unknown = name;
+    return false;
+}
+
+enum err call_fields_only(struct call *call, const char *const *names)
+{
+    /* A pointer of its own, so that an unknown member named "" is told from none. */
+    struct known_fields known = {names, {NULL, 0}};
+
+    json_each(call->fields, field_is_known, &known);
+    if (!known.unknown.ptr)
+        return ERR_OK;
+    /* Cut: the client chose the length, and the text has a size. */
+    struct str shown = str_sub(known.unknown, 0, 64);
+    return error_set(&call->error, ERR_BAD_INPUT, "%.*s: Unknown field. Leave it out.",
+                     STR_ARG(shown));
+}
