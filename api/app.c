@@ -1,0 +1,98 @@
+#include "cachewarden/app.h"
+
+#include "cachewarden/clock.h"
+#include "services.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* How long a closing program waits for the audit before the rest of it goes to the log. */
+enum { CLOSE_MS = 2000 };
+
+enum err refuse_reply(struct error *error, const char *format, ...)
+{
+    va_list args;
+
+    if (!error)
+        return ERR_UPSTREAM_REFUSED;
+    /* The words pipeline_run has for a command that was refused: to the caller it is the same. */
+    enum err err = error_set(error, ERR_UPSTREAM_REFUSED, "redis refused the command");
+    va_start(args, format);
+    vsnprintf(error->detail, sizeof error->detail, format, args);
+    va_end(args);
+    return err;
+}
+
+static enum err open_identity(struct app *app, const struct app_options *options,
+                              struct error *error)
+{
+    const struct identity_options identity = {
+        .users = options->users,
+        .tokens = options->tokens,
+        .admin_group = options->admin_group,
+    };
+
+    if (!options->users)
+        return ERR_OK;
+    return identity_new(&identity, &app->identity, error);
+}
+
+/* In the order the services need each other; app_close goes the other way. */
+static enum err open_services(struct app *app, const struct app_options *options,
+                              struct error *error)
+{
+    enum err err = pool_open(&options->control, &app->control, error);
+
+    if (err == ERR_OK)
+        err = open_identity(app, options, error);
+    if (err == ERR_OK)
+        err = caches_open(options, app->control, &app->caches, error);
+    if (err == ERR_OK)
+        err = health_open(&app->health, error);
+    if (err == ERR_OK)
+        err = audit_open(app->control, options->node_name, app->budget_ms, &app->audit, error);
+    return err;
+}
+
+enum err app_open(const struct app_options *options, struct app **app_out, struct error *error)
+{
+    struct app *app = calloc(1, sizeof *app);
+
+    *app_out = NULL;
+    if (!app)
+        return error_set_detail(error, ERR_NO_MEMORY, "no memory for the services");
+    app->policy = options->policy;
+    app->budget_ms = options->control.borrow_timeout_ms + options->control.connect_timeout_ms +
+                     options->control.command_timeout_ms;
+    atomic_init(&app->registration_open, options->registration_open);
+    atomic_init(&app->ready, false);
+    enum err err = open_services(app, options, error);
+    if (err != ERR_OK) {
+        app_close(&app);
+        return err;
+    }
+    /* Only now: after a failure the accounts are still the caller's. */
+    app->users = options->users;
+    *app_out = app;
+    return ERR_OK;
+}
+
+void app_close(struct app **app)
+{
+    struct app *closing = *app;
+
+    if (!closing)
+        return;
+    audit_close(&closing->audit, clock_deadline_ns(CLOSE_MS));
+    health_close(&closing->health);
+    caches_close(&closing->caches);
+    if (closing->identity)
+        identity_free(&closing->identity);
+    if (closing->users)
+        users_close(&closing->users);
+    if (closing->control)
+        pool_close(&closing->control);
+    free(closing);
+    *app = NULL;
+}

@@ -1,0 +1,194 @@
+/* From the configured list of named caches to targets with a pool each. */
+#include "caches/targets.h"
+
+#include "keyspace.h"
+
+#include <stdlib.h>
+
+enum {
+    /* Flushes are rare; two at once are plenty, and more are batched. */
+    TARGET_POOL_SIZE = 2,
+    /* A key of Redis may be 512 MiB; a configured one is a name people type. */
+    KEY_LIMIT = 1024,
+    /* What one flush sends in one pipeline. */
+    KEYS_LIMIT = 256,
+};
+
+#define REFUSE(error, spec, text)                                                                  \
+    error_set((error), ERR_BAD_INPUT, "caches: %.*s: " text, STR_ARG(str_sub((spec)->name, 0, 64)))
+
+static bool is_loopback(const char *host)
+{
+    return host && (strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
+                    strncmp(host, "127.", 4) == 0);
+}
+
+/* As far as it shows without asking anybody. What does not show (a Unix socket and a port of one
+ * server, two names of one host) is found out before each FLUSHDB, see caches.c. */
+static bool is_control_database(const struct redis_address *address,
+                                const struct redis_address *control)
+{
+    if (address->database != control->database)
+        return false;
+    if (redis_address_same_server(address, control))
+        return true;
+    return !address->unix_path && !control->unix_path && address->port == control->port &&
+           is_loopback(address->host) && is_loopback(control->host);
+}
+
+static enum err check_spec(const struct cache_spec *spec, const struct caches *caches,
+                           struct error *error)
+{
+    if (!key_is_cache_name(spec->name))
+        return error_set(error, ERR_BAD_INPUT,
+                         "caches: \"%.*s\" is no name: use 1 to 64 of a-z A-Z 0-9 . _ -",
+                         STR_ARG(str_sub(spec->name, 0, 64)));
+    for (size_t i = 0; i < caches->count; i++) {
+        if (str_eq(caches->targets[i].name, spec->name))
+            return REFUSE(error, spec, "there are two of this name; rename one");
+    }
+    switch (spec->kind) {
+    case CACHE_KEYS:
+        if (spec->key_count == 0)
+            return REFUSE(error, spec, "lists no keys; name at least one");
+        if (spec->key_count > KEYS_LIMIT)
+            return REFUSE(error, spec, "lists more than 256 keys; split it");
+        return ERR_OK;
+    case CACHE_DATABASE:
+        if (spec->database < 0)
+            return REFUSE(error, spec, "a database has a number from 0 up");
+        return ERR_OK;
+    case CACHE_PREFIX:
+        return REFUSE(error, spec,
+                      "prefix targets are not available in this version; use keys or database");
+    }
+    return REFUSE(error, spec, "has no kind; give it keys, database or prefix");
+}
+
+static enum err copy_keys(struct target *target, const struct cache_spec *spec, struct arena *arena,
+                          struct str environment, struct error *error)
+{
+    target->key_count = spec->key_count;
+    target->keys = arena_calloc(arena, spec->key_count, sizeof *target->keys);
+    if (!target->keys)
+        return error_set_detail(error, ERR_NO_MEMORY, "no memory for the named caches");
+    for (size_t i = 0; i < spec->key_count; i++) {
+        struct str key = key_of_cache(arena, spec->keys[i], environment);
+        if (!key.ptr)
+            return error_set_detail(error, ERR_NO_MEMORY, "no memory for the named caches");
+        if (key.len == 0 || key.len > KEY_LIMIT)
+            return REFUSE(error, spec, "a key has 1 to 1024 bytes");
+        if (key_is_ours(key))
+            return REFUSE(error, spec, "keys that start with cw: are control data; name others");
+        target->keys[i] = key;
+    }
+    return ERR_OK;
+}
+
+/* The server and database of a target: its own URL, or the control data's server. */
+static enum err find_address(const struct cache_spec *spec, const struct redis_address *control,
+                             struct redis_address *address_out, struct error *error)
+{
+    if (spec->redis_url.len == 0) {
+        enum err err = redis_address_copy(control, address_out);
+        if (err != ERR_OK)
+            return error_set_detail(error, err, "no memory for the named caches");
+        if (spec->kind == CACHE_DATABASE)
+            address_out->database = spec->database;
+        return ERR_OK;
+    }
+
+    struct error cause = {0};
+    enum err err = redis_address_parse(spec->redis_url, address_out, &cause);
+    if (err != ERR_OK)
+        return error_set(error, err, "caches: %.*s: redis_url: %s", STR_ARG(spec->name),
+                         cause.caller);
+    if (spec->kind != CACHE_DATABASE || spec->database == 0)
+        return ERR_OK;
+    if (address_out->database != 0 && address_out->database != spec->database) {
+        redis_address_fini(address_out);
+        return REFUSE(error, spec, "database and redis_url name two databases; keep one");
+    }
+    address_out->database = spec->database;
+    return ERR_OK;
+}
+
+static enum err open_pool(struct target *target, const struct cache_spec *spec,
+                          const struct pool_options *control, struct error *error)
+{
+    struct pool_options options = *control;
+    enum err err = find_address(spec, &control->address, &options.address, error);
+
+    if (err != ERR_OK)
+        return err;
+    if (spec->kind == CACHE_DATABASE && is_control_database(&options.address, &control->address)) {
+        err = REFUSE(error, spec,
+                     "its database holds the control data; give it one of its own");
+    } else {
+        options.size = TARGET_POOL_SIZE;
+        err = pool_open(&options, &target->pool, error);
+        target->owns_pool = err == ERR_OK;
+    }
+    redis_address_fini(&options.address);
+    return err;
+}
+
+static enum err add_target(struct caches *caches, const struct app_options *options,
+                           const struct cache_spec *spec, struct pool *control, struct error *error)
+{
+    struct target *target = &caches->targets[caches->count];
+    enum err err = check_spec(spec, caches, error);
+
+    if (err != ERR_OK)
+        return err;
+    target->kind = spec->kind;
+    target->name = str_dup(caches->arena, spec->name);
+    if (!target->name.ptr)
+        return error_set_detail(error, ERR_NO_MEMORY, "no memory for the named caches");
+    if (spec->kind == CACHE_KEYS)
+        err = copy_keys(target, spec, caches->arena, options->environment, error);
+    if (err != ERR_OK)
+        return err;
+
+    if (spec->kind == CACHE_KEYS && spec->redis_url.len == 0)
+        target->pool = control;
+    else
+        err = open_pool(target, spec, &options->control, error);
+    if (err == ERR_OK)
+        caches->count++;
+    return err;
+}
+
+enum err caches_open(const struct app_options *options, struct pool *control,
+                     struct caches **caches_out, struct error *error)
+{
+    struct caches *caches = calloc(1, sizeof *caches);
+    enum err err = ERR_OK;
+
+    if (!caches)
+        return error_set_detail(error, ERR_NO_MEMORY, "no memory for the named caches");
+    caches->arena = arena_new(4096, 0);
+    if (caches->arena)
+        caches->targets = arena_calloc(caches->arena, options->cache_count, sizeof *caches->targets);
+    if (!caches->targets)
+        err = error_set_detail(error, ERR_NO_MEMORY, "no memory for the named caches");
+    for (size_t i = 0; i < options->cache_count && err == ERR_OK; i++)
+        err = add_target(caches, options, &options->caches[i], control, error);
+    if (err != ERR_OK)
+        caches_close(&caches);
+    *caches_out = caches;
+    return err;
+}
+
+void caches_close(struct caches **caches)
+{
+    if (!*caches)
+        return;
+    for (size_t i = 0; i < (*caches)->count; i++) {
+        if ((*caches)->targets[i].owns_pool)
+            pool_close(&(*caches)->targets[i].pool);
+    }
+    arena_free(&(*caches)->arena);
+    free(*caches);
+    *caches = NULL;
+}

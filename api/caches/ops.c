@@ -1,0 +1,129 @@
+/* The routes of contract section 5. */
+#include "ops.h"
+
+#include "caches/targets.h"
+
+/* Empties a target and records that, however it went. */
+static enum err flush(struct call *call, struct str name, struct flush_result *result_out)
+{
+    enum err err = caches_flush(call->app, call->arena, name, false, call->deadline_ns, result_out,
+                                &call->error);
+
+    audit_flush(call, name, err, result_out->removed);
+    return err;
+}
+
+enum err op_messages_flush(struct call *call)
+{
+    struct json_writer *json = &call->reply.json;
+    struct flush_result result;
+    enum err err = flush(call, STR("messages"), &result);
+
+    if (err != ERR_OK)
+        return err;
+    json_open_object(json);
+    json_add_bool(json, "flushed", true);
+    json_add_integer(json, "keysRemoved", result.removed);
+    json_close_object(json);
+    return call_finish(call);
+}
+
+enum err op_search_clear(struct call *call)
+{
+    struct json_writer *json = &call->reply.json;
+    struct flush_result result;
+    enum err err = flush(call, STR("search"), &result);
+
+    if (err != ERR_OK)
+        return err;
+    json_open_object(json);
+    json_add_string(json, "message", STR("Search cache cleared"));
+    json_close_object(json);
+    return call_finish(call);
+}
+
+/* A count, and nothing changed: "flushed" must not say otherwise. */
+static enum err dry_run(struct call *call, struct str name)
+{
+    struct json_writer *json = &call->reply.json;
+    struct flush_result result;
+    enum err err = caches_flush(call->app, call->arena, name, true, call->deadline_ns, &result,
+                                &call->error);
+
+    if (err != ERR_OK)
+        return err;
+    json_open_object(json);
+    json_add_string(json, "name", name);
+    json_add_bool(json, "flushed", false);
+    json_add_integer(json, "keysRemoved", 0);
+    json_add_bool(json, "dry_run", true);
+    json_add_integer(json, "wouldRemove", result.removed);
+    json_close_object(json);
+    return call_finish(call);
+}
+
+enum err op_caches_flush(struct call *call)
+{
+    struct json_writer *json = &call->reply.json;
+    struct str name = call_param(call, "name")->text;
+    struct flush_result result;
+
+    if (call_param(call, "dry_run")->integer)
+        return dry_run(call, name);
+    enum err err = flush(call, name, &result);
+    if (err != ERR_OK)
+        return err;
+    json_open_object(json);
+    json_add_string(json, "name", name);
+    json_add_bool(json, "flushed", true);
+    json_add_integer(json, "keysRemoved", result.removed);
+    json_close_object(json);
+    return call_finish(call);
+}
+
+static void write_info(struct json_writer *json, const struct cache_info *info)
+{
+    bool is_keys = info->target->kind == CACHE_KEYS;
+
+    json_open_object(json);
+    json_add_string(json, "name", info->target->name);
+    json_add_string(json, "kind", is_keys ? STR("keys") : STR("database"));
+    json_name(json, is_keys ? "keys" : "size");
+    if (info->size >= 0)
+        json_write_integer(json, info->size);
+    else
+        json_write_null(json);
+    if (info->size < 0)
+        json_add_string(json, "error", info->cause);
+    json_name(json, "last_flush");
+    if (info->was_flushed) {
+        json_open_object(json);
+        json_add_string(json, "by", info->flushed_by);
+        json_add_string(json, "at", info->flushed_at);
+        json_add_integer(json, "removed", info->flushed_removed);
+        json_close_object(json);
+    } else {
+        json_write_null(json);
+    }
+    json_close_object(json);
+}
+
+enum err op_caches_list(struct call *call)
+{
+    struct json_writer *json = &call->reply.json;
+    struct cache_info *infos;
+    size_t count;
+    enum err err = caches_list(call->app, call->arena, call->deadline_ns, &infos, &count,
+                               &call->error);
+
+    if (err != ERR_OK)
+        return err;
+    json_open_object(json);
+    json_name(json, "caches");
+    json_open_array(json);
+    for (size_t i = 0; i < count; i++)
+        write_info(json, &infos[i]);
+    json_close_array(json);
+    json_close_object(json);
+    return call_finish(call);
+}

@@ -1,0 +1,40 @@
+/* The named caches as they are held in memory. Read-only after caches_open, so no locks. */
+#ifndef API_CACHES_TARGETS_H
+#define API_CACHES_TARGETS_H
+
+#include "services.h"
+
+struct target {
+    struct str name;
+    enum cache_kind kind;
+    struct str *keys; /* CACHE_KEYS: ready to send */
+    size_t key_count;
+    struct pool *pool;
+    bool owns_pool;   /* false: it is the pool of the control data */
+};
+
+struct caches {
+    struct arena *arena; /* holds targets and their strings */
+    struct target *targets;
+    size_t count;
+};
+
+/* What GET /api/v1/caches says about one target. Strings live in the caller's arena or the target. */
+struct cache_info {
+    const struct target *target;
+    int64_t size;      /* keys that are there; -1: its server did not say */
+    struct str cause;  /* why not, one of the fixed causes of pipeline_run */
+    bool was_flushed;
+    struct str flushed_by, flushed_at;
+    int64_t flushed_removed;
+};
+
+/*
+ * All targets in configured order: one round trip to the control data and one to each target. A
+ * target that fails has size -1; only control data out of reach is an error.
+ */
+CW_MUST_CHECK enum err caches_list(struct app *app, struct arena *arena, int64_t deadline_ns,
+                                   struct cache_info **infos_out, size_t *count_out,
+                                   struct error *error);
+
+#endif

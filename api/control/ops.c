@@ -1,0 +1,159 @@
+/* The routes of contract section 4. */
+#include "ops.h"
+
+#include "cachewarden/app.h"
+#include "services.h"
+
+#include <inttypes.h>
+
+/* The two headers of the contract. A version while disabled would invite a client to cache. */
+static void show_state(struct call *call, const struct cache_state *state)
+{
+    call->reply.cache_enabled = state->enabled ? YES : NO;
+    call->reply.cache_version = state->enabled ? state->version : 0;
+}
+
+static struct str target_of_user(struct call *call, int64_t user_id)
+{
+    return str_format(call->arena, "user:%" PRId64, user_id);
+}
+
+/* {"enabled":…,"version":…,"message":…} */
+static enum err answer_state(struct call *call, const struct cache_state *state,
+                             const char *message)
+{
+    struct json_writer *json = &call->reply.json;
+
+    show_state(call, state);
+    json_open_object(json);
+    json_add_bool(json, "enabled", state->enabled);
+    json_add_integer(json, "version", state->version);
+    json_add_string(json, "message", str_from(message));
+    json_close_object(json);
+    return call_finish(call);
+}
+
+enum err op_cache_status(struct call *call)
+{
+    struct cache_state state;
+    enum err err = control_status(call->app, call->arena, call->principal.user_id,
+                                  call->deadline_ns, &state, &call->error);
+
+    if (err != ERR_OK)
+        return err;
+    return answer_state(call, &state, state.enabled ? "Cache is enabled" : "Cache is disabled");
+}
+
+static enum err switch_cache(struct call *call, bool enabled)
+{
+    struct cache_state state;
+    enum err err = control_switch(call->app, call->arena, call->principal.user_id, enabled,
+                                  call->deadline_ns, &state, &call->error);
+
+    audit_call(call, target_of_user(call, call->principal.user_id), err, -1);
+    if (err != ERR_OK)
+        return err;
+    return answer_state(call, &state,
+                        enabled ? "Cache enabled successfully" : "Cache disabled successfully");
+}
+
+enum err op_cache_enable(struct call *call)
+{
+    return switch_cache(call, true);
+}
+
+enum err op_cache_disable(struct call *call)
+{
+    return switch_cache(call, false);
+}
+
+/* Clears one account's cache and records it. */
+static enum err clear_user(struct call *call, int64_t user_id, struct cache_state *state_out)
+{
+    enum err err = control_clear(call->app, call->arena, user_id, call->deadline_ns, state_out,
+                                 &call->error);
+
+    audit_call(call, target_of_user(call, user_id), err, err == ERR_OK ? state_out->version : -1);
+    return err;
+}
+
+enum err op_cache_clear(struct call *call)
+{
+    struct json_writer *json = &call->reply.json;
+    struct cache_state state;
+    enum err err = clear_user(call, call->principal.user_id, &state);
+
+    if (err != ERR_OK)
+        return err;
+    show_state(call, &state);
+    json_open_object(json);
+    json_add_integer(json, "version", state.version);
+    json_add_bool(json, "cleared", true);
+    json_add_string(json, "message",
+                    str_format(call->arena, "Cache cleared successfully (new version: %" PRId64 ")",
+                               state.version));
+    json_close_object(json);
+    return call_finish(call);
+}
+
+/*
+ * Asked by a proxy before every request of its own: a Redis that fails must not take the proxied
+ * site down with it, so the answer is then "do not cache", not a failure.
+ */
+enum err op_cache_check(struct call *call)
+{
+    struct cache_state state;
+    enum err err = control_status(call->app, call->arena, call->principal.user_id,
+                                  call->deadline_ns, &state, &call->error);
+
+    if (err != ERR_OK) {
+        error_clear(&call->error);
+        state = (struct cache_state){.enabled = false};
+    }
+    show_state(call, &state);
+    call->reply.user_id = call->principal.user_id;
+    call->reply.outcome = OUTCOME_NO_CONTENT;
+    return ERR_OK;
+}
+
+static enum err admin_clear_user(struct call *call, int64_t user_id)
+{
+    struct json_writer *json = &call->reply.json;
+    struct cache_state state;
+    enum err err = clear_user(call, user_id, &state);
+
+    if (err != ERR_OK)
+        return err;
+    json_open_object(json);
+    json_add_bool(json, "ok", true);
+    json_add_string(json, "message",
+                    str_format(call->arena, "Cache cleared for user %" PRId64, user_id));
+    json_add_integer(json, "user_id", user_id);
+    json_add_integer(json, "new_version", state.version);
+    json_close_object(json);
+    return call_finish(call);
+}
+
+static enum err admin_clear_all(struct call *call)
+{
+    struct json_writer *json = &call->reply.json;
+    int64_t epoch = -1;
+    enum err err = control_clear_all(call->app, call->arena, call->deadline_ns, &epoch,
+                                     &call->error);
+
+    audit_call(call, STR("all"), err, err == ERR_OK ? epoch : -1);
+    if (err != ERR_OK)
+        return err;
+    json_open_object(json);
+    json_add_bool(json, "ok", true);
+    json_add_string(json, "message", STR("Cache cleared"));
+    json_close_object(json);
+    return call_finish(call);
+}
+
+enum err op_admin_clear(struct call *call)
+{
+    const struct param_value *user = call_param(call, "user_id");
+
+    return user->given ? admin_clear_user(call, user->integer) : admin_clear_all(call);
+}

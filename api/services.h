@@ -1,0 +1,45 @@
+/*
+ * Life and private faces of the services inside struct app; app.c alone opens and closes them.
+ * What operations and the command line call is in cachewarden/app.h.
+ */
+#ifndef API_SERVICES_H
+#define API_SERVICES_H
+
+#include "cachewarden/app.h"
+#include "cachewarden/call.h"
+
+/* ---- caches/ ---- */
+
+/* Checks and copies the targets and opens a pool for each that does not live beside the control
+ * data (`control` is borrowed; closed after caches_close). ERR_BAD_INPUT names target and mend. */
+CW_MUST_CHECK enum err caches_open(const struct app_options *options, struct pool *control,
+                                   struct caches **caches_out, struct error *error);
+void caches_close(struct caches **caches);
+
+/* ---- audit/ ---- */
+
+/* Starts the thread that writes records through `control` (borrowed; closed after audit_close). */
+CW_MUST_CHECK enum err audit_open(struct pool *control, struct str node_name, int64_t budget_ms,
+                                  struct audit **audit_out, struct error *error);
+/* Waits until all is written, at most until deadline_ns; what is left then goes to the log. */
+void audit_close(struct audit **audit, int64_t deadline_ns);
+
+/* Records what a call did to `target`, with the outcome it had. */
+void audit_call(const struct call *call, struct str target, enum err outcome, int64_t count);
+/* The same for the flush of a named cache, which is also remembered as its last. */
+void audit_flush(const struct call *call, struct str cache, enum err outcome, int64_t removed);
+
+/* ---- health/ ---- */
+
+CW_MUST_CHECK enum err health_open(struct health **health_out, struct error *error);
+void health_close(struct health **health);
+
+/* ---- what they share ---- */
+
+/*
+ * For a reply of Redis that came but cannot be believed: ERR_UPSTREAM_REFUSED with the fixed words
+ * for the caller and `format` for the log. Returns the code.
+ */
+enum err refuse_reply(struct error *error, const char *format, ...) CW_PRINTF(2, 3);
+
+#endif
