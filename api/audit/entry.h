@@ -1,0 +1,40 @@
+/*
+ * One record on its way to the stream: the fields as text, in one piece of memory. Made by the
+ * thread of the request, owned by the queue, freed by the thread that writes.
+ */
+#ifndef API_AUDIT_ENTRY_H
+#define API_AUDIT_ENTRY_H
+
+#include "cachewarden/app.h"
+
+/* The fields of a record, in the order of the stream and of GET /api/v1/audit. */
+enum audit_field {
+    AUDIT_TIME,
+    AUDIT_PRINCIPAL,
+    AUDIT_PRINCIPAL_ID, /* 0: none */
+    AUDIT_CREDENTIAL,
+    AUDIT_ADDRESS,
+    AUDIT_ROUTE,
+    AUDIT_TARGET,
+    AUDIT_RESULT,
+    AUDIT_COUNT, /* negative: none */
+    AUDIT_REQUEST_ID,
+    AUDIT_NODE,
+    AUDIT_FIELD_COUNT
+};
+const char *audit_field_name(enum audit_field field);
+
+struct audit_entry {
+    struct audit_entry *next;
+    bool is_flush;
+    struct str fields[AUDIT_FIELD_COUNT];
+    char bytes[]; /* what `fields` point into */
+};
+
+/* Copies the record, stamped with the time; NULL when memory is out. Freed with free(). */
+struct audit_entry *audit_entry_new(const struct audit_record *record, struct str node_name);
+
+/* Writes the whole record to the log, with why it is not in the stream. */
+void audit_entry_log(const struct audit_entry *entry, const char *reason);
+
+#endif

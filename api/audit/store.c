@@ -1,0 +1,52 @@
+#include "audit/store.h"
+
+#include "cachewarden/pipeline.h"
+#include "keyspace.h"
+
+/* About a hundred thousand records are kept; "~" lets Redis trim whole nodes, which costs nothing. */
+#define STREAM_LENGTH STR("100000")
+
+enum {
+    XADD_HEAD = 6, /* XADD key MAXLEN ~ length id */
+    XADD_ARGUMENTS = XADD_HEAD + 2 * AUDIT_FIELD_COUNT,
+};
+
+static void add_record(struct pipeline *pipeline, const struct audit_entry *entry)
+{
+    struct key stream = key_audit();
+    struct str argv[XADD_ARGUMENTS] = {STR("XADD"), key_str(&stream), STR("MAXLEN"),
+                                       STR("~"),    STREAM_LENGTH,    STR("*")};
+
+    for (size_t i = 0; i < AUDIT_FIELD_COUNT; i++) {
+        argv[XADD_HEAD + 2 * i] = str_from(audit_field_name((enum audit_field)i));
+        argv[XADD_HEAD + 2 * i + 1] = entry->fields[i];
+    }
+    pipeline_add(pipeline, EXPECT_STRING, XADD_ARGUMENTS, argv);
+}
+
+static void add_last_flush(struct pipeline *pipeline, const struct audit_entry *entry)
+{
+    struct key key = key_last_flush(entry->fields[AUDIT_TARGET]);
+
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(&key), STR("by"),
+                 entry->fields[AUDIT_PRINCIPAL], STR("at"), entry->fields[AUDIT_TIME],
+                 STR("removed"), entry->fields[AUDIT_COUNT]);
+}
+
+enum err audit_store(struct pool *pool, struct arena *arena, struct audit_entry *const *entries,
+                     size_t count, int64_t deadline_ns, bool *saved_out, struct error *error)
+{
+    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
+
+    /* Records first, so that reply i belongs to record i. */
+    for (size_t i = 0; i < count; i++)
+        add_record(pipeline, entries[i]);
+    for (size_t i = 0; i < count; i++) {
+        if (entries[i]->is_flush && key_is_cache_name(entries[i]->fields[AUDIT_TARGET]))
+            add_last_flush(pipeline, entries[i]);
+    }
+    enum err err = pipeline_run(pool, pipeline, deadline_ns, error);
+    for (size_t i = 0; i < count; i++)
+        saved_out[i] = err == ERR_OK || pipeline_value(pipeline, i)->kind == VALUE_STRING;
+    return err;
+}
