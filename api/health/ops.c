@@ -1,0 +1,80 @@
+/* The routes of contract section 10. */
+#include "ops.h"
+
+#include "cachewarden/app.h"
+#include "cachewarden/clock.h"
+#include "health/probe.h"
+
+static void add_timestamp(struct json_writer *json)
+{
+    char now[CLOCK_RFC3339_SIZE];
+
+    json_add_string(json, "timestamp", clock_rfc3339(clock_wall_ms(), now));
+}
+
+enum err op_health(struct call *call)
+{
+    struct json_writer *json = &call->reply.json;
+    struct health_report report;
+
+    health_probe(call->app, call->arena, call->deadline_ns, &report);
+    json_open_object(json);
+    json_add_string(json, "status", report.read_write ? STR("ok") : STR("degraded"));
+    json_name(json, "redis");
+    json_open_object(json);
+    json_add_string(json, "status", report.connected ? STR("connected") : STR("unavailable"));
+    json_add_string(json, "message", str_from(report.message));
+    json_add_bool(json, "read_write_test", report.read_write);
+    json_close_object(json);
+    add_timestamp(json);
+    json_close_object(json);
+    return call_finish(call);
+}
+
+static enum err answer_status(struct call *call, const char *status)
+{
+    struct json_writer *json = &call->reply.json;
+
+    json_open_object(json);
+    json_add_string(json, "status", str_from(status));
+    json_close_object(json);
+    return call_finish(call);
+}
+
+enum err op_health_live(struct call *call)
+{
+    return answer_status(call, "alive");
+}
+
+enum err op_health_ready(struct call *call)
+{
+    if (atomic_load(&call->app->ready))
+        return answer_status(call, "ready");
+    call->reply.retry_after_s = 1;
+    return error_set(&call->error, ERR_BUSY, "starting or draining");
+}
+
+enum err op_redis_test(struct call *call)
+{
+    struct json_writer *json = &call->reply.json;
+    struct health_tests tests;
+
+    health_test(call->app, call->arena, call->deadline_ns, &tests);
+    json_open_object(json);
+    json_name(json, "redis_test_results");
+    json_open_object(json);
+    json_add_bool(json, "basic_set_get", tests.basic_set_get);
+    json_add_bool(json, "token_storage", tests.token_storage);
+    json_add_bool(json, "token_revocation", tests.token_revocation);
+    json_add_bool(json, "increment", tests.increment);
+    json_add_bool(json, "pipeline", tests.pipeline);
+    json_name(json, "latency_ms");
+    if (tests.latency_ms >= 0)
+        json_write_real(json, tests.latency_ms, 3);
+    else
+        json_write_null(json);
+    json_close_object(json);
+    add_timestamp(json);
+    json_close_object(json);
+    return call_finish(call);
+}

@@ -1,0 +1,120 @@
+#include "health/probe.h"
+
+#include "cachewarden/clock.h"
+#include "cachewarden/lock.h"
+#include "cachewarden/pipeline.h"
+#include "keyspace.h"
+#include "services.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    FRESH_MS = 1000, /* how long a report is shared */
+    PROBE_MS = 250,  /* what a health check may wait for Redis */
+};
+
+struct health {
+    /* Guarded by `lock` (LOCK_RANK_LEAF). */
+    struct lock lock;
+    struct lock_cond probed;
+    bool is_probing; /* a thread is asking Redis, without the lock */
+    bool has_report;
+    int64_t probed_at_ns;
+    struct health_report report;
+};
+
+static struct health_report ask_redis(struct app *app, struct arena *arena, int64_t deadline_ns)
+{
+    struct health_report report = {.message = "reads and writes work"};
+    struct error error = {0};
+    struct key key = key_probe();
+    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
+
+    PIPELINE_ADD(pipeline, EXPECT_OK, STR("SET"), key_str(&key), STR("probe"), STR("EX"), STR("10"));
+    PIPELINE_ADD(pipeline, EXPECT_STRING, STR("GET"), key_str(&key));
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
+    enum err err = pipeline_run(app->control, pipeline, deadline_ns, &error);
+
+    report.connected = err == ERR_OK || err == ERR_UPSTREAM_REFUSED;
+    report.read_write = err == ERR_OK &&
+                        str_eq(pipeline_value(pipeline, 1)->text, STR("probe")) &&
+                        pipeline_value(pipeline, 2)->integer == 1;
+    if (err != ERR_OK)
+        snprintf(report.message, sizeof report.message, "%s",
+                 error.caller[0] ? error.caller : "redis unavailable");
+    else if (!report.read_write)
+        snprintf(report.message, sizeof report.message, "redis lost what was written");
+    return report;
+}
+
+/*
+ * True: *report_out is good. False: the caller is the one to ask Redis. While somebody else asks,
+ * the last report will do; only before the first one there is nothing to do but wait.
+ */
+static bool shared_report(struct health *health, int64_t deadline_ns,
+                          struct health_report *report_out)
+{
+    bool in_time = true;
+
+    lock_take(&health->lock);
+    while (health->is_probing && !health->has_report && in_time)
+        in_time = lock_cond_wait(&health->probed, &health->lock, deadline_ns);
+    bool is_fresh = health->has_report &&
+                    clock_mono_ns() - health->probed_at_ns < FRESH_MS * NS_PER_MS;
+    bool use_it = is_fresh || health->is_probing;
+    if (use_it && health->has_report)
+        *report_out = health->report;
+    else if (use_it)
+        *report_out = (struct health_report){.message = "redis timeout"};
+    else
+        health->is_probing = true;
+    lock_give(&health->lock);
+    return use_it;
+}
+
+static void share_report(struct health *health, const struct health_report *report)
+{
+    lock_take(&health->lock);
+    health->report = *report;
+    health->has_report = true;
+    health->probed_at_ns = clock_mono_ns();
+    health->is_probing = false;
+    lock_cond_broadcast(&health->probed);
+    lock_give(&health->lock);
+}
+
+void health_probe(struct app *app, struct arena *arena, int64_t deadline_ns,
+                  struct health_report *report_out)
+{
+    int64_t own_ns = clock_deadline_ns(PROBE_MS);
+
+    if (own_ns < deadline_ns)
+        deadline_ns = own_ns;
+    if (shared_report(app->health, deadline_ns, report_out))
+        return;
+    *report_out = ask_redis(app, arena, deadline_ns);
+    share_report(app->health, report_out);
+}
+
+enum err health_open(struct health **health_out, struct error *error)
+{
+    struct health *health = calloc(1, sizeof *health);
+
+    *health_out = health;
+    if (!health)
+        return error_set_detail(error, ERR_NO_MEMORY, "no memory for the health report");
+    lock_init(&health->lock, LOCK_RANK_LEAF, "health");
+    lock_cond_init(&health->probed);
+    return ERR_OK;
+}
+
+void health_close(struct health **health)
+{
+    if (!*health)
+        return;
+    lock_cond_fini(&(*health)->probed);
+    lock_fini(&(*health)->lock);
+    free(*health);
+    *health = NULL;
+}

@@ -1,0 +1,29 @@
+/*
+ * Trying Redis for real: a key of a random name is written, read and removed, and expires if that
+ * fails. The result is shared for a second, and one thread at a time asks, so that a public route
+ * cannot be used to load Redis.
+ */
+#ifndef API_HEALTH_PROBE_H
+#define API_HEALTH_PROBE_H
+
+#include "cachewarden/app.h"
+
+struct health_report {
+    bool connected;  /* Redis answered */
+    bool read_write; /* and the key came back as it was written */
+    char message[192]; /* "reads and writes work", or a fixed cause of pipeline_run */
+};
+
+/* Never fails: a Redis that is out of reach is a report too. */
+void health_probe(struct app *app, struct arena *arena, int64_t deadline_ns,
+                  struct health_report *report_out);
+
+/* The five tests of /api/redis-test; each stands alone. */
+struct health_tests {
+    bool basic_set_get, token_storage, token_revocation, increment, pipeline;
+    double latency_ms; /* of one PING; negative: no answer */
+};
+void health_test(struct app *app, struct arena *arena, int64_t deadline_ns,
+                 struct health_tests *tests_out);
+
+#endif

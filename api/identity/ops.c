@@ -1,0 +1,118 @@
+/* Accounts: register, sign in, who am I (contract section 6). */
+#include "ops.h"
+
+#include "cachewarden/app.h"
+#include "identity/sign_in.h"
+#include "services.h"
+
+#include <inttypes.h>
+
+static enum err answer_signed_in(struct call *call, const struct user *user)
+{
+    struct json_writer *json = &call->reply.json;
+    struct token_pair pair;
+    enum err err = sign_in(call, user, &pair);
+
+    if (err != ERR_OK)
+        return err;
+    json_open_object(json);
+    json_add_string(json, "access_token", pair.access);
+    json_add_string(json, "refresh_token", pair.refresh);
+    json_add_string(json, "token_type", STR("bearer"));
+    json_add_integer(json, "expires_in",
+                     token_access_ttl_s(identity_tokens(call->app->identity)));
+    json_name(json, "user");
+    write_user(json, user);
+    json_close_object(json);
+    return call_finish(call);
+}
+
+enum err op_auth_register(struct call *call)
+{
+    static const char *const known[] = {"username", "email", "password", NULL};
+    struct str username, email, password;
+    struct user user;
+
+    if (!atomic_load(&call->app->registration_open))
+        return error_set(&call->error, ERR_FORBIDDEN, "Registration is closed.");
+    enum err err = call_fields_only(call, known);
+    if (err == ERR_OK)
+        err = call_field_string(call, "username", &username);
+    if (err == ERR_OK)
+        err = call_field_string(call, "email", &email);
+    if (err == ERR_OK)
+        err = call_field_string(call, "password", &password);
+    if (err == ERR_OK)
+        err = identity_register(call->app->identity, call->arena, username, email, password,
+                                call->deadline_ns, &user, &call->error);
+    if (err != ERR_OK)
+        return err;
+
+    /* Only what happened: anybody may try, and a flood of refusals would push real records out. */
+    audit_call(call, str_format(call->arena, "user:%" PRId64, user.id), ERR_OK, -1);
+    call->reply.outcome = OUTCOME_CREATED;
+    return answer_signed_in(call, &user);
+}
+
+/* Which member names the account. */
+static enum err read_login_name(struct call *call, struct str *name_out, bool *by_email_out)
+{
+    struct str username, email;
+    enum err err = call_field_optional(call, "username", &username);
+
+    if (err == ERR_OK)
+        err = call_field_optional(call, "email", &email);
+    if (err != ERR_OK)
+        return err;
+    if (username.len > 0 && email.len > 0)
+        return error_set(&call->error, ERR_BAD_INPUT,
+                         "username, email: Give one of them, not both.");
+    if (username.len == 0 && email.len == 0)
+        return error_set(&call->error, ERR_BAD_INPUT,
+                         "username: This field is required (or email).");
+    *by_email_out = email.len > 0;
+    *name_out = *by_email_out ? email : username;
+    return ERR_OK;
+}
+
+enum err op_auth_login(struct call *call)
+{
+    static const char *const known[] = {"username", "email", "password", NULL};
+    struct str name, password;
+    bool by_email = false;
+    struct user user;
+    enum err err = call_fields_only(call, known);
+
+    if (err == ERR_OK)
+        err = read_login_name(call, &name, &by_email);
+    if (err == ERR_OK)
+        err = call_field_string(call, "password", &password);
+    if (err == ERR_OK)
+        err = check_password(call, name, by_email, password, &user);
+    if (err != ERR_OK)
+        return err;
+    return answer_signed_in(call, &user);
+}
+
+enum err op_auth_me(struct call *call)
+{
+    struct user user;
+    enum err err = users_find_by_id(call->app->users, call->arena, call->principal.user_id, &user,
+                                    &call->error);
+
+    /* Identities may live elsewhere (simplejwt with the same secret): then the token is all we know. */
+    if (err == ERR_NOT_FOUND) {
+        error_clear(&call->error);
+        user = (struct user){
+            .id = call->principal.user_id,
+            .username = call->principal.name,
+            .email = call->principal.email,
+            .is_superuser = call->principal.is_superuser,
+        };
+        err = ERR_OK;
+    }
+    if (err != ERR_OK)
+        return err;
+    write_user(&call->reply.json, &user);
+    return call_finish(call);
+}

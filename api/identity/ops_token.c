@@ -1,0 +1,108 @@
+/* The token endpoints: in our own shape (/auth/refresh) and in that of Django's simplejwt. */
+#include "ops.h"
+
+#include "cachewarden/app.h"
+#include "identity/sign_in.h"
+
+/* The only member such a request has. */
+static enum err read_only_field(struct call *call, const char *name, struct str *value_out)
+{
+    const char *const known[] = {name, NULL};
+    enum err err = call_fields_only(call, known);
+
+    return err == ERR_OK ? call_field_string(call, name, value_out) : err;
+}
+
+static enum err answer_pair(struct call *call, const struct token_pair *pair)
+{
+    struct json_writer *json = &call->reply.json;
+
+    json_open_object(json);
+    json_add_string(json, "access", pair->access);
+    json_add_string(json, "refresh", pair->refresh);
+    json_close_object(json);
+    return call_finish(call);
+}
+
+enum err op_auth_refresh(struct call *call)
+{
+    struct json_writer *json = &call->reply.json;
+    struct token_pair pair;
+    struct str refresh;
+    enum err err = read_only_field(call, "refresh_token", &refresh);
+
+    if (err == ERR_OK)
+        err = sign_in_again(call, refresh, &pair);
+    if (err != ERR_OK)
+        return err;
+    json_open_object(json);
+    json_add_string(json, "access_token", pair.access);
+    json_add_string(json, "refresh_token", pair.refresh);
+    json_add_string(json, "token_type", STR("bearer"));
+    json_add_integer(json, "expires_in",
+                     token_access_ttl_s(identity_tokens(call->app->identity)));
+    json_close_object(json);
+    return call_finish(call);
+}
+
+enum err op_token_obtain(struct call *call)
+{
+    static const char *const known[] = {"username", "password", NULL};
+    struct str username, password;
+    struct token_pair pair;
+    struct user user;
+    enum err err = call_fields_only(call, known);
+
+    if (err == ERR_OK)
+        err = call_field_string(call, "username", &username);
+    if (err == ERR_OK)
+        err = call_field_string(call, "password", &password);
+    if (err == ERR_OK)
+        err = check_password(call, username, false, password, &user);
+    if (err == ERR_OK)
+        err = sign_in(call, &user, &pair);
+    return err == ERR_OK ? answer_pair(call, &pair) : err;
+}
+
+enum err op_token_refresh(struct call *call)
+{
+    struct token_pair pair;
+    struct str refresh;
+    enum err err = read_only_field(call, "refresh", &refresh);
+
+    if (err == ERR_OK)
+        err = sign_in_again(call, refresh, &pair);
+    return err == ERR_OK ? answer_pair(call, &pair) : err;
+}
+
+/* An access token is good when the server would let it in: the same walk as for a request. */
+static enum err verify_access(struct call *call, struct str token)
+{
+    struct principal principal;
+    struct credentials credentials = {
+        .authorization = str_format(call->arena, "Bearer %.*s", STR_ARG(token))};
+
+    if (!credentials.authorization.ptr)
+        return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a token");
+    return identity_authenticate(call->app->identity, call->arena, &credentials, call->now_s,
+                                 &principal, &call->error);
+}
+
+enum err op_token_verify(struct call *call)
+{
+    struct str token;
+    enum err err = read_only_field(call, "token", &token);
+
+    if (err != ERR_OK)
+        return err;
+    err = verify_access(call, token);
+    if (err == ERR_UNAUTHENTICATED) {
+        error_clear(&call->error);
+        err = sign_in_would(call, token);
+    }
+    if (err != ERR_OK)
+        return err;
+    json_open_object(&call->reply.json);
+    json_close_object(&call->reply.json);
+    return call_finish(call);
+}

@@ -1,0 +1,44 @@
+/*
+ * Pairs of tokens: issued at sign-in, recorded in Redis by their id until they expire, and a
+ * refresh token traded once for the next pair of its family.
+ */
+#ifndef API_IDENTITY_SIGN_IN_H
+#define API_IDENTITY_SIGN_IN_H
+
+#include "cachewarden/call.h"
+#include "cachewarden/users.h"
+
+struct token_pair {
+    struct str access, refresh; /* compact, in the call's arena */
+};
+
+/*
+ * The account that a name (or an email) and a password belong to. ERR_UNAUTHENTICATED with the one
+ * sentence for every bad login, ERR_BUSY when too many passwords are checked already.
+ */
+CW_MUST_CHECK enum err check_password(struct call *call, struct str name, bool by_email,
+                                      struct str password, struct user *user_out);
+
+/*
+ * A pair for the account, the first of a family. Sign-in must work without Redis, so a pair that
+ * could not be recorded is a warning in the log, not an error; its refresh token is then refused
+ * when it is used, and its owner signs in again.
+ */
+CW_MUST_CHECK enum err sign_in(struct call *call, const struct user *user,
+                               struct token_pair *pair_out);
+
+/*
+ * Trades a refresh token for the next pair. ERR_UNAUTHENTICATED: bad, expired, spent or not
+ * recorded, or its account is gone or inactive. Errors of the users database, and all of
+ * pipeline_run: without Redis nobody can say whether it was spent already. The token is spent once and for all even if two trade it at once: one gets the pair.
+ */
+CW_MUST_CHECK enum err sign_in_again(struct call *call, struct str refresh,
+                                     struct token_pair *pair_out);
+
+/* Whether sign_in_again would take the token now; spends nothing. Errors as there. */
+CW_MUST_CHECK enum err sign_in_would(struct call *call, struct str refresh);
+
+/* The members of the contract's user object, as the next value. */
+void write_user(struct json_writer *json, const struct user *user);
+
+#endif
