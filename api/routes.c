@@ -1,0 +1,112 @@
+#include "cachewarden/routes.h"
+
+#include "ops.h"
+
+/* A refresh token of TOKEN_MAX_SIZE with its JSON around it fits several times; a password too
+ * long for us is still read and named, not cut off. */
+#define FIELDS_LIMIT ((size_t)64 * 1024)
+
+static const struct param_spec params_own_user[] = {
+    {.name = "user_id",
+     .kind = PARAM_OWN_ID,
+     .help = "The caller's own id, or nothing. Another id is refused."},
+    {.kind = PARAM_END},
+};
+
+static const struct param_spec params_any_user[] = {
+    {.name = "user_id",
+     .kind = PARAM_ID,
+     .raw_only = true,
+     .help = "Whose cache to clear. Without it everybody's."},
+    {.kind = PARAM_END},
+};
+
+static const struct param_spec params_flush[] = {
+    {.name = "name", .kind = PARAM_NAME, .place = PLACE_PATH, .help = "The cache's name."},
+    {.name = "dry_run", .kind = PARAM_BOOLEAN, .help = "Counts only, and changes nothing."},
+    {.kind = PARAM_END},
+};
+
+static const struct param_spec params_audit[] = {
+    {.name = "limit",
+     .kind = PARAM_INTEGER,
+     .min = 1,
+     .max = 1000,
+     .default_value = 100,
+     .help = "How many records at most."},
+    {.name = "before",
+     .kind = PARAM_STREAM_ID,
+     .help = "Only records older than this id: `next` of the answer before."},
+    {.kind = PARAM_END},
+};
+
+#define ROUTE(method_, path_, name_, operation_, permit_, limit_, effect_, params_, body_,         \
+              body_limit_, dialect_, failure_, summary_)                                           \
+    {                                                                                              \
+        .method = (method_),                                                                       \
+        .path = (path_),                                                                           \
+        .name = (name_),                                                                           \
+        .operation = (operation_),                                                                 \
+        .permit = (permit_),                                                                       \
+        .limit = (limit_),                                                                         \
+        .effect = (effect_),                                                                       \
+        .params = (params_),                                                                       \
+        .body = (body_),                                                                           \
+        .body_limit = (body_limit_),                                                               \
+        .dialect = (dialect_),                                                                     \
+        .failure = (failure_),                                                                     \
+        .no_store = true, /* every answer is somebody's own, or true for a moment only */          \
+        .summary = (summary_),                                                                     \
+    },
+static const struct route table[] = {
+#include "routes.def"
+};
+#undef ROUTE
+
+const struct route *routes_table(size_t *count_out)
+{
+    *count_out = sizeof table / sizeof table[0];
+    return table;
+}
+
+const char *method_name(enum http_method method)
+{
+    switch (method) {
+    case METHOD_GET:
+        return "GET";
+    case METHOD_HEAD:
+        return "HEAD";
+    case METHOD_POST:
+        return "POST";
+    case METHOD_PUT:
+        return "PUT";
+    case METHOD_DELETE:
+        return "DELETE";
+    case METHOD_PATCH:
+        return "PATCH";
+    case METHOD_OPTIONS:
+        return "OPTIONS";
+    case METHOD_OTHER:
+        break;
+    }
+    return "OTHER";
+}
+
+const char *limit_name(enum limit limit)
+{
+    switch (limit) {
+    case LIMIT_NONE:
+        return "none";
+    case LIMIT_STATUS:
+        return "status";
+    case LIMIT_TOGGLE:
+        return "toggle";
+    case LIMIT_CLEAR:
+        return "clear";
+    case LIMIT_LOGIN:
+        return "login";
+    case LIMIT_REGISTER:
+        return "register";
+    }
+    return "unknown";
+}
