@@ -89,10 +89,12 @@ START_TEST(a_cut_never_splits_a_character)
         size_t width = strlen(characters[c]);
         for (size_t shift = 0; shift < width; shift++) {
             struct error error;
-            char text[600] = "";
+            char text[600];
+            size_t len = shift;
             memset(text, 'x', shift);
-            while (strlen(text) + width < sizeof text)
-                strcat(text, characters[c]);
+            for (; len + width < sizeof text; len += width)
+                memcpy(text + len, characters[c], width);
+            text[len] = '\0';
             error_set(&error, ERR_BAD_INPUT, "%s", text);
             ck_assert_uint_eq((strlen(error.caller) - shift) % width, 0);
             ck_assert_uint_eq((strlen(error.detail) - shift) % width, 0);

@@ -1,0 +1,248 @@
+/* How lines of the log get out, or do not. */
+#include "cachewarden/log.h"
+
+#include "cachewarden/clock.h"
+#include "cachewarden/lock.h"
+#include "death.h"
+#include "log_pipe.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+START_TEST(errno_is_left_alone)
+{
+    errno = ERANGE;
+    log_event(LOG_LEVEL_INFO, "e", LOG_INT("n", 1));
+    ck_assert_int_eq(errno, ERANGE);
+    log_set_fd(-1);
+    log_event(LOG_LEVEL_INFO, "e", LOG_INT("n", 1));
+    ck_assert_int_eq(errno, ERANGE);
+}
+END_TEST
+
+START_TEST(lines_that_cannot_be_written_are_counted)
+{
+    uint64_t lost = log_lost();
+
+    log_set_fd(-1);
+    log_event(LOG_LEVEL_INFO, "e", LOG_INT("n", 1));
+    ck_assert_uint_eq(log_lost(), lost + 1);
+
+    int full = open("/dev/full", O_WRONLY);
+    ck_assert_int_ge(full, 0);
+    log_set_fd(full);
+    log_event(LOG_LEVEL_INFO, "e", LOG_INT("n", 1));
+    ck_assert_uint_eq(log_lost(), lost + 2);
+    close(full);
+
+    log_set_fd(ends[1]);
+    log_event(LOG_LEVEL_INFO, "e", LOG_INT("n", 1));
+    ck_assert_uint_eq(log_lost(), lost + 2);
+    ck_assert_uint_gt(written().len, 0);
+}
+END_TEST
+
+START_TEST(a_reader_that_has_gone_kills_nobody)
+{
+    uint64_t lost = log_lost();
+
+    close(ends[0]);
+    for (int i = 0; i < 3; i++)
+        log_event(LOG_LEVEL_INFO, "e", LOG_INT("n", i));
+    ck_assert_uint_eq(log_lost(), lost + 3);
+    ends[0] = dup(ends[1]); /* for teardown */
+}
+END_TEST
+
+static void on_sigpipe(int number)
+{
+    (void)number;
+}
+
+START_TEST(a_sigpipe_handler_of_the_program_stays)
+{
+    struct sigaction action = {.sa_handler = on_sigpipe}, now;
+
+    ck_assert_int_eq(sigaction(SIGPIPE, &action, NULL), 0);
+    log_configure(LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+    ck_assert_int_eq(sigaction(SIGPIPE, NULL, &now), 0);
+    ck_assert(now.sa_handler == on_sigpipe);
+}
+END_TEST
+
+/* Fills the pipe until not even one more byte fits. */
+static size_t fill_pipe(void)
+{
+    static const char bytes[4096];
+    size_t total = 0;
+
+    ck_assert_int_eq(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+    for (size_t size = sizeof bytes; size > 0; size = size == 1 ? 0 : 1) {
+        ssize_t sent;
+        while ((sent = write(ends[1], bytes, size)) > 0)
+            total += (size_t)sent;
+    }
+    return total;
+}
+
+static void drain(size_t total)
+{
+    char bytes[4096];
+
+    while (total > 0) {
+        ssize_t got = read(ends[0], bytes, total < sizeof bytes ? total : sizeof bytes);
+        ck_assert_int_gt(got, 0);
+        total -= (size_t)got;
+    }
+}
+
+START_TEST(a_reader_that_sleeps_holds_nobody_up_for_long)
+{
+    uint64_t lost = log_lost();
+
+    /* The pipe is full and non-blocking, and nobody reads. */
+    fill_pipe();
+    int64_t before_ns = clock_mono_ns();
+    log_event(LOG_LEVEL_INFO, "e", LOG_INT("n", 1));
+    ck_assert_int_lt(clock_mono_ns() - before_ns, 30 * NS_PER_S);
+    ck_assert_uint_eq(log_lost(), lost + 1);
+}
+END_TEST
+
+static atomic_int signals_seen;
+static atomic_bool writer_started;
+
+static void count_signal(int number)
+{
+    (void)number;
+    atomic_fetch_add(&signals_seen, 1);
+}
+
+static void *write_one_line(void *arg)
+{
+    (void)arg;
+    atomic_store(&writer_started, true);
+    log_event(LOG_LEVEL_INFO, "interrupted", LOG_CSTR("value", "whole"));
+    return NULL;
+}
+
+START_TEST(signals_in_the_middle_of_a_write_lose_nothing)
+{
+    struct sigaction action = {.sa_handler = count_signal}; /* no SA_RESTART: write gives EINTR */
+    uint64_t lost = log_lost();
+    pthread_t writer;
+
+    ck_assert_int_eq(sigaction(SIGUSR1, &action, NULL), 0);
+    size_t total = fill_pipe();
+    ck_assert_int_eq(fcntl(ends[1], F_SETFL, 0), 0);
+    atomic_store(&signals_seen, 0);
+    atomic_store(&writer_started, false);
+    ck_assert_int_eq(pthread_create(&writer, NULL, write_one_line, NULL), 0);
+    while (!atomic_load(&writer_started))
+        sched_yield();
+    /* The writer is stuck until the pipe is drained, so most of these find it in write(2). Their
+     * handlers may run only after it: ThreadSanitizer keeps them back. */
+    for (int i = 0; i < 500; i++) {
+        ck_assert_int_eq(pthread_kill(writer, SIGUSR1), 0);
+        sched_yield();
+    }
+    drain(total);
+    ck_assert_int_eq(pthread_join(writer, NULL), 0);
+    ck_assert_int_gt(atomic_load(&signals_seen), 0);
+    ck_assert(str_eq(tail_of(written()), STR("event=interrupted value=whole")));
+    ck_assert_uint_eq(log_lost(), lost);
+}
+END_TEST
+
+enum { THREADS = 4, LINES = 1500 };
+
+static void *write_many_lines(void *arg)
+{
+    char filler[200];
+    int number = *(const int *)arg;
+
+    memset(filler, 'a' + number, sizeof filler);
+    for (int i = 0; i < LINES; i++)
+        log_event(LOG_LEVEL_INFO, "many", LOG_INT("thread", number), LOG_INT("line", i),
+                  LOG_STR("filler", ((struct str){filler, (size_t)(i % 200) + 1})));
+    return NULL;
+}
+
+/* Checks one line of write_many_lines and counts it for its thread. */
+static void check_whole(const char *line, int next[THREADS])
+{
+    int number, count;
+    char filler[300];
+
+    ck_assert_msg(sscanf(line, "time=%*s level=info event=many thread=%d line=%d filler=%299s", &number,
+                         &count, filler) == 3, "%s", line);
+    ck_assert_int_ge(number, 0);
+    ck_assert_int_lt(number, THREADS);
+    ck_assert_int_eq(count, next[number]++);
+    ck_assert_uint_eq(strlen(filler), (size_t)(count % 200) + 1);
+    for (const char *c = filler; *c; c++)
+        ck_assert_int_eq(*c, 'a' + number);
+}
+
+START_TEST(lines_of_threads_do_not_mix)
+{
+    pthread_t threads[THREADS];
+    int numbers[THREADS], next[THREADS] = {0}, lines = 0;
+    char line[LOG_LINE_MAX];
+    FILE *reader = fdopen(dup(ends[0]), "r");
+
+    for (int i = 0; i < THREADS; i++) {
+        numbers[i] = i;
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, write_many_lines, &numbers[i]), 0);
+    }
+    while (lines < THREADS * LINES) {
+        ck_assert_ptr_nonnull(fgets(line, sizeof line, reader));
+        check_whole(line, next);
+        lines++;
+    }
+    for (int i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+    ck_assert_uint_eq(written().len, 0);
+    fclose(reader);
+}
+END_TEST
+
+static void log_while_holding_a_lock(void)
+{
+    struct lock lock;
+
+    /* Not into the test's stderr, where the abort's message is looked for. */
+    log_set_fd(ends[1]);
+    lock_init(&lock, LOCK_RANK_POOL, "pool");
+    lock_take(&lock);
+    log_event(LOG_LEVEL_INFO, "e", LOG_INT("n", 1));
+    lock_give(&lock);
+    lock_fini(&lock);
+}
+
+START_TEST(no_lock_is_held_across_a_line)
+{
+    expect_debug_abort(log_while_holding_a_lock, "log write", "\"pool\"");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("base/log_delivery");
+    TCase *tcase = tcase_create("log_delivery");
+
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, errno_is_left_alone);
+    tcase_add_test(tcase, lines_that_cannot_be_written_are_counted);
+    tcase_add_test(tcase, a_reader_that_has_gone_kills_nobody);
+    tcase_add_test(tcase, a_sigpipe_handler_of_the_program_stays);
+    tcase_add_test(tcase, a_reader_that_sleeps_holds_nobody_up_for_long);
+    tcase_add_test(tcase, signals_in_the_middle_of_a_write_lose_nothing);
+    tcase_add_test(tcase, lines_of_threads_do_not_mix);
+    tcase_add_test(tcase, no_lock_is_held_across_a_line);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
