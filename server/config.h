@@ -1,0 +1,199 @@
+/*
+ * The settings of the program: read from the command line, the environment, a libconfig file and
+ * the defaults of config.def, in that order of strength; checked as a whole, with every problem
+ * reported and its place named. A struct config is read-only once it is loaded; whoever reloads
+ * loads a second one and compares.
+ *
+ * libconfig itself stays inside config.c.
+ */
+#ifndef SERVER_CONFIG_H
+#define SERVER_CONFIG_H
+
+#include "cachewarden/app.h"
+#include "cachewarden/error.h"
+#include "cachewarden/json.h"
+#include "cachewarden/pool.h"
+#include "http.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONFIG_DEFAULT_FILE "/etc/cachewarden/cachewarden.conf"
+
+/* ---- the values ---- */
+
+struct config_texts {
+    char **items;
+    size_t count;
+};
+
+/* A database by number, or with a Redis of its own by URL. */
+struct config_database {
+    bool given;
+    int64_t number; /* of a URL too, once it is checked */
+    char *url;      /* NULL: by number */
+};
+
+/* `items` are structs of the kind the setting says: config_cache, config_issuer, config_route. */
+struct config_list {
+    void *items;
+    size_t count;
+};
+
+#define CONFIG_TYPE_TEXT     char *
+#define CONFIG_TYPE_SECRET   char *
+#define CONFIG_TYPE_URL      char *
+#define CONFIG_TYPE_INTEGER  int64_t
+#define CONFIG_TYPE_BOOLEAN  bool
+#define CONFIG_TYPE_CHOICE   int
+#define CONFIG_TYPE_TEXTS    struct config_texts
+#define CONFIG_TYPE_DATABASE struct config_database
+#define CONFIG_TYPE_CACHES   struct config_list
+#define CONFIG_TYPE_ISSUERS  struct config_list
+#define CONFIG_TYPE_ROUTES   struct config_list
+
+/* What CHOICE fields hold, in the order of their CHOICES. log.level and log.format are as in log.h. */
+enum config_topology { TOPOLOGY_STANDALONE, TOPOLOGY_SENTINEL, TOPOLOGY_CLUSTER };
+enum config_registration { REGISTRATION_CLOSED, REGISTRATION_OPEN };
+enum config_flush_permission { FLUSH_ADMIN, FLUSH_AUTHENTICATED };
+
+enum config_source {
+    CONFIG_UNSET,
+    CONFIG_DEFAULT,
+    CONFIG_FILE,
+    CONFIG_ENVIRONMENT,
+    CONFIG_COMMAND_LINE
+};
+
+/* Where a value came from, so that a complaint can name the place. */
+struct config_origin {
+    enum config_source source;
+    const char *place; /* the file, the variable or the option; lives as long as the config */
+    unsigned line;     /* CONFIG_FILE */
+};
+
+struct config_cache {
+    struct config_origin origin;
+#define CACHE_FIELD(name, field, kind, ...) CONFIG_TYPE_##kind field;
+#include "config.def"
+#undef CACHE_FIELD
+};
+
+struct config_issuer {
+    struct config_origin origin;
+#define ISSUER_FIELD(name, field, kind, ...) CONFIG_TYPE_##kind field;
+#include "config.def"
+#undef ISSUER_FIELD
+};
+
+struct config_route {
+    struct config_origin origin;
+#define ROUTE_FIELD(name, field, kind, ...) CONFIG_TYPE_##kind field;
+#include "config.def"
+#undef ROUTE_FIELD
+};
+
+/* Rows of config.def: SETTING_server_threads, …; index of config->origins. */
+enum setting_id {
+#define SETTING(name, field, ...) SETTING_##field,
+#include "config.def"
+#undef SETTING
+    SETTING_COUNT
+};
+
+/* Texts are NULL where there is none. */
+struct config {
+#define SETTING(name, field, kind, ...) CONFIG_TYPE_##kind field;
+#include "config.def"
+#undef SETTING
+
+    /* What is made of the settings above. */
+    struct redis_address redis;    /* of redis.url and its parts */
+    struct listen_address *listen; /* of server.listen, in its order */
+    size_t listen_count;
+    struct cidr *proxies; /* of server.trusted_proxies */
+    size_t proxy_count;
+
+    char *file; /* the one that was read, or NULL */
+    struct config_origin origins[SETTING_COUNT];
+    struct config_texts places; /* owns what origins name */
+};
+
+/* ---- loading ---- */
+
+enum config_severity { CONFIG_ERROR, CONFIG_WARNING };
+
+struct config_problem {
+    enum config_severity severity;
+    char *
+        text; /* "cachewarden.conf:12: server.threads must be …", without line feed; never a secret */
+};
+
+struct config_report {
+    struct config_problem *items;
+    size_t count, errors, warnings;
+};
+void config_report_fini(struct config_report *report);
+
+/* A setting from the command line; these beat everything. */
+struct config_override {
+    const char *name;   /* dotted */
+    const char *value;  /* as it would stand in the environment */
+    const char *option; /* what to blame: "--listen" */
+};
+
+struct config_input {
+    const char
+        *file; /* --config FILE, which must exist; NULL: CONFIG_DEFAULT_FILE where there is one */
+    bool no_default_file;           /* NULL means none at all */
+    const char *const *environment; /* NAME=value, NULL-terminated: environ */
+    const struct config_override *overrides;
+    size_t override_count;
+    bool
+        direct; /* only what commands need that work straight on Redis: problems elsewhere are not looked for */
+};
+
+/*
+ * Reads and checks everything. ERR_BAD_INPUT: there are errors, all of them in the report; *config_out is
+ * NULL. Warnings are in the report in both cases; config_report_fini is the caller's. ERR_NO_MEMORY.
+ */
+CW_MUST_CHECK enum err config_load(const struct config_input *input, struct config **config_out,
+                                   struct config_report *report_out);
+/* Wipes the secrets. */
+void config_free(struct config **config);
+
+/* ---- from settings to the services (config_app.c) ---- */
+
+/*
+ * Opens the users database and finds or makes auth.secret, then opens the app; `direct` leaves out
+ * both, for commands that work straight on Redis. Connects nothing. ERR_BAD_INPUT,
+ * ERR_UPSTREAM_DOWN, ...: error->caller is one line that says what and the mend. Warnings are added
+ * to the report.
+ */
+CW_MUST_CHECK enum err config_open_app(const struct config *config, bool direct,
+                                       struct config_report *report, struct app **app_out,
+                                       struct error *error);
+/* Borrows from the config; listeners, limits and files only, `app` is the caller's to set. */
+void config_http_options(const struct config *config, struct http_options *options_out);
+/* The pool of control data. Borrows from the config. */
+void config_pool_options(const struct config *config, struct pool_options *options_out);
+
+/* ---- reloading ---- */
+
+/* Calls fn for each setting whose value is not the same in both. */
+void config_compare(const struct config *before, const struct config *after,
+                    void (*fn)(const char *name, bool reloadable, void *arg), void *arg);
+
+/* ---- showing (config_print.c) ---- */
+
+/* The commented example file: every setting with its help and default. */
+void config_print_example(struct strbuf *out);
+/* A page for people, of all settings or of those that begin with `prefix`. False when none does. */
+bool config_print_help(struct strbuf *out, const char *prefix);
+/* The settings in force with where each came from; secrets as "(set)". */
+void config_print_effective(const struct config *config, struct strbuf *out);
+/* The same as members of an object that the caller has opened and closes. */
+void config_write_effective(const struct config *config, struct json_writer *json);
+
+#endif

@@ -1,0 +1,144 @@
+/* From settings to the options of the rooms below. */
+#include "config_private.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+void config_pool_options(const struct config *config, struct pool_options *options_out)
+{
+    *options_out = (struct pool_options){
+        .address = config->redis,
+        .size = (size_t)config->redis_pool_size,
+        .borrow_timeout_ms = config->redis_borrow_timeout_ms,
+        .connect_timeout_ms = config->redis_connect_timeout_ms,
+        .command_timeout_ms = config->redis_command_timeout_ms,
+    };
+}
+
+void config_http_options(const struct config *config, struct http_options *options_out)
+{
+    *options_out = (struct http_options){
+        .listen = config->listen,
+        .listen_count = config->listen_count,
+        .threads = (int)config->server_threads,
+        .max_body = (size_t)config->server_max_body,
+        .header_timeout_ms = config->server_header_timeout_ms,
+        .body_timeout_ms = config->server_body_timeout_ms,
+        .keep_alive_timeout_ms = config->server_keep_alive_timeout_ms,
+        .tls_certificate = config->server_tls_certificate,
+        .tls_key = config->server_tls_key,
+        .tls_client_ca = config->server_tls_client_ca,
+        .trusted_proxies = config->proxies,
+        .trusted_proxy_count = config->proxy_count,
+        .allowed_hosts = (const char *const *)config->server_allowed_hosts.items,
+        .allowed_host_count = config->server_allowed_hosts.count,
+        .cors_origins = (const char *const *)config->server_cors_origins.items,
+        .cors_origin_count = config->server_cors_origins.count,
+    };
+}
+
+static enum err fill_spec(const struct config_cache *cache, struct arena *arena,
+                          struct cache_spec *spec)
+{
+    struct str *keys = arena_calloc(arena, cache->keys.count, sizeof *keys);
+    if (!keys)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < cache->keys.count; i++)
+        keys[i] = str_from(cache->keys.items[i]);
+    *spec = (struct cache_spec){
+        .name = str_from(cache->name),
+        .kind = cache->keys.count > 0   ? CACHE_KEYS
+                : cache->database.given ? CACHE_DATABASE
+                                        : CACHE_PREFIX,
+        .keys = keys,
+        .key_count = cache->keys.count,
+        .database = (int)cache->database.number,
+        .prefix = str_from(cache->prefix),
+        .redis_url = str_from(cache->database.url ? cache->database.url : cache->redis_url),
+    };
+    return ERR_OK;
+}
+
+static enum err fill_specs(const struct config *config, struct arena *arena,
+                           struct app_options *options)
+{
+    const struct config_cache *caches = config->caches.items;
+    struct cache_spec *specs = arena_calloc(arena, config->caches.count, sizeof *specs);
+    enum err err = specs ? ERR_OK : ERR_NO_MEMORY;
+    for (size_t i = 0; i < config->caches.count && err == ERR_OK; i++)
+        err = fill_spec(&caches[i], arena, &specs[i]);
+    options->caches = specs;
+    options->cache_count = config->caches.count;
+    return err;
+}
+
+static enum err open_app(const struct config *config, struct arena *arena, struct users *users,
+                         const char *secret, struct app **app_out, struct error *error)
+{
+    char node[256] = "";
+    if (gethostname(node, sizeof node - 1) != 0)
+        node[0] = '\0';
+    struct app_options options = {
+        .users = users,
+        .tokens =
+            {
+                .secret = str_from(secret),
+                .issuer = str_from(config->auth_issuer),
+                .audience = str_from(config->auth_audience),
+                .leeway_s = config->auth_leeway_s,
+                .access_ttl_s = config->auth_access_ttl_s,
+                .refresh_ttl_s = config->auth_refresh_ttl_s,
+            },
+        .admin_group = str_from(config->auth_admin_group),
+        .policy = {.flush_for_authenticated = config->auth_flush_permission == FLUSH_AUTHENTICATED},
+        .registration_open = config->users_registration == REGISTRATION_OPEN,
+        .environment = str_from(config->environment),
+        .node_name = str_from(node),
+    };
+    config_pool_options(config, &options.control);
+    enum err err = fill_specs(config, arena, &options);
+    return err == ERR_OK ? app_open(&options, app_out, error) : err;
+}
+
+/* The file behind "sqlite:PATH"; config_check has seen to the form. */
+static const char *database_path(const struct config *config)
+{
+    return strchr(config->users_database, ':') + 1;
+}
+
+static enum err open_with_users(const struct config *config, struct arena *arena,
+                                struct config_report *report, struct app **app_out,
+                                struct error *error)
+{
+    struct users *users = NULL;
+    char *made = NULL;
+    enum err err = users_open(str_from(config->users_database), &users, error);
+    /* The users database makes the folder; the secret goes beside it. */
+    if (err == ERR_OK && !config->auth_secret)
+        err = config_secret_open(database_path(config), &made, report, error);
+    if (err == ERR_OK)
+        err = open_app(config, arena, users, made ? made : config->auth_secret, app_out, error);
+    if (err != ERR_OK && users)
+        users_close(&users);
+    if (made)
+        secret_wipe(made, strlen(made));
+    free(made);
+    return err;
+}
+
+enum err config_open_app(const struct config *config, bool direct, struct config_report *report,
+                         struct app **app_out, struct error *error)
+{
+    struct arena *arena = arena_new(4096, 0);
+    *app_out = NULL;
+    error_clear(error);
+    enum err err = ERR_NO_MEMORY;
+    if (arena)
+        err = direct ? open_app(config, arena, NULL, NULL, app_out, error)
+                     : open_with_users(config, arena, report, app_out, error);
+    if (err != ERR_OK && !error->caller[0])
+        err = error_set(error, err, "cannot start: %s",
+                        error->detail[0] ? error->detail : err_name(err));
+    arena_free(&arena);
+    return err;
+}

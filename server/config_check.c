@@ -1,0 +1,139 @@
+#include "config_private.h"
+
+#include "cachewarden/token.h"
+
+#include <stdlib.h>
+
+static struct config_name name_of(enum setting_id id)
+{
+    return (struct config_name){"", config_settings.rows[id].name};
+}
+
+/* ---- what this version cannot do yet ---- */
+
+/* Nothing that was asked for is left out in silence. */
+static void check_available(struct config *config, bool direct, struct config_report *report)
+{
+    struct config *plain = calloc(1, sizeof *plain);
+    if (!plain)
+        return;
+    config_set_defaults(plain, report);
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const struct setting *row = &config_settings.rows[i];
+        if ((direct && !(row->flags & DIRECT)) || !(row->flags & (LATER | REFUSED)) ||
+            value_equal(row, config, plain))
+            continue;
+        if (row->flags & REFUSED)
+            config_error(report, &config->origins[i], name_of((enum setting_id)i),
+                         "is not available in this version, and to go on without it would be "
+                         "unsafe; take it out");
+        else
+            config_warning(report, &config->origins[i], name_of((enum setting_id)i),
+                           "has no effect in this version");
+    }
+    config_free(&plain);
+}
+
+/* ---- Redis ---- */
+
+static void check_redis(struct config *config, struct config_report *report)
+{
+    enum setting_id id =
+        config->origins[SETTING_redis_tls].source >= config->origins[SETTING_redis_url].source
+            ? SETTING_redis_tls
+            : SETTING_redis_url;
+    if (config->redis.tls)
+        config_error(report, &config->origins[id], name_of(id),
+                     "asks for TLS, which is not available in this version; passwords and data "
+                     "would travel in the clear");
+    if (config->redis.username && !config->redis.password)
+        config_error(report, &config->origins[SETTING_redis_username],
+                     name_of(SETTING_redis_username), "needs redis.password beside it");
+}
+
+static void check_endpoints(const struct config *config, enum setting_id id,
+                            const struct config_texts *texts, struct config_report *report)
+{
+    for (size_t i = 0; i < texts->count; i++) {
+        char *host;
+        int port;
+        if (config_parse_endpoint(str_from(texts->items[i]), 1, &host, &port))
+            free(host);
+        else
+            config_error(report, &config->origins[id], name_of(id),
+                         "must hold \"host:port\", not \"%.64s\"", texts->items[i]);
+    }
+}
+
+static void check_entries(const struct config *config, struct config_report *report)
+{
+    struct redis_address address;
+    if (config->entries_redis_url &&
+        config_parse_redis(str_from(config->entries_redis_url),
+                           &config->origins[SETTING_entries_redis_url],
+                           name_of(SETTING_entries_redis_url), &address, report))
+        redis_address_fini(&address);
+}
+
+/* ---- accounts and tokens ---- */
+
+static void check_users(const struct config *config, struct config_report *report)
+{
+    const struct config_origin *origin = &config->origins[SETTING_users_database];
+    struct str url = str_from(config->users_database);
+    const struct str sqlite = STR("sqlite:");
+    if (str_starts(url, STR("postgresql://")) || str_starts(url, STR("postgres://"))) {
+        config_error(report, origin, name_of(SETTING_users_database),
+                     "asks for PostgreSQL, which is not available in this version; "
+                     "use sqlite:PATH");
+        if (!config->auth_secret)
+            config_error(report, origin, name_of(SETTING_auth_secret),
+                         "must be given where the users database is PostgreSQL: every "
+                         "node needs the same one (make it with: openssl rand -hex 32)");
+    } else if (!str_starts(url, sqlite) || url.len == sqlite.len) {
+        config_error(report, origin, name_of(SETTING_users_database), "must be sqlite:PATH");
+    }
+}
+
+static void check_tokens(const struct config *config, struct config_report *report)
+{
+    size_t size = config->auth_secret ? strlen(config->auth_secret) : TOKEN_SECRET_MIN_SIZE;
+    if (size < TOKEN_SECRET_MIN_SIZE)
+        config_error(report, &config->origins[SETTING_auth_secret], name_of(SETTING_auth_secret),
+                     "has %zu bytes and needs at least %d; make one with: openssl rand -hex 32",
+                     size, TOKEN_SECRET_MIN_SIZE);
+    if (config->auth_access_ttl_s > config->auth_refresh_ttl_s)
+        config_error(report, &config->origins[SETTING_auth_refresh_ttl_s],
+                     name_of(SETTING_auth_refresh_ttl_s),
+                     "must not be less than auth.access_ttl_s");
+}
+
+/* It becomes part of Redis keys and of log lines. */
+static void check_environment(const struct config *config, struct config_report *report)
+{
+    struct str name = str_from(config->environment);
+    bool fine = name.len > 0 && name.len <= 64;
+    for (size_t i = 0; i < name.len && fine; i++)
+        fine = strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-",
+                      name.ptr[i]) != NULL;
+    if (!fine)
+        config_error(report, &config->origins[SETTING_environment], name_of(SETTING_environment),
+                     "must be 1 to 64 of a-z A-Z 0-9 . _ -");
+}
+
+void config_check(struct config *config, bool direct, struct config_report *report)
+{
+    /* A broken value was reported already and left as it was; the checks below see a sound struct in any case. */
+    check_environment(config, report);
+    check_redis(config, report);
+    config_check_lists(config, direct, report);
+    if (!direct) {
+        config_check_server(config, report);
+        check_endpoints(config, SETTING_redis_sentinels, &config->redis_sentinels, report);
+        check_endpoints(config, SETTING_redis_nodes, &config->redis_nodes, report);
+        check_entries(config, report);
+        check_users(config, report);
+        check_tokens(config, report);
+    }
+    check_available(config, direct, report);
+}

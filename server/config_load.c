@@ -1,0 +1,272 @@
+#include "config_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A generous file of settings is a few kilobytes; more is a mistake such as a log file. */
+#define FILE_SIZE_MAX (1 << 20)
+
+const char *config_place(struct config *config, const char *text)
+{
+    for (size_t i = 0; i < config->places.count; i++)
+        if (strcmp(config->places.items[i], text) == 0)
+            return config->places.items[i];
+    return texts_add(&config->places, str_from(text))
+               ? config->places.items[config->places.count - 1]
+               : "";
+}
+
+/* ---- defaults ---- */
+
+void config_set_defaults(struct config *config, struct config_report *report)
+{
+    const struct config_origin origin = {.source = CONFIG_DEFAULT};
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const struct setting *row = &config_settings.rows[i];
+        if (!row->default_text)
+            continue;
+        if (setting_fields(row->kind))
+            config_read_default_list(config, row, report);
+        else
+            value_parse(row, config, str_from(row->default_text), &origin,
+                        (struct config_name){"", row->name}, report);
+        config->origins[i] = origin;
+    }
+}
+
+/* ---- the file ---- */
+
+/* The whole file, NUL-terminated; NULL with errno. */
+static char *read_text(const char *path, size_t *size_out, struct stat *info_out)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char *text = fd >= 0 ? malloc(FILE_SIZE_MAX + 1) : NULL;
+    ssize_t got = -1;
+    *size_out = 0;
+    if (text && fstat(fd, info_out) == 0)
+        while ((got = read(fd, text + *size_out, FILE_SIZE_MAX - *size_out)) > 0)
+            *size_out += (size_t)got;
+    int saved = errno;
+    if (got == 0)
+        text[*size_out] = '\0';
+    else
+        free(text), text = NULL;
+    if (fd >= 0)
+        close(fd);
+    errno = saved;
+    return text;
+}
+
+/* A file that everybody may read is fine until it holds a secret. */
+static void check_file_mode(const struct config *config, const struct stat *info,
+                            struct config_report *report)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const struct setting *row = &config_settings.rows[i];
+        const struct config_origin *origin = &config->origins[i];
+        char *const *field = setting_field_const(row, config);
+        bool holds_secret =
+            row->kind == KIND_SECRET || (row->kind == KIND_URL && *field && strchr(*field, '@'));
+        if (S_ISREG(info->st_mode) && info->st_mode & S_IROTH && origin->source == CONFIG_FILE &&
+            holds_secret && *field) {
+            config_warning(report, origin, (struct config_name){"", row->name},
+                           "stands in a file that everybody may read: chmod 640 it, or use %s_file",
+                           row->name);
+            return;
+        }
+    }
+}
+
+static void load_file(struct config *config, const struct config_input *input,
+                      struct config_report *report)
+{
+    const char *path = input->file;
+    if (!path && !input->no_default_file && access(CONFIG_DEFAULT_FILE, F_OK) == 0)
+        path = CONFIG_DEFAULT_FILE;
+    if (!path)
+        return;
+    config->file = strdup(path);
+    size_t size;
+    struct stat info;
+    char *text = read_text(path, &size, &info);
+    const struct config_origin origin = {.source = CONFIG_FILE, .place = path};
+    if (!text) {
+        config_error(report, &origin, NAMELESS, "cannot be read: %s", strerror(errno));
+        return;
+    }
+    if (size == FILE_SIZE_MAX)
+        config_error(report, &origin, NAMELESS, "is too large to be a configuration file");
+    else
+        config_read_text(config, (struct str){text, size}, path, input->direct, report);
+    check_file_mode(config, &info, report);
+    secret_wipe(text, size);
+    free(text);
+}
+
+/* ---- the environment ---- */
+
+/* The value of a variable that is there and not empty, else NULL. */
+static const char *variable(const struct config_input *input, const char *name, const char *suffix)
+{
+    size_t name_size = strlen(name), suffix_size = strlen(suffix);
+    for (const char *const *item = input->environment; item && *item; item++)
+        if (strncmp(*item, name, name_size) == 0 &&
+            strncmp(*item + name_size, suffix, suffix_size) == 0 &&
+            (*item)[name_size + suffix_size] == '=') {
+            const char *value = *item + name_size + suffix_size + 1;
+            return *value ? value : NULL;
+        }
+    return NULL;
+}
+
+static void load_variable(struct config *config, const struct config_input *input,
+                          const struct setting *row, struct config_report *report)
+{
+    const char *value = variable(input, row->environment, "");
+    const char *file = setting_is_secret(row) ? variable(input, row->environment, "_FILE") : NULL;
+    if (!value && !file)
+        return;
+    char name[80];
+    snprintf(name, sizeof name, "%s%s", row->environment, file ? "_FILE" : "");
+    struct config_origin origin = {.source = CONFIG_ENVIRONMENT,
+                                   .place = config_place(config, name)};
+    struct config_name setting = {"", row->name};
+    if (value && file)
+        config_error(report, &origin, setting, "is given twice: by %s and by %s; keep one",
+                     row->environment, name);
+    else if (file)
+        value_read_secret(row, config, file, &origin, setting, report);
+    else
+        value_parse(row, config, str_from(value), &origin, setting, report);
+    config->origins[row - config_settings.rows] = origin;
+}
+
+static bool is_variable_of(const struct setting *row, struct str name)
+{
+    struct str base = str_from(row->environment);
+    if (setting_is_secret(row) && str_starts(name, base) &&
+        str_eq(str_sub(name, base.len, name.len), STR("_FILE")))
+        return true;
+    return str_eq(name, base);
+}
+
+/* Kubernetes sets variables of these forms for a Service named cachewarden. */
+static bool is_service_link(struct str name)
+{
+    return str_starts(name, STR("CACHEWARDEN_SERVICE_")) ||
+           str_starts(name, STR("CACHEWARDEN_PORT"));
+}
+
+/* A misspelt variable would be ignored in silence, as the environment is full of what is none of our business. */
+static void warn_unknown_variables(struct config *config, const struct config_input *input,
+                                   struct config_report *report)
+{
+    for (const char *const *item = input->environment; item && *item; item++) {
+        struct str name = {*item, strcspn(*item, "=")};
+        bool known = !str_starts(name, STR("CACHEWARDEN_")) || is_service_link(name);
+        for (size_t i = 0; i < SETTING_COUNT && !known; i++)
+            known = config_settings.rows[i].environment &&
+                    is_variable_of(&config_settings.rows[i], name);
+        if (known)
+            continue;
+        char text[128];
+        snprintf(text, sizeof text, "%.*s", STR_ARG(name));
+        const struct config_origin origin = {.source = CONFIG_ENVIRONMENT,
+                                             .place = config_place(config, text)};
+        const char *near = setting_suggest_variable(name);
+        if (near)
+            config_warning(report, &origin, NAMELESS,
+                           "no setting is read from this variable; did you mean %s?", near);
+        else
+            config_warning(report, &origin, NAMELESS, "no setting is read from this variable");
+    }
+}
+
+static void load_environment(struct config *config, const struct config_input *input,
+                             struct config_report *report)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const struct setting *row = &config_settings.rows[i];
+        if (row->environment && (!input->direct || row->flags & DIRECT))
+            load_variable(config, input, row, report);
+    }
+    warn_unknown_variables(config, input, report);
+}
+
+/* ---- the command line ---- */
+
+static void load_overrides(struct config *config, const struct config_input *input,
+                           struct config_report *report)
+{
+    for (size_t i = 0; i < input->override_count; i++) {
+        const struct config_override *override = &input->overrides[i];
+        const struct setting *row = setting_find(&config_settings, str_from(override->name));
+        struct config_origin origin = {.source = CONFIG_COMMAND_LINE,
+                                       .place = config_place(config, override->option)};
+        if (!row) {
+            config_error(report, &origin, NAMELESS, "there is no setting %s", override->name);
+            continue;
+        }
+        value_parse(row, config, str_from(override->value), &origin,
+                    (struct config_name){"", row->name}, report);
+        config->origins[row - config_settings.rows] = origin;
+    }
+}
+
+/* ---- all of it ---- */
+
+enum err config_load(const struct config_input *input, struct config **config_out,
+                     struct config_report *report_out)
+{
+    *config_out = NULL;
+    *report_out = (struct config_report){0};
+    struct config *config = calloc(1, sizeof *config);
+    if (!config)
+        return ERR_NO_MEMORY;
+    config_set_defaults(config, report_out);
+    config_merge_redis(config, CONFIG_DEFAULT, report_out);
+    load_file(config, input, report_out);
+    config_merge_redis(config, CONFIG_FILE, report_out);
+    load_environment(config, input, report_out);
+    config_merge_redis(config, CONFIG_ENVIRONMENT, report_out);
+    load_overrides(config, input, report_out);
+    config_merge_redis(config, CONFIG_COMMAND_LINE, report_out);
+    config_check(config, input->direct, report_out);
+    if (report_out->errors > 0) {
+        config_free(&config);
+        return ERR_BAD_INPUT;
+    }
+    *config_out = config;
+    return ERR_OK;
+}
+
+void config_free(struct config **config)
+{
+    struct config *old = *config;
+    *config = NULL;
+    if (!old)
+        return;
+    values_fini(&config_settings, old);
+    redis_address_fini(&old->redis);
+    for (size_t i = 0; i < old->listen_count; i++)
+        free((char *)(uintptr_t)old->listen[i].host);
+    free(old->listen);
+    free(old->proxies);
+    texts_fini(&old->places);
+    free(old->file);
+    free(old);
+}
+
+void config_compare(const struct config *before, const struct config *after,
+                    void (*fn)(const char *name, bool reloadable, void *arg), void *arg)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const struct setting *row = &config_settings.rows[i];
+        if (!value_equal(row, before, after))
+            fn(row->name, (row->flags & RELOAD) != 0, arg);
+    }
+}

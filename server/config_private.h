@@ -1,0 +1,182 @@
+/*
+ * What the files of the configuration share: the rows of config.def, values by row, and the
+ * collecting of problems. One thread loads a configuration; nothing here takes locks.
+ */
+#ifndef SERVER_CONFIG_PRIVATE_H
+#define SERVER_CONFIG_PRIVATE_H
+
+#include "config.h"
+
+/* ---- rows (config_table.c) ---- */
+
+enum setting_kind {
+    KIND_TEXT,
+    KIND_SECRET,
+    KIND_URL,
+    KIND_INTEGER,
+    KIND_BOOLEAN,
+    KIND_CHOICE,
+    KIND_TEXTS,
+    KIND_DATABASE,
+    KIND_CACHES, /* the kinds from here on are lists of groups */
+    KIND_ISSUERS,
+    KIND_ROUTES
+};
+
+enum setting_flag {
+    RELOAD = 1u << 0,
+    DIRECT = 1u << 1,
+    LATER = 1u << 2,
+    REFUSED = 1u << 3,
+    MUST = 1u << 4
+};
+
+struct setting {
+    const char *name;
+    enum setting_kind kind;
+    size_t offset; /* of the field in its struct */
+    const char *default_text;
+    int64_t min, max;
+    const char *choices;
+    const char *environment;
+    unsigned flags;
+    const char *help;
+};
+
+/* The rows of one struct: of struct config, or of the items of a list. */
+struct setting_table {
+    const struct setting *rows;
+    size_t count;
+    size_t item_size;
+};
+extern const struct setting_table config_settings;
+/* The fields of the groups in a list of that kind; NULL for other kinds. */
+const struct setting_table *setting_fields(enum setting_kind kind);
+
+/* NULL when there is none. */
+const struct setting *setting_find(const struct setting_table *table, struct str name);
+/* The row whose `_file` variant it is ("auth.secret_file" is that of auth.secret), or NULL. */
+const struct setting *setting_find_secret_file(const struct setting_table *table, struct str name);
+/* Whether some row's name begins with `group` and a dot. */
+bool setting_is_group(const struct setting_table *table, struct str group);
+/* The name nearest to a wrong one, or NULL when none is near. */
+const char *setting_suggest(const struct setting_table *table, struct str name);
+/* The same among environment variables. */
+const char *setting_suggest_variable(struct str name);
+static inline bool setting_is_secret(const struct setting *row)
+{
+    return row->kind == KIND_SECRET || row->kind == KIND_URL;
+}
+/* "whole number, 1 to 4096": for help. */
+void setting_describe(const struct setting *row, struct strbuf *out);
+
+/* ---- problems (config_report.c) ---- */
+
+/* A name in messages: `prefix` is "" or that of a list item, "caches[0]." */
+struct config_name {
+    const char *prefix;
+    const char *name;
+};
+
+/* Each adds "place: NAME what"; the name is left out when it is NULL. Never quote a secret. */
+void config_error(struct config_report *report, const struct config_origin *origin,
+                  struct config_name name, const char *format, ...) CW_PRINTF(4, 5);
+void config_warning(struct config_report *report, const struct config_origin *origin,
+                    struct config_name name, const char *format, ...) CW_PRINTF(4, 5);
+#define NAMELESS ((struct config_name){NULL, NULL})
+
+/* ---- values by row (config_value.c); `base` is the struct the row's offset is for ---- */
+
+static inline void *setting_field(const struct setting *row, void *base)
+{
+    return (char *)base + row->offset;
+}
+static inline const void *setting_field_const(const struct setting *row, const void *base)
+{
+    return (const char *)base + row->offset;
+}
+
+/*
+ * Each sets the field, in place of what it held, or reports an error and leaves it as it was.
+ * Texts are copied. An empty text is "none" where the row has no default, else an error.
+ */
+void value_set_text(const struct setting *row, void *base, struct str text,
+                    const struct config_origin *origin, struct config_name name,
+                    struct config_report *report);
+void value_set_integer(const struct setting *row, void *base, int64_t integer,
+                       const struct config_origin *origin, struct config_name name,
+                       struct config_report *report);
+void value_set_boolean(const struct setting *row, void *base, bool boolean);
+/* From words as they stand in the environment: numbers, true and false, comma lists. */
+void value_parse(const struct setting *row, void *base, struct str text,
+                 const struct config_origin *origin, struct config_name name,
+                 struct config_report *report);
+/* Reads the file a secret is in; reports what is wrong with it. */
+void value_read_secret(const struct setting *row, void *base, const char *path,
+                       const struct config_origin *origin, struct config_name name,
+                       struct config_report *report);
+/* One more text at the end of a list. False when memory is out. */
+bool texts_add(struct config_texts *texts, struct str text);
+void texts_fini(struct config_texts *texts);
+
+/* As it would stand in the file; of secrets only that they are set, of URLs no credentials. */
+void value_print(struct strbuf *out, const struct setting *row, const void *base);
+bool value_equal(const struct setting *row, const void *a, const void *b);
+void value_fini(const struct setting *row, void *base);
+void values_fini(const struct setting_table *table, void *base);
+
+/* ---- the file (config.c) ---- */
+
+/* Reads `text`, NUL-terminated, as a libconfig file into the config. `path` is for messages and the folder of includes. */
+void config_read_text(struct config *config, struct str text, const char *path, bool direct,
+                      struct config_report *report);
+/* Reads the default of a list of groups, which is libconfig text. */
+void config_read_default_list(struct config *config, const struct setting *row,
+                              struct config_report *report);
+
+/* ---- numbers that do not fit (config_scan.c) ---- */
+
+/* libconfig 1.5 takes integers modulo 2^32 without a word, so we look at the text ourselves. */
+struct scan_finding {
+    const char *file; /* borrowed; NULL for the main file */
+    unsigned line;
+    bool used;
+    char text[40]; /* the number as written, cut; "" for a NUL escape or byte */
+};
+struct scan_findings {
+    struct scan_finding *items;
+    size_t count;
+};
+void config_scan(struct str text, const char *file, struct scan_findings *findings);
+
+/* ---- putting it together (config_load.c, config_redis.c, config_check.c) ---- */
+
+/* Copies a place's name so that origins may point to it. */
+const char *config_place(struct config *config, const char *text);
+void config_set_defaults(struct config *config, struct config_report *report);
+/* Takes what `source` said about redis.url and its parts into config->redis. */
+void config_merge_redis(struct config *config, enum config_source source,
+                        struct config_report *report);
+/* Whether the text is a Redis URL; reports what is wrong with it. The address is the caller's to finish. */
+bool config_parse_redis(struct str url, const struct config_origin *origin, struct config_name name,
+                        struct redis_address *address_out, struct config_report *report);
+/* "host:port" with IPv6 in brackets; false unless it is one. The host is a fresh text, without brackets. */
+bool config_parse_endpoint(struct str text, int64_t min_port, char **host_out, int *port_out);
+/* Listeners, proxies, hosts, origins, TLS files (config_check_server.c). */
+void config_check_server(struct config *config, struct config_report *report);
+/* Named caches, issuers, gateway routes (config_check_lists.c). */
+void config_check_lists(struct config *config, bool direct, struct config_report *report);
+/* What needs more than one setting, or more than its form; fills what is made of the settings. */
+void config_check(struct config *config, bool direct, struct config_report *report);
+
+/* ---- the secret made at the first start (config_secret.c) ---- */
+
+/*
+ * The secret in DATABASE.secret, made (mode 0600) when there is none. Processes that start at once agree
+ * on one. *secret_out is the caller's to wipe and free. ERR_BAD_INPUT: too short; ERR_UPSTREAM_DOWN:
+ * cannot be read or made.
+ */
+CW_MUST_CHECK enum err config_secret_open(const char *database, char **secret_out,
+                                          struct config_report *report, struct error *error);
+
+#endif

@@ -1,0 +1,126 @@
+/* Where Redis is: a URL and six parts, from four sources, made into one address. */
+#include "config_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct config_origin *origin_at(const struct config *config, enum setting_id id,
+                                             enum config_source source)
+{
+    return config->origins[id].source == source ? &config->origins[id] : NULL;
+}
+
+static struct config_name name_of(enum setting_id id)
+{
+    return (struct config_name){"", config_settings.rows[id].name};
+}
+
+static void replace_text(char **text, const char *by)
+{
+    if (*text)
+        secret_wipe(*text, strlen(*text));
+    free(*text);
+    *text = by ? strdup(by) : NULL;
+}
+
+bool config_parse_redis(struct str url, const struct config_origin *origin, struct config_name name,
+                        struct redis_address *address_out, struct config_report *report)
+{
+    const struct str intro = STR("Redis URL: ");
+    struct error error = {0};
+    if (redis_address_parse(url, address_out, &error) == ERR_OK)
+        return true;
+    struct str why = str_from(error.caller);
+    if (str_starts(why, intro))
+        why = str_sub(why, intro.len, why.len);
+    config_error(report, origin, name, "is not the URL of a Redis: %.*s", STR_ARG(why));
+    return false;
+}
+
+/* A host must be one that could stand in a URL. */
+static bool check_host(const struct config *config, const struct config_origin *origin,
+                       struct config_report *report)
+{
+    char url[300];
+    bool is_ipv6 = strchr(config->redis_host, ':') != NULL;
+    snprintf(url, sizeof url, is_ipv6 ? "redis://[%s]" : "redis://%s", config->redis_host);
+    struct redis_address parsed;
+    bool fine = strlen(config->redis_host) < 256 && !strpbrk(config->redis_host, "/@[]") &&
+                redis_address_parse(str_from(url), &parsed, NULL) == ERR_OK;
+    if (fine)
+        redis_address_fini(&parsed);
+    else
+        config_error(report, origin, name_of(SETTING_redis_host),
+                     "must be a host name or an address");
+    return fine;
+}
+
+static void take_parts(struct config *config, enum config_source source,
+                       struct config_report *report)
+{
+    struct redis_address *address = &config->redis;
+    const struct config_origin *host = origin_at(config, SETTING_redis_host, source);
+    if (host && config->redis_host && check_host(config, host, report)) {
+        replace_text(&address->unix_path, NULL);
+        replace_text(&address->host, config->redis_host);
+        address->port = address->port ? address->port : 6379; /* it was a socket before */
+    }
+    if (origin_at(config, SETTING_redis_port, source) && config->redis_port > 0)
+        address->port = (int)config->redis_port;
+    if (origin_at(config, SETTING_redis_username, source))
+        replace_text(&address->username, config->redis_username);
+    if (origin_at(config, SETTING_redis_password, source))
+        replace_text(&address->password, config->redis_password);
+    if (origin_at(config, SETTING_redis_db, source))
+        address->database = (int)config->redis_db;
+    if (origin_at(config, SETTING_redis_tls, source))
+        address->tls = config->redis_tls;
+}
+
+static bool same(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* The URL of this source has the word; a part of the same source that says something else is a mistake to tell of. */
+static void warn_disagreement(const struct config *config, enum config_source source,
+                              struct config_report *report)
+{
+    const struct redis_address *address = &config->redis;
+    const struct {
+        enum setting_id id;
+        bool agrees;
+    } parts[] = {
+        {SETTING_redis_host, same(config->redis_host, address->host)},
+        {SETTING_redis_port, config->redis_port == address->port},
+        {SETTING_redis_username, same(config->redis_username, address->username)},
+        {SETTING_redis_password, same(config->redis_password, address->password)},
+        {SETTING_redis_db, config->redis_db == address->database},
+        {SETTING_redis_tls, config->redis_tls == address->tls},
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        const struct config_origin *part = origin_at(config, parts[i].id, source);
+        if (part && !parts[i].agrees)
+            config_warning(report, part, name_of(parts[i].id),
+                           "is not used: %s says otherwise, and it counts",
+                           source == CONFIG_ENVIRONMENT ? config->origins[SETTING_redis_url].place
+                                                        : "redis.url");
+    }
+}
+
+void config_merge_redis(struct config *config, enum config_source source,
+                        struct config_report *report)
+{
+    const struct config_origin *origin = origin_at(config, SETTING_redis_url, source);
+    if (!origin || !config->redis_url) {
+        take_parts(config, source, report);
+        return;
+    }
+    struct redis_address address;
+    if (!config_parse_redis(str_from(config->redis_url), origin, name_of(SETTING_redis_url),
+                            &address, report))
+        return;
+    redis_address_fini(&config->redis);
+    config->redis = address;
+    warn_disagreement(config, source, report);
+}

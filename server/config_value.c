@@ -1,0 +1,350 @@
+#include "config_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SECRET_FILE_MAX 65536
+
+static void forget_text(const struct setting *row, char **field)
+{
+    if (*field && setting_is_secret(row))
+        secret_wipe(*field, strlen(*field));
+    free(*field);
+    *field = NULL;
+}
+
+static bool is_printable(struct str text)
+{
+    return str_is_utf8(text) && !str_has_control(text);
+}
+
+static void out_of_memory(const struct config_origin *origin, struct config_name name,
+                          struct config_report *report)
+{
+    config_error(report, origin, name, "cannot be kept: out of memory");
+}
+
+/* ---- texts ---- */
+
+static void store_text(const struct setting *row, void *base, struct str text,
+                       const struct config_origin *origin, struct config_name name,
+                       struct config_report *report)
+{
+    char **field = setting_field(row, base);
+    if (text.len == 0 && (row->default_text || row->flags & MUST)) {
+        config_error(report, origin, name, "must not be empty");
+        return;
+    }
+    if (memchr(text.len ? text.ptr : "", '\0', text.len) ||
+        (row->kind != KIND_SECRET && !is_printable(text))) {
+        config_error(report, origin, name, "must be UTF-8 without control characters");
+        return;
+    }
+    char *copy = text.len ? strndup(text.ptr, text.len) : NULL;
+    if (text.len && !copy) {
+        out_of_memory(origin, name, report);
+        return;
+    }
+    forget_text(row, field);
+    *field = copy;
+}
+
+static void store_choice(const struct setting *row, void *base, struct str text,
+                         const struct config_origin *origin, struct config_name name,
+                         struct config_report *report)
+{
+    struct str choices = str_from(row->choices), choice;
+    for (int index = 0; str_split(&choices, '|', &choice); index++)
+        if (str_eq(choice, text)) {
+            *(int *)setting_field(row, base) = index;
+            return;
+        }
+    struct strbuf words;
+    strbuf_init(&words, NULL, 64);
+    setting_describe(row, &words);
+    config_error(report, origin, name, "must be %.*s, not \"%.*s\"", STR_ARG(strbuf_str(&words)),
+                 (int)(text.len < 64 ? text.len : 64), text.ptr ? text.ptr : "");
+    strbuf_fini(&words);
+}
+
+static void store_database_url(const struct setting *row, void *base, struct str text)
+{
+    struct config_database *database = setting_field(row, base);
+    free(database->url);
+    *database =
+        (struct config_database){.given = true, .url = strndup(text.ptr ? text.ptr : "", text.len)};
+}
+
+void value_set_text(const struct setting *row, void *base, struct str text,
+                    const struct config_origin *origin, struct config_name name,
+                    struct config_report *report)
+{
+    if (row->kind == KIND_CHOICE)
+        store_choice(row, base, text, origin, name, report);
+    else if (row->kind == KIND_DATABASE)
+        store_database_url(row, base, text);
+    else
+        store_text(row, base, text, origin, name, report);
+}
+
+bool texts_add(struct config_texts *texts, struct str text)
+{
+    char **items = realloc(texts->items, (texts->count + 1) * sizeof *items);
+    if (!items)
+        return false;
+    texts->items = items;
+    items[texts->count] = strndup(text.ptr ? text.ptr : "", text.len);
+    return items[texts->count] != NULL && ++texts->count;
+}
+
+void texts_fini(struct config_texts *texts)
+{
+    for (size_t i = 0; i < texts->count; i++)
+        free(texts->items[i]);
+    free(texts->items);
+    *texts = (struct config_texts){0};
+}
+
+/* Comma list; blanks around the items do not count, nor does a comma at the end. */
+static void parse_texts(const struct setting *row, void *base, struct str list,
+                        const struct config_origin *origin, struct config_name name,
+                        struct config_report *report)
+{
+    struct config_texts texts = {0};
+    struct str item;
+    while (str_split(&list, ',', &item)) {
+        item = str_trim(item);
+        if (item.len == 0)
+            continue;
+        if (!is_printable(item))
+            config_error(report, origin, name, "must be UTF-8 without control characters");
+        else if (!texts_add(&texts, item))
+            out_of_memory(origin, name, report);
+    }
+    texts_fini(setting_field(row, base));
+    *(struct config_texts *)setting_field(row, base) = texts;
+}
+
+/* ---- numbers and booleans ---- */
+
+void value_set_integer(const struct setting *row, void *base, int64_t integer,
+                       const struct config_origin *origin, struct config_name name,
+                       struct config_report *report)
+{
+    if (integer < row->min || integer > row->max) {
+        config_error(report, origin, name, "must be a whole number from %lld to %lld, not %lld",
+                     (long long)row->min, (long long)row->max, (long long)integer);
+        return;
+    }
+    if (row->kind == KIND_DATABASE) {
+        struct config_database *database = setting_field(row, base);
+        free(database->url);
+        *database = (struct config_database){.given = true, .number = integer};
+    } else {
+        *(int64_t *)setting_field(row, base) = integer;
+    }
+}
+
+void value_set_boolean(const struct setting *row, void *base, bool boolean)
+{
+    *(bool *)setting_field(row, base) = boolean;
+}
+
+static void parse_integer(const struct setting *row, void *base, struct str text,
+                          const struct config_origin *origin, struct config_name name,
+                          struct config_report *report)
+{
+    int64_t integer;
+    if (str_to_int64(text, row->min, row->max, &integer)) {
+        value_set_integer(row, base, integer, origin, name, report);
+        return;
+    }
+    /* Kubernetes sets REDIS_PORT=tcp://10.0.0.1:6379 in every pod beside a Service named redis. */
+    const char *mend = str_starts(text, STR("tcp://"))
+                           ? " (Kubernetes sets this for a Service of that name: set the variable "
+                             "yourself, or enableServiceLinks: false)"
+                           : "";
+    config_error(report, origin, name, "must be a whole number from %lld to %lld, not \"%.*s\"%s",
+                 (long long)row->min, (long long)row->max, (int)(text.len < 64 ? text.len : 64),
+                 text.ptr, mend);
+}
+
+static void parse_boolean(const struct setting *row, void *base, struct str text,
+                          const struct config_origin *origin, struct config_name name,
+                          struct config_report *report)
+{
+    static const struct {
+        struct str word;
+        bool value;
+    } words[] = {{STR("true"), true},   {STR("1"), true},  {STR("yes"), true}, {STR("on"), true},
+                 {STR("false"), false}, {STR("0"), false}, {STR("no"), false}, {STR("off"), false}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (str_eq_nocase(text, words[i].word)) {
+            value_set_boolean(row, base, words[i].value);
+            return;
+        }
+    config_error(report, origin, name, "must be true or false, not \"%.*s\"",
+                 (int)(text.len < 64 ? text.len : 64), text.ptr);
+}
+
+void value_parse(const struct setting *row, void *base, struct str text,
+                 const struct config_origin *origin, struct config_name name,
+                 struct config_report *report)
+{
+    if (row->kind == KIND_INTEGER)
+        parse_integer(row, base, text, origin, name, report);
+    else if (row->kind == KIND_BOOLEAN)
+        parse_boolean(row, base, text, origin, name, report);
+    else if (row->kind == KIND_TEXTS)
+        parse_texts(row, base, text, origin, name, report);
+    else
+        value_set_text(row, base, text, origin, name, report);
+}
+
+/* ---- secrets in files ---- */
+
+/* Reads at most `size` bytes; -1 with errno. */
+static ssize_t read_file(const char *path, char *buffer, size_t size, mode_t *mode_out)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    struct stat info;
+    ssize_t got = -1;
+    size_t used = 0;
+    if (fstat(fd, &info) == 0) {
+        *mode_out = S_ISREG(info.st_mode) ? info.st_mode : 0;
+        while ((got = read(fd, buffer + used, size - used)) > 0)
+            used += (size_t)got;
+    }
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return got < 0 ? -1 : (ssize_t)used;
+}
+
+void value_read_secret(const struct setting *row, void *base, const char *path,
+                       const struct config_origin *origin, struct config_name name,
+                       struct config_report *report)
+{
+    char *text = malloc(SECRET_FILE_MAX);
+    if (!text) {
+        out_of_memory(origin, name, report);
+        return;
+    }
+    mode_t mode = 0;
+    ssize_t size = read_file(path, text, SECRET_FILE_MAX, &mode);
+    struct str secret = {text, size < 0 ? 0 : (size_t)size};
+    /* Editors and `echo` end the file with a line feed that is not part of the secret. */
+    while (secret.len > 0 &&
+           (secret.ptr[secret.len - 1] == '\n' || secret.ptr[secret.len - 1] == '\r'))
+        secret.len--;
+    if (size < 0)
+        config_error(report, origin, name, "cannot be read from %s: %s", path, strerror(errno));
+    else if (size == SECRET_FILE_MAX)
+        config_error(report, origin, name, "cannot be read from %s: it is longer than %d bytes",
+                     path, SECRET_FILE_MAX - 1);
+    else if (secret.len == 0)
+        config_error(report, origin, name, "cannot be read from %s: it is empty", path);
+    else
+        store_text(row, base, secret, origin, name, report);
+    if (size >= 0 && mode & S_IROTH)
+        config_warning(report, origin, name, "is in %s, which everybody may read: chmod 600 it",
+                       path);
+    secret_wipe(text, SECRET_FILE_MAX);
+    free(text);
+}
+
+/* ---- comparing and freeing ---- */
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool same_texts(const struct config_texts *a, const struct config_texts *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (strcmp(a->items[i], b->items[i]) != 0)
+            return false;
+    return true;
+}
+
+static bool same_database(const struct config_database *a, const struct config_database *b)
+{
+    return a->given == b->given && a->number == b->number && same_text(a->url, b->url);
+}
+
+static bool same_list(const struct setting_table *fields, const struct config_list *a,
+                      const struct config_list *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count * fields->count; i++) {
+        size_t item = i / fields->count * fields->item_size;
+        if (!value_equal(&fields->rows[i % fields->count], (const char *)a->items + item,
+                         (const char *)b->items + item))
+            return false;
+    }
+    return true;
+}
+
+bool value_equal(const struct setting *row, const void *a, const void *b)
+{
+    const void *left = setting_field_const(row, a), *right = setting_field_const(row, b);
+    switch (row->kind) {
+    case KIND_TEXT:
+    case KIND_SECRET:
+    case KIND_URL:
+        return same_text(*(char *const *)left, *(char *const *)right);
+    case KIND_INTEGER:
+        return *(const int64_t *)left == *(const int64_t *)right;
+    case KIND_BOOLEAN:
+        return *(const bool *)left == *(const bool *)right;
+    case KIND_CHOICE:
+        return *(const int *)left == *(const int *)right;
+    case KIND_TEXTS:
+        return same_texts(left, right);
+    case KIND_DATABASE:
+        return same_database(left, right);
+    case KIND_CACHES:
+    case KIND_ISSUERS:
+    case KIND_ROUTES:
+        break;
+    }
+    return same_list(setting_fields(row->kind), left, right);
+}
+
+void value_fini(const struct setting *row, void *base)
+{
+    void *field = setting_field(row, base);
+    const struct setting_table *fields = setting_fields(row->kind);
+    if (row->kind == KIND_TEXT || setting_is_secret(row)) {
+        forget_text(row, field);
+    } else if (row->kind == KIND_TEXTS) {
+        texts_fini(field);
+    } else if (row->kind == KIND_DATABASE) {
+        struct config_database *database = field;
+        if (database->url)
+            secret_wipe(database->url, strlen(database->url));
+        free(database->url);
+        *database = (struct config_database){0};
+    } else if (fields) {
+        struct config_list *list = field;
+        for (size_t i = 0; i < list->count; i++)
+            values_fini(fields, (char *)list->items + i * fields->item_size);
+        free(list->items);
+        *list = (struct config_list){0};
+    }
+}
+
+void values_fini(const struct setting_table *table, void *base)
+{
+    for (size_t i = 0; i < table->count; i++)
+        value_fini(&table->rows[i], base);
+}
