@@ -71,6 +71,12 @@ endif()
 
 # NO_FILES and NO_FILESYSTEMS: it opens no file but certificates. The two external functions, its
 # log and its access log, are ours (the .inl files next to the patches).
+# Bytes. 77 KiB is the measured need of the deepest library call; sanitizers pad every frame.
+set(stack_size 262144)
+if(CW_SANITIZE)
+  set(stack_size 1048576)
+endif()
+
 add_library(civetweb STATIC ${unpacked}/source/src/civetweb.c)
 target_include_directories(civetweb SYSTEM PUBLIC ${unpacked}/source/include ${dir})
 target_compile_definitions(civetweb PRIVATE
@@ -78,8 +84,7 @@ target_compile_definitions(civetweb PRIVATE
   NO_CGI NO_FILES NO_FILESYSTEMS NO_CACHING NO_NONCE_CHECK
   MG_EXTERNAL_FUNCTION_mg_cry_internal_impl MG_EXTERNAL_FUNCTION_log_access
   SOCKET_TIMEOUT_QUANTUM=200 # ms: how soon a waiting worker notices mg_stop()
-  # Bytes. 77 KiB is the measured need of the deepest library call; sanitizers pad every frame.
-  USE_STACK_SIZE=$<IF:$<BOOL:${CW_SANITIZE}>,1048576,262144>)
+  USE_STACK_SIZE=${stack_size})
 target_compile_options(civetweb PRIVATE -w)
 target_link_libraries(civetweb
   PRIVATE cw_hardening
