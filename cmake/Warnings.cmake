@@ -11,7 +11,7 @@ set(wanted
   # gcc's own
   -Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wjump-misses-init
   # clang's own; the lock annotations of lock.h are checked by it
-  -Wthread-safety -Wunreachable-code-aggressive -Wassign-enum -Wcomma)
+  -Wthread-safety -Wunreachable-code-aggressive -Wassign-enum)
 
 # Worker threads have stacks of 256 KiB. Sanitizers pad frames, so the limit is for plain builds.
 if(NOT CW_SANITIZE)

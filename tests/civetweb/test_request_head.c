@@ -126,9 +126,19 @@ END_TEST
 
 START_TEST(reads_content_lengths)
 {
-    static const char *const bad[] = {"",   "+5",   "-1",   " 5",  "5 ",
-                                      "5x", "0x5",  "5,5",  "5.0", "9223372036854775808",
-                                      "٥",  "1e3", "99999999999999999999999"};
+    static const char *const bad[] = {"",
+                                      "+5",
+                                      "-1",
+                                      " 5",
+                                      "5 ",
+                                      "5x",
+                                      "0x5",
+                                      "5,5",
+                                      "5.0",
+                                      "9223372036854775808",
+                                      "٥",
+                                      "1e3",
+                                      "99999999999999999999999"};
 
     ck_assert_int_eq(head_content_length("0"), 0);
     ck_assert_int_eq(head_content_length("007"), 7);

@@ -1,0 +1,507 @@
+/*
+ * CivetWeb as patched, without the program around it: an echo of what it made of a request. What a
+ * slow, greedy or malicious peer can make a worker thread do, and for how long.
+ *
+ * Times are bounded from both sides, and generously from above: a busy machine is slow, but a
+ * deadline that starts again with every byte would never be reached at all.
+ */
+#include "http_client.h"
+#include "suite.h"
+
+#include <check.h>
+#include <civetweb.h>
+#include <civetweb_extra.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    WORKERS = 2,
+    HEAD_TIMEOUT_MS = 600, /* request_timeout_ms */
+    IDLE_TIMEOUT_MS = 300, /* keep_alive_timeout_ms */
+    DEADLINE_MS = 500,     /* what the echo sets for body and answer */
+    PATIENCE_MS = 20000,
+};
+
+static struct mg_context *server;
+static int port;
+
+/* What became of the last answer to /flood: written by a worker, the time last and atomically. */
+static int flood_was_whole, flood_was_kept;
+static int flood_took_ms;
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void answer(struct mg_connection *conn, int status, const char *body)
+{
+    char text[2048];
+    int size = snprintf(
+        text, sizeof text, "HTTP/1.1 %d Answer\r\nContent-Length: %zu\r\nConnection: %s\r\n\r\n%s",
+        status, strlen(body), mg_will_keep_alive(conn) ? "keep-alive" : "close", body);
+
+    mg_write(conn, text, (size_t)size);
+}
+
+/* More than socket buffers hold, to a peer that does not take it. */
+static void flood(struct mg_connection *conn, int64_t start_ms)
+{
+    enum { FLOOD = 64 << 20 };
+    char *bytes = calloc(1, FLOOD);
+
+    flood_was_whole = mg_write(conn, bytes, FLOOD) == FLOOD;
+    flood_was_kept = mg_will_keep_alive(conn);
+    __atomic_store_n(&flood_took_ms, (int)(now_ms() - start_ms), __ATOMIC_SEQ_CST);
+    free(bytes);
+}
+
+static int begin_request(struct mg_connection *conn)
+{
+    const struct mg_request_info *info = mg_get_request_info(conn);
+    char body[4096], text[1024];
+    int size = 0, last = 0;
+    int64_t start_ms = now_ms();
+    uint64_t deadline_ns = (uint64_t)(start_ms + DEADLINE_MS) * 1000000;
+
+    mg_set_write_deadline(conn, deadline_ns);
+    if (strcmp(info->local_uri, "/flood") == 0) {
+        flood(conn, start_ms);
+        return 200;
+    }
+    if (strcmp(info->local_uri, "/unread") == 0) {
+        answer(conn, 200, "unread");
+        return 200;
+    }
+    if (strcmp(info->local_uri, "/refuse") == 0) {
+        mg_disable_connection_keep_alive(conn);
+        answer(conn, 413, "too much");
+        return 413;
+    }
+    if (strcmp(info->local_uri, "/no-deadline") != 0)
+        mg_set_read_deadline(conn, deadline_ns);
+    if (info->content_length > 0 || mg_get_header(conn, "Transfer-Encoding") != NULL) {
+        while ((last = mg_read(conn, body, sizeof body)) > 0)
+            size += last;
+    }
+    snprintf(text, sizeof text, "%s %s body=%d last=%d fields=%d queued=%d", info->request_method,
+             info->local_uri_raw, size, last, info->num_headers, mg_get_queued_connections(server));
+    answer(conn, 200, text);
+    return 200;
+}
+
+static int http_error(struct mg_connection *conn, int status, const char *message)
+{
+    answer(conn, status, message);
+    return 0;
+}
+
+static void start(void)
+{
+    const char *options[] = {"listening_ports",
+                             "127.0.0.1:0",
+                             "num_threads",
+                             "2",
+                             "request_timeout_ms",
+                             "600",
+                             "keep_alive_timeout_ms",
+                             "300",
+                             "enable_keep_alive",
+                             "yes",
+                             "decode_url",
+                             "no",
+                             NULL};
+    struct mg_callbacks callbacks = {.begin_request = begin_request, .http_error = http_error};
+    struct mg_server_port ports;
+
+    mg_init_library(0);
+    server = mg_start(&callbacks, NULL, options);
+    ck_assert_ptr_nonnull(server);
+    ck_assert_int_eq(mg_get_server_ports(server, 1, &ports), 1);
+    port = ports.port;
+}
+
+static void stop(void)
+{
+    int64_t start_ms = now_ms();
+
+    mg_stop(server);
+    mg_exit_library();
+    /* Without our SOCKET_TIMEOUT_QUANTUM a waiting worker notices after 2 s. */
+    ck_assert_int_lt(now_ms() - start_ms, 1900);
+}
+
+/* Sends the text, expects this status and a body that begins so. */
+static void expect(struct raw *raw, const char *request, int status, const char *body)
+{
+    raw_send(raw, request, strlen(request));
+    const struct http_reply *reply = raw_reply(raw, PATIENCE_MS);
+    ck_assert_msg(reply != NULL, "no answer to \"%s\"", request);
+    ck_assert_msg(reply->status == status, "\"%s\" got %d %s", request, reply->status, reply->body);
+    ck_assert_msg(strncmp(reply->body, body, strlen(body)) == 0, "\"%s\" got \"%s\"", request,
+                  reply->body);
+}
+
+static void expect_closed(struct raw **raw)
+{
+    ck_assert(raw_is_closed(*raw, PATIENCE_MS));
+    raw_close(raw);
+}
+
+#define HOST "Host: x\r\n"
+
+/* ---- what reaches the application ---- */
+
+START_TEST(every_method_and_target_reaches_the_application)
+{
+    static const char *const requests[][2] = {
+        {"TRACE /a HTTP/1.1\r\n" HOST "\r\n", "TRACE /a body=0"},
+        {"BREW /a HTTP/1.1\r\n" HOST "\r\n", "BREW /a body=0"},
+        {"get /a HTTP/1.1\r\n" HOST "\r\n", "get /a body=0"},
+        {"CONNECT a:443 HTTP/1.1\r\n" HOST "\r\n", "CONNECT a:443 body=0"},
+        {"OPTIONS * HTTP/1.1\r\n" HOST "\r\n", "OPTIONS * body=0"},
+        {"GET http://other/a?b HTTP/1.1\r\n" HOST "\r\n", "GET http://other/a body=0"},
+        {"GET /a HTTP/1.1\r\n" HOST "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n",
+         "GET /a body=0"},
+    };
+    struct raw *raw = raw_open(port);
+
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
+        expect(raw, requests[i][0], 200, requests[i][1]);
+    raw_close(&raw);
+}
+END_TEST
+
+START_TEST(a_bad_head_gets_one_answer_and_is_closed)
+{
+    static const struct {
+        int status;
+        const char *request;
+    } cases[] = {
+        {400, "GET /a HTTP/1.1\nHost: x\n\n"},
+        {400, "GET /a HTTP/1.1\r\n" HOST "A : b\r\n\r\n"},
+        {400, "GET /a HTTP/1.1\r\n" HOST "A: b\r\n c\r\n\r\n"},
+        {400, "POST /a HTTP/1.1\r\n" HOST "Content-Length: +1\r\n\r\na"},
+        {400, "POST /a HTTP/1.1\r\n" HOST "Transfer-Encoding: identity\r\n\r\n"},
+        {505, "GET /a HTTP/2.0\r\n" HOST "\r\n"},
+        {400, "\x16\x03\x01\x02"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct raw *raw = raw_open(port);
+
+        expect(raw, cases[i].request, cases[i].status, "");
+        expect_closed(&raw);
+    }
+}
+END_TEST
+
+/* "fields" many, or one that is `size` long. */
+static void expect_head(int status, int fields, size_t size, const char *before, const char *after)
+{
+    struct raw *raw = raw_open(port);
+    char *filler = malloc(size + 1);
+
+    memset(filler, 'a', size);
+    filler[size] = '\0';
+    raw_print(raw, "%s%s%s", before, filler, after);
+    for (int i = 0; i < fields; i++)
+        raw_print(raw, "F: %d\r\n", i);
+    expect(raw, "\r\n", status, "");
+    if (status != 200)
+        expect_closed(&raw);
+    else
+        raw_close(&raw);
+    free(filler);
+}
+
+START_TEST(limits_of_a_head)
+{
+    expect_head(200, 64, 0, "GET /a HTTP/1.1\r\n", "");
+    expect_head(431, 65, 0, "GET /a HTTP/1.1\r\n", "");
+    expect_head(200, 0, 15000, "GET /a HTTP/1.1\r\nF: ", "\r\n");
+    expect_head(431, 0, 20000, "GET /a HTTP/1.1\r\nF: ", "\r\n");
+    expect_head(414, 0, 20000, "GET /", " HTTP/1.1\r\n");
+}
+END_TEST
+
+/*
+ * The buffer of a worker keeps the bytes of the connection before. An empty line in place of a
+ * request used to make the parser run on into them: here they hold a whole request, as a body.
+ */
+START_TEST(nothing_of_another_connection_is_read)
+{
+    static const char stale[] = "GET /stale HTTP/1.1\r\n" HOST "\r\n";
+
+    for (int worker = 0; worker < WORKERS * 4; worker++) {
+        struct raw *raw = raw_open(port);
+        char body[200];
+        memset(body, '\n', sizeof body);
+        memcpy(body + sizeof body - sizeof stale, stale, sizeof stale - 1);
+        raw_print(raw, "POST /unread HTTP/1.1\r\n" HOST "Content-Length: %zu\r\n\r\n", sizeof body);
+        raw_send(raw, body, sizeof body);
+        expect(raw, "", 200, "unread");
+        raw_close(&raw);
+
+        raw = raw_open(port);
+        expect(raw, "\r\n\r\n", 400, "");
+        expect_closed(&raw);
+    }
+}
+END_TEST
+
+/* ---- bodies ---- */
+
+#define CHUNKED "POST /a HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"
+
+START_TEST(reads_chunks)
+{
+    struct raw *raw = raw_open(port);
+
+    /* Three, and the connection is good for the next each time. */
+    expect(raw, CHUNKED "5\r\nhello\r\n0000A\r\n0123456789\r\n0\r\n\r\n", 200,
+           "POST /a body=15 last=0");
+    expect(raw, CHUNKED "000000000000001\r\nx\r\n00\r\n\r\n", 200, "POST /a body=1 last=0");
+    expect(raw, CHUNKED "0\r\n\r\n", 200, "POST /a body=0 last=0");
+    raw_close(&raw);
+}
+END_TEST
+
+START_TEST(refuses_bad_chunks)
+{
+    static const char *const bad[] = {
+        "0x5\r\nhello\r\n",
+        "+5\r\nhello\r\n",
+        " 5\r\nhello\r\n",
+        "5 \r\nhello\r\n",
+        "5;a=b\r\nhello\r\n",
+        "\r\nhello\r\n",
+        "g\r\nhello\r\n",
+        "5\nhello\n",
+        "5\r\nhelloX\r\n",
+        "0000000000000005\r\nhello\r\n",
+        "ffffffffffffffff\r\nhello\r\n",
+        "10000000000000005\r\nhello\r\n",
+        "7fffffffffffffff\r\nhello\r\n",
+    };
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct raw *raw = raw_open(port);
+
+        raw_print(raw, CHUNKED "%s0\r\n\r\nGET /smuggled HTTP/1.1\r\n" HOST "\r\n", bad[i]);
+        expect(raw, "", 200, "POST /a body=0 last=-1");
+        expect_closed(&raw);
+    }
+}
+END_TEST
+
+START_TEST(trailer_fields_end_the_connection)
+{
+    struct raw *raw = raw_open(port);
+
+    expect(raw, CHUNKED "1\r\nx\r\n0\r\nA: b\r\n\r\nGET /smuggled HTTP/1.1\r\n" HOST "\r\n", 200,
+           "POST /a body=1 last=0");
+    expect_closed(&raw);
+}
+END_TEST
+
+START_TEST(a_small_unread_body_keeps_the_connection)
+{
+    struct raw *raw = raw_open(port);
+
+    expect(raw, "POST /unread HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhello", 200, "unread");
+    expect(raw, "GET /next HTTP/1.1\r\n" HOST "\r\n", 200, "GET /next");
+    raw_close(&raw);
+}
+END_TEST
+
+/* The peer is still sending when it is refused; it must see why, not a reset. */
+START_TEST(a_refusal_reaches_a_peer_that_is_still_sending)
+{
+    enum { BODY = 600000 };
+    char *body = calloc(1, BODY);
+
+    for (int i = 0; i < 5; i++) {
+        struct raw *raw = raw_open(port);
+
+        raw_print(raw, "POST /refuse HTTP/1.1\r\n" HOST "Content-Length: %d\r\n\r\n", BODY);
+        raw_send(raw, body, BODY);
+        expect(raw, "", 413, "too much");
+        expect_closed(&raw);
+    }
+    free(body);
+}
+END_TEST
+
+/* ---- time ---- */
+
+/* Sends `first`, then `drip` again and again until the peer has closed; how long that took. */
+static int drip(const char *first, const char *byte, char *answer_out, size_t size)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    int64_t start_ms = now_ms();
+    size_t got = 0;
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_ge(send(fd, first, strlen(first), MSG_NOSIGNAL), 0);
+    for (;;) {
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+
+        ck_assert_int_lt(now_ms() - start_ms, PATIENCE_MS);
+        if (poll(&ready, 1, 40) > 0) {
+            ssize_t n = recv(fd, answer_out + got, size - 1 - got, 0);
+
+            if (n <= 0)
+                break;
+            got += (size_t)n;
+        }
+        if (*byte != '\0')
+            send(fd, byte, strlen(byte), MSG_NOSIGNAL);
+    }
+    answer_out[got] = '\0';
+    close(fd);
+    return (int)(now_ms() - start_ms);
+}
+
+START_TEST(time_is_bounded_however_bytes_drip)
+{
+    static const struct {
+        const char *name, *first, *byte;
+        int at_least_ms;
+        const char *answer; /* what the answer holds */
+    } cases[] = {
+        {"silence", "", "", HEAD_TIMEOUT_MS, ""},
+        {"a head in bytes", "GET /a HTTP/1.1\r\nF: ", "a", HEAD_TIMEOUT_MS, "HTTP/1.1 408 "},
+        {"half a head", "GET /a HTT", "", HEAD_TIMEOUT_MS, "HTTP/1.1 408 "},
+        {"idle after an answer", "GET /a HTTP/1.1\r\n" HOST "\r\n", "", IDLE_TIMEOUT_MS,
+         "/a body=0"},
+        {"a second head in bytes", "GET /a HTTP/1.1\r\n" HOST "\r\nGET /b HTTP/1.1\r\nF: ", "a",
+         HEAD_TIMEOUT_MS, "HTTP/1.1 408 "},
+        {"a body in bytes", "POST /a HTTP/1.1\r\n" HOST "Content-Length: 9999\r\n\r\n", "a",
+         DEADLINE_MS, "last=-1"},
+        {"half a body", "POST /a HTTP/1.1\r\n" HOST "Content-Length: 9999\r\n\r\nabc", "",
+         DEADLINE_MS, "body=3 last=-1"},
+        {"chunks in bytes", CHUNKED, "1\r\na\r\n", DEADLINE_MS, "last=-1"},
+        {"half a body, no deadline",
+         "POST /no-deadline HTTP/1.1\r\n" HOST "Content-Length: 9\r\n\r\nabc", "", HEAD_TIMEOUT_MS,
+         "body=3 last=-1"},
+        {"an unread body in bytes", "POST /unread HTTP/1.1\r\n" HOST "Content-Length: 9999\r\n\r\n",
+         "a", HEAD_TIMEOUT_MS, "unread"},
+    };
+    char answered[4096];
+    int took_ms = drip(cases[_i].first, cases[_i].byte, answered, sizeof answered);
+
+    ck_assert_msg(strstr(answered, cases[_i].answer) != NULL, "%s: got \"%s\"", cases[_i].name,
+                  answered);
+    ck_assert_msg(took_ms >= cases[_i].at_least_ms, "%s: %d ms", cases[_i].name, took_ms);
+    /* A deadline, and a second in which the rest of the body is taken in. */
+    ck_assert_msg(took_ms < cases[_i].at_least_ms + 1000 + 4000, "%s: %d ms", cases[_i].name,
+                  took_ms);
+}
+END_TEST
+
+/* A peer that takes its answer in small sips, or not at all. */
+START_TEST(a_slow_reader_does_not_hold_a_worker)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    static const char request[] = "GET /flood HTTP/1.1\r\n" HOST "\r\n";
+    int small = 4096, sips = _i;
+    int64_t start_ms = now_ms();
+
+    __atomic_store_n(&flood_took_ms, 0, __ATOMIC_SEQ_CST);
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_eq(send(fd, request, sizeof request - 1, MSG_NOSIGNAL), sizeof request - 1);
+    while (__atomic_load_n(&flood_took_ms, __ATOMIC_SEQ_CST) == 0) {
+        char sip[2000];
+
+        ck_assert_int_lt(now_ms() - start_ms, PATIENCE_MS);
+        if (sips)
+            recv(fd, sip, sizeof sip, MSG_DONTWAIT);
+        poll(NULL, 0, 10);
+    }
+    close(fd);
+    ck_assert(!flood_was_whole);
+    ck_assert(!flood_was_kept);
+    ck_assert_int_ge(flood_took_ms, DEADLINE_MS);
+    ck_assert_int_lt(flood_took_ms, DEADLINE_MS + 4000);
+}
+END_TEST
+
+START_TEST(counts_those_who_wait)
+{
+    enum { WAITING = 3 };
+    struct raw *busy[WORKERS], *waiting[WAITING];
+    int64_t start_ms = now_ms();
+
+    ck_assert_int_eq(mg_get_queued_connections(server), 0);
+    for (int i = 0; i < WORKERS; i++) {
+        busy[i] = raw_open(port);
+        expect(busy[i], "GET /a HTTP/1.1\r\n" HOST "\r\n", 200, "GET /a");
+        raw_print(busy[i], "G"); /* and now it has HEAD_TIMEOUT_MS for the rest */
+    }
+    for (int i = 0; i < WAITING; i++)
+        waiting[i] = raw_open(port);
+    while (mg_get_queued_connections(server) != WAITING) {
+        ck_assert_int_lt(now_ms() - start_ms, PATIENCE_MS);
+        poll(NULL, 0, 1);
+    }
+    for (int i = 0; i < WORKERS; i++)
+        raw_close(&busy[i]);
+    for (int i = 0; i < WAITING; i++) {
+        expect(waiting[i], "GET /b HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n", 200, "GET /b");
+        raw_close(&waiting[i]);
+    }
+    ck_assert_int_eq(mg_get_queued_connections(server), 0);
+}
+END_TEST
+
+START_TEST(stops_with_connections_in_every_state)
+{
+    /* Silent, in the middle of a head, and queued; the fixture measures how long stopping takes. */
+    static struct raw *left_open[WORKERS + 3];
+
+    for (int i = 0; i < WORKERS + 3; i++) {
+        left_open[i] = raw_open(port);
+        if (i % 2 == 0)
+            raw_print(left_open[i], "GET /a HT");
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("civetweb/connection");
+    TCase *tcase = tcase_create("connection");
+
+    tcase_add_checked_fixture(tcase, start, stop);
+    tcase_add_test(tcase, every_method_and_target_reaches_the_application);
+    tcase_add_test(tcase, a_bad_head_gets_one_answer_and_is_closed);
+    tcase_add_test(tcase, limits_of_a_head);
+    tcase_add_test(tcase, nothing_of_another_connection_is_read);
+    tcase_add_test(tcase, reads_chunks);
+    tcase_add_test(tcase, refuses_bad_chunks);
+    tcase_add_test(tcase, trailer_fields_end_the_connection);
+    tcase_add_test(tcase, a_small_unread_body_keeps_the_connection);
+    tcase_add_test(tcase, a_refusal_reaches_a_peer_that_is_still_sending);
+    tcase_add_loop_test(tcase, time_is_bounded_however_bytes_drip, 0, 10);
+    tcase_add_loop_test(tcase, a_slow_reader_does_not_hold_a_worker, 0, 2);
+    tcase_add_test(tcase, counts_those_who_wait);
+    tcase_add_test(tcase, stops_with_connections_in_every_state);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
