@@ -131,26 +131,27 @@ START_TEST(holding_none_is_asserted)
 END_TEST
 
 #ifndef NDEBUG
-/* Only a debug build notices these before the system calls them undefined. */
+/* Only a debug build notices these before the system calls them undefined; clang does while it
+ * compiles, unless told not to. */
 
-static void take_twice(void)
+static CW_NO_LOCK_CHECK void take_twice(void)
 {
     lock_take(&pool);
     lock_take(&pool);
 }
 
-static void give_what_is_not_held(void)
+static CW_NO_LOCK_CHECK void give_what_is_not_held(void)
 {
     lock_give(&pool);
 }
 
-static void destroy_while_held(void)
+static CW_NO_LOCK_CHECK void destroy_while_held(void)
 {
     lock_take(&pool);
     lock_fini(&pool);
 }
 
-static void wait_without_the_lock(void)
+static CW_NO_LOCK_CHECK void wait_without_the_lock(void)
 {
     struct lock_cond cond;
 
