@@ -16,7 +16,7 @@ if(NOT CW_SANITIZE)
   endforeach()
   # Needs an optimising build. A package build may have set a level of its own.
   if(NOT CMAKE_BUILD_TYPE STREQUAL Debug AND NOT CMAKE_C_FLAGS MATCHES _FORTIFY_SOURCE)
-    target_compile_options(cw_hardening INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+    target_compile_options(cw_hardening INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
   endif()
   target_link_options(cw_hardening INTERFACE LINKER:-z,relro LINKER:-z,now LINKER:-z,noexecstack)
 endif()
