@@ -1,0 +1,87 @@
+/*
+ * One request and its answer, without a type of the HTTP library: what guard, router, dispatch
+ * and status work on. An exchange belongs to one worker thread. Its strings live in the call's
+ * arena, in static memory or in the connection's buffer; all last until the answer is sent.
+ */
+#ifndef SERVER_EXCHANGE_H
+#define SERVER_EXCHANGE_H
+
+#include "cachewarden/call.h"
+#include "cachewarden/params.h"
+#include "cachewarden/routes.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Fields a request may have in all. The HTTP library stores no more (MG_MAX_HEADERS). */
+#define HTTP_MAX_FIELDS 64
+
+struct http_field {
+    struct str name;
+    struct str value; /* without blanks around it */
+};
+
+/* The fields we read ourselves; guard_index() finds them. */
+enum known_field {
+    FIELD_HOST,
+    FIELD_CONTENT_LENGTH,
+    FIELD_TRANSFER_ENCODING,
+    FIELD_CONTENT_TYPE,
+    FIELD_AUTHORIZATION,
+    FIELD_API_KEY,
+    FIELD_EXPECT,
+    FIELD_CONNECTION,
+    FIELD_ORIGIN,
+    FIELD_PREFLIGHT_METHOD, /* Access-Control-Request-Method */
+    FIELD_FORWARDED_FOR,    /* X-Forwarded-For */
+    FIELD_REQUEST_ID,       /* X-Request-Id */
+    FIELD_COUNT
+};
+
+struct http_request {
+    struct str method_name;
+    enum http_method method;
+    struct str
+        path; /* the request target up to '?', as it came: nothing decoded, nothing collapsed */
+    struct query query;
+    int minor_version; /* HTTP/1.x */
+    const struct http_field *fields;
+    size_t field_count;
+    struct str known[FIELD_COUNT]; /* the last of that name; empty when there is none */
+    unsigned char known_count[FIELD_COUNT];
+    struct str id;
+    struct str client_address; /* without port; the proxy's word when it is trusted */
+    int64_t started_ns;
+};
+
+struct http_response {
+    int status;
+    struct str media_type;
+    struct str body;
+    struct str allow; /* 405 and OPTIONS */
+    struct str location;
+    int64_t retry_after_s;
+    int64_t cache_version; /* > 0: X-Cache-Version */
+    int64_t user_id;       /* > 0: X-User-Id */
+    enum tristate cache_enabled;
+    bool challenge; /* WWW-Authenticate: Bearer */
+    bool no_store;
+    bool close;             /* framing cannot be trusted any more, or the body was not read */
+    struct str cors_origin; /* not empty: an origin that may read this answer */
+    bool cors_preflight;
+};
+
+struct exchange {
+    struct http_request request;
+    struct http_response response;
+    struct call call; /* call.route is NULL until the router has found one */
+    enum err result;  /* what the answer is about, for the log */
+    /*
+     * Reads the whole body, `limit` bytes at most, into the call's arena. 0, or the HTTP status
+     * that refuses it: 413, 408 (deadline), 400 (cut short, or broken chunks), 500 (memory).
+     */
+    int (*read_body)(struct exchange *exchange, size_t limit, struct str *body_out);
+    void *body_source; /* what read_body reads from */
+};
+
+#endif
