@@ -1,0 +1,36 @@
+/*
+ * From what happened to a status code and a body: the only place that knows both `enum err` and
+ * HTTP. The shape of an error body is the row's dialect (contract, sections 3 to 6 and 11).
+ * Every function here fills exchange->response and exchange->result and takes memory from the
+ * call's arena; when there is none left the answer is a fixed 500.
+ */
+#ifndef SERVER_STATUS_H
+#define SERVER_STATUS_H
+
+#include "exchange.h"
+
+/* "Not Found". Never NULL. */
+const char *status_phrase(int status);
+
+/* The operation (or its parameters) returned `err`. ERR_OK: its reply is the answer. */
+void status_render(struct exchange *exchange, enum err err);
+
+/*
+ * The caller could not be told: ERR_UNAUTHENTICATED (401), ERR_BAD_INPUT (two credentials that
+ * disagree), or the users database is out of reach (503). The reason is never given away.
+ */
+void status_identity_failed(struct exchange *exchange, enum err err);
+
+/* permit_decide() did not say yes. */
+void status_denied(struct exchange *exchange, enum permit_answer answer);
+
+void status_not_found(struct exchange *exchange);                     /* 404 */
+void status_not_allowed(struct exchange *exchange, struct str allow); /* 405 */
+void status_options(struct exchange *exchange, struct str allow);     /* 204 with Allow */
+
+/* A refusal of the framing or the body: {"detail":…}. The connection closes after it. */
+void status_refused(struct exchange *exchange, int status, struct str detail);
+/* The fixed sentence for a body that could not be read (exchange->read_body). */
+void status_body_refused(struct exchange *exchange, int status);
+
+#endif
