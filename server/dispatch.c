@@ -1,0 +1,86 @@
+#include "dispatch.h"
+
+#include "router.h"
+#include "status.h"
+
+#include "cachewarden/app.h"
+#include "cachewarden/clock.h"
+
+/* Who is calling, and may they? Public rows look at no credential at all. False: answered. */
+static bool admit(const struct dispatcher *dispatcher, struct exchange *exchange)
+{
+    struct call *call = &exchange->call;
+    const struct http_request *request = &exchange->request;
+    struct app *app = dispatcher->app;
+
+    if (call->route->permit != PERMIT_PUBLIC) {
+        struct credentials credentials = {
+            .authorization = request->known[FIELD_AUTHORIZATION],
+            .api_key = request->known[FIELD_API_KEY],
+        };
+        enum err err = identity_authenticate(app->identity, call->arena, &credentials, call->now_s,
+                                             &call->principal, &call->error);
+        if (err != ERR_OK) {
+            status_identity_failed(exchange, err);
+            return false;
+        }
+    }
+
+    enum permit_answer answer = permit_decide(call->route->permit, &app->policy, &call->principal,
+                                              params_target(call->route, request->query));
+    if (answer != PERMIT_YES) {
+        status_denied(exchange, answer);
+        return false;
+    }
+    return true;
+}
+
+/* The body, within the row's limit. False: answered. */
+static bool receive_body(const struct dispatcher *dispatcher, struct exchange *exchange)
+{
+    size_t limit = exchange->call.route->body_limit;
+    int refused = exchange->read_body(exchange, limit > 0 ? limit : dispatcher->max_body,
+                                      &exchange->call.body);
+
+    if (refused != 0)
+        status_body_refused(exchange, refused);
+    return refused == 0;
+}
+
+void dispatch_run(const struct dispatcher *dispatcher, struct exchange *exchange)
+{
+    const struct http_request *request = &exchange->request;
+    struct call *call = &exchange->call;
+    struct router_match match;
+
+    switch (router_find(dispatcher->router, request->method, request->path, &match)) {
+    case ROUTER_NO_PATH:
+        status_not_found(exchange);
+        return;
+    case ROUTER_NO_METHOD:
+        status_not_allowed(exchange, match.allow);
+        return;
+    case ROUTER_OPTIONS:
+        status_options(exchange, match.allow);
+        return;
+    case ROUTER_FOUND:
+        break;
+    }
+    call->route = match.route;
+    call->now_s = clock_wall_s();
+
+    if (!admit(dispatcher, exchange))
+        return;
+    enum err err = params_read(call, request->query, match.values, match.value_count);
+    if (err == ERR_OK) {
+        if (!receive_body(dispatcher, exchange))
+            return;
+        err = params_read_body(call, request->known[FIELD_CONTENT_TYPE]);
+    }
+    if (err == ERR_OK) {
+        /* From here on, not from the first byte: a slow body is the client's time, not Redis's. */
+        call->deadline_ns = clock_deadline_ns(dispatcher->app->budget_ms);
+        err = call->route->operation(call);
+    }
+    status_render(exchange, err);
+}

@@ -1,0 +1,138 @@
+#include "access_log.h"
+
+#include "suite.h"
+
+#include "cachewarden/arena.h"
+#include "cachewarden/log.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+static struct arena *arena;
+static struct exchange exchange;
+static int pipe_fds[2];
+
+static void open_log(void)
+{
+    arena = arena_new(4096, 0);
+    ck_assert_int_eq(pipe2(pipe_fds, O_NONBLOCK), 0);
+    log_set_fd(pipe_fds[1]);
+    log_configure(LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+
+    static const struct route route = {.name = "cache.clear"};
+    memset(&exchange, 0, sizeof exchange);
+    call_init(&exchange.call, NULL, &route, arena);
+    exchange.request.id = STR("r1");
+    exchange.request.client_address = STR("192.0.2.7");
+    exchange.request.method_name = STR("POST");
+    exchange.request.path = STR("/api/cache/clear/");
+    exchange.request.query = (struct query){STR("token=SECRET"), true};
+    exchange.response.status = 200;
+}
+
+static void close_log(void)
+{
+    log_set_fd(STDERR_FILENO);
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
+    arena_free(&arena);
+}
+
+/* The lines written, without the time at their beginning. */
+static const char *written(void)
+{
+    static char text[8192];
+    ssize_t size = read(pipe_fds[0], text, sizeof text - 1);
+
+    text[size > 0 ? size : 0] = '\0';
+    char *event = strstr(text, "http.request");
+    return event ? event : text;
+}
+
+START_TEST(one_line_with_who_what_and_how)
+{
+    exchange.call.principal =
+        (struct principal){.kind = PRINCIPAL_USER, .credential = CREDENTIAL_BEARER, .user_id = 7};
+    access_log_write(&exchange, 312, 1234567);
+    ck_assert_str_eq(
+        written(),
+        "http.request request_id=r1 client=192.0.2.7 method=POST path=/api/cache/clear/ "
+        "route=cache.clear "
+        "status=200 bytes=312 duration_us=1234 principal=7 credential=bearer error=ok\n");
+}
+END_TEST
+
+START_TEST(a_key_is_named)
+{
+    exchange.call.principal = (struct principal){
+        .kind = PRINCIPAL_API_KEY, .credential = CREDENTIAL_API_KEY, .name = STR("deploy")};
+    access_log_write(&exchange, 1, 0);
+    ck_assert_ptr_nonnull(strstr(written(), " principal=deploy credential=api_key "));
+}
+END_TEST
+
+START_TEST(a_refused_head_has_dashes)
+{
+    memset(&exchange.request, 0, sizeof exchange.request);
+    exchange.request.id = STR("r2");
+    exchange.request.client_address = STR("::1");
+    exchange.call.route = NULL;
+    exchange.response.status = 400;
+    exchange.result = ERR_BAD_INPUT;
+    access_log_write(&exchange, 1, 0);
+    ck_assert_str_eq(written(), "http.request request_id=r2 client=::1 method=- path=- route=- "
+                                "status=400 bytes=1 duration_us=0 "
+                                "principal=- credential=none error=bad_input\n");
+}
+END_TEST
+
+START_TEST(failures_say_what_the_caller_is_not_told)
+{
+    exchange.response.status = 500;
+    exchange.result = ERR_UPSTREAM_DOWN;
+    error_set_detail(&exchange.call.error, ERR_UPSTREAM_DOWN, "connect to 127.0.0.1:6379: refused");
+    access_log_write(&exchange, 1, 0);
+    ck_assert_ptr_nonnull(
+        strstr(written(), " error=upstream_down detail=\"connect to 127.0.0.1:6379: refused\"\n"));
+
+    exchange.result = ERR_OK; /* a text that was left over by a success is no news */
+    access_log_write(&exchange, 1, 0);
+    ck_assert_ptr_null(strstr(written(), "detail="));
+}
+END_TEST
+
+START_TEST(no_value_begins_a_line_and_no_query_is_shown)
+{
+    exchange.request.path = STR("/a\nhttp.request request_id=forged");
+    exchange.request.id = STR("r\r\nx");
+    access_log_write(&exchange, 1, 0);
+    const char *text = written();
+    ck_assert_ptr_eq(strchr(text, '\n'), text + strlen(text) - 1);
+    ck_assert_ptr_null(strchr(text, '\r'));
+    ck_assert_ptr_null(strstr(text, "SECRET"));
+}
+END_TEST
+
+START_TEST(a_quiet_log_stays_quiet)
+{
+    log_configure(LOG_LEVEL_WARN, LOG_FORMAT_TEXT);
+    access_log_write(&exchange, 1, 0);
+    ck_assert_str_eq(written(), "");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("server/access_log");
+    TCase *tcase = tcase_create("access_log");
+
+    tcase_add_checked_fixture(tcase, open_log, close_log);
+    tcase_add_test(tcase, one_line_with_who_what_and_how);
+    tcase_add_test(tcase, a_key_is_named);
+    tcase_add_test(tcase, a_refused_head_has_dashes);
+    tcase_add_test(tcase, failures_say_what_the_caller_is_not_told);
+    tcase_add_test(tcase, no_value_begins_a_line_and_no_query_is_shown);
+    tcase_add_test(tcase, a_quiet_log_stays_quiet);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
