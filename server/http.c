@@ -1,0 +1,371 @@
+/* The life of the server: options, listeners, threads, draining, stopping. Requests are in
+ * http_connection.c. */
+#include "http_private.h"
+
+#include "router.h"
+#include "tls.h"
+
+#include "cachewarden/clock.h"
+#include "cachewarden/random.h"
+
+#include <civetweb.h>
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    LISTEN_MAX = 16,
+    SPEC_SIZE = INET6_ADDRSTRLEN + 16, /* "[address]:65535s," */
+    THREADS_MAX = 1024,
+    TIMEOUT_MAX_MS = 3600 * 1000,
+    /* Of a request's head, request line included; 8 KiB of token and 64 fields fit. */
+    HEAD_MAX = 16 * 1024,
+    /* Accepted connections that wait for a worker. With the workers' own and the pool's they stay
+     * below the 1024 descriptors a process has by default; more wait in the kernel's backlog. */
+    QUEUE_MAX = 512,
+    BACKLOG = 1024,
+    /* A request's memory: what the first block holds costs no malloc. */
+    ARENA_FIRST = 16 * 1024,
+    ARENA_MORE = 8 * 1024 * 1024,
+};
+
+/* ---- options ---- */
+
+static enum err check_number(const char *setting, int64_t value, int64_t min, int64_t max,
+                             struct error *error)
+{
+    if (value >= min && value <= max)
+        return ERR_OK;
+    return error_set(error, ERR_BAD_INPUT, "%s: %lld is out of range, give %lld to %lld", setting,
+                     (long long)value, (long long)min, (long long)max);
+}
+
+/* The library takes any text for a number and any number for good, so ours are checked here. */
+static enum err check_options(const struct http_options *options, struct error *error)
+{
+    enum err err = check_number("server.threads", options->threads, 1, THREADS_MAX, error);
+
+    if (err == ERR_OK)
+        err = check_number("server.max_body", (int64_t)options->max_body, 1, INT32_MAX, error);
+    if (err == ERR_OK)
+        err = check_number("server.header_timeout_ms", options->header_timeout_ms, 1,
+                           TIMEOUT_MAX_MS, error);
+    if (err == ERR_OK)
+        err = check_number("server.body_timeout_ms", options->body_timeout_ms, 1, TIMEOUT_MAX_MS,
+                           error);
+    if (err == ERR_OK)
+        err = check_number("server.keep_alive_timeout_ms", options->keep_alive_timeout_ms, 1,
+                           TIMEOUT_MAX_MS, error);
+    if (err == ERR_OK)
+        err = check_number("server.listen: number of addresses", (int64_t)options->listen_count, 1,
+                           LISTEN_MAX, error);
+    for (size_t i = 0; err == ERR_OK && i < options->listen_count; i++) {
+        err = check_number("server.listen: port", options->listen[i].port, 0, 65535, error);
+        if (err == ERR_OK && options->listen[i].tls && !options->tls_certificate)
+            err =
+                error_set(error, ERR_BAD_INPUT,
+                          "server.listen: %s:%d is a TLS listener and needs server.tls.certificate",
+                          options->listen[i].host, options->listen[i].port);
+    }
+    return err;
+}
+
+/* A name's first IPv4 address, else its first IPv6 address, as text. */
+static enum err resolve(const char *host, char out[INET6_ADDRSTRLEN], bool *is_v6_out,
+                        struct error *error)
+{
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    int failed = getaddrinfo(host, NULL, &hints, &found);
+
+    if (failed != 0)
+        return error_set(error, ERR_BAD_INPUT, "server.listen: %s: %s", host, gai_strerror(failed));
+    const struct addrinfo *best = found;
+    for (const struct addrinfo *each = found; each; each = each->ai_next) {
+        if (each->ai_family == AF_INET) {
+            best = each;
+            break;
+        }
+    }
+    *is_v6_out = best->ai_family == AF_INET6;
+    failed = getnameinfo(best->ai_addr, best->ai_addrlen, out, INET6_ADDRSTRLEN, NULL, 0,
+                         NI_NUMERICHOST);
+    freeaddrinfo(found);
+    if (failed != 0)
+        return error_set(error, ERR_BAD_INPUT, "server.listen: %s: %s", host, gai_strerror(failed));
+    return ERR_OK;
+}
+
+/* One listener as the library wants it: "127.0.0.1:8000", "[::1]:8443s". */
+static enum err write_listener(const struct listen_address *address, char out[SPEC_SIZE],
+                               struct error *error)
+{
+    char text[INET6_ADDRSTRLEN];
+    bool is_v6 = false;
+    enum err err =
+        resolve(strcmp(address->host, "*") == 0 ? "0.0.0.0" : address->host, text, &is_v6, error);
+
+    if (err == ERR_OK)
+        snprintf(out, SPEC_SIZE, is_v6 ? "[%s]:%d%s" : "%s:%d%s", text, address->port,
+                 address->tls ? "s" : "");
+    return err;
+}
+
+static enum err write_listeners(const struct http_options *options,
+                                char out[LISTEN_MAX * SPEC_SIZE], struct error *error)
+{
+    size_t len = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; i < options->listen_count; i++) {
+        char spec[SPEC_SIZE];
+        enum err err = write_listener(&options->listen[i], spec, error);
+        if (err != ERR_OK)
+            return err;
+        len += (size_t)snprintf(out + len, LISTEN_MAX * SPEC_SIZE - len, "%s%s", len > 0 ? "," : "",
+                                spec);
+    }
+    return ERR_OK;
+}
+
+/* ---- the library ---- */
+
+static unsigned library_features;
+
+static void init_library(void)
+{
+    library_features = mg_init_library(MG_FEATURES_TLS | MG_FEATURES_IPV6);
+}
+
+/* Once a process and never undone: OpenSSL belongs to other rooms as well. */
+static enum err use_library(const struct http_options *options, struct error *error)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, init_library);
+    for (size_t i = 0; i < options->listen_count; i++)
+        if (options->listen[i].tls && !(library_features & MG_FEATURES_TLS))
+            return error_set(error, ERR_INTERNAL, "this build's HTTP library has no TLS");
+    return ERR_OK;
+}
+
+static int on_tls(void *ssl_ctx, void *user_data)
+{
+    struct http *http = user_data;
+    const struct tls_files files = {http->options.tls_certificate, http->options.tls_key,
+                                    http->options.tls_client_ca};
+
+    /* On the thread that starts the library, before there are workers. 1: all is done, the library
+     * sets up nothing of its own. */
+    return tls_configure(ssl_ctx, &files, &http->complaint) == ERR_OK ? 1 : -1;
+}
+
+static enum err start_library(struct http *http, struct error *error)
+{
+    const struct http_options *options = &http->options;
+    char listeners[LISTEN_MAX * SPEC_SIZE];
+    char numbers[6][16];
+    struct mg_callbacks callbacks;
+    enum err err = write_listeners(options, listeners, error);
+
+    if (err != ERR_OK)
+        return err;
+    snprintf(numbers[0], sizeof numbers[0], "%d", options->threads);
+    snprintf(numbers[1], sizeof numbers[1], "%lld", (long long)options->header_timeout_ms);
+    snprintf(numbers[2], sizeof numbers[2], "%lld", (long long)options->keep_alive_timeout_ms);
+    snprintf(numbers[3], sizeof numbers[3], "%d", HEAD_MAX);
+    snprintf(numbers[4], sizeof numbers[4], "%d", QUEUE_MAX);
+    snprintf(numbers[5], sizeof numbers[5], "%d", BACKLOG);
+    const char *library_options[] = {
+        "listening_ports",
+        listeners,
+        "num_threads",
+        numbers[0],
+        "request_timeout_ms",
+        numbers[1],
+        "keep_alive_timeout_ms",
+        numbers[2],
+        "max_request_size",
+        numbers[3],
+        "connection_queue",
+        numbers[4],
+        "listen_backlog",
+        numbers[5],
+        "enable_keep_alive",
+        "yes",
+        "tcp_nodelay",
+        "1",
+        "decode_url",
+        "no",
+        "access_control_allow_methods",
+        "",
+        NULL,
+    };
+    struct mg_init_data init = {
+        .callbacks = &callbacks, .user_data = http, .configuration_options = library_options};
+
+    memset(&callbacks, 0, sizeof callbacks);
+    connection_callbacks(&callbacks);
+    callbacks.init_ssl = on_tls;
+    http->library = mg_start2(&init, NULL);
+
+    lock_take(&http->lock);
+    http->is_started = http->library != NULL;
+    if (!http->is_started) {
+        *error = http->complaint;
+        err = error->code != ERR_OK
+                  ? error->code
+                  : error_set(error, ERR_INTERNAL, "the HTTP library did not start");
+    }
+    lock_give(&http->lock);
+    return err;
+}
+
+static enum err read_ports(struct http *http, struct error *error)
+{
+    struct mg_server_port ports[LISTEN_MAX];
+    int count = mg_get_server_ports(http->library, LISTEN_MAX, ports);
+
+    if (count != (int)http->options.listen_count)
+        return error_set(error, ERR_INTERNAL, "server.listen: %d of %zu addresses are listened on",
+                         count, http->options.listen_count);
+    for (int i = 0; i < count; i++)
+        http->ports[i] = ports[i].port;
+    return ERR_OK;
+}
+
+/* ---- life ---- */
+
+static enum err make_workers(struct http *http, struct error *error)
+{
+    size_t count = (size_t)http->options.threads;
+    size_t limit =
+        ARENA_MORE + 4 * http->options.max_body; /* a body, what it was grown from, and its JSON */
+
+    http->workers = aligned_alloc(alignof(struct worker), count * sizeof *http->workers);
+    if (!http->workers)
+        return error_set(error, ERR_NO_MEMORY, "out of memory");
+    memset(http->workers, 0, count * sizeof *http->workers);
+    for (size_t i = 0; i < count; i++) {
+        struct worker *worker = &http->workers[i];
+        worker->http = http;
+        worker->arena = arena_new(ARENA_FIRST, limit);
+        random_bytes(&worker->id_state, sizeof worker->id_state);
+        if (!worker->arena)
+            return error_set(error, ERR_NO_MEMORY, "out of memory");
+    }
+    return ERR_OK;
+}
+
+static enum err make_parts(struct http *http, struct error *error)
+{
+    const struct http_options *options = &http->options;
+    size_t route_count = options->route_count;
+    const struct route *routes = options->routes ? options->routes : routes_table(&route_count);
+    enum err err = router_new(routes, route_count, &http->router, error);
+
+    if (err != ERR_OK)
+        return err;
+    http->dispatcher = (struct dispatcher){options->app, http->router, options->max_body};
+    http->guard = (struct guard_policy){options->allowed_hosts, options->allowed_host_count};
+    http->ports = calloc(options->listen_count, sizeof *http->ports);
+    if (!http->ports)
+        return error_set(error, ERR_NO_MEMORY, "out of memory");
+    return make_workers(http, error);
+}
+
+enum err http_start(const struct http_options *options, struct http **http_out, struct error *error)
+{
+    enum err err = check_options(options, error);
+
+    if (err == ERR_OK)
+        err = use_library(options, error);
+    if (err != ERR_OK)
+        return err;
+    struct http *http = calloc(1, sizeof *http);
+    if (!http)
+        return error_set(error, ERR_NO_MEMORY, "out of memory");
+    http->options = *options;
+    lock_init(&http->lock, LOCK_RANK_HTTP, "http");
+    lock_cond_init(&http->finished);
+
+    err = make_parts(http, error);
+    if (err == ERR_OK)
+        err = start_library(http, error);
+    if (err == ERR_OK)
+        err = read_ports(http, error);
+    if (err != ERR_OK) {
+        http_stop(&http);
+        return err;
+    }
+    *http_out = http;
+    return ERR_OK;
+}
+
+int http_port(const struct http *http, size_t index)
+{
+    return index < http->options.listen_count ? http->ports[index] : 0;
+}
+
+void http_drain(struct http *http)
+{
+    atomic_store(&http->draining, true);
+}
+
+static int under_way(const struct http *http)
+{
+    int busy = 0;
+
+    for (int i = 0; i < http->options.threads; i++)
+        busy += atomic_load(&http->workers[i].is_busy);
+    return busy;
+}
+
+enum err http_wait_idle(struct http *http, int64_t deadline_ns)
+{
+    bool is_idle, in_time = true;
+
+    lock_take(&http->lock);
+    while (!(is_idle = under_way(http) == 0) && in_time)
+        in_time = lock_cond_wait(&http->finished, &http->lock, deadline_ns);
+    lock_give(&http->lock);
+    return is_idle ? ERR_OK : ERR_TIMEOUT;
+}
+
+void http_stop(struct http **http)
+{
+    struct http *gone = *http;
+
+    if (!gone)
+        return;
+    if (gone->library)
+        mg_stop(gone->library); /* returns once every worker has ended */
+    for (int i = 0; gone->workers && i < gone->options.threads; i++)
+        arena_free(&gone->workers[i].arena);
+    free(gone->workers);
+    router_free(&gone->router);
+    free(gone->ports);
+    lock_cond_fini(&gone->finished);
+    lock_fini(&gone->lock);
+    free(gone);
+    *http = NULL;
+}
+
+void http_stats_read(const struct http *http, struct http_stats *stats_out)
+{
+    memset(stats_out, 0, sizeof *stats_out);
+    for (int i = 0; i < http->options.threads; i++) {
+        const struct worker *worker = &http->workers[i];
+        stats_out->requests += atomic_load_explicit(&worker->requests, memory_order_relaxed);
+        stats_out->connections += atomic_load_explicit(&worker->connections, memory_order_relaxed);
+        stats_out->active_connections +=
+            atomic_load_explicit(&worker->has_connection, memory_order_relaxed);
+        for (int class = 0; class < 6; class ++)
+            stats_out->answers_by_class[class] +=
+                atomic_load_explicit(&worker->by_class[class], memory_order_relaxed);
+    }
+    stats_out->requests_under_way = under_way(http);
+}

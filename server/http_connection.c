@@ -1,0 +1,422 @@
+/*
+ * From the library's callbacks to an exchange and back: reading the body, sending the answer,
+ * deciding whether the connection stays. Each callback runs on the worker thread that serves the
+ * connection, for all of the connection's life.
+ */
+#include "http_private.h"
+
+#include "access_log.h"
+#include "client.h"
+#include "router.h"
+#include "status.h"
+
+#include "cachewarden/clock.h"
+#include "cachewarden/log.h"
+
+#include <civetweb.h>
+
+#include <civetweb_extra.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    /* What the library is left to read of a body nobody wanted, to keep the connection; more than
+     * this is not worth the wait. */
+    DISCARD_MAX = 64 * 1024,
+    /* A first guess for a body whose length is not announced. */
+    CHUNKED_RESERVE = 4096,
+};
+
+/*
+ * While others wait for a worker a connection keeps its own for one turn: long enough that the
+ * price of a new connection (some 40 us of CPU) is small beside what the turn serves, short enough
+ * that a queue several times as long as there are workers is through within a few hundred ms.
+ */
+#define TURN_NS (20 * NS_PER_MS)
+
+/* ---- threads and connections ---- */
+
+static void *on_thread_start(const struct mg_context *library, int type)
+{
+    struct http *http = mg_get_user_data(library);
+
+    if (type != 1) /* 1: a worker; others are the library's own */
+        return NULL;
+    int index = atomic_fetch_add(&http->worker_count, 1);
+    if (index >= http->options.threads) {
+        fprintf(stderr, "cachewarden: more worker threads than asked for\n");
+        abort();
+    }
+    return &http->workers[index];
+}
+
+static void count(_Atomic uint64_t *counter)
+{
+    uint64_t value = atomic_load_explicit(counter, memory_order_relaxed);
+
+    atomic_store_explicit(counter, value + 1, memory_order_relaxed);
+}
+
+/* The library gives away nothing of a new connection yet, not even its peer. */
+static int on_connection(const struct mg_connection *connection, void **data_out)
+{
+    struct worker *worker = mg_get_thread_pointer(connection);
+
+    *data_out = NULL;
+    worker->connected_ns = clock_mono_ns();
+    worker->is_peer_judged = false;
+    count(&worker->connections);
+    atomic_store_explicit(&worker->has_connection, true, memory_order_relaxed);
+    return 0;
+}
+
+static void on_connection_closed(const struct mg_connection *connection)
+{
+    struct worker *worker = mg_get_thread_pointer(connection);
+
+    if (worker->is_yielding)
+        atomic_fetch_sub_explicit(&worker->http->yielding, 1, memory_order_relaxed);
+    worker->is_yielding = false;
+    atomic_store_explicit(&worker->has_connection, false, memory_order_relaxed);
+}
+
+/* ---- from the library's request to ours ---- */
+
+static bool is_request_id(struct str id)
+{
+    if (id.len == 0 || id.len > 64)
+        return false;
+    for (size_t i = 0; i < id.len; i++) {
+        char c = id.ptr[i];
+        bool is_alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!is_alnum && c != '.' && c != '_' && c != '-')
+            return false;
+    }
+    return true;
+}
+
+/* SplitMix64: distinct for 2^64 requests of a thread, seeded by the kernel's randomness. Ids are
+ * names, not secrets, and not worth a system call. */
+static struct str next_request_id(struct worker *worker)
+{
+    static const char hex[] = "0123456789abcdef";
+    uint64_t mixed = worker->id_state += UINT64_C(0x9e3779b97f4a7c15);
+
+    mixed = (mixed ^ (mixed >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    mixed = (mixed ^ (mixed >> 27)) * UINT64_C(0x94d049bb133111eb);
+    mixed ^= mixed >> 31;
+    for (int i = 0; i < REQUEST_ID_SIZE - 1; i++)
+        worker->id[i] = hex[(mixed >> (4 * i)) & 15];
+    return (struct str){worker->id, REQUEST_ID_SIZE - 1};
+}
+
+static int read_body(struct exchange *exchange, size_t limit, struct str *body_out);
+
+/* An exchange that knows when and from whom, but nothing yet of the request. */
+static struct exchange *begin_exchange(struct worker *worker, struct mg_connection *connection)
+{
+    struct exchange *exchange = &worker->exchange;
+    struct http_request *request = &exchange->request;
+
+    /* Sequentially consistent, as is the flag http_drain() sets: of drain and request, the later
+     * one sees the earlier. */
+    atomic_store(&worker->is_busy, true);
+    count(&worker->requests);
+    worker->connection = connection;
+    worker->has_unread_body = false;
+
+    memset(request, 0, sizeof *request);
+    request->started_ns = clock_mono_ns();
+    request->method = METHOD_OTHER;
+    request->client_address = str_from(mg_get_request_info(connection)->remote_addr);
+    request->id = next_request_id(worker);
+
+    exchange->response = (struct http_response){.cache_enabled = UNKNOWN};
+    exchange->result = ERR_OK;
+    exchange->read_body = read_body;
+    exchange->body_source = worker;
+    call_init(&exchange->call, worker->http->options.app, NULL, worker->arena);
+    return exchange;
+}
+
+static void take_fields(struct worker *worker, const struct mg_request_info *info)
+{
+    struct http_request *request = &worker->exchange.request;
+
+    request->field_count = (size_t)info->num_headers;
+    request->fields = worker->fields;
+    for (size_t i = 0; i < request->field_count && i < HTTP_MAX_FIELDS; i++)
+        worker->fields[i] = (struct http_field){str_from(info->http_headers[i].name),
+                                                str_from(info->http_headers[i].value)};
+    guard_index(request);
+}
+
+/* Is the peer a proxy whose word counts? Asked once a connection. */
+static bool is_peer_trusted(struct worker *worker, struct str peer)
+{
+    const struct http_options *options = &worker->http->options;
+
+    if (!worker->is_peer_judged)
+        worker->is_peer_trusted =
+            client_is_trusted(options->trusted_proxies, options->trusted_proxy_count, peer);
+    worker->is_peer_judged = true;
+    return worker->is_peer_trusted;
+}
+
+/* The library has cut the target at its first '?' and left everything else as it came. */
+static void take_request(struct worker *worker, const struct mg_request_info *info)
+{
+    const struct http_options *options = &worker->http->options;
+    struct exchange *exchange = &worker->exchange;
+    struct http_request *request = &exchange->request;
+
+    request->method_name = str_from(info->request_method);
+    request->method = router_method(request->method_name);
+    request->path = str_from(info->local_uri_raw);
+    request->query = (struct query){str_from(info->query_string), info->query_string != NULL};
+    request->minor_version = strcmp(info->http_version, "1.0") == 0 ? 0 : 1;
+    take_fields(worker, info);
+    worker->has_unread_body =
+        info->content_length > 0 || request->known_count[FIELD_TRANSFER_ENCODING] > 0;
+
+    if (is_peer_trusted(worker, request->client_address)) {
+        if (request->known_count[FIELD_FORWARDED_FOR] > 0)
+            request->client_address =
+                client_behind_proxies(options->trusted_proxies, options->trusted_proxy_count,
+                                      request, request->client_address, worker->arena);
+        if (request->known_count[FIELD_REQUEST_ID] == 1 &&
+            is_request_id(request->known[FIELD_REQUEST_ID]))
+            request->id = request->known[FIELD_REQUEST_ID];
+    }
+    exchange->call.request_id = request->id;
+    exchange->call.client_address = request->client_address;
+}
+
+/* ---- body ---- */
+
+static int read_failed(int64_t deadline_ns)
+{
+    return clock_mono_ns() >= deadline_ns ? 408 : 400;
+}
+
+static int read_announced(struct worker *worker, size_t length, int64_t deadline_ns,
+                          struct str *body_out)
+{
+    char *bytes = arena_alloc(worker->arena, length);
+    size_t have = 0;
+
+    if (!bytes)
+        return 500;
+    while (have < length) {
+        int got = mg_read(worker->connection, bytes + have, length - have);
+        if (got <= 0) /* 0 too: bytes are owed */
+            return read_failed(deadline_ns);
+        have += (size_t)got;
+    }
+    *body_out = (struct str){bytes, length};
+    return 0;
+}
+
+static int read_chunks(struct worker *worker, size_t limit, int64_t deadline_ns,
+                       struct str *body_out)
+{
+    size_t room = limit < CHUNKED_RESERVE ? limit + 1 : CHUNKED_RESERVE;
+    char *bytes = arena_alloc(worker->arena, room);
+    size_t have = 0;
+
+    for (;;) {
+        if (!bytes)
+            return 500;
+        int got = mg_read(worker->connection, bytes + have, room - have);
+        if (got < 0)
+            return read_failed(deadline_ns);
+        if (got == 0) /* the last chunk */
+            break;
+        have += (size_t)got;
+        if (have > limit)
+            return 413;
+        if (have == room) { /* one byte more than the limit is room enough to see it passed */
+            size_t larger = room * 2 <= limit ? room * 2 : limit + 1;
+            bytes = arena_grow(worker->arena, bytes, room, larger);
+            room = larger;
+        }
+    }
+    *body_out = (struct str){bytes, have};
+    return 0;
+}
+
+/* exchange->read_body: what is announced is judged before a byte is read. */
+static int read_body(struct exchange *exchange, size_t limit, struct str *body_out)
+{
+    struct worker *worker = exchange->body_source;
+    const struct http_request *request = &exchange->request;
+    bool is_chunked = request->known_count[FIELD_TRANSFER_ENCODING] > 0;
+    uint64_t length = (uint64_t)mg_get_request_info(worker->connection)->content_length;
+
+    *body_out = STR_NONE;
+    if (!worker->has_unread_body)
+        return 0;
+    if (!is_chunked && length > limit)
+        return 413;
+
+    int64_t deadline_ns = clock_deadline_ns(worker->http->options.body_timeout_ms);
+    mg_set_read_deadline(worker->connection, (uint64_t)deadline_ns);
+    /* RFC 9110, section 10.1.1; an HTTP/1.0 client does not know the answer. */
+    if (request->known_count[FIELD_EXPECT] > 0 && request->minor_version > 0)
+        mg_write(worker->connection, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+
+    int refused = is_chunked ? read_chunks(worker, limit, deadline_ns, body_out)
+                             : read_announced(worker, (size_t)length, deadline_ns, body_out);
+    if (refused == 0)
+        worker->has_unread_body = false;
+    return refused;
+}
+
+/* ---- answer ---- */
+
+/* A body nobody read: is it cheaper to let the library read it than to close? */
+static bool is_body_in_the_way(const struct worker *worker)
+{
+    const struct http_request *request = &worker->exchange.request;
+
+    if (!worker->has_unread_body)
+        return false;
+    /* A client that waits for 100 may or may not send the body now: only closing is unambiguous. */
+    return request->known_count[FIELD_TRANSFER_ENCODING] > 0 ||
+           request->known_count[FIELD_EXPECT] > 0 ||
+           mg_get_request_info(worker->connection)->content_length > DISCARD_MAX;
+}
+
+/*
+ * Must this connection make room? A worker serves one connection for its whole life, so with more
+ * connections than workers those that wait would starve. One closes for each that waits, no more.
+ */
+static bool should_yield(struct worker *worker, int64_t now_ns)
+{
+    struct http *http = worker->http;
+    int queued = mg_get_queued_connections(mg_get_context(worker->connection));
+
+    if (queued == 0 || now_ns - worker->connected_ns < TURN_NS)
+        return false;
+    if (atomic_fetch_add_explicit(&http->yielding, 1, memory_order_relaxed) >= queued) {
+        atomic_fetch_sub_explicit(&http->yielding, 1, memory_order_relaxed);
+        return false;
+    }
+    worker->is_yielding = true;
+    return true;
+}
+
+static bool will_keep(struct worker *worker, int64_t now_ns)
+{
+    return !worker->exchange.response.close && !atomic_load(&worker->http->draining) &&
+           !is_body_in_the_way(worker) && mg_will_keep_alive(worker->connection) &&
+           !should_yield(worker, now_ns);
+}
+
+static size_t send_answer(struct worker *worker)
+{
+    struct exchange *exchange = &worker->exchange;
+    struct mg_connection *connection = worker->connection;
+    bool keep = will_keep(worker, clock_mono_ns());
+    struct str message = response_compose(exchange, &worker->date, clock_wall_s(), keep);
+
+    if (!keep || exchange->response.close)
+        mg_disable_connection_keep_alive(connection);
+    /* The library has this long to discard what was not read, the client to take the answer. */
+    int64_t deadline_ns = clock_deadline_ns(worker->http->options.body_timeout_ms);
+    mg_set_write_deadline(connection, (uint64_t)deadline_ns);
+    if (worker->has_unread_body)
+        mg_set_read_deadline(connection, (uint64_t)deadline_ns);
+    int sent = mg_write(connection, message.ptr, message.len);
+    return sent > 0 ? (size_t)sent : 0;
+}
+
+static void end_exchange(struct worker *worker, size_t bytes_sent)
+{
+    struct http *http = worker->http;
+    struct exchange *exchange = &worker->exchange;
+    int class = exchange->response.status / 100;
+
+    access_log_write(exchange, bytes_sent, clock_mono_ns() - exchange->request.started_ns);
+    arena_reset(worker->arena);
+    count(&worker->by_class[class]);
+    atomic_store(&worker->is_busy, false);
+    if (atomic_load(&http->draining)) {
+        lock_take(&http->lock);
+        lock_cond_broadcast(&http->finished);
+        lock_give(&http->lock);
+    }
+}
+
+/* begin_request: every request with a sound head comes by here; none goes back to the library. */
+static int on_request(struct mg_connection *connection)
+{
+    struct worker *worker = mg_get_thread_pointer(connection);
+    const struct http *http = worker->http;
+    struct exchange *exchange = begin_exchange(worker, connection);
+
+    take_request(worker, mg_get_request_info(connection));
+    struct verdict verdict = guard_check(&exchange->request, &http->guard);
+    if (verdict.status != 0)
+        status_refused(exchange, verdict.status, verdict.detail);
+    else
+        dispatch_run(&http->dispatcher, exchange);
+    response_allow_origin(exchange, http->options.cors_origins, http->options.cors_origin_count);
+
+    size_t bytes_sent = send_answer(worker);
+    int status = exchange->response.status;
+    end_exchange(worker, bytes_sent);
+    return status;
+}
+
+/* http_error: a head the library refused. Nothing in it can be trusted, so nothing is looked at. */
+static int on_refused_head(struct mg_connection *connection, int status, const char *message)
+{
+    struct worker *worker = mg_get_thread_pointer(connection);
+    struct exchange *exchange = begin_exchange(worker, connection);
+    struct str detail = STR("Bad request.");
+
+    (void)message;
+    if (status == 408)
+        detail = STR("The request head did not arrive in time.");
+    else if (status == 414)
+        detail = STR("The request target is too long.");
+    else if (status == 431)
+        detail = STR("The request head is too large.");
+    else if (status == 505)
+        detail = STR("Only HTTP/1.0 and HTTP/1.1 are spoken here.");
+    else
+        status = status >= 500 ? 500 : 400;
+    status_refused(exchange, status, detail);
+    end_exchange(worker, send_answer(worker));
+    return 0;
+}
+
+/* ---- messages ---- */
+
+/* What the library says while it starts is why it did not; later on it tells of clients' mistakes,
+ * in TLS above all. */
+static int on_message(const struct mg_connection *connection, const char *message)
+{
+    struct http *http = mg_get_user_data(mg_get_context(connection));
+
+    lock_take(&http->lock);
+    bool is_started = http->is_started;
+    if (!is_started && http->complaint.code == ERR_OK)
+        (void)error_set(&http->complaint, ERR_BAD_INPUT, "server.listen: %s", message);
+    lock_give(&http->lock);
+    if (is_started)
+        log_event(LOG_LEVEL_INFO, "http.library", LOG_CSTR("message", message));
+    return 1;
+}
+
+void connection_callbacks(struct mg_callbacks *callbacks_out)
+{
+    callbacks_out->init_thread = on_thread_start;
+    callbacks_out->init_connection = on_connection;
+    callbacks_out->connection_closed = on_connection_closed;
+    callbacks_out->begin_request = on_request;
+    callbacks_out->http_error = on_refused_head;
+    callbacks_out->log_message = on_message;
+}

@@ -1,0 +1,72 @@
+/* What http.c (life of the server) and http_connection.c (life of a request) share. */
+#ifndef SERVER_HTTP_PRIVATE_H
+#define SERVER_HTTP_PRIVATE_H
+
+#include "dispatch.h"
+#include "exchange.h"
+#include "guard.h"
+#include "http.h"
+#include "response.h"
+
+#include "cachewarden/arena.h"
+#include "cachewarden/lock.h"
+
+#include <stdalign.h>
+#include <stdatomic.h>
+
+struct mg_callbacks;
+struct mg_connection;
+struct mg_context;
+
+enum { CACHE_LINE = 64, REQUEST_ID_SIZE = 17 };
+
+/* One a worker thread of the library. Only the atomics are read by other threads. */
+struct worker {
+    alignas(CACHE_LINE) struct http *http;
+    struct arena *arena; /* of the request under way */
+    struct response_date date;
+    uint64_t id_state;
+
+    /* The connection it serves. */
+    struct mg_connection *connection;
+    bool is_yielding; /* counted in http->yielding */
+    bool is_peer_judged;
+    bool is_peer_trusted; /* a proxy whose X-Forwarded-For and X-Request-Id count */
+    int64_t connected_ns;
+
+    /* The request it works on. */
+    struct exchange exchange;
+    struct http_field fields[HTTP_MAX_FIELDS];
+    char id[REQUEST_ID_SIZE];
+    bool has_unread_body;
+
+    /* Written by this worker alone, so that adding needs no atomic read-modify-write. */
+    alignas(CACHE_LINE) _Atomic uint64_t requests, connections, by_class[6];
+    atomic_bool has_connection, is_busy;
+};
+
+struct http {
+    /* Set before the workers start. */
+    struct http_options options;
+    struct router *router;
+    struct dispatcher dispatcher;
+    struct guard_policy guard;
+    struct worker *workers;
+    struct mg_context *library;
+    int *ports; /* by listener */
+
+    /* Atomic. */
+    atomic_int worker_count; /* threads that have taken their struct worker */
+    atomic_int yielding;     /* connections that close for one that waits */
+    atomic_bool draining;
+
+    struct lock lock;          /* LOCK_RANK_HTTP; guards what follows */
+    struct lock_cond finished; /* signalled by workers that end a request while draining */
+    bool is_started;
+    struct error complaint; /* the first thing that went wrong while the library started */
+};
+
+/* The library's callbacks for threads, connections, requests, messages. user_data: struct http. */
+void connection_callbacks(struct mg_callbacks *callbacks_out);
+
+#endif
