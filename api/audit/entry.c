@@ -80,6 +80,7 @@ void audit_entry_log(const struct audit_entry *entry, const char *reason)
 
     for (size_t i = 0; i < AUDIT_FIELD_COUNT; i++)
         fields[i + 1] = LOG_STR(audit_field_name((enum audit_field)i), entry->fields[i]);
+    fields[AUDIT_TIME + 1].name = "recorded_at"; /* "time" is the log line's own */
     /* An error, whatever the reason: a log level that hides warnings must not hide a record. */
     log_write(LOG_LEVEL_ERROR, "audit.unsaved", fields, AUDIT_FIELD_COUNT + 1);
 }

@@ -1,0 +1,187 @@
+#include "loopback.h"
+
+#include "cachewarden/clock.h"
+#include "cachewarden/params.h"
+
+#include <check.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- the services ---- */
+
+static const struct str messages_keys[] = {{"whatsapp:{env}:in", 17}, {"whatsapp:{env}:out", 18}};
+
+static const struct cache_spec usual_caches[] = {
+    {.name = {"messages", 8}, .kind = CACHE_KEYS, .keys = messages_keys, .key_count = 2},
+    {.name = {"search", 6}, .kind = CACHE_DATABASE, .database = 1},
+};
+
+static struct users *open_users(struct loopback *loopback)
+{
+    char url[128];
+    struct users *users;
+    struct error error = {0};
+
+    snprintf(loopback->directory, sizeof loopback->directory, "/tmp/cw-loopback-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(loopback->directory));
+    snprintf(url, sizeof url, "sqlite:%s/users.db", loopback->directory);
+    ck_assert_msg(users_open(str_from(url), &users, &error) == ERR_OK, "%s", error.detail);
+    return users;
+}
+
+enum err loopback_try_open(struct loopback *loopback, const struct loopback_options *options, struct error *error)
+{
+    *loopback = (struct loopback){0};
+    struct app_options app = {
+        .control = {.size = options->pool_size ? options->pool_size : 4,
+                    .borrow_timeout_ms = 5000,
+                    .connect_timeout_ms = 500,
+                    .command_timeout_ms = options->command_timeout_ms ? options->command_timeout_ms : 2000},
+        .tokens = {.secret = STR(LOOPBACK_SECRET), .issuer = STR("cachewarden"), .leeway_s = 30, .access_ttl_s = 900, .refresh_ttl_s = 604800},
+        .admin_group = STR("Admin"),
+        .registration_open = options->is_registration_open,
+        .environment = STR("development"),
+        .caches = options->caches ? options->caches : usual_caches,
+        .cache_count = options->caches ? options->cache_count : 2,
+        .node_name = STR("node-a"),
+    };
+    ck_assert_int_eq(redis_address_parse(str_from(options->redis_url), &app.control.address, error), ERR_OK);
+    app.users = options->has_no_users ? NULL : open_users(loopback);
+    enum err err = app_open(&app, &loopback->app, error);
+    if (err != ERR_OK && app.users)
+        users_close(&app.users);
+    redis_address_fini(&app.control.address);
+    return err;
+}
+
+void loopback_open(struct loopback *loopback, const struct loopback_options *options)
+{
+    struct error error = {0};
+    enum err err = loopback_try_open(loopback, options, &error);
+
+    ck_assert_msg(err == ERR_OK, "%s: %s", err_name(err), error.detail);
+}
+
+void loopback_close(struct loopback *loopback)
+{
+    static const char *const files[] = {"users.db", "users.db-wal", "users.db-shm"};
+    char path[128];
+
+    app_close(&loopback->app);
+    if (!loopback->directory[0])
+        return;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(path, sizeof path, "%s/%s", loopback->directory, files[i]);
+        unlink(path);
+    }
+    rmdir(loopback->directory);
+}
+
+/* ---- who calls ---- */
+
+struct principal loopback_nobody(void)
+{
+    return (struct principal){.kind = PRINCIPAL_ANONYMOUS};
+}
+
+struct principal loopback_user(int64_t id)
+{
+    return (struct principal){.kind = PRINCIPAL_USER, .credential = CREDENTIAL_BEARER, .user_id = id, .name = STR("alice"), .email = STR("alice@example.org")};
+}
+
+struct principal loopback_admin(void)
+{
+    return (struct principal){
+        .kind = PRINCIPAL_USER, .credential = CREDENTIAL_BEARER, .user_id = 1, .name = STR("admin"), .is_superuser = true, .is_admin = true};
+}
+
+struct principal loopback_key(unsigned scopes, int64_t owner_id)
+{
+    return (struct principal){
+        .kind = PRINCIPAL_API_KEY, .credential = CREDENTIAL_API_KEY, .user_id = owner_id, .name = STR("deploy"), .scopes = scopes};
+}
+
+/* ---- a call ---- */
+
+static const struct route *find_route(const char *name)
+{
+    size_t count;
+    const struct route *rows = routes_table(&count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(rows[i].name, name) == 0)
+            return &rows[i];
+    }
+    ck_abort_msg("no route %s", name);
+}
+
+static enum err walk(struct call *call, const struct loopback_request *request)
+{
+    struct query query = {str_from(request->query), request->query != NULL};
+    struct str name = str_from(request->name);
+    const char *type = request->type ? request->type : "application/json";
+
+    switch (permit_decide(call->route->permit, &call->app->policy, &call->principal, params_target(call->route, query))) {
+    case PERMIT_NO:
+        return ERR_FORBIDDEN;
+    case PERMIT_NO_CREDENTIAL:
+        return ERR_UNAUTHENTICATED;
+    case PERMIT_YES:
+        break;
+    }
+    enum err err = params_read(call, query, &name, request->name ? 1 : 0);
+    if (err == ERR_OK)
+        err = params_read_body(call, str_from(type));
+    if (err != ERR_OK)
+        return err;
+    call->deadline_ns = clock_deadline_ns(call->app->budget_ms);
+    return call->route->operation(call);
+}
+
+struct loopback_answer *loopback_call(const struct loopback_request *request)
+{
+    struct loopback_answer *answer = calloc(1, sizeof *answer);
+    struct call call;
+
+    answer->arena = arena_new(4096, 0);
+    call_init(&call, request->app, find_route(request->route), answer->arena);
+    call.principal = request->principal;
+    call.body = str_from(request->body);
+    call.request_id = STR("request-1");
+    call.client_address = STR("127.0.0.1");
+    call.now_s = clock_wall_s();
+    answer->err = walk(&call, request);
+    answer->error = call.error;
+    answer->reply = call.reply;
+    answer->body = answer->err == ERR_OK ? str_dup(answer->arena, strbuf_str(&call.reply.body)).ptr : "";
+    /* Whoever fails says so in both places. */
+    if (answer->err != ERR_OK && answer->error.code != ERR_OK)
+        ck_assert_int_eq(answer->error.code, answer->err);
+    return answer;
+}
+
+void loopback_free(struct loopback_answer **answer)
+{
+    arena_free(&(*answer)->arena);
+    free(*answer);
+    *answer = NULL;
+}
+
+void loopback_expect(struct loopback_answer *answer, const char *body)
+{
+    ck_assert_msg(answer->err == ERR_OK, "%s: %s (%s)", err_name(answer->err), answer->error.caller, answer->error.detail);
+    ck_assert_str_eq(answer->body, body);
+    ck_assert_int_eq(answer->error.code, ERR_OK);
+    loopback_free(&answer);
+}
+
+void loopback_expect_error(struct loopback_answer *answer, enum err err, const char *says)
+{
+    ck_assert_msg(answer->err == err, "%s instead of %s: %s (%s) %s", err_name(answer->err), err_name(err), answer->error.caller,
+                  answer->error.detail, answer->body);
+    if (says)
+        ck_assert_str_eq(answer->error.caller, says);
+    loopback_free(&answer);
+}

@@ -1,0 +1,78 @@
+/*
+ * Calls operations in process, the way server/dispatch.c does: permission, parameters, body, then
+ * the operation of the row, with real services behind it. No HTTP and no server, so a test sees
+ * error codes and bodies and may call from many threads. Tests that use it link cw_api.
+ */
+#ifndef SUPPORT_LOOPBACK_H
+#define SUPPORT_LOOPBACK_H
+
+#include "cachewarden/app.h"
+#include "cachewarden/call.h"
+
+#define LOOPBACK_SECRET "loopback-secret-of-some-forty-bytes-length"
+#define LOOPBACK_PASSWORD "correct-horse-battery"
+
+/* ---- the services ---- */
+
+struct loopback_options {
+    const char *redis_url;           /* control data, and whatever has no URL of its own */
+    const struct cache_spec *caches; /* NULL: `messages` and `search` as the contract has them */
+    size_t cache_count;
+    bool has_no_users;               /* no users database: quicker, for tests without accounts */
+    bool is_registration_open;
+    size_t pool_size;                /* 0: 4 */
+    int64_t command_timeout_ms;      /* 0: 2000, so that a busy machine does not fail a test */
+};
+
+struct loopback {
+    struct app *app;
+    char directory[64]; /* with users.db; "" without */
+};
+
+/* Anything that goes wrong ends the test. */
+void loopback_open(struct loopback *loopback, const struct loopback_options *options);
+void loopback_close(struct loopback *loopback);
+/* For tests of app_open itself: it may fail; loopback_close anyway. */
+enum err loopback_try_open(struct loopback *loopback, const struct loopback_options *options, struct error *error);
+
+/* ---- who calls ---- */
+
+struct principal loopback_nobody(void);
+struct principal loopback_user(int64_t id);
+struct principal loopback_admin(void);                       /* user 1, "admin" */
+struct principal loopback_key(unsigned scopes, int64_t owner_id);
+
+/* ---- a call ---- */
+
+struct loopback_request {
+    const char *route; /* the row's name: "cache.clear" */
+    struct principal principal;
+    const char *query; /* behind the '?'; NULL: there is none */
+    const char *name;  /* what stands for {name} in the path */
+    const char *type;  /* NULL with a body: application/json */
+    const char *body;
+    struct app *app;   /* set by LOOPBACK */
+};
+
+struct loopback_answer {
+    enum err err;
+    struct error error;
+    struct reply reply;
+    const char *body; /* NUL-terminated; "" after an error, where the edge writes the body */
+    struct arena *arena;
+};
+
+/* loopback_free the answer. */
+struct loopback_answer *loopback_call(const struct loopback_request *request);
+void loopback_free(struct loopback_answer **answer);
+#define LOOPBACK(loopback, route_name, who, ...) \
+    loopback_call(&(struct loopback_request){.app = (loopback)->app, .route = (route_name), .principal = (who), __VA_ARGS__})
+
+/* ---- what is expected; each frees the answer ---- */
+
+/* ERR_OK and this body to the byte. */
+void loopback_expect(struct loopback_answer *answer, const char *body);
+/* This error, with this text for the caller (NULL: any). */
+void loopback_expect_error(struct loopback_answer *answer, enum err err, const char *says);
+
+#endif
