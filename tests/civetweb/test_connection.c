@@ -23,9 +23,9 @@
 
 enum {
     WORKERS = 2,
-    HEAD_TIMEOUT_MS = 600, /* request_timeout_ms */
-    IDLE_TIMEOUT_MS = 300, /* keep_alive_timeout_ms */
-    DEADLINE_MS = 500,     /* what the echo sets for body and answer */
+    HEAD_TIMEOUT_MS = 600,  /* request_timeout_ms */
+    IDLE_TIMEOUT_MS = 2000, /* keep_alive_timeout_ms */
+    DEADLINE_MS = 500,      /* what the echo sets for body and answer */
     PATIENCE_MS = 20000,
 };
 
@@ -115,7 +115,7 @@ static void start(void)
                              "request_timeout_ms",
                              "600",
                              "keep_alive_timeout_ms",
-                             "300",
+                             "2000",
                              "enable_keep_alive",
                              "yes",
                              "decode_url",
@@ -470,6 +470,39 @@ START_TEST(counts_those_who_wait)
 }
 END_TEST
 
+/* All workers belong to idle connections; nobody has to wait until they have idled long enough. */
+START_TEST(idle_connections_give_way)
+{
+    struct raw *idle[WORKERS], *waiting;
+    int64_t start_ms;
+
+    for (int i = 0; i < WORKERS; i++) {
+        idle[i] = raw_open(port);
+        expect(idle[i], "GET /a HTTP/1.1\r\n" HOST "\r\n", 200, "GET /a");
+    }
+    start_ms = now_ms();
+    waiting = raw_open(port);
+    expect(waiting, "GET /b HTTP/1.1\r\n" HOST "\r\n", 200, "GET /b");
+    ck_assert_int_lt(now_ms() - start_ms, IDLE_TIMEOUT_MS - 500);
+    raw_close(&waiting);
+    for (int i = 0; i < WORKERS; i++)
+        raw_close(&idle[i]);
+}
+END_TEST
+
+/* While nobody waits, it may idle for all of its time. */
+START_TEST(an_idle_connection_is_kept)
+{
+    struct raw *raw = raw_open(port);
+
+    for (int i = 0; i < 3; i++) {
+        expect(raw, "GET /a HTTP/1.1\r\n" HOST "\r\n", 200, "GET /a");
+        poll(NULL, 0, IDLE_TIMEOUT_MS / 4);
+    }
+    raw_close(&raw);
+}
+END_TEST
+
 START_TEST(stops_with_connections_in_every_state)
 {
     /* Silent, in the middle of a head, and queued; the fixture measures how long stopping takes. */
@@ -501,6 +534,8 @@ int main(void)
     tcase_add_loop_test(tcase, time_is_bounded_however_bytes_drip, 0, 10);
     tcase_add_loop_test(tcase, a_slow_reader_does_not_hold_a_worker, 0, 2);
     tcase_add_test(tcase, counts_those_who_wait);
+    tcase_add_test(tcase, idle_connections_give_way);
+    tcase_add_test(tcase, an_idle_connection_is_kept);
     tcase_add_test(tcase, stops_with_connections_in_every_state);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
