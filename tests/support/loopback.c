@@ -169,6 +169,16 @@ void loopback_free(struct loopback_answer **answer)
     *answer = NULL;
 }
 
+const struct json *loopback_json(const struct loopback_answer *answer)
+{
+    const struct json *root = NULL;
+    struct error error = {0};
+
+    ck_assert_msg(answer->err == ERR_OK, "%s: %s (%s)", err_name(answer->err), answer->error.caller, answer->error.detail);
+    ck_assert_msg(json_parse(answer->arena, str_from(answer->body), &root, &error) == ERR_OK, "%s: %s", error.caller, answer->body);
+    return root;
+}
+
 void loopback_expect(struct loopback_answer *answer, const char *body)
 {
     ck_assert_msg(answer->err == ERR_OK, "%s: %s (%s)", err_name(answer->err), answer->error.caller, answer->error.detail);

@@ -68,6 +68,9 @@ void loopback_free(struct loopback_answer **answer);
 #define LOOPBACK(loopback, route_name, who, ...) \
     loopback_call(&(struct loopback_request){.app = (loopback)->app, .route = (route_name), .principal = (who), __VA_ARGS__})
 
+/* The body as a document, which lives as long as the answer. Not JSON: the test ends. */
+const struct json *loopback_json(const struct loopback_answer *answer);
+
 /* ---- what is expected; each frees the answer ---- */
 
 /* ERR_OK and this body to the byte. */

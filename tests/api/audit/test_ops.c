@@ -1,0 +1,181 @@
+/* GET /api/v1/audit, and what each route leaves behind for it. */
+#include "cachewarden/clock.h"
+#include "loopback.h"
+#include "redis_server.h"
+#include "suite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct redis_server *redis;
+static struct loopback loopback;
+
+static void open_all(void)
+{
+    redis = redis_server_start(NULL);
+    loopback_open(&loopback, &(struct loopback_options){.redis_url = redis_server_url(redis), .has_no_users = true});
+}
+
+static void close_all(void)
+{
+    loopback_close(&loopback);
+    redis_server_stop(&redis);
+}
+
+#define AS_ADMIN(route, ...) LOOPBACK(&loopback, route, loopback_admin(), __VA_ARGS__)
+#define AS_USER(route, ...) LOOPBACK(&loopback, route, loopback_user(123), __VA_ARGS__)
+#define DROP(call) loopback_free(&(struct loopback_answer *){call})
+
+#define FIELDS "time 2026-01-31T00:00:00.000Z principal admin principal_id 1 credential bearer address 127.0.0.1 route cache.clear " \
+               "target user:1 result ok count 6 request_id r-1 node node-a"
+#define RECORD(id) "{\"id\":\"" id "\",\"time\":\"2026-01-31T00:00:00.000Z\",\"principal\":\"admin\",\"principal_id\":1,\"credential\":\"bearer\"," \
+                   "\"address\":\"127.0.0.1\",\"route\":\"cache.clear\",\"target\":\"user:1\",\"result\":\"ok\",\"count\":6,\"request_id\":\"r-1\",\"node\":\"node-a\"}"
+
+START_TEST(newest_first_and_page_by_page)
+{
+    loopback_expect(AS_ADMIN("audit.list"), "{\"records\":[],\"next\":null}");
+    for (int i = 1; i <= 3; i++)
+        redis_server_do(redis, "XADD cw:audit %d-0 " FIELDS, i);
+    loopback_expect(AS_ADMIN("audit.list"), "{\"records\":[" RECORD("3-0") "," RECORD("2-0") "," RECORD("1-0") "],\"next\":null}");
+    loopback_expect(AS_ADMIN("audit.list", .query = "limit=3"), "{\"records\":[" RECORD("3-0") "," RECORD("2-0") "," RECORD("1-0") "],\"next\":null}");
+    loopback_expect(AS_ADMIN("audit.list", .query = "limit=2"), "{\"records\":[" RECORD("3-0") "," RECORD("2-0") "],\"next\":\"2-0\"}");
+    loopback_expect(AS_ADMIN("audit.list", .query = "limit=2&before=2-0"), "{\"records\":[" RECORD("1-0") "],\"next\":null}");
+    loopback_expect(AS_ADMIN("audit.list", .query = "before=1-0"), "{\"records\":[],\"next\":null}");
+    loopback_expect(AS_ADMIN("audit.list", .query = "before=99-7&limit=1"), "{\"records\":[" RECORD("3-0") "],\"next\":\"3-0\"}");
+}
+END_TEST
+
+START_TEST(a_thousand)
+{
+    for (int i = 1; i <= 1100; i++)
+        redis_server_do(redis, "XADD cw:audit %d-0 " FIELDS, i);
+    struct loopback_answer *answer = AS_ADMIN("audit.list", .query = "limit=1000");
+    const struct json *root = loopback_json(answer);
+    ck_assert_uint_eq(json_count(json_get(root, "records")), 1000);
+    ck_assert(str_eq(json_string(json_get(root, "next")), STR("101-0")));
+    loopback_free(&answer);
+}
+END_TEST
+
+START_TEST(records_of_another_form)
+{
+    redis_server_do(redis, "XADD cw:audit 1-0 route x.y count -1 principal_id many stray field");
+    loopback_expect(AS_ADMIN("audit.list"), "{\"records\":[{\"id\":\"1-0\",\"time\":\"\",\"principal\":\"\",\"principal_id\":null,\"credential\":\"\","
+                                            "\"address\":\"\",\"route\":\"x.y\",\"target\":\"\",\"result\":\"\",\"count\":null,\"request_id\":\"\",\"node\":\"\"}],\"next\":null}");
+    redis_server_do(redis, "DEL cw:audit");
+    redis_server_do(redis, "SET cw:audit x");
+    loopback_expect_error(AS_ADMIN("audit.list"), ERR_UPSTREAM_REFUSED, "redis refused the command");
+}
+END_TEST
+
+START_TEST(who_may_not)
+{
+    loopback_expect_error(LOOPBACK(&loopback, "audit.list", loopback_nobody()), ERR_UNAUTHENTICATED, NULL);
+    loopback_expect_error(AS_USER("audit.list"), ERR_FORBIDDEN, NULL);
+    loopback_expect_error(LOOPBACK(&loopback, "audit.list", loopback_key(SCOPE_FLUSH | SCOPE_USER, 5)), ERR_FORBIDDEN, NULL);
+}
+END_TEST
+
+/* ---- what the routes leave ---- */
+
+static void expect_text(const struct json *record, const char *name, const char *text)
+{
+    ck_assert_str_eq(json_string(json_get(record, name)).ptr, text);
+}
+
+/* The newest record. count < 0: null. Read at once: an operator sees what was just done. */
+static void expect_newest(const char *route, const char *target, const char *result, int count, const char *who)
+{
+    struct loopback_answer *answer = AS_ADMIN("audit.list", .query = "limit=1");
+    const struct json *record = json_at(json_get(loopback_json(answer), "records"), 0);
+    ck_assert_ptr_nonnull(record);
+    expect_text(record, "route", route);
+    expect_text(record, "target", target);
+    expect_text(record, "result", result);
+    expect_text(record, "principal", who);
+    expect_text(record, "address", "127.0.0.1");
+    expect_text(record, "request_id", "request-1");
+    expect_text(record, "node", "node-a");
+    const struct json *counted = json_get(record, "count");
+    ck_assert_int_eq(json_kind(counted), count < 0 ? JSON_NULL : JSON_INTEGER);
+    ck_assert_int_eq(json_integer(counted), count < 0 ? 0 : count);
+    loopback_free(&answer);
+}
+
+START_TEST(changes_are_recorded)
+{
+    DROP(AS_USER("cache.clear"));
+    expect_newest("cache.clear", "user:123", "ok", 2, "alice");
+    DROP(AS_USER("cache.disable"));
+    expect_newest("cache.disable", "user:123", "ok", -1, "alice");
+    DROP(AS_USER("cache.enable"));
+    expect_newest("cache.enable", "user:123", "ok", -1, "alice");
+    DROP(AS_ADMIN("cache.admin_clear", .query = "user_id=123"));
+    expect_newest("cache.admin_clear", "user:123", "ok", 3, "admin");
+    DROP(AS_ADMIN("cache.admin_clear"));
+    expect_newest("cache.admin_clear", "all", "ok", 1, "admin");
+    redis_server_do(redis, "SET whatsapp:development:in x");
+    DROP(LOOPBACK(&loopback, "messages.flush", loopback_key(SCOPE_FLUSH, 0)));
+    expect_newest("messages.flush", "messages", "ok", 1, "deploy");
+    DROP(AS_ADMIN("search.clear"));
+    expect_newest("search.clear", "search", "ok", 0, "admin");
+    DROP(AS_ADMIN("caches.flush", .name = "messages"));
+    expect_newest("caches.flush", "messages", "ok", 0, "admin");
+}
+END_TEST
+
+START_TEST(failures_are_recorded_too)
+{
+    redis_server_do(redis, "SET cw:{u:123}:v abc");
+    DROP(AS_USER("cache.clear"));
+    expect_newest("cache.clear", "user:123", "upstream_refused", -1, "alice");
+    DROP(AS_ADMIN("caches.flush", .name = "nothing"));
+    expect_newest("caches.flush", "nothing", "not_found", 0, "admin");
+}
+END_TEST
+
+START_TEST(reading_is_not_recorded)
+{
+    DROP(AS_USER("cache.status"));
+    DROP(AS_USER("cache.check"));
+    DROP(AS_ADMIN("caches.list"));
+    DROP(AS_ADMIN("audit.list"));
+    DROP(AS_ADMIN("caches.flush", .name = "messages", .query = "dry_run=true"));
+    DROP(AS_ADMIN("cache.admin_clear", .query = "user_id=abc"));
+    DROP(AS_USER("cache.admin_clear"));
+    loopback_expect(AS_ADMIN("audit.list"), "{\"records\":[],\"next\":null}");
+}
+END_TEST
+
+START_TEST(without_redis)
+{
+    redis_server_kill(redis);
+    loopback_expect_error(AS_ADMIN("audit.list"), ERR_UPSTREAM_DOWN, "redis unavailable");
+    /* A record that waits for Redis must not hold the answer up beyond its budget. */
+    DROP(AS_USER("cache.clear"));
+    int64_t start_ns = clock_mono_ns();
+    loopback_expect_error(AS_ADMIN("audit.list"), ERR_UPSTREAM_DOWN, "redis unavailable");
+    ck_assert_int_lt(clock_mono_ns() - start_ns, 3 * NS_PER_S);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("api/audit/ops");
+    TCase *tcase = tcase_create("list");
+    tcase_add_checked_fixture(tcase, open_all, close_all);
+    tcase_add_test(tcase, newest_first_and_page_by_page);
+    tcase_add_test(tcase, a_thousand);
+    tcase_add_test(tcase, records_of_another_form);
+    tcase_add_test(tcase, who_may_not);
+    suite_add_tcase(suite, tcase);
+
+    tcase = tcase_create("records");
+    tcase_add_checked_fixture(tcase, open_all, close_all);
+    tcase_add_test(tcase, changes_are_recorded);
+    tcase_add_test(tcase, failures_are_recorded_too);
+    tcase_add_test(tcase, reading_is_not_recorded);
+    tcase_add_test(tcase, without_redis);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}

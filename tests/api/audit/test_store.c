@@ -1,0 +1,129 @@
+#include "audit/store.h"
+
+#include "cachewarden/clock.h"
+#include "redis_server.h"
+#include "suite.h"
+
+#include <hiredis.h>
+#include <stdlib.h>
+
+static struct redis_server *redis;
+static struct pool *pool;
+static struct arena *arena;
+static struct audit_entry *entries[AUDIT_BATCH];
+static bool saved[AUDIT_BATCH];
+
+static void open_all(void)
+{
+    struct pool_options options = {.size = 1, .borrow_timeout_ms = 1000, .connect_timeout_ms = 500, .command_timeout_ms = 2000};
+    struct error error = {0};
+    redis = redis_server_start(NULL);
+    arena = arena_new(4096, 0);
+    ck_assert_int_eq(redis_address_parse(str_from(redis_server_url(redis)), &options.address, &error), ERR_OK);
+    ck_assert_int_eq(pool_open(&options, &pool, &error), ERR_OK);
+    redis_address_fini(&options.address);
+}
+
+static void close_all(void)
+{
+    for (size_t i = 0; i < AUDIT_BATCH; i++)
+        free(entries[i]);
+    pool_close(&pool);
+    arena_free(&arena);
+    redis_server_stop(&redis);
+}
+
+static void make(size_t index, const char *target, bool is_flush)
+{
+    static const struct principal admin = {.user_id = 1, .name = {"admin", 5}};
+    struct audit_record record = {
+        .principal = &admin, .route = "caches.flush", .target = str_from(target), .result = "ok", .count = (int64_t)index, .is_flush = is_flush};
+    entries[index] = audit_entry_new(&record, STR("node-a"));
+}
+
+static enum err store(size_t count)
+{
+    struct error error = {0};
+    return audit_store(pool, arena, entries, count, clock_deadline_ns(5000), saved, &error);
+}
+
+START_TEST(a_whole_batch_in_order)
+{
+    for (size_t i = 0; i < AUDIT_BATCH; i++)
+        make(i, "messages", false);
+    ck_assert_int_eq(store(AUDIT_BATCH), ERR_OK);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "XLEN cw:audit"), AUDIT_BATCH);
+    redisReply *reply = redis_server_ask(redis, "XRANGE cw:audit - + COUNT 2");
+    for (size_t i = 0; i < 2; i++) {
+        const redisReply *pairs = reply->element[i]->element[1];
+        ck_assert_uint_eq(pairs->elements, 2 * AUDIT_FIELD_COUNT);
+        for (size_t k = 0; k < AUDIT_FIELD_COUNT; k++) {
+            ck_assert_str_eq(pairs->element[2 * k]->str, audit_field_name((enum audit_field)k));
+            ck_assert(str_eq((struct str){pairs->element[2 * k + 1]->str, pairs->element[2 * k + 1]->len}, entries[i]->fields[k]));
+        }
+    }
+    freeReplyObject(reply);
+    for (size_t i = 0; i < AUDIT_BATCH; i++)
+        ck_assert(saved[i]);
+}
+END_TEST
+
+START_TEST(the_stream_does_not_grow_for_ever)
+{
+    redis_server_do(redis, "CONFIG SET stream-node-max-entries 10");
+    redis_server_do(redis, "EVAL %s 0", "for i = 1, 100100 do redis.call('XADD', 'cw:audit', '*', 'a', 'b') end");
+    make(0, "messages", false);
+    ck_assert_int_eq(store(1), ERR_OK);
+    ck_assert_int_le(redis_server_ask_integer(redis, "XLEN cw:audit"), 100010);
+}
+END_TEST
+
+START_TEST(a_flush_is_remembered)
+{
+    make(0, "messages", true);
+    make(1, "search", false);
+    make(2, "messages", true);
+    make(3, "no such:name", true);
+    ck_assert_int_eq(store(4), ERR_OK);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "HGET cw:flushed:messages removed"), 2);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "HLEN cw:flushed:messages"), 3);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "DBSIZE"), 2); /* and the stream */
+}
+END_TEST
+
+START_TEST(refused_records_are_told_from_saved_ones)
+{
+    make(0, "messages", true);
+    make(1, "messages", true);
+    redis_server_do(redis, "SET cw:flushed:messages x");
+    ck_assert_int_eq(store(2), ERR_UPSTREAM_REFUSED);
+    ck_assert(saved[0] && saved[1]); /* only the last flush could not be noted */
+    redis_server_do(redis, "DEL cw:audit");
+    redis_server_do(redis, "SET cw:audit x");
+    ck_assert_int_eq(store(2), ERR_UPSTREAM_REFUSED);
+    ck_assert(!saved[0] && !saved[1]);
+}
+END_TEST
+
+START_TEST(without_redis_nothing_is_saved)
+{
+    make(0, "messages", false);
+    redis_server_kill(redis);
+    ck_assert_int_eq(store(1), ERR_UPSTREAM_DOWN);
+    ck_assert(!saved[0]);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("api/audit/store");
+    TCase *tcase = tcase_create("store");
+    tcase_add_checked_fixture(tcase, open_all, close_all);
+    tcase_add_test(tcase, a_whole_batch_in_order);
+    tcase_add_test(tcase, the_stream_does_not_grow_for_ever);
+    tcase_add_test(tcase, a_flush_is_remembered);
+    tcase_add_test(tcase, refused_records_are_told_from_saved_ones);
+    tcase_add_test(tcase, without_redis_nothing_is_saved);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
