@@ -8,8 +8,6 @@ bool str_to_int64(struct str s, int64_t min, int64_t max, int64_t *out)
     bool negative = s.len > 0 && s.ptr[0] == '-';
     struct str digits = negative ? str_sub(s, 1, s.len) : s;
 
-    if (negative && min >= 0)
-        return false;
     /* 19 digits hold every int64_t, and never overflow a uint64_t. */
     if (digits.len == 0 || digits.len > 19)
         return false;

@@ -288,6 +288,7 @@ static void use_the_arena(void *arg)
 
     ck_assert_str_eq(again->message, "still here");
     ck_assert_ptr_nonnull(arena_alloc(again->arena, 3000));
+    trace.letters[trace.count++] = (char)('0' + again->left);
     if (again->left-- > 0)
         ck_assert_int_eq(arena_defer(again->arena, use_the_arena, again), ERR_OK);
 }
@@ -297,10 +298,12 @@ START_TEST(a_deferred_call_may_use_the_arena)
     struct arena *arena = arena_new(256, 0);
     struct again *again = arena_alloc(arena, sizeof *again);
 
+    trace = (struct trace){.count = 0};
     *again = (struct again){arena, arena_alloc(arena, 11), 3};
     memcpy(again->message, "still here", 11);
     ck_assert_int_eq(arena_defer(arena, use_the_arena, again), ERR_OK);
     arena_reset(arena);
+    ck_assert_str_eq(trace.letters, "3210"); /* what it defers itself is part of the same reset */
     ck_assert_uint_eq(arena_used(arena), 0);
     arena_free(&arena);
 }

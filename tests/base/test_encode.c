@@ -140,6 +140,8 @@ START_TEST(hex)
     ck_assert(str_eq(bytes, STR("\0\x01\x9a\xff")));
     ck_assert(hex_decode(arena, STR_NONE, &bytes));
     ck_assert_uint_eq(bytes.len, 0);
+    /* The digit behind the end is not read. */
+    ck_assert(!hex_decode(arena, (struct str){"616263", 5}, &bytes));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         bytes = STR("untouched");
         ck_assert_msg(!hex_decode(arena, bad[i], &bytes), "case %zu", i);

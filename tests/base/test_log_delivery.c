@@ -11,6 +11,8 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/time.h>
 
 START_TEST(errno_is_left_alone)
 {
@@ -109,6 +111,33 @@ START_TEST(a_reader_that_sleeps_holds_nobody_up_for_long)
     log_event(LOG_LEVEL_INFO, "e", LOG_INT("n", 1));
     ck_assert_int_lt(clock_mono_ns() - before_ns, 30 * NS_PER_S);
     ck_assert_uint_eq(log_lost(), lost + 1);
+}
+END_TEST
+
+static void drain_on_signal(int number)
+{
+    static char bytes[4096];
+
+    (void)number;
+    /* The writing end is non-blocking, the reading end is not: one page is room for any line. */
+    if (read(ends[0], bytes, sizeof bytes) < 0)
+        abort();
+}
+
+START_TEST(a_reader_that_is_only_slow_gets_the_line)
+{
+    struct sigaction action = {.sa_handler = drain_on_signal};
+    struct itimerval soon = {.it_value = {.tv_usec = 20000}};
+    uint64_t lost = log_lost();
+
+    ck_assert_int_eq(sigaction(SIGALRM, &action, NULL), 0);
+    size_t total = fill_pipe();
+    /* The signal comes while the line waits for room, and makes it. */
+    ck_assert_int_eq(setitimer(ITIMER_REAL, &soon, NULL), 0);
+    log_event(LOG_LEVEL_INFO, "late", LOG_CSTR("value", "whole"));
+    ck_assert_uint_eq(log_lost(), lost);
+    drain(total - 4096);
+    ck_assert(str_eq(tail_of(written()), STR("event=late value=whole")));
 }
 END_TEST
 
@@ -240,6 +269,7 @@ int main(void)
     tcase_add_test(tcase, a_reader_that_has_gone_kills_nobody);
     tcase_add_test(tcase, a_sigpipe_handler_of_the_program_stays);
     tcase_add_test(tcase, a_reader_that_sleeps_holds_nobody_up_for_long);
+    tcase_add_test(tcase, a_reader_that_is_only_slow_gets_the_line);
     tcase_add_test(tcase, signals_in_the_middle_of_a_write_lose_nothing);
     tcase_add_test(tcase, lines_of_threads_do_not_mix);
     tcase_add_test(tcase, no_lock_is_held_across_a_line);

@@ -3,6 +3,9 @@
 #include "cachewarden/arena.h"
 #include "suite.h"
 
+#include <signal.h>
+#include <sys/time.h>
+
 START_TEST(fills_exactly_what_it_is_given)
 {
     /* getrandom gives at most 256 bytes without being interruptible, so longer ones too. */
@@ -31,6 +34,33 @@ START_TEST(every_byte_value_turns_up_everywhere)
         ck_assert_uint_gt(seen[i], 100);
         ck_assert_uint_lt(seen[i], 500);
     }
+}
+END_TEST
+
+static void on_alarm(int number)
+{
+    (void)number;
+}
+
+/* A signal ends getrandom(2) early once it has given a page: the rest has to be asked for again. */
+START_TEST(signals_leave_no_gap)
+{
+    enum { SIZE = 40 * 1024 * 1024, END = 64 };
+    static const unsigned char zeros[END];
+    struct sigaction action = {.sa_handler = on_alarm};
+    struct itimerval often = {{.tv_usec = 1000}, {.tv_usec = 1000}}, never = {.it_value = {0}};
+    unsigned char *memory = calloc(1, SIZE);
+
+    ck_assert_ptr_nonnull(memory);
+    ck_assert_int_eq(sigaction(SIGALRM, &action, NULL), 0);
+    ck_assert_int_eq(setitimer(ITIMER_REAL, &often, NULL), 0);
+    random_bytes(memory, SIZE);
+    ck_assert_int_eq(setitimer(ITIMER_REAL, &never, NULL), 0);
+    for (size_t at = 0; at < SIZE; at += END) {
+        if (memcmp(memory + at, zeros, END) == 0)
+            ck_abort_msg("zeros at %zu", at);
+    }
+    free(memory);
 }
 END_TEST
 
@@ -66,6 +96,7 @@ int main(void)
 
     tcase_add_test(tcase, fills_exactly_what_it_is_given);
     tcase_add_test(tcase, every_byte_value_turns_up_everywhere);
+    tcase_add_test(tcase, signals_leave_no_gap);
     tcase_add_test(tcase, hex_is_lower_case_and_new_every_time);
     tcase_add_test(tcase, hex_without_memory);
     suite_add_tcase(suite, tcase);

@@ -21,7 +21,9 @@ START_TEST(equality)
         {STR("a\0b"), STR("a\0c"), false, false},
         {STR("a\0B"), STR("a\0b"), false, true},
         /* 0x20 apart, but no letters; letters only in ASCII. */
-        {STR("@[\\]^_"), STR("`{|}~\x7f"), false, false},
+        {STR("@"), STR("`"), false, false},
+        {STR("["), STR("{"), false, false},
+        {STR("AZ"), STR("az"), false, true},
         {STR("É"), STR("é"), false, false},
     };
 
