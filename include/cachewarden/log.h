@@ -39,7 +39,8 @@ bool log_enabled(enum log_level level);
 /* Where lines go; standard error (2) unless a test says otherwise. */
 void log_set_fd(int fd);
 
-/* Lines that could not be written since the start, in whole or in part: they are dropped, nobody waits. */
+/* Lines that could not be written since the start, in whole or in part. A non-blocking descriptor is
+ * waited for 100 ms at most, once a line; a blocking one for as long as its reader takes. */
 uint64_t log_lost(void);
 
 /* `event` is a fixed dotted name such as "redis.down". */
