@@ -29,6 +29,7 @@ struct reply_reader;
 struct reply_reader *reply_reader_new(void); /* NULL when memory is out */
 void reply_reader_free(struct reply_reader **reader);
 
+/* False when memory is out or the stream is broken already. */
 CW_MUST_CHECK bool reply_reader_feed(struct reply_reader *reader, const char *bytes, size_t size);
 /* The next reply into *value, its text and items into the arena. */
 CW_MUST_CHECK enum reply_status reply_reader_next(struct reply_reader *reader, struct arena *arena,

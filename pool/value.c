@@ -23,7 +23,8 @@ static enum redis_fault generic_fault(struct str text)
         return REDIS_FAULT_OVERFLOW;
     if (contains(text, "max number of clients"))
         return REDIS_FAULT_CLIENTS;
-    if (contains(text, "invalid password") || contains(text, "AUTH"))
+    if (contains(text, "invalid password") || contains(text, "AUTH <password> called") ||
+        contains(text, "Client sent AUTH"))
         return REDIS_FAULT_AUTH;
     return REDIS_FAULT_OTHER;
 }
