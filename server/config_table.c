@@ -1,6 +1,5 @@
 #include "config_private.h"
-
-#include <limits.h>
+#include "suggest.h"
 
 #define ANY              .min = 0
 #define RANGE(low, high) .min = (low), .max = (high)
@@ -103,32 +102,6 @@ bool setting_is_group(const struct setting_table *table, struct str group)
 
 /* ---- the nearest name ---- */
 
-#define NAME_MAX_SIZE 64
-
-/* Letters to add, drop or change to make one of the other (Levenshtein), row by row. */
-static size_t distance(struct str a, struct str b)
-{
-    size_t row[NAME_MAX_SIZE + 1];
-    if (a.len > NAME_MAX_SIZE || b.len > NAME_MAX_SIZE)
-        return SIZE_MAX;
-    for (size_t j = 0; j <= b.len; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a.len; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b.len; j++) {
-            size_t best = diagonal + (a.ptr[i - 1] != b.ptr[j - 1]);
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            diagonal = row[j];
-            row[j] = best;
-        }
-    }
-    return row[b.len];
-}
-
 static struct str last_part(struct str name)
 {
     for (size_t i = name.len; i > 0; i--)
@@ -137,22 +110,16 @@ static struct str last_part(struct str name)
     return name;
 }
 
-/* A third of the letters may be wrong: beyond that a guess confuses more than it helps. */
-static bool is_near(size_t far, struct str name)
-{
-    return far <= (name.len < 6 ? 1 : name.len / 3);
-}
-
 const char *setting_suggest(const struct setting_table *table, struct str name)
 {
     const char *best = NULL;
     size_t best_distance = SIZE_MAX;
     for (size_t i = 0; i < table->count; i++) {
         struct str known = str_from(table->rows[i].name);
-        size_t whole = distance(known, name);
+        size_t whole = suggest_distance(known, name);
         /* The right name in the wrong group, or in none. */
-        size_t tail = distance(last_part(known), last_part(name));
-        size_t far = is_near(whole, name) ? whole : tail == 0 ? name.len : SIZE_MAX;
+        size_t tail = suggest_distance(last_part(known), last_part(name));
+        size_t far = suggest_is_near(whole, name) ? whole : tail == 0 ? name.len : SIZE_MAX;
         if (far < best_distance) {
             best_distance = far;
             best = table->rows[i].name;
@@ -166,8 +133,9 @@ const char *setting_suggest_variable(struct str name)
     const char *best = NULL;
     size_t best_distance = SIZE_MAX;
     for (size_t i = 0; i < COUNT(rows); i++) {
-        size_t far = rows[i].environment ? distance(str_from(rows[i].environment), name) : SIZE_MAX;
-        if (is_near(far, name) && far < best_distance) {
+        size_t far =
+            rows[i].environment ? suggest_distance(str_from(rows[i].environment), name) : SIZE_MAX;
+        if (suggest_is_near(far, name) && far < best_distance) {
             best_distance = far;
             best = rows[i].environment;
         }

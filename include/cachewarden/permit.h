@@ -25,7 +25,7 @@ enum permit_answer {
 };
 
 struct permit_policy {
-    bool flush_for_authenticated; /* auth.flush_permission = authenticated */
+    _Atomic bool flush_for_authenticated; /* auth.flush_permission = authenticated; SIGHUP may change it */
 };
 
 /*

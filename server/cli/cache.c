@@ -1,0 +1,191 @@
+/* `cache`: the control operations, for an operator. */
+#include "cli/cli.h"
+
+#include <stdio.h>
+
+static const struct cli_option user_options[] = {
+    {"user", 0, "ID", false, "the account's id"},
+    CLI_JSON,
+    {NULL, 0, NULL, false, NULL},
+};
+
+static const struct cli_option clear_options[] = {
+    {"user", 0, "ID", false, "the account's id"},
+    {"all", 0, NULL, false, "everybody's cache"},
+    CLI_JSON,
+    {NULL, 0, NULL, false, NULL},
+};
+
+static int take_user(const struct cli *cli, int64_t *user_id_out)
+{
+    const char *text = cli_value(cli, "user");
+    if (!text)
+        return cli_usage_error(cli, "needs --user ID");
+    if (!str_to_int64(str_from(text), 1, INT64_MAX, user_id_out))
+        return cli_usage_error(
+            cli, "--user must be the id of an account, a whole number from 1 up, not \"%.64s\"",
+            text);
+    return CLI_OK;
+}
+
+/* ---- words ---- */
+
+static int print_state(const struct cli *cli, int64_t user_id, const struct cache_state *state,
+                       bool cleared)
+{
+    struct strbuf text;
+    strbuf_init(&text, NULL, 128);
+    if (cli_flag(cli, "json")) {
+        struct json_writer json;
+        json_writer_init(&json, &text);
+        json_open_object(&json);
+        json_add_integer(&json, "user_id", user_id);
+        if (cleared)
+            json_add_bool(&json, "cleared", true);
+        json_add_bool(&json, "enabled", state->enabled);
+        json_add_integer(&json, "version", state->version);
+        json_close_object(&json);
+        strbuf_add_char(&text, '\n');
+    } else if (cleared) {
+        strbuf_addf(&text, "Cache of user %lld cleared (new version: %lld)\n", (long long)user_id,
+                    (long long)state->version);
+    } else {
+        strbuf_addf(&text, "Cache of user %lld is %s (version %lld)\n", (long long)user_id,
+                    state->enabled ? "enabled" : "disabled", (long long)state->version);
+    }
+    return cli_print(&text);
+}
+
+static int print_epoch(const struct cli *cli, int64_t epoch)
+{
+    struct strbuf text;
+    strbuf_init(&text, NULL, 128);
+    if (cli_flag(cli, "json")) {
+        struct json_writer json;
+        json_writer_init(&json, &text);
+        json_open_object(&json);
+        json_add_bool(&json, "cleared", true);
+        json_add_integer(&json, "epoch", epoch);
+        json_close_object(&json);
+        strbuf_add_char(&text, '\n');
+    } else {
+        strbuf_addf(&text, "Everybody's cache cleared (epoch: %lld)\n", (long long)epoch);
+    }
+    return cli_print(&text);
+}
+
+/* ---- operations ---- */
+
+enum operation { STATUS, ENABLE, DISABLE, CLEAR };
+
+static enum err operate(struct session *session, enum operation operation, int64_t user_id,
+                        struct cache_state *state_out, struct error *error)
+{
+    int64_t deadline_ns = session_deadline_ns(session);
+    struct app *app = session->app;
+    switch (operation) {
+    case STATUS:
+        return control_status(app, session->arena, user_id, deadline_ns, state_out, error);
+    case CLEAR:
+        return control_clear(app, session->arena, user_id, deadline_ns, state_out, error);
+    case ENABLE:
+    case DISABLE:
+        break;
+    }
+    return control_switch(app, session->arena, user_id, operation == ENABLE, deadline_ns, state_out,
+                          error);
+}
+
+static int run_on_user(struct cli *cli, enum operation operation)
+{
+    static const char *const routes[] = {"cache.status", "cache.enable", "cache.disable",
+                                         "cache.clear"};
+    struct session session;
+    struct cache_state state = {0};
+    struct error error = {0};
+    int64_t user_id;
+    int status = take_user(cli, &user_id);
+    if (status != CLI_OK)
+        return status;
+    if (!session_open(cli, false, &session))
+        return CLI_FAILED;
+    enum err err = operate(&session, operation, user_id, &state, &error);
+    struct str target = str_format(session.arena, "user:%lld", (long long)user_id);
+    if (operation != STATUS)
+        (void)session_audit(&session, routes[operation], target, err,
+                            err == ERR_OK && operation == CLEAR ? state.version : -1, false);
+    status = err == ERR_OK ? print_state(cli, user_id, &state, operation == CLEAR)
+                           : session_fail(err, &error);
+    session_close(&session);
+    return status;
+}
+
+static int run_clear_all(struct cli *cli)
+{
+    struct session session;
+    struct error error = {0};
+    int64_t epoch = -1;
+    if (!session_open(cli, false, &session))
+        return CLI_FAILED;
+    enum err err = control_clear_all(session.app, session.arena, session_deadline_ns(&session),
+                                     &epoch, &error);
+    (void)session_audit(&session, "cache.admin_clear", STR("all"), err, epoch, false);
+    int status = err == ERR_OK ? print_epoch(cli, epoch) : session_fail(err, &error);
+    session_close(&session);
+    return status;
+}
+
+static int run_status(struct cli *cli)
+{
+    return run_on_user(cli, STATUS);
+}
+
+static int run_enable(struct cli *cli)
+{
+    return run_on_user(cli, ENABLE);
+}
+
+static int run_disable(struct cli *cli)
+{
+    return run_on_user(cli, DISABLE);
+}
+
+/* Everybody's cache goes only when that is said in so many words. */
+static int run_clear(struct cli *cli)
+{
+    bool all = cli_flag(cli, "all");
+    if (all == cli_flag(cli, "user"))
+        return cli_usage_error(cli, all ? "--user and --all do not go together"
+                                        : "needs --user ID, or --all");
+    return all ? run_clear_all(cli) : run_on_user(cli, CLEAR);
+}
+
+const struct cli_command cli_cache = {
+    .name = "cache",
+    .arguments = "status | enable | disable | clear",
+    .summary = "looks at, switches and clears the caches of accounts",
+    .subcommands =
+        (const struct cli_command[]){
+            {.name = "status",
+             .arguments = "--user ID [--json]",
+             .summary = "whether it is on, and its version",
+             .options = user_options,
+             .run = run_status},
+            {.name = "enable",
+             .arguments = "--user ID [--json]",
+             .summary = "turns it on",
+             .options = user_options,
+             .run = run_enable},
+            {.name = "disable",
+             .arguments = "--user ID [--json]",
+             .summary = "turns it off",
+             .options = user_options,
+             .run = run_disable},
+            {.name = "clear",
+             .arguments = "--user ID | --all [--json]",
+             .summary = "raises the version, so that everything cached before is out of date",
+             .options = clear_options,
+             .run = run_clear},
+            {.name = NULL},
+        },
+};

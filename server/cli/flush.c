@@ -1,0 +1,172 @@
+/* `flush`: empties a named cache, straight in Redis. Its lines are those of the helper it replaces. */
+#include "cli/cli.h"
+
+#include "cachewarden/pipeline.h"
+
+#include <stdio.h>
+
+#define DEFAULT_TARGET "messages"
+
+struct flush {
+    struct session session;
+    struct str target;
+    bool dry_run;
+    bool json;
+};
+
+/* A line as soon as it is true, so that a wait shows where it waits. */
+static void say(const struct flush *flush, const char *line)
+{
+    if (flush->json)
+        return;
+    puts(line);
+    fflush(stdout);
+}
+
+static int complain(const char *what, const char *mend)
+{
+    fflush(stdout);
+    fprintf(stderr, "❌ Error flushing cache: %s\n💡 %s\n", what, mend);
+    return CLI_FAILED;
+}
+
+static int complain_connection(void)
+{
+    return complain("Redis connection failed",
+                    "Make sure Redis is running and environment variables are set correctly");
+}
+
+/* What a person can do about it. */
+static const char *mend_for(enum err err)
+{
+    switch (err) {
+    case ERR_UPSTREAM_REFUSED:
+        return "Look at the log of Redis, and at the rights of the user in its ACL";
+    case ERR_UNCERTAIN:
+        return "The keys may be gone all the same; it is safe to flush again";
+    case ERR_NOT_FOUND:
+        return "The setting caches lists the names: cachewarden help settings caches";
+    case ERR_CONFLICT:
+        return "Look at the setting caches: cachewarden help settings caches";
+    default:
+        return "Make sure Redis is running and environment variables are set correctly";
+    }
+}
+
+static enum err ping(struct session *session, struct error *error)
+{
+    struct pipeline *pipeline = pipeline_new(session->arena, PIPELINE_READ);
+    PIPELINE_ADD(pipeline, EXPECT_STATUS, STR("PING"));
+    return pipeline_run(session->app->control, pipeline, session_deadline_ns(session), error);
+}
+
+static void print_text(const struct flush *flush, const struct flush_result *result)
+{
+    struct strbuf text;
+    strbuf_init(&text, NULL, 256);
+    strbuf_addf(
+        &text, "📊 %s: %lld\n🔑 %s: ", flush->dry_run ? "Keys that would be removed" : "Keys removed",
+        (long long)result->removed, flush->dry_run ? "Keys" : "Deleted keys");
+    for (size_t i = 0; i < result->key_count; i++)
+        strbuf_addf(&text, "%s%.*s", i ? ", " : "", STR_ARG(result->keys[i]));
+    /* A database is emptied as a whole: nobody knows the names. */
+    if (result->key_count == 0)
+        strbuf_addf(&text, "%s",
+                    result->kind == CACHE_DATABASE && result->removed > 0 ? "the whole database"
+                                                                          : "none");
+    strbuf_add_char(&text, '\0');
+    if (!flush->dry_run)
+        say(flush, "✅ Cache flushed successfully!");
+    if (!text.failed)
+        say(flush, text.ptr);
+    strbuf_fini(&text);
+}
+
+static int print_json(const struct flush *flush, const struct flush_result *result)
+{
+    struct strbuf text;
+    struct json_writer json;
+    strbuf_init(&text, NULL, 256);
+    json_writer_init(&json, &text);
+    json_open_object(&json);
+    json_add_string(&json, "target", flush->target);
+    json_add_bool(&json, "flushed", !flush->dry_run);
+    json_add_integer(&json, "keysRemoved", flush->dry_run ? 0 : result->removed);
+    json_name(&json, "keys");
+    json_open_array(&json);
+    for (size_t i = 0; i < result->key_count; i++)
+        json_write_string(&json, result->keys[i]);
+    json_close_array(&json);
+    if (flush->dry_run) {
+        json_add_bool(&json, "dry_run", true);
+        json_add_integer(&json, "wouldRemove", result->removed);
+    }
+    json_close_object(&json);
+    strbuf_add_char(&text, '\n');
+    return cli_print(&text);
+}
+
+static int empty_target(struct flush *flush)
+{
+    struct session *session = &flush->session;
+    struct flush_result result;
+    struct error error = {0};
+    enum err err = ping(session, &error);
+    if (err != ERR_OK && err != ERR_UPSTREAM_REFUSED)
+        return complain_connection();
+    if (err != ERR_OK)
+        return complain(error.caller, mend_for(err));
+    say(flush, "✅ Connected to Redis");
+
+    char line[128];
+    bool is_messages = str_eq(flush->target, STR(DEFAULT_TARGET));
+    snprintf(line, sizeof line, "🗑️  %s %.*s cache...",
+             flush->dry_run ? "Counting" : "Flushing", is_messages ? 8 : (int)flush->target.len,
+             is_messages ? "WhatsApp" : flush->target.ptr);
+    say(flush, line);
+    err = caches_flush(session->app, session->arena, flush->target, flush->dry_run,
+                       session_deadline_ns(session), &result, &error);
+    if (!flush->dry_run && err != ERR_NOT_FOUND)
+        (void)session_audit(session, "caches.flush", flush->target, err, result.removed, true);
+    if (err == ERR_OK && flush->json)
+        return print_json(flush, &result);
+    if (err == ERR_OK)
+        print_text(flush, &result);
+    int status = err == ERR_OK
+                     ? CLI_OK
+                     : complain(error.caller[0] ? error.caller : err_name(err), mend_for(err));
+    return status;
+}
+
+static int run_flush(struct cli *cli)
+{
+    const char *target = cli_argument(cli, 0);
+    struct flush flush = {
+        .target = target ? str_from(target) : STR(DEFAULT_TARGET),
+        .dry_run = cli_flag(cli, "dry-run"),
+        .json = cli_flag(cli, "json"),
+    };
+    say(&flush, "🔄 Initializing cache flush...");
+    if (!session_open(cli, true, &flush.session))
+        return complain("The configuration cannot be used",
+                        "Look at it with: cachewarden serve --check-config");
+    int status = empty_target(&flush);
+    session_close(&flush.session);
+    if (status == CLI_OK)
+        say(&flush, "🔌 Disconnected from Redis");
+    return status;
+}
+
+const struct cli_command cli_flush = {
+    .name = "flush",
+    .arguments = "[TARGET] [--dry-run] [--json]",
+    .summary = "empties a named cache (default " DEFAULT_TARGET "), straight in Redis",
+    .details =
+        "Uses the settings of the server for Redis and the named caches, but needs no server, no\n"
+        "users database and no auth.secret. Doing it twice is fine.",
+    .options = (const struct cli_option[]){{"dry-run", 0, NULL, false, "count, and change nothing"},
+                                           CLI_JSON,
+                                           {NULL, 0, NULL, false, NULL}},
+    .max_arguments = 1,
+    .run = run_flush,
+};

@@ -1,0 +1,72 @@
+/* `routes`: the table of endpoints. */
+#include "cli/cli.h"
+
+#include "cachewarden/routes.h"
+
+static void print_json(struct strbuf *out, const struct route *routes, size_t count)
+{
+    struct json_writer json;
+    json_writer_init(&json, out);
+    json_open_array(&json);
+    for (size_t i = 0; i < count; i++) {
+        json_open_object(&json);
+        json_add_string(&json, "method", str_from(method_name(routes[i].method)));
+        json_add_string(&json, "path", str_from(routes[i].path));
+        json_add_string(&json, "name", str_from(routes[i].name));
+        json_add_string(&json, "permission", str_from(permit_name(routes[i].permit)));
+        json_name(&json, "limit");
+        if (routes[i].limit == LIMIT_NONE)
+            json_write_null(&json);
+        else
+            json_write_string(&json, str_from(limit_name(routes[i].limit)));
+        json_add_string(&json, "summary", str_from(routes[i].summary));
+        json_close_object(&json);
+    }
+    json_close_array(&json);
+    strbuf_add_char(out, '\n');
+}
+
+static size_t widest_path(const struct route *routes, size_t count)
+{
+    size_t widest = 0;
+    for (size_t i = 0; i < count; i++)
+        if (strlen(routes[i].path) > widest)
+            widest = strlen(routes[i].path);
+    return widest;
+}
+
+static void print_table(struct strbuf *out, const struct route *routes, size_t count)
+{
+    size_t width = widest_path(routes, count) + 2;
+    cli_pad(out, STR("METHOD"), 8);
+    cli_pad(out, STR("PATH"), width);
+    cli_pad(out, STR("PERMISSION"), 16);
+    strbuf_addf(out, "LIMIT\n");
+    for (size_t i = 0; i < count; i++) {
+        cli_pad(out, str_from(method_name(routes[i].method)), 8);
+        cli_pad(out, str_from(routes[i].path), width);
+        cli_pad(out, str_from(permit_name(routes[i].permit)), 16);
+        strbuf_addf(out, "%s\n", routes[i].limit == LIMIT_NONE ? "-" : limit_name(routes[i].limit));
+    }
+}
+
+static int run_routes(struct cli *cli)
+{
+    size_t count;
+    const struct route *routes = routes_table(&count);
+    struct strbuf text;
+    strbuf_init(&text, NULL, 4096);
+    if (cli_flag(cli, "json"))
+        print_json(&text, routes, count);
+    else
+        print_table(&text, routes, count);
+    return cli_print(&text);
+}
+
+const struct cli_command cli_routes = {
+    .name = "routes",
+    .arguments = "[--json]",
+    .summary = "lists the endpoints: method, path, permission, limit",
+    .options = (const struct cli_option[]){CLI_JSON, {NULL, 0, NULL, false, NULL}},
+    .run = run_routes,
+};

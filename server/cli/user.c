@@ -1,0 +1,458 @@
+/* `user`: accounts. */
+#include "cli/cli.h"
+
+#include "cachewarden/clock.h"
+#include "cachewarden/password.h"
+
+#include <stdio.h>
+
+/* Nobody else is hashing in this process: this is for a machine that is very slow. */
+#define HASH_MS 30000
+
+#define PASSWORD_OPTION                                                                          \
+    {                                                                                            \
+        "password-file", 0, "FILE", false, "read the password from FILE; -: from standard input" \
+    }
+
+/* ---- showing ---- */
+
+static void write_user(struct json_writer *json, const struct user *user)
+{
+    char time[CLOCK_RFC3339_SIZE];
+    json_open_object(json);
+    json_add_integer(json, "id", user->id);
+    json_add_string(json, "username", user->username);
+    json_add_string(json, "email", user->email);
+    json_add_bool(json, "is_superuser", user->is_superuser);
+    json_name(json, "groups");
+    json_open_array(json);
+    for (size_t i = 0; i < user->group_count; i++)
+        json_write_string(json, user->groups[i]);
+    json_close_array(json);
+    json_add_bool(json, "is_active", user->is_active);
+    json_add_string(json, "created_at", clock_rfc3339(user->created_at_s * 1000, time));
+    json_close_object(json);
+}
+
+static void print_groups(struct strbuf *out, const struct user *user)
+{
+    for (size_t i = 0; i < user->group_count; i++)
+        strbuf_addf(out, "%s%.*s", i ? ", " : "", STR_ARG(user->groups[i]));
+    if (user->group_count == 0)
+        strbuf_addf(out, "-");
+}
+
+static void print_user(struct strbuf *out, const struct user *user)
+{
+    char time[CLOCK_RFC3339_SIZE];
+    struct str created = clock_rfc3339(user->created_at_s * 1000, time);
+    strbuf_addf(out,
+                "id:         %lld\nusername:   %.*s\nemail:      %.*s\nsuperuser:  %s\n"
+                "active:     %s\ncreated:    %.*s\ngroups:     ",
+                (long long)user->id, STR_ARG(user->username), STR_ARG(user->email),
+                user->is_superuser ? "yes" : "no", user->is_active ? "yes" : "no",
+                STR_ARG(created));
+    print_groups(out, user);
+    strbuf_add_char(out, '\n');
+}
+
+static int show(const struct cli *cli, const struct user *user)
+{
+    struct strbuf text;
+    struct json_writer json;
+    strbuf_init(&text, NULL, 256);
+    if (cli_flag(cli, "json")) {
+        json_writer_init(&json, &text);
+        write_user(&json, user);
+        strbuf_add_char(&text, '\n');
+    } else {
+        print_user(&text, user);
+    }
+    return cli_print(&text);
+}
+
+static void print_table(struct strbuf *out, const struct user *users, size_t count)
+{
+    char id[24];
+    cli_pad(out, STR("ID"), 8);
+    cli_pad(out, STR("USERNAME"), 24);
+    cli_pad(out, STR("EMAIL"), 32);
+    cli_pad(out, STR("SUPERUSER"), 11);
+    cli_pad(out, STR("ACTIVE"), 8);
+    strbuf_addf(out, "GROUPS\n");
+    for (size_t i = 0; i < count; i++) {
+        snprintf(id, sizeof id, "%lld", (long long)users[i].id);
+        cli_pad(out, str_from(id), 8);
+        cli_pad(out, users[i].username, 24);
+        cli_pad(out, users[i].email, 32);
+        cli_pad(out, users[i].is_superuser ? STR("yes") : STR("no"), 11);
+        cli_pad(out, users[i].is_active ? STR("yes") : STR("no"), 8);
+        print_groups(out, &users[i]);
+        strbuf_add_char(out, '\n');
+    }
+}
+
+static int list(const struct cli *cli, const struct user *users, size_t count)
+{
+    struct strbuf text;
+    struct json_writer json;
+    strbuf_init(&text, NULL, 4096);
+    if (cli_flag(cli, "json")) {
+        json_writer_init(&json, &text);
+        json_open_array(&json);
+        for (size_t i = 0; i < count; i++)
+            write_user(&json, &users[i]);
+        json_close_array(&json);
+        strbuf_add_char(&text, '\n');
+    } else {
+        print_table(&text, users, count);
+    }
+    return cli_print(&text);
+}
+
+/* ---- what the commands share ---- */
+
+static enum err find(struct session *session, const char *name, struct user *user_out,
+                     struct error *error)
+{
+    enum err err =
+        users_find_by_name(session->app->users, session->arena, str_from(name), user_out, error);
+    if (err == ERR_NOT_FOUND)
+        return error_set(error, err, "there is no user \"%.64s\"; `cachewarden user list` has all",
+                         name);
+    return err;
+}
+
+static struct str target_of(struct session *session, int64_t id)
+{
+    return str_format(session->arena, "user:%lld", (long long)id);
+}
+
+/* Finds the account, does `change` to it, records that, and shows what has become of it. */
+static int change_user(struct cli *cli, const char *route,
+                       enum err (*change)(struct session *session, struct cli *cli,
+                                          const struct user *user, struct error *error))
+{
+    struct session session;
+    struct user user;
+    struct error error = {0};
+    if (!session_open(cli, false, &session))
+        return CLI_FAILED;
+    const char *name = cli_argument(cli, 0);
+    enum err err = find(&session, name, &user, &error);
+    if (err == ERR_OK) {
+        err = change(&session, cli, &user, &error);
+        (void)session_audit(&session, route, target_of(&session, user.id), err, -1, false);
+    }
+    if (err == ERR_OK)
+        err = users_find_by_id(session.app->users, session.arena, user.id, &user, &error);
+    int status = err != ERR_OK     ? session_fail(err, &error)
+                 : user.is_deleted ? CLI_OK
+                                   : show(cli, &user);
+    session_close(&session);
+    return status;
+}
+
+static enum err hash(struct session *session, struct str password, struct str username,
+                     struct str email, struct str *hash_out, struct error *error)
+{
+    enum err err = password_check_strength(password, username, email, error);
+    if (err == ERR_OK)
+        err = password_hash(session->arena, password, clock_deadline_ns(HASH_MS), hash_out);
+    return err;
+}
+
+/* ---- add ---- */
+
+static enum err take_groups(const struct cli *cli, struct arena *arena, struct user *user)
+{
+    size_t count = 0;
+    while (cli_value_at(cli, "group", count))
+        count++;
+    struct str *groups = arena_calloc(arena, count, sizeof *groups);
+    if (!groups)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < count; i++)
+        groups[i] = str_from(cli_value_at(cli, "group", i));
+    user->groups = groups;
+    user->group_count = count;
+    return ERR_OK;
+}
+
+static enum err add(struct session *session, const struct cli *cli, struct str password,
+                    struct user *user, struct error *error)
+{
+    enum err err = take_groups(cli, session->arena, user);
+    if (err == ERR_OK)
+        err = hash(session, password, user->username, user->email, &user->password_hash, error);
+    if (err == ERR_OK)
+        err = users_add(session->app->users, user, &user->id, error);
+    (void)session_audit(session, "user.add",
+                        user->id > 0 ? target_of(session, user->id) : user->username, err, -1,
+                        false);
+    return err;
+}
+
+static int run_add(struct cli *cli)
+{
+    struct session session;
+    struct error error = {0};
+    char *password;
+    struct user user = {
+        .username = str_from(cli_argument(cli, 0)),
+        .email = str_from(cli_value(cli, "email")),
+        .is_superuser = cli_flag(cli, "superuser"),
+        .is_active = true,
+        .created_at_s = clock_wall_s(),
+    };
+    if (!cli_flag(cli, "email"))
+        return cli_usage_error(cli, "needs --email E");
+    /* Before anybody is asked for a password. */
+    if (user_check_username(user.username, &error) != ERR_OK ||
+        user_check_email(user.email, &error) != ERR_OK)
+        return cli_fail("%s", error.caller);
+    if (!cli_password_read(cli, &password))
+        return CLI_FAILED;
+    int status = CLI_FAILED;
+    if (session_open(cli, false, &session)) {
+        enum err err = add(&session, cli, str_from(password), &user, &error);
+        if (err == ERR_OK)
+            err = users_find_by_id(session.app->users, session.arena, user.id, &user, &error);
+        status = err == ERR_OK ? show(cli, &user) : session_fail(err, &error);
+        session_close(&session);
+    }
+    cli_password_fini(&password);
+    return status;
+}
+
+/* ---- list, show ---- */
+
+static int run_list(struct cli *cli)
+{
+    struct session session;
+    struct error error = {0};
+    struct user *users;
+    size_t count;
+    if (!session_open(cli, false, &session))
+        return CLI_FAILED;
+    enum err err = users_list(session.app->users, session.arena, &users, &count, &error);
+    int status = err == ERR_OK ? list(cli, users, count) : session_fail(err, &error);
+    session_close(&session);
+    return status;
+}
+
+static int run_show(struct cli *cli)
+{
+    struct session session;
+    struct error error = {0};
+    struct user user;
+    if (!session_open(cli, false, &session))
+        return CLI_FAILED;
+    enum err err = find(&session, cli_argument(cli, 0), &user, &error);
+    int status = err == ERR_OK ? show(cli, &user) : session_fail(err, &error);
+    session_close(&session);
+    return status;
+}
+
+/* ---- password ---- */
+
+static enum err set_password(struct session *session, struct cli *cli, const struct user *user,
+                             struct error *error)
+{
+    char *password;
+    struct str encoded;
+    if (!cli_password_read(cli, &password))
+        return error_set(error, ERR_BAD_INPUT, "the password was not changed");
+    enum err err = hash(session, str_from(password), user->username, user->email, &encoded, error);
+    if (err == ERR_OK)
+        err = users_set_password(session->app->users, user->id, encoded, error);
+    cli_password_fini(&password);
+    return err;
+}
+
+static int run_password(struct cli *cli)
+{
+    return change_user(cli, "user.password", set_password);
+}
+
+/* ---- grant, revoke ---- */
+
+static enum err set_rights(struct session *session, const struct cli *cli, const struct user *user,
+                           bool granted, struct error *error)
+{
+    struct users *users = session->app->users;
+    enum err err = ERR_OK;
+    if (cli_flag(cli, "superuser"))
+        err = users_set_superuser(users, user->id, granted, error);
+    for (size_t i = 0; err == ERR_OK && cli_value_at(cli, "group", i); i++)
+        err = users_set_group(users, user->id, str_from(cli_value_at(cli, "group", i)), granted,
+                              error);
+    return err;
+}
+
+static enum err grant(struct session *session, struct cli *cli, const struct user *user,
+                      struct error *error)
+{
+    return set_rights(session, cli, user, true, error);
+}
+
+static enum err revoke(struct session *session, struct cli *cli, const struct user *user,
+                       struct error *error)
+{
+    return set_rights(session, cli, user, false, error);
+}
+
+static int run_rights(struct cli *cli, bool granted)
+{
+    if (!cli_flag(cli, "superuser") && !cli_flag(cli, "group"))
+        return cli_usage_error(cli, "needs --superuser or --group G");
+    return granted ? change_user(cli, "user.grant", grant)
+                   : change_user(cli, "user.revoke", revoke);
+}
+
+static int run_grant(struct cli *cli)
+{
+    return run_rights(cli, true);
+}
+
+static int run_revoke(struct cli *cli)
+{
+    return run_rights(cli, false);
+}
+
+/* ---- deactivate, activate, delete ---- */
+
+static enum err deactivate(struct session *session, struct cli *cli, const struct user *user,
+                           struct error *error)
+{
+    (void)cli;
+    return users_set_active(session->app->users, user->id, false, error);
+}
+
+static enum err activate(struct session *session, struct cli *cli, const struct user *user,
+                         struct error *error)
+{
+    (void)cli;
+    return users_set_active(session->app->users, user->id, true, error);
+}
+
+static enum err delete (struct session *session, struct cli *cli, const struct user *user,
+                        struct error *error) {
+    enum err err = users_delete(session->app->users, user->id, error);
+    if (err == ERR_OK && cli_flag(cli, "json"))
+        printf("{\"id\":%lld,\"deleted\":true}\n", (long long)user->id);
+    else if (err == ERR_OK)
+        printf("user %.*s (id %lld) deleted\n", STR_ARG(user->username), (long long)user->id);
+    return err;
+}
+
+static int run_deactivate(struct cli *cli)
+{
+    return change_user(cli, "user.deactivate", deactivate);
+}
+
+static int run_activate(struct cli *cli)
+{
+    return change_user(cli, "user.activate", activate);
+}
+
+static int run_delete(struct cli *cli)
+{
+    return change_user(cli, "user.delete", delete);
+}
+
+/* ---- the table ---- */
+
+#define END                        \
+    {                              \
+        NULL, 0, NULL, false, NULL \
+    }
+
+static const struct cli_option json_only[] = {CLI_JSON, END};
+static const struct cli_option password_options[] = {PASSWORD_OPTION, CLI_JSON, END};
+static const struct cli_option add_options[] = {
+    {"email", 0, "E", false, "its email address"},
+    {"superuser", 0, NULL, false, "make it a superuser"},
+    {"group", 0, "G", true, "put it into group G"},
+    PASSWORD_OPTION,
+    CLI_JSON,
+    END,
+};
+static const struct cli_option rights_options[] = {
+    {"superuser", 0, NULL, false, "the rights of a superuser"},
+    {"group", 0, "G", true, "membership of group G"},
+    CLI_JSON,
+    END,
+};
+
+static const struct cli_command commands[] = {
+    {.name = "add",
+     .arguments = "NAME --email E [--superuser] [--group G]... [--password-file FILE | -]",
+     .summary = "adds an account; asks for the password unless it is in a file",
+     .options = add_options,
+     .min_arguments = 1,
+     .max_arguments = 1,
+     .run = run_add},
+    {.name = "list",
+     .arguments = "[--json]",
+     .summary = "lists the accounts",
+     .options = json_only,
+     .run = run_list},
+    {.name = "show",
+     .arguments = "NAME [--json]",
+     .summary = "shows one account",
+     .options = json_only,
+     .min_arguments = 1,
+     .max_arguments = 1,
+     .run = run_show},
+    {.name = "password",
+     .arguments = "NAME [--password-file FILE | -]",
+     .summary = "sets a new password",
+     .options = password_options,
+     .min_arguments = 1,
+     .max_arguments = 1,
+     .run = run_password},
+    {.name = "grant",
+     .arguments = "NAME --superuser | --group G",
+     .summary = "gives rights",
+     .options = rights_options,
+     .min_arguments = 1,
+     .max_arguments = 1,
+     .run = run_grant},
+    {.name = "revoke",
+     .arguments = "NAME --superuser | --group G",
+     .summary = "takes rights away",
+     .options = rights_options,
+     .min_arguments = 1,
+     .max_arguments = 1,
+     .run = run_revoke},
+    {.name = "deactivate",
+     .arguments = "NAME",
+     .summary = "shuts an account out",
+     .options = json_only,
+     .min_arguments = 1,
+     .max_arguments = 1,
+     .run = run_deactivate},
+    {.name = "activate",
+     .arguments = "NAME",
+     .summary = "lets it in again",
+     .options = json_only,
+     .min_arguments = 1,
+     .max_arguments = 1,
+     .run = run_activate},
+    {.name = "delete",
+     .arguments = "NAME",
+     .summary = "deletes an account for ever; its id is not used again",
+     .options = json_only,
+     .min_arguments = 1,
+     .max_arguments = 1,
+     .run = run_delete},
+    {.name = NULL},
+};
+
+const struct cli_command cli_user = {
+    .name = "user",
+    .arguments = "add | list | show | password | grant | revoke | deactivate | activate | delete",
+    .summary = "manages accounts",
+    .subcommands = commands,
+};

@@ -1,0 +1,13 @@
+/*
+ * Tells the service manager how we are, as sd_notify(3) would: one datagram to $NOTIFY_SOCKET.
+ * Without that variable nothing happens, and nothing that goes wrong here stops the server.
+ */
+#ifndef SERVER_NOTIFY_H
+#define SERVER_NOTIFY_H
+
+#include "cachewarden/str.h"
+
+/* "READY=1", "STOPPING=1", and with it a line for people behind "STATUS=". */
+void notify_manager(const char *state, struct str status);
+
+#endif

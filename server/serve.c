@@ -1,0 +1,322 @@
+#include "serve.h"
+
+#include "cli/cli.h"
+#include "config.h"
+#include "demo.h"
+#include "http.h"
+#include "notify.h"
+
+#include "cachewarden/clock.h"
+#include "cachewarden/log.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* How often a draining server looks whether it is asked to hurry. */
+#define DRAIN_STEP_MS 20
+/* What a server that was told to hurry may still take before it is ended by force. */
+#define HURRY_S 2
+
+struct server {
+    const struct serve_options *options;
+    struct config_override overrides[8];
+    struct config_input input;
+    struct config *config; /* of the start; the listeners borrow from it */
+    struct config *newest; /* of the last reload, or the same */
+    struct demo *demo;
+    struct app *app;
+    struct http_options http_options;
+    struct http *http;
+    sigset_t signals;
+};
+
+/* ---- settings ---- */
+
+static void log_report(const struct config_report *report)
+{
+    for (size_t i = 0; i < report->count; i++) {
+        bool is_error = report->items[i].severity == CONFIG_ERROR;
+        log_event(is_error ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN,
+                  is_error ? "config.error" : "config.warning",
+                  LOG_CSTR("text", report->items[i].text));
+    }
+}
+
+static void configure_log(const struct config *config)
+{
+    log_configure((enum log_level)config->log_level, (enum log_format)config->log_format);
+}
+
+static void prepare_input(struct server *server)
+{
+    size_t count = 0;
+    if (server->options->listen)
+        server->overrides[count++] =
+            (struct config_override){"server.listen", server->options->listen, "--listen"};
+    if (server->demo) {
+        size_t more;
+        const struct config_override *overrides = demo_overrides(server->demo, &more);
+        for (size_t i = 0; i < more && count < sizeof server->overrides / sizeof *server->overrides;
+             i++)
+            server->overrides[count++] = overrides[i];
+    }
+    server->input = (struct config_input){
+        .file = server->options->config_file,
+        .no_default_file = server->options->demo,
+        .environment = (const char *const *)environ,
+        .overrides = server->overrides,
+        .override_count = count,
+    };
+}
+
+static bool load(struct server *server)
+{
+    struct config_report report;
+    prepare_input(server);
+    enum err err = config_load(&server->input, &server->config, &report);
+    if (err == ERR_OK) {
+        server->newest = server->config;
+        configure_log(server->config);
+        log_report(&report);
+    } else if (report.count > 0) {
+        cli_print_report(&report);
+    } else {
+        cli_fail("cannot read the settings: %s", err_name(err));
+    }
+    config_report_fini(&report);
+    return err == ERR_OK;
+}
+
+/* ---- SIGHUP ---- */
+
+static void log_applied(const char *name, bool reloadable, void *arg)
+{
+    (void)arg;
+    if (reloadable)
+        log_event(LOG_LEVEL_INFO, "config.reloaded", LOG_CSTR("setting", name));
+}
+
+static void log_postponed(const char *name, bool reloadable, void *arg)
+{
+    (void)arg;
+    if (!reloadable)
+        log_event(LOG_LEVEL_WARN, "config.needs_restart", LOG_CSTR("setting", name));
+}
+
+/* What can change under running requests: each is one atomic word, read anew by every request. */
+static void apply(struct server *server)
+{
+    const struct config *config = server->newest;
+    configure_log(config);
+    server->app->registration_open = config->users_registration == REGISTRATION_OPEN;
+    server->app->policy.flush_for_authenticated =
+        config->auth_flush_permission == FLUSH_AUTHENTICATED;
+}
+
+static void reload(struct server *server)
+{
+    struct config_report report;
+    struct config *fresh;
+    enum err err = config_load(&server->input, &fresh, &report);
+    log_report(&report);
+    config_report_fini(&report);
+    if (err != ERR_OK) {
+        log_event(LOG_LEVEL_ERROR, "config.kept", LOG_CSTR("error", err_name(err)));
+        return;
+    }
+    config_compare(server->newest, fresh, log_applied, NULL);
+    config_compare(server->config, fresh, log_postponed, NULL);
+    if (server->newest != server->config)
+        config_free(&server->newest);
+    server->newest = fresh;
+    apply(server);
+    log_event(LOG_LEVEL_INFO, "config.loaded",
+              LOG_CSTR("file", fresh->file ? fresh->file : "(none)"));
+}
+
+/* ---- starting ---- */
+
+/* "127.0.0.1:8000, [::1]:8443s" with the real ports. */
+static void describe_listeners(const struct server *server, struct strbuf *out)
+{
+    for (size_t i = 0; i < server->config->listen_count; i++) {
+        const struct listen_address *listen = &server->config->listen[i];
+        bool is_ipv6 = strchr(listen->host, ':') != NULL;
+        strbuf_addf(out, is_ipv6 ? "%s[%s]:%d%s" : "%s%s:%d%s", i ? ", " : "", listen->host,
+                    http_port(server->http, i), listen->tls ? "s" : "");
+    }
+}
+
+static void announce(const struct server *server)
+{
+    struct strbuf listeners, status;
+    char redis[256];
+    strbuf_init(&listeners, NULL, 128);
+    strbuf_init(&status, NULL, 160);
+    describe_listeners(server, &listeners);
+    redis_address_describe(&server->config->redis, redis, sizeof redis);
+    log_event(LOG_LEVEL_INFO, "server.started", LOG_STR("listening", strbuf_str(&listeners)),
+              LOG_CSTR("redis", redis), LOG_CSTR("users", users_driver_name(server->app->users)),
+              LOG_CSTR("environment", server->config->environment), LOG_CSTR("version", CW_VERSION),
+              LOG_INT("pid", getpid()));
+    strbuf_addf(&status, "Listening on %.*s", STR_ARG(strbuf_str(&listeners)));
+    notify_manager("READY=1", strbuf_str(&status));
+    if (server->demo)
+        demo_print(server->demo, &server->config->listen[0], http_port(server->http, 0));
+    strbuf_fini(&listeners);
+    strbuf_fini(&status);
+}
+
+static bool open_services(struct server *server)
+{
+    struct config_report report = {0};
+    struct error error = {0};
+    enum err err = config_open_app(server->config, false, &report, &server->app, &error);
+    log_report(&report);
+    config_report_fini(&report);
+    if (err == ERR_OK && server->demo)
+        err = demo_prepare(server->demo, server->app, &error);
+    if (err != ERR_OK)
+        cli_fail("%s", error.caller[0] ? error.caller : err_name(err));
+    return err == ERR_OK;
+}
+
+static bool open_listeners(struct server *server)
+{
+    struct error error = {0};
+    config_http_options(server->config, &server->http_options);
+    server->http_options.app = server->app;
+    enum err err = http_start(&server->http_options, &server->http, &error);
+    if (err == ERR_OK)
+        return true;
+    cli_fail("%s", error.caller[0] ? error.caller : err_name(err));
+    if (server->demo)
+        fprintf(stderr, "cachewarden: choose another address with --listen 127.0.0.1:8001\n");
+    return false;
+}
+
+static bool open_demo(struct server *server)
+{
+    struct error error = {0};
+    enum err err = demo_open(&server->demo, &error);
+    if (err != ERR_OK)
+        cli_fail("%s", error.caller[0] ? error.caller : err_name(err));
+    return err == ERR_OK;
+}
+
+/* Before there is any other thread, so that all of them have the signals blocked too. */
+static void block_signals(struct server *server)
+{
+    sigemptyset(&server->signals);
+    sigaddset(&server->signals, SIGTERM);
+    sigaddset(&server->signals, SIGINT);
+    sigaddset(&server->signals, SIGHUP);
+    if (server->options->demo)
+        sigaddset(&server->signals, SIGCHLD);
+    pthread_sigmask(SIG_BLOCK, &server->signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* ---- waiting and stopping ---- */
+
+static bool is_stop(const struct server *server, int signal_number)
+{
+    return signal_number == SIGTERM || signal_number == SIGINT ||
+           (signal_number == SIGHUP && server->demo);
+}
+
+/* Waits for the signal to stop; false when the server cannot go on. */
+static bool wait_for_stop(struct server *server)
+{
+    for (;;) {
+        int signal_number = sigwaitinfo(&server->signals, NULL);
+        if (is_stop(server, signal_number)) {
+            log_event(LOG_LEVEL_INFO, "server.stopping",
+                      LOG_CSTR("signal", sigabbrev_np(signal_number)));
+            return true;
+        }
+        if (signal_number == SIGHUP)
+            reload(server);
+        if (signal_number == SIGCHLD && waitpid(demo_redis(server->demo), NULL, WNOHANG) > 0) {
+            log_event(LOG_LEVEL_ERROR, "demo.redis_ended",
+                      LOG_CSTR("mend", "see .cachewarden/redis.log"));
+            return false;
+        }
+    }
+}
+
+/* From here on a further signal, or time, ends the process whatever it is doing. */
+static void hurry(void)
+{
+    sigset_t deadly;
+    sigemptyset(&deadly);
+    sigaddset(&deadly, SIGTERM);
+    sigaddset(&deadly, SIGINT);
+    alarm(HURRY_S);
+    pthread_sigmask(SIG_UNBLOCK, &deadly, NULL);
+}
+
+/* Lets requests under way end, for server.drain_s at most, or until a second signal. */
+static void drain(struct server *server)
+{
+    const struct timespec at_once = {0, 0};
+    int64_t deadline_ns = clock_deadline_ns(server->newest->server_drain_s * 1000);
+    http_drain(server->http);
+    for (;;) {
+        int64_t step_ns = clock_deadline_ns(DRAIN_STEP_MS);
+        if (http_wait_idle(server->http, step_ns < deadline_ns ? step_ns : deadline_ns) == ERR_OK)
+            return;
+        struct http_stats stats;
+        http_stats_read(server->http, &stats);
+        if (is_stop(server, sigtimedwait(&server->signals, NULL, &at_once))) {
+            log_event(LOG_LEVEL_WARN, "server.cut_off", LOG_CSTR("reason", "second signal"),
+                      LOG_INT("requests", stats.requests_under_way));
+            hurry();
+            return;
+        }
+        if (clock_mono_ns() >= deadline_ns) {
+            log_event(LOG_LEVEL_WARN, "server.cut_off",
+                      LOG_CSTR("reason", "server.drain_s is over"),
+                      LOG_INT("requests", stats.requests_under_way));
+            return;
+        }
+    }
+}
+
+static void close_all(struct server *server)
+{
+    http_stop(&server->http);
+    app_close(&server->app);
+    demo_close(&server->demo);
+    if (server->newest != server->config)
+        config_free(&server->newest);
+    config_free(&server->config);
+}
+
+static int run(struct server *server)
+{
+    if ((server->options->demo && !open_demo(server)) || !load(server) || !open_services(server) ||
+        !open_listeners(server))
+        return CLI_FAILED;
+    server->app->ready = true;
+    announce(server);
+
+    bool asked = wait_for_stop(server);
+    notify_manager("STOPPING=1", STR("Finishing requests"));
+    server->app->ready = false;
+    drain(server);
+    log_event(LOG_LEVEL_INFO, "server.stopped", LOG_INT("pid", getpid()));
+    return asked ? CLI_OK : CLI_FAILED;
+}
+
+int serve_run(const struct serve_options *options)
+{
+    struct server server = {.options = options};
+    block_signals(&server);
+    int status = run(&server);
+    close_all(&server);
+    return status;
+}

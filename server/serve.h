@@ -1,0 +1,23 @@
+/*
+ * The life of the server: settings, log, services, listeners, then waiting for signals, and all of
+ * it backwards. Runs in the main thread; every other thread has the signals blocked.
+ *
+ *   SIGTERM, SIGINT   stop: not ready, answers close their connections, requests under way may end
+ *   again             stop now, whatever is under way
+ *   SIGHUP            read the settings again (the demo: stop)
+ */
+#ifndef SERVER_SERVE_H
+#define SERVER_SERVE_H
+
+#include <stdbool.h>
+
+struct serve_options {
+    const char *config_file; /* NULL: the default one */
+    const char *listen;      /* as in CACHEWARDEN_LISTEN; NULL: as the settings say */
+    bool demo;
+};
+
+/* Returns when the server has stopped: CLI_OK, or CLI_FAILED after a complaint on standard error. */
+int serve_run(const struct serve_options *options);
+
+#endif
