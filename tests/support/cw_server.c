@@ -23,7 +23,7 @@
 
 /* Two busy cores and sanitizers; a healthy start takes a hundredth of it. */
 #define PATIENCE_MS 20000
-#define LIST_MAX 64
+#define LIST_MAX    64
 
 static int64_t now_ms(void)
 {
@@ -125,7 +125,8 @@ static void environment_put(struct environment *environment, const char *item)
     environment->items[environment->count++] = copy;
 }
 
-static void environment_put_named(struct environment *environment, const char *name, const char *value)
+static void environment_put_named(struct environment *environment, const char *name,
+                                  const char *value)
 {
     char *item = NULL;
     ck_assert_int_gt(asprintf(&item, "%s=%s", name, value), 0);
@@ -133,10 +134,12 @@ static void environment_put_named(struct environment *environment, const char *n
     free(item);
 }
 
-static void environment_init(struct environment *environment, const char *directory, const char *const *more)
+static void environment_init(struct environment *environment, const char *directory,
+                             const char *const *more)
 {
-    static const char *const kept[] = {"PATH",         "TMPDIR",       "LLVM_PROFILE_FILE", "ASAN_OPTIONS", "LSAN_OPTIONS",
-                                       "TSAN_OPTIONS", "UBSAN_OPTIONS"};
+    static const char *const kept[] = {"PATH",         "TMPDIR",       "LLVM_PROFILE_FILE",
+                                       "ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS",
+                                       "UBSAN_OPTIONS"};
     memset(environment, 0, sizeof *environment);
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         if (getenv(kept[i]))
@@ -165,7 +168,8 @@ struct child_files {
 };
 
 /* Only async-signal-safe calls in the child: other threads of the test may hold any lock at fork. */
-static pid_t launch(char *const *argv, char *const *environment, const char *directory, struct child_files files)
+static pid_t launch(char *const *argv, char *const *environment, const char *directory,
+                    struct child_files files)
 {
     pid_t parent = getpid();
     pid_t pid = fork();
@@ -223,7 +227,8 @@ char *cw_server_log(const struct cw_server *server)
     return text ? text : strdup("");
 }
 
-__attribute__((noreturn, format(printf, 2, 3))) static void fail_server(struct cw_server *server, const char *format, ...)
+__attribute__((noreturn, format(printf, 2, 3))) static void fail_server(struct cw_server *server,
+                                                                        const char *format, ...)
 {
     char what[1024];
     va_list args;
@@ -245,8 +250,8 @@ static int open_notify(struct sockaddr_un *address, const char *directory)
     snprintf(address->sun_path, sizeof address->sun_path, "%s/notify", directory);
     unlink(address->sun_path);
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    ck_assert_msg(fd >= 0 && bind(fd, (struct sockaddr *)address, sizeof *address) == 0, "%s: %s", address->sun_path,
-                  strerror(errno));
+    ck_assert_msg(fd >= 0 && bind(fd, (struct sockaddr *)address, sizeof *address) == 0, "%s: %s",
+                  address->sun_path, strerror(errno));
     return fd;
 }
 
@@ -275,7 +280,8 @@ static void wait_ready(struct cw_server *server, int notify)
     const char *status = strstr(text, "STATUS=");
     if (!status)
         fail_server(server, "the server did not say where it listens: %s", text);
-    snprintf(server->status, sizeof server->status, "%.*s", (int)strcspn(status + 7, "\n"), status + 7);
+    snprintf(server->status, sizeof server->status, "%.*s", (int)strcspn(status + 7, "\n"),
+             status + 7);
 }
 
 /* The listener's words in "Listening on A, B": between the blank before it and the next comma. */
@@ -348,7 +354,8 @@ void cw_server_start(struct cw_server *server, const struct cw_server_options *o
     size_t size;
     const char *at = listener(server, 0, &size);
     bool tls = size > 0 && at[size - 1] == 's';
-    snprintf(server->base_url, sizeof server->base_url, "http%s://%.*s", tls ? "s" : "", (int)(tls ? size - 1 : size), at);
+    snprintf(server->base_url, sizeof server->base_url, "http%s://%.*s", tls ? "s" : "",
+             (int)(tls ? size - 1 : size), at);
 }
 
 void cw_server_signal(const struct cw_server *server, int signal_number)

@@ -27,15 +27,15 @@ struct cw_server_options {
      * value counts as not given: "CACHEWARDEN_LISTEN=" lets the configuration file decide.
      */
     const char *const *environment;
-    const char *config;           /* text of a configuration file, or NULL for none */
-    const char *directory;        /* run there and leave it; NULL: a fresh folder, removed at the end */
+    const char *config;    /* text of a configuration file, or NULL for none */
+    const char *directory; /* run there and leave it; NULL: a fresh folder, removed at the end */
 };
 
 struct cw_server {
     pid_t pid;
-    int port;              /* of the first listener */
-    char base_url[64];     /* "http://127.0.0.1:PORT", of the first listener */
-    char status[512];      /* its words at the start: "Listening on 127.0.0.1:41233, [::1]:8443s" */
+    int port;          /* of the first listener */
+    char base_url[64]; /* "http://127.0.0.1:PORT", of the first listener */
+    char status[512];  /* its words at the start: "Listening on 127.0.0.1:41233, [::1]:8443s" */
     char directory[256];
     char log_path[300];    /* standard error */
     char output_path[300]; /* standard output */
@@ -62,7 +62,8 @@ struct cw_command {
     const char *const *arguments;   /* behind "cachewarden" */
     const char *const *environment; /* as above */
     const char *input;              /* standard input; NULL: empty */
-    const char *directory;          /* NULL: the tester's own working directory; then no DATABASE_URL is set */
+    const char
+        *directory; /* NULL: the tester's own working directory; then no DATABASE_URL is set */
 };
 struct cw_result {
     int status; /* exit status, or minus the signal */
