@@ -29,11 +29,14 @@ enum {
 };
 
 /*
- * While others wait for a worker a connection keeps its own for one turn: long enough that the
- * price of a new connection (some 40 us of CPU) is small beside what the turn serves, short enough
- * that a queue several times as long as there are workers is through within a few hundred ms.
+ * While others wait for a worker a connection keeps its own for one turn: so many requests that the
+ * price of a new connection (some 40 us of CPU) is small beside what the turn serves, and some time
+ * at least; but no longer than that, even if its requests are slow. One that idles between its
+ * requests gives way on its own (the library looks every 100 ms).
  */
-#define TURN_NS (20 * NS_PER_MS)
+enum { TURN_REQUESTS = 16 };
+#define TURN_MIN_NS (20 * NS_PER_MS)
+#define TURN_MAX_NS (250 * NS_PER_MS)
 
 /* ---- threads and connections ---- */
 
@@ -65,6 +68,7 @@ static int on_connection(const struct mg_connection *connection, void **data_out
 
     *data_out = NULL;
     worker->connected_ns = clock_mono_ns();
+    worker->answers = 0;
     worker->is_peer_judged = false;
     count(&worker->connections);
     atomic_store_explicit(&worker->has_connection, true, memory_order_relaxed);
@@ -288,6 +292,14 @@ static bool is_body_in_the_way(const struct worker *worker)
            mg_get_request_info(worker->connection)->content_length > DISCARD_MAX;
 }
 
+static bool has_had_its_turn(const struct worker *worker, int64_t now_ns)
+{
+    int64_t served_ns = now_ns - worker->connected_ns;
+
+    return served_ns >= TURN_MAX_NS ||
+           (served_ns >= TURN_MIN_NS && worker->answers >= TURN_REQUESTS);
+}
+
 /*
  * Must this connection make room? A worker serves one connection for its whole life, so with more
  * connections than workers those that wait would starve. One closes for each that waits, no more.
@@ -297,7 +309,7 @@ static bool should_yield(struct worker *worker, int64_t now_ns)
     struct http *http = worker->http;
     int queued = mg_get_queued_connections(mg_get_context(worker->connection));
 
-    if (queued == 0 || now_ns - worker->connected_ns < TURN_NS)
+    if (queued == 0 || !has_had_its_turn(worker, now_ns))
         return false;
     if (atomic_fetch_add_explicit(&http->yielding, 1, memory_order_relaxed) >= queued) {
         atomic_fetch_sub_explicit(&http->yielding, 1, memory_order_relaxed);
@@ -318,13 +330,16 @@ static size_t send_answer(struct worker *worker)
 {
     struct exchange *exchange = &worker->exchange;
     struct mg_connection *connection = worker->connection;
-    bool keep = will_keep(worker, clock_mono_ns());
-    struct str message = response_compose(exchange, &worker->date, clock_wall_s(), keep);
+    int64_t now_ns = clock_mono_ns();
 
+    worker->answers++;
+    bool keep = will_keep(worker, now_ns);
+    struct str message = response_compose(exchange, &worker->date, clock_wall_s(), keep);
     if (!keep || exchange->response.close)
         mg_disable_connection_keep_alive(connection);
-    /* The library has this long to discard what was not read, the client to take the answer. */
-    int64_t deadline_ns = clock_deadline_ns(worker->http->options.body_timeout_ms);
+
+    /* So long has the library to discard what was not read, and the client to take the answer. */
+    int64_t deadline_ns = now_ns + worker->http->options.body_timeout_ms * NS_PER_MS;
     mg_set_write_deadline(connection, (uint64_t)deadline_ns);
     if (worker->has_unread_body)
         mg_set_read_deadline(connection, (uint64_t)deadline_ns);

@@ -33,6 +33,7 @@ struct worker {
     bool is_peer_judged;
     bool is_peer_trusted; /* a proxy whose X-Forwarded-For and X-Request-Id count */
     int64_t connected_ns;
+    unsigned answers; /* on this connection */
 
     /* The request it works on. */
     struct exchange exchange;
