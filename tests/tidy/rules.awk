@@ -22,7 +22,7 @@ BEGIN {
 	home["hiredis/"] = "pool/"
 	home["jansson.h"] = "base/json.c"
 	home["libconfig.h"] = "server/config*"
-	home["openssl/"] = "auth/ pool/transport_tls.c"
+	home["openssl/"] = "auth/ pool/transport_tls.c server/tls.c"
 	home["sqlite3.h"] = "auth/users_sqlite*"
 
 	# Everything else in angle brackets is C11, POSIX or Linux.

@@ -1,0 +1,362 @@
+/* TLS listeners with certificates made on the spot: handshakes, versions, client certificates, complaints. */
+#include "tls.h"
+
+#include "cw_server.h"
+#include "edge.h"
+#include "expect.h"
+#include "http_client.h"
+
+#include "suite.h"
+
+#include <curl/curl.h>
+
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char *directory;
+
+static const char *path_of(const char *name)
+{
+    static char paths[8][512];
+    static int next;
+    char *path = paths[next++ % 8];
+
+    snprintf(path, sizeof paths[0], "%s/%s", directory, name);
+    return path;
+}
+
+/* Runs a program in the folder; it must succeed. */
+static void run(const char *const *arguments)
+{
+    char *argv[32] = {NULL}; /* posix_spawn changes nothing, but wants it unqualified */
+    size_t count = 0;
+    posix_spawn_file_actions_t actions;
+    pid_t pid;
+    int status;
+
+    while (arguments[count])
+        count++;
+    ck_assert_uint_lt(count, sizeof argv / sizeof *argv);
+    memcpy(argv, arguments, count * sizeof *argv);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addchdir_np(&actions, directory);
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", 1, 0);
+    ck_assert_int_eq(posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s %s failed", arguments[0],
+                  arguments[1]);
+}
+
+#define RUN(...) run((const char *const[]){__VA_ARGS__, NULL})
+
+static void make_self_signed(const char *name, const char *subject)
+{
+    char key[64], certificate[64];
+
+    snprintf(key, sizeof key, "%s.key", name);
+    snprintf(certificate, sizeof certificate, "%s.crt", name);
+    RUN("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+        "-days", "2", "-keyout", key, "-out", certificate, "-subj", subject, "-addext",
+        "subjectAltName=IP:127.0.0.1,IP:::1,DNS:localhost");
+}
+
+static void make_files(void)
+{
+    directory = cw_directory_new();
+    make_self_signed("server", "/CN=server");
+    make_self_signed("client", "/CN=client");
+    make_self_signed("stranger", "/CN=stranger");
+}
+
+static void remove_files(void)
+{
+    edge_close();
+    cw_directory_remove(&directory);
+}
+
+static const struct listen_address tls_port = {"127.0.0.1", 0, true};
+
+static struct http_options tls_options(void)
+{
+    struct http_options options = edge_options();
+
+    options.listen = &tls_port;
+    options.tls_certificate = path_of("server.crt");
+    options.tls_key = path_of("server.key");
+    return options;
+}
+
+static const char *url_of(const char *scheme, const char *host, size_t listener)
+{
+    static char urls[4][64];
+    static int next;
+    char *url = urls[next++ % 4];
+
+    snprintf(url, sizeof urls[0], "%s://%s:%d", scheme, host, http_port(edge_http(), listener));
+    return url;
+}
+
+static void expect_served(const char *url)
+{
+    struct http_client *client = http_client_new(url);
+
+    http_client_trust(client, path_of("server.crt"));
+    const struct http_reply *got = http_get(client, "/plain", NULL);
+    ck_assert_msg(got->status == 200, "%s: %s", url, got->failure);
+    expect_body(got, 200, "{\"plain\":true}");
+    ck_assert(http_get(client, "/plain", NULL)->is_reused);
+    http_client_free(&client);
+}
+
+START_TEST(one_server_speaks_all)
+{
+    const struct listen_address listen[] = {{"127.0.0.1", 0, false},
+                                            {"::1", 0, false},
+                                            {"127.0.0.1", 0, true},
+                                            {"::1", 0, true},
+                                            {"localhost", 0, false}};
+    struct http_options options = tls_options();
+
+    options.listen = listen;
+    options.listen_count = 5;
+    edge_open(&options);
+    expect_served(url_of("http", "127.0.0.1", 0));
+    expect_served(url_of("http", "[::1]", 1));
+    expect_served(url_of("https", "127.0.0.1", 2));
+    expect_served(url_of("https", "[::1]", 3));
+    expect_served(url_of("http", "127.0.0.1", 4));
+
+    struct http_client *client = http_client_new(url_of("http", "[::1]", 1));
+    expect_body_has(http_get(client, "/client", NULL), 200, "{\"client\":\"::1\",");
+    http_client_free(&client);
+}
+END_TEST
+
+START_TEST(key_and_certificate_may_share_a_file)
+{
+    struct http_options options = tls_options();
+    char *certificate = cw_file_read(path_of("server.crt"));
+    char *key = cw_file_read(path_of("server.key"));
+    char both[4096];
+
+    snprintf(both, sizeof both, "%s%s", certificate, key);
+    cw_file_write(directory, "both.pem", both, 0600);
+    free(certificate);
+    free(key);
+    options.tls_certificate = path_of("both.pem");
+    options.tls_key = NULL;
+    edge_open(&options);
+    expect_served(url_of("https", "127.0.0.1", 0));
+}
+END_TEST
+
+START_TEST(old_versions_are_refused)
+{
+    struct http_options options = tls_options();
+    struct http_client *client;
+
+    edge_open(&options);
+    client = http_client_new(url_of("https", "127.0.0.1", 0));
+    http_client_trust(client, NULL);
+    http_client_limit_tls(client, "1.1");
+    ck_assert_int_eq(http_get(client, "/plain", NULL)->status, 0);
+    http_client_limit_tls(client, "1.2");
+    ck_assert_int_eq(http_get(client, "/plain", NULL)->status, 200);
+    http_client_free(&client);
+}
+END_TEST
+
+START_TEST(a_big_answer_passes_tls)
+{
+    struct http_options options = tls_options();
+    struct http_client *client;
+
+    edge_open(&options);
+    client = http_client_new(url_of("https", "127.0.0.1", 0));
+    http_client_trust(client, NULL);
+    ck_assert_uint_eq(http_get(client, "/big", NULL)->body_size, EDGE_BIG_SIZE);
+    http_client_free(&client);
+}
+END_TEST
+
+/* Who speaks plain HTTP to a TLS port, or nonsense, or nothing, is closed; the next client is served. */
+START_TEST(a_broken_handshake_harms_nobody_else)
+{
+    struct http_options options = tls_options();
+
+    options.threads = 1;
+    options.header_timeout_ms = 300;
+    edge_open(&options);
+    struct raw *plain = raw_open(edge_port());
+    raw_print(plain, "GET /plain HTTP/1.1\r\nHost: a\r\n\r\n");
+    struct raw *silent = raw_open(edge_port());
+    expect_served(url_of("https", "127.0.0.1", 0));
+    raw_close(&plain);
+    raw_close(&silent);
+}
+END_TEST
+
+/* Status of GET /plain with this client certificate (NULL: none); 0 when no answer came. */
+static long ask_with_certificate(const char *name)
+{
+    CURL *curl = curl_easy_init();
+    char url[128], certificate[512], key[512];
+    long status = 0;
+
+    snprintf(url, sizeof url, "%s/plain", url_of("https", "127.0.0.1", 0));
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_CAINFO, path_of("server.crt"));
+    curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, 20L);
+    if (name) {
+        snprintf(certificate, sizeof certificate, "%s/%s.crt", directory, name);
+        snprintf(key, sizeof key, "%s/%s.key", directory, name);
+        curl_easy_setopt(curl, CURLOPT_SSLCERT, certificate);
+        curl_easy_setopt(curl, CURLOPT_SSLKEY, key);
+    }
+    if (curl_easy_perform(curl) == CURLE_OK)
+        curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_cleanup(curl);
+    return status;
+}
+
+START_TEST(client_certificates_are_checked)
+{
+    struct http_options options = tls_options();
+
+    options.tls_client_ca = path_of("client.crt");
+    edge_open(&options);
+    ck_assert_int_eq(ask_with_certificate(NULL), 0);
+    ck_assert_int_eq(ask_with_certificate("stranger"), 0);
+    ck_assert_int_eq(ask_with_certificate("client"), 200);
+    ck_assert_int_eq(ask_with_certificate("client"), 200);
+}
+END_TEST
+
+/* ---- complaints ---- */
+
+static void expect_complaint(const struct http_options *options, const char *setting,
+                             const char *what)
+{
+    struct http *http = NULL;
+    struct error error = {0};
+
+    ck_assert_int_eq(http_start(options, &http, &error), ERR_BAD_INPUT);
+    ck_assert_ptr_null(http);
+    ck_assert_msg(strncmp(error.caller, setting, strlen(setting)) == 0, "%s", error.caller);
+    ck_assert_msg(strstr(error.caller, what) != NULL, "\"%s\" does not say \"%s\"", error.caller,
+                  what);
+}
+
+START_TEST(files_that_cannot_be_used_are_named)
+{
+    struct http_options options = tls_options();
+
+    options.tls_certificate = path_of("nowhere.crt");
+    expect_complaint(&options, "server.tls.certificate: ", "nowhere.crt: No such file");
+    options.tls_certificate = path_of("server.key");
+    expect_complaint(&options, "server.tls.certificate: ", "must hold a PEM certificate");
+
+    options = tls_options();
+    options.tls_key = path_of("nowhere.key");
+    expect_complaint(&options, "server.tls.key: ", "nowhere.key: No such file");
+    options.tls_key = path_of("stranger.key");
+    expect_complaint(&options, "server.tls.key: ", "key");
+    options.tls_key = path_of("server.crt");
+    expect_complaint(&options, "server.tls.key: ", "PEM key");
+
+    options = tls_options();
+    options.tls_key = NULL; /* then it must be in the certificate's file */
+    expect_complaint(&options, "server.tls.certificate: ", "PEM key");
+
+    options = tls_options();
+    options.tls_client_ca = path_of("nowhere.crt");
+    expect_complaint(&options, "server.tls.client_ca: ", "nowhere.crt: No such file");
+    options.tls_client_ca = path_of("server.key");
+    expect_complaint(&options, "server.tls.client_ca: ", "PEM certificates");
+
+    options = tls_options();
+    options.tls_certificate = NULL;
+    expect_complaint(&options, "server.listen: ", "needs server.tls.certificate");
+}
+END_TEST
+
+START_TEST(an_encrypted_key_is_no_question_on_the_terminal)
+{
+    struct http_options options = tls_options();
+
+    RUN("openssl", "ec", "-in", "server.key", "-out", "encrypted.key", "-aes128", "-passout",
+        "pass:secret");
+    options.tls_key = path_of("encrypted.key");
+    expect_complaint(&options, "server.tls.key: ", "not encrypted");
+}
+END_TEST
+
+START_TEST(addresses_that_cannot_be_used_are_named)
+{
+    struct http_options options = edge_options();
+    struct listen_address listen = {"127.0.0.1", 0, false};
+
+    options.listen = &listen;
+    edge_open(&options);
+    listen.port = edge_port();
+    expect_complaint(&options, "server.listen: ", "Address already in use");
+    listen.port = 65536;
+    expect_complaint(&options, "server.listen: port", "0 to 65535");
+    listen.port = 0;
+    listen.host = "no-such-host.invalid";
+    expect_complaint(&options, "server.listen: ", "no-such-host.invalid");
+    listen.host = "192.0.2.1";
+    expect_complaint(&options, "server.listen: ", "192.0.2.1");
+}
+END_TEST
+
+START_TEST(numbers_out_of_range_are_named)
+{
+    struct http_options options = edge_options();
+
+    options.threads = 0;
+    expect_complaint(&options, "server.threads: ", "1 to 1024");
+    options.threads = 100000;
+    expect_complaint(&options, "server.threads: ", "1 to 1024");
+    options = edge_options();
+    options.max_body = 0;
+    expect_complaint(&options, "server.max_body: ", "out of range");
+    options = edge_options();
+    options.header_timeout_ms = 0;
+    expect_complaint(&options, "server.header_timeout_ms: ", "out of range");
+    options = edge_options();
+    options.body_timeout_ms = -1;
+    expect_complaint(&options, "server.body_timeout_ms: ", "out of range");
+    options = edge_options();
+    options.keep_alive_timeout_ms = INT64_MAX;
+    expect_complaint(&options, "server.keep_alive_timeout_ms: ", "out of range");
+    options = edge_options();
+    options.listen_count = 0;
+    expect_complaint(&options, "server.listen: ", "1 to");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("server/tls");
+    TCase *tcase = tcase_create("tls");
+
+    tcase_add_checked_fixture(tcase, make_files, remove_files);
+    tcase_add_test(tcase, one_server_speaks_all);
+    tcase_add_test(tcase, key_and_certificate_may_share_a_file);
+    tcase_add_test(tcase, old_versions_are_refused);
+    tcase_add_test(tcase, a_big_answer_passes_tls);
+    tcase_add_test(tcase, a_broken_handshake_harms_nobody_else);
+    tcase_add_test(tcase, client_certificates_are_checked);
+    tcase_add_test(tcase, files_that_cannot_be_used_are_named);
+    tcase_add_test(tcase, an_encrypted_key_is_no_question_on_the_terminal);
+    tcase_add_test(tcase, addresses_that_cannot_be_used_are_named);
+    tcase_add_test(tcase, numbers_out_of_range_are_named);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
