@@ -195,7 +195,7 @@ enum err jws_sign(const struct jws_key *key, struct arena *arena, struct str pay
     size_t size = 0;
 
     *compact_out = STR_NONE;
-    struct str header = str_format(arena, "{\"alg\":\"%s\",\"typ\":\"JWT\"}", key->algorithm->name);
+    struct str header = str_format(arena, "{\"typ\":\"JWT\",\"alg\":\"%s\"}", key->algorithm->name);
     struct str header_text = base64url_encode(arena, header);
     struct str payload_text = base64url_encode(arena, payload);
     struct str input = str_format(arena, "%.*s.%.*s", STR_ARG(header_text), STR_ARG(payload_text));

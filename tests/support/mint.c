@@ -86,7 +86,7 @@ char *mint_bearer(char *out, const char *secret, const char *payload, ...)
     va_end(args);
     if (size < 0 || (size_t)size >= sizeof json)
         die("payload too long");
-    return mint_forged(out, MINT_SIZE, "{\"alg\":\"HS256\",\"typ\":\"JWT\"}", json, secret, strlen(secret));
+    return mint_forged(out, MINT_SIZE, "{\"typ\":\"JWT\",\"alg\":\"HS256\"}", json, secret, strlen(secret));
 }
 
 const char *mint_token(const char *line)
