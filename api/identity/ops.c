@@ -45,6 +45,8 @@ enum err op_auth_register(struct call *call)
     if (err == ERR_OK)
         err = identity_register(call->app->identity, call->arena, username, email, password,
                                 call->deadline_ns, &user, &call->error);
+    if (err == ERR_BUSY)
+        return error_set(&call->error, err, "too many sign-ins at once");
     if (err != ERR_OK)
         return err;
 

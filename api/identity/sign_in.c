@@ -22,7 +22,7 @@ enum err check_password(struct call *call, struct str name, bool by_email, struc
         return error_set(&call->error, err,
                          "No active account found with the given credentials");
     if (err == ERR_BUSY)
-        call->reply.retry_after_s = 1;
+        return error_set(&call->error, err, "too many sign-ins at once");
     return err;
 }
 
@@ -102,13 +102,16 @@ static enum err check_refresh(struct call *call, struct str refresh,
 
     if (err != ERR_OK)
         return err;
-    if (claims_out->user_id <= 0 || !key_is_token_id(claims_out->id))
+    if (!claims_out->is_own || claims_out->user_id <= 0 || !key_is_token_id(claims_out->id))
         return error_set_detail(&call->error, ERR_UNAUTHENTICATED, "not a refresh token of ours");
     err = users_find_by_id(call->app->users, call->arena, claims_out->user_id, user_out,
                            &call->error);
     if (err == ERR_NOT_FOUND || (err == ERR_OK && (user_out->is_deleted || !user_out->is_active)))
         return error_set_detail(&call->error, ERR_UNAUTHENTICATED,
                                 "the refresh token's account is gone or inactive");
+    if (err == ERR_OK && claims_out->issued_at_s < user_out->tokens_not_before_s)
+        return error_set_detail(&call->error, ERR_UNAUTHENTICATED,
+                                "the refresh token is older than the password");
     return err;
 }
 

@@ -29,8 +29,9 @@ CW_MUST_CHECK enum err sign_in(struct call *call, const struct user *user,
 
 /*
  * Trades a refresh token for the next pair. ERR_UNAUTHENTICATED: bad, expired, spent or not
- * recorded, or its account is gone or inactive. Errors of the users database, and all of
- * pipeline_run: without Redis nobody can say whether it was spent already. The token is spent once and for all even if two trade it at once: one gets the pair.
+ * recorded, older than the password, or its account is gone or inactive. Else errors of the users
+ * database and of pipeline_run: without Redis nobody can say whether it was spent already. It is
+ * spent once and for all even if two trade it at once: one of them gets the pair.
  */
 CW_MUST_CHECK enum err sign_in_again(struct call *call, struct str refresh,
                                      struct token_pair *pair_out);

@@ -1,0 +1,125 @@
+/* The shared probe: what it reports, and that a public route cannot be used to load Redis. */
+#include "health/probe.h"
+
+#include "cachewarden/clock.h"
+#include "loopback.h"
+#include "redis_server.h"
+#include "suite.h"
+
+#include <hiredis.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+static struct redis_server *redis;
+static struct loopback loopback;
+
+static void open_all(void)
+{
+    redis = redis_server_start(NULL);
+    loopback_open(&loopback, &(struct loopback_options){.redis_url = redis_server_url(redis), .has_no_users = true});
+}
+
+static void close_all(void)
+{
+    loopback_close(&loopback);
+    redis_server_stop(&redis);
+}
+
+static struct health_report probe(void)
+{
+    struct arena *arena = arena_new(1024, 0);
+    struct health_report report;
+    health_probe(loopback.app, arena, clock_deadline_ns(5000), &report);
+    arena_free(&arena);
+    return report;
+}
+
+/* How often Redis was asked to SET, from INFO commandstats. */
+static int64_t sets(void)
+{
+    redisReply *reply = redis_server_ask(redis, "INFO commandstats");
+    const char *at = strstr(reply->str, "cmdstat_set:calls=");
+    int64_t count = at ? strtoll(at + strlen("cmdstat_set:calls="), NULL, 10) : 0;
+    freeReplyObject(reply);
+    return count;
+}
+
+static void *probe_many(void *arg)
+{
+    int *good = arg;
+    for (int i = 0; i < 200; i++)
+        *good += probe().read_write;
+    return NULL;
+}
+
+START_TEST(thousands_of_requests_are_one_probe_a_second)
+{
+    enum { THREADS = 8 };
+    pthread_t threads[THREADS];
+    int good[THREADS] = {0};
+    int64_t start_ns = clock_mono_ns();
+    for (int i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, probe_many, &good[i]), 0);
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        ck_assert_int_eq(good[i], 200);
+    }
+    int64_t seconds = (clock_mono_ns() - start_ns) / NS_PER_S;
+    ck_assert_int_ge(sets(), 1);
+    ck_assert_int_le(sets(), seconds + 2);
+}
+END_TEST
+
+START_TEST(a_report_grows_old)
+{
+    ck_assert(probe().read_write);
+    redis_server_kill(redis);
+    int64_t give_up_ns = clock_deadline_ns(20000);
+    while (probe().connected)
+        ck_assert_int_lt(clock_mono_ns(), give_up_ns);
+    struct health_report report = probe();
+    ck_assert(!report.connected && !report.read_write);
+    ck_assert_str_eq(report.message, "redis unavailable");
+    redis_server_restart(redis);
+    while (!probe().read_write)
+        ck_assert_int_lt(clock_mono_ns(), give_up_ns);
+}
+END_TEST
+
+static void *probe_once(void *arg)
+{
+    *(struct health_report *)arg = probe();
+    return NULL;
+}
+
+/* Redis holds its breath: nobody waits longer than a probe may take, and one alone asks. */
+START_TEST(a_redis_that_does_not_answer)
+{
+    enum { THREADS = 8 };
+    pthread_t threads[THREADS];
+    struct health_report reports[THREADS];
+    redis_server_pause(redis);
+    int64_t start_ns = clock_mono_ns();
+    for (int i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, probe_once, &reports[i]), 0);
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        ck_assert(!reports[i].connected && !reports[i].read_write);
+    }
+    ck_assert_int_lt(clock_mono_ns() - start_ns, 5 * NS_PER_S);
+    redis_server_resume(redis);
+    ck_assert_int_le(sets(), 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("api/health/probe");
+    TCase *tcase = tcase_create("probe");
+    tcase_add_checked_fixture(tcase, open_all, close_all);
+    tcase_add_test(tcase, thousands_of_requests_are_one_probe_a_second);
+    tcase_add_test(tcase, a_report_grows_old);
+    tcase_add_test(tcase, a_redis_that_does_not_answer);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
