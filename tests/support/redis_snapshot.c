@@ -21,7 +21,8 @@ char *redis_snapshot(const struct redis_server *redis, const char *but)
     redisReply *keys = redis_server_ask(redis, "KEYS *");
     if (!out || keys->type != REDIS_REPLY_ARRAY)
         abort();
-    qsort(keys->element, keys->elements, sizeof(redisReply *), by_text);
+    if (keys->elements > 0) /* an empty reply has no elements, and qsort must not be given NULL */
+        qsort(keys->element, keys->elements, sizeof(redisReply *), by_text);
     for (size_t i = 0; i < keys->elements; i++) {
         if (but && strcmp(keys->element[i]->str, but) == 0)
             continue;
