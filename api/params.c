@@ -5,7 +5,7 @@
 #include <inttypes.h>
 
 /* What a client sent is shown back this far at most: the text has a size. */
-enum { SHOWN_MAX = 48 };
+enum { SHOWN_MAX = 32 };
 
 /* "name=value" in two, still encoded; names are compared as they came, since no client needs to
  * encode one and a second spelling is a second chance to slip past a check. A part without '=' is all name and has no value. */
@@ -150,9 +150,10 @@ static enum err take_value(struct call *call, const struct param_spec *spec, str
     return ERR_OK;
 }
 
-static enum err refuse_unknown(struct call *call, struct str part)
+/* Of the name a piece, of the value nothing: it may be a token that somebody put into the query, and this text is logged. */
+static enum err refuse_unknown(struct call *call, struct str name)
 {
-    struct str shown = str_sub(part, 0, SHOWN_MAX);
+    struct str shown = str_sub(name, 0, SHOWN_MAX);
     const struct param_spec *first = NULL;
 
     for (EACH_SPEC(spec, call->route)) {
@@ -183,7 +184,7 @@ static enum err read_part(struct call *call, struct str part)
             return refuse_value(call, spec);
         return take_value(call, spec, value);
     }
-    return refuse_unknown(call, part);
+    return refuse_unknown(call, name);
 }
 
 /*
