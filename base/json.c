@@ -24,6 +24,10 @@
 
 #include "cachewarden/arena.h"
 
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdlib.h>
+
 /* A struct json is jansson's json_t under a name that says nothing about jansson. */
 static const json_t *inside(const struct json *value)
 {
@@ -107,9 +111,58 @@ static const char *complaint(enum json_error_code code)
     }
 }
 
-static void document_free(void *document)
+/*
+ * While a document is parsed, jansson's memory comes from the arena: nothing has to be freed
+ * later, and the arena's limit holds. When the arena has no more, jansson does not get to know:
+ * its lexer forgets to look and runs past the end of its buffer (2.14, lex_save). It is left by
+ * longjmp instead, which loses nothing, because all it holds lies in the arena.
+ */
+struct parse {
+    struct arena *arena;
+    jmp_buf out_of_memory;
+};
+
+static _Thread_local struct parse *current_parse;
+
+static void *parse_allocate(size_t size)
 {
-    json_decref(document);
+    if (!current_parse)
+        return malloc(size);
+
+    void *memory = arena_alloc(current_parse->arena, size);
+    if (!memory)
+        longjmp(current_parse->out_of_memory, 1);
+    return memory;
+}
+
+/* jansson is told once for the whole process: whoever else uses it gets what malloc gives. */
+static void parse_release(void *memory)
+{
+    if (!current_parse)
+        free(memory);
+}
+
+static void set_allocator(void)
+{
+    json_set_alloc_funcs(parse_allocate, parse_release);
+}
+
+/* False when memory is out. NULL in *root_out is a document that is none, as *found_out tells. */
+static bool load(struct arena *arena, struct str text, json_t **root_out, json_error_t *found_out)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct parse parse = {.arena = arena};
+
+    pthread_once(&once, set_allocator);
+    if (setjmp(parse.out_of_memory) != 0) {
+        current_parse = NULL;
+        return false;
+    }
+    current_parse = &parse;
+    *root_out = json_loadb(text.ptr ? text.ptr : "", text.len,
+                           JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, found_out);
+    current_parse = NULL;
+    return true;
 }
 
 enum err json_parse(struct arena *arena, struct str text, const struct json **root_out,
@@ -122,16 +175,12 @@ enum err json_parse(struct arena *arena, struct str text, const struct json **ro
                          place.line, place.column, fault);
 
     json_error_t found;
-    json_t *root = json_loadb(text.ptr ? text.ptr : "", text.len,
-                              JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &found);
-    if (!root) {
-        if (json_error_code(&found) == json_error_out_of_memory)
-            return error_set_detail(error, ERR_NO_MEMORY, "no memory for a JSON document");
+    json_t *root;
+    if (!load(arena, text, &root, &found))
+        return error_set_detail(error, ERR_NO_MEMORY, "no memory for a JSON document");
+    if (!root)
         return error_set(error, ERR_BAD_INPUT, "Invalid JSON at line %d, column %d: %s.",
                          found.line, found.column, complaint(json_error_code(&found)));
-    }
-    if (arena_defer(arena, document_free, root) != ERR_OK)
-        return error_set_detail(error, ERR_NO_MEMORY, "no memory for a JSON document");
     *root_out = outside(root);
     return ERR_OK;
 }

@@ -22,11 +22,12 @@ enum json_kind { JSON_NULL, JSON_BOOL, JSON_INTEGER, JSON_REAL, JSON_STRING, JSO
 #define json_string cw_json_string
 
 #define JSON_MAX_DEPTH 32
-/* Values in one document. jansson spends about 250 bytes on an empty object: 16 MiB at most. */
-#define JSON_MAX_VALUES 65536
+/* Values in one document, as brackets and commas tell. None takes more than about 200 bytes beside
+ * its text, so the largest document is 6 MiB in memory; without a limit 1 MiB of "{},{}," were 80. */
+#define JSON_MAX_VALUES 32768
 
 /*
- * Parses one whole document; it lives until the arena is reset. Any top-level value is taken.
+ * Parses one whole document; it lies in the arena and lives until its reset. Any top-level value is taken.
  * ERR_BAD_INPUT with a text naming line and column and never quoting the document (it may hold a
  * password); ERR_NO_MEMORY. An integer outside int64 is bad input, 1.0 is a real. `error` may be NULL.
  */
