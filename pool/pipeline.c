@@ -163,10 +163,11 @@ enum err pipeline_failed(const struct trip *trip, const struct exchange *exchang
 {
     const char *text = failure_text(exchange->failure);
     bool was_sent = exchange->sent > from;
-    /* The connection died while it was idle, and nobody noticed before the write: for a read, or
-     * for what never left, a fresh connection is as good as a first try. */
-    bool died_idle = exchange->failure == EXCHANGE_LOST && exchange->is_reused && exchange->received == 0;
-    *may_retry_out = died_idle && (!was_sent || trip->effect == PIPELINE_READ);
+    /* The connection had died or gone out of step before this exchange, and nobody noticed: for a
+     * read, or for what never left, a fresh connection is as good as a first try. */
+    bool was_lost_before = exchange->failure == EXCHANGE_LOST && exchange->received == 0;
+    bool was_bad_before = exchange->is_reused && (was_lost_before || exchange->failure == EXCHANGE_GARBLED);
+    *may_retry_out = was_bad_before && (!was_sent || trip->effect == PIPELINE_READ);
     if (was_sent && trip->effect == PIPELINE_WRITE)
         return cause_set(error, ERR_UNCERTAIN, CAUSE_UNCERTAIN, "after a write was sent: %s", text);
     if (exchange->failure == EXCHANGE_LATE)
@@ -215,7 +216,7 @@ static enum err pass(struct pool *pool, const struct trip *trip, bool *may_retry
             return err;
         break;
     case SEAT_ALONE:
-        if (seat.conn && pool_check_idle(pool, &seat.conn))
+        if (seat.conn && pool_check_idle(pool, &seat.conn, trip->effect))
             break;
         bool is_hopeless;
         err = pool_dial(pool, trip->deadline_ns, seat.is_probe, &seat.conn, &is_hopeless, error);

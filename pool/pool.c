@@ -12,7 +12,8 @@
 #define BATCH_LIMIT 1024
 /* Threads that may be inside at once; beyond it the answer is ERR_BUSY without a wait. */
 #define UNDER_WAY_MAX 8192
-/* A connection that served less than this ago is not asked whether it is still there. */
+/* For a read, a connection that served less than this ago is not asked whether it is still there: if
+ * it is not, the read is tried again. A write cannot be, so for a write the question is always asked. */
 #define WARM_NS (1 * NS_PER_MS)
 /* An attempt that its caller's own deadline cut shorter than this says nothing about Redis. */
 #define TELLING_NS (50 * NS_PER_MS)
@@ -314,9 +315,9 @@ enum err pool_seat(struct pool *pool, const struct trip *trip, struct seat *seat
     return err;
 }
 
-bool pool_check_idle(struct pool *pool, struct conn **conn)
+bool pool_check_idle(struct pool *pool, struct conn **conn, enum pipeline_effect effect)
 {
-    if (clock_mono_ns() - (*conn)->idle_since_ns < WARM_NS)
+    if (effect == PIPELINE_READ && clock_mono_ns() - (*conn)->idle_since_ns < WARM_NS)
         return true;
     enum io_silence silence = conn_listen(*conn);
     if (silence == IO_QUIET)

@@ -83,7 +83,7 @@ CW_MUST_CHECK enum err pool_dial(struct pool *pool, int64_t deadline_ns, bool is
 
 /* Before an exchange on a connection that was idle: true when it may be used. Else it is closed and
  * the caller holds the permission to dial in its place. */
-bool pool_check_idle(struct pool *pool, struct conn **conn);
+bool pool_check_idle(struct pool *pool, struct conn **conn, enum pipeline_effect effect);
 
 /* After an exchange: keeps the connection or closes it, serves the queue, counts. The batch whose
  * exchange it was ends with it; NULL: a pipeline that travelled alone does. */

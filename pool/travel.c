@@ -86,7 +86,7 @@ static bool board(struct pool *pool, struct batch *batch, const struct trip *tri
         bool is_hopeless = true;
         if (batch->doom)
             (void)cause_set(&error, ERR_UPSTREAM_DOWN, batch->doom, "no connection could be made");
-        else if (batch->conn && pool_check_idle(pool, &batch->conn))
+        else if (batch->conn && pool_check_idle(pool, &batch->conn, PIPELINE_WRITE)) /* one of them may be */
             return true;
         else if (!pool_dial(pool, trip->deadline_ns, false, &batch->conn, &is_hopeless, &error))
             return true;

@@ -84,6 +84,9 @@ static void drop(struct client *client, bool is_reset)
     if (is_reset) {
         const struct linger at_once = {1, 0};
         setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    } else {
+        /* The thread may sit in poll(2) on it, which would put off what a close alone does. */
+        shutdown(client->fd, SHUT_RDWR);
     }
     close(client->fd);
     free(client->in);
@@ -392,6 +395,13 @@ void fake_redis_script(struct fake_redis *fake, const struct fake_step *steps, s
         die("realloc");
     memcpy(fake->script + fake->script_size, steps, count * sizeof *steps);
     fake->script_size += count;
+    unlock_and_wake(fake);
+}
+
+void fake_redis_forget(struct fake_redis *fake)
+{
+    pthread_mutex_lock(&fake->mutex);
+    fake->script_next = fake->script_size;
     unlock_and_wake(fake);
 }
 

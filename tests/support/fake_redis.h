@@ -44,6 +44,8 @@ void fake_redis_script(struct fake_redis *fake, const struct fake_step *steps, s
         const struct fake_step fake_steps_[] = {__VA_ARGS__};                             \
         fake_redis_script((fake), fake_steps_, sizeof fake_steps_ / sizeof *fake_steps_); \
     } while (0)
+/* Drops the steps that nobody has come to yet. */
+void fake_redis_forget(struct fake_redis *fake);
 /* From now on `command` (upper case) answers these bytes; NULL: as it would by itself. */
 void fake_redis_override(struct fake_redis *fake, const char *command, const char *bytes);
 
