@@ -130,6 +130,19 @@ static void try_string(struct arena *arena, struct str bytes)
         expect(str_eq(json_string(root), bytes));
 }
 
+/* Whatever the limit, the document is whole, or refused, or nobody's fault. */
+static void try_with_little_memory(struct str text)
+{
+    size_t limit = text.len > 0 ? 16 * (1 + (size_t)(unsigned char)text.ptr[text.len - 1]) : 16;
+    struct arena *arena = arena_new(limit, limit);
+    const struct json *root = NULL;
+    enum err err = json_parse(arena, text, &root, NULL);
+
+    expect(err == ERR_OK ? root != NULL
+                         : root == NULL && (err == ERR_BAD_INPUT || err == ERR_NO_MEMORY));
+    arena_free(&arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena *arena = arena_new(4096, 0);
@@ -137,6 +150,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     try_document(arena, input);
     try_string(arena, input);
+    try_with_little_memory(input);
     arena_free(&arena);
     return 0;
 }
