@@ -59,8 +59,9 @@ static enum err judge(const struct greeting *greeting, const struct exchange *ex
 {
     /* "-ERR max number of clients reached" and "-DENIED …" come once, unasked, and then the end: so
      * errors are looked at before the fate of the exchange. */
+    bool is_farewell = step == EXCHANGE_FAILED && exchange->arrived == 1;
     for (size_t i = 0; i < exchange->arrived; i++)
-        if (exchange->values[i].kind == VALUE_ERROR && (!greeting->may_be_refused[i] || step != EXCHANGE_DONE))
+        if (exchange->values[i].kind == VALUE_ERROR && (!greeting->may_be_refused[i] || is_farewell))
             return refused(error, greeting->names[i], &exchange->values[i]);
     switch (step) {
     case EXCHANGE_DONE: return ERR_OK;

@@ -391,8 +391,13 @@ enum err pool_dial(struct pool *pool, int64_t deadline_ns, bool is_probe, struct
     pool_wake(pool, &wakes);
     close_list(doomed);
     log_breaker(pool, opened, closed, why.detail);
-    if (err && error)
-        *error = why;
+    if (!err)
+        return ERR_OK;
+    /* To a pipeline, a Redis that says no to a greeting is one that cannot be had: nothing was asked of it. */
+    if (err == ERR_UPSTREAM_REFUSED)
+        err = ERR_UPSTREAM_DOWN;
+    why.code = err;
+    *error = why;
     return err;
 }
 

@@ -64,6 +64,8 @@ static int64_t now_ms(void)
 
 static void append(char **buffer, size_t *size, size_t *room, const char *bytes, size_t count)
 {
+    if (count == 0)
+        return;
     if (*size + count > *room) {
         *room = (*size + count) * 2;
         *buffer = realloc(*buffer, *room);
