@@ -10,6 +10,8 @@ struct reader {
     struct config_report *report;
     struct scan_findings findings;
     const char *path;
+    const char *
+        folder; /* of the file; libconfig takes includes from there and drops it from their names */
     bool direct; /* rows without DIRECT are left alone */
     bool is_default;
 };
@@ -21,13 +23,22 @@ struct target {
     const char *prefix; /* "" or "caches[0]." */
 };
 
+/* `included` is NULL for the file itself. */
+static const char *place_of(struct reader *reader, const char *included)
+{
+    char path[4096];
+    if (!included)
+        return config_place(reader->config, reader->path);
+    snprintf(path, sizeof path, "%s/%s", reader->folder, included);
+    return config_place(reader->config, path);
+}
+
 static struct config_origin origin_of(struct reader *reader, const config_setting_t *setting)
 {
-    const char *file = config_setting_source_file(setting);
     if (reader->is_default)
         return (struct config_origin){.source = CONFIG_DEFAULT};
     return (struct config_origin){CONFIG_FILE,
-                                  config_place(reader->config, file ? file : reader->path),
+                                  place_of(reader, config_setting_source_file(setting)),
                                   config_setting_source_line(setting)};
 }
 
@@ -331,14 +342,14 @@ static bool texts_hold(const struct config_texts *texts, const char *text)
     return false;
 }
 
-static void scan_file(struct reader *reader, const char *path)
+static void scan_file(struct reader *reader, const char *included)
 {
-    FILE *stream = fopen(path, "re");
+    FILE *stream = fopen(place_of(reader, included), "re");
     char *text = NULL;
     size_t room = 0;
     ssize_t size = stream ? getdelim(&text, &room, EOF, stream) : -1;
     if (size > 0)
-        config_scan((struct str){text, (size_t)size}, path, &reader->findings);
+        config_scan((struct str){text, (size_t)size}, included, &reader->findings);
     if (text)
         secret_wipe(text, room);
     free(text);
@@ -364,8 +375,7 @@ static void report_findings(struct reader *reader)
 {
     for (size_t i = 0; i < reader->findings.count; i++) {
         const struct scan_finding *finding = &reader->findings.items[i];
-        struct config_origin origin = {CONFIG_FILE, finding->file ? finding->file : reader->path,
-                                       finding->line};
+        struct config_origin origin = {CONFIG_FILE, place_of(reader, finding->file), finding->line};
         if (finding->used)
             continue;
         if (finding->text[0])
@@ -403,7 +413,7 @@ static void parse(struct reader *reader, config_t *file, const char *text)
         return;
     }
     const char *included = config_error_file(file);
-    struct config_origin origin = {CONFIG_FILE, included ? included : reader->path,
+    struct config_origin origin = {CONFIG_FILE, place_of(reader, included),
                                    (unsigned)config_error_line(file)};
     config_error(reader->report, &origin, NAMELESS, "%s%s", config_error_text(file),
                  included ? "" : syntax_mend(text, config_error_line(file)));
@@ -418,11 +428,15 @@ static char *folder_of(const char *path)
 void config_read_text(struct config *config, struct str text, const char *path, bool direct,
                       struct config_report *report)
 {
-    struct reader reader = {.config = config, .report = report, .path = path, .direct = direct};
     char *folder = folder_of(path);
+    struct reader reader = {.config = config,
+                            .report = report,
+                            .path = path,
+                            .folder = folder ? folder : ".",
+                            .direct = direct};
     config_t file;
     config_init(&file);
-    config_set_include_dir(&file, folder ? folder : ".");
+    config_set_include_dir(&file, reader.folder);
     config_scan(text, NULL, &reader.findings);
     parse(&reader, &file, text.ptr);
     free(reader.findings.items);

@@ -116,11 +116,7 @@ static void print_example_value(struct strbuf *out, const struct setting *row,
 {
     const char *dot = strrchr(row->name, '.');
     strbuf_addf(out, "%*s#%s = ", 2 * depth, "", dot ? dot + 1 : row->name);
-    struct str rest = str_from(setting_fields(row->kind) ? row->default_text : NULL), line;
-    if (rest.len == 0)
-        value_print(out, row, plain);
-    for (bool first = true; rest.len > 0 && str_split(&rest, '\n', &line); first = false)
-        strbuf_addf(out, first ? "%.*s" : "\n#  %.*s", STR_ARG(line));
+    value_print(out, row, plain);
     strbuf_addf(out, ";\n");
 }
 

@@ -288,9 +288,12 @@ static void drain(struct server *server)
 
 static void close_all(struct server *server)
 {
+    bool was_started = server->http != NULL;
     http_stop(&server->http);
     app_close(&server->app);
     demo_close(&server->demo);
+    if (was_started)
+        log_event(LOG_LEVEL_INFO, "server.stopped", LOG_INT("pid", getpid()));
     if (server->newest != server->config)
         config_free(&server->newest);
     config_free(&server->config);
@@ -308,7 +311,6 @@ static int run(struct server *server)
     notify_manager("STOPPING=1", STR("Finishing requests"));
     server->app->ready = false;
     drain(server);
-    log_event(LOG_LEVEL_INFO, "server.stopped", LOG_INT("pid", getpid()));
     return asked ? CLI_OK : CLI_FAILED;
 }
 

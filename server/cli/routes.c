@@ -26,26 +26,27 @@ static void print_json(struct strbuf *out, const struct route *routes, size_t co
     strbuf_add_char(out, '\n');
 }
 
-static size_t widest_path(const struct route *routes, size_t count)
+static void widen(size_t *width, const char *text)
 {
-    size_t widest = 0;
-    for (size_t i = 0; i < count; i++)
-        if (strlen(routes[i].path) > widest)
-            widest = strlen(routes[i].path);
-    return widest;
+    if (strlen(text) + 2 > *width)
+        *width = strlen(text) + 2;
 }
 
 static void print_table(struct strbuf *out, const struct route *routes, size_t count)
 {
-    size_t width = widest_path(routes, count) + 2;
+    size_t path_width = 0, permit_width = sizeof "PERMISSION  " - 1;
+    for (size_t i = 0; i < count; i++) {
+        widen(&path_width, routes[i].path);
+        widen(&permit_width, permit_name(routes[i].permit));
+    }
     cli_pad(out, STR("METHOD"), 8);
-    cli_pad(out, STR("PATH"), width);
-    cli_pad(out, STR("PERMISSION"), 16);
+    cli_pad(out, STR("PATH"), path_width);
+    cli_pad(out, STR("PERMISSION"), permit_width);
     strbuf_addf(out, "LIMIT\n");
     for (size_t i = 0; i < count; i++) {
         cli_pad(out, str_from(method_name(routes[i].method)), 8);
-        cli_pad(out, str_from(routes[i].path), width);
-        cli_pad(out, str_from(permit_name(routes[i].permit)), 16);
+        cli_pad(out, str_from(routes[i].path), path_width);
+        cli_pad(out, str_from(permit_name(routes[i].permit)), permit_width);
         strbuf_addf(out, "%s\n", routes[i].limit == LIMIT_NONE ? "-" : limit_name(routes[i].limit));
     }
 }

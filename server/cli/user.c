@@ -9,9 +9,10 @@
 /* Nobody else is hashing in this process: this is for a machine that is very slow. */
 #define HASH_MS 30000
 
-#define PASSWORD_OPTION                                                                          \
-    {                                                                                            \
-        "password-file", 0, "FILE", false, "read the password from FILE; -: from standard input" \
+#define PASSWORD_OPTION                                                  \
+    {                                                                    \
+        "password-file", 0, "FILE", false,                               \
+            "read the password from FILE, or with - from standard input" \
     }
 
 /* ---- showing ---- */
@@ -387,7 +388,7 @@ static const struct cli_option rights_options[] = {
 
 static const struct cli_command commands[] = {
     {.name = "add",
-     .arguments = "NAME --email E [--superuser] [--group G]... [--password-file FILE | -]",
+     .arguments = "NAME --email E [--superuser] [--group G]... [--password-file FILE]",
      .summary = "adds an account; asks for the password unless it is in a file",
      .options = add_options,
      .min_arguments = 1,
@@ -406,7 +407,7 @@ static const struct cli_command commands[] = {
      .max_arguments = 1,
      .run = run_show},
     {.name = "password",
-     .arguments = "NAME [--password-file FILE | -]",
+     .arguments = "NAME [--password-file FILE]",
      .summary = "sets a new password",
      .options = password_options,
      .min_arguments = 1,

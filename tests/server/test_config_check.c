@@ -1,0 +1,210 @@
+/* What needs more than the form of one setting: listeners, TLS, proxies, origins, named caches, lifetimes. */
+#include "config_case.h"
+
+struct refusal {
+    const char *item; /* of the environment, or of the file when it has braces */
+    const char *words;
+};
+
+static void expect_refusal(const struct refusal *refusal)
+{
+    bool is_file = strchr(refusal->item, '{') != NULL;
+    case_expect_error(is_file ? refusal->item : NULL, is_file ? NULL : ENVIRONMENT(refusal->item),
+                      refusal->words);
+}
+
+/* ---- listeners ---- */
+
+static const struct refusal bad_listeners[] = {
+    {"CACHEWARDEN_LISTEN=8000", "CACHEWARDEN_LISTEN: server.listen must hold \"host:port\""},
+    {"CACHEWARDEN_LISTEN=:8000", "not \":8000\""},
+    {"CACHEWARDEN_LISTEN=127.0.0.1", "not \"127.0.0.1\""},
+    {"CACHEWARDEN_LISTEN=127.0.0.1:65536", "must hold"},
+    {"CACHEWARDEN_LISTEN=127.0.0.1:-1", "must hold"},
+    {"CACHEWARDEN_LISTEN=127.0.0.1:08", "must hold"},
+    {"CACHEWARDEN_LISTEN=127.0.0.1:80r", "must hold"},
+    {"CACHEWARDEN_LISTEN=::1:8000", "must hold"},
+    {"CACHEWARDEN_LISTEN=[::1]", "must hold"},
+    {"CACHEWARDEN_LISTEN=[::1]8000", "must hold"},
+    {"CACHEWARDEN_LISTEN=[127.0.0.1]:8000", "must hold"},
+    {"CACHEWARDEN_LISTEN=a b:1", "must hold"},
+    {"CACHEWARDEN_LISTEN=,", "must name at least one address"},
+    {"server: { listen = [ ]; };", "must name at least one address"},
+    {"CACHEWARDEN_LISTEN=127.0.0.1:1,127.0.0.1:1", "names port 1 of 127.0.0.1 twice"},
+    {"CACHEWARDEN_LISTEN=127.0.0.1:1s", "needs server.tls.certificate and server.tls.key"},
+    {"CACHEWARDEN_SERVER_TLS_CERTIFICATE=/nonexistent",
+     "server.tls.certificate needs server.tls.key beside it"},
+    {"CACHEWARDEN_SERVER_TLS_CERTIFICATE=/nonexistent",
+     "server.tls.certificate cannot be read: /nonexistent: No such file"},
+    {"CACHEWARDEN_SERVER_TLS_KEY=/nonexistent",
+     "server.tls.key needs server.tls.certificate beside it"},
+};
+
+START_TEST(listeners_that_will_not_do)
+{
+    expect_refusal(&bad_listeners[_i]);
+}
+END_TEST
+
+START_TEST(listeners_that_will)
+{
+    case_load_well(
+        NULL,
+        ENVIRONMENT(
+            "CACHEWARDEN_LISTEN=127.0.0.1:8000,[::]:0,*:65535,localhost:1,127.0.0.1:0,127.0.0.1:0s",
+            "CACHEWARDEN_SERVER_TLS_CERTIFICATE=" CW_SOURCE_DIR "/dev",
+            "CACHEWARDEN_SERVER_TLS_KEY=" CW_SOURCE_DIR "/dev"));
+    static const struct listen_address wanted[] = {
+        {"127.0.0.1", 8000, false}, {"::", 0, false},        {"*", 65535, false},
+        {"localhost", 1, false},    {"127.0.0.1", 0, false}, {"127.0.0.1", 0, true}};
+    ck_assert_uint_eq(one.config->listen_count, 6);
+    for (size_t i = 0; i < 6; i++) {
+        ck_assert_str_eq(one.config->listen[i].host, wanted[i].host);
+        ck_assert_int_eq(one.config->listen[i].port, wanted[i].port);
+        ck_assert(one.config->listen[i].tls == wanted[i].tls);
+    }
+}
+END_TEST
+
+START_TEST(a_certificate_nobody_uses_is_warned_of)
+{
+    case_expect(NULL,
+                ENVIRONMENT("CACHEWARDEN_SERVER_TLS_CERTIFICATE=" CW_SOURCE_DIR "/dev",
+                            "CACHEWARDEN_SERVER_TLS_KEY=" CW_SOURCE_DIR "/dev"),
+                "warning: CACHEWARDEN_SERVER_TLS_CERTIFICATE: server.tls.certificate is not used: "
+                "no address of server.listen "
+                "ends in \"s\"\n");
+}
+END_TEST
+
+/* ---- proxies, hosts, origins ---- */
+
+static const struct refusal bad_networks[] = {
+    {"CACHEWARDEN_SERVER_TRUSTED_PROXIES=10.0.0.1/8",
+     "with zeros behind the prefix, not \"10.0.0.1/8\""},
+    {"CACHEWARDEN_SERVER_TRUSTED_PROXIES=10.0.0.0/33", "must hold address blocks"},
+    {"CACHEWARDEN_SERVER_TRUSTED_PROXIES=10.0.0.0/", "must hold address blocks"},
+    {"CACHEWARDEN_SERVER_TRUSTED_PROXIES=10.0.0.0/-1", "must hold address blocks"},
+    {"CACHEWARDEN_SERVER_TRUSTED_PROXIES=10.0.0", "must hold address blocks"},
+    {"CACHEWARDEN_SERVER_TRUSTED_PROXIES=localhost", "must hold address blocks"},
+    {"CACHEWARDEN_SERVER_TRUSTED_PROXIES=fd00::/129", "must hold address blocks"},
+    {"CACHEWARDEN_SERVER_TRUSTED_PROXIES=fd00::1/8", "must hold address blocks"},
+    {"CACHEWARDEN_SERVER_ALLOWED_HOSTS=a.example:80",
+     "must hold host names without port, not \"a.example:80\""},
+    {"CACHEWARDEN_SERVER_ALLOWED_HOSTS=http://a", "must hold host names"},
+    {"CACHEWARDEN_SERVER_ALLOWED_HOSTS=*", "must hold host names"},
+    {"CACHEWARDEN_SERVER_CORS_ORIGINS=*", "and without \"*\""},
+    {"CACHEWARDEN_SERVER_CORS_ORIGINS=https://a.example/", "without path or slash at the end"},
+    {"CACHEWARDEN_SERVER_CORS_ORIGINS=https://a.example/x", "must hold origins"},
+    {"CACHEWARDEN_SERVER_CORS_ORIGINS=a.example", "must hold origins"},
+    {"CACHEWARDEN_SERVER_CORS_ORIGINS=https://*.example", "must hold origins"},
+    {"CACHEWARDEN_SERVER_CORS_ORIGINS=https://", "must hold origins"},
+    {"CACHEWARDEN_SERVER_CORS_ORIGINS=https://a:0", "must hold origins"},
+    {"CACHEWARDEN_SERVER_CORS_ORIGINS=null", "must hold origins"},
+};
+
+START_TEST(networks_that_will_not_do)
+{
+    expect_refusal(&bad_networks[_i]);
+}
+END_TEST
+
+START_TEST(blocks_are_sixteen_bytes)
+{
+    case_load_well(
+        NULL,
+        ENVIRONMENT(
+            "CACHEWARDEN_SERVER_TRUSTED_PROXIES=10.0.0.0/8, 192.0.2.7, fd00::/8, ::1, 0.0.0.0/0"));
+    static const int bits[] = {104, 128, 8, 128, 96};
+    ck_assert_uint_eq(one.config->proxy_count, 5);
+    for (size_t i = 0; i < 5; i++)
+        ck_assert_int_eq(one.config->proxies[i].bits, bits[i]);
+    static const uint8_t ten[16] = {[10] = 0xff, [11] = 0xff, [12] = 10};
+    ck_assert_mem_eq(one.config->proxies[0].bytes, ten, 16);
+    ck_assert_uint_eq(one.config->proxies[2].bytes[0], 0xfd);
+}
+END_TEST
+
+START_TEST(hosts_and_origins_that_will)
+{
+    case_load_well(NULL,
+                   ENVIRONMENT("CACHEWARDEN_SERVER_ALLOWED_HOSTS=Cache.Example,[::1],127.0.0.1",
+                               "CACHEWARDEN_SERVER_CORS_ORIGINS=https://a.example,http://"
+                               "localhost:3000,http://[::1]:80,"
+                               "http://[::1]"));
+    ck_assert_str_eq(one.config->server_allowed_hosts.items[0], "cache.example");
+    ck_assert_uint_eq(one.config->server_cors_origins.count, 4);
+}
+END_TEST
+
+/* ---- the rest ---- */
+
+static const struct refusal others[] = {
+    {"NODE_ENV=a b", "NODE_ENV: environment must be 1 to 64 of a-z A-Z 0-9 . _ -"},
+    {"NODE_ENV=a}b", "environment must be"},
+    {"NODE_ENV=x/../y", "environment must be"},
+    {"DATABASE_URL=mysql://h", "DATABASE_URL: users.database must be sqlite:PATH"},
+    {"DATABASE_URL=sqlite:", "users.database must be sqlite:PATH"},
+    {"JWT_SECRET=0123456789012345678901234567890",
+     "JWT_SECRET: auth.secret has 31 bytes and needs at least 32"},
+    {"CACHEWARDEN_AUTH_REFRESH_TTL_S=100",
+     "auth.refresh_ttl_s must not be less than auth.access_ttl_s"},
+    {"REDIS_USERNAME=u", "REDIS_USERNAME: redis.username needs redis.password beside it"},
+    {"CACHEWARDEN_REDIS_SENTINELS=h", "redis.sentinels must hold \"host:port\", not \"h\""},
+    {"CACHEWARDEN_REDIS_NODES=h:0", "redis.nodes must hold \"host:port\", not \"h:0\""},
+    {"CACHEWARDEN_ENTRIES_REDIS_URL=h:1", "entries.redis_url is not the URL of a Redis"},
+    {"CACHEWARDEN_USERS_REGISTRATION=perhaps",
+     "users.registration must be closed or open, not \"perhaps\""},
+    {"caches = ( { name = \"a\"; } );",
+     "caches[0] must have one of keys, database and prefix, not none"},
+    {"caches = ( { name = \"a\"; keys = [ \"k\" ]; database = 1; } );", "not several"},
+    {"caches = ( { name = \"a/b\"; database = 1; } );", "caches[0].name must be 1 to 64 of"},
+    {"caches = ( { name = \"\"; database = 1; } );", "caches[0].name must not be empty"},
+    {"caches = ( { name = \"a\"; database = 1; },\n { name = \"a\"; database = 2; } );",
+     ":2: caches[1].name is \"a\", like that of caches[0]; names must differ"},
+    {"caches = ( { name = \"a\"; database = \"h:1\"; } );",
+     "caches[0].database is not the URL of a Redis"},
+    {"caches = ( { name = \"a\"; database = \"rediss://h/1\"; } );",
+     "caches[0].database asks for TLS"},
+    {"caches = ( { name = \"a\"; keys = [ \"k\" ]; redis_url = \"rediss://h/1\"; } );",
+     "caches[0].redis_url asks for TLS"},
+    {"caches = ( { name = \"a\"; database = \"redis://h/1\"; redis_url = \"redis://h/1\"; } );",
+     "keep one"},
+    {"caches = ( { name = \"a\"; keys = [ \"\" ]; } );", "must hold texts that are not empty"},
+    {"auth: { issuers = ( { issuer = \"i\"; algorithms = [ \"RS256\" ]; } ); };",
+     "auth.issuers[0] must have one of jwks_file, jwks_url and secret_file, not none"},
+    {"auth: { issuers = ( { algorithms = [ \"RS256\" ]; jwks_file = \"f\"; } ); };",
+     "auth.issuers[0].issuer is missing"},
+    {"auth: { issuers = ( { issuer = \"i\"; algorithms = 3; jwks_file = \"f\"; } ); };",
+     "auth.issuers[0].algorithms must be a list"},
+    {"gateway: { routes = ( { prefix = \"a\"; upstream = \"http://u\"; } ); };",
+     "gateway.routes[0].prefix must begin with /"},
+    {"gateway: { routes = ( { prefix = \"/a\"; upstream = \"ftp://u\"; } ); };",
+     "gateway.routes[0].upstream must begin with http"},
+    {"gateway: { routes = ( { prefix = \"/a\"; upstream = \"http://u\"; scope = \"x\"; } ); };",
+     "gateway.routes[0].scope must be user or public"},
+};
+
+START_TEST(others_that_will_not_do)
+{
+    expect_refusal(&others[_i]);
+}
+END_TEST
+
+#define COUNT(array) (int)(sizeof(array) / sizeof *(array))
+
+int main(void)
+{
+    Suite *suite = suite_create("config_check");
+    TCase *all = tcase_create("all");
+    tcase_add_checked_fixture(all, case_open, case_close);
+    tcase_add_loop_test(all, listeners_that_will_not_do, 0, COUNT(bad_listeners));
+    tcase_add_test(all, listeners_that_will);
+    tcase_add_test(all, a_certificate_nobody_uses_is_warned_of);
+    tcase_add_loop_test(all, networks_that_will_not_do, 0, COUNT(bad_networks));
+    tcase_add_test(all, blocks_are_sixteen_bytes);
+    tcase_add_test(all, hosts_and_origins_that_will);
+    tcase_add_loop_test(all, others_that_will_not_do, 0, COUNT(others));
+    suite_add_tcase(suite, all);
+    return suite_run(suite);
+}

@@ -1,0 +1,115 @@
+/* The example file and the help: made of the same rows as everything else. */
+#include "config_case.h"
+
+#include <ctype.h>
+
+static char *example(void)
+{
+    struct strbuf text;
+    strbuf_init(&text, NULL, 0);
+    config_print_example(&text);
+    ck_assert(!text.failed);
+    char *copy = strndup(text.ptr, text.len);
+    strbuf_fini(&text);
+    return copy;
+}
+
+START_TEST(the_committed_file_is_the_generated_one)
+{
+    char *made = example(), *committed = cw_file_read(CW_SOURCE_DIR "/conf/cachewarden.conf");
+    ck_assert_msg(committed && strcmp(made, committed) == 0,
+                  "conf/cachewarden.conf is out of date; make it anew with: "
+                  "cachewarden help settings --format conf > conf/cachewarden.conf");
+    free(made);
+    free(committed);
+}
+END_TEST
+
+START_TEST(it_is_a_sound_file)
+{
+    char *text = example();
+    case_load_well(text, NULL);
+    ck_assert_str_eq(case_problems(), "");
+    free(text);
+}
+END_TEST
+
+/* "#name = value;" lines are settings, "# words" are comments: takes the '#' off the former. */
+static int take_comments_off(char *text)
+{
+    int count = 0;
+    for (char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        char *mark = line + strspn(line, " ");
+        if (mark[0] == '#' && islower((unsigned char)mark[1])) {
+            *mark = ' ';
+            count++;
+        }
+    }
+    return count;
+}
+
+START_TEST(its_values_are_the_defaults)
+{
+    char *text = example();
+    ck_assert_int_eq(take_comments_off(text), SETTING_COUNT);
+    case_load_well(text, NULL);
+    ck_assert_str_eq(case_problems(), "");
+    struct config *plain = calloc(1, sizeof *plain);
+    struct config_report ignored = {0};
+    config_set_defaults(plain, &ignored);
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        ck_assert_msg(value_equal(&config_settings.rows[i], plain, one.config), "%s",
+                      config_settings.rows[i].name);
+        ck_assert_int_eq(one.config->origins[i].source, CONFIG_FILE);
+    }
+    config_free(&plain);
+    free(text);
+}
+END_TEST
+
+START_TEST(help_tells_of_every_setting)
+{
+    struct strbuf text;
+    const struct setting *row = &config_settings.rows[_i];
+    strbuf_init(&text, NULL, 0);
+    ck_assert(config_print_help(&text, NULL));
+    strbuf_add_char(&text, '\0');
+    ck_assert_ptr_nonnull(strstr(text.ptr, row->name));
+    ck_assert(!row->environment || strstr(text.ptr, row->environment));
+    ck_assert(!row->environment || strstr(example(), row->environment));
+    strbuf_fini(&text);
+}
+END_TEST
+
+START_TEST(help_of_a_group_has_that_group_only)
+{
+    struct strbuf text;
+    strbuf_init(&text, NULL, 0);
+    ck_assert(config_print_help(&text, "log."));
+    strbuf_add_char(&text, '\0');
+    ck_assert_str_eq(
+        text.ptr, "log.level = \"info\"\n"
+                  "    The least important lines to write.\n"
+                  "    debug or info or warn or error; variable CACHEWARDEN_LOG_LEVEL; SIGHUP "
+                  "applies a change\n"
+                  "log.format = \"text\"\n"
+                  "    key=value lines, or one JSON object a line.\n"
+                  "    text or json; variable CACHEWARDEN_LOG_FORMAT; SIGHUP applies a change\n");
+    ck_assert(!config_print_help(&text, "nosuch"));
+    strbuf_fini(&text);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("config_help");
+    TCase *all = tcase_create("all");
+    tcase_add_checked_fixture(all, case_open, case_close);
+    tcase_add_test(all, the_committed_file_is_the_generated_one);
+    tcase_add_test(all, it_is_a_sound_file);
+    tcase_add_test(all, its_values_are_the_defaults);
+    tcase_add_loop_test(all, help_tells_of_every_setting, 0, SETTING_COUNT);
+    tcase_add_test(all, help_of_a_group_has_that_group_only);
+    suite_add_tcase(suite, all);
+    return suite_run(suite);
+}
