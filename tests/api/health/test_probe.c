@@ -9,6 +9,7 @@
 #include <hiredis.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 static struct redis_server *redis;
 static struct loopback loopback;
@@ -112,6 +113,46 @@ START_TEST(a_redis_that_does_not_answer)
 }
 END_TEST
 
+/* How often anybody turned to Redis, with what success whatever. */
+static uint64_t attempts(void)
+{
+    struct pool_stats stats;
+    pool_stats_read(loopback.app->control, &stats);
+    return stats.borrows + stats.batched + stats.connects + stats.connect_failures + stats.breaker_refusals + stats.waits_timed_out;
+}
+
+static pthread_barrier_t together;
+
+static void *probe_together(void *arg)
+{
+    pthread_barrier_wait(&together);
+    *(struct health_report *)arg = probe();
+    return NULL;
+}
+
+/* The report is old and Redis hangs: one asks, the others are told the last report or the new one. */
+START_TEST(one_alone_renews_an_old_report)
+{
+    enum { THREADS = 8 };
+    pthread_t threads[THREADS];
+    struct health_report reports[THREADS];
+    ck_assert(probe().read_write);
+    int64_t old_ns = clock_mono_ns() + NS_PER_S;
+    while (clock_mono_ns() <= old_ns) /* asking meanwhile would make it new */
+        nanosleep(&(struct timespec){.tv_nsec = 10 * NS_PER_MS}, NULL);
+    uint64_t before = attempts();
+    redis_server_pause(redis);
+    pthread_barrier_init(&together, NULL, THREADS);
+    for (int i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, probe_together, &reports[i]), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    redis_server_resume(redis);
+    pthread_barrier_destroy(&together);
+    ck_assert_uint_eq(attempts() - before, 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api/health/probe");
@@ -120,6 +161,7 @@ int main(void)
     tcase_add_test(tcase, thousands_of_requests_are_one_probe_a_second);
     tcase_add_test(tcase, a_report_grows_old);
     tcase_add_test(tcase, a_redis_that_does_not_answer);
+    tcase_add_test(tcase, one_alone_renews_an_old_report);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
