@@ -181,6 +181,19 @@ static enum err check_owner(struct users_session *session, int64_t *version_out,
     return ERR_OK;
 }
 
+/* One transaction, so that all it looks at is of one moment: another process may be making the schema. */
+static enum err look_at_owner(struct users_session *session, int64_t *version_out,
+                              struct error *error)
+{
+    enum err err = users_sqlite_exec(session, "BEGIN", error);
+
+    if (err)
+        return err;
+    err = check_owner(session, version_out, error);
+    enum err end = users_sqlite_exec(session, "ROLLBACK", err ? NULL : error);
+    return err ? err : end;
+}
+
 static enum err run_migration(struct users_session *session, int version, struct error *error)
 {
     char mark[160];
@@ -217,8 +230,8 @@ static enum err migrate(struct users_session *session, struct error *error)
 
 static enum err bring_up_to_date(struct users_session *session, struct error *error)
 {
-    int64_t version;
-    enum err err = check_owner(session, &version, error);
+    int64_t version = 0;
+    enum err err = look_at_owner(session, &version, error);
 
     if (!err)
         err = users_sqlite_use_log(session, error);

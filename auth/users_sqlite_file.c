@@ -27,11 +27,13 @@ static enum err make_folders(const char *path, struct error *error)
     memcpy(folder, path, len + 1);
     for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        if (mkdir(folder, 0700) == 0) {
-            if (chmod(folder, 0700) != 0)
-                return complain(error, path, "its folder cannot be made private", errno);
-        } else if (errno != EEXIST && access(folder, F_OK) != 0) {
-            return complain(error, path, "its folder cannot be made", errno);
+        /* What exists is good enough, even where making it would not have been allowed. */
+        if (mkdir(folder, 0700) != 0) {
+            int reason = errno;
+            if (access(folder, F_OK) != 0)
+                return complain(error, path, "its folder cannot be made", reason);
+        } else if (chmod(folder, 0700) != 0) {
+            return complain(error, path, "its folder cannot be made private", errno);
         }
         *slash = '/';
     }
@@ -68,7 +70,7 @@ enum err users_file_prepare(const char *path, struct error *error)
     if (!S_ISREG(status.st_mode))
         return error_set(error, ERR_UPSTREAM_DOWN, "users database: it is not a regular file: %s",
                          path);
-    if (access(path, R_OK | W_OK) != 0)
+    if (euidaccess(path, R_OK | W_OK) != 0)
         return complain(error, path, "it cannot be read and written", errno);
     if ((status.st_mode & 077) != 0)
         log_event(LOG_LEVEL_WARN, "users.file_not_private", LOG_CSTR("path", path),

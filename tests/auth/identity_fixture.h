@@ -1,0 +1,51 @@
+/* An identity over an empty users database, with a few accounts. */
+#ifndef CACHEWARDEN_TESTS_IDENTITY_FIXTURE_H
+#define CACHEWARDEN_TESTS_IDENTITY_FIXTURE_H
+
+#include "cachewarden/clock.h"
+#include "cachewarden/identity.h"
+#include "cachewarden/password.h"
+#include "users_backend.h"
+
+#define FIXTURE_SECRET "0123456789abcdef0123456789abcdef"
+
+static struct users *users;
+static struct identity *identity;
+static struct arena *arena;
+static struct error error;
+static int64_t now_s;
+
+static inline int64_t soon(void)
+{
+    return clock_deadline_ns(30000);
+}
+
+static inline void fixture_init(void)
+{
+    users_backends[0].init();
+    users = users_backend_open();
+    arena = arena_new(16 * 1024, 0);
+    error_clear(&error);
+    now_s = clock_wall_s();
+    struct identity_options options = {
+        .users = users,
+        .tokens = {.secret = STR(FIXTURE_SECRET),
+                   .issuer = STR("cachewarden"),
+                   .leeway_s = 30,
+                   .access_ttl_s = 900,
+                   .refresh_ttl_s = 604800},
+        .admin_group = STR("Admin"),
+    };
+    ck_assert_msg(identity_new(&options, &identity, &error) == ERR_OK, "%s", error.caller);
+}
+
+static inline void fixture_fini(void)
+{
+    identity_free(&identity);
+    ck_assert_ptr_null(identity);
+    arena_free(&arena);
+    users_close(&users);
+    users_backends[0].fini();
+}
+
+#endif

@@ -1,0 +1,526 @@
+#include "identity_fixture.h"
+
+#include "mint.h"
+#include "suite.h"
+
+#include <pthread.h>
+
+static struct principal principal;
+
+/* --- callers --- */
+
+static enum err authenticate(struct str authorization, struct str api_key)
+{
+    struct credentials credentials = {.authorization = authorization, .api_key = api_key};
+
+    error_clear(&error);
+    memset(&principal, 0x55, sizeof principal);
+    return identity_authenticate(identity, arena, &credentials, now_s, &principal, &error);
+}
+
+/* The value of the Authorization header for a token with these claims, signed with our secret. */
+static struct str bearer(const char *claims)
+{
+    char line[MINT_SIZE];
+
+    mint_bearer(line, FIXTURE_SECRET, "%s", claims);
+    return str_dup(arena, str_from(line + strlen("Authorization: ")));
+}
+
+static struct str bearer_of_id(int64_t id)
+{
+    return bearer(
+        str_format(
+            arena,
+            "{\"token_type\":\"access\",\"exp\":%lld,\"iat\":%lld,\"jti\":\"j\",\"user_id\":%lld}",
+            (long long)now_s + 60, (long long)now_s, (long long)id)
+            .ptr);
+}
+
+/* One of our own. */
+static struct str own_bearer(int64_t id, const char *name, int64_t issued_at_s)
+{
+    struct token_claims claims = {.user_id = id, .subject = str_from(name), .family = STR("fam")};
+    struct str compact;
+
+    ck_assert_int_eq(token_issue(identity_tokens(identity), arena, issued_at_s, &claims, &compact),
+                     ERR_OK);
+    return str_format(arena, "Bearer %.*s", STR_ARG(compact));
+}
+
+static struct str new_key(const char *name, unsigned scopes, int64_t owner_id)
+{
+    struct api_key key = {
+        .name = str_from(name), .scopes = scopes, .owner_id = owner_id, .space = STR("shop")};
+    struct str secret;
+
+    ck_assert_msg(identity_create_key(identity, arena, &key, now_s, &secret, &error) == ERR_OK,
+                  "%s", error.caller);
+    return secret;
+}
+
+static void expect_refused(struct str authorization, struct str api_key, const char *why)
+{
+    enum err err = authenticate(authorization, api_key);
+
+    ck_assert_msg(err == ERR_UNAUTHENTICATED, "%s, not refused because %s", err_name(err), why);
+    ck_assert_msg(strstr(error.detail, why) != NULL, "%s, not %s", error.detail, why);
+    ck_assert_str_eq(error.caller, "");
+    ck_assert_int_eq(principal.kind, PRINCIPAL_ANONYMOUS);
+    ck_assert_int_eq(principal.user_id, 0);
+    ck_assert(!principal.is_admin && !principal.is_superuser);
+}
+
+/* --- tokens --- */
+
+START_TEST(no_credential)
+{
+    ck_assert_int_eq(authenticate(STR_NONE, STR_NONE), ERR_OK);
+    ck_assert_int_eq(principal.kind, PRINCIPAL_ANONYMOUS);
+    ck_assert_int_eq(principal.credential, CREDENTIAL_NONE);
+    ck_assert_int_eq(principal.user_id, 0);
+    ck_assert_uint_eq(principal.scopes, 0);
+}
+END_TEST
+
+START_TEST(one_of_our_own)
+{
+    int64_t id = users_backend_add(users, "Alice", "h");
+
+    ck_assert_int_eq(authenticate(own_bearer(id, "Alice", now_s), STR_NONE), ERR_OK);
+    ck_assert_int_eq(principal.kind, PRINCIPAL_USER);
+    ck_assert_int_eq(principal.credential, CREDENTIAL_BEARER);
+    ck_assert_int_eq(principal.user_id, id);
+    ck_assert(str_eq(principal.name, STR("Alice")));
+    ck_assert(str_eq(principal.email, STR("Alice@example.org")));
+    ck_assert(!principal.is_superuser && !principal.is_admin);
+    ck_assert_uint_eq(principal.scopes, 0);
+    ck_assert_uint_eq(principal.token_id.len, 32);
+    ck_assert(str_eq(principal.family, STR("fam")));
+    ck_assert_int_eq(principal.issued_at_s, now_s);
+    ck_assert_int_eq(principal.expires_at_s, now_s + 900);
+}
+END_TEST
+
+START_TEST(rights_come_from_the_database_alone)
+{
+    int64_t super = users_backend_add(users, "super", "h"),
+            member = users_backend_add(users, "member", "h"),
+            plain = users_backend_add(users, "plain", "h");
+
+    ck_assert_int_eq(users_set_superuser(users, super, true, &error), ERR_OK);
+    ck_assert_int_eq(users_set_group(users, member, STR("Admin"), true, &error), ERR_OK);
+    ck_assert_int_eq(authenticate(bearer_of_id(super), STR_NONE), ERR_OK);
+    ck_assert(principal.is_superuser && principal.is_admin);
+    ck_assert_int_eq(authenticate(bearer_of_id(member), STR_NONE), ERR_OK);
+    ck_assert(!principal.is_superuser && principal.is_admin);
+    struct str boast =
+        bearer(str_format(arena,
+                          "{\"exp\":%lld,\"iat\":%lld,\"user_id\":%lld,\"is_superuser\":true,"
+                          "\"groups\":[\"Admin\"],\"scope\":\"admin\"}",
+                          (long long)now_s + 60, (long long)now_s, (long long)plain)
+                   .ptr);
+    ck_assert_int_eq(authenticate(boast, STR_NONE), ERR_OK);
+    ck_assert(!principal.is_superuser && !principal.is_admin);
+    ck_assert_uint_eq(principal.scopes, 0);
+}
+END_TEST
+
+START_TEST(identities_that_live_elsewhere)
+{
+    /* Django's user 4711, unknown here: signed in, without rights. */
+    ck_assert_int_eq(authenticate(bearer_of_id(4711), STR_NONE), ERR_OK);
+    ck_assert_int_eq(principal.kind, PRINCIPAL_USER);
+    ck_assert_int_eq(principal.user_id, 4711);
+    ck_assert_uint_eq(principal.name.len, 0);
+    ck_assert(!principal.is_superuser && !principal.is_admin);
+    /* But no account of ours may be missing. */
+    expect_refused(own_bearer(4711, "alice", now_s), STR_NONE, "its account does not exist");
+}
+END_TEST
+
+START_TEST(a_token_with_only_a_name)
+{
+    int64_t id = users_backend_add(users, "admin", "h");
+
+    ck_assert_int_eq(users_set_superuser(users, id, true, &error), ERR_OK);
+    struct str only_sub =
+        bearer(str_format(arena, "{\"sub\":\"admin\",\"exp\":%lld}", (long long)now_s + 60).ptr);
+    ck_assert_int_eq(authenticate(only_sub, STR_NONE), ERR_OK);
+    ck_assert_int_eq(principal.user_id, id);
+    ck_assert(principal.is_superuser);
+    ck_assert_uint_eq(principal.token_id.len, 0);
+    ck_assert_int_eq(principal.issued_at_s, 0);
+
+    struct str nobody =
+        bearer(str_format(arena, "{\"sub\":\"nobody\",\"exp\":%lld}", (long long)now_s + 60).ptr);
+    expect_refused(nobody, STR_NONE, "sub is not a username");
+    struct str number = bearer(
+        str_format(arena, "{\"sub\":\"%lld\",\"exp\":%lld}", (long long)id, (long long)now_s + 60)
+            .ptr);
+    expect_refused(number, STR_NONE, "sub is not a username");
+}
+END_TEST
+
+START_TEST(id_and_name_have_to_agree)
+{
+    int64_t alice = users_backend_add(users, "alice", "h");
+    static const char form[] = "{\"exp\":%lld,\"iat\":%lld,\"user_id\":%lld,\"sub\":\"%s\"}";
+
+    users_backend_add(users, "bob", "h");
+    struct str same = bearer(
+        str_format(arena, form, (long long)now_s + 60, (long long)now_s, (long long)alice, "ALICE")
+            .ptr);
+    ck_assert_int_eq(authenticate(same, STR_NONE), ERR_OK);
+    struct str number = bearer(
+        str_format(arena, form, (long long)now_s + 60, (long long)now_s, (long long)alice, "1")
+            .ptr);
+    ck_assert_int_eq(authenticate(number, STR_NONE), ERR_OK);
+    struct str other = bearer(
+        str_format(arena, form, (long long)now_s + 60, (long long)now_s, (long long)alice, "bob")
+            .ptr);
+    expect_refused(other, STR_NONE, "name different accounts");
+    struct str other_number = bearer(
+        str_format(arena, form, (long long)now_s + 60, (long long)now_s, (long long)alice, "2")
+            .ptr);
+    expect_refused(other_number, STR_NONE, "name different accounts");
+}
+END_TEST
+
+START_TEST(deactivated_and_deleted)
+{
+    int64_t id = users_backend_add(users, "alice", "h");
+    struct str own = own_bearer(id, "alice", now_s), other = bearer_of_id(id);
+
+    ck_assert_int_eq(users_set_active(users, id, false, &error), ERR_OK);
+    expect_refused(own, STR_NONE, "deactivated or deleted");
+    expect_refused(other, STR_NONE, "deactivated or deleted");
+    ck_assert_int_eq(users_set_active(users, id, true, &error), ERR_OK);
+    identity_forget(identity, id);
+    ck_assert_int_eq(authenticate(own, STR_NONE), ERR_OK);
+    ck_assert_int_eq(users_delete(users, id, &error), ERR_OK);
+    identity_forget(identity, id);
+    expect_refused(own, STR_NONE, "deactivated or deleted");
+    expect_refused(other, STR_NONE, "deactivated or deleted");
+    /* The name's next owner is somebody else. */
+    users_backend_add(users, "alice", "h");
+    identity_forget(identity, 0);
+    expect_refused(own, STR_NONE, "deactivated or deleted");
+}
+END_TEST
+
+/* Felt without a word from us within a second (threats 25, 26). */
+START_TEST(a_demotion_is_felt_within_a_second)
+{
+    int64_t id = users_backend_add(users, "alice", "h");
+    struct str own = own_bearer(id, "alice", now_s);
+
+    ck_assert_int_eq(users_set_superuser(users, id, true, &error), ERR_OK);
+    ck_assert_int_eq(authenticate(own, STR_NONE), ERR_OK);
+    ck_assert(principal.is_admin);
+    ck_assert_int_eq(users_set_superuser(users, id, false, &error), ERR_OK);
+    int64_t deadline_ns = clock_deadline_ns(30000), changed_ns = clock_mono_ns();
+    while (principal.is_admin) {
+        ck_assert_int_lt(clock_mono_ns(), deadline_ns);
+        ck_assert_int_eq(authenticate(own, STR_NONE), ERR_OK);
+        if (clock_mono_ns() - changed_ns > NS_PER_S + NS_PER_S / 2)
+            break;
+    }
+    ck_assert(!principal.is_admin);
+}
+END_TEST
+
+START_TEST(tokens_from_before_the_password)
+{
+    int64_t id = users_backend_add(users, "alice", "h");
+    struct str before = own_bearer(id, "alice", now_s - 5),
+               after = own_bearer(id, "alice", now_s + 5);
+    struct str undated =
+        bearer(str_format(arena, "{\"sub\":\"alice\",\"exp\":%lld}", (long long)now_s + 60).ptr);
+
+    ck_assert_int_eq(authenticate(before, STR_NONE), ERR_OK);
+    ck_assert_int_eq(authenticate(undated, STR_NONE), ERR_OK);
+    ck_assert_int_eq(users_set_password(users, id, STR("new"), &error), ERR_OK);
+    identity_forget(identity, id);
+    expect_refused(before, STR_NONE, "before the password was changed");
+    expect_refused(undated, STR_NONE, "before the password was changed");
+    ck_assert_int_eq(authenticate(after, STR_NONE), ERR_OK);
+}
+END_TEST
+
+START_TEST(headers)
+{
+    int64_t id = users_backend_add(users, "alice", "h");
+    struct str good = own_bearer(id, "alice", now_s), token = str_sub(good, 7, good.len);
+
+    ck_assert_int_eq(authenticate(str_format(arena, "bearer %.*s", STR_ARG(token)), STR_NONE),
+                     ERR_OK);
+    ck_assert_int_eq(authenticate(str_format(arena, "BEARER   %.*s", STR_ARG(token)), STR_NONE),
+                     ERR_OK);
+    expect_refused(token, STR_NONE, "not a Bearer token");
+    expect_refused(STR("Bearer"), STR_NONE, "not a Bearer token");
+    expect_refused(STR("Bearer "), STR_NONE, "not a Bearer token");
+    expect_refused(STR("Basic YWxpY2U6eA=="), STR_NONE, "not a Bearer token");
+    expect_refused(STR("Token x"), STR_NONE, "not a Bearer token");
+    expect_refused(STR("Bearerx"), STR_NONE, "not a Bearer token");
+    expect_refused(str_format(arena, "Bearer %.*s x", STR_ARG(token)), STR_NONE, "base64url");
+    expect_refused(str_format(arena, "Bearer %.*s,%.*s", STR_ARG(token), STR_ARG(token)), STR_NONE,
+                   "three parts");
+    expect_refused(STR("Bearer x"), STR_NONE, "three parts");
+}
+END_TEST
+
+START_TEST(refresh_tokens_are_no_access_tokens)
+{
+    int64_t id = users_backend_add(users, "alice", "h");
+    struct token_claims claims = {.use = TOKEN_REFRESH, .user_id = id};
+    struct str compact;
+
+    ck_assert_int_eq(token_issue(identity_tokens(identity), arena, now_s, &claims, &compact),
+                     ERR_OK);
+    expect_refused(str_format(arena, "Bearer %.*s", STR_ARG(compact)), STR_NONE, "token_type");
+}
+END_TEST
+
+/* --- API keys --- */
+
+START_TEST(a_key)
+{
+    struct str secret = new_key("deploy", SCOPE_FLUSH | SCOPE_ENTRIES, 0);
+
+    ck_assert_int_eq(authenticate(STR_NONE, secret), ERR_OK);
+    ck_assert_int_eq(principal.kind, PRINCIPAL_API_KEY);
+    ck_assert_int_eq(principal.credential, CREDENTIAL_API_KEY);
+    ck_assert_int_eq(principal.user_id, 0);
+    ck_assert(str_eq(principal.name, STR("deploy")));
+    ck_assert(str_eq(principal.space, STR("shop")));
+    ck_assert_uint_eq(principal.scopes, SCOPE_FLUSH | SCOPE_ENTRIES);
+    ck_assert(!principal.is_admin && !principal.is_superuser);
+    ck_assert(str_eq(principal.token_id, str_sub(secret, 4, 12)));
+    expect_refused(STR_NONE, STR("cwk_nonsense"), "does not look like one");
+    /* A key is no token. */
+    expect_refused(str_format(arena, "Bearer %.*s", STR_ARG(secret)), STR_NONE, "three parts");
+}
+END_TEST
+
+START_TEST(keys_with_owners)
+{
+    int64_t id = users_backend_add(users, "alice", "h");
+
+    ck_assert_int_eq(users_set_superuser(users, id, true, &error), ERR_OK);
+    ck_assert_int_eq(authenticate(STR_NONE, new_key("acting", SCOPE_USER, id)), ERR_OK);
+    ck_assert_int_eq(principal.user_id, id);
+    ck_assert(str_eq(principal.name, STR("acting")));
+    ck_assert(str_eq(principal.email, STR("alice@example.org")));
+    /* The owner's rights are not the key's. */
+    ck_assert(!principal.is_superuser && !principal.is_admin);
+    ck_assert_int_eq(authenticate(STR_NONE, new_key("owned", SCOPE_FLUSH, id)), ERR_OK);
+    ck_assert_int_eq(principal.user_id, 0);
+    ck_assert_int_eq(authenticate(STR_NONE, new_key("admin", SCOPE_ADMIN, 0)), ERR_OK);
+    ck_assert(principal.is_admin && !principal.is_superuser);
+}
+END_TEST
+
+START_TEST(a_key_goes_with_its_owner)
+{
+    int64_t id = users_backend_add(users, "alice", "h");
+    struct str acting = new_key("acting", SCOPE_USER, id),
+               flushing = new_key("flushing", SCOPE_FLUSH, id);
+
+    ck_assert_int_eq(users_set_active(users, id, false, &error), ERR_OK);
+    identity_forget(identity, id);
+    expect_refused(STR_NONE, acting, "its owner is deactivated");
+    expect_refused(STR_NONE, flushing, "its owner is deactivated");
+    ck_assert_int_eq(users_set_active(users, id, true, &error), ERR_OK);
+    identity_forget(identity, id);
+    ck_assert_int_eq(authenticate(STR_NONE, acting), ERR_OK);
+    ck_assert_int_eq(users_delete(users, id, &error), ERR_OK);
+    identity_forget(identity, id);
+    expect_refused(STR_NONE, acting, "its owner is deactivated or deleted");
+    identity_forget(identity, 0);
+    expect_refused(STR_NONE, flushing, "revoked");
+}
+END_TEST
+
+START_TEST(a_revoked_key)
+{
+    struct str secret = new_key("deploy", SCOPE_FLUSH, 0);
+
+    ck_assert_int_eq(authenticate(STR_NONE, secret), ERR_OK);
+    ck_assert_int_eq(api_keys_revoke(users, STR("deploy"), now_s, &error), ERR_OK);
+    identity_forget(identity, 0);
+    expect_refused(STR_NONE, secret, "revoked");
+}
+END_TEST
+
+START_TEST(an_expired_key)
+{
+    struct api_key key = {.name = STR("short"), .expires_at_s = now_s + 10};
+    struct str secret;
+
+    ck_assert_int_eq(identity_create_key(identity, arena, &key, now_s, &secret, &error), ERR_OK);
+    ck_assert_int_eq(authenticate(STR_NONE, secret), ERR_OK);
+    ck_assert_int_eq(principal.expires_at_s, now_s + 10);
+    now_s += 10;
+    expect_refused(STR_NONE, secret, "expired");
+}
+END_TEST
+
+START_TEST(a_keys_use_is_remembered)
+{
+    struct str secret = new_key("deploy", SCOPE_FLUSH, 0);
+    struct api_key key;
+
+    ck_assert_int_eq(authenticate(STR_NONE, secret), ERR_OK);
+    identity_free(&identity); /* writes what is noted */
+    ck_assert_int_eq(api_keys_find(users, arena, str_sub(secret, 4, 12), &key, &error), ERR_OK);
+    ck_assert_int_eq(key.last_used_at_s, now_s);
+}
+END_TEST
+
+/* --- both at once (threats 27) --- */
+
+static void expect_conflict(struct str authorization, struct str api_key)
+{
+    ck_assert_int_eq(authenticate(authorization, api_key), ERR_BAD_INPUT);
+    ck_assert_str_eq(error.caller, "Conflicting credentials.");
+    ck_assert_int_eq(principal.kind, PRINCIPAL_ANONYMOUS);
+}
+
+START_TEST(two_credentials)
+{
+    int64_t alice = users_backend_add(users, "alice", "h"),
+            bob = users_backend_add(users, "bob", "h");
+    struct str token = own_bearer(alice, "alice", now_s), bad_token = STR("Bearer x.y.z");
+    struct str alices = new_key("alices", SCOPE_USER, alice),
+               bobs = new_key("bobs", SCOPE_USER, bob),
+               nobodys = new_key("nobodys", SCOPE_FLUSH, 0),
+               owned = new_key("owned", SCOPE_FLUSH, alice);
+
+    ck_assert_int_eq(authenticate(token, alices), ERR_OK);
+    ck_assert_int_eq(principal.kind, PRINCIPAL_USER);
+    ck_assert_int_eq(principal.credential, CREDENTIAL_BEARER);
+    ck_assert_int_eq(principal.user_id, alice);
+    expect_conflict(token, bobs);
+    expect_conflict(token, nobodys);
+    expect_conflict(token, owned);
+    expect_conflict(token, STR("cwk_x"));
+    expect_conflict(bad_token, alices);
+    expect_conflict(STR("Basic x"), nobodys);
+    ck_assert_int_eq(authenticate(bad_token, STR("cwk_x")), ERR_UNAUTHENTICATED);
+}
+END_TEST
+
+/* --- trouble --- */
+
+/* Those who were there a moment ago go on; who has to be asked about hears that it cannot be done. */
+START_TEST(the_database_is_away)
+{
+    int64_t alice = users_backend_add(users, "alice", "h"),
+            bob = users_backend_add(users, "bob", "h");
+    struct str hers = own_bearer(alice, "alice", now_s), his = own_bearer(bob, "bob", now_s);
+    struct str used = new_key("used", SCOPE_FLUSH, 0), unused = new_key("unused", SCOPE_FLUSH, 0);
+
+    ck_assert_int_eq(authenticate(hers, STR_NONE), ERR_OK);
+    ck_assert_int_eq(authenticate(STR_NONE, used), ERR_OK);
+    users_backends[0].ruin();
+    ck_assert_int_eq(authenticate(his, STR_NONE), ERR_UPSTREAM_DOWN);
+    ck_assert_int_eq(principal.kind, PRINCIPAL_ANONYMOUS);
+    ck_assert_int_eq(authenticate(STR_NONE, unused), ERR_UPSTREAM_DOWN);
+    ck_assert_int_eq(authenticate(his, used), ERR_UPSTREAM_DOWN);
+    ck_assert_int_eq(authenticate(hers, unused), ERR_UPSTREAM_DOWN);
+    int64_t past_freshness_ns = clock_mono_ns() + NS_PER_S + NS_PER_S / 5;
+    while (clock_mono_ns() < past_freshness_ns) {
+        ck_assert_int_eq(authenticate(hers, STR_NONE), ERR_OK);
+        ck_assert_int_eq(authenticate(STR_NONE, used), ERR_OK);
+    }
+    /* What needs no database needs no database. */
+    expect_refused(STR("Bearer x.y.z"), STR_NONE, "token");
+    ck_assert_int_eq(authenticate(STR_NONE, STR_NONE), ERR_OK);
+}
+END_TEST
+
+static struct str shared_token, shared_key;
+
+static void *authenticate_often(void *arg)
+{
+    struct arena *own = arena_new(4096, 0);
+    (void)arg;
+
+    for (int i = 0; i < 500; i++) {
+        struct credentials by_token = {.authorization = shared_token},
+                           by_key = {.api_key = shared_key};
+        struct principal who;
+        struct error why;
+        ck_assert_int_eq(identity_authenticate(identity, own, &by_token, now_s, &who, &why),
+                         ERR_OK);
+        ck_assert_int_eq(who.user_id, 1);
+        ck_assert_int_eq(identity_authenticate(identity, own, &by_key, now_s, &who, &why), ERR_OK);
+        ck_assert_int_eq(who.user_id, 1);
+        if (i % 20 == 0)
+            identity_forget(identity, i % 40 == 0 ? 0 : 1);
+        arena_reset(own);
+    }
+    arena_free(&own);
+    return NULL;
+}
+
+START_TEST(all_threads_at_once)
+{
+    pthread_t threads[8];
+
+    ck_assert_int_eq(users_backend_add(users, "alice", "h"), 1);
+    shared_token = own_bearer(1, "alice", now_s);
+    shared_key = new_key("alices", SCOPE_USER, 1);
+    for (size_t i = 0; i < 8; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, authenticate_often, NULL), 0);
+    for (size_t i = 0; i < 8; i++)
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+}
+END_TEST
+
+START_TEST(options_that_are_refused)
+{
+    struct identity_options options = {
+        .users = users,
+        .tokens = {
+            .secret = STR("short"), .issuer = STR("x"), .access_ttl_s = 1, .refresh_ttl_s = 1}};
+    struct identity *none = NULL;
+
+    ck_assert_int_eq(identity_new(&options, &none, &error), ERR_BAD_INPUT);
+    ck_assert_ptr_null(none);
+    identity_free(&none);
+    ck_assert_ptr_eq(identity_users(identity), users);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("auth/identity");
+    TCase *tcase = tcase_create("identity");
+
+    tcase_add_checked_fixture(tcase, fixture_init, fixture_fini);
+    tcase_add_test(tcase, no_credential);
+    tcase_add_test(tcase, one_of_our_own);
+    tcase_add_test(tcase, rights_come_from_the_database_alone);
+    tcase_add_test(tcase, identities_that_live_elsewhere);
+    tcase_add_test(tcase, a_token_with_only_a_name);
+    tcase_add_test(tcase, id_and_name_have_to_agree);
+    tcase_add_test(tcase, deactivated_and_deleted);
+    tcase_add_test(tcase, a_demotion_is_felt_within_a_second);
+    tcase_add_test(tcase, tokens_from_before_the_password);
+    tcase_add_test(tcase, headers);
+    tcase_add_test(tcase, refresh_tokens_are_no_access_tokens);
+    tcase_add_test(tcase, a_key);
+    tcase_add_test(tcase, keys_with_owners);
+    tcase_add_test(tcase, a_key_goes_with_its_owner);
+    tcase_add_test(tcase, a_revoked_key);
+    tcase_add_test(tcase, an_expired_key);
+    tcase_add_test(tcase, a_keys_use_is_remembered);
+    tcase_add_test(tcase, two_credentials);
+    tcase_add_test(tcase, the_database_is_away);
+    tcase_add_test(tcase, all_threads_at_once);
+    tcase_add_test(tcase, options_that_are_refused);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}

@@ -1,0 +1,188 @@
+#include "key_touch.h"
+
+#include "cachewarden/clock.h"
+#include "cachewarden/log.h"
+#include "suite.h"
+#include "users_backend.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <time.h>
+#include <unistd.h>
+
+static const struct users_backend *backend = &users_backends[0];
+static struct users *users;
+static struct key_touch *touch;
+static struct arena *arena;
+static struct error error;
+
+static void add_key(const char *id)
+{
+    struct api_key key = {.id = str_from(id),
+                          .name = str_from(id),
+                          .secret_digest = STR("0123456789abcdef0123456789abcdef")};
+
+    ck_assert_int_eq(api_keys_add(users, &key, &error), ERR_OK);
+}
+
+static void set_up(void)
+{
+    backend->init();
+    users = users_backend_open();
+    arena = arena_new(4096, 0);
+    error_clear(&error);
+    add_key("aaaaaaaaaaaa");
+    add_key("bbbbbbbbbbbb");
+    ck_assert_int_eq(key_touch_new(users, &touch), ERR_OK);
+}
+
+static void tear_down(void)
+{
+    key_touch_free(&touch);
+    ck_assert_ptr_null(touch);
+    arena_free(&arena);
+    users_close(&users);
+    backend->fini();
+}
+
+static int64_t last_used(const char *id)
+{
+    struct api_key key;
+
+    ck_assert_int_eq(api_keys_find(users, arena, str_from(id), &key, &error), ERR_OK);
+    return key.last_used_at_s;
+}
+
+/* Waits until the thread has written it. */
+static void expect_last_used(const char *id, int64_t wanted)
+{
+    int64_t deadline_ns = clock_deadline_ns(30000);
+
+    while (last_used(id) != wanted) {
+        ck_assert_msg(clock_mono_ns() < deadline_ns, "%s: %lld", id, (long long)last_used(id));
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+}
+
+START_TEST(a_use_is_written)
+{
+    key_touch_note(touch, STR("aaaaaaaaaaaa"), 0, 1000);
+    expect_last_used("aaaaaaaaaaaa", 1000);
+    key_touch_note(touch, STR("bbbbbbbbbbbb"), 0, 1001);
+    expect_last_used("bbbbbbbbbbbb", 1001);
+}
+END_TEST
+
+START_TEST(at_most_once_a_minute)
+{
+    /* The record says so. */
+    key_touch_note(touch, STR("aaaaaaaaaaaa"), 941, 1000);
+    key_touch_note(touch, STR("bbbbbbbbbbbb"), 940, 1000);
+    expect_last_used("bbbbbbbbbbbb", 1000);
+    ck_assert_int_eq(last_used("aaaaaaaaaaaa"), 0);
+
+    /* The record is an old one, but we know better. */
+    key_touch_note(touch, STR("bbbbbbbbbbbb"), 0, 1059);
+    key_touch_note(touch, STR("aaaaaaaaaaaa"), 0, 1059);
+    expect_last_used("aaaaaaaaaaaa", 1059);
+    ck_assert_int_eq(last_used("bbbbbbbbbbbb"), 1000);
+    key_touch_note(touch, STR("bbbbbbbbbbbb"), 0, 1060);
+    expect_last_used("bbbbbbbbbbbb", 1060);
+}
+END_TEST
+
+START_TEST(what_is_noted_is_written_at_the_end)
+{
+    key_touch_note(touch, STR("aaaaaaaaaaaa"), 0, 1000);
+    key_touch_note(touch, STR("bbbbbbbbbbbb"), 0, 1000);
+    key_touch_free(&touch);
+    ck_assert_int_eq(last_used("aaaaaaaaaaaa"), 1000);
+    ck_assert_int_eq(last_used("bbbbbbbbbbbb"), 1000);
+}
+END_TEST
+
+START_TEST(ids_of_no_key)
+{
+    key_touch_note(touch, STR("short"), 0, 1000);
+    key_touch_note(touch, STR_NONE, 0, 1000);
+    key_touch_note(touch, STR("cccccccccccc"), 0, 1000);
+    key_touch_note(touch, STR("aaaaaaaaaaaa"), 0, 1000);
+    expect_last_used("aaaaaaaaaaaa", 1000);
+}
+END_TEST
+
+/* More keys than places: some notes are lost, nothing else. */
+START_TEST(more_keys_than_places)
+{
+    char id[16];
+
+    for (int i = 0; i < 2000; i++) {
+        snprintf(id, sizeof id, "%012d", i);
+        key_touch_note(touch, str_from(id), 0, 1000);
+    }
+    key_touch_free(&touch);
+    ck_assert_int_eq(key_touch_new(users, &touch), ERR_OK);
+    key_touch_note(touch, STR("aaaaaaaaaaaa"), 0, 1000);
+    expect_last_used("aaaaaaaaaaaa", 1000);
+}
+END_TEST
+
+/* A database that is gone: said in the log, and neither a request nor the end waits for it. */
+START_TEST(a_database_that_fails)
+{
+    char log_path[400], text[4096] = "";
+
+    snprintf(log_path, sizeof log_path, "%s/log", users_backend_folder.path);
+    int log = open(log_path, O_RDWR | O_CREAT, 0600);
+    ck_assert_int_ge(log, 0);
+    log_set_fd(log);
+    backend->ruin();
+    key_touch_note(touch, STR("aaaaaaaaaaaa"), 0, 1000);
+    key_touch_note(touch, STR("bbbbbbbbbbbb"), 0, 1000);
+    key_touch_free(&touch);
+    log_set_fd(STDERR_FILENO);
+    ck_assert_int_gt(pread(log, text, sizeof text - 1, 0), 0);
+    ck_assert_msg(strstr(text, "users.key_touch_failed") != NULL, "%s", text);
+    close(log);
+}
+END_TEST
+
+static void *note_often(void *arg)
+{
+    for (int64_t i = 0; i < 500; i++) {
+        key_touch_note(touch, STR("aaaaaaaaaaaa"), 0, 1000 + i);
+        key_touch_note(touch, str_from(arg), 0, 1000 + i);
+    }
+    return NULL;
+}
+
+START_TEST(all_threads_at_once)
+{
+    static char ids[4][13] = {"cccccccccccc", "dddddddddddd", "eeeeeeeeeeee", "ffffffffffff"};
+    pthread_t threads[4];
+
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, note_often, ids[i]), 0);
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+    key_touch_free(&touch);
+    ck_assert_int_ge(last_used("aaaaaaaaaaaa"), 1000);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("auth/key_touch");
+    TCase *tcase = tcase_create("key_touch");
+
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_test(tcase, a_use_is_written);
+    tcase_add_test(tcase, at_most_once_a_minute);
+    tcase_add_test(tcase, what_is_noted_is_written_at_the_end);
+    tcase_add_test(tcase, ids_of_no_key);
+    tcase_add_test(tcase, more_keys_than_places);
+    tcase_add_test(tcase, a_database_that_fails);
+    tcase_add_test(tcase, all_threads_at_once);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}

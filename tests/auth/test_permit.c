@@ -1,0 +1,134 @@
+#include "cachewarden/permit.h"
+
+#include "suite.h"
+
+enum { ME = 7, SOMEBODY_ELSE = 8 };
+
+static const struct permit_policy admins_flush = {.flush_for_authenticated = false};
+static const struct permit_policy users_flush = {.flush_for_authenticated = true};
+
+static struct principal user(bool is_admin)
+{
+    return (struct principal){.kind = PRINCIPAL_USER, .user_id = ME, .is_admin = is_admin};
+}
+
+static struct principal key(unsigned scopes, int64_t owner)
+{
+    return (struct principal){.kind = PRINCIPAL_API_KEY,
+                              .user_id = (scopes & SCOPE_USER) != 0 ? owner : 0,
+                              .is_admin = (scopes & SCOPE_ADMIN) != 0,
+                              .scopes = scopes};
+}
+
+/* In the order of enum permit: Y yes, N no, ? no credential. */
+static void expect(const char *who, struct principal principal, const struct permit_policy *policy,
+                   int64_t target, const char *wanted)
+{
+    static const enum permit permits[] = {
+        PERMIT_DENY,        PERMIT_PUBLIC,        PERMIT_USER,           PERMIT_ADMIN,
+        PERMIT_SCOPE_FLUSH, PERMIT_SCOPE_ENTRIES, PERMIT_FLUSH_MESSAGES,
+    };
+    char got[sizeof permits / sizeof *permits + 1] = "";
+
+    for (size_t i = 0; i < sizeof permits / sizeof *permits; i++) {
+        enum permit_answer answer = permit_decide(permits[i], policy, &principal, target);
+        got[i] = answer == PERMIT_YES ? 'Y' : answer == PERMIT_NO ? 'N' : '?';
+    }
+    ck_assert_msg(strcmp(got, wanted) == 0, "%s, target %d: %s, not %s", who, (int)target, got,
+                  wanted);
+}
+
+START_TEST(every_caller_and_every_permission)
+{
+    /*                                                      deny public user admin flush entries messages */
+    expect("nobody", (struct principal){0}, &admins_flush, 0, "NY?????");
+    expect("nobody", (struct principal){0}, &users_flush, 0, "NY?????");
+    expect("nobody", (struct principal){0}, &users_flush, ME, "NY?????");
+    expect("user", user(false), &admins_flush, 0, "NYYNNNN");
+    expect("user", user(false), &users_flush, 0, "NYYNNNY");
+    expect("admin", user(true), &admins_flush, 0, "NYYYYYY");
+    expect("key", key(0, 0), &users_flush, 0, "NYNNNNN");
+    expect("key of an owner", key(0, ME), &users_flush, 0, "NYNNNNN");
+    expect("flush key", key(SCOPE_FLUSH, 0), &admins_flush, 0, "NYNNYNY");
+    expect("entries key", key(SCOPE_ENTRIES, 0), &admins_flush, 0, "NYNNNYN");
+    expect("admin key", key(SCOPE_ADMIN, 0), &admins_flush, 0, "NYNYYYY");
+    expect("user key", key(SCOPE_USER, ME), &users_flush, 0, "NYYNNNN");
+    expect("user key, no owner", key(SCOPE_USER, 0), &users_flush, 0, "NYNNNNN");
+    expect("all scopes", key(SCOPE_FLUSH | SCOPE_ENTRIES | SCOPE_ADMIN | SCOPE_USER, ME),
+           &admins_flush, 0, "NYYYYYY");
+}
+END_TEST
+
+START_TEST(user_routes_act_on_oneself_alone)
+{
+    expect("user", user(false), &admins_flush, ME, "NYYNNNN");
+    expect("user", user(false), &admins_flush, SOMEBODY_ELSE, "NYNNNNN");
+    /* Admins too: they have their own route. */
+    expect("admin", user(true), &admins_flush, SOMEBODY_ELSE, "NYNYYYY");
+    expect("user key", key(SCOPE_USER, ME), &admins_flush, ME, "NYYNNNN");
+    expect("user key", key(SCOPE_USER, ME), &admins_flush, SOMEBODY_ELSE, "NYNNNNN");
+    expect("admin key", key(SCOPE_ADMIN, 0), &admins_flush, SOMEBODY_ELSE, "NYNYYYY");
+}
+END_TEST
+
+START_TEST(without_a_policy_users_do_not_flush)
+{
+    expect("user", user(false), NULL, 0, "NYYNNNN");
+}
+END_TEST
+
+/* Half-made principals have no rights: flags without the kind or the scope they belong to. */
+START_TEST(flags_alone_give_nothing)
+{
+    struct principal nobody = {
+        .is_admin = true, .is_superuser = true, .scopes = ~0U, .user_id = ME};
+    struct principal no_id = {.kind = PRINCIPAL_USER, .is_admin = true};
+    struct principal no_scope = {.kind = PRINCIPAL_API_KEY, .is_admin = true, .is_superuser = true};
+    struct principal scoped_user = user(false);
+    struct principal unknown = {.kind = (enum principal_kind)42, .is_admin = true, .user_id = ME};
+
+    scoped_user.scopes = ~0U;
+    expect("nobody with flags", nobody, &users_flush, 0, "NY?????");
+    expect("user without id", no_id, &users_flush, 0, "NYNNNNN");
+    expect("key without scope", no_scope, &users_flush, 0, "NYNNNNN");
+    expect("user with scopes", scoped_user, &admins_flush, 0, "NYYNNNN");
+    expect("unknown kind", unknown, &users_flush, 0, "NYNNNNN");
+}
+END_TEST
+
+START_TEST(an_unknown_permission_denies)
+{
+    struct principal admin = user(true), nobody = {0};
+
+    ck_assert_int_ne(permit_decide((enum permit)99, &users_flush, &admin, 0), PERMIT_YES);
+    ck_assert_int_ne(permit_decide((enum permit)99, &users_flush, &nobody, 0), PERMIT_YES);
+}
+END_TEST
+
+START_TEST(names)
+{
+    ck_assert_str_eq(permit_name(PERMIT_DENY), "deny");
+    ck_assert_str_eq(permit_name(PERMIT_PUBLIC), "public");
+    ck_assert_str_eq(permit_name(PERMIT_USER), "user");
+    ck_assert_str_eq(permit_name(PERMIT_ADMIN), "admin");
+    ck_assert_str_eq(permit_name(PERMIT_SCOPE_FLUSH), "scope:flush");
+    ck_assert_str_eq(permit_name(PERMIT_SCOPE_ENTRIES), "scope:entries");
+    ck_assert_str_eq(permit_name(PERMIT_FLUSH_MESSAGES), "scope:flush or policy");
+    ck_assert_str_eq(permit_name((enum permit)99), "unknown");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("auth/permit");
+    TCase *tcase = tcase_create("permit");
+
+    tcase_add_test(tcase, every_caller_and_every_permission);
+    tcase_add_test(tcase, user_routes_act_on_oneself_alone);
+    tcase_add_test(tcase, without_a_policy_users_do_not_flush);
+    tcase_add_test(tcase, flags_alone_give_nothing);
+    tcase_add_test(tcase, an_unknown_permission_denies);
+    tcase_add_test(tcase, names);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}

@@ -1,0 +1,104 @@
+/*
+ * The users databases there are. Contract tests of users.h run on every one of them: users_backends
+ * gets a row for each driver, and tests ask for nothing but an empty database.
+ */
+#ifndef CACHEWARDEN_TESTS_USERS_BACKEND_H
+#define CACHEWARDEN_TESTS_USERS_BACKEND_H
+
+#include "cachewarden/arena.h"
+#include "cachewarden/users.h"
+#include "temp_folder.h"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct users_backend {
+    const char *name;   /* users_driver_name */
+    void (*init)(void); /* an empty database, and its URL in users_backend_url */
+    void (*fini)(void);
+    void (*ruin)(void); /* from here on it cannot be read: ERR_UPSTREAM_DOWN */
+};
+
+static char users_backend_url[512];
+static struct temp_folder users_backend_folder;
+
+static inline void users_backend_sqlite_init(void)
+{
+    temp_folder_init(&users_backend_folder);
+    snprintf(users_backend_url, sizeof users_backend_url, "sqlite:%s/users.db",
+             users_backend_folder.path);
+}
+
+static inline void users_backend_sqlite_fini(void)
+{
+    temp_folder_fini(&users_backend_folder);
+}
+
+/* Rubbish on every page but the first, seen by those who have it open too. */
+static inline void users_backend_sqlite_ruin(void)
+{
+    static const char rubbish[65536] = "rubbish";
+    const char *path = users_backend_url + strlen("sqlite:");
+    sqlite3 *raw = NULL;
+    struct stat status;
+
+    ck_assert_int_eq(sqlite3_open(path, &raw), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(raw, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL),
+                     SQLITE_OK);
+    ck_assert_int_eq(stat(path, &status), 0);
+    ck_assert_int_lt(status.st_size, sizeof rubbish);
+    /* Not through a descriptor of our own: closing it would drop SQLite's locks. */
+    pid_t child = fork();
+    if (child == 0) {
+        int fd = open(path, O_WRONLY);
+        ssize_t size = pwrite(fd, rubbish, (size_t)status.st_size - 4096, 4096);
+        _exit(size == status.st_size - 4096 ? 0 : 1);
+    }
+    int ended;
+    ck_assert_int_eq(waitpid(child, &ended, 0), child);
+    ck_assert_int_eq(ended, 0);
+    /* A change to the first page makes the others read theirs again. */
+    ck_assert_int_eq(sqlite3_exec(raw, "PRAGMA user_version = 1", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(raw);
+}
+
+static const struct users_backend users_backends[] = {
+    {"sqlite", users_backend_sqlite_init, users_backend_sqlite_fini, users_backend_sqlite_ruin},
+};
+
+enum { USERS_BACKEND_COUNT = sizeof users_backends / sizeof *users_backends };
+
+/* One more opening of the database: another node, or a command line. */
+static inline struct users *users_backend_open(void)
+{
+    struct users *users = NULL;
+    struct error error;
+
+    error_clear(&error);
+    ck_assert_msg(users_open(str_from(users_backend_url), &users, &error) == ERR_OK, "%s",
+                  error.caller);
+    return users;
+}
+
+/* An active account called `name`, with an email of its own; its id. */
+static inline int64_t users_backend_add(struct users *users, const char *name, const char *hash)
+{
+    char email[200];
+    struct error error;
+    int64_t id = 0;
+
+    error_clear(&error);
+    snprintf(email, sizeof email, "%s@example.org", name);
+    struct user user = {.username = str_from(name),
+                        .email = str_from(email),
+                        .password_hash = str_from(hash),
+                        .is_active = true};
+    ck_assert_msg(users_add(users, &user, &id, &error) == ERR_OK, "%s: %s", name, error.caller);
+    ck_assert_int_gt(id, 0);
+    return id;
+}
+
+#endif
