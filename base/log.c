@@ -134,7 +134,8 @@ static void put_escaped(struct line *line, struct str value)
         struct str piece = {value.ptr, 0};
         size_t taken;
 
-        while (piece.len < value.len && piece.len < limit - line->len && is_plain(value.ptr[piece.len]))
+        while (piece.len < value.len && piece.len < limit - line->len &&
+               is_plain(value.ptr[piece.len]))
             piece.len++;
         taken = piece.len;
         if (taken == 0)

@@ -51,7 +51,7 @@ bool str_eq_secret(struct str a, struct str b)
     /* volatile: the compiler may not leave the loop at the first difference. */
     volatile unsigned char difference = 0;
     for (size_t i = 0; i < a.len; i++)
-        difference = (unsigned char)(difference | ((unsigned char)a.ptr[i] ^ (unsigned char)b.ptr[i]));
+        difference = (unsigned char)(difference | (a.ptr[i] ^ b.ptr[i]));
     return difference == 0;
 }
 

@@ -30,7 +30,8 @@ bool text_is_unsafe(uint32_t character);
  * character. Returns the length written, without a NUL; *taken_out is the length it stands for.
  */
 #define TEXT_ESCAPE_SIZE 8
-size_t text_json_escape(char out[TEXT_ESCAPE_SIZE], const char *bytes, size_t length, size_t *taken_out);
+size_t text_json_escape(char out[TEXT_ESCAPE_SIZE], const char *bytes, size_t length,
+                        size_t *taken_out);
 
 /* Writes the decimal digits of `value` with a NUL and returns their count. */
 #define TEXT_INT64_SIZE 21
