@@ -17,6 +17,7 @@ static void add_text(struct config_report *report, enum config_severity severity
         free(text);
 }
 
+CW_PRINTF(5, 0)
 static void add(struct config_report *report, enum config_severity severity,
                 const struct config_origin *origin, struct config_name name, const char *format,
                 va_list args)
