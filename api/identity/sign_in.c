@@ -46,50 +46,61 @@ static enum err add_record(struct call *call, struct pipeline *pipeline,
     return ERR_OK;
 }
 
-static void record_pair(struct call *call, const struct token_claims *access,
-                        const struct token_claims *refresh)
+/* The claims behind a pair, for its records. */
+struct issued {
+    struct token_claims access, refresh;
+};
+
+static enum err record_pair(struct call *call, const struct issued *issued, struct error *error)
 {
     struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_WRITE);
-    struct error error = {0};
     /* A budget of its own: waiting for a place to hash may have used up the call's. */
     int64_t deadline_ns = clock_deadline_ns(call->app->budget_ms);
 
-    enum err err = add_record(call, pipeline, access);
+    enum err err = add_record(call, pipeline, &issued->access);
     if (err == ERR_OK)
-        err = add_record(call, pipeline, refresh);
-    if (err == ERR_OK)
-        err = pipeline_run(call->app->control, pipeline, deadline_ns, &error);
+        err = add_record(call, pipeline, &issued->refresh);
     if (err != ERR_OK)
-        log_event(LOG_LEVEL_WARN, "auth.token_unrecorded", LOG_CSTR("error", err_name(err)),
-                  LOG_CSTR("detail", error.detail), LOG_INT("user_id", refresh->user_id),
-                  LOG_STR("request_id", call->request_id));
+        return error_set_detail(error, err, "no memory for a token's record");
+    return pipeline_run(call->app->control, pipeline, deadline_ns, error);
 }
 
-static enum err issue_pair(struct call *call, int64_t user_id, struct str username,
-                           struct str family, struct token_pair *pair_out)
+static enum err sign_pair(struct call *call, const struct user *user, struct str family,
+                          struct issued *issued_out, struct token_pair *pair_out)
 {
     const struct tokens *tokens = identity_tokens(call->app->identity);
-    struct token_claims access = {
-        .use = TOKEN_ACCESS, .user_id = user_id, .subject = username, .family = family};
-    struct token_claims refresh = access;
+    struct token_claims claims = {.user_id = user->id, .subject = user->username, .family = family};
 
-    refresh.use = TOKEN_REFRESH;
-    enum err err = token_issue(tokens, call->arena, call->now_s, &access, &pair_out->access);
+    *issued_out = (struct issued){claims, claims};
+    issued_out->access.use = TOKEN_ACCESS;
+    issued_out->refresh.use = TOKEN_REFRESH;
+    enum err err = token_issue(tokens, call->arena, call->now_s, &issued_out->access,
+                               &pair_out->access);
     if (err == ERR_OK)
-        err = token_issue(tokens, call->arena, call->now_s, &refresh, &pair_out->refresh);
+        err = token_issue(tokens, call->arena, call->now_s, &issued_out->refresh,
+                          &pair_out->refresh);
     if (err != ERR_OK)
         return error_set_detail(&call->error, err, "tokens could not be signed");
-    record_pair(call, &access, &refresh);
     return ERR_OK;
 }
 
 enum err sign_in(struct call *call, const struct user *user, struct token_pair *pair_out)
 {
     struct str family = random_hex(call->arena, FAMILY_BYTES);
+    struct error unrecorded = {0};
+    struct issued issued;
 
     if (!family.ptr)
         return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a token");
-    return issue_pair(call, user->id, user->username, family, pair_out);
+    enum err err = sign_pair(call, user, family, &issued, pair_out);
+    if (err != ERR_OK)
+        return err;
+    if (record_pair(call, &issued, &unrecorded) != ERR_OK)
+        log_event(LOG_LEVEL_WARN, "auth.token_unrecorded",
+                  LOG_CSTR("error", err_name(unrecorded.code)),
+                  LOG_CSTR("detail", unrecorded.detail), LOG_INT("user_id", user->id),
+                  LOG_STR("request_id", call->request_id));
+    return ERR_OK;
 }
 
 /* Signature and claims, then the account. The reason of a refusal is for the log alone. */
@@ -146,14 +157,23 @@ static enum err look_up(struct call *call, const struct token_claims *claims, st
 enum err sign_in_again(struct call *call, struct str refresh, struct token_pair *pair_out)
 {
     struct token_claims claims;
+    struct issued issued;
     struct user user;
     enum err err = check_refresh(call, refresh, &claims, &user);
 
-    /* Read and removed in one command (Redis 6.2): of two that come at once, one finds it. */
+    /* A spent token must not cost us records. */
+    if (err == ERR_OK)
+        err = look_up(call, &claims, STR("GET"), PIPELINE_READ);
+    /* The next pair first: a Redis that is full still removes, and would leave the caller with the
+     * old token spent and a new one that nobody knows. */
+    if (err == ERR_OK)
+        err = sign_pair(call, &user, claims.family, &issued, pair_out);
+    if (err == ERR_OK)
+        err = record_pair(call, &issued, &call->error);
+    /* Read and removed in one command (Redis 6.2): of two that come at once, one finds it. The
+     * other's pair was never handed out and expires. */
     if (err == ERR_OK)
         err = look_up(call, &claims, STR("GETDEL"), PIPELINE_WRITE);
-    if (err == ERR_OK)
-        err = issue_pair(call, user.id, user.username, claims.family, pair_out);
     return err;
 }
 

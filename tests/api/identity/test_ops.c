@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 static struct redis_server *redis;
 static struct loopback loopback;
@@ -388,6 +389,10 @@ START_TEST(tokens_that_refresh_nothing)
     redis_server_do(redis, "SET cw:t:aa refresh::%d", (int)id);
     loopback_free(&(struct loopback_answer *){refresh(mint_token(line))});
     ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:t:aa"), 0);
+    /* Recorded, but signed by somebody else with the secret. */
+    mint_bearer(line, LOOPBACK_SECRET, "{\"token_type\":\"refresh\",\"exp\":%lld,\"iat\":%lld,\"jti\":\"bb\",\"user_id\":%lld}", now + 1000, now, (long long)id);
+    redis_server_do(redis, "SET cw:t:bb refresh::%d", (int)id);
+    loopback_expect_error(refresh(mint_token(line)), ERR_UNAUTHENTICATED, "");
     /* An id that could be part of another key. */
     mint_bearer(line, LOOPBACK_SECRET, "{\"token_type\":\"refresh\",\"iss\":\"cachewarden\",\"exp\":%lld,\"iat\":%lld,\"jti\":\"../epoch\",\"user_id\":%lld,\"sub\":\"alice\"}",
                 now + 1000, now, (long long)id);
@@ -410,6 +415,26 @@ START_TEST(an_account_that_may_no_longer)
     loopback_expect_error(refresh(next), ERR_UNAUTHENTICATED, "");
     free(token);
     free(next);
+}
+END_TEST
+
+START_TEST(a_password_changed_since)
+{
+    struct error error = {0};
+    struct user user;
+    struct arena *arena = arena_new(1024, 0);
+    int64_t id = make_account("alice");
+    char *token = take_member(PUBLIC("auth.login", .body = GOOD_LOGIN), "refresh_token");
+    ck_assert_int_eq(users_find_by_id(loopback.app->users, arena, id, &user, &error), ERR_OK);
+    /* A token of the same second counts as younger than the password. */
+    int64_t issued_s = clock_wall_s();
+    while (clock_wall_s() == issued_s)
+        nanosleep(&(struct timespec){.tv_nsec = 10 * NS_PER_MS}, NULL);
+    ck_assert_int_eq(users_set_password(loopback.app->users, id, user.password_hash, &error), ERR_OK);
+    loopback_expect_error(refresh(token), ERR_UNAUTHENTICATED, "");
+    loopback_free(&(struct loopback_answer *){PUBLIC("auth.login", .body = GOOD_LOGIN)});
+    free(token);
+    arena_free(&arena);
 }
 END_TEST
 
@@ -483,6 +508,8 @@ START_TEST(signing_in_works_with_a_redis_that_takes_no_writes)
     char *log = log_capture_end();
     ck_assert_ptr_nonnull(strstr(log, "event=auth.token_unrecorded error=upstream_refused"));
     free(log);
+    /* A full Redis still removes keys: the token must not be spent for a pair that nobody knows. */
+    loopback_expect_error(refresh(token), ERR_UPSTREAM_REFUSED, "redis out of memory");
     redis_server_do(redis, "CONFIG SET maxmemory 0");
     redis_server_do(redis, "REPLICAOF 127.0.0.1 1");
     loopback_expect_error(refresh(token), ERR_UPSTREAM_REFUSED, "redis is read-only");
@@ -519,6 +546,7 @@ int main(void)
     tcase_add_test(tcase, of_many_at_once_one_gets_the_pair);
     tcase_add_test(tcase, tokens_that_refresh_nothing);
     tcase_add_test(tcase, an_account_that_may_no_longer);
+    tcase_add_test(tcase, a_password_changed_since);
     tcase_add_test(tcase, tokens_are_recorded_until_they_expire);
     tcase_add_test(tcase, signing_in_works_with_a_redis_that_takes_no_writes);
     suite_add_tcase(suite, tcase);
