@@ -122,5 +122,7 @@ void config_merge_redis(struct config *config, enum config_source source,
         return;
     redis_address_fini(&config->redis);
     config->redis = address;
-    warn_disagreement(config, source, report);
+    /* A part that could not be read has no say; it is an error already. */
+    if (report->errors == 0)
+        warn_disagreement(config, source, report);
 }

@@ -4,6 +4,7 @@
 #include "cachewarden/pipeline.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define DEFAULT_TARGET "messages"
 
@@ -30,15 +31,17 @@ static int complain(const char *what, const char *mend)
     return CLI_FAILED;
 }
 
-static int complain_connection(void)
+/* The one cause pool.h has that the settings of the connection can mend, other than its address. */
+static bool is_sign_in(const struct error *error)
 {
-    return complain("Redis connection failed",
-                    "Make sure Redis is running and environment variables are set correctly");
+    return strcmp(error->caller, "redis authentication failed") == 0;
 }
 
 /* What a person can do about it. */
-static const char *mend_for(enum err err)
+static const char *mend_for(enum err err, const struct error *error)
 {
+    if (is_sign_in(error))
+        return "Check REDIS_USERNAME and REDIS_PASSWORD, or redis.url";
     switch (err) {
     case ERR_UPSTREAM_REFUSED:
         return "Look at the log of Redis, and at the rights of the user in its ACL";
@@ -112,10 +115,10 @@ static int empty_target(struct flush *flush)
     struct flush_result result;
     struct error error = {0};
     enum err err = ping(session, &error);
-    if (err != ERR_OK && err != ERR_UPSTREAM_REFUSED)
-        return complain_connection();
+    if (err == ERR_UPSTREAM_REFUSED || (err != ERR_OK && is_sign_in(&error)))
+        return complain(error.caller, mend_for(err, &error));
     if (err != ERR_OK)
-        return complain(error.caller, mend_for(err));
+        return complain("Redis connection failed", mend_for(err, &error));
     say(flush, "✅ Connected to Redis");
 
     char line[128];
@@ -132,9 +135,9 @@ static int empty_target(struct flush *flush)
         return print_json(flush, &result);
     if (err == ERR_OK)
         print_text(flush, &result);
-    int status = err == ERR_OK
-                     ? CLI_OK
-                     : complain(error.caller[0] ? error.caller : err_name(err), mend_for(err));
+    int status = err == ERR_OK ? CLI_OK
+                               : complain(error.caller[0] ? error.caller : err_name(err),
+                                          mend_for(err, &error));
     return status;
 }
 

@@ -1,0 +1,88 @@
+/* `cache`: the control operations from the command line. */
+#include "cli_case.h"
+
+START_TEST(status_switch_and_clear)
+{
+    cli_run("cache", "status", "--user", "123");
+    cli_expect(0, "Cache of user 123 is enabled (version 1)\n", "");
+    cli_run("cache", "clear", "--user", "123");
+    cli_expect(0, "Cache of user 123 cleared (new version: 2)\n", "");
+    cli_run("cache", "disable", "--user", "123");
+    cli_expect(0, "Cache of user 123 is disabled (version 2)\n", "");
+    cli_run("cache", "enable", "--user", "123");
+    cli_expect(0, "Cache of user 123 is enabled (version 2)\n", "");
+    cli_run("cache", "status", "--user", "124");
+    cli_expect(0, "Cache of user 124 is enabled (version 1)\n", "");
+}
+END_TEST
+
+START_TEST(everybody)
+{
+    cli_run("cache", "clear", "--all");
+    cli_expect(0, "Everybody's cache cleared (epoch: 1)\n", "");
+    cli_run("cache", "status", "--user", "5");
+    cli_expect(0, "Cache of user 5 is enabled (version 2)\n", "");
+    cli_run("cache", "clear", "--all", "--json");
+    cli_expect(0, "{\"cleared\":true,\"epoch\":2}\n", "");
+}
+END_TEST
+
+START_TEST(as_json)
+{
+    cli_run("cache", "disable", "--user", "7", "--json");
+    cli_expect(0, "{\"user_id\":7,\"enabled\":false,\"version\":1}\n", "");
+    cli_run("cache", "clear", "--user", "7", "--json");
+    cli_expect(0, "{\"user_id\":7,\"cleared\":true,\"enabled\":false,\"version\":2}\n", "");
+    cli_run("cache", "status", "--user", "7", "--json");
+    cli_expect(0, "{\"user_id\":7,\"enabled\":false,\"version\":2}\n", "");
+}
+END_TEST
+
+START_TEST(changes_are_audited)
+{
+    cli_run("cache", "status", "--user", "7");
+    ck_assert_int_eq(redis_server_ask_integer(cli_test.redis, "EXISTS cw:audit"), 0);
+    cli_run("cache", "clear", "--user", "7");
+    cli_run("cache", "disable", "--user", "7");
+    cli_run("cache", "clear", "--all");
+    ck_assert_int_eq(redis_server_ask_integer(cli_test.redis, "XLEN cw:audit"), 3);
+}
+END_TEST
+
+START_TEST(no_redis_is_a_failure)
+{
+    static const char *const operations[] = {"status", "enable", "disable", "clear"};
+    cli_run("cache", operations[_i], "--user", "7");
+    cli_expect_err(1, "cachewarden: redis unavailable\n");
+    ck_assert_str_eq(cli_test.result.out, "");
+    cli_run("cache", "clear", "--all");
+    cli_expect_err(1, "cachewarden: redis unavailable\n");
+    ck_assert_str_eq(cli_test.result.out, "");
+}
+END_TEST
+
+START_TEST(a_refused_write_is_a_failure)
+{
+    redis_server_do(cli_test.redis, "CONFIG SET maxmemory 1");
+    cli_run("cache", "clear", "--user", "7");
+    cli_expect_err(1, "cachewarden: redis out of memory\n");
+    ck_assert_str_eq(cli_test.result.out, "");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("cache");
+    TCase *with = tcase_create("with a Redis"), *without = tcase_create("without");
+    tcase_add_checked_fixture(with, cli_open_redis, cli_close);
+    tcase_add_test(with, status_switch_and_clear);
+    tcase_add_test(with, everybody);
+    tcase_add_test(with, as_json);
+    tcase_add_test(with, changes_are_audited);
+    tcase_add_test(with, a_refused_write_is_a_failure);
+    tcase_add_checked_fixture(without, cli_open, cli_close);
+    tcase_add_loop_test(without, no_redis_is_a_failure, 0, 4);
+    suite_add_tcase(suite, with);
+    suite_add_tcase(suite, without);
+    return suite_run(suite);
+}
