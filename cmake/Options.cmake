@@ -2,6 +2,7 @@
 
 option(CW_WERROR "Warnings are errors (development and CI; not for packages)" OFF)
 option(CW_TESTS "Build the tests" ON)
+option(CW_BENCH "Build what tests/bench/run measures" OFF)
 option(CW_FUZZ "Build tests/fuzz with libFuzzer (needs clang)" OFF)
 set(CW_SANITIZE "" CACHE STRING "Value for -fsanitize=, such as address,undefined or thread")
 
