@@ -19,7 +19,6 @@ cw_library(jansson jansson>=2.13)
 cw_library(argon2 libargon2)
 cw_library(sqlite3 sqlite3>=3.34)
 cw_library(libpq libpq>=13)
-cw_library(libpq libpq>=13)
 
 list(JOIN CW_LIBRARY_VERSIONS "\\;" CW_LIBRARY_VERSIONS)
 set_source_files_properties(server/cli/version.c PROPERTIES
