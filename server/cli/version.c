@@ -1,13 +1,13 @@
 /* `version`: ours, and those of the libraries it was built with. */
 #include "cli/cli.h"
 
-/* "name version" pairs with commas between, from the build. */
+/* "name version" pairs with semicolons between, from the build. */
 static const char libraries[] = CW_LIBRARY_VERSIONS;
 
 static bool next_library(struct str *rest, struct str *name_out, struct str *version_out)
 {
     struct str pair;
-    if (!str_split(rest, ',', &pair))
+    if (!str_split(rest, ';', &pair))
         return false;
     return str_split(&pair, ' ', name_out) && str_split(&pair, ' ', version_out);
 }
