@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define PATIENCE_MS 20000
-#define FAR_FUTURE "4102444800" /* 2100-01-01 */
+#define FAR_FUTURE  "4102444800" /* 2100-01-01 */
 
 int64_t stand_now_ms(void)
 {
@@ -19,7 +19,7 @@ int64_t stand_now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-void stand_wait(bool (*is_true)(void *with), void *with, const char *what)
+void stand_wait(bool (*is_true)(const void *with), const void *with, const char *what)
 {
     const struct timespec two_ms = {0, 2000000};
     const int64_t give_up = stand_now_ms() + PATIENCE_MS;
@@ -31,7 +31,8 @@ void stand_wait(bool (*is_true)(void *with), void *with, const char *what)
 
 /* ---- the command line ---- */
 
-void stand_cli(const struct stand *stand, const char *input, const char *const *arguments, struct cw_result *result_out)
+void stand_cli(const struct stand *stand, const char *input, const char *const *arguments,
+               struct cw_result *result_out)
 {
     const char *all[32];
     size_t count = 0;
@@ -57,8 +58,8 @@ static char *output_of(const struct stand *stand, const char *input, const char 
 {
     struct cw_result result;
     stand_cli(stand, input, arguments, &result);
-    ck_assert_msg(result.status == 0, "%s %s …: status %d\n%s%s", arguments[0], arguments[1] ? arguments[1] : "", result.status,
-                  result.out, result.err);
+    ck_assert_msg(result.status == 0, "%s %s …: status %d\n%s%s", arguments[0],
+                  arguments[1] ? arguments[1] : "", result.status, result.out, result.err);
     free(result.err);
     return result.out;
 }
@@ -68,7 +69,8 @@ void stand_cli_do(const struct stand *stand, const char *input, const char *cons
     free(output_of(stand, input, arguments));
 }
 
-static void join(const char **out, size_t out_count, const char *const *first, const char *const *more)
+static void join(const char **out, size_t out_count, const char *const *first,
+                 const char *const *more)
 {
     size_t count = 0;
     for (; *first; first++)
@@ -80,7 +82,8 @@ static void join(const char **out, size_t out_count, const char *const *first, c
     out[count] = NULL;
 }
 
-char *stand_key(const struct stand *stand, char *out, const char *name, const char *const *arguments)
+char *stand_key(const struct stand *stand, char *out, const char *name,
+                const char *const *arguments)
 {
     const char *all[24];
     join(all, 24, (const char *const[]){"key", "create", name, NULL}, arguments);
@@ -102,28 +105,34 @@ char *stand_bearer(char *out, int64_t user_id)
 {
     static unsigned count;
     return mint_bearer(out, STAND_SECRET,
-                       "{\"token_type\":\"access\",\"exp\":" FAR_FUTURE ",\"iat\":%lld,\"jti\":\"%x-%x\",\"user_id\":%lld}",
+                       "{\"token_type\":\"access\",\"exp\":" FAR_FUTURE
+                       ",\"iat\":%lld,\"jti\":\"%x-%x\",\"user_id\":%lld}",
                        (long long)time(NULL), (unsigned)getpid(), ++count, (long long)user_id);
 }
 
 static int64_t id_of(const struct stand *stand, const char *name)
 {
-    char *printed = output_of(stand, NULL, (const char *const[]){"user", "show", name, "--json", NULL});
+    char *printed =
+        output_of(stand, NULL, (const char *const[]){"user", "show", name, "--json", NULL});
     json_error_t error;
     json_t *user = json_loads(printed, JSON_REJECT_DUPLICATES, &error);
-    ck_assert_msg(user && json_is_integer(json_object_get(user, "id")), "user show %s --json: %s", name, printed);
+    ck_assert_msg(user && json_is_integer(json_object_get(user, "id")), "user show %s --json: %s",
+                  name, printed);
     int64_t id = json_integer_value(json_object_get(user, "id"));
     json_decref(user);
     free(printed);
     return id;
 }
 
-void stand_account(const struct stand *stand, struct stand_account *account_out, const char *name, const char *const *more)
+void stand_account(const struct stand *stand, struct stand_account *account_out, const char *name,
+                   const char *const *more)
 {
     char email[128], bearer[MINT_SIZE];
     const char *all[24];
     snprintf(email, sizeof email, "%s@example.com", name);
-    join(all, 24, (const char *const[]){"user", "add", name, "--email", email, "--password-file", "-", NULL}, more);
+    join(all, 24,
+         (const char *const[]){"user", "add", name, "--email", email, "--password-file", "-", NULL},
+         more);
     stand_cli_do(stand, STAND_PASSWORD "\n", all);
     account_out->id = id_of(stand, name);
     stand_bearer(bearer, account_out->id);

@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define STAND_SECRET "stand-secret-of-forty-bytes-and-then-some"
+#define STAND_SECRET   "stand-secret-of-forty-bytes-and-then-some"
 #define STAND_PASSWORD "correct-horse-battery" /* of all accounts */
 
 struct stand_account {
@@ -39,9 +39,10 @@ struct stand {
 
 struct stand_options {
     const struct redis_server_options *redis;
-    const char *config;             /* text of a configuration file */
-    const char *const *environment; /* "NAME=value", NULL-terminated, before or in place of the stand's own */
-    bool no_redis;                  /* the server is told of a port where nobody is; stand->redis stays NULL */
+    const char *config; /* text of a configuration file */
+    const char *const
+        *environment; /* "NAME=value", NULL-terminated, before or in place of the stand's own */
+    bool no_redis;    /* the server is told of a port where nobody is; stand->redis stays NULL */
 };
 
 /* NULL options: the plain stand. Anything that goes wrong ends the test. */
@@ -54,22 +55,25 @@ void stand_close(struct stand *stand);
  * stand_cli(&stand, NULL, (const char *const[]){"flush", "--json", NULL}, &result). `input` goes to
  * stdin. cw_result_fini the result.
  */
-void stand_cli(const struct stand *stand, const char *input, const char *const *arguments, struct cw_result *result_out);
+void stand_cli(const struct stand *stand, const char *input, const char *const *arguments,
+               struct cw_result *result_out);
 /* The same for what must succeed: any other exit status than 0 ends the test with what it said. */
 void stand_cli_do(const struct stand *stand, const char *input, const char *const *arguments);
 
 #define STAND_KEY_SIZE 256
 /* Creates an API key with these further arguments of `key create NAME …` (NULL-terminated) and
  * writes the header line "x-api-key: …" into out, STAND_KEY_SIZE bytes. */
-char *stand_key(const struct stand *stand, char *out, const char *name, const char *const *arguments);
+char *stand_key(const struct stand *stand, char *out, const char *name,
+                const char *const *arguments);
 
 /* Makes an account with STAND_PASSWORD; `more` are further arguments of `user add`, or NULL. */
-void stand_account(const struct stand *stand, struct stand_account *account_out, const char *name, const char *const *more);
+void stand_account(const struct stand *stand, struct stand_account *account_out, const char *name,
+                   const char *const *more);
 /* A fresh token for an account id, as simplejwt mints them: "Authorization: Bearer …" in MINT_SIZE bytes. */
 char *stand_bearer(char *out, int64_t user_id);
 
 /* Waits up to 20 s until is_true(with); ends the test with `what` when it never is. */
-void stand_wait(bool (*is_true)(void *with), void *with, const char *what);
+void stand_wait(bool (*is_true)(const void *with), const void *with, const char *what);
 int64_t stand_now_ms(void);
 
 #endif

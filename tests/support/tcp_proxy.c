@@ -31,6 +31,7 @@ struct tcp_proxy {
     pthread_mutex_t lock;
     struct proxy_segment *segments;
     size_t count;
+    const char *garbled;
 };
 
 __attribute__((noreturn)) static void die(const char *what)
@@ -41,15 +42,18 @@ __attribute__((noreturn)) static void die(const char *what)
 
 static struct sockaddr_in loopback(int port)
 {
-    return (struct sockaddr_in){
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    return (struct sockaddr_in){.sin_family = AF_INET,
+                                .sin_port = htons((uint16_t)port),
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
-static void remember(struct tcp_proxy *proxy, int connection, bool is_request, const char *bytes, size_t size)
+static void remember(struct tcp_proxy *proxy, int connection, bool is_request, const char *bytes,
+                     size_t size)
 {
     char *copy = malloc(size + 1);
     pthread_mutex_lock(&proxy->lock);
-    struct proxy_segment *segments = realloc(proxy->segments, (proxy->count + 1) * sizeof *segments);
+    struct proxy_segment *segments =
+        realloc(proxy->segments, (proxy->count + 1) * sizeof *segments);
     if (!copy || !segments)
         die("no memory");
     memcpy(copy, bytes, size);
@@ -86,6 +90,14 @@ static void accept_one(struct tcp_proxy *proxy)
         setsockopt(pair->fds[side], IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
 }
 
+static const char *garbled_answer(struct tcp_proxy *proxy)
+{
+    pthread_mutex_lock(&proxy->lock);
+    const char *answer = proxy->garbled;
+    pthread_mutex_unlock(&proxy->lock);
+    return answer;
+}
+
 static void carry(struct tcp_proxy *proxy, int connection, int side)
 {
     struct pair *pair = &proxy->pairs[connection];
@@ -97,6 +109,9 @@ static void carry(struct tcp_proxy *proxy, int connection, int side)
     }
     /* Remembered before it is passed on: whoever sees the answer also finds it here. */
     remember(proxy, connection, side == 0, bytes, (size_t)size);
+    const char *garbled = side == 1 ? garbled_answer(proxy) : NULL;
+    if (garbled)
+        size = snprintf(bytes, sizeof bytes, "%s", garbled);
     for (ssize_t sent = 0; sent < size;) {
         ssize_t more = send(pair->fds[1 - side], bytes + sent, (size_t)(size - sent), MSG_NOSIGNAL);
         if (more <= 0) {
@@ -116,7 +131,8 @@ static void *run(void *arg)
         entries[0] = (struct pollfd){.fd = proxy->stop_pipe[0], .events = POLLIN};
         entries[1] = (struct pollfd){.fd = proxy->listener, .events = POLLIN};
         for (int i = 0; i < 2 * pairs; i++)
-            entries[2 + i] = (struct pollfd){.fd = proxy->pairs[i / 2].fds[i % 2], .events = POLLIN};
+            entries[2 + i] =
+                (struct pollfd){.fd = proxy->pairs[i / 2].fds[i % 2], .events = POLLIN};
         if (poll(entries, (nfds_t)(2 + 2 * pairs), -1) < 0)
             continue;
         if (entries[0].revents)
@@ -139,7 +155,8 @@ struct tcp_proxy *tcp_proxy_start(int target_port)
     proxy->target_port = target_port;
     proxy->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (proxy->listener < 0 || bind(proxy->listener, (struct sockaddr *)&address, size) != 0 ||
-        listen(proxy->listener, 128) != 0 || getsockname(proxy->listener, (struct sockaddr *)&address, &size) != 0 ||
+        listen(proxy->listener, 128) != 0 ||
+        getsockname(proxy->listener, (struct sockaddr *)&address, &size) != 0 ||
         pipe2(proxy->stop_pipe, O_CLOEXEC) != 0)
         die("cannot listen");
     proxy->port = ntohs(address.sin_port);
@@ -171,6 +188,13 @@ void tcp_proxy_stop(struct tcp_proxy **handle)
 int tcp_proxy_port(const struct tcp_proxy *proxy)
 {
     return proxy->port;
+}
+
+void tcp_proxy_garble(struct tcp_proxy *proxy, const char *answer)
+{
+    pthread_mutex_lock(&proxy->lock);
+    proxy->garbled = answer;
+    pthread_mutex_unlock(&proxy->lock);
 }
 
 size_t tcp_proxy_count(struct tcp_proxy *proxy)

@@ -13,8 +13,8 @@ struct tcp_proxy;
 
 /* What arrived in one read. Never changed, and kept until tcp_proxy_stop. */
 struct proxy_segment {
-    int connection;   /* 0, 1, … in order of arrival */
-    bool is_request;  /* from the side that connected */
+    int connection;  /* 0, 1, … in order of arrival */
+    bool is_request; /* from the side that connected */
     size_t size;
     const char *bytes; /* NUL-terminated */
 };
@@ -24,6 +24,10 @@ struct tcp_proxy *tcp_proxy_start(int target_port);
 /* Closes every connection and waits for the thread. */
 void tcp_proxy_stop(struct tcp_proxy **proxy);
 int tcp_proxy_port(const struct tcp_proxy *proxy);
+
+/* From now on whatever the target answers reaches the other side as this text (borrowed), once for
+ * each read; NULL: unchanged again. */
+void tcp_proxy_garble(struct tcp_proxy *proxy, const char *answer);
 
 /* How many segments there have been; counts only upwards. */
 size_t tcp_proxy_count(struct tcp_proxy *proxy);

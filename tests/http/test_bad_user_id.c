@@ -1,0 +1,303 @@
+/* Whatever stands in the query that is not exactly one user_id clears nothing (threats 45 to 51). */
+#include "redis_snapshot.h"
+#include "stand.h"
+#include "suite.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROUTE      "/api/server-management/clear-cache"
+#define SAYS_BAD   "{\"ok\":false,\"message\":\"Invalid user_id parameter\"}"
+#define SAYS_ADMIN "{\"error\":\"Superuser or Admin group membership required\"}"
+
+static struct stand stand;
+
+/* What stands behind the path, '?' included. None of them has a space: that would be another request line. */
+static const char *const bad_queries[] = {
+    "?",
+    "?user_id",
+    "?user_id=",
+    "?user_id=0",
+    "?user_id=00",
+    "?user_id=-1",
+    "?user_id=-0",
+    "?user_id=+1",
+    "?user_id=%2B1",
+    "?user_id=1.0",
+    "?user_id=1.",
+    "?user_id=.1",
+    "?user_id=1e3",
+    "?user_id=1E3",
+    "?user_id=0x1",
+    "?user_id=0b1",
+    "?user_id=0o7",
+    "?user_id=1_0",
+    "?user_id=1,000",
+    "?user_id=1%2C2",
+    "?user_id=1;2",
+    "?user_id=1;",
+    "?user_id=;1",
+    "?user_id=abc",
+    "?user_id=invalid",
+    "?user_id=1a",
+    "?user_id=a1",
+    "?user_id=null",
+    "?user_id=None",
+    "?user_id=true",
+    "?user_id=NaN",
+    "?user_id=Infinity",
+    "?user_id=*",
+    "?user_id=[1]",
+    "?user_id={1}",
+    "?user_id=\"1\"",
+    "?user_id='1'",
+    "?user_id=01",
+    "?user_id=0001",
+    "?user_id=%31",
+    "?user_id=1%32",
+    "?user_id=%20",
+    "?user_id=%201",
+    "?user_id=1%20",
+    "?user_id=+",
+    "?user_id=1+",
+    "?user_id=%091",
+    "?user_id=1%00",
+    "?user_id=%00",
+    "?user_id=1%0A",
+    "?user_id=1%0d%0aFLUSHALL",
+    "?user_id=1%0d%0aX-Injected:%201",
+    "?user_id=1%20OR%201",
+    "?user_id=1+OR+1",
+    "?user_id=%",
+    "?user_id=1%",
+    "?user_id=1%3",
+    "?user_id=%zz",
+    "?user_id=%EF%BC%91",
+    "?user_id=%D9%A1",
+    "?user_id=%ff",
+    "?user_id=\xc2\xb9",
+    "?user_id=9223372036854775808",
+    "?user_id=18446744073709551616",
+    "?user_id=18446744073709551617",
+    "?user_id=99999999999999999999999999999999999999999999999999",
+    "?user_id=-9223372036854775808",
+    "?user_id=1&user_id=1",
+    "?user_id=1&user_id=2",
+    "?user_id=1&user_id=",
+    "?user_id=&user_id=1",
+    "?user_id[]=1",
+    "?user_id%5B%5D=1",
+    "?user_id[0]=1",
+    "?user_id.x=1",
+    "?user_id==1",
+    "?=1",
+    "?1",
+    "?userid=5",
+    "?userId=5",
+    "?user-id=5",
+    "?USER_ID=5",
+    "?User_id=5",
+    "?user=5",
+    "?id=5",
+    "?uid=5",
+    "?user_ids=5",
+    "?user_id%00=1",
+    "?%75ser_id=1",
+    "?user%5Fid=1",
+    "?+user_id=1",
+    "?user_id+=1",
+    "?user_id=1&",
+    "?&user_id=1",
+    "?&",
+    "?&&",
+    "?=",
+    "?user_id=1&x=2",
+    "?x=2&user_id=1",
+    "?x=2",
+    "?user_id=1&dry_run=true",
+    "??user_id=1",
+    "?user_id=1?user_id=2",
+    "?user_id=1/",
+    "?/",
+    "?user_id=1#2",
+    "?user_id=../1",
+    "?user_id=cw:epoch",
+    "?user_id=1}:v",
+    "?all=true",
+};
+#define BAD_QUERIES (sizeof bad_queries / sizeof *bad_queries)
+
+static void open_stand(void)
+{
+    stand_open(&stand, NULL);
+    redis_server_do(stand.redis, "SET cw:epoch 4");
+    for (int id = 1; id <= 12; id++)
+        redis_server_do(stand.redis, "SET cw:{u:%d}:v %d", id, id + 10);
+    redis_server_do(stand.redis, "SET cw:{u:3}:off 1");
+}
+
+static void close_stand(void)
+{
+    stand_close(&stand);
+}
+
+/* Sends raw bytes, so that nothing between the table above and the server can change them. */
+static const struct http_reply *post(struct raw *raw, const char *path, const char *query,
+                                     const char *credential)
+{
+    raw_print(raw, "POST %s%s HTTP/1.1\r\nHost: localhost\r\n%s%sContent-Length: 0\r\n\r\n", path,
+              query, credential ? credential : "", credential ? "\r\n" : "");
+    return raw_reply(raw, 10000);
+}
+
+/* Runs all bad queries with that credential; each is answered that way, and nothing in Redis moves. */
+static void refuse_all(const char *credential, int status, const char *body)
+{
+    static const char *const paths[] = {ROUTE "/", ROUTE};
+    char *before = redis_snapshot(stand.redis, "cw:audit");
+    for (size_t p = 0; p < 2; p++)
+        for (size_t i = 0; i < BAD_QUERIES; i++) {
+            /* A connection each: one that the server closes must not hide the next query. */
+            struct raw *raw = raw_open(stand.server.port);
+            const struct http_reply *reply = post(raw, paths[p], bad_queries[i], credential);
+            ck_assert_msg(reply && reply->status != 0, "no answer to %s", bad_queries[i]);
+            bool is_ascii = strpbrk(bad_queries[i], "\xc2\xb9") == NULL;
+            /* Bytes that cannot stand in a request line are refused before anybody asks who it is. */
+            if (is_ascii)
+                ck_assert_msg(reply->status == status && strcmp(reply->body, body) == 0,
+                              "%s: wanted %d %s\n%s%s", bad_queries[i], status, body, reply->head,
+                              reply->body);
+            else
+                ck_assert_msg(reply->status == 400, "%s: %d %s", bad_queries[i], reply->status,
+                              reply->body);
+            ck_assert_msg(strstr(reply->head, "X-Injected") == NULL, "%s", reply->head);
+            raw_close(&raw);
+        }
+    char *after = redis_snapshot(stand.redis, "cw:audit");
+    ck_assert_str_eq(before, after);
+    free(before);
+    free(after);
+}
+
+START_TEST(an_admin_is_told_400)
+{
+    ck_assert_uint_ge(BAD_QUERIES, 40);
+    refuse_all(stand.root.bearer, 400, SAYS_BAD);
+}
+END_TEST
+
+START_TEST(a_user_is_told_403)
+{
+    refuse_all(stand.alice.bearer, 403, SAYS_ADMIN);
+}
+END_TEST
+
+START_TEST(a_stranger_is_told_401)
+{
+    refuse_all(NULL, 401, SAYS_401);
+}
+END_TEST
+
+/* The admin who puts the id where the contract does not look must not clear everybody. */
+START_TEST(an_id_in_the_body_is_refused)
+{
+    static const char *const bodies[][2] = {
+        {"application/json", "{\"user_id\":123}"},
+        {"application/json", "{\"user_id\":\"123\"}"},
+        {"application/json", "{\"user_id\":null}"},
+        {"application/json; charset=utf-8", "{\"a\":1,\"user_id\":123}"},
+        {"application/json", "{\"user\\u005fid\":123}"},
+        {"application/x-www-form-urlencoded", "user_id=123"},
+        {"application/x-www-form-urlencoded", "a=1&user_id=123"},
+        {"application/x-www-form-urlencoded", "user%5Fid=123"},
+        {"text/plain", "{\"user_id\":123}"},
+        {NULL, "{\"user_id\":123}"},
+        {NULL, "user_id=123"},
+    };
+    char *before = redis_snapshot(stand.redis, "cw:audit"), type[128];
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        snprintf(type, sizeof type, "Content-Type: %s",
+                 bodies[i][0] ? bodies[i][0] : "application/octet-stream");
+        const char *headers[] = {stand.root.bearer, type, NULL};
+        expect_answer(
+            http_send(stand.http, "POST", ROUTE "/", headers, bodies[i][1], strlen(bodies[i][1])),
+            400, SAYS_BAD);
+        expect_answer(http_send(stand.http, "POST", ROUTE "/?user_id=5", headers, bodies[i][1],
+                                strlen(bodies[i][1])),
+                      400, SAYS_BAD);
+    }
+    char *after = redis_snapshot(stand.redis, "cw:audit");
+    ck_assert_str_eq(before, after);
+    free(before);
+    free(after);
+}
+END_TEST
+
+/* The tests above would pass on a server that refuses everything. */
+START_TEST(good_ids_are_taken)
+{
+    static const char *const good[] = {"1", "7", "123", "1000000000", "9223372036854775807"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        char target[128], body[256];
+        snprintf(target, sizeof target, ROUTE "/?user_id=%s", good[i]);
+        bool is_there = redis_server_ask_integer(stand.redis, "EXISTS cw:{u:%s}:v", good[i]) == 1;
+        /* A counter that is not there counts as 1. */
+        int64_t before =
+            is_there ? redis_server_ask_integer(stand.redis, "GET cw:{u:%s}:v", good[i]) : 1;
+        const struct http_reply *reply = http_post(stand.http, target, stand.root.bearer);
+        int64_t after = redis_server_ask_integer(stand.redis, "GET cw:{u:%s}:v", good[i]);
+        ck_assert_int_eq(after, before + 1);
+        snprintf(body, sizeof body,
+                 "{\"ok\":true,\"message\":\"Cache cleared for user "
+                 "%s\",\"user_id\":%s,\"new_version\":%lld}",
+                 good[i], good[i], (long long)after + 4);
+        expect_answer(reply, 200, body);
+        expect_answer(http_post(stand.http, target, stand.alice.bearer), 403, SAYS_ADMIN);
+    }
+}
+END_TEST
+
+/* On the routes for one's own cache everything that is not one's own id is 403, and changes nothing. */
+START_TEST(own_routes_refuse_other_ids)
+{
+    static const char *const calls[][2] = {{"GET", "/api/cache/status/"},
+                                           {"POST", "/api/cache/enable/"},
+                                           {"POST", "/api/cache/disable/"},
+                                           {"POST", "/api/cache/clear/"}};
+    static const char *const queries[] = {
+        "?user_id=0",     "?user_id=-1",          "?user_id=abc",
+        "?user_id=",      "?user_id=1&user_id=2", "?user_id=9223372036854775808",
+        "?user_id=999999"};
+    char *before = redis_snapshot(stand.redis, "cw:audit"), target[128];
+    for (size_t c = 0; c < 4; c++)
+        for (size_t q = 0; q < sizeof queries / sizeof *queries; q++) {
+            snprintf(target, sizeof target, "%s%s", calls[c][1], queries[q]);
+            expect_answer(http_call(stand.http, calls[c][0], target, stand.alice.bearer), 403,
+                          SAYS_403);
+            expect_answer(http_call(stand.http, calls[c][0], target, stand.root.bearer), 403,
+                          SAYS_403);
+            expect_answer(http_call(stand.http, calls[c][0], target, NULL), 401, SAYS_401);
+        }
+    char *after = redis_snapshot(stand.redis, "cw:audit");
+    ck_assert_str_eq(before, after);
+    free(before);
+    free(after);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("bad user_id");
+    TCase *shared = tcase_create("all");
+    tcase_add_unchecked_fixture(shared, open_stand, close_stand);
+    tcase_add_test(shared, an_admin_is_told_400);
+    tcase_add_test(shared, a_user_is_told_403);
+    tcase_add_test(shared, a_stranger_is_told_401);
+    tcase_add_test(shared, an_id_in_the_body_is_refused);
+    tcase_add_test(shared, good_ids_are_taken);
+    tcase_add_test(shared, own_routes_refuse_other_ids);
+    suite_add_tcase(suite, shared);
+    return suite_run(suite);
+}

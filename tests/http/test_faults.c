@@ -1,0 +1,487 @@
+/*
+ * Redis in every kind of trouble: each route answers what the contract says, within its budget, and
+ * never reports a success that did not happen. The server is not restarted; when Redis is well
+ * again, so is everything else.
+ */
+#include "stand.h"
+#include "suite.h"
+#include "tcp_proxy.h"
+
+#include <check.h>
+#include <hiredis/hiredis.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Waiting for a connection, connecting, one command: 100 + 500 + 250 ms by default. The rest is for
+ * busy machines and sanitizers, much of it where a password is hashed. */
+#define BUDGET_MS      2000
+#define HASH_BUDGET_MS 8000
+
+static struct stand stand;
+static char flush_key[STAND_KEY_SIZE];
+static char refresh_token[MINT_SIZE]; /* {"refresh_token":"…"} */
+
+#define LOGIN       "{\"username\":\"alice\",\"password\":\"" STAND_PASSWORD "\"}"
+#define PROBLEM_503 "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
+
+enum who { NOBODY, ALICE, ROOT, KEY };
+/* What a route is to answer: without a Redis that can be read, and with one that takes no writes. */
+struct probe {
+    const char *method, *target;
+    enum who who;
+    const char *json;
+    int down;              /* status; 0: either of 200 and 503 */
+    const char *down_says; /* how the body begins */
+    bool reads_only;       /* goes on where only writes are refused */
+};
+
+static const struct probe probes[] = {
+    {"GET", "/api/cache/status/", ALICE, NULL, 500,
+     "{\"error\":\"Failed to retrieve cache status\"}", true},
+    {"POST", "/api/cache/enable/", ALICE, NULL, 500, "{\"error\":\"Failed to enable cache\"}",
+     false},
+    {"POST", "/api/cache/disable/", ALICE, NULL, 500, "{\"error\":\"Failed to disable cache\"}",
+     false},
+    {"POST", "/api/cache/clear/", ALICE, NULL, 500, "{\"error\":\"Failed to clear cache\"}", false},
+    {"GET", "/api/cache/check/", ALICE, NULL, 204, "", true},
+    {"POST", "/api/server-management/clear-cache/?user_id=123", ROOT, NULL, 500,
+     "{\"ok\":false,\"message\":\"Failed to clear cache\"}", false},
+    {"POST", "/api/server-management/clear-cache/", ROOT, NULL, 500,
+     "{\"ok\":false,\"message\":\"Failed to clear cache\"}", false},
+    {"DELETE", "/api/v1/cache", KEY, NULL, 500,
+     "{\"success\":false,\"error\":\"Failed to flush cache\",\"flushed\":false,\"keysRemoved\":0}",
+     false},
+    {"POST", "/api/v1/analytics/cache/clear", ROOT, NULL, 500,
+     "{\"detail\":\"Failed to clear cache: redis ", false},
+    {"POST", "/api/v1/caches/messages/flush", KEY, NULL, 503, PROBLEM_503, false},
+    {"GET", "/api/v1/audit", ROOT, NULL, 503, PROBLEM_503, true},
+    {"GET", "/api/v1/caches", ROOT, NULL, 0, "{", true},
+    {"GET", "/api/redis-test", ROOT, NULL, 0, "{", false},
+    {"GET", "/health/live", NOBODY, NULL, 200, "{", true},
+    {"GET", "/health/ready", NOBODY, NULL, 200, "{", true},
+    {"GET", "/auth/me", ALICE, NULL, 200, "{\"id\":", true},
+    {"POST", "/auth/login", NOBODY, LOGIN, 200, "{\"access_token\":\"", true},
+    {"POST", "/api/token/", NOBODY, LOGIN, 200, "{\"access\":\"", true},
+    {"POST", "/auth/refresh", NOBODY, refresh_token, 503, "{\"detail\":\"", false},
+};
+#define PROBES (sizeof probes / sizeof *probes)
+
+/* The row of that target. */
+static const struct probe *row(const char *target)
+{
+    for (size_t i = 0; i < PROBES; i++)
+        if (strcmp(probes[i].target, target) == 0)
+            return &probes[i];
+    ck_abort_msg("no row for %s", target);
+}
+
+static const struct http_reply *run(const struct probe *probe)
+{
+    const char *credentials[] = {NULL, stand.alice.bearer, stand.root.bearer, flush_key};
+    const char *headers[] = {"Content-Type: application/json", credentials[probe->who], NULL};
+    return http_send(stand.http, probe->method, probe->target, headers, probe->json,
+                     probe->json ? strlen(probe->json) : 0);
+}
+
+static void expect_failed(const struct probe *probe, const char *fault)
+{
+    const struct http_reply *reply = run(probe);
+    bool good = probe->down == 0 ? reply->status == 200 || reply->status == 503
+                                 : reply->status == probe->down;
+    ck_assert_msg(good && strncmp(reply->body, probe->down_says, strlen(probe->down_says)) == 0,
+                  "%s: %s %s: wanted %d %s\nbut got %d %s", fault, probe->method, probe->target,
+                  probe->down, probe->down_says, reply->status,
+                  reply->status ? reply->body : reply->failure);
+    bool hashes = probe->json && strstr(probe->json, "\"password\"");
+    ck_assert_msg(reply->elapsed_ms <= (hashes ? HASH_BUDGET_MS : BUDGET_MS),
+                  "%s: %s %s took %d ms", fault, probe->method, probe->target, reply->elapsed_ms);
+    if (reply->status == 503)
+        ck_assert_msg(http_header_count(reply, "Retry-After") == 1, "%s: no Retry-After in\n%s",
+                      probe->target, reply->head);
+    if (reply->status == 204)
+        expect_header(reply, "X-Cache-Enabled", "false");
+    if (strcmp(probe->target, "/api/redis-test") == 0)
+        ck_assert_msg(strstr(reply->body, "\"basic_set_get\":true") == NULL, "%s", reply->body);
+}
+
+/* Whether /health says it now; it tries Redis once a second at most. */
+static bool health_says(const void *text)
+{
+    const struct http_reply *reply = http_get(stand.http, "/health", NULL);
+    expect_status(reply, 200);
+    ck_assert_int_le(reply->elapsed_ms, BUDGET_MS);
+    return strstr(reply->body, text) != NULL;
+}
+
+static void expect_degraded(void)
+{
+    stand_wait(health_says, "{\"status\":\"degraded\",\"redis\":{\"status\":\"",
+               "health is degraded");
+    stand_wait(health_says, "\"read_write_test\":false}", "the read-write test fails");
+}
+
+static void expect_all_failed(const char *fault)
+{
+    for (size_t i = 0; i < PROBES; i++)
+        expect_failed(&probes[i], fault);
+    expect_degraded();
+    expect_body_has(http_get(stand.http, "/health", NULL), 200,
+                    "\"redis\":{\"status\":\"unavailable\",\"message\":\"");
+}
+
+static bool works(const void *probe)
+{
+    const struct probe *row = probe;
+    return run(row)->status == (row->down == 204 ? 204 : 200);
+}
+
+static void take_refresh_token(void)
+{
+    const struct http_reply *reply = http_post_json(stand.http, "/auth/login", NULL, LOGIN);
+    expect_status(reply, 200);
+    const char *token =
+        strstr(reply->body, "\"refresh_token\":\"") + strlen("\"refresh_token\":\"");
+    snprintf(refresh_token, sizeof refresh_token, "{\"refresh_token\":\"%.*s\"}",
+             (int)strcspn(token, "\""), token);
+}
+
+/* Once the circuit breaker has seen it, everything works as ever. */
+static void expect_recovered(void)
+{
+    /* Each pool of connections finds out for itself. */
+    for (size_t i = 0; i < PROBES; i++)
+        if (strcmp(probes[i].target, "/auth/refresh") != 0)
+            stand_wait(works, &probes[i], probes[i].target);
+    take_refresh_token();
+    expect_status(run(row("/auth/refresh")), 200);
+    take_refresh_token(); /* that one is spent */
+    stand_wait(health_says, "{\"status\":\"ok\",\"redis\":{\"status\":\"connected\"",
+               "health is ok");
+    expect_status(http_post(stand.http, "/api/cache/enable/", stand.alice.bearer), 200);
+}
+
+static void open_with(const struct stand_options *options)
+{
+    stand_open(&stand, options);
+    stand_key(&stand, flush_key, "flush", (const char *const[]){"--scope", "flush", NULL});
+    snprintf(refresh_token, sizeof refresh_token, "{\"refresh_token\":\"x\"}");
+    if (stand.redis)
+        expect_recovered(); /* the table is right about a healthy Redis, and there is a refresh token */
+}
+
+static void open_stand(void)
+{
+    static const char *const debug[] = {"--enable-debug-command", "yes", NULL};
+    open_with(&(struct stand_options){
+        .redis = &(struct redis_server_options){.args = debug},
+        .environment = (const char *const[]){"CACHEWARDEN_LIMITS_ENABLED=false", NULL}});
+}
+
+static void close_stand(void)
+{
+    stand_close(&stand);
+}
+
+START_TEST(never_there)
+{
+    open_with(&(struct stand_options){
+        .no_redis = true,
+        .environment = (const char *const[]){"CACHEWARDEN_USERS_REGISTRATION=open", NULL}});
+    const struct http_reply *reply;
+    for (size_t i = 0; i < PROBES;
+         i++) /* whether this refresh token is good cannot be told: it is not one */
+        if (strcmp(probes[i].target, "/auth/refresh") != 0)
+            expect_failed(&probes[i], "never there");
+    reply = http_post_json(stand.http, "/auth/register", NULL,
+                           "{\"username\":\"carol\",\"email\":\"carol@example.com\",\"password\":"
+                           "\"violet-lantern-42\"}");
+    expect_status(reply, 201);
+    expect_status(http_post_json(stand.http, "/auth/login", NULL,
+                                 "{\"username\":\"carol\",\"password\":\"violet-lantern-42\"}"),
+                  200);
+    close_stand();
+}
+END_TEST
+
+START_TEST(killed_and_restarted_empty)
+{
+    redis_server_kill(stand.redis);
+    expect_all_failed("killed");
+    redis_server_restart(stand.redis);
+    expect_recovered();
+    /* At once, with connections that died unnoticed: the pool must not hand out a dead one and report it. */
+    redis_server_restart(stand.redis);
+    expect_recovered();
+}
+END_TEST
+
+START_TEST(paused)
+{
+    redis_server_pause(stand.redis);
+    expect_all_failed("paused");
+    redis_server_resume(stand.redis);
+    expect_recovered();
+}
+END_TEST
+
+START_TEST(taking_no_writes_as_a_replica)
+{
+    int64_t before =
+        redis_server_ask_integer(stand.redis, "GET cw:{u:%lld}:v", (long long)stand.alice.id);
+    redis_server_do(stand.redis, "SET whatsapp:development:in x");
+    redis_server_do(stand.redis, "REPLICAOF 127.0.0.1 1");
+    for (size_t i = 0; i < PROBES; i++)
+        if (!probes[i].reads_only)
+            expect_failed(&probes[i], "READONLY");
+        else
+            ck_assert_msg(works(&probes[i]), "READONLY: %s", probes[i].target);
+    expect_degraded();
+    ck_assert_int_eq(
+        redis_server_ask_integer(stand.redis, "GET cw:{u:%lld}:v", (long long)stand.alice.id),
+        before);
+    ck_assert_int_eq(redis_server_ask_integer(stand.redis, "EXISTS whatsapp:development:in"), 1);
+    redis_server_do(stand.redis, "REPLICAOF NO ONE");
+    expect_recovered();
+}
+END_TEST
+
+START_TEST(out_of_memory)
+{
+    int64_t before =
+        redis_server_ask_integer(stand.redis, "GET cw:{u:%lld}:v", (long long)stand.alice.id);
+    redis_server_do(stand.redis, "CONFIG SET maxmemory-policy noeviction");
+    redis_server_do(stand.redis, "CONFIG SET maxmemory 1");
+    /* Redis still reads and deletes: those that do no more go on. */
+    expect_status(http_get(stand.http, "/api/cache/status/", stand.alice.bearer), 200);
+    expect_failed(row("/api/cache/disable/"), "OOM");
+    expect_failed(row("/api/cache/clear/"), "OOM");
+    expect_failed(row("/api/server-management/clear-cache/?user_id=123"), "OOM");
+    expect_failed(row("/api/server-management/clear-cache/"), "OOM");
+    expect_degraded();
+    expect_status(http_post_json(stand.http, "/auth/login", NULL, LOGIN), 200);
+    expect_failed(row("/auth/refresh"), "OOM");
+    expect_body_has(http_get(stand.http, "/api/cache/status/", stand.alice.bearer), 200,
+                    "{\"enabled\":true,");
+    ck_assert_int_eq(
+        redis_server_ask_integer(stand.redis, "GET cw:{u:%lld}:v", (long long)stand.alice.id),
+        before);
+    redis_server_do(stand.redis, "CONFIG SET maxmemory 0");
+    expect_recovered();
+}
+END_TEST
+
+START_TEST(counters_that_are_none)
+{
+    static const char *const values[] = {
+        "abc", "", " 5", "5 ", "+5", "-5", "0", "1.5", "9223372036854775808"};
+    const long long id = (long long)stand.alice.id;
+    redis_server_do(stand.redis, "DEL cw:{u:%lld}:v", id);
+    redis_server_do(stand.redis, "RPUSH cw:{u:%lld}:v 5", id);
+    for (size_t i = 0; i < 4; i++)
+        expect_failed(&probes[i], "WRONGTYPE");
+    ck_assert_int_eq(redis_server_ask_integer(stand.redis, "LLEN cw:{u:%lld}:v", id), 1);
+    for (size_t v = 0; v < sizeof values / sizeof *values; v++) {
+        redis_server_do(stand.redis, "SET cw:{u:%lld}:v %b", id, values[v], strlen(values[v]));
+        expect_failed(row("/api/cache/status/"), values[v]);
+        expect_failed(row("/api/cache/enable/"), values[v]);
+        expect_failed(row("/api/cache/check/"), values[v]);
+    }
+    redis_server_do(stand.redis, "SET cw:{u:%lld}:v 7", id);
+    redis_server_do(stand.redis, "DEL cw:epoch");
+    redis_server_do(stand.redis, "RPUSH cw:epoch 1");
+    for (size_t i = 0; i < 4; i++)
+        expect_failed(&probes[i], "WRONGTYPE");
+    redis_server_do(stand.redis, "DEL cw:epoch");
+    expect_recovered();
+}
+END_TEST
+
+START_TEST(counters_at_their_end)
+{
+    const long long id = (long long)stand.alice.id;
+    redis_server_do(stand.redis, "DEL cw:epoch");
+    redis_server_do(stand.redis, "SET cw:{u:%lld}:v 9223372036854775807", id);
+    expect_body_has(http_get(stand.http, "/api/cache/status/", stand.alice.bearer), 200,
+                    "\"version\":9223372036854775807,");
+    expect_failed(row("/api/cache/clear/"), "INCR overflow");
+    /* Counter and epoch together are too large to show. */
+    redis_server_do(stand.redis, "SET cw:epoch 1");
+    expect_failed(row("/api/cache/status/"), "sum overflow");
+    redis_server_do(stand.redis, "SET cw:{u:%lld}:v 1", id);
+    redis_server_do(stand.redis, "SET cw:epoch 9223372036854775807");
+    expect_failed(row("/api/cache/status/"), "sum overflow");
+    expect_failed(row("/api/server-management/clear-cache/"), "INCR overflow");
+    redis_server_do(stand.redis, "DEL cw:epoch");
+    expect_recovered();
+}
+END_TEST
+
+START_TEST(a_password_we_do_not_have)
+{
+    redis_server_do(stand.redis, "CONFIG SET requirepass changed");
+    redisContext *admin = redisConnect("127.0.0.1", redis_server_port(stand.redis));
+    ck_assert(admin && admin->err == 0);
+    freeReplyObject(redisCommand(admin, "AUTH changed"));
+    freeReplyObject(redisCommand(admin, "CLIENT KILL TYPE normal SKIPME yes"));
+    expect_all_failed("NOAUTH");
+    freeReplyObject(redisCommand(admin, "CONFIG SET requirepass %s", ""));
+    redisFree(admin);
+    expect_recovered();
+}
+END_TEST
+
+START_TEST(loading)
+{
+    /* Two milliseconds a key, up to eight seconds in all; Redis answers LOADING every ten keys. */
+    redis_server_do(stand.redis, "DEBUG POPULATE 4000 fill 100");
+    redis_server_do(stand.redis, "CONFIG SET key-load-delay 2000");
+    redis_server_do(stand.redis, "CONFIG SET loading-process-events-interval-bytes 1024");
+    redisContext *admin = redisConnect("127.0.0.1", redis_server_port(stand.redis));
+    ck_assert(admin && admin->err == 0);
+    int done = 0;
+    redisAppendCommand(admin, "DEBUG RELOAD");
+    while (!done)
+        ck_assert_int_eq(redisBufferWrite(admin, &done), REDIS_OK);
+    redisReply *reply;
+    do {
+        reply = redis_server_ask(stand.redis, "GET cw:epoch");
+        done = reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "LOADING", 7) == 0;
+        freeReplyObject(reply);
+    } while (!done);
+    for (size_t i = 0; i < 9; i++)
+        expect_failed(&probes[i], "LOADING");
+    redis_server_do(stand.redis, "CONFIG SET key-load-delay 0");
+    ck_assert_int_eq(redisGetReply(admin, (void **)&reply), REDIS_OK);
+    freeReplyObject(reply);
+    redisFree(admin);
+    expect_recovered();
+}
+END_TEST
+
+START_TEST(talking_nonsense)
+{
+    static const char *const answers[] = {
+        "HTTP/1.1 400 Bad Request\r\n\r\n",
+        ":99999999999999999999\r\n",
+        "$2147483647\r\n",
+        "+OK\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n",
+        "-ERR <script>canary\r\n",
+    };
+    char url[64];
+    struct redis_server *redis = redis_server_start(NULL);
+    struct tcp_proxy *proxy = tcp_proxy_start(redis_server_port(redis));
+    snprintf(url, sizeof url, "REDIS_URL=redis://127.0.0.1:%d/0", tcp_proxy_port(proxy));
+    open_with(&(struct stand_options){
+        .no_redis = true,
+        .environment = (const char *const[]){url, "CACHEWARDEN_LIMITS_ENABLED=false", NULL}});
+    expect_recovered();
+    for (size_t a = 0; a < sizeof answers / sizeof *answers; a++) {
+        tcp_proxy_garble(proxy, answers[a]);
+        for (size_t i = 0; i < 10; i++) {
+            const struct http_reply *reply = run(&probes[i]);
+            ck_assert_msg(!strstr(reply->body, "canary"), "%s", reply->body);
+            expect_failed(&probes[i], answers[a]);
+        }
+        tcp_proxy_garble(proxy, NULL);
+        stand_wait(works, row("/api/cache/status/"), "status works again");
+    }
+    expect_recovered();
+    close_stand();
+    tcp_proxy_stop(&proxy);
+    redis_server_stop(&redis);
+}
+END_TEST
+
+/* ---- killed under load ---- */
+
+struct load {
+    pthread_t thread;
+    atomic_bool *stop;
+    int cleared, failed;
+    char failure[256];
+};
+
+static void *clear_until_stopped(void *arg)
+{
+    struct load *load = arg;
+    struct http_client *http = http_client_new(stand.server.base_url);
+    while (!atomic_load(load->stop) && !load->failure[0]) {
+        const struct http_reply *reply = http_post(http, "/api/cache/clear/", stand.alice.bearer);
+        load->cleared += reply->status == 200;
+        load->failed += reply->status == 500;
+        if (reply->status != 200 && reply->status != 500)
+            snprintf(load->failure, sizeof load->failure, "%d %.200s", reply->status,
+                     reply->status ? reply->body : reply->failure);
+    }
+    http_client_free(&http);
+    return NULL;
+}
+
+START_TEST(killed_under_load)
+{
+    enum { CLIENTS = 8, KILLS = 3 };
+    /* Redis acknowledges what is on disk, so an acknowledged clear must be there afterwards. */
+    static const char *const durable[] = {"--appendonly", "yes", "--appendfsync", "always", NULL};
+    static struct load loads[CLIENTS];
+    atomic_bool stop = false;
+    open_with(&(struct stand_options){
+        .redis = &(struct redis_server_options){.args = durable},
+        .environment = (const char *const[]){"CACHEWARDEN_LIMITS_ENABLED=false", NULL}});
+    const int64_t before =
+        redis_server_ask_integer(stand.redis, "GET cw:{u:%lld}:v", (long long)stand.alice.id);
+    for (int i = 0; i < CLIENTS; i++) {
+        loads[i] = (struct load){.stop = &stop};
+        ck_assert_int_eq(pthread_create(&loads[i].thread, NULL, clear_until_stopped, &loads[i]), 0);
+    }
+    for (int kill = 0; kill < KILLS; kill++) {
+        int64_t from =
+            redis_server_ask_integer(stand.redis, "GET cw:{u:%lld}:v", (long long)stand.alice.id);
+        while (redis_server_ask_integer(stand.redis, "GET cw:{u:%lld}:v",
+                                        (long long)stand.alice.id) < from + 50)
+            ;
+        redis_server_restart(stand.redis);
+        stand_wait(works, row("/api/cache/status/"), "status works again");
+    }
+    atomic_store(&stop, true);
+    int cleared = 0, failed = 0;
+    for (int i = 0; i < CLIENTS; i++) {
+        pthread_join(loads[i].thread, NULL);
+        ck_assert_msg(!loads[i].failure[0], "%s", loads[i].failure);
+        cleared += loads[i].cleared;
+        failed += loads[i].failed;
+    }
+    const int64_t grown =
+        redis_server_ask_integer(stand.redis, "GET cw:{u:%lld}:v", (long long)stand.alice.id) -
+        before;
+    ck_assert_msg(grown >= cleared && grown <= cleared + failed,
+                  "%d acknowledged, %d failed, but the version grew by %lld", cleared, failed,
+                  (long long)grown);
+    expect_recovered();
+    close_stand();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("faults");
+    TCase *each = tcase_create("a stand for each");
+    tcase_add_checked_fixture(each, open_stand, close_stand);
+    tcase_add_test(each, killed_and_restarted_empty);
+    tcase_add_test(each, paused);
+    tcase_add_test(each, taking_no_writes_as_a_replica);
+    tcase_add_test(each, out_of_memory);
+    tcase_add_test(each, counters_that_are_none);
+    tcase_add_test(each, counters_at_their_end);
+    tcase_add_test(each, a_password_we_do_not_have);
+    tcase_add_test(each, loading);
+    suite_add_tcase(suite, each);
+    TCase *own = tcase_create("other stands");
+    tcase_add_test(own, never_there);
+    tcase_add_test(own, talking_nonsense);
+    tcase_add_test(own, killed_under_load);
+    suite_add_tcase(suite, own);
+    return suite_run(suite);
+}

@@ -1,0 +1,298 @@
+/* Start, reload, drain, stop. */
+#include "stand.h"
+#include "suite.h"
+
+#include <check.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct cw_server server;
+
+/* A login whose body is not whole yet: a request under way for as long as we like. */
+static struct raw *begin_login(void)
+{
+    struct raw *raw = raw_open(server.port);
+    raw_print(raw, "POST /auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+                   "application/json\r\nContent-Length: 2\r\n"
+                   "Expect: 100-continue\r\n\r\n");
+    /* Now it is known to be under way, not only on its way. */
+    expect_status(raw_reply(raw, 10000), 100);
+    raw_print(raw, "{");
+    return raw;
+}
+
+static bool is_draining(const void *unused)
+{
+    (void)unused;
+    struct raw *raw = raw_open(server.port);
+    raw_print(raw, "GET /health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    const struct http_reply *reply = raw_reply(raw, 10000);
+    bool yes = reply && reply->status == 503;
+    if (yes) {
+        expect_header(reply, "Connection", "close");
+        ck_assert(raw_is_closed(raw, 10000));
+    }
+    raw_close(&raw);
+    return yes;
+}
+
+static void start(const char *drain, const char *body_timeout)
+{
+    cw_server_start(&server, &(struct cw_server_options){
+                                 .environment = (const char *const[]){drain, body_timeout, NULL}});
+}
+
+START_TEST(a_request_under_way_is_finished)
+{
+    start("CACHEWARDEN_SERVER_DRAIN_S=30", "CACHEWARDEN_SERVER_BODY_TIMEOUT_MS=20000");
+    struct http_client *kept = http_client_new(server.base_url);
+    expect_status(http_get(kept, "/health/ready", NULL), 200);
+    struct raw *slow = begin_login();
+    int64_t from = stand_now_ms();
+    cw_server_signal(&server, SIGTERM);
+    stand_wait(is_draining, NULL, "readiness says 503");
+
+    /* Whoever comes still is served, and sent away. */
+    const struct http_reply *reply = http_get(kept, "/health/live", NULL);
+    expect_status(reply, 200);
+    expect_header(reply, "Connection", "close");
+    expect_header(http_get(kept, "/nosuch", NULL), "Connection", "close");
+
+    raw_print(slow, "}");
+    reply = raw_reply(slow, 10000);
+    expect_status(reply, 400);
+    expect_header(reply, "Connection", "close");
+    ck_assert(raw_is_closed(slow, 10000));
+    raw_close(&slow);
+    http_client_free(&kept);
+    ck_assert_int_eq(cw_server_wait(&server), 0);
+    /* It does not sit out its 30 s. */
+    ck_assert_int_lt(stand_now_ms() - from, 15000);
+    cw_server_stop(&server);
+}
+END_TEST
+
+START_TEST(nothing_under_way_means_no_waiting)
+{
+    start("CACHEWARDEN_SERVER_DRAIN_S=30", "CACHEWARDEN_SERVER_KEEP_ALIVE_TIMEOUT_MS=30000");
+    struct http_client *idle = http_client_new(server.base_url);
+    expect_status(http_get(idle, "/health/live", NULL), 200);
+    struct raw *silent = raw_open(server.port);
+    int64_t from = stand_now_ms();
+    cw_server_signal(&server, SIGTERM);
+    ck_assert_int_eq(cw_server_wait(&server), 0);
+    ck_assert_int_lt(stand_now_ms() - from, 8000);
+    raw_close(&silent);
+    http_client_free(&idle);
+    cw_server_stop(&server);
+}
+END_TEST
+
+START_TEST(the_drain_has_an_end)
+{
+    start("CACHEWARDEN_SERVER_DRAIN_S=1", "CACHEWARDEN_SERVER_BODY_TIMEOUT_MS=60000");
+    struct raw *slow = begin_login();
+    int64_t from = stand_now_ms();
+    cw_server_signal(&server, SIGTERM);
+    cw_server_wait(&server);
+    ck_assert_int_ge(stand_now_ms() - from, 900);
+    ck_assert_int_lt(stand_now_ms() - from, 10000);
+    raw_close(&slow);
+    cw_server_stop(&server);
+}
+END_TEST
+
+START_TEST(a_second_signal_stops_at_once)
+{
+    start("CACHEWARDEN_SERVER_DRAIN_S=600", "CACHEWARDEN_SERVER_BODY_TIMEOUT_MS=600000");
+    struct raw *slow = begin_login();
+    cw_server_signal(&server, SIGTERM);
+    stand_wait(is_draining, NULL, "readiness says 503");
+    int64_t from = stand_now_ms();
+    cw_server_signal(&server, SIGTERM);
+    cw_server_wait(&server);
+    ck_assert_int_lt(stand_now_ms() - from, 5000);
+    raw_close(&slow);
+    cw_server_stop(&server);
+}
+END_TEST
+
+START_TEST(sigint_is_as_good_as_sigterm)
+{
+    start("CACHEWARDEN_SERVER_DRAIN_S=1", NULL);
+    cw_server_signal(&server, SIGINT);
+    ck_assert_int_eq(cw_server_wait(&server), 0);
+    cw_server_stop(&server);
+}
+END_TEST
+
+/* ---- SIGHUP ---- */
+
+#define REGISTER                                                                                 \
+    "{\"username\":\"carol%d\",\"email\":\"carol%d@example.com\",\"password\":\"violet-lantern-" \
+    "42\"}"
+
+struct registration {
+    struct http_client *http;
+    int status;
+};
+
+/* Whether registering, under a new name each time, is answered with that status. */
+static bool answers(const void *with)
+{
+    static int count;
+    const struct registration *wanted = with;
+    char body[256];
+    count++;
+    snprintf(body, sizeof body, REGISTER, count, count);
+    return http_post_json(wanted->http, "/auth/register", NULL, body)->status == wanted->status;
+}
+
+START_TEST(a_reload_applies_what_can_be_reloaded)
+{
+    const char *closed = "users: { registration = \"closed\"; };\n",
+               *open = "users: { registration = \"open\"; };\n";
+    cw_server_start(&server, &(struct cw_server_options){.config = closed});
+    struct registration wanted = {.http = http_client_new(server.base_url), .status = 403};
+    ck_assert(answers(&wanted));
+
+    cw_file_write(server.directory, "test.conf", open, 0600);
+    cw_server_signal(&server, SIGHUP);
+    wanted.status = 201;
+    stand_wait(answers, &wanted, "registration is open");
+
+    /* A bad file changes nothing, and the log says where it is bad. */
+    cw_file_write(server.directory, "test.conf",
+                  "users: {\n  registration = \"closed\";\n  registratoin = 1;\n};\n", 0600);
+    cw_server_signal(&server, SIGHUP);
+    cw_server_wait_log(&server, "test.conf:3");
+    ck_assert(answers(&wanted));
+
+    cw_file_write(server.directory, "test.conf", closed, 0600);
+    cw_server_signal(&server, SIGHUP);
+    wanted.status = 403;
+    stand_wait(answers, &wanted, "registration is closed");
+    http_client_free(&wanted.http);
+    cw_server_stop(&server);
+}
+END_TEST
+
+/* ---- the access log ---- */
+
+/* How many lines of the log have this text. */
+static int lines_with(const char *log, const char *text)
+{
+    int count = 0;
+    for (const char *line = log; *line; line += strcspn(line, "\n") + 1) {
+        size_t size = strcspn(line, "\n");
+        count += memmem(line, size, text, strlen(text)) != NULL;
+        if (line[size] == '\0')
+            break;
+    }
+    return count;
+}
+
+/* Requests that try to write lines of their own into the log, or colours to the operator's terminal. */
+static int make_noise(void)
+{
+    static const char *const requests[] = {
+        "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET /%0aFORGED%20line HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET /%0d%0aFORGED HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: a\"FORGED b=\"c\r\n\r\n",
+        "GET /%1b[31m HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: {\"FORGED\":1}\r\nUser-Agent: "
+        "\"}\r\n\r\n",
+        "GET /\"quote=\\\" HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: FORGED\r\n\r\n",
+        "FORGED /health HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET /health\nFORGED HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET /health HTTP/1.1\r\nHost: localhost\r\nX: a\x1b[2J\r\n\r\n",
+        "GET /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        "GET /health HTTP/1.1\r\n\r\n",
+    };
+    const int count = (int)(sizeof requests / sizeof *requests);
+    for (int i = 0; i < count; i++) {
+        struct raw *raw = raw_open(server.port);
+        raw_print(raw, "%s", requests[i]);
+        const struct http_reply *reply = raw_reply(raw, 10000);
+        ck_assert_msg(reply && reply->status != 0, "no answer to: %s", requests[i]);
+        raw_close(&raw);
+    }
+    return count;
+}
+
+static void expect_printable(const char *log)
+{
+    for (const char *c = log; *c; c++)
+        ck_assert_msg(*c == '\n' || ((unsigned char)*c >= 32 && *c != 127),
+                      "byte %d in the log: %.200s", *c, c);
+    for (const char *line = log; *line; line += strcspn(line, "\n") + 1) {
+        ck_assert_msg(strncmp(line, "FORGED", 6) != 0, "%s", line);
+        if (line[strcspn(line, "\n")] == '\0')
+            break;
+    }
+}
+
+/* Stops the server, so that everything has been logged; the caller frees it. */
+static char *whole_log(void)
+{
+    cw_server_signal(&server, SIGTERM);
+    ck_assert_int_eq(cw_server_wait(&server), 0);
+    return cw_server_log(&server);
+}
+
+START_TEST(one_line_a_request_as_text)
+{
+    cw_server_start(&server, NULL);
+    int requests = make_noise();
+    char *log = whole_log();
+    ck_assert_msg(lines_with(log, "http.request") == requests, "%d requests\n%s", requests, log);
+    ck_assert_int_eq(lines_with(log, "path=/health/live"), 1);
+    expect_printable(log);
+    free(log);
+    cw_server_stop(&server);
+}
+END_TEST
+
+START_TEST(one_line_a_request_as_json)
+{
+    cw_server_start(&server, &(struct cw_server_options){.environment = (const char *const[]){
+                                                             "CACHEWARDEN_LOG_FORMAT=json", NULL}});
+    int requests = make_noise(), seen = 0;
+    char *log = whole_log(), *rest = NULL;
+    expect_printable(log);
+    for (char *line = strtok_r(log, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        json_error_t error;
+        json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, &error);
+        ck_assert_msg(json_is_object(object), "%s: %s", error.text, line);
+        ck_assert_ptr_null(json_object_get(object, "FORGED"));
+        if (strstr(line, "\"http.request\"")) {
+            ck_assert_msg(json_is_integer(json_object_get(object, "status")) &&
+                              json_is_string(json_object_get(object, "request_id")),
+                          "%s", line);
+            seen++;
+        }
+        json_decref(object);
+    }
+    ck_assert_int_eq(seen, requests);
+    free(log);
+    cw_server_stop(&server);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("lifecycle");
+    TCase *each = tcase_create("all");
+    tcase_add_test(each, a_request_under_way_is_finished);
+    tcase_add_test(each, nothing_under_way_means_no_waiting);
+    tcase_add_test(each, the_drain_has_an_end);
+    tcase_add_test(each, a_second_signal_stops_at_once);
+    tcase_add_test(each, sigint_is_as_good_as_sigterm);
+    tcase_add_test(each, a_reload_applies_what_can_be_reloaded);
+    tcase_add_test(each, one_line_a_request_as_text);
+    tcase_add_test(each, one_line_a_request_as_json);
+    suite_add_tcase(suite, each);
+    return suite_run(suite);
+}

@@ -1,0 +1,279 @@
+/*
+ * Every route of `cachewarden routes --json` × every kind of caller, status only, against
+ * tests/api/permissions.golden. A new route, or a changed permission, is a visible difference there.
+ *
+ * After a change that is meant, write the file anew and read the difference before committing it:
+ *
+ *     CW_UPDATE_GOLDEN=1 build-dev/tests/http/test_permissions && git diff tests/api/permissions.golden
+ */
+#include "stand.h"
+#include "suite.h"
+
+#include <check.h>
+#include <jansson.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GOLDEN CW_SOURCE_DIR "/tests/api/permissions.golden"
+
+static struct stand stand;
+static struct stand_account asleep, gone, owner;
+
+enum { CREDENTIAL_SIZE = MINT_SIZE };
+
+/* One kind of caller; `write` makes its credential (fresh each time: a route may spend it), NULL: none. */
+struct caller {
+    const char *name;
+    char *(*write)(char *out);
+    const char *const *key_arguments; /* of `key create`; then `write` is not used */
+    bool is_nobody;                   /* not, or no longer, a good credential */
+    char key[STAND_KEY_SIZE];
+};
+
+static char *invalid_token(char *out)
+{
+    return mint_bearer(out, "a-secret-of-somebody-else-of-enough-bytes",
+                       "{\"token_type\":\"access\",\"exp\":4102444800,\"user_id\":1}");
+}
+
+static char *as_user(char *out)
+{
+    return stand_bearer(out, stand.alice.id);
+}
+
+static char *as_superuser(char *out)
+{
+    return stand_bearer(out, stand.root.id);
+}
+
+static char *as_group_member(char *out)
+{
+    return stand_bearer(out, stand.boss.id);
+}
+
+static char *as_unknown_id(char *out)
+{
+    return stand_bearer(out, 987654321);
+}
+
+static char *as_inactive(char *out)
+{
+    return stand_bearer(out, asleep.id);
+}
+
+static char *as_deleted(char *out)
+{
+    return stand_bearer(out, gone.id);
+}
+
+static char *with_refresh_token(char *out)
+{
+    return mint_bearer(
+        out, STAND_SECRET,
+        "{\"token_type\":\"refresh\",\"exp\":4102444800,\"jti\":\"r\",\"user_id\":%lld}",
+        (long long)stand.root.id);
+}
+
+static const char *const no_scope[] = {NULL}, *const scope_flush[] = {"--scope", "flush", NULL},
+                         *const scope_entries[] = {"--scope", "entries", "--namespace", "shop",
+                                                   NULL},
+                         *const scope_admin[] = {"--scope", "admin", NULL},
+                         *const scope_user[] = {"--scope", "user", "--user", "owner", NULL},
+                         *const owned_no_scope[] = {"--user", "owner", NULL};
+
+static struct caller callers[] = {
+    {.name = "anonymous", .is_nobody = true},
+    {.name = "bad-token", .write = invalid_token, .is_nobody = true},
+    {.name = "refresh-token", .write = with_refresh_token, .is_nobody = true},
+    {.name = "user", .write = as_user},
+    {.name = "superuser", .write = as_superuser},
+    {.name = "group-admin", .write = as_group_member},
+    {.name = "unknown-id", .write = as_unknown_id},
+    {.name = "inactive", .write = as_inactive, .is_nobody = true},
+    {.name = "deleted", .write = as_deleted, .is_nobody = true},
+    {.name = "key", .key_arguments = no_scope},
+    {.name = "key-flush", .key_arguments = scope_flush},
+    {.name = "key-entries", .key_arguments = scope_entries},
+    {.name = "key-admin", .key_arguments = scope_admin},
+    {.name = "key-user", .key_arguments = scope_user},
+    {.name = "key-owned", .key_arguments = owned_no_scope},
+    {.name = "key-expired", .key_arguments = scope_admin, .is_nobody = true},
+    {.name = "key-revoked", .key_arguments = scope_admin, .is_nobody = true},
+};
+#define CALLERS (sizeof callers / sizeof *callers)
+
+static void expire_key(const char *name)
+{
+    char path[512];
+    sqlite3 *database;
+    sqlite3_stmt *update;
+    snprintf(path, sizeof path, "%s/users.db", stand.directory);
+    ck_assert_int_eq(sqlite3_open(path, &database), SQLITE_OK);
+    sqlite3_busy_timeout(database, 5000);
+    ck_assert_int_eq(sqlite3_prepare_v2(database,
+                                        "UPDATE api_keys SET expires_at_s = 1 WHERE name = ?1", -1,
+                                        &update, NULL),
+                     SQLITE_OK);
+    sqlite3_bind_text(update, 1, name, -1, SQLITE_STATIC);
+    ck_assert_int_eq(sqlite3_step(update), SQLITE_DONE);
+    ck_assert_int_eq(sqlite3_changes(database), 1);
+    sqlite3_finalize(update);
+    sqlite3_close(database);
+}
+
+static void open_stand(void)
+{
+    stand_open(&stand, &(struct stand_options){.environment = (const char *const[]){
+                                                   "CACHEWARDEN_LIMITS_ENABLED=false", NULL}});
+    stand_account(&stand, &asleep, "asleep", NULL);
+    stand_account(&stand, &gone, "gone", NULL);
+    stand_account(&stand, &owner, "owner", NULL);
+    stand_cli_do(&stand, NULL, (const char *const[]){"user", "deactivate", "asleep", NULL});
+    stand_cli_do(&stand, NULL, (const char *const[]){"user", "delete", "gone", NULL});
+    for (size_t i = 0; i < CALLERS; i++)
+        if (callers[i].key_arguments)
+            stand_key(&stand, callers[i].key, callers[i].name, callers[i].key_arguments);
+    expire_key("key-expired");
+    stand_cli_do(&stand, NULL, (const char *const[]){"key", "revoke", "key-revoked", NULL});
+}
+
+static void close_stand(void)
+{
+    stand_close(&stand);
+}
+
+/* "/api/v1/caches/{name}/flush" with something that exists for {name}. */
+static void fill_in(char *out, size_t out_size, const char *path)
+{
+    const char *open = strchr(path, '{'), *close = strchr(path, '}');
+    ck_assert_msg(!open || strncmp(open, "{name}", 6) == 0,
+                  "what stands for the segment of %s? Say it here.", path);
+    if (open)
+        snprintf(out, out_size, "%.*smessages%s", (int)(open - path), path, close + 1);
+    else
+        snprintf(out, out_size, "%s", path);
+}
+
+/*
+ * The file would hide a hole that was there from the start, so two rules of the contract's section 3
+ * are also said as rules: whoever is not signed in gets 401 everywhere but on the routes open to
+ * all, and so does a credential that is no longer good.
+ */
+static void check_rules(const char *method, const char *path, const int *statuses)
+{
+    static const char *const open_to_all[] = {
+        "/auth/register", "/auth/login",         "/auth/refresh",
+        "/api/token/",    "/api/token/refresh/", "/api/token/verify/",
+        "/health",        "/health/live",        "/health/ready",
+    };
+    for (size_t i = 0; i < sizeof open_to_all / sizeof *open_to_all; i++)
+        if (strcmp(path, open_to_all[i]) == 0)
+            return;
+    for (size_t i = 0; i < CALLERS; i++)
+        ck_assert_msg(!callers[i].is_nobody || statuses[i] == 401, "%s %s as %s: %d, not 401",
+                      method, path, callers[i].name, statuses[i]);
+}
+
+/* "GET /api/cache/status/", and a line for each status with those who get it. */
+static void print_route(FILE *out, const char *method, const char *path)
+{
+    char target[256], credential[CREDENTIAL_SIZE];
+    int statuses[CALLERS];
+    fill_in(target, sizeof target, path);
+    for (size_t i = 0; i < CALLERS; i++) {
+        const char *line = callers[i].write           ? callers[i].write(credential)
+                           : callers[i].key_arguments ? callers[i].key
+                                                      : NULL;
+        const struct http_reply *reply = http_call(stand.http, method, target, line);
+        ck_assert_msg(reply->status != 0, "%s %s as %s: %s", method, path, callers[i].name,
+                      reply->failure);
+        statuses[i] = reply->status;
+    }
+    check_rules(method, path, statuses);
+    fprintf(out, "%s %s\n", method, path);
+    for (int status = 200; status < 600; status++) {
+        const char *before = NULL;
+        for (size_t i = 0; i < CALLERS; i++)
+            if (statuses[i] == status) {
+                if (!before)
+                    fprintf(out, "    %d", status);
+                fprintf(out, " %s", before = callers[i].name);
+            }
+        fputs(before ? "\n" : "", out);
+    }
+}
+
+static json_t *route_list(void)
+{
+    struct cw_result result;
+    json_error_t error;
+    stand_cli(&stand, NULL, (const char *const[]){"routes", "--json", NULL}, &result);
+    ck_assert_msg(result.status == 0, "%s", result.err);
+    json_t *root = json_loads(result.out, 0, &error);
+    ck_assert_msg(root != NULL, "%s: %s", error.text, result.out);
+    cw_result_fini(&result);
+    return root;
+}
+
+static char *matrix(void)
+{
+    char *text;
+    size_t size, index;
+    FILE *out = open_memstream(&text, &size);
+    json_t *root = route_list(), *row;
+    json_t *routes = json_is_object(root) ? json_object_get(root, "routes") : root;
+    ck_assert_uint_ge(json_array_size(routes), 15);
+    json_array_foreach(routes, index, row)
+    {
+        const char *method = json_string_value(json_object_get(row, "method"));
+        const char *path = json_string_value(json_object_get(row, "path"));
+        ck_assert_msg(method && path, "a row without method or path");
+        print_route(out, method, path);
+    }
+    json_decref(root);
+    fclose(out);
+    return text;
+}
+
+/* Fails with the first line that differs. */
+static void compare(const char *golden, const char *now)
+{
+    for (int line = 1; *golden != '\0' || *now != '\0'; line++) {
+        size_t golden_size = strcspn(golden, "\n"), now_size = strcspn(now, "\n");
+        ck_assert_msg(golden_size == now_size && memcmp(golden, now, now_size) == 0,
+                      "tests/api/permissions.golden, line %d\nsays: %.*s\nis:   %.*s", line,
+                      (int)golden_size, golden, (int)now_size, now);
+        golden += golden_size + (golden[golden_size] == '\n');
+        now += now_size + (now[now_size] == '\n');
+    }
+}
+
+START_TEST(every_route_for_every_caller)
+{
+    char *now = matrix();
+    if (getenv("CW_UPDATE_GOLDEN")) {
+        FILE *file = fopen(GOLDEN, "we");
+        ck_assert_ptr_nonnull(file);
+        fputs(now, file);
+        fclose(file);
+    }
+    char *golden = cw_file_read(GOLDEN);
+    ck_assert_msg(golden != NULL, "no " GOLDEN);
+    compare(golden, now);
+    free(golden);
+    free(now);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("permissions");
+    TCase *shared = tcase_create("matrix");
+    tcase_set_timeout(shared, 120);
+    tcase_add_unchecked_fixture(shared, open_stand, close_stand);
+    tcase_add_test(shared, every_route_for_every_caller);
+    suite_add_tcase(suite, shared);
+    return suite_run(suite);
+}
