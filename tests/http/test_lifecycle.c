@@ -202,8 +202,7 @@ static int make_noise(void)
         "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "GET /%0aFORGED%20line HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "GET /%0d%0aFORGED HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: a\"FORGED b=\"c\r\n\r\n",
-        "GET /%1b[31m HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: {\"FORGED\":1}\r\nUser-Agent: "
-        "\"}\r\n\r\n",
+        "GET /%1b[31m HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: {\"FORGED\":1}\r\n\r\n",
         "GET /\"quote=\\\" HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: FORGED\r\n\r\n",
         "FORGED /health HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "GET /health\nFORGED HTTP/1.1\r\nHost: localhost\r\n\r\n",
