@@ -15,6 +15,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 enum {
     LISTEN_MAX = 16,
@@ -23,10 +24,12 @@ enum {
     TIMEOUT_MAX_MS = 3600 * 1000,
     /* Of a request's head, request line included; 8 KiB of token and 64 fields fit. */
     HEAD_MAX = 16 * 1024,
-    /* Accepted connections that wait for a worker. With the workers' own and the pool's they stay
-     * below the 1024 descriptors a process has by default; more wait in the kernel's backlog. */
+    /* Accepted connections that wait for a worker; more wait in the kernel's backlog. */
     QUEUE_MAX = 512,
+    QUEUE_MIN = 16,
     BACKLOG = 1024,
+    /* Descriptors that are no connection of ours: listeners, Redis, the users database, files. */
+    OTHER_DESCRIPTORS = 256,
     /* A request's memory: what the first block holds costs no malloc. */
     ARENA_FIRST = 16 * 1024,
     ARENA_MORE = 8 * 1024 * 1024,
@@ -163,6 +166,29 @@ static int on_tls(void *ssl_ctx, void *user_data)
     return tls_configure(ssl_ctx, &files, &http->complaint) == ERR_OK ? 1 : -1;
 }
 
+/*
+ * Places in the queue. Each connection, queued or served, takes a descriptor, and when accept(2) finds
+ * none the library's accepting thread spins: so the limit of open files is raised as far as needed,
+ * and where that is not allowed the queue is shorter.
+ */
+static int queue_size(int threads)
+{
+    const rlim_t apart = (rlim_t)threads + OTHER_DESCRIPTORS;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return QUEUE_MIN;
+    if (limit.rlim_cur < apart + QUEUE_MAX) {
+        struct rlimit raised = limit;
+        raised.rlim_cur = raised.rlim_max < apart + QUEUE_MAX ? raised.rlim_max : apart + QUEUE_MAX;
+        if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+            limit = raised;
+    }
+    if (limit.rlim_cur < apart + QUEUE_MIN)
+        return QUEUE_MIN;
+    return limit.rlim_cur < apart + QUEUE_MAX ? (int)(limit.rlim_cur - apart) : QUEUE_MAX;
+}
+
 static enum err start_library(struct http *http, struct error *error)
 {
     const struct http_options *options = &http->options;
@@ -177,7 +203,7 @@ static enum err start_library(struct http *http, struct error *error)
     snprintf(numbers[1], sizeof numbers[1], "%lld", (long long)options->header_timeout_ms);
     snprintf(numbers[2], sizeof numbers[2], "%lld", (long long)options->keep_alive_timeout_ms);
     snprintf(numbers[3], sizeof numbers[3], "%d", HEAD_MAX);
-    snprintf(numbers[4], sizeof numbers[4], "%d", QUEUE_MAX);
+    snprintf(numbers[4], sizeof numbers[4], "%d", queue_size(options->threads));
     snprintf(numbers[5], sizeof numbers[5], "%d", BACKLOG);
     const char *library_options[] = {
         "listening_ports",

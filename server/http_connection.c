@@ -144,13 +144,15 @@ static struct exchange *begin_exchange(struct worker *worker, struct mg_connecti
     return exchange;
 }
 
+_Static_assert(MG_MAX_HEADERS == HTTP_MAX_FIELDS, "the library stores as many fields as we do");
+
 static void take_fields(struct worker *worker, const struct mg_request_info *info)
 {
     struct http_request *request = &worker->exchange.request;
 
     request->field_count = (size_t)info->num_headers;
     request->fields = worker->fields;
-    for (size_t i = 0; i < request->field_count && i < HTTP_MAX_FIELDS; i++)
+    for (size_t i = 0; i < request->field_count; i++)
         worker->fields[i] = (struct http_field){str_from(info->http_headers[i].name),
                                                 str_from(info->http_headers[i].value)};
     guard_index(request);

@@ -355,11 +355,22 @@ static void render_reply(struct exchange *exchange)
     use_body(exchange, or_else(reply->media_type, "application/json"));
 }
 
+/* What an operation left to be written as it is must not end a header line (threats 52). */
+static bool has_broken_header(const struct reply *reply)
+{
+    return str_has_control(reply->media_type) || str_has_control(reply->location);
+}
+
 void status_render(struct exchange *exchange, enum err err)
 {
+    const struct reply *reply = &exchange->call.reply;
+
     exchange->result = err;
-    if (err == ERR_OK && exchange->call.reply.body.failed)
+    if (err == ERR_OK && reply->body.failed)
         err = error_set_detail(&exchange->call.error, ERR_NO_MEMORY, "no memory for the answer");
+    if (err == ERR_OK && has_broken_header(reply))
+        err = error_set_detail(&exchange->call.error, ERR_INTERNAL,
+                               "a control character in the media type or the location");
     if (err == ERR_OK) {
         render_reply(exchange);
         return;

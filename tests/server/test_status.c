@@ -257,6 +257,21 @@ START_TEST(success_is_the_reply)
 }
 END_TEST
 
+START_TEST(no_operation_writes_header_lines)
+{
+    begin(&detail);
+    exchange.call.reply.media_type = STR("text/plain\r\nSet-Cookie: a=b");
+    status_render(&exchange, ERR_OK);
+    expect_response("media type", 500, JSON, SAYS_500);
+
+    begin(&detail);
+    exchange.call.reply.location = STR("/x\nSet-Cookie: a=b");
+    status_render(&exchange, ERR_OK);
+    expect_response("location", 500, JSON, SAYS_500);
+    ck_assert_uint_eq(exchange.response.location.len, 0);
+}
+END_TEST
+
 START_TEST(identity_failures_tell_nothing)
 {
     begin(&control);
@@ -373,6 +388,7 @@ int main(void)
     tcase_add_test(tcase, every_error_in_every_dialect);
     tcase_add_test(tcase, every_error_has_an_answer);
     tcase_add_test(tcase, success_is_the_reply);
+    tcase_add_test(tcase, no_operation_writes_header_lines);
     tcase_add_test(tcase, identity_failures_tell_nothing);
     tcase_add_test(tcase, denials_speak_the_dialect);
     tcase_add_test(tcase, the_routers_answers);
