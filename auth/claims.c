@@ -84,19 +84,17 @@ static enum err read_user_id(const struct json *payload, int64_t *user_id_out, s
 }
 
 /* A token without a type is an access token: only our own and simplejwt's say what they are. */
-static enum err check_use(const struct json *payload, enum token_use wanted, struct error *error)
+static enum err read_use(const struct json *payload, enum token_use *use_out, struct error *error)
 {
     const struct json *value = json_get(payload, "token_type");
-    struct str name = STR("access");
 
-    if (value) {
-        if (json_kind(value) != JSON_STRING)
-            return refuse(error, "token_type", "is not a string");
-        name = json_string(value);
-    }
-    if (!str_eq(name, wanted == TOKEN_ACCESS ? STR("access") : STR("refresh")))
-        return refuse(error, "token_type", "is not the one asked for");
-    return ERR_OK;
+    *use_out = TOKEN_ACCESS;
+    if (!value || str_eq(json_string(value), STR("access")))
+        return ERR_OK;
+    *use_out = TOKEN_REFRESH;
+    if (str_eq(json_string(value), STR("refresh")))
+        return ERR_OK;
+    return refuse(error, "token_type", "is neither access nor refresh");
 }
 
 /* A token for somebody else is not for us, and where we have no name none can be meant (RFC 7519
@@ -137,53 +135,59 @@ static enum err check_issuer(const struct json *payload, struct str ours, bool *
     return ERR_OK;
 }
 
-/* Dates are at most 2^53, so leeway cannot overflow them. */
-static enum err check_dates(const struct json *payload, int64_t leeway_s, int64_t now_s,
-                            struct token_claims *claims, struct error *error)
+static enum err read_dates(const struct json *payload, struct claims *claims, struct error *error)
 {
-    bool has_exp, has_nbf, has_iat;
-    int64_t not_before_s;
+    bool is_present;
     enum err err;
 
-    if ((err = read_date(payload, "exp", &has_exp, &claims->expires_at_s, error)) != ERR_OK ||
-        (err = read_date(payload, "nbf", &has_nbf, &not_before_s, error)) != ERR_OK ||
-        (err = read_date(payload, "iat", &has_iat, &claims->issued_at_s, error)) != ERR_OK)
+    if ((err = read_date(payload, "nbf", &is_present, &claims->not_before_s, error)) != ERR_OK ||
+        (err = read_date(payload, "iat", &is_present, &claims->token.issued_at_s, error)) !=
+            ERR_OK ||
+        (err = read_date(payload, "exp", &is_present, &claims->token.expires_at_s, error)) !=
+            ERR_OK)
         return err;
-    if (!has_exp)
-        return refuse(error, "exp", "is missing");
-    if (now_s >= claims->expires_at_s + leeway_s)
-        return refuse(error, "exp", "is over");
-    if (not_before_s > now_s + leeway_s)
-        return refuse(error, "nbf", "is in the future");
-    if (claims->issued_at_s > now_s + leeway_s)
-        return refuse(error, "iat", "is in the future");
-    return ERR_OK;
+    return is_present ? ERR_OK : refuse(error, "exp", "is missing");
 }
 
 enum err claims_read(const struct claims_rules *rules, struct arena *arena, struct str text,
-                     enum token_use use, int64_t now_s, struct token_claims *claims,
-                     struct error *error)
+                     struct claims *claims, struct error *error)
 {
+    struct token_claims *token = &claims->token;
     const struct json *payload = NULL;
 
-    *claims = (struct token_claims){.use = use};
+    *claims = (struct claims){0};
     enum err err = json_parse(arena, text, &payload, NULL);
     if (err == ERR_NO_MEMORY)
         return err;
     if (err || json_kind(payload) != JSON_OBJECT)
         return refuse(error, "the payload", "is not a JSON object");
 
-    if ((err = check_dates(payload, rules->leeway_s, now_s, claims, error)) != ERR_OK ||
-        (err = check_use(payload, use, error)) != ERR_OK ||
-        (err = check_issuer(payload, rules->issuer, &claims->is_own, error)) != ERR_OK ||
+    if ((err = read_dates(payload, claims, error)) != ERR_OK ||
+        (err = read_use(payload, &token->use, error)) != ERR_OK ||
+        (err = check_issuer(payload, rules->issuer, &token->is_own, error)) != ERR_OK ||
         (err = check_audience(payload, rules->audience, error)) != ERR_OK ||
-        (err = read_user_id(payload, &claims->user_id, error)) != ERR_OK ||
-        (err = read_text(payload, "sub", &claims->subject, error)) != ERR_OK ||
-        (err = read_text(payload, "jti", &claims->id, error)) != ERR_OK ||
-        (err = read_text(payload, "family", &claims->family, error)) != ERR_OK)
+        (err = read_user_id(payload, &token->user_id, error)) != ERR_OK ||
+        (err = read_text(payload, "sub", &token->subject, error)) != ERR_OK ||
+        (err = read_text(payload, "jti", &token->id, error)) != ERR_OK ||
+        (err = read_text(payload, "family", &token->family, error)) != ERR_OK)
         return err;
-    if (claims->user_id == 0 && claims->subject.len == 0)
+    if (token->user_id == 0 && token->subject.len == 0)
         return refuse(error, "user_id", "and sub are both missing");
+    return ERR_OK;
+}
+
+/* Dates are at most 2^53, so leeway cannot overflow them. */
+enum err claims_judge(const struct claims_rules *rules, const struct claims *claims,
+                      enum token_use use, int64_t now_s, struct error *error)
+{
+    if (claims->token.use != use)
+        return refuse(error, "token_type", "is not the one asked for");
+    if (now_s >= claims->token.expires_at_s + rules->leeway_s)
+        return refuse(error, "exp", "is over");
+    if (claims->not_before_s > now_s + rules->leeway_s)
+        return refuse(error, "nbf", "is in the future");
+    if (claims->token.issued_at_s > now_s + rules->leeway_s)
+        return refuse(error, "iat", "is in the future");
     return ERR_OK;
 }
 

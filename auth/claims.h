@@ -11,13 +11,25 @@ struct claims_rules {
     int64_t leeway_s;
 };
 
+/* What a token says, and what of it only judging needs. */
+struct claims {
+    struct token_claims token;
+    int64_t not_before_s; /* `nbf`, or 0 */
+};
+
 /*
- * ERR_UNAUTHENTICATED with the reason in error->detail; ERR_NO_MEMORY. Strings of *claims_out live
- * with the document in the arena.
+ * Reads a payload, and checks all that is the same at any time: form, issuer, audience. The answer
+ * depends on the rules and the payload alone, so it may be remembered. ERR_UNAUTHENTICATED with the
+ * reason in error->detail; ERR_NO_MEMORY. Strings of *claims_out live in the arena.
  */
 CW_MUST_CHECK enum err claims_read(const struct claims_rules *rules, struct arena *arena,
-                                   struct str payload, enum token_use use, int64_t now_s,
-                                   struct token_claims *claims_out, struct error *error);
+                                   struct str payload, struct claims *claims_out,
+                                   struct error *error);
+
+/* Whether they are for this use, and good now. ERR_UNAUTHENTICATED with the reason in
+ * error->detail. */
+CW_MUST_CHECK enum err claims_judge(const struct claims_rules *rules, const struct claims *claims,
+                                    enum token_use use, int64_t now_s, struct error *error);
 
 /* The payload of a token of ours, in the arena. {NULL,0} when memory is out. */
 struct str claims_write(const struct claims_rules *rules, struct arena *arena,

@@ -114,9 +114,11 @@ static bool is_key(struct str key)
 }
 
 /* Copies the key's record out if it is not older than allowed. */
-static bool recall(struct memo *memo, struct str key, int64_t now_ns, int64_t max_age_ns,
-                   void *record_out)
+bool memo_recall(struct memo *memo, struct str key, int64_t now_ns, int64_t max_age_ns,
+                 void *record_out)
 {
+    if (!is_key(key))
+        return false;
     size_t set = set_of(memo, key);
 
     lock_take(&memo->stripes[set % STRIPES]);
@@ -128,8 +130,10 @@ static bool recall(struct memo *memo, struct str key, int64_t now_ns, int64_t ma
     return is_good;
 }
 
-static void remember(struct memo *memo, struct str key, int64_t now_ns, const void *record)
+void memo_remember(struct memo *memo, struct str key, int64_t now_ns, const void *record)
 {
+    if (!is_key(key))
+        return;
     size_t set = set_of(memo, key);
 
     lock_take(&memo->stripes[set % STRIPES]);
@@ -150,25 +154,23 @@ static void remember(struct memo *memo, struct str key, int64_t now_ns, const vo
 enum err memo_fetch(struct memo *memo, struct str key, int64_t now_ns,
                     const struct memo_source *source, void *record_out, struct error *error)
 {
-    if (!is_key(key))
-        return source->load(source->arg, key, record_out, error);
-    if (recall(memo, key, now_ns, MEMO_FRESH_NS, record_out))
+    if (memo_recall(memo, key, now_ns, MEMO_FRESH_NS, record_out))
         return ERR_OK;
     if (now_ns < atomic_load(&memo->retry_at_ns) &&
-        recall(memo, key, now_ns, MEMO_STALE_NS, record_out))
+        memo_recall(memo, key, now_ns, MEMO_STALE_NS, record_out))
         return ERR_OK;
 
     enum err err = source->load(source->arg, key, record_out, error);
     if (!err) {
         /* Dated from before the question: a change made while it was asked is felt within a second
          * as well. */
-        remember(memo, key, now_ns, record_out);
+        memo_remember(memo, key, now_ns, record_out);
         return ERR_OK;
     }
     if (err != ERR_UPSTREAM_DOWN)
         return err;
     atomic_store(&memo->retry_at_ns, now_ns + MEMO_FRESH_NS);
-    return recall(memo, key, now_ns, MEMO_STALE_NS, record_out) ? ERR_OK : err;
+    return memo_recall(memo, key, now_ns, MEMO_STALE_NS, record_out) ? ERR_OK : err;
 }
 
 void memo_forget(struct memo *memo, struct str key)

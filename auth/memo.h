@@ -1,11 +1,12 @@
 /*
- * What the users database said a moment ago: small records of one size by a short key, in a table
- * of fixed size.
+ * Small records of one size by a short key, in a table of fixed size that forgets the oldest.
  *
- * An answer is used for a second. After that the database is asked again; when it is out of reach
- * the old answer is used for up to 30 seconds, and the database is left alone for a second between
- * two attempts (threats 25, 26). Any thread. A lock guards a part of the table and is held for a
- * copy in or out, never while loading.
+ * memo_fetch is for what the users database said a moment ago. An answer is used for a second.
+ * After that the database is asked again; when it is out of reach the old answer is used for up to
+ * 30 seconds, and the database is left alone for a second between two attempts (threats 25, 26).
+ *
+ * Any thread. A lock guards a part of the table and is held for a copy in or out, never while
+ * loading.
  */
 #ifndef AUTH_MEMO_H
 #define AUTH_MEMO_H
@@ -25,8 +26,7 @@ CW_MUST_CHECK enum err memo_new(const char *name, size_t capacity, size_t record
                                 struct memo **memo_out);
 void memo_free(struct memo **memo);
 
-/* How the database is asked for a key's record. Only records that come with ERR_OK are remembered.
- */
+/* How the database is asked for a key's record. Only what comes with ERR_OK is remembered. */
 struct memo_source {
     enum err (*load)(void *arg, struct str key, void *record_out, struct error *error);
     void *arg;
@@ -41,7 +41,15 @@ CW_MUST_CHECK enum err memo_fetch(struct memo *memo, struct str key, int64_t now
                                   const struct memo_source *source, void *record_out,
                                   struct error *error);
 
-/* The next fetch loads: of one key, of all. */
+/*
+ * The two halves, for records that never change. now_ns is a point in time > 0 of any one clock;
+ * it decides which record is the oldest.
+ */
+bool memo_recall(struct memo *memo, struct str key, int64_t now_ns, int64_t max_age_ns,
+                 void *record_out);
+void memo_remember(struct memo *memo, struct str key, int64_t now_ns, const void *record);
+
+/* Takes it out: one key, all. */
 void memo_forget(struct memo *memo, struct str key);
 void memo_forget_all(struct memo *memo);
 

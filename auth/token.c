@@ -1,6 +1,7 @@
 #include "cachewarden/token.h"
 
 #include "claims.h"
+#include "claims_cache.h"
 #include "jws.h"
 
 #include "cachewarden/random.h"
@@ -17,6 +18,7 @@ enum {
 struct tokens {
     struct jws_key *key;
     struct claims_rules rules;
+    struct claims_cache *cache; /* looks after its own threads */
     int64_t access_ttl_s;
     int64_t refresh_ttl_s;
     struct arena *memory; /* the copied texts */
@@ -61,6 +63,8 @@ enum err tokens_new(const struct token_options *options, struct tokens **tokens_
             err = ERR_NO_MEMORY;
     }
     if (!err)
+        err = claims_cache_new(&tokens->cache);
+    if (!err)
         err = jws_key_new_secret(JWS_HS256, options->secret, &tokens->key, error);
     if (err)
         tokens_free(&tokens);
@@ -73,6 +77,7 @@ void tokens_free(struct tokens **tokens)
     if (!*tokens)
         return;
     jws_key_free(&(*tokens)->key);
+    claims_cache_free(&(*tokens)->cache);
     arena_free(&(*tokens)->memory);
     free(*tokens);
     *tokens = NULL;
@@ -90,10 +95,23 @@ static bool is_jwt_type(struct str type)
     return type.len == 0 || str_eq_nocase(type, STR("JWT")) || str_eq_nocase(type, STR("at+jwt"));
 }
 
+/* A client sends the same token for minutes. The proven signature stands for all of it. */
+static enum err read_claims(const struct tokens *tokens, struct arena *arena, const struct jws *jws,
+                            int64_t now_s, struct claims *claims, struct error *error)
+{
+    if (claims_recall(tokens->cache, arena, jws->signature, now_s, claims))
+        return ERR_OK;
+    enum err err = claims_read(&tokens->rules, arena, jws->payload, claims, error);
+    if (!err)
+        claims_remember(tokens->cache, jws->signature, now_s, claims);
+    return err;
+}
+
 enum err token_verify(const struct tokens *tokens, struct arena *arena, struct str compact,
                       enum token_use use, int64_t now_s, struct token_claims *claims,
                       struct error *error)
 {
+    struct claims read;
     struct jws jws;
 
     *claims = (struct token_claims){.use = use};
@@ -106,9 +124,13 @@ enum err token_verify(const struct tokens *tokens, struct arena *arena, struct s
         return refuse(error, "typ is not JWT");
     /* The payload is not looked at before the signature is proven. */
     err = jws_verify(tokens->key, &jws, error);
-    if (err)
-        return err;
-    return claims_read(&tokens->rules, arena, jws.payload, use, now_s, claims, error);
+    if (!err)
+        err = read_claims(tokens, arena, &jws, now_s, &read, error);
+    if (!err)
+        err = claims_judge(&tokens->rules, &read, use, now_s, error);
+    if (!err)
+        *claims = read.token;
+    return err;
 }
 
 enum err token_issue(const struct tokens *tokens, struct arena *arena, int64_t now_s,

@@ -75,6 +75,24 @@ static enum err fail(struct users_session *session, int code, struct error *erro
     return err;
 }
 
+/*
+ * Asked again while another process writes. SQLite's own handler waits longer from time to time, up
+ * to a tenth of a second, and so loses for ever to a process that writes one thing after the other;
+ * this one keeps looking.
+ */
+static int wait_for_others(void *arg, int times_asked)
+{
+    struct users_session *session = arg;
+    int64_t now_ns = clock_mono_ns();
+
+    if (times_asked == 0)
+        session->busy_until_ns = now_ns + USERS_SQLITE_BUSY_TIMEOUT_MS * NS_PER_MS;
+    if (now_ns >= session->busy_until_ns)
+        return 0;
+    sqlite3_sleep(times_asked < 10 ? 1 : 3);
+    return 1;
+}
+
 enum err users_sqlite_open(const char *path, enum users_mode mode,
                            struct users_session **session_out, struct error *error)
 {
@@ -97,7 +115,7 @@ enum err users_sqlite_open(const char *path, enum users_mode mode,
         sqlite3_open_v2(path, &session->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     if (code == SQLITE_OK) {
         sqlite3_extended_result_codes(session->handle, 1);
-        sqlite3_busy_timeout(session->handle, USERS_SQLITE_BUSY_TIMEOUT_MS);
+        sqlite3_busy_handler(session->handle, wait_for_others, session);
         sqlite3_db_config(session->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
         code = sqlite3_exec(session->handle, settings, NULL, NULL, NULL);
     }

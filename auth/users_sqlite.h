@@ -17,7 +17,8 @@ struct users_session {
     struct users_db *db;             /* the driver's */
     struct users_session *next_idle; /* the driver's */
     enum users_mode mode;
-    bool is_broken; /* saw an error that may last: to be closed, not kept */
+    bool is_broken;        /* saw an error that may last: to be closed, not kept */
+    int64_t busy_until_ns; /* how long the statement that runs waits for others */
     const char *path;
     struct sqlite3 *handle;
     struct sqlite3_stmt *statements[USERS_STATEMENT_COUNT]; /* prepared when first used */

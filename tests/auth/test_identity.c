@@ -423,6 +423,10 @@ START_TEST(the_database_is_away)
 
     ck_assert_int_eq(authenticate(hers, STR_NONE), ERR_OK);
     ck_assert_int_eq(authenticate(STR_NONE, used), ERR_OK);
+    /* Its use is written aside: not while the file is being ruined. */
+    struct api_key noted = {0};
+    while (noted.last_used_at_s != now_s)
+        ck_assert_int_eq(api_keys_find(users, arena, str_sub(used, 4, 12), &noted, &error), ERR_OK);
     users_backends[0].ruin();
     ck_assert_int_eq(authenticate(his, STR_NONE), ERR_UPSTREAM_DOWN);
     ck_assert_int_eq(principal.kind, PRINCIPAL_ANONYMOUS);
