@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 
 enum { SOON_MS = 5000, WORKERS = 4, BUSY_CLIENTS = 40 };
 
@@ -146,6 +147,63 @@ START_TEST(without_a_queue_connections_are_kept)
 }
 END_TEST
 
+START_TEST(descriptors_are_asked_for)
+{
+    struct rlimit few = {.rlim_cur = 256}, limit;
+    struct http_options options = edge_options();
+
+    edge_close();
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    few.rlim_max = limit.rlim_max;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    edge_open(&options);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    ck_assert_uint_ge(limit.rlim_cur, 512); /* the queue alone */
+}
+END_TEST
+
+static int64_t cpu_us(void)
+{
+    struct rusage usage;
+
+    getrusage(RUSAGE_SELF, &usage);
+    return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * INT64_C(1000000) +
+           usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+}
+
+/* A queue longer than the descriptors last would make accept(2) fail at once, again and again. */
+START_TEST(with_few_descriptors_the_queue_is_short)
+{
+    const struct rlimit few = {.rlim_cur = 320, .rlim_max = 320};
+    struct http_options options = edge_options();
+    struct raw *raws[200]; /* both ends are in this process: some 100 are left for the server */
+    const int count = sizeof raws / sizeof *raws;
+
+    edge_close();
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    options.threads = 1;
+    edge_open(&options);
+    raws[0] = raw_open(edge_port());
+    raw_print(raws[0], "GET /gate HTTP/1.1\r\nHost: a\r\n\r\n");
+    edge_wait_gate(1);
+    for (int i = 1; i < count; i++) {
+        raws[i] = raw_open(edge_port());
+        raw_print(raws[i], GET_PLAIN);
+    }
+    int64_t before_us = cpu_us();
+    poll(NULL, 0, 300);
+    ck_assert_int_lt(cpu_us() - before_us, 60000);
+
+    edge_open_gate();
+    expect_status(raw_reply(raws[0], SOON_MS), 200);
+    raw_close(&raws[0]);
+    for (int i = 1; i < count; i++) {
+        expect_plain(raws[i]);
+        raw_close(&raws[i]);
+    }
+}
+END_TEST
+
 /* ---- draining ---- */
 
 START_TEST(a_drain_says_close_and_waits)
@@ -254,6 +312,8 @@ int main(void)
     tcase_add_test(tcase, idle_connections_give_way);
     tcase_add_test(tcase, busy_connections_take_turns);
     tcase_add_test(tcase, without_a_queue_connections_are_kept);
+    tcase_add_test(tcase, descriptors_are_asked_for);
+    tcase_add_test(tcase, with_few_descriptors_the_queue_is_short);
     tcase_add_test(tcase, a_drain_says_close_and_waits);
     tcase_add_test(tcase, the_last_request_ends_the_wait);
     tcase_add_test(tcase, an_idle_server_is_idle_at_once);
