@@ -1,7 +1,6 @@
 /*
  * The only maker of Redis key names. A key is a small value on the stack: making one cannot fail,
- * so no command ever runs on half a name. Pure, no locks. Every key of ours starts with "cw:";
- * ARCHITECTURE.md lists them.
+ * so no command ever runs on half a name. Pure, no locks. Every key of ours starts with "cw:".
  */
 #ifndef API_KEYSPACE_H
 #define API_KEYSPACE_H

