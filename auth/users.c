@@ -6,30 +6,55 @@
 
 #include <stdlib.h>
 
-static const struct users_driver *const drivers[] = {&users_sqlite_driver};
+static const struct users_driver *const drivers[] = {
+    &users_sqlite_driver,
+    &users_postgresql_driver,
+    &users_postgres_driver,
+};
+
+static const struct users_driver *find_driver(struct str url, struct str *location_out)
+{
+    for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++) {
+        struct str prefix = str_from(drivers[i]->prefix);
+        if (str_starts(url, prefix)) {
+            *location_out = str_sub(url, prefix.len, url.len);
+            return drivers[i];
+        }
+    }
+    return NULL;
+}
+
+enum err users_check_url(struct str url, struct error *error)
+{
+    struct str location;
+    const struct users_driver *driver = find_driver(url, &location);
+
+    if (driver)
+        return driver->check_location(location, error);
+    /* The URL itself stays out of the text: it may hold a password. */
+    return error_set(error, ERR_BAD_INPUT,
+                     "users.database: not a kind of database this program knows, write "
+                     "sqlite:PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE");
+}
 
 enum err users_open(struct str url, struct users **users_out, struct error *error)
 {
+    struct str location;
+
     *users_out = NULL;
-    for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++) {
-        struct str prefix = str_from(drivers[i]->prefix);
-        if (!str_starts(url, prefix))
-            continue;
-        struct users *users = calloc(1, sizeof *users);
-        if (!users)
-            return ERR_NO_MEMORY;
-        users->driver = drivers[i];
-        enum err err = drivers[i]->open(str_sub(url, prefix.len, url.len), &users->db, error);
-        if (err)
-            free(users);
-        else
-            *users_out = users;
+    enum err err = users_check_url(url, error);
+    if (err)
         return err;
-    }
-    /* The URL itself stays out of the text: it may hold a password. */
-    return error_set(
-        error, ERR_BAD_INPUT,
-        "users.database: not a kind of database this program knows, write sqlite:PATH");
+    struct users *users = calloc(1, sizeof *users);
+    if (!users)
+        return ERR_NO_MEMORY;
+    users->driver = find_driver(url, &location);
+    err = users->driver->open(location, &users->db, error);
+    if (err)
+        free(users);
+    else
+        *users_out = users;
+    return err;
 }
 
 void users_close(struct users **users)
@@ -249,16 +274,17 @@ static enum err insert_account(struct users *users, struct users_session *sessio
     return err;
 }
 
-/* Which of the two names was taken. The other account may have gone since. */
+/* Which of the two names was taken, where the driver could not tell. The other account may have
+ * gone since. */
 static enum err explain_conflict(struct users *users, struct arena *arena, const struct user *user,
                                  struct error *error)
 {
     struct user other;
 
     if (users_find_by_name(users, arena, user->username, &other, NULL) == ERR_OK)
-        return error_set(error, ERR_CONFLICT, "A user with that username already exists.");
+        return error_set(error, ERR_CONFLICT, USERS_USERNAME_TAKEN);
     if (users_find_by_email(users, arena, user->email, &other, NULL) == ERR_OK)
-        return error_set(error, ERR_CONFLICT, "A user with that email already exists.");
+        return error_set(error, ERR_CONFLICT, USERS_EMAIL_TAKEN);
     return error_set(error, ERR_CONFLICT, "A user with that username or email already exists.");
 }
 
@@ -290,7 +316,7 @@ enum err users_add(struct users *users, const struct user *user, int64_t *id_out
         err = insert_account(users, session, arena, user, id_out, error);
         err = users->driver->end(&session, err, error);
     }
-    if (err == ERR_CONFLICT)
+    if (err == ERR_CONFLICT && error && error->caller[0] == '\0')
         err = explain_conflict(users, arena, user, error);
     if (err)
         *id_out = 0;

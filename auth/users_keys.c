@@ -27,8 +27,9 @@ enum err api_keys_add(struct users *users, const struct api_key *key, struct err
                          USERS_INT(created_at_s), USERS_INT(key->expires_at_s)),
         error);
 
-    if (err == ERR_CONFLICT)
-        return error_set(error, ERR_CONFLICT, "An API key with that name already exists.");
+    /* Ids are random; where the driver cannot tell, it was the name. */
+    if (err == ERR_CONFLICT && error && error->caller[0] == '\0')
+        return error_set(error, ERR_CONFLICT, USERS_KEY_NAME_TAKEN);
     return err;
 }
 

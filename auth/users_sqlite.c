@@ -68,7 +68,10 @@ static enum err fail(struct users_session *session, int code, struct error *erro
 
     if (kind != SQLITE_CONSTRAINT && kind != SQLITE_BUSY && kind != SQLITE_FULL)
         session->is_broken = true;
-    error_set(error, err, "The users database is out of reach: %s.", reason_of(code));
+    if (kind == SQLITE_CONSTRAINT)
+        error_set_detail(error, err, "users database: a constraint");
+    else
+        error_set(error, err, "The users database is out of reach: %s.", reason_of(code));
     if (error)
         snprintf(error->detail, sizeof error->detail, "users database: %s: %s (SQLite %d: %s)",
                  reason_of(code), session->path, code, sqlite3_errmsg(session->handle));

@@ -260,7 +260,7 @@ static void sqlite_close(struct users_db **db)
     *db = NULL;
 }
 
-static enum err check_location(struct str location, struct error *error)
+static enum err sqlite_check_location(struct str location, struct error *error)
 {
     if (location.len == 0)
         return error_set(error, ERR_BAD_INPUT,
@@ -310,10 +310,7 @@ static enum err sqlite_open(struct str location, struct users_db **db_out, struc
     struct error why;
 
     *db_out = NULL;
-    enum err err = check_location(location, error);
-    if (err)
-        return err;
-    err = make_db(location, db_out);
+    enum err err = make_db(location, db_out);
     if (err)
         return err;
     error_clear(&why);
@@ -354,6 +351,7 @@ static enum err sqlite_check(struct users_db *db, struct error *error)
 const struct users_driver users_sqlite_driver = {
     .name = "sqlite",
     .prefix = "sqlite:",
+    .check_location = sqlite_check_location,
     .open = sqlite_open,
     .close = sqlite_close,
     .check = sqlite_check,

@@ -1,10 +1,13 @@
 /*
  * The users database: accounts, groups, API keys and a few facts about this installation. One
- * function table, drivers behind it (SQLite now, PostgreSQL with the next issue). Every function
- * may be called by any thread; SQL runs with bound parameters only. No lock is held by the caller.
+ * function table, drivers behind it: SQLite for a single node, PostgreSQL for one or many. Every
+ * function may be called by any thread; SQL runs with bound parameters only. No lock is held by the
+ * caller. A database that does not answer is given up on within seconds, and then refused at once
+ * but for one attempt a second.
  *
  * Common errors: ERR_NOT_FOUND; ERR_CONFLICT (the error's caller text names the field);
  * ERR_UPSTREAM_DOWN (database unreachable, busy beyond its timeout, or full: nothing changed);
+ * ERR_UNCERTAIN (a change was sent and its outcome is not known; never tried again by itself);
  * ERR_NO_MEMORY; ERR_INTERNAL. Texts for the caller never hold SQL.
  */
 #ifndef CACHEWARDEN_USERS_H
@@ -49,12 +52,16 @@ struct api_key {
 };
 
 /*
- * Opens `sqlite:PATH` (created 0600 with its folder 0700 when absent, migrated to this version's
- * schema) or, later, `postgresql://…`. ERR_BAD_INPUT: not a URL we know; ERR_CONFLICT: the schema
- * is newer than this program; ERR_UPSTREAM_DOWN: cannot be opened, or is another program's. The
- * caller's text says which file and why: it is meant for an operator.
+ * Opens `sqlite:PATH` (created 0600 with its folder 0700 when absent) or `postgresql://…`,
+ * `postgres://…` (libpq's URLs; the database has to be there, its tables go into the first schema
+ * of the search path), and migrates it to this version's schema; several programs may do so at
+ * once. ERR_BAD_INPUT: not a URL we know; ERR_CONFLICT: the schema is newer than this program;
+ * ERR_UPSTREAM_DOWN: cannot be opened, or is another program's. The caller's text says which
+ * database and why, without a password: it is meant for an operator.
  */
 CW_MUST_CHECK enum err users_open(struct str url, struct users **users_out, struct error *error);
+/* Form only: ERR_BAD_INPUT, with a text that repeats nothing of the URL. */
+CW_MUST_CHECK enum err users_check_url(struct str url, struct error *error);
 void users_close(struct users **users);
 /* "sqlite" or "postgresql". */
 const char *users_driver_name(const struct users *users);

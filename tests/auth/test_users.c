@@ -573,5 +573,5 @@ int main(void)
         tcase_add_loop_test(tcase, contract[i], 0, USERS_BACKEND_COUNT);
     tcase_add_test(tcase, urls_of_no_database);
     suite_add_tcase(suite, tcase);
-    return suite_run(suite);
+    return users_backends_run(suite);
 }

@@ -265,5 +265,5 @@ int main(void)
     for (size_t i = 0; i < sizeof contract / sizeof *contract; i++)
         tcase_add_loop_test(tcase, contract[i], 0, USERS_BACKEND_COUNT);
     suite_add_tcase(suite, tcase);
-    return suite_run(suite);
+    return users_backends_run(suite);
 }

@@ -1,12 +1,15 @@
 /*
  * The users databases there are. Contract tests of users.h run on every one of them: users_backends
- * gets a row for each driver, and tests ask for nothing but an empty database.
+ * gets a row for each driver, and tests ask for nothing but an empty database. Those that ask for
+ * it on PostgreSQL have users_backends_run around the suite: all tests of a program share a server.
  */
 #ifndef CACHEWARDEN_TESTS_USERS_BACKEND_H
 #define CACHEWARDEN_TESTS_USERS_BACKEND_H
 
 #include "cachewarden/arena.h"
 #include "cachewarden/users.h"
+#include "postgres_server.h"
+#include "suite.h"
 #include "temp_folder.h"
 
 #include <fcntl.h>
@@ -65,11 +68,47 @@ static inline void users_backend_sqlite_ruin(void)
     sqlite3_close(raw);
 }
 
+static struct postgres_server *users_backend_server;
+static char users_backend_database[POSTGRES_SHORT_NAME_SIZE];
+
+static inline void users_backend_postgres_init(void)
+{
+    postgres_server_database(users_backend_server, users_backend_database);
+    postgres_server_url(users_backend_server, users_backend_database, users_backend_url);
+}
+
+/* Whoever kept a connection open would be in the way of this. */
+static inline void users_backend_postgres_fini(void)
+{
+    postgres_server_do(users_backend_server, "postgres", "DROP DATABASE %s",
+                       users_backend_database);
+}
+
+static inline void users_backend_postgres_ruin(void)
+{
+    postgres_server_do(users_backend_server, "postgres",
+                       "ALTER DATABASE %s ALLOW_CONNECTIONS false", users_backend_database);
+    postgres_server_do(users_backend_server, "postgres",
+                       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                       " WHERE datname = '%s'",
+                       users_backend_database);
+}
+
 static const struct users_backend users_backends[] = {
     {"sqlite", users_backend_sqlite_init, users_backend_sqlite_fini, users_backend_sqlite_ruin},
+    {"postgresql", users_backend_postgres_init, users_backend_postgres_fini,
+     users_backend_postgres_ruin},
 };
 
 enum { USERS_BACKEND_COUNT = sizeof users_backends / sizeof *users_backends };
+
+static inline int users_backends_run(Suite *suite)
+{
+    users_backend_server = postgres_server_start(NULL);
+    int status = suite_run(suite);
+    postgres_server_stop(&users_backend_server);
+    return status;
+}
 
 /* One more opening of the database: another node, or a command line. */
 static inline struct users *users_backend_open(void)

@@ -1,0 +1,16 @@
+/*
+ * The URL of a PostgreSQL users database: libpq's (PostgreSQL's documentation, section 34.1.1.2),
+ * looked through before libpq sees it. libpq repeats what it cannot make sense of, and where an
+ * '@' or a '/' in a password was not percent-encoded, that is a piece of the password.
+ */
+#ifndef AUTH_USERS_POSTGRES_URL_H
+#define AUTH_USERS_POSTGRES_URL_H
+
+#include "cachewarden/error.h"
+#include "cachewarden/str.h"
+
+/* `location` is what follows "postgresql://". ERR_BAD_INPUT says what is wrong without repeating any
+ * of it. Also ERR_NO_MEMORY. */
+CW_MUST_CHECK enum err users_postgres_url_check(struct str location, struct error *error);
+
+#endif

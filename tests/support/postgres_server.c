@@ -1,0 +1,563 @@
+#include "postgres_server.h"
+
+#include "redis_server.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <glob.h>
+#include <grp.h>
+#include <libpq-fe.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/shm.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ARGS_MAX      32
+#define PROCESSES_MAX 64
+#define PATIENCE_S    30 /* two busy cores and sanitizers */
+
+struct postgres_server {
+    pid_t pid; /* 0: not running */
+    int port;  /* also in the name of the socket */
+    bool has_tcp;
+    char directory[64];
+    int shared_memory; /* SysV id that a killed one has left behind, or -1 */
+    char *args[ARGS_MAX + 1];
+    size_t args_count;
+};
+
+static struct {
+    pid_t owner;
+    char directory[64];
+} template;
+
+__attribute__((format(printf, 1, 2), noreturn)) static void die(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("postgres_server: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    abort();
+}
+
+static void nap(void)
+{
+    const struct timespec two_ms = {0, 2000000};
+    nanosleep(&two_ms, NULL);
+}
+
+/* ---- programs ---- */
+
+/* Debian keeps them out of PATH, a folder a version; the newest. Elsewhere PATH will do. */
+static void find_program(char *out, size_t size, const char *name)
+{
+    char pattern[128];
+    glob_t found = {0};
+    long best = 0;
+    snprintf(pattern, sizeof pattern, "/usr/lib/postgresql/*/bin/%s", name);
+    snprintf(out, size, "%s", name);
+    if (glob(pattern, 0, NULL, &found) == 0)
+        for (size_t i = 0; i < found.gl_pathc; i++) {
+            long version = strtol(found.gl_pathv[i] + strlen("/usr/lib/postgresql/"), NULL, 10);
+            if (version > best) {
+                best = version;
+                snprintf(out, size, "%s", found.gl_pathv[i]);
+            }
+        }
+    globfree(&found);
+}
+
+struct identity {
+    bool is_other; /* than who we are */
+    uid_t uid;
+    gid_t gid;
+};
+
+static struct identity find_identity(void)
+{
+    if (geteuid() != 0)
+        return (struct identity){.is_other = false};
+    const struct passwd *nobody = getpwnam("nobody");
+    if (!nobody)
+        die("there is no user nobody");
+    return (struct identity){true, nobody->pw_uid, nobody->pw_gid};
+}
+
+/* Only async-signal-safe calls in the child: other threads of the test may hold any lock at fork.
+ * Output goes to the file `log` in `directory`. */
+static pid_t launch(char *const *argv, const char *directory, struct identity identity)
+{
+    pid_t parent = getpid();
+    pid_t pid = fork();
+    if (pid < 0)
+        die("fork: %s", strerror(errno));
+    if (pid > 0)
+        return pid;
+    if (identity.is_other &&
+        (setgroups(0, NULL) != 0 || setgid(identity.gid) != 0 || setuid(identity.uid) != 0))
+        _exit(126);
+    /* After setuid, which takes it back. To postgres it means: end at once, and tidy up. */
+    prctl(PR_SET_PDEATHSIG, SIGQUIT);
+    if (getppid() != parent || chdir(directory) != 0)
+        _exit(126);
+    int log = open("log", O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (log < 0 || null < 0)
+        _exit(126);
+    dup2(null, STDIN_FILENO);
+    dup2(log, STDOUT_FILENO);
+    dup2(log, STDERR_FILENO);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execvp(argv[0], argv);
+    _exit(127);
+}
+
+static void print_log(const char *directory)
+{
+    char path[128], line[512];
+    snprintf(path, sizeof path, "%s/log", directory);
+    FILE *file = fopen(path, "re");
+    while (file && fgets(line, sizeof line, file))
+        fputs(line, stderr);
+    if (file)
+        fclose(file);
+}
+
+static void run(const char *const *argv, const char *directory, struct identity identity)
+{
+    int status = 0;
+    pid_t pid = launch((char *const *)(uintptr_t)argv, directory, identity);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+        die("%s is not installed", argv[0]);
+    if (status != 0) {
+        print_log(directory);
+        die("%s failed (see above)", argv[0]);
+    }
+}
+
+/* ---- directories ---- */
+
+/* Short, because the name of a socket in it must be; for nobody, if need be. */
+static void make_directory(char *out, size_t size, struct identity identity)
+{
+    snprintf(out, size, "/tmp/cw-postgres-XXXXXX");
+    if (!mkdtemp(out))
+        die("mkdtemp: %s", strerror(errno));
+    if (identity.is_other && chown(out, identity.uid, identity.gid) != 0)
+        die("chown %s: %s", out, strerror(errno));
+}
+
+static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *walk)
+{
+    (void)info, (void)kind, (void)walk;
+    return remove(path);
+}
+
+static void remove_directory(const char *directory)
+{
+    nftw(directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static void remove_template(void)
+{
+    if (template.owner == getpid())
+        remove_directory(template.directory);
+}
+
+void postgres_server_prepare(void)
+{
+    if (template.owner)
+        return;
+    struct identity identity = find_identity();
+    char initdb[128], password[128], option[160];
+    make_directory(template.directory, sizeof template.directory, identity);
+    template.owner = getpid();
+    atexit(remove_template);
+
+    snprintf(password, sizeof password, "%s/password", template.directory);
+    int fd = open(password, O_CREAT | O_WRONLY | O_EXCL | O_CLOEXEC, 0644);
+    if (fd < 0 || dprintf(fd, "%s\n", POSTGRES_PASSWORD) < 0 || close(fd) != 0)
+        die("%s: %s", password, strerror(errno));
+    snprintf(option, sizeof option, "--pwfile=%s", password);
+    find_program(initdb, sizeof initdb, "initdb");
+    run((const char *const[]){initdb, "--pgdata=data", "--username=" POSTGRES_SUPERUSER,
+                              "--auth=scram-sha-256", option, "--encoding=UTF8", "--locale=C.UTF-8",
+                              "--wal-segsize=1", "--no-sync", NULL},
+        template.directory, identity);
+}
+
+/* ---- processes ---- */
+
+/* The state and the parent in /proc/<pid>/stat; false when there is none. */
+static bool process_stat(pid_t pid, char *state_out, pid_t *parent_out)
+{
+    char path[64], text[512];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return false;
+    size_t size = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[size] = '\0';
+    const char *name_end = strrchr(text, ')');
+    if (!name_end || strlen(name_end) < 4)
+        return false;
+    *state_out = name_end[2];
+    *parent_out = (pid_t)strtol(name_end + 4, NULL, 10);
+    return true;
+}
+
+static size_t find_children(pid_t parent, pid_t pids[PROCESSES_MAX])
+{
+    size_t count = 0;
+    DIR *proc = opendir("/proc");
+    if (!proc)
+        die("/proc: %s", strerror(errno));
+    for (struct dirent *entry; (entry = readdir(proc));) {
+        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10), its_parent;
+        char state;
+        if (pid > 0 && process_stat(pid, &state, &its_parent) && its_parent == parent) {
+            if (count == PROCESSES_MAX)
+                die("too many processes");
+            pids[count++] = pid;
+        }
+    }
+    closedir(proc);
+    return count;
+}
+
+/* A test forked by check is not the parent; the one that is reaps it later. */
+static bool is_gone(pid_t pid)
+{
+    char state;
+    pid_t parent;
+    waitpid(pid, NULL, WNOHANG);
+    return !process_stat(pid, &state, &parent) || state == 'Z';
+}
+
+static void wait_gone(const pid_t *pids, size_t count)
+{
+    time_t give_up = time(NULL) + PATIENCE_S;
+    for (size_t i = 0; i < count; i++)
+        for (; !is_gone(pids[i]); nap())
+            if (time(NULL) > give_up)
+                die("process %d does not end", (int)pids[i]);
+}
+
+static void wait_stopped(pid_t pid)
+{
+    char state;
+    pid_t parent;
+    while (process_stat(pid, &state, &parent) && state != 'Z' && state != 'T')
+        nap();
+}
+
+/* ---- SQL ---- */
+
+static PGconn *try_to_connect(const struct postgres_server *server, const char *database)
+{
+    char port[16];
+    snprintf(port, sizeof port, "%d", server->port);
+    const char *const names[] = {"host", "port", "user", "password", "dbname", "connect_timeout",
+                                 NULL};
+    const char *const values[] = {
+        server->directory, port, POSTGRES_SUPERUSER, POSTGRES_PASSWORD, database, "10", NULL};
+    return PQconnectdbParams(names, values, 0);
+}
+
+static PGresult *ask(const struct postgres_server *server, const char *database, const char *format,
+                     va_list args)
+{
+    char *sql = NULL;
+    if (vasprintf(&sql, format, args) < 0)
+        die("no memory");
+    PGconn *connection = try_to_connect(server, database);
+    if (PQstatus(connection) != CONNECTION_OK)
+        die("%s", PQerrorMessage(connection));
+    PGresult *result = PQexec(connection, sql);
+    if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
+        die("%s: %s", sql, PQerrorMessage(connection));
+    PQfinish(connection);
+    free(sql);
+    return result;
+}
+
+void postgres_server_do(const struct postgres_server *server, const char *database,
+                        const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    PQclear(ask(server, database, format, args));
+    va_end(args);
+}
+
+static char *text_of(PGresult *result)
+{
+    if (PQntuples(result) != 1 || PQnfields(result) != 1)
+        die("not one value");
+    char *text = strdup(PQgetvalue(result, 0, 0));
+    PQclear(result);
+    return text;
+}
+
+char *postgres_server_ask_text(const struct postgres_server *server, const char *database,
+                               const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *text = text_of(ask(server, database, format, args));
+    va_end(args);
+    return text;
+}
+
+int64_t postgres_server_ask_integer(const struct postgres_server *server, const char *database,
+                                    const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *text = text_of(ask(server, database, format, args)), *end;
+    va_end(args);
+    int64_t number = strtoll(text, &end, 10);
+    if (end == text || *end != '\0')
+        die("not a number: %s", text);
+    free(text);
+    return number;
+}
+
+/* ---- start and stop ---- */
+
+static bool answers(const struct postgres_server *server)
+{
+    PGconn *connection = try_to_connect(server, "postgres");
+    bool yes = PQstatus(connection) == CONNECTION_OK;
+    PQfinish(connection);
+    return yes;
+}
+
+/* False when it ended before it answered: somebody else took the port. */
+static bool run_server(struct postgres_server *server)
+{
+    char postgres[128], port[16], socket[96];
+    find_program(postgres, sizeof postgres, "postgres");
+    snprintf(port, sizeof port, "%d", server->port);
+    snprintf(socket, sizeof socket, "unix_socket_directories=%s", server->directory);
+    const char *argv[2 * ARGS_MAX + 40] = {postgres, "-D", "data", "-p", port};
+    static const char *const settings[] = {
+        "fsync=off",
+        "full_page_writes=off",
+        "autovacuum=off",
+        "shared_buffers=16MB",
+        /* In the directory, not in /dev/shm, where a killed one would leave it. */
+        "dynamic_shared_memory_type=mmap",
+    };
+    size_t count = 5;
+    argv[count++] = "-c", argv[count++] = socket;
+    argv[count++] = "-c";
+    argv[count++] = server->has_tcp ? "listen_addresses=127.0.0.1" : "listen_addresses=";
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        argv[count++] = "-c", argv[count++] = settings[i];
+    for (size_t i = 0; i < server->args_count; i++)
+        argv[count++] = "-c", argv[count++] = server->args[i];
+    argv[count] = NULL;
+
+    server->pid = launch((char *const *)(uintptr_t)argv, server->directory, find_identity());
+    server->shared_memory = -1;
+    time_t give_up = time(NULL) + PATIENCE_S;
+    while (!answers(server)) {
+        int status = 0;
+        if (waitpid(server->pid, &status, WNOHANG) == server->pid) {
+            server->pid = 0;
+            if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+                die("postgres is not installed");
+            return false;
+        }
+        if (time(NULL) > give_up) {
+            print_log(server->directory);
+            die("no answer within %d s (see above)", PATIENCE_S);
+        }
+        nap();
+    }
+    return true;
+}
+
+struct postgres_server *postgres_server_start(const struct postgres_server_options *options)
+{
+    static const struct postgres_server_options plain;
+    if (!options)
+        options = &plain;
+    postgres_server_prepare();
+    struct identity identity = find_identity();
+    struct postgres_server *server = calloc(1, sizeof *server);
+    if (!server)
+        die("no memory");
+    server->has_tcp = options->tcp;
+    for (; options->args && options->args[server->args_count]; server->args_count++) {
+        if (server->args_count == ARGS_MAX)
+            die("too many settings");
+        server->args[server->args_count] = strdup(options->args[server->args_count]);
+    }
+    char data[96];
+    make_directory(server->directory, sizeof server->directory, identity);
+    snprintf(data, sizeof data, "%s/data", template.directory);
+    run((const char *const[]){"cp", "-a", data, ".", NULL}, server->directory, identity);
+    for (int attempt = 0; attempt < 5; attempt++) {
+        /* Without TCP any number will do: it is the end of the socket's name. */
+        server->port = server->has_tcp ? support_free_port() : 5432;
+        if (run_server(server)) {
+            postgres_server_do(server, "postgres", "CREATE ROLE %s LOGIN PASSWORD '%s'",
+                               POSTGRES_USER, POSTGRES_PASSWORD);
+            return server;
+        }
+    }
+    print_log(server->directory);
+    die("postgres ends at once (see above)");
+}
+
+/* The segment that only marks the data directory as in use; its id is in the seventh line. */
+static int find_shared_memory(const struct postgres_server *server)
+{
+    char path[128], line[256];
+    int id = -1, number = 0;
+    snprintf(path, sizeof path, "%s/data/postmaster.pid", server->directory);
+    FILE *file = fopen(path, "re");
+    while (file && fgets(line, sizeof line, file))
+        if (++number == 7) {
+            char *second;
+            strtoul(line, &second, 10);
+            id = (int)strtol(second, NULL, 10);
+        }
+    if (file)
+        fclose(file);
+    return id;
+}
+
+static void signal_all(const struct postgres_server *server, int signal_number)
+{
+    pid_t children[PROCESSES_MAX];
+    size_t count = find_children(server->pid, children);
+    for (size_t i = 0; i < count; i++)
+        kill(children[i], signal_number);
+    kill(server->pid, signal_number);
+}
+
+static void end(struct postgres_server *server, int signal_number)
+{
+    if (server->pid <= 0)
+        return;
+    signal_all(server, SIGCONT);
+    kill(server->pid, signal_number);
+    wait_gone(&server->pid, 1);
+    server->pid = 0;
+}
+
+void postgres_server_shut_down(struct postgres_server *server)
+{
+    end(server, SIGINT);
+}
+
+void postgres_server_kill(struct postgres_server *server)
+{
+    pid_t all[PROCESSES_MAX + 1];
+    server->shared_memory = find_shared_memory(server);
+    /* First the one that would start new ones. */
+    all[0] = server->pid;
+    kill(server->pid, SIGSTOP);
+    wait_stopped(server->pid);
+    size_t count = 1 + find_children(server->pid, all + 1);
+    for (size_t i = count; i-- > 0;)
+        kill(all[i], SIGKILL);
+    wait_gone(all, count);
+    server->pid = 0;
+}
+
+void postgres_server_start_again(struct postgres_server *server)
+{
+    /* The old port may still be held by an accepted connection's end; the bind is retried. */
+    for (int attempt = 0; attempt < 50; attempt++) {
+        if (run_server(server))
+            return;
+        nap();
+    }
+    print_log(server->directory);
+    die("it does not start again (see above)");
+}
+
+void postgres_server_stop(struct postgres_server **server)
+{
+    if (!*server)
+        return;
+    end(*server, SIGQUIT);
+    if ((*server)->shared_memory >= 0)
+        shmctl((*server)->shared_memory, IPC_RMID, NULL);
+    remove_directory((*server)->directory);
+    for (size_t i = 0; i < (*server)->args_count; i++)
+        free((*server)->args[i]);
+    free(*server);
+    *server = NULL;
+}
+
+void postgres_server_pause(struct postgres_server *server)
+{
+    pid_t children[PROCESSES_MAX];
+    kill(server->pid, SIGSTOP);
+    wait_stopped(server->pid);
+    size_t count = find_children(server->pid, children);
+    for (size_t i = 0; i < count; i++)
+        kill(children[i], SIGSTOP);
+    for (size_t i = 0; i < count; i++)
+        wait_stopped(children[i]);
+}
+
+void postgres_server_resume(struct postgres_server *server)
+{
+    signal_all(server, SIGCONT);
+}
+
+/* ---- databases ---- */
+
+void postgres_server_database(const struct postgres_server *server,
+                              char name_out[POSTGRES_SHORT_NAME_SIZE])
+{
+    static unsigned number;
+    snprintf(name_out, POSTGRES_SHORT_NAME_SIZE, "t%d_%u", (int)getpid(), ++number);
+    postgres_server_do(server, "postgres", "CREATE DATABASE %s OWNER %s", name_out, POSTGRES_USER);
+}
+
+void postgres_server_url(const struct postgres_server *server, const char *database,
+                         char url_out[POSTGRES_URL_SIZE])
+{
+    snprintf(url_out, POSTGRES_URL_SIZE, "postgresql://%s:%s@:%d/%s?host=%s", POSTGRES_USER,
+             POSTGRES_PASSWORD, server->port, database, server->directory);
+}
+
+void postgres_server_tcp_url(int port, const char *database, char url_out[POSTGRES_URL_SIZE])
+{
+    snprintf(url_out, POSTGRES_URL_SIZE, "postgresql://%s:%s@127.0.0.1:%d/%s", POSTGRES_USER,
+             POSTGRES_PASSWORD, port, database);
+}
+
+int postgres_server_port(const struct postgres_server *server)
+{
+    return server->has_tcp ? server->port : 0;
+}
+
+const char *postgres_server_directory(const struct postgres_server *server)
+{
+    return server->directory;
+}
