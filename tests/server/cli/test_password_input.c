@@ -139,8 +139,10 @@ START_TEST(without_a_terminal_the_mend_is_told)
         _exit(127);
     }
     close(output[1]);
-    ssize_t size = read(output[0], text, sizeof text - 1);
-    text[size > 0 ? size : 0] = '\0';
+    size_t size = 0;
+    for (ssize_t got; (got = read(output[0], text + size, sizeof text - 1 - size)) > 0;)
+        size += (size_t)got;
+    text[size] = '\0';
     waitpid(pid, &status, 0);
     ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 1);
     ck_assert_ptr_nonnull(strstr(text, "use --password-file FILE"));
