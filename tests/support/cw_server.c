@@ -308,7 +308,7 @@ int cw_server_port(const struct cw_server *server, size_t index)
     for (const char *c = at; c < at + size; c++)
         if (*c == ':')
             port = c + 1;
-    return atoi(port);
+    return (int)strtol(port, NULL, 10);
 }
 
 void cw_server_start(struct cw_server *server, const struct cw_server_options *options)
