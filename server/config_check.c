@@ -1,6 +1,7 @@
 #include "config_private.h"
 
 #include "cachewarden/token.h"
+#include "cachewarden/users.h"
 
 #include <stdlib.h>
 
@@ -80,19 +81,21 @@ static void check_entries(const struct config *config, struct config_report *rep
 static void check_users(const struct config *config, struct config_report *report)
 {
     const struct config_origin *origin = &config->origins[SETTING_users_database];
-    struct str url = str_from(config->users_database);
-    const struct str sqlite = STR("sqlite:");
-    if (str_starts(url, STR("postgresql://")) || str_starts(url, STR("postgres://"))) {
+    struct str url = str_from(config->users_database), prefix = STR("users.database: ");
+    struct error error;
+    error_clear(&error);
+    if (users_check_url(url, &error) != ERR_OK) {
+        struct str words = str_from(error.caller);
+        if (str_starts(words, prefix))
+            words = str_sub(words, prefix.len, words.len);
         config_error(report, origin, name_of(SETTING_users_database),
-                     "asks for PostgreSQL, which is not available in this version; "
-                     "use sqlite:PATH");
-        if (!config->auth_secret)
-            config_error(report, origin, name_of(SETTING_auth_secret),
-                         "must be given where the users database is PostgreSQL: every "
-                         "node needs the same one (make it with: openssl rand -hex 32)");
-    } else if (!str_starts(url, sqlite) || url.len == sqlite.len) {
-        config_error(report, origin, name_of(SETTING_users_database), "must be sqlite:PATH");
+                     "is not the URL of a users database: %.*s", STR_ARG(words));
     }
+    bool is_shared = str_starts(url, STR("postgresql://")) || str_starts(url, STR("postgres://"));
+    if (is_shared && !config->auth_secret)
+        config_error(report, origin, name_of(SETTING_auth_secret),
+                     "must be given where the users database is PostgreSQL: every "
+                     "node needs the same one (make it with: openssl rand -hex 32)");
 }
 
 static void check_tokens(const struct config *config, struct config_report *report)

@@ -143,8 +143,14 @@ static const struct refusal others[] = {
     {"NODE_ENV=a b", "NODE_ENV: environment must be 1 to 64 of a-z A-Z 0-9 . _ -"},
     {"NODE_ENV=a}b", "environment must be"},
     {"NODE_ENV=x/../y", "environment must be"},
-    {"DATABASE_URL=mysql://h", "DATABASE_URL: users.database must be sqlite:PATH"},
-    {"DATABASE_URL=sqlite:", "users.database must be sqlite:PATH"},
+    {"DATABASE_URL=mysql://h",
+     "DATABASE_URL: users.database is not the URL of a users database: not "
+     "a kind of database this program knows, write sqlite:PATH or "
+     "postgresql://USER:PASSWORD@HOST:PORT/DATABASE"},
+    {"DATABASE_URL=sqlite:",
+     "users.database is not the URL of a users database: the path is missing"},
+    {"DATABASE_URL=postgresql://u:can@ary@h/d",
+     "users.database is not the URL of a users database: an @ is in the wrong place"},
     {"JWT_SECRET=0123456789012345678901234567890",
      "JWT_SECRET: auth.secret has 31 bytes and needs at least 32"},
     {"CACHEWARDEN_AUTH_REFRESH_TTL_S=100",
@@ -191,6 +197,29 @@ START_TEST(others_that_will_not_do)
 }
 END_TEST
 
+/* Nodes that share accounts must agree on the secret; a file beside a database is one node's. */
+START_TEST(postgresql_needs_a_secret)
+{
+    static const char *const urls[] = {
+        "DATABASE_URL=postgresql://u:canary@h/d",
+        "DATABASE_URL=postgres://u:can%40ary@h1,h2:5433/d?target_session_attrs=read-write",
+    };
+
+    for (size_t i = 0; i < 2; i++) {
+        case_expect_error(NULL, ENVIRONMENT(urls[i]),
+                          "auth.secret must be given where the users database is PostgreSQL");
+        ck_assert_ptr_null(strstr(case_problems(), "ary"));
+        case_load_well(NULL, ENVIRONMENT(urls[i], "JWT_SECRET=0123456789abcdef0123456789abcdef"));
+    }
+    case_expect_error(NULL,
+                      ENVIRONMENT("DATABASE_URL=postgresql://u:can/ary@h/d",
+                                  "JWT_SECRET=0123456789abcdef0123456789abcdef"),
+                      "error: DATABASE_URL: users.database is not the URL of a users database: an "
+                      "@ is in the wrong place");
+    ck_assert_ptr_null(strstr(case_problems(), "ary"));
+}
+END_TEST
+
 #define COUNT(array) (int)(sizeof(array) / sizeof *(array))
 
 int main(void)
@@ -205,6 +234,7 @@ int main(void)
     tcase_add_test(all, blocks_are_sixteen_bytes);
     tcase_add_test(all, hosts_and_origins_that_will);
     tcase_add_loop_test(all, others_that_will_not_do, 0, COUNT(others));
+    tcase_add_test(all, postgresql_needs_a_secret);
     suite_add_tcase(suite, all);
     return suite_run(suite);
 }
