@@ -6,8 +6,8 @@
 #include <sys/un.h>
 
 #define DEFAULT_PORT 6379
-#define URL_MAX 4096
-#define HOST_MAX 253 /* RFC 1035 section 2.3.4, in presentation form */
+#define URL_MAX      4096
+#define HOST_MAX     253 /* RFC 1035 section 2.3.4, in presentation form */
 
 /* No text of the URL is ever quoted: a password with an unescaped '/' or '@' may turn up anywhere. */
 static enum err refuse(struct error *error, const char *what)
@@ -81,13 +81,16 @@ static enum err parse_user(struct str userinfo, struct redis_address *address, s
     struct str user = str_sub(userinfo, 0, (size_t)colon);
     struct str password = str_sub(userinfo, (size_t)colon + 1, userinfo.len);
     if (!password.len)
-        return refuse(error, user.len ? "the password is empty" : "user and password are empty; leave out ':@'");
+        return refuse(error, user.len ? "the password is empty"
+                                      : "user and password are empty; leave out ':@'");
     address->password = copy(password);
     address->username = user.len ? copy(user) : NULL;
     if (!address->password || (user.len && !address->username))
         return error_set(error, ERR_NO_MEMORY, "out of memory");
     if (!unescape(address->password) || (address->username && !unescape(address->username)))
-        return refuse(error, "a '%' in user or password must be followed by two hex digits and not stand for NUL");
+        return refuse(
+            error,
+            "a '%' in user or password must be followed by two hex digits and not stand for NUL");
     return ERR_OK;
 }
 
@@ -95,8 +98,8 @@ static bool is_host_name(struct str host)
 {
     for (size_t i = 0; i < host.len; i++) {
         char c = host.ptr[i];
-        bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-                    c == '-' || c == '_';
+        bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                    c == '.' || c == '-' || c == '_';
         if (!fine)
             return false;
     }
@@ -129,8 +132,9 @@ static enum err parse_host(struct str authority, struct redis_address *address, 
         if (!host.len)
             return refuse(error, "the host is missing");
         if (!is_host_name(host))
-            return refuse(error, "the host has a character that no host name has (escape '/', '@', ':' in a "
-                                 "password as %2F, %40, %3A)");
+            return refuse(
+                error, "the host has a character that no host name has (escape '/', '@', ':' in a "
+                       "password as %2F, %40, %3A)");
     }
     address->host = copy(host);
     if (!address->host)
@@ -171,10 +175,11 @@ static enum err parse_socket(struct str path, struct redis_address *address, str
     if (!address->unix_path)
         return error_set(error, ERR_NO_MEMORY, "out of memory");
     if (!unescape(address->unix_path))
-        return refuse(error, "a '%' in the path must be followed by two hex digits and not stand for NUL");
+        return refuse(error,
+                      "a '%' in the path must be followed by two hex digits and not stand for NUL");
     if (path.len < 2)
         return refuse(error, "the path of the socket is missing: unix:///run/redis.sock");
-    if (strlen(address->unix_path) >= sizeof ((struct sockaddr_un *)NULL)->sun_path)
+    if (strlen(address->unix_path) >= sizeof((struct sockaddr_un *)NULL)->sun_path)
         return refuse(error, "the path of the socket is too long (107 bytes at most)");
     return ERR_OK;
 }
@@ -206,11 +211,14 @@ static enum err parse(struct str url, struct redis_address *address, struct erro
     }
     if (is_unix) {
         if (authority.len)
-            return refuse(error, "a unix URL has no host: unix:///run/redis.sock has three slashes");
+            return refuse(error,
+                          "a unix URL has no host: unix:///run/redis.sock has three slashes");
         return parse_socket(path, address, error);
     }
     if (str_find(path, '?') >= 0 || str_find(authority, '?') >= 0)
-        return refuse(error, "nothing may follow '?'; the database goes behind the slash: redis://host:6379/1");
+        return refuse(
+            error,
+            "nothing may follow '?'; the database goes behind the slash: redis://host:6379/1");
     enum err err = parse_host(authority, address, error);
     if (!err && path.len > 1)
         err = parse_database(str_sub(path, 1, path.len), address, error);
@@ -237,7 +245,8 @@ static bool copy_field(const char *from, char **to)
 
 enum err redis_address_copy(const struct redis_address *from, struct redis_address *address_out)
 {
-    struct redis_address copied = {.port = from->port, .database = from->database, .tls = from->tls};
+    struct redis_address copied = {
+        .port = from->port, .database = from->database, .tls = from->tls};
     bool whole = copy_field(from->host, &copied.host);
     whole = copy_field(from->unix_path, &copied.unix_path) && whole;
     whole = copy_field(from->username, &copied.username) && whole;

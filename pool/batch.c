@@ -74,10 +74,13 @@ bool batch_is_private_trip(const struct pool *pool, const struct trip *trip)
     return trip->bytes.len > BATCH_MEMBER_BYTES_MAX || trip->commands > pool->batch_limit;
 }
 
-bool batch_has_room_locked(const struct pool *pool, const struct batch *batch, const struct trip *trip)
+bool batch_has_room_locked(const struct pool *pool, const struct batch *batch,
+                           const struct trip *trip)
 {
-    return !batch->is_private && batch->commands + trip->commands <= pool->batch_limit &&
-           batch->out.len + trip->bytes.len <= BATCH_BYTES_MAX && !batch_is_private_trip(pool, trip);
+    return !batch->is_private && !batch->doom &&
+           batch->commands + trip->commands <= pool->batch_limit &&
+           batch->out.len + trip->bytes.len <= BATCH_BYTES_MAX &&
+           !batch_is_private_trip(pool, trip);
 }
 
 bool batch_join_locked(struct batch *batch, const struct trip *trip, size_t *slot_out)
@@ -87,8 +90,10 @@ bool batch_join_locked(struct batch *batch, const struct trip *trip, size_t *slo
         strbuf_add(&batch->out, trip->bytes);
     if (batch->out.failed)
         return false;
-    batch->members[batch->count] = (struct batch_member){.from = from, .size = trip->bytes.len,
-                                                         .first_reply = batch->commands, .replies = trip->commands};
+    batch->members[batch->count] = (struct batch_member){.from = from,
+                                                         .size = trip->bytes.len,
+                                                         .first_reply = batch->commands,
+                                                         .replies = trip->commands};
     *slot_out = batch->count++;
     batch->present++;
     batch->commands += trip->commands;

@@ -18,9 +18,9 @@
 /* Bigger pipelines are not copied into a batch (under the lock!), they wait in the queue as a
  * private one and are written from where they are. */
 #define BATCH_MEMBER_BYTES_MAX 8192
-#define BATCH_BYTES_MAX 65536
+#define BATCH_BYTES_MAX        65536
 
-enum batch_word { BATCH_SHUT, BATCH_VACANT, BATCH_OVER };
+enum batch_word { BATCH_SHUT, BATCH_STALLED, BATCH_VACANT, BATCH_OVER };
 
 enum batch_phase {
     BATCH_GATHERING, /* in the queue; joined while there is room */
@@ -35,39 +35,42 @@ struct batch_member {
 };
 
 struct batch {
-    /* Followers sleep while it is SHUT. VACANT: the leader has left, whoever turns it back leads.
-     * OVER: the outcome below is final and may be read. */
+    /* Followers sleep while it is SHUT: its first member leads and acts in time. STALLED: somebody
+     * leads, but may take longer than that. VACANT: the leader has left; who turns it to STALLED
+     * is the next. OVER: the outcome below is final and may be read. */
     atomic_int word;
-    atomic_int grant;        /* the leader sleeps while it is 0 */
-    atomic_uint references;  /* one a member that has not left or collected */
+    atomic_int grant;       /* the leader sleeps while it is 0 */
+    atomic_uint references; /* one a member that has not left or collected */
 
     /* Guarded by the pool's lock. */
-    struct batch *next;      /* in the queue, or in the list of spares */
+    struct batch *next; /* in the queue, or in the list of spares */
     enum batch_phase phase;
-    bool is_private;         /* one big pipeline that only waits here, and then travels alone */
-    bool is_granted;         /* it has a connection or may make one */
-    const char *doom;        /* the breaker opened while it waited: the cause */
-    struct conn *conn;       /* granted; NULL: make one. The leader's alone once it is granted */
+    bool is_private;   /* one big pipeline that only waits here, and then travels alone */
+    bool is_granted;   /* it has a connection or may make one */
+    const char *doom;  /* the breaker opened while it waited: the cause */
+    struct conn *conn; /* granted; NULL: make one. The leader's alone once it is granted */
     size_t count, present, commands;
     struct batch_member *members;
     struct strbuf out;
-    int64_t reply_by_ns;     /* set when it is sent */
+    int64_t reply_by_ns; /* set when it is sent */
 
     /* The leader's while SENT; nobody's to change once OVER. */
     struct exchange exchange;
     struct value *values;
     size_t values_size;
     struct arena *arena;
-    enum err failed;         /* other than ERR_OK: it never got as far as an exchange */
+    enum err failed; /* other than ERR_OK: it never got as far as an exchange */
     struct error error;
 };
 
 /* A fresh or recycled one with nobody in it; NULL when memory is out. */
 struct batch *batch_new_locked(struct pool *pool);
-bool batch_has_room_locked(const struct pool *pool, const struct batch *batch, const struct trip *trip);
+bool batch_has_room_locked(const struct pool *pool, const struct batch *batch,
+                           const struct trip *trip);
 bool batch_is_private_trip(const struct pool *pool, const struct trip *trip);
 /* False when memory is out; the batch is as before. */
-CW_MUST_CHECK bool batch_join_locked(struct batch *batch, const struct trip *trip, size_t *slot_out);
+CW_MUST_CHECK bool batch_join_locked(struct batch *batch, const struct trip *trip,
+                                     size_t *slot_out);
 void batch_free(struct batch **batch);
 
 /* Lets its leader go on, with batch->conn as it is. */
@@ -78,12 +81,15 @@ void batch_close_locked(struct batch *batch);
 void batch_let_go(struct pool *pool, struct batch *batch);
 
 /* See the trip through to its end. *may_retry_out: nothing has happened, a new pass may be made. */
-CW_MUST_CHECK enum err batch_lead(struct pool *pool, struct batch *batch, size_t slot, const struct trip *trip,
-                                  bool *may_retry_out, struct error *error);
+CW_MUST_CHECK enum err batch_lead(struct pool *pool, struct batch *batch, size_t slot,
+                                  const struct trip *trip, bool *may_retry_out,
+                                  struct error *error);
 /* For a private batch: waits for the connection and hands it out; the batch is gone then. */
-CW_MUST_CHECK enum err batch_wait_alone(struct pool *pool, struct batch *batch, size_t slot, const struct trip *trip,
-                                        struct conn **conn_out, struct error *error);
-CW_MUST_CHECK enum err batch_follow(struct pool *pool, struct batch *batch, size_t slot, const struct trip *trip,
-                                    bool *may_retry_out, struct error *error);
+CW_MUST_CHECK enum err batch_wait_alone(struct pool *pool, struct batch *batch, size_t slot,
+                                        const struct trip *trip, struct conn **conn_out,
+                                        struct error *error);
+CW_MUST_CHECK enum err batch_follow(struct pool *pool, struct batch *batch, size_t slot,
+                                    const struct trip *trip, bool *may_retry_out,
+                                    struct error *error);
 
 #endif

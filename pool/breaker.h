@@ -16,9 +16,9 @@ enum breaker_answer { BREAKER_PASS, BREAKER_PROBE, BREAKER_REFUSE };
 
 struct breaker {
     bool is_open;
-    bool is_probing;      /* a caller that got BREAKER_PROBE has not reported yet */
+    bool is_probing; /* a caller that got BREAKER_PROBE has not reported yet */
     int64_t next_probe_ns;
-    const char *cause;    /* why it is open: one of cause.h, static */
+    const char *cause; /* why it is open: one of cause.h, static */
 };
 
 /* May the caller go on? Who gets BREAKER_PROBE must report breaker_failed, _succeeded or _unknown. */

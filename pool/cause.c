@@ -20,8 +20,9 @@ enum err cause_set(struct error *error, enum err code, const char *cause, const 
 
 const char *cause_static(const char *cause)
 {
-    static const char *const causes[] = {CAUSE_TIMEOUT, CAUSE_BUSY, CAUSE_REFUSED, CAUSE_OOM,      CAUSE_READONLY,
-                                         CAUSE_LOADING, CAUSE_AUTH, CAUSE_UNCERTAIN};
+    static const char *const causes[] = {CAUSE_TIMEOUT, CAUSE_BUSY,     CAUSE_REFUSED,
+                                         CAUSE_OOM,     CAUSE_READONLY, CAUSE_LOADING,
+                                         CAUSE_AUTH,    CAUSE_UNCERTAIN};
     for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
         if (strcmp(causes[i], cause) == 0)
             return causes[i];
@@ -31,19 +32,26 @@ const char *cause_static(const char *cause)
 const char *cause_of_fault(enum redis_fault fault)
 {
     switch (fault) {
-    case REDIS_FAULT_OOM: return CAUSE_OOM;
-    case REDIS_FAULT_READONLY: return CAUSE_READONLY;
-    case REDIS_FAULT_LOADING: return CAUSE_LOADING;
+    case REDIS_FAULT_OOM:
+        return CAUSE_OOM;
+    case REDIS_FAULT_READONLY:
+        return CAUSE_READONLY;
+    case REDIS_FAULT_LOADING:
+        return CAUSE_LOADING;
     case REDIS_FAULT_BUSY:
-    case REDIS_FAULT_CLIENTS: return CAUSE_BUSY;
-    case REDIS_FAULT_MASTERDOWN: return CAUSE_UNAVAILABLE;
-    case REDIS_FAULT_AUTH: return CAUSE_AUTH;
+    case REDIS_FAULT_CLIENTS:
+        return CAUSE_BUSY;
+    case REDIS_FAULT_MASTERDOWN:
+        return CAUSE_UNAVAILABLE;
+    case REDIS_FAULT_AUTH:
+        return CAUSE_AUTH;
     case REDIS_FAULT_NONE:
     case REDIS_FAULT_MISCONF:
     case REDIS_FAULT_NOPERM:
     case REDIS_FAULT_WRONGTYPE:
     case REDIS_FAULT_OVERFLOW:
-    case REDIS_FAULT_OTHER: break;
+    case REDIS_FAULT_OTHER:
+        break;
     }
     return CAUSE_REFUSED;
 }

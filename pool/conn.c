@@ -27,7 +27,8 @@ void conn_move(struct conn *conn, enum conn_state to)
     conn->state = to;
 }
 
-static enum exchange_step fail(struct conn *conn, struct exchange *exchange, enum exchange_failure failure)
+static enum exchange_step fail(struct conn *conn, struct exchange *exchange,
+                               enum exchange_failure failure)
 {
     exchange->failure = failure;
     conn_move(conn, CONN_BROKEN);
@@ -53,7 +54,8 @@ enum err conn_begin(struct conn *conn, struct exchange *exchange)
     return ERR_OK;
 }
 
-static enum exchange_step send_rest(struct conn *conn, struct exchange *exchange, int64_t deadline_ns)
+static enum exchange_step send_rest(struct conn *conn, struct exchange *exchange,
+                                    int64_t deadline_ns)
 {
     size_t sent = 0;
     enum io_status status =
@@ -61,10 +63,13 @@ static enum exchange_step send_rest(struct conn *conn, struct exchange *exchange
                                   exchange->out->len - exchange->sent, deadline_ns, &sent);
     exchange->sent += sent;
     switch (status) {
-    case IO_DONE: return EXCHANGE_DONE;
-    case IO_TIMEOUT: return EXCHANGE_WAITING;
+    case IO_DONE:
+        return EXCHANGE_DONE;
+    case IO_TIMEOUT:
+        return EXCHANGE_WAITING;
     case IO_CLOSED:
-    case IO_FAILED: break;
+    case IO_FAILED:
+        break;
     }
     return fail(conn, exchange, EXCHANGE_LOST);
 }
@@ -75,11 +80,17 @@ static enum exchange_step take_replies(struct conn *conn, struct exchange *excha
     while (exchange->arrived <= exchange->owed) {
         struct value *value = &exchange->values[exchange->arrived];
         switch (reply_reader_next(conn->reader, exchange->arena, value)) {
-        case REPLY_READY: exchange->arrived++; break;
-        case REPLY_MORE: return EXCHANGE_WAITING;
-        case REPLY_GARBLED: return fail(conn, exchange, EXCHANGE_GARBLED);
-        case REPLY_TOO_LARGE: return fail(conn, exchange, EXCHANGE_TOO_LARGE);
-        case REPLY_NO_MEMORY: return fail(conn, exchange, EXCHANGE_NO_MEMORY);
+        case REPLY_READY:
+            exchange->arrived++;
+            break;
+        case REPLY_MORE:
+            return EXCHANGE_WAITING;
+        case REPLY_GARBLED:
+            return fail(conn, exchange, EXCHANGE_GARBLED);
+        case REPLY_TOO_LARGE:
+            return fail(conn, exchange, EXCHANGE_TOO_LARGE);
+        case REPLY_NO_MEMORY:
+            return fail(conn, exchange, EXCHANGE_NO_MEMORY);
         }
     }
     return EXCHANGE_DONE;
@@ -107,12 +118,13 @@ static bool is_in_step(const struct conn *conn, const struct exchange *exchange)
     return true;
 }
 
-static enum exchange_step read_rest(struct conn *conn, struct exchange *exchange, int64_t deadline_ns)
+static enum exchange_step read_rest(struct conn *conn, struct exchange *exchange,
+                                    int64_t deadline_ns)
 {
     for (;;) {
         size_t got = 0;
-        enum io_status status =
-            conn->transport.ops->receive(&conn->transport, conn->buffer, CONN_READ_BUFFER, deadline_ns, &got);
+        enum io_status status = conn->transport.ops->receive(&conn->transport, conn->buffer,
+                                                             CONN_READ_BUFFER, deadline_ns, &got);
         if (status == IO_TIMEOUT)
             return EXCHANGE_WAITING;
         if (status != IO_DONE)
@@ -140,7 +152,8 @@ enum exchange_step conn_continue(struct conn *conn, struct exchange *exchange, i
         return fail(conn, exchange, EXCHANGE_GARBLED);
     conn->is_reused = true;
     if (value_fault(&exchange->values[exchange->owed]) != REDIS_FAULT_NONE)
-        conn_move(conn, CONN_BROKEN); /* whatever Redis has against us, a new connection finds out */
+        conn_move(conn,
+                  CONN_BROKEN); /* whatever Redis has against us, a new connection finds out */
     else
         conn_move(conn, CONN_READY);
     return EXCHANGE_DONE;

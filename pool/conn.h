@@ -50,8 +50,8 @@ struct exchange {
     size_t arrived;       /* whole replies so far, the guard's included */
     size_t received;      /* bytes so far */
     enum exchange_failure failure;
-    int64_t began_ns;     /* set by conn_begin's caller, for the pool */
-    bool is_reused;       /* the connection had served before: it may have died while it was idle */
+    int64_t began_ns; /* set by conn_begin's caller, for the pool */
+    bool is_reused;   /* the connection had served before: it may have died while it was idle */
     char guard[17];
 };
 
@@ -64,11 +64,11 @@ enum exchange_step {
 struct conn {
     struct transport transport;
     enum conn_state state; /* changed by conn_move alone */
-    struct conn *next; /* the pool's list of idle ones; guarded by its lock */
+    struct conn *next;     /* the pool's list of idle ones; guarded by its lock */
     int64_t idle_since_ns;
     struct reply_reader *reader;
-    uint64_t nonce;    /* of the last guard */
-    bool is_reused;    /* an exchange has succeeded on it */
+    uint64_t nonce; /* of the last guard */
+    bool is_reused; /* an exchange has succeeded on it */
     char buffer[CONN_READ_BUFFER];
 };
 
@@ -78,9 +78,11 @@ struct conn {
  * said no (password, database, max clients): error->caller has the cause. A refused CLIENT SETNAME
  * is no failure (the ACL user may lack it).
  */
-CW_MUST_CHECK enum err conn_open(const struct redis_address *address, const char *client_name, int64_t deadline_ns,
-                                 struct conn **conn_out, struct error *error);
+CW_MUST_CHECK enum err conn_open(const struct redis_address *address, const char *client_name,
+                                 int64_t deadline_ns, struct conn **conn_out, struct error *error);
 void conn_close(struct conn **conn);
+/* A list linked by .next; NULL is an empty one. */
+void conn_close_list(struct conn *conn);
 
 /* Only a connection that is IO_QUIET may be used after it was idle. One system call, no wait. */
 enum io_silence conn_listen(struct conn *conn);

@@ -17,13 +17,18 @@
 #include <time.h>
 #include <unistd.h>
 
+#define FUTEX_NO_DEADLINE INT64_MAX
+
 /* Sleeps while *word is `seen`. False once deadline_ns (clock_mono_ns) has passed; true otherwise,
  * also without a wake: look at the word again. */
 static inline bool futex_wait(atomic_int *word, int seen, int64_t deadline_ns)
 {
-    const struct timespec until = {.tv_sec = (time_t)(deadline_ns / NS_PER_S), .tv_nsec = (long)(deadline_ns % NS_PER_S)};
-    /* The bitset form takes a point of CLOCK_MONOTONIC; the plain one a duration. */
-    long result = syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, seen, &until, NULL, FUTEX_BITSET_MATCH_ANY);
+    const struct timespec until = {.tv_sec = (time_t)(deadline_ns / NS_PER_S),
+                                   .tv_nsec = (long)(deadline_ns % NS_PER_S)};
+    /* Without a deadline the kernel sets no timer: about a microsecond less. The bitset form takes a point of CLOCK_MONOTONIC; the plain one a duration. */
+    long result =
+        syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, seen,
+                deadline_ns == FUTEX_NO_DEADLINE ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
     return result == 0 || errno != ETIMEDOUT;
 }
 

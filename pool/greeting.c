@@ -26,7 +26,8 @@ static void add(struct greeting *greeting, const char *name, size_t argc, const 
 }
 
 /* Passwords, database and name are one write; the guard of the exchange goes behind them. */
-static void compose(struct greeting *greeting, const struct redis_address *address, const char *client_name)
+static void compose(struct greeting *greeting, const struct redis_address *address,
+                    const char *client_name)
 {
     struct str user = str_from(address->username), password = str_from(address->password);
     /* Room for everything, so that the buffer never moves and leaves a copy of the password behind. */
@@ -42,38 +43,44 @@ static void compose(struct greeting *greeting, const struct redis_address *addre
     }
     /* A name helps whoever reads CLIENT LIST; an ACL user without that right works as well. */
     greeting->may_be_refused[greeting->count] = true;
-    add(greeting, "CLIENT SETNAME", 3, (const struct str[]){STR("CLIENT"), STR("SETNAME"), str_from(client_name)});
+    add(greeting, "CLIENT SETNAME", 3,
+        (const struct str[]){STR("CLIENT"), STR("SETNAME"), str_from(client_name)});
     greeting->names[greeting->count] = "ECHO";
 }
 
 static enum err refused(struct error *error, const char *command, const struct value *value)
 {
     struct str word = cause_first_word(value);
-    return cause_set(error, ERR_UPSTREAM_REFUSED, cause_of_fault(value_fault(value)), "%s refused: %.*s", command,
-                     STR_ARG(word));
+    return cause_set(error, ERR_UPSTREAM_REFUSED, cause_of_fault(value_fault(value)),
+                     "%s refused: %.*s", command, STR_ARG(word));
 }
 
 /* What the answers to the greeting mean. */
-static enum err judge(const struct greeting *greeting, const struct exchange *exchange, enum exchange_step step,
-                      struct error *error)
+static enum err judge(const struct greeting *greeting, const struct exchange *exchange,
+                      enum exchange_step step, struct error *error)
 {
     /* "-ERR max number of clients reached" and "-DENIED …" come once, unasked, and then the end: so
      * errors are looked at before the fate of the exchange. */
     bool is_farewell = step == EXCHANGE_FAILED && exchange->arrived == 1;
     for (size_t i = 0; i < exchange->arrived; i++)
-        if (exchange->values[i].kind == VALUE_ERROR && (!greeting->may_be_refused[i] || is_farewell))
+        if (exchange->values[i].kind == VALUE_ERROR &&
+            (!greeting->may_be_refused[i] || is_farewell))
             return refused(error, greeting->names[i], &exchange->values[i]);
     switch (step) {
-    case EXCHANGE_DONE: return ERR_OK;
-    case EXCHANGE_WAITING: return cause_set(error, ERR_TIMEOUT, CAUSE_TIMEOUT, "greeting: no answer in time");
-    case EXCHANGE_FAILED: break;
+    case EXCHANGE_DONE:
+        return ERR_OK;
+    case EXCHANGE_WAITING:
+        return cause_set(error, ERR_TIMEOUT, CAUSE_TIMEOUT, "greeting: no answer in time");
+    case EXCHANGE_FAILED:
+        break;
     }
     return cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE, "greeting: %s",
-                     exchange->failure == EXCHANGE_LOST ? "connection closed" : "the answers make no sense");
+                     exchange->failure == EXCHANGE_LOST ? "connection closed"
+                                                        : "the answers make no sense");
 }
 
-static enum err sign_in(struct conn *conn, const struct redis_address *address, const char *client_name,
-                        int64_t deadline_ns, struct error *error)
+static enum err sign_in(struct conn *conn, const struct redis_address *address,
+                        const char *client_name, int64_t deadline_ns, struct error *error)
 {
     struct arena *arena = arena_new(1024, REPLY_LINE_MAX * 2);
     if (!arena)
@@ -81,7 +88,8 @@ static enum err sign_in(struct conn *conn, const struct redis_address *address, 
     struct greeting greeting = {0};
     struct value values[GREETING_COMMANDS_MAX + 1] = {0};
     compose(&greeting, address, client_name);
-    struct exchange exchange = {.out = &greeting.out, .values = values, .owed = greeting.count, .arena = arena};
+    struct exchange exchange = {
+        .out = &greeting.out, .values = values, .owed = greeting.count, .arena = arena};
     enum err err = conn_begin(conn, &exchange);
     if (err)
         (void)cause_set(error, err, CAUSE_UNAVAILABLE, "greeting: out of memory");
@@ -94,8 +102,8 @@ static enum err sign_in(struct conn *conn, const struct redis_address *address, 
     return err;
 }
 
-enum err conn_open(const struct redis_address *address, const char *client_name, int64_t deadline_ns,
-                   struct conn **conn_out, struct error *error)
+enum err conn_open(const struct redis_address *address, const char *client_name,
+                   int64_t deadline_ns, struct conn **conn_out, struct error *error)
 {
     struct conn *conn = calloc(1, sizeof *conn);
     if (!conn || !(conn->reader = reply_reader_new())) {
@@ -128,4 +136,13 @@ void conn_close(struct conn **conn)
     reply_reader_free(&(*conn)->reader);
     free(*conn);
     *conn = NULL;
+}
+
+void conn_close_list(struct conn *conn)
+{
+    while (conn) {
+        struct conn *next = conn->next;
+        conn_close(&conn);
+        conn = next;
+    }
 }

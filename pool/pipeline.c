@@ -6,7 +6,7 @@
 #include "resp.h"
 
 /* First guess; most pipelines are two or three short commands. */
-#define BYTES_RESERVED 256
+#define BYTES_RESERVED    256
 #define COMMANDS_RESERVED 4
 
 struct pipeline {
@@ -15,8 +15,8 @@ struct pipeline {
     struct strbuf out;
     unsigned char *expects; /* enum expect, one a command */
     size_t count, capacity;
-    struct value *values;   /* count + 1: behind the last is room for the guard's reply */
-    bool has_failed;        /* memory ran out while it was built */
+    struct value *values; /* count + 1: behind the last is room for the guard's reply */
+    bool has_failed;      /* memory ran out while it was built */
     bool has_run;
 };
 
@@ -38,7 +38,8 @@ struct pipeline *pipeline_new(struct arena *arena, enum pipeline_effect effect)
 
 static bool grow(struct pipeline *pipeline)
 {
-    unsigned char *more = arena_grow(pipeline->arena, pipeline->expects, pipeline->capacity, pipeline->capacity * 2);
+    unsigned char *more =
+        arena_grow(pipeline->arena, pipeline->expects, pipeline->capacity, pipeline->capacity * 2);
     if (!more)
         return false;
     pipeline->expects = more;
@@ -46,7 +47,8 @@ static bool grow(struct pipeline *pipeline)
     return true;
 }
 
-void pipeline_add(struct pipeline *pipeline, enum expect expect, size_t argc, const struct str *argv)
+void pipeline_add(struct pipeline *pipeline, enum expect expect, size_t argc,
+                  const struct str *argv)
 {
     if (!pipeline || pipeline->has_failed)
         return;
@@ -66,7 +68,8 @@ size_t pipeline_count(const struct pipeline *pipeline)
 
 const struct value *pipeline_value(const struct pipeline *pipeline, size_t index)
 {
-    return pipeline && pipeline->values && index < pipeline->count ? &pipeline->values[index] : &missing;
+    return pipeline && pipeline->values && index < pipeline->count ? &pipeline->values[index]
+                                                                   : &missing;
 }
 
 /* An error inside an array counts: EXEC answers so, and its OK must not hide it. */
@@ -86,18 +89,26 @@ static bool is_as_expected(enum expect expect, struct value *value)
 {
     bool is_text = value->kind == VALUE_STRING;
     switch (expect) {
-    case EXPECT_OK: return value->kind == VALUE_STATUS && str_eq(value->text, STR("OK"));
-    case EXPECT_STATUS: return value->kind == VALUE_STATUS;
+    case EXPECT_OK:
+        return value->kind == VALUE_STATUS && str_eq(value->text, STR("OK"));
+    case EXPECT_STATUS:
+        return value->kind == VALUE_STATUS;
     case EXPECT_OK_OR_NIL:
-        return value->kind == VALUE_NIL || (value->kind == VALUE_STATUS && str_eq(value->text, STR("OK")));
-    case EXPECT_INTEGER: return value->kind == VALUE_INTEGER;
-    case EXPECT_STRING: return is_text;
-    case EXPECT_STRING_OR_NIL: return is_text || value->kind == VALUE_NIL;
+        return value->kind == VALUE_NIL ||
+               (value->kind == VALUE_STATUS && str_eq(value->text, STR("OK")));
+    case EXPECT_INTEGER:
+        return value->kind == VALUE_INTEGER;
+    case EXPECT_STRING:
+        return is_text;
+    case EXPECT_STRING_OR_NIL:
+        return is_text || value->kind == VALUE_NIL;
     case EXPECT_COUNTER_OR_NIL:
         return value->kind == VALUE_NIL ||
                (is_text && str_to_int64(value->text, INT64_MIN, INT64_MAX, &value->integer));
-    case EXPECT_ARRAY: return value->kind == VALUE_ARRAY;
-    case EXPECT_ANY: return true;
+    case EXPECT_ARRAY:
+        return value->kind == VALUE_ARRAY;
+    case EXPECT_ANY:
+        return true;
     }
     return false;
 }
@@ -112,11 +123,13 @@ static enum err judge(struct pool *pool, struct pipeline *pipeline, struct error
             pool_count_refusal(pool);
             struct str word = cause_first_word(refusal);
             return cause_set(error, ERR_UPSTREAM_REFUSED, cause_of_fault(value_fault(refusal)),
-                             "command %zu of %zu: redis answered %.*s", i + 1, pipeline->count, STR_ARG(word));
+                             "command %zu of %zu: redis answered %.*s", i + 1, pipeline->count,
+                             STR_ARG(word));
         }
         if (!is_as_expected(pipeline->expects[i], value))
             return cause_set(error, ERR_UPSTREAM_REFUSED, CAUSE_REFUSED,
-                             "command %zu of %zu: the reply is not of the kind expected", i + 1, pipeline->count);
+                             "command %zu of %zu: the reply is not of the kind expected", i + 1,
+                             pipeline->count);
     }
     return ERR_OK;
 }
@@ -148,25 +161,32 @@ enum err pipeline_take(struct pipeline *pipeline, const struct value *replies, s
 static const char *failure_text(enum exchange_failure failure)
 {
     switch (failure) {
-    case EXCHANGE_SOUND: break;
-    case EXCHANGE_LOST: return "connection lost";
-    case EXCHANGE_LATE: return "no answer in time";
-    case EXCHANGE_GARBLED: return "the replies make no sense";
-    case EXCHANGE_TOO_LARGE: return "a reply is larger than allowed";
-    case EXCHANGE_NO_MEMORY: return "out of memory while reading replies";
+    case EXCHANGE_SOUND:
+        break;
+    case EXCHANGE_LOST:
+        return "connection lost";
+    case EXCHANGE_LATE:
+        return "no answer in time";
+    case EXCHANGE_GARBLED:
+        return "the replies make no sense";
+    case EXCHANGE_TOO_LARGE:
+        return "a reply is larger than allowed";
+    case EXCHANGE_NO_MEMORY:
+        return "out of memory while reading replies";
     }
     return "unknown";
 }
 
-enum err pipeline_failed(const struct trip *trip, const struct exchange *exchange, size_t from, bool *may_retry_out,
-                         struct error *error)
+enum err pipeline_failed(const struct trip *trip, const struct exchange *exchange, size_t from,
+                         bool *may_retry_out, struct error *error)
 {
     const char *text = failure_text(exchange->failure);
     bool was_sent = exchange->sent > from;
     /* The connection had died or gone out of step before this exchange, and nobody noticed: for a
      * read, or for what never left, a fresh connection is as good as a first try. */
     bool was_lost_before = exchange->failure == EXCHANGE_LOST && exchange->received == 0;
-    bool was_bad_before = exchange->is_reused && (was_lost_before || exchange->failure == EXCHANGE_GARBLED);
+    bool was_bad_before =
+        exchange->is_reused && (was_lost_before || exchange->failure == EXCHANGE_GARBLED);
     *may_retry_out = was_bad_before && (!was_sent || trip->effect == PIPELINE_READ);
     if (was_sent && trip->effect == PIPELINE_WRITE)
         return cause_set(error, ERR_UNCERTAIN, CAUSE_UNCERTAIN, "after a write was sent: %s", text);
@@ -178,12 +198,15 @@ enum err pipeline_failed(const struct trip *trip, const struct exchange *exchang
 }
 
 /* The trip has the connection for itself; the replies go straight into the pipeline's arena. */
-static enum err travel_alone(struct pool *pool, struct conn *conn, const struct trip *trip, bool *may_retry_out,
-                             struct error *error)
+static enum err travel_alone(struct pool *pool, struct conn *conn, const struct trip *trip,
+                             bool *may_retry_out, struct error *error)
 {
     struct pipeline *pipeline = trip->pipeline;
-    struct exchange exchange = {.out = &pipeline->out, .values = pipeline->values, .owed = pipeline->count,
-                                .arena = pipeline->arena, .began_ns = clock_mono_ns()};
+    struct exchange exchange = {.out = &pipeline->out,
+                                .values = pipeline->values,
+                                .owed = pipeline->count,
+                                .arena = pipeline->arena,
+                                .began_ns = clock_mono_ns()};
     size_t own_size = pipeline->out.len;
     if (conn_begin(conn, &exchange)) {
         pool_give_unused(pool, conn);
@@ -201,15 +224,18 @@ static enum err travel_alone(struct pool *pool, struct conn *conn, const struct 
 }
 
 /* One pass: a seat, the exchange, the replies. *may_retry_out: nothing has happened, try again. */
-static enum err pass(struct pool *pool, const struct trip *trip, bool *may_retry_out, struct error *error)
+static enum err pass(struct pool *pool, const struct trip *trip, bool *may_retry_out,
+                     struct error *error)
 {
     struct seat seat;
     enum err err = pool_seat(pool, trip, &seat, error);
     if (err)
         return err;
     switch (seat.kind) {
-    case SEAT_LEADER: return batch_lead(pool, seat.batch, seat.slot, trip, may_retry_out, error);
-    case SEAT_FOLLOWER: return batch_follow(pool, seat.batch, seat.slot, trip, may_retry_out, error);
+    case SEAT_LEADER:
+        return batch_lead(pool, seat.batch, seat.slot, trip, may_retry_out, error);
+    case SEAT_FOLLOWER:
+        return batch_follow(pool, seat.batch, seat.slot, trip, may_retry_out, error);
     case SEAT_WAITER:
         err = batch_wait_alone(pool, seat.batch, seat.slot, trip, &seat.conn, error);
         if (err)
@@ -233,25 +259,33 @@ static enum err pass(struct pool *pool, const struct trip *trip, bool *may_retry
 /* A pass that changed nothing may be made again; a pool in turmoil must not keep a caller for ever. */
 #define PASSES_MAX 3
 
-static enum err run(struct pool *pool, struct pipeline *pipeline, int64_t deadline_ns, struct error *error)
+static enum err run(struct pool *pool, struct pipeline *pipeline, int64_t deadline_ns,
+                    struct error *error)
 {
-    struct trip trip = {.pipeline = pipeline, .effect = pipeline->effect, .bytes = strbuf_str(&pipeline->out),
-                        .commands = pipeline->count, .deadline_ns = deadline_ns};
-    int64_t start_ns = clock_mono_ns();
-    int64_t patience_ns = start_ns + pool->borrow_timeout_ns;
+    struct trip trip = {.pipeline = pipeline,
+                        .effect = pipeline->effect,
+                        .bytes = strbuf_str(&pipeline->out),
+                        .commands = pipeline->count,
+                        .deadline_ns = deadline_ns};
+    trip.start_ns = clock_mono_ns();
+    int64_t patience_ns = trip.start_ns + pool->borrow_timeout_ns;
     trip.patience_ns = patience_ns < deadline_ns ? patience_ns : deadline_ns;
-    if (start_ns >= deadline_ns)
-        return cause_set(error, ERR_TIMEOUT, CAUSE_TIMEOUT, "the deadline had passed before anything was sent");
+    if (trip.start_ns >= deadline_ns)
+        return cause_set(error, ERR_TIMEOUT, CAUSE_TIMEOUT,
+                         "the deadline had passed before anything was sent");
     enum err err = ERR_INTERNAL;
     bool may_retry = true;
     for (int i = 0; may_retry && i < PASSES_MAX; i++) {
         may_retry = false;
+        if (i > 0)
+            trip.start_ns = clock_mono_ns();
         err = pass(pool, &trip, &may_retry, error);
     }
     return err;
 }
 
-enum err pipeline_run(struct pool *pool, struct pipeline *pipeline, int64_t deadline_ns, struct error *error)
+enum err pipeline_run(struct pool *pool, struct pipeline *pipeline, int64_t deadline_ns,
+                      struct error *error)
 {
     struct error unwanted;
     if (!error)

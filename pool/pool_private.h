@@ -13,9 +13,10 @@ struct batch;
 
 /* How pipelines are spread over connections; pool.c says why the defaults are what they are. */
 struct pool_tuning {
-    size_t spread_until;  /* up to so many pipelines under way, each may have its own connection */
-    size_t spread_beyond; /* with more, so many connections are in use at once, and batches form */
-    int64_t hedge_ns;     /* a batch that has waited so long takes a further connection all the same */
+    size_t spread_until;  /* a crowd of up to so many: each pipeline may have its own connection */
+    size_t spread_beyond; /* a larger one: so many connections are in use, and batches form */
+    int64_t hedge_ns; /* a batch that has waited so long takes a further connection all the same */
+    bool yields;      /* a leader lets threads that are ready to run join before it writes */
 };
 
 struct pool {
@@ -26,21 +27,22 @@ struct pool {
     size_t size;
     size_t batch_limit;
     int64_t borrow_timeout_ns, connect_timeout_ns, command_timeout_ns;
-    int64_t telling_ns;         /* who has waited so long in vain knows something about Redis */
+    int64_t telling_ns; /* who has waited so long in vain knows something about Redis */
     struct pool_tuning tuning;
 
     struct lock lock;
     /* Guarded by lock. */
-    struct conn *idle;          /* newest first: the one whose socket is warm */
+    struct conn *idle; /* newest first: the one whose socket is warm */
     size_t idle_count;
-    size_t live;                /* connections that exist or are being made, <= size */
-    size_t busy;                /* of these, those in somebody's hands */
-    size_t dialling;            /* of the busy, those being made */
-    size_t under_way;           /* pipelines inside pipeline_run */
-    int64_t grow_again_ns;      /* no further connection before that (one could not be made) */
-    struct batch *queue;        /* waiting for a connection, oldest first */
+    size_t live;           /* connections that exist or are being made, <= size */
+    size_t busy;           /* of these, those in somebody's hands */
+    size_t dialling;       /* of the busy, those being made */
+    size_t under_way;      /* pipelines inside pipeline_run */
+    size_t crowd;          /* how many of these there were lately at most, in 256ths (seat.c) */
+    int64_t grow_again_ns; /* no further connection before that (one could not be made) */
+    struct batch *queue;   /* waiting for a connection, oldest first */
     struct batch *queue_last;
-    struct batch *spare;        /* for the next batch; never freed before pool_close */
+    struct batch *spare; /* for the next batch; never freed before pool_close */
     struct breaker breaker;
     struct pool_stats stats;
 };
@@ -49,10 +51,11 @@ struct pool {
 struct trip {
     struct pipeline *pipeline;
     enum pipeline_effect effect;
-    struct str bytes;           /* its commands, without a guard */
+    struct str bytes; /* its commands, without a guard */
     size_t commands;
-    int64_t deadline_ns;        /* the caller's */
-    int64_t patience_ns;        /* until then it waits for a connection; <= deadline_ns */
+    int64_t start_ns;
+    int64_t deadline_ns; /* the caller's */
+    int64_t patience_ns; /* until then it waits for a connection; <= deadline_ns */
 };
 
 enum seat_kind {
@@ -71,15 +74,16 @@ struct seat {
 };
 
 /* Finds the trip a seat. ERR_UPSTREAM_DOWN: breaker open; ERR_BUSY: too many wait; ERR_NO_MEMORY. */
-CW_MUST_CHECK enum err pool_seat(struct pool *pool, const struct trip *trip, struct seat *seat_out, struct error *error);
+CW_MUST_CHECK enum err pool_seat(struct pool *pool, const struct trip *trip, struct seat *seat_out,
+                                 struct error *error);
 
 /*
  * Makes the connection a seat or a batch was allowed to make. On failure the permission is used
  * up, and *hopeless_out tells whether the breaker is open now (true) or other connections still
  * work and are worth waiting for (false).
  */
-CW_MUST_CHECK enum err pool_dial(struct pool *pool, int64_t deadline_ns, bool is_probe, struct conn **conn_out,
-                                 bool *hopeless_out, struct error *error);
+CW_MUST_CHECK enum err pool_dial(struct pool *pool, int64_t deadline_ns, bool is_probe,
+                                 struct conn **conn_out, bool *hopeless_out, struct error *error);
 
 /* Before an exchange on a connection that was idle: true when it may be used. Else it is closed and
  * the caller holds the permission to dial in its place. */
@@ -87,7 +91,8 @@ bool pool_check_idle(struct pool *pool, struct conn **conn, enum pipeline_effect
 
 /* After an exchange: keeps the connection or closes it, serves the queue, counts. The batch whose
  * exchange it was ends with it; NULL: a pipeline that travelled alone does. */
-void pool_give(struct pool *pool, struct conn *conn, const struct exchange *exchange, struct batch *batch);
+void pool_give(struct pool *pool, struct conn *conn, const struct exchange *exchange,
+               struct batch *batch);
 /* Gives back a connection that nothing was sent on. */
 void pool_give_unused(struct pool *pool, struct conn *conn);
 /* A reply was a Redis error. */
@@ -114,9 +119,10 @@ void pool_unqueue_locked(struct pool *pool, struct batch *batch);
 
 /* What a failed exchange means to the trip, whose bytes begin at `from` of what was sent.
  * *may_retry_out: nothing has happened, and a fresh connection may do better. */
-enum err pipeline_failed(const struct trip *trip, const struct exchange *exchange, size_t from, bool *may_retry_out,
-                         struct error *error);
+enum err pipeline_failed(const struct trip *trip, const struct exchange *exchange, size_t from,
+                         bool *may_retry_out, struct error *error);
 /* Copies the replies into the pipeline's own memory. ERR_NO_MEMORY. */
-CW_MUST_CHECK enum err pipeline_take(struct pipeline *pipeline, const struct value *replies, struct error *error);
+CW_MUST_CHECK enum err pipeline_take(struct pipeline *pipeline, const struct value *replies,
+                                     struct error *error);
 
 #endif

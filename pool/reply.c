@@ -134,7 +134,8 @@ static bool is_endless_line(const struct reply_reader *reader)
     return reply_reader_left(reader) > REPLY_LINE_MAX && !memchr(left, '\n', REPLY_LINE_MAX);
 }
 
-enum reply_status reply_reader_next(struct reply_reader *reader, struct arena *arena, struct value *value)
+enum reply_status reply_reader_next(struct reply_reader *reader, struct arena *arena,
+                                    struct value *value)
 {
     if (reader->broken)
         return reader->broken;
@@ -143,7 +144,8 @@ enum reply_status reply_reader_next(struct reply_reader *reader, struct arena *a
     void *reply = NULL;
     if (redisReaderGetReply(reader->hiredis, &reply) != REDIS_OK) {
         if (!reader->broken)
-            reader->broken = reader->hiredis->err == REDIS_ERR_OOM ? REPLY_NO_MEMORY : REPLY_GARBLED;
+            reader->broken =
+                reader->hiredis->err == REDIS_ERR_OOM ? REPLY_NO_MEMORY : REPLY_GARBLED;
         return reader->broken;
     }
     if (reply) {

@@ -16,9 +16,9 @@
 #include <unistd.h>
 
 /* A peer that vanished without a word is noticed by the kernel after 60 + 3 * 20 s of silence. */
-#define KEEPALIVE_IDLE_S 60
+#define KEEPALIVE_IDLE_S     60
 #define KEEPALIVE_INTERVAL_S 20
-#define KEEPALIVE_PROBES 3
+#define KEEPALIVE_PROBES     3
 
 enum io_status transport_wait(struct transport *transport, short events, int64_t deadline_ns)
 {
@@ -52,8 +52,8 @@ static void tune_tcp(int fd)
 }
 
 /* IO_DONE with transport->fd connected, else the fd is closed again. */
-static enum io_status connect_one(struct transport *transport, const struct sockaddr *address, socklen_t size,
-                                  int64_t deadline_ns)
+static enum io_status connect_one(struct transport *transport, const struct sockaddr *address,
+                                  socklen_t size, int64_t deadline_ns)
 {
     transport->fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (transport->fd < 0) {
@@ -67,7 +67,8 @@ static enum io_status connect_one(struct transport *transport, const struct sock
         if (failure == EINPROGRESS) {
             status = transport_wait(transport, POLLOUT, deadline_ns);
             socklen_t failure_size = sizeof failure;
-            if (status == IO_DONE && getsockopt(transport->fd, SOL_SOCKET, SO_ERROR, &failure, &failure_size) != 0)
+            if (status == IO_DONE &&
+                getsockopt(transport->fd, SOL_SOCKET, SO_ERROR, &failure, &failure_size) != 0)
                 failure = errno;
         }
         if (status == IO_DONE && failure != 0) {
@@ -84,7 +85,8 @@ static enum io_status connect_one(struct transport *transport, const struct sock
     return status;
 }
 
-static enum io_status connect_unix(struct transport *transport, const char *path, int64_t deadline_ns)
+static enum io_status connect_unix(struct transport *transport, const char *path,
+                                   int64_t deadline_ns)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     size_t size = strlen(path);
@@ -97,7 +99,8 @@ static enum io_status connect_unix(struct transport *transport, const char *path
 }
 
 /* Each address gets an equal part of the time that is left, so that one black hole does not eat it all. */
-static enum io_status connect_any(struct transport *transport, const struct addrinfo *addresses, int64_t deadline_ns)
+static enum io_status connect_any(struct transport *transport, const struct addrinfo *addresses,
+                                  int64_t deadline_ns)
 {
     int left = 0;
     for (const struct addrinfo *a = addresses; a; a = a->ai_next)
@@ -116,7 +119,8 @@ static enum io_status connect_any(struct transport *transport, const struct addr
 /* A numeric address must not wait for a name server, so it is tried as such first. */
 static int look_up(const struct redis_address *address, struct addrinfo **found_out)
 {
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
+    struct addrinfo hints = {.ai_family = AF_UNSPEC,
+                             .ai_socktype = SOCK_STREAM,
                              .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
     char port[16];
     snprintf(port, sizeof port, "%d", address->port);
@@ -128,17 +132,19 @@ static int look_up(const struct redis_address *address, struct addrinfo **found_
     return failure;
 }
 
-static enum err explain(enum io_status status, const struct transport *transport, const char *doing, struct error *error)
+static enum err explain(enum io_status status, const struct transport *transport, const char *doing,
+                        struct error *error)
 {
     if (status == IO_TIMEOUT)
         return cause_set(error, ERR_TIMEOUT, CAUSE_TIMEOUT, "%s: no answer in time", doing);
     char text[128];
-    const char *why = transport->error ? strerror_r(transport->error, text, sizeof text) : "closed by the server";
+    const char *why =
+        transport->error ? strerror_r(transport->error, text, sizeof text) : "closed by the server";
     return cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE, "%s: %s", doing, why);
 }
 
-enum err transport_open(const struct redis_address *address, int64_t deadline_ns, struct transport *transport_out,
-                        struct error *error)
+enum err transport_open(const struct redis_address *address, int64_t deadline_ns,
+                        struct transport *transport_out, struct error *error)
 {
     *transport_out = (struct transport){.ops = &transport_plain, .fd = -1};
     enum io_status status;
@@ -148,7 +154,8 @@ enum err transport_open(const struct redis_address *address, int64_t deadline_ns
         struct addrinfo *found;
         int failure = look_up(address, &found);
         if (failure)
-            return cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE, "look-up of the host: %s", gai_strerror(failure));
+            return cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE, "look-up of the host: %s",
+                             gai_strerror(failure));
         status = connect_any(transport_out, found, deadline_ns);
         freeaddrinfo(found);
     }

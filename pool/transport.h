@@ -19,9 +19,9 @@ enum io_status {
 };
 
 enum io_silence {
-    IO_QUIET,   /* still there, and has said nothing */
-    IO_GONE,    /* has closed */
-    IO_TALKING  /* has sent bytes nobody asked for */
+    IO_QUIET,  /* still there, and has said nothing */
+    IO_GONE,   /* has closed */
+    IO_TALKING /* has sent bytes nobody asked for */
 };
 
 struct transport {
@@ -33,13 +33,14 @@ struct transport {
 
 struct transport_ops {
     /* Makes the connected socket ready (a handshake, where there is one). */
-    enum io_status (*start)(struct transport *transport, const struct redis_address *address, int64_t deadline_ns);
+    enum io_status (*start)(struct transport *transport, const struct redis_address *address,
+                            int64_t deadline_ns);
     /* Sends all of it. *sent_out says how much may have left, whatever the outcome. */
-    enum io_status (*send)(struct transport *transport, const char *bytes, size_t size, int64_t deadline_ns,
-                           size_t *sent_out);
+    enum io_status (*send)(struct transport *transport, const char *bytes, size_t size,
+                           int64_t deadline_ns, size_t *sent_out);
     /* Waits for at least one byte and takes up to size of them. */
-    enum io_status (*receive)(struct transport *transport, char *buffer, size_t size, int64_t deadline_ns,
-                              size_t *received_out);
+    enum io_status (*receive)(struct transport *transport, char *buffer, size_t size,
+                              int64_t deadline_ns, size_t *received_out);
     /* Looks, without waiting, at what an idle peer has done. */
     enum io_silence (*listen)(struct transport *transport);
     /* Frees the session; the socket is closed by transport_close. */

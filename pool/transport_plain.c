@@ -5,7 +5,8 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-static enum io_status start(struct transport *transport, const struct redis_address *address, int64_t deadline_ns)
+static enum io_status start(struct transport *transport, const struct redis_address *address,
+                            int64_t deadline_ns)
 {
     (void)transport;
     (void)address;
@@ -20,8 +21,8 @@ static enum io_status fail(struct transport *transport, int failure)
     return is_gone ? IO_CLOSED : IO_FAILED;
 }
 
-static enum io_status send_all(struct transport *transport, const char *bytes, size_t size, int64_t deadline_ns,
-                               size_t *sent_out)
+static enum io_status send_all(struct transport *transport, const char *bytes, size_t size,
+                               int64_t deadline_ns, size_t *sent_out)
 {
     size_t sent = 0;
     enum io_status status = IO_DONE;
@@ -38,8 +39,8 @@ static enum io_status send_all(struct transport *transport, const char *bytes, s
     return status;
 }
 
-static enum io_status receive(struct transport *transport, char *buffer, size_t size, int64_t deadline_ns,
-                              size_t *received_out)
+static enum io_status receive(struct transport *transport, char *buffer, size_t size,
+                              int64_t deadline_ns, size_t *received_out)
 {
     /* The answer is hardly ever there yet, so waiting first saves the failing call. */
     for (;;) {

@@ -10,6 +10,7 @@
 #include "cause.h"
 #include "futex.h"
 
+#include <sched.h>
 #include <stdlib.h>
 
 /* A follower outwaits the end of the exchange by so much: its leader is about to report. */
@@ -48,7 +49,8 @@ static bool await_grant(struct pool *pool, struct batch *batch, const struct tri
 {
     int64_t hedge_ns = clock_mono_ns() + pool->tuning.hedge_ns;
     while (!atomic_load_explicit(&batch->grant, memory_order_acquire)) {
-        if (futex_wait(&batch->grant, 0, hedge_ns < trip->patience_ns ? hedge_ns : trip->patience_ns))
+        if (futex_wait(&batch->grant, 0,
+                       hedge_ns < trip->patience_ns ? hedge_ns : trip->patience_ns))
             continue;
         int64_t now_ns = clock_mono_ns();
         if (now_ns >= trip->patience_ns)
@@ -60,6 +62,15 @@ static bool await_grant(struct pool *pool, struct batch *batch, const struct tri
         lock_give(&pool->lock);
     }
     return true;
+}
+
+/* To dial may take as long as a name server likes: followers look at their own clocks from here on. */
+static enum err dial(struct pool *pool, struct batch *batch, const struct trip *trip,
+                     bool *is_hopeless_out, struct error *error)
+{
+    atomic_store_explicit(&batch->word, BATCH_STALLED, memory_order_release);
+    futex_wake_all(&batch->word);
+    return pool_dial(pool, trip->deadline_ns, false, &batch->conn, is_hopeless_out, error);
 }
 
 /* The permission is used up (pool_dial failed): back to waiting. */
@@ -76,7 +87,8 @@ static void ungrant(struct pool *pool, struct batch *batch)
 }
 
 /* Gets the batch its connection, made if need be. *end_out tells what else can happen. */
-static bool board(struct pool *pool, struct batch *batch, const struct trip *trip, enum lead_end *end_out)
+static bool board(struct pool *pool, struct batch *batch, const struct trip *trip,
+                  enum lead_end *end_out)
 {
     for (;;) {
         *end_out = LEAD_LATE;
@@ -86,9 +98,10 @@ static bool board(struct pool *pool, struct batch *batch, const struct trip *tri
         bool is_hopeless = true;
         if (batch->doom)
             (void)cause_set(&error, ERR_UPSTREAM_DOWN, batch->doom, "no connection could be made");
-        else if (batch->conn && pool_check_idle(pool, &batch->conn, PIPELINE_WRITE)) /* one of them may be */
+        else if (batch->conn &&
+                 pool_check_idle(pool, &batch->conn, PIPELINE_WRITE)) /* one of them may be */
             return true;
-        else if (!pool_dial(pool, trip->deadline_ns, false, &batch->conn, &is_hopeless, &error))
+        else if (!dial(pool, batch, trip, &is_hopeless, &error))
             return true;
         if (is_hopeless) {
             finish_unsent(pool, batch, &error);
@@ -118,9 +131,11 @@ static enum err begin(struct batch *batch, int64_t now_ns)
         if (!batch->values)
             return ERR_NO_MEMORY;
     }
-    batch->exchange = (struct exchange){
-        .out = &batch->out, .values = batch->values, .owed = batch->commands, .arena = batch->arena,
-        .began_ns = now_ns};
+    batch->exchange = (struct exchange){.out = &batch->out,
+                                        .values = batch->values,
+                                        .owed = batch->commands,
+                                        .arena = batch->arena,
+                                        .began_ns = now_ns};
     return conn_begin(batch->conn, &batch->exchange);
 }
 
@@ -128,7 +143,8 @@ static enum err begin(struct batch *batch, int64_t now_ns)
 static enum lead_end ride(struct pool *pool, struct batch *batch, const struct trip *trip)
 {
     struct conn *conn = batch->conn;
-    int64_t until_ns = batch->reply_by_ns < trip->deadline_ns ? batch->reply_by_ns : trip->deadline_ns;
+    int64_t until_ns =
+        batch->reply_by_ns < trip->deadline_ns ? batch->reply_by_ns : trip->deadline_ns;
     if (conn_continue(conn, &batch->exchange, until_ns) == EXCHANGE_WAITING) {
         if (until_ns < batch->reply_by_ns)
             return LEAD_LATE;
@@ -150,6 +166,8 @@ static enum lead_end lead(struct pool *pool, struct batch *batch, const struct t
     enum lead_end end;
     if (!board(pool, batch, trip, &end))
         return end;
+    if (pool->tuning.yields)
+        sched_yield();
     int64_t now_ns = clock_mono_ns();
     depart(pool, batch, now_ns);
     if (begin(batch, now_ns)) {
@@ -183,7 +201,8 @@ static struct conn *abandon_locked(struct pool *pool, struct batch *batch, int64
  * Leaves a batch that is not over. False when it is over after all (or just about to be): nothing
  * has been done then. *was_sent_out: its commands were, or may have been, sent.
  */
-static bool leave(struct pool *pool, struct batch *batch, size_t slot, bool is_leader, bool *was_sent_out)
+static bool leave(struct pool *pool, struct batch *batch, size_t slot, bool is_leader,
+                  bool *was_sent_out)
 {
     struct pool_wakes wakes = {0};
     struct conn *doomed = NULL;
@@ -227,8 +246,8 @@ static enum err give_up(const struct trip *trip, bool was_sent, struct error *er
 }
 
 /* Takes the member's own replies, or its own view of the failure, out of a batch that is over. */
-static enum err collect(struct pool *pool, struct batch *batch, size_t slot, const struct trip *trip,
-                        bool *may_retry_out, struct error *error)
+static enum err collect(struct pool *pool, struct batch *batch, size_t slot,
+                        const struct trip *trip, bool *may_retry_out, struct error *error)
 {
     enum err err = batch->failed;
     const struct exchange *exchange = &batch->exchange;
@@ -257,23 +276,39 @@ enum err batch_lead(struct pool *pool, struct batch *batch, size_t slot, const s
 static int64_t follower_limit(struct pool *pool, const struct batch *batch, const struct trip *trip)
 {
     lock_take(&pool->lock);
-    int64_t limit_ns = batch->phase == BATCH_GATHERING ? trip->patience_ns : batch->reply_by_ns + FOLLOWER_GRACE_NS;
+    int64_t limit_ns = batch->phase == BATCH_GATHERING ? trip->patience_ns
+                                                       : batch->reply_by_ns + FOLLOWER_GRACE_NS;
     lock_give(&pool->lock);
     return limit_ns < trip->deadline_ns ? limit_ns : trip->deadline_ns;
+}
+
+/*
+ * A follower needs no timer of its own as long as its leader is sure to act in time: the leader
+ * came earlier, so its patience ends earlier, and then the exchange has its own time limit. A
+ * deadline that is shorter than both together is the follower's own affair.
+ */
+static bool may_trust_leader(const struct pool *pool, const struct trip *trip)
+{
+    return trip->patience_ns + pool->command_timeout_ns <= trip->deadline_ns;
 }
 
 enum err batch_follow(struct pool *pool, struct batch *batch, size_t slot, const struct trip *trip,
                       bool *may_retry_out, struct error *error)
 {
     int64_t limit_ns = trip->patience_ns;
+    bool trusts_leader = may_trust_leader(pool, trip);
     for (;;) {
         int word = atomic_load_explicit(&batch->word, memory_order_acquire);
         if (word == BATCH_OVER)
             return collect(pool, batch, slot, trip, may_retry_out, error);
-        if (word == BATCH_VACANT && atomic_compare_exchange_strong_explicit(
-                &batch->word, &word, BATCH_SHUT, memory_order_acq_rel, memory_order_relaxed))
-            return batch_lead(pool, batch, slot, trip, may_retry_out, error);
-        if (futex_wait(&batch->word, BATCH_SHUT, limit_ns))
+        if (word == BATCH_VACANT) {
+            if (atomic_compare_exchange_strong_explicit(&batch->word, &word, BATCH_STALLED,
+                                                        memory_order_acq_rel, memory_order_relaxed))
+                return batch_lead(pool, batch, slot, trip, may_retry_out, error);
+            continue;
+        }
+        bool is_sure = word == BATCH_SHUT && trusts_leader;
+        if (futex_wait(&batch->word, word, is_sure ? FUTEX_NO_DEADLINE : limit_ns))
             continue;
         limit_ns = follower_limit(pool, batch, trip);
         if (clock_mono_ns() < limit_ns)
@@ -281,12 +316,13 @@ enum err batch_follow(struct pool *pool, struct batch *batch, size_t slot, const
         bool was_sent;
         if (leave(pool, batch, slot, false, &was_sent))
             return give_up(trip, was_sent, error);
-        limit_ns = INT64_MAX; /* it has ended, and the word is about to say so */
+        trusts_leader = true; /* it has ended, and the word is about to say so */
+        limit_ns = FUTEX_NO_DEADLINE;
     }
 }
 
-enum err batch_wait_alone(struct pool *pool, struct batch *batch, size_t slot, const struct trip *trip,
-                          struct conn **conn_out, struct error *error)
+enum err batch_wait_alone(struct pool *pool, struct batch *batch, size_t slot,
+                          const struct trip *trip, struct conn **conn_out, struct error *error)
 {
     enum lead_end end;
     if (board(pool, batch, trip, &end)) {

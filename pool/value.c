@@ -35,16 +35,11 @@ enum redis_fault value_fault(const struct value *value)
         struct str word;
         enum redis_fault fault;
     } words[] = {
-        {{"OOM", 3}, REDIS_FAULT_OOM},
-        {{"READONLY", 8}, REDIS_FAULT_READONLY},
-        {{"MISCONF", 7}, REDIS_FAULT_MISCONF},
-        {{"LOADING", 7}, REDIS_FAULT_LOADING},
-        {{"BUSY", 4}, REDIS_FAULT_BUSY},
-        {{"MASTERDOWN", 10}, REDIS_FAULT_MASTERDOWN},
-        {{"NOAUTH", 6}, REDIS_FAULT_AUTH},
-        {{"WRONGPASS", 9}, REDIS_FAULT_AUTH},
-        {{"NOPERM", 6}, REDIS_FAULT_NOPERM},
-        {{"WRONGTYPE", 9}, REDIS_FAULT_WRONGTYPE},
+        {{"OOM", 3}, REDIS_FAULT_OOM},         {{"READONLY", 8}, REDIS_FAULT_READONLY},
+        {{"MISCONF", 7}, REDIS_FAULT_MISCONF}, {{"LOADING", 7}, REDIS_FAULT_LOADING},
+        {{"BUSY", 4}, REDIS_FAULT_BUSY},       {{"MASTERDOWN", 10}, REDIS_FAULT_MASTERDOWN},
+        {{"NOAUTH", 6}, REDIS_FAULT_AUTH},     {{"WRONGPASS", 9}, REDIS_FAULT_AUTH},
+        {{"NOPERM", 6}, REDIS_FAULT_NOPERM},   {{"WRONGTYPE", 9}, REDIS_FAULT_WRONGTYPE},
     };
     if (value->kind != VALUE_ERROR)
         return REDIS_FAULT_NONE;
@@ -58,19 +53,32 @@ enum redis_fault value_fault(const struct value *value)
 const char *redis_fault_name(enum redis_fault fault)
 {
     switch (fault) {
-    case REDIS_FAULT_NONE: return "none";
-    case REDIS_FAULT_OOM: return "oom";
-    case REDIS_FAULT_READONLY: return "readonly";
-    case REDIS_FAULT_MISCONF: return "misconf";
-    case REDIS_FAULT_LOADING: return "loading";
-    case REDIS_FAULT_BUSY: return "busy";
-    case REDIS_FAULT_MASTERDOWN: return "masterdown";
-    case REDIS_FAULT_AUTH: return "auth";
-    case REDIS_FAULT_NOPERM: return "noperm";
-    case REDIS_FAULT_WRONGTYPE: return "wrongtype";
-    case REDIS_FAULT_OVERFLOW: return "overflow";
-    case REDIS_FAULT_CLIENTS: return "clients";
-    case REDIS_FAULT_OTHER: break;
+    case REDIS_FAULT_NONE:
+        return "none";
+    case REDIS_FAULT_OOM:
+        return "oom";
+    case REDIS_FAULT_READONLY:
+        return "readonly";
+    case REDIS_FAULT_MISCONF:
+        return "misconf";
+    case REDIS_FAULT_LOADING:
+        return "loading";
+    case REDIS_FAULT_BUSY:
+        return "busy";
+    case REDIS_FAULT_MASTERDOWN:
+        return "masterdown";
+    case REDIS_FAULT_AUTH:
+        return "auth";
+    case REDIS_FAULT_NOPERM:
+        return "noperm";
+    case REDIS_FAULT_WRONGTYPE:
+        return "wrongtype";
+    case REDIS_FAULT_OVERFLOW:
+        return "overflow";
+    case REDIS_FAULT_CLIENTS:
+        return "clients";
+    case REDIS_FAULT_OTHER:
+        break;
     }
     return "other";
 }

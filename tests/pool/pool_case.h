@@ -17,7 +17,8 @@ static inline struct pool *case_pool_with(const char *url, struct pool_options o
     struct error error;
     struct pool *pool = NULL;
 
-    ck_assert_msg(redis_address_parse(str_from(url), &options.address, &error) == ERR_OK, "%s", error.caller);
+    ck_assert_msg(redis_address_parse(str_from(url), &options.address, &error) == ERR_OK, "%s",
+                  error.caller);
     if (!options.size)
         options.size = 4;
     if (!options.borrow_timeout_ms)
@@ -63,15 +64,17 @@ static inline enum err case_run(struct pool *pool, struct arena *arena, enum pip
     return err;
 }
 
-#define CASE_RUN(pool, arena, effect, expect, reply_out, error, ...)                                       \
-    case_run(pool, arena, effect, expect, sizeof((const struct str[]){__VA_ARGS__}) / sizeof(struct str),  \
+#define CASE_RUN(pool, arena, effect, expect, reply_out, error, ...)         \
+    case_run(pool, arena, effect, expect,                                    \
+             sizeof((const struct str[]){__VA_ARGS__}) / sizeof(struct str), \
              (const struct str[]){__VA_ARGS__}, reply_out, error)
 
 /* Compares by name, so that a failure can be read. */
-#define case_err(got, expected)                                                                            \
-    do {                                                                                                   \
-        enum err case_err_ = (got);                                                                        \
-        ck_assert_msg(case_err_ == (expected), "%s instead of %s", err_name(case_err_), err_name(expected)); \
+#define case_err(got, expected)                                                         \
+    do {                                                                                \
+        enum err case_err_ = (got);                                                     \
+        ck_assert_msg(case_err_ == (expected), "%s instead of %s", err_name(case_err_), \
+                      err_name(expected));                                              \
     } while (0)
 
 #endif

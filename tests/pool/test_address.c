@@ -14,18 +14,24 @@ static const struct good good[] = {
     {"redis://localhost", "localhost", NULL, NULL, NULL, "localhost:6379/0", 6379, 0, false},
     {"redis://localhost/", "localhost", NULL, NULL, NULL, "localhost:6379/0", 6379, 0, false},
     {"REDIS://LOCALHOST:1/0", "LOCALHOST", NULL, NULL, NULL, "LOCALHOST:1/0", 1, 0, false},
-    {"redis://10.0.0.1:65535/15", "10.0.0.1", NULL, NULL, NULL, "10.0.0.1:65535/15", 65535, 15, false},
-    {"rediss://cache.example.org/3", "cache.example.org", NULL, NULL, NULL, "cache.example.org:6379/3", 6379, 3, true},
+    {"redis://10.0.0.1:65535/15", "10.0.0.1", NULL, NULL, NULL, "10.0.0.1:65535/15", 65535, 15,
+     false},
+    {"rediss://cache.example.org/3", "cache.example.org", NULL, NULL, NULL,
+     "cache.example.org:6379/3", 6379, 3, true},
     {"redis://:secret@h", "h", NULL, NULL, "secret", "h:6379/0", 6379, 0, false},
     {"redis://app:secret@h:7000/2", "h", NULL, "app", "secret", "h:7000/2", 7000, 2, false},
     {"redis://app:s%40e%2Fc%3Ar%25t@h", "h", NULL, "app", "s@e/c:r%t", "h:6379/0", 6379, 0, false},
     {"redis://a%20b:p:q@h", "h", NULL, "a b", "p:q", "h:6379/0", 6379, 0, false},
     {"redis://:p@ss@h", "h", NULL, NULL, "p@ss", "h:6379/0", 6379, 0, false},
     {"redis://[::1]", "::1", NULL, NULL, NULL, "[::1]:6379/0", 6379, 0, false},
-    {"redis://u:p@[2001:db8::7]:6380/1", "2001:db8::7", NULL, "u", "p", "[2001:db8::7]:6380/1", 6380, 1, false},
-    {"unix:///run/redis.sock", NULL, "/run/redis.sock", NULL, NULL, "/run/redis.sock/0", 0, 0, false},
-    {"unix:///run/redis.sock?db=4", NULL, "/run/redis.sock", NULL, NULL, "/run/redis.sock/4", 0, 4, false},
-    {"unix://u:p%23w@/run/my%20redis.sock?db=0", NULL, "/run/my redis.sock", "u", "p#w", "/run/my redis.sock/0", 0, 0, false},
+    {"redis://u:p@[2001:db8::7]:6380/1", "2001:db8::7", NULL, "u", "p", "[2001:db8::7]:6380/1",
+     6380, 1, false},
+    {"unix:///run/redis.sock", NULL, "/run/redis.sock", NULL, NULL, "/run/redis.sock/0", 0, 0,
+     false},
+    {"unix:///run/redis.sock?db=4", NULL, "/run/redis.sock", NULL, NULL, "/run/redis.sock/4", 0, 4,
+     false},
+    {"unix://u:p%23w@/run/my%20redis.sock?db=0", NULL, "/run/my redis.sock", "u", "p#w",
+     "/run/my redis.sock/0", 0, 0, false},
 };
 
 static void same_text(const char *got, const char *expected)
@@ -42,7 +48,8 @@ START_TEST(every_good_url_is_read_and_described)
     struct error error;
     char text[64];
 
-    ck_assert_msg(redis_address_parse(str_from(g->url), &a, &error) == ERR_OK, "%s: %s", g->url, error.caller);
+    ck_assert_msg(redis_address_parse(str_from(g->url), &a, &error) == ERR_OK, "%s: %s", g->url,
+                  error.caller);
     ck_assert_int_eq(redis_address_copy(&a, &b), ERR_OK);
     redis_address_fini(&a);
     same_text(b.host, g->host);
@@ -115,7 +122,8 @@ static const struct {
     {"unix:///run/redis.sock?database=1", "only db=N"},
     {"unix:///run/redis.sock?db=1&x=2", "database must be"},
     {"unix:///run/%0", "two hex digits"},
-    {"unix:///0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789",
+    {"unix:///0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/"
+     "0123456789/0123456789/0123456789",
      "too long"},
 };
 
@@ -124,7 +132,8 @@ START_TEST(every_bad_url_is_refused_without_quoting_it)
     struct redis_address address;
     struct error error;
 
-    ck_assert_msg(redis_address_parse(str_from(bad[_i].url), &address, &error) == ERR_BAD_INPUT, "%s", bad[_i].url);
+    ck_assert_msg(redis_address_parse(str_from(bad[_i].url), &address, &error) == ERR_BAD_INPUT,
+                  "%s", bad[_i].url);
     ck_assert_msg(strstr(error.caller, bad[_i].says), "%s: %s", bad[_i].url, error.caller);
     ck_assert_ptr_null(strstr(error.caller, "hunter2"));
     ck_assert_ptr_null(strstr(error.detail, "hunter2"));
@@ -139,7 +148,8 @@ START_TEST(a_url_without_end_is_refused)
 
     memset(url, 'a', sizeof url);
     memcpy(url, "redis://", 8);
-    ck_assert_int_eq(redis_address_parse((struct str){url, sizeof url}, &address, &error), ERR_BAD_INPUT);
+    ck_assert_int_eq(redis_address_parse((struct str){url, sizeof url}, &address, &error),
+                     ERR_BAD_INPUT);
     ck_assert_ptr_nonnull(strstr(error.caller, "too long"));
 }
 END_TEST
@@ -185,7 +195,8 @@ int main(void)
     TCase *tcase = tcase_create("address");
 
     tcase_add_loop_test(tcase, every_good_url_is_read_and_described, 0, sizeof good / sizeof *good);
-    tcase_add_loop_test(tcase, every_bad_url_is_refused_without_quoting_it, 0, sizeof bad / sizeof *bad);
+    tcase_add_loop_test(tcase, every_bad_url_is_refused_without_quoting_it, 0,
+                        sizeof bad / sizeof *bad);
     tcase_add_test(tcase, a_url_without_end_is_refused);
     tcase_add_test(tcase, the_same_server_is_known_by_host_and_port_or_path);
     tcase_add_test(tcase, a_description_is_cut_at_its_size);

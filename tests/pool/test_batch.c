@@ -59,7 +59,8 @@ static void *run_one(void *argument)
 
     snprintf(number, sizeof number, "%d", runner->number);
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, str_from(runner->command), str_from(number));
-    runner->err = pipeline_run(pool, pipeline, clock_deadline_ns(runner->timeout_ms), &runner->error);
+    runner->err =
+        pipeline_run(pool, pipeline, clock_deadline_ns(runner->timeout_ms), &runner->error);
     runner->integer = pipeline_value(pipeline, 0)->integer;
     arena_free(&own); /* at once: nobody may touch it any more */
     return NULL;
@@ -77,8 +78,8 @@ static void start(struct runner *runner)
 static void expect(struct runner *runner, enum err err)
 {
     ck_assert_int_eq(pthread_join(runner->thread, NULL), 0);
-    ck_assert_msg(runner->err == err, "runner %d: %s instead of %s: %s", runner->number, err_name(runner->err),
-                  err_name(err), runner->error.detail);
+    ck_assert_msg(runner->err == err, "runner %d: %s instead of %s: %s", runner->number,
+                  err_name(runner->err), err_name(err), runner->error.detail);
 }
 
 /* Waits until so many members are in the batch at the end of the queue (0: no queue). */
@@ -116,7 +117,8 @@ START_TEST(who_comes_while_the_connection_is_out_travels_together)
         start(&others[i]);
         wait_queued((size_t)i + 1);
     }
-    FAKE_SCRIPT(fake, {.bytes = ":0\r\n"}, {.bytes = ":1\r\n"}, {.bytes = "-ERR not you\r\n"}, {.bytes = "$1\r\n3\r\n"}, {.bytes = ":4\r\n"});
+    FAKE_SCRIPT(fake, {.bytes = ":0\r\n"}, {.bytes = ":1\r\n"}, {.bytes = "-ERR not you\r\n"},
+                {.bytes = "$1\r\n3\r\n"}, {.bytes = ":4\r\n"});
     fake_redis_release(fake);
     expect(&holder, ERR_OK);
     for (int i = 0; i < 5; i++) {
@@ -142,8 +144,9 @@ START_TEST(a_batch_that_is_full_is_followed_by_another)
     pool->tuning.hedge_ns = CASE_PATIENCE_MS * NS_PER_MS;
     occupy(&holder);
     for (int i = 0; i < 7; i++) {
-        static const struct fake_step answers[] = {{.bytes = ":0\r\n"}, {.bytes = ":1\r\n"}, {.bytes = ":2\r\n"}, {.bytes = ":3\r\n"},
-                                                   {.bytes = ":4\r\n"}, {.bytes = ":5\r\n"}, {.bytes = ":6\r\n"}};
+        static const struct fake_step answers[] = {
+            {.bytes = ":0\r\n"}, {.bytes = ":1\r\n"}, {.bytes = ":2\r\n"}, {.bytes = ":3\r\n"},
+            {.bytes = ":4\r\n"}, {.bytes = ":5\r\n"}, {.bytes = ":6\r\n"}};
         fake_redis_script(fake, &answers[i], 1);
         others[i] = (struct runner){.number = i};
         start(&others[i]);
@@ -163,7 +166,10 @@ END_TEST
 START_TEST(a_follower_that_leaves_in_time_is_not_sent)
 {
     struct runner holder = {.number = 0}, leader = {.number = 1, .command = "INCR"},
-                  leaver = {.number = 2, .command = "DEL", .effect = PIPELINE_WRITE, .timeout_ms = 30},
+                  leaver = {.number = 2,
+                            .command = "DEL",
+                            .effect = PIPELINE_WRITE,
+                            .timeout_ms = 30},
                   stayer = {.number = 3, .command = "DECR"};
 
     occupy(&holder);
@@ -187,7 +193,11 @@ END_TEST
 
 START_TEST(a_leader_that_leaves_the_queue_makes_way_for_a_follower)
 {
-    struct runner holder = {.number = 0}, leader = {.number = 1, .command = "DEL", .effect = PIPELINE_WRITE, .timeout_ms = 100},
+    struct runner holder = {.number = 0},
+                  leader = {.number = 1,
+                            .command = "DEL",
+                            .effect = PIPELINE_WRITE,
+                            .timeout_ms = 100},
                   follower = {.number = 2}, third = {.number = 3};
 
     occupy(&holder);
@@ -216,7 +226,8 @@ START_TEST(when_all_have_left_the_queue_nothing_is_sent)
 
     occupy(&holder);
     for (int i = 0; i < 3; i++) {
-        leaders[i] = (struct runner){.number = i, .command = "DEL", .effect = PIPELINE_WRITE, .timeout_ms = 50};
+        leaders[i] = (struct runner){
+            .number = i, .command = "DEL", .effect = PIPELINE_WRITE, .timeout_ms = 50};
         start(&leaders[i]);
     }
     for (int i = 0; i < 3; i++)
@@ -250,7 +261,8 @@ static void send_two(struct runner *leader, struct runner *follower)
 START_TEST(a_leader_that_leaves_an_exchange_passes_it_on)
 {
     enum pipeline_effect effect = _i ? PIPELINE_WRITE : PIPELINE_READ;
-    struct runner leader = {.number = 1, .command = "INCR", .effect = effect, .timeout_ms = 200}, follower = {.number = 2, .command = "DECR"};
+    struct runner leader = {.number = 1, .command = "INCR", .effect = effect, .timeout_ms = 200},
+                  follower = {.number = 2, .command = "DECR"};
 
     send_two(&leader, &follower);
     expect(&leader, effect == PIPELINE_READ ? ERR_TIMEOUT : ERR_UNCERTAIN);
@@ -266,7 +278,8 @@ END_TEST
 START_TEST(a_follower_that_leaves_an_exchange_does_not_disturb_it)
 {
     enum pipeline_effect effect = _i ? PIPELINE_WRITE : PIPELINE_READ;
-    struct runner leader = {.number = 1, .command = "INCR"}, follower = {.number = 2, .command = "DECR", .effect = effect, .timeout_ms = 200};
+    struct runner leader = {.number = 1, .command = "INCR"},
+                  follower = {.number = 2, .command = "DECR", .effect = effect, .timeout_ms = 200};
 
     send_two(&leader, &follower);
     expect(&follower, effect == PIPELINE_READ ? ERR_TIMEOUT : ERR_UNCERTAIN);
@@ -279,7 +292,8 @@ END_TEST
 
 START_TEST(when_all_have_left_an_exchange_its_connection_is_closed)
 {
-    struct runner leader = {.number = 1, .command = "INCR", .timeout_ms = 150}, follower = {.number = 2, .command = "DECR", .timeout_ms = 200};
+    struct runner leader = {.number = 1, .command = "INCR", .timeout_ms = 150},
+                  follower = {.number = 2, .command = "DECR", .timeout_ms = 200};
 
     send_two(&leader, &follower);
     expect(&leader, ERR_TIMEOUT);
@@ -289,13 +303,16 @@ START_TEST(when_all_have_left_an_exchange_its_connection_is_closed)
     ck_assert_uint_eq(case_stats(pool).poisoned, 1);
     fake_redis_forget(fake);
     FAKE_SCRIPT(fake, {.bytes = ":7\r\n"});
-    case_err(CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_INTEGER, NULL, &error, STR("STRLEN"), STR("k")), ERR_OK);
+    case_err(
+        CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_INTEGER, NULL, &error, STR("STRLEN"), STR("k")),
+        ERR_OK);
 }
 END_TEST
 
 START_TEST(a_lost_exchange_is_uncertain_for_writes_and_tried_again_for_reads)
 {
-    struct runner leader = {.number = 1, .command = "INCR", .effect = PIPELINE_WRITE}, follower = {.number = 2, .command = "STRLEN"};
+    struct runner leader = {.number = 1, .command = "INCR", .effect = PIPELINE_WRITE},
+                  follower = {.number = 2, .command = "STRLEN"};
 
     send_two(&leader, &follower);
     fake_redis_forget(fake);
@@ -310,7 +327,8 @@ END_TEST
 
 START_TEST(one_reply_too_many_taints_the_whole_batch)
 {
-    struct runner holder = {.number = 0}, one = {.number = 1, .effect = PIPELINE_WRITE}, two = {.number = 2, .effect = PIPELINE_WRITE};
+    struct runner holder = {.number = 0}, one = {.number = 1, .effect = PIPELINE_WRITE},
+                  two = {.number = 2, .effect = PIPELINE_WRITE};
 
     occupy(&holder);
     start(&one);
@@ -328,7 +346,8 @@ END_TEST
 
 START_TEST(no_connection_within_the_bounded_wait_is_busy)
 {
-    struct runner holder = {.number = 0}, leader = {.number = 1, .effect = PIPELINE_WRITE}, follower = {.number = 2};
+    struct runner holder = {.number = 0}, leader = {.number = 1, .effect = PIPELINE_WRITE},
+                  follower = {.number = 2};
 
     tear_down();
     set_up_with((struct pool_options){.borrow_timeout_ms = 60});
@@ -403,7 +422,8 @@ END_TEST
 
 START_TEST(a_batch_fails_when_its_connection_cannot_be_made)
 {
-    struct runner holder = {.number = 0}, one = {.number = 1, .effect = PIPELINE_WRITE}, two = {.number = 2};
+    struct runner holder = {.number = 0}, one = {.number = 1, .effect = PIPELINE_WRITE},
+                  two = {.number = 2};
 
     occupy(&holder);
     start(&one);

@@ -44,14 +44,16 @@ static void admin(struct pool *pool, size_t argc, const struct str *argv)
 {
     case_err(case_run(pool, arena, PIPELINE_WRITE, EXPECT_ANY, argc, argv, NULL, &error), ERR_OK);
 }
-#define ADMIN(pool, ...) \
-    admin(pool, sizeof((const struct str[]){__VA_ARGS__}) / sizeof(struct str), (const struct str[]){__VA_ARGS__})
+#define ADMIN(pool, ...)                                                        \
+    admin(pool, sizeof((const struct str[]){__VA_ARGS__}) / sizeof(struct str), \
+          (const struct str[]){__VA_ARGS__})
 
 static char *url_with(const char *userinfo, const char *rest)
 {
     static char url[256];
 
-    snprintf(url, sizeof url, "redis://%s127.0.0.1:%d%s", userinfo, redis_server_port(server), rest);
+    snprintf(url, sizeof url, "redis://%s127.0.0.1:%d%s", userinfo, redis_server_port(server),
+             rest);
     return url;
 }
 
@@ -59,7 +61,8 @@ static char *url_with(const char *userinfo, const char *rest)
 static enum err try_get(const char *url)
 {
     struct pool *pool = case_pool(url);
-    enum err err = CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_STRING_OR_NIL, NULL, &error, STR("GET"), STR("k"));
+    enum err err = CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_STRING_OR_NIL, NULL, &error,
+                            STR("GET"), STR("k"));
 
     pool_close(&pool);
     return err;
@@ -70,7 +73,8 @@ START_TEST(a_password_and_a_user_open_the_door)
     case_err(try_get(url_with(":swordfish@", "/0")), ERR_OK);
     case_err(try_get(url_with("default:swordfish@", "/0")), ERR_OK);
     struct pool *pool = case_pool(url_with(":swordfish@", "/0"));
-    ADMIN(pool, STR("ACL"), STR("SETUSER"), STR("app"), STR("on"), STR(">p@ss:w/rd %"), STR("~*"), STR("+get"), STR("+echo"));
+    ADMIN(pool, STR("ACL"), STR("SETUSER"), STR("app"), STR("on"), STR(">p@ss:w/rd %"), STR("~*"),
+          STR("+get"), STR("+echo"));
     pool_close(&pool);
     case_err(try_get(url_with("app:p%40ss%3Aw%2Frd%20%25@", "/0")), ERR_OK);
 }
@@ -87,7 +91,8 @@ static const struct {
 
 START_TEST(a_refusal_to_sign_in_has_its_cause_and_no_secret)
 {
-    case_err(try_get(url_with(closed_doors[_i].userinfo, closed_doors[_i].rest)), ERR_UPSTREAM_DOWN);
+    case_err(try_get(url_with(closed_doors[_i].userinfo, closed_doors[_i].rest)),
+             ERR_UPSTREAM_DOWN);
     ck_assert_str_eq(error.caller, closed_doors[_i].cause);
     ck_assert_ptr_null(strstr(error.detail, "swordfish"));
     ck_assert_ptr_null(strstr(error.detail, "tuna"));
@@ -99,7 +104,9 @@ START_TEST(while_the_password_is_wrong_others_fail_at_once_for_the_same_cause)
     struct pool *pool = case_pool(url_with(":tuna@", "/0"));
 
     for (int i = 0; i < 5; i++) {
-        case_err(CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_ANY, NULL, &error, STR("GET"), STR("k")), ERR_UPSTREAM_DOWN);
+        case_err(
+            CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_ANY, NULL, &error, STR("GET"), STR("k")),
+            ERR_UPSTREAM_DOWN);
         ck_assert_str_eq(error.caller, "redis authentication failed");
     }
     ck_assert(pool_is_down(pool));
@@ -112,7 +119,8 @@ START_TEST(an_acl_user_without_echo_is_told_so)
 {
     struct pool *pool = case_pool(url_with(":swordfish@", "/0"));
 
-    ADMIN(pool, STR("ACL"), STR("SETUSER"), STR("mute"), STR("on"), STR(">pw"), STR("~*"), STR("+get"));
+    ADMIN(pool, STR("ACL"), STR("SETUSER"), STR("mute"), STR("on"), STR(">pw"), STR("~*"),
+          STR("+get"));
     pool_close(&pool);
     case_err(try_get(url_with("mute:pw@", "/0")), ERR_UPSTREAM_DOWN);
     ck_assert_ptr_nonnull(strstr(error.detail, "ECHO"));
@@ -123,14 +131,19 @@ END_TEST
 START_TEST(the_database_is_the_one_of_the_url)
 {
     const struct value *reply;
-    struct pool *zero = case_pool(url_with(":swordfish@", "/0")), *three = case_pool(url_with(":swordfish@", "/3"));
+    struct pool *zero = case_pool(url_with(":swordfish@", "/0")),
+                *three = case_pool(url_with(":swordfish@", "/3"));
 
     ADMIN(zero, STR("SET"), STR("k"), STR("zero"));
     ADMIN(three, STR("SET"), STR("k"), STR("three"));
-    case_err(CASE_RUN(zero, arena, PIPELINE_READ, EXPECT_STRING, &reply, &error, STR("GET"), STR("k")), ERR_OK);
+    case_err(
+        CASE_RUN(zero, arena, PIPELINE_READ, EXPECT_STRING, &reply, &error, STR("GET"), STR("k")),
+        ERR_OK);
     ck_assert(str_eq(reply->text, STR("zero")));
     ADMIN(zero, STR("FLUSHDB"));
-    case_err(CASE_RUN(three, arena, PIPELINE_READ, EXPECT_STRING, &reply, &error, STR("GET"), STR("k")), ERR_OK);
+    case_err(
+        CASE_RUN(three, arena, PIPELINE_READ, EXPECT_STRING, &reply, &error, STR("GET"), STR("k")),
+        ERR_OK);
     ck_assert(str_eq(reply->text, STR("three")));
     pool_close(&zero);
     pool_close(&three);
@@ -140,9 +153,12 @@ END_TEST
 START_TEST(the_name_shows_in_client_list)
 {
     const struct value *reply;
-    struct pool *pool = case_pool_with(url_with(":swordfish@", "/0"), (struct pool_options){.client_name = "warden-7"});
+    struct pool *pool = case_pool_with(url_with(":swordfish@", "/0"),
+                                       (struct pool_options){.client_name = "warden-7"});
 
-    case_err(CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_STRING, &reply, &error, STR("CLIENT"), STR("LIST")), ERR_OK);
+    case_err(CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_STRING, &reply, &error, STR("CLIENT"),
+                      STR("LIST")),
+             ERR_OK);
     ck_assert_ptr_nonnull(strstr(reply->text.ptr, "name=warden-7 "));
     pool_close(&pool);
 }
@@ -190,7 +206,8 @@ START_TEST(a_server_full_of_clients_is_busy_not_down_while_others_work)
 
     ADMIN(pool, STR("CONFIG"), STR("SET"), STR("maxclients"), STR("1"));
     other = case_pool(url_with(":swordfish@", "/0"));
-    case_err(CASE_RUN(other, arena, PIPELINE_READ, EXPECT_ANY, NULL, &error, STR("GET"), STR("k")), ERR_UPSTREAM_DOWN);
+    case_err(CASE_RUN(other, arena, PIPELINE_READ, EXPECT_ANY, NULL, &error, STR("GET"), STR("k")),
+             ERR_UPSTREAM_DOWN);
     ck_assert_str_eq(error.caller, "redis busy");
     pool_close(&other);
     pool_close(&pool);
@@ -262,7 +279,8 @@ END_TEST
 
 START_TEST(options_that_make_no_sense_are_refused)
 {
-    struct pool_options options = {.size = 1, .borrow_timeout_ms = 1, .connect_timeout_ms = 1, .command_timeout_ms = 1};
+    struct pool_options options = {
+        .size = 1, .borrow_timeout_ms = 1, .connect_timeout_ms = 1, .command_timeout_ms = 1};
     struct pool *pool = NULL;
 
     case_err(redis_address_parse(STR("rediss://h"), &options.address, &error), ERR_OK);
@@ -295,7 +313,8 @@ int main(void)
 
     tcase_add_checked_fixture(real, start_server, stop_server);
     tcase_add_test(real, a_password_and_a_user_open_the_door);
-    tcase_add_loop_test(real, a_refusal_to_sign_in_has_its_cause_and_no_secret, 0, sizeof closed_doors / sizeof *closed_doors);
+    tcase_add_loop_test(real, a_refusal_to_sign_in_has_its_cause_and_no_secret, 0,
+                        sizeof closed_doors / sizeof *closed_doors);
     tcase_add_test(real, while_the_password_is_wrong_others_fail_at_once_for_the_same_cause);
     tcase_add_test(real, an_acl_user_without_echo_is_told_so);
     tcase_add_test(real, the_database_is_the_one_of_the_url);
@@ -308,7 +327,8 @@ int main(void)
 
     tcase_add_checked_fixture(bad, start_fake, stop_fake);
     tcase_add_test(bad, a_refused_name_is_no_failure);
-    tcase_add_loop_test(bad, a_greeting_answered_wrongly_is_no_connection, 0, sizeof rude / sizeof *rude);
+    tcase_add_loop_test(bad, a_greeting_answered_wrongly_is_no_connection, 0,
+                        sizeof rude / sizeof *rude);
     tcase_add_test(bad, a_server_that_hangs_up_is_no_connection);
     tcase_add_test(bad, a_server_that_says_nothing_is_given_up_in_time);
     tcase_add_test(bad, options_that_make_no_sense_are_refused);

@@ -45,14 +45,15 @@ struct crowd {
 };
 
 /* INCR of a counter of the thread's own, its nonce back, and a value it has just written. */
-static enum err one_round(struct arena *arena, unsigned id, unsigned round, int64_t budget_ms, bool is_write,
-                          bool *is_foreign_out)
+static enum err one_round(struct arena *arena, unsigned id, unsigned round, int64_t budget_ms,
+                          bool is_write, bool *is_foreign_out)
 {
     char nonce[64], key[32];
     struct error error;
     struct pipeline *pipeline = pipeline_new(arena, is_write ? PIPELINE_WRITE : PIPELINE_READ);
 
-    snprintf(nonce, sizeof nonce, "nonce-%u-%u-%.*s", id, round, (int)(round % 40), "........................................");
+    snprintf(nonce, sizeof nonce, "nonce-%u-%u-%.*s", id, round, (int)(round % 40),
+             "........................................");
     snprintf(key, sizeof key, "k:%u", id);
     if (is_write) {
         PIPELINE_ADD(pipeline, EXPECT_OK, STR("SET"), str_from(key), str_from(nonce));
@@ -75,7 +76,8 @@ static void raise_to(atomic_ullong *slowest_ns, int64_t took_ns)
 {
     unsigned long long seen = atomic_load(slowest_ns);
 
-    while ((unsigned long long)took_ns > seen && !atomic_compare_exchange_weak(slowest_ns, &seen, (unsigned long long)took_ns)) {
+    while ((unsigned long long)took_ns > seen &&
+           !atomic_compare_exchange_weak(slowest_ns, &seen, (unsigned long long)took_ns)) {
     }
 }
 
@@ -85,7 +87,8 @@ static void *member(void *argument)
     struct arena *arena = arena_new(0, 0);
     unsigned id = atomic_fetch_add(&crowd->next_id, 1);
 
-    for (unsigned round = 0; (crowd->rounds == 0 || round < crowd->rounds) && !atomic_load(&crowd->stop); round++) {
+    for (unsigned round = 0;
+         (crowd->rounds == 0 || round < crowd->rounds) && !atomic_load(&crowd->stop); round++) {
         bool is_write = round % 2 == 0, is_foreign = false;
         arena_reset(arena);
         int64_t begin_ns = clock_mono_ns();
@@ -133,7 +136,8 @@ static void wait_for(atomic_uint *counter, unsigned more)
     int64_t give_up_ns = case_deadline_ns();
 
     while (atomic_load(counter) < goal) {
-        ck_assert_msg(clock_mono_ns() < give_up_ns, "stuck at %u of %u", atomic_load(counter), goal);
+        ck_assert_msg(clock_mono_ns() < give_up_ns, "stuck at %u of %u", atomic_load(counter),
+                      goal);
         nanosleep(&(struct timespec){0, 1000000}, NULL);
     }
 }
@@ -142,17 +146,18 @@ static const struct {
     size_t threads, size, spread_until, spread_beyond, batch_limit;
     bool is_unix;
 } shapes[] = {
-    {1, 1, 8, 1, 0, false},   {8, 16, 8, 1, 0, false},  {32, 1, 8, 1, 0, false}, {64, 16, 8, 1, 0, false},
-    {64, 16, 8, 1, 0, true},  {64, 16, 0, 1, 0, false}, {64, 4, 0, 4, 0, false}, {64, 2, 100, 2, 6, false},
-    {64, 64, 100, 64, 0, true},
+    {1, 1, 8, 1, 0, false},   {8, 16, 8, 1, 0, false},   {32, 1, 8, 1, 0, false},
+    {64, 16, 8, 1, 0, false}, {64, 16, 8, 1, 0, true},   {64, 16, 0, 1, 0, false},
+    {64, 4, 0, 4, 0, false},  {64, 2, 100, 2, 6, false}, {64, 64, 100, 64, 0, true},
 };
 
 START_TEST(everybody_gets_their_own_answers)
 {
     struct crowd crowd = {.threads = shapes[_i].threads, .rounds = 400};
 
-    pool = case_pool_with(shapes[_i].is_unix ? redis_server_unix_url(server) : redis_server_url(server),
-                          (struct pool_options){.size = shapes[_i].size, .batch_limit = shapes[_i].batch_limit});
+    pool = case_pool_with(
+        shapes[_i].is_unix ? redis_server_unix_url(server) : redis_server_url(server),
+        (struct pool_options){.size = shapes[_i].size, .batch_limit = shapes[_i].batch_limit});
     pool->tuning.spread_until = shapes[_i].spread_until;
     pool->tuning.spread_beyond = shapes[_i].spread_beyond;
     gather(&crowd);
@@ -172,7 +177,11 @@ START_TEST(a_killed_redis_costs_answers_but_never_a_wrong_one_or_a_hang)
 {
     struct crowd crowd = {.threads = 32};
 
-    pool = case_pool_with(redis_server_url(server), (struct pool_options){.size = 8, .borrow_timeout_ms = 100, .connect_timeout_ms = 500, .command_timeout_ms = 250});
+    pool =
+        case_pool_with(redis_server_url(server), (struct pool_options){.size = 8,
+                                                                       .borrow_timeout_ms = 100,
+                                                                       .connect_timeout_ms = 500,
+                                                                       .command_timeout_ms = 250});
     gather(&crowd);
     for (int i = 0; i < 3; i++) {
         wait_for(&crowd.ok, 500);
@@ -210,7 +219,11 @@ START_TEST(a_paused_redis_costs_its_budget_once_and_then_nothing)
 {
     struct crowd crowd = {.threads = 32};
 
-    pool = case_pool_with(redis_server_url(server), (struct pool_options){.size = 8, .borrow_timeout_ms = 100, .connect_timeout_ms = 300, .command_timeout_ms = 250});
+    pool =
+        case_pool_with(redis_server_url(server), (struct pool_options){.size = 8,
+                                                                       .borrow_timeout_ms = 100,
+                                                                       .connect_timeout_ms = 300,
+                                                                       .command_timeout_ms = 250});
     gather(&crowd);
     wait_for(&crowd.ok, 500);
     redis_server_pause(server);
@@ -252,10 +265,12 @@ START_TEST(refused_writes_are_never_successes)
 
     pool = case_pool(redis_server_url(server));
     redis_server_do(server, "CONFIG SET maxmemory 1");
-    ck_assert_int_eq(one_round(arena, 1, 0, CASE_PATIENCE_MS, true, &is_foreign), ERR_UPSTREAM_REFUSED);
+    ck_assert_int_eq(one_round(arena, 1, 0, CASE_PATIENCE_MS, true, &is_foreign),
+                     ERR_UPSTREAM_REFUSED);
     redis_server_do(server, "CONFIG SET maxmemory 0");
     redis_server_do(server, "REPLICAOF 127.0.0.1 1");
-    ck_assert_int_eq(one_round(arena, 1, 0, CASE_PATIENCE_MS, true, &is_foreign), ERR_UPSTREAM_REFUSED);
+    ck_assert_int_eq(one_round(arena, 1, 0, CASE_PATIENCE_MS, true, &is_foreign),
+                     ERR_UPSTREAM_REFUSED);
     redis_server_do(server, "REPLICAOF NO ONE");
     ck_assert_int_eq(one_round(arena, 1, 0, CASE_PATIENCE_MS, true, &is_foreign), ERR_OK);
     ck_assert_int_eq(one_round(arena, 1, 1, CASE_PATIENCE_MS, false, &is_foreign), ERR_OK);

@@ -28,44 +28,67 @@ static void tear_down(void)
 static void patience(int64_t command_timeout_ms)
 {
     pool_close(&pool);
-    pool = case_pool_with(fake_redis_url(fake), (struct pool_options){.command_timeout_ms = command_timeout_ms});
+    pool = case_pool_with(fake_redis_url(fake),
+                          (struct pool_options){.command_timeout_ms = command_timeout_ms});
 }
 
 #define COMMANDS 3
 
 /* What goes wrong with one reply of three, and what comes of it. */
-static const struct {
+struct fault {
     const char *name;
     struct fake_step step;
     enum err read, write;
-    const char *cause;      /* of a read */
-    bool is_kept;           /* the connection is used again */
-    bool takes_its_time;    /* needs the command timeout to pass */
-} faults[] = {
-    {"error", {.bytes = "-ERR no\r\n"}, ERR_UPSTREAM_REFUSED, ERR_UPSTREAM_REFUSED, "redis refused the command", true, false},
-    {"oom", {.bytes = "-OOM full\r\n"}, ERR_UPSTREAM_REFUSED, ERR_UPSTREAM_REFUSED, "redis out of memory", true, false},
-    {"readonly", {.bytes = "-READONLY x\r\n"}, ERR_UPSTREAM_REFUSED, ERR_UPSTREAM_REFUSED, "redis is read-only", true, false},
-    {"loading", {.bytes = "-LOADING x\r\n"}, ERR_UPSTREAM_REFUSED, ERR_UPSTREAM_REFUSED, "redis is loading", true, false},
-    {"masterdown", {.bytes = "-MASTERDOWN x\r\n"}, ERR_UPSTREAM_REFUSED, ERR_UPSTREAM_REFUSED, "redis unavailable", true, false},
-    {"busy", {.bytes = "-BUSY x\r\n"}, ERR_UPSTREAM_REFUSED, ERR_UPSTREAM_REFUSED, "redis busy", true, false},
-    {"noauth", {.bytes = "-NOAUTH x\r\n"}, ERR_UPSTREAM_REFUSED, ERR_UPSTREAM_REFUSED, "redis authentication failed", true, false},
-    {"wrong kind: string", {.bytes = "$1\r\n7\r\n"}, ERR_UPSTREAM_REFUSED, ERR_UPSTREAM_REFUSED, "redis refused the command", true, false},
-    {"wrong kind: nil", {.bytes = "$-1\r\n"}, ERR_UPSTREAM_REFUSED, ERR_UPSTREAM_REFUSED, "redis refused the command", true, false},
-    {"wrong kind: status", {.bytes = "+OK\r\n"}, ERR_UPSTREAM_REFUSED, ERR_UPSTREAM_REFUSED, "redis refused the command", true, false},
-    {"error inside an array", {.bytes = "*1\r\n-ERR no\r\n"}, ERR_UPSTREAM_REFUSED, ERR_UPSTREAM_REFUSED, "redis refused the command", true, false},
-    {"short", {.bytes = ""}, ERR_UPSTREAM_DOWN, ERR_UNCERTAIN, "redis timeout or unavailable", false, true},
-    {"half, then nothing", {.bytes = ":1", .then = FAKE_MUTE}, ERR_TIMEOUT, ERR_UNCERTAIN, "redis timeout", false, true},
-    {"nothing any more", {.then = FAKE_MUTE}, ERR_TIMEOUT, ERR_UNCERTAIN, "redis timeout", false, true},
-    {"drip too slow", {.bytes = ":1000000000000\r\n", .is_drip = true, .delay_ms = 100}, ERR_TIMEOUT, ERR_UNCERTAIN, "redis timeout", false, true},
-    {"closed", {.then = FAKE_CLOSE}, ERR_UPSTREAM_DOWN, ERR_UNCERTAIN, "redis unavailable", false, false},
-    {"closed in the middle", {.bytes = ":1", .then = FAKE_CLOSE}, ERR_UPSTREAM_DOWN, ERR_UNCERTAIN, "redis unavailable", false, false},
-    {"closed behind a reply", {.bytes = ":1\r\n", .then = FAKE_CLOSE}, ERR_UPSTREAM_DOWN, ERR_UNCERTAIN, "redis unavailable", false, false},
-    {"reset", {.then = FAKE_RESET}, ERR_UPSTREAM_DOWN, ERR_UNCERTAIN, "redis unavailable", false, false},
-    {"garbage", {.bytes = "what?\r\n"}, ERR_UPSTREAM_DOWN, ERR_UNCERTAIN, "redis unavailable", false, false},
-    {"string longer than said", {.bytes = "$1\r\n123\r\n"}, ERR_UPSTREAM_DOWN, ERR_UNCERTAIN, "redis unavailable", false, false},
-    {"array beyond all bounds", {.bytes = "*2000000000\r\n"}, ERR_UPSTREAM_DOWN, ERR_UNCERTAIN, "redis unavailable", false, false},
-    {"duplicate", {.bytes = ":1\r\n:1\r\n"}, ERR_UPSTREAM_DOWN, ERR_UNCERTAIN, "redis unavailable", false, false},
-    {"duplicate error", {.bytes = "-ERR no\r\n-ERR no\r\n"}, ERR_UPSTREAM_DOWN, ERR_UNCERTAIN, "redis unavailable", false, false},
+    const char *cause; /* of a read */
+    bool is_kept;      /* the connection is used again */
+    bool is_late;      /* needs the command timeout to pass */
+};
+
+/* All replies arrive, one is a refusal. The connection is sound. */
+#define REFUSED(text, why)                                                          \
+    {                                                                               \
+        .name = text, .step = {.bytes = text "\r\n"}, .read = ERR_UPSTREAM_REFUSED, \
+        .write = ERR_UPSTREAM_REFUSED, .cause = why, .is_kept = true                \
+    }
+/* The connection is gone or makes no sense. */
+#define LOST(what, ...)                                                                         \
+    {                                                                                           \
+        .name = what, .step = {__VA_ARGS__}, .read = ERR_UPSTREAM_DOWN, .write = ERR_UNCERTAIN, \
+        .cause = "redis unavailable"                                                            \
+    }
+/* An answer is missing when the time is over. */
+#define LATE(what, ...)                                                                   \
+    {                                                                                     \
+        .name = what, .step = {__VA_ARGS__}, .read = ERR_TIMEOUT, .write = ERR_UNCERTAIN, \
+        .cause = "redis timeout", .is_late = true                                         \
+    }
+
+static const struct fault faults[] = {
+    REFUSED("-ERR no", "redis refused the command"),
+    REFUSED("-OOM full", "redis out of memory"),
+    REFUSED("-READONLY replica", "redis is read-only"),
+    REFUSED("-LOADING dataset", "redis is loading"),
+    REFUSED("-MASTERDOWN link", "redis unavailable"),
+    REFUSED("-BUSY script", "redis busy"),
+    REFUSED("-NOAUTH required", "redis authentication failed"),
+    REFUSED("$1\r\n7", "redis refused the command"),
+    REFUSED("$-1", "redis refused the command"),
+    REFUSED("+OK", "redis refused the command"),
+    REFUSED("*1\r\n-ERR no", "redis refused the command"),
+    /* The echo then comes one reply too early, and a last reply never. */
+    LATE("short", .bytes = ""),
+    LATE("half, then nothing", .bytes = ":1", .then = FAKE_MUTE),
+    LATE("nothing any more", .then = FAKE_MUTE),
+    LATE("drip too slow", .bytes = ":1000000000000\r\n", .is_drip = true, .delay_ms = 100),
+    LOST("closed", .then = FAKE_CLOSE),
+    LOST("closed in the middle", .bytes = ":1", .then = FAKE_CLOSE),
+    LOST("closed behind a reply", .bytes = ":1\r\n", .then = FAKE_CLOSE),
+    LOST("reset", .then = FAKE_RESET),
+    LOST("garbage", .bytes = "what?\r\n"),
+    LOST("string longer than said", .bytes = "$1\r\n123\r\n"),
+    LOST("array beyond all bounds", .bytes = "*2000000000\r\n"),
+    LOST("duplicate", .bytes = ":1\r\n:1\r\n"),
+    LOST("duplicate error", .bytes = "-ERR no\r\n-ERR no\r\n"),
 };
 #define FAULTS (sizeof faults / sizeof *faults)
 
@@ -89,44 +112,39 @@ static void script_fault(const struct fake_step *step, int position)
 /* Loop index: fault, position, effect. */
 START_TEST(each_fault_at_each_position_has_its_answer_and_no_after_effect)
 {
-    size_t which = (size_t)_i / (COMMANDS * 2);
+    const struct fault *fault = &faults[(size_t)_i / (COMMANDS * 2)];
     int position = _i / 2 % COMMANDS;
     enum pipeline_effect effect = _i % 2 ? PIPELINE_WRITE : PIPELINE_READ;
-    bool is_short = strcmp(faults[which].name, "short") == 0;
     const struct value *reply;
 
-    patience(faults[which].takes_its_time ? 150 : CASE_PATIENCE_MS);
-    script_fault(&faults[which].step, position);
+    patience(fault->is_late ? 150 : CASE_PATIENCE_MS);
+    script_fault(&fault->step, position);
     struct pipeline *pipeline = three_incrs(effect);
     int64_t begin_ns = clock_mono_ns();
     enum err err = pipeline_run(pool, pipeline, case_deadline_ns(), &error);
     ck_assert_int_lt(clock_mono_ns() - begin_ns, 5 * NS_PER_S);
-
-    if (is_short) {
-        /* A reply is missing, so the echo comes one too early and a last reply never. */
-        ck_assert_int_eq(err, effect == PIPELINE_READ ? ERR_TIMEOUT : ERR_UNCERTAIN);
-    } else {
-        ck_assert_msg(err == (effect == PIPELINE_READ ? faults[which].read : faults[which].write), "%s at %d: %s (%s)",
-                      faults[which].name, position, err_name(err), error.detail);
-        ck_assert_int_eq(error.code, err);
-        ck_assert_str_eq(error.caller, err == ERR_UNCERTAIN ? "outcome unknown" : faults[which].cause);
-    }
+    ck_assert_msg(err == (effect == PIPELINE_READ ? fault->read : fault->write),
+                  "%s at %d: %s (%s)", fault->name, position, err_name(err), error.detail);
+    ck_assert_int_eq(error.code, err);
+    ck_assert_str_eq(error.caller, err == ERR_UNCERTAIN ? "outcome unknown" : fault->cause);
     /* Either all replies are there and count, or none is. */
     for (int i = 0; i < COMMANDS; i++) {
-        if (!faults[which].is_kept)
+        if (!fault->is_kept)
             ck_assert_int_eq(pipeline_value(pipeline, (size_t)i)->kind, VALUE_MISSING);
         else if (i != position)
             ck_assert_int_eq(pipeline_value(pipeline, (size_t)i)->integer, 10 + i);
     }
 
     fake_redis_forget(fake);
-    /* The next ones get what is theirs. After a timeout the breaker lets one through at a time. */
+    /* The next ones get what is theirs; after a timeout the first of them is the probe. */
     FAKE_SCRIPT(fake, {.bytes = "$5\r\nfirst\r\n"}, {.bytes = "$6\r\nsecond\r\n"});
-    case_err(CASE_RUN(pool, arena, effect, EXPECT_STRING, &reply, &error, STR("GET"), STR("a")), ERR_OK);
+    case_err(CASE_RUN(pool, arena, effect, EXPECT_STRING, &reply, &error, STR("GET"), STR("a")),
+             ERR_OK);
     ck_assert(str_eq(reply->text, STR("first")));
-    case_err(CASE_RUN(pool, arena, effect, EXPECT_STRING, &reply, &error, STR("GET"), STR("b")), ERR_OK);
+    case_err(CASE_RUN(pool, arena, effect, EXPECT_STRING, &reply, &error, STR("GET"), STR("b")),
+             ERR_OK);
     ck_assert(str_eq(reply->text, STR("second")));
-    ck_assert_uint_eq(fake_redis_accepted(fake), faults[which].is_kept ? 1 : 2);
+    ck_assert_uint_eq(fake_redis_accepted(fake), fault->is_kept ? 1 : 2);
     ck_assert_uint_eq(case_stats(pool).busy, 0);
 }
 END_TEST
@@ -136,7 +154,9 @@ START_TEST(a_slow_drip_within_the_time_is_fine)
     const struct value *reply;
 
     FAKE_SCRIPT(fake, {.bytes = "$11\r\nhello world\r\n", .is_drip = true, .delay_ms = 2});
-    case_err(CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_STRING, &reply, &error, STR("GET"), STR("a")), ERR_OK);
+    case_err(
+        CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_STRING, &reply, &error, STR("GET"), STR("a")),
+        ERR_OK);
     ck_assert(str_eq(reply->text, STR("hello world")));
 }
 END_TEST
@@ -145,9 +165,10 @@ START_TEST(replies_come_back_in_order_and_of_their_kinds)
 {
     struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
 
-    FAKE_SCRIPT(fake, {.bytes = "+OK\r\n"}, {.bytes = "+QUEUED\r\n"}, {.bytes = "$-1\r\n"}, {.bytes = ":-3\r\n"},
-                {.bytes = "$3\r\na\0b\r\n", .size = 9}, {.bytes = "$-1\r\n"}, {.bytes = "$2\r\n42\r\n"},
-                {.bytes = "$-1\r\n"}, {.bytes = "*2\r\n+a\r\n:1\r\n"}, {.bytes = "$-1\r\n"});
+    FAKE_SCRIPT(fake, {.bytes = "+OK\r\n"}, {.bytes = "+QUEUED\r\n"}, {.bytes = "$-1\r\n"},
+                {.bytes = ":-3\r\n"}, {.bytes = "$3\r\na\0b\r\n", .size = 9}, {.bytes = "$-1\r\n"},
+                {.bytes = "$2\r\n42\r\n"}, {.bytes = "$-1\r\n"}, {.bytes = "*2\r\n+a\r\n:1\r\n"},
+                {.bytes = "$-1\r\n"});
     PIPELINE_ADD(pipeline, EXPECT_OK, STR("A"));
     PIPELINE_ADD(pipeline, EXPECT_STATUS, STR("B"));
     PIPELINE_ADD(pipeline, EXPECT_OK_OR_NIL, STR("C"));
@@ -159,7 +180,8 @@ START_TEST(replies_come_back_in_order_and_of_their_kinds)
     PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("I"));
     PIPELINE_ADD(pipeline, EXPECT_ANY, STR("J"));
     ck_assert_uint_eq(pipeline_count(pipeline), 10);
-    ck_assert_msg(pipeline_run(pool, pipeline, case_deadline_ns(), &error) == ERR_OK, "%s", error.detail);
+    ck_assert_msg(pipeline_run(pool, pipeline, case_deadline_ns(), &error) == ERR_OK, "%s",
+                  error.detail);
     ck_assert_int_eq(pipeline_value(pipeline, 3)->integer, -3);
     ck_assert(str_eq(pipeline_value(pipeline, 4)->text, STR("a\0b")));
     ck_assert_int_eq(pipeline_value(pipeline, 5)->kind, VALUE_NIL);
@@ -178,16 +200,23 @@ static const struct {
     enum expect expect;
     const char *takes;
 } expectations[] = {
-    {EXPECT_OK, "o"},           {EXPECT_STATUS, "os"},        {EXPECT_OK_OR_NIL, "on"},
-    {EXPECT_INTEGER, "i"},      {EXPECT_STRING, "tc"},        {EXPECT_STRING_OR_NIL, "tcn"},
-    {EXPECT_COUNTER_OR_NIL, "cn"}, {EXPECT_ARRAY, "a"},       {EXPECT_ANY, "ositcna"},
+    {EXPECT_OK, "o"},
+    {EXPECT_STATUS, "os"},
+    {EXPECT_OK_OR_NIL, "on"},
+    {EXPECT_INTEGER, "i"},
+    {EXPECT_STRING, "tc"},
+    {EXPECT_STRING_OR_NIL, "tcn"},
+    {EXPECT_COUNTER_OR_NIL, "cn"},
+    {EXPECT_ARRAY, "a"},
+    {EXPECT_ANY, "ositcna"},
 };
 static const struct {
     char kind;
     const char *bytes;
-} kinds[] = {{'o', "+OK\r\n"},          {'s', "+PONG\r\n"}, {'s', "+OKAY\r\n"}, {'s', "+ok\r\n"},      {'i', ":1\r\n"},
-             {'t', "$5\r\nhello\r\n"}, {'t', "$2\r\nOK\r\n"}, {'c', "$1\r\n7\r\n"}, {'n', "$-1\r\n"},
-             {'n', "*-1\r\n"},          {'a', "*0\r\n"},    {'-', "-ERR no\r\n"}};
+} kinds[] = {{'o', "+OK\r\n"},      {'s', "+PONG\r\n"},   {'s', "+OKAY\r\n"},
+             {'s', "+ok\r\n"},      {'i', ":1\r\n"},      {'t', "$5\r\nhello\r\n"},
+             {'t', "$2\r\nOK\r\n"}, {'c', "$1\r\n7\r\n"}, {'n', "$-1\r\n"},
+             {'n', "*-1\r\n"},      {'a', "*0\r\n"},      {'-', "-ERR no\r\n"}};
 #define KINDS ((int)(sizeof kinds / sizeof *kinds))
 
 START_TEST(each_expectation_takes_its_own_replies_and_no_other)
@@ -195,7 +224,8 @@ START_TEST(each_expectation_takes_its_own_replies_and_no_other)
     bool is_taken = strchr(expectations[_i / KINDS].takes, kinds[_i % KINDS].kind);
 
     FAKE_SCRIPT(fake, {.bytes = kinds[_i % KINDS].bytes});
-    enum err err = CASE_RUN(pool, arena, PIPELINE_READ, expectations[_i / KINDS].expect, NULL, &error, STR("X"));
+    enum err err = CASE_RUN(pool, arena, PIPELINE_READ, expectations[_i / KINDS].expect, NULL,
+                            &error, STR("X"));
     ck_assert_int_eq(err, is_taken ? ERR_OK : ERR_UPSTREAM_REFUSED);
 }
 END_TEST
@@ -205,14 +235,21 @@ static const struct {
     bool is_counter;
     int64_t number;
 } counters[] = {
-    {"0", true, 0},         {"1", true, 1},
-    {"-5", true, -5},       {"9223372036854775807", true, INT64_MAX},
+    {"0", true, 0},
+    {"1", true, 1},
+    {"-5", true, -5},
+    {"9223372036854775807", true, INT64_MAX},
     {"-9223372036854775808", true, INT64_MIN},
-    {"9223372036854775808", false, 0}, {"abc", false, 0},
-    {"1 ", false, 0},       {" 1", false, 0},
-    {"", false, 0},         {"01", false, 0},
-    {"+1", false, 0},       {"-0", false, 0},
-    {"1.0", false, 0},      {"0x1", false, 0},
+    {"9223372036854775808", false, 0},
+    {"abc", false, 0},
+    {"1 ", false, 0},
+    {" 1", false, 0},
+    {"", false, 0},
+    {"01", false, 0},
+    {"+1", false, 0},
+    {"-0", false, 0},
+    {"1.0", false, 0},
+    {"0x1", false, 0},
     {"1\n", false, 0},
 };
 
@@ -223,7 +260,8 @@ START_TEST(a_counter_is_one_canonical_integer_or_refused)
 
     snprintf(bytes, sizeof bytes, "$%zu\r\n%s\r\n", strlen(counters[_i].text), counters[_i].text);
     FAKE_SCRIPT(fake, {.bytes = bytes});
-    enum err err = CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_COUNTER_OR_NIL, &reply, &error, STR("GET"), STR("k"));
+    enum err err = CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_COUNTER_OR_NIL, &reply, &error,
+                            STR("GET"), STR("k"));
     ck_assert_int_eq(err, counters[_i].is_counter ? ERR_OK : ERR_UPSTREAM_REFUSED);
     if (counters[_i].is_counter)
         ck_assert_int_eq(reply->integer, counters[_i].number);
@@ -235,9 +273,13 @@ START_TEST(a_connection_that_spoke_out_of_turn_is_not_used)
     const struct value *reply;
 
     FAKE_SCRIPT(fake, {.bytes = ":1\r\n"}, {.bytes = ":2\r\n"});
-    case_err(CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_INTEGER, &reply, &error, STR("INCR"), STR("k")), ERR_OK);
+    case_err(CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_INTEGER, &reply, &error, STR("INCR"),
+                      STR("k")),
+             ERR_OK);
     fake_redis_say(fake, ":99\r\n");
-    case_err(CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_INTEGER, &reply, &error, STR("INCR"), STR("k")), ERR_OK);
+    case_err(CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_INTEGER, &reply, &error, STR("INCR"),
+                      STR("k")),
+             ERR_OK);
     ck_assert_int_eq(reply->integer, 2);
     ck_assert_uint_eq(fake_redis_accepted(fake), 2);
     ck_assert_uint_eq(case_stats(pool).poisoned, 1);
@@ -250,9 +292,13 @@ START_TEST(a_late_duplicate_is_never_taken_for_an_answer)
 
     /* The second copy arrives when the next request is out already: only the echo can tell. */
     FAKE_SCRIPT(fake, {.bytes = "$3\r\nold\r\n"}, {.bytes = "", .is_held = true});
-    case_err(CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_STRING, &reply, &error, STR("GET"), STR("a")), ERR_OK);
+    case_err(
+        CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_STRING, &reply, &error, STR("GET"), STR("a")),
+        ERR_OK);
     fake_redis_override(fake, "INCR", "$3\r\nold\r\n$3\r\nnew\r\n");
-    case_err(CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_STRING, &reply, &error, STR("INCR"), STR("a")), ERR_UNCERTAIN);
+    case_err(
+        CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_STRING, &reply, &error, STR("INCR"), STR("a")),
+        ERR_UNCERTAIN);
     ck_assert_int_eq(reply->kind, VALUE_MISSING);
 }
 END_TEST
@@ -262,9 +308,12 @@ START_TEST(a_connection_that_died_idle_fails_neither_read_nor_write)
     enum pipeline_effect effect = _i ? PIPELINE_WRITE : PIPELINE_READ;
 
     FAKE_SCRIPT(fake, {.bytes = ":1\r\n"}, {.bytes = ":2\r\n"});
-    case_err(CASE_RUN(pool, arena, effect, EXPECT_INTEGER, NULL, &error, STR("INCR"), STR("k")), ERR_OK);
+    case_err(CASE_RUN(pool, arena, effect, EXPECT_INTEGER, NULL, &error, STR("INCR"), STR("k")),
+             ERR_OK);
     fake_redis_hang_up(fake);
-    ck_assert_msg(CASE_RUN(pool, arena, effect, EXPECT_INTEGER, NULL, &error, STR("INCR"), STR("k")) == ERR_OK, "%s", error.detail);
+    ck_assert_msg(CASE_RUN(pool, arena, effect, EXPECT_INTEGER, NULL, &error, STR("INCR"),
+                           STR("k")) == ERR_OK,
+                  "%s", error.detail);
     ck_assert_uint_eq(fake_redis_accepted(fake), 2);
 }
 END_TEST
@@ -274,8 +323,12 @@ START_TEST(a_read_on_a_used_connection_that_dies_unanswered_is_tried_once_more)
     const struct value *reply;
 
     FAKE_SCRIPT(fake, {.bytes = ":1\r\n"}, {.then = FAKE_CLOSE}, {.bytes = ":2\r\n"});
-    case_err(CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_INTEGER, NULL, &error, STR("GET"), STR("k")), ERR_OK);
-    case_err(CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_INTEGER, &reply, &error, STR("GET"), STR("k")), ERR_OK);
+    case_err(
+        CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_INTEGER, NULL, &error, STR("GET"), STR("k")),
+        ERR_OK);
+    case_err(
+        CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_INTEGER, &reply, &error, STR("GET"), STR("k")),
+        ERR_OK);
     ck_assert_int_eq(reply->integer, 2);
     ck_assert_uint_eq(fake_redis_seen(fake, "GET"), 3);
 }
@@ -284,8 +337,12 @@ END_TEST
 START_TEST(a_write_that_was_sent_is_never_sent_again)
 {
     FAKE_SCRIPT(fake, {.bytes = ":1\r\n"}, {.then = FAKE_CLOSE}, {.bytes = ":2\r\n"});
-    case_err(CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_INTEGER, NULL, &error, STR("INCR"), STR("k")), ERR_OK);
-    case_err(CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_INTEGER, NULL, &error, STR("INCR"), STR("k")), ERR_UNCERTAIN);
+    case_err(
+        CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_INTEGER, NULL, &error, STR("INCR"), STR("k")),
+        ERR_OK);
+    case_err(
+        CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_INTEGER, NULL, &error, STR("INCR"), STR("k")),
+        ERR_UNCERTAIN);
     ck_assert_uint_eq(fake_redis_seen(fake, "INCR"), 2);
 }
 END_TEST
@@ -306,7 +363,9 @@ START_TEST(a_callers_deadline_ends_the_wait_and_does_not_accuse_redis)
     int64_t begin_ns = clock_mono_ns();
 
     FAKE_SCRIPT(fake, {.bytes = ":1\r\n"}, {.is_held = true});
-    case_err(CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_INTEGER, NULL, &error, STR("GET"), STR("k")), ERR_OK);
+    case_err(
+        CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_INTEGER, NULL, &error, STR("GET"), STR("k")),
+        ERR_OK);
     case_err(pipeline_run(pool, pipeline, clock_deadline_ns(20), &error), ERR_TIMEOUT);
     ck_assert_int_lt(clock_mono_ns() - begin_ns, 5 * NS_PER_S);
     ck_assert(!pool_is_down(pool));
@@ -321,7 +380,8 @@ START_TEST(a_server_that_reads_nothing_is_given_up_in_time)
     char *large = arena_alloc(arena, SIZE);
 
     patience(200);
-    case_err(CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_OK, NULL, &error, STR("GET"), STR("k")), ERR_OK);
+    case_err(CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_OK, NULL, &error, STR("GET"), STR("k")),
+             ERR_OK);
     fake_redis_deafen(fake, true);
     memset(large, 'x', SIZE);
     PIPELINE_ADD(pipeline, EXPECT_OK, STR("SET"), STR("k"), ((struct str){large, SIZE}));
@@ -334,7 +394,8 @@ END_TEST
 
 START_TEST(an_empty_pipeline_asks_nobody)
 {
-    case_err(pipeline_run(pool, pipeline_new(arena, PIPELINE_READ), case_deadline_ns(), &error), ERR_OK);
+    case_err(pipeline_run(pool, pipeline_new(arena, PIPELINE_READ), case_deadline_ns(), &error),
+             ERR_OK);
     ck_assert_uint_eq(fake_redis_accepted(fake), 0);
 }
 END_TEST
@@ -378,8 +439,12 @@ START_TEST(a_reply_that_does_not_fit_the_callers_arena_costs_the_connection_only
     memset(bytes + head, 'x', SIZE);
     memcpy(bytes + head + SIZE, "\r\n", 2);
     FAKE_SCRIPT(fake, {.bytes = bytes, .size = (size_t)head + SIZE + 2}, {.bytes = ":5\r\n"});
-    case_err(CASE_RUN(pool, small, PIPELINE_READ, EXPECT_STRING, NULL, &error, STR("GET"), STR("k")), ERR_NO_MEMORY);
-    case_err(CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_INTEGER, NULL, &error, STR("GET"), STR("k")), ERR_OK);
+    case_err(
+        CASE_RUN(pool, small, PIPELINE_READ, EXPECT_STRING, NULL, &error, STR("GET"), STR("k")),
+        ERR_NO_MEMORY);
+    case_err(
+        CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_INTEGER, NULL, &error, STR("GET"), STR("k")),
+        ERR_OK);
     arena_free(&small);
 }
 END_TEST
@@ -387,7 +452,9 @@ END_TEST
 START_TEST(a_log_text_never_quotes_more_of_a_redis_error_than_its_first_word)
 {
     FAKE_SCRIPT(fake, {.bytes = "-WRONGTYPE key secret-label holds secret-value\r\n"});
-    case_err(CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_STRING, NULL, &error, STR("GET"), STR("k")), ERR_UPSTREAM_REFUSED);
+    case_err(
+        CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_STRING, NULL, &error, STR("GET"), STR("k")),
+        ERR_UPSTREAM_REFUSED);
     ck_assert_ptr_nonnull(strstr(error.detail, "WRONGTYPE"));
     ck_assert_ptr_null(strstr(error.detail, "secret"));
     ck_assert_ptr_null(strstr(error.caller, "secret"));
@@ -399,30 +466,40 @@ END_TEST
 START_TEST(a_redis_that_refuses_everything_refuses)
 {
     static const char *const refusals[] = {"-BUSY script\r\n", "-NOPERM no\r\n", "-NOAUTH no\r\n"};
+    static const char *const causes[] = {"redis busy", "redis refused the command",
+                                         "redis authentication failed"};
 
-    case_err(CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_OK, NULL, &error, STR("GET"), STR("k")), ERR_OK);
+    case_err(CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_OK, NULL, &error, STR("GET"), STR("k")),
+             ERR_OK);
     fake_redis_override(fake, "GET", refusals[_i]);
     fake_redis_override(fake, "ECHO", refusals[_i]);
-    case_err(CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_OK, NULL, &error, STR("GET"), STR("k")), ERR_UPSTREAM_REFUSED);
-    fake_redis_override(fake, "GET", NULL);
-    case_err(CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_OK, NULL, &error, STR("GET"), STR("k")), ERR_UPSTREAM_REFUSED);
-    fake_redis_override(fake, "ECHO", NULL);
+    case_err(CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_OK, NULL, &error, STR("GET"), STR("k")),
+             ERR_UPSTREAM_REFUSED);
+    ck_assert_int_eq(error.code, ERR_UPSTREAM_REFUSED);
+    /* A new connection is refused as well: nothing was asked over it, so nothing has happened. */
+    case_err(CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_OK, NULL, &error, STR("GET"), STR("k")),
+             ERR_UPSTREAM_DOWN);
+    ck_assert_str_eq(error.caller, causes[_i]);
 }
 END_TEST
 
 int main(void)
 {
     Suite *suite = suite_create("pipeline");
-    TCase *faulty = tcase_create("faults"), *kind = tcase_create("kinds"), *rest = tcase_create("rest");
+    TCase *faulty = tcase_create("faults"), *kind = tcase_create("kinds"),
+          *rest = tcase_create("rest");
 
     tcase_add_checked_fixture(faulty, set_up, tear_down);
-    tcase_add_loop_test(faulty, each_fault_at_each_position_has_its_answer_and_no_after_effect, 0, (int)FAULTS * COMMANDS * 2);
+    tcase_add_loop_test(faulty, each_fault_at_each_position_has_its_answer_and_no_after_effect, 0,
+                        (int)FAULTS * COMMANDS * 2);
     suite_add_tcase(suite, faulty);
 
     tcase_add_checked_fixture(kind, set_up, tear_down);
     tcase_add_test(kind, replies_come_back_in_order_and_of_their_kinds);
-    tcase_add_loop_test(kind, each_expectation_takes_its_own_replies_and_no_other, 0, KINDS * (int)(sizeof expectations / sizeof *expectations));
-    tcase_add_loop_test(kind, a_counter_is_one_canonical_integer_or_refused, 0, sizeof counters / sizeof *counters);
+    tcase_add_loop_test(kind, each_expectation_takes_its_own_replies_and_no_other, 0,
+                        KINDS * (int)(sizeof expectations / sizeof *expectations));
+    tcase_add_loop_test(kind, a_counter_is_one_canonical_integer_or_refused, 0,
+                        sizeof counters / sizeof *counters);
     suite_add_tcase(suite, kind);
 
     tcase_add_checked_fixture(rest, set_up, tear_down);

@@ -32,12 +32,24 @@ static enum reply_status feed(struct str bytes, struct value *value_out)
 static void print(struct strbuf *out, const struct value *value)
 {
     switch (value->kind) {
-    case VALUE_MISSING: strbuf_add(out, STR("missing")); break;
-    case VALUE_NIL: strbuf_add(out, STR("nil")); break;
-    case VALUE_INTEGER: strbuf_add_int64(out, value->integer); break;
-    case VALUE_STRING: strbuf_addf(out, "\"%.*s\"", STR_ARG(value->text)); break;
-    case VALUE_STATUS: strbuf_addf(out, "+%.*s", STR_ARG(value->text)); break;
-    case VALUE_ERROR: strbuf_addf(out, "-%.*s", STR_ARG(value->text)); break;
+    case VALUE_MISSING:
+        strbuf_add(out, STR("missing"));
+        break;
+    case VALUE_NIL:
+        strbuf_add(out, STR("nil"));
+        break;
+    case VALUE_INTEGER:
+        strbuf_add_int64(out, value->integer);
+        break;
+    case VALUE_STRING:
+        strbuf_addf(out, "\"%.*s\"", STR_ARG(value->text));
+        break;
+    case VALUE_STATUS:
+        strbuf_addf(out, "+%.*s", STR_ARG(value->text));
+        break;
+    case VALUE_ERROR:
+        strbuf_addf(out, "-%.*s", STR_ARG(value->text));
+        break;
     case VALUE_ARRAY:
         strbuf_add_char(out, '(');
         for (size_t i = 0; i < value->count; i++) {
@@ -129,7 +141,7 @@ END_TEST
 static const char *const garbage[] = {
     "hello\r\n",
     "\r\n",
-    "$3\r\nabcde\r\n",    /* more bytes than said: hiredis alone takes "abc" */
+    "$3\r\nabcde\r\n", /* more bytes than said: hiredis alone takes "abc" */
     "$3\r\nabc\n\n+OK\r\n",
     "$-2\r\n",
     "$abc\r\n",
@@ -141,7 +153,7 @@ static const char *const garbage[] = {
     "*-2\r\n",
     "*x\r\n",
     "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:7\r\n",
-    "_\r\n",              /* RESP3 */
+    "_\r\n", /* RESP3 */
     "%1\r\n+a\r\n+b\r\n",
     "HTTP/1.1 400 Bad Request\r\n\r\n",
 };

@@ -17,10 +17,12 @@ static const struct {
     {"NOAUTH Authentication required.", REDIS_FAULT_AUTH, "auth"},
     {"WRONGPASS invalid username-password pair or user is disabled.", REDIS_FAULT_AUTH, "auth"},
     {"ERR invalid password", REDIS_FAULT_AUTH, "auth"},
-    {"ERR AUTH <password> called without any password configured for the default user.", REDIS_FAULT_AUTH, "auth"},
+    {"ERR AUTH <password> called without any password configured for the default user.",
+     REDIS_FAULT_AUTH, "auth"},
     {"ERR Client sent AUTH, but no password is set", REDIS_FAULT_AUTH, "auth"},
     {"NOPERM this user has no permissions to run the 'incr' command", REDIS_FAULT_NOPERM, "noperm"},
-    {"WRONGTYPE Operation against a key holding the wrong kind of value", REDIS_FAULT_WRONGTYPE, "wrongtype"},
+    {"WRONGTYPE Operation against a key holding the wrong kind of value", REDIS_FAULT_WRONGTYPE,
+     "wrongtype"},
     {"ERR increment or decrement would overflow", REDIS_FAULT_OVERFLOW, "overflow"},
     {"ERR increment would produce NaN or Infinity", REDIS_FAULT_OVERFLOW, "overflow"},
     {"ERR max number of clients reached", REDIS_FAULT_CLIENTS, "clients"},
@@ -44,7 +46,8 @@ END_TEST
 
 START_TEST(what_is_no_error_has_no_fault_whatever_it_says)
 {
-    static const enum value_kind kinds[] = {VALUE_MISSING, VALUE_NIL, VALUE_STRING, VALUE_STATUS, VALUE_INTEGER, VALUE_ARRAY};
+    static const enum value_kind kinds[] = {VALUE_MISSING, VALUE_NIL,     VALUE_STRING,
+                                            VALUE_STATUS,  VALUE_INTEGER, VALUE_ARRAY};
     struct value value = {.kind = kinds[_i], .text = STR("OOM command not allowed")};
 
     ck_assert_int_eq(value_fault(&value), REDIS_FAULT_NONE);
@@ -57,7 +60,8 @@ int main(void)
     Suite *suite = suite_create("value");
     TCase *tcase = tcase_create("value");
 
-    tcase_add_loop_test(tcase, the_first_word_decides_what_an_error_means, 0, sizeof errors / sizeof *errors);
+    tcase_add_loop_test(tcase, the_first_word_decides_what_an_error_means, 0,
+                        sizeof errors / sizeof *errors);
     tcase_add_loop_test(tcase, what_is_no_error_has_no_fault_whatever_it_says, 0, 6);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

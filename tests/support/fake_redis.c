@@ -14,10 +14,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CLIENTS_MAX 256
+#define CLIENTS_MAX   256
 #define OVERRIDES_MAX 16
-#define NAMES_MAX 64
-#define PATIENCE_S 10
+#define NAMES_MAX     64
+#define PATIENCE_S    10
 
 struct client {
     int fd;
@@ -42,9 +42,15 @@ struct fake_redis {
     size_t client_count;
     struct fake_step *script;
     size_t script_size, script_next;
-    struct { char name[32]; const char *bytes; } overrides[OVERRIDES_MAX];
+    struct {
+        char name[32];
+        const char *bytes;
+    } overrides[OVERRIDES_MAX];
     size_t override_count;
-    struct { char name[32]; size_t seen; } names[NAMES_MAX];
+    struct {
+        char name[32];
+        size_t seen;
+    } names[NAMES_MAX];
     size_t name_count, seen, accepted;
     bool is_slamming, is_deaf, is_stopping;
 };
@@ -98,7 +104,8 @@ static void drop(struct client *client, bool is_reset)
 }
 
 /* One word "$N\r\n<N bytes>\r\n" at *at. False: not all of it is there. */
-static bool take_word(const char *in, size_t size, size_t *at, const char **word_out, size_t *length_out)
+static bool take_word(const char *in, size_t size, size_t *at, const char **word_out,
+                      size_t *length_out)
 {
     const char *end = *at < size ? memchr(in + *at, '\n', size - *at) : NULL;
     if (!end)
@@ -176,7 +183,8 @@ static void begin_step(struct client *client, struct fake_step step)
     client->not_before_ms = now_ms() + step.delay_ms;
 }
 
-static void obey(struct fake_redis *fake, struct client *client, const char *name, const char *last, size_t last_size)
+static void obey(struct fake_redis *fake, struct client *client, const char *name, const char *last,
+                 size_t last_size)
 {
     count_name(fake, name);
     const char *override = find_override(fake, name);
@@ -189,8 +197,8 @@ static void obey(struct fake_redis *fake, struct client *client, const char *nam
         say(client, "\r\n", 2);
     } else if (strcmp(name, "PING") == 0) {
         say(client, "+PONG\r\n", 7);
-    } else if (strcmp(name, "AUTH") == 0 || strcmp(name, "SELECT") == 0 || strcmp(name, "CLIENT") == 0 ||
-               fake->script_next == fake->script_size) {
+    } else if (strcmp(name, "AUTH") == 0 || strcmp(name, "SELECT") == 0 ||
+               strcmp(name, "CLIENT") == 0 || fake->script_next == fake->script_size) {
         say(client, "+OK\r\n", 5);
     } else {
         begin_step(client, fake->script[fake->script_next++]);
@@ -216,7 +224,8 @@ static void carry_on(struct client *client)
 {
     struct fake_step *step = &client->now;
     while (client->is_busy && !step->is_held && now_ms() >= client->not_before_ms) {
-        size_t part = step->is_drip && step->size > client->now_sent ? 1 : step->size - client->now_sent;
+        size_t part =
+            step->is_drip && step->size > client->now_sent ? 1 : step->size - client->now_sent;
         say(client, step->bytes + client->now_sent, part);
         client->now_sent += part;
         client->not_before_ms = now_ms() + step->delay_ms;
@@ -247,7 +256,8 @@ static void serve(struct fake_redis *fake, struct client *client, bool is_readab
         char name[32] = "", *last;
         size_t last_size;
         carry_on(client);
-        if (client->fd < 0 || client->is_busy || client->is_mute || !take_command(client, name, &last, &last_size))
+        if (client->fd < 0 || client->is_busy || client->is_mute ||
+            !take_command(client, name, &last, &last_size))
             break;
         obey(fake, client, name, last, last_size);
         free(last);
@@ -303,7 +313,8 @@ static void *run(void *argument)
         size_t count = fake->client_count;
         for (size_t i = 0; i < count; i++) {
             struct client *client = &fake->clients[i];
-            short events = (short)((fake->is_deaf || client->is_busy ? 0 : POLLIN) | (client->out_size ? POLLOUT : 0));
+            short events = (short)((fake->is_deaf || client->is_busy ? 0 : POLLIN) |
+                                   (client->out_size ? POLLOUT : 0));
             polls[i + 2] = (struct pollfd){.fd = client->fd, .events = events};
         }
         int timeout = next_due_ms(fake);
@@ -315,7 +326,8 @@ static void *run(void *argument)
             (void)!read(fake->wake[0], bytes, sizeof bytes);
         for (size_t i = 0; i < count; i++)
             if (fake->clients[i].fd >= 0 && fake->clients[i].fd == polls[i + 2].fd)
-                serve(fake, &fake->clients[i], !fake->is_deaf && (polls[i + 2].revents & (POLLIN | POLLHUP | POLLERR)));
+                serve(fake, &fake->clients[i],
+                      !fake->is_deaf && (polls[i + 2].revents & (POLLIN | POLLHUP | POLLERR)));
         if (polls[1].revents)
             welcome(fake);
         pthread_cond_broadcast(&fake->changed);
@@ -333,7 +345,8 @@ struct fake_redis *fake_redis_start(void)
     socklen_t size = sizeof address;
     fake->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fake->listener < 0 || bind(fake->listener, (struct sockaddr *)&address, size) != 0 ||
-        listen(fake->listener, 128) != 0 || getsockname(fake->listener, (struct sockaddr *)&address, &size) != 0)
+        listen(fake->listener, 128) != 0 ||
+        getsockname(fake->listener, (struct sockaddr *)&address, &size) != 0)
         die("listen");
     fake->port = ntohs(address.sin_port);
     snprintf(fake->url, sizeof fake->url, "redis://127.0.0.1:%d/0", fake->port);
@@ -512,7 +525,8 @@ bool fake_redis_wait_accepted(struct fake_redis *fake, size_t count)
 {
     struct timespec until = patience();
     pthread_mutex_lock(&fake->mutex);
-    while (fake->accepted < count && pthread_cond_timedwait(&fake->changed, &fake->mutex, &until) == 0) {
+    while (fake->accepted < count &&
+           pthread_cond_timedwait(&fake->changed, &fake->mutex, &until) == 0) {
     }
     bool reached = fake->accepted >= count;
     pthread_mutex_unlock(&fake->mutex);
@@ -523,7 +537,8 @@ bool fake_redis_wait_seen(struct fake_redis *fake, const char *command, size_t c
 {
     struct timespec until = patience();
     pthread_mutex_lock(&fake->mutex);
-    while (seen_locked(fake, command) < count && pthread_cond_timedwait(&fake->changed, &fake->mutex, &until) == 0) {
+    while (seen_locked(fake, command) < count &&
+           pthread_cond_timedwait(&fake->changed, &fake->mutex, &until) == 0) {
     }
     bool reached = seen_locked(fake, command) >= count;
     pthread_mutex_unlock(&fake->mutex);

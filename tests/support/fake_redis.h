@@ -49,12 +49,12 @@ void fake_redis_forget(struct fake_redis *fake);
 /* From now on `command` (upper case) answers these bytes; NULL: as it would by itself. */
 void fake_redis_override(struct fake_redis *fake, const char *command, const char *bytes);
 
-void fake_redis_slam(struct fake_redis *fake, bool is_on);   /* accepts, then closes without a word */
+void fake_redis_slam(struct fake_redis *fake, bool is_on); /* accepts, then closes without a word */
 void fake_redis_deafen(struct fake_redis *fake, bool is_on); /* reads nothing from anybody */
 
 void fake_redis_release(struct fake_redis *fake);                /* lets all held answers go */
 void fake_redis_say(struct fake_redis *fake, const char *bytes); /* unasked, on every connection */
-void fake_redis_hang_up(struct fake_redis *fake);                /* closes every connection, keeps listening */
+void fake_redis_hang_up(struct fake_redis *fake); /* closes every connection, keeps listening */
 
 /* Counters since the start. `command` NULL: all commands. */
 size_t fake_redis_accepted(struct fake_redis *fake);

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ARGS_MAX 64
+#define ARGS_MAX         64
 #define START_PATIENCE_S 20 /* two busy cores and sanitizers */
 
 struct redis_server {
@@ -85,8 +85,9 @@ static void child_run(char *const *argv, const char *directory, pid_t parent)
 static redisContext *dial(const struct redis_server *server)
 {
     const struct timeval patience = {5, 0};
-    redisContext *context = server->has_tcp ? redisConnectWithTimeout("127.0.0.1", server->port, patience)
-                                            : redisConnectUnixWithTimeout(server->socket, patience);
+    redisContext *context = server->has_tcp
+                                ? redisConnectWithTimeout("127.0.0.1", server->port, patience)
+                                : redisConnectUnixWithTimeout(server->socket, patience);
     if (context && context->err == 0)
         redisSetTimeout(context, patience);
     return context;
@@ -97,7 +98,8 @@ static bool answers(const struct redis_server *server)
 {
     redisContext *context = dial(server);
     redisReply *reply = context && context->err == 0 ? redisCommand(context, "PING") : NULL;
-    bool yes = reply && !(reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "LOADING", 7) == 0);
+    bool yes =
+        reply && !(reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "LOADING", 7) == 0);
     if (reply)
         freeReplyObject(reply);
     if (context)
@@ -116,9 +118,21 @@ static bool launch(struct redis_server *server)
 {
     char port[16];
     snprintf(port, sizeof port, "%d", server->has_tcp ? server->port : 0);
-    const char *argv[ARGS_MAX + 24] = {"redis-server", "--port", port,         "--bind",       "127.0.0.1",
-                                       "--save",       "",       "--appendonly", "no",         "--daemonize",
-                                       "no",           "--dir",  server->directory, "--logfile", ""};
+    const char *argv[ARGS_MAX + 24] = {"redis-server",
+                                       "--port",
+                                       port,
+                                       "--bind",
+                                       "127.0.0.1",
+                                       "--save",
+                                       "",
+                                       "--appendonly",
+                                       "no",
+                                       "--daemonize",
+                                       "no",
+                                       "--dir",
+                                       server->directory,
+                                       "--logfile",
+                                       ""};
     size_t count = 15;
     if (server->has_unix) {
         argv[count++] = "--unixsocket";
@@ -174,7 +188,7 @@ struct redis_server *redis_server_start(const struct redis_server_options *optio
         die("no memory");
     server->has_tcp = !options->no_tcp;
     server->has_unix = options->unix_socket || options->no_tcp;
-    strcpy(server->directory, "/tmp/cw-redis-XXXXXX");
+    snprintf(server->directory, sizeof server->directory, "/tmp/cw-redis-XXXXXX");
     if (!mkdtemp(server->directory))
         die("mkdtemp: %s", strerror(errno));
     snprintf(server->socket, sizeof server->socket, "%s/redis.sock", server->directory);

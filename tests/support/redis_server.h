@@ -29,17 +29,21 @@ struct redis_server *redis_server_start(const struct redis_server_options *optio
 /* Ends it, waits for it, removes its directory. Harmless for NULL and for a killed server. */
 void redis_server_stop(struct redis_server **server);
 
-int redis_server_port(const struct redis_server *server);           /* 0 with no_tcp */
-const char *redis_server_url(const struct redis_server *server);    /* redis://127.0.0.1:PORT/0, else the unix:// one */
-const char *redis_server_unix_url(const struct redis_server *server); /* unix:///…/redis.sock, NULL without */
-const char *redis_server_socket(const struct redis_server *server); /* path of the Unix socket, NULL without */
+int redis_server_port(const struct redis_server *server); /* 0 with no_tcp */
+const char *redis_server_url(
+    const struct redis_server *server); /* redis://127.0.0.1:PORT/0, else the unix:// one */
+const char *redis_server_unix_url(
+    const struct redis_server *server); /* unix:///…/redis.sock, NULL without */
+const char *redis_server_socket(
+    const struct redis_server *server); /* path of the Unix socket, NULL without */
 const char *redis_server_directory(const struct redis_server *server);
 pid_t redis_server_pid(const struct redis_server *server);
 
-void redis_server_kill(struct redis_server *server);    /* SIGKILL, and waits until it is gone */
-void redis_server_restart(struct redis_server *server); /* same port, socket, directory and arguments; kills it first */
-void redis_server_pause(struct redis_server *server);   /* SIGSTOP, and waits until it has stopped */
-void redis_server_resume(struct redis_server *server);  /* SIGCONT */
+void redis_server_kill(struct redis_server *server); /* SIGKILL, and waits until it is gone */
+void redis_server_restart(
+    struct redis_server *server); /* same port, socket, directory and arguments; kills it first */
+void redis_server_pause(struct redis_server *server);  /* SIGSTOP, and waits until it has stopped */
+void redis_server_resume(struct redis_server *server); /* SIGCONT */
 
 /* Runs one command (hiredis format, "%b" for bytes) over a connection of its own and returns the
  * reply, which may be an error reply; the caller calls freeReplyObject. */

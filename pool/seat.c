@@ -1,0 +1,213 @@
+/* Who travels how: connections are taken and put back, batches queued and served. */
+#include "batch.h"
+#include "cause.h"
+#include "futex.h"
+#include "pool_private.h"
+
+/* Threads that may be inside at once; beyond it the answer is ERR_BUSY without a wait. */
+#define UNDER_WAY_MAX 8192
+
+bool pool_take_locked(struct pool *pool, int64_t now_ns, struct conn **conn_out)
+{
+    if (pool->breaker.is_open)
+        return false;
+    if (pool->idle) {
+        *conn_out = pool->idle;
+        pool->idle = pool->idle->next;
+        pool->idle_count--;
+    } else if (pool->live < pool->size && now_ns >= pool->grow_again_ns) {
+        *conn_out = NULL;
+        pool->live++;
+        pool->dialling++;
+    } else {
+        return false;
+    }
+    pool->busy++;
+    return true;
+}
+
+static void park_locked(struct pool *pool, struct conn *conn, int64_t now_ns)
+{
+    conn->idle_since_ns = now_ns;
+    conn->next = pool->idle;
+    pool->idle = conn;
+    pool->idle_count++;
+}
+
+void pool_untake_locked(struct pool *pool, int64_t now_ns, struct conn *conn)
+{
+    pool->busy--;
+    if (conn) {
+        park_locked(pool, conn, now_ns);
+    } else {
+        pool->live--;
+        pool->dialling--;
+    }
+}
+
+/* Callers come and go within microseconds; the spread follows how many there were lately at most. */
+#define CROWD_UNIT  256
+#define CROWD_FADES 64 /* pipelines, until a past peak has lost 1/e of its height */
+
+static void count_in_locked(struct pool *pool)
+{
+    pool->under_way++;
+    size_t faded = pool->crowd - pool->crowd / CROWD_FADES, now = pool->under_way * CROWD_UNIT;
+    pool->crowd = now > faded ? now : faded;
+}
+
+static bool spread_allows(const struct pool *pool)
+{
+    const struct pool_tuning *tuning = &pool->tuning;
+    bool is_crowd = pool->crowd > tuning->spread_until * CROWD_UNIT;
+    return pool->busy < (is_crowd ? tuning->spread_beyond : pool->size);
+}
+
+static void enqueue_locked(struct pool *pool, struct batch *batch)
+{
+    if (pool->queue_last)
+        pool->queue_last->next = batch;
+    else
+        pool->queue = batch;
+    pool->queue_last = batch;
+}
+
+void pool_unqueue_locked(struct pool *pool, struct batch *batch)
+{
+    struct batch *before = NULL;
+    for (struct batch *b = pool->queue; b != batch; b = b->next)
+        before = b;
+    if (before)
+        before->next = batch->next;
+    else
+        pool->queue = batch->next;
+    if (pool->queue_last == batch)
+        pool->queue_last = before;
+    batch->next = NULL;
+}
+
+void pool_serve_locked(struct pool *pool, int64_t now_ns, struct pool_wakes *wakes)
+{
+    for (struct batch *b = pool->queue; b && wakes->count < POOL_WAKES_MAX; b = b->next) {
+        if (b->is_granted)
+            continue;
+        if (pool->breaker.is_open)
+            b->doom = pool->breaker.cause;
+        else if (!spread_allows(pool) || !pool_take_locked(pool, now_ns, &b->conn))
+            return;
+        batch_grant_locked(b);
+        wakes->batches[wakes->count++] = b;
+    }
+}
+
+/* A batch may be over and in use again by the time of the wake: it is never freed, and a leader
+ * woken for nothing looks at its word and sleeps on. */
+void pool_wake(struct pool *pool, struct pool_wakes *wakes)
+{
+    for (;;) {
+        for (size_t i = 0; i < wakes->count; i++)
+            futex_wake_all(&wakes->batches[i]->grant);
+        if (wakes->count < POOL_WAKES_MAX)
+            return;
+        wakes->count = 0;
+        lock_take(&pool->lock);
+        pool_serve_locked(pool, clock_mono_ns(), wakes);
+        lock_give(&pool->lock);
+    }
+}
+
+static enum err join_locked(struct pool *pool, const struct trip *trip, struct seat *seat,
+                            struct error *error)
+{
+    struct batch *batch = pool->queue_last;
+    bool is_new = !batch || !batch_has_room_locked(pool, batch, trip);
+    if (is_new) {
+        batch = batch_new_locked(pool);
+        if (!batch)
+            return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "batch: out of memory");
+        batch->is_private = batch_is_private_trip(pool, trip);
+    }
+    if (!batch_join_locked(batch, trip, &seat->slot)) {
+        if (is_new) {
+            batch->next = pool->spare;
+            pool->spare = batch;
+        }
+        return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "batch: out of memory");
+    }
+    if (is_new)
+        enqueue_locked(pool, batch);
+    seat->batch = batch;
+    seat->kind = !is_new ? SEAT_FOLLOWER : batch->is_private ? SEAT_WAITER : SEAT_LEADER;
+    return ERR_OK;
+}
+
+/* A probe needs room for a connection of its own; an idle one of an endpoint that is down is no loss. */
+static void make_room_locked(struct pool *pool, struct conn **doomed_out)
+{
+    if (pool->live < pool->size)
+        return;
+    *doomed_out = pool->idle;
+    pool->idle = pool->idle->next;
+    (*doomed_out)->next = NULL;
+    pool->idle_count--;
+    pool->live--;
+    pool->stats.closes++;
+}
+
+static enum err seat_probe_locked(struct pool *pool, int64_t now_ns, struct seat *seat,
+                                  struct conn **doomed_out, struct error *error)
+{
+    bool has_room = pool->live < pool->size || pool->idle;
+    if (!has_room || breaker_ask(&pool->breaker, now_ns) == BREAKER_REFUSE) {
+        pool->stats.breaker_refusals++;
+        return cause_set(error, ERR_UPSTREAM_DOWN, pool->breaker.cause,
+                         "not tried: it was down a moment ago");
+    }
+    make_room_locked(pool, doomed_out);
+    pool->live++;
+    pool->busy++;
+    pool->dialling++;
+    count_in_locked(pool);
+    *seat = (struct seat){.kind = SEAT_ALONE, .is_probe = true};
+    return ERR_OK;
+}
+
+static enum err seat_locked(struct pool *pool, const struct trip *trip, struct seat *seat,
+                            struct error *error)
+{
+    if (pool->under_way >= UNDER_WAY_MAX) {
+        pool->stats.waits_timed_out++;
+        return cause_set(error, ERR_BUSY, CAUSE_BUSY, "%d requests are under way already",
+                         UNDER_WAY_MAX);
+    }
+    count_in_locked(pool);
+    enum err err = ERR_OK;
+    if (!pool->queue && spread_allows(pool) && pool_take_locked(pool, trip->start_ns, &seat->conn))
+        seat->kind = SEAT_ALONE;
+    else
+        err = join_locked(pool, trip, seat, error);
+    if (err)
+        pool->under_way--;
+    return err;
+}
+
+enum err pool_seat(struct pool *pool, const struct trip *trip, struct seat *seat_out,
+                   struct error *error)
+{
+    struct conn *doomed = NULL;
+    *seat_out = (struct seat){.kind = SEAT_ALONE};
+    lock_take(&pool->lock);
+    enum err err = pool->breaker.is_open
+                       ? seat_probe_locked(pool, trip->start_ns, seat_out, &doomed, error)
+                       : seat_locked(pool, trip, seat_out, error);
+    lock_give(&pool->lock);
+    conn_close_list(doomed);
+    return err;
+}
+
+void pool_unseat(struct pool *pool)
+{
+    lock_take(&pool->lock);
+    pool->under_way--;
+    lock_give(&pool->lock);
+}

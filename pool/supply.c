@@ -1,0 +1,179 @@
+/* Connections come and go: made, checked, given back, closed; and what the breaker learns from it. */
+#include "batch.h"
+#include "cause.h"
+#include "pool_private.h"
+
+#include "cachewarden/log.h"
+
+/* For a read, a connection that served less than this ago is not asked whether it is still there: if
+ * it is not, the read is tried again. A write cannot be, so for a write the question is always asked. */
+#define WARM_NS (1 * NS_PER_MS)
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Never under the lock. */
+static void log_breaker(const struct pool *pool, bool opened, bool closed, const char *detail)
+{
+    if (opened)
+        log_event(LOG_LEVEL_WARN, "redis.down", LOG_CSTR("address", pool->description),
+                  LOG_CSTR("why", detail));
+    if (closed)
+        log_event(LOG_LEVEL_INFO, "redis.up", LOG_CSTR("address", pool->description));
+}
+bool pool_check_idle(struct pool *pool, struct conn **conn, enum pipeline_effect effect)
+{
+    if (effect == PIPELINE_READ && clock_mono_ns() - (*conn)->idle_since_ns < WARM_NS)
+        return true;
+    enum io_silence silence = conn_listen(*conn);
+    if (silence == IO_QUIET)
+        return true;
+    lock_take(&pool->lock);
+    pool->dialling++;
+    pool->stats.closes++;
+    pool->stats.poisoned += silence == IO_TALKING;
+    lock_give(&pool->lock);
+    conn_close(conn);
+    return false;
+}
+
+/* The caller closes them without the lock. */
+static struct conn *drop_idle_locked(struct pool *pool)
+{
+    struct conn *idle = pool->idle;
+    pool->live -= pool->idle_count;
+    pool->stats.closes += pool->idle_count;
+    pool->idle = NULL;
+    pool->idle_count = 0;
+    return idle;
+}
+
+/* Counts out a connection that could not be made. True when the breaker is open now. */
+static bool dial_failed_locked(struct pool *pool, const char *cause, bool is_probe, bool is_telling,
+                               struct conn **doomed_out, bool *opened_out)
+{
+    pool->stats.connect_failures++;
+    pool->live--;
+    pool->busy--;
+    if (!is_telling) {
+        if (is_probe)
+            breaker_unknown(&pool->breaker);
+        return pool->breaker.is_open;
+    }
+    /* What is idle is of no use to anybody now, and would only be found dead one by one. */
+    int64_t now_ns = clock_mono_ns();
+    *doomed_out = drop_idle_locked(pool);
+    pool->grow_again_ns = now_ns + BREAKER_PROBE_INTERVAL_NS;
+    /* As long as others get answers the endpoint is not down; it may only be full (max clients). */
+    bool others_work = pool->busy > pool->dialling;
+    if (is_probe || !others_work)
+        *opened_out = breaker_failed(&pool->breaker, cause, now_ns);
+    return pool->breaker.is_open;
+}
+
+enum err pool_dial(struct pool *pool, int64_t deadline_ns, bool is_probe, struct conn **conn_out,
+                   bool *hopeless_out, struct error *error)
+{
+    struct conn *doomed = NULL;
+    struct pool_wakes wakes = {0};
+    bool opened = false, closed = false;
+    struct error why; /* the caller may not want to know, the breaker does */
+    int64_t start_ns = clock_mono_ns(), limit_ns = start_ns + pool->connect_timeout_ns;
+    enum err err =
+        conn_open(&pool->address, pool->client_name, least(limit_ns, deadline_ns), conn_out, &why);
+    bool is_telling = err != ERR_TIMEOUT || limit_ns <= deadline_ns ||
+                      clock_mono_ns() - start_ns >= pool->telling_ns;
+    lock_take(&pool->lock);
+    pool->dialling--;
+    if (err) {
+        *conn_out = NULL;
+        *hopeless_out = dial_failed_locked(pool, cause_static(why.caller), is_probe, is_telling,
+                                           &doomed, &opened);
+    } else {
+        pool->stats.connects++;
+        pool->grow_again_ns = 0;
+        closed = breaker_succeeded(&pool->breaker);
+    }
+    pool_serve_locked(pool, clock_mono_ns(), &wakes);
+    lock_give(&pool->lock);
+    pool_wake(pool, &wakes);
+    conn_close_list(doomed);
+    log_breaker(pool, opened, closed, why.detail);
+    if (!err)
+        return ERR_OK;
+    /* To a pipeline, a Redis that says no to a greeting is one that cannot be had: nothing was asked of it. */
+    if (err == ERR_UPSTREAM_REFUSED)
+        err = ERR_UPSTREAM_DOWN;
+    why.code = err;
+    *error = why;
+    return err;
+}
+
+void pool_lose_locked(struct pool *pool, const struct exchange *exchange)
+{
+    pool->live--;
+    pool->busy--;
+    pool->stats.closes++;
+    pool->stats.poisoned +=
+        exchange->failure == EXCHANGE_GARBLED || exchange->failure == EXCHANGE_LATE;
+}
+
+static void count_locked(struct pool *pool, const struct exchange *exchange, size_t pipelines,
+                         bool is_batch)
+{
+    pool->stats.round_trips++;
+    pool->stats.commands += exchange->owed;
+    if (is_batch) {
+        pool->stats.batches++;
+        pool->stats.batched += pipelines;
+    } else {
+        pool->stats.borrows++;
+    }
+}
+
+void pool_give(struct pool *pool, struct conn *conn, const struct exchange *exchange,
+               struct batch *batch)
+{
+    struct pool_wakes wakes = {0};
+    struct conn *doomed = NULL;
+    bool is_sound = conn->state == CONN_READY, opened = false, closed = false;
+    int64_t now_ns = clock_mono_ns();
+    lock_take(&pool->lock);
+    size_t pipelines = batch ? batch->present : 1;
+    if (batch)
+        batch->phase = BATCH_ENDED;
+    pool->under_way -= pipelines;
+    count_locked(pool, exchange, pipelines, batch);
+    if (is_sound) {
+        closed = breaker_succeeded(&pool->breaker);
+        pool_untake_locked(pool, now_ns, conn);
+    } else {
+        pool_lose_locked(pool, exchange);
+        /* The others that were idle have most likely died of the same. */
+        if (exchange->failure == EXCHANGE_LOST && exchange->is_reused)
+            doomed = drop_idle_locked(pool);
+        /* A caller's own short deadline says nothing about Redis. */
+        if (exchange->failure == EXCHANGE_LATE && now_ns - exchange->began_ns >= pool->telling_ns)
+            opened = breaker_suspect(&pool->breaker, CAUSE_TIMEOUT, now_ns);
+    }
+    pool_serve_locked(pool, now_ns, &wakes);
+    lock_give(&pool->lock);
+    pool_wake(pool, &wakes);
+    if (!is_sound)
+        conn_close(&conn);
+    conn_close_list(doomed);
+    log_breaker(pool, opened, closed, "a command was not answered in time");
+}
+
+void pool_give_unused(struct pool *pool, struct conn *conn)
+{
+    struct pool_wakes wakes = {0};
+    int64_t now_ns = clock_mono_ns();
+    lock_take(&pool->lock);
+    pool_untake_locked(pool, now_ns, conn);
+    pool_serve_locked(pool, now_ns, &wakes);
+    lock_give(&pool->lock);
+    pool_wake(pool, &wakes);
+}

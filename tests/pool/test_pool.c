@@ -1,0 +1,178 @@
+/* The pool as a whole: what it counts, what it keeps, when it stops trying. */
+#include "pool_case.h"
+#include "pool_private.h"
+
+#include "fake_redis.h"
+#include "suite.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+static struct fake_redis *fake;
+static struct arena *arena;
+static struct error error;
+
+static void set_up(void)
+{
+    fake = fake_redis_start();
+    arena = arena_new(0, 0);
+}
+
+static void tear_down(void)
+{
+    fake_redis_stop(&fake);
+    arena_free(&arena);
+}
+
+static enum err ask(struct pool *pool)
+{
+    return CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_OK, NULL, &error, STR("GET"), STR("k"));
+}
+
+START_TEST(opening_connects_nothing_and_one_connection_serves_one_caller)
+{
+    struct pool *pool = case_pool_with(fake_redis_url(fake), (struct pool_options){.size = 8});
+
+    ck_assert_uint_eq(fake_redis_accepted(fake), 0);
+    ck_assert(!pool_is_down(pool));
+    for (int i = 0; i < 10; i++)
+        case_err(ask(pool), ERR_OK);
+    struct pool_stats stats = case_stats(pool);
+    ck_assert_uint_eq(fake_redis_accepted(fake), 1);
+    ck_assert_uint_eq(stats.size, 8);
+    ck_assert_uint_eq(stats.idle, 1);
+    ck_assert_uint_eq(stats.busy, 0);
+    ck_assert_uint_eq(stats.connects, 1);
+    ck_assert_uint_eq(stats.borrows, 10);
+    ck_assert_uint_eq(stats.round_trips, 10);
+    ck_assert_uint_eq(stats.commands, 10);
+    ck_assert_uint_eq(stats.closes + stats.batches + stats.connect_failures + stats.poisoned, 0);
+    pool_close(&pool);
+    ck_assert_ptr_null(pool);
+}
+END_TEST
+
+START_TEST(the_caller_keeps_its_options)
+{
+    struct pool_options options = {.size = 1,
+                                   .borrow_timeout_ms = 1000,
+                                   .connect_timeout_ms = 1000,
+                                   .command_timeout_ms = 1000};
+    struct pool *pool;
+    char name[] = "mine";
+
+    case_err(redis_address_parse(str_from(fake_redis_url(fake)), &options.address, &error), ERR_OK);
+    options.client_name = name;
+    case_err(pool_open(&options, &pool, &error), ERR_OK);
+    redis_address_fini(&options.address);
+    name[0] = ' ';
+    case_err(ask(pool), ERR_OK);
+    pool_close(&pool);
+}
+END_TEST
+
+START_TEST(an_endpoint_that_is_down_is_tried_once_a_second_however_many_ask)
+{
+    struct pool *pool = case_pool(fake_redis_url(fake));
+    unsigned asked = 0;
+
+    fake_redis_slam(fake, true);
+    case_err(ask(pool), ERR_UPSTREAM_DOWN);
+    ck_assert(pool_is_down(pool));
+    size_t before = fake_redis_accepted(fake);
+    ck_assert_uint_eq(before, 1);
+    int64_t begin_ns = clock_mono_ns();
+    while (fake_redis_accepted(fake) < before + 2) {
+        case_err(ask(pool), ERR_UPSTREAM_DOWN);
+        ck_assert_str_eq(error.caller, "redis unavailable");
+        asked++;
+    }
+    ck_assert_int_ge(clock_mono_ns() - begin_ns, 1900 * NS_PER_MS);
+    ck_assert_uint_gt(asked, 1000);
+    ck_assert_uint_ge(case_stats(pool).breaker_refusals, asked - 2);
+    ck_assert_uint_eq(case_stats(pool).connect_failures, 3);
+
+    fake_redis_slam(fake, false);
+    while (ask(pool) != ERR_OK)
+        ck_assert_int_lt(clock_mono_ns() - begin_ns, CASE_PATIENCE_MS * NS_PER_MS);
+    ck_assert(!pool_is_down(pool));
+    ck_assert_uint_eq(fake_redis_accepted(fake), before + 3);
+    pool_close(&pool);
+}
+END_TEST
+
+static atomic_uint answered;
+
+static void *ask_once(void *pool)
+{
+    struct arena *own = arena_new(0, 0);
+    struct pipeline *pipeline = pipeline_new(own, PIPELINE_READ);
+    struct error ignored;
+
+    PIPELINE_ADD(pipeline, EXPECT_OK, STR("GET"), STR("k"));
+    if (pipeline_run(pool, pipeline, case_deadline_ns(), &ignored) == ERR_UPSTREAM_DOWN)
+        atomic_fetch_add(&answered, 1);
+    arena_free(&own);
+    return NULL;
+}
+
+START_TEST(all_who_wait_for_a_dead_endpoint_are_told_at_once)
+{
+    enum { THREADS = 50 };
+    struct pool *pool = case_pool_with(fake_redis_url(fake), (struct pool_options){.size = 2});
+    pthread_t threads[THREADS];
+    int64_t begin_ns = clock_mono_ns();
+
+    fake_redis_slam(fake, true);
+    for (int i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, ask_once, pool), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    ck_assert_uint_eq(atomic_load(&answered), THREADS);
+    ck_assert_int_lt(clock_mono_ns() - begin_ns, 10 * NS_PER_S);
+    /* Two may have been trying when the first failed, and one probe a second after it. */
+    ck_assert_int_le((int64_t)fake_redis_accepted(fake),
+                     2 + (clock_mono_ns() - begin_ns) / NS_PER_S);
+    ck_assert_uint_eq(pool->live, 0);
+    pool_close(&pool);
+}
+END_TEST
+
+START_TEST(a_pool_that_cannot_grow_goes_on_with_what_it_has)
+{
+    struct pool *pool = case_pool_with(fake_redis_url(fake), (struct pool_options){.size = 2});
+    pthread_t thread;
+
+    case_err(ask(pool), ERR_OK);
+    FAKE_SCRIPT(fake, {.bytes = "+OK\r\n", .is_held = true});
+    ck_assert_int_eq(pthread_create(&thread, NULL, ask_once, pool), 0);
+    ck_assert(fake_redis_wait_seen(fake, "GET", 2));
+    fake_redis_slam(fake, true);
+    /* The one connection is held, a second cannot be made: wait for the first, do not call Redis down. */
+    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
+    PIPELINE_ADD(pipeline, EXPECT_OK, STR("GET"), STR("k"));
+    case_err(pipeline_run(pool, pipeline, clock_deadline_ns(100), &error), ERR_TIMEOUT);
+    ck_assert(!pool_is_down(pool));
+    ck_assert_uint_eq(case_stats(pool).connect_failures, 1);
+    fake_redis_release(fake);
+    pthread_join(thread, NULL);
+    case_err(ask(pool), ERR_OK);
+    ck_assert_uint_eq(fake_redis_accepted(fake), 2);
+    pool_close(&pool);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("pool");
+    TCase *tcase = tcase_create("pool");
+
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_test(tcase, opening_connects_nothing_and_one_connection_serves_one_caller);
+    tcase_add_test(tcase, the_caller_keeps_its_options);
+    tcase_add_test(tcase, an_endpoint_that_is_down_is_tried_once_a_second_however_many_ask);
+    tcase_add_test(tcase, all_who_wait_for_a_dead_endpoint_are_told_at_once);
+    tcase_add_test(tcase, a_pool_that_cannot_grow_goes_on_with_what_it_has);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
