@@ -162,10 +162,10 @@ static void announce(const struct server *server)
               LOG_CSTR("redis", redis), LOG_CSTR("users", users_driver_name(server->app->users)),
               LOG_CSTR("environment", server->config->environment), LOG_CSTR("version", CW_VERSION),
               LOG_INT("pid", getpid()));
-    strbuf_addf(&status, "Listening on %.*s", STR_ARG(strbuf_str(&listeners)));
-    notify_manager("READY=1", strbuf_str(&status));
     if (server->demo)
         demo_print(server->demo, &server->config->listen[0], http_port(server->http, 0));
+    strbuf_addf(&status, "Listening on %.*s", STR_ARG(strbuf_str(&listeners)));
+    notify_manager("READY=1", strbuf_str(&status));
     strbuf_fini(&listeners);
     strbuf_fini(&status);
 }

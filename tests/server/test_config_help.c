@@ -70,14 +70,16 @@ END_TEST
 START_TEST(help_tells_of_every_setting)
 {
     struct strbuf text;
+    char *file = example();
     const struct setting *row = &config_settings.rows[_i];
     strbuf_init(&text, NULL, 0);
     ck_assert(config_print_help(&text, NULL));
     strbuf_add_char(&text, '\0');
     ck_assert_ptr_nonnull(strstr(text.ptr, row->name));
     ck_assert(!row->environment || strstr(text.ptr, row->environment));
-    ck_assert(!row->environment || strstr(example(), row->environment));
+    ck_assert(!row->environment || strstr(file, row->environment));
     strbuf_fini(&text);
+    free(file);
 }
 END_TEST
 
