@@ -255,9 +255,10 @@ static void write_detail(struct exchange *exchange, enum err err)
 {
     struct str detail = detail_of(exchange, err);
 
-    /* 401 has one shape for every route but the message cache's (contract, section 3). */
+    /* 401 and 403 are the same bytes on every route that has no words of its own for them
+     * (contract, section 3). */
     if (exchange->call.route && exchange->call.route->dialect == DIALECT_PROBLEM &&
-        err != ERR_UNAUTHENTICATED)
+        err != ERR_UNAUTHENTICATED && err != ERR_FORBIDDEN)
         write_problem(exchange, detail);
     else
         write_member(exchange, "detail", detail);

@@ -149,9 +149,7 @@ static const struct row rows[] = {
     {&detail, ERR_NO_MEMORY, NULL, 500, JSON, SAYS_500},
     {&detail, ERR_INTERNAL, "our own secret", 500, JSON, SAYS_500},
     {&problem, ERR_UNAUTHENTICATED, NULL, 401, JSON, SAYS_401},
-    {&problem, ERR_FORBIDDEN, NULL, 403, PROBLEM,
-     "{\"type\":\"about:blank\",\"title\":\"Forbidden\",\"status\":403,\"detail\":\"You do not "
-     "have permission to perform this action.\"}"},
+    {&problem, ERR_FORBIDDEN, NULL, 403, JSON, SAYS_403},
     {&problem, ERR_NOT_FOUND, NULL, 404, PROBLEM,
      "{\"type\":\"about:blank\",\"title\":\"Not Found\",\"status\":404,\"detail\":\"Not found.\"}"},
     {&problem, ERR_BAD_INPUT, "limit: 1 to 1000", 400, PROBLEM,
