@@ -199,15 +199,36 @@ START_TEST(more_keys_than_places)
 }
 END_TEST
 
-/* An answer to an older question does not replace the answer to a younger one. */
+/* Two threads ask, the answer to the older question comes last: the younger one stays. */
 START_TEST(late_answers)
 {
-    atomic_store(&database.value, 2);
-    ck_assert_int_eq(fetch_at("a", 5), 2);
-    atomic_store(&database.value, 1);
-    ck_assert_int_eq(fetch_at("a", 3),
-                     2); /* a slow thread's clock: younger than a second all the same */
-    ck_assert_int_eq(fetch_at("a", 5.5), 2);
+    struct record old = {.value = 1}, young = {.value = 2}, found;
+
+    memo_remember(memo, STR("a"), 5 * NS_PER_S, &young);
+    memo_remember(memo, STR("a"), 3 * NS_PER_S, &old);
+    ck_assert(memo_recall(memo, STR("a"), 5 * NS_PER_S, NS_PER_S, &found));
+    ck_assert_int_eq(found.value, 2);
+    memo_remember(memo, STR("a"), 6 * NS_PER_S, &old);
+    ck_assert(memo_recall(memo, STR("a"), 6 * NS_PER_S, NS_PER_S, &found));
+    ck_assert_int_eq(found.value, 1);
+}
+END_TEST
+
+START_TEST(the_two_halves)
+{
+    char too_long[MEMO_KEY_MAX_SIZE + 1];
+    struct record record = {.value = 7}, found = {0};
+
+    memset(too_long, 'k', sizeof too_long);
+    ck_assert(!memo_recall(memo, STR("a"), 100, INT64_MAX, &found));
+    memo_remember(memo, STR("a"), 100, &record);
+    ck_assert(memo_recall(memo, STR("a"), INT64_MAX, INT64_MAX, &found));
+    ck_assert_int_eq(found.value, 7);
+    ck_assert(!memo_recall(memo, STR("a"), 150, 50, &found));
+    memo_remember(memo, (struct str){too_long, sizeof too_long}, 100, &record);
+    ck_assert(!memo_recall(memo, (struct str){too_long, sizeof too_long}, 100, INT64_MAX, &found));
+    memo_remember(memo, STR_NONE, 100, &record);
+    ck_assert(!memo_recall(memo, STR_NONE, 100, INT64_MAX, &found));
 }
 END_TEST
 
@@ -261,6 +282,7 @@ int main(void)
     tcase_add_test(tcase, sizes_of_keys);
     tcase_add_test(tcase, more_keys_than_places);
     tcase_add_test(tcase, late_answers);
+    tcase_add_test(tcase, the_two_halves);
     tcase_add_test(tcase, all_threads_at_once);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
