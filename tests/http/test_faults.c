@@ -175,9 +175,10 @@ static void open_with(const struct stand_options *options)
 static void open_stand(void)
 {
     static const char *const debug[] = {"--enable-debug-command", "yes", NULL};
-    open_with(&(struct stand_options){
-        .redis = &(struct redis_server_options){.args = debug},
-        .environment = (const char *const[]){"CACHEWARDEN_LIMITS_ENABLED=false", NULL}});
+    open_with(&(struct stand_options){.redis = &(struct redis_server_options){.args = debug},
+                                      .environment =
+                                          (const char *const[]){"CACHEWARDEN_LIMITS_ENABLED=false",
+                                                                STAND_DEFAULT_TIMEOUTS, NULL}});
 }
 
 static void close_stand(void)
@@ -189,7 +190,8 @@ START_TEST(never_there)
 {
     open_with(&(struct stand_options){
         .no_redis = true,
-        .environment = (const char *const[]){"CACHEWARDEN_USERS_REGISTRATION=open", NULL}});
+        .environment = (const char *const[]){"CACHEWARDEN_USERS_REGISTRATION=open",
+                                             STAND_DEFAULT_TIMEOUTS, NULL}});
     const struct http_reply *reply;
     for (size_t i = 0; i < PROBES;
          i++) /* whether this refresh token is good cannot be told: it is not one */
@@ -376,7 +378,8 @@ START_TEST(talking_nonsense)
     snprintf(url, sizeof url, "REDIS_URL=redis://127.0.0.1:%d/0", tcp_proxy_port(proxy));
     open_with(&(struct stand_options){
         .no_redis = true,
-        .environment = (const char *const[]){url, "CACHEWARDEN_LIMITS_ENABLED=false", NULL}});
+        .environment = (const char *const[]){url, "CACHEWARDEN_LIMITS_ENABLED=false",
+                                             STAND_DEFAULT_TIMEOUTS, NULL}});
     expect_recovered();
     for (size_t a = 0; a < sizeof answers / sizeof *answers; a++) {
         tcp_proxy_garble(proxy, answers[a]);
@@ -427,9 +430,10 @@ START_TEST(killed_under_load)
     static const char *const durable[] = {"--appendonly", "yes", "--appendfsync", "always", NULL};
     static struct load loads[CLIENTS];
     atomic_bool stop = false;
-    open_with(&(struct stand_options){
-        .redis = &(struct redis_server_options){.args = durable},
-        .environment = (const char *const[]){"CACHEWARDEN_LIMITS_ENABLED=false", NULL}});
+    open_with(&(struct stand_options){.redis = &(struct redis_server_options){.args = durable},
+                                      .environment =
+                                          (const char *const[]){"CACHEWARDEN_LIMITS_ENABLED=false",
+                                                                STAND_DEFAULT_TIMEOUTS, NULL}});
     const int64_t before =
         redis_server_ask_integer(stand.redis, "GET cw:{u:%lld}:v", (long long)stand.alice.id);
     for (int i = 0; i < CLIENTS; i++) {

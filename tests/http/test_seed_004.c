@@ -117,7 +117,8 @@ END_TEST
 /* The document's own error would print the exception; here the cause comes from a fixed list. */
 START_TEST(failures_name_a_cause_from_the_list)
 {
-    stand_open(&stand, NULL);
+    stand_open(&stand, &(struct stand_options){
+                           .environment = (const char *const[]){STAND_DEFAULT_TIMEOUTS, NULL}});
     redis_server_do(stand.redis, "CONFIG SET slave-read-only yes");
     redis_server_do(stand.redis, "REPLICAOF 127.0.0.1 1");
     expect_answer(http_post(stand.http, ROUTE, stand.root.bearer), 500,

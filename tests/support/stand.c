@@ -159,6 +159,10 @@ static void set_environment(struct stand *stand, const struct stand_options *opt
         add_variable(stand, url);
     }
     add_variable(stand, "JWT_SECRET=" STAND_SECRET);
+    /* A busy machine is no fault of Redis; tests of faults set what they want. */
+    add_variable(stand, "CACHEWARDEN_REDIS_BORROW_TIMEOUT_MS=5000");
+    add_variable(stand, "CACHEWARDEN_REDIS_CONNECT_TIMEOUT_MS=5000");
+    add_variable(stand, "CACHEWARDEN_REDIS_COMMAND_TIMEOUT_MS=5000");
     for (const char *const *variable = options->environment; variable && *variable; variable++)
         add_variable(stand, *variable);
 }

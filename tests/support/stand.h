@@ -20,6 +20,11 @@
 #define STAND_SECRET   "stand-secret-of-forty-bytes-and-then-some"
 #define STAND_PASSWORD "correct-horse-battery" /* of all accounts */
 
+/* The program's own defaults, in place of the stand's patient ones. */
+#define STAND_DEFAULT_TIMEOUTS                                                             \
+    "CACHEWARDEN_REDIS_BORROW_TIMEOUT_MS=100", "CACHEWARDEN_REDIS_CONNECT_TIMEOUT_MS=500", \
+        "CACHEWARDEN_REDIS_COMMAND_TIMEOUT_MS=250"
+
 struct stand_account {
     int64_t id;
     char bearer[512]; /* "Authorization: Bearer …", good for years */
@@ -33,7 +38,7 @@ struct stand {
     struct stand_account root;       /* a superuser */
     struct stand_account boss;       /* member of the group Admin */
     char *directory;                 /* where the server runs; its users.db, stderr and test.conf */
-    char *environment[16];
+    char *environment[24];
     bool has_config;
 };
 
