@@ -9,7 +9,7 @@
 
 #define EXPECT_TEXT_(x) #x
 #define EXPECT_LINE_(x) EXPECT_TEXT_(x)
-#define EXPECT_HERE_ __FILE__ ":" EXPECT_LINE_(__LINE__)
+#define EXPECT_HERE_    __FILE__ ":" EXPECT_LINE_(__LINE__)
 
 /* The status, and nothing else. */
 #define expect_status(reply, status) expect_status_at(EXPECT_HERE_, reply, status)
@@ -24,10 +24,14 @@
 #define expect_body_has(reply, status, text) expect_body_has_at(EXPECT_HERE_, reply, status, text)
 
 void expect_status_at(const char *where, const struct http_reply *reply, int status);
-void expect_body_at(const char *where, const struct http_reply *reply, int status, const char *body);
-void expect_answer_at(const char *where, const struct http_reply *reply, int status, const char *body);
-void expect_header_at(const char *where, const struct http_reply *reply, const char *name, const char *value);
-void expect_body_has_at(const char *where, const struct http_reply *reply, int status, const char *text);
+void expect_body_at(const char *where, const struct http_reply *reply, int status,
+                    const char *body);
+void expect_answer_at(const char *where, const struct http_reply *reply, int status,
+                      const char *body);
+void expect_header_at(const char *where, const struct http_reply *reply, const char *name,
+                      const char *value);
+void expect_body_has_at(const char *where, const struct http_reply *reply, int status,
+                        const char *text);
 
 /* What seed 001 and the contract say to whoever is not signed in, or not allowed. */
 #define SAYS_401 "{\"detail\":\"Authentication credentials were not provided.\"}"

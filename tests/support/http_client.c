@@ -16,9 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define GIVE_UP_MS 20000L
+#define GIVE_UP_MS  20000L
 #define VALUES_KEPT 16
-#define VALUE_SIZE 8300 /* the longest header we ask for carries a token */
+#define VALUE_SIZE  8300 /* the longest header we ask for carries a token */
 
 struct bytes {
     char *data;
@@ -37,7 +37,7 @@ struct http_client {
 
 struct raw {
     int fd;
-    struct bytes in;   /* received and not yet returned */
+    struct bytes in; /* received and not yet returned */
     struct bytes head, body;
     struct http_reply reply;
 };
@@ -78,7 +78,8 @@ static int64_t now_ms(void)
 static const char *find_header(const char *from, const char *name)
 {
     size_t size = strlen(name);
-    for (const char *line = strchr(from, '\n'); line && line[1] != '\0'; line = strchr(line + 1, '\n'))
+    for (const char *line = strchr(from, '\n'); line && line[1] != '\0';
+         line = strchr(line + 1, '\n'))
         if (strncasecmp(line + 1, name, size) == 0 && line[1 + size] == ':')
             return line + 2 + size;
     return NULL;
@@ -172,7 +173,8 @@ void http_client_limit_tls(struct http_client *client, const char *version)
 {
     bool old = strcmp(version, "1.1") == 0;
     curl_easy_setopt(client->curl, CURLOPT_SSLVERSION,
-                     (long)CURL_SSLVERSION_TLSv1_0 | (old ? (long)CURL_SSLVERSION_MAX_TLSv1_1 : (long)CURL_SSLVERSION_MAX_TLSv1_2));
+                     (long)CURL_SSLVERSION_TLSv1_0 | (old ? (long)CURL_SSLVERSION_MAX_TLSv1_1
+                                                          : (long)CURL_SSLVERSION_MAX_TLSv1_2));
     /* At its default security level OpenSSL does not offer the old versions at all. */
     curl_easy_setopt(client->curl, CURLOPT_SSL_CIPHER_LIST, "ALL:@SECLEVEL=0");
 }
@@ -184,7 +186,8 @@ void http_client_keep_alive(struct http_client *client, bool keep)
 
 static bool sends_length(const char *method)
 {
-    return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
+    return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
+           strcmp(method, "PATCH") == 0;
 }
 
 static void set_body(CURL *curl, const char *method, const void *body, size_t body_size)
@@ -211,8 +214,9 @@ static struct curl_slist *header_list(const char *const *headers)
     return has_type ? list : curl_slist_append(list, "Content-Type:");
 }
 
-const struct http_reply *http_send(struct http_client *client, const char *method, const char *target, const char *const *headers,
-                                   const void *body, size_t body_size)
+const struct http_reply *http_send(struct http_client *client, const char *method,
+                                   const char *target, const char *const *headers, const void *body,
+                                   size_t body_size)
 {
     size_t size = strlen(client->base) + strlen(target) + 1;
     char *url = malloc(size);
@@ -242,32 +246,39 @@ const struct http_reply *http_send(struct http_client *client, const char *metho
         .head = client->head.data,
         .body = client->body.data,
         .body_size = client->body.size,
-        .failure = code == CURLE_OK ? NULL : client->failure[0] ? client->failure : curl_easy_strerror(code),
+        .failure = code == CURLE_OK     ? NULL
+                   : client->failure[0] ? client->failure
+                                        : curl_easy_strerror(code),
         .is_reused = connects == 0,
         .elapsed_ms = (int)(now_ms() - start),
     };
     return &client->reply;
 }
 
-const struct http_reply *http_call(struct http_client *client, const char *method, const char *target, const char *credential)
+const struct http_reply *http_call(struct http_client *client, const char *method,
+                                   const char *target, const char *credential)
 {
     return http_send(client, method, target, (const char *const[]){credential, NULL}, NULL, 0);
 }
 
-const struct http_reply *http_get(struct http_client *client, const char *target, const char *credential)
+const struct http_reply *http_get(struct http_client *client, const char *target,
+                                  const char *credential)
 {
     return http_call(client, "GET", target, credential);
 }
 
-const struct http_reply *http_post(struct http_client *client, const char *target, const char *credential)
+const struct http_reply *http_post(struct http_client *client, const char *target,
+                                   const char *credential)
 {
     return http_call(client, "POST", target, credential);
 }
 
-const struct http_reply *http_post_json(struct http_client *client, const char *target, const char *credential, const char *json)
+const struct http_reply *http_post_json(struct http_client *client, const char *target,
+                                        const char *credential, const char *json)
 {
-    return http_send(client, "POST", target, (const char *const[]){"Content-Type: application/json", credential, NULL}, json,
-                     strlen(json));
+    return http_send(client, "POST", target,
+                     (const char *const[]){"Content-Type: application/json", credential, NULL},
+                     json, strlen(json));
 }
 
 /* ---- bare sockets ---- */
@@ -277,8 +288,9 @@ struct raw *raw_open(int port)
     struct raw *raw = calloc(1, sizeof *raw);
     if (!raw)
         die("no memory");
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     raw->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (raw->fd < 0 || connect(raw->fd, (struct sockaddr *)&address, sizeof address) != 0)
         die("connect");

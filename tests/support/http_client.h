@@ -15,12 +15,12 @@
 #include <stddef.h>
 
 struct http_reply {
-    int status;        /* 0: no whole answer came; `failure` says why */
-    const char *head;  /* status line and header lines as received */
-    const char *body;  /* NUL-terminated, but may hold NUL bytes */
+    int status;       /* 0: no whole answer came; `failure` says why */
+    const char *head; /* status line and header lines as received */
+    const char *body; /* NUL-terminated, but may hold NUL bytes */
     size_t body_size;
     const char *failure;
-    bool is_reused;    /* came over a connection that had served before */
+    bool is_reused; /* came over a connection that had served before */
     int elapsed_ms;
 };
 
@@ -46,14 +46,19 @@ void http_client_keep_alive(struct http_client *client, bool keep);
  * `headers`: "Name: value" strings ending with NULL, or NULL. `body` NULL: none, and then no
  * Content-Type; POST, PUT and PATCH say Content-Length: 0.
  */
-const struct http_reply *http_send(struct http_client *client, const char *method, const char *target, const char *const *headers,
-                                   const void *body, size_t body_size);
+const struct http_reply *http_send(struct http_client *client, const char *method,
+                                   const char *target, const char *const *headers, const void *body,
+                                   size_t body_size);
 
 /* Short forms. `credential` is one header line ("Authorization: Bearer …", "x-api-key: …") or NULL. */
-const struct http_reply *http_call(struct http_client *client, const char *method, const char *target, const char *credential);
-const struct http_reply *http_get(struct http_client *client, const char *target, const char *credential);
-const struct http_reply *http_post(struct http_client *client, const char *target, const char *credential);
-const struct http_reply *http_post_json(struct http_client *client, const char *target, const char *credential, const char *json);
+const struct http_reply *http_call(struct http_client *client, const char *method,
+                                   const char *target, const char *credential);
+const struct http_reply *http_get(struct http_client *client, const char *target,
+                                  const char *credential);
+const struct http_reply *http_post(struct http_client *client, const char *target,
+                                   const char *credential);
+const struct http_reply *http_post_json(struct http_client *client, const char *target,
+                                        const char *credential, const char *json);
 
 struct raw;
 

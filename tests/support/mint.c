@@ -56,7 +56,8 @@ const char *mint_decode(char *out, size_t out_size, const char *token, int part)
     return out;
 }
 
-char *mint_forged(char *out, size_t out_size, const char *header_json, const char *payload_json, const void *key, size_t key_size)
+char *mint_forged(char *out, size_t out_size, const char *header_json, const char *payload_json,
+                  const void *key, size_t key_size)
 {
     if (out_size < sizeof prefix + 64)
         die("buffer too small");
@@ -68,7 +69,8 @@ char *mint_forged(char *out, size_t out_size, const char *header_json, const cha
     unsigned char mac[32];
     unsigned mac_size = sizeof mac;
     const char *signed_part = out + sizeof prefix - 1;
-    if (!HMAC(EVP_sha256(), key, (int)key_size, (const unsigned char *)signed_part, strlen(signed_part), mac, &mac_size))
+    if (!HMAC(EVP_sha256(), key, (int)key_size, (const unsigned char *)signed_part,
+              strlen(signed_part), mac, &mac_size))
         die("HMAC");
     out[length++] = '.';
     out[length] = '\0';
@@ -86,7 +88,8 @@ char *mint_bearer(char *out, const char *secret, const char *payload, ...)
     va_end(args);
     if (size < 0 || (size_t)size >= sizeof json)
         die("payload too long");
-    return mint_forged(out, MINT_SIZE, "{\"typ\":\"JWT\",\"alg\":\"HS256\"}", json, secret, strlen(secret));
+    return mint_forged(out, MINT_SIZE, "{\"typ\":\"JWT\",\"alg\":\"HS256\"}", json, secret,
+                       strlen(secret));
 }
 
 const char *mint_token(const char *line)

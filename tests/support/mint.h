@@ -11,9 +11,11 @@
 
 /* Writes the header line "Authorization: Bearer <token>" into out, MINT_SIZE bytes, and returns it. The
  * payload is JSON, printf-style. Too small a buffer ends the test. */
-__attribute__((format(printf, 3, 4))) char *mint_bearer(char *out, const char *secret, const char *payload, ...);
+__attribute__((format(printf, 3, 4))) char *mint_bearer(char *out, const char *secret,
+                                                        const char *payload, ...);
 /* Any header and any key for the HMAC-SHA256; key_size 0: the signature part stays empty. */
-char *mint_forged(char *out, size_t out_size, const char *header_json, const char *payload_json, const void *key, size_t key_size);
+char *mint_forged(char *out, size_t out_size, const char *header_json, const char *payload_json,
+                  const void *key, size_t key_size);
 
 /* The token behind "Authorization: Bearer " of such a line. */
 const char *mint_token(const char *line);

@@ -26,7 +26,8 @@ char *redis_snapshot(const struct redis_server *redis, const char *but)
     for (size_t i = 0; i < keys->elements; i++) {
         if (but && strcmp(keys->element[i]->str, but) == 0)
             continue;
-        redisReply *dump = redis_server_ask(redis, "DUMP %b", keys->element[i]->str, keys->element[i]->len);
+        redisReply *dump =
+            redis_server_ask(redis, "DUMP %b", keys->element[i]->str, keys->element[i]->len);
         fprintf(out, "%s ", keys->element[i]->str);
         for (size_t at = 0; dump->type == REDIS_REPLY_STRING && at < dump->len; at++)
             fprintf(out, "%02x", (unsigned char)dump->str[at]);
