@@ -2,20 +2,16 @@
 #include "cachewarden/app.h"
 
 #include "loopback.h"
-#include "redis_server.h"
 #include "services.h"
 #include "suite.h"
 
-#include <stdio.h>
 
 /* A Redis that is down must not stop the start. */
 START_TEST(opening_connects_nothing)
 {
-    char url[64];
     struct loopback loopback;
     struct pool_stats stats;
-    snprintf(url, sizeof url, "redis://127.0.0.1:%d/0", support_free_port());
-    loopback_open(&loopback, &(struct loopback_options){.redis_url = url});
+    loopback_open(&loopback, &(struct loopback_options){.redis_url = LOOPBACK_NO_REDIS});
     pool_stats_read(loopback.app->control, &stats);
     ck_assert_uint_eq(stats.connects + stats.connect_failures, 0);
     ck_assert(!atomic_load(&loopback.app->ready));
@@ -31,10 +27,8 @@ END_TEST
 
 START_TEST(a_command_needs_no_accounts)
 {
-    char url[64];
     struct loopback loopback;
-    snprintf(url, sizeof url, "redis://127.0.0.1:%d/0", support_free_port());
-    loopback_open(&loopback, &(struct loopback_options){.redis_url = url, .has_no_users = true});
+    loopback_open(&loopback, &(struct loopback_options){.redis_url = LOOPBACK_NO_REDIS, .has_no_users = true});
     ck_assert_ptr_null(loopback.app->identity);
     ck_assert_ptr_null(loopback.app->users);
     loopback_close(&loopback);
@@ -44,12 +38,10 @@ END_TEST
 /* loopback_try_open closes the accounts itself then: twice would be found by AddressSanitizer. */
 START_TEST(after_a_failure_the_accounts_are_the_callers)
 {
-    char url[64];
     struct loopback loopback;
     struct error error = {0};
     const struct cache_spec spec = {.name = STR("x"), .kind = CACHE_PREFIX};
-    snprintf(url, sizeof url, "redis://127.0.0.1:%d/0", support_free_port());
-    struct loopback_options options = {.redis_url = url, .caches = &spec, .cache_count = 1};
+    struct loopback_options options = {.redis_url = LOOPBACK_NO_REDIS, .caches = &spec, .cache_count = 1};
     ck_assert_int_eq(loopback_try_open(&loopback, &options, &error), ERR_BAD_INPUT);
     ck_assert_int_eq(error.code, ERR_BAD_INPUT);
     ck_assert_ptr_null(loopback.app);

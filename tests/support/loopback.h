@@ -10,6 +10,8 @@
 #include "cachewarden/call.h"
 
 #define LOOPBACK_SECRET "loopback-secret-of-some-forty-bytes-length"
+/* Where surely nobody listens; a free port may be somebody's a moment later. */
+#define LOOPBACK_NO_REDIS "unix:///nonexistent/redis.sock"
 #define LOOPBACK_PASSWORD "correct-horse-battery"
 
 /* ---- the services ---- */

@@ -5,7 +5,6 @@
 #include "suite.h"
 
 #include <hiredis.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 static struct redis_server *redis;
@@ -147,12 +146,10 @@ END_TEST
 
 START_TEST(one_target_that_is_gone)
 {
-    char url[64];
     static const struct str key[] = {{"a", 1}};
-    snprintf(url, sizeof url, "redis://127.0.0.1:%d/0", support_free_port());
     const struct cache_spec specs[] = {
         {.name = STR("near"), .kind = CACHE_KEYS, .keys = key, .key_count = 1},
-        {.name = STR("far"), .kind = CACHE_DATABASE, .redis_url = str_from(url)},
+        {.name = STR("far"), .kind = CACHE_DATABASE, .redis_url = STR(LOOPBACK_NO_REDIS)},
     };
     struct loopback other;
     loopback_open(&other, &(struct loopback_options){.redis_url = redis_server_url(redis), .has_no_users = true, .caches = specs, .cache_count = 2});

@@ -4,7 +4,6 @@
 #include "redis_snapshot.h"
 #include "suite.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 static struct redis_server *redis;
@@ -24,9 +23,7 @@ static void close_all(void)
 
 static void open_without_redis(void)
 {
-    static char url[64];
-    snprintf(url, sizeof url, "redis://127.0.0.1:%d/0", support_free_port());
-    loopback_open(&loopback, &(struct loopback_options){.redis_url = url, .has_no_users = true});
+    loopback_open(&loopback, &(struct loopback_options){.redis_url = LOOPBACK_NO_REDIS, .has_no_users = true});
 }
 
 static void close_without_redis(void)

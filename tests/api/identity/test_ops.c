@@ -29,9 +29,7 @@ static void close_all(void)
 
 static void open_without_redis(void)
 {
-    char url[64];
-    snprintf(url, sizeof url, "redis://127.0.0.1:%d/0", support_free_port());
-    loopback_open(&loopback, &(struct loopback_options){.redis_url = url, .is_registration_open = true});
+    loopback_open(&loopback, &(struct loopback_options){.redis_url = LOOPBACK_NO_REDIS, .is_registration_open = true});
 }
 
 static void close_without_redis(void)
