@@ -73,7 +73,7 @@ static void store_choice(const struct setting *row, void *base, struct str text,
 static void store_database_url(const struct setting *row, void *base, struct str text)
 {
     struct config_database *database = setting_field(row, base);
-    free(database->url);
+    value_fini(row, base);
     *database =
         (struct config_database){.given = true, .url = strndup(text.ptr ? text.ptr : "", text.len)};
 }
@@ -141,7 +141,7 @@ void value_set_integer(const struct setting *row, void *base, int64_t integer,
     }
     if (row->kind == KIND_DATABASE) {
         struct config_database *database = setting_field(row, base);
-        free(database->url);
+        value_fini(row, base);
         *database = (struct config_database){.given = true, .number = integer};
     } else {
         *(int64_t *)setting_field(row, base) = integer;

@@ -234,6 +234,35 @@ START_TEST(a_full_disk_is_not_success)
 }
 END_TEST
 
+/* Standard error closed: what goes there must not end up in the first file that is opened. */
+START_TEST(closed_standard_files_are_no_trap)
+{
+    char database[300], path[300];
+    int status;
+    snprintf(database, sizeof database, "DATABASE_URL=sqlite:%s/users.db", cli_test.directory);
+    pid_t pid = fork();
+    if (pid == 0) {
+        putenv(database);
+        setenv("REDIS_URL", "redis://127.0.0.1:1/0", 1);
+        setenv("CACHEWARDEN_LOG_LEVEL", "debug", 1);
+        close(STDIN_FILENO);
+        close(STDOUT_FILENO);
+        close(STDERR_FILENO);
+        execl(CW_BINARY, CW_BINARY, "key", "create", "k", (char *)NULL);
+        _exit(127);
+    }
+    waitpid(pid, &status, 0);
+    ck_assert(WIFEXITED(status));
+    ck_assert_int_eq(WEXITSTATUS(status), 0);
+    snprintf(path, sizeof path, "%s/users.db", cli_test.directory);
+    char *text = cw_file_read(path);
+    ck_assert_int_eq(strncmp(text, "SQLite format 3", 15), 0);
+    free(text);
+    cli_run("key", "list");
+    cli_expect_out(" k ");
+}
+END_TEST
+
 #define COUNT(array) (int)(sizeof(array) / sizeof *(array))
 
 int main(void)
@@ -250,6 +279,7 @@ int main(void)
     tcase_add_test(all, version_says_what_it_is_made_of);
     tcase_add_test(all, routes_are_listed);
     tcase_add_test(all, a_full_disk_is_not_success);
+    tcase_add_test(all, closed_standard_files_are_no_trap);
     suite_add_tcase(suite, all);
     return suite_run(suite);
 }
