@@ -98,8 +98,9 @@ static enum err look_at_tables(struct users_session *session, bool *are_ours_out
                                struct error *error)
 {
     static const char query[] =
-        "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
-        " AND relname IN ('cachewarden_schema', 'facts', 'accounts', 'account_groups', 'api_keys')"
+        "SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
+        " WHERE nspname = current_schema() AND relname IN ('cachewarden_schema', 'facts', "
+        "'accounts', 'account_groups', 'api_keys')"
         " ORDER BY relname <> 'cachewarden_schema', relname LIMIT 1";
     char found[128];
 

@@ -37,8 +37,10 @@ static void free_all(struct users_session *sessions)
  * failed (too many of them, say) are still good. */
 static void note_failure(struct users_db *db, const char *why, bool drop_idle)
 {
+    /* Who opens it hears of a failure anyway. */
+    bool is_open = db->install_id[0] != '\0';
     lock_take(&db->lock);
-    bool is_news = !db->is_failing;
+    bool is_news = is_open && !db->is_failing;
     struct users_session *dropped = drop_idle ? take_all_idle_locked(db) : NULL;
     db->is_failing = true;
     db->is_trying = false;
@@ -167,10 +169,9 @@ static enum err open_session(struct users_db *db, struct users_session **session
 }
 
 /* An idle session, or a place for a new one (ERR_OK with NULL). */
-static enum err take_place(struct users_db *db, struct users_session **session_out,
-                           struct error *error)
+static enum err take_place(struct users_db *db, int64_t deadline_ns,
+                           struct users_session **session_out, struct error *error)
 {
-    int64_t deadline_ns = clock_deadline_ns(TURN_TIMEOUT_MS);
     bool in_time = true, is_ours = false;
     enum err err = ERR_OK;
 
@@ -243,19 +244,43 @@ void users_postgres_give(struct users_session **session)
         drop_session(session);
 }
 
+static enum err take_once(struct users_db *db, int64_t deadline_ns,
+                          struct users_session **session_out, struct error *error)
+{
+    enum err err = take_place(db, deadline_ns, session_out, error);
+
+    if (err)
+        return err;
+    if (!*session_out)
+        return open_session(db, session_out, error);
+    if (users_postgres_is_alive(*session_out))
+        return ERR_OK;
+    /* The others that were idle are looked at when it is their turn. */
+    err = users_postgres_reconnect(*session_out, error);
+    if (err)
+        users_postgres_give(session_out);
+    return err;
+}
+
+static bool others_work(struct users_db *db)
+{
+    lock_take(&db->lock);
+    bool yes = db->working_count > 0 || db->idle != NULL;
+    lock_give(&db->lock);
+    return yes;
+}
+
+/* A server that has connections left for others, but not for one more of ours, is no reason to
+ * refuse: one of those we have will come free. */
 enum err users_postgres_take(struct users_db *db, enum users_mode mode,
                              struct users_session **session_out, struct error *error)
 {
-    enum err err = take_place(db, session_out, error);
+    int64_t deadline_ns = clock_deadline_ns(TURN_TIMEOUT_MS);
+    enum err err;
 
-    if (!err && *session_out && !users_postgres_is_alive(*session_out)) {
-        /* The others that were idle are looked at when it is their turn. */
-        err = users_postgres_reconnect(*session_out, error);
-        if (err)
-            users_postgres_give(session_out);
-    } else if (!err && !*session_out) {
-        err = open_session(db, session_out, error);
-    }
+    do
+        err = take_once(db, deadline_ns, session_out, error);
+    while (err == ERR_UPSTREAM_DOWN && clock_mono_ns() < deadline_ns && others_work(db));
     if (!err)
         (*session_out)->mode = mode;
     return err;

@@ -15,18 +15,16 @@ static enum err refuse(struct error *error, const char *what)
     return error_set(error, ERR_BAD_INPUT, "users.database: %s", what);
 }
 
-/* An '@' belongs between the user's words and the host, once. Elsewhere in front of the query it is
- * a password's, and what follows it would be taken for the host or the database. */
+/* To libpq user and password end at the first '@', if no '/' comes before. Another one in front of
+ * the query is a password's, and what is around it would be taken for the host or the database. */
 static bool has_stray_at(struct str location)
 {
-    ptrdiff_t query = str_find(location, '?');
-    struct str front = query < 0 ? location : str_sub(location, 0, (size_t)query);
-    ptrdiff_t slash = str_find(front, '/'), at = str_find(front, '@');
+    ptrdiff_t at = str_find(location, '@'), slash = str_find(location, '/');
+    bool has_user = at >= 0 && (slash < 0 || at < slash);
+    struct str rest = has_user ? str_sub(location, (size_t)at + 1, location.len) : location;
+    ptrdiff_t query = str_find(rest, '?');
 
-    if (at < 0)
-        return false;
-    return (slash >= 0 && slash < at) ||
-           str_find(str_sub(front, (size_t)at + 1, front.len), '@') >= 0;
+    return str_find(query < 0 ? rest : str_sub(rest, 0, (size_t)query), '@') >= 0;
 }
 
 static bool has_only(const char *text, const char *more)

@@ -274,10 +274,21 @@ static PGconn *try_to_connect(const struct postgres_server *server, const char *
 {
     char port[16];
     snprintf(port, sizeof port, "%d", server->port);
-    const char *const names[] = {"host", "port", "user", "password", "dbname", "connect_timeout",
-                                 NULL};
-    const char *const values[] = {
-        server->directory, port, POSTGRES_SUPERUSER, POSTGRES_PASSWORD, database, "10", NULL};
+    const char *const options[][2] = {
+        {"host", server->directory},
+        {"port", port},
+        {"user", POSTGRES_SUPERUSER},
+        {"password", POSTGRES_PASSWORD},
+        {"dbname", database},
+        {"connect_timeout", "10"},
+        {"options", "-c default_transaction_read_only=off"},
+    };
+    enum { COUNT = sizeof options / sizeof *options };
+    const char *names[COUNT + 1] = {0}, *values[COUNT + 1] = {0};
+    for (size_t i = 0; i < COUNT; i++) {
+        names[i] = options[i][0];
+        values[i] = options[i][1];
+    }
     return PQconnectdbParams(names, values, 0);
 }
 
