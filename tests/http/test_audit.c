@@ -217,6 +217,31 @@ START_TEST(only_admins_read_it)
 }
 END_TEST
 
+/* Whoever says that he comes from elsewhere is believed only when he is a proxy we know. */
+START_TEST(only_trusted_proxies_name_the_client)
+{
+    stand_open(&stand, NULL);
+    const char *headers[] = {"X-Forwarded-For: 198.51.100.1, 203.0.113.9", stand.alice.bearer,
+                             NULL};
+    expect_status(http_send(stand.http, "POST", "/api/cache/clear/", headers, NULL, 0), 200);
+    json_t *answer = audit("");
+    expect_text(record(answer, 0), "address", "127.0.0.1");
+    json_decref(answer);
+    stand_close(&stand);
+
+    stand_open(&stand, &(struct stand_options){
+                           .environment = (const char *const[]){
+                               "CACHEWARDEN_SERVER_TRUSTED_PROXIES=127.0.0.0/8", NULL}});
+    headers[1] = stand.alice.bearer;
+    expect_status(http_send(stand.http, "POST", "/api/cache/clear/", headers, NULL, 0), 200);
+    answer = audit("");
+    /* The last one is who spoke to the proxy; what stands before it, anybody may have written. */
+    expect_text(record(answer, 0), "address", "203.0.113.9");
+    json_decref(answer);
+    stand_close(&stand);
+}
+END_TEST
+
 static bool has_record_of_clear(const void *unused)
 {
     (void)unused;
@@ -287,6 +312,7 @@ int main(void)
     tcase_add_test(shared, the_list_of_caches_tells_the_last_flush);
     suite_add_tcase(suite, shared);
     TCase *own = tcase_create("a stand of its own");
+    tcase_add_test(own, only_trusted_proxies_name_the_client);
     tcase_add_test(own, without_redis_nothing_is_lost);
     suite_add_tcase(suite, own);
     return suite_run(suite);

@@ -1,0 +1,110 @@
+/* Health and the Redis test (contract section 10). */
+#include "redis_snapshot.h"
+#include "stand.h"
+#include "suite.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct stand stand;
+
+static void open_stand(void)
+{
+    stand_open(&stand, NULL);
+}
+
+static void close_stand(void)
+{
+    stand_close(&stand);
+}
+
+/* The body with its numbers and times replaced: digits, dots, colons, T and Z between quotes of a
+ * timestamp by "TIME", the latency by N. */
+static const char *masked(const char *body)
+{
+    static char text[1024];
+    const char *time = strstr(body, "\"timestamp\":\""), *latency = strstr(body, "\"latency_ms\":");
+    ck_assert_msg(time != NULL, "%s", body);
+    const char *time_start = time + strlen("\"timestamp\":\"");
+    size_t time_size = strspn(time_start, "0123456789-:.TZ");
+    ck_assert_msg(time_size >= 20 && time_start[time_size] == '"', "%s", body);
+    if (!latency) {
+        snprintf(text, sizeof text, "%.*sTIME%s", (int)(time_start - body), body,
+                 time_start + time_size);
+        return text;
+    }
+    const char *number = latency + strlen("\"latency_ms\":");
+    size_t number_size = strspn(number, "0123456789.");
+    ck_assert_msg(number_size > 0, "%s", body);
+    snprintf(text, sizeof text, "%.*sN%.*sTIME%s", (int)(number - body), body,
+             (int)(time_start - number - (ptrdiff_t)number_size), number + number_size,
+             time_start + time_size);
+    return text;
+}
+
+START_TEST(health)
+{
+    const struct http_reply *reply = http_get(stand.http, "/health", NULL);
+    expect_status(reply, 200);
+    expect_header(reply, "Content-Type", "application/json");
+    ck_assert_str_eq(masked(reply->body),
+                     "{\"status\":\"ok\",\"redis\":{\"status\":\"connected\",\"message\":"
+                     "\"reads and writes work\",\"read_write_test\":true},\"timestamp\":\"TIME\"}");
+    expect_status(http_get(stand.http, "/health/live", NULL), 200);
+    expect_status(http_get(stand.http, "/health/ready", NULL), 200);
+}
+END_TEST
+
+/* It tries on keys of its own, and leaves none behind. */
+START_TEST(redis_test)
+{
+    char *before = redis_snapshot(stand.redis, "cw:audit");
+    for (int i = 0; i < 5; i++) {
+        const struct http_reply *reply = http_get(stand.http, "/api/redis-test", stand.root.bearer);
+        expect_status(reply, 200);
+        ck_assert_str_eq(masked(reply->body),
+                         "{\"redis_test_results\":{\"basic_set_get\":true,\"token_storage\":true,"
+                         "\"token_revocation\":true,\"increment\":true,\"pipeline\":true,"
+                         "\"latency_ms\":N},\"timestamp\":\"TIME\"}");
+        expect_status(http_get(stand.http, "/health", NULL), 200);
+    }
+    char *after = redis_snapshot(stand.redis, "cw:audit");
+    ck_assert_str_eq(before, after);
+    free(before);
+    free(after);
+    expect_status(http_get(stand.http, "/api/redis-test", stand.alice.bearer), 403);
+    expect_status(http_get(stand.http, "/api/redis-test", NULL), 401);
+}
+END_TEST
+
+/* Anybody may ask for it, so it says nothing about where things are. */
+START_TEST(health_gives_nothing_away)
+{
+    char port[16];
+    snprintf(port, sizeof port, "%d", redis_server_port(stand.redis));
+    redis_server_kill(stand.redis);
+    int64_t give_up = stand_now_ms() + 10000;
+    const struct http_reply *reply;
+    while (!strstr((reply = http_get(stand.http, "/health", NULL))->body, "degraded"))
+        ck_assert_msg(stand_now_ms() < give_up, "%s", reply->body);
+    ck_assert_msg(!strstr(reply->body, port) && !strstr(reply->body, "127.0.0.1"), "%s",
+                  reply->body);
+    ck_assert_str_eq(masked(reply->body),
+                     "{\"status\":\"degraded\",\"redis\":{\"status\":\"unavailable\",\"message\":"
+                     "\"redis unavailable\",\"read_write_test\":false},\"timestamp\":\"TIME\"}");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("diagnostics");
+    TCase *each = tcase_create("all");
+    tcase_add_checked_fixture(each, open_stand, close_stand);
+    tcase_add_test(each, health);
+    tcase_add_test(each, redis_test);
+    tcase_add_test(each, health_gives_nothing_away);
+    suite_add_tcase(suite, each);
+    return suite_run(suite);
+}
