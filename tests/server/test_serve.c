@@ -332,6 +332,34 @@ START_TEST(a_reload_applies_what_it_can_and_tells_the_rest)
 }
 END_TEST
 
+/* Who may flush, before and after; without Redis a permitted flush fails, which tells the two apart. */
+START_TEST(a_reload_changes_who_may_flush)
+{
+    static const char open[] = "users: { registration = \"open\"; };\n";
+    char config[256], credential[2048];
+    json_error_t error;
+    cw_server_start(&server, &(struct cw_server_options){.config = open});
+    struct http_client *http = http_client_new(server.base_url);
+    const struct http_reply *reply =
+        http_post_json(http, "/auth/register", NULL,
+                       "{\"username\":\"carol\",\"email\":\"carol@example.com\","
+                       "\"password\":\"violet-lantern-42\"}");
+    ck_assert_int_eq(reply->status, 201);
+    json_t *body = json_loads(reply->body, 0, &error);
+    snprintf(credential, sizeof credential, "Authorization: Bearer %s",
+             json_string_value(json_object_get(body, "access_token")));
+    ck_assert_int_eq(http_call(http, "DELETE", "/api/v1/cache", credential)->status, 403);
+
+    snprintf(config, sizeof config, "%sauth: { flush_permission = \"authenticated\"; };\n", open);
+    cw_file_write(server.directory, "test.conf", config, 0600);
+    cw_server_signal(&server, SIGHUP);
+    cw_server_wait_log(&server, "event=config.loaded");
+    ck_assert_int_eq(http_call(http, "DELETE", "/api/v1/cache", credential)->status, 500);
+    json_decref(body);
+    http_client_free(&http);
+}
+END_TEST
+
 START_TEST(a_bad_reload_keeps_everything)
 {
     cw_server_start(&server,
@@ -473,6 +501,7 @@ int main(void)
     tcase_add_test(all, a_bad_configuration_has_all_its_errors_told);
     tcase_add_test(all, the_check_as_json);
     tcase_add_test(all, a_reload_applies_what_it_can_and_tells_the_rest);
+    tcase_add_test(all, a_reload_changes_who_may_flush);
     tcase_add_test(all, a_bad_reload_keeps_everything);
     tcase_add_test(all, many_reloads_leak_nothing_and_change_nothing);
     tcase_add_test(all, a_request_under_way_is_answered);
