@@ -430,7 +430,7 @@ START_TEST(a_batch_fails_when_its_connection_cannot_be_made)
     wait_queued(1);
     start(&two);
     wait_queued(2);
-    fake_redis_slam(fake, true);
+    fake_redis_slam(fake, "");
     fake_redis_hang_up(fake);
     /* The holder's read is tried again, finds the door shut, and that ends all who wait. */
     expect(&holder, ERR_UPSTREAM_DOWN);

@@ -260,9 +260,17 @@ END_TEST
 
 START_TEST(a_server_that_hangs_up_is_no_connection)
 {
-    fake_redis_slam(fake, true);
+    fake_redis_slam(fake, "");
     case_err(open_conn(CASE_PATIENCE_MS), ERR_UPSTREAM_DOWN);
     ck_assert_str_eq(error.caller, "redis unavailable");
+}
+END_TEST
+
+START_TEST(the_last_words_of_a_server_that_is_full_are_heard)
+{
+    fake_redis_slam(fake, "-ERR max number of clients reached\r\n");
+    case_err(open_conn(CASE_PATIENCE_MS), ERR_UPSTREAM_REFUSED);
+    ck_assert_str_eq(error.caller, "redis busy");
 }
 END_TEST
 
@@ -330,6 +338,7 @@ int main(void)
     tcase_add_loop_test(bad, a_greeting_answered_wrongly_is_no_connection, 0,
                         sizeof rude / sizeof *rude);
     tcase_add_test(bad, a_server_that_hangs_up_is_no_connection);
+    tcase_add_test(bad, the_last_words_of_a_server_that_is_full_are_heard);
     tcase_add_test(bad, a_server_that_says_nothing_is_given_up_in_time);
     tcase_add_test(bad, options_that_make_no_sense_are_refused);
     suite_add_tcase(suite, bad);

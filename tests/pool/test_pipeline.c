@@ -135,6 +135,8 @@ START_TEST(each_fault_at_each_position_has_its_answer_and_no_after_effect)
             ck_assert_int_eq(pipeline_value(pipeline, (size_t)i)->integer, 10 + i);
     }
 
+    ck_assert_int_eq(pool_is_down(pool), fault->is_late);
+
     fake_redis_forget(fake);
     /* The next ones get what is theirs; after a timeout the first of them is the probe. */
     FAKE_SCRIPT(fake, {.bytes = "$5\r\nfirst\r\n"}, {.bytes = "$6\r\nsecond\r\n"});
@@ -286,6 +288,33 @@ START_TEST(a_connection_that_spoke_out_of_turn_is_not_used)
 }
 END_TEST
 
+START_TEST(an_error_inside_an_array_is_an_error)
+{
+    FAKE_SCRIPT(fake, {.bytes = "*2\r\n:1\r\n*1\r\n-WRONGTYPE no\r\n"},
+                {.bytes = "*1\r\n-OOM no\r\n"});
+    case_err(CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_ARRAY, NULL, &error, STR("EXEC")),
+             ERR_UPSTREAM_REFUSED);
+    ck_assert_str_eq(error.caller, "redis refused the command");
+    case_err(CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_ANY, NULL, &error, STR("EXEC")),
+             ERR_UPSTREAM_REFUSED);
+    ck_assert_str_eq(error.caller, "redis out of memory");
+}
+END_TEST
+
+START_TEST(bytes_behind_the_last_reply_end_the_connection)
+{
+    enum pipeline_effect effect = _i ? PIPELINE_WRITE : PIPELINE_READ;
+
+    case_err(CASE_RUN(pool, arena, effect, EXPECT_OK, NULL, &error, STR("SET"), STR("k")), ERR_OK);
+    fake_redis_trail(fake, "+");
+    enum err err = CASE_RUN(pool, arena, effect, EXPECT_OK, NULL, &error, STR("SET"), STR("k"));
+    /* A read is tried once more, over a new connection whose greeting then has the same flaw. */
+    case_err(err, effect == PIPELINE_WRITE ? ERR_UNCERTAIN : ERR_UPSTREAM_DOWN);
+    ck_assert_uint_eq(case_stats(pool).poisoned, 1);
+    ck_assert_uint_eq(case_stats(pool).idle, 0);
+}
+END_TEST
+
 START_TEST(a_late_duplicate_is_never_taken_for_an_answer)
 {
     const struct value *reply;
@@ -349,11 +378,16 @@ END_TEST
 
 START_TEST(a_deadline_that_has_passed_sends_nothing)
 {
-    struct pipeline *pipeline = three_incrs(PIPELINE_WRITE);
-
-    case_err(pipeline_run(pool, pipeline, clock_mono_ns() - 1, &error), ERR_TIMEOUT);
-    ck_assert_str_eq(error.caller, "redis timeout");
-    ck_assert_uint_eq(fake_redis_accepted(fake), 0);
+    for (int i = 0; i < 2; i++) { /* without a connection, and with one at hand */
+        struct pipeline *pipeline = three_incrs(PIPELINE_WRITE);
+        case_err(pipeline_run(pool, pipeline, clock_mono_ns() - 1, &error), ERR_TIMEOUT);
+        ck_assert_str_eq(error.caller, "redis timeout");
+        ck_assert_uint_eq(fake_redis_accepted(fake), (size_t)i);
+        ck_assert_uint_eq(fake_redis_seen(fake, "INCR"), 0);
+        case_err(
+            CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_OK, NULL, &error, STR("GET"), STR("k")),
+            ERR_OK);
+    }
 }
 END_TEST
 
@@ -505,6 +539,8 @@ int main(void)
     tcase_add_checked_fixture(rest, set_up, tear_down);
     tcase_add_test(rest, a_slow_drip_within_the_time_is_fine);
     tcase_add_test(rest, a_connection_that_spoke_out_of_turn_is_not_used);
+    tcase_add_test(rest, an_error_inside_an_array_is_an_error);
+    tcase_add_loop_test(rest, bytes_behind_the_last_reply_end_the_connection, 0, 2);
     tcase_add_test(rest, a_late_duplicate_is_never_taken_for_an_answer);
     tcase_add_loop_test(rest, a_connection_that_died_idle_fails_neither_read_nor_write, 0, 2);
     tcase_add_test(rest, a_read_on_a_used_connection_that_dies_unanswered_is_tried_once_more);

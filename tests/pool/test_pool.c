@@ -76,7 +76,7 @@ START_TEST(an_endpoint_that_is_down_is_tried_once_a_second_however_many_ask)
     struct pool *pool = case_pool(fake_redis_url(fake));
     unsigned asked = 0;
 
-    fake_redis_slam(fake, true);
+    fake_redis_slam(fake, "");
     case_err(ask(pool), ERR_UPSTREAM_DOWN);
     ck_assert(pool_is_down(pool));
     size_t before = fake_redis_accepted(fake);
@@ -92,7 +92,7 @@ START_TEST(an_endpoint_that_is_down_is_tried_once_a_second_however_many_ask)
     ck_assert_uint_ge(case_stats(pool).breaker_refusals, asked - 2);
     ck_assert_uint_eq(case_stats(pool).connect_failures, 3);
 
-    fake_redis_slam(fake, false);
+    fake_redis_slam(fake, NULL);
     while (ask(pool) != ERR_OK)
         ck_assert_int_lt(clock_mono_ns() - begin_ns, CASE_PATIENCE_MS * NS_PER_MS);
     ck_assert(!pool_is_down(pool));
@@ -123,7 +123,7 @@ START_TEST(all_who_wait_for_a_dead_endpoint_are_told_at_once)
     pthread_t threads[THREADS];
     int64_t begin_ns = clock_mono_ns();
 
-    fake_redis_slam(fake, true);
+    fake_redis_slam(fake, "");
     for (int i = 0; i < THREADS; i++)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, ask_once, pool), 0);
     for (int i = 0; i < THREADS; i++)
@@ -147,7 +147,7 @@ START_TEST(a_pool_that_cannot_grow_goes_on_with_what_it_has)
     FAKE_SCRIPT(fake, {.bytes = "+OK\r\n", .is_held = true});
     ck_assert_int_eq(pthread_create(&thread, NULL, ask_once, pool), 0);
     ck_assert(fake_redis_wait_seen(fake, "GET", 2));
-    fake_redis_slam(fake, true);
+    fake_redis_slam(fake, "");
     /* The one connection is held, a second cannot be made: wait for the first, do not call Redis down. */
     struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
     PIPELINE_ADD(pipeline, EXPECT_OK, STR("GET"), STR("k"));

@@ -52,7 +52,8 @@ struct fake_redis {
         size_t seen;
     } names[NAMES_MAX];
     size_t name_count, seen, accepted;
-    bool is_slamming, is_deaf, is_stopping;
+    const char *slam, *trail;
+    bool is_deaf, is_stopping;
 };
 
 __attribute__((noreturn)) static void die(const char *what)
@@ -195,6 +196,8 @@ static void obey(struct fake_redis *fake, struct client *client, const char *nam
         say(client, header, (size_t)snprintf(header, sizeof header, "$%zu\r\n", last_size));
         say(client, last, last_size);
         say(client, "\r\n", 2);
+        if (fake->trail)
+            say(client, fake->trail, strlen(fake->trail));
     } else if (strcmp(name, "PING") == 0) {
         say(client, "+PONG\r\n", 7);
     } else if (strcmp(name, "AUTH") == 0 || strcmp(name, "SELECT") == 0 ||
@@ -272,7 +275,8 @@ static void welcome(struct fake_redis *fake)
     if (fd < 0)
         return;
     fake->accepted++;
-    if (fake->is_slamming) {
+    if (fake->slam) {
+        (void)!send(fd, fake->slam, strlen(fake->slam), MSG_NOSIGNAL);
         close(fd);
         return;
     }
@@ -435,10 +439,17 @@ void fake_redis_override(struct fake_redis *fake, const char *command, const cha
     unlock_and_wake(fake);
 }
 
-void fake_redis_slam(struct fake_redis *fake, bool is_on)
+void fake_redis_slam(struct fake_redis *fake, const char *words)
 {
     pthread_mutex_lock(&fake->mutex);
-    fake->is_slamming = is_on;
+    fake->slam = words;
+    unlock_and_wake(fake);
+}
+
+void fake_redis_trail(struct fake_redis *fake, const char *bytes)
+{
+    pthread_mutex_lock(&fake->mutex);
+    fake->trail = bytes;
     unlock_and_wake(fake);
 }
 

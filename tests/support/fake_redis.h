@@ -5,7 +5,7 @@
  *   - the script: the next commands that are not of those five, one step each, whichever
  *     connection they come over;
  *   - overrides: one fixed answer for a command's name, greetings included;
- *   - modes: accept and slam the door; accept and read nothing.
+ *   - modes: accept and slam the door; accept and read nothing; say more than was asked.
  * All functions may be called from the test's thread at any time. Failures end the test.
  */
 #ifndef SUPPORT_FAKE_REDIS_H
@@ -49,7 +49,10 @@ void fake_redis_forget(struct fake_redis *fake);
 /* From now on `command` (upper case) answers these bytes; NULL: as it would by itself. */
 void fake_redis_override(struct fake_redis *fake, const char *command, const char *bytes);
 
-void fake_redis_slam(struct fake_redis *fake, bool is_on); /* accepts, then closes without a word */
+/* Accepts, says these words ("" for none) and closes; NULL: as usual again. */
+void fake_redis_slam(struct fake_redis *fake, const char *words);
+/* Says these bytes behind every answer to ECHO; NULL: no more. */
+void fake_redis_trail(struct fake_redis *fake, const char *bytes);
 void fake_redis_deafen(struct fake_redis *fake, bool is_on); /* reads nothing from anybody */
 
 void fake_redis_release(struct fake_redis *fake);                /* lets all held answers go */
