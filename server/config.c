@@ -1,4 +1,5 @@
-/* The libconfig file: its groups walked against the rows of config.def. The only file that knows libconfig. */
+/* The libconfig file: its groups walked against the rows of config.def. The only file that knows
+ * libconfig. */
 #include "config_private.h"
 
 #include <libconfig.h>

@@ -126,7 +126,8 @@ static void check_environment(const struct config *config, struct config_report 
 
 void config_check(struct config *config, bool direct, struct config_report *report)
 {
-    /* A broken value was reported already and left as it was; the checks below see a sound struct in any case. */
+    /* A broken value was reported already and left as it was; the checks below see a sound struct
+     * in any case. */
     check_environment(config, report);
     check_redis(config, report);
     config_check_lists(config, direct, report);

@@ -144,7 +144,8 @@ static bool parse_address(struct str text, uint8_t bytes[16], int *bits_out)
     return inet_pton(AF_INET6, copy, bytes) == 1;
 }
 
-/* The bits behind the prefix must be zero: "10.1.2.3/8" is a slip, and which part of it is wrong we cannot know. */
+/* The bits behind the prefix must be zero: "10.1.2.3/8" is a slip, and which part of it is wrong we
+ * cannot know. */
 static bool is_masked(const struct cidr *block)
 {
     for (int bit = block->bits; bit < 128; bit++)

@@ -161,7 +161,8 @@ static bool is_service_link(struct str name)
            str_starts(name, STR("CACHEWARDEN_PORT"));
 }
 
-/* A misspelt variable would be ignored in silence, as the environment is full of what is none of our business. */
+/* A misspelt variable would be ignored in silence, as the environment is full of what is none of
+ * our business. */
 static void warn_unknown_variables(struct config *config, const struct config_input *input,
                                    struct config_report *report)
 {

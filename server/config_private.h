@@ -127,7 +127,8 @@ void values_fini(const struct setting_table *table, void *base);
 
 /* ---- the file (config.c) ---- */
 
-/* Reads `text`, NUL-terminated, as a libconfig file into the config. `path` is for messages and the folder of includes. */
+/* Reads `text`, NUL-terminated, as a libconfig file into the config. `path` is for messages and the
+ * folder of includes. */
 void config_read_text(struct config *config, struct str text, const char *path, bool direct,
                       struct config_report *report);
 /* Reads the default of a list of groups, which is libconfig text. */
@@ -157,10 +158,12 @@ void config_set_defaults(struct config *config, struct config_report *report);
 /* Takes what `source` said about redis.url and its parts into config->redis. */
 void config_merge_redis(struct config *config, enum config_source source,
                         struct config_report *report);
-/* Whether the text is a Redis URL; reports what is wrong with it. The address is the caller's to finish. */
+/* Whether the text is a Redis URL; reports what is wrong with it. The address is the caller's to
+ * finish. */
 bool config_parse_redis(struct str url, const struct config_origin *origin, struct config_name name,
                         struct redis_address *address_out, struct config_report *report);
-/* "host:port" with IPv6 in brackets; false unless it is one. The host is a fresh text, without brackets. */
+/* "host:port" with IPv6 in brackets; false unless it is one. The host is a fresh text, without
+ * brackets. */
 bool config_parse_endpoint(struct str text, int64_t min_port, char **host_out, int *port_out);
 /* Listeners, proxies, hosts, origins, TLS files (config_check_server.c). */
 void config_check_server(struct config *config, struct config_report *report);

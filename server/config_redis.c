@@ -82,7 +82,8 @@ static bool same(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-/* The URL of this source has the word; a part of the same source that says something else is a mistake to tell of. */
+/* The URL of this source has the word; a part of the same source that says something else is a
+ * mistake to tell of. */
 static void warn_disagreement(const struct config *config, enum config_source source,
                               struct config_report *report)
 {

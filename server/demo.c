@@ -116,7 +116,8 @@ static bool is_installed(void)
     return false;
 }
 
-/* In the child: only async-signal-safe calls. The socket's name is relative, so that a deep folder is no problem for it. */
+/* In the child: only async-signal-safe calls. The socket's name is relative, so that a deep folder
+ * is no problem for it. */
 __attribute__((noreturn)) static void run_redis(const struct demo *demo, pid_t parent)
 {
     static const char *const argv[] = {

@@ -17,7 +17,8 @@ struct serve_options {
     bool demo;
 };
 
-/* Returns when the server has stopped: CLI_OK, or CLI_FAILED after a complaint on standard error. */
+/* Returns when the server has stopped: CLI_OK, or CLI_FAILED after a complaint on standard error.
+ * Returns when the server has stopped: CLI_OK, or CLI_FAILED after a complaint on standard error. */
 int serve_run(const struct serve_options *options);
 
 #endif

@@ -7,7 +7,8 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Levenshtein's distance with swapped neighbours as one mistake; three rows of its table at a time. */
+/* Levenshtein's distance with swapped neighbours as one mistake; three rows of its table at a time.
+ * Levenshtein's distance with swapped neighbours as one mistake; three rows of its table at a time. */
 size_t suggest_distance(struct str a, struct str b)
 {
     size_t rows[3][NAME_MAX_SIZE + 1];

@@ -67,7 +67,8 @@ int cli_usage_error(const struct cli *cli, const char *format, ...) CW_PRINTF(2,
 /* Says what failed; returns CLI_FAILED. */
 int cli_fail(const char *format, ...) CW_PRINTF(1, 2);
 
-/* Finds a command by its words: CLI_OK, or CLI_USAGE after a complaint. No words: *command_out is NULL. */
+/* Finds a command by its words: CLI_OK, or CLI_USAGE after a complaint. No words: *command_out is
+ * NULL. */
 enum { CLI_PATH_SIZE = 64 };
 int cli_find(const char *const *names, int count, const struct cli_command **command_out,
              char path_out[CLI_PATH_SIZE]);
@@ -77,7 +78,8 @@ extern const struct cli_option cli_common_options[];
 
 /* ---- output ---- */
 
-/* Writes it to standard output and finishes the buffer; returns CLI_OK, or CLI_FAILED when memory was out. */
+/* Writes it to standard output and finishes the buffer; returns CLI_OK, or CLI_FAILED when memory
+ * was out. */
 int cli_print(struct strbuf *text);
 /* Help for a command: usage, what it does, its options. `path` is its full name, "user add". */
 void cli_print_command(struct strbuf *out, const struct cli_command *command, const char *path);

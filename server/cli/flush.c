@@ -1,4 +1,5 @@
-/* `flush`: empties a named cache, straight in Redis. Its lines are those of the helper it replaces. */
+/* `flush`: empties a named cache, straight in Redis. Its lines are those of the helper it replaces.
+ * `flush`: empties a named cache, straight in Redis. Its lines are those of the helper it replaces. */
 #include "cli/cli.h"
 
 #include "cachewarden/pipeline.h"
