@@ -16,10 +16,10 @@ set(CMAKE_C_EXTENSIONS ON)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
 # Assertions follow the build type: on in Debug, off (NDEBUG) otherwise.
-set(CMAKE_C_FLAGS_DEBUG "-Og -g3")
+set(CMAKE_C_FLAGS_DEBUG "-Og -g")
 set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g -DNDEBUG")
 if(CMAKE_C_COMPILER_ID MATCHES Clang)
-  set(CMAKE_C_FLAGS_DEBUG "-O1 -g3") # clang's -Og is its -O1
+  set(CMAKE_C_FLAGS_DEBUG "-O1 -g") # clang's -Og is its -O1
 endif()
 
 find_program(CCACHE ccache)
