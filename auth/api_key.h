@@ -6,7 +6,7 @@
 #ifndef AUTH_API_KEY_H
 #define AUTH_API_KEY_H
 
-#include "digest.h"
+#include "cachewarden/digest.h"
 
 #include "cachewarden/users.h"
 

@@ -1,4 +1,4 @@
-#include "digest.h"
+#include "cachewarden/digest.h"
 
 #include <openssl/evp.h>
 #include <pthread.h>

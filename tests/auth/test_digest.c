@@ -1,4 +1,4 @@
-#include "digest.h"
+#include "cachewarden/digest.h"
 
 #include "cachewarden/arena.h"
 #include "suite.h"

@@ -12,8 +12,8 @@ BEGIN {
 	# The shared headers (include/cachewarden/) and whose they are.
 	own("base", "arena clock error json lock log random str")
 	own("pool", "pipeline pool value")
-	own("auth", "identity password permit principal token users")
-	own("api", "app call params routes")
+	own("auth", "digest identity password permit principal token users")
+	own("api", "app call limits params routes")
 
 	# Foreign headers have one home: a folder, a file, or (with *) a file and its parts.
 	home["argon2.h"] = "auth/password.c"

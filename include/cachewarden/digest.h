@@ -1,6 +1,6 @@
-/* SHA-256: for what is compared but must not be kept itself, the secrets of API keys. */
-#ifndef AUTH_DIGEST_H
-#define AUTH_DIGEST_H
+/* SHA-256: for what is compared but must not be kept itself: secrets of API keys, names of a sign-in. */
+#ifndef CACHEWARDEN_DIGEST_H
+#define CACHEWARDEN_DIGEST_H
 
 #include "cachewarden/error.h"
 #include "cachewarden/str.h"
