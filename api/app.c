@@ -49,6 +49,8 @@ static enum err open_services(struct app *app, const struct app_options *options
     if (err == ERR_OK)
         err = caches_open(options, app->control, &app->caches, error);
     if (err == ERR_OK)
+        err = limits_open(&options->limits, &app->limits, error);
+    if (err == ERR_OK)
         err = health_open(&app->health, error);
     if (err == ERR_OK)
         err = audit_open(app->control, options->node_name, app->budget_ms, &app->audit, error);
@@ -86,6 +88,7 @@ void app_close(struct app **app)
         return;
     audit_close(&closing->audit, clock_deadline_ns(CLOSE_MS));
     health_close(&closing->health);
+    limits_close(&closing->limits);
     caches_close(&closing->caches);
     if (closing->identity)
         identity_free(&closing->identity);

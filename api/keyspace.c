@@ -96,6 +96,22 @@ struct key key_last_flush(struct str cache)
     return make("cw:flushed:%.*s", STR_ARG(cache));
 }
 
+struct key key_limit_user(const char *limit, int64_t user_id)
+{
+    assert(user_id > 0);
+    return make("cw:l:{u:%" PRId64 "}:%s", user_id, limit);
+}
+
+struct key key_limit_network(const char *limit, struct str network)
+{
+    return make("cw:l:%s:%.*s", limit, STR_ARG(network));
+}
+
+struct key key_limit_failures(struct str name_digest, struct str network)
+{
+    return make("cw:l:failures:%.*s:%.*s", STR_ARG(name_digest), STR_ARG(network));
+}
+
 struct str key_of_cache(struct arena *arena, struct str pattern, struct str environment)
 {
     const struct str placeholder = STR("{env}");

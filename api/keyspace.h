@@ -45,6 +45,14 @@ struct key key_last_flush(struct str cache);
 bool key_is_cache_name(struct str name);
 
 /*
+ * Counters of limits (limit_name()), in the slot of the user they are about; of addresses as
+ * limits/network.h writes them; of failed sign-ins by a digest of the name, in hex, 32 digits.
+ */
+struct key key_limit_user(const char *limit, int64_t user_id);
+struct key key_limit_network(const char *limit, struct str network);
+struct key key_limit_failures(struct str name_digest, struct str network);
+
+/*
  * One of the keys a named cache lists, "{env}" replaced by the environment; NUL-terminated in the
  * arena, {NULL,0} when memory is out.
  */

@@ -68,6 +68,13 @@ static const char *check_access(const struct route *route)
         return complain(route, "no permission stated: nobody could call it");
     if (route->permit == PERMIT_PUBLIC && !is_reviewed_public(route->name))
         return complain(route, "public, but not on the reviewed list");
+    if ((route->limit == LIMIT_STATUS || route->limit == LIMIT_TOGGLE ||
+         route->limit == LIMIT_CLEAR) &&
+        route->permit != PERMIT_USER)
+        return complain(route, "limit %s is for each user and needs permission user",
+                        limit_name(route->limit));
+    if (route->effect == EFFECT_READ && route->limit != LIMIT_NONE && route->limit != LIMIT_STATUS)
+        return complain(route, "a read is counted by its operation, which is for limit status only");
     if (route->effect == EFFECT_UNSTATED)
         return complain(route, "effect is not stated");
     if (route->method != METHOD_GET && route->method != METHOD_POST && route->method != METHOD_PUT &&

@@ -34,6 +34,17 @@ void audit_flush(const struct call *call, struct str cache, enum err outcome, in
 CW_MUST_CHECK enum err health_open(struct health **health_out, struct error *error);
 void health_close(struct health **health);
 
+/* ---- limits/ ---- */
+
+CW_MUST_CHECK enum err limits_open(const struct limit_settings *settings,
+                                   struct limits **limits_out, struct error *error);
+void limits_close(struct limits **limits);
+
+/* ---- control/ ---- */
+
+/* control_status for the caller itself, counted on the way against the limit of the call's row. */
+CW_MUST_CHECK enum err control_status_counted(struct call *call, struct cache_state *state_out);
+
 /* ---- what they share ---- */
 
 /*

@@ -178,6 +178,7 @@ CW_MUST_CHECK enum err config_open_app(const struct config *config, bool direct,
 void config_http_options(const struct config *config, struct http_options *options_out);
 /* The pool of control data. Borrows from the config. */
 void config_pool_options(const struct config *config, struct pool_options *options_out);
+void config_limit_settings(const struct config *config, struct limit_settings *settings_out);
 
 /* ---- reloading ---- */
 

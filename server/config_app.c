@@ -15,6 +15,19 @@ void config_pool_options(const struct config *config, struct pool_options *optio
     };
 }
 
+void config_limit_settings(const struct config *config, struct limit_settings *settings_out)
+{
+    *settings_out = (struct limit_settings){
+        .enabled = config->limits_enabled,
+        .status_per_minute = config->limits_status_per_minute,
+        .toggle_per_minute = config->limits_toggle_per_minute,
+        .clear_per_minute = config->limits_clear_per_minute,
+        .login_per_minute = config->limits_login_per_minute,
+        .register_per_minute = config->limits_register_per_minute,
+        .login_failures = config->limits_login_failures,
+    };
+}
+
 void config_http_options(const struct config *config, struct http_options *options_out)
 {
     *options_out = (struct http_options){
@@ -96,6 +109,7 @@ static enum err open_app(const struct config *config, struct arena *arena, struc
         .node_name = str_from(node),
     };
     config_pool_options(config, &options.control);
+    config_limit_settings(config, &options.limits);
     enum err err = fill_specs(config, arena, &options);
     return err == ERR_OK ? app_open(&options, app_out, error) : err;
 }

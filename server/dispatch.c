@@ -5,6 +5,7 @@
 
 #include "cachewarden/app.h"
 #include "cachewarden/clock.h"
+#include "cachewarden/limits.h"
 
 /* Who is calling, and may they? Public rows look at no credential at all. False: answered. */
 static bool admit(const struct dispatcher *dispatcher, struct exchange *exchange)
@@ -71,7 +72,9 @@ void dispatch_run(const struct dispatcher *dispatcher, struct exchange *exchange
 
     if (!admit(dispatcher, exchange))
         return;
-    enum err err = params_read(call, request->query, match.values, match.value_count);
+    enum err err = limits_check(call);
+    if (err == ERR_OK)
+        err = params_read(call, request->query, match.values, match.value_count);
     if (err == ERR_OK) {
         if (!receive_body(dispatcher, exchange))
             return;

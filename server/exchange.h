@@ -61,6 +61,9 @@ struct http_response {
     struct str allow; /* 405 and OPTIONS */
     struct str location;
     int64_t retry_after_s;
+    int64_t rate_limit; /* > 0: RateLimit-Limit, -Remaining and -Reset */
+    int64_t rate_remaining;
+    int64_t rate_reset_s;
     int64_t cache_version; /* > 0: X-Cache-Version */
     int64_t user_id;       /* > 0: X-User-Id */
     enum tristate cache_enabled;

@@ -5,10 +5,12 @@
 #include "cachewarden/clock.h"
 
 /* All header lines but Location and the request's own words stay below this. */
-enum { HEAD_RESERVE = 768 };
+enum { HEAD_RESERVE = 1024 };
 
 /* What a script of another origin may read beside the body, and send beside the simple headers. */
-#define EXPOSED  "X-Cache-Version, X-Cache-Enabled, X-User-Id, X-Request-Id, Retry-After, Location"
+#define EXPOSED                                                                         \
+    "X-Cache-Version, X-Cache-Enabled, X-User-Id, X-Request-Id, Retry-After, Location, " \
+    "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
 #define ACCEPTED "Authorization, Content-Type, X-Api-Key, X-Request-Id"
 /* Browsers keep a preflight's answer this long, seconds; Chromium's own limit is 7200. */
 #define PREFLIGHT_MAX_AGE "600"
@@ -68,6 +70,14 @@ static void add_cors(struct strbuf *head, const struct http_response *response)
     }
 }
 
+/* The fields of the early drafts of draft-ietf-httpapi-ratelimit-headers: what clients know. */
+static void add_rate(struct strbuf *head, const struct http_response *response)
+{
+    add_number(head, STR("RateLimit-Limit: "), response->rate_limit);
+    add_number(head, STR("RateLimit-Remaining: "), response->rate_remaining);
+    add_number(head, STR("RateLimit-Reset: "), response->rate_reset_s);
+}
+
 static void add_optional(struct strbuf *head, const struct http_response *response)
 {
     if (response->no_store)
@@ -83,6 +93,8 @@ static void add_optional(struct strbuf *head, const struct http_response *respon
         add_line(head, STR("Allow: "), response->allow);
     if (response->retry_after_s > 0)
         add_number(head, STR("Retry-After: "), response->retry_after_s);
+    if (response->rate_limit > 0)
+        add_rate(head, response);
     if (response->challenge)
         strbuf_add(head, STR("WWW-Authenticate: Bearer\r\n"));
     if (response->location.len > 0)

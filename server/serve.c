@@ -114,6 +114,9 @@ static void apply(struct server *server)
     server->app->registration_open = config->users_registration == REGISTRATION_OPEN;
     server->app->policy.flush_for_authenticated =
         config->auth_flush_permission == FLUSH_AUTHENTICATED;
+    struct limit_settings limits;
+    config_limit_settings(config, &limits);
+    limits_set(server->app->limits, &limits);
 }
 
 static void reload(struct server *server)

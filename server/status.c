@@ -103,8 +103,13 @@ static struct json_writer *begin_body(struct exchange *exchange)
 
 static void begin_response(struct exchange *exchange, int status)
 {
+    const struct reply *reply = &exchange->call.reply;
+
     exchange->response = (struct http_response){
         .status = status,
+        .rate_limit = reply->rate_limit,
+        .rate_remaining = reply->rate_remaining,
+        .rate_reset_s = reply->rate_reset_s,
         .cache_enabled = UNKNOWN,
         .close = exchange->response.close,
         .no_store = true,

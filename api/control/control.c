@@ -7,6 +7,7 @@
 
 #include "cachewarden/pipeline.h"
 #include "keyspace.h"
+#include "limits/ride.h"
 #include "services.h"
 
 #include <inttypes.h>
@@ -41,18 +42,23 @@ static enum err read_exists(const struct value *value, bool *exists_out, struct 
     return ERR_OK;
 }
 
-enum err control_status(struct app *app, struct arena *arena, int64_t user_id, int64_t deadline_ns,
-                        struct cache_state *state_out, struct error *error)
+static struct pipeline *ask_status(struct arena *arena, int64_t user_id)
 {
     struct key version = key_user_version(user_id), off = key_user_switch(user_id),
                epoch = key_epoch();
     struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
-    bool is_off = false;
 
     PIPELINE_ADD(pipeline, EXPECT_COUNTER_OR_NIL, STR("GET"), key_str(&version));
     PIPELINE_ADD(pipeline, EXPECT_COUNTER_OR_NIL, STR("GET"), key_str(&epoch));
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("EXISTS"), key_str(&off));
-    enum err err = pipeline_run(app->control, pipeline, deadline_ns, error);
+    return pipeline;
+}
+
+/* `err` is what the run of ask_status' pipeline said. */
+static enum err read_status(const struct pipeline *pipeline, enum err err,
+                            struct cache_state *state_out, struct error *error)
+{
+    bool is_off = false;
 
     if (err == ERR_OK)
         err = sum_version(counter_or(pipeline_value(pipeline, 0), 1),
@@ -61,6 +67,31 @@ enum err control_status(struct app *app, struct arena *arena, int64_t user_id, i
         err = read_exists(pipeline_value(pipeline, 2), &is_off, error);
     state_out->enabled = !is_off;
     return err;
+}
+
+enum err control_status(struct app *app, struct arena *arena, int64_t user_id, int64_t deadline_ns,
+                        struct cache_state *state_out, struct error *error)
+{
+    struct pipeline *pipeline = ask_status(arena, user_id);
+    enum err err = pipeline_run(app->control, pipeline, deadline_ns, error);
+
+    return read_status(pipeline, err, state_out, error);
+}
+
+enum err control_status_counted(struct call *call, struct cache_state *state_out)
+{
+    int64_t user_id = call->principal.user_id;
+    struct pipeline *pipeline = ask_status(call->arena, user_id);
+    struct limit_ride ride;
+
+    limits_ride(call, pipeline, &ride);
+    enum err err = pipeline_run(call->app->control, pipeline, call->deadline_ns, &call->error);
+    err = limits_alight(call, pipeline, &ride, err);
+    /* A Redis that is full or read-only refuses to count, and can still be read. */
+    if (err == ERR_UPSTREAM_REFUSED && ride.is_on)
+        return control_status(call->app, call->arena, user_id, call->deadline_ns, state_out,
+                              &call->error);
+    return read_status(pipeline, err, state_out, &call->error);
 }
 
 enum err control_switch(struct app *app, struct arena *arena, int64_t user_id, bool enabled,

@@ -36,8 +36,7 @@ static enum err answer_state(struct call *call, const struct cache_state *state,
 enum err op_cache_status(struct call *call)
 {
     struct cache_state state;
-    enum err err = control_status(call->app, call->arena, call->principal.user_id,
-                                  call->deadline_ns, &state, &call->error);
+    enum err err = control_status_counted(call, &state);
 
     if (err != ERR_OK)
         return err;

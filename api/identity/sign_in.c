@@ -6,6 +6,7 @@
 #include "cachewarden/pipeline.h"
 #include "cachewarden/random.h"
 #include "keyspace.h"
+#include "limits/attempt.h"
 
 #include <inttypes.h>
 
@@ -15,9 +16,14 @@ enum { FAMILY_BYTES = 16 };
 enum err check_password(struct call *call, struct str name, bool by_email, struct str password,
                         struct user *user_out)
 {
-    enum err err = identity_login(call->app->identity, call->arena, name, by_email, password,
-                                  call->deadline_ns, user_out, &call->error);
+    struct limit_attempt attempt;
+    enum err err = limits_attempt(call, name, by_email, &attempt);
 
+    if (err != ERR_OK)
+        return err;
+    err = identity_login(call->app->identity, call->arena, name, by_email, password,
+                         call->deadline_ns, user_out, &call->error);
+    err = limits_attempted(call, &attempt, err);
     if (err == ERR_UNAUTHENTICATED)
         return error_set(&call->error, err,
                          "No active account found with the given credentials");

@@ -14,7 +14,8 @@ struct token_pair {
 
 /*
  * The account that a name (or an email) and a password belong to. ERR_UNAUTHENTICATED with the one
- * sentence for every bad login, ERR_BUSY when too many passwords are checked already.
+ * sentence for every bad login, ERR_BUSY when too many passwords are checked already, ERR_THROTTLED
+ * after too many bad ones (limits/attempt.h).
  */
 CW_MUST_CHECK enum err check_password(struct call *call, struct str name, bool by_email,
                                       struct str password, struct user *user_out);

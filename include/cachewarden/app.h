@@ -6,6 +6,7 @@
 #define CACHEWARDEN_APP_H
 
 #include "cachewarden/identity.h"
+#include "cachewarden/limits.h"
 #include "cachewarden/permit.h"
 #include "cachewarden/pool.h"
 
@@ -36,6 +37,7 @@ struct app_options {
     struct str admin_group;
     struct permit_policy policy;
     bool registration_open;
+    struct limit_settings limits; /* all zero: off */
     struct str environment;
     const struct cache_spec *caches;
     size_t cache_count;
@@ -53,6 +55,7 @@ struct app {
     struct caches *caches;
     struct audit *audit;
     struct health *health;        /* the last probe of Redis, shared by all who ask */
+    struct limits *limits;        /* NULL: off */
     struct permit_policy policy;
     _Atomic bool registration_open;
     _Atomic bool ready;           /* false while starting and draining: /health/ready */

@@ -42,6 +42,9 @@ struct reply {
     int64_t user_id;            /* > 0: becomes X-User-Id */
     struct str location;
     int64_t retry_after_s;      /* > 0, with an error */
+    int64_t rate_limit;         /* > 0: calls allowed in a window; the call was counted, and */
+    int64_t rate_remaining;     /* so many are left, */
+    int64_t rate_reset_s;       /* until a new window may begin */
 };
 
 struct call {

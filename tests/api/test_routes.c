@@ -114,6 +114,24 @@ START_TEST(permission)
 }
 END_TEST
 
+START_TEST(limits)
+{
+    static const enum limit per_user[] = {LIMIT_STATUS, LIMIT_TOGGLE, LIMIT_CLEAR};
+    for (size_t i = 0; i < 3; i++) {
+        struct route route = good();
+        route.limit = per_user[i];
+        expect_wrong(route, "is for each user");
+        route.permit = PERMIT_USER;
+        expect_sound(route);
+    }
+    struct route route = good();
+    route.limit = LIMIT_LOGIN;
+    expect_sound(route);
+    route.effect = EFFECT_READ;
+    expect_wrong(route, "counted by its operation");
+}
+END_TEST
+
 START_TEST(method_and_effect)
 {
     struct route route = good();
@@ -285,6 +303,7 @@ int main(void)
     tcase = tcase_create("rules");
     tcase_add_test(tcase, the_zero_row_is_refused);
     tcase_add_test(tcase, permission);
+    tcase_add_test(tcase, limits);
     tcase_add_test(tcase, method_and_effect);
     tcase_add_test(tcase, name_path_summary_operation);
     tcase_add_test(tcase, dialect_and_sentence);

@@ -81,6 +81,9 @@ START_TEST(every_optional_line)
         .cache_enabled = YES,
         .allow = STR("GET, HEAD, OPTIONS"),
         .retry_after_s = 3,
+        .rate_limit = 10,
+        .rate_remaining = 0,
+        .rate_reset_s = 41,
         .challenge = true,
         .location = STR("/api/v1/jobs/1"),
     };
@@ -91,7 +94,8 @@ START_TEST(every_optional_line)
         "Connection: keep-alive\r\nX-Request-Id: 0123456789abcdef\r\nCache-Control: no-store\r\n"
         "X-Cache-Version: 9007199254740993\r\nX-Cache-Enabled: true\r\nAllow: GET, HEAD, "
         "OPTIONS\r\n"
-        "Retry-After: 3\r\nWWW-Authenticate: Bearer\r\nLocation: /api/v1/jobs/1\r\n\r\n{}");
+        "Retry-After: 3\r\nRateLimit-Limit: 10\r\nRateLimit-Remaining: 0\r\n"
+        "RateLimit-Reset: 41\r\nWWW-Authenticate: Bearer\r\nLocation: /api/v1/jobs/1\r\n\r\n{}");
 }
 END_TEST
 
@@ -118,7 +122,8 @@ START_TEST(listed_origins_may_read)
                          "Access-Control-Allow-Origin: http://localhost:3000\r\nVary: Origin\r\n"
                          "Access-Control-Expose-Headers: X-Cache-Version, X-Cache-Enabled, "
                          "X-User-Id, X-Request-Id, Retry-After, "
-                         "Location\r\n\r\n{\"a\":1}");
+                         "Location, RateLimit-Limit, RateLimit-Remaining, "
+                         "RateLimit-Reset\r\n\r\n{\"a\":1}");
 }
 END_TEST
 

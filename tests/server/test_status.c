@@ -176,6 +176,9 @@ START_TEST(every_error_in_every_dialect)
                      row->caller);
         if (row->err == ERR_THROTTLED)
             exchange.call.reply.retry_after_s = 17;
+        exchange.call.reply.rate_limit = 10;
+        exchange.call.reply.rate_remaining = 3;
+        exchange.call.reply.rate_reset_s = 17;
         exchange.call.reply.cache_version = 5; /* half an answer leaves no trace in an error */
         exchange.call.reply.cache_enabled = YES;
         json_open_object(&exchange.call.reply.json);
@@ -191,6 +194,9 @@ START_TEST(every_error_in_every_dialect)
         ck_assert_int_eq(exchange.response.retry_after_s, row->status == 429   ? 17
                                                           : row->status == 503 ? 1
                                                                                : 0);
+        ck_assert_int_eq(exchange.response.rate_limit, 10);
+        ck_assert_int_eq(exchange.response.rate_remaining, 3);
+        ck_assert_int_eq(exchange.response.rate_reset_s, 17);
     }
 }
 END_TEST

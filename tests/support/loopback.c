@@ -46,6 +46,7 @@ enum err loopback_try_open(struct loopback *loopback, const struct loopback_opti
         .caches = options->caches ? options->caches : usual_caches,
         .cache_count = options->caches ? options->cache_count : 2,
         .node_name = STR("node-a"),
+        .limits = options->limits,
     };
     ck_assert_int_eq(redis_address_parse(str_from(options->redis_url), &app.control.address, error), ERR_OK);
     app.users = options->has_no_users ? NULL : open_users(loopback);
@@ -131,7 +132,9 @@ static enum err walk(struct call *call, const struct loopback_request *request)
     case PERMIT_YES:
         break;
     }
-    enum err err = params_read(call, query, &name, request->name ? 1 : 0);
+    enum err err = limits_check(call);
+    if (err == ERR_OK)
+        err = params_read(call, query, &name, request->name ? 1 : 0);
     if (err == ERR_OK)
         err = params_read_body(call, str_from(type));
     if (err != ERR_OK)
@@ -150,7 +153,7 @@ struct loopback_answer *loopback_call(const struct loopback_request *request)
     call.principal = request->principal;
     call.body = str_from(request->body);
     call.request_id = STR("request-1");
-    call.client_address = STR("127.0.0.1");
+    call.client_address = str_from(request->address ? request->address : "127.0.0.1");
     call.now_s = clock_wall_s();
     answer->err = walk(&call, request);
     answer->error = call.error;

@@ -24,6 +24,7 @@ struct loopback_options {
     bool is_registration_open;
     size_t pool_size;                /* 0: 4 */
     int64_t command_timeout_ms;      /* 0: 2000, so that a busy machine does not fail a test */
+    struct limit_settings limits;    /* zero: off */
 };
 
 struct loopback {
@@ -53,6 +54,7 @@ struct loopback_request {
     const char *name;  /* what stands for {name} in the path */
     const char *type;  /* NULL with a body: application/json */
     const char *body;
+    const char *address; /* of the client; NULL: 127.0.0.1 */
     struct app *app;   /* set by LOOPBACK */
 };
 

@@ -163,6 +163,8 @@ static void set_environment(struct stand *stand, const struct stand_options *opt
     add_variable(stand, "CACHEWARDEN_REDIS_BORROW_TIMEOUT_MS=5000");
     add_variable(stand, "CACHEWARDEN_REDIS_CONNECT_TIMEOUT_MS=5000");
     add_variable(stand, "CACHEWARDEN_REDIS_COMMAND_TIMEOUT_MS=5000");
+    /* Tests ask more often than people do; those of the limits turn them on. */
+    add_variable(stand, "CACHEWARDEN_LIMITS_ENABLED=false");
     for (const char *const *variable = options->environment; variable && *variable; variable++)
         add_variable(stand, *variable);
 }

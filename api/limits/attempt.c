@@ -1,0 +1,81 @@
+#include "limits/attempt.h"
+
+#include "cachewarden/app.h"
+#include "cachewarden/digest.h"
+#include "limits/limits_private.h"
+#include "limits/network.h"
+#include "limits/shared.h"
+
+/* 128 bits of SHA-256: names are never met by accident or by design, and what was typed into the
+ * field (a password, by mistake) does not get to Redis. */
+enum { NAME_BYTES = 16 };
+
+/*
+ * By what was typed, not by whose account it is: a counter that a name and an email shared would
+ * tell that both belong to one account.
+ */
+static enum err digest_name(struct call *call, struct str name, bool by_email, struct str *hex_out)
+{
+    unsigned char digest[DIGEST_SHA256_SIZE];
+    struct strbuf text;
+
+    strbuf_init(&text, call->arena, name.len + 2);
+    strbuf_add(&text, by_email ? STR("e:") : STR("n:"));
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        strbuf_add_char(&text, c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c);
+    }
+    if (text.failed)
+        return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a name");
+    enum err err = digest_sha256(strbuf_str(&text), digest);
+    if (err != ERR_OK)
+        return error_set_detail(&call->error, err, "no SHA-256");
+    *hex_out = hex_encode(call->arena, (struct str){(const char *)digest, NAME_BYTES});
+    if (!hex_out->ptr)
+        return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a name");
+    return ERR_OK;
+}
+
+static int64_t max_of(const struct call *call)
+{
+    return atomic_load_explicit(&call->app->limits->login_failures, memory_order_relaxed);
+}
+
+/* One more than has failed, because this attempt is not among them yet. */
+static enum err judge_so_far(struct call *call, struct limit_window failed)
+{
+    failed.count++;
+    return failed.count > max_of(call) ? limit_judge(call, max_of(call), failed) : ERR_OK;
+}
+
+enum err limits_attempt(struct call *call, struct str name, bool by_email,
+                        struct limit_attempt *attempt_out)
+{
+    char buffer[LIMIT_NETWORK_SIZE];
+    struct str hex;
+
+    attempt_out->is_on = limits_are_on(call->app->limits);
+    if (!attempt_out->is_on)
+        return ERR_OK;
+    enum err err = digest_name(call, name, by_email, &hex);
+    if (err != ERR_OK)
+        return err;
+    attempt_out->key = key_limit_failures(hex, limit_network(call->client_address, buffer));
+    return judge_so_far(call, limits_look(call, &attempt_out->key, LIMIT_FAILURE_WINDOW_MS));
+}
+
+enum err limits_attempted(struct call *call, const struct limit_attempt *attempt, enum err outcome)
+{
+    if (!attempt->is_on || (outcome != ERR_OK && outcome != ERR_UNAUTHENTICATED))
+        return outcome;
+    if (outcome == ERR_UNAUTHENTICATED) {
+        struct limit_window failed =
+            limits_count(call, &attempt->key, LIMIT_FAILURE_WINDOW_MS);
+        return failed.count > max_of(call) ? limit_judge(call, max_of(call), failed) : outcome;
+    }
+    struct limit_window failed = limits_look(call, &attempt->key, LIMIT_FAILURE_WINDOW_MS);
+    enum err err = judge_so_far(call, failed);
+    if (err == ERR_OK && failed.count > 0)
+        limits_forget(call, &attempt->key);
+    return err;
+}

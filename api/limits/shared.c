@@ -1,0 +1,131 @@
+#include "limits/shared.h"
+
+#include "cachewarden/app.h"
+#include "cachewarden/clock.h"
+#include "limits/limits_private.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* How many commands shared_add_count adds, and where its numbers stand. */
+enum { COUNT_AT = 1, COUNT_TTL_AT = 2 };
+enum { LOOK_AT = 0, LOOK_TTL_AT = 1 };
+/* PTTL of a key that has no expiry. */
+enum { PTTL_NONE = -1 };
+
+static struct str milliseconds(int64_t ms, char *buffer, size_t size)
+{
+    return (struct str){buffer, (size_t)snprintf(buffer, size, "%" PRId64, ms)};
+}
+
+/* The expiry comes first, so that a connection lost half way leaves no counter without one. The key
+ * may still expire between the first two: limits_mend. */
+void shared_add_count(struct pipeline *pipeline, const struct key *key, int64_t window_ms)
+{
+    char text[24];
+    struct str lifetime = milliseconds(window_ms, text, sizeof text);
+
+    PIPELINE_ADD(pipeline, EXPECT_OK_OR_NIL, STR("SET"), key_str(key), STR("0"), STR("PX"),
+                 lifetime, STR("NX"));
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("INCR"), key_str(key));
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("PTTL"), key_str(key));
+}
+
+void shared_add_look(struct pipeline *pipeline, const struct key *key)
+{
+    PIPELINE_ADD(pipeline, EXPECT_COUNTER_OR_NIL, STR("GET"), key_str(key));
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("PTTL"), key_str(key));
+}
+
+bool shared_read_count(const struct pipeline *pipeline, size_t first,
+                       struct limit_window *window_out)
+{
+    *window_out = (struct limit_window){
+        .count = pipeline_value(pipeline, first + COUNT_AT)->integer,
+        .left_ms = pipeline_value(pipeline, first + COUNT_TTL_AT)->integer,
+    };
+    return window_out->count > 0;
+}
+
+bool shared_read_look(const struct pipeline *pipeline, size_t first,
+                      struct limit_window *window_out)
+{
+    const struct value *count = pipeline_value(pipeline, first + LOOK_AT);
+
+    *window_out = (struct limit_window){0, 0};
+    if (count->kind == VALUE_NIL)
+        return true;
+    *window_out = (struct limit_window){
+        .count = count->integer,
+        .left_ms = pipeline_value(pipeline, first + LOOK_TTL_AT)->integer,
+    };
+    return window_out->count >= 0;
+}
+
+static enum err run(struct call *call, struct pipeline *pipeline)
+{
+    struct error unwanted;
+
+    return pipeline_run(call->app->control, pipeline, clock_deadline_ns(call->app->budget_ms),
+                        &unwanted);
+}
+
+void limits_mend(struct call *call, const struct key *key, int64_t window_ms,
+                 struct limit_window *window)
+{
+    char text[24];
+
+    if (window->left_ms != PTTL_NONE)
+        return;
+    struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_WRITE);
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(key),
+                 milliseconds(window_ms, text, sizeof text));
+    /* When this fails, whoever comes next sees the same and tries again. */
+    enum err ignored = run(call, pipeline);
+    (void)ignored;
+    window->left_ms = window_ms;
+}
+
+static int64_t now_ms(void)
+{
+    return clock_mono_ns() / NS_PER_MS;
+}
+
+struct limit_window limits_count_here(struct call *call, const struct key *key, int64_t window_ms)
+{
+    return limit_table_count(call->app->limits->table, key, window_ms, now_ms());
+}
+
+struct limit_window limits_count(struct call *call, const struct key *key, int64_t window_ms)
+{
+    struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_WRITE);
+    struct limit_window window;
+
+    shared_add_count(pipeline, key, window_ms);
+    if (run(call, pipeline) != ERR_OK || !shared_read_count(pipeline, 0, &window))
+        return limits_count_here(call, key, window_ms);
+    limits_mend(call, key, window_ms, &window);
+    return window;
+}
+
+struct limit_window limits_look(struct call *call, const struct key *key, int64_t window_ms)
+{
+    struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_READ);
+    struct limit_window window;
+
+    shared_add_look(pipeline, key);
+    if (run(call, pipeline) != ERR_OK || !shared_read_look(pipeline, 0, &window))
+        return limit_table_look(call->app->limits->table, key, now_ms());
+    limits_mend(call, key, window_ms, &window);
+    return window;
+}
+
+void limits_forget(struct call *call, const struct key *key)
+{
+    struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_WRITE);
+
+    limit_table_forget(call->app->limits->table, key);
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(key));
+    enum err ignored = run(call, pipeline);
+    (void)ignored;
+}

@@ -1,0 +1,38 @@
+/* The counters all nodes share: the commands that count, and what they answered. */
+#ifndef API_LIMITS_SHARED_H
+#define API_LIMITS_SHARED_H
+
+#include "keyspace.h"
+#include "limits/window.h"
+
+#include "cachewarden/pipeline.h"
+
+/* Adds the commands that count one more; the first of a window begins it. */
+void shared_add_count(struct pipeline *pipeline, const struct key *key, int64_t window_ms);
+/* Adds those that only look. */
+void shared_add_look(struct pipeline *pipeline, const struct key *key);
+
+/* What they answered; `first` was pipeline_count() before they were added, and pipeline_run was
+ * ERR_OK. False: not to be believed. */
+bool shared_read_count(const struct pipeline *pipeline, size_t first,
+                       struct limit_window *window_out);
+bool shared_read_look(const struct pipeline *pipeline, size_t first,
+                      struct limit_window *window_out);
+
+/*
+ * The same in a round trip of their own. Whatever keeps Redis from counting, the node's own table
+ * does: these cannot fail, and take no longer than a request may spend on Redis.
+ */
+struct limit_window limits_count(struct call *call, const struct key *key, int64_t window_ms);
+struct limit_window limits_look(struct call *call, const struct key *key, int64_t window_ms);
+/* In both places. One that cannot be forgotten now expires. */
+void limits_forget(struct call *call, const struct key *key);
+
+/* The node's own table alone. */
+struct limit_window limits_count_here(struct call *call, const struct key *key, int64_t window_ms);
+
+/* A counter of Redis without an expiry would lock somebody out for ever: gives it one. */
+void limits_mend(struct call *call, const struct key *key, int64_t window_ms,
+                 struct limit_window *window);
+
+#endif

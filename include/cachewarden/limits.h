@@ -1,0 +1,43 @@
+/*
+ * How often a user or an address may call a route. Counts live in Redis and are shared by all
+ * nodes; while Redis does not take them, each node counts for itself, so that a Redis that is down
+ * neither keeps people out nor lets everybody in.
+ *
+ * Windows are fixed, and begin with the first request that is counted: one counter a window, which
+ * Redis removes by itself. So exactly the number that is allowed gets through in a window whatever
+ * the clocks of the nodes say, and "available in N seconds" is true to the second. The price is
+ * that up to twice the number may come in a minute that lies across two windows.
+ *
+ * Thread-safe.
+ */
+#ifndef CACHEWARDEN_LIMITS_H
+#define CACHEWARDEN_LIMITS_H
+
+#include "cachewarden/call.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct limits;
+
+/* The settings `limits.*`. */
+struct limit_settings {
+    bool enabled;
+    int64_t status_per_minute, toggle_per_minute, clear_per_minute; /* for each user */
+    int64_t login_per_minute, register_per_minute;                  /* for each address */
+    int64_t login_failures; /* in 15 minutes, for each name and address */
+};
+
+/* From now on these; windows that have begun go on. One atomic word each: requests under way may
+ * see some of the old. */
+void limits_set(struct limits *limits, const struct limit_settings *settings);
+
+/*
+ * Counts the call against the limit of its row, before anything is done. ERR_THROTTLED, with
+ * reply.retry_after_s, when that was one too many; fills reply.rate_*. A row that only reads is not
+ * counted here but by its operation, on the way (limits_ride in api/limits/ride.h). Nothing happens
+ * while limits are off.
+ */
+CW_MUST_CHECK enum err limits_check(struct call *call);
+
+#endif

@@ -1,0 +1,255 @@
+/* Who is counted for what, in Redis and without: writes are counted before they happen. */
+#include "limits_fixture.h"
+
+#include "limits/window.h"
+
+#include <hiredis/hiredis.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define USER(route, id) LOOPBACK(&node, route, loopback_user(id))
+
+static void open_three(void)
+{
+    redis = redis_server_start(NULL);
+    open_node(&node, redis_server_url(redis), THREE, false);
+}
+
+static void close_all(void)
+{
+    loopback_close(&node);
+    redis_server_stop(&redis);
+}
+
+static void free_answer(struct loopback_answer *answer)
+{
+    loopback_free(&answer);
+}
+
+START_TEST(a_throttled_clear_clears_nothing)
+{
+    for (int64_t left = 2; left >= 0; left--)
+        expect_rate(USER("cache.clear", 7), ERR_OK, 3, left);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "GET cw:{u:7}:v"), 4);
+    for (int i = 0; i < 5; i++)
+        expect_rate(USER("cache.clear", 7), ERR_THROTTLED, 3, 0);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "GET cw:{u:7}:v"), 4);
+    expect_expiry("cw:l:{u:7}:clear", LIMIT_WINDOW_MS);
+    /* Others, and other things of the same user, have windows of their own. */
+    expect_rate(USER("cache.clear", 8), ERR_OK, 3, 2);
+    expect_rate(USER("cache.enable", 7), ERR_OK, 3, 2);
+}
+END_TEST
+
+START_TEST(on_and_off_are_counted_together)
+{
+    expect_rate(USER("cache.disable", 7), ERR_OK, 3, 2);
+    expect_rate(USER("cache.enable", 7), ERR_OK, 3, 1);
+    expect_rate(USER("cache.disable", 7), ERR_OK, 3, 0);
+    expect_rate(USER("cache.enable", 7), ERR_THROTTLED, 3, 0);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:{u:7}:off"), 1);
+}
+END_TEST
+
+START_TEST(superusers_too_and_keys_for_their_owner)
+{
+    expect_rate(LOOPBACK(&node, "cache.clear", loopback_admin()), ERR_OK, 3, 2);
+    expect_rate(LOOPBACK(&node, "cache.clear", loopback_key(SCOPE_USER, 1)), ERR_OK, 3, 1);
+    expect_rate(USER("cache.clear", 1), ERR_OK, 3, 0);
+    expect_rate(LOOPBACK(&node, "cache.clear", loopback_admin()), ERR_THROTTLED, 3, 0);
+    expect_rate(LOOPBACK(&node, "cache.clear", loopback_key(SCOPE_USER, 1)), ERR_THROTTLED, 3, 0);
+    /* Routes of operators have no limit. */
+    for (int i = 0; i < 10; i++)
+        expect_rate(LOOPBACK(&node, "cache.admin_clear", loopback_admin(), .query = "user_id=1"), ERR_OK, 0, 0);
+}
+END_TEST
+
+START_TEST(a_window_that_is_over)
+{
+    for (int i = 0; i < 4; i++)
+        free_answer(USER("cache.clear", 7));
+    expect_rate(USER("cache.clear", 7), ERR_THROTTLED, 3, 0);
+    redis_server_do(redis, "PEXPIRE cw:l:{u:7}:clear 1");
+    while (redis_server_ask_integer(redis, "EXISTS cw:l:{u:7}:clear"))
+        continue;
+    expect_rate(USER("cache.clear", 7), ERR_OK, 3, 2);
+}
+END_TEST
+
+/* Redis may remove the key between two of the commands that count, and then it had no expiry. */
+START_TEST(nobody_is_locked_out_for_ever)
+{
+    redis_server_do(redis, "SET cw:l:{u:7}:clear 99");
+    expect_rate(USER("cache.clear", 7), ERR_THROTTLED, 3, 0);
+    expect_expiry("cw:l:{u:7}:clear", LIMIT_WINDOW_MS);
+}
+END_TEST
+
+START_TEST(a_counter_that_is_none)
+{
+    redis_server_do(redis, "HSET cw:l:{u:7}:clear a b");
+    for (int64_t left = 2; left >= 0; left--)
+        expect_rate(USER("cache.clear", 7), ERR_OK, 3, left);
+    expect_rate(USER("cache.clear", 7), ERR_THROTTLED, 3, 0);
+}
+END_TEST
+
+START_TEST(off_is_off)
+{
+    struct limit_settings off = THREE;
+    off.enabled = false;
+    limits_set(node.app->limits, &off);
+    for (int i = 0; i < 10; i++) {
+        expect_rate(USER("cache.clear", 7), ERR_OK, 0, 0);
+        expect_rate(USER("cache.status", 7), ERR_OK, 0, 0);
+    }
+    redisReply *keys = redis_server_ask(redis, "KEYS cw:l:*");
+    ck_assert_uint_eq(keys->elements, 0);
+    freeReplyObject(keys);
+
+    struct limit_settings more = THREE;
+    more.clear_per_minute = 5;
+    limits_set(node.app->limits, &more);
+    for (int64_t left = 4; left >= 0; left--)
+        expect_rate(USER("cache.clear", 7), ERR_OK, 5, left);
+    limits_set(node.app->limits, &(struct limit_settings){.enabled = true, .clear_per_minute = 2});
+    expect_rate(USER("cache.clear", 7), ERR_THROTTLED, 2, 0);
+}
+END_TEST
+
+/* ---- exactly as many as are allowed ---- */
+
+static struct loopback other_node;
+enum { THREADS = 20, CALLS = 10, ALLOWED = 50 };
+static atomic_int allowed, throttled;
+
+static void *clear_on(void *arg)
+{
+    for (int i = 0; i < CALLS; i++) {
+        struct loopback_answer *answer = LOOPBACK((struct loopback *)arg, "cache.clear", loopback_user(7));
+        if (answer->err == ERR_OK)
+            atomic_fetch_add(&allowed, 1);
+        else if (answer->err == ERR_THROTTLED)
+            atomic_fetch_add(&throttled, 1);
+        loopback_free(&answer);
+    }
+    return NULL;
+}
+
+static void clear_from_all_sides(void)
+{
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, clear_on, i % 2 ? &node : &other_node), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+}
+
+START_TEST(two_nodes_share_one_window)
+{
+    struct limit_settings fifty = THREE;
+    fifty.clear_per_minute = ALLOWED;
+    limits_set(node.app->limits, &fifty);
+    open_node(&other_node, redis_server_url(redis), fifty, false);
+    clear_from_all_sides();
+    ck_assert_int_eq(allowed, ALLOWED);
+    ck_assert_int_eq(throttled, THREADS * CALLS - ALLOWED);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "GET cw:{u:7}:v"), 1 + ALLOWED);
+    loopback_close(&other_node);
+}
+END_TEST
+
+/* ---- without Redis ---- */
+
+static void open_without_redis(void)
+{
+    open_node(&node, LOOPBACK_NO_REDIS, THREE, true);
+}
+
+static void close_without_redis(void)
+{
+    loopback_close(&node);
+}
+
+START_TEST(the_gate_stays_shut)
+{
+    for (int64_t left = 2; left >= 0; left--)
+        expect_rate(USER("cache.clear", 7), ERR_UPSTREAM_DOWN, 3, left);
+    expect_rate(USER("cache.clear", 7), ERR_THROTTLED, 3, 0);
+    expect_rate(USER("cache.clear", 8), ERR_UPSTREAM_DOWN, 3, 2);
+}
+END_TEST
+
+#define LOGIN(from) \
+    LOOPBACK(&node, "auth.login", loopback_nobody(), .address = (from), .body = "{\"username\":\"alice\",\"password\":\"" LOOPBACK_PASSWORD "\"}")
+#define REGISTER(from) LOOPBACK(&node, "auth.register", loopback_nobody(), .address = (from), .body = "{}")
+
+START_TEST(and_nobody_is_kept_out)
+{
+    free_answer(LOOPBACK(&node, "auth.register", loopback_nobody(),
+                         .body = "{\"username\":\"alice\",\"email\":\"a@example.org\",\"password\":\"" LOOPBACK_PASSWORD "\"}"));
+    for (int64_t left = 2; left >= 0; left--)
+        expect_rate(LOGIN("192.0.2.7"), ERR_OK, 3, left);
+    expect_rate(LOGIN("192.0.2.7"), ERR_THROTTLED, 3, 0);
+    expect_rate(LOGIN("192.0.2.8"), ERR_OK, 3, 2);
+}
+END_TEST
+
+START_TEST(an_address_is_a_64_and_each_limit_counts_for_itself)
+{
+    static const char *const neighbours[] = {"2001:db8:0:1::1", "2001:db8:0:1::2", "2001:db8:0:1:ffff::9"};
+    for (int64_t i = 0; i < 3; i++)
+        expect_rate(REGISTER(neighbours[i]), ERR_BAD_INPUT, 3, 2 - i);
+    expect_rate(REGISTER("2001:db8:0:1:abcd::"), ERR_THROTTLED, 3, 0);
+    expect_rate(REGISTER("2001:db8:0:2::1"), ERR_BAD_INPUT, 3, 2);
+    expect_rate(LOGIN("2001:db8:0:1::1"), ERR_UNAUTHENTICATED, 3, 2);
+}
+END_TEST
+
+START_TEST(redis_goes_and_comes_back)
+{
+    redis = redis_server_start(NULL);
+    loopback_close(&node);
+    open_node(&node, redis_server_url(redis), THREE, false);
+    expect_rate(USER("cache.clear", 7), ERR_OK, 3, 2);
+    redis_server_kill(redis);
+    for (int i = 0; i < 3; i++)
+        free_answer(USER("cache.clear", 7));
+    expect_rate(USER("cache.clear", 7), ERR_THROTTLED, 3, 0);
+    redis_server_restart(redis);
+    struct loopback_answer *answer = NULL;
+    do { /* the breaker tries once a second */
+        if (answer)
+            loopback_free(&answer);
+        answer = USER("cache.clear", 7);
+    } while (answer->err != ERR_OK);
+    loopback_free(&answer);
+    ck_assert_int_ge(redis_server_ask_integer(redis, "GET cw:l:{u:7}:clear"), 1);
+    redis_server_stop(&redis);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("api/limits/limits");
+    TCase *tcase = tcase_create("with Redis");
+    tcase_add_checked_fixture(tcase, open_three, close_all);
+    tcase_add_test(tcase, a_throttled_clear_clears_nothing);
+    tcase_add_test(tcase, on_and_off_are_counted_together);
+    tcase_add_test(tcase, superusers_too_and_keys_for_their_owner);
+    tcase_add_test(tcase, a_window_that_is_over);
+    tcase_add_test(tcase, nobody_is_locked_out_for_ever);
+    tcase_add_test(tcase, a_counter_that_is_none);
+    tcase_add_test(tcase, off_is_off);
+    tcase_add_test(tcase, two_nodes_share_one_window);
+    suite_add_tcase(suite, tcase);
+
+    tcase = tcase_create("without Redis");
+    tcase_add_checked_fixture(tcase, open_without_redis, close_without_redis);
+    tcase_add_test(tcase, the_gate_stays_shut);
+    tcase_add_test(tcase, and_nobody_is_kept_out);
+    tcase_add_test(tcase, an_address_is_a_64_and_each_limit_counts_for_itself);
+    tcase_add_test(tcase, redis_goes_and_comes_back);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}

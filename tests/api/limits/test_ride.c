@@ -1,0 +1,137 @@
+/* A read is counted in the round trip it makes anyway. */
+#include "limits_fixture.h"
+
+#include "cachewarden/pool.h"
+#include "limits/window.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define STATUS(id) LOOPBACK(&node, "cache.status", loopback_user(id))
+
+static void open_three(void)
+{
+    redis = redis_server_start(NULL);
+    open_node(&node, redis_server_url(redis), THREE, false);
+}
+
+static void close_all(void)
+{
+    loopback_close(&node);
+    redis_server_stop(&redis);
+}
+
+START_TEST(three_and_no_more)
+{
+    for (int64_t left = 2; left >= 0; left--)
+        expect_rate(STATUS(7), ERR_OK, 3, left);
+    expect_rate(STATUS(7), ERR_THROTTLED, 3, 0);
+    expect_rate(STATUS(8), ERR_OK, 3, 2);
+    expect_expiry("cw:l:{u:7}:status", LIMIT_WINDOW_MS);
+    /* The question of a proxy is not limited. */
+    for (int i = 0; i < 10; i++)
+        expect_rate(LOOPBACK(&node, "cache.check", loopback_user(7)), ERR_OK, 0, 0);
+}
+END_TEST
+
+START_TEST(one_round_trip)
+{
+    struct pool_stats before, after;
+    expect_rate(STATUS(7), ERR_OK, 3, 2); /* the connection is there */
+    pool_stats_read(node.app->control, &before);
+    expect_rate(STATUS(7), ERR_OK, 3, 1);
+    pool_stats_read(node.app->control, &after);
+    ck_assert_uint_eq(after.round_trips - before.round_trips, 1);
+
+    limits_set(node.app->limits, &(struct limit_settings){.enabled = false});
+    before = after;
+    expect_rate(STATUS(7), ERR_OK, 0, 0);
+    pool_stats_read(node.app->control, &after);
+    ck_assert_uint_eq(after.round_trips - before.round_trips, 1);
+    ck_assert_uint_eq(after.commands - before.commands, 3);
+}
+END_TEST
+
+static struct loopback other_node;
+enum { THREADS = 20, CALLS = 20, ALLOWED = 100 };
+static atomic_int allowed, throttled;
+
+static void *ask_on(void *arg)
+{
+    for (int i = 0; i < CALLS; i++) {
+        struct loopback_answer *answer = LOOPBACK((struct loopback *)arg, "cache.status", loopback_user(7));
+        if (answer->err == ERR_OK)
+            atomic_fetch_add(&allowed, 1);
+        else if (answer->err == ERR_THROTTLED)
+            atomic_fetch_add(&throttled, 1);
+        loopback_free(&answer);
+    }
+    return NULL;
+}
+
+START_TEST(two_nodes_share_one_window)
+{
+    pthread_t threads[THREADS];
+    struct limit_settings hundred = THREE;
+    hundred.status_per_minute = ALLOWED;
+    limits_set(node.app->limits, &hundred);
+    open_node(&other_node, redis_server_url(redis), hundred, false);
+    for (int i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, ask_on, i % 2 ? &node : &other_node), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    ck_assert_int_eq(allowed, ALLOWED);
+    ck_assert_int_eq(throttled, THREADS * CALLS - ALLOWED);
+    loopback_close(&other_node);
+}
+END_TEST
+
+/* What Redis can still do goes on; the node counts. */
+START_TEST(a_redis_that_takes_no_writes)
+{
+    redis_server_do(redis, "SET cw:{u:7}:v 5");
+    redis_server_do(redis, "CONFIG SET min-replicas-to-write 1"); /* NOREPLICAS */
+    for (int64_t left = 2; left >= 0; left--) {
+        struct loopback_answer *answer = STATUS(7);
+        ck_assert_int_eq(answer->reply.cache_version, 5);
+        expect_rate(answer, ERR_OK, 3, left);
+    }
+    expect_rate(STATUS(7), ERR_THROTTLED, 3, 0);
+}
+END_TEST
+
+/* The count being refused must not hide that the answer is. */
+START_TEST(a_bad_answer_stays_bad)
+{
+    redis_server_do(redis, "SET cw:epoch abc");
+    expect_rate(STATUS(7), ERR_UPSTREAM_REFUSED, 3, 2);
+    redis_server_do(redis, "DEL cw:l:{u:7}:status");
+    redis_server_do(redis, "HSET cw:l:{u:7}:status a b");
+    expect_rate(STATUS(7), ERR_UPSTREAM_REFUSED, 3, 1);
+}
+END_TEST
+
+START_TEST(redis_is_gone)
+{
+    expect_rate(STATUS(7), ERR_OK, 3, 2);
+    redis_server_kill(redis);
+    for (int64_t left = 2; left >= 0; left--)
+        expect_rate(STATUS(7), ERR_UPSTREAM_DOWN, 3, left);
+    expect_rate(STATUS(7), ERR_THROTTLED, 3, 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("api/limits/ride");
+    TCase *tcase = tcase_create("ride");
+    tcase_add_checked_fixture(tcase, open_three, close_all);
+    tcase_add_test(tcase, three_and_no_more);
+    tcase_add_test(tcase, one_round_trip);
+    tcase_add_test(tcase, two_nodes_share_one_window);
+    tcase_add_test(tcase, a_redis_that_takes_no_writes);
+    tcase_add_test(tcase, a_bad_answer_stays_bad);
+    tcase_add_test(tcase, redis_is_gone);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
