@@ -109,8 +109,7 @@ static bool is_in_step(const struct conn *conn, const struct exchange *exchange)
     if (last->kind == VALUE_STRING)
         return str_eq(last->text, (struct str){exchange->guard, 16});
     enum redis_fault fault = value_fault(last);
-    if (fault != REDIS_FAULT_BUSY && fault != REDIS_FAULT_AUTH && fault != REDIS_FAULT_NOPERM &&
-        fault != REDIS_FAULT_CLIENTS)
+    if (fault != REDIS_FAULT_BUSY && fault != REDIS_FAULT_AUTH && fault != REDIS_FAULT_NOPERM)
         return false;
     for (size_t i = 0; i < exchange->owed; i++)
         if (value_fault(&exchange->values[i]) != fault)
@@ -151,11 +150,9 @@ enum exchange_step conn_continue(struct conn *conn, struct exchange *exchange, i
     if (!is_in_step(conn, exchange))
         return fail(conn, exchange, EXCHANGE_GARBLED);
     conn->is_reused = true;
-    if (value_fault(&exchange->values[exchange->owed]) != REDIS_FAULT_NONE)
-        conn_move(conn,
-                  CONN_BROKEN); /* whatever Redis has against us, a new connection finds out */
-    else
-        conn_move(conn, CONN_READY);
+    /* Whatever Redis has against us when it refuses even the echo, a new connection finds out. */
+    bool is_refused = exchange->values[exchange->owed].kind == VALUE_ERROR;
+    conn_move(conn, is_refused ? CONN_BROKEN : CONN_READY);
     return EXCHANGE_DONE;
 }
 

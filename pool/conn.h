@@ -87,7 +87,7 @@ void conn_close_list(struct conn *conn);
 /* Only a connection that is IO_QUIET may be used after it was idle. One system call, no wait. */
 enum io_silence conn_listen(struct conn *conn);
 
-/* Starts the exchange: appends the guard and writes. Then conn_continue until it is not WAITING.
+/* Starts the exchange: appends the guard. Then conn_continue until it is not WAITING.
  * ERR_NO_MEMORY: nothing was sent, the connection is READY still. */
 CW_MUST_CHECK enum err conn_begin(struct conn *conn, struct exchange *exchange);
 /* Sends the rest and reads until everything is there or deadline_ns has passed. */

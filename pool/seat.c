@@ -7,6 +7,12 @@
 /* Threads that may be inside at once; beyond it the answer is ERR_BUSY without a wait. */
 #define UNDER_WAY_MAX 8192
 
+/* After a failure to connect there is no hurry to grow, unless nothing is left to wait for. */
+static bool may_grow(const struct pool *pool, int64_t now_ns)
+{
+    return pool->live < pool->size && (now_ns >= pool->grow_again_ns || pool->live == 0);
+}
+
 bool pool_take_locked(struct pool *pool, int64_t now_ns, struct conn **conn_out)
 {
     if (pool->breaker.is_open)
@@ -15,7 +21,7 @@ bool pool_take_locked(struct pool *pool, int64_t now_ns, struct conn **conn_out)
         *conn_out = pool->idle;
         pool->idle = pool->idle->next;
         pool->idle_count--;
-    } else if (pool->live < pool->size && now_ns >= pool->grow_again_ns) {
+    } else if (may_grow(pool, now_ns)) {
         *conn_out = NULL;
         pool->live++;
         pool->dialling++;

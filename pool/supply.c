@@ -23,6 +23,7 @@ static void log_breaker(const struct pool *pool, bool opened, bool closed, const
     if (closed)
         log_event(LOG_LEVEL_INFO, "redis.up", LOG_CSTR("address", pool->description));
 }
+
 bool pool_check_idle(struct pool *pool, struct conn **conn, enum pipeline_effect effect)
 {
     if (effect == PIPELINE_READ && clock_mono_ns() - (*conn)->idle_since_ns < WARM_NS)
@@ -103,7 +104,7 @@ enum err pool_dial(struct pool *pool, int64_t deadline_ns, bool is_probe, struct
     log_breaker(pool, opened, closed, why.detail);
     if (!err)
         return ERR_OK;
-    /* To a pipeline, a Redis that says no to a greeting is one that cannot be had: nothing was asked of it. */
+    /* A Redis that says no to a greeting cannot be had: nothing was asked of it. */
     if (err == ERR_UPSTREAM_REFUSED)
         err = ERR_UPSTREAM_DOWN;
     why.code = err;

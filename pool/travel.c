@@ -55,7 +55,7 @@ static bool await_grant(struct pool *pool, struct batch *batch, const struct tri
         int64_t now_ns = clock_mono_ns();
         if (now_ns >= trip->patience_ns)
             return false;
-        hedge_ns = INT64_MAX;
+        hedge_ns = now_ns + pool->tuning.hedge_ns;
         lock_take(&pool->lock);
         if (!batch->is_granted && pool_take_locked(pool, now_ns, &batch->conn))
             batch_grant_locked(batch);

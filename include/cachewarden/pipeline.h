@@ -11,15 +11,15 @@
 
 /* What a command must answer. Anything else, a Redis error above all, is ERR_UPSTREAM_REFUSED. */
 enum expect {
-    EXPECT_OK,            /* status OK */
-    EXPECT_STATUS,        /* any status (PONG, QUEUED, …) */
-    EXPECT_OK_OR_NIL,     /* SET … NX */
+    EXPECT_OK,        /* status OK */
+    EXPECT_STATUS,    /* any status (PONG, QUEUED, …) */
+    EXPECT_OK_OR_NIL, /* SET … NX */
     EXPECT_INTEGER,
     EXPECT_STRING,
     EXPECT_STRING_OR_NIL,
-    EXPECT_COUNTER_OR_NIL,/* a string that is one canonical int64, or nil: GET of a counter. Parsed into .integer */
+    EXPECT_COUNTER_OR_NIL, /* a string that is one canonical int64, or nil: GET of a counter. Parsed into .integer */
     EXPECT_ARRAY,
-    EXPECT_ANY            /* anything but an error */
+    EXPECT_ANY /* anything but an error */
 };
 
 /* Decides what a lost connection means: after a READ nothing has changed (ERR_UPSTREAM_DOWN or
@@ -33,12 +33,14 @@ struct pipeline *pipeline_new(struct arena *arena, enum pipeline_effect effect);
 
 /* Adds a command: binary-safe arguments, copied (RESP-encoded) at once. The first argument is the
  * command's name. */
-void pipeline_add(struct pipeline *pipeline, enum expect expect, size_t argc, const struct str *argv);
+void pipeline_add(struct pipeline *pipeline, enum expect expect, size_t argc,
+                  const struct str *argv);
 /* PIPELINE_ADD(p, EXPECT_INTEGER, STR("INCR"), key); */
-#define PIPELINE_ADD(pipeline, expect, ...)                                                        \
-    do {                                                                                           \
-        const struct str pipeline_argv_[] = {__VA_ARGS__};                                         \
-        pipeline_add((pipeline), (expect), sizeof pipeline_argv_ / sizeof *pipeline_argv_, pipeline_argv_); \
+#define PIPELINE_ADD(pipeline, expect, ...)                                                \
+    do {                                                                                   \
+        const struct str pipeline_argv_[] = {__VA_ARGS__};                                 \
+        pipeline_add((pipeline), (expect), sizeof pipeline_argv_ / sizeof *pipeline_argv_, \
+                     pipeline_argv_);                                                      \
     } while (0)
 
 size_t pipeline_count(const struct pipeline *pipeline);
@@ -49,13 +51,20 @@ size_t pipeline_count(const struct pipeline *pipeline);
  * ERR_OK: every reply arrived and is of the kind expected.
  * ERR_UPSTREAM_REFUSED: all replies arrived, at least one is an error or of the wrong kind;
  *   pipeline_value tells which, and commands before and behind it may have taken effect.
- * ERR_BUSY, ERR_UPSTREAM_DOWN, ERR_TIMEOUT: nothing has changed in Redis. ERR_UNCERTAIN: it may have.
+ * ERR_BUSY, ERR_UPSTREAM_DOWN, ERR_TIMEOUT, ERR_NO_MEMORY: nothing has changed in Redis, or only
+ *   what a READ changes. ERR_UNCERTAIN: it may have. No reply can be read then.
+ * Behind the commands goes one ECHO of a fresh number; only when its answer comes last, the replies
+ * are believed to be ours. So an ACL user needs +echo besides its commands (and +select for another
+ * database; +client|setname is welcome).
+ * A deadline that leaves more than the pool's borrow and command timeouts together is cheaper: a
+ * pipeline in a batch then needs no timer of its own.
  * `error` gets a log text and, in .caller, one fixed cause: "redis unavailable", "redis timeout",
  * "redis busy", "redis refused the command", "redis out of memory", "redis is read-only",
  * "redis is loading", "redis authentication failed", "outcome unknown".
  * A pipeline runs once.
  */
-CW_MUST_CHECK enum err pipeline_run(struct pool *pool, struct pipeline *pipeline, int64_t deadline_ns, struct error *error);
+CW_MUST_CHECK enum err pipeline_run(struct pool *pool, struct pipeline *pipeline,
+                                    int64_t deadline_ns, struct error *error);
 
 /* Reply `index` in the order of pipeline_add; kind VALUE_MISSING before a run or when none arrived. Never NULL. */
 const struct value *pipeline_value(const struct pipeline *pipeline, size_t index);

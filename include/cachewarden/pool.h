@@ -1,10 +1,15 @@
 /*
- * A bounded set of connections to one Redis database. Pipelines borrow a connection while there
- * is one to borrow; when all are out, they are batched: the first to wait leads the batch, takes
- * the next connection, writes everything that gathered and hands each owner its replies.
+ * A bounded set of connections to one Redis database. While few call, each pipeline borrows a
+ * connection; in a crowd they are batched: the first to wait leads the batch, takes the next
+ * connection, writes everything that gathered, and each owner gets its own replies.
+ *
+ * After Redis could not be reached, every pipeline fails at once but for one a second that tries
+ * again (the breaker). A Redis that leaves a command unanswered is suspected: the next pipeline
+ * tries whether it still answers, and only if not, the breaker stays open.
  *
  * Threads: every function may be called by any thread unless it says otherwise. No lock of the
- * pool is held while it talks to the network. A pool never retries a write.
+ * pool is held while it talks to the network. A write that may have been sent is never sent again;
+ * a read is, once, when the connection it was given turns out to have been dead already.
  */
 #ifndef CACHEWARDEN_POOL_H
 #define CACHEWARDEN_POOL_H
@@ -20,14 +25,15 @@ struct pool;
 /* Where Redis is and how to sign in. All strings are NUL-terminated copies owned by the holder
  * (redis_address_fini); password is wiped. */
 struct redis_address {
-    char *host;        /* NULL when unix_path is set */
+    char *host; /* NULL when unix_path is set */
     int port;
     char *unix_path;
-    char *username;    /* NULL: AUTH with the password alone */
-    char *password;    /* NULL: no AUTH */
+    char *username; /* NULL: AUTH with the password alone */
+    char *password; /* NULL: no AUTH */
     int database;
     bool tls;
-    char *tls_ca_file; /* the TLS transport comes with a later issue; parsing knows rediss:// already */
+    char *
+        tls_ca_file; /* the TLS transport comes with a later issue; parsing knows rediss:// already */
 };
 
 /*
@@ -35,8 +41,10 @@ struct redis_address {
  * unix://user:password@/path. Percent-escapes in user and password are decoded; IPv6 in brackets.
  * ERR_BAD_INPUT says what is wrong without quoting the password.
  */
-CW_MUST_CHECK enum err redis_address_parse(struct str url, struct redis_address *address_out, struct error *error);
-CW_MUST_CHECK enum err redis_address_copy(const struct redis_address *from, struct redis_address *address_out);
+CW_MUST_CHECK enum err redis_address_parse(struct str url, struct redis_address *address_out,
+                                           struct error *error);
+CW_MUST_CHECK enum err redis_address_copy(const struct redis_address *from,
+                                          struct redis_address *address_out);
 void redis_address_fini(struct redis_address *address);
 /* Same server (host/port or path) whatever the database and user. */
 bool redis_address_same_server(const struct redis_address *a, const struct redis_address *b);
@@ -44,32 +52,33 @@ bool redis_address_same_server(const struct redis_address *a, const struct redis
 void redis_address_describe(const struct redis_address *address, char *out, size_t size);
 
 struct pool_options {
-    struct redis_address address;   /* copied by pool_open */
-    size_t size;                    /* connections at most, >= 1 */
-    int64_t borrow_timeout_ms;      /* bounded wait for a connection or a batch place, then ERR_BUSY */
-    int64_t connect_timeout_ms;     /* name look-up excepted (documented limit of getaddrinfo) */
-    int64_t command_timeout_ms;     /* from the write to the last owed reply */
-    size_t batch_limit;             /* commands in one batched write at most; 0: the default */
-    const char *client_name;        /* CLIENT SETNAME; NULL: "cachewarden" */
+    struct redis_address address; /* copied by pool_open */
+    size_t size;                  /* connections at most, >= 1 */
+    int64_t borrow_timeout_ms;  /* bounded wait for a connection or a batch place, then ERR_BUSY */
+    int64_t connect_timeout_ms; /* name look-up excepted (documented limit of getaddrinfo) */
+    int64_t command_timeout_ms; /* from the write to the last owed reply */
+    size_t batch_limit;         /* commands in one batched write at most; 0: the default */
+    const char *client_name;    /* CLIENT SETNAME; NULL: "cachewarden" */
 };
 
 /* Makes the pool; connects nothing (a Redis that is down must not stop the start). */
-CW_MUST_CHECK enum err pool_open(const struct pool_options *options, struct pool **pool_out, struct error *error);
+CW_MUST_CHECK enum err pool_open(const struct pool_options *options, struct pool **pool_out,
+                                 struct error *error);
 
 /* Closes all connections; the caller sees to it that no pipeline is running any more. */
 void pool_close(struct pool **pool);
 
 /* A snapshot of counters for /metrics, logs and tests. */
 struct pool_stats {
-    size_t size, idle, busy;         /* connections */
+    size_t size, idle, busy; /* connections */
     uint64_t connects, connect_failures, closes;
-    uint64_t borrows;                /* pipelines that got a connection of their own */
-    uint64_t batches, batched;       /* batched writes, and pipelines that went in them */
-    uint64_t waits_timed_out;        /* ERR_BUSY */
-    uint64_t breaker_refusals;       /* failed at once while the breaker was open */
+    uint64_t borrows;          /* pipelines that got a connection of their own */
+    uint64_t batches, batched; /* batched writes, and pipelines that went in them */
+    uint64_t waits_timed_out;  /* ERR_BUSY */
+    uint64_t breaker_refusals; /* failed at once while the breaker was open */
     uint64_t round_trips, commands;
-    uint64_t replies_refused;        /* Redis error replies */
-    uint64_t poisoned;               /* connections closed because they owed or spoke out of turn */
+    uint64_t replies_refused; /* Redis error replies */
+    uint64_t poisoned;        /* connections closed because they owed or spoke out of turn */
     bool breaker_open;
 };
 void pool_stats_read(struct pool *pool, struct pool_stats *stats_out);

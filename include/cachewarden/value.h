@@ -10,7 +10,15 @@
 
 #include <stdint.h>
 
-enum value_kind { VALUE_MISSING, VALUE_NIL, VALUE_STRING, VALUE_STATUS, VALUE_INTEGER, VALUE_ARRAY, VALUE_ERROR };
+enum value_kind {
+    VALUE_MISSING,
+    VALUE_NIL,
+    VALUE_STRING,
+    VALUE_STATUS,
+    VALUE_INTEGER,
+    VALUE_ARRAY,
+    VALUE_ERROR
+};
 
 struct value {
     enum value_kind kind; /* VALUE_MISSING: no reply arrived */
@@ -29,11 +37,11 @@ enum redis_fault {
     REDIS_FAULT_LOADING,
     REDIS_FAULT_BUSY,
     REDIS_FAULT_MASTERDOWN,
-    REDIS_FAULT_AUTH,      /* NOAUTH, WRONGPASS */
+    REDIS_FAULT_AUTH, /* NOAUTH, WRONGPASS */
     REDIS_FAULT_NOPERM,
     REDIS_FAULT_WRONGTYPE,
-    REDIS_FAULT_OVERFLOW,  /* "increment or decrement would overflow" and its like */
-    REDIS_FAULT_CLIENTS,   /* max number of clients reached */
+    REDIS_FAULT_OVERFLOW, /* "increment or decrement would overflow" and its like */
+    REDIS_FAULT_CLIENTS,  /* max number of clients reached */
     REDIS_FAULT_OTHER
 };
 enum redis_fault value_fault(const struct value *value);

@@ -6,6 +6,7 @@
 #include "suite.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 static struct fake_redis *fake;
@@ -162,6 +163,35 @@ START_TEST(a_pool_that_cannot_grow_goes_on_with_what_it_has)
 }
 END_TEST
 
+START_TEST(a_pool_that_lost_all_while_it_may_not_grow_dials_again_at_once)
+{
+    struct pool *pool = case_pool_with(fake_redis_url(fake), (struct pool_options){.size = 2});
+    pthread_t holder, other;
+
+    case_err(ask(pool), ERR_OK);
+    FAKE_SCRIPT(fake, {.bytes = "+OK\r\n", .is_held = true});
+    ck_assert_int_eq(pthread_create(&holder, NULL, ask_once, pool), 0);
+    ck_assert(fake_redis_wait_seen(fake, "GET", 2));
+    fake_redis_slam(fake, "");
+    ck_assert_int_eq(pthread_create(&other, NULL, ask_once, pool), 0);
+    ck_assert(fake_redis_wait_accepted(fake, 2));
+    while (case_stats(pool).connect_failures == 0)
+        sched_yield();
+    lock_take(&pool->lock);
+    ck_assert_int_gt(pool->grow_again_ns, clock_mono_ns());
+    pool->grow_again_ns = INT64_MAX; /* the second may not save the day */
+    lock_give(&pool->lock);
+    fake_redis_slam(fake, NULL);
+    int64_t begin_ns = clock_mono_ns();
+    fake_redis_hang_up(fake);
+    pthread_join(holder, NULL);
+    pthread_join(other, NULL);
+    ck_assert_uint_eq(atomic_load(&answered), 0); /* neither was told that Redis is down */
+    ck_assert_int_lt(clock_mono_ns() - begin_ns, CASE_PATIENCE_MS * NS_PER_MS / 2);
+    pool_close(&pool);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("pool");
@@ -173,6 +203,7 @@ int main(void)
     tcase_add_test(tcase, an_endpoint_that_is_down_is_tried_once_a_second_however_many_ask);
     tcase_add_test(tcase, all_who_wait_for_a_dead_endpoint_are_told_at_once);
     tcase_add_test(tcase, a_pool_that_cannot_grow_goes_on_with_what_it_has);
+    tcase_add_test(tcase, a_pool_that_lost_all_while_it_may_not_grow_dials_again_at_once);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
