@@ -1,89 +1,13 @@
-#include "jws.h"
-
-#include "mac.h"
+#include "jws_private.h"
 
 #include "cachewarden/arena.h"
 #include "cachewarden/json.h"
 
-#include <stdlib.h>
-
-/* One row an algorithm. A signature has the size the algorithm says, never less: a cut one is no
- * signature. */
-static const struct algorithm {
-    enum jws_algorithm id;
-    const char *name;   /* RFC 7518 section 3.1 */
-    const char *digest; /* OpenSSL's name */
-    size_t secret_min_size;
-} algorithms[] = {
-    {JWS_HS256, "HS256", "SHA2-256", 32},
-};
-
-enum { ALGORITHM_COUNT = sizeof algorithms / sizeof *algorithms };
-
-struct jws_key {
-    const struct algorithm *algorithm;
-    struct mac_key *mac;
-};
-
-static const struct algorithm *find_algorithm(enum jws_algorithm id)
-{
-    for (size_t i = 0; i < ALGORITHM_COUNT; i++) {
-        if (algorithms[i].id == id)
-            return &algorithms[i];
-    }
-    return NULL;
-}
-
-const char *jws_algorithm_name(enum jws_algorithm id)
-{
-    const struct algorithm *algorithm = find_algorithm(id);
-
-    return algorithm ? algorithm->name : "none";
-}
-
-enum jws_algorithm jws_algorithm_from_name(struct str name)
-{
-    for (size_t i = 0; i < ALGORITHM_COUNT; i++) {
-        if (str_eq(name, str_from(algorithms[i].name)))
-            return algorithms[i].id;
-    }
-    return JWS_NO_ALGORITHM;
-}
-
-enum err jws_key_new_secret(enum jws_algorithm id, struct str secret, struct jws_key **key_out,
-                            struct error *error)
-{
-    const struct algorithm *algorithm = find_algorithm(id);
-
-    *key_out = NULL;
-    if (!algorithm || algorithm->secret_min_size == 0)
-        return error_set(error, ERR_BAD_INPUT, "%s does not take a secret", jws_algorithm_name(id));
-    if (secret.len < algorithm->secret_min_size)
-        return error_set(error, ERR_BAD_INPUT,
-                         "the secret has %zu bytes, but %s needs at least %zu", secret.len,
-                         algorithm->name, algorithm->secret_min_size);
-
-    struct jws_key *key = calloc(1, sizeof *key);
-    if (!key)
-        return ERR_NO_MEMORY;
-    key->algorithm = algorithm;
-    enum err err = mac_key_new(algorithm->digest, secret, &key->mac);
-    if (err) {
-        jws_key_free(&key);
-        return error_set_detail(error, err, "HMAC with %s cannot be set up", algorithm->digest);
-    }
-    *key_out = key;
-    return ERR_OK;
-}
-
-void jws_key_free(struct jws_key **key)
-{
-    if (!*key)
-        return;
-    mac_key_free(&(*key)->mac);
-    free(*key);
-    *key = NULL;
-}
+#include <openssl/bn.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
 
 static enum err refuse(struct error *error, const char *why)
 {
@@ -91,10 +15,8 @@ static enum err refuse(struct error *error, const char *why)
 }
 
 /*
- * The two headers that every token minted by us and by PyJWT (Django's simplejwt) has, as they
- * stand in the token:
- * {"alg":"HS256","typ":"JWT"} and {"typ":"JWT","alg":"HS256"}. Knowing them spares a JSON document
- * on every request.
+ * {"alg":"HS256","typ":"JWT"} and {"typ":"JWT","alg":"HS256"} as they stand in a token: what we and
+ * PyJWT (Django's simplejwt) write. Knowing them spares a JSON document on every request.
  */
 static bool is_usual_header(struct str text)
 {
@@ -173,19 +95,99 @@ enum err jws_parse(struct arena *arena, struct str compact, struct jws *jws, str
     return read_header(arena, header, jws, error);
 }
 
-enum err jws_verify(const struct jws_key *key, const struct jws *jws, struct error *error)
+/* The whole MAC or nothing: a cut one is no signature. */
+static enum err verify_mac(const struct jws_key *key, const struct jws *jws, bool *is_good_out)
 {
     unsigned char mac[MAC_MAX_SIZE];
     size_t size = 0;
 
-    if (jws->algorithm != key->algorithm->id)
-        return refuse(error, "the algorithm is not the key's");
     enum err err = mac_compute(key->mac, jws->signing_input, mac, &size);
+    *is_good_out = !err && str_eq_secret(jws->signature, (struct str){(const char *)mac, size});
+    return err;
+}
+
+enum { P256_SIGNATURE_SIZE = 64, P256_DER_MAX_SIZE = 72 };
+
+/*
+ * JOSE writes r and s side by side, 32 bytes each (RFC 7518 section 3.4); OpenSSL reads DER. A
+ * signature that is DER already has another size and is refused (threats 13).
+ */
+static bool p256_to_der(struct str signature, unsigned char der[P256_DER_MAX_SIZE],
+                        size_t *size_out)
+{
+    const unsigned char *bytes = (const unsigned char *)signature.ptr;
+    unsigned char *end = der;
+    int size = 0;
+
+    if (signature.len != P256_SIGNATURE_SIZE)
+        return false;
+    ECDSA_SIG *pair = ECDSA_SIG_new();
+    BIGNUM *r = BN_bin2bn(bytes, P256_SIGNATURE_SIZE / 2, NULL);
+    BIGNUM *s = BN_bin2bn(bytes + P256_SIGNATURE_SIZE / 2, P256_SIGNATURE_SIZE / 2, NULL);
+    if (pair && r && s && ECDSA_SIG_set0(pair, r, s) == 1) {
+        r = s = NULL; /* the pair's now */
+        size = i2d_ECDSA_SIG(pair, NULL);
+        size = size > 0 && size <= P256_DER_MAX_SIZE ? i2d_ECDSA_SIG(pair, &end) : 0;
+    }
+    BN_free(r);
+    BN_free(s);
+    ECDSA_SIG_free(pair);
+    *size_out = size > 0 ? (size_t)size : 0;
+    return size > 0;
+}
+
+/* PSS with a salt as long as the digest, and MGF1 with the same digest (RFC 7518 section 3.5). */
+static bool prepare(EVP_MD_CTX *context, const struct jws_key *key)
+{
+    EVP_PKEY_CTX *settings = NULL;
+
+    if (EVP_DigestVerifyInit_ex(context, &settings, key->row->digest, NULL, NULL, key->public_key,
+                                NULL) != 1)
+        return false;
+    return key->row->family != JWS_RSA_PSS ||
+           (EVP_PKEY_CTX_set_rsa_padding(settings, RSA_PKCS1_PSS_PADDING) == 1 &&
+            EVP_PKEY_CTX_set_rsa_pss_saltlen(settings, RSA_PSS_SALTLEN_DIGEST) == 1);
+}
+
+static enum err verify_public(const struct jws_key *key, const struct jws *jws, bool *is_good_out)
+{
+    unsigned char der[P256_DER_MAX_SIZE];
+    const unsigned char *signature = (const unsigned char *)jws->signature.ptr;
+    size_t size = jws->signature.len;
+
+    *is_good_out = false;
+    if (key->row->family == JWS_EC_P256) {
+        if (!p256_to_der(jws->signature, der, &size))
+            return ERR_OK;
+        signature = der;
+    } else if (size != (size_t)EVP_PKEY_get_size(key->public_key)) {
+        /* OpenSSL takes an RSA-PSS signature without its leading zeros: a second spelling. */
+        return ERR_OK;
+    }
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    if (!context)
+        return ERR_NO_MEMORY;
+    enum err err = prepare(context, key) ? ERR_OK : ERR_INTERNAL;
+    if (!err)
+        *is_good_out = EVP_DigestVerify(context, signature, size,
+                                        (const unsigned char *)jws->signing_input.ptr,
+                                        jws->signing_input.len) == 1;
+    /* What OpenSSL notes about a bad signature must not be taken for a TLS error later. */
+    ERR_clear_error();
+    EVP_MD_CTX_free(context);
+    return err;
+}
+
+enum err jws_verify(const struct jws_key *key, const struct jws *jws, struct error *error)
+{
+    bool is_good = false;
+
+    if (jws->algorithm != key->row->id)
+        return refuse(error, "the algorithm is not the key's");
+    enum err err = key->mac ? verify_mac(key, jws, &is_good) : verify_public(key, jws, &is_good);
     if (err)
         return error_set_detail(error, err, "token: the signature cannot be computed");
-    if (!str_eq_secret(jws->signature, (struct str){(const char *)mac, size}))
-        return refuse(error, "the signature is not the key's");
-    return ERR_OK;
+    return is_good ? ERR_OK : refuse(error, "the signature is not the key's");
 }
 
 enum err jws_sign(const struct jws_key *key, struct arena *arena, struct str payload,
@@ -195,7 +197,9 @@ enum err jws_sign(const struct jws_key *key, struct arena *arena, struct str pay
     size_t size = 0;
 
     *compact_out = STR_NONE;
-    struct str header = str_format(arena, "{\"typ\":\"JWT\",\"alg\":\"%s\"}", key->algorithm->name);
+    if (!key->mac)
+        return ERR_INTERNAL;
+    struct str header = str_format(arena, "{\"typ\":\"JWT\",\"alg\":\"%s\"}", key->row->name);
     struct str header_text = base64url_encode(arena, header);
     struct str payload_text = base64url_encode(arena, payload);
     struct str input = str_format(arena, "%.*s.%.*s", STR_ARG(header_text), STR_ARG(payload_text));

@@ -16,23 +16,44 @@
 enum jws_algorithm {
     JWS_NO_ALGORITHM = 0,
     JWS_HS256, /* RFC 7518 section 3.2 */
+    JWS_HS384,
+    JWS_HS512,
+    JWS_RS256, /* section 3.3 */
+    JWS_PS256, /* section 3.5 */
+    JWS_ES256, /* section 3.4 */
+    JWS_EDDSA, /* RFC 8037, with Ed25519 */
 };
 
 /* "HS256"; "none" for JWS_NO_ALGORITHM. */
 const char *jws_algorithm_name(enum jws_algorithm algorithm);
-/* Exactly as written in RFC 7518, case included; JWS_NO_ALGORITHM for everything else, `none` among
- * it. */
+/* Exactly as written in RFC 7518, case included; JWS_NO_ALGORITHM for everything else, `none`
+ * among it. */
 enum jws_algorithm jws_algorithm_from_name(struct str name);
 
 /* A key and its algorithm. Read-only once made; used by all threads at once. */
 struct jws_key;
 
-/* ERR_BAD_INPUT: the algorithm takes no secret, or the secret is shorter than its digest (RFC 7518
- * section 3.2). */
+/*
+ * Keys from their parts. ERR_BAD_INPUT: the algorithm takes no such key, or the parts are no key
+ * that is safe to use; the caller's text says which rule. ERR_NO_MEMORY; ERR_INTERNAL.
+ */
+
+/* At least as long as the algorithm's digest (RFC 7518 section 3.2). Copied, and wiped at the end. */
 CW_MUST_CHECK enum err jws_key_new_secret(enum jws_algorithm algorithm, struct str secret,
                                           struct jws_key **key_out, struct error *error);
-/* Wipes it. */
+/* Modulus and exponent, big-endian; 2048 to 8192 bits (RFC 7518 section 3.3). */
+CW_MUST_CHECK enum err jws_key_new_rsa(enum jws_algorithm algorithm, struct str modulus,
+                                       struct str exponent, struct jws_key **key_out,
+                                       struct error *error);
+/* A point of P-256: 32 bytes each, big-endian. */
+CW_MUST_CHECK enum err jws_key_new_p256(enum jws_algorithm algorithm, struct str x, struct str y,
+                                        struct jws_key **key_out, struct error *error);
+/* 32 bytes as in RFC 8032. */
+CW_MUST_CHECK enum err jws_key_new_ed25519(enum jws_algorithm algorithm, struct str x,
+                                           struct jws_key **key_out, struct error *error);
 void jws_key_free(struct jws_key **key);
+
+enum jws_algorithm jws_key_algorithm(const struct jws_key *key);
 
 /* A compact JWS taken apart. Nothing in it is proven before jws_verify. Borrows from the text and
  * the arena. */
@@ -60,7 +81,7 @@ CW_MUST_CHECK enum err jws_parse(struct arena *arena, struct str compact, struct
 CW_MUST_CHECK enum err jws_verify(const struct jws_key *key, const struct jws *jws,
                                   struct error *error);
 
-/* Signs with a secret; the header is {"alg":…,"typ":"JWT"}. ERR_INTERNAL for a key that cannot
+/* Signs with a secret; the header is {"typ":"JWT","alg":…}. ERR_INTERNAL for a key that cannot
  * sign. */
 CW_MUST_CHECK enum err jws_sign(const struct jws_key *key, struct arena *arena, struct str payload,
                                 struct str *compact_out);

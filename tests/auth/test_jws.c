@@ -4,6 +4,12 @@
 #include "mint.h"
 #include "suite.h"
 
+#include <openssl/bn.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 
 static struct arena *arena;
@@ -136,7 +142,7 @@ START_TEST(form)
 }
 END_TEST
 
-START_TEST(size)
+START_TEST(largest_size)
 {
     static char text[JWS_MAX_SIZE + 2];
     struct jws jws;
@@ -308,28 +314,219 @@ START_TEST(what_we_sign_we_verify)
 }
 END_TEST
 
-START_TEST(keys_that_are_refused)
-{
-    struct jws_key *none = NULL;
+/* --- signatures that OpenSSL alone would take, or might --- */
 
+/* A key pair made for this test, and its public half as the room has it. */
+static EVP_PKEY *new_pair(const char *type, enum jws_algorithm algorithm,
+                          struct jws_key **public_out)
+{
+    EVP_PKEY *pair = strcmp(type, "RSA") == 0 ? EVP_PKEY_Q_keygen(NULL, NULL, type, (size_t)2048)
+                                              : EVP_PKEY_Q_keygen(NULL, NULL, type, "P-256");
+    unsigned char point[65];
+    BIGNUM *n = NULL, *e = NULL;
+    size_t size;
+
+    ck_assert_ptr_nonnull(pair);
+    if (strcmp(type, "RSA") == 0) {
+        unsigned char modulus[256], exponent[8];
+        ck_assert_int_eq(EVP_PKEY_get_bn_param(pair, "n", &n), 1);
+        ck_assert_int_eq(EVP_PKEY_get_bn_param(pair, "e", &e), 1);
+        struct str n_bytes = {(const char *)modulus, (size_t)BN_bn2bin(n, modulus)};
+        struct str e_bytes = {(const char *)exponent, (size_t)BN_bn2bin(e, exponent)};
+        ck_assert_int_eq(jws_key_new_rsa(algorithm, n_bytes, e_bytes, public_out, &error), ERR_OK);
+        BN_free(n);
+        BN_free(e);
+        return pair;
+    }
+    ck_assert_int_eq(EVP_PKEY_get_octet_string_param(pair, "pub", point, sizeof point, &size), 1);
+    ck_assert_uint_eq(size, 65);
+    ck_assert_int_eq(jws_key_new_p256(algorithm, (struct str){(const char *)point + 1, 32},
+                                      (struct str){(const char *)point + 33, 32}, public_out,
+                                      &error),
+                     ERR_OK);
+    return pair;
+}
+
+static size_t sign(EVP_PKEY *pair, int salt_size, struct str input, unsigned char *signature,
+                   size_t room)
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *settings;
+
+    ck_assert_int_eq(EVP_DigestSignInit_ex(context, &settings, "SHA2-256", NULL, NULL, pair, NULL),
+                     1);
+    if (salt_size >= 0)
+        ck_assert(EVP_PKEY_CTX_set_rsa_padding(settings, RSA_PKCS1_PSS_PADDING) == 1 &&
+                  EVP_PKEY_CTX_set_rsa_pss_saltlen(settings, salt_size) == 1);
     ck_assert_int_eq(
-        jws_key_new_secret(JWS_HS256, STR("0123456789abcdef0123456789abcde"), &none, &error),
-        ERR_BAD_INPUT);
-    ck_assert_ptr_null(none);
-    ck_assert_int_eq(jws_key_new_secret(JWS_NO_ALGORITHM, STR(SECRET), &none, &error),
-                     ERR_BAD_INPUT);
-    ck_assert_ptr_null(none);
-    jws_key_free(&none);
+        EVP_DigestSign(context, signature, &room, (const unsigned char *)input.ptr, input.len), 1);
+    EVP_MD_CTX_free(context);
+    return room;
+}
+
+/* OpenSSL verifies a PSS signature that lost its leading zeros: a second spelling of one token. */
+START_TEST(a_signature_has_one_spelling)
+{
+    struct jws_key *rsa = NULL;
+    EVP_PKEY *pair = new_pair("RSA", JWS_PS256, &rsa);
+    struct jws jws = {.algorithm = JWS_PS256, .signing_input = STR("a.b")};
+    unsigned char signature[256];
+
+    /* One in 256 begins with a zero. */
+    do
+        ck_assert_uint_eq(sign(pair, 32, jws.signing_input, signature, sizeof signature), 256);
+    while (signature[0] != 0);
+    jws.signature = (struct str){(const char *)signature, 256};
+    ck_assert_int_eq(jws_verify(rsa, &jws, &error), ERR_OK);
+    jws.signature = (struct str){(const char *)signature + 1, 255};
+    ck_assert_int_eq(jws_verify(rsa, &jws, &error), ERR_UNAUTHENTICATED);
+    jws_key_free(&rsa);
+    EVP_PKEY_free(pair);
 }
 END_TEST
 
-START_TEST(names_of_algorithms)
+/* RFC 7518 section 3.5: the salt is as long as the digest. */
+START_TEST(salts_of_other_lengths)
 {
-    ck_assert_str_eq(jws_algorithm_name(JWS_HS256), "HS256");
-    ck_assert_str_eq(jws_algorithm_name(JWS_NO_ALGORITHM), "none");
-    ck_assert_int_eq(jws_algorithm_from_name(STR("HS256")), JWS_HS256);
-    ck_assert_int_eq(jws_algorithm_from_name(STR("none")), JWS_NO_ALGORITHM);
-    ck_assert_int_eq(jws_algorithm_from_name(STR_NONE), JWS_NO_ALGORITHM);
+    static const int sizes[] = {0, 20, 31, 33, 64};
+    struct jws_key *rsa = NULL;
+    EVP_PKEY *pair = new_pair("RSA", JWS_PS256, &rsa);
+    struct jws jws = {.algorithm = JWS_PS256, .signing_input = STR("a.b")};
+    unsigned char signature[256];
+
+    jws.signature = (struct str){(const char *)signature, 256};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        sign(pair, sizes[i], jws.signing_input, signature, sizeof signature);
+        ck_assert_int_eq(jws_verify(rsa, &jws, &error), ERR_UNAUTHENTICATED);
+    }
+    sign(pair, 32, jws.signing_input, signature, sizeof signature);
+    ck_assert_int_eq(jws_verify(rsa, &jws, &error), ERR_OK);
+    jws_key_free(&rsa);
+    EVP_PKEY_free(pair);
+}
+END_TEST
+
+/* One modulus, two algorithms: a signature of one is none of the other. */
+START_TEST(paddings_are_told_apart)
+{
+    struct jws_key *rsa = NULL;
+    EVP_PKEY *pair = new_pair("RSA", JWS_RS256, &rsa);
+    struct jws jws = {.algorithm = JWS_RS256, .signing_input = STR("a.b")};
+    unsigned char signature[256];
+
+    jws.signature = (struct str){(const char *)signature, 256};
+    sign(pair, -1, jws.signing_input, signature, sizeof signature);
+    ck_assert_int_eq(jws_verify(rsa, &jws, &error), ERR_OK);
+    jws.algorithm = JWS_PS256;
+    ck_assert_int_eq(jws_verify(rsa, &jws, &error), ERR_UNAUTHENTICATED);
+    ck_assert_str_eq(error.detail, "token: the algorithm is not the key's");
+    jws.algorithm = JWS_RS256;
+    sign(pair, 32, jws.signing_input, signature, sizeof signature);
+    ck_assert_int_eq(jws_verify(rsa, &jws, &error), ERR_UNAUTHENTICATED);
+    jws_key_free(&rsa);
+    EVP_PKEY_free(pair);
+}
+END_TEST
+
+/* Threats 13. */
+START_TEST(ecdsa_signatures_are_r_and_s)
+{
+    struct jws_key *ec = NULL;
+    EVP_PKEY *pair = new_pair("EC", JWS_ES256, &ec);
+    struct jws jws = {.algorithm = JWS_ES256, .signing_input = STR("a.b")};
+    unsigned char der[80], raw[65] = {0};
+    size_t size = sign(pair, -1, jws.signing_input, der, sizeof der);
+    const unsigned char *end = der;
+
+    ECDSA_SIG *both = d2i_ECDSA_SIG(NULL, &end, (long)size);
+    ck_assert_ptr_nonnull(both);
+    ck_assert_int_eq(BN_bn2binpad(ECDSA_SIG_get0_r(both), raw, 32), 32);
+    ck_assert_int_eq(BN_bn2binpad(ECDSA_SIG_get0_s(both), raw + 32, 32), 32);
+    jws.signature = (struct str){(const char *)raw, 64};
+    ck_assert_int_eq(jws_verify(ec, &jws, &error), ERR_OK);
+    jws.signature = (struct str){(const char *)der, size};
+    ck_assert_int_eq(jws_verify(ec, &jws, &error), ERR_UNAUTHENTICATED);
+    for (size_t len = 0; len < 64; len++) {
+        jws.signature = (struct str){(const char *)raw, len};
+        ck_assert_int_eq(jws_verify(ec, &jws, &error), ERR_UNAUTHENTICATED);
+    }
+    jws.signature = (struct str){(const char *)raw, 65};
+    ck_assert_int_eq(jws_verify(ec, &jws, &error), ERR_UNAUTHENTICATED);
+    /* Zero, for r, for s, for both; and numbers past the order. */
+    for (int which = 1; which < 8; which++) {
+        unsigned char bad[64];
+        memcpy(bad, raw, 64);
+        if (which & 1)
+            memset(bad, which & 4 ? 0xff : 0, 32);
+        if (which & 2)
+            memset(bad + 32, which & 4 ? 0xff : 0, 32);
+        if (which == 4)
+            continue;
+        jws.signature = (struct str){(const char *)bad, 64};
+        ck_assert_int_eq(jws_verify(ec, &jws, &error), ERR_UNAUTHENTICATED);
+    }
+    ECDSA_SIG_free(both);
+    jws_key_free(&ec);
+    EVP_PKEY_free(pair);
+}
+END_TEST
+
+/* What OpenSSL notes about a bad signature would look like a TLS error to whoever asks next. */
+START_TEST(no_openssl_errors_are_left_behind)
+{
+    struct jws_key *rsa = NULL;
+    EVP_PKEY *pair = new_pair("RSA", JWS_RS256, &rsa);
+    static char nonsense[256];
+    struct jws jws = {.algorithm = JWS_RS256,
+                      .signing_input = STR("a.b"),
+                      .signature = {nonsense, sizeof nonsense}};
+
+    ERR_clear_error();
+    ck_assert_int_eq(jws_verify(rsa, &jws, &error), ERR_UNAUTHENTICATED);
+    ck_assert_uint_eq(ERR_peek_error(), 0);
+    jws_key_free(&rsa);
+    ck_assert_int_eq(jws_key_new_rsa(JWS_RS256, (struct str){nonsense, sizeof nonsense}, STR("\3"),
+                                     &rsa, &error),
+                     ERR_BAD_INPUT);
+    ck_assert_int_eq(jws_key_new_p256(JWS_ES256, (struct str){nonsense, 32},
+                                      (struct str){nonsense, 32}, &rsa, &error),
+                     ERR_BAD_INPUT);
+    ck_assert_uint_eq(ERR_peek_error(), 0);
+    EVP_PKEY_free(pair);
+}
+END_TEST
+
+START_TEST(a_public_key_does_not_sign)
+{
+    struct jws_key *rsa = NULL;
+    EVP_PKEY *pair = new_pair("RSA", JWS_RS256, &rsa);
+    struct str compact;
+
+    ck_assert_int_eq(jws_sign(rsa, arena, STR("{}"), &compact), ERR_INTERNAL);
+    ck_assert_uint_eq(compact.len, 0);
+    jws_key_free(&rsa);
+    EVP_PKEY_free(pair);
+}
+END_TEST
+
+/* The classic: the public key's own bytes as an HMAC secret (threats 2). */
+START_TEST(a_public_key_is_no_secret)
+{
+    struct jws_key *rsa = NULL;
+    EVP_PKEY *pair = new_pair("RSA", JWS_RS256, &rsa);
+    static const char *const headers[] = {"{\"alg\":\"HS256\"}", "{\"alg\":\"RS256\"}"};
+    unsigned char *der = NULL;
+    char line[MINT_SIZE];
+
+    int size = i2d_PUBKEY(pair, &der);
+    ck_assert_int_gt(size, 0);
+    for (size_t i = 0; i < 2; i++) {
+        mint_forged(line, sizeof line, headers[i], "{}", der, (size_t)size);
+        ck_assert_int_eq(check(rsa, str_from(mint_token(line))), ERR_UNAUTHENTICATED);
+    }
+    OPENSSL_free(der);
+    jws_key_free(&rsa);
+    EVP_PKEY_free(pair);
 }
 END_TEST
 
@@ -342,15 +539,20 @@ int main(void)
     tcase_add_test(tcase, rfc_7515_a1);
     tcase_add_test(tcase, every_changed_byte_is_refused);
     tcase_add_test(tcase, form);
-    tcase_add_test(tcase, size);
+    tcase_add_test(tcase, largest_size);
     tcase_add_test(tcase, headers_that_are_good);
     tcase_add_test(tcase, headers_that_are_refused);
     tcase_add_test(tcase, usual_headers);
     tcase_add_test(tcase, kid_is_told);
     tcase_add_test(tcase, cut_and_grown_signatures);
     tcase_add_test(tcase, what_we_sign_we_verify);
-    tcase_add_test(tcase, keys_that_are_refused);
-    tcase_add_test(tcase, names_of_algorithms);
+    tcase_add_test(tcase, a_signature_has_one_spelling);
+    tcase_add_test(tcase, salts_of_other_lengths);
+    tcase_add_test(tcase, paddings_are_told_apart);
+    tcase_add_test(tcase, ecdsa_signatures_are_r_and_s);
+    tcase_add_test(tcase, no_openssl_errors_are_left_behind);
+    tcase_add_test(tcase, a_public_key_does_not_sign);
+    tcase_add_test(tcase, a_public_key_is_no_secret);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
