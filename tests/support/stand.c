@@ -110,17 +110,14 @@ char *stand_bearer(char *out, int64_t user_id)
                        (long long)time(NULL), (unsigned)getpid(), ++count, (long long)user_id);
 }
 
-static int64_t id_of(const struct stand *stand, const char *name)
+/* The id in what `user add --json` printed. */
+static int64_t id_in(const char *printed)
 {
-    char *printed =
-        output_of(stand, NULL, (const char *const[]){"user", "show", name, "--json", NULL});
     json_error_t error;
     json_t *user = json_loads(printed, JSON_REJECT_DUPLICATES, &error);
-    ck_assert_msg(user && json_is_integer(json_object_get(user, "id")), "user show %s --json: %s",
-                  name, printed);
+    ck_assert_msg(user && json_is_integer(json_object_get(user, "id")), "no id: %s", printed);
     int64_t id = json_integer_value(json_object_get(user, "id"));
     json_decref(user);
-    free(printed);
     return id;
 }
 
@@ -131,10 +128,12 @@ void stand_account(const struct stand *stand, struct stand_account *account_out,
     const char *all[24];
     snprintf(email, sizeof email, "%s@example.com", name);
     join(all, 24,
-         (const char *const[]){"user", "add", name, "--email", email, "--password-file", "-", NULL},
+         (const char *const[]){"user", "add", name, "--email", email, "--password-file", "-",
+                               "--json", NULL},
          more);
-    stand_cli_do(stand, STAND_PASSWORD "\n", all);
-    account_out->id = id_of(stand, name);
+    char *printed = output_of(stand, STAND_PASSWORD "\n", all);
+    account_out->id = id_in(printed);
+    free(printed);
     stand_bearer(bearer, account_out->id);
     ck_assert_uint_lt(strlen(bearer), sizeof account_out->bearer);
     memcpy(account_out->bearer, bearer, strlen(bearer) + 1);
