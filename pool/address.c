@@ -9,7 +9,7 @@
 #define URL_MAX      4096
 #define HOST_MAX     253 /* RFC 1035 section 2.3.4, in presentation form */
 
-/* No text of the URL is ever quoted: a password with an unescaped '/' or '@' may turn up anywhere. */
+/* No text of the URL is ever quoted: a password with a bare '/' or '@' may turn up anywhere. */
 static enum err refuse(struct error *error, const char *what)
 {
     return error_set(error, ERR_BAD_INPUT, "Redis URL: %s", what);

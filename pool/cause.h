@@ -1,4 +1,4 @@
-/* The fixed causes a caller may learn (error.caller); raw text of Redis never leaves through them. */
+/* The fixed causes a caller may learn (error.caller). Raw text of Redis never leaves this way. */
 #ifndef POOL_CAUSE_H
 #define POOL_CAUSE_H
 

@@ -97,9 +97,9 @@ static enum exchange_step take_replies(struct conn *conn, struct exchange *excha
 }
 
 /*
- * The last reply must be the echo of this exchange's number and nothing may follow it. Redis refuses
- * ECHO itself only when it refuses everything (a script runs too long, the user was taken away):
- * then every reply is the same kind of error, and that is believed.
+ * The last reply must be the echo of this exchange's number and nothing may follow it. Redis
+ * refuses ECHO itself only when it refuses everything (a script runs too long, the user was taken
+ * away): then every reply is the same kind of error, and that is believed.
  */
 static bool is_in_step(const struct conn *conn, const struct exchange *exchange)
 {

@@ -25,7 +25,8 @@ static inline bool futex_wait(atomic_int *word, int seen, int64_t deadline_ns)
 {
     const struct timespec until = {.tv_sec = (time_t)(deadline_ns / NS_PER_S),
                                    .tv_nsec = (long)(deadline_ns % NS_PER_S)};
-    /* Without a deadline the kernel sets no timer: about a microsecond less. The bitset form takes a point of CLOCK_MONOTONIC; the plain one a duration. */
+    /* The bitset form takes a point of CLOCK_MONOTONIC, the plain one a duration. Without a
+     * deadline the kernel sets no timer, which saves about a microsecond. */
     long result =
         syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, seen,
                 deadline_ns == FUTEX_NO_DEADLINE ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);

@@ -30,7 +30,7 @@ static void compose(struct greeting *greeting, const struct redis_address *addre
                     const char *client_name)
 {
     struct str user = str_from(address->username), password = str_from(address->password);
-    /* Room for everything, so that the buffer never moves and leaves a copy of the password behind. */
+    /* Room for everything: a buffer that moves leaves a copy of the password behind. */
     strbuf_init(&greeting->out, NULL, user.len + password.len + strlen(client_name) + 256);
     if (address->username)
         add(greeting, "AUTH", 3, (const struct str[]){STR("AUTH"), user, password});
@@ -59,8 +59,8 @@ static enum err refused(struct error *error, const char *command, const struct v
 static enum err judge(const struct greeting *greeting, const struct exchange *exchange,
                       enum exchange_step step, struct error *error)
 {
-    /* "-ERR max number of clients reached" and "-DENIED …" come once, unasked, and then the end: so
-     * errors are looked at before the fate of the exchange. */
+    /* "-ERR max number of clients reached" and "-DENIED …" come once, unasked, and then the end:
+     * so errors are looked at before the fate of the exchange. */
     bool is_farewell = step == EXCHANGE_FAILED && exchange->arrived == 1;
     for (size_t i = 0; i < exchange->arrived; i++)
         if (exchange->values[i].kind == VALUE_ERROR &&

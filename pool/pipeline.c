@@ -256,7 +256,7 @@ static enum err pass(struct pool *pool, const struct trip *trip, bool *may_retry
     return travel_alone(pool, seat.conn, trip, may_retry_out, error);
 }
 
-/* A pass that changed nothing may be made again; a pool in turmoil must not keep a caller for ever. */
+/* A pass that changed nothing may be made again, but not for ever in a pool in turmoil. */
 #define PASSES_MAX 3
 
 static enum err run(struct pool *pool, struct pipeline *pipeline, int64_t deadline_ns,

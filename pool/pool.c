@@ -12,19 +12,26 @@
 #define TELLING_NS (50 * NS_PER_MS)
 
 /*
- * The spread, and how it was chosen (tests/bench/bench_pool, and an HTTP server in front of it,
- * on two cores shared with client and Redis):
- * - Few callers: a connection each is fastest, since nobody waits for anybody (4 callers: 46,000
- *   requests/s against 39,000 over one connection).
- * - Many: one connection at a time and large batches, since a batch costs Redis and us one pair of
- *   system calls however large it is. At 64 callers two connections did worse than one, four worse
- *   than two, and one each worst of all, in CPU time of both sides. The two meet at about 8.
- * - Wherever a crowd is in between, mixing both ways is worse than either; hence `crowd`, a peak
- *   that fades slowly (by 1/64 a pipeline), and not the number of the moment.
- * - A leader yields its processor once before it writes. Threads of ours that are ready to run do so
- *   first and join: at 64 callers batches grow from 7 to 38 pipelines, and the CPU time of a
- *   request falls by a tenth for us and by 40 % for Redis. With a processor idle it costs nothing.
- *   Sleeping until most of the last batch were back did less (batches of 10 to 19) and cost more.
+ * The spread, and how it was chosen: tests/bench/bench_pool, medians of short runs in turns, two
+ * busy cores shared by callers, clients and Redis; requests/s (us of CPU: ours + Redis's).
+ *
+ *   callers   a connection each      one connection        two, yielding        the default
+ *         4   45,300 (19.9 +  9.3)   35,100 (21.4 + 7.4)                        50,000 (19.8 + 8.8)
+ *         8   55,500 (17.0 +  9.2)   61,600 (15.9 + 3.9)   58,700 (17.0 + 6.3)  57,600 (15.1 + 4.0)
+ *        16   61,400 (17.7 +  7.3)   79,100 (13.4 + 2.7)   71,100 (14.6 + 3.9)  79,700 (12.9 + 2.6)
+ *        64   56,300 (16.3 +  7.3)   71,900 (11.9 + 2.2)   76,300 (12.2 + 2.0)  82,100 (12.5 + 2.1)
+ *       256   44,200 (20.8 +  9.0)   71,800 (13.4 + 2.1)   88,900 (12.8 + 1.5)  90,600 (12.5 + 1.2)
+ *
+ * - Few callers: a connection each, since nobody waits for anybody. Many: one connection at a
+ *   time, since a batch costs one pair of system calls and one pair of task switches at Redis
+ *   however large it is. The two meet between 4 and 8.
+ * - To mix both ways is worse than either, so it is a fading peak of the callers (`crowd`) that
+ *   decides; the number of the moment swings across any limit.
+ * - A leader yields its processor once before it writes: threads of ours that are ready to run do
+ *   so first and join. At 64 callers batches grow from 13 to 32 pipelines; without it the default
+ *   made 74,700 (13.5 + 2.5). Where a processor is idle it costs nothing.
+ * - Also tried: to sleep until most of the last batch were back (batches of 10 to 19, no better
+ *   than not waiting); a timer for each follower (1.2 us more a request).
  * - When Redis is far away or slow, one connection at a time means waiting; after hedge_ns a
  *   batch takes a further one. A busy machine alone hardly ever lets it come to that.
  */

@@ -73,7 +73,8 @@ struct seat {
     size_t slot;
 };
 
-/* Finds the trip a seat. ERR_UPSTREAM_DOWN: breaker open; ERR_BUSY: too many wait; ERR_NO_MEMORY. */
+/* Finds the trip a seat. ERR_UPSTREAM_DOWN: breaker open; ERR_BUSY: too many wait;
+ * ERR_NO_MEMORY. */
 CW_MUST_CHECK enum err pool_seat(struct pool *pool, const struct trip *trip, struct seat *seat_out,
                                  struct error *error);
 

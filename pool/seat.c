@@ -51,7 +51,7 @@ void pool_untake_locked(struct pool *pool, int64_t now_ns, struct conn *conn)
     }
 }
 
-/* Callers come and go within microseconds; the spread follows how many there were lately at most. */
+/* Callers come and go within microseconds; the spread follows how many there were lately. */
 #define CROWD_UNIT  256
 #define CROWD_FADES 64 /* pipelines, until a past peak has lost 1/e of its height */
 
@@ -147,7 +147,7 @@ static enum err join_locked(struct pool *pool, const struct trip *trip, struct s
     return ERR_OK;
 }
 
-/* A probe needs room for a connection of its own; an idle one of an endpoint that is down is no loss. */
+/* A probe needs room for its own connection; an idle one of an endpoint that is down is no loss. */
 static void make_room_locked(struct pool *pool, struct conn **doomed_out)
 {
     if (pool->live < pool->size)

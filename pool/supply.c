@@ -1,12 +1,12 @@
-/* Connections come and go: made, checked, given back, closed; and what the breaker learns from it. */
+/* Connections are made, checked, given back and closed; and what the breaker learns from it. */
 #include "batch.h"
 #include "cause.h"
 #include "pool_private.h"
 
 #include "cachewarden/log.h"
 
-/* For a read, a connection that served less than this ago is not asked whether it is still there: if
- * it is not, the read is tried again. A write cannot be, so for a write the question is always asked. */
+/* For a read, a connection that served less than this ago is not asked whether it is still there:
+ * if it is not, the read is tried again. For a write, which cannot be, it always is. */
 #define WARM_NS (1 * NS_PER_MS)
 
 static int64_t least(int64_t a, int64_t b)

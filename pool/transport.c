@@ -1,4 +1,4 @@
-/* Making the connection: names, addresses, sockets. What flows over it is the transport's business. */
+/* Making the connection: names, addresses, sockets. What flows over it is the implementation's. */
 #include "transport.h"
 
 #include "cause.h"
@@ -98,7 +98,7 @@ static enum io_status connect_unix(struct transport *transport, const char *path
     return connect_one(transport, (const struct sockaddr *)&address, sizeof address, deadline_ns);
 }
 
-/* Each address gets an equal part of the time that is left, so that one black hole does not eat it all. */
+/* Each address gets an equal part of the time left, so that one black hole does not eat it all. */
 static enum io_status connect_any(struct transport *transport, const struct addrinfo *addresses,
                                   int64_t deadline_ns)
 {

@@ -59,7 +59,7 @@ CW_MUST_CHECK enum err transport_open(const struct redis_address *address, int64
                                       struct transport *transport_out, struct error *error);
 void transport_close(struct transport *transport);
 
-/* Waits for `events` (POLLIN, POLLOUT) on a socket: IO_DONE or IO_TIMEOUT, IO_FAILED. For implementations. */
+/* For implementations: waits for `events` (POLLIN, POLLOUT). IO_DONE, IO_TIMEOUT or IO_FAILED. */
 enum io_status transport_wait(struct transport *transport, short events, int64_t deadline_ns);
 
 #endif

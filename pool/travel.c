@@ -64,7 +64,7 @@ static bool await_grant(struct pool *pool, struct batch *batch, const struct tri
     return true;
 }
 
-/* To dial may take as long as a name server likes: followers look at their own clocks from here on. */
+/* To dial may take as long as a name server likes: from here on followers mind their own clocks. */
 static enum err dial(struct pool *pool, struct batch *batch, const struct trip *trip,
                      bool *is_hopeless_out, struct error *error)
 {

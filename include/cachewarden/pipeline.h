@@ -17,7 +17,7 @@ enum expect {
     EXPECT_INTEGER,
     EXPECT_STRING,
     EXPECT_STRING_OR_NIL,
-    EXPECT_COUNTER_OR_NIL, /* a string that is one canonical int64, or nil: GET of a counter. Parsed into .integer */
+    EXPECT_COUNTER_OR_NIL, /* nil, or a string that is one canonical int64, parsed into .integer */
     EXPECT_ARRAY,
     EXPECT_ANY /* anything but an error */
 };
@@ -28,7 +28,7 @@ enum pipeline_effect { PIPELINE_READ, PIPELINE_WRITE };
 
 struct pipeline;
 
-/* NULL when memory is out; the other functions take NULL and then pipeline_run says ERR_NO_MEMORY. */
+/* NULL when memory is out; the other functions take NULL, and pipeline_run says ERR_NO_MEMORY. */
 struct pipeline *pipeline_new(struct arena *arena, enum pipeline_effect effect);
 
 /* Adds a command: binary-safe arguments, copied (RESP-encoded) at once. The first argument is the
@@ -66,7 +66,8 @@ size_t pipeline_count(const struct pipeline *pipeline);
 CW_MUST_CHECK enum err pipeline_run(struct pool *pool, struct pipeline *pipeline,
                                     int64_t deadline_ns, struct error *error);
 
-/* Reply `index` in the order of pipeline_add; kind VALUE_MISSING before a run or when none arrived. Never NULL. */
+/* Reply `index` in the order of pipeline_add. Never NULL: its kind is VALUE_MISSING before a run
+ * and when none arrived. */
 const struct value *pipeline_value(const struct pipeline *pipeline, size_t index);
 
 #endif

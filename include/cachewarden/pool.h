@@ -32,8 +32,7 @@ struct redis_address {
     char *password; /* NULL: no AUTH */
     int database;
     bool tls;
-    char *
-        tls_ca_file; /* the TLS transport comes with a later issue; parsing knows rediss:// already */
+    char *tls_ca_file; /* from the configuration, not the URL; for rediss:// */
 };
 
 /*
@@ -61,7 +60,8 @@ struct pool_options {
     const char *client_name;    /* CLIENT SETNAME; NULL: "cachewarden" */
 };
 
-/* Makes the pool; connects nothing (a Redis that is down must not stop the start). */
+/* Makes the pool; connects nothing (a Redis that is down must not stop the start). ERR_BAD_INPUT
+ * names the option that makes no sense; rediss:// is refused here: there is no TLS transport. */
 CW_MUST_CHECK enum err pool_open(const struct pool_options *options, struct pool **pool_out,
                                  struct error *error);
 

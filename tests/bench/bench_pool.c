@@ -37,12 +37,12 @@ struct policy {
 #define EVERY ((size_t)1 << 30)
 static const struct policy policies[] = {
     {"own-connection", 0, {.spread_until = EVERY, .spread_beyond = 1}},
-    {"16-no-preference", 16, {.spread_until = EVERY, .spread_beyond = 1}},
-    {"6-then-1 (default)", 16, {.spread_until = 6, .spread_beyond = 1, .yields = true}},
-    {"4-then-1", 16, {.spread_until = 4, .spread_beyond = 1}},
-    {"one", 1, {.spread_until = 0, .spread_beyond = 1}},
-    {"two", 2, {.spread_until = 0, .spread_beyond = 2}},
-    {"four", 4, {.spread_until = 0, .spread_beyond = 4}},
+    {"16-no-preference", 16, {.spread_until = EVERY, .spread_beyond = 1, .yields = true}},
+    {"default", 16, {.spread_until = 6, .spread_beyond = 1, .yields = true}},
+    {"default-no-yield", 16, {.spread_until = 6, .spread_beyond = 1}},
+    {"one", 1, {.spread_until = 0, .spread_beyond = 1, .yields = true}},
+    {"two", 2, {.spread_until = 0, .spread_beyond = 2, .yields = true}},
+    {"four", 4, {.spread_until = 0, .spread_beyond = 4, .yields = true}},
 };
 #define POLICIES (sizeof policies / sizeof *policies)
 

@@ -1,4 +1,4 @@
-/* How connections are made: transports, sign-in, database, name; with a real Redis and with a rude one. */
+/* How connections are made: sockets, sign-in, database, name; with a real Redis and a rude one. */
 #include "conn.h"
 #include "pool_case.h"
 

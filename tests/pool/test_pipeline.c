@@ -197,7 +197,8 @@ START_TEST(replies_come_back_in_order_and_of_their_kinds)
 }
 END_TEST
 
-/* Which replies each expectation takes: o(k status), s(tatus), i(nteger), t(ext), c(ounter), n(il), a(rray). */
+/* Which replies each expectation takes: o(k status), s(tatus), i(nteger), t(ext), c(ounter), n(il),
+ * a(rray). */
 static const struct {
     enum expect expect;
     const char *takes;

@@ -149,7 +149,7 @@ START_TEST(a_pool_that_cannot_grow_goes_on_with_what_it_has)
     ck_assert_int_eq(pthread_create(&thread, NULL, ask_once, pool), 0);
     ck_assert(fake_redis_wait_seen(fake, "GET", 2));
     fake_redis_slam(fake, "");
-    /* The one connection is held, a second cannot be made: wait for the first, do not call Redis down. */
+    /* One connection is held, a second cannot be made: wait for the first, Redis is not down. */
     struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
     PIPELINE_ADD(pipeline, EXPECT_OK, STR("GET"), STR("k"));
     case_err(pipeline_run(pool, pipeline, clock_deadline_ns(100), &error), ERR_TIMEOUT);

@@ -208,7 +208,7 @@ struct redis_server *redis_server_start(const struct redis_server_options *optio
     die("redis-server ends at once (see above)");
 }
 
-/* The one-letter state of /proc/<pid>/stat: 'T' stopped, 'Z' ended but not reaped; 0 when it is gone. */
+/* The state letter of /proc/<pid>/stat: 'T' stopped, 'Z' ended but not reaped; 0: it is gone. */
 static char process_state(pid_t pid)
 {
     char path[64], text[512];
@@ -392,7 +392,7 @@ int64_t redis_server_cpu_us(const struct redis_server *server)
     size_t size = fread(text, 1, sizeof text - 1, file);
     fclose(file);
     text[size] = '\0';
-    /* The name in parentheses may hold blanks; utime and stime are the 12th and 13th word behind it. */
+    /* The name in parentheses may hold blanks; utime and stime are words 12 and 13 behind it. */
     char *word = strrchr(text, ')');
     for (int i = 0; word && i < 12; i++)
         word = strchr(word + 1, ' ');
