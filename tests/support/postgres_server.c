@@ -196,9 +196,10 @@ void postgres_server_prepare(void)
         die("%s: %s", password, strerror(errno));
     snprintf(option, sizeof option, "--pwfile=%s", password);
     find_program(initdb, sizeof initdb, "initdb");
-    run((const char *const[]){initdb, "--pgdata=data", "--username=" POSTGRES_SUPERUSER,
-                              "--auth=scram-sha-256", option, "--encoding=UTF8", "--locale=C.UTF-8",
-                              "--wal-segsize=1", "--no-sync", NULL},
+    static const char user[] = "--username=" POSTGRES_SUPERUSER;
+    run((const char *const[]){initdb, "--pgdata=data", user, "--auth=scram-sha-256", option,
+                              "--encoding=UTF8", "--locale=C.UTF-8", "--wal-segsize=1", "--no-sync",
+                              NULL},
         template.directory, identity);
 }
 
