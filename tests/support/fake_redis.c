@@ -144,7 +144,8 @@ static bool take_command(struct client *client, char name[32], char **last_out, 
     *last_out = malloc(length + 1);
     if (!*last_out)
         die("malloc");
-    memcpy(*last_out, word, length);
+    if (length)
+        memcpy(*last_out, word, length);
     (*last_out)[length] = '\0';
     *last_size = length;
     memmove(client->in, client->in + at, client->in_size - at);
