@@ -179,7 +179,8 @@ static struct result measure(const struct redis_server *server, const char *url,
                              const struct policy *policy, size_t threads, int seconds)
 {
     static struct client client;
-    pthread_t workers[THREADS_MAX], player;
+    static pthread_t workers[THREADS_MAX];
+    pthread_t player;
 
     client = (struct client){
         .threads = threads, .room = (size_t)seconds * 400000, .latency_us = client.latency_us};
