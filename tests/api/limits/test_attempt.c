@@ -1,6 +1,7 @@
 /* Failed sign-ins: so many for a name and an address, for a while, whoever the name is. */
 #include "limits_fixture.h"
 
+#include "limits/attempt.h"
 #include "limits/window.h"
 
 #include <hiredis/hiredis.h>
@@ -199,6 +200,25 @@ START_TEST(many_successes_at_once_are_all_good)
 }
 END_TEST
 
+/* The right password, found out after the three wrong ones that were tried beside it. */
+START_TEST(a_guess_that_comes_too_late)
+{
+    struct arena *arena = arena_new(4096, 0);
+    struct limit_attempt lucky;
+    struct call call;
+    call_init(&call, node.app, NULL, arena);
+    call.client_address = STR(HERE);
+    ck_assert_int_eq(limits_attempt(&call, STR("alice"), false, &lucky), ERR_OK);
+    fail_thrice("alice", HERE);
+    ck_assert_int_eq(limits_attempted(&call, &lucky, ERR_OK), ERR_THROTTLED);
+    expect_sign_in("alice", RIGHT, HERE, ERR_THROTTLED); /* and it cleared nothing */
+    /* What says nothing about the password is passed on. */
+    ck_assert_int_eq(limits_attempted(&call, &lucky, ERR_BUSY), ERR_BUSY);
+    ck_assert_int_eq(limits_attempted(&call, &lucky, ERR_UPSTREAM_DOWN), ERR_UPSTREAM_DOWN);
+    arena_free(&arena);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api/limits/attempt");
@@ -209,6 +229,7 @@ int main(void)
     tcase_add_test(tcase, a_success_clears_it);
     tcase_add_test(tcase, a_name_and_an_email_do_not_meet);
     tcase_add_test(tcase, what_redis_holds);
+    tcase_add_test(tcase, a_guess_that_comes_too_late);
     tcase_add_test(tcase, many_guesses_at_once_are_three);
     tcase_add_test(tcase, many_successes_at_once_are_all_good);
     suite_add_tcase(suite, tcase);
@@ -218,6 +239,7 @@ int main(void)
     tcase_add_test(tcase, after_three_the_right_password_is_too_late);
     tcase_add_test(tcase, a_name_nobody_has_counts_the_same);
     tcase_add_test(tcase, a_success_clears_it);
+    tcase_add_test(tcase, a_guess_that_comes_too_late);
     tcase_add_test(tcase, many_guesses_at_once_are_three);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
