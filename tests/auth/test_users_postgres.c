@@ -250,6 +250,7 @@ START_TEST(closed_behind_our_back)
     expect(run(session, FACT_SET, fact, 2), ERR_OK);
     close_connections();
     expect(run(session, FACT_SET, fact, 2), ERR_UPSTREAM_DOWN);
+    ck_assert_ptr_nonnull(strstr(error.caller, "it is shutting down"));
     ck_assert_int_eq(driver->end(&session, ERR_UPSTREAM_DOWN, &error), ERR_UPSTREAM_DOWN);
     ck_assert_int_eq(count_facts(), 0);
 
