@@ -76,6 +76,25 @@ START_TEST(a_key_is_found_again)
 }
 END_TEST
 
+START_TEST(times_of_any_size)
+{
+    open_backend(_i);
+    static const int64_t times_s[] = {INT64_MIN, -1, 1, INT64_C(1) << 31, INT64_MAX};
+    char id[16], name[16];
+
+    for (int i = 0; i < 5; i++) {
+        snprintf(id, sizeof id, "aaaaaaaaaaa%d", i);
+        snprintf(name, sizeof name, "key%d", i);
+        struct api_key added = key(id, name);
+        added.expires_at_s = times_s[i];
+        add(&added);
+        ck_assert_int_eq(api_keys_find(users, arena, str_from(id), &found, &error), ERR_OK);
+        ck_assert_int_eq(found.expires_at_s, times_s[i]);
+    }
+    close_backend();
+}
+END_TEST
+
 START_TEST(keys_that_are_not_there)
 {
     open_backend(_i);
@@ -249,6 +268,7 @@ int main(void)
 {
     const TTest *const contract[] = {
         a_key_is_found_again,
+        times_of_any_size,
         keys_that_are_not_there,
         names_are_taken_once_for_ever,
         an_owner_has_to_be_there,

@@ -58,6 +58,22 @@ START_TEST(a_reading_session_cannot_write)
 }
 END_TEST
 
+START_TEST(what_is_read_has_not_changed)
+{
+    struct users_db *db = open_db();
+    struct users_session *session = begin(db, USERS_READ);
+    const struct users_value name = {USERS_TEXT, 0, STR("install_id")};
+    struct users_result result;
+
+    expect(driver->run(session, FACT_GET, &name, 1, arena, &result, &error), ERR_OK);
+    ck_assert_uint_eq(result.row_count, 1);
+    ck_assert_uint_eq(result.column_count, 1);
+    ck_assert_int_eq(result.changed, 0);
+    ck_assert_int_eq(driver->end(&session, ERR_OK, &error), ERR_OK);
+    driver->close(&db);
+}
+END_TEST
+
 START_TEST(what_failed_is_undone_whatever_its_end_says)
 {
     struct users_db *db = open_db();
@@ -457,6 +473,7 @@ int main(void)
 
     tcase_add_checked_fixture(sessions, set_up, tear_down);
     tcase_add_test(sessions, a_reading_session_cannot_write);
+    tcase_add_test(sessions, what_is_read_has_not_changed);
     tcase_add_test(sessions, what_failed_is_undone_whatever_its_end_says);
     tcase_add_test(sessions, what_is_no_text_is_not_found);
     tcase_add_test(sessions, no_sql_for_the_caller);

@@ -165,6 +165,19 @@ START_TEST(two_installations_in_one_database)
 }
 END_TEST
 
+/* Found once, our tables are found again, wherever the database's settings lead by then. */
+START_TEST(the_search_path_changes)
+{
+    open_users();
+    int64_t id = users_backend_add(users, "alice", "h");
+    postgres_server_do(server, database, "CREATE SCHEMA elsewhere AUTHORIZATION %s", POSTGRES_USER);
+    postgres_server_do(server, "postgres", "ALTER DATABASE %s SET search_path = elsewhere",
+                       database);
+    close_connections();
+    expect(find(id), ERR_OK);
+}
+END_TEST
+
 START_TEST(another_programs_tables)
 {
     postgres_server_do(server, database, "CREATE TABLE accounts (id integer)");
@@ -311,6 +324,7 @@ int main(void)
     tcase_add_test(opening, over_tls);
     tcase_add_test(opening, few_rights_will_do);
     tcase_add_test(opening, two_installations_in_one_database);
+    tcase_add_test(opening, the_search_path_changes);
     tcase_add_test(opening, another_programs_tables);
     tcase_add_test(opening, the_schema_tells_its_version);
     tcase_add_test(opening, a_newer_schema);
