@@ -11,9 +11,10 @@ struct account {
     bool is_superuser;
     bool is_admin; /* superuser or member of the admin group */
     int64_t tokens_not_before_s;
-    unsigned char username_len, email_len;
+    unsigned char username_len, email_len, kept_family_len;
     char username[150];
     char email[254];
+    char kept_family[32]; /* our own families have 32 hex digits */
 };
 
 struct account_cache;

@@ -8,13 +8,13 @@
 
 enum {
     TOKENS_MAX = 4096, /* in use at once; more are read, not wrong. At most 2 MiB of memory. */
-    TEXT_SIZE = 224,   /* a username of 150 bytes, our `jti` and `family` */
+    TEXT_SIZE = 256,   /* a username of 150 bytes, our `jti`, `family` and `unrecorded` */
 };
 
 struct record {
     struct claims claims; /* its strings point nowhere: lengths and text stand for them */
-    size_t subject_len, id_len, family_len;
-    char text[TEXT_SIZE]; /* subject, id, family */
+    size_t subject_len, id_len, family_len, unrecorded_len;
+    char text[TEXT_SIZE]; /* one behind the other */
 };
 
 struct claims_cache {
@@ -45,6 +45,15 @@ void claims_cache_free(struct claims_cache **cache)
     *cache = NULL;
 }
 
+/* The first `len` bytes of *text, which then begins behind them. */
+static struct str take(struct str *text, size_t len)
+{
+    struct str part = str_sub(*text, 0, len);
+
+    *text = str_sub(*text, len, text->len);
+    return part;
+}
+
 bool claims_recall(struct claims_cache *cache, struct arena *arena, struct str signature,
                    int64_t now_s, struct claims *claims)
 {
@@ -52,14 +61,15 @@ bool claims_recall(struct claims_cache *cache, struct arena *arena, struct str s
 
     if (!memo_recall(cache->records, signature, now_s, INT64_MAX, &record))
         return false;
-    size_t len = record.subject_len + record.id_len + record.family_len;
+    size_t len = record.subject_len + record.id_len + record.family_len + record.unrecorded_len;
     struct str text = str_dup(arena, (struct str){record.text, len});
     if (!text.ptr)
         return false;
     *claims = record.claims;
-    claims->token.subject = str_sub(text, 0, record.subject_len);
-    claims->token.id = str_sub(text, record.subject_len, record.id_len);
-    claims->token.family = str_sub(text, record.subject_len + record.id_len, record.family_len);
+    claims->token.subject = take(&text, record.subject_len);
+    claims->token.id = take(&text, record.id_len);
+    claims->token.family = take(&text, record.family_len);
+    claims->token.unrecorded = take(&text, record.unrecorded_len);
     return true;
 }
 
@@ -79,13 +89,16 @@ void claims_remember(struct claims_cache *cache, struct str signature, int64_t n
     struct record record;
     char *end = record.text;
 
-    if (token->subject.len + token->id.len + token->family.len > sizeof record.text)
+    if (token->subject.len + token->id.len + token->family.len + token->unrecorded.len >
+        sizeof record.text)
         return;
     record.claims = *claims;
-    record.claims.token.subject = record.claims.token.id = record.claims.token.family = STR_NONE;
+    record.claims.token.subject = record.claims.token.id = STR_NONE;
+    record.claims.token.family = record.claims.token.unrecorded = STR_NONE;
     record.subject_len = pack(&end, token->subject);
     record.id_len = pack(&end, token->id);
     record.family_len = pack(&end, token->family);
+    record.unrecorded_len = pack(&end, token->unrecorded);
     memset(end, 0, (size_t)(record.text + sizeof record.text - end));
     memo_remember(cache->records, signature, now_s, &record);
 }

@@ -19,7 +19,8 @@ enum err identity_new(const struct identity_options *options, struct identity **
         (err = account_cache_new(options->users, options->admin_group, &identity->accounts)) !=
             ERR_OK ||
         (err = key_cache_new(options->users, &identity->keys)) != ERR_OK ||
-        (err = key_touch_new(options->users, &identity->touch)) != ERR_OK) {
+        (err = key_touch_new(options->users, &identity->touch)) != ERR_OK ||
+        (err = revocations_new(&identity->revocations)) != ERR_OK) {
         identity_free(&identity);
         return err;
     }
@@ -31,6 +32,7 @@ void identity_free(struct identity **identity)
 {
     if (!*identity)
         return;
+    revocations_free(&(*identity)->revocations);
     key_touch_free(&(*identity)->touch);
     key_cache_free(&(*identity)->keys);
     account_cache_free(&(*identity)->accounts);
@@ -42,6 +44,11 @@ void identity_free(struct identity **identity)
 const struct tokens *identity_tokens(const struct identity *identity)
 {
     return identity->tokens;
+}
+
+struct revocations *identity_revocations(const struct identity *identity)
+{
+    return identity->revocations;
 }
 
 struct users *identity_users(const struct identity *identity)
@@ -75,6 +82,19 @@ static bool is_same_account(const struct account *account, const struct token_cl
            (str_to_int64(claims->subject, 1, INT64_MAX, &id) && id == account->id);
 }
 
+/* Families are ours alone: another's token cannot name one. */
+static struct str family_of(const struct token_claims *claims)
+{
+    return claims->is_own ? claims->family : STR_NONE;
+}
+
+static bool is_kept(const struct account *account, const struct token_claims *claims)
+{
+    struct str kept = {account->kept_family, account->kept_family_len};
+
+    return kept.len > 0 && str_eq(family_of(claims), kept);
+}
+
 /* Whether the token is good for the account as it is now. */
 static enum err check_account(const struct account *account, const struct token_claims *claims,
                               struct error *error)
@@ -86,8 +106,24 @@ static enum err check_account(const struct account *account, const struct token_
     if (!is_same_account(account, claims))
         return refuse(error, "token: user_id and sub name different accounts");
     /* One that does not say when it was issued cannot show that it is younger than the password. */
-    if (claims->issued_at_s < account->tokens_not_before_s)
+    if (claims->issued_at_s < account->tokens_not_before_s && !is_kept(account, claims))
         return refuse(error, "token: issued before the password was changed");
+    return ERR_OK;
+}
+
+static enum err check_revoked(struct identity *identity, const struct account *account,
+                              const struct token_claims *claims, struct error *error)
+{
+    const struct revocation_subject subject = {
+        .token_id = claims->id,
+        .family = family_of(claims),
+        .is_own = family_of(claims).len > 0,
+        .user_id = account->id,
+        .issued_at_s = claims->issued_at_s,
+    };
+
+    if (revocations_cover(identity->revocations, &subject))
+        return refuse(error, "token: revoked");
     return ERR_OK;
 }
 
@@ -114,7 +150,7 @@ static enum err make_user(struct arena *arena, const struct account *account,
         .is_superuser = account->is_superuser,
         .is_admin = account->is_admin,
         .token_id = claims->id,
-        .family = claims->family,
+        .family = family_of(claims),
         .issued_at_s = claims->issued_at_s,
         .expires_at_s = claims->expires_at_s,
     };
@@ -150,6 +186,8 @@ static enum err authenticate_bearer(struct identity *identity, struct arena *are
         err = find_account(identity, &claims, &account, error);
     if (!err)
         err = check_account(&account, &claims, error);
+    if (!err)
+        err = check_revoked(identity, &account, &claims, error);
     return err ? err : make_user(arena, &account, &claims, principal);
 }
 

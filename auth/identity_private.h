@@ -7,6 +7,7 @@
 #include "key_touch.h"
 
 #include "cachewarden/identity.h"
+#include "cachewarden/revocations.h"
 
 /* Set at open; every part looks after its own threads. */
 struct identity {
@@ -15,6 +16,7 @@ struct identity {
     struct account_cache *accounts;
     struct key_cache *keys;
     struct key_touch *touch;
+    struct revocations *revocations;
 };
 
 #endif

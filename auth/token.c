@@ -157,3 +157,8 @@ int64_t token_refresh_ttl_s(const struct tokens *tokens)
 {
     return tokens->refresh_ttl_s;
 }
+
+int64_t token_leeway_s(const struct tokens *tokens)
+{
+    return tokens->rules.leeway_s;
+}

@@ -143,6 +143,7 @@ enum {
     COLUMN_DELETED,
     COLUMN_CREATED,
     COLUMN_NOT_BEFORE,
+    COLUMN_KEPT_FAMILY,
     COLUMN_GROUP
 };
 
@@ -158,6 +159,7 @@ static struct user read_account(const struct users_result *result, size_t row)
         .is_deleted = users_integer(result, row, COLUMN_DELETED) != 0,
         .created_at_s = users_integer(result, row, COLUMN_CREATED),
         .tokens_not_before_s = users_integer(result, row, COLUMN_NOT_BEFORE),
+        .tokens_kept_family = users_bytes(result, row, COLUMN_KEPT_FAMILY),
     };
 }
 
@@ -331,6 +333,24 @@ enum err users_set_password(struct users *users, int64_t id, struct str password
         users, ACCOUNT_SET_PASSWORD,
         USERS_PARAMETERS(USERS_INT(id), USERS_STR(password_hash), USERS_INT(clock_wall_s())),
         error);
+}
+
+/* Dates of tokens are whole seconds, so to end those of this very second the next one is named. */
+enum err users_change_password(struct users *users, int64_t id, struct str password_hash,
+                               struct str kept_family, struct error *error)
+{
+    struct str kept = kept_family.len > 0 ? kept_family : STR("");
+
+    return users_change(users, ACCOUNT_CHANGE_PASSWORD,
+                        USERS_PARAMETERS(USERS_INT(id), USERS_INT(clock_wall_s() + 1),
+                                         USERS_STR(password_hash), USERS_STR(kept)),
+                        error);
+}
+
+enum err users_void_tokens(struct users *users, int64_t id, struct error *error)
+{
+    return users_change(users, ACCOUNT_VOID_TOKENS,
+                        USERS_PARAMETERS(USERS_INT(id), USERS_INT(clock_wall_s() + 1)), error);
 }
 
 enum err users_replace_hash(struct users *users, int64_t id, struct str old_hash,

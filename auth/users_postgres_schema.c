@@ -62,6 +62,7 @@ const char *const users_postgres_migrations[] = {
     /* Names this installation; from the server's cryptographic generator. */
     "INSERT INTO facts (name, value)"
     "  VALUES ('install_id', replace(gen_random_uuid()::text, '-', ''));",
+    "ALTER TABLE accounts ADD COLUMN tokens_kept_family text NOT NULL DEFAULT '';",
 };
 
 const int users_postgres_version =

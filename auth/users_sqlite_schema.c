@@ -49,6 +49,8 @@ const char *const users_sqlite_migrations[] = {
     "CREATE INDEX api_keys_owner ON api_keys (owner_id);"
     /* Names this installation: later ties the control data in Redis to this database. */
     "INSERT INTO facts (name, value) VALUES ('install_id', lower(hex(randomblob(16))));",
+    /* The one family of tokens that outlives tokens_not_before_s; empty: none. */
+    "ALTER TABLE accounts ADD COLUMN tokens_kept_family TEXT NOT NULL DEFAULT '';",
 };
 
 const int users_sqlite_version =

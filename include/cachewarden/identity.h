@@ -8,6 +8,7 @@
 #define CACHEWARDEN_IDENTITY_H
 
 #include "cachewarden/principal.h"
+#include "cachewarden/revocations.h"
 #include "cachewarden/token.h"
 #include "cachewarden/users.h"
 
@@ -24,6 +25,8 @@ CW_MUST_CHECK enum err identity_new(const struct identity_options *options,
 void identity_free(struct identity **identity);
 const struct tokens *identity_tokens(const struct identity *identity);
 struct users *identity_users(const struct identity *identity);
+/* What identity_authenticate refuses. Whoever learns of a revocation adds it here. */
+struct revocations *identity_revocations(const struct identity *identity);
 
 /* What the request carried; empty strings where it carried none. A header that came more than once
  * is refused before. */
@@ -36,7 +39,7 @@ struct credentials {
  * Rights are looked up in the users database, whatever a token says. A token for an id that has no
  * account there is good, unless it is one of our own: others who hold the secret may keep users of
  * their own (Django). One for a deleted or deactivated account, or from before its password was
- * changed, is not.
+ * changed, is not; and a token that identity_revocations covers is good for nobody.
  *
  * No credential: ERR_OK and an anonymous principal. Good: ERR_OK. Not good, or a scheme we do not
  * know: ERR_UNAUTHENTICATED. Two that disagree (different principals, or one good and one not):
@@ -63,6 +66,23 @@ CW_MUST_CHECK enum err identity_register(struct identity *identity, struct arena
                                          struct str username, struct str email, struct str password,
                                          int64_t deadline_ns, struct user *user_out,
                                          struct error *error);
+
+/*
+ * A new password for an account that is signed in. Tokens issued until now are void, but for those
+ * of `kept_family` (empty: none is kept). ERR_UNAUTHENTICATED: the old one is wrong;
+ * ERR_BAD_INPUT names new_password;
+ * ERR_FORBIDDEN: the account's password is not kept here; ERR_BUSY; errors of users.h. Felt at once
+ * by this process, by others within a second.
+ */
+CW_MUST_CHECK enum err identity_change_password(struct identity *identity, struct arena *arena,
+                                                int64_t user_id, struct str old_password,
+                                                struct str new_password, struct str kept_family,
+                                                int64_t deadline_ns, struct error *error);
+
+/* Ends every token issued until now for the account, here at once, elsewhere within a second.
+ * ERR_NOT_FOUND: this database does not have it (any more). */
+CW_MUST_CHECK enum err identity_void_tokens(struct identity *identity, int64_t user_id,
+                                            struct error *error);
 
 /* Makes an API key: *secret_out is the whole cwk_<id>_<secret>, shown once and stored nowhere.
  * `key` gives name, scopes, space, owner_id, expires_at_s; id, digest and created_at_s are filled

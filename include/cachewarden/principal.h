@@ -38,7 +38,7 @@ struct principal {
     struct str space; /* API keys: the namespace it was created for, or empty */
     /* jti of the access token, or the API key's id; for the audit and for revocation */
     struct str token_id;
-    struct str family; /* refresh family of the token, or empty */
+    struct str family; /* family of a token of our own; empty: the token is another's */
     int64_t issued_at_s;
     int64_t expires_at_s; /* of the credential; 0: none */
 };

@@ -37,6 +37,8 @@ struct token_claims {
     struct str subject;  /* `sub`, or empty */
     struct str id;       /* `jti`, or empty */
     struct str family;   /* `family` of our refresh and access tokens, or empty */
+    /* Of a refresh token that could not be recorded: the control data it belongs to; else empty */
+    struct str unrecorded;
     int64_t issued_at_s; /* 0 when absent */
     int64_t expires_at_s;
     bool is_own; /* `iss` is ours: its account must exist; others with the secret may have users of
@@ -69,5 +71,7 @@ CW_MUST_CHECK enum err token_issue(const struct tokens *tokens, struct arena *ar
 
 int64_t token_access_ttl_s(const struct tokens *tokens);
 int64_t token_refresh_ttl_s(const struct tokens *tokens);
+/* So much later than it says a token is still taken. */
+int64_t token_leeway_s(const struct tokens *tokens);
 
 #endif

@@ -36,6 +36,7 @@ struct user {
     int64_t created_at_s; /* users_add: 0 is now */
     /* Tokens issued before are void. Set with the password; 0: none are. */
     int64_t tokens_not_before_s;
+    struct str tokens_kept_family; /* but not those of this family; empty: there is none */
 };
 
 struct api_key {
@@ -95,6 +96,16 @@ CW_MUST_CHECK enum err users_list(struct users *users, struct arena *arena, stru
 /* A new password: tokens issued in seconds before this one are void from here on. */
 CW_MUST_CHECK enum err users_set_password(struct users *users, int64_t id, struct str password_hash,
                                           struct error *error);
+/*
+ * The same by the owner, signed in: tokens issued up to now are void but those of `kept_family`
+ * (empty: none is kept). tokens_not_before_s is then a second ahead, so that it covers this very
+ * second: tokens issued at once have to be dated with it.
+ */
+CW_MUST_CHECK enum err users_change_password(struct users *users, int64_t id,
+                                             struct str password_hash, struct str kept_family,
+                                             struct error *error);
+/* Tokens issued up to now are void, whatever their family; dates as above. */
+CW_MUST_CHECK enum err users_void_tokens(struct users *users, int64_t id, struct error *error);
 /* The same password hashed anew: tokens stay good. ERR_NOT_FOUND: the hash is not `old_hash` any
  * more, nothing changed. */
 CW_MUST_CHECK enum err users_replace_hash(struct users *users, int64_t id, struct str old_hash,

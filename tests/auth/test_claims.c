@@ -133,6 +133,12 @@ START_TEST(dates_in_the_future)
     refuse("{\"user_id\":1,\"exp\":1700009999,\"iat\":null}", "iat");
     refuse("{\"user_id\":1,\"exp\":1700009999,\"iat\":-5}", "iat");
     accept("{\"user_id\":1,\"exp\":1700009999,\"nbf\":0,\"iat\":0.5}");
+    /* Our own may be dated with the next second, even where no clocks are to be allowed for. */
+    rules.leeway_s = 0;
+    accept("{\"user_id\":1,\"exp\":1700009999,\"iss\":\"cachewarden\",\"iat\":1700000005}");
+    refuse("{\"user_id\":1,\"exp\":1700009999,\"iss\":\"cachewarden\",\"iat\":1700000006}",
+           "iat is in the future");
+    refuse("{\"user_id\":1,\"exp\":1700009999,\"iat\":1700000001}", "iat is in the future");
 }
 END_TEST
 
@@ -270,6 +276,7 @@ START_TEST(writing)
                                .subject = STR("al\"ice"),
                                .id = STR("i"),
                                .family = STR("f"),
+                               .unrecorded = STR("m"),
                                .issued_at_s = 5,
                                .expires_at_s = 6};
     struct token_claims few = {
@@ -278,7 +285,7 @@ START_TEST(writing)
     rules.audience = STR("api");
     ck_assert_str_eq(str_dup(arena, claims_write(&rules, arena, &all)).ptr,
                      "{\"token_type\":\"refresh\",\"user_id\":3,\"sub\":\"al\\\"ice\",\"jti\":"
-                     "\"i\",\"family\":\"f\","
+                     "\"i\",\"family\":\"f\",\"unrecorded\":\"m\","
                      "\"iat\":5,\"exp\":6,\"iss\":\"cachewarden\",\"aud\":\"api\"}");
     rules.audience = STR_NONE;
     ck_assert_str_eq(str_dup(arena, claims_write(&rules, arena, &few)).ptr,

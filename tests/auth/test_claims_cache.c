@@ -30,6 +30,7 @@ static struct claims some_claims(struct str subject)
                   .subject = subject,
                   .id = STR("the id"),
                   .family = STR("the family"),
+                  .unrecorded = STR("control data"),
                   .issued_at_s = 5,
                   .expires_at_s = 6,
                   .is_own = true},
@@ -49,6 +50,7 @@ START_TEST(what_was_remembered)
     ck_assert(str_eq(out.token.subject, STR("alice")));
     ck_assert(str_eq(out.token.id, STR("the id")));
     ck_assert(str_eq(out.token.family, STR("the family")));
+    ck_assert(str_eq(out.token.unrecorded, STR("control data")));
     ck_assert_int_eq(out.token.issued_at_s, 5);
     ck_assert_int_eq(out.token.expires_at_s, 6);
     ck_assert(out.token.is_own);
@@ -77,7 +79,9 @@ START_TEST(absent_texts_stay_absent)
 
     claims_remember(cache, signature, NOW, &in);
     ck_assert(claims_recall(cache, arena, signature, NOW, &out));
-    ck_assert_uint_eq(out.token.subject.len + out.token.id.len + out.token.family.len, 0);
+    ck_assert_uint_eq(out.token.subject.len + out.token.id.len + out.token.family.len +
+                          out.token.unrecorded.len,
+                      0);
 }
 END_TEST
 
@@ -87,8 +91,8 @@ START_TEST(long_texts_are_not_remembered)
     struct claims out;
 
     memset(text, 'x', sizeof text);
-    struct claims fits = some_claims((struct str){text, 224 - 16});
-    struct claims too_long = some_claims((struct str){text, 224 - 15});
+    struct claims fits = some_claims((struct str){text, 256 - 28});
+    struct claims too_long = some_claims((struct str){text, 256 - 27});
     claims_remember(cache, signature, NOW, &too_long);
     ck_assert(!claims_recall(cache, arena, signature, NOW, &out));
     claims_remember(cache, signature, NOW, &fits);

@@ -1,0 +1,71 @@
+/* A password changed by its owner, and what ends with it. */
+#include "identity_private.h"
+
+#include "account_cache.h"
+
+#include "cachewarden/password.h"
+
+static enum err say_busy(struct error *error)
+{
+    return error_set(error, ERR_BUSY, "Too many sign-ins at once, try again in a moment.");
+}
+
+/* "password: it must …" is about new_password here. */
+static enum err check_new(struct arena *arena, struct str password, const struct user *user,
+                          struct error *error)
+{
+    enum err err = password_check_strength(password, user->username, user->email, error);
+
+    if (err != ERR_BAD_INPUT)
+        return err;
+    struct str said = str_dup(arena, str_from(error->caller));
+    return error_set(error, err, "new_%s", said.ptr ? said.ptr : "password: it is too weak.");
+}
+
+/* Only a password that is kept here can be changed here. */
+static enum err find_owner(struct identity *identity, struct arena *arena, int64_t user_id,
+                           struct user *user_out, struct error *error)
+{
+    enum err err = users_find_by_id(identity->users, arena, user_id, user_out, error);
+
+    if (err == ERR_NOT_FOUND || (!err && (user_out->is_deleted || !user_out->is_active)))
+        return error_set(error, ERR_FORBIDDEN, "The password of this account is not kept here.");
+    return err;
+}
+
+enum err identity_change_password(struct identity *identity, struct arena *arena, int64_t user_id,
+                                  struct str old_password, struct str new_password,
+                                  struct str kept_family, int64_t deadline_ns, struct error *error)
+{
+    const size_t family_max = sizeof((struct account *)NULL)->kept_family;
+    struct str encoded, kept = kept_family.len <= family_max ? kept_family : STR_NONE;
+    struct user user;
+    bool is_old;
+    enum err err = find_owner(identity, arena, user_id, &user, error);
+
+    if (err)
+        return err;
+    /* The old one first: a stranger at an open terminal learns nothing about the new one's worth. */
+    err = password_verify(user.password_hash, old_password, deadline_ns, &is_old);
+    if (err == ERR_UNAUTHENTICATED)
+        return error_set_detail(error, err, "the old password is wrong");
+    if (!err)
+        err = check_new(arena, new_password, &user, error);
+    if (!err)
+        err = password_hash(arena, new_password, deadline_ns, &encoded);
+    if (err == ERR_BUSY)
+        return say_busy(error);
+    if (!err)
+        err = users_change_password(identity->users, user_id, encoded, kept, error);
+    /* Also when the outcome is unknown: it may have been changed. */
+    identity_forget(identity, user_id);
+    return err;
+}
+
+enum err identity_void_tokens(struct identity *identity, int64_t user_id, struct error *error)
+{
+    enum err err = users_void_tokens(identity->users, user_id, error);
+
+    identity_forget(identity, user_id);
+    return err;
+}

@@ -1,0 +1,78 @@
+/*
+ * What this node knows to be revoked: single tokens, families of tokens, and everything an account
+ * was given up to a moment. Kept in memory until the last token it speaks of has expired, so that a
+ * request is checked without a round trip and without a lock. How the nodes tell each other is
+ * api/'s business. Any thread.
+ */
+#ifndef CACHEWARDEN_REVOCATIONS_H
+#define CACHEWARDEN_REVOCATIONS_H
+
+#include "cachewarden/arena.h"
+#include "cachewarden/error.h"
+#include "cachewarden/str.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct revocations;
+
+/* The id of a token is unique when we made it. Of another's only together with its account: nobody
+ * shall revoke what is not theirs by choosing an id. */
+enum revocation_kind { REVOKED_TOKEN, REVOKED_FOREIGN, REVOKED_FAMILY, REVOKED_USER };
+
+struct revocation {
+    enum revocation_kind kind;
+    struct str
+        name; /* TOKEN, FOREIGN: its `jti`; FAMILY: its name; 1 to REVOCATION_NAME_MAX_SIZE */
+    int64_t user_id;      /* FOREIGN, USER: > 0; else 0 */
+    int64_t cut_s;        /* USER: tokens issued up to and in this second are void; else 0 */
+    int64_t expires_at_s; /* from then on nothing it speaks of is good anyway */
+};
+
+#define REVOCATION_NAME_MAX_SIZE 255 /* the longest `jti` that claims may have */
+
+/* How a revocation is written down: "t:<jti>", "x:<id>:<jti>", "f:<family>", "u:<id>:<cut>"; the expiry stands
+ * beside it. In the arena; {NULL,0} when memory is out. */
+struct str revocation_write(struct arena *arena, const struct revocation *revocation);
+/* Strict; the name points into `text`. False: not one of ours. */
+bool revocation_read(struct str text, int64_t expires_at_s, struct revocation *revocation_out);
+
+CW_MUST_CHECK enum err revocations_new(struct revocations **revocations_out);
+void revocations_free(struct revocations **revocations);
+
+/*
+ * Adds one (copied), in force once this returns; a second time it may only get later. `is_saved`:
+ * it is in Redis, too. ERR_NO_MEMORY: not added.
+ */
+CW_MUST_CHECK enum err revocations_add(struct revocations *revocations,
+                                       const struct revocation *revocation, bool is_saved);
+
+/* What a token says of itself, for the check; empty strings and 0 for what it does not say. */
+struct revocation_subject {
+    struct str token_id, family;
+    bool is_own; /* we made it */
+    int64_t user_id, issued_at_s;
+};
+
+/* The check of every request: some ten nanoseconds, no lock but for the microseconds of a clean-up. */
+bool revocations_cover(struct revocations *revocations, const struct revocation_subject *subject);
+
+size_t revocations_count(struct revocations *revocations);
+/* Forgets those that are over. */
+void revocations_expire(struct revocations *revocations, int64_t now_s);
+
+/*
+ * For whoever keeps Redis complete. revocations_doubt: none counts as saved any more.
+ * revocations_unsaved: up to `max` that are not, copied into the arena; their number through
+ * *count_out. ERR_NO_MEMORY. revocations_saved: these are in Redis now.
+ */
+void revocations_doubt(struct revocations *revocations);
+CW_MUST_CHECK enum err revocations_unsaved(struct revocations *revocations, struct arena *arena,
+                                           size_t max, struct revocation **list_out,
+                                           size_t *count_out);
+size_t revocations_saved_count(struct revocations *revocations);
+void revocations_saved(struct revocations *revocations, const struct revocation *list,
+                       size_t count);
+
+#endif

@@ -1,0 +1,140 @@
+/* Tokens whose signature is good, and which are not any more. */
+#include "identity_fixture.h"
+
+#include "mint.h"
+#include "suite.h"
+
+static struct principal principal;
+
+static enum err authenticate(struct str authorization, struct str api_key)
+{
+    struct credentials credentials = {.authorization = authorization, .api_key = api_key};
+
+    error_clear(&error);
+    memset(&principal, 0x55, sizeof principal);
+    return identity_authenticate(identity, arena, &credentials, now_s, &principal, &error);
+}
+
+/* The value of the Authorization header for a token with these claims, signed with our secret. */
+static struct str bearer(const char *claims)
+{
+    char line[MINT_SIZE];
+
+    mint_bearer(line, FIXTURE_SECRET, "%s", claims);
+    return str_dup(arena, str_from(line + strlen("Authorization: ")));
+}
+
+static struct str bearer_of_id(int64_t id)
+{
+    return bearer(
+        str_format(
+            arena,
+            "{\"token_type\":\"access\",\"exp\":%lld,\"iat\":%lld,\"jti\":\"j\",\"user_id\":%lld}",
+            (long long)now_s + 60, (long long)now_s, (long long)id)
+            .ptr);
+}
+
+/* One of our own. */
+static struct str own_bearer(int64_t id, const char *name, int64_t issued_at_s)
+{
+    struct token_claims claims = {.user_id = id, .subject = str_from(name), .family = STR("fam")};
+    struct str compact;
+
+    ck_assert_int_eq(token_issue(identity_tokens(identity), arena, issued_at_s, &claims, &compact),
+                     ERR_OK);
+    return str_format(arena, "Bearer %.*s", STR_ARG(compact));
+}
+
+static void expect_refused(struct str authorization, struct str api_key, const char *why)
+{
+    enum err err = authenticate(authorization, api_key);
+
+    ck_assert_msg(err == ERR_UNAUTHENTICATED, "%s, not refused because %s", err_name(err), why);
+    ck_assert_msg(strstr(error.detail, why) != NULL, "%s, not %s", error.detail, why);
+    ck_assert_str_eq(error.caller, "");
+    ck_assert_int_eq(principal.kind, PRINCIPAL_ANONYMOUS);
+    ck_assert_int_eq(principal.user_id, 0);
+    ck_assert(!principal.is_admin && !principal.is_superuser);
+}
+
+static void put_on_list(enum revocation_kind kind, const char *name, int64_t user_id, int64_t cut_s)
+{
+    const struct revocation revocation = {.kind = kind,
+                                          .name = str_from(name),
+                                          .user_id = user_id,
+                                          .cut_s = cut_s,
+                                          .expires_at_s = now_s + 1000};
+
+    ck_assert_int_eq(revocations_add(identity_revocations(identity), &revocation, true), ERR_OK);
+}
+
+START_TEST(revoked_tokens)
+{
+    int64_t alice = users_backend_add(users, "alice", "h"),
+            bob = users_backend_add(users, "bob", "h");
+    struct str own = own_bearer(alice, "alice", now_s), later = own_bearer(bob, "bob", now_s + 1);
+    struct str foreign = bearer_of_id(alice), named, pretender;
+
+    named = bearer(str_format(arena, "{\"sub\":\"bob\",\"iat\":%lld,\"exp\":%lld}",
+                              (long long)now_s, (long long)now_s + 60)
+                       .ptr);
+    pretender =
+        bearer(str_format(arena, "{\"user_id\":%lld,\"jti\":\"p\",\"family\":\"fam\",\"exp\":%lld}",
+                          (long long)alice, (long long)now_s + 60)
+                   .ptr);
+    put_on_list(REVOKED_TOKEN, "j", 0, 0); /* ours of that name */
+    put_on_list(REVOKED_FOREIGN, "j", bob, 0);
+    ck_assert_int_eq(authenticate(foreign, STR_NONE), ERR_OK);
+    put_on_list(REVOKED_FOREIGN, "j", alice, 0);
+    expect_refused(foreign, STR_NONE, "revoked");
+    ck_assert_int_eq(authenticate(own, STR_NONE), ERR_OK);
+    put_on_list(REVOKED_FAMILY, "fam", 0, 0);
+    expect_refused(own, STR_NONE, "revoked");
+    /* Who holds the secret, but is not us, has no families. */
+    ck_assert_int_eq(authenticate(pretender, STR_NONE), ERR_OK);
+    ck_assert_uint_eq(principal.family.len, 0);
+
+    ck_assert_int_eq(authenticate(named, STR_NONE), ERR_OK);
+    put_on_list(REVOKED_USER, NULL, bob, now_s);
+    expect_refused(named, STR_NONE, "revoked");
+    expect_refused(later, STR_NONE, "revoked"); /* by its family */
+}
+END_TEST
+
+START_TEST(one_family_is_kept)
+{
+    int64_t id = users_backend_add(users, "alice", "h");
+    struct str kept = own_bearer(id, "alice", now_s - 5);
+    struct token_claims other = {.user_id = id, .subject = STR("alice"), .family = STR("other")};
+    struct str compact, stranger;
+
+    stranger =
+        bearer(str_format(arena, "{\"user_id\":%lld,\"jti\":\"p\",\"family\":\"fam\",\"exp\":%lld}",
+                          (long long)id, (long long)now_s + 60)
+                   .ptr);
+    ck_assert_int_eq(token_issue(identity_tokens(identity), arena, now_s, &other, &compact),
+                     ERR_OK);
+    compact = str_format(arena, "Bearer %.*s", STR_ARG(compact));
+    ck_assert_int_eq(authenticate(compact, STR_NONE), ERR_OK);
+    ck_assert_int_eq(users_change_password(users, id, STR("new"), STR("fam"), &error), ERR_OK);
+    identity_forget(identity, id);
+    ck_assert_int_eq(authenticate(kept, STR_NONE), ERR_OK);
+    expect_refused(compact, STR_NONE, "before the password was changed");
+    expect_refused(stranger, STR_NONE, "before the password was changed");
+    ck_assert_int_eq(identity_void_tokens(identity, id, &error), ERR_OK);
+    expect_refused(kept, STR_NONE, "before the password was changed");
+    ck_assert_int_eq(identity_void_tokens(identity, 4711, &error), ERR_NOT_FOUND);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("auth/identity_revoked");
+    TCase *tcase = tcase_create("identity_revoked");
+
+    tcase_add_checked_fixture(tcase, fixture_init, fixture_fini);
+    tcase_add_test(tcase, revoked_tokens);
+    tcase_add_test(tcase, one_family_is_kept);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}

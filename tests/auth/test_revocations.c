@@ -1,0 +1,244 @@
+/* The list of revocations in memory: what it covers, what it forgets, and many threads at it. */
+#include "cachewarden/revocations.h"
+
+#include "suite.h"
+
+#include <check.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+static struct revocations *list;
+static struct arena *arena;
+
+static void setup(void)
+{
+    ck_assert_int_eq(revocations_new(&list), ERR_OK);
+    arena = arena_new(4096, 0);
+}
+
+static void teardown(void)
+{
+    revocations_free(&list);
+    ck_assert_ptr_null(list);
+    arena_free(&arena);
+}
+
+static void add(enum revocation_kind kind, const char *name, int64_t expires_at_s, bool is_saved)
+{
+    struct revocation revocation = {
+        .kind = kind, .name = str_from(name), .expires_at_s = expires_at_s};
+    ck_assert_int_eq(revocations_add(list, &revocation, is_saved), ERR_OK);
+}
+
+static void add_user(int64_t user_id, int64_t cut_s, int64_t expires_at_s, bool is_saved)
+{
+    struct revocation revocation = {
+        .kind = REVOKED_USER, .user_id = user_id, .cut_s = cut_s, .expires_at_s = expires_at_s};
+    ck_assert_int_eq(revocations_add(list, &revocation, is_saved), ERR_OK);
+}
+
+static bool covers(const char *token_id, const char *family, int64_t user_id, int64_t issued_at_s)
+{
+    const struct revocation_subject subject = {str_from(token_id), str_from(family), true, user_id,
+                                               issued_at_s};
+    return revocations_cover(list, &subject);
+}
+
+static size_t unsaved(struct revocation **list_out, size_t max)
+{
+    size_t count;
+    ck_assert_int_eq(revocations_unsaved(list, arena, max, list_out, &count), ERR_OK);
+    return count;
+}
+
+START_TEST(each_kind_covers_its_own)
+{
+    ck_assert(!covers("a", "b", 1, 100));
+    add(REVOKED_TOKEN, "a", 1000, true);
+    ck_assert(covers("a", "b", 1, 100));
+    ck_assert(covers("a", NULL, 0, 0));
+    ck_assert(!covers("b", "a", 1, 100)); /* a family is not a token of that name */
+    add(REVOKED_FAMILY, "b", 1000, true);
+    ck_assert(covers("c", "b", 2, 100));
+    ck_assert(!covers("b", "c", 2, 100));
+    ck_assert(!covers(NULL, NULL, 0, 0));
+    ck_assert_uint_eq(revocations_count(list), 2);
+}
+END_TEST
+
+START_TEST(another_issuers_ids_are_an_accounts)
+{
+    struct revocation_subject subject = {.token_id = STR("a"), .user_id = 1};
+    const struct revocation revocation = {
+        .kind = REVOKED_FOREIGN, .name = STR("a"), .user_id = 1, .expires_at_s = 1000};
+    ck_assert_int_eq(revocations_add(list, &revocation, true), ERR_OK);
+    ck_assert(revocations_cover(list, &subject));
+    subject.user_id = 2;
+    ck_assert(!revocations_cover(list, &subject));
+    subject.user_id = 1;
+    subject.is_own = true;
+    ck_assert(!revocations_cover(list, &subject));
+}
+END_TEST
+
+START_TEST(an_account_up_to_a_second)
+{
+    add_user(7, 500, 1000, true);
+    ck_assert(covers("x", "y", 7, 499));
+    ck_assert(covers("x", "y", 7, 500));
+    ck_assert(covers("x", "y", 7, 0)); /* does not say when it was issued */
+    ck_assert(!covers("x", "y", 7, 501));
+    ck_assert(!covers("x", "y", 8, 499));
+    add_user(7, 600, 1100, true);
+    ck_assert(covers("x", "y", 7, 501));
+    add_user(7, 550, 1050, true); /* news of yesterday */
+    ck_assert(covers("x", "y", 7, 600));
+    ck_assert_uint_eq(revocations_count(list), 1);
+}
+END_TEST
+
+START_TEST(names_of_every_length)
+{
+    char name[REVOCATION_NAME_MAX_SIZE + 1];
+    for (size_t len = 1; len <= REVOCATION_NAME_MAX_SIZE; len++) {
+        memset(name, 'a', len);
+        name[len] = '\0';
+        ck_assert(!covers(name, name, 0, 0));
+        add(REVOKED_TOKEN, name, 1000, true);
+        ck_assert(covers(name, NULL, 0, 0));
+    }
+}
+END_TEST
+
+START_TEST(what_is_over_is_forgotten)
+{
+    char name[32];
+    for (int i = 0; i < 5000; i++) {
+        snprintf(name, sizeof name, "token-%d", i);
+        add(REVOKED_TOKEN, name, 1000 + i, i % 2 == 0);
+    }
+    revocations_expire(list, 3500);
+    ck_assert_uint_eq(revocations_count(list), 2499);
+    for (int i = 0; i < 5000; i++) {
+        snprintf(name, sizeof name, "token-%d", i);
+        ck_assert_int_eq(covers(name, NULL, 0, 0), 1000 + i > 3500);
+    }
+    struct revocation *found;
+    ck_assert_uint_eq(unsaved(&found, 9999), 1250);
+    revocations_expire(list, 99999);
+    ck_assert_uint_eq(revocations_count(list), 0);
+    ck_assert_uint_eq(unsaved(&found, 9999), 0);
+    add(REVOKED_TOKEN, "token-1", 200000, true); /* the places are free again */
+    ck_assert(covers("token-1", NULL, 0, 0));
+}
+END_TEST
+
+START_TEST(a_later_expiry_holds)
+{
+    add(REVOKED_FAMILY, "f", 1000, true);
+    add(REVOKED_FAMILY, "f", 2000, true);
+    add(REVOKED_FAMILY, "f", 1500, true);
+    revocations_expire(list, 1999);
+    ck_assert(covers(NULL, "f", 0, 0));
+    revocations_expire(list, 2000);
+    ck_assert(!covers(NULL, "f", 0, 0));
+}
+END_TEST
+
+START_TEST(what_redis_lacks)
+{
+    struct revocation *found;
+    add(REVOKED_TOKEN, "a", 1000, true);
+    ck_assert_uint_eq(unsaved(&found, 10), 0);
+    add(REVOKED_TOKEN, "b", 1000, false);
+    add_user(3, 50, 1000, false);
+    ck_assert_uint_eq(revocations_saved_count(list), 1);
+    ck_assert_uint_eq(unsaved(&found, 1), 1);
+    ck_assert_uint_eq(unsaved(&found, 10), 2);
+    ck_assert(found[0].kind == REVOKED_TOKEN && str_eq(found[0].name, STR("b")));
+    ck_assert(found[1].kind == REVOKED_USER && found[1].user_id == 3 && found[1].cut_s == 50);
+    /* One gets later while it is written: it is to be written again. */
+    add_user(3, 60, 1010, false);
+    revocations_saved(list, found, 2);
+    ck_assert_uint_eq(unsaved(&found, 10), 1);
+    ck_assert_int_eq(found[0].cut_s, 60);
+    revocations_saved(list, found, 1);
+    ck_assert_uint_eq(unsaved(&found, 10), 0);
+    /* Older news that Redis holds say nothing about ours. */
+    add_user(3, 70, 1020, false);
+    add_user(3, 60, 1010, true);
+    ck_assert_uint_eq(unsaved(&found, 10), 1);
+    ck_assert_uint_eq(revocations_saved_count(list), 2);
+    revocations_doubt(list);
+    ck_assert_uint_eq(revocations_saved_count(list), 0);
+    ck_assert_uint_eq(unsaved(&found, 10), 3);
+    add(REVOKED_TOKEN, "a", 1000, true);
+    ck_assert_uint_eq(unsaved(&found, 10), 2);
+}
+END_TEST
+
+/* ---- threads ---- */
+
+enum { READERS = 3, TOKENS = 3000 };
+static _Atomic int added; /* token-0 … token-(added-1) are on the list */
+static _Atomic bool done;
+
+/* What was on the list before the look is seen by it, whatever grows or is cleaned up meanwhile;
+ * what never was is never seen. */
+static void *read_on(void *arg)
+{
+    int *missed = arg;
+    char name[32];
+    for (unsigned i = 0; !atomic_load(&done); i++) {
+        int known = atomic_load(&added);
+        if (known == 0)
+            continue;
+        snprintf(name, sizeof name, "token-%d", (int)(i % (unsigned)known));
+        *missed += !covers(name, NULL, 0, 0);
+        snprintf(name, sizeof name, "other-%d", (int)(i % TOKENS));
+        *missed += covers(name, name, 5, 10);
+    }
+    return NULL;
+}
+
+START_TEST(readers_miss_nothing)
+{
+    pthread_t threads[READERS];
+    int missed[READERS] = {0};
+    char name[32];
+    for (int i = 0; i < READERS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, read_on, &missed[i]), 0);
+    for (int i = 0; i < TOKENS; i++) {
+        snprintf(name, sizeof name, "token-%d", i);
+        add(REVOKED_TOKEN, name, 1000000, true);
+        atomic_store(&added, i + 1);
+        snprintf(name, sizeof name, "short-%d", i);
+        add(REVOKED_TOKEN, name, i, true);
+        if (i % 16 == 0)
+            revocations_expire(list, i);
+    }
+    atomic_store(&done, true);
+    for (int i = 0; i < READERS; i++) {
+        pthread_join(threads[i], NULL);
+        ck_assert_int_eq(missed[i], 0);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("revocations");
+    TCase *tcase = tcase_create("revocations");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, each_kind_covers_its_own);
+    tcase_add_test(tcase, another_issuers_ids_are_an_accounts);
+    tcase_add_test(tcase, an_account_up_to_a_second);
+    tcase_add_test(tcase, names_of_every_length);
+    tcase_add_test(tcase, what_is_over_is_forgotten);
+    tcase_add_test(tcase, a_later_expiry_holds);
+    tcase_add_test(tcase, what_redis_lacks);
+    tcase_add_test(tcase, readers_miss_nothing);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}

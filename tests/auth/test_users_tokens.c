@@ -1,0 +1,91 @@
+/* What users.h promises about an account's tokens, on every kind of database. */
+#include "users_backend.h"
+
+#include "cachewarden/clock.h"
+#include "suite.h"
+
+static const struct users_backend *backend;
+static struct users *users;
+static struct arena *arena;
+static struct error error;
+static struct user user;
+
+/* check runs a loop test once a backend, with its number as _i. */
+static void open_backend(int number)
+{
+    backend = &users_backends[number];
+    backend->init();
+    users = users_backend_open();
+    arena = arena_new(4096, 0);
+    error_clear(&error);
+}
+
+static void close_backend(void)
+{
+    arena_free(&arena);
+    users_close(&users);
+    ck_assert_ptr_null(users);
+    backend->fini();
+}
+
+static enum err find(int64_t id)
+{
+    return users_find_by_id(users, arena, id, &user, &error);
+}
+
+START_TEST(a_password_changed_by_its_owner)
+{
+    open_backend(_i);
+    int64_t id = users_backend_add(users, "alice", "old"), before = clock_wall_s();
+
+    ck_assert_int_eq(users_change_password(users, id, STR("new"), STR("family"), &error), ERR_OK);
+    ck_assert_int_eq(find(id), ERR_OK);
+    ck_assert(str_eq(user.password_hash, STR("new")));
+    ck_assert(str_eq(user.tokens_kept_family, STR("family")));
+    /* This very second is over for tokens. */
+    ck_assert_int_gt(user.tokens_not_before_s, before);
+    ck_assert_int_le(user.tokens_not_before_s, clock_wall_s() + 1);
+    /* Nothing is kept from whoever sets it from outside, or ends it all. */
+    ck_assert_int_eq(users_set_password(users, id, STR("newer"), &error), ERR_OK);
+    ck_assert_int_eq(find(id), ERR_OK);
+    ck_assert_uint_eq(user.tokens_kept_family.len, 0);
+    ck_assert_int_eq(users_change_password(users, id, STR("new"), STR_NONE, &error), ERR_OK);
+    ck_assert_int_eq(find(id), ERR_OK);
+    ck_assert_uint_eq(user.tokens_kept_family.len, 0);
+    ck_assert_int_eq(users_change_password(users, 4711, STR("new"), STR_NONE, &error),
+                     ERR_NOT_FOUND);
+    close_backend();
+}
+END_TEST
+
+START_TEST(all_tokens_ended)
+{
+    open_backend(_i);
+    int64_t id = users_backend_add(users, "alice", "old"), before = clock_wall_s();
+
+    ck_assert_int_eq(users_change_password(users, id, STR("new"), STR("family"), &error), ERR_OK);
+    ck_assert_int_eq(users_void_tokens(users, id, &error), ERR_OK);
+    ck_assert_int_eq(find(id), ERR_OK);
+    ck_assert(str_eq(user.password_hash, STR("new")));
+    ck_assert_uint_eq(user.tokens_kept_family.len, 0);
+    ck_assert_int_gt(user.tokens_not_before_s, before);
+    /* Again within the second: whatever was issued in between is dated with the first. */
+    int64_t first_s = user.tokens_not_before_s;
+    ck_assert_int_eq(users_void_tokens(users, id, &error), ERR_OK);
+    ck_assert_int_eq(find(id), ERR_OK);
+    ck_assert_int_gt(user.tokens_not_before_s, first_s);
+    ck_assert_int_eq(users_void_tokens(users, 4711, &error), ERR_NOT_FOUND);
+    close_backend();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("auth/users_tokens");
+    TCase *tcase = tcase_create("users_tokens");
+
+    tcase_add_loop_test(tcase, a_password_changed_by_its_owner, 0, USERS_BACKEND_COUNT);
+    tcase_add_loop_test(tcase, all_tokens_ended, 0, USERS_BACKEND_COUNT);
+    suite_add_tcase(suite, tcase);
+    return users_backends_run(suite);
+}
