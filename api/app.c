@@ -1,6 +1,7 @@
 #include "cachewarden/app.h"
 
 #include "cachewarden/clock.h"
+#include "identity/feed.h"
 #include "services.h"
 
 #include <stdarg.h>
@@ -9,6 +10,8 @@
 
 /* How long a closing program waits for the audit before the rest of it goes to the log. */
 enum { CLOSE_MS = 2000 };
+/* How long the first callers wait for Redis to say what is revoked. */
+enum { WATCH_MS = 2000 };
 
 enum err refuse_reply(struct error *error, const char *format, ...)
 {
@@ -24,6 +27,15 @@ enum err refuse_reply(struct error *error, const char *format, ...)
     return err;
 }
 
+bool texts_made(size_t count, const struct str *texts)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!texts[i].ptr)
+            return false;
+    }
+    return true;
+}
+
 static enum err open_identity(struct app *app, const struct app_options *options,
                               struct error *error)
 {
@@ -35,7 +47,18 @@ static enum err open_identity(struct app *app, const struct app_options *options
 
     if (!options->users)
         return ERR_OK;
-    return identity_new(&identity, &app->identity, error);
+    enum err err = identity_new(&identity, &app->identity, error);
+    if (err == ERR_OK)
+        err = marker_new(options->users, &app->marker);
+    if (err != ERR_OK)
+        return err;
+    const struct feed_options feed = {
+        .control = app->control,
+        .revocations = identity_revocations(app->identity),
+        .marker = app->marker,
+        .budget_ms = app->budget_ms,
+    };
+    return feed_open(&feed, &app->feed, error);
 }
 
 /* In the order the services need each other; app_close goes the other way. */
@@ -80,16 +103,29 @@ enum err app_open(const struct app_options *options, struct app **app_out, struc
     return ERR_OK;
 }
 
+enum err app_watch(struct app *app, struct error *error)
+{
+    return feed_start(app->feed, error);
+}
+
+void app_await_watch(struct app *app)
+{
+    if (app->feed)
+        feed_wait(app->feed, clock_deadline_ns(WATCH_MS));
+}
+
 void app_close(struct app **app)
 {
     struct app *closing = *app;
 
     if (!closing)
         return;
+    feed_close(&closing->feed);
     audit_close(&closing->audit, clock_deadline_ns(CLOSE_MS));
     health_close(&closing->health);
     limits_close(&closing->limits);
     caches_close(&closing->caches);
+    marker_free(&closing->marker);
     if (closing->identity)
         identity_free(&closing->identity);
     if (closing->users)

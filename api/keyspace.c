@@ -74,6 +74,22 @@ struct key key_audit(void)
     return make("cw:audit");
 }
 
+struct key key_revoked(void)
+{
+    return make("cw:revoked");
+}
+
+struct key key_events(void)
+{
+    return make("cw:events");
+}
+
+struct key key_user_families(int64_t user_id)
+{
+    assert(user_id > 0);
+    return make("cw:{u:%" PRId64 "}:f", user_id);
+}
+
 bool key_is_token_id(struct str token_id)
 {
     return made_of(token_id, KEY_TOKEN_ID_MAX_SIZE, is_id_character);

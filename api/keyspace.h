@@ -34,6 +34,12 @@ struct key key_epoch(void);  /* added to every version; raised by a clear of eve
 struct key key_marker(void); /* says which control data set this is */
 struct key key_audit(void);  /* stream of what was done */
 
+struct key key_revoked(void); /* sorted set: what is revoked, by when that has expired */
+struct key key_events(void);  /* stream of the same, as it happens */
+
+/* Sorted set: an account's families of tokens, by when their refresh tokens expire. user_id > 0. */
+struct key key_user_families(int64_t user_id);
+
 /* The record of a token. `token_id` must be key_is_token_id. */
 struct key key_token(struct str token_id);
 /* 1 to 64 of A-Z a-z 0-9 - _: the form our own ids have. Others were not made here. */

@@ -36,6 +36,10 @@ enum err op_token_obtain(struct call *call);
 enum err op_token_refresh(struct call *call);
 enum err op_token_verify(struct call *call);
 
+/* identity/ops_session.c */
+enum err op_auth_logout(struct call *call);
+enum err op_auth_password(struct call *call);
+
 /* health/ops.c */
 enum err op_health(struct call *call);
 enum err op_health_live(struct call *call);

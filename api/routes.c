@@ -27,6 +27,13 @@ static const struct param_spec params_flush[] = {
     {.kind = PARAM_END},
 };
 
+static const struct param_spec params_logout[] = {
+    {.name = "all",
+     .kind = PARAM_BOOLEAN,
+     .help = "Every session of the caller, not only this one."},
+    {.kind = PARAM_END},
+};
+
 static const struct param_spec params_audit[] = {
     {.name = "limit",
      .kind = PARAM_INTEGER,

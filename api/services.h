@@ -53,4 +53,13 @@ CW_MUST_CHECK enum err control_status_counted(struct call *call, struct cache_st
  */
 enum err refuse_reply(struct error *error, const char *format, ...) CW_PRINTF(2, 3);
 
+/*
+ * Whether memory was found for all these texts. What makes a text gives {NULL,0} without, which to
+ * a pipeline is an empty argument: a command must not be sent on half a name.
+ */
+bool texts_made(size_t count, const struct str *texts);
+#define TEXTS_MADE(...)                                                                            \
+    texts_made(sizeof((const struct str[]){__VA_ARGS__}) / sizeof(struct str),                     \
+               (const struct str[]){__VA_ARGS__})
+
 #endif

@@ -19,6 +19,7 @@ static bool admit(const struct dispatcher *dispatcher, struct exchange *exchange
             .authorization = request->known[FIELD_AUTHORIZATION],
             .api_key = request->known[FIELD_API_KEY],
         };
+        app_await_watch(app);
         enum err err = identity_authenticate(app->identity, call->arena, &credentials, call->now_s,
                                              &call->principal, &call->error);
         if (err != ERR_OK) {

@@ -193,8 +193,13 @@ static bool open_listeners(struct server *server)
     config_http_options(server->config, &server->http_options);
     server->http_options.app = server->app;
     enum err err = http_start(&server->http_options, &server->http, &error);
+    /* Only now, so that a port in use is not hidden among lines about a Redis that is down. */
     if (err == ERR_OK)
+        err = app_watch(server->app, &error);
+    if (err == ERR_OK) {
+        app_await_watch(server->app);
         return true;
+    }
     cli_fail("%s", error.caller[0] ? error.caller : err_name(err));
     if (server->demo)
         fprintf(stderr, "cachewarden: choose another address with --listen 127.0.0.1:8001\n");

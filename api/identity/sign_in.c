@@ -5,8 +5,13 @@
 #include "cachewarden/log.h"
 #include "cachewarden/pipeline.h"
 #include "cachewarden/random.h"
+#include "identity/marker.h"
+#include "identity/record.h"
+#include "identity/refresh.h"
+#include "identity/revoke.h"
 #include "keyspace.h"
 #include "limits/attempt.h"
+#include "services.h"
 
 #include <inttypes.h>
 
@@ -25,88 +30,104 @@ enum err check_password(struct call *call, struct str name, bool by_email, struc
                          call->deadline_ns, user_out, &call->error);
     err = limits_attempted(call, &attempt, err);
     if (err == ERR_UNAUTHENTICATED)
-        return error_set(&call->error, err,
-                         "No active account found with the given credentials");
+        return error_set(&call->error, err, "No active account found with the given credentials");
     if (err == ERR_BUSY)
         return error_set(&call->error, err, "too many sign-ins at once");
     return err;
 }
 
-/* What Redis holds for a token: enough to tell that this very token was issued by us. */
-static struct str record_of(struct arena *arena, const struct token_claims *claims)
+static enum err no_memory(struct call *call)
 {
-    return str_format(arena, "%s:%.*s:%" PRId64, claims->use == TOKEN_REFRESH ? "refresh" : "access",
-                      STR_ARG(claims->family), claims->user_id);
+    return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a token");
 }
 
-static enum err add_record(struct call *call, struct pipeline *pipeline,
-                           const struct token_claims *claims)
+/* Whoever voids an account's tokens dates that a second ahead, so that it covers a whole second: the
+ * next ones begin there (users.h). */
+static int64_t issue_time_s(const struct call *call, const struct user *user)
 {
-    struct key key = key_token(claims->id);
-    struct str record = record_of(call->arena, claims);
-    struct str lifetime_s = str_format(call->arena, "%" PRId64, claims->expires_at_s - call->now_s);
-
-    if (!record.ptr || !lifetime_s.ptr)
-        return ERR_NO_MEMORY;
-    PIPELINE_ADD(pipeline, EXPECT_OK, STR("SET"), key_str(&key), record, STR("EX"), lifetime_s);
-    return ERR_OK;
-}
-
-/* The claims behind a pair, for its records. */
-struct issued {
-    struct token_claims access, refresh;
-};
-
-static enum err record_pair(struct call *call, const struct issued *issued, struct error *error)
-{
-    struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_WRITE);
-    /* A budget of its own: waiting for a place to hash may have used up the call's. */
-    int64_t deadline_ns = clock_deadline_ns(call->app->budget_ms);
-
-    enum err err = add_record(call, pipeline, &issued->access);
-    if (err == ERR_OK)
-        err = add_record(call, pipeline, &issued->refresh);
-    if (err != ERR_OK)
-        return error_set_detail(error, err, "no memory for a token's record");
-    return pipeline_run(call->app->control, pipeline, deadline_ns, error);
+    return user->tokens_not_before_s > call->now_s ? user->tokens_not_before_s : call->now_s;
 }
 
 static enum err sign_pair(struct call *call, const struct user *user, struct str family,
-                          struct issued *issued_out, struct token_pair *pair_out)
+                          struct str unrecorded, struct issued *issued_out,
+                          struct token_pair *pair_out)
 {
     const struct tokens *tokens = identity_tokens(call->app->identity);
     struct token_claims claims = {.user_id = user->id, .subject = user->username, .family = family};
+    int64_t now_s = issue_time_s(call, user);
 
     *issued_out = (struct issued){claims, claims};
     issued_out->access.use = TOKEN_ACCESS;
     issued_out->refresh.use = TOKEN_REFRESH;
-    enum err err = token_issue(tokens, call->arena, call->now_s, &issued_out->access,
-                               &pair_out->access);
+    issued_out->refresh.unrecorded = unrecorded;
+    enum err err = token_issue(tokens, call->arena, now_s, &issued_out->access, &pair_out->access);
     if (err == ERR_OK)
-        err = token_issue(tokens, call->arena, call->now_s, &issued_out->refresh,
-                          &pair_out->refresh);
+        err = token_issue(tokens, call->arena, now_s, &issued_out->refresh, &pair_out->refresh);
     if (err != ERR_OK)
         return error_set_detail(&call->error, err, "tokens could not be signed");
     return ERR_OK;
 }
 
+/* A pair that says itself that its record is missing, in place of one that Redis did not take. */
+static enum err sign_unrecorded(struct call *call, const struct user *user, struct str family,
+                                const struct error *why, struct token_pair *pair_out)
+{
+    struct str marker = marker_id(call->app->marker, call->arena);
+    struct issued issued;
+
+    log_event(LOG_LEVEL_WARN, "auth.token_unrecorded", LOG_CSTR("error", err_name(why->code)),
+              LOG_CSTR("detail", why->detail), LOG_INT("user_id", user->id),
+              LOG_STR("request_id", call->request_id));
+    if (!marker.ptr)
+        return no_memory(call);
+    return sign_pair(call, user, family, marker, &issued, pair_out);
+}
+
 enum err sign_in(struct call *call, const struct user *user, struct token_pair *pair_out)
 {
     struct str family = random_hex(call->arena, FAMILY_BYTES);
+    struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_WRITE);
     struct error unrecorded = {0};
     struct issued issued;
 
     if (!family.ptr)
-        return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a token");
-    enum err err = sign_pair(call, user, family, &issued, pair_out);
+        return no_memory(call);
+    enum err err = sign_pair(call, user, family, STR_NONE, &issued, pair_out);
     if (err != ERR_OK)
         return err;
-    if (record_pair(call, &issued, &unrecorded) != ERR_OK)
-        log_event(LOG_LEVEL_WARN, "auth.token_unrecorded",
-                  LOG_CSTR("error", err_name(unrecorded.code)),
-                  LOG_CSTR("detail", unrecorded.detail), LOG_INT("user_id", user->id),
-                  LOG_STR("request_id", call->request_id));
-    return ERR_OK;
+    if (record_add(call, pipeline, &issued) != ERR_OK)
+        return no_memory(call);
+    /* A budget of its own: waiting for a place to hash may have used up the call's. */
+    err = pipeline_run(call->app->control, pipeline, clock_deadline_ns(call->app->budget_ms),
+                       &unrecorded);
+    return err == ERR_OK ? ERR_OK : sign_unrecorded(call, user, family, &unrecorded, pair_out);
+}
+
+static enum err refuse(struct call *call, const char *why)
+{
+    return error_set_detail(&call->error, ERR_UNAUTHENTICATED, "the refresh token %s", why);
+}
+
+/* What this node knows to be revoked stays so, whatever Redis says or does not. */
+static bool is_known_revoked(struct call *call, const struct token_claims *claims)
+{
+    const struct revocation_subject subject = {
+        .token_id = claims->id,
+        .family = claims->family,
+        .is_own = true,
+        .user_id = claims->user_id,
+        .issued_at_s = claims->issued_at_s,
+    };
+
+    return revocations_cover(identity_revocations(call->app->identity), &subject);
+}
+
+static bool is_too_old(const struct token_claims *claims, const struct user *user)
+{
+    bool is_kept =
+        user->tokens_kept_family.len > 0 && str_eq(claims->family, user->tokens_kept_family);
+
+    return claims->issued_at_s < user->tokens_not_before_s && !is_kept;
 }
 
 /* Signature and claims, then the account. The reason of a refusal is for the log alone. */
@@ -120,77 +141,98 @@ static enum err check_refresh(struct call *call, struct str refresh,
     if (err != ERR_OK)
         return err;
     if (!claims_out->is_own || claims_out->user_id <= 0 || !key_is_token_id(claims_out->id))
-        return error_set_detail(&call->error, ERR_UNAUTHENTICATED, "not a refresh token of ours");
+        return refuse(call, "is not one of ours");
+    if (is_known_revoked(call, claims_out))
+        return refuse(call, "is revoked");
     err = users_find_by_id(call->app->users, call->arena, claims_out->user_id, user_out,
                            &call->error);
     if (err == ERR_NOT_FOUND || (err == ERR_OK && (user_out->is_deleted || !user_out->is_active)))
-        return error_set_detail(&call->error, ERR_UNAUTHENTICATED,
-                                "the refresh token's account is gone or inactive");
-    if (err == ERR_OK && claims_out->issued_at_s < user_out->tokens_not_before_s)
-        return error_set_detail(&call->error, ERR_UNAUTHENTICATED,
-                                "the refresh token is older than the password");
+        return refuse(call, "is of an account that is gone or inactive");
+    if (err == ERR_OK && is_too_old(claims_out, user_out))
+        return refuse(call, "is older than the password");
     return err;
 }
 
-/* Whether Redis holds exactly what was recorded when this token was issued. */
-static enum err check_record(struct call *call, const struct token_claims *claims,
-                             const struct value *held)
+/* Somebody has a token that is not theirs. Nobody can tell who, so both are signed out, on this
+ * node even if Redis cannot be told now. */
+static void revoke_reused(struct call *call, const struct token_claims *claims)
 {
-    struct str record = record_of(call->arena, claims);
+    const struct revocation revocation = revocation_of_family(call, claims->family);
+    struct error error = {0};
 
-    if (!record.ptr)
-        return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a token");
-    if (held->kind != VALUE_STRING || !str_eq(held->text, record))
-        return error_set_detail(&call->error, ERR_UNAUTHENTICATED,
-                                "the refresh token is spent, or was never recorded");
-    return ERR_OK;
+    if (claims->family.len == 0)
+        return;
+    enum err err = revoke_all(call, &revocation, 1, REVOKE_ANYWAY, &error);
+    log_event(LOG_LEVEL_WARN, "auth.refresh_reused", LOG_INT("user_id", claims->user_id),
+              LOG_STR("family", claims->family), LOG_CSTR("revoked", err_name(err)),
+              LOG_STR("address", call->client_address), LOG_STR("request_id", call->request_id));
+    audit_call(call, str_format(call->arena, "user:%" PRId64, claims->user_id), ERR_UNAUTHENTICATED,
+               -1);
 }
 
-/* Looks the token's record up with `command`: GET leaves it, GETDEL spends it. */
-static enum err look_up(struct call *call, const struct token_claims *claims, struct str command,
-                        enum pipeline_effect effect)
+/*
+ * Spends the token and records the next pair, in one round trip: of two that come at once one
+ * spends it. A Redis that takes the first and not the rest leaves a pair without records, which is
+ * handed out as such.
+ */
+static enum err trade(struct call *call, const struct token_claims *claims, const struct user *user,
+                      struct token_pair *pair_out)
 {
-    struct key key = key_token(claims->id);
-    struct pipeline *pipeline = pipeline_new(call->arena, effect);
+    struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_WRITE);
+    struct issued issued;
+    bool is_spent = false;
+    enum err err = sign_pair(call, user, claims->family, STR_NONE, &issued, pair_out);
 
-    PIPELINE_ADD(pipeline, EXPECT_STRING_OR_NIL, command, key_str(&key));
-    enum err err = pipeline_run(call->app->control, pipeline, call->deadline_ns, &call->error);
     if (err != ERR_OK)
         return err;
-    return check_record(call, claims, pipeline_value(pipeline, 0));
+    if (refresh_add_spend(call, pipeline, claims) != ERR_OK ||
+        record_add(call, pipeline, &issued) != ERR_OK)
+        return no_memory(call);
+    enum err run = pipeline_run(call->app->control, pipeline, call->deadline_ns, &call->error);
+    struct error why = call->error;
+    err = refresh_spent(call, pipeline, claims, run, &is_spent);
+    if (err != ERR_OK)
+        return err;
+    if (!is_spent)
+        return refuse(call, "was spent, lost or revoked a moment ago");
+    return run == ERR_OK ? ERR_OK : sign_unrecorded(call, user, claims->family, &why, pair_out);
 }
 
 enum err sign_in_again(struct call *call, struct str refresh, struct token_pair *pair_out)
 {
+    struct refresh_facts facts;
     struct token_claims claims;
-    struct issued issued;
     struct user user;
     enum err err = check_refresh(call, refresh, &claims, &user);
 
     /* A spent token must not cost us records. */
     if (err == ERR_OK)
-        err = look_up(call, &claims, STR("GET"), PIPELINE_READ);
-    /* The next pair first: a Redis that is full still removes, and would leave the caller with the
-     * old token spent and a new one that nobody knows. */
-    if (err == ERR_OK)
-        err = sign_pair(call, &user, claims.family, &issued, pair_out);
-    if (err == ERR_OK)
-        err = record_pair(call, &issued, &call->error);
-    /* Read and removed in one command (Redis 6.2): of two that come at once, one finds it. The
-     * other's pair was never handed out and expires. */
-    if (err == ERR_OK)
-        err = look_up(call, &claims, STR("GETDEL"), PIPELINE_WRITE);
-    return err;
+        err = refresh_look_up(call, &claims, &facts);
+    if (err != ERR_OK)
+        return err;
+    switch (refresh_judge(&facts, clock_wall_ms())) {
+    case REFRESH_GOOD:
+        return trade(call, &claims, &user, pair_out);
+    case REFRESH_REUSED:
+        revoke_reused(call, &claims);
+        return refuse(call, "was spent before: its family is revoked");
+    case REFRESH_REFUSED:
+        break;
+    }
+    return refuse(call, "is spent, revoked, or has no record");
 }
 
 enum err sign_in_would(struct call *call, struct str refresh)
 {
+    struct refresh_facts facts;
     struct token_claims claims;
     struct user user;
     enum err err = check_refresh(call, refresh, &claims, &user);
 
     if (err == ERR_OK)
-        err = look_up(call, &claims, STR("GET"), PIPELINE_READ);
+        err = refresh_look_up(call, &claims, &facts);
+    if (err == ERR_OK && refresh_judge(&facts, clock_wall_ms()) != REFRESH_GOOD)
+        err = refuse(call, "is spent, revoked, or has no record");
     return err;
 }
 

@@ -22,17 +22,18 @@ CW_MUST_CHECK enum err check_password(struct call *call, struct str name, bool b
 
 /*
  * A pair for the account, the first of a family. Sign-in must work without Redis, so a pair that
- * could not be recorded is a warning in the log, not an error; its refresh token is then refused
- * when it is used, and its owner signs in again.
+ * could not be recorded is a warning in the log, not an error; its refresh token says so itself and
+ * is good once Redis is back (identity/refresh.h).
  */
 CW_MUST_CHECK enum err sign_in(struct call *call, const struct user *user,
                                struct token_pair *pair_out);
 
 /*
- * Trades a refresh token for the next pair. ERR_UNAUTHENTICATED: bad, expired, spent or not
- * recorded, older than the password, or its account is gone or inactive. Else errors of the users
- * database and of pipeline_run: without Redis nobody can say whether it was spent already. It is
- * spent once and for all even if two trade it at once: one of them gets the pair.
+ * Trades a refresh token for the next pair. ERR_UNAUTHENTICATED: bad, expired, spent, revoked or
+ * lost, older than the password, or its account is gone or inactive; one spent more than ten
+ * seconds ago takes its family with it. Else errors of the users database and of pipeline_run:
+ * without Redis nobody can say whether it was spent already. It is spent once and for all even if
+ * many trade it at once: one of them gets the pair.
  */
 CW_MUST_CHECK enum err sign_in_again(struct call *call, struct str refresh,
                                      struct token_pair *pair_out);

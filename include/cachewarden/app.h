@@ -46,7 +46,9 @@ struct app_options {
 
 struct caches;
 struct audit;
+struct feed;
 struct health;
+struct marker;
 
 struct app {
     struct pool *control;         /* control data: versions, switches, epoch, audit, tokens */
@@ -54,6 +56,8 @@ struct app {
     struct users *users;
     struct caches *caches;
     struct audit *audit;
+    struct marker *marker;        /* which control data Redis holds; NULL without users */
+    struct feed *feed;            /* what other nodes revoke; NULL without users */
     struct health *health;        /* the last probe of Redis, shared by all who ask */
     struct limits *limits;        /* NULL: off */
     struct permit_policy policy;
@@ -67,6 +71,13 @@ struct app {
  * of one name, a database that holds control data, …. After a failure options->users is still the caller's.
  */
 CW_MUST_CHECK enum err app_open(const struct app_options *options, struct app **app_out, struct error *error);
+/* Follows what other nodes revoke, from here on until app_close; once, and not without users. */
+CW_MUST_CHECK enum err app_watch(struct app *app, struct error *error);
+/*
+ * A node should know what is revoked before it lets anybody in: waits until Redis has been asked
+ * once, two seconds at most. A Redis that does not answer is no error. Costs nothing from then on.
+ */
+void app_await_watch(struct app *app);
 /* Writes out what the audit still holds (bounded wait), then closes. No call may be running. */
 void app_close(struct app **app);
 

@@ -16,6 +16,9 @@ START_TEST(names_are_those_of_the_layout)
     expect_key(key_user_switch(INT64_MAX), "cw:{u:9223372036854775807}:off");
     expect_key(key_epoch(), "cw:epoch");
     expect_key(key_marker(), "cw:marker");
+    expect_key(key_revoked(), "cw:revoked");
+    expect_key(key_events(), "cw:events");
+    expect_key(key_user_families(42), "cw:{u:42}:f");
     expect_key(key_audit(), "cw:audit");
     expect_key(key_token(STR("0123456789abcdef0123456789abcdef")), "cw:t:0123456789abcdef0123456789abcdef");
     expect_key(key_last_flush(STR("messages")), "cw:flushed:messages");

@@ -61,6 +61,8 @@ START_TEST(our_table_is_this)
         "POST /auth/register public register",
         "POST /auth/login public login",
         "POST /auth/refresh public none",
+        "POST /auth/logout user none",
+        "POST /auth/password user none",
         "GET /auth/me user none",
         "POST /api/token/ public login",
         "POST /api/token/refresh/ public none",

@@ -97,6 +97,12 @@ static void make_requests(const char *key)
          "{\"username\":\"x y\",\"email\":\"z\",\"password\":\"" PASSWORD_CANARY "\"}", 400);
     call("POST", "/auth/refresh", NULL, body, 200);
     call("POST", "/auth/refresh", NULL, body, 401);
+    call("POST", "/auth/password", bearer,
+         "{\"old_password\":\"" WRONG_CANARY "\",\"new_password\":\"" PASSWORD_CANARY "\"}", 400);
+    call("POST", "/auth/password", bearer,
+         "{\"old_password\":\"" PASSWORD_CANARY "\",\"new_password\":\"" PASSWORD_CANARY "2\"}",
+         204);
+    call("POST", "/auth/logout", bearer, "{\"refresh_token\":\"" WRONG_CANARY "\"}", 400);
     /* A token whose payload nobody signed may still hold something. */
     mint_bearer(forged, "wrong", "{\"password\":\"x\",\"user_id\":1}");
     remember(mint_token(forged));
@@ -104,6 +110,7 @@ static void make_requests(const char *key)
     call("GET", "/api/cache/status/", "x-api-key: cwk_000000000000_" WRONG_CANARY, NULL, 401);
     call("GET", "/api/cache/status/?access_token=" WRONG_CANARY, NULL, NULL, 401);
     call("GET", "/api/cache/status/?access_token=" WRONG_CANARY, bearer, NULL, 400);
+    call("POST", "/auth/logout", bearer, body, 200);
 }
 
 static void expect_none_in_file(const char *path)

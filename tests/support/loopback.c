@@ -18,15 +18,17 @@ static const struct cache_spec usual_caches[] = {
     {.name = {"search", 6}, .kind = CACHE_DATABASE, .database = 1},
 };
 
-static struct users *open_users(struct loopback *loopback)
+static struct users *open_users(struct loopback *loopback, const struct loopback *shares)
 {
     char url[128];
     struct users *users;
     struct error error = {0};
 
-    snprintf(loopback->directory, sizeof loopback->directory, "/tmp/cw-loopback-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(loopback->directory));
-    snprintf(url, sizeof url, "sqlite:%s/users.db", loopback->directory);
+    if (!shares) {
+        snprintf(loopback->directory, sizeof loopback->directory, "/tmp/cw-loopback-XXXXXX");
+        ck_assert_ptr_nonnull(mkdtemp(loopback->directory));
+    }
+    snprintf(url, sizeof url, "sqlite:%s/users.db", shares ? shares->directory : loopback->directory);
     ck_assert_msg(users_open(str_from(url), &users, &error) == ERR_OK, "%s", error.detail);
     return users;
 }
@@ -49,10 +51,14 @@ enum err loopback_try_open(struct loopback *loopback, const struct loopback_opti
         .limits = options->limits,
     };
     ck_assert_int_eq(redis_address_parse(str_from(options->redis_url), &app.control.address, error), ERR_OK);
-    app.users = options->has_no_users ? NULL : open_users(loopback);
+    app.users = options->has_no_users ? NULL : open_users(loopback, options->shares);
     enum err err = app_open(&app, &loopback->app, error);
     if (err != ERR_OK && app.users)
         users_close(&app.users);
+    if (err == ERR_OK && app.users && !options->is_unwatched) {
+        err = app_watch(loopback->app, error);
+        app_await_watch(loopback->app);
+    }
     redis_address_fini(&app.control.address);
     return err;
 }

@@ -20,6 +20,8 @@ struct loopback_options {
     const char *redis_url;           /* control data, and whatever has no URL of its own */
     const struct cache_spec *caches; /* NULL: `messages` and `search` as the contract has them */
     size_t cache_count;
+    const struct loopback *shares;   /* the users database of this one, which is closed later: another node */
+    bool is_unwatched;               /* does not follow what others revoke: connects to nothing by itself */
     bool has_no_users;               /* no users database: quicker, for tests without accounts */
     bool is_registration_open;
     size_t pool_size;                /* 0: 4 */
@@ -29,7 +31,7 @@ struct loopback_options {
 
 struct loopback {
     struct app *app;
-    char directory[64]; /* with users.db; "" without */
+    char directory[64]; /* with users.db; "" without, or with another's */
 };
 
 /* Anything that goes wrong ends the test. */

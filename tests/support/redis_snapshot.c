@@ -24,7 +24,8 @@ char *redis_snapshot(const struct redis_server *redis, const char *but)
     if (keys->elements > 0) /* an empty reply has no elements, and qsort must not be given NULL */
         qsort(keys->element, keys->elements, sizeof(redisReply *), by_text);
     for (size_t i = 0; i < keys->elements; i++) {
-        if (but && strcmp(keys->element[i]->str, but) == 0)
+        const char *name = keys->element[i]->str;
+        if (strcmp(name, "cw:marker") == 0 || (but && strcmp(name, but) == 0))
             continue;
         redisReply *dump =
             redis_server_ask(redis, "DUMP %b", keys->element[i]->str, keys->element[i]->len);

@@ -7,7 +7,8 @@
 
 struct redis_server;
 
-/* Everything of database 0 but the key `but` (NULL: everything). The caller frees it. */
+/* Everything of database 0 but the key `but` (NULL: nothing more), and but cw:marker, which a server
+ * that runs puts back by itself after a FLUSHALL. The caller frees it. */
 char *redis_snapshot(const struct redis_server *redis, const char *but);
 
 #endif

@@ -380,16 +380,16 @@ START_TEST(tokens_that_refresh_nothing)
     mint_bearer(line, LOOPBACK_SECRET, "{\"token_type\":\"refresh\",\"iss\":\"cachewarden\",\"exp\":%lld,\"iat\":%lld,\"jti\":\"aa\",\"user_id\":%lld,\"sub\":\"alice\"}",
                 now + 1000, now, (long long)id);
     loopback_expect_error(refresh(mint_token(line)), ERR_UNAUTHENTICATED, "");
-    redis_server_do(redis, "SET cw:t:aa refresh::%d", 999);
+    redis_server_do(redis, "HSET cw:t:aa record refresh::%d", 999);
     loopback_expect_error(refresh(mint_token(line)), ERR_UNAUTHENTICATED, "");
-    redis_server_do(redis, "SET cw:t:aa access::%d", (int)id);
+    redis_server_do(redis, "HSET cw:t:aa record access::%d", (int)id);
     loopback_expect_error(refresh(mint_token(line)), ERR_UNAUTHENTICATED, "");
-    redis_server_do(redis, "SET cw:t:aa refresh::%d", (int)id);
+    redis_server_do(redis, "HSET cw:t:aa record refresh::%d", (int)id);
     loopback_free(&(struct loopback_answer *){refresh(mint_token(line))});
-    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:t:aa"), 0);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "HEXISTS cw:t:aa spent"), 1);
     /* Recorded, but signed by somebody else with the secret. */
     mint_bearer(line, LOOPBACK_SECRET, "{\"token_type\":\"refresh\",\"exp\":%lld,\"iat\":%lld,\"jti\":\"bb\",\"user_id\":%lld}", now + 1000, now, (long long)id);
-    redis_server_do(redis, "SET cw:t:bb refresh::%d", (int)id);
+    redis_server_do(redis, "HSET cw:t:bb record refresh::%d", (int)id);
     loopback_expect_error(refresh(mint_token(line)), ERR_UNAUTHENTICATED, "");
     /* An id that could be part of another key. */
     mint_bearer(line, LOOPBACK_SECRET, "{\"token_type\":\"refresh\",\"iss\":\"cachewarden\",\"exp\":%lld,\"iat\":%lld,\"jti\":\"../epoch\",\"user_id\":%lld,\"sub\":\"alice\"}",
@@ -441,7 +441,7 @@ START_TEST(tokens_are_recorded_until_they_expire)
     make_account("alice");
     ck_assert_int_eq(redis_server_ask_integer(redis, "EVAL %s 0",
                                               "local n = 0 for _, k in ipairs(redis.call('KEYS', 'cw:t:*')) do "
-                                              "local t = redis.call('TTL', k) if (t > 604790 and t <= 604800) or (t > 890 and t <= 900) then n = n + 1 end end return n"),
+                                              "local t = redis.call('TTL', k) if (t > 604820 and t <= 604830) or (t > 890 and t <= 900) then n = n + 1 end end return n"),
                      2);
 }
 END_TEST

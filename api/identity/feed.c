@@ -1,0 +1,444 @@
+#include "identity/feed.h"
+
+#include "cachewarden/clock.h"
+#include "cachewarden/lock.h"
+#include "cachewarden/log.h"
+#include "cachewarden/pipeline.h"
+#include "identity/revoke.h"
+#include "keyspace.h"
+#include "services.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    POLL_MS = 250,        /* with a round trip well within the second that is promised */
+    NEWS_LIMIT = 1000,    /* read at once; when there are so many, more is asked for at once */
+    PAGE_SIZE = 1000,     /* of the sorted set */
+    PUT_BACK_LIMIT = 200, /* written at once */
+    CLEAN_S = 10,         /* between two looks for what has expired */
+    EVENT_ID_SIZE = 48,   /* "<ms>-<number>", 41 characters at most */
+    ARENA_BLOCK = 64 * 1024,
+};
+
+struct feed {
+    struct feed_options options; /* set at open */
+    pthread_t thread;
+    bool has_thread;
+    _Atomic bool has_tried; /* changed under the lock */
+
+    /* The thread's own. */
+    struct arena *arena; /* of one round trip */
+    bool is_complete;    /* all that Redis holds has been read, and news from there on */
+    bool is_lost;        /* said in the log that Redis is out of reach */
+    char last_event[EVENT_ID_SIZE];
+    size_t held; /* by Redis, when it was asked last */
+    int64_t cleaned_at_s;
+
+    struct lock lock;
+    struct lock_cond changed;
+    /* guarded by lock */
+    bool is_stopping;
+};
+
+/* ---- reading replies ---- */
+
+/* The number of seconds in a score or an expiry; a score of many digits comes as "1.7e+20". */
+static bool read_expiry(const struct value *value, int64_t *expires_at_s)
+{
+    return value->kind == VALUE_STRING && str_to_int64(value->text, 0, INT64_MAX, expires_at_s);
+}
+
+/* A revocation somebody else wrote badly is said in the log, and does not stop the others. */
+static enum err learn(struct feed *feed, const struct value *member, const struct value *expiry,
+                      struct error *error)
+{
+    struct revocation revocation;
+    int64_t expires_at_s;
+
+    if (member->kind != VALUE_STRING || !read_expiry(expiry, &expires_at_s) ||
+        !revocation_read(member->text, expires_at_s, &revocation)) {
+        log_event(LOG_LEVEL_WARN, "revocations.unreadable", LOG_STR("member", member->text));
+        return ERR_OK;
+    }
+    if (revocations_add(feed->options.revocations, &revocation, true) != ERR_OK)
+        return error_set_detail(error, ERR_NO_MEMORY, "no memory for a revocation");
+    return ERR_OK;
+}
+
+static enum err set_last_event(struct feed *feed, const struct value *id, struct error *error)
+{
+    if (id->kind != VALUE_STRING || id->text.len >= sizeof feed->last_event)
+        return refuse_reply(error, "cw:events has an entry without an id");
+    memcpy(feed->last_event, id->text.ptr, id->text.len);
+    feed->last_event[id->text.len] = '\0';
+    return ERR_OK;
+}
+
+/* [id, ["revoked", member, "expires", seconds]] */
+static enum err learn_event(struct feed *feed, const struct value *event, struct error *error)
+{
+    if (event->kind != VALUE_ARRAY || event->count != 2)
+        return refuse_reply(error, "cw:events has an entry of another shape");
+    enum err err = set_last_event(feed, &event->items[0], error);
+    const struct value *fields = &event->items[1];
+    if (err == ERR_OK && fields->kind == VALUE_ARRAY && fields->count == 4 &&
+        str_eq(fields->items[0].text, STR("revoked")) &&
+        str_eq(fields->items[2].text, STR("expires")))
+        err = learn(feed, &fields->items[1], &fields->items[3], error);
+    return err;
+}
+
+/* ---- round trips ---- */
+
+static int64_t deadline_ns(const struct feed *feed)
+{
+    return clock_deadline_ns(feed->options.budget_ms);
+}
+
+static enum err run(struct feed *feed, struct pipeline *pipeline, struct error *error)
+{
+    return pipeline_run(feed->options.control, pipeline, deadline_ns(feed), error);
+}
+
+/* The highest expiries first: what others remove meanwhile, because it has expired, is at the other
+ * end and moves nothing; what they add comes as an event, too. */
+static enum err load_page(struct feed *feed, size_t from, bool *is_last_out, struct error *error)
+{
+    struct key key = key_revoked();
+    struct pipeline *pipeline = pipeline_new(feed->arena, PIPELINE_READ);
+    struct str first = str_format(feed->arena, "%zu", from);
+    struct str last = str_format(feed->arena, "%zu", from + PAGE_SIZE - 1);
+
+    if (!TEXTS_MADE(first, last))
+        return ERR_NO_MEMORY;
+    PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("ZREVRANGE"), key_str(&key), first, last,
+                 STR("WITHSCORES"));
+    enum err err = run(feed, pipeline, error);
+    if (err != ERR_OK)
+        return err;
+    const struct value *page = pipeline_value(pipeline, 0);
+    if (page->count % 2 != 0)
+        return refuse_reply(error, "cw:revoked answered a member without a score");
+    for (size_t i = 0; i < page->count && err == ERR_OK; i += 2)
+        err = learn(feed, &page->items[i], &page->items[i + 1], error);
+    *is_last_out = page->count < (size_t)PAGE_SIZE * 2;
+    return err;
+}
+
+/* The place in the stream first, then the set: see revoke_add. */
+static enum err find_end_of_events(struct feed *feed, struct error *error)
+{
+    struct key key = key_events();
+    struct pipeline *pipeline = pipeline_new(feed->arena, PIPELINE_READ);
+
+    PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("XREVRANGE"), key_str(&key), STR("+"), STR("-"),
+                 STR("COUNT"), STR("1"));
+    enum err err = run(feed, pipeline, error);
+    if (err != ERR_OK)
+        return err;
+    const struct value *events = pipeline_value(pipeline, 0);
+    snprintf(feed->last_event, sizeof feed->last_event, "0-0");
+    if (events->count == 0)
+        return ERR_OK;
+    if (events->items[0].kind != VALUE_ARRAY || events->items[0].count != 2)
+        return refuse_reply(error, "cw:events has an entry of another shape");
+    return set_last_event(feed, &events->items[0].items[0], error);
+}
+
+static enum err load_all(struct feed *feed, struct error *error)
+{
+    bool is_last = false;
+
+    revocations_doubt(feed->options.revocations);
+    enum err err = find_end_of_events(feed, error);
+    for (size_t from = 0; err == ERR_OK && !is_last; from += PAGE_SIZE) {
+        arena_reset(feed->arena);
+        err = load_page(feed, from, &is_last, error);
+    }
+    return err;
+}
+
+/* True through *is_same_out when the control data is what it was, and news may be read. */
+static enum err look_at_marker(struct feed *feed, const struct value *value, bool *is_same_out,
+                               struct error *error)
+{
+    bool is_new;
+    enum err err = marker_see(feed->options.marker, value, clock_wall_s(), &is_new, error);
+
+    *is_same_out = err == ERR_OK && !is_new;
+    if (err != ERR_NOT_FOUND)
+        return err;
+    error_clear(error);
+    return marker_place(feed->options.marker, feed->options.control, feed->arena, clock_wall_s(),
+                        deadline_ns(feed), error);
+}
+
+static enum err check_marker(struct feed *feed, struct error *error)
+{
+    struct key key = key_marker();
+    struct pipeline *pipeline = pipeline_new(feed->arena, PIPELINE_READ);
+    bool is_same;
+
+    PIPELINE_ADD(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&key));
+    enum err err = run(feed, pipeline, error);
+    return err == ERR_OK ? look_at_marker(feed, pipeline_value(pipeline, 0), &is_same, error) : err;
+}
+
+/* Marker, news and a count in one round trip. *has_more_out: there may be more of them. */
+static enum err read_news(struct feed *feed, bool *has_more_out, struct error *error)
+{
+    struct key marker = key_marker(), events = key_events(), revoked = key_revoked();
+    struct pipeline *pipeline = pipeline_new(feed->arena, PIPELINE_READ);
+    struct str after = str_format(feed->arena, "(%s", feed->last_event);
+    struct str limit = str_format(feed->arena, "%d", NEWS_LIMIT);
+    bool is_same = false;
+
+    *has_more_out = false;
+    if (!TEXTS_MADE(after, limit))
+        return ERR_NO_MEMORY;
+    PIPELINE_ADD(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&marker));
+    PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("XRANGE"), key_str(&events), after, STR("+"),
+                 STR("COUNT"), limit);
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZCARD"), key_str(&revoked));
+    enum err err = run(feed, pipeline, error);
+    if (err == ERR_OK)
+        err = look_at_marker(feed, pipeline_value(pipeline, 0), &is_same, error);
+    if (err != ERR_OK || !is_same) {
+        feed->is_complete = false;
+        *has_more_out = err == ERR_OK;
+        return err;
+    }
+    const struct value *news = pipeline_value(pipeline, 1), *held = pipeline_value(pipeline, 2);
+    feed->held = held->integer > 0 ? (size_t)held->integer : 0;
+    for (size_t i = 0; i < news->count && err == ERR_OK; i++)
+        err = learn_event(feed, &news->items[i], error);
+    *has_more_out = news->count == NEWS_LIMIT;
+    return err;
+}
+
+/*
+ * A failover may lose the last seconds between two looks, and leave the marker as it was. Redis then
+ * holds less than we know; so it does for a moment when another node removed what has expired.
+ */
+static enum err find_losses(struct feed *feed, struct error *error)
+{
+    struct revocations *known = feed->options.revocations;
+
+    if (feed->held >= revocations_saved_count(known))
+        return ERR_OK;
+    revocations_expire(known, clock_wall_s());
+    return feed->held >= revocations_saved_count(known) ? ERR_OK : load_all(feed, error);
+}
+
+/* Also to the stream: the others may have missed it. */
+static enum err put_back(struct feed *feed, struct error *error)
+{
+    struct revocation *list;
+    size_t count;
+
+    for (;;) {
+        arena_reset(feed->arena);
+        enum err err = revocations_unsaved(feed->options.revocations, feed->arena, PUT_BACK_LIMIT,
+                                           &list, &count);
+        if (err != ERR_OK || count == 0)
+            return err;
+        struct pipeline *pipeline = pipeline_new(feed->arena, PIPELINE_WRITE);
+        for (size_t i = 0; i < count && err == ERR_OK; i++)
+            err = revoke_add(pipeline, feed->arena, &list[i]);
+        if (err == ERR_OK)
+            err = run(feed, pipeline, error);
+        if (err != ERR_OK)
+            return err;
+        revocations_saved(feed->options.revocations, list, count);
+        log_event(LOG_LEVEL_INFO, "revocations.put_back", LOG_INT("count", count));
+    }
+}
+
+/* Neither the list nor Redis keeps what has expired. What Redis does not drop now it drops later. */
+static void clean_up(struct feed *feed)
+{
+    int64_t now_s = clock_wall_s();
+    struct key key = key_revoked();
+
+    if (now_s - feed->cleaned_at_s < CLEAN_S && now_s >= feed->cleaned_at_s)
+        return;
+    feed->cleaned_at_s = now_s;
+    revocations_expire(feed->options.revocations, now_s);
+    arena_reset(feed->arena);
+    struct pipeline *pipeline = pipeline_new(feed->arena, PIPELINE_WRITE);
+    struct str until = str_format(feed->arena, "%" PRId64, now_s);
+    if (!until.ptr)
+        return;
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZREMRANGEBYSCORE"), key_str(&key), STR("-inf"),
+                 until);
+    if (run(feed, pipeline, NULL) != ERR_OK)
+        feed->cleaned_at_s = 0;
+}
+
+/* ---- the thread ---- */
+
+static enum err catch_up(struct feed *feed, struct error *error)
+{
+    bool has_more = true;
+    enum err err = ERR_OK;
+
+    while (has_more && err == ERR_OK) {
+        arena_reset(feed->arena);
+        if (feed->is_complete) {
+            err = read_news(feed, &has_more, error);
+        } else {
+            err = check_marker(feed, error);
+            if (err == ERR_OK)
+                err = load_all(feed, error);
+            feed->is_complete = err == ERR_OK;
+        }
+    }
+    /* An outage may hide another Redis, or one that lost its last seconds. */
+    if (err != ERR_OK)
+        feed->is_complete = false;
+    return err;
+}
+
+/* Once when it is lost, once when it is back: four lines a second would be no news. */
+static void tell(struct feed *feed, enum err err, const struct error *error)
+{
+    bool is_lost = err != ERR_OK;
+
+    if (is_lost && !feed->is_lost)
+        log_event(LOG_LEVEL_WARN, "revocations.unreachable", LOG_CSTR("error", err_name(err)),
+                  LOG_CSTR("detail", error->detail));
+    if (!is_lost && feed->is_lost)
+        log_event(LOG_LEVEL_INFO, "revocations.reachable",
+                  LOG_INT("count", revocations_count(feed->options.revocations)));
+    feed->is_lost = is_lost;
+}
+
+/* A Redis that takes no writes still tells the news. */
+static void do_round(struct feed *feed)
+{
+    struct error error = {0};
+    enum err err = catch_up(feed, &error);
+    bool has_answer = err == ERR_OK;
+
+    if (err == ERR_OK)
+        err = find_losses(feed, &error);
+    if (err == ERR_OK)
+        err = put_back(feed, &error);
+    if (has_answer)
+        clean_up(feed);
+    else
+        revocations_expire(feed->options.revocations, clock_wall_s());
+    tell(feed, err, &error);
+
+    lock_take(&feed->lock);
+    atomic_store(&feed->has_tried, true);
+    lock_cond_broadcast(&feed->changed);
+    lock_give(&feed->lock);
+}
+
+/* False: the end. */
+static bool rest(struct feed *feed)
+{
+    int64_t until_ns = clock_deadline_ns(POLL_MS);
+    bool in_time = true;
+
+    lock_take(&feed->lock);
+    while (!feed->is_stopping && in_time)
+        in_time = lock_cond_wait(&feed->changed, &feed->lock, until_ns);
+    bool go_on = !feed->is_stopping;
+    lock_give(&feed->lock);
+    return go_on;
+}
+
+static void *follow(void *arg)
+{
+    struct feed *feed = arg;
+
+    do
+        do_round(feed);
+    while (rest(feed));
+    return NULL;
+}
+
+/* Signals are the main thread's business. */
+static int start_thread(struct feed *feed)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int result = pthread_create(&feed->thread, NULL, follow, feed);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (result == 0)
+        pthread_setname_np(feed->thread, "cw-revocations");
+    return result;
+}
+
+static void destroy(struct feed *feed)
+{
+    lock_cond_fini(&feed->changed);
+    lock_fini(&feed->lock);
+    arena_free(&feed->arena);
+    free(feed);
+}
+
+enum err feed_open(const struct feed_options *options, struct feed **feed_out, struct error *error)
+{
+    struct feed *feed = calloc(1, sizeof *feed);
+
+    *feed_out = NULL;
+    if (!feed)
+        return error_set_detail(error, ERR_NO_MEMORY, "no memory for the revocations");
+    feed->options = *options;
+    lock_init(&feed->lock, LOCK_RANK_LEAF, "revocation feed");
+    lock_cond_init(&feed->changed);
+    feed->arena = arena_new(ARENA_BLOCK, 0);
+    if (!feed->arena) {
+        destroy(feed);
+        return error_set_detail(error, ERR_NO_MEMORY, "no memory for the revocations");
+    }
+    *feed_out = feed;
+    return ERR_OK;
+}
+
+enum err feed_start(struct feed *feed, struct error *error)
+{
+    int result = start_thread(feed);
+
+    feed->has_thread = result == 0;
+    if (result != 0)
+        return error_set_detail(error, ERR_INTERNAL,
+                                "the revocation thread did not start: errno %d", result);
+    return ERR_OK;
+}
+
+void feed_close(struct feed **feed)
+{
+    if (!*feed)
+        return;
+    lock_take(&(*feed)->lock);
+    (*feed)->is_stopping = true;
+    lock_cond_broadcast(&(*feed)->changed);
+    lock_give(&(*feed)->lock);
+    if ((*feed)->has_thread)
+        pthread_join((*feed)->thread, NULL);
+    destroy(*feed);
+    *feed = NULL;
+}
+
+void feed_wait(struct feed *feed, int64_t until_ns)
+{
+    bool in_time = true;
+
+    if (atomic_load(&feed->has_tried))
+        return;
+    lock_take(&feed->lock);
+    while (!atomic_load(&feed->has_tried) && in_time)
+        in_time = lock_cond_wait(&feed->changed, &feed->lock, until_ns);
+    lock_give(&feed->lock);
+}

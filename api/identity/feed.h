@@ -1,0 +1,36 @@
+/*
+ * Keeps this node's list of revocations (revocations.h) and its marker the same as what Redis
+ * holds: a thread that asks for news four times a second, with three commands in one round trip. At
+ * the start, after an outage, and when the control data turns out to be another, it reads all there
+ * is; and what this node knows and Redis does not is put back: a revocation is not undone by a
+ * FLUSHALL or a failover as long as one node lives.
+ */
+#ifndef API_IDENTITY_FEED_H
+#define API_IDENTITY_FEED_H
+
+#include "cachewarden/pool.h"
+#include "cachewarden/revocations.h"
+#include "identity/marker.h"
+
+struct feed;
+
+/* All borrowed; they outlive the feed. */
+struct feed_options {
+    struct pool *control;
+    struct revocations *revocations;
+    struct marker *marker;
+    int64_t budget_ms; /* for one round trip */
+};
+
+/* Asks nothing yet. ERR_NO_MEMORY. */
+CW_MUST_CHECK enum err feed_open(const struct feed_options *options, struct feed **feed_out,
+                                 struct error *error);
+/* Starts the thread; once. ERR_INTERNAL. */
+CW_MUST_CHECK enum err feed_start(struct feed *feed, struct error *error);
+void feed_close(struct feed **feed);
+
+/* Waits until Redis has been asked for everything once, or deadline_ns has passed. Costs nothing from
+ * then on. */
+void feed_wait(struct feed *feed, int64_t deadline_ns);
+
+#endif

@@ -1,0 +1,277 @@
+/* Ending sessions: logging out, here or everywhere, and a new password, which ends the others. */
+#include "ops.h"
+
+#include "cachewarden/app.h"
+#include "cachewarden/log.h"
+#include "identity/revoke.h"
+#include "keyspace.h"
+#include "limits/attempt.h"
+#include "services.h"
+
+#include <inttypes.h>
+
+/* The caller's token and its family, those of a refresh token that was given, and everything. */
+enum { REVOCATIONS_MAX = 5 };
+
+struct logout {
+    struct call *call;
+    const struct tokens *tokens;
+    struct token_claims refresh; /* the one that was given; expires_at_s 0: none */
+    struct revocation list[REVOCATIONS_MAX];
+    size_t count;
+    int64_t tokens_revoked;
+    int64_t not_before_s; /* the account's tokens from before are void already */
+};
+
+/* Also one that is spent or over the hill for the database: whoever logs out wants it gone. */
+static enum err read_refresh(struct logout *logout)
+{
+    static const char *const known[] = {"refresh_token", NULL};
+    struct call *call = logout->call;
+    struct str text;
+    enum err err = call_fields_only(call, known);
+
+    if (err == ERR_OK)
+        err = call_field_optional(call, "refresh_token", &text);
+    if (err != ERR_OK || text.len == 0)
+        return err;
+    err = token_verify(logout->tokens, call->arena, text, TOKEN_REFRESH, call->now_s,
+                       &logout->refresh, &call->error);
+    if (err != ERR_OK && err != ERR_UNAUTHENTICATED)
+        return err;
+    if (err != ERR_OK || !logout->refresh.is_own || logout->refresh.id.len == 0 ||
+        logout->refresh.user_id != call->principal.user_id)
+        return error_set(&call->error, ERR_BAD_INPUT,
+                         "refresh_token: This is not a good refresh token of yours. Leave it out, "
+                         "the one of this session is revoked anyway.");
+    return ERR_OK;
+}
+
+static void add_token(struct logout *logout, struct str token_id, bool is_own, int64_t expires_at_s)
+{
+    logout->list[logout->count++] = (struct revocation){
+        .kind = is_own ? REVOKED_TOKEN : REVOKED_FOREIGN,
+        .name = token_id,
+        .user_id = is_own ? 0 : logout->call->principal.user_id,
+        .expires_at_s = expires_at_s + token_leeway_s(logout->tokens),
+    };
+    logout->tokens_revoked++;
+}
+
+static void add_family(struct logout *logout, struct str family)
+{
+    logout->list[logout->count++] = revocation_of_family(logout->call, family);
+}
+
+/* A family has one refresh token that is good. An API key is not a session: it is revoked by who
+ * made it. */
+static void add_session(struct logout *logout)
+{
+    const struct principal *principal = &logout->call->principal;
+    const struct token_claims *refresh = &logout->refresh;
+    bool has_family = principal->kind == PRINCIPAL_USER && principal->family.len > 0;
+
+    if (principal->kind == PRINCIPAL_USER && principal->token_id.len > 0)
+        add_token(logout, principal->token_id, has_family, principal->expires_at_s);
+    if (has_family) {
+        add_family(logout, principal->family);
+        logout->tokens_revoked++;
+    }
+    if (refresh->expires_at_s == 0 || (has_family && str_eq(refresh->family, principal->family)))
+        return;
+    add_token(logout, refresh->id, true, refresh->expires_at_s);
+    if (refresh->family.len > 0)
+        add_family(logout, refresh->family);
+}
+
+/* ---- everywhere ---- */
+
+static enum err read_not_before(struct logout *logout)
+{
+    struct call *call = logout->call;
+    struct user user;
+    enum err err = users_find_by_id(call->app->users, call->arena, call->principal.user_id, &user,
+                                    &call->error);
+
+    /* Identities may live elsewhere. */
+    if (err == ERR_NOT_FOUND) {
+        error_clear(&call->error);
+        return ERR_OK;
+    }
+    if (err == ERR_OK)
+        logout->not_before_s = user.tokens_not_before_s;
+    return err;
+}
+
+/* Tokens of the account may be dated up to not_before_s, a second ahead of the clock. One minted
+ * elsewhere may live longer than ours. */
+static void add_everything(struct logout *logout)
+{
+    const struct call *call = logout->call;
+    int64_t now_s = call->now_s, cut_s = now_s, until_s;
+
+    if (logout->not_before_s > cut_s)
+        cut_s = logout->not_before_s;
+    until_s = cut_s + token_refresh_ttl_s(logout->tokens);
+    if (call->principal.kind == PRINCIPAL_USER && call->principal.expires_at_s > until_s)
+        until_s = call->principal.expires_at_s;
+    logout->list[logout->count++] = (struct revocation){
+        .kind = REVOKED_USER,
+        .user_id = call->principal.user_id,
+        .cut_s = cut_s,
+        .expires_at_s = until_s + token_leeway_s(logout->tokens) + 1,
+    };
+}
+
+/*
+ * How many tokens that Redis knows of are good until now: a family's score is when its refresh token
+ * expires, so it also tells whether the access token issued with it can still be good.
+ */
+static enum err count_tokens(struct logout *logout)
+{
+    struct call *call = logout->call;
+    struct key key = key_user_families(call->principal.user_id);
+    struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_READ);
+    int64_t refresh_ttl_s = token_refresh_ttl_s(logout->tokens);
+    int64_t refresh_from_s = call->now_s + 1;
+    int64_t access_from_s = call->now_s + 1 + refresh_ttl_s - token_access_ttl_s(logout->tokens);
+
+    if (logout->not_before_s + refresh_ttl_s > refresh_from_s)
+        refresh_from_s = logout->not_before_s + refresh_ttl_s;
+    if (refresh_from_s > access_from_s)
+        access_from_s = refresh_from_s;
+    struct str refresh_from = str_format(call->arena, "%" PRId64, refresh_from_s);
+    struct str access_from = str_format(call->arena, "%" PRId64, access_from_s);
+    if (!TEXTS_MADE(refresh_from, access_from))
+        return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a count of tokens");
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZCOUNT"), key_str(&key), refresh_from, STR("+inf"));
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZCOUNT"), key_str(&key), access_from, STR("+inf"));
+    enum err err = pipeline_run(call->app->control, pipeline, call->deadline_ns, &call->error);
+    int64_t counted = pipeline_value(pipeline, 0)->integer + pipeline_value(pipeline, 1)->integer;
+    /* Tokens without a record are good, too. */
+    if (err == ERR_OK && counted > logout->tokens_revoked)
+        logout->tokens_revoked = counted;
+    return err;
+}
+
+/* What is revoked is so without this. It dates the next tokens behind the cut, and outlives Redis. */
+static void void_tokens(struct logout *logout)
+{
+    struct call *call = logout->call;
+    struct error error = {0};
+    enum err err = identity_void_tokens(call->app->identity, call->principal.user_id, &error);
+
+    if (err != ERR_OK && err != ERR_NOT_FOUND)
+        log_event(LOG_LEVEL_WARN, "auth.logout_undated",
+                  LOG_INT("user_id", call->principal.user_id), LOG_CSTR("error", err_name(err)),
+                  LOG_CSTR("detail", error.detail), LOG_STR("request_id", call->request_id));
+}
+
+/* ---- the operations ---- */
+
+/* The list of families is for counting: one that stays in it is counted once too often. */
+static void forget_families(struct logout *logout)
+{
+    struct call *call = logout->call;
+    struct key key = key_user_families(call->principal.user_id);
+    struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_WRITE);
+    struct error error = {0};
+
+    for (size_t i = 0; i < logout->count; i++) {
+        if (logout->list[i].kind == REVOKED_FAMILY)
+            PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZREM"), key_str(&key),
+                         logout->list[i].name);
+    }
+    if (pipeline_count(pipeline) > 0 &&
+        pipeline_run(call->app->control, pipeline, call->deadline_ns, &error) != ERR_OK)
+        log_event(LOG_LEVEL_DEBUG, "auth.family_kept", LOG_CSTR("detail", error.detail));
+}
+
+static enum err log_out(struct logout *logout, bool is_all)
+{
+    struct call *call = logout->call;
+    enum err err = is_all ? read_not_before(logout) : ERR_OK;
+
+    add_session(logout);
+    if (err == ERR_OK && is_all) {
+        add_everything(logout);
+        err = count_tokens(logout);
+    }
+    if (err != ERR_OK)
+        return err;
+    if (logout->count == 0)
+        return error_set(
+            &call->error, ERR_BAD_INPUT,
+            "This credential is not a session that could end. Give a refresh_token, or "
+            "?all=true.");
+    err = revoke_all(call, logout->list, logout->count, REVOKE_OR_FAIL, &call->error);
+    if (err != ERR_OK)
+        return err;
+    if (is_all)
+        void_tokens(logout);
+    forget_families(logout);
+    return ERR_OK;
+}
+
+enum err op_auth_logout(struct call *call)
+{
+    struct logout logout = {.call = call, .tokens = identity_tokens(call->app->identity)};
+    struct json_writer *json = &call->reply.json;
+    enum err err = read_refresh(&logout);
+
+    if (err != ERR_OK)
+        return err;
+    err = log_out(&logout, call_param(call, "all")->integer != 0);
+    if (err == ERR_BAD_INPUT)
+        return err;
+    audit_call(call, str_format(call->arena, "user:%" PRId64, call->principal.user_id), err,
+               err == ERR_OK ? logout.tokens_revoked : -1);
+    if (err != ERR_OK)
+        return err;
+    json_open_object(json);
+    json_add_string(json, "message", STR("Logged out"));
+    json_add_integer(json, "tokens_revoked", logout.tokens_revoked);
+    json_close_object(json);
+    return call_finish(call);
+}
+
+/* A wrong old password counts as a failed sign-in: a stolen token is no way to guess it. */
+static enum err change_password(struct call *call, struct str old_password, struct str new_password)
+{
+    const struct principal *principal = &call->principal;
+    struct limit_attempt attempt;
+    enum err err = limits_attempt(call, principal->name, false, &attempt);
+
+    if (err != ERR_OK)
+        return err;
+    err =
+        identity_change_password(call->app->identity, call->arena, principal->user_id, old_password,
+                                 new_password, principal->family, call->deadline_ns, &call->error);
+    err = limits_attempted(call, &attempt, err);
+    if (err == ERR_UNAUTHENTICATED)
+        return error_set(&call->error, ERR_BAD_INPUT, "old_password: it is wrong.");
+    if (err == ERR_BUSY)
+        return error_set(&call->error, err, "too many sign-ins at once");
+    return err;
+}
+
+enum err op_auth_password(struct call *call)
+{
+    static const char *const known[] = {"old_password", "new_password", NULL};
+    struct str old_password, new_password;
+    enum err err = call_fields_only(call, known);
+
+    if (err == ERR_OK && call->principal.kind != PRINCIPAL_USER)
+        err = error_set_detail(&call->error, ERR_FORBIDDEN, "an API key does not change passwords");
+    if (err == ERR_OK)
+        err = call_field_string(call, "old_password", &old_password);
+    if (err == ERR_OK)
+        err = call_field_string(call, "new_password", &new_password);
+    if (err != ERR_OK)
+        return err;
+    err = change_password(call, old_password, new_password);
+    audit_call(call, str_format(call->arena, "user:%" PRId64, call->principal.user_id), err, -1);
+    if (err == ERR_OK)
+        call->reply.outcome = OUTCOME_NO_CONTENT;
+    return err;
+}

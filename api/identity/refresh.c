@@ -1,0 +1,151 @@
+#include "identity/refresh.h"
+
+#include "cachewarden/app.h"
+#include "cachewarden/clock.h"
+#include "cachewarden/revocations.h"
+#include "identity/marker.h"
+#include "identity/record.h"
+#include "keyspace.h"
+#include "services.h"
+
+#include <inttypes.h>
+
+enum refresh_verdict refresh_judge(const struct refresh_facts *facts, int64_t now_ms)
+{
+    if (facts->is_revoked)
+        return REFRESH_REFUSED;
+    if (facts->is_spent)
+        return now_ms - facts->spent_at_ms > REFRESH_GRACE_MS ? REFRESH_REUSED : REFRESH_REFUSED;
+    return facts->is_recorded || facts->may_be_unrecorded ? REFRESH_GOOD : REFRESH_REFUSED;
+}
+
+/* ---- what is asked, and what is made of the answers ---- */
+
+enum { ASK_RECORD, ASK_TOKEN, ASK_FAMILY, ASK_COUNT };
+
+static enum err ask_revoked(struct call *call, struct pipeline *pipeline, enum revocation_kind kind,
+                            struct str name)
+{
+    const struct revocation revocation = {.kind = kind, .name = name};
+    struct str member = revocation_write(call->arena, &revocation);
+    struct key key = key_revoked();
+
+    if (!member.ptr)
+        return ERR_NO_MEMORY;
+    PIPELINE_ADD(pipeline, EXPECT_STRING_OR_NIL, STR("ZSCORE"), key_str(&key), member);
+    return ERR_OK;
+}
+
+/* ASK_COUNT commands. Redis is asked for revocations, too: another node's may be a moment old. */
+static enum err ask(struct call *call, struct pipeline *pipeline, const struct token_claims *claims)
+{
+    struct key key = key_token(claims->id);
+
+    PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("HMGET"), key_str(&key), RECORD_FIELD, SPENT_FIELD);
+    enum err err = ask_revoked(call, pipeline, REVOKED_TOKEN, claims->id);
+    return err == ERR_OK ? ask_revoked(call, pipeline, REVOKED_FAMILY, claims->family) : err;
+}
+
+static enum err read_answers(struct call *call, const struct pipeline *pipeline, size_t first,
+                             const struct token_claims *claims, struct refresh_facts *facts)
+{
+    const struct value *fields = pipeline_value(pipeline, first + ASK_RECORD);
+    struct str record = record_of(call->arena, claims);
+
+    if (!record.ptr)
+        return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a token");
+    if (fields->kind != VALUE_ARRAY || fields->count != 2)
+        return refuse_reply(&call->error, "the record of a token has another shape");
+    const struct value *held = &fields->items[0], *spent = &fields->items[1];
+    facts->is_recorded = held->kind == VALUE_STRING && str_eq(held->text, record);
+    facts->is_spent = spent->kind != VALUE_NIL;
+    if (facts->is_spent && (spent->kind != VALUE_STRING ||
+                            !str_to_int64(spent->text, 0, INT64_MAX, &facts->spent_at_ms)))
+        return refuse_reply(&call->error, "a token was spent at no time");
+    facts->is_revoked =
+        pipeline_value(pipeline, first + ASK_TOKEN)->kind != VALUE_NIL ||
+        (claims->family.len > 0 && pipeline_value(pipeline, first + ASK_FAMILY)->kind != VALUE_NIL);
+    return ERR_OK;
+}
+
+/* The first to ask after control data was lost may come before the node has noticed. */
+static enum err read_marker(struct call *call, const struct value *held, struct str *marker_out)
+{
+    struct app *app = call->app;
+    struct key key = key_marker();
+
+    *marker_out = held->text;
+    if (held->kind == VALUE_STRING)
+        return ERR_OK;
+    enum err err = marker_place(app->marker, app->control, call->arena, call->now_s,
+                                call->deadline_ns, &call->error);
+    if (err != ERR_OK)
+        return err;
+    struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_READ);
+    PIPELINE_ADD(pipeline, EXPECT_STRING, STR("GET"), key_str(&key));
+    err = pipeline_run(app->control, pipeline, call->deadline_ns, &call->error);
+    *marker_out = pipeline_value(pipeline, 0)->text;
+    return err;
+}
+
+enum err refresh_look_up(struct call *call, const struct token_claims *claims,
+                         struct refresh_facts *facts_out)
+{
+    struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_READ);
+    struct key marker_key = key_marker();
+    struct str marker = STR_NONE;
+
+    *facts_out = (struct refresh_facts){0};
+    if (ask(call, pipeline, claims) != ERR_OK)
+        return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a token");
+    PIPELINE_ADD(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&marker_key));
+    enum err err = pipeline_run(call->app->control, pipeline, call->deadline_ns, &call->error);
+    if (err == ERR_OK)
+        err = read_answers(call, pipeline, 0, claims, facts_out);
+    if (err != ERR_OK || claims->unrecorded.len == 0)
+        return err;
+    err = read_marker(call, pipeline_value(pipeline, ASK_COUNT), &marker);
+    facts_out->may_be_unrecorded =
+        err == ERR_OK && marker_allows(marker, claims->unrecorded, claims->issued_at_s);
+    return err;
+}
+
+/* ---- spending ---- */
+
+enum { SPEND, SPEND_EXPIRY, SPEND_ASK };
+
+enum err refresh_add_spend(struct call *call, struct pipeline *pipeline,
+                           const struct token_claims *claims)
+{
+    struct key key = key_token(claims->id);
+    struct str now_ms = str_format(call->arena, "%" PRId64, clock_wall_ms());
+    struct str expiry = record_expiry(call, claims);
+
+    if (!TEXTS_MADE(now_ms, expiry))
+        return ERR_NO_MEMORY;
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HSETNX"), key_str(&key), SPENT_FIELD, now_ms);
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("EXPIREAT"), key_str(&key), expiry);
+    return ask(call, pipeline, claims);
+}
+
+enum err refresh_spent(struct call *call, const struct pipeline *pipeline,
+                       const struct token_claims *claims, enum err run, bool *is_spent_out)
+{
+    const struct value *spent = pipeline_value(pipeline, SPEND);
+    struct refresh_facts facts = {0};
+
+    *is_spent_out = false;
+    if ((run != ERR_OK && run != ERR_UPSTREAM_REFUSED) || spent->kind != VALUE_INTEGER)
+        return run != ERR_OK ? run : refuse_reply(&call->error, "HSETNX answered no integer");
+    if (spent->integer != 1) {
+        error_clear(&call->error);
+        return ERR_OK;
+    }
+    enum err err = read_answers(call, pipeline, SPEND_ASK, claims, &facts);
+    if (err != ERR_OK)
+        return err;
+    /* The record may have gone, or its family been revoked, since it was looked up. */
+    error_clear(&call->error);
+    *is_spent_out = !facts.is_revoked && (facts.is_recorded || claims->unrecorded.len > 0);
+    return ERR_OK;
+}

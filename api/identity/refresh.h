@@ -1,0 +1,56 @@
+/*
+ * The life of a refresh token. It is recorded when it is issued and spent once, by whoever sets the
+ * field `spent` of its record first. A second use within ten seconds is a client that did not hear
+ * the answer, or two of its threads: it is refused. A later one is somebody who has a token that is
+ * not theirs, the client or a thief: its whole family is revoked (RFC 9700, section 4.14.2).
+ *
+ *     recorded ----- first use -----> spent ----- use after 10 s -----> family revoked
+ *     unrecorded --- first use ------^   \------- use within 10 s ----> refused
+ *
+ * Unrecorded is a token issued while Redis did not take its record; it says so itself, and which
+ * control data it belongs to (identity/marker.h). Any other without a record is of control data
+ * that was lost, and refused.
+ */
+#ifndef API_IDENTITY_REFRESH_H
+#define API_IDENTITY_REFRESH_H
+
+#include "cachewarden/call.h"
+#include "cachewarden/pipeline.h"
+#include "cachewarden/token.h"
+
+#define REFRESH_GRACE_MS 10000
+
+enum refresh_verdict { REFRESH_REFUSED, REFRESH_GOOD, REFRESH_REUSED };
+
+/* What Redis says of a token. */
+struct refresh_facts {
+    bool is_revoked;  /* it or its family */
+    bool is_recorded; /* as this very token */
+    bool may_be_unrecorded;
+    bool is_spent;
+    int64_t spent_at_ms;
+};
+
+/* A clock that is behind makes the grace longer, never shorter than none. */
+enum refresh_verdict refresh_judge(const struct refresh_facts *facts, int64_t now_ms);
+
+/* Asks Redis; one round trip, or three for the first unrecorded token after a loss. Errors of
+ * pipeline_run. */
+CW_MUST_CHECK enum err refresh_look_up(struct call *call, const struct token_claims *claims,
+                                       struct refresh_facts *facts_out);
+
+/* Adds what spends the token, and asks once more, to a new pipeline that writes; other commands may
+ * follow. ERR_NO_MEMORY: do not run it. */
+CW_MUST_CHECK enum err refresh_add_spend(struct call *call, struct pipeline *pipeline,
+                                         const struct token_claims *claims);
+
+/*
+ * Reads the outcome of that: *is_spent_out, whether it was this pipeline that spent it. `run` is
+ * what pipeline_run said: a command behind may have failed while the spending stands. Returns `run`
+ * when nobody can tell.
+ */
+CW_MUST_CHECK enum err refresh_spent(struct call *call, const struct pipeline *pipeline,
+                                     const struct token_claims *claims, enum err run,
+                                     bool *is_spent_out);
+
+#endif

@@ -1,0 +1,74 @@
+#include "identity/revoke.h"
+
+#include "cachewarden/app.h"
+#include "cachewarden/clock.h"
+#include "keyspace.h"
+#include "services.h"
+
+#include <inttypes.h>
+
+/* A node that misses more than these reads the sorted set; ten thousand are about 1 MiB. */
+#define EVENTS_KEPT STR("10000")
+
+/* GT: of two expiries the later holds (Redis 6.2). First the set, then the stream: whoever reads
+ * the stream's end and then the set misses nothing. */
+enum err revoke_add(struct pipeline *pipeline, struct arena *arena,
+                    const struct revocation *revocation)
+{
+    struct key revoked = key_revoked(), events = key_events();
+    struct str member = revocation_write(arena, revocation);
+    struct str expires = str_format(arena, "%" PRId64, revocation->expires_at_s);
+
+    if (!TEXTS_MADE(member, expires))
+        return ERR_NO_MEMORY;
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZADD"), key_str(&revoked), STR("GT"), expires,
+                 member);
+    PIPELINE_ADD(pipeline, EXPECT_STRING, STR("XADD"), key_str(&events), STR("MAXLEN"), STR("~"),
+                 EVENTS_KEPT, STR("*"), STR("revoked"), member, STR("expires"), expires);
+    return ERR_OK;
+}
+
+/* Whether Redis may hold one of them now. */
+static bool may_have_happened(const struct pipeline *pipeline, enum err err)
+{
+    if (err != ERR_UPSTREAM_REFUSED)
+        return err == ERR_OK || err == ERR_UNCERTAIN;
+    for (size_t i = 0; i < pipeline_count(pipeline); i++) {
+        enum value_kind kind = pipeline_value(pipeline, i)->kind;
+        if (kind != VALUE_ERROR && kind != VALUE_MISSING)
+            return true;
+    }
+    return false;
+}
+
+enum err revoke_all(struct call *call, const struct revocation *list, size_t count,
+                    enum revoke_mode mode, struct error *error)
+{
+    struct revocations *known = identity_revocations(call->app->identity);
+    struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_WRITE);
+    enum err added = ERR_OK, err = ERR_OK;
+
+    for (size_t i = 0; i < count && err == ERR_OK; i++)
+        err = revoke_add(pipeline, call->arena, &list[i]);
+    if (err == ERR_OK)
+        err = pipeline_run(call->app->control, pipeline, call->deadline_ns, error);
+    if (mode == REVOKE_OR_FAIL && !may_have_happened(pipeline, err))
+        return err;
+    for (size_t i = 0; i < count && added == ERR_OK; i++)
+        added = revocations_add(known, &list[i], err == ERR_OK);
+    if (added != ERR_OK)
+        return error_set_detail(error, added, "no memory for a revocation");
+    return err;
+}
+
+struct revocation revocation_of_family(const struct call *call, struct str family)
+{
+    const struct tokens *tokens = identity_tokens(call->app->identity);
+
+    /* The second more: a token may be dated with the next one (users.h). */
+    return (struct revocation){
+        .kind = REVOKED_FAMILY,
+        .name = family,
+        .expires_at_s = call->now_s + token_refresh_ttl_s(tokens) + token_leeway_s(tokens) + 1,
+    };
+}

@@ -1,0 +1,245 @@
+/* Two nodes and a Redis: what one revokes the other knows, and what Redis forgets they do not. */
+#include "identity/feed.h"
+
+#include "session.h"
+#include "suite.h"
+
+#include <string.h>
+
+static struct redis_server *redis;
+static struct loopback node, other;
+
+static void open_node(struct loopback *opened, const struct loopback *shares)
+{
+    loopback_open(opened, &(struct loopback_options){.redis_url = redis_server_url(redis), .is_registration_open = true, .shares = shares, .command_timeout_ms = 500});
+}
+
+static void open_all(void)
+{
+    redis = redis_server_start(NULL);
+    open_node(&node, NULL);
+    open_node(&other, &node);
+    session_register(&node, "alice");
+}
+
+static void close_all(void)
+{
+    loopback_close(&other);
+    loopback_close(&node);
+    redis_server_stop(&redis);
+}
+
+static void log_out(const struct loopback *at, const struct session *session)
+{
+    loopback_expect(SESSION_CALL(at, session, "auth.logout", .body = "{}"), "{\"message\":\"Logged out\",\"tokens_revoked\":2}");
+}
+
+static void expect_soon_refused(const struct loopback *at, const char *access, int64_t limit_ms)
+{
+    int64_t took_ms = session_wait_refused(at, access, 20000);
+    ck_assert_msg(took_ms >= 0 && took_ms <= limit_ms, "refused after %lld ms", (long long)took_ms);
+}
+
+/* Waits until Redis says so. */
+static void wait_for(const char *command, int64_t wanted)
+{
+    int64_t deadline_ns = clock_deadline_ns(20000);
+    while (redis_server_ask_integer(redis, command) != wanted && clock_mono_ns() < deadline_ns)
+        nanosleep(&(struct timespec){.tv_nsec = 10 * NS_PER_MS}, NULL);
+    ck_assert_int_eq(redis_server_ask_integer(redis, command), wanted);
+}
+
+START_TEST(felt_within_a_second)
+{
+    for (int i = 0; i < 5; i++) {
+        struct session session;
+        session_open(i % 2 ? &node : &other, "alice", &session);
+        ck_assert_int_eq(session_try_access(&other, session.access), ERR_OK);
+        log_out(&node, &session);
+        ck_assert_int_eq(session_try_access(&node, session.access), ERR_UNAUTHENTICATED);
+        expect_soon_refused(&other, session.access, 1000);
+        ck_assert_int_eq(session_try_refresh(&other, session.refresh), ERR_UNAUTHENTICATED);
+        session_free(&session);
+    }
+}
+END_TEST
+
+START_TEST(a_node_that_starts_knows_what_was_revoked)
+{
+    struct loopback late;
+    struct session session;
+    session_open(&node, "alice", &session);
+    log_out(&node, &session);
+    open_node(&late, &node);
+    ck_assert_int_eq(session_try_access(&late, session.access), ERR_UNAUTHENTICATED);
+    loopback_close(&late);
+    session_free(&session);
+}
+END_TEST
+
+enum { MANY = 2500 };
+
+/* As another node would, but all at once. */
+static void revoke_many(bool is_news)
+{
+    redis_server_do(redis, "EVAL %s 0 %lld %d %d",
+                    "for i = 1, ARGV[2] do local m = 't:token-' .. i "
+                    "redis.call('ZADD', 'cw:revoked', ARGV[1] + i % 7, m) "
+                    "if ARGV[3] == '1' then redis.call('XADD', 'cw:events', '*', 'revoked', m, 'expires', ARGV[1] + i % 7) end "
+                    "end return 1",
+                    (long long)clock_wall_s() + 1000, MANY, is_news ? 1 : 0);
+}
+
+static int count_known(const struct loopback *at)
+{
+    struct revocation_subject subject = {.is_own = true};
+    char name[32];
+    int known = 0;
+    for (int i = 1; i <= MANY; i++) {
+        snprintf(name, sizeof name, "token-%d", i);
+        subject.token_id = str_from(name);
+        known += revocations_cover(identity_revocations(at->app->identity), &subject);
+    }
+    return known;
+}
+
+START_TEST(more_than_a_page)
+{
+    struct loopback late;
+    revoke_many(false);
+    open_node(&late, &node);
+    ck_assert_int_eq(count_known(&late), MANY);
+    loopback_close(&late);
+}
+END_TEST
+
+START_TEST(news_in_a_flood)
+{
+    revoke_many(true);
+    int64_t deadline_ns = clock_deadline_ns(20000);
+    while (count_known(&node) < MANY && clock_mono_ns() < deadline_ns)
+        nanosleep(&(struct timespec){.tv_nsec = 10 * NS_PER_MS}, NULL);
+    ck_assert_int_eq(count_known(&node), MANY);
+}
+END_TEST
+
+START_TEST(what_nobody_can_read_stops_nothing)
+{
+    struct session session;
+    redis_server_do(redis, "XADD cw:events * nonsense 1");
+    redis_server_do(redis, "XADD cw:events * revoked x expires y");
+    redis_server_do(redis, "XADD cw:events * revoked q:1 expires 99999999999");
+    session_open(&node, "alice", &session);
+    log_out(&node, &session);
+    expect_soon_refused(&other, session.access, 1000);
+    session_free(&session);
+}
+END_TEST
+
+START_TEST(put_back_after_a_flush)
+{
+    struct session session;
+    struct loopback late;
+    session_open(&node, "alice", &session);
+    log_out(&node, &session);
+    expect_soon_refused(&other, session.access, 1000);
+    redis_server_do(redis, "FLUSHALL");
+    wait_for("ZCARD cw:revoked", 2); /* the token and its family */
+    ck_assert_int_eq(session_try_access(&node, session.access), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(session_try_access(&other, session.access), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(session_try_refresh(&node, session.refresh), ERR_UNAUTHENTICATED);
+    open_node(&late, &node);
+    ck_assert_int_eq(session_try_access(&late, session.access), ERR_UNAUTHENTICATED);
+    loopback_close(&late);
+    session_free(&session);
+}
+END_TEST
+
+/* With nobody else who could notice. */
+START_TEST(put_back_by_the_node_that_places_the_marker)
+{
+    struct session session;
+    session_open(&node, "alice", &session);
+    log_out(&node, &session);
+    loopback_close(&other);
+    redis_server_do(redis, "FLUSHALL");
+    wait_for("ZCARD cw:revoked", 2);
+    open_node(&other, &node);
+    session_free(&session);
+}
+END_TEST
+
+START_TEST(put_back_after_a_restart)
+{
+    struct session session;
+    session_open(&node, "alice", &session);
+    log_out(&node, &session);
+    expect_soon_refused(&other, session.access, 1000);
+    redis_server_kill(redis);
+    ck_assert_int_eq(session_try_access(&node, session.access), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(session_try_access(&other, session.access), ERR_UNAUTHENTICATED);
+    redis_server_restart(redis);
+    wait_for("ZCARD cw:revoked", 2);
+    session_free(&session);
+}
+END_TEST
+
+/* One that lost its last seconds, as at a failover: the marker is there, entries are not. */
+START_TEST(put_back_what_went_unnoticed)
+{
+    struct session session;
+    session_open(&node, "alice", &session);
+    log_out(&node, &session);
+    redis_server_do(redis, "DEL cw:revoked cw:events");
+    wait_for("ZCARD cw:revoked", 2);
+    session_free(&session);
+}
+END_TEST
+
+START_TEST(without_redis)
+{
+    struct session session, revoked;
+    session_open(&node, "alice", &revoked);
+    session_open(&node, "alice", &session);
+    log_out(&node, &revoked);
+    redis_server_kill(redis);
+    /* What is not known to be revoked lives on; what is, is. */
+    ck_assert_int_eq(session_try_access(&node, session.access), ERR_OK);
+    ck_assert_int_eq(session_try_access(&node, revoked.access), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(session_try_refresh(&node, revoked.refresh), ERR_UNAUTHENTICATED);
+    enum err err = session_try_refresh(&node, session.refresh);
+    ck_assert(err == ERR_UPSTREAM_DOWN || err == ERR_UNCERTAIN);
+    loopback_expect_error(SESSION_CALL(&node, &session, "auth.logout", .body = "{}"), ERR_UPSTREAM_DOWN, "redis unavailable");
+    ck_assert_int_eq(session_try_access(&node, session.access), ERR_OK);
+    session_free(&session);
+    session_free(&revoked);
+}
+END_TEST
+
+START_TEST(what_has_expired_goes)
+{
+    redis_server_do(redis, "ZADD cw:revoked %lld t:gone", (long long)clock_wall_s() - 5);
+    redis_server_do(redis, "ZADD cw:revoked %lld t:soon", (long long)clock_wall_s() + 1);
+    wait_for("ZCARD cw:revoked", 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("api/identity/feed");
+    TCase *tcase = tcase_create("feed");
+    tcase_add_checked_fixture(tcase, open_all, close_all);
+    tcase_add_test(tcase, felt_within_a_second);
+    tcase_add_test(tcase, a_node_that_starts_knows_what_was_revoked);
+    tcase_add_test(tcase, more_than_a_page);
+    tcase_add_test(tcase, news_in_a_flood);
+    tcase_add_test(tcase, what_nobody_can_read_stops_nothing);
+    tcase_add_test(tcase, put_back_after_a_flush);
+    tcase_add_test(tcase, put_back_by_the_node_that_places_the_marker);
+    tcase_add_test(tcase, put_back_after_a_restart);
+    tcase_add_test(tcase, put_back_what_went_unnoticed);
+    tcase_add_test(tcase, without_redis);
+    tcase_add_test(tcase, what_has_expired_goes);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}

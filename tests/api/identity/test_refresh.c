@@ -1,0 +1,307 @@
+/* The life of a refresh token: spent once, reused, unrecorded, lost. */
+#include "identity/refresh.h"
+
+#include "session.h"
+#include "suite.h"
+
+#include <pthread.h>
+#include <string.h>
+
+static struct redis_server *redis;
+static struct loopback node, other;
+
+static void open_all(void)
+{
+    redis = redis_server_start(NULL);
+    loopback_open(&node, &(struct loopback_options){.redis_url = redis_server_url(redis), .is_registration_open = true, .pool_size = 4});
+    loopback_open(&other, &(struct loopback_options){.redis_url = redis_server_url(redis), .shares = &node});
+    session_register(&node, "alice");
+}
+
+static void close_all(void)
+{
+    loopback_close(&other);
+    loopback_close(&node);
+    redis_server_stop(&redis);
+}
+
+START_TEST(the_judge)
+{
+    static const struct {
+        struct refresh_facts facts;
+        enum refresh_verdict verdict; /* at 100000 ms */
+    } cases[] = {
+        {{.is_recorded = true}, REFRESH_GOOD},
+        {{.may_be_unrecorded = true}, REFRESH_GOOD},
+        {{0}, REFRESH_REFUSED},
+        {{.is_recorded = true, .is_revoked = true}, REFRESH_REFUSED},
+        {{.may_be_unrecorded = true, .is_revoked = true}, REFRESH_REFUSED},
+        {{.is_recorded = true, .is_spent = true, .spent_at_ms = 100000}, REFRESH_REFUSED},
+        {{.is_recorded = true, .is_spent = true, .spent_at_ms = 90000}, REFRESH_REFUSED},
+        {{.is_recorded = true, .is_spent = true, .spent_at_ms = 89999}, REFRESH_REUSED},
+        {{.is_recorded = true, .is_spent = true, .spent_at_ms = 0}, REFRESH_REUSED},
+        {{.is_recorded = true, .is_spent = true, .spent_at_ms = 100500}, REFRESH_REFUSED},
+        {{.may_be_unrecorded = true, .is_spent = true, .spent_at_ms = 89999}, REFRESH_REUSED},
+        {{.is_spent = true, .spent_at_ms = 89999}, REFRESH_REUSED},
+        {{.is_revoked = true, .is_spent = true, .spent_at_ms = 89999}, REFRESH_REFUSED},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        ck_assert_msg(refresh_judge(&cases[i].facts, 100000) == cases[i].verdict, "case %zu", i);
+}
+END_TEST
+
+START_TEST(a_repeat_within_ten_seconds_is_only_refused)
+{
+    struct session first, second;
+    session_open(&node, "alice", &first);
+    session_read(&node, session_refresh(&node, first.refresh), &second);
+    ck_assert(str_eq(first.refresh_claims.family, second.refresh_claims.family));
+    ck_assert_int_eq(session_try_refresh(&node, first.refresh), ERR_UNAUTHENTICATED);
+    session_age_spent(redis, &first, 9000);
+    ck_assert_int_eq(session_try_refresh(&other, first.refresh), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(session_try_access(&node, second.access), ERR_OK);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "ZCARD cw:revoked"), 0);
+    ck_assert_int_eq(session_try_refresh(&node, second.refresh), ERR_OK);
+    session_free(&first);
+    session_free(&second);
+}
+END_TEST
+
+START_TEST(a_later_reuse_takes_the_family_with_it)
+{
+    struct session first, second, bystander;
+    session_open(&node, "alice", &bystander);
+    session_open(&node, "alice", &first);
+    session_read(&node, session_refresh(&node, first.refresh), &second);
+    session_age_spent(redis, &first, 10500);
+    ck_assert_int_eq(session_try_refresh(&node, first.refresh), ERR_UNAUTHENTICATED);
+    /* Here at once, elsewhere within a second; access tokens, too. */
+    ck_assert_int_eq(session_try_access(&node, second.access), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(session_try_access(&node, first.access), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(session_try_refresh(&other, second.refresh), ERR_UNAUTHENTICATED);
+    int64_t took_ms = session_wait_refused(&other, second.access, 5000);
+    ck_assert_msg(took_ms >= 0 && took_ms <= 1000, "%lld ms", (long long)took_ms);
+    ck_assert_int_eq(session_try_access(&node, bystander.access), ERR_OK);
+    ck_assert_int_eq(session_try_refresh(&node, bystander.refresh), ERR_OK);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "ZCARD cw:revoked"), 1);
+    session_free(&first);
+    session_free(&second);
+    session_free(&bystander);
+}
+END_TEST
+
+START_TEST(verifying_a_spent_one_revokes_nothing)
+{
+    struct session first;
+    char body[4096];
+    session_open(&node, "alice", &first);
+    ck_assert_int_eq(session_try_refresh(&node, first.refresh), ERR_OK);
+    session_age_spent(redis, &first, 60000);
+    snprintf(body, sizeof body, "{\"token\":\"%s\"}", first.refresh);
+    loopback_expect_error(LOOPBACK(&node, "token.verify", loopback_nobody(), .body = body), ERR_UNAUTHENTICATED, "");
+    ck_assert_int_eq(session_try_access(&node, first.access), ERR_OK);
+    session_free(&first);
+}
+END_TEST
+
+/* ---- many at once ---- */
+
+enum { THREADS = 20, ROUNDS = 5 };
+
+struct racer {
+    pthread_t thread;
+    const struct loopback *at;
+    const char *token;
+    struct loopback_answer *answer;
+};
+
+static void *race(void *arg)
+{
+    struct racer *racer = arg;
+    racer->answer = session_refresh(racer->at, racer->token);
+    return NULL;
+}
+
+START_TEST(of_twenty_on_two_nodes_one_wins)
+{
+    static struct racer racers[THREADS];
+    struct session first, next;
+    session_open(&node, "alice", &first);
+    for (int round = 0; round < ROUNDS; round++) {
+        int winner = -1;
+        for (int i = 0; i < THREADS; i++) {
+            racers[i] = (struct racer){.at = i % 2 ? &node : &other, .token = first.refresh};
+            ck_assert_int_eq(pthread_create(&racers[i].thread, NULL, race, &racers[i]), 0);
+        }
+        for (int i = 0; i < THREADS; i++) {
+            pthread_join(racers[i].thread, NULL);
+            if (racers[i].answer->err == ERR_OK) {
+                ck_assert_int_eq(winner, -1);
+                winner = i;
+            } else {
+                ck_assert_int_eq(racers[i].answer->err, ERR_UNAUTHENTICATED);
+                loopback_free(&racers[i].answer);
+            }
+        }
+        ck_assert_int_ge(winner, 0);
+        ck_assert_int_eq(redis_server_ask_integer(redis, "ZCARD cw:revoked"), 0);
+        session_read(&node, racers[winner].answer, &next);
+        session_free(&first);
+        first = next;
+    }
+    ck_assert_int_eq(session_try_access(&node, first.access), ERR_OK);
+    session_free(&first);
+}
+END_TEST
+
+/* ---- without a record ---- */
+
+/* Waits until Redis is reached again: after a restart the breaker lets one through a second. */
+static enum err refresh_once_reached(const struct loopback *at, const char *token)
+{
+    int64_t deadline_ns = clock_deadline_ns(20000);
+    enum err err;
+    do {
+        err = session_try_refresh(at, token);
+        nanosleep(&(struct timespec){.tv_nsec = 20 * NS_PER_MS}, NULL);
+    } while ((err == ERR_UPSTREAM_DOWN || err == ERR_TIMEOUT) && clock_mono_ns() < deadline_ns);
+    return err;
+}
+
+START_TEST(issued_while_redis_was_down)
+{
+    struct session first, second;
+    redis_server_pause(redis);
+    session_open(&node, "alice", &first);
+    ck_assert_uint_eq(first.refresh_claims.unrecorded.len, 32);
+    ck_assert_int_ne(session_try_refresh(&node, first.refresh), ERR_OK);
+    redis_server_resume(redis);
+    int64_t deadline_ns = clock_deadline_ns(20000);
+    struct loopback_answer *answer = session_refresh(&other, first.refresh);
+    while (answer->err != ERR_OK && clock_mono_ns() < deadline_ns) {
+        loopback_free(&answer);
+        answer = session_refresh(&other, first.refresh);
+    }
+    session_read(&other, answer, &second);
+    ck_assert_uint_eq(second.refresh_claims.unrecorded.len, 0);
+    /* Once. */
+    ck_assert_int_eq(refresh_once_reached(&node, first.refresh), ERR_UNAUTHENTICATED);
+    session_age_spent(redis, &first, 10500);
+    ck_assert_int_eq(session_try_refresh(&node, first.refresh), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(session_try_refresh(&node, second.refresh), ERR_UNAUTHENTICATED);
+    session_free(&first);
+    session_free(&second);
+}
+END_TEST
+
+START_TEST(issued_while_redis_took_no_writes)
+{
+    struct session first;
+    redis_server_do(redis, "CONFIG SET maxmemory 1");
+    session_open(&node, "alice", &first);
+    ck_assert_uint_eq(first.refresh_claims.unrecorded.len, 32);
+    ck_assert_int_eq(session_try_refresh(&node, first.refresh), ERR_UPSTREAM_REFUSED);
+    redis_server_do(redis, "CONFIG SET maxmemory 0");
+    ck_assert_int_eq(session_try_refresh(&node, first.refresh), ERR_OK);
+    ck_assert_int_eq(session_try_refresh(&node, first.refresh), ERR_UNAUTHENTICATED);
+    session_free(&first);
+}
+END_TEST
+
+/* What was issued in the outage cannot have been spent or revoked before it ended; what was issued
+ * before may have been. */
+START_TEST(redis_comes_back_empty)
+{
+    struct session before, unrecorded_before, during;
+    session_open(&node, "alice", &before);
+    redis_server_do(redis, "CONFIG SET maxmemory 1");
+    session_open(&node, "alice", &unrecorded_before);
+    redis_server_do(redis, "CONFIG SET maxmemory 0");
+    /* A second in which Redis was seen lies between the two. */
+    int64_t second_s = clock_wall_s();
+    while (clock_wall_s() < second_s + 2)
+        nanosleep(&(struct timespec){.tv_nsec = 20 * NS_PER_MS}, NULL);
+    redis_server_kill(redis);
+    session_open(&node, "alice", &during);
+    ck_assert_uint_eq(during.refresh_claims.unrecorded.len, 32);
+    redis_server_restart(redis);
+    ck_assert_int_eq(refresh_once_reached(&node, during.refresh), ERR_OK);
+    ck_assert_int_eq(refresh_once_reached(&other, during.refresh), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(session_try_refresh(&node, before.refresh), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(session_try_refresh(&node, unrecorded_before.refresh), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(session_try_access(&node, before.access), ERR_OK);
+    session_free(&before);
+    session_free(&unrecorded_before);
+    session_free(&during);
+}
+END_TEST
+
+START_TEST(all_is_flushed)
+{
+    struct session recorded, unrecorded;
+    session_open(&node, "alice", &recorded);
+    redis_server_do(redis, "CONFIG SET maxmemory 1");
+    session_open(&node, "alice", &unrecorded);
+    redis_server_do(redis, "CONFIG SET maxmemory 0");
+    ck_assert_int_eq(session_try_refresh(&node, unrecorded.refresh), ERR_OK);
+    int64_t second_s = clock_wall_s();
+    while (clock_wall_s() < second_s + 2)
+        nanosleep(&(struct timespec){.tv_nsec = 20 * NS_PER_MS}, NULL);
+    redis_server_do(redis, "FLUSHALL");
+    ck_assert_int_eq(session_try_refresh(&node, recorded.refresh), ERR_UNAUTHENTICATED);
+    /* Spent before, and Redis has forgotten: not good a second time. */
+    ck_assert_int_eq(session_try_refresh(&node, unrecorded.refresh), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(session_try_access(&node, recorded.access), ERR_OK);
+    session_free(&recorded);
+    session_free(&unrecorded);
+}
+END_TEST
+
+/* A node that starts while Redis is down goes on with the marker it knew. */
+START_TEST(a_node_started_without_redis)
+{
+    struct loopback late;
+    struct session first;
+    redis_server_pause(redis);
+    loopback_open(&late, &(struct loopback_options){.redis_url = redis_server_url(redis), .shares = &node, .command_timeout_ms = 100});
+    session_open(&late, "alice", &first);
+    redis_server_resume(redis);
+    ck_assert_int_eq(refresh_once_reached(&node, first.refresh), ERR_OK);
+    session_free(&first);
+    loopback_close(&late);
+}
+END_TEST
+
+START_TEST(nobody_can_say_without_redis)
+{
+    struct session first;
+    session_open(&node, "alice", &first);
+    redis_server_pause(redis);
+    ck_assert_int_ne(session_try_refresh(&node, first.refresh), ERR_OK);
+    ck_assert_int_eq(session_try_access(&node, first.access), ERR_OK);
+    redis_server_resume(redis);
+    session_free(&first);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("api/identity/refresh");
+    TCase *judge = tcase_create("judge");
+    tcase_add_test(judge, the_judge);
+    suite_add_tcase(suite, judge);
+    TCase *tcase = tcase_create("refresh");
+    tcase_add_checked_fixture(tcase, open_all, close_all);
+    tcase_add_test(tcase, a_repeat_within_ten_seconds_is_only_refused);
+    tcase_add_test(tcase, a_later_reuse_takes_the_family_with_it);
+    tcase_add_test(tcase, verifying_a_spent_one_revokes_nothing);
+    tcase_add_test(tcase, of_twenty_on_two_nodes_one_wins);
+    tcase_add_test(tcase, issued_while_redis_was_down);
+    tcase_add_test(tcase, issued_while_redis_took_no_writes);
+    tcase_add_test(tcase, redis_comes_back_empty);
+    tcase_add_test(tcase, all_is_flushed);
+    tcase_add_test(tcase, a_node_started_without_redis);
+    tcase_add_test(tcase, nobody_can_say_without_redis);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
