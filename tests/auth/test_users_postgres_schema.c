@@ -5,9 +5,9 @@
 #include "self_signed.h"
 #include "users_postgres_case.h"
 
+#include <libpq-fe.h>
 #include <pthread.h>
 #include <pwd.h>
-#include <stdatomic.h>
 #include <sys/wait.h>
 
 START_TEST(both_names_of_its_urls)
@@ -213,6 +213,44 @@ START_TEST(a_newer_schema)
 }
 END_TEST
 
+static void *open_and_close(void *arg)
+{
+    struct users *own = NULL;
+    struct error why;
+    (void)arg;
+
+    error_clear(&why);
+    ck_assert_msg(users_open(str_from(url), &own, &why) == ERR_OK, "%s", why.caller);
+    users_close(&own);
+    return NULL;
+}
+
+/* As the first version of this program left it. */
+START_TEST(an_older_schema_is_migrated_by_whoever_comes_first)
+{
+    PGconn *owner = PQconnectdb(url);
+    PQclear(PQexec(owner, users_postgres_migrations[0]));
+    PQclear(PQexec(owner, "INSERT INTO cachewarden_schema VALUES (1, 1);"
+                          "INSERT INTO accounts (username, username_key, email, email_key,"
+                          " password_hash, created_at_s)"
+                          " VALUES ('Alice', 'alice', 'a@b.c', 'a@b.c', 'h', 7)"));
+    ck_assert_str_eq(PQerrorMessage(owner), "");
+    PQfinish(owner);
+
+    pthread_t others[4];
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(pthread_create(&others[i], NULL, open_and_close, NULL), 0);
+    open_users();
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(pthread_join(others[i], NULL), 0);
+    ck_assert_int_eq(
+        postgres_server_ask_integer(server, database, "SELECT count(*) FROM cachewarden_schema"),
+        users_postgres_version);
+    ck_assert_int_eq(users_find_by_name(users, arena, STR("alice"), &user, &error), ERR_OK);
+    ck_assert_int_eq(user.created_at_s, 7);
+}
+END_TEST
+
 /* A database sorts and compares as its owner chose; our texts are bytes, as in SQLite. */
 START_TEST(texts_are_compared_byte_by_byte)
 {
@@ -259,21 +297,6 @@ START_TEST(all_statements_can_be_prepared)
     users_postgres_free(&session);
 }
 END_TEST
-
-static atomic_int openings;
-
-static void *open_and_close(void *arg)
-{
-    struct users *own = NULL;
-    struct error why;
-    (void)arg;
-
-    error_clear(&why);
-    ck_assert_msg(users_open(str_from(url), &own, &why) == ERR_OK, "%s", why.caller);
-    users_close(&own);
-    atomic_fetch_add(&openings, 1);
-    return NULL;
-}
 
 /* Everybody makes the tables, or finds them made; nobody fails. */
 START_TEST(many_open_a_new_one_at_once)
@@ -328,6 +351,7 @@ int main(void)
     tcase_add_test(opening, another_programs_tables);
     tcase_add_test(opening, the_schema_tells_its_version);
     tcase_add_test(opening, a_newer_schema);
+    tcase_add_test(opening, an_older_schema_is_migrated_by_whoever_comes_first);
     tcase_add_test(opening, texts_are_compared_byte_by_byte);
     tcase_add_test(opening, an_encoding_that_has_no_room_for_all_names);
     tcase_add_test(opening, all_statements_can_be_prepared);
