@@ -55,7 +55,7 @@ struct revocation_subject {
     int64_t user_id, issued_at_s;
 };
 
-/* The check of every request: some ten nanoseconds, no lock but for the microseconds of a clean-up. */
+/* The check of every request: some tens of nanoseconds, no lock but for the microseconds of a clean-up. */
 bool revocations_cover(struct revocations *revocations, const struct revocation_subject *subject);
 
 size_t revocations_count(struct revocations *revocations);

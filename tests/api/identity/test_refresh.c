@@ -90,6 +90,43 @@ START_TEST(a_later_reuse_takes_the_family_with_it)
 }
 END_TEST
 
+/* In force on this node at once, and told as soon as somebody listens. */
+START_TEST(a_reuse_while_redis_takes_no_writes)
+{
+    struct session first, second;
+    session_open(&node, "alice", &first);
+    session_read(&node, session_refresh(&node, first.refresh), &second);
+    session_age_spent(redis, &first, 10500);
+    redis_server_do(redis, "CONFIG SET maxmemory 1");
+    ck_assert_int_eq(session_try_refresh(&node, first.refresh), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(session_try_access(&node, second.access), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(session_try_access(&other, second.access), ERR_OK);
+    redis_server_do(redis, "CONFIG SET maxmemory 0");
+    ck_assert_int_ge(session_wait_refused(&other, second.access, 20000), 0);
+    session_free(&first);
+    session_free(&second);
+}
+END_TEST
+
+/* The old token is gone, so the caller gets what there is: a pair without records. */
+START_TEST(redis_takes_a_half)
+{
+    struct session first, second, third;
+    session_open(&node, "alice", &first);
+    redis_server_do(redis, "ACL SETUSER default -set");
+    session_read(&node, session_refresh(&node, first.refresh), &second);
+    ck_assert_uint_eq(second.refresh_claims.unrecorded.len, 32);
+    ck_assert(str_eq(first.refresh_claims.family, second.refresh_claims.family));
+    ck_assert_int_eq(session_try_refresh(&node, first.refresh), ERR_UNAUTHENTICATED);
+    redis_server_do(redis, "ACL SETUSER default +set");
+    session_read(&node, session_refresh(&node, second.refresh), &third);
+    ck_assert_uint_eq(third.refresh_claims.unrecorded.len, 0);
+    session_free(&first);
+    session_free(&second);
+    session_free(&third);
+}
+END_TEST
+
 START_TEST(verifying_a_spent_one_revokes_nothing)
 {
     struct session first;
@@ -294,6 +331,8 @@ int main(void)
     tcase_add_checked_fixture(tcase, open_all, close_all);
     tcase_add_test(tcase, a_repeat_within_ten_seconds_is_only_refused);
     tcase_add_test(tcase, a_later_reuse_takes_the_family_with_it);
+    tcase_add_test(tcase, a_reuse_while_redis_takes_no_writes);
+    tcase_add_test(tcase, redis_takes_a_half);
     tcase_add_test(tcase, verifying_a_spent_one_revokes_nothing);
     tcase_add_test(tcase, of_twenty_on_two_nodes_one_wins);
     tcase_add_test(tcase, issued_while_redis_was_down);
