@@ -23,7 +23,7 @@ struct logout {
     int64_t not_before_s; /* the account's tokens from before are void already */
 };
 
-/* Also one that is spent or over the hill for the database: whoever logs out wants it gone. */
+/* Also one that is spent: whoever logs out wants its family gone. */
 static enum err read_refresh(struct logout *logout)
 {
     static const char *const known[] = {"refresh_token", NULL};
@@ -270,7 +270,9 @@ enum err op_auth_password(struct call *call)
     if (err != ERR_OK)
         return err;
     err = change_password(call, old_password, new_password);
-    audit_call(call, str_format(call->arena, "user:%" PRId64, call->principal.user_id), err, -1);
+    if (err != ERR_THROTTLED) /* nothing happened, as often as somebody likes */
+        audit_call(call, str_format(call->arena, "user:%" PRId64, call->principal.user_id), err,
+                   -1);
     if (err == ERR_OK)
         call->reply.outcome = OUTCOME_NO_CONTENT;
     return err;
