@@ -66,7 +66,8 @@ uint64_t log_lost(void)
 /* The caller has made sure that it fits: nothing but values is longer than a few bytes. */
 static void put(struct line *line, struct str s)
 {
-    memcpy(line->bytes + line->len, s.ptr, s.len);
+    if (s.len > 0) /* of nothing, ptr may be NULL, which memcpy does not take */
+        memcpy(line->bytes + line->len, s.ptr, s.len);
     line->len += s.len;
 }
 

@@ -11,6 +11,7 @@
 #include <civetweb.h>
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -86,7 +87,8 @@ static enum err resolve(const char *host, char out[INET6_ADDRSTRLEN], bool *is_v
 
     if (failed != 0)
         return error_set(error, ERR_BAD_INPUT, "server.listen: %s: %s", host, gai_strerror(failed));
-    const struct addrinfo *best = found;
+    const struct addrinfo *best = found; /* there is one when it does not fail */
+    assert(best != NULL);
     for (const struct addrinfo *each = found; each; each = each->ai_next) {
         if (each->ai_family == AF_INET) {
             best = each;

@@ -62,4 +62,10 @@ enum err error_set(struct error *error, enum err code, const char *format, ...) 
 /* Sets code and the log's text only; the caller's text stays empty (a fixed text is chosen by code). */
 enum err error_set_detail(struct error *error, enum err code, const char *format, ...) CW_PRINTF(3, 4);
 
+#ifdef __clang_analyzer__
+/* The analyzer reads one file at a time and would think that a failure may be ERR_OK. */
+#define error_set(error, code, ...) (error_set(error, code, __VA_ARGS__), (code))
+#define error_set_detail(error, code, ...) (error_set_detail(error, code, __VA_ARGS__), (code))
+#endif
+
 #endif

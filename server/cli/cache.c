@@ -103,7 +103,7 @@ static int run_on_user(struct cli *cli, enum operation operation)
     struct session session;
     struct cache_state state = {0};
     struct error error = {0};
-    int64_t user_id;
+    int64_t user_id = 0;
     int status = take_user(cli, &user_id);
     if (status != CLI_OK)
         return status;

@@ -77,8 +77,10 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         int count = replay_folder(argv[i], buffer);
 
-        if (count < 0)
+        if (count < 0) {
+            free(buffer);
             return EXIT_FAILURE;
+        }
         total += count;
     }
     free(buffer);
