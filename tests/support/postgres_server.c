@@ -1,23 +1,17 @@
 #include "postgres_server.h"
 
+#include "postgres_files.h"
 #include "redis_server.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
-#include <glob.h>
-#include <grp.h>
 #include <libpq-fe.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/shm.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,176 +25,16 @@ struct postgres_server {
     int port;  /* also in the name of the socket */
     bool has_tcp;
     char directory[64];
+    int lifeline;      /* its end is what the caretaker waits for */
     int shared_memory; /* SysV id that a killed one has left behind, or -1 */
     char *args[ARGS_MAX + 1];
     size_t args_count;
 };
 
-static struct {
-    pid_t owner;
-    char directory[64];
-} template;
-
-__attribute__((format(printf, 1, 2), noreturn)) static void die(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    fputs("postgres_server: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-    abort();
-}
-
 static void nap(void)
 {
     const struct timespec two_ms = {0, 2000000};
     nanosleep(&two_ms, NULL);
-}
-
-/* ---- programs ---- */
-
-/* Debian keeps them out of PATH, a folder a version; the newest. Elsewhere PATH will do. */
-static void find_program(char *out, size_t size, const char *name)
-{
-    char pattern[128];
-    glob_t found = {0};
-    long best = 0;
-    snprintf(pattern, sizeof pattern, "/usr/lib/postgresql/*/bin/%s", name);
-    snprintf(out, size, "%s", name);
-    if (glob(pattern, 0, NULL, &found) == 0)
-        for (size_t i = 0; i < found.gl_pathc; i++) {
-            long version = strtol(found.gl_pathv[i] + strlen("/usr/lib/postgresql/"), NULL, 10);
-            if (version > best) {
-                best = version;
-                snprintf(out, size, "%s", found.gl_pathv[i]);
-            }
-        }
-    globfree(&found);
-}
-
-struct identity {
-    bool is_other; /* than who we are */
-    uid_t uid;
-    gid_t gid;
-};
-
-static struct identity find_identity(void)
-{
-    if (geteuid() != 0)
-        return (struct identity){.is_other = false};
-    const struct passwd *nobody = getpwnam("nobody");
-    if (!nobody)
-        die("there is no user nobody");
-    return (struct identity){true, nobody->pw_uid, nobody->pw_gid};
-}
-
-/* Only async-signal-safe calls in the child: other threads of the test may hold any lock at fork.
- * Output goes to the file `log` in `directory`. */
-static pid_t launch(char *const *argv, const char *directory, struct identity identity)
-{
-    pid_t parent = getpid();
-    pid_t pid = fork();
-    if (pid < 0)
-        die("fork: %s", strerror(errno));
-    if (pid > 0)
-        return pid;
-    if (identity.is_other &&
-        (setgroups(0, NULL) != 0 || setgid(identity.gid) != 0 || setuid(identity.uid) != 0))
-        _exit(126);
-    /* After setuid, which takes it back. To postgres it means: end at once, and tidy up. */
-    prctl(PR_SET_PDEATHSIG, SIGQUIT);
-    if (getppid() != parent || chdir(directory) != 0)
-        _exit(126);
-    int log = open("log", O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (log < 0 || null < 0)
-        _exit(126);
-    dup2(null, STDIN_FILENO);
-    dup2(log, STDOUT_FILENO);
-    dup2(log, STDERR_FILENO);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    execvp(argv[0], argv);
-    _exit(127);
-}
-
-static void print_log(const char *directory)
-{
-    char path[128], line[512];
-    snprintf(path, sizeof path, "%s/log", directory);
-    FILE *file = fopen(path, "re");
-    while (file && fgets(line, sizeof line, file))
-        fputs(line, stderr);
-    if (file)
-        fclose(file);
-}
-
-static void run(const char *const *argv, const char *directory, struct identity identity)
-{
-    int status = 0;
-    pid_t pid = launch((char *const *)(uintptr_t)argv, directory, identity);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        continue;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-        die("%s is not installed", argv[0]);
-    if (status != 0) {
-        print_log(directory);
-        die("%s failed (see above)", argv[0]);
-    }
-}
-
-/* ---- directories ---- */
-
-/* Short, because the name of a socket in it must be; for nobody, if need be. */
-static void make_directory(char *out, size_t size, struct identity identity)
-{
-    snprintf(out, size, "/tmp/cw-postgres-XXXXXX");
-    if (!mkdtemp(out))
-        die("mkdtemp: %s", strerror(errno));
-    if (identity.is_other && chown(out, identity.uid, identity.gid) != 0)
-        die("chown %s: %s", out, strerror(errno));
-}
-
-static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *walk)
-{
-    (void)info, (void)kind, (void)walk;
-    return remove(path);
-}
-
-static void remove_directory(const char *directory)
-{
-    nftw(directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-static void remove_template(void)
-{
-    if (template.owner == getpid())
-        remove_directory(template.directory);
-}
-
-void postgres_server_prepare(void)
-{
-    if (template.owner)
-        return;
-    struct identity identity = find_identity();
-    char initdb[128], password[128], option[160];
-    make_directory(template.directory, sizeof template.directory, identity);
-    template.owner = getpid();
-    atexit(remove_template);
-
-    snprintf(password, sizeof password, "%s/password", template.directory);
-    int fd = open(password, O_CREAT | O_WRONLY | O_EXCL | O_CLOEXEC, 0644);
-    if (fd < 0 || dprintf(fd, "%s\n", POSTGRES_PASSWORD) < 0 || close(fd) != 0)
-        die("%s: %s", password, strerror(errno));
-    snprintf(option, sizeof option, "--pwfile=%s", password);
-    find_program(initdb, sizeof initdb, "initdb");
-    static const char user[] = "--username=" POSTGRES_SUPERUSER;
-    run((const char *const[]){initdb, "--pgdata=data", user, "--auth=scram-sha-256", option,
-                              "--encoding=UTF8", "--locale=C.UTF-8", "--wal-segsize=1", "--no-sync",
-                              NULL},
-        template.directory, identity);
 }
 
 /* ---- processes ---- */
@@ -229,13 +63,13 @@ static size_t find_children(pid_t parent, pid_t pids[PROCESSES_MAX])
     size_t count = 0;
     DIR *proc = opendir("/proc");
     if (!proc)
-        die("/proc: %s", strerror(errno));
+        postgres_die("/proc: %s", strerror(errno));
     for (struct dirent *entry; (entry = readdir(proc));) {
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10), its_parent;
         char state;
         if (pid > 0 && process_stat(pid, &state, &its_parent) && its_parent == parent) {
             if (count == PROCESSES_MAX)
-                die("too many processes");
+                postgres_die("too many processes");
             pids[count++] = pid;
         }
     }
@@ -258,7 +92,7 @@ static void wait_gone(const pid_t *pids, size_t count)
     for (size_t i = 0; i < count; i++)
         for (; !is_gone(pids[i]); nap())
             if (time(NULL) > give_up)
-                die("process %d does not end", (int)pids[i]);
+                postgres_die("process %d does not end", (int)pids[i]);
 }
 
 static void wait_stopped(pid_t pid)
@@ -298,13 +132,13 @@ static PGresult *ask(const struct postgres_server *server, const char *database,
 {
     char *sql = NULL;
     if (vasprintf(&sql, format, args) < 0)
-        die("no memory");
+        postgres_die("no memory");
     PGconn *connection = try_to_connect(server, database);
     if (PQstatus(connection) != CONNECTION_OK)
-        die("%s", PQerrorMessage(connection));
+        postgres_die("%s", PQerrorMessage(connection));
     PGresult *result = PQexec(connection, sql);
     if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
-        die("%s: %s", sql, PQerrorMessage(connection));
+        postgres_die("%s: %s", sql, PQerrorMessage(connection));
     PQfinish(connection);
     free(sql);
     return result;
@@ -322,7 +156,7 @@ void postgres_server_do(const struct postgres_server *server, const char *databa
 static char *text_of(PGresult *result)
 {
     if (PQntuples(result) != 1 || PQnfields(result) != 1)
-        die("not one value");
+        postgres_die("not one value");
     char *text = strdup(PQgetvalue(result, 0, 0));
     PQclear(result);
     return text;
@@ -347,7 +181,7 @@ int64_t postgres_server_ask_integer(const struct postgres_server *server, const 
     va_end(args);
     int64_t number = strtoll(text, &end, 10);
     if (end == text || *end != '\0')
-        die("not a number: %s", text);
+        postgres_die("not a number: %s", text);
     free(text);
     return number;
 }
@@ -366,7 +200,7 @@ static bool answers(const struct postgres_server *server)
 static bool run_server(struct postgres_server *server)
 {
     char postgres[128], port[16], socket[96];
-    find_program(postgres, sizeof postgres, "postgres");
+    postgres_find_program(postgres, sizeof postgres, "postgres");
     snprintf(port, sizeof port, "%d", server->port);
     snprintf(socket, sizeof socket, "unix_socket_directories=%s", server->directory);
     const char *argv[2 * ARGS_MAX + 40] = {postgres, "-D", "data", "-p", port};
@@ -388,7 +222,8 @@ static bool run_server(struct postgres_server *server)
         argv[count++] = "-c", argv[count++] = server->args[i];
     argv[count] = NULL;
 
-    server->pid = launch((char *const *)(uintptr_t)argv, server->directory, find_identity());
+    server->pid = postgres_launch((char *const *)(uintptr_t)argv, server->directory,
+                                  postgres_find_identity());
     server->shared_memory = -1;
     time_t give_up = time(NULL) + PATIENCE_S;
     while (!answers(server)) {
@@ -396,16 +231,21 @@ static bool run_server(struct postgres_server *server)
         if (waitpid(server->pid, &status, WNOHANG) == server->pid) {
             server->pid = 0;
             if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-                die("postgres is not installed");
+                postgres_die("postgres is not installed");
             return false;
         }
         if (time(NULL) > give_up) {
-            print_log(server->directory);
-            die("no answer within %d s (see above)", PATIENCE_S);
+            postgres_print_log(server->directory);
+            postgres_die("no answer within %d s (see above)", PATIENCE_S);
         }
         nap();
     }
     return true;
+}
+
+void postgres_server_prepare(void)
+{
+    postgres_template();
 }
 
 struct postgres_server *postgres_server_start(const struct postgres_server_options *options)
@@ -413,21 +253,22 @@ struct postgres_server *postgres_server_start(const struct postgres_server_optio
     static const struct postgres_server_options plain;
     if (!options)
         options = &plain;
-    postgres_server_prepare();
-    struct identity identity = find_identity();
+    const char *template = postgres_template();
+    struct postgres_identity identity = postgres_find_identity();
     struct postgres_server *server = calloc(1, sizeof *server);
     if (!server)
-        die("no memory");
+        postgres_die("no memory");
     server->has_tcp = options->tcp;
     for (; options->args && options->args[server->args_count]; server->args_count++) {
         if (server->args_count == ARGS_MAX)
-            die("too many settings");
+            postgres_die("too many settings");
         server->args[server->args_count] = strdup(options->args[server->args_count]);
     }
     char data[96];
-    make_directory(server->directory, sizeof server->directory, identity);
-    snprintf(data, sizeof data, "%s/data", template.directory);
-    run((const char *const[]){"cp", "-a", data, ".", NULL}, server->directory, identity);
+    postgres_make_directory(server->directory, sizeof server->directory, identity);
+    server->lifeline = postgres_start_caretaker(server->directory);
+    snprintf(data, sizeof data, "%s/data", template);
+    postgres_run((const char *const[]){"cp", "-a", data, ".", NULL}, server->directory, identity);
     for (int attempt = 0; attempt < 5; attempt++) {
         /* Without TCP any number will do: it is the end of the socket's name. */
         server->port = server->has_tcp ? support_free_port() : 5432;
@@ -437,8 +278,8 @@ struct postgres_server *postgres_server_start(const struct postgres_server_optio
             return server;
         }
     }
-    print_log(server->directory);
-    die("postgres ends at once (see above)");
+    postgres_print_log(server->directory);
+    postgres_die("postgres ends at once (see above)");
 }
 
 /* The segment that only marks the data directory as in use; its id is in the seventh line. */
@@ -506,8 +347,8 @@ void postgres_server_start_again(struct postgres_server *server)
             return;
         nap();
     }
-    print_log(server->directory);
-    die("it does not start again (see above)");
+    postgres_print_log(server->directory);
+    postgres_die("it does not start again (see above)");
 }
 
 void postgres_server_stop(struct postgres_server **server)
@@ -517,7 +358,8 @@ void postgres_server_stop(struct postgres_server **server)
     end(*server, SIGQUIT);
     if ((*server)->shared_memory >= 0)
         shmctl((*server)->shared_memory, IPC_RMID, NULL);
-    remove_directory((*server)->directory);
+    postgres_remove_directory((*server)->directory);
+    postgres_dismiss_caretaker((*server)->lifeline);
     for (size_t i = 0; i < (*server)->args_count; i++)
         free((*server)->args[i]);
     free(*server);

@@ -1,9 +1,8 @@
 /*
  * A private PostgreSQL for tests: initdb and postgres in a temporary directory of their own, on a
  * Unix socket there and, if wanted, on a free port of 127.0.0.1; nothing is ever synced to disk.
- * PostgreSQL refuses to run as root, so then it runs as nobody. It dies with the thread that
- * started it: start it from a thread that lives long enough (the main thread). Everything that goes
- * wrong here ends the test with a message.
+ * PostgreSQL refuses to run as root, so then it runs as nobody. Whatever becomes of the test,
+ * nothing of it stays behind. Everything that goes wrong here ends the test with a message.
  *
  * initdb takes a second, so it is done once a process, and the server works on a copy. With check in
  * fork mode that means: call postgres_server_prepare in main, and every test that needs a server of
@@ -31,7 +30,7 @@ struct postgres_server_options {
     const char *const *args; /* settings, NULL-terminated: {"max_connections=5", NULL} */
 };
 
-/* Does what takes long, once; what it leaves is removed at the exit of the process that called it. */
+/* Does what takes long, once; what it makes goes when the process that called it has ended. */
 void postgres_server_prepare(void);
 
 /* NULL options: Unix socket only. Returns once it takes connections. */

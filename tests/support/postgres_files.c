@@ -1,0 +1,211 @@
+#include "postgres_files.h"
+
+#include "postgres_server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <glob.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Made by this process, or by one that forked it. */
+static char template[64];
+
+void postgres_die(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("postgres_server: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    abort();
+}
+
+/* ---- programs ---- */
+
+/* Debian keeps them out of PATH, a folder a version; the newest. Elsewhere PATH will do. */
+void postgres_find_program(char *out, size_t size, const char *name)
+{
+    char pattern[128];
+    glob_t found = {0};
+    long best = 0;
+    snprintf(pattern, sizeof pattern, "/usr/lib/postgresql/*/bin/%s", name);
+    snprintf(out, size, "%s", name);
+    if (glob(pattern, 0, NULL, &found) == 0)
+        for (size_t i = 0; i < found.gl_pathc; i++) {
+            long version = strtol(found.gl_pathv[i] + strlen("/usr/lib/postgresql/"), NULL, 10);
+            if (version > best) {
+                best = version;
+                snprintf(out, size, "%s", found.gl_pathv[i]);
+            }
+        }
+    globfree(&found);
+}
+
+struct postgres_identity postgres_find_identity(void)
+{
+    if (geteuid() != 0)
+        return (struct postgres_identity){.is_other = false};
+    const struct passwd *nobody = getpwnam("nobody");
+    if (!nobody)
+        postgres_die("there is no user nobody");
+    return (struct postgres_identity){true, nobody->pw_uid, nobody->pw_gid};
+}
+
+/* Only async-signal-safe calls in the child: other threads of the test may hold any lock at fork. */
+pid_t postgres_launch(char *const *argv, const char *directory, struct postgres_identity identity)
+{
+    pid_t pid = fork();
+    if (pid < 0)
+        postgres_die("fork: %s", strerror(errno));
+    if (pid > 0)
+        return pid;
+    if (identity.is_other &&
+        (setgroups(0, NULL) != 0 || setgid(identity.gid) != 0 || setuid(identity.uid) != 0))
+        _exit(126);
+    if (chdir(directory) != 0)
+        _exit(126);
+    int log = open("log", O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (log < 0 || null < 0)
+        _exit(126);
+    dup2(null, STDIN_FILENO);
+    dup2(log, STDOUT_FILENO);
+    dup2(log, STDERR_FILENO);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execvp(argv[0], argv);
+    _exit(127);
+}
+
+void postgres_print_log(const char *directory)
+{
+    char path[128], line[512];
+    snprintf(path, sizeof path, "%s/log", directory);
+    FILE *file = fopen(path, "re");
+    while (file && fgets(line, sizeof line, file))
+        fputs(line, stderr);
+    if (file)
+        fclose(file);
+}
+
+void postgres_run(const char *const *argv, const char *directory, struct postgres_identity identity)
+{
+    int status = 0;
+    pid_t pid = postgres_launch((char *const *)(uintptr_t)argv, directory, identity);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+        postgres_die("%s is not installed", argv[0]);
+    if (status != 0) {
+        postgres_print_log(directory);
+        postgres_die("%s failed (see above)", argv[0]);
+    }
+}
+
+/* ---- directories ---- */
+
+void postgres_make_directory(char *out, size_t size, struct postgres_identity identity)
+{
+    snprintf(out, size, "/tmp/cw-postgres-XXXXXX");
+    if (!mkdtemp(out))
+        postgres_die("mkdtemp: %s", strerror(errno));
+    if (identity.is_other && chown(out, identity.uid, identity.gid) != 0)
+        postgres_die("chown %s: %s", out, strerror(errno));
+}
+
+static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *walk)
+{
+    (void)info, (void)kind, (void)walk;
+    return remove(path);
+}
+
+void postgres_remove_directory(const char *directory)
+{
+    nftw(directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static const char caretaker[] =
+    "read -r word\n"
+    "[ \"$word\" = done ] && exit 0\n"
+    "memory=$(sed -n '7s/.* //p' \"$1/data/postmaster.pid\" 2>/dev/null)\n"
+    "for process in /proc/[0-9]*; do\n"
+    "  case $(readlink \"$process/cwd\") in\n"
+    "    \"$1\" | \"$1\"/*) kill -KILL \"${process#/proc/}\" ;;\n"
+    "  esac\n"
+    "done\n"
+    "[ -z \"$memory\" ] || ipcrm -m \"$memory\"\n"
+    "rm -rf \"$1\"\n";
+
+int postgres_start_caretaker(char *directory)
+{
+    char *argv[] = {(char *)(uintptr_t) "sh",
+                    (char *)(uintptr_t) "-c",
+                    (char *)(uintptr_t)caretaker,
+                    (char *)(uintptr_t) "sh",
+                    directory,
+                    NULL};
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        postgres_die("pipe: %s", strerror(errno));
+    pid_t pid = fork();
+    if (pid < 0)
+        postgres_die("fork: %s", strerror(errno));
+    if (pid == 0) {
+        /* Twice, so that nobody has to wait for it. */
+        if (setsid() < 0 || fork() != 0)
+            _exit(0);
+        int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        dup2(ends[0], STDIN_FILENO);
+        dup2(null, STDOUT_FILENO);
+        dup2(null, STDERR_FILENO);
+        execv("/bin/sh", argv);
+        _exit(127);
+    }
+    waitpid(pid, NULL, 0);
+    close(ends[0]);
+    return ends[1];
+}
+
+void postgres_dismiss_caretaker(int lifeline)
+{
+    static const char word[] = "done\n";
+    if (write(lifeline, word, sizeof word - 1) < 0)
+        postgres_die("the caretaker has gone: %s", strerror(errno));
+    close(lifeline);
+}
+
+const char *postgres_template(void)
+{
+    if (template[0] != '\0')
+        return template;
+    struct postgres_identity identity = postgres_find_identity();
+    char initdb[128], password[128], option[160];
+    postgres_make_directory(template, sizeof template, identity);
+    postgres_start_caretaker(template);
+
+    snprintf(password, sizeof password, "%s/password", template);
+    int fd = open(password, O_CREAT | O_WRONLY | O_EXCL | O_CLOEXEC, 0644);
+    if (fd < 0 || dprintf(fd, "%s\n", POSTGRES_PASSWORD) < 0 || close(fd) != 0)
+        postgres_die("%s: %s", password, strerror(errno));
+    snprintf(option, sizeof option, "--pwfile=%s", password);
+    postgres_find_program(initdb, sizeof initdb, "initdb");
+    static const char user[] = "--username=" POSTGRES_SUPERUSER;
+    postgres_run((const char *const[]){initdb, "--pgdata=data", user, "--auth=scram-sha-256",
+                                       option, "--encoding=UTF8", "--locale=C.UTF-8",
+                                       "--wal-segsize=1", "--no-sync", NULL},
+                 template, identity);
+    return template;
+}
