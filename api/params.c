@@ -27,9 +27,9 @@ static const struct param_spec *spec_next(const struct param_spec *spec)
     return spec && spec->kind != PARAM_END ? spec : NULL;
 }
 
-#define EACH_SPEC(spec, route)                                                                     \
-    const struct param_spec *spec = spec_next((route)->params);                                    \
-    spec;                                                                                          \
+#define EACH_SPEC(spec, route)                                  \
+    const struct param_spec *spec = spec_next((route)->params); \
+    spec;                                                       \
     spec = spec_next(spec + 1)
 
 int64_t params_target(const struct route *route, struct query query)
@@ -163,9 +163,8 @@ static enum err refuse_unknown(struct call *call, struct str name)
     if (!first)
         return error_set(&call->error, ERR_BAD_INPUT,
                          "%.*s: Unknown parameter. This route takes none.", STR_ARG(shown));
-    return error_set(&call->error, ERR_BAD_INPUT,
-                     "%.*s: Unknown parameter. This route takes %s%s.", STR_ARG(shown), first->name,
-                     spec_next(first + 1) ? " and others" : "");
+    return error_set(&call->error, ERR_BAD_INPUT, "%.*s: Unknown parameter. This route takes %s%s.",
+                     STR_ARG(shown), first->name, spec_next(first + 1) ? " and others" : "");
 }
 
 /* One part of the query, "name=value". */

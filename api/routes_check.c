@@ -17,7 +17,8 @@ static _Thread_local char complaint[256];
 CW_PRINTF(2, 3)
 static const char *complain(const struct route *route, const char *format, ...)
 {
-    int len = snprintf(complaint, sizeof complaint, "%s: ", route->name ? route->name : "(no name)");
+    int len =
+        snprintf(complaint, sizeof complaint, "%s: ", route->name ? route->name : "(no name)");
     va_list args;
 
     if (len < 0 || (size_t)len >= sizeof complaint)
@@ -74,11 +75,13 @@ static const char *check_access(const struct route *route)
         return complain(route, "limit %s is for each user and needs permission user",
                         limit_name(route->limit));
     if (route->effect == EFFECT_READ && route->limit != LIMIT_NONE && route->limit != LIMIT_STATUS)
-        return complain(route, "a read is counted by its operation, which is for limit status only");
+        return complain(route,
+                        "a read is counted by its operation, which is for limit status only");
     if (route->effect == EFFECT_UNSTATED)
         return complain(route, "effect is not stated");
-    if (route->method != METHOD_GET && route->method != METHOD_POST && route->method != METHOD_PUT &&
-        route->method != METHOD_DELETE && route->method != METHOD_PATCH)
+    if (route->method != METHOD_GET && route->method != METHOD_POST &&
+        route->method != METHOD_PUT && route->method != METHOD_DELETE &&
+        route->method != METHOD_PATCH)
         return complain(route, "method %s is the edge's own", method_name(route->method));
     if (route->method == METHOD_GET && route->effect != EFFECT_READ)
         return complain(route, "a GET must be a read");

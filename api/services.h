@@ -58,8 +58,8 @@ enum err refuse_reply(struct error *error, const char *format, ...) CW_PRINTF(2,
  * a pipeline is an empty argument: a command must not be sent on half a name.
  */
 bool texts_made(size_t count, const struct str *texts);
-#define TEXTS_MADE(...)                                                                            \
-    texts_made(sizeof((const struct str[]){__VA_ARGS__}) / sizeof(struct str),                     \
+#define TEXTS_MADE(...)                                                        \
+    texts_made(sizeof((const struct str[]){__VA_ARGS__}) / sizeof(struct str), \
                (const struct str[]){__VA_ARGS__})
 
 #endif

@@ -19,11 +19,11 @@
 #endif
 #ifdef ARENA_ASAN
 #include <sanitizer/asan_interface.h>
-#define POISON(memory, size) ASAN_POISON_MEMORY_REGION(memory, size)
+#define POISON(memory, size)   ASAN_POISON_MEMORY_REGION(memory, size)
 #define UNPOISON(memory, size) ASAN_UNPOISON_MEMORY_REGION(memory, size)
 enum { GAP = 16 };
 #else
-#define POISON(memory, size) ((void)(memory), (void)(size))
+#define POISON(memory, size)   ((void)(memory), (void)(size))
 #define UNPOISON(memory, size) ((void)(memory), (void)(size))
 enum { GAP = 0 };
 #endif

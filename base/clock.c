@@ -9,7 +9,7 @@ enum { DAY_S = 24 * 60 * 60 };
 
 /* The years RFC 3339 and RFC 9110 can write: 0000-01-01T00:00:00Z to 9999-12-31T23:59:59Z. */
 #define FIRST_SECOND INT64_C(-62167219200)
-#define LAST_SECOND INT64_C(253402300799)
+#define LAST_SECOND  INT64_C(253402300799)
 
 int64_t clock_mono_ns(void)
 {
@@ -73,10 +73,10 @@ static struct calendar calendar_of(int64_t wall_s)
 
     unsigned cycle = days / CYCLE_DAYS;
     unsigned day_of_cycle = days % CYCLE_DAYS;
-    unsigned year_of_cycle = (day_of_cycle - day_of_cycle / 1460 + day_of_cycle / 36524 -
-                              day_of_cycle / 146096) / 365;
-    unsigned day_of_year = day_of_cycle -
-                           (365 * year_of_cycle + year_of_cycle / 4 - year_of_cycle / 100);
+    unsigned year_of_cycle =
+        (day_of_cycle - day_of_cycle / 1460 + day_of_cycle / 36524 - day_of_cycle / 146096) / 365;
+    unsigned day_of_year =
+        day_of_cycle - (365 * year_of_cycle + year_of_cycle / 4 - year_of_cycle / 100);
     unsigned march_month = (5 * day_of_year + 2) / 153; /* 0: March */
     unsigned month = march_month < 10 ? march_month + 3 : march_month - 9;
     unsigned year = cycle * 400 + year_of_cycle + (month <= 2 ? 1 : 0) - 400;

@@ -2,14 +2,14 @@
  * The reader of json.h. jansson calls its kinds as we call ours, so they are renamed while its
  * header is read; this is the only file that reads it.
  */
-#define JSON_OBJECT JANSSON_OBJECT
-#define JSON_ARRAY JANSSON_ARRAY
-#define JSON_STRING JANSSON_STRING
+#define JSON_OBJECT  JANSSON_OBJECT
+#define JSON_ARRAY   JANSSON_ARRAY
+#define JSON_STRING  JANSSON_STRING
 #define JSON_INTEGER JANSSON_INTEGER
-#define JSON_REAL JANSSON_REAL
-#define JSON_TRUE JANSSON_TRUE
-#define JSON_FALSE JANSSON_FALSE
-#define JSON_NULL JANSSON_NULL
+#define JSON_REAL    JANSSON_REAL
+#define JSON_TRUE    JANSSON_TRUE
+#define JSON_FALSE   JANSSON_FALSE
+#define JSON_NULL    JANSSON_NULL
 #include <jansson.h>
 #undef JSON_OBJECT
 #undef JSON_ARRAY

@@ -26,8 +26,8 @@ static bool reserve(struct strbuf *buf, size_t more)
     size_t cap = buf->cap < SMALLEST / 2 ? SMALLEST : buf->cap * 2;
     if (cap < buf->len + more)
         cap = buf->len + more;
-    char *grown = buf->arena ? arena_grow(buf->arena, buf->ptr, buf->cap, cap)
-                             : realloc(buf->ptr, cap);
+    char *grown =
+        buf->arena ? arena_grow(buf->arena, buf->ptr, buf->cap, cap) : realloc(buf->ptr, cap);
     if (!grown) {
         buf->failed = true;
         return false;

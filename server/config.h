@@ -126,8 +126,8 @@ enum config_severity { CONFIG_ERROR, CONFIG_WARNING };
 
 struct config_problem {
     enum config_severity severity;
-    char *
-        text; /* "cachewarden.conf:12: server.threads must be …", without line feed; never a secret */
+    /* "cachewarden.conf:12: server.threads must be …", without line feed; never a secret */
+    char *text;
 };
 
 struct config_report {
@@ -150,8 +150,8 @@ struct config_input {
     const char *const *environment; /* NAME=value, NULL-terminated: environ */
     const struct config_override *overrides;
     size_t override_count;
-    bool
-        direct; /* only what commands need that work straight on Redis: problems elsewhere are not looked for */
+    /* only what commands need that work straight on Redis: problems elsewhere are not looked for */
+    bool direct;
 };
 
 /*

@@ -8,7 +8,7 @@
 enum { HEAD_RESERVE = 1024 };
 
 /* What a script of another origin may read beside the body, and send beside the simple headers. */
-#define EXPOSED                                                                         \
+#define EXPOSED                                                                          \
     "X-Cache-Version, X-Cache-Enabled, X-User-Id, X-Request-Id, Retry-After, Location, " \
     "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
 #define ACCEPTED "Authorization, Content-Type, X-Api-Key, X-Request-Id"

@@ -19,7 +19,7 @@
 
 enum {
     QUEUE_LIMIT = 4096, /* some 1.5 MiB; at ten thousand changes a second 0.4 s of a slow Redis */
-    GATHER_MS = 5, /* waited for company before a write that is not full */
+    GATHER_MS = 5,      /* waited for company before a write that is not full */
     FIRST_PAUSE_MS = 50,
     LONGEST_PAUSE_MS = 2000,
     ARENA_BLOCK = 64 * 1024, /* a whole batch and its replies */

@@ -42,8 +42,8 @@ struct audit_entry *audit_entry_new(const struct audit_record *record, struct st
     const struct str fields[AUDIT_FIELD_COUNT] = {
         [AUDIT_TIME] = clock_rfc3339(clock_wall_ms(), time),
         [AUDIT_PRINCIPAL] = record->principal->name,
-        [AUDIT_PRINCIPAL_ID] = number_text(principal_id, sizeof principal_id,
-                                           record->principal->user_id),
+        [AUDIT_PRINCIPAL_ID] =
+            number_text(principal_id, sizeof principal_id, record->principal->user_id),
         [AUDIT_CREDENTIAL] = str_from(credential_name(record->principal->credential)),
         [AUDIT_ADDRESS] = record->client_address,
         [AUDIT_ROUTE] = str_from(record->route),

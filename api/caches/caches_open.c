@@ -14,7 +14,7 @@ enum {
     KEYS_LIMIT = 256,
 };
 
-#define REFUSE(error, spec, text)                                                                  \
+#define REFUSE(error, spec, text) \
     error_set((error), ERR_BAD_INPUT, "caches: %.*s: " text, STR_ARG(str_sub((spec)->name, 0, 64)))
 
 static bool is_loopback(const char *host)
@@ -122,8 +122,7 @@ static enum err open_pool(struct target *target, const struct cache_spec *spec,
     if (err != ERR_OK)
         return err;
     if (spec->kind == CACHE_DATABASE && is_control_database(&options.address, &control->address)) {
-        err = REFUSE(error, spec,
-                     "its database holds the control data; give it one of its own");
+        err = REFUSE(error, spec, "its database holds the control data; give it one of its own");
     } else {
         options.size = TARGET_POOL_SIZE;
         err = pool_open(&options, &target->pool, error);
@@ -169,7 +168,8 @@ enum err caches_open(const struct app_options *options, struct pool *control,
         return error_set_detail(error, ERR_NO_MEMORY, "no memory for the named caches");
     caches->arena = arena_new(4096, 0);
     if (caches->arena)
-        caches->targets = arena_calloc(caches->arena, options->cache_count, sizeof *caches->targets);
+        caches->targets =
+            arena_calloc(caches->arena, options->cache_count, sizeof *caches->targets);
     if (!caches->targets)
         err = error_set_detail(error, ERR_NO_MEMORY, "no memory for the named caches");
     for (size_t i = 0; i < options->cache_count && err == ERR_OK; i++)

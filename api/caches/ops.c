@@ -47,8 +47,8 @@ static enum err dry_run(struct call *call, struct str name)
 {
     struct json_writer *json = &call->reply.json;
     struct flush_result result;
-    enum err err = caches_flush(call->app, call->arena, name, true, call->deadline_ns, &result,
-                                &call->error);
+    enum err err =
+        caches_flush(call->app, call->arena, name, true, call->deadline_ns, &result, &call->error);
 
     if (err != ERR_OK)
         return err;
@@ -113,8 +113,8 @@ enum err op_caches_list(struct call *call)
     struct json_writer *json = &call->reply.json;
     struct cache_info *infos;
     size_t count;
-    enum err err = caches_list(call->app, call->arena, call->deadline_ns, &infos, &count,
-                               &call->error);
+    enum err err =
+        caches_list(call->app, call->arena, call->deadline_ns, &infos, &count, &call->error);
 
     if (err != ERR_OK)
         return err;

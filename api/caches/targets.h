@@ -10,7 +10,7 @@ struct target {
     struct str *keys; /* CACHE_KEYS: ready to send */
     size_t key_count;
     struct pool *pool;
-    bool owns_pool;   /* false: it is the pool of the control data */
+    bool owns_pool; /* false: it is the pool of the control data */
 };
 
 struct caches {
@@ -22,8 +22,8 @@ struct caches {
 /* What GET /api/v1/caches says about one target. Strings live in the caller's arena or the target. */
 struct cache_info {
     const struct target *target;
-    int64_t size;      /* keys that are there; -1: its server did not say */
-    struct str cause;  /* why not, one of the fixed causes of pipeline_run */
+    int64_t size;     /* keys that are there; -1: its server did not say */
+    struct str cause; /* why not, one of the fixed causes of pipeline_run */
     bool was_flushed;
     struct str flushed_by, flushed_at;
     int64_t flushed_removed;

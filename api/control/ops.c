@@ -69,8 +69,8 @@ enum err op_cache_disable(struct call *call)
 /* Clears one account's cache and records it. */
 static enum err clear_user(struct call *call, int64_t user_id, struct cache_state *state_out)
 {
-    enum err err = control_clear(call->app, call->arena, user_id, call->deadline_ns, state_out,
-                                 &call->error);
+    enum err err =
+        control_clear(call->app, call->arena, user_id, call->deadline_ns, state_out, &call->error);
 
     audit_call(call, target_of_user(call, user_id), err, err == ERR_OK ? state_out->version : -1);
     return err;
@@ -137,8 +137,8 @@ static enum err admin_clear_all(struct call *call)
 {
     struct json_writer *json = &call->reply.json;
     int64_t epoch = -1;
-    enum err err = control_clear_all(call->app, call->arena, call->deadline_ns, &epoch,
-                                     &call->error);
+    enum err err =
+        control_clear_all(call->app, call->arena, call->deadline_ns, &epoch, &call->error);
 
     audit_call(call, STR("all"), err, err == ERR_OK ? epoch : -1);
     if (err != ERR_OK)

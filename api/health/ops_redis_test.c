@@ -56,7 +56,8 @@ static bool test_token_storage(const struct attempt *attempt)
     PIPELINE_ADD(pipeline, EXPECT_STRING, STR("GET"), key_str(&key));
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("TTL"), key_str(&key));
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
-    if (!run(attempt, pipeline) || !text_is(pipeline, 1, STR("token")) || !number_is(pipeline, 3, 1))
+    if (!run(attempt, pipeline) || !text_is(pipeline, 1, STR("token")) ||
+        !number_is(pipeline, 3, 1))
         return false;
     int64_t left_s = pipeline_value(pipeline, 2)->integer;
     return left_s >= 0 && left_s <= 10;

@@ -31,14 +31,14 @@ static struct health_report ask_redis(struct app *app, struct arena *arena, int6
     struct key key = key_probe();
     struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
 
-    PIPELINE_ADD(pipeline, EXPECT_OK, STR("SET"), key_str(&key), STR("probe"), STR("EX"), STR("10"));
+    PIPELINE_ADD(pipeline, EXPECT_OK, STR("SET"), key_str(&key), STR("probe"), STR("EX"),
+                 STR("10"));
     PIPELINE_ADD(pipeline, EXPECT_STRING, STR("GET"), key_str(&key));
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
     enum err err = pipeline_run(app->control, pipeline, deadline_ns, &error);
 
     report.connected = err == ERR_OK || err == ERR_UPSTREAM_REFUSED;
-    report.read_write = err == ERR_OK &&
-                        str_eq(pipeline_value(pipeline, 1)->text, STR("probe")) &&
+    report.read_write = err == ERR_OK && str_eq(pipeline_value(pipeline, 1)->text, STR("probe")) &&
                         pipeline_value(pipeline, 2)->integer == 1;
     if (err != ERR_OK)
         snprintf(report.message, sizeof report.message, "%s",
@@ -60,8 +60,8 @@ static bool shared_report(struct health *health, int64_t deadline_ns,
     lock_take(&health->lock);
     while (health->is_probing && !health->has_report && in_time)
         in_time = lock_cond_wait(&health->probed, &health->lock, deadline_ns);
-    bool is_fresh = health->has_report &&
-                    clock_mono_ns() - health->probed_at_ns < FRESH_MS * NS_PER_MS;
+    bool is_fresh =
+        health->has_report && clock_mono_ns() - health->probed_at_ns < FRESH_MS * NS_PER_MS;
     bool use_it = is_fresh || health->is_probing;
     if (use_it && health->has_report)
         *report_out = health->report;

@@ -9,8 +9,8 @@
 #include "cachewarden/app.h"
 
 struct health_report {
-    bool connected;  /* Redis answered */
-    bool read_write; /* and the key came back as it was written */
+    bool connected;    /* Redis answered */
+    bool read_write;   /* and the key came back as it was written */
     char message[192]; /* "reads and writes work", or a fixed cause of pipeline_run */
 };
 

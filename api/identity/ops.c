@@ -19,8 +19,7 @@ static enum err answer_signed_in(struct call *call, const struct user *user)
     json_add_string(json, "access_token", pair.access);
     json_add_string(json, "refresh_token", pair.refresh);
     json_add_string(json, "token_type", STR("bearer"));
-    json_add_integer(json, "expires_in",
-                     token_access_ttl_s(identity_tokens(call->app->identity)));
+    json_add_integer(json, "expires_in", token_access_ttl_s(identity_tokens(call->app->identity)));
     json_name(json, "user");
     write_user(json, user);
     json_close_object(json);

@@ -39,8 +39,7 @@ enum err op_auth_refresh(struct call *call)
     json_add_string(json, "access_token", pair.access);
     json_add_string(json, "refresh_token", pair.refresh);
     json_add_string(json, "token_type", STR("bearer"));
-    json_add_integer(json, "expires_in",
-                     token_access_ttl_s(identity_tokens(call->app->identity)));
+    json_add_integer(json, "expires_in", token_access_ttl_s(identity_tokens(call->app->identity)));
     json_close_object(json);
     return call_finish(call);
 }
@@ -79,8 +78,8 @@ enum err op_token_refresh(struct call *call)
 static enum err verify_access(struct call *call, struct str token)
 {
     struct principal principal;
-    struct credentials credentials = {
-        .authorization = str_format(call->arena, "Bearer %.*s", STR_ARG(token))};
+    struct credentials credentials = {.authorization =
+                                          str_format(call->arena, "Bearer %.*s", STR_ARG(token))};
 
     if (!credentials.authorization.ptr)
         return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a token");

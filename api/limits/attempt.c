@@ -69,8 +69,7 @@ enum err limits_attempted(struct call *call, const struct limit_attempt *attempt
     if (!attempt->is_on || (outcome != ERR_OK && outcome != ERR_UNAUTHENTICATED))
         return outcome;
     if (outcome == ERR_UNAUTHENTICATED) {
-        struct limit_window failed =
-            limits_count(call, &attempt->key, LIMIT_FAILURE_WINDOW_MS);
+        struct limit_window failed = limits_count(call, &attempt->key, LIMIT_FAILURE_WINDOW_MS);
         return failed.count > max_of(call) ? limit_judge(call, max_of(call), failed) : outcome;
     }
     struct limit_window failed = limits_look(call, &attempt->key, LIMIT_FAILURE_WINDOW_MS);

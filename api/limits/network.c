@@ -6,8 +6,8 @@
 
 static struct str write_v4(const uint8_t bytes[4], char *buffer)
 {
-    int len = snprintf(buffer, LIMIT_NETWORK_SIZE, "%d.%d.%d.%d", bytes[0], bytes[1], bytes[2],
-                       bytes[3]);
+    int len =
+        snprintf(buffer, LIMIT_NETWORK_SIZE, "%d.%d.%d.%d", bytes[0], bytes[1], bytes[2], bytes[3]);
 
     return (struct str){buffer, (size_t)len};
 }

@@ -24,15 +24,17 @@ struct cache_spec {
     enum cache_kind kind;
     const struct str *keys; /* CACHE_KEYS; "{env}" is replaced by the environment */
     size_t key_count;
-    int database;           /* CACHE_DATABASE: its number; 0 with a redis_url of its own: the one that URL names */
-    struct str prefix;      /* CACHE_PREFIX */
-    struct str redis_url;   /* empty: the server of redis.url */
+    /* CACHE_DATABASE: its number; 0 with a redis_url of its own: the one that URL names */
+    int database;
+    struct str prefix;    /* CACHE_PREFIX */
+    struct str redis_url; /* empty: the server of redis.url */
 };
 
 struct app_options {
-    struct pool_options control;  /* address and timeouts; the pool for control data */
-    struct users *users;          /* taken over by a successful app_open, closed by app_close. NULL: no accounts and no
-                                     sign-in, for a command that needs none; routes must not be served then */
+    struct pool_options control; /* address and timeouts; the pool for control data */
+    /* Taken over by a successful app_open, closed by app_close. NULL: no accounts and no sign-in, for
+       a command that needs none; routes must not be served then. */
+    struct users *users;
     struct token_options tokens;
     struct str admin_group;
     struct permit_policy policy;
@@ -41,7 +43,7 @@ struct app_options {
     struct str environment;
     const struct cache_spec *caches;
     size_t cache_count;
-    struct str node_name;         /* for the audit; host name */
+    struct str node_name; /* for the audit; host name */
 };
 
 struct caches;
@@ -51,26 +53,27 @@ struct health;
 struct marker;
 
 struct app {
-    struct pool *control;         /* control data: versions, switches, epoch, audit, tokens */
+    struct pool *control; /* control data: versions, switches, epoch, audit, tokens */
     struct identity *identity;
     struct users *users;
     struct caches *caches;
     struct audit *audit;
-    struct marker *marker;        /* which control data Redis holds; NULL without users */
-    struct feed *feed;            /* what other nodes revoke; NULL without users */
-    struct health *health;        /* the last probe of Redis, shared by all who ask */
-    struct limits *limits;        /* NULL: off */
+    struct marker *marker; /* which control data Redis holds; NULL without users */
+    struct feed *feed;     /* what other nodes revoke; NULL without users */
+    struct health *health; /* the last probe of Redis, shared by all who ask */
+    struct limits *limits; /* NULL: off */
     struct permit_policy policy;
     _Atomic bool registration_open;
-    _Atomic bool ready;           /* false while starting and draining: /health/ready */
-    int64_t budget_ms;            /* what one request may spend on Redis in all */
+    _Atomic bool ready; /* false while starting and draining: /health/ready */
+    int64_t budget_ms;  /* what one request may spend on Redis in all */
 };
 
 /*
  * Opens everything but connects nothing. ERR_BAD_INPUT names the setting: a target without a kind, two
  * of one name, a database that holds control data, …. After a failure options->users is still the caller's.
  */
-CW_MUST_CHECK enum err app_open(const struct app_options *options, struct app **app_out, struct error *error);
+CW_MUST_CHECK enum err app_open(const struct app_options *options, struct app **app_out,
+                                struct error *error);
 /* Follows what other nodes revoke, from here on until app_close; once, and not without users. */
 CW_MUST_CHECK enum err app_watch(struct app *app, struct error *error);
 /*
@@ -87,22 +90,25 @@ struct cache_state {
     bool enabled;
     int64_t version; /* the account's counter + the epoch */
 };
-CW_MUST_CHECK enum err control_status(struct app *app, struct arena *arena, int64_t user_id, int64_t deadline_ns,
-                                      struct cache_state *state_out, struct error *error);
-CW_MUST_CHECK enum err control_switch(struct app *app, struct arena *arena, int64_t user_id, bool enabled, int64_t deadline_ns,
+CW_MUST_CHECK enum err control_status(struct app *app, struct arena *arena, int64_t user_id,
+                                      int64_t deadline_ns, struct cache_state *state_out,
+                                      struct error *error);
+CW_MUST_CHECK enum err control_switch(struct app *app, struct arena *arena, int64_t user_id,
+                                      bool enabled, int64_t deadline_ns,
                                       struct cache_state *state_out, struct error *error);
 /* Raises the account's version by one. ERR_UNCERTAIN: it may have been raised. */
-CW_MUST_CHECK enum err control_clear(struct app *app, struct arena *arena, int64_t user_id, int64_t deadline_ns,
-                                     struct cache_state *state_out, struct error *error);
+CW_MUST_CHECK enum err control_clear(struct app *app, struct arena *arena, int64_t user_id,
+                                     int64_t deadline_ns, struct cache_state *state_out,
+                                     struct error *error);
 /* Raises everybody's version by one. */
-CW_MUST_CHECK enum err control_clear_all(struct app *app, struct arena *arena, int64_t deadline_ns, int64_t *epoch_out,
-                                         struct error *error);
+CW_MUST_CHECK enum err control_clear_all(struct app *app, struct arena *arena, int64_t deadline_ns,
+                                         int64_t *epoch_out, struct error *error);
 
 /* ---- flushing named caches ---- */
 
 struct flush_result {
-    int64_t removed;            /* keys that were there and are gone; for dry_run: that would go */
-    const struct str *keys;     /* CACHE_KEYS: the names of those, in configured order */
+    int64_t removed;        /* keys that were there and are gone; for dry_run: that would go */
+    const struct str *keys; /* CACHE_KEYS: the names of those, in configured order */
     size_t key_count;
     enum cache_kind kind;
 };
@@ -111,7 +117,8 @@ struct flush_result {
  * nothing was removed. ERR_UPSTREAM_REFUSED, ERR_UNCERTAIN, …: as pipeline_run. `removed` and `keys` hold
  * what is known to be gone even then.
  */
-CW_MUST_CHECK enum err caches_flush(struct app *app, struct arena *arena, struct str name, bool dry_run, int64_t deadline_ns,
+CW_MUST_CHECK enum err caches_flush(struct app *app, struct arena *arena, struct str name,
+                                    bool dry_run, int64_t deadline_ns,
                                     struct flush_result *result_out, struct error *error);
 
 /* ---- audit ---- */
@@ -121,11 +128,12 @@ struct audit_record {
     const struct principal *principal;
     struct str client_address;
     struct str request_id;
-    const char *route;     /* "cache.clear" */
-    struct str target;     /* "user:123", "all", "messages", … */
-    const char *result;    /* "ok", or err_name() */
-    int64_t count;         /* keys removed, new version, …; < 0: none */
-    bool is_flush;         /* `target` is a named cache just emptied: remembered as its last flush (GET /api/v1/caches) */
+    const char *route;  /* "cache.clear" */
+    struct str target;  /* "user:123", "all", "messages", … */
+    const char *result; /* "ok", or err_name() */
+    int64_t count;      /* keys removed, new version, …; < 0: none */
+    /* `target` is a named cache just emptied: remembered as its last flush (GET /api/v1/caches) */
+    bool is_flush;
 };
 /*
  * Queues the record; a thread of its own writes it to the stream cw:audit, so the request pays no

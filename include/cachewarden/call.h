@@ -34,17 +34,17 @@ enum tristate { UNKNOWN = -1, NO = 0, YES = 1 };
 
 struct reply {
     enum outcome outcome;
-    struct strbuf body;         /* the JSON written through `json`; empty for OUTCOME_NO_CONTENT */
+    struct strbuf body; /* the JSON written through `json`; empty for OUTCOME_NO_CONTENT */
     struct json_writer json;
-    struct str media_type;      /* empty: application/json */
-    int64_t cache_version;      /* > 0: becomes X-Cache-Version */
-    enum tristate cache_enabled;/* not UNKNOWN: becomes X-Cache-Enabled */
-    int64_t user_id;            /* > 0: becomes X-User-Id */
+    struct str media_type;       /* empty: application/json */
+    int64_t cache_version;       /* > 0: becomes X-Cache-Version */
+    enum tristate cache_enabled; /* not UNKNOWN: becomes X-Cache-Enabled */
+    int64_t user_id;             /* > 0: becomes X-User-Id */
     struct str location;
-    int64_t retry_after_s;      /* > 0, with an error */
-    int64_t rate_limit;         /* > 0: calls allowed in a window; the call was counted, and */
-    int64_t rate_remaining;     /* so many are left, */
-    int64_t rate_reset_s;       /* until a new window may begin */
+    int64_t retry_after_s;  /* > 0, with an error */
+    int64_t rate_limit;     /* > 0: calls allowed in a window; the call was counted, and */
+    int64_t rate_remaining; /* so many are left, */
+    int64_t rate_reset_s;   /* until a new window may begin */
 };
 
 struct call {
@@ -54,14 +54,15 @@ struct call {
     struct principal principal;
     struct param_value params[CALL_MAX_PARAMS];
     size_t param_count;
-    struct str body;            /* raw; already within the row's limit */
-    const struct json *fields;  /* BODY_FIELDS: the body as an object, from JSON or a form; else NULL */
+    struct str body; /* raw; already within the row's limit */
+    /* BODY_FIELDS: the body as an object, from JSON or a form; else NULL */
+    const struct json *fields;
     struct str request_id;
-    struct str client_address;  /* without port; the proxy's word when it is trusted */
+    struct str client_address; /* without port; the proxy's word when it is trusted */
     int64_t now_s;
     int64_t deadline_ns;
     struct reply reply;
-    struct error error;         /* filled by whoever returns other than ERR_OK */
+    struct error error; /* filled by whoever returns other than ERR_OK */
 };
 
 /*
@@ -77,9 +78,11 @@ CW_MUST_CHECK enum err call_finish(struct call *call);
 const struct param_value *call_param(const struct call *call, const char *name);
 
 /* A string member of the body; ERR_BAD_INPUT with "<name>: …" when it is missing, not a string, or empty. */
-CW_MUST_CHECK enum err call_field_string(struct call *call, const char *name, struct str *value_out);
+CW_MUST_CHECK enum err call_field_string(struct call *call, const char *name,
+                                         struct str *value_out);
 /* As above, but absent gives STR_NONE and ERR_OK. */
-CW_MUST_CHECK enum err call_field_optional(struct call *call, const char *name, struct str *value_out);
+CW_MUST_CHECK enum err call_field_optional(struct call *call, const char *name,
+                                           struct str *value_out);
 /* ERR_BAD_INPUT naming the first member that is not in `names` (NULL-terminated list). */
 CW_MUST_CHECK enum err call_fields_only(struct call *call, const char *const *names);
 

@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 #if defined(__GNUC__)
-#define CW_MUST_CHECK __attribute__((warn_unused_result))
+#define CW_MUST_CHECK                      __attribute__((warn_unused_result))
 #define CW_PRINTF(format_index, first_arg) __attribute__((format(printf, format_index, first_arg)))
 #else
 #define CW_MUST_CHECK
@@ -21,11 +21,11 @@
 /* ERR_OK is the only success. The order is part of nothing; names are printed by err_name(). */
 enum err {
     ERR_OK = 0,
-    ERR_BAD_INPUT,        /* the caller's fault; error text says which field and the mend */
-    ERR_UNAUTHENTICATED,  /* no credential, or one that is not good */
-    ERR_FORBIDDEN,        /* known who, but not allowed */
+    ERR_BAD_INPUT,       /* the caller's fault; error text says which field and the mend */
+    ERR_UNAUTHENTICATED, /* no credential, or one that is not good */
+    ERR_FORBIDDEN,       /* known who, but not allowed */
     ERR_NOT_FOUND,
-    ERR_CONFLICT,         /* exists already, or changed meanwhile */
+    ERR_CONFLICT, /* exists already, or changed meanwhile */
     ERR_TOO_LARGE,
     ERR_UNSUPPORTED_TYPE, /* a media type this route does not take (HTTP 415) */
     ERR_THROTTLED,        /* a limit of ours; comes with a number of seconds */
@@ -33,9 +33,10 @@ enum err {
     ERR_TIMEOUT,          /* nothing that changes state was sent, or it was a read */
     ERR_UPSTREAM_DOWN,    /* could not connect, or lost before anything was sent, or a read */
     ERR_UPSTREAM_REFUSED, /* Redis answered with an error, or with a value of the wrong kind */
-    ERR_UNCERTAIN,        /* a write was sent and no answer came: it may have happened; never retried silently */
+    /* a write was sent and no answer came: it may have happened; never retried silently */
+    ERR_UNCERTAIN,
     ERR_NO_MEMORY,
-    ERR_INTERNAL,         /* our own mistake */
+    ERR_INTERNAL, /* our own mistake */
     ERR_COUNT
 };
 
@@ -60,11 +61,12 @@ void error_clear(struct error *error);
 enum err error_set(struct error *error, enum err code, const char *format, ...) CW_PRINTF(3, 4);
 
 /* Sets code and the log's text only; the caller's text stays empty (a fixed text is chosen by code). */
-enum err error_set_detail(struct error *error, enum err code, const char *format, ...) CW_PRINTF(3, 4);
+enum err error_set_detail(struct error *error, enum err code, const char *format, ...)
+    CW_PRINTF(3, 4);
 
 #ifdef __clang_analyzer__
 /* The analyzer reads one file at a time and would think that a failure may be ERR_OK. */
-#define error_set(error, code, ...) (error_set(error, code, __VA_ARGS__), (code))
+#define error_set(error, code, ...)        (error_set(error, code, __VA_ARGS__), (code))
 #define error_set_detail(error, code, ...) (error_set_detail(error, code, __VA_ARGS__), (code))
 #endif
 

@@ -14,12 +14,20 @@
 
 struct json; /* a borrowed value inside a parsed document */
 
-enum json_kind { JSON_NULL, JSON_BOOL, JSON_INTEGER, JSON_REAL, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_kind {
+    JSON_NULL,
+    JSON_BOOL,
+    JSON_INTEGER,
+    JSON_REAL,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT
+};
 
 /* jansson exports these three names, and its own calls would end up in ours: see them renamed. */
 #define json_integer cw_json_integer
-#define json_real cw_json_real
-#define json_string cw_json_string
+#define json_real    cw_json_real
+#define json_string  cw_json_string
 
 #define JSON_MAX_DEPTH 32
 /* Values in one document, as brackets and commas tell. None takes more than about 200 bytes beside
@@ -31,21 +39,24 @@ enum json_kind { JSON_NULL, JSON_BOOL, JSON_INTEGER, JSON_REAL, JSON_STRING, JSO
  * ERR_BAD_INPUT with a text naming line and column and never quoting the document (it may hold a
  * password); ERR_NO_MEMORY. An integer outside int64 is bad input, 1.0 is a real. `error` may be NULL.
  */
-CW_MUST_CHECK enum err json_parse(struct arena *arena, struct str text, const struct json **root_out, struct error *error);
+CW_MUST_CHECK enum err json_parse(struct arena *arena, struct str text,
+                                  const struct json **root_out, struct error *error);
 
 /* Every reader takes NULL, what json_get gives for a member that is not there. */
 enum json_kind json_kind(const struct json *value); /* JSON_NULL for NULL */
-bool json_bool(const struct json *value);       /* false unless it is true */
-int64_t json_integer(const struct json *value); /* 0 unless JSON_INTEGER */
-double json_real(const struct json *value);     /* integer or real, else 0 */
-struct str json_string(const struct json *value); /* STR_NONE unless JSON_STRING; NUL-terminated, lives with the document */
+bool json_bool(const struct json *value);           /* false unless it is true */
+int64_t json_integer(const struct json *value);     /* 0 unless JSON_INTEGER */
+double json_real(const struct json *value);         /* integer or real, else 0 */
+/* STR_NONE unless JSON_STRING; NUL-terminated, lives with the document */
+struct str json_string(const struct json *value);
 
 /* NULL when `object` is NULL, not an object, or has no such member: a member that is null is not NULL. */
 const struct json *json_get(const struct json *object, const char *name);
-size_t json_count(const struct json *array_or_object); /* 0 for anything else */
+size_t json_count(const struct json *array_or_object);              /* 0 for anything else */
 const struct json *json_at(const struct json *array, size_t index); /* NULL behind the end */
 /* Calls fn for each member, in the order of the text, until it returns false. */
-void json_each(const struct json *object, bool (*fn)(struct str name, const struct json *value, void *arg), void *arg);
+void json_each(const struct json *object,
+               bool (*fn)(struct str name, const struct json *value, void *arg), void *arg);
 
 /*
  * The writer. Commas and quotes are its business: open, members in the order they should stand,

@@ -18,10 +18,10 @@
  * never given back.
  */
 #if defined(__clang__)
-#define CW_LOCK_TYPE __attribute__((capability("mutex")))
-#define CW_TAKES_LOCK(lock) __attribute__((acquire_capability(lock)))
-#define CW_GIVES_LOCK(lock) __attribute__((release_capability(lock)))
-#define CW_NEEDS_LOCK(lock) __attribute__((requires_capability(lock)))
+#define CW_LOCK_TYPE          __attribute__((capability("mutex")))
+#define CW_TAKES_LOCK(lock)   __attribute__((acquire_capability(lock)))
+#define CW_GIVES_LOCK(lock)   __attribute__((release_capability(lock)))
+#define CW_NEEDS_LOCK(lock)   __attribute__((requires_capability(lock)))
 #define CW_ASSERTS_LOCK(lock) __attribute__((assert_capability(lock)))
 /* For a function whose taking and giving clang cannot follow; say why where it is used. */
 #define CW_NO_LOCK_CHECK __attribute__((no_thread_safety_analysis))
@@ -35,16 +35,16 @@
 #endif
 
 enum lock_rank {
-    LOCK_RANK_CONFIG = 10,  /* server/: the settings in force, swapped by SIGHUP */
-    LOCK_RANK_HTTP = 20,    /* server/: drain and connection counting */
-    LOCK_RANK_IDENTITY = 30,/* auth/: cache of accounts and keys */
-    LOCK_RANK_USERS = 40,   /* auth/: the one writer of the users database */
-    LOCK_RANK_HASHING = 45, /* auth/: how many password hashes run at once */
-    LOCK_RANK_AUDIT = 50,   /* api/: queue of audit records */
-    LOCK_RANK_LIMITS = 55,  /* api/: local limits */
-    LOCK_RANK_POOL = 60,    /* pool/: idle connections, the forming batch */
-    LOCK_RANK_BREAKER = 70, /* pool/: circuit breaker */
-    LOCK_RANK_LEAF = 90     /* holds nothing else while held */
+    LOCK_RANK_CONFIG = 10,   /* server/: the settings in force, swapped by SIGHUP */
+    LOCK_RANK_HTTP = 20,     /* server/: drain and connection counting */
+    LOCK_RANK_IDENTITY = 30, /* auth/: cache of accounts and keys */
+    LOCK_RANK_USERS = 40,    /* auth/: the one writer of the users database */
+    LOCK_RANK_HASHING = 45,  /* auth/: how many password hashes run at once */
+    LOCK_RANK_AUDIT = 50,    /* api/: queue of audit records */
+    LOCK_RANK_LIMITS = 55,   /* api/: local limits */
+    LOCK_RANK_POOL = 60,     /* pool/: idle connections, the forming batch */
+    LOCK_RANK_BREAKER = 70,  /* pool/: circuit breaker */
+    LOCK_RANK_LEAF = 90      /* holds nothing else while held */
 };
 
 struct CW_LOCK_TYPE lock {
@@ -72,7 +72,8 @@ void lock_cond_init(struct lock_cond *cond);
 void lock_cond_fini(struct lock_cond *cond);
 /* Gives the lock while waiting, holds it again on return; it must be the only one held. False once
  * deadline_ns (clock_mono_ns) has passed; may also return true without a signal: check your condition. */
-bool lock_cond_wait(struct lock_cond *cond, struct lock *lock, int64_t deadline_ns) CW_NEEDS_LOCK(lock);
+bool lock_cond_wait(struct lock_cond *cond, struct lock *lock, int64_t deadline_ns)
+    CW_NEEDS_LOCK(lock);
 void lock_cond_signal(struct lock_cond *cond);
 void lock_cond_broadcast(struct lock_cond *cond);
 

@@ -29,8 +29,10 @@ struct log_field {
 };
 
 #define LOG_STR(field_name, value) ((struct log_field){(field_name), LOG_FIELD_STR, (value), 0})
-#define LOG_CSTR(field_name, value) ((struct log_field){(field_name), LOG_FIELD_STR, str_from(value), 0})
-#define LOG_INT(field_name, value) ((struct log_field){(field_name), LOG_FIELD_INT, STR_NONE, (int64_t)(value)})
+#define LOG_CSTR(field_name, value) \
+    ((struct log_field){(field_name), LOG_FIELD_STR, str_from(value), 0})
+#define LOG_INT(field_name, value) \
+    ((struct log_field){(field_name), LOG_FIELD_INT, STR_NONE, (int64_t)(value)})
 
 /* Until it is called: info, text. Ignores SIGPIPE for the process unless it is handled already: a
  * log whose reader has gone must not end the server. */
@@ -44,7 +46,8 @@ void log_set_fd(int fd);
 uint64_t log_lost(void);
 
 /* `event` is a fixed dotted name such as "redis.down". */
-void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t count);
+void log_write(enum log_level level, const char *event, const struct log_field *fields,
+               size_t count);
 
 /* log_event(LOG_LEVEL_WARN, "redis.down", LOG_CSTR("address", a), LOG_INT("wait_ms", n)); at least one field. */
 #define log_event(level, event, ...)                                                            \

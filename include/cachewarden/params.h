@@ -22,7 +22,8 @@ int64_t params_target(const struct route *route, struct query query);
  * ERR_NOT_FOUND: a path segment that cannot be what it stands for. ERR_FORBIDDEN: PARAM_OWN_ID of
  * somebody else (dispatch has asked permit_decide by then; this is the second lock on that door).
  */
-CW_MUST_CHECK enum err params_read(struct call *call, struct query query, const struct str *path_values, size_t path_count);
+CW_MUST_CHECK enum err params_read(struct call *call, struct query query,
+                                   const struct str *path_values, size_t path_count);
 
 /*
  * BODY_FIELDS: call->body as an object (call->fields), from application/json or

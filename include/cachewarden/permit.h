@@ -25,7 +25,8 @@ enum permit_answer {
 };
 
 struct permit_policy {
-    _Atomic bool flush_for_authenticated; /* auth.flush_permission = authenticated; SIGHUP may change it */
+    /* auth.flush_permission = authenticated; SIGHUP may change it */
+    _Atomic bool flush_for_authenticated;
 };
 
 /*

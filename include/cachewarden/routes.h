@@ -11,7 +11,16 @@
 
 #include <stddef.h>
 
-enum http_method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_PUT, METHOD_DELETE, METHOD_PATCH, METHOD_OPTIONS, METHOD_OTHER };
+enum http_method {
+    METHOD_GET,
+    METHOD_HEAD,
+    METHOD_POST,
+    METHOD_PUT,
+    METHOD_DELETE,
+    METHOD_PATCH,
+    METHOD_OPTIONS,
+    METHOD_OTHER
+};
 const char *method_name(enum http_method method);
 
 /* Which setting of `limits` counts requests to the route. */
@@ -23,12 +32,13 @@ enum effect { EFFECT_UNSTATED = 0, EFFECT_READ, EFFECT_WRITE };
 
 enum param_kind {
     PARAM_END = 0,
-    PARAM_ID,          /* one canonical positive int64 */
-    PARAM_OWN_ID,      /* as PARAM_ID, and it must be the caller's own account: else the answer is 403 */
-    PARAM_INTEGER,     /* within [min,max] */
-    PARAM_BOOLEAN,     /* true or false */
-    PARAM_NAME,        /* 1 to 64 of a-z A-Z 0-9 . _ - */
-    PARAM_STREAM_ID    /* a Redis stream id: digits, '-', digits */
+    PARAM_ID, /* one canonical positive int64 */
+    /* as PARAM_ID, and it must be the caller's own account: else the answer is 403 */
+    PARAM_OWN_ID,
+    PARAM_INTEGER,  /* within [min,max] */
+    PARAM_BOOLEAN,  /* true or false */
+    PARAM_NAME,     /* 1 to 64 of a-z A-Z 0-9 . _ - */
+    PARAM_STREAM_ID /* a Redis stream id: digits, '-', digits */
 };
 enum param_place { PLACE_QUERY = 0, PLACE_PATH };
 
@@ -36,43 +46,50 @@ struct param_spec {
     const char *name;
     enum param_kind kind;
     enum param_place place;
-    int64_t min, max;       /* PARAM_INTEGER */
-    int64_t default_value;  /* integers and booleans */
-    bool raw_only;          /* the value may not be percent-encoded, and a query that is there must be exactly this one parameter */
+    int64_t min, max;      /* PARAM_INTEGER */
+    int64_t default_value; /* integers and booleans */
+    /* the value may not be percent-encoded, and a query that is there must be exactly this one
+       parameter */
+    bool raw_only;
     const char *help;
 };
 
 enum body_kind {
-    BODY_IGNORED = 0,      /* read (up to the limit) and thrown away */
-    BODY_NO_USER_ID,       /* as ignored, but a body that names a user_id is ERR_BAD_INPUT: the id belongs in the query */
-    BODY_FIELDS,           /* a JSON object or a form; other media types are ERR_UNSUPPORTED_TYPE */
+    BODY_IGNORED = 0, /* read (up to the limit) and thrown away */
+    /* as ignored, but a body that names a user_id is ERR_BAD_INPUT: the id belongs in the query */
+    BODY_NO_USER_ID,
+    BODY_FIELDS, /* a JSON object or a form; other media types are ERR_UNSUPPORTED_TYPE */
     BODY_RAW
 };
 
 /* The shape of error bodies (contract, sections 3 to 6, 11). */
 enum dialect {
-    DIALECT_DETAIL = 0,    /* {"detail":…} */
-    DIALECT_CONTROL,       /* failures of Redis: 500 {"error":<failure>}, else as DETAIL */
-    DIALECT_ADMIN_CLEAR,   /* 403 {"error":…}, 400 and 500 {"ok":false,"message":…} */
-    DIALECT_MESSAGES,      /* 401, 403, 500 {"success":false,"error":…,"flushed":false,"keysRemoved":0} */
-    DIALECT_ANALYTICS,     /* 403 {"detail":"Not authorized"}, 500 {"detail":"<failure>: <cause>"} */
-    DIALECT_PROBLEM        /* RFC 9457, with `detail` */
+    DIALECT_DETAIL = 0,  /* {"detail":…} */
+    DIALECT_CONTROL,     /* failures of Redis: 500 {"error":<failure>}, else as DETAIL */
+    DIALECT_ADMIN_CLEAR, /* 403 {"error":…}, 400 and 500 {"ok":false,"message":…} */
+    /* 401, 403, 500 {"success":false,"error":…,"flushed":false,"keysRemoved":0} */
+    DIALECT_MESSAGES,
+    /* 403 {"detail":"Not authorized"}, 500 {"detail":"<failure>: <cause>"} */
+    DIALECT_ANALYTICS,
+    DIALECT_PROBLEM /* RFC 9457, with `detail` */
 };
 
 struct route {
     enum http_method method;
-    const char *path;       /* "/api/v1/caches/{name}/flush"; a trailing slash in the table means: with and without it */
-    const char *name;       /* "cache.status": for logs, metrics, operationId */
+    /* "/api/v1/caches/{name}/flush"; a trailing slash in the table means: with and without it */
+    const char *path;
+    const char *name; /* "cache.status": for logs, metrics, operationId */
     enum err (*operation)(struct call *call);
     enum permit permit;
     enum limit limit;
     enum effect effect;
-    const struct param_spec *params; /* ends with PARAM_END; NULL: none, any query parameter is refused */
+    /* ends with PARAM_END; NULL: none, any query parameter is refused */
+    const struct param_spec *params;
     enum body_kind body;
-    size_t body_limit;      /* bytes; 0: server.max_body */
+    size_t body_limit; /* bytes; 0: server.max_body */
     enum dialect dialect;
-    const char *failure;    /* the dialect's sentence for a Redis failure */
-    bool no_store;          /* Cache-Control: no-store (all but the public schema) */
+    const char *failure; /* the dialect's sentence for a Redis failure */
+    bool no_store;       /* Cache-Control: no-store (all but the public schema) */
     const char *summary;
 };
 

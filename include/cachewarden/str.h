@@ -21,7 +21,7 @@ struct str {
 };
 
 #define STR(literal) ((struct str){("" literal), sizeof(literal) - 1})
-#define STR_NONE ((struct str){NULL, 0})
+#define STR_NONE     ((struct str){NULL, 0})
 /* For printf("%.*s", STR_ARG(s)). */
 #define STR_ARG(s) (int)(s).len, ((s).ptr ? (s).ptr : "")
 
@@ -39,7 +39,8 @@ bool str_eq_secret(struct str a, struct str b);
 /* Position of the first `c`, or -1. */
 ptrdiff_t str_find(struct str s, char c);
 struct str str_sub(struct str s, size_t from, size_t len); /* clamped to s */
-struct str str_trim(struct str s);                         /* SP and HTAB at both ends (RFC 9110 OWS) */
+/* SP and HTAB at both ends (RFC 9110 OWS) */
+struct str str_trim(struct str s);
 /* Takes the part before `separator` off *rest; false when *rest is used up, which is {NULL,0}.
  * "a,,b" gives "a","","b"; "a," gives "a",""; "" gives one empty part. */
 bool str_split(struct str *rest, char separator, struct str *part_out);
@@ -90,7 +91,7 @@ struct strbuf {
 };
 
 void strbuf_init(struct strbuf *buf, struct arena *arena, size_t reserve);
-void strbuf_fini(struct strbuf *buf); /* frees heap memory; harmless for an arena's */
+void strbuf_fini(struct strbuf *buf);              /* frees heap memory; harmless for an arena's */
 void strbuf_add(struct strbuf *buf, struct str s); /* `s` must not lie in the buffer itself */
 void strbuf_add_char(struct strbuf *buf, char c);
 void strbuf_add_int64(struct strbuf *buf, int64_t value);

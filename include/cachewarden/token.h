@@ -33,10 +33,10 @@ enum token_use { TOKEN_ACCESS, TOKEN_REFRESH };
 /* What a verified token says. Strings live in the arena. */
 struct token_claims {
     enum token_use use;
-    int64_t user_id;     /* > 0, or 0 when the token has only `sub` */
-    struct str subject;  /* `sub`, or empty */
-    struct str id;       /* `jti`, or empty */
-    struct str family;   /* `family` of our refresh and access tokens, or empty */
+    int64_t user_id;    /* > 0, or 0 when the token has only `sub` */
+    struct str subject; /* `sub`, or empty */
+    struct str id;      /* `jti`, or empty */
+    struct str family;  /* `family` of our refresh and access tokens, or empty */
     /* Of a refresh token that could not be recorded: the control data it belongs to; else empty */
     struct str unrecorded;
     int64_t issued_at_s; /* 0 when absent */

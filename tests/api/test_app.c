@@ -5,13 +5,13 @@
 #include "services.h"
 #include "suite.h"
 
-
 /* A Redis that is down must not stop the start. */
 START_TEST(opening_connects_nothing)
 {
     struct loopback loopback;
     struct pool_stats stats;
-    loopback_open(&loopback, &(struct loopback_options){.redis_url = LOOPBACK_NO_REDIS, .is_unwatched = true});
+    loopback_open(&loopback,
+                  &(struct loopback_options){.redis_url = LOOPBACK_NO_REDIS, .is_unwatched = true});
     pool_stats_read(loopback.app->control, &stats);
     ck_assert_uint_eq(stats.connects + stats.connect_failures, 0);
     ck_assert(!atomic_load(&loopback.app->ready));
@@ -28,7 +28,8 @@ END_TEST
 START_TEST(a_command_needs_no_accounts)
 {
     struct loopback loopback;
-    loopback_open(&loopback, &(struct loopback_options){.redis_url = LOOPBACK_NO_REDIS, .has_no_users = true});
+    loopback_open(&loopback,
+                  &(struct loopback_options){.redis_url = LOOPBACK_NO_REDIS, .has_no_users = true});
     ck_assert_ptr_null(loopback.app->identity);
     ck_assert_ptr_null(loopback.app->users);
     loopback_close(&loopback);
@@ -41,7 +42,8 @@ START_TEST(after_a_failure_the_accounts_are_the_callers)
     struct loopback loopback;
     struct error error = {0};
     const struct cache_spec spec = {.name = STR("x"), .kind = CACHE_PREFIX};
-    struct loopback_options options = {.redis_url = LOOPBACK_NO_REDIS, .caches = &spec, .cache_count = 1};
+    struct loopback_options options = {
+        .redis_url = LOOPBACK_NO_REDIS, .caches = &spec, .cache_count = 1};
     ck_assert_int_eq(loopback_try_open(&loopback, &options, &error), ERR_BAD_INPUT);
     ck_assert_int_eq(error.code, ERR_BAD_INPUT);
     ck_assert_ptr_null(loopback.app);

@@ -96,7 +96,8 @@ START_TEST(fields_that_are_not)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct str value = STR("untouched");
         give_body(cases[i].body);
-        ck_assert_msg(call_field_string(&call, "name", &value) == ERR_BAD_INPUT, "%s", cases[i].body);
+        ck_assert_msg(call_field_string(&call, "name", &value) == ERR_BAD_INPUT, "%s",
+                      cases[i].body);
         ck_assert_str_eq(call.error.caller, cases[i].says);
         ck_assert_uint_eq(value.len, 0);
     }

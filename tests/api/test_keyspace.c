@@ -5,7 +5,8 @@
 
 static void expect_key(struct key key, const char *text)
 {
-    ck_assert_msg(str_eq(key_str(&key), str_from(text)), "%.*s is not %s", STR_ARG(key_str(&key)), text);
+    ck_assert_msg(str_eq(key_str(&key), str_from(text)), "%.*s is not %s", STR_ARG(key_str(&key)),
+                  text);
 }
 
 START_TEST(names_are_those_of_the_layout)
@@ -20,10 +21,12 @@ START_TEST(names_are_those_of_the_layout)
     expect_key(key_events(), "cw:events");
     expect_key(key_user_families(42), "cw:{u:42}:f");
     expect_key(key_audit(), "cw:audit");
-    expect_key(key_token(STR("0123456789abcdef0123456789abcdef")), "cw:t:0123456789abcdef0123456789abcdef");
+    expect_key(key_token(STR("0123456789abcdef0123456789abcdef")),
+               "cw:t:0123456789abcdef0123456789abcdef");
     expect_key(key_last_flush(STR("messages")), "cw:flushed:messages");
     expect_key(key_limit_user("status", INT64_MAX), "cw:l:{u:9223372036854775807}:status");
-    expect_key(key_limit_network("register", STR("20010db800000001")), "cw:l:register:20010db800000001");
+    expect_key(key_limit_network("register", STR("20010db800000001")),
+               "cw:l:register:20010db800000001");
     expect_key(key_limit_failures(STR("0123456789abcdef0123456789abcdef"), STR("255.255.255.255")),
                "cw:l:failures:0123456789abcdef0123456789abcdef:255.255.255.255");
 }
@@ -49,8 +52,9 @@ END_TEST
 START_TEST(parts_that_are_no_parts)
 {
     static const struct str bad[] = {
-        STR(""), STR_NONE,   STR(" "),    STR("a b"),  STR("a:b"), STR("a{b"), STR("a}b"),  STR("a\r\n"), STR("a\0b"),
-        STR("*"), STR("a?"), STR("[ab]"), STR("a/b"), STR("a\\b"), STR("\"a"), STR("caf\xc3\xa9"), STR("a\x7f"),
+        STR(""),    STR_NONE,     STR(" "),    STR("a b"),         STR("a:b"),   STR("a{b"),
+        STR("a}b"), STR("a\r\n"), STR("a\0b"), STR("*"),           STR("a?"),    STR("[ab]"),
+        STR("a/b"), STR("a\\b"),  STR("\"a"),  STR("caf\xc3\xa9"), STR("a\x7f"),
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         ck_assert_msg(!key_is_token_id(bad[i]), "token id %zu", i);

@@ -55,15 +55,74 @@ static enum err read_flush(const char *name, const char *query)
 
 /* Threats 45 to 50. Not one of these may ever become a clear of everything. */
 static const char *const bad_user_ids[] = {
-    "", "&", "=", "user_id", "user_id=", "user_id=0", "user_id=-1", "user_id=+1", "user_id=-0", "user_id=00", "user_id=01",
-    "user_id=1.0", "user_id=1e3", "user_id=0x1", "user_id=1_0", "user_id=abc", "user_id=1a", "user_id=a1", "user_id= 1",
-    "user_id=1 ", "user_id=%201", "user_id=1%20", "user_id=%31", "user_id=1%00", "user_id=1%0d%0aFLUSHALL", "user_id=*",
-    "user_id=1 OR 1", "user_id=1+OR+1", "user_id=18446744073709551616", "user_id=9223372036854775808",
-    "user_id=-9223372036854775808", "user_id=99999999999999999999999999", "user_id=1&user_id=1", "user_id=1&user_id=2",
-    "user_id=1&", "&user_id=1", "user_id=1&x=2", "x=2&user_id=1", "user_id[]=1", "user_id%5B%5D=1", "user_id=1,2", "user_id=1;2",
-    "user_id==1", "user_id=1=", "userid=1", "userId=1", "USER_ID=1", "user-id=1", "user%5fid=1", "user%5Fid=1", " user_id=1",
-    "user_id =1", "id=1", "user=1", "user_id=\xd9\xa1", "user_id=\xef\xbc\x91", "user_id=1\t", "user_id=1\n", "user_id=null",
-    "user_id=true", "user_id=NaN", "user_id=\"1\"", "user_id=1#", "user_id=1?", "?user_id=1", "user_id=1/", "a", "a=b",
+    "",
+    "&",
+    "=",
+    "user_id",
+    "user_id=",
+    "user_id=0",
+    "user_id=-1",
+    "user_id=+1",
+    "user_id=-0",
+    "user_id=00",
+    "user_id=01",
+    "user_id=1.0",
+    "user_id=1e3",
+    "user_id=0x1",
+    "user_id=1_0",
+    "user_id=abc",
+    "user_id=1a",
+    "user_id=a1",
+    "user_id= 1",
+    "user_id=1 ",
+    "user_id=%201",
+    "user_id=1%20",
+    "user_id=%31",
+    "user_id=1%00",
+    "user_id=1%0d%0aFLUSHALL",
+    "user_id=*",
+    "user_id=1 OR 1",
+    "user_id=1+OR+1",
+    "user_id=18446744073709551616",
+    "user_id=9223372036854775808",
+    "user_id=-9223372036854775808",
+    "user_id=99999999999999999999999999",
+    "user_id=1&user_id=1",
+    "user_id=1&user_id=2",
+    "user_id=1&",
+    "&user_id=1",
+    "user_id=1&x=2",
+    "x=2&user_id=1",
+    "user_id[]=1",
+    "user_id%5B%5D=1",
+    "user_id=1,2",
+    "user_id=1;2",
+    "user_id==1",
+    "user_id=1=",
+    "userid=1",
+    "userId=1",
+    "USER_ID=1",
+    "user-id=1",
+    "user%5fid=1",
+    "user%5Fid=1",
+    " user_id=1",
+    "user_id =1",
+    "id=1",
+    "user=1",
+    "user_id=\xd9\xa1",
+    "user_id=\xef\xbc\x91",
+    "user_id=1\t",
+    "user_id=1\n",
+    "user_id=null",
+    "user_id=true",
+    "user_id=NaN",
+    "user_id=\"1\"",
+    "user_id=1#",
+    "user_id=1?",
+    "?user_id=1",
+    "user_id=1/",
+    "a",
+    "a=b",
 };
 
 START_TEST(forty_ways_to_name_nobody)
@@ -71,13 +130,15 @@ START_TEST(forty_ways_to_name_nobody)
     size_t count = sizeof bad_user_ids / sizeof *bad_user_ids;
     ck_assert_uint_ge(count, 40);
     for (size_t i = 0; i < count; i++) {
-        ck_assert_msg(read_query("cache.admin_clear", bad_user_ids[i]) == ERR_BAD_INPUT, "?%s", bad_user_ids[i]);
+        ck_assert_msg(read_query("cache.admin_clear", bad_user_ids[i]) == ERR_BAD_INPUT, "?%s",
+                      bad_user_ids[i]);
         ck_assert_msg(!call_param(&call, "user_id")->given, "?%s", bad_user_ids[i]);
         ck_assert(call.error.caller[0] != '\0');
     }
     /* With a NUL inside, which a C string above could not hold. */
     begin("cache.admin_clear");
-    ck_assert_int_eq(params_read(&call, (struct query){STR("user_id=1\0"), true}, NULL, 0), ERR_BAD_INPUT);
+    ck_assert_int_eq(params_read(&call, (struct query){STR("user_id=1\0"), true}, NULL, 0),
+                     ERR_BAD_INPUT);
 }
 END_TEST
 
@@ -101,17 +162,25 @@ START_TEST(targets)
         const char *query;
         int64_t target;
     } cases[] = {
-        {NULL, 0},          {"", 0},
-        {"user_id=42", 42}, {"user_id=43", 43},
-        {"user_id=", -1},   {"user_id", -1},
-        {"user_id=0", -1},  {"user_id=042", -1},
-        {"user_id=%34%32", -1}, {"user_id=42&user_id=42", -1},
-        {"user_id=42&user_id=43", -1}, {"x=1&user_id=43", 43},
-        {"x=1", 0},         {"user_id=9223372036854775808", -1},
+        {NULL, 0},
+        {"", 0},
+        {"user_id=42", 42},
+        {"user_id=43", 43},
+        {"user_id=", -1},
+        {"user_id", -1},
+        {"user_id=0", -1},
+        {"user_id=042", -1},
+        {"user_id=%34%32", -1},
+        {"user_id=42&user_id=42", -1},
+        {"user_id=42&user_id=43", -1},
+        {"x=1&user_id=43", 43},
+        {"x=1", 0},
+        {"user_id=9223372036854775808", -1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int64_t target = params_target(route_named("cache.clear"), query_of(cases[i].query));
-        ck_assert_msg(target == cases[i].target, "?%s is %lld", cases[i].query ? cases[i].query : "", (long long)target);
+        ck_assert_msg(target == cases[i].target, "?%s is %lld",
+                      cases[i].query ? cases[i].query : "", (long long)target);
     }
     /* A route that does not act on somebody has no target, whatever the query says. */
     ck_assert_int_eq(params_target(route_named("cache.admin_clear"), query_of("user_id=5")), 0);
@@ -135,7 +204,8 @@ END_TEST
 static void expect_refused(enum err err, const char *says)
 {
     ck_assert_int_eq(err, ERR_BAD_INPUT);
-    ck_assert_msg(strstr(call.error.caller, says) != NULL, "\"%s\" does not say \"%s\"", call.error.caller, says);
+    ck_assert_msg(strstr(call.error.caller, says) != NULL, "\"%s\" does not say \"%s\"",
+                  call.error.caller, says);
 }
 
 START_TEST(defaults_and_ranges)
@@ -150,10 +220,15 @@ START_TEST(defaults_and_ranges)
     ck_assert_int_eq(read_query("audit.list", "limit=%31"), ERR_OK);
     ck_assert_int_eq(call_param(&call, "limit")->integer, 1);
 
-    static const char *const limits[] = {"limit=0", "limit=1001", "limit=-1", "limit=", "limit", "limit=abc", "limit=1.5", "limit=%zz", "limit=1%00"};
+    static const char *const limits[] = {"limit=0",   "limit=1001", "limit=-1",
+                                         "limit=",    "limit",      "limit=abc",
+                                         "limit=1.5", "limit=%zz",  "limit=1%00"};
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
-        expect_refused(read_query("audit.list", limits[i]), "limit: Must be a whole number from 1 to 1000.");
-    static const char *const ids[] = {"before=", "before=1", "before=-", "before=1-", "before=-1", "before=1-1-1", "before=%281-1", "before=+", "before=1-a", "before=01-1"};
+        expect_refused(read_query("audit.list", limits[i]),
+                       "limit: Must be a whole number from 1 to 1000.");
+    static const char *const ids[] = {"before=",    "before=1",     "before=-",      "before=1-",
+                                      "before=-1",  "before=1-1-1", "before=%281-1", "before=+",
+                                      "before=1-a", "before=01-1"};
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
         expect_refused(read_query("audit.list", ids[i]), "before: Must be an id");
 }
@@ -162,10 +237,12 @@ END_TEST
 START_TEST(repeated_and_unknown)
 {
     expect_refused(read_query("audit.list", "limit=1&limit=1"), "limit: Given more than once.");
-    expect_refused(read_query("audit.list", "limit=1&foo=2"), "foo: Unknown parameter. This route takes limit and others.");
+    expect_refused(read_query("audit.list", "limit=1&foo=2"),
+                   "foo: Unknown parameter. This route takes limit and others.");
     expect_refused(read_query("audit.list", "limit=1&"), "Unknown parameter");
     expect_refused(read_query("audit.list", "Limit=1"), "Unknown parameter");
-    expect_refused(read_query("health.status", "foo=2"), "foo: Unknown parameter. This route takes none.");
+    expect_refused(read_query("health.status", "foo=2"),
+                   "foo: Unknown parameter. This route takes none.");
     expect_refused(read_flush("messages", "dryrun=true"), "This route takes dry_run.");
     ck_assert_int_eq(read_query("health.status", ""), ERR_OK);
     char text[5000];
@@ -185,7 +262,8 @@ START_TEST(a_dry_run_is_true_or_false)
     ck_assert_int_eq(call_param(&call, "dry_run")->integer, 1);
     ck_assert_int_eq(read_flush("messages", "dry_run=false"), ERR_OK);
     ck_assert_int_eq(call_param(&call, "dry_run")->integer, 0);
-    static const char *const bad[] = {"dry_run", "dry_run=", "dry_run=1", "dry_run=True", "dry_run=yes", "dry_run=true%20"};
+    static const char *const bad[] = {"dry_run",      "dry_run=",    "dry_run=1",
+                                      "dry_run=True", "dry_run=yes", "dry_run=true%20"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         expect_refused(read_flush("messages", bad[i]), "dry_run: Must be true or false.");
 }
@@ -193,8 +271,17 @@ END_TEST
 
 START_TEST(path_segments_that_name_nothing)
 {
-    static const char *const bad[] = {"", "a b", "a%20b", "%6d", "..%2f", "a:b", "*", "a\\b", "caf\xc3\xa9",
-                                      "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"};
+    static const char *const bad[] = {
+        "",
+        "a b",
+        "a%20b",
+        "%6d",
+        "..%2f",
+        "a:b",
+        "*",
+        "a\\b",
+        "caf\xc3\xa9",
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         ck_assert_msg(read_flush(bad[i], NULL) == ERR_NOT_FOUND, "%s", bad[i]);
 }
@@ -216,15 +303,21 @@ START_TEST(a_body_of_fields)
         struct str body;
     } cases[] = {
         {"application/json", STR("{\"username\":\"al ice\",\"password\":\"p&=%+\"}")},
-        {"Application/JSON; charset=UTF-8", STR(" {\"password\":\"p&=%+\", \"username\":\"al\\u0020ice\"}\n")},
-        {"application/json;charset=\"utf-8\"", STR("{\"username\":\"al ice\",\"password\":\"p&=%+\"}")},
+        {"Application/JSON; charset=UTF-8",
+         STR(" {\"password\":\"p&=%+\", \"username\":\"al\\u0020ice\"}\n")},
+        {"application/json;charset=\"utf-8\"",
+         STR("{\"username\":\"al ice\",\"password\":\"p&=%+\"}")},
         {"application/x-www-form-urlencoded", STR("username=al+ice&password=p%26%3D%25%2B")},
-        {"application/x-www-form-urlencoded; charset=utf-8", STR("%75sername=al%20ice&password=p%26=%25%2b")},
+        {"application/x-www-form-urlencoded; charset=utf-8",
+         STR("%75sername=al%20ice&password=p%26=%25%2b")},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        ck_assert_msg(read_body("auth.login", cases[i].type, cases[i].body) == ERR_OK, "case %zu: %s", i, call.error.caller);
-        ck_assert_msg(str_eq(json_string(json_get(call.fields, "username")), STR("al ice")), "case %zu", i);
-        ck_assert_msg(str_eq(json_string(json_get(call.fields, "password")), STR("p&=%+")), "case %zu", i);
+        ck_assert_msg(read_body("auth.login", cases[i].type, cases[i].body) == ERR_OK,
+                      "case %zu: %s", i, call.error.caller);
+        ck_assert_msg(str_eq(json_string(json_get(call.fields, "username")), STR("al ice")),
+                      "case %zu", i);
+        ck_assert_msg(str_eq(json_string(json_get(call.fields, "password")), STR("p&=%+")),
+                      "case %zu", i);
         ck_assert_uint_eq(json_count(call.fields), 2);
     }
 }
@@ -241,11 +334,20 @@ END_TEST
 
 START_TEST(media_types_we_do_not_take)
 {
-    static const char *const types[] = {NULL, "", "text/plain", "application/jsonx", "application/json-patch+json", "text/json",
-                                        "multipart/form-data; boundary=x", "application/json; charset=utf-16",
-                                        "application/json;charset=latin1", "application/x-www-form-urlencoded;charset=big5", "json"};
+    static const char *const types[] = {NULL,
+                                        "",
+                                        "text/plain",
+                                        "application/jsonx",
+                                        "application/json-patch+json",
+                                        "text/json",
+                                        "multipart/form-data; boundary=x",
+                                        "application/json; charset=utf-16",
+                                        "application/json;charset=latin1",
+                                        "application/x-www-form-urlencoded;charset=big5",
+                                        "json"};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        ck_assert_msg(read_body("auth.login", types[i], STR("{}")) == ERR_UNSUPPORTED_TYPE, "%s", types[i] ? types[i] : "none");
+        ck_assert_msg(read_body("auth.login", types[i], STR("{}")) == ERR_UNSUPPORTED_TYPE, "%s",
+                      types[i] ? types[i] : "none");
 }
 END_TEST
 
@@ -276,7 +378,8 @@ START_TEST(bodies_that_are_not_fields)
         {"application/x-www-form-urlencoded", STR("a=1&%61=2")},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        ck_assert_msg(read_body("auth.login", cases[i].type, cases[i].body) == ERR_BAD_INPUT, "case %zu", i);
+        ck_assert_msg(read_body("auth.login", cases[i].type, cases[i].body) == ERR_BAD_INPUT,
+                      "case %zu", i);
         ck_assert(call.error.caller[0] != '\0');
     }
 }
@@ -285,10 +388,13 @@ END_TEST
 /* A form's names and values go through JSON: none may break out of its string. */
 START_TEST(a_form_cannot_write_json)
 {
-    ck_assert_int_eq(read_body("auth.login", "application/x-www-form-urlencoded",
-                               STR("a=%22%2C%22is_superuser%22%3Atrue%2C%22b%22%3A%22&%22%7D=\\\"")), ERR_OK);
+    ck_assert_int_eq(
+        read_body("auth.login", "application/x-www-form-urlencoded",
+                  STR("a=%22%2C%22is_superuser%22%3Atrue%2C%22b%22%3A%22&%22%7D=\\\"")),
+        ERR_OK);
     ck_assert_uint_eq(json_count(call.fields), 2);
-    ck_assert(str_eq(json_string(json_get(call.fields, "a")), STR("\",\"is_superuser\":true,\"b\":\"")));
+    ck_assert(
+        str_eq(json_string(json_get(call.fields, "a")), STR("\",\"is_superuser\":true,\"b\":\"")));
     ck_assert(str_eq(json_string(json_get(call.fields, "\"}")), STR("\\\"")));
 }
 END_TEST
@@ -323,7 +429,9 @@ START_TEST(bodies_that_mention_a_user_id)
         STR("\\u00user_id"),
     };
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
-        ck_assert_msg(read_body("cache.admin_clear", "application/json", bodies[i]) == ERR_BAD_INPUT, "body %zu", i);
+        ck_assert_msg(read_body("cache.admin_clear", "application/json", bodies[i]) ==
+                          ERR_BAD_INPUT,
+                      "body %zu", i);
     ck_assert_int_eq(read_body("cache.admin_clear", NULL, bodies[0]), ERR_BAD_INPUT);
 }
 END_TEST
@@ -331,12 +439,31 @@ END_TEST
 START_TEST(bodies_that_do_not)
 {
     static const struct str bodies[] = {
-        STR_NONE,         STR(""),           STR("{}"),   STR("[]"),       STR("null"),       STR("{"),       STR("not json"),
-        STR("{\"user\":5}"), STR("{\"id\":5}"), STR("a=1"), STR("%"),        STR("\\u"),        STR("\\"),      STR("%5"),
-        STR("user"),      STR("user_i"),     STR("ser_id"), STR("user id"), STR("userxid"), STR("\xff\xff"), STR("{\"note\":\"deploy 5\"}"),
+        STR_NONE,
+        STR(""),
+        STR("{}"),
+        STR("[]"),
+        STR("null"),
+        STR("{"),
+        STR("not json"),
+        STR("{\"user\":5}"),
+        STR("{\"id\":5}"),
+        STR("a=1"),
+        STR("%"),
+        STR("\\u"),
+        STR("\\"),
+        STR("%5"),
+        STR("user"),
+        STR("user_i"),
+        STR("ser_id"),
+        STR("user id"),
+        STR("userxid"),
+        STR("\xff\xff"),
+        STR("{\"note\":\"deploy 5\"}"),
     };
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
-        ck_assert_msg(read_body("cache.admin_clear", "application/json", bodies[i]) == ERR_OK, "body %zu", i);
+        ck_assert_msg(read_body("cache.admin_clear", "application/json", bodies[i]) == ERR_OK,
+                      "body %zu", i);
     /* Elsewhere nobody looks. */
     ck_assert_int_eq(read_body("cache.clear", "application/json", STR("{\"user_id\":5}")), ERR_OK);
 }

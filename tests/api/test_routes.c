@@ -33,7 +33,8 @@ static void expect_sound(struct route route)
 static void expect_wrong(struct route route, const char *says)
 {
     const char *wrong = routes_check_rows(&route, 1);
-    ck_assert_msg(wrong && strstr(wrong, says), "\"%s\" does not say \"%s\"", wrong ? wrong : "(sound)", says);
+    ck_assert_msg(wrong && strstr(wrong, says), "\"%s\" does not say \"%s\"",
+                  wrong ? wrong : "(sound)", says);
 }
 
 START_TEST(our_table_is_sound)
@@ -76,8 +77,8 @@ START_TEST(our_table_is_this)
     const struct route *table = routes_table(&count);
     for (size_t i = 0; i < count; i++) {
         char row[256];
-        snprintf(row, sizeof row, "%s %s %s %s", method_name(table[i].method), table[i].path, permit_name(table[i].permit),
-                 limit_name(table[i].limit));
+        snprintf(row, sizeof row, "%s %s %s %s", method_name(table[i].method), table[i].path,
+                 permit_name(table[i].permit), limit_name(table[i].limit));
         ck_assert_str_eq(row, i < sizeof rows / sizeof *rows ? rows[i] : "(not expected)");
         ck_assert_msg(table[i].no_store, "%s", row);
     }
@@ -162,7 +163,8 @@ START_TEST(name_path_summary_operation)
     expect_wrong(route, "a name has");
     route.name = "Things";
     expect_wrong(route, "a name has");
-    static const char *const paths[] = {NULL, "", "api", "/API", "/a//b", "/a%20", "/a b", "/a;x", "/a?b"};
+    static const char *const paths[] = {NULL,    "",     "api",  "/API", "/a//b",
+                                        "/a%20", "/a b", "/a;x", "/a?b"};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         route = good();
         route.path = paths[i];
@@ -179,7 +181,8 @@ END_TEST
 
 START_TEST(dialect_and_sentence)
 {
-    static const enum dialect with[] = {DIALECT_CONTROL, DIALECT_ADMIN_CLEAR, DIALECT_MESSAGES, DIALECT_ANALYTICS};
+    static const enum dialect with[] = {DIALECT_CONTROL, DIALECT_ADMIN_CLEAR, DIALECT_MESSAGES,
+                                        DIALECT_ANALYTICS};
     for (size_t i = 0; i < 4; i++) {
         struct route route = good();
         route.dialect = with[i];
@@ -205,16 +208,29 @@ static void expect_wrong_param(struct param_spec spec, const char *says)
 
 START_TEST(parameters)
 {
-    expect_wrong_param((struct param_spec){.name = "", .kind = PARAM_ID, .help = "h"}, "a parameter's name");
-    expect_wrong_param((struct param_spec){.name = "a[]", .kind = PARAM_ID, .help = "h"}, "a parameter's name");
+    expect_wrong_param((struct param_spec){.name = "", .kind = PARAM_ID, .help = "h"},
+                       "a parameter's name");
+    expect_wrong_param((struct param_spec){.name = "a[]", .kind = PARAM_ID, .help = "h"},
+                       "a parameter's name");
     expect_wrong_param((struct param_spec){.name = "a", .kind = PARAM_ID}, "has no help");
-    expect_wrong_param((struct param_spec){.name = "a", .kind = PARAM_INTEGER, .min = 2, .max = 1, .help = "h"}, "not inside its range");
-    expect_wrong_param((struct param_spec){.name = "a", .kind = PARAM_INTEGER, .min = 1, .max = 9, .help = "h"}, "not inside its range");
-    expect_wrong_param((struct param_spec){.name = "a", .kind = PARAM_BOOLEAN, .default_value = 2, .help = "h"}, "neither 0 nor 1");
-    expect_wrong_param((struct param_spec){.name = "a", .kind = PARAM_OWN_ID, .help = "h"}, "needs permission user");
-    expect_wrong_param((struct param_spec){.name = "a", .kind = PARAM_NAME, .place = PLACE_PATH, .help = "h"}, "is not in the path");
-    expect_wrong_param((struct param_spec){.name = "a", .kind = PARAM_NAME, .place = PLACE_PATH, .raw_only = true, .help = "h"},
-                       "raw_only is for the query");
+    expect_wrong_param(
+        (struct param_spec){.name = "a", .kind = PARAM_INTEGER, .min = 2, .max = 1, .help = "h"},
+        "not inside its range");
+    expect_wrong_param(
+        (struct param_spec){.name = "a", .kind = PARAM_INTEGER, .min = 1, .max = 9, .help = "h"},
+        "not inside its range");
+    expect_wrong_param(
+        (struct param_spec){.name = "a", .kind = PARAM_BOOLEAN, .default_value = 2, .help = "h"},
+        "neither 0 nor 1");
+    expect_wrong_param((struct param_spec){.name = "a", .kind = PARAM_OWN_ID, .help = "h"},
+                       "needs permission user");
+    expect_wrong_param(
+        (struct param_spec){.name = "a", .kind = PARAM_NAME, .place = PLACE_PATH, .help = "h"},
+        "is not in the path");
+    expect_wrong_param(
+        (struct param_spec){
+            .name = "a", .kind = PARAM_NAME, .place = PLACE_PATH, .raw_only = true, .help = "h"},
+        "raw_only is for the query");
 }
 END_TEST
 
@@ -240,7 +256,9 @@ END_TEST
 
 START_TEST(placeholders)
 {
-    struct param_spec params[] = {{.name = "name", .kind = PARAM_NAME, .place = PLACE_PATH, .help = "h"}, {.kind = PARAM_END}};
+    struct param_spec params[] = {
+        {.name = "name", .kind = PARAM_NAME, .place = PLACE_PATH, .help = "h"},
+        {.kind = PARAM_END}};
     struct route route = good();
     static const char *const sound[] = {"/a/{name}", "/a/{name}/", "/a/{name}/b", "/{name}"};
     for (size_t i = 0; i < sizeof sound / sizeof *sound; i++) {
@@ -251,10 +269,14 @@ START_TEST(placeholders)
         expect_wrong(route, "path parameters differ");
     }
     route.params = params;
-    static const char *const wrong[][2] = {{"/a/{other}", "path parameters differ"}, {"/a/x{name}", "not a whole segment"},
-                                           {"/a/{name}x", "not a whole segment"},    {"/a/{name", "unpaired brace"},
-                                           {"/a/name}", "unpaired brace"},           {"/a/{name}/{name}", "path parameters differ"},
-                                           {"/a", "is not in the path"},             {"/a/{name}/}", "unpaired brace"}};
+    static const char *const wrong[][2] = {{"/a/{other}", "path parameters differ"},
+                                           {"/a/x{name}", "not a whole segment"},
+                                           {"/a/{name}x", "not a whole segment"},
+                                           {"/a/{name", "unpaired brace"},
+                                           {"/a/name}", "unpaired brace"},
+                                           {"/a/{name}/{name}", "path parameters differ"},
+                                           {"/a", "is not in the path"},
+                                           {"/a/{name}/}", "unpaired brace"}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         route.path = wrong[i][0];
         expect_wrong(route, wrong[i][1]);
@@ -264,15 +286,27 @@ END_TEST
 
 START_TEST(two_rows_for_one_request)
 {
-    struct param_spec params[] = {{.name = "name", .kind = PARAM_NAME, .place = PLACE_PATH, .help = "h"}, {.kind = PARAM_END}};
+    struct param_spec params[] = {
+        {.name = "name", .kind = PARAM_NAME, .place = PLACE_PATH, .help = "h"},
+        {.kind = PARAM_END}};
     static const struct {
         const char *a, *b;
         bool overlap;
     } cases[] = {
-        {"/a", "/a", true},          {"/a", "/a/", true},       {"/a/", "/a/", true},           {"/a", "/b", false},
-        {"/a", "/ab", false},        {"/a/b", "/a", false},     {"/a/{name}", "/a/b", true},    {"/a/{name}/", "/a/b", true},
-        {"/a/{name}/c", "/a/b/c", true}, {"/a/{name}/c", "/a/b/d", false}, {"/a/{name}", "/a/b/c", false}, {"/a/{name}", "/a", false},
-        {"/a/{name}", "/a/", false}, {"/{name}/b", "/a/{name}", true},
+        {"/a", "/a", true},
+        {"/a", "/a/", true},
+        {"/a/", "/a/", true},
+        {"/a", "/b", false},
+        {"/a", "/ab", false},
+        {"/a/b", "/a", false},
+        {"/a/{name}", "/a/b", true},
+        {"/a/{name}/", "/a/b", true},
+        {"/a/{name}/c", "/a/b/c", true},
+        {"/a/{name}/c", "/a/b/d", false},
+        {"/a/{name}", "/a/b/c", false},
+        {"/a/{name}", "/a", false},
+        {"/a/{name}", "/a/", false},
+        {"/{name}/b", "/a/{name}", true},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct route rows[2] = {good(), good()};
@@ -282,7 +316,8 @@ START_TEST(two_rows_for_one_request)
         rows[1].params = strchr(cases[i].b, '{') ? params : NULL;
         rows[1].name = "things.other";
         const char *wrong = routes_check_rows(rows, 2);
-        ck_assert_msg((wrong != NULL) == cases[i].overlap, "%s %s: %s", cases[i].a, cases[i].b, wrong ? wrong : "sound");
+        ck_assert_msg((wrong != NULL) == cases[i].overlap, "%s %s: %s", cases[i].a, cases[i].b,
+                      wrong ? wrong : "sound");
         rows[1].method = METHOD_DELETE;
         ck_assert_ptr_null(routes_check_rows(rows, 2));
         rows[1].name = rows[0].name;

@@ -53,15 +53,25 @@ END_TEST
 
 START_TEST(base64url_refuses)
 {
-    static const struct str texts[] = {
-        STR("A"), STR("AAAAA"),                 /* 6 bits are no byte */
-        STR("Zg=="), STR("Zm8="), STR("="),     /* padding */
-        STR("Zh"), STR("Z_"), STR("Zm9"),       /* spare bits */
-        STR("Zm9vYg "), STR(" Zm9v"), STR("Zm9v\n"), STR("Zm\n9v"), STR("Zm9v\r\n"),
-        STR("ab+/"), STR("+A"), STR("/A"),      /* the other alphabet */
-        STR("A\0AA"), STR("AA\xc3\xa9"), STR("AA.A"), STR("AA,A"), STR("AA@A"), STR("AA[A"),
-        STR("AA`A"), STR("AA{A"), STR("AA:A"),  /* neighbours of the alphabet's ranges */
-    };
+    static const struct str
+        texts
+            [] =
+                {
+                    STR("A"),        STR("AAAAA"), /* 6 bits are no byte */
+                    STR("Zg=="),     STR("Zm8="),
+                    STR("="), /* padding */
+                    STR("Zh"),       STR("Z_"),
+                    STR("Zm9"), /* spare bits */
+                    STR("Zm9vYg "),  STR(" Zm9v"),
+                    STR("Zm9v\n"),   STR("Zm\n9v"),
+                    STR("Zm9v\r\n"), STR("ab+/"),
+                    STR("+A"),       STR("/A"), /* the other alphabet */
+                    STR("A\0AA"),    STR("AA\xc3\xa9"),
+                    STR("AA.A"),     STR("AA,A"),
+                    STR("AA@A"),     STR("AA[A"),
+                    STR("AA`A"),     STR("AA{A"),
+                    STR("AA:A"), /* neighbours of the alphabet's ranges */
+                };
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct str bytes = STR("untouched");
@@ -129,9 +139,9 @@ END_TEST
 
 START_TEST(hex)
 {
-    static const struct str bad[] = {STR("0"),   STR("abc"),  STR("0g"), STR("g0"), STR("0x"),
-                                     STR(" 0"),  STR("0 "),   STR("0\0"), STR("/0"), STR(":0"),
-                                     STR("@0"),  STR("G0"),   STR("`0"), STR("-1"), STR("\xff\xff")};
+    static const struct str bad[] = {STR("0"),  STR("abc"), STR("0g"),  STR("g0"), STR("0x"),
+                                     STR(" 0"), STR("0 "),  STR("0\0"), STR("/0"), STR(":0"),
+                                     STR("@0"), STR("G0"),  STR("`0"),  STR("-1"), STR("\xff\xff")};
     struct str bytes;
 
     ck_assert(str_eq(hex_encode(arena, STR("\0\x01\x9a\xff")), STR("00019aff")));
@@ -166,9 +176,9 @@ START_TEST(percent)
         {STR("A"), STR("%41")},
     };
     static const struct str bad[] = {
-        STR("%"),   STR("a%"),    STR("%4"),   STR("a%4"),  STR("%%41"), STR("%4g"), STR("%g4"),
-        STR("% 1"), STR("%+1"),   STR("%-1"),  STR("%0x"),  STR("%u0041"), STR("%00"), STR("a%00b"),
-        STR("a\0b"), STR("%4\0"),
+        STR("%"),   STR("a%"),    STR("%4"),   STR("a%4"),  STR("%%41"), STR("%4g"),
+        STR("%g4"), STR("% 1"),   STR("%+1"),  STR("%-1"),  STR("%0x"),  STR("%u0041"),
+        STR("%00"), STR("a%00b"), STR("a\0b"), STR("%4\0"),
     };
     struct str bytes;
 

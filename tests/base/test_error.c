@@ -50,8 +50,9 @@ START_TEST(set_detail_keeps_the_caller_in_the_dark)
     struct error error;
 
     error_set(&error, ERR_BAD_INPUT, "an earlier text");
-    ck_assert_int_eq(error_set_detail(&error, ERR_UPSTREAM_DOWN, "connect to %s: errno %d", "h", 111),
-                     ERR_UPSTREAM_DOWN);
+    ck_assert_int_eq(
+        error_set_detail(&error, ERR_UPSTREAM_DOWN, "connect to %s: errno %d", "h", 111),
+        ERR_UPSTREAM_DOWN);
     ck_assert_int_eq(error.code, ERR_UPSTREAM_DOWN);
     ck_assert_str_eq(error.caller, "");
     ck_assert_str_eq(error.detail, "connect to h: errno 111");

@@ -39,11 +39,20 @@ START_TEST(every_kind_at_the_top)
         const char *text;
         enum json_kind kind;
     } cases[] = {
-        {"null", JSON_NULL},         {"true", JSON_BOOL},    {"false", JSON_BOOL},
-        {"0", JSON_INTEGER},         {"-0", JSON_INTEGER},   {"-5", JSON_INTEGER},
-        {"1.0", JSON_REAL},          {"1e3", JSON_REAL},     {"-1.5E-3", JSON_REAL},
-        {"\"\"", JSON_STRING},       {"[]", JSON_ARRAY},     {"{}", JSON_OBJECT},
-        {" \t\r\n[ ] \n", JSON_ARRAY}, {"{\"a\":[{}]}", JSON_OBJECT},
+        {"null", JSON_NULL},
+        {"true", JSON_BOOL},
+        {"false", JSON_BOOL},
+        {"0", JSON_INTEGER},
+        {"-0", JSON_INTEGER},
+        {"-5", JSON_INTEGER},
+        {"1.0", JSON_REAL},
+        {"1e3", JSON_REAL},
+        {"-1.5E-3", JSON_REAL},
+        {"\"\"", JSON_STRING},
+        {"[]", JSON_ARRAY},
+        {"{}", JSON_OBJECT},
+        {" \t\r\n[ ] \n", JSON_ARRAY},
+        {"{\"a\":[{}]}", JSON_OBJECT},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -62,11 +71,12 @@ static void check_refusal(const struct refusal *refusal, size_t number)
     struct error error;
 
     error_clear(&error);
-    ck_assert_msg(json_parse(arena, refusal->text, &root, &error) == ERR_BAD_INPUT, "case %zu: %.*s",
-                  number, STR_ARG(refusal->text));
+    ck_assert_msg(json_parse(arena, refusal->text, &root, &error) == ERR_BAD_INPUT,
+                  "case %zu: %.*s", number, STR_ARG(refusal->text));
     ck_assert_int_eq(error.code, ERR_BAD_INPUT);
     ck_assert_ptr_null(root);
-    ck_assert_msg(strstr(error.caller, refusal->says) != NULL, "case %zu: %s", number, error.caller);
+    ck_assert_msg(strstr(error.caller, refusal->says) != NULL, "case %zu: %s", number,
+                  error.caller);
     ck_assert_msg(strstr(error.caller, "line ") && strstr(error.caller, "column "), "case %zu: %s",
                   number, error.caller);
     /* No error to fill is fine, too. */
@@ -172,10 +182,17 @@ END_TEST
 START_TEST(error_texts_never_quote_the_document)
 {
     static const char *const texts[] = {
-        "{\"password\":\"hunter2\" \"x\":1}", "{\"password\":hunter2}",    "hunter2",
-        "{\"hunter2\":1,\"hunter2\":1}",      "{\"password\":\"hunter2",   "[1] hunter2",
-        "{\"p\":\"hunter2\\u0000\"}",         "{\"p\":\"hunter2\xff\"}",   "{\"p\":\"hunter2\n\"}",
-        "{\"hunter2\\u0000\":1}",             "{\"p\":\"hunter2\\ud800\"}",
+        "{\"password\":\"hunter2\" \"x\":1}",
+        "{\"password\":hunter2}",
+        "hunter2",
+        "{\"hunter2\":1,\"hunter2\":1}",
+        "{\"password\":\"hunter2",
+        "[1] hunter2",
+        "{\"p\":\"hunter2\\u0000\"}",
+        "{\"p\":\"hunter2\xff\"}",
+        "{\"p\":\"hunter2\n\"}",
+        "{\"hunter2\\u0000\":1}",
+        "{\"p\":\"hunter2\\ud800\"}",
     };
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -345,7 +362,9 @@ START_TEST(readers_of_the_wrong_kind)
         enum json_kind kind = json_kind(value);
         ck_assert_int_eq(json_bool(value), kind == JSON_BOOL);
         ck_assert_int_eq(json_integer(value), kind == JSON_INTEGER ? 7 : 0);
-        ck_assert_double_eq(json_real(value), kind == JSON_INTEGER ? 7.0 : kind == JSON_REAL ? 7.5 : 0.0);
+        ck_assert_double_eq(json_real(value), kind == JSON_INTEGER ? 7.0
+                                              : kind == JSON_REAL  ? 7.5
+                                                                   : 0.0);
         ck_assert_int_eq(json_string(value).ptr != NULL, kind == JSON_STRING);
         ck_assert_int_eq(json_get(value, "a") != NULL, kind == JSON_OBJECT);
         ck_assert_int_eq(json_at(value, 0) != NULL, kind == JSON_ARRAY);
@@ -427,8 +446,9 @@ END_TEST
 /* jansson overruns a buffer when an allocation fails, or calls it a syntax error. We must not. */
 START_TEST(memory_that_runs_out_anywhere_is_no_fault_of_the_client)
 {
-    static const char text[] = "{\"name\":\"J\\u00f6rg, a longer string\",\"list\":[1,2.5,true,null,3,4,5,6,"
-                               "7,8,9],\"a\":1,\"b\":2,\"c\":3,\"d\":4,\"e\":5,\"f\":6,\"g\":7}";
+    static const char text[] =
+        "{\"name\":\"J\\u00f6rg, a longer string\",\"list\":[1,2.5,true,null,3,4,5,6,"
+        "7,8,9],\"a\":1,\"b\":2,\"c\":3,\"d\":4,\"e\":5,\"f\":6,\"g\":7}";
     size_t limit = 0;
     enum err err;
 
@@ -442,7 +462,8 @@ START_TEST(memory_that_runs_out_anywhere_is_no_fault_of_the_client)
         if (err == ERR_OK) {
             ck_assert_int_eq(json_integer(json_get(root, "g")), 7);
         } else {
-            ck_assert_msg(err == ERR_NO_MEMORY, "limit %zu: %s %s", limit, err_name(err), error.caller);
+            ck_assert_msg(err == ERR_NO_MEMORY, "limit %zu: %s %s", limit, err_name(err),
+                          error.caller);
             ck_assert_int_eq(error.code, ERR_NO_MEMORY);
             ck_assert_str_eq(error.caller, "");
             ck_assert_ptr_null(root);
@@ -470,7 +491,8 @@ START_TEST(the_largest_document_takes_what_the_header_says)
         strbuf_add(&buf, STR("1]"));
         ck_assert_int_eq(json_parse(small, strbuf_str(&buf), &root, NULL), ERR_OK);
         /* 200, and the gaps an arena has under AddressSanitizer. */
-        ck_assert_msg(arena_used(small) < 240 * JSON_MAX_VALUES, "%s: %zu", pieces[i], arena_used(small));
+        ck_assert_msg(arena_used(small) < 240 * JSON_MAX_VALUES, "%s: %zu", pieces[i],
+                      arena_used(small));
         strbuf_fini(&buf);
         arena_free(&small);
     }
@@ -494,8 +516,9 @@ static bool read_everything(struct str name, const struct json *value, void *arg
 
 START_TEST(changed_bytes_are_refused_or_read)
 {
-    static const char original[] = "{\"user_id\":123,\"name\":\"J\\u00f6rg \\ud83d\\ude00\",\"é\":[1.5e3,"
-                                   "-7,true,false,null,{\"a\":{},\"b\":[]}],\"exp\":9223372036854775807}";
+    static const char original[] =
+        "{\"user_id\":123,\"name\":\"J\\u00f6rg \\ud83d\\ude00\",\"é\":[1.5e3,"
+        "-7,true,false,null,{\"a\":{},\"b\":[]}],\"exp\":9223372036854775807}";
     static const char likely[] = "[]{},:\"\\u0dD8eE+-.019 \n\x80\xc3\xff";
     struct noise noise = {6};
 

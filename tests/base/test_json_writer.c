@@ -68,7 +68,8 @@ START_TEST(commas_in_every_nesting)
     json_name(&writer, "real");
     json_write_real(&writer, 0.42, 2);
     json_close_object(&writer);
-    check_written("{\"empty\":{},\"list\":[[],null,{\"a\":false,\"b\":null},\"\",\"\",-1],\"real\":0.42}");
+    check_written(
+        "{\"empty\":{},\"list\":[[],null,{\"a\":false,\"b\":null},\"\",\"\",-1],\"real\":0.42}");
 }
 END_TEST
 
@@ -252,8 +253,9 @@ START_TEST(strings_come_back)
         struct strbuf original;
         strbuf_init(&original, arena, 0);
         for (size_t i = noise_below(&noise, 20); i > 0; i--) {
-            static const char *const pieces[] = {"a", "\"", "\\", "\n", "\x1f", "\x7f", "é",
-                                                 "\xe2\x80\xa8", "😀", "/", "\xc2\x85", "\\u0041"};
+            static const char *const pieces[] = {"a",    "\"",   "\\",       "\n",
+                                                 "\x1f", "\x7f", "é",        "\xe2\x80\xa8",
+                                                 "😀",    "/",    "\xc2\x85", "\\u0041"};
             strbuf_add(&original, str_from(pieces[noise_below(&noise, 12)]));
         }
         json_write_string(&writer, strbuf_str(&original));

@@ -33,9 +33,11 @@ END_TEST
 START_TEST(a_json_line)
 {
     log_configure(LOG_LEVEL_INFO, LOG_FORMAT_JSON);
-    log_event(LOG_LEVEL_ERROR, "redis.down", LOG_CSTR("address", "[::1]:6379"), LOG_INT("wait_ms", -1));
+    log_event(LOG_LEVEL_ERROR, "redis.down", LOG_CSTR("address", "[::1]:6379"),
+              LOG_INT("wait_ms", -1));
     struct str line = written();
-    ck_assert_msg(matches(line, "^\\{\"time\":\"" TIME "\",\"level\":\"error\",\"event\":\"redis\\.down\","
+    ck_assert_msg(matches(line, "^\\{\"time\":\"" TIME
+                                "\",\"level\":\"error\",\"event\":\"redis\\.down\","
                                 "\"address\":\"\\[::1\\]:6379\",\"wait_ms\":-1\\}\n$"),
                   "%s", line.ptr);
 }
@@ -129,7 +131,8 @@ START_TEST(values_in_json)
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         log_event(LOG_LEVEL_INFO, "e", LOG_STR("v", values[i].value), LOG_INT("z", 0));
         struct str line = written();
-        struct str expected = str_format(arena, "\"event\":\"e\",\"v\":%s,\"z\":0}\n", values[i].json);
+        struct str expected =
+            str_format(arena, "\"event\":\"e\",\"v\":%s,\"z\":0}\n", values[i].json);
         check_line(line);
         ck_assert_msg(str_ends(line, expected), "%s, not %s", line.ptr, expected.ptr);
     }
@@ -138,7 +141,8 @@ END_TEST
 
 START_TEST(integers_at_the_edges)
 {
-    log_event(LOG_LEVEL_INFO, "e", LOG_INT("a", INT64_MIN), LOG_INT("b", INT64_MAX), LOG_INT("c", 0));
+    log_event(LOG_LEVEL_INFO, "e", LOG_INT("a", INT64_MIN), LOG_INT("b", INT64_MAX),
+              LOG_INT("c", 0));
     ck_assert(str_eq(tail_of(written()),
                      STR("event=e a=-9223372036854775808 b=9223372036854775807 c=0")));
 }
@@ -185,8 +189,8 @@ static void check_cut(const char *character)
 
 START_TEST(long_values_are_cut_and_marked)
 {
-    static const char *const characters[] = {"a", " ", "\"", "\n", "\x1b", "é", "€", "😀", "\xff",
-                                             "ab\n", "a😀"};
+    static const char *const characters[] = {"a", " ", "\"",   "\n",   "\x1b", "é",
+                                             "€", "😀", "\xff", "ab\n", "a😀"};
 
     for (size_t i = 0; i < sizeof characters / sizeof *characters; i++)
         check_cut(characters[i]);
@@ -269,8 +273,9 @@ static void check_json_line(struct str line, const struct log_field *fields, siz
 START_TEST(noise_never_breaks_a_line)
 {
     static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
-    static const char *const pieces[] = {"plain text ", "\"", "\\", "\n", "\r\n", "\x1b[2J", "=", "é",
-                                         "😀", "\xe2\x80\xa9", "\xff", "\xc3", "\x01", "\xf0\x9f"};
+    static const char *const pieces[] = {"plain text ", "\"",   "\\",   "\n",      "\r\n",
+                                         "\x1b[2J",     "=",    "é",    "😀",       "\xe2\x80\xa9",
+                                         "\xff",        "\xc3", "\x01", "\xf0\x9f"};
     struct noise noise = {10};
 
     for (int round = 0; round < 5000; round++) {

@@ -206,8 +206,9 @@ static void check_whole(const char *line, int next[THREADS])
     int number, count;
     char filler[300];
 
-    ck_assert_msg(sscanf(line, "time=%*s level=info event=many thread=%d line=%d filler=%299s", &number,
-                         &count, filler) == 3, "%s", line);
+    ck_assert_msg(sscanf(line, "time=%*s level=info event=many thread=%d line=%d filler=%299s",
+                         &number, &count, filler) == 3,
+                  "%s", line);
     ck_assert_int_ge(number, 0);
     ck_assert_int_lt(number, THREADS);
     ck_assert_int_eq(count, next[number]++);

@@ -55,16 +55,11 @@ START_TEST(starts_and_ends)
         struct str s, part;
         bool starts, ends;
     } cases[] = {
-        {STR(""), STR(""), true, true},
-        {STR_NONE, STR_NONE, true, true},
-        {STR_NONE, STR("a"), false, false},
-        {STR("a"), STR_NONE, true, true},
-        {STR("abcab"), STR("ab"), true, true},
-        {STR("abc"), STR("abc"), true, true},
-        {STR("abc"), STR("abcd"), false, false},
-        {STR("abc"), STR("bc"), false, true},
-        {STR("abc"), STR("ab"), true, false},
-        {STR("abc"), STR("B"), false, false},
+        {STR(""), STR(""), true, true},          {STR_NONE, STR_NONE, true, true},
+        {STR_NONE, STR("a"), false, false},      {STR("a"), STR_NONE, true, true},
+        {STR("abcab"), STR("ab"), true, true},   {STR("abc"), STR("abc"), true, true},
+        {STR("abc"), STR("abcd"), false, false}, {STR("abc"), STR("bc"), false, true},
+        {STR("abc"), STR("ab"), true, false},    {STR("abc"), STR("B"), false, false},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

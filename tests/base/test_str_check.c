@@ -29,7 +29,8 @@ START_TEST(integers_that_are_canonical)
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int64_t value = 42;
-        ck_assert_msg(str_to_int64(cases[i].text, cases[i].min, cases[i].max, &value), "case %zu", i);
+        ck_assert_msg(str_to_int64(cases[i].text, cases[i].min, cases[i].max, &value), "case %zu",
+                      i);
         ck_assert_msg(value == cases[i].value, "case %zu: %" PRId64, i, value);
     }
 }

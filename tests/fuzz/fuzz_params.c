@@ -29,7 +29,8 @@ static struct str take_line(struct str *rest)
     return line;
 }
 
-static void expect_value(struct arena *arena, const struct param_spec *spec, const struct param_value *value, int64_t own_id)
+static void expect_value(struct arena *arena, const struct param_spec *spec,
+                         const struct param_value *value, int64_t own_id)
 {
     if (!value->given)
         return;
@@ -40,9 +41,11 @@ static void expect_value(struct arena *arena, const struct param_spec *spec, con
     if (spec->kind == PARAM_OWN_ID)
         expect(value->integer == own_id, "an own id is one's own");
     if (spec->kind == PARAM_INTEGER)
-        expect(value->integer >= spec->min && value->integer <= spec->max, "a number is in its range");
+        expect(value->integer >= spec->min && value->integer <= spec->max,
+               "a number is in its range");
     if (spec->kind == PARAM_BOOLEAN)
-        expect(str_eq(value->text, value->integer ? STR("true") : STR("false")), "a boolean is true or false");
+        expect(str_eq(value->text, value->integer ? STR("true") : STR("false")),
+               "a boolean is true or false");
     expect(!str_has_control(value->text), "no value has a control character");
 }
 
@@ -74,7 +77,8 @@ static void expect_body(const struct call *call)
     if (call->route->body != BODY_NO_USER_ID)
         return;
     for (size_t i = 0; i + strlen(wanted) <= call->body.len; i++)
-        expect(!str_eq_nocase(str_sub(call->body, i, strlen(wanted)), str_from(wanted)), "no user_id in the body");
+        expect(!str_eq_nocase(str_sub(call->body, i, strlen(wanted)), str_from(wanted)),
+               "no user_id in the body");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -169,7 +169,8 @@ static void open_with(const struct stand_options *options)
     stand_key(&stand, flush_key, "flush", (const char *const[]){"--scope", "flush", NULL});
     snprintf(refresh_token, sizeof refresh_token, "{\"refresh_token\":\"x\"}");
     if (stand.redis)
-        expect_recovered(); /* the table is right about a healthy Redis, and there is a refresh token */
+        /* the table is right about a healthy Redis, and there is a refresh token */
+        expect_recovered();
 }
 
 static void open_stand(void)

@@ -14,10 +14,11 @@ static struct stand stand;
 
 static void open_with(const char *config)
 {
-    stand_open(&stand, &(struct stand_options){
-                           .config = config,
-                           .environment = (const char *const[]){"CACHEWARDEN_LIMITS_ENABLED=", NULL},
-                       });
+    stand_open(&stand,
+               &(struct stand_options){
+                   .config = config,
+                   .environment = (const char *const[]){"CACHEWARDEN_LIMITS_ENABLED=", NULL},
+               });
 }
 
 static void open_defaults(void)
@@ -206,10 +207,9 @@ END_TEST
 /* Counting must not make anybody wait for longer than Redis itself would. */
 START_TEST(a_redis_that_does_not_answer)
 {
-    stand_open(&stand,
-               &(struct stand_options){.environment = (const char *const[]){
-                                           "CACHEWARDEN_LIMITS_ENABLED=", STAND_DEFAULT_TIMEOUTS,
-                                           NULL}});
+    stand_open(&stand, &(struct stand_options){
+                           .environment = (const char *const[]){
+                               "CACHEWARDEN_LIMITS_ENABLED=", STAND_DEFAULT_TIMEOUTS, NULL}});
     expect_rate(http_post(stand.http, CLEAR, stand.alice.bearer), 10, 9);
     redis_server_pause(stand.redis);
     const struct http_reply *reply = http_post(stand.http, CLEAR, stand.alice.bearer);

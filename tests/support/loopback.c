@@ -28,20 +28,27 @@ static struct users *open_users(struct loopback *loopback, const struct loopback
         snprintf(loopback->directory, sizeof loopback->directory, "/tmp/cw-loopback-XXXXXX");
         ck_assert_ptr_nonnull(mkdtemp(loopback->directory));
     }
-    snprintf(url, sizeof url, "sqlite:%s/users.db", shares ? shares->directory : loopback->directory);
+    snprintf(url, sizeof url, "sqlite:%s/users.db",
+             shares ? shares->directory : loopback->directory);
     ck_assert_msg(users_open(str_from(url), &users, &error) == ERR_OK, "%s", error.detail);
     return users;
 }
 
-enum err loopback_try_open(struct loopback *loopback, const struct loopback_options *options, struct error *error)
+enum err loopback_try_open(struct loopback *loopback, const struct loopback_options *options,
+                           struct error *error)
 {
     *loopback = (struct loopback){0};
     struct app_options app = {
         .control = {.size = options->pool_size ? options->pool_size : 4,
                     .borrow_timeout_ms = 5000,
                     .connect_timeout_ms = 500,
-                    .command_timeout_ms = options->command_timeout_ms ? options->command_timeout_ms : 2000},
-        .tokens = {.secret = STR(LOOPBACK_SECRET), .issuer = STR("cachewarden"), .leeway_s = 30, .access_ttl_s = 900, .refresh_ttl_s = 604800},
+                    .command_timeout_ms =
+                        options->command_timeout_ms ? options->command_timeout_ms : 2000},
+        .tokens = {.secret = STR(LOOPBACK_SECRET),
+                   .issuer = STR("cachewarden"),
+                   .leeway_s = 30,
+                   .access_ttl_s = 900,
+                   .refresh_ttl_s = 604800},
         .admin_group = STR("Admin"),
         .registration_open = options->is_registration_open,
         .environment = STR("development"),
@@ -50,7 +57,8 @@ enum err loopback_try_open(struct loopback *loopback, const struct loopback_opti
         .node_name = STR("node-a"),
         .limits = options->limits,
     };
-    ck_assert_int_eq(redis_address_parse(str_from(options->redis_url), &app.control.address, error), ERR_OK);
+    ck_assert_int_eq(redis_address_parse(str_from(options->redis_url), &app.control.address, error),
+                     ERR_OK);
     app.users = options->has_no_users ? NULL : open_users(loopback, options->shares);
     enum err err = app_open(&app, &loopback->app, error);
     if (err != ERR_OK && app.users)
@@ -95,19 +103,30 @@ struct principal loopback_nobody(void)
 
 struct principal loopback_user(int64_t id)
 {
-    return (struct principal){.kind = PRINCIPAL_USER, .credential = CREDENTIAL_BEARER, .user_id = id, .name = STR("alice"), .email = STR("alice@example.org")};
+    return (struct principal){.kind = PRINCIPAL_USER,
+                              .credential = CREDENTIAL_BEARER,
+                              .user_id = id,
+                              .name = STR("alice"),
+                              .email = STR("alice@example.org")};
 }
 
 struct principal loopback_admin(void)
 {
-    return (struct principal){
-        .kind = PRINCIPAL_USER, .credential = CREDENTIAL_BEARER, .user_id = 1, .name = STR("admin"), .is_superuser = true, .is_admin = true};
+    return (struct principal){.kind = PRINCIPAL_USER,
+                              .credential = CREDENTIAL_BEARER,
+                              .user_id = 1,
+                              .name = STR("admin"),
+                              .is_superuser = true,
+                              .is_admin = true};
 }
 
 struct principal loopback_key(unsigned scopes, int64_t owner_id)
 {
-    return (struct principal){
-        .kind = PRINCIPAL_API_KEY, .credential = CREDENTIAL_API_KEY, .user_id = owner_id, .name = STR("deploy"), .scopes = scopes};
+    return (struct principal){.kind = PRINCIPAL_API_KEY,
+                              .credential = CREDENTIAL_API_KEY,
+                              .user_id = owner_id,
+                              .name = STR("deploy"),
+                              .scopes = scopes};
 }
 
 /* ---- a call ---- */
@@ -130,7 +149,8 @@ static enum err walk(struct call *call, const struct loopback_request *request)
     struct str name = str_from(request->name);
     const char *type = request->type ? request->type : "application/json";
 
-    switch (permit_decide(call->route->permit, &call->app->policy, &call->principal, params_target(call->route, query))) {
+    switch (permit_decide(call->route->permit, &call->app->policy, &call->principal,
+                          params_target(call->route, query))) {
     case PERMIT_NO:
         return ERR_FORBIDDEN;
     case PERMIT_NO_CREDENTIAL:
@@ -164,7 +184,8 @@ struct loopback_answer *loopback_call(const struct loopback_request *request)
     answer->err = walk(&call, request);
     answer->error = call.error;
     answer->reply = call.reply;
-    answer->body = answer->err == ERR_OK ? str_dup(answer->arena, strbuf_str(&call.reply.body)).ptr : "";
+    answer->body =
+        answer->err == ERR_OK ? str_dup(answer->arena, strbuf_str(&call.reply.body)).ptr : "";
     /* Whoever fails says so in both places. */
     if (answer->err != ERR_OK && answer->error.code != ERR_OK)
         ck_assert_int_eq(answer->error.code, answer->err);
@@ -183,14 +204,17 @@ const struct json *loopback_json(const struct loopback_answer *answer)
     const struct json *root = NULL;
     struct error error = {0};
 
-    ck_assert_msg(answer->err == ERR_OK, "%s: %s (%s)", err_name(answer->err), answer->error.caller, answer->error.detail);
-    ck_assert_msg(json_parse(answer->arena, str_from(answer->body), &root, &error) == ERR_OK, "%s: %s", error.caller, answer->body);
+    ck_assert_msg(answer->err == ERR_OK, "%s: %s (%s)", err_name(answer->err), answer->error.caller,
+                  answer->error.detail);
+    ck_assert_msg(json_parse(answer->arena, str_from(answer->body), &root, &error) == ERR_OK,
+                  "%s: %s", error.caller, answer->body);
     return root;
 }
 
 void loopback_expect(struct loopback_answer *answer, const char *body)
 {
-    ck_assert_msg(answer->err == ERR_OK, "%s: %s (%s)", err_name(answer->err), answer->error.caller, answer->error.detail);
+    ck_assert_msg(answer->err == ERR_OK, "%s: %s (%s)", err_name(answer->err), answer->error.caller,
+                  answer->error.detail);
     ck_assert_str_eq(answer->body, body);
     ck_assert_int_eq(answer->error.code, ERR_OK);
     loopback_free(&answer);
@@ -198,8 +222,8 @@ void loopback_expect(struct loopback_answer *answer, const char *body)
 
 void loopback_expect_error(struct loopback_answer *answer, enum err err, const char *says)
 {
-    ck_assert_msg(answer->err == err, "%s instead of %s: %s (%s) %s", err_name(answer->err), err_name(err), answer->error.caller,
-                  answer->error.detail, answer->body);
+    ck_assert_msg(answer->err == err, "%s instead of %s: %s (%s) %s", err_name(answer->err),
+                  err_name(err), answer->error.caller, answer->error.detail, answer->body);
     if (says)
         ck_assert_str_eq(answer->error.caller, says);
     loopback_free(&answer);

@@ -20,13 +20,15 @@ struct loopback_options {
     const char *redis_url;           /* control data, and whatever has no URL of its own */
     const struct cache_spec *caches; /* NULL: `messages` and `search` as the contract has them */
     size_t cache_count;
-    const struct loopback *shares;   /* the users database of this one, which is closed later: another node */
-    bool is_unwatched;               /* does not follow what others revoke: connects to nothing by itself */
-    bool has_no_users;               /* no users database: quicker, for tests without accounts */
+    /* the users database of this one, which is closed later: another node */
+    const struct loopback *shares;
+    /* does not follow what others revoke: connects to nothing by itself */
+    bool is_unwatched;
+    bool has_no_users; /* no users database: quicker, for tests without accounts */
     bool is_registration_open;
-    size_t pool_size;                /* 0: 4 */
-    int64_t command_timeout_ms;      /* 0: 2000, so that a busy machine does not fail a test */
-    struct limit_settings limits;    /* zero: off */
+    size_t pool_size;             /* 0: 4 */
+    int64_t command_timeout_ms;   /* 0: 2000, so that a busy machine does not fail a test */
+    struct limit_settings limits; /* zero: off */
 };
 
 struct loopback {
@@ -38,13 +40,14 @@ struct loopback {
 void loopback_open(struct loopback *loopback, const struct loopback_options *options);
 void loopback_close(struct loopback *loopback);
 /* For tests of app_open itself: it may fail; loopback_close anyway. */
-enum err loopback_try_open(struct loopback *loopback, const struct loopback_options *options, struct error *error);
+enum err loopback_try_open(struct loopback *loopback, const struct loopback_options *options,
+                           struct error *error);
 
 /* ---- who calls ---- */
 
 struct principal loopback_nobody(void);
 struct principal loopback_user(int64_t id);
-struct principal loopback_admin(void);                       /* user 1, "admin" */
+struct principal loopback_admin(void); /* user 1, "admin" */
 struct principal loopback_key(unsigned scopes, int64_t owner_id);
 
 /* ---- a call ---- */
@@ -57,7 +60,7 @@ struct loopback_request {
     const char *type;  /* NULL with a body: application/json */
     const char *body;
     const char *address; /* of the client; NULL: 127.0.0.1 */
-    struct app *app;   /* set by LOOPBACK */
+    struct app *app;     /* set by LOOPBACK */
 };
 
 struct loopback_answer {
@@ -72,7 +75,8 @@ struct loopback_answer {
 struct loopback_answer *loopback_call(const struct loopback_request *request);
 void loopback_free(struct loopback_answer **answer);
 #define LOOPBACK(loopback, route_name, who, ...) \
-    loopback_call(&(struct loopback_request){.app = (loopback)->app, .route = (route_name), .principal = (who), __VA_ARGS__})
+    loopback_call(&(struct loopback_request){    \
+        .app = (loopback)->app, .route = (route_name), .principal = (who), __VA_ARGS__})
 
 /* The body as a document, which lives as long as the answer. Not JSON: the test ends. */
 const struct json *loopback_json(const struct loopback_answer *answer);

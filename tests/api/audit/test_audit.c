@@ -17,7 +17,9 @@ static struct loopback loopback;
 static void open_all(void)
 {
     redis = redis_server_start(NULL);
-    loopback_open(&loopback, &(struct loopback_options){.redis_url = redis_server_url(redis), .has_no_users = true, .command_timeout_ms = 300});
+    loopback_open(&loopback, &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                                        .has_no_users = true,
+                                                        .command_timeout_ms = 300});
     log_capture_start();
 }
 
@@ -29,11 +31,16 @@ static void close_all(void)
 
 static void write_records(int from, int count)
 {
-    static const struct principal admin = {.user_id = 1, .name = {"admin", 5}, .credential = CREDENTIAL_OPERATOR};
+    static const struct principal admin = {
+        .user_id = 1, .name = {"admin", 5}, .credential = CREDENTIAL_OPERATOR};
     for (int i = from; i < from + count; i++) {
         char target[32];
         snprintf(target, sizeof target, "user:%d", i);
-        struct audit_record record = {.principal = &admin, .route = "cache.clear", .target = str_from(target), .result = "ok", .count = i};
+        struct audit_record record = {.principal = &admin,
+                                      .route = "cache.clear",
+                                      .target = str_from(target),
+                                      .result = "ok",
+                                      .count = i};
         audit_write(loopback.app, &record);
     }
 }

@@ -24,7 +24,8 @@ static struct audit_record sample(void)
 
 static void expect_field(const struct audit_entry *entry, enum audit_field field, const char *text)
 {
-    ck_assert_msg(str_eq(entry->fields[field], str_from(text)), "%s is %.*s", audit_field_name(field), STR_ARG(entry->fields[field]));
+    ck_assert_msg(str_eq(entry->fields[field], str_from(text)), "%s is %.*s",
+                  audit_field_name(field), STR_ARG(entry->fields[field]));
 }
 
 START_TEST(fields_as_text)
@@ -51,7 +52,12 @@ START_TEST(nothing_is_borrowed)
 {
     char name[] = "mallory", route[] = "x.y";
     struct principal principal = {.name = str_from(name)};
-    struct audit_record record = {.principal = &principal, .route = route, .result = "ok", .target = STR_NONE, .count = -1, .is_flush = true};
+    struct audit_record record = {.principal = &principal,
+                                  .route = route,
+                                  .result = "ok",
+                                  .target = STR_NONE,
+                                  .count = -1,
+                                  .is_flush = true};
     struct audit_entry *entry = audit_entry_new(&record, STR_NONE);
     memset(name, 'x', sizeof name - 1);
     memset(route, 'x', sizeof route - 1);
@@ -87,8 +93,18 @@ START_TEST(the_log_has_it_all)
     log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
     audit_entry_log(entry, "queue full");
     char *log = log_capture_end();
-    static const char *const parts[] = {"event=audit.unsaved", "reason=\"queue full\"", "principal=admin", "principal_id=1", "credential=bearer",
-                                        "address=::1", "route=cache.clear", "result=ok", "count=6", "request_id=req-1", "node=node-a", "recorded_at="};
+    static const char *const parts[] = {"event=audit.unsaved",
+                                        "reason=\"queue full\"",
+                                        "principal=admin",
+                                        "principal_id=1",
+                                        "credential=bearer",
+                                        "address=::1",
+                                        "route=cache.clear",
+                                        "result=ok",
+                                        "count=6",
+                                        "request_id=req-1",
+                                        "node=node-a",
+                                        "recorded_at="};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         ck_assert_msg(strstr(log, parts[i]) != NULL, "no %s in %s", parts[i], log);
     ck_assert_ptr_eq(strchr(log, '\n'), log + strlen(log) - 1); /* one line */

@@ -13,7 +13,8 @@ static struct loopback loopback;
 static void open_all(void)
 {
     redis = redis_server_start(NULL);
-    loopback_open(&loopback, &(struct loopback_options){.redis_url = redis_server_url(redis), .has_no_users = true});
+    loopback_open(&loopback, &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                                        .has_no_users = true});
 }
 
 static void close_all(void)
@@ -23,25 +24,37 @@ static void close_all(void)
 }
 
 #define AS_ADMIN(route, ...) LOOPBACK(&loopback, route, loopback_admin(), __VA_ARGS__)
-#define AS_USER(route, ...) LOOPBACK(&loopback, route, loopback_user(123), __VA_ARGS__)
-#define DROP(call) loopback_free(&(struct loopback_answer *){call})
+#define AS_USER(route, ...)  LOOPBACK(&loopback, route, loopback_user(123), __VA_ARGS__)
+#define DROP(call)           loopback_free(&(struct loopback_answer *){call})
 
-#define FIELDS "time 2026-01-31T00:00:00.000Z principal admin principal_id 1 credential bearer address 127.0.0.1 route cache.clear " \
-               "target user:1 result ok count 6 request_id r-1 node node-a"
-#define RECORD(id) "{\"id\":\"" id "\",\"time\":\"2026-01-31T00:00:00.000Z\",\"principal\":\"admin\",\"principal_id\":1,\"credential\":\"bearer\"," \
-                   "\"address\":\"127.0.0.1\",\"route\":\"cache.clear\",\"target\":\"user:1\",\"result\":\"ok\",\"count\":6,\"request_id\":\"r-1\",\"node\":\"node-a\"}"
+#define FIELDS                                                                                \
+    "time 2026-01-31T00:00:00.000Z principal admin principal_id 1 credential bearer address " \
+    "127.0.0.1 route cache.clear "                                                            \
+    "target user:1 result ok count 6 request_id r-1 node node-a"
+#define RECORD(id)                                                                                 \
+    "{\"id\":\"" id "\",\"time\":\"2026-01-31T00:00:00.000Z\",\"principal\":\"admin\","            \
+    "\"principal_id\":1,\"credential\":\"bearer\","                                                \
+    "\"address\":\"127.0.0.1\",\"route\":\"cache.clear\",\"target\":\"user:1\",\"result\":\"ok\"," \
+    "\"count\":6,\"request_id\":\"r-1\",\"node\":\"node-a\"}"
 
 START_TEST(newest_first_and_page_by_page)
 {
     loopback_expect(AS_ADMIN("audit.list"), "{\"records\":[],\"next\":null}");
     for (int i = 1; i <= 3; i++)
         redis_server_do(redis, "XADD cw:audit %d-0 " FIELDS, i);
-    loopback_expect(AS_ADMIN("audit.list"), "{\"records\":[" RECORD("3-0") "," RECORD("2-0") "," RECORD("1-0") "],\"next\":null}");
-    loopback_expect(AS_ADMIN("audit.list", .query = "limit=3"), "{\"records\":[" RECORD("3-0") "," RECORD("2-0") "," RECORD("1-0") "],\"next\":null}");
-    loopback_expect(AS_ADMIN("audit.list", .query = "limit=2"), "{\"records\":[" RECORD("3-0") "," RECORD("2-0") "],\"next\":\"2-0\"}");
-    loopback_expect(AS_ADMIN("audit.list", .query = "limit=2&before=2-0"), "{\"records\":[" RECORD("1-0") "],\"next\":null}");
-    loopback_expect(AS_ADMIN("audit.list", .query = "before=1-0"), "{\"records\":[],\"next\":null}");
-    loopback_expect(AS_ADMIN("audit.list", .query = "before=99-7&limit=1"), "{\"records\":[" RECORD("3-0") "],\"next\":\"3-0\"}");
+    loopback_expect(AS_ADMIN("audit.list"), "{\"records\":[" RECORD("3-0") "," RECORD(
+                                                "2-0") "," RECORD("1-0") "],\"next\":null}");
+    loopback_expect(
+        AS_ADMIN("audit.list", .query = "limit=3"),
+        "{\"records\":[" RECORD("3-0") "," RECORD("2-0") "," RECORD("1-0") "],\"next\":null}");
+    loopback_expect(AS_ADMIN("audit.list", .query = "limit=2"),
+                    "{\"records\":[" RECORD("3-0") "," RECORD("2-0") "],\"next\":\"2-0\"}");
+    loopback_expect(AS_ADMIN("audit.list", .query = "limit=2&before=2-0"),
+                    "{\"records\":[" RECORD("1-0") "],\"next\":null}");
+    loopback_expect(AS_ADMIN("audit.list", .query = "before=1-0"),
+                    "{\"records\":[],\"next\":null}");
+    loopback_expect(AS_ADMIN("audit.list", .query = "before=99-7&limit=1"),
+                    "{\"records\":[" RECORD("3-0") "],\"next\":\"3-0\"}");
 }
 END_TEST
 
@@ -60,19 +73,26 @@ END_TEST
 START_TEST(records_of_another_form)
 {
     redis_server_do(redis, "XADD cw:audit 1-0 route x.y count -1 principal_id many stray field");
-    loopback_expect(AS_ADMIN("audit.list"), "{\"records\":[{\"id\":\"1-0\",\"time\":\"\",\"principal\":\"\",\"principal_id\":null,\"credential\":\"\","
-                                            "\"address\":\"\",\"route\":\"x.y\",\"target\":\"\",\"result\":\"\",\"count\":null,\"request_id\":\"\",\"node\":\"\"}],\"next\":null}");
+    loopback_expect(AS_ADMIN("audit.list"),
+                    "{\"records\":[{\"id\":\"1-0\",\"time\":\"\",\"principal\":\"\",\"principal_"
+                    "id\":null,\"credential\":\"\","
+                    "\"address\":\"\",\"route\":\"x.y\",\"target\":\"\",\"result\":\"\",\"count\":"
+                    "null,\"request_id\":\"\",\"node\":\"\"}],\"next\":null}");
     redis_server_do(redis, "DEL cw:audit");
     redis_server_do(redis, "SET cw:audit x");
-    loopback_expect_error(AS_ADMIN("audit.list"), ERR_UPSTREAM_REFUSED, "redis refused the command");
+    loopback_expect_error(AS_ADMIN("audit.list"), ERR_UPSTREAM_REFUSED,
+                          "redis refused the command");
 }
 END_TEST
 
 START_TEST(who_may_not)
 {
-    loopback_expect_error(LOOPBACK(&loopback, "audit.list", loopback_nobody()), ERR_UNAUTHENTICATED, NULL);
+    loopback_expect_error(LOOPBACK(&loopback, "audit.list", loopback_nobody()), ERR_UNAUTHENTICATED,
+                          NULL);
     loopback_expect_error(AS_USER("audit.list"), ERR_FORBIDDEN, NULL);
-    loopback_expect_error(LOOPBACK(&loopback, "audit.list", loopback_key(SCOPE_FLUSH | SCOPE_USER, 5)), ERR_FORBIDDEN, NULL);
+    loopback_expect_error(
+        LOOPBACK(&loopback, "audit.list", loopback_key(SCOPE_FLUSH | SCOPE_USER, 5)), ERR_FORBIDDEN,
+        NULL);
 }
 END_TEST
 
@@ -84,7 +104,8 @@ static void expect_text(const struct json *record, const char *name, const char 
 }
 
 /* The newest record. count < 0: null. Read at once: an operator sees what was just done. */
-static void expect_newest(const char *route, const char *target, const char *result, int count, const char *who)
+static void expect_newest(const char *route, const char *target, const char *result, int count,
+                          const char *who)
 {
     struct loopback_answer *answer = AS_ADMIN("audit.list", .query = "limit=1");
     const struct json *record = json_at(json_get(loopback_json(answer), "records"), 0);

@@ -15,11 +15,15 @@ static bool saved[AUDIT_BATCH];
 
 static void open_all(void)
 {
-    struct pool_options options = {.size = 1, .borrow_timeout_ms = 1000, .connect_timeout_ms = 500, .command_timeout_ms = 2000};
+    struct pool_options options = {.size = 1,
+                                   .borrow_timeout_ms = 1000,
+                                   .connect_timeout_ms = 500,
+                                   .command_timeout_ms = 2000};
     struct error error = {0};
     redis = redis_server_start(NULL);
     arena = arena_new(4096, 0);
-    ck_assert_int_eq(redis_address_parse(str_from(redis_server_url(redis)), &options.address, &error), ERR_OK);
+    ck_assert_int_eq(
+        redis_address_parse(str_from(redis_server_url(redis)), &options.address, &error), ERR_OK);
     ck_assert_int_eq(pool_open(&options, &pool, &error), ERR_OK);
     redis_address_fini(&options.address);
 }
@@ -36,8 +40,12 @@ static void close_all(void)
 static void make(size_t index, const char *target, bool is_flush)
 {
     static const struct principal admin = {.user_id = 1, .name = {"admin", 5}};
-    struct audit_record record = {
-        .principal = &admin, .route = "caches.flush", .target = str_from(target), .result = "ok", .count = (int64_t)index, .is_flush = is_flush};
+    struct audit_record record = {.principal = &admin,
+                                  .route = "caches.flush",
+                                  .target = str_from(target),
+                                  .result = "ok",
+                                  .count = (int64_t)index,
+                                  .is_flush = is_flush};
     entries[index] = audit_entry_new(&record, STR("node-a"));
 }
 
@@ -59,7 +67,9 @@ START_TEST(a_whole_batch_in_order)
         ck_assert_uint_eq(pairs->elements, 2 * AUDIT_FIELD_COUNT);
         for (size_t k = 0; k < AUDIT_FIELD_COUNT; k++) {
             ck_assert_str_eq(pairs->element[2 * k]->str, audit_field_name((enum audit_field)k));
-            ck_assert(str_eq((struct str){pairs->element[2 * k + 1]->str, pairs->element[2 * k + 1]->len}, entries[i]->fields[k]));
+            ck_assert(
+                str_eq((struct str){pairs->element[2 * k + 1]->str, pairs->element[2 * k + 1]->len},
+                       entries[i]->fields[k]));
         }
     }
     freeReplyObject(reply);
@@ -71,7 +81,8 @@ END_TEST
 START_TEST(the_stream_does_not_grow_for_ever)
 {
     redis_server_do(redis, "CONFIG SET stream-node-max-entries 10");
-    redis_server_do(redis, "EVAL %s 0", "for i = 1, 100100 do redis.call('XADD', 'cw:audit', '*', 'a', 'b') end");
+    redis_server_do(redis, "EVAL %s 0",
+                    "for i = 1, 100100 do redis.call('XADD', 'cw:audit', '*', 'a', 'b') end");
     make(0, "messages", false);
     ck_assert_int_eq(store(1), ERR_OK);
     ck_assert_int_le(redis_server_ask_integer(redis, "XLEN cw:audit"), 100010);

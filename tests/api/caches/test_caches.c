@@ -18,7 +18,8 @@ static struct arena *arena;
 static void open_all(void)
 {
     redis = redis_server_start(NULL);
-    loopback_open(&loopback, &(struct loopback_options){.redis_url = redis_server_url(redis), .has_no_users = true});
+    loopback_open(&loopback, &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                                        .has_no_users = true});
     arena = arena_new(4096, 0);
 }
 
@@ -29,10 +30,12 @@ static void close_all(void)
     redis_server_stop(&redis);
 }
 
-static enum err flush(const char *name, bool dry_run, struct flush_result *result_out, struct error *error)
+static enum err flush(const char *name, bool dry_run, struct flush_result *result_out,
+                      struct error *error)
 {
     error_clear(error);
-    return caches_flush(loopback.app, arena, str_from(name), dry_run, clock_deadline_ns(5000), result_out, error);
+    return caches_flush(loopback.app, arena, str_from(name), dry_run, clock_deadline_ns(5000),
+                        result_out, error);
 }
 
 static struct flush_result flush_ok(const char *name, bool dry_run)
@@ -51,7 +54,8 @@ static void in_database(int number, const char *command)
     ck_assert(context && context->err == 0);
     freeReplyObject(redisCommand(context, "SELECT %d", number));
     redisReply *reply = redisCommand(context, command);
-    ck_assert_msg(reply && reply->type != REDIS_REPLY_ERROR, "%s", reply ? reply->str : context->errstr);
+    ck_assert_msg(reply && reply->type != REDIS_REPLY_ERROR, "%s",
+                  reply ? reply->str : context->errstr);
     freeReplyObject(reply);
     redisFree(context);
 }
@@ -134,7 +138,8 @@ START_TEST(control_data_is_left_alone)
         in_database(1, "SET other 1");
         in_database(1, ours[i]);
         ck_assert_int_eq(flush("search", false, &result, &error), ERR_CONFLICT);
-        ck_assert_ptr_nonnull(strstr(error.caller, "The database of cache search holds control data"));
+        ck_assert_ptr_nonnull(
+            strstr(error.caller, "The database of cache search holds control data"));
         ck_assert_int_eq(result.removed, 0);
         ck_assert_int_eq(flush("search", true, &result, &error), ERR_CONFLICT);
         ck_assert_int_eq(size_of_database(1), 2);
@@ -145,17 +150,26 @@ END_TEST
 /* The same server by its Unix socket: no configuration shows that it is the control database. */
 START_TEST(one_server_by_two_roads)
 {
-    struct redis_server *both = redis_server_start(&(struct redis_server_options){.unix_socket = true});
-    const struct cache_spec spec = {.name = STR("all"), .kind = CACHE_DATABASE, .redis_url = str_from(redis_server_unix_url(both))};
+    struct redis_server *both =
+        redis_server_start(&(struct redis_server_options){.unix_socket = true});
+    const struct cache_spec spec = {.name = STR("all"),
+                                    .kind = CACHE_DATABASE,
+                                    .redis_url = str_from(redis_server_unix_url(both))};
     struct loopback by_socket;
-    loopback_open(&by_socket, &(struct loopback_options){.redis_url = redis_server_url(both), .has_no_users = true, .caches = &spec, .cache_count = 1});
+    loopback_open(&by_socket, &(struct loopback_options){.redis_url = redis_server_url(both),
+                                                         .has_no_users = true,
+                                                         .caches = &spec,
+                                                         .cache_count = 1});
     struct loopback_answer *answer = LOOPBACK(&by_socket, "cache.clear", loopback_user(7));
-    loopback_expect(answer, "{\"version\":2,\"cleared\":true,\"message\":\"Cache cleared successfully (new version: 2)\"}");
+    loopback_expect(answer, "{\"version\":2,\"cleared\":true,\"message\":\"Cache cleared "
+                            "successfully (new version: 2)\"}");
     ck_assert_int_eq(audit_drain(by_socket.app, clock_deadline_ns(5000)), ERR_OK);
 
     struct flush_result result;
     struct error error = {0};
-    ck_assert_int_eq(caches_flush(by_socket.app, arena, STR("all"), false, clock_deadline_ns(5000), &result, &error), ERR_CONFLICT);
+    ck_assert_int_eq(caches_flush(by_socket.app, arena, STR("all"), false, clock_deadline_ns(5000),
+                                  &result, &error),
+                     ERR_CONFLICT);
     ck_assert_int_eq(redis_server_ask_integer(both, "GET cw:{u:7}:v"), 2);
     loopback_close(&by_socket);
     redis_server_stop(&both);
@@ -226,15 +240,22 @@ END_TEST
 
 /* ---- what may be configured ---- */
 
-static void expect_open(const struct cache_spec *specs, size_t count, enum err expected, const char *says)
+static void expect_open(const struct cache_spec *specs, size_t count, enum err expected,
+                        const char *says)
 {
     struct loopback tried;
     struct error error = {0};
-    enum err err = loopback_try_open(
-        &tried, &(struct loopback_options){.redis_url = redis_server_url(redis), .has_no_users = true, .caches = specs, .cache_count = count}, &error);
+    enum err err =
+        loopback_try_open(&tried,
+                          &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                                     .has_no_users = true,
+                                                     .caches = specs,
+                                                     .cache_count = count},
+                          &error);
     ck_assert_msg(err == expected, "%s: %s", err_name(err), error.caller);
     if (says)
-        ck_assert_msg(strstr(error.caller, says) != NULL, "\"%s\" does not say \"%s\"", error.caller, says);
+        ck_assert_msg(strstr(error.caller, says) != NULL, "\"%s\" does not say \"%s\"",
+                      error.caller, says);
     loopback_close(&tried);
 }
 
@@ -247,7 +268,8 @@ static const struct str one_key[] = {{"a", 1}};
 
 static struct cache_spec keys_named(const char *name)
 {
-    return (struct cache_spec){.name = str_from(name), .kind = CACHE_KEYS, .keys = one_key, .key_count = 1};
+    return (struct cache_spec){
+        .name = str_from(name), .kind = CACHE_KEYS, .keys = one_key, .key_count = 1};
 }
 
 START_TEST(names_of_caches)
@@ -255,9 +277,13 @@ START_TEST(names_of_caches)
     expect_refused(keys_named(""), "\"\" is no name");
     expect_refused(keys_named("a b"), "\"a b\" is no name");
     expect_refused(keys_named("a/b"), "is no name");
-    expect_refused(keys_named("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"), "is no name");
-    expect_open((const struct cache_spec[]){keys_named("a"), keys_named("b"), keys_named("a")}, 3, ERR_BAD_INPUT, "caches: a: there are two of this name");
-    expect_open((const struct cache_spec[]){keys_named("a"), keys_named("A"), keys_named("a-b_c.9")}, 3, ERR_OK, NULL);
+    expect_refused(keys_named("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
+                   "is no name");
+    expect_open((const struct cache_spec[]){keys_named("a"), keys_named("b"), keys_named("a")}, 3,
+                ERR_BAD_INPUT, "caches: a: there are two of this name");
+    expect_open(
+        (const struct cache_spec[]){keys_named("a"), keys_named("A"), keys_named("a-b_c.9")}, 3,
+        ERR_OK, NULL);
     expect_open(&(const struct cache_spec){.kind = CACHE_KEYS}, 0, ERR_OK, NULL); /* none at all */
 }
 END_TEST
@@ -270,7 +296,8 @@ START_TEST(keys_of_caches)
     spec.key_count = 257;
     expect_refused(spec, "more than 256 keys");
     static const struct str bad[] = {STR(""), STR("cw:epoch"), STR("cw:{u:1}:v"), STR("cw:")};
-    static const char *const says[] = {"1 to 1024 bytes", "start with cw:", "start with cw:", "start with cw:"};
+    static const char *const says[] = {"1 to 1024 bytes",
+                                       "start with cw:", "start with cw:", "start with cw:"};
     for (size_t i = 0; i < 4; i++) {
         spec = keys_named("a");
         spec.keys = &bad[i];
@@ -288,20 +315,25 @@ END_TEST
 
 START_TEST(a_prefix_is_for_later)
 {
-    expect_refused((struct cache_spec){.name = STR("sessions"), .kind = CACHE_PREFIX, .prefix = STR("s:")},
-                   "caches: sessions: prefix targets are not available in this version");
+    expect_refused(
+        (struct cache_spec){.name = STR("sessions"), .kind = CACHE_PREFIX, .prefix = STR("s:")},
+        "caches: sessions: prefix targets are not available in this version");
 }
 END_TEST
 
 static void expect_control_database(const char *url, int database)
 {
-    struct cache_spec spec = {.name = STR("search"), .kind = CACHE_DATABASE, .database = database, .redis_url = str_from(url)};
+    struct cache_spec spec = {.name = STR("search"),
+                              .kind = CACHE_DATABASE,
+                              .database = database,
+                              .redis_url = str_from(url)};
     expect_refused(spec, "caches: search: its database holds the control data");
 }
 
 START_TEST(databases_that_hold_control_data)
 {
-    static const char *const hosts[] = {"127.0.0.1", "localhost", "[::1]", "127.0.0.2", "user:secret@127.0.0.1"};
+    static const char *const hosts[] = {"127.0.0.1", "localhost", "[::1]", "127.0.0.2",
+                                        "user:secret@127.0.0.1"};
     char url[128];
     expect_control_database(NULL, 0);
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
@@ -317,7 +349,8 @@ START_TEST(which_database_it_is)
 {
     char url[128];
     snprintf(url, sizeof url, "redis://127.0.0.1:%d/3", redis_server_port(redis));
-    struct cache_spec spec = {.name = STR("search"), .kind = CACHE_DATABASE, .redis_url = str_from(url)};
+    struct cache_spec spec = {
+        .name = STR("search"), .kind = CACHE_DATABASE, .redis_url = str_from(url)};
     struct loopback other;
     struct error error = {0};
     struct flush_result result;
@@ -329,8 +362,13 @@ START_TEST(which_database_it_is)
     in_database(3, "MSET a 1 b 2");
     for (int database = 0; database <= 3; database += 3) { /* unstated, and stated the same */
         spec.database = database;
-        loopback_open(&other, &(struct loopback_options){.redis_url = redis_server_url(redis), .has_no_users = true, .caches = &spec, .cache_count = 1});
-        ck_assert_int_eq(caches_flush(other.app, arena, STR("search"), true, clock_deadline_ns(5000), &result, &error), ERR_OK);
+        loopback_open(&other, &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                                         .has_no_users = true,
+                                                         .caches = &spec,
+                                                         .cache_count = 1});
+        ck_assert_int_eq(caches_flush(other.app, arena, STR("search"), true,
+                                      clock_deadline_ns(5000), &result, &error),
+                         ERR_OK);
         ck_assert_int_eq(result.removed, 2);
         loopback_close(&other);
     }
@@ -346,7 +384,10 @@ START_TEST(urls_that_are_none)
     expect_refused(spec, "caches: a: redis_url: ");
     struct loopback tried;
     struct error error = {0};
-    struct loopback_options options = {.redis_url = redis_server_url(redis), .has_no_users = true, .caches = &spec, .cache_count = 1};
+    struct loopback_options options = {.redis_url = redis_server_url(redis),
+                                       .has_no_users = true,
+                                       .caches = &spec,
+                                       .cache_count = 1};
     ck_assert_int_eq(loopback_try_open(&tried, &options, &error), ERR_BAD_INPUT);
     ck_assert_ptr_null(strstr(error.caller, "s3cret"));
     ck_assert_ptr_null(strstr(error.detail, "s3cret"));
@@ -365,8 +406,13 @@ START_TEST(another_server)
     spec.redis_url = str_from(redis_server_url(second));
     redis_server_do(redis, "SET a 1");
     redis_server_do(second, "SET a 1");
-    loopback_open(&other, &(struct loopback_options){.redis_url = redis_server_url(redis), .has_no_users = true, .caches = &spec, .cache_count = 1});
-    ck_assert_int_eq(caches_flush(other.app, arena, STR("far"), false, clock_deadline_ns(5000), &result, &error), ERR_OK);
+    loopback_open(&other, &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                                     .has_no_users = true,
+                                                     .caches = &spec,
+                                                     .cache_count = 1});
+    ck_assert_int_eq(
+        caches_flush(other.app, arena, STR("far"), false, clock_deadline_ns(5000), &result, &error),
+        ERR_OK);
     ck_assert_int_eq(result.removed, 1);
     ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS a"), 1);
     ck_assert_int_eq(redis_server_ask_integer(second, "EXISTS a"), 0);

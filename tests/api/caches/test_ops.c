@@ -13,7 +13,8 @@ static struct loopback loopback;
 static void open_all(void)
 {
     redis = redis_server_start(NULL);
-    loopback_open(&loopback, &(struct loopback_options){.redis_url = redis_server_url(redis), .has_no_users = true});
+    loopback_open(&loopback, &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                                        .has_no_users = true});
 }
 
 static void close_all(void)
@@ -22,8 +23,8 @@ static void close_all(void)
     redis_server_stop(&redis);
 }
 
-#define AS_ADMIN(route, ...) LOOPBACK(&loopback, route, loopback_admin(), __VA_ARGS__)
-#define AS_USER(route, ...) LOOPBACK(&loopback, route, loopback_user(123), __VA_ARGS__)
+#define AS_ADMIN(route, ...)       LOOPBACK(&loopback, route, loopback_admin(), __VA_ARGS__)
+#define AS_USER(route, ...)        LOOPBACK(&loopback, route, loopback_user(123), __VA_ARGS__)
 #define AS_KEY(scopes, route, ...) LOOPBACK(&loopback, route, loopback_key(scopes, 0), __VA_ARGS__)
 
 static void fill_messages(void)
@@ -67,26 +68,35 @@ START_TEST(a_cache_by_name)
 {
     fill_messages();
     fill_search();
-    loopback_expect(AS_KEY(SCOPE_FLUSH, "caches.flush", .name = "messages", .query = "dry_run=true"),
-                    "{\"name\":\"messages\",\"flushed\":false,\"keysRemoved\":0,\"dry_run\":true,\"wouldRemove\":2}");
-    loopback_expect(AS_KEY(SCOPE_FLUSH, "caches.flush", .name = "messages"), "{\"name\":\"messages\",\"flushed\":true,\"keysRemoved\":2}");
+    loopback_expect(
+        AS_KEY(SCOPE_FLUSH, "caches.flush", .name = "messages", .query = "dry_run=true"),
+        "{\"name\":\"messages\",\"flushed\":false,\"keysRemoved\":0,\"dry_run\":true,"
+        "\"wouldRemove\":2}");
+    loopback_expect(AS_KEY(SCOPE_FLUSH, "caches.flush", .name = "messages"),
+                    "{\"name\":\"messages\",\"flushed\":true,\"keysRemoved\":2}");
     loopback_expect(AS_ADMIN("caches.flush", .name = "search", .query = "dry_run=true"),
-                    "{\"name\":\"search\",\"flushed\":false,\"keysRemoved\":0,\"dry_run\":true,\"wouldRemove\":10}");
+                    "{\"name\":\"search\",\"flushed\":false,\"keysRemoved\":0,\"dry_run\":true,"
+                    "\"wouldRemove\":10}");
     loopback_expect(AS_ADMIN("caches.flush", .name = "search", .query = "dry_run=false"),
                     "{\"name\":\"search\",\"flushed\":true,\"keysRemoved\":10}");
-    loopback_expect_error(AS_ADMIN("caches.flush", .name = "nothing"), ERR_NOT_FOUND, "There is no cache named nothing.");
-    loopback_expect_error(AS_ADMIN("caches.flush", .name = "nothing", .query = "dry_run=true"), ERR_NOT_FOUND, NULL);
-    loopback_expect_error(AS_ADMIN("caches.flush", .name = "messages", .query = "dry_run"), ERR_BAD_INPUT, NULL);
+    loopback_expect_error(AS_ADMIN("caches.flush", .name = "nothing"), ERR_NOT_FOUND,
+                          "There is no cache named nothing.");
+    loopback_expect_error(AS_ADMIN("caches.flush", .name = "nothing", .query = "dry_run=true"),
+                          ERR_NOT_FOUND, NULL);
+    loopback_expect_error(AS_ADMIN("caches.flush", .name = "messages", .query = "dry_run"),
+                          ERR_BAD_INPUT, NULL);
 }
 END_TEST
 
 START_TEST(who_may_not)
 {
     fill_messages();
-    static const char *const routes[] = {"messages.flush", "search.clear", "caches.list", "caches.flush"};
+    static const char *const routes[] = {"messages.flush", "search.clear", "caches.list",
+                                         "caches.flush"};
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
         const char *name = i == 3 ? "messages" : NULL;
-        loopback_expect_error(LOOPBACK(&loopback, routes[i], loopback_nobody(), .name = name), ERR_UNAUTHENTICATED, NULL);
+        loopback_expect_error(LOOPBACK(&loopback, routes[i], loopback_nobody(), .name = name),
+                              ERR_UNAUTHENTICATED, NULL);
         loopback_expect_error(AS_USER(routes[i], .name = name), ERR_FORBIDDEN, NULL);
         loopback_expect_error(AS_KEY(SCOPE_ENTRIES, routes[i], .name = name), ERR_FORBIDDEN, NULL);
     }
@@ -105,12 +115,14 @@ END_TEST
 
 START_TEST(the_list)
 {
-    loopback_expect(AS_ADMIN("caches.list"), "{\"caches\":[{\"name\":\"messages\",\"kind\":\"keys\",\"keys\":0," NEVER
-                                             ",{\"name\":\"search\",\"kind\":\"database\",\"size\":0," NEVER "]}");
+    loopback_expect(AS_ADMIN("caches.list"),
+                    "{\"caches\":[{\"name\":\"messages\",\"kind\":\"keys\",\"keys\":0," NEVER
+                    ",{\"name\":\"search\",\"kind\":\"database\",\"size\":0," NEVER "]}");
     fill_messages();
     fill_search();
-    loopback_expect(AS_ADMIN("caches.list"), "{\"caches\":[{\"name\":\"messages\",\"kind\":\"keys\",\"keys\":2," NEVER
-                                             ",{\"name\":\"search\",\"kind\":\"database\",\"size\":10," NEVER "]}");
+    loopback_expect(AS_ADMIN("caches.list"),
+                    "{\"caches\":[{\"name\":\"messages\",\"kind\":\"keys\",\"keys\":2," NEVER
+                    ",{\"name\":\"search\",\"kind\":\"database\",\"size\":10," NEVER "]}");
 }
 END_TEST
 
@@ -120,15 +132,20 @@ START_TEST(who_flushed_last)
     fill_search();
     loopback_expect(AS_ADMIN("search.clear"), "{\"message\":\"Search cache cleared\"}");
     loopback_expect(AS_ADMIN("messages.flush"), "{\"flushed\":true,\"keysRemoved\":2}");
-    loopback_expect(AS_KEY(SCOPE_FLUSH, "caches.flush", .name = "messages"), "{\"name\":\"messages\",\"flushed\":true,\"keysRemoved\":0}");
+    loopback_expect(AS_KEY(SCOPE_FLUSH, "caches.flush", .name = "messages"),
+                    "{\"name\":\"messages\",\"flushed\":true,\"keysRemoved\":0}");
     /* Counting is no flush. */
-    loopback_free(&(struct loopback_answer *){AS_ADMIN("caches.flush", .name = "messages", .query = "dry_run=true")});
+    loopback_free(&(struct loopback_answer *){
+        AS_ADMIN("caches.flush", .name = "messages", .query = "dry_run=true")});
     settle();
     redis_server_do(redis, "HSET cw:flushed:messages at 2026-01-31T00:00:00.000Z");
     redis_server_do(redis, "HSET cw:flushed:search at 2026-01-31T00:00:01.000Z");
-    loopback_expect(AS_ADMIN("caches.list"),
-                    "{\"caches\":[{\"name\":\"messages\",\"kind\":\"keys\",\"keys\":0,\"last_flush\":{\"by\":\"deploy\",\"at\":\"2026-01-31T00:00:00.000Z\",\"removed\":0}},"
-                    "{\"name\":\"search\",\"kind\":\"database\",\"size\":0,\"last_flush\":{\"by\":\"admin\",\"at\":\"2026-01-31T00:00:01.000Z\",\"removed\":10}}]}");
+    loopback_expect(
+        AS_ADMIN("caches.list"),
+        "{\"caches\":[{\"name\":\"messages\",\"kind\":\"keys\",\"keys\":0,\"last_flush\":{\"by\":"
+        "\"deploy\",\"at\":\"2026-01-31T00:00:00.000Z\",\"removed\":0}},"
+        "{\"name\":\"search\",\"kind\":\"database\",\"size\":0,\"last_flush\":{\"by\":\"admin\","
+        "\"at\":\"2026-01-31T00:00:01.000Z\",\"removed\":10}}]}");
 }
 END_TEST
 
@@ -136,8 +153,9 @@ START_TEST(a_record_that_is_not_whole_is_none)
 {
     redis_server_do(redis, "HSET cw:flushed:messages by admin");
     redis_server_do(redis, "HSET cw:flushed:search by admin at x removed many");
-    loopback_expect(AS_ADMIN("caches.list"), "{\"caches\":[{\"name\":\"messages\",\"kind\":\"keys\",\"keys\":0," NEVER
-                                             ",{\"name\":\"search\",\"kind\":\"database\",\"size\":0," NEVER "]}");
+    loopback_expect(AS_ADMIN("caches.list"),
+                    "{\"caches\":[{\"name\":\"messages\",\"kind\":\"keys\",\"keys\":0," NEVER
+                    ",{\"name\":\"search\",\"kind\":\"database\",\"size\":0," NEVER "]}");
     redis_server_do(redis, "DEL cw:flushed:search");
     redis_server_do(redis, "SET cw:flushed:search x");
     loopback_expect_error(AS_ADMIN("caches.list"), ERR_UPSTREAM_REFUSED, NULL);
@@ -152,13 +170,19 @@ START_TEST(one_target_that_is_gone)
         {.name = STR("far"), .kind = CACHE_DATABASE, .redis_url = STR(LOOPBACK_NO_REDIS)},
     };
     struct loopback other;
-    loopback_open(&other, &(struct loopback_options){.redis_url = redis_server_url(redis), .has_no_users = true, .caches = specs, .cache_count = 2});
+    loopback_open(&other, &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                                     .has_no_users = true,
+                                                     .caches = specs,
+                                                     .cache_count = 2});
     loopback_expect(LOOPBACK(&other, "caches.list", loopback_admin()),
                     "{\"caches\":[{\"name\":\"near\",\"kind\":\"keys\",\"keys\":0," NEVER
-                    ",{\"name\":\"far\",\"kind\":\"database\",\"size\":null,\"error\":\"redis unavailable\"," NEVER "]}");
+                    ",{\"name\":\"far\",\"kind\":\"database\",\"size\":null,\"error\":\"redis "
+                    "unavailable\"," NEVER "]}");
     /* The routes of the two seeds name caches that are not configured here. */
-    loopback_expect_error(LOOPBACK(&other, "messages.flush", loopback_admin()), ERR_NOT_FOUND, "There is no cache named messages.");
-    loopback_expect_error(LOOPBACK(&other, "search.clear", loopback_admin()), ERR_NOT_FOUND, "There is no cache named search.");
+    loopback_expect_error(LOOPBACK(&other, "messages.flush", loopback_admin()), ERR_NOT_FOUND,
+                          "There is no cache named messages.");
+    loopback_expect_error(LOOPBACK(&other, "search.clear", loopback_admin()), ERR_NOT_FOUND,
+                          "There is no cache named search.");
     loopback_close(&other);
 }
 END_TEST
@@ -168,7 +192,8 @@ START_TEST(without_redis)
     redis_server_kill(redis);
     loopback_expect_error(AS_ADMIN("messages.flush"), ERR_UPSTREAM_DOWN, "redis unavailable");
     loopback_expect_error(AS_ADMIN("search.clear"), ERR_UPSTREAM_DOWN, "redis unavailable");
-    loopback_expect_error(AS_ADMIN("caches.flush", .name = "messages"), ERR_UPSTREAM_DOWN, "redis unavailable");
+    loopback_expect_error(AS_ADMIN("caches.flush", .name = "messages"), ERR_UPSTREAM_DOWN,
+                          "redis unavailable");
     loopback_expect_error(AS_ADMIN("caches.list"), ERR_UPSTREAM_DOWN, "redis unavailable");
 }
 END_TEST

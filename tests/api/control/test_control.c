@@ -18,7 +18,8 @@ static struct arena *arena;
 static void open_all(void)
 {
     redis = redis_server_start(NULL);
-    loopback_open(&loopback, &(struct loopback_options){.redis_url = redis_server_url(redis), .has_no_users = true});
+    loopback_open(&loopback, &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                                        .has_no_users = true});
     arena = arena_new(4096, 0);
 }
 
@@ -137,8 +138,10 @@ static void *work(void *arg)
         struct cache_state state = {0};
         struct error error = {0};
         arena_reset(own);
-        enum err err = worker->toggles ? control_switch(loopback.app, own, 7, i % 2 == 0, clock_deadline_ns(30000), &state, &error)
-                                       : control_clear(loopback.app, own, 7, clock_deadline_ns(30000), &state, &error);
+        enum err err = worker->toggles ? control_switch(loopback.app, own, 7, i % 2 == 0,
+                                                        clock_deadline_ns(30000), &state, &error)
+                                       : control_clear(loopback.app, own, 7,
+                                                       clock_deadline_ns(30000), &state, &error);
         worker->failures += err != ERR_OK;
         worker->versions[i] = state.version;
     }
@@ -197,7 +200,8 @@ static void expect_refused(enum which which, const char *cause)
 {
     struct error error;
     enum err err = run(which, &error);
-    ck_assert_msg(err == ERR_UPSTREAM_REFUSED, "function %d: %s: %s", (int)which, err_name(err), error.detail);
+    ck_assert_msg(err == ERR_UPSTREAM_REFUSED, "function %d: %s: %s", (int)which, err_name(err),
+                  error.detail);
     ck_assert_int_eq(error.code, ERR_UPSTREAM_REFUSED);
     ck_assert_str_eq(error.caller, cause);
     ck_assert(error.detail[0] != '\0');
@@ -205,8 +209,19 @@ static void expect_refused(enum which which, const char *cause)
 
 START_TEST(counters_that_are_none)
 {
-    static const char *const values[] = {"0", "-1", "-9223372036854775808", "1.5", "abc", "", "01", "+1", " 1", "1 ", "1e3",
-                                         "9223372036854775808", "99999999999999999999"};
+    static const char *const values[] = {"0",
+                                         "-1",
+                                         "-9223372036854775808",
+                                         "1.5",
+                                         "abc",
+                                         "",
+                                         "01",
+                                         "+1",
+                                         " 1",
+                                         "1 ",
+                                         "1e3",
+                                         "9223372036854775808",
+                                         "99999999999999999999"};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         redis_server_do(redis, "SET cw:{u:7}:v %s", values[i]);
         for (enum which which = STATUS; which <= CLEAR; which++) {
@@ -299,7 +314,8 @@ START_TEST(a_redis_that_is_gone)
         enum err err = run(which, &error);
         /* Over a connection that was open the write may have been sent before the loss showed. */
         bool maybe_sent = err == ERR_UNCERTAIN && which != STATUS;
-        ck_assert_msg(err == ERR_UPSTREAM_DOWN || maybe_sent, "function %d: %s", (int)which, err_name(err));
+        ck_assert_msg(err == ERR_UPSTREAM_DOWN || maybe_sent, "function %d: %s", (int)which,
+                      err_name(err));
     }
     redis_server_restart(redis);
     /* A probe a second brings it back; until then every call fails at once. */
@@ -316,7 +332,9 @@ START_TEST(a_redis_that_does_not_answer)
 {
     struct error error;
     struct loopback hasty;
-    loopback_open(&hasty, &(struct loopback_options){.redis_url = redis_server_url(redis), .has_no_users = true, .command_timeout_ms = 100});
+    loopback_open(&hasty, &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                                     .has_no_users = true,
+                                                     .command_timeout_ms = 100});
     struct cache_state state;
     ck_assert_int_eq(control_status(hasty.app, arena, 7, soon(), &state, &error), ERR_OK);
     redis_server_pause(redis);
@@ -338,7 +356,8 @@ START_TEST(no_memory_is_no_success)
     int64_t epoch;
     struct error error = {0};
     ck_assert_int_eq(control_status(loopback.app, tiny, 7, soon(), &state, &error), ERR_NO_MEMORY);
-    ck_assert_int_eq(control_switch(loopback.app, tiny, 7, false, soon(), &state, &error), ERR_NO_MEMORY);
+    ck_assert_int_eq(control_switch(loopback.app, tiny, 7, false, soon(), &state, &error),
+                     ERR_NO_MEMORY);
     ck_assert_int_eq(control_clear(loopback.app, tiny, 7, soon(), &state, &error), ERR_NO_MEMORY);
     ck_assert_int_eq(control_clear_all(loopback.app, tiny, soon(), &epoch, &error), ERR_NO_MEMORY);
     arena_free(&tiny);

@@ -12,7 +12,8 @@ static struct loopback loopback;
 static void open_all(void)
 {
     redis = redis_server_start(NULL);
-    loopback_open(&loopback, &(struct loopback_options){.redis_url = redis_server_url(redis), .has_no_users = true});
+    loopback_open(&loopback, &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                                        .has_no_users = true});
 }
 
 static void close_all(void)
@@ -23,7 +24,8 @@ static void close_all(void)
 
 static void open_without_redis(void)
 {
-    loopback_open(&loopback, &(struct loopback_options){.redis_url = LOOPBACK_NO_REDIS, .has_no_users = true});
+    loopback_open(&loopback,
+                  &(struct loopback_options){.redis_url = LOOPBACK_NO_REDIS, .has_no_users = true});
 }
 
 static void close_without_redis(void)
@@ -31,7 +33,7 @@ static void close_without_redis(void)
     loopback_close(&loopback);
 }
 
-#define AS_USER(route, ...) LOOPBACK(&loopback, route, loopback_user(123), __VA_ARGS__)
+#define AS_USER(route, ...)  LOOPBACK(&loopback, route, loopback_user(123), __VA_ARGS__)
 #define AS_ADMIN(route, ...) LOOPBACK(&loopback, route, loopback_admin(), __VA_ARGS__)
 
 static void expect_headers(struct loopback_answer *answer, enum tristate enabled, int64_t version)
@@ -51,20 +53,25 @@ START_TEST(the_workflow_of_seed_001)
     loopback_expect(answer, "{\"enabled\":true,\"version\":5,\"message\":\"Cache is enabled\"}");
     answer = AS_USER("cache.clear");
     expect_headers(answer, YES, 6);
-    loopback_expect(answer, "{\"version\":6,\"cleared\":true,\"message\":\"Cache cleared successfully (new version: 6)\"}");
+    loopback_expect(answer, "{\"version\":6,\"cleared\":true,\"message\":\"Cache cleared "
+                            "successfully (new version: 6)\"}");
     answer = AS_USER("cache.disable");
     expect_headers(answer, NO, 0);
-    loopback_expect(answer, "{\"enabled\":false,\"version\":6,\"message\":\"Cache disabled successfully\"}");
+    loopback_expect(
+        answer, "{\"enabled\":false,\"version\":6,\"message\":\"Cache disabled successfully\"}");
     answer = AS_USER("cache.status");
     expect_headers(answer, NO, 0);
     loopback_expect(answer, "{\"enabled\":false,\"version\":6,\"message\":\"Cache is disabled\"}");
     answer = AS_USER("cache.clear");
     expect_headers(answer, NO, 0);
-    loopback_expect(answer, "{\"version\":7,\"cleared\":true,\"message\":\"Cache cleared successfully (new version: 7)\"}");
+    loopback_expect(answer, "{\"version\":7,\"cleared\":true,\"message\":\"Cache cleared "
+                            "successfully (new version: 7)\"}");
     answer = AS_USER("cache.enable");
     expect_headers(answer, YES, 7);
-    loopback_expect(answer, "{\"enabled\":true,\"version\":7,\"message\":\"Cache enabled successfully\"}");
-    loopback_expect(AS_USER("cache.status", .query = "user_id=123"), "{\"enabled\":true,\"version\":7,\"message\":\"Cache is enabled\"}");
+    loopback_expect(answer,
+                    "{\"enabled\":true,\"version\":7,\"message\":\"Cache enabled successfully\"}");
+    loopback_expect(AS_USER("cache.status", .query = "user_id=123"),
+                    "{\"enabled\":true,\"version\":7,\"message\":\"Cache is enabled\"}");
 }
 END_TEST
 
@@ -87,31 +94,42 @@ START_TEST(the_admins_clear)
 {
     redis_server_do(redis, "SET cw:{u:123}:v 6");
     loopback_expect(AS_ADMIN("cache.admin_clear", .query = "user_id=123"),
-                    "{\"ok\":true,\"message\":\"Cache cleared for user 123\",\"user_id\":123,\"new_version\":7}");
+                    "{\"ok\":true,\"message\":\"Cache cleared for user "
+                    "123\",\"user_id\":123,\"new_version\":7}");
     loopback_expect(AS_ADMIN("cache.admin_clear"), "{\"ok\":true,\"message\":\"Cache cleared\"}");
     loopback_expect(AS_ADMIN("cache.admin_clear", .query = "user_id=123", .body = "{}"),
-                    "{\"ok\":true,\"message\":\"Cache cleared for user 123\",\"user_id\":123,\"new_version\":9}");
+                    "{\"ok\":true,\"message\":\"Cache cleared for user "
+                    "123\",\"user_id\":123,\"new_version\":9}");
     loopback_expect(AS_ADMIN("cache.admin_clear", .query = "user_id=1000000000"),
-                    "{\"ok\":true,\"message\":\"Cache cleared for user 1000000000\",\"user_id\":1000000000,\"new_version\":3}");
-    loopback_expect(LOOPBACK(&loopback, "cache.admin_clear", loopback_key(SCOPE_ADMIN, 0)), "{\"ok\":true,\"message\":\"Cache cleared\"}");
+                    "{\"ok\":true,\"message\":\"Cache cleared for user "
+                    "1000000000\",\"user_id\":1000000000,\"new_version\":3}");
+    loopback_expect(LOOPBACK(&loopback, "cache.admin_clear", loopback_key(SCOPE_ADMIN, 0)),
+                    "{\"ok\":true,\"message\":\"Cache cleared\"}");
     ck_assert_int_eq(redis_server_ask_integer(redis, "GET cw:epoch"), 2);
 }
 END_TEST
 
 START_TEST(who_may_not)
 {
-    static const char *const own[] = {"cache.status", "cache.enable", "cache.disable", "cache.clear", "cache.check"};
+    static const char *const own[] = {"cache.status", "cache.enable", "cache.disable",
+                                      "cache.clear", "cache.check"};
     char *before = redis_snapshot(redis, NULL);
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
-        loopback_expect_error(LOOPBACK(&loopback, own[i], loopback_nobody()), ERR_UNAUTHENTICATED, NULL);
+        loopback_expect_error(LOOPBACK(&loopback, own[i], loopback_nobody()), ERR_UNAUTHENTICATED,
+                              NULL);
         loopback_expect_error(AS_USER(own[i], .query = "user_id=5"), ERR_FORBIDDEN, NULL);
         loopback_expect_error(AS_ADMIN(own[i], .query = "user_id=5"), ERR_FORBIDDEN, NULL);
-        loopback_expect_error(LOOPBACK(&loopback, own[i], loopback_key(SCOPE_FLUSH, 0)), ERR_FORBIDDEN, NULL);
+        loopback_expect_error(LOOPBACK(&loopback, own[i], loopback_key(SCOPE_FLUSH, 0)),
+                              ERR_FORBIDDEN, NULL);
     }
-    loopback_expect_error(LOOPBACK(&loopback, "cache.admin_clear", loopback_nobody()), ERR_UNAUTHENTICATED, NULL);
-    loopback_expect_error(AS_USER("cache.admin_clear", .query = "user_id=123"), ERR_FORBIDDEN, NULL);
-    loopback_expect_error(AS_USER("cache.admin_clear", .query = "user_id=abc"), ERR_FORBIDDEN, NULL);
-    loopback_expect_error(LOOPBACK(&loopback, "cache.admin_clear", loopback_key(SCOPE_USER, 123)), ERR_FORBIDDEN, NULL);
+    loopback_expect_error(LOOPBACK(&loopback, "cache.admin_clear", loopback_nobody()),
+                          ERR_UNAUTHENTICATED, NULL);
+    loopback_expect_error(AS_USER("cache.admin_clear", .query = "user_id=123"), ERR_FORBIDDEN,
+                          NULL);
+    loopback_expect_error(AS_USER("cache.admin_clear", .query = "user_id=abc"), ERR_FORBIDDEN,
+                          NULL);
+    loopback_expect_error(LOOPBACK(&loopback, "cache.admin_clear", loopback_key(SCOPE_USER, 123)),
+                          ERR_FORBIDDEN, NULL);
     char *after = redis_snapshot(redis, NULL);
     ck_assert_str_eq(before, after);
     free(before);
@@ -124,12 +142,16 @@ END_TEST
 
 START_TEST(a_bad_id_clears_nothing)
 {
-    static const char *const queries[] = {"", "user_id=", "user_id=0", "user_id=1&user_id=2", "userid=1", "user_id=%31"};
+    static const char *const queries[] = {
+        "", "user_id=", "user_id=0", "user_id=1&user_id=2", "userid=1", "user_id=%31"};
     char *before = redis_snapshot(redis, NULL);
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++)
-        loopback_expect_error(AS_ADMIN("cache.admin_clear", .query = queries[i]), ERR_BAD_INPUT, NULL);
-    loopback_expect_error(AS_ADMIN("cache.admin_clear", .body = "{\"user_id\":1}"), ERR_BAD_INPUT, NULL);
-    loopback_expect_error(AS_ADMIN("cache.admin_clear", .query = "user_id=1", .body = "user_id=1"), ERR_BAD_INPUT, NULL);
+        loopback_expect_error(AS_ADMIN("cache.admin_clear", .query = queries[i]), ERR_BAD_INPUT,
+                              NULL);
+    loopback_expect_error(AS_ADMIN("cache.admin_clear", .body = "{\"user_id\":1}"), ERR_BAD_INPUT,
+                          NULL);
+    loopback_expect_error(AS_ADMIN("cache.admin_clear", .query = "user_id=1", .body = "user_id=1"),
+                          ERR_BAD_INPUT, NULL);
     char *after = redis_snapshot(redis, NULL);
     ck_assert_str_eq(before, after);
     free(before);
@@ -141,11 +163,13 @@ END_TEST
 
 START_TEST(redis_was_never_there)
 {
-    static const char *const own[] = {"cache.status", "cache.enable", "cache.disable", "cache.clear"};
+    static const char *const own[] = {"cache.status", "cache.enable", "cache.disable",
+                                      "cache.clear"};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         loopback_expect_error(AS_USER(own[i]), ERR_UPSTREAM_DOWN, "redis unavailable");
     loopback_expect_error(AS_ADMIN("cache.admin_clear"), ERR_UPSTREAM_DOWN, "redis unavailable");
-    loopback_expect_error(AS_ADMIN("cache.admin_clear", .query = "user_id=5"), ERR_UPSTREAM_DOWN, "redis unavailable");
+    loopback_expect_error(AS_ADMIN("cache.admin_clear", .query = "user_id=5"), ERR_UPSTREAM_DOWN,
+                          "redis unavailable");
 }
 END_TEST
 

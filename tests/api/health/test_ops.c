@@ -12,7 +12,8 @@ static struct loopback loopback;
 static void open_all(void)
 {
     redis = redis_server_start(NULL);
-    loopback_open(&loopback, &(struct loopback_options){.redis_url = redis_server_url(redis), .has_no_users = true});
+    loopback_open(&loopback, &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                                        .has_no_users = true});
 }
 
 static void close_all(void)
@@ -31,15 +32,21 @@ static void expect_stamped(struct loopback_answer *answer, const char *start)
     ck_assert_msg(strncmp(answer->body, start, length) == 0, "%s", answer->body);
     unsigned year, month, day, hour, minute, second, ms;
     int end = 0;
-    ck_assert_int_eq(sscanf(answer->body + length, ",\"timestamp\":\"%4u-%2u-%2uT%2u:%2u:%2u.%3uZ\"}%n", &year, &month, &day, &hour, &minute, &second, &ms, &end), 7);
+    ck_assert_int_eq(sscanf(answer->body + length,
+                            ",\"timestamp\":\"%4u-%2u-%2uT%2u:%2u:%2u.%3uZ\"}%n", &year, &month,
+                            &day, &hour, &minute, &second, &ms, &end),
+                     7);
     ck_assert_int_eq(answer->body[length + (size_t)end], '\0');
     ck_assert_uint_ge(year, 2024);
     loopback_free(&answer);
 }
 
-#define HEALTHY "{\"status\":\"ok\",\"redis\":{\"status\":\"connected\",\"message\":\"reads and writes work\",\"read_write_test\":true}"
-#define DEGRADED(status, message) \
-    "{\"status\":\"degraded\",\"redis\":{\"status\":\"" status "\",\"message\":\"" message "\",\"read_write_test\":false}"
+#define HEALTHY                                                                              \
+    "{\"status\":\"ok\",\"redis\":{\"status\":\"connected\",\"message\":\"reads and writes " \
+    "work\",\"read_write_test\":true}"
+#define DEGRADED(status, message)                                                          \
+    "{\"status\":\"degraded\",\"redis\":{\"status\":\"" status "\",\"message\":\"" message \
+    "\",\"read_write_test\":false}"
 
 START_TEST(healthy)
 {
@@ -78,20 +85,23 @@ START_TEST(alive_and_ready)
     atomic_store(&loopback.app->ready, true);
     loopback_expect(PUBLIC("health.ready"), "{\"status\":\"ready\"}");
     redis_server_kill(redis);
-    loopback_expect(PUBLIC("health.ready"), "{\"status\":\"ready\"}"); /* a node without Redis still answers */
+    loopback_expect(PUBLIC("health.ready"),
+                    "{\"status\":\"ready\"}"); /* a node without Redis still answers */
     loopback_expect(PUBLIC("health.live"), "{\"status\":\"alive\"}");
 }
 END_TEST
 
-#define TESTS(set_get, storage, revocation, increment, pipeline) \
-    "{\"redis_test_results\":{\"basic_set_get\":" set_get ",\"token_storage\":" storage ",\"token_revocation\":" revocation \
-    ",\"increment\":" increment ",\"pipeline\":" pipeline ",\"latency_ms\":"
+#define TESTS(set_get, storage, revocation, increment, pipeline)                              \
+    "{\"redis_test_results\":{\"basic_set_get\":" set_get ",\"token_storage\":" storage       \
+    ",\"token_revocation\":" revocation ",\"increment\":" increment ",\"pipeline\":" pipeline \
+    ",\"latency_ms\":"
 
 /* The results, then a number or null, then the timestamp. */
 static void expect_tests(const char *start, bool has_latency)
 {
     struct loopback_answer *answer = LOOPBACK(&loopback, "health.redis_test", loopback_admin());
-    const struct json *latency = json_get(json_get(loopback_json(answer), "redis_test_results"), "latency_ms");
+    const struct json *latency =
+        json_get(json_get(loopback_json(answer), "redis_test_results"), "latency_ms");
     ck_assert_msg(strncmp(answer->body, start, strlen(start)) == 0, "%s", answer->body);
     ck_assert_int_eq(json_kind(latency), has_latency ? JSON_REAL : JSON_NULL);
     ck_assert(!has_latency || (json_real(latency) > 0 && json_real(latency) < 5000));
@@ -128,7 +138,8 @@ END_TEST
 START_TEST(the_tests_are_for_admins)
 {
     loopback_expect_error(PUBLIC("health.redis_test"), ERR_UNAUTHENTICATED, NULL);
-    loopback_expect_error(LOOPBACK(&loopback, "health.redis_test", loopback_user(5)), ERR_FORBIDDEN, NULL);
+    loopback_expect_error(LOOPBACK(&loopback, "health.redis_test", loopback_user(5)), ERR_FORBIDDEN,
+                          NULL);
     expect_stamped(PUBLIC("health.status"), HEALTHY);
 }
 END_TEST

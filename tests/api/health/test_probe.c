@@ -17,7 +17,8 @@ static struct loopback loopback;
 static void open_all(void)
 {
     redis = redis_server_start(NULL);
-    loopback_open(&loopback, &(struct loopback_options){.redis_url = redis_server_url(redis), .has_no_users = true});
+    loopback_open(&loopback, &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                                        .has_no_users = true});
 }
 
 static void close_all(void)
@@ -118,7 +119,8 @@ static uint64_t attempts(void)
 {
     struct pool_stats stats;
     pool_stats_read(loopback.app->control, &stats);
-    return stats.borrows + stats.batched + stats.connects + stats.connect_failures + stats.breaker_refusals + stats.waits_timed_out;
+    return stats.borrows + stats.batched + stats.connects + stats.connect_failures +
+           stats.breaker_refusals + stats.waits_timed_out;
 }
 
 static pthread_barrier_t together;

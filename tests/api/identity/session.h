@@ -29,8 +29,12 @@ static inline void session_read(const struct loopback *node, struct loopback_ans
     session->access = json_string(json_get(root, "access_token")).ptr;
     session->refresh = json_string(json_get(root, "refresh_token")).ptr;
     int64_t now_s = clock_wall_s() + 1;
-    ck_assert_msg(token_verify(tokens, answer->arena, str_from(session->access), TOKEN_ACCESS, now_s, &session->access_claims, &error) == ERR_OK, "%s", error.detail);
-    ck_assert_msg(token_verify(tokens, answer->arena, str_from(session->refresh), TOKEN_REFRESH, now_s, &session->refresh_claims, &error) == ERR_OK, "%s", error.detail);
+    ck_assert_msg(token_verify(tokens, answer->arena, str_from(session->access), TOKEN_ACCESS,
+                               now_s, &session->access_claims, &error) == ERR_OK,
+                  "%s", error.detail);
+    ck_assert_msg(token_verify(tokens, answer->arena, str_from(session->refresh), TOKEN_REFRESH,
+                               now_s, &session->refresh_claims, &error) == ERR_OK,
+                  "%s", error.detail);
     session->user_id = session->access_claims.user_id;
 }
 
@@ -42,25 +46,32 @@ static inline void session_free(struct session *session)
 static inline void session_register(const struct loopback *node, const char *name)
 {
     char body[256];
-    snprintf(body, sizeof body, "{\"username\":\"%s\",\"email\":\"%s@example.org\",\"password\":\"" LOOPBACK_PASSWORD "\"}", name, name);
-    struct loopback_answer *answer = LOOPBACK(node, "auth.register", loopback_nobody(), .body = body);
+    snprintf(body, sizeof body,
+             "{\"username\":\"%s\",\"email\":\"%s@example.org\",\"password\":\"" LOOPBACK_PASSWORD
+             "\"}",
+             name, name);
+    struct loopback_answer *answer =
+        LOOPBACK(node, "auth.register", loopback_nobody(), .body = body);
     ck_assert_msg(answer->err == ERR_OK, "%s", answer->error.caller);
     loopback_free(&answer);
 }
 
-static inline void session_open_with(const struct loopback *node, const char *name, const char *password, struct session *session)
+static inline void session_open_with(const struct loopback *node, const char *name,
+                                     const char *password, struct session *session)
 {
     char body[256];
     snprintf(body, sizeof body, "{\"username\":\"%s\",\"password\":\"%s\"}", name, password);
     session_read(node, LOOPBACK(node, "auth.login", loopback_nobody(), .body = body), session);
 }
 
-static inline void session_open(const struct loopback *node, const char *name, struct session *session)
+static inline void session_open(const struct loopback *node, const char *name,
+                                struct session *session)
 {
     session_open_with(node, name, LOOPBACK_PASSWORD, session);
 }
 
-static inline struct loopback_answer *session_refresh(const struct loopback *node, const char *token)
+static inline struct loopback_answer *session_refresh(const struct loopback *node,
+                                                      const char *token)
 {
     char body[4096];
     snprintf(body, sizeof body, "{\"refresh_token\":\"%s\"}", token);
@@ -77,11 +88,13 @@ static inline enum err session_try_refresh(const struct loopback *node, const ch
 }
 
 /* Whom the node takes the bearer of an access token for. The texts live in the arena. */
-static inline enum err session_principal(const struct loopback *node, struct arena *arena, const char *access, struct principal *principal)
+static inline enum err session_principal(const struct loopback *node, struct arena *arena,
+                                         const char *access, struct principal *principal)
 {
     struct credentials credentials = {.authorization = str_format(arena, "Bearer %s", access)};
     struct error error = {0};
-    return identity_authenticate(node->app->identity, arena, &credentials, clock_wall_s(), principal, &error);
+    return identity_authenticate(node->app->identity, arena, &credentials, clock_wall_s(),
+                                 principal, &error);
 }
 
 static inline enum err session_try_access(const struct loopback *node, const char *access)
@@ -96,15 +109,18 @@ static inline enum err session_try_access(const struct loopback *node, const cha
 /* A call as the bearer of the session's access token; what it needs lives with the session. */
 #define SESSION_CALL(node, session, route_name, ...) \
     LOOPBACK(node, route_name, session_caller(node, session), __VA_ARGS__)
-static inline struct principal session_caller(const struct loopback *node, const struct session *session)
+static inline struct principal session_caller(const struct loopback *node,
+                                              const struct session *session)
 {
     struct principal principal;
-    ck_assert_int_eq(session_principal(node, session->answer->arena, session->access, &principal), ERR_OK);
+    ck_assert_int_eq(session_principal(node, session->answer->arena, session->access, &principal),
+                     ERR_OK);
     return principal;
 }
 
 /* Waits, at most `limit_ms`, until the node refuses the access token; how long that took in ms, or -1. */
-static inline int64_t session_wait_refused(const struct loopback *node, const char *access, int64_t limit_ms)
+static inline int64_t session_wait_refused(const struct loopback *node, const char *access,
+                                           int64_t limit_ms)
 {
     int64_t start_ns = clock_mono_ns();
     while (clock_mono_ns() - start_ns < limit_ms * NS_PER_MS) {
@@ -116,9 +132,12 @@ static inline int64_t session_wait_refused(const struct loopback *node, const ch
 }
 
 /* Moves the moment a refresh token was spent into the past. */
-static inline void session_age_spent(struct redis_server *redis, const struct session *session, int64_t age_ms)
+static inline void session_age_spent(struct redis_server *redis, const struct session *session,
+                                     int64_t age_ms)
 {
-    redis_server_do(redis, "HSET cw:t:%s spent %lld", str_dup(session->answer->arena, session->refresh_claims.id).ptr, (long long)(clock_wall_ms() - age_ms));
+    redis_server_do(redis, "HSET cw:t:%s spent %lld",
+                    str_dup(session->answer->arena, session->refresh_claims.id).ptr,
+                    (long long)(clock_wall_ms() - age_ms));
 }
 
 #endif

@@ -11,7 +11,10 @@ static struct loopback node, other;
 
 static void open_node(struct loopback *opened, const struct loopback *shares)
 {
-    loopback_open(opened, &(struct loopback_options){.redis_url = redis_server_url(redis), .is_registration_open = true, .shares = shares, .command_timeout_ms = 500});
+    loopback_open(opened, &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                                     .is_registration_open = true,
+                                                     .shares = shares,
+                                                     .command_timeout_ms = 500});
 }
 
 static void open_all(void)
@@ -31,7 +34,8 @@ static void close_all(void)
 
 static void log_out(const struct loopback *at, const struct session *session)
 {
-    loopback_expect(SESSION_CALL(at, session, "auth.logout", .body = "{}"), "{\"message\":\"Logged out\",\"tokens_revoked\":2}");
+    loopback_expect(SESSION_CALL(at, session, "auth.logout", .body = "{}"),
+                    "{\"message\":\"Logged out\",\"tokens_revoked\":2}");
 }
 
 static void expect_soon_refused(const struct loopback *at, const char *access, int64_t limit_ms)
@@ -85,7 +89,8 @@ static void revoke_many(bool is_news)
     redis_server_do(redis, "EVAL %s 0 %lld %d %d",
                     "for i = 1, ARGV[2] do local m = 't:token-' .. i "
                     "redis.call('ZADD', 'cw:revoked', ARGV[1] + i % 7, m) "
-                    "if ARGV[3] == '1' then redis.call('XADD', 'cw:events', '*', 'revoked', m, 'expires', ARGV[1] + i % 7) end "
+                    "if ARGV[3] == '1' then redis.call('XADD', 'cw:events', '*', 'revoked', m, "
+                    "'expires', ARGV[1] + i % 7) end "
                     "end return 1",
                     (long long)clock_wall_s() + 1000, MANY, is_news ? 1 : 0);
 }
@@ -209,7 +214,8 @@ START_TEST(without_redis)
     ck_assert_int_eq(session_try_refresh(&node, revoked.refresh), ERR_UNAUTHENTICATED);
     enum err err = session_try_refresh(&node, session.refresh);
     ck_assert(err == ERR_UPSTREAM_DOWN || err == ERR_UNCERTAIN);
-    loopback_expect_error(SESSION_CALL(&node, &session, "auth.logout", .body = "{}"), ERR_UPSTREAM_DOWN, "redis unavailable");
+    loopback_expect_error(SESSION_CALL(&node, &session, "auth.logout", .body = "{}"),
+                          ERR_UPSTREAM_DOWN, "redis unavailable");
     ck_assert_int_eq(session_try_access(&node, session.access), ERR_OK);
     session_free(&session);
     session_free(&revoked);

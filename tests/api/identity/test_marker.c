@@ -26,13 +26,17 @@ static void open_all(void)
 {
     char url[128];
     struct error error = {0};
-    struct pool_options options = {.size = 1, .borrow_timeout_ms = 1000, .connect_timeout_ms = 1000, .command_timeout_ms = 2000};
+    struct pool_options options = {.size = 1,
+                                   .borrow_timeout_ms = 1000,
+                                   .connect_timeout_ms = 1000,
+                                   .command_timeout_ms = 2000};
     redis = redis_server_start(NULL);
     snprintf(directory, sizeof directory, "/tmp/cw-marker-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(directory));
     snprintf(url, sizeof url, "sqlite:%s/users.db", directory);
     ck_assert_int_eq(users_open(str_from(url), &users, &error), ERR_OK);
-    ck_assert_int_eq(redis_address_parse(str_from(redis_server_url(redis)), &options.address, &error), ERR_OK);
+    ck_assert_int_eq(
+        redis_address_parse(str_from(redis_server_url(redis)), &options.address, &error), ERR_OK);
     ck_assert_int_eq(pool_open(&options, &pool, &error), ERR_OK);
     redis_address_fini(&options.address);
     arena = arena_new(4096, 0);
@@ -62,7 +66,8 @@ START_TEST(whom_it_allows)
     } cases[] = {
         {A ":" B ":1000", A, 0, true},
         {A ":" B ":1000", A, 5000, true},
-        {A ":" B ":1000", B, 999, false}, /* it may have been spent: Redis was there a second later */
+        {A ":" B ":1000", B, 999,
+         false}, /* it may have been spent: Redis was there a second later */
         {A ":" B ":1000", B, 1000, true},
         {A ":" B ":1000", B, 1001, true},
         {A ":" B ":1000", C, 1001, false},
@@ -78,7 +83,9 @@ START_TEST(whom_it_allows)
         {"x", A, 1001, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        ck_assert_msg(marker_allows(str_from(cases[i].value), str_from(cases[i].id), cases[i].issued_at_s) == cases[i].is_allowed, "case %zu", i);
+        ck_assert_msg(marker_allows(str_from(cases[i].value), str_from(cases[i].id),
+                                    cases[i].issued_at_s) == cases[i].is_allowed,
+                      "case %zu", i);
 }
 END_TEST
 

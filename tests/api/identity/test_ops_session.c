@@ -5,7 +5,8 @@
 #include <string.h>
 
 #define NEW_PASSWORD "battery-staple-horse"
-#define OLD_TO_NEW "{\"old_password\":\"" LOOPBACK_PASSWORD "\",\"new_password\":\"" NEW_PASSWORD "\"}"
+#define OLD_TO_NEW \
+    "{\"old_password\":\"" LOOPBACK_PASSWORD "\",\"new_password\":\"" NEW_PASSWORD "\"}"
 #define LOGGED_OUT(count) "{\"message\":\"Logged out\",\"tokens_revoked\":" #count "}"
 
 static struct redis_server *redis;
@@ -15,8 +16,11 @@ static struct session first, second;
 static void open_all(void)
 {
     redis = redis_server_start(NULL);
-    loopback_open(&node, &(struct loopback_options){.redis_url = redis_server_url(redis), .is_registration_open = true, .command_timeout_ms = 500});
-    loopback_open(&other, &(struct loopback_options){.redis_url = redis_server_url(redis), .shares = &node});
+    loopback_open(&node, &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                                    .is_registration_open = true,
+                                                    .command_timeout_ms = 500});
+    loopback_open(
+        &other, &(struct loopback_options){.redis_url = redis_server_url(redis), .shares = &node});
     session_register(&node, "alice");
     session_open(&node, "alice", &first);
     session_open(&node, "alice", &second);
@@ -31,7 +35,8 @@ static void close_all(void)
     redis_server_stop(&redis);
 }
 
-static struct loopback_answer *log_out(const struct session *session, const char *query, const char *refresh)
+static struct loopback_answer *log_out(const struct session *session, const char *query,
+                                       const char *refresh)
 {
     char body[4096] = "{}";
     if (refresh)
@@ -41,12 +46,14 @@ static struct loopback_answer *log_out(const struct session *session, const char
 
 static void expect_access(const struct session *session, bool is_good)
 {
-    ck_assert_int_eq(session_try_access(&node, session->access), is_good ? ERR_OK : ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(session_try_access(&node, session->access),
+                     is_good ? ERR_OK : ERR_UNAUTHENTICATED);
 }
 
 static void expect_refresh(const struct session *session, bool is_good)
 {
-    ck_assert_int_eq(session_try_refresh(&node, session->refresh), is_good ? ERR_OK : ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(session_try_refresh(&node, session->refresh),
+                     is_good ? ERR_OK : ERR_UNAUTHENTICATED);
 }
 
 /* ---- logging out ---- */
@@ -91,7 +98,8 @@ START_TEST(with_what_is_no_refresh_token_of_the_callers)
         ck_assert_int_eq(strncmp(answer->error.caller, "refresh_token: ", 15), 0);
         loopback_free(&answer);
     }
-    loopback_expect_error(SESSION_CALL(&node, &first, "auth.logout", .body = "{\"all\":true}"), ERR_BAD_INPUT, "all: Unknown field. Leave it out.");
+    loopback_expect_error(SESSION_CALL(&node, &first, "auth.logout", .body = "{\"all\":true}"),
+                          ERR_BAD_INPUT, "all: Unknown field. Leave it out.");
     expect_access(&first, true);
     expect_refresh(&bobs, true);
     session_free(&bobs);
@@ -140,7 +148,12 @@ END_TEST
 
 START_TEST(a_token_of_another_issuer)
 {
-    struct principal stranger = {.kind = PRINCIPAL_USER, .credential = CREDENTIAL_BEARER, .user_id = 4711, .token_id = STR("a"), .issued_at_s = 5, .expires_at_s = clock_wall_s() + 100};
+    struct principal stranger = {.kind = PRINCIPAL_USER,
+                                 .credential = CREDENTIAL_BEARER,
+                                 .user_id = 4711,
+                                 .token_id = STR("a"),
+                                 .issued_at_s = 5,
+                                 .expires_at_s = clock_wall_s() + 100};
     struct revocation_subject subject = {.token_id = STR("a"), .user_id = 4711};
     struct revocations *known = identity_revocations(node.app->identity);
     loopback_expect(LOOPBACK(&node, "auth.logout", stranger, .body = "{}"), LOGGED_OUT(1));
@@ -151,8 +164,10 @@ START_TEST(a_token_of_another_issuer)
     struct loopback_answer *answer = LOOPBACK(&node, "auth.logout", stranger, .body = "{}");
     ck_assert_int_eq(answer->err, ERR_BAD_INPUT);
     loopback_free(&answer);
-    loopback_expect(LOOPBACK(&node, "auth.logout", stranger, .query = "all=true", .body = "{}"), LOGGED_OUT(0));
-    subject = (struct revocation_subject){.token_id = STR("b"), .user_id = 4711, .issued_at_s = clock_wall_s() - 1};
+    loopback_expect(LOOPBACK(&node, "auth.logout", stranger, .query = "all=true", .body = "{}"),
+                    LOGGED_OUT(0));
+    subject = (struct revocation_subject){
+        .token_id = STR("b"), .user_id = 4711, .issued_at_s = clock_wall_s() - 1};
     ck_assert(revocations_cover(known, &subject));
 }
 END_TEST
@@ -164,9 +179,11 @@ START_TEST(an_api_key_is_no_session)
     struct loopback_answer *answer = LOOPBACK(&node, "auth.logout", key, .body = "{}");
     ck_assert_int_eq(answer->err, ERR_BAD_INPUT);
     loopback_free(&answer);
-    loopback_expect(LOOPBACK(&node, "auth.logout", key, .query = "all=true", .body = "{}"), LOGGED_OUT(6));
+    loopback_expect(LOOPBACK(&node, "auth.logout", key, .query = "all=true", .body = "{}"),
+                    LOGGED_OUT(6));
     expect_access(&first, false);
-    loopback_expect_error(LOOPBACK(&node, "auth.password", key, .body = OLD_TO_NEW), ERR_FORBIDDEN, "");
+    loopback_expect_error(LOOPBACK(&node, "auth.password", key, .body = OLD_TO_NEW), ERR_FORBIDDEN,
+                          "");
 }
 END_TEST
 
@@ -188,7 +205,8 @@ START_TEST(a_redis_that_takes_no_writes)
 {
     redis_server_do(redis, "CONFIG SET maxmemory 1");
     loopback_expect_error(log_out(&first, NULL, NULL), ERR_UPSTREAM_REFUSED, "redis out of memory");
-    loopback_expect_error(log_out(&first, "all=true", NULL), ERR_UPSTREAM_REFUSED, "redis out of memory");
+    loopback_expect_error(log_out(&first, "all=true", NULL), ERR_UPSTREAM_REFUSED,
+                          "redis out of memory");
     redis_server_do(redis, "CONFIG SET maxmemory 0");
     expect_access(&first, true);
     expect_refresh(&first, true);
@@ -244,16 +262,23 @@ START_TEST(passwords_that_are_refused)
     static const char *const cases[][2] = {
         {"{}", "old_password: This field is required."},
         {"{\"old_password\":\"" LOOPBACK_PASSWORD "\"}", "new_password: This field is required."},
-        {"{\"old_password\":\"wrong\",\"new_password\":\"" NEW_PASSWORD "\"}", "old_password: it is wrong."},
-        {"{\"old_password\":\"" LOOPBACK_PASSWORD "\",\"new_password\":\"short\"}", "new_password: it must have at least 8 characters."},
-        {"{\"old_password\":\"" LOOPBACK_PASSWORD "\",\"new_password\":\"password123\"}", "new_password: it is too common, choose one that is harder to guess."},
-        {"{\"old_password\":\"" LOOPBACK_PASSWORD "\",\"new_password\":\"" NEW_PASSWORD "\",\"user_id\":1}", "user_id: Unknown field. Leave it out."},
+        {"{\"old_password\":\"wrong\",\"new_password\":\"" NEW_PASSWORD "\"}",
+         "old_password: it is wrong."},
+        {"{\"old_password\":\"" LOOPBACK_PASSWORD "\",\"new_password\":\"short\"}",
+         "new_password: it must have at least 8 characters."},
+        {"{\"old_password\":\"" LOOPBACK_PASSWORD "\",\"new_password\":\"password123\"}",
+         "new_password: it is too common, choose one that is harder to guess."},
+        {"{\"old_password\":\"" LOOPBACK_PASSWORD "\",\"new_password\":\"" NEW_PASSWORD
+         "\",\"user_id\":1}",
+         "user_id: Unknown field. Leave it out."},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         loopback_expect_error(change(&first, cases[i][0]), ERR_BAD_INPUT, cases[i][1]);
     expect_access(&second, true);
-    struct principal stranger = {.kind = PRINCIPAL_USER, .credential = CREDENTIAL_BEARER, .user_id = 4711};
-    loopback_expect_error(LOOPBACK(&node, "auth.password", stranger, .body = OLD_TO_NEW), ERR_FORBIDDEN, "The password of this account is not kept here.");
+    struct principal stranger = {
+        .kind = PRINCIPAL_USER, .credential = CREDENTIAL_BEARER, .user_id = 4711};
+    loopback_expect_error(LOOPBACK(&node, "auth.password", stranger, .body = OLD_TO_NEW),
+                          ERR_FORBIDDEN, "The password of this account is not kept here.");
 }
 END_TEST
 

@@ -13,8 +13,11 @@ static struct loopback node, other;
 static void open_all(void)
 {
     redis = redis_server_start(NULL);
-    loopback_open(&node, &(struct loopback_options){.redis_url = redis_server_url(redis), .is_registration_open = true, .pool_size = 4});
-    loopback_open(&other, &(struct loopback_options){.redis_url = redis_server_url(redis), .shares = &node});
+    loopback_open(&node, &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                                    .is_registration_open = true,
+                                                    .pool_size = 4});
+    loopback_open(
+        &other, &(struct loopback_options){.redis_url = redis_server_url(redis), .shares = &node});
     session_register(&node, "alice");
 }
 
@@ -135,7 +138,8 @@ START_TEST(verifying_a_spent_one_revokes_nothing)
     ck_assert_int_eq(session_try_refresh(&node, first.refresh), ERR_OK);
     session_age_spent(redis, &first, 60000);
     snprintf(body, sizeof body, "{\"token\":\"%s\"}", first.refresh);
-    loopback_expect_error(LOOPBACK(&node, "token.verify", loopback_nobody(), .body = body), ERR_UNAUTHENTICATED, "");
+    loopback_expect_error(LOOPBACK(&node, "token.verify", loopback_nobody(), .body = body),
+                          ERR_UNAUTHENTICATED, "");
     ck_assert_int_eq(session_try_access(&node, first.access), ERR_OK);
     session_free(&first);
 }
@@ -300,7 +304,9 @@ START_TEST(a_node_started_without_redis)
     struct loopback late;
     struct session first;
     redis_server_pause(redis);
-    loopback_open(&late, &(struct loopback_options){.redis_url = redis_server_url(redis), .shares = &node, .command_timeout_ms = 100});
+    loopback_open(&late, &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                                    .shares = &node,
+                                                    .command_timeout_ms = 100});
     session_open(&late, "alice", &first);
     redis_server_resume(redis);
     ck_assert_int_eq(refresh_once_reached(&node, first.refresh), ERR_OK);

@@ -6,31 +6,37 @@
 #include "redis_server.h"
 #include "suite.h"
 
-#define THREE                                                                                      \
-    ((struct limit_settings){.enabled = true,                                                      \
-                             .status_per_minute = 3,                                               \
-                             .toggle_per_minute = 3,                                               \
-                             .clear_per_minute = 3,                                                \
-                             .login_per_minute = 3,                                                \
-                             .register_per_minute = 3,                                             \
+#define THREE                                          \
+    ((struct limit_settings){.enabled = true,          \
+                             .status_per_minute = 3,   \
+                             .toggle_per_minute = 3,   \
+                             .clear_per_minute = 3,    \
+                             .login_per_minute = 3,    \
+                             .register_per_minute = 3, \
                              .login_failures = 3})
 
 static struct redis_server *redis;
 static struct loopback node;
 
-static inline void open_node(struct loopback *loopback, const char *url, struct limit_settings limits, bool has_users)
+static inline void open_node(struct loopback *loopback, const char *url,
+                             struct limit_settings limits, bool has_users)
 {
-    loopback_open(loopback, &(struct loopback_options){
-                                .redis_url = url, .limits = limits, .has_no_users = !has_users, .is_registration_open = true});
+    loopback_open(loopback, &(struct loopback_options){.redis_url = url,
+                                                       .limits = limits,
+                                                       .has_no_users = !has_users,
+                                                       .is_registration_open = true});
 }
 
 /* What the answer says of the limit; frees it. */
-static inline void expect_rate(struct loopback_answer *answer, enum err err, int64_t limit, int64_t remaining)
+static inline void expect_rate(struct loopback_answer *answer, enum err err, int64_t limit,
+                               int64_t remaining)
 {
-    ck_assert_msg(answer->err == err, "%s: %s (%s)", err_name(answer->err), answer->error.caller, answer->error.detail);
+    ck_assert_msg(answer->err == err, "%s: %s (%s)", err_name(answer->err), answer->error.caller,
+                  answer->error.detail);
     ck_assert_int_eq(answer->reply.rate_limit, limit);
     ck_assert_int_eq(answer->reply.rate_remaining, remaining);
-    ck_assert_int_eq(answer->reply.retry_after_s, err == ERR_THROTTLED ? answer->reply.rate_reset_s : 0);
+    ck_assert_int_eq(answer->reply.retry_after_s,
+                     err == ERR_THROTTLED ? answer->reply.rate_reset_s : 0);
     loopback_free(&answer);
 }
 

@@ -28,10 +28,12 @@ static void open_accounts(struct loopback *loopback)
     static const char *const bodies[] = {
         "{\"username\":\"alice\",\"email\":\"alice@example.org\",\"password\":\"" RIGHT "\"}",
         /* A name that is somebody else's email. */
-        "{\"username\":\"alice@example.org\",\"email\":\"mallory@example.org\",\"password\":\"" RIGHT "\"}",
+        "{\"username\":\"alice@example.org\",\"email\":\"mallory@example.org\",\"password\":"
+        "\"" RIGHT "\"}",
     };
     for (size_t i = 0; i < 2; i++)
-        expect_rate(LOOPBACK(loopback, "auth.register", loopback_nobody(), .body = bodies[i]), ERR_OK, MANY, MANY - 1 - (int64_t)i);
+        expect_rate(LOOPBACK(loopback, "auth.register", loopback_nobody(), .body = bodies[i]),
+                    ERR_OK, MANY, MANY - 1 - (int64_t)i);
 }
 
 static void open_all(void)
@@ -58,7 +60,8 @@ static void close_without_redis(void)
     loopback_close(&node);
 }
 
-static struct loopback_answer *sign_in(const char *member, const char *name, const char *password, const char *from)
+static struct loopback_answer *sign_in(const char *member, const char *name, const char *password,
+                                       const char *from)
 {
     char body[256];
     snprintf(body, sizeof body, "{\"%s\":\"%s\",\"password\":\"%s\"}", member, name, password);
@@ -68,7 +71,8 @@ static struct loopback_answer *sign_in(const char *member, const char *name, con
 static void expect_sign_in(const char *name, const char *password, const char *from, enum err err)
 {
     struct loopback_answer *answer = sign_in("username", name, password, from);
-    ck_assert_msg(answer->err == err, "%s from %s: %s instead of %s", name, from, err_name(answer->err), err_name(err));
+    ck_assert_msg(answer->err == err, "%s from %s: %s instead of %s", name, from,
+                  err_name(answer->err), err_name(err));
     if (err == ERR_THROTTLED) {
         ck_assert_int_eq(answer->reply.rate_limit, 3);
         ck_assert_int_eq(answer->reply.rate_remaining, 0);

@@ -60,7 +60,8 @@ START_TEST(superusers_too_and_keys_for_their_owner)
     expect_rate(LOOPBACK(&node, "cache.clear", loopback_key(SCOPE_USER, 1)), ERR_THROTTLED, 3, 0);
     /* Routes of operators have no limit. */
     for (int i = 0; i < 10; i++)
-        expect_rate(LOOPBACK(&node, "cache.admin_clear", loopback_admin(), .query = "user_id=1"), ERR_OK, 0, 0);
+        expect_rate(LOOPBACK(&node, "cache.admin_clear", loopback_admin(), .query = "user_id=1"),
+                    ERR_OK, 0, 0);
 }
 END_TEST
 
@@ -126,7 +127,8 @@ static atomic_int allowed, throttled;
 static void *clear_on(void *arg)
 {
     for (int i = 0; i < CALLS; i++) {
-        struct loopback_answer *answer = LOOPBACK((struct loopback *)arg, "cache.clear", loopback_user(7));
+        struct loopback_answer *answer =
+            LOOPBACK((struct loopback *)arg, "cache.clear", loopback_user(7));
         if (answer->err == ERR_OK)
             atomic_fetch_add(&allowed, 1);
         else if (answer->err == ERR_THROTTLED)
@@ -140,7 +142,8 @@ static void clear_from_all_sides(void)
 {
     pthread_t threads[THREADS];
     for (int i = 0; i < THREADS; i++)
-        ck_assert_int_eq(pthread_create(&threads[i], NULL, clear_on, i % 2 ? &node : &other_node), 0);
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, clear_on, i % 2 ? &node : &other_node),
+                         0);
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
 }
@@ -180,14 +183,19 @@ START_TEST(the_gate_stays_shut)
 }
 END_TEST
 
-#define LOGIN(from) \
-    LOOPBACK(&node, "auth.login", loopback_nobody(), .address = (from), .body = "{\"username\":\"alice\",\"password\":\"" LOOPBACK_PASSWORD "\"}")
-#define REGISTER(from) LOOPBACK(&node, "auth.register", loopback_nobody(), .address = (from), .body = "{}")
+#define LOGIN(from)                                                     \
+    LOOPBACK(&node, "auth.login", loopback_nobody(), .address = (from), \
+             .body = "{\"username\":\"alice\",\"password\":\"" LOOPBACK_PASSWORD "\"}")
+#define REGISTER(from) \
+    LOOPBACK(&node, "auth.register", loopback_nobody(), .address = (from), .body = "{}")
 
 START_TEST(and_nobody_is_kept_out)
 {
-    free_answer(LOOPBACK(&node, "auth.register", loopback_nobody(),
-                         .body = "{\"username\":\"alice\",\"email\":\"a@example.org\",\"password\":\"" LOOPBACK_PASSWORD "\"}"));
+    free_answer(LOOPBACK(
+        &node, "auth.register", loopback_nobody(),
+        .body =
+            "{\"username\":\"alice\",\"email\":\"a@example.org\",\"password\":\"" LOOPBACK_PASSWORD
+            "\"}"));
     for (int64_t left = 2; left >= 0; left--)
         expect_rate(LOGIN("192.0.2.7"), ERR_OK, 3, left);
     expect_rate(LOGIN("192.0.2.7"), ERR_THROTTLED, 3, 0);
@@ -197,7 +205,8 @@ END_TEST
 
 START_TEST(an_address_is_a_64_and_each_limit_counts_for_itself)
 {
-    static const char *const neighbours[] = {"2001:db8:0:1::1", "2001:db8:0:1::2", "2001:db8:0:1:ffff::9"};
+    static const char *const neighbours[] = {"2001:db8:0:1::1", "2001:db8:0:1::2",
+                                             "2001:db8:0:1:ffff::9"};
     for (int64_t i = 0; i < 3; i++)
         expect_rate(REGISTER(neighbours[i]), ERR_BAD_INPUT, 3, 2 - i);
     expect_rate(REGISTER("2001:db8:0:1:abcd::"), ERR_THROTTLED, 3, 0);

@@ -59,7 +59,8 @@ static atomic_int allowed, throttled;
 static void *ask_on(void *arg)
 {
     for (int i = 0; i < CALLS; i++) {
-        struct loopback_answer *answer = LOOPBACK((struct loopback *)arg, "cache.status", loopback_user(7));
+        struct loopback_answer *answer =
+            LOOPBACK((struct loopback *)arg, "cache.status", loopback_user(7));
         if (answer->err == ERR_OK)
             atomic_fetch_add(&allowed, 1);
         else if (answer->err == ERR_THROTTLED)

@@ -39,8 +39,8 @@ END_TEST
 START_TEST(seconds_are_rounded_up)
 {
     static const int64_t cases[][2] = {
-        {60000, 60}, {59999, 60}, {59001, 60}, {59000, 59}, {1001, 2}, {1000, 1}, {1, 1}, {0, 1},
-        {-2, 1}, /* PTTL of a key that is gone */
+        {60000, 60}, {59999, 60}, {59001, 60}, {59000, 59}, {1001, 2},
+        {1000, 1},   {1, 1},      {0, 1},      {-2, 1}, /* PTTL of a key that is gone */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ck_assert_int_eq(judge(1, 2, cases[i][0]), ERR_THROTTLED);
