@@ -247,7 +247,9 @@ __attribute__((noreturn, format(printf, 2, 3))) static void fail_server(struct c
 static int open_notify(struct sockaddr_un *address, const char *directory)
 {
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-    snprintf(address->sun_path, sizeof address->sun_path, "%s/notify", directory);
+    int size = snprintf(address->sun_path, sizeof address->sun_path, "%s/notify", directory);
+    ck_assert_msg(size > 0 && (size_t)size < sizeof address->sun_path, "%s: too long for a socket",
+                  directory);
     unlink(address->sun_path);
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     ck_assert_msg(fd >= 0 && bind(fd, (struct sockaddr *)address, sizeof *address) == 0, "%s: %s",
