@@ -63,6 +63,12 @@ const char *const users_postgres_migrations[] = {
     "INSERT INTO facts (name, value)"
     "  VALUES ('install_id', replace(gen_random_uuid()::text, '-', ''));",
     "ALTER TABLE accounts ADD COLUMN tokens_kept_family text NOT NULL DEFAULT '';",
+    "CREATE TABLE subjects ("
+    "  issuer text COLLATE \"C\" NOT NULL,"
+    "  subject text COLLATE \"C\" NOT NULL,"
+    "  account_id bigint NOT NULL UNIQUE REFERENCES accounts (id),"
+    "  PRIMARY KEY (issuer, subject)"
+    ");",
 };
 
 const int users_postgres_version =
@@ -101,7 +107,7 @@ static enum err look_at_tables(struct users_session *session, bool *are_ours_out
     static const char query[] =
         "SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
         " WHERE nspname = current_schema() AND relname IN ('cachewarden_schema', 'facts', "
-        "'accounts', 'account_groups', 'api_keys')"
+        "'accounts', 'account_groups', 'api_keys', 'subjects')"
         " ORDER BY relname <> 'cachewarden_schema', relname LIMIT 1";
     char found[128];
 

@@ -51,6 +51,13 @@ const char *const users_sqlite_migrations[] = {
     "INSERT INTO facts (name, value) VALUES ('install_id', lower(hex(randomblob(16))));",
     /* The one family of tokens that outlives tokens_not_before_s; empty: none. */
     "ALTER TABLE accounts ADD COLUMN tokens_kept_family TEXT NOT NULL DEFAULT '';",
+    /* Whom another issuer's tokens name, by accounts of ours. Never removed, as accounts are not. */
+    "CREATE TABLE subjects ("
+    "  issuer TEXT NOT NULL,"
+    "  subject TEXT NOT NULL,"
+    "  account_id INTEGER NOT NULL UNIQUE REFERENCES accounts (id),"
+    "  PRIMARY KEY (issuer, subject)"
+    ") WITHOUT ROWID;",
 };
 
 const int users_sqlite_version =

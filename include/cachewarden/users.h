@@ -121,6 +121,15 @@ CW_MUST_CHECK enum err users_set_group(struct users *users, int64_t id, struct s
  * revoked. */
 CW_MUST_CHECK enum err users_delete(struct users *users, int64_t id, struct error *error);
 
+/*
+ * The account of another issuer's user, made on first sight: without groups and password, and with
+ * a name and an email that nobody could have taken before, or signs in by. Issuer and subject
+ * together are who it is; many nodes that ask at once get one id. It may be deactivated or deleted
+ * by now, and stays so. 1 to 255 bytes of UTF-8 without control characters each: ERR_BAD_INPUT.
+ */
+CW_MUST_CHECK enum err users_provision(struct users *users, struct str issuer, struct str subject,
+                                       int64_t *id_out, struct error *error);
+
 /* ERR_CONFLICT: the name is taken, be it by a revoked key; ERR_NOT_FOUND: there is no such owner. */
 CW_MUST_CHECK enum err api_keys_add(struct users *users, const struct api_key *key,
                                     struct error *error);
