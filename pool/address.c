@@ -243,6 +243,22 @@ static bool copy_field(const char *from, char **to)
     return !from || *to;
 }
 
+static void free_tls_files(struct redis_address *address)
+{
+    free(address->tls_ca_file);
+    free(address->tls_certificate_file);
+    free(address->tls_key_file);
+}
+
+enum err redis_address_copy_tls(const struct redis_address *from, struct redis_address *address)
+{
+    free_tls_files(address);
+    bool whole = copy_field(from->tls_ca_file, &address->tls_ca_file);
+    whole = copy_field(from->tls_certificate_file, &address->tls_certificate_file) && whole;
+    whole = copy_field(from->tls_key_file, &address->tls_key_file) && whole;
+    return whole ? ERR_OK : ERR_NO_MEMORY;
+}
+
 enum err redis_address_copy(const struct redis_address *from, struct redis_address *address_out)
 {
     struct redis_address copied = {
@@ -251,7 +267,7 @@ enum err redis_address_copy(const struct redis_address *from, struct redis_addre
     whole = copy_field(from->unix_path, &copied.unix_path) && whole;
     whole = copy_field(from->username, &copied.username) && whole;
     whole = copy_field(from->password, &copied.password) && whole;
-    whole = copy_field(from->tls_ca_file, &copied.tls_ca_file) && whole;
+    whole = redis_address_copy_tls(from, &copied) == ERR_OK && whole;
     if (!whole) {
         redis_address_fini(&copied);
         return ERR_NO_MEMORY;
@@ -268,7 +284,7 @@ void redis_address_fini(struct redis_address *address)
     free(address->unix_path);
     free(address->username);
     free(address->password);
-    free(address->tls_ca_file);
+    free_tls_files(address);
     memset(address, 0, sizeof *address);
 }
 

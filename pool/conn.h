@@ -73,13 +73,14 @@ struct conn {
 };
 
 /*
- * Connects, signs in, selects the database and sets the client's name, all before deadline_ns.
+ * Connects (over TLS where `tls` is not NULL), signs in, selects the database and sets the client's name, all before deadline_ns.
  * ERR_UPSTREAM_DOWN and ERR_TIMEOUT as transport_open; ERR_UPSTREAM_REFUSED when Redis answered and
  * said no (password, database, max clients): error->caller has the cause. A refused CLIENT SETNAME
  * is no failure (the ACL user may lack it).
  */
-CW_MUST_CHECK enum err conn_open(const struct redis_address *address, const char *client_name,
-                                 int64_t deadline_ns, struct conn **conn_out, struct error *error);
+CW_MUST_CHECK enum err conn_open(const struct redis_address *address, struct tls_context *tls,
+                                 const char *client_name, int64_t deadline_ns,
+                                 struct conn **conn_out, struct error *error);
 void conn_close(struct conn **conn);
 /* A list linked by .next; NULL is an empty one. */
 void conn_close_list(struct conn *conn);

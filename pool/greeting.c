@@ -55,9 +55,22 @@ static enum err refused(struct error *error, const char *command, const struct v
                      "%s refused: %.*s", command, STR_ARG(word));
 }
 
+/* A Redis with TLS hangs up on plain words, and since TLS 1.3 it looks at our certificate only after
+ * the handshake is over on our side: both show here, and not always with a reason. */
+static enum err lost(const struct conn *conn, struct error *error)
+{
+    const struct transport *transport = &conn->transport;
+    char why[sizeof transport->reason];
+    transport_explain(transport, why, sizeof why);
+    const char *hint = transport->session ? "; does Redis want another client certificate?"
+                                          : "; if Redis speaks TLS on this port, use rediss://";
+    return cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE, "greeting: %s%s", why,
+                     transport->reason[0] ? "" : hint);
+}
+
 /* What the answers to the greeting mean. */
-static enum err judge(const struct greeting *greeting, const struct exchange *exchange,
-                      enum exchange_step step, struct error *error)
+static enum err judge(const struct conn *conn, const struct greeting *greeting,
+                      const struct exchange *exchange, enum exchange_step step, struct error *error)
 {
     /* "-ERR max number of clients reached" and "-DENIED …" come once, unasked, and then the end:
      * so errors are looked at before the fate of the exchange. */
@@ -74,9 +87,10 @@ static enum err judge(const struct greeting *greeting, const struct exchange *ex
     case EXCHANGE_FAILED:
         break;
     }
-    return cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE, "greeting: %s",
-                     exchange->failure == EXCHANGE_LOST ? "connection closed"
-                                                        : "the answers make no sense");
+    if (exchange->failure == EXCHANGE_LOST)
+        return lost(conn, error);
+    return cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE,
+                     "greeting: the answers make no sense");
 }
 
 static enum err sign_in(struct conn *conn, const struct redis_address *address,
@@ -94,7 +108,7 @@ static enum err sign_in(struct conn *conn, const struct redis_address *address,
     if (err)
         (void)cause_set(error, err, CAUSE_UNAVAILABLE, "greeting: out of memory");
     else
-        err = judge(&greeting, &exchange, conn_continue(conn, &exchange, deadline_ns), error);
+        err = judge(conn, &greeting, &exchange, conn_continue(conn, &exchange, deadline_ns), error);
     if (greeting.out.ptr)
         secret_wipe(greeting.out.ptr, greeting.out.len);
     strbuf_fini(&greeting.out);
@@ -102,8 +116,9 @@ static enum err sign_in(struct conn *conn, const struct redis_address *address,
     return err;
 }
 
-enum err conn_open(const struct redis_address *address, const char *client_name,
-                   int64_t deadline_ns, struct conn **conn_out, struct error *error)
+enum err conn_open(const struct redis_address *address, struct tls_context *tls,
+                   const char *client_name, int64_t deadline_ns, struct conn **conn_out,
+                   struct error *error)
 {
     struct conn *conn = calloc(1, sizeof *conn);
     if (!conn || !(conn->reader = reply_reader_new())) {
@@ -113,7 +128,7 @@ enum err conn_open(const struct redis_address *address, const char *client_name,
     conn->transport.fd = -1;
     random_bytes(&conn->nonce, sizeof conn->nonce);
     conn_move(conn, CONN_DIALLING);
-    enum err err = transport_open(address, deadline_ns, &conn->transport, error);
+    enum err err = transport_open(address, tls, deadline_ns, &conn->transport, error);
     if (!err) {
         conn_move(conn, CONN_GREETING);
         err = sign_in(conn, address, client_name, deadline_ns, error);

@@ -2,6 +2,7 @@
 
 #include "batch.h"
 #include "pool_private.h"
+#include "transport_tls.h"
 
 #include <stdlib.h>
 
@@ -60,18 +61,47 @@ static enum err check(const struct pool_options *options, struct error *error)
                          "the timeouts of the Redis pool must be at least 1 ms");
     if (!options->address.host && !options->address.unix_path)
         return error_set(error, ERR_BAD_INPUT, "the Redis address has neither host nor path");
-    if (options->address.tls)
-        return error_set(error, ERR_BAD_INPUT,
-                         "TLS to Redis (rediss://) is not supported; use redis:// or unix://");
+    if (options->address.tls && !options->address.host)
+        return error_set(error, ERR_BAD_INPUT, "a Unix socket to Redis takes no TLS");
     if (options->client_name && !is_client_name(options->client_name))
         return error_set(error, ERR_BAD_INPUT,
                          "the client name must be printable ASCII without blanks");
     return ERR_OK;
 }
 
+/* *tls_out NULL: no TLS is asked for. */
+static enum err open_tls(const struct redis_address *address, struct tls_context **tls_out,
+                         struct error *error)
+{
+    static const char *const names[] = {[REDIS_TLS_CA] = "tls_ca",
+                                        [REDIS_TLS_CERTIFICATE] = "tls_certificate",
+                                        [REDIS_TLS_KEY] = "tls_key"};
+    *tls_out = NULL;
+    if (!address->tls)
+        return ERR_OK;
+    enum redis_tls_file file;
+    struct error why;
+    enum err err = tls_context_new(address, tls_out, &file, &why);
+    if (err == ERR_BAD_INPUT)
+        return error_set(error, err, "redis.%s: %s", names[file], why.caller);
+    return err ? error_set(error, err, "out of memory") : ERR_OK;
+}
+
+enum err redis_address_check_tls(const struct redis_address *address, enum redis_tls_file *file_out,
+                                 struct error *error)
+{
+    struct tls_context *tls;
+    enum err err = tls_context_new(address, &tls, file_out, error);
+    tls_context_free(&tls);
+    return err;
+}
+
 enum err pool_open(const struct pool_options *options, struct pool **pool_out, struct error *error)
 {
+    struct tls_context *tls;
     enum err err = check(options, error);
+    if (!err)
+        err = open_tls(&options->address, &tls, error);
     if (err)
         return err;
     struct pool *pool = calloc(1, sizeof *pool);
@@ -80,8 +110,10 @@ enum err pool_open(const struct pool_options *options, struct pool **pool_out, s
         if (pool)
             redis_address_fini(&pool->address);
         free(pool);
+        tls_context_free(&tls);
         return error_set(error, ERR_NO_MEMORY, "out of memory");
     }
+    pool->tls = tls;
     redis_address_describe(&pool->address, pool->description, sizeof pool->description);
     pool->size = options->size;
     pool->batch_limit = options->batch_limit ? options->batch_limit : BATCH_LIMIT;
@@ -106,6 +138,7 @@ void pool_close(struct pool **pool)
         batch_free(&p->spare);
         p->spare = next;
     }
+    tls_context_free(&p->tls);
     lock_fini(&p->lock);
     redis_address_fini(&p->address);
     free(p->client_name);

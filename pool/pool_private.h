@@ -22,6 +22,7 @@ struct pool_tuning {
 struct pool {
     /* Set by pool_open, constant. */
     struct redis_address address;
+    struct tls_context *tls; /* NULL: plain */
     char *client_name;
     char description[128];
     size_t size;

@@ -82,8 +82,8 @@ enum err pool_dial(struct pool *pool, int64_t deadline_ns, bool is_probe, struct
     bool opened = false, closed = false;
     struct error why; /* the caller may not want to know, the breaker does */
     int64_t start_ns = clock_mono_ns(), limit_ns = start_ns + pool->connect_timeout_ns;
-    enum err err =
-        conn_open(&pool->address, pool->client_name, least(limit_ns, deadline_ns), conn_out, &why);
+    enum err err = conn_open(&pool->address, pool->tls, pool->client_name,
+                             least(limit_ns, deadline_ns), conn_out, &why);
     bool is_telling = err != ERR_TIMEOUT || limit_ns <= deadline_ns ||
                       clock_mono_ns() - start_ns >= pool->telling_ns;
     lock_take(&pool->lock);

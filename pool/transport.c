@@ -2,6 +2,7 @@
 #include "transport.h"
 
 #include "cause.h"
+#include "transport_tls.h"
 
 #include "cachewarden/clock.h"
 
@@ -132,21 +133,31 @@ static int look_up(const struct redis_address *address, struct addrinfo **found_
     return failure;
 }
 
-static enum err explain(enum io_status status, const struct transport *transport, const char *doing,
-                        struct error *error)
+void transport_explain(const struct transport *transport, char *out, size_t size)
 {
-    if (status == IO_TIMEOUT)
-        return cause_set(error, ERR_TIMEOUT, CAUSE_TIMEOUT, "%s: no answer in time", doing);
     char text[128];
-    const char *why =
-        transport->error ? strerror_r(transport->error, text, sizeof text) : "closed by the server";
-    return cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE, "%s: %s", doing, why);
+    const char *why = transport->reason;
+    if (!why[0])
+        why = transport->error ? strerror_r(transport->error, text, sizeof text)
+                               : "closed by the server";
+    snprintf(out, size, "%s", why);
 }
 
-enum err transport_open(const struct redis_address *address, int64_t deadline_ns,
-                        struct transport *transport_out, struct error *error)
+static enum err explain(enum io_status status, const struct transport *transport, const char *doing,
+                        const char *hint, struct error *error)
 {
-    *transport_out = (struct transport){.ops = &transport_plain, .fd = -1};
+    if (status == IO_TIMEOUT)
+        return cause_set(error, ERR_TIMEOUT, CAUSE_TIMEOUT, "%s: no answer in time%s", doing, hint);
+    char why[sizeof transport->reason];
+    transport_explain(transport, why, sizeof why);
+    return cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE, "%s: %s%s", doing, why,
+                     transport->reason[0] ? "" : hint);
+}
+
+enum err transport_open(const struct redis_address *address, struct tls_context *tls,
+                        int64_t deadline_ns, struct transport *transport_out, struct error *error)
+{
+    *transport_out = (struct transport){.ops = tls ? &transport_tls : &transport_plain, .fd = -1};
     enum io_status status;
     if (address->unix_path) {
         status = connect_unix(transport_out, address->unix_path, deadline_ns);
@@ -160,10 +171,12 @@ enum err transport_open(const struct redis_address *address, int64_t deadline_ns
         freeaddrinfo(found);
     }
     if (status != IO_DONE)
-        return explain(status, transport_out, "connect", error);
-    status = transport_out->ops->start(transport_out, address, deadline_ns);
+        return explain(status, transport_out, "connect", "", error);
+    status = transport_out->ops->start(transport_out, tls, deadline_ns);
     if (status != IO_DONE) {
-        enum err err = explain(status, transport_out, "handshake", error);
+        /* A plain Redis takes the first bytes of a handshake for half a command and waits on. */
+        enum err err = explain(status, transport_out, "TLS handshake",
+                               "; does Redis speak TLS on this port?", error);
         transport_close(transport_out);
         return err;
     }

@@ -1,7 +1,6 @@
 /*
  * Bytes to and from Redis before a deadline: the seam between what a connection says (conn.c) and
- * how it travels (plain socket here; TLS is one more table of these functions over the same
- * socket). A transport belongs to one thread at a time and takes no locks.
+ * how it travels (a plain socket, or TLS over one). A transport belongs to one thread at a time and takes no locks.
  */
 #ifndef POOL_TRANSPORT_H
 #define POOL_TRANSPORT_H
@@ -26,14 +25,18 @@ enum io_silence {
 
 struct transport {
     const struct transport_ops *ops;
-    int fd;        /* non-blocking, -1 when closed */
-    void *session; /* what the implementation needs besides the socket */
-    int error;     /* errno of the last IO_CLOSED or IO_FAILED; 0 for an orderly end */
+    int fd;           /* non-blocking, -1 when closed */
+    void *session;    /* what the implementation needs besides the socket */
+    int error;        /* errno of the last IO_CLOSED or IO_FAILED; 0 for an orderly end */
+    char reason[160]; /* why it failed, where errno does not say; "" */
 };
 
+struct tls_context;
+
 struct transport_ops {
-    /* Makes the connected socket ready (a handshake, where there is one). */
-    enum io_status (*start)(struct transport *transport, const struct redis_address *address,
+    /* Makes the connected socket ready (a handshake, where there is one). `tls` is what
+     * transport_open was given. */
+    enum io_status (*start)(struct transport *transport, struct tls_context *tls,
                             int64_t deadline_ns);
     /* Sends all of it. *sent_out says how much may have left, whatever the outcome. */
     enum io_status (*send)(struct transport *transport, const char *bytes, size_t size,
@@ -50,14 +53,18 @@ struct transport_ops {
 extern const struct transport_ops transport_plain;
 
 /*
- * Connects and starts the transport the address asks for. The look-up of a name is getaddrinfo's
+ * Connects and starts the transport: TLS where `tls` is not NULL, which outlives it (transport_tls.h). The look-up of a name is getaddrinfo's
  * and outside the deadline (it has no time limit of its own but resolv.conf's); numeric addresses
  * and Unix sockets need none. Every address of a name is tried within the deadline.
  * ERR_UPSTREAM_DOWN or ERR_TIMEOUT; *transport_out is closed then.
  */
-CW_MUST_CHECK enum err transport_open(const struct redis_address *address, int64_t deadline_ns,
-                                      struct transport *transport_out, struct error *error);
+CW_MUST_CHECK enum err transport_open(const struct redis_address *address, struct tls_context *tls,
+                                      int64_t deadline_ns, struct transport *transport_out,
+                                      struct error *error);
 void transport_close(struct transport *transport);
+
+/* Why the last call ended IO_CLOSED or IO_FAILED, in words for the log, with the mend if known. */
+void transport_explain(const struct transport *transport, char *out, size_t size);
 
 /* For implementations: waits for `events` (POLLIN, POLLOUT). IO_DONE, IO_TIMEOUT or IO_FAILED. */
 enum io_status transport_wait(struct transport *transport, short events, int64_t deadline_ns);

@@ -5,11 +5,11 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-static enum io_status start(struct transport *transport, const struct redis_address *address,
+static enum io_status start(struct transport *transport, struct tls_context *tls,
                             int64_t deadline_ns)
 {
     (void)transport;
-    (void)address;
+    (void)tls;
     (void)deadline_ns;
     return IO_DONE;
 }

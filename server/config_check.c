@@ -39,14 +39,10 @@ static void check_available(struct config *config, bool direct, struct config_re
 
 static void check_redis(struct config *config, struct config_report *report)
 {
-    enum setting_id id =
-        config->origins[SETTING_redis_tls].source >= config->origins[SETTING_redis_url].source
-            ? SETTING_redis_tls
-            : SETTING_redis_url;
-    if (config->redis.tls)
-        config_error(report, &config->origins[id], name_of(id),
-                     "asks for TLS, which is not available in this version; passwords and data "
-                     "would travel in the clear");
+    if (config->redis.tls && config->redis.unix_path)
+        config_error(report, &config->origins[SETTING_redis_tls], name_of(SETTING_redis_tls),
+                     "asks for TLS, but Redis is reached over a Unix socket, which has none; take "
+                     "one of the two out");
     if (config->redis.username && !config->redis.password)
         config_error(report, &config->origins[SETTING_redis_username],
                      name_of(SETTING_redis_username), "needs redis.password beside it");
@@ -131,6 +127,7 @@ void config_check(struct config *config, bool direct, struct config_report *repo
     check_environment(config, report);
     check_redis(config, report);
     config_check_lists(config, direct, report);
+    config_check_redis_tls(config, report);
     if (!direct) {
         config_check_server(config, report);
         check_endpoints(config, SETTING_redis_sentinels, &config->redis_sentinels, report);

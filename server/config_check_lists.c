@@ -57,9 +57,6 @@ static void check_cache_database(struct config_cache *cache, size_t index,
     if (!config_parse_redis(str_from(cache->database.url), &cache->origin, name, &address, report))
         return;
     cache->database.number = address.database;
-    if (address.tls)
-        config_error(report, &cache->origin, name,
-                     "asks for TLS, which is not available in this version");
     redis_address_fini(&address);
 }
 
@@ -72,9 +69,6 @@ static void check_cache_url(const struct config_cache *cache, size_t index,
     if (!cache->redis_url ||
         !config_parse_redis(str_from(cache->redis_url), &cache->origin, name, &address, report))
         return;
-    if (address.tls)
-        config_error(report, &cache->origin, name,
-                     "asks for TLS, which is not available in this version");
     redis_address_fini(&address);
 }
 

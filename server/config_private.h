@@ -162,6 +162,8 @@ void config_merge_redis(struct config *config, enum config_source source,
  * finish. */
 bool config_parse_redis(struct str url, const struct config_origin *origin, struct config_name name,
                         struct redis_address *address_out, struct config_report *report);
+/* The files for TLS, if any Redis is reached over it; hands them to config->redis. After the lists. */
+void config_check_redis_tls(struct config *config, struct config_report *report);
 /* "host:port" with IPv6 in brackets; false unless it is one. The host is a fresh text, without
  * brackets. */
 bool config_parse_endpoint(struct str text, int64_t min_port, char **host_out, int *port_out);

@@ -127,3 +127,73 @@ void config_merge_redis(struct config *config, enum config_source source,
     if (report->errors == 0)
         warn_disagreement(config, source, report);
 }
+
+/* ---- TLS ---- */
+
+static bool is_tls_url(const char *url)
+{
+    struct redis_address address;
+    if (!url || redis_address_parse(str_from(url), &address, NULL) != ERR_OK)
+        return false;
+    bool is_tls = address.tls;
+    redis_address_fini(&address);
+    return is_tls;
+}
+
+static bool uses_tls(const struct config *config)
+{
+    bool uses = config->redis.tls;
+    const struct config_cache *caches = config->caches.items;
+    for (size_t i = 0; i < config->caches.count && !uses; i++)
+        uses = is_tls_url(caches[i].redis_url) || is_tls_url(caches[i].database.url);
+    return uses;
+}
+
+static const struct {
+    enum setting_id id;
+    enum redis_tls_file file;
+} tls_files[] = {{SETTING_redis_tls_ca, REDIS_TLS_CA},
+                 {SETTING_redis_tls_certificate, REDIS_TLS_CERTIFICATE},
+                 {SETTING_redis_tls_key, REDIS_TLS_KEY}};
+#define TLS_FILES (sizeof tls_files / sizeof *tls_files)
+
+/* Says what is wrong with the files, at the place of the setting that names the bad one. */
+static void check_tls_files(const struct config *config, struct config_report *report)
+{
+    char host[] = "localhost"; /* of no concern: which names a certificate has shows later */
+    struct redis_address address = {.host = host,
+                                    .tls_ca_file = config->redis_tls_ca,
+                                    .tls_certificate_file = config->redis_tls_certificate,
+                                    .tls_key_file = config->redis_tls_key};
+    enum redis_tls_file file;
+    struct error error;
+    if (redis_address_check_tls(&address, &file, &error) == ERR_OK)
+        return;
+    for (size_t i = 0; i < TLS_FILES; i++)
+        if (tls_files[i].file == file)
+            config_error(report, &config->origins[tls_files[i].id], name_of(tls_files[i].id), "%s",
+                         error.caller);
+}
+
+void config_check_redis_tls(struct config *config, struct config_report *report)
+{
+    const char *const paths[] = {config->redis_tls_ca, config->redis_tls_certificate,
+                                 config->redis_tls_key};
+    replace_text(&config->redis.tls_ca_file, paths[0]);
+    replace_text(&config->redis.tls_certificate_file, paths[1]);
+    replace_text(&config->redis.tls_key_file, paths[2]);
+    bool is_half = !paths[1] != !paths[2];
+    if (is_half) {
+        size_t given = paths[1] ? 1 : 2;
+        enum setting_id id = tls_files[given].id, other = tls_files[3 - given].id;
+        config_error(report, &config->origins[id], name_of(id), "needs %s beside it",
+                     name_of(other).name);
+    } else if (uses_tls(config)) {
+        check_tls_files(config, report);
+        return;
+    }
+    for (size_t i = 0; i < TLS_FILES && !uses_tls(config); i++)
+        if (paths[i])
+            config_warning(report, &config->origins[tls_files[i].id], name_of(tls_files[i].id),
+                           "is not used: no Redis is reached over TLS (rediss://, redis.tls)");
+}

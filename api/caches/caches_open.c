@@ -103,6 +103,11 @@ static enum err find_address(const struct cache_spec *spec, const struct redis_a
     if (err != ERR_OK)
         return error_set(error, err, "caches: %.*s: redis_url: %s", STR_ARG(spec->name),
                          cause.caller);
+    err = redis_address_copy_tls(control, address_out);
+    if (err != ERR_OK) {
+        redis_address_fini(address_out);
+        return error_set_detail(error, err, "no memory for the named caches");
+    }
     if (spec->kind != CACHE_DATABASE || spec->database == 0)
         return ERR_OK;
     if (address_out->database != 0 && address_out->database != spec->database) {

@@ -32,8 +32,13 @@ struct redis_address {
     char *password; /* NULL: no AUTH */
     int database;
     bool tls;
-    char *tls_ca_file; /* from the configuration, not the URL; for rediss:// */
+    /* From the configuration, not the URL; used with .tls only. */
+    char *tls_ca_file;          /* NULL: the system's authorities */
+    char *tls_certificate_file; /* ours, for a Redis that asks for one; or NULL, like the key */
+    char *tls_key_file;
 };
+
+enum redis_tls_file { REDIS_TLS_CA, REDIS_TLS_CERTIFICATE, REDIS_TLS_KEY };
 
 /*
  * Reads redis://[user[:password]@]host[:port][/db], rediss://…, unix:///path[?db=N] and
@@ -44,6 +49,13 @@ CW_MUST_CHECK enum err redis_address_parse(struct str url, struct redis_address 
                                            struct error *error);
 CW_MUST_CHECK enum err redis_address_copy(const struct redis_address *from,
                                           struct redis_address *address_out);
+/* Takes the three files of `from` in place of those of `address`. ERR_NO_MEMORY: some are missing. */
+CW_MUST_CHECK enum err redis_address_copy_tls(const struct redis_address *from,
+                                              struct redis_address *address);
+/* Reads the three files as pool_open does; the address has a host. ERR_BAD_INPUT: error->caller says
+ * what is wrong with *file_out, beginning with a verb ("cannot be read: …"). */
+CW_MUST_CHECK enum err redis_address_check_tls(const struct redis_address *address,
+                                               enum redis_tls_file *file_out, struct error *error);
 void redis_address_fini(struct redis_address *address);
 /* Same server (host/port or path) whatever the database and user. */
 bool redis_address_same_server(const struct redis_address *a, const struct redis_address *b);
@@ -61,7 +73,7 @@ struct pool_options {
 };
 
 /* Makes the pool; connects nothing (a Redis that is down must not stop the start). ERR_BAD_INPUT
- * names the option that makes no sense; rediss:// is refused here: there is no TLS transport. */
+ * names the option that makes no sense, or the file for TLS that cannot be used. */
 CW_MUST_CHECK enum err pool_open(const struct pool_options *options, struct pool **pool_out,
                                  struct error *error);
 

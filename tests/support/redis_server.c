@@ -23,8 +23,8 @@
 
 struct redis_server {
     pid_t pid;
-    int port;
-    bool has_tcp, has_unix;
+    int port, tls_port;
+    bool has_tcp, has_unix, has_tls;
     char directory[64];
     char socket[96];
     char url[64];
@@ -116,8 +116,9 @@ static bool has_socket(const struct redis_server *server)
 /* False when it ended before it answered: somebody else took the port. */
 static bool launch(struct redis_server *server)
 {
-    char port[16];
+    char port[16], tls_port[16];
     snprintf(port, sizeof port, "%d", server->has_tcp ? server->port : 0);
+    snprintf(tls_port, sizeof tls_port, "%d", server->tls_port);
     const char *argv[ARGS_MAX + 24] = {"redis-server",
                                        "--port",
                                        port,
@@ -137,6 +138,10 @@ static bool launch(struct redis_server *server)
     if (server->has_unix) {
         argv[count++] = "--unixsocket";
         argv[count++] = server->socket;
+    }
+    if (server->has_tls) {
+        argv[count++] = "--tls-port";
+        argv[count++] = tls_port;
     }
     for (size_t i = 0; i < server->args_count; i++)
         argv[count++] = server->args[i];
@@ -188,6 +193,7 @@ struct redis_server *redis_server_start(const struct redis_server_options *optio
         die("no memory");
     server->has_tcp = !options->no_tcp;
     server->has_unix = options->unix_socket || options->no_tcp;
+    server->has_tls = options->tls;
     snprintf(server->directory, sizeof server->directory, "/tmp/cw-redis-XXXXXX");
     if (!mkdtemp(server->directory))
         die("mkdtemp: %s", strerror(errno));
@@ -200,6 +206,7 @@ struct redis_server *redis_server_start(const struct redis_server_options *optio
     }
     for (int attempt = 0; attempt < 5; attempt++) {
         server->port = server->has_tcp ? support_free_port() : 0;
+        server->tls_port = server->has_tls ? support_free_port() : 0;
         snprintf(server->url, sizeof server->url, "redis://127.0.0.1:%d/0", server->port);
         if (launch(server))
             return server;
@@ -272,6 +279,11 @@ void redis_server_stop(struct redis_server **server)
 int redis_server_port(const struct redis_server *server)
 {
     return server->port;
+}
+
+int redis_server_tls_port(const struct redis_server *server)
+{
+    return server->tls_port;
 }
 
 const char *redis_server_url(const struct redis_server *server)

@@ -19,8 +19,9 @@ struct redis_server;
 struct redisReply;
 
 struct redis_server_options {
-    bool no_tcp;             /* Unix socket only */
-    bool unix_socket;        /* also a Unix socket */
+    bool no_tcp;      /* Unix socket only */
+    bool unix_socket; /* also a Unix socket */
+    bool tls;         /* also a TLS port; args name the certificates (--tls-cert-file, …) */
     const char *const *args; /* further arguments, NULL-terminated: {"--maxmemory", "1mb", NULL} */
 };
 
@@ -29,7 +30,8 @@ struct redis_server *redis_server_start(const struct redis_server_options *optio
 /* Ends it, waits for it, removes its directory. Harmless for NULL and for a killed server. */
 void redis_server_stop(struct redis_server **server);
 
-int redis_server_port(const struct redis_server *server); /* 0 with no_tcp */
+int redis_server_port(const struct redis_server *server);     /* 0 with no_tcp */
+int redis_server_tls_port(const struct redis_server *server); /* 0 without */
 const char *redis_server_url(
     const struct redis_server *server); /* redis://127.0.0.1:PORT/0, else the unix:// one */
 const char *redis_server_unix_url(

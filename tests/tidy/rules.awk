@@ -23,7 +23,7 @@ BEGIN {
 	home["jansson.h"] = "base/json.c"
 	home["libconfig.h"] = "server/config*"
 	home["libpq-fe.h"] = "auth/users_postgres*"
-	home["openssl/"] = "auth/ pool/transport_tls.c server/tls.c"
+	home["openssl/"] = "auth/ pool/transport_tls* server/tls.c"
 	home["sqlite3.h"] = "auth/users_sqlite*"
 
 	# Everything else in angle brackets is C11, POSIX or Linux.

@@ -1,0 +1,494 @@
+/* TLS to a real Redis: who is trusted, what is said when not, and that nothing blocks or repeats. */
+#include "transport_tls.h"
+
+#include "conn.h"
+#include "pool_case.h"
+
+#include "certificates.h"
+#include "cw_server.h"
+#include "redis_server.h"
+#include "suite.h"
+#include "tcp_proxy.h"
+
+#include <openssl/ssl.h>
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define HOSTS "DNS:localhost,DNS:*.cache.test,IP:127.0.0.1,IP:::1"
+
+static char *directory;
+static struct redis_server *server;
+static struct arena *arena;
+static struct error error;
+
+/* A few names at once may be in use: as many as an address has files, and one more. */
+static char *file(const char *name)
+{
+    static char paths[4][512];
+    static unsigned next;
+    char *path = paths[next++ % 4];
+    snprintf(path, sizeof paths[0], "%s/%s", directory, name);
+    return path;
+}
+
+static void make_certificates(void)
+{
+    directory = cw_directory_new();
+    certificates_authority(directory, "ca");
+    certificates_authority(directory, "other-ca");
+    certificates_issue(directory, &(struct certificate){"good", "ca", HOSTS, 0, 0});
+    certificates_issue(directory, &(struct certificate){"elsewhere", "ca", "DNS:a.test", 0, 0});
+    certificates_issue(directory, &(struct certificate){"localhost", "ca", NULL, 0, 0});
+    certificates_issue(directory, &(struct certificate){"old", "ca", HOSTS, -7200, -3600});
+    certificates_issue(directory, &(struct certificate){"early", "ca", HOSTS, 3600, 7200});
+    certificates_issue(directory, &(struct certificate){"foreign", "other-ca", HOSTS, 0, 0});
+    certificates_issue(directory, &(struct certificate){"client", "ca", NULL, 0, 0});
+    certificates_issue(directory, &(struct certificate){"stranger", "other-ca", NULL, 0, 0});
+    certificates_issue(directory, &(struct certificate){"old-client", "ca", NULL, -7200, -3600});
+}
+
+static void open_all(void)
+{
+    make_certificates();
+    char certificate[512], key[512], ca[512];
+    snprintf(certificate, sizeof certificate, "%s/good.pem", directory);
+    snprintf(key, sizeof key, "%s/good.key", directory);
+    snprintf(ca, sizeof ca, "%s/ca.pem", directory);
+    const char *const args[] = {"--tls-cert-file",
+                                certificate,
+                                "--tls-key-file",
+                                key,
+                                "--tls-ca-cert-file",
+                                ca,
+                                "--requirepass",
+                                "swordfish",
+                                "--tls-auth-clients",
+                                "no",
+                                NULL};
+    server = redis_server_start(&(struct redis_server_options){.tls = true, .args = args});
+    arena = arena_new(0, 0);
+}
+
+static void close_all(void)
+{
+    redis_server_stop(&server);
+    arena_free(&arena);
+    cw_directory_remove(&directory);
+}
+
+/* CONFIG SET, over the plain port, which needs the password. */
+static void set(const char *name, const char *value)
+{
+    char url[64];
+    snprintf(url, sizeof url, "redis://:swordfish@127.0.0.1:%d/0", redis_server_port(server));
+    struct pool *pool = case_pool(url);
+    case_err(CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_OK, NULL, &error, STR("CONFIG"),
+                      STR("SET"), str_from(name), str_from(value)),
+             ERR_OK);
+    pool_close(&pool);
+}
+
+/* Both at once, for they must fit each other. */
+static void set_certificate(const char *name)
+{
+    char url[64], certificate[512], key[512];
+    snprintf(url, sizeof url, "redis://:swordfish@127.0.0.1:%d/0", redis_server_port(server));
+    snprintf(certificate, sizeof certificate, "%s/%s.pem", directory, name);
+    snprintf(key, sizeof key, "%s/%s.key", directory, name);
+    struct pool *pool = case_pool(url);
+    case_err(CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_OK, NULL, &error, STR("CONFIG"),
+                      STR("SET"), STR("tls-cert-file"), str_from(certificate), STR("tls-key-file"),
+                      str_from(key)),
+             ERR_OK);
+    pool_close(&pool);
+}
+
+struct door {
+    const char *scheme, *host; /* NULL: rediss, localhost */
+    const char *ca, *client;   /* NULL: ca.pem, none */
+    bool is_plain_port;
+    int64_t timeout_ms; /* 0: patient */
+};
+
+static struct redis_address address_of(const struct door *door)
+{
+    char url[128];
+    struct redis_address address;
+    snprintf(url, sizeof url, "%s://:swordfish@%s:%d/0", door->scheme ? door->scheme : "rediss",
+             door->host ? door->host : "localhost",
+             door->is_plain_port ? redis_server_port(server) : redis_server_tls_port(server));
+    case_err(redis_address_parse(str_from(url), &address, &error), ERR_OK);
+    address.tls_ca_file = strdup(file(door->ca ? door->ca : "ca.pem"));
+    if (door->client) {
+        char name[64];
+        snprintf(name, sizeof name, "%s.pem", door->client);
+        address.tls_certificate_file = strdup(file(name));
+        snprintf(name, sizeof name, "%s.key", door->client);
+        address.tls_key_file = strdup(file(name));
+    }
+    return address;
+}
+
+static struct pool *pool_through(const struct door *door)
+{
+    const int64_t timeout_ms = door->timeout_ms ? door->timeout_ms : CASE_PATIENCE_MS;
+    struct pool_options options = {.address = address_of(door),
+                                   .size = 4,
+                                   .borrow_timeout_ms = timeout_ms,
+                                   .connect_timeout_ms = timeout_ms,
+                                   .command_timeout_ms = timeout_ms};
+    struct pool *pool = NULL;
+    ck_assert_msg(pool_open(&options, &pool, &error) == ERR_OK, "%s", error.caller);
+    redis_address_fini(&options.address);
+    return pool;
+}
+
+static enum err incr(struct pool *pool)
+{
+    return CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_INTEGER, NULL, &error, STR("INCR"),
+                    STR("n"));
+}
+
+static enum err try_door(const struct door *door)
+{
+    struct pool *pool = pool_through(door);
+    enum err err = incr(pool);
+    pool_close(&pool);
+    return err;
+}
+
+/* ---- who is let in ---- */
+
+START_TEST(a_trusted_redis_is_reached_by_name_and_by_address)
+{
+    static const char *const versions[] = {"TLSv1.2", "TLSv1.3", "TLSv1.2 TLSv1.3"};
+    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
+        set("tls-protocols", versions[i]);
+        case_err(try_door(&(struct door){.host = "localhost"}), ERR_OK);
+        case_err(try_door(&(struct door){.host = "LocalHost"}), ERR_OK);
+        case_err(try_door(&(struct door){.host = "127.0.0.1"}), ERR_OK);
+    }
+}
+END_TEST
+
+START_TEST(a_redis_that_wants_our_certificate_gets_it)
+{
+    static const char *const versions[] = {"TLSv1.2", "TLSv1.3"};
+    set("tls-auth-clients", "yes");
+    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
+        set("tls-protocols", versions[i]);
+        case_err(try_door(&(struct door){.client = "client"}), ERR_OK);
+    }
+}
+END_TEST
+
+/* Certificate of Redis, its settings, our side, and what the log is told. */
+static const struct {
+    const char *certificate, *protocols, *auth_clients;
+    struct door door;
+    const char *says;
+} closed_doors[] = {
+    {.door = {.ca = "other-ca.pem"}, .says = "not signed by an authority we trust; set redis.tls_"},
+    {"foreign", .door = {.ca = "ca.pem"}, .says = "not signed by an authority we trust"},
+    {"elsewhere", .says = "is not for this host; reach it by a name or address that"},
+    {"elsewhere", .door = {.host = "127.0.0.1"}, .says = "is not for this host"},
+    {"localhost", .says = "is not for this host"}, /* a common name only */
+    {"old", .says = "has expired; renew it"},
+    {"early", .says = "is not valid yet; compare the clocks"},
+    {.protocols = "TLSv1.1", .says = "no version of TLS from 1.2 up"},
+    {.auth_clients = "yes", .says = "set redis.tls_certificate and redis.tls_key"},
+    {.protocols = "TLSv1.2", .auth_clients = "yes", .says = "set redis.tls_certificate and"},
+    {.auth_clients = "yes", .door = {.client = "stranger"}, .says = "does not accept our certific"},
+    {.protocols = "TLSv1.2",
+     .auth_clients = "yes",
+     .door = {.client = "stranger"},
+     .says = "does not accept our certificate"},
+    {.auth_clients = "yes",
+     .door = {.client = "old-client"},
+     .says = "our certificate has expired; renew redis.tls_certificate"},
+    {.door = {.is_plain_port = true, .timeout_ms = 300}, .says = "speak TLS on this port"},
+    {.door = {.scheme = "redis"}, .says = "if Redis speaks TLS on this port, use rediss://"},
+};
+
+START_TEST(a_closed_door_says_why_and_the_mend)
+{
+    if (closed_doors[_i].certificate)
+        set_certificate(closed_doors[_i].certificate);
+    if (closed_doors[_i].protocols)
+        set("tls-protocols", closed_doors[_i].protocols);
+    if (closed_doors[_i].auth_clients)
+        set("tls-auth-clients", closed_doors[_i].auth_clients);
+    enum err err = try_door(&closed_doors[_i].door);
+    ck_assert_msg(strstr(error.detail, closed_doors[_i].says) != NULL, "%s: %s instead of %s",
+                  err_name(err), error.detail, closed_doors[_i].says);
+    ck_assert(err == ERR_UPSTREAM_DOWN || (closed_doors[_i].door.timeout_ms && err == ERR_TIMEOUT));
+    ck_assert_ptr_null(strstr(error.detail, "swordfish"));
+    ck_assert_ptr_null(strchr(error.detail, '\n'));
+}
+END_TEST
+
+START_TEST(files_that_will_not_do_are_refused_at_the_start)
+{
+    static const struct {
+        const char *ca, *certificate, *key;
+        enum redis_tls_file file;
+        const char *says;
+    } cases[] = {
+        {"none.pem", NULL, NULL, REDIS_TLS_CA, "cannot be read: "},
+        {"ca.key", NULL, NULL, REDIS_TLS_CA, "it must hold the certificates of authorities"},
+        {"empty", NULL, NULL, REDIS_TLS_CA, "it must hold the certificates of authorities"},
+        {"ca.pem", "none.pem", "client.key", REDIS_TLS_CERTIFICATE, "cannot be read: "},
+        {"ca.pem", "client.key", "client.key", REDIS_TLS_CERTIFICATE, "must hold a certificate"},
+        {"ca.pem", "client.pem", "none.key", REDIS_TLS_KEY, "cannot be read: "},
+        {"ca.pem", "client.pem", "stranger.key", REDIS_TLS_KEY, "key values mismatch"},
+        {"ca.pem", "client.pem", "locked.key", REDIS_TLS_KEY, "unencrypted"},
+        {"ca.pem", "client.pem", NULL, REDIS_TLS_KEY, "is missing: "},
+        {"ca.pem", NULL, "client.key", REDIS_TLS_CERTIFICATE, "is missing: "},
+    };
+    cw_file_write(directory, "empty", "", 0600);
+    /* The head alone makes OpenSSL ask for a password. */
+    cw_file_write(directory, "locked.key",
+                  "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n"
+                  "DEK-Info: AES-128-CBC,00000000000000000000000000000000\n\n"
+                  "AAAAAAAAAAAAAAAAAAAAAA==\n-----END RSA PRIVATE KEY-----\n",
+                  0600);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char host[] = "localhost";
+        struct redis_address address = {
+            .host = host,
+            .tls = true,
+            .tls_ca_file = file(cases[i].ca),
+            .tls_certificate_file = cases[i].certificate ? file(cases[i].certificate) : NULL,
+            .tls_key_file = cases[i].key ? file(cases[i].key) : NULL};
+        enum redis_tls_file bad;
+        case_err(redis_address_check_tls(&address, &bad, &error), ERR_BAD_INPUT);
+        ck_assert_int_eq(bad, cases[i].file);
+        ck_assert_msg(strstr(error.caller, cases[i].says) != NULL, "%zu: %s", i, error.caller);
+        struct pool_options options = {.address = address,
+                                       .size = 1,
+                                       .borrow_timeout_ms = 1,
+                                       .connect_timeout_ms = 1,
+                                       .command_timeout_ms = 1};
+        struct pool *pool = NULL;
+        case_err(pool_open(&options, &pool, &error), ERR_BAD_INPUT);
+        ck_assert_ptr_nonnull(strstr(error.caller, cases[i].says));
+    }
+}
+END_TEST
+
+/* ---- what flows ---- */
+
+START_TEST(large_values_arrive_whole)
+{
+    static char bytes[3000000];
+    const struct value *reply;
+    struct pool *pool = pool_through(&(struct door){0});
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (char)(i * 7 + i / 4096);
+    static const size_t sizes[] = {0, 1, 16383, 16384, 16385, 200000, 500000};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct str value = {bytes + i, sizes[i]};
+        case_err(CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_OK, NULL, &error, STR("SET"),
+                          STR("big"), value),
+                 ERR_OK);
+        case_err(CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_STRING, &reply, &error, STR("GET"),
+                          STR("big")),
+                 ERR_OK);
+        ck_assert(str_eq(reply->text, value));
+    }
+    /* Far more than the socket takes at once: sent in many parts. */
+    case_err(CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_OK, NULL, &error, STR("SET"), STR("huge"),
+                      ((struct str){bytes, sizeof bytes})),
+             ERR_OK);
+    case_err(CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_INTEGER, &reply, &error, STR("STRLEN"),
+                      STR("huge")),
+             ERR_OK);
+    ck_assert_int_eq(reply->integer, sizeof bytes);
+    pool_close(&pool);
+}
+END_TEST
+
+struct crowd {
+    pthread_t thread;
+    struct pool *pool;
+    int index, failures;
+};
+
+static void *count_up(void *arg)
+{
+    enum { ROUNDS = 200 };
+    struct crowd *one = arg;
+    struct arena *own = arena_new(0, 0);
+    char key[16];
+    snprintf(key, sizeof key, "crowd-%d", one->index);
+    for (int64_t i = 1; i <= ROUNDS; i++) {
+        const struct value *reply;
+        struct error why;
+        enum err err = CASE_RUN(one->pool, own, PIPELINE_WRITE, EXPECT_INTEGER, &reply, &why,
+                                STR("INCR"), str_from(key));
+        one->failures += err != ERR_OK || reply->integer != i;
+        arena_reset(own);
+    }
+    arena_free(&own);
+    return NULL;
+}
+
+START_TEST(batches_travel_as_well)
+{
+    enum { CROWD = 24 };
+    static struct crowd crowd[CROWD];
+    struct pool *pool = pool_through(&(struct door){0});
+    for (int i = 0; i < CROWD; i++) {
+        crowd[i] = (struct crowd){.pool = pool, .index = i};
+        ck_assert_int_eq(pthread_create(&crowd[i].thread, NULL, count_up, &crowd[i]), 0);
+    }
+    for (int i = 0; i < CROWD; i++) {
+        pthread_join(crowd[i].thread, NULL);
+        ck_assert_int_eq(crowd[i].failures, 0);
+    }
+    ck_assert_uint_gt(case_stats(pool).batches, 0);
+    ck_assert_uint_gt(case_stats(pool).batched, case_stats(pool).batches);
+    ck_assert_uint_eq(case_stats(pool).poisoned, 0);
+    pool_close(&pool);
+}
+END_TEST
+
+static bool second_is_resumed(struct tls_context *tls, const struct redis_address *address)
+{
+    bool is_resumed = false;
+    for (int i = 0; i < 2; i++) {
+        struct conn *conn;
+        case_err(conn_open(address, tls, "test", case_deadline_ns(), &conn, &error), ERR_OK);
+        ck_assert_int_eq(conn_listen(conn), IO_QUIET);
+        is_resumed = SSL_session_reused(conn->transport.session) == 1;
+        conn_close(&conn);
+    }
+    return is_resumed;
+}
+
+START_TEST(sessions_are_resumed)
+{
+    static const char *const versions[] = {"TLSv1.2", "TLSv1.3"};
+    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
+        struct redis_address address = address_of(&(struct door){0});
+        struct tls_context *tls;
+        enum redis_tls_file bad;
+        set("tls-protocols", versions[i]);
+        case_err(tls_context_new(&address, &tls, &bad, &error), ERR_OK);
+        ck_assert_msg(second_is_resumed(tls, &address), "%s", versions[i]);
+        tls_context_forget(tls);
+        struct conn *conn;
+        case_err(conn_open(&address, tls, "test", case_deadline_ns(), &conn, &error), ERR_OK);
+        ck_assert_int_eq(SSL_session_reused(conn->transport.session), 0);
+        conn_close(&conn);
+        tls_context_free(&tls);
+        redis_address_fini(&address);
+    }
+}
+END_TEST
+
+/* ---- what goes wrong on the way ---- */
+
+START_TEST(a_redis_that_has_gone_is_no_signal_and_comes_back)
+{
+    struct pool *pool = pool_through(&(struct door){0});
+    case_err(incr(pool), ERR_OK);
+    redis_server_kill(server);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_ne(incr(pool), ERR_OK);
+    redis_server_restart(server);
+    while (incr(pool) != ERR_OK) /* the breaker tries once a second */
+        ;
+    /* Restarted while our connection was idle: found dead and made anew, nobody notices. */
+    redis_server_restart(server);
+    case_err(incr(pool), ERR_OK);
+    pool_close(&pool);
+}
+END_TEST
+
+START_TEST(a_paused_redis_costs_the_time_allowed_and_no_more)
+{
+    enum { ALLOWED_MS = 200 };
+    const struct door door = {.timeout_ms = ALLOWED_MS};
+    struct pool *pool = pool_through(&door), *fresh = pool_through(&door);
+    while (incr(pool) != ERR_OK)
+        ; /* a busy machine may need more than one handshake */
+    redis_server_pause(server);
+    int64_t begin_ns = clock_mono_ns();
+    case_err(incr(pool), ERR_UNCERTAIN);
+    int64_t middle_ns = clock_mono_ns();
+    case_err(incr(fresh), ERR_TIMEOUT);
+    ck_assert_ptr_nonnull(strstr(error.detail, "TLS handshake: no answer in time"));
+    int64_t end_ns = clock_mono_ns();
+    ck_assert_int_ge(middle_ns - begin_ns, ALLOWED_MS * NS_PER_MS);
+    ck_assert_int_ge(end_ns - middle_ns, ALLOWED_MS * NS_PER_MS);
+    ck_assert_int_lt(end_ns - begin_ns, 10 * NS_PER_S);
+    redis_server_resume(server);
+    pool_close(&pool);
+    pool_close(&fresh);
+}
+END_TEST
+
+/* What the other side of the proxy gets in place of the real answer. */
+START_TEST(bytes_that_were_tampered_with_poison_the_connection)
+{
+    static char unsealed[5 + 257 + 1] = "\x17\x03\x03\x01\x01"; /* 257 bytes follow */
+    memset(unsealed + 5, 'x', 257);
+    const struct {
+        const char *bytes;
+        bool is_waited_out;
+    } forgeries[] = {
+        {":1\r\n$16\r\n0000000000000000\r\n", false}, /* plain words inside TLS */
+        {unsealed, false},                            /* a record nobody sealed */
+        {"\x17\x03\x03", true},                       /* the begin of a record, and no more */
+    };
+    struct tcp_proxy *proxy = tcp_proxy_start(redis_server_tls_port(server));
+    struct redis_address address = address_of(&(struct door){0});
+    address.port = tcp_proxy_port(proxy);
+    struct pool_options options = {.address = address,
+                                   .size = 1,
+                                   .borrow_timeout_ms = CASE_PATIENCE_MS,
+                                   .connect_timeout_ms = CASE_PATIENCE_MS,
+                                   .command_timeout_ms = 1000};
+    struct pool *pool = NULL;
+    case_err(pool_open(&options, &pool, &error), ERR_OK);
+    for (size_t i = 0; i < sizeof forgeries / sizeof *forgeries; i++) {
+        while (incr(pool) != ERR_OK) /* late on a busy machine, or not closed yet */
+            ;
+        uint64_t closes = case_stats(pool).closes;
+        tcp_proxy_garble(proxy, forgeries[i].bytes);
+        case_err(incr(pool), ERR_UNCERTAIN);
+        ck_assert_msg((strstr(error.detail, "in time") != NULL) == forgeries[i].is_waited_out,
+                      "%zu: %s", i, error.detail);
+        ck_assert_uint_gt(case_stats(pool).closes, closes);
+        tcp_proxy_garble(proxy, NULL);
+    }
+    while (incr(pool) != ERR_OK)
+        ;
+    pool_close(&pool);
+    redis_address_fini(&address);
+    tcp_proxy_stop(&proxy);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("transport_tls");
+    TCase *all = tcase_create("all");
+    tcase_add_checked_fixture(all, open_all, close_all);
+    tcase_add_test(all, a_trusted_redis_is_reached_by_name_and_by_address);
+    tcase_add_test(all, a_redis_that_wants_our_certificate_gets_it);
+    tcase_add_loop_test(all, a_closed_door_says_why_and_the_mend, 0,
+                        sizeof closed_doors / sizeof *closed_doors);
+    tcase_add_test(all, files_that_will_not_do_are_refused_at_the_start);
+    tcase_add_test(all, large_values_arrive_whole);
+    tcase_add_test(all, batches_travel_as_well);
+    tcase_add_test(all, sessions_are_resumed);
+    tcase_add_test(all, a_redis_that_has_gone_is_no_signal_and_comes_back);
+    tcase_add_test(all, a_paused_redis_costs_the_time_allowed_and_no_more);
+    tcase_add_test(all, bytes_that_were_tampered_with_poison_the_connection);
+    suite_add_tcase(suite, all);
+    return suite_run(suite);
+}
