@@ -1,5 +1,7 @@
 #include "stand.h"
 
+#include "guarded_redis.h"
+
 #include <check.h>
 #include <jansson.h>
 
@@ -153,7 +155,14 @@ static void add_variable(struct stand *stand, const char *variable)
 static void set_environment(struct stand *stand, const struct stand_options *options)
 {
     char url[128];
-    if (stand->redis) {
+    if (stand->redis && stand->is_guarded) {
+        char *variables[GUARDED_REDIS_VARIABLES];
+        guarded_redis_environment(stand->redis, stand->directory, variables);
+        for (int i = 0; i < GUARDED_REDIS_VARIABLES; i++) {
+            add_variable(stand, variables[i]);
+            free(variables[i]);
+        }
+    } else if (stand->redis) {
         snprintf(url, sizeof url, "REDIS_URL=%s", redis_server_url(stand->redis));
         add_variable(stand, url);
     }
@@ -175,8 +184,10 @@ void stand_open(struct stand *stand, const struct stand_options *options)
         options = &plain;
     memset(stand, 0, sizeof *stand);
     stand->directory = cw_directory_new();
+    stand->is_guarded = !options->no_redis && guarded_redis_is_wanted();
     if (!options->no_redis)
-        stand->redis = redis_server_start(options->redis);
+        stand->redis = stand->is_guarded ? guarded_redis_start(stand->directory, options->redis)
+                                         : redis_server_start(options->redis);
     set_environment(stand, options);
     if (options->config) {
         cw_file_write(stand->directory, "test.conf", options->config, 0600);
@@ -200,6 +211,8 @@ void stand_close(struct stand *stand)
 {
     http_client_free(&stand->http);
     cw_server_stop(&stand->server);
+    if (stand->is_guarded)
+        guarded_redis_expect_no_refusals(stand->redis);
     redis_server_stop(&stand->redis);
     for (size_t i = 0; i < sizeof stand->environment / sizeof *stand->environment; i++)
         free(stand->environment[i]);

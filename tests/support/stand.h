@@ -38,8 +38,9 @@ struct stand {
     struct stand_account root;       /* a superuser */
     struct stand_account boss;       /* member of the group Admin */
     char *directory;                 /* where the server runs; its users.db, stderr and test.conf */
-    char *environment[24];
+    char *environment[28];
     bool has_config;
+    bool is_guarded; /* see guarded_redis.h */
 };
 
 struct stand_options {
