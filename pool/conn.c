@@ -49,6 +49,7 @@ enum err conn_begin(struct conn *conn, struct exchange *exchange)
     exchange->received = 0;
     exchange->failure = EXCHANGE_SOUND;
     exchange->is_reused = conn->is_reused;
+    exchange->origin = conn->origin;
     if (conn->state == CONN_READY) /* the greeting is an exchange too, and stays GREETING */
         conn_move(conn, CONN_OWING);
     return ERR_OK;

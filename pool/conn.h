@@ -50,6 +50,7 @@ struct exchange {
     size_t arrived;       /* whole replies so far, the guard's included */
     size_t received;      /* bytes so far */
     enum exchange_failure failure;
+    uint64_t origin;  /* of the connection: which Redis it leads to */
     int64_t began_ns; /* set by conn_begin's caller, for the pool */
     bool is_reused;   /* the connection had served before: it may have died while it was idle */
     char guard[17];
@@ -67,8 +68,9 @@ struct conn {
     struct conn *next;     /* the pool's list of idle ones; guarded by its lock */
     int64_t idle_since_ns;
     struct reply_reader *reader;
-    uint64_t nonce; /* of the last guard */
-    bool is_reused; /* an exchange has succeeded on it */
+    uint64_t nonce;  /* of the last guard */
+    uint64_t origin; /* pool_origin_of what the greeting learnt; POOL_ORIGIN_UNKNOWN: not asked */
+    bool is_reused;  /* an exchange has succeeded on it */
     char buffer[CONN_READ_BUFFER];
 };
 
@@ -76,10 +78,10 @@ struct conn {
  * Connects (over TLS where `tls` is not NULL), signs in, selects the database and sets the client's name, all before deadline_ns.
  * ERR_UPSTREAM_DOWN and ERR_TIMEOUT as transport_open; ERR_UPSTREAM_REFUSED when Redis answered and
  * said no (password, database, max clients): error->caller has the cause. A refused CLIENT SETNAME
- * is no failure (the ACL user may lack it).
+ * is no failure (the ACL user may lack it), nor is a refused INFO: the origin is untold then.
  */
 CW_MUST_CHECK enum err conn_open(const struct redis_address *address, struct tls_context *tls,
-                                 const char *client_name, int64_t deadline_ns,
+                                 const char *client_name, bool asks_origin, int64_t deadline_ns,
                                  struct conn **conn_out, struct error *error);
 void conn_close(struct conn **conn);
 /* A list linked by .next; NULL is an empty one. */

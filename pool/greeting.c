@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define GREETING_COMMANDS_MAX 3
+#define GREETING_COMMANDS_MAX 4
 
 struct greeting {
     struct strbuf out;
@@ -27,7 +27,7 @@ static void add(struct greeting *greeting, const char *name, size_t argc, const 
 
 /* Passwords, database and name are one write; the guard of the exchange goes behind them. */
 static void compose(struct greeting *greeting, const struct redis_address *address,
-                    const char *client_name)
+                    const char *client_name, bool asks_origin)
 {
     struct str user = str_from(address->username), password = str_from(address->password);
     /* Room for everything: a buffer that moves leaves a copy of the password behind. */
@@ -45,6 +45,10 @@ static void compose(struct greeting *greeting, const struct redis_address *addre
     greeting->may_be_refused[greeting->count] = true;
     add(greeting, "CLIENT SETNAME", 3,
         (const struct str[]){STR("CLIENT"), STR("SETNAME"), str_from(client_name)});
+    if (asks_origin) {
+        greeting->may_be_refused[greeting->count] = true;
+        add(greeting, "INFO", 2, (const struct str[]){STR("INFO"), STR("replication")});
+    }
     greeting->names[greeting->count] = "ECHO";
 }
 
@@ -94,14 +98,15 @@ static enum err judge(const struct conn *conn, const struct greeting *greeting,
 }
 
 static enum err sign_in(struct conn *conn, const struct redis_address *address,
-                        const char *client_name, int64_t deadline_ns, struct error *error)
+                        const char *client_name, bool asks_origin, int64_t deadline_ns,
+                        struct error *error)
 {
     struct arena *arena = arena_new(1024, REPLY_LINE_MAX * 2);
     if (!arena)
         return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "greeting: out of memory");
     struct greeting greeting = {0};
     struct value values[GREETING_COMMANDS_MAX + 1] = {0};
-    compose(&greeting, address, client_name);
+    compose(&greeting, address, client_name, asks_origin);
     struct exchange exchange = {
         .out = &greeting.out, .values = values, .owed = greeting.count, .arena = arena};
     enum err err = conn_begin(conn, &exchange);
@@ -109,6 +114,8 @@ static enum err sign_in(struct conn *conn, const struct redis_address *address,
         (void)cause_set(error, err, CAUSE_UNAVAILABLE, "greeting: out of memory");
     else
         err = judge(conn, &greeting, &exchange, conn_continue(conn, &exchange, deadline_ns), error);
+    if (!err && asks_origin) /* the last command; a refusal is a text without the fields */
+        conn->origin = pool_origin_of(values[greeting.count - 1].text);
     if (greeting.out.ptr)
         secret_wipe(greeting.out.ptr, greeting.out.len);
     strbuf_fini(&greeting.out);
@@ -117,8 +124,8 @@ static enum err sign_in(struct conn *conn, const struct redis_address *address,
 }
 
 enum err conn_open(const struct redis_address *address, struct tls_context *tls,
-                   const char *client_name, int64_t deadline_ns, struct conn **conn_out,
-                   struct error *error)
+                   const char *client_name, bool asks_origin, int64_t deadline_ns,
+                   struct conn **conn_out, struct error *error)
 {
     struct conn *conn = calloc(1, sizeof *conn);
     if (!conn || !(conn->reader = reply_reader_new())) {
@@ -131,7 +138,7 @@ enum err conn_open(const struct redis_address *address, struct tls_context *tls,
     enum err err = transport_open(address, tls, deadline_ns, &conn->transport, error);
     if (!err) {
         conn_move(conn, CONN_GREETING);
-        err = sign_in(conn, address, client_name, deadline_ns, error);
+        err = sign_in(conn, address, client_name, asks_origin, deadline_ns, error);
     }
     /* An exchange may end well and the connection still be of no use (see conn_continue). */
     if (!err && conn->state != CONN_READY)

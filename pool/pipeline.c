@@ -16,7 +16,8 @@ struct pipeline {
     unsigned char *expects; /* enum expect, one a command */
     size_t count, capacity;
     struct value *values; /* count + 1: behind the last is room for the guard's reply */
-    bool has_failed;      /* memory ran out while it was built */
+    uint64_t origin;
+    bool has_failed; /* memory ran out while it was built */
     bool has_run;
 };
 
@@ -70,6 +71,11 @@ const struct value *pipeline_value(const struct pipeline *pipeline, size_t index
 {
     return pipeline && pipeline->values && index < pipeline->count ? &pipeline->values[index]
                                                                    : &missing;
+}
+
+uint64_t pipeline_origin(const struct pipeline *pipeline)
+{
+    return pipeline ? pipeline->origin : POOL_ORIGIN_UNKNOWN;
 }
 
 /* An error inside an array counts: EXEC answers so, and its OK must not hide it. */
@@ -150,8 +156,10 @@ static bool copy_value(struct arena *arena, const struct value *from, struct val
     return to->items;
 }
 
-enum err pipeline_take(struct pipeline *pipeline, const struct value *replies, struct error *error)
+enum err pipeline_take(struct pipeline *pipeline, const struct exchange *exchange,
+                       const struct value *replies, struct error *error)
 {
+    pipeline->origin = exchange->origin;
     for (size_t i = 0; i < pipeline->count; i++)
         if (!copy_value(pipeline->arena, &replies[i], &pipeline->values[i]))
             return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "replies: out of memory");
@@ -218,6 +226,7 @@ static enum err travel_alone(struct pool *pool, struct conn *conn, const struct 
     if (conn_continue(conn, &exchange, until_ns) == EXCHANGE_WAITING)
         conn_abort(conn, &exchange);
     enum exchange_failure failure = exchange.failure;
+    pipeline->origin = exchange.origin;
     pool_give(pool, conn, &exchange, NULL);
     pipeline->out.len = own_size; /* without the guard, for another try */
     return failure ? pipeline_failed(trip, &exchange, 0, may_retry_out, error) : ERR_OK;
@@ -307,5 +316,6 @@ enum err pipeline_run(struct pool *pool, struct pipeline *pipeline, int64_t dead
         return judge(pool, pipeline, error);
     /* Replies of an exchange that failed are not to be believed, whole as they may look. */
     memset(values, 0, (pipeline->count + 1) * sizeof *values);
+    pipeline->origin = POOL_ORIGIN_UNKNOWN;
     return err;
 }

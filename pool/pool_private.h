@@ -28,11 +28,13 @@ struct pool {
     size_t size;
     size_t batch_limit;
     int64_t borrow_timeout_ns, connect_timeout_ns, command_timeout_ns;
+    bool asks_origin;
     int64_t telling_ns; /* who has waited so long in vain knows something about Redis */
     struct pool_tuning tuning;
 
     struct lock lock;
     /* Guarded by lock. */
+    uint64_t origin;   /* of the newest connection; those of another are not kept */
     struct conn *idle; /* newest first: the one whose socket is warm */
     size_t idle_count;
     size_t live;           /* connections that exist or are being made, <= size */
@@ -124,7 +126,7 @@ void pool_unqueue_locked(struct pool *pool, struct batch *batch);
 enum err pipeline_failed(const struct trip *trip, const struct exchange *exchange, size_t from,
                          bool *may_retry_out, struct error *error);
 /* Copies the replies into the pipeline's own memory. ERR_NO_MEMORY. */
-CW_MUST_CHECK enum err pipeline_take(struct pipeline *pipeline, const struct value *replies,
-                                     struct error *error);
+CW_MUST_CHECK enum err pipeline_take(struct pipeline *pipeline, const struct exchange *exchange,
+                                     const struct value *replies, struct error *error);
 
 #endif

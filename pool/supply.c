@@ -82,7 +82,7 @@ enum err pool_dial(struct pool *pool, int64_t deadline_ns, bool is_probe, struct
     bool opened = false, closed = false;
     struct error why; /* the caller may not want to know, the breaker does */
     int64_t start_ns = clock_mono_ns(), limit_ns = start_ns + pool->connect_timeout_ns;
-    enum err err = conn_open(&pool->address, pool->tls, pool->client_name,
+    enum err err = conn_open(&pool->address, pool->tls, pool->client_name, pool->asks_origin,
                              least(limit_ns, deadline_ns), conn_out, &why);
     bool is_telling = err != ERR_TIMEOUT || limit_ns <= deadline_ns ||
                       clock_mono_ns() - start_ns >= pool->telling_ns;
@@ -96,6 +96,10 @@ enum err pool_dial(struct pool *pool, int64_t deadline_ns, bool is_probe, struct
         pool->stats.connects++;
         pool->grow_again_ns = 0;
         closed = breaker_succeeded(&pool->breaker);
+        /* The address leads elsewhere now: what leads to the old place is not kept. */
+        if ((*conn_out)->origin != pool->origin)
+            doomed = drop_idle_locked(pool);
+        pool->origin = (*conn_out)->origin;
     }
     pool_serve_locked(pool, clock_mono_ns(), &wakes);
     lock_give(&pool->lock);
@@ -147,8 +151,10 @@ void pool_give(struct pool *pool, struct conn *conn, const struct exchange *exch
         batch->phase = BATCH_ENDED;
     pool->under_way -= pipelines;
     count_locked(pool, exchange, pipelines, batch);
-    if (is_sound) {
+    bool is_kept = is_sound && conn->origin == pool->origin;
+    if (is_sound)
         closed = breaker_succeeded(&pool->breaker);
+    if (is_kept) {
         pool_untake_locked(pool, now_ns, conn);
     } else {
         pool_lose_locked(pool, exchange);
@@ -162,10 +168,19 @@ void pool_give(struct pool *pool, struct conn *conn, const struct exchange *exch
     pool_serve_locked(pool, now_ns, &wakes);
     lock_give(&pool->lock);
     pool_wake(pool, &wakes);
-    if (!is_sound)
+    if (!is_kept)
         conn_close(&conn);
     conn_close_list(doomed);
     log_breaker(pool, opened, closed, "a command was not answered in time");
+}
+
+void pool_renew(struct pool *pool)
+{
+    lock_take(&pool->lock);
+    struct conn *doomed = drop_idle_locked(pool);
+    pool->origin = POOL_ORIGIN_UNKNOWN;
+    lock_give(&pool->lock);
+    conn_close_list(doomed);
 }
 
 void pool_give_unused(struct pool *pool, struct conn *conn)

@@ -257,7 +257,7 @@ static enum err collect(struct pool *pool, struct batch *batch, size_t slot,
     else if (exchange->failure)
         err = pipeline_failed(trip, exchange, member->from, may_retry_out, error);
     else
-        err = pipeline_take(trip->pipeline, &batch->values[member->first_reply], error);
+        err = pipeline_take(trip->pipeline, exchange, &batch->values[member->first_reply], error);
     batch_let_go(pool, batch);
     return err;
 }

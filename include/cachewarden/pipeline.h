@@ -70,4 +70,8 @@ CW_MUST_CHECK enum err pipeline_run(struct pool *pool, struct pipeline *pipeline
  * and when none arrived. */
 const struct value *pipeline_value(const struct pipeline *pipeline, size_t index);
 
+/* Which Redis answered (pool_origin_of, as the connection was made); POOL_ORIGIN_UNKNOWN when the
+ * pool does not ask, before a run, and after one that failed. */
+uint64_t pipeline_origin(const struct pipeline *pipeline);
+
 #endif

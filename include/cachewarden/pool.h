@@ -70,6 +70,8 @@ struct pool_options {
     int64_t command_timeout_ms; /* from the write to the last owed reply */
     size_t batch_limit;         /* commands in one batched write at most; 0: the default */
     const char *client_name;    /* CLIENT SETNAME; NULL: "cachewarden" */
+    /* Every connection asks which Redis it got (pipeline_origin); an ACL user needs +info for it. */
+    bool asks_origin;
 };
 
 /* Makes the pool; connects nothing (a Redis that is down must not stop the start). ERR_BAD_INPUT
@@ -79,6 +81,21 @@ CW_MUST_CHECK enum err pool_open(const struct pool_options *options, struct pool
 
 /* Closes all connections; the caller sees to it that no pipeline is running any more. */
 void pool_close(struct pool **pool);
+
+/*
+ * Which Redis it is, and which history of it: a number out of the replication id and the role that
+ * INFO replication tells. It changes when Redis restarts, at a failover, and when the address leads
+ * to another server; it is the same for all who are connected to the same one.
+ */
+#define POOL_ORIGIN_UNKNOWN 0 /* nobody asked */
+#define POOL_ORIGIN_UNTOLD  2 /* Redis does not tell: the ACL user lacks +info */
+uint64_t pool_origin_of(struct str replication_info);
+/* Whether two differ in more than the role: a Redis that was made a replica has lost nothing yet. */
+bool pool_origin_is_other(uint64_t a, uint64_t b);
+
+/* Every connection there is now is replaced by a fresh one as it comes to rest: for a caller who
+ * has learnt that the Redis behind them has become another. */
+void pool_renew(struct pool *pool);
 
 /* A snapshot of counters for /metrics, logs and tests. */
 struct pool_stats {

@@ -360,7 +360,7 @@ static bool second_is_resumed(struct tls_context *tls, const struct redis_addres
     bool is_resumed = false;
     for (int i = 0; i < 2; i++) {
         struct conn *conn;
-        case_err(conn_open(address, tls, "test", case_deadline_ns(), &conn, &error), ERR_OK);
+        case_err(conn_open(address, tls, "test", false, case_deadline_ns(), &conn, &error), ERR_OK);
         ck_assert_int_eq(conn_listen(conn), IO_QUIET);
         is_resumed = SSL_session_reused(conn->transport.session) == 1;
         conn_close(&conn);
@@ -380,7 +380,8 @@ START_TEST(sessions_are_resumed)
         ck_assert_msg(second_is_resumed(tls, &address), "%s", versions[i]);
         tls_context_forget(tls);
         struct conn *conn;
-        case_err(conn_open(&address, tls, "test", case_deadline_ns(), &conn, &error), ERR_OK);
+        case_err(conn_open(&address, tls, "test", false, case_deadline_ns(), &conn, &error),
+                 ERR_OK);
         ck_assert_int_eq(SSL_session_reused(conn->transport.session), 0);
         conn_close(&conn);
         tls_context_free(&tls);

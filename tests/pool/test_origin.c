@@ -1,0 +1,216 @@
+/* Which Redis answered: told by every reply, another one after a restart. */
+#include "pool_case.h"
+
+#include "redis_server.h"
+#include "suite.h"
+
+#include <pthread.h>
+#include <stdio.h>
+
+static struct redis_server *redis;
+static struct arena *arena;
+static struct error error;
+
+static void set_up(void)
+{
+    redis = redis_server_start(NULL);
+    arena = arena_new(0, 0);
+}
+
+static void tear_down(void)
+{
+    arena_free(&arena);
+    redis_server_stop(&redis);
+}
+
+static struct pool *open_pool(void)
+{
+    return case_pool_with(redis_server_url(redis),
+                          (struct pool_options){.asks_origin = true, .size = 2});
+}
+
+static uint64_t ask_with(struct pool *pool, struct arena *memory)
+{
+    struct pipeline *pipeline = pipeline_new(memory, PIPELINE_READ);
+
+    ck_assert_uint_eq(pipeline_origin(pipeline), POOL_ORIGIN_UNKNOWN);
+    PIPELINE_ADD(pipeline, EXPECT_STATUS, STR("PING"));
+    case_err(pipeline_run(pool, pipeline, case_deadline_ns(), &error), ERR_OK);
+    return pipeline_origin(pipeline);
+}
+
+static uint64_t ask(struct pool *pool)
+{
+    return ask_with(pool, arena);
+}
+
+#define ID "0123456789abcde"
+
+static const struct {
+    const char *info;
+    uint64_t origin;
+} infos[] = {
+    {"# Replication\r\nrole:master\r\nconnected_slaves:0\r\nmaster_replid:" ID
+     "f01234\r\nmaster_replid2:00\r\n",
+     UINT64_C(0x0123456789abcde) << 3 | 4},
+    {"role:slave\nmaster_replid:" ID "\n", UINT64_C(0x0123456789abcde) << 3 | 5},
+    {"role:master\r\nmaster_replid:0123456789abcd", POOL_ORIGIN_UNTOLD},
+    {"role:master\r\nmaster_replid:0123456789abcdX\r\n", POOL_ORIGIN_UNTOLD},
+    {"role:\r\nmaster_replid:" ID "\r\n", POOL_ORIGIN_UNTOLD},
+    {"master_replid:" ID "\r\n", POOL_ORIGIN_UNTOLD},
+    {"xrole:master\r\nxmaster_replid:" ID "\r\n", POOL_ORIGIN_UNTOLD},
+    {"NOPERM this user has no permissions to run the 'info' command", POOL_ORIGIN_UNTOLD},
+    {"", POOL_ORIGIN_UNTOLD},
+};
+
+START_TEST(out_of_info)
+{
+    ck_assert_msg(pool_origin_of(str_from(infos[_i].info)) == infos[_i].origin, "%s",
+                  infos[_i].info);
+}
+END_TEST
+
+START_TEST(a_role_is_no_other_history)
+{
+    ck_assert(!pool_origin_is_other(infos[0].origin, infos[1].origin));
+    ck_assert(!pool_origin_is_other(infos[1].origin, infos[0].origin));
+    ck_assert(pool_origin_is_other(infos[0].origin, infos[0].origin + 8));
+    ck_assert(pool_origin_is_other(infos[0].origin, POOL_ORIGIN_UNTOLD));
+}
+END_TEST
+
+START_TEST(the_same_for_everybody_until_redis_restarts)
+{
+    struct pool *pool = open_pool(), *other = open_pool();
+    uint64_t first = ask(pool);
+
+    ck_assert_uint_gt(first, POOL_ORIGIN_UNTOLD);
+    ck_assert_uint_eq(ask(pool), first);
+    ck_assert_uint_eq(ask(other), first);
+    redis_server_restart(redis);
+    uint64_t second = ask(pool);
+    ck_assert_uint_gt(second, POOL_ORIGIN_UNTOLD);
+    ck_assert(pool_origin_is_other(first, second));
+    ck_assert_uint_eq(ask(other), second);
+    pool_close(&pool);
+    pool_close(&other);
+}
+END_TEST
+
+START_TEST(nothing_is_told_by_what_failed_or_was_not_asked)
+{
+    struct pool *pool = open_pool(), *plain = case_pool(redis_server_url(redis));
+    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
+
+    ck_assert_uint_eq(ask(plain), POOL_ORIGIN_UNKNOWN);
+    ck_assert_uint_gt(ask(pool), POOL_ORIGIN_UNTOLD);
+    redis_server_kill(redis);
+    PIPELINE_ADD(pipeline, EXPECT_STATUS, STR("PING"));
+    case_err(pipeline_run(pool, pipeline, case_deadline_ns(), &error), ERR_UPSTREAM_DOWN);
+    ck_assert_uint_eq(pipeline_origin(pipeline), POOL_ORIGIN_UNKNOWN);
+    pool_close(&pool);
+    pool_close(&plain);
+}
+END_TEST
+
+START_TEST(a_user_who_may_not_ask)
+{
+    redis_server_do(redis, "ACL SETUSER default -info");
+    struct pool *pool = open_pool();
+
+    ck_assert_uint_eq(ask(pool), POOL_ORIGIN_UNTOLD);
+    pool_close(&pool);
+}
+END_TEST
+
+/* A Redis that was promoted has another replication id, and its clients stay connected. */
+START_TEST(renewed_connections_ask_again)
+{
+    struct pool *pool = open_pool();
+    uint64_t first = ask(pool);
+
+    redis_server_do(redis, "REPLICAOF 127.0.0.1 1");
+    redis_server_do(redis, "REPLICAOF NO ONE");
+    ck_assert_uint_eq(ask(pool), first);
+    pool_renew(pool);
+    ck_assert(pool_origin_is_other(ask(pool), first));
+    ck_assert_uint_eq(case_stats(pool).connects, 2);
+    pool_close(&pool);
+}
+END_TEST
+
+/* A connection to the old place, in somebody's hands while a new one leads elsewhere. */
+START_TEST(connections_to_another_place_are_not_kept)
+{
+    struct pool *pool = open_pool();
+    uint64_t first = ask(pool);
+
+    pool_renew(pool);
+    ck_assert_uint_eq(ask(pool), first);
+    ck_assert_uint_eq(case_stats(pool).idle, 1);
+    ck_assert_uint_eq(case_stats(pool).closes, 1);
+    pool_close(&pool);
+}
+END_TEST
+
+enum { THREADS = 16, ROUNDS = 50 };
+
+struct many {
+    struct pool *pool;
+    uint64_t expected;
+    int wrong;
+};
+
+static void *ask_many(void *arg)
+{
+    struct many *many = arg;
+    struct arena *own = arena_new(0, 0);
+
+    for (int i = 0; i < ROUNDS; i++) {
+        many->wrong += ask_with(many->pool, own) != many->expected;
+        arena_reset(own);
+    }
+    arena_free(&own);
+    return NULL;
+}
+
+START_TEST(members_of_a_batch_are_told_too)
+{
+    struct pool *pool = open_pool();
+    struct many many[THREADS];
+    pthread_t threads[THREADS];
+    uint64_t expected = ask(pool);
+
+    for (int i = 0; i < THREADS; i++) {
+        many[i] = (struct many){pool, expected, 0};
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, ask_many, &many[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        ck_assert_int_eq(many[i].wrong, 0);
+    }
+    ck_assert_uint_gt(case_stats(pool).batched, 0);
+    pool_close(&pool);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("origin");
+    TCase *tcase = tcase_create("told");
+    tcase_add_loop_test(tcase, out_of_info, 0, sizeof infos / sizeof *infos);
+    tcase_add_test(tcase, a_role_is_no_other_history);
+    suite_add_tcase(suite, tcase);
+
+    tcase = tcase_create("redis");
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, the_same_for_everybody_until_redis_restarts);
+    tcase_add_test(tcase, nothing_is_told_by_what_failed_or_was_not_asked);
+    tcase_add_test(tcase, a_user_who_may_not_ask);
+    tcase_add_test(tcase, renewed_connections_ask_again);
+    tcase_add_test(tcase, connections_to_another_place_are_not_kept);
+    tcase_add_test(tcase, members_of_a_batch_are_told_too);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
