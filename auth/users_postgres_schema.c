@@ -69,6 +69,10 @@ const char *const users_postgres_migrations[] = {
     "  account_id bigint NOT NULL UNIQUE REFERENCES accounts (id),"
     "  PRIMARY KEY (issuer, subject)"
     ");",
+    "CREATE TABLE switches ("
+    "  user_id bigint PRIMARY KEY,"
+    "  is_off smallint NOT NULL"
+    ");",
 };
 
 const int users_postgres_version =
@@ -107,7 +111,7 @@ static enum err look_at_tables(struct users_session *session, bool *are_ours_out
     static const char query[] =
         "SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
         " WHERE nspname = current_schema() AND relname IN ('cachewarden_schema', 'facts', "
-        "'accounts', 'account_groups', 'api_keys', 'subjects')"
+        "'accounts', 'account_groups', 'api_keys', 'subjects', 'switches')"
         " ORDER BY relname <> 'cachewarden_schema', relname LIMIT 1";
     char found[128];
 

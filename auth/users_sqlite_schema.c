@@ -58,6 +58,11 @@ const char *const users_sqlite_migrations[] = {
     "  account_id INTEGER NOT NULL UNIQUE REFERENCES accounts (id),"
     "  PRIMARY KEY (issuer, subject)"
     ") WITHOUT ROWID;",
+    /* Of everybody who ever switched their cache; ids of people known elsewhere, too. */
+    "CREATE TABLE switches ("
+    "  user_id INTEGER PRIMARY KEY,"
+    "  is_off INTEGER NOT NULL"
+    ");",
 };
 
 const int users_sqlite_version =

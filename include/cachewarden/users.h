@@ -151,5 +151,22 @@ CW_MUST_CHECK enum err users_fact_get(struct users *users, struct arena *arena, 
                                       struct str *value_out, struct error *error);
 CW_MUST_CHECK enum err users_fact_set(struct users *users, struct str name, struct str value,
                                       struct error *error);
+/* Only when it holds `old` ({NULL,0}: is not there) at this moment; else ERR_CONFLICT. Of many that
+ * do so at once one succeeds. */
+CW_MUST_CHECK enum err users_fact_replace(struct users *users, struct str name, struct str old,
+                                          struct str value, struct error *error);
+
+/* ---- switches of caches: what Redis holds, kept here for when it loses it ---- */
+
+struct user_switch {
+    int64_t user_id; /* of an account, or of somebody known elsewhere */
+    bool is_off;
+};
+CW_MUST_CHECK enum err users_switch_set(struct users *users, int64_t user_id, bool is_off,
+                                        struct error *error);
+/* Up to `limit` of those who ever switched, by id, behind `after`; in the arena. */
+CW_MUST_CHECK enum err users_switches_list(struct users *users, struct arena *arena, int64_t after,
+                                           size_t limit, struct user_switch **switches_out,
+                                           size_t *count_out, struct error *error);
 
 #endif
