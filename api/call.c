@@ -60,6 +60,17 @@ enum err call_field_string(struct call *call, const char *name, struct str *valu
     return err;
 }
 
+enum err call_field_boolean(struct call *call, const char *name, bool *value_out)
+{
+    const struct json *field = json_get(call->fields, name);
+
+    *value_out = field && (json_bool(field) || str_eq(json_string(field), STR("true")));
+    if (!field || *value_out || json_kind(field) == JSON_BOOL ||
+        str_eq(json_string(field), STR("false")))
+        return ERR_OK;
+    return error_set(&call->error, ERR_BAD_INPUT, "%s: This field must be true or false.", name);
+}
+
 struct known_fields {
     const char *const *names;
     struct str unknown;

@@ -83,18 +83,26 @@ static enum err read_user_id(const struct json *payload, int64_t *user_id_out, s
     return ERR_OK;
 }
 
+static const struct str use_names[] = {
+    [TOKEN_ACCESS] = STR("access"),
+    [TOKEN_REFRESH] = STR("refresh"),
+    [TOKEN_SESSION] = STR("session"),
+};
+
 /* A token without a type is an access token: only our own and simplejwt's say what they are. */
 static enum err read_use(const struct json *payload, enum token_use *use_out, struct error *error)
 {
     const struct json *value = json_get(payload, "token_type");
 
     *use_out = TOKEN_ACCESS;
-    if (!value || str_eq(json_string(value), STR("access")))
+    if (!value)
         return ERR_OK;
-    *use_out = TOKEN_REFRESH;
-    if (str_eq(json_string(value), STR("refresh")))
-        return ERR_OK;
-    return refuse(error, "token_type", "is neither access nor refresh");
+    for (int use = TOKEN_ACCESS; use <= TOKEN_SESSION; use++) {
+        *use_out = (enum token_use)use;
+        if (str_eq(json_string(value), use_names[use]))
+            return ERR_OK;
+    }
+    return refuse(error, "token_type", "is neither access nor refresh nor session");
 }
 
 /* A token for somebody else is not for us, and where we have no name none can be meant (RFC 7519
@@ -209,8 +217,7 @@ struct str claims_write(const struct claims_rules *rules, struct arena *arena,
     strbuf_init(&text, arena, 256);
     json_writer_init(&json, &text);
     json_open_object(&json);
-    json_add_string(&json, "token_type",
-                    claims->use == TOKEN_ACCESS ? STR("access") : STR("refresh"));
+    json_add_string(&json, "token_type", use_names[claims->use]);
     if (claims->user_id > 0)
         json_add_integer(&json, "user_id", claims->user_id);
     if (claims->subject.len > 0)

@@ -144,7 +144,7 @@ static enum err make_user(struct arena *arena, const struct account *account,
 {
     *principal = (struct principal){
         .kind = PRINCIPAL_USER,
-        .credential = CREDENTIAL_BEARER,
+        .credential = claims->use == TOKEN_SESSION ? CREDENTIAL_SESSION : CREDENTIAL_BEARER,
         .user_id = account->id,
         .name = claims->subject,
         .is_superuser = account->is_superuser,
@@ -170,18 +170,14 @@ static bool take_bearer(struct str authorization, struct str *token_out)
     return str_eq_nocase(scheme, STR("Bearer ")) && token_out->len > 0;
 }
 
-static enum err authenticate_bearer(struct identity *identity, struct arena *arena,
-                                    struct str authorization, int64_t now_s,
-                                    struct principal *principal, struct error *error)
+static enum err authenticate_token(struct identity *identity, struct arena *arena, struct str token,
+                                   enum token_use use, int64_t now_s, struct principal *principal,
+                                   struct error *error)
 {
     struct token_claims claims;
     struct account account;
-    struct str token;
 
-    if (!take_bearer(authorization, &token))
-        return refuse(error, "Authorization: not a Bearer token");
-    enum err err =
-        token_verify(identity->tokens, arena, token, TOKEN_ACCESS, now_s, &claims, error);
+    enum err err = token_verify(identity->tokens, arena, token, use, now_s, &claims, error);
     if (!err)
         err = find_account(identity, &claims, &account, error);
     if (!err)
@@ -189,6 +185,17 @@ static enum err authenticate_bearer(struct identity *identity, struct arena *are
     if (!err)
         err = check_revoked(identity, &account, &claims, error);
     return err ? err : make_user(arena, &account, &claims, principal);
+}
+
+static enum err authenticate_bearer(struct identity *identity, struct arena *arena,
+                                    struct str authorization, int64_t now_s,
+                                    struct principal *principal, struct error *error)
+{
+    struct str token;
+
+    if (!take_bearer(authorization, &token))
+        return refuse(error, "Authorization: not a Bearer token");
+    return authenticate_token(identity, arena, token, TOKEN_ACCESS, now_s, principal, error);
 }
 
 /* A key lives as long as its owner does, whatever its scopes. */
@@ -244,37 +251,81 @@ static enum err authenticate_key(struct identity *identity, struct arena *arena,
     return err;
 }
 
-static bool is_verdict(enum err err)
+/* ---- one caller, whatever it showed ---- */
+
+/* In the order in which one of several that mean the same user is the principal. */
+enum { BEARER, KEY, SESSION, CREDENTIALS };
+
+struct shown {
+    bool is_given;
+    enum err err;
+    struct principal principal;
+};
+
+static enum err authenticate(struct identity *identity, struct arena *arena,
+                             const struct credentials *credentials, int which, int64_t now_s,
+                             struct principal *principal, struct error *error)
 {
-    return err == ERR_OK || err == ERR_UNAUTHENTICATED;
+    if (which == BEARER)
+        return authenticate_bearer(identity, arena, credentials->authorization, now_s, principal,
+                                   error);
+    if (which == KEY)
+        return authenticate_key(identity, arena, credentials->api_key, now_s, principal, error);
+    return authenticate_token(identity, arena, credentials->session, TOKEN_SESSION, now_s,
+                              principal, error);
+}
+
+/*
+ * Those that mean the same user count as the first; which of two others is meant is not guessed
+ * (threats 27), nor whether one that is good was meant where another is not.
+ */
+static enum err agree(const struct shown shown[CREDENTIALS], const struct shown **first_out,
+                      struct error *error)
+{
+    const struct shown *first = NULL;
+    bool is_one_bad = false, is_same = true;
+
+    for (int i = 0; i < CREDENTIALS; i++) {
+        if (!shown[i].is_given)
+            continue;
+        if (shown[i].err)
+            is_one_bad = true;
+        else if (!first)
+            first = &shown[i];
+        else if (shown[i].principal.user_id != first->principal.user_id)
+            is_same = false;
+    }
+    *first_out = first;
+    if (first && (is_one_bad || !is_same))
+        return error_set(error, ERR_BAD_INPUT, "Conflicting credentials.");
+    return is_one_bad ? ERR_UNAUTHENTICATED : ERR_OK;
 }
 
 enum err identity_authenticate(struct identity *identity, struct arena *arena,
                                const struct credentials *credentials, int64_t now_s,
                                struct principal *principal_out, struct error *error)
 {
-    struct principal user = {0}, key = {0};
-    bool has_bearer = credentials->authorization.len > 0, has_key = credentials->api_key.len > 0;
-    enum err bearer_err = ERR_OK, key_err = ERR_OK;
+    struct shown shown[CREDENTIALS] = {
+        [BEARER] = {.is_given = credentials->authorization.len > 0},
+        [KEY] = {.is_given = credentials->api_key.len > 0},
+        [SESSION] = {.is_given = credentials->has_session},
+    };
+    const struct shown *first;
 
     *principal_out = (struct principal){0};
-    if (has_bearer)
-        bearer_err =
-            authenticate_bearer(identity, arena, credentials->authorization, now_s, &user, error);
-    if (has_key && is_verdict(bearer_err))
-        key_err = authenticate_key(identity, arena, credentials->api_key, now_s, &key, error);
-    if (!is_verdict(bearer_err) || !is_verdict(key_err))
-        return is_verdict(bearer_err) ? key_err : bearer_err;
-
-    if (has_bearer && has_key) {
-        /* Two that mean the same user count as the first; which of two others is meant is not
-         * guessed (threats 27). */
-        bool is_same = !bearer_err && !key_err && user.user_id == key.user_id;
-        if (!is_same && (!bearer_err || !key_err))
-            return error_set(error, ERR_BAD_INPUT, "Conflicting credentials.");
+    for (int i = 0; i < CREDENTIALS; i++) {
+        if (!shown[i].is_given)
+            continue;
+        shown[i].err =
+            authenticate(identity, arena, credentials, i, now_s, &shown[i].principal, error);
+        /* Neither good nor bad: whoever is meant, it cannot be said now. */
+        if (shown[i].err && shown[i].err != ERR_UNAUTHENTICATED)
+            return shown[i].err;
     }
-    if (bearer_err || key_err)
-        return ERR_UNAUTHENTICATED;
-    *principal_out = has_bearer ? user : key;
-    return ERR_OK;
+    enum err err = agree(shown, &first, error);
+    if (!err && first == &shown[SESSION] && !credentials->is_safe)
+        err = session_check_proof(arena, first->principal.token_id, &credentials->proof, error);
+    if (!err && first)
+        *principal_out = first->principal;
+    return err;
 }

@@ -21,6 +21,7 @@ struct tokens {
     struct claims_cache *cache; /* looks after its own threads */
     int64_t access_ttl_s;
     int64_t refresh_ttl_s;
+    int64_t session_idle_s, session_ttl_s;
     struct arena *memory; /* the copied texts */
 };
 
@@ -40,6 +41,10 @@ enum err tokens_new(const struct token_options *options, struct tokens **tokens_
         return error_set(error, ERR_BAD_INPUT,
                          "auth.access_ttl_s and auth.refresh_ttl_s must be 1 to %d seconds",
                          TTL_MAX_S);
+    if (!is_ttl(options->session_idle_s) || !is_ttl(options->session_ttl_s))
+        return error_set(error, ERR_BAD_INPUT,
+                         "auth.session_idle_s and auth.session_ttl_s must be 1 to %d seconds",
+                         TTL_MAX_S);
     if (options->leeway_s < 0 || options->leeway_s > TTL_MAX_S)
         return error_set(error, ERR_BAD_INPUT, "auth.leeway_s must be 0 to %d seconds", TTL_MAX_S);
     if (options->secret.len < TOKEN_SECRET_MIN_SIZE)
@@ -53,6 +58,8 @@ enum err tokens_new(const struct token_options *options, struct tokens **tokens_
         return ERR_NO_MEMORY;
     tokens->access_ttl_s = options->access_ttl_s;
     tokens->refresh_ttl_s = options->refresh_ttl_s;
+    tokens->session_idle_s = options->session_idle_s;
+    tokens->session_ttl_s = options->session_ttl_s;
     tokens->rules.leeway_s = options->leeway_s;
     tokens->memory = arena_new(256, 0);
     enum err err = tokens->memory ? ERR_OK : ERR_NO_MEMORY;
@@ -107,6 +114,20 @@ static enum err read_claims(const struct tokens *tokens, struct arena *arena, co
     return err;
 }
 
+/* The cookie is ours alone, so there is nothing to be lenient about. */
+static enum err judge_session(const struct tokens *tokens, const struct token_claims *claims,
+                              int64_t now_s, struct error *error)
+{
+    if (!claims->is_own || claims->user_id == 0 || claims->id.len == 0 || claims->family.len == 0)
+        return refuse(error, "a session we did not make");
+    if (now_s >= claims->expires_at_s)
+        return refuse(error, "the session was idle for too long");
+    /* The setting may be shorter by now than when the token was signed. */
+    if (now_s >= claims->issued_at_s + tokens->session_ttl_s)
+        return refuse(error, "the session has lasted its time");
+    return ERR_OK;
+}
+
 enum err token_verify(const struct tokens *tokens, struct arena *arena, struct str compact,
                       enum token_use use, int64_t now_s, struct token_claims *claims,
                       struct error *error)
@@ -128,24 +149,59 @@ enum err token_verify(const struct tokens *tokens, struct arena *arena, struct s
         err = read_claims(tokens, arena, &jws, now_s, &read, error);
     if (!err)
         err = claims_judge(&tokens->rules, &read, use, now_s, error);
+    if (!err && use == TOKEN_SESSION)
+        err = judge_session(tokens, &read.token, now_s, error);
     if (!err)
         *claims = read.token;
     return err;
 }
 
-enum err token_issue(const struct tokens *tokens, struct arena *arena, int64_t now_s,
-                     struct token_claims *claims, struct str *compact_out)
+static enum err sign(const struct tokens *tokens, struct arena *arena, struct token_claims *claims,
+                     struct str *compact_out)
 {
     *compact_out = STR_NONE;
-    claims->id = random_hex(arena, TOKEN_ID_SIZE);
-    claims->issued_at_s = now_s;
-    claims->expires_at_s =
-        now_s + (claims->use == TOKEN_ACCESS ? tokens->access_ttl_s : tokens->refresh_ttl_s);
     claims->is_own = true;
     struct str payload = claims_write(&tokens->rules, arena, claims);
     if (!claims->id.ptr || !payload.ptr)
         return ERR_NO_MEMORY;
     return jws_sign(tokens->key, arena, payload, compact_out);
+}
+
+enum err token_issue(const struct tokens *tokens, struct arena *arena, int64_t now_s,
+                     struct token_claims *claims, struct str *compact_out)
+{
+    claims->id = random_hex(arena, TOKEN_ID_SIZE);
+    claims->issued_at_s = now_s;
+    claims->expires_at_s =
+        now_s + (claims->use == TOKEN_ACCESS ? tokens->access_ttl_s : tokens->refresh_ttl_s);
+    return sign(tokens, arena, claims, compact_out);
+}
+
+static int64_t session_expiry_s(const struct tokens *tokens, int64_t issued_at_s, int64_t now_s)
+{
+    int64_t idle_s = now_s + tokens->session_idle_s, last_s = issued_at_s + tokens->session_ttl_s;
+
+    return idle_s < last_s ? idle_s : last_s;
+}
+
+enum err token_issue_session(const struct tokens *tokens, struct arena *arena, int64_t now_s,
+                             struct token_claims *claims, struct str *compact_out)
+{
+    if (claims->id.len == 0)
+        claims->id = random_hex(arena, TOKEN_ID_SIZE);
+    claims->use = TOKEN_SESSION;
+    claims->expires_at_s = session_expiry_s(tokens, claims->issued_at_s, now_s);
+    return sign(tokens, arena, claims, compact_out);
+}
+
+/* A tenth: a session may end that much early, and a busy page is not sent a cookie with every
+ * answer. */
+bool token_session_is_stale(const struct tokens *tokens, int64_t issued_at_s, int64_t expires_at_s,
+                            int64_t now_s)
+{
+    int64_t gained_s = session_expiry_s(tokens, issued_at_s, now_s) - expires_at_s;
+
+    return gained_s > 0 && gained_s >= tokens->session_idle_s / 10;
 }
 
 int64_t token_access_ttl_s(const struct tokens *tokens)
@@ -156,6 +212,12 @@ int64_t token_access_ttl_s(const struct tokens *tokens)
 int64_t token_refresh_ttl_s(const struct tokens *tokens)
 {
     return tokens->refresh_ttl_s;
+}
+
+int64_t token_longest_ttl_s(const struct tokens *tokens)
+{
+    return tokens->session_ttl_s > tokens->refresh_ttl_s ? tokens->session_ttl_s
+                                                         : tokens->refresh_ttl_s;
 }
 
 int64_t token_leeway_s(const struct tokens *tokens)

@@ -47,6 +47,8 @@ void config_http_options(const struct config *config, struct http_options *optio
         .allowed_host_count = config->server_allowed_hosts.count,
         .cors_origins = (const char *const *)config->server_cors_origins.items,
         .cors_origin_count = config->server_cors_origins.count,
+        .origins = (const char *const *)config->server_origins.items,
+        .origin_count = config->server_origins.count,
     };
 }
 
@@ -101,6 +103,8 @@ static enum err open_app(const struct config *config, struct arena *arena, struc
                 .leeway_s = config->auth_leeway_s,
                 .access_ttl_s = config->auth_access_ttl_s,
                 .refresh_ttl_s = config->auth_refresh_ttl_s,
+                .session_idle_s = config->auth_session_idle_s,
+                .session_ttl_s = config->auth_session_ttl_s,
             },
         .admin_group = str_from(config->auth_admin_group),
         .policy = {.flush_for_authenticated = config->auth_flush_permission == FLUSH_AUTHENTICATED},

@@ -105,6 +105,10 @@ static void check_tokens(const struct config *config, struct config_report *repo
         config_error(report, &config->origins[SETTING_auth_refresh_ttl_s],
                      name_of(SETTING_auth_refresh_ttl_s),
                      "must not be less than auth.access_ttl_s");
+    if (config->auth_session_idle_s > config->auth_session_ttl_s)
+        config_error(report, &config->origins[SETTING_auth_session_ttl_s],
+                     name_of(SETTING_auth_session_ttl_s),
+                     "must not be less than auth.session_idle_s");
 }
 
 /* It becomes part of Redis keys and of log lines. */

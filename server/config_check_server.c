@@ -222,16 +222,16 @@ static bool is_origin(struct str text)
     return is_host_text(rest) || (bracketed && is_ipv6(str_sub(rest, 1, rest.len - 2)));
 }
 
-static void check_origins(const struct config *config, struct config_report *report)
+static void check_origins(const struct config *config, enum setting_id id,
+                          const struct config_texts *texts, struct config_report *report)
 {
-    for (size_t i = 0; i < config->server_cors_origins.count; i++)
-        if (!is_origin(str_from(config->server_cors_origins.items[i])))
-            config_error(report, &config->origins[SETTING_server_cors_origins],
-                         name_of(SETTING_server_cors_origins),
+    for (size_t i = 0; i < texts->count; i++)
+        if (!is_origin(str_from(texts->items[i])))
+            config_error(report, &config->origins[id], name_of(id),
                          "must hold origins such as \"https://app.example\", without path or slash "
                          "at the end and without \"*\", "
                          "not \"%.64s\"",
-                         config->server_cors_origins.items[i]);
+                         texts->items[i]);
 }
 
 void config_check_server(struct config *config, struct config_report *report)
@@ -240,5 +240,6 @@ void config_check_server(struct config *config, struct config_report *report)
     check_tls(config, report);
     check_proxies(config, report);
     check_hosts(config, report);
-    check_origins(config, report);
+    check_origins(config, SETTING_server_cors_origins, &config->server_cors_origins, report);
+    check_origins(config, SETTING_server_origins, &config->server_origins, report);
 }

@@ -34,7 +34,10 @@ enum known_field {
     FIELD_ORIGIN,
     FIELD_PREFLIGHT_METHOD, /* Access-Control-Request-Method */
     FIELD_FORWARDED_FOR,    /* X-Forwarded-For */
+    FIELD_FORWARDED_PROTO,  /* X-Forwarded-Proto */
     FIELD_REQUEST_ID,       /* X-Request-Id */
+    FIELD_COOKIE,
+    FIELD_XSRF_TOKEN, /* X-XSRF-TOKEN */
     FIELD_COUNT
 };
 
@@ -67,7 +70,8 @@ struct http_response {
     int64_t cache_version; /* > 0: X-Cache-Version */
     int64_t user_id;       /* > 0: X-User-Id */
     enum tristate cache_enabled;
-    bool challenge; /* WWW-Authenticate: Bearer */
+    struct reply_session session; /* becomes Set-Cookie */
+    bool challenge;               /* WWW-Authenticate: Bearer */
     bool no_store;
     bool close;             /* framing cannot be trusted any more, or the body was not read */
     struct str cors_origin; /* not empty: an origin that may read this answer */

@@ -15,7 +15,10 @@ static const struct {
     [FIELD_ORIGIN] = {STR("Origin"), true},
     [FIELD_PREFLIGHT_METHOD] = {STR("Access-Control-Request-Method"), true},
     [FIELD_FORWARDED_FOR] = {STR("X-Forwarded-For"), false},
+    [FIELD_FORWARDED_PROTO] = {STR("X-Forwarded-Proto"), false},
     [FIELD_REQUEST_ID] = {STR("X-Request-Id"), false},
+    [FIELD_COOKIE] = {STR("Cookie"), false},
+    [FIELD_XSRF_TOKEN] = {STR("X-XSRF-TOKEN"), true},
 };
 
 /*
@@ -26,7 +29,8 @@ static const struct str never_hop_by_hop[] = {
     STR("Host"),         STR("Content-Length"),  STR("Transfer-Encoding"),
     STR("Content-Type"), STR("Authorization"),   STR("X-Api-Key"),
     STR("Cookie"),       STR("X-XSRF-TOKEN"),    STR("Origin"),
-    STR("Expect"),       STR("X-Forwarded-For"), STR("X-Request-Id"),
+    STR("Expect"),       STR("X-Forwarded-For"), STR("X-Forwarded-Proto"),
+    STR("X-Request-Id"),
 };
 
 #define REFUSE(code, sentence) ((struct verdict){(code), STR(sentence)})

@@ -299,6 +299,7 @@ static enum err make_parts(struct http *http, struct error *error)
         return err;
     http->dispatcher = (struct dispatcher){options->app, http->router, options->max_body};
     http->guard = (struct guard_policy){options->allowed_hosts, options->allowed_host_count};
+    http->origins = (struct origin_policy){options->origins, options->origin_count};
     http->ports = calloc(options->listen_count, sizeof *http->ports);
     if (!http->ports)
         return error_set(error, ERR_NO_MEMORY, "out of memory");

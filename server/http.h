@@ -45,6 +45,8 @@ struct http_options {
     size_t allowed_host_count;
     const char *const *cors_origins; /* exact origins; count 0: no CORS */
     size_t cors_origin_count;
+    const char *const *origins; /* as browsers see this server; count 0: by the Host of a request */
+    size_t origin_count;
 };
 
 /* ERR_BAD_INPUT: a listener, certificate or key that cannot be used; the caller text names it and the mend. */

@@ -170,6 +170,16 @@ static bool is_peer_trusted(struct worker *worker, struct str peer)
     return worker->is_peer_trusted;
 }
 
+/* By TLS from the browser, as far as we can know. */
+static bool is_secure(struct worker *worker, const struct mg_request_info *info)
+{
+    const struct http_request *request = &worker->exchange.request;
+
+    return info->is_ssl || (request->known_count[FIELD_FORWARDED_PROTO] > 0 &&
+                            is_peer_trusted(worker, str_from(info->remote_addr)) &&
+                            str_eq_nocase(request->known[FIELD_FORWARDED_PROTO], STR("https")));
+}
+
 /* The library has cut the target at its first '?' and left everything else as it came. */
 static void take_request(struct worker *worker, const struct mg_request_info *info)
 {
@@ -195,6 +205,9 @@ static void take_request(struct worker *worker, const struct mg_request_info *in
             is_request_id(request->known[FIELD_REQUEST_ID]))
             request->id = request->known[FIELD_REQUEST_ID];
     }
+    exchange->call.is_same_origin =
+        request->known_count[FIELD_ORIGIN] > 0 &&
+        origin_is_own(request, &worker->http->origins, is_secure(worker, info));
     exchange->call.request_id = request->id;
     exchange->call.client_address = request->client_address;
 }

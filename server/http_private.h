@@ -6,6 +6,7 @@
 #include "exchange.h"
 #include "guard.h"
 #include "http.h"
+#include "origin.h"
 #include "response.h"
 
 #include "cachewarden/arena.h"
@@ -52,6 +53,7 @@ struct http {
     struct router *router;
     struct dispatcher dispatcher;
     struct guard_policy guard;
+    struct origin_policy origins;
     struct worker *workers;
     struct mg_context *library;
     int *ports; /* by listener */

@@ -1,5 +1,6 @@
 #include "response.h"
 
+#include "cookies.h"
 #include "status.h"
 
 #include "cachewarden/clock.h"
@@ -97,6 +98,8 @@ static void add_optional(struct strbuf *head, const struct http_response *respon
         add_rate(head, response);
     if (response->challenge)
         strbuf_add(head, STR("WWW-Authenticate: Bearer\r\n"));
+    if (response->session.change != SESSION_UNCHANGED)
+        cookies_write(head, &response->session);
     if (response->location.len > 0)
         add_line(head, STR("Location: "), response->location);
     if (response->cors_origin.len > 0)

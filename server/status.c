@@ -107,6 +107,7 @@ static void begin_response(struct exchange *exchange, int status)
 
     exchange->response = (struct http_response){
         .status = status,
+        .session = reply->session,
         .rate_limit = reply->rate_limit,
         .rate_remaining = reply->rate_remaining,
         .rate_reset_s = reply->rate_reset_s,
@@ -389,7 +390,8 @@ void status_render(struct exchange *exchange, enum err err)
 void status_identity_failed(struct exchange *exchange, enum err err)
 {
     begin_error(exchange, err);
-    if (err != ERR_BAD_INPUT) /* "Conflicting credentials." is the one text a caller may see */
+    /* "Conflicting credentials." and "CSRF Failed" are the only texts a caller may see. */
+    if (err != ERR_BAD_INPUT && err != ERR_FORBIDDEN)
         exchange->call.error.caller[0] = '\0';
     if (err != ERR_UNAUTHENTICATED || !write_dialect(exchange, err))
         write_detail(exchange, err);

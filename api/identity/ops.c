@@ -2,17 +2,20 @@
 #include "ops.h"
 
 #include "cachewarden/app.h"
+#include "identity/session.h"
 #include "identity/sign_in.h"
 #include "services.h"
 
 #include <inttypes.h>
 
-static enum err answer_signed_in(struct call *call, const struct user *user)
+static enum err answer_signed_in(struct call *call, const struct user *user, bool wants_session)
 {
     struct json_writer *json = &call->reply.json;
     struct token_pair pair;
     enum err err = sign_in(call, user, &pair);
 
+    if (err == ERR_OK && wants_session)
+        err = session_begin(call, user, &pair);
     if (err != ERR_OK)
         return err;
     json_open_object(json);
@@ -52,7 +55,7 @@ enum err op_auth_register(struct call *call)
     /* Only what happened: anybody may try, and a flood of refusals would push real records out. */
     audit_call(call, str_format(call->arena, "user:%" PRId64, user.id), ERR_OK, -1);
     call->reply.outcome = OUTCOME_CREATED;
-    return answer_signed_in(call, &user);
+    return answer_signed_in(call, &user, false);
 }
 
 /* Which member names the account. */
@@ -76,11 +79,24 @@ static enum err read_login_name(struct call *call, struct str *name_out, bool *b
     return ERR_OK;
 }
 
+/*
+ * A page elsewhere must not sign its visitor in as somebody of its choice: a sign-in that sets a
+ * cookie comes from a page of ours (login CSRF, threats 33).
+ */
+static enum err read_session(struct call *call, bool *wants_session_out)
+{
+    enum err err = call_field_boolean(call, "session", wants_session_out);
+
+    if (err == ERR_OK && *wants_session_out && !call->is_same_origin)
+        return error_set(&call->error, ERR_FORBIDDEN, "CSRF Failed");
+    return err;
+}
+
 enum err op_auth_login(struct call *call)
 {
-    static const char *const known[] = {"username", "email", "password", NULL};
+    static const char *const known[] = {"username", "email", "password", "session", NULL};
     struct str name, password;
-    bool by_email = false;
+    bool by_email = false, wants_session = false;
     struct user user;
     enum err err = call_fields_only(call, known);
 
@@ -89,10 +105,12 @@ enum err op_auth_login(struct call *call)
     if (err == ERR_OK)
         err = call_field_string(call, "password", &password);
     if (err == ERR_OK)
+        err = read_session(call, &wants_session);
+    if (err == ERR_OK)
         err = check_password(call, name, by_email, password, &user);
     if (err != ERR_OK)
         return err;
-    return answer_signed_in(call, &user);
+    return answer_signed_in(call, &user, wants_session);
 }
 
 enum err op_auth_me(struct call *call)

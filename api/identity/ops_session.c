@@ -4,14 +4,16 @@
 #include "cachewarden/app.h"
 #include "cachewarden/log.h"
 #include "identity/revoke.h"
+#include "identity/session.h"
 #include "keyspace.h"
 #include "limits/attempt.h"
 #include "services.h"
 
 #include <inttypes.h>
 
-/* The caller's token and its family, those of a refresh token that was given, and everything. */
-enum { REVOCATIONS_MAX = 5 };
+/* The caller's token and its family, those of a refresh token that was given and of a session beside
+ * the caller's token, and everything. */
+enum { REVOCATIONS_MAX = 7 };
 
 struct logout {
     struct call *call;
@@ -69,12 +71,19 @@ static void add_session(struct logout *logout)
 {
     const struct principal *principal = &logout->call->principal;
     const struct token_claims *refresh = &logout->refresh;
+    struct token_claims beside;
     bool has_family = principal->kind == PRINCIPAL_USER && principal->family.len > 0;
 
     if (principal->kind == PRINCIPAL_USER && principal->token_id.len > 0)
         add_token(logout, principal->token_id, has_family, principal->expires_at_s);
     if (has_family) {
         add_family(logout, principal->family);
+        logout->tokens_revoked++;
+    }
+    /* A cookie that came along is the caller's, or the request had been refused. */
+    if (session_read(logout->call, &beside) && !str_eq(beside.family, principal->family)) {
+        add_token(logout, beside.id, true, beside.expires_at_s);
+        add_family(logout, beside.family);
         logout->tokens_revoked++;
     }
     if (refresh->expires_at_s == 0 || (has_family && str_eq(refresh->family, principal->family)))
@@ -112,7 +121,7 @@ static void add_everything(struct logout *logout)
 
     if (logout->not_before_s > cut_s)
         cut_s = logout->not_before_s;
-    until_s = cut_s + token_refresh_ttl_s(logout->tokens);
+    until_s = cut_s + token_longest_ttl_s(logout->tokens);
     if (call->principal.kind == PRINCIPAL_USER && call->principal.expires_at_s > until_s)
         until_s = call->principal.expires_at_s;
     logout->list[logout->count++] = (struct revocation){
@@ -228,6 +237,8 @@ enum err op_auth_logout(struct call *call)
                err == ERR_OK ? logout.tokens_revoked : -1);
     if (err != ERR_OK)
         return err;
+    if (call->session_cookie.len > 0)
+        call->reply.session.change = SESSION_ENDED;
     json_open_object(json);
     json_add_string(json, "message", STR("Logged out"));
     json_add_integer(json, "tokens_revoked", logout.tokens_revoked);

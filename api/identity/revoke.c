@@ -69,6 +69,6 @@ struct revocation revocation_of_family(const struct call *call, struct str famil
     return (struct revocation){
         .kind = REVOKED_FAMILY,
         .name = family,
-        .expires_at_s = call->now_s + token_refresh_ttl_s(tokens) + token_leeway_s(tokens) + 1,
+        .expires_at_s = call->now_s + token_longest_ttl_s(tokens) + token_leeway_s(tokens) + 1,
     };
 }

@@ -65,6 +65,8 @@ static enum err sign_pair(struct call *call, const struct user *user, struct str
         err = token_issue(tokens, call->arena, now_s, &issued_out->refresh, &pair_out->refresh);
     if (err != ERR_OK)
         return error_set_detail(&call->error, err, "tokens could not be signed");
+    pair_out->family = family;
+    pair_out->issued_at_s = now_s;
     return ERR_OK;
 }
 

@@ -10,6 +10,8 @@
 
 struct token_pair {
     struct str access, refresh; /* compact, in the call's arena */
+    struct str family;
+    int64_t issued_at_s;
 };
 
 /*

@@ -84,6 +84,15 @@ void app_await_watch(struct app *app);
 /* Writes out what the audit still holds (bounded wait), then closes. No call may be running. */
 void app_close(struct app **app);
 
+/* ---- sessions of browsers ---- */
+
+/*
+ * Of a call whose caller is known: one that came with a session's cookie keeps that session alive.
+ * Now and then this takes a new cookie, which goes out with the answer, whatever that is; it costs no
+ * round trip.
+ */
+void session_keep(struct call *call);
+
 /* ---- cache control (contract section 4): each is one round trip, O(1) ---- */
 
 struct cache_state {

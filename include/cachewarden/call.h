@@ -32,6 +32,20 @@ enum outcome { OUTCOME_OK = 0, OUTCOME_CREATED, OUTCOME_ACCEPTED, OUTCOME_NO_CON
 
 enum tristate { UNKNOWN = -1, NO = 0, YES = 1 };
 
+/* What becomes of the browser's session with this answer. */
+enum session_change {
+    SESSION_UNCHANGED = 0,
+    SESSION_BEGUN,   /* both cookies are set */
+    SESSION_RENEWED, /* the session's cookie is set anew */
+    SESSION_ENDED    /* the browser is told to forget both */
+};
+
+struct reply_session {
+    enum session_change change;
+    struct str token; /* BEGUN, RENEWED: compact, of TOKEN_SESSION */
+    struct str xsrf;  /* BEGUN: what XSRF-TOKEN is to hold */
+};
+
 struct reply {
     enum outcome outcome;
     struct strbuf body; /* the JSON written through `json`; empty for OUTCOME_NO_CONTENT */
@@ -41,6 +55,7 @@ struct reply {
     enum tristate cache_enabled; /* not UNKNOWN: becomes X-Cache-Enabled */
     int64_t user_id;             /* > 0: becomes X-User-Id */
     struct str location;
+    struct reply_session session;
     int64_t retry_after_s;  /* > 0, with an error */
     int64_t rate_limit;     /* > 0: calls allowed in a window; the call was counted, and */
     int64_t rate_remaining; /* so many are left, */
@@ -57,6 +72,9 @@ struct call {
     struct str body; /* raw; already within the row's limit */
     /* BODY_FIELDS: the body as an object, from JSON or a form; else NULL */
     const struct json *fields;
+    /* The value of the browser's session cookie, unproven; empty: none. For sign-in and logout. */
+    struct str session_cookie;
+    bool is_same_origin; /* a page of this server sent it */
     struct str request_id;
     struct str client_address; /* without port; the proxy's word when it is trusted */
     int64_t now_s;
@@ -83,6 +101,8 @@ CW_MUST_CHECK enum err call_field_string(struct call *call, const char *name,
 /* As above, but absent gives STR_NONE and ERR_OK. */
 CW_MUST_CHECK enum err call_field_optional(struct call *call, const char *name,
                                            struct str *value_out);
+/* true or false, absent: false. "true" and "false" will do, for a form has only strings. */
+CW_MUST_CHECK enum err call_field_boolean(struct call *call, const char *name, bool *value_out);
 /* ERR_BAD_INPUT naming the first member that is not in `names` (NULL-terminated list). */
 CW_MUST_CHECK enum err call_fields_only(struct call *call, const char *const *names);
 

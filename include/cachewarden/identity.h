@@ -9,6 +9,7 @@
 
 #include "cachewarden/principal.h"
 #include "cachewarden/revocations.h"
+#include "cachewarden/session.h"
 #include "cachewarden/token.h"
 #include "cachewarden/users.h"
 
@@ -33,6 +34,10 @@ struct revocations *identity_revocations(const struct identity *identity);
 struct credentials {
     struct str authorization; /* the whole field value: "Bearer …" */
     struct str api_key;
+    bool has_session;   /* our cookie is there, */
+    struct str session; /* with this value: a session token, or nothing that could be one */
+    bool is_safe;       /* GET, HEAD, OPTIONS: a session needs no proof */
+    struct session_proof proof;
 };
 
 /*
@@ -43,9 +48,10 @@ struct credentials {
  *
  * No credential: ERR_OK and an anonymous principal. Good: ERR_OK. Not good, or a scheme we do not
  * know: ERR_UNAUTHENTICATED. Two that disagree (different principals, or one good and one not):
- * ERR_BAD_INPUT with "Conflicting credentials.". A token and a key that mean the same user are the
- * token's principal. ERR_UPSTREAM_DOWN: the users database is needed and out of reach. Reasons go
- * to error->detail.
+ * ERR_BAD_INPUT with "Conflicting credentials.". Those that mean the same user are the token's
+ * principal, or else the key's: both are sent on purpose. A session alone that has to prove itself
+ * and does not: ERR_FORBIDDEN with "CSRF Failed". ERR_UPSTREAM_DOWN: the users database is needed
+ * and out of reach. Reasons go to error->detail.
  */
 CW_MUST_CHECK enum err identity_authenticate(struct identity *identity, struct arena *arena,
                                              const struct credentials *credentials, int64_t now_s,

@@ -26,9 +26,13 @@ struct token_options {
     int64_t leeway_s;
     int64_t access_ttl_s;
     int64_t refresh_ttl_s;
+    int64_t session_idle_s; /* a session ends after so long without a request, */
+    int64_t session_ttl_s;  /* and so long after its sign-in in any case */
 };
 
-enum token_use { TOKEN_ACCESS, TOKEN_REFRESH };
+/* A session token lives in a cookie. It is good for nothing else: neither as a Bearer token nor to be
+ * traded. */
+enum token_use { TOKEN_ACCESS, TOKEN_REFRESH, TOKEN_SESSION };
 
 /* What a verified token says. Strings live in the arena. */
 struct token_claims {
@@ -39,7 +43,7 @@ struct token_claims {
     struct str family;  /* `family` of our refresh and access tokens, or empty */
     /* Of a refresh token that could not be recorded: the control data it belongs to; else empty */
     struct str unrecorded;
-    int64_t issued_at_s; /* 0 when absent */
+    int64_t issued_at_s; /* 0 when absent; of a session: when it began */
     int64_t expires_at_s;
     bool is_own; /* `iss` is ours: its account must exist; others with the secret may have users of
                     their own */
@@ -56,7 +60,8 @@ void tokens_free(struct tokens **tokens);
  * ERR_UNAUTHENTICATED with the reason in error->detail only (never told to the caller);
  * ERR_NO_MEMORY, ERR_INTERNAL. Accepts our own tokens, those of Django's simplejwt with the same
  * secret, and a token with only `sub` and `exp` (use: access). A token_type that is not `use` is
- * refused.
+ * refused. A session token is taken up to its very expiry, without leeway: that of two nodes' clocks
+ * is nothing beside it.
  */
 CW_MUST_CHECK enum err token_verify(const struct tokens *tokens, struct arena *arena,
                                     struct str compact, enum token_use use, int64_t now_s,
@@ -69,8 +74,22 @@ CW_MUST_CHECK enum err token_verify(const struct tokens *tokens, struct arena *a
 CW_MUST_CHECK enum err token_issue(const struct tokens *tokens, struct arena *arena, int64_t now_s,
                                    struct token_claims *claims, struct str *compact_out);
 
+/*
+ * Signs the first or the next token of a session: user_id, subject, family and issued_at_s of
+ * *claims are the session's and stay the same in all of them, and so does `id`, which is made when
+ * it is empty. Sets use and expires_at_s: idle from now on, but not beyond the session's end.
+ */
+CW_MUST_CHECK enum err token_issue_session(const struct tokens *tokens, struct arena *arena,
+                                           int64_t now_s, struct token_claims *claims,
+                                           struct str *compact_out);
+/* Whether the next token of a session would live so much longer that a request is worth a new cookie. */
+bool token_session_is_stale(const struct tokens *tokens, int64_t issued_at_s, int64_t expires_at_s,
+                            int64_t now_s);
+
 int64_t token_access_ttl_s(const struct tokens *tokens);
 int64_t token_refresh_ttl_s(const struct tokens *tokens);
+/* The longest that anything of one sign-in without a refresh lives: its refresh token or session. */
+int64_t token_longest_ttl_s(const struct tokens *tokens);
 /* So much later than it says a token is still taken. */
 int64_t token_leeway_s(const struct tokens *tokens);
 

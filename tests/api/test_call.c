@@ -104,6 +104,30 @@ START_TEST(fields_that_are_not)
 }
 END_TEST
 
+START_TEST(true_or_false)
+{
+    static const char *const good[] = {"{}", "{\"session\":false}", "{\"session\":\"false\"}",
+                                       "{\"session\":true}", "{\"session\":\"true\"}"};
+    static const char *const bad[] = {"{\"session\":1}",      "{\"session\":null}",
+                                      "{\"session\":\"\"}",   "{\"session\":\"True\"}",
+                                      "{\"session\":[true]}", "{\"session\":{}}"};
+    bool value;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        give_body(good[i]);
+        value = i < 3;
+        ck_assert_int_eq(call_field_boolean(&call, "session", &value), ERR_OK);
+        ck_assert_msg(value == (i >= 3), "%s", good[i]);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        give_body(bad[i]);
+        value = true;
+        ck_assert_msg(call_field_boolean(&call, "session", &value) == ERR_BAD_INPUT, "%s", bad[i]);
+        ck_assert_str_eq(call.error.caller, "session: This field must be true or false.");
+        ck_assert(!value);
+    }
+}
+END_TEST
+
 START_TEST(only_known_fields)
 {
     static const char *const names[] = {"username", "password", NULL};
@@ -145,6 +169,7 @@ int main(void)
     tcase_add_test_raise_signal(tcase, an_undeclared_parameter_aborts, SIGABRT);
     tcase_add_test(tcase, fields_that_are_strings);
     tcase_add_test(tcase, fields_that_are_not);
+    tcase_add_test(tcase, true_or_false);
     tcase_add_test(tcase, only_known_fields);
     tcase_add_test(tcase, a_long_unknown_field_is_cut);
     suite_add_tcase(suite, tcase);

@@ -33,7 +33,9 @@ static inline void fixture_init(void)
                    .issuer = STR("cachewarden"),
                    .leeway_s = 30,
                    .access_ttl_s = 900,
-                   .refresh_ttl_s = 604800},
+                   .refresh_ttl_s = 604800,
+                   .session_idle_s = 1800,
+                   .session_ttl_s = 43200},
         .admin_group = STR("Admin"),
     };
     ck_assert_msg(identity_new(&options, &identity, &error) == ERR_OK, "%s", error.caller);

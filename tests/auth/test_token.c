@@ -24,7 +24,9 @@ static struct token_options default_options(void)
                                   .issuer = STR("cachewarden"),
                                   .leeway_s = 30,
                                   .access_ttl_s = 900,
-                                  .refresh_ttl_s = 604800};
+                                  .refresh_ttl_s = 604800,
+                                  .session_idle_s = 1800,
+                                  .session_ttl_s = 43200};
 }
 
 static struct tokens *new_tokens(const struct token_options *options)
@@ -108,6 +110,121 @@ START_TEST(refresh_tokens)
                      ERR_UNAUTHENTICATED);
     ck_assert_int_eq(token_access_ttl_s(tokens), 900);
     ck_assert_int_eq(token_refresh_ttl_s(tokens), 604800);
+}
+END_TEST
+
+static struct str issue_session(int64_t began_s, int64_t at_s, struct token_claims *issued)
+{
+    struct str compact;
+
+    *issued = (struct token_claims){
+        .user_id = 42, .subject = STR("alice"), .family = STR("fam"), .issued_at_s = began_s};
+    ck_assert_int_eq(token_issue_session(tokens, arena, at_s, issued, &compact), ERR_OK);
+    return compact;
+}
+
+START_TEST(session_tokens)
+{
+    struct token_claims issued;
+    struct str compact = issue_session(NOW, NOW, &issued), next;
+
+    ck_assert_int_eq(issued.expires_at_s, NOW + 1800);
+    /* To the second, whatever the leeway. */
+    ck_assert_int_eq(
+        token_verify(tokens, arena, compact, TOKEN_SESSION, NOW + 1799, &claims, &error), ERR_OK);
+    ck_assert(str_eq(claims.id, issued.id) && str_eq(claims.family, STR("fam")));
+    ck_assert_int_eq(
+        token_verify(tokens, arena, compact, TOKEN_SESSION, NOW + 1800, &claims, &error),
+        ERR_UNAUTHENTICATED);
+    ck_assert_str_eq(error.detail, "token: the session was idle for too long");
+    /* Good for nothing else, and nothing else for it. */
+    ck_assert_int_eq(token_verify(tokens, arena, compact, TOKEN_ACCESS, NOW, &claims, &error),
+                     ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(token_verify(tokens, arena, compact, TOKEN_REFRESH, NOW, &claims, &error),
+                     ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(token_issue(tokens, arena, NOW, &issued, &compact), ERR_OK);
+    issued.use = TOKEN_ACCESS;
+    ck_assert_int_eq(token_issue(tokens, arena, NOW, &issued, &compact), ERR_OK);
+    ck_assert_int_eq(token_verify(tokens, arena, compact, TOKEN_SESSION, NOW, &claims, &error),
+                     ERR_UNAUTHENTICATED);
+    /* The next one is of the same session, and lasts longer. */
+    compact = issue_session(NOW, NOW, &issued);
+    struct token_claims renewed = issued;
+    ck_assert_int_eq(token_issue_session(tokens, arena, NOW + 600, &renewed, &next), ERR_OK);
+    ck_assert_int_eq(token_verify(tokens, arena, next, TOKEN_SESSION, NOW + 2399, &claims, &error),
+                     ERR_OK);
+    ck_assert(str_eq(claims.id, issued.id));
+    ck_assert_int_eq(claims.issued_at_s, NOW);
+}
+END_TEST
+
+START_TEST(sessions_do_not_last_for_ever)
+{
+    struct token_claims issued;
+    struct token_options shorter = default_options();
+    struct str compact = issue_session(NOW, NOW + 43000, &issued);
+
+    ck_assert_int_eq(issued.expires_at_s, NOW + 43200);
+    ck_assert_int_eq(
+        token_verify(tokens, arena, compact, TOKEN_SESSION, NOW + 43199, &claims, &error), ERR_OK);
+    ck_assert_int_eq(
+        token_verify(tokens, arena, compact, TOKEN_SESSION, NOW + 43200, &claims, &error),
+        ERR_UNAUTHENTICATED);
+    /* A shorter time holds for sessions that have begun, too. */
+    compact = issue_session(NOW, NOW + 5000, &issued);
+    shorter.session_ttl_s = 5500;
+    struct tokens *other = new_tokens(&shorter);
+    ck_assert_int_eq(
+        token_verify(other, arena, compact, TOKEN_SESSION, NOW + 5499, &claims, &error), ERR_OK);
+    ck_assert_int_eq(
+        token_verify(other, arena, compact, TOKEN_SESSION, NOW + 5500, &claims, &error),
+        ERR_UNAUTHENTICATED);
+    ck_assert_str_eq(error.detail, "token: the session has lasted its time");
+    ck_assert_int_eq(token_longest_ttl_s(other), 604800);
+    tokens_free(&other);
+    shorter.session_ttl_s = 1000000;
+    other = new_tokens(&shorter);
+    ck_assert_int_eq(token_longest_ttl_s(other), 1000000);
+    tokens_free(&other);
+    shorter.session_ttl_s = 0;
+    ck_assert_int_eq(tokens_new(&shorter, &other, &error), ERR_BAD_INPUT);
+}
+END_TEST
+
+START_TEST(when_a_new_cookie_is_due)
+{
+    ck_assert(!token_session_is_stale(tokens, NOW, NOW + 1800, NOW));
+    ck_assert(!token_session_is_stale(tokens, NOW, NOW + 1800, NOW + 179));
+    ck_assert(token_session_is_stale(tokens, NOW, NOW + 1800, NOW + 180));
+    /* At the end there is nothing to gain any more. */
+    ck_assert(!token_session_is_stale(tokens, NOW, NOW + 43200, NOW + 43000));
+    ck_assert(!token_session_is_stale(tokens, NOW, NOW + 43100, NOW + 43000));
+}
+END_TEST
+
+START_TEST(sessions_that_others_made)
+{
+    static const char *const payloads[] = {
+        "{\"token_type\":\"session\",\"exp\":1700000010,\"iat\":1700000000,\"user_id\":1,"
+        "\"jti\":\"j\",\"family\":\"f\"}",
+        "{\"token_type\":\"session\",\"exp\":1700000010,\"iat\":1700000000,\"user_id\":1,"
+        "\"jti\":\"j\",\"iss\":\"cachewarden\"}",
+        "{\"token_type\":\"session\",\"exp\":1700000010,\"iat\":1700000000,\"user_id\":1,"
+        "\"family\":\"f\",\"iss\":\"cachewarden\"}",
+        "{\"token_type\":\"session\",\"exp\":1700000010,\"iat\":1700000000,\"sub\":\"a\","
+        "\"jti\":\"j\",\"family\":\"f\",\"iss\":\"cachewarden\"}",
+        "{\"token_type\":\"session\",\"exp\":1700000010,\"user_id\":1,\"jti\":\"j\","
+        "\"family\":\"f\",\"iss\":\"cachewarden\"}",
+    };
+
+    for (size_t i = 0; i < sizeof payloads / sizeof *payloads; i++) {
+        char line[MINT_SIZE];
+        mint_bearer(line, SECRET, "%s", payloads[i]);
+        struct str compact = str_from(line + strlen("Authorization: Bearer "));
+        ck_assert_msg(token_verify(tokens, arena, compact, TOKEN_SESSION, NOW, &claims, &error) ==
+                          ERR_UNAUTHENTICATED,
+                      "%s", payloads[i]);
+    }
 }
 END_TEST
 
@@ -386,6 +503,10 @@ int main(void)
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, what_we_issue_we_take);
     tcase_add_test(tcase, refresh_tokens);
+    tcase_add_test(tcase, session_tokens);
+    tcase_add_test(tcase, sessions_do_not_last_for_ever);
+    tcase_add_test(tcase, when_a_new_cookie_is_due);
+    tcase_add_test(tcase, sessions_that_others_made);
     tcase_add_test(tcase, no_two_tokens_are_alike);
     tcase_add_test(tcase, audience_is_written_and_asked_for);
     tcase_add_test(tcase, simplejwt);

@@ -32,7 +32,9 @@ static void set_up(void)
                                     .issuer = STR("cachewarden"),
                                     .leeway_s = 30,
                                     .access_ttl_s = 900,
-                                    .refresh_ttl_s = 604800};
+                                    .refresh_ttl_s = 604800,
+                                    .session_idle_s = 1800,
+                                    .session_ttl_s = 43200};
 
     must(tokens_new(&options, &tokens, NULL) == ERR_OK);
     must(jws_key_new_secret(JWS_HS256, options.secret, &key, NULL) == ERR_OK);

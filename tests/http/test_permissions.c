@@ -6,6 +6,7 @@
  *
  *     CW_UPDATE_GOLDEN=1 build-dev/tests/http/test_permissions && git diff tests/api/permissions.golden
  */
+#include "browser.h"
 #include "stand.h"
 #include "suite.h"
 
@@ -23,7 +24,8 @@ static struct stand_account asleep, gone, owner;
 
 enum { CREDENTIAL_SIZE = MINT_SIZE };
 
-/* One kind of caller; `write` makes its credential (fresh each time: a route may spend it), NULL: none. */
+/* One kind of caller; `write` makes its credential (fresh each time: a route may spend it), NULL: none.
+ * A browser's is several lines. */
 struct caller {
     const char *name;
     char *(*write)(char *out);
@@ -76,6 +78,33 @@ static char *with_refresh_token(char *out)
         (long long)stand.root.id);
 }
 
+/* A page of ours, signed in with a session. */
+static char *in_session(char *out, const char *username)
+{
+    struct browser browser;
+    browser_open(&browser, stand.http, stand.server.base_url);
+    browser_sign_in(&browser, username, STAND_PASSWORD);
+    return browser_lines(&browser, out, CREDENTIAL_SIZE);
+}
+
+static char *in_session_as_user(char *out)
+{
+    return in_session(out, "alice");
+}
+
+static char *in_session_as_superuser(char *out)
+{
+    return in_session(out, "root");
+}
+
+/* What a page elsewhere can make a browser send. */
+static char *in_session_without_xsrf(char *out)
+{
+    in_session(out, "root");
+    *strstr(out, "\nX-XSRF-TOKEN") = '\0';
+    return out;
+}
+
 static const char *const no_scope[] = {NULL}, *const scope_flush[] = {"--scope", "flush", NULL},
                          *const scope_entries[] = {"--scope", "entries", "--namespace", "shop",
                                                    NULL},
@@ -91,6 +120,9 @@ static struct caller callers[] = {
     {.name = "superuser", .write = as_superuser},
     {.name = "group-admin", .write = as_group_member},
     {.name = "unknown-id", .write = as_unknown_id},
+    {.name = "session", .write = in_session_as_user},
+    {.name = "session-superuser", .write = in_session_as_superuser},
+    {.name = "session-without-xsrf", .write = in_session_without_xsrf},
     {.name = "inactive", .write = as_inactive, .is_nobody = true},
     {.name = "deleted", .write = as_deleted, .is_nobody = true},
     {.name = "key", .key_arguments = no_scope},
@@ -157,9 +189,9 @@ static void fill_in(char *out, size_t out_size, const char *path)
 }
 
 /*
- * The file would hide a hole that was there from the start, so two rules of the contract's section 3
- * are also said as rules: whoever is not signed in gets 401 everywhere but on the routes open to
- * all, and so does a credential that is no longer good.
+ * The file would hide a hole that was there from the start, so three rules of the contract's section
+ * 3 are also said as rules: whoever is not signed in gets 401 everywhere but on the routes open to
+ * all, so does a credential that is no longer good, and a session changes nothing without its proof.
  */
 static void check_rules(const char *method, const char *path, const int *statuses)
 {
@@ -171,9 +203,23 @@ static void check_rules(const char *method, const char *path, const int *statuse
     for (size_t i = 0; i < sizeof open_to_all / sizeof *open_to_all; i++)
         if (strcmp(path, open_to_all[i]) == 0)
             return;
-    for (size_t i = 0; i < CALLERS; i++)
+    for (size_t i = 0; i < CALLERS; i++) {
+        bool must_fail = callers[i].write == in_session_without_xsrf && strcmp(method, "GET") != 0;
+        ck_assert_msg(!must_fail || statuses[i] == 403, "%s %s without XSRF-TOKEN: %d", method,
+                      path, statuses[i]);
         ck_assert_msg(!callers[i].is_nobody || statuses[i] == 401, "%s %s as %s: %d, not 401",
                       method, path, callers[i].name, statuses[i]);
+    }
+}
+
+/* `credential`: header lines with '\n' between them, or NULL. */
+static const struct http_reply *call(const char *method, const char *target, const char *credential)
+{
+    static char lines[CREDENTIAL_SIZE];
+    const char *headers[BROWSER_HEADERS];
+    snprintf(lines, sizeof lines, "%s", credential ? credential : "");
+    browser_split(lines, headers, NULL);
+    return http_send(stand.http, method, target, headers, NULL, 0);
 }
 
 /* "GET /api/cache/status/", and a line for each status with those who get it. */
@@ -186,7 +232,7 @@ static void print_route(FILE *out, const char *method, const char *path)
         const char *line = callers[i].write           ? callers[i].write(credential)
                            : callers[i].key_arguments ? callers[i].key
                                                       : NULL;
-        const struct http_reply *reply = http_call(stand.http, method, target, line);
+        const struct http_reply *reply = call(method, target, line);
         ck_assert_msg(reply->status != 0, "%s %s as %s: %s", method, path, callers[i].name,
                       reply->failure);
         statuses[i] = reply->status;

@@ -41,13 +41,14 @@ START_TEST(settings_arrive)
         open_app(
             "users: { registration = \"open\"; };\nauth: { flush_permission = \"authenticated\"; "
             "secret = \"0123456789012345678901234567890123\"; access_ttl_s = 77; refresh_ttl_s = "
-            "78; };\n"
+            "78; session_idle_s = 79; session_ttl_s = 80; };\n"
             "redis: { borrow_timeout_ms = 1; connect_timeout_ms = 20; command_timeout_ms = 300; };",
             false),
         ERR_OK);
     ck_assert(app->registration_open && app->policy.flush_for_authenticated);
     ck_assert_int_eq(token_access_ttl_s(identity_tokens(app->identity)), 77);
     ck_assert_int_eq(token_refresh_ttl_s(identity_tokens(app->identity)), 78);
+    ck_assert_int_eq(token_longest_ttl_s(identity_tokens(app->identity)), 80);
     ck_assert_int_eq(app->budget_ms, 321);
     char path[400];
     snprintf(path, sizeof path, "%s/data/users.db.secret", one.directory);

@@ -155,6 +155,8 @@ static const struct refusal others[] = {
      "JWT_SECRET: auth.secret has 31 bytes and needs at least 32"},
     {"CACHEWARDEN_AUTH_REFRESH_TTL_S=100",
      "auth.refresh_ttl_s must not be less than auth.access_ttl_s"},
+    {"CACHEWARDEN_AUTH_SESSION_TTL_S=100",
+     "auth.session_ttl_s must not be less than auth.session_idle_s"},
     {"REDIS_USERNAME=u", "REDIS_USERNAME: redis.username needs redis.password beside it"},
     {"CACHEWARDEN_REDIS_SENTINELS=h", "redis.sentinels must hold \"host:port\", not \"h\""},
     {"CACHEWARDEN_REDIS_NODES=h:0", "redis.nodes must hold \"host:port\", not \"h:0\""},

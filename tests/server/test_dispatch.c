@@ -1,6 +1,7 @@
 /* The walk in order, with real identities and no socket: what is asked first is answered first. */
 #include "dispatch.h"
 
+#include "cookies.h"
 #include "router.h"
 
 #include "cw_server.h"
@@ -153,7 +154,9 @@ static void open_app(void)
                    .issuer = STR("cachewarden"),
                    .leeway_s = 30,
                    .access_ttl_s = 900,
-                   .refresh_ttl_s = 1000},
+                   .refresh_ttl_s = 1000,
+                   .session_idle_s = 1800,
+                   .session_ttl_s = 43200},
         .admin_group = STR("Admin"),
     };
     must(identity_new(&options, &identity, &error), &error);
@@ -182,6 +185,8 @@ struct ask {
     const char *method, *target;
     const char *authorization, *api_key;
     const char *body, *content_type;
+    const char *cookie, *xsrf;
+    bool is_same_origin;
 };
 
 static const char *body_to_read;
@@ -213,6 +218,12 @@ static void run(const struct ask *ask)
     exchange.request.known[FIELD_AUTHORIZATION] = str_from(ask->authorization);
     exchange.request.known[FIELD_API_KEY] = str_from(ask->api_key);
     exchange.request.known[FIELD_CONTENT_TYPE] = str_from(ask->content_type);
+    const struct http_field cookie = {STR("Cookie"), str_from(ask->cookie)};
+    exchange.request.fields = &cookie;
+    exchange.request.field_count = 1;
+    exchange.request.known_count[FIELD_COOKIE] = ask->cookie != NULL;
+    exchange.request.known[FIELD_XSRF_TOKEN] = str_from(ask->xsrf);
+    exchange.call.is_same_origin = ask->is_same_origin;
     exchange.read_body = read_fake_body;
     body_to_read = ask->body;
     reads = 0;
@@ -274,6 +285,67 @@ START_TEST(credentials_come_next)
     EXPECT(400, "{\"detail\":\"Conflicting credentials.\"}", "POST", "/mine/",
            .authorization = user_bearer, .api_key = "cwk_0_0");
     ck_assert_int_eq(reads, 0);
+}
+END_TEST
+
+START_TEST(a_session_and_its_proof)
+{
+    struct token_claims claims = {
+        .user_id = admin_id, .family = STR("f"), .issued_at_s = clock_wall_s()};
+    struct error error = {0};
+    struct str token, xsrf;
+    must(token_issue_session(identity_tokens(identity), arena, claims.issued_at_s, &claims, &token),
+         &error);
+    must(session_xsrf(arena, claims.id, &xsrf), &error);
+    const char *cookie = str_format(arena, COOKIE_SESSION "=%.*s; " COOKIE_XSRF "=%.*s",
+                                    STR_ARG(token), STR_ARG(xsrf))
+                             .ptr;
+    EXPECT(200, NULL, "POST", "/all/", .cookie = cookie, .xsrf = xsrf.ptr, .is_same_origin = true);
+    ck_assert_int_eq(acted_as, admin_id);
+    ck_assert_int_eq(exchange.call.principal.credential, CREDENTIAL_SESSION);
+    ck_assert_int_eq(exchange.response.session.change, SESSION_UNCHANGED);
+    ck_assert(str_eq(exchange.call.session_cookie, token));
+    /* The same bytes on rows with words of their own. */
+    EXPECT(403, "{\"detail\":\"CSRF Failed\"}", "POST", "/all/", .cookie = cookie,
+           .xsrf = xsrf.ptr);
+    EXPECT(403, "{\"detail\":\"CSRF Failed\"}", "POST", "/mine/", .cookie = cookie,
+           .is_same_origin = true);
+    ck_assert_int_eq(exchange.response.session.change, SESSION_UNCHANGED);
+    EXPECT(403, SAYS_403, "GET", "/denied", .cookie = cookie);
+    EXPECT(400, "{\"detail\":\"Conflicting credentials.\"}", "POST", "/mine/", .cookie = cookie,
+           .authorization = user_bearer);
+    ck_assert_int_eq(exchange.response.session.change, SESSION_UNCHANGED);
+    EXPECT(200, "{\"as\":0}", "GET", "/public", .cookie = COOKIE_SESSION "=nonsense");
+    ck_assert_int_eq(exchange.response.session.change, SESSION_UNCHANGED);
+}
+END_TEST
+
+START_TEST(a_dead_session_is_taken_back)
+{
+    EXPECT(401, SAYS_401, "POST", "/mine/", .cookie = COOKIE_SESSION "=nonsense");
+    ck_assert_int_eq(exchange.response.session.change, SESSION_ENDED);
+    EXPECT(400, "{\"detail\":\"Conflicting credentials.\"}", "POST", "/mine/",
+           .cookie = COOKIE_SESSION "=nonsense", .authorization = user_bearer);
+    ck_assert_int_eq(exchange.response.session.change, SESSION_ENDED);
+    EXPECT(401, SAYS_401, "POST", "/mine/", .cookie = "theme=dark");
+    ck_assert_int_eq(exchange.response.session.change, SESSION_UNCHANGED);
+}
+END_TEST
+
+START_TEST(a_session_in_use_is_renewed)
+{
+    struct token_claims claims = {
+        .user_id = user_id, .family = STR("f"), .issued_at_s = clock_wall_s() - 600};
+    struct error error = {0};
+    struct str token;
+    must(token_issue_session(identity_tokens(identity), arena, claims.issued_at_s, &claims, &token),
+         &error);
+    const char *cookie = str_format(arena, COOKIE_SESSION "=%.*s", STR_ARG(token)).ptr;
+    /* Whatever the answer is. */
+    EXPECT(403, SAYS_403, "GET", "/denied", .cookie = cookie);
+    ck_assert_int_eq(exchange.response.session.change, SESSION_RENEWED);
+    ck_assert(exchange.response.session.token.len > 0 &&
+              !str_eq(exchange.response.session.token, token));
 }
 END_TEST
 
@@ -357,6 +429,9 @@ int main(void)
     tcase_add_test(tcase, path_and_method_come_before_everything);
     tcase_add_test(tcase, public_rows_look_at_no_credential);
     tcase_add_test(tcase, credentials_come_next);
+    tcase_add_test(tcase, a_session_and_its_proof);
+    tcase_add_test(tcase, a_dead_session_is_taken_back);
+    tcase_add_test(tcase, a_session_in_use_is_renewed);
     tcase_add_test(tcase, permission_comes_next);
     tcase_add_test(tcase, parameters_and_body_come_last);
     tcase_add_test(tcase, then_it_is_done);

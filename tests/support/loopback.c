@@ -48,7 +48,9 @@ enum err loopback_try_open(struct loopback *loopback, const struct loopback_opti
                    .issuer = STR("cachewarden"),
                    .leeway_s = 30,
                    .access_ttl_s = 900,
-                   .refresh_ttl_s = 604800},
+                   .refresh_ttl_s = 604800,
+                   .session_idle_s = 1800,
+                   .session_ttl_s = 43200},
         .admin_group = STR("Admin"),
         .registration_open = options->is_registration_open,
         .environment = STR("development"),
@@ -178,6 +180,8 @@ struct loopback_answer *loopback_call(const struct loopback_request *request)
     call_init(&call, request->app, find_route(request->route), answer->arena);
     call.principal = request->principal;
     call.body = str_from(request->body);
+    call.session_cookie = str_from(request->session_cookie);
+    call.is_same_origin = request->is_same_origin;
     call.request_id = STR("request-1");
     call.client_address = str_from(request->address ? request->address : "127.0.0.1");
     call.now_s = clock_wall_s();

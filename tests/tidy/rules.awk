@@ -12,7 +12,7 @@ BEGIN {
 	# The shared headers (include/cachewarden/) and whose they are.
 	own("base", "arena clock error json lock log random str")
 	own("pool", "pipeline pool value")
-	own("auth", "digest identity password permit principal revocations token users")
+	own("auth", "digest identity password permit principal revocations session token users")
 	own("api", "app call limits params routes")
 
 	# Foreign headers have one home: a folder, a file, or (with *) a file and its parts.

@@ -1,0 +1,34 @@
+/*
+ * Sessions of browsers. A session is a token in a cookie that scripts cannot read (TOKEN_SESSION);
+ * browsers send that cookie whoever asks them to, so a request that may change something must also
+ * show that a page of ours made it (contract section 3).
+ */
+#ifndef CACHEWARDEN_SESSION_H
+#define CACHEWARDEN_SESSION_H
+
+#include "cachewarden/arena.h"
+#include "cachewarden/error.h"
+#include "cachewarden/str.h"
+
+#include <stdbool.h>
+
+/* What a request shows; empty strings for what it does not have. */
+struct session_proof {
+    bool is_same_origin;    /* its Origin is this server's own */
+    struct str xsrf_cookie; /* the cookie XSRF-TOKEN, which our pages can read, */
+    struct str xsrf_header; /* and send back as X-XSRF-TOKEN */
+};
+
+/*
+ * The value of XSRF-TOKEN for a session: made from its id, which only its own cookie tells, so that a
+ * cookie somebody planted fits no session. It stays the same for as long as the session does.
+ * ERR_NO_MEMORY, ERR_INTERNAL.
+ */
+CW_MUST_CHECK enum err session_xsrf(struct arena *arena, struct str session_id,
+                                    struct str *xsrf_out);
+
+/* ERR_FORBIDDEN with "CSRF Failed" for the caller and the reason for the log; errors as above. */
+CW_MUST_CHECK enum err session_check_proof(struct arena *arena, struct str session_id,
+                                           const struct session_proof *proof, struct error *error);
+
+#endif

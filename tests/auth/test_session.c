@@ -1,0 +1,77 @@
+#include "cachewarden/session.h"
+
+#include "suite.h"
+
+static struct arena *arena;
+static struct str xsrf;
+
+static void set_up(void)
+{
+    arena = arena_new(1024, 0);
+    ck_assert_int_eq(session_xsrf(arena, STR("id-1"), &xsrf), ERR_OK);
+}
+
+static void tear_down(void)
+{
+    arena_free(&arena);
+}
+
+START_TEST(one_for_each_session)
+{
+    struct str again, other;
+
+    ck_assert_int_eq(session_xsrf(arena, STR("id-1"), &again), ERR_OK);
+    ck_assert_int_eq(session_xsrf(arena, STR("id-2"), &other), ERR_OK);
+    ck_assert_uint_eq(xsrf.len, 32);
+    ck_assert(str_eq(xsrf, again));
+    ck_assert(!str_eq(xsrf, other));
+}
+END_TEST
+
+static void expect(bool is_same_origin, struct str cookie, struct str header, const char *why)
+{
+    const struct session_proof proof = {is_same_origin, cookie, header};
+    struct error error = {0};
+    enum err err = session_check_proof(arena, STR("id-1"), &proof, &error);
+
+    if (!why) {
+        ck_assert_msg(err == ERR_OK, "%s", error.detail);
+        return;
+    }
+    ck_assert_int_eq(err, ERR_FORBIDDEN);
+    ck_assert_int_eq(error.code, ERR_FORBIDDEN);
+    ck_assert_str_eq(error.caller, "CSRF Failed");
+    ck_assert_str_eq(error.detail, why);
+}
+
+START_TEST(all_of_it_or_nothing)
+{
+    static const char no_origin[] = "session: Origin is missing or not ours";
+    static const char no_cookie[] =
+        "session: the cookie XSRF-TOKEN is missing or not this session's";
+    static const char no_header[] = "session: X-XSRF-TOKEN is missing or not the cookie's value";
+    struct str other;
+
+    ck_assert_int_eq(session_xsrf(arena, STR("id-2"), &other), ERR_OK);
+    expect(true, xsrf, xsrf, NULL);
+    expect(false, xsrf, xsrf, no_origin);
+    expect(true, STR_NONE, xsrf, no_cookie);
+    expect(true, xsrf, STR_NONE, no_header);
+    expect(true, STR_NONE, STR_NONE, no_cookie);
+    expect(true, xsrf, other, no_header);
+    expect(true, xsrf, str_sub(xsrf, 0, 31), no_header);
+    /* Planted, and sent back as it should be. */
+    expect(true, other, other, no_cookie);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("session");
+    TCase *tcase = tcase_create("session");
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_test(tcase, one_for_each_session);
+    tcase_add_test(tcase, all_of_it_or_nothing);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
