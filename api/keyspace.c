@@ -25,6 +25,29 @@ static struct key make(const char *format, ...)
     return key;
 }
 
+/* The same for the keys of every request: printf is slow. */
+static struct key make_of_user(int64_t user_id, struct str part)
+{
+    static const char start[] = "cw:{u:";
+    struct key key;
+
+    assert(user_id > 0);
+    memcpy(key.bytes, start, sizeof start - 1);
+    key.len = sizeof start - 1;
+    key.len += str_put_int64(key.bytes + key.len, user_id);
+    memcpy(key.bytes + key.len, part.ptr, part.len);
+    key.len += part.len;
+    return key;
+}
+
+static struct key make_fixed(struct str whole)
+{
+    struct key key = {.len = whole.len};
+
+    memcpy(key.bytes, whole.ptr, whole.len);
+    return key;
+}
+
 static bool made_of(struct str s, size_t max_len, bool (*allowed)(char c))
 {
     if (s.len == 0 || s.len > max_len)
@@ -49,45 +72,42 @@ static bool is_name_character(char c)
 
 struct key key_user_version(int64_t user_id)
 {
-    assert(user_id > 0);
-    return make("cw:{u:%" PRId64 "}:v", user_id);
+    return make_of_user(user_id, STR("}:v"));
 }
 
 struct key key_user_switch(int64_t user_id)
 {
-    assert(user_id > 0);
-    return make("cw:{u:%" PRId64 "}:off", user_id);
+    return make_of_user(user_id, STR("}:off"));
 }
 
 struct key key_epoch(void)
 {
-    return make("cw:epoch");
+    return make_fixed(STR("cw:epoch"));
 }
 
 struct key key_marker(void)
 {
-    return make("cw:marker");
+    return make_fixed(STR("cw:marker"));
 }
 
 struct key key_audit(void)
 {
-    return make("cw:audit");
+    return make_fixed(STR("cw:audit"));
 }
 
 struct key key_revoked(void)
 {
-    return make("cw:revoked");
+    return make_fixed(STR("cw:revoked"));
 }
 
 struct key key_events(void)
 {
-    return make("cw:events");
+    return make_fixed(STR("cw:events"));
 }
 
 struct key key_user_families(int64_t user_id)
 {
-    assert(user_id > 0);
-    return make("cw:{u:%" PRId64 "}:f", user_id);
+    return make_of_user(user_id, STR("}:f"));
 }
 
 bool key_is_token_id(struct str token_id)

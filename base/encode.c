@@ -18,35 +18,49 @@ static const unsigned char base64url_values[256] = {
     ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['-'] = 63, ['_'] = 64,
 };
 
+/* A digit's value, or one beyond 63. */
+static unsigned digit_at(const char *text)
+{
+    return base64url_values[(unsigned char)*text] - 1U;
+}
+
 bool base64url_decode(struct arena *arena, struct str text, struct str *bytes_out)
 {
     /* One digit left over holds 6 bits: no byte at all. */
     if (text.len % 4 == 1)
         return false;
-    size_t len = text.len / 4 * 3 + (text.len % 4 * 3) / 4;
+    size_t left = text.len % 4, whole = text.len - left;
+    size_t len = whole / 4 * 3 + left * 3 / 4;
     unsigned char *bytes = arena_alloc(arena, len + 1);
     if (!bytes)
         return false;
 
-    unsigned bits = 0; /* the newest bits, the lowest `held` of which are not written yet */
-    unsigned held = 0;
-    size_t used = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned value = base64url_values[(unsigned char)text.ptr[i]];
-        if (value == 0)
-            return false;
-        bits = (bits << 6 | (value - 1)) & 0xffff;
-        held += 6;
-        if (held >= 8) {
-            held -= 8;
-            bytes[used++] = (unsigned char)(bits >> held);
-        }
+    unsigned char *to = bytes;
+    unsigned seen = 0; /* all values, to be judged at the end: no branch a digit */
+    const char *from = text.ptr;
+    for (size_t i = 0; i < whole; i += 4, from += 4) {
+        unsigned a = digit_at(from), b = digit_at(from + 1), c = digit_at(from + 2),
+                 d = digit_at(from + 3);
+        seen |= a | b | c | d;
+        *to++ = (unsigned char)(a << 2 | b >> 4);
+        *to++ = (unsigned char)(b << 4 | c >> 2);
+        *to++ = (unsigned char)(c << 6 | d);
     }
-    /* Two texts must not mean the same bytes (RFC 4648 section 3.5). */
-    if (bits & ((1U << held) - 1))
+    /* Two or three digits more. The bits behind the last byte must be zero: two texts must not mean
+     * the same bytes (RFC 4648 section 3.5). */
+    unsigned spare = 0;
+    if (left > 0) {
+        unsigned a = digit_at(from), b = digit_at(from + 1), c = left == 3 ? digit_at(from + 2) : 0;
+        seen |= a | b | c;
+        *to++ = (unsigned char)(a << 2 | b >> 4);
+        if (left == 3)
+            *to++ = (unsigned char)(b << 4 | c >> 2);
+        spare = left == 3 ? c & 3 : b & 15;
+    }
+    if (seen > 63 || spare != 0)
         return false;
 
-    bytes[len] = '\0';
+    *to = '\0';
     *bytes_out = (struct str){(const char *)bytes, len};
     return true;
 }

@@ -187,8 +187,8 @@ static void put_field(struct line *line, struct str name, const struct log_field
 {
     put_name(line, name);
     if (field->kind == LOG_FIELD_INT) {
-        char digits[TEXT_INT64_SIZE];
-        put(line, (struct str){digits, text_put_int64(digits, field->integer)});
+        char digits[STR_INT64_SIZE];
+        put(line, (struct str){digits, str_put_int64(digits, field->integer)});
     } else {
         put_text(line, field->text);
     }
@@ -197,7 +197,7 @@ static void put_field(struct line *line, struct str name, const struct log_field
 /* Whether a name with its punctuation and an integer, or the start of a value, still fits. */
 static bool has_room(const struct line *line, struct str name)
 {
-    size_t need = name.len + sizeof ",\"\":\"" + TEXT_INT64_SIZE;
+    size_t need = name.len + sizeof ",\"\":\"" + STR_INT64_SIZE;
 
     return need <= ROOM && line->len <= ROOM - need;
 }

@@ -144,3 +144,30 @@ void secret_wipe(void *memory, size_t size)
     if (size > 0)
         explicit_bzero(memory, size);
 }
+
+size_t str_put_int64(char out[STR_INT64_SIZE], int64_t value)
+{
+    char digits[STR_INT64_SIZE];
+    char *first = digits + sizeof digits;
+    /* Unsigned, because -INT64_MIN is not an int64_t. */
+    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+
+    do {
+        *--first = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (value < 0)
+        *--first = '-';
+
+    size_t length = (size_t)(digits + sizeof digits - first);
+    memcpy(out, first, length);
+    out[length] = '\0';
+    return length;
+}
+
+void str_put_hex64(char out[STR_HEX64_SIZE], uint64_t value)
+{
+    for (int i = STR_HEX64_SIZE - 2; i >= 0; i--, value >>= 4)
+        out[i] = "0123456789abcdef"[value & 15];
+    out[STR_HEX64_SIZE - 1] = '\0';
+}

@@ -10,13 +10,10 @@
 
 enum { SMALLEST = 64 };
 
-/* Makes room for `more` bytes behind len; false, and `failed`, when there is none. */
-static bool reserve(struct strbuf *buf, size_t more)
+static bool grow(struct strbuf *buf, size_t more)
 {
     if (buf->failed)
         return false;
-    if (more <= buf->cap - buf->len)
-        return true;
     if (more > SIZE_MAX / 4 - buf->len) {
         buf->failed = true;
         return false;
@@ -35,6 +32,19 @@ static bool reserve(struct strbuf *buf, size_t more)
     buf->ptr = grown;
     buf->cap = cap;
     return true;
+}
+
+/* Makes room for `more` bytes behind len; false, and `failed`, when there is none. */
+static inline bool reserve(struct strbuf *buf, size_t more)
+{
+    if (more <= buf->cap - buf->len && !buf->failed)
+        return true;
+    return grow(buf, more);
+}
+
+char *strbuf_room(struct strbuf *buf, size_t size)
+{
+    return reserve(buf, size) ? buf->ptr + buf->len : NULL;
 }
 
 void strbuf_init(struct strbuf *buf, struct arena *arena, size_t size)
@@ -67,8 +77,8 @@ void strbuf_add_char(struct strbuf *buf, char c)
 
 void strbuf_add_int64(struct strbuf *buf, int64_t value)
 {
-    char digits[TEXT_INT64_SIZE];
-    size_t len = text_put_int64(digits, value);
+    char digits[STR_INT64_SIZE];
+    size_t len = str_put_int64(digits, value);
 
     strbuf_add(buf, (struct str){digits, len});
 }

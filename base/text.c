@@ -131,26 +131,6 @@ size_t text_json_escape(char out[TEXT_ESCAPE_SIZE], const char *bytes, size_t le
     return sequence;
 }
 
-size_t text_put_int64(char out[TEXT_INT64_SIZE], int64_t value)
-{
-    char digits[TEXT_INT64_SIZE];
-    char *first = digits + sizeof digits;
-    /* Unsigned, because -INT64_MIN is not an int64_t. */
-    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
-
-    do {
-        *--first = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest > 0);
-    if (value < 0)
-        *--first = '-';
-
-    size_t length = (size_t)(digits + sizeof digits - first);
-    memcpy(out, first, length);
-    out[length] = '\0';
-    return length;
-}
-
 void text_put_digits(char *out, uint64_t value, int digits)
 {
     for (int i = digits - 1; i >= 0; i--) {

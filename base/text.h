@@ -33,10 +33,6 @@ bool text_is_unsafe(uint32_t character);
 size_t text_json_escape(char out[TEXT_ESCAPE_SIZE], const char *bytes, size_t length,
                         size_t *taken_out);
 
-/* Writes the decimal digits of `value` with a NUL and returns their count. */
-#define TEXT_INT64_SIZE 21
-size_t text_put_int64(char out[TEXT_INT64_SIZE], int64_t value);
-
 /* Exactly `digits` decimal digits of `value`, with leading zeros, without a NUL. */
 void text_put_digits(char *out, uint64_t value, int digits);
 

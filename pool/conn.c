@@ -3,8 +3,6 @@
 #include "reply.h"
 #include "resp.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /* Row: from; bits: to. */
@@ -39,7 +37,7 @@ enum err conn_begin(struct conn *conn, struct exchange *exchange)
 {
     /* Odd step and random start: no number comes twice, and no stored value can foresee one. */
     conn->nonce += UINT64_C(0x9e3779b97f4a7c15);
-    snprintf(exchange->guard, sizeof exchange->guard, "%016" PRIx64, conn->nonce);
+    str_put_hex64(exchange->guard, conn->nonce);
     const struct str echo[] = {STR("ECHO"), {exchange->guard, 16}};
     resp_add_command(exchange->out, 2, echo);
     if (exchange->out->failed)

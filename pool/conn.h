@@ -53,7 +53,7 @@ struct exchange {
     uint64_t origin;  /* of the connection: which Redis it leads to */
     int64_t began_ns; /* set by conn_begin's caller, for the pool */
     bool is_reused;   /* the connection had served before: it may have died while it was idle */
-    char guard[17];
+    char guard[STR_HEX64_SIZE];
 };
 
 enum exchange_step {

@@ -104,14 +104,12 @@ static bool is_request_id(struct str id)
  * names, not secrets, and not worth a system call. */
 static struct str next_request_id(struct worker *worker)
 {
-    static const char hex[] = "0123456789abcdef";
     uint64_t mixed = worker->id_state += UINT64_C(0x9e3779b97f4a7c15);
 
     mixed = (mixed ^ (mixed >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     mixed = (mixed ^ (mixed >> 27)) * UINT64_C(0x94d049bb133111eb);
     mixed ^= mixed >> 31;
-    for (int i = 0; i < REQUEST_ID_SIZE - 1; i++)
-        worker->id[i] = hex[(mixed >> (4 * i)) & 15];
+    str_put_hex64(worker->id, mixed);
     return (struct str){worker->id, REQUEST_ID_SIZE - 1};
 }
 

@@ -78,6 +78,12 @@ bool percent_decode(struct arena *arena, struct str text, struct str *bytes_out)
 /* Overwrites with zeros in a way the compiler may not drop. */
 void secret_wipe(void *memory, size_t size);
 
+/* Numbers as text with a NUL behind: decimal digits, whose count is returned; 16 hex digits, lower case. */
+#define STR_INT64_SIZE 21
+size_t str_put_int64(char out[STR_INT64_SIZE], int64_t value);
+#define STR_HEX64_SIZE 17
+void str_put_hex64(char out[STR_HEX64_SIZE], uint64_t value);
+
 /*
  * A growing buffer, heap-backed or arena-backed. After a failed allocation it stays failed
  * (`failed` is set, appends do nothing), so callers check once at the end.
@@ -95,6 +101,9 @@ void strbuf_fini(struct strbuf *buf);              /* frees heap memory; harmles
 void strbuf_add(struct strbuf *buf, struct str s); /* `s` must not lie in the buffer itself */
 void strbuf_add_char(struct strbuf *buf, char c);
 void strbuf_add_int64(struct strbuf *buf, int64_t value);
+/* Room for `size` bytes behind what is there: write into it, then add what you used to buf->len.
+ * NULL when memory is out. Good until the next append. */
+char *strbuf_room(struct strbuf *buf, size_t size);
 void strbuf_addf(struct strbuf *buf, const char *format, ...) CW_PRINTF(2, 3);
 static inline struct str strbuf_str(const struct strbuf *buf)
 {

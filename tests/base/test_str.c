@@ -211,6 +211,34 @@ START_TEST(format_without_memory)
 }
 END_TEST
 
+START_TEST(numbers)
+{
+    static const struct {
+        int64_t value;
+        const char *text;
+    } cases[] = {
+        {0, "0"},
+        {7, "7"},
+        {-7, "-7"},
+        {10, "10"},
+        {-100, "-100"},
+        {INT64_MAX, "9223372036854775807"},
+        {INT64_MIN, "-9223372036854775808"},
+    };
+    char out[STR_INT64_SIZE];
+    char hex[STR_HEX64_SIZE];
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ck_assert_uint_eq(str_put_int64(out, cases[i].value), strlen(cases[i].text));
+        ck_assert_str_eq(out, cases[i].text);
+    }
+    str_put_hex64(hex, UINT64_C(0x0123456789abcdef));
+    ck_assert_str_eq(hex, "0123456789abcdef");
+    str_put_hex64(hex, 0);
+    ck_assert_str_eq(hex, "0000000000000000");
+}
+END_TEST
+
 START_TEST(wipe_leaves_zeros_and_nothing_else)
 {
     char memory[34];
@@ -241,6 +269,7 @@ int main(void)
     tcase_add_test(tcase, dup_copies_and_terminates);
     tcase_add_test(tcase, format_is_exact_at_every_length);
     tcase_add_test(tcase, format_without_memory);
+    tcase_add_test(tcase, numbers);
     tcase_add_test(tcase, wipe_leaves_zeros_and_nothing_else);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

@@ -118,6 +118,26 @@ START_TEST(integers_at_the_edges)
 }
 END_TEST
 
+START_TEST(room_is_there_and_counts_for_nothing)
+{
+    struct strbuf buf;
+    strbuf_init(&buf, NULL, 0);
+    strbuf_add(&buf, STR("ab"));
+    char *room = strbuf_room(&buf, 1000);
+    ck_assert_ptr_nonnull(room);
+    ck_assert_ptr_eq(room, buf.ptr + 2);
+    ck_assert_uint_ge(buf.cap, 1002);
+    memset(room, 'c', 1000);
+    ck_assert(str_eq(strbuf_str(&buf), STR("ab")));
+    buf.len += 1;
+    ck_assert(str_eq(strbuf_str(&buf), STR("abc")));
+    ck_assert_ptr_null(strbuf_room(&buf, SIZE_MAX / 2));
+    ck_assert(buf.failed);
+    ck_assert_ptr_null(strbuf_room(&buf, 1));
+    strbuf_fini(&buf);
+}
+END_TEST
+
 START_TEST(format_is_exact_at_every_room)
 {
     char text[200];
@@ -216,6 +236,7 @@ int main(void)
     tcase_add_test(tcase, grows_in_an_arena);
     tcase_add_test(tcase, empty_is_nothing);
     tcase_add_test(tcase, integers_at_the_edges);
+    tcase_add_test(tcase, room_is_there_and_counts_for_nothing);
     tcase_add_test(tcase, format_is_exact_at_every_room);
     tcase_add_test(tcase, a_failure_sticks_and_keeps_what_was_there);
     tcase_add_test(tcase, a_long_format_fails_like_the_rest);

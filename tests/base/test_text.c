@@ -129,25 +129,8 @@ END_TEST
 
 START_TEST(digits)
 {
-    static const struct {
-        int64_t value;
-        const char *text;
-    } cases[] = {
-        {0, "0"},
-        {7, "7"},
-        {-7, "-7"},
-        {10, "10"},
-        {-100, "-100"},
-        {INT64_MAX, "9223372036854775807"},
-        {INT64_MIN, "-9223372036854775808"},
-    };
-    char out[TEXT_INT64_SIZE];
     char fixed[5] = "....";
 
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        ck_assert_uint_eq(text_put_int64(out, cases[i].value), strlen(cases[i].text));
-        ck_assert_str_eq(out, cases[i].text);
-    }
     text_put_digits(fixed, 42, 3);
     ck_assert_str_eq(fixed, "042.");
     text_put_digits(fixed, 1234, 2);
