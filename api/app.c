@@ -43,6 +43,8 @@ static enum err open_identity(struct app *app, const struct app_options *options
         .users = options->users,
         .tokens = options->tokens,
         .admin_group = options->admin_group,
+        .issuers = options->issuers,
+        .issuer_count = options->issuer_count,
     };
 
     if (!options->users)
@@ -105,13 +107,19 @@ enum err app_open(const struct app_options *options, struct app **app_out, struc
 
 enum err app_watch(struct app *app, struct error *error)
 {
-    return feed_start(app->feed, error);
+    enum err err = feed_start(app->feed, error);
+
+    return err == ERR_OK ? identity_watch(app->identity, error) : err;
 }
 
 void app_await_watch(struct app *app)
 {
+    int64_t deadline_ns = clock_deadline_ns(WATCH_MS);
+
     if (app->feed)
-        feed_wait(app->feed, clock_deadline_ns(WATCH_MS));
+        feed_wait(app->feed, deadline_ns);
+    if (app->identity)
+        identity_await(app->identity, deadline_ns);
 }
 
 void app_close(struct app **app)

@@ -9,7 +9,7 @@ struct account {
     bool exists;    /* there is, or was, an account with this id */
     bool is_usable; /* active and not deleted */
     bool is_superuser;
-    bool is_admin; /* superuser or member of the admin group */
+    bool is_admin_member; /* of the admin group */
     int64_t tokens_not_before_s;
     unsigned char username_len, email_len, kept_family_len;
     char username[150];

@@ -45,12 +45,9 @@ static enum err read_date(const struct json *payload, const char *name, bool *pr
     return ERR_OK;
 }
 
-/* A text that may be absent, but not be something else. */
-static enum err read_text(const struct json *payload, const char *name, struct str *text_out,
+enum err claims_read_text(const struct json *value, const char *name, struct str *text_out,
                           struct error *error)
 {
-    const struct json *value = json_get(payload, name);
-
     *text_out = STR_NONE;
     if (!value)
         return ERR_OK;
@@ -157,28 +154,47 @@ static enum err read_dates(const struct json *payload, struct claims *claims, st
     return is_present ? ERR_OK : refuse(error, "exp", "is missing");
 }
 
+enum err claims_parse(const struct claims_rules *rules, struct arena *arena, struct str text,
+                      const struct json **payload_out, struct claims *claims, struct error *error)
+{
+    struct token_claims *token = &claims->token;
+    const struct json *payload = NULL;
+
+    *claims = (struct claims){0};
+    *payload_out = NULL;
+    enum err err = json_parse(arena, text, &payload, NULL);
+    if (err == ERR_NO_MEMORY)
+        return err;
+    if (err || json_kind(payload) != JSON_OBJECT)
+        return refuse(error, "the payload", "is not a JSON object");
+    *payload_out = payload;
+    if ((err = read_dates(payload, claims, error)) != ERR_OK ||
+        (err = read_use(payload, &token->use, error)) != ERR_OK ||
+        (err = check_issuer(payload, rules->issuer, &token->is_own, error)) != ERR_OK ||
+        (err = check_audience(payload, rules->audience, error)) != ERR_OK)
+        return err;
+    return claims_read_text(json_get(payload, "jti"), "jti", &token->id, error);
+}
+
 enum err claims_read(const struct claims_rules *rules, struct arena *arena, struct str text,
                      struct claims *claims, struct error *error)
 {
     struct token_claims *token = &claims->token;
     const struct json *payload = NULL;
 
-    *claims = (struct claims){0};
-    enum err err = json_parse(arena, text, &payload, NULL);
-    if (err == ERR_NO_MEMORY)
+    enum err err = claims_parse(rules, arena, text, &payload, claims, error);
+    if (err)
         return err;
-    if (err || json_kind(payload) != JSON_OBJECT)
-        return refuse(error, "the payload", "is not a JSON object");
-
-    if ((err = read_dates(payload, claims, error)) != ERR_OK ||
-        (err = read_use(payload, &token->use, error)) != ERR_OK ||
-        (err = check_issuer(payload, rules->issuer, &token->is_own, error)) != ERR_OK ||
-        (err = check_audience(payload, rules->audience, error)) != ERR_OK ||
-        (err = read_user_id(payload, &token->user_id, error)) != ERR_OK ||
-        (err = read_text(payload, "sub", &token->subject, error)) != ERR_OK ||
-        (err = read_text(payload, "jti", &token->id, error)) != ERR_OK ||
-        (err = read_text(payload, "family", &token->family, error)) != ERR_OK ||
-        (err = read_text(payload, "unrecorded", &token->unrecorded, error)) != ERR_OK)
+    const struct {
+        const char *name;
+        struct str *text_out;
+    } texts[] = {
+        {"sub", &token->subject}, {"family", &token->family}, {"unrecorded", &token->unrecorded}};
+    err = read_user_id(payload, &token->user_id, error);
+    for (size_t i = 0; !err && i < sizeof texts / sizeof *texts; i++)
+        err = claims_read_text(json_get(payload, texts[i].name), texts[i].name, texts[i].text_out,
+                               error);
+    if (err)
         return err;
     if (token->user_id == 0 && token->subject.len == 0)
         return refuse(error, "user_id", "and sub are both missing");

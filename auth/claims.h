@@ -3,6 +3,7 @@
 #ifndef AUTH_CLAIMS_H
 #define AUTH_CLAIMS_H
 
+#include "cachewarden/json.h"
 #include "cachewarden/token.h"
 
 struct claims_rules {
@@ -25,6 +26,18 @@ struct claims {
 CW_MUST_CHECK enum err claims_read(const struct claims_rules *rules, struct arena *arena,
                                    struct str payload, struct claims *claims_out,
                                    struct error *error);
+
+/*
+ * The half of it that is the same for every issuer: form, dates, use, issuer, audience and `jti`;
+ * is_own tells that `iss` is there. The document is for reading what else it says.
+ */
+CW_MUST_CHECK enum err claims_parse(const struct claims_rules *rules, struct arena *arena,
+                                    struct str payload, const struct json **document_out,
+                                    struct claims *claims_out, struct error *error);
+/* A text of 1 to 255 bytes without control characters, or empty when it is absent (NULL); `name` is
+ * for the reason why it is neither. */
+CW_MUST_CHECK enum err claims_read_text(const struct json *value, const char *name,
+                                        struct str *text_out, struct error *error);
 
 /* Whether they are for this use, and good now. ERR_UNAUTHENTICATED with the reason in
  * error->detail. */

@@ -14,8 +14,17 @@ enum err identity_new(const struct identity_options *options, struct identity **
     *identity_out = NULL;
     if (!identity)
         return ERR_NO_MEMORY;
+    const struct issuers_options issuers = {
+        .specs = options->issuers,
+        .spec_count = options->issuer_count,
+        .own_name = options->tokens.issuer,
+        .admin_group = options->admin_group,
+        .users = options->users,
+        .leeway_s = options->tokens.leeway_s,
+    };
     identity->users = options->users;
     if ((err = tokens_new(&options->tokens, &identity->tokens, error)) != ERR_OK ||
+        (err = issuers_new(&issuers, &identity->issuers, error)) != ERR_OK ||
         (err = account_cache_new(options->users, options->admin_group, &identity->accounts)) !=
             ERR_OK ||
         (err = key_cache_new(options->users, &identity->keys)) != ERR_OK ||
@@ -36,9 +45,26 @@ void identity_free(struct identity **identity)
     key_touch_free(&(*identity)->touch);
     key_cache_free(&(*identity)->keys);
     account_cache_free(&(*identity)->accounts);
+    issuers_free(&(*identity)->issuers);
     tokens_free(&(*identity)->tokens);
     free(*identity);
     *identity = NULL;
+}
+
+enum err identity_watch(struct identity *identity, struct error *error)
+{
+    return issuers_start(identity->issuers, error);
+}
+
+void identity_await(struct identity *identity, int64_t deadline_ns)
+{
+    (void)issuers_wait(identity->issuers, deadline_ns);
+}
+
+enum err identity_set_issuers(struct identity *identity, const struct issuer_spec *issuers,
+                              size_t issuer_count, struct error *error)
+{
+    return issuers_set(identity->issuers, issuers, issuer_count, error);
 }
 
 const struct tokens *identity_tokens(const struct identity *identity)
@@ -95,15 +121,16 @@ static bool is_kept(const struct account *account, const struct token_claims *cl
     return kept.len > 0 && str_eq(family_of(claims), kept);
 }
 
-/* Whether the token is good for the account as it is now. */
+/* Whether the token is good for the account as it is now. Another issuer's `sub` is no username of
+ * ours. */
 static enum err check_account(const struct account *account, const struct token_claims *claims,
-                              struct error *error)
+                              bool is_foreign, struct error *error)
 {
     if (!account->exists)
         return claims->is_own ? refuse(error, "token: its account does not exist") : ERR_OK;
     if (!account->is_usable)
         return refuse(error, "token: its account is deactivated or deleted");
-    if (!is_same_account(account, claims))
+    if (!is_foreign && !is_same_account(account, claims))
         return refuse(error, "token: user_id and sub name different accounts");
     /* One that does not say when it was issued cannot show that it is younger than the password. */
     if (claims->issued_at_s < account->tokens_not_before_s && !is_kept(account, claims))
@@ -138,17 +165,49 @@ static enum err find_account(struct identity *identity, const struct token_claim
     return err == ERR_NOT_FOUND ? refuse(error, "token: sub is not a username") : err;
 }
 
-/* Texts of an account that exists come from the database; rights always do. */
-static enum err make_user(struct arena *arena, const struct account *account,
-                          const struct token_claims *claims, struct principal *principal)
+/* Whose token it is: one of our own (or minted with our secret), or another issuer's. The own one
+ * is tried first, so what it is refused for is the reason unless another issuer is named. */
+static enum err verify_token(struct identity *identity, struct arena *arena, struct str token,
+                             enum token_use use, int64_t now_s, struct issuer_claims *proven,
+                             struct error *error)
 {
+    bool may_be_foreign = use == TOKEN_ACCESS;
+    enum err err = ERR_NOT_FOUND;
+    struct error why;
+
+    if (may_be_foreign)
+        err = issuers_recall(identity->issuers, arena, token, now_s, proven, error);
+    if (err != ERR_NOT_FOUND)
+        return err;
+    *proven = (struct issuer_claims){0};
+    err = token_verify(identity->tokens, arena, token, use, now_s, &proven->claims.token, error);
+    if (err != ERR_UNAUTHENTICATED || !may_be_foreign)
+        return err;
+    error_clear(&why);
+    enum err other = issuers_verify(identity->issuers, arena, token, now_s, proven, &why);
+    if (other == ERR_NOT_FOUND)
+        return err;
+    if (error)
+        *error = why;
+    return other;
+}
+
+/* Texts of an account that exists come from the database; rights, too, but for those that an
+ * issuer's configuration leaves to its tokens. */
+static enum err make_user(struct arena *arena, const struct account *account,
+                          const struct issuer_claims *proven, struct principal *principal)
+{
+    const struct token_claims *claims = &proven->claims.token;
+    bool is_superuser = proven->has_superuser_claim ? proven->is_superuser : account->is_superuser;
+    bool is_member = proven->has_groups_claim ? proven->is_admin_member : account->is_admin_member;
+
     *principal = (struct principal){
         .kind = PRINCIPAL_USER,
         .credential = claims->use == TOKEN_SESSION ? CREDENTIAL_SESSION : CREDENTIAL_BEARER,
         .user_id = account->id,
         .name = claims->subject,
-        .is_superuser = account->is_superuser,
-        .is_admin = account->is_admin,
+        .is_superuser = is_superuser,
+        .is_admin = is_superuser || is_member,
         .token_id = claims->id,
         .family = family_of(claims),
         .issued_at_s = claims->issued_at_s,
@@ -174,17 +233,18 @@ static enum err authenticate_token(struct identity *identity, struct arena *aren
                                    enum token_use use, int64_t now_s, struct principal *principal,
                                    struct error *error)
 {
-    struct token_claims claims;
+    struct issuer_claims proven;
+    const struct token_claims *claims = &proven.claims.token;
     struct account account;
 
-    enum err err = token_verify(identity->tokens, arena, token, use, now_s, &claims, error);
+    enum err err = verify_token(identity, arena, token, use, now_s, &proven, error);
     if (!err)
-        err = find_account(identity, &claims, &account, error);
+        err = find_account(identity, claims, &account, error);
     if (!err)
-        err = check_account(&account, &claims, error);
+        err = check_account(&account, claims, proven.is_foreign, error);
     if (!err)
-        err = check_revoked(identity, &account, &claims, error);
-    return err ? err : make_user(arena, &account, &claims, principal);
+        err = check_revoked(identity, &account, claims, error);
+    return err ? err : make_user(arena, &account, &proven, principal);
 }
 
 static enum err authenticate_bearer(struct identity *identity, struct arena *arena,

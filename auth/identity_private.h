@@ -4,6 +4,7 @@
 
 #include "account_cache.h"
 #include "api_key.h"
+#include "issuers.h"
 #include "key_touch.h"
 
 #include "cachewarden/identity.h"
@@ -13,6 +14,7 @@
 struct identity {
     struct users *users; /* borrowed */
     struct tokens *tokens;
+    struct issuers *issuers; /* the others */
     struct account_cache *accounts;
     struct key_cache *keys;
     struct key_touch *touch;

@@ -1,12 +1,10 @@
 #include "jwks.h"
 
+#include "key_file.h"
+
 #include "cachewarden/arena.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* Parsed values take more room than their text. */
 enum { PARSE_MAX_SIZE = 32 * JWKS_MAX_SIZE };
@@ -144,34 +142,6 @@ enum err jwks_parse(const struct jwk_rules *rules, struct str text, struct jwks 
     return err;
 }
 
-static enum err complain(struct error *error, const char *path, const char *what)
-{
-    return error_set(error, ERR_UPSTREAM_DOWN, "the key file cannot be read (%s): %s", what, path);
-}
-
-/* Up to one byte more than is allowed, so that too much is noticed. */
-static enum err read_file(const char *path, char *memory, size_t *size_out, struct error *error)
-{
-    struct stat status;
-    ssize_t got = 1;
-
-    *size_out = 0;
-    /* O_NONBLOCK: a FIFO would make us wait for ever. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return complain(error, path, strerrordesc_np(errno));
-    bool is_regular = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
-    while (is_regular && got > 0 && *size_out <= JWKS_MAX_SIZE) {
-        got = read(fd, memory + *size_out, JWKS_MAX_SIZE + 1 - *size_out);
-        if (got > 0)
-            *size_out += (size_t)got;
-    }
-    close(fd);
-    if (!is_regular)
-        return complain(error, path, "it is not a regular file");
-    return got < 0 ? complain(error, path, "reading failed") : ERR_OK;
-}
-
 enum err jwks_load_file(const struct jwk_rules *rules, const char *path, struct jwks **jwks_out,
                         struct error *error)
 {
@@ -181,7 +151,7 @@ enum err jwks_load_file(const struct jwk_rules *rules, const char *path, struct 
     *jwks_out = NULL;
     if (!memory)
         return ERR_NO_MEMORY;
-    enum err err = read_file(path, memory, &size, error);
+    enum err err = key_file_read(path, memory, JWKS_MAX_SIZE + 1, &size, error);
     if (!err)
         err = jwks_parse(rules, (struct str){memory, size}, jwks_out, error);
     secret_wipe(memory, size);

@@ -95,6 +95,12 @@ enum err jws_parse(struct arena *arena, struct str compact, struct jws *jws, str
     return read_header(arena, header, jws, error);
 }
 
+bool jws_is_jwt(const struct jws *jws)
+{
+    return jws->type.len == 0 || str_eq_nocase(jws->type, STR("JWT")) ||
+           str_eq_nocase(jws->type, STR("at+jwt"));
+}
+
 /* The whole MAC or nothing: a cut one is no signature. */
 static enum err verify_mac(const struct jws_key *key, const struct jws *jws, bool *is_good_out)
 {

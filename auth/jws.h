@@ -76,6 +76,12 @@ struct jws {
 CW_MUST_CHECK enum err jws_parse(struct arena *arena, struct str compact, struct jws *jws_out,
                                  struct error *error);
 
+/*
+ * Explicit typing (RFC 8725 section 3.11): a token made for another purpose with the same key is
+ * not an access token. No type at all will do, as most issuers write none or "JWT".
+ */
+bool jws_is_jwt(const struct jws *jws);
+
 /* ERR_OK: the key's algorithm is the header's and the signature is the key's. ERR_UNAUTHENTICATED;
  * ERR_NO_MEMORY, ERR_INTERNAL. */
 CW_MUST_CHECK enum err jws_verify(const struct jws_key *key, const struct jws *jws,

@@ -95,13 +95,6 @@ static enum err refuse(struct error *error, const char *why)
     return error_set_detail(error, ERR_UNAUTHENTICATED, "token: %s", why);
 }
 
-/* Explicit typing (RFC 8725 section 3.11): a token made for another purpose with the same key is
- * not an access token. */
-static bool is_jwt_type(struct str type)
-{
-    return type.len == 0 || str_eq_nocase(type, STR("JWT")) || str_eq_nocase(type, STR("at+jwt"));
-}
-
 /* A client sends the same token for minutes. The proven signature stands for all of it. */
 static enum err read_claims(const struct tokens *tokens, struct arena *arena, const struct jws *jws,
                             int64_t now_s, struct claims *claims, struct error *error)
@@ -141,7 +134,7 @@ enum err token_verify(const struct tokens *tokens, struct arena *arena, struct s
         return err;
     if (jws.has_kid)
         return refuse(error, "kid is present, but our key has none");
-    if (!is_jwt_type(jws.type))
+    if (!jws_is_jwt(&jws))
         return refuse(error, "typ is not JWT");
     /* The payload is not looked at before the signature is proven. */
     err = jws_verify(tokens->key, &jws, error);

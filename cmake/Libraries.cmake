@@ -19,6 +19,7 @@ cw_library(jansson jansson>=2.13)
 cw_library(argon2 libargon2)
 cw_library(sqlite3 sqlite3>=3.34)
 cw_library(libpq libpq>=13)
+cw_library(curl libcurl>=7.85) # CURLOPT_PROTOCOLS_STR
 
 list(JOIN CW_LIBRARY_VERSIONS "\\;" CW_LIBRARY_VERSIONS)
 set_source_files_properties(server/cli/version.c PROPERTIES
@@ -26,5 +27,4 @@ set_source_files_properties(server/cli/version.c PROPERTIES
 
 if(CW_TESTS)
   cw_library(check check>=0.15)
-  cw_library(curl libcurl>=7.68)
 endif()

@@ -174,6 +174,9 @@ void config_free(struct config **config);
 CW_MUST_CHECK enum err config_open_app(const struct config *config, bool direct,
                                        struct config_report *report, struct app **app_out,
                                        struct error *error);
+/* The issuers beside our own, in the arena; texts borrow from the config. ERR_NO_MEMORY. */
+CW_MUST_CHECK enum err config_issuer_specs(const struct config *config, struct arena *arena,
+                                           const struct issuer_spec **specs_out, size_t *count_out);
 /* Borrows from the config; listeners, limits and files only, `app` is the caller's to set. */
 void config_http_options(const struct config *config, struct http_options *options_out);
 /* The pool of control data. Borrows from the config. */

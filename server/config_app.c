@@ -115,6 +115,8 @@ static enum err open_app(const struct config *config, struct arena *arena, struc
     config_pool_options(config, &options.control);
     config_limit_settings(config, &options.limits);
     enum err err = fill_specs(config, arena, &options);
+    if (err == ERR_OK)
+        err = config_issuer_specs(config, arena, &options.issuers, &options.issuer_count);
     return err == ERR_OK ? app_open(&options, app_out, error) : err;
 }
 

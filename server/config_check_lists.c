@@ -85,19 +85,7 @@ static void check_cache(struct config_cache *caches, size_t index, struct config
     check_cache_url(cache, index, report);
 }
 
-/* ---- issuers and gateway routes: read for later versions ---- */
-
-static void check_issuer(const struct config_issuer *issuer, size_t index,
-                         struct config_report *report)
-{
-    int sources =
-        (issuer->jwks_file != NULL) + (issuer->jwks_url != NULL) + (issuer->secret_file != NULL);
-    if (sources != 1)
-        config_error(
-            report, &issuer->origin, NAMELESS,
-            "auth.issuers[%zu] must have one of jwks_file, jwks_url and secret_file, not %s", index,
-            sources == 0 ? "none" : "several");
-}
+/* ---- gateway routes: read for later versions ---- */
 
 static void check_route(const struct config_route *route, size_t index,
                         struct config_report *report)
@@ -137,8 +125,8 @@ void config_check_lists(struct config *config, bool direct, struct config_report
     for (size_t i = 0; i < config->caches.count; i++)
         check_cache(config->caches.items, i, report);
     refuse_fields(setting_fields(KIND_CACHES), &config->caches, "caches", report);
-    for (size_t i = 0; !direct && i < config->auth_issuers.count; i++)
-        check_issuer((const struct config_issuer *)config->auth_issuers.items + i, i, report);
+    if (!direct)
+        config_check_issuers(config, report);
     for (size_t i = 0; !direct && i < config->gateway_routes.count; i++)
         check_route((const struct config_route *)config->gateway_routes.items + i, i, report);
 }

@@ -171,6 +171,8 @@ bool config_parse_endpoint(struct str text, int64_t min_port, char **host_out, i
 void config_check_server(struct config *config, struct config_report *report);
 /* Named caches, issuers, gateway routes (config_check_lists.c). */
 void config_check_lists(struct config *config, bool direct, struct config_report *report);
+/* Other issuers of tokens, with the files they name (config_issuers.c). */
+void config_check_issuers(const struct config *config, struct config_report *report);
 /* What needs more than one setting, or more than its form; fills what is made of the settings. */
 void config_check(struct config *config, bool direct, struct config_report *report);
 

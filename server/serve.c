@@ -106,7 +106,26 @@ static void log_postponed(const char *name, bool reloadable, void *arg)
         log_event(LOG_LEVEL_WARN, "config.needs_restart", LOG_CSTR("setting", name));
 }
 
-/* What can change under running requests: each is one atomic word, read anew by every request. */
+/* A file may have changed since the settings were checked: then the issuers stay as they are. */
+static void apply_issuers(struct server *server)
+{
+    const struct issuer_spec *specs;
+    struct error error = {0};
+    size_t count;
+    struct arena *arena = arena_new(1024, 0);
+    enum err err = ERR_NO_MEMORY;
+    if (arena)
+        err = config_issuer_specs(server->newest, arena, &specs, &count);
+    if (err == ERR_OK)
+        err = identity_set_issuers(server->app->identity, specs, count, &error);
+    if (err != ERR_OK)
+        log_event(LOG_LEVEL_ERROR, "config.issuers_kept",
+                  LOG_CSTR("error", error.caller[0] ? error.caller : err_name(err)));
+    arena_free(&arena);
+}
+
+/* What can change under running requests: each is one atomic word, read anew by every request, but
+ * for the issuers, which see to it themselves. */
 static void apply(struct server *server)
 {
     const struct config *config = server->newest;
@@ -117,6 +136,7 @@ static void apply(struct server *server)
     struct limit_settings limits;
     config_limit_settings(config, &limits);
     limits_set(server->app->limits, &limits);
+    apply_issuers(server);
 }
 
 static void reload(struct server *server)

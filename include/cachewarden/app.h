@@ -37,6 +37,8 @@ struct app_options {
     struct users *users;
     struct token_options tokens;
     struct str admin_group;
+    const struct issuer_spec *issuers; /* others whose tokens are accepted; borrowed */
+    size_t issuer_count;
     struct permit_policy policy;
     bool registration_open;
     struct limit_settings limits; /* all zero: off */
@@ -74,11 +76,13 @@ struct app {
  */
 CW_MUST_CHECK enum err app_open(const struct app_options *options, struct app **app_out,
                                 struct error *error);
-/* Follows what other nodes revoke, from here on until app_close; once, and not without users. */
+/* Follows what other nodes revoke, and the keys of other issuers, from here on until app_close; once,
+ * and not without users. */
 CW_MUST_CHECK enum err app_watch(struct app *app, struct error *error);
 /*
  * A node should know what is revoked before it lets anybody in: waits until Redis has been asked
- * once, two seconds at most. A Redis that does not answer is no error. Costs nothing from then on.
+ * once, two seconds at most, and as long for the keys of other issuers. One that does not answer is
+ * no error. Costs nothing from then on.
  */
 void app_await_watch(struct app *app);
 /* Writes out what the audit still holds (bounded wait), then closes. No call may be running. */

@@ -7,6 +7,7 @@
 #ifndef CACHEWARDEN_IDENTITY_H
 #define CACHEWARDEN_IDENTITY_H
 
+#include "cachewarden/issuer.h"
 #include "cachewarden/principal.h"
 #include "cachewarden/revocations.h"
 #include "cachewarden/session.h"
@@ -18,9 +19,12 @@ struct identity;
 struct identity_options {
     struct users *users; /* borrowed; outlives the identity */
     struct token_options tokens;
-    struct str admin_group; /* copied */
+    struct str admin_group;            /* copied */
+    const struct issuer_spec *issuers; /* whose tokens are accepted, too; copied */
+    size_t issuer_count;
 };
 
+/* Also ERR_BAD_INPUT for an issuer that issuer_check refuses, a name that two have, or ours. */
 CW_MUST_CHECK enum err identity_new(const struct identity_options *options,
                                     struct identity **identity_out, struct error *error);
 void identity_free(struct identity **identity);
@@ -28,6 +32,18 @@ const struct tokens *identity_tokens(const struct identity *identity);
 struct users *identity_users(const struct identity *identity);
 /* What identity_authenticate refuses. Whoever learns of a revocation adds it here. */
 struct revocations *identity_revocations(const struct identity *identity);
+
+/*
+ * Keeps the keys of other issuers fresh from here on: one thread, until identity_free. Once.
+ * identity_await waits until every server was asked for keys once; a server that does not answer is
+ * no error, its tokens are refused until it does.
+ */
+CW_MUST_CHECK enum err identity_watch(struct identity *identity, struct error *error);
+void identity_await(struct identity *identity, int64_t deadline_ns);
+/* Other issuers than before, for the next request already. ERR_BAD_INPUT: nothing has changed. */
+CW_MUST_CHECK enum err identity_set_issuers(struct identity *identity,
+                                            const struct issuer_spec *issuers, size_t issuer_count,
+                                            struct error *error);
 
 /* What the request carried; empty strings where it carried none. A header that came more than once
  * is refused before. */
@@ -41,7 +57,8 @@ struct credentials {
 };
 
 /*
- * Rights are looked up in the users database, whatever a token says. A token for an id that has no
+ * Rights are looked up in the users database, whatever a token says, but for a right whose claim an
+ * issuer's configuration names: then its token alone says. A token for an id that has no
  * account there is good, unless it is one of our own: others who hold the secret may keep users of
  * their own (Django). One for a deleted or deactivated account, or from before its password was
  * changed, is not; and a token that identity_revocations covers is good for nobody.

@@ -37,7 +37,8 @@ START_TEST(an_account_as_identity_needs_it)
     int64_t id = users_backend_add(users, "Alice", "h");
 
     fetch(id, 100);
-    ck_assert(account.exists && account.is_usable && !account.is_superuser && !account.is_admin);
+    ck_assert(account.exists && account.is_usable && !account.is_superuser &&
+              !account.is_admin_member);
     ck_assert(str_eq((struct str){account.username, account.username_len}, STR("Alice")));
     ck_assert(str_eq((struct str){account.email, account.email_len}, STR("Alice@example.org")));
     ck_assert_int_eq(account.tokens_not_before_s, 0);
@@ -80,16 +81,16 @@ START_TEST(admins)
     ck_assert_int_eq(users_set_group(users, other, STR("admin"), true, &error), ERR_OK);
     ck_assert_int_eq(users_set_group(users, other, STR("Admins"), true, &error), ERR_OK);
     fetch(super, 100);
-    ck_assert(account.is_superuser && account.is_admin);
+    ck_assert(account.is_superuser && !account.is_admin_member);
     fetch(member, 100);
-    ck_assert(!account.is_superuser && account.is_admin);
+    ck_assert(!account.is_superuser && account.is_admin_member);
     fetch(other, 100);
-    ck_assert(!account.is_superuser && !account.is_admin);
+    ck_assert(!account.is_superuser && !account.is_admin_member);
 
     /* No admin group: superusers alone. */
     ck_assert_int_eq(account_cache_new(users, STR_NONE, &no_group), ERR_OK);
     ck_assert_int_eq(account_by_id(no_group, member, NS_PER_S, &account, &error), ERR_OK);
-    ck_assert(!account.is_admin);
+    ck_assert(!account.is_admin_member);
     account_cache_free(&no_group);
 }
 END_TEST
@@ -97,7 +98,7 @@ END_TEST
 START_TEST(nobody_is_remembered_too)
 {
     fetch(1, 100);
-    ck_assert(!account.exists && !account.is_usable && !account.is_admin);
+    ck_assert(!account.exists && !account.is_usable && !account.is_admin_member);
     ck_assert_int_eq(users_backend_add(users, "alice", "h"), 1);
     fetch(1, 100);
     ck_assert(!account.exists);

@@ -1,9 +1,10 @@
 /*
  * Tokens and API keys from the network: whatever comes is refused or read, and nothing else happens.
- * The input is taken three times: as a whole token; as claims behind a good signature, which gets
- * past what random bytes cannot; and as a header in front of it.
+ * The input is taken four times: as a whole token; as claims behind a good signature, which gets
+ * past what random bytes cannot; as a header in front of it; and as claims of another issuer.
  */
 #include "api_key.h"
+#include "issuer_claims.h"
 #include "jws.h"
 #include "mac.h"
 
@@ -60,6 +61,27 @@ static void try_token(struct arena *arena, struct str compact, enum token_use us
          !str_has_control(claims.family));
 }
 
+static void try_issuer(struct arena *arena, struct str payload, bool provision)
+{
+    static const struct issuer_claims_rules rules = {.leeway_s = 30, .admin_group = STR("Admin")};
+    const struct issuer_spec spec = {.name = STR("cachewarden"),
+                                     .user_claim = STR("sub"),
+                                     .superuser_claim = STR("is_superuser"),
+                                     .groups_claim = STR("groups"),
+                                     .provision = provision};
+    struct issuer_claims claims;
+
+    enum err err = issuer_claims_read(&spec, &rules, arena, payload, &claims, NULL);
+    must(err == ERR_OK || err == ERR_UNAUTHENTICATED || err == ERR_NO_MEMORY);
+    if (err != ERR_OK)
+        return;
+    must(claims.is_foreign && !claims.claims.token.is_own && claims.user.len > 0);
+    must(provision ? claims.claims.token.user_id == 0 : claims.claims.token.user_id > 0);
+    must(!str_has_control(claims.user) && !str_has_control(claims.claims.token.subject));
+    /* Chosen by what it says, and read as what it says: the same issuer. */
+    must(str_eq(issuer_claims_peek(arena, payload), spec.name));
+}
+
 /* A header of the fuzzer's in front of good claims, with a good signature. */
 static void try_header(struct arena *arena, struct str header)
 {
@@ -94,6 +116,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         try_token(arena, compact, TOKEN_REFRESH);
     }
     try_header(arena, input);
+    try_issuer(arena, input, false);
+    try_issuer(arena, input, true);
     if (api_key_split(input, &id, &secret))
         must(id.len == API_KEY_ID_SIZE && secret.len == 64);
     arena_free(&arena);

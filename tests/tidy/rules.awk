@@ -12,13 +12,14 @@ BEGIN {
 	# The shared headers (include/cachewarden/) and whose they are.
 	own("base", "arena clock error json lock log random str")
 	own("pool", "pipeline pool value")
-	own("auth", "digest identity password permit principal revocations session token users")
+	own("auth", "digest identity issuer password permit principal revocations session token users")
 	own("api", "app call limits params routes")
 
 	# Foreign headers have one home: a folder, a file, or (with *) a file and its parts.
 	home["argon2.h"] = "auth/password.c"
 	home["civetweb.h"] = "server/http* server/guard.c"
 	home["civetweb_extra.h"] = "server/http* server/guard.c"
+	home["curl/"] = "auth/jwks_fetch.c"
 	home["hiredis/"] = "pool/"
 	home["jansson.h"] = "base/json.c"
 	home["libconfig.h"] = "server/config*"

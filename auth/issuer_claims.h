@@ -1,0 +1,40 @@
+/* The claims of another issuer's token: read by the issuer's map, into what our own say. */
+#ifndef AUTH_ISSUER_CLAIMS_H
+#define AUTH_ISSUER_CLAIMS_H
+
+#include "claims.h"
+
+#include "cachewarden/issuer.h"
+
+struct issuer_claims {
+    struct claims claims; /* never is_own; user_id is 0 where the issuer's users are provisioned */
+    bool is_foreign;      /* read by issuer_claims_read */
+    struct str user;      /* what user_claim says; whom to provision */
+    /* What the token says of itself counts where the issuer's configuration names the claim, and
+     * is false where it does not. */
+    bool has_superuser_claim, is_superuser;
+    bool has_groups_claim, is_admin_member; /* of auth.admin_group */
+};
+
+/* What the reading depends on beside the issuer. */
+struct issuer_claims_rules {
+    int64_t leeway_s;
+    struct str admin_group;
+};
+
+/*
+ * Reads a payload, and checks all that is the same at any time. ERR_UNAUTHENTICATED with the reason
+ * in error->detail; ERR_NO_MEMORY. Strings live in the arena. claims_judge does the rest.
+ */
+CW_MUST_CHECK enum err issuer_claims_read(const struct issuer_spec *spec,
+                                          const struct issuer_claims_rules *rules,
+                                          struct arena *arena, struct str payload,
+                                          struct issuer_claims *claims_out, struct error *error);
+
+/*
+ * The issuer a payload claims to be of, or empty. Nothing of it is proven: good for choosing whose
+ * keys have to prove it, and for nothing else. Lives in the arena.
+ */
+struct str issuer_claims_peek(struct arena *arena, struct str payload);
+
+#endif
