@@ -26,6 +26,8 @@ struct tcp_proxy {
     pthread_t thread;
     /* Only the thread's. */
     struct pair pairs[PAIRS_MAX];
+    /* Not on the stack: with what the compiler inlines there, that were over 8 KiB. */
+    struct pollfd entries[2 + 2 * PAIRS_MAX];
     int pair_count;
     /* Under the lock. */
     pthread_mutex_t lock;
@@ -125,7 +127,7 @@ static void carry(struct tcp_proxy *proxy, int connection, int side)
 static void *run(void *arg)
 {
     struct tcp_proxy *proxy = arg;
-    struct pollfd entries[2 + 2 * PAIRS_MAX];
+    struct pollfd *entries = proxy->entries;
     for (;;) {
         int pairs = proxy->pair_count;
         entries[0] = (struct pollfd){.fd = proxy->stop_pipe[0], .events = POLLIN};
