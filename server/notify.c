@@ -1,5 +1,8 @@
 #include "notify.h"
 
+#include "cachewarden/clock.h"
+
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +22,10 @@ void notify_manager(const char *state, struct str status)
         address.sun_path[0] = '\0'; /* the abstract name space of Linux */
 
     char text[768];
-    snprintf(text, sizeof text, "%s\nSTATUS=%.*s\n", state, STR_ARG(status));
+    if (status.len > 0)
+        snprintf(text, sizeof text, "%s\nSTATUS=%.*s\n", state, STR_ARG(status));
+    else
+        snprintf(text, sizeof text, "%s\n", state);
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return;
@@ -27,4 +33,11 @@ void notify_manager(const char *state, struct str status)
     (void)sendto(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&address,
                  size);
     close(fd);
+}
+
+void notify_reloading(void)
+{
+    char state[64];
+    snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_mono_ns() / 1000);
+    notify_manager(state, STR("Reading the settings again"));
 }

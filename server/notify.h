@@ -7,7 +7,11 @@
 
 #include "cachewarden/str.h"
 
-/* "READY=1", "STOPPING=1", and with it a line for people behind "STATUS=". */
+/* "READY=1", "STOPPING=1", "WATCHDOG=1", and with it a line for people behind "STATUS=", if not empty. */
 void notify_manager(const char *state, struct str status);
+
+/* That the settings are being read again; "READY=1" ends it. Carries the time, by which the manager tells
+ * this reload from one before it. */
+void notify_reloading(void);
 
 #endif

@@ -5,6 +5,7 @@
 #include "demo.h"
 #include "http.h"
 #include "notify.h"
+#include "watchdog.h"
 
 #include "cachewarden/clock.h"
 #include "cachewarden/log.h"
@@ -30,6 +31,7 @@ struct server {
     struct app *app;
     struct http_options http_options;
     struct http *http;
+    struct watchdog watchdog;
     sigset_t signals;
 };
 
@@ -139,7 +141,7 @@ static void apply(struct server *server)
     apply_issuers(server);
 }
 
-static void reload(struct server *server)
+static void read_again(struct server *server)
 {
     struct config_report report;
     struct config *fresh;
@@ -173,12 +175,28 @@ static void describe_listeners(const struct server *server, struct strbuf *out)
     }
 }
 
+static void notify_ready(const struct server *server)
+{
+    struct strbuf status;
+    strbuf_init(&status, NULL, 160);
+    strbuf_addf(&status, "Listening on ");
+    describe_listeners(server, &status);
+    notify_manager("READY=1", strbuf_str(&status));
+    strbuf_fini(&status);
+}
+
+static void reload(struct server *server)
+{
+    notify_reloading();
+    read_again(server);
+    notify_ready(server);
+}
+
 static void announce(const struct server *server)
 {
-    struct strbuf listeners, status;
+    struct strbuf listeners;
     char redis[256];
     strbuf_init(&listeners, NULL, 128);
-    strbuf_init(&status, NULL, 160);
     describe_listeners(server, &listeners);
     redis_address_describe(&server->config->redis, redis, sizeof redis);
     log_event(LOG_LEVEL_INFO, "server.started", LOG_STR("listening", strbuf_str(&listeners)),
@@ -187,10 +205,8 @@ static void announce(const struct server *server)
               LOG_INT("pid", getpid()));
     if (server->demo)
         demo_print(server->demo, &server->config->listen[0], http_port(server->http, 0));
-    strbuf_addf(&status, "Listening on %.*s", STR_ARG(strbuf_str(&listeners)));
-    notify_manager("READY=1", strbuf_str(&status));
+    notify_ready(server);
     strbuf_fini(&listeners);
-    strbuf_fini(&status);
 }
 
 static bool open_services(struct server *server)
@@ -256,11 +272,32 @@ static bool is_stop(const struct server *server, int signal_number)
            (signal_number == SIGHUP && server->demo);
 }
 
+static void watch(struct server *server)
+{
+    struct http_stats stats;
+    int64_t now_ns = clock_mono_ns();
+    if (!watchdog_is_due(&server->watchdog, now_ns))
+        return;
+    http_stats_read(server->http, &stats);
+    watchdog_look(&server->watchdog, &stats, now_ns);
+}
+
+/* The next signal; 0 when it is time to look at the workers instead. */
+static int next_signal(struct server *server)
+{
+    struct timespec wait;
+    if (!watchdog_wait(&server->watchdog, clock_mono_ns(), &wait))
+        return sigwaitinfo(&server->signals, NULL);
+    int signal_number = sigtimedwait(&server->signals, NULL, &wait);
+    return signal_number > 0 ? signal_number : 0;
+}
+
 /* Waits for the signal to stop; false when the server cannot go on. */
 static bool wait_for_stop(struct server *server)
 {
     for (;;) {
-        int signal_number = sigwaitinfo(&server->signals, NULL);
+        int signal_number = next_signal(server);
+        watch(server);
         if (is_stop(server, signal_number)) {
             log_event(LOG_LEVEL_INFO, "server.stopping",
                       LOG_CSTR("signal", sigabbrev_np(signal_number)));
@@ -297,6 +334,7 @@ static void drain(struct server *server)
         int64_t step_ns = clock_deadline_ns(DRAIN_STEP_MS);
         if (http_wait_idle(server->http, step_ns < deadline_ns ? step_ns : deadline_ns) == ERR_OK)
             return;
+        watch(server);
         struct http_stats stats;
         http_stats_read(server->http, &stats);
         if (is_stop(server, sigtimedwait(&server->signals, NULL, &at_once))) {
@@ -333,6 +371,7 @@ static int run(struct server *server)
         !open_listeners(server))
         return CLI_FAILED;
     server->app->ready = true;
+    watchdog_init(&server->watchdog, server->config->server_body_timeout_ms);
     announce(server);
 
     bool asked = wait_for_stop(server);

@@ -56,6 +56,20 @@ START_TEST(an_abstract_name)
 }
 END_TEST
 
+START_TEST(a_state_without_words)
+{
+    char *folder = cw_directory_new();
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/notify", folder);
+    int fd = listen_at(&address, sizeof address);
+    setenv("NOTIFY_SOCKET", address.sun_path, 1);
+    notify_manager("WATCHDOG=1", (struct str){0});
+    expect_datagram(fd, "WATCHDOG=1\n");
+    close(fd);
+    cw_directory_remove(&folder);
+}
+END_TEST
+
 /* Nothing to see but that nothing goes wrong. */
 START_TEST(nobody_to_tell)
 {
@@ -82,6 +96,7 @@ int main(void)
     TCase *all = tcase_create("all");
     tcase_add_test(all, a_path);
     tcase_add_test(all, an_abstract_name);
+    tcase_add_test(all, a_state_without_words);
     tcase_add_test(all, nobody_to_tell);
     suite_add_tcase(suite, all);
     return suite_run(suite);

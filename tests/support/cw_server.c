@@ -351,7 +351,7 @@ void cw_server_start(struct cw_server *server, const struct cw_server_options *o
     environment_fini(&environment);
 
     wait_ready(server, notify);
-    close(notify);
+    server->notify = notify;
     server->port = cw_server_port(server, 0);
     size_t size;
     const char *at = listener(server, 0, &size);
@@ -382,10 +382,30 @@ void cw_server_stop(struct cw_server *server)
         if (status != 0)
             fail_server(server, "the server ended with %d", status);
     }
+    if (server->notify > 0)
+        close(server->notify);
+    server->notify = 0;
     if (server->owns_directory) {
         char *directory = strdup(server->directory);
         cw_directory_remove(&directory);
         server->owns_directory = false;
+    }
+}
+
+char *cw_server_wait_notify(const struct cw_server *server, const char *text)
+{
+    char word[1024];
+    int64_t give_up = now_ms() + PATIENCE_MS;
+    for (;;) {
+        struct pollfd fd = {.fd = server->notify, .events = POLLIN};
+        int64_t left = give_up - now_ms();
+        if (left <= 0 || poll(&fd, 1, (int)left) == 0)
+            ck_abort_msg("the server never told the manager \"%s\"", text);
+        ssize_t size = recv(server->notify, word, sizeof word - 1, 0);
+        ck_assert_int_gt(size, 0);
+        word[size] = '\0';
+        if (strstr(word, text))
+            return strdup(word);
     }
 }
 

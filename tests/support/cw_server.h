@@ -40,6 +40,7 @@ struct cw_server {
     char log_path[300];    /* standard error */
     char output_path[300]; /* standard output */
     bool owns_directory;
+    int notify; /* where it tells how it is; 0: not started */
 };
 
 /* Returns once it takes requests. */
@@ -50,6 +51,9 @@ void cw_server_stop(struct cw_server *server);
 /* The port of listener `index` (order of server.listen). */
 int cw_server_port(const struct cw_server *server, size_t index);
 void cw_server_signal(const struct cw_server *server, int signal_number);
+/* Waits for its next word to the service manager that has this text; the caller frees all of it. What
+ * came before is skipped. */
+char *cw_server_wait_notify(const struct cw_server *server, const char *text);
 /* Waits until it has ended by itself or by a signal sent before: exit status, or minus the signal. */
 int cw_server_wait(struct cw_server *server);
 /* What it has logged so far; the caller frees it. */
