@@ -3,9 +3,8 @@
  * never reports a success that did not happen. The server is not restarted; when Redis is well
  * again, so is everything else.
  */
-#include "stand.h"
-#include "suite.h"
 #include "tcp_proxy.h"
+#include "trouble.h"
 
 #include <check.h>
 #include <hiredis/hiredis.h>
@@ -14,164 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Waiting for a connection, connecting, one command: 100 + 500 + 250 ms by default. The rest is for
- * busy machines and sanitizers, much of it where a password is hashed. */
-#define BUDGET_MS      2000
-#define HASH_BUDGET_MS 8000
-
-static struct stand stand;
-static char flush_key[STAND_KEY_SIZE];
-static char refresh_token[MINT_SIZE]; /* {"refresh_token":"…"} */
-
-#define LOGIN       "{\"username\":\"alice\",\"password\":\"" STAND_PASSWORD "\"}"
-#define PROBLEM_503 "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
-
-enum who { NOBODY, ALICE, ROOT, KEY };
-/* What a route is to answer: without a Redis that can be read, and with one that takes no writes. */
-struct probe {
-    const char *method, *target;
-    enum who who;
-    const char *json;
-    int down;              /* status; 0: either of 200 and 503 */
-    const char *down_says; /* how the body begins */
-    bool reads_only;       /* goes on where only writes are refused */
-};
-
-static const struct probe probes[] = {
-    {"GET", "/api/cache/status/", ALICE, NULL, 500,
-     "{\"error\":\"Failed to retrieve cache status\"}", true},
-    {"POST", "/api/cache/enable/", ALICE, NULL, 500, "{\"error\":\"Failed to enable cache\"}",
-     false},
-    {"POST", "/api/cache/disable/", ALICE, NULL, 500, "{\"error\":\"Failed to disable cache\"}",
-     false},
-    {"POST", "/api/cache/clear/", ALICE, NULL, 500, "{\"error\":\"Failed to clear cache\"}", false},
-    {"GET", "/api/cache/check/", ALICE, NULL, 204, "", true},
-    {"POST", "/api/server-management/clear-cache/?user_id=123", ROOT, NULL, 500,
-     "{\"ok\":false,\"message\":\"Failed to clear cache\"}", false},
-    {"POST", "/api/server-management/clear-cache/", ROOT, NULL, 500,
-     "{\"ok\":false,\"message\":\"Failed to clear cache\"}", false},
-    {"DELETE", "/api/v1/cache", KEY, NULL, 500,
-     "{\"success\":false,\"error\":\"Failed to flush cache\",\"flushed\":false,\"keysRemoved\":0}",
-     false},
-    {"POST", "/api/v1/analytics/cache/clear", ROOT, NULL, 500,
-     "{\"detail\":\"Failed to clear cache: redis ", false},
-    {"POST", "/api/v1/caches/messages/flush", KEY, NULL, 503, PROBLEM_503, false},
-    {"GET", "/api/v1/audit", ROOT, NULL, 503, PROBLEM_503, true},
-    {"GET", "/api/v1/caches", ROOT, NULL, 0, "{", true},
-    {"GET", "/api/redis-test", ROOT, NULL, 0, "{", false},
-    {"GET", "/health/live", NOBODY, NULL, 200, "{", true},
-    {"GET", "/health/ready", NOBODY, NULL, 200, "{", true},
-    {"GET", "/auth/me", ALICE, NULL, 200, "{\"id\":", true},
-    {"POST", "/auth/login", NOBODY, LOGIN, 200, "{\"access_token\":\"", true},
-    {"POST", "/api/token/", NOBODY, LOGIN, 200, "{\"access\":\"", true},
-    {"POST", "/auth/refresh", NOBODY, refresh_token, 503, "{\"detail\":\"", false},
-};
-#define PROBES (sizeof probes / sizeof *probes)
-
-/* The row of that target. */
-static const struct probe *row(const char *target)
-{
-    for (size_t i = 0; i < PROBES; i++)
-        if (strcmp(probes[i].target, target) == 0)
-            return &probes[i];
-    ck_abort_msg("no row for %s", target);
-}
-
-static const struct http_reply *run(const struct probe *probe)
-{
-    const char *credentials[] = {NULL, stand.alice.bearer, stand.root.bearer, flush_key};
-    const char *headers[] = {"Content-Type: application/json", credentials[probe->who], NULL};
-    return http_send(stand.http, probe->method, probe->target, headers, probe->json,
-                     probe->json ? strlen(probe->json) : 0);
-}
-
-static void expect_failed(const struct probe *probe, const char *fault)
-{
-    const struct http_reply *reply = run(probe);
-    bool good = probe->down == 0 ? reply->status == 200 || reply->status == 503
-                                 : reply->status == probe->down;
-    ck_assert_msg(good && strncmp(reply->body, probe->down_says, strlen(probe->down_says)) == 0,
-                  "%s: %s %s: wanted %d %s\nbut got %d %s", fault, probe->method, probe->target,
-                  probe->down, probe->down_says, reply->status,
-                  reply->status ? reply->body : reply->failure);
-    bool hashes = probe->json && strstr(probe->json, "\"password\"");
-    ck_assert_msg(reply->elapsed_ms <= (hashes ? HASH_BUDGET_MS : BUDGET_MS),
-                  "%s: %s %s took %d ms", fault, probe->method, probe->target, reply->elapsed_ms);
-    if (reply->status == 503)
-        ck_assert_msg(http_header_count(reply, "Retry-After") == 1, "%s: no Retry-After in\n%s",
-                      probe->target, reply->head);
-    if (reply->status == 204)
-        expect_header(reply, "X-Cache-Enabled", "false");
-    if (strcmp(probe->target, "/api/redis-test") == 0)
-        ck_assert_msg(strstr(reply->body, "\"basic_set_get\":true") == NULL, "%s", reply->body);
-}
-
-/* Whether /health says it now; it tries Redis once a second at most. */
-static bool health_says(const void *text)
-{
-    const struct http_reply *reply = http_get(stand.http, "/health", NULL);
-    expect_status(reply, 200);
-    ck_assert_int_le(reply->elapsed_ms, BUDGET_MS);
-    return strstr(reply->body, text) != NULL;
-}
-
-static void expect_degraded(void)
-{
-    stand_wait(health_says, "{\"status\":\"degraded\",\"redis\":{\"status\":\"",
-               "health is degraded");
-    stand_wait(health_says, "\"read_write_test\":false}", "the read-write test fails");
-}
-
-static void expect_all_failed(const char *fault)
-{
-    for (size_t i = 0; i < PROBES; i++)
-        expect_failed(&probes[i], fault);
-    expect_degraded();
-    expect_body_has(http_get(stand.http, "/health", NULL), 200,
-                    "\"redis\":{\"status\":\"unavailable\",\"message\":\"");
-}
-
-static bool works(const void *probe)
-{
-    const struct probe *row = probe;
-    return run(row)->status == (row->down == 204 ? 204 : 200);
-}
-
-static void take_refresh_token(void)
-{
-    const struct http_reply *reply = http_post_json(stand.http, "/auth/login", NULL, LOGIN);
-    expect_status(reply, 200);
-    const char *token =
-        strstr(reply->body, "\"refresh_token\":\"") + strlen("\"refresh_token\":\"");
-    snprintf(refresh_token, sizeof refresh_token, "{\"refresh_token\":\"%.*s\"}",
-             (int)strcspn(token, "\""), token);
-}
-
-/* Once the circuit breaker has seen it, everything works as ever. */
-static void expect_recovered(void)
-{
-    /* Each pool of connections finds out for itself. */
-    for (size_t i = 0; i < PROBES; i++)
-        if (strcmp(probes[i].target, "/auth/refresh") != 0)
-            stand_wait(works, &probes[i], probes[i].target);
-    take_refresh_token();
-    expect_status(run(row("/auth/refresh")), 200);
-    take_refresh_token(); /* that one is spent */
-    stand_wait(health_says, "{\"status\":\"ok\",\"redis\":{\"status\":\"connected\"",
-               "health is ok");
-    expect_status(http_post(stand.http, "/api/cache/enable/", stand.alice.bearer), 200);
-}
-
-static void open_with(const struct stand_options *options)
-{
-    stand_open(&stand, options);
-    stand_key(&stand, flush_key, "flush", (const char *const[]){"--scope", "flush", NULL});
-    snprintf(refresh_token, sizeof refresh_token, "{\"refresh_token\":\"x\"}");
-    if (stand.redis)
-        /* the table is right about a healthy Redis, and there is a refresh token */
-        expect_recovered();
-}
 
 static void open_stand(void)
 {
@@ -196,7 +37,7 @@ START_TEST(never_there)
     const struct http_reply *reply;
     for (size_t i = 0; i < PROBES;
          i++) /* whether this refresh token is good cannot be told: it is not one */
-        if (strcmp(probes[i].target, "/auth/refresh") != 0)
+        if (!spends_the_token(&probes[i]))
             expect_failed(&probes[i], "never there");
     reply = http_post_json(stand.http, "/auth/register", NULL,
                            "{\"username\":\"carol\",\"email\":\"carol@example.com\",\"password\":"

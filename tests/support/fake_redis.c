@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define CLIENTS_MAX   256
-#define OVERRIDES_MAX 16
+#define OVERRIDES_MAX 64
 #define NAMES_MAX     64
 #define PATIENCE_S    10
 

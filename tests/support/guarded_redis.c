@@ -12,7 +12,6 @@
 
 #define DOCUMENT CW_SOURCE_DIR "/docs/redis.md"
 #define INTRO    "\nACL SETUSER cachewarden "
-#define PASSWORD "a-password-for-tests-only"
 
 bool guarded_redis_is_wanted(void)
 {
@@ -38,7 +37,8 @@ static void write_acl_file(const char *directory)
     const char *placeholder = strstr(rights, ">PASSWORD ");
     ck_assert_msg(placeholder != NULL, "the ACL line has no \">PASSWORD\": %s", rights);
     snprintf(text, sizeof text,
-             "user default on nopass ~* &* +@all\nuser cachewarden %.*s>" PASSWORD "%s\n",
+             "user default on nopass ~* &* +@all\nuser cachewarden %.*s>" GUARDED_REDIS_PASSWORD
+             "%s\n",
              (int)(placeholder - rights), rights, placeholder + strlen(">PASSWORD"));
     cw_file_write(directory, "users.acl", text, 0600);
     free(rights);
@@ -77,7 +77,8 @@ void guarded_redis_environment(const struct redis_server *redis, const char *dir
     static const char *const files[] = {"CA=%s/ca.pem", "CERTIFICATE=%s/client.pem",
                                         "KEY=%s/client.key"};
     char text[640];
-    snprintf(text, sizeof text, "REDIS_URL=rediss://cachewarden:" PASSWORD "@127.0.0.1:%d/0",
+    snprintf(text, sizeof text,
+             "REDIS_URL=rediss://cachewarden:" GUARDED_REDIS_PASSWORD "@127.0.0.1:%d/0",
              redis_server_tls_port(redis));
     variables_out[0] = strdup(text);
     for (int i = 0; i < 3; i++) {

@@ -9,6 +9,8 @@
 
 #include "redis_server.h"
 
+#define GUARDED_REDIS_PASSWORD "a-password-for-tests-only"
+
 bool guarded_redis_is_wanted(void);
 /* `directory` takes the certificates and the ACL file. */
 struct redis_server *guarded_redis_start(const char *directory,
