@@ -1,6 +1,7 @@
 #include "cachewarden/app.h"
 
 #include "cachewarden/clock.h"
+#include "cachewarden/password.h"
 #include "identity/feed.h"
 #include "services.h"
 
@@ -49,6 +50,8 @@ static enum err open_identity(struct app *app, const struct app_options *options
 
     if (!options->users)
         return ERR_OK;
+    if (options->workers > 0)
+        password_set_workers(options->workers);
     enum err err = identity_new(&identity, &app->identity, error);
     if (err == ERR_OK)
         err = marker_new(options->users, &app->marker);

@@ -24,18 +24,24 @@ enum { MEMORY_MAX_KIB = 1024 * 1024, PASSES_MAX = 64, LANES_MAX = 16 };
 
 /*
  * The gate: as many hashes at once as there are cores, because more would only make all of them
- * slower and take 19 MiB each. Few may wait: a waiting login holds a worker thread, and a flood of
- * logins must leave threads for everybody else.
+ * slower and take 19 MiB each. Who comes then waits, and holds a worker thread while waiting; so that
+ * a flood of sign-ins leaves threads for everybody else, the gate never holds more than seven in
+ * eight of them. Those whom it holds sleep, and a flood that sleeps is not in the way of others: of
+ * those who are turned away at once the next is at the door at once.
  */
 static struct {
     struct lock lock;
     struct lock_cond place_came_free;
-    unsigned places;      /* set once */
-    unsigned waiters_max; /* set once */
-    unsigned running;     /* guarded by lock */
-    unsigned waiting;     /* guarded by lock */
+    unsigned cores;   /* set once */
+    unsigned workers; /* guarded by lock, as are the rest */
+    unsigned running;
+    unsigned waiting;
+    unsigned granted; /* places given to waiters that have not woken yet; counted in `running` */
 } gate;
 static pthread_once_t gate_once = PTHREAD_ONCE_INIT;
+
+/* What a program without a server of its own has, and tests. */
+enum { FEW_WORKERS = 16 };
 
 static void gate_set_up(void)
 {
@@ -43,8 +49,44 @@ static void gate_set_up(void)
 
     lock_init(&gate.lock, LOCK_RANK_HASHING, "password hashing");
     lock_cond_init(&gate.place_came_free);
-    gate.places = cores < 1 ? 1 : (unsigned)cores;
-    gate.waiters_max = gate.places * 4;
+    gate.cores = cores < 1 ? 1 : (unsigned)cores;
+    gate.workers = FEW_WORKERS;
+}
+
+void password_set_workers(unsigned workers)
+{
+    pthread_once(&gate_once, gate_set_up);
+    lock_take(&gate.lock);
+    gate.workers = workers;
+    lock_give(&gate.lock);
+}
+
+/* How many threads may be in here, running or waiting. */
+static unsigned gate_room(void) CW_NEEDS_LOCK(&gate.lock)
+{
+    unsigned room = gate.workers - (gate.workers + 7) / 8;
+
+    return room > 0 ? room : 1;
+}
+
+static bool gate_has_place(void) CW_NEEDS_LOCK(&gate.lock)
+{
+    return gate.running < gate.cores && gate.running < gate_room();
+}
+
+/* A place is handed to who waits for it: a newcomer cannot snatch it. */
+static enum err gate_wait(int64_t deadline_ns) CW_NEEDS_LOCK(&gate.lock)
+{
+    bool is_in_time = true;
+
+    gate.waiting++;
+    while (gate.granted == 0 && is_in_time)
+        is_in_time = lock_cond_wait(&gate.place_came_free, &gate.lock, deadline_ns);
+    gate.waiting--;
+    if (gate.granted == 0)
+        return ERR_BUSY;
+    gate.granted--;
+    return ERR_OK;
 }
 
 static enum err gate_enter(int64_t deadline_ns)
@@ -53,17 +95,12 @@ static enum err gate_enter(int64_t deadline_ns)
 
     pthread_once(&gate_once, gate_set_up);
     lock_take(&gate.lock);
-    if (gate.running >= gate.places && gate.waiting >= gate.waiters_max)
-        err = ERR_BUSY;
-    gate.waiting++;
-    while (!err && gate.running >= gate.places) {
-        if (!lock_cond_wait(&gate.place_came_free, &gate.lock, deadline_ns) &&
-            gate.running >= gate.places)
-            err = ERR_BUSY;
-    }
-    gate.waiting--;
-    if (!err)
+    if (gate_has_place())
         gate.running++;
+    else if (gate.running + gate.waiting - gate.granted >= gate_room())
+        err = ERR_BUSY;
+    else
+        err = gate_wait(deadline_ns);
     lock_give(&gate.lock);
     return err;
 }
@@ -71,8 +108,12 @@ static enum err gate_enter(int64_t deadline_ns)
 static void gate_leave(void)
 {
     lock_take(&gate.lock);
-    gate.running--;
-    lock_cond_signal(&gate.place_came_free);
+    if (gate.waiting > gate.granted) {
+        gate.granted++;
+        lock_cond_signal(&gate.place_came_free);
+    } else {
+        gate.running--;
+    }
     lock_give(&gate.lock);
 }
 

@@ -111,6 +111,7 @@ static enum err open_app(const struct config *config, struct arena *arena, struc
         .registration_open = config->users_registration == REGISTRATION_OPEN,
         .environment = str_from(config->environment),
         .node_name = str_from(node),
+        .workers = (unsigned)config->server_threads,
     };
     config_pool_options(config, &options.control);
     config_limit_settings(config, &options.limits);

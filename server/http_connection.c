@@ -305,11 +305,13 @@ static bool is_body_in_the_way(const struct worker *worker)
            mg_get_request_info(worker->connection)->content_length > DISCARD_MAX;
 }
 
+/* Somebody who is told to come later (too many sign-ins at once, above all) has no use for more of
+ * this turn than to be told so again: a flood of those would keep everybody else waiting. */
 static bool has_had_its_turn(const struct worker *worker, int64_t now_ns)
 {
     int64_t served_ns = now_ns - worker->connected_ns;
 
-    return served_ns >= TURN_MAX_NS ||
+    return worker->exchange.result == ERR_BUSY || served_ns >= TURN_MAX_NS ||
            (served_ns >= TURN_MIN_NS && worker->answers >= TURN_REQUESTS);
 }
 

@@ -46,6 +46,7 @@ struct app_options {
     const struct cache_spec *caches;
     size_t cache_count;
     struct str node_name; /* for the audit; host name */
+    unsigned workers;     /* threads that will serve requests; 0: none, a command */
 };
 
 struct caches;

@@ -19,6 +19,12 @@
 CW_MUST_CHECK enum err password_check_strength(struct str password, struct str username,
                                                struct str email, struct error *error);
 
+/*
+ * How many threads serve requests: hashing, and waiting for it, never holds more than seven in eight
+ * of them (but one in any case), so that the others go on whatever comes. 16 until it is said.
+ */
+void password_set_workers(unsigned workers);
+
 /* ERR_BUSY when no place came free by deadline_ns: nothing was computed. */
 CW_MUST_CHECK enum err password_hash(struct arena *arena, struct str password, int64_t deadline_ns,
                                      struct str *encoded_out);

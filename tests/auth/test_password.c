@@ -212,7 +212,7 @@ static void flood(int64_t deadline_ns)
     ck_assert_int_eq(hashed + refused, FLOOD);
 }
 
-/* Those who come at once are served, few wait, the rest hear so. Afterwards every place is free again. */
+/* Those who come at once are served, some wait, the rest hear so. Afterwards every place is free again. */
 START_TEST(a_flood_is_held_off)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -226,6 +226,23 @@ START_TEST(a_flood_is_held_off)
     } while (refused == 0);
     for (long i = 0; i < 2 * cores; i++)
         hash(STR("correct horse"));
+}
+END_TEST
+
+/* With one worker nobody may wait, but one may hash; with many, everybody is served in turn. */
+START_TEST(as_many_as_the_workers_allow)
+{
+    int64_t deadline_ns = soon();
+
+    password_set_workers(1);
+    do {
+        ck_assert_int_lt(clock_mono_ns(), deadline_ns);
+        flood(clock_deadline_ns(60000));
+        ck_assert_int_ge(hashed, 1);
+    } while (refused == 0);
+    password_set_workers(2 * FLOOD);
+    flood(clock_deadline_ns(60000));
+    ck_assert_int_eq(hashed, FLOOD);
 }
 END_TEST
 
@@ -253,6 +270,7 @@ int main(void)
     tcase_add_test(tcase, hashes_that_are_none);
     tcase_add_test(tcase, a_missing_hash_takes_as_long);
     tcase_add_test(tcase, a_flood_is_held_off);
+    tcase_add_test(tcase, as_many_as_the_workers_allow);
     tcase_add_test(tcase, the_deadline_is_kept);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
