@@ -2,6 +2,7 @@
 #include "users_private.h"
 
 #include "cachewarden/clock.h"
+#include "cachewarden/log.h"
 #include "cachewarden/random.h"
 
 enum {
@@ -100,10 +101,30 @@ enum err users_provision(struct users *users, struct str issuer, struct str subj
     if (err != ERR_NOT_FOUND)
         return err;
     err = add(users, issuer, subject, id_out, error);
+    if (!err)
+        log_event(LOG_LEVEL_INFO, "users.provisioned", LOG_STR("issuer", issuer),
+                  LOG_STR("subject", subject), LOG_INT("user_id", *id_out));
     if (err == ERR_CONFLICT)
         err = find(users, issuer, subject, id_out, error);
     if (err)
         *id_out = 0;
     /* Rows are never removed, so the winner's is there. */
     return err == ERR_NOT_FOUND ? ERR_INTERNAL : err;
+}
+
+enum err users_subject_of(struct users *users, struct arena *arena, int64_t id,
+                          struct str *issuer_out, struct str *subject_out, struct error *error)
+{
+    struct users_result result = {0};
+
+    *issuer_out = *subject_out = STR_NONE;
+    enum err err = users_run(users, USERS_READ, SUBJECT_OF, USERS_PARAMETERS(USERS_INT(id)), arena,
+                             &result, error);
+    if (err)
+        return err;
+    if (result.row_count == 0)
+        return ERR_NOT_FOUND;
+    *issuer_out = users_bytes(&result, 0, 0);
+    *subject_out = users_bytes(&result, 0, 1);
+    return ERR_OK;
 }

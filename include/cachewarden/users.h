@@ -130,6 +130,11 @@ CW_MUST_CHECK enum err users_delete(struct users *users, int64_t id, struct erro
 CW_MUST_CHECK enum err users_provision(struct users *users, struct str issuer, struct str subject,
                                        int64_t *id_out, struct error *error);
 
+/* The other way round. ERR_NOT_FOUND: the account is nobody else's user. */
+CW_MUST_CHECK enum err users_subject_of(struct users *users, struct arena *arena, int64_t id,
+                                        struct str *issuer_out, struct str *subject_out,
+                                        struct error *error);
+
 /* ERR_CONFLICT: the name is taken, be it by a revoked key; ERR_NOT_FOUND: there is no such owner. */
 CW_MUST_CHECK enum err api_keys_add(struct users *users, const struct api_key *key,
                                     struct error *error);

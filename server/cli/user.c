@@ -17,7 +17,13 @@
 
 /* ---- showing ---- */
 
-static void write_user(struct json_writer *json, const struct user *user)
+/* Whose user it is when another issuer vouches for it; empty: ours. */
+struct origin {
+    struct str issuer, subject;
+};
+
+static void write_user(struct json_writer *json, const struct user *user,
+                       const struct origin *origin)
 {
     char time[CLOCK_RFC3339_SIZE];
     json_open_object(json);
@@ -31,6 +37,10 @@ static void write_user(struct json_writer *json, const struct user *user)
         json_write_string(json, user->groups[i]);
     json_close_array(json);
     json_add_bool(json, "is_active", user->is_active);
+    if (origin && origin->issuer.len > 0) {
+        json_add_string(json, "issuer", origin->issuer);
+        json_add_string(json, "subject", origin->subject);
+    }
     json_add_string(json, "created_at", clock_rfc3339(user->created_at_s * 1000, time));
     json_close_object(json);
 }
@@ -43,7 +53,7 @@ static void print_groups(struct strbuf *out, const struct user *user)
         strbuf_addf(out, "-");
 }
 
-static void print_user(struct strbuf *out, const struct user *user)
+static void print_user(struct strbuf *out, const struct user *user, const struct origin *origin)
 {
     char time[CLOCK_RFC3339_SIZE];
     struct str created = clock_rfc3339(user->created_at_s * 1000, time);
@@ -55,19 +65,28 @@ static void print_user(struct strbuf *out, const struct user *user)
                 STR_ARG(created));
     print_groups(out, user);
     strbuf_add_char(out, '\n');
+    if (origin->issuer.len > 0)
+        strbuf_addf(out, "issuer:     %.*s\nsubject:    %.*s\n", STR_ARG(origin->issuer),
+                    STR_ARG(origin->subject));
 }
 
-static int show(const struct cli *cli, const struct user *user)
+static int show(const struct cli *cli, struct session *session, const struct user *user)
 {
     struct strbuf text;
     struct json_writer json;
+    struct origin origin;
+    struct error error = {0};
+    enum err err = users_subject_of(session->app->users, session->arena, user->id, &origin.issuer,
+                                    &origin.subject, &error);
+    if (err != ERR_OK && err != ERR_NOT_FOUND)
+        return session_fail(err, &error);
     strbuf_init(&text, NULL, 256);
     if (cli_flag(cli, "json")) {
         json_writer_init(&json, &text);
-        write_user(&json, user);
+        write_user(&json, user, &origin);
         strbuf_add_char(&text, '\n');
     } else {
-        print_user(&text, user);
+        print_user(&text, user, &origin);
     }
     return cli_print(&text);
 }
@@ -102,7 +121,7 @@ static int list(const struct cli *cli, const struct user *users, size_t count)
         json_writer_init(&json, &text);
         json_open_array(&json);
         for (size_t i = 0; i < count; i++)
-            write_user(&json, &users[i]);
+            write_user(&json, &users[i], NULL);
         json_close_array(&json);
         strbuf_add_char(&text, '\n');
     } else {
@@ -149,7 +168,7 @@ static int change_user(struct cli *cli, const char *route,
         err = users_find_by_id(session.app->users, session.arena, user.id, &user, &error);
     int status = err != ERR_OK     ? session_fail(err, &error)
                  : user.is_deleted ? CLI_OK
-                                   : show(cli, &user);
+                                   : show(cli, &session, &user);
     session_close(&session);
     return status;
 }
@@ -219,7 +238,7 @@ static int run_add(struct cli *cli)
         enum err err = add(&session, cli, str_from(password), &user, &error);
         if (err == ERR_OK)
             err = users_find_by_id(session.app->users, session.arena, user.id, &user, &error);
-        status = err == ERR_OK ? show(cli, &user) : session_fail(err, &error);
+        status = err == ERR_OK ? show(cli, &session, &user) : session_fail(err, &error);
         session_close(&session);
     }
     cli_password_fini(&password);
@@ -250,7 +269,7 @@ static int run_show(struct cli *cli)
     if (!session_open(cli, false, &session))
         return CLI_FAILED;
     enum err err = find(&session, cli_argument(cli, 0), &user, &error);
-    int status = err == ERR_OK ? show(cli, &user) : session_fail(err, &error);
+    int status = err == ERR_OK ? show(cli, &session, &user) : session_fail(err, &error);
     session_close(&session);
     return status;
 }

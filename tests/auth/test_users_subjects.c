@@ -87,6 +87,13 @@ START_TEST(the_account_it_makes)
     ck_assert_int_eq(user_check_email(user.email, &error), ERR_OK);
     ck_assert(str_ends(user.email, STR("@users.invalid")));
     ck_assert_int_gt(user.created_at_s, 0);
+    /* Whose it is can be told, for those who look after it. */
+    struct str issuer, subject;
+    ck_assert_int_eq(users_subject_of(users, arena, id, &issuer, &subject, &error), ERR_OK);
+    ck_assert(str_eq(issuer, STR("https://id.example")) && str_eq(subject, STR("auth0|7")));
+    ck_assert_int_eq(users_subject_of(users, arena, id + 1, &issuer, &subject, &error),
+                     ERR_NOT_FOUND);
+    ck_assert_uint_eq(issuer.len + subject.len, 0);
     /* It has the rights an account may have. */
     ck_assert_int_eq(users_set_group(users, id, STR("Admin"), true, &error), ERR_OK);
     close_backend();

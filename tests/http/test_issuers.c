@@ -193,6 +193,14 @@ START_TEST(accounts_on_first_sight)
     /* An account like any other: it may be made an admin, and deactivated. */
     char name[64] = "";
     snprintf(name, sizeof name, "%.34s", strstr(first, "\"x-") + 1);
+    struct cw_result result;
+    stand_cli(&stand, NULL, (const char *const[]){"user", "show", name, NULL}, &result);
+    ck_assert_ptr_nonnull(strstr(result.out, "issuer:     " ISSUER "\nsubject:    auth0|alice\n"));
+    cw_result_fini(&result);
+    stand_cli(&stand, NULL, (const char *const[]){"user", "show", name, "--json", NULL}, &result);
+    ck_assert_ptr_nonnull(
+        strstr(result.out, "\"issuer\":\"" ISSUER "\",\"subject\":\"auth0|alice\""));
+    cw_result_fini(&result);
     stand_cli_do(&stand, NULL,
                  (const char *const[]){"user", "grant", name, "--group", "Admin", NULL});
     int64_t give_up = stand_now_ms() + 10000;
