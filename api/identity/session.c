@@ -1,6 +1,7 @@
 #include "identity/session.h"
 
 #include "cachewarden/app.h"
+#include "cachewarden/clock.h"
 #include "cachewarden/log.h"
 #include "cachewarden/session.h"
 #include "identity/revoke.h"
@@ -23,6 +24,8 @@ static void end_former(struct call *call)
     if (!session_read(call, &former))
         return;
     const struct revocation revocation = revocation_of_family(call, former.family);
+    /* Waiting for a place to hash may have used up the call's budget. */
+    call->deadline_ns = clock_deadline_ns(call->app->budget_ms);
     if (revoke_all(call, &revocation, 1, REVOKE_ANYWAY, &error) != ERR_OK)
         log_event(LOG_LEVEL_WARN, "auth.session_end_untold", LOG_INT("user_id", former.user_id),
                   LOG_CSTR("error", err_name(error.code)), LOG_CSTR("detail", error.detail),
