@@ -32,8 +32,7 @@ enum {
  * While others wait for a worker a connection keeps its own for one turn: so many requests that the
  * price of a new connection (some 40 us of CPU) is small beside what the turn serves, and some time
  * at least (ARCHITECTURE.md has the measurements); but no longer than that, even if its requests are
- * slow. One that idles between its
- * requests gives way on its own (the library looks every 100 ms).
+ * slow. One that idles between its requests gives way on its own (the library looks every 100 ms).
  */
 enum { TURN_REQUESTS = 16 };
 #define TURN_MIN_NS (50 * NS_PER_MS)
