@@ -72,19 +72,22 @@ static bool verify_own(struct bench *bench)
                         &claims, NULL) == ERR_OK;
 }
 
-/* The mean over as many calls as the time has room for. */
+/* The best of many small batches: what else runs on the machine only ever adds. */
 static double measure_us(struct bench *bench, bool (*call)(struct bench *bench), int64_t ms)
 {
-    int64_t start_ns = clock_mono_ns(), end_ns = start_ns + ms * NS_PER_MS, calls = 0;
+    int64_t end_ns = clock_mono_ns() + ms * NS_PER_MS, best_ns = INT64_MAX, start_ns;
 
     do {
+        start_ns = clock_mono_ns();
         for (int i = 0; i < BATCH; i++) {
             arena_reset(bench->arena);
             must(call(bench), "a good token is refused");
         }
-        calls += BATCH;
-    } while (clock_mono_ns() < end_ns);
-    return (double)(clock_mono_ns() - start_ns) / 1000 / (double)calls;
+        int64_t took_ns = clock_mono_ns() - start_ns;
+        if (took_ns < best_ns)
+            best_ns = took_ns;
+    } while (start_ns < end_ns);
+    return (double)best_ns / 1000 / BATCH;
 }
 
 static void write_key(const char *path, const char *text)
