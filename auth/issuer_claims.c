@@ -4,12 +4,26 @@
 
 #include <inttypes.h>
 
-/* The claim as it is named; names with dots are usual in other issuers' tokens, and mean no path. */
-static const struct json *find(struct arena *arena, const struct json *payload, struct str name)
+static const struct json *get(struct arena *arena, const struct json *object, struct str name)
 {
     struct str copy = str_dup(arena, name);
 
-    return copy.ptr ? json_get(payload, copy.ptr) : NULL;
+    return copy.ptr ? json_get(object, copy.ptr) : NULL;
+}
+
+/* The claim of that very name, as "https://id.example/groups" is one; else dots lead to a member of
+ * a member, as in Keycloak's "realm_access.roles". */
+static const struct json *find(struct arena *arena, const struct json *payload, struct str name)
+{
+    const struct json *value = get(arena, payload, name);
+    struct str part;
+
+    if (value || str_find(name, '.') < 0)
+        return value;
+    value = payload;
+    while (value && str_split(&name, '.', &part))
+        value = get(arena, value, part);
+    return value;
 }
 
 /* A number stands for its digits: issuers write either. */

@@ -126,6 +126,32 @@ START_TEST(rights_only_where_they_are_named)
 }
 END_TEST
 
+START_TEST(claims_inside_claims)
+{
+    spec.groups_claim = STR("realm_access.roles");
+    expect_good("{" REST ",\"sub\":\"1\",\"realm_access\":{\"roles\":[\"a\",\"Admin\"]}}");
+    ck_assert(claims.is_admin_member);
+    /* A claim of the whole name comes first. */
+    expect_good("{" REST ",\"sub\":\"1\",\"realm_access.roles\":[],"
+                "\"realm_access\":{\"roles\":[\"Admin\"]}}");
+    ck_assert(!claims.is_admin_member);
+    static const char *const others[] = {"{\"role\":[\"Admin\"]}", "[\"Admin\"]", "\"Admin\"",
+                                         "null", "{\"roles\":{\"roles\":[\"Admin\"]}}"};
+    char payload[160];
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        snprintf(payload, sizeof payload, "{" REST ",\"sub\":\"1\",\"realm_access\":%s}",
+                 others[i]);
+        expect_good(payload);
+        ck_assert_msg(!claims.is_admin_member, "%s", payload);
+    }
+    spec.user_claim = STR("a.b.c");
+    expect_good("{" REST ",\"a\":{\"b\":{\"c\":42}}}");
+    ck_assert_int_eq(claims.claims.token.user_id, 42);
+    spec.user_claim = STR(".");
+    expect_bad("{" REST ",\"a\":1}", "the user claim is missing");
+}
+END_TEST
+
 START_TEST(rights_of_the_wrong_kind)
 {
     static const char *const values[][2] = {
@@ -213,6 +239,7 @@ int main(void)
     tcase_add_test(tcase, users_that_are_none);
     tcase_add_test(tcase, subjects_that_get_an_account);
     tcase_add_test(tcase, rights_only_where_they_are_named);
+    tcase_add_test(tcase, claims_inside_claims);
     tcase_add_test(tcase, rights_of_the_wrong_kind);
     tcase_add_test(tcase, what_all_tokens_have);
     tcase_add_test(tcase, whose_it_says_to_be);
