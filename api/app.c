@@ -92,6 +92,12 @@ enum err app_open(const struct app_options *options, struct app **app_out, struc
     *app_out = NULL;
     if (!app)
         return error_set_detail(error, ERR_NO_MEMORY, "no memory for the services");
+    app->tallies = aligned_alloc(_Alignof(struct tallies), sizeof *app->tallies);
+    if (!app->tallies) {
+        free(app);
+        return error_set_detail(error, ERR_NO_MEMORY, "no memory for the services");
+    }
+    memset(app->tallies, 0, sizeof *app->tallies);
     app->policy = options->policy;
     app->budget_ms = options->control.borrow_timeout_ms + options->control.connect_timeout_ms +
                      options->control.command_timeout_ms;
@@ -143,6 +149,7 @@ void app_close(struct app **app)
         users_close(&closing->users);
     if (closing->control)
         pool_close(&closing->control);
+    free(closing->tallies);
     free(closing);
     *app = NULL;
 }

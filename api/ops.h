@@ -46,4 +46,8 @@ enum err op_health_live(struct call *call);
 enum err op_health_ready(struct call *call);
 enum err op_redis_test(struct call *call);
 
+/* health/ops_edge.c */
+enum err op_metrics(struct call *call);
+enum err op_schema(struct call *call);
+
 #endif

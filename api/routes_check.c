@@ -9,7 +9,7 @@
  */
 static const char *const reviewed_public[] = {
     "auth.register", "auth.login",    "auth.refresh", "token.obtain", "token.refresh",
-    "token.verify",  "health.status", "health.live",  "health.ready",
+    "token.verify",  "health.status", "health.live",  "health.ready", "api.schema",
 };
 
 static _Thread_local char complaint[256];

@@ -107,7 +107,7 @@ enum err identity_register(struct identity *identity, struct arena *arena, struc
 static enum err check_key(struct identity *identity, struct arena *arena, const struct api_key *key,
                           int64_t now_s, struct error *error)
 {
-    const unsigned known = SCOPE_FLUSH | SCOPE_ENTRIES | SCOPE_ADMIN | SCOPE_USER;
+    const unsigned known = SCOPE_FLUSH | SCOPE_ENTRIES | SCOPE_METRICS | SCOPE_ADMIN | SCOPE_USER;
     struct user owner;
 
     enum err err = api_key_check_name("name", key->name, error);
@@ -116,7 +116,8 @@ static enum err check_key(struct identity *identity, struct arena *arena, const 
     if (err)
         return err;
     if ((key->scopes & ~known) != 0)
-        return error_set(error, ERR_BAD_INPUT, "scope: there are flush, entries, admin and user");
+        return error_set(error, ERR_BAD_INPUT,
+                         "scope: there are flush, entries, metrics, admin and user");
     if ((key->scopes & SCOPE_USER) != 0 && key->owner_id == 0)
         return error_set(error, ERR_BAD_INPUT,
                          "scope: a key with the scope user needs an owner to act as");

@@ -37,6 +37,7 @@ static struct {
     unsigned running;
     unsigned waiting;
     unsigned granted; /* places given to waiters that have not woken yet; counted in `running` */
+    uint64_t hashes, refusals; /* since the start */
 } gate;
 static pthread_once_t gate_once = PTHREAD_ONCE_INIT;
 
@@ -101,6 +102,10 @@ static enum err gate_enter(int64_t deadline_ns)
         err = ERR_BUSY;
     else
         err = gate_wait(deadline_ns);
+    if (err == ERR_OK)
+        gate.hashes++;
+    else
+        gate.refusals++;
     lock_give(&gate.lock);
     return err;
 }
@@ -114,6 +119,18 @@ static void gate_leave(void)
     } else {
         gate.running--;
     }
+    lock_give(&gate.lock);
+}
+
+void password_stats_read(struct password_stats *stats_out)
+{
+    pthread_once(&gate_once, gate_set_up);
+    lock_take(&gate.lock);
+    *stats_out = (struct password_stats){.places = gate.cores,
+                                         .running = gate.running - gate.granted,
+                                         .waiting = gate.waiting,
+                                         .hashes = gate.hashes,
+                                         .refusals = gate.refusals};
     lock_give(&gate.lock);
 }
 

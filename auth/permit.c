@@ -44,6 +44,8 @@ static bool is_allowed(enum permit permit, const struct permit_policy *policy,
         return is_admin(principal) || is_key_with(principal, SCOPE_FLUSH);
     case PERMIT_SCOPE_ENTRIES:
         return is_admin(principal) || is_key_with(principal, SCOPE_ENTRIES);
+    case PERMIT_SCOPE_METRICS:
+        return is_admin(principal) || is_key_with(principal, SCOPE_METRICS);
     case PERMIT_FLUSH_MESSAGES:
         return is_admin(principal) || is_key_with(principal, SCOPE_FLUSH) ||
                (policy && policy->flush_for_authenticated && is_signed_in_user(principal));
@@ -77,6 +79,8 @@ const char *permit_name(enum permit permit)
         return "scope:flush";
     case PERMIT_SCOPE_ENTRIES:
         return "scope:entries";
+    case PERMIT_SCOPE_METRICS:
+        return "scope:metrics";
     case PERMIT_FLUSH_MESSAGES:
         return "scope:flush or policy";
     }

@@ -24,10 +24,8 @@ static const struct {
     const char *name;
     enum scope bit;
 } scopes_known[] = {
-    {"flush", SCOPE_FLUSH},
-    {"entries", SCOPE_ENTRIES},
-    {"admin", SCOPE_ADMIN},
-    {"user", SCOPE_USER},
+    {"flush", SCOPE_FLUSH}, {"entries", SCOPE_ENTRIES}, {"admin", SCOPE_ADMIN},
+    {"user", SCOPE_USER},   {"metrics", SCOPE_METRICS},
 };
 
 enum { SCOPE_COUNT = sizeof scopes_known / sizeof *scopes_known };

@@ -2,10 +2,12 @@
  * http_connection.c. */
 #include "http_private.h"
 
+#include "openapi.h"
 #include "router.h"
 #include "tls.h"
 
 #include "cachewarden/clock.h"
+#include "cachewarden/exposition.h"
 #include "cachewarden/random.h"
 
 #include <civetweb.h>
@@ -288,6 +290,40 @@ static enum err make_workers(struct http *http, struct error *error)
     return ERR_OK;
 }
 
+/* ---- what the services tell of us ---- */
+
+static void write_metrics(const void *with, struct strbuf *out)
+{
+    const struct http *http = with;
+    struct http_stats stats;
+
+    http_stats_read(http, &stats);
+    exposition_family(out, "cachewarden_build_info", "gauge", "Always 1.");
+    exposition_count(out, "cachewarden_build_info", "version=\"" CW_VERSION "\"", 1);
+    exposition_single(out, "cachewarden_http_workers", "gauge",
+                      "Threads that serve a connection each.", (uint64_t)http->options.threads);
+    exposition_single(out, "cachewarden_http_connections", "gauge",
+                      "Connections that have a thread now.", (uint64_t)stats.active_connections);
+    exposition_single(out, "cachewarden_http_connections_total", "counter",
+                      "Connections since the start.", stats.connections);
+    exposition_single(out, "cachewarden_http_requests_under_way", "gauge",
+                      "Requests being answered, this one too.", (uint64_t)stats.requests_under_way);
+    metrics_write(http->metrics, out);
+    app_write_metrics(http->options.app, out);
+}
+
+static enum err make_edge(struct http *http, struct error *error)
+{
+    strbuf_init(&http->schema, NULL, 128 * 1024);
+    openapi_write(&http->schema);
+    if (http->schema.failed)
+        return error_set(error, ERR_NO_MEMORY, "out of memory");
+    http->edge = (struct app_edge){
+        .schema = strbuf_str(&http->schema), .write_metrics = write_metrics, .with = http};
+    http->options.app->edge = &http->edge;
+    return ERR_OK;
+}
+
 static enum err make_parts(struct http *http, struct error *error)
 {
     const struct http_options *options = &http->options;
@@ -301,9 +337,11 @@ static enum err make_parts(struct http *http, struct error *error)
     http->guard = (struct guard_policy){options->allowed_hosts, options->allowed_host_count};
     http->origins = (struct origin_policy){options->origins, options->origin_count};
     http->ports = calloc(options->listen_count, sizeof *http->ports);
-    if (!http->ports)
+    if (!http->ports ||
+        metrics_new(routes, route_count, options->threads, &http->metrics) != ERR_OK)
         return error_set(error, ERR_NO_MEMORY, "out of memory");
-    return make_workers(http, error);
+    err = make_edge(http, error);
+    return err == ERR_OK ? make_workers(http, error) : err;
 }
 
 enum err http_start(const struct http_options *options, struct http **http_out, struct error *error)
@@ -375,6 +413,10 @@ void http_stop(struct http **http)
     for (int i = 0; gone->workers && i < gone->options.threads; i++)
         arena_free(&gone->workers[i].arena);
     free(gone->workers);
+    if (gone->options.app->edge == &gone->edge)
+        gone->options.app->edge = NULL;
+    metrics_free(&gone->metrics);
+    strbuf_fini(&gone->schema);
     router_free(&gone->router);
     free(gone->ports);
     lock_cond_fini(&gone->finished);

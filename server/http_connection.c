@@ -367,8 +367,11 @@ static void end_exchange(struct worker *worker, size_t bytes_sent)
     struct http *http = worker->http;
     struct exchange *exchange = &worker->exchange;
     int class = exchange->response.status / 100;
+    int64_t duration_ns = clock_mono_ns() - exchange->request.started_ns;
 
-    access_log_write(exchange, bytes_sent, clock_mono_ns() - exchange->request.started_ns);
+    access_log_write(exchange, bytes_sent, duration_ns);
+    metrics_count(http->metrics, (int)(worker - http->workers), exchange->call.route,
+                  exchange->response.status, duration_ns);
     arena_reset(worker->arena);
     count(&worker->by_class[class]);
     atomic_store(&worker->is_busy, false);

@@ -6,6 +6,7 @@
 #include "exchange.h"
 #include "guard.h"
 #include "http.h"
+#include "metrics.h"
 #include "origin.h"
 #include "response.h"
 
@@ -55,6 +56,9 @@ struct http {
     struct guard_policy guard;
     struct origin_policy origins;
     struct worker *workers;
+    struct metrics *metrics;
+    struct strbuf schema;
+    struct app_edge edge;
     struct mg_context *library;
     int *ports; /* by listener */
 

@@ -104,6 +104,14 @@ static enum err flush_database(const struct target *target, struct arena *arena,
     return check_size(pipeline_value(pipeline, 0), error);
 }
 
+static void count_flush(struct target_counts *counts, enum err err, int64_t removed)
+{
+    atomic_fetch_add_explicit(err == ERR_OK ? &counts->flushes : &counts->failures, 1,
+                              memory_order_relaxed);
+    if (removed > 0)
+        atomic_fetch_add_explicit(&counts->removed, (uint64_t)removed, memory_order_relaxed);
+}
+
 enum err caches_flush(struct app *app, struct arena *arena, struct str name, bool dry_run,
                       int64_t deadline_ns, struct flush_result *result_out, struct error *error)
 {
@@ -114,9 +122,12 @@ enum err caches_flush(struct app *app, struct arena *arena, struct str name, boo
         return error_set(error, ERR_NOT_FOUND, "There is no cache named %.*s.",
                          STR_ARG(str_sub(name, 0, 64)));
     result_out->kind = target->kind;
-    if (target->kind == CACHE_KEYS)
-        return flush_keys(target, arena, dry_run, deadline_ns, result_out, error);
-    return flush_database(target, arena, dry_run, deadline_ns, result_out, error);
+    enum err err = target->kind == CACHE_KEYS
+                       ? flush_keys(target, arena, dry_run, deadline_ns, result_out, error)
+                       : flush_database(target, arena, dry_run, deadline_ns, result_out, error);
+    if (!dry_run)
+        count_flush(target->counts, err, result_out->removed);
+    return err;
 }
 
 /* ---- the list ---- */

@@ -147,7 +147,8 @@ static enum err add_target(struct caches *caches, const struct app_options *opti
         return err;
     target->kind = spec->kind;
     target->name = str_dup(caches->arena, spec->name);
-    if (!target->name.ptr)
+    target->counts = arena_calloc(caches->arena, 1, sizeof *target->counts);
+    if (!target->name.ptr || !target->counts)
         return error_set_detail(error, ERR_NO_MEMORY, "no memory for the named caches");
     if (spec->kind == CACHE_KEYS)
         err = copy_keys(target, spec, caches->arena, options->environment, error);

@@ -4,6 +4,11 @@
 
 #include "services.h"
 
+/* Of GET /metrics. */
+struct target_counts {
+    _Atomic uint64_t flushes, failures, removed;
+};
+
 struct target {
     struct str name;
     enum cache_kind kind;
@@ -11,6 +16,7 @@ struct target {
     size_t key_count;
     struct pool *pool;
     bool owns_pool; /* false: it is the pool of the control data */
+    struct target_counts *counts;
 };
 
 struct caches {

@@ -73,6 +73,8 @@ static enum err clear_user(struct call *call, int64_t user_id, struct cache_stat
         control_clear(call->app, call->arena, user_id, call->deadline_ns, state_out, &call->error);
 
     audit_call(call, target_of_user(call, user_id), err, err == ERR_OK ? state_out->version : -1);
+    if (err == ERR_OK)
+        tally_add(call->app->tallies, TALLY_CLEARS_USER);
     return err;
 }
 
@@ -143,6 +145,7 @@ static enum err admin_clear_all(struct call *call)
     audit_call(call, STR("all"), err, err == ERR_OK ? epoch : -1);
     if (err != ERR_OK)
         return err;
+    tally_add(call->app->tallies, TALLY_CLEARS_ALL);
     json_open_object(json);
     json_add_bool(json, "ok", true);
     json_add_string(json, "message", STR("Cache cleared"));

@@ -30,6 +30,8 @@ enum err check_password(struct call *call, struct str name, bool by_email, struc
                          call->deadline_ns, user_out, &call->error);
     err = limits_attempted(call, &attempt, err);
     if (err == ERR_UNAUTHENTICATED)
+        tally_add(call->app->tallies, TALLY_SIGN_INS_REFUSED);
+    if (err == ERR_UNAUTHENTICATED)
         return error_set(&call->error, err, "No active account found with the given credentials");
     if (err == ERR_BUSY)
         return error_set(&call->error, err, "too many sign-ins at once");
@@ -99,6 +101,7 @@ enum err sign_in(struct call *call, const struct user *user, struct token_pair *
         return err;
     if (record_add(call, pipeline, &issued) != ERR_OK)
         return no_memory(call);
+    tally_add(call->app->tallies, TALLY_SIGN_INS);
     /* A budget of its own: waiting for a place to hash may have used up the call's. */
     err = pipeline_run(call->app->control, pipeline, clock_deadline_ns(call->app->budget_ms),
                        &unrecorded);
@@ -162,6 +165,7 @@ static void revoke_reused(struct call *call, const struct token_claims *claims)
     const struct revocation revocation = revocation_of_family(call, claims->family);
     struct error error = {0};
 
+    tally_add(call->app->tallies, TALLY_REUSES);
     if (claims->family.len == 0)
         return;
     enum err err = revoke_all(call, &revocation, 1, REVOKE_ANYWAY, &error);
@@ -214,7 +218,10 @@ enum err sign_in_again(struct call *call, struct str refresh, struct token_pair 
         return err;
     switch (refresh_judge(&facts, clock_wall_ms())) {
     case REFRESH_GOOD:
-        return trade(call, &claims, &user, pair_out);
+        err = trade(call, &claims, &user, pair_out);
+        if (err == ERR_OK)
+            tally_add(call->app->tallies, TALLY_REFRESHES);
+        return err;
     case REFRESH_REUSED:
         revoke_reused(call, &claims);
         return refuse(call, "was spent before: its family is revoked");

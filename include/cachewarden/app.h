@@ -9,6 +9,7 @@
 #include "cachewarden/limits.h"
 #include "cachewarden/permit.h"
 #include "cachewarden/pool.h"
+#include "cachewarden/tally.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -55,6 +56,17 @@ struct feed;
 struct health;
 struct marker;
 
+/*
+ * What only the program around the services knows, for the operations that tell it. Whoever takes
+ * requests sets it before the first, and leaves it alone until the last has ended.
+ */
+struct app_edge {
+    struct str schema; /* the OpenAPI document */
+    /* Appends all counters in Prometheus' text format. */
+    void (*write_metrics)(const void *with, struct strbuf *out);
+    const void *with;
+};
+
 struct app {
     struct pool *control; /* control data: versions, switches, epoch, audit, tokens */
     struct identity *identity;
@@ -67,8 +79,10 @@ struct app {
     struct limits *limits; /* NULL: off */
     struct permit_policy policy;
     _Atomic bool registration_open;
-    _Atomic bool ready; /* false while starting and draining: /health/ready */
-    int64_t budget_ms;  /* what one request may spend on Redis in all */
+    _Atomic bool ready;          /* false while starting and draining: /health/ready */
+    const struct app_edge *edge; /* NULL: no requests are taken */
+    struct tallies *tallies;     /* what the services did since the start */
+    int64_t budget_ms;           /* what one request may spend on Redis in all */
 };
 
 /*
@@ -134,6 +148,11 @@ struct flush_result {
 CW_MUST_CHECK enum err caches_flush(struct app *app, struct arena *arena, struct str name,
                                     bool dry_run, int64_t deadline_ns,
                                     struct flush_result *result_out, struct error *error);
+
+/* ---- metrics ---- */
+
+/* Appends the counters of all services in Prometheus' text format. */
+void app_write_metrics(struct app *app, struct strbuf *out);
 
 /* ---- audit ---- */
 

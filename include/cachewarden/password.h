@@ -37,4 +37,12 @@ CW_MUST_CHECK enum err password_hash(struct arena *arena, struct str password, i
 CW_MUST_CHECK enum err password_verify(struct str encoded, struct str password, int64_t deadline_ns,
                                        bool *rehash_out);
 
+/* A snapshot of the queue in front of the hashing, for GET /metrics. */
+struct password_stats {
+    unsigned places;           /* hashes that may run at once */
+    unsigned running, waiting; /* now */
+    uint64_t hashes, refusals; /* since the start; refused: ERR_BUSY */
+};
+void password_stats_read(struct password_stats *stats_out);
+
 #endif

@@ -14,6 +14,7 @@ enum permit {
     PERMIT_ADMIN,
     PERMIT_SCOPE_FLUSH, /* an admin, or an API key with the scope */
     PERMIT_SCOPE_ENTRIES,
+    PERMIT_SCOPE_METRICS,
     PERMIT_FLUSH_MESSAGES /* as SCOPE_FLUSH, or any signed-in user when auth.flush_permission =
                              authenticated */
 };

@@ -22,7 +22,8 @@ enum scope {
     SCOPE_FLUSH = 1u << 0,   /* empty named caches */
     SCOPE_ENTRIES = 1u << 1, /* the cache service in the key's namespace */
     SCOPE_ADMIN = 1u << 2,   /* everything an admin may */
-    SCOPE_USER = 1u << 3     /* act as the key's owner on `user` routes */
+    SCOPE_USER = 1u << 3,    /* act as the key's owner on `user` routes */
+    SCOPE_METRICS = 1u << 4  /* read this node's counters */
 };
 
 /* Strings live in the arena the principal was made with. */

@@ -89,7 +89,7 @@ struct route {
     size_t body_limit; /* bytes; 0: server.max_body */
     enum dialect dialect;
     const char *failure; /* the dialect's sentence for a Redis failure */
-    bool no_store;       /* Cache-Control: no-store (all but the public schema) */
+    bool no_store;       /* Cache-Control: no-store */
     const char *summary;
 };
 

@@ -1,5 +1,6 @@
 /* `routes`: the table of endpoints. */
 #include "cli/cli.h"
+#include "openapi.h"
 
 #include "cachewarden/routes.h"
 
@@ -57,17 +58,26 @@ static int run_routes(struct cli *cli)
     const struct route *routes = routes_table(&count);
     struct strbuf text;
     strbuf_init(&text, NULL, 4096);
-    if (cli_flag(cli, "json"))
+    if (cli_flag(cli, "openapi")) {
+        openapi_write(&text);
+        strbuf_add_char(&text, '\n');
+    } else if (cli_flag(cli, "json")) {
         print_json(&text, routes, count);
-    else
+    } else {
         print_table(&text, routes, count);
+    }
     return cli_print(&text);
 }
 
 const struct cli_command cli_routes = {
     .name = "routes",
-    .arguments = "[--json]",
+    .arguments = "[--json | --openapi]",
     .summary = "lists the endpoints: method, path, permission, limit",
-    .options = (const struct cli_option[]){CLI_JSON, {NULL, 0, NULL, false, NULL}},
+    .options =
+        (const struct cli_option[]){
+            CLI_JSON,
+            {"openapi", 0, NULL, false,
+             "print the OpenAPI 3.1 document, as GET /api/schema answers it"},
+            {NULL, 0, NULL, false, NULL}},
     .run = run_routes,
 };

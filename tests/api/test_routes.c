@@ -72,6 +72,8 @@ START_TEST(our_table_is_this)
         "GET /health/live public none",
         "GET /health/ready public none",
         "GET /api/redis-test admin none",
+        "GET /metrics scope:metrics none",
+        "GET /api/schema public none",
     };
     size_t count;
     const struct route *table = routes_table(&count);

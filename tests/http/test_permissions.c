@@ -108,6 +108,7 @@ static char *in_session_without_xsrf(char *out)
 static const char *const no_scope[] = {NULL}, *const scope_flush[] = {"--scope", "flush", NULL},
                          *const scope_entries[] = {"--scope", "entries", "--namespace", "shop",
                                                    NULL},
+                         *const scope_metrics[] = {"--scope", "metrics", NULL},
                          *const scope_admin[] = {"--scope", "admin", NULL},
                          *const scope_user[] = {"--scope", "user", "--user", "owner", NULL},
                          *const owned_no_scope[] = {"--user", "owner", NULL};
@@ -128,6 +129,7 @@ static struct caller callers[] = {
     {.name = "key", .key_arguments = no_scope},
     {.name = "key-flush", .key_arguments = scope_flush},
     {.name = "key-entries", .key_arguments = scope_entries},
+    {.name = "key-metrics", .key_arguments = scope_metrics},
     {.name = "key-admin", .key_arguments = scope_admin},
     {.name = "key-user", .key_arguments = scope_user},
     {.name = "key-owned", .key_arguments = owned_no_scope},
@@ -196,9 +198,9 @@ static void fill_in(char *out, size_t out_size, const char *path)
 static void check_rules(const char *method, const char *path, const int *statuses)
 {
     static const char *const open_to_all[] = {
-        "/auth/register", "/auth/login",         "/auth/refresh",
-        "/api/token/",    "/api/token/refresh/", "/api/token/verify/",
-        "/health",        "/health/live",        "/health/ready",
+        "/auth/register",      "/auth/login",        "/auth/refresh", "/api/token/",
+        "/api/token/refresh/", "/api/token/verify/", "/health",       "/health/live",
+        "/health/ready",       "/api/schema",
     };
     for (size_t i = 0; i < sizeof open_to_all / sizeof *open_to_all; i++)
         if (strcmp(path, open_to_all[i]) == 0)

@@ -59,6 +59,8 @@ static const struct call {
     {"GET", "/health/live", NOBODY, 200, NULL, ""},
     {"GET", "/health/ready", NOBODY, 200, NULL, ""},
     {"GET", "/api/redis-test", ROOT, 200, NULL, ""},
+    {"GET", "/metrics", ROOT, 200, NULL, ""},
+    {"GET", "/api/schema", NOBODY, 200, NULL, ""},
 };
 #define CALLS (sizeof calls / sizeof *calls)
 
@@ -95,6 +97,8 @@ static void make(const struct call *call)
                                                call->json, call->json ? strlen(call->json) : 0);
     ck_assert_msg(reply->status == call->status, "%s %s: %d %s", call->method, target,
                   reply->status, reply->status ? reply->body : reply->failure);
+    if (strcmp(call->path, "/api/schema") == 0) /* tells of such answers */
+        return;
     ck_assert_msg(!strstr(reply->body, "\":false,\"read") && !strstr(reply->body, "_get\":false"),
                   "%s: %s", target, reply->body);
     take(reply, "refresh_token", "refresh_token", refresh_token);

@@ -68,6 +68,8 @@ static const struct probe probes[] = {
     {"POST", "/auth/refresh", NOBODY, refresh_token, 503, "{\"detail\":\"", false},
     {"POST", "/api/token/refresh/", NOBODY, django_refresh, 503, "{\"detail\":\"", false},
     {"POST", "/api/token/verify/", NOBODY, access_token, 200, "{}", true},
+    {"GET", "/metrics", ROOT, NULL, 200, "# HELP cachewarden_", true},
+    {"GET", "/api/schema", NOBODY, NULL, 200, "{\"openapi\":", true},
 };
 #define PROBES (sizeof probes / sizeof *probes)
 

@@ -10,10 +10,10 @@ BEGIN {
 	uses["server"] = "server api auth pool base"
 
 	# The shared headers (include/cachewarden/) and whose they are.
-	own("base", "arena clock error json lock log random str")
+	own("base", "arena clock error exposition json lock log random str")
 	own("pool", "pipeline pool value")
 	own("auth", "digest identity issuer password permit principal revocations session token users")
-	own("api", "app call limits params routes")
+	own("api", "app call examples limits params routes tally")
 
 	# Foreign headers have one home: a folder, a file, or (with *) a file and its parts.
 	home["argon2.h"] = "auth/password.c"

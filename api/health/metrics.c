@@ -1,0 +1,192 @@
+/* What the services have counted, in Prometheus' text format. Labels are fixed words and the names of
+ * configured caches, so the number of lines is bounded by the configuration. */
+#include "caches/targets.h"
+#include "cachewarden/app.h"
+#include "cachewarden/exposition.h"
+#include "cachewarden/password.h"
+#include "cachewarden/revocations.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A label's value is a cache's name, 64 bytes at most. */
+enum { LABELS_SIZE = 128 };
+
+/* ---- pools ---- */
+
+struct pool_view {
+    char labels[LABELS_SIZE];
+    struct pool_stats stats;
+};
+
+static const struct {
+    const char *name, *help;
+    size_t offset; /* of a uint64_t in struct pool_stats */
+} pool_counters[] = {
+#define COUNTER(name_, field_, help_)                                                   \
+    {                                                                                   \
+        "cachewarden_redis_" name_ "_total", help_, offsetof(struct pool_stats, field_) \
+    }
+    COUNTER("connects", connects, "Connections made to Redis."),
+    COUNTER("connect_failures", connect_failures, "Attempts to connect to Redis that failed."),
+    COUNTER("closes", closes, "Connections to Redis closed."),
+    COUNTER("round_trips", round_trips, "Exchanges with Redis: one write, all its replies."),
+    COUNTER("commands", commands, "Commands sent to Redis."),
+    COUNTER("borrows", borrows, "Pipelines that had a connection of their own."),
+    COUNTER("batches", batches, "Writes that carried the pipelines of several callers."),
+    COUNTER("batched_pipelines", batched, "Pipelines that went in those."),
+    COUNTER("wait_timeouts", waits_timed_out, "Callers that waited for a connection in vain."),
+    COUNTER("breaker_refusals", breaker_refusals, "Callers turned away by the open breaker."),
+    COUNTER("error_replies", replies_refused, "Replies of Redis that were errors."),
+    COUNTER("desynchronised", poisoned, "Connections closed because replies were late or strange."),
+#undef COUNTER
+};
+
+static size_t add_view(struct pool_view *views, size_t count, struct pool *pool, const char *name,
+                       int size)
+{
+    snprintf(views[count].labels, LABELS_SIZE, "pool=\"%.*s\"", size, name);
+    pool_stats_read(pool, &views[count].stats);
+    return count + 1;
+}
+
+static void write_connections(struct strbuf *out, const struct pool_view *views, size_t count)
+{
+    exposition_family(out, "cachewarden_redis_connections", "gauge",
+                      "Connections to Redis, by what they do now.");
+    for (size_t i = 0; i < count; i++) {
+        char labels[LABELS_SIZE + 32];
+        snprintf(labels, sizeof labels, "%s,state=\"idle\"", views[i].labels);
+        exposition_count(out, "cachewarden_redis_connections", labels, views[i].stats.idle);
+        snprintf(labels, sizeof labels, "%s,state=\"busy\"", views[i].labels);
+        exposition_count(out, "cachewarden_redis_connections", labels, views[i].stats.busy);
+    }
+    exposition_family(out, "cachewarden_redis_connections_max", "gauge",
+                      "Connections to Redis at most.");
+    for (size_t i = 0; i < count; i++)
+        exposition_count(out, "cachewarden_redis_connections_max", views[i].labels,
+                         views[i].stats.size);
+    exposition_family(out, "cachewarden_redis_breaker_open", "gauge",
+                      "1 while callers fail at once, because Redis does not answer.");
+    for (size_t i = 0; i < count; i++)
+        exposition_count(out, "cachewarden_redis_breaker_open", views[i].labels,
+                         views[i].stats.breaker_open);
+}
+
+static void write_pools(const struct app *app, struct strbuf *out)
+{
+    size_t targets = app->caches ? app->caches->count : 0, count = 0;
+    struct pool_view *views = calloc(targets + 1, sizeof *views);
+
+    if (!views) {
+        out->failed = true;
+        return;
+    }
+    count = add_view(views, count, app->control, "control", 7);
+    for (size_t i = 0; i < targets; i++) {
+        const struct target *target = &app->caches->targets[i];
+        if (target->owns_pool)
+            count = add_view(views, count, target->pool, target->name.ptr, (int)target->name.len);
+    }
+    write_connections(out, views, count);
+    for (size_t c = 0; c < sizeof pool_counters / sizeof *pool_counters; c++) {
+        exposition_family(out, pool_counters[c].name, "counter", pool_counters[c].help);
+        for (size_t i = 0; i < count; i++) {
+            uint64_t value;
+            memcpy(&value, (const char *)&views[i].stats + pool_counters[c].offset, sizeof value);
+            exposition_count(out, pool_counters[c].name, views[i].labels, value);
+        }
+    }
+    free(views);
+}
+
+/* ---- named caches ---- */
+
+static void write_target(struct strbuf *out, const char *name, const struct target *target,
+                         const char *more, uint64_t value)
+{
+    char labels[LABELS_SIZE];
+
+    snprintf(labels, sizeof labels, "cache=\"%.*s\"%s", STR_ARG(target->name), more);
+    exposition_count(out, name, labels, value);
+}
+
+static void write_caches(const struct app *app, struct strbuf *out)
+{
+    const struct caches *caches = app->caches;
+
+    if (!caches || caches->count == 0)
+        return;
+    exposition_family(out, "cachewarden_flushes_total", "counter",
+                      "Flushes of named caches, by how they went.");
+    for (size_t i = 0; i < caches->count; i++) {
+        const struct target_counts *counts = caches->targets[i].counts;
+        write_target(out, "cachewarden_flushes_total", &caches->targets[i], ",result=\"ok\"",
+                     atomic_load(&counts->flushes));
+        write_target(out, "cachewarden_flushes_total", &caches->targets[i], ",result=\"failed\"",
+                     atomic_load(&counts->failures));
+    }
+    exposition_family(out, "cachewarden_flushed_keys_total", "counter",
+                      "Keys removed by flushes of named caches.");
+    for (size_t i = 0; i < caches->count; i++)
+        write_target(out, "cachewarden_flushed_keys_total", &caches->targets[i], "",
+                     atomic_load(&caches->targets[i].counts->removed));
+}
+
+/* ---- control, accounts ---- */
+
+static void write_tallies(const struct app *app, struct strbuf *out)
+{
+    const struct tallies *tallies = app->tallies;
+
+    exposition_family(out, "cachewarden_versions_cleared_total", "counter",
+                      "Clears: versions raised, of one user or of all.");
+    exposition_count(out, "cachewarden_versions_cleared_total", "scope=\"user\"",
+                     tally_read(tallies, TALLY_CLEARS_USER));
+    exposition_count(out, "cachewarden_versions_cleared_total", "scope=\"all\"",
+                     tally_read(tallies, TALLY_CLEARS_ALL));
+    exposition_family(out, "cachewarden_sign_ins_total", "counter", "Sign-ins, by how they went.");
+    exposition_count(out, "cachewarden_sign_ins_total", "result=\"ok\"",
+                     tally_read(tallies, TALLY_SIGN_INS));
+    exposition_count(out, "cachewarden_sign_ins_total", "result=\"refused\"",
+                     tally_read(tallies, TALLY_SIGN_INS_REFUSED));
+    exposition_single(out, "cachewarden_tokens_refreshed_total", "counter",
+                      "Refresh tokens traded for a new pair.",
+                      tally_read(tallies, TALLY_REFRESHES));
+    exposition_single(out, "cachewarden_tokens_reused_total", "counter",
+                      "Spent refresh tokens that came again: somebody has a token that is not "
+                      "theirs.",
+                      tally_read(tallies, TALLY_REUSES));
+    if (app->identity)
+        exposition_single(out, "cachewarden_revocations", "gauge",
+                          "Revocations this node keeps in memory.",
+                          revocations_count(identity_revocations(app->identity)));
+}
+
+static void write_hashing(struct strbuf *out)
+{
+    struct password_stats stats;
+
+    password_stats_read(&stats);
+    exposition_single(out, "cachewarden_password_hashes_max", "gauge",
+                      "Password hashes that may run at once.", stats.places);
+    exposition_single(out, "cachewarden_password_hashes_running", "gauge",
+                      "Password hashes under way.", stats.running);
+    exposition_single(out, "cachewarden_password_hashes_waiting", "gauge",
+                      "Sign-ins that wait for a place to hash.", stats.waiting);
+    exposition_single(out, "cachewarden_password_hashes_total", "counter",
+                      "Password hashes computed.", stats.hashes);
+    exposition_single(out, "cachewarden_password_hashes_refused_total", "counter",
+                      "Sign-ins turned away because too many waited.", stats.refusals);
+}
+
+void app_write_metrics(struct app *app, struct strbuf *out)
+{
+    exposition_single(out, "cachewarden_ready", "gauge", "1 while this node wants requests.",
+                      atomic_load(&app->ready));
+    write_pools(app, out);
+    write_caches(app, out);
+    write_tallies(app, out);
+    write_hashing(out);
+}

@@ -1,0 +1,287 @@
+/*
+ * GET /metrics, read by a parser that takes nothing but the format: HELP and TYPE before the samples
+ * of a family, families in one piece, no sample twice, counters that end with _total, histograms whose
+ * buckets rise and end with +Inf = _count. Then: what it says is what happened.
+ */
+#include "stand.h"
+#include "suite.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SAMPLES_MAX = 4000 };
+
+struct sample {
+    char series[200]; /* name and labels as they stand */
+    double value;
+};
+
+static struct stand stand;
+static struct sample samples[SAMPLES_MAX];
+static size_t sample_count;
+
+static void open_stand(void)
+{
+    stand_open(&stand, NULL);
+}
+
+static void close_stand(void)
+{
+    stand_close(&stand);
+}
+
+/* ---- the parser ---- */
+
+struct family {
+    char name[128], type[16];
+    bool has_help;
+};
+
+static struct family families[256];
+static size_t family_count;
+
+static bool is_name(const char *text, size_t size)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+    return size > 0 && strspn(text, allowed) >= size && (text[0] < '0' || text[0] > '9');
+}
+
+static void read_comment(const char *line)
+{
+    char kind[8] = "", name[128] = "", rest[400] = "";
+    ck_assert_msg(sscanf(line, "# %7s %127s %399[^\n]", kind, name, rest) == 3, "%s", line);
+    ck_assert_msg(is_name(name, strlen(name)), "%s", line);
+    if (strcmp(kind, "HELP") == 0) {
+        for (size_t i = 0; i < family_count; i++)
+            ck_assert_msg(strcmp(families[i].name, name) != 0, "two families %s", name);
+        ck_assert_uint_lt(family_count, 256);
+        struct family *family = &families[family_count++];
+        memset(family, 0, sizeof *family);
+        snprintf(family->name, sizeof family->name, "%s", name);
+        family->has_help = true;
+        return;
+    }
+    ck_assert_msg(strcmp(kind, "TYPE") == 0, "%s", line);
+    struct family *family = &families[family_count - 1];
+    ck_assert_msg(family_count > 0 && strcmp(family->name, name) == 0 && !family->type[0],
+                  "TYPE without its HELP: %s", line);
+    ck_assert_msg(strcmp(rest, "counter") == 0 || strcmp(rest, "gauge") == 0 ||
+                      strcmp(rest, "histogram") == 0,
+                  "%s", line);
+    snprintf(family->type, sizeof family->type, "%.15s", rest);
+    size_t size = strlen(name);
+    bool is_total = size > 6 && strcmp(name + size - 6, "_total") == 0;
+    ck_assert_msg(is_total == (strcmp(rest, "counter") == 0), "%s is a %s", name, rest);
+}
+
+/* label="value" pairs, commas between. */
+static void check_labels(const char *at, const char *end, const char *line)
+{
+    for (;;) {
+        const char *equals = memchr(at, '=', (size_t)(end - at));
+        ck_assert_msg(equals && is_name(at, (size_t)(equals - at)) && equals[1] == '"', "%s", line);
+        const char *close = strchr(equals + 2, '"');
+        ck_assert_msg(close && close < end &&
+                          !memchr(equals + 2, '\\', (size_t)(close - equals - 2)),
+                      "%s", line);
+        at = close + 1;
+        if (at == end)
+            return;
+        ck_assert_msg(*at++ == ',', "%s", line);
+    }
+}
+
+static bool belongs(const char *name, size_t size, const struct family *family)
+{
+    static const char *const parts[] = {"_bucket", "_sum", "_count"};
+    size_t base = strlen(family->name);
+    if (strcmp(family->type, "histogram") != 0)
+        return size == base && strncmp(name, family->name, size) == 0;
+    for (size_t i = 0; i < 3; i++)
+        if (size == base + strlen(parts[i]) && strncmp(name, family->name, base) == 0 &&
+            strncmp(name + base, parts[i], strlen(parts[i])) == 0)
+            return true;
+    return false;
+}
+
+static void read_sample(const char *line)
+{
+    size_t name_size = strcspn(line, "{ ");
+    const char *end = line + name_size, *blank;
+    char *behind;
+    ck_assert_msg(family_count > 0 && families[family_count - 1].type[0] &&
+                      belongs(line, name_size, &families[family_count - 1]),
+                  "a sample outside its family: %s", line);
+    if (*end == '{') {
+        const char *close = strchr(end, '}');
+        ck_assert_msg(close != NULL, "%s", line);
+        check_labels(end + 1, close, line);
+        end = close + 1;
+    }
+    blank = end;
+    ck_assert_msg(*blank == ' ' && blank[1] >= '0' && blank[1] <= '9', "%s", line);
+    ck_assert_uint_lt(sample_count, SAMPLES_MAX);
+    struct sample *sample = &samples[sample_count++];
+    ck_assert_uint_lt((size_t)(end - line), sizeof sample->series);
+    snprintf(sample->series, sizeof sample->series, "%.*s", (int)(end - line), line);
+    sample->value = strtod(blank + 1, &behind);
+    ck_assert_msg(*behind == '\0', "%s", line);
+    for (size_t i = 0; i + 1 < sample_count; i++)
+        ck_assert_msg(strcmp(samples[i].series, sample->series) != 0, "twice: %s", line);
+}
+
+/* Buckets of one series stand behind each other, rise, and end with +Inf, which is the count. */
+static void check_histograms(void)
+{
+    double last = 0;
+    for (size_t i = 0; i < sample_count; i++) {
+        const char *series = samples[i].series;
+        if (!strstr(series, "_bucket{"))
+            continue;
+        ck_assert_msg(samples[i].value >= last, "%s", series);
+        last = samples[i].value;
+        if (!strstr(series, "le=\"+Inf\""))
+            continue;
+        ck_assert_msg(i + 2 < sample_count && strstr(samples[i + 1].series, "_sum") &&
+                          strstr(samples[i + 2].series, "_count") &&
+                          samples[i + 2].value == samples[i].value,
+                      "%s", series);
+        last = 0;
+    }
+}
+
+static void parse(const char *text)
+{
+    char line[1024];
+    sample_count = family_count = 0;
+    while (*text) {
+        size_t size = strcspn(text, "\n");
+        ck_assert_msg(text[size] == '\n' && size > 0 && size < sizeof line, "%.80s", text);
+        snprintf(line, sizeof line, "%.*s", (int)size, text);
+        if (line[0] == '#')
+            read_comment(line);
+        else
+            read_sample(line);
+        text += size + 1;
+    }
+    check_histograms();
+}
+
+static void scrape(void)
+{
+    const struct http_reply *reply = http_get(stand.http, "/metrics", stand.root.bearer);
+    expect_status(reply, 200);
+    expect_header(reply, "Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+    parse(reply->body);
+}
+
+static double value_of(const char *series)
+{
+    size_t i = 0;
+    while (i < sample_count && strcmp(samples[i].series, series) != 0)
+        i++;
+    ck_assert_msg(i < sample_count, "there is no %s", series);
+    return samples[i].value;
+}
+
+/* ---- the tests ---- */
+
+START_TEST(it_tells_what_happened)
+{
+    char key[STAND_KEY_SIZE];
+    stand_key(&stand, key, "deploy", (const char *const[]){"--scope", "flush", NULL});
+    expect_status(http_post(stand.http, "/api/cache/clear/", stand.alice.bearer), 200);
+    expect_status(http_get(stand.http, "/api/cache/status/", stand.alice.bearer), 200);
+    expect_status(http_get(stand.http, "/api/cache/status/", stand.bob.bearer), 200);
+    expect_status(http_get(stand.http, "/api/cache/status/", NULL), 401);
+    expect_status(http_get(stand.http, "/nowhere", NULL), 404);
+    expect_status(http_post(stand.http, "/api/server-management/clear-cache/", stand.root.bearer),
+                  200);
+    expect_status(http_call(stand.http, "DELETE", "/api/v1/cache", key), 200);
+    expect_status(http_post_json(stand.http, "/auth/login", NULL,
+                                 "{\"username\":\"alice\",\"password\":\"" STAND_PASSWORD "\"}"),
+                  200);
+    expect_status(http_post_json(stand.http, "/auth/login", NULL,
+                                 "{\"username\":\"alice\",\"password\":\"not-the-password\"}"),
+                  401);
+    scrape();
+#define REQUESTS "cachewarden_http_requests_total"
+    ck_assert(value_of(REQUESTS "{route=\"cache.status\",class=\"2xx\"}") == 2);
+    ck_assert(value_of(REQUESTS "{route=\"cache.status\",class=\"4xx\"}") == 1);
+    ck_assert(value_of(REQUESTS "{route=\"none\",class=\"4xx\"}") == 1);
+    ck_assert(value_of("cachewarden_http_request_duration_seconds_count{route=\"cache.status\"}") ==
+              3);
+    ck_assert(value_of("cachewarden_http_request_duration_seconds_sum{route=\"cache.status\"}") >
+              0);
+    ck_assert(value_of("cachewarden_versions_cleared_total{scope=\"user\"}") == 1);
+    ck_assert(value_of("cachewarden_versions_cleared_total{scope=\"all\"}") == 1);
+    ck_assert(value_of("cachewarden_flushes_total{cache=\"messages\",result=\"ok\"}") == 1);
+    ck_assert(value_of("cachewarden_flushes_total{cache=\"messages\",result=\"failed\"}") == 0);
+    ck_assert(value_of("cachewarden_sign_ins_total{result=\"ok\"}") == 1);
+    ck_assert(value_of("cachewarden_sign_ins_total{result=\"refused\"}") == 1);
+    ck_assert(value_of("cachewarden_password_hashes_total") == 2);
+    ck_assert(value_of("cachewarden_password_hashes_waiting") == 0);
+    ck_assert(value_of("cachewarden_ready") == 1);
+    ck_assert(value_of("cachewarden_redis_breaker_open{pool=\"control\"}") == 0);
+    ck_assert(value_of("cachewarden_redis_round_trips_total{pool=\"control\"}") >= 4);
+    ck_assert(value_of("cachewarden_redis_connects_total{pool=\"control\"}") >= 1);
+    ck_assert(value_of("cachewarden_http_requests_under_way") >= 1);
+}
+END_TEST
+
+/* However many paths, users and hosts are tried: the lines stay the same. */
+START_TEST(it_does_not_grow)
+{
+    scrape();
+    size_t before = sample_count;
+    for (int i = 0; i < 50; i++) {
+        char target[64];
+        snprintf(target, sizeof target, "/nowhere/%d?x=%d", i, i);
+        expect_status(http_get(stand.http, target, NULL), 404);
+    }
+    scrape();
+    ck_assert_uint_eq(sample_count, before);
+}
+END_TEST
+
+START_TEST(it_tells_of_a_redis_that_is_down)
+{
+    redis_server_kill(stand.redis);
+    int64_t give_up = stand_now_ms() + 20000;
+    do {
+        expect_status(http_get(stand.http, "/api/cache/status/", stand.alice.bearer), 500);
+        scrape();
+        ck_assert(stand_now_ms() < give_up);
+    } while (value_of("cachewarden_redis_breaker_open{pool=\"control\"}") != 1);
+    ck_assert(value_of("cachewarden_redis_connect_failures_total{pool=\"control\"}") >= 1);
+    ck_assert(value_of(REQUESTS "{route=\"cache.status\",class=\"5xx\"}") >= 1);
+}
+END_TEST
+
+/* A key for the one who scrapes, good for nothing else. */
+START_TEST(it_has_a_scope)
+{
+    char key[STAND_KEY_SIZE];
+    stand_key(&stand, key, "prometheus", (const char *const[]){"--scope", "metrics", NULL});
+    expect_status(http_get(stand.http, "/metrics", key), 200);
+    expect_status(http_get(stand.http, "/api/v1/audit", key), 403);
+    expect_status(http_call(stand.http, "DELETE", "/api/v1/cache", key), 403);
+    expect_status(http_get(stand.http, "/metrics", stand.alice.bearer), 403);
+    expect_status(http_get(stand.http, "/metrics", NULL), 401);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("metrics");
+    TCase *each = tcase_create("all");
+    tcase_add_checked_fixture(each, open_stand, close_stand);
+    tcase_add_test(each, it_tells_what_happened);
+    tcase_add_test(each, it_does_not_grow);
+    tcase_add_test(each, it_tells_of_a_redis_that_is_down);
+    tcase_add_test(each, it_has_a_scope);
+    suite_add_tcase(suite, each);
+    return suite_run(suite);
+}

@@ -1,0 +1,441 @@
+/*
+ * The OpenAPI document, held against the server it describes: every example's x-request is sent, and
+ * the answer compared with the example: status, media type, headers, the body's shape, and of errors
+ * the body to the byte. A document that promises something else than the server does fails here.
+ */
+#include "stand.h"
+#include "suite.h"
+
+#include <check.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static struct stand stand;
+static json_t *document;
+static char flush_key[STAND_KEY_SIZE];
+
+/* A caller of an example, with tokens of its own, since examples spend them. */
+struct actor {
+    char credential[2048]; /* a header line, or empty */
+    char access[1024], refresh[1024];
+};
+
+static const struct stand_options plenty = {
+    .environment = (const char *const[]){
+        "CACHEWARDEN_LIMITS_ENABLED=true", "CACHEWARDEN_USERS_REGISTRATION=open",
+        "CACHEWARDEN_LIMITS_STATUS_PER_MINUTE=100000",
+        "CACHEWARDEN_LIMITS_TOGGLE_PER_MINUTE=100000", "CACHEWARDEN_LIMITS_CLEAR_PER_MINUTE=100000",
+        "CACHEWARDEN_LIMITS_LOGIN_PER_MINUTE=100000",
+        "CACHEWARDEN_LIMITS_REGISTER_PER_MINUTE=100000", "CACHEWARDEN_LIMITS_LOGIN_FAILURES=100000",
+        NULL}};
+
+static const struct stand_options hardly_any = {
+    .environment = (const char *const[]){
+        "CACHEWARDEN_LIMITS_ENABLED=true", "CACHEWARDEN_USERS_REGISTRATION=open",
+        "CACHEWARDEN_LIMITS_STATUS_PER_MINUTE=2", "CACHEWARDEN_LIMITS_TOGGLE_PER_MINUTE=2",
+        "CACHEWARDEN_LIMITS_CLEAR_PER_MINUTE=2", "CACHEWARDEN_LIMITS_LOGIN_PER_MINUTE=2",
+        "CACHEWARDEN_LIMITS_REGISTER_PER_MINUTE=2", NULL}};
+
+static json_t *fetch(void)
+{
+    json_error_t error;
+    const struct http_reply *reply = http_get(stand.http, "/api/schema", NULL);
+    expect_status(reply, 200);
+    expect_header(reply, "Content-Type", "application/json");
+    json_t *read = json_loadb(reply->body, reply->body_size, JSON_REJECT_DUPLICATES, &error);
+    ck_assert_msg(read != NULL, "line %d: %s", error.line, error.text);
+    return read;
+}
+
+static void open_with(const struct stand_options *options)
+{
+    stand_open(&stand, options);
+    document = fetch();
+    stand_key(&stand, flush_key, "deploy", (const char *const[]){"--scope", "flush", NULL});
+}
+
+static void open_plenty(void)
+{
+    open_with(&plenty);
+}
+
+static void open_hardly_any(void)
+{
+    open_with(&hardly_any);
+}
+
+static void close_stand(void)
+{
+    json_decref(document);
+    stand_close(&stand);
+}
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    return json_string_value(json_object_get(object, name));
+}
+
+/* ---- callers ---- */
+
+static void become_new_user(struct actor *actor)
+{
+    static int count;
+    char body[256];
+    snprintf(body, sizeof body,
+             "{\"username\":\"new%d\",\"email\":\"new%d@example.com\",\"password\":\"%s\"}", count,
+             count, STAND_PASSWORD);
+    count++;
+    const struct http_reply *reply = http_post_json(stand.http, "/auth/register", NULL, body);
+    expect_status(reply, 201);
+    json_t *answer = json_loads(reply->body, 0, NULL);
+    snprintf(actor->access, sizeof actor->access, "%s", text_of(answer, "access_token"));
+    snprintf(actor->refresh, sizeof actor->refresh, "%s", text_of(answer, "refresh_token"));
+    snprintf(actor->credential, sizeof actor->credential, "Authorization: Bearer %s",
+             actor->access);
+    json_decref(answer);
+}
+
+static void become(struct actor *actor, const char *as, bool may_be_known)
+{
+    memset(actor, 0, sizeof *actor);
+    if (strcmp(as, "user") == 0 && may_be_known)
+        stand_bearer(actor->credential, stand.alice.id);
+    else if (strcmp(as, "user") == 0)
+        become_new_user(actor);
+    else if (strcmp(as, "admin") == 0)
+        stand_bearer(actor->credential, stand.root.id);
+    else if (strcmp(as, "key") == 0)
+        snprintf(actor->credential, sizeof actor->credential, "%s", flush_key);
+    else
+        ck_assert_str_eq(as, "nobody");
+}
+
+/* ---- sending ---- */
+
+/* The body with <access_token> and <refresh_token> filled in; the caller frees it. */
+static char *body_of(const json_t *request, const struct actor *actor, size_t *size_out)
+{
+    const json_t *body = json_object_get(request, "body");
+    size_t size = (size_t)json_integer_value(json_object_get(request, "body_size"));
+    char *text, *filled = calloc(1, 65536 + 4096);
+    if (size > 0) {
+        ck_assert_uint_lt(size, 65536 + 4096);
+        memset(filled, ' ', size);
+        *size_out = size;
+        return filled;
+    }
+    *size_out = 0;
+    if (!body) {
+        free(filled);
+        return NULL;
+    }
+    text = json_is_string(body) ? strdup(json_string_value(body)) : json_dumps(body, JSON_COMPACT);
+    const char *hole = strchr(text, '<');
+    if (!hole)
+        snprintf(filled, 4096, "%s", text);
+    else
+        snprintf(filled, 4096, "%.*s%s%s", (int)(hole - text), text,
+                 strncmp(hole, "<access_token>", 14) == 0 ? actor->access : actor->refresh,
+                 strchr(hole, '>') + 1);
+    free(text);
+    *size_out = strlen(filled);
+    return filled;
+}
+
+static const struct http_reply *send_request(const char *method, const json_t *request,
+                                             const struct actor *actor)
+{
+    const char *headers[3] = {NULL};
+    char type[128], upper[16] = "";
+    size_t count = 0, size;
+    if (actor->credential[0])
+        headers[count++] = actor->credential;
+    if (text_of(request, "content_type")) {
+        snprintf(type, sizeof type, "Content-Type: %s", text_of(request, "content_type"));
+        headers[count++] = type;
+    }
+    for (size_t i = 0; method[i] && i + 1 < sizeof upper; i++)
+        upper[i] = (char)(method[i] - 'a' + 'A');
+    char *body = body_of(request, actor, &size);
+    const struct http_reply *reply =
+        http_send(stand.http, upper, text_of(request, "target"), headers, body, size);
+    free(body);
+    return reply;
+}
+
+/* ---- comparing ---- */
+
+static bool has_type(const json_t *value, const char *type)
+{
+    return (strcmp(type, "null") == 0 && json_is_null(value)) ||
+           (strcmp(type, "boolean") == 0 && json_is_boolean(value)) ||
+           (strcmp(type, "integer") == 0 && json_is_integer(value)) ||
+           (strcmp(type, "number") == 0 && json_is_number(value)) ||
+           (strcmp(type, "string") == 0 && json_is_string(value)) ||
+           (strcmp(type, "array") == 0 && json_is_array(value)) ||
+           (strcmp(type, "object") == 0 && json_is_object(value));
+}
+
+/* As much of JSON Schema as the document uses; anything else in it fails. */
+static bool fits(const json_t *schema, const json_t *value)
+{
+    const json_t *type = json_object_get(schema, "type"),
+                 *required = json_object_get(schema, "required"),
+                 *properties = json_object_get(schema, "properties");
+    const json_t *each;
+    json_t *items = json_object_get(schema, "items"), *member;
+    const char *name;
+    size_t i;
+    bool is_good = json_is_string(type) && has_type(value, json_string_value(type));
+    json_array_foreach(type, i, each) is_good = is_good || has_type(value, json_string_value(each));
+    json_array_foreach(required, i, each) is_good =
+        is_good && (!json_is_object(value) || json_object_get(value, json_string_value(each)));
+    if (json_is_object(value)) {
+        json_object_foreach((json_t *)(uintptr_t)value, name, member) is_good =
+            is_good && json_object_get(properties, name) &&
+            fits(json_object_get(properties, name), member);
+    }
+    if (json_is_array(value)) {
+        json_array_foreach(value, i, each) is_good = is_good && fits(items, each);
+    }
+    return is_good;
+}
+
+static bool same_members(const json_t *expected, const json_t *actual)
+{
+    void *a = json_object_iter((json_t *)(uintptr_t)expected),
+         *b = json_object_iter((json_t *)(uintptr_t)actual);
+    while (a && b && strcmp(json_object_iter_key(a), json_object_iter_key(b)) == 0) {
+        a = json_object_iter_next((json_t *)(uintptr_t)expected, a);
+        b = json_object_iter_next((json_t *)(uintptr_t)actual, b);
+    }
+    return !a && !b;
+}
+
+/* The sentence of a 429 tells the seconds of the moment. */
+static bool is_same_error(const json_t *expected, const json_t *actual, int status)
+{
+    if (status != 429)
+        return json_equal(expected, actual);
+    const char *detail = text_of(actual, "detail");
+    return same_members(expected, actual) && detail &&
+           strncmp(detail, "Request was throttled. Expected available in ", 45) == 0;
+}
+
+struct played {
+    const char *operation, *label, *method;
+    int status;
+    const json_t *response; /* of the document */
+    const json_t *request;
+    const char *media_type;
+    const json_t *content, *value; /* NULL: an answer without a body */
+};
+
+static void compare_body(const struct played *example, const struct http_reply *reply)
+{
+    if (!example->value) {
+        ck_assert_msg(reply->body_size == 0, "%s %d %s: a body", example->operation,
+                      example->status, example->label);
+        return;
+    }
+    const char *type = http_header(reply, "Content-Type");
+    ck_assert_msg(type && strncmp(type, example->media_type, strlen(example->media_type)) == 0,
+                  "%s %d %s: %s, not %s", example->operation, example->status, example->label,
+                  type ? type : "(no type)", example->media_type);
+    if (!strstr(example->media_type, "json")) {
+        ck_assert_uint_gt(reply->body_size, 0);
+        return;
+    }
+    json_t *actual = json_loadb(reply->body, reply->body_size, JSON_REJECT_DUPLICATES, NULL);
+    ck_assert_msg(actual != NULL, "%s", reply->body);
+    bool is_document = strcmp(example->operation, "api.schema") == 0;
+    bool is_good = is_document || fits(json_object_get(example->content, "schema"), actual);
+    is_good =
+        is_good && (example->status < 400 ? same_members(example->value, actual)
+                                          : is_same_error(example->value, actual, example->status));
+    char *wanted = json_dumps(example->value, JSON_COMPACT);
+    ck_assert_msg(is_good, "%s %d %s:\nanswered   %s\nthe example %s", example->operation,
+                  example->status, example->label, reply->body, wanted);
+    free(wanted);
+    json_decref(actual);
+}
+
+static void compare(const struct played *example, const struct http_reply *reply)
+{
+    const char *name;
+    json_t *unused;
+    ck_assert_msg(reply->status == example->status, "%s %s: %d, not %d\n%s%s", example->operation,
+                  example->label, reply->status, example->status, reply->head, reply->body);
+    json_object_foreach(json_object_get(example->response, "headers"), name, unused)
+        ck_assert_msg(http_header(reply, name) != NULL, "%s %d %s: no %s\n%s", example->operation,
+                      example->status, example->label, name, reply->head);
+    compare_body(example, reply);
+}
+
+/* ---- walking the document ---- */
+
+static const char *wanted_given; /* which examples are played: those with this `given` */
+static int played_count;
+
+static void play(const struct played *example)
+{
+    const char *given = text_of(example->request, "given");
+    const struct http_reply *reply;
+    struct actor actor;
+    if (strcmp(given ? given : "", wanted_given) != 0)
+        return;
+    bool is_limit = strcmp(wanted_given, "limit_used_up") == 0;
+    become(&actor, text_of(example->request, "as"), is_limit);
+    int tries = 0;
+    do
+        reply = send_request(example->method, example->request, &actor);
+    while (is_limit && reply->status != 429 && ++tries < 10);
+    compare(example, reply);
+    played_count++;
+}
+
+static void play_content(struct played *example)
+{
+    const json_t *examples = json_object_get(example->content, "examples");
+    json_t *each;
+    ck_assert_uint_gt(json_object_size(examples), 0);
+    json_object_foreach((json_t *)(uintptr_t)examples, example->label, each)
+    {
+        example->value = json_object_get(each, "value");
+        example->request = json_object_get(each, "x-request");
+        ck_assert_msg(example->value && example->request, "%s: %s", example->operation,
+                      example->label);
+        play(example);
+    }
+}
+
+static void play_response(struct played *example)
+{
+    json_t *content;
+    example->content = example->value = NULL;
+    json_object_foreach(json_object_get(example->response, "x-requests"), example->label, content)
+    {
+        example->request = content;
+        play(example);
+    }
+    json_object_foreach(json_object_get(example->response, "content"), example->media_type, content)
+    {
+        example->content = content;
+        play_content(example);
+    }
+}
+
+static void play_all(const char *given)
+{
+    const char *path, *status;
+    json_t *methods, *operation, *response;
+    wanted_given = given;
+    played_count = 0;
+    json_object_foreach(json_object_get(document, "paths"), path, methods)
+    {
+        struct played example = {0};
+        json_object_foreach(methods, example.method, operation)
+        {
+            example.operation = text_of(operation, "operationId");
+            json_object_foreach(json_object_get(operation, "responses"), status, response)
+            {
+                example.status = (int)strtol(status, NULL, 10);
+                example.response = response;
+                play_response(&example);
+            }
+        }
+    }
+}
+
+/* ---- the tests ---- */
+
+START_TEST(every_example_is_answered_so)
+{
+    play_all("");
+    ck_assert_int_gt(played_count, 100);
+}
+END_TEST
+
+START_TEST(every_example_without_redis_is_answered_so)
+{
+    redis_server_kill(stand.redis);
+    play_all("redis_down");
+    ck_assert_int_ge(played_count, 16);
+}
+END_TEST
+
+START_TEST(every_limit_is_answered_so)
+{
+    play_all("limit_used_up");
+    ck_assert_int_ge(played_count, 7);
+}
+END_TEST
+
+/* Nothing is missing: each row of the table is an operation, and has an answer that went well. */
+START_TEST(every_route_is_in_it)
+{
+    struct cw_result result;
+    json_t *route, *routes, *paths = json_object_get(document, "paths");
+    size_t i, operations = 0;
+    const char *name;
+    stand_cli(&stand, NULL, (const char *const[]){"routes", "--json", NULL}, &result);
+    routes = json_loads(result.out, 0, NULL);
+    json_array_foreach(routes, i, route)
+    {
+        char path[256], method[16] = "";
+        snprintf(path, sizeof path, "%s", text_of(route, "path"));
+        if (path[strlen(path) - 1] == '/')
+            path[strlen(path) - 1] = '\0';
+        for (size_t c = 0; text_of(route, "method")[c]; c++)
+            method[c] = (char)(text_of(route, "method")[c] - 'A' + 'a');
+        const json_t *operation = json_object_get(json_object_get(paths, path), method);
+        ck_assert_msg(operation != NULL, "%s %s is not in it", method, path);
+        ck_assert_str_eq(text_of(operation, "operationId"), text_of(route, "name"));
+        ck_assert_str_eq(text_of(operation, "x-permission"), text_of(route, "permission"));
+        const json_t *responses = json_object_get(operation, "responses");
+        ck_assert_msg(json_object_get(responses, "200") || json_object_get(responses, "201") ||
+                          json_object_get(responses, "204"),
+                      "%s", path);
+    }
+    json_object_foreach(paths, name, route) operations += json_object_size(route);
+    ck_assert_uint_eq(operations, json_array_size(routes));
+    json_decref(routes);
+    cw_result_fini(&result);
+}
+END_TEST
+
+START_TEST(the_command_prints_the_same)
+{
+    struct cw_result result;
+    stand_cli(&stand, NULL, (const char *const[]){"routes", "--openapi", NULL}, &result);
+    ck_assert_int_eq(result.status, 0);
+    json_t *printed = json_loads(result.out, JSON_REJECT_DUPLICATES, NULL);
+    ck_assert(json_equal(printed, document));
+    json_decref(printed);
+    cw_result_fini(&result);
+}
+END_TEST
+
+static void add_case(Suite *suite, const char *name, SFun open, const TTest **tests, size_t count)
+{
+    TCase *each = tcase_create(name);
+    tcase_add_checked_fixture(each, open, close_stand);
+    for (size_t i = 0; i < count; i++)
+        tcase_add_test(each, tests[i]);
+    suite_add_tcase(suite, each);
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("schema");
+    add_case(suite, "plenty", open_plenty,
+             (const TTest *[]){every_example_is_answered_so,
+                               every_example_without_redis_is_answered_so, every_route_is_in_it,
+                               the_command_prints_the_same},
+             4);
+    add_case(suite, "limits", open_hardly_any, (const TTest *[]){every_limit_is_answered_so}, 1);
+    return suite_run(suite);
+}
