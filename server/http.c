@@ -402,6 +402,18 @@ enum err http_wait_idle(struct http *http, int64_t deadline_ns)
     return is_idle ? ERR_OK : ERR_TIMEOUT;
 }
 
+int64_t http_last_request_ns(const struct http *http)
+{
+    int64_t last_ns = 0;
+
+    for (int i = 0; i < http->options.threads; i++) {
+        int64_t ended_ns = atomic_load_explicit(&http->workers[i].ended_ns, memory_order_relaxed);
+        if (ended_ns > last_ns)
+            last_ns = ended_ns;
+    }
+    return last_ns;
+}
+
 void http_stop(struct http **http)
 {
     struct http *gone = *http;

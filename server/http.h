@@ -60,6 +60,8 @@ int http_port(const struct http *http, size_t index);
 void http_drain(struct http *http);
 /* Waits until no request is under way; ERR_TIMEOUT when some still are at deadline_ns. */
 CW_MUST_CHECK enum err http_wait_idle(struct http *http, int64_t deadline_ns);
+/* When the last request ended that did not ask for the server's health, clock_mono_ns; 0: none came. */
+int64_t http_last_request_ns(const struct http *http);
 /* Stops listeners and workers; requests still under way are cut off. */
 void http_stop(struct http **http);
 

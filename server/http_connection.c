@@ -362,13 +362,24 @@ static size_t send_answer(struct worker *worker)
     return sent > 0 ? (size_t)sent : 0;
 }
 
+/* Probes go on while a server drains; who else comes was not told yet. */
+static bool is_probe(const struct exchange *exchange)
+{
+    const struct route *route = exchange->call.route;
+
+    return route && strncmp(route->name, "health.", 7) == 0;
+}
+
 static void end_exchange(struct worker *worker, size_t bytes_sent)
 {
     struct http *http = worker->http;
     struct exchange *exchange = &worker->exchange;
     int class = exchange->response.status / 100;
-    int64_t duration_ns = clock_mono_ns() - exchange->request.started_ns;
+    int64_t now_ns = clock_mono_ns();
+    int64_t duration_ns = now_ns - exchange->request.started_ns;
 
+    if (!is_probe(exchange))
+        atomic_store_explicit(&worker->ended_ns, now_ns, memory_order_relaxed);
     access_log_write(exchange, bytes_sent, duration_ns);
     metrics_count(http->metrics, (int)(worker - http->workers), exchange->call.route,
                   exchange->response.status, duration_ns);

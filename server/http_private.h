@@ -46,6 +46,8 @@ struct worker {
     /* Written by this worker alone, so that adding needs no atomic read-modify-write. */
     alignas(CACHE_LINE) _Atomic uint64_t requests, connections, by_class[6];
     atomic_bool has_connection, is_busy;
+    _Atomic int64_t
+        ended_ns; /* when its last request ended that was not about health; 0: none yet */
 };
 
 struct http {

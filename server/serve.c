@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "config.h"
 #include "demo.h"
+#include "drain.h"
 #include "http.h"
 #include "notify.h"
 #include "watchdog.h"
@@ -324,29 +325,38 @@ static void hurry(void)
     pthread_sigmask(SIG_UNBLOCK, &deadly, NULL);
 }
 
-/* Lets requests under way end, for server.drain_s at most, or until a second signal. */
+static void cut_off(struct server *server, const char *reason)
+{
+    struct http_stats stats;
+    http_stats_read(server->http, &stats);
+    if (stats.requests_under_way > 0)
+        log_event(LOG_LEVEL_WARN, "server.cut_off", LOG_CSTR("reason", reason),
+                  LOG_INT("requests", stats.requests_under_way));
+}
+
+/* Lets requests under way end, and who sends more of them take notice, for server.drain_s at most,
+ * or until a second signal. */
 static void drain(struct server *server)
 {
-    const struct timespec at_once = {0, 0};
-    int64_t deadline_ns = clock_deadline_ns(server->newest->server_drain_s * 1000);
+    const struct timespec at_once = {0, 0}, step = {0, DRAIN_STEP_MS * NS_PER_MS};
+    int64_t began_ns = clock_mono_ns();
+    int64_t deadline_ns = began_ns + server->newest->server_drain_s * NS_PER_S;
     http_drain(server->http);
     for (;;) {
         int64_t step_ns = clock_deadline_ns(DRAIN_STEP_MS);
-        if (http_wait_idle(server->http, step_ns < deadline_ns ? step_ns : deadline_ns) == ERR_OK)
+        bool is_idle =
+            http_wait_idle(server->http, step_ns < deadline_ns ? step_ns : deadline_ns) == ERR_OK;
+        int64_t now_ns = clock_mono_ns();
+        if (is_idle && drain_may_end(server->http, server->app, began_ns, now_ns))
             return;
         watch(server);
-        struct http_stats stats;
-        http_stats_read(server->http, &stats);
-        if (is_stop(server, sigtimedwait(&server->signals, NULL, &at_once))) {
-            log_event(LOG_LEVEL_WARN, "server.cut_off", LOG_CSTR("reason", "second signal"),
-                      LOG_INT("requests", stats.requests_under_way));
+        if (is_stop(server, sigtimedwait(&server->signals, NULL, is_idle ? &step : &at_once))) {
+            cut_off(server, "second signal");
             hurry();
             return;
         }
-        if (clock_mono_ns() >= deadline_ns) {
-            log_event(LOG_LEVEL_WARN, "server.cut_off",
-                      LOG_CSTR("reason", "server.drain_s is over"),
-                      LOG_INT("requests", stats.requests_under_way));
+        if (now_ns >= deadline_ns) {
+            cut_off(server, "server.drain_s is over");
             return;
         }
     }

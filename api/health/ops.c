@@ -48,8 +48,13 @@ enum err op_health_live(struct call *call)
 
 enum err op_health_ready(struct call *call)
 {
-    if (atomic_load(&call->app->ready))
+    struct app *app = call->app;
+    int64_t now_ns = clock_mono_ns();
+
+    atomic_store(&app->ready_asked_before_ns, atomic_exchange(&app->ready_asked_ns, now_ns));
+    if (atomic_load(&app->ready))
         return answer_status(call, "ready");
+    atomic_store(&app->ready_refused_ns, now_ns);
     call->reply.retry_after_s = 1;
     return error_set(&call->error, ERR_BUSY, "starting or draining");
 }

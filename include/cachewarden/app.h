@@ -79,7 +79,10 @@ struct app {
     struct limits *limits; /* NULL: off */
     struct permit_policy policy;
     _Atomic bool registration_open;
-    _Atomic bool ready;          /* false while starting and draining: /health/ready */
+    _Atomic bool ready; /* false while starting and draining: /health/ready */
+    /* When /health/ready was asked last and the time before, and when it last said no; clock_mono_ns,
+       0: never. A load balancer asks again and again. */
+    _Atomic int64_t ready_asked_ns, ready_asked_before_ns, ready_refused_ns;
     const struct app_edge *edge; /* NULL: no requests are taken */
     struct tallies *tallies;     /* what the services did since the start */
     int64_t budget_ms;           /* what one request may spend on Redis in all */
