@@ -7,6 +7,10 @@
 set(CW_CIVETWEB_TARBALL "$ENV{CW_CIVETWEB_TARBALL}" CACHE FILEPATH
   "CivetWeb's original source archive; empty: where packaging/civetweb/fetch puts it")
 
+set(CW_CIVETWEB_SOURCE "" CACHE PATH
+  "CivetWeb's original source, unpacked, in place of the archive: for a package build, where the \
+source package holds it and vouches for it")
+
 set(dir ${CMAKE_SOURCE_DIR}/packaging/civetweb)
 file(STRINGS ${dir}/source.sha256 pinned LIMIT_COUNT 1)
 string(REGEX MATCH "^([0-9a-f]+)  (.+)$" matched "${pinned}")
@@ -14,7 +18,7 @@ set(sha256 ${CMAKE_MATCH_1})
 set(tarball_name ${CMAKE_MATCH_2})
 
 set(tarball ${CW_CIVETWEB_TARBALL})
-if(NOT tarball)
+if(NOT tarball AND NOT CW_CIVETWEB_SOURCE)
   set(cache $ENV{XDG_CACHE_HOME})
   if(NOT cache)
     set(cache $ENV{HOME}/.cache)
@@ -26,20 +30,22 @@ if(NOT tarball)
     endif()
   endforeach()
 endif()
-if(NOT tarball)
+if(NOT tarball AND NOT CW_CIVETWEB_SOURCE)
   message(FATAL_ERROR
     "CivetWeb's source (${tarball_name}) is not here yet. Run ./dev build, or "
     "packaging/civetweb/fetch, or set CW_CIVETWEB_TARBALL to a copy.")
 endif()
-file(SHA256 ${tarball} found)
-if(NOT found STREQUAL sha256)
-  message(FATAL_ERROR "${tarball} has SHA-256 ${found}, not the pinned ${sha256}. Remove it.")
+if(NOT CW_CIVETWEB_SOURCE)
+  file(SHA256 ${tarball} found)
+  if(NOT found STREQUAL sha256)
+    message(FATAL_ERROR "${tarball} has SHA-256 ${found}, not the pinned ${sha256}. Remove it.")
+  endif()
 endif()
 
 # The unpacked tree is named by what went into it, so a changed patch gets a fresh tree.
 file(GLOB patches CONFIGURE_DEPENDS ${dir}/*.patch)
 list(SORT patches)
-set(ingredients ${sha256})
+set(ingredients "${sha256}${CW_CIVETWEB_SOURCE}")
 foreach(patch IN LISTS patches)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${patch})
   file(SHA256 ${patch} sum)
@@ -53,10 +59,16 @@ set(stamp ${unpacked}/unpacked.${key})
 if(NOT EXISTS ${stamp})
   find_program(PATCH patch REQUIRED)
   file(REMOVE_RECURSE ${unpacked})
-  file(ARCHIVE_EXTRACT INPUT ${tarball} DESTINATION ${unpacked}
-    PATTERNS "*/src/*" "*/include/*" "*/LICENSE.md")
-  file(GLOB top LIST_DIRECTORIES true ${unpacked}/*)
-  file(RENAME ${top} ${unpacked}/source)
+  if(CW_CIVETWEB_SOURCE)
+    foreach(part src include LICENSE.md)
+      file(COPY ${CW_CIVETWEB_SOURCE}/${part} DESTINATION ${unpacked}/source)
+    endforeach()
+  else()
+    file(ARCHIVE_EXTRACT INPUT ${tarball} DESTINATION ${unpacked}
+      PATTERNS "*/src/*" "*/include/*" "*/LICENSE.md")
+    file(GLOB top LIST_DIRECTORIES true ${unpacked}/*)
+    file(RENAME ${top} ${unpacked}/source)
+  endif()
   foreach(patch IN LISTS patches)
     execute_process(
       COMMAND ${PATCH} --strip=1 --forward --fuzz=0 --silent --input=${patch}

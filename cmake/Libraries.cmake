@@ -13,8 +13,22 @@ function(cw_library name module)
   set(CW_LIBRARY_VERSIONS ${CW_LIBRARY_VERSIONS} "${name} ${${name}_VERSION}" PARENT_SCOPE)
 endfunction()
 
-cw_library(hiredis hiredis>=0.14)
-cw_library(libconfig libconfig>=1.5)
+# Two whose names and interfaces differ between distributions (libhiredis.so.0.14, .1.1.0, …;
+# libconfig.so.9, .11): inside the program they cannot be missing where it is installed.
+option(CW_STATIC_LIBRARIES "Link hiredis and libconfig statically" OFF)
+
+function(cw_portable_library name module archive)
+  cw_library(${name} ${module})
+  if(CW_STATIC_LIBRARIES)
+    find_library(${name}_ARCHIVE ${archive} HINTS ${${name}_LIBRARY_DIRS} REQUIRED)
+    set_target_properties(${name} PROPERTIES INTERFACE_LINK_LIBRARIES ${${name}_ARCHIVE})
+    target_include_directories(${name} SYSTEM INTERFACE ${${name}_INCLUDE_DIRS})
+  endif()
+  set(CW_LIBRARY_VERSIONS ${CW_LIBRARY_VERSIONS} PARENT_SCOPE)
+endfunction()
+
+cw_portable_library(hiredis hiredis>=0.14 libhiredis.a)
+cw_portable_library(libconfig libconfig>=1.5 libconfig.a)
 cw_library(jansson jansson>=2.13)
 cw_library(argon2 libargon2)
 cw_library(sqlite3 sqlite3>=3.34)

@@ -1,0 +1,42 @@
+# What `cmake --install` puts where. The packages are made of the same rules.
+#
+# Settings are /etc/cachewarden/cachewarden.conf whatever the prefix is, for that is where the program
+# looks; a file that is there already is the administrator's and is left alone.
+
+set(CW_UNIT_DIR ${CMAKE_INSTALL_PREFIX}/lib/systemd/system CACHE PATH "Folder of systemd units")
+set(CW_SYSUSERS_DIR ${CMAKE_INSTALL_PREFIX}/lib/sysusers.d CACHE PATH "Folder of sysusers.d files")
+set(CW_ZSH_DIR ${CMAKE_INSTALL_DATADIR}/zsh/site-functions CACHE PATH "Folder of zsh completions")
+
+set(systemd ${CMAKE_SOURCE_DIR}/packaging/systemd)
+
+install(TARGETS cachewarden RUNTIME)
+
+install(CODE "set(source \"${CMAKE_SOURCE_DIR}\")")
+install(CODE [[
+  set(settings /etc/cachewarden/cachewarden.conf)
+  if(EXISTS $ENV{DESTDIR}${settings})
+    message(STATUS "Left alone: $ENV{DESTDIR}${settings}")
+  else()
+    file(INSTALL ${source}/conf/cachewarden.conf DESTINATION /etc/cachewarden)
+  endif()
+]])
+
+configure_file(${systemd}/cachewarden.service.in cachewarden.service @ONLY)
+install(FILES ${CMAKE_BINARY_DIR}/cachewarden.service DESTINATION ${CW_UNIT_DIR})
+install(FILES ${systemd}/sysusers.conf DESTINATION ${CW_SYSUSERS_DIR} RENAME cachewarden.conf)
+
+# Manual pages and completions, as far as there are any.
+foreach(section 1 5 8)
+  file(GLOB pages CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/packaging/man/*.${section})
+  install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+endforeach()
+file(GLOB bash CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/packaging/completions/*.bash)
+install(FILES ${bash} DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+  RENAME cachewarden)
+file(GLOB zsh CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/packaging/completions/_cachewarden)
+install(FILES ${zsh} DESTINATION ${CW_ZSH_DIR})
+
+install(FILES README.md docs/install.md docs/redis.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES conf/cachewarden.conf DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+install(FILES ${CW_CIVETWEB_LICENSE} DESTINATION ${CMAKE_INSTALL_DOCDIR}
+  RENAME civetweb-LICENSE.md)
