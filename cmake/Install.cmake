@@ -25,17 +25,6 @@ configure_file(${systemd}/cachewarden.service.in cachewarden.service @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/cachewarden.service DESTINATION ${CW_UNIT_DIR})
 install(FILES ${systemd}/sysusers.conf DESTINATION ${CW_SYSUSERS_DIR} RENAME cachewarden.conf)
 
-# Manual pages and completions, as far as there are any.
-foreach(section 1 5 8)
-  file(GLOB pages CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/packaging/man/*.${section})
-  install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
-endforeach()
-file(GLOB bash CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/packaging/completions/*.bash)
-install(FILES ${bash} DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
-  RENAME cachewarden)
-file(GLOB zsh CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/packaging/completions/_cachewarden)
-install(FILES ${zsh} DESTINATION ${CW_ZSH_DIR})
-
 install(FILES README.md docs/install.md docs/redis.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES conf/cachewarden.conf DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(FILES ${CW_CIVETWEB_LICENSE} DESTINATION ${CMAKE_INSTALL_DOCDIR}

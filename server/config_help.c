@@ -27,8 +27,7 @@ static void print_wrapped(struct strbuf *out, int indent, const char *mark, stru
     strbuf_add_char(out, '\n');
 }
 
-/* Where a setting can come from, and when a change counts. */
-static void describe_row(const struct setting *row, struct strbuf *out)
+void setting_explain(const struct setting *row, struct strbuf *out)
 {
     setting_describe(row, out);
     if (row->environment && setting_is_secret(row))
@@ -49,7 +48,7 @@ static void print_words(struct strbuf *out, int indent, const char *mark, const 
     struct strbuf words;
     strbuf_init(&words, NULL, 128);
     print_wrapped(out, indent, mark, str_from(row->help));
-    describe_row(row, &words);
+    setting_explain(row, &words);
     print_wrapped(out, indent, mark, strbuf_str(&words));
     strbuf_fini(&words);
 }

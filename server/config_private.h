@@ -69,6 +69,8 @@ static inline bool setting_is_secret(const struct setting *row)
 }
 /* "whole number, 1 to 4096": for help. */
 void setting_describe(const struct setting *row, struct strbuf *out);
+/* The same, then where it can come from and when a change counts. */
+void setting_explain(const struct setting *row, struct strbuf *out);
 
 /* ---- problems (config_report.c) ---- */
 

@@ -76,7 +76,13 @@ void cli_print_overview(struct strbuf *out)
         cli_pad(out, str_from(cli_commands[i]->name), 12);
         strbuf_addf(out, "%s\n", cli_commands[i]->summary);
     }
-    strbuf_addf(out, "\nMore: cachewarden help COMMAND, cachewarden help settings\n");
+    strbuf_addf(out, "\nOften wanted:\n"
+                     "  cachewarden serve --demo            try it out, with a Redis of its own\n"
+                     "  cachewarden serve --check-config    what is wrong with the settings\n"
+                     "  cachewarden flush messages          empty a cache (--dry-run: only count)\n"
+                     "  cachewarden user add NAME --email E --superuser\n"
+                     "  cachewarden key create NAME --scope flush\n"
+                     "\nMore: cachewarden help COMMAND, cachewarden help settings\n");
 }
 
 /* ---- help [COMMAND] ---- */
