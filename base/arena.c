@@ -1,5 +1,7 @@
 #include "cachewarden/arena.h"
 
+#include "cachewarden/str.h"
+
 #include <stdalign.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -55,6 +57,7 @@ struct arena {
     size_t limit; /* of `held`; 0: none */
     size_t held;  /* sum of the blocks' sizes */
     size_t used;  /* sum of what was handed out since the last reset */
+    bool has_secrets;
 };
 
 /* `size` rounded up to the alignment, with the gap; 0 when that is no size_t any more. */
@@ -108,6 +111,19 @@ struct arena *arena_new(size_t first_block, size_t limit)
     return arena;
 }
 
+static void wipe(const struct arena *arena)
+{
+    for (struct block *block = arena->newest; block; block = block->older) {
+        UNPOISON(block->bytes, block->used);
+        secret_wipe(block->bytes, block->used);
+    }
+}
+
+void arena_wipe_at_reset(struct arena *arena)
+{
+    arena->has_secrets = true;
+}
+
 void arena_reset(struct arena *arena)
 {
     /* Taken off the list before it is called: a deferred function may use the arena itself. */
@@ -116,6 +132,9 @@ void arena_reset(struct arena *arena)
         arena->deferred = deferred->older;
         deferred->fn(deferred->arg);
     }
+    if (arena->has_secrets)
+        wipe(arena);
+    arena->has_secrets = false;
     while (arena->newest->older) {
         struct block *block = arena->newest;
         arena->newest = block->older;

@@ -5,6 +5,7 @@
 #include "status.h"
 
 #include "cachewarden/app.h"
+#include "cachewarden/arena.h"
 #include "cachewarden/clock.h"
 #include "cachewarden/limits.h"
 
@@ -88,6 +89,10 @@ static bool admit(const struct dispatcher *dispatcher, struct exchange *exchange
 static bool receive_body(const struct dispatcher *dispatcher, struct exchange *exchange)
 {
     size_t limit = exchange->call.route->body_limit;
+
+    /* Passwords and tokens, and all that is made of them on the way. */
+    if (exchange->call.route->body == BODY_FIELDS)
+        arena_wipe_at_reset(exchange->call.arena);
     int refused = exchange->read_body(exchange, limit > 0 ? limit : dispatcher->max_body,
                                       &exchange->call.body);
 

@@ -17,8 +17,10 @@ struct arena;
 struct arena *arena_new(size_t first_block, size_t limit);
 void arena_free(struct arena **arena);
 
-/* Forgets everything handed out; keeps the first block, gives larger ones back, wipes nothing. */
+/* Forgets everything handed out; keeps the first block, gives larger ones back. */
 void arena_reset(struct arena *arena);
+/* The next reset or free overwrites everything handed out until then: there are secrets among it. */
+void arena_wipe_at_reset(struct arena *arena);
 
 /* Aligned for any type, not zeroed; NULL when memory or the limit is out. size 0 gives a valid pointer. */
 void *arena_alloc(struct arena *arena, size_t size);

@@ -333,12 +333,36 @@ START_TEST(what_is_not_handed_out_is_poisoned)
 }
 END_TEST
 
+START_TEST(secrets_are_overwritten)
+{
+    enum { MANY = 1000 };
+    struct arena *arena = arena_new(1024, 0);
+    char *first = arena_alloc(arena, 64);
+    memset(first, 's', 64);
+    for (int i = 0; i < MANY; i++) /* more blocks, which are given back */
+        memset(arena_alloc(arena, 64), 's', 64);
+    arena_wipe_at_reset(arena);
+    arena_reset(arena);
+    char *again = arena_alloc(arena, 64);
+    ck_assert_ptr_eq(again, first);
+    for (int i = 0; i < 64; i++)
+        ck_assert_int_eq(again[i], 0);
+    /* For once. */
+    memset(again, 's', 64);
+    arena_reset(arena);
+    again = arena_alloc(arena, 64);
+    ck_assert_int_eq(again[63], 's');
+    arena_free(&arena);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("base/arena");
     TCase *tcase = tcase_create("arena");
 
     tcase_add_test(tcase, allocations_are_aligned_apart_and_hold_what_is_written);
+    tcase_add_test(tcase, secrets_are_overwritten);
     tcase_add_test(tcase, size_zero_gives_different_valid_pointers);
     tcase_add_test(tcase, freeing_nothing_is_fine);
     tcase_add_test(tcase, reset_starts_over_in_the_first_block);

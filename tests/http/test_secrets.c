@@ -1,18 +1,21 @@
 /*
  * Canaries (threats 85): secrets of every kind go through the program, in good and in failing
  * requests, at the most talkative log level. None of them may turn up in the log, in an answer that
- * is not theirs, in the audit, or in what /proc shows of the process.
+ * is not theirs, in the audit, or in what /proc shows of the process; passwords do not even stay in
+ * its memory.
  */
 #include "stand.h"
 #include "suite.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <hiredis/hiredis.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define JWT_CANARY      "canary-of-the-signing-key-0123456789abcdef"
 #define REDIS_CANARY    "canary-of-redis-0123456789"
@@ -177,6 +180,80 @@ START_TEST(no_secret_turns_up)
 }
 END_TEST
 
+/* ---- memory ---- */
+
+enum { CHUNK_SIZE = 1 << 20, OVERLAP = 64 };
+
+/* Whether `secret` lies anywhere from `start` to `end` in the server's memory. */
+static bool is_in_memory(int memory, unsigned long start, unsigned long end, const char *secret)
+{
+    static char bytes[CHUNK_SIZE];
+    for (unsigned long at = start; at < end; at += CHUNK_SIZE - OVERLAP) {
+        size_t size = end - at < CHUNK_SIZE ? end - at : CHUNK_SIZE;
+        ssize_t got = pread(memory, bytes, size, (off_t)at);
+        if (got > 0 && memmem(bytes, (size_t)got, secret, strlen(secret)))
+            return true;
+    }
+    return false;
+}
+
+static char where[512]; /* the mapping it was found in last */
+
+static bool is_forgotten(const void *secret)
+{
+    char path[64], line[512], access[8];
+    unsigned long start, end, seen = 0;
+    bool is_found = false;
+    snprintf(path, sizeof path, "/proc/%d/mem", (int)stand.server.pid);
+    int memory = open(path, O_RDONLY | O_CLOEXEC);
+    ck_assert_msg(memory >= 0, "%s cannot be read", path);
+    snprintf(path, sizeof path, "/proc/%d/maps", (int)stand.server.pid);
+    FILE *maps = fopen(path, "re");
+    ck_assert_ptr_nonnull(maps);
+    while (!is_found && fgets(line, sizeof line, maps)) {
+        /* What is larger is a sanitizer's own. */
+        if (sscanf(line, "%lx-%lx %7s", &start, &end, access) != 3 ||
+            strncmp(access, "rw", 2) != 0 || end - start > 1ul << 30)
+            continue;
+        seen += end - start;
+        is_found = is_in_memory(memory, start, end, secret);
+        memcpy(where, line, sizeof where);
+    }
+    ck_assert(is_found || seen > CHUNK_SIZE);
+    fclose(maps);
+    close(memory);
+    return !is_found;
+}
+
+START_TEST(passwords_do_not_stay_in_memory)
+{
+    static const char json[] = "Content-Type: application/json",
+                      form[] = "Content-Type: application/x-www-form-urlencoded";
+    static const struct {
+        const char *target, *type, *body;
+    } requests[] = {
+        {"/auth/login", json, "{\"username\":\"alice\",\"password\":\"memory-canary-1\"}"},
+        {"/auth/login", form, "email=alice%40example.com&password=memory-canary-1"},
+        {"/api/token/", json, "{\"username\":\"nobody\",\"password\":\"memory-canary-1\"}"},
+        {"/auth/login", json, "{\"password\":\"memory-canary-1\",\"extra\":1}"},
+        {"/auth/login", json, "{\"password\":\"memory-canary-1\""},
+        {"/auth/password", json,
+         "{\"old_password\":\"memory-canary-1\",\"new_password\":\"memory-canary-1x\"}"},
+    };
+    stand_open(&stand, &(struct stand_options){.environment = (const char *const[]){
+                                                   "CACHEWARDEN_LIMITS_ENABLED=false", NULL}});
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+        const char *headers[] = {requests[i].type, stand.alice.bearer, NULL};
+        const struct http_reply *reply = http_send(stand.http, "POST", requests[i].target, headers,
+                                                   requests[i].body, strlen(requests[i].body));
+        ck_assert_msg(reply->status == 400 || reply->status == 401, "%d", reply->status);
+    }
+    /* The worker tidies up after it has answered. */
+    stand_wait(is_forgotten, "memory-canary-1", where);
+    stand_close(&stand);
+}
+END_TEST
+
 START_TEST(secrets_are_not_taken_from_arguments)
 {
     static const char *const commands[][8] = {
@@ -223,6 +300,7 @@ int main(void)
     Suite *suite = suite_create("secrets");
     TCase *own = tcase_create("a stand of their own");
     tcase_add_test(own, no_secret_turns_up);
+    tcase_add_test(own, passwords_do_not_stay_in_memory);
     tcase_add_test(own, secrets_are_not_taken_from_arguments);
     tcase_add_test(own, files_are_private);
     suite_add_tcase(suite, own);
