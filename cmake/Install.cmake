@@ -27,5 +27,6 @@ install(FILES ${systemd}/sysusers.conf DESTINATION ${CW_SYSUSERS_DIR} RENAME cac
 
 install(FILES README.md docs/install.md docs/redis.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES conf/cachewarden.conf DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+install(DIRECTORY conf/examples/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(FILES ${CW_CIVETWEB_LICENSE} DESTINATION ${CMAKE_INSTALL_DOCDIR}
   RENAME civetweb-LICENSE.md)

@@ -7,6 +7,7 @@
 #include "suite.h"
 
 #include <check.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -273,6 +274,50 @@ START_TEST(it_has_a_scope)
 }
 END_TEST
 
+/* ---- what is made of it: conf/examples/ ---- */
+
+static bool is_known(const char *name)
+{
+    size_t size = strlen(name);
+    for (size_t i = 0; i < sample_count; i++)
+        if (strncmp(samples[i].series, name, size) == 0 &&
+            (samples[i].series[size] == '{' || samples[i].series[size] == '\0'))
+            return true;
+    return false;
+}
+
+/* Every metric a file names is there; how many names stand in it. */
+static int check_names(const char *file)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz_0123456789";
+    char path[512], name[128];
+    int count = 0;
+    snprintf(path, sizeof path, CW_SOURCE_DIR "/conf/examples/%s", file);
+    char *text = cw_file_read(path);
+    ck_assert_msg(text != NULL, "no %s", path);
+    for (const char *at = text; (at = strstr(at, "cachewarden_")) != NULL; at += strlen(name)) {
+        snprintf(name, sizeof name, "%.*s", (int)strspn(at, letters), at);
+        ck_assert_msg(is_known(name), "%s names %s", file, name);
+        count++;
+    }
+    free(text);
+    return count;
+}
+
+START_TEST(examples_name_what_is_there)
+{
+    json_error_t error;
+    scrape();
+    ck_assert_int_gt(check_names("grafana-dashboard.json"), 20);
+    ck_assert_int_gt(check_names("prometheus-alerts.yml"), 10);
+    json_t *dashboard = json_load_file(CW_SOURCE_DIR "/conf/examples/grafana-dashboard.json",
+                                       JSON_REJECT_DUPLICATES, &error);
+    ck_assert_msg(dashboard != NULL, "line %d: %s", error.line, error.text);
+    ck_assert_uint_gt(json_array_size(json_object_get(dashboard, "panels")), 10);
+    json_decref(dashboard);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("metrics");
@@ -282,6 +327,7 @@ int main(void)
     tcase_add_test(each, it_does_not_grow);
     tcase_add_test(each, it_tells_of_a_redis_that_is_down);
     tcase_add_test(each, it_has_a_scope);
+    tcase_add_test(each, examples_name_what_is_there);
     suite_add_tcase(suite, each);
     return suite_run(suite);
 }
