@@ -26,10 +26,14 @@ grep -F 'Overall exposure' "$work/security"
 
 # ---- what it calls ----
 
-# The system calls of a group, with those of the groups in it.
+# A system call, or those of a group and of the groups in it.
 expand() {
 	local name
 
+	if [ "${1#@}" = "$1" ]; then
+		printf '%s\n' "$1"
+		return
+	fi
 	while read -r name; do
 		case $name in
 		'' | '#'*) ;;
