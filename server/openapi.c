@@ -1,325 +1,11 @@
-#include "openapi.h"
+#include "openapi_private.h"
 
 #include "cookies.h"
-#include "status.h"
 
 #include <stdio.h>
 
 /* Nothing here is anybody's input: it is as large as the tables are. */
 enum { ARENA_FIRST = 64 * 1024, ARENA_LIMIT = 16 * 1024 * 1024 };
-
-/* ---- headers ---- */
-
-struct header {
-    const char *name, *type, *description;
-};
-
-static const struct header headers[] = {
-    {"X-Request-Id", "string", "Names this request in the log and in the audit."},
-    {"WWW-Authenticate", "string", "Always Bearer."},
-    {"Retry-After", "integer", "Seconds until it is worth another try."},
-    {"RateLimit-Limit", "integer", "Calls allowed in a window of a minute."},
-    {"RateLimit-Remaining", "integer", "Calls left in this window."},
-    {"RateLimit-Reset", "integer", "Seconds until this window is over."},
-    {"X-Cache-Enabled", "boolean", "Whether the caller's cache is on."},
-};
-
-static bool has_header(const struct route *route, int status, const char *name)
-{
-    if (strcmp(name, "X-Request-Id") == 0)
-        return true;
-    if (strcmp(name, "WWW-Authenticate") == 0)
-        return status == 401;
-    if (strcmp(name, "Retry-After") == 0)
-        return status == 429 || status == 503;
-    if (strcmp(name, "X-Cache-Enabled") == 0)
-        return status < 300 && str_starts(str_from(route->path), STR("/api/cache/"));
-    return status == 429; /* the three of the limit */
-}
-
-static void write_header_refs(struct json_writer *json, const struct route *route, int status)
-{
-    json_name(json, "headers");
-    json_open_object(json);
-    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
-        char ref[64];
-        if (!has_header(route, status, headers[i].name))
-            continue;
-        snprintf(ref, sizeof ref, "#/components/headers/%s", headers[i].name);
-        json_name(json, headers[i].name);
-        json_open_object(json);
-        json_add_string(json, "$ref", str_from(ref));
-        json_close_object(json);
-    }
-    json_close_object(json);
-}
-
-static void write_type(struct json_writer *json, const char *type)
-{
-    json_name(json, "schema");
-    json_open_object(json);
-    json_add_string(json, "type", str_from(type));
-    json_close_object(json);
-}
-
-static void write_headers(struct json_writer *json)
-{
-    json_name(json, "headers");
-    json_open_object(json);
-    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
-        json_name(json, headers[i].name);
-        json_open_object(json);
-        json_add_string(json, "description", str_from(headers[i].description));
-        json_add_bool(json, "required", true);
-        write_type(json, headers[i].type);
-        json_close_object(json);
-    }
-    json_close_object(json);
-}
-
-/* ---- answers ---- */
-
-struct writer {
-    struct json_writer *json;
-    struct arena *arena;
-};
-
-static bool is_json(struct str media_type)
-{
-    return str_ends(media_type, STR("json"));
-}
-
-/* JSON as a value; what is no JSON as a string. */
-static void write_text(const struct writer *writer, struct str text, bool is_value)
-{
-    const struct json *value;
-
-    if (!is_value)
-        json_write_string(writer->json, text);
-    else if (json_parse(writer->arena, text, &value, NULL) == ERR_OK)
-        openapi_write_value(writer->json, value);
-    else
-        writer->json->out->failed = true;
-}
-
-static void write_request(const struct writer *writer, const struct sample *sample)
-{
-    struct json_writer *json = writer->json;
-
-    json_open_object(json);
-    json_add_string(json, "as", str_from(sample->as));
-    if (sample->given)
-        json_add_string(json, "given", str_from(sample->given));
-    json_add_string(json, "target", sample->target);
-    if (sample->content_type)
-        json_add_string(json, "content_type", str_from(sample->content_type));
-    if (sample->body_size > 0)
-        json_add_integer(json, "body_size", (int64_t)sample->body_size);
-    if (sample->body) {
-        json_name(json, "body");
-        write_text(writer, str_from(sample->body), sample->body[0] == '{');
-    }
-    json_close_object(json);
-}
-
-static void write_example(const struct writer *writer, const struct sample *sample)
-{
-    struct json_writer *json = writer->json;
-
-    json_name(json, sample->label);
-    json_open_object(json);
-    json_add_string(json, "summary", str_from(sample->summary));
-    json_name(json, "value");
-    write_text(writer, sample->reply, is_json(sample->media_type));
-    json_name(json, "x-request");
-    write_request(writer, sample);
-    json_close_object(json);
-}
-
-/* The shape of the answers' bodies, or with `of_requests` of the bodies that were sent. */
-static void write_schema(const struct writer *writer, const struct sample *samples, size_t count,
-                         bool of_requests)
-{
-    const struct json **values = arena_alloc(writer->arena, count * sizeof *values);
-    size_t found = 0;
-
-    for (size_t i = 0; values && i < count; i++) {
-        struct str text = of_requests ? str_from(samples[i].body) : samples[i].reply;
-        if (text.len > 0 && json_parse(writer->arena, text, &values[found], NULL) == ERR_OK)
-            found++;
-    }
-    json_name(writer->json, "schema");
-    if (found > 0)
-        openapi_write_shape(writer->json, writer->arena, values, found, of_requests);
-    else
-        writer->json->out->failed = true;
-}
-
-static void write_content(const struct writer *writer, const struct sample *samples, size_t count)
-{
-    struct json_writer *json = writer->json;
-    char name[64];
-
-    snprintf(name, sizeof name, "%.*s", STR_ARG(samples[0].media_type));
-    json_name(json, name);
-    json_open_object(json);
-    if (is_json(samples[0].media_type))
-        write_schema(writer, samples, count, false);
-    else
-        write_type(json, "string");
-    json_name(json, "examples");
-    json_open_object(json);
-    for (size_t i = 0; i < count; i++)
-        write_example(writer, &samples[i]);
-    json_close_object(json);
-    json_close_object(json);
-}
-
-/* An answer without a body has nowhere to hang its examples on but itself. */
-static void write_bare_examples(const struct writer *writer, const struct sample *samples,
-                                size_t count)
-{
-    struct json_writer *json = writer->json;
-
-    json_name(json, "x-requests");
-    json_open_object(json);
-    for (size_t i = 0; i < count; i++) {
-        json_name(json, samples[i].label);
-        write_request(writer, &samples[i]);
-    }
-    json_close_object(json);
-}
-
-/* All samples of one status; they have one media type. */
-static void write_response(const struct writer *writer, const struct route *route,
-                           const struct sample *samples, size_t count)
-{
-    struct json_writer *json = writer->json;
-    char status[16];
-
-    snprintf(status, sizeof status, "%d", samples[0].status);
-    json_name(json, status);
-    json_open_object(json);
-    json_add_string(json, "description", str_from(status_phrase(samples[0].status)));
-    write_header_refs(json, route, samples[0].status);
-    if (samples[0].reply.len > 0) {
-        json_name(json, "content");
-        json_open_object(json);
-        write_content(writer, samples, count);
-        json_close_object(json);
-    } else {
-        write_bare_examples(writer, samples, count);
-    }
-    json_close_object(json);
-}
-
-static void write_responses(const struct writer *writer, const struct route *route,
-                            const struct sample *samples, size_t count)
-{
-    json_name(writer->json, "responses");
-    json_open_object(writer->json);
-    for (size_t i = 0, next; i < count; i = next) {
-        for (next = i + 1; next < count && samples[next].status == samples[i].status;)
-            next++;
-        write_response(writer, route, &samples[i], next - i);
-    }
-    json_close_object(writer->json);
-}
-
-/* ---- requests ---- */
-
-static void write_param_schema(struct json_writer *json, const struct param_spec *spec)
-{
-    json_name(json, "schema");
-    json_open_object(json);
-    switch (spec->kind) {
-    case PARAM_ID:
-    case PARAM_OWN_ID:
-        json_add_string(json, "type", STR("integer"));
-        json_add_string(json, "format", STR("int64"));
-        json_add_integer(json, "minimum", 1);
-        break;
-    case PARAM_INTEGER:
-        json_add_string(json, "type", STR("integer"));
-        json_add_integer(json, "minimum", spec->min);
-        json_add_integer(json, "maximum", spec->max);
-        json_add_integer(json, "default", spec->default_value);
-        break;
-    case PARAM_BOOLEAN:
-        json_add_string(json, "type", STR("boolean"));
-        json_add_bool(json, "default", spec->default_value != 0);
-        break;
-    case PARAM_NAME:
-        json_add_string(json, "type", STR("string"));
-        json_add_string(json, "pattern", STR("^[A-Za-z0-9._-]{1,64}$"));
-        break;
-    case PARAM_STREAM_ID:
-        json_add_string(json, "type", STR("string"));
-        json_add_string(json, "pattern", STR("^[0-9]+-[0-9]+$"));
-        break;
-    case PARAM_END:
-        break;
-    }
-    json_close_object(json);
-}
-
-static void write_parameters(struct json_writer *json, const struct route *route)
-{
-    if (!route->params)
-        return;
-    json_name(json, "parameters");
-    json_open_array(json);
-    for (const struct param_spec *spec = route->params; spec->kind != PARAM_END; spec++) {
-        json_open_object(json);
-        json_add_string(json, "name", str_from(spec->name));
-        json_add_string(json, "in", spec->place == PLACE_PATH ? STR("path") : STR("query"));
-        json_add_string(json, "description", str_from(spec->help));
-        json_add_bool(json, "required", spec->place == PLACE_PATH);
-        write_param_schema(json, spec);
-        json_close_object(json);
-    }
-    json_close_array(json);
-}
-
-static void write_request_body(const struct writer *writer, const struct route *route,
-                               const struct sample *samples, size_t count)
-{
-    static const char *const types[] = {"application/json", "application/x-www-form-urlencoded"};
-    struct json_writer *json = writer->json;
-    bool is_needed = true;
-    size_t good = 0; /* those that succeed come first */
-
-    if (route->body != BODY_FIELDS)
-        return;
-    for (; good < count && samples[good].status < 300; good++)
-        is_needed = is_needed && samples[good].body;
-    json_name(json, "requestBody");
-    json_open_object(json);
-    json_add_bool(json, "required", is_needed);
-    json_name(json, "content");
-    json_open_object(json);
-    for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
-        json_name(json, types[t]);
-        json_open_object(json);
-        write_schema(writer, samples, good, true);
-        json_name(json, "examples");
-        json_open_object(json);
-        for (size_t i = 0; i < good; i++) {
-            if (!samples[i].body)
-                continue;
-            json_name(json, samples[i].label);
-            json_open_object(json);
-            json_add_string(json, "summary", str_from(samples[i].summary));
-            json_name(json, "value");
-            write_text(writer, str_from(samples[i].body), true);
-            json_close_object(json);
-        }
-        json_close_object(json);
-        json_close_object(json);
-    }
-    json_close_object(json);
-    json_close_object(json);
-}
 
 /* ---- operations ---- */
 
@@ -389,7 +75,7 @@ static void write_description(struct json_writer *json, const struct route *rout
     json_add_string(json, "description", str_from(text));
 }
 
-static void write_operation(const struct writer *writer, const struct route *route)
+static void write_operation(const struct openapi_writer *writer, const struct route *route)
 {
     static const char *const methods[] = {
         [METHOD_GET] = "get",        [METHOD_HEAD] = "head",     [METHOD_POST] = "post",
@@ -416,9 +102,9 @@ static void write_operation(const struct writer *writer, const struct route *rou
     if (route->limit != LIMIT_NONE)
         json_add_string(json, "x-limit", str_from(limit_name(route->limit)));
     write_security(json, route);
-    write_parameters(json, route);
-    write_request_body(writer, route, samples, count);
-    write_responses(writer, route, samples, count);
+    openapi_write_parameters(json, route);
+    openapi_write_request_body(writer, route, samples, count);
+    openapi_write_responses(writer, route, samples, count);
     json_close_object(json);
 }
 
@@ -430,7 +116,7 @@ static void put_path(const struct route *route, char out[128])
     snprintf(out, 128, "%.*s", (int)(route->path[len - 1] == '/' ? len - 1 : len), route->path);
 }
 
-static void write_paths(const struct writer *writer)
+static void write_paths(const struct openapi_writer *writer)
 {
     size_t count;
     const struct route *routes = routes_table(&count);
@@ -515,14 +201,14 @@ static void write_components(struct json_writer *json)
                  "The session of a browser. Every method but GET, HEAD and OPTIONS also needs the "
                  "page's Origin and an X-XSRF-TOKEN equal to the cookie XSRF-TOKEN.");
     json_close_object(json);
-    write_headers(json);
+    openapi_write_headers(json);
     json_close_object(json);
 }
 
 void openapi_write(struct strbuf *out)
 {
     struct json_writer json;
-    const struct writer writer = {&json, arena_new(ARENA_FIRST, ARENA_LIMIT)};
+    const struct openapi_writer writer = {&json, arena_new(ARENA_FIRST, ARENA_LIMIT)};
     struct arena *arena = writer.arena;
 
     if (!arena) {

@@ -1,0 +1,21 @@
+/* What the files share that write the OpenAPI document. */
+#ifndef SERVER_OPENAPI_PRIVATE_H
+#define SERVER_OPENAPI_PRIVATE_H
+
+#include "openapi.h"
+
+struct openapi_writer {
+    struct json_writer *json;
+    struct arena *arena; /* of what is read and collected on the way */
+};
+
+/* Each writes one member of the object that is open: `headers` (of the components), `parameters`,
+ * `requestBody` (where the route reads one), `responses`. */
+void openapi_write_headers(struct json_writer *json);
+void openapi_write_parameters(struct json_writer *json, const struct route *route);
+void openapi_write_request_body(const struct openapi_writer *writer, const struct route *route,
+                                const struct sample *samples, size_t count);
+void openapi_write_responses(const struct openapi_writer *writer, const struct route *route,
+                             const struct sample *samples, size_t count);
+
+#endif
