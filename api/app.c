@@ -2,6 +2,7 @@
 
 #include "cachewarden/clock.h"
 #include "cachewarden/password.h"
+#include "control/keeper.h"
 #include "identity/feed.h"
 #include "services.h"
 
@@ -55,10 +56,18 @@ static enum err open_identity(struct app *app, const struct app_options *options
     enum err err = identity_new(&identity, &app->identity, error);
     if (err == ERR_OK)
         err = marker_new(options->users, &app->marker);
+    const struct keeper_options keeper = {
+        .control = app->control,
+        .users = options->users,
+        .marker = app->marker,
+    };
+    if (err == ERR_OK)
+        err = keeper_new(&keeper, &app->keeper, error);
     if (err != ERR_OK)
         return err;
     const struct feed_options feed = {
         .control = app->control,
+        .keeper = app->keeper,
         .revocations = identity_revocations(app->identity),
         .marker = app->marker,
         .budget_ms = app->budget_ms,
@@ -70,7 +79,10 @@ static enum err open_identity(struct app *app, const struct app_options *options
 static enum err open_services(struct app *app, const struct app_options *options,
                               struct error *error)
 {
-    enum err err = pool_open(&options->control, &app->control, error);
+    struct pool_options control = options->control;
+
+    control.asks_origin = options->users != NULL;
+    enum err err = pool_open(&control, &app->control, error);
 
     if (err == ERR_OK)
         err = open_identity(app, options, error);
@@ -131,6 +143,22 @@ void app_await_watch(struct app *app)
         identity_await(app->identity, deadline_ns);
 }
 
+void app_adopt(struct app *app)
+{
+    keeper_adopt(app->keeper);
+}
+
+void app_own_redis(struct app *app)
+{
+    keeper_adopt(app->keeper);
+    keeper_rely(app->keeper);
+}
+
+bool app_is_foreign(struct app *app, struct error *error)
+{
+    return app->keeper && keeper_is_foreign(app->keeper, error);
+}
+
 void app_close(struct app **app)
 {
     struct app *closing = *app;
@@ -142,6 +170,7 @@ void app_close(struct app **app)
     health_close(&closing->health);
     limits_close(&closing->limits);
     caches_close(&closing->caches);
+    keeper_free(&closing->keeper);
     marker_free(&closing->marker);
     if (closing->identity)
         identity_free(&closing->identity);

@@ -29,8 +29,12 @@ static inline struct str key_str(const struct key *key)
 /* An account's version counter, and its switch (present: disabled). One hash slot. user_id > 0. */
 struct key key_user_version(int64_t user_id);
 struct key key_user_switch(int64_t user_id);
+/* How often the counter was raised: it cannot be lower than that and one. In the same slot. */
+struct key key_user_witness(int64_t user_id);
 
-struct key key_epoch(void);  /* added to every version; raised by a clear of everything */
+struct key key_epoch(void); /* added to every version; raised by a clear of everything */
+/* The epoch is never lower than this; in its slot, by the tag. */
+struct key key_epoch_witness(void);
 struct key key_marker(void); /* says which control data set this is */
 struct key key_audit(void);  /* stream of what was done */
 

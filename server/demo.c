@@ -121,24 +121,13 @@ static bool is_installed(void)
 __attribute__((noreturn)) static void run_redis(const struct demo *demo, pid_t parent)
 {
     static const char *const argv[] = {
-        "redis-server",
-        "--port",
-        "0",
-        "--unixsocket",
-        "redis.sock",
-        "--unixsocketperm",
-        "700",
-        "--save",
-        "",
-        "--appendonly",
-        "yes",
-        "--daemonize",
-        "no",
-        "--logfile",
-        "redis.log",
-        "--maxmemory-policy",
-        "noeviction",
-        NULL,
+        "redis-server", "--port",      "0",
+        "--unixsocket", "redis.sock",  "--unixsocketperm",
+        "700",          "--save",      "",
+        "--appendonly", "yes",         "--appendfsync", /* app_own_redis relies on it */
+        "always",       "--daemonize", "no",
+        "--logfile",    "redis.log",   "--maxmemory-policy",
+        "noeviction",   NULL,
     };
     sigset_t none;
     sigemptyset(&none);

@@ -221,6 +221,10 @@ static bool open_services(struct server *server)
         err = demo_prepare(server->demo, server->app, &error);
     if (err != ERR_OK)
         cli_fail("%s", error.caller[0] ? error.caller : err_name(err));
+    else if (server->demo)
+        app_own_redis(server->app);
+    else if (server->options->adopt)
+        app_adopt(server->app);
     return err == ERR_OK;
 }
 
@@ -235,7 +239,8 @@ static bool open_listeners(struct server *server)
         err = app_watch(server->app, &error);
     if (err == ERR_OK) {
         app_await_watch(server->app);
-        return true;
+        if (!app_is_foreign(server->app, &error))
+            return true;
     }
     cli_fail("%s", error.caller[0] ? error.caller : err_name(err));
     if (server->demo)

@@ -15,6 +15,7 @@ struct serve_options {
     const char *config_file; /* NULL: the default one */
     const char *listen;      /* as in CACHEWARDEN_LISTEN; NULL: as the settings say */
     bool demo;
+    bool adopt; /* the control data in Redis is taken over from another users database */
 };
 
 /* Returns when the server has stopped: CLI_OK, or CLI_FAILED after a complaint on standard error.

@@ -163,7 +163,8 @@ static enum err load_all(struct feed *feed, struct error *error)
     return err;
 }
 
-/* True through *is_same_out when the control data is what it was, and news may be read. */
+/* True through *is_same_out when the control data is what it was, and news may be read. One that is
+ * gone is the keeper's affair; revocations are put back even while it cannot mend. */
 static enum err look_at_marker(struct feed *feed, const struct value *value, bool *is_same_out,
                                struct error *error)
 {
@@ -174,8 +175,7 @@ static enum err look_at_marker(struct feed *feed, const struct value *value, boo
     if (err != ERR_NOT_FOUND)
         return err;
     error_clear(error);
-    return marker_place(feed->options.marker, feed->options.control, feed->arena, clock_wall_s(),
-                        deadline_ns(feed), error);
+    return ERR_OK;
 }
 
 static enum err check_marker(struct feed *feed, struct error *error)
@@ -210,7 +210,8 @@ static enum err read_news(struct feed *feed, bool *has_more_out, struct error *e
         err = look_at_marker(feed, pipeline_value(pipeline, 0), &is_same, error);
     if (err != ERR_OK || !is_same) {
         feed->is_complete = false;
-        *has_more_out = err == ERR_OK;
+        /* Without a marker it would be so again; the next round sees. */
+        *has_more_out = err == ERR_OK && pipeline_value(pipeline, 0)->kind != VALUE_NIL;
         return err;
     }
     const struct value *news = pipeline_value(pipeline, 1), *held = pipeline_value(pipeline, 2);
@@ -318,11 +319,32 @@ static void tell(struct feed *feed, enum err err, const struct error *error)
     feed->is_lost = is_lost;
 }
 
+/*
+ * Nothing is learnt from the control data of another users database, and nothing written there.
+ * Other failures are told by the operations that need the versions; one of Redis shows again at
+ * once. The database may take its time, and its budget is not the requests'.
+ */
+static enum err settle(struct feed *feed, struct error *error)
+{
+    enum err err =
+        keeper_settle(feed->options.keeper, clock_deadline_ns(feed->options.budget_ms * 4), error);
+
+    if (err != ERR_OK && keeper_is_foreign(feed->options.keeper, error)) {
+        feed->is_complete = false;
+        return err;
+    }
+    error_clear(error);
+    return ERR_OK;
+}
+
 /* A Redis that takes no writes still tells the news. */
 static void do_round(struct feed *feed)
 {
     struct error error = {0};
-    enum err err = catch_up(feed, &error);
+    enum err err = settle(feed, &error);
+
+    if (err == ERR_OK)
+        err = catch_up(feed, &error);
     bool has_answer = err == ERR_OK;
 
     if (err == ERR_OK)

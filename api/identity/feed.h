@@ -3,13 +3,16 @@
  * holds: a thread that asks for news four times a second, with three commands in one round trip. At
  * the start, after an outage, and when the control data turns out to be another, it reads all there
  * is; and what this node knows and Redis does not is put back: a revocation is not undone by a
- * FLUSHALL or a failover as long as one node lives.
+ * FLUSHALL or a failover as long as one node lives. Every round begins with a look of the keeper, so
+ * that control data that was lost is mended even while nobody asks for it, and nothing is exchanged
+ * with that of another users database.
  */
 #ifndef API_IDENTITY_FEED_H
 #define API_IDENTITY_FEED_H
 
 #include "cachewarden/pool.h"
 #include "cachewarden/revocations.h"
+#include "control/keeper.h"
 #include "identity/marker.h"
 
 struct feed;
@@ -17,6 +20,7 @@ struct feed;
 /* All borrowed; they outlive the feed. */
 struct feed_options {
     struct pool *control;
+    struct keeper *keeper;
     struct revocations *revocations;
     struct marker *marker;
     int64_t budget_ms; /* for one round trip */

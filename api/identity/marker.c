@@ -3,9 +3,7 @@
 #include "cachewarden/clock.h"
 #include "cachewarden/lock.h"
 #include "cachewarden/log.h"
-#include "cachewarden/pipeline.h"
 #include "cachewarden/random.h"
-#include "keyspace.h"
 #include "services.h"
 
 #include <inttypes.h>
@@ -22,11 +20,6 @@ struct marker {
     int64_t seen_at_s; /* when Redis last had it; before the first time, when this node started */
 };
 
-struct parsed {
-    struct str id, before;
-    int64_t seen_at_s;
-};
-
 static bool is_id(struct str id)
 {
     for (size_t i = 0; i < id.len; i++) {
@@ -36,20 +29,38 @@ static bool is_id(struct str id)
     return id.len == MARKER_ID_SIZE;
 }
 
-static bool parse(struct str value, struct parsed *parsed)
+static bool take_id(struct str *rest, struct str *id)
 {
-    return str_split(&value, ':', &parsed->id) && is_id(parsed->id) &&
-           str_split(&value, ':', &parsed->before) && is_id(parsed->before) &&
-           str_to_int64(value, 0, INT64_MAX, &parsed->seen_at_s);
+    return str_split(rest, ':', id) && is_id(*id);
+}
+
+static bool take_number(struct str *rest, int64_t *number)
+{
+    struct str text;
+
+    return str_split(rest, ':', &text) && str_to_int64(text, 0, INT64_MAX, number);
+}
+
+bool marker_parse(struct str value, struct marker_facts *facts)
+{
+    int64_t origin = 0;
+
+    *facts = (struct marker_facts){0};
+    bool is_whole = take_id(&value, &facts->id) && take_id(&value, &facts->before) &&
+                    take_number(&value, &facts->seen_at_s) && take_id(&value, &facts->install) &&
+                    take_number(&value, &origin) && take_number(&value, &facts->era) &&
+                    take_number(&value, &facts->floor) && !value.ptr;
+    facts->origin = (uint64_t)origin;
+    return is_whole;
 }
 
 bool marker_allows(struct str marker_value, struct str id, int64_t issued_at_s)
 {
-    struct parsed parsed;
+    struct marker_facts facts;
 
-    if (!is_id(id) || !parse(marker_value, &parsed))
+    if (!is_id(id) || !marker_parse(marker_value, &facts))
         return false;
-    return str_eq(id, parsed.id) || (str_eq(id, parsed.before) && issued_at_s >= parsed.seen_at_s);
+    return str_eq(id, facts.id) || (str_eq(id, facts.before) && issued_at_s >= facts.seen_at_s);
 }
 
 /* ---- life ---- */
@@ -115,12 +126,12 @@ struct str marker_id(struct marker *marker, struct arena *arena)
 enum err marker_see(struct marker *marker, const struct value *value, int64_t now_s,
                     bool *is_new_out, struct error *error)
 {
-    struct parsed parsed;
+    struct marker_facts parsed;
 
     *is_new_out = false;
     if (value->kind == VALUE_NIL)
         return error_set_detail(error, ERR_NOT_FOUND, "there is no control data in Redis");
-    if (value->kind != VALUE_STRING || !parse(value->text, &parsed))
+    if (value->kind != VALUE_STRING || !marker_parse(value->text, &parsed))
         return refuse_reply(error, "cw:marker does not hold a marker");
     lock_take(&marker->lock);
     *is_new_out = memcmp(marker->id, parsed.id.ptr, MARKER_ID_SIZE) != 0;
@@ -132,28 +143,23 @@ enum err marker_see(struct marker *marker, const struct value *value, int64_t no
     return ERR_OK;
 }
 
-enum err marker_place(struct marker *marker, struct pool *control, struct arena *arena,
-                      int64_t now_s, int64_t deadline_ns, struct error *error)
+struct str marker_write(struct marker *marker, struct arena *arena,
+                        const struct marker_facts *facts)
 {
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
-    struct str fresh = random_hex(arena, MARKER_ID_SIZE / 2), before = marker_id(marker, arena);
-    struct key key = key_marker();
-    bool is_new;
+    struct str id = facts->id, before = facts->before;
 
     lock_take(&marker->lock);
     int64_t seen_at_s = marker->seen_at_s;
     lock_give(&marker->lock);
-    struct str value =
-        str_format(arena, "%.*s:%.*s:%" PRId64, STR_ARG(fresh), STR_ARG(before), seen_at_s);
-    if (!fresh.ptr || !before.ptr || !value.ptr)
-        return error_set_detail(error, ERR_NO_MEMORY, "no memory for a marker");
-    /* Of nodes that come at once the first one's stands. */
-    PIPELINE_ADD(pipeline, EXPECT_OK_OR_NIL, STR("SET"), key_str(&key), value, STR("NX"));
-    PIPELINE_ADD(pipeline, EXPECT_STRING, STR("GET"), key_str(&key));
-    enum err err = pipeline_run(control, pipeline, deadline_ns, error);
-    if (err != ERR_OK)
-        return err;
-    if (pipeline_value(pipeline, 0)->kind == VALUE_STATUS)
-        log_event(LOG_LEVEL_INFO, "marker.placed", LOG_STR("id", fresh), LOG_STR("before", before));
-    return marker_see(marker, pipeline_value(pipeline, 1), now_s, &is_new, error);
+    if (id.ptr) {
+        seen_at_s = facts->seen_at_s;
+    } else {
+        id = random_hex(arena, MARKER_ID_SIZE / 2);
+        before = marker_id(marker, arena);
+    }
+    if (!TEXTS_MADE(id, before))
+        return STR_NONE;
+    return str_format(arena, "%.*s:%.*s:%" PRId64 ":%.*s:%" PRId64 ":%" PRId64 ":%" PRId64,
+                      STR_ARG(id), STR_ARG(before), seen_at_s, STR_ARG(facts->install),
+                      (int64_t)facts->origin, facts->era, facts->floor);
 }

@@ -3,6 +3,7 @@
 #include "cachewarden/app.h"
 #include "cachewarden/clock.h"
 #include "cachewarden/revocations.h"
+#include "control/keeper.h"
 #include "identity/marker.h"
 #include "identity/record.h"
 #include "keyspace.h"
@@ -77,8 +78,7 @@ static enum err read_marker(struct call *call, const struct value *held, struct 
     *marker_out = held->text;
     if (held->kind == VALUE_STRING)
         return ERR_OK;
-    enum err err = marker_place(app->marker, app->control, call->arena, call->now_s,
-                                call->deadline_ns, &call->error);
+    enum err err = keeper_settle(app->keeper, call->deadline_ns, &call->error);
     if (err != ERR_OK)
         return err;
     struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_READ);

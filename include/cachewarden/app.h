@@ -54,6 +54,7 @@ struct caches;
 struct audit;
 struct feed;
 struct health;
+struct keeper;
 struct marker;
 
 /*
@@ -74,6 +75,7 @@ struct app {
     struct caches *caches;
     struct audit *audit;
     struct marker *marker; /* which control data Redis holds; NULL without users */
+    struct keeper *keeper; /* of versions, that they never go back; NULL without users */
     struct feed *feed;     /* what other nodes revoke; NULL without users */
     struct health *health; /* the last probe of Redis, shared by all who ask */
     struct limits *limits; /* NULL: off */
@@ -94,6 +96,12 @@ struct app {
  */
 CW_MUST_CHECK enum err app_open(const struct app_options *options, struct app **app_out,
                                 struct error *error);
+/* Before app_watch, if at all: control data in Redis that belongs to another users database will be
+ * taken over, once. */
+void app_adopt(struct app *app);
+/* In its place, for a Redis that is this program's own child: it is taken over whatever it holds, and
+ * it syncs every write, so that a restart of it loses nothing and versions simply go on. */
+void app_own_redis(struct app *app);
 /* Follows what other nodes revoke, and the keys of other issuers, from here on until app_close; once,
  * and not without users. */
 CW_MUST_CHECK enum err app_watch(struct app *app, struct error *error);
@@ -103,6 +111,12 @@ CW_MUST_CHECK enum err app_watch(struct app *app, struct error *error);
  * no error. Costs nothing from then on.
  */
 void app_await_watch(struct app *app);
+/*
+ * Whether the control data in Redis was found to belong to another users database, when it was
+ * looked at last; error gets a text that says what to do. Such a node must not serve: its
+ * operations on caches fail, and what others revoked it does not know.
+ */
+bool app_is_foreign(struct app *app, struct error *error);
 /* Writes out what the audit still holds (bounded wait), then closes. No call may be running. */
 void app_close(struct app **app);
 
@@ -115,7 +129,13 @@ void app_close(struct app **app);
  */
 void session_keep(struct call *call);
 
-/* ---- cache control (contract section 4): each is one round trip, O(1) ---- */
+/*
+ * ---- cache control (contract section 4): each is one round trip, O(1) ----
+ *
+ * A version never goes back and never repeats, whatever happens to Redis (control/keeper.h): an
+ * operation that finds the control data gone, older than it was, or of another users database mends
+ * it first and is run again, or fails. Further errors: those of the users database.
+ */
 
 struct cache_state {
     bool enabled;
@@ -124,6 +144,7 @@ struct cache_state {
 CW_MUST_CHECK enum err control_status(struct app *app, struct arena *arena, int64_t user_id,
                                       int64_t deadline_ns, struct cache_state *state_out,
                                       struct error *error);
+/* Kept in the users database first, then done. */
 CW_MUST_CHECK enum err control_switch(struct app *app, struct arena *arena, int64_t user_id,
                                       bool enabled, int64_t deadline_ns,
                                       struct cache_state *state_out, struct error *error);

@@ -97,9 +97,12 @@ static int run_serve(struct cli *cli)
         .config_file = cli_value(cli, "config"),
         .listen = cli_value(cli, "listen"),
         .demo = cli_flag(cli, "demo"),
+        .adopt = cli_flag(cli, "adopt"),
     };
     if (cli_flag(cli, "check-config") && options.demo)
         return cli_usage_error(cli, "--check-config and --demo do not go together");
+    if (cli_flag(cli, "check-config") && options.adopt)
+        return cli_usage_error(cli, "--check-config and --adopt do not go together");
     if (cli_flag(cli, "check-config"))
         return check_config(cli);
     if (cli_flag(cli, "json") || cli_flag(cli, "verbose"))
@@ -109,7 +112,7 @@ static int run_serve(struct cli *cli)
 
 const struct cli_command cli_serve = {
     .name = "serve",
-    .arguments = "[--config FILE] [--listen LIST] [--check-config | --demo]",
+    .arguments = "[--config FILE] [--listen LIST] [--adopt] [--check-config | --demo]",
     .summary = "runs the server",
     .details =
         "SIGTERM and SIGINT stop it once the requests under way have ended; a second one at once.\n"
@@ -121,6 +124,8 @@ const struct cli_command cli_serve = {
              "look at the settings, say all that is wrong, and end"},
             {"verbose", 'v', NULL, false, "with --check-config: print the settings in force"},
             {"json", 0, NULL, false, "with --check-config: print JSON"},
+            {"adopt", 0, NULL, false,
+             "take over control data in Redis that belongs to another users database"},
             {"demo", 0, NULL, false, "try it out: everything in ./.cachewarden"},
             {NULL, 0, NULL, false, NULL}},
     .run = run_serve,

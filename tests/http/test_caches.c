@@ -60,9 +60,29 @@ __attribute__((format(printf, 3, 4))) static int64_t in_database(const struct re
     return number;
 }
 
+static bool is_settled(const void *with)
+{
+    (void)with;
+    return redis_server_ask_integer(stand.redis, "EXISTS cw:marker cw:epoch") == 2;
+}
+
+/* The list waits for what is on its way to the stream, and to the last flushes. */
+static void await_audit(void)
+{
+    expect_status(http_get(stand.http, "/api/v1/audit", stand.root.bearer), 200);
+}
+
+/* The server notices within a moment, and puts back what it needs. */
+static void empty_redis(void)
+{
+    await_audit();
+    redis_server_do(stand.redis, "FLUSHALL");
+    stand_wait(is_settled, NULL, "the control data is there again");
+}
+
 START_TEST(each_kind_is_flushed)
 {
-    redis_server_do(stand.redis, "FLUSHALL");
+    empty_redis();
     redis_server_do(stand.redis, "MSET whatsapp:staging:in 1 whatsapp:staging:out 2 kept 3");
     expect_answer(http_post(stand.http, FLUSH("messages"), key), 200,
                   "{\"name\":\"messages\",\"flushed\":true,\"keysRemoved\":2}");
@@ -99,6 +119,7 @@ END_TEST
 START_TEST(counting_changes_nothing)
 {
     redis_server_do(stand.redis, "MSET whatsapp:staging:in 1 whatsapp:staging:out 2");
+    await_audit();
     char *before = redis_snapshot(stand.redis, "cw:audit");
     const struct http_reply *reply = http_post(stand.http, FLUSH("messages") "?dry_run=true", key);
     expect_body_has(reply, 200, "\"flushed\":false");
@@ -136,7 +157,7 @@ END_TEST
 
 START_TEST(the_list_tells_what_there_is)
 {
-    redis_server_do(stand.redis, "FLUSHALL");
+    empty_redis();
     in_database(elsewhere, 2, "FLUSHDB");
     redis_server_do(stand.redis, "SET whatsapp:staging:in 1");
     in_database(stand.redis, 7, "MSET a 1 b 2 c 3");

@@ -7,8 +7,9 @@
 
 struct redis_server;
 
-/* Everything of database 0 but the key `but` (NULL: nothing more), and but cw:marker, which a server
- * that runs puts back by itself after a FLUSHALL. The caller frees it. */
+/* Everything of database 0 but the key `but` (NULL: nothing more), and but the marker and the
+ * witness of the epoch, which a server that runs puts back by itself after a FLUSHALL. The caller
+ * frees it. */
 char *redis_snapshot(const struct redis_server *redis, const char *but);
 
 #endif

@@ -1,0 +1,285 @@
+/*
+ * Threads clear and look on two nodes while Redis suffers one disaster after the other, chosen by a
+ * seed that is printed (CW_SEED sets it). Every version shown is written down with when the call
+ * began and ended. Afterwards, for each user: no two clears were shown the same version, and no call
+ * was shown a lower one than a call that had ended before it began.
+ */
+#include "two_nodes.h"
+
+#include "suite.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+/* Sanitizers slow every call down; the disasters are the same, only fewer. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifdef SANITIZED
+enum { DISASTERS = 25 };
+#else
+enum { DISASTERS = 100 };
+#endif
+
+enum { THREADS = 6, USERS = 3, RECORDS_MAX = 400000, CALLS_BETWEEN = 60, PAUSE_US = 300 };
+
+struct record {
+    int64_t began_ns, ended_ns, version, user_id;
+    bool is_clear;
+};
+
+struct player {
+    pthread_t thread;
+    int node;
+    unsigned seed;
+    struct record *records;
+    size_t count;
+};
+
+static const char *const persistent[] = {"--appendonly", "no", "--dbfilename", "kept.rdb", NULL};
+static atomic_bool is_over;
+static atomic_uint calls; /* that were shown a version */
+
+static unsigned next_random(unsigned *seed)
+{
+    *seed = *seed * 1103515245U + 12345U;
+    return *seed >> 16;
+}
+
+/* What fails shows nothing: it is not a record, whatever it did. */
+static void play_once(struct player *player, struct arena *own)
+{
+    struct app *app = nodes[player->node].app;
+    struct record record = {.user_id = 1 + next_random(&player->seed) % USERS,
+                            .is_clear = next_random(&player->seed) % 2};
+    struct cache_state state;
+    struct error error;
+    error_clear(&error);
+    record.began_ns = clock_mono_ns();
+    int64_t deadline_ns = clock_deadline_ns(5000);
+    enum err err = record.is_clear
+                       ? control_clear(app, own, record.user_id, deadline_ns, &state, &error)
+                       : control_status(app, own, record.user_id, deadline_ns, &state, &error);
+    record.ended_ns = clock_mono_ns();
+    record.version = state.version;
+    if (err != ERR_OK || player->count == RECORDS_MAX / THREADS)
+        return;
+    player->records[player->count++] = record;
+    atomic_fetch_add(&calls, 1);
+}
+
+static void *play(void *arg)
+{
+    struct player *player = arg;
+    struct arena *own = arena_new(16384, 0);
+    while (!atomic_load(&is_over)) {
+        play_once(player, own);
+        arena_reset(own);
+        usleep(PAUSE_US);
+    }
+    arena_free(&own);
+    return NULL;
+}
+
+/* ---- disasters ---- */
+
+/* To anything from 0 up, or not at all when it is absent. */
+static void lower(const char *key, unsigned *seed)
+{
+    redisReply *held = redis_server_ask(redis, "GET %s", key);
+    long long number = held->type == REDIS_REPLY_STRING ? strtoll(held->str, NULL, 10) : 0;
+    freeReplyObject(held);
+    if (number > 0)
+        redis_server_do(redis, "SET %s %lld", key, next_random(seed) % number);
+}
+
+static void clear_everything(unsigned *seed)
+{
+    struct arena *own = arena_new(4096, 0);
+    int64_t epoch;
+    (void)!control_clear_all(nodes[next_random(seed) % 2].app, own, clock_deadline_ns(5000), &epoch,
+                             NULL);
+    arena_free(&own);
+}
+
+static void forget_copy(void)
+{
+    char path[300];
+    snprintf(path, sizeof path, "%s/kept.rdb", redis_server_directory(redis));
+    unlink(path);
+}
+
+static const char *strike(unsigned *seed)
+{
+    char key[64];
+    unsigned user = 1 + next_random(seed) % USERS;
+    switch (next_random(seed) % 9) {
+    case 0:
+        redis_server_do(redis, "FLUSHALL");
+        return "FLUSHALL";
+    case 1:
+        redis_server_restart(redis);
+        return "killed, and back with whatever was saved last";
+    case 2:
+        redis_server_do(redis, "SAVE");
+        return "a copy is saved";
+    case 3:
+        forget_copy();
+        redis_server_restart(redis);
+        return "killed, and back empty";
+    case 4:
+        lower("cw:epoch", seed);
+        return "the epoch is lowered";
+    case 5:
+        redis_server_do(redis, "DEL cw:epoch");
+        return "the epoch is deleted";
+    case 6:
+        snprintf(key, sizeof key, "cw:{u:%u}:v", user);
+        lower(key, seed);
+        return "a counter is lowered";
+    case 7:
+        redis_server_do(redis, "DEL cw:{u:%u}:v", user);
+        return "a counter is deleted";
+    default:
+        clear_everything(seed);
+        return "everything is cleared";
+    }
+}
+
+static void await_calls(unsigned more)
+{
+    unsigned wanted = atomic_load(&calls) + more;
+    int64_t give_up_ns = clock_deadline_ns(60000);
+    while (atomic_load(&calls) < wanted) {
+        ck_assert_msg(clock_mono_ns() < give_up_ns, "nobody is shown anything any more");
+        usleep(500);
+    }
+}
+
+/* ---- the judgement ---- */
+
+static int by_end(const void *a, const void *b)
+{
+    const struct record *left = a, *right = b;
+    return (left->ended_ns > right->ended_ns) - (left->ended_ns < right->ended_ns);
+}
+
+static int by_beginning(const void *a, const void *b)
+{
+    const struct record *left = a, *right = b;
+    return (left->began_ns > right->began_ns) - (left->began_ns < right->began_ns);
+}
+
+static int by_version(const void *a, const void *b)
+{
+    const struct record *left = a, *right = b;
+    return (left->version > right->version) - (left->version < right->version);
+}
+
+static size_t take_user(struct player *players, int64_t user_id, bool only_clears,
+                        struct record *out)
+{
+    size_t count = 0;
+    for (int t = 0; t < THREADS; t++)
+        for (size_t i = 0; i < players[t].count; i++)
+            if (players[t].records[i].user_id == user_id &&
+                (players[t].records[i].is_clear || !only_clears))
+                out[count++] = players[t].records[i];
+    return count;
+}
+
+static size_t judge_repeats(struct player *players, int64_t user_id, struct record *records)
+{
+    size_t count = take_user(players, user_id, true, records);
+    qsort(records, count, sizeof *records, by_version);
+    for (size_t i = 1; i < count; i++)
+        ck_assert_msg(records[i].version != records[i - 1].version,
+                      "user %lld: two clears were shown %lld", (long long)user_id,
+                      (long long)records[i].version);
+    return count;
+}
+
+/* The highest version of all calls that had ended when each one began. */
+static void judge_order(struct player *players, int64_t user_id, struct record *records,
+                        struct record *ended)
+{
+    size_t count = take_user(players, user_id, false, records), past = 0;
+    memcpy(ended, records, count * sizeof *records);
+    qsort(records, count, sizeof *records, by_beginning);
+    qsort(ended, count, sizeof *ended, by_end);
+    int64_t highest = 0;
+    for (size_t i = 0; i < count; i++) {
+        for (; past < count && ended[past].ended_ns < records[i].began_ns; past++)
+            if (ended[past].version > highest)
+                highest = ended[past].version;
+        /* A clear makes a version that is higher than any that was there before it. */
+        ck_assert_msg(records[i].version >= highest + records[i].is_clear,
+                      "user %lld: a %s was shown %lld after %lld had been shown",
+                      (long long)user_id, records[i].is_clear ? "clear" : "look",
+                      (long long)records[i].version, (long long)highest);
+    }
+}
+
+static unsigned choose_seed(void)
+{
+    const char *given = getenv("CW_SEED");
+    unsigned seed = given ? (unsigned)strtoul(given, NULL, 10) : (unsigned)clock_mono_ns();
+    printf("CW_SEED=%u, %d disasters\n", seed, DISASTERS);
+    fflush(stdout);
+    return seed;
+}
+
+START_TEST(no_version_repeats_or_falls)
+{
+    struct player players[THREADS] = {0};
+    unsigned seed = choose_seed();
+    int64_t began_ns = clock_mono_ns();
+    redis = redis_server_start(&(struct redis_server_options){.args = persistent});
+    open_two(true);
+    for (int t = 0; t < THREADS; t++) {
+        players[t] = (struct player){.node = t % 2, .seed = seed + (unsigned)t * 7919U};
+        players[t].records = calloc(RECORDS_MAX / THREADS, sizeof(struct record));
+        ck_assert_ptr_nonnull(players[t].records);
+        ck_assert_int_eq(pthread_create(&players[t].thread, NULL, play, &players[t]), 0);
+    }
+    for (int i = 0; i < DISASTERS; i++) {
+        await_calls(CALLS_BETWEEN);
+        printf("%3d: %s\n", i, strike(&seed));
+    }
+    await_calls(CALLS_BETWEEN);
+    atomic_store(&is_over, true);
+    for (int t = 0; t < THREADS; t++)
+        pthread_join(players[t].thread, NULL);
+
+    struct record *records = calloc(RECORDS_MAX, sizeof *records);
+    struct record *ended = calloc(RECORDS_MAX, sizeof *ended);
+    size_t clears = 0;
+    for (int64_t user_id = 1; user_id <= USERS; user_id++) {
+        clears += judge_repeats(players, user_id, records);
+        judge_order(players, user_id, records, ended);
+    }
+    printf("%u versions shown, %zu of clears, in %lld ms\n", atomic_load(&calls), clears,
+           (long long)((clock_mono_ns() - began_ns) / NS_PER_MS));
+    ck_assert_uint_gt(clears, DISASTERS * 10);
+    free(records);
+    free(ended);
+    for (int t = 0; t < THREADS; t++)
+        free(players[t].records);
+    close_two();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("api/control/history");
+    TCase *tcase = tcase_create("history");
+    tcase_set_timeout(tcase, 300);
+    tcase_add_test(tcase, no_version_repeats_or_falls);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
