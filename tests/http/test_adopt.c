@@ -1,0 +1,125 @@
+/* Whose control data is in Redis: a node with another users database does not serve it. */
+#include "stand.h"
+#include "suite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct redis_server *redis;
+static char redis_url[128];
+
+static void start(struct cw_server *server, const char *directory, const char *argument)
+{
+    cw_server_start(
+        server, &(struct cw_server_options){.arguments = (const char *const[]){argument, NULL},
+                                            .environment = (const char *const[]){redis_url, NULL},
+                                            .directory = directory});
+}
+
+static void run(const char *directory, struct cw_result *result, const char *const *arguments)
+{
+    cw_run(&(struct cw_command){.arguments = arguments,
+                                .environment = (const char *const[]){redis_url, NULL},
+                                .directory = directory},
+           result);
+}
+
+static void expect_refused(const char *directory, const char *const *arguments)
+{
+    struct cw_result result;
+    run(directory, &result, arguments);
+    ck_assert_msg(result.status == 1, "%d: %s", result.status, result.err);
+    ck_assert_msg(strstr(result.err, "another users database") && strstr(result.err, "--adopt"),
+                  "%s", result.err);
+    cw_result_fini(&result);
+}
+
+static void open_redis(void)
+{
+    redis = redis_server_start(NULL);
+    snprintf(redis_url, sizeof redis_url, "REDIS_URL=%s", redis_server_url(redis));
+}
+
+static void close_redis(void)
+{
+    redis_server_stop(&redis);
+}
+
+static const char *const serve[] = {"serve", "--listen", "127.0.0.1:0", NULL};
+static const char *const clear[] = {"cache", "clear", "--user", "7", NULL};
+static const char *const status[] = {"cache", "status", "--user", "7", NULL};
+
+START_TEST(another_users_database)
+{
+    struct cw_server server;
+    struct cw_result result;
+    char *ours = cw_directory_new(), *theirs = cw_directory_new();
+    run(ours, &result, clear);
+    ck_assert_msg(result.status == 0 && strstr(result.out, "version: 2"), "%s", result.err);
+    cw_result_fini(&result);
+    expect_refused(theirs, serve);
+    expect_refused(theirs, clear);
+    expect_refused(theirs, status);
+    /* What needs no control data goes on. */
+    run(theirs, &result, (const char *const[]){"flush", NULL});
+    ck_assert_int_eq(result.status, 0);
+    cw_result_fini(&result);
+
+    start(&server, theirs, "--adopt");
+    expect_refused(ours, clear);
+    cw_server_stop(&server);
+    start(&server, theirs, NULL);
+    run(theirs, &result, status);
+    ck_assert_msg(result.status == 0 && !strstr(result.out, "(version 2)"), "%s", result.out);
+    cw_result_fini(&result);
+    cw_server_stop(&server);
+    cw_directory_remove(&ours);
+    cw_directory_remove(&theirs);
+}
+END_TEST
+
+static bool says_not_ready(const void *http)
+{
+    return http_get((struct http_client *)(uintptr_t)http, "/health/ready", NULL)->status == 503;
+}
+
+/* Found out late: Redis was down when the node started. */
+START_TEST(found_out_while_serving)
+{
+    struct cw_server server;
+    struct cw_result result;
+    char *ours = cw_directory_new(), *theirs = cw_directory_new();
+    run(ours, &result, clear);
+    cw_result_fini(&result);
+    redis_server_do(redis, "SAVE");
+    redis_server_kill(redis);
+    start(&server, theirs, NULL);
+    struct http_client *http = http_client_new(server.base_url);
+    expect_status(http_get(http, "/health/ready", NULL), 200);
+    redis_server_restart(redis);
+    stand_wait(says_not_ready, http, "not ready");
+    cw_server_wait_log(&server, "event=versions.foreign");
+    /* Emptied, it is nobody's, and so the node's. */
+    redis_server_do(redis, "FLUSHALL");
+    int64_t give_up_ms = stand_now_ms() + 20000;
+    while (says_not_ready(http) && stand_now_ms() < give_up_ms)
+        ;
+    expect_status(http_get(http, "/health/ready", NULL), 200);
+    http_client_free(&http);
+    cw_server_stop(&server);
+    cw_directory_remove(&ours);
+    cw_directory_remove(&theirs);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("http/adopt");
+    TCase *tcase = tcase_create("adopt");
+    tcase_add_checked_fixture(tcase, open_redis, close_redis);
+    tcase_set_timeout(tcase, 120);
+    tcase_add_test(tcase, another_users_database);
+    tcase_add_test(tcase, found_out_while_serving);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
