@@ -32,10 +32,11 @@ static struct pool *open_pool(void)
 static uint64_t ask_with(struct pool *pool, struct arena *memory)
 {
     struct pipeline *pipeline = pipeline_new(memory, PIPELINE_READ);
+    struct error own;
 
     ck_assert_uint_eq(pipeline_origin(pipeline), POOL_ORIGIN_UNKNOWN);
     PIPELINE_ADD(pipeline, EXPECT_STATUS, STR("PING"));
-    case_err(pipeline_run(pool, pipeline, case_deadline_ns(), &error), ERR_OK);
+    case_err(pipeline_run(pool, pipeline, case_deadline_ns(), &own), ERR_OK);
     return pipeline_origin(pipeline);
 }
 
