@@ -1,61 +1,6 @@
 /* Tokens whose signature is good, and which are not any more. */
-#include "identity_fixture.h"
-
-#include "mint.h"
+#include "identity_callers.h"
 #include "suite.h"
-
-static struct principal principal;
-
-static enum err authenticate(struct str authorization, struct str api_key)
-{
-    struct credentials credentials = {.authorization = authorization, .api_key = api_key};
-
-    error_clear(&error);
-    memset(&principal, 0x55, sizeof principal);
-    return identity_authenticate(identity, arena, &credentials, now_s, &principal, &error);
-}
-
-/* The value of the Authorization header for a token with these claims, signed with our secret. */
-static struct str bearer(const char *claims)
-{
-    char line[MINT_SIZE];
-
-    mint_bearer(line, FIXTURE_SECRET, "%s", claims);
-    return str_dup(arena, str_from(line + strlen("Authorization: ")));
-}
-
-static struct str bearer_of_id(int64_t id)
-{
-    return bearer(
-        str_format(
-            arena,
-            "{\"token_type\":\"access\",\"exp\":%lld,\"iat\":%lld,\"jti\":\"j\",\"user_id\":%lld}",
-            (long long)now_s + 60, (long long)now_s, (long long)id)
-            .ptr);
-}
-
-/* One of our own. */
-static struct str own_bearer(int64_t id, const char *name, int64_t issued_at_s)
-{
-    struct token_claims claims = {.user_id = id, .subject = str_from(name), .family = STR("fam")};
-    struct str compact;
-
-    ck_assert_int_eq(token_issue(identity_tokens(identity), arena, issued_at_s, &claims, &compact),
-                     ERR_OK);
-    return str_format(arena, "Bearer %.*s", STR_ARG(compact));
-}
-
-static void expect_refused(struct str authorization, struct str api_key, const char *why)
-{
-    enum err err = authenticate(authorization, api_key);
-
-    ck_assert_msg(err == ERR_UNAUTHENTICATED, "%s, not refused because %s", err_name(err), why);
-    ck_assert_msg(strstr(error.detail, why) != NULL, "%s, not %s", error.detail, why);
-    ck_assert_str_eq(error.caller, "");
-    ck_assert_int_eq(principal.kind, PRINCIPAL_ANONYMOUS);
-    ck_assert_int_eq(principal.user_id, 0);
-    ck_assert(!principal.is_admin && !principal.is_superuser);
-}
 
 static void put_on_list(enum revocation_kind kind, const char *name, int64_t user_id, int64_t cut_s)
 {

@@ -1,5 +1,5 @@
 /* What users.h promises about accounts, on every kind of database. */
-#include "users_backend.h"
+#include "users_case.h"
 
 #include "cachewarden/clock.h"
 #include "suite.h"
@@ -9,29 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const struct users_backend *backend;
-static struct users *users;
-static struct arena *arena;
-static struct error error;
 static struct user user;
-
-/* check runs a loop test once a backend, with its number as _i. */
-static void open_backend(int number)
-{
-    backend = &users_backends[number];
-    backend->init();
-    users = users_backend_open();
-    arena = arena_new(4096, 0);
-    error_clear(&error);
-}
-
-static void close_backend(void)
-{
-    arena_free(&arena);
-    users_close(&users);
-    ck_assert_ptr_null(users);
-    backend->fini();
-}
 
 static enum err find(int64_t id)
 {

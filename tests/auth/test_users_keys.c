@@ -1,31 +1,11 @@
 /* What users.h promises about API keys and facts, on every kind of database. */
-#include "users_backend.h"
+#include "users_case.h"
 
 #include "cachewarden/clock.h"
 #include "cachewarden/principal.h"
 #include "suite.h"
 
-static const struct users_backend *backend;
-static struct users *users;
-static struct arena *arena;
-static struct error error;
 static struct api_key found;
-
-static void open_backend(int number)
-{
-    backend = &users_backends[number];
-    backend->init();
-    users = users_backend_open();
-    arena = arena_new(4096, 0);
-    error_clear(&error);
-}
-
-static void close_backend(void)
-{
-    arena_free(&arena);
-    users_close(&users);
-    backend->fini();
-}
 
 static struct api_key key(const char *id, const char *name)
 {

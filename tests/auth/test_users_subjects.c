@@ -1,31 +1,11 @@
 /* What users.h promises about the accounts of another issuer's users, on every kind of database. */
-#include "users_backend.h"
+#include "users_case.h"
 
 #include "suite.h"
 
 #include <pthread.h>
 
-static const struct users_backend *backend;
-static struct users *users;
-static struct arena *arena;
-static struct error error;
 static struct user user;
-
-static void open_backend(int number)
-{
-    backend = &users_backends[number];
-    backend->init();
-    users = users_backend_open();
-    arena = arena_new(4096, 0);
-    error_clear(&error);
-}
-
-static void close_backend(void)
-{
-    arena_free(&arena);
-    users_close(&users);
-    backend->fini();
-}
 
 static int64_t provision(const char *issuer, const char *subject)
 {

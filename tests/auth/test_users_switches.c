@@ -1,31 +1,10 @@
 /* What users.h promises about replaced facts and kept switches, on every kind of database. */
-#include "users_backend.h"
+#include "users_case.h"
 
 #include "suite.h"
 
 #include <pthread.h>
 #include <stdio.h>
-
-static const struct users_backend *backend;
-static struct users *users;
-static struct arena *arena;
-static struct error error;
-
-static void open_backend(int number)
-{
-    backend = &users_backends[number];
-    backend->init();
-    users = users_backend_open();
-    arena = arena_new(4096, 0);
-    error_clear(&error);
-}
-
-static void close_backend(void)
-{
-    arena_free(&arena);
-    users_close(&users);
-    backend->fini();
-}
 
 static enum err replace(const char *old, const char *value)
 {
