@@ -5,6 +5,7 @@
 #ifndef API_KEYSPACE_H
 #define API_KEYSPACE_H
 
+#include "cachewarden/app.h"
 #include "cachewarden/str.h"
 
 #include <stdbool.h>
@@ -61,12 +62,6 @@ bool key_is_cache_name(struct str name);
 struct key key_limit_user(const char *limit, int64_t user_id);
 struct key key_limit_network(const char *limit, struct str network);
 struct key key_limit_failures(struct str name_digest, struct str network);
-
-/*
- * One of the keys a named cache lists, "{env}" replaced by the environment; NUL-terminated in the
- * arena, {NULL,0} when memory is out.
- */
-struct str key_of_cache(struct arena *arena, struct str pattern, struct str environment);
 
 /* A fresh random name for a test of Redis itself; whoever writes it lets it expire. */
 struct key key_probe(void);

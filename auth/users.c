@@ -57,6 +57,19 @@ enum err users_open(struct str url, struct users **users_out, struct error *erro
     return err;
 }
 
+enum err users_look(struct str url, struct users_sight *sight_out, struct error *error)
+{
+    struct str location;
+
+    *sight_out = (struct users_sight){0};
+    enum err err = users_check_url(url, error);
+    if (err)
+        return err;
+    const struct users_driver *driver = find_driver(url, &location);
+    sight_out->driver = driver->name;
+    return driver->look(location, sight_out, error);
+}
+
 void users_close(struct users **users)
 {
     if (!*users)

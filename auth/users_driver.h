@@ -55,6 +55,8 @@ struct users_driver {
     /* Makes and migrates the schema of a location that was found good; errors as users_open. */
     enum err (*open)(struct str location, struct users_db **db_out, struct error *error);
     void (*close)(struct users_db **db);
+    /* users_look: opens it for this one question, and writes nothing. */
+    enum err (*look)(struct str location, struct users_sight *sight_out, struct error *error);
 
     /* Whether the database is there and still the one that was opened. */
     enum err (*check)(struct users_db *db, struct error *error);

@@ -148,6 +148,42 @@ static enum err postgres_open(struct str location, struct users_db **db_out, str
     return ERR_OK;
 }
 
+static enum err look_over(const char *url, int64_t *version_out, struct error *error)
+{
+    struct users_session *session;
+    char *settings = NULL;
+
+    enum err err = users_postgres_new(&session);
+    if (err)
+        return err;
+    err = users_postgres_connect(session, url, error);
+    if (!err)
+        err = users_postgres_choose_schema(session, &settings, error);
+    if (!err)
+        err = users_postgres_look_at_version(session, version_out, error);
+    free(settings);
+    users_postgres_free(&session);
+    return err;
+}
+
+static enum err postgres_look(struct str location, struct users_sight *sight_out,
+                              struct error *error)
+{
+    struct users_db *db;
+    struct error why;
+    int64_t version = 0;
+
+    sight_out->known = users_postgres_version;
+    enum err err = make_db(location, &db);
+    if (err)
+        return err;
+    error_clear(&why);
+    err = look_over(db->url, &version, &why);
+    sight_out->version = (int)version;
+    postgres_close(&db);
+    return err ? error_set(error, err, "%s", why.detail) : ERR_OK;
+}
+
 static enum err postgres_check(struct users_db *db, struct error *error)
 {
     struct users_session *session;
@@ -165,8 +201,9 @@ static enum err postgres_check(struct users_db *db, struct error *error)
 #define DRIVER(url_prefix)                                                                       \
     {                                                                                            \
         .name = "postgresql", .prefix = (url_prefix), .check_location = postgres_check_location, \
-        .open = postgres_open, .close = postgres_close, .check = postgres_check,                 \
-        .begin = postgres_begin, .run = postgres_run, .end = postgres_end,                       \
+        .open = postgres_open, .close = postgres_close, .look = postgres_look,                   \
+        .check = postgres_check, .begin = postgres_begin, .run = postgres_run,                   \
+        .end = postgres_end,                                                                     \
     }
 
 const struct users_driver users_postgresql_driver = DRIVER("postgresql://");

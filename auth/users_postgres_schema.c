@@ -129,8 +129,8 @@ static enum err look_at_tables(struct users_session *session, bool *are_ours_out
     return ERR_OK;
 }
 
-static enum err look_at_version(struct users_session *session, int64_t *version_out,
-                                struct error *error)
+enum err users_postgres_look_at_version(struct users_session *session, int64_t *version_out,
+                                        struct error *error)
 {
     char text[32];
     bool are_ours;
@@ -178,13 +178,13 @@ static enum err take_turn(struct users_session *session, int64_t *version_out, s
              "SELECT pg_advisory_xact_lock(" MIGRATION_LOCK ")",
              MIGRATE_MS - 500);
     enum err err = users_postgres_exec(session, begin, MIGRATE_MS, error);
-    return err ? err : look_at_version(session, version_out, error);
+    return err ? err : users_postgres_look_at_version(session, version_out, error);
 }
 
 enum err users_postgres_migrate(struct users_session *session, struct error *error)
 {
     int64_t version;
-    enum err err = look_at_version(session, &version, error);
+    enum err err = users_postgres_look_at_version(session, &version, error);
 
     if (err || version == users_postgres_version)
         return err;

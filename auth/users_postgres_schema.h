@@ -16,6 +16,10 @@ extern const int users_postgres_version;
 CW_MUST_CHECK enum err users_postgres_choose_schema(struct users_session *session,
                                                     char **settings_out, struct error *error);
 
+/* The version of our tables, 0: there are none. Only reads; errors as below. */
+CW_MUST_CHECK enum err users_postgres_look_at_version(struct users_session *session,
+                                                      int64_t *version_out, struct error *error);
+
 /*
  * Makes our tables, or brings them up to this version, in one transaction; other nodes that do the
  * same are waited for. Needs nothing but the right to create in the schema, and not even that where

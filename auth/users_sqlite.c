@@ -5,6 +5,8 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 static const char *reason_of(int code)
 {
@@ -131,6 +133,56 @@ enum err users_sqlite_open(const char *path, enum users_mode mode,
     }
     *session_out = session;
     return ERR_OK;
+}
+
+/* As SQLite wants a file in a URI: '%', '?' and '#' would end or change the name. */
+static char *uri_of(const char *path)
+{
+    static const char is_logged[] = "?mode=ro", is_at_rest[] = "?mode=ro&immutable=1";
+    struct stat log;
+    struct strbuf uri;
+    char *log_path = NULL;
+
+    if (asprintf(&log_path, "%s-wal", path) < 0)
+        return NULL;
+    /* Without a log the file is whole, and "immutable" spares the making of one. */
+    bool has_log = stat(log_path, &log) == 0 && log.st_size > 0;
+    free(log_path);
+    strbuf_init(&uri, NULL, 256);
+    strbuf_add(&uri, STR("file:"));
+    for (const char *c = path; *c; c++)
+        if (strchr("%?#", *c))
+            strbuf_addf(&uri, "%%%02X", (unsigned)*c);
+        else
+            strbuf_add_char(&uri, *c);
+    strbuf_addf(&uri, "%s", has_log ? is_logged : is_at_rest);
+    char *text = uri.failed ? NULL : strndup(uri.ptr, uri.len);
+    strbuf_fini(&uri);
+    return text;
+}
+
+enum err users_sqlite_open_to_look(const char *path, struct users_session **session_out,
+                                   struct error *error)
+{
+    struct users_session *session = calloc(1, sizeof *session);
+    char *uri = uri_of(path);
+    enum err err = ERR_NO_MEMORY;
+
+    *session_out = NULL;
+    if (session && uri) {
+        session->path = path;
+        int code =
+            sqlite3_open_v2(uri, &session->handle,
+                            SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL);
+        if (session->handle)
+            sqlite3_busy_handler(session->handle, wait_for_others, session);
+        err = code == SQLITE_OK ? ERR_OK : fail(session, code, error);
+    }
+    free(uri);
+    if (err)
+        users_sqlite_close(&session);
+    *session_out = session;
+    return err;
 }
 
 void users_sqlite_close(struct users_session **session)

@@ -32,6 +32,13 @@ struct users_session {
 /* Opens an existing file, `path` is borrowed. A USERS_READ connection cannot write. */
 CW_MUST_CHECK enum err users_sqlite_open(const char *path, enum users_mode mode,
                                          struct users_session **session_out, struct error *error);
+/*
+ * Opens an existing file so that nothing comes of it: not even the journal files that reading makes
+ * where no other process has them open. For a short look, `path` is borrowed.
+ */
+CW_MUST_CHECK enum err users_sqlite_open_to_look(const char *path,
+                                                 struct users_session **session_out,
+                                                 struct error *error);
 void users_sqlite_close(struct users_session **session);
 
 /* Statements without parameters and rows of interest: transactions, settings, schema. */

@@ -13,8 +13,10 @@
 #include "cachewarden/clock.h"
 #include "cachewarden/lock.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* The caches in front spare most reads; more connections than this would only hold memory. */
 enum { IDLE_READERS_MAX = 8 };
@@ -323,6 +325,38 @@ static enum err sqlite_open(struct str location, struct users_db **db_out, struc
     return ERR_OK;
 }
 
+static enum err look_at_file(const char *path, int64_t *version_out, struct error *error)
+{
+    struct users_session *session;
+    enum err err = users_sqlite_open_to_look(path, &session, error);
+
+    if (err)
+        return err;
+    err = look_at_owner(session, version_out, error);
+    users_sqlite_close(&session);
+    return err;
+}
+
+static enum err sqlite_look(struct str location, struct users_sight *sight_out, struct error *error)
+{
+    struct users_db *db;
+    struct error why;
+    int64_t version = 0;
+
+    sight_out->known = users_sqlite_version;
+    enum err err = make_db(location, &db);
+    if (err)
+        return err;
+    error_clear(&why);
+    if (access(db->path, F_OK) != 0 && errno == ENOENT)
+        err = error_set(&why, ERR_NOT_FOUND, "users database: there is none yet: %s", db->path);
+    else
+        err = look_at_file(db->path, &version, &why);
+    sight_out->version = (int)version;
+    sqlite_close(&db);
+    return err ? error_set(error, err, "%s", why.detail) : ERR_OK;
+}
+
 static enum err sqlite_check(struct users_db *db, struct error *error)
 {
     struct users_file now;
@@ -354,6 +388,7 @@ const struct users_driver users_sqlite_driver = {
     .check_location = sqlite_check_location,
     .open = sqlite_open,
     .close = sqlite_close,
+    .look = sqlite_look,
     .check = sqlite_check,
     .begin = sqlite_begin,
     .run = users_sqlite_run,

@@ -174,6 +174,14 @@ void config_free(struct config **config);
 CW_MUST_CHECK enum err config_open_app(const struct config *config, bool direct,
                                        struct config_report *report, struct app **app_out,
                                        struct error *error);
+/* The path behind "sqlite:", or NULL where the users database is none of SQLite's. */
+const char *config_sqlite_path(const struct config *config);
+/*
+ * The secret that stands in a file beside the SQLite database, DATABASE.secret; makes none. *secret_out is
+ * the caller's to wipe and free. ERR_NOT_FOUND: there is no such file yet; others as config_open_app.
+ */
+CW_MUST_CHECK enum err config_secret_read(const char *database, char **secret_out,
+                                          struct config_report *report, struct error *error);
 /* The issuers beside our own, in the arena; texts borrow from the config. ERR_NO_MEMORY. */
 CW_MUST_CHECK enum err config_issuer_specs(const struct config *config, struct arena *arena,
                                            const struct issuer_spec **specs_out, size_t *count_out);

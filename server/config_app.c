@@ -121,10 +121,11 @@ static enum err open_app(const struct config *config, struct arena *arena, struc
     return err == ERR_OK ? app_open(&options, app_out, error) : err;
 }
 
-/* The file behind "sqlite:PATH"; config_check has seen to the form. */
-static const char *database_path(const struct config *config)
+const char *config_sqlite_path(const struct config *config)
 {
-    return strchr(config->users_database, ':') + 1;
+    static const char prefix[] = "sqlite:";
+    bool is_sqlite = strncmp(config->users_database, prefix, sizeof prefix - 1) == 0;
+    return is_sqlite ? config->users_database + sizeof prefix - 1 : NULL;
 }
 
 static enum err open_with_users(const struct config *config, struct arena *arena,
@@ -136,7 +137,7 @@ static enum err open_with_users(const struct config *config, struct arena *arena
     enum err err = users_open(str_from(config->users_database), &users, error);
     /* The users database makes the folder; the secret goes beside it. */
     if (err == ERR_OK && !config->auth_secret)
-        err = config_secret_open(database_path(config), &made, report, error);
+        err = config_secret_open(config_sqlite_path(config), &made, report, error);
     if (err == ERR_OK)
         err = open_app(config, arena, users, made ? made : config->auth_secret, app_out, error);
     if (err != ERR_OK && users)

@@ -121,6 +121,20 @@ static enum err read_back(const struct secret_file *file, char **secret_out,
     return err;
 }
 
+enum err config_secret_read(const char *database, char **secret_out, struct config_report *report,
+                            struct error *error)
+{
+    struct secret_file file;
+    *secret_out = NULL;
+    enum err err = init(&file, database);
+    if (err == ERR_OK && access(file.path, F_OK) != 0)
+        err = errno == ENOENT ? ERR_NOT_FOUND : complain(error, "read", file.path);
+    if (err == ERR_OK)
+        err = read_back(&file, secret_out, report, error);
+    fini(&file);
+    return err;
+}
+
 enum err config_secret_open(const char *database, char **secret_out, struct config_report *report,
                             struct error *error)
 {

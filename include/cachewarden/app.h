@@ -200,4 +200,10 @@ void audit_write(struct app *app, const struct audit_record *record);
 /* Waits until all that was queued before is in Redis or in the log. ERR_TIMEOUT. */
 CW_MUST_CHECK enum err audit_drain(struct app *app, int64_t deadline_ns);
 
+/*
+ * One of the keys a named cache lists, "{env}" replaced by the environment; NUL-terminated in the
+ * arena, {NULL,0} when memory is out.
+ */
+struct str key_of_cache(struct arena *arena, struct str pattern, struct str environment);
+
 #endif

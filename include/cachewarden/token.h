@@ -49,6 +49,10 @@ struct token_claims {
                     their own */
 };
 
+/* Why a secret can be guessed ("it repeats itself"), as far as its looks tell; NULL: nothing is wrong
+ * with it. Quotes nothing of it. */
+const char *token_secret_weakness(struct str secret);
+
 /* ERR_BAD_INPUT: the secret is shorter than TOKEN_SECRET_MIN_SIZE, the issuer is empty, or a time
  * is out of range. */
 CW_MUST_CHECK enum err tokens_new(const struct token_options *options, struct tokens **tokens_out,

@@ -66,6 +66,18 @@ CW_MUST_CHECK enum err users_check_url(struct str url, struct error *error);
 void users_close(struct users **users);
 /* "sqlite" or "postgresql". */
 const char *users_driver_name(const struct users *users);
+
+/* What a look at a database tells that nobody has opened. */
+struct users_sight {
+    const char *driver; /* users_driver_name */
+    int version;        /* of the schema that is there; 0: none yet */
+    int known;          /* the version this program makes of it when it opens it */
+};
+/* Reads which schema a database has: makes nothing, migrates nothing, leaves no file behind. Errors as
+ * users_open, and ERR_NOT_FOUND: there is no such SQLite file yet. *sight_out then has what is known. */
+CW_MUST_CHECK enum err users_look(struct str url, struct users_sight *sight_out,
+                                  struct error *error);
+
 /* Whether it answers a trivial query now and is still the database that was opened. */
 CW_MUST_CHECK enum err users_ping(struct users *users, struct error *error);
 

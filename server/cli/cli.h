@@ -42,7 +42,7 @@ struct cli_command {
 /* Every command, in the order help lists them; ends with NULL. Each is in a file of its own. */
 extern const struct cli_command *const cli_commands[];
 extern const struct cli_command cli_serve, cli_flush, cli_user, cli_key, cli_cache, cli_routes,
-    cli_version, cli_docs, cli_help;
+    cli_doctor, cli_version, cli_docs, cli_help;
 
 /* The option of every command that prints data. */
 #define CLI_JSON                             \

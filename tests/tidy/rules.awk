@@ -33,7 +33,7 @@ BEGIN {
 		"malloc.h netinet/tcp.h poll.h pthread.h pwd.h sanitizer/asan_interface.h sched.h setjmp.h signal.h " \
 		"spawn.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h " \
 		"stdnoreturn.h string.h strings.h sys/epoll.h sys/eventfd.h sys/file.h sys/mman.h " \
-		"sys/prctl.h sys/random.h sys/resource.h sys/socket.h sys/stat.h sys/syscall.h " \
+		"sys/prctl.h sys/random.h sys/resource.h sys/socket.h sys/stat.h sys/statvfs.h sys/syscall.h " \
 		"sys/time.h sys/types.h sys/un.h sys/wait.h syslog.h termios.h time.h unistd.h", names, " ")
 	for (i = 1; i <= n; i++)
 		is_system[names[i]] = 1

@@ -93,6 +93,7 @@ static const char *const commands[][3] = {
     {"user"},
     {"key"},
     {"cache"},
+    {"doctor"},
     {"routes"},
     {"version"},
     {"help"},
@@ -141,7 +142,7 @@ END_TEST
 START_TEST(the_overview_lists_every_command)
 {
     cli_run("help");
-    for (size_t i = 0; i < 8; i++) {
+    for (size_t i = 0; i < 9; i++) {
         char line[32];
         snprintf(line, sizeof line, "\n  %s ", commands[i][0]);
         cli_expect_out(line);
@@ -150,7 +151,6 @@ START_TEST(the_overview_lists_every_command)
     cli_run("--help");
     cli_expect(0, overview, "");
     free(overview);
-    ck_assert_ptr_null(strstr(cli_test.result.out, "doctor"));
     ck_assert_ptr_null(strstr(cli_test.result.out, "backup"));
 }
 END_TEST

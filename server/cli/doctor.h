@@ -1,0 +1,50 @@
+/* What the files of `doctor` share: the findings, and the patients. One thread; all in one arena. */
+#ifndef SERVER_CLI_DOCTOR_H
+#define SERVER_CLI_DOCTOR_H
+
+#include "config.h"
+
+#include "cachewarden/arena.h"
+
+#include <stddef.h>
+
+enum verdict {
+    DOCTOR_OK,
+    DOCTOR_UNKNOWN, /* cannot tell, or was not looked at */
+    DOCTOR_WARNING, /* works, and will not always */
+    DOCTOR_FAILURE  /* exit status 1 */
+};
+
+struct finding {
+    const char *check; /* "redis eviction": the same word for the same check, for scripts */
+    enum verdict verdict;
+    struct str text;  /* never a secret */
+    const char *mend; /* what to do, or NULL */
+};
+
+enum { DOCTOR_FINDINGS_MAX = 256 };
+
+struct doctor {
+    struct arena *arena;
+    struct finding findings[DOCTOR_FINDINGS_MAX];
+    size_t count; /* of findings; more than there is room for are counted and not kept */
+    size_t failures;
+};
+
+/* Adds a finding; check and mend have to last. */
+void doctor_say(struct doctor *doctor, enum verdict verdict, const char *check, const char *mend,
+                const char *format, ...) CW_PRINTF(5, 6);
+
+/*
+ * Asks the Redis of the control data, and those of the named caches; only questions, nothing is
+ * written. All of it is over in about ten seconds, whatever they answer (doctor_redis.c).
+ */
+void doctor_check_redis(struct doctor *doctor, const struct config *config);
+/* Whether the user of Redis may do what is needed with the default settings (doctor_rights.c). */
+struct pool;
+void doctor_check_rights(struct doctor *doctor, const struct config *config, struct pool *pool,
+                         int64_t deadline_ns);
+/* Secret, modes of files, room on disk (doctor_files.c). */
+void doctor_check_files(struct doctor *doctor, const struct config *config);
+
+#endif

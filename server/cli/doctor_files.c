@@ -1,0 +1,139 @@
+/* The doctor's look at this machine: the signing key, modes of files, room on disk. */
+#include "cli/doctor.h"
+
+#include "cachewarden/token.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+enum { ROOM_LEAST_MIB = 16, ROOM_GOOD_MIB = 128 };
+
+/* ---- the signing key ---- */
+
+static void judge_secret(struct doctor *doctor, struct str secret)
+{
+    const char *weakness = token_secret_weakness(secret);
+    if (weakness)
+        doctor_say(doctor, DOCTOR_FAILURE, "auth.secret",
+                   "make one with `openssl rand -hex 32`; everybody signs in again",
+                   "it can be guessed: %s", weakness);
+    else
+        doctor_say(doctor, DOCTOR_OK, "auth.secret", NULL, "%zu bytes and no evident weakness",
+                   secret.len);
+}
+
+static void check_secret_file(struct doctor *doctor, const char *database)
+{
+    struct config_report report = {0};
+    struct error error = {0};
+    char *secret = NULL;
+    enum err err = config_secret_read(database, &secret, &report, &error);
+    if (err == ERR_NOT_FOUND)
+        doctor_say(doctor, DOCTOR_UNKNOWN, "auth.secret", "it is made by the first start",
+                   "there is none yet beside the users database");
+    else if (err != ERR_OK)
+        doctor_say(doctor, DOCTOR_FAILURE, "auth.secret", NULL, "%s",
+                   error.caller[0] ? error.caller : err_name(err));
+    else
+        judge_secret(doctor, str_from(secret));
+    if (secret)
+        secret_wipe(secret, strlen(secret));
+    free(secret);
+    config_report_fini(&report);
+}
+
+/* ---- modes ---- */
+
+/* The group may read what an administrator gave it; who is in no group with us may not. */
+static void check_mode(struct doctor *doctor, const char *what, const char *path, unsigned allowed)
+{
+    struct stat info;
+    if (!path || !*path)
+        return;
+    if (stat(path, &info) != 0) {
+        if (errno != ENOENT) /* what is missing is somebody else's finding */
+            doctor_say(doctor, DOCTOR_UNKNOWN, "file modes",
+                       "run doctor as the user the server runs as", "%s: cannot look at %s: %s",
+                       what, path, strerror(errno));
+        return;
+    }
+    unsigned mode = (unsigned)info.st_mode & 0777;
+    bool is_open = mode & 07 & ~allowed, is_shared = mode & 070 & ~allowed;
+    doctor_say(doctor,
+               is_open     ? DOCTOR_FAILURE
+               : is_shared ? DOCTOR_WARNING
+                           : DOCTOR_OK,
+               "file modes", is_open || is_shared ? "take them away with chmod" : NULL,
+               "%s: %s has mode %04o%s", what, path, mode,
+               is_open     ? ", others have rights"
+               : is_shared ? ", the group has rights"
+                           : "");
+}
+
+/* Whether the configuration file itself holds what nobody else may read. */
+static bool has_secrets(const struct config *config)
+{
+    static const enum setting_id holders[] = {SETTING_auth_secret, SETTING_redis_password,
+                                              SETTING_redis_url, SETTING_users_database};
+    for (size_t i = 0; i < sizeof holders / sizeof *holders; i++)
+        if (config->origins[holders[i]].source == CONFIG_FILE)
+            return true;
+    return false;
+}
+
+static void check_modes(struct doctor *doctor, const struct config *config)
+{
+    enum { NONE = 0, GROUP_READS = 040 };
+    const char *database = config_sqlite_path(config);
+    if (database) {
+        check_mode(doctor, "users database", database, NONE);
+        check_mode(doctor, "users database", str_format(doctor->arena, "%s-wal", database).ptr,
+                   NONE);
+        check_mode(doctor, "auth.secret", str_format(doctor->arena, "%s.secret", database).ptr,
+                   NONE);
+    }
+    if (has_secrets(config))
+        check_mode(doctor, "configuration", config->file, GROUP_READS);
+    check_mode(doctor, "server.tls.key", config->server_tls_key, GROUP_READS);
+    check_mode(doctor, "redis.tls_key", config->redis_tls_key, GROUP_READS);
+    const struct config_issuer *issuers = config->auth_issuers.items;
+    for (size_t i = 0; i < config->auth_issuers.count; i++)
+        check_mode(doctor, "auth.issuers secret_file", issuers[i].secret_file, GROUP_READS);
+}
+
+/* ---- room ---- */
+
+static void check_room(struct doctor *doctor, const char *database)
+{
+    struct statvfs disk;
+    const char *slash = strrchr(database, '/');
+    struct str folder =
+        slash ? str_format(doctor->arena, "%.*s", (int)(slash - database) + 1, database) : STR(".");
+    if (!folder.ptr || statvfs(folder.ptr, &disk) != 0) {
+        doctor_say(doctor, DOCTOR_UNKNOWN, "disk", NULL, "cannot look at %.*s: %s", STR_ARG(folder),
+                   strerror(errno));
+        return;
+    }
+    unsigned long long mib = (unsigned long long)disk.f_bavail * disk.f_frsize >> 20;
+    bool no_files = disk.f_files > 0 && disk.f_favail == 0;
+    enum verdict verdict = mib < ROOM_LEAST_MIB || no_files ? DOCTOR_FAILURE
+                           : mib < ROOM_GOOD_MIB            ? DOCTOR_WARNING
+                                                            : DOCTOR_OK;
+    doctor_say(doctor, verdict, "disk", verdict == DOCTOR_OK ? NULL : "make room there",
+               "%llu MiB are free at %.*s%s", mib, STR_ARG(folder),
+               no_files ? ", and no inode is" : "");
+}
+
+void doctor_check_files(struct doctor *doctor, const struct config *config)
+{
+    const char *database = config_sqlite_path(config);
+    if (config->auth_secret)
+        judge_secret(doctor, str_from(config->auth_secret));
+    else if (database)
+        check_secret_file(doctor, database);
+    check_modes(doctor, config);
+    if (database)
+        check_room(doctor, database);
+}

@@ -1,0 +1,283 @@
+/* The doctor's questions to Redis. A question that Redis does not let its user ask is "unknown". */
+#include "cli/doctor.h"
+
+#include "cachewarden/clock.h"
+#include "cachewarden/pipeline.h"
+
+#include <stdlib.h>
+
+enum {
+    ALL_MS = 10000, /* for all Redis together */
+    STEP_MS_MAX = 2000,
+    CLOCK_WARNING_MS = 1000,
+    CLOCK_FAILURE_MS = 5000,
+};
+
+#define NOT_TOLD "let its user ask: +info"
+
+/* One command; the reply is never NULL. */
+static enum err ask(struct doctor *doctor, struct pool *pool, int64_t deadline_ns,
+                    enum expect expect, struct str command, struct str argument,
+                    const struct value **reply_out, struct error *error)
+{
+    const struct str argv[] = {command, argument};
+    struct pipeline *pipeline = pipeline_new(doctor->arena, PIPELINE_READ);
+    pipeline_add(pipeline, expect, argument.ptr ? 2 : 1, argv);
+    enum err err = pipeline_run(pool, pipeline, deadline_ns, error);
+    static const struct value none;
+    *reply_out = pipeline ? pipeline_value(pipeline, 0) : &none;
+    return err;
+}
+
+/* The value of "name:value" in an INFO, or {NULL,0}. */
+static struct str field(struct str info, const char *name)
+{
+    struct str line, wanted = str_from(name);
+    while (str_split(&info, '\n', &line))
+        if (str_starts(line, wanted) && line.len > wanted.len && line.ptr[wanted.len] == ':')
+            return str_trim(
+                str_sub(line, wanted.len + 1,
+                        line.len - wanted.len - 1 - (str_ends(line, STR("\r")) ? 1 : 0)));
+    return STR_NONE;
+}
+
+static bool is(struct str info, const char *name, const char *value)
+{
+    return str_eq(field(info, name), str_from(value));
+}
+
+/* ---- what INFO tells ---- */
+
+static void check_version(struct doctor *doctor, struct str info)
+{
+    struct str version = field(info, "redis_version"), rest = version, part;
+    int64_t major = 0, minor = 0;
+    if (!str_split(&rest, '.', &part) || !str_to_int64(part, 0, 1000, &major) ||
+        !str_split(&rest, '.', &part) || !str_to_int64(part, 0, 1000, &minor))
+        doctor_say(doctor, DOCTOR_UNKNOWN, "redis version", NOT_TOLD, "Redis does not tell");
+    else if (major < 6 || (major == 6 && minor < 2))
+        doctor_say(doctor, DOCTOR_FAILURE, "redis version", "install 6.2 or newer",
+                   "%.*s is too old", STR_ARG(version));
+    else
+        doctor_say(doctor, DOCTOR_OK, "redis version", NULL, "%.*s", STR_ARG(version));
+}
+
+static void check_role(struct doctor *doctor, struct str info)
+{
+    struct str role = field(info, "role");
+    if (role.len == 0)
+        doctor_say(doctor, DOCTOR_UNKNOWN, "redis role", NOT_TOLD, "Redis does not tell");
+    else if (!str_eq(role, STR("master")))
+        doctor_say(doctor, DOCTOR_FAILURE, "redis role", "name the primary in redis.url",
+                   "this is a replica, which takes no writes");
+    else
+        doctor_say(doctor, DOCTOR_OK, "redis role", NULL, "primary");
+    if (is(info, "cluster_enabled", "1"))
+        doctor_say(doctor, DOCTOR_FAILURE, "redis role", "name a Redis that is no cluster",
+                   "this is a node of a cluster");
+}
+
+/* An evicted counter would let a version come back that was used before. */
+static void check_eviction(struct doctor *doctor, struct str info)
+{
+    static const char check[] = "redis eviction";
+    static const char mend[] =
+        "set maxmemory-policy noeviction, and give caches a Redis of their own";
+    struct str policy = field(info, "maxmemory_policy");
+    if (policy.len == 0)
+        doctor_say(doctor, DOCTOR_UNKNOWN, check, NOT_TOLD, "Redis does not tell");
+    else if (str_eq(policy, STR("noeviction")))
+        doctor_say(doctor, DOCTOR_OK, check, NULL, "noeviction");
+    else if (is(info, "maxmemory", "0"))
+        doctor_say(doctor, DOCTOR_WARNING, check, mend,
+                   "%.*s, though without maxmemory nothing is evicted", STR_ARG(policy));
+    else
+        doctor_say(doctor, DOCTOR_FAILURE, check, mend, "%.*s: control data can be thrown away",
+                   STR_ARG(policy));
+}
+
+static void check_last_saves(struct doctor *doctor, struct str info)
+{
+    static const char mend[] = "look at the log of Redis, and at the room on its disk";
+    if (is(info, "rdb_last_bgsave_status", "err"))
+        doctor_say(doctor, DOCTOR_FAILURE, "redis persistence", mend, "the last snapshot failed");
+    if (is(info, "aof_last_write_status", "err") || is(info, "aof_last_bgrewrite_status", "err"))
+        doctor_say(doctor, DOCTOR_FAILURE, "redis persistence", mend,
+                   "the last write of the append-only file failed");
+}
+
+/* Whether snapshots are made only CONFIG GET save tells, which the user seldom may. */
+static void check_persistence(struct doctor *doctor, struct pool *pool, int64_t deadline_ns,
+                              struct str info)
+{
+    static const char check[] = "redis persistence";
+    const struct value *reply;
+    const struct str argv[] = {STR("CONFIG"), STR("GET"), STR("save")};
+    check_last_saves(doctor, info);
+    if (is(info, "aof_enabled", "1")) {
+        doctor_say(doctor, DOCTOR_OK, check, NULL, "append-only file");
+        return;
+    }
+    struct pipeline *pipeline = pipeline_new(doctor->arena, PIPELINE_READ);
+    pipeline_add(pipeline, EXPECT_ARRAY, 3, argv);
+    enum err err = pipeline_run(pool, pipeline, deadline_ns, NULL);
+    reply = pipeline_value(pipeline, 0);
+    if (err != ERR_OK || reply->count != 2 || reply->items[1].kind != VALUE_STRING)
+        doctor_say(doctor, DOCTOR_UNKNOWN, check, "see that appendonly is yes, or save is set",
+                   "%s",
+                   is(info, "aof_enabled", "0")
+                       ? "no append-only file; whether there are snapshots Redis does not tell"
+                       : "Redis does not tell");
+    else if (reply->items[1].text.len == 0)
+        doctor_say(doctor, DOCTOR_WARNING, check, "set appendonly yes",
+                   "none: versions and sessions end with Redis");
+    else
+        doctor_say(doctor, DOCTOR_OK, check, NULL, "snapshots (save %.*s)",
+                   STR_ARG(reply->items[1].text));
+}
+
+/* ---- clock ---- */
+
+static bool read_time(const struct value *reply, int64_t *ms_out)
+{
+    int64_t seconds, micros;
+    if (reply->count != 2 ||
+        !str_to_int64(reply->items[0].text, 0, INT64_MAX / 1000 - 1, &seconds) ||
+        !str_to_int64(reply->items[1].text, 0, 999999, &micros))
+        return false;
+    *ms_out = seconds * 1000 + micros / 1000;
+    return true;
+}
+
+static void check_clock(struct doctor *doctor, struct pool *pool, int64_t deadline_ns)
+{
+    const struct value *reply;
+    int64_t theirs_ms, before_ms = clock_wall_ms();
+    enum err err =
+        ask(doctor, pool, deadline_ns, EXPECT_ARRAY, STR("TIME"), STR_NONE, &reply, NULL);
+    int64_t after_ms = clock_wall_ms();
+    if (err != ERR_OK || !read_time(reply, &theirs_ms)) {
+        doctor_say(doctor, DOCTOR_UNKNOWN, "clock", "let its user ask: +time",
+                   "cannot tell: Redis does not say its time");
+        return;
+    }
+    /* What lies between question and answer is nobody's fault. */
+    int64_t off_ms = theirs_ms < before_ms  ? before_ms - theirs_ms
+                     : theirs_ms > after_ms ? theirs_ms - after_ms
+                                            : 0;
+    enum verdict verdict = off_ms > CLOCK_FAILURE_MS   ? DOCTOR_FAILURE
+                           : off_ms > CLOCK_WARNING_MS ? DOCTOR_WARNING
+                                                       : DOCTOR_OK;
+    doctor_say(doctor, verdict, "clock",
+               verdict == DOCTOR_OK ? NULL : "synchronise both machines (NTP)",
+               "differs from the clock of Redis by %lld ms", (long long)off_ms);
+}
+
+/* ---- who is asked ---- */
+
+static int64_t at_most(int64_t value, int64_t limit)
+{
+    return value < limit ? value : limit;
+}
+
+static struct pool *open_pool(struct doctor *doctor, const struct config *config,
+                              const struct redis_address *address, const char *check)
+{
+    struct pool_options options;
+    struct pool *pool = NULL;
+    struct error error = {0};
+    config_pool_options(config, &options);
+    options.address = *address;
+    options.size = 1;
+    options.connect_timeout_ms = at_most(options.connect_timeout_ms, STEP_MS_MAX);
+    options.command_timeout_ms = at_most(options.command_timeout_ms, STEP_MS_MAX);
+    enum err err = pool_open(&options, &pool, &error);
+    if (err != ERR_OK)
+        doctor_say(doctor, DOCTOR_FAILURE, check, "correct the address, or the files for TLS", "%s",
+                   error.caller[0] ? error.caller : err_name(err));
+    return err == ERR_OK ? pool : NULL;
+}
+
+static bool answers(struct doctor *doctor, struct pool *pool, int64_t deadline_ns,
+                    const struct redis_address *address, const char *check, const char *what)
+{
+    char where[256];
+    const struct value *reply;
+    struct error error = {0};
+    redis_address_describe(address, where, sizeof where);
+    enum err err =
+        ask(doctor, pool, deadline_ns, EXPECT_STATUS, STR("PING"), STR_NONE, &reply, &error);
+    if (err == ERR_OK) {
+        doctor_say(doctor, DOCTOR_OK, check, NULL, "%sanswers at %s", what, where);
+        return true;
+    }
+    doctor_say(doctor, DOCTOR_FAILURE, check,
+               "start it, or correct its address, user and password (docs/redis.md)",
+               "%s%s does not serve us: %s", what, where,
+               error.detail[0] ? error.detail : err_name(err));
+    return false;
+}
+
+static void check_control(struct doctor *doctor, const struct config *config, int64_t deadline_ns)
+{
+    const struct value *reply;
+    struct pool *pool = open_pool(doctor, config, &config->redis, "redis");
+    if (!pool)
+        return;
+    if (answers(doctor, pool, deadline_ns, &config->redis, "redis", "")) {
+        enum err err =
+            ask(doctor, pool, deadline_ns, EXPECT_STRING, STR("INFO"), STR_NONE, &reply, NULL);
+        struct str info = err == ERR_OK ? reply->text : STR_NONE;
+        check_version(doctor, info);
+        check_role(doctor, info);
+        check_eviction(doctor, info);
+        check_persistence(doctor, pool, deadline_ns, info);
+        doctor_check_rights(doctor, config, pool, deadline_ns);
+        check_clock(doctor, pool, deadline_ns);
+    }
+    pool_close(&pool);
+}
+
+/* A cache's own database or server; caches of keys beside the control data have neither. */
+static enum err address_of(const struct config *config, const struct config_cache *cache,
+                           struct redis_address *address_out, struct error *error)
+{
+    const char *url = cache->database.url ? cache->database.url : cache->redis_url;
+    enum err err = url ? redis_address_parse(str_from(url), address_out, error)
+                       : redis_address_copy(&config->redis, address_out);
+    if (err != ERR_OK)
+        return err;
+    if (cache->database.given)
+        address_out->database = (int)cache->database.number;
+    return url ? redis_address_copy_tls(&config->redis, address_out) : ERR_OK;
+}
+
+static void check_cache(struct doctor *doctor, const struct config *config,
+                        const struct config_cache *cache, int64_t deadline_ns)
+{
+    struct redis_address address = {0};
+    struct error error = {0};
+    if (!cache->database.given && !cache->redis_url)
+        return;
+    enum err err = address_of(config, cache, &address, &error);
+    if (err != ERR_OK) {
+        doctor_say(doctor, DOCTOR_FAILURE, "named cache", NULL, "%s: %s", cache->name,
+                   error.caller[0] ? error.caller : err_name(err));
+    } else {
+        struct pool *pool = open_pool(doctor, config, &address, "named cache");
+        struct str what = str_format(doctor->arena, "%s: ", cache->name);
+        if (pool)
+            (void)answers(doctor, pool, deadline_ns, &address, "named cache", what.ptr);
+        pool_close(&pool);
+    }
+    redis_address_fini(&address);
+}
+
+void doctor_check_redis(struct doctor *doctor, const struct config *config)
+{
+    int64_t deadline_ns = clock_deadline_ns(ALL_MS);
+    const struct config_cache *caches = config->caches.items;
+    check_control(doctor, config, deadline_ns);
+    for (size_t i = 0; i < config->caches.count; i++)
+        check_cache(doctor, config, &caches[i], deadline_ns);
+}
