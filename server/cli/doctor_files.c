@@ -60,7 +60,7 @@ static void check_mode(struct doctor *doctor, const char *what, const char *path
         return;
     }
     unsigned mode = (unsigned)info.st_mode & 0777;
-    bool is_open = mode & 07 & ~allowed, is_shared = mode & 070 & ~allowed;
+    bool is_open = mode & 06 & ~allowed, is_shared = mode & 060 & ~allowed;
     doctor_say(doctor,
                is_open     ? DOCTOR_FAILURE
                : is_shared ? DOCTOR_WARNING
@@ -72,20 +72,9 @@ static void check_mode(struct doctor *doctor, const char *what, const char *path
                            : "");
 }
 
-/* Whether the configuration file itself holds what nobody else may read. */
-static bool has_secrets(const struct config *config)
-{
-    static const enum setting_id holders[] = {SETTING_auth_secret, SETTING_redis_password,
-                                              SETTING_redis_url, SETTING_users_database};
-    for (size_t i = 0; i < sizeof holders / sizeof *holders; i++)
-        if (config->origins[holders[i]].source == CONFIG_FILE)
-            return true;
-    return false;
-}
-
 static void check_modes(struct doctor *doctor, const struct config *config)
 {
-    enum { NONE = 0, GROUP_READS = 040 };
+    enum { NONE = 0, GROUP_READS = 040, OTHERS_READ = 04 };
     const char *database = config_sqlite_path(config);
     if (database) {
         check_mode(doctor, "users database", database, NONE);
@@ -94,8 +83,8 @@ static void check_modes(struct doctor *doctor, const struct config *config)
         check_mode(doctor, "auth.secret", str_format(doctor->arena, "%s.secret", database).ptr,
                    NONE);
     }
-    if (has_secrets(config))
-        check_mode(doctor, "configuration", config->file, GROUP_READS);
+    /* That everybody may read secrets in it, the configuration says itself. */
+    check_mode(doctor, "configuration", config->file, GROUP_READS | OTHERS_READ);
     check_mode(doctor, "server.tls.key", config->server_tls_key, GROUP_READS);
     check_mode(doctor, "redis.tls_key", config->redis_tls_key, GROUP_READS);
     const struct config_issuer *issuers = config->auth_issuers.items;

@@ -62,6 +62,28 @@ START_TEST(an_account_is_found_again)
 }
 END_TEST
 
+/* Twice before it is opened: a look makes nothing. */
+START_TEST(a_look_before_it_is_opened)
+{
+    struct users_sight sight;
+
+    backend = &users_backends[_i];
+    backend->init();
+    arena = arena_new(4096, 0);
+    error_clear(&error);
+    for (int i = 0; i < 2; i++) {
+        enum err err = users_look(str_from(users_backend_url), &sight, &error);
+        ck_assert(err == ERR_OK || err == ERR_NOT_FOUND);
+        ck_assert_int_eq(sight.version, 0);
+        ck_assert_int_gt(sight.known, 0);
+    }
+    ck_assert_int_eq(users_open(str_from(users_backend_url), &users, &error), ERR_OK);
+    ck_assert_int_eq(users_look(str_from(users_backend_url), &sight, &error), ERR_OK);
+    ck_assert_int_eq(sight.version, sight.known);
+    ck_assert_str_eq(sight.driver, backend->name);
+}
+END_TEST
+
 START_TEST(nobody_is_not_found)
 {
     open_backend(_i);
@@ -525,6 +547,7 @@ int main(void)
 {
     const TTest *const contract[] = {
         an_account_is_found_again,
+        a_look_before_it_is_opened,
         nobody_is_not_found,
         names_and_emails_are_taken_once_whatever_the_case,
         malformed_accounts_are_refused,

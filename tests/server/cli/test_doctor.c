@@ -240,6 +240,26 @@ START_TEST(a_broken_configuration)
 }
 END_TEST
 
+START_TEST(modes_of_the_configuration)
+{
+    char path[300];
+    cw_file_write(cli_test.directory, "cw.conf", "auth: { secret = \"" STRONG "\"; };\n", 0644);
+    snprintf(path, sizeof path, "%s/cw.conf", cli_test.directory);
+    cli_run("doctor", "--config", path);
+    expect_line("warning  configuration: ", "everybody may read");
+    ck_assert_int_eq(chmod(path, 0640), 0);
+    cli_run("doctor", "--config", path);
+    expect_status(0);
+    expect_line("ok       configuration: ", "cw.conf is good");
+    expect_line("ok       file modes: ", "0640");
+    ck_assert_int_eq(chmod(path, 0666), 0);
+    cli_run("doctor", "--config", path);
+    expect_status(1);
+    expect_line("FAILED   file modes: ", "0666");
+    ck_assert_ptr_null(strstr(cli_test.result.out, STRONG));
+}
+END_TEST
+
 START_TEST(other_files_are_not_ours)
 {
     cw_file_write(cli_test.directory, "users.db", "this is no database at all, only some text",
@@ -331,6 +351,7 @@ int main(void)
     tcase_add_test(with, each_right_is_missed);
     tcase_add_test(with, a_key_out_of_reach);
     tcase_add_test(with, modes_and_weak_secrets);
+    tcase_add_test(with, modes_of_the_configuration);
     tcase_add_test(with, a_broken_configuration);
     tcase_add_test(with, other_files_are_not_ours);
     tcase_add_test(with, a_database_in_use);
