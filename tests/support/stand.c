@@ -173,6 +173,8 @@ static void set_environment(struct stand *stand, const struct stand_options *opt
     add_variable(stand, "CACHEWARDEN_REDIS_COMMAND_TIMEOUT_MS=5000");
     /* Tests ask more often than people do; those of the limits turn them on. */
     add_variable(stand, "CACHEWARDEN_LIMITS_ENABLED=false");
+    /* Tests ask for readiness like a load balancer; none is there to be told that the stand ends. */
+    add_variable(stand, "CACHEWARDEN_SERVER_DRAIN_S=0");
     for (const char *const *variable = options->environment; variable && *variable; variable++)
         add_variable(stand, *variable);
 }
