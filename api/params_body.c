@@ -51,9 +51,28 @@ static bool form_decode(struct arena *arena, struct str raw, struct str *text_ou
  * A form becomes a JSON object of strings, so that operations know one kind of body. Going through
  * the JSON reader also gives a form its rules: no member twice, no NUL, valid UTF-8.
  */
+/* More than any route knows; few enough to look at each pair. */
+#define FORM_MEMBERS_MAX 32
+
+/* Which of two values counts is anybody's guess (threats 15, 58). */
+static enum err note_member(struct call *call, struct str name, struct str *names, size_t *count)
+{
+    for (size_t i = 0; i < *count; i++) {
+        if (str_eq(names[i], name))
+            return error_set(&call->error, ERR_BAD_INPUT, "%.*s: Given more than once.",
+                             STR_ARG(str_sub(name, 0, 64)));
+    }
+    if (*count == FORM_MEMBERS_MAX)
+        return error_set(&call->error, ERR_BAD_INPUT, "The form has more than %d members.",
+                         FORM_MEMBERS_MAX);
+    names[(*count)++] = name;
+    return ERR_OK;
+}
+
 static enum err read_form(struct call *call)
 {
-    struct str rest = call->body, part, name, value;
+    struct str rest = call->body, part, name, value, names[FORM_MEMBERS_MAX];
+    size_t count = 0;
     struct strbuf text;
     struct json_writer writer;
 
@@ -71,6 +90,9 @@ static enum err read_form(struct call *call)
             !form_decode(call->arena, raw_value, &value))
             return error_set(&call->error, ERR_BAD_INPUT,
                              "The form has a bad percent-escape, or is not UTF-8.");
+        enum err err = note_member(call, name, names, &count);
+        if (err != ERR_OK)
+            return err;
         json_name(&writer, name.ptr);
         json_write_string(&writer, value);
     }

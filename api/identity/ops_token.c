@@ -94,7 +94,9 @@ enum err op_token_verify(struct call *call)
 
     if (err != ERR_OK)
         return err;
-    err = verify_access(call, token);
+    /* Blanks around it are the header's to allow (RFC 9110 section 5.5), not the token's. */
+    bool is_bare = str_trim(token).len == token.len;
+    err = is_bare ? verify_access(call, token) : ERR_UNAUTHENTICATED;
     if (err == ERR_UNAUTHENTICATED) {
         error_clear(&call->error);
         err = sign_in_would(call, token);

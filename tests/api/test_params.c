@@ -2,6 +2,8 @@
 
 #include "suite.h"
 
+#include <stdio.h>
+
 static struct arena *arena;
 static struct call call;
 
@@ -385,6 +387,21 @@ START_TEST(bodies_that_are_not_fields)
 }
 END_TEST
 
+START_TEST(a_form_that_names_a_member_twice_hears_which)
+{
+    const char *form = "application/x-www-form-urlencoded";
+    ck_assert_int_eq(read_body("auth.login", form, STR("a=1&b=2&%61=3")), ERR_BAD_INPUT);
+    ck_assert_str_eq(call.error.caller, "a: Given more than once.");
+
+    char many[512];
+    size_t len = 0;
+    for (int i = 0; i < 33; i++)
+        len += (size_t)snprintf(many + len, sizeof many - len, "%sm%d=1", i ? "&" : "", i);
+    ck_assert_int_eq(read_body("auth.login", form, str_from(many)), ERR_BAD_INPUT);
+    ck_assert_str_eq(call.error.caller, "The form has more than 32 members.");
+}
+END_TEST
+
 /* A form's names and values go through JSON: none may break out of its string. */
 START_TEST(a_form_cannot_write_json)
 {
@@ -490,6 +507,7 @@ int main(void)
     tcase_add_test(tcase, no_body_is_no_fields);
     tcase_add_test(tcase, media_types_we_do_not_take);
     tcase_add_test(tcase, bodies_that_are_not_fields);
+    tcase_add_test(tcase, a_form_that_names_a_member_twice_hears_which);
     tcase_add_test(tcase, a_form_cannot_write_json);
     tcase_add_test(tcase, bodies_that_mention_a_user_id);
     tcase_add_test(tcase, bodies_that_do_not);

@@ -35,6 +35,11 @@ START_TEST(verifying)
     loopback_expect(verify(access), "{}");
     loopback_expect(verify(token), "{}");
     loopback_expect(verify(token), "{}"); /* spends nothing */
+    char padded[2048];
+    snprintf(padded, sizeof padded, " %s", access);
+    loopback_expect_error(verify(padded), ERR_UNAUTHENTICATED, "");
+    snprintf(padded, sizeof padded, "%s  ", access);
+    loopback_expect_error(verify(padded), ERR_UNAUTHENTICATED, "");
     loopback_expect_error(verify("x.y.z"), ERR_UNAUTHENTICATED, "");
     loopback_expect_error(verify("cwk_000000000000_0"), ERR_UNAUTHENTICATED, "");
     loopback_free(&(struct loopback_answer *){refresh(token)});
