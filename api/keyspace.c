@@ -82,13 +82,12 @@ struct key key_user_switch(int64_t user_id)
 
 struct key key_user_witness(int64_t user_id)
 {
-    assert(user_id > 0);
-    return make("cw:{u:%" PRId64 "}:w", user_id);
+    return make_of_user(user_id, STR("}:w"));
 }
 
 struct key key_epoch_witness(void)
 {
-    return make("cw:{cw:epoch}:w");
+    return make_fixed(STR("cw:{cw:epoch}:w"));
 }
 
 struct key key_epoch(void)

@@ -7,13 +7,16 @@
 #include <stdlib.h>
 
 enum {
-    TOKENS_MAX = 4096, /* in use at once; more are read, not wrong. At most 2 MiB of memory. */
+    TOKENS_MAX = 4096, /* in use at once; more are read, not wrong. At most 4.5 MiB of memory. */
+    TOKEN_SIZE = 640,  /* ours have some 350 bytes */
     TEXT_SIZE = 256,   /* a username of 150 bytes, our `jti`, `family` and `unrecorded` */
+    KEY_SIZE = 16,     /* of the signature's text: 96 bits */
 };
 
 struct record {
     struct claims claims; /* its strings point nowhere: lengths and text stand for them */
-    size_t subject_len, id_len, family_len, unrecorded_len;
+    size_t subject_len, id_len, family_len, unrecorded_len, token_len;
+    char token[TOKEN_SIZE];
     char text[TEXT_SIZE]; /* one behind the other */
 };
 
@@ -54,12 +57,44 @@ static struct str take(struct str *text, size_t len)
     return part;
 }
 
-bool claims_recall(struct claims_cache *cache, struct arena *arena, struct str signature,
+/* Behind the last dot, and what is before it. Neither has to be sound. */
+static void cut(struct str compact, struct str *signed_out, struct str *signature_out)
+{
+    const char *dot = compact.len > 0 ? memrchr(compact.ptr, '.', compact.len) : NULL;
+    size_t at = dot ? (size_t)(dot - compact.ptr) + 1 : 0;
+
+    *signed_out = str_sub(compact, 0, at);
+    *signature_out = str_sub(compact, at, compact.len);
+}
+
+/*
+ * The same token to the last byte? Who guesses at a signature learns nothing from the time it takes
+ * but whether its first KEY_SIZE bytes are some token's, and they are not enough to make one.
+ */
+static bool is_same(struct str a, struct str b)
+{
+    struct str a_signed, a_signature, b_signed, b_signature;
+
+    cut(a, &a_signed, &a_signature);
+    cut(b, &b_signed, &b_signature);
+    return str_eq_secret(a_signature, b_signature) && str_eq(a_signed, b_signed);
+}
+
+static struct str key_of(struct str compact)
+{
+    struct str unused, signature;
+
+    cut(compact, &unused, &signature);
+    return str_sub(signature, 0, KEY_SIZE);
+}
+
+bool claims_recall(struct claims_cache *cache, struct arena *arena, struct str compact,
                    int64_t now_s, struct claims *claims)
 {
     struct record record;
 
-    if (!memo_recall(cache->records, signature, now_s, INT64_MAX, &record))
+    if (!memo_recall(cache->records, key_of(compact), now_s, INT64_MAX, &record) ||
+        !is_same(compact, (struct str){record.token, record.token_len}))
         return false;
     size_t len = record.subject_len + record.id_len + record.family_len + record.unrecorded_len;
     struct str text = str_dup(arena, (struct str){record.text, len});
@@ -82,7 +117,7 @@ static size_t pack(char **end, struct str text)
     return text.len;
 }
 
-void claims_remember(struct claims_cache *cache, struct str signature, int64_t now_s,
+void claims_remember(struct claims_cache *cache, struct str compact, int64_t now_s,
                      const struct claims *claims)
 {
     const struct token_claims *token = &claims->token;
@@ -90,7 +125,8 @@ void claims_remember(struct claims_cache *cache, struct str signature, int64_t n
     char *end = record.text;
 
     if (token->subject.len + token->id.len + token->family.len + token->unrecorded.len >
-        sizeof record.text)
+            sizeof record.text ||
+        compact.len > sizeof record.token)
         return;
     record.claims = *claims;
     record.claims.token.subject = record.claims.token.id = STR_NONE;
@@ -100,5 +136,8 @@ void claims_remember(struct claims_cache *cache, struct str signature, int64_t n
     record.family_len = pack(&end, token->family);
     record.unrecorded_len = pack(&end, token->unrecorded);
     memset(end, 0, (size_t)(record.text + sizeof record.text - end));
-    memo_remember(cache->records, signature, now_s, &record);
+    memset(record.token, 0, sizeof record.token);
+    memcpy(record.token, compact.ptr, compact.len);
+    record.token_len = compact.len;
+    memo_remember(cache->records, key_of(compact), now_s, &record);
 }

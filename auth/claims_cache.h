@@ -1,7 +1,8 @@
 /*
- * The claims of tokens seen before, found by a signature that was proven just now. Reading the JSON
- * of a payload costs four times as much as proving its signature; and with a key and a digest that
- * hold, two payloads never have the same signature. Dates are judged anew every time. Thread-safe.
+ * The claims of tokens that were proven before, found by the whole token. A client sends the same
+ * one for minutes; to find it again costs a quarter of proving its signature, and a tenth of reading
+ * its JSON as well. What a key has proven once stays proven, so a cache belongs to one key; dates
+ * are judged anew every time. Thread-safe.
  */
 #ifndef AUTH_CLAIMS_CACHE_H
 #define AUTH_CLAIMS_CACHE_H
@@ -13,12 +14,11 @@ struct claims_cache;
 CW_MUST_CHECK enum err claims_cache_new(struct claims_cache **cache_out);
 void claims_cache_free(struct claims_cache **cache);
 
-/* `signature`: of HMAC-SHA-256 or better, proven. Strings of *claims_out are copies in the arena.
- */
-bool claims_recall(struct claims_cache *cache, struct arena *arena, struct str signature,
+/* `compact` as it came, unproven. Strings of *claims_out are copies in the arena. False: not known. */
+bool claims_recall(struct claims_cache *cache, struct arena *arena, struct str compact,
                    int64_t now_s, struct claims *claims_out);
-/* Claims with long texts are not remembered. */
-void claims_remember(struct claims_cache *cache, struct str signature, int64_t now_s,
+/* `compact` is proven and its claims are right. Long tokens and long texts are not remembered. */
+void claims_remember(struct claims_cache *cache, struct str compact, int64_t now_s,
                      const struct claims *claims);
 
 #endif

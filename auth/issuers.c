@@ -227,6 +227,8 @@ bool issuers_wait(struct issuers *issuers, int64_t deadline_ns)
 {
     bool in_time = true;
 
+    if (atomic_load(&issuers->count) == 0)
+        return true;
     lock_take(&issuers->lock);
     while (in_time && !were_asked_locked(issuers))
         in_time = lock_cond_wait(&issuers->changed, &issuers->lock, deadline_ns);

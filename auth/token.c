@@ -95,16 +95,22 @@ static enum err refuse(struct error *error, const char *why)
     return error_set_detail(error, ERR_UNAUTHENTICATED, "token: %s", why);
 }
 
-/* A client sends the same token for minutes. The proven signature stands for all of it. */
-static enum err read_claims(const struct tokens *tokens, struct arena *arena, const struct jws *jws,
-                            int64_t now_s, struct claims *claims, struct error *error)
+/* Form, header, signature and claims: all that stays as it is while the token lives. */
+static enum err prove(const struct tokens *tokens, struct arena *arena, struct str compact,
+                      struct claims *claims, struct error *error)
 {
-    if (claims_recall(tokens->cache, arena, jws->signature, now_s, claims))
-        return ERR_OK;
-    enum err err = claims_read(&tokens->rules, arena, jws->payload, claims, error);
-    if (!err)
-        claims_remember(tokens->cache, jws->signature, now_s, claims);
-    return err;
+    struct jws jws;
+
+    enum err err = jws_parse(arena, compact, &jws, error);
+    if (err)
+        return err;
+    if (jws.has_kid)
+        return refuse(error, "kid is present, but our key has none");
+    if (!jws_is_jwt(&jws))
+        return refuse(error, "typ is not JWT");
+    /* The payload is not looked at before the signature is proven. */
+    err = jws_verify(tokens->key, &jws, error);
+    return err ? err : claims_read(&tokens->rules, arena, jws.payload, claims, error);
 }
 
 /* The cookie is ours alone, so there is nothing to be lenient about. */
@@ -126,20 +132,14 @@ enum err token_verify(const struct tokens *tokens, struct arena *arena, struct s
                       struct error *error)
 {
     struct claims read;
-    struct jws jws;
+    enum err err = ERR_OK;
 
     *claims = (struct token_claims){.use = use};
-    enum err err = jws_parse(arena, compact, &jws, error);
-    if (err)
-        return err;
-    if (jws.has_kid)
-        return refuse(error, "kid is present, but our key has none");
-    if (!jws_is_jwt(&jws))
-        return refuse(error, "typ is not JWT");
-    /* The payload is not looked at before the signature is proven. */
-    err = jws_verify(tokens->key, &jws, error);
-    if (!err)
-        err = read_claims(tokens, arena, &jws, now_s, &read, error);
+    if (!claims_recall(tokens->cache, arena, compact, now_s, &read)) {
+        err = prove(tokens, arena, compact, &read, error);
+        if (!err)
+            claims_remember(tokens->cache, compact, now_s, &read);
+    }
     if (!err)
         err = claims_judge(&tokens->rules, &read, use, now_s, error);
     if (!err && use == TOKEN_SESSION)

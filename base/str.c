@@ -48,10 +48,11 @@ bool str_eq_secret(struct str a, struct str b)
     if (a.len != b.len)
         return false;
 
-    /* volatile: the compiler may not leave the loop at the first difference. */
-    volatile unsigned char difference = 0;
-    for (size_t i = 0; i < a.len; i++)
+    unsigned char difference = 0;
+    for (size_t i = 0; i < a.len; i++) {
         difference = (unsigned char)(difference | (a.ptr[i] ^ b.ptr[i]));
+        __asm__("" : "+r"(difference)); /* no leaving the loop at the first difference */
+    }
     return difference == 0;
 }
 

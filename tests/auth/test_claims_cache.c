@@ -5,7 +5,7 @@
 
 enum { NOW = 1700000000 };
 
-static const struct str signature = {"0123456789abcdef0123456789abcde\0", 32};
+static const struct str token = {"aGVhZGVy.cGF5bG9hZA.0123456789abcdef0123456789", 46};
 static struct claims_cache *cache;
 static struct arena *arena;
 
@@ -42,9 +42,9 @@ START_TEST(what_was_remembered)
 {
     struct claims in = some_claims(STR("alice")), out;
 
-    ck_assert(!claims_recall(cache, arena, signature, NOW, &out));
-    claims_remember(cache, signature, NOW, &in);
-    ck_assert(claims_recall(cache, arena, signature, NOW + 1000000, &out));
+    ck_assert(!claims_recall(cache, arena, token, NOW, &out));
+    claims_remember(cache, token, NOW, &in);
+    ck_assert(claims_recall(cache, arena, token, NOW + 1000000, &out));
     ck_assert_int_eq(out.token.use, TOKEN_REFRESH);
     ck_assert_int_eq(out.token.user_id, 42);
     ck_assert(str_eq(out.token.subject, STR("alice")));
@@ -58,18 +58,52 @@ START_TEST(what_was_remembered)
 }
 END_TEST
 
-START_TEST(every_byte_of_the_signature_counts)
+START_TEST(every_byte_counts)
 {
     struct claims in = some_claims(STR("alice")), out;
-    char other[32];
+    char other[64];
 
-    claims_remember(cache, signature, NOW, &in);
-    for (size_t i = 0; i < 32; i++) {
-        memcpy(other, signature.ptr, 32);
+    claims_remember(cache, token, NOW, &in);
+    for (size_t i = 0; i < token.len; i++) {
+        memcpy(other, token.ptr, token.len);
         other[i] ^= 1;
-        ck_assert(!claims_recall(cache, arena, (struct str){other, 32}, NOW, &out));
-        ck_assert(!claims_recall(cache, arena, (struct str){signature.ptr, i}, NOW, &out));
+        ck_assert(!claims_recall(cache, arena, (struct str){other, token.len}, NOW, &out));
+        ck_assert(!claims_recall(cache, arena, (struct str){token.ptr, i}, NOW, &out));
+        ck_assert(!claims_recall(cache, arena, str_sub(token, i + 1, token.len), NOW, &out));
     }
+    memcpy(other, token.ptr, token.len);
+    other[token.len] = '.';
+    ck_assert(!claims_recall(cache, arena, (struct str){other, token.len + 1}, NOW, &out));
+}
+END_TEST
+
+/* Two tokens may well begin their signatures alike; the later one takes the place. */
+START_TEST(the_key_alone_is_not_enough)
+{
+    struct claims alice = some_claims(STR("alice")), bob = some_claims(STR("bob")), out;
+    const struct str first = STR("a.b.0123456789abcdefA"), second = STR("a.b.0123456789abcdefB");
+
+    claims_remember(cache, first, NOW, &alice);
+    ck_assert(!claims_recall(cache, arena, second, NOW, &out));
+    claims_remember(cache, second, NOW, &bob);
+    ck_assert(!claims_recall(cache, arena, first, NOW, &out));
+    ck_assert(claims_recall(cache, arena, second, NOW, &out));
+    ck_assert(str_eq(out.token.subject, STR("bob")));
+}
+END_TEST
+
+START_TEST(long_tokens_are_not_remembered)
+{
+    struct claims in = some_claims(STR("alice")), out;
+    char text[641];
+
+    memset(text, 'x', sizeof text);
+    text[100] = '.';
+    claims_remember(cache, (struct str){text, 641}, NOW, &in);
+    ck_assert(!claims_recall(cache, arena, (struct str){text, 641}, NOW, &out));
+    claims_remember(cache, (struct str){text, 640}, NOW, &in);
+    ck_assert(claims_recall(cache, arena, (struct str){text, 640}, NOW, &out));
+    ck_assert(!claims_recall(cache, arena, STR_NONE, NOW, &out));
 }
 END_TEST
 
@@ -77,8 +111,8 @@ START_TEST(absent_texts_stay_absent)
 {
     struct claims in = {.token = {.user_id = 1, .expires_at_s = 6}}, out;
 
-    claims_remember(cache, signature, NOW, &in);
-    ck_assert(claims_recall(cache, arena, signature, NOW, &out));
+    claims_remember(cache, token, NOW, &in);
+    ck_assert(claims_recall(cache, arena, token, NOW, &out));
     ck_assert_uint_eq(out.token.subject.len + out.token.id.len + out.token.family.len +
                           out.token.unrecorded.len,
                       0);
@@ -93,10 +127,10 @@ START_TEST(long_texts_are_not_remembered)
     memset(text, 'x', sizeof text);
     struct claims fits = some_claims((struct str){text, 256 - 28});
     struct claims too_long = some_claims((struct str){text, 256 - 27});
-    claims_remember(cache, signature, NOW, &too_long);
-    ck_assert(!claims_recall(cache, arena, signature, NOW, &out));
-    claims_remember(cache, signature, NOW, &fits);
-    ck_assert(claims_recall(cache, arena, signature, NOW, &out));
+    claims_remember(cache, token, NOW, &too_long);
+    ck_assert(!claims_recall(cache, arena, token, NOW, &out));
+    claims_remember(cache, token, NOW, &fits);
+    ck_assert(claims_recall(cache, arena, token, NOW, &out));
     ck_assert(str_eq(out.token.subject, fits.token.subject));
     ck_assert(str_eq(out.token.family, STR("the family")));
 }
@@ -109,7 +143,9 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, what_was_remembered);
-    tcase_add_test(tcase, every_byte_of_the_signature_counts);
+    tcase_add_test(tcase, every_byte_counts);
+    tcase_add_test(tcase, the_key_alone_is_not_enough);
+    tcase_add_test(tcase, long_tokens_are_not_remembered);
     tcase_add_test(tcase, absent_texts_stay_absent);
     tcase_add_test(tcase, long_texts_are_not_remembered);
     suite_add_tcase(suite, tcase);
