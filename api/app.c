@@ -154,6 +154,12 @@ void app_own_redis(struct app *app)
     keeper_rely(app->keeper);
 }
 
+void app_follow(struct app *app)
+{
+    if (app->keeper)
+        keeper_follow(app->keeper);
+}
+
 bool app_is_foreign(struct app *app, struct error *error)
 {
     return app->keeper && keeper_is_foreign(app->keeper, error);

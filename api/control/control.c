@@ -10,88 +10,12 @@
 #include "cachewarden/pipeline.h"
 #include "control/floor.h"
 #include "control/keeper.h"
+#include "control/reading.h"
 #include "keyspace.h"
 #include "limits/ride.h"
 #include "services.h"
 
 #include <inttypes.h>
-
-/* Sums what Redis holds. Anything that could make a version fall or repeat is refused: somebody
- * else wrote there, or a counter has come to its end. */
-static enum err sum_version(int64_t counter, int64_t epoch, int64_t *version_out,
-                            struct error *error)
-{
-    if (counter < 1)
-        return refuse_reply(error, "a version counter is %" PRId64, counter);
-    if (epoch < 0)
-        return refuse_reply(error, "the epoch is %" PRId64, epoch);
-    if (counter > INT64_MAX - epoch)
-        return refuse_reply(error, "version counter and epoch overflow");
-    *version_out = counter + epoch;
-    return ERR_OK;
-}
-
-/* A reply of kind EXPECT_COUNTER_OR_NIL. */
-static int64_t counter_or(const struct value *value, int64_t absent)
-{
-    return value->kind == VALUE_NIL ? absent : value->integer;
-}
-
-/*
- * What is read with every operation, in one command: so epoch and witnesses are of one moment. The
- * account's counter comes behind it, because it may only be compared with a witness that is older.
- * (In a cluster this is two commands, one for each slot.)
- */
-static void ask(struct pipeline *pipeline, int64_t user_id)
-{
-    struct key witness = key_user_witness(user_id), off = key_user_switch(user_id),
-               epoch = key_epoch(), epoch_witness = key_epoch_witness();
-
-    PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("MGET"), key_str(&witness), key_str(&off),
-                 key_str(&epoch_witness), key_str(&epoch));
-}
-
-/* What one run brought back. */
-struct reading {
-    struct keeper_sight sight;
-    int64_t counter;
-    int64_t raised; /* so often the counter was raised, by its witness */
-    bool is_off;
-};
-
-/* An item of MGET, where a key of another type is nil. */
-static enum err take_counter(const struct value *item, int64_t *number_out, bool *is_there_out,
-                             struct error *error)
-{
-    *number_out = 0;
-    *is_there_out = item->kind == VALUE_STRING;
-    if (item->kind == VALUE_NIL ||
-        (item->kind == VALUE_STRING && str_to_int64(item->text, INT64_MIN, INT64_MAX, number_out)))
-        return ERR_OK;
-    return refuse_reply(error, "a counter does not hold a number");
-}
-
-/* The reply to ask(). */
-static enum err read_asked(const struct pipeline *pipeline, size_t index, struct reading *reading,
-                           struct error *error)
-{
-    const struct value *items = pipeline_value(pipeline, index)->items;
-    bool has_raised, has_witness, has_epoch;
-
-    if (pipeline_value(pipeline, index)->count != 4)
-        return refuse_reply(error, "MGET of four keys answered otherwise");
-    enum err err = take_counter(&items[0], &reading->raised, &has_raised, error);
-    if (err == ERR_OK)
-        err = take_counter(&items[2], &reading->sight.witness, &has_witness, error);
-    if (err == ERR_OK)
-        err = take_counter(&items[3], &reading->sight.epoch, &has_epoch, error);
-    if (err != ERR_OK)
-        return err;
-    reading->is_off = items[1].kind != VALUE_NIL;
-    reading->sight.has_epoch = has_witness && has_epoch;
-    reading->sight.origin = pipeline_origin(pipeline);
-    return ERR_OK;
-}
 
 /* ---- believing it ---- */
 
@@ -160,7 +84,7 @@ static enum err judge(struct app *app, struct arena *arena, int64_t user_id,
     *is_good_out = false;
     if (is_lost)
         return keeper_settle(keeper, deadline_ns, error);
-    enum err err = sum_version(reading->counter, reading->sight.epoch, &state_out->version, error);
+    enum err err = reading_sum(reading, &state_out->version, error);
     if (keeper && reading->raised > 0 && reading->counter <= reading->raised)
         return restore_counter(app, arena, user_id, reading, deadline_ns, error);
     if (err != ERR_OK)
@@ -193,33 +117,17 @@ static enum err give_up(struct error *error)
 
 /* ---- the operations ---- */
 
-static struct pipeline *ask_status(struct arena *arena, int64_t user_id)
-{
-    struct key version = key_user_version(user_id);
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
-
-    ask(pipeline, user_id);
-    PIPELINE_ADD(pipeline, EXPECT_COUNTER_OR_NIL, STR("GET"), key_str(&version));
-    return pipeline;
-}
-
-/* `err` is what the run of ask_status' pipeline said. */
-static enum err read_status(const struct pipeline *pipeline, enum err err, struct reading *reading,
-                            struct error *error)
-{
-    *reading = (struct reading){.counter = counter_or(pipeline_value(pipeline, 1), 1)};
-    return err == ERR_OK ? read_asked(pipeline, 0, reading, error) : err;
-}
-
 enum err control_status(struct app *app, struct arena *arena, int64_t user_id, int64_t deadline_ns,
                         struct cache_state *state_out, struct error *error)
 {
     for (int i = 0; i < TRIES_MAX; i++) {
-        struct pipeline *pipeline = ask_status(arena, user_id);
+        struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
         struct reading reading;
         bool is_good = false;
+        reading_ask_status(pipeline, user_id);
         enum err err = pipeline_run(app->control, pipeline, deadline_ns, error);
-        err = read_status(pipeline, err, &reading, error);
+        if (err == ERR_OK)
+            err = reading_take_status(pipeline, 0, &reading, error);
         if (err == ERR_OK)
             err = judge(app, arena, user_id, &reading, deadline_ns, state_out, &is_good, error);
         if (err != ERR_OK || is_good)
@@ -232,18 +140,20 @@ enum err control_status_counted(struct call *call, struct cache_state *state_out
 {
     struct app *app = call->app;
     int64_t user_id = call->principal.user_id;
-    struct pipeline *pipeline = ask_status(call->arena, user_id);
+    struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_READ);
     struct limit_ride ride;
     struct reading reading;
     bool is_good = false;
 
+    reading_ask_status(pipeline, user_id);
     limits_ride(call, pipeline, &ride);
     enum err err = pipeline_run(app->control, pipeline, call->deadline_ns, &call->error);
     err = limits_alight(call, pipeline, &ride, err);
     /* A Redis that is full or read-only refuses to count, and can still be read. */
     bool is_uncounted = err == ERR_UPSTREAM_REFUSED && ride.is_on;
     if (!is_uncounted) {
-        err = read_status(pipeline, err, &reading, &call->error);
+        if (err == ERR_OK)
+            err = reading_take_status(pipeline, 0, &reading, &call->error);
         if (err == ERR_OK)
             err = judge(app, call->arena, user_id, &reading, call->deadline_ns, state_out, &is_good,
                         &call->error);
@@ -264,11 +174,11 @@ static enum err switch_once(struct app *app, struct arena *arena, int64_t user_i
         PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&off));
     else
         PIPELINE_ADD(pipeline, EXPECT_OK, STR("SET"), key_str(&off), STR("1"));
-    ask(pipeline, user_id);
+    reading_ask(pipeline, user_id);
     PIPELINE_ADD(pipeline, EXPECT_COUNTER_OR_NIL, STR("GET"), key_str(&version));
     enum err err = pipeline_run(app->control, pipeline, deadline_ns, error);
-    *reading = (struct reading){.counter = counter_or(pipeline_value(pipeline, 2), 1)};
-    return err == ERR_OK ? read_asked(pipeline, 1, reading, error) : err;
+    *reading = (struct reading){.counter = reading_counter(pipeline_value(pipeline, 2), 1)};
+    return err == ERR_OK ? reading_take(pipeline, 1, reading, error) : err;
 }
 
 /* For putting it back; somebody who never switched is on. */
@@ -325,7 +235,7 @@ static enum err clear_once(struct app *app, struct arena *arena, int64_t user_id
     struct key version = key_user_version(user_id), witness = key_user_witness(user_id);
     struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
 
-    ask(pipeline, user_id);
+    reading_ask(pipeline, user_id);
     /* INCR alone would make an absent counter 1, which is what was shown while it was absent. */
     PIPELINE_ADD(pipeline, EXPECT_OK_OR_NIL, STR("SET"), key_str(&version), STR("1"), STR("NX"));
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("INCR"), key_str(&version));
@@ -333,7 +243,7 @@ static enum err clear_once(struct app *app, struct arena *arena, int64_t user_id
     enum err err = pipeline_run(app->control, pipeline, deadline_ns, error);
     *reading = (struct reading){.counter = pipeline_value(pipeline, 2)->integer};
     if (err == ERR_OK)
-        err = read_asked(pipeline, 0, reading, error);
+        err = reading_take(pipeline, 0, reading, error);
     if (err == ERR_OK && reading->counter < 2 && reading->raised == 0)
         err = refuse_reply(error, "a cleared version counter is %" PRId64, reading->counter);
     reading->raised++; /* the witness was read before that */
@@ -378,7 +288,7 @@ static enum err clear_all_once(struct app *app, struct arena *arena, int64_t dea
         .has_epoch = pipeline_value(pipeline, 0)->kind != VALUE_NIL,
         .epoch = pipeline_value(pipeline, 2)->integer,
         /* Read before it was raised. */
-        .witness = counter_or(pipeline_value(pipeline, 0), 0) + 1,
+        .witness = reading_counter(pipeline_value(pipeline, 0), 0) + 1,
     };
     return err;
 }

@@ -65,6 +65,11 @@ void keeper_rely(struct keeper *keeper)
     keeper->relies = true;
 }
 
+void keeper_follow(struct keeper *keeper)
+{
+    keeper->follows = true;
+}
+
 /* ---- trust ---- */
 
 void keeper_raise(_Atomic int64_t *highest, int64_t value)

@@ -40,6 +40,10 @@ void keeper_adopt(struct keeper *keeper);
  * settled. */
 void keeper_rely(struct keeper *keeper);
 
+/* For a program that does one thing and ends: if those that serve do not look at where an answer
+ * came from, it does not either, and begins no era on that account. Before anything is settled. */
+void keeper_follow(struct keeper *keeper);
+
 /* What one round trip brought back, beside the account's own. */
 struct keeper_sight {
     uint64_t origin;

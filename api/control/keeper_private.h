@@ -10,7 +10,8 @@
 struct keeper {
     struct keeper_options options; /* set by keeper_new */
     char install[MARKER_ID_SIZE];
-    bool relies; /* see keeper_rely */
+    bool relies;  /* see keeper_rely */
+    bool follows; /* see keeper_follow */
 
     /* What was agreed to: written by the one that settles, read by all. */
     _Atomic uint64_t origin; /* POOL_ORIGIN_UNKNOWN: nothing was */
@@ -41,6 +42,17 @@ void keeper_raise(_Atomic int64_t *highest, int64_t value);
 static inline uint64_t keeper_origin(const struct keeper *keeper, uint64_t origin)
 {
     return keeper->relies ? POOL_ORIGIN_UNTOLD : origin;
+}
+
+/*
+ * Whether data that was agreed to at origin `agreed` (its marker says so) goes on when it is `seen` at
+ * this one. Who is not told where an answer came from has nothing to compare. A marker without an
+ * origin is of somebody who was not told, or relies: who follows does as that one does.
+ */
+static inline bool keeper_goes_by(uint64_t agreed, uint64_t seen, bool follows)
+{
+    return agreed == seen || seen == POOL_ORIGIN_UNTOLD ||
+           (follows && agreed == POOL_ORIGIN_UNTOLD);
 }
 
 /* Both numbers are there, and nobody has seen a higher epoch. */

@@ -102,8 +102,8 @@ static bool is_ours(const struct mending *mending, const struct look *look)
 /* The data has been made good for the Redis that holds it now, in the era that it still is. */
 static bool is_current(const struct mending *mending, const struct look *look, int64_t era)
 {
-    return is_ours(mending, look) && look->marker.origin == look->sight.origin &&
-           look->marker.era == era;
+    return is_ours(mending, look) && look->marker.era == era &&
+           keeper_goes_by(look->marker.origin, look->sight.origin, mending->keeper->follows);
 }
 
 static bool has_room(const struct keeper *keeper)

@@ -102,6 +102,9 @@ void app_adopt(struct app *app);
 /* In its place, for a Redis that is this program's own child: it is taken over whatever it holds, and
  * it syncs every write, so that a restart of it loses nothing and versions simply go on. */
 void app_own_redis(struct app *app);
+/* In its place, for a command beside servers: what they agreed to about the control data holds for it
+ * too. Not for who serves: nobody would notice then that Redis came back with older data. */
+void app_follow(struct app *app);
 /* Follows what other nodes revoke, and the keys of other issuers, from here on until app_close; once,
  * and not without users. */
 CW_MUST_CHECK enum err app_watch(struct app *app, struct error *error);
@@ -144,6 +147,13 @@ struct cache_state {
 CW_MUST_CHECK enum err control_status(struct app *app, struct arena *arena, int64_t user_id,
                                       int64_t deadline_ns, struct cache_state *state_out,
                                       struct error *error);
+/*
+ * The same for a command, in several round trips, but nothing is written anywhere. Shows what a server
+ * shows. Where there is something to mend it waits two seconds for a server to do it: after that,
+ * ERR_UPSTREAM_REFUSED says so.
+ */
+CW_MUST_CHECK enum err control_peek(struct app *app, int64_t user_id, struct cache_state *state_out,
+                                    struct error *error);
 /* Kept in the users database first, then done. */
 CW_MUST_CHECK enum err control_switch(struct app *app, struct arena *arena, int64_t user_id,
                                       bool enabled, int64_t deadline_ns,

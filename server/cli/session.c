@@ -72,6 +72,7 @@ bool session_open(const struct cli *cli, bool direct, struct session *session_ou
         session_close(session_out);
         return false;
     }
+    app_follow(session_out->app);
     session_out->principal = (struct principal){
         .kind = PRINCIPAL_USER,
         .credential = CREDENTIAL_OPERATOR,

@@ -325,6 +325,42 @@ START_TEST(versions_survive_a_restart)
 }
 END_TEST
 
+/* ---- commands beside it ---- */
+
+static void run_beside(const char *out, const char *const *arguments)
+{
+    char redis_url[512];
+    snprintf(redis_url, sizeof redis_url, "REDIS_URL=unix://%s/.cachewarden/redis.sock", directory);
+    cw_result_fini(&result);
+    cw_run(&(struct cw_command){.arguments = arguments,
+                                .environment =
+                                    LIST("DATABASE_URL=sqlite:.cachewarden/users.db", redis_url),
+                                .directory = directory},
+           &result);
+    ck_assert_msg(result.status == 0, "%s", result.err);
+    ck_assert_str_eq(result.out, out);
+}
+
+/* Looking changes nothing, and a clear is one clear: the demo relies on its Redis, and a command that
+ * does not must not take that for a loss of data. */
+START_TEST(commands_show_and_do_what_it_does)
+{
+    static const char *const status[] = {"cache", "status", "--user", "2", NULL};
+    start();
+    run_beside("Cache of user 2 is enabled (version 1)\n", status);
+    run_beside("Cache of user 2 is enabled (version 1)\n", status);
+    char *lines = lines_to_paste(), *answers = paste(lines);
+    ck_assert_msg(strncmp(answers, "{\"enabled\":true,\"version\":1,", 28) == 0, "%s", answers);
+    free(answers);
+    run_beside("Cache of user 2 is enabled (version 4)\n", status);
+    run_beside("Cache of user 2 cleared (new version: 5)\n", LIST("cache", "clear", "--user", "2"));
+    run_beside("Everybody's cache cleared (epoch: 2)\n", LIST("cache", "clear", "--all"));
+    answers = paste(lines);
+    ck_assert_msg(strncmp(answers, "{\"enabled\":true,\"version\":6,", 28) == 0, "%s", answers);
+    free(answers), free(lines);
+}
+END_TEST
+
 /* ---- not starting ---- */
 
 START_TEST(without_redis_server_the_mend_is_told)
@@ -408,6 +444,7 @@ int main(void)
     tcase_add_test(all, a_stale_socket_is_no_obstacle);
     tcase_add_test(all, without_its_redis_it_gives_up);
     tcase_add_test(all, versions_survive_a_restart);
+    tcase_add_test(all, commands_show_and_do_what_it_does);
     tcase_add_test(all, without_redis_server_the_mend_is_told);
     tcase_add_test(all, a_busy_port_is_told_with_the_way_out);
     tcase_add_loop_test(all, any_folder_will_do, 0, 2);

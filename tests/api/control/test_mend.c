@@ -206,6 +206,47 @@ START_TEST(versions_at_their_end)
 }
 END_TEST
 
+/* ---- nodes that are told where answers come from, beside ones that are not ---- */
+
+static void open_untold(struct loopback *node)
+{
+    char url[128];
+    redis_server_do(redis, "ACL SETUSER dumb on nopass ~* &* +@all -info");
+    snprintf(url, sizeof url, "redis://dumb:x@%s", strstr(redis_server_url(redis), "//") + 2);
+    loopback_open(node, &(struct loopback_options){
+                            .redis_url = url, .shares = &nodes[0], .is_unwatched = true});
+}
+
+static int64_t version_of(struct loopback *node)
+{
+    struct cache_state state = {0};
+    struct error error = {0};
+    /* As the node does by itself, four times a second. */
+    ck_assert_int_eq(keeper_settle(node->app->keeper, soon(), &error), ERR_OK);
+    ck_assert_int_eq(control_status(node->app, arena, 7, soon(), &state, &error), ERR_OK);
+    return state.version;
+}
+
+/* One begins an era, perhaps, for nobody told it that the data is good; then they agree, and do not
+ * take turns with new eras for ever. */
+START_TEST(told_and_untold_agree)
+{
+    struct loopback untold;
+    open_untold(&untold);
+    int64_t version = _i ? version_of(&untold) : version_of(&nodes[0]);
+    ck_assert_int_eq(version, 1);
+    (void)version_of(&nodes[0]);
+    int64_t era = marker_now().era;
+    ck_assert_int_le(era, 2);
+    for (int i = 0; i < 4; i++) {
+        version = version_of(&untold);
+        ck_assert_int_eq(version_of(&nodes[0]), version);
+    }
+    ck_assert_int_eq(marker_now().era, era);
+    loopback_close(&untold);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api/control/mend");
@@ -220,6 +261,7 @@ int main(void)
     tcase_add_test(tcase, an_older_users_database_put_back);
     tcase_add_test(tcase, one_era_for_many_tries);
     tcase_add_test(tcase, versions_at_their_end);
+    tcase_add_loop_test(tcase, told_and_untold_agree, 0, 2);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
