@@ -10,8 +10,9 @@
 #include <stdlib.h>
 
 enum {
-    FRESH_MS = 1000, /* how long a report is shared */
-    PROBE_MS = 250,  /* what a health check may wait for Redis */
+    FRESH_MS = 1000,      /* how long a report may be shared */
+    PROBES_A_SECOND = 50, /* more than anybody who looks after a node asks for */
+    PROBE_MS = 250,       /* what a health check may wait for Redis */
 };
 
 struct health {
@@ -21,6 +22,8 @@ struct health {
     bool is_probing; /* a thread is asking Redis, without the lock */
     bool has_report;
     int64_t probed_at_ns;
+    int64_t second_began_ns; /* of `probes`, which were made since */
+    int probes;
     struct health_report report;
 };
 
@@ -48,29 +51,48 @@ static struct health_report ask_redis(struct app *app, struct arena *arena, int6
     return report;
 }
 
+/* Whether Redis may be asked once more in this second. Needs the lock. */
+static bool may_ask(struct health *health, int64_t now_ns)
+{
+    if (now_ns - health->second_began_ns >= NS_PER_S) {
+        health->second_began_ns = now_ns;
+        health->probes = 0;
+    }
+    return health->probes < PROBES_A_SECOND;
+}
+
 /*
- * True: *report_out is good. False: the caller is the one to ask Redis. While somebody else asks,
- * the last report will do; only before the first one there is nothing to do but wait.
+ * Whether the last report will do. That Redis works has to be seen again, or somebody who has just
+ * lost it is told that all is well; that it cannot be reached is believed, for finding out may take
+ * a worker PROBE_MS. Needs the lock.
  */
+static bool will_do(struct health *health, int64_t now_ns)
+{
+    if (!health->has_report || now_ns - health->probed_at_ns >= FRESH_MS * NS_PER_MS)
+        return false;
+    return health->is_probing || !health->report.connected || !may_ask(health, now_ns);
+}
+
+/* True: *report_out is good. False: the caller is the one to ask Redis. */
 static bool shared_report(struct health *health, int64_t deadline_ns,
                           struct health_report *report_out)
 {
-    bool in_time = true;
+    bool in_time = true, is_shared;
 
+    *report_out = (struct health_report){.message = "redis timeout"};
     lock_take(&health->lock);
-    while (health->is_probing && !health->has_report && in_time)
+    while (!(is_shared = will_do(health, clock_mono_ns())) && health->is_probing && in_time)
         in_time = lock_cond_wait(&health->probed, &health->lock, deadline_ns);
-    bool is_fresh =
-        health->has_report && clock_mono_ns() - health->probed_at_ns < FRESH_MS * NS_PER_MS;
-    bool use_it = is_fresh || health->is_probing;
-    if (use_it && health->has_report)
+    if (is_shared) {
         *report_out = health->report;
-    else if (use_it)
-        *report_out = (struct health_report){.message = "redis timeout"};
-    else
+    } else if (!health->is_probing) {
         health->is_probing = true;
+        health->probes++;
+    } else {
+        is_shared = true; /* who asks did not come back in time */
+    }
     lock_give(&health->lock);
-    return use_it;
+    return is_shared;
 }
 
 static void share_report(struct health *health, const struct health_report *report)

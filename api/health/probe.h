@@ -1,7 +1,8 @@
 /*
  * Trying Redis for real: a key of a random name is written, read and removed, and expires if that
- * fails. The result is shared for a second, and one thread at a time asks, so that a public route
- * cannot be used to load Redis.
+ * fails. One thread at a time asks, some fifty times a second at most, so that a public route cannot
+ * be used to load Redis; who comes meanwhile, and whoever asks within a second after Redis was out of
+ * reach, is told the last report.
  */
 #ifndef API_HEALTH_PROBE_H
 #define API_HEALTH_PROBE_H

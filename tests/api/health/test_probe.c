@@ -54,7 +54,7 @@ static void *probe_many(void *arg)
     return NULL;
 }
 
-START_TEST(thousands_of_requests_are_one_probe_a_second)
+START_TEST(thousands_of_requests_are_few_probes)
 {
     enum { THREADS = 8 };
     pthread_t threads[THREADS];
@@ -68,18 +68,24 @@ START_TEST(thousands_of_requests_are_one_probe_a_second)
     }
     int64_t seconds = (clock_mono_ns() - start_ns) / NS_PER_S;
     ck_assert_int_ge(sets(), 1);
-    ck_assert_int_le(sets(), seconds + 2);
+    ck_assert_int_le(sets(), 50 * (seconds + 2));
 }
 END_TEST
 
-START_TEST(a_report_grows_old)
+/* Nobody is told that Redis works after it has ceased to. */
+START_TEST(a_good_report_is_not_repeated)
 {
-    ck_assert(probe().read_write);
-    redis_server_kill(redis);
     int64_t give_up_ns = clock_deadline_ns(20000);
-    while (probe().connected)
-        ck_assert_int_lt(clock_mono_ns(), give_up_ns);
+    ck_assert(probe().read_write);
+    redis_server_do(redis, "CONFIG SET maxmemory 1");
     struct health_report report = probe();
+    ck_assert(report.connected && !report.read_write);
+    ck_assert_str_eq(report.message, "redis out of memory");
+    redis_server_do(redis, "CONFIG SET maxmemory 0");
+    ck_assert(probe().read_write);
+
+    redis_server_kill(redis);
+    report = probe();
     ck_assert(!report.connected && !report.read_write);
     ck_assert_str_eq(report.message, "redis unavailable");
     redis_server_restart(redis);
@@ -160,8 +166,8 @@ int main(void)
     Suite *suite = suite_create("api/health/probe");
     TCase *tcase = tcase_create("probe");
     tcase_add_checked_fixture(tcase, open_all, close_all);
-    tcase_add_test(tcase, thousands_of_requests_are_one_probe_a_second);
-    tcase_add_test(tcase, a_report_grows_old);
+    tcase_add_test(tcase, thousands_of_requests_are_few_probes);
+    tcase_add_test(tcase, a_good_report_is_not_repeated);
     tcase_add_test(tcase, a_redis_that_does_not_answer);
     tcase_add_test(tcase, one_alone_renews_an_old_report);
     suite_add_tcase(suite, tcase);
