@@ -97,14 +97,15 @@ static bool is_name(struct str s)
     return true;
 }
 
-/* Redis would take more forms ("5", "+"); one canonical form is enough and cannot surprise. */
+/* Redis would take more forms ("5", "+"); one canonical form is enough and cannot surprise. 0-0 is no
+ * entry's id, and Redis refuses to look before it. */
 static bool is_stream_id(struct str s)
 {
     struct str ms, rest = s;
-    int64_t ignored;
+    int64_t time_ms, sequence;
 
-    return str_split(&rest, '-', &ms) && str_to_int64(ms, 0, INT64_MAX, &ignored) &&
-           str_to_int64(rest, 0, INT64_MAX, &ignored);
+    return str_split(&rest, '-', &ms) && str_to_int64(ms, 0, INT64_MAX, &time_ms) &&
+           str_to_int64(rest, 0, INT64_MAX, &sequence) && (time_ms > 0 || sequence > 0);
 }
 
 static bool value_fits(const struct param_spec *spec, struct str text, int64_t *integer_out)

@@ -204,6 +204,7 @@ START_TEST(bad_queries)
         "?before=-",
         "?before=%2B",
         "?before=1-1-1",
+        "?before=0-0",
         "?before=1%200",
         "?before=1-0%0d%0aFLUSHALL",
         "?x=1",
