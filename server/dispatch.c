@@ -112,7 +112,7 @@ void dispatch_run(const struct dispatcher *dispatcher, struct exchange *exchange
         status_not_found(exchange);
         return;
     case ROUTER_NO_METHOD:
-        status_not_allowed(exchange, match.allow);
+        status_not_allowed(exchange, match.dialect, match.allow);
         return;
     case ROUTER_OPTIONS:
         status_options(exchange, match.allow);

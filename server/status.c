@@ -257,17 +257,27 @@ static const char *cause_of(enum err err, const struct error *error)
 
 /* ---- dialects ---- */
 
-static void write_detail(struct exchange *exchange, enum err err)
+static void write_in(struct exchange *exchange, enum dialect dialect, struct str detail)
 {
-    struct str detail = detail_of(exchange, err);
-
-    /* 401 and 403 are the same bytes on every route that has no words of its own for them
-     * (contract, section 3). */
-    if (exchange->call.route && exchange->call.route->dialect == DIALECT_PROBLEM &&
-        err != ERR_UNAUTHENTICATED && err != ERR_FORBIDDEN)
+    if (dialect == DIALECT_PROBLEM)
         write_problem(exchange, detail);
     else
         write_member(exchange, "detail", detail);
+}
+
+/* Before there is a row, an error is put as on the older routes. */
+static enum dialect dialect_of(const struct exchange *exchange)
+{
+    return exchange->call.route ? exchange->call.route->dialect : DIALECT_DETAIL;
+}
+
+static void write_detail(struct exchange *exchange, enum err err)
+{
+    /* 401 and 403 are the same bytes on every route that has no words of its own for them
+     * (contract, section 3). */
+    bool is_fixed = err == ERR_UNAUTHENTICATED || err == ERR_FORBIDDEN;
+
+    write_in(exchange, is_fixed ? DIALECT_DETAIL : dialect_of(exchange), detail_of(exchange, err));
 }
 
 static void write_failure(struct exchange *exchange, enum err err)
@@ -393,7 +403,9 @@ void status_identity_failed(struct exchange *exchange, enum err err)
     /* "Conflicting credentials." and "CSRF Failed" are the only texts a caller may see. */
     if (err != ERR_BAD_INPUT && err != ERR_FORBIDDEN)
         exchange->call.error.caller[0] = '\0';
-    if (err != ERR_UNAUTHENTICATED || !write_dialect(exchange, err))
+    if (err == ERR_BAD_INPUT) /* the same bytes on every route (contract, section 3) */
+        write_member(exchange, "detail", detail_of(exchange, err));
+    else if (err != ERR_UNAUTHENTICATED || !write_dialect(exchange, err))
         write_detail(exchange, err);
 }
 
@@ -413,7 +425,7 @@ void status_not_found(struct exchange *exchange)
     write_member(exchange, "detail", STR(SENTENCE_404));
 }
 
-void status_not_allowed(struct exchange *exchange, struct str allow)
+void status_not_allowed(struct exchange *exchange, enum dialect dialect, struct str allow)
 {
     struct str detail = str_format(exchange->call.arena, "Method \"%.*s\" not allowed.",
                                    STR_ARG(str_sub(exchange->request.method_name, 0, 32)));
@@ -421,7 +433,7 @@ void status_not_allowed(struct exchange *exchange, struct str allow)
     begin_response(exchange, 405);
     exchange->result = ERR_BAD_INPUT;
     exchange->response.allow = allow;
-    write_member(exchange, "detail", detail);
+    write_in(exchange, dialect, detail);
 }
 
 void status_options(struct exchange *exchange, struct str allow)
@@ -437,7 +449,7 @@ void status_refused(struct exchange *exchange, int status, struct str detail)
     begin_response(exchange, status);
     exchange->result = status >= 500 ? ERR_INTERNAL : ERR_BAD_INPUT;
     exchange->response.close = true;
-    write_member(exchange, "detail", detail);
+    write_in(exchange, dialect_of(exchange), detail);
 }
 
 void status_body_refused(struct exchange *exchange, int status)

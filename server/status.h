@@ -24,11 +24,12 @@ void status_identity_failed(struct exchange *exchange, enum err err);
 /* permit_decide() did not say yes. */
 void status_denied(struct exchange *exchange, enum permit_answer answer);
 
-void status_not_found(struct exchange *exchange);                     /* 404 */
-void status_not_allowed(struct exchange *exchange, struct str allow); /* 405 */
-void status_options(struct exchange *exchange, struct str allow);     /* 204 with Allow */
+void status_not_found(struct exchange *exchange); /* 404 */
+/* 405; `dialect` is that of the path's rows. */
+void status_not_allowed(struct exchange *exchange, enum dialect dialect, struct str allow);
+void status_options(struct exchange *exchange, struct str allow); /* 204 with Allow */
 
-/* A refusal of the framing or the body: {"detail":…}. The connection closes after it. */
+/* A refusal of the framing or the body. The connection closes after it. */
 void status_refused(struct exchange *exchange, int status, struct str detail);
 /* The fixed sentence for a body that could not be read (exchange->read_body). */
 void status_body_refused(struct exchange *exchange, int status);

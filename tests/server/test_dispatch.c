@@ -85,6 +85,8 @@ static const struct route routes[] = {
     {ROW(METHOD_GET, "/deadline", op_deadline), .permit = PERMIT_PUBLIC},
     {ROW(METHOD_GET, "/down", op_redis_down), .permit = PERMIT_PUBLIC, .dialect = DIALECT_CONTROL,
      .failure = "Failed to look"},
+    {ROW(METHOD_POST, "/new", op_note), .permit = PERMIT_ADMIN, .body_limit = 8,
+     .dialect = DIALECT_PROBLEM},
     {ROW(METHOD_GET, "/denied", op_note)}, /* no permission stated: nobody */
 };
 
@@ -246,6 +248,10 @@ static void expect_at(int line, const struct ask *ask, int status, const char *b
 #define EXPECT(status, body, verb, path, ...) \
     expect_at(__LINE__, ASK(verb, path, ##__VA_ARGS__), status, body)
 
+#define PROBLEM(status, title, detail)                                                             \
+    "{\"type\":\"about:blank\",\"title\":\"" title "\",\"status\":" status ",\"detail\":\"" detail \
+    "\"}"
+
 /* ---- tests ---- */
 
 START_TEST(path_and_method_come_before_everything)
@@ -256,6 +262,8 @@ START_TEST(path_and_method_come_before_everything)
            .authorization = "Bearer nonsense");
     ck_assert(str_eq(exchange.response.allow, STR("OPTIONS, POST")));
     EXPECT(405, NULL, "PUT", "/denied");
+    EXPECT(405, PROBLEM("405", "Method Not Allowed", "Method \\\"PUT\\\" not allowed."), "PUT",
+           "/new");
     ck_assert_int_eq(reads, 0);
     run(ASK("OPTIONS", "/mine/", .authorization = "Bearer nonsense"));
     ck_assert_int_eq(exchange.response.status, 204);

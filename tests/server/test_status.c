@@ -296,6 +296,11 @@ START_TEST(identity_failures_tell_nothing)
     status_identity_failed(&exchange, ERR_BAD_INPUT);
     expect_response("conflict", 400, JSON, "{\"detail\":\"Conflicting credentials.\"}");
 
+    begin(&problem); /* the same bytes here */
+    error_set(&exchange.call.error, ERR_BAD_INPUT, "Conflicting credentials.");
+    status_identity_failed(&exchange, ERR_BAD_INPUT);
+    expect_response("conflict", 400, JSON, "{\"detail\":\"Conflicting credentials.\"}");
+
     begin(&control); /* not its own 500, which is about Redis */
     error_set(&exchange.call.error, ERR_UPSTREAM_DOWN, "disk I/O error");
     status_identity_failed(&exchange, ERR_UPSTREAM_DOWN);
@@ -337,9 +342,16 @@ START_TEST(the_routers_answers)
 
     begin(NULL);
     exchange.request.method_name = STR("TRACE");
-    status_not_allowed(&exchange, STR("GET, HEAD, OPTIONS"));
+    status_not_allowed(&exchange, DIALECT_DETAIL, STR("GET, HEAD, OPTIONS"));
     expect_response("405", 405, JSON, "{\"detail\":\"Method \\\"TRACE\\\" not allowed.\"}");
     ck_assert(str_eq(exchange.response.allow, STR("GET, HEAD, OPTIONS")));
+
+    begin(NULL);
+    exchange.request.method_name = STR("PUT");
+    status_not_allowed(&exchange, DIALECT_PROBLEM, STR("GET, HEAD, OPTIONS"));
+    expect_response("405 of a new route", 405, PROBLEM,
+                    "{\"type\":\"about:blank\",\"title\":\"Method Not Allowed\",\"status\":405,"
+                    "\"detail\":\"Method \\\"PUT\\\" not allowed.\"}");
 
     begin(NULL);
     status_options(&exchange, STR("OPTIONS, POST"));
@@ -359,6 +371,12 @@ START_TEST(refusals_close)
         ck_assert(exchange.response.close);
         ck_assert(str_starts(exchange.response.body, STR("{\"detail\":\"")));
     }
+    begin(&problem);
+    status_body_refused(&exchange, 413);
+    expect_response("413 of a new route", 413, PROBLEM,
+                    "{\"type\":\"about:blank\",\"title\":\"Content Too Large\",\"status\":413,"
+                    "\"detail\":\"Request body is too large.\"}");
+    ck_assert(exchange.response.close);
     begin(NULL);
     status_refused(&exchange, 431, STR("Too many header fields."));
     expect_response("431", 431, JSON, "{\"detail\":\"Too many header fields.\"}");
