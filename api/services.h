@@ -29,6 +29,13 @@ void audit_call(const struct call *call, struct str target, enum err outcome, in
 /* The same for the flush of a named cache, which is also remembered as its last. */
 void audit_flush(const struct call *call, struct str cache, enum err outcome, int64_t removed);
 
+/* For GET /metrics: records since the start. */
+struct audit_stats {
+    uint64_t waiting;       /* on their way to Redis */
+    uint64_t saved, logged; /* in the stream; in the log, in its place */
+};
+void audit_stats_read(struct audit *audit, struct audit_stats *stats_out);
+
 /* ---- health/ ---- */
 
 CW_MUST_CHECK enum err health_open(struct health **health_out, struct error *error);

@@ -1,6 +1,9 @@
 #include "cachewarden/exposition.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+
+enum { SECONDS_SIZE = 32 };
 
 void exposition_family(struct strbuf *out, const char *name, const char *type, const char *help)
 {
@@ -22,12 +25,99 @@ void exposition_count(struct strbuf *out, const char *name, const char *labels, 
 }
 
 /* Whole numbers, so that no locale can put a comma in. */
+static void print_seconds(char text[SECONDS_SIZE], uint64_t nanoseconds)
+{
+    snprintf(text, SECONDS_SIZE, "%" PRIu64 ".%09" PRIu64, nanoseconds / 1000000000,
+             nanoseconds % 1000000000);
+}
+
 void exposition_seconds(struct strbuf *out, const char *name, const char *labels,
                         uint64_t nanoseconds)
 {
+    char text[SECONDS_SIZE];
+
     add_name(out, name, labels);
-    strbuf_addf(out, "%" PRIu64 ".%09" PRIu64 "\n", nanoseconds / 1000000000,
-                nanoseconds % 1000000000);
+    print_seconds(text, nanoseconds);
+    strbuf_addf(out, "%s\n", text);
+}
+
+/* ---- histograms ---- */
+
+/* 0.0025, 1: a bound is a label, and stays the same text for ever. */
+static void print_bound(char text[SECONDS_SIZE], int64_t nanoseconds)
+{
+    print_seconds(text, (uint64_t)nanoseconds);
+    size_t size = strlen(text);
+    while (text[size - 1] == '0')
+        size--;
+    text[text[size - 1] == '.' ? size - 1 : size] = '\0';
+}
+
+static void add_bucket(struct strbuf *out, const char *name, const char *labels, const char *bound,
+                       uint64_t count)
+{
+    strbuf_addf(out, "%s_bucket{%s%sle=\"%s\"} %" PRIu64 "\n", name, labels, labels[0] ? "," : "",
+                bound, count);
+}
+
+/* All but the sum. */
+static uint64_t add_buckets(struct strbuf *out, const char *name, const char *labels,
+                            const int64_t *bounds, const uint64_t *counts, size_t bound_count,
+                            bool are_times)
+{
+    char text[SECONDS_SIZE];
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < bound_count; i++) {
+        count += counts[i];
+        if (are_times)
+            print_bound(text, bounds[i]);
+        else
+            snprintf(text, sizeof text, "%" PRId64, bounds[i]);
+        add_bucket(out, name, labels, text, count);
+    }
+    count += counts[bound_count];
+    add_bucket(out, name, labels, "+Inf", count);
+    return count;
+}
+
+static void add_part(struct strbuf *out, const char *name, const char *part, const char *labels,
+                     const char *value)
+{
+    strbuf_addf(out, "%s%s%s%s%s %s\n", name, part, labels[0] ? "{" : "", labels,
+                labels[0] ? "}" : "", value);
+}
+
+static void add_ends(struct strbuf *out, const char *name, const char *labels, const char *sum,
+                     uint64_t count)
+{
+    char text[SECONDS_SIZE];
+
+    snprintf(text, sizeof text, "%" PRIu64, count);
+    add_part(out, name, "_sum", labels, sum);
+    add_part(out, name, "_count", labels, text);
+}
+
+void exposition_times(struct strbuf *out, const char *name, const char *labels,
+                      const int64_t *bounds_ns, const uint64_t *counts, size_t bound_count,
+                      uint64_t sum_ns)
+{
+    char sum[SECONDS_SIZE];
+    uint64_t count = add_buckets(out, name, labels, bounds_ns, counts, bound_count, true);
+
+    print_seconds(sum, sum_ns);
+    add_ends(out, name, labels, sum, count);
+}
+
+void exposition_sizes(struct strbuf *out, const char *name, const char *labels,
+                      const int64_t *bounds, const uint64_t *counts, size_t bound_count,
+                      uint64_t sum)
+{
+    char text[SECONDS_SIZE];
+    uint64_t count = add_buckets(out, name, labels, bounds, counts, bound_count, false);
+
+    snprintf(text, sizeof text, "%" PRIu64, sum);
+    add_ends(out, name, labels, text, count);
 }
 
 void exposition_single(struct strbuf *out, const char *name, const char *type, const char *help,

@@ -154,6 +154,8 @@ void pool_stats_read(struct pool *pool, struct pool_stats *stats_out)
     stats_out->size = pool->size;
     stats_out->idle = pool->idle_count;
     stats_out->busy = pool->busy;
+    stats_out->dialling = pool->dialling;
+    stats_out->under_way = pool->under_way;
     stats_out->breaker_open = pool->breaker.is_open;
     lock_give(&pool->lock);
 }

@@ -2,6 +2,7 @@
 #include "batch.h"
 #include "cause.h"
 #include "pool_private.h"
+#include "tell.h"
 
 #include "cachewarden/log.h"
 
@@ -133,6 +134,7 @@ static void count_locked(struct pool *pool, const struct exchange *exchange, siz
     if (is_batch) {
         pool->stats.batches++;
         pool->stats.batched += pipelines;
+        pool->stats.batch_sizes[tell_size_bound(pipelines)]++;
     } else {
         pool->stats.borrows++;
     }
@@ -144,8 +146,10 @@ void pool_give(struct pool *pool, struct conn *conn, const struct exchange *exch
     struct pool_wakes wakes = {0};
     struct conn *doomed = NULL;
     bool is_sound = conn->state == CONN_READY, opened = false, closed = false;
-    int64_t now_ns = clock_mono_ns();
+    int64_t now_ns = clock_mono_ns(), travel_ns = now_ns - exchange->began_ns;
+    size_t bound = tell_time_bound(travel_ns);
     lock_take(&pool->lock);
+    tell_time(&pool->stats.travels, bound, travel_ns);
     size_t pipelines = batch ? batch->present : 1;
     if (batch)
         batch->phase = BATCH_ENDED;

@@ -9,6 +9,7 @@
 
 #include "cause.h"
 #include "futex.h"
+#include "tell.h"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -112,9 +113,12 @@ static bool board(struct pool *pool, struct batch *batch, const struct trip *tri
     }
 }
 
-static void depart(struct pool *pool, struct batch *batch, int64_t now_ns)
+static void depart(struct pool *pool, struct batch *batch, const struct trip *trip, int64_t now_ns)
 {
+    int64_t wait_ns = now_ns - trip->start_ns;
+    size_t bound = tell_time_bound(wait_ns);
     lock_take(&pool->lock);
+    tell_time(&pool->stats.waits, bound, wait_ns);
     pool_unqueue_locked(pool, batch);
     batch_close_locked(batch);
     batch->reply_by_ns = now_ns + pool->command_timeout_ns;
@@ -169,7 +173,7 @@ static enum lead_end lead(struct pool *pool, struct batch *batch, const struct t
     if (pool->tuning.yields)
         sched_yield();
     int64_t now_ns = clock_mono_ns();
-    depart(pool, batch, now_ns);
+    depart(pool, batch, trip, now_ns);
     if (begin(batch, now_ns)) {
         struct error error;
         (void)cause_set(&error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "batch: out of memory");
@@ -326,7 +330,9 @@ enum err batch_wait_alone(struct pool *pool, struct batch *batch, size_t slot,
 {
     enum lead_end end;
     if (board(pool, batch, trip, &end)) {
+        int64_t wait_ns = clock_mono_ns() - trip->start_ns;
         lock_take(&pool->lock);
+        tell_time(&pool->stats.waits, tell_time_bound(wait_ns), wait_ns);
         pool_unqueue_locked(pool, batch);
         batch->phase = BATCH_ENDED;
         lock_give(&pool->lock);

@@ -1,30 +1,26 @@
 #include "metrics.h"
 
-#include "cachewarden/clock.h"
+#include "status.h"
+
 #include "cachewarden/exposition.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CACHE_LINE = 64, CLASSES = 6, BUCKETS = 13, LABELS_SIZE = 128 };
+enum { CACHE_LINE = 64, BOUNDS = 13, LABELS_SIZE = 128 };
 
-/* Upper bounds: a status check takes some 0.2 ms, a sign-in some 20 ms, and every wait of ours has
- * ended after a second or so. */
-static const struct {
-    int64_t ns;
-    const char *seconds;
-} bounds[BUCKETS] = {
-    {100000, "0.0001"},  {250000, "0.00025"}, {500000, "0.0005"},  {1000000, "0.001"},
-    {2500000, "0.0025"}, {5000000, "0.005"},  {10000000, "0.01"},  {25000000, "0.025"},
-    {50000000, "0.05"},  {100000000, "0.1"},  {250000000, "0.25"}, {1000000000, "1"},
-    {5000000000, "5"},
+/* A status check takes some 0.2 ms, a sign-in some 20 ms, and every wait of ours has ended after a
+ * second or so. */
+static const int64_t bounds_ns[BOUNDS] = {
+    100000,   250000,   500000,    1000000,   2500000,    5000000,    10000000,
+    25000000, 50000000, 100000000, 250000000, 1000000000, 5000000000,
 };
 
 /* One a route and worker. */
 struct row {
-    _Alignas(CACHE_LINE) _Atomic uint64_t by_class[CLASSES];
-    _Atomic uint64_t by_duration[BUCKETS + 1]; /* the last: longer than all bounds */
+    _Alignas(CACHE_LINE) _Atomic uint64_t by_status[STATUS_COUNT + 1]; /* the last: any other */
+    _Atomic uint64_t by_duration[BOUNDS + 1]; /* the last: above all bounds */
     _Atomic uint64_t nanoseconds;
 };
 
@@ -34,6 +30,7 @@ struct metrics {
     size_t row_count; /* of a worker: the routes, and one for no route */
     int workers;
     struct row *rows;
+    void *block; /* where they are; what a worker has not counted in yet takes no memory */
 };
 
 enum err metrics_new(const struct route *routes, size_t route_count, int workers,
@@ -49,12 +46,13 @@ enum err metrics_new(const struct route *routes, size_t route_count, int workers
                                 .route_count = route_count,
                                 .row_count = route_count + 1,
                                 .workers = workers,
-                                .rows = aligned_alloc(CACHE_LINE, size)};
-    if (!metrics->rows) {
+                                .block = calloc(1, size + CACHE_LINE)};
+    if (!metrics->block) {
         free(metrics);
         return ERR_NO_MEMORY;
     }
-    memset(metrics->rows, 0, size);
+    uintptr_t from = (uintptr_t)metrics->block;
+    metrics->rows = (struct row *)((from + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
     *metrics_out = metrics;
     return ERR_OK;
 }
@@ -62,7 +60,7 @@ enum err metrics_new(const struct route *routes, size_t route_count, int workers
 void metrics_free(struct metrics **metrics)
 {
     if (*metrics)
-        free((*metrics)->rows);
+        free((*metrics)->block);
     free(*metrics);
     *metrics = NULL;
 }
@@ -98,19 +96,19 @@ void metrics_count(struct metrics *metrics, int worker, const struct route *rout
                    int64_t duration_ns)
 {
     struct row *row = row_at(metrics, worker, index_of(metrics, route));
-    int class = status / 100, bucket = 0;
+    size_t bound = 0;
 
-    while (bucket < BUCKETS && duration_ns > bounds[bucket].ns)
-        bucket++;
-    add(&row->by_class[class >= 0 && class < CLASSES ? class : 5], 1);
-    add(&row->by_duration[bucket], 1);
+    while (bound < BOUNDS && duration_ns > bounds_ns[bound])
+        bound++;
+    add(&row->by_status[status_index(status)], 1);
+    add(&row->by_duration[bound], 1);
     add(&row->nanoseconds, duration_ns > 0 ? (uint64_t)duration_ns : 0);
 }
 
 /* ---- telling ---- */
 
 struct sums {
-    uint64_t by_class[CLASSES], by_duration[BUCKETS + 1], nanoseconds;
+    uint64_t by_status[STATUS_COUNT + 1], by_duration[BOUNDS + 1], nanoseconds;
 };
 
 static void add_up(const struct metrics *metrics, size_t index, struct sums *sums_out)
@@ -118,9 +116,10 @@ static void add_up(const struct metrics *metrics, size_t index, struct sums *sum
     memset(sums_out, 0, sizeof *sums_out);
     for (int worker = 0; worker < metrics->workers; worker++) {
         const struct row *row = row_at(metrics, worker, index);
-        for (int i = 0; i < CLASSES; i++)
-            sums_out->by_class[i] += atomic_load_explicit(&row->by_class[i], memory_order_relaxed);
-        for (int i = 0; i <= BUCKETS; i++)
+        for (int i = 0; i <= STATUS_COUNT; i++)
+            sums_out->by_status[i] +=
+                atomic_load_explicit(&row->by_status[i], memory_order_relaxed);
+        for (int i = 0; i <= BOUNDS; i++)
             sums_out->by_duration[i] +=
                 atomic_load_explicit(&row->by_duration[i], memory_order_relaxed);
         sums_out->nanoseconds += atomic_load_explicit(&row->nanoseconds, memory_order_relaxed);
@@ -132,51 +131,49 @@ static const char *name_of(const struct metrics *metrics, size_t index)
     return index < metrics->route_count ? metrics->routes[index].name : "none";
 }
 
-static void write_classes(const struct metrics *metrics, struct strbuf *out)
+static void write_statuses(const struct metrics *metrics, struct strbuf *out)
 {
     const char *name = "cachewarden_http_requests_total";
 
-    exposition_family(out, name, "counter",
-                      "Requests answered, by route and class of the status; none: there is no such "
-                      "route, or the request could not be read.");
+    exposition_family(
+        out, name, "counter",
+        "Requests answered, by route and status, from the first answer with it on; none: "
+        "there is no such route, or the request could not be read.");
     for (size_t i = 0; i < metrics->row_count; i++) {
         struct sums sums;
         add_up(metrics, i, &sums);
-        for (int class = 2; class < CLASSES; class ++) {
+        for (size_t k = 0; k <= STATUS_COUNT; k++) {
             char labels[LABELS_SIZE];
-            if (class == 3) /* nothing of ours redirects */
+            if (sums.by_status[k] == 0)
                 continue;
-            snprintf(labels, sizeof labels, "route=\"%s\",class=\"%dxx\"", name_of(metrics, i),
-                     class);
-            exposition_count(out, name, labels, sums.by_class[class]);
+            if (k < STATUS_COUNT)
+                snprintf(labels, sizeof labels, "route=\"%s\",class=\"%dxx\",status=\"%d\"",
+                         name_of(metrics, i), status_at(k) / 100, status_at(k));
+            else /* a connection that was gone before there was an answer */
+                snprintf(labels, sizeof labels, "route=\"%s\",class=\"none\",status=\"none\"",
+                         name_of(metrics, i));
+            exposition_count(out, name, labels, sums.by_status[k]);
         }
     }
 }
 
-static void write_durations_of(const struct metrics *metrics, size_t index, struct strbuf *out)
+static void write_durations(const struct metrics *metrics, struct strbuf *out)
 {
-    char labels[LABELS_SIZE];
-    struct sums sums;
-    uint64_t count = 0;
+    const char *name = "cachewarden_http_request_duration_seconds";
 
-    add_up(metrics, index, &sums);
-    for (int i = 0; i <= BUCKETS; i++) {
-        count += sums.by_duration[i];
-        snprintf(labels, sizeof labels, "route=\"%s\",le=\"%s\"", name_of(metrics, index),
-                 i < BUCKETS ? bounds[i].seconds : "+Inf");
-        exposition_count(out, "cachewarden_http_request_duration_seconds_bucket", labels, count);
+    exposition_family(out, name, "histogram",
+                      "From the first byte of a request to the last of its answer, by route.");
+    for (size_t i = 0; i < metrics->row_count; i++) {
+        char labels[LABELS_SIZE];
+        struct sums sums;
+        add_up(metrics, i, &sums);
+        snprintf(labels, sizeof labels, "route=\"%s\"", name_of(metrics, i));
+        exposition_times(out, name, labels, bounds_ns, sums.by_duration, BOUNDS, sums.nanoseconds);
     }
-    snprintf(labels, sizeof labels, "route=\"%s\"", name_of(metrics, index));
-    exposition_seconds(out, "cachewarden_http_request_duration_seconds_sum", labels,
-                       sums.nanoseconds);
-    exposition_count(out, "cachewarden_http_request_duration_seconds_count", labels, count);
 }
 
 void metrics_write(const struct metrics *metrics, struct strbuf *out)
 {
-    write_classes(metrics, out);
-    exposition_family(out, "cachewarden_http_request_duration_seconds", "histogram",
-                      "From the first byte of a request to the last of its answer, by route.");
-    for (size_t i = 0; i < metrics->row_count; i++)
-        write_durations_of(metrics, i, out);
+    write_statuses(metrics, out);
+    write_durations(metrics, out);
 }

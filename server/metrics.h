@@ -1,5 +1,5 @@
 /*
- * Requests by route, status class and duration. Each worker thread has numbers of its own, in cache
+ * Requests by route, status and duration. Each worker thread has numbers of its own, in cache
  * lines of its own, and adds without an atomic read-modify-write; a reader sums them up. Counting a
  * request costs some nanoseconds.
  */

@@ -15,7 +15,7 @@ enum { RETRY_AFTER_S = 1 };
 static const struct {
     int status;
     const char *phrase;
-} phrases[] = {
+} phrases[STATUS_COUNT] = {
     {200, "OK"},
     {201, "Created"},
     {202, "Accepted"},
@@ -41,10 +41,23 @@ static const struct {
 
 const char *status_phrase(int status)
 {
-    for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++)
-        if (phrases[i].status == status)
-            return phrases[i].phrase;
-    return "Unknown";
+    size_t index = status_index(status);
+
+    return index < STATUS_COUNT ? phrases[index].phrase : "Unknown";
+}
+
+size_t status_index(int status)
+{
+    size_t index = 0;
+
+    while (index < STATUS_COUNT && phrases[index].status != status)
+        index++;
+    return index;
+}
+
+int status_at(size_t index)
+{
+    return phrases[index].status;
 }
 
 static int status_of(enum err err)

@@ -11,6 +11,11 @@
 
 /* "Not Found". Never NULL. */
 const char *status_phrase(int status);
+/* The statuses we answer with, numbered; STATUS_COUNT for any other. Cheap for 200. */
+enum { STATUS_COUNT = 21 };
+size_t status_index(int status);
+/* The other way round; index < STATUS_COUNT. */
+int status_at(size_t index);
 
 /* The operation (or its parameters) returned `err`. ERR_OK: its reply is the answer. */
 void status_render(struct exchange *exchange, enum err err);

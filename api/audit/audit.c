@@ -47,6 +47,8 @@ struct audit {
     unsigned drains;        /* threads in audit_drain: no time to gather */
     bool closing;
     int64_t close_deadline_ns;
+
+    _Atomic uint64_t saved_count, logged_count; /* records, by where they ended */
 };
 
 /* ---- the side of the requests ---- */
@@ -95,12 +97,23 @@ void audit_write(struct app *app, const struct audit_record *record)
 {
     struct audit_entry *entry = audit_entry_new(record, str_from(app->audit->node_name));
 
-    if (!entry) {
-        log_without_entry(record);
-    } else if (!enqueue(app->audit, entry)) {
+    if (entry && enqueue(app->audit, entry))
+        return;
+    atomic_fetch_add(&app->audit->logged_count, 1);
+    if (entry)
         audit_entry_log(entry, "queue full");
-        free(entry);
-    }
+    else
+        log_without_entry(record);
+    free(entry);
+}
+
+void audit_stats_read(struct audit *audit, struct audit_stats *stats_out)
+{
+    stats_out->saved = atomic_load(&audit->saved_count);
+    stats_out->logged = atomic_load(&audit->logged_count);
+    lock_take(&audit->lock);
+    stats_out->waiting = audit->taken_count - audit->settled_count;
+    lock_give(&audit->lock);
 }
 
 static void write_call(const struct call *call, struct str target, enum err outcome, int64_t count,
@@ -195,6 +208,7 @@ static bool take_batch(struct audit *audit, struct batch *batch)
 static void settle(struct audit *audit, struct batch *batch, const bool *saved, const char *reason)
 {
     for (size_t i = 0; i < batch->count; i++) {
+        atomic_fetch_add(saved[i] ? &audit->saved_count : &audit->logged_count, 1);
         if (!saved[i])
             audit_entry_log(batch->entries[i], reason);
         free(batch->entries[i]);

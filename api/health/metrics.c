@@ -5,6 +5,7 @@
 #include "cachewarden/exposition.h"
 #include "cachewarden/password.h"
 #include "cachewarden/revocations.h"
+#include "services.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -34,8 +35,6 @@ static const struct {
     COUNTER("round_trips", round_trips, "Exchanges with Redis: one write, all its replies."),
     COUNTER("commands", commands, "Commands sent to Redis."),
     COUNTER("borrows", borrows, "Pipelines that had a connection of their own."),
-    COUNTER("batches", batches, "Writes that carried the pipelines of several callers."),
-    COUNTER("batched_pipelines", batched, "Pipelines that went in those."),
     COUNTER("wait_timeouts", waits_timed_out, "Callers that waited for a connection in vain."),
     COUNTER("breaker_refusals", breaker_refusals, "Callers turned away by the open breaker."),
     COUNTER("error_replies", replies_refused, "Replies of Redis that were errors."),
@@ -60,18 +59,59 @@ static void write_connections(struct strbuf *out, const struct pool_view *views,
         snprintf(labels, sizeof labels, "%s,state=\"idle\"", views[i].labels);
         exposition_count(out, "cachewarden_redis_connections", labels, views[i].stats.idle);
         snprintf(labels, sizeof labels, "%s,state=\"busy\"", views[i].labels);
-        exposition_count(out, "cachewarden_redis_connections", labels, views[i].stats.busy);
+        exposition_count(out, "cachewarden_redis_connections", labels,
+                         views[i].stats.busy - views[i].stats.dialling);
+        snprintf(labels, sizeof labels, "%s,state=\"connecting\"", views[i].labels);
+        exposition_count(out, "cachewarden_redis_connections", labels, views[i].stats.dialling);
     }
     exposition_family(out, "cachewarden_redis_connections_max", "gauge",
                       "Connections to Redis at most.");
     for (size_t i = 0; i < count; i++)
         exposition_count(out, "cachewarden_redis_connections_max", views[i].labels,
                          views[i].stats.size);
+    exposition_family(out, "cachewarden_redis_pipelines_under_way", "gauge",
+                      "Callers that wait for a connection or for replies now.");
+    for (size_t i = 0; i < count; i++)
+        exposition_count(out, "cachewarden_redis_pipelines_under_way", views[i].labels,
+                         views[i].stats.under_way);
     exposition_family(out, "cachewarden_redis_breaker_open", "gauge",
                       "1 while callers fail at once, because Redis does not answer.");
     for (size_t i = 0; i < count; i++)
         exposition_count(out, "cachewarden_redis_breaker_open", views[i].labels,
                          views[i].stats.breaker_open);
+}
+
+static void write_times(struct strbuf *out, const struct pool_view *views, size_t count,
+                        const char *name, const char *help, size_t offset)
+{
+    exposition_family(out, name, "histogram", help);
+    for (size_t i = 0; i < count; i++) {
+        const struct pool_times *times =
+            (const struct pool_times *)(const void *)((const char *)&views[i].stats + offset);
+        exposition_times(out, name, views[i].labels, pool_time_bounds_ns, times->counts,
+                         POOL_TIME_BOUNDS, times->sum_ns);
+    }
+}
+
+static void write_histograms(struct strbuf *out, const struct pool_view *views, size_t count)
+{
+    static const char sizes[] = "cachewarden_redis_batch_pipelines";
+    int64_t bounds[POOL_SIZE_BOUNDS];
+
+    for (size_t i = 0; i < POOL_SIZE_BOUNDS; i++)
+        bounds[i] = INT64_C(1) << i;
+    exposition_family(out, sizes, "histogram", "Pipelines that shared a write, by batch.");
+    for (size_t i = 0; i < count; i++)
+        exposition_sizes(out, sizes, views[i].labels, bounds, views[i].stats.batch_sizes,
+                         POOL_SIZE_BOUNDS, views[i].stats.batched);
+    write_times(
+        out, views, count, "cachewarden_redis_wait_seconds",
+        "How long the first of a batch waited for a connection. Who got one at once (borrows) "
+        "is not in it.",
+        offsetof(struct pool_stats, waits));
+    write_times(out, views, count, "cachewarden_redis_round_trip_seconds",
+                "From a write to its last reply, or until that was given up.",
+                offsetof(struct pool_stats, travels));
 }
 
 static void write_pools(const struct app *app, struct strbuf *out)
@@ -98,6 +138,7 @@ static void write_pools(const struct app *app, struct strbuf *out)
             exposition_count(out, pool_counters[c].name, views[i].labels, value);
         }
     }
+    write_histograms(out, views, count);
     free(views);
 }
 
@@ -158,6 +199,11 @@ static void write_tallies(const struct app *app, struct strbuf *out)
                       "Spent refresh tokens that came again: somebody has a token that is not "
                       "theirs.",
                       tally_read(tallies, TALLY_REUSES));
+    exposition_single(out, "cachewarden_tokens_unrecorded_total", "counter",
+                      "Pairs of tokens given out that Redis did not record.",
+                      tally_read(tallies, TALLY_UNRECORDED));
+    exposition_single(out, "cachewarden_logouts_total", "counter", "Sessions ended by logging out.",
+                      tally_read(tallies, TALLY_LOGOUTS));
     if (app->identity)
         exposition_single(out, "cachewarden_revocations", "gauge",
                           "Revocations this node keeps in memory.",
@@ -181,6 +227,19 @@ static void write_hashing(struct strbuf *out)
                       "Sign-ins turned away because too many waited.", stats.refusals);
 }
 
+static void write_audit(const struct app *app, struct strbuf *out)
+{
+    struct audit_stats stats;
+
+    audit_stats_read(app->audit, &stats);
+    exposition_single(out, "cachewarden_audit_waiting", "gauge",
+                      "Records of the audit on their way to Redis.", stats.waiting);
+    exposition_family(out, "cachewarden_audit_records_total", "counter",
+                      "Records of the audit, by where they ended; log: Redis did not take them.");
+    exposition_count(out, "cachewarden_audit_records_total", "to=\"stream\"", stats.saved);
+    exposition_count(out, "cachewarden_audit_records_total", "to=\"log\"", stats.logged);
+}
+
 void app_write_metrics(struct app *app, struct strbuf *out)
 {
     exposition_single(out, "cachewarden_ready", "gauge", "1 while this node wants requests.",
@@ -189,4 +248,5 @@ void app_write_metrics(struct app *app, struct strbuf *out)
     write_caches(app, out);
     write_tallies(app, out);
     write_hashing(out);
+    write_audit(app, out);
 }

@@ -237,6 +237,7 @@ enum err op_auth_logout(struct call *call)
                err == ERR_OK ? logout.tokens_revoked : -1);
     if (err != ERR_OK)
         return err;
+    tally_add(call->app->tallies, TALLY_LOGOUTS);
     if (call->session_cookie.len > 0)
         call->reply.session.change = SESSION_ENDED;
     json_open_object(json);

@@ -79,6 +79,7 @@ static enum err sign_unrecorded(struct call *call, const struct user *user, stru
     struct str marker = marker_id(call->app->marker, call->arena);
     struct issued issued;
 
+    tally_add(call->app->tallies, TALLY_UNRECORDED);
     log_event(LOG_LEVEL_WARN, "auth.token_unrecorded", LOG_CSTR("error", err_name(why->code)),
               LOG_CSTR("detail", why->detail), LOG_INT("user_id", user->id),
               LOG_STR("request_id", call->request_id));

@@ -16,6 +16,17 @@ void exposition_count(struct strbuf *out, const char *name, const char *labels, 
 /* The same for nanoseconds, written as seconds. */
 void exposition_seconds(struct strbuf *out, const char *name, const char *labels,
                         uint64_t nanoseconds);
+/*
+ * The samples of one histogram: `counts` has one more than there are bounds, each the number of things
+ * that were above the bound before and not above its own, the last above all. exposition_times is for
+ * nanoseconds, written as seconds; exposition_sizes for numbers.
+ */
+void exposition_times(struct strbuf *out, const char *name, const char *labels,
+                      const int64_t *bounds_ns, const uint64_t *counts, size_t bound_count,
+                      uint64_t sum_ns);
+void exposition_sizes(struct strbuf *out, const char *name, const char *labels,
+                      const int64_t *bounds, const uint64_t *counts, size_t bound_count,
+                      uint64_t sum);
 /* A family of one sample without labels. */
 void exposition_single(struct strbuf *out, const char *name, const char *type, const char *help,
                        uint64_t value);

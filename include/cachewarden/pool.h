@@ -97,12 +97,28 @@ bool pool_origin_is_other(uint64_t a, uint64_t b);
  * has learnt that the Redis behind them has become another. */
 void pool_renew(struct pool *pool);
 
+/* How long something took: how often up to each bound, and beyond the last. */
+enum { POOL_TIME_BOUNDS = 11 };
+extern const int64_t pool_time_bounds_ns[POOL_TIME_BOUNDS];
+struct pool_times {
+    uint64_t counts[POOL_TIME_BOUNDS + 1];
+    uint64_t sum_ns;
+};
+
+/* Pipelines in a batch: 1, 2, up to 4, up to 8, … up to 512, more. */
+enum { POOL_SIZE_BOUNDS = 10 };
+
 /* A snapshot of counters for /metrics, logs and tests. */
 struct pool_stats {
     size_t size, idle, busy; /* connections */
+    size_t dialling;         /* of the busy: being made */
+    size_t under_way;        /* pipelines that wait or travel now */
     uint64_t connects, connect_failures, closes;
     uint64_t borrows;          /* pipelines that got a connection of their own */
     uint64_t batches, batched; /* batched writes, and pipelines that went in them */
+    uint64_t batch_sizes[POOL_SIZE_BOUNDS + 1]; /* batches by the pipelines in them */
+    struct pool_times waits;   /* of batches for a connection, as their leaders saw it */
+    struct pool_times travels; /* from a write to the last reply, or to its failure */
     uint64_t waits_timed_out;  /* ERR_BUSY */
     uint64_t breaker_refusals; /* failed at once while the breaker was open */
     uint64_t round_trips, commands;

@@ -15,7 +15,9 @@ enum tally {
     TALLY_SIGN_INS,
     TALLY_SIGN_INS_REFUSED,
     TALLY_REFRESHES,
-    TALLY_REUSES, /* spent refresh tokens that came again, and took their family with them */
+    TALLY_REUSES,     /* spent refresh tokens that came again, and took their family with them */
+    TALLY_UNRECORDED, /* pairs of tokens that Redis did not take */
+    TALLY_LOGOUTS,
     TALLY_COUNT
 };
 

@@ -207,11 +207,12 @@ START_TEST(it_tells_what_happened)
     expect_status(http_post_json(stand.http, "/auth/login", NULL,
                                  "{\"username\":\"alice\",\"password\":\"not-the-password\"}"),
                   401);
+    expect_status(http_post(stand.http, "/auth/logout", stand.bob.bearer), 200);
     scrape();
 #define REQUESTS "cachewarden_http_requests_total"
-    ck_assert(value_of(REQUESTS "{route=\"cache.status\",class=\"2xx\"}") == 2);
-    ck_assert(value_of(REQUESTS "{route=\"cache.status\",class=\"4xx\"}") == 1);
-    ck_assert(value_of(REQUESTS "{route=\"none\",class=\"4xx\"}") == 1);
+    ck_assert(value_of(REQUESTS "{route=\"cache.status\",class=\"2xx\",status=\"200\"}") == 2);
+    ck_assert(value_of(REQUESTS "{route=\"cache.status\",class=\"4xx\",status=\"401\"}") == 1);
+    ck_assert(value_of(REQUESTS "{route=\"none\",class=\"4xx\",status=\"404\"}") == 1);
     ck_assert(value_of("cachewarden_http_request_duration_seconds_count{route=\"cache.status\"}") ==
               3);
     ck_assert(value_of("cachewarden_http_request_duration_seconds_sum{route=\"cache.status\"}") >
@@ -222,12 +223,27 @@ START_TEST(it_tells_what_happened)
     ck_assert(value_of("cachewarden_flushes_total{cache=\"messages\",result=\"failed\"}") == 0);
     ck_assert(value_of("cachewarden_sign_ins_total{result=\"ok\"}") == 1);
     ck_assert(value_of("cachewarden_sign_ins_total{result=\"refused\"}") == 1);
+    ck_assert(value_of("cachewarden_tokens_unrecorded_total") == 0);
+    ck_assert(value_of("cachewarden_logouts_total") == 1);
+    ck_assert(value_of("cachewarden_audit_waiting") +
+                  value_of("cachewarden_audit_records_total{to=\"stream\"}") ==
+              4); /* two clears, a flush, the logout */
+    ck_assert(value_of("cachewarden_audit_records_total{to=\"log\"}") == 0);
     ck_assert(value_of("cachewarden_password_hashes_total") == 2);
     ck_assert(value_of("cachewarden_password_hashes_waiting") == 0);
     ck_assert(value_of("cachewarden_ready") == 1);
     ck_assert(value_of("cachewarden_redis_breaker_open{pool=\"control\"}") == 0);
     ck_assert(value_of("cachewarden_redis_round_trips_total{pool=\"control\"}") >= 4);
     ck_assert(value_of("cachewarden_redis_connects_total{pool=\"control\"}") >= 1);
+    ck_assert(value_of("cachewarden_redis_round_trip_seconds_count{pool=\"control\"}") ==
+              value_of("cachewarden_redis_round_trips_total{pool=\"control\"}"));
+    ck_assert(value_of("cachewarden_redis_round_trip_seconds_sum{pool=\"control\"}") > 0);
+    ck_assert(value_of("cachewarden_redis_borrows_total{pool=\"control\"}") +
+                  value_of("cachewarden_redis_batch_pipelines_count{pool=\"control\"}") ==
+              value_of("cachewarden_redis_round_trips_total{pool=\"control\"}"));
+    ck_assert(value_of("cachewarden_redis_connections{pool=\"control\",state=\"idle\"}") >= 1);
+    (void)value_of("cachewarden_redis_wait_seconds_bucket{pool=\"control\",le=\"0.0025\"}");
+    (void)value_of("cachewarden_redis_batch_pipelines_bucket{pool=\"control\",le=\"512\"}");
     ck_assert(value_of("cachewarden_http_requests_under_way") >= 1);
 }
 END_TEST
@@ -235,7 +251,9 @@ END_TEST
 /* However many paths, users and hosts are tried: the lines stay the same. */
 START_TEST(it_does_not_grow)
 {
+    expect_status(http_get(stand.http, "/nowhere", NULL), 404);
     scrape();
+    scrape(); /* which counts the first */
     size_t before = sample_count;
     for (int i = 0; i < 50; i++) {
         char target[64];
@@ -257,7 +275,12 @@ START_TEST(it_tells_of_a_redis_that_is_down)
         ck_assert(stand_now_ms() < give_up);
     } while (value_of("cachewarden_redis_breaker_open{pool=\"control\"}") != 1);
     ck_assert(value_of("cachewarden_redis_connect_failures_total{pool=\"control\"}") >= 1);
-    ck_assert(value_of(REQUESTS "{route=\"cache.status\",class=\"5xx\"}") >= 1);
+    expect_status(http_post_json(stand.http, "/auth/login", NULL,
+                                 "{\"username\":\"alice\",\"password\":\"" STAND_PASSWORD "\"}"),
+                  200);
+    scrape();
+    ck_assert(value_of("cachewarden_tokens_unrecorded_total") == 1);
+    ck_assert(value_of(REQUESTS "{route=\"cache.status\",class=\"5xx\",status=\"500\"}") >= 1);
 }
 END_TEST
 
@@ -308,6 +331,7 @@ START_TEST(examples_name_what_is_there)
 {
     json_error_t error;
     scrape();
+    scrape(); /* which has an answer to count */
     ck_assert_int_gt(check_names("grafana-dashboard.json"), 20);
     ck_assert_int_gt(check_names("prometheus-alerts.yml"), 10);
     json_t *dashboard = json_load_file(CW_SOURCE_DIR "/conf/examples/grafana-dashboard.json",

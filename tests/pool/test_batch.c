@@ -107,18 +107,31 @@ static void occupy(struct runner *holder)
     ck_assert(fake_redis_wait_seen(fake, "GET", 1));
 }
 
+static uint64_t sum(const uint64_t counts[POOL_TIME_BOUNDS + 1])
+{
+    uint64_t all = 0;
+    for (size_t i = 0; i <= POOL_TIME_BOUNDS; i++)
+        all += counts[i];
+    return all;
+}
+
 START_TEST(who_comes_while_the_connection_is_out_travels_together)
 {
     struct runner holder = {.number = 0}, others[5];
+    int64_t began_ns = 0;
 
     occupy(&holder);
     for (int i = 0; i < 5; i++) {
         others[i] = (struct runner){.number = i, .effect = i % 2 ? PIPELINE_WRITE : PIPELINE_READ};
         start(&others[i]);
         wait_queued((size_t)i + 1);
+        if (i == 0)
+            began_ns = clock_mono_ns();
     }
     FAKE_SCRIPT(fake, {.bytes = ":0\r\n"}, {.bytes = ":1\r\n"}, {.bytes = "-ERR not you\r\n"},
                 {.bytes = "$1\r\n3\r\n"}, {.bytes = ":4\r\n"});
+    uint64_t waited_ns = (uint64_t)(clock_mono_ns() - began_ns);
+    ck_assert_uint_eq(case_stats(pool).under_way, 6);
     fake_redis_release(fake);
     expect(&holder, ERR_OK);
     for (int i = 0; i < 5; i++) {
@@ -129,6 +142,11 @@ START_TEST(who_comes_while_the_connection_is_out_travels_together)
     }
     ck_assert_uint_eq(case_stats(pool).batches, 1);
     ck_assert_uint_eq(case_stats(pool).batched, 5);
+    ck_assert_uint_eq(case_stats(pool).batch_sizes[3], 1); /* up to eight */
+    ck_assert_uint_eq(sum(case_stats(pool).waits.counts), 1);
+    ck_assert_uint_ge(case_stats(pool).waits.sum_ns, waited_ns);
+    ck_assert_uint_eq(sum(case_stats(pool).travels.counts), 2);
+    ck_assert_uint_ge(case_stats(pool).travels.sum_ns, waited_ns);
     ck_assert_uint_eq(case_stats(pool).borrows, 1);
     ck_assert_uint_eq(fake_redis_accepted(fake), 1);
     ck_assert_uint_eq(pool->under_way, 0);

@@ -36,9 +36,13 @@ START_TEST(workers_add_up)
     metrics_count(metrics, 0, &routes[1], 200, 150000);
     metrics_count(metrics, 2, &routes[1], 204, 100000);
     metrics_count(metrics, 1, &routes[1], 503, INT64_C(7000000000));
-    ck_assert(tells("cachewarden_http_requests_total{route=\"second\",class=\"2xx\"} 2\n"));
-    ck_assert(tells("cachewarden_http_requests_total{route=\"second\",class=\"5xx\"} 1\n"));
-    ck_assert(tells("cachewarden_http_requests_total{route=\"first\",class=\"2xx\"} 0\n"));
+    ck_assert(tells(
+        "cachewarden_http_requests_total{route=\"second\",class=\"2xx\",status=\"200\"} 1\n"));
+    ck_assert(tells(
+        "cachewarden_http_requests_total{route=\"second\",class=\"2xx\",status=\"204\"} 1\n"));
+    ck_assert(tells(
+        "cachewarden_http_requests_total{route=\"second\",class=\"5xx\",status=\"503\"} 1\n"));
+    ck_assert(!tells("cachewarden_http_requests_total{route=\"first\""));
     ck_assert(tells("_bucket{route=\"second\",le=\"0.0001\"} 1\n"));
     ck_assert(tells("_bucket{route=\"second\",le=\"0.00025\"} 2\n"));
     ck_assert(tells("_bucket{route=\"second\",le=\"5\"} 2\n"));
@@ -56,9 +60,19 @@ START_TEST(other_rows)
     metrics_count(metrics, 0, NULL, 404, 1);
     metrics_count(metrics, 0, &stranger, 400, 1);
     metrics_count(metrics, 0, &twin, 200, 1);
-    ck_assert(tells("{route=\"none\",class=\"4xx\"} 2\n"));
-    ck_assert(tells("{route=\"first\",class=\"2xx\"} 1\n"));
+    ck_assert(tells("{route=\"none\",class=\"4xx\",status=\"404\"} 1\n"));
+    ck_assert(tells("{route=\"none\",class=\"4xx\",status=\"400\"} 1\n"));
+    ck_assert(tells("{route=\"first\",class=\"2xx\",status=\"200\"} 1\n"));
     ck_assert(!tells("third"));
+}
+END_TEST
+
+/* The client was gone, or somebody added a status and forgot the table: it is not lost. */
+START_TEST(no_status_of_ours)
+{
+    metrics_count(metrics, 0, &routes[0], 0, 1);
+    metrics_count(metrics, 1, &routes[0], 299, 1);
+    ck_assert(tells("{route=\"first\",class=\"none\",status=\"none\"} 2\n"));
 }
 END_TEST
 
@@ -93,6 +107,7 @@ int main(void)
     tcase_add_checked_fixture(each, set_up, tear_down);
     tcase_add_test(each, workers_add_up);
     tcase_add_test(each, other_rows);
+    tcase_add_test(each, no_status_of_ours);
     tcase_add_test(each, nothing_is_lost);
     suite_add_tcase(suite, each);
     return suite_run(suite);
