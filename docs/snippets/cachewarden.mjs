@@ -1,22 +1,32 @@
 // Cachewarden from Node 18 or later, with its own fetch.
 
-async function call(baseUrl, method, path, authorization) {
-  const answer = await fetch(baseUrl + path, {
-    method,
-    headers: { authorization },
-    signal: AbortSignal.timeout(2000),
-  });
-  if (!answer.ok) throw new Error(`cachewarden: ${answer.status} for ${method} ${path}`);
-  return answer.json();
+async function call(url, method, path, headers) {
+  const answer = await fetch(url + path, { method, headers, signal: AbortSignal.timeout(2000) });
+  if (!answer.ok) throw new Error(`${answer.status} for ${method} ${path}`);
+  return answer;
 }
 
-// The version of the caller's cache, or null while it is switched off: put it into cache keys.
-export async function version(baseUrl, authorization) {
-  const status = await call(baseUrl, "GET", "/api/cache/status/", authorization);
-  return status.enabled ? status.version : null;
+// Whose answer is being made, and the version of their cache; null while it cannot be used. Ask once
+// for each request, before the data is read. authorization is the header of that request, as it is.
+export async function check(url, authorization) {
+  const { headers } = await call(url, "GET", "/api/cache/check/", { authorization });
+  return { userId: headers.get("x-user-id"), version: headers.get("x-cache-version") };
 }
 
-// Makes everything cached for the caller out of date; the new version.
-export async function clear(baseUrl, authorization) {
-  return (await call(baseUrl, "POST", "/api/cache/clear/", authorization)).version;
+// The cache key of `name` in a view, or null: go to the source, and keep nothing.
+export function key(view, name) {
+  return view.version === null ? null : `user:${view.userId}:${view.version}:${name}`;
+}
+
+// Makes everything cached for the caller out of date; the new version. Ten times a minute.
+export async function clear(url, authorization) {
+  const answer = await call(url, "POST", "/api/cache/clear/", { authorization });
+  return (await answer.json()).version;
+}
+
+// The same for any user, as often as need be, with an API key of scope admin.
+export async function clearUser(url, apiKey, userId) {
+  const path = `/api/server-management/clear-cache/?user_id=${userId}`;
+  const answer = await call(url, "POST", path, { "x-api-key": apiKey });
+  return (await answer.json()).new_version;
 }

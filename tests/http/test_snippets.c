@@ -94,11 +94,20 @@ START_TEST(python_asks_and_clears)
     static const char script[] =
         "import os, cachewarden_client as c\n"
         "at = os.environ['CACHEWARDEN_URL'], os.environ['AUTHORIZATION']\n"
-        "print(c.version(*at), c.clear(*at), c.version(*at))\n"
-        "c.call(at[0], 'POST', '/api/cache/disable/', {'Authorization': at[1]})\n"
-        "print(c.version(*at))";
+        "key = open(os.environ['CACHEWARDEN_KEY_FILE']).read().strip()\n"
+        "me = c.check(*at).user_id\n"
+        "print(me, c.check(*at).version, c.clear(*at), c.clear_user(at[0], key, me))\n"
+        "print(c.clear_caller(at[0], key, at[1]).key('orders'))\n"
+        "c.call(at[0], 'POST', '/api/cache/disable/', {'Authorization': at[1]}).close()\n"
+        "view = c.check(*at)\n"
+        "print(view.user_id, view.key('orders'), view.headers())\n"
+        "print(c.clear_caller(at[0], key, at[1]).version)";
+    give_key("admin");
     ck_assert_int_eq(run("python3", script, out, sizeof out), 0);
-    ck_assert_str_eq(out, "1 2 2\nNone\n");
+    ck_assert_str_eq(out, "1 1 2 3\n"
+                          "user:1:4:orders\n"
+                          "1 None {'X-Cache-Enabled': 'false'}\n"
+                          "None\n");
 }
 END_TEST
 

@@ -1,0 +1,67 @@
+"""A shop in Django that uses docs/snippets/cachewarden_django.py as that says; see http/test_frameworks.c."""
+
+import os
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+import django
+from django.conf import settings
+
+settings.configure(
+    ALLOWED_HOSTS=["127.0.0.1"],
+    CACHES={"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}},
+    CACHEWARDEN_KEY=os.environ["CACHEWARDEN_KEY"],
+    CACHEWARDEN_URL=os.environ["CACHEWARDEN_URL"],
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+    DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+    MIDDLEWARE=["cachewarden_django.CachewardenMiddleware"],
+    ROOT_URLCONF=__name__,
+)
+django.setup()
+
+from django.core.wsgi import get_wsgi_application
+from django.db import connection, models, transaction
+from django.http import HttpResponse
+from django.urls import path
+
+from cachewarden_django import cached, clear_on_save
+
+
+class Order(models.Model):
+    customer_id = models.BigIntegerField()
+
+    class Meta:
+        app_label = "shop"
+
+
+clear_on_save(Order, lambda order: order.customer_id)
+with connection.schema_editor() as editor:
+    editor.create_model(Order)
+
+
+def order():
+    return Order.objects.create(customer_id=os.environ["ALICE_ID"])
+
+
+def orders(request):
+    if request.method == "POST":
+        order()
+        return HttpResponse(status=201)
+    return HttpResponse(cached(request, "orders", Order.objects.count))
+
+
+def refused(request):
+    with transaction.atomic():
+        order()
+        transaction.set_rollback(True)
+    return HttpResponse(status=409)
+
+
+class Quiet(WSGIRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+urlpatterns = [path("orders", orders), path("refused", refused)]
+server = make_server("127.0.0.1", 0, get_wsgi_application(), handler_class=Quiet)
+print("http://127.0.0.1:%d" % server.server_port, flush=True)
+server.serve_forever()

@@ -1,0 +1,243 @@
+/*
+ * The snippets for Django, FastAPI, Express and Angular, in the shops and the page of
+ * tests/frameworks/, which use them as they say. A shop tells how many orders were written, through
+ * its cache; an order of Alice makes her view out of date, and nobody else's.
+ */
+#include "stand.h"
+#include "suite.h"
+
+#include <check.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FRAMEWORKS CW_SOURCE_DIR "/tests/frameworks"
+#define NOWHERE    "http://127.0.0.1:1"
+#define PYTHON     "/usr/bin/python3" /* the distribution's, with its packages */
+/* More than a user may clear in a minute. */
+#define MANY_ORDERS 12
+
+static struct stand stand;
+
+struct shop {
+    pid_t pid;
+    struct http_client *http;
+    char url[64];
+};
+
+static void set(const char *name, const char *value)
+{
+    ck_assert_int_eq(setenv(name, value, 1), 0);
+}
+
+static void open_stand(void)
+{
+    char key[STAND_KEY_SIZE], id[32];
+    const struct stand_options limited = {
+        .environment = (const char *const[]){"CACHEWARDEN_LIMITS_ENABLED=true", NULL}};
+
+    stand_open(&stand, &limited);
+    stand_key(&stand, key, "shop", (const char *const[]){"--scope", "admin", NULL});
+    snprintf(id, sizeof id, "%lld", (long long)stand.alice.id);
+    set("CACHEWARDEN_KEY", strchr(key, ' ') + 1);
+    set("ALICE", strchr(stand.alice.bearer, ' ') + 1);
+    set("ALICE_ID", id);
+    set("PYTHONPATH", CW_SOURCE_DIR "/docs/snippets");
+    set("PYTHONDONTWRITEBYTECODE", "1");
+    set("NODE_PATH", "/usr/share/nodejs"); /* where Debian has Express */
+}
+
+static void close_stand(void)
+{
+    stand_close(&stand);
+}
+
+/* ---- programs ---- */
+
+struct command {
+    const char *program, *arguments[4]; /* those there are, then NULL */
+};
+
+/* Ends with the test. What it prints comes out of *output_out, unless that is NULL. */
+static pid_t start(const struct command *command, int *output_out)
+{
+    const char *const *arguments = command->arguments;
+    int ends[2];
+
+    ck_assert_int_eq(pipe(ends), 0);
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
+            (!output_out || dup2(ends[1], STDOUT_FILENO) >= 0))
+            execlp(command->program, command->program, arguments[0], arguments[1], arguments[2],
+                   arguments[3], (char *)NULL);
+        _exit(127);
+    }
+    close(ends[1]);
+    if (output_out)
+        *output_out = ends[0];
+    else
+        close(ends[0]);
+    return pid;
+}
+
+static void run(const struct command *command)
+{
+    int status;
+    pid_t pid = start(command, NULL);
+
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s: status %x", command->program,
+                  (unsigned)status);
+}
+
+/* Its first line is where it listens. */
+static void open_shop(struct shop *shop, const char *program, const char *file,
+                      const char *cachewarden_url)
+{
+    char path[512];
+    int output;
+
+    set("CACHEWARDEN_URL", cachewarden_url);
+    snprintf(path, sizeof path, FRAMEWORKS "/%s", file);
+    shop->pid = start(&(struct command){program, {path}}, &output);
+    FILE *lines = fdopen(output, "r");
+    ck_assert_ptr_nonnull(lines);
+    ck_assert_msg(fgets(shop->url, sizeof shop->url, lines) != NULL, "%s did not start", file);
+    fclose(lines);
+    shop->url[strcspn(shop->url, "\n")] = '\0';
+    shop->http = http_client_new(shop->url);
+}
+
+static void close_shop(struct shop *shop)
+{
+    http_client_free(&shop->http);
+    ck_assert_int_eq(kill(shop->pid, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(shop->pid, NULL, 0), shop->pid);
+}
+
+/* ---- the shops ---- */
+
+static int version_of(const struct http_reply *reply)
+{
+    const char *version = http_header(reply, "X-Cache-Version");
+
+    return version ? (int)strtol(version, NULL, 10) : 0;
+}
+
+static void expect_orders(struct shop *shop, const char *credential, int orders, int version)
+{
+    const struct http_reply *reply = http_get(shop->http, "/orders", credential);
+    char text[16];
+
+    snprintf(text, sizeof text, "%d", orders);
+    expect_body(reply, 200, text);
+    expect_header(reply, "X-Cache-Enabled", version > 0 ? "true" : "false");
+    ck_assert_int_eq(version_of(reply), version);
+}
+
+/* As an operator would, until it is that. */
+static void raise_bobs(int from, int to)
+{
+    char target[96];
+
+    snprintf(target, sizeof target, "/api/server-management/clear-cache/?user_id=%lld",
+             (long long)stand.bob.id);
+    while (from++ < to)
+        expect_status(http_post(stand.http, target, stand.root.bearer), 200);
+}
+
+static void keeps_views(struct shop *shop)
+{
+    const char *alice = stand.alice.bearer, *bob = stand.bob.bearer;
+    int version = version_of(http_get(shop->http, "/orders", alice));
+    int bobs = version_of(http_get(shop->http, "/orders", bob));
+
+    expect_orders(shop, bob, 0, bobs);
+    for (int orders = 1; orders <= MANY_ORDERS; orders++) {
+        const struct http_reply *reply = http_post(shop->http, "/orders", alice);
+        expect_status(reply, 201);
+        /* The answer to a write brings the news itself. */
+        ck_assert_int_eq(version_of(reply), ++version);
+        expect_orders(shop, alice, orders, version);
+    }
+    /* Bob's view was kept all the while; nobody in particular has none. */
+    expect_orders(shop, bob, 0, bobs);
+    expect_orders(shop, NULL, MANY_ORDERS, 0);
+
+    expect_status(http_post(shop->http, "/refused", alice), 409);
+    expect_orders(shop, alice, MANY_ORDERS, version);
+
+    /* A version that Alice had, too, when there was an order less: what was kept for her is not his. */
+    raise_bobs(bobs, version - 1);
+    expect_orders(shop, bob, MANY_ORDERS, version - 1);
+}
+
+static void goes_on_alone(struct shop *shop)
+{
+    expect_orders(shop, stand.bob.bearer, 0, 0);
+    const struct http_reply *reply = http_post(shop->http, "/orders", stand.bob.bearer);
+    expect_status(reply, 201);
+    expect_header(reply, "X-Cache-Enabled", "false");
+    expect_orders(shop, stand.bob.bearer, 1, 0);
+}
+
+static const char *const shops[][2] = {
+    {PYTHON, "django_shop.py"}, {PYTHON, "fastapi_shop.py"}, {"node", "express_shop.mjs"}};
+#define SHOPS ((int)(sizeof shops / sizeof *shops))
+
+START_TEST(a_shop_keeps_views_and_clears_them)
+{
+    struct shop shop;
+
+    open_shop(&shop, shops[_i][0], shops[_i][1], stand.server.base_url);
+    keeps_views(&shop);
+    close_shop(&shop);
+}
+END_TEST
+
+START_TEST(a_shop_goes_on_without_cachewarden)
+{
+    struct shop shop;
+
+    open_shop(&shop, shops[_i][0], shops[_i][1], NOWHERE);
+    goes_on_alone(&shop);
+    close_shop(&shop);
+}
+END_TEST
+
+/* ---- the page ---- */
+
+START_TEST(an_angular_page_keeps_answers_until_it_hears_news)
+{
+    struct shop shop;
+    char page[512], modules[512];
+
+    run(&(struct command){"tsc",
+                          {"--project", FRAMEWORKS "/angular", "--outDir", stand.directory}});
+    open_shop(&shop, "node", "express_shop.mjs", stand.server.base_url);
+    set("SHOP_URL", shop.url);
+    snprintf(modules, sizeof modules, "%s/tests/frameworks/angular/stand_in", stand.directory);
+    set("NODE_PATH", modules);
+    snprintf(page, sizeof page, "%s/tests/frameworks/angular/page.js", stand.directory);
+    run(&(struct command){"node", {page}});
+    close_shop(&shop);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("frameworks");
+    TCase *tcase = tcase_create("with Redis");
+    tcase_add_unchecked_fixture(tcase, open_stand, close_stand);
+    tcase_add_loop_test(tcase, a_shop_keeps_views_and_clears_them, 0, SHOPS);
+    tcase_add_loop_test(tcase, a_shop_goes_on_without_cachewarden, 0, SHOPS);
+    tcase_add_test(tcase, an_angular_page_keeps_answers_until_it_hears_news);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
