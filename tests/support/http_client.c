@@ -310,19 +310,20 @@ void raw_close(struct raw **raw)
     *raw = NULL;
 }
 
-void raw_send(struct raw *raw, const void *bytes, size_t size)
+bool raw_send(struct raw *raw, const void *bytes, size_t size)
 {
     for (const char *at = bytes; size > 0;) {
         ssize_t sent = send(raw->fd, at, size, MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0 && (errno == EPIPE || errno == ECONNRESET))
-            return;
+            return false;
         if (sent < 0)
             die("send");
         at += sent;
         size -= (size_t)sent;
     }
+    return true;
 }
 
 void raw_print(struct raw *raw, const char *format, ...)

@@ -65,8 +65,8 @@ struct raw;
 /* Connects to 127.0.0.1. */
 struct raw *raw_open(int port);
 void raw_close(struct raw **raw);
-/* Sends everything; a peer that has closed is not an error here. */
-void raw_send(struct raw *raw, const void *bytes, size_t size);
+/* Sends everything; a peer that has closed is not an error here. False: it closed before all was sent. */
+bool raw_send(struct raw *raw, const void *bytes, size_t size);
 __attribute__((format(printf, 2, 3))) void raw_print(struct raw *raw, const char *format, ...);
 /* No more from us; the peer may still answer. */
 void raw_finish(struct raw *raw);
