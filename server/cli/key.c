@@ -17,7 +17,9 @@ static int take_scopes(const struct cli *cli, unsigned *scopes_out)
         unsigned scope = scope_from_name(str_from(name));
         if (!scope)
             return cli_usage_error(
-                cli, "there is no scope \"%.64s\"; they are flush, entries, user and admin", name);
+                cli,
+                "there is no scope \"%.64s\"; they are flush, entries, admin, user and metrics",
+                name);
         *scopes_out |= scope;
     }
     if (*scopes_out & SCOPE_USER && !cli_flag(cli, "user"))

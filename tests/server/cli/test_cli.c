@@ -41,7 +41,7 @@ static const struct usage mistakes[] = {
     {{"user", "revoke", "x"}, "needs --superuser or --group G"},
     {{"key", "create"}, "needs more: NAME"},
     {{"key", "create", "k", "--scope", "root"},
-     "there is no scope \"root\"; they are flush, entries, user and admin"},
+     "there is no scope \"root\"; they are flush, entries, admin, user and metrics"},
     {{"key", "create", "k", "--scope", "user"}, "add --user NAME"},
     {{"key", "create", "k", "--expires-days", "0"},
      "--expires-days must be a whole number from 1 to 36500"},
