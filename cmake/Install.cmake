@@ -25,7 +25,9 @@ configure_file(${systemd}/cachewarden.service.in cachewarden.service @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/cachewarden.service DESTINATION ${CW_UNIT_DIR})
 install(FILES ${systemd}/sysusers.conf DESTINATION ${CW_SYSUSERS_DIR} RENAME cachewarden.conf)
 
-install(FILES README.md docs/install.md docs/redis.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+# As in the source, so that what the pages say of each other leads somewhere.
+install(FILES README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} PATTERN __pycache__ EXCLUDE)
 install(FILES conf/cachewarden.conf DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(DIRECTORY conf/examples/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(FILES ${CW_CIVETWEB_LICENSE} DESTINATION ${CMAKE_INSTALL_DOCDIR}

@@ -58,6 +58,8 @@ check "the user may read the settings" as_service test -r /etc/cachewarden/cache
 check "others may not" in_tree setpriv --reuid=nobody --regid=nogroup --clear-groups \
 	sh -c '! test -r /etc/cachewarden/cachewarden.conf'
 
+check_docs "$TREE/lib/systemd/system/cachewarden.service"
+
 # ---- run ----
 
 say "run"

@@ -38,6 +38,7 @@ check "a manual page" grep -q '^/usr/share/man/man1/cachewarden\.1\.gz$' <(query
 check "the unit" test -n "$(owner_in /usr/lib/systemd/system/cachewarden.service)"
 
 query --requires >"$WORK/requires"
+check "whoever has useradd" grep -qxF '(shadow-utils or shadow)' "$WORK/requires"
 # hiredis and libconfig have another name on every distribution; a version of libcurl's symbols is Debian's.
 equal "requirements that RPM distributions do not have" \
 	"$(grep -E 'libhiredis|libconfig|civetweb|CURL_OPENSSL' "$WORK/requires")" ""
@@ -70,6 +71,7 @@ rpm_in_tree --install "$rpm"
 equal "state" "$(owner_of /var/lib/cachewarden)" "700 cachewarden:cachewarden"
 equal "settings" "$(owner_of /etc/cachewarden)" "750 root:cachewarden"
 equal "shell of the user" "$(in_tree getent passwd cachewarden | cut -d: -f7)" /usr/sbin/nologin
+check_docs "$TREE/usr/lib/systemd/system/cachewarden.service"
 edit_settings
 start_server
 equal "words of the loader" "$(grep -c 'no version information' "$WORK/server.log")" 0

@@ -125,6 +125,17 @@ owner_of() {
 	in_tree stat --format='%a %U:%G' "$1"
 }
 
+# Every page of docs/ is there as it is, and the unit names one that is.
+check_docs() {
+	local page
+
+	for page in "$ROOT"/docs/*.md "$ROOT"/docs/snippets/*; do
+		check "the page ${page#"$ROOT"/}" cmp -s "$page" "$TREE/usr/share/doc/cachewarden/${page#"$ROOT"/}"
+	done
+	page=$(sed -n 's/^Documentation=.*file:\([^ ]*\).*/\1/p' "$1")
+	check "the page $page, which the unit names" test -f "$TREE$page"
+}
+
 # ---- Redis and the server ----
 
 free_port() {
