@@ -21,7 +21,8 @@ static bool media_type_is(struct str content_type, struct str wanted)
 
 static enum err read_json(struct call *call)
 {
-    enum err err = json_parse(call->arena, call->body, &call->fields, &call->error);
+    /* call_field_optional refuses a NUL, and names the member. */
+    enum err err = json_parse_nul(call->arena, call->body, &call->fields, &call->error);
 
     if (err != ERR_OK)
         return err;
@@ -86,10 +87,13 @@ static enum err read_form(struct call *call)
             raw_name = str_sub(part, 0, (size_t)equals);
             raw_value = str_sub(part, (size_t)equals + 1, part.len);
         }
-        if (!form_decode(call->arena, raw_name, &name) ||
-            !form_decode(call->arena, raw_value, &value))
+        if (!form_decode(call->arena, raw_name, &name))
             return error_set(&call->error, ERR_BAD_INPUT,
                              "The form has a bad percent-escape, or is not UTF-8.");
+        if (!form_decode(call->arena, raw_value, &value))
+            return error_set(&call->error, ERR_BAD_INPUT,
+                             "%.*s: This field has a NUL or a bad percent-escape, or is not UTF-8.",
+                             STR_ARG(str_sub(name, 0, 64)));
         enum err err = note_member(call, name, names, &count);
         if (err != ERR_OK)
             return err;

@@ -148,7 +148,8 @@ static void set_allocator(void)
 }
 
 /* False when memory is out. NULL in *root_out is a document that is none, as *found_out tells. */
-static bool load(struct arena *arena, struct str text, json_t **root_out, json_error_t *found_out)
+static bool load(struct arena *arena, struct str text, size_t flags, json_t **root_out,
+                 json_error_t *found_out)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct parse parse = {.arena = arena};
@@ -160,13 +161,13 @@ static bool load(struct arena *arena, struct str text, json_t **root_out, json_e
     }
     current_parse = &parse;
     *root_out = json_loadb(text.ptr ? text.ptr : "", text.len,
-                           JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, found_out);
+                           flags | JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, found_out);
     current_parse = NULL;
     return true;
 }
 
-enum err json_parse(struct arena *arena, struct str text, const struct json **root_out,
-                    struct error *error)
+static enum err parse(struct arena *arena, struct str text, size_t flags,
+                      const struct json **root_out, struct error *error)
 {
     struct place place;
     const char *fault = find_fault(text, &place);
@@ -176,13 +177,25 @@ enum err json_parse(struct arena *arena, struct str text, const struct json **ro
 
     json_error_t found;
     json_t *root;
-    if (!load(arena, text, &root, &found))
+    if (!load(arena, text, flags, &root, &found))
         return error_set_detail(error, ERR_NO_MEMORY, "no memory for a JSON document");
     if (!root)
         return error_set(error, ERR_BAD_INPUT, "Invalid JSON at line %d, column %d: %s.",
                          found.line, found.column, complaint(json_error_code(&found)));
     *root_out = outside(root);
     return ERR_OK;
+}
+
+enum err json_parse(struct arena *arena, struct str text, const struct json **root_out,
+                    struct error *error)
+{
+    return parse(arena, text, 0, root_out, error);
+}
+
+enum err json_parse_nul(struct arena *arena, struct str text, const struct json **root_out,
+                        struct error *error)
+{
+    return parse(arena, text, JSON_ALLOW_NUL, root_out, error);
 }
 
 enum json_kind json_kind(const struct json *value)

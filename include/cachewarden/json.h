@@ -42,6 +42,11 @@ enum json_kind {
 CW_MUST_CHECK enum err json_parse(struct arena *arena, struct str text,
                                   const struct json **root_out, struct error *error);
 
+/* The same, but \u0000 in a value is taken (not in a name), for callers that refuse it themselves and
+ * can say which member has it. */
+CW_MUST_CHECK enum err json_parse_nul(struct arena *arena, struct str text,
+                                      const struct json **root_out, struct error *error);
+
 /* Every reader takes NULL, what json_get gives for a member that is not there. */
 enum json_kind json_kind(const struct json *value); /* JSON_NULL for NULL */
 bool json_bool(const struct json *value);           /* false unless it is true */

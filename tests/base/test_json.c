@@ -219,6 +219,19 @@ static struct str nested(int depth, const char *open, const char *inside, char c
     return strbuf_str(&buf);
 }
 
+START_TEST(nul_is_taken_from_values_for_who_asks)
+{
+    const struct json *root;
+
+    ck_assert_int_eq(json_parse_nul(arena, STR("{\"a\":\"b\\u0000c\"}"), &root, NULL), ERR_OK);
+    struct str value = json_string(json_get(root, "a"));
+    ck_assert_uint_eq(value.len, 3);
+    ck_assert_mem_eq(value.ptr, "b\0c", 4);
+    ck_assert_int_eq(json_parse_nul(arena, STR("{\"a\\u0000\":1}"), &root, NULL), ERR_BAD_INPUT);
+    ck_assert_int_eq(json_parse_nul(arena, STR("{\"a\":\"\0\"}"), &root, NULL), ERR_BAD_INPUT);
+}
+END_TEST
+
 START_TEST(depth_is_limited_exactly)
 {
     const struct json *root;
@@ -555,6 +568,7 @@ int main(void)
     tcase_add_test(tcase, refused_with_a_reason);
     tcase_add_test(tcase, lines_and_columns_are_told);
     tcase_add_test(tcase, error_texts_never_quote_the_document);
+    tcase_add_test(tcase, nul_is_taken_from_values_for_who_asks);
     tcase_add_test(tcase, depth_is_limited_exactly);
     tcase_add_test(tcase, brackets_in_strings_are_not_levels);
     tcase_add_test(tcase, a_worker_s_stack_is_enough);

@@ -222,6 +222,18 @@ START_TEST(json_two_parsers_could_disagree_about)
 }
 END_TEST
 
+START_TEST(a_nul_is_told_with_its_member)
+{
+    const char *json = "{\"username\":\"alice\",\"password\":\"correct\\u0000horse\"}";
+    expect_body(login(JSON, json, strlen(json)), 400,
+                "{\"detail\":\"password: This field may not contain NUL.\"}");
+    const char *form = "username=alice&password=correct%00horse";
+    expect_body(login("Content-Type: application/x-www-form-urlencoded", form, strlen(form)), 400,
+                "{\"detail\":\"password: This field has a NUL or a bad percent-escape, or is not "
+                "UTF-8.\"}");
+}
+END_TEST
+
 START_TEST(other_media_types)
 {
     static const char *const types[] = {
@@ -282,6 +294,7 @@ int main(void)
     tcase_add_test(shared, expect_continue_is_answered);
     tcase_add_test(shared, deep_json);
     tcase_add_test(shared, json_two_parsers_could_disagree_about);
+    tcase_add_test(shared, a_nul_is_told_with_its_member);
     tcase_add_test(shared, other_media_types);
     tcase_add_test(shared, bad_forms);
     suite_add_tcase(suite, shared);
