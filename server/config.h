@@ -116,6 +116,8 @@ struct config {
     size_t proxy_count;
 
     char *file; /* the one that was read, or NULL */
+    /* Borrowed. Not NULL: the services are opened with this named cache and no other. */
+    const char *only_cache;
     struct config_origin origins[SETTING_COUNT];
     struct config_texts places; /* owns what origins name */
 };

@@ -80,10 +80,10 @@ static enum err fill_specs(const struct config *config, struct arena *arena,
     const struct config_cache *caches = config->caches.items;
     struct cache_spec *specs = arena_calloc(arena, config->caches.count, sizeof *specs);
     enum err err = specs ? ERR_OK : ERR_NO_MEMORY;
-    for (size_t i = 0; i < config->caches.count && err == ERR_OK; i++)
-        err = fill_spec(&caches[i], arena, &specs[i]);
     options->caches = specs;
-    options->cache_count = config->caches.count;
+    for (size_t i = 0; i < config->caches.count && err == ERR_OK; i++)
+        if (!config->only_cache || strcmp(config->only_cache, caches[i].name) == 0)
+            err = fill_spec(&caches[i], arena, &specs[options->cache_count++]);
     return err;
 }
 

@@ -130,6 +130,7 @@ __attribute__((noreturn)) static void run_redis(const struct demo *demo, pid_t p
         "noeviction",   NULL,
     };
     sigset_t none;
+    umask(077); /* its files hold tokens */
     sigemptyset(&none);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -107,7 +107,7 @@ static int run_on_user(struct cli *cli, enum operation operation)
     int status = take_user(cli, &user_id);
     if (status != CLI_OK)
         return status;
-    if (!session_open(cli, false, &session))
+    if (!session_open(cli, &session))
         return CLI_FAILED;
     enum err err = operate(&session, operation, user_id, &state, &error);
     struct str target = str_format(session.arena, "user:%lld", (long long)user_id);
@@ -125,7 +125,7 @@ static int run_clear_all(struct cli *cli)
     struct session session;
     struct error error = {0};
     int64_t epoch = -1;
-    if (!session_open(cli, false, &session))
+    if (!session_open(cli, &session))
         return CLI_FAILED;
     enum err err = control_clear_all(session.app, session.arena, session_deadline_ns(&session),
                                      &epoch, &error);

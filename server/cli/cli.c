@@ -74,13 +74,14 @@ static const struct cli_option *find_in(const struct cli_option *options, struct
 
 static const struct cli_option *find_option(const struct cli *cli, struct str name)
 {
-    const struct cli_option *option = find_in(cli->command->options, name);
+    const struct cli_option *option = cli->command ? find_in(cli->command->options, name) : NULL;
     return option ? option : find_in(cli_common_options, name);
 }
 
 static const char *suggest_option(const struct cli *cli, struct str name)
 {
-    const struct cli_option *lists[] = {cli->command->options, cli_common_options};
+    const struct cli_option *lists[] = {cli->command ? cli->command->options : NULL,
+                                        cli_common_options};
     for (size_t i = 0; i < 2; i++)
         for (const struct cli_option *option = lists[i]; option && option->name; option++)
             if (suggest_is_near(suggest_distance(str_from(option->name), name), name))
@@ -260,6 +261,45 @@ static bool is_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
+static bool is_common_option(const char *word)
+{
+    struct str text = str_from(word), name;
+    if (!str_starts(text, STR("-")) || is_help(word))
+        return is_help(word);
+    return str_starts(text, STR("--")) && str_split(&text, '=', &name) &&
+           find_in(cli_common_options, str_sub(name, 2, name.len));
+}
+
+/* Enters the command that argv[*at] and the words behind it name, and moves on. What every command
+ * takes may stand between them: user --config FILE list. Ends early at --help. */
+static int find_words(struct cli *cli, int argc, char **argv, int *at)
+{
+    while (!cli->command || cli->command->subcommands) {
+        const char *word = *at < argc ? argv[*at] : "";
+        if (is_common_option(word)) {
+            int status = take_option(cli, argc, argv, at);
+            if (status != CLI_OK || cli_flag(cli, "help"))
+                return status;
+            continue;
+        }
+        if (!cli->command && *at == argc)
+            return cli_usage_error(cli, "needs a command");
+        if (cli->command && (!word[0] || word[0] == '-'))
+            return cli_usage_error(cli, "needs a command: %s", cli->command->arguments);
+        /* What people try first. */
+        if (!cli->command && strcmp(word, "--version") == 0)
+            word = "version";
+        const struct cli_command *next = cli->command
+                                             ? find_subcommand(cli->command, str_from(word))
+                                             : find_command(str_from(word));
+        if (!next)
+            return unknown_command(cli, word);
+        enter(cli, next);
+        (*at)++;
+    }
+    return CLI_OK;
+}
+
 static int run(struct cli *cli, int argc, char **argv)
 {
     if (argc == 0) {
@@ -270,25 +310,13 @@ static int run(struct cli *cli, int argc, char **argv)
         strbuf_fini(&text);
         return CLI_USAGE;
     }
-    if (is_help(argv[0]))
+    int at = 0;
+    int status = find_words(cli, argc, argv, &at);
+    if (status != CLI_OK)
+        return status;
+    if (!cli->command || cli->command->subcommands)
         return print_help(cli);
-    /* What people try first. */
-    const char *name = strcmp(argv[0], "--version") == 0 ? "version" : argv[0];
-    const struct cli_command *command = find_command(str_from(name));
-    if (!command)
-        return unknown_command(cli, name);
-    enter(cli, command);
-    for (argc--, argv++; cli->command->subcommands; argc--, argv++) {
-        if (argc > 0 && is_help(argv[0]))
-            return print_help(cli);
-        if (argc == 0 || argv[0][0] == '-')
-            return cli_usage_error(cli, "needs a command: %s", cli->command->arguments);
-        const struct cli_command *sub = find_subcommand(cli->command, str_from(argv[0]));
-        if (!sub)
-            return unknown_command(cli, argv[0]);
-        enter(cli, sub);
-    }
-    int status = parse(cli, argc, argv);
+    status = parse(cli, argc - at, argv + at);
     if (status != CLI_OK)
         return status;
     return cli_flag(cli, "help") ? print_help(cli) : cli->command->run(cli);

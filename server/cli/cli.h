@@ -100,8 +100,11 @@ struct session {
 void cli_print_report(const struct config_report *report);
 /* Loads the settings as --config says; complains on standard error. False: exit with CLI_FAILED. */
 bool cli_load_config(const struct cli *cli, bool direct, struct config **config_out);
-/* Settings and services. `direct`: without users database and secret. */
-bool session_open(const struct cli *cli, bool direct, struct session *session_out);
+/* Settings and services. Complains on standard error; false: exit with CLI_FAILED. */
+bool session_open(const struct cli *cli, struct session *session_out);
+/* What emptying the named cache takes: no users database, no secret, and none of the other caches,
+ * so that nothing about those is in its way. `name` must outlive the session. */
+bool session_open_cache(const struct cli *cli, const char *name, struct session *session_out);
 /* Writes out the audit. */
 void session_close(struct session *session);
 /* A deadline for one operation on Redis. */

@@ -1,5 +1,4 @@
-/* `flush`: empties a named cache, straight in Redis. Its lines are those of the helper it replaces.
- * `flush`: empties a named cache, straight in Redis. Its lines are those of the helper it replaces. */
+/* `flush`: empties a named cache, straight in Redis. Its lines are those of the helper it replaces. */
 #include "cli/cli.h"
 
 #include "cachewarden/pipeline.h"
@@ -151,7 +150,7 @@ static int run_flush(struct cli *cli)
         .json = cli_flag(cli, "json"),
     };
     say(&flush, "🔄 Initializing cache flush...");
-    if (!session_open(cli, true, &flush.session))
+    if (!session_open_cache(cli, flush.target.ptr, &flush.session))
         return complain("The configuration cannot be used",
                         "Look at it with: cachewarden serve --check-config");
     int status = empty_target(&flush);

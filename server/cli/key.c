@@ -7,6 +7,8 @@
 
 #define DAY_S 86400
 
+#define SCOPES_TEXT "flush, entries, admin, user and metrics"
+
 /* ---- create ---- */
 
 static int take_scopes(const struct cli *cli, unsigned *scopes_out)
@@ -16,10 +18,7 @@ static int take_scopes(const struct cli *cli, unsigned *scopes_out)
     for (size_t i = 0; (name = cli_value_at(cli, "scope", i)); i++) {
         unsigned scope = scope_from_name(str_from(name));
         if (!scope)
-            return cli_usage_error(
-                cli,
-                "there is no scope \"%.64s\"; they are flush, entries, admin, user and metrics",
-                name);
+            return cli_usage_error(cli, "there is no scope \"%.64s\"; they are " SCOPES_TEXT, name);
         *scopes_out |= scope;
     }
     if (*scopes_out & SCOPE_USER && !cli_flag(cli, "user"))
@@ -113,6 +112,11 @@ static int show_created(const struct cli *cli, struct arena *arena, const struct
     int status = cli_print(&text);
     if (text.ptr)
         secret_wipe(text.ptr, text.len);
+    /* Standard output may hold it until the end. */
+    if (status != CLI_OK || fflush(stdout) != 0)
+        return cli_fail("the secret of the key could not be shown; revoke the key: cachewarden key "
+                        "revoke %.*s",
+                        STR_ARG(key->name));
     return status;
 }
 
@@ -129,7 +133,7 @@ static int run_create(struct cli *cli)
         status = take_expiry(cli, now_s, &key.expires_at_s);
     if (status != CLI_OK)
         return status;
-    if (!session_open(cli, false, &session))
+    if (!session_open(cli, &session))
         return CLI_FAILED;
     enum err err = find_owner(&session, cli_value(cli, "user"), &key, &error);
     if (err == ERR_OK) {
@@ -139,6 +143,11 @@ static int run_create(struct cli *cli)
                             str_format(session.arena, "key:%.*s", STR_ARG(key.name)), err, -1,
                             false);
     }
+    if (err == ERR_CONFLICT)
+        error_set(
+            &error, err,
+            "there is or was an API key \"%.64s\"; take another name, a revoked key keeps its own",
+            cli_argument(cli, 0));
     if (err == ERR_OK && !key.scopes)
         fprintf(stderr,
                 "warning: the key has no scope and may do nothing; give it one with --scope\n");
@@ -217,7 +226,7 @@ static int run_list(struct cli *cli)
     struct api_key *keys;
     size_t count;
     struct strbuf text;
-    if (!session_open(cli, false, &session))
+    if (!session_open(cli, &session))
         return CLI_FAILED;
     enum err err = api_keys_list(session.app->users, session.arena, &keys, &count, &error);
     int status;
@@ -242,7 +251,7 @@ static int run_revoke(struct cli *cli)
     struct session session;
     struct error error = {0};
     const char *name = cli_argument(cli, 0);
-    if (!session_open(cli, false, &session))
+    if (!session_open(cli, &session))
         return CLI_FAILED;
     enum err err = api_keys_revoke(session.app->users, str_from(name), clock_wall_s(), &error);
     if (err == ERR_NOT_FOUND)
@@ -270,7 +279,7 @@ static int run_revoke(struct cli *cli)
 
 static const struct cli_option json_only[] = {CLI_JSON, END};
 static const struct cli_option create_options[] = {
-    {"scope", 0, "S", true, "flush, entries, user or admin"},
+    {"scope", 0, "S", true, "of " SCOPES_TEXT},
     {"namespace", 0, "N", false, "the namespace of its entries"},
     {"user", 0, "NAME", false, "the account it belongs to"},
     {"expires-days", 0, "D", false, "how long it is good; for ever without"},

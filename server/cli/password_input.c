@@ -98,6 +98,8 @@ static bool ask_twice(int terminal, char *buffer)
         cli_fail("the two were not the same");
     else if (interrupted)
         cli_fail("interrupted; nothing was changed");
+    else if (!whole)
+        cli_fail("there was no password; nothing was changed");
     secret_wipe(again, sizeof again);
     return same;
 }

@@ -54,13 +54,15 @@ static struct str user_name(struct arena *arena)
     return str_format(arena, "uid %u", (unsigned)getuid());
 }
 
-bool session_open(const struct cli *cli, bool direct, struct session *session_out)
+static bool open_services(const struct cli *cli, const char *cache, struct session *session_out)
 {
+    bool direct = cache != NULL;
     struct config_report report = {0};
     struct error error = {0};
     *session_out = (struct session){0};
     if (!cli_load_config(cli, direct, &session_out->config))
         return false;
+    session_out->config->only_cache = cache;
     session_out->arena = arena_new(65536, 0);
     enum err err = ERR_NO_MEMORY;
     if (session_out->arena)
@@ -80,6 +82,16 @@ bool session_open(const struct cli *cli, bool direct, struct session *session_ou
         .is_admin = true,
     };
     return true;
+}
+
+bool session_open(const struct cli *cli, struct session *session_out)
+{
+    return open_services(cli, NULL, session_out);
+}
+
+bool session_open_cache(const struct cli *cli, const char *name, struct session *session_out)
+{
+    return open_services(cli, name, session_out);
 }
 
 void session_close(struct session *session)

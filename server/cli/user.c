@@ -148,6 +148,29 @@ static struct str target_of(struct session *session, int64_t id)
     return str_format(session->arena, "user:%lld", (long long)id);
 }
 
+static bool is_admin(const struct session *session, const struct user *user)
+{
+    bool is_member = false;
+    for (size_t i = 0; i < user->group_count; i++)
+        is_member |= str_eq(user->groups[i], str_from(session->config->auth_admin_group));
+    return user->is_active && (user->is_superuser || is_member);
+}
+
+/* Nobody is locked out of the shell by it, but who took the last one's rights away wants to know. */
+static void warn_without_admin(struct session *session)
+{
+    struct error error = {0};
+    struct user *users;
+    size_t count;
+    if (users_list(session->app->users, session->arena, &users, &count, &error) != ERR_OK)
+        return;
+    for (size_t i = 0; i < count; i++)
+        if (is_admin(session, &users[i]))
+            return;
+    fprintf(stderr, "warning: no account may do what admins may any more; make one with: "
+                    "cachewarden user grant NAME --superuser\n");
+}
+
 /* Finds the account, does `change` to it, records that, and shows what has become of it. */
 static int change_user(struct cli *cli, const char *route,
                        enum err (*change)(struct session *session, struct cli *cli,
@@ -156,10 +179,11 @@ static int change_user(struct cli *cli, const char *route,
     struct session session;
     struct user user;
     struct error error = {0};
-    if (!session_open(cli, false, &session))
+    if (!session_open(cli, &session))
         return CLI_FAILED;
     const char *name = cli_argument(cli, 0);
     enum err err = find(&session, name, &user, &error);
+    bool was_admin = err == ERR_OK && is_admin(&session, &user);
     if (err == ERR_OK) {
         err = change(&session, cli, &user, &error);
         (void)session_audit(&session, route, target_of(&session, user.id), err, -1, false);
@@ -169,6 +193,8 @@ static int change_user(struct cli *cli, const char *route,
     int status = err != ERR_OK     ? session_fail(err, &error)
                  : user.is_deleted ? CLI_OK
                                    : show(cli, &session, &user);
+    if (err == ERR_OK && was_admin && !is_admin(&session, &user))
+        warn_without_admin(&session);
     session_close(&session);
     return status;
 }
@@ -234,7 +260,7 @@ static int run_add(struct cli *cli)
     if (!cli_password_read(cli, &password))
         return CLI_FAILED;
     int status = CLI_FAILED;
-    if (session_open(cli, false, &session)) {
+    if (session_open(cli, &session)) {
         enum err err = add(&session, cli, str_from(password), &user, &error);
         if (err == ERR_OK)
             err = users_find_by_id(session.app->users, session.arena, user.id, &user, &error);
@@ -253,7 +279,7 @@ static int run_list(struct cli *cli)
     struct error error = {0};
     struct user *users;
     size_t count;
-    if (!session_open(cli, false, &session))
+    if (!session_open(cli, &session))
         return CLI_FAILED;
     enum err err = users_list(session.app->users, session.arena, &users, &count, &error);
     int status = err == ERR_OK ? list(cli, users, count) : session_fail(err, &error);
@@ -266,7 +292,7 @@ static int run_show(struct cli *cli)
     struct session session;
     struct error error = {0};
     struct user user;
-    if (!session_open(cli, false, &session))
+    if (!session_open(cli, &session))
         return CLI_FAILED;
     enum err err = find(&session, cli_argument(cli, 0), &user, &error);
     int status = err == ERR_OK ? show(cli, &session, &user) : session_fail(err, &error);

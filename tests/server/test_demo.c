@@ -147,7 +147,9 @@ END_TEST
 
 START_TEST(everything_is_in_its_folder_and_private)
 {
-    static const char *const files[] = {"credentials", "users.db", "users.db.secret", "lock"};
+    static const char *const files[] = {"credentials",     "users.db",
+                                        "users.db.secret", "lock",
+                                        "redis.log",       "appendonlydir/appendonly.aof.manifest"};
     struct stat info;
     char path[512];
     umask(0);
@@ -155,7 +157,7 @@ START_TEST(everything_is_in_its_folder_and_private)
     snprintf(path, sizeof path, "%s/.cachewarden", directory);
     ck_assert_int_eq(stat(path, &info), 0);
     ck_assert_uint_eq(info.st_mode & 07777, 0700);
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         snprintf(path, sizeof path, "%s/.cachewarden/%s", directory, files[i]);
         ck_assert_msg(stat(path, &info) == 0, "%s: %s", path, strerror(errno));
         ck_assert_msg((info.st_mode & 07777) == 0600, "%s has mode %o", path, info.st_mode);

@@ -20,6 +20,11 @@ static const struct usage mistakes[] = {
     {{""}, "there is no command \"\""},
     {{"user"}, "cachewarden user: needs a command: add | list"},
     {{"user", "--json"}, "needs a command"},
+    {{"user", "--config", "a"}, "cachewarden user: needs a command"},
+    {{"user", "--config"}, "cachewarden user: --config needs a value"},
+    {{"--config", "a"}, "cachewarden: needs a command\nTry: cachewarden help\n"},
+    {{"--config", "a", "user", "--config", "b", "list"}, "--config is given twice"},
+    {{"--verbose", "user", "list"}, "there is no command \"--verbose\""},
     {{"user", "ad"}, "did you mean add?\nTry: cachewarden help user\n"},
     {{"user", "add"}, "cachewarden user add: needs more: NAME --email E"},
     {{"user", "add", "x"}, "needs --email E"},
@@ -180,6 +185,13 @@ START_TEST(options_come_in_several_forms)
     cli_expect_err(1, "error: c.conf:1: log.level");
     cli_run("flush", "--config", "c.conf", "--", "messages");
     cli_expect_err(1, "error: c.conf:1: log.level");
+    /* What every command takes may stand between the words of its name. */
+    cli_run("user", "--config", "c.conf", "list");
+    cli_expect_err(1, "error: c.conf:1: log.level");
+    cli_run("--config=c.conf", "user", "list", "--json");
+    cli_expect_err(1, "error: c.conf:1: log.level");
+    cli_run("user", "--config", "c.conf", "--help");
+    cli_expect_out("Usage: cachewarden user COMMAND");
 }
 END_TEST
 

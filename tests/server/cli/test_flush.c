@@ -122,6 +122,21 @@ START_TEST(a_database_goes_as_a_whole)
 }
 END_TEST
 
+/* With REDIS_DB=1 the default list has a cache that cannot be emptied; the other one can. */
+START_TEST(another_target_is_not_in_the_way)
+{
+    char item[200];
+    snprintf(item, sizeof item, "REDIS_URL=redis://127.0.0.1:%d/1",
+             redis_server_port(cli_test.redis));
+    redis_server_do(cli_test.redis, "SET whatsapp:development:in 1");
+    redis_server_do(cli_test.redis, "COPY whatsapp:development:in whatsapp:development:in DB 1");
+    cli_run_with(NULL, VARIABLES(item), ARGUMENTS("flush"));
+    cli_expect_out("🔑 Deleted keys: whatsapp:development:in\n");
+    ck_assert_str_eq(cli_test.result.err, "");
+    ck_assert_int_eq(redis_server_ask_integer(cli_test.redis, "EXISTS whatsapp:development:in"), 1);
+}
+END_TEST
+
 START_TEST(it_is_audited)
 {
     fill();
@@ -221,6 +236,7 @@ int main(void)
     tcase_add_test(with, a_dry_run_changes_nothing);
     tcase_add_test(with, another_target_has_its_name);
     tcase_add_test(with, a_database_goes_as_a_whole);
+    tcase_add_test(with, another_target_is_not_in_the_way);
     tcase_add_test(with, it_is_audited);
     tcase_add_test(with, an_unknown_target_is_a_failure);
     tcase_add_test(with, a_refusal_is_a_failure);

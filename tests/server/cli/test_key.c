@@ -1,6 +1,10 @@
 /* `key`: API keys, whose secret is shown once. */
 #include "cli_case.h"
 
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <jansson.h>
 
 static json_t *answer;
@@ -109,10 +113,39 @@ START_TEST(what_will_not_do)
 {
     cli_run("key", "create", "deploy", "--scope", "flush");
     cli_run("key", "create", "deploy", "--scope", "flush");
-    ck_assert_int_eq(cli_test.result.status, 1);
+    cli_expect_err(1, "take another name");
     ck_assert_str_eq(cli_test.result.out, "");
+    cli_run("key", "revoke", "deploy");
+    cli_run("key", "create", "deploy", "--scope", "flush");
+    cli_expect(
+        1, "",
+        "cachewarden: there is or was an API key \"deploy\"; take another name, a revoked key "
+        "keeps its own\n");
     cli_run("key", "create", "other", "--scope", "user", "--user", "nobody");
     cli_expect(1, "", "cachewarden: there is no user \"nobody\"\n");
+}
+END_TEST
+
+START_TEST(a_secret_nobody_saw_is_told)
+{
+    char path[300], database[300];
+    int status;
+    snprintf(path, sizeof path, "%s/complaint", cli_test.directory);
+    snprintf(database, sizeof database, "DATABASE_URL=sqlite:%s/users.db", cli_test.directory);
+    pid_t pid = fork();
+    if (pid == 0) {
+        putenv(database);
+        putenv(cli_test.redis_item);
+        dup2(open("/dev/full", O_WRONLY), STDOUT_FILENO);
+        dup2(open(path, O_WRONLY | O_CREAT, 0600), STDERR_FILENO);
+        execl(CW_BINARY, CW_BINARY, "key", "create", "lost", (char *)NULL);
+        _exit(127);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    char *complaint = cw_file_read(path);
+    ck_assert_ptr_nonnull(strstr(complaint, "revoke the key: cachewarden key revoke lost\n"));
+    free(complaint);
 }
 END_TEST
 
@@ -136,6 +169,7 @@ int main(void)
     tcase_add_test(all, listing_shows_no_secret);
     tcase_add_test(all, revoking);
     tcase_add_test(all, what_will_not_do);
+    tcase_add_test(all, a_secret_nobody_saw_is_told);
     tcase_add_test(all, keys_are_audited);
     suite_add_tcase(suite, all);
     return suite_run(suite);

@@ -125,6 +125,16 @@ START_TEST(an_interrupt_leaves_the_terminal_as_it_was)
 }
 END_TEST
 
+START_TEST(an_end_of_input_is_told)
+{
+    start("alice");
+    wait_for("New password: ");
+    type("\x04");
+    wait_for("there was no password; nothing was changed");
+    ck_assert_int_eq(finish(), 1);
+}
+END_TEST
+
 START_TEST(without_a_terminal_the_mend_is_told)
 {
     /* A session of its own has no terminal. */
@@ -158,6 +168,7 @@ int main(void)
     tcase_add_test(all, it_is_asked_twice_and_not_echoed);
     tcase_add_test(all, two_that_differ_change_nothing);
     tcase_add_test(all, an_interrupt_leaves_the_terminal_as_it_was);
+    tcase_add_test(all, an_end_of_input_is_told);
     tcase_add_test(all, without_a_terminal_the_mend_is_told);
     suite_add_tcase(suite, all);
     return suite_run(suite);

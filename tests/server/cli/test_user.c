@@ -192,6 +192,28 @@ START_TEST(deleting_is_for_ever)
 }
 END_TEST
 
+#define NO_ADMIN                                                                       \
+    "warning: no account may do what admins may any more; make one with: cachewarden " \
+    "user grant NAME --superuser\n"
+
+START_TEST(taking_the_last_admin_s_rights_is_warned_of)
+{
+    add("alice");
+    add("bob");
+    cli_run("user", "grant", "alice", "--superuser");
+    cli_run("user", "grant", "bob", "--group", "Admin");
+    cli_run("user", "deactivate", "alice");
+    ck_assert_str_eq(cli_test.result.err, "");
+    cli_run("user", "delete", "bob");
+    cli_expect(0, "user bob (id 2) deleted\n", NO_ADMIN);
+    cli_run("user", "activate", "alice");
+    cli_run("user", "revoke", "alice", "--group", "Admin");
+    ck_assert_str_eq(cli_test.result.err, "");
+    cli_run("user", "revoke", "alice", "--superuser");
+    ck_assert_str_eq(cli_test.result.err, NO_ADMIN);
+}
+END_TEST
+
 START_TEST(a_new_password)
 {
     add("alice");
@@ -255,6 +277,7 @@ int main(void)
     tcase_add_test(with, rights_come_and_go);
     tcase_add_test(with, shutting_out_and_letting_in);
     tcase_add_test(with, deleting_is_for_ever);
+    tcase_add_test(with, taking_the_last_admin_s_rights_is_warned_of);
     tcase_add_test(with, a_new_password);
     tcase_add_test(with, changes_are_audited);
     tcase_add_checked_fixture(without, cli_open, close_all);
