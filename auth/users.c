@@ -342,10 +342,7 @@ enum err users_add(struct users *users, const struct user *user, int64_t *id_out
 enum err users_set_password(struct users *users, int64_t id, struct str password_hash,
                             struct error *error)
 {
-    return users_change(
-        users, ACCOUNT_SET_PASSWORD,
-        USERS_PARAMETERS(USERS_INT(id), USERS_STR(password_hash), USERS_INT(clock_wall_s())),
-        error);
+    return users_change_password(users, id, password_hash, STR_NONE, error);
 }
 
 /* Dates of tokens are whole seconds, so to end those of this very second the next one is named. */

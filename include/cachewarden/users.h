@@ -105,14 +105,13 @@ CW_MUST_CHECK enum err users_find_by_email(struct users *users, struct arena *ar
 CW_MUST_CHECK enum err users_list(struct users *users, struct arena *arena, struct user **users_out,
                                   size_t *count_out, struct error *error);
 
-/* A new password: tokens issued in seconds before this one are void from here on. */
+/*
+ * A new password: tokens issued up to now are void. tokens_not_before_s is then a second ahead, so
+ * that it covers this very second: tokens issued at once have to be dated with it.
+ */
 CW_MUST_CHECK enum err users_set_password(struct users *users, int64_t id, struct str password_hash,
                                           struct error *error);
-/*
- * The same by the owner, signed in: tokens issued up to now are void but those of `kept_family`
- * (empty: none is kept). tokens_not_before_s is then a second ahead, so that it covers this very
- * second: tokens issued at once have to be dated with it.
- */
+/* The same by the owner, signed in: tokens of `kept_family` (empty: none) stay good. */
 CW_MUST_CHECK enum err users_change_password(struct users *users, int64_t id,
                                              struct str password_hash, struct str kept_family,
                                              struct error *error);
