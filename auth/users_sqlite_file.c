@@ -1,6 +1,7 @@
 #include "users_sqlite_file.h"
 
 #include "cachewarden/log.h"
+#include "cachewarden/owner.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,17 @@ static enum err complain(struct error *error, const char *path, const char *what
 {
     return error_set(error, ERR_UPSTREAM_DOWN, "users database: %s (%s): %s", what,
                      strerrordesc_np(errno_value), path);
+}
+
+/* One that was just made. Through a descriptor, so that it cannot become another file meanwhile. */
+static void give_folder(const char *folder)
+{
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0)
+        return;
+    owner_follow(fd, folder);
+    close(fd);
 }
 
 /* Every missing folder above the file. mkdir's mode can only lose bits to the umask; chmod gives
@@ -34,6 +46,8 @@ static enum err make_folders(const char *path, struct error *error)
                 return complain(error, path, "its folder cannot be made", reason);
         } else if (chmod(folder, 0700) != 0) {
             return complain(error, path, "its folder cannot be made private", errno);
+        } else {
+            give_folder(folder);
         }
         *slash = '/';
     }
@@ -49,6 +63,7 @@ static enum err make_file(const char *path, struct error *error)
         return errno == EEXIST ? ERR_OK : complain(error, path, "it cannot be made", errno);
     int result = fchmod(fd, 0600);
     int reason = errno;
+    owner_follow(fd, path);
     close(fd);
     return result == 0 ? ERR_OK : complain(error, path, "it cannot be made private", reason);
 }

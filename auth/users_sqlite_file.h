@@ -13,7 +13,7 @@ struct users_file {
 
 /*
  * Makes the file (empty, 0600 whatever the umask) and the folders above it (0700) when they are
- * missing, and checks that it is a regular file. An existing file is not opened: closing it again
+ * missing, as root for the owner of the folder they are in, and checks that it is a regular file. An existing file is not opened: closing it again
  * would drop the locks that SQLite holds on it for this process. ERR_UPSTREAM_DOWN with a caller's
  * text that names the file and the reason.
  */

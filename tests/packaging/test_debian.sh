@@ -64,6 +64,7 @@ check_docs "$TREE/lib/systemd/system/cachewarden.service"
 
 say "run"
 edit_settings
+check "a command of root before the first start" in_tree cachewarden user list >/dev/null
 start_server
 for file in "$TREE"/var/lib/cachewarden/*; do
 	equal "${file##*/}" "$(owner_of "/var/lib/cachewarden/${file##*/}")" "600 cachewarden:cachewarden"

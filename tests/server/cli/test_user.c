@@ -3,6 +3,8 @@
 
 #include <hiredis/hiredis.h>
 #include <jansson.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define PASSWORD "violet-lantern-42\n"
 
@@ -263,6 +265,27 @@ START_TEST(without_redis_the_audit_is_logged)
 }
 END_TEST
 
+/* Root types a command before the service was ever started: what it makes is the service's, whose
+ * folder it is. Anybody else can only make their own. */
+START_TEST(what_root_makes_is_the_services)
+{
+    static const char *const made[] = {"new", "new/users.db", "new/users.db.secret"};
+    const uid_t service = geteuid() == 0 ? 65534 : geteuid();
+    char url[320], path[320];
+    struct stat status;
+    if (geteuid() == 0)
+        ck_assert_int_eq(chown(cli_test.directory, service, service), 0);
+    snprintf(url, sizeof url, "DATABASE_URL=sqlite:%s/new/users.db", cli_test.directory);
+    cli_run_with(NULL, VARIABLES(url), ARGUMENTS("user", "list"));
+    ck_assert_msg(cli_test.result.status == 0, "%s", cli_test.result.err);
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
+        snprintf(path, sizeof path, "%s/%s", cli_test.directory, made[i]);
+        ck_assert_int_eq(stat(path, &status), 0);
+        ck_assert_msg(status.st_uid == service, "%s belongs to %u", path, status.st_uid);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("user");
@@ -281,6 +304,7 @@ int main(void)
     tcase_add_test(with, a_new_password);
     tcase_add_test(with, changes_are_audited);
     tcase_add_checked_fixture(without, cli_open, close_all);
+    tcase_add_test(without, what_root_makes_is_the_services);
     tcase_add_test(without, without_redis_the_audit_is_logged);
     suite_add_tcase(suite, with);
     suite_add_tcase(suite, without);
