@@ -90,6 +90,9 @@ static void check_users(struct doctor *doctor, const struct config *config)
     struct error error = {0};
     enum err err = users_look(str_from(config->users_database), &sight, &error);
     const char *why = error.caller[0] ? error.caller : err_name(err);
+    /* The line begins with these words already. */
+    if (strncmp(why, "users database: ", sizeof check + 1) == 0)
+        why += sizeof check + 1;
     if (err == ERR_NOT_FOUND)
         doctor_say(doctor, DOCTOR_UNKNOWN, check, "it is made by the first start", "%s", why);
     else if (err == ERR_CONFLICT)

@@ -80,7 +80,7 @@ START_TEST(it_makes_nothing)
 {
     cli_run("doctor");
     expect_status(0);
-    expect_line("unknown  users database: ", "none yet");
+    expect_line("unknown  users database: there is none yet", "none yet");
     expect_line("unknown  auth.secret: ", "first start");
     ck_assert_int_eq(count_files(), 0);
 }
