@@ -84,6 +84,7 @@ endif()
 # NO_FILES and NO_FILESYSTEMS: it opens no file but certificates. The two external functions, its
 # log and its access log, are ours (the .inl files next to the patches).
 set(CW_CIVETWEB_LICENSE ${unpacked}/source/LICENSE.md)
+set(CW_CIVETWEB_INCLUDE ${unpacked}/source/include)
 
 # Bytes. 77 KiB is the measured need of the deepest library call; sanitizers pad every frame.
 set(stack_size 262144)

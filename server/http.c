@@ -12,6 +12,8 @@
 
 #include <civetweb.h>
 
+#include <civetweb_extra.h>
+
 #include <arpa/inet.h>
 #include <assert.h>
 #include <netdb.h>
@@ -27,9 +29,8 @@ enum {
     TIMEOUT_MAX_MS = 3600 * 1000,
     /* Of a request's head, request line included; 8 KiB of token and 64 fields fit. */
     HEAD_MAX = 16 * 1024,
-    /* Accepted connections that wait for a worker; more wait in the kernel's backlog. */
-    QUEUE_MAX = 512,
-    QUEUE_MIN = 16,
+    /* That are kept at once; more wait in the kernel's backlog. */
+    CONNECTIONS_MAX = 8192,
     BACKLOG = 1024,
     /* Descriptors that are no connection of ours: listeners, Redis, the users database, files. */
     OTHER_DESCRIPTORS = 256,
@@ -171,33 +172,25 @@ static int on_tls(void *ssl_ctx, void *user_data)
 }
 
 /*
- * Places in the queue. Each connection, queued or served, takes a descriptor, and when accept(2) finds
- * none the library's accepting thread spins: so the limit of open files is raised as far as needed,
- * and where that is not allowed the queue is shorter.
+ * Each connection takes a descriptor, whether a worker serves it or not; the library keeps as many as
+ * the limit of open files leaves room for (park.inl), so that is raised as far as is needed and allowed.
  */
-static int queue_size(int threads)
+static void raise_descriptor_limit(int threads)
 {
-    const rlim_t apart = (rlim_t)threads + OTHER_DESCRIPTORS;
+    const rlim_t wanted = (rlim_t)threads + OTHER_DESCRIPTORS + CONNECTIONS_MAX;
     struct rlimit limit;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return QUEUE_MIN;
-    if (limit.rlim_cur < apart + QUEUE_MAX) {
-        struct rlimit raised = limit;
-        raised.rlim_cur = raised.rlim_max < apart + QUEUE_MAX ? raised.rlim_max : apart + QUEUE_MAX;
-        if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
-            limit = raised;
-    }
-    if (limit.rlim_cur < apart + QUEUE_MIN)
-        return QUEUE_MIN;
-    return limit.rlim_cur < apart + QUEUE_MAX ? (int)(limit.rlim_cur - apart) : QUEUE_MAX;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static enum err start_library(struct http *http, struct error *error)
 {
     const struct http_options *options = &http->options;
     char listeners[LISTEN_MAX * SPEC_SIZE];
-    char numbers[6][16];
+    char numbers[5][16];
     struct mg_callbacks callbacks;
     enum err err = write_listeners(options, listeners, error);
 
@@ -207,8 +200,8 @@ static enum err start_library(struct http *http, struct error *error)
     snprintf(numbers[1], sizeof numbers[1], "%lld", (long long)options->header_timeout_ms);
     snprintf(numbers[2], sizeof numbers[2], "%lld", (long long)options->keep_alive_timeout_ms);
     snprintf(numbers[3], sizeof numbers[3], "%d", HEAD_MAX);
-    snprintf(numbers[4], sizeof numbers[4], "%d", queue_size(options->threads));
-    snprintf(numbers[5], sizeof numbers[5], "%d", BACKLOG);
+    snprintf(numbers[4], sizeof numbers[4], "%d", BACKLOG);
+    raise_descriptor_limit(options->threads);
     const char *library_options[] = {
         "listening_ports",
         listeners,
@@ -220,10 +213,8 @@ static enum err start_library(struct http *http, struct error *error)
         numbers[2],
         "max_request_size",
         numbers[3],
-        "connection_queue",
-        numbers[4],
         "listen_backlog",
-        numbers[5],
+        numbers[4],
         "enable_keep_alive",
         "yes",
         "tcp_nodelay",
@@ -301,9 +292,12 @@ static void write_metrics(const void *with, struct strbuf *out)
     exposition_family(out, "cachewarden_build_info", "gauge", "Always 1.");
     exposition_count(out, "cachewarden_build_info", "version=\"" CW_VERSION "\"", 1);
     exposition_single(out, "cachewarden_http_workers", "gauge",
-                      "Threads that serve a connection each.", (uint64_t)http->options.threads);
+                      "Threads that serve a request each.", (uint64_t)http->options.threads);
     exposition_single(out, "cachewarden_http_connections", "gauge",
                       "Connections that have a thread now.", (uint64_t)stats.active_connections);
+    exposition_single(out, "cachewarden_http_connections_parked", "gauge",
+                      "Connections without one: silent, or waiting for one.",
+                      (uint64_t)mg_get_parked_connections(http->library));
     exposition_single(out, "cachewarden_http_connections_total", "counter",
                       "Connections since the start.", stats.connections);
     exposition_single(out, "cachewarden_http_requests_under_way", "gauge",

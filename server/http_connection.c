@@ -1,7 +1,7 @@
 /*
  * From the library's callbacks to an exchange and back: reading the body, sending the answer,
  * deciding whether the connection stays. Each callback runs on the worker thread that serves the
- * connection, for all of the connection's life.
+ * request; between two requests a connection may change to another.
  */
 #include "http_private.h"
 
@@ -28,16 +28,6 @@ enum {
     CHUNKED_RESERVE = 4096,
 };
 
-/*
- * While others wait for a worker a connection keeps its own for one turn: so many requests that the
- * price of a new connection (some 40 us of CPU) is small beside what the turn serves, and some time
- * at least (ARCHITECTURE.md has the measurements); but no longer than that, even if its requests are
- * slow. One that idles between its requests gives way on its own (the library looks every 100 ms).
- */
-enum { TURN_REQUESTS = 16 };
-#define TURN_MIN_NS (50 * NS_PER_MS)
-#define TURN_MAX_NS (250 * NS_PER_MS)
-
 /* ---- threads and connections ---- */
 
 static void *on_thread_start(const struct mg_context *library, int type)
@@ -61,16 +51,16 @@ static void count(_Atomic uint64_t *counter)
     atomic_store_explicit(counter, value + 1, memory_order_relaxed);
 }
 
-/* The library gives away nothing of a new connection yet, not even its peer. */
+/* A new connection, or one that comes back (mg_is_resumed). The library gives away nothing of it yet,
+ * not even its peer. */
 static int on_connection(const struct mg_connection *connection, void **data_out)
 {
     struct worker *worker = mg_get_thread_pointer(connection);
 
     *data_out = NULL;
-    worker->connected_ns = clock_mono_ns();
-    worker->answers = 0;
     worker->is_peer_judged = false;
-    count(&worker->connections);
+    if (!mg_is_resumed(connection))
+        count(&worker->connections);
     atomic_store_explicit(&worker->has_connection, true, memory_order_relaxed);
     return 0;
 }
@@ -79,9 +69,6 @@ static void on_connection_closed(const struct mg_connection *connection)
 {
     struct worker *worker = mg_get_thread_pointer(connection);
 
-    if (worker->is_yielding)
-        atomic_fetch_sub_explicit(&worker->http->yielding, 1, memory_order_relaxed);
-    worker->is_yielding = false;
     atomic_store_explicit(&worker->has_connection, false, memory_order_relaxed);
 }
 
@@ -305,40 +292,10 @@ static bool is_body_in_the_way(const struct worker *worker)
            mg_get_request_info(worker->connection)->content_length > DISCARD_MAX;
 }
 
-/* Somebody who is told to come later (too many sign-ins at once, above all) has no use for more of
- * this turn than to be told so again: a flood of those would keep everybody else waiting. */
-static bool has_had_its_turn(const struct worker *worker, int64_t now_ns)
-{
-    int64_t served_ns = now_ns - worker->connected_ns;
-
-    return worker->exchange.result == ERR_BUSY || served_ns >= TURN_MAX_NS ||
-           (served_ns >= TURN_MIN_NS && worker->answers >= TURN_REQUESTS);
-}
-
-/*
- * Must this connection make room? A worker serves one connection for its whole life, so with more
- * connections than workers those that wait would starve. One closes for each that waits, no more.
- */
-static bool should_yield(struct worker *worker, int64_t now_ns)
-{
-    struct http *http = worker->http;
-    int queued = mg_get_queued_connections(mg_get_context(worker->connection));
-
-    if (queued == 0 || !has_had_its_turn(worker, now_ns))
-        return false;
-    if (atomic_fetch_add_explicit(&http->yielding, 1, memory_order_relaxed) >= queued) {
-        atomic_fetch_sub_explicit(&http->yielding, 1, memory_order_relaxed);
-        return false;
-    }
-    worker->is_yielding = true;
-    return true;
-}
-
-static bool will_keep(struct worker *worker, int64_t now_ns)
+static bool will_keep(const struct worker *worker)
 {
     return !worker->exchange.response.close && !atomic_load(&worker->http->draining) &&
-           !is_body_in_the_way(worker) && mg_will_keep_alive(worker->connection) &&
-           !should_yield(worker, now_ns);
+           !is_body_in_the_way(worker) && mg_will_keep_alive(worker->connection);
 }
 
 static size_t send_answer(struct worker *worker)
@@ -347,8 +304,7 @@ static size_t send_answer(struct worker *worker)
     struct mg_connection *connection = worker->connection;
     int64_t now_ns = clock_mono_ns();
 
-    worker->answers++;
-    bool keep = will_keep(worker, now_ns);
+    bool keep = will_keep(worker);
     struct str message = response_compose(exchange, &worker->date, clock_wall_s(), keep);
     if (!keep || exchange->response.close)
         mg_disable_connection_keep_alive(connection);

@@ -31,11 +31,8 @@ struct worker {
 
     /* The connection it serves. */
     struct mg_connection *connection;
-    bool is_yielding; /* counted in http->yielding */
     bool is_peer_judged;
     bool is_peer_trusted; /* a proxy whose X-Forwarded-For and X-Request-Id count */
-    int64_t connected_ns;
-    unsigned answers; /* on this connection */
 
     /* The request it works on. */
     struct exchange exchange;
@@ -66,7 +63,6 @@ struct http {
 
     /* Atomic. */
     atomic_int worker_count; /* threads that have taken their struct worker */
-    atomic_int yielding;     /* connections that close for one that waits */
     atomic_bool draining;
 
     struct lock lock;          /* LOCK_RANK_HTTP; guards what follows */

@@ -29,7 +29,14 @@ void mg_set_write_deadline(struct mg_connection *conn, uint64_t mono_ns);
  * the client asked for, and nothing that went wrong. Else 0. */
 int mg_will_keep_alive(const struct mg_connection *conn);
 
-/* Connections that were accepted and wait for a worker thread. Any thread; takes no lock. */
-int mg_get_queued_connections(const struct mg_context *ctx);
+/*
+ * A connection that is silent is parked: when it has been for 20 ms, or at once while others wait for
+ * a worker. For the application that is its end (connection_closed); when it has something to say a
+ * worker begins with it (init_connection), not always the same one. mg_is_resumed: 1 if it had a
+ * request before. request_info.client_cert is not there any more then.
+ */
+int mg_is_resumed(const struct mg_connection *conn);
+/* Connections that have no worker now, most of them silent. Any thread; takes no lock. */
+int mg_get_parked_connections(const struct mg_context *ctx);
 
 #endif

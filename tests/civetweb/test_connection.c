@@ -5,166 +5,13 @@
  * Times are bounded from both sides, and generously from above: a busy machine is slow, but a
  * deadline that starts again with every byte would never be reached at all.
  */
-#include "http_client.h"
-#include "suite.h"
-
-#include <check.h>
-#include <civetweb.h>
-#include <civetweb_extra.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
-
-enum {
-    WORKERS = 2,
-    HEAD_TIMEOUT_MS = 600,  /* request_timeout_ms */
-    IDLE_TIMEOUT_MS = 2000, /* keep_alive_timeout_ms */
-    DEADLINE_MS = 500,      /* what the echo sets for body and answer */
-    PATIENCE_MS = 20000,
-};
-
-static struct mg_context *server;
-static int port;
-
-/* What became of the last answer to /flood: written by a worker, the time last and atomically. */
-static int flood_was_whole, flood_was_kept;
-static int flood_took_ms;
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static void answer(struct mg_connection *conn, int status, const char *body)
-{
-    char text[2048];
-    int size = snprintf(
-        text, sizeof text, "HTTP/1.1 %d Answer\r\nContent-Length: %zu\r\nConnection: %s\r\n\r\n%s",
-        status, strlen(body), mg_will_keep_alive(conn) ? "keep-alive" : "close", body);
-
-    mg_write(conn, text, (size_t)size);
-}
-
-/* More than socket buffers hold, to a peer that does not take it. */
-static void flood(struct mg_connection *conn, int64_t start_ms)
-{
-    enum { FLOOD = 64 << 20 };
-    char *bytes = calloc(1, FLOOD);
-
-    flood_was_whole = mg_write(conn, bytes, FLOOD) == FLOOD;
-    flood_was_kept = mg_will_keep_alive(conn);
-    __atomic_store_n(&flood_took_ms, (int)(now_ms() - start_ms), __ATOMIC_SEQ_CST);
-    free(bytes);
-}
-
-static int begin_request(struct mg_connection *conn)
-{
-    const struct mg_request_info *info = mg_get_request_info(conn);
-    char body[4096], text[1024];
-    int size = 0, last = 0;
-    int64_t start_ms = now_ms();
-    uint64_t deadline_ns = (uint64_t)(start_ms + DEADLINE_MS) * 1000000;
-
-    mg_set_write_deadline(conn, deadline_ns);
-    if (strcmp(info->local_uri, "/flood") == 0) {
-        flood(conn, start_ms);
-        return 200;
-    }
-    if (strcmp(info->local_uri, "/unread") == 0) {
-        answer(conn, 200, "unread");
-        return 200;
-    }
-    if (strcmp(info->local_uri, "/refuse") == 0) {
-        mg_disable_connection_keep_alive(conn);
-        answer(conn, 413, "too much");
-        return 413;
-    }
-    if (strcmp(info->local_uri, "/no-deadline") != 0)
-        mg_set_read_deadline(conn, deadline_ns);
-    if (info->content_length > 0 || mg_get_header(conn, "Transfer-Encoding") != NULL) {
-        while ((last = mg_read(conn, body, sizeof body)) > 0)
-            size += last;
-    }
-    /* The head ends where its last field does, and what came with it lies behind. */
-    if (strcmp(info->local_uri, "/forget") == 0) {
-        const char *last_value = info->http_headers[info->num_headers - 1].value;
-        answer(conn, 200, memmem(last_value, 64, "canary", 6) ? "kept" : "forgotten");
-        return 200;
-    }
-    snprintf(text, sizeof text, "%s %s body=%d last=%d fields=%d queued=%d", info->request_method,
-             info->local_uri_raw, size, last, info->num_headers, mg_get_queued_connections(server));
-    answer(conn, 200, text);
-    return 200;
-}
-
-static int http_error(struct mg_connection *conn, int status, const char *message)
-{
-    answer(conn, status, message);
-    return 0;
-}
-
-static void start(void)
-{
-    const char *options[] = {"listening_ports",
-                             "127.0.0.1:0",
-                             "num_threads",
-                             "2",
-                             "request_timeout_ms",
-                             "600",
-                             "keep_alive_timeout_ms",
-                             "2000",
-                             "enable_keep_alive",
-                             "yes",
-                             "decode_url",
-                             "no",
-                             NULL};
-    struct mg_callbacks callbacks = {.begin_request = begin_request, .http_error = http_error};
-    struct mg_server_port ports;
-
-    mg_init_library(0);
-    server = mg_start(&callbacks, NULL, options);
-    ck_assert_ptr_nonnull(server);
-    ck_assert_int_eq(mg_get_server_ports(server, 1, &ports), 1);
-    port = ports.port;
-}
-
-static void stop(void)
-{
-    int64_t start_ms = now_ms();
-
-    mg_stop(server);
-    mg_exit_library();
-    /* Without our SOCKET_TIMEOUT_QUANTUM a waiting worker notices after 2 s. */
-    ck_assert_int_lt(now_ms() - start_ms, 1900);
-}
-
-/* Sends the text, expects this status and a body that begins so. */
-static void expect(struct raw *raw, const char *request, int status, const char *body)
-{
-    raw_send(raw, request, strlen(request));
-    const struct http_reply *reply = raw_reply(raw, PATIENCE_MS);
-    ck_assert_msg(reply != NULL, "no answer to \"%s\"", request);
-    ck_assert_msg(reply->status == status, "\"%s\" got %d %s", request, reply->status, reply->body);
-    ck_assert_msg(strncmp(reply->body, body, strlen(body)) == 0, "\"%s\" got \"%s\"", request,
-                  reply->body);
-}
+#include "echo_server.h"
 
 static void expect_closed(struct raw **raw)
 {
     ck_assert(raw_is_closed(*raw, PATIENCE_MS));
     raw_close(raw);
 }
-
-#define HOST "Host: x\r\n"
 
 /* ---- what reaches the application ---- */
 
@@ -483,70 +330,9 @@ START_TEST(a_slow_reader_does_not_hold_a_worker)
 }
 END_TEST
 
-START_TEST(counts_those_who_wait)
-{
-    enum { WAITING = 3 };
-    struct raw *busy[WORKERS], *waiting[WAITING];
-    int64_t start_ms = now_ms();
-
-    ck_assert_int_eq(mg_get_queued_connections(server), 0);
-    for (int i = 0; i < WORKERS; i++) {
-        busy[i] = raw_open(port);
-        expect(busy[i], "GET /a HTTP/1.1\r\n" HOST "\r\n", 200, "GET /a");
-        raw_print(busy[i], "G"); /* and now it has HEAD_TIMEOUT_MS for the rest */
-    }
-    for (int i = 0; i < WAITING; i++)
-        waiting[i] = raw_open(port);
-    while (mg_get_queued_connections(server) != WAITING) {
-        ck_assert_int_lt(now_ms() - start_ms, PATIENCE_MS);
-        poll(NULL, 0, 1);
-    }
-    for (int i = 0; i < WORKERS; i++)
-        raw_close(&busy[i]);
-    for (int i = 0; i < WAITING; i++) {
-        expect(waiting[i], "GET /b HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n", 200, "GET /b");
-        raw_close(&waiting[i]);
-    }
-    ck_assert_int_eq(mg_get_queued_connections(server), 0);
-}
-END_TEST
-
-/* All workers belong to idle connections; nobody has to wait until they have idled long enough. */
-START_TEST(idle_connections_give_way)
-{
-    struct raw *idle[WORKERS], *waiting;
-    int64_t start_ms;
-
-    for (int i = 0; i < WORKERS; i++) {
-        idle[i] = raw_open(port);
-        expect(idle[i], "GET /a HTTP/1.1\r\n" HOST "\r\n", 200, "GET /a");
-    }
-    start_ms = now_ms();
-    waiting = raw_open(port);
-    expect(waiting, "GET /b HTTP/1.1\r\n" HOST "\r\n", 200, "GET /b");
-    ck_assert_int_lt(now_ms() - start_ms, IDLE_TIMEOUT_MS - 500);
-    raw_close(&waiting);
-    for (int i = 0; i < WORKERS; i++)
-        raw_close(&idle[i]);
-}
-END_TEST
-
-/* While nobody waits, it may idle for all of its time. */
-START_TEST(an_idle_connection_is_kept)
-{
-    struct raw *raw = raw_open(port);
-
-    for (int i = 0; i < 3; i++) {
-        expect(raw, "GET /a HTTP/1.1\r\n" HOST "\r\n", 200, "GET /a");
-        poll(NULL, 0, IDLE_TIMEOUT_MS / 4);
-    }
-    raw_close(&raw);
-}
-END_TEST
-
 START_TEST(stops_with_connections_in_every_state)
 {
-    /* Silent, in the middle of a head, and queued; the fixture measures how long stopping takes. */
+    /* Silent, in the middle of a head, and waiting for a worker; the fixture measures how long stopping takes. */
     static struct raw *left_open[WORKERS + 3];
 
     for (int i = 0; i < WORKERS + 3; i++) {
@@ -575,9 +361,6 @@ int main(void)
     tcase_add_test(tcase, a_refusal_reaches_a_peer_that_is_still_sending);
     tcase_add_loop_test(tcase, time_is_bounded_however_bytes_drip, 0, 10);
     tcase_add_loop_test(tcase, a_slow_reader_does_not_hold_a_worker, 0, 3);
-    tcase_add_test(tcase, counts_those_who_wait);
-    tcase_add_test(tcase, idle_connections_give_way);
-    tcase_add_test(tcase, an_idle_connection_is_kept);
     tcase_add_test(tcase, stops_with_connections_in_every_state);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
