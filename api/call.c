@@ -74,6 +74,16 @@ enum err call_field_boolean(struct call *call, const char *name, bool *value_out
     return error_set(&call->error, ERR_BAD_INPUT, "%s: This field must be true or false.", name);
 }
 
+enum err call_refuse_name(struct call *call, struct str name, const char *why)
+{
+    /* Cut: the client chose the length, and the text has a size. */
+    struct str shown = str_sub(name, 0, 64);
+    enum err err = error_set(&call->error, ERR_BAD_INPUT, "%.*s: %s", STR_ARG(shown), why);
+
+    snprintf(call->error.detail, sizeof call->error.detail, "(a name of the client's): %s", why);
+    return err;
+}
+
 struct known_fields {
     const char *const *names;
     struct str unknown;
@@ -98,10 +108,6 @@ enum err call_fields_only(struct call *call, const char *const *names)
     struct known_fields known = {names, {NULL, 0}};
 
     json_each(call->fields, field_is_known, &known);
-    if (!known.unknown.ptr)
-        return ERR_OK;
-    /* Cut: the client chose the length, and the text has a size. */
-    struct str shown = str_sub(known.unknown, 0, 64);
-    return error_set(&call->error, ERR_BAD_INPUT, "%.*s: Unknown field. Leave it out.",
-                     STR_ARG(shown));
+    return known.unknown.ptr ? call_refuse_name(call, known.unknown, "Unknown field. Leave it out.")
+                             : ERR_OK;
 }

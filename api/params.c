@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 
 /* What a client sent is shown back this far at most: the text has a size. */
 enum { SHOWN_MAX = 32 };
@@ -151,21 +152,20 @@ static enum err take_value(struct call *call, const struct param_spec *spec, str
     return ERR_OK;
 }
 
-/* Of the name a piece, of the value nothing: it may be a token that somebody put into the query, and this text is logged. */
+/* Of the name a piece, of the value nothing: it may be a token that somebody put into the query. */
 static enum err refuse_unknown(struct call *call, struct str name)
 {
-    struct str shown = str_sub(name, 0, SHOWN_MAX);
     const struct param_spec *first = NULL;
+    char why[96] = "Unknown parameter. This route takes none.";
 
     for (EACH_SPEC(spec, call->route)) {
         if (spec->place == PLACE_QUERY && !first)
             first = spec;
     }
-    if (!first)
-        return error_set(&call->error, ERR_BAD_INPUT,
-                         "%.*s: Unknown parameter. This route takes none.", STR_ARG(shown));
-    return error_set(&call->error, ERR_BAD_INPUT, "%.*s: Unknown parameter. This route takes %s%s.",
-                     STR_ARG(shown), first->name, spec_next(first + 1) ? " and others" : "");
+    if (first)
+        snprintf(why, sizeof why, "Unknown parameter. This route takes %s%s.", first->name,
+                 spec_next(first + 1) ? " and others" : "");
+    return call_refuse_name(call, str_sub(name, 0, SHOWN_MAX), why);
 }
 
 /* One part of the query, "name=value". */

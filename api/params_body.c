@@ -60,8 +60,7 @@ static enum err note_member(struct call *call, struct str name, struct str *name
 {
     for (size_t i = 0; i < *count; i++) {
         if (str_eq(names[i], name))
-            return error_set(&call->error, ERR_BAD_INPUT, "%.*s: Given more than once.",
-                             STR_ARG(str_sub(name, 0, 64)));
+            return call_refuse_name(call, name, "Given more than once.");
     }
     if (*count == FORM_MEMBERS_MAX)
         return error_set(&call->error, ERR_BAD_INPUT, "The form has more than %d members.",
@@ -77,6 +76,9 @@ static enum err read_form(struct call *call)
     struct strbuf text;
     struct json_writer writer;
 
+    if (str_starts(str_trim(rest), STR("{")))
+        return error_set(&call->error, ERR_BAD_INPUT,
+                         "This looks like JSON: send it with Content-Type: application/json.");
     strbuf_init(&text, call->arena, call->body.len + 64);
     json_writer_init(&writer, &text);
     json_open_object(&writer);
@@ -91,9 +93,8 @@ static enum err read_form(struct call *call)
             return error_set(&call->error, ERR_BAD_INPUT,
                              "The form has a bad percent-escape, or is not UTF-8.");
         if (!form_decode(call->arena, raw_value, &value))
-            return error_set(&call->error, ERR_BAD_INPUT,
-                             "%.*s: This field has a NUL or a bad percent-escape, or is not UTF-8.",
-                             STR_ARG(str_sub(name, 0, 64)));
+            return call_refuse_name(
+                call, name, "This field has a NUL or a bad percent-escape, or is not UTF-8.");
         enum err err = note_member(call, name, names, &count);
         if (err != ERR_OK)
             return err;

@@ -103,6 +103,9 @@ CW_MUST_CHECK enum err call_field_optional(struct call *call, const char *name,
                                            struct str *value_out);
 /* true or false, absent: false. "true" and "false" will do, for a form has only strings. */
 CW_MUST_CHECK enum err call_field_boolean(struct call *call, const char *name, bool *value_out);
+/* ERR_BAD_INPUT with "<name>: <why>" for the caller. The log does not get the name, which the client
+ * chose: who forgets the Content-Type has a password where a name is expected. */
+CW_MUST_CHECK enum err call_refuse_name(struct call *call, struct str name, const char *why);
 /* ERR_BAD_INPUT naming the first member that is not in `names` (NULL-terminated list). */
 CW_MUST_CHECK enum err call_fields_only(struct call *call, const char *const *names);
 

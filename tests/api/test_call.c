@@ -138,6 +138,7 @@ START_TEST(only_known_fields)
     give_body("{\"username\":\"u\",\"is_superuser\":true,\"groups\":[]}");
     ck_assert_int_eq(call_fields_only(&call, names), ERR_BAD_INPUT);
     ck_assert_str_eq(call.error.caller, "is_superuser: Unknown field. Leave it out.");
+    ck_assert_ptr_null(strstr(call.error.detail, "is_superuser"));
     give_body("{\"\":1}");
     ck_assert_int_eq(call_fields_only(&call, names), ERR_BAD_INPUT);
     give_body("{\"Username\":\"u\"}");

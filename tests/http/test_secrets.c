@@ -72,6 +72,34 @@ static void remember_tokens(const char *body)
     }
 }
 
+/* Where a name is expected. The answer may repeat it to who sent it, the log may not. */
+static void send_in_the_wrong_place(void)
+{
+    static const char *const types[] = {"Content-Type: application/x-www-form-urlencoded",
+                                        "Content-Type: application/json"};
+    static const struct {
+        const char *target, *body;
+        int type;
+    } wrong[] = {
+        /* curl -d without -H */
+        {"/auth/login", "{\"username\":\"carol\",\"password\":\"" PASSWORD_CANARY "\"}", 0},
+        {"/auth/login", WRONG_CANARY "=1", 0},
+        {"/auth/login", WRONG_CANARY "=1&" WRONG_CANARY "=1", 0},
+        {"/auth/login", WRONG_CANARY "=%zz", 0},
+        {"/auth/login", "{\"" WRONG_CANARY "\":1}", 1},
+        {"/auth/login?" WRONG_CANARY, "{}", 1},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        const char *headers[] = {types[wrong[i].type], NULL};
+        const struct http_reply *reply = http_send(stand.http, "POST", wrong[i].target, headers,
+                                                   wrong[i].body, strlen(wrong[i].body));
+        ck_assert_msg(reply->status == 400, "%zu: %d %s", i, reply->status, reply->body);
+        if (i == 0)
+            ck_assert_str_eq(reply->body, "{\"detail\":\"This looks like JSON: send it with "
+                                          "Content-Type: application/json.\"}");
+    }
+}
+
 static void make_requests(const char *key)
 {
     char bearer[MINT_SIZE + 32], forged[MINT_SIZE], body[MINT_SIZE + 32];
@@ -114,6 +142,7 @@ static void make_requests(const char *key)
     call("GET", "/api/cache/status/?access_token=" WRONG_CANARY, NULL, NULL, 401);
     call("GET", "/api/cache/status/?access_token=" WRONG_CANARY, bearer, NULL, 400);
     call("POST", "/auth/logout", bearer, body, 200);
+    send_in_the_wrong_place();
 }
 
 static void expect_none_in_file(const char *path)
