@@ -210,7 +210,7 @@ static void print_sign_in(struct strbuf *out, const char *variable, const char *
                 variable, curl, name, password);
 }
 
-/* Once the first three are pasted, every line can be by itself. No comments: an interactive zsh takes them
+/* Once the first four are pasted, every line can be by itself. No comments: an interactive zsh takes them
  * for commands, and an apostrophe in one for a quote. */
 static void print_lines(struct strbuf *out, const struct demo *demo, struct str base,
                         const char *curl)
@@ -220,6 +220,7 @@ static void print_lines(struct strbuf *out, const struct demo *demo, struct str 
     strbuf_addf(out, "CW=%.*s\n", STR_ARG(base));
     print_sign_in(out, "USER_TOKEN", "demo", demo->demo_password, curl);
     print_sign_in(out, "ADMIN_TOKEN", "admin", demo->admin_password, curl);
+    strbuf_addf(out, "KEY=%s\n", demo->api_key);
     strbuf_addf(out, "\n");
     strbuf_addf(out, "%s \"$CW/api/cache/status/\" %s; echo\n", curl, user);
     strbuf_addf(out, "%s -X POST \"$CW/api/cache/clear/\" %s; echo\n", curl, user);
@@ -232,8 +233,7 @@ static void print_lines(struct strbuf *out, const struct demo *demo, struct str 
     strbuf_addf(out, "%s -X POST \"$CW/api/server-management/clear-cache/\" %s; echo\n", curl,
                 admin);
     strbuf_addf(out, "\n");
-    strbuf_addf(out, "%s -X DELETE \"$CW/api/v1/cache\" -H \"x-api-key: %s\"; echo\n", curl,
-                demo->api_key);
+    strbuf_addf(out, "%s -X DELETE \"$CW/api/v1/cache\" -H \"x-api-key: $KEY\"; echo\n", curl);
     strbuf_addf(out, "%s -X POST \"$CW/api/v1/analytics/cache/clear\" %s; echo\n", curl, admin);
     strbuf_addf(out, "\n%s \"$CW/health\"; echo\n", curl);
 }

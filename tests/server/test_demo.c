@@ -120,7 +120,7 @@ START_TEST(the_printed_lines_do_what_they_say)
 }
 END_TEST
 
-/* Every line stands for itself once the first three are pasted. */
+/* Every line stands for itself once the first four are pasted. */
 START_TEST(each_line_works_by_itself)
 {
     start_with("CACHEWARDEN_LIMITS_ENABLED=false"); /* signs in twice a line */
