@@ -1,6 +1,14 @@
 /* The request's body, as a row asks for it. */
 #include "cachewarden/params.h"
 
+/* With and without the hyphen and quotes: clients write all of them. */
+static bool is_utf8_name(struct str charset)
+{
+    if (charset.len >= 2 && charset.ptr[0] == '"' && charset.ptr[charset.len - 1] == '"')
+        charset = str_sub(charset, 1, charset.len - 2);
+    return str_eq_nocase(charset, STR("utf-8")) || str_eq_nocase(charset, STR("utf8"));
+}
+
 /* "application/json; charset=utf-8" is application/json. Another charset is another type. */
 static bool media_type_is(struct str content_type, struct str wanted)
 {
@@ -12,8 +20,7 @@ static bool media_type_is(struct str content_type, struct str wanted)
         parameter = str_trim(parameter);
         if (!str_eq_nocase(str_sub(parameter, 0, 8), STR("charset=")))
             continue;
-        struct str charset = str_sub(parameter, 8, parameter.len);
-        if (!str_eq_nocase(charset, STR("utf-8")) && !str_eq_nocase(charset, STR("\"utf-8\"")))
+        if (!is_utf8_name(str_sub(parameter, 8, parameter.len)))
             return false;
     }
     return true;
@@ -85,6 +92,9 @@ static enum err read_form(struct call *call)
     while (str_split(&rest, '&', &part)) {
         struct str raw_name = part, raw_value = STR("");
         ptrdiff_t equals = str_find(part, '=');
+        if (part.len ==
+            0) /* "a=1&" and "a=1&&b=2" (WHATWG URL, application/x-www-form-urlencoded) */
+            continue;
         if (equals >= 0) {
             raw_name = str_sub(part, 0, (size_t)equals);
             raw_value = str_sub(part, (size_t)equals + 1, part.len);

@@ -312,6 +312,10 @@ START_TEST(a_body_of_fields)
         {"application/x-www-form-urlencoded", STR("username=al+ice&password=p%26%3D%25%2B")},
         {"application/x-www-form-urlencoded; charset=utf-8",
          STR("%75sername=al%20ice&password=p%26=%25%2b")},
+        {"application/x-www-form-urlencoded;charset=utf8",
+         STR("&username=al+ice&&password=p%26%3D%25%2B&")},
+        {"application/json;charset=\"UTF8\"",
+         STR("{\"username\":\"al ice\",\"password\":\"p&=%+\"}")},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ck_assert_msg(read_body("auth.login", cases[i].type, cases[i].body) == ERR_OK,
@@ -345,6 +349,9 @@ START_TEST(media_types_we_do_not_take)
                                         "multipart/form-data; boundary=x",
                                         "application/json; charset=utf-16",
                                         "application/json;charset=latin1",
+                                        "application/json;charset=",
+                                        "application/json;charset=\"",
+                                        "application/json;charset=\"utf-8",
                                         "application/x-www-form-urlencoded;charset=big5",
                                         "json"};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
