@@ -92,8 +92,8 @@ static enum err read_form(struct call *call)
     while (str_split(&rest, '&', &part)) {
         struct str raw_name = part, raw_value = STR("");
         ptrdiff_t equals = str_find(part, '=');
-        if (part.len ==
-            0) /* "a=1&" and "a=1&&b=2" (WHATWG URL, application/x-www-form-urlencoded) */
+        /* As in "a=1&" and "a=1&&b=2" (WHATWG URL, application/x-www-form-urlencoded). */
+        if (part.len == 0)
             continue;
         if (equals >= 0) {
             raw_name = str_sub(part, 0, (size_t)equals);
