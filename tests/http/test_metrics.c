@@ -327,6 +327,24 @@ static int check_names(const char *file)
     return count;
 }
 
+/* Every family stands in the manual, by its name without the program's. */
+START_TEST(the_manual_has_them_all)
+{
+    static const char prefix[] = "cachewarden_";
+    char quoted[160];
+    char *text = cw_file_read(CW_SOURCE_DIR "/docs/monitor.md");
+    ck_assert_ptr_nonnull(text);
+    scrape();
+    for (size_t i = 0; i < family_count; i++) {
+        ck_assert_msg(strncmp(families[i].name, prefix, sizeof prefix - 1) == 0, "%s",
+                      families[i].name);
+        snprintf(quoted, sizeof quoted, "`%s`", families[i].name + sizeof prefix - 1);
+        ck_assert_msg(strstr(text, quoted), "docs/monitor.md does not tell of %s", quoted);
+    }
+    free(text);
+}
+END_TEST
+
 START_TEST(examples_name_what_is_there)
 {
     json_error_t error;
@@ -352,6 +370,7 @@ int main(void)
     tcase_add_test(each, it_tells_of_a_redis_that_is_down);
     tcase_add_test(each, it_has_a_scope);
     tcase_add_test(each, examples_name_what_is_there);
+    tcase_add_test(each, the_manual_has_them_all);
     suite_add_tcase(suite, each);
     return suite_run(suite);
 }
