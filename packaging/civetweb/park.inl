@@ -10,7 +10,7 @@
  *
  * A struct parked belongs to the connection for its whole life, and both to the one worker that the
  * epoll tells of the socket, which is armed for one event. The list, guarded by the mutex, is for the
- * master alone, which makes those speak who have been silent for too long: they read an end.
+ * master alone, which makes those speak who have been silent for too long, so that a worker closes them.
  */
 
 #include <sys/epoll.h>
@@ -296,6 +296,12 @@ parking_take(struct mg_context *ctx, struct mg_connection *conn)
 		pthread_mutex_lock(&parking->mutex);
 		parking_unlink_locked(parking, parked);
 		pthread_mutex_unlock(&parking->mutex);
+		if (parked->expires_ns == UINT64_MAX) {
+			/* What it said since is not to be half read and refused: to the
+			 * client this is a connection that was closed while idle */
+			parked_close(parked);
+			continue;
+		}
 		conn->client = parked->client;
 		conn->ssl = parked->ssl;
 		if (conn->ssl != NULL) {

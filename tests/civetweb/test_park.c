@@ -66,6 +66,30 @@ START_TEST(who_waits_is_not_silent)
 }
 END_TEST
 
+/* Its time was over before it spoke, and no worker had seen that yet: it is closed. That half a request
+ * was there by then was once answered 400, as if there could be no other half. */
+START_TEST(who_speaks_too_late_is_not_heard)
+{
+    struct raw *busy[WORKERS], *late = raw_open(port);
+
+    __atomic_store_n(&is_holding, 1, __ATOMIC_SEQ_CST);
+    for (int i = 0; i < WORKERS; i++) {
+        busy[i] = raw_open(port);
+        raw_print(busy[i], "GET /hold HTTP/1.1\r\n" HOST "\r\n");
+    }
+    await_parked(1);
+    poll(NULL, 0, HEAD_TIMEOUT_MS + 700); /* it has had its time, and the master its look */
+    raw_print(late, "GET /b HTTP/1.1\r\n");
+    __atomic_store_n(&is_holding, 0, __ATOMIC_SEQ_CST);
+    const struct http_reply *reply = raw_reply(late, PATIENCE_MS);
+    /* 408 where the master was late itself. */
+    ck_assert_msg(!reply || reply->status == 408, "%d", reply->status);
+    raw_close(&late);
+    for (int i = 0; i < WORKERS; i++)
+        raw_close(&busy[i]);
+}
+END_TEST
+
 /* However many there are that say nothing, new or kept: others are served, and so are they when they
  * speak up. */
 START_TEST(silent_connections_need_no_worker)
@@ -166,6 +190,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, start, stop);
     tcase_add_test(tcase, those_who_wait_are_served);
     tcase_add_test(tcase, who_waits_is_not_silent);
+    tcase_add_test(tcase, who_speaks_too_late_is_not_heard);
     tcase_add_test(tcase, silent_connections_need_no_worker);
     tcase_add_test(tcase, more_busy_connections_than_workers);
     tcase_add_test(tcase, pipelined_requests_beside_others);
