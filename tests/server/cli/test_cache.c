@@ -1,6 +1,8 @@
 /* `cache`: the control operations from the command line. */
 #include "cli_case.h"
 
+#include "redis_snapshot.h"
+
 START_TEST(status_switch_and_clear)
 {
     cli_run("cache", "status", "--user", "123");
@@ -24,6 +26,37 @@ START_TEST(everybody)
     cli_expect(0, "Cache of user 5 is enabled (version 2)\n", "");
     cli_run("cache", "clear", "--all", "--json");
     cli_expect(0, "{\"cleared\":true,\"epoch\":2}\n", "");
+}
+END_TEST
+
+/* Whatever only looks leaves Redis as it is, empty or not. */
+START_TEST(looking_changes_nothing)
+{
+    static const char *const looks[][6] = {
+        {"cache", "status", "--user", "7"},
+        {"flush", "--dry-run"},
+        {"user", "list"},
+        {"key", "list"},
+        {"doctor"},
+        {"routes"},
+    };
+    if (_i == 1) {
+        redis_server_do(cli_test.redis, "SET whatsapp:development:in x");
+        cli_run("cache", "clear", "--user", "7");
+        redis_server_do(cli_test.redis, "DEL cw:audit");
+    }
+    char *before = redis_snapshot(cli_test.redis, NULL);
+    int64_t size = redis_server_ask_integer(cli_test.redis, "DBSIZE");
+    for (size_t i = 0; i < sizeof looks / sizeof *looks; i++) {
+        int status = cli_run_with(NULL, NULL, looks[i]);
+        char *after = redis_snapshot(cli_test.redis, NULL);
+        ck_assert_msg(status == 0, "%s: %s", looks[i][0], cli_test.result.err);
+        ck_assert_msg(strcmp(before, after) == 0, "%s %s: %s\n%s", looks[i][0],
+                      looks[i][1] ? looks[i][1] : "", before, after);
+        ck_assert_int_eq(redis_server_ask_integer(cli_test.redis, "DBSIZE"), size);
+        free(after);
+    }
+    free(before);
 }
 END_TEST
 
@@ -77,6 +110,7 @@ int main(void)
     tcase_add_checked_fixture(with, cli_open_redis, cli_close);
     tcase_add_test(with, status_switch_and_clear);
     tcase_add_test(with, everybody);
+    tcase_add_loop_test(with, looking_changes_nothing, 0, 2);
     tcase_add_test(with, as_json);
     tcase_add_test(with, changes_are_audited);
     tcase_add_test(with, a_refused_write_is_a_failure);
