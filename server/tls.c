@@ -97,3 +97,16 @@ enum err tls_configure(void *ssl_ctx, const struct tls_files *files, struct erro
         err = use_client_ca(ssl, files->client_ca, error);
     return err;
 }
+
+enum err tls_check(const struct tls_files *files, struct error *error)
+{
+    SSL_CTX *ssl = SSL_CTX_new(TLS_server_method());
+    enum err err = ERR_NO_MEMORY;
+
+    if (ssl)
+        err = tls_configure(ssl, files, error);
+    else
+        error_set(error, err, "this OpenSSL has no TLS");
+    SSL_CTX_free(ssl);
+    return err;
+}

@@ -17,4 +17,7 @@ struct tls_files {
 CW_MUST_CHECK enum err tls_configure(void *ssl_ctx, const struct tls_files *files,
                                      struct error *error);
 
+/* Whether tls_configure would take the files. Changes nothing; same errors. */
+CW_MUST_CHECK enum err tls_check(const struct tls_files *files, struct error *error);
+
 #endif

@@ -51,6 +51,7 @@ START_TEST(common_ones)
     refuse(STR("password"), "too common");
     refuse(STR("PassWord"), "too common");
     refuse(STR("12345678"), "too common");
+    refuse(STR("abcdefgh"), "too common");
     refuse(STR("iloveyou"), "too common");
     refuse(STR("Qwerty123"), "too common");
     refuse(STR("aaaaaaaaaaaaaaaa"), "too common");

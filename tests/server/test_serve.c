@@ -219,6 +219,12 @@ START_TEST(a_certificate_that_is_none)
                         "CACHEWARDEN_SERVER_TLS_CERTIFICATE=cert.pem",
                         "CACHEWARDEN_SERVER_TLS_KEY=cert.pem"),
                    NULL, "cert.pem");
+    /* The check tells it before anybody restarts. */
+    expect_refusal(
+        LIST("CACHEWARDEN_LISTEN=127.0.0.1:0s", "CACHEWARDEN_SERVER_TLS_CERTIFICATE=cert.pem",
+             "CACHEWARDEN_SERVER_TLS_KEY=cert.pem"),
+        LIST("serve", "--check-config"),
+        "error: server.tls.certificate: cert.pem: PEM lib (it must hold a PEM certificate)");
 }
 END_TEST
 
