@@ -101,9 +101,9 @@ static int show_created(const struct cli *cli, struct arena *arena, const struct
         json_writer_init(&json, &text);
         json_open_object(&json);
         write_key(&json, arena, key);
-        json_add_string(&json, "key", secret);
         json_close_object(&json);
-        strbuf_add_char(&text, '\n');
+        /* Alone on the last line, as without --json: `| tail -n 1` is right for both. */
+        strbuf_addf(&text, "\n%.*s\n", STR_ARG(secret));
     } else {
         struct str scopes = key->scopes ? scope_names(arena, key->scopes) : STR("none");
         strbuf_addf(&text, "API key %.*s (id %.*s), scopes: %.*s. It is shown only now:\n%.*s\n",
@@ -295,7 +295,7 @@ const struct cli_command cli_key = {
         (const struct cli_command[]){
             {.name = "create",
              .arguments = "NAME [--scope S]... [--namespace N] [--user NAME] [--expires-days D]",
-             .summary = "makes a key; its secret is printed once, on the last line",
+             .summary = "makes a key; its secret is printed once, alone on the last line (--json too)",
              .options = create_options,
              .min_arguments = 1,
              .max_arguments = 1,
