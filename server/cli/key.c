@@ -295,7 +295,7 @@ const struct cli_command cli_key = {
         (const struct cli_command[]){
             {.name = "create",
              .arguments = "NAME [--scope S]... [--namespace N] [--user NAME] [--expires-days D]",
-             .summary = "makes a key; its secret is printed once, alone on the last line (--json too)",
+             .summary = "makes a key; its secret is printed once, alone on the last line",
              .options = create_options,
              .min_arguments = 1,
              .max_arguments = 1,
