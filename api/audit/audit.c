@@ -47,8 +47,7 @@ struct audit {
     unsigned drains;        /* threads in audit_drain: no time to gather */
     bool closing;
     int64_t close_deadline_ns;
-
-    _Atomic uint64_t saved_count, logged_count; /* records, by where they ended */
+    uint64_t saved_count, logged_count; /* records, by where they ended */
 };
 
 /* ---- the side of the requests ---- */
@@ -99,7 +98,9 @@ void audit_write(struct app *app, const struct audit_record *record)
 
     if (entry && enqueue(app->audit, entry))
         return;
-    atomic_fetch_add(&app->audit->logged_count, 1);
+    lock_take(&app->audit->lock);
+    app->audit->logged_count++;
+    lock_give(&app->audit->lock);
     if (entry)
         audit_entry_log(entry, "queue full");
     else
@@ -109,9 +110,9 @@ void audit_write(struct app *app, const struct audit_record *record)
 
 void audit_stats_read(struct audit *audit, struct audit_stats *stats_out)
 {
-    stats_out->saved = atomic_load(&audit->saved_count);
-    stats_out->logged = atomic_load(&audit->logged_count);
     lock_take(&audit->lock);
+    stats_out->saved = audit->saved_count;
+    stats_out->logged = audit->logged_count;
     stats_out->waiting = audit->taken_count - audit->settled_count;
     lock_give(&audit->lock);
 }
@@ -207,14 +208,18 @@ static bool take_batch(struct audit *audit, struct batch *batch)
 /* Frees the batch and tells those who wait in audit_drain. What was not saved goes to the log. */
 static void settle(struct audit *audit, struct batch *batch, const bool *saved, const char *reason)
 {
+    size_t saved_count = 0;
+
     for (size_t i = 0; i < batch->count; i++) {
-        atomic_fetch_add(saved[i] ? &audit->saved_count : &audit->logged_count, 1);
+        saved_count += saved[i];
         if (!saved[i])
             audit_entry_log(batch->entries[i], reason);
         free(batch->entries[i]);
     }
     lock_take(&audit->lock);
     audit->settled_count += batch->count;
+    audit->saved_count += saved_count;
+    audit->logged_count += batch->count - saved_count;
     lock_cond_broadcast(&audit->settled);
     lock_give(&audit->lock);
 }
