@@ -157,9 +157,11 @@ START_TEST(a_full_queue_goes_to_the_log)
     write_records(0, RECORDS);
     char *log = log_capture_read();
     int full = count_of(log, "reason=\"queue full\"");
+    /* The first may still find the connection, and nobody at its other end. */
+    int uncertain = count_of(log, "reason=uncertain");
     free(log);
     /* 4096 wait, and one batch is out of the queue. */
-    ck_assert_int_ge(full, RECORDS - 4096 - 64);
+    ck_assert_int_ge(full + uncertain, RECORDS - 4096 - 64);
     ck_assert_int_lt(full, RECORDS);
     redis_server_restart(redis);
     drain();
