@@ -286,6 +286,7 @@ static enum err make_workers(struct http *http, struct error *error)
 static void write_metrics(const void *with, struct strbuf *out)
 {
     const struct http *http = with;
+    const struct mg_context *library = atomic_load(&http->library);
     struct http_stats stats;
 
     http_stats_read(http, &stats);
@@ -297,7 +298,7 @@ static void write_metrics(const void *with, struct strbuf *out)
                       "Connections that have a thread now.", (uint64_t)stats.active_connections);
     exposition_single(out, "cachewarden_http_connections_parked", "gauge",
                       "Connections without one: silent, or waiting for one.",
-                      (uint64_t)mg_get_parked_connections(http->library));
+                      library ? (uint64_t)mg_get_parked_connections(library) : 0);
     exposition_single(out, "cachewarden_http_connections_total", "counter",
                       "Connections since the start.", stats.connections);
     exposition_single(out, "cachewarden_http_requests_under_way", "gauge",

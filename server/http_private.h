@@ -58,11 +58,11 @@ struct http {
     struct metrics *metrics;
     struct strbuf schema;
     struct app_edge edge;
-    struct mg_context *library;
     int *ports; /* by listener */
 
     /* Atomic. */
-    atomic_int worker_count; /* threads that have taken their struct worker */
+    struct mg_context *_Atomic library; /* NULL to a request that came before the start was over */
+    atomic_int worker_count;            /* threads that have taken their struct worker */
     atomic_bool draining;
 
     struct lock lock;          /* LOCK_RANK_HTTP; guards what follows */
