@@ -115,6 +115,18 @@ static enum err give_up(struct error *error)
     return refuse_reply(error, "the control data was lost again and again while it was read");
 }
 
+/* Redis took a write, and what came then failed: the caller is not to be told that nothing happened.
+ * The log gets the reason. Of data that no version can be made of it is said that it is refused. */
+static enum err after_write(enum err err, bool was_written, struct error *error)
+{
+    if (err == ERR_OK || err == ERR_UPSTREAM_REFUSED || !was_written)
+        return err;
+    struct error why = *error;
+    (void)error_set(error, ERR_UNCERTAIN, "outcome unknown");
+    memcpy(error->detail, why.detail, sizeof error->detail);
+    return ERR_UNCERTAIN;
+}
+
 /* ---- the operations ---- */
 
 enum err control_status(struct app *app, struct arena *arena, int64_t user_id, int64_t deadline_ns,
@@ -195,17 +207,19 @@ static enum err read_kept_switch(struct app *app, struct arena *arena, int64_t u
 
 static enum err switch_in_redis(struct app *app, struct arena *arena, int64_t user_id, bool enabled,
                                 int64_t deadline_ns, struct cache_state *state_out,
-                                struct error *error)
+                                bool *was_written_out, struct error *error)
 {
+    *was_written_out = false;
     for (int i = 0; i < TRIES_MAX; i++) {
         struct reading reading;
         bool is_good = false;
         enum err err = switch_once(app, arena, user_id, enabled, deadline_ns, &reading, error);
+        *was_written_out |= err == ERR_OK;
         if (err == ERR_OK)
             err = judge(app, arena, user_id, &reading, deadline_ns, state_out, &is_good, error);
         state_out->enabled = enabled;
         if (err != ERR_OK || is_good)
-            return err;
+            return after_write(err, *was_written_out, error);
     }
     return give_up(error);
 }
@@ -221,9 +235,11 @@ enum err control_switch(struct app *app, struct arena *arena, int64_t user_id, b
         err = users_switch_set(app->users, user_id, !enabled, error);
     if (err != ERR_OK)
         return err;
-    err = switch_in_redis(app, arena, user_id, enabled, deadline_ns, state_out, error);
+    bool was_written;
+    err =
+        switch_in_redis(app, arena, user_id, enabled, deadline_ns, state_out, &was_written, error);
     /* It did not happen, and must not the next time Redis is mended. */
-    if (err != ERR_OK && err != ERR_UNCERTAIN && app->users &&
+    if (err != ERR_OK && err != ERR_UNCERTAIN && !was_written && app->users &&
         users_switch_set(app->users, user_id, was_off, NULL) != ERR_OK)
         log_event(LOG_LEVEL_WARN, "switches.ahead", LOG_INT("user_id", user_id));
     return err;
@@ -254,17 +270,19 @@ enum err control_clear(struct app *app, struct arena *arena, int64_t user_id, in
                        struct cache_state *state_out, struct error *error)
 {
     enum err err = look_first(app, deadline_ns, error);
+    bool was_written = false;
 
     for (int i = 0; err == ERR_OK && i < TRIES_MAX; i++) {
         struct reading reading;
         bool is_good = false;
         err = clear_once(app, arena, user_id, deadline_ns, &reading, error);
+        was_written |= err == ERR_OK;
         if (err == ERR_OK)
             err = judge(app, arena, user_id, &reading, deadline_ns, state_out, &is_good, error);
         if (is_good)
             return err;
     }
-    return err == ERR_OK ? give_up(error) : err;
+    return after_write(err == ERR_OK ? give_up(error) : err, was_written, error);
 }
 
 /* An epoch that is absent must not become 1: below nothing that any node believes in, however many
@@ -297,13 +315,15 @@ enum err control_clear_all(struct app *app, struct arena *arena, int64_t deadlin
                            int64_t *epoch_out, struct error *error)
 {
     enum err err = look_first(app, deadline_ns, error);
+    bool was_written = false;
 
     for (int i = 0; err == ERR_OK && i < TRIES_MAX; i++) {
         struct keeper_sight sight;
         bool is_good = true;
         err = clear_all_once(app, arena, deadline_ns, &sight, error);
         if (err != ERR_OK)
-            return err;
+            break;
+        was_written = true;
         *epoch_out = sight.epoch;
         if (!app->keeper && sight.epoch < 1)
             return refuse_reply(error, "a raised epoch is %" PRId64, sight.epoch);
@@ -313,5 +333,5 @@ enum err control_clear_all(struct app *app, struct arena *arena, int64_t deadlin
         if (is_good)
             return err;
     }
-    return err == ERR_OK ? give_up(error) : err;
+    return after_write(err == ERR_OK ? give_up(error) : err, was_written, error);
 }

@@ -102,6 +102,35 @@ START_TEST(refused_by_redis)
 }
 END_TEST
 
+/* Redis took it, and only then was the users database in the way of showing the version: nobody is told
+ * that nothing happened, and both keep the same. */
+START_TEST(what_happened_is_not_denied)
+{
+    struct cache_state state;
+    struct error error = {0};
+    int64_t epoch;
+    version_on(0, 7);
+    ck_assert_int_eq(users_fact_set(nodes[0].app->users, STR("control_floor"), STR("x"), &error),
+                     ERR_OK);
+    redis_server_do(redis, "SET cw:{u:7}:v 500000");
+    ck_assert_int_eq(control_switch(nodes[0].app, arena, 7, false, soon(), &state, &error),
+                     ERR_UNCERTAIN);
+    ck_assert_str_eq(error.caller, "outcome unknown");
+    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:{u:7}:off"), 1);
+    struct user_switch *kept;
+    size_t count;
+    ck_assert_int_eq(users_switches_list(nodes[0].app->users, arena, 0, 9, &kept, &count, &error),
+                     ERR_OK);
+    ck_assert_uint_eq(count, 1);
+    ck_assert(kept[0].is_off);
+    ck_assert_int_eq(control_clear(nodes[0].app, arena, 7, soon(), &state, &error), ERR_UNCERTAIN);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "GET cw:{u:7}:v"), 500001);
+    redis_server_do(redis, "SET cw:epoch 500000");
+    ck_assert_int_eq(control_clear_all(nodes[0].app, arena, soon(), &epoch, &error), ERR_UNCERTAIN);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "GET cw:epoch"), 500001);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api/control/switches");
@@ -113,6 +142,7 @@ int main(void)
     tcase_add_test(tcase, switched_on_nothing);
     tcase_add_test(tcase, more_than_a_page);
     tcase_add_test(tcase, refused_by_redis);
+    tcase_add_test(tcase, what_happened_is_not_denied);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
