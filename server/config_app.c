@@ -28,6 +28,12 @@ void config_limit_settings(const struct config *config, struct limit_settings *s
     };
 }
 
+enum {
+    /* Of a named cache with a Redis of its own; of who follows revocations and who writes the audit. */
+    CACHE_CONNECTIONS = 2,
+    OTHER_CONNECTIONS = 2,
+};
+
 void config_http_options(const struct config *config, struct http_options *options_out)
 {
     *options_out = (struct http_options){
@@ -49,6 +55,8 @@ void config_http_options(const struct config *config, struct http_options *optio
         .cors_origin_count = config->server_cors_origins.count,
         .origins = (const char *const *)config->server_origins.items,
         .origin_count = config->server_origins.count,
+        .redis_connections = (size_t)config->redis_pool_size + OTHER_CONNECTIONS +
+                             config->caches.count * CACHE_CONNECTIONS,
     };
 }
 

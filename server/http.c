@@ -2,6 +2,7 @@
  * http_connection.c. */
 #include "http_private.h"
 
+#include "http_limits.h"
 #include "openapi.h"
 #include "router.h"
 #include "tls.h"
@@ -14,132 +15,43 @@
 
 #include <civetweb_extra.h>
 
-#include <arpa/inet.h>
-#include <assert.h>
-#include <netdb.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 enum {
-    LISTEN_MAX = 16,
     SPEC_SIZE = INET6_ADDRSTRLEN + 16, /* "[address]:65535s," */
-    THREADS_MAX = 1024,
-    TIMEOUT_MAX_MS = 3600 * 1000,
     /* Of a request's head, request line included; 8 KiB of token and 64 fields fit. */
     HEAD_MAX = 16 * 1024,
-    /* That are kept at once; more wait in the kernel's backlog. */
-    CONNECTIONS_MAX = 8192,
     BACKLOG = 1024,
-    /* Descriptors that are no connection of ours: listeners, Redis, the users database, files. */
-    OTHER_DESCRIPTORS = 256,
     /* A request's memory: what the first block holds costs no malloc. */
     ARENA_FIRST = 16 * 1024,
     ARENA_MORE = 8 * 1024 * 1024,
+    /* For a thousand threads on a busy machine. */
+    THREADS_BEGIN_MS = 60 * 1000,
 };
 
-/* ---- options ---- */
+/* ---- the library ---- */
 
-static enum err check_number(const char *setting, int64_t value, int64_t min, int64_t max,
-                             struct error *error)
-{
-    if (value >= min && value <= max)
-        return ERR_OK;
-    return error_set(error, ERR_BAD_INPUT, "%s: %lld is out of range, give %lld to %lld", setting,
-                     (long long)value, (long long)min, (long long)max);
-}
-
-/* The library takes any text for a number and any number for good, so ours are checked here. */
-static enum err check_options(const struct http_options *options, struct error *error)
-{
-    enum err err = check_number("server.threads", options->threads, 1, THREADS_MAX, error);
-
-    if (err == ERR_OK)
-        err = check_number("server.max_body", (int64_t)options->max_body, 1, INT32_MAX, error);
-    if (err == ERR_OK)
-        err = check_number("server.header_timeout_ms", options->header_timeout_ms, 1,
-                           TIMEOUT_MAX_MS, error);
-    if (err == ERR_OK)
-        err = check_number("server.body_timeout_ms", options->body_timeout_ms, 1, TIMEOUT_MAX_MS,
-                           error);
-    if (err == ERR_OK)
-        err = check_number("server.keep_alive_timeout_ms", options->keep_alive_timeout_ms, 1,
-                           TIMEOUT_MAX_MS, error);
-    if (err == ERR_OK)
-        err = check_number("server.listen: number of addresses", (int64_t)options->listen_count, 1,
-                           LISTEN_MAX, error);
-    for (size_t i = 0; err == ERR_OK && i < options->listen_count; i++) {
-        err = check_number("server.listen: port", options->listen[i].port, 0, 65535, error);
-        if (err == ERR_OK && options->listen[i].tls && !options->tls_certificate)
-            err =
-                error_set(error, ERR_BAD_INPUT,
-                          "server.listen: %s:%d is a TLS listener and needs server.tls.certificate",
-                          options->listen[i].host, options->listen[i].port);
-    }
-    return err;
-}
-
-/* A name's first IPv4 address, else its first IPv6 address, as text. */
-static enum err resolve(const char *host, char out[INET6_ADDRSTRLEN], bool *is_v6_out,
-                        struct error *error)
-{
-    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
-    int failed = getaddrinfo(host, NULL, &hints, &found);
-
-    if (failed != 0)
-        return error_set(error, ERR_BAD_INPUT, "server.listen: %s: %s", host, gai_strerror(failed));
-    const struct addrinfo *best = found; /* there is one when it does not fail */
-    assert(best != NULL);
-    for (const struct addrinfo *each = found; each; each = each->ai_next) {
-        if (each->ai_family == AF_INET) {
-            best = each;
-            break;
-        }
-    }
-    *is_v6_out = best->ai_family == AF_INET6;
-    failed = getnameinfo(best->ai_addr, best->ai_addrlen, out, INET6_ADDRSTRLEN, NULL, 0,
-                         NI_NUMERICHOST);
-    freeaddrinfo(found);
-    if (failed != 0)
-        return error_set(error, ERR_BAD_INPUT, "server.listen: %s: %s", host, gai_strerror(failed));
-    return ERR_OK;
-}
-
-/* One listener as the library wants it: "127.0.0.1:8000", "[::1]:8443s". */
-static enum err write_listener(const struct listen_address *address, char out[SPEC_SIZE],
-                               struct error *error)
-{
-    char text[INET6_ADDRSTRLEN];
-    bool is_v6 = false;
-    enum err err =
-        resolve(strcmp(address->host, "*") == 0 ? "0.0.0.0" : address->host, text, &is_v6, error);
-
-    if (err == ERR_OK)
-        snprintf(out, SPEC_SIZE, is_v6 ? "[%s]:%d%s" : "%s:%d%s", text, address->port,
-                 address->tls ? "s" : "");
-    return err;
-}
-
+/* As the library wants them: "127.0.0.1:8000,[::1]:8443s". */
 static enum err write_listeners(const struct http_options *options,
-                                char out[LISTEN_MAX * SPEC_SIZE], struct error *error)
+                                char out[HTTP_LISTEN_MAX * SPEC_SIZE], struct error *error)
 {
     size_t len = 0;
 
     out[0] = '\0';
     for (size_t i = 0; i < options->listen_count; i++) {
-        char spec[SPEC_SIZE];
-        enum err err = write_listener(&options->listen[i], spec, error);
+        const struct listen_address *listen = &options->listen[i];
+        struct http_place place;
+        enum err err = http_place_find(listen->host, &place, error);
         if (err != ERR_OK)
             return err;
-        len += (size_t)snprintf(out + len, LISTEN_MAX * SPEC_SIZE - len, "%s%s", len > 0 ? "," : "",
-                                spec);
+        len += (size_t)snprintf(out + len, HTTP_LISTEN_MAX * SPEC_SIZE - len,
+                                place.is_v6 ? "%s[%s]:%d%s" : "%s%s:%d%s", len > 0 ? "," : "",
+                                place.text, listen->port, listen->tls ? "s" : "");
     }
     return ERR_OK;
 }
-
-/* ---- the library ---- */
 
 static unsigned library_features;
 
@@ -171,25 +83,26 @@ static int on_tls(void *ssl_ctx, void *user_data)
     return tls_configure(ssl_ctx, &files, &http->complaint) == ERR_OK ? 1 : -1;
 }
 
-/*
- * Each connection takes a descriptor, whether a worker serves it or not; the library keeps as many as
- * the limit of open files leaves room for (park.inl), so that is raised as far as is needed and allowed.
- */
-static void raise_descriptor_limit(int threads)
+/* The library starts with fewer workers than it was asked for, and even without the thread that accepts. */
+static enum err await_threads(struct http *http, struct error *error) CW_NEEDS_LOCK(&http->lock)
 {
-    const rlim_t wanted = (rlim_t)threads + OTHER_DESCRIPTORS + CONNECTIONS_MAX;
-    struct rlimit limit;
+    const int wanted = http->options.threads + 1;
+    int64_t deadline_ns = clock_deadline_ns(THREADS_BEGIN_MS);
+    bool in_time = true;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
-        return;
-    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    while (http->thread_count < wanted && !http->is_short_of_threads && in_time)
+        in_time = lock_cond_wait(&http->finished, &http->lock, deadline_ns);
+    if (http->thread_count == wanted)
+        return ERR_OK;
+    return error_set(error, ERR_BAD_INPUT, "server.threads: %d of %d threads have begun%s%s",
+                     http->thread_count, wanted, http->is_short_of_threads ? ": " : "",
+                     http->is_short_of_threads ? http->complaint.caller : "");
 }
 
 static enum err start_library(struct http *http, struct error *error)
 {
     const struct http_options *options = &http->options;
-    char listeners[LISTEN_MAX * SPEC_SIZE];
+    char listeners[HTTP_LISTEN_MAX * SPEC_SIZE];
     char numbers[5][16];
     struct mg_callbacks callbacks;
     enum err err = write_listeners(options, listeners, error);
@@ -201,7 +114,6 @@ static enum err start_library(struct http *http, struct error *error)
     snprintf(numbers[2], sizeof numbers[2], "%lld", (long long)options->keep_alive_timeout_ms);
     snprintf(numbers[3], sizeof numbers[3], "%d", HEAD_MAX);
     snprintf(numbers[4], sizeof numbers[4], "%d", BACKLOG);
-    raise_descriptor_limit(options->threads);
     const char *library_options[] = {
         "listening_ports",
         listeners,
@@ -234,21 +146,23 @@ static enum err start_library(struct http *http, struct error *error)
     http->library = mg_start2(&init, NULL);
 
     lock_take(&http->lock);
-    http->is_started = http->library != NULL;
-    if (!http->is_started) {
+    if (!http->library) {
         *error = http->complaint;
         err = error->code != ERR_OK
                   ? error->code
                   : error_set(error, ERR_INTERNAL, "the HTTP library did not start");
+    } else {
+        err = await_threads(http, error);
     }
+    http->is_started = err == ERR_OK;
     lock_give(&http->lock);
     return err;
 }
 
 static enum err read_ports(struct http *http, struct error *error)
 {
-    struct mg_server_port ports[LISTEN_MAX];
-    int count = mg_get_server_ports(http->library, LISTEN_MAX, ports);
+    struct mg_server_port ports[HTTP_LISTEN_MAX];
+    int count = mg_get_server_ports(http->library, HTTP_LISTEN_MAX, ports);
 
     if (count != (int)http->options.listen_count)
         return error_set(error, ERR_INTERNAL, "server.listen: %d of %zu addresses are listened on",
@@ -341,8 +255,13 @@ static enum err make_parts(struct http *http, struct error *error)
 
 enum err http_start(const struct http_options *options, struct http **http_out, struct error *error)
 {
-    enum err err = check_options(options, error);
+    enum err err = http_check(options, error);
+    int connections_max;
 
+    if (err == ERR_OK)
+        err = http_limits_descriptors(options, &connections_max, error);
+    if (err == ERR_OK)
+        err = http_limits_threads(options->threads, error);
     if (err == ERR_OK)
         err = use_library(options, error);
     if (err != ERR_OK)
@@ -351,6 +270,7 @@ enum err http_start(const struct http_options *options, struct http **http_out, 
     if (!http)
         return error_set(error, ERR_NO_MEMORY, "out of memory");
     http->options = *options;
+    http->connections_max = connections_max;
     lock_init(&http->lock, LOCK_RANK_HTTP, "http");
     lock_cond_init(&http->finished);
 
@@ -370,6 +290,11 @@ enum err http_start(const struct http_options *options, struct http **http_out, 
 int http_port(const struct http *http, size_t index)
 {
     return index < http->options.listen_count ? http->ports[index] : 0;
+}
+
+int http_connections_max(const struct http *http)
+{
+    return http->connections_max;
 }
 
 void http_drain(struct http *http)

@@ -47,14 +47,26 @@ struct http_options {
     size_t cors_origin_count;
     const char *const *origins; /* as browsers see this server; count 0: by the Host of a request */
     size_t origin_count;
+    size_t redis_connections; /* that the services may open beside ours */
 };
 
-/* ERR_BAD_INPUT: a listener, certificate or key that cannot be used; the caller text names it and the mend. */
+/*
+ * All that http_start would refuse, but for what only binding and starting show: a port that somebody has,
+ * too few threads. Errors as http_start. Raises this process's limit of open files as far as is allowed.
+ */
+CW_MUST_CHECK enum err http_check(const struct http_options *options, struct error *error);
+
+/*
+ * Returns once every worker takes requests. ERR_BAD_INPUT: a listener, certificate, key or limit of this
+ * machine that it cannot work with; the caller text names the setting and the mend.
+ */
 CW_MUST_CHECK enum err http_start(const struct http_options *options, struct http **http_out,
                                   struct error *error);
 
 /* The real address of listener `index`: fills in the port chosen for 0. */
 int http_port(const struct http *http, size_t index);
+/* How many connections there is room for, whether they have a thread or not. */
+int http_connections_max(const struct http *http);
 
 /* From now on every answer says `Connection: close` and /health/ready is 503 (app->ready is the caller's to clear). */
 void http_drain(struct http *http);

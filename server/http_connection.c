@@ -34,6 +34,10 @@ static void *on_thread_start(const struct mg_context *library, int type)
 {
     struct http *http = mg_get_user_data(library);
 
+    lock_take(&http->lock);
+    http->thread_count++;
+    lock_cond_broadcast(&http->finished);
+    lock_give(&http->lock);
     if (type != 1) /* 1: a worker; others are the library's own */
         return NULL;
     int index = atomic_fetch_add(&http->worker_count, 1);
@@ -403,8 +407,13 @@ static int on_message(const struct mg_connection *connection, const char *messag
 
     lock_take(&http->lock);
     bool is_started = http->is_started;
-    if (!is_started && http->complaint.code == ERR_OK)
+    if (!is_started && (strstr(message, "thread") || strstr(message, "worker"))) {
+        http->is_short_of_threads = true;
+        (void)error_set(&http->complaint, ERR_BAD_INPUT, "%s", message);
+        lock_cond_broadcast(&http->finished);
+    } else if (!is_started && http->complaint.code == ERR_OK) {
         (void)error_set(&http->complaint, ERR_BAD_INPUT, "server.listen: %s", message);
+    }
     lock_give(&http->lock);
     if (is_started)
         log_event(LOG_LEVEL_INFO, "http.library", LOG_CSTR("message", message));

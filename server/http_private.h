@@ -59,16 +59,20 @@ struct http {
     struct strbuf schema;
     struct app_edge edge;
     int *ports; /* by listener */
+    int connections_max;
 
     /* Atomic. */
     struct mg_context *_Atomic library; /* NULL to a request that came before the start was over */
     atomic_int worker_count;            /* threads that have taken their struct worker */
     atomic_bool draining;
 
-    struct lock lock;          /* LOCK_RANK_HTTP; guards what follows */
-    struct lock_cond finished; /* signalled by workers that end a request while draining */
+    struct lock lock; /* LOCK_RANK_HTTP; guards what follows */
+    /* Signalled by threads that begin, and by workers that end a request while draining. */
+    struct lock_cond finished;
+    int thread_count; /* of the library, that have begun: workers, and the one that accepts */
     bool is_started;
-    struct error complaint; /* the first thing that went wrong while the library started */
+    bool is_short_of_threads; /* the complaint is about one that did not begin */
+    struct error complaint;   /* the first thing that went wrong while the library started */
 };
 
 /* The library's callbacks for threads, connections, requests, messages. user_data: struct http. */

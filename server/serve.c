@@ -201,7 +201,9 @@ static void announce(const struct server *server)
     describe_listeners(server, &listeners);
     redis_address_describe(&server->config->redis, redis, sizeof redis);
     log_event(LOG_LEVEL_INFO, "server.started", LOG_STR("listening", strbuf_str(&listeners)),
-              LOG_CSTR("redis", redis), LOG_CSTR("users", users_driver_name(server->app->users)),
+              LOG_INT("threads", server->config->server_threads),
+              LOG_INT("connections", http_connections_max(server->http)), LOG_CSTR("redis", redis),
+              LOG_CSTR("users", users_driver_name(server->app->users)),
               LOG_CSTR("environment", server->config->environment), LOG_CSTR("version", CW_VERSION),
               LOG_INT("pid", getpid()));
     if (server->demo)
@@ -228,10 +230,20 @@ static bool open_services(struct server *server)
     return err == ERR_OK;
 }
 
-static bool open_listeners(struct server *server)
+/* Before anything is made or changed. */
+static bool check_edge(struct server *server)
 {
     struct error error = {0};
     config_http_options(server->config, &server->http_options);
+    enum err err = http_check(&server->http_options, &error);
+    if (err != ERR_OK)
+        cli_fail("%s", error.caller[0] ? error.caller : err_name(err));
+    return err == ERR_OK;
+}
+
+static bool open_listeners(struct server *server)
+{
+    struct error error = {0};
     server->http_options.app = server->app;
     enum err err = http_start(&server->http_options, &server->http, &error);
     /* Only now, so that a port in use is not hidden among lines about a Redis that is down. */
@@ -382,8 +394,8 @@ static void close_all(struct server *server)
 
 static int run(struct server *server)
 {
-    if ((server->options->demo && !open_demo(server)) || !load(server) || !open_services(server) ||
-        !open_listeners(server))
+    if ((server->options->demo && !open_demo(server)) || !load(server) || !check_edge(server) ||
+        !open_services(server) || !open_listeners(server))
         return CLI_FAILED;
     server->app->ready = true;
     watchdog_init(&server->watchdog, server->config->server_body_timeout_ms);

@@ -1,7 +1,6 @@
 /* `serve`: the server, or a look at its settings. */
 #include "serve.h"
 #include "cli/cli.h"
-#include "tls.h"
 
 #include "cachewarden/log.h"
 
@@ -10,15 +9,12 @@
 
 /* ---- --check-config ---- */
 
-/* What only OpenSSL can tell: no PEM, a key of another certificate. */
-static bool check_tls(const struct config *config, struct error *error)
+/* What only the edge can tell, such as an address that is not this machine's. */
+static bool check_edge(const struct config *config, struct error *error)
 {
-    const struct tls_files files = {config->server_tls_certificate, config->server_tls_key,
-                                    config->server_tls_client_ca};
-    bool is_used = false;
-    for (size_t i = 0; i < config->listen_count; i++)
-        is_used |= config->listen[i].tls;
-    return !is_used || tls_check(&files, error) == ERR_OK;
+    struct http_options options;
+    config_http_options(config, &options);
+    return http_check(&options, error) == ERR_OK;
 }
 
 /* What only the services can tell, such as a named cache in the database of the control data. */
@@ -80,7 +76,7 @@ static int check_config(const struct cli *cli)
     struct error error = {0};
     struct strbuf text;
     bool fine = config_load(&input, &config, &report) == ERR_OK;
-    fine = fine && check_services(config, &report, &error) && check_tls(config, &error);
+    fine = fine && check_services(config, &report, &error) && check_edge(config, &error);
     const char *failure = error.caller[0] ? error.caller : NULL;
 
     strbuf_init(&text, NULL, 4096);

@@ -225,7 +225,7 @@ START_TEST(every_problem_is_reported)
         "nonsense = 1;\n"
         "log: { level = 3; };\n",
         ENVIRONMENT("REDIS_PORT=x"),
-        "error: %s:2: server.threads must be a whole number from 1 to 4096, not 0\n"
+        "error: %s:2: server.threads must be a whole number from 1 to 1024, not 0\n"
         "error: %s:3: there is no setting server.lisen; did you mean server.listen?\n"
         "error: %s:5: there is no setting nonsense; `cachewarden help settings` lists them\n"
         "error: %s:6: log.level must be a text in quotes, not a number\n"
@@ -279,7 +279,7 @@ START_TEST(numbers_that_do_not_fit_are_found)
     char text[128], words[512];
     snprintf(text, sizeof text, "server: {\n  threads = %s;\n};\n", numbers[_i]);
     snprintf(words, sizeof words,
-             "error: %%s:2: server.threads must be a whole number from 1 to 4096, not %s\n",
+             "error: %%s:2: server.threads must be a whole number from 1 to 1024, not %s\n",
              numbers[_i]);
     case_expect(text, NULL, words);
 }
@@ -289,7 +289,7 @@ START_TEST(long_numbers_are_read_as_they_are)
 {
     case_expect(
         "server: { threads = 5000000000L; };", NULL,
-        "error: %s:1: server.threads must be a whole number from 1 to 4096, not 5000000000\n");
+        "error: %s:1: server.threads must be a whole number from 1 to 1024, not 5000000000\n");
     case_load_well("server: { threads = 12L; max_body = 0x200; };", NULL);
     ck_assert_int_eq(one.config->server_threads, 12);
     ck_assert_int_eq(one.config->server_max_body, 512);
@@ -299,7 +299,7 @@ END_TEST
 START_TEST(a_number_on_a_line_of_its_own_is_found_too)
 {
     case_expect("server: { threads =\n5000000004;\n};", NULL,
-                "error: %s:1: server.threads must be a whole number from 1 to 4096, not 705032708\n"
+                "error: %s:1: server.threads must be a whole number from 1 to 1024, not 705032708\n"
                 "error: %s:2: the number 5000000004 is too large\n");
 }
 END_TEST
@@ -387,7 +387,7 @@ START_TEST(includes_are_read_and_named)
     case_expect_error("@include \"more.conf\"\n", NULL, words);
     cw_file_write(one.directory, "more.conf", "server: {\n\n  threads = 5000000000;\n};\n", 0600);
     snprintf(words, sizeof words,
-             "%s/more.conf:3: server.threads must be a whole number from 1 to 4096, not 5000000000",
+             "%s/more.conf:3: server.threads must be a whole number from 1 to 1024, not 5000000000",
              one.directory);
     case_expect_error("@include \"more.conf\"\n", NULL, words);
     case_expect_error("\n@include \"none.conf\"\n", NULL, "test.conf:2: cannot open include file");

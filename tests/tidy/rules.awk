@@ -30,7 +30,7 @@ BEGIN {
 	# Everything else in angle brackets is C11, POSIX or Linux.
 	n = split("arpa/inet.h assert.h ctype.h dirent.h errno.h fcntl.h float.h ifaddrs.h " \
 		"inttypes.h limits.h linux/futex.h locale.h math.h net/if.h netdb.h netinet/in.h " \
-		"malloc.h netinet/tcp.h poll.h pthread.h pwd.h sanitizer/asan_interface.h sched.h setjmp.h signal.h " \
+		"malloc.h netinet/tcp.h poll.h pthread.h pwd.h sanitizer/asan_interface.h sched.h semaphore.h setjmp.h signal.h " \
 		"spawn.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h " \
 		"stdnoreturn.h string.h strings.h sys/epoll.h sys/eventfd.h sys/file.h sys/mman.h " \
 		"sys/prctl.h sys/random.h sys/resource.h sys/socket.h sys/stat.h sys/statvfs.h sys/syscall.h " \
