@@ -220,13 +220,18 @@ static enum err make_user(struct arena *arena, const struct account *account,
     return principal->name.ptr && principal->email.ptr ? ERR_OK : ERR_NO_MEMORY;
 }
 
-/* RFC 6750 section 2.1; the scheme's case does not matter (RFC 9110 section 11.1). */
+/*
+ * RFC 6750 section 2.1; the scheme's case does not matter (RFC 9110 section 11.1). False: another
+ * scheme, which is between the caller and a proxy on the way and no credential here.
+ */
 static bool take_bearer(struct str authorization, struct str *token_out)
 {
-    struct str scheme = str_sub(authorization, 0, 7);
+    struct str rest = authorization, scheme;
 
-    *token_out = str_trim(str_sub(authorization, 7, authorization.len));
-    return str_eq_nocase(scheme, STR("Bearer ")) && token_out->len > 0;
+    if (!str_split(&rest, ' ', &scheme) || !str_eq_nocase(scheme, STR("Bearer")))
+        return false;
+    *token_out = str_trim(rest);
+    return true;
 }
 
 static enum err authenticate_token(struct identity *identity, struct arena *arena, struct str token,
@@ -245,17 +250,6 @@ static enum err authenticate_token(struct identity *identity, struct arena *aren
     if (!err)
         err = check_revoked(identity, &account, claims, error);
     return err ? err : make_user(arena, &account, &proven, principal);
-}
-
-static enum err authenticate_bearer(struct identity *identity, struct arena *arena,
-                                    struct str authorization, int64_t now_s,
-                                    struct principal *principal, struct error *error)
-{
-    struct str token;
-
-    if (!take_bearer(authorization, &token))
-        return refuse(error, "Authorization: not a Bearer token");
-    return authenticate_token(identity, arena, token, TOKEN_ACCESS, now_s, principal, error);
 }
 
 /* A key lives as long as its owner does, whatever its scopes. */
@@ -318,21 +312,19 @@ enum { BEARER, KEY, SESSION, CREDENTIALS };
 
 struct shown {
     bool is_given;
+    struct str text; /* of the credential alone */
     enum err err;
     struct principal principal;
 };
 
-static enum err authenticate(struct identity *identity, struct arena *arena,
-                             const struct credentials *credentials, int which, int64_t now_s,
-                             struct principal *principal, struct error *error)
+static enum err authenticate(struct identity *identity, struct arena *arena, struct shown *shown,
+                             int which, int64_t now_s, struct error *error)
 {
-    if (which == BEARER)
-        return authenticate_bearer(identity, arena, credentials->authorization, now_s, principal,
-                                   error);
     if (which == KEY)
-        return authenticate_key(identity, arena, credentials->api_key, now_s, principal, error);
-    return authenticate_token(identity, arena, credentials->session, TOKEN_SESSION, now_s,
-                              principal, error);
+        return authenticate_key(identity, arena, shown->text, now_s, &shown->principal, error);
+    return authenticate_token(identity, arena, shown->text,
+                              which == SESSION ? TOKEN_SESSION : TOKEN_ACCESS, now_s,
+                              &shown->principal, error);
 }
 
 /*
@@ -366,18 +358,17 @@ enum err identity_authenticate(struct identity *identity, struct arena *arena,
                                struct principal *principal_out, struct error *error)
 {
     struct shown shown[CREDENTIALS] = {
-        [BEARER] = {.is_given = credentials->authorization.len > 0},
-        [KEY] = {.is_given = credentials->api_key.len > 0},
-        [SESSION] = {.is_given = credentials->has_session},
+        [KEY] = {.is_given = credentials->api_key.len > 0, .text = credentials->api_key},
+        [SESSION] = {.is_given = credentials->has_session, .text = credentials->session},
     };
     const struct shown *first;
 
+    shown[BEARER].is_given = take_bearer(credentials->authorization, &shown[BEARER].text);
     *principal_out = (struct principal){0};
     for (int i = 0; i < CREDENTIALS; i++) {
         if (!shown[i].is_given)
             continue;
-        shown[i].err =
-            authenticate(identity, arena, credentials, i, now_s, &shown[i].principal, error);
+        shown[i].err = authenticate(identity, arena, &shown[i], i, now_s, error);
         /* Neither good nor bad: whoever is meant, it cannot be said now. */
         if (shown[i].err && shown[i].err != ERR_UNAUTHENTICATED)
             return shown[i].err;

@@ -63,8 +63,9 @@ struct credentials {
  * their own (Django). One for a deleted or deactivated account, or from before its password was
  * changed, is not; and a token that identity_revocations covers is good for nobody.
  *
- * No credential: ERR_OK and an anonymous principal. Good: ERR_OK. Not good, or a scheme we do not
- * know: ERR_UNAUTHENTICATED. Two that disagree (different principals, or one good and one not):
+ * No credential: ERR_OK and an anonymous principal; an Authorization of another scheme than Bearer
+ * (Basic, for a proxy on the way) is none. Good: ERR_OK. Not good, or Bearer without a token:
+ * ERR_UNAUTHENTICATED. Two that disagree (different principals, or one good and one not):
  * ERR_BAD_INPUT with "Conflicting credentials.". Those that mean the same user are the token's
  * principal, or else the key's: both are sent on purpose. A session alone that has to prove itself
  * and does not: ERR_FORBIDDEN with "CSRF Failed". ERR_UPSTREAM_DOWN: the users database is needed

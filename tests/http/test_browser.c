@@ -267,6 +267,11 @@ START_TEST(beside_another_credential)
     expect_status(http_send(stand.http, "GET", STATUS, headers, NULL, 0), 200);
     /* No page elsewhere can make a browser send this one. */
     expect_status(http_send(stand.http, "POST", ENABLE, headers, NULL, 0), 200);
+    /* A proxy's password is none of ours: the session counts, and has to prove itself. */
+    headers[1] = "Authorization: Basic YWxpY2U6eA==";
+    expect_status(http_send(stand.http, "GET", STATUS, headers, NULL, 0), 200);
+    expect_answer(http_send(stand.http, "POST", ENABLE, headers, NULL, 0), 403,
+                  "{\"detail\":\"CSRF Failed\"}");
     headers[1] = stand.bob.bearer;
     expect_answer(http_send(stand.http, "GET", STATUS, headers, NULL, 0), 400,
                   "{\"detail\":\"Conflicting credentials.\"}");

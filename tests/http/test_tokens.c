@@ -358,6 +358,27 @@ START_TEST(api_keys)
 }
 END_TEST
 
+/* What a proxy in front was shown is in nobody's way. */
+START_TEST(another_scheme_beside_a_key)
+{
+    static const char *const others[] = {
+        "Authorization: Basic YWxpY2U6eA==", "Authorization: Digest username=\"alice\"",
+        "Authorization: Negotiate YII=", "Authorization: NTLM",
+        "Authorization;" /* libcurl's word for an empty one */};
+    char key[STAND_KEY_SIZE];
+    stand_key(&stand, key, "proxied", (const char *const[]){"--scope", "flush", NULL});
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        const char *headers[] = {others[i], key, NULL};
+        expect_status(http_send(stand.http, "DELETE", "/api/v1/cache", headers, NULL, 0), 200);
+        headers[1] = NULL;
+        expect_answer(http_send(stand.http, "GET", STATUS, headers, NULL, 0), 401, SAYS_401);
+    }
+    const char *headers[] = {"Authorization: Bearer", key, NULL};
+    expect_answer(http_send(stand.http, "DELETE", "/api/v1/cache", headers, NULL, 0), 400,
+                  "{\"detail\":\"Conflicting credentials.\"}");
+}
+END_TEST
+
 START_TEST(two_credentials)
 {
     char flush[STAND_KEY_SIZE], as_alice[STAND_KEY_SIZE];
@@ -414,6 +435,7 @@ int main(void)
     tcase_add_test(shared, other_credentials);
     tcase_add_test(shared, a_token_belongs_into_the_header);
     tcase_add_test(shared, api_keys);
+    tcase_add_test(shared, another_scheme_beside_a_key);
     tcase_add_test(shared, two_credentials);
     tcase_add_test(shared, rights_are_looked_up_anew);
     suite_add_tcase(suite, shared);
