@@ -91,14 +91,88 @@ static int wait_for_others(void *arg, int times_asked)
     int64_t now_ns = clock_mono_ns();
 
     if (times_asked == 0)
-        session->busy_until_ns = now_ns + USERS_SQLITE_BUSY_TIMEOUT_MS * NS_PER_MS;
+        session->busy_until_ns = now_ns + session->patience_ms * NS_PER_MS;
     if (now_ns >= session->busy_until_ns)
         return 0;
     sqlite3_sleep(times_asked < 10 ? 1 : 3);
     return 1;
 }
 
-enum err users_sqlite_open(const char *path, enum users_mode mode,
+/*
+ * What passes: another process creates, opens, recovers or closes the file, and its journals come
+ * and go between a look at them and the use of them.
+ */
+static bool is_transient(int code)
+{
+    switch (code) {
+    case SQLITE_IOERR_DELETE_NOENT: /* the journal to delete is gone already */
+    case SQLITE_READONLY_RECOVERY:  /* who may not mend the log waits for who may */
+    case SQLITE_READONLY_CANTINIT:
+    case SQLITE_READONLY_ROLLBACK:
+        return true;
+    }
+    switch (code & 0xff) {
+    case SQLITE_CANTOPEN: /* a journal, or the shared memory, went between two calls */
+    case SQLITE_PROTOCOL: /* many opened the log at the same moment */
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* These last a moment, or for ever; the latter must not hold up a request. */
+enum { TRANSIENT_TRIES_MAX = 100 };
+
+struct tries {
+    int64_t busy_until_ns;
+    int count;
+};
+
+static struct tries tries_begin(const struct users_session *session)
+{
+    return (struct tries){clock_deadline_ns(session->patience_ms), 0};
+}
+
+/*
+ * Whether what failed with `code` is worth another try, after a nap. SQLite asks wait_for_others
+ * about most locks, and reports the rest as busy. Within a transaction the answer is no: part of it
+ * is done.
+ */
+static bool try_again(const struct users_session *session, int code, struct tries *tries)
+{
+    bool is_busy = (code & 0xff) == SQLITE_BUSY && clock_mono_ns() < tries->busy_until_ns;
+    bool will_pass = is_transient(code) && ++tries->count < TRANSIENT_TRIES_MAX;
+
+    if ((!is_busy && !will_pass) || users_sqlite_in_transaction(session))
+        return false;
+    sqlite3_sleep(3);
+    return true;
+}
+
+/* Outside a transaction the whole text is done again, and must bear that. */
+static int execute(struct users_session *session, const char *sql)
+{
+    struct tries tries = tries_begin(session);
+    int code;
+
+    do
+        code = sqlite3_exec(session->handle, sql, NULL, NULL, NULL);
+    while (try_again(session, code, &tries));
+    return code;
+}
+
+/* The first step, which takes the locks and opens the journals. */
+static int step_first(struct users_session *session, sqlite3_stmt *statement)
+{
+    struct tries tries = tries_begin(session);
+    int code;
+
+    while ((code = sqlite3_step(statement)) != SQLITE_ROW && try_again(session, code, &tries))
+        sqlite3_reset(statement);
+    return code;
+}
+
+enum err users_sqlite_open(const char *path, enum users_mode mode, int patience_ms,
                            struct users_session **session_out, struct error *error)
 {
     static const char settings[] =
@@ -115,6 +189,7 @@ enum err users_sqlite_open(const char *path, enum users_mode mode,
         return ERR_NO_MEMORY;
     session->path = path;
     session->mode = mode;
+    session->patience_ms = patience_ms;
     /* No SQLITE_OPEN_CREATE: a file that vanished is an error, not a new and empty database. */
     int code =
         sqlite3_open_v2(path, &session->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
@@ -122,10 +197,10 @@ enum err users_sqlite_open(const char *path, enum users_mode mode,
         sqlite3_extended_result_codes(session->handle, 1);
         sqlite3_busy_handler(session->handle, wait_for_others, session);
         sqlite3_db_config(session->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-        code = sqlite3_exec(session->handle, settings, NULL, NULL, NULL);
+        code = execute(session, settings);
     }
     if (code == SQLITE_OK && mode == USERS_READ)
-        code = sqlite3_exec(session->handle, "PRAGMA query_only = ON", NULL, NULL, NULL);
+        code = execute(session, "PRAGMA query_only = ON");
     if (code != SQLITE_OK) {
         enum err err = fail(session, code, error);
         users_sqlite_close(&session);
@@ -171,6 +246,7 @@ enum err users_sqlite_open_to_look(const char *path, struct users_session **sess
     *session_out = NULL;
     if (session && uri) {
         session->path = path;
+        session->patience_ms = USERS_SQLITE_BUSY_TIMEOUT_MS;
         int code =
             sqlite3_open_v2(uri, &session->handle,
                             SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL);
@@ -198,7 +274,7 @@ void users_sqlite_close(struct users_session **session)
 
 enum err users_sqlite_exec(struct users_session *session, const char *sql, struct error *error)
 {
-    int code = sqlite3_exec(session->handle, sql, NULL, NULL, NULL);
+    int code = execute(session, sql);
 
     return code == SQLITE_OK ? ERR_OK : fail(session, code, error);
 }
@@ -210,7 +286,7 @@ enum err users_sqlite_integer(struct users_session *session, const char *query, 
     int code = sqlite3_prepare_v2(session->handle, query, -1, &statement, NULL);
 
     *value_out = 0;
-    if (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+    if (code == SQLITE_OK && (code = step_first(session, statement)) == SQLITE_ROW) {
         *value_out = sqlite3_column_int64(statement, 0);
         code = SQLITE_OK;
     }
@@ -222,14 +298,7 @@ enum err users_sqlite_integer(struct users_session *session, const char *query, 
 /* The switch needs the file for itself; SQLite does not always wait for that on its own. */
 enum err users_sqlite_use_log(struct users_session *session, struct error *error)
 {
-    int64_t deadline_ns = clock_deadline_ns(USERS_SQLITE_BUSY_TIMEOUT_MS);
-    int code;
-
-    while (((code = sqlite3_exec(session->handle, "PRAGMA journal_mode = WAL", NULL, NULL, NULL)) &
-            0xff) == SQLITE_BUSY &&
-           clock_mono_ns() < deadline_ns)
-        sqlite3_sleep(5);
-    return code == SQLITE_OK ? ERR_OK : fail(session, code, error);
+    return users_sqlite_exec(session, "PRAGMA journal_mode = WAL", error);
 }
 
 bool users_sqlite_in_transaction(const struct users_session *session)
@@ -337,8 +406,12 @@ enum err users_sqlite_run(struct users_session *session, enum users_statement id
         code = bind(statement, (int)i + 1, &parameters[i]);
     if (code == SQLITE_OK) {
         result->column_count = (size_t)sqlite3_column_count(statement);
-        while (!err && (code = sqlite3_step(statement)) == SQLITE_ROW)
+        code = step_first(session, statement);
+        while (!err && code == SQLITE_ROW) {
             err = add_row(statement, arena, &capacity, result);
+            if (!err)
+                code = sqlite3_step(statement);
+        }
     }
     if (!err && code != SQLITE_DONE)
         err = fail(session, code, error);

@@ -7,8 +7,10 @@
 
 #include "users_driver.h"
 
-/* How long another process is waited for. */
+/* How long another process is waited for: by a request, and at the start of the program, when
+ * several may be making the file. */
 #define USERS_SQLITE_BUSY_TIMEOUT_MS 2000
+#define USERS_SQLITE_OPEN_TIMEOUT_MS 10000
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -18,6 +20,7 @@ struct users_session {
     struct users_session *next_idle; /* the driver's */
     enum users_mode mode;
     bool is_broken;        /* saw an error that may last: to be closed, not kept */
+    int patience_ms;       /* how long a statement waits for other processes */
     int64_t busy_until_ns; /* how long the statement that runs waits for others */
     const char *path;
     struct sqlite3 *handle;
@@ -30,7 +33,7 @@ struct users_session {
  */
 
 /* Opens an existing file, `path` is borrowed. A USERS_READ connection cannot write. */
-CW_MUST_CHECK enum err users_sqlite_open(const char *path, enum users_mode mode,
+CW_MUST_CHECK enum err users_sqlite_open(const char *path, enum users_mode mode, int patience_ms,
                                          struct users_session **session_out, struct error *error);
 /*
  * Opens an existing file so that nothing comes of it: not even the journal files that reading makes
@@ -41,7 +44,10 @@ CW_MUST_CHECK enum err users_sqlite_open_to_look(const char *path,
                                                  struct error *error);
 void users_sqlite_close(struct users_session **session);
 
-/* Statements without parameters and rows of interest: transactions, settings, schema. */
+/*
+ * Statements without parameters and rows of interest: transactions, settings, schema. Outside a
+ * transaction all of it may be done more than once, until others are out of the way.
+ */
 CW_MUST_CHECK enum err users_sqlite_exec(struct users_session *session, const char *sql,
                                          struct error *error);
 /* The one integer of a PRAGMA or a query. */

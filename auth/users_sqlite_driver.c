@@ -37,7 +37,8 @@ struct users_db {
 static enum err open_session(struct users_db *db, enum users_mode mode,
                              struct users_session **session_out, struct error *error)
 {
-    enum err err = users_sqlite_open(db->path, mode, session_out, error);
+    enum err err =
+        users_sqlite_open(db->path, mode, USERS_SQLITE_BUSY_TIMEOUT_MS, session_out, error);
 
     if (!err)
         (*session_out)->db = db;
@@ -301,9 +302,13 @@ static enum err open_file(struct users_db *db, struct error *error)
     if (!err)
         err = users_file_identify(db->path, &db->file, error);
     if (!err)
-        err = open_session(db, USERS_WRITE, &db->writer, error);
-    if (!err)
-        err = bring_up_to_date(db->writer, error);
+        err = users_sqlite_open(db->path, USERS_WRITE, USERS_SQLITE_OPEN_TIMEOUT_MS, &db->writer,
+                                error);
+    if (err)
+        return err;
+    db->writer->db = db;
+    err = bring_up_to_date(db->writer, error);
+    db->writer->patience_ms = USERS_SQLITE_BUSY_TIMEOUT_MS;
     return err;
 }
 

@@ -6,7 +6,6 @@
 #include "users_backend.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <sqlite3.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -301,52 +300,6 @@ START_TEST(a_newer_schema)
 }
 END_TEST
 
-static void *open_and_close(void *arg)
-{
-    struct users *own = NULL;
-    struct error why;
-    (void)arg;
-
-    error_clear(&why);
-    ck_assert_msg(users_open(str_from(url), &own, &why) == ERR_OK, "%s", why.caller);
-    users_close(&own);
-    return NULL;
-}
-
-/* Everybody makes it, or finds it made; nobody fails. */
-START_TEST(many_open_a_new_one_at_once)
-{
-    enum { OPENERS = 8 };
-    for (int turn = 0; turn < 5; turn++) {
-        pthread_t threads[OPENERS];
-        pid_t children[2];
-        char name[32];
-        int status;
-
-        snprintf(name, sizeof name, "turn%d/users.db", turn);
-        name_file(name);
-        for (int i = 0; i < 2; i++) {
-            children[i] = fork();
-            ck_assert_int_ge(children[i], 0);
-            if (children[i] == 0) {
-                open_and_close(NULL);
-                _exit(0);
-            }
-        }
-        for (int i = 0; i < OPENERS; i++)
-            ck_assert_int_eq(pthread_create(&threads[i], NULL, open_and_close, NULL), 0);
-        for (int i = 0; i < OPENERS; i++)
-            ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
-        for (int i = 0; i < 2; i++) {
-            ck_assert_int_eq(waitpid(children[i], &status, 0), children[i]);
-            ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-        }
-        ck_assert_int_eq(integer_raw("SELECT count(*) FROM migrations"), users_sqlite_version);
-        ck_assert_int_eq(integer_raw("SELECT count(*) FROM facts"), 1);
-    }
-}
-END_TEST
-
 /* --- trouble while it runs --- */
 
 /* Another program that holds the file: readers go on, writers wait a while and then hear so. */
@@ -451,7 +404,6 @@ int main(void)
     tcase_add_test(tcase, the_file_vanishes_or_is_replaced);
     tcase_add_test(tcase, the_schema_tells_its_version);
     tcase_add_test(tcase, a_newer_schema);
-    tcase_add_test(tcase, many_open_a_new_one_at_once);
     tcase_add_test(tcase, locked_by_another_program);
     tcase_add_test(tcase, no_room_left);
     tcase_add_test(tcase, no_sql_for_the_caller);
