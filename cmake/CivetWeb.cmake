@@ -1,51 +1,57 @@
-# CivetWeb, from the distribution's source package, patched and compiled our way.
+# CivetWeb, from Debian's source package, with Debian's patches and ours, compiled our way.
 #
-# The packaged binary crashes at the first TLS handshake under OpenSSL 3 and lacks IPv6, so we
-# compile the packaged *source*. packaging/civetweb/fetch gets it (./dev calls that); nothing is
-# downloaded here. None of the source is in our tree, only its checksum and our patches.
+# Debian 12's binary crashes at the first TLS handshake under OpenSSL 3 and lacks IPv6, and none has
+# our patches. So we compile the packaged *source* of Debian 13, the same on every system.
+# packaging/civetweb/fetch gets it (./dev calls that); nothing is downloaded here. None of the
+# source is in our tree, only the checksums of its two archives and our patches.
 
-set(CW_CIVETWEB_TARBALL "$ENV{CW_CIVETWEB_TARBALL}" CACHE FILEPATH
-  "CivetWeb's original source archive; empty: where packaging/civetweb/fetch puts it")
+set(CW_CIVETWEB_ARCHIVES "$ENV{CW_CIVETWEB_ARCHIVES}" CACHE PATH
+  "Folder of CivetWeb's two source archives; empty: where packaging/civetweb/fetch puts them")
 
 set(CW_CIVETWEB_SOURCE "" CACHE PATH
-  "CivetWeb's original source, unpacked, in place of the archive: for a package build, where the \
+  "CivetWeb's original source, unpacked, in place of the archives: for a package build, where the \
 source package holds it and vouches for it")
+set(CW_CIVETWEB_DEBIAN "" CACHE PATH "With CW_CIVETWEB_SOURCE: Debian's packaging of it, unpacked")
 
 set(dir ${CMAKE_SOURCE_DIR}/packaging/civetweb)
-file(STRINGS ${dir}/source.sha256 pinned LIMIT_COUNT 1)
-string(REGEX MATCH "^([0-9a-f]+)  (.+)$" matched "${pinned}")
-set(sha256 ${CMAKE_MATCH_1})
-set(tarball_name ${CMAKE_MATCH_2})
+file(STRINGS ${dir}/source.sha256 pinned)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${dir}/source.sha256)
+set(archives)
+set(ingredients "${CW_CIVETWEB_SOURCE}${CW_CIVETWEB_DEBIAN}")
 
-set(tarball ${CW_CIVETWEB_TARBALL})
-if(NOT tarball AND NOT CW_CIVETWEB_SOURCE)
+# The unpacked tree is named by what went into it, so a changed patch gets a fresh tree.
+foreach(line IN LISTS pinned)
+  string(REGEX MATCH "^([0-9a-f]+)  (.+)$" matched "${line}")
+  set(sha256 ${CMAKE_MATCH_1})
+  set(name ${CMAKE_MATCH_2})
+  string(APPEND ingredients ${sha256})
+  if(CW_CIVETWEB_SOURCE)
+    continue()
+  endif()
   set(cache $ENV{XDG_CACHE_HOME})
   if(NOT cache)
     set(cache $ENV{HOME}/.cache)
   endif()
-  foreach(place ${CMAKE_SOURCE_DIR}/.deps ${cache}/cachewarden)
-    if(EXISTS ${place}/${tarball_name})
-      set(tarball ${place}/${tarball_name})
-      break()
-    endif()
-  endforeach()
-endif()
-if(NOT tarball AND NOT CW_CIVETWEB_SOURCE)
-  message(FATAL_ERROR
-    "CivetWeb's source (${tarball_name}) is not here yet. Run ./dev build, or "
-    "packaging/civetweb/fetch, or set CW_CIVETWEB_TARBALL to a copy.")
-endif()
-if(NOT CW_CIVETWEB_SOURCE)
-  file(SHA256 ${tarball} found)
-  if(NOT found STREQUAL sha256)
-    message(FATAL_ERROR "${tarball} has SHA-256 ${found}, not the pinned ${sha256}. Remove it.")
+  set(places ${CMAKE_SOURCE_DIR}/.deps ${cache}/cachewarden)
+  if(CW_CIVETWEB_ARCHIVES)
+    set(places ${CW_CIVETWEB_ARCHIVES})
   endif()
-endif()
+  find_file(archive "${name}" PATHS ${places} NO_DEFAULT_PATH NO_CACHE)
+  if(NOT archive)
+    message(FATAL_ERROR
+      "CivetWeb's source (${name}) is not here yet. Run ./dev build, or "
+      "packaging/civetweb/fetch, or set CW_CIVETWEB_ARCHIVES to a folder that holds it.")
+  endif()
+  file(SHA256 ${archive} found)
+  if(NOT found STREQUAL sha256)
+    message(FATAL_ERROR "${archive} has SHA-256 ${found}, not the pinned ${sha256}. Remove it.")
+  endif()
+  list(APPEND archives ${archive})
+  unset(archive)
+endforeach()
 
-# The unpacked tree is named by what went into it, so a changed patch gets a fresh tree.
 file(GLOB patches CONFIGURE_DEPENDS ${dir}/*.patch)
 list(SORT patches)
-set(ingredients "${sha256}${CW_CIVETWEB_SOURCE}")
 foreach(patch IN LISTS patches)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${patch})
   file(SHA256 ${patch} sum)
@@ -60,18 +66,21 @@ if(NOT EXISTS ${stamp})
   find_program(PATCH patch REQUIRED)
   file(REMOVE_RECURSE ${unpacked})
   if(CW_CIVETWEB_SOURCE)
-    foreach(part src include LICENSE.md)
-      file(COPY ${CW_CIVETWEB_SOURCE}/${part} DESTINATION ${unpacked}/source)
-    endforeach()
+    file(COPY ${CW_CIVETWEB_SOURCE}/ DESTINATION ${unpacked}/source)
+    file(COPY ${CW_CIVETWEB_DEBIAN}/ DESTINATION ${unpacked}/debian)
   else()
-    file(ARCHIVE_EXTRACT INPUT ${tarball} DESTINATION ${unpacked}
-      PATTERNS "*/src/*" "*/include/*" "*/LICENSE.md")
+    list(GET archives 0 archive)
+    file(ARCHIVE_EXTRACT INPUT ${archive} DESTINATION ${unpacked})
     file(GLOB top LIST_DIRECTORIES true ${unpacked}/*)
     file(RENAME ${top} ${unpacked}/source)
+    list(GET archives 1 archive)
+    file(ARCHIVE_EXTRACT INPUT ${archive} DESTINATION ${unpacked}) # makes debian/
   endif()
-  foreach(patch IN LISTS patches)
+  file(STRINGS ${unpacked}/debian/patches/series series REGEX "^[^#]")
+  list(TRANSFORM series PREPEND ${unpacked}/debian/patches/)
+  foreach(patch IN LISTS series patches)
     execute_process(
-      COMMAND ${PATCH} --strip=1 --forward --fuzz=0 --silent --input=${patch}
+      COMMAND ${PATCH} --strip=1 --forward --fuzz=0 --no-backup-if-mismatch --silent --input=${patch}
       WORKING_DIRECTORY ${unpacked}/source
       RESULT_VARIABLE failed)
     if(failed)

@@ -4,7 +4,7 @@ find_package(OpenSSL 3.0 REQUIRED)
 find_package(Threads REQUIRED)
 
 # "name version" pairs for the command `version`, one for each library the program is built with.
-set(CW_LIBRARY_VERSIONS "civetweb 1.15" "openssl ${OPENSSL_VERSION}")
+set(CW_LIBRARY_VERSIONS "civetweb 1.16" "openssl ${OPENSSL_VERSION}")
 
 function(cw_library name module)
   pkg_check_modules(${name} REQUIRED IMPORTED_TARGET ${module})
