@@ -1,5 +1,5 @@
-/* The libconfig file: its groups walked against the rows of config.def. The only file that knows
- * libconfig. */
+/* The libconfig file: its groups walked against the rows of config.def. Beside it only config_include.c
+ * knows libconfig. */
 #include "config_private.h"
 
 #include <libconfig.h>
@@ -27,11 +27,8 @@ struct target {
 /* `included` is NULL for the file itself. */
 static const char *place_of(struct reader *reader, const char *included)
 {
-    char path[4096];
-    if (!included)
-        return config_place(reader->config, reader->path);
-    snprintf(path, sizeof path, "%s/%s", reader->folder, included);
-    return config_place(reader->config, path);
+    return included ? config_include_place(reader->config, reader->folder, included)
+                    : config_place(reader->config, reader->path);
 }
 
 static struct config_origin origin_of(struct reader *reader, const config_setting_t *setting)
@@ -98,12 +95,10 @@ static bool is_text(const config_setting_t *setting)
 /* The number on the setting's line that did not fit into libconfig's int, or NULL. */
 static struct scan_finding *overflow(struct reader *reader, const config_setting_t *setting)
 {
-    const char *file = config_setting_source_file(setting);
     for (size_t i = 0; i < reader->findings.count; i++) {
         struct scan_finding *finding = &reader->findings.items[i];
-        bool same_file =
-            finding->file && file ? strcmp(finding->file, file) == 0 : finding->file == file;
-        if (same_file && finding->line == config_setting_source_line(setting) && !finding->used &&
+        if (finding->file == place_of(reader, config_setting_source_file(setting)) &&
+            finding->line == config_setting_source_line(setting) && !finding->used &&
             finding->text[0])
             return finding;
     }
@@ -335,48 +330,11 @@ static void read_list(struct reader *reader, const struct setting *row, void *ba
 
 /* ---- the whole file ---- */
 
-static bool texts_hold(const struct config_texts *texts, const char *text)
-{
-    for (size_t i = 0; i < texts->count; i++)
-        if (strcmp(texts->items[i], text) == 0)
-            return true;
-    return false;
-}
-
-static void scan_file(struct reader *reader, const char *included)
-{
-    FILE *stream = fopen(place_of(reader, included), "re");
-    char *text = NULL;
-    size_t room = 0;
-    ssize_t size = stream ? getdelim(&text, &room, EOF, stream) : -1;
-    if (size > 0)
-        config_scan((struct str){text, (size_t)size}, included, &reader->findings);
-    if (text)
-        secret_wipe(text, room);
-    free(text);
-    if (stream)
-        fclose(stream);
-}
-
-/* Includes are read by libconfig alone; what they hold is looked at here, once each. */
-static void scan_includes(struct reader *reader, const config_setting_t *group,
-                          struct config_texts *seen)
-{
-    for (int i = 0; i < config_setting_length(group); i++) {
-        const config_setting_t *setting = config_setting_get_elem(group, (unsigned)i);
-        const char *file = config_setting_source_file(setting);
-        if (file && !texts_hold(seen, file) && texts_add(seen, str_from(file)))
-            scan_file(reader, file);
-        if (config_setting_is_aggregate(setting))
-            scan_includes(reader, setting, seen);
-    }
-}
-
 static void report_findings(struct reader *reader)
 {
     for (size_t i = 0; i < reader->findings.count; i++) {
         const struct scan_finding *finding = &reader->findings.items[i];
-        struct config_origin origin = {CONFIG_FILE, place_of(reader, finding->file), finding->line};
+        const struct config_origin origin = {CONFIG_FILE, finding->file, finding->line};
         if (finding->used)
             continue;
         if (finding->text[0])
@@ -406,11 +364,8 @@ static void parse(struct reader *reader, config_t *file, const char *text)
 {
     if (config_read_string(file, text) == CONFIG_TRUE) {
         const struct target target = {&config_settings, reader->config, ""};
-        struct config_texts seen = {0};
-        scan_includes(reader, config_root_setting(file), &seen);
         read_group(reader, &target, config_root_setting(file), "");
         report_findings(reader);
-        texts_fini(&seen);
         return;
     }
     const char *included = config_error_file(file);
@@ -438,9 +393,9 @@ void config_read_text(struct config *config, struct str text, const char *path, 
     config_t file;
     config_init(&file);
     config_set_include_dir(&file, reader.folder);
-    config_scan(text, NULL, &reader.findings);
-    parse(&reader, &file, text.ptr);
-    free(reader.findings.items);
+    if (config_scan_all(config, text, path, reader.folder, &reader.findings, report))
+        parse(&reader, &file, text.ptr);
+    config_scan_fini(&reader.findings);
     config_destroy(&file);
     free(folder);
 }

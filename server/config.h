@@ -115,7 +115,8 @@ struct config {
     struct cidr *proxies; /* of server.trusted_proxies */
     size_t proxy_count;
 
-    char *file; /* the one that was read, or NULL */
+    char *file; /* the one that was named, or the default one if it is there; or NULL */
+    struct config_texts files; /* all that were read: this one, then those of conf.d beside it */
     /* Borrowed. Not NULL: the services are opened with this named cache and no other. */
     const char *only_cache;
     struct config_origin origins[SETTING_COUNT];
@@ -147,8 +148,9 @@ struct config_override {
 
 struct config_input {
     const char
-        *file; /* --config FILE, which must exist; NULL: CONFIG_DEFAULT_FILE where there is one */
-    bool no_default_file;           /* NULL means none at all */
+        *file; /* --config FILE, which must exist; NULL: the default one where there is one */
+    const char *default_file;       /* NULL: CONFIG_DEFAULT_FILE */
+    bool no_default_file;           /* without `file` none is read at all */
     const char *const *environment; /* NAME=value, NULL-terminated: environ */
     const struct config_override *overrides;
     size_t override_count;

@@ -94,8 +94,8 @@ static void check_file(const struct config *config, enum setting_id id, const ch
                        struct config_report *report)
 {
     if (path && access(path, R_OK) != 0)
-        config_error(report, &config->origins[id], name_of(id), "cannot be read: %s: %s", path,
-                     strerror(errno));
+        config_error(report, &config->origins[id], name_of(id), "cannot be read: %s: %s%s", path,
+                     strerror(errno), config_read_mend(path, errno));
 }
 
 static void check_tls(const struct config *config, struct config_report *report)

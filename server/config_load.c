@@ -1,14 +1,7 @@
 #include "config_private.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-/* A generous file of settings is a few kilobytes; more is a mistake such as a log file. */
-#define FILE_SIZE_MAX (1 << 20)
 
 const char *config_place(struct config *config, const char *text)
 {
@@ -36,75 +29,6 @@ void config_set_defaults(struct config *config, struct config_report *report)
                         (struct config_name){"", row->name}, report);
         config->origins[i] = origin;
     }
-}
-
-/* ---- the file ---- */
-
-/* The whole file, NUL-terminated; NULL with errno. */
-static char *read_text(const char *path, size_t *size_out, struct stat *info_out)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    char *text = fd >= 0 ? malloc(FILE_SIZE_MAX + 1) : NULL;
-    ssize_t got = -1;
-    *size_out = 0;
-    if (text && fstat(fd, info_out) == 0)
-        while ((got = read(fd, text + *size_out, FILE_SIZE_MAX - *size_out)) > 0)
-            *size_out += (size_t)got;
-    int saved = errno;
-    if (got == 0)
-        text[*size_out] = '\0';
-    else
-        free(text), text = NULL;
-    if (fd >= 0)
-        close(fd);
-    errno = saved;
-    return text;
-}
-
-/* A file that everybody may read is fine until it holds a secret. */
-static void check_file_mode(const struct config *config, const struct stat *info,
-                            struct config_report *report)
-{
-    for (size_t i = 0; i < SETTING_COUNT; i++) {
-        const struct setting *row = &config_settings.rows[i];
-        const struct config_origin *origin = &config->origins[i];
-        char *const *field = setting_field_const(row, config);
-        bool holds_secret =
-            row->kind == KIND_SECRET || (row->kind == KIND_URL && *field && strchr(*field, '@'));
-        if (S_ISREG(info->st_mode) && info->st_mode & S_IROTH && origin->source == CONFIG_FILE &&
-            holds_secret && *field) {
-            config_warning(report, origin, (struct config_name){"", row->name},
-                           "stands in a file that everybody may read: chmod 640 it, or use %s_file",
-                           row->name);
-            return;
-        }
-    }
-}
-
-static void load_file(struct config *config, const struct config_input *input,
-                      struct config_report *report)
-{
-    const char *path = input->file;
-    if (!path && !input->no_default_file && access(CONFIG_DEFAULT_FILE, F_OK) == 0)
-        path = CONFIG_DEFAULT_FILE;
-    if (!path)
-        return;
-    config->file = strdup(path);
-    size_t size;
-    struct stat info;
-    char *text = read_text(path, &size, &info);
-    const struct config_origin origin = {.source = CONFIG_FILE, .place = path};
-    if (!text) {
-        config_error(report, &origin, NAMELESS, "cannot be read: %s", strerror(errno));
-        return;
-    }
-    if (size == FILE_SIZE_MAX)
-        config_error(report, &origin, NAMELESS, "is too large to be a configuration file");
-    else
-        config_read_text(config, (struct str){text, size}, path, input->direct, report);
-    check_file_mode(config, &info, report);
-    secret_wipe(text, size);
-    free(text);
 }
 
 /* ---- the environment ---- */
@@ -230,7 +154,7 @@ enum err config_load(const struct config_input *input, struct config **config_ou
         return ERR_NO_MEMORY;
     config_set_defaults(config, report_out);
     config_merge_redis(config, CONFIG_DEFAULT, report_out);
-    load_file(config, input, report_out);
+    config_load_files(config, input, report_out);
     config_merge_redis(config, CONFIG_FILE, report_out);
     load_environment(config, input, report_out);
     config_merge_redis(config, CONFIG_ENVIRONMENT, report_out);
@@ -258,6 +182,7 @@ void config_free(struct config **config)
     free(old->listen);
     free(old->proxies);
     texts_fini(&old->places);
+    texts_fini(&old->files);
     free(old->file);
     free(old);
 }

@@ -137,20 +137,45 @@ void config_read_text(struct config *config, struct str text, const char *path, 
 void config_read_default_list(struct config *config, const struct setting *row,
                               struct config_report *report);
 
-/* ---- numbers that do not fit (config_scan.c) ---- */
+/* ---- which files there are (config_files.c) ---- */
+
+/* Reads them all, the later ones over the earlier. */
+void config_load_files(struct config *config, const struct config_input *input,
+                       struct config_report *report);
+/* The whole file, NUL-terminated, cut at a megabyte; the caller wipes and frees it. NULL with errno. */
+char *config_file_text(const char *path, size_t *size_out);
+/* What to do about the errno of a path that could not be read: "; run this as root or …", or "". */
+const char *config_read_mend(const char *path, int why);
+
+/* ---- what libconfig does not tell (config_scan.c, config_include.c) ---- */
 
 /* libconfig 1.5 takes integers modulo 2^32 without a word, so we look at the text ourselves. */
 struct scan_finding {
-    const char *file; /* borrowed; NULL for the main file */
+    const char *file; /* a config_place */
     unsigned line;
     bool used;
     char text[40]; /* the number as written, cut; "" for a NUL escape or byte */
 };
+struct scan_include {
+    const char *file; /* that has the line, a config_place */
+    unsigned line;
+    char *path; /* as written */
+};
 struct scan_findings {
     struct scan_finding *items;
     size_t count;
+    struct scan_include *includes;
+    size_t include_count;
 };
 void config_scan(struct str text, const char *file, struct scan_findings *findings);
+/* The same for the text of the file `path` and all that it includes. False: one of those cannot be read,
+ * which is reported. */
+bool config_scan_all(struct config *config, struct str text, const char *path, const char *folder,
+                     struct scan_findings *findings, struct config_report *report);
+void config_scan_fini(struct scan_findings *findings);
+/* Where libconfig finds what a file in `folder` includes: a config_place. `included` is as it was written,
+ * or as libconfig names it afterwards. */
+const char *config_include_place(struct config *config, const char *folder, const char *included);
 
 /* ---- putting it together (config_load.c, config_redis.c, config_check.c) ---- */
 

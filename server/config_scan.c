@@ -6,7 +6,8 @@
 
 /*
  * Walks the text as libconfig's scanner does (strings, three kinds of comments, names, numbers) and
- * notes what libconfig takes in silence: integers that do not fit, and NUL bytes, at which it stops.
+ * notes what libconfig takes in silence: integers that do not fit, and NUL bytes, at which it stops; and
+ * which files are included.
  */
 struct scanner {
     const char *at, *end;
@@ -106,6 +107,33 @@ static void take_number(struct scanner *scanner)
         note(scanner, (struct str){start, (size_t)(scanner->at - start)});
 }
 
+/* What stands in quotes behind it; libconfig knows two escapes there. */
+static void take_include(struct scanner *scanner)
+{
+    struct scan_findings *findings = scanner->findings;
+    struct strbuf path;
+    strbuf_init(&path, NULL, 64);
+    while (scanner->at < scanner->end && (*scanner->at == ' ' || *scanner->at == '\t'))
+        scanner->at++;
+    if (scanner->at == scanner->end || *scanner->at != '"')
+        return; /* libconfig says that this is none */
+    for (scanner->at++; scanner->at < scanner->end && *scanner->at != '"'; step(scanner)) {
+        if (*scanner->at == '\\' && scanner->at + 1 < scanner->end)
+            scanner->at++;
+        strbuf_add_char(&path, *scanner->at);
+    }
+    struct scan_include *includes =
+        realloc(findings->includes, (findings->include_count + 1) * sizeof *includes);
+    if (includes) {
+        struct str text = strbuf_str(&path);
+        findings->includes = includes;
+        includes[findings->include_count] = (struct scan_include){
+            scanner->file, scanner->line, strndup(text.ptr ? text.ptr : "", text.len)};
+        findings->include_count += includes[findings->include_count].path != NULL;
+    }
+    strbuf_fini(&path);
+}
+
 static void skip_name(struct scanner *scanner)
 {
     while (scanner->at < scanner->end &&
@@ -124,6 +152,8 @@ void config_scan(struct str text, const char *file, struct scan_findings *findin
             skip_past(&scanner, "\n");
         else if (has(&scanner, "/*"))
             skip_past(&scanner, "*/");
+        else if (has(&scanner, "@include"))
+            scanner.at += strlen("@include"), take_include(&scanner);
         else if (isdigit((unsigned char)c) || c == '-' || c == '+')
             take_number(&scanner);
         else if (isalpha((unsigned char)c) || c == '*')

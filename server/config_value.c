@@ -243,7 +243,8 @@ void value_read_secret(const struct setting *row, void *base, const char *path,
            (secret.ptr[secret.len - 1] == '\n' || secret.ptr[secret.len - 1] == '\r'))
         secret.len--;
     if (size < 0)
-        config_error(report, origin, name, "cannot be read from %s: %s", path, strerror(errno));
+        config_error(report, origin, name, "cannot be read from %s: %s%s", path, strerror(errno),
+                     config_read_mend(path, errno));
     else if (size == SECRET_FILE_MAX)
         config_error(report, origin, name, "cannot be read from %s: it is longer than %d bytes",
                      path, SECRET_FILE_MAX - 1);

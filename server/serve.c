@@ -82,6 +82,8 @@ static bool load(struct server *server)
     enum err err = config_load(&server->input, &server->config, &report);
     if (err == ERR_OK) {
         server->newest = server->config;
+        /* The file of the start must be there at a reload, too: no defaults in its place. */
+        server->input.file = server->config->file;
         configure_log(server->config);
         log_report(&report);
     } else if (report.count > 0) {

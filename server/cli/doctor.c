@@ -49,10 +49,13 @@ static enum err load(const struct cli *cli, bool direct, struct config **config_
 static void say_report(struct doctor *doctor, const struct config_report *report)
 {
     for (size_t i = 0; i < report->count; i++) {
+        const char *text = report->items[i].text;
         bool is_error = report->items[i].severity == CONFIG_ERROR;
+        bool has_mend = strstr(text, "; ") != NULL;
         doctor_say(doctor, is_error ? DOCTOR_FAILURE : DOCTOR_WARNING, "configuration",
-                   is_error ? "correct the setting; see cachewarden help settings" : NULL, "%s",
-                   report->items[i].text);
+                   is_error && !has_mend ? "correct the setting; see cachewarden help settings"
+                                         : NULL,
+                   "%s", text);
     }
 }
 

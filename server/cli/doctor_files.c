@@ -84,7 +84,8 @@ static void check_modes(struct doctor *doctor, const struct config *config)
                    NONE);
     }
     /* That everybody may read secrets in it, the configuration says itself. */
-    check_mode(doctor, "configuration", config->file, GROUP_READS | OTHERS_READ);
+    for (size_t i = 0; i < config->files.count; i++)
+        check_mode(doctor, "configuration", config->files.items[i], GROUP_READS | OTHERS_READ);
     check_mode(doctor, "server.tls.key", config->server_tls_key, GROUP_READS);
     check_mode(doctor, "redis.tls_key", config->redis_tls_key, GROUP_READS);
     const struct config_issuer *issuers = config->auth_issuers.items;

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static struct cw_server server;
 
@@ -180,6 +182,34 @@ START_TEST(a_reload_applies_what_can_be_reloaded)
 }
 END_TEST
 
+START_TEST(a_reload_reads_conf_d_and_keeps_what_it_has_when_it_cannot)
+{
+    char folder[400], link[500];
+    cw_server_start(
+        &server, &(struct cw_server_options){.config = "users: { registration = \"closed\"; };\n"});
+    struct registration wanted = {.http = http_client_new(server.base_url), .status = 201};
+    snprintf(folder, sizeof folder, "%s/conf.d", server.directory);
+    snprintf(link, sizeof link, "%s/b.conf", folder);
+    ck_assert_int_eq(mkdir(folder, 0755), 0);
+    cw_file_write(folder, "a.conf", "users: { registration = \"open\"; };\n", 0600);
+    cw_server_signal(&server, SIGHUP);
+    stand_wait(answers, &wanted, "registration is open");
+
+    cw_file_write(folder, "a.conf", "", 0600);
+    ck_assert_int_eq(symlink("nowhere", link), 0);
+    cw_server_signal(&server, SIGHUP);
+    cw_server_wait_log(&server, "event=config.kept");
+    ck_assert(answers(&wanted));
+
+    ck_assert_int_eq(unlink(link), 0);
+    cw_server_signal(&server, SIGHUP);
+    wanted.status = 403;
+    stand_wait(answers, &wanted, "registration is closed");
+    http_client_free(&wanted.http);
+    cw_server_stop(&server);
+}
+END_TEST
+
 /* ---- the access log ---- */
 
 /* How many lines of the log have this text. */
@@ -290,6 +320,7 @@ int main(void)
     tcase_add_test(each, a_second_signal_stops_at_once);
     tcase_add_test(each, sigint_is_as_good_as_sigterm);
     tcase_add_test(each, a_reload_applies_what_can_be_reloaded);
+    tcase_add_test(each, a_reload_reads_conf_d_and_keeps_what_it_has_when_it_cannot);
     tcase_add_test(each, one_line_a_request_as_text);
     tcase_add_test(each, one_line_a_request_as_json);
     suite_add_tcase(suite, each);

@@ -167,9 +167,22 @@ struct child_files {
     int in, out, err;
 };
 
+/* Before the credentials change: the way to the program may be closed to nobody. */
+static void execute(char *const *argv, char *const *environment, bool is_nobody)
+{
+    int program = open(argv[0], O_RDONLY | O_CLOEXEC);
+    if (is_nobody && geteuid() == 0 &&
+        (syscall(SYS_setgroups, 0, NULL) != 0 ||
+         syscall(SYS_setresgid, CW_NOBODY, CW_NOBODY, CW_NOBODY) != 0 ||
+         syscall(SYS_setresuid, CW_NOBODY, CW_NOBODY, CW_NOBODY) != 0))
+        _exit(126);
+    fexecve(program, argv, environment);
+    _exit(127);
+}
+
 /* Only async-signal-safe calls in the child: other threads of the test may hold any lock at fork. */
 static pid_t launch(char *const *argv, char *const *environment, const char *directory,
-                    struct child_files files)
+                    struct child_files files, bool is_nobody)
 {
     pid_t parent = getpid();
     pid_t pid = fork();
@@ -186,7 +199,7 @@ static pid_t launch(char *const *argv, char *const *environment, const char *dir
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
-    execve(argv[0], argv, environment);
+    execute(argv, environment, is_nobody);
     _exit(127);
 }
 
@@ -346,7 +359,7 @@ void cw_server_start(struct cw_server *server, const struct cw_server_options *o
         .out = open(server->output_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600),
         .err = open(server->log_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600),
     };
-    server->pid = launch(argv, environment.items, server->directory, files);
+    server->pid = launch(argv, environment.items, server->directory, files, false);
     close(files.in), close(files.out), close(files.err);
     environment_fini(&environment);
 
@@ -453,7 +466,7 @@ void cw_run(const struct cw_command *command, struct cw_result *result_out)
     struct environment environment;
     environment_init(&environment, command->directory, command->environment);
     struct child_files files = {scratch(command->input), scratch(NULL), scratch(NULL)};
-    pid_t pid = launch(argv, environment.items, command->directory, files);
+    pid_t pid = launch(argv, environment.items, command->directory, files, command->is_nobody);
     environment_fini(&environment);
     result_out->status = wait_status(pid);
     close(files.in);

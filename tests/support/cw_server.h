@@ -61,6 +61,10 @@ char *cw_server_log(const struct cw_server *server);
 /* Waits until the log has this text; 20 s at most. */
 void cw_server_wait_log(const struct cw_server *server, const char *text);
 
+/* An account that is nobody's: what root runs as it can read what everybody may, and no more. Other testers
+ * cannot read what they took from themselves. */
+#define CW_NOBODY 61234
+
 /* One command, run to its end. */
 struct cw_command {
     const char *const *arguments;   /* behind "cachewarden" */
@@ -68,6 +72,7 @@ struct cw_command {
     const char *input;              /* standard input; NULL: empty */
     const char
         *directory; /* NULL: the tester's own working directory; then no DATABASE_URL is set */
+    bool is_nobody; /* as CW_NOBODY, if the tester is root */
 };
 struct cw_result {
     int status; /* exit status, or minus the signal */
