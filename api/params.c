@@ -1,6 +1,8 @@
 /* The query and the path; the body is read in params_body.c. */
 #include "cachewarden/params.h"
 
+#include "mentions.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -168,6 +170,16 @@ static enum err refuse_unknown(struct call *call, struct str name)
     return call_refuse_name(call, str_sub(name, 0, SHOWN_MAX), why);
 }
 
+/* Whether somebody meant one of the row's parameters and spelt it another way: user%5Fid, userId. */
+static bool is_near_miss(const struct route *route, struct str name)
+{
+    for (EACH_SPEC(spec, route)) {
+        if (spec->place == PLACE_QUERY && mentions(name, spec->name))
+            return true;
+    }
+    return false;
+}
+
 /* One part of the query, "name=value". */
 static enum err read_part(struct call *call, struct str part)
 {
@@ -184,6 +196,8 @@ static enum err read_part(struct call *call, struct str part)
             return refuse_value(call, spec);
         return take_value(call, spec, value);
     }
+    if (route_ignores_query(call->route) && !is_near_miss(call->route, name))
+        return ERR_OK;
     return refuse_unknown(call, name);
 }
 

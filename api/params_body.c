@@ -1,28 +1,39 @@
 /* The request's body, as a row asks for it. */
 #include "cachewarden/params.h"
 
-/* With and without the hyphen and quotes: clients write all of them. */
+#include "mentions.h"
+
+/* Whether a parameter of a media type is its charset, with quotes or without. */
+static bool is_charset(struct str parameter, struct str *charset_out)
+{
+    struct str name = STR("charset="), value;
+
+    parameter = str_trim(parameter);
+    if (!str_eq_nocase(str_sub(parameter, 0, name.len), name))
+        return false;
+    value = str_sub(parameter, name.len, parameter.len);
+    if (value.len >= 2 && value.ptr[0] == '"' && value.ptr[value.len - 1] == '"')
+        value = str_sub(value, 1, value.len - 2);
+    *charset_out = value;
+    return true;
+}
+
+/* With and without the hyphen: clients write both. */
 static bool is_utf8_name(struct str charset)
 {
-    if (charset.len >= 2 && charset.ptr[0] == '"' && charset.ptr[charset.len - 1] == '"')
-        charset = str_sub(charset, 1, charset.len - 2);
     return str_eq_nocase(charset, STR("utf-8")) || str_eq_nocase(charset, STR("utf8"));
 }
 
 /* "application/json; charset=utf-8" is application/json. Another charset is another type. */
 static bool media_type_is(struct str content_type, struct str wanted)
 {
-    struct str rest = content_type, type, parameter;
+    struct str rest = content_type, type, parameter, charset;
 
     if (!str_split(&rest, ';', &type) || !str_eq_nocase(str_trim(type), wanted))
         return false;
-    while (str_split(&rest, ';', &parameter)) {
-        parameter = str_trim(parameter);
-        if (!str_eq_nocase(str_sub(parameter, 0, 8), STR("charset=")))
-            continue;
-        if (!is_utf8_name(str_sub(parameter, 8, parameter.len)))
+    while (str_split(&rest, ';', &parameter))
+        if (is_charset(parameter, &charset) && !is_utf8_name(charset))
             return false;
-    }
     return true;
 }
 
@@ -129,80 +140,56 @@ static enum err read_fields(struct call *call, struct str content_type)
                      "Send application/json or application/x-www-form-urlencoded.");
 }
 
-static int hex_digit(char c)
+/* ---- bodies that are ignored, but may not name a parameter ---- */
+
+/* Those in which the letters of a name are the bytes of ASCII; "none" is the usual case. */
+static bool is_plain_charset(struct str charset)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
+    return is_utf8_name(charset) || str_eq_nocase(charset, STR("us-ascii")) ||
+           str_eq_nocase(charset, STR("iso-8859-1")) || str_eq_nocase(charset, STR("windows-1252"));
 }
 
-/* The number that `count` hex digits at the start of `s` stand for, or -1. */
-static int hex_number(struct str s, size_t count)
+static bool has_plain_charset(struct str content_type)
 {
-    int number = 0;
+    struct str rest = content_type, parameter, charset;
 
-    if (s.len < count)
-        return -1;
-    for (size_t i = 0; i < count; i++) {
-        int digit = hex_digit(s.ptr[i]);
-        if (digit < 0)
-            return -1;
-        number = number * 16 + digit;
-    }
-    return number;
+    while (str_split(&rest, ';', &parameter))
+        if (is_charset(parameter, &charset) && !is_plain_charset(charset))
+            return false;
+    return true;
 }
 
-/* Takes one character off *rest, seen through the escapes of JSON (\u005f) and of forms (%5f). */
-static int take_unmasked(struct str *rest)
+/* Text, which a compressed or otherwise coded body is not, whatever its fields say. */
+static bool is_text(struct str body)
 {
-    size_t length = 1;
-    int c = (unsigned char)rest->ptr[0];
-    int escaped = -1;
-
-    if (c == '%') {
-        escaped = hex_number(str_sub(*rest, 1, 2), 2);
-        length = escaped >= 0 ? 3 : 1;
-    } else if (c == '\\' && rest->len > 1 && rest->ptr[1] == 'u') {
-        escaped = hex_number(str_sub(*rest, 2, 4), 4);
-        length = escaped >= 0 ? 6 : 1;
+    for (size_t i = 0; i < body.len; i++) {
+        unsigned char c = (unsigned char)body.ptr[i];
+        if ((c < ' ' && c != '\t' && c != '\n' && c != '\r') || c == 0x7f)
+            return false;
     }
-    *rest = str_sub(*rest, length, rest->len);
-    return escaped >= 0 ? escaped : c;
+    return str_is_utf8(body);
 }
 
 /*
- * Whether "user_id" stands anywhere in the body, in any case, under the escapes of JSON and of
- * forms, with another or no separator (userId, user-id), or as UTF-16. One pass over bytes, so it
- * holds for every media type, for nested objects, and for bodies that are no valid anything. It
- * may refuse a body that only talks about a user_id; that costs a 400, the opposite mistake a
- * global clear.
+ * An id in the body instead of the query would make a clear that is meant for one account
+ * everybody's. Whoever cannot be understood may have sent one.
  */
-static bool mentions_user_id(struct str body)
+static enum err refuse_params(struct call *call, struct str content_type)
 {
-    static const char wanted[] = "userid";
-    struct str rest = body;
-    size_t matched = 0;
+    const struct param_spec *spec = call->route->params;
 
-    while (rest.len > 0) {
-        int c = take_unmasked(&rest);
-        if (c == '_' || c == '-' || c == '\0')
-            continue;
-        if (c >= 'A' && c <= 'Z')
-            c += 'a' - 'A';
-        /* 'u' stands only at the front of "userid", so after a mismatch no part of what was
-         * matched can start a new match; only this character can. */
-        if (c != wanted[matched])
-            matched = 0;
-        if (c == wanted[matched])
-            matched++;
-        if (wanted[matched] == '\0')
-            return true;
+    if (call->body.len == 0)
+        return ERR_OK;
+    for (; spec && spec->kind != PARAM_END; spec++) {
+        if (spec->place == PLACE_QUERY && mentions(call->body, spec->name))
+            return error_set(&call->error, ERR_BAD_INPUT,
+                             "%s: Belongs in the query: ?%s=<value>. Nothing was done.", spec->name,
+                             spec->name);
     }
-    return false;
+    if (!is_text(call->body) || !has_plain_charset(content_type))
+        return error_set(&call->error, ERR_UNSUPPORTED_TYPE,
+                         "Send no body, or text in UTF-8. Nothing was done.");
+    return ERR_OK;
 }
 
 enum err params_read_body(struct call *call, struct str content_type)
@@ -210,11 +197,8 @@ enum err params_read_body(struct call *call, struct str content_type)
     switch (call->route->body) {
     case BODY_FIELDS:
         return read_fields(call, content_type);
-    case BODY_NO_USER_ID:
-        if (mentions_user_id(call->body))
-            return error_set(&call->error, ERR_BAD_INPUT,
-                             "user_id: Belongs in the query: ?user_id=<id>. Nothing was cleared.");
-        return ERR_OK;
+    case BODY_NO_PARAMS:
+        return refuse_params(call, content_type);
     case BODY_IGNORED:
     case BODY_RAW:
         break;

@@ -70,6 +70,15 @@ static const struct route table[] = {
 };
 #undef ROUTE
 
+bool route_ignores_query(const struct route *route)
+{
+    for (const struct param_spec *spec = route->params; spec && spec->kind != PARAM_END; spec++) {
+        if (spec->place == PLACE_QUERY && spec->kind != PARAM_OWN_ID)
+            return false;
+    }
+    return route->effect == EFFECT_READ && route->body == BODY_IGNORED;
+}
+
 const struct route *routes_table(size_t *count_out)
 {
     *count_out = sizeof table / sizeof table[0];

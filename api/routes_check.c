@@ -165,7 +165,7 @@ static const char *check_placeholders(const struct route *route)
 static const char *check_params(const struct route *route)
 {
     const char *wrong = NULL;
-    size_t count = 0, raw_only = 0;
+    size_t count = 0, raw_only = 0, in_query = 0;
 
     for (const struct param_spec *spec = route->params; spec && spec->kind != PARAM_END; spec++) {
         if (++count > CALL_MAX_PARAMS)
@@ -174,11 +174,14 @@ static const char *check_params(const struct route *route)
         if (wrong)
             return wrong;
         raw_only += spec->raw_only ? 1 : 0;
+        in_query += spec->place == PLACE_QUERY ? 1 : 0;
         if (spec->raw_only && spec->place != PLACE_QUERY)
             return complain(route, "parameter %s: raw_only is for the query", spec->name);
     }
     if (raw_only > 0 && count > 1)
         return complain(route, "raw_only wants to be the only parameter");
+    if (route->body == BODY_NO_PARAMS && in_query == 0)
+        return complain(route, "there is no parameter that its body could name");
     return check_placeholders(route);
 }
 

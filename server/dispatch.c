@@ -85,11 +85,32 @@ static bool admit(const struct dispatcher *dispatcher, struct exchange *exchange
     return true;
 }
 
+static bool has_body(const struct http_request *request)
+{
+    struct str length = request->known[FIELD_CONTENT_LENGTH];
+
+    return request->known_count[FIELD_TRANSFER_ENCODING] > 0 ||
+           (length.len > 0 && !str_eq(length, STR("0")));
+}
+
+/* As it is, so that what it says can be seen. */
+static bool is_coded(const struct http_request *request)
+{
+    struct str coding = request->known[FIELD_CONTENT_ENCODING];
+
+    return request->known_count[FIELD_CONTENT_ENCODING] > 1 ||
+           (coding.len > 0 && !str_eq_nocase(coding, STR("identity")));
+}
+
 /* The body, within the row's limit. False: answered. */
 static bool receive_body(const struct dispatcher *dispatcher, struct exchange *exchange)
 {
     size_t limit = exchange->call.route->body_limit;
 
+    if (has_body(&exchange->request) && is_coded(&exchange->request)) {
+        status_coding_refused(exchange);
+        return false;
+    }
     /* Passwords and tokens, and all that is made of them on the way. */
     if (exchange->call.route->body == BODY_FIELDS)
         arena_wipe_at_reset(exchange->call.arena);

@@ -27,6 +27,7 @@ enum known_field {
     FIELD_CONTENT_LENGTH,
     FIELD_TRANSFER_ENCODING,
     FIELD_CONTENT_TYPE,
+    FIELD_CONTENT_ENCODING,
     FIELD_AUTHORIZATION,
     FIELD_API_KEY,
     FIELD_EXPECT,
@@ -72,6 +73,7 @@ struct http_response {
     enum tristate cache_enabled;
     struct reply_session session; /* becomes Set-Cookie */
     bool challenge;               /* WWW-Authenticate: Bearer */
+    bool refuses_coding;          /* Accept-Encoding: identity, which tells a 415 from others */
     bool no_store;
     bool close;             /* framing cannot be trusted any more, or the body was not read */
     struct str cors_origin; /* not empty: an origin that may read this answer */

@@ -8,6 +8,7 @@ static const struct {
     [FIELD_CONTENT_LENGTH] = {STR("Content-Length"), true},
     [FIELD_TRANSFER_ENCODING] = {STR("Transfer-Encoding"), true},
     [FIELD_CONTENT_TYPE] = {STR("Content-Type"), true},
+    [FIELD_CONTENT_ENCODING] = {STR("Content-Encoding"), false},
     [FIELD_AUTHORIZATION] = {STR("Authorization"), true},
     [FIELD_API_KEY] = {STR("X-Api-Key"), true},
     [FIELD_EXPECT] = {STR("Expect"), true},
@@ -26,10 +27,19 @@ static const struct {
  * is, or where a message ends, somewhere between it and us (threats 76).
  */
 static const struct str never_hop_by_hop[] = {
-    STR("Host"),         STR("Content-Length"),  STR("Transfer-Encoding"),
-    STR("Content-Type"), STR("Authorization"),   STR("X-Api-Key"),
-    STR("Cookie"),       STR("X-XSRF-TOKEN"),    STR("Origin"),
-    STR("Expect"),       STR("X-Forwarded-For"), STR("X-Forwarded-Proto"),
+    STR("Host"),
+    STR("Content-Length"),
+    STR("Transfer-Encoding"),
+    STR("Content-Type"),
+    STR("Content-Encoding"),
+    STR("Authorization"),
+    STR("X-Api-Key"),
+    STR("Cookie"),
+    STR("X-XSRF-TOKEN"),
+    STR("Origin"),
+    STR("Expect"),
+    STR("X-Forwarded-For"),
+    STR("X-Forwarded-Proto"),
     STR("X-Request-Id"),
 };
 

@@ -147,8 +147,8 @@ static const char description[] =
     "Looks after caches in Redis: a user clears their own view, an operator empties one cache or "
     "all, a browser learns that its copy is old.\n\n"
     "Any request may also be answered 400 (framing that could be read in two ways, or two "
-    "credentials that disagree), 404, 405 (with `Allow`), 408, 413, 414, 421, 431, 500 or 503; "
-    "the body then is `{\"detail\": …}`.\n\n"
+    "credentials that disagree), 404, 405 (with `Allow`), 408, 413, 414, 415 (a "
+    "compressed body), 421, 431, 500 or 503; the body then is `{\"detail\": …}`.\n\n"
     "Every example of an answer has an `x-request`: the request that gets it.";
 
 static void write_info(struct json_writer *json)

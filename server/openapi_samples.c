@@ -173,7 +173,8 @@ static void add_throttled(struct maker *maker)
 static void add_errors(struct maker *maker)
 {
     add_denied(maker);
-    add_unknown_parameter(maker);
+    if (!route_ignores_query(maker->route))
+        add_unknown_parameter(maker);
     if (maker->route->body == BODY_FIELDS) {
         add_unknown_member(maker);
         add_wrong_type(maker);

@@ -98,6 +98,8 @@ static void add_optional(struct strbuf *head, const struct http_response *respon
         add_rate(head, response);
     if (response->challenge)
         strbuf_add(head, STR("WWW-Authenticate: Bearer\r\n"));
+    if (response->refuses_coding)
+        strbuf_add(head, STR("Accept-Encoding: identity\r\n"));
     if (response->session.change != SESSION_UNCHANGED)
         cookies_write(head, &response->session);
     if (response->location.len > 0)

@@ -465,6 +465,14 @@ void status_refused(struct exchange *exchange, int status, struct str detail)
     write_in(exchange, dialect_of(exchange), detail);
 }
 
+void status_coding_refused(struct exchange *exchange)
+{
+    status_refused(exchange, 415,
+                   STR("Send the body as it is: a Content-Encoding is not taken here."));
+    exchange->result = ERR_UNSUPPORTED_TYPE;
+    exchange->response.refuses_coding = true;
+}
+
 void status_body_refused(struct exchange *exchange, int status)
 {
     switch (status) {

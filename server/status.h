@@ -36,6 +36,8 @@ void status_options(struct exchange *exchange, struct str allow); /* 204 with Al
 
 /* A refusal of the framing or the body. The connection closes after it. */
 void status_refused(struct exchange *exchange, int status, struct str detail);
+/* 415 for a body that came compressed, or coded another way. The connection closes after it. */
+void status_coding_refused(struct exchange *exchange);
 /* The fixed sentence for a body that could not be read (exchange->read_body). */
 void status_body_refused(struct exchange *exchange, int status);
 

@@ -18,7 +18,8 @@ int64_t params_target(const struct route *route, struct query query);
 
 /*
  * Fills call->params from the query and from path_values (the segments that stood for {…}, raw, in
- * order). ERR_BAD_INPUT names the parameter and the mend: unknown, repeated, badly encoded, out of range.
+ * order). ERR_BAD_INPUT names the parameter and the mend: unknown (but see route_ignores_query), repeated,
+ * badly encoded, out of range.
  * ERR_NOT_FOUND: a path segment that cannot be what it stands for. ERR_FORBIDDEN: PARAM_OWN_ID of
  * somebody else (dispatch has asked permit_decide by then; this is the second lock on that door).
  */
@@ -28,8 +29,9 @@ CW_MUST_CHECK enum err params_read(struct call *call, struct query query,
 /*
  * BODY_FIELDS: call->body as an object (call->fields), from application/json or
  * application/x-www-form-urlencoded; an empty body is an empty object. ERR_UNSUPPORTED_TYPE, ERR_BAD_INPUT.
- * BODY_NO_USER_ID: ERR_BAD_INPUT when the body mentions a user_id, whatever its media type, encoding or
- * spelling (userId, user-id): a clear meant for one account must never become everybody's. Others: nothing.
+ * BODY_NO_PARAMS: ERR_BAD_INPUT when the body mentions one of the row's query parameters, whatever its
+ * media type, encoding or spelling (userId, user-id): a clear meant for one account must never become
+ * everybody's. ERR_UNSUPPORTED_TYPE when it is no text in which that could be seen. Others: nothing.
  */
 CW_MUST_CHECK enum err params_read_body(struct call *call, struct str content_type);
 

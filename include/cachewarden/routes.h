@@ -56,8 +56,8 @@ struct param_spec {
 
 enum body_kind {
     BODY_IGNORED = 0, /* read (up to the limit) and thrown away */
-    /* as ignored, but a body that names a user_id is ERR_BAD_INPUT: the id belongs in the query */
-    BODY_NO_USER_ID,
+    /* as ignored, but one that names a parameter of the query is ERR_BAD_INPUT: it belongs there */
+    BODY_NO_PARAMS,
     BODY_FIELDS, /* a JSON object or a form; other media types are ERR_UNSUPPORTED_TYPE */
     BODY_RAW
 };
@@ -83,8 +83,7 @@ struct route {
     enum permit permit;
     enum limit limit;
     enum effect effect;
-    /* ends with PARAM_END; NULL: none, any query parameter is refused */
-    const struct param_spec *params;
+    const struct param_spec *params; /* ends with PARAM_END; NULL: none */
     enum body_kind body;
     size_t body_limit; /* bytes; 0: server.max_body */
     enum dialect dialect;
@@ -92,6 +91,12 @@ struct route {
     bool no_store;       /* Cache-Control: no-store */
     const char *summary;
 };
+
+/*
+ * A read without parameters of its own (PARAM_OWN_ID only says whose) answers whatever else stands in
+ * the query: a browser's `?_=1700000000` means nothing. Every other row refuses what it does not know.
+ */
+bool route_ignores_query(const struct route *route);
 
 /* The whole table; the count through *count_out. Read-only, no locks. */
 const struct route *routes_table(size_t *count_out);

@@ -235,6 +235,107 @@ START_TEST(an_id_in_the_body_is_refused)
 }
 END_TEST
 
+#define GZIP                                                                                   \
+    "\x1f\x8b\x08\0\0\0\0\0\x02\x03\xab\x56\x2a\x2d\x4e\x2d\x8a\xcf\x4c\x51\xb2\x32\xad\x05\0" \
+    "\x6b\x8c\x5f\xf5\x0d\0\0\0"
+#define CHUNKED "Transfer-Encoding: chunked\r\n\r\n"
+
+/* Sends such a request with an admin's credential, field lines and all; nobody's cache is cleared. */
+static void expect_not_cleared(const char *fields, const char *body, size_t size, int status,
+                               const char *says)
+{
+    struct raw *raw = raw_open(stand.server.port);
+    raw_print(raw, "POST " ROUTE "/ HTTP/1.1\r\nHost: localhost\r\n%s\r\n%s", stand.root.bearer,
+              fields);
+    if (strstr(fields, "chunked") == NULL)
+        raw_print(raw, "Content-Length: %zu\r\n\r\n", size);
+    else
+        raw_print(raw, "%zx\r\n", size);
+    raw_send(raw, body, size);
+    if (strstr(fields, "chunked") != NULL)
+        raw_print(raw, "\r\n0\r\n\r\n");
+    const struct http_reply *reply = raw_reply(raw, 10000);
+    ck_assert_msg(reply && reply->status == status && strcmp(reply->body, says) == 0,
+                  "%s: wanted %d %s\n%s%s", fields, status, says, reply ? reply->head : "",
+                  reply ? reply->body : "");
+    raw_close(&raw);
+}
+
+/* However the id is put, it must not be overlooked. */
+START_TEST(an_id_in_a_body_of_any_form_is_refused)
+{
+    static const struct {
+        const char *fields, *body;
+        size_t size;
+    } named[] = {
+#define NAMED(fields, body) {fields, body, sizeof(body) - 1}
+        NAMED("Content-Type: application/json\r\n", "\xef\xbb\xbf{\"user_id\":5}"),
+        NAMED("Content-Type: application/json; charset=utf-16\r\n",
+              "\xff\xfe{\0\"\0u\0s\0e\0r\0_\0i\0d\0\"\0:\0"
+              "5\0}\0"),
+        NAMED("Content-Type: application/json; charset=utf-16be\r\n",
+              "\0{\0\"\0u\0s\0e\0r\0_\0i\0d\0\"\0:\0"
+              "5\0}"),
+        NAMED("Content-Type: application/json; charset=iso-8859-1\r\n", "{\"user_id\":5}"),
+        NAMED("Content-Type: application/x-www-form-urlencoded\r\n", "user_id=5"),
+        NAMED("Content-Type: multipart/form-data; boundary=x\r\n",
+              "--x\r\nContent-Disposition: form-data; name=\"user_id\"\r\n\r\n5\r\n--x--\r\n"),
+        NAMED("Content-Type: application/xml\r\n", "<user_id>5</user_id>"),
+        NAMED("Content-Type: \r\n", "user_id=5"),
+        NAMED("", "{\"user_id\":5}"),
+        NAMED("", "\xff\xfe\x01user_id\0"),
+        NAMED("Content-Encoding: identity\r\n", "{\"user_id\":5}"),
+        NAMED(CHUNKED, "{\"user_id\":5}"),
+        NAMED("Content-Type: application/json\r\n" CHUNKED, "{\"userId\":5}"),
+#undef NAMED
+    };
+    char *before = redis_snapshot(stand.redis, "cw:audit");
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++)
+        expect_not_cleared(named[i].fields, named[i].body, named[i].size, 400, SAYS_BAD);
+    char *after = redis_snapshot(stand.redis, "cw:audit");
+    ck_assert_str_eq(before, after);
+    free(before);
+    free(after);
+}
+END_TEST
+
+/* Nor may one that nobody can see. */
+START_TEST(a_body_that_cannot_be_read_is_refused)
+{
+    static const char coded[] =
+        "{\"detail\":\"Send the body as it is: a Content-Encoding is not taken here.\"}";
+    static const char no_text[] =
+        "{\"detail\":\"Send no body, or text in UTF-8. Nothing was done.\"}";
+    static const struct {
+        const char *fields, *body;
+        size_t size;
+        const char *says;
+    } rows[] = {
+#define ROW(fields, body, says) {fields, body, sizeof(body) - 1, says}
+        ROW("Content-Encoding: gzip\r\nContent-Type: application/json\r\n", GZIP, coded),
+        ROW("Content-Encoding: gzip\r\n" CHUNKED, GZIP, coded),
+        ROW("Content-Encoding: x-gzip\r\n", GZIP, coded),
+        ROW("Content-Encoding: br\r\n", "{}", coded),
+        ROW("Content-Encoding: identity, gzip\r\n", GZIP, coded),
+        ROW("Content-Encoding: gzip\r\nContent-Encoding: identity\r\n", GZIP, coded),
+        ROW("Content-Encoding: identity\r\n", GZIP, no_text),
+        ROW("Content-Type: application/json\r\n", GZIP, no_text),
+        ROW("Content-Type: application/gzip\r\n" CHUNKED, GZIP, no_text),
+        ROW("Content-Type: text/plain; charset=ibm037\r\n", "\xa4\xa2\x85\x99\x6d\x89\x84\x7e\xf5",
+            no_text),
+        ROW("Content-Type: text/plain; charset=utf-7\r\n", "user+AF8-id=5", no_text),
+#undef ROW
+    };
+    char *before = redis_snapshot(stand.redis, "cw:audit");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        expect_not_cleared(rows[i].fields, rows[i].body, rows[i].size, 415, rows[i].says);
+    char *after = redis_snapshot(stand.redis, "cw:audit");
+    ck_assert_str_eq(before, after);
+    free(before);
+    free(after);
+}
+END_TEST
+
 /* The tests above would pass on a server that refuses everything. */
 START_TEST(good_ids_are_taken)
 {
@@ -287,6 +388,45 @@ START_TEST(own_routes_refuse_other_ids)
 }
 END_TEST
 
+/* What a browser or a monitor adds to a read means nothing; a write takes nothing it does not know. */
+START_TEST(own_routes_and_what_they_do_not_know)
+{
+    static const char *const ignored[] = {"?_=1700000000", "?x=1", "?x", "?", "?&", "?=", "?x=%zz"};
+    static const char *const reads[] = {"/api/cache/status/", "/api/cache/status",
+                                        "/api/cache/check/"};
+    static const char *const writes[] = {"/api/cache/enable/", "/api/cache/disable/",
+                                         "/api/cache/clear/"};
+    char target[128];
+    for (size_t q = 0; q < sizeof ignored / sizeof *ignored; q++)
+        for (size_t r = 0; r < 3; r++) {
+            snprintf(target, sizeof target, "%s%s", reads[r], ignored[q]);
+            int status = http_get(stand.http, target, stand.alice.bearer)->status;
+            ck_assert_msg(status == (r == 2 ? 204 : 200), "%s: %d", target, status);
+            expect_answer(http_get(stand.http, target, NULL), 401, SAYS_401);
+        }
+    static const char *const foreign[] = {"?_=1&user_id=999999", "?user_id=999999&_=1",
+                                          "?x&user_id=abc"};
+    for (size_t q = 0; q < 3; q++) {
+        snprintf(target, sizeof target, "%s%s", reads[0], foreign[q]);
+        expect_answer(http_get(stand.http, target, stand.root.bearer), 403, SAYS_403);
+    }
+    snprintf(target, sizeof target, "%s?_=1&user_id=%lld", reads[0], (long long)stand.alice.id);
+    expect_status(http_get(stand.http, target, stand.alice.bearer), 200);
+    char *before = redis_snapshot(stand.redis, "cw:audit");
+    for (size_t w = 0; w < 3; w++) {
+        snprintf(target, sizeof target, "%s?_=1700000000", writes[w]);
+        expect_status(http_post(stand.http, target, stand.alice.bearer), 400);
+        snprintf(target, sizeof target, "%s?userId=5", writes[w]);
+        expect_status(http_post(stand.http, target, stand.alice.bearer), 400);
+    }
+    expect_status(http_get(stand.http, "/api/cache/status/?userId=5", stand.alice.bearer), 400);
+    char *after = redis_snapshot(stand.redis, "cw:audit");
+    ck_assert_str_eq(before, after);
+    free(before);
+    free(after);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("bad user_id");
@@ -296,6 +436,9 @@ int main(void)
     tcase_add_test(shared, a_user_is_told_403);
     tcase_add_test(shared, a_stranger_is_told_401);
     tcase_add_test(shared, an_id_in_the_body_is_refused);
+    tcase_add_test(shared, an_id_in_a_body_of_any_form_is_refused);
+    tcase_add_test(shared, a_body_that_cannot_be_read_is_refused);
+    tcase_add_test(shared, own_routes_and_what_they_do_not_know);
     tcase_add_test(shared, good_ids_are_taken);
     tcase_add_test(shared, own_routes_refuse_other_ids);
     suite_add_tcase(suite, shared);

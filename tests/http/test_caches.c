@@ -149,6 +149,14 @@ START_TEST(bad_queries_flush_nothing)
         ck_assert_msg(reply->status == 400, "%s: %d %s", bad[i], reply->status, reply->body);
         expect_header(reply, "Content-Type", "application/problem+json");
     }
+    /* Where it would not be looked for. */
+    static const char *const bodies[] = {"{\"dry_run\":true}", "{\"dryRun\":true}", "dry_run=true"};
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        const char *headers[] = {key, "Content-Type: application/json", NULL};
+        const struct http_reply *reply =
+            http_send(stand.http, "POST", FLUSH("messages"), headers, bodies[i], strlen(bodies[i]));
+        ck_assert_msg(reply->status == 400, "%s: %d %s", bodies[i], reply->status, reply->body);
+    }
     ck_assert_int_eq(
         redis_server_ask_integer(stand.redis, "EXISTS whatsapp:staging:in whatsapp:staging:out"),
         2);

@@ -80,6 +80,22 @@ START_TEST(redis_test)
 END_TEST
 
 /* Anybody may ask for it, so it says nothing about where things are. */
+/* Monitors and browsers add what they like. */
+START_TEST(reads_without_parameters_ignore_a_query)
+{
+    static const char *const targets[] = {"/health",         "/health/live", "/health/ready",
+                                          "/api/redis-test", "/metrics",     "/api/schema",
+                                          "/api/v1/caches",  "/auth/me"};
+    char target[64];
+    for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+        snprintf(target, sizeof target, "%s?x=1&_=1700000000", targets[i]);
+        const struct http_reply *reply = http_get(stand.http, target, stand.root.bearer);
+        ck_assert_msg(reply->status == 200, "%s: %d %s", target, reply->status, reply->body);
+    }
+    expect_status(http_get(stand.http, "/api/v1/audit?x=1", stand.root.bearer), 400);
+}
+END_TEST
+
 START_TEST(health_gives_nothing_away)
 {
     char port[16];
@@ -104,6 +120,7 @@ int main(void)
     tcase_add_checked_fixture(each, open_stand, close_stand);
     tcase_add_test(each, health);
     tcase_add_test(each, redis_test);
+    tcase_add_test(each, reads_without_parameters_ignore_a_query);
     tcase_add_test(each, health_gives_nothing_away);
     suite_add_tcase(suite, each);
     return suite_run(suite);

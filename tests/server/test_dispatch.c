@@ -78,7 +78,7 @@ static const struct route routes[] = {
     {ROW(METHOD_POST, "/mine/", op_note), .permit = PERMIT_USER, .params = own_user,
      .body_limit = 8, .dialect = DIALECT_CONTROL, .failure = "Failed to do it"},
     {ROW(METHOD_POST, "/all/", op_note), .permit = PERMIT_ADMIN, .params = any_user,
-     .body = BODY_NO_USER_ID, .dialect = DIALECT_ADMIN_CLEAR, .failure = "Failed to clear cache"},
+     .body = BODY_NO_PARAMS, .dialect = DIALECT_ADMIN_CLEAR, .failure = "Failed to clear cache"},
     {ROW(METHOD_POST, "/fields", op_note), .permit = PERMIT_PUBLIC, .body = BODY_FIELDS},
     {ROW(METHOD_POST, "/caches/{name}/flush", op_param), .permit = PERMIT_PUBLIC,
      .params = cache_name},
