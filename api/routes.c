@@ -79,6 +79,11 @@ bool route_ignores_query(const struct route *route)
     return route->effect == EFFECT_READ && route->body == BODY_IGNORED;
 }
 
+bool route_reads_body(const struct route *route)
+{
+    return route->effect != EFFECT_READ || route->body != BODY_IGNORED;
+}
+
 const struct route *routes_table(size_t *count_out)
 {
     *count_out = sizeof table / sizeof table[0];

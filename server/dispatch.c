@@ -107,6 +107,8 @@ static bool receive_body(const struct dispatcher *dispatcher, struct exchange *e
 {
     size_t limit = exchange->call.route->body_limit;
 
+    if (!route_reads_body(exchange->call.route))
+        return true;
     if (has_body(&exchange->request) && is_coded(&exchange->request)) {
         status_coding_refused(exchange);
         return false;

@@ -21,8 +21,7 @@
 #include <stdlib.h>
 
 enum {
-    /* What the library is left to read of a body nobody wanted, to keep the connection; more than
-     * this is not worth the wait. */
+    /* What the library is left to read of a body nobody wanted, to keep the connection. */
     DISCARD_MAX = 64 * 1024,
     /* A first guess for a body whose length is not announced. */
     CHUNKED_RESERVE = 4096,
@@ -283,23 +282,21 @@ static int read_body(struct exchange *exchange, size_t limit, struct str *body_o
 
 /* ---- answer ---- */
 
-/* A body nobody read: is it cheaper to let the library read it than to close? */
-static bool is_body_in_the_way(const struct worker *worker)
+/*
+ * A body that nobody read and that is not there yet may never come, whatever was announced, and what
+ * comes in its place must not be read as a request: only closing is unambiguous.
+ */
+static bool is_body_missing(const struct worker *worker)
 {
-    const struct http_request *request = &worker->exchange.request;
-
-    if (!worker->has_unread_body)
-        return false;
-    /* A client that waits for 100 may or may not send the body now: only closing is unambiguous. */
-    return request->known_count[FIELD_TRANSFER_ENCODING] > 0 ||
-           request->known_count[FIELD_EXPECT] > 0 ||
-           mg_get_request_info(worker->connection)->content_length > DISCARD_MAX;
+    return worker->has_unread_body &&
+           (mg_get_request_info(worker->connection)->content_length > DISCARD_MAX ||
+            !mg_is_body_here(worker->connection));
 }
 
 static bool will_keep(const struct worker *worker)
 {
     return !worker->exchange.response.close && !atomic_load(&worker->http->draining) &&
-           !is_body_in_the_way(worker) && mg_will_keep_alive(worker->connection);
+           !is_body_missing(worker) && mg_will_keep_alive(worker->connection);
 }
 
 static size_t send_answer(struct worker *worker)
@@ -313,11 +310,9 @@ static size_t send_answer(struct worker *worker)
     if (!keep || exchange->response.close)
         mg_disable_connection_keep_alive(connection);
 
-    /* So long has the library to discard what was not read, and the client to take the answer. */
+    /* So long has the client to take the answer. */
     int64_t deadline_ns = now_ns + worker->http->options.body_timeout_ms * NS_PER_MS;
     mg_set_write_deadline(connection, (uint64_t)deadline_ns);
-    if (worker->has_unread_body)
-        mg_set_read_deadline(connection, (uint64_t)deadline_ns);
     int sent = mg_write(connection, message.ptr, message.len);
     return sent > 0 ? (size_t)sent : 0;
 }

@@ -55,7 +55,7 @@ struct param_spec {
 };
 
 enum body_kind {
-    BODY_IGNORED = 0, /* read (up to the limit) and thrown away */
+    BODY_IGNORED = 0, /* read (up to the limit) and thrown away; by a read not even read */
     /* as ignored, but one that names a parameter of the query is ERR_BAD_INPUT: it belongs there */
     BODY_NO_PARAMS,
     BODY_FIELDS, /* a JSON object or a form; other media types are ERR_UNSUPPORTED_TYPE */
@@ -97,6 +97,11 @@ struct route {
  * the query: a browser's `?_=1700000000` means nothing. Every other row refuses what it does not know.
  */
 bool route_ignores_query(const struct route *route);
+/*
+ * A read whose body is ignored does not wait for it: nginx's auth_request announces the body of the
+ * request it asks about, and sends none.
+ */
+bool route_reads_body(const struct route *route);
 
 /* The whole table; the count through *count_out. Read-only, no locks. */
 const struct route *routes_table(size_t *count_out);

@@ -29,6 +29,10 @@ void mg_set_write_deadline(struct mg_connection *conn, uint64_t mono_ns);
  * the client asked for, and nothing that went wrong. Else 0. */
 int mg_will_keep_alive(const struct mg_connection *conn);
 
+/* 1 if all of the request's body has arrived, so that reading it would wait for nothing. 0 for a body
+ * in chunks, whose end only reading finds, and for one that TLS has not yet given out. */
+int mg_is_body_here(const struct mg_connection *conn);
+
 /*
  * A connection that is silent is parked: when it has been for 20 ms, or at once while others wait for
  * a worker. For the application that is its end (connection_closed); when it has something to say a

@@ -323,3 +323,20 @@ mg_get_parked_connections(const struct mg_context *ctx)
 {
 	return __atomic_load_n(&ctx->parking.count, __ATOMIC_RELAXED);
 }
+
+
+int
+mg_is_body_here(const struct mg_connection *conn)
+{
+	const int64_t missing =
+	    (int64_t)conn->request_len + conn->content_len - conn->data_len;
+	int unread = 0;
+
+	if (conn->is_chunked != 0) {
+		return 0;
+	}
+	return (missing <= 0)
+	       || ((conn->ssl == NULL)
+	           && (ioctl(conn->client.sock, FIONREAD, &unread) == 0)
+	           && (unread >= missing));
+}

@@ -170,14 +170,17 @@ START_TEST(a_waiting_client_is_refused_at_once)
 }
 END_TEST
 
+/* It has come with its head. */
 START_TEST(a_small_body_nobody_wanted_does_not_cost_the_connection)
 {
-    send_body("/nowhere", 5, 0);
+    raw_print(raw, "POST /nowhere HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\nhello");
     expect_status(reply(), 404);
-    send_body("/nowhere", 65536, 0);
+    raw_print(raw, "POST /nowhere HTTP/1.1\r\n" H "Content-Length: 8192\r\n\r\n%08192d", 1);
     expect_status(reply(), 404);
-    send_body("/plain", 5, 0);
+    raw_print(raw, "POST /plain HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\nhello");
     expect_status(reply(), 405);
+    raw_print(raw, "GET /plain HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\nhello");
+    expect_status(reply(), 200);
     expect_kept();
     send_body("/nowhere", 65537, 0);
     const struct http_reply *got = reply();
@@ -206,6 +209,98 @@ START_TEST(a_body_cut_short_is_never_dispatched)
         expect_closed();
     }
     ck_assert_int_eq(edge_calls(), 0);
+}
+END_TEST
+
+/* Answered without the body that was announced, and closed, so that nothing is read in its place. */
+static void expect_answered_and_closed(const char *request, int status)
+{
+    raw_close(&raw);
+    raw = raw_open(edge_port());
+    raw_print(raw, "%s", request);
+    const struct http_reply *got = reply();
+    ck_assert_msg(got->status == status, "%s: %d", request, got->status);
+    expect_header(got, "Connection", "close");
+    expect_closed();
+}
+
+START_TEST(a_body_that_nobody_waits_for)
+{
+    /* As nginx's auth_request: the length of somebody else's body, which never comes. */
+    expect_answered_and_closed("GET /plain HTTP/1.1\r\n" H "Content-Length: 20\r\n\r\n", 200);
+    expect_answered_and_closed("GET /plain HTTP/1.1\r\n" H "Content-Length: 20\r\n\r\nonly a part",
+                               200);
+    expect_answered_and_closed("GET /plain HTTP/1.1\r\n" H "Content-Length: 999999999999\r\n\r\n",
+                               200);
+    expect_answered_and_closed(
+        "GET /plain HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 20\r\n\r\n", 200);
+    expect_answered_and_closed("GET /plain HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n",
+                               200);
+    expect_answered_and_closed(
+        "GET /plain HTTP/1.1\r\n" H "Content-Length: 20\r\nExpect: 100-continue\r\n\r\n", 200);
+    expect_answered_and_closed(
+        "GET /plain HTTP/1.1\r\n" H "Content-Length: 20\r\nContent-Encoding: gzip\r\n\r\n", 200);
+    /* Refused before anybody needed it. */
+    expect_answered_and_closed("POST /nowhere HTTP/1.1\r\n" H "Content-Length: 20\r\n\r\n", 404);
+    expect_answered_and_closed("PUT /echo HTTP/1.1\r\n" H "Content-Length: 20\r\n\r\n", 405);
+}
+END_TEST
+
+START_TEST(what_comes_in_place_of_a_body_is_no_request)
+{
+    static const char smuggled[] = "GET /plain HTTP/1.1\r\n" H "\r\n";
+
+    for (int i = 0; i < 2; i++) {
+        raw_close(&raw);
+        raw = raw_open(edge_port());
+        raw_print(raw, "GET /plain HTTP/1.1\r\n" H "Content-Length: 200\r\n\r\n");
+        if (i == 0)
+            raw_print(raw, smuggled);
+        expect_status(reply(), 200);
+        raw_print(raw, smuggled);
+        expect_closed();
+    }
+    ck_assert_int_eq(edge_calls(), 2);
+}
+END_TEST
+
+START_TEST(a_coded_body_is_refused)
+{
+    static const char *const refused[] = {"Content-Encoding: gzip\r\n", "content-encoding: BR\r\n",
+                                          "Content-Encoding: identity, deflate\r\n",
+                                          "Content-Encoding: x\r\nContent-Encoding: identity\r\n"};
+    static const char *const taken[] = {"Content-Encoding: identity\r\n",
+                                        "Content-Encoding: Identity\r\n", "Content-Encoding:\r\n"};
+    static const char *const bodies[] = {"Content-Length: 2\r\n\r\nhi",
+                                         "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"};
+    static const char *const paths[] = {"/echo", "/ignored"};
+
+    for (size_t i = 0; i < 16; i++) {
+        raw_close(&raw);
+        raw = raw_open(edge_port());
+        raw_print(raw, "POST %s HTTP/1.1\r\n" H "%s%s", paths[i / 8], refused[i / 2 % 4],
+                  bodies[i % 2]);
+        const struct http_reply *got = reply();
+        expect_body(
+            got, 415,
+            "{\"detail\":\"Send the body as it is: a Content-Encoding is not taken here.\"}");
+        expect_header(got, "Accept-Encoding", "identity");
+        expect_closed();
+    }
+    ck_assert_int_eq(edge_calls(), 0);
+    raw_close(&raw);
+    raw = raw_open(edge_port());
+    for (size_t i = 0; i < 6; i++) {
+        raw_print(raw, "POST /echo HTTP/1.1\r\n" H "%s%s", taken[i / 2], bodies[i % 2]);
+        expect_body(reply(), 200, "hi");
+    }
+    /* Nothing is coded where nothing is sent. */
+    raw_print(raw,
+              "POST /echo HTTP/1.1\r\n" H "Content-Encoding: gzip\r\nContent-Length: 0\r\n\r\n");
+    expect_body(reply(), 200, "");
+    raw_print(raw, "POST /echo HTTP/1.1\r\n" H "Content-Encoding: gzip\r\n\r\n");
+    expect_body(reply(), 200, "");
+    expect_kept();
 }
 END_TEST
 
@@ -333,6 +428,9 @@ int main(void)
     tcase_add_test(tcase, a_waiting_client_is_refused_at_once);
     tcase_add_test(tcase, a_small_body_nobody_wanted_does_not_cost_the_connection);
     tcase_add_test(tcase, a_body_cut_short_is_never_dispatched);
+    tcase_add_test(tcase, a_body_that_nobody_waits_for);
+    tcase_add_test(tcase, what_comes_in_place_of_a_body_is_no_request);
+    tcase_add_test(tcase, a_coded_body_is_refused);
     tcase_add_test(tcase, a_dripping_body_has_a_deadline);
     tcase_add_test(tcase, a_body_that_never_comes_has_a_deadline);
     tcase_add_test(tcase, a_dripping_head_has_a_deadline);

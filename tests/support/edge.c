@@ -97,16 +97,18 @@ static enum err op_gate(struct call *call)
     .method = (verb), .path = (row_path), .name = (row_name), .operation = (function)
 
 static const struct route routes[] = {
-    {ROW(METHOD_GET, "/plain", "plain", op_plain), .permit = PERMIT_PUBLIC},
-    {ROW(METHOD_GET, "/status/", "status", op_status), .permit = PERMIT_PUBLIC, .no_store = true},
+    {ROW(METHOD_GET, "/plain", "plain", op_plain), .permit = PERMIT_PUBLIC, .effect = EFFECT_READ},
+    {ROW(METHOD_GET, "/status/", "status", op_status), .permit = PERMIT_PUBLIC,
+     .effect = EFFECT_READ, .no_store = true},
     {ROW(METHOD_POST, "/echo", "echo", op_echo), .permit = PERMIT_PUBLIC, .body = BODY_RAW},
     {ROW(METHOD_POST, "/small", "small", op_echo), .permit = PERMIT_PUBLIC, .body = BODY_RAW,
      .body_limit = 16},
     {ROW(METHOD_POST, "/ignored", "ignored", op_plain), .permit = PERMIT_PUBLIC},
-    {ROW(METHOD_GET, "/client", "client", op_client), .permit = PERMIT_PUBLIC},
-    {ROW(METHOD_GET, "/big", "big", op_big), .permit = PERMIT_PUBLIC},
-    {ROW(METHOD_GET, "/fail", "fail", op_fail), .permit = PERMIT_PUBLIC},
-    {ROW(METHOD_GET, "/gate", "gate", op_gate), .permit = PERMIT_PUBLIC},
+    {ROW(METHOD_GET, "/client", "client", op_client), .permit = PERMIT_PUBLIC,
+     .effect = EFFECT_READ},
+    {ROW(METHOD_GET, "/big", "big", op_big), .permit = PERMIT_PUBLIC, .effect = EFFECT_READ},
+    {ROW(METHOD_GET, "/fail", "fail", op_fail), .permit = PERMIT_PUBLIC, .effect = EFFECT_READ},
+    {ROW(METHOD_GET, "/gate", "gate", op_gate), .permit = PERMIT_PUBLIC, .effect = EFFECT_READ},
 };
 
 /* ---- life ---- */
