@@ -45,14 +45,18 @@ enum known_field {
 struct http_request {
     struct str method_name;
     enum http_method method;
-    struct str
-        path; /* the request target up to '?', as it came: nothing decoded, nothing collapsed */
+    /* The request target up to '?', as it came: nothing decoded, nothing collapsed. guard_index() takes
+     * scheme and host off one in absolute form ("http://host/path"). */
+    struct str path;
+    bool is_absolute;
     struct query query;
     int minor_version; /* HTTP/1.x */
     const struct http_field *fields;
     size_t field_count;
     struct str known[FIELD_COUNT]; /* the last of that name; empty when there is none */
     unsigned char known_count[FIELD_COUNT];
+    /* is_absolute: known[FIELD_HOST] is the target's host, which replaces what the field said. */
+    struct str host_field;
     struct str id;
     struct str client_address; /* without port; the proxy's word when it is trusted */
     int64_t started_ns;

@@ -49,7 +49,43 @@ static const struct str never_hop_by_hop[] = {
 /* RFC 1035: a name has at most 253 characters; a port 5 and a colon. */
 enum { HOST_MAX = 253 + 6 };
 
-void guard_index(struct http_request *request)
+/* "http://host/path": false for any other form. */
+static bool split_absolute(struct str target, struct str *host_out, struct str *path_out)
+{
+    ptrdiff_t colon = str_find(target, ':');
+
+    if (colon <= 0 || target.ptr[0] == '/')
+        return false;
+    struct str scheme = str_sub(target, 0, (size_t)colon);
+    struct str rest = str_sub(target, (size_t)colon, target.len);
+    if (!str_starts(rest, STR("://")) ||
+        !(str_eq_nocase(scheme, STR("http")) || str_eq_nocase(scheme, STR("https"))))
+        return false;
+    rest = str_sub(rest, 3, rest.len);
+    ptrdiff_t slash = str_find(rest, '/');
+    size_t end = slash < 0 ? rest.len : (size_t)slash;
+    *host_out = str_sub(rest, 0, end);
+    *path_out = str_sub(rest, end, rest.len);
+    return true;
+}
+
+/* Of "http://host" the path is "/"; OPTIONS asks about the whole server then (RFC 9112, section 3.2.4). */
+static void take_target(struct http_request *request)
+{
+    struct str host, path;
+
+    request->host_field = request->known[FIELD_HOST];
+    request->is_absolute = split_absolute(request->path, &host, &path);
+    if (!request->is_absolute)
+        return;
+    request->known[FIELD_HOST] = host;
+    request->path = path;
+    if (path.len == 0)
+        request->path =
+            request->method == METHOD_OPTIONS && !request->query.present ? STR("*") : STR("/");
+}
+
+static void find_known(struct http_request *request)
 {
     memset(request->known, 0, sizeof request->known);
     memset(request->known_count, 0, sizeof request->known_count);
@@ -64,6 +100,12 @@ void guard_index(struct http_request *request)
             }
         }
     }
+}
+
+void guard_index(struct http_request *request)
+{
+    find_known(request);
+    take_target(request);
 }
 
 static bool is_digit(char c)
@@ -192,21 +234,34 @@ static bool is_allowed(const struct guard_policy *policy, struct str name)
     return policy->allowed_host_count == 0;
 }
 
+/* A name that means the machine it is said on. */
+static bool is_loopback(struct str name)
+{
+    return str_eq_nocase(name, STR("localhost")) || str_eq(name, STR("127.0.0.1")) ||
+           str_eq(name, STR("[::1]"));
+}
+
 static struct verdict check_host(const struct http_request *request,
                                  const struct guard_policy *policy)
 {
-    struct str name = STR_NONE;
+    struct str field = STR_NONE, name;
 
     if (request->known_count[FIELD_HOST] == 0 && request->minor_version > 0)
         return REFUSE(400, "HTTP/1.1 needs a Host.");
-    if (request->known_count[FIELD_HOST] > 0 && !split_host(request->known[FIELD_HOST], &name))
+    if (request->known_count[FIELD_HOST] > 0 && !split_host(request->host_field, &field))
         return REFUSE(400, "Host is not the name of a host.");
+    name = field;
+    if (request->is_absolute && !split_host(request->known[FIELD_HOST], &name))
+        return REFUSE(400, "The request target does not name a host.");
     if (!is_allowed(policy, name))
+        return REFUSE(421, "This host is not served here.");
+    /* Whatever host is asked for is ours then, but nobody asks us for another one than they name. */
+    if (policy->allowed_host_count == 0 && !str_eq_nocase(name, field) && !is_loopback(name))
         return REFUSE(421, "This host is not served here.");
     return ACCEPT;
 }
 
-/* Origin-form, or "*" for OPTIONS. Absolute-form would be a second Host, free to disagree. */
+/* A path, or "*" for OPTIONS; of absolute form only the path is left here. */
 static struct verdict check_target(const struct http_request *request)
 {
     struct str path = request->path;
@@ -222,7 +277,7 @@ static struct verdict check_target(const struct http_request *request)
 
     ptrdiff_t colon = str_find(path, ':');
     if (colon > 0 && str_starts(str_sub(path, (size_t)colon, path.len), STR("://")))
-        return REFUSE(421, "The request target must be a path, not a URL.");
+        return REFUSE(421, "Only http and https are served here.");
     return REFUSE(400, "The request target must begin with a slash.");
 }
 

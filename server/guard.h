@@ -20,13 +20,17 @@ struct verdict {
     struct str detail; /* a fixed sentence: nothing of the request is repeated */
 };
 
-/* Fills request->known and known_count from request->fields. */
+/*
+ * Fills request->known and known_count from request->fields. Of a target in absolute form the path
+ * stays, and its host takes the place of the field's (RFC 9112, section 3.2.2).
+ */
 void guard_index(struct http_request *request);
 
 /*
  * 400: framing or fields at odds with RFC 9112, section 6, or RFC 9110, section 7.2.
- * 417: an expectation other than 100-continue. 421: a host that is not ours, or a request target
- * that names a host. 431: too many fields. Needs guard_index() before.
+ * 417: an expectation other than 100-continue. 421: a host that is not ours, or a target of another
+ * scheme than http and https. Without allowed hosts a target may name what Host names, or this very
+ * machine. 431: too many fields. Needs guard_index() before.
  */
 struct verdict guard_check(const struct http_request *request, const struct guard_policy *policy);
 

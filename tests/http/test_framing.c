@@ -209,8 +209,8 @@ static const struct {
     {400, 400,
      TEXT("POST " CLEAR " HTTP/1.0\r\nHost: localhost\r\nAUTHORIZED\r\nTransfer-Encoding: "
           "chunked\r\n\r\n0\r\n\r\n" SMUGGLED)},
-    {421, 400,
-     TEXT("POST http://localhost" CLEAR
+    {400, 400,
+     TEXT("POST http://root@localhost" CLEAR
           " HTTP/1.1\r\nHost: localhost\r\nAUTHORIZED\r\nContent-Length: 0\r\n\r\n" SMUGGLED)},
     {421, 400,
      TEXT("POST http://other" CLEAR
@@ -358,6 +358,8 @@ START_TEST(good_framing_is_served)
         TEXT("POST " CLEAR " HTTP/1.1\r\nHost: [::1]:80\r\nAUTHORIZED\r\nTransfer-Encoding: "
              "Chunked\r\n\r\n3\r\nabc\r\n0000a\r\n0123456789\r\n0\r\n\r\n"),
         TEXT("\r\nPOST " CLEAR " HTTP/1.1\r\nHost: localhost\r\nAUTHORIZED\r\n\r\n"),
+        TEXT("POST http://localhost:8000" CLEAR
+             " HTTP/1.1\r\nHost: localhost:8000\r\nAUTHORIZED\r\nContent-Length: 2\r\n\r\n{}"),
     };
     struct raw *raw = raw_open(stand.server.port);
     int64_t epoch = redis_server_ask_integer(stand.redis, "GET cw:epoch");
@@ -380,8 +382,22 @@ START_TEST(a_foreign_host_is_misdirected)
     struct raw *raw = raw_open(picky.server.port);
     raw_print(raw, "GET /health/live HTTP/1.1\r\nHost: Cache.Example:8000\r\n\r\n");
     expect_status(raw_reply(raw, 10000), 200);
-    raw_print(raw, "GET /health/live HTTP/1.1\r\nHost: evil.example\r\n\r\n");
-    expect_refused(raw, 421, 421, "Host: evil.example");
+    raw_print(raw, "GET https://CACHE.example/health/live HTTP/1.1\r\nHost: cache.example\r\n\r\n");
+    expect_status(raw_reply(raw, 10000), 200);
+    /* The target's host counts, whatever the field says. */
+    raw_print(raw,
+              "GET http://cache.example:8000/health/live HTTP/1.1\r\nHost: evil.example\r\n\r\n");
+    expect_status(raw_reply(raw, 10000), 200);
+    static const char *const foreign[] = {
+        "GET /health/live HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+        "GET http://evil.example/health/live HTTP/1.1\r\nHost: cache.example\r\n\r\n",
+        "GET http://localhost/health/live HTTP/1.1\r\nHost: cache.example\r\n\r\n"};
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+        raw_close(&raw);
+        raw = raw_open(picky.server.port);
+        raw_print(raw, "%s", foreign[i]);
+        expect_refused(raw, 421, 421, foreign[i]);
+    }
     raw_close(&raw);
     stand_close(&picky);
 }

@@ -182,16 +182,100 @@ START_TEST(a_host_has_a_limit)
 }
 END_TEST
 
-START_TEST(an_absolute_target_is_misdirected)
+/* What is left of a target, and which host it was about. */
+static void expect_target(const char *target, enum http_method method, const char *path,
+                          const char *host)
 {
-    static const struct attempt attempts[] = {
-        {.path = "http://a/health", .minor_version = 1, .lines = {H}},
-        {.path = "https://evil.example/", .minor_version = 1, .lines = {H}},
-        {.path = "HTTP://a:8000/health", .minor_version = 1, .lines = {H}},
+    const char *const lines[] = {"Host: a:8000", NULL};
+    struct http_field fields[MAX_LINES];
+    struct http_request request = {.method = method,
+                                   .path = str_from(target),
+                                   .fields = fields,
+                                   .field_count = read_lines(lines, fields)};
+
+    guard_index(&request);
+    ck_assert_msg(str_eq(request.path, str_from(path)), "%s: %.*s", target, STR_ARG(request.path));
+    ck_assert_msg(str_eq(request.known[FIELD_HOST], str_from(host)), "%s: %.*s", target,
+                  STR_ARG(request.known[FIELD_HOST]));
+}
+
+START_TEST(an_absolute_target_is_a_path_and_a_host)
+{
+    expect_target("http://b/health", METHOD_GET, "/health", "b");
+    expect_target("HTTPS://B:8443/a/b", METHOD_GET, "/a/b", "B:8443");
+    expect_target("http://[::1]:80//x", METHOD_GET, "//x", "[::1]:80");
+    expect_target("http://b", METHOD_GET, "/", "b");
+    expect_target("http://b", METHOD_OPTIONS, "*", "b");
+    expect_target("http://b/", METHOD_OPTIONS, "/", "b");
+    expect_target("http://u@b/x", METHOD_GET, "/x", "u@b");
+    expect_target("http:///x", METHOD_GET, "/x", "");
+    expect_target("/x", METHOD_GET, "/x", "a:8000");
+    expect_target("/http://b/x", METHOD_GET, "/http://b/x", "a:8000");
+    expect_target("ftp://b/x", METHOD_GET, "ftp://b/x", "a:8000");
+    expect_target("http:/x", METHOD_GET, "http:/x", "a:8000");
+    expect_target("http:x", METHOD_GET, "http:x", "a:8000");
+    expect_target("*", METHOD_OPTIONS, "*", "a:8000");
+}
+END_TEST
+
+START_TEST(an_absolute_target_may_name_a_host_of_ours)
+{
+    static const char *const hosts[] = {"cache.example", "::1"};
+    const struct guard_policy named = {hosts, 2};
+    static const struct {
+        const char *target, *host;
+        int any, named; /* without and with allowed hosts */
+    } rows[] = {
+        {"http://cache.example/x", "Host: cache.example", 0, 0},
+        {"https://CACHE.example:443/x", "Host: cache.example", 0, 0},
+        {"http://cache.example:80", "Host: cache.example:80", 0, 0},
+        {"http://[::1]:8000/x", "Host: [::1]:8000", 0, 0},
+        /* The target's host replaces the field's. */
+        {"http://cache.example/x", "Host: evil.example", 421, 0},
+        {"http://evil.example/x", "Host: cache.example", 421, 421},
+        {"http://evil.example/x", "Host: evil.example", 0, 421},
+        {"http://localhost:8000/x", "Host: cache.example", 0, 421},
+        {"http://127.0.0.1/x", "Host: cache.example", 0, 421},
+        {"http://cache.example.evil/x", "Host: cache.example", 421, 421},
+        /* What is no host, or not only a host. */
+        {"http://user@cache.example/x", "Host: cache.example", 400, 400},
+        {"http://user:pw@cache.example/x", "Host: cache.example", 400, 400},
+        {"http://cache.example:/x", "Host: cache.example", 400, 400},
+        {"http://cache.example:0/x", "Host: cache.example", 400, 400},
+        {"http://cache.example:99999/x", "Host: cache.example", 400, 400},
+        {"http:///x", "Host: cache.example", 400, 400},
+        {"http://", "Host: cache.example", 400, 400},
+        {"http://cache.example#x", "Host: cache.example", 400, 400},
+        {"http://cache.example\\@evil/x", "Host: cache.example", 400, 400},
+        {"http://cache%2eexample/x", "Host: cache.example", 400, 400},
+        {"http://cache.example/x", "Host: a b", 400, 400},
+        {"http://cache.example/x", "X-None: 1", 400,
+         400}, /* HTTP/1.1 needs its Host all the same */
+        {"ftp://cache.example/x", "Host: cache.example", 421, 421},
+        {"http:/cache.example/x", "Host: cache.example", 400, 400},
     };
 
-    for (size_t i = 0; i < sizeof attempts / sizeof *attempts; i++)
-        expect_verdict(&attempts[i], i, 421);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct attempt attempt = {
+            .path = rows[i].target, .minor_version = 1, .lines = {rows[i].host}};
+        ck_assert_msg(judge(&attempt, &any_host).status == rows[i].any, "%s, %s: %d",
+                      rows[i].target, rows[i].host, judge(&attempt, &any_host).status);
+        ck_assert_msg(judge(&attempt, &named).status == rows[i].named, "%s, %s: %d", rows[i].target,
+                      rows[i].host, judge(&attempt, &named).status);
+    }
+}
+END_TEST
+
+START_TEST(a_target_of_http_1_0_needs_no_host_beside_it)
+{
+    static const char *const hosts[] = {"cache.example"};
+    const struct guard_policy named = {hosts, 1};
+    const struct attempt ours = {.path = "http://cache.example/x", .minor_version = 0};
+    const struct attempt here = {.path = "http://localhost/x", .minor_version = 0};
+
+    ck_assert_int_eq(judge(&ours, &named).status, 0);
+    ck_assert_int_eq(judge(&ours, &any_host).status, 421);
+    ck_assert_int_eq(judge(&here, &any_host).status, 0);
 }
 END_TEST
 
@@ -272,7 +356,9 @@ int main(void)
     tcase_add_test(tcase, sound_requests_pass);
     tcase_add_test(tcase, ambiguous_requests_are_refused);
     tcase_add_test(tcase, a_host_has_a_limit);
-    tcase_add_test(tcase, an_absolute_target_is_misdirected);
+    tcase_add_test(tcase, an_absolute_target_is_a_path_and_a_host);
+    tcase_add_test(tcase, an_absolute_target_may_name_a_host_of_ours);
+    tcase_add_test(tcase, a_target_of_http_1_0_needs_no_host_beside_it);
     tcase_add_test(tcase, only_100_continue_may_be_expected);
     tcase_add_test(tcase, sixty_four_fields_and_no_more);
     tcase_add_test(tcase, foreign_hosts_are_misdirected);

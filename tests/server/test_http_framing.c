@@ -251,9 +251,14 @@ END_TEST
 START_TEST(targets_that_are_none)
 {
     static const struct message messages[] = {
-        {"GET http://a/plain HTTP/1.1\r\n" H "\r\n" SMUGGLED, 421},
-        {"GET http://evil.example/plain HTTP/1.1\r\nHost: evil.example\r\n\r\n" SMUGGLED, 421},
-        {"GET HTTPS://a HTTP/1.1\r\n" H "\r\n" SMUGGLED, 421},
+        {"GET http://evil.example/plain HTTP/1.1\r\n" H "\r\n" SMUGGLED, 421},
+        {"GET ftp://a/plain HTTP/1.1\r\n" H "\r\n" SMUGGLED, 421},
+        {"GET http://u:p@a/plain HTTP/1.1\r\n" H "\r\n" SMUGGLED, 400},
+        {"GET http://a@evil.example/plain HTTP/1.1\r\n" H "\r\n" SMUGGLED, 400},
+        {"GET http:///plain HTTP/1.1\r\n" H "\r\n" SMUGGLED, 400},
+        {"GET http:/plain HTTP/1.1\r\n" H "\r\n" SMUGGLED, 400},
+        {"GET http://a/plain HTTP/1.1\r\n\r\n" SMUGGLED, 400},
+        {"GET http://a/plain HTTP/1.1\r\n" H H "\r\n" SMUGGLED, 400},
         {"GET * HTTP/1.1\r\n" H "\r\n" SMUGGLED, 400},
         {"GET plain HTTP/1.1\r\n" H "\r\n" SMUGGLED, 400},
         {"GET ?plain HTTP/1.1\r\n" H "\r\n" SMUGGLED, 400},
@@ -261,6 +266,41 @@ START_TEST(targets_that_are_none)
     };
 
     EXPECT_ALL_REFUSED(messages);
+}
+END_TEST
+
+/* As a client writes it that takes us for its proxy; the connection lives on (RFC 9112, section 3.2.2). */
+START_TEST(absolute_targets_are_taken)
+{
+    static const struct {
+        const char *line;
+        int status;
+    } rows[] = {
+        {"GET http://a/plain HTTP/1.1", 200},
+        {"GET HTTP://A:80/plain?x=1 HTTP/1.1", 200},
+        {"GET https://a:443/plain HTTP/1.1", 200},
+        {"GET http://localhost:1/plain HTTP/1.1", 200},
+        {"GET http://a//plain HTTP/1.1", 404},
+        {"GET http://a/plain/../plain HTTP/1.1", 404},
+        {"GET http://a HTTP/1.1", 404},
+        {"GET http://a?x=1 HTTP/1.1", 404},
+        {"GET http://a/%70lain HTTP/1.1", 404},
+        {"POST http://a/plain HTTP/1.1", 405},
+        {"OPTIONS http://a/plain HTTP/1.1", 204},
+        {"OPTIONS http://a HTTP/1.1", 204},
+        {"OPTIONS http://a/nosuch HTTP/1.1", 404},
+    };
+    struct raw *raw = raw_open(edge_port());
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        raw_print(raw, "%s\r\n" H "\r\n", rows[i].line);
+        const struct http_reply *got = raw_reply(raw, SOON_MS);
+        ck_assert_msg(got && got->status == rows[i].status, "%s: %d", rows[i].line,
+                      got ? got->status : -1);
+        expect_header(got, "Connection", "keep-alive");
+    }
+    ck_assert_int_eq(edge_calls(), 4);
+    raw_close(&raw);
 }
 END_TEST
 
@@ -342,6 +382,7 @@ int main(void)
     tcase_add_test(tcase, versions_that_are_none);
     tcase_add_test(tcase, hosts_that_are_none);
     tcase_add_test(tcase, targets_that_are_none);
+    tcase_add_test(tcase, absolute_targets_are_taken);
     tcase_add_test(tcase, fields_that_hide_others);
     tcase_add_test(tcase, the_65th_field_is_not_dropped_but_refused);
     tcase_add_test(tcase, heads_have_a_limit);
