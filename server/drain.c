@@ -2,23 +2,39 @@
 
 #include "cachewarden/clock.h"
 
+/* The slowest load balancers ask every 30 s. */
+#define AWAITED_NS (60 * NS_PER_S)
 /* Twice within so long, and the last time not longer ago than that: a watcher, not a passer-by. */
 #define WATCHED_NS (10 * NS_PER_S)
 /* Longer than a busy load balancer leaves a node without a request. */
 #define QUIET_NS (300 * NS_PER_MS)
 
-static bool is_watched(struct app *app, int64_t began_ns)
+void drain_begin(struct drain *drain, struct app *app, bool is_hasty, int64_t lame_duck_s,
+                 int64_t drain_s, int64_t now_ns)
 {
     int64_t asked_ns = atomic_load(&app->ready_asked_ns);
     int64_t before_ns = atomic_load(&app->ready_asked_before_ns);
+    bool is_awaited = !is_hasty && asked_ns != 0 && now_ns - asked_ns < AWAITED_NS;
+    int64_t until_ns = is_awaited ? now_ns + lame_duck_s * NS_PER_S : now_ns;
 
-    return before_ns != 0 && asked_ns - before_ns < WATCHED_NS && began_ns - asked_ns < WATCHED_NS;
+    *drain = (struct drain){
+        .began_ns = now_ns,
+        .until_ns = until_ns,
+        .deadline_ns = until_ns + drain_s * NS_PER_S,
+        .is_awaited = is_awaited,
+        .is_watched = is_awaited && before_ns != 0 && asked_ns - before_ns < WATCHED_NS &&
+                      now_ns - asked_ns < WATCHED_NS,
+    };
 }
 
-bool drain_may_end(const struct http *http, struct app *app, int64_t began_ns, int64_t now_ns)
+bool drain_may_end(const struct drain *drain, const struct http *http, struct app *app,
+                   int64_t now_ns)
 {
-    if (!is_watched(app, began_ns))
+    if (!drain->is_awaited)
         return true;
-    return atomic_load(&app->ready_refused_ns) >= began_ns &&
-           now_ns - http_last_request_ns(http) >= QUIET_NS;
+    if (now_ns < drain->until_ns)
+        return false;
+    /* Who asks often and was late all the same is waited for, too. */
+    return !drain->is_watched || (atomic_load(&app->ready_refused_ns) >= drain->began_ns &&
+                                  now_ns - http_last_request_ns(http) >= QUIET_NS);
 }

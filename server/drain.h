@@ -1,8 +1,8 @@
 /*
  * When a draining server may stop listening. A load balancer learns from /health/ready that it must
  * send nobody any more, and until it has asked it goes on sending; a connection that arrives in the
- * moment of the stop is reset. So where somebody watches, the end is put off until they were told and
- * the requests have ceased. Where nobody does, nobody waits.
+ * moment of the stop is reset. So where somebody asks, the server is a lame duck first: it serves on for
+ * server.lame_duck_s, long enough for who asks seldom. Where nobody does, nobody waits.
  */
 #ifndef SERVER_DRAIN_H
 #define SERVER_DRAIN_H
@@ -11,7 +11,20 @@
 
 #include "cachewarden/app.h"
 
-/* No request is under way (the caller has made sure): may the server stop? now_ns: clock_mono_ns. */
-bool drain_may_end(const struct http *http, struct app *app, int64_t began_ns, int64_t now_ns);
+struct drain {
+    int64_t began_ns;    /* all of clock_mono_ns() */
+    int64_t until_ns;    /* so long it serves on, whether requests are under way or not */
+    int64_t deadline_ns; /* then what is still under way is cut off */
+    bool is_awaited;     /* somebody asked for readiness within the last minute */
+    bool is_watched;     /* twice, and lately */
+};
+
+/* `is_hasty`: whoever stops it sits before it, and load balancers do not matter. */
+void drain_begin(struct drain *drain, struct app *app, bool is_hasty, int64_t lame_duck_s,
+                 int64_t drain_s, int64_t now_ns);
+
+/* No request is under way (the caller has made sure): may the server stop? */
+bool drain_may_end(const struct drain *drain, const struct http *http, struct app *app,
+                   int64_t now_ns);
 
 #endif

@@ -21,6 +21,8 @@
 #define DRAIN_STEP_MS 20
 /* What a server that was told to hurry may still take before it is ended by force. */
 #define HURRY_S 2
+/* What the end takes besides: connections that linger, audit records that wait for Redis. */
+#define STOP_RESERVE_MS 15000
 
 struct server {
     const struct serve_options *options;
@@ -34,6 +36,7 @@ struct server {
     struct http *http;
     struct watchdog watchdog;
     sigset_t signals;
+    int stop_signal; /* that it was told to stop by; 0: none */
 };
 
 /* ---- settings ---- */
@@ -319,8 +322,7 @@ static bool wait_for_stop(struct server *server)
         int signal_number = next_signal(server);
         watch(server);
         if (is_stop(server, signal_number)) {
-            log_event(LOG_LEVEL_INFO, "server.stopping",
-                      LOG_CSTR("signal", sigabbrev_np(signal_number)));
+            server->stop_signal = signal_number;
             return true;
         }
         if (signal_number == SIGHUP)
@@ -353,20 +355,40 @@ static void cut_off(struct server *server, const char *reason)
                   LOG_INT("requests", stats.requests_under_way));
 }
 
-/* Lets requests under way end, and who sends more of them take notice, for server.drain_s at most,
- * or until a second signal. */
+/* Tells the manager, too, which may have less patience with a stop than the settings ask for. */
+static void announce_stop(const struct server *server, const struct drain *drain)
+{
+    char state[64], status[96];
+    int64_t serves_ms = (drain->until_ns - drain->began_ns) / NS_PER_MS;
+    int64_t most_ms = (drain->deadline_ns - drain->began_ns) / NS_PER_MS;
+    log_event(LOG_LEVEL_INFO, "server.stopping",
+              LOG_CSTR("signal", server->stop_signal ? sigabbrev_np(server->stop_signal) : "none"),
+              LOG_INT("serves_on_ms", serves_ms), LOG_INT("most_ms", most_ms));
+    snprintf(state, sizeof state, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%lld",
+             (long long)(most_ms + STOP_RESERVE_MS) * 1000);
+    snprintf(status, sizeof status, "%s requests",
+             serves_ms > 0 ? "Not ready any more, and still serving" : "Finishing");
+    notify_manager(state, str_from(status));
+}
+
+/* Serves on until load balancers know, then lets requests under way end, for server.drain_s at most; or
+ * until a second signal. */
 static void drain(struct server *server)
 {
     const struct timespec at_once = {0, 0}, step = {0, DRAIN_STEP_MS * NS_PER_MS};
-    int64_t began_ns = clock_mono_ns();
-    int64_t deadline_ns = began_ns + server->newest->server_drain_s * NS_PER_S;
+    const struct config *config = server->newest;
+    struct drain drain;
+    drain_begin(&drain, server->app, server->stop_signal != SIGTERM, config->server_lame_duck_s,
+                config->server_drain_s, clock_mono_ns());
+    announce_stop(server, &drain);
     http_drain(server->http);
     for (;;) {
         int64_t step_ns = clock_deadline_ns(DRAIN_STEP_MS);
         bool is_idle =
-            http_wait_idle(server->http, step_ns < deadline_ns ? step_ns : deadline_ns) == ERR_OK;
+            http_wait_idle(server->http,
+                           step_ns < drain.deadline_ns ? step_ns : drain.deadline_ns) == ERR_OK;
         int64_t now_ns = clock_mono_ns();
-        if (is_idle && drain_may_end(server->http, server->app, began_ns, now_ns))
+        if (is_idle && drain_may_end(&drain, server->http, server->app, now_ns))
             return;
         watch(server);
         if (is_stop(server, sigtimedwait(&server->signals, NULL, is_idle ? &step : &at_once))) {
@@ -374,7 +396,7 @@ static void drain(struct server *server)
             hurry();
             return;
         }
-        if (now_ns >= deadline_ns) {
+        if (now_ns >= drain.deadline_ns) {
             cut_off(server, "server.drain_s is over");
             return;
         }
@@ -404,7 +426,6 @@ static int run(struct server *server)
     announce(server);
 
     bool asked = wait_for_stop(server);
-    notify_manager("STOPPING=1", STR("Finishing requests"));
     server->app->ready = false;
     drain(server);
     return asked ? CLI_OK : CLI_FAILED;

@@ -122,11 +122,69 @@ START_TEST(a_second_signal_stops_at_once)
 }
 END_TEST
 
-START_TEST(sigint_is_as_good_as_sigterm)
+/* How long it takes to end after the signal, when readiness was asked before; 0: it was not. */
+static int64_t stop_after_asking(bool asks, int signal_number)
 {
-    start("CACHEWARDEN_SERVER_DRAIN_S=1", NULL);
-    cw_server_signal(&server, SIGINT);
+    if (asks) {
+        struct http_client *http = http_client_new(server.base_url);
+        expect_status(http_get(http, "/health/ready", NULL), 200);
+        http_client_free(&http);
+    }
+    int64_t from = stand_now_ms();
+    cw_server_signal(&server, signal_number);
     ck_assert_int_eq(cw_server_wait(&server), 0);
+    int64_t took = stand_now_ms() - from;
+    cw_server_stop(&server);
+    return took;
+}
+
+/* A load balancer asks every few seconds: the node serves on, and says 503 to whoever asks. */
+START_TEST(where_readiness_was_asked_it_serves_on)
+{
+    start("CACHEWARDEN_SERVER_LAME_DUCK_S=3", "CACHEWARDEN_SERVER_DRAIN_S=0");
+    struct http_client *http = http_client_new(server.base_url);
+    expect_status(http_get(http, "/health/ready", NULL), 200);
+    int64_t from = stand_now_ms();
+    cw_server_signal(&server, SIGTERM);
+    char *told = cw_server_wait_notify(&server, "STOPPING=1");
+    /* 3 s, none to finish, and a reserve. */
+    ck_assert_msg(strstr(told, "EXTEND_TIMEOUT_USEC=18000000\n") != NULL, "%s", told);
+    free(told);
+    stand_wait(is_draining, NULL, "readiness says 503");
+    http_client_free(&http);
+    ck_assert_int_eq(cw_server_wait(&server), 0);
+    ck_assert_int_ge(stand_now_ms() - from, 3000);
+    char *log = cw_server_log(&server);
+    ck_assert_ptr_nonnull(strstr(log, "event=server.stopping signal=TERM serves_on_ms=3000"));
+    free(log);
+    cw_server_stop(&server);
+}
+END_TEST
+
+START_TEST(where_nobody_asked_it_goes)
+{
+    start("CACHEWARDEN_SERVER_LAME_DUCK_S=600", NULL);
+    ck_assert_int_lt(stop_after_asking(false, SIGTERM), 20000);
+}
+END_TEST
+
+START_TEST(sigint_is_somebody_who_does_not_wait)
+{
+    start("CACHEWARDEN_SERVER_LAME_DUCK_S=600", NULL);
+    ck_assert_int_lt(stop_after_asking(true, SIGINT), 20000);
+}
+END_TEST
+
+START_TEST(a_second_signal_ends_a_lame_duck)
+{
+    start("CACHEWARDEN_SERVER_LAME_DUCK_S=600", NULL);
+    struct http_client *http = http_client_new(server.base_url);
+    expect_status(http_get(http, "/health/ready", NULL), 200);
+    http_client_free(&http);
+    cw_server_signal(&server, SIGTERM);
+    stand_wait(is_draining, NULL, "readiness says 503");
+    cw_server_signal(&server, SIGTERM);
+    cw_server_wait(&server); /* within its 20 s */
     cw_server_stop(&server);
 }
 END_TEST
@@ -318,7 +376,10 @@ int main(void)
     tcase_add_test(each, nothing_under_way_means_no_waiting);
     tcase_add_test(each, the_drain_has_an_end);
     tcase_add_test(each, a_second_signal_stops_at_once);
-    tcase_add_test(each, sigint_is_as_good_as_sigterm);
+    tcase_add_test(each, where_readiness_was_asked_it_serves_on);
+    tcase_add_test(each, where_nobody_asked_it_goes);
+    tcase_add_test(each, sigint_is_somebody_who_does_not_wait);
+    tcase_add_test(each, a_second_signal_ends_a_lame_duck);
     tcase_add_test(each, a_reload_applies_what_can_be_reloaded);
     tcase_add_test(each, a_reload_reads_conf_d_and_keeps_what_it_has_when_it_cannot);
     tcase_add_test(each, one_line_a_request_as_text);

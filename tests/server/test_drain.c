@@ -25,9 +25,19 @@ static void close_edge(void)
     edge_close();
 }
 
+static struct drain begin(bool is_hasty)
+{
+    struct drain drain;
+
+    drain_begin(&drain, app, is_hasty, 5, 3, BEGAN_NS);
+    return drain;
+}
+
 static bool may_end(int64_t after_ms)
 {
-    return drain_may_end(edge_http(), app, BEGAN_NS, BEGAN_NS + after_ms * NS_PER_MS);
+    struct drain drain = begin(false);
+
+    return drain_may_end(&drain, edge_http(), app, BEGAN_NS + after_ms * NS_PER_MS);
 }
 
 static void ask(int64_t before_drain_ms)
@@ -36,27 +46,50 @@ static void ask(int64_t before_drain_ms)
     app->ready_asked_ns = BEGAN_NS - before_drain_ms * NS_PER_MS;
 }
 
-START_TEST(nobody_watches)
+static int64_t deadline_s(bool is_hasty)
+{
+    return (begin(is_hasty).deadline_ns - BEGAN_NS) / NS_PER_S;
+}
+
+START_TEST(where_nobody_asks_nobody_waits)
 {
     ck_assert(may_end(0));
-    ask(1000); /* once is no watching */
+    ck_assert_int_eq(deadline_s(false), 3);
+    ask(61000);
     ck_assert(may_end(0));
+    ck_assert_int_eq(deadline_s(false), 3);
 }
 END_TEST
 
-START_TEST(who_watched_long_ago_does_not_any_more)
+START_TEST(where_somebody_asked_it_serves_on)
 {
-    ask(60000);
     ask(59000);
-    ck_assert(may_end(0));
+    ck_assert(!may_end(0));
+    ck_assert(!may_end(4999));
+    ck_assert(may_end(5000));
+    ck_assert_int_eq(deadline_s(false), 8);
 }
 END_TEST
 
-START_TEST(who_asks_now_and_then_is_no_load_balancer)
+/* It asks every ten seconds, say: told or not, that was long enough. */
+START_TEST(who_asks_now_and_then_is_not_waited_for_longer)
 {
-    ask(3600 * 1000);
+    ask(30000);
     ask(1000);
-    ck_assert(may_end(0));
+    ck_assert(!may_end(4999));
+    ck_assert(may_end(5000));
+}
+END_TEST
+
+START_TEST(who_sits_before_it_does_not_wait)
+{
+    struct drain drain;
+
+    ask(1200);
+    ask(200);
+    drain = begin(true);
+    ck_assert(drain_may_end(&drain, edge_http(), app, BEGAN_NS));
+    ck_assert_int_eq(deadline_s(true), 3);
 }
 END_TEST
 
@@ -64,12 +97,13 @@ START_TEST(a_watcher_has_to_be_told)
 {
     ask(1200);
     ask(200);
-    ck_assert(!may_end(0));
+    ck_assert(!may_end(5000));
     ck_assert(!may_end(60000));
     app->ready_refused_ns = BEGAN_NS - 1; /* while it started, say */
     ck_assert(!may_end(60000));
     app->ready_refused_ns = BEGAN_NS + 50 * NS_PER_MS;
-    ck_assert(may_end(60));
+    ck_assert(!may_end(4999)); /* there may be another who asks more seldom */
+    ck_assert(may_end(5000));
 }
 END_TEST
 
@@ -92,8 +126,10 @@ START_TEST(and_requests_have_to_cease)
     app->ready_asked_before_ns = began_ns - 2000;
     app->ready_asked_ns = began_ns - 1000;
     app->ready_refused_ns = began_ns + 1000;
-    ck_assert(!drain_may_end(edge_http(), app, began_ns, last_ns + 100 * NS_PER_MS));
-    ck_assert(drain_may_end(edge_http(), app, began_ns, last_ns + 400 * NS_PER_MS));
+    struct drain drain;
+    drain_begin(&drain, app, false, 0, 3, began_ns);
+    ck_assert(!drain_may_end(&drain, edge_http(), app, last_ns + 100 * NS_PER_MS));
+    ck_assert(drain_may_end(&drain, edge_http(), app, last_ns + 400 * NS_PER_MS));
 }
 END_TEST
 
@@ -103,9 +139,10 @@ int main(void)
     TCase *tcase = tcase_create("drain");
 
     tcase_add_checked_fixture(tcase, open_edge, close_edge);
-    tcase_add_test(tcase, nobody_watches);
-    tcase_add_test(tcase, who_watched_long_ago_does_not_any_more);
-    tcase_add_test(tcase, who_asks_now_and_then_is_no_load_balancer);
+    tcase_add_test(tcase, where_nobody_asks_nobody_waits);
+    tcase_add_test(tcase, where_somebody_asked_it_serves_on);
+    tcase_add_test(tcase, who_asks_now_and_then_is_not_waited_for_longer);
+    tcase_add_test(tcase, who_sits_before_it_does_not_wait);
     tcase_add_test(tcase, a_watcher_has_to_be_told);
     tcase_add_test(tcase, and_requests_have_to_cease);
     suite_add_tcase(suite, tcase);

@@ -147,6 +147,8 @@ static void environment_init(struct environment *environment, const char *direct
     environment_put(environment, "LANG=C.UTF-8");
     environment_put(environment, "CACHEWARDEN_LISTEN=127.0.0.1:0");
     environment_put(environment, "REDIS_URL=redis://127.0.0.1:1/0");
+    /* No load balancer has to notice that a test's server stops. */
+    environment_put(environment, "CACHEWARDEN_SERVER_LAME_DUCK_S=0");
     if (directory) {
         char url[300];
         snprintf(url, sizeof url, "sqlite:%s/users.db", directory);

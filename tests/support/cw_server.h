@@ -23,7 +23,8 @@ struct cw_server_options {
     const char *const *arguments; /* behind "serve" */
     /*
      * "NAME=value", in place of or besides these: CACHEWARDEN_LISTEN=127.0.0.1:0,
-     * DATABASE_URL=sqlite:FOLDER/users.db, REDIS_URL=redis://127.0.0.1:1/0 (nobody there). An empty
+     * DATABASE_URL=sqlite:FOLDER/users.db, REDIS_URL=redis://127.0.0.1:1/0 (nobody there),
+     * CACHEWARDEN_SERVER_LAME_DUCK_S=0. An empty
      * value counts as not given: "CACHEWARDEN_LISTEN=" lets the configuration file decide.
      */
     const char *const *environment;
