@@ -107,7 +107,6 @@ target_compile_definitions(civetweb PRIVATE
   NO_SSL_DL OPENSSL_API_3_0 USE_IPV6
   NO_CGI NO_FILES NO_FILESYSTEMS NO_CACHING NO_NONCE_CHECK
   MG_EXTERNAL_FUNCTION_mg_cry_internal_impl MG_EXTERNAL_FUNCTION_log_access
-  SOCKET_TIMEOUT_QUANTUM=200 # ms: how soon a waiting worker notices mg_stop()
   USE_STACK_SIZE=${stack_size})
 target_compile_options(civetweb PRIVATE -w)
 target_link_libraries(civetweb

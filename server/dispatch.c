@@ -102,7 +102,7 @@ static bool is_coded(const struct http_request *request)
            (coding.len > 0 && !str_eq_nocase(coding, STR("identity")));
 }
 
-/* The body, within the row's limit. False: answered. */
+/* The body, within the row's limit. False: answered, or suspended until it is there. */
 static bool receive_body(const struct dispatcher *dispatcher, struct exchange *exchange)
 {
     size_t limit = exchange->call.route->body_limit;
@@ -119,9 +119,29 @@ static bool receive_body(const struct dispatcher *dispatcher, struct exchange *e
     int refused = exchange->read_body(exchange, limit > 0 ? limit : dispatcher->max_body,
                                       &exchange->call.body);
 
-    if (refused != 0)
+    exchange->is_suspended = refused == BODY_AWAITED;
+    if (refused > 0)
         status_body_refused(exchange, refused);
     return refused == 0;
+}
+
+/* A request that is begun again is not counted again. */
+static enum err check_limit(struct exchange *exchange)
+{
+    struct exchange_kept *kept = &exchange->kept;
+    struct reply *reply = &exchange->call.reply;
+    enum err err = ERR_OK;
+
+    if (kept->is_counted) {
+        reply->rate_limit = kept->rate_limit;
+        reply->rate_remaining = kept->rate_remaining;
+        reply->rate_reset_s = kept->rate_reset_s;
+    } else {
+        err = limits_check(&exchange->call);
+        *kept = (struct exchange_kept){true, reply->rate_limit, reply->rate_remaining,
+                                       reply->rate_reset_s};
+    }
+    return err;
 }
 
 void dispatch_run(const struct dispatcher *dispatcher, struct exchange *exchange)
@@ -148,7 +168,7 @@ void dispatch_run(const struct dispatcher *dispatcher, struct exchange *exchange
 
     if (!admit(dispatcher, exchange))
         return;
-    enum err err = limits_check(call);
+    enum err err = check_limit(exchange);
     if (err == ERR_OK)
         err = params_read(call, request->query, match.values, match.value_count);
     if (err == ERR_OK) {

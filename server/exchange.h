@@ -84,17 +84,29 @@ struct http_response {
     bool cors_preflight;
 };
 
+/* What a request that waits for its body keeps until it is begun again. */
+struct exchange_kept {
+    bool is_counted; /* against the row's limit, with this outcome */
+    int64_t rate_limit, rate_remaining, rate_reset_s;
+};
+
+/* Answered by exchange.read_body. */
+enum { BODY_AWAITED = -1 };
+
 struct exchange {
     struct http_request request;
     struct http_response response;
     struct call call; /* call.route is NULL until the router has found one */
     enum err result;  /* what the answer is about, for the log */
     /*
-     * Reads the whole body, `limit` bytes at most, into the call's arena. 0, or the HTTP status
-     * that refuses it: 413, 408 (deadline), 400 (cut short, or broken chunks), 500 (memory).
+     * The whole body, `limit` bytes at most, good until the answer is sent. 0, or the HTTP status that
+     * refuses it: 413, 408 (deadline), 400 (cut short, or broken chunks), 503 (too many bytes wait). Or
+     * BODY_AWAITED: it is not there yet. Then the request is not answered but begun again later.
      */
     int (*read_body)(struct exchange *exchange, size_t limit, struct str *body_out);
     void *body_source; /* what read_body reads from */
+    bool is_suspended; /* it waits for its body, and has no answer */
+    struct exchange_kept kept;
 };
 
 #endif

@@ -29,6 +29,7 @@ enum {
     ARENA_MORE = 8 * 1024 * 1024,
     /* For a thousand threads on a busy machine. */
     THREADS_BEGIN_MS = 60 * 1000,
+    WAITING_BYTES = 64 * 1024 * 1024,
 };
 
 /* ---- the library ---- */
@@ -99,6 +100,15 @@ static enum err await_threads(struct http *http, struct error *error) CW_NEEDS_L
                      http->is_short_of_threads ? http->complaint.caller : "");
 }
 
+/* All bytes of requests that are not whole, and of answers that are not taken; a few of the largest
+ * bodies fit in any case. */
+static int64_t waiting_bytes_max(const struct http_options *options)
+{
+    int64_t bodies = 4 * (int64_t)options->max_body;
+
+    return bodies > WAITING_BYTES ? bodies : WAITING_BYTES;
+}
+
 static enum err start_library(struct http *http, struct error *error)
 {
     const struct http_options *options = &http->options;
@@ -144,6 +154,8 @@ static enum err start_library(struct http *http, struct error *error)
     connection_callbacks(&callbacks);
     callbacks.init_ssl = on_tls;
     http->library = mg_start2(&init, NULL);
+    if (http->library)
+        mg_limit_waiting(http->library, http->connections_max, waiting_bytes_max(options));
 
     lock_take(&http->lock);
     if (!http->library) {
@@ -197,13 +209,23 @@ static enum err make_workers(struct http *http, struct error *error)
 
 /* ---- what the services tell of us ---- */
 
+static void waiting_stats(const struct http *http, struct mg_waiting_stats *stats_out)
+{
+    const struct mg_context *library = atomic_load(&http->library);
+
+    memset(stats_out, 0, sizeof *stats_out);
+    if (library)
+        mg_get_waiting_stats(library, stats_out);
+}
+
 static void write_metrics(const void *with, struct strbuf *out)
 {
     const struct http *http = with;
-    const struct mg_context *library = atomic_load(&http->library);
+    struct mg_waiting_stats waiting;
     struct http_stats stats;
 
     http_stats_read(http, &stats);
+    waiting_stats(http, &waiting);
     exposition_family(out, "cachewarden_build_info", "gauge", "Always 1.");
     exposition_count(out, "cachewarden_build_info", "version=\"" CW_VERSION "\"", 1);
     exposition_single(out, "cachewarden_http_workers", "gauge",
@@ -211,8 +233,14 @@ static void write_metrics(const void *with, struct strbuf *out)
     exposition_single(out, "cachewarden_http_connections", "gauge",
                       "Connections that have a thread now.", (uint64_t)stats.active_connections);
     exposition_single(out, "cachewarden_http_connections_parked", "gauge",
-                      "Connections without one: silent, or waiting for one.",
-                      library ? (uint64_t)mg_get_parked_connections(library) : 0);
+                      "Connections without one: silent, slow, or waiting for one.",
+                      (uint64_t)waiting.waiting);
+    exposition_single(out, "cachewarden_http_connections_evicted_total", "counter",
+                      "Silent connections that were closed to make room for new ones.",
+                      (uint64_t)waiting.evicted);
+    exposition_single(out, "cachewarden_http_waiting_bytes", "gauge",
+                      "Bytes of requests that are not whole, and of answers that are not taken.",
+                      (uint64_t)waiting.bytes);
     exposition_single(out, "cachewarden_http_connections_total", "counter",
                       "Connections since the start.", stats.connections);
     exposition_single(out, "cachewarden_http_requests_under_way", "gauge",
@@ -304,11 +332,14 @@ void http_drain(struct http *http)
 
 static int under_way(const struct http *http)
 {
-    int busy = 0;
+    struct mg_waiting_stats waiting;
 
+    /* First those: a request that goes from them to a worker is rather seen twice than never. */
+    waiting_stats(http, &waiting);
+    int count = waiting.unfinished;
     for (int i = 0; i < http->options.threads; i++)
-        busy += atomic_load(&http->workers[i].is_busy);
-    return busy;
+        count += atomic_load(&http->workers[i].is_busy);
+    return count;
 }
 
 enum err http_wait_idle(struct http *http, int64_t deadline_ns)
@@ -359,11 +390,14 @@ void http_stop(struct http **http)
 
 void http_stats_read(const struct http *http, struct http_stats *stats_out)
 {
+    struct mg_waiting_stats waiting;
+
+    waiting_stats(http, &waiting);
     memset(stats_out, 0, sizeof *stats_out);
+    stats_out->connections = (uint64_t)waiting.accepted;
     for (int i = 0; i < http->options.threads; i++) {
         const struct worker *worker = &http->workers[i];
         stats_out->requests += atomic_load_explicit(&worker->requests, memory_order_relaxed);
-        stats_out->connections += atomic_load_explicit(&worker->connections, memory_order_relaxed);
         stats_out->active_connections +=
             atomic_load_explicit(&worker->has_connection, memory_order_relaxed);
         for (int class = 0; class < 6; class ++)

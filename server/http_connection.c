@@ -20,12 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum {
-    /* What the library is left to read of a body nobody wanted, to keep the connection. */
-    DISCARD_MAX = 64 * 1024,
-    /* A first guess for a body whose length is not announced. */
-    CHUNKED_RESERVE = 4096,
-};
+_Static_assert(sizeof(struct request_memory) <= MG_REQUEST_MEMORY, "the library keeps that much");
 
 /* ---- threads and connections ---- */
 
@@ -54,16 +49,13 @@ static void count(_Atomic uint64_t *counter)
     atomic_store_explicit(counter, value + 1, memory_order_relaxed);
 }
 
-/* A new connection, or one that comes back (mg_is_resumed). The library gives away nothing of it yet,
- * not even its peer. */
+/* A new connection, or one that comes back. */
 static int on_connection(const struct mg_connection *connection, void **data_out)
 {
     struct worker *worker = mg_get_thread_pointer(connection);
 
     *data_out = NULL;
     worker->is_peer_judged = false;
-    if (!mg_is_resumed(connection))
-        count(&worker->connections);
     atomic_store_explicit(&worker->has_connection, true, memory_order_relaxed);
     return 0;
 }
@@ -105,6 +97,23 @@ static struct str next_request_id(struct worker *worker)
 
 static int read_body(struct exchange *exchange, size_t limit, struct str *body_out);
 
+/* When it began and what it is called, now or before it waited for its body. */
+static void begin_or_resume(struct worker *worker, const struct request_memory *memory)
+{
+    struct exchange *exchange = &worker->exchange;
+
+    exchange->kept = memory->kept;
+    if (memory->is_begun) {
+        exchange->request.started_ns = memory->started_ns;
+        memcpy(worker->id, memory->id, sizeof worker->id);
+        exchange->request.id = (struct str){worker->id, REQUEST_ID_SIZE - 1};
+    } else {
+        count(&worker->requests);
+        exchange->request.started_ns = clock_mono_ns();
+        exchange->request.id = next_request_id(worker);
+    }
+}
+
 /* An exchange that knows when and from whom, but nothing yet of the request. */
 static struct exchange *begin_exchange(struct worker *worker, struct mg_connection *connection)
 {
@@ -114,20 +123,18 @@ static struct exchange *begin_exchange(struct worker *worker, struct mg_connecti
     /* Sequentially consistent, as is the flag http_drain() sets: of drain and request, the later
      * one sees the earlier. */
     atomic_store(&worker->is_busy, true);
-    count(&worker->requests);
     worker->connection = connection;
-    worker->has_unread_body = false;
 
     memset(request, 0, sizeof *request);
-    request->started_ns = clock_mono_ns();
+    begin_or_resume(worker, mg_request_memory(connection));
     request->method = METHOD_OTHER;
     request->client_address = str_from(mg_get_request_info(connection)->remote_addr);
-    request->id = next_request_id(worker);
 
     exchange->response = (struct http_response){.cache_enabled = UNKNOWN};
     exchange->result = ERR_OK;
     exchange->read_body = read_body;
     exchange->body_source = worker;
+    exchange->is_suspended = false;
     call_init(&exchange->call, worker->http->options.app, NULL, worker->arena);
     return exchange;
 }
@@ -181,8 +188,6 @@ static void take_request(struct worker *worker, const struct mg_request_info *in
     request->query = (struct query){str_from(info->query_string), info->query_string != NULL};
     request->minor_version = strcmp(info->http_version, "1.0") == 0 ? 0 : 1;
     take_fields(worker, info);
-    worker->has_unread_body =
-        info->content_length > 0 || request->known_count[FIELD_TRANSFER_ENCODING] > 0;
 
     if (is_peer_trusted(worker, request->client_address)) {
         if (request->known_count[FIELD_FORWARDED_FOR] > 0)
@@ -202,101 +207,40 @@ static void take_request(struct worker *worker, const struct mg_request_info *in
 
 /* ---- body ---- */
 
-static int read_failed(int64_t deadline_ns)
-{
-    return clock_mono_ns() >= deadline_ns ? 408 : 400;
-}
-
-static int read_announced(struct worker *worker, size_t length, int64_t deadline_ns,
-                          struct str *body_out)
-{
-    char *bytes = arena_alloc(worker->arena, length);
-    size_t have = 0;
-
-    if (!bytes)
-        return 500;
-    while (have < length) {
-        int got = mg_read(worker->connection, bytes + have, length - have);
-        if (got <= 0) /* 0 too: bytes are owed */
-            return read_failed(deadline_ns);
-        have += (size_t)got;
-    }
-    *body_out = (struct str){bytes, length};
-    return 0;
-}
-
-static int read_chunks(struct worker *worker, size_t limit, int64_t deadline_ns,
-                       struct str *body_out)
-{
-    size_t room = limit < CHUNKED_RESERVE ? limit + 1 : CHUNKED_RESERVE;
-    char *bytes = arena_alloc(worker->arena, room);
-    size_t have = 0;
-
-    for (;;) {
-        if (!bytes)
-            return 500;
-        int got = mg_read(worker->connection, bytes + have, room - have);
-        if (got < 0)
-            return read_failed(deadline_ns);
-        if (got == 0) /* the last chunk */
-            break;
-        have += (size_t)got;
-        if (have > limit)
-            return 413;
-        if (have == room) { /* one byte more than the limit is room enough to see it passed */
-            size_t larger = room * 2 <= limit ? room * 2 : limit + 1;
-            bytes = arena_grow(worker->arena, bytes, room, larger);
-            room = larger;
-        }
-    }
-    *body_out = (struct str){bytes, have};
-    return 0;
-}
-
-/* exchange->read_body: what is announced is judged before a byte is read. */
+/* exchange->read_body: what is announced is judged before a byte of it has come. */
 static int read_body(struct exchange *exchange, size_t limit, struct str *body_out)
 {
     struct worker *worker = exchange->body_source;
-    const struct http_request *request = &exchange->request;
-    bool is_chunked = request->known_count[FIELD_TRANSFER_ENCODING] > 0;
-    uint64_t length = (uint64_t)mg_get_request_info(worker->connection)->content_length;
+    int64_t deadline_ns = clock_deadline_ns(worker->http->options.body_timeout_ms);
+    const char *bytes;
+    size_t size;
 
     *body_out = STR_NONE;
-    if (!worker->has_unread_body)
+    switch (mg_body(worker->connection, limit, (uint64_t)deadline_ns, &bytes, &size)) {
+    case MG_BODY_WHOLE:
+        *body_out = (struct str){bytes, size};
         return 0;
-    if (!is_chunked && length > limit)
+    case MG_BODY_AWAITED:
+        return BODY_AWAITED;
+    case MG_BODY_TOO_LARGE:
         return 413;
-
-    int64_t deadline_ns = clock_deadline_ns(worker->http->options.body_timeout_ms);
-    mg_set_read_deadline(worker->connection, (uint64_t)deadline_ns);
-    /* RFC 9110, section 10.1.1; an HTTP/1.0 client does not know the answer. */
-    if (request->known_count[FIELD_EXPECT] > 0 && request->minor_version > 0)
-        mg_write(worker->connection, "HTTP/1.1 100 Continue\r\n\r\n", 25);
-
-    int refused = is_chunked ? read_chunks(worker, limit, deadline_ns, body_out)
-                             : read_announced(worker, (size_t)length, deadline_ns, body_out);
-    if (refused == 0)
-        worker->has_unread_body = false;
-    return refused;
+    case MG_BODY_LATE:
+        return 408;
+    case MG_BODY_BROKEN:
+        return 400;
+    case MG_BODY_UNKNOWN:
+    case MG_BODY_NO_MEMORY:
+    default:
+        return 503;
+    }
 }
 
 /* ---- answer ---- */
 
-/*
- * A body that nobody read and that is not there yet may never come, whatever was announced, and what
- * comes in its place must not be read as a request: only closing is unambiguous.
- */
-static bool is_body_missing(const struct worker *worker)
-{
-    return worker->has_unread_body &&
-           (mg_get_request_info(worker->connection)->content_length > DISCARD_MAX ||
-            !mg_is_body_here(worker->connection));
-}
-
 static bool will_keep(const struct worker *worker)
 {
     return !worker->exchange.response.close && !atomic_load(&worker->http->draining) &&
-           !is_body_missing(worker) && mg_will_keep_alive(worker->connection);
+           mg_will_keep_alive(worker->connection);
 }
 
 static size_t send_answer(struct worker *worker)
@@ -348,6 +292,21 @@ static void end_exchange(struct worker *worker, size_t bytes_sent)
     }
 }
 
+/* The request waits for its body without a worker; on_request is called again when that is there. */
+static void suspend_exchange(struct worker *worker)
+{
+    const struct exchange *exchange = &worker->exchange;
+    struct request_memory *memory = mg_request_memory(worker->connection);
+
+    if (!memory->is_begun)
+        memcpy(memory->id, worker->id, sizeof memory->id);
+    memory->is_begun = true;
+    memory->started_ns = exchange->request.started_ns;
+    memory->kept = exchange->kept;
+    arena_reset(worker->arena);
+    atomic_store(&worker->is_busy, false);
+}
+
 /* begin_request: every request with a sound head comes by here; none goes back to the library. */
 static int on_request(struct mg_connection *connection)
 {
@@ -361,6 +320,10 @@ static int on_request(struct mg_connection *connection)
         status_refused(exchange, verdict.status, verdict.detail);
     else
         dispatch_run(&http->dispatcher, exchange);
+    if (exchange->is_suspended) {
+        suspend_exchange(worker);
+        return 0;
+    }
     response_allow_origin(exchange, http->options.cors_origins, http->options.cors_origin_count);
 
     size_t bytes_sent = send_answer(worker);
@@ -383,10 +346,12 @@ static int on_refused_head(struct mg_connection *connection, int status, const c
         detail = STR("The request target is too long.");
     else if (status == 431)
         detail = STR("The request head is too large.");
+    else if (status == 503)
+        detail = STR("Service temporarily unavailable.");
     else if (status == 505)
         detail = STR("Only HTTP/1.0 and HTTP/1.1 are spoken here.");
     else
-        status = status >= 500 ? 500 : 400;
+        status = 400;
     status_refused(exchange, status, detail);
     end_exchange(worker, send_answer(worker));
     return 0;

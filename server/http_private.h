@@ -22,6 +22,14 @@ struct mg_context;
 
 enum { CACHE_LINE = 64, REQUEST_ID_SIZE = 17 };
 
+/* What is known of a request while it waits for its body (mg_request_memory); zeros at its beginning. */
+struct request_memory {
+    bool is_begun;
+    int64_t started_ns;
+    char id[REQUEST_ID_SIZE];
+    struct exchange_kept kept;
+};
+
 /* One a worker thread of the library. Only the atomics are read by other threads. */
 struct worker {
     alignas(CACHE_LINE) struct http *http;
@@ -38,10 +46,9 @@ struct worker {
     struct exchange exchange;
     struct http_field fields[HTTP_MAX_FIELDS];
     char id[REQUEST_ID_SIZE];
-    bool has_unread_body;
 
     /* Written by this worker alone, so that adding needs no atomic read-modify-write. */
-    alignas(CACHE_LINE) _Atomic uint64_t requests, connections, by_class[6];
+    alignas(CACHE_LINE) _Atomic uint64_t requests, by_class[6];
     atomic_bool has_connection, is_busy;
     _Atomic int64_t
         ended_ns; /* when its last request ended that was not about health; 0: none yet */

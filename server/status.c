@@ -462,6 +462,10 @@ void status_refused(struct exchange *exchange, int status, struct str detail)
     begin_response(exchange, status);
     exchange->result = status >= 500 ? ERR_INTERNAL : ERR_BAD_INPUT;
     exchange->response.close = true;
+    if (status == 503) {
+        exchange->result = ERR_BUSY;
+        exchange->response.retry_after_s = RETRY_AFTER_S;
+    }
     write_in(exchange, dialect_of(exchange), detail);
 }
 
@@ -489,8 +493,7 @@ void status_body_refused(struct exchange *exchange, int status)
                        STR("The request body is cut short or its chunks are broken."));
         break;
     default:
-        status_refused(exchange, 500, STR(SENTENCE_500));
-        exchange->result = ERR_NO_MEMORY;
+        status_refused(exchange, 503, STR(SENTENCE_503));
         break;
     }
 }

@@ -3,44 +3,78 @@
  *
  * Times are CLOCK_MONOTONIC in nanoseconds. A connection belongs to the worker thread that is in
  * one of its callbacks; only that thread may call the functions that take a connection.
+ *
+ * No function here waits for a client, and mg_write does not either. mg_read finds nothing on a server's
+ * connection: use mg_body. A request that begin_request did not answer gets no answer.
  */
 #ifndef CIVETWEB_EXTRA_H
 #define CIVETWEB_EXTRA_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct mg_connection;
 struct mg_context;
 
+enum mg_body_state {
+    MG_BODY_UNKNOWN,
+    MG_BODY_WHOLE,
+    MG_BODY_AWAITED,
+    MG_BODY_TOO_LARGE, /* by its announcement, or by what came */
+    MG_BODY_LATE,      /* the deadline has passed */
+    MG_BODY_BROKEN,    /* the client ended it too soon, or its chunks are not sound */
+    MG_BODY_NO_MEMORY  /* too many bytes wait already: see mg_limit_waiting */
+};
+
 /*
- * When the current request's body must have been read (mg_read) and its answer taken by the peer
- * (mg_write). Once set, the deadline alone decides: request_timeout_ms no longer does, however
- * the bytes drip. 0 takes it back. Both are forgotten when the next request begins.
+ * The body of the request, decoded, at most `limit` bytes. MG_BODY_WHOLE: *bytes_out has *size_out of
+ * them, until the callback returns; then they are overwritten.
  *
- * Past the read deadline mg_read returns -1, or what came in before it. Without a deadline a
- * read ends after request_timeout_ms without a byte. Past the write deadline mg_write returns
- * how much went out, or -1; without one each mg_write has request_timeout_ms in all. A read that
- * timed out and a write that fell short also make the connection close after this request.
+ * MG_BODY_AWAITED: it is not all there. The callback answers nothing and returns; it is called again, on
+ * whatever worker is free, when the body is whole, cannot become so, or deadline_ns has passed, and this
+ * function tells which. What limit and deadline were the first time counts.
  */
-void mg_set_read_deadline(struct mg_connection *conn, uint64_t mono_ns);
+enum mg_body_state mg_body(struct mg_connection *conn, size_t limit, uint64_t deadline_ns,
+                           const char **bytes_out, size_t *size_out);
+
+/* So many bytes that belong to the request: zero at first, they are kept while its body is awaited. */
+#define MG_REQUEST_MEMORY 128
+void *mg_request_memory(struct mg_connection *conn);
+
+/*
+ * When the peer must have taken the current request's answer. mg_write sends what the peer takes at once;
+ * the rest is kept and goes out without a worker, until then. Without a deadline it is
+ * request_timeout_ms from now. mg_write answers -1, and the connection closes after this request, when
+ * the peer is gone or too many bytes wait already.
+ */
 void mg_set_write_deadline(struct mg_connection *conn, uint64_t mono_ns);
 
-/* 1 if the connection may be kept after this request as far as is known now: the setting, what
- * the client asked for, and nothing that went wrong. Else 0. */
-int mg_will_keep_alive(const struct mg_connection *conn);
-
-/* 1 if all of the request's body has arrived, so that reading it would wait for nothing. 0 for a body
- * in chunks, whose end only reading finds, and for one that TLS has not yet given out. */
-int mg_is_body_here(const struct mg_connection *conn);
+/* 1 if the connection may be kept after this request as far as is known now: the setting, what the
+ * client asked for, and a body that is there to its end. Else 0. */
+int mg_will_keep_alive(struct mg_connection *conn);
 
 /*
- * A connection that is silent is parked: when it has been for 20 ms, or at once while others wait for
- * a worker. For the application that is its end (connection_closed); when it has something to say a
- * worker begins with it (init_connection), not always the same one. mg_is_resumed: 1 if it had a
- * request before. request_info.client_cert is not there any more then.
+ * Between two requests a connection may change to another worker. For the application that is its end
+ * (connection_closed), and the next request its beginning (init_connection). 1 if it had a request before.
  */
 int mg_is_resumed(const struct mg_connection *conn);
-/* Connections that have no worker now, most of them silent. Any thread; takes no lock. */
-int mg_get_parked_connections(const struct mg_context *ctx);
+
+struct mg_waiting_stats {
+    int64_t accepted; /* connections since the start */
+    int64_t evicted;  /* that were closed to make room for new ones */
+    int64_t bytes;    /* that have come or are to go, and wait */
+    int waiting;      /* connections without a worker now: silent, slow, or waiting for one */
+    int unfinished;   /* requests that wait for their body, or for their answer to be taken */
+};
+/* Any thread; takes no lock. */
+void mg_get_waiting_stats(const struct mg_context *ctx, struct mg_waiting_stats *stats_out);
+
+/*
+ * How many connections there may be, 8192 at most and at first: for a new one the oldest silent one goes,
+ * and where none is silent it waits in the kernel. And how many bytes all of them together may leave
+ * waiting, 64 MiB at first: beyond it a request whose bytes would have to wait is refused, by http_error
+ * with 503 or by MG_BODY_NO_MEMORY.
+ */
+void mg_limit_waiting(struct mg_context *ctx, int connections, int64_t bytes);
 
 #endif

@@ -27,14 +27,12 @@ enum {
     IDLE_TIMEOUT_MS = 2000, /* keep_alive_timeout_ms */
     DEADLINE_MS = 500,      /* what the echo sets for body and answer */
     PATIENCE_MS = 20000,
+    BODY_MAX = 100000,
+    FLOOD = 8 << 20,
 };
 
 static struct mg_context *server;
 static int port;
-
-/* What became of the last answer to /flood: written by a worker, the time last and atomically. */
-static int flood_was_whole, flood_was_kept;
-static int flood_took_ms;
 
 static int64_t now_ms(void)
 {
@@ -54,70 +52,92 @@ static void answer(struct mg_connection *conn, int status, const char *body)
     mg_write(conn, text, (size_t)size);
 }
 
-/* More than socket buffers hold, to a peer that does not take it. */
-static void flood(struct mg_connection *conn, int64_t start_ms)
+/* An answer that is larger than what socket buffers hold. */
+static void flood(struct mg_connection *conn)
 {
-    enum { FLOOD = 64 << 20 };
     char *bytes = calloc(1, FLOOD);
 
-    flood_was_whole = mg_write(conn, bytes, FLOOD) == FLOOD;
-    flood_was_kept = mg_will_keep_alive(conn);
-    __atomic_store_n(&flood_took_ms, (int)(now_ms() - start_ms), __ATOMIC_SEQ_CST);
+    mg_write(conn, bytes, FLOOD);
     free(bytes);
 }
 
-/* /hold does not answer while this is set. */
-static int is_holding;
+/* /hold does not answer while this is set; so many workers are in there. */
+static int is_holding, holders;
 
 static void hold(void)
 {
     int64_t start_ms = now_ms();
 
+    __atomic_fetch_add(&holders, 1, __ATOMIC_SEQ_CST);
     while (__atomic_load_n(&is_holding, __ATOMIC_SEQ_CST) && now_ms() - start_ms < PATIENCE_MS)
         poll(NULL, 0, 1);
+    __atomic_fetch_sub(&holders, 1, __ATOMIC_SEQ_CST);
+}
+
+static const char *const body_states[] = {"unknown", "whole",  "awaited",  "too large",
+                                          "late",    "broken", "no memory"};
+
+/* What there was of the request's body; nothing while it is awaited. */
+static void echo(struct mg_connection *conn, uint64_t deadline_ns)
+{
+    const struct mg_request_info *info = mg_get_request_info(conn);
+    int *begun = mg_request_memory(conn);
+    const char *body;
+    char text[1024];
+    size_t size;
+    enum mg_body_state state = mg_body(conn, BODY_MAX, deadline_ns, &body, &size);
+
+    ++*begun;
+    if (state == MG_BODY_AWAITED)
+        return;
+    snprintf(text, sizeof text, "%s %s body=%zu %s \"%.*s\" fields=%d from=%s resumed=%d begun=%d",
+             info->request_method, info->local_uri_raw, size, body_states[state],
+             size < 64 ? (int)size : 64, body, info->num_headers, info->remote_addr,
+             mg_is_resumed(conn), *begun);
+    answer(conn, 200, text);
+}
+
+/* Where a body lay, in the memory of a worker. */
+static const char *seen_body;
+
+static void look_at_body(struct mg_connection *conn)
+{
+    size_t size;
+
+    mg_body(conn, BODY_MAX, 0, &seen_body, &size);
+    answer(conn, 200, memmem(seen_body, size, "canary", 6) ? "seen" : "not seen");
+}
+
+static void look_back(struct mg_connection *conn)
+{
+    answer(conn, 200, memmem(seen_body, 20, "canary", 6) ? "kept" : "forgotten");
 }
 
 static int begin_request(struct mg_connection *conn)
 {
-    const struct mg_request_info *info = mg_get_request_info(conn);
-    char body[4096], text[1024];
-    int size = 0, last = 0;
-    int64_t start_ms = now_ms();
-    uint64_t deadline_ns = (uint64_t)(start_ms + DEADLINE_MS) * 1000000;
+    const char *path = mg_get_request_info(conn)->local_uri;
+    uint64_t now_ns = (uint64_t)now_ms() * 1000000;
+    uint64_t deadline_ns = now_ns + (uint64_t)DEADLINE_MS * 1000000;
 
-    if (strcmp(info->local_uri, "/hold") != 0)
-        mg_set_write_deadline(conn, deadline_ns);
-    if (strcmp(info->local_uri, "/flood") == 0) {
-        flood(conn, start_ms);
-        return 200;
-    }
-    if (strcmp(info->local_uri, "/hold") == 0)
+    if (strstr(path, "/patient") != NULL)
+        deadline_ns = now_ns + (uint64_t)PATIENCE_MS * 1000000;
+    mg_set_write_deadline(conn, deadline_ns);
+    if (strcmp(path, "/hold") == 0)
         hold();
-    if (strcmp(info->local_uri, "/unread") == 0) {
+    if (strncmp(path, "/flood", 6) == 0) {
+        flood(conn);
+    } else if (strcmp(path, "/unread") == 0) {
         answer(conn, 200, "unread");
-        return 200;
-    }
-    if (strcmp(info->local_uri, "/refuse") == 0) {
+    } else if (strcmp(path, "/refuse") == 0) {
         mg_disable_connection_keep_alive(conn);
         answer(conn, 413, "too much");
-        return 413;
+    } else if (strcmp(path, "/look") == 0) {
+        look_at_body(conn);
+    } else if (strcmp(path, "/look-back") == 0) {
+        look_back(conn);
+    } else {
+        echo(conn, deadline_ns);
     }
-    if (strcmp(info->local_uri, "/no-deadline") != 0)
-        mg_set_read_deadline(conn, deadline_ns);
-    if (info->content_length > 0 || mg_get_header(conn, "Transfer-Encoding") != NULL) {
-        while ((last = mg_read(conn, body, sizeof body)) > 0)
-            size += last;
-    }
-    /* The head ends where its last field does, and what came with it lies behind. */
-    if (strcmp(info->local_uri, "/forget") == 0) {
-        const char *last_value = info->http_headers[info->num_headers - 1].value;
-        answer(conn, 200, memmem(last_value, 64, "canary", 6) ? "kept" : "forgotten");
-        return 200;
-    }
-    snprintf(text, sizeof text, "%s %s body=%d last=%d fields=%d from=%s resumed=%d",
-             info->request_method, info->local_uri_raw, size, last, info->num_headers,
-             info->remote_addr, mg_is_resumed(conn));
-    answer(conn, 200, text);
     return 200;
 }
 
@@ -127,16 +147,16 @@ static int http_error(struct mg_connection *conn, int status, const char *messag
     return 0;
 }
 
-static void start(void)
+static void start_with(const char *request_timeout_ms, const char *keep_alive_timeout_ms)
 {
     const char *options[] = {"listening_ports",
                              "127.0.0.1:0",
                              "num_threads",
                              "2",
                              "request_timeout_ms",
-                             "600",
+                             request_timeout_ms,
                              "keep_alive_timeout_ms",
-                             "2000",
+                             keep_alive_timeout_ms,
                              "enable_keep_alive",
                              "yes",
                              "decode_url",
@@ -152,13 +172,17 @@ static void start(void)
     port = ports.port;
 }
 
+static void start(void)
+{
+    start_with("600", "2000");
+}
+
 static void stop(void)
 {
     int64_t start_ms = now_ms();
 
     mg_stop(server);
     mg_exit_library();
-    /* Without our SOCKET_TIMEOUT_QUANTUM a waiting worker notices after 2 s. */
     ck_assert_int_lt(now_ms() - start_ms, 1900);
 }
 
@@ -171,6 +195,52 @@ static void expect(struct raw *raw, const char *request, int status, const char 
     ck_assert_msg(reply->status == status, "\"%s\" got %d %s", request, reply->status, reply->body);
     ck_assert_msg(strncmp(reply->body, body, strlen(body)) == 0, "\"%s\" got \"%s\"", request,
                   reply->body);
+}
+
+static void expect_closed(struct raw **raw)
+{
+    ck_assert(raw_is_closed(*raw, PATIENCE_MS));
+    raw_close(raw);
+}
+
+static struct mg_waiting_stats waiting_stats(void)
+{
+    struct mg_waiting_stats stats;
+
+    mg_get_waiting_stats(server, &stats);
+    return stats;
+}
+
+/* Waits for a condition on `stats`. */
+#define AWAIT(condition)                                                                        \
+    do {                                                                                        \
+        struct mg_waiting_stats stats = waiting_stats();                                        \
+        int64_t start_ms = now_ms();                                                            \
+        while (!(condition)) {                                                                  \
+            ck_assert_msg(now_ms() - start_ms < PATIENCE_MS,                                    \
+                          #condition ": %d wait, %d are unfinished, %lld bytes", stats.waiting, \
+                          stats.unfinished, (long long)stats.bytes);                            \
+            poll(NULL, 0, 1);                                                                   \
+            stats = waiting_stats();                                                            \
+        }                                                                                       \
+    } while (0)
+
+/* Waits until so many connections are without a worker. */
+static void await_waiting(int count)
+{
+    AWAIT(stats.waiting == count);
+}
+
+/* Waits until so many requests are without a worker. */
+static void await_unfinished(int count)
+{
+    AWAIT(stats.unfinished == count);
+}
+
+/* Waits until the last connection is closed and has left nothing. */
+static void await_nothing(void)
+{
+    AWAIT(stats.waiting == 0 && stats.unfinished == 0 && stats.bytes == 0);
 }
 
 #define HOST "Host: x\r\n"

@@ -362,7 +362,7 @@ END_TEST
 
 START_TEST(refusals_close)
 {
-    static const int statuses[] = {400, 408, 413, 500};
+    static const int statuses[] = {400, 408, 413, 503};
 
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
         begin(&control);

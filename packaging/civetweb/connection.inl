@@ -1,0 +1,427 @@
+/*
+ * What a worker does with a channel: one step after the other, each without waiting, until the channel
+ * has to wait or is closed. CivetWeb is included with this file by our patch; for a server it replaces
+ * CivetWeb's own way of serving a connection from beginning to end.
+ *
+ * The worker's mg_connection is what the application sees of a request. It belongs to the channel from
+ * the request's head to its end; then the channel keeps what it needs, and the worker goes on.
+ */
+
+#include "chunks.inl"
+
+#include "request_head.inl"
+
+#include "channel.inl"
+
+#include "waiting.inl"
+
+#include "request.inl"
+
+/* How long, and for how many bytes, a connection that is closed takes in what the client is still
+ * sending. A client that sends first and reads then has to get rid of all its bytes. */
+#define LINGER_MS (1000)
+#define LINGER_BYTES ((int64_t)64 * 1024 * 1024)
+/* What one step takes in at most, before it is somebody else's turn. */
+#define STEP_BYTES (1024 * 1024)
+
+enum step {
+	STEP_ON,   /* the next one, at once */
+	STEP_WAIT, /* for channel->events */
+	STEP_CLOSE
+};
+
+
+/* It goes to the end of the queue of those who have something to say. */
+static enum step
+wait_for_turn(struct channel *channel)
+{
+	channel->events = EPOLLIN | EPOLLOUT;
+	return STEP_WAIT;
+}
+
+
+static int
+is_over(const struct channel *channel)
+{
+	return channel->is_late
+	       || ((channel->deadline_ns != 0) && (mono_now_ns() >= channel->deadline_ns));
+}
+
+
+/* ---- closing ---- */
+
+/*
+ * Closing a socket that has unread bytes makes the kernel send a reset, which can overtake the answer
+ * (413, 400) the client has yet to read. So the rest of a request that was not read is taken in and
+ * dropped, until the client closes or one of the limits above is reached.
+ */
+static enum step
+end_channel(struct channel *channel)
+{
+	int unread = 0;
+
+	if (channel->ssl != NULL) {
+		ERR_clear_error();
+		(void)SSL_shutdown(channel->ssl);
+		SSL_free(channel->ssl);
+		channel->ssl = NULL;
+	}
+	if (!channel->expects_more
+	    && ((ioctl(channel->sock, FIONREAD, &unread) != 0) || (unread == 0))) {
+		return STEP_CLOSE;
+	}
+	(void)shutdown(channel->sock, SHUT_WR);
+	channel_consume(channel, channel->in.len);
+	channel->state = CHANNEL_LINGER;
+	channel->is_late = 0;
+	channel->deadline_ns = mono_now_ns() + (uint64_t)LINGER_MS * 1000000;
+	channel->linger_left = LINGER_BYTES;
+	return STEP_ON;
+}
+
+
+static enum step
+step_linger(struct channel *channel)
+{
+	int64_t taken = 0;
+
+	while ((channel->linger_left > 0) && !is_over(channel)) {
+		const ssize_t n =
+		    recv(channel->sock, channel->scratch, SCRATCH_SIZE, MSG_DONTWAIT);
+
+		channel->events = EPOLLIN | EPOLLRDHUP;
+		if (n <= 0) {
+			return ((n < 0) && (ERROR_TRY_AGAIN(ERRNO) || (ERRNO == EINTR)))
+			           ? STEP_WAIT
+			           : STEP_CLOSE;
+		}
+		channel->linger_left -= n;
+		taken += n;
+		if (taken >= STEP_BYTES) {
+			return wait_for_turn(channel);
+		}
+	}
+	return STEP_CLOSE;
+}
+
+
+/* ---- requests ---- */
+
+/* The request is over but for the sending of its answer. */
+static enum step
+finish_request(struct mg_connection *conn)
+{
+	struct channel *channel = conn->channel;
+	const int is_whole = is_body_here(channel);
+	const size_t used = is_whole ? request_end(channel) : channel->in.len;
+
+	channel->keep = !conn->must_close && is_whole
+	                && STOP_FLAG_IS_ZERO(&conn->phys_ctx->stop_flag);
+	channel->expects_more = !is_whole;
+	channel_consume(channel, used);
+	channel->head_len = 0;
+	memset(&channel->body, 0, sizeof(channel->body));
+	memset(&channel->memory, 0, sizeof(channel->memory));
+	channel->handled++;
+	channel->is_renewed = 1;
+	channel->is_late = 0;
+	channel->deadline_ns = 0;
+	if (channel->out.len > 0) {
+		channel->state = CHANNEL_WRITE;
+		channel->deadline_ns = conn->write_deadline_ns;
+		return STEP_ON;
+	}
+	count_unfinished(channel, 0);
+	channel->state = CHANNEL_HEAD;
+	return channel->keep ? STEP_ON : end_channel(channel);
+}
+
+
+/* A head that is none, or has not come in time. */
+static enum step
+refuse_head(struct mg_connection *conn, int status)
+{
+	struct channel *channel = conn->channel;
+
+	begin_request_info(conn);
+	conn->must_close = 1;
+	if (conn->phys_ctx->callbacks.http_error != NULL) {
+		conn->phys_ctx->callbacks.http_error(conn, status, "Bad request");
+	}
+	channel->body.announced = (status == 408) ? 0 : INT64_MAX; /* nobody knows what is to come */
+	return finish_request(conn);
+}
+
+
+static enum step
+serve_request(struct mg_connection *conn)
+{
+	struct channel *channel = conn->channel;
+	const int status = read_request(conn);
+
+	if (status != 0) {
+		return refuse_head(conn, status);
+	}
+	channel->body.is_suspended = 0;
+	conn->phys_ctx->callbacks.begin_request(conn);
+	if (channel->body.is_suspended) {
+		channel->state = CHANNEL_BODY;
+		return STEP_ON;
+	}
+	return finish_request(conn);
+}
+
+
+/* What came cannot wait for the rest. */
+static enum step
+refuse_for_memory(struct mg_connection *conn)
+{
+	struct channel *channel = conn->channel;
+
+	if (channel->state != CHANNEL_BODY) {
+		return refuse_head(conn, 503);
+	}
+	channel->state = CHANNEL_HEAD;
+	channel->body.verdict = MG_BODY_NO_MEMORY;
+	return serve_request(conn);
+}
+
+
+/* ---- steps ---- */
+
+static enum step
+step_handshake(struct mg_connection *conn)
+{
+	struct channel *channel = conn->channel;
+	const struct waiting *waiting = channel->waiting;
+	int result;
+
+	if ((channel->ssl == NULL)
+	    && !channel_begin_tls(channel, conn->dom_ctx->ssl_ctx, waiting->tls_method)) {
+		mg_cry_internal(conn, "TLS: %s", ssl_error());
+		return STEP_CLOSE;
+	}
+	SSL_set_app_data(channel->ssl, (char *)conn);
+	ERR_clear_error();
+	result = SSL_accept(channel->ssl);
+	if (result == 1) {
+		channel->state = CHANNEL_HEAD;
+		channel->deadline_ns = mono_now_ns() + waiting->request_timeout_ns;
+		return STEP_ON;
+	}
+	if (tls_wants(channel, result)) {
+		return STEP_WAIT;
+	}
+	if (SSL_get_error(channel->ssl, result) != SSL_ERROR_SYSCALL) {
+		mg_cry_internal(conn, "TLS handshake: %s", ssl_error());
+	}
+	return STEP_CLOSE;
+}
+
+
+/* The first bytes of a head are there, or so many that there should be an end. */
+static int
+head_too_large(const struct mg_connection *conn, const struct bytes *in)
+{
+	return (memchr(in->ptr + 2, '\n', (size_t)conn->buf_size - 2) == NULL) ? 414 : 431;
+}
+
+
+/* What there is to read a head into. */
+static int
+has_room_for_head(struct mg_connection *conn)
+{
+	struct channel *channel = conn->channel;
+
+	if (channel->in.ptr == NULL) {
+		channel->in.ptr = channel->scratch;
+		channel->in.size = SCRATCH_SIZE;
+	}
+	return bytes_reserve(channel->waiting,
+	                     &channel->in,
+	                     1024,
+	                     is_borrowed(channel));
+}
+
+
+/* Nothing came now. */
+static enum step
+wait_for_head(struct mg_connection *conn)
+{
+	struct channel *channel = conn->channel;
+	const struct waiting *waiting = channel->waiting;
+
+	if (is_over(channel)) {
+		return (channel->in.len > 0) ? refuse_head(conn, 408) : STEP_CLOSE;
+	}
+	if (channel->deadline_ns == 0) {
+		channel->deadline_ns = mono_now_ns()
+		                       + ((channel->in.len > 0) ? waiting->request_timeout_ns
+		                                                : waiting->keep_alive_timeout_ns);
+	}
+	return STEP_WAIT;
+}
+
+
+/* From its first byte on, and on a new connection, a head has request_timeout_ms in all, however its
+ * bytes are spread. */
+static enum step
+step_head(struct mg_connection *conn)
+{
+	struct channel *channel = conn->channel;
+	struct bytes *in = &channel->in;
+	/* It has just been served by this worker, which may wait a moment for more */
+	const int is_needed = channel->is_renewed && is_worker_needed(channel->waiting);
+	const int may_block = channel->is_renewed && !is_needed;
+
+	if (is_needed && (in->len > 0)) {
+		return wait_for_turn(channel);
+	}
+	if (is_needed && !channel_has_pending(channel)) {
+		channel->events = EPOLLIN | EPOLLRDHUP;
+		return wait_for_head(conn);
+	}
+	for (;;) {
+		const int is_first = (in->len == 0);
+		const int seen = (in->len < INT_MAX) ? (int)in->len : INT_MAX;
+		const int length = is_first ? 0 : head_length(in->ptr, seen);
+		int n;
+
+		if (length < 0) {
+			return refuse_head(conn, 400);
+		}
+		if ((length > conn->buf_size)
+		    || ((length == 0) && (seen >= conn->buf_size))) {
+			return refuse_head(conn, head_too_large(conn, in));
+		}
+		if (length > 0) {
+			channel->head_len = (size_t)length;
+			return serve_request(conn);
+		}
+		if (!has_room_for_head(conn)) {
+			return refuse_head(conn, 503);
+		}
+		n = channel_read(channel, is_first && may_block);
+		if (n == CHANNEL_AGAIN) {
+			return wait_for_head(conn);
+		}
+		if (n == CHANNEL_GONE) {
+			return (in->len > 0) ? refuse_head(conn, 400) : STEP_CLOSE;
+		}
+		if (is_first && (channel->handled > 0)) {
+			channel->deadline_ns = 0;
+		}
+	}
+}
+
+
+static enum step
+step_body(struct mg_connection *conn)
+{
+	struct channel *channel = conn->channel;
+	const int result = fill_body(channel);
+
+	if ((result == BODY_AGAIN) && !is_over(channel)) {
+		return STEP_WAIT;
+	}
+	if (result == BODY_TURN) {
+		return wait_for_turn(channel);
+	}
+	if (result == BODY_AGAIN) {
+		channel->body.verdict = MG_BODY_LATE;
+	}
+	channel->state = CHANNEL_HEAD;
+	return serve_request(conn);
+}
+
+
+static enum step
+step_write(struct channel *channel)
+{
+	const int sent = channel_flush(channel);
+
+	if (sent == CHANNEL_AGAIN) {
+		return is_over(channel) ? STEP_CLOSE : STEP_WAIT;
+	}
+	if (sent == CHANNEL_GONE) {
+		return STEP_CLOSE;
+	}
+	count_unfinished(channel, 0);
+	channel->deadline_ns = 0;
+	channel->state = CHANNEL_HEAD;
+	return channel->keep ? STEP_ON : end_channel(channel);
+}
+
+
+static enum step
+take_step(struct mg_connection *conn)
+{
+	switch (conn->channel->state) {
+	case CHANNEL_HANDSHAKE:
+		return step_handshake(conn);
+	case CHANNEL_HEAD:
+		return step_head(conn);
+	case CHANNEL_BODY:
+		return step_body(conn);
+	case CHANNEL_WRITE:
+		return step_write(conn->channel);
+	case CHANNEL_LINGER:
+	default:
+		return step_linger(conn->channel);
+	}
+}
+
+
+/* ---- workers ---- */
+
+/* Until the channel is somebody else's. */
+static void
+serve_channel(struct mg_connection *conn)
+{
+	struct channel *channel = conn->channel;
+	struct waiting *waiting = channel->waiting;
+	enum step step;
+
+	conn->is_attached = 0;
+	for (;;) {
+		step = take_step(conn);
+		if ((step == STEP_WAIT) && !channel_keep_bytes(channel)) {
+			step = refuse_for_memory(conn);
+		}
+		if (step == STEP_WAIT) {
+			channel->scratch = NULL;
+			if (waiting_give(waiting, channel)) {
+				break;
+			}
+			step = STEP_CLOSE;
+		}
+		if (step == STEP_CLOSE) {
+			waiting_close(waiting, channel);
+			break;
+		}
+	}
+	conn->channel = NULL;
+	detach(conn);
+}
+
+
+/* Returns when the server stops. */
+static void
+serve_connections(struct mg_connection *conn)
+{
+	struct waiting *waiting = conn->phys_ctx->waiting;
+	char *scratch = (char *)mg_malloc(SCRATCH_SIZE);
+
+	if (scratch == NULL) {
+		mg_cry_internal(conn, "%s", "Out of memory: a worker cannot begin");
+		return;
+	}
+	conn->connection_type = CONNECTION_TYPE_REQUEST;
+	conn->protocol_type = PROTOCOL_TYPE_HTTP1;
+	conn->client.sock = INVALID_SOCKET;
+	while ((conn->channel = waiting_take(waiting)) != NULL) {
+		conn->channel->scratch = scratch;
+		serve_channel(conn);
+	}
+	mg_free(scratch);
+}

@@ -1,0 +1,387 @@
+/* Connections without a thread (packaging/civetweb/waiting.inl): silent ones, slow ones, and more than
+ * workers. */
+#include "echo_server.h"
+
+#define GET(path) "GET " path " HTTP/1.1\r\n" HOST "\r\n"
+
+/* Nobody's time is over before the test is. */
+static void start_patient(void)
+{
+    start_with("60000", "60000");
+}
+
+/* All workers are in the middle of a request, until let_go. */
+static void keep_busy(struct raw *busy[WORKERS])
+{
+    int64_t start_ms = now_ms();
+
+    __atomic_store_n(&is_holding, 1, __ATOMIC_SEQ_CST);
+    for (int i = 0; i < WORKERS; i++) {
+        busy[i] = raw_open(port);
+        raw_print(busy[i], GET("/hold"));
+    }
+    while (__atomic_load_n(&holders, __ATOMIC_SEQ_CST) < WORKERS) {
+        ck_assert_int_lt(now_ms() - start_ms, PATIENCE_MS);
+        poll(NULL, 0, 1);
+    }
+}
+
+static void let_go(struct raw *busy[WORKERS])
+{
+    __atomic_store_n(&is_holding, 0, __ATOMIC_SEQ_CST);
+    for (int i = 0; i < WORKERS; i++) {
+        expect(busy[i], "", 200, "GET /hold");
+        raw_close(&busy[i]);
+    }
+}
+
+START_TEST(those_who_wait_are_served)
+{
+    enum { WAITING = 3 };
+    struct raw *busy[WORKERS], *waiting[WAITING];
+
+    keep_busy(busy);
+    for (int i = 0; i < WAITING; i++) {
+        waiting[i] = raw_open(port);
+        raw_print(waiting[i], "GET /b HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n");
+    }
+    let_go(busy);
+    for (int i = 0; i < WAITING; i++) {
+        expect(waiting[i], "", 200, "GET /b");
+        expect_closed(&waiting[i]);
+    }
+    await_waiting(0);
+}
+END_TEST
+
+/* Who had said something, but waited for a worker for longer than it might have been silent, was once
+ * closed. */
+START_TEST(who_waits_is_not_silent)
+{
+    struct raw *busy[WORKERS], *fresh = raw_open(port), *kept = raw_open(port);
+
+    expect(kept, GET("/a"), 200, "GET /a");
+    await_waiting(2);
+    keep_busy(busy);
+    raw_print(fresh, GET("/b"));
+    raw_print(kept, GET("/c"));
+    poll(NULL, 0, IDLE_TIMEOUT_MS + 500); /* both have had their time */
+    let_go(busy);
+    expect(fresh, "", 200, "GET /b");
+    expect(kept, "", 200, "GET /c");
+    raw_close(&fresh);
+    raw_close(&kept);
+}
+END_TEST
+
+/* Nor is a worker needed to close them. */
+START_TEST(who_is_silent_for_too_long_is_closed)
+{
+    struct raw *busy[WORKERS], *silent = raw_open(port), *kept = raw_open(port);
+
+    expect(kept, GET("/a"), 200, "GET /a");
+    await_waiting(2);
+    keep_busy(busy);
+    expect_closed(&silent);
+    expect_closed(&kept);
+    let_go(busy);
+}
+END_TEST
+
+/* However many there are that say nothing, new or kept: others are served, and so are they when they
+ * speak up. */
+START_TEST(silent_connections_need_no_worker)
+{
+    enum { SILENT = 4 * WORKERS };
+    struct raw *kept[SILENT], *fresh[SILENT], *other;
+
+    for (int i = 0; i < SILENT; i++) {
+        kept[i] = raw_open(port);
+        expect(kept[i], GET("/a"), 200,
+               "GET /a body=0 whole \"\" fields=1 from=127.0.0.1 resumed=0");
+        fresh[i] = raw_open(port);
+    }
+    await_waiting(2 * SILENT);
+    other = raw_open(port);
+    expect(other, GET("/b"), 200, "GET /b");
+    raw_close(&other);
+    for (int i = 0; i < SILENT; i++)
+        expect(kept[i], GET("/c"), 200,
+               "GET /c body=0 whole \"\" fields=1 from=127.0.0.1 resumed=1");
+    for (int i = 0; i < SILENT; i++) {
+        raw_close(&kept[i]);
+        raw_close(&fresh[i]);
+    }
+    await_waiting(0);
+}
+END_TEST
+
+/* Clients that are in the middle of something, and how they go on in the end. */
+static const struct {
+    const char *name, *first, *rest;
+    int status;
+    const char *answer;
+} slow[] = {
+    {"half a head", "GET /a HTTP/1.1\r\nHos", "t: x\r\n\r\n", 200, "GET /a body=0"},
+    {"half a body", "POST /patient HTTP/1.1\r\n" HOST "Content-Length: 10\r\n\r\nhello", "world",
+     200, "POST /patient body=10 whole \"helloworld\""},
+    {"half a chunk",
+     "POST /patient HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\na\r\nhello",
+     "world\r\n0\r\n\r\n", 200, "POST /patient body=10 whole \"helloworld\""},
+    {"a refused body", "POST /refuse HTTP/1.1\r\n" HOST "Content-Length: 60000\r\n\r\n", "", 413,
+     "too much"},
+    {"an answer that is not taken", GET("/flood/patient"), NULL, 0, NULL},
+};
+enum { SLOW_KINDS = sizeof slow / sizeof *slow };
+
+START_TEST(slow_clients_need_no_worker)
+{
+    enum { SLOW = 4 * WORKERS };
+    struct raw *clients[SLOW];
+
+    for (int i = 0; i < SLOW; i++) {
+        clients[i] = raw_open(port);
+        raw_print(clients[i], "%s", slow[_i].first);
+        await_waiting(i + 1);
+    }
+    struct raw *other = raw_open(port);
+    for (int i = 0; i < SLOW; i++) {
+        expect(other, GET("/b"), 200, "GET /b");
+        /* They were in nobody's way, and are all there still. */
+        AWAIT(stats.waiting >= SLOW);
+    }
+    raw_close(&other);
+    for (int i = 0; i < SLOW; i++) {
+        if (slow[_i].rest)
+            expect(clients[i], slow[_i].rest, slow[_i].status, slow[_i].answer);
+        raw_close(&clients[i]);
+    }
+    await_nothing();
+}
+END_TEST
+
+/* A byte now and then brings a client no worker of its own either. */
+START_TEST(drips_need_no_worker)
+{
+    enum { SLOW = 4 * WORKERS };
+    static const char request[] =
+        "POST /patient HTTP/1.1\r\n" HOST "Content-Length: 10\r\n\r\nhelloworld";
+    struct raw *clients[SLOW], *other = raw_open(port);
+
+    for (int i = 0; i < SLOW; i++)
+        clients[i] = raw_open(port);
+    for (size_t at = 0; at < sizeof request - 1; at++) {
+        for (int i = 0; i < SLOW; i++)
+            raw_send(clients[i], request + at, 1);
+        expect(other, GET("/b"), 200, "GET /b");
+    }
+    for (int i = 0; i < SLOW; i++) {
+        expect(clients[i], "", 200, "POST /patient body=10 whole \"helloworld\"");
+        raw_close(&clients[i]);
+    }
+    raw_close(&other);
+}
+END_TEST
+
+/* ---- room ---- */
+
+START_TEST(the_oldest_silent_one_makes_room)
+{
+    enum { ROOM = 5 };
+    struct raw *silent[ROOM];
+
+    mg_limit_waiting(server, ROOM, 1 << 20);
+    /* In the order in which they are to go. Who drips a head does not become younger by it. */
+    silent[0] = raw_open(port);
+    raw_print(silent[0], "GET /a HTTP/1.1\r\nHost: ");
+    await_waiting(1);
+    for (int i = 1; i < ROOM; i++) {
+        silent[i] = raw_open(port);
+        await_waiting(i + 1);
+    }
+    raw_print(silent[0], "x");
+    expect(silent[1], GET("/kept"), 200, "GET /kept");
+    await_waiting(ROOM);
+
+    struct raw *fresh = raw_open(port);
+    expect(fresh, GET("/b"), 200, "GET /b");
+    expect_closed(&silent[0]);
+    await_waiting(ROOM);
+    raw_close(&fresh);
+    await_waiting(ROOM - 1);
+    /* As many as there is room for, and one more. */
+    for (int i = 2; i <= 3; i++) {
+        struct raw *more[ROOM];
+        for (int k = 0; k < i; k++) {
+            more[k] = raw_open(port);
+            expect(more[k], GET("/c"), 200, "GET /c");
+        }
+        expect_closed(&silent[i]);
+        for (int k = 0; k < i; k++)
+            raw_close(&more[k]);
+        await_waiting(ROOM - i);
+    }
+    expect(silent[1], GET("/kept"), 200, "GET /kept");
+    expect(silent[4], GET("/young"), 200, "GET /young");
+    ck_assert_int_eq(waiting_stats().evicted, 3);
+    raw_close(&silent[1]);
+    raw_close(&silent[4]);
+}
+END_TEST
+
+/* A request is not given up for a connection that has not even made one. */
+START_TEST(who_is_worked_on_stays)
+{
+    struct raw *busy[WORKERS], *silent = raw_open(port);
+
+    await_waiting(1);
+    keep_busy(busy);
+    mg_limit_waiting(server, WORKERS, 1 << 20);
+    struct raw *fresh = raw_open(port);
+    raw_print(fresh, GET("/b"));
+    let_go(busy); /* which expects their answers */
+    expect(fresh, "", 200, "GET /b");
+    raw_close(&fresh);
+    raw_close(&silent);
+}
+END_TEST
+
+/* Where nobody is silent for long there is room again once somebody goes. */
+START_TEST(those_who_found_no_room_are_served_later)
+{
+    enum { ROOM = 3 };
+    struct raw *bodies[ROOM];
+
+    mg_limit_waiting(server, ROOM, 1 << 20);
+    for (int i = 0; i < ROOM; i++) {
+        bodies[i] = raw_open(port);
+        raw_print(bodies[i], "POST /patient HTTP/1.1\r\n" HOST "Content-Length: 10\r\n\r\nhello");
+        await_unfinished(i + 1);
+    }
+    /* The oldest request that waits for its body is told, since there is nobody else. */
+    struct raw *fresh = raw_open(port);
+    expect(fresh, GET("/b"), 200, "GET /b");
+    expect(bodies[0], "", 200, "POST /patient body=0 late");
+    expect_closed(&bodies[0]);
+    for (int i = 1; i < ROOM; i++) {
+        expect(bodies[i], "world", 200, "POST /patient body=10 whole");
+        raw_close(&bodies[i]);
+    }
+    raw_close(&fresh);
+}
+END_TEST
+
+START_TEST(bytes_that_wait_are_bounded)
+{
+    enum { CLIENTS = 4 };
+    struct raw *clients[CLIENTS];
+
+    mg_limit_waiting(server, 100, 150000);
+    for (int i = 0; i < CLIENTS; i++) {
+        clients[i] = raw_open(port);
+        raw_print(clients[i],
+                  "POST /patient HTTP/1.1\r\n" HOST "Content-Length: 90000\r\n\r\n%040000d", i);
+        if (i < 2)
+            await_unfinished(i + 1);
+    }
+    for (int i = 2; i < CLIENTS; i++) {
+        expect(clients[i], "", 200, "POST /patient body=0 no memory");
+        expect_closed(&clients[i]);
+    }
+    struct raw *head = raw_open(port);
+    raw_print(head, "GET /a HTTP/1.1\r\nF: %015000d", 0);
+    await_waiting(3);
+    struct raw *another = raw_open(port);
+    raw_print(another, "GET /a HTTP/1.1\r\nF: %015000d", 0);
+    expect(another, "", 503, "");
+    expect_closed(&another);
+    raw_close(&head);
+    for (int i = 0; i < 2; i++)
+        raw_close(&clients[i]);
+    await_nothing();
+}
+END_TEST
+
+/* ---- many ---- */
+
+/* All have a request under way at any time; nobody is closed to make room for another. */
+START_TEST(more_busy_connections_than_workers)
+{
+    enum { BUSY = 6 * WORKERS, ROUNDS = 5 };
+    struct raw *busy[BUSY];
+
+    for (int i = 0; i < BUSY; i++)
+        busy[i] = raw_open(port);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < BUSY; i++)
+            raw_print(busy[i], "GET /%d HTTP/1.1\r\n" HOST "\r\n", i);
+        for (int i = 0; i < BUSY; i++) {
+            char want[32];
+            snprintf(want, sizeof want, "GET /%d body=0", i);
+            expect(busy[i], "", 200, want);
+        }
+    }
+    for (int i = 0; i < BUSY; i++)
+        raw_close(&busy[i]);
+}
+END_TEST
+
+/* Requests that came together are answered one by one, however many others wait. */
+START_TEST(pipelined_requests_beside_others)
+{
+    enum { OTHERS = 2 * WORKERS };
+    struct raw *others[OTHERS], *raw = raw_open(port);
+
+    for (int i = 0; i < OTHERS; i++) {
+        others[i] = raw_open(port);
+        raw_print(others[i], GET("/other"));
+    }
+    raw_print(raw, GET("/1") GET("/2") GET("/3"));
+    expect(raw, "", 200, "GET /1 body=0");
+    expect(raw, "", 200, "GET /2 body=0");
+    expect(raw, "", 200, "GET /3 body=0");
+    raw_close(&raw);
+    for (int i = 0; i < OTHERS; i++) {
+        expect(others[i], "", 200, "GET /other");
+        raw_close(&others[i]);
+    }
+}
+END_TEST
+
+/* It may idle for all of its time. */
+START_TEST(an_idle_connection_is_kept)
+{
+    struct raw *raw = raw_open(port);
+
+    for (int i = 0; i < 3; i++) {
+        expect(raw, GET("/a"), 200, "GET /a");
+        poll(NULL, 0, IDLE_TIMEOUT_MS / 4);
+    }
+    raw_close(&raw);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("civetweb/waiting");
+    TCase *timed = tcase_create("timed"), *patient = tcase_create("patient");
+
+    tcase_add_checked_fixture(timed, start, stop);
+    tcase_add_test(timed, who_waits_is_not_silent);
+    tcase_add_test(timed, who_is_silent_for_too_long_is_closed);
+    tcase_add_test(timed, an_idle_connection_is_kept);
+    suite_add_tcase(suite, timed);
+    tcase_add_checked_fixture(patient, start_patient, stop);
+    tcase_add_test(patient, those_who_wait_are_served);
+    tcase_add_test(patient, silent_connections_need_no_worker);
+    tcase_add_loop_test(patient, slow_clients_need_no_worker, 0, SLOW_KINDS);
+    tcase_add_test(patient, drips_need_no_worker);
+    tcase_add_test(patient, the_oldest_silent_one_makes_room);
+    tcase_add_test(patient, who_is_worked_on_stays);
+    tcase_add_test(patient, those_who_found_no_room_are_served_later);
+    tcase_add_test(patient, bytes_that_wait_are_bounded);
+    tcase_add_test(patient, more_busy_connections_than_workers);
+    tcase_add_test(patient, pipelined_requests_beside_others);
+    suite_add_tcase(suite, patient);
+    return suite_run(suite);
+}
