@@ -1,6 +1,8 @@
 /* From settings to the options of the rooms below. */
 #include "config_private.h"
 
+#include "cachewarden/users.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -154,6 +156,26 @@ static enum err open_with_users(const struct config *config, struct arena *arena
         secret_wipe(made, strlen(made));
     free(made);
     return err;
+}
+
+enum err config_look(const struct config *config, struct config_report *report, struct error *error)
+{
+    const char *path = config_sqlite_path(config);
+    struct users_sight sight;
+    char *secret = NULL;
+    error_clear(error);
+    if (!path)
+        return ERR_OK;
+    enum err err = users_look(str_from(config->users_database), &sight, error);
+    if ((err == ERR_OK || err == ERR_NOT_FOUND) && !config->auth_secret)
+        err = config_secret_read(path, &secret, report, error);
+    if (secret)
+        secret_wipe(secret, strlen(secret));
+    free(secret);
+    if (err != ERR_NOT_FOUND) /* what is not there yet is made by the start */
+        return err;
+    error_clear(error);
+    return ERR_OK;
 }
 
 enum err config_open_app(const struct config *config, bool direct, struct config_report *report,

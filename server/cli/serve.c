@@ -76,7 +76,9 @@ static int check_config(const struct cli *cli)
     struct error error = {0};
     struct strbuf text;
     bool fine = config_load(&input, &config, &report) == ERR_OK;
-    fine = fine && check_services(config, &report, &error) && check_edge(config, &error);
+    /* In the order of the start, so that both find the same fault first. */
+    fine = fine && check_edge(config, &error) && config_look(config, &report, &error) == ERR_OK &&
+           check_services(config, &report, &error);
     const char *failure = error.caller[0] ? error.caller : NULL;
 
     strbuf_init(&text, NULL, 4096);
