@@ -1,9 +1,9 @@
 #include "cachewarden/call.h"
 
+#include "cachewarden/die.h"
 #include "cachewarden/routes.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 /* Most answers are one small object; larger ones grow. */
 enum { BODY_RESERVE = 256 };
@@ -30,9 +30,7 @@ const struct param_value *call_param(const struct call *call, const char *name)
             return &call->params[i];
     }
     /* Our own mistake: the operation and its row disagree. Going on would act on a wrong value. */
-    fprintf(stderr, "cachewarden: route %s has no parameter %s\n",
-            call->route ? call->route->name : "?", name);
-    abort();
+    die("route %s has no parameter %s", call->route ? call->route->name : "?", name);
 }
 
 enum err call_field_optional(struct call *call, const char *name, struct str *value_out)

@@ -1,13 +1,13 @@
 #include "keyspace.h"
 
 #include "cachewarden/arena.h"
+#include "cachewarden/die.h"
 #include "cachewarden/random.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 /* Callers' parts are bounded by their checks; a key that was cut would be somebody else's. */
 CW_PRINTF(1, 2)
@@ -20,7 +20,7 @@ static struct key make(const char *format, ...)
     int len = vsnprintf(key.bytes, sizeof key.bytes, format, args);
     va_end(args);
     if (len <= 0 || (size_t)len >= sizeof key.bytes)
-        abort();
+        die("a key of redis is too long: %s", format);
     key.len = (size_t)len;
     return key;
 }

@@ -1,10 +1,9 @@
 #include "cachewarden/lock.h"
 
 #include "cachewarden/clock.h"
+#include "cachewarden/die.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 /* A mutex that does not do what it promises: nothing after it can be trusted. */
@@ -12,8 +11,7 @@ static void check(int result, const char *what, const char *name)
 {
     if (result == 0)
         return;
-    fprintf(stderr, "cachewarden: %s of lock \"%s\" failed with errno %d\n", what, name, result);
-    abort();
+    die("%s of lock \"%s\" failed with errno %d", what, name, result);
 }
 
 #ifndef NDEBUG
@@ -38,16 +36,11 @@ static void held_check_order(const struct lock *lock)
     for (int i = 0; i < held_count; i++) {
         if (held[i]->rank < lock->rank)
             continue;
-        fprintf(stderr,
-                "cachewarden: lock order: taking \"%s\" (rank %d) while holding \"%s\" (rank %d)\n",
-                lock->name, (int)lock->rank, held[i]->name, (int)held[i]->rank);
-        abort();
+        die("lock order: taking \"%s\" (rank %d) while holding \"%s\" (rank %d)", lock->name,
+            (int)lock->rank, held[i]->name, (int)held[i]->rank);
     }
-    if (held_count == HELD_MAX) {
-        fprintf(stderr, "cachewarden: lock \"%s\": %d locks are held already\n", lock->name,
-                held_count);
-        abort();
-    }
+    if (held_count == HELD_MAX)
+        die("lock \"%s\": %d locks are held already", lock->name, held_count);
 }
 
 static void held_add(const struct lock *lock)
@@ -67,17 +60,14 @@ void lock_assert_held(const struct lock *lock)
 {
     if (held_index(lock) >= 0)
         return;
-    fprintf(stderr, "cachewarden: lock \"%s\" is not held by this thread\n", lock->name);
-    abort();
+    die("lock \"%s\" is not held by this thread", lock->name);
 }
 
 void lock_assert_none_held(const char *doing)
 {
     if (held_count == 0)
         return;
-    fprintf(stderr, "cachewarden: %s while holding lock \"%s\"\n", doing,
-            held[held_count - 1]->name);
-    abort();
+    die("%s while holding lock \"%s\"", doing, held[held_count - 1]->name);
 }
 
 /* Waiting gives one lock back; any other would be held for as long as the wait lasts. */
@@ -87,9 +77,7 @@ static void held_check_wait(const struct lock *lock)
     for (int i = 0; i < held_count; i++) {
         if (held[i] == lock)
             continue;
-        fprintf(stderr, "cachewarden: waiting with lock \"%s\" while holding \"%s\"\n", lock->name,
-                held[i]->name);
-        abort();
+        die("waiting with lock \"%s\" while holding \"%s\"", lock->name, held[i]->name);
     }
 }
 
@@ -97,8 +85,7 @@ static void held_check_fini(const struct lock *lock)
 {
     if (held_index(lock) < 0)
         return;
-    fprintf(stderr, "cachewarden: lock \"%s\" is destroyed while held\n", lock->name);
-    abort();
+    die("lock \"%s\" is destroyed while held", lock->name);
 }
 
 #else

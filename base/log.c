@@ -2,12 +2,15 @@
 
 #include "cachewarden/clock.h"
 #include "cachewarden/lock.h"
+#include "cachewarden/outlet.h"
 #include "text.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 enum {
@@ -17,16 +20,15 @@ enum {
     ROOM = LOG_LINE_MAX - TAIL,
     /* Of a time stamp, "2026-01-31T12:00:00". */
     SECOND_LEN = 19,
-    /* How long a reader that is behind may hold up a worker. */
-    WRITE_WAIT_MS = 100,
 };
+_Static_assert(LOG_LINE_MAX <= OUTLET_PIECE, "a line is never torn");
 
 static const struct str cut_value = STR("...(cut)");
 
 static atomic_int current_level = LOG_LEVEL_INFO;
 static atomic_int current_format = LOG_FORMAT_TEXT;
-static atomic_int current_fd = STDERR_FILENO;
-static atomic_uint_fast64_t lines_lost;
+static struct outlet outlet = OUTLET_PLAIN(STDERR_FILENO);
+static _Atomic uint64_t lost_and_told; /* of outlet_lost() */
 
 struct line {
     size_t len;
@@ -55,12 +57,40 @@ bool log_enabled(enum log_level level)
 
 void log_set_fd(int fd)
 {
-    atomic_store_explicit(&current_fd, fd, memory_order_relaxed);
+    outlet_close(&outlet);
+    outlet_open(&outlet, fd);
+}
+
+void log_start(void)
+{
+    log_set_fd(STDERR_FILENO);
+    outlet_start(&outlet);
+}
+
+void log_stop(void)
+{
+    outlet_close(&outlet);
 }
 
 uint64_t log_lost(void)
 {
-    return atomic_load_explicit(&lines_lost, memory_order_relaxed);
+    return outlet_lost(&outlet);
+}
+
+void log_say(const char *format, ...)
+{
+    int saved_errno = errno;
+    char *text = NULL;
+    va_list args;
+
+    va_start(args, format);
+    int size = vasprintf(&text, format, args);
+    va_end(args);
+    if (size > 0) {
+        outlet_put(&outlet, (struct str){text, (size_t)size});
+        free(text);
+    }
+    errno = saved_errno;
 }
 
 /* The caller has made sure that it fits: nothing but values is longer than a few bytes. */
@@ -218,31 +248,58 @@ static void put_head(struct line *line, enum log_level level, const char *event)
     put_text(line, str_from(event));
 }
 
-/* One write(2) unless the system takes only a part. What cannot be written is counted and gone. */
-static void send_line(int fd, const char *bytes, size_t len)
+static void begin_line(struct line *line, enum log_level level, const char *event)
 {
-    bool waited = false;
-
-    while (len > 0) {
-        ssize_t sent = write(fd, bytes, len);
-        if (sent > 0) {
-            bytes += sent;
-            len -= (size_t)sent;
-            continue;
-        }
-        if (sent < 0 && errno == EINTR)
-            continue;
-        /* Somebody who shares the descriptor (a terminal's shell) has made it non-blocking. */
-        if (sent < 0 && errno == EAGAIN && !waited) {
-            struct pollfd writable = {.fd = fd, .events = POLLOUT};
-            waited = true;
-            if (poll(&writable, 1, WRITE_WAIT_MS) != 0)
-                continue;
-        }
-        atomic_fetch_add_explicit(&lines_lost, 1, memory_order_relaxed);
-        return;
-    }
+    line->len = 0;
+    line->json = atomic_load_explicit(&current_format, memory_order_relaxed) == LOG_FORMAT_JSON;
+    put_head(line, level, event);
 }
+
+static struct str end_line(struct line *line)
+{
+    if (line->json)
+        put_char(line, '}');
+    put_char(line, '\n');
+    return (struct str){line->bytes, line->len};
+}
+
+/* ---- lines that were lost ---- */
+
+/* Whatever the level is: they were lines of a level that is written. */
+static bool tell(uint64_t count)
+{
+    const struct log_field field = LOG_INT("lines", count);
+    struct line line;
+
+    begin_line(&line, LOG_LEVEL_WARN, "log.dropped");
+    put_field(&line, STR("lines"), &field);
+    return outlet_try(&outlet, end_line(&line));
+}
+
+/* False: nothing can be written now. */
+static bool tell_lost(void)
+{
+    uint64_t lost = outlet_lost(&outlet);
+    uint64_t told = atomic_load_explicit(&lost_and_told, memory_order_relaxed);
+
+    if (lost == told || !atomic_compare_exchange_strong(&lost_and_told, &told, lost))
+        return true; /* none, or another thread tells it */
+    if (tell(lost - told))
+        return true;
+    atomic_fetch_sub(&lost_and_told, lost - told);
+    return false;
+}
+
+void log_tell_lost(void)
+{
+    int saved_errno = errno;
+
+    lock_assert_none_held("a log write");
+    (void)tell_lost();
+    errno = saved_errno;
+}
+
+/* ---- */
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields,
                size_t count)
@@ -253,10 +310,8 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 
     int saved_errno = errno; /* lines are written in the middle of handling an error */
     struct line line;
-    line.len = 0;
-    line.json = atomic_load_explicit(&current_format, memory_order_relaxed) == LOG_FORMAT_JSON;
 
-    put_head(&line, level, event);
+    begin_line(&line, level, event);
     for (size_t i = 0; i < count; i++) {
         struct str name = str_from(fields[i].name);
         if (!has_room(&line, name)) {
@@ -265,10 +320,10 @@ void log_write(enum log_level level, const char *event, const struct log_field *
         }
         put_field(&line, name, &fields[i]);
     }
-    if (line.json)
-        put_char(&line, '}');
-    put_char(&line, '\n');
-
-    send_line(atomic_load_explicit(&current_fd, memory_order_relaxed), line.bytes, line.len);
+    struct str text = end_line(&line);
+    if (tell_lost())
+        outlet_put(&outlet, text);
+    else
+        outlet_lose(&outlet);
     errno = saved_errno;
 }

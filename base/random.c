@@ -1,10 +1,9 @@
 #include "cachewarden/random.h"
 
 #include "cachewarden/arena.h"
+#include "cachewarden/die.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/random.h>
 
 void random_bytes(void *memory, size_t size)
@@ -17,8 +16,7 @@ void random_bytes(void *memory, size_t size)
             if (errno == EINTR)
                 continue;
             /* A guessable key is worse than no server. */
-            perror("cachewarden: getrandom");
-            abort();
+            die("getrandom: %s", strerror(errno));
         }
         at += got;
         size -= (size_t)got;

@@ -3,7 +3,7 @@
 #include "reply.h"
 #include "resp.h"
 
-#include <stdlib.h>
+#include "cachewarden/die.h"
 
 /* Row: from; bits: to. */
 #define TO(state) (1u << (state))
@@ -21,7 +21,7 @@ static const unsigned legal_moves[CONN_STATES] = {
 void conn_move(struct conn *conn, enum conn_state to)
 {
     if (!(legal_moves[conn->state] & TO(to)))
-        abort();
+        die("a connection to redis cannot go from state %d to %d", (int)conn->state, (int)to);
     conn->state = to;
 }
 

@@ -2,6 +2,7 @@
 #include "demo_private.h"
 
 #include "cachewarden/clock.h"
+#include "cachewarden/outlet.h"
 #include "cachewarden/password.h"
 #include "cachewarden/random.h"
 
@@ -238,6 +239,16 @@ static void print_lines(struct strbuf *out, const struct demo *demo, struct str 
     strbuf_addf(out, "\n%s \"$CW/health\"; echo\n", curl);
 }
 
+/* On standard output, even when nobody reads that: who does not can look it up in the folder. */
+static void show(struct str text)
+{
+    static struct outlet out;
+    outlet_open(&out, STDOUT_FILENO);
+    outlet_start(&out);
+    outlet_put(&out, text);
+    outlet_close(&out);
+}
+
 void demo_print(const struct demo *demo, const struct listen_address *listen, int port)
 {
     struct strbuf text, base;
@@ -256,8 +267,7 @@ void demo_print(const struct demo *demo, const struct listen_address *listen, in
     print_lines(&text, demo, strbuf_str(&base), listen->tls ? "curl -sk" : "curl -s");
     strbuf_add_char(&text, '\n');
     if (!text.failed) {
-        fwrite(text.ptr, 1, text.len, stdout);
-        fflush(stdout);
+        show(strbuf_str(&text));
         secret_wipe(text.ptr, text.len);
     }
     strbuf_fini(&text);

@@ -11,14 +11,12 @@
 #include "status.h"
 
 #include "cachewarden/clock.h"
+#include "cachewarden/die.h"
 #include "cachewarden/log.h"
 
 #include <civetweb.h>
 
 #include <civetweb_extra.h>
-
-#include <stdio.h>
-#include <stdlib.h>
 
 _Static_assert(sizeof(struct request_memory) <= MG_REQUEST_MEMORY, "the library keeps that much");
 
@@ -35,10 +33,8 @@ static void *on_thread_start(const struct mg_context *library, int type)
     if (type != 1) /* 1: a worker; others are the library's own */
         return NULL;
     int index = atomic_fetch_add(&http->worker_count, 1);
-    if (index >= http->options.threads) {
-        fprintf(stderr, "cachewarden: more worker threads than asked for\n");
-        abort();
-    }
+    if (index >= http->options.threads)
+        die("more worker threads than asked for");
     return &http->workers[index];
 }
 

@@ -23,6 +23,8 @@
 #define HURRY_S 2
 /* What the end takes besides: connections that linger, audit records that wait for Redis. */
 #define STOP_RESERVE_MS 15000
+/* How often it looks, while nothing happens, whether lost lines of the log can be told of. */
+#define LOOK_S 1
 
 struct server {
     const struct serve_options *options;
@@ -261,7 +263,7 @@ static bool open_listeners(struct server *server)
     }
     cli_fail("%s", error.caller[0] ? error.caller : err_name(err));
     if (server->demo)
-        fprintf(stderr, "cachewarden: choose another address with --listen 127.0.0.1:8001\n");
+        cli_fail("choose another address with --listen 127.0.0.1:8001");
     return false;
 }
 
@@ -285,6 +287,7 @@ static void block_signals(struct server *server)
         sigaddset(&server->signals, SIGCHLD);
     pthread_sigmask(SIG_BLOCK, &server->signals, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk */
 }
 
 /* ---- waiting and stopping ---- */
@@ -305,12 +308,12 @@ static void watch(struct server *server)
     watchdog_look(&server->watchdog, &stats, now_ns);
 }
 
-/* The next signal; 0 when it is time to look at the workers instead. */
+/* The next signal; 0 when it is time to look at workers and log instead. */
 static int next_signal(struct server *server)
 {
-    struct timespec wait;
-    if (!watchdog_wait(&server->watchdog, clock_mono_ns(), &wait))
-        return sigwaitinfo(&server->signals, NULL);
+    struct timespec wait, look = {LOOK_S, 0};
+    if (!watchdog_wait(&server->watchdog, clock_mono_ns(), &wait) || wait.tv_sec >= LOOK_S)
+        wait = look;
     int signal_number = sigtimedwait(&server->signals, NULL, &wait);
     return signal_number > 0 ? signal_number : 0;
 }
@@ -321,6 +324,7 @@ static bool wait_for_stop(struct server *server)
     for (;;) {
         int signal_number = next_signal(server);
         watch(server);
+        log_tell_lost();
         if (is_stop(server, signal_number)) {
             server->stop_signal = signal_number;
             return true;
@@ -392,8 +396,8 @@ static void drain(struct server *server)
             return;
         watch(server);
         if (is_stop(server, sigtimedwait(&server->signals, NULL, is_idle ? &step : &at_once))) {
-            cut_off(server, "second signal");
             hurry();
+            cut_off(server, "second signal");
             return;
         }
         if (now_ns >= drain.deadline_ns) {
@@ -435,7 +439,9 @@ int serve_run(const struct serve_options *options)
 {
     struct server server = {.options = options};
     block_signals(&server);
+    log_start();
     int status = run(&server);
     close_all(&server);
+    log_stop();
     return status;
 }

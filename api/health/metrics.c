@@ -3,6 +3,7 @@
 #include "caches/targets.h"
 #include "cachewarden/app.h"
 #include "cachewarden/exposition.h"
+#include "cachewarden/log.h"
 #include "cachewarden/password.h"
 #include "cachewarden/revocations.h"
 #include "services.h"
@@ -240,6 +241,13 @@ static void write_audit(const struct app *app, struct strbuf *out)
     exposition_count(out, "cachewarden_audit_records_total", "to=\"log\"", stats.logged);
 }
 
+static void write_log(struct strbuf *out)
+{
+    exposition_single(
+        out, "cachewarden_log_lines_dropped_total", "counter",
+        "Lines of the log that were lost because nobody read it, or the disk is full.", log_lost());
+}
+
 void app_write_metrics(struct app *app, struct strbuf *out)
 {
     exposition_single(out, "cachewarden_ready", "gauge", "1 while this node wants requests.",
@@ -249,4 +257,5 @@ void app_write_metrics(struct app *app, struct strbuf *out)
     write_tallies(app, out);
     write_hashing(out);
     write_audit(app, out);
+    write_log(out);
 }

@@ -1,7 +1,6 @@
 /*
  * One line an event, to standard error, as key=value text or as JSON. A line is written by one
- * write(2), so lines of threads never mix; values are escaped, so no value can start a line
- * (threats 84). Fields never hold passwords, tokens or keys: that is the caller's duty.
+ * write(2), so lines of threads never mix; values are escaped, so no value can start a line. Fields never hold passwords, tokens or keys: that is the caller's duty.
  * Thread-safe without a lock: level and format are atomics. Debug builds abort when a line is
  * written while a lock is held (lock.h). errno is left alone.
  */
@@ -38,12 +37,26 @@ struct log_field {
  * log whose reader has gone must not end the server. */
 void log_configure(enum log_level level, enum log_format format);
 bool log_enabled(enum log_level level);
-/* Where lines go; standard error (2) unless a test says otherwise. */
+/* Where lines go; standard error (2) unless a test says otherwise. No other thread may be writing. */
 void log_set_fd(int fd);
 
-/* Lines that could not be written since the start, in whole or in part. A non-blocking descriptor is
- * waited for 100 ms at most, once a line; a blocking one for as long as its reader takes. */
+/*
+ * For a server, before it has other threads: from here on nobody is stopped by a reader of standard error
+ * who has stopped. Lines that find no room are waited for together, 100 ms in all (outlet.h), and
+ * then lost; the next that gets through has event=log.dropped with their number in front of it. Without
+ * it, as in commands, a line takes as long as its reader does.
+ */
+void log_start(void);
+/* At the very end: lets what was written go on its way, for 100 ms at most. */
+void log_stop(void);
+/* Lines that were lost since the start, in whole or in part. */
 uint64_t log_lost(void);
+/* Says how many were lost since it was last said, if it can be said now. Every line does so first; this is for
+ * when none comes. */
+void log_tell_lost(void);
+
+/* Words for a person, as they are, to where the log goes; never waits longer than a line would. */
+void log_say(const char *format, ...) CW_PRINTF(1, 2);
 
 /* `event` is a fixed dotted name such as "redis.down". */
 void log_write(enum log_level level, const char *event, const struct log_field *fields,

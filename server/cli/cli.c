@@ -1,6 +1,8 @@
 #include "cli/cli.h"
 #include "suggest.h"
 
+#include "cachewarden/log.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,25 +36,34 @@ const struct cli_option cli_common_options[] = {
 
 /* ---- complaints ---- */
 
+/* By way of the log, which never waits long for a reader: the server complains like this, too. */
+CW_PRINTF(3, 0)
+static void complain(const char *path, const char *after, const char *format, va_list args)
+{
+    char *text = NULL;
+    if (vasprintf(&text, format, args) < 0)
+        return;
+    log_say("cachewarden%s%s: %s\n%s", path[0] ? " " : "", path, text, after);
+    free(text);
+}
+
 int cli_fail(const char *format, ...)
 {
     va_list args;
-    fputs("cachewarden: ", stderr);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    complain("", "", format, args);
     va_end(args);
-    fputc('\n', stderr);
     return CLI_FAILED;
 }
 
 int cli_usage_error(const struct cli *cli, const char *format, ...)
 {
+    char hint[CLI_PATH_SIZE + 32];
     va_list args;
-    fprintf(stderr, "cachewarden%s%s: ", cli->path[0] ? " " : "", cli->path);
+    snprintf(hint, sizeof hint, "Try: cachewarden help%s%s\n", cli->path[0] ? " " : "", cli->path);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    complain(cli->path, hint, format, args);
     va_end(args);
-    fprintf(stderr, "\nTry: cachewarden help%s%s\n", cli->path[0] ? " " : "", cli->path);
     return CLI_USAGE;
 }
 

@@ -13,7 +13,7 @@
 void cli_print_report(const struct config_report *report)
 {
     for (size_t i = 0; i < report->count; i++)
-        fprintf(stderr, "%s: %s\n", report->items[i].severity == CONFIG_ERROR ? "error" : "warning",
+        log_say("%s: %s\n", report->items[i].severity == CONFIG_ERROR ? "error" : "warning",
                 report->items[i].text);
 }
 

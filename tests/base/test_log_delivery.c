@@ -8,8 +8,7 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
-#include <stdatomic.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/time.h>
@@ -20,6 +19,7 @@ START_TEST(errno_is_left_alone)
     log_event(LOG_LEVEL_INFO, "e", LOG_INT("n", 1));
     ck_assert_int_eq(errno, ERANGE);
     log_set_fd(-1);
+    errno = ERANGE;
     log_event(LOG_LEVEL_INFO, "e", LOG_INT("n", 1));
     ck_assert_int_eq(errno, ERANGE);
 }
@@ -103,14 +103,60 @@ static void drain(size_t total)
 
 START_TEST(a_reader_that_sleeps_holds_nobody_up_for_long)
 {
+    enum { COUNT = 1000 };
     uint64_t lost = log_lost();
 
-    /* The pipe is full and non-blocking, and nobody reads. */
+    /* The pipe is full, it blocks, and nobody reads. */
     fill_pipe();
+    ck_assert_int_eq(fcntl(ends[1], F_SETFL, 0), 0);
     int64_t before_ns = clock_mono_ns();
-    log_event(LOG_LEVEL_INFO, "e", LOG_INT("n", 1));
-    ck_assert_int_lt(clock_mono_ns() - before_ns, 30 * NS_PER_S);
-    ck_assert_uint_eq(log_lost(), lost + 1);
+    for (int i = 0; i < COUNT; i++)
+        log_event(LOG_LEVEL_INFO, "e", LOG_INT("n", i));
+    ck_assert_int_lt(clock_mono_ns() - before_ns, 30 * NS_PER_S); /* one wait a line is 100 s */
+    ck_assert_uint_eq(log_lost(), lost + COUNT);
+}
+END_TEST
+
+START_TEST(what_was_lost_is_told_once_it_can_be)
+{
+    size_t total = fill_pipe();
+
+    for (int i = 0; i < 3; i++)
+        log_event(LOG_LEVEL_INFO, "e", LOG_INT("n", i));
+    log_tell_lost(); /* it cannot */
+    drain(total);
+    log_event(LOG_LEVEL_INFO, "next", LOG_INT("n", 4));
+    log_event(LOG_LEVEL_INFO, "next", LOG_INT("n", 5));
+    struct str lines[4], rest = written();
+    for (int i = 0; i < 4; i++)
+        ck_assert(str_split(&rest, '\n', &lines[i]));
+    ck_assert(str_ends(lines[0], STR(" level=warn event=log.dropped lines=3")));
+    ck_assert(str_ends(lines[1], STR(" event=next n=4")));
+    ck_assert(str_ends(lines[2], STR(" event=next n=5")));
+    ck_assert_uint_eq(lines[3].len, 0);
+
+    total = fill_pipe();
+    log_event(LOG_LEVEL_INFO, "e", LOG_INT("n", 6));
+    drain(total);
+    log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_JSON); /* what was lost had a level that is told */
+    log_tell_lost();
+    log_tell_lost();
+    rest = written();
+    ck_assert(str_ends(rest, STR(",\"level\":\"warn\",\"event\":\"log.dropped\",\"lines\":1}\n")));
+    ck_assert_ptr_eq(strchr(rest.ptr, '\n'), rest.ptr + rest.len - 1);
+}
+END_TEST
+
+START_TEST(words_for_people_go_the_same_way)
+{
+    size_t total = fill_pipe();
+
+    errno = ERANGE;
+    log_say("%s: %d\n", "lost", 1);
+    ck_assert_int_eq(errno, ERANGE);
+    drain(total);
+    log_say("%s: %d\n", "found", 2);
+    ck_assert(str_eq(written(), STR("found: 2\n")));
 }
 END_TEST
 
@@ -141,52 +187,10 @@ START_TEST(a_reader_that_is_only_slow_gets_the_line)
 }
 END_TEST
 
-static atomic_int signals_seen;
-static atomic_bool writer_started;
+/* So many lines are in the pipe at most, and fit: none has to wait. */
+enum { THREADS = 4, LINES = 1500, IN_THE_PIPE = 100 };
 
-static void count_signal(int number)
-{
-    (void)number;
-    atomic_fetch_add(&signals_seen, 1);
-}
-
-static void *write_one_line(void *arg)
-{
-    (void)arg;
-    atomic_store(&writer_started, true);
-    log_event(LOG_LEVEL_INFO, "interrupted", LOG_CSTR("value", "whole"));
-    return NULL;
-}
-
-START_TEST(signals_in_the_middle_of_a_write_lose_nothing)
-{
-    struct sigaction action = {.sa_handler = count_signal}; /* no SA_RESTART: write gives EINTR */
-    uint64_t lost = log_lost();
-    pthread_t writer;
-
-    ck_assert_int_eq(sigaction(SIGUSR1, &action, NULL), 0);
-    size_t total = fill_pipe();
-    ck_assert_int_eq(fcntl(ends[1], F_SETFL, 0), 0);
-    atomic_store(&signals_seen, 0);
-    atomic_store(&writer_started, false);
-    ck_assert_int_eq(pthread_create(&writer, NULL, write_one_line, NULL), 0);
-    while (!atomic_load(&writer_started))
-        sched_yield();
-    /* The writer is stuck until the pipe is drained, so most of these find it in write(2). Their
-     * handlers may run only after it: ThreadSanitizer keeps them back. */
-    for (int i = 0; i < 500; i++) {
-        ck_assert_int_eq(pthread_kill(writer, SIGUSR1), 0);
-        sched_yield();
-    }
-    drain(total);
-    ck_assert_int_eq(pthread_join(writer, NULL), 0);
-    ck_assert_int_gt(atomic_load(&signals_seen), 0);
-    ck_assert(str_eq(tail_of(written()), STR("event=interrupted value=whole")));
-    ck_assert_uint_eq(log_lost(), lost);
-}
-END_TEST
-
-enum { THREADS = 4, LINES = 1500 };
+static sem_t room;
 
 static void *write_many_lines(void *arg)
 {
@@ -194,9 +198,12 @@ static void *write_many_lines(void *arg)
     int number = *(const int *)arg;
 
     memset(filler, 'a' + number, sizeof filler);
-    for (int i = 0; i < LINES; i++)
+    for (int i = 0; i < LINES; i++) {
+        while (sem_wait(&room) != 0)
+            ;
         log_event(LOG_LEVEL_INFO, "many", LOG_INT("thread", number), LOG_INT("line", i),
                   LOG_STR("filler", ((struct str){filler, (size_t)(i % 200) + 1})));
+    }
     return NULL;
 }
 
@@ -224,6 +231,7 @@ START_TEST(lines_of_threads_do_not_mix)
     char line[LOG_LINE_MAX];
     FILE *reader = fdopen(dup(ends[0]), "r");
 
+    ck_assert_int_eq(sem_init(&room, 0, IN_THE_PIPE), 0);
     for (int i = 0; i < THREADS; i++) {
         numbers[i] = i;
         ck_assert_int_eq(pthread_create(&threads[i], NULL, write_many_lines, &numbers[i]), 0);
@@ -231,6 +239,7 @@ START_TEST(lines_of_threads_do_not_mix)
     while (lines < THREADS * LINES) {
         ck_assert_ptr_nonnull(fgets(line, sizeof line, reader));
         check_whole(line, next);
+        sem_post(&room);
         lines++;
     }
     for (int i = 0; i < THREADS; i++)
@@ -271,7 +280,8 @@ int main(void)
     tcase_add_test(tcase, a_sigpipe_handler_of_the_program_stays);
     tcase_add_test(tcase, a_reader_that_sleeps_holds_nobody_up_for_long);
     tcase_add_test(tcase, a_reader_that_is_only_slow_gets_the_line);
-    tcase_add_test(tcase, signals_in_the_middle_of_a_write_lose_nothing);
+    tcase_add_test(tcase, what_was_lost_is_told_once_it_can_be);
+    tcase_add_test(tcase, words_for_people_go_the_same_way);
     tcase_add_test(tcase, lines_of_threads_do_not_mix);
     tcase_add_test(tcase, no_lock_is_held_across_a_line);
     suite_add_tcase(suite, tcase);

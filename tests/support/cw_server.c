@@ -361,6 +361,8 @@ void cw_server_start(struct cw_server *server, const struct cw_server_options *o
         .out = open(server->output_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600),
         .err = open(server->log_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600),
     };
+    if (options->log_fd > 0)
+        dup3(options->log_fd, files.err, O_CLOEXEC);
     server->pid = launch(argv, environment.items, server->directory, files, false);
     close(files.in), close(files.out), close(files.err);
     environment_fini(&environment);

@@ -30,6 +30,7 @@ struct cw_server_options {
     const char *const *environment;
     const char *config;    /* text of a configuration file, or NULL for none */
     const char *directory; /* run there and leave it; NULL: a fresh folder, removed at the end */
+    int log_fd;            /* standard error, borrowed; 0: the file log_path */
 };
 
 struct cw_server {

@@ -10,7 +10,7 @@ BEGIN {
 	uses["server"] = "server api auth pool base"
 
 	# The shared headers (include/cachewarden/) and whose they are.
-	own("base", "arena clock error exposition json lock log owner random str")
+	own("base", "arena clock die error exposition json lock log outlet owner random str")
 	own("pool", "pipeline pool value")
 	own("auth", "digest identity issuer password permit principal revocations session token users")
 	own("api", "app call examples limits params routes tally")
