@@ -165,6 +165,19 @@ bool app_is_foreign(struct app *app, struct error *error)
     return app->keeper && keeper_is_foreign(app->keeper, error);
 }
 
+enum err app_renew_tls(struct app *app, const struct redis_address *files,
+                       bool changed_out[TLS_PARTS], struct error *error)
+{
+    bool more[TLS_PARTS];
+    enum err err = pool_renew_tls(app->control, files, changed_out, error);
+
+    if (err == ERR_OK)
+        err = caches_renew_tls(app->caches, files, more, error);
+    for (int part = 0; err == ERR_OK && part < TLS_PARTS; part++)
+        changed_out[part] = changed_out[part] || more[part];
+    return err;
+}
+
 void app_close(struct app **app)
 {
     struct app *closing = *app;

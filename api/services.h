@@ -15,6 +15,9 @@
 CW_MUST_CHECK enum err caches_open(const struct app_options *options, struct pool *control,
                                    struct caches **caches_out, struct error *error);
 void caches_close(struct caches **caches);
+/* pool_renew_tls for the pools of targets with a Redis or database of their own, until one fails. */
+CW_MUST_CHECK enum err caches_renew_tls(struct caches *caches, const struct redis_address *files,
+                                        bool changed_out[TLS_PARTS], struct error *error);
 
 /* ---- audit/ ---- */
 

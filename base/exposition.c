@@ -24,6 +24,12 @@ void exposition_count(struct strbuf *out, const char *name, const char *labels, 
     strbuf_addf(out, "%" PRIu64 "\n", value);
 }
 
+void exposition_signed(struct strbuf *out, const char *name, const char *labels, int64_t value)
+{
+    add_name(out, name, labels);
+    strbuf_addf(out, "%" PRId64 "\n", value);
+}
+
 /* Whole numbers, so that no locale can put a comma in. */
 static void print_seconds(char text[SECONDS_SIZE], uint64_t nanoseconds)
 {

@@ -69,31 +69,66 @@ static enum err check(const struct pool_options *options, struct error *error)
     return ERR_OK;
 }
 
-/* *tls_out NULL: no TLS is asked for. */
-static enum err open_tls(const struct redis_address *address, struct tls_context **tls_out,
-                         struct error *error)
+static enum err complain_tls(enum err err, enum redis_tls_file file, const struct error *why,
+                             struct error *error)
 {
     static const char *const names[] = {[REDIS_TLS_CA] = "tls_ca",
                                         [REDIS_TLS_CERTIFICATE] = "tls_certificate",
                                         [REDIS_TLS_KEY] = "tls_key"};
+    if (err == ERR_BAD_INPUT)
+        return error_set(error, err, "redis.%s: %s", names[file], why->caller);
+    return err ? error_set(error, err, "out of memory") : ERR_OK;
+}
+
+/* *tls_out NULL: no TLS is asked for. */
+static enum err open_tls(const struct redis_address *address, struct tls_context **tls_out,
+                         struct error *error)
+{
     *tls_out = NULL;
     if (!address->tls)
         return ERR_OK;
     enum redis_tls_file file;
     struct error why;
     enum err err = tls_context_new(address, tls_out, &file, &why);
-    if (err == ERR_BAD_INPUT)
-        return error_set(error, err, "redis.%s: %s", names[file], why.caller);
-    return err ? error_set(error, err, "out of memory") : ERR_OK;
+    return complain_tls(err, file, &why, error);
 }
 
 enum err redis_address_check_tls(const struct redis_address *address, enum redis_tls_file *file_out,
-                                 struct error *error)
+                                 struct tls_summary *summary_out, struct error *error)
 {
     struct tls_context *tls;
     enum err err = tls_context_new(address, &tls, file_out, error);
+    if (err == ERR_OK && summary_out)
+        tls_context_summarize(tls, summary_out);
     tls_context_free(&tls);
     return err;
+}
+
+enum err pool_renew_tls(struct pool *pool, const struct redis_address *files,
+                        bool changed_out[TLS_PARTS], struct error *error)
+{
+    struct tls_summary before, after;
+    struct error why;
+    enum redis_tls_file file;
+    bool is_other = false;
+
+    memset(changed_out, 0, TLS_PARTS * sizeof *changed_out);
+    if (!pool->tls)
+        return ERR_OK;
+    tls_context_summarize(pool->tls, &before);
+    enum err err = tls_context_renew(pool->tls, files, &file, &why);
+    if (err)
+        return complain_tls(err, file, &why, error);
+    tls_context_summarize(pool->tls, &after);
+    for (int part = 0; part < TLS_PARTS; part++) {
+        changed_out[part] =
+            memcmp(before.prints[part], after.prints[part], sizeof before.prints[part]) != 0;
+        is_other = is_other || changed_out[part];
+    }
+    /* Whom we no longer trust, or who no longer trusts us, is not talked to for another hour. */
+    if (is_other)
+        pool_renew(pool);
+    return ERR_OK;
 }
 
 enum err pool_open(const struct pool_options *options, struct pool **pool_out, struct error *error)

@@ -1,12 +1,14 @@
 /*
  * TLS to Redis: what all connections of one pool share (trust, our own certificate, the last
- * session), and the transport that runs over it. Certificates are read when the context is made;
- * new ones take a restart.
+ * session), and the transport that runs over it. Certificates are read when the context is made, and
+ * when it is renewed.
  */
 #ifndef POOL_TRANSPORT_TLS_H
 #define POOL_TRANSPORT_TLS_H
 
 #include "transport.h"
+
+#include "cachewarden/tls_summary.h"
 
 struct ssl_st;
 
@@ -19,6 +21,15 @@ CW_MUST_CHECK enum err tls_context_new(const struct redis_address *address,
                                        struct tls_context **context_out,
                                        enum redis_tls_file *file_out, struct error *error);
 void tls_context_free(struct tls_context **context);
+
+/* Reads the files of `address` in place of those before; its host is of no concern. Handshakes from
+ * now on use them, and no session goes on; connections there are keep what they began with. After an
+ * error, as of tls_context_new, all is as it was. Any thread. */
+CW_MUST_CHECK enum err tls_context_renew(struct tls_context *context,
+                                         const struct redis_address *address,
+                                         enum redis_tls_file *file_out, struct error *error);
+/* Of what is in force. Any thread. */
+void tls_context_summarize(struct tls_context *context, struct tls_summary *summary_out);
 
 /* A fresh SSL object that expects the context's host and offers its last session, so that Redis
  * can spare both sides the costly part of the handshake. NULL when memory is out. Any thread. */

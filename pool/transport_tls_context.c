@@ -16,11 +16,12 @@
 #define TLS12_SUITES "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 struct tls_context {
-    SSL_CTX *ssl; /* constant once it is made */
-    char *host;
+    char *host; /* constant, like the next */
     bool host_is_ip;
     struct lock lock;
-    SSL_SESSION *session; /* guarded by lock; the last one Redis offered, or NULL */
+    /* Guarded by lock. */
+    SSL_CTX *ssl;         /* never changed, but replaced; who uses it holds a reference */
+    SSL_SESSION *session; /* the last one Redis offered under it, or NULL */
 };
 
 /* The last of OpenSSL's reasons, which is the nearest to the cause. */
@@ -107,17 +108,19 @@ static int keep_session(SSL *ssl, SSL_SESSION *session)
 {
     struct tls_context *context = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
     lock_take(&context->lock);
-    SSL_SESSION *old = context->session;
-    context->session = session;
+    /* One that was begun with files that have been replaced would carry them on. */
+    bool is_current = SSL_get_SSL_CTX(ssl) == context->ssl;
+    SSL_SESSION *old = is_current ? context->session : NULL;
+    if (is_current)
+        context->session = session;
     lock_give(&context->lock);
     SSL_SESSION_free(old);
-    return 1;
+    return is_current;
 }
 
 /* Rules for every connection. False: OpenSSL takes none of it, which is a matter of memory. */
-static bool set_rules(struct tls_context *context)
+static bool set_rules(struct tls_context *context, SSL_CTX *ssl)
 {
-    SSL_CTX *ssl = context->ssl;
     X509_VERIFY_PARAM *verify = SSL_CTX_get0_param(ssl);
     SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
@@ -143,6 +146,23 @@ static bool is_ip(const char *host)
     return inet_pton(AF_INET, host, &ignored) == 1 || inet_pton(AF_INET6, host, &ignored) == 1;
 }
 
+/* NULL and *err_out: why not. */
+static SSL_CTX *make_ssl(struct tls_context *context, const struct redis_address *address,
+                         enum redis_tls_file *file_out, enum err *err_out, struct error *error)
+{
+    SSL_CTX *ssl = SSL_CTX_new(TLS_client_method());
+    *file_out = REDIS_TLS_CA;
+    if (!ssl || !set_rules(context, ssl))
+        *err_out = error_set(error, ERR_NO_MEMORY, "out of memory");
+    else
+        *err_out = use_files(ssl, address, file_out, error);
+    ERR_clear_error();
+    if (*err_out == ERR_OK)
+        return ssl;
+    SSL_CTX_free(ssl);
+    return NULL;
+}
+
 enum err tls_context_new(const struct redis_address *address, struct tls_context **context_out,
                          enum redis_tls_file *file_out, struct error *error)
 {
@@ -152,19 +172,52 @@ enum err tls_context_new(const struct redis_address *address, struct tls_context
     if (!context)
         return error_set(error, ERR_NO_MEMORY, "out of memory");
     lock_init(&context->lock, LOCK_RANK_LEAF, "tls session");
-    context->ssl = SSL_CTX_new(TLS_client_method());
     context->host = strdup(address->host);
     context->host_is_ip = is_ip(address->host);
     enum err err = ERR_OK;
-    if (!context->ssl || !context->host || !set_rules(context))
+    if (context->host)
+        context->ssl = make_ssl(context, address, file_out, &err, error);
+    else
         err = error_set(error, ERR_NO_MEMORY, "out of memory");
-    if (err == ERR_OK)
-        err = use_files(context->ssl, address, file_out, error);
-    ERR_clear_error();
     if (err != ERR_OK)
         tls_context_free(&context);
     *context_out = context;
     return err;
+}
+
+/* A reference to the one in force, which the caller frees. */
+static SSL_CTX *current(struct tls_context *context)
+{
+    lock_take(&context->lock);
+    SSL_CTX *ssl = context->ssl;
+    SSL_CTX_up_ref(ssl);
+    lock_give(&context->lock);
+    return ssl;
+}
+
+void tls_context_summarize(struct tls_context *context, struct tls_summary *summary_out)
+{
+    SSL_CTX *ssl = current(context);
+    tls_summarize(ssl, summary_out);
+    SSL_CTX_free(ssl);
+}
+
+enum err tls_context_renew(struct tls_context *context, const struct redis_address *address,
+                           enum redis_tls_file *file_out, struct error *error)
+{
+    enum err err;
+    SSL_CTX *fresh = make_ssl(context, address, file_out, &err, error);
+    if (!fresh)
+        return err;
+    lock_take(&context->lock);
+    SSL_CTX *old = context->ssl;
+    SSL_SESSION *session = context->session;
+    context->ssl = fresh;
+    context->session = NULL;
+    lock_give(&context->lock);
+    SSL_SESSION_free(session);
+    SSL_CTX_free(old); /* handshakes and connections that use it hold it too */
+    return ERR_OK;
 }
 
 void tls_context_free(struct tls_context **context)
@@ -181,16 +234,20 @@ void tls_context_free(struct tls_context **context)
 
 SSL *tls_context_ssl(struct tls_context *context)
 {
-    SSL *ssl = SSL_new(context->ssl);
-    if (!ssl || (!context->host_is_ip && SSL_set_tlsext_host_name(ssl, context->host) != 1)) {
-        SSL_free(ssl);
-        return NULL;
-    }
     lock_take(&context->lock);
+    SSL_CTX *in_force = context->ssl;
     SSL_SESSION *session = context->session;
+    SSL_CTX_up_ref(in_force);
     if (session)
         SSL_SESSION_up_ref(session);
     lock_give(&context->lock);
+    SSL *ssl = SSL_new(in_force); /* takes a reference of its own */
+    SSL_CTX_free(in_force);
+    if (!ssl || (!context->host_is_ip && SSL_set_tlsext_host_name(ssl, context->host) != 1)) {
+        SSL_SESSION_free(session);
+        SSL_free(ssl);
+        return NULL;
+    }
     /* One that is too old is no failure: the handshake is a whole one then. */
     if (session)
         (void)SSL_set_session(ssl, session);

@@ -191,6 +191,8 @@ bool config_parse_redis(struct str url, const struct config_origin *origin, stru
                         struct redis_address *address_out, struct config_report *report);
 /* The files for TLS, if any Redis is reached over it; hands them to config->redis. After the lists. */
 void config_check_redis_tls(struct config *config, struct config_report *report);
+/* Whether any Redis is reached over TLS: that of the control data, or a named cache's own. */
+bool config_uses_redis_tls(const struct config *config);
 /* "host:port" with IPv6 in brackets; false unless it is one. The host is a fresh text, without
  * brackets. */
 bool config_parse_endpoint(struct str text, int64_t min_port, char **host_out, int *port_out);

@@ -140,7 +140,7 @@ static bool is_tls_url(const char *url)
     return is_tls;
 }
 
-static bool uses_tls(const struct config *config)
+bool config_uses_redis_tls(const struct config *config)
 {
     bool uses = config->redis.tls;
     const struct config_cache *caches = config->caches.items;
@@ -167,7 +167,7 @@ static void check_tls_files(const struct config *config, struct config_report *r
                                     .tls_key_file = config->redis_tls_key};
     enum redis_tls_file file;
     struct error error;
-    if (redis_address_check_tls(&address, &file, &error) == ERR_OK)
+    if (redis_address_check_tls(&address, &file, NULL, &error) == ERR_OK)
         return;
     for (size_t i = 0; i < TLS_FILES; i++)
         if (tls_files[i].file == file)
@@ -188,11 +188,11 @@ void config_check_redis_tls(struct config *config, struct config_report *report)
         enum setting_id id = tls_files[given].id, other = tls_files[3 - given].id;
         config_error(report, &config->origins[id], name_of(id), "needs %s beside it",
                      name_of(other).name);
-    } else if (uses_tls(config)) {
+    } else if (config_uses_redis_tls(config)) {
         check_tls_files(config, report);
         return;
     }
-    for (size_t i = 0; i < TLS_FILES && !uses_tls(config); i++)
+    for (size_t i = 0; i < TLS_FILES && !config_uses_redis_tls(config); i++)
         if (paths[i])
             config_warning(report, &config->origins[tls_files[i].id], name_of(tls_files[i].id),
                            "is not used: no Redis is reached over TLS (rediss://, redis.tls)");

@@ -5,7 +5,7 @@
 #include "http_limits.h"
 #include "openapi.h"
 #include "router.h"
-#include "tls.h"
+#include "tls_certificates.h"
 
 #include "cachewarden/clock.h"
 #include "cachewarden/exposition.h"
@@ -81,7 +81,17 @@ static int on_tls(void *ssl_ctx, void *user_data)
 
     /* On the thread that starts the library, before there are workers. 1: all is done, the library
      * sets up nothing of its own. */
-    return tls_configure(ssl_ctx, &files, &http->complaint) == ERR_OK ? 1 : -1;
+    enum err err = tls_new(&files, &http->tls, &http->complaint);
+    if (err == ERR_OK)
+        err = tls_attach(http->tls, ssl_ctx, &http->complaint);
+    return err == ERR_OK ? 1 : -1;
+}
+
+enum err http_renew_tls(struct http *http, const struct tls_files *files,
+                        bool changed_out[TLS_PARTS], struct error *error)
+{
+    memset(changed_out, 0, TLS_PARTS * sizeof *changed_out);
+    return http->tls ? tls_renew(http->tls, files, changed_out, error) : ERR_OK;
 }
 
 /* The library starts with fewer workers than it was asked for, and even without the thread that accepts. */
@@ -245,6 +255,8 @@ static void write_metrics(const void *with, struct strbuf *out)
                       "Connections since the start.", stats.connections);
     exposition_single(out, "cachewarden_http_requests_under_way", "gauge",
                       "Requests being answered, this one too.", (uint64_t)stats.requests_under_way);
+    if (http->options.certificates)
+        certificates_write_metrics(http->options.certificates, clock_wall_s(), out);
     metrics_write(http->metrics, out);
     app_write_metrics(http->options.app, out);
 }
@@ -373,6 +385,7 @@ void http_stop(struct http **http)
         return;
     if (gone->library)
         mg_stop(gone->library); /* returns once every worker has ended */
+    tls_free(&gone->tls);
     for (int i = 0; gone->workers && i < gone->options.threads; i++)
         arena_free(&gone->workers[i].arena);
     free(gone->workers);

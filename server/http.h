@@ -5,6 +5,8 @@
 #ifndef SERVER_HTTP_H
 #define SERVER_HTTP_H
 
+#include "tls.h"
+
 #include "cachewarden/app.h"
 #include "cachewarden/error.h"
 
@@ -12,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct certificates;
 struct http;
 struct route;
 
@@ -47,7 +50,8 @@ struct http_options {
     size_t cors_origin_count;
     const char *const *origins; /* as browsers see this server; count 0: by the Host of a request */
     size_t origin_count;
-    size_t redis_connections; /* that the services may open beside ours */
+    size_t redis_connections;                /* that the services may open beside ours */
+    const struct certificates *certificates; /* whose end /metrics tells; NULL: of none */
 };
 
 /*
@@ -67,6 +71,10 @@ CW_MUST_CHECK enum err http_start(const struct http_options *options, struct htt
 int http_port(const struct http *http, size_t index);
 /* How many connections there is room for, whether they have a thread or not. */
 int http_connections_max(const struct http *http);
+
+/* tls_renew for the TLS listeners; without any, nothing is read and nothing has changed. */
+CW_MUST_CHECK enum err http_renew_tls(struct http *http, const struct tls_files *files,
+                                      bool changed_out[TLS_PARTS], struct error *error);
 
 /* From now on every answer says `Connection: close` and /health/ready is 503 (app->ready is the caller's to clear). */
 void http_drain(struct http *http);

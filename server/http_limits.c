@@ -141,7 +141,7 @@ static enum err check_tls(const struct http_options *options, struct error *erro
 
     for (size_t i = 0; i < options->listen_count; i++)
         if (options->listen[i].tls)
-            return tls_check(&files, error);
+            return tls_check(&files, NULL, error);
     return ERR_OK;
 }
 

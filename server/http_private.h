@@ -67,6 +67,7 @@ struct http {
     struct app_edge edge;
     int *ports; /* by listener */
     int connections_max;
+    struct tls *tls; /* NULL: no listener speaks it */
 
     /* Atomic. */
     struct mg_context *_Atomic library; /* NULL to a request that came before the start was over */

@@ -154,8 +154,8 @@ void manual_write_server(struct strbuf *out)
         out, "SIGTERM, SIGINT",
         "Stop: answers close their connections, requests under way may end. A second one: now.");
     put_term(out, "SIGHUP",
-             "Read the settings again. A file with mistakes changes nothing; the log says what is "
-             "wrong, and which changes need a restart.");
+             "Read the settings again, and certificates. A file with mistakes changes nothing; the "
+             "log says what is wrong, and which changes need a restart.");
     section(out, "ENDPOINTS");
     strbuf_addf(out, "\\fBcachewarden routes\\fR lists them, \\fBcachewarden routes "
                      "\\-\\-openapi\\fR describes them in full.\n");

@@ -6,6 +6,7 @@
 #include "drain.h"
 #include "http.h"
 #include "notify.h"
+#include "tls_certificates.h"
 #include "watchdog.h"
 
 #include "cachewarden/clock.h"
@@ -36,6 +37,7 @@ struct server {
     struct app *app;
     struct http_options http_options;
     struct http *http;
+    struct certificates certificates;
     struct watchdog watchdog;
     sigset_t signals;
     int stop_signal; /* that it was told to stop by; 0: none */
@@ -89,6 +91,7 @@ static bool load(struct server *server)
         server->newest = server->config;
         /* The file of the start must be there at a reload, too: no defaults in its place. */
         server->input.file = server->config->file;
+        certificates_warn(server->config, clock_wall_s(), &report);
         configure_log(server->config);
         log_report(&report);
     } else if (report.count > 0) {
@@ -154,6 +157,8 @@ static void read_again(struct server *server)
     struct config_report report;
     struct config *fresh;
     enum err err = config_load(&server->input, &fresh, &report);
+    if (err == ERR_OK)
+        certificates_warn(fresh, clock_wall_s(), &report);
     log_report(&report);
     config_report_fini(&report);
     if (err != ERR_OK) {
@@ -197,6 +202,8 @@ static void reload(struct server *server)
 {
     notify_reloading();
     read_again(server);
+    /* Whatever became of the settings: a slip in them must not let a certificate expire. */
+    certificates_renew(&server->certificates, server->newest, server->http, server->app);
     notify_ready(server);
 }
 
@@ -252,6 +259,9 @@ static bool open_listeners(struct server *server)
 {
     struct error error = {0};
     server->http_options.app = server->app;
+    server->http_options.certificates = &server->certificates;
+    certificates_note(&server->certificates, OWNER_LISTENERS, server->config);
+    certificates_note(&server->certificates, OWNER_REDIS, server->config);
     enum err err = http_start(&server->http_options, &server->http, &error);
     /* Only now, so that a port in use is not hidden among lines about a Redis that is down. */
     if (err == ERR_OK)

@@ -186,6 +186,23 @@ enum err caches_open(const struct app_options *options, struct pool *control,
     return err;
 }
 
+enum err caches_renew_tls(struct caches *caches, const struct redis_address *files,
+                          bool changed_out[TLS_PARTS], struct error *error)
+{
+    memset(changed_out, 0, TLS_PARTS * sizeof *changed_out);
+    for (size_t i = 0; i < caches->count; i++) {
+        bool changed[TLS_PARTS];
+        if (!caches->targets[i].owns_pool)
+            continue;
+        enum err err = pool_renew_tls(caches->targets[i].pool, files, changed, error);
+        if (err != ERR_OK)
+            return err;
+        for (int part = 0; part < TLS_PARTS; part++)
+            changed_out[part] = changed_out[part] || changed[part];
+    }
+    return ERR_OK;
+}
+
 void caches_close(struct caches **caches)
 {
     if (!*caches)

@@ -120,6 +120,9 @@ void app_await_watch(struct app *app);
  * operations on caches fail, and what others revoked it does not know.
  */
 bool app_is_foreign(struct app *app, struct error *error);
+/* pool_renew_tls for every pool: the certificate files of Redis are read anew. */
+CW_MUST_CHECK enum err app_renew_tls(struct app *app, const struct redis_address *files,
+                                     bool changed_out[TLS_PARTS], struct error *error);
 /* Writes out what the audit still holds (bounded wait), then closes. No call may be running. */
 void app_close(struct app **app);
 

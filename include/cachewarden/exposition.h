@@ -13,6 +13,8 @@
 void exposition_family(struct strbuf *out, const char *name, const char *type, const char *help);
 /* `labels` as in "route=\"cache.status\",class=\"2xx\"", or "" for none. */
 void exposition_count(struct strbuf *out, const char *name, const char *labels, uint64_t value);
+/* The same for a gauge that may be below zero. */
+void exposition_signed(struct strbuf *out, const char *name, const char *labels, int64_t value);
 /* The same for nanoseconds, written as seconds. */
 void exposition_seconds(struct strbuf *out, const char *name, const char *labels,
                         uint64_t nanoseconds);

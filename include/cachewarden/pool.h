@@ -16,6 +16,7 @@
 
 #include "cachewarden/error.h"
 #include "cachewarden/str.h"
+#include "cachewarden/tls_summary.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -53,9 +54,11 @@ CW_MUST_CHECK enum err redis_address_copy(const struct redis_address *from,
 CW_MUST_CHECK enum err redis_address_copy_tls(const struct redis_address *from,
                                               struct redis_address *address);
 /* Reads the three files as pool_open does; the address has a host. ERR_BAD_INPUT: error->caller says
- * what is wrong with *file_out, beginning with a verb ("cannot be read: …"). */
+ * what is wrong with *file_out, beginning with a verb ("cannot be read: …"). summary_out may be NULL. */
 CW_MUST_CHECK enum err redis_address_check_tls(const struct redis_address *address,
-                                               enum redis_tls_file *file_out, struct error *error);
+                                               enum redis_tls_file *file_out,
+                                               struct tls_summary *summary_out,
+                                               struct error *error);
 void redis_address_fini(struct redis_address *address);
 /* Same server (host/port or path) whatever the database and user. */
 bool redis_address_same_server(const struct redis_address *a, const struct redis_address *b);
@@ -96,6 +99,15 @@ bool pool_origin_is_other(uint64_t a, uint64_t b);
 /* Every connection there is now is replaced by a fresh one as it comes to rest: for a caller who
  * has learnt that the Redis behind them has become another. */
 void pool_renew(struct pool *pool);
+
+/*
+ * Reads the three TLS files that `files` names in place of those the pool has; *changed_out says which
+ * are other than before. Connections are made with them from now on, and if any has changed, those
+ * there are are replaced as by pool_renew. A pool without TLS has none and is left alone.
+ * ERR_BAD_INPUT as of pool_open; all is as it was then.
+ */
+CW_MUST_CHECK enum err pool_renew_tls(struct pool *pool, const struct redis_address *files,
+                                      bool changed_out[TLS_PARTS], struct error *error);
 
 /* How long something took: how often up to each bound, and beyond the last. */
 enum { POOL_TIME_BOUNDS = 11 };

@@ -206,9 +206,9 @@ const struct cli_command cli_doctor = {
     .summary = "looks for what is wrong with the installation, and says the mend",
     .details =
         "One line a check: the settings, Redis (version, role, rights, eviction, persistence, "
-        "clock), the Redis of named caches, the users database, the signing key, modes of files "
-        "and "
-        "room on disk. \"unknown\" is what it cannot tell. It changes nothing and prints no "
+        "clock), the Redis of named caches, the users database, the signing key, modes of files, "
+        "certificates and room on disk. \"unknown\" is what it cannot tell. It changes nothing and "
+        "prints no "
         "secret; "
         "run it as the user the server runs as. Exit status 1 if a check failed.",
     .options = (const struct cli_option[]){CLI_JSON, {NULL, 0, NULL, false, NULL}},

@@ -44,7 +44,7 @@ void doctor_check_redis(struct doctor *doctor, const struct config *config);
 struct pool;
 void doctor_check_rights(struct doctor *doctor, const struct config *config, struct pool *pool,
                          int64_t deadline_ns);
-/* Secret, modes of files, room on disk (doctor_files.c). */
+/* Secret, modes of files, certificates, room on disk (doctor_files.c). */
 void doctor_check_files(struct doctor *doctor, const struct config *config);
 
 #endif

@@ -1,6 +1,9 @@
-/* The doctor's look at this machine: the signing key, modes of files, room on disk. */
+/* The doctor's look at this machine: the signing key, modes of files, certificates, room on disk. */
 #include "cli/doctor.h"
+#include "tls.h"
+#include "tls_certificates.h"
 
+#include "cachewarden/clock.h"
 #include "cachewarden/token.h"
 
 #include <errno.h>
@@ -93,6 +96,43 @@ static void check_modes(struct doctor *doctor, const struct config *config)
         check_mode(doctor, "auth.issuers secret_file", issuers[i].secret_file, GROUP_READS);
 }
 
+/* ---- certificates ---- */
+
+/* That a file of Redis's cannot be used, the configuration says. */
+static void check_listeners_tls(struct doctor *doctor, const struct config *config)
+{
+    const struct tls_files files = {config->server_tls_certificate, config->server_tls_key,
+                                    config->server_tls_client_ca};
+    struct error error = {0};
+    bool is_used = false;
+    for (size_t i = 0; i < config->listen_count; i++)
+        is_used = is_used || config->listen[i].tls;
+    if (is_used && tls_check(&files, NULL, &error) != ERR_OK)
+        doctor_say(doctor, DOCTOR_FAILURE, "certificates", "the server would not start", "%s",
+                   error.caller);
+}
+
+static void check_certificates(struct doctor *doctor, const struct config *config)
+{
+    static const struct {
+        enum verdict verdict;
+        const char *mend;
+    } verdicts[] = {
+        [CERTIFICATE_GOOD] = {DOCTOR_OK, NULL},
+        [CERTIFICATE_NEAR] = {DOCTOR_WARNING, "renew it, then reload the server (SIGHUP)"},
+        [CERTIFICATE_EARLY] = {DOCTOR_FAILURE, "compare the clocks, or wait with using it"},
+        [CERTIFICATE_EXPIRED] = {DOCTOR_FAILURE, "renew it, then reload the server (SIGHUP)"},
+    };
+    struct tls_certificate each[CERTIFICATES];
+    check_listeners_tls(doctor, config);
+    certificates_look(config, clock_wall_s(), each);
+    for (int i = 0; i < CERTIFICATES; i++)
+        if (each[i].state != CERTIFICATE_UNUSED)
+            doctor_say(doctor, verdicts[each[i].state].verdict, "certificates",
+                       verdicts[each[i].state].mend, "%s: %s: %s", certificate_setting(i),
+                       each[i].file, each[i].text);
+}
+
 /* ---- room ---- */
 
 static void check_room(struct doctor *doctor, const char *database)
@@ -124,6 +164,7 @@ void doctor_check_files(struct doctor *doctor, const struct config *config)
     else if (database)
         check_secret_file(doctor, database);
     check_modes(doctor, config);
+    check_certificates(doctor, config);
     if (database)
         check_room(doctor, database);
 }

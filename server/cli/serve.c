@@ -1,7 +1,9 @@
 /* `serve`: the server, or a look at its settings. */
 #include "serve.h"
 #include "cli/cli.h"
+#include "tls_certificates.h"
 
+#include "cachewarden/clock.h"
 #include "cachewarden/log.h"
 
 #include <stdio.h>
@@ -80,6 +82,8 @@ static int check_config(const struct cli *cli)
     fine = fine && check_edge(config, &error) && config_look(config, &report, &error) == ERR_OK &&
            check_services(config, &report, &error);
     const char *failure = error.caller[0] ? error.caller : NULL;
+    if (config)
+        certificates_warn(config, clock_wall_s(), &report);
 
     strbuf_init(&text, NULL, 4096);
     if (cli_flag(cli, "json")) {
@@ -126,7 +130,8 @@ const struct cli_command cli_serve = {
     .summary = "runs the server",
     .details =
         "SIGTERM and SIGINT stop it once the requests under way have ended; a second one at once.\n"
-        "SIGHUP reads the settings again. `cachewarden help settings` explains them.",
+        "SIGHUP reads the settings and certificates again. `cachewarden help settings` explains "
+        "them.",
     .options =
         (const struct cli_option[]){
             {"listen", 0, "LIST", false, "addresses instead of server.listen, with commas"},

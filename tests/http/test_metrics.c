@@ -3,6 +3,7 @@
  * of a family, families in one piece, no sample twice, counters that end with _total, histograms whose
  * buckets rise and end with +Inf = _count. Then: what it says is what happened.
  */
+#include "self_signed.h"
 #include "stand.h"
 #include "suite.h"
 
@@ -23,14 +24,26 @@ static struct stand stand;
 static struct sample samples[SAMPLES_MAX];
 static size_t sample_count;
 
+static char *certificates;
+
+/* With a TLS listener beside, for what is told of certificates. */
 static void open_stand(void)
 {
-    stand_open(&stand, NULL);
+    char certificate[300], key[300];
+    certificates = cw_directory_new();
+    self_signed_write(certificates, "node");
+    snprintf(certificate, sizeof certificate, "CACHEWARDEN_SERVER_TLS_CERTIFICATE=%s/node.pem",
+             certificates);
+    snprintf(key, sizeof key, "CACHEWARDEN_SERVER_TLS_KEY=%s/node.key", certificates);
+    stand_open(&stand, &(struct stand_options){.environment = (const char *const[]){
+                                                   "CACHEWARDEN_LISTEN=127.0.0.1:0,127.0.0.1:0s",
+                                                   certificate, key, NULL}});
 }
 
 static void close_stand(void)
 {
     stand_close(&stand);
+    cw_directory_remove(&certificates);
 }
 
 /* ---- the parser ---- */

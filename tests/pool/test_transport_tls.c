@@ -263,7 +263,7 @@ START_TEST(files_that_will_not_do_are_refused_at_the_start)
             .tls_certificate_file = cases[i].certificate ? file(cases[i].certificate) : NULL,
             .tls_key_file = cases[i].key ? file(cases[i].key) : NULL};
         enum redis_tls_file bad;
-        case_err(redis_address_check_tls(&address, &bad, &error), ERR_BAD_INPUT);
+        case_err(redis_address_check_tls(&address, &bad, NULL, &error), ERR_BAD_INPUT);
         ck_assert_int_eq(bad, cases[i].file);
         ck_assert_msg(strstr(error.caller, cases[i].says) != NULL, "%zu: %s", i, error.caller);
         struct pool_options options = {.address = address,
@@ -352,6 +352,91 @@ START_TEST(batches_travel_as_well)
     ck_assert_uint_gt(case_stats(pool).batched, case_stats(pool).batches);
     ck_assert_uint_eq(case_stats(pool).poisoned, 0);
     pool_close(&pool);
+}
+END_TEST
+
+/* ---- renewal ---- */
+
+static struct redis_address files_of(const char *ca, const char *certificate, const char *key)
+{
+    return (struct redis_address){.tls_ca_file = file(ca),
+                                  .tls_certificate_file = certificate ? file(certificate) : NULL,
+                                  .tls_key_file = key ? file(key) : NULL};
+}
+
+static void expect_renewed(struct pool *pool, const struct redis_address *files, bool certificate,
+                           bool key, bool authorities)
+{
+    bool changed[TLS_PARTS];
+    case_err(pool_renew_tls(pool, files, changed, &error), ERR_OK);
+    ck_assert_int_eq(changed[TLS_CERTIFICATE], certificate);
+    ck_assert_int_eq(changed[TLS_KEY], key);
+    ck_assert_int_eq(changed[TLS_AUTHORITIES], authorities);
+}
+
+START_TEST(renewed_files_are_used_and_bad_ones_are_not)
+{
+    struct redis_address files;
+    bool changed[TLS_PARTS];
+    certificates_issue(directory, &(struct certificate){"client2", "ca", NULL, 0, 0});
+    set("tls-auth-clients", "yes");
+    struct pool *pool = pool_through(&(struct door){.client = "client"});
+    case_err(incr(pool), ERR_OK);
+    uint64_t connects = case_stats(pool).connects;
+
+    files = files_of("ca.pem", "client.pem", "client.key");
+    expect_renewed(pool, &files, false, false, false);
+    case_err(incr(pool), ERR_OK);
+    ck_assert_uint_eq(case_stats(pool).connects, connects);
+
+    /* What was connected with the old certificate is connected anew. */
+    files = files_of("ca.pem", "client2.pem", "client2.key");
+    expect_renewed(pool, &files, true, true, false);
+    case_err(incr(pool), ERR_OK);
+    ck_assert_uint_eq(case_stats(pool).connects, connects + 1);
+
+    files = files_of("ca.pem", "client.pem", "client2.key");
+    case_err(pool_renew_tls(pool, &files, changed, &error), ERR_BAD_INPUT);
+    ck_assert_msg(strstr(error.caller, "redis.tls_key: ") != NULL, "%s", error.caller);
+    ck_assert(!changed[TLS_CERTIFICATE] && !changed[TLS_KEY] && !changed[TLS_AUTHORITIES]);
+    case_err(incr(pool), ERR_OK);
+    ck_assert_uint_eq(case_stats(pool).connects, connects + 1);
+
+    /* Who is trusted no longer is not reached, not by a session of before either. */
+    files = files_of("other-ca.pem", "client2.pem", "client2.key");
+    expect_renewed(pool, &files, false, false, true);
+    case_err(incr(pool), ERR_UPSTREAM_DOWN);
+    pool_close(&pool);
+}
+END_TEST
+
+/* Files are replaced while connections are made and broken. */
+START_TEST(renewals_harm_nobody_who_connects)
+{
+    enum { CROWD = 8, RENEWALS = 40 };
+    static struct crowd crowd[CROWD];
+    certificates_issue(directory, &(struct certificate){"client2", "ca", NULL, 0, 0});
+    struct redis_address one = files_of("ca.pem", "client.pem", "client.key");
+    one.tls_ca_file = strdup(one.tls_ca_file);
+    one.tls_certificate_file = strdup(one.tls_certificate_file);
+    one.tls_key_file = strdup(one.tls_key_file);
+    set("tls-auth-clients", "yes");
+    struct pool *pool = pool_through(&(struct door){.client = "client"});
+    for (int i = 0; i < CROWD; i++) {
+        crowd[i] = (struct crowd){.pool = pool, .index = i};
+        ck_assert_int_eq(pthread_create(&crowd[i].thread, NULL, count_up, &crowd[i]), 0);
+    }
+    for (int i = 0; i < RENEWALS; i++) {
+        struct redis_address two = files_of("ca.pem", "client2.pem", "client2.key");
+        expect_renewed(pool, i % 2 ? &one : &two, true, true, false);
+    }
+    for (int i = 0; i < CROWD; i++) {
+        pthread_join(crowd[i].thread, NULL);
+        ck_assert_int_eq(crowd[i].failures, 0);
+    }
+    ck_assert_uint_gt(case_stats(pool).connects, 1);
+    pool_close(&pool);
+    redis_address_fini(&one);
 }
 END_TEST
 
@@ -486,6 +571,8 @@ int main(void)
     tcase_add_test(all, files_that_will_not_do_are_refused_at_the_start);
     tcase_add_test(all, large_values_arrive_whole);
     tcase_add_test(all, batches_travel_as_well);
+    tcase_add_test(all, renewed_files_are_used_and_bad_ones_are_not);
+    tcase_add_test(all, renewals_harm_nobody_who_connects);
     tcase_add_test(all, sessions_are_resumed);
     tcase_add_test(all, a_redis_that_has_gone_is_no_signal_and_comes_back);
     tcase_add_test(all, a_paused_redis_costs_the_time_allowed_and_no_more);

@@ -10,8 +10,11 @@
 
 #include <curl/curl.h>
 
+#include <pthread.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,9 +23,9 @@ static char *directory;
 
 static const char *path_of(const char *name)
 {
-    static char paths[8][512];
+    static char paths[32][512];
     static int next;
-    char *path = paths[next++ % 8];
+    char *path = paths[next++ % 32];
 
     snprintf(path, sizeof paths[0], "%s/%s", directory, name);
     return path;
@@ -252,6 +255,96 @@ START_TEST(client_certificates_are_checked)
 }
 END_TEST
 
+/* ---- renewal ---- */
+
+static atomic_bool is_over;
+static char busy_url[64], busy_ca[512];
+
+/* Connects again and again until it is over; NULL, or what went wrong. */
+static void *shake_hands(void *arg)
+{
+    const char *failure = NULL;
+
+    (void)arg;
+    do {
+        struct http_client *client = http_client_new(busy_url);
+        http_client_trust(client, busy_ca);
+        if (http_get(client, "/plain", NULL)->status != 200)
+            failure = "no answer";
+        http_client_free(&client);
+    } while (!failure && !atomic_load(&is_over));
+    return (void *)(uintptr_t)failure;
+}
+
+/* What handshakes use is replaced under them, by files that fit and by files that do not. */
+START_TEST(handshakes_and_renewals_do_not_meet)
+{
+    enum { THREADS = 4, RENEWALS = 60 };
+    const struct tls_files pairs[] = {
+        {path_of("server.crt"), path_of("server.key"), NULL},
+        {path_of("stranger.crt"), path_of("stranger.key"), NULL},
+        {path_of("server.crt"), path_of("stranger.key"), NULL},
+    };
+    struct http_options options = tls_options();
+    pthread_t threads[THREADS];
+    char *first = cw_file_read(path_of("server.crt")),
+         *second = cw_file_read(path_of("stranger.crt"));
+    char both[4096];
+
+    snprintf(both, sizeof both, "%s%s", first, second);
+    cw_file_write(directory, "both.pem", both, 0600);
+    free(first);
+    free(second);
+    edge_open(&options);
+    snprintf(busy_url, sizeof busy_url, "%s", url_of("https", "localhost", 0));
+    snprintf(busy_ca, sizeof busy_ca, "%s", path_of("both.pem"));
+    for (int i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, shake_hands, NULL), 0);
+    for (int i = 1; i <= RENEWALS; i++) {
+        bool changed[TLS_PARTS];
+        struct error error = {0};
+        enum err err = http_renew_tls(edge_http(), &pairs[i % 3], changed, &error);
+        ck_assert_int_eq(err, i % 3 == 2 ? ERR_BAD_INPUT : ERR_OK);
+        ck_assert_int_eq(changed[TLS_CERTIFICATE], i % 3 != 2);
+        ck_assert_int_eq(changed[TLS_KEY], i % 3 != 2);
+        ck_assert(!changed[TLS_AUTHORITIES]);
+    }
+    atomic_store(&is_over, true);
+    for (int i = 0; i < THREADS; i++) {
+        void *failure;
+        pthread_join(threads[i], &failure);
+        ck_assert_msg(!failure, "%s", (const char *)failure);
+    }
+}
+END_TEST
+
+START_TEST(without_tls_nothing_is_renewed)
+{
+    struct http_options options = edge_options();
+    bool changed[TLS_PARTS] = {true, true, true};
+
+    edge_open(&options);
+    ck_assert_int_eq(http_renew_tls(edge_http(), &(struct tls_files){0}, changed, NULL), ERR_OK);
+    ck_assert(!changed[TLS_CERTIFICATE] && !changed[TLS_KEY] && !changed[TLS_AUTHORITIES]);
+}
+END_TEST
+
+/* The settings of a reload may have lost what running listeners cannot do without. */
+START_TEST(listeners_keep_what_is_named_no_more)
+{
+    struct http_options options = tls_options();
+    bool changed[TLS_PARTS];
+    struct error error = {0};
+
+    edge_open(&options);
+    ck_assert_int_eq(http_renew_tls(edge_http(), &(struct tls_files){0}, changed, &error),
+                     ERR_BAD_INPUT);
+    ck_assert_msg(strstr(error.caller, "server.tls.certificate: it is not set") != NULL, "%s",
+                  error.caller);
+    expect_served(url_of("https", "127.0.0.1", 0));
+}
+END_TEST
+
 /* ---- complaints ---- */
 
 static void expect_complaint(const struct http_options *options, const char *setting,
@@ -368,6 +461,9 @@ int main(void)
     tcase_add_test(tcase, a_big_answer_passes_tls);
     tcase_add_test(tcase, a_broken_handshake_harms_nobody_else);
     tcase_add_test(tcase, client_certificates_are_checked);
+    tcase_add_test(tcase, handshakes_and_renewals_do_not_meet);
+    tcase_add_test(tcase, without_tls_nothing_is_renewed);
+    tcase_add_test(tcase, listeners_keep_what_is_named_no_more);
     tcase_add_test(tcase, files_that_cannot_be_used_are_named);
     tcase_add_test(tcase, an_encrypted_key_is_no_question_on_the_terminal);
     tcase_add_test(tcase, addresses_that_cannot_be_used_are_named);
