@@ -26,6 +26,8 @@
 #define STOP_RESERVE_MS 15000
 /* How often it looks, while nothing happens, whether lost lines of the log can be told of. */
 #define LOOK_S 1
+/* A few load balancers and browsers; with fewer it is easily crowded. */
+#define CONNECTIONS_GOOD 1024
 
 struct server {
     const struct serve_options *options;
@@ -207,6 +209,15 @@ static void reload(struct server *server)
     notify_ready(server);
 }
 
+/* What fits is in the line about the start; what is less than most installations need is told, too. */
+static void warn_of_few_connections(const struct server *server)
+{
+    int fit = http_connections_max(server->http);
+    if (fit < CONNECTIONS_GOOD)
+        log_event(LOG_LEVEL_WARN, "server.few_connections", LOG_INT("connections", fit),
+                  LOG_CSTR("mend", "raise the limit of open files: LimitNOFILE=, ulimit -Hn"));
+}
+
 static void announce(const struct server *server)
 {
     struct strbuf listeners;
@@ -220,6 +231,7 @@ static void announce(const struct server *server)
               LOG_CSTR("users", users_driver_name(server->app->users)),
               LOG_CSTR("environment", server->config->environment), LOG_CSTR("version", CW_VERSION),
               LOG_INT("pid", getpid()));
+    warn_of_few_connections(server);
     if (server->demo)
         demo_print(server->demo, &server->config->listen[0], http_port(server->http, 0));
     notify_ready(server);

@@ -24,7 +24,7 @@ static void become_nobody(void)
     ck_assert_int_eq(setresuid(NOBODYS_UID, NOBODYS_UID, NOBODYS_UID), 0);
 }
 
-static void limit_to(int resource, rlim_t soft, rlim_t hard)
+static void limit_to(__rlimit_resource_t resource, rlim_t soft, rlim_t hard)
 {
     const struct rlimit limit = {soft, hard};
 

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -72,6 +73,18 @@ START_TEST(it_starts_says_so_and_stops)
     ck_assert_ptr_nonnull(strstr(log, "event=server.stopping signal=TERM"));
     ck_assert_ptr_nonnull(strstr(log, "event=server.stopped"));
     free(log);
+}
+END_TEST
+
+/* 1024 open files, of which 256 and those for Redis (16, 2 and 2 for each named cache) are no connections. */
+START_TEST(it_says_what_fits)
+{
+    const struct rlimit few = {64, 1024};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    cw_server_start(
+        &server, &(struct cw_server_options){.environment = LIST("CACHEWARDEN_SERVER_THREADS=9")});
+    cw_server_wait_log(&server, " threads=9 connections=746 ");
+    cw_server_wait_log(&server, "level=warn event=server.few_connections connections=746 mend=");
 }
 END_TEST
 
@@ -492,6 +505,7 @@ int main(void)
     TCase *all = tcase_create("all");
     tcase_add_checked_fixture(all, open_all, close_all);
     tcase_add_test(all, it_starts_says_so_and_stops);
+    tcase_add_test(all, it_says_what_fits);
     tcase_add_test(all, what_it_makes_is_private);
     tcase_add_test(all, several_listeners);
     tcase_add_test(all, the_command_line_beats_the_environment);
