@@ -2,6 +2,41 @@
 
 #include "cachewarden/log.h"
 
+#include <stdatomic.h>
+
+enum { FIELDS_MIN = 11, FIELDS_MAX = FIELDS_MIN + 2 };
+
+static atomic_int configured = ACCESS_LOG_ALL;
+
+void access_log_configure(enum access_log which)
+{
+    atomic_store_explicit(&configured, (int)which, memory_order_relaxed);
+}
+
+/* Asked every few seconds by whoever watches. */
+static bool is_routine(const struct route *route)
+{
+    return route && (str_starts(str_from(route->path), STR("/health")) ||
+                     strcmp(route->path, "/metrics") == 0);
+}
+
+/* False: no line. */
+static bool choose_level(const struct exchange *exchange, enum log_level *level_out)
+{
+    int which = atomic_load_explicit(&configured, memory_order_relaxed);
+    int status = exchange->response.status;
+    bool went_well = status > 0 && status < 400;
+
+    *level_out = LOG_LEVEL_INFO;
+    if (status >= 500 && exchange->result != ERR_BAD_INPUT) /* 505 is the client's affair */
+        *level_out = LOG_LEVEL_WARN;
+    else if (which == ACCESS_LOG_OFF || (which == ACCESS_LOG_FAILED && went_well))
+        return false;
+    else if (went_well && is_routine(exchange->call.route))
+        *level_out = LOG_LEVEL_DEBUG;
+    return log_enabled(*level_out);
+}
+
 /* Who: the account's id, or the key's name; nothing for a stranger. */
 static struct log_field principal_field(const struct principal *principal)
 {
@@ -22,9 +57,11 @@ void access_log_write(const struct exchange *exchange, size_t bytes_sent, int64_
     const struct http_request *request = &exchange->request;
     const struct call *call = &exchange->call;
 
-    if (!log_enabled(LOG_LEVEL_INFO))
+    enum log_level level;
+
+    if (!choose_level(exchange, &level))
         return;
-    const struct log_field fields[] = {
+    struct log_field fields[FIELDS_MAX] = {
         LOG_STR("request_id", request->id),
         LOG_STR("client", request->client_address),
         LOG_STR("method", or_dash(request->method_name)),
@@ -36,10 +73,14 @@ void access_log_write(const struct exchange *exchange, size_t bytes_sent, int64_
         principal_field(&call->principal),
         LOG_CSTR("credential", credential_name(call->principal.credential)),
         LOG_CSTR("error", err_name(exchange->result)),
-        LOG_CSTR("detail", call->error.detail),
     };
-    size_t count = sizeof fields / sizeof *fields;
-    bool has_detail = exchange->result != ERR_OK && call->error.detail[0] != '\0';
+    size_t count = FIELDS_MIN;
+    const struct error *error = &call->error;
 
-    log_write(LOG_LEVEL_INFO, "http.request", fields, has_detail ? count : count - 1);
+    /* A failure's short words may name what its long ones do not: Redis, the users database. */
+    if (level == LOG_LEVEL_WARN && error->caller[0] && strcmp(error->caller, error->detail) != 0)
+        fields[count++] = LOG_CSTR("cause", error->caller);
+    if (exchange->result != ERR_OK && error->detail[0] != '\0')
+        fields[count++] = LOG_CSTR("detail", error->detail);
+    log_write(level, "http.request", fields, count);
 }

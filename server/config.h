@@ -53,7 +53,8 @@ struct config_list {
 #define CONFIG_TYPE_ISSUERS  struct config_list
 #define CONFIG_TYPE_ROUTES   struct config_list
 
-/* What CHOICE fields hold, in the order of their CHOICES. log.level and log.format are as in log.h. */
+/* What CHOICE fields hold, in the order of their CHOICES. log.level and log.format are as in log.h,
+ * log.access as in access_log.h. */
 enum config_topology { TOPOLOGY_STANDALONE, TOPOLOGY_SENTINEL, TOPOLOGY_CLUSTER };
 enum config_registration { REGISTRATION_CLOSED, REGISTRATION_OPEN };
 enum config_flush_permission { FLUSH_ADMIN, FLUSH_AUTHENTICATED };

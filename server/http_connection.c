@@ -335,7 +335,6 @@ static int on_refused_head(struct mg_connection *connection, int status, const c
     struct exchange *exchange = begin_exchange(worker, connection);
     struct str detail = STR("Bad request.");
 
-    (void)message;
     if (status == 408)
         detail = STR("The request head did not arrive in time.");
     else if (status == 414)
@@ -349,6 +348,8 @@ static int on_refused_head(struct mg_connection *connection, int status, const c
     else
         status = 400;
     status_refused(exchange, status, detail);
+    if (status == 500) /* its words for it are for the log */
+        exchange->result = error_set_detail(&exchange->call.error, ERR_INTERNAL, "%s", message);
     end_exchange(worker, send_answer(worker));
     return 0;
 }

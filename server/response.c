@@ -124,7 +124,8 @@ static struct str out_of_memory(struct exchange *exchange)
 {
     exchange->response =
         (struct http_response){.status = 500, .cache_enabled = UNKNOWN, .close = true};
-    exchange->result = ERR_NO_MEMORY;
+    exchange->result =
+        error_set_detail(&exchange->call.error, ERR_NO_MEMORY, "no memory for the answer's head");
     return STR("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: "
                "close\r\nCache-Control: no-store\r\n\r\n");
 }

@@ -1,5 +1,6 @@
 #include "serve.h"
 
+#include "access_log.h"
 #include "cli/cli.h"
 #include "config.h"
 #include "demo.h"
@@ -60,6 +61,7 @@ static void log_report(const struct config_report *report)
 static void configure_log(const struct config *config)
 {
     log_configure((enum log_level)config->log_level, (enum log_format)config->log_format);
+    access_log_configure((enum access_log)config->log_access);
 }
 
 static void prepare_input(struct server *server)

@@ -1,5 +1,7 @@
 #include "status.h"
 
+#include <stdio.h>
+
 #define SENTENCE_401 "Authentication credentials were not provided."
 #define SENTENCE_403 "You do not have permission to perform this action."
 #define SENTENCE_404 "Not found."
@@ -138,6 +140,8 @@ static void use_body(struct exchange *exchange, struct str media_type)
     exchange->response.body = strbuf_str(body);
     if (body->failed) {
         begin_response(exchange, 500);
+        exchange->result =
+            error_set_detail(&exchange->call.error, ERR_NO_MEMORY, "no memory for the answer");
         exchange->response.media_type = STR("application/json");
         exchange->response.body = STR("{\"detail\":\"" SENTENCE_500 "\"}");
     }
@@ -197,7 +201,35 @@ static struct str or_else(struct str given, const char *otherwise)
     return given.len > 0 ? given : str_from(otherwise);
 }
 
-/* What {"detail":…} says: the caller's text where there is one, else a fixed sentence. */
+/* The causes a pipeline gives (pipeline.h): the only ones a caller may be told. */
+static const char *const causes[] = {
+    "redis unavailable",   "redis timeout",      "redis busy",       "redis refused the command",
+    "redis out of memory", "redis is read-only", "redis is loading", "redis authentication failed",
+    "outcome unknown",
+};
+
+static const char *known_cause(const struct error *error)
+{
+    for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
+        if (strcmp(error->caller, causes[i]) == 0)
+            return causes[i];
+    return NULL;
+}
+
+/* 503: the reason is for the log alone. Who is signed in learns which trouble of Redis it is, from a
+ * fixed list; anybody else may know no more than that it is not their fault. */
+static struct str unavailable(struct exchange *exchange)
+{
+    const struct call *call = &exchange->call;
+    const char *cause = known_cause(&call->error);
+
+    if (!cause || !call->route || call->route->permit == PERMIT_PUBLIC)
+        return STR(SENTENCE_503);
+    return str_format(call->arena, "Service temporarily unavailable: %s.", cause);
+}
+
+/* What {"detail":…} says. Refusals have words of their own; failures never do, for those would be
+ * about what is inside. */
 static struct str detail_of(struct exchange *exchange, enum err err)
 {
     struct call *call = &exchange->call;
@@ -227,10 +259,7 @@ static struct str detail_of(struct exchange *exchange, enum err err)
     case ERR_TIMEOUT:
     case ERR_UPSTREAM_DOWN:
     case ERR_UPSTREAM_REFUSED:
-        if (given.len > 0)
-            return str_format(call->arena, "Service temporarily unavailable: %.*s.",
-                              STR_ARG(given));
-        return STR(SENTENCE_503);
+        return unavailable(exchange);
     case ERR_OK:
     case ERR_NO_MEMORY:
     case ERR_INTERNAL:
@@ -240,18 +269,12 @@ static struct str detail_of(struct exchange *exchange, enum err err)
     return STR(SENTENCE_500); /* our own mistakes are for the log */
 }
 
-/* The causes a pipeline gives (pipeline.h): the only ones the analytics route may tell. */
-static const char *const causes[] = {
-    "redis unavailable",   "redis timeout",      "redis busy",       "redis refused the command",
-    "redis out of memory", "redis is read-only", "redis is loading", "redis authentication failed",
-    "outcome unknown",
-};
-
 static const char *cause_of(enum err err, const struct error *error)
 {
-    for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
-        if (strcmp(error->caller, causes[i]) == 0)
-            return causes[i];
+    const char *cause = known_cause(error);
+
+    if (cause)
+        return cause;
     switch (err) {
     case ERR_BUSY:
         return "redis busy";
@@ -348,12 +371,22 @@ static bool write_dialect(struct exchange *exchange, enum err err)
     return false;
 }
 
+/* No failure is without a cause in the log, even one that nobody gave words to. */
+static void ensure_cause(struct error *error)
+{
+    if (error->detail[0] == '\0')
+        snprintf(error->detail, sizeof error->detail, "%s",
+                 error->caller[0] ? error->caller : "no cause was given");
+}
+
 static void begin_error(struct exchange *exchange, enum err err)
 {
     int64_t retry_after_s = exchange->call.reply.retry_after_s;
 
     begin_response(exchange, status_of(err));
     exchange->result = err;
+    if (is_failure(err))
+        ensure_cause(&exchange->call.error);
     exchange->response.challenge = err == ERR_UNAUTHENTICATED;
     if (err == ERR_THROTTLED || exchange->response.status == 503)
         exchange->response.retry_after_s = retry_after_s > 0 ? retry_after_s : RETRY_AFTER_S;
@@ -459,13 +492,15 @@ void status_options(struct exchange *exchange, struct str allow)
 
 void status_refused(struct exchange *exchange, int status, struct str detail)
 {
+    enum err code = status == 503                    ? ERR_BUSY
+                    : status >= 500 && status != 505 ? ERR_INTERNAL
+                                                     : ERR_BAD_INPUT; /* 505: the client's choice */
+
     begin_response(exchange, status);
-    exchange->result = status >= 500 ? ERR_INTERNAL : ERR_BAD_INPUT;
+    exchange->result = error_set_detail(&exchange->call.error, code, "%.*s", STR_ARG(detail));
     exchange->response.close = true;
-    if (status == 503) {
-        exchange->result = ERR_BUSY;
+    if (status == 503)
         exchange->response.retry_after_s = RETRY_AFTER_S;
-    }
     write_in(exchange, dialect_of(exchange), detail);
 }
 
@@ -494,6 +529,8 @@ void status_body_refused(struct exchange *exchange, int status)
         break;
     default:
         status_refused(exchange, 503, STR(SENTENCE_503));
+        exchange->result =
+            error_set_detail(&exchange->call.error, ERR_BUSY, "too many bytes of requests wait");
         break;
     }
 }

@@ -287,7 +287,7 @@ static int lines_with(const char *log, const char *text)
 static int make_noise(void)
 {
     static const char *const requests[] = {
-        "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET /api/schema HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "GET /%0aFORGED%20line HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "GET /%0d%0aFORGED HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: a\"FORGED b=\"c\r\n\r\n",
         "GET /%1b[31m HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: {\"FORGED\":1}\r\n\r\n",
@@ -335,7 +335,7 @@ START_TEST(one_line_a_request_as_text)
     int requests = make_noise();
     char *log = whole_log();
     ck_assert_msg(lines_with(log, "http.request") == requests, "%d requests\n%s", requests, log);
-    ck_assert_int_eq(lines_with(log, "path=/health/live"), 1);
+    ck_assert_int_eq(lines_with(log, "path=/api/schema"), 1);
     expect_printable(log);
     free(log);
     cw_server_stop(&server);

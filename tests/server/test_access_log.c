@@ -6,6 +6,7 @@
 #include "cachewarden/log.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 static struct arena *arena;
@@ -19,7 +20,7 @@ static void open_log(void)
     log_set_fd(pipe_fds[1]);
     log_configure(LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
 
-    static const struct route route = {.name = "cache.clear"};
+    static const struct route route = {.name = "cache.clear", .path = "/api/cache/clear/"};
     memset(&exchange, 0, sizeof exchange);
     call_init(&exchange.call, NULL, &route, arena);
     exchange.request.id = STR("r1");
@@ -32,6 +33,7 @@ static void open_log(void)
 
 static void close_log(void)
 {
+    access_log_configure(ACCESS_LOG_ALL);
     log_set_fd(STDERR_FILENO);
     close(pipe_fds[0]);
     close(pipe_fds[1]);
@@ -95,6 +97,15 @@ START_TEST(failures_say_what_the_caller_is_not_told)
     ck_assert_ptr_nonnull(
         strstr(written(), " error=upstream_down detail=\"connect to 127.0.0.1:6379: refused\"\n"));
 
+    snprintf(exchange.call.error.caller, sizeof exchange.call.error.caller, "redis unavailable");
+    access_log_write(&exchange, 1, 0);
+    ck_assert_ptr_nonnull(strstr(written(), " error=upstream_down cause=\"redis unavailable\" "
+                                            "detail=\"connect to 127.0.0.1:6379: refused\"\n"));
+
+    exchange.response.status = 400; /* what the caller was told is no news */
+    access_log_write(&exchange, 1, 0);
+    ck_assert_ptr_null(strstr(written(), "cause="));
+
     exchange.result = ERR_OK; /* a text that was left over by a success is no news */
     access_log_write(&exchange, 1, 0);
     ck_assert_ptr_null(strstr(written(), "detail="));
@@ -118,6 +129,67 @@ START_TEST(a_quiet_log_stays_quiet)
     log_configure(LOG_LEVEL_WARN, LOG_FORMAT_TEXT);
     access_log_write(&exchange, 1, 0);
     ck_assert_str_eq(written(), "");
+    exchange.response.status = 500; /* but not about what failed */
+    exchange.result = ERR_INTERNAL;
+    access_log_write(&exchange, 1, 0);
+    ck_assert_ptr_nonnull(strstr(written(), " status=500 "));
+}
+END_TEST
+
+/* ---- which requests, at which level ---- */
+
+/* The level of the line, or "" when there is none. */
+static const char *level_of(int status, enum err result, const char *path)
+{
+    static char level[16];
+    char text[4096];
+    struct route route = {.name = "x", .path = path};
+
+    exchange.call.route = path ? &route : NULL;
+    exchange.response.status = status;
+    exchange.result = result;
+    access_log_write(&exchange, 1, 0);
+    ssize_t size = read(pipe_fds[0], text, sizeof text - 1);
+    text[size > 0 ? size : 0] = '\0';
+    const char *at = strstr(text, "level=");
+    snprintf(level, sizeof level, "%.*s", at ? (int)strcspn(at + 6, " ") : 0, at ? at + 6 : "");
+    return level;
+}
+
+static const struct {
+    int status;
+    enum err result;
+    const char *path, *all, *failed, *off;
+} levels[] = {
+    {200, ERR_OK, "/auth/me", "info", "", ""},
+    {404, ERR_NOT_FOUND, NULL, "info", "info", ""},
+    {429, ERR_THROTTLED, "/auth/login", "info", "info", ""},
+    {0, ERR_OK, "/auth/me", "info", "info", ""}, /* it went before there was an answer */
+    {500, ERR_INTERNAL, "/auth/me", "warn", "warn", "warn"},
+    {503, ERR_UPSTREAM_DOWN, "/auth/login", "warn", "warn", "warn"},
+    {505, ERR_BAD_INPUT, NULL, "info", "info", ""}, /* the client's choice */
+    {200, ERR_OK, "/health", "debug", "", ""},
+    {200, ERR_OK, "/health/live", "debug", "", ""},
+    {200, ERR_OK, "/metrics", "debug", "", ""},
+    {401, ERR_UNAUTHENTICATED, "/metrics", "info", "info", ""},
+    {503, ERR_BUSY, "/health/ready", "warn", "warn", "warn"},
+    {200, ERR_OK, "/api/redis-test", "info", "", ""}, /* somebody asks, not something */
+};
+
+START_TEST(each_setting_has_its_requests)
+{
+    log_configure(LOG_LEVEL_DEBUG, LOG_FORMAT_TEXT);
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+        access_log_configure(ACCESS_LOG_ALL);
+        ck_assert_str_eq(level_of(levels[i].status, levels[i].result, levels[i].path),
+                         levels[i].all);
+        access_log_configure(ACCESS_LOG_FAILED);
+        ck_assert_str_eq(level_of(levels[i].status, levels[i].result, levels[i].path),
+                         levels[i].failed);
+        access_log_configure(ACCESS_LOG_OFF);
+        ck_assert_str_eq(level_of(levels[i].status, levels[i].result, levels[i].path),
+                         levels[i].off);
+    }
 }
 END_TEST
 
@@ -133,6 +205,7 @@ int main(void)
     tcase_add_test(tcase, failures_say_what_the_caller_is_not_told);
     tcase_add_test(tcase, no_value_begins_a_line_and_no_query_is_shown);
     tcase_add_test(tcase, a_quiet_log_stays_quiet);
+    tcase_add_test(tcase, each_setting_has_its_requests);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -49,6 +49,7 @@ static const struct sample samples[] = {
     {"caches", NULL, "( { name = \"c\"; database = 3; } )", NULL, NULL},
     {"gateway.routes", NULL, "( { prefix = \"/p\"; upstream = \"http://u\"; } )", NULL,
      "not available in this version"},
+    {"log.access", "failed", "\"failed\"", NULL, NULL},
     {"log.level", "debug", "\"debug\"", NULL, NULL},
     {"log.format", "json", "\"json\"", NULL, NULL},
 };

@@ -90,13 +90,22 @@ START_TEST(help_of_a_group_has_that_group_only)
     ck_assert(config_print_help(&text, "log."));
     strbuf_add_char(&text, '\0');
     ck_assert_str_eq(
-        text.ptr, "log.level = \"info\"\n"
-                  "    The least important lines to write.\n"
-                  "    debug or info or warn or error; variable CACHEWARDEN_LOG_LEVEL; SIGHUP "
-                  "applies a change\n"
-                  "log.format = \"text\"\n"
-                  "    key=value lines, or one JSON object a line.\n"
-                  "    text or json; variable CACHEWARDEN_LOG_FORMAT; SIGHUP applies a change\n");
+        text.ptr,
+        "log.access = \"all\"\n"
+        "    Which requests get a line: all, those answered with 400 or above, or none. A "
+        "request that\n"
+        "    failed (5xx) gets its warning in any case; a /health or /metrics that went "
+        "well gets none\n"
+        "    above debug.\n"
+        "    all or failed or off; variable CACHEWARDEN_LOG_ACCESS; SIGHUP applies a "
+        "change\n"
+        "log.level = \"info\"\n"
+        "    The least important lines to write.\n"
+        "    debug or info or warn or error; variable CACHEWARDEN_LOG_LEVEL; SIGHUP "
+        "applies a change\n"
+        "log.format = \"text\"\n"
+        "    key=value lines, or one JSON object a line.\n"
+        "    text or json; variable CACHEWARDEN_LOG_FORMAT; SIGHUP applies a change\n");
     ck_assert(!config_print_help(&text, "nosuch"));
     strbuf_fini(&text);
 }

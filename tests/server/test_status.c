@@ -55,6 +55,8 @@ static const struct route messages = {
 static const struct route analytics = {
     .dialect = DIALECT_ANALYTICS, .failure = "Failed to clear cache", .no_store = true};
 static const struct route detail = {.dialect = DIALECT_DETAIL, .no_store = true};
+static const struct route anybody = {
+    .dialect = DIALECT_DETAIL, .permit = PERMIT_PUBLIC, .no_store = true};
 static const struct route problem = {.dialect = DIALECT_PROBLEM, .no_store = true};
 
 struct row {
@@ -141,6 +143,22 @@ static const struct row rows[] = {
      "{\"detail\":\"Service temporarily unavailable: redis timeout.\"}"},
     {&detail, ERR_UPSTREAM_DOWN, "redis unavailable", 503, JSON,
      "{\"detail\":\"Service temporarily unavailable: redis unavailable.\"}"},
+    /* what is inside is for the log; who is signed in may know what ails Redis, strangers not */
+    {&detail, ERR_UPSTREAM_DOWN, "The users database is out of reach: the disk is full.", 503, JSON,
+     "{\"detail\":\"Service temporarily unavailable.\"}"},
+    {&problem, ERR_BUSY, "stack smashed at 0x1", 503, PROBLEM,
+     "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
+     "\"detail\":\"Service temporarily unavailable.\"}"},
+    {&anybody, ERR_UPSTREAM_DOWN, "The users database is out of reach: the disk is full.", 503,
+     JSON, "{\"detail\":\"Service temporarily unavailable.\"}"},
+    {&anybody, ERR_UPSTREAM_REFUSED, "redis out of memory", 503, JSON,
+     "{\"detail\":\"Service temporarily unavailable.\"}"},
+    {&anybody, ERR_UNCERTAIN, "outcome unknown", 503, JSON,
+     "{\"detail\":\"Service temporarily unavailable: the outcome is unknown, the change may have "
+     "been made.\"}"},
+    {&anybody, ERR_INTERNAL, "our own secret", 500, JSON, SAYS_500},
+    {&anybody, ERR_CONFLICT, "A user with that email already exists.", 409, JSON,
+     "{\"detail\":\"A user with that email already exists.\"}"},
     {&detail, ERR_UPSTREAM_REFUSED, NULL, 503, JSON,
      "{\"detail\":\"Service temporarily unavailable.\"}"},
     {&detail, ERR_UNCERTAIN, "outcome unknown", 503, JSON,
@@ -214,8 +232,23 @@ START_TEST(every_error_has_an_answer)
             ck_assert_int_le(exchange.response.status, 503);
             ck_assert_uint_gt(exchange.response.body.len, 2);
             ck_assert_str_ne(status_phrase(exchange.response.status), "Unknown");
+            /* The log has a cause for each failure, even for one without words. */
+            ck_assert(exchange.response.status < 500 || exchange.call.error.detail[0] != '\0');
         }
     }
+}
+END_TEST
+
+START_TEST(refusals_without_a_row_have_their_cause)
+{
+    begin(NULL);
+    status_refused(&exchange, 505, STR("Only HTTP/1.0 and HTTP/1.1 are spoken here."));
+    ck_assert_int_eq(exchange.result, ERR_BAD_INPUT); /* not ours */
+    ck_assert_str_eq(exchange.call.error.detail, "Only HTTP/1.0 and HTTP/1.1 are spoken here.");
+    begin(&detail);
+    status_body_refused(&exchange, 500);
+    ck_assert_int_eq(exchange.result, ERR_NO_MEMORY);
+    ck_assert_str_eq(exchange.call.error.detail, "no memory for the body");
 }
 END_TEST
 
@@ -409,6 +442,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, open_arena, close_arena);
     tcase_add_test(tcase, every_error_in_every_dialect);
     tcase_add_test(tcase, every_error_has_an_answer);
+    tcase_add_test(tcase, refusals_without_a_row_have_their_cause);
     tcase_add_test(tcase, success_is_the_reply);
     tcase_add_test(tcase, no_operation_writes_header_lines);
     tcase_add_test(tcase, identity_failures_tell_nothing);

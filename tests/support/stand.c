@@ -204,6 +204,7 @@ void stand_open(struct stand *stand, const struct stand_options *options)
         .environment = (const char *const *)stand->environment,
         .config = options->config,
         .directory = stand->directory,
+        .log_fd = options->log_fd,
     };
     cw_server_start(&stand->server, &server);
     stand->http = http_client_new(stand->server.base_url);

@@ -48,6 +48,7 @@ struct stand_options {
     const char *config; /* text of a configuration file */
     const char *const
         *environment; /* "NAME=value", NULL-terminated, before or in place of the stand's own */
+    int log_fd;       /* the server's standard error, borrowed; 0: a file */
     bool no_redis;    /* the server is told of a port where nobody is; stand->redis stays NULL */
 };
 
