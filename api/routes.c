@@ -47,23 +47,24 @@ static const struct param_spec params_audit[] = {
     {.kind = PARAM_END},
 };
 
-#define ROUTE(method_, path_, name_, operation_, permit_, limit_, effect_, params_, body_, \
-              body_limit_, dialect_, failure_, summary_)                                   \
-    {                                                                                      \
-        .method = (method_),                                                               \
-        .path = (path_),                                                                   \
-        .name = (name_),                                                                   \
-        .operation = (operation_),                                                         \
-        .permit = (permit_),                                                               \
-        .limit = (limit_),                                                                 \
-        .effect = (effect_),                                                               \
-        .params = (params_),                                                               \
-        .body = (body_),                                                                   \
-        .body_limit = (body_limit_),                                                       \
-        .dialect = (dialect_),                                                             \
-        .failure = (failure_),                                                             \
-        .no_store = true, /* every answer is somebody's own, or true for a moment only */  \
-        .summary = (summary_),                                                             \
+#define ROUTE(method_, path_, name_, operation_, permit_, accept_, limit_, effect_, params_, \
+              body_, body_limit_, dialect_, failure_, summary_)                              \
+    {                                                                                        \
+        .method = (method_),                                                                 \
+        .path = (path_),                                                                     \
+        .name = (name_),                                                                     \
+        .operation = (operation_),                                                           \
+        .permit = (permit_),                                                                 \
+        .accept = (accept_),                                                                 \
+        .limit = (limit_),                                                                   \
+        .effect = (effect_),                                                                 \
+        .params = (params_),                                                                 \
+        .body = (body_),                                                                     \
+        .body_limit = (body_limit_),                                                         \
+        .dialect = (dialect_),                                                               \
+        .failure = (failure_),                                                               \
+        .no_store = true, /* every answer is somebody's own, or true for a moment only */    \
+        .summary = (summary_),                                                               \
     },
 static const struct route table[] = {
 #include "routes.def"

@@ -69,6 +69,9 @@ static const char *check_access(const struct route *route)
         return complain(route, "no permission stated: nobody could call it");
     if (route->permit == PERMIT_PUBLIC && !is_reviewed_public(route->name))
         return complain(route, "public, but not on the reviewed list");
+    if (route->accept == ACCEPT_SCRAPER &&
+        (route->permit == PERMIT_PUBLIC || route->effect != EFFECT_READ))
+        return complain(route, "for those who watch, but public or no read");
     if ((route->limit == LIMIT_STATUS || route->limit == LIMIT_TOGGLE ||
          route->limit == LIMIT_CLEAR) &&
         route->permit != PERMIT_USER)

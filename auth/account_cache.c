@@ -1,7 +1,5 @@
 #include "account_cache.h"
 
-#include "memo.h"
-
 #include <stdlib.h>
 
 /* In use within one second; more are asked of the database, not wrong. At most 2.5 MiB. */
@@ -125,10 +123,10 @@ static struct str key_of(const int64_t *id)
     return (struct str){(const char *)id, sizeof *id};
 }
 
-enum err account_by_id(struct account_cache *cache, int64_t id, int64_t now_ns,
+enum err account_by_id(struct account_cache *cache, int64_t id, int64_t now_ns, int64_t stale_ns,
                        struct account *account_out, struct error *error)
 {
-    const struct memo_source source = {load_account, cache};
+    const struct memo_source source = {load_account, cache, stale_ns};
 
     return memo_fetch(cache->by_id, key_of(&id), now_ns, &source, account_out, error);
 }
@@ -136,7 +134,7 @@ enum err account_by_id(struct account_cache *cache, int64_t id, int64_t now_ns,
 enum err account_by_name(struct account_cache *cache, struct str username, int64_t now_ns,
                          struct account *account_out, struct error *error)
 {
-    const struct memo_source source = {load_id, cache};
+    const struct memo_source source = {load_id, cache, MEMO_STALE_NS};
     int64_t id = 0;
 
     /* Nobody has a name that is not one; and the table has no room for it. */
@@ -144,7 +142,7 @@ enum err account_by_name(struct account_cache *cache, struct str username, int64
         return ERR_NOT_FOUND;
     enum err err = memo_fetch(cache->by_name, username, now_ns, &source, &id, error);
     if (!err)
-        err = account_by_id(cache, id, now_ns, account_out, error);
+        err = account_by_id(cache, id, now_ns, MEMO_STALE_NS, account_out, error);
     /* The account behind a remembered name may be deleted by now. */
     if (!err && !account_out->is_usable)
         err = ERR_NOT_FOUND;

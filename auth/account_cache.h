@@ -2,6 +2,8 @@
 #ifndef AUTH_ACCOUNT_CACHE_H
 #define AUTH_ACCOUNT_CACHE_H
 
+#include "memo.h"
+
 #include "cachewarden/users.h"
 
 struct account {
@@ -24,9 +26,11 @@ CW_MUST_CHECK enum err account_cache_new(struct users *users, struct str admin_g
                                          struct account_cache **cache_out);
 void account_cache_free(struct account_cache **cache);
 
-/* ERR_OK also for an id nobody has (`exists` is false). Errors of users.h. */
+/* ERR_OK also for an id nobody has (`exists` is false). Errors of users.h. While the database is away
+ * what was known so long ago will do: MEMO_STALE_NS, or what the caller can allow. */
 CW_MUST_CHECK enum err account_by_id(struct account_cache *cache, int64_t id, int64_t now_ns,
-                                     struct account *account_out, struct error *error);
+                                     int64_t stale_ns, struct account *account_out,
+                                     struct error *error);
 /* ERR_NOT_FOUND: nobody has that name, or nobody any more. */
 CW_MUST_CHECK enum err account_by_name(struct account_cache *cache, struct str username,
                                        int64_t now_ns, struct account *account_out,

@@ -49,6 +49,47 @@ bool api_key_split(struct str whole, struct str *id_out, struct str *secret_out)
            whole.ptr[secret_at - 1] == '_' && is_hex(*id_out) && is_hex(*secret_out);
 }
 
+static bool is_whole(struct str text)
+{
+    struct str id, secret;
+
+    return api_key_split(text, &id, &secret);
+}
+
+/* Base64 with its padding (RFC 4648 section 4) is base64url in two letters' disguise. */
+static bool decode_base64(struct arena *arena, struct str text, struct str *bytes_out)
+{
+    struct str copy = str_dup(arena, text);
+    char *letters = (char *)(uintptr_t)copy.ptr;
+
+    for (size_t i = 0; i < copy.len; i++) {
+        if (letters[i] == '-' || letters[i] == '_')
+            return false;
+        letters[i] = letters[i] == '+' ? '-' : letters[i] == '/' ? '_' : letters[i];
+    }
+    while (copy.len > 0 && text.len - copy.len < 2 && copy.ptr[copy.len - 1] == '=')
+        copy.len--;
+    return copy.ptr && text.len % 4 == 0 && base64url_decode(arena, copy, bytes_out);
+}
+
+bool api_key_of_authorization(struct arena *arena, struct str authorization, struct str *whole_out)
+{
+    struct str rest = authorization, scheme, name;
+
+    if (!str_split(&rest, ' ', &scheme))
+        return false;
+    *whole_out = str_trim(rest);
+    if (str_eq_nocase(scheme, STR("Bearer")))
+        return is_whole(*whole_out);
+    if (!str_eq_nocase(scheme, STR("Basic")) || !decode_base64(arena, *whole_out, whole_out))
+        return false;
+    rest = *whole_out;
+    if (!str_split(&rest, ':', &name))
+        return false;
+    *whole_out = rest;
+    return is_whole(rest);
+}
+
 enum err api_key_check_name(const char *field, struct str name, struct error *error)
 {
     bool is_good = name.len > 0 && name.len <= API_KEY_NAME_MAX_SIZE;
@@ -142,9 +183,10 @@ static enum err refuse(struct error *error, const char *why)
 }
 
 enum err api_key_verify(struct key_cache *cache, struct str whole, int64_t now_s, int64_t now_ns,
-                        struct str *id_out, struct key_record *record, struct error *error)
+                        int64_t stale_ns, struct str *id_out, struct key_record *record,
+                        struct error *error)
 {
-    const struct memo_source source = {load_record, cache};
+    const struct memo_source source = {load_record, cache, stale_ns};
     unsigned char digest[DIGEST_SHA256_SIZE];
     struct str secret;
 

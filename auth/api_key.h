@@ -34,6 +34,13 @@ CW_MUST_CHECK enum err api_key_make(struct arena *arena, struct str *id_out, str
 /* Takes it apart; false when it cannot be a key. */
 bool api_key_split(struct str whole, struct str *id_out, struct str *secret_out);
 
+/*
+ * The key that the value of an Authorization header holds: as a Bearer token, or as the password of
+ * Basic (RFC 7617), whatever the name. False: it holds something else, which may be a token, or a
+ * password for somebody else.
+ */
+bool api_key_of_authorization(struct arena *arena, struct str authorization, struct str *whole_out);
+
 /* Names and namespaces: 1 to 64 of A-Z a-z 0-9 . _ - ; ERR_BAD_INPUT names `field`. */
 CW_MUST_CHECK enum err api_key_check_name(const char *field, struct str name, struct error *error);
 
@@ -45,11 +52,12 @@ void key_cache_forget_all(struct key_cache *cache);
 
 /*
  * ERR_OK: a key we gave out, whole, neither revoked nor expired. ERR_UNAUTHENTICATED with the
- * reason in error->detail; takes as long for an id nobody has. Errors of users.h. Whether the owner
- * is still there is for the caller to check.
+ * reason in error->detail; takes as long for an id nobody has. Errors of users.h; while the database is
+ * away, what it said up to stale_ns ago will do (MEMO_STALE_NS, or what the caller can allow). Whether
+ * the owner is still there is for the caller to check.
  */
 CW_MUST_CHECK enum err api_key_verify(struct key_cache *cache, struct str whole, int64_t now_s,
-                                      int64_t now_ns, struct str *id_out,
+                                      int64_t now_ns, int64_t stale_ns, struct str *id_out,
                                       struct key_record *record_out, struct error *error);
 
 #endif

@@ -160,7 +160,8 @@ static enum err find_account(struct identity *identity, const struct token_claim
     int64_t now_ns = clock_mono_ns();
 
     if (claims->user_id > 0)
-        return account_by_id(identity->accounts, claims->user_id, now_ns, account_out, error);
+        return account_by_id(identity->accounts, claims->user_id, now_ns, MEMO_STALE_NS,
+                             account_out, error);
     enum err err = account_by_name(identity->accounts, claims->subject, now_ns, account_out, error);
     return err == ERR_NOT_FOUND ? refuse(error, "token: sub is not a username") : err;
 }
@@ -254,13 +255,13 @@ static enum err authenticate_token(struct identity *identity, struct arena *aren
 
 /* A key lives as long as its owner does, whatever its scopes. */
 static enum err check_owner(struct identity *identity, const struct key_record *record,
-                            struct account *owner_out, struct error *error)
+                            int64_t stale_ns, struct account *owner_out, struct error *error)
 {
     *owner_out = (struct account){0};
     if (record->owner_id == 0)
         return ERR_OK;
-    enum err err =
-        account_by_id(identity->accounts, record->owner_id, clock_mono_ns(), owner_out, error);
+    enum err err = account_by_id(identity->accounts, record->owner_id, clock_mono_ns(), stale_ns,
+                                 owner_out, error);
     if (!err && !owner_out->is_usable)
         return refuse(error, "API key: its owner is deactivated or deleted");
     return err;
@@ -288,16 +289,17 @@ static enum err make_key(struct arena *arena, struct str id, const struct key_re
 }
 
 static enum err authenticate_key(struct identity *identity, struct arena *arena, struct str whole,
-                                 int64_t now_s, struct principal *principal, struct error *error)
+                                 int64_t now_s, int64_t stale_ns, struct principal *principal,
+                                 struct error *error)
 {
     struct key_record record;
     struct account owner;
     struct str id;
 
-    enum err err =
-        api_key_verify(identity->keys, whole, now_s, clock_mono_ns(), &id, &record, error);
+    enum err err = api_key_verify(identity->keys, whole, now_s, clock_mono_ns(), stale_ns, &id,
+                                  &record, error);
     if (!err)
-        err = check_owner(identity, &record, &owner, error);
+        err = check_owner(identity, &record, stale_ns, &owner, error);
     if (!err)
         err = make_key(arena, id, &record, &owner, principal);
     if (!err)
@@ -308,7 +310,7 @@ static enum err authenticate_key(struct identity *identity, struct arena *arena,
 /* ---- one caller, whatever it showed ---- */
 
 /* In the order in which one of several that mean the same user is the principal. */
-enum { BEARER, KEY, SESSION, CREDENTIALS };
+enum { BEARER, KEY, KEY_OF_SCRAPER, SESSION, CREDENTIALS };
 
 struct shown {
     bool is_given;
@@ -317,14 +319,27 @@ struct shown {
     struct principal principal;
 };
 
+/* How long a watcher's key is good without the users database: through the longest night. */
+#define SCRAPER_STALE_NS (24 * 3600 * NS_PER_S)
+
 static enum err authenticate(struct identity *identity, struct arena *arena, struct shown *shown,
-                             int which, int64_t now_s, struct error *error)
+                             int which, bool from_scraper, int64_t now_s, struct error *error)
 {
-    if (which == KEY)
-        return authenticate_key(identity, arena, shown->text, now_s, &shown->principal, error);
+    if (which == KEY || which == KEY_OF_SCRAPER)
+        return authenticate_key(identity, arena, shown->text, now_s,
+                                from_scraper ? SCRAPER_STALE_NS : MEMO_STALE_NS, &shown->principal,
+                                error);
     return authenticate_token(identity, arena, shown->text,
                               which == SESSION ? TOKEN_SESSION : TOKEN_ACCESS, now_s,
                               &shown->principal, error);
+}
+
+/* Keys without an owner have no user, and two of them are two callers. */
+static bool is_same_caller(const struct principal *a, const struct principal *b)
+{
+    bool are_keys = a->kind == PRINCIPAL_API_KEY && b->kind == PRINCIPAL_API_KEY;
+
+    return a->user_id == b->user_id && (!are_keys || str_eq(a->token_id, b->token_id));
 }
 
 /*
@@ -344,7 +359,7 @@ static enum err agree(const struct shown shown[CREDENTIALS], const struct shown 
             is_one_bad = true;
         else if (!first)
             first = &shown[i];
-        else if (shown[i].principal.user_id != first->principal.user_id)
+        else if (!is_same_caller(&shown[i].principal, &first->principal))
             is_same = false;
     }
     *first_out = first;
@@ -363,12 +378,17 @@ enum err identity_authenticate(struct identity *identity, struct arena *arena,
     };
     const struct shown *first;
 
-    shown[BEARER].is_given = take_bearer(credentials->authorization, &shown[BEARER].text);
+    if (credentials->from_scraper)
+        shown[KEY_OF_SCRAPER].is_given = api_key_of_authorization(arena, credentials->authorization,
+                                                                  &shown[KEY_OF_SCRAPER].text);
+    if (!shown[KEY_OF_SCRAPER].is_given)
+        shown[BEARER].is_given = take_bearer(credentials->authorization, &shown[BEARER].text);
     *principal_out = (struct principal){0};
     for (int i = 0; i < CREDENTIALS; i++) {
         if (!shown[i].is_given)
             continue;
-        shown[i].err = authenticate(identity, arena, &shown[i], i, now_s, error);
+        shown[i].err =
+            authenticate(identity, arena, &shown[i], i, credentials->from_scraper, now_s, error);
         /* Neither good nor bad: whoever is meant, it cannot be said now. */
         if (shown[i].err && shown[i].err != ERR_UNAUTHENTICATED)
             return shown[i].err;

@@ -157,7 +157,7 @@ enum err memo_fetch(struct memo *memo, struct str key, int64_t now_ns,
     if (memo_recall(memo, key, now_ns, MEMO_FRESH_NS, record_out))
         return ERR_OK;
     if (now_ns < atomic_load(&memo->retry_at_ns) &&
-        memo_recall(memo, key, now_ns, MEMO_STALE_NS, record_out))
+        memo_recall(memo, key, now_ns, source->stale_ns, record_out))
         return ERR_OK;
 
     enum err err = source->load(source->arg, key, record_out, error);
@@ -170,7 +170,7 @@ enum err memo_fetch(struct memo *memo, struct str key, int64_t now_ns,
     if (err != ERR_UPSTREAM_DOWN)
         return err;
     atomic_store(&memo->retry_at_ns, now_ns + MEMO_FRESH_NS);
-    return memo_recall(memo, key, now_ns, MEMO_STALE_NS, record_out) ? ERR_OK : err;
+    return memo_recall(memo, key, now_ns, source->stale_ns, record_out) ? ERR_OK : err;
 }
 
 void memo_forget(struct memo *memo, struct str key)

@@ -3,7 +3,7 @@
  *
  * memo_fetch is for what the users database said a moment ago. An answer is used for a second.
  * After that the database is asked again; when it is out of reach the old answer is used for up to
- * 30 seconds, and the database is left alone for a second between two attempts (threats 25, 26).
+ * 30 seconds, or what the caller allows, and the database is left alone for a second between two attempts (threats 25, 26).
  *
  * Any thread. A lock guards a part of the table and is held for a copy in or out, never while
  * loading.
@@ -30,6 +30,8 @@ void memo_free(struct memo **memo);
 struct memo_source {
     enum err (*load)(void *arg, struct str key, void *record_out, struct error *error);
     void *arg;
+    int64_t
+        stale_ns; /* how old an answer may be while the database is away: MEMO_STALE_NS, or else */
 };
 
 /*

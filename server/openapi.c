@@ -46,13 +46,16 @@ static void write_tags(struct json_writer *json)
     json_close_array(json);
 }
 
-static const char *const schemes[] = {"bearer", "api_key", "session"};
+/* The last is for those who watch alone. */
+static const char *const schemes[] = {"bearer", "api_key", "session", "basic"};
 
 static void write_security(struct json_writer *json, const struct route *route)
 {
+    size_t count = route->permit == PERMIT_PUBLIC ? 0 : route->accept == ACCEPT_SCRAPER ? 4 : 3;
+
     json_name(json, "security");
     json_open_array(json);
-    for (size_t i = 0; route->permit != PERMIT_PUBLIC && i < 3; i++) {
+    for (size_t i = 0; i < count; i++) {
         json_open_object(json);
         json_name(json, schemes[i]);
         json_open_array(json);
@@ -181,7 +184,8 @@ static void write_scheme(struct json_writer *json, const char *name, const char 
     json_open_object(json);
     json_add_string(json, "type", str_from(type));
     json_add_string(json, is_http ? "scheme" : "in", str_from(in));
-    json_add_string(json, is_http ? "bearerFormat" : "name", str_from(field));
+    if (field)
+        json_add_string(json, is_http ? "bearerFormat" : "name", str_from(field));
     json_add_string(json, "description", str_from(text));
     json_close_object(json);
 }
@@ -194,12 +198,14 @@ static void write_components(struct json_writer *json)
     json_open_object(json);
     write_scheme(json, schemes[0], "http", "bearer", "JWT",
                  "An access token: of /auth/login, of /api/token, or of another issuer the "
-                 "configuration names.");
+                 "configuration names. Of /metrics an API key as well.");
     write_scheme(json, schemes[1], "apiKey", "header", "x-api-key",
                  "A key of `cachewarden key create`; its scopes say what it may do.");
     write_scheme(json, schemes[2], "apiKey", "cookie", COOKIE_SESSION,
                  "The session of a browser. Every method but GET, HEAD and OPTIONS also needs the "
                  "page's Origin and an X-XSRF-TOKEN equal to the cookie XSRF-TOKEN.");
+    write_scheme(json, schemes[3], "http", "basic", NULL,
+                 "Of /metrics alone: an API key as the password, whatever the name.");
     json_close_object(json);
     openapi_write_headers(json);
     json_close_object(json);

@@ -54,6 +54,7 @@ struct credentials {
     struct str session; /* with this value: a session token, or nothing that could be one */
     bool is_safe;       /* GET, HEAD, OPTIONS: a session needs no proof */
     struct session_proof proof;
+    bool from_scraper; /* see below */
 };
 
 /*
@@ -70,6 +71,11 @@ struct credentials {
  * principal, or else the key's: both are sent on purpose. A session alone that has to prove itself
  * and does not: ERR_FORBIDDEN with "CSRF Failed". ERR_UPSTREAM_DOWN: the users database is needed
  * and out of reach. Reasons go to error->detail.
+ *
+ * `from_scraper`: for who watches, which can send no header of its own and is needed most while
+ * something is away. Authorization may hold an API key, too: as a Bearer token, or as the password of
+ * Basic, whatever the name. And a key that was good within the last day is good while the users
+ * database is out of reach. Not for a route that tells secrets or changes anything.
  */
 CW_MUST_CHECK enum err identity_authenticate(struct identity *identity, struct arena *arena,
                                              const struct credentials *credentials, int64_t now_s,

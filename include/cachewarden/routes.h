@@ -23,6 +23,14 @@ enum http_method {
 };
 const char *method_name(enum http_method method);
 
+/* Which credentials the route takes. Two that disagree are refused by each. */
+enum accept {
+    ACCEPT_USUAL = 0, /* a Bearer token, an API key in x-api-key, a session */
+    /* for those who watch: an API key in Authorization as well, and while the users database is away one
+       that was good within the last day (identity.h). Reads that tell no secrets only */
+    ACCEPT_SCRAPER
+};
+
 /* Which setting of `limits` counts requests to the route. */
 enum limit { LIMIT_NONE = 0, LIMIT_STATUS, LIMIT_TOGGLE, LIMIT_CLEAR, LIMIT_LOGIN, LIMIT_REGISTER };
 const char *limit_name(enum limit limit);
@@ -81,6 +89,7 @@ struct route {
     const char *name; /* "cache.status": for logs, metrics, operationId */
     enum err (*operation)(struct call *call);
     enum permit permit;
+    enum accept accept;
     enum limit limit;
     enum effect effect;
     const struct param_spec *params; /* ends with PARAM_END; NULL: none */

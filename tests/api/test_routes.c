@@ -119,6 +119,31 @@ START_TEST(permission)
 }
 END_TEST
 
+START_TEST(credentials_of_those_who_watch)
+{
+    struct route route = good();
+    route.accept = ACCEPT_SCRAPER;
+    expect_wrong(route, "for those who watch");
+    route.effect = EFFECT_READ;
+    expect_sound(route);
+    route.permit = PERMIT_PUBLIC;
+    route.name = "health.live";
+    expect_wrong(route, "for those who watch");
+}
+END_TEST
+
+/* An API key in Authorization is for metrics alone: there Prometheus can send nothing else. */
+START_TEST(only_metrics_are_for_those_who_watch)
+{
+    size_t count;
+    const struct route *routes = routes_table(&count);
+    for (size_t i = 0; i < count; i++)
+        ck_assert_msg((routes[i].accept == ACCEPT_SCRAPER) ==
+                          (strcmp(routes[i].name, "metrics") == 0),
+                      "%s", routes[i].name);
+}
+END_TEST
+
 START_TEST(limits)
 {
     static const enum limit per_user[] = {LIMIT_STATUS, LIMIT_TOGGLE, LIMIT_CLEAR};
@@ -342,6 +367,8 @@ int main(void)
     tcase = tcase_create("rules");
     tcase_add_test(tcase, the_zero_row_is_refused);
     tcase_add_test(tcase, permission);
+    tcase_add_test(tcase, credentials_of_those_who_watch);
+    tcase_add_test(tcase, only_metrics_are_for_those_who_watch);
     tcase_add_test(tcase, limits);
     tcase_add_test(tcase, method_and_effect);
     tcase_add_test(tcase, name_path_summary_operation);

@@ -1,5 +1,7 @@
 #include "api_key.h"
 
+#include "memo.h"
+
 #include "cachewarden/clock.h"
 #include "cachewarden/principal.h"
 #include "suite.h"
@@ -46,13 +48,14 @@ static void store(int64_t expires_at_s)
 }
 
 static struct key_record record;
+static int64_t stale_ns = MEMO_STALE_NS;
 
 static enum err verify_at(struct str text, int64_t now_s)
 {
     struct str found;
 
     error_clear(&error);
-    return api_key_verify(cache, text, now_s, now_s * NS_PER_S, &found, &record, &error);
+    return api_key_verify(cache, text, now_s, now_s * NS_PER_S, stale_ns, &found, &record, &error);
 }
 
 START_TEST(form)
@@ -104,7 +107,9 @@ START_TEST(a_good_key)
     struct str found;
 
     store(0);
-    ck_assert_int_eq(api_key_verify(cache, whole, NOW, NS_PER_S, &found, &record, &error), ERR_OK);
+    ck_assert_int_eq(
+        api_key_verify(cache, whole, NOW, NS_PER_S, MEMO_STALE_NS, &found, &record, &error),
+        ERR_OK);
     ck_assert(str_eq(found, id));
     ck_assert_uint_eq(record.scopes, SCOPE_FLUSH);
     ck_assert(str_eq((struct str){record.name, record.name_len}, STR("deploy")));
@@ -149,6 +154,98 @@ START_TEST(revocation_is_felt_after_a_second)
     ck_assert_int_eq(verify_at(whole, NOW), ERR_OK);
     ck_assert_int_eq(verify_at(whole, NOW + 1), ERR_UNAUTHENTICATED);
     ck_assert_str_eq(error.detail, "API key: revoked");
+}
+END_TEST
+
+/* What the database said last is good while it is away, as long as the caller allows, and no wrong key. */
+START_TEST(the_database_is_away)
+{
+    char text[100];
+
+    store(NOW + 100000);
+    ck_assert_int_eq(verify_at(whole, NOW), ERR_OK);
+    backend->ruin();
+    ck_assert_int_eq(verify_at(whole, NOW + 29), ERR_OK);
+    ck_assert_int_eq(verify_at(whole, NOW + 31), ERR_UPSTREAM_DOWN);
+    stale_ns = 24 * 3600 * NS_PER_S;
+    ck_assert_int_eq(verify_at(whole, NOW + 31), ERR_OK);
+    ck_assert_int_eq(verify_at(whole, NOW + 24 * 3600 - 1), ERR_OK);
+    ck_assert_int_eq(verify_at(whole, NOW + 24 * 3600 + 1), ERR_UPSTREAM_DOWN);
+    memcpy(text, whole.ptr, whole.len);
+    text[whole.len - 1] = text[whole.len - 1] == '0' ? '1' : '0';
+    ck_assert_int_eq(verify_at((struct str){text, whole.len}, NOW + 31), ERR_UNAUTHENTICATED);
+    stale_ns = MEMO_STALE_NS;
+}
+END_TEST
+
+/* Its own end needs no database. */
+START_TEST(it_expires_without_the_database)
+{
+    store(NOW + 60);
+    ck_assert_int_eq(verify_at(whole, NOW), ERR_OK);
+    backend->ruin();
+    stale_ns = 24 * 3600 * NS_PER_S;
+    ck_assert_int_eq(verify_at(whole, NOW + 59), ERR_OK);
+    ck_assert_int_eq(verify_at(whole, NOW + 60), ERR_UNAUTHENTICATED);
+    stale_ns = MEMO_STALE_NS;
+}
+END_TEST
+
+static struct str found_in(struct str authorization)
+{
+    struct str found;
+
+    return api_key_of_authorization(arena, authorization, &found) ? found : STR("no");
+}
+
+/* Basic as RFC 7617 has it: name:password in base64. */
+static struct str basic(struct str scheme, struct str name, struct str password)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    struct str text = str_format(arena, "%.*s:%.*s", STR_ARG(name), STR_ARG(password));
+    struct strbuf out;
+
+    strbuf_init(&out, arena, 256);
+    strbuf_addf(&out, "%.*s ", STR_ARG(scheme));
+    for (size_t i = 0; i < text.len; i += 3) {
+        unsigned bits = 0;
+        for (size_t k = 0; k < 3; k++)
+            bits = bits << 8 | (i + k < text.len ? (unsigned char)text.ptr[i + k] : 0);
+        for (size_t k = 0; k < 4; k++)
+            strbuf_add_char(&out, i + k > text.len ? '=' : letters[bits >> (18 - 6 * k) & 63]);
+    }
+    return strbuf_str(&out);
+}
+
+START_TEST(keys_in_authorization)
+{
+    /* Of each length, so that the padding is none, one and two; with letters that base64url lacks. */
+    static const struct str names[] = {STR(""), STR("p"), STR("pr"), STR("pro"),
+                                       STR("\xfb\xff\xbe")};
+
+    ck_assert(str_eq(found_in(str_format(arena, "Bearer %.*s", STR_ARG(whole))), whole));
+    ck_assert(str_eq(found_in(str_format(arena, "bEARER   %.*s ", STR_ARG(whole))), whole));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        ck_assert(str_eq(found_in(basic(STR("Basic"), names[i], whole)), whole));
+        ck_assert(str_eq(found_in(basic(STR("basic"), names[i], whole)), whole));
+    }
+    const struct str others[] = {
+        STR(""),
+        STR("Basic"),
+        STR("Basic "),
+        STR("Bearer"),
+        STR("Bearer x.y.z"),
+        whole,
+        basic(STR("Basic"), whole, STR("")), /* as the name it would stand in logs of proxies */
+        basic(STR("Basic"), STR("p"), STR("hunter2")),
+        basic(STR("Basic"), STR("p"), str_format(arena, "%.*s ", STR_ARG(whole))),
+        basic(STR("Digest"), STR("p"), whole),
+        str_format(arena, "Basic %.*s", STR_ARG(whole)),
+        str_format(arena, "%.*s=", STR_ARG(basic(STR("Basic"), STR("pr"), whole))),
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        ck_assert_msg(str_eq(found_in(others[i]), STR("no")), "%zu", i);
 }
 END_TEST
 
@@ -197,6 +294,9 @@ int main(void)
     tcase_add_test(tcase, expiry);
     tcase_add_test(tcase, revocation_is_felt_after_a_second);
     tcase_add_test(tcase, forgetting);
+    tcase_add_test(tcase, the_database_is_away);
+    tcase_add_test(tcase, it_expires_without_the_database);
+    tcase_add_test(tcase, keys_in_authorization);
     tcase_add_test(tcase, names);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

@@ -381,6 +381,50 @@ START_TEST(two_credentials)
 }
 END_TEST
 
+/* --- those who watch --- */
+
+static enum err scrape(struct str authorization, struct str api_key)
+{
+    struct credentials credentials = {
+        .authorization = authorization, .api_key = api_key, .from_scraper = true};
+
+    error_clear(&error);
+    return identity_authenticate(identity, arena, &credentials, now_s, &principal, &error);
+}
+
+static struct str as_bearer(struct str key)
+{
+    return str_format(arena, "Bearer %.*s", STR_ARG(key));
+}
+
+START_TEST(a_scraper_may_put_its_key_into_authorization)
+{
+    int64_t alice = users_backend_add(users, "alice", "h");
+    struct str key = new_key("prometheus", SCOPE_METRICS, 0),
+               other = new_key("other", SCOPE_METRICS, 0),
+               owned = new_key("owned", SCOPE_METRICS, alice);
+    struct str token = own_bearer(alice, "alice", now_s);
+    struct str gone = str_format(arena, "%.*s", STR_ARG(key));
+    ((char *)(uintptr_t)gone.ptr)[gone.len - 1] ^= 1; /* another hex digit */
+
+    ck_assert_int_eq(scrape(as_bearer(key), STR_NONE), ERR_OK);
+    ck_assert_int_eq(principal.kind, PRINCIPAL_API_KEY);
+    ck_assert_uint_eq(principal.scopes, SCOPE_METRICS);
+    ck_assert_int_eq(scrape(as_bearer(key), key), ERR_OK);
+    ck_assert_int_eq(scrape(as_bearer(owned), STR_NONE), ERR_OK);
+    ck_assert_int_eq(scrape(token, STR_NONE), ERR_OK);
+    ck_assert_int_eq(principal.kind, PRINCIPAL_USER);
+    ck_assert_int_eq(scrape(STR("Basic dXNlcjpwYXNzd29yZA=="), key), ERR_OK);
+    ck_assert_int_eq(scrape(as_bearer(gone), STR_NONE), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(scrape(as_bearer(gone), key), ERR_BAD_INPUT);
+    ck_assert_int_eq(scrape(as_bearer(other), key), ERR_BAD_INPUT);
+    ck_assert_str_eq(error.caller, "Conflicting credentials.");
+    ck_assert_int_eq(scrape(token, key), ERR_BAD_INPUT);
+    /* Nobody else may. */
+    expect_refused(as_bearer(key), STR_NONE, "token");
+}
+END_TEST
+
 /* --- trouble --- */
 
 /* Those who were there a moment ago go on; who has to be asked about hears that it cannot be done. */
@@ -493,6 +537,7 @@ int main(void)
     tcase_add_test(tcase, a_keys_use_is_remembered);
     tcase_add_test(tcase, another_scheme_is_no_credential);
     tcase_add_test(tcase, two_credentials);
+    tcase_add_test(tcase, a_scraper_may_put_its_key_into_authorization);
     tcase_add_test(tcase, the_database_is_away);
     tcase_add_test(tcase, all_threads_at_once);
     tcase_add_test(tcase, options_that_are_refused);

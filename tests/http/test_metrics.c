@@ -313,6 +313,37 @@ START_TEST(it_has_a_scope)
 }
 END_TEST
 
+/* What Prometheus 2.42 can send: no header of its own, but these. */
+START_TEST(its_key_goes_where_scrapers_have_room_for_it)
+{
+    char key[STAND_KEY_SIZE], other[STAND_KEY_SIZE], bearer[STAND_KEY_SIZE + 32], userinfo[512],
+        url[600];
+    stand_key(&stand, key, "prometheus", (const char *const[]){"--scope", "metrics", NULL});
+    stand_key(&stand, other, "other", (const char *const[]){"--scope", "metrics", NULL});
+    const char *secret = strchr(key, ' ') + 1;
+    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", secret);
+    expect_status(http_get(stand.http, "/metrics", bearer), 200);
+    expect_status(
+        http_send(stand.http, "GET", "/metrics", (const char *const[]){bearer, key, NULL}, NULL, 0),
+        200);
+    const struct http_reply *reply = http_send(stand.http, "GET", "/metrics",
+                                               (const char *const[]){bearer, other, NULL}, NULL, 0);
+    expect_body(reply, 400, "{\"detail\":\"Conflicting credentials.\"}");
+    /* Nowhere else, though a key may do more than be scraped with. */
+    stand_key(&stand, key, "admin", (const char *const[]){"--scope", "admin", NULL});
+    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", strchr(key, ' ') + 1);
+    expect_status(http_get(stand.http, "/api/v1/audit", key), 200);
+    expect_status(http_get(stand.http, "/api/v1/audit", bearer), 401);
+
+    snprintf(userinfo, sizeof userinfo, "prometheus:%s@", strchr(other, ' ') + 1);
+    snprintf(url, sizeof url, "http://%s127.0.0.1:%d", userinfo, stand.server.port);
+    struct http_client *client = http_client_new(url);
+    expect_status(http_get(client, "/metrics", NULL), 200);
+    expect_status(http_get(client, "/api/v1/audit", NULL), 401);
+    http_client_free(&client);
+}
+END_TEST
+
 /* ---- what is made of it: conf/examples/ ---- */
 
 static bool is_known(const char *name)
@@ -385,6 +416,7 @@ int main(void)
     tcase_add_test(each, it_does_not_grow);
     tcase_add_test(each, it_tells_of_a_redis_that_is_down);
     tcase_add_test(each, it_has_a_scope);
+    tcase_add_test(each, its_key_goes_where_scrapers_have_room_for_it);
     tcase_add_test(each, examples_name_what_is_there);
     tcase_add_test(each, the_manual_has_them_all);
     suite_add_tcase(suite, each);
