@@ -207,7 +207,7 @@ static void write_components(struct json_writer *json)
     write_scheme(json, schemes[3], "http", "basic", NULL,
                  "Of /metrics alone: an API key as the password, whatever the name.");
     json_close_object(json);
-    openapi_write_headers(json);
+    openapi_write_header_components(json);
     json_close_object(json);
 }
 

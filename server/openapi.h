@@ -3,7 +3,8 @@
  * and the bodies of errors come from status.c itself. Nothing is said twice, so nothing can disagree.
  *
  * Beyond the standard every example has an x-request: the request that gets this answer, as whom
- * (`as`: nobody, user, admin, key), and what must be so (`given`: redis_down, limit_used_up).
+ * (`as`: nobody, user, admin, key; in a browser on a page of this server: page, session, ended_session),
+ * and what must be so (`given`: redis_down, limit_used_up).
  */
 #ifndef SERVER_OPENAPI_H
 #define SERVER_OPENAPI_H
@@ -19,7 +20,7 @@ void openapi_write(struct strbuf *out);
 
 struct sample {
     const char *label, *summary;
-    const char *as;           /* "nobody", "user", "admin", "key" */
+    const char *as;           /* "nobody", "user", … */
     const char *given;        /* "redis_down", "limit_used_up", or NULL */
     struct str target;        /* path and query */
     const char *body;         /* of the request; NULL: none */

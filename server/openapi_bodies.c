@@ -5,72 +5,11 @@
 
 #include <stdio.h>
 
-/* ---- headers ---- */
-
-struct header {
-    const char *name, *type, *description;
-};
-
-static const struct header headers[] = {
-    {"X-Request-Id", "string", "Names this request in the log and in the audit."},
-    {"WWW-Authenticate", "string", "Always Bearer."},
-    {"Retry-After", "integer", "Seconds until it is worth another try."},
-    {"RateLimit-Limit", "integer", "Calls allowed in a window of a minute."},
-    {"RateLimit-Remaining", "integer", "Calls left in this window."},
-    {"RateLimit-Reset", "integer", "Seconds until this window is over."},
-    {"X-Cache-Enabled", "boolean", "Whether the caller's cache is on."},
-};
-
-static bool has_header(const struct route *route, int status, const char *name)
-{
-    if (strcmp(name, "X-Request-Id") == 0)
-        return true;
-    if (strcmp(name, "WWW-Authenticate") == 0)
-        return status == 401;
-    if (strcmp(name, "Retry-After") == 0)
-        return status == 429 || status == 503;
-    if (strcmp(name, "X-Cache-Enabled") == 0)
-        return status < 300 && str_starts(str_from(route->path), STR("/api/cache/"));
-    return status == 429; /* the three of the limit */
-}
-
-static void write_header_refs(struct json_writer *json, const struct route *route, int status)
-{
-    json_name(json, "headers");
-    json_open_object(json);
-    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
-        char ref[64];
-        if (!has_header(route, status, headers[i].name))
-            continue;
-        snprintf(ref, sizeof ref, "#/components/headers/%s", headers[i].name);
-        json_name(json, headers[i].name);
-        json_open_object(json);
-        json_add_string(json, "$ref", str_from(ref));
-        json_close_object(json);
-    }
-    json_close_object(json);
-}
-
-static void write_type(struct json_writer *json, const char *type)
+void openapi_write_type(struct json_writer *json, const char *type)
 {
     json_name(json, "schema");
     json_open_object(json);
     json_add_string(json, "type", str_from(type));
-    json_close_object(json);
-}
-
-void openapi_write_headers(struct json_writer *json)
-{
-    json_name(json, "headers");
-    json_open_object(json);
-    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
-        json_name(json, headers[i].name);
-        json_open_object(json);
-        json_add_string(json, "description", str_from(headers[i].description));
-        json_add_bool(json, "required", true);
-        write_type(json, headers[i].type);
-        json_close_object(json);
-    }
     json_close_object(json);
 }
 
@@ -159,7 +98,7 @@ static void write_content(const struct openapi_writer *writer, const struct samp
     if (is_json(samples[0].media_type))
         write_schema(writer, samples, count, false);
     else
-        write_type(json, "string");
+        openapi_write_type(json, "string");
     json_name(json, "examples");
     json_open_object(json);
     for (size_t i = 0; i < count; i++)
@@ -194,7 +133,7 @@ static void write_response(const struct openapi_writer *writer, const struct rou
     json_name(json, status);
     json_open_object(json);
     json_add_string(json, "description", str_from(status_phrase(samples[0].status)));
-    write_header_refs(json, route, samples[0].status);
+    openapi_write_headers(json, route, samples[0].status);
     if (samples[0].reply.len > 0) {
         json_name(json, "content");
         json_open_object(json);

@@ -9,9 +9,11 @@ struct openapi_writer {
     struct arena *arena; /* of what is read and collected on the way */
 };
 
-/* Each writes one member of the object that is open: `headers` (of the components), `parameters`,
- * `requestBody` (where the route reads one), `responses`. */
-void openapi_write_headers(struct json_writer *json);
+/* Each writes one member of the object that is open: `headers` of the components, and of an answer;
+ * `schema`, no more than a type; `parameters`, `requestBody` (where the route reads one), `responses`. */
+void openapi_write_header_components(struct json_writer *json);
+void openapi_write_headers(struct json_writer *json, const struct route *route, int status);
+void openapi_write_type(struct json_writer *json, const char *type);
 void openapi_write_parameters(struct json_writer *json, const struct route *route);
 void openapi_write_request_body(const struct openapi_writer *writer, const struct route *route,
                                 const struct sample *samples, size_t count);

@@ -25,7 +25,8 @@ struct maker {
 /* ---- callers ---- */
 
 static const char *const caller_names[] = {
-    [AS_NOBODY] = "nobody", [AS_USER] = "user", [AS_ADMIN] = "admin", [AS_KEY] = "key"};
+    [AS_NOBODY] = "nobody", [AS_USER] = "user", [AS_ADMIN] = "admin",
+    [AS_KEY] = "key",       [AS_PAGE] = "page", [AS_SESSION] = "session"};
 
 static const char *allowed_caller(const struct route *route)
 {
@@ -93,6 +94,11 @@ static void add_denied(struct maker *maker)
         return;
     sample = add(maker, "not_signed_in", "No credential, or none that is good.");
     sample->as = "nobody";
+    status_denied(begin(maker), PERMIT_NO_CREDENTIAL);
+    take(sample, maker->exchange);
+
+    sample = add(maker, "session_over", "A browser's session that is good for nothing any more.");
+    sample->as = "ended_session";
     status_denied(begin(maker), PERMIT_NO_CREDENTIAL);
     take(sample, maker->exchange);
 

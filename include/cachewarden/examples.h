@@ -10,9 +10,11 @@
 /* Whose request it is. */
 enum example_caller {
     AS_NOBODY = 0,
-    AS_USER,  /* signed in, no rights */
-    AS_ADMIN, /* a superuser */
-    AS_KEY    /* an API key with the scope flush, of no account */
+    AS_USER,   /* signed in, no rights */
+    AS_ADMIN,  /* a superuser */
+    AS_KEY,    /* an API key with the scope flush, of no account */
+    AS_PAGE,   /* nobody, in a browser on a page of this server */
+    AS_SESSION /* signed in, in such a browser */
 };
 
 /* What must be so for this answer. */

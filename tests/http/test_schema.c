@@ -3,6 +3,7 @@
  * the answer compared with the example: status, media type, headers, the body's shape, and of errors
  * the body to the byte. A document that promises something else than the server does fails here.
  */
+#include "browser.h"
 #include "stand.h"
 #include "suite.h"
 
@@ -19,7 +20,7 @@ static char flush_key[STAND_KEY_SIZE];
 
 /* A caller of an example, with tokens of its own, since examples spend them. */
 struct actor {
-    char credential[2048]; /* a header line, or empty */
+    char lines[2048]; /* of the head, '\n' between; or empty */
     char access[1024], refresh[1024];
 };
 
@@ -93,22 +94,36 @@ static void become_new_user(struct actor *actor)
     json_t *answer = json_loads(reply->body, 0, NULL);
     snprintf(actor->access, sizeof actor->access, "%s", text_of(answer, "access_token"));
     snprintf(actor->refresh, sizeof actor->refresh, "%s", text_of(answer, "refresh_token"));
-    snprintf(actor->credential, sizeof actor->credential, "Authorization: Bearer %s",
-             actor->access);
+    snprintf(actor->lines, sizeof actor->lines, "Authorization: Bearer %s", actor->access);
     json_decref(answer);
+}
+
+static void become_browser(struct actor *actor, bool signs_in, bool was_signed_in)
+{
+    struct browser browser;
+    browser_open(&browser, stand.http, stand.server.base_url);
+    if (signs_in)
+        browser_sign_in(&browser, "alice", STAND_PASSWORD);
+    browser_lines(&browser, actor->lines, sizeof actor->lines);
+    if (was_signed_in)
+        snprintf(actor->lines, sizeof actor->lines, "Cookie: __Host-cachewarden=x.y.z\nOrigin: %s",
+                 stand.server.base_url);
 }
 
 static void become(struct actor *actor, const char *as, bool may_be_known)
 {
     memset(actor, 0, sizeof *actor);
     if (strcmp(as, "user") == 0 && may_be_known)
-        stand_bearer(actor->credential, stand.alice.id);
+        stand_bearer(actor->lines, stand.alice.id);
     else if (strcmp(as, "user") == 0)
         become_new_user(actor);
     else if (strcmp(as, "admin") == 0)
-        stand_bearer(actor->credential, stand.root.id);
+        stand_bearer(actor->lines, stand.root.id);
     else if (strcmp(as, "key") == 0)
-        snprintf(actor->credential, sizeof actor->credential, "%s", flush_key);
+        snprintf(actor->lines, sizeof actor->lines, "%s", flush_key);
+    else if (strcmp(as, "page") == 0 || strcmp(as, "session") == 0 ||
+             strcmp(as, "ended_session") == 0)
+        become_browser(actor, strcmp(as, "session") == 0, strcmp(as, "ended_session") == 0);
     else
         ck_assert_str_eq(as, "nobody");
 }
@@ -148,15 +163,13 @@ static char *body_of(const json_t *request, const struct actor *actor, size_t *s
 static const struct http_reply *send_request(const char *method, const json_t *request,
                                              const struct actor *actor)
 {
-    const char *headers[3] = {NULL};
-    char type[128], upper[16] = "";
-    size_t count = 0, size;
-    if (actor->credential[0])
-        headers[count++] = actor->credential;
-    if (text_of(request, "content_type")) {
+    const char *headers[BROWSER_HEADERS];
+    char type[128], upper[16] = "", lines[2048];
+    size_t size;
+    if (text_of(request, "content_type"))
         snprintf(type, sizeof type, "Content-Type: %s", text_of(request, "content_type"));
-        headers[count++] = type;
-    }
+    memcpy(lines, actor->lines, sizeof lines);
+    browser_split(lines, headers, text_of(request, "content_type") ? type : NULL);
     for (size_t i = 0; method[i] && i + 1 < sizeof upper; i++)
         upper[i] = (char)(method[i] - 'a' + 'A');
     char *body = body_of(request, actor, &size);
@@ -263,15 +276,82 @@ static void compare_body(const struct played *example, const struct http_reply *
     json_decref(actual);
 }
 
-static void compare(const struct played *example, const struct http_reply *reply)
+/* Those that not every answer of the response has, and whether an example of it had one. */
+static struct optional {
+    const char *operation, *header;
+    int status;
+    bool was_seen;
+} optionals[1024];
+static size_t optional_count;
+
+static void note_optional(const struct played *example, const char *header, bool is_there)
+{
+    for (size_t i = 0; i < optional_count; i++) {
+        struct optional *each = &optionals[i];
+        if (each->status == example->status && strcmp(each->operation, example->operation) == 0 &&
+            strcmp(each->header, header) == 0) {
+            each->was_seen = each->was_seen || is_there;
+            return;
+        }
+    }
+    ck_assert_uint_lt(optional_count, sizeof optionals / sizeof *optionals);
+    optionals[optional_count++] =
+        (struct optional){example->operation, header, example->status, is_there};
+}
+
+/* What the document promises is there. */
+static void expect_headers(const struct played *example, const struct http_reply *reply)
 {
     const char *name;
-    json_t *unused;
+    json_t *header;
+    json_object_foreach(json_object_get(example->response, "headers"), name, header)
+    {
+        bool is_there = http_header(reply, name) != NULL;
+        if (!json_object_get(header, "$ref"))
+            note_optional(example, name, is_there);
+        else
+            ck_assert_msg(is_there, "%s %d %s: no %s\n%s", example->operation, example->status,
+                          example->label, name, reply->head);
+    }
+}
+
+/* And what is there, the document tells, but for what any answer of HTTP has. */
+static void expect_no_others(const struct played *example, const struct http_reply *reply)
+{
+    static const char *const common[] = {"Date", "Content-Type", "Content-Length", "Connection"};
+    const json_t *told = json_object_get(example->response, "headers");
+    for (const char *line = strchr(reply->head, '\n') + 1; *line && *line != '\r';
+         line = strchr(line, '\n') + 1) {
+        char name[64];
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(line, ":"), line);
+        bool is_known = json_object_get(told, name) != NULL;
+        for (size_t i = 0; i < 4; i++)
+            is_known = is_known || strcmp(name, common[i]) == 0;
+        ck_assert_msg(is_known, "%s %d %s: the document does not tell of %s\n%s",
+                      example->operation, example->status, example->label, name, reply->head);
+    }
+}
+
+/* Nothing is told that never comes. A browser's cookie may come with any answer to a session, now and
+ * then to keep it alive; that it may be taken back, each 401 shows. */
+static void expect_all_optionals(void)
+{
+    for (size_t i = 0; i < optional_count; i++) {
+        const struct optional *each = &optionals[i];
+        bool may_be_unseen = strcmp(each->header, "Set-Cookie") == 0 && each->status != 401 &&
+                             strcmp(each->operation, "auth.login") != 0;
+        ck_assert_msg(each->was_seen || may_be_unseen, "%s %d: no example had %s", each->operation,
+                      each->status, each->header);
+    }
+    ck_assert_uint_gt(optional_count, 0);
+}
+
+static void compare(const struct played *example, const struct http_reply *reply)
+{
     ck_assert_msg(reply->status == example->status, "%s %s: %d, not %d\n%s%s", example->operation,
                   example->label, reply->status, example->status, reply->head, reply->body);
-    json_object_foreach(json_object_get(example->response, "headers"), name, unused)
-        ck_assert_msg(http_header(reply, name) != NULL, "%s %d %s: no %s\n%s", example->operation,
-                      example->status, example->label, name, reply->head);
+    expect_headers(example, reply);
+    expect_no_others(example, reply);
     compare_body(example, reply);
 }
 
@@ -356,6 +436,7 @@ START_TEST(every_example_is_answered_so)
 {
     play_all("");
     ck_assert_int_gt(played_count, 100);
+    expect_all_optionals();
 }
 END_TEST
 

@@ -1,0 +1,133 @@
+/* Which headers an answer carries, beside those that are HTTP's own (Date, Content-Type, …) and those
+ * for pages of other origins. A test holds each answer against it, both ways. */
+#include "openapi_private.h"
+
+#include <stdio.h>
+
+enum presence { NEVER, SOMETIMES, ALWAYS };
+
+/* ---- when ---- */
+
+static enum presence always(const struct route *route, int status)
+{
+    (void)route;
+    (void)status;
+    return ALWAYS;
+}
+
+static enum presence unauthenticated(const struct route *route, int status)
+{
+    (void)route;
+    return status == 401 ? ALWAYS : NEVER;
+}
+
+static enum presence try_again(const struct route *route, int status)
+{
+    (void)route;
+    return status == 429 || status == 503 ? ALWAYS : NEVER;
+}
+
+/* Who may call is counted against the limit before anything else, but for a read, whose operation
+ * counts on its way. Limits may be off, or Redis away, and then nothing was counted. */
+static enum presence counted(const struct route *route, int status)
+{
+    bool was_let_in = route->permit == PERMIT_PUBLIC || (status != 401 && status != 403);
+    bool has_begun = route->effect != EFFECT_READ || status < 400 || status >= 500;
+
+    if (route->limit == LIMIT_NONE)
+        return NEVER;
+    if (status == 429)
+        return ALWAYS;
+    return was_let_in && has_begun ? SOMETIMES : NEVER;
+}
+
+static bool tells_cache(const struct route *route, int status)
+{
+    return status < 300 && str_starts(str_from(route->path), STR("/api/cache/"));
+}
+
+static enum presence cache_switch(const struct route *route, int status)
+{
+    return tells_cache(route, status) ? ALWAYS : NEVER;
+}
+
+/* A cache that is off has no version to go by. */
+static enum presence cache_version(const struct route *route, int status)
+{
+    if (!tells_cache(route, status) || strcmp(route->name, "cache.disable") == 0)
+        return NEVER;
+    return strcmp(route->name, "cache.enable") == 0 ? ALWAYS : SOMETIMES;
+}
+
+static enum presence for_a_proxy(const struct route *route, int status)
+{
+    return status < 300 && strcmp(route->name, "cache.check") == 0 ? ALWAYS : NEVER;
+}
+
+/* A browser's session is begun, kept alive and ended by its cookies; one that is good for nothing is
+ * taken back wherever it is looked at. */
+static enum presence for_a_browser(const struct route *route, int status)
+{
+    bool begins = strcmp(route->name, "auth.login") == 0 && status < 300;
+
+    return begins || route->permit != PERMIT_PUBLIC ? SOMETIMES : NEVER;
+}
+
+/* ---- telling ---- */
+
+static const struct {
+    const char *name, *type, *description;
+    enum presence (*presence)(const struct route *route, int status);
+} headers[] = {
+    {"X-Request-Id", "string", "Names this request in the log and in the audit.", always},
+    {"Cache-Control", "string", "Always no-store.", always},
+    {"WWW-Authenticate", "string", "Always Bearer.", unauthenticated},
+    {"Retry-After", "integer", "Seconds until it is worth another try.", try_again},
+    {"RateLimit-Limit", "integer", "Calls allowed in a window of a minute.", counted},
+    {"RateLimit-Remaining", "integer", "Calls left in this window.", counted},
+    {"RateLimit-Reset", "integer", "Seconds until this window is over.", counted},
+    {"X-Cache-Enabled", "boolean", "Whether the caller's cache is on.", cache_switch},
+    {"X-Cache-Version", "integer", "Its version; not there while it is off.", cache_version},
+    {"X-User-Id", "integer", "The caller's account.", for_a_proxy},
+    {"Set-Cookie", "string",
+     "The cookies of a browser's session: begun, kept alive, or taken back.", for_a_browser},
+};
+
+static void write_header(struct json_writer *json, size_t i, bool is_required)
+{
+    json_name(json, headers[i].name);
+    json_open_object(json);
+    json_add_string(json, "description", str_from(headers[i].description));
+    json_add_bool(json, "required", is_required);
+    openapi_write_type(json, headers[i].type);
+    json_close_object(json);
+}
+
+void openapi_write_header_components(struct json_writer *json)
+{
+    json_name(json, "headers");
+    json_open_object(json);
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
+        write_header(json, i, true);
+    json_close_object(json);
+}
+
+void openapi_write_headers(struct json_writer *json, const struct route *route, int status)
+{
+    json_name(json, "headers");
+    json_open_object(json);
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        char ref[64];
+        enum presence presence = headers[i].presence(route, status);
+        if (presence == SOMETIMES)
+            write_header(json, i, false);
+        if (presence != ALWAYS)
+            continue;
+        snprintf(ref, sizeof ref, "#/components/headers/%s", headers[i].name);
+        json_name(json, headers[i].name);
+        json_open_object(json);
+        json_add_string(json, "$ref", str_from(ref));
+        json_close_object(json);
+    }
+    json_close_object(json);
+}
