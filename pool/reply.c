@@ -3,7 +3,7 @@
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 
-/* hiredis 1.0 counts elements with size_t and knows more functions, which RESP2 never calls. */
+/* hiredis 1.0 counts elements with size_t, reads RESP3 as well, and nests deeper. */
 #if HIREDIS_MAJOR >= 1
 typedef size_t element_count;
 #else
@@ -42,6 +42,9 @@ static void *refuse(const redisReadTask *task, enum reply_status why)
 
 static void *create_string(const redisReadTask *task, char *bytes, size_t size)
 {
+    if (task->type != REDIS_REPLY_STRING && task->type != REDIS_REPLY_STATUS &&
+        task->type != REDIS_REPLY_ERROR)
+        return refuse(task, REPLY_GARBLED);
     /* hiredis has counted two bytes behind a bulk string without looking at them. */
     if (task->type == REDIS_REPLY_STRING && (bytes[size] != '\r' || bytes[size + 1] != '\n'))
         return refuse(task, REPLY_GARBLED);
@@ -57,8 +60,18 @@ static void *create_string(const redisReadTask *task, char *bytes, size_t size)
     return put(task, (struct value){.kind = kind, .text = {text, size}});
 }
 
+static size_t depth_of(const redisReadTask *task)
+{
+    size_t depth = 0;
+    while ((task = task->parent))
+        depth++;
+    return depth;
+}
+
 static void *create_array(const redisReadTask *task, element_count announced)
 {
+    if (task->type != REDIS_REPLY_ARRAY || depth_of(task) > REPLY_DEPTH_MAX)
+        return refuse(task, REPLY_GARBLED);
     struct reply_reader *reader = task->privdata;
     size_t count = (size_t)announced;
     if (count > REPLY_ITEMS_MAX - reader->items)
@@ -77,8 +90,27 @@ static void *create_integer(const redisReadTask *task, long long number)
 
 static void *create_nil(const redisReadTask *task)
 {
+    if (task->type == REDIS_REPLY_NIL) /* RESP2's are a string or an array that is not there */
+        return refuse(task, REPLY_GARBLED);
     return put(task, (struct value){.kind = VALUE_NIL});
 }
+
+#if HIREDIS_MAJOR >= 1
+/* Without a function hiredis makes an object of its own of these: a number, cast to a pointer. */
+static void *create_double(const redisReadTask *task, double number, char *text, size_t size)
+{
+    (void)number;
+    (void)text;
+    (void)size;
+    return refuse(task, REPLY_GARBLED);
+}
+
+static void *create_bool(const redisReadTask *task, int flag)
+{
+    (void)flag;
+    return refuse(task, REPLY_GARBLED);
+}
+#endif
 
 static void free_object(void *object)
 {
@@ -90,6 +122,10 @@ static redisReplyObjectFunctions functions = {
     .createArray = create_array,
     .createInteger = create_integer,
     .createNil = create_nil,
+#if HIREDIS_MAJOR >= 1
+    .createDouble = create_double,
+    .createBool = create_bool,
+#endif
     .freeObject = free_object,
 };
 

@@ -1,7 +1,7 @@
 /*
  * RESP2 replies to values: hiredis's reader with object functions of ours, so that a reply is
- * built once, in the arena of the pipeline that owns it. It adds the limits hiredis lacks and
- * checks what hiredis skips (the end of a bulk string). After anything but REPLY_READY and
+ * built once, in the arena of the pipeline that owns it. It adds the limits hiredis lacks, checks
+ * what hiredis skips (the end of a bulk string) and refuses RESP3, which later versions read. After anything but REPLY_READY and
  * REPLY_MORE the stream has no meaning any more: close the connection. One thread at a time.
  */
 #ifndef POOL_REPLY_H
@@ -13,13 +13,14 @@
 /* Ours. Redis itself allows 512 MiB a string (proto-max-bulk-len) and no bound on a whole reply. */
 #define REPLY_BYTES_MAX (64u * 1024 * 1024)
 #define REPLY_ITEMS_MAX (1u << 20) /* all arrays of one reply together */
+#define REPLY_DEPTH_MAX 7 /* arrays around an array; what hiredis 0.14 has, later ones more */
 /* Status, error, integer and length lines; Redis writes errors of some hundred bytes. */
 #define REPLY_LINE_MAX (64u * 1024)
 
 enum reply_status {
     REPLY_READY,
     REPLY_MORE,      /* feed more bytes and ask again, with the same arena and value */
-    REPLY_GARBLED,   /* not RESP2, or nested deeper than 7 */
+    REPLY_GARBLED,   /* not RESP2, or nested too deep */
     REPLY_TOO_LARGE, /* one of the limits above */
     REPLY_NO_MEMORY
 };

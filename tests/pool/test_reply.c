@@ -153,8 +153,22 @@ static const char *const garbage[] = {
     "*-2\r\n",
     "*x\r\n",
     "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:7\r\n",
-    "_\r\n", /* RESP3 */
+    "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*0\r\n",
+    /* RESP3 */
+    "_\r\n",
+    "#t\r\n",
+    ",1.5\r\n",
+    "(12345678901234567890\r\n",
+    "=7\r\ntxt:abc\r\n",
+    "~1\r\n+a\r\n",
+    ">1\r\n+a\r\n",
+    "|1\r\n+a\r\n+b\r\n:1\r\n",
     "%1\r\n+a\r\n+b\r\n",
+    "*1\r\n_\r\n",
+    "*1\r\n#t\r\n",
+    "*1\r\n,1.5\r\n",
+    "*2\r\n(1\r\n=7\r\ntxt:abc\r\n",
+    "*1\r\n%1\r\n+a\r\n+b\r\n",
     "HTTP/1.1 400 Bad Request\r\n\r\n",
 };
 
@@ -175,6 +189,22 @@ START_TEST(an_array_larger_than_allowed_is_refused_before_memory_is_taken)
 
     ck_assert_int_eq(feed(STR("*2147483647\r\n"), &value), REPLY_TOO_LARGE);
     ck_assert_uint_eq(arena_used(arena), before);
+}
+END_TEST
+
+START_TEST(arrays_nest_as_deep_as_redis_makes_them)
+{
+    struct value value = {0};
+
+    ck_assert_int_eq(feed(STR("*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*0\r\n"), &value),
+                     REPLY_READY);
+    const struct value *inner = &value;
+    for (size_t i = 0; i < REPLY_DEPTH_MAX; i++) {
+        ck_assert_uint_eq(inner->count, 1);
+        inner = inner->items;
+    }
+    ck_assert_int_eq(inner->kind, VALUE_ARRAY);
+    ck_assert_uint_eq(inner->count, 0);
 }
 END_TEST
 
@@ -263,6 +293,7 @@ int main(void)
     tcase_add_test(tcase, a_string_holds_any_byte_and_ends_with_nul);
     tcase_add_loop_test(tcase, garbage_is_refused_for_good, 0, sizeof garbage / sizeof *garbage);
     tcase_add_test(tcase, an_array_larger_than_allowed_is_refused_before_memory_is_taken);
+    tcase_add_test(tcase, arrays_nest_as_deep_as_redis_makes_them);
     tcase_add_test(tcase, nested_arrays_share_one_allowance);
     tcase_add_test(tcase, the_allowance_is_a_replys_not_the_connections);
     tcase_add_test(tcase, a_string_larger_than_allowed_is_refused_though_it_never_ends);
