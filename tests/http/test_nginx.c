@@ -47,7 +47,7 @@ static char *number(const char *format, int port)
 }
 
 /* The example on free ports; behind it an application that says what it was told. */
-static char *configuration(bool announces_a_body, bool keeps)
+static char *configuration(int port, bool announces_a_body, bool keeps)
 {
     int application_port = support_free_port();
     char *example = cw_file_read(CW_SOURCE_DIR "/conf/examples/nginx-auth-request.conf"), *text;
@@ -55,7 +55,7 @@ static char *configuration(bool announces_a_body, bool keeps)
     ck_assert_ptr_nonnull(example);
     front_port = support_free_port();
     example = replaced(example, "listen 80;", number("listen 127.0.0.1:%d;", front_port));
-    example = replaced(example, "127.0.0.1:8000", number("127.0.0.1:%d", stand.server.port));
+    example = replaced(example, "127.0.0.1:8000", number("127.0.0.1:%d", port));
     example = replaced(example, "127.0.0.1:9000", number("127.0.0.1:%d", application_port));
     if (announces_a_body)
         example = replaced(example, QUESTION_WITHOUT_BODY, "");
@@ -86,9 +86,10 @@ static bool is_served(const void *unused)
     return http_get(front, "/", NULL)->status != 0;
 }
 
-static void start_nginx(bool announces_a_body, bool keeps)
+/* In front of Cachewarden on that port. */
+static void start_nginx(int port, bool announces_a_body, bool keeps)
 {
-    char path[512], *text = configuration(announces_a_body, keeps);
+    char path[512], *text = configuration(port, announces_a_body, keeps);
 
     cw_file_write(stand.directory, "nginx.conf", text, 0600);
     free(text);
@@ -204,7 +205,7 @@ static void ask_about_odd_bodies(void)
 /* Loop index: bit 0: as nginx asks by default, bit 1: connections are kept. */
 START_TEST(nginx_asks_about_requests)
 {
-    start_nginx((_i & 1) != 0, (_i & 2) != 0);
+    start_nginx(stand.server.port, (_i & 1) != 0, (_i & 2) != 0);
     ask_about_all_kinds();
     ask_about_odd_bodies();
     stop_nginx();
@@ -213,7 +214,7 @@ END_TEST
 
 START_TEST(a_cache_that_is_off_has_no_version)
 {
-    start_nginx(false, true);
+    start_nginx(stand.server.port, false, true);
     expect_status(http_post(stand.http, "/api/cache/disable/", stand.alice.bearer), 200);
     char told[128];
     snprintf(told, sizeof told,
@@ -228,8 +229,7 @@ END_TEST
 
 START_TEST(without_an_answer_the_application_is_asked_without_one)
 {
-    start_nginx(true, true);
-    cw_server_stop(&stand.server);
+    start_nginx(support_free_port(), true, true); /* nobody is there */
     const char *headers[] = {stand.alice.bearer, "X-User-Id: 1", "X-Cache-Version: 5", NULL};
     const char *told = "POST user= version= enabled=false length=2";
     expect_body(http_send(front, "POST", "/", headers, "{}", 2), 200, told);
@@ -245,10 +245,7 @@ int main(void)
     tcase_add_unchecked_fixture(shared, open_stand, close_stand);
     tcase_add_loop_test(shared, nginx_asks_about_requests, 0, 4);
     tcase_add_test(shared, a_cache_that_is_off_has_no_version);
+    tcase_add_test(shared, without_an_answer_the_application_is_asked_without_one);
     suite_add_tcase(suite, shared);
-    TCase *own = tcase_create("without Cachewarden");
-    tcase_add_checked_fixture(own, open_stand, close_stand);
-    tcase_add_test(own, without_an_answer_the_application_is_asked_without_one);
-    suite_add_tcase(suite, own);
     return suite_run(suite);
 }
