@@ -406,10 +406,11 @@ static void drain(struct server *server)
     const struct timespec at_once = {0, 0}, step = {0, DRAIN_STEP_MS * NS_PER_MS};
     const struct config *config = server->newest;
     struct drain drain;
+    /* Before readiness says no, so that each of its refusals closes its connection. */
+    http_drain(server->http);
     drain_begin(&drain, server->app, server->stop_signal != SIGTERM, config->server_lame_duck_s,
                 config->server_drain_s, clock_mono_ns());
     announce_stop(server, &drain);
-    http_drain(server->http);
     for (;;) {
         int64_t step_ns = clock_deadline_ns(DRAIN_STEP_MS);
         bool is_idle =
