@@ -141,10 +141,9 @@ static const char caretaker[] =
     "read -r word\n"
     "[ \"$word\" = done ] && exit 0\n"
     "memory=$(sed -n '7s/.* //p' \"$1/data/postmaster.pid\" 2>/dev/null)\n"
-    "for process in /proc/[0-9]*; do\n"
-    "  case $(readlink \"$process/cwd\") in\n"
-    "    \"$1\" | \"$1\"/*) kill -KILL \"${process#/proc/}\" ;;\n"
-    "  esac\n"
+    "for link in $(find /proc -maxdepth 2 -name cwd -lname \"$1*\"); do\n"
+    "  process=${link%/cwd}\n"
+    "  kill -KILL \"${process#/proc/}\"\n"
     "done\n"
     "[ -z \"$memory\" ] || ipcrm -m \"$memory\"\n"
     "rm -rf \"$1\"\n";
