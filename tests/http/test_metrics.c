@@ -27,17 +27,23 @@ static size_t sample_count;
 static char *certificates;
 
 /* With a TLS listener beside, for what is told of certificates. */
-static void open_stand(void)
+static void open_with(const char *const *more)
 {
     char certificate[300], key[300];
+    const char *environment[8] = {"CACHEWARDEN_LISTEN=127.0.0.1:0,127.0.0.1:0s", certificate, key};
     certificates = cw_directory_new();
     self_signed_write(certificates, "node");
     snprintf(certificate, sizeof certificate, "CACHEWARDEN_SERVER_TLS_CERTIFICATE=%s/node.pem",
              certificates);
     snprintf(key, sizeof key, "CACHEWARDEN_SERVER_TLS_KEY=%s/node.key", certificates);
-    stand_open(&stand, &(struct stand_options){.environment = (const char *const[]){
-                                                   "CACHEWARDEN_LISTEN=127.0.0.1:0,127.0.0.1:0s",
-                                                   certificate, key, NULL}});
+    for (size_t i = 0; more && more[i]; i++)
+        environment[3 + i] = more[i];
+    stand_open(&stand, &(struct stand_options){.environment = environment});
+}
+
+static void open_stand(void)
+{
+    open_with(NULL);
 }
 
 static void close_stand(void)
@@ -407,6 +413,119 @@ START_TEST(examples_name_what_is_there)
 }
 END_TEST
 
+/* ---- what the alert rules watch ---- */
+
+/* One of "a[.]b|c[.].*", as far as the rules use such patterns. */
+static bool is_one_of(const char *value, size_t size, const char *pattern, size_t pattern_size)
+{
+    for (const char *end = pattern + pattern_size; pattern < end;) {
+        const char *bar = memchr(pattern, '|', (size_t)(end - pattern));
+        const char *stop = bar ? bar : end, *at = value;
+        for (; pattern < stop && strncmp(pattern, ".*", 2) != 0; pattern++)
+            if (*pattern != '[' && *pattern != ']') {
+                if (at == value + size || *at != *pattern)
+                    break;
+                at++;
+            }
+        if (pattern < stop ? strncmp(pattern, ".*", 2) == 0 : at == value + size)
+            return true;
+        pattern = stop + 1;
+    }
+    return false;
+}
+
+/* Whether a series has this label, with a value that the operator asks for. */
+static bool has_label(const char *series, const char *name, const char *operator,
+                      const char * pattern, size_t pattern_size)
+{
+    char begin[64];
+    int size = snprintf(begin, sizeof begin, "%s=\"", name);
+    const char *found = series;
+    while ((found = strstr(found, begin)) && found[-1] != '{' && found[-1] != ',')
+        found++;
+    if (!found)
+        return false;
+    const char *value = found + size;
+    size_t value_size = strcspn(value, "\"");
+    if (operator[0] == '!')
+        return true; /* what is left out has to be a label all the same */
+    return operator[1] == '~'
+               ? is_one_of(value, value_size, pattern, pattern_size)
+               : value_size == pattern_size && memcmp(value, pattern, value_size) == 0;
+}
+
+/* Whether a series fits NAME{label="value",…}; what the scraper adds is not ours. */
+static bool fits_selector(const char *series, const char *name, size_t name_size,
+                          const char *matchers)
+{
+    if (strncmp(series, name, name_size) != 0 || (series[name_size] && series[name_size] != '{'))
+        return false;
+    for (const char *at = matchers; *at != '}'; at += *at == ',') {
+        char label[32], operator[3];
+        size_t size = strcspn(at, "=!");
+        snprintf(label, sizeof label, "%.*s", (int)size, at);
+        at += size;
+        snprintf(operator, sizeof operator, "%.*s", (int)strcspn(at, "\""), at);
+        at = strchr(at, '"') + 1;
+        size = strcspn(at, "\"");
+        bool is_scrapers = strcmp(label, "job") == 0 || strcmp(label, "instance") == 0;
+        if (!is_scrapers && !has_label(series, label, operator, at, size))
+            return false;
+        at += size + 1;
+    }
+    return true;
+}
+
+/* Every selector of a file fits a series of the server; how many there are. */
+static int check_selectors(const char *file)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz_0123456789";
+    char path[512];
+    int count = 0;
+    snprintf(path, sizeof path, CW_SOURCE_DIR "/%s", file);
+    char *text = cw_file_read(path);
+    ck_assert_msg(text != NULL, "no %s", path);
+    for (const char *at = text; (at = strstr(at, "cachewarden_")) != NULL;) {
+        size_t size = strspn(at, letters);
+        bool is_found = at[size] != '{';
+        for (size_t i = 0; i < sample_count && !is_found; i++)
+            is_found = fits_selector(samples[i].series, at, size, at + size + 1);
+        ck_assert_msg(is_found, "%s: no series fits %.*s", file, (int)strcspn(at, "}") + 1, at);
+        count += at[size] == '{';
+        at += size;
+    }
+    free(text);
+    return count;
+}
+
+static const char wrong[] = "{\"username\":\"alice\",\"password\":\"wrong-wrong-wrong\"}";
+
+static void open_busy(void)
+{
+    static const char *const more[] = {"CACHEWARDEN_LIMITS_ENABLED=true",
+                                       "CACHEWARDEN_LIMITS_STATUS_PER_MINUTE=2",
+                                       "CACHEWARDEN_LIMITS_LOGIN_PER_MINUTE=1", NULL};
+    open_with(more);
+}
+
+/* A rule whose labels no series has would be silent for ever; so would its test prove nothing. */
+START_TEST(the_alerts_watch_series_that_are_there)
+{
+    expect_status(http_get(stand.http, "/health/ready", NULL), 200);
+    expect_status(http_get(stand.http, "/api/cache/check/", stand.alice.bearer), 204);
+    expect_status(http_get(stand.http, "/api/cache/status/", stand.alice.bearer), 200);
+    expect_status(http_get(stand.http, "/api/cache/status/", stand.alice.bearer), 200);
+    expect_status(http_get(stand.http, "/api/cache/status/", stand.alice.bearer), 429);
+    expect_status(http_post_json(stand.http, "/auth/login", NULL, wrong), 401);
+    expect_status(http_post_json(stand.http, "/auth/login", NULL, wrong), 429);
+    redis_server_kill(stand.redis);
+    expect_status(http_get(stand.http, "/api/cache/status/", stand.bob.bearer), 500);
+    scrape();
+    ck_assert_int_gt(check_selectors("conf/examples/prometheus-alerts.yml"), 5);
+    ck_assert_int_gt(check_selectors("tests/alerts/alerts_test.yml"), 40);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("metrics");
@@ -420,5 +539,9 @@ int main(void)
     tcase_add_test(each, examples_name_what_is_there);
     tcase_add_test(each, the_manual_has_them_all);
     suite_add_tcase(suite, each);
+    TCase *busy = tcase_create("busy");
+    tcase_add_checked_fixture(busy, open_busy, close_stand);
+    tcase_add_test(busy, the_alerts_watch_series_that_are_there);
+    suite_add_tcase(suite, busy);
     return suite_run(suite);
 }
