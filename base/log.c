@@ -128,7 +128,11 @@ static void put_time(struct line *line)
 /* Characters that mean themselves in key=value text, and end no value. */
 static bool is_bare(char c)
 {
-    return c > ' ' && c < 0x7f && c != '"' && c != '\\' && c != '=';
+    /* All from '!' to '~' but '"', '=' and the backslash; most of a line's bytes are looked up here. */
+    static const bool bare[256] = {
+        ['!'] = true, ['#' ... '<'] = true, ['>' ... '['] = true, [']' ... '~'] = true};
+
+    return bare[(unsigned char)c];
 }
 
 static bool is_plain(char c)
