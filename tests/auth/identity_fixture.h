@@ -5,6 +5,7 @@
 #include "cachewarden/clock.h"
 #include "cachewarden/identity.h"
 #include "cachewarden/password.h"
+#include "patience.h"
 #include "users_backend.h"
 
 #define FIXTURE_SECRET "0123456789abcdef0123456789abcdef"
@@ -17,7 +18,7 @@ static int64_t now_s;
 
 static inline int64_t soon(void)
 {
-    return clock_deadline_ns(30000);
+    return clock_deadline_ns(PATIENCE_MS);
 }
 
 static inline void fixture_init(void)

@@ -1,4 +1,5 @@
 #include "identity_callers.h"
+#include "patience.h"
 #include "suite.h"
 
 #include <pthread.h>
@@ -162,14 +163,13 @@ START_TEST(a_demotion_is_felt_within_a_second)
     ck_assert_int_eq(authenticate(own, STR_NONE), ERR_OK);
     ck_assert(principal.is_admin);
     ck_assert_int_eq(users_set_superuser(users, id, false, &error), ERR_OK);
-    int64_t deadline_ns = clock_deadline_ns(30000), changed_ns = clock_mono_ns();
+    int64_t changed_ns = clock_mono_ns(), asked_ns = changed_ns;
     while (principal.is_admin) {
-        ck_assert_int_lt(clock_mono_ns(), deadline_ns);
+        /* Who asked later than that must not hear it any more, however long the answer took. */
+        ck_assert_int_lt(asked_ns - changed_ns, NS_PER_S + NS_PER_S / 2);
+        asked_ns = clock_mono_ns();
         ck_assert_int_eq(authenticate(own, STR_NONE), ERR_OK);
-        if (clock_mono_ns() - changed_ns > NS_PER_S + NS_PER_S / 2)
-            break;
     }
-    ck_assert(!principal.is_admin);
 }
 END_TEST
 

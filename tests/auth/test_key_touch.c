@@ -2,6 +2,7 @@
 
 #include "cachewarden/clock.h"
 #include "cachewarden/log.h"
+#include "patience.h"
 #include "suite.h"
 #include "users_backend.h"
 
@@ -56,7 +57,7 @@ static int64_t last_used(const char *id)
 /* Waits until the thread has written it. */
 static void expect_last_used(const char *id, int64_t wanted)
 {
-    int64_t deadline_ns = clock_deadline_ns(30000);
+    int64_t deadline_ns = clock_deadline_ns(PATIENCE_MS);
 
     while (last_used(id) != wanted) {
         ck_assert_msg(clock_mono_ns() < deadline_ns, "%s: %lld", id, (long long)last_used(id));

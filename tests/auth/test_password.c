@@ -1,6 +1,7 @@
 #include "cachewarden/password.h"
 
 #include "cachewarden/clock.h"
+#include "patience.h"
 #include "suite.h"
 
 #include <pthread.h>
@@ -23,7 +24,7 @@ static void tear_down(void)
 
 static int64_t soon(void)
 {
-    return clock_deadline_ns(30000);
+    return clock_deadline_ns(PATIENCE_MS);
 }
 
 static struct str hash(struct str password)
@@ -221,7 +222,7 @@ START_TEST(a_flood_is_held_off)
     /* Once more if this machine was too busy to start threads as fast as others hashed. */
     do {
         ck_assert_int_lt(clock_mono_ns(), deadline_ns);
-        flood(clock_deadline_ns(60000));
+        flood(clock_deadline_ns(PATIENCE_MS));
         ck_assert_int_ge(hashed, (int)cores);
     } while (refused == 0);
     for (long i = 0; i < 2 * cores; i++)
@@ -237,11 +238,11 @@ START_TEST(as_many_as_the_workers_allow)
     password_set_workers(1);
     do {
         ck_assert_int_lt(clock_mono_ns(), deadline_ns);
-        flood(clock_deadline_ns(60000));
+        flood(clock_deadline_ns(PATIENCE_MS));
         ck_assert_int_ge(hashed, 1);
     } while (refused == 0);
     password_set_workers(2 * FLOOD);
-    flood(clock_deadline_ns(60000));
+    flood(clock_deadline_ns(PATIENCE_MS));
     ck_assert_int_eq(hashed, FLOOD);
 }
 END_TEST

@@ -141,7 +141,6 @@ int main(void)
 {
     Suite *suite = suite_create("users_switches");
     TCase *tcase = tcase_create("backends");
-    tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, a_fact_is_replaced_only_as_it_was, 0, USERS_BACKEND_COUNT);
     tcase_add_loop_test(tcase, of_many_one_replaces, 0, USERS_BACKEND_COUNT);
     tcase_add_loop_test(tcase, switches_are_kept_and_read_page_by_page, 0, USERS_BACKEND_COUNT);

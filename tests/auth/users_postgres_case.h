@@ -6,6 +6,7 @@
 #define CACHEWARDEN_TESTS_USERS_POSTGRES_CASE_H
 
 #include "cachewarden/clock.h"
+#include "patience.h"
 #include "suite.h"
 #include "users_backend.h"
 
@@ -94,7 +95,7 @@ static inline void nap(void)
 /* It is back within a second or two of the server. */
 static inline void wait_until_found(int64_t id)
 {
-    int64_t give_up = now_ms() + 20000;
+    int64_t give_up = now_ms() + PATIENCE_MS;
 
     while (find(id) != ERR_OK) {
         ck_assert_int_eq(error.code, ERR_UPSTREAM_DOWN);

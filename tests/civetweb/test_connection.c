@@ -6,6 +6,7 @@
  * deadline that starts again with every byte would never be reached at all.
  */
 #include "echo_server.h"
+#include "slowness.h"
 
 /* ---- what reaches the application ---- */
 

@@ -1,4 +1,5 @@
 /* Whatever stands in the query that is not exactly one user_id clears nothing (threats 45 to 51). */
+#include "patience.h"
 #include "redis_snapshot.h"
 #include "stand.h"
 #include "suite.h"
@@ -149,7 +150,7 @@ static const struct http_reply *post(struct raw *raw, const char *path, const ch
 {
     raw_print(raw, "POST %s%s HTTP/1.1\r\nHost: localhost\r\n%s%sContent-Length: 0\r\n\r\n", path,
               query, credential ? credential : "", credential ? "\r\n" : "");
-    return raw_reply(raw, 10000);
+    return raw_reply(raw, PATIENCE_MS);
 }
 
 /* Runs all bad queries with that credential; each is answered that way, and nothing in Redis moves. */
@@ -254,7 +255,7 @@ static void expect_not_cleared(const char *fields, const char *body, size_t size
     raw_send(raw, body, size);
     if (strstr(fields, "chunked") != NULL)
         raw_print(raw, "\r\n0\r\n\r\n");
-    const struct http_reply *reply = raw_reply(raw, 10000);
+    const struct http_reply *reply = raw_reply(raw, PATIENCE_MS);
     ck_assert_msg(reply && reply->status == status && strcmp(reply->body, says) == 0,
                   "%s: wanted %d %s\n%s%s", fields, status, says, reply ? reply->head : "",
                   reply ? reply->body : "");

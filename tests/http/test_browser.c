@@ -436,7 +436,6 @@ int main(void)
 {
     Suite *suite = suite_create("browser");
     TCase *tcase = tcase_create("browser");
-    tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, open_both, close_both);
     tcase_add_test(tcase, a_session);
     tcase_add_test(tcase, without_asking_there_is_none);

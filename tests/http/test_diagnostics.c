@@ -1,4 +1,5 @@
 /* Health and the Redis test (contract section 10). */
+#include "patience.h"
 #include "redis_snapshot.h"
 #include "stand.h"
 #include "suite.h"
@@ -101,7 +102,7 @@ START_TEST(health_gives_nothing_away)
     char port[16];
     snprintf(port, sizeof port, "%d", redis_server_port(stand.redis));
     redis_server_kill(stand.redis);
-    int64_t give_up = stand_now_ms() + 10000;
+    int64_t give_up = stand_now_ms() + PATIENCE_MS;
     const struct http_reply *reply;
     while (!strstr((reply = http_get(stand.http, "/health", NULL))->body, "degraded"))
         ck_assert_msg(stand_now_ms() < give_up, "%s", reply->body);

@@ -89,7 +89,6 @@ int main(void)
 {
     Suite *suite = suite_create("flood");
     TCase *tcase = tcase_create("flood");
-    tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, others_are_served);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

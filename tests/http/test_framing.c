@@ -3,6 +3,7 @@
  * and would clear everybody's cache if it were taken: as a request of its own, or smuggled behind
  * another. All are refused, the connection is closed, and nothing in Redis has moved.
  */
+#include "patience.h"
 #include "redis_snapshot.h"
 #include "stand.h"
 #include "suite.h"
@@ -240,7 +241,7 @@ static void send_authorized(struct raw *raw, struct text text)
 /* One refusal, the connection closed behind it, and never a second reply. */
 static void expect_refused(struct raw *raw, int status, int or_status, const char *what)
 {
-    const struct http_reply *reply = raw_reply(raw, 10000);
+    const struct http_reply *reply = raw_reply(raw, PATIENCE_MS);
     ck_assert_msg(reply && reply->status != 0, "no whole answer to: %s", what);
     ck_assert_msg(reply->status == status || reply->status == or_status, "wanted %d: %s\n%s%s",
                   status, what, reply->head, reply->body);
@@ -251,7 +252,7 @@ static void expect_refused(struct raw *raw, int status, int or_status, const cha
                       strstr(reply->body, "<script>") == NULL,
                   "%s\n%s", reply->head, reply->body);
     ck_assert_msg(strncmp(reply->body, "{\"detail\":\"", 11) == 0, "%s: %s", what, reply->body);
-    ck_assert_msg(raw_is_closed(raw, 10000), "not closed, or a second reply: %s", what);
+    ck_assert_msg(raw_is_closed(raw, PATIENCE_MS), "not closed, or a second reply: %s", what);
 }
 
 static void expect_alive_and_unchanged(char *before)
@@ -328,7 +329,7 @@ START_TEST(the_64th_field_counts)
     for (int n = 0; n < 62; n++)
         raw_print(raw, "X-Field-%d: %d\r\n", n, n);
     raw_print(raw, "%s\r\n\r\n", stand.alice.bearer);
-    expect_status(raw_reply(raw, 10000), 200);
+    expect_status(raw_reply(raw, PATIENCE_MS), 200);
     raw_close(&raw);
 }
 END_TEST
@@ -368,7 +369,8 @@ START_TEST(good_framing_is_served)
     for (size_t i = 0; i < count; i++)
         send_authorized(raw, good[i]);
     for (size_t i = 0; i < count; i++)
-        expect_body(raw_reply(raw, 10000), 200, "{\"ok\":true,\"message\":\"Cache cleared\"}");
+        expect_body(raw_reply(raw, PATIENCE_MS), 200,
+                    "{\"ok\":true,\"message\":\"Cache cleared\"}");
     ck_assert_int_eq(redis_server_ask_integer(stand.redis, "GET cw:epoch"), epoch + (int64_t)count);
     raw_close(&raw);
 }
@@ -381,13 +383,13 @@ START_TEST(a_foreign_host_is_misdirected)
                            .config = "server: { allowed_hosts = [ \"cache.example\" ]; };\n"});
     struct raw *raw = raw_open(picky.server.port);
     raw_print(raw, "GET /health/live HTTP/1.1\r\nHost: Cache.Example:8000\r\n\r\n");
-    expect_status(raw_reply(raw, 10000), 200);
+    expect_status(raw_reply(raw, PATIENCE_MS), 200);
     raw_print(raw, "GET https://CACHE.example/health/live HTTP/1.1\r\nHost: cache.example\r\n\r\n");
-    expect_status(raw_reply(raw, 10000), 200);
+    expect_status(raw_reply(raw, PATIENCE_MS), 200);
     /* The target's host counts, whatever the field says. */
     raw_print(raw,
               "GET http://cache.example:8000/health/live HTTP/1.1\r\nHost: evil.example\r\n\r\n");
-    expect_status(raw_reply(raw, 10000), 200);
+    expect_status(raw_reply(raw, PATIENCE_MS), 200);
     static const char *const foreign[] = {
         "GET /health/live HTTP/1.1\r\nHost: evil.example\r\n\r\n",
         "GET http://evil.example/health/live HTTP/1.1\r\nHost: cache.example\r\n\r\n",

@@ -1,6 +1,7 @@
 /* Tokens of other issuers, from outside: good ones of every algorithm, whose users and rights they are, and the
  * tricks that are known (threats 1 to 18). */
 #include "issuers_case.h"
+#include "patience.h"
 
 /* ---- good ones ---- */
 
@@ -92,11 +93,11 @@ START_TEST(accounts_on_first_sight)
     cw_result_fini(&result);
     stand_cli_do(&stand, NULL,
                  (const char *const[]){"user", "grant", name, "--group", "Admin", NULL});
-    int64_t give_up = stand_now_ms() + 10000;
+    int64_t give_up = stand_now_ms() + PATIENCE_MS;
     while (get_with(ADMIN, alice)->status != 200)
         ck_assert_msg(stand_now_ms() < give_up, "no admin");
     stand_cli_do(&stand, NULL, (const char *const[]){"user", "deactivate", name, NULL});
-    give_up = stand_now_ms() + 10000;
+    give_up = stand_now_ms() + PATIENCE_MS;
     while (get_with(STATUS, alice)->status != 401)
         ck_assert_msg(stand_now_ms() < give_up, "active still");
     free(alice);
@@ -293,7 +294,6 @@ int main(void)
 {
     Suite *suite = suite_create("issuers");
     TCase *tcase = tcase_create("issuers");
-    tcase_set_timeout(tcase, 120);
     tcase_add_checked_fixture(tcase, open_keys, close_all);
     tcase_add_test(tcase, every_algorithm);
     tcase_add_test(tcase, secrets);

@@ -199,7 +199,6 @@ int main(void)
 {
     Suite *suite = suite_create("issuers' keys");
     TCase *tcase = tcase_create("keys");
-    tcase_set_timeout(tcase, 120);
     tcase_add_checked_fixture(tcase, open_keys, close_all);
     tcase_add_test(tcase, rotation);
     tcase_add_test(tcase, withdrawn);

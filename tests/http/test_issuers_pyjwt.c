@@ -147,7 +147,6 @@ int main(void)
 {
     Suite *suite = suite_create("issuers, PyJWT");
     TCase *tcase = tcase_create("pyjwt");
-    tcase_set_timeout(tcase, 120);
     tcase_add_checked_fixture(tcase, open_stand, close_stand);
     tcase_add_test(tcase, every_algorithm);
     tcase_add_test(tcase, changed_on_the_way);

@@ -325,7 +325,6 @@ int main(void)
 {
     Suite *suite = suite_create("kills");
     TCase *all = tcase_create("all");
-    tcase_set_timeout(all, 300);
     tcase_add_test(all, a_thousand_kills);
     tcase_add_test(all, under_tls_as_well);
     suite_add_tcase(suite, all);

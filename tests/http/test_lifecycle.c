@@ -1,4 +1,6 @@
 /* Start, reload, drain, stop. */
+#include "patience.h"
+#include "slowness.h"
 #include "stand.h"
 #include "suite.h"
 
@@ -21,7 +23,7 @@ static struct raw *begin_login(void)
                    "application/json\r\nContent-Length: 2\r\n"
                    "Expect: 100-continue\r\n\r\n");
     /* Now it is known to be under way, not only on its way. */
-    expect_status(raw_reply(raw, 10000), 100);
+    expect_status(raw_reply(raw, PATIENCE_MS), 100);
     raw_print(raw, "{");
     return raw;
 }
@@ -31,11 +33,11 @@ static bool is_draining(const void *unused)
     (void)unused;
     struct raw *raw = raw_open(server.port);
     raw_print(raw, "GET /health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    const struct http_reply *reply = raw_reply(raw, 10000);
+    const struct http_reply *reply = raw_reply(raw, PATIENCE_MS);
     bool yes = reply && reply->status == 503;
     if (yes) {
         expect_header(reply, "Connection", "close");
-        ck_assert(raw_is_closed(raw, 10000));
+        ck_assert(raw_is_closed(raw, PATIENCE_MS));
     }
     raw_close(&raw);
     return yes;
@@ -49,7 +51,7 @@ static void start(const char *drain, const char *body_timeout)
 
 START_TEST(a_request_under_way_is_finished)
 {
-    start("CACHEWARDEN_SERVER_DRAIN_S=30", "CACHEWARDEN_SERVER_BODY_TIMEOUT_MS=20000");
+    start("CACHEWARDEN_SERVER_DRAIN_S=600", "CACHEWARDEN_SERVER_BODY_TIMEOUT_MS=600000");
     struct http_client *kept = http_client_new(server.base_url);
     expect_status(http_get(kept, "/health/ready", NULL), 200);
     struct raw *slow = begin_login();
@@ -64,29 +66,29 @@ START_TEST(a_request_under_way_is_finished)
     expect_header(http_get(kept, "/nosuch", NULL), "Connection", "close");
 
     raw_print(slow, "}");
-    reply = raw_reply(slow, 10000);
+    reply = raw_reply(slow, PATIENCE_MS);
     expect_status(reply, 400);
     expect_header(reply, "Connection", "close");
-    ck_assert(raw_is_closed(slow, 10000));
+    ck_assert(raw_is_closed(slow, PATIENCE_MS));
     raw_close(&slow);
     http_client_free(&kept);
     ck_assert_int_eq(cw_server_wait(&server), 0);
-    /* It does not sit out its 30 s. */
-    ck_assert_int_lt(stand_now_ms() - from, 15000);
+    /* It does not sit out its 600 s. */
+    expect_within_ms(stand_now_ms() - from, 15000);
     cw_server_stop(&server);
 }
 END_TEST
 
 START_TEST(nothing_under_way_means_no_waiting)
 {
-    start("CACHEWARDEN_SERVER_DRAIN_S=30", "CACHEWARDEN_SERVER_KEEP_ALIVE_TIMEOUT_MS=30000");
+    start("CACHEWARDEN_SERVER_DRAIN_S=600", "CACHEWARDEN_SERVER_KEEP_ALIVE_TIMEOUT_MS=600000");
     struct http_client *idle = http_client_new(server.base_url);
     expect_status(http_get(idle, "/health/live", NULL), 200);
     struct raw *silent = raw_open(server.port);
     int64_t from = stand_now_ms();
     cw_server_signal(&server, SIGTERM);
     ck_assert_int_eq(cw_server_wait(&server), 0);
-    ck_assert_int_lt(stand_now_ms() - from, 8000);
+    expect_within_ms(stand_now_ms() - from, 8000);
     raw_close(&silent);
     http_client_free(&idle);
     cw_server_stop(&server);
@@ -101,7 +103,7 @@ START_TEST(the_drain_has_an_end)
     cw_server_signal(&server, SIGTERM);
     cw_server_wait(&server);
     ck_assert_int_ge(stand_now_ms() - from, 900);
-    ck_assert_int_lt(stand_now_ms() - from, 10000);
+    expect_within_ms(stand_now_ms() - from, 10000);
     raw_close(&slow);
     cw_server_stop(&server);
 }
@@ -116,7 +118,7 @@ START_TEST(a_second_signal_stops_at_once)
     int64_t from = stand_now_ms();
     cw_server_signal(&server, SIGTERM);
     cw_server_wait(&server);
-    ck_assert_int_lt(stand_now_ms() - from, 5000);
+    expect_within_ms(stand_now_ms() - from, 5000);
     raw_close(&slow);
     cw_server_stop(&server);
 }
@@ -302,7 +304,7 @@ static int make_noise(void)
     for (int i = 0; i < count; i++) {
         struct raw *raw = raw_open(server.port);
         raw_print(raw, "%s", requests[i]);
-        const struct http_reply *reply = raw_reply(raw, 10000);
+        const struct http_reply *reply = raw_reply(raw, PATIENCE_MS);
         ck_assert_msg(reply && reply->status != 0, "no answer to: %s", requests[i]);
         raw_close(&raw);
     }

@@ -3,6 +3,7 @@
  * of a family, families in one piece, no sample twice, counters that end with _total, histograms whose
  * buckets rise and end with +Inf = _count. Then: what it says is what happened.
  */
+#include "patience.h"
 #include "self_signed.h"
 #include "stand.h"
 #include "suite.h"
@@ -290,7 +291,7 @@ END_TEST
 START_TEST(it_tells_of_a_redis_that_is_down)
 {
     redis_server_kill(stand.redis);
-    int64_t give_up = stand_now_ms() + 20000;
+    int64_t give_up = stand_now_ms() + PATIENCE_MS;
     do {
         expect_status(http_get(stand.http, "/api/cache/status/", stand.alice.bearer), 500);
         scrape();

@@ -2,6 +2,7 @@
  * Paths match byte by byte and methods by name (threats 53 to 55): whatever only looks like a route
  * is 404 or 400, a wrong method is 405 with Allow, and none of it does anything.
  */
+#include "patience.h"
 #include "redis_snapshot.h"
 #include "stand.h"
 #include "suite.h"
@@ -125,7 +126,7 @@ START_TEST(near_misses_are_not_found)
         struct raw *raw = raw_open(stand.server.port);
         raw_print(raw, "POST %s HTTP/1.1\r\nHost: localhost\r\n%s\r\nContent-Length: 0\r\n\r\n",
                   no_paths[i], stand.root.bearer);
-        const struct http_reply *reply = raw_reply(raw, 10000);
+        const struct http_reply *reply = raw_reply(raw, PATIENCE_MS);
         ck_assert_msg(reply && (reply->status == 404 || reply->status == 400), "%s: %d %s",
                       no_paths[i], reply ? reply->status : -1, reply ? reply->body : "closed");
         ck_assert_msg(strstr(reply->head, "X-Injected") == NULL, "%s", reply->head);
@@ -225,7 +226,7 @@ START_TEST(odd_methods_are_refused)
         struct raw *raw = raw_open(stand.server.port);
         raw_print(raw, "%s\r\nHost: localhost\r\n%s\r\nContent-Length: 0\r\n\r\n", lines[i],
                   stand.root.bearer);
-        const struct http_reply *reply = raw_reply(raw, 10000);
+        const struct http_reply *reply = raw_reply(raw, PATIENCE_MS);
         int status = reply ? reply->status : -1;
         ck_assert_msg(status == 400 || status == 404 || status == 405 || status == 421 ||
                           status == 501,
@@ -291,18 +292,18 @@ START_TEST(head_has_no_body)
     struct raw *raw = raw_open(stand.server.port);
     raw_print(raw, "HEAD /api/cache/status/ HTTP/1.1\r\nHost: localhost\r\n%s\r\n\r\n",
               stand.alice.bearer);
-    expect_status(raw_reply_to_head(raw, 10000), 200);
+    expect_status(raw_reply_to_head(raw, PATIENCE_MS), 200);
     raw_print(raw, "HEAD /nosuch HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    expect_status(raw_reply_to_head(raw, 10000), 404);
+    expect_status(raw_reply_to_head(raw, PATIENCE_MS), 404);
     raw_print(raw, "HEAD /api/cache/clear/ HTTP/1.1\r\nHost: localhost\r\n%s\r\n\r\n",
               stand.alice.bearer);
-    expect_status(raw_reply_to_head(raw, 10000), 405);
+    expect_status(raw_reply_to_head(raw, PATIENCE_MS), 405);
     raw_print(raw, "GET /api/cache/check/ HTTP/1.1\r\nHost: localhost\r\n%s\r\n\r\n",
               stand.alice.bearer);
-    expect_status(raw_reply(raw, 10000), 204);
+    expect_status(raw_reply(raw, PATIENCE_MS), 204);
     raw_print(raw, "GET /nosuch HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    expect_body(raw_reply(raw, 10000), 404, "{\"detail\":\"Not found.\"}");
-    ck_assert(raw_is_closed(raw, 10000));
+    expect_body(raw_reply(raw, PATIENCE_MS), 404, "{\"detail\":\"Not found.\"}");
+    ck_assert(raw_is_closed(raw, PATIENCE_MS));
     raw_close(&raw);
 }
 END_TEST

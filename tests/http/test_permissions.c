@@ -319,7 +319,6 @@ int main(void)
 {
     Suite *suite = suite_create("permissions");
     TCase *shared = tcase_create("matrix");
-    tcase_set_timeout(shared, 120);
     tcase_add_unchecked_fixture(shared, open_stand, close_stand);
     tcase_add_test(shared, every_route_for_every_caller);
     suite_add_tcase(suite, shared);

@@ -10,9 +10,9 @@
 #include <hiredis/hiredis.h>
 #include <jansson.h>
 
-#define PATIENT_TIMEOUTS                                                                     \
-    "CACHEWARDEN_REDIS_BORROW_TIMEOUT_MS=5000", "CACHEWARDEN_REDIS_CONNECT_TIMEOUT_MS=5000", \
-        "CACHEWARDEN_REDIS_COMMAND_TIMEOUT_MS=5000"
+#define PATIENT_TIMEOUTS                                                                       \
+    "CACHEWARDEN_REDIS_BORROW_TIMEOUT_MS=60000", "CACHEWARDEN_REDIS_CONNECT_TIMEOUT_MS=60000", \
+        "CACHEWARDEN_REDIS_COMMAND_TIMEOUT_MS=60000"
 
 /* What goes on. */
 enum reach {
@@ -365,7 +365,6 @@ int main(void)
 {
     Suite *suite = suite_create("redis_errors");
     TCase *all = tcase_create("all");
-    tcase_set_timeout(all, 120);
     tcase_add_loop_test(all, a_real_redis_in_trouble, 0, TROUBLES);
     tcase_add_loop_test(all, every_error_to_the_letter, 0, sizeof errors / sizeof *errors);
     tcase_add_test(all, every_route_is_looked_at);

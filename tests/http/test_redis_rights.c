@@ -3,6 +3,7 @@
  * work with it, none of it is refused, and each command it allows is one that was used.
  */
 #include "guarded_redis.h"
+#include "patience.h"
 #include "stand.h"
 #include "suite.h"
 
@@ -174,7 +175,7 @@ START_TEST(the_rights_are_enough_and_no_more)
                      1);
     make(&calls[0]);
     /* Some of it happens in the background. */
-    for (int64_t until_ms = stand_now_ms() + 20000; !each_allowed_command_was_used(missing);)
+    for (int64_t until_ms = stand_now_ms() + PATIENCE_MS; !each_allowed_command_was_used(missing);)
         ck_assert_msg(stand_now_ms() < until_ms, "the ACL line allows what is not used: %s",
                       missing);
     stand_close(&stand); /* which asks ACL LOG */

@@ -1,4 +1,6 @@
 /* Signing out, new passwords and stolen refresh tokens, on two servers with one Redis (threats 17 to 25). */
+#include "patience.h"
+#include "slowness.h"
 #include "stand.h"
 #include "suite.h"
 
@@ -25,15 +27,24 @@ struct tokens {
     char body[MINT_SIZE]; /* {"refresh_token":"…"} */
 };
 
-static void open_both(void)
+static void open_nodes(const char *const *environment)
 {
-    stand_open(&stand, &(struct stand_options){
-                           .environment = (const char *const[]){"CACHEWARDEN_LIMITS_ENABLED=false",
-                                                                STAND_DEFAULT_TIMEOUTS, NULL}});
+    stand_open(&stand, &(struct stand_options){.environment = environment});
     cw_server_start(
         &other, &(struct cw_server_options){.environment = (const char *const *)stand.environment,
                                             .directory = stand.directory});
     other_http = http_client_new(other.base_url);
+}
+
+static void open_both(void)
+{
+    open_nodes(NULL);
+}
+
+/* Where it is about how long Redis is waited for. */
+static void open_both_hasty(void)
+{
+    open_nodes((const char *const[]){STAND_DEFAULT_TIMEOUTS, NULL});
 }
 
 static void close_both(void)
@@ -87,7 +98,8 @@ static void expect_soon_refused(const struct tokens *tokens)
 {
     int64_t start_ms = stand_now_ms();
     while (http_get(other_http, STATUS, tokens->access)->status != 401)
-        ck_assert_msg(stand_now_ms() - start_ms <= 1000, "still good after a second");
+        ck_assert_msg(stand_now_ms() - start_ms < PATIENCE_MS, "still good");
+    expect_within_ms(stand_now_ms() - start_ms, 1000);
     expect_access(other_http, tokens, false);
 }
 
@@ -166,6 +178,7 @@ START_TEST(a_stolen_refresh_token)
     log_in(stand.http, &bystander);
     log_in(stand.http, &stolen);
     read_tokens(&next, refresh(stand.http, &stolen));
+    age(&stolen, -3600); /* ten seconds of grace may be over before a slow machine is through */
     expect_answer(refresh(other_http, &stolen), 401, SAYS_401);
     expect_access(stand.http, &next, true); /* the client may have repeated itself */
     age(&stolen, 12);
@@ -180,7 +193,7 @@ END_TEST
 
 /* ---- many at once ---- */
 
-enum { THREADS = 20 };
+enum { THREADS = 20, GRACE_MS = 10000 };
 
 struct racer {
     pthread_t thread;
@@ -203,6 +216,7 @@ START_TEST(of_twenty_at_once_one_wins)
     static struct tokens tokens;
     int winners = 0;
     log_in(stand.http, &tokens);
+    int64_t from = stand_now_ms();
     for (int i = 0; i < THREADS; i++) {
         racers[i] = (struct racer){.url = i % 2 ? other.base_url : stand.server.base_url,
                                    .body = tokens.body};
@@ -214,7 +228,9 @@ START_TEST(of_twenty_at_once_one_wins)
         ck_assert(racers[i].status == 200 || racers[i].status == 401);
     }
     ck_assert_int_eq(winners, 1);
-    expect_access(stand.http, &tokens, true);
+    /* Who came ten seconds after the winner was a thief, and took the session along. */
+    if (stand_now_ms() - from < GRACE_MS)
+        expect_access(stand.http, &tokens, true);
 }
 END_TEST
 
@@ -257,7 +273,7 @@ static void expect_503(const struct http_reply *reply)
 {
     expect_body_has(reply, 503, "{\"detail\":\"Service temporarily unavailable");
     ck_assert_int_eq(http_header_count(reply, "Retry-After"), 1);
-    ck_assert_int_le(reply->elapsed_ms, BUDGET_MS);
+    expect_within_ms(reply->elapsed_ms, BUDGET_MS);
 }
 
 static bool refreshes(const void *tokens)
@@ -338,7 +354,6 @@ int main(void)
 {
     Suite *suite = suite_create("sessions");
     TCase *tcase = tcase_create("sessions");
-    tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, open_both, close_both);
     tcase_add_test(tcase, logged_out_everywhere);
     tcase_add_test(tcase, all_of_them);
@@ -347,8 +362,12 @@ int main(void)
     tcase_add_test(tcase, of_twenty_at_once_one_wins);
     tcase_add_test(tcase, a_new_password);
     tcase_add_test(tcase, redis_is_killed);
-    tcase_add_test(tcase, redis_is_paused);
     tcase_add_test(tcase, all_is_flushed);
+    suite_add_tcase(suite, tcase);
+
+    tcase = tcase_create("hasty");
+    tcase_add_checked_fixture(tcase, open_both_hasty, close_both);
+    tcase_add_test(tcase, redis_is_paused);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

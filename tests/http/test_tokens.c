@@ -1,4 +1,5 @@
 /* Tokens and keys that are good, and the many that are not (threats 1 to 18 and 27 to 29). */
+#include "patience.h"
 #include "stand.h"
 #include "suite.h"
 
@@ -351,7 +352,7 @@ START_TEST(api_keys)
 
     stand_cli_do(&stand, NULL, (const char *const[]){"key", "revoke", "robot", NULL});
     /* The server looks again within a second. */
-    int64_t give_up = stand_now_ms() + 5000;
+    int64_t give_up = stand_now_ms() + PATIENCE_MS;
     while (http_get(stand.http, STATUS, key)->status == 200)
         ck_assert_msg(stand_now_ms() < give_up, "a revoked key still works after 5 s");
     expect_bad(key, "a revoked key");
@@ -407,13 +408,13 @@ START_TEST(rights_are_looked_up_anew)
     expect_status(http_get(stand.http, "/api/v1/audit", temp.bearer), 200);
     stand_cli_do(&stand, NULL,
                  (const char *const[]){"user", "revoke", "temp", "--superuser", NULL});
-    int64_t give_up = stand_now_ms() + 10000;
+    int64_t give_up = stand_now_ms() + PATIENCE_MS;
     while (http_get(stand.http, "/api/v1/audit", temp.bearer)->status == 200)
         ck_assert_msg(stand_now_ms() < give_up, "a demoted superuser is one still");
     expect_status(http_get(stand.http, "/api/v1/audit", temp.bearer), 403);
     expect_good(temp.bearer);
     stand_cli_do(&stand, NULL, (const char *const[]){"user", "deactivate", "temp", NULL});
-    give_up = stand_now_ms() + 10000;
+    give_up = stand_now_ms() + PATIENCE_MS;
     while (http_get(stand.http, STATUS, temp.bearer)->status == 200)
         ck_assert_msg(stand_now_ms() < give_up, "a deactivated account is active still");
     expect_bad(temp.bearer, "a deactivated account's token");

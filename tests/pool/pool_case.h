@@ -5,12 +5,13 @@
 #include "cachewarden/arena.h"
 #include "cachewarden/clock.h"
 #include "cachewarden/pipeline.h"
+#include "patience.h"
 
 #include <check.h>
 #include <string.h>
 
 /* Times long enough that only what is meant to be late is late, also under sanitizers. */
-#define CASE_PATIENCE_MS 20000
+#define CASE_PATIENCE_MS PATIENCE_MS
 
 static inline struct pool *case_pool_with(const char *url, struct pool_options options)
 {

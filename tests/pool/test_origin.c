@@ -205,7 +205,6 @@ int main(void)
 
     tcase = tcase_create("redis");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, the_same_for_everybody_until_redis_restarts);
     tcase_add_test(tcase, nothing_is_told_by_what_failed_or_was_not_asked);
     tcase_add_test(tcase, a_user_who_may_not_ask);

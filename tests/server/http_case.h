@@ -6,6 +6,7 @@
 #include "expect.h"
 #include "http_client.h"
 
+#include "patience.h"
 #include "suite.h"
 
 #include <arpa/inet.h>
@@ -13,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { SOON_MS = 5000 };
+enum { SOON_MS = PATIENCE_MS };
 
 #define H "Host: a\r\n"
 

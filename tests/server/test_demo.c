@@ -1,6 +1,7 @@
 /* `serve --demo`: what it prints is pasted into a shell and does what it says. */
 #include "cw_server.h"
 #include "http_client.h"
+#include "patience.h"
 #include "redis_server.h"
 #include "suite.h"
 
@@ -248,7 +249,7 @@ static pid_t find_redis(void)
 static void wait_gone(pid_t pid)
 {
     const struct timespec two_ms = {0, 2000000};
-    time_t give_up = time(NULL) + 20;
+    time_t give_up = time(NULL) + PATIENCE_S;
     while (kill(pid, 0) == 0) {
         ck_assert_msg(time(NULL) < give_up, "redis-server %d lives on", (int)pid);
         nanosleep(&two_ms, NULL);

@@ -6,6 +6,7 @@
 #include "suite.h"
 
 #include "cachewarden/clock.h"
+#include "patience.h"
 
 #define BEGAN_NS (1000 * NS_PER_S)
 
@@ -119,7 +120,7 @@ START_TEST(and_requests_have_to_cease)
 
     ck_assert_int_eq(http_last_request_ns(edge_http()), 0);
     raw_print(raw, "GET /plain HTTP/1.1\r\nHost: a\r\n\r\n");
-    expect_status(raw_reply(raw, 10000), 200);
+    expect_status(raw_reply(raw, PATIENCE_MS), 200);
     raw_close(&raw);
     edge_wait(has_ended_one, NULL, "the end of the request is noted");
     int64_t last_ns = http_last_request_ns(edge_http()), began_ns = last_ns - NS_PER_S;

@@ -6,13 +6,15 @@
 #include "suite.h"
 
 #include "cachewarden/clock.h"
+#include "patience.h"
+#include "slowness.h"
 
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
 
-enum { SOON_MS = 5000, WORKERS = 4, BUSY_CLIENTS = 40 };
+enum { SOON_MS = PATIENCE_MS, WORKERS = 4, BUSY_CLIENTS = 40 };
 
 #define GET_PLAIN "GET /plain HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -39,7 +41,6 @@ START_TEST(idle_connections_give_way)
     struct http_options options = edge_options();
     struct raw *idle[WORKERS];
 
-    options.keep_alive_timeout_ms = 60000; /* what bounds the wait is not this */
     edge_close();
     edge_open(&options);
     for (int i = 0; i < WORKERS; i++) {
@@ -51,7 +52,7 @@ START_TEST(idle_connections_give_way)
     struct raw *fifth = raw_open(edge_port());
     raw_print(fifth, GET_PLAIN);
     expect_plain(fifth);
-    ck_assert_int_lt(clock_mono_ns() - start_ns, NS_PER_S);
+    expect_within_ms((clock_mono_ns() - start_ns) / NS_PER_MS, 1000);
     raw_close(&fifth);
     for (int i = 0; i < WORKERS; i++)
         raw_close(&idle[i]);
@@ -258,7 +259,7 @@ START_TEST(the_last_request_ends_the_wait)
     int64_t start_ns = clock_mono_ns();
     ck_assert_int_eq(pthread_create(&thread, NULL, open_gate_soon, &delay_ms), 0);
     ck_assert_int_eq(http_wait_idle(edge_http(), clock_deadline_ns(20 * SOON_MS)), ERR_OK);
-    ck_assert_int_lt(clock_mono_ns() - start_ns, 5 * NS_PER_S);
+    expect_within_ms((clock_mono_ns() - start_ns) / NS_PER_MS, 5 * 1000);
     pthread_join(thread, NULL);
     expect_status(raw_reply(slow, SOON_MS), 200);
     raw_close(&slow);
@@ -281,7 +282,7 @@ START_TEST(stopping_does_not_wait_for_idle_clients)
     expect_plain(idle);
     int64_t start_ns = clock_mono_ns();
     edge_close();
-    ck_assert_int_lt(clock_mono_ns() - start_ns, 3 * NS_PER_S); /* its head has 5 s */
+    expect_within_ms((clock_mono_ns() - start_ns) / NS_PER_MS, 3 * 1000); /* its head has 600 s */
     ck_assert(raw_is_closed(idle, SOON_MS));
     ck_assert(raw_is_closed(silent, SOON_MS));
     raw_close(&idle);

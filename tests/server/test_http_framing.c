@@ -6,12 +6,13 @@
 #include "expect.h"
 #include "http_client.h"
 
+#include "patience.h"
 #include "suite.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { SOON_MS = 5000 };
+enum { SOON_MS = PATIENCE_MS };
 
 #define H        "Host: a\r\n"
 #define SMUGGLED "GET /plain HTTP/1.1\r\n" H "\r\n"

@@ -6,6 +6,7 @@
 #include "suite.h"
 
 #include "cachewarden/clock.h"
+#include "patience.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -180,7 +181,7 @@ START_TEST(the_server_feeds_it_while_it_runs_and_while_it_drains)
     struct raw *raw = raw_open(server.port);
     raw_print(raw, "POST /auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
                    "application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
-    ck_assert_int_eq(raw_reply(raw, 10000)->status, 100);
+    ck_assert_int_eq(raw_reply(raw, PATIENCE_MS)->status, 100);
     cw_server_signal(&server, SIGTERM);
     free(cw_server_wait_notify(&server, "STOPPING=1"));
     for (int i = 0; i < 5; i++)

@@ -1,4 +1,5 @@
 #include "cw_server.h"
+#include "patience.h"
 
 #include <check.h>
 
@@ -21,9 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Two busy cores and sanitizers; a healthy start takes a hundredth of it. */
-#define PATIENCE_MS 20000
-#define LIST_MAX    64
+#define LIST_MAX 64
 
 static int64_t now_ms(void)
 {

@@ -60,7 +60,7 @@ char *cw_server_wait_notify(const struct cw_server *server, const char *text);
 int cw_server_wait(struct cw_server *server);
 /* What it has logged so far; the caller frees it. */
 char *cw_server_log(const struct cw_server *server);
-/* Waits until the log has this text; 20 s at most. */
+/* Waits until the log has this text. */
 void cw_server_wait_log(const struct cw_server *server, const char *text);
 
 /* An account that is nobody's: what root runs as it can read what everybody may, and no more. Other testers

@@ -3,14 +3,13 @@
 #include "cachewarden/clock.h"
 #include "cachewarden/log.h"
 #include "cachewarden/routes.h"
+#include "patience.h"
 
 #include <check.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
-
-enum { PATIENCE_MS = 10000 };
 
 static struct app app;
 static struct http *http;
@@ -125,9 +124,9 @@ struct http_options edge_options(void)
         .listen_count = 1,
         .threads = 4,
         .max_body = 64 * 1024,
-        .header_timeout_ms = 5000,
-        .body_timeout_ms = 10000,
-        .keep_alive_timeout_ms = 1000,
+        .header_timeout_ms = 600000,
+        .body_timeout_ms = 600000,
+        .keep_alive_timeout_ms = 600000,
     };
 }
 

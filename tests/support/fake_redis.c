@@ -1,4 +1,5 @@
 #include "fake_redis.h"
+#include "patience.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,6 @@
 #define CLIENTS_MAX   256
 #define OVERRIDES_MAX 64
 #define NAMES_MAX     64
-#define PATIENCE_S    10
 
 struct client {
     int fd;

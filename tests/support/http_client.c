@@ -1,4 +1,5 @@
 #include "http_client.h"
+#include "patience.h"
 
 #include <curl/curl.h>
 
@@ -16,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define GIVE_UP_MS  20000L
+#define GIVE_UP_MS  ((long)PATIENCE_MS)
 #define VALUES_KEPT 16
 #define VALUE_SIZE  8300 /* the longest header we ask for carries a token */
 

@@ -1,5 +1,7 @@
 #include "loopback.h"
 
+#include "patience.h"
+
 #include "cachewarden/clock.h"
 #include "cachewarden/params.h"
 
@@ -37,13 +39,14 @@ static struct users *open_users(struct loopback *loopback, const struct loopback
 enum err loopback_try_open(struct loopback *loopback, const struct loopback_options *options,
                            struct error *error)
 {
+    const bool is_hasty = options->command_timeout_ms != 0;
     *loopback = (struct loopback){0};
     struct app_options app = {
         .control = {.size = options->pool_size ? options->pool_size : 4,
-                    .borrow_timeout_ms = 5000,
-                    .connect_timeout_ms = 500,
+                    .borrow_timeout_ms = is_hasty ? 5000 : REDIS_PATIENCE_MS,
+                    .connect_timeout_ms = is_hasty ? 500 : REDIS_PATIENCE_MS,
                     .command_timeout_ms =
-                        options->command_timeout_ms ? options->command_timeout_ms : 2000},
+                        is_hasty ? options->command_timeout_ms : REDIS_PATIENCE_MS},
         .tokens = {.secret = STR(LOOPBACK_SECRET),
                    .issuer = STR("cachewarden"),
                    .leeway_s = 30,

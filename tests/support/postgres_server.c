@@ -1,5 +1,6 @@
 #include "postgres_server.h"
 
+#include "patience.h"
 #include "postgres_files.h"
 #include "redis_server.h"
 
@@ -18,7 +19,6 @@
 
 #define ARGS_MAX      32
 #define PROCESSES_MAX 64
-#define PATIENCE_S    30 /* two busy cores and sanitizers */
 
 struct postgres_server {
     pid_t pid; /* 0: not running */

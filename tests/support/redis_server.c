@@ -1,4 +1,5 @@
 #include "redis_server.h"
+#include "patience.h"
 
 #include <hiredis/hiredis.h>
 
@@ -18,8 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ARGS_MAX         64
-#define START_PATIENCE_S 20 /* two busy cores and sanitizers */
+#define ARGS_MAX 64
 
 struct redis_server {
     pid_t pid;
@@ -154,7 +154,7 @@ static bool launch(struct redis_server *server)
     if (server->pid == 0)
         child_run((char *const *)(uintptr_t)argv, server->directory, parent);
 
-    time_t give_up = time(NULL) + START_PATIENCE_S;
+    time_t give_up = time(NULL) + PATIENCE_S;
     while (!answers(server) || !has_socket(server)) {
         int status = 0;
         if (waitpid(server->pid, &status, WNOHANG) == server->pid) {
@@ -164,7 +164,7 @@ static bool launch(struct redis_server *server)
             return false;
         }
         if (time(NULL) > give_up)
-            die("no answer within %d s; see %s/redis.log", START_PATIENCE_S, server->directory);
+            die("no answer within %d s; see %s/redis.log", PATIENCE_S, server->directory);
         nap();
     }
     return true;

@@ -1,6 +1,7 @@
 #include "stand.h"
 
 #include "guarded_redis.h"
+#include "patience.h"
 
 #include <check.h>
 #include <jansson.h>
@@ -11,8 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATIENCE_MS 20000
-#define FAR_FUTURE  "4102444800" /* 2100-01-01 */
+#define FAR_FUTURE "4102444800" /* 2100-01-01 */
 
 int64_t stand_now_ms(void)
 {
@@ -167,10 +167,12 @@ static void set_environment(struct stand *stand, const struct stand_options *opt
         add_variable(stand, url);
     }
     add_variable(stand, "JWT_SECRET=" STAND_SECRET);
-    /* A busy machine is no fault of Redis; tests of faults set what they want. */
-    add_variable(stand, "CACHEWARDEN_REDIS_BORROW_TIMEOUT_MS=5000");
-    add_variable(stand, "CACHEWARDEN_REDIS_CONNECT_TIMEOUT_MS=5000");
-    add_variable(stand, "CACHEWARDEN_REDIS_COMMAND_TIMEOUT_MS=5000");
+    /* A busy machine is no fault of Redis, nor of a client; tests of faults set what they want. */
+    add_variable(stand, "CACHEWARDEN_REDIS_BORROW_TIMEOUT_MS=60000");
+    add_variable(stand, "CACHEWARDEN_REDIS_CONNECT_TIMEOUT_MS=60000");
+    add_variable(stand, "CACHEWARDEN_REDIS_COMMAND_TIMEOUT_MS=60000");
+    add_variable(stand, "CACHEWARDEN_SERVER_HEADER_TIMEOUT_MS=600000");
+    add_variable(stand, "CACHEWARDEN_SERVER_BODY_TIMEOUT_MS=600000");
     /* Tests ask more often than people do; those of the limits turn them on. */
     add_variable(stand, "CACHEWARDEN_LIMITS_ENABLED=false");
     /* Tests ask for readiness like a load balancer; none is there to be told that the stand ends. */

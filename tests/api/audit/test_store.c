@@ -1,6 +1,7 @@
 #include "audit/store.h"
 
 #include "cachewarden/clock.h"
+#include "patience.h"
 #include "redis_server.h"
 #include "suite.h"
 
@@ -52,7 +53,7 @@ static void make(size_t index, const char *target, bool is_flush)
 static enum err store(size_t count)
 {
     struct error error = {0};
-    return audit_store(pool, arena, entries, count, clock_deadline_ns(5000), saved, &error);
+    return audit_store(pool, arena, entries, count, clock_deadline_ns(PATIENCE_MS), saved, &error);
 }
 
 START_TEST(a_whole_batch_in_order)

@@ -3,6 +3,7 @@
 
 #include "cachewarden/clock.h"
 #include "loopback.h"
+#include "patience.h"
 #include "redis_server.h"
 #include "redis_snapshot.h"
 #include "suite.h"
@@ -34,8 +35,8 @@ static enum err flush(const char *name, bool dry_run, struct flush_result *resul
                       struct error *error)
 {
     error_clear(error);
-    return caches_flush(loopback.app, arena, str_from(name), dry_run, clock_deadline_ns(5000),
-                        result_out, error);
+    return caches_flush(loopback.app, arena, str_from(name), dry_run,
+                        clock_deadline_ns(PATIENCE_MS), result_out, error);
 }
 
 static struct flush_result flush_ok(const char *name, bool dry_run)
@@ -163,12 +164,12 @@ START_TEST(one_server_by_two_roads)
     struct loopback_answer *answer = LOOPBACK(&by_socket, "cache.clear", loopback_user(7));
     loopback_expect(answer, "{\"version\":2,\"cleared\":true,\"message\":\"Cache cleared "
                             "successfully (new version: 2)\"}");
-    ck_assert_int_eq(audit_drain(by_socket.app, clock_deadline_ns(5000)), ERR_OK);
+    ck_assert_int_eq(audit_drain(by_socket.app, clock_deadline_ns(PATIENCE_MS)), ERR_OK);
 
     struct flush_result result;
     struct error error = {0};
-    ck_assert_int_eq(caches_flush(by_socket.app, arena, STR("all"), false, clock_deadline_ns(5000),
-                                  &result, &error),
+    ck_assert_int_eq(caches_flush(by_socket.app, arena, STR("all"), false,
+                                  clock_deadline_ns(PATIENCE_MS), &result, &error),
                      ERR_CONFLICT);
     ck_assert_int_eq(redis_server_ask_integer(both, "GET cw:{u:7}:v"), 2);
     loopback_close(&by_socket);
@@ -367,7 +368,7 @@ START_TEST(which_database_it_is)
                                                          .caches = &spec,
                                                          .cache_count = 1});
         ck_assert_int_eq(caches_flush(other.app, arena, STR("search"), true,
-                                      clock_deadline_ns(5000), &result, &error),
+                                      clock_deadline_ns(PATIENCE_MS), &result, &error),
                          ERR_OK);
         ck_assert_int_eq(result.removed, 2);
         loopback_close(&other);
@@ -410,9 +411,9 @@ START_TEST(another_server)
                                                      .has_no_users = true,
                                                      .caches = &spec,
                                                      .cache_count = 1});
-    ck_assert_int_eq(
-        caches_flush(other.app, arena, STR("far"), false, clock_deadline_ns(5000), &result, &error),
-        ERR_OK);
+    ck_assert_int_eq(caches_flush(other.app, arena, STR("far"), false,
+                                  clock_deadline_ns(PATIENCE_MS), &result, &error),
+                     ERR_OK);
     ck_assert_int_eq(result.removed, 1);
     ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS a"), 1);
     ck_assert_int_eq(redis_server_ask_integer(second, "EXISTS a"), 0);

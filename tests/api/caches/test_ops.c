@@ -1,6 +1,7 @@
 /* The routes of contract section 5: bodies to the byte, and who may. */
 #include "cachewarden/clock.h"
 #include "loopback.h"
+#include "patience.h"
 #include "redis_server.h"
 #include "suite.h"
 
@@ -43,7 +44,7 @@ static void fill_search(void)
 
 static void settle(void)
 {
-    ck_assert_int_eq(audit_drain(loopback.app, clock_deadline_ns(5000)), ERR_OK);
+    ck_assert_int_eq(audit_drain(loopback.app, clock_deadline_ns(PATIENCE_MS)), ERR_OK);
 }
 
 START_TEST(seed_000)

@@ -6,6 +6,7 @@
  */
 #include "two_nodes.h"
 
+#include "patience.h"
 #include "suite.h"
 
 #include <pthread.h>
@@ -61,7 +62,7 @@ static void play_once(struct player *player, struct arena *own)
     struct error error;
     error_clear(&error);
     record.began_ns = clock_mono_ns();
-    int64_t deadline_ns = clock_deadline_ns(5000);
+    int64_t deadline_ns = clock_deadline_ns(PATIENCE_MS);
     enum err err = record.is_clear
                        ? control_clear(app, own, record.user_id, deadline_ns, &state, &error)
                        : control_status(app, own, record.user_id, deadline_ns, &state, &error);
@@ -102,8 +103,8 @@ static void clear_everything(unsigned *seed)
 {
     struct arena *own = arena_new(4096, 0);
     int64_t epoch;
-    (void)!control_clear_all(nodes[next_random(seed) % 2].app, own, clock_deadline_ns(5000), &epoch,
-                             NULL);
+    (void)!control_clear_all(nodes[next_random(seed) % 2].app, own, clock_deadline_ns(PATIENCE_MS),
+                             &epoch, NULL);
     arena_free(&own);
 }
 
@@ -154,7 +155,7 @@ static const char *strike(unsigned *seed)
 static void await_calls(unsigned more)
 {
     unsigned wanted = atomic_load(&calls) + more;
-    int64_t give_up_ns = clock_deadline_ns(60000);
+    int64_t give_up_ns = clock_deadline_ns(PATIENCE_MS);
     while (atomic_load(&calls) < wanted) {
         ck_assert_msg(clock_mono_ns() < give_up_ns, "nobody is shown anything any more");
         usleep(500);
@@ -278,7 +279,6 @@ int main(void)
 {
     Suite *suite = suite_create("api/control/history");
     TCase *tcase = tcase_create("history");
-    tcase_set_timeout(tcase, 300);
     tcase_add_test(tcase, no_version_repeats_or_falls);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

@@ -3,6 +3,7 @@
 
 #include "two_nodes.h"
 
+#include "patience.h"
 #include "redis_snapshot.h"
 #include "suite.h"
 
@@ -200,7 +201,7 @@ END_TEST
 START_TEST(a_replica_that_was_promoted)
 {
     live();
-    int64_t before = epoch_held(), give_up_ns = clock_deadline_ns(20000);
+    int64_t before = epoch_held(), give_up_ns = clock_deadline_ns(PATIENCE_MS);
     redis_server_do(redis, "REPLICAOF 127.0.0.1 1");
     redis_server_do(redis, "REPLICAOF NO ONE");
     while (epoch_held() == before && clock_mono_ns() < give_up_ns)
@@ -214,7 +215,7 @@ START_TEST(lost_while_nobody_asks)
 {
     live();
     redis_server_do(redis, "FLUSHALL");
-    int64_t give_up_ns = clock_deadline_ns(20000);
+    int64_t give_up_ns = clock_deadline_ns(PATIENCE_MS);
     while (redis_server_ask_integer(redis, "EXISTS cw:marker cw:epoch") < 2 &&
            clock_mono_ns() < give_up_ns)
         nanosleep(&(struct timespec){.tv_nsec = 10 * NS_PER_MS}, NULL);
@@ -325,7 +326,6 @@ int main(void)
     Suite *suite = suite_create("api/control/keeper");
     TCase *each = tcase_create("disasters");
     tcase_add_checked_fixture(each, open_unwatched, close_two);
-    tcase_set_timeout(each, 120);
     tcase_add_test(each, a_fresh_installation_begins_at_one);
     tcase_add_test(each, the_first_clear_is_one);
     tcase_add_test(each, the_first_clear_of_all_is_one);
@@ -345,7 +345,6 @@ int main(void)
     suite_add_tcase(suite, each);
     TCase *watched = tcase_create("watched");
     tcase_add_checked_fixture(watched, open_watched, close_two);
-    tcase_set_timeout(watched, 60);
     tcase_add_test(watched, a_replica_that_was_promoted);
     tcase_add_test(watched, lost_while_nobody_asks);
     suite_add_tcase(suite, watched);

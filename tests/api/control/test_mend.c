@@ -252,7 +252,6 @@ int main(void)
     Suite *suite = suite_create("api/control/mend");
     TCase *tcase = tcase_create("mend");
     tcase_add_checked_fixture(tcase, open_all, close_two);
-    tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, two_users_databases_on_one_redis);
     tcase_add_test(tcase, taken_over);
     tcase_add_test(tcase, a_redis_that_is_emptied_is_nobodys);

@@ -202,7 +202,6 @@ int main(void)
     Suite *suite = suite_create("api/control/peek");
     TCase *tcase = tcase_create("peek");
     tcase_add_checked_fixture(tcase, open_all, close_two);
-    tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, before_anything_was_shown);
     tcase_add_test(tcase, what_a_server_shows);
     tcase_add_test(tcase, beside_a_server_that_relies_on_its_redis);

@@ -136,7 +136,6 @@ int main(void)
     Suite *suite = suite_create("api/control/switches");
     TCase *tcase = tcase_create("switches");
     tcase_add_checked_fixture(tcase, open_all, close_two);
-    tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, lost_and_put_back, 0, 2);
     tcase_add_test(tcase, an_older_copy_put_back);
     tcase_add_test(tcase, switched_on_nothing);

@@ -4,6 +4,7 @@
 
 #include "cachewarden/clock.h"
 #include "loopback.h"
+#include "patience.h"
 #include "redis_server.h"
 
 #include <check.h>
@@ -42,7 +43,7 @@ static inline void close_two(void)
 
 static inline int64_t soon(void)
 {
-    return clock_deadline_ns(20000);
+    return clock_deadline_ns(PATIENCE_MS);
 }
 
 static inline struct cache_state status_on(int node, int64_t user_id)

@@ -1,7 +1,9 @@
 /* Two nodes and a Redis: what one revokes the other knows, and what Redis forgets they do not. */
 #include "identity/feed.h"
 
+#include "patience.h"
 #include "session.h"
+#include "slowness.h"
 #include "suite.h"
 
 #include <string.h>
@@ -40,14 +42,15 @@ static void log_out(const struct loopback *at, const struct session *session)
 
 static void expect_soon_refused(const struct loopback *at, const char *access, int64_t limit_ms)
 {
-    int64_t took_ms = session_wait_refused(at, access, 20000);
-    ck_assert_msg(took_ms >= 0 && took_ms <= limit_ms, "refused after %lld ms", (long long)took_ms);
+    int64_t took_ms = session_wait_refused(at, access, PATIENCE_MS);
+    ck_assert_int_ge(took_ms, 0);
+    expect_within_ms(took_ms, limit_ms);
 }
 
 /* Waits until Redis says so. */
 static void wait_for(const char *command, int64_t wanted)
 {
-    int64_t deadline_ns = clock_deadline_ns(20000);
+    int64_t deadline_ns = clock_deadline_ns(PATIENCE_MS);
     while (redis_server_ask_integer(redis, command) != wanted && clock_mono_ns() < deadline_ns)
         nanosleep(&(struct timespec){.tv_nsec = 10 * NS_PER_MS}, NULL);
     ck_assert_int_eq(redis_server_ask_integer(redis, command), wanted);
@@ -121,7 +124,7 @@ END_TEST
 START_TEST(news_in_a_flood)
 {
     revoke_many(true);
-    int64_t deadline_ns = clock_deadline_ns(20000);
+    int64_t deadline_ns = clock_deadline_ns(PATIENCE_MS);
     while (count_known(&node) < MANY && clock_mono_ns() < deadline_ns)
         nanosleep(&(struct timespec){.tv_nsec = 10 * NS_PER_MS}, NULL);
     ck_assert_int_eq(count_known(&node), MANY);

@@ -1,4 +1,5 @@
 /* Logging out, here and everywhere, and changing the password. */
+#include "patience.h"
 #include "session.h"
 #include "suite.h"
 
@@ -190,7 +191,7 @@ END_TEST
 START_TEST(it_is_recorded)
 {
     loopback_expect(log_out(&first, NULL, NULL), LOGGED_OUT(2));
-    ck_assert_int_eq(audit_drain(node.app, clock_deadline_ns(10000)), ERR_OK);
+    ck_assert_int_eq(audit_drain(node.app, clock_deadline_ns(PATIENCE_MS)), ERR_OK);
     struct loopback_answer *answer = LOOPBACK(&node, "audit.list", loopback_admin());
     const struct json *newest = json_at(json_get(loopback_json(answer), "records"), 0);
     ck_assert_str_eq(json_string(json_get(newest, "route")).ptr, "auth.logout");

@@ -1,6 +1,7 @@
 /* The life of a refresh token: spent once, reused, unrecorded, lost. */
 #include "identity/refresh.h"
 
+#include "patience.h"
 #include "session.h"
 #include "suite.h"
 
@@ -200,7 +201,7 @@ END_TEST
 /* Waits until Redis is reached again: after a restart the breaker lets one through a second. */
 static enum err refresh_once_reached(const struct loopback *at, const char *token)
 {
-    int64_t deadline_ns = clock_deadline_ns(20000);
+    int64_t deadline_ns = clock_deadline_ns(PATIENCE_MS);
     enum err err;
     do {
         err = session_try_refresh(at, token);
@@ -217,7 +218,7 @@ START_TEST(issued_while_redis_was_down)
     ck_assert_uint_eq(first.refresh_claims.unrecorded.len, 32);
     ck_assert_int_ne(session_try_refresh(&node, first.refresh), ERR_OK);
     redis_server_resume(redis);
-    int64_t deadline_ns = clock_deadline_ns(20000);
+    int64_t deadline_ns = clock_deadline_ns(PATIENCE_MS);
     struct loopback_answer *answer = session_refresh(&other, first.refresh);
     while (answer->err != ERR_OK && clock_mono_ns() < deadline_ns) {
         loopback_free(&answer);

@@ -145,7 +145,6 @@ int main(void)
 {
     Suite *suite = suite_create("session");
     TCase *tcase = tcase_create("session");
-    tcase_set_timeout(tcase, 30);
     tcase_add_checked_fixture(tcase, set_up, close_all);
     tcase_add_test(tcase, of_the_family_of_its_tokens);
     tcase_add_test(tcase, only_when_asked_for);

@@ -1,5 +1,6 @@
 /* Passwords from a terminal: asked for twice, never echoed, and the terminal is left as it was. */
 #include "cli_case.h"
+#include "patience.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,7 +39,7 @@ static void start(const char *name)
 static bool read_more(void)
 {
     struct pollfd fd = {.fd = dialogue.terminal, .events = POLLIN};
-    ck_assert_msg(poll(&fd, 1, 20000) == 1, "nothing more within 20 s: %s", dialogue.shown);
+    ck_assert_msg(poll(&fd, 1, PATIENCE_MS) == 1, "nothing more: %s", dialogue.shown);
     ssize_t got = read(dialogue.terminal, dialogue.shown + dialogue.size,
                        sizeof dialogue.shown - dialogue.size - 1);
     if (got <= 0)

@@ -1,0 +1,21 @@
+/*
+ * How slow the machine is while a test runs: for tests of promises in milliseconds. A control beside
+ * the test uses a little of the processor all the time and sees how long that takes; where others
+ * have the processor, it takes a multiple, and so may what is promised.
+ */
+#ifndef CACHEWARDEN_TESTS_SLOWNESS_H
+#define CACHEWARDEN_TESTS_SLOWNESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Whether that is within the budget, as much longer as this machine is slower than a quiet one. For
+ * any thread. */
+bool slowness_allows(int64_t took_ms, int64_t budget_ms);
+
+/* Ends the test when more than that was taken. */
+#define expect_within_ms(took_ms, budget_ms) \
+    slowness_expect_within(took_ms, budget_ms, __FILE__, __LINE__)
+void slowness_expect_within(int64_t took_ms, int64_t budget_ms, const char *file, int line);
+
+#endif
