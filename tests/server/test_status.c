@@ -246,9 +246,9 @@ START_TEST(refusals_without_a_row_have_their_cause)
     ck_assert_int_eq(exchange.result, ERR_BAD_INPUT); /* not ours */
     ck_assert_str_eq(exchange.call.error.detail, "Only HTTP/1.0 and HTTP/1.1 are spoken here.");
     begin(&detail);
-    status_body_refused(&exchange, 500);
-    ck_assert_int_eq(exchange.result, ERR_NO_MEMORY);
-    ck_assert_str_eq(exchange.call.error.detail, "no memory for the body");
+    status_body_refused(&exchange, 503);
+    ck_assert_int_eq(exchange.result, ERR_BUSY);
+    ck_assert_str_eq(exchange.call.error.detail, "too many bytes of requests wait");
 }
 END_TEST
 
