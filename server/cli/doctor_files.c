@@ -129,8 +129,8 @@ static void check_certificates(struct doctor *doctor, const struct config *confi
     for (int i = 0; i < CERTIFICATES; i++)
         if (each[i].state != CERTIFICATE_UNUSED)
             doctor_say(doctor, verdicts[each[i].state].verdict, "certificates",
-                       verdicts[each[i].state].mend, "%s: %s: %s", certificate_setting(i),
-                       each[i].file, each[i].text);
+                       verdicts[each[i].state].mend, "%s: %s: %s",
+                       certificate_setting((enum certificate_place)i), each[i].file, each[i].text);
 }
 
 /* ---- room ---- */
