@@ -14,7 +14,7 @@ enum {
     HTTP_LISTEN_MAX = 16,
     HTTP_THREADS_MAX = 1024,
     HTTP_TIMEOUT_MAX_MS = 3600 * 1000,
-    /* Connections that are kept at once; more wait in the kernel's backlog. */
+    /* Connections at once; for one more the oldest silent one is closed (packaging/civetweb/room.inl). */
     HTTP_CONNECTIONS_MAX = 8192,
 };
 

@@ -161,8 +161,9 @@ static void write_durations(const struct metrics *metrics, struct strbuf *out)
 {
     const char *name = "cachewarden_http_request_duration_seconds";
 
-    exposition_family(out, name, "histogram",
-                      "From the first byte of a request to the last of its answer, by route.");
+    exposition_family(
+        out, name, "histogram",
+        "From the whole head of a request until its answer is handed over, by route.");
     for (size_t i = 0; i < metrics->row_count; i++) {
         char labels[LABELS_SIZE];
         struct sums sums;

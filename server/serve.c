@@ -363,14 +363,14 @@ static bool wait_for_stop(struct server *server)
     }
 }
 
-/* From here on a further signal, or time, ends the process whatever it is doing. */
-static void hurry(void)
+/* From here on a further signal, or so much time, ends the process whatever it is doing. */
+static void hurry(unsigned most_s)
 {
     sigset_t deadly;
     sigemptyset(&deadly);
     sigaddset(&deadly, SIGTERM);
     sigaddset(&deadly, SIGINT);
-    alarm(HURRY_S);
+    alarm(most_s);
     pthread_sigmask(SIG_UNBLOCK, &deadly, NULL);
 }
 
@@ -417,15 +417,18 @@ static void drain(struct server *server)
             http_wait_idle(server->http,
                            step_ns < drain.deadline_ns ? step_ns : drain.deadline_ns) == ERR_OK;
         int64_t now_ns = clock_mono_ns();
-        if (is_idle && drain_may_end(&drain, server->http, server->app, now_ns))
+        if (is_idle && drain_may_end(&drain, server->http, server->app, now_ns)) {
+            hurry(STOP_RESERVE_MS / 1000);
             return;
+        }
         watch(server);
         if (is_stop(server, sigtimedwait(&server->signals, NULL, is_idle ? &step : &at_once))) {
-            hurry();
+            hurry(HURRY_S);
             cut_off(server, "second signal");
             return;
         }
         if (now_ns >= drain.deadline_ns) {
+            hurry(STOP_RESERVE_MS / 1000);
             cut_off(server, "server.drain_s is over");
             return;
         }

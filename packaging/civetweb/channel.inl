@@ -204,13 +204,15 @@ channel_consume(struct channel *channel, size_t used)
 static int
 tls_bio_read(BIO *bio, char *buf, int size)
 {
-	const struct channel *channel = (const struct channel *)BIO_get_data(bio);
+	struct channel *channel = (struct channel *)BIO_get_data(bio);
 	const int n =
 	    (int)recv(channel->sock,
 	              buf,
 	              (size_t)size,
 	              channel->may_block ? 0 : MSG_DONTWAIT);
 
+	/* Once: OpenSSL asks again and again for the rest of a record, which may come byte by byte */
+	channel->may_block = 0;
 	BIO_clear_retry_flags(bio);
 	if ((n < 0) && (ERROR_TRY_AGAIN(ERRNO) || (ERRNO == EINTR))) {
 		BIO_set_retry_read(bio);

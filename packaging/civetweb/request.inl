@@ -188,8 +188,7 @@ read_request(struct mg_connection *conn)
 		status = read_framing(info, &channel->body);
 	}
 	conn->must_close = !may_keep(conn);
-	/* Every form of request target goes to the application as it came: "*", "http://..." and
-	 * "host:port" match none of its paths. */
+	/* Every form of request target goes to the application as it came, which says what it takes. */
 	info->query_string = strchr(info->request_uri, '?');
 	if (info->query_string != NULL) {
 		*(char *)info->query_string++ = '\0';

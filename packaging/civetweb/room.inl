@@ -13,7 +13,8 @@ is_silent_still(const struct channel *channel)
 {
 	char byte;
 
-	return (recv(channel->sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
+	return !(channel->events & EPOLLOUT)
+	       && (recv(channel->sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
 	       && ERROR_TRY_AGAIN(ERRNO);
 }
 
