@@ -92,13 +92,12 @@ static bool is_text(const config_setting_t *setting)
     return config_setting_type(setting) == CONFIG_TYPE_STRING;
 }
 
-/* The number on the setting's line that did not fit into libconfig's int, or NULL. */
-static struct scan_finding *overflow(struct reader *reader, const config_setting_t *setting)
+/* The number on this line that libconfig may have read as another one, or NULL. */
+static struct scan_finding *find_number(struct reader *reader, const char *file, unsigned line)
 {
     for (size_t i = 0; i < reader->findings.count; i++) {
         struct scan_finding *finding = &reader->findings.items[i];
-        if (finding->file == place_of(reader, config_setting_source_file(setting)) &&
-            finding->line == config_setting_source_line(setting) && !finding->used &&
+        if (finding->file == place_of(reader, file) && finding->line == line && !finding->used &&
             finding->text[0])
             return finding;
     }
@@ -109,12 +108,14 @@ static void read_integer(struct reader *reader, const struct setting *row, void 
                          const config_setting_t *setting, const struct config_origin *origin,
                          struct config_name name)
 {
-    struct scan_finding *finding = overflow(reader, setting);
+    struct scan_finding *finding = find_number(reader, config_setting_source_file(setting),
+                                               config_setting_source_line(setting));
     if (finding) {
         finding->used = true;
         config_error(reader->report, origin, name,
-                     "must be a whole number from %lld to %lld, not %s", (long long)row->min,
-                     (long long)row->max, finding->text);
+                     "must be a whole number from %lld to %lld, not %s%s", (long long)row->min,
+                     (long long)row->max, finding->text,
+                     finding->has_zero ? "; write it without the 0 before it" : "");
         return;
     }
     int64_t value = config_setting_type(setting) == CONFIG_TYPE_INT
@@ -330,6 +331,13 @@ static void read_list(struct reader *reader, const struct setting *row, void *ba
 
 /* ---- the whole file ---- */
 
+static void report_number(struct reader *reader, const struct config_origin *origin,
+                          const struct scan_finding *finding)
+{
+    config_error(reader->report, origin, NAMELESS, "the number %s %s", finding->text,
+                 finding->has_zero ? "has a 0 before it; write it without" : "is too large");
+}
+
 static void report_findings(struct reader *reader)
 {
     for (size_t i = 0; i < reader->findings.count; i++) {
@@ -338,8 +346,7 @@ static void report_findings(struct reader *reader)
         if (finding->used)
             continue;
         if (finding->text[0])
-            config_error(reader->report, &origin, NAMELESS, "the number %s is too large",
-                         finding->text);
+            report_number(reader, &origin, finding);
         else
             config_error(reader->report, &origin, NAMELESS,
                          "there is a NUL byte; a text cannot hold one");
@@ -368,11 +375,16 @@ static void parse(struct reader *reader, config_t *file, const char *text)
         report_findings(reader);
         return;
     }
+    /* Some versions say no more than "syntax error" of a number that cannot be read. */
     const char *included = config_error_file(file);
     struct config_origin origin = {CONFIG_FILE, place_of(reader, included),
                                    (unsigned)config_error_line(file)};
-    config_error(reader->report, &origin, NAMELESS, "%s%s", config_error_text(file),
-                 included ? "" : syntax_mend(text, config_error_line(file)));
+    const struct scan_finding *finding = find_number(reader, included, origin.line);
+    if (finding)
+        report_number(reader, &origin, finding);
+    else
+        config_error(reader->report, &origin, NAMELESS, "%s%s", config_error_text(file),
+                     included ? "" : syntax_mend(text, config_error_line(file)));
 }
 
 static char *folder_of(const char *path)

@@ -155,6 +155,7 @@ struct scan_finding {
     unsigned line;
     bool used;
     char text[40]; /* the number as written, cut; "" for a NUL escape or byte */
+    bool has_zero; /* before its other digits; otherwise it is too large */
 };
 struct scan_include {
     const char *file; /* that has the line, a config_place */

@@ -6,8 +6,9 @@
 
 /*
  * Walks the text as libconfig's scanner does (strings, three kinds of comments, names, numbers) and
- * notes what libconfig takes in silence: integers that do not fit, and NUL bytes, at which it stops; and
- * which files are included.
+ * notes what libconfig takes in silence: integers that do not fit; those with a 0 before them, which one
+ * version takes for octal and another does not; and NUL bytes, at which it stops. And which files are
+ * included.
  */
 struct scanner {
     const char *at, *end;
@@ -16,7 +17,7 @@ struct scanner {
     struct scan_findings *findings;
 };
 
-static void note(struct scanner *scanner, struct str what)
+static void note(struct scanner *scanner, struct str what, bool has_zero)
 {
     struct scan_findings *findings = scanner->findings;
     struct scan_finding *items = realloc(findings->items, (findings->count + 1) * sizeof *items);
@@ -24,7 +25,8 @@ static void note(struct scanner *scanner, struct str what)
         return;
     findings->items = items;
     struct scan_finding *item = &items[findings->count++];
-    *item = (struct scan_finding){.file = scanner->file, .line = scanner->line};
+    *item =
+        (struct scan_finding){.file = scanner->file, .line = scanner->line, .has_zero = has_zero};
     snprintf(item->text, sizeof item->text, "%.*s", STR_ARG(what));
 }
 
@@ -37,7 +39,7 @@ static bool has(const struct scanner *scanner, const char *text)
 static void step(struct scanner *scanner)
 {
     if (*scanner->at == '\0')
-        note(scanner, STR_NONE);
+        note(scanner, STR_NONE, false);
     if (*scanner->at++ == '\n')
         scanner->line++;
 }
@@ -55,7 +57,7 @@ static void skip_string(struct scanner *scanner)
     scanner->at++;
     while (scanner->at < scanner->end && *scanner->at != '"') {
         if (has(scanner, "\\x00"))
-            note(scanner, STR_NONE);
+            note(scanner, STR_NONE, false);
         if (*scanner->at == '\\' && scanner->at + 1 < scanner->end)
             step(scanner);
         step(scanner);
@@ -103,8 +105,9 @@ static void take_number(struct scanner *scanner)
     uint64_t limit = INT32_MAX;
     for (; scanner->at < scanner->end && *scanner->at == 'L'; scanner->at++)
         limit = INT64_MAX;
-    if (!fits(digits, base, limit + (negative && base == 10)))
-        note(scanner, (struct str){start, (size_t)(scanner->at - start)});
+    bool has_zero = base == 10 && digits.len > 1 && digits.ptr[0] == '0';
+    if (has_zero || !fits(digits, base, limit + (negative && base == 10)))
+        note(scanner, (struct str){start, (size_t)(scanner->at - start)}, has_zero);
 }
 
 /* What stands in quotes behind it; libconfig knows two escapes there. */
