@@ -17,7 +17,7 @@
 struct tls {
     struct lock lock;
     SSL_CTX
-        *current; /* guarded by lock; never changed, but replaced; who uses it holds a reference */
+    *current; /* guarded by lock; never changed, but replaced; who uses it holds a reference */
 };
 
 /* An encrypted key would make OpenSSL ask on the terminal, and the start hang. */
