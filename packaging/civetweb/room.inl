@@ -102,20 +102,25 @@ static struct channel *
 waiting_oldest_silent(struct waiting *waiting)
 {
 	struct channel *channel, *found = NULL;
-	int readiness = 0;
+	int readiness = 0, is_one_going = 0;
 
 	pthread_mutex_lock(&waiting->mutex);
 	for (channel = waiting->oldest; channel && (readiness < 3);
 	     channel = channel->prev) {
 		const int its = readiness_to_go(channel);
 
+		is_one_going |= !channel->is_held && (channel->state == CHANNEL_BODY)
+		                && channel->is_late;
 		if (its > readiness) {
 			readiness = its;
 			found = channel;
 		}
 	}
 	if ((found != NULL) && (found->state == CHANNEL_BODY)) {
-		wake_locked(waiting, found);
+		/* One at a time: its place is free once a worker has told it */
+		if (!is_one_going) {
+			wake_locked(waiting, found);
+		}
 		found = NULL;
 	}
 	if (found != NULL) {
