@@ -204,6 +204,11 @@ enum err tls_attach(struct tls *tls, void *ssl_ctx, struct error *error)
     SSL_CTX_set_client_hello_cb(listener, use_current, tls);
     /* The HTTP library's own would put the listener's SSL_CTX back, where a client names a host. */
     SSL_CTX_set_tlsext_servername_callback(listener, NULL);
+    SSL_CTX_set_info_callback(listener, NULL); /* its own does nothing */
+    /* Sessions are in tickets, so that nothing has to be kept and locked here. One is enough: a client that
+     * goes on with a session gets the next one. */
+    SSL_CTX_set_session_cache_mode(listener, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_num_tickets(listener, 1);
     return ERR_OK;
 }
 

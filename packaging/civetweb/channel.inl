@@ -7,14 +7,18 @@
  * heap, as many as came and never as many as were announced, and all of them together are bounded.
  */
 
+#include <semaphore.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/sysinfo.h>
+#include <sys/timerfd.h>
 
-/* So long a worker waits for the next request of a connection it has just served. It is the listening
- * sockets' receive timeout, which connections inherit. */
+/* So long a worker waits for a client that has just sent a part of a handshake, or got an answer. It is the
+ * listening sockets' receive timeout, which connections inherit. */
 #define OWN_WAIT_MS (20)
-/* What a worker reads into. A request that is there as a whole needs no memory of its own. */
+/* What a worker reads into, and what it encrypts into. A request that is there as a whole, and an answer
+ * that is taken at once, need no memory of their own. */
 #define SCRATCH_SIZE (32 * 1024)
 /* All bytes that wait, of all connections, unless mg_limit_waiting says otherwise. */
 #define WAITING_BYTES_MAX ((int64_t)64 * 1024 * 1024)
@@ -30,6 +34,10 @@ enum channel_state {
 struct bytes {
 	char *ptr;
 	size_t len, size;
+};
+
+struct scratch {
+	char in[SCRATCH_SIZE], out[SCRATCH_SIZE];
 };
 
 struct request_body {
@@ -48,18 +56,21 @@ struct request_body {
 struct channel {
 	/* Guarded by the mutex of struct waiting. */
 	struct channel *prev, *next; /* the younger and the older one */
-	uint32_t generation;         /* another one for every connection the slot has had */
-	int is_open;
-	int is_held; /* by a worker, or by the master to close it */
 
-	/* The holder's, and under the mutex the master's while nobody holds it. */
-	enum channel_state state;
+	/* Constant while it is open. */
+	uint32_t generation; /* another one for every connection the slot has had */
 	struct waiting *waiting;
 	const struct socket *listener;
 	int sock;
+
+	/* The holder's: a worker's, or who closes it. */
+	enum channel_state state;
 	int is_watched; /* by the epoll, if disarmed */
 	int is_renewed; /* it has earned to be the youngest */
+	int is_newcomer; /* and counted as such: see hold_back */
+	int is_own;     /* its client has just spoken: its worker may wait for more for a moment */
 	int is_late;    /* its time is over, and a worker is to tell the client */
+	int is_leaving; /* that is so because somebody needs the place */
 	int is_unfinished; /* counted as such */
 	int keep;       /* after what is being written */
 	int expects_more; /* of the request: its body was not read to its end */
@@ -67,8 +78,9 @@ struct channel {
 	uint32_t events;
 	uint64_t deadline_ns; /* 0: begins when it is waited for */
 	SSL *ssl;
-	struct bytes in, out;
-	char *scratch; /* of the worker that holds it; in.ptr may be that */
+	struct bytes in;  /* as they are read: with TLS, plain */
+	struct bytes out; /* as they are sent: with TLS, encrypted */
+	struct scratch *scratch; /* of the worker that holds it; in.ptr and out.ptr may be in there */
 	size_t head_len;
 	struct request_body body;
 	int64_t linger_left;
@@ -112,10 +124,21 @@ bytes_free(struct waiting *waiting, struct bytes *bytes)
 }
 
 
+static int
+is_borrowed(const struct channel *channel, const struct bytes *bytes)
+{
+	const struct scratch *scratch = channel->scratch;
+
+	return (scratch != NULL)
+	       && ((bytes->ptr == scratch->in) || (bytes->ptr == scratch->out));
+}
+
+
 /* A copy in a place of that size. False: there is no memory for it, or all bytes that may wait do. */
 static int
-bytes_move(struct waiting *waiting, struct bytes *bytes, size_t size, int is_borrowed)
+bytes_move(struct channel *channel, struct bytes *bytes, size_t size)
 {
+	struct waiting *waiting = channel->waiting;
 	struct bytes larger = {NULL, bytes->len, size};
 	const int64_t total = __atomic_add_fetch(waiting_bytes(waiting),
 	                                         (int64_t)size,
@@ -131,7 +154,7 @@ bytes_move(struct waiting *waiting, struct bytes *bytes, size_t size, int is_bor
 	if (bytes->len > 0) {
 		memcpy(larger.ptr, bytes->ptr, bytes->len);
 	}
-	if (is_borrowed) {
+	if (is_borrowed(channel, bytes)) {
 		explicit_bzero(bytes->ptr, bytes->len);
 	} else {
 		bytes_free(waiting, bytes);
@@ -143,36 +166,54 @@ bytes_move(struct waiting *waiting, struct bytes *bytes, size_t size, int is_bor
 
 /* Room for so many more. */
 static int
-bytes_reserve(struct waiting *waiting, struct bytes *bytes, size_t more, int is_borrowed)
+bytes_reserve(struct channel *channel, struct bytes *bytes, size_t more)
 {
 	const size_t wanted = bytes->len + more;
 
+	if ((bytes->ptr == NULL) && (channel->scratch != NULL)) {
+		bytes->ptr = (bytes == &channel->in) ? channel->scratch->in
+		                                     : channel->scratch->out;
+		bytes->size = SCRATCH_SIZE;
+	}
 	if (wanted <= bytes->size) {
 		return 1;
 	}
-	return bytes_move(waiting,
+	return bytes_move(channel,
 	                  bytes,
-	                  (wanted > 2 * bytes->size) ? wanted : 2 * bytes->size,
-	                  is_borrowed);
+	                  (wanted > 2 * bytes->size) ? wanted : 2 * bytes->size);
+}
+
+
+/* Nothing of them is left. */
+static void
+bytes_empty(struct channel *channel, struct bytes *bytes)
+{
+	if (is_borrowed(channel, bytes)) {
+		memset(bytes, 0, sizeof(*bytes));
+	} else {
+		bytes_free(channel->waiting, bytes);
+	}
 }
 
 
 static int
-is_borrowed(const struct channel *channel)
+keep_bytes(struct channel *channel, struct bytes *bytes)
 {
-	return (channel->in.ptr != NULL) && (channel->in.ptr == channel->scratch);
+	if (bytes->len == 0) {
+		bytes_empty(channel, bytes);
+	}
+	return !is_borrowed(channel, bytes) || bytes_move(channel, bytes, bytes->len);
 }
 
 
-/* The channel's bytes leave the worker's memory. */
+/* The channel's bytes leave the worker's memory. What TLS does not need while it waits, 34 KiB, is freed. */
 static int
 channel_keep_bytes(struct channel *channel)
 {
-	if (is_borrowed(channel) && (channel->in.len == 0)) {
-		memset(&channel->in, 0, sizeof(channel->in));
+	if ((channel->ssl != NULL) && (channel->state == CHANNEL_HEAD)) {
+		(void)SSL_free_buffers(channel->ssl);
 	}
-	return !is_borrowed(channel)
-	       || bytes_move(channel->waiting, &channel->in, channel->in.len, 1);
+	return keep_bytes(channel, &channel->in) && keep_bytes(channel, &channel->out);
 }
 
 
@@ -190,49 +231,49 @@ channel_consume(struct channel *channel, size_t used)
 	if (left > 0) {
 		memmove(in->ptr, in->ptr + used, left);
 		in->len = left;
-	} else if (is_borrowed(channel)) {
-		in->len = 0;
 	} else {
-		bytes_free(channel->waiting, in);
+		bytes_empty(channel, in);
 	}
 }
 
 
 /* ---- TLS ---- */
 
-/* OpenSSL's own BIO for sockets would raise SIGPIPE, and either always wait or never. */
+static int channel_append(struct channel *channel, const char *buf, size_t size);
+static int channel_flush(struct channel *channel);
+
+/* OpenSSL's own BIO for sockets would raise SIGPIPE, send in many pieces, and wait always or never. */
 static int
 tls_bio_read(BIO *bio, char *buf, int size)
 {
 	struct channel *channel = (struct channel *)BIO_get_data(bio);
-	const int n =
-	    (int)recv(channel->sock,
+	int n;
+
+	if (channel->may_block && (channel->out.len > 0)) {
+		(void)channel_flush(channel); /* the client waits for it */
+	}
+	n = (int)recv(channel->sock,
 	              buf,
 	              (size_t)size,
 	              channel->may_block ? 0 : MSG_DONTWAIT);
-
 	/* Once: OpenSSL asks again and again for the rest of a record, which may come byte by byte */
 	channel->may_block = 0;
 	BIO_clear_retry_flags(bio);
 	if ((n < 0) && (ERROR_TRY_AGAIN(ERRNO) || (ERRNO == EINTR))) {
 		BIO_set_retry_read(bio);
 	}
+	channel->is_own |= (n > 0);
 	return n;
 }
 
 
+/* What is encrypted waits for channel_flush: end of handshake, answer and farewell make one send. */
 static int
 tls_bio_write(BIO *bio, const char *buf, int size)
 {
-	const struct channel *channel = (const struct channel *)BIO_get_data(bio);
-	const int n = (int)
-	    send(channel->sock, buf, (size_t)size, MSG_DONTWAIT | MSG_NOSIGNAL);
-
 	BIO_clear_retry_flags(bio);
-	if ((n < 0) && (ERROR_TRY_AGAIN(ERRNO) || (ERRNO == EINTR))) {
-		BIO_set_retry_write(bio);
-	}
-	return n;
+	return channel_append((struct channel *)BIO_get_data(bio), buf, (size_t)size) ? size
+	                                                                             : -1;
 }
 
 
@@ -275,9 +316,7 @@ channel_begin_tls(struct channel *channel, SSL_CTX *ssl_ctx, BIO_METHOD *method)
 	BIO_set_init(bio, 1);
 	SSL_set_bio(channel->ssl, bio, bio);
 	SSL_set_mode(channel->ssl,
-	             SSL_MODE_ENABLE_PARTIAL_WRITE
-	                 | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
-	                 | SSL_MODE_RELEASE_BUFFERS);
+	             SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_set_read_ahead(channel->ssl, 1);
 	return 1;
 }
@@ -290,9 +329,6 @@ tls_wants(struct channel *channel, int result)
 	switch (SSL_get_error(channel->ssl, result)) {
 	case SSL_ERROR_WANT_READ:
 		channel->events = EPOLLIN | EPOLLRDHUP;
-		return 1;
-	case SSL_ERROR_WANT_WRITE:
-		channel->events = EPOLLOUT;
 		return 1;
 	default:
 		return 0;
@@ -355,72 +391,83 @@ channel_has_pending(const struct channel *channel)
 static int
 channel_send_some(struct channel *channel, const char *buf, size_t size)
 {
-	const size_t part = (size < INT_MAX) ? size : INT_MAX;
-	int n;
+	const int n = (int)send(channel->sock,
+	                        buf,
+	                        (size < INT_MAX) ? size : INT_MAX,
+	                        MSG_DONTWAIT | MSG_NOSIGNAL);
 
-	if (channel->ssl != NULL) {
-		ERR_clear_error();
-		n = SSL_write(channel->ssl, buf, (int)part);
-		if (n <= 0) {
-			n = tls_wants(channel, n) ? CHANNEL_AGAIN : CHANNEL_GONE;
-		}
+	if (n > 0) {
 		return n;
 	}
-	n = (int)send(channel->sock, buf, part, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (n <= 0) {
-		channel->events = EPOLLOUT;
-		n = ((n == 0) || ERROR_TRY_AGAIN(ERRNO) || (ERRNO == EINTR)) ? CHANNEL_AGAIN
-		                                                           : CHANNEL_GONE;
-	}
-	return n;
+	return ((n == 0) || ERROR_TRY_AGAIN(ERRNO) || (ERRNO == EINTR)) ? CHANNEL_AGAIN
+	                                                              : CHANNEL_GONE;
 }
 
 
-/* 1: all is sent. */
+/* 1: nothing is left to be sent. */
 static int
 channel_flush(struct channel *channel)
 {
 	struct bytes *out = &channel->out;
 	size_t sent = 0;
-	int n = 1;
 
-	while ((sent < out->len)
-	       && ((n = channel_send_some(channel, out->ptr + sent, out->len - sent))
-	           > 0)) {
+	while (sent < out->len) {
+		const int n = channel_send_some(channel, out->ptr + sent, out->len - sent);
+
+		if (n <= 0) {
+			memmove(out->ptr, out->ptr + sent, out->len - sent);
+			out->len -= sent;
+			channel->events = EPOLLOUT;
+			return n;
+		}
 		sent += (size_t)n;
 	}
-	if (sent < out->len) {
-		memmove(out->ptr, out->ptr + sent, out->len - sent);
-		out->len -= sent;
-		return n;
-	}
-	bytes_free(channel->waiting, out);
+	bytes_empty(channel, out);
 	return 1;
 }
 
 
-/* Sends what the client takes now, and keeps the rest. False: it will not get it. */
+/* Behind what is to be sent. What does not fit into the worker's memory goes out first, or as much of it
+ * as the client takes. */
+static int
+channel_append(struct channel *channel, const char *buf, size_t size)
+{
+	struct bytes *out = &channel->out;
+
+	if ((out->len > 0) && (out->len + size > SCRATCH_SIZE)
+	    && (channel_flush(channel) == CHANNEL_GONE)) {
+		return 0;
+	}
+	if (!bytes_reserve(channel, out, size)) {
+		return 0;
+	}
+	memcpy(out->ptr + out->len, buf, size);
+	out->len += size;
+	return 1;
+}
+
+
+/* Sends what the client takes now, and keeps the rest; with TLS it keeps all, for what comes next to go
+ * out with it: see channel_flush. False: the client will not get it. */
 static int
 channel_write(struct channel *channel, const char *buf, size_t size)
 {
 	int n = 1;
 
-	while ((size > 0) && (channel->out.len == 0)) {
-		n = channel_send_some(channel, buf, size);
-		if (n <= 0) {
-			break;
+	if (channel->ssl != NULL) {
+		ERR_clear_error();
+		while ((size > 0) && (n > 0)) {
+			n = SSL_write(channel->ssl, buf, (size < INT_MAX) ? (int)size : INT_MAX);
+			buf += (n > 0) ? n : 0;
+			size -= (n > 0) ? (size_t)n : 0;
 		}
-		buf += n;
-		size -= (size_t)n;
+		return (size == 0);
 	}
-	if ((n == CHANNEL_GONE)
-	    || ((size > 0)
-	        && !bytes_reserve(channel->waiting, &channel->out, size, 0))) {
-		return 0;
+	while ((size > 0) && (channel->out.len == 0) && (n > 0)) {
+		n = channel_send_some(channel, buf, size);
+		buf += (n > 0) ? n : 0;
+		size -= (n > 0) ? (size_t)n : 0;
 	}
-	if (size > 0) {
-		memcpy(channel->out.ptr + channel->out.len, buf, size);
-		channel->out.len += size;
-	}
-	return 1;
+	return (n != CHANNEL_GONE)
+	       && ((size == 0) || channel_append(channel, buf, size));
 }

@@ -63,7 +63,8 @@ struct mg_waiting_stats {
     int64_t accepted; /* connections since the start */
     int64_t evicted;  /* that were closed to make room for new ones */
     int64_t bytes;    /* that have come or are to go, and wait */
-    int waiting;      /* connections without a worker now: silent, slow, or waiting for one */
+    int open;         /* connections now */
+    int waiting;      /* of these, without a worker: silent, slow, or waiting for one */
     int unfinished;   /* requests that wait for their body, or for their answer to be taken */
 };
 /* Any thread; takes no lock. */

@@ -60,12 +60,8 @@ end_channel(struct channel *channel)
 {
 	int unread = 0;
 
-	if (channel->ssl != NULL) {
-		ERR_clear_error();
-		(void)SSL_shutdown(channel->ssl);
-		SSL_free(channel->ssl);
-		channel->ssl = NULL;
-	}
+	SSL_free(channel->ssl);
+	channel->ssl = NULL;
 	if (!channel->expects_more
 	    && ((ioctl(channel->sock, FIONREAD, &unread) != 0) || (unread == 0))) {
 		return STEP_CLOSE;
@@ -87,7 +83,7 @@ step_linger(struct channel *channel)
 
 	while ((channel->linger_left > 0) && !is_over(channel)) {
 		const ssize_t n =
-		    recv(channel->sock, channel->scratch, SCRATCH_SIZE, MSG_DONTWAIT);
+		    recv(channel->sock, channel->scratch->in, SCRATCH_SIZE, MSG_DONTWAIT);
 
 		channel->events = EPOLLIN | EPOLLRDHUP;
 		if (n <= 0) {
@@ -107,6 +103,25 @@ step_linger(struct channel *channel)
 
 /* ---- requests ---- */
 
+/* The rest of an answer, or all of it. */
+static enum step
+step_write(struct channel *channel)
+{
+	const int sent = channel_flush(channel);
+
+	if (sent == CHANNEL_AGAIN) {
+		return is_over(channel) ? STEP_CLOSE : STEP_WAIT;
+	}
+	if (sent == CHANNEL_GONE) {
+		return STEP_CLOSE;
+	}
+	count_unfinished(channel, 0);
+	channel->deadline_ns = 0;
+	channel->state = CHANNEL_HEAD;
+	return channel->keep ? STEP_ON : end_channel(channel);
+}
+
+
 /* The request is over but for the sending of its answer. */
 static enum step
 finish_request(struct mg_connection *conn)
@@ -123,17 +138,19 @@ finish_request(struct mg_connection *conn)
 	memset(&channel->body, 0, sizeof(channel->body));
 	memset(&channel->memory, 0, sizeof(channel->memory));
 	channel->handled++;
-	channel->is_renewed = 1;
+	channel->is_renewed = channel->is_own = 1;
+	if (channel->keep) {
+		settle(channel, 0);
+	}
 	channel->is_late = 0;
 	channel->deadline_ns = 0;
-	if (channel->out.len > 0) {
-		channel->state = CHANNEL_WRITE;
-		channel->deadline_ns = conn->write_deadline_ns;
-		return STEP_ON;
+	if (!channel->keep && (channel->ssl != NULL)) {
+		ERR_clear_error();
+		(void)SSL_shutdown(channel->ssl);
 	}
-	count_unfinished(channel, 0);
-	channel->state = CHANNEL_HEAD;
-	return channel->keep ? STEP_ON : end_channel(channel);
+	channel->state = CHANNEL_WRITE;
+	channel->deadline_ns = conn->write_deadline_ns;
+	return step_write(channel);
 }
 
 
@@ -204,6 +221,11 @@ step_handshake(struct mg_connection *conn)
 	SSL_set_app_data(channel->ssl, (char *)conn);
 	ERR_clear_error();
 	result = SSL_accept(channel->ssl);
+	if ((result != 1) && tls_wants(channel, result) && may_wait_here(channel)) {
+		channel->may_block = 1;
+		result = SSL_accept(channel->ssl);
+		channel->may_block = 0;
+	}
 	if (result == 1) {
 		channel->state = CHANNEL_HEAD;
 		channel->deadline_ns = mono_now_ns() + waiting->request_timeout_ns;
@@ -215,6 +237,7 @@ step_handshake(struct mg_connection *conn)
 	if (SSL_get_error(channel->ssl, result) != SSL_ERROR_SYSCALL) {
 		mg_cry_internal(conn, "TLS handshake: %s", ssl_error());
 	}
+	(void)channel_flush(channel); /* it may say why */
 	return STEP_CLOSE;
 }
 
@@ -224,23 +247,6 @@ static int
 head_too_large(const struct mg_connection *conn, const struct bytes *in)
 {
 	return (memchr(in->ptr + 2, '\n', (size_t)conn->buf_size - 2) == NULL) ? 414 : 431;
-}
-
-
-/* What there is to read a head into. */
-static int
-has_room_for_head(struct mg_connection *conn)
-{
-	struct channel *channel = conn->channel;
-
-	if (channel->in.ptr == NULL) {
-		channel->in.ptr = channel->scratch;
-		channel->in.size = SCRATCH_SIZE;
-	}
-	return bytes_reserve(channel->waiting,
-	                     &channel->in,
-	                     1024,
-	                     is_borrowed(channel));
 }
 
 
@@ -270,14 +276,13 @@ step_head(struct mg_connection *conn)
 {
 	struct channel *channel = conn->channel;
 	struct bytes *in = &channel->in;
-	/* It has just been served by this worker, which may wait a moment for more */
-	const int is_needed = channel->is_renewed && is_worker_needed(channel->waiting);
-	const int may_block = channel->is_renewed && !is_needed;
+	const int may_block = may_wait_here(channel);
 
-	if (is_needed && (in->len > 0)) {
+	/* Between two requests, when others need the worker */
+	if (channel->is_renewed && !may_block && (in->len > 0)) {
 		return wait_for_turn(channel);
 	}
-	if (is_needed && !channel_has_pending(channel)) {
+	if (channel->is_renewed && !may_block && !channel_has_pending(channel)) {
 		channel->events = EPOLLIN | EPOLLRDHUP;
 		return wait_for_head(conn);
 	}
@@ -298,7 +303,7 @@ step_head(struct mg_connection *conn)
 			channel->head_len = (size_t)length;
 			return serve_request(conn);
 		}
-		if (!has_room_for_head(conn)) {
+		if (!bytes_reserve(channel, in, 1024)) {
 			return refuse_head(conn, 503);
 		}
 		n = channel_read(channel, is_first && may_block);
@@ -319,7 +324,7 @@ static enum step
 step_body(struct mg_connection *conn)
 {
 	struct channel *channel = conn->channel;
-	const int result = fill_body(channel);
+	const int result = fill_body(channel, may_wait_here(channel));
 
 	if ((result == BODY_AGAIN) && !is_over(channel)) {
 		return STEP_WAIT;
@@ -332,24 +337,6 @@ step_body(struct mg_connection *conn)
 	}
 	channel->state = CHANNEL_HEAD;
 	return serve_request(conn);
-}
-
-
-static enum step
-step_write(struct channel *channel)
-{
-	const int sent = channel_flush(channel);
-
-	if (sent == CHANNEL_AGAIN) {
-		return is_over(channel) ? STEP_CLOSE : STEP_WAIT;
-	}
-	if (sent == CHANNEL_GONE) {
-		return STEP_CLOSE;
-	}
-	count_unfinished(channel, 0);
-	channel->deadline_ns = 0;
-	channel->state = CHANNEL_HEAD;
-	return channel->keep ? STEP_ON : end_channel(channel);
 }
 
 
@@ -374,28 +361,69 @@ take_step(struct mg_connection *conn)
 
 /* ---- workers ---- */
 
+/* What is to be sent goes out before the channel waits for something else. */
+static enum step
+flush_before_wait(struct channel *channel)
+{
+	const uint32_t events = channel->events;
+	int sent;
+
+	if ((channel->state == CHANNEL_WRITE) || (channel->out.len == 0)) {
+		return STEP_WAIT;
+	}
+	sent = channel_flush(channel);
+	channel->events = events | ((sent == CHANNEL_AGAIN) ? EPOLLOUT : 0);
+	return (sent == CHANNEL_GONE) ? STEP_CLOSE : STEP_WAIT;
+}
+
+
+/* STEP_WAIT: nothing of the channel is in the worker's memory. */
+static enum step
+prepare_to_wait(struct mg_connection *conn)
+{
+	struct channel *channel = conn->channel;
+	enum step step = flush_before_wait(channel);
+
+	if ((step != STEP_WAIT) || channel_keep_bytes(channel)) {
+		return step;
+	}
+	if ((channel->state != CHANNEL_HEAD) && (channel->state != CHANNEL_BODY)) {
+		return STEP_CLOSE;
+	}
+	step = refuse_for_memory(conn);
+	return ((step == STEP_WAIT) && !channel_keep_bytes(channel)) ? STEP_CLOSE : step;
+}
+
+
 /* Until the channel is somebody else's. */
 static void
 serve_channel(struct mg_connection *conn)
 {
 	struct channel *channel = conn->channel;
 	struct waiting *waiting = channel->waiting;
+	struct scratch *scratch = channel->scratch;
+	enum given given;
 	enum step step;
 
 	conn->is_attached = 0;
 	for (;;) {
 		step = take_step(conn);
-		if ((step == STEP_WAIT) && !channel_keep_bytes(channel)) {
-			step = refuse_for_memory(conn);
+		if (step == STEP_WAIT) {
+			step = prepare_to_wait(conn);
 		}
 		if (step == STEP_WAIT) {
+			settle(channel, 1);
 			channel->scratch = NULL;
-			if (waiting_give(waiting, channel)) {
+			channel->is_own = 0;
+			given = waiting_give(waiting, channel);
+			if (given == GIVEN) {
 				break;
 			}
-			step = STEP_CLOSE;
+			channel->scratch = scratch;
+			step = (given == GIVEN_BACK) ? STEP_ON : STEP_CLOSE;
 		}
 		if (step == STEP_CLOSE) {
+			settle(channel, 1);
 			waiting_close(waiting, channel);
 			break;
 		}
@@ -410,7 +438,7 @@ static void
 serve_connections(struct mg_connection *conn)
 {
 	struct waiting *waiting = conn->phys_ctx->waiting;
-	char *scratch = (char *)mg_malloc(SCRATCH_SIZE);
+	struct scratch *scratch = (struct scratch *)mg_malloc(sizeof(*scratch));
 
 	if (scratch == NULL) {
 		mg_cry_internal(conn, "%s", "Out of memory: a worker cannot begin");

@@ -272,9 +272,10 @@ look_at_body(struct channel *channel)
 }
 
 
-/* What comes is taken in until the body is whole or nothing more is there. */
+/* What comes is taken in until the body is whole or nothing more is there, now or with may_block in a
+ * moment. */
 static enum body_result
-fill_body(struct channel *channel)
+fill_body(struct channel *channel, int may_block)
 {
 	struct request_body *body = &channel->body;
 	int64_t taken = 0;
@@ -289,13 +290,10 @@ fill_body(struct channel *channel)
 		if (taken >= BODY_STEP_BYTES) {
 			return BODY_TURN;
 		}
-		if (!bytes_reserve(channel->waiting,
-		                   &channel->in,
-		                   BODY_READ_BYTES,
-		                   is_borrowed(channel))) {
+		if (!bytes_reserve(channel, &channel->in, BODY_READ_BYTES)) {
 			return body_ends(body, MG_BODY_NO_MEMORY);
 		}
-		n = channel_read(channel, 0);
+		n = channel_read(channel, may_block);
 		if (n == CHANNEL_AGAIN) {
 			return BODY_AGAIN;
 		}
@@ -319,7 +317,7 @@ is_body_here(struct channel *channel)
 	if ((body->announced > (int64_t)(channel->in.len - channel->head_len))
 	    && (body->announced <= UNREAD_BODY_MAX)) {
 		body->limit = UNREAD_BODY_MAX;
-		(void)fill_body(channel);
+		(void)fill_body(channel, 0);
 	}
 	return body->announced <= (int64_t)(channel->in.len - channel->head_len);
 }
@@ -352,7 +350,7 @@ mg_body(struct mg_connection *conn,
 	*size_out = 0;
 	if (body->verdict == MG_BODY_UNKNOWN) {
 		body->limit = limit;
-		if (fill_body(channel) != BODY_DONE) {
+		if (fill_body(channel, 0) != BODY_DONE) {
 			say_continue(conn);
 			body->is_suspended = 1;
 			count_unfinished(channel, 1);

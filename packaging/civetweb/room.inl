@@ -19,31 +19,45 @@ is_silent_still(const struct channel *channel)
 }
 
 
-/* A worker is to see to it, now. */
+/* By its holder: a worker is to tell the client. */
 static void
-wake_locked(struct waiting *waiting, struct channel *channel)
+make_late(struct channel *channel)
 {
 	channel->is_late = 1;
 	channel->deadline_ns = UINT64_MAX;
-	(void)arm_locked(waiting, channel, EPOLLIN | EPOLLOUT);
+	__atomic_store_n(&channel->waiting->dues_ns[slot_of(channel)],
+	                 UINT64_MAX,
+	                 __ATOMIC_RELAXED);
+	make_ready(channel);
 }
 
 
-/* Its time is over. True: it is held now, to be closed. */
+/* Has it said a part of something, and does not get on? */
 static int
-expire_locked(struct waiting *waiting, struct channel *channel)
+is_half(const struct channel *channel)
 {
-	const int is_half = (channel->state == CHANNEL_BODY)
-	                    || ((channel->state == CHANNEL_HEAD) && (channel->in.len > 0));
+	return (channel->state == CHANNEL_BODY)
+	       || ((channel->state == CHANNEL_HEAD) && (channel->in.len > 0));
+}
 
-	if (is_half) {
-		wake_locked(waiting, channel); /* the client gets an answer */
+
+/* True: it is held, and its time is over. */
+static int
+is_to_be_closed(struct channel *channel, uint64_t now_ns)
+{
+	if (!hold_if_free(channel)) {
 		return 0;
 	}
-	if ((channel->state == CHANNEL_HEAD) && !is_silent_still(channel)) {
+	if ((now_ns < channel->deadline_ns)
+	    || ((channel->state == CHANNEL_HEAD) && (channel->in.len == 0)
+	        && !is_silent_still(channel))) {
+		put_back(channel);
 		return 0;
 	}
-	hold_locked(waiting, channel);
+	if (is_half(channel)) {
+		make_late(channel);
+		return 0;
+	}
 	return 1;
 }
 
@@ -62,8 +76,9 @@ waiting_expire(struct waiting *waiting)
 		pthread_mutex_lock(&waiting->mutex);
 		for (channel = waiting->oldest; channel && (count < CLOSE_AT_ONCE);
 		     channel = channel->prev) {
-			if (!channel->is_held && (now_ns >= channel->deadline_ns)
-			    && expire_locked(waiting, channel)) {
+			if ((now_ns >= __atomic_load_n(&waiting->dues_ns[slot_of(channel)],
+			                               __ATOMIC_RELAXED))
+			    && is_to_be_closed(channel, now_ns)) {
 				over[count++] = channel;
 			}
 		}
@@ -79,9 +94,6 @@ waiting_expire(struct waiting *waiting)
 static int
 readiness_to_go(const struct channel *channel)
 {
-	if (channel->is_held) {
-		return 0;
-	}
 	switch (channel->state) {
 	case CHANNEL_HANDSHAKE:
 	case CHANNEL_LINGER:
@@ -97,49 +109,71 @@ readiness_to_go(const struct channel *channel)
 }
 
 
-/* Who has been silent for longest, held; NULL: nobody is. A request that waits for its body is told. */
+/* Who has been silent for longest, held; NULL: nobody is. */
 static struct channel *
-waiting_oldest_silent(struct waiting *waiting)
+hold_oldest_silent_locked(struct waiting *waiting)
 {
 	struct channel *channel, *found = NULL;
-	int readiness = 0, is_one_going = 0;
+	int readiness = 0;
 
-	pthread_mutex_lock(&waiting->mutex);
 	for (channel = waiting->oldest; channel && (readiness < 3);
 	     channel = channel->prev) {
-		const int its = readiness_to_go(channel);
+		int its;
 
-		is_one_going |= !channel->is_held && (channel->state == CHANNEL_BODY)
-		                && channel->is_late;
-		if (its > readiness) {
-			readiness = its;
-			found = channel;
+		if (!hold_if_free(channel)) {
+			continue;
 		}
-	}
-	if ((found != NULL) && (found->state == CHANNEL_BODY)) {
-		/* One at a time: its place is free once a worker has told it */
-		if (!is_one_going) {
-			wake_locked(waiting, found);
+		its = readiness_to_go(channel);
+		if (its <= readiness) {
+			put_back(channel);
+			continue;
 		}
-		found = NULL;
+		if (found != NULL) {
+			put_back(found);
+		}
+		found = channel;
+		readiness = its;
 	}
-	if (found != NULL) {
-		hold_locked(waiting, found);
-		__atomic_store_n(&waiting->evicted, waiting->evicted + 1, __ATOMIC_RELAXED);
-	}
-	pthread_mutex_unlock(&waiting->mutex);
 	return found;
 }
 
 
-static int
-waiting_evict(struct waiting *waiting)
+/* A request that waits for its body is told to go, unless another one is on its way already. */
+static void
+tell_to_leave_locked(struct waiting *waiting, struct channel *channel)
 {
-	struct channel *oldest = waiting_oldest_silent(waiting);
-
-	if (oldest == NULL) {
-		return 0;
+	if (waiting->leaving > 0) {
+		put_back(channel);
+		return;
 	}
-	waiting_close(waiting, oldest);
-	return 1;
+	waiting->leaving++;
+	__atomic_fetch_add(&waiting->evicted, 1, __ATOMIC_RELAXED);
+	channel->is_leaving = 1;
+	make_late(channel);
+}
+
+
+/* Closes the oldest silent one while there are `too_many` connections. True: there is room now. */
+static int
+waiting_make_room(struct waiting *waiting, int too_many)
+{
+	struct channel *oldest = NULL;
+	int has_room;
+
+	pthread_mutex_lock(&waiting->mutex);
+	has_room = (waiting->open < too_many);
+	if (!has_room) {
+		oldest = hold_oldest_silent_locked(waiting);
+	}
+	if ((oldest != NULL) && (oldest->state == CHANNEL_BODY)) {
+		tell_to_leave_locked(waiting, oldest);
+		oldest = NULL;
+	}
+	pthread_mutex_unlock(&waiting->mutex);
+	if (oldest != NULL) {
+		__atomic_fetch_add(&waiting->evicted, 1, __ATOMIC_RELAXED);
+		waiting_close(waiting, oldest);
+		has_room = 1;
+	}
+	return has_room;
 }

@@ -2,27 +2,44 @@
  * Where channels are: slots, a list by age, and an epoll. CivetWeb is included with this file by our patch.
  *
  * Slots are never freed, and an event of the epoll names slot and generation. Who wants a channel holds it
- * first, under the mutex: its event may have been overtaken by the master, which closes those whose time
- * is over, or by a worker that needs the place for a new connection. Armed is a channel for one event
- * only, so that no two workers get it.
+ * first, by one word that names both: its event may have been overtaken by the master, which closes those
+ * whose time is over, or by a worker that needs the place for a new connection. A channel is armed for one
+ * event while it is held still, and released after that; an event that comes in between is written
+ * into the word, and the holder goes on. So no lock is held across a system call, whoever wakes up finds
+ * what it was woken for, and no event is lost.
  */
 
 /* Connections, unless mg_limit_waiting says less. */
 #define CHANNELS_MAX (8192)
+
+/* A slot's word: its generation, and these bits. A slot that is free is held by nobody. */
+#define WORD_HELD ((uint64_t)1)
+#define WORD_FIRED ((uint64_t)2) /* its event came while it was held */
+#define WORD_OF(generation) ((uint64_t)(generation) << 2)
+
 struct waiting {
 	pthread_mutex_t mutex;
 	/* Guarded by the mutex; the counts may be read without. */
 	struct channel *youngest, *oldest; /* all that are open, by their last whole request */
 	struct channel *free_slots;        /* by next */
 	int fresh;                         /* slots from here on have never been used */
-	int open, held;
+	int open;
+	int leaving; /* of these, told to make room */
 	int is_paused; /* listening sockets are disarmed: there is no room */
-	int64_t evicted;
 	/* Atomic. */
+	uint64_t *words;   /* one a slot */
+	uint64_t *dues_ns; /* one a slot: deadline_ns, when it was given */
+	int held;
 	int idle_workers;
+	int watchers, benched; /* workers: see enter_epoll */
+	int accepting; /* workers */
+	int newcomers; /* new connections that a worker works on */
+	int places;    /* for them */
+	uint64_t held_back; /* listening sockets, a bit each: see hold_back */
+	int is_timed;       /* timer_fd is */
 	int unfinished; /* requests that wait: for their body, or for their answer to be taken */
 	int64_t bytes, bytes_max;
-	int64_t accepted;
+	int64_t accepted, evicted;
 	int max;
 	/* Set before there are workers. */
 	struct mg_context *ctx;
@@ -30,6 +47,10 @@ struct waiting {
 	int slot_count;
 	int epoll_fd;
 	int stop_fd; /* an eventfd in the epoll, for all workers */
+	int timer_fd;
+	sem_t bench;
+	int watchers_max;
+	int places_at_first;
 	int keeps;
 	uint64_t request_timeout_ns, keep_alive_timeout_ns;
 	BIO_METHOD *tls_method;
@@ -37,6 +58,7 @@ struct waiting {
 
 /* What an event names: generation and slot of a channel, or with generation 0 one of these. */
 #define EVENT_STOP (0)
+#define EVENT_TIMER (UINT32_MAX)
 #define EVENT_LISTENER(index) ((index) + 1)
 
 
@@ -61,48 +83,125 @@ count_locked(int *count, int more)
 }
 
 
-/* ---- the list, under the mutex ---- */
+/* ---- holding ---- */
 
-static void
-list_remove_locked(struct waiting *waiting, struct channel *channel)
+static size_t
+slot_of(const struct channel *channel)
 {
-	*(channel->prev ? &channel->prev->next : &waiting->youngest) = channel->next;
-	*(channel->next ? &channel->next->prev : &waiting->oldest) = channel->prev;
-	channel->prev = channel->next = NULL;
+	return (size_t)(channel - channel->waiting->slots);
 }
 
 
-static void
-list_add_locked(struct waiting *waiting, struct channel *channel)
+static uint64_t *
+word_of(const struct channel *channel)
 {
-	channel->prev = NULL;
-	channel->next = waiting->youngest;
-	*(waiting->youngest ? &waiting->youngest->prev : &waiting->oldest) = channel;
-	waiting->youngest = channel;
+	return &channel->waiting->words[slot_of(channel)];
 }
 
 
-static void
-hold_locked(struct waiting *waiting, struct channel *channel)
-{
-	channel->is_held = 1;
-	count_locked(&waiting->held, 1);
-}
-
-
-/* Arms the channel. False: it cannot be watched. */
 static int
-arm_locked(struct waiting *waiting, struct channel *channel, uint32_t events)
+change_word(uint64_t *word, uint64_t *from, uint64_t to)
+{
+	return __atomic_compare_exchange_n(
+	    word, from, to, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+
+static void
+count_held(struct waiting *waiting, int more)
+{
+	__atomic_fetch_add(&waiting->held, more, __ATOMIC_RELAXED);
+}
+
+
+/* For who got its event. False: it is another's, or another connection, by now. */
+static int
+hold_by_event(struct waiting *waiting, uint32_t slot, uint32_t generation)
+{
+	uint64_t *word = &waiting->words[slot];
+	uint64_t now = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+
+	while ((now & ~(WORD_HELD | WORD_FIRED)) == WORD_OF(generation)) {
+		const int is_held = (now & WORD_HELD) != 0;
+
+		if (change_word(word, &now, now | (is_held ? WORD_FIRED : WORD_HELD))) {
+			count_held(waiting, !is_held);
+			return !is_held;
+		}
+	}
+	return 0;
+}
+
+
+/* For who has found it in the list, under the mutex. */
+static int
+hold_if_free(struct channel *channel)
+{
+	uint64_t *word = word_of(channel);
+	uint64_t now = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+
+	if ((now & WORD_HELD) || !change_word(word, &now, now | WORD_HELD)) {
+		return 0;
+	}
+	count_held(channel->waiting, 1);
+	return 1;
+}
+
+
+/* Nothing of it may be touched from here on. False: its event has come meanwhile, and it is the caller's
+ * still. */
+static int
+release(struct channel *channel)
+{
+	struct waiting *waiting = channel->waiting;
+	uint64_t *word = word_of(channel);
+	const uint64_t generation = WORD_OF(channel->generation);
+	uint64_t now = generation | WORD_HELD;
+
+	count_held(waiting, -1);
+	if (change_word(word, &now, generation)) {
+		return 1;
+	}
+	count_held(waiting, 1);
+	__atomic_store_n(word, generation | WORD_HELD, __ATOMIC_RELEASE);
+	return 0;
+}
+
+
+/* ---- the epoll ---- */
+
+/* By its holder. False: it cannot be watched. */
+static int
+arm(struct channel *channel, uint32_t events)
 {
 	struct epoll_event event;
 	const int operation = channel->is_watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
 
 	memset(&event, 0, sizeof(event));
 	event.events = events | EPOLLONESHOT;
-	event.data.u64 = ((uint64_t)channel->generation << 32)
-	                 | (uint64_t)(channel - waiting->slots);
+	event.data.u64 = ((uint64_t)channel->generation << 32) | slot_of(channel);
 	channel->is_watched = 1;
-	return epoll_ctl(waiting->epoll_fd, operation, channel->sock, &event) == 0;
+	return epoll_ctl(channel->waiting->epoll_fd, operation, channel->sock, &event) == 0;
+}
+
+
+/* By its holder: some worker is to take it, now. */
+static void
+make_ready(struct channel *channel)
+{
+	do {
+		(void)arm(channel, EPOLLIN | EPOLLOUT);
+	} while (!release(channel));
+}
+
+
+/* By who has held it to have a look, and has not changed it. */
+static void
+put_back(struct channel *channel)
+{
+	if (!release(channel)) {
+		make_ready(channel);
+	}
 }
 
 
@@ -129,6 +228,27 @@ arm_listeners(struct waiting *waiting, int operation)
 	for (i = 0; i < waiting->ctx->num_listening_sockets; i++) {
 		arm_listener(waiting, i, operation);
 	}
+}
+
+
+/* ---- the list, under the mutex ---- */
+
+static void
+list_remove_locked(struct waiting *waiting, struct channel *channel)
+{
+	*(channel->prev ? &channel->prev->next : &waiting->youngest) = channel->next;
+	*(channel->next ? &channel->next->prev : &waiting->oldest) = channel->prev;
+	channel->prev = channel->next = NULL;
+}
+
+
+static void
+list_add_locked(struct waiting *waiting, struct channel *channel)
+{
+	channel->prev = NULL;
+	channel->next = waiting->youngest;
+	*(waiting->youngest ? &waiting->youngest->prev : &waiting->oldest) = channel;
+	waiting->youngest = channel;
 }
 
 
@@ -162,9 +282,11 @@ waiting_open(struct waiting *waiting)
 		memset(channel, 0, sizeof(*channel));
 		channel->generation = (generation < UINT32_MAX) ? generation + 1 : 1;
 		channel->waiting = waiting;
-		channel->is_open = channel->is_held = 1;
+		__atomic_store_n(word_of(channel),
+		                 WORD_OF(channel->generation) | WORD_HELD,
+		                 __ATOMIC_RELEASE);
 		count_locked(&waiting->open, 1);
-		count_locked(&waiting->held, 1);
+		count_held(waiting, 1);
 		list_add_locked(waiting, channel);
 	}
 	pthread_mutex_unlock(&waiting->mutex);
@@ -191,22 +313,21 @@ waiting_close(struct waiting *waiting, struct channel *channel)
 
 	if ((channel->ssl != NULL) && (channel->state == CHANNEL_HEAD)) {
 		(void)SSL_shutdown(channel->ssl);
+		(void)channel_flush(channel);
 	}
 	count_unfinished(channel, 0);
 	SSL_free(channel->ssl);
 	close(channel->sock);
-	if (!is_borrowed(channel)) {
-		bytes_free(waiting, &channel->in);
-	}
-	bytes_free(waiting, &channel->out);
+	bytes_empty(channel, &channel->in);
+	bytes_empty(channel, &channel->out);
 
 	pthread_mutex_lock(&waiting->mutex);
 	list_remove_locked(waiting, channel);
-	channel->is_open = channel->is_held = 0;
 	channel->next = waiting->free_slots;
 	waiting->free_slots = channel;
 	count_locked(&waiting->open, -1);
-	count_locked(&waiting->held, -1);
+	waiting->leaving -= channel->is_leaving;
+	count_held(waiting, -1);
 	was_paused = waiting->is_paused;
 	waiting->is_paused = 0;
 	pthread_mutex_unlock(&waiting->mutex);
@@ -216,29 +337,30 @@ waiting_close(struct waiting *waiting, struct channel *channel)
 }
 
 
+enum given { GIVEN, GIVEN_BACK, NOT_GIVEN };
+
 /*
- * The channel waits for channel->events, or its deadline, and may be anybody's from here on. False: it
- * cannot be watched, and is the caller's still.
+ * The channel waits for channel->events, or its deadline, and may be anybody's from here on. GIVEN_BACK: it
+ * is ready already, and the caller's still. NOT_GIVEN: it cannot be watched.
  */
-static int
+static enum given
 waiting_give(struct waiting *waiting, struct channel *channel)
 {
-	int is_given;
-
 	if (channel->deadline_ns == 0) {
 		channel->deadline_ns = mono_now_ns() + waiting->request_timeout_ns;
 	}
-	pthread_mutex_lock(&waiting->mutex);
-	is_given = arm_locked(waiting, channel, channel->events);
-	if (is_given) {
-		if (channel->is_renewed) {
-			channel->is_renewed = 0;
-			list_remove_locked(waiting, channel);
-			list_add_locked(waiting, channel);
-		}
-		channel->is_held = 0;
-		count_locked(&waiting->held, -1);
+	__atomic_store_n(&waiting->dues_ns[slot_of(channel)],
+	                 channel->deadline_ns,
+	                 __ATOMIC_RELAXED);
+	if (channel->is_renewed) {
+		channel->is_renewed = 0;
+		pthread_mutex_lock(&waiting->mutex);
+		list_remove_locked(waiting, channel);
+		list_add_locked(waiting, channel);
+		pthread_mutex_unlock(&waiting->mutex);
 	}
-	pthread_mutex_unlock(&waiting->mutex);
-	return is_given;
+	if (!arm(channel, channel->events)) {
+		return NOT_GIVEN;
+	}
+	return release(channel) ? GIVEN : GIVEN_BACK;
 }

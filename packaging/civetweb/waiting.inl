@@ -11,6 +11,12 @@
 
 #include "room.inl"
 
+/* So long a worker may be busy with a new connection before it is not waited for any more. */
+#define ADMIT_MS (5)
+/* Workers that wait in the epoll, for each processor. */
+#define WATCHERS_A_PROCESSOR (2)
+/* Workers that may be busy with new connections, for each processor. */
+#define PLACES_A_PROCESSOR (4)
 /* How often the master looks whose time is over, and whether the server stops. */
 #define LOOK_MS (100)
 
@@ -33,62 +39,226 @@ is_out_of_descriptors(int error)
 }
 
 
+/* ---- new connections ---- */
+
+/*
+ * Workers that were all woken at once for a new connection each spend most of their time on waking up: 64
+ * of them take twice as long for a request as 8 do. So while as many as there are places work on new
+ * connections the listening sockets stay disarmed, until one of them is done. When none has been for
+ * ADMIT_MS, because they hash passwords or wait for Redis, as many again are admitted.
+ */
+
+/* Listening sockets that are disarmed for that reason are armed. */
+static void
+admit(struct waiting *waiting)
+{
+	const uint64_t listeners = __atomic_exchange_n(&waiting->held_back, 0, __ATOMIC_SEQ_CST);
+	unsigned i;
+
+	for (i = 0; i < waiting->ctx->num_listening_sockets; i++) {
+		if (listeners & ((uint64_t)1 << i)) {
+			arm_listener(waiting, i, EPOLL_CTL_MOD);
+		}
+	}
+}
+
+
+static int
+has_place(const struct waiting *waiting)
+{
+	return __atomic_load_n(&waiting->newcomers, __ATOMIC_SEQ_CST)
+	       < __atomic_load_n(&waiting->places, __ATOMIC_SEQ_CST);
+}
+
+
+static void
+hold_back(struct waiting *waiting, unsigned index)
+{
+	const struct itimerspec soon = {{0, 0}, {0, ADMIT_MS * 1000000}};
+
+	__atomic_fetch_or(&waiting->held_back, (uint64_t)1 << index, __ATOMIC_SEQ_CST);
+	if (has_place(waiting)) {
+		admit(waiting); /* the last one was done just now */
+	} else if (!__atomic_exchange_n(&waiting->is_timed, 1, __ATOMIC_SEQ_CST)) {
+		(void)timerfd_settime(waiting->timer_fd, 0, &soon, NULL);
+	}
+}
+
+
+/* None was done in time. */
+static void
+admit_more(struct waiting *waiting)
+{
+	const int newcomers = __atomic_load_n(&waiting->newcomers, __ATOMIC_SEQ_CST);
+
+	__atomic_store_n(&waiting->is_timed, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&waiting->places,
+	                 newcomers + waiting->places_at_first,
+	                 __ATOMIC_SEQ_CST);
+	admit(waiting);
+}
+
+
+/* By its holder: the channel is no newcomer any more. Who does not come back at once for the next one lets
+ * others have it. */
+static void
+settle(struct channel *channel, int comes_back)
+{
+	struct waiting *waiting = channel->waiting;
+
+	if (!channel->is_newcomer) {
+		return;
+	}
+	channel->is_newcomer = 0;
+	if (__atomic_sub_fetch(&waiting->newcomers, 1, __ATOMIC_SEQ_CST)
+	    < waiting->places_at_first) {
+		__atomic_store_n(&waiting->places, waiting->places_at_first, __ATOMIC_SEQ_CST);
+	}
+	if (!comes_back && (__atomic_load_n(&waiting->held_back, __ATOMIC_SEQ_CST) != 0)) {
+		admit(waiting);
+	}
+}
+
+
+static void
+begin_channel(struct channel *channel, int sock, const struct socket *listener, const union usa *peer)
+{
+	struct waiting *waiting = channel->waiting;
+
+	channel->sock = sock;
+	channel->peer = *peer;
+	channel->listener = listener;
+	channel->deadline_ns = mono_now_ns() + waiting->request_timeout_ns;
+	channel->state = listener->is_ssl ? CHANNEL_HANDSHAKE : CHANNEL_HEAD;
+	channel->is_newcomer = 1;
+	__atomic_fetch_add(&waiting->newcomers, 1, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&waiting->accepted, 1, __ATOMIC_RELAXED);
+}
+
+
 /* A new connection, held; NULL: there is none after all. */
 static struct channel *
-waiting_accept(struct waiting *waiting, unsigned index)
+accept_one(struct waiting *waiting, unsigned index)
 {
 	const struct socket *listener = &waiting->ctx->listening_sockets[index];
-	struct channel *channel;
+	const int max = __atomic_load_n(&waiting->max, __ATOMIC_RELAXED);
+	struct channel *channel = NULL;
 	union usa peer;
 	socklen_t len = sizeof(peer);
 	int sock;
 
-	if ((__atomic_load_n(&waiting->open, __ATOMIC_RELAXED)
-	     >= __atomic_load_n(&waiting->max, __ATOMIC_RELAXED))
-	    && !waiting_evict(waiting)) {
+	if ((__atomic_load_n(&waiting->open, __ATOMIC_RELAXED) >= max)
+	    && !waiting_make_room(waiting, max)) {
 		pause_accepting(waiting);
 		return NULL;
 	}
 	sock = accept4(listener->sock, &peer.sa, &len, SOCK_CLOEXEC);
-	if ((sock < 0) && is_out_of_descriptors(ERRNO) && !waiting_evict(waiting)) {
+	if ((sock < 0) && is_out_of_descriptors(ERRNO) && !waiting_make_room(waiting, 0)) {
 		pause_accepting(waiting);
 		return NULL;
 	}
+	if (sock >= 0) {
+		channel = waiting_open(waiting);
+		if (channel == NULL) {
+			close(sock);
+		} else {
+			begin_channel(channel, sock, listener, &peer);
+		}
+	}
 	/* Before this one is served, so that another worker can take the next one */
-	arm_listener(waiting, index, EPOLL_CTL_MOD);
-	if (sock < 0) {
-		return NULL;
+	if (has_place(waiting)) {
+		arm_listener(waiting, index, EPOLL_CTL_MOD);
+	} else {
+		hold_back(waiting, index);
 	}
-	channel = waiting_open(waiting);
-	if (channel == NULL) {
-		close(sock);
-		return NULL;
-	}
-	__atomic_fetch_add(&waiting->accepted, 1, __ATOMIC_RELAXED);
-	channel->sock = sock;
-	channel->peer = peer;
-	channel->listener = listener;
-	channel->deadline_ns = mono_now_ns() + waiting->request_timeout_ns;
-	channel->state = listener->is_ssl ? CHANNEL_HANDSHAKE : CHANNEL_HEAD;
 	return channel;
 }
 
 
-/* The channel an event named, unless that has been overtaken. */
+/* The master closes the listening sockets only when nobody is in here. */
 static struct channel *
-waiting_hold(struct waiting *waiting, uint64_t name)
+waiting_accept(struct waiting *waiting, unsigned index)
 {
-	struct channel *channel = &waiting->slots[name & UINT32_MAX];
+	struct channel *channel = NULL;
 
-	pthread_mutex_lock(&waiting->mutex);
-	if (channel->is_open && !channel->is_held
-	    && (channel->generation == (uint32_t)(name >> 32))) {
-		hold_locked(waiting, channel);
-	} else {
-		channel = NULL;
+	__atomic_fetch_add(&waiting->accepting, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&waiting->ctx->stop_flag, __ATOMIC_SEQ_CST) == 0) {
+		channel = accept_one(waiting, index);
 	}
-	pthread_mutex_unlock(&waiting->mutex);
+	__atomic_fetch_sub(&waiting->accepting, 1, __ATOMIC_SEQ_CST);
 	return channel;
+}
+
+
+/* A new connection on a listening socket that is held back, if there is a place; NULL: there is none. It
+ * costs nobody's waking up. */
+static struct channel *
+accept_held_back(struct waiting *waiting)
+{
+	uint64_t listeners = __atomic_load_n(&waiting->held_back, __ATOMIC_SEQ_CST);
+	struct channel *channel = NULL;
+	unsigned i;
+
+	for (i = 0; (listeners != 0) && (channel == NULL) && has_place(waiting); i++) {
+		const uint64_t bit = (uint64_t)1 << i;
+
+		if ((listeners & bit)
+		    && (__atomic_fetch_and(&waiting->held_back, ~bit, __ATOMIC_SEQ_CST) & bit)) {
+			channel = waiting_accept(waiting, i);
+		}
+		listeners &= ~bit;
+	}
+	return channel;
+}
+
+
+/* ---- taking ---- */
+
+/*
+ * Every event wakes one thread that waits in the epoll, and so does every new connection while an earlier
+ * one has not been accepted yet, though there may be nothing for it. So few wait there, and the others
+ * on a bench; who leaves nobody behind in the epoll calls for one of them.
+ */
+static void
+enter_epoll(struct waiting *waiting)
+{
+	while (__atomic_add_fetch(&waiting->watchers, 1, __ATOMIC_SEQ_CST)
+	       > waiting->watchers_max) {
+		__atomic_fetch_add(&waiting->benched, 1, __ATOMIC_SEQ_CST);
+		if (__atomic_sub_fetch(&waiting->watchers, 1, __ATOMIC_SEQ_CST) > 0) {
+			while ((sem_wait(&waiting->bench) != 0) && (ERRNO == EINTR)) {
+			}
+		}
+		__atomic_fetch_sub(&waiting->benched, 1, __ATOMIC_SEQ_CST);
+	}
+}
+
+
+static void
+leave_epoll(struct waiting *waiting)
+{
+	if ((__atomic_sub_fetch(&waiting->watchers, 1, __ATOMIC_SEQ_CST) == 0)
+	    && (__atomic_load_n(&waiting->benched, __ATOMIC_SEQ_CST) > 0)) {
+		(void)sem_post(&waiting->bench);
+	}
+}
+
+
+/* What an event names. NULL: nothing that is still there. */
+static struct channel *
+take_event(struct waiting *waiting, uint64_t name)
+{
+	const uint32_t slot = (uint32_t)name, generation = (uint32_t)(name >> 32);
+
+	if (generation != 0) {
+		return hold_by_event(waiting, slot, generation) ? &waiting->slots[slot] : NULL;
+	}
+	if (name == EVENT_TIMER) {
+		admit_more(waiting);
+	} else if (name != EVENT_STOP) {
+		return waiting_accept(waiting, slot - 1);
+	}
+	return NULL;
 }
 
 
@@ -97,29 +267,27 @@ waiting_hold(struct waiting *waiting, uint64_t name)
 static struct channel *
 waiting_take(struct waiting *waiting)
 {
-	for (;;) {
-		struct channel *channel = NULL;
+	struct channel *channel = accept_held_back(waiting);
+
+	while (channel == NULL) {
 		struct epoll_event event;
 		int n;
 
 		__atomic_fetch_add(&waiting->idle_workers, 1, __ATOMIC_RELAXED);
-		n = epoll_wait(waiting->epoll_fd, &event, 1, -1);
+		enter_epoll(waiting);
+		n = STOP_FLAG_IS_ZERO(&waiting->ctx->stop_flag)
+		        ? epoll_wait(waiting->epoll_fd, &event, 1, -1)
+		        : 0;
+		leave_epoll(waiting);
 		__atomic_fetch_sub(&waiting->idle_workers, 1, __ATOMIC_RELAXED);
 		if (!STOP_FLAG_IS_ZERO(&waiting->ctx->stop_flag)) {
 			return NULL; /* whoever is open is closed by waiting_free */
 		}
-		if (n != 1) {
-			continue;
-		}
-		if ((event.data.u64 >> 32) != 0) {
-			channel = waiting_hold(waiting, event.data.u64);
-		} else if (event.data.u64 != EVENT_STOP) {
-			channel = waiting_accept(waiting, (unsigned)event.data.u64 - 1);
-		}
-		if (channel != NULL) {
-			return channel;
+		if (n == 1) {
+			channel = take_event(waiting, event.data.u64);
 		}
 	}
+	return channel;
 }
 
 
@@ -128,6 +296,15 @@ static int
 is_worker_needed(const struct waiting *waiting)
 {
 	return __atomic_load_n(&waiting->idle_workers, __ATOMIC_RELAXED) == 0;
+}
+
+
+/* May the worker wait for its client, for OWN_WAIT_MS? That saves a tenth of the time of a request, and
+ * half of a handshake's. */
+static int
+may_wait_here(const struct channel *channel)
+{
+	return channel->is_own && !is_worker_needed(channel->waiting);
 }
 
 
@@ -158,9 +335,7 @@ waiting_free(struct mg_context *ctx)
 	while (waiting->youngest) {
 		struct channel *channel = waiting->youngest;
 
-		if (!channel->is_held) {
-			hold_locked(waiting, channel);
-		}
+		(void)hold_if_free(channel);
 		waiting_close(waiting, channel);
 	}
 	if (waiting->epoll_fd >= 0) {
@@ -169,8 +344,14 @@ waiting_free(struct mg_context *ctx)
 	if (waiting->stop_fd >= 0) {
 		close(waiting->stop_fd);
 	}
+	if (waiting->timer_fd >= 0) {
+		close(waiting->timer_fd);
+	}
 	BIO_meth_free(waiting->tls_method);
 	pthread_mutex_destroy(&waiting->mutex);
+	sem_destroy(&waiting->bench);
+	mg_free(waiting->words);
+	mg_free(waiting->dues_ns);
 	mg_free(waiting->slots);
 	mg_free(waiting);
 	ctx->waiting = NULL;
@@ -178,26 +359,41 @@ waiting_free(struct mg_context *ctx)
 
 
 static int
+watch_event(struct waiting *waiting, int fd, uint32_t events, uint64_t name)
+{
+	struct epoll_event event;
+
+	memset(&event, 0, sizeof(event));
+	event.events = events;
+	event.data.u64 = name;
+	return (fd >= 0) && (epoll_ctl(waiting->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0);
+}
+
+
+static int
 waiting_init(struct mg_context *ctx, struct waiting *waiting)
 {
-	struct epoll_event stop;
+	size_t count;
 
 	/* Workers that accept at the same time may be over the limit by one each */
 	waiting->slot_count = CHANNELS_MAX + (int)ctx->cfg_worker_threads;
-	waiting->slots =
-	    (struct channel *)mg_calloc((size_t)waiting->slot_count, sizeof(struct channel));
+	count = (size_t)waiting->slot_count;
+	waiting->slots = (struct channel *)mg_calloc(count, sizeof(struct channel));
+	waiting->words = (uint64_t *)mg_calloc(count, sizeof(uint64_t));
+	waiting->dues_ns = (uint64_t *)mg_calloc(count, sizeof(uint64_t));
 	waiting->tls_method = tls_bio_method();
 	waiting->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	waiting->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if ((waiting->slots == NULL) || (waiting->tls_method == NULL)) {
+	waiting->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	waiting->watchers_max = WATCHERS_A_PROCESSOR * get_nprocs();
+	waiting->places = waiting->places_at_first = PLACES_A_PROCESSOR * get_nprocs();
+	if ((waiting->slots == NULL) || (waiting->words == NULL)
+	    || (waiting->dues_ns == NULL) || (waiting->tls_method == NULL)) {
 		return 0;
 	}
-	memset(&stop, 0, sizeof(stop));
-	stop.events = EPOLLIN;
-	stop.data.u64 = EVENT_STOP;
-	return (waiting->epoll_fd >= 0) && (waiting->stop_fd >= 0)
-	       && (epoll_ctl(waiting->epoll_fd, EPOLL_CTL_ADD, waiting->stop_fd, &stop)
-	           == 0);
+	return (waiting->epoll_fd >= 0)
+	       && watch_event(waiting, waiting->stop_fd, EPOLLIN, EVENT_STOP)
+	       && watch_event(waiting, waiting->timer_fd, EPOLLIN | EPOLLET, EVENT_TIMER);
 }
 
 
@@ -209,7 +405,12 @@ waiting_new(struct mg_context *ctx)
 	if (waiting == NULL) {
 		return 0;
 	}
+	if (sem_init(&waiting->bench, 0, 0) != 0) {
+		mg_free(waiting);
+		return 0;
+	}
 	if (pthread_mutex_init(&waiting->mutex, NULL) != 0) {
+		sem_destroy(&waiting->bench);
 		mg_free(waiting);
 		return 0;
 	}
@@ -250,6 +451,7 @@ static void
 waiting_watch(struct mg_context *ctx)
 {
 	struct waiting *waiting = ctx->waiting;
+	unsigned i;
 
 	arm_listeners(waiting, EPOLL_CTL_ADD);
 	while (STOP_FLAG_IS_ZERO(&ctx->stop_flag)) {
@@ -266,6 +468,12 @@ waiting_watch(struct mg_context *ctx)
 		}
 	}
 	(void)eventfd_write(waiting->stop_fd, 1);
+	for (i = 0; i < ctx->cfg_worker_threads; i++) {
+		(void)sem_post(&waiting->bench);
+	}
+	while (__atomic_load_n(&waiting->accepting, __ATOMIC_SEQ_CST) > 0) {
+		mg_sleep(1);
+	}
 }
 
 
@@ -277,8 +485,9 @@ mg_get_waiting_stats(const struct mg_context *ctx, struct mg_waiting_stats *stat
 	stats_out->accepted = __atomic_load_n(&waiting->accepted, __ATOMIC_RELAXED);
 	stats_out->evicted = __atomic_load_n(&waiting->evicted, __ATOMIC_RELAXED);
 	stats_out->bytes = __atomic_load_n(&waiting->bytes, __ATOMIC_RELAXED);
-	stats_out->waiting = __atomic_load_n(&waiting->open, __ATOMIC_RELAXED)
-	                     - __atomic_load_n(&waiting->held, __ATOMIC_RELAXED);
+	stats_out->open = __atomic_load_n(&waiting->open, __ATOMIC_RELAXED);
+	stats_out->waiting =
+	    stats_out->open - __atomic_load_n(&waiting->held, __ATOMIC_RELAXED);
 	stats_out->unfinished = __atomic_load_n(&waiting->unfinished, __ATOMIC_SEQ_CST);
 }
 

@@ -13,6 +13,7 @@
 #include <check.h>
 #include <civetweb.h>
 #include <civetweb_extra.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdint.h>
@@ -30,6 +31,7 @@ enum {
     DEADLINE_MS = 500,      /* what the echo sets for body and answer */
     BODY_MAX = 100000,
     FLOOD = 8 << 20,
+    SOME = 20000,
 };
 
 static struct mg_context *server;
@@ -53,12 +55,12 @@ static void answer(struct mg_connection *conn, int status, const char *body)
     mg_write(conn, text, (size_t)size);
 }
 
-/* An answer that is larger than what socket buffers hold. */
-static void flood(struct mg_connection *conn)
+/* FLOOD is larger than what socket buffers hold. */
+static void write_zeros(struct mg_connection *conn, size_t size)
 {
-    char *bytes = calloc(1, FLOOD);
+    char *bytes = calloc(1, size);
 
-    mg_write(conn, bytes, FLOOD);
+    mg_write(conn, bytes, size);
     free(bytes);
 }
 
@@ -126,7 +128,9 @@ static int begin_request(struct mg_connection *conn)
     if (strcmp(path, "/hold") == 0)
         hold();
     if (strncmp(path, "/flood", 6) == 0) {
-        flood(conn);
+        write_zeros(conn, FLOOD);
+    } else if (strcmp(path, "/some") == 0) {
+        write_zeros(conn, SOME);
     } else if (strcmp(path, "/unread") == 0) {
         answer(conn, 200, "unread");
     } else if (strcmp(path, "/refuse") == 0) {
@@ -184,7 +188,6 @@ static void stop(void)
 
     mg_stop(server);
     mg_exit_library();
-    /* Without our SOCKET_TIMEOUT_QUANTUM a waiting worker notices after 2 s. */
     expect_within_ms(now_ms() - start_ms, 1900);
 }
 
@@ -203,6 +206,19 @@ static void expect_closed(struct raw **raw)
 {
     ck_assert(raw_is_closed(*raw, PATIENCE_MS));
     raw_close(raw);
+}
+
+/* A small receive buffer makes a client that takes little at a time; 0: the system's. */
+static int connect_socket(int receive_buffer)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (receive_buffer > 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    return fd;
 }
 
 static struct mg_waiting_stats waiting_stats(void)
@@ -227,10 +243,10 @@ static struct mg_waiting_stats waiting_stats(void)
         }                                                                                       \
     } while (0)
 
-/* Waits until so many connections are without a worker. */
+/* Waits until there are so many connections, all without a worker. */
 static void await_waiting(int count)
 {
-    AWAIT(stats.waiting == count);
+    AWAIT(stats.open == count && stats.waiting == count);
 }
 
 /* Waits until so many requests are without a worker. */
@@ -242,7 +258,7 @@ static void await_unfinished(int count)
 /* Waits until the last connection is closed and has left nothing. */
 static void await_nothing(void)
 {
-    AWAIT(stats.waiting == 0 && stats.unfinished == 0 && stats.bytes == 0);
+    AWAIT(stats.open == 0 && stats.unfinished == 0 && stats.bytes == 0);
 }
 
 #define HOST "Host: x\r\n"

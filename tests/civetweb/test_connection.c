@@ -249,18 +249,6 @@ START_TEST(a_small_unread_body_keeps_the_connection)
 }
 END_TEST
 
-static int connect_socket(int receive_buffer)
-{
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (receive_buffer > 0)
-        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
-    ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
-    return fd;
-}
-
 static void send_all(int fd, const char *bytes, size_t size)
 {
     while (size > 0) {

@@ -257,6 +257,7 @@ START_TEST(those_who_found_no_room_are_served_later)
         bodies[i] = raw_open(port);
         raw_print(bodies[i], "POST /patient HTTP/1.1\r\n" HOST "Content-Length: 10\r\n\r\nhello");
         await_unfinished(i + 1);
+        await_waiting(i + 1);
     }
     /* The oldest request that waits for its body is told, since there is nobody else. */
     struct raw *fresh = raw_open(port);
@@ -288,9 +289,11 @@ START_TEST(bytes_that_wait_are_bounded)
         expect(clients[i], "", 200, "POST /patient body=0 no memory");
         expect_closed(&clients[i]);
     }
+    await_waiting(2);
+    int64_t before = waiting_stats().bytes;
     struct raw *head = raw_open(port);
     raw_print(head, "GET /a HTTP/1.1\r\nF: %015000d", 0);
-    await_waiting(3);
+    AWAIT(stats.bytes >= before + 15000);
     struct raw *another = raw_open(port);
     raw_print(another, "GET /a HTTP/1.1\r\nF: %015000d", 0);
     expect(another, "", 503, "");
@@ -298,6 +301,24 @@ START_TEST(bytes_that_wait_are_bounded)
     raw_close(&head);
     for (int i = 0; i < 2; i++)
         raw_close(&clients[i]);
+    await_nothing();
+}
+END_TEST
+
+/* Nor do answers wait when there is no room for them: the connection is closed. */
+START_TEST(answers_that_wait_are_bounded)
+{
+    static const char request[] = GET("/some");
+    int fd = connect_socket(4096);
+    int64_t start_ms = now_ms();
+
+    mg_limit_waiting(server, 100, SOME / 2);
+    /* Until the answers are more than sockets hold. */
+    while (send(fd, request, sizeof request - 1, MSG_NOSIGNAL) > 0) {
+        ck_assert_int_lt(now_ms() - start_ms, PATIENCE_MS);
+        poll(NULL, 0, 5); /* one at a time, so that none waits but the answer */
+    }
+    close(fd);
     await_nothing();
 }
 END_TEST
@@ -380,6 +401,7 @@ int main(void)
     tcase_add_test(patient, who_is_worked_on_stays);
     tcase_add_test(patient, those_who_found_no_room_are_served_later);
     tcase_add_test(patient, bytes_that_wait_are_bounded);
+    tcase_add_test(patient, answers_that_wait_are_bounded);
     tcase_add_test(patient, more_busy_connections_than_workers);
     tcase_add_test(patient, pipelined_requests_beside_others);
     suite_add_tcase(suite, patient);
