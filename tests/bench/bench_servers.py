@@ -48,6 +48,14 @@ class Servers:
                                           *redis_options])
         wait_port(self.redis_port, "redis")
         self.token = None
+        self.certificate, self.key = self.folder / "node.pem", self.folder / "node.key"
+
+    def make_certificate(self):
+        """RSA of 2048 bits, as most servers have."""
+        if not self.certificate.exists():
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+                            "/CN=localhost", "-keyout", str(self.key), "-out", str(self.certificate)],
+                           check=True, stderr=subprocess.DEVNULL)
 
     def start(self, name, command, env=None, cwd=None):
         # A group to stop it by, but no session of its own: the kernel's autogroups divide a machine
@@ -75,26 +83,31 @@ class Servers:
             return f"unix://{self.redis_socket}"
         return f"redis://127.0.0.1:{self.redis_port}/0"
 
-    def cachewarden(self):
-        port = free_port()
-        config = self.folder / "bench.conf"
-        config.write_text(f'server = {{ listen = [ "127.0.0.1:{port}" ]; threads = 64; }};\n'
+    def cachewarden(self, build=None):
+        """The process, its port, and its port with TLS; `build` is another build than the one to compare."""
+        port, tls_port = free_port(), free_port()
+        name = "cachewarden" if build is None else "before"
+        config = self.folder / f"{name}.conf"
+        self.make_certificate()
+        config.write_text(f'server = {{ listen = [ "127.0.0.1:{port}", "127.0.0.1:{tls_port}s" ]; threads = 64;\n'
+                          f'tls = {{ certificate = "{self.certificate}"; key = "{self.key}"; }}; }};\n'
                           f'auth = {{ secret = "{SECRET}"; }};\n'
                           'limits = { enabled = false; };\nlog = { level = "warn"; };\n')
         config.chmod(0o600)
         env = {"DATABASE_URL": f"sqlite:{self.folder}/users.db", "REDIS_URL": self.redis_url()}
-        program = str(self.build / "cachewarden")
+        program = str((build or self.build) / "cachewarden")
         password = self.folder / "password"
         password.write_text("a long bench password\n")
-        subprocess.run([program, "user", "add", "bench", "--email", "bench@example.com",
-                        "--password-file", str(password), "--superuser", "--config", str(config)],
-                       env={**os.environ, **env}, check=True, stdout=subprocess.DEVNULL)
-        server = self.start("cachewarden", [program, "serve", "--config", str(config)], env)
-        wait_port(port, "cachewarden")
+        if self.token is None:
+            subprocess.run([program, "user", "add", "bench", "--email", "bench@example.com",
+                            "--password-file", str(password), "--superuser", "--config", str(config)],
+                           env={**os.environ, **env}, check=True, stdout=subprocess.DEVNULL)
+        server = self.start(name, [program, "serve", "--config", str(config)], env)
+        wait_port(port, name)
         answer = subprocess.run(
             ["curl", "-sS", "--fail", f"http://127.0.0.1:{port}/api/token/", "-H",
              "Content-Type: application/json", "-d",
              '{"username":"bench","password":"a long bench password"}'],
             capture_output=True, text=True, check=True).stdout
         self.token = json.loads(answer)["access"]
-        return server, port
+        return server, port, tls_port
