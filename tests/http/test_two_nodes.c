@@ -64,6 +64,7 @@ static void open_nodes(const int ports[2])
     stand_open(&stand, &(struct stand_options){.environment = (const char *const[]){
                                                    listen_of[0], database_variable,
                                                    "CACHEWARDEN_LIMITS_ENABLED=false",
+                                                   "CACHEWARDEN_LOG_LEVEL=debug", /* shows the probes */
                                                    "CACHEWARDEN_SERVER_DRAIN_S=60", NULL}});
     make_environment(0);
     make_environment(1);
