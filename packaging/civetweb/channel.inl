@@ -60,8 +60,9 @@ struct channel {
 	/* Constant while it is open. */
 	uint32_t generation; /* another one for every connection the slot has had */
 	struct waiting *waiting;
-	const struct socket *listener;
 	int sock;
+	int is_tls;
+	int port; /* of the listening socket it came by */
 
 	/* The holder's: a worker's, or who closes it. */
 	enum channel_state state;
@@ -70,7 +71,7 @@ struct channel {
 	int is_newcomer; /* and counted as such: see hold_back */
 	int is_own;     /* its client has just spoken: its worker may wait for more for a moment */
 	int is_late;    /* its time is over, and a worker is to tell the client */
-	int is_leaving; /* that is so because somebody needs the place */
+	int is_leaving; /* that is so because somebody needs the place: it closes with its answer */
 	int is_unfinished; /* counted as such */
 	int keep;       /* after what is being written */
 	int expects_more; /* of the request: its body was not read to its end */

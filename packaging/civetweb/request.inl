@@ -111,8 +111,8 @@ attach(struct mg_connection *conn)
 	void *data = NULL;
 
 	info->remote_port = ntohs(USA_IN_PORT_UNSAFE(&channel->peer));
-	info->server_port = ntohs(USA_IN_PORT_UNSAFE(&channel->listener->lsa));
-	info->is_ssl = channel->listener->is_ssl;
+	info->server_port = channel->port;
+	info->is_ssl = channel->is_tls;
 	memcpy(info->remote_addr, channel->remote_addr, sizeof(info->remote_addr));
 	conn->is_attached = 1;
 	if (conn->phys_ctx->callbacks.init_connection != NULL) {

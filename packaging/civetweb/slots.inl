@@ -32,7 +32,7 @@ struct waiting {
 	int held;
 	int idle_workers;
 	int watchers, benched; /* workers: see enter_epoll */
-	int accepting; /* workers */
+	int listener_users; /* threads: see use_listeners */
 	int newcomers; /* new connections that a worker works on */
 	int places;    /* for them */
 	uint64_t held_back; /* listening sockets, a bit each: see hold_back */
@@ -205,11 +205,35 @@ put_back(struct channel *channel)
 }
 
 
+/* True: the listening sockets are there until leave_listeners. The master frees them when the server stops
+ * and nobody is in between. */
+static int
+use_listeners(struct waiting *waiting)
+{
+	__atomic_fetch_add(&waiting->listener_users, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&waiting->ctx->stop_flag, __ATOMIC_SEQ_CST) == 0) {
+		return 1;
+	}
+	__atomic_fetch_sub(&waiting->listener_users, 1, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+
+static void
+leave_listeners(struct waiting *waiting)
+{
+	__atomic_fetch_sub(&waiting->listener_users, 1, __ATOMIC_SEQ_CST);
+}
+
+
 static void
 arm_listener(struct waiting *waiting, unsigned index, int operation)
 {
 	struct epoll_event event;
 
+	if (!use_listeners(waiting)) {
+		return;
+	}
 	memset(&event, 0, sizeof(event));
 	event.events = EPOLLIN | EPOLLONESHOT;
 	event.data.u64 = EVENT_LISTENER(index);
@@ -217,6 +241,7 @@ arm_listener(struct waiting *waiting, unsigned index, int operation)
 	                operation,
 	                waiting->ctx->listening_sockets[index].sock,
 	                &event);
+	leave_listeners(waiting);
 }
 
 

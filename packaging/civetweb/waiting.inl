@@ -44,8 +44,8 @@ is_out_of_descriptors(int error)
 /*
  * Workers that were all woken at once for a new connection each spend most of their time on waking up: 64
  * of them take twice as long for a request as 8 do. So while as many as there are places work on new
- * connections the listening sockets stay disarmed, until one of them is done. When none has been for
- * ADMIT_MS, because they hash passwords or wait for Redis, as many again are admitted.
+ * connections the listening sockets stay disarmed, until one of them is done. They may hash passwords or
+ * wait for Redis: so ADMIT_MS later as many again are admitted, and so on.
  */
 
 /* Listening sockets that are disarmed for that reason are armed. */
@@ -85,7 +85,7 @@ hold_back(struct waiting *waiting, unsigned index)
 }
 
 
-/* None was done in time. */
+/* Somebody has been held back for ADMIT_MS. */
 static void
 admit_more(struct waiting *waiting)
 {
@@ -127,9 +127,11 @@ begin_channel(struct channel *channel, int sock, const struct socket *listener, 
 
 	channel->sock = sock;
 	channel->peer = *peer;
-	channel->listener = listener;
+	/* Copies: at the stop the listening sockets go before the workers do */
+	channel->is_tls = listener->is_ssl;
+	channel->port = ntohs(USA_IN_PORT_UNSAFE(&listener->lsa));
 	channel->deadline_ns = mono_now_ns() + waiting->request_timeout_ns;
-	channel->state = listener->is_ssl ? CHANNEL_HANDSHAKE : CHANNEL_HEAD;
+	channel->state = channel->is_tls ? CHANNEL_HANDSHAKE : CHANNEL_HEAD;
 	channel->is_newcomer = 1;
 	__atomic_fetch_add(&waiting->newcomers, 1, __ATOMIC_SEQ_CST);
 	__atomic_fetch_add(&waiting->accepted, 1, __ATOMIC_RELAXED);
@@ -175,17 +177,15 @@ accept_one(struct waiting *waiting, unsigned index)
 }
 
 
-/* The master closes the listening sockets only when nobody is in here. */
 static struct channel *
 waiting_accept(struct waiting *waiting, unsigned index)
 {
 	struct channel *channel = NULL;
 
-	__atomic_fetch_add(&waiting->accepting, 1, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&waiting->ctx->stop_flag, __ATOMIC_SEQ_CST) == 0) {
+	if (use_listeners(waiting)) {
 		channel = accept_one(waiting, index);
+		leave_listeners(waiting);
 	}
-	__atomic_fetch_sub(&waiting->accepting, 1, __ATOMIC_SEQ_CST);
 	return channel;
 }
 
@@ -471,7 +471,7 @@ waiting_watch(struct mg_context *ctx)
 	for (i = 0; i < ctx->cfg_worker_threads; i++) {
 		(void)sem_post(&waiting->bench);
 	}
-	while (__atomic_load_n(&waiting->accepting, __ATOMIC_SEQ_CST) > 0) {
+	while (__atomic_load_n(&waiting->listener_users, __ATOMIC_SEQ_CST) > 0) {
 		mg_sleep(1);
 	}
 }
