@@ -301,6 +301,7 @@ step_head(struct mg_connection *conn)
 		}
 		if (length > 0) {
 			channel->head_len = (size_t)length;
+			channel->is_late = 0; /* the rest came just as its time was over */
 			return serve_request(conn);
 		}
 		if (!bytes_reserve(channel, in, 1024)) {

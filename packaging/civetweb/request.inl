@@ -305,12 +305,16 @@ fill_body(struct channel *channel, int may_block)
 }
 
 
-/* Is the request's body all there, wanted or not? Otherwise the connection cannot be kept. */
+/* Is the request's body all there, wanted or not? Otherwise the connection cannot be kept; nor can one that
+ * was told to leave. */
 static int
 is_body_here(struct channel *channel)
 {
 	struct request_body *body = &channel->body;
 
+	if (channel->is_leaving) {
+		return 0;
+	}
 	if (body->is_chunked) {
 		return body->is_whole;
 	}

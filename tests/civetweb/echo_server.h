@@ -64,15 +64,16 @@ static void write_zeros(struct mg_connection *conn, size_t size)
     free(bytes);
 }
 
-/* /hold does not answer while this is set; so many workers are in there. */
-static int is_holding, holders;
+/* So many workers are in /hold, and so many stay there, those that came first. */
+static int holders, held_back;
 
 static void hold(void)
 {
     int64_t start_ms = now_ms();
+    int before = __atomic_fetch_add(&holders, 1, __ATOMIC_SEQ_CST);
 
-    __atomic_fetch_add(&holders, 1, __ATOMIC_SEQ_CST);
-    while (__atomic_load_n(&is_holding, __ATOMIC_SEQ_CST) && now_ms() - start_ms < PATIENCE_MS)
+    while (before < __atomic_load_n(&held_back, __ATOMIC_SEQ_CST) &&
+           now_ms() - start_ms < PATIENCE_MS)
         poll(NULL, 0, 1);
     __atomic_fetch_sub(&holders, 1, __ATOMIC_SEQ_CST);
 }

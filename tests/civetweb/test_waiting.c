@@ -10,25 +10,31 @@ static void start_patient(void)
     start_with("60000", "60000");
 }
 
-/* All workers are in the middle of a request, until let_go. */
+/* All workers are in the middle of a request, one after the other, until let_go. */
 static void keep_busy(struct raw *busy[WORKERS])
 {
     int64_t start_ms = now_ms();
 
-    __atomic_store_n(&is_holding, 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&held_back, WORKERS, __ATOMIC_SEQ_CST);
     for (int i = 0; i < WORKERS; i++) {
         busy[i] = raw_open(port);
-        raw_print(busy[i], GET("/hold"));
+        raw_print(busy[i], "GET /hold HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n");
+        while (__atomic_load_n(&holders, __ATOMIC_SEQ_CST) <= i) {
+            ck_assert_int_lt(now_ms() - start_ms, PATIENCE_MS);
+            poll(NULL, 0, 1);
+        }
     }
-    while (__atomic_load_n(&holders, __ATOMIC_SEQ_CST) < WORKERS) {
-        ck_assert_int_lt(now_ms() - start_ms, PATIENCE_MS);
-        poll(NULL, 0, 1);
-    }
+}
+
+/* But so many. */
+static void let_go_but(int count)
+{
+    __atomic_store_n(&held_back, count, __ATOMIC_SEQ_CST);
 }
 
 static void let_go(struct raw *busy[WORKERS])
 {
-    __atomic_store_n(&is_holding, 0, __ATOMIC_SEQ_CST);
+    let_go_but(0);
     for (int i = 0; i < WORKERS; i++) {
         expect(busy[i], "", 200, "GET /hold");
         raw_close(&busy[i]);
@@ -71,6 +77,25 @@ START_TEST(who_waits_is_not_silent)
     expect(kept, "", 200, "GET /c");
     raw_close(&fresh);
     raw_close(&kept);
+}
+END_TEST
+
+/* The rest of its head came in the last moment: its body has a time of its own. */
+START_TEST(a_late_head_does_not_make_its_body_late)
+{
+    struct raw *busy[WORKERS], *late = raw_open(port);
+
+    raw_print(late, "POST /patient HTTP/1.1\r\nHost: ");
+    await_waiting(1);
+    AWAIT(stats.bytes > 0);
+    keep_busy(busy);
+    poll(NULL, 0, HEAD_TIMEOUT_MS + 500); /* its time is over, and no worker has told it so */
+    raw_print(late, "x\r\nContent-Length: 10\r\n\r\nhello");
+    let_go_but(WORKERS - 1);
+    await_unfinished(1);
+    expect(late, "world", 200, "POST /patient body=10 whole");
+    raw_close(&late);
+    let_go(busy);
 }
 END_TEST
 
@@ -272,6 +297,31 @@ START_TEST(those_who_found_no_room_are_served_later)
 }
 END_TEST
 
+/* A request that is told to go, and was whole already: it is answered, and its connection makes room. */
+START_TEST(who_was_told_to_go_does_not_stay)
+{
+    struct raw *busy[WORKERS], *body = raw_open(port);
+
+    raw_print(body, "POST /patient HTTP/1.1\r\n" HOST "Content-Length: 10\r\n\r\nhello");
+    await_unfinished(1);
+    keep_busy(busy);
+    mg_limit_waiting(server, WORKERS, 1 << 20);
+    /* The worker that is free first finds a new connection, and then the rest of the body. */
+    struct raw *fresh = raw_open(port);
+    raw_print(fresh, GET("/b"));
+    raw_print(body, "world");
+    let_go_but(WORKERS - 1);
+    const struct http_reply *reply = raw_reply(body, PATIENCE_MS);
+    ck_assert_ptr_nonnull(reply);
+    ck_assert_ptr_nonnull(strstr(reply->body, "body=10 whole"));
+    ck_assert_str_eq(http_header(reply, "Connection"), "close");
+    expect_closed(&body);
+    let_go(busy);
+    expect(fresh, "", 200, "GET /b");
+    raw_close(&fresh);
+}
+END_TEST
+
 START_TEST(bytes_that_wait_are_bounded)
 {
     enum { CLIENTS = 4 };
@@ -389,6 +439,7 @@ int main(void)
 
     tcase_add_checked_fixture(timed, start, stop);
     tcase_add_test(timed, who_waits_is_not_silent);
+    tcase_add_test(timed, a_late_head_does_not_make_its_body_late);
     tcase_add_test(timed, who_is_silent_for_too_long_is_closed);
     tcase_add_test(timed, an_idle_connection_is_kept);
     suite_add_tcase(suite, timed);
@@ -400,6 +451,7 @@ int main(void)
     tcase_add_test(patient, the_oldest_silent_one_makes_room);
     tcase_add_test(patient, who_is_worked_on_stays);
     tcase_add_test(patient, those_who_found_no_room_are_served_later);
+    tcase_add_test(patient, who_was_told_to_go_does_not_stay);
     tcase_add_test(patient, bytes_that_wait_are_bounded);
     tcase_add_test(patient, answers_that_wait_are_bounded);
     tcase_add_test(patient, more_busy_connections_than_workers);
