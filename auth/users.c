@@ -339,21 +339,24 @@ enum err users_add(struct users *users, const struct user *user, int64_t *id_out
     return err;
 }
 
+/* Dates of tokens are whole seconds, so to end those of this very second the next one is named. */
 enum err users_set_password(struct users *users, int64_t id, struct str password_hash,
                             struct error *error)
 {
-    return users_change_password(users, id, password_hash, STR_NONE, error);
+    return users_change(
+        users, ACCOUNT_SET_PASSWORD,
+        USERS_PARAMETERS(USERS_INT(id), USERS_INT(clock_wall_s() + 1), USERS_STR(password_hash)),
+        error);
 }
 
-/* Dates of tokens are whole seconds, so to end those of this very second the next one is named. */
-enum err users_change_password(struct users *users, int64_t id, struct str password_hash,
-                               struct str kept_family, struct error *error)
+enum err users_change_password(struct users *users, int64_t id, struct str old_hash,
+                               struct str new_hash, struct str kept_family, struct error *error)
 {
     struct str kept = kept_family.len > 0 ? kept_family : STR("");
 
     return users_change(users, ACCOUNT_CHANGE_PASSWORD,
                         USERS_PARAMETERS(USERS_INT(id), USERS_INT(clock_wall_s() + 1),
-                                         USERS_STR(password_hash), USERS_STR(kept)),
+                                         USERS_STR(new_hash), USERS_STR(kept), USERS_STR(old_hash)),
                         error);
 }
 

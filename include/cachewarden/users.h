@@ -111,9 +111,13 @@ CW_MUST_CHECK enum err users_list(struct users *users, struct arena *arena, stru
  */
 CW_MUST_CHECK enum err users_set_password(struct users *users, int64_t id, struct str password_hash,
                                           struct error *error);
-/* The same by the owner, signed in: tokens of `kept_family` (empty: none) stay good. */
-CW_MUST_CHECK enum err users_change_password(struct users *users, int64_t id,
-                                             struct str password_hash, struct str kept_family,
+/*
+ * The same by the owner, who knew the old one: tokens of `kept_family` (empty: none) stay good.
+ * ERR_NOT_FOUND: the hash is not `old_hash` any more, nothing changed. Of many that change the same
+ * password at once one succeeds.
+ */
+CW_MUST_CHECK enum err users_change_password(struct users *users, int64_t id, struct str old_hash,
+                                             struct str new_hash, struct str kept_family,
                                              struct error *error);
 /* Tokens issued up to now are void, whatever their family; dates as above. */
 CW_MUST_CHECK enum err users_void_tokens(struct users *users, int64_t id, struct error *error);

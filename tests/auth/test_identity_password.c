@@ -2,6 +2,8 @@
 
 #include "suite.h"
 
+#include <pthread.h>
+
 #define OLD STR("correct horse")
 #define NEW STR("battery staple")
 
@@ -42,6 +44,51 @@ START_TEST(changed)
 }
 END_TEST
 
+enum { AT_ONCE = 3 };
+
+struct change {
+    pthread_t thread;
+    int64_t id;
+    char password[32];
+    enum err err;
+};
+
+static void *change_it(void *arg)
+{
+    struct change *change = arg;
+    struct arena *own = arena_new(4096, 0);
+    struct error ignored = {0};
+
+    change->err = identity_change_password(identity, own, change->id, OLD,
+                                           str_from(change->password), STR_NONE, soon(), &ignored);
+    arena_free(&own);
+    return NULL;
+}
+
+/* All have read the old hash before the first has changed it: a hash takes far longer than that. */
+START_TEST(changed_by_several_at_once)
+{
+    struct change changes[AT_ONCE];
+    int64_t id = sign_up();
+    int won = -1;
+
+    for (int i = 0; i < AT_ONCE; i++) {
+        changes[i].id = id;
+        snprintf(changes[i].password, sizeof changes[i].password, "battery staple %d", i);
+        ck_assert_int_eq(pthread_create(&changes[i].thread, NULL, change_it, &changes[i]), 0);
+    }
+    for (int i = 0; i < AT_ONCE; i++) {
+        pthread_join(changes[i].thread, NULL);
+        ck_assert_msg(changes[i].err == ERR_UNAUTHENTICATED || won < 0, "%d: %s, after %d", i,
+                      err_name(changes[i].err), won);
+        if (changes[i].err == ERR_OK)
+            won = i;
+    }
+    ck_assert_int_ge(won, 0);
+    ck_assert_int_eq(sign_in(str_from(changes[won].password)), ERR_OK);
+}
+END_TEST
+
 START_TEST(refused)
 {
     int64_t id = sign_up();
@@ -73,6 +120,7 @@ int main(void)
     TCase *tcase = tcase_create("identity_password");
     tcase_add_checked_fixture(tcase, fixture_init, fixture_fini);
     tcase_add_test(tcase, changed);
+    tcase_add_test(tcase, changed_by_several_at_once);
     tcase_add_test(tcase, refused);
     tcase_add_test(tcase, no_password_to_change);
     suite_add_tcase(suite, tcase);

@@ -61,7 +61,8 @@ START_TEST(one_family_is_kept)
                      ERR_OK);
     compact = str_format(arena, "Bearer %.*s", STR_ARG(compact));
     ck_assert_int_eq(authenticate(compact, STR_NONE), ERR_OK);
-    ck_assert_int_eq(users_change_password(users, id, STR("new"), STR("fam"), &error), ERR_OK);
+    ck_assert_int_eq(users_change_password(users, id, STR("h"), STR("new"), STR("fam"), &error),
+                     ERR_OK);
     identity_forget(identity, id);
     ck_assert_int_eq(authenticate(kept, STR_NONE), ERR_OK);
     expect_refused(compact, STR_NONE, "before the password was changed");

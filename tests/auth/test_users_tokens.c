@@ -16,7 +16,8 @@ START_TEST(a_password_changed_by_its_owner)
     open_backend(_i);
     int64_t id = users_backend_add(users, "alice", "old"), before = clock_wall_s();
 
-    ck_assert_int_eq(users_change_password(users, id, STR("new"), STR("family"), &error), ERR_OK);
+    ck_assert_int_eq(
+        users_change_password(users, id, STR("old"), STR("new"), STR("family"), &error), ERR_OK);
     ck_assert_int_eq(find(id), ERR_OK);
     ck_assert(str_eq(user.password_hash, STR("new")));
     ck_assert(str_eq(user.tokens_kept_family, STR("family")));
@@ -27,11 +28,32 @@ START_TEST(a_password_changed_by_its_owner)
     ck_assert_int_eq(users_set_password(users, id, STR("newer"), &error), ERR_OK);
     ck_assert_int_eq(find(id), ERR_OK);
     ck_assert_uint_eq(user.tokens_kept_family.len, 0);
-    ck_assert_int_eq(users_change_password(users, id, STR("new"), STR_NONE, &error), ERR_OK);
+    ck_assert_int_eq(users_change_password(users, id, STR("newer"), STR("new"), STR_NONE, &error),
+                     ERR_OK);
     ck_assert_int_eq(find(id), ERR_OK);
     ck_assert_uint_eq(user.tokens_kept_family.len, 0);
-    ck_assert_int_eq(users_change_password(users, 4711, STR("new"), STR_NONE, &error),
+    ck_assert_int_eq(users_change_password(users, 4711, STR("new"), STR("n"), STR_NONE, &error),
                      ERR_NOT_FOUND);
+    close_backend();
+}
+END_TEST
+
+/* Whoever checked a hash that is not there any more changes nothing. */
+START_TEST(a_password_changed_twice_from_the_same)
+{
+    open_backend(_i);
+    int64_t id = users_backend_add(users, "alice", "old");
+
+    ck_assert_int_eq(users_change_password(users, id, STR("old"), STR("a"), STR("f"), &error),
+                     ERR_OK);
+    ck_assert_int_eq(find(id), ERR_OK);
+    int64_t not_before_s = user.tokens_not_before_s;
+    ck_assert_int_eq(users_change_password(users, id, STR("old"), STR("b"), STR("g"), &error),
+                     ERR_NOT_FOUND);
+    ck_assert_int_eq(find(id), ERR_OK);
+    ck_assert(str_eq(user.password_hash, STR("a")));
+    ck_assert(str_eq(user.tokens_kept_family, STR("f")));
+    ck_assert_int_eq(user.tokens_not_before_s, not_before_s);
     close_backend();
 }
 END_TEST
@@ -41,7 +63,8 @@ START_TEST(all_tokens_ended)
     open_backend(_i);
     int64_t id = users_backend_add(users, "alice", "old"), before = clock_wall_s();
 
-    ck_assert_int_eq(users_change_password(users, id, STR("new"), STR("family"), &error), ERR_OK);
+    ck_assert_int_eq(
+        users_change_password(users, id, STR("old"), STR("new"), STR("family"), &error), ERR_OK);
     ck_assert_int_eq(users_void_tokens(users, id, &error), ERR_OK);
     ck_assert_int_eq(find(id), ERR_OK);
     ck_assert(str_eq(user.password_hash, STR("new")));
@@ -63,6 +86,7 @@ int main(void)
     TCase *tcase = tcase_create("users_tokens");
 
     tcase_add_loop_test(tcase, a_password_changed_by_its_owner, 0, USERS_BACKEND_COUNT);
+    tcase_add_loop_test(tcase, a_password_changed_twice_from_the_same, 0, USERS_BACKEND_COUNT);
     tcase_add_loop_test(tcase, all_tokens_ended, 0, USERS_BACKEND_COUNT);
     suite_add_tcase(suite, tcase);
     return users_backends_run(suite);
