@@ -102,6 +102,16 @@ static enum err read_use(const struct json *payload, enum token_use *use_out, st
     return refuse(error, "token_type", "is neither access nor refresh nor session");
 }
 
+/* flask-jwt-extended says `type` where others say `token_type`. Ours never have it. */
+static enum err check_type(const struct json *payload, struct error *error)
+{
+    const struct json *value = json_get(payload, "type");
+
+    return !value || str_eq(json_string(value), use_names[TOKEN_ACCESS])
+               ? ERR_OK
+               : refuse(error, "type", "is not access");
+}
+
 /* A token for somebody else is not for us, and where we have no name none can be meant (RFC 7519
  * section 4.1.3). */
 static enum err check_audience(const struct json *payload, struct str ours, struct error *error)
@@ -190,7 +200,9 @@ enum err claims_read(const struct claims_rules *rules, struct arena *arena, stru
         struct str *text_out;
     } texts[] = {
         {"sub", &token->subject}, {"family", &token->family}, {"unrecorded", &token->unrecorded}};
-    err = read_user_id(payload, &token->user_id, error);
+    err = check_type(payload, error);
+    if (!err)
+        err = read_user_id(payload, &token->user_id, error);
     for (size_t i = 0; !err && i < sizeof texts / sizeof *texts; i++)
         err = claims_read_text(json_get(payload, texts[i].name), texts[i].name, texts[i].text_out,
                                error);

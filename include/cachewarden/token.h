@@ -64,7 +64,7 @@ void tokens_free(struct tokens **tokens);
  * ERR_UNAUTHENTICATED with the reason in error->detail only (never told to the caller);
  * ERR_NO_MEMORY, ERR_INTERNAL. Accepts our own tokens, those of Django's simplejwt with the same
  * secret, and a token with only `sub` and `exp` (use: access). A token_type that is not `use` is
- * refused. A session token is taken up to its very expiry, without leeway: that of two nodes' clocks
+ * refused, and so is a `type` (flask-jwt-extended) that is not access. A session token is taken up to its very expiry, without leeway: that of two nodes' clocks
  * is nothing beside it.
  */
 CW_MUST_CHECK enum err token_verify(const struct tokens *tokens, struct arena *arena,

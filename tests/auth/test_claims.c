@@ -221,6 +221,25 @@ START_TEST(uses)
 }
 END_TEST
 
+/* As flask-jwt-extended writes it. */
+START_TEST(types)
+{
+    static const char refresh[] =
+        "{\"exp\":1700000010,\"sub\":\"alice\",\"fresh\":false,\"type\":\"refresh\"}";
+
+    accept("{\"exp\":1700000010,\"sub\":\"alice\",\"fresh\":false,\"type\":\"access\"}");
+    accept("{\"exp\":1700000010,\"user_id\":1,\"token_type\":\"access\",\"type\":\"access\"}");
+    refuse(refresh, "type");
+    ck_assert_int_eq(read_as(TOKEN_REFRESH, refresh), ERR_UNAUTHENTICATED);
+    refuse("{\"exp\":1700000010,\"user_id\":1,\"token_type\":\"access\",\"type\":\"refresh\"}",
+           "type");
+    refuse("{\"exp\":1700000010,\"user_id\":1,\"type\":\"Access\"}", "type");
+    refuse("{\"exp\":1700000010,\"user_id\":1,\"type\":\"\"}", "type");
+    refuse("{\"exp\":1700000010,\"user_id\":1,\"type\":null}", "type");
+    refuse("{\"exp\":1700000010,\"user_id\":1,\"type\":[\"access\"]}", "type");
+}
+END_TEST
+
 START_TEST(issuers)
 {
     accept("{\"exp\":1700000010,\"user_id\":1}");
@@ -307,6 +326,7 @@ int main(void)
     tcase_add_test(tcase, user_ids);
     tcase_add_test(tcase, texts);
     tcase_add_test(tcase, uses);
+    tcase_add_test(tcase, types);
     tcase_add_test(tcase, issuers);
     tcase_add_test(tcase, audiences);
     tcase_add_test(tcase, role_claims_mean_nothing);

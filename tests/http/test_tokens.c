@@ -64,6 +64,8 @@ START_TEST(good_payloads)
                             "{\"token_type\":\"access\"," LATER
                             ",\"jti\":\"a\",\"user_id\":%lld,\"iss\":\"cachewarden\"}",
                             id));
+    expect_good(mint_bearer(line, STAND_SECRET,
+                            "{\"fresh\":false,\"type\":\"access\",\"sub\":\"alice\"," LATER "}"));
     /* Clocks may differ by 30 s. */
     expect_good(mint_bearer(
         line, STAND_SECRET,
@@ -123,6 +125,8 @@ START_TEST(bad_payloads)
         "{\"token_type\":\"ACCESS\"," LATER ",\"jti\":\"a\"," ID "}",
         "{\"token_type\":null," LATER ",\"jti\":\"a\"," ID "}",
         "{\"token_type\":[\"access\"]," LATER ",\"jti\":\"a\"," ID "}",
+        "{\"type\":\"refresh\"," LATER ",\"jti\":\"a\"," ID "}",
+        "{\"token_type\":\"access\",\"type\":\"refresh\"," LATER ",\"jti\":\"a\"," ID "}",
         /* Duplicates: who is it, until when? */
         "{\"token_type\":\"access\"," LATER ",\"jti\":\"a\",\"user_id\":1," ID "}",
         "{\"token_type\":\"access\",\"exp\":1700000000," LATER ",\"jti\":\"a\"," ID "}",
