@@ -1,6 +1,6 @@
 #include "cookies.h"
 
-/* Of our own cookies; a token is base64url and dots, XSRF-TOKEN is hex. */
+/* A token is base64url and dots. */
 static bool is_ours(struct str value)
 {
     if (value.len == 0 || value.len > COOKIE_MAX_SIZE)
@@ -14,12 +14,8 @@ static bool is_ours(struct str value)
     return true;
 }
 
-struct count {
-    int session, xsrf;
-};
-
 /* Names of cookies are told apart by case. */
-static void take_pair(struct str pair, struct cookies *cookies, struct count *count)
+static void take_pair(struct str pair, struct cookies *cookies, int *count)
 {
     ptrdiff_t equals = str_find(pair, '=');
 
@@ -27,20 +23,15 @@ static void take_pair(struct str pair, struct cookies *cookies, struct count *co
         return;
     struct str name = str_trim(str_sub(pair, 0, (size_t)equals));
     struct str value = str_trim(str_sub(pair, (size_t)equals + 1, pair.len));
-    if (!is_ours(value))
-        value = STR_NONE;
-    if (str_eq(name, STR(COOKIE_SESSION))) {
-        cookies->session = value;
-        count->session++;
-    } else if (str_eq(name, STR(COOKIE_XSRF))) {
-        cookies->xsrf = value;
-        count->xsrf++;
-    }
+    if (!str_eq(name, STR(COOKIE_SESSION)))
+        return;
+    cookies->session = is_ours(value) ? value : STR_NONE;
+    ++*count;
 }
 
 void cookies_read(const struct http_request *request, struct cookies *cookies_out)
 {
-    struct count count = {0};
+    int count = 0;
 
     *cookies_out = (struct cookies){0};
     if (request->known_count[FIELD_COOKIE] == 0)
@@ -52,11 +43,9 @@ void cookies_read(const struct http_request *request, struct cookies *cookies_ou
         while (str_split(&rest, ';', &pair))
             take_pair(pair, cookies_out, &count);
     }
-    cookies_out->has_session = count.session > 0;
-    if (count.session > 1)
+    cookies_out->has_session = count > 0;
+    if (count > 1)
         cookies_out->session = STR_NONE;
-    if (count.xsrf > 1)
-        cookies_out->xsrf = STR_NONE;
 }
 
 /*

@@ -23,7 +23,6 @@ struct cookies {
     /* Empty: given twice, too long, or with characters no token of ours has. Which of two is meant is
      * not guessed (threats 36). */
     struct str session;
-    struct str xsrf; /* empty: the same, or not given */
 };
 
 /* Looks at every Cookie field: a proxy may have split one. */

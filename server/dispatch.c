@@ -21,7 +21,6 @@ static struct credentials credentials_of(const struct exchange *exchange,
         .session = cookies->session,
         .is_safe = request->method == METHOD_GET || request->method == METHOD_HEAD,
         .proof = {.is_same_origin = exchange->call.is_same_origin,
-                  .xsrf_cookie = cookies->xsrf,
                   .xsrf_header = request->known[FIELD_XSRF_TOKEN]},
         .from_scraper = exchange->call.route->accept == ACCEPT_SCRAPER,
     };

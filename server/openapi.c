@@ -201,9 +201,10 @@ static void write_components(struct json_writer *json)
                  "configuration names. Of /metrics an API key as well.");
     write_scheme(json, schemes[1], "apiKey", "header", "x-api-key",
                  "A key of `cachewarden key create`; its scopes say what it may do.");
-    write_scheme(json, schemes[2], "apiKey", "cookie", COOKIE_SESSION,
-                 "The session of a browser. Every method but GET, HEAD and OPTIONS also needs the "
-                 "page's Origin and an X-XSRF-TOKEN equal to the cookie XSRF-TOKEN.");
+    write_scheme(
+        json, schemes[2], "apiKey", "cookie", COOKIE_SESSION,
+        "The session of a browser. Every method but GET, HEAD and OPTIONS also needs the "
+        "page's Origin, and as X-XSRF-TOKEN the value that came as XSRF-TOKEN with the session.");
     write_scheme(json, schemes[3], "http", "basic", NULL,
                  "Of /metrics alone: an API key as the password, whatever the name.");
     json_close_object(json);

@@ -15,13 +15,14 @@
 /* What a request shows; empty strings for what it does not have. */
 struct session_proof {
     bool is_same_origin;    /* its Origin is this server's own */
-    struct str xsrf_cookie; /* the cookie XSRF-TOKEN, which our pages can read, */
-    struct str xsrf_header; /* and send back as X-XSRF-TOKEN */
+    struct str xsrf_header; /* X-XSRF-TOKEN: what our pages read in the cookie XSRF-TOKEN */
 };
 
 /*
- * The value of XSRF-TOKEN for a session: made from its id, which only its own cookie tells, so that a
- * cookie somebody planted fits no session. It stays the same for as long as the session does.
+ * The value of XSRF-TOKEN for a session: made from its id, which only its own cookie tells. The header is
+ * compared with that and not with the cookie of the request: a neighbour below the same domain can set a
+ * second cookie of the name, which neither fits a session nor takes anything from it. It stays the same
+ * for as long as the session does.
  * ERR_NO_MEMORY, ERR_INTERNAL.
  */
 CW_MUST_CHECK enum err session_xsrf(struct arena *arena, struct str session_id,

@@ -70,7 +70,7 @@ START_TEST(what_must_be_proven)
     credentials.is_safe = false;
     ck_assert_int_eq(authenticate(&credentials), ERR_FORBIDDEN);
     ck_assert_str_eq(error.caller, "CSRF Failed");
-    credentials.proof = (struct session_proof){true, xsrf, xsrf};
+    credentials.proof = (struct session_proof){true, xsrf};
     ck_assert_int_eq(authenticate(&credentials), ERR_OK);
     /* A session that is none has nothing to prove. */
     credentials.proof.is_same_origin = false;
