@@ -126,7 +126,15 @@ static struct str key_of(const int64_t *id)
 enum err account_by_id(struct account_cache *cache, int64_t id, int64_t now_ns, int64_t stale_ns,
                        struct account *account_out, struct error *error)
 {
-    const struct memo_source source = {load_account, cache, stale_ns};
+    const struct memo_source source = {load_account, cache, stale_ns, false};
+
+    return memo_fetch(cache->by_id, key_of(&id), now_ns, &source, account_out, error);
+}
+
+enum err account_again(struct account_cache *cache, int64_t id, int64_t now_ns,
+                       struct account *account_out, struct error *error)
+{
+    const struct memo_source source = {load_account, cache, MEMO_STALE_NS, true};
 
     return memo_fetch(cache->by_id, key_of(&id), now_ns, &source, account_out, error);
 }
@@ -134,7 +142,7 @@ enum err account_by_id(struct account_cache *cache, int64_t id, int64_t now_ns, 
 enum err account_by_name(struct account_cache *cache, struct str username, int64_t now_ns,
                          struct account *account_out, struct error *error)
 {
-    const struct memo_source source = {load_id, cache, MEMO_STALE_NS};
+    struct memo_source source = {load_id, cache, MEMO_STALE_NS, false};
     int64_t id = 0;
 
     /* Nobody has a name that is not one; and the table has no room for it. */
@@ -143,7 +151,14 @@ enum err account_by_name(struct account_cache *cache, struct str username, int64
     enum err err = memo_fetch(cache->by_name, username, now_ns, &source, &id, error);
     if (!err)
         err = account_by_id(cache, id, now_ns, MEMO_STALE_NS, account_out, error);
-    /* The account behind a remembered name may be deleted by now. */
+    if (err || account_out->is_usable)
+        return err;
+    /* The account behind a remembered name may be deleted by now, and the name another's; or it was
+     * not there yet when its id was asked for. */
+    source.is_doubted = true;
+    err = memo_fetch(cache->by_name, username, now_ns, &source, &id, error);
+    if (!err)
+        err = account_again(cache, id, now_ns, account_out, error);
     if (!err && !account_out->is_usable)
         err = ERR_NOT_FOUND;
     return err;

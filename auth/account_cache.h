@@ -31,6 +31,10 @@ void account_cache_free(struct account_cache **cache);
 CW_MUST_CHECK enum err account_by_id(struct account_cache *cache, int64_t id, int64_t now_ns,
                                      int64_t stale_ns, struct account *account_out,
                                      struct error *error);
+/* The same, asked of the database now: what is remembered does not fit what the caller shows, who may
+ * know of a change that is younger than it. */
+CW_MUST_CHECK enum err account_again(struct account_cache *cache, int64_t id, int64_t now_ns,
+                                     struct account *account_out, struct error *error);
 /* ERR_NOT_FOUND: nobody has that name, or nobody any more. */
 CW_MUST_CHECK enum err account_by_name(struct account_cache *cache, struct str username,
                                        int64_t now_ns, struct account *account_out,

@@ -186,7 +186,7 @@ enum err api_key_verify(struct key_cache *cache, struct str whole, int64_t now_s
                         int64_t stale_ns, struct str *id_out, struct key_record *record,
                         struct error *error)
 {
-    const struct memo_source source = {load_record, cache, stale_ns};
+    const struct memo_source source = {load_record, cache, stale_ns, false};
     unsigned char digest[DIGEST_SHA256_SIZE];
     struct str secret;
 

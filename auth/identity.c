@@ -97,54 +97,13 @@ static enum err refuse(struct error *error, const char *why)
     return error_set_detail(error, ERR_UNAUTHENTICATED, "%s", why);
 }
 
-/* A token that names an account by id and by name has to mean the same one by both. */
-static bool is_same_account(const struct account *account, const struct token_claims *claims)
-{
-    int64_t id;
-
-    if (claims->user_id == 0 || claims->subject.len == 0)
-        return true;
-    return str_eq_nocase(claims->subject, (struct str){account->username, account->username_len}) ||
-           (str_to_int64(claims->subject, 1, INT64_MAX, &id) && id == account->id);
-}
-
-/* Families are ours alone: another's token cannot name one. */
-static struct str family_of(const struct token_claims *claims)
-{
-    return claims->is_own ? claims->family : STR_NONE;
-}
-
-static bool is_kept(const struct account *account, const struct token_claims *claims)
-{
-    struct str kept = {account->kept_family, account->kept_family_len};
-
-    return kept.len > 0 && str_eq(family_of(claims), kept);
-}
-
-/* Whether the token is good for the account as it is now. Another issuer's `sub` is no username of
- * ours. */
-static enum err check_account(const struct account *account, const struct token_claims *claims,
-                              bool is_foreign, struct error *error)
-{
-    if (!account->exists)
-        return claims->is_own ? refuse(error, "token: its account does not exist") : ERR_OK;
-    if (!account->is_usable)
-        return refuse(error, "token: its account is deactivated or deleted");
-    if (!is_foreign && !is_same_account(account, claims))
-        return refuse(error, "token: user_id and sub name different accounts");
-    /* One that does not say when it was issued cannot show that it is younger than the password. */
-    if (claims->issued_at_s < account->tokens_not_before_s && !is_kept(account, claims))
-        return refuse(error, "token: issued before the password was changed");
-    return ERR_OK;
-}
-
 static enum err check_revoked(struct identity *identity, const struct account *account,
                               const struct token_claims *claims, struct error *error)
 {
     const struct revocation_subject subject = {
         .token_id = claims->id,
-        .family = family_of(claims),
-        .is_own = family_of(claims).len > 0,
+        .family = identity_family_of(claims),
+        .is_own = identity_family_of(claims).len > 0,
         .user_id = account->id,
         .issued_at_s = claims->issued_at_s,
     };
@@ -210,7 +169,7 @@ static enum err make_user(struct arena *arena, const struct account *account,
         .is_superuser = is_superuser,
         .is_admin = is_superuser || is_member,
         .token_id = claims->id,
-        .family = family_of(claims),
+        .family = identity_family_of(claims),
         .issued_at_s = claims->issued_at_s,
         .expires_at_s = claims->expires_at_s,
     };
@@ -247,7 +206,7 @@ static enum err authenticate_token(struct identity *identity, struct arena *aren
     if (!err)
         err = find_account(identity, claims, &account, error);
     if (!err)
-        err = check_account(&account, claims, proven.is_foreign, error);
+        err = identity_check_account(identity, &proven, now_s, &account, error);
     if (!err)
         err = check_revoked(identity, &account, claims, error);
     return err ? err : make_user(arena, &account, &proven, principal);
@@ -262,6 +221,10 @@ static enum err check_owner(struct identity *identity, const struct key_record *
         return ERR_OK;
     enum err err = account_by_id(identity->accounts, record->owner_id, clock_mono_ns(), stale_ns,
                                  owner_out, error);
+    /* Asked for before it was there, perhaps: a key's owner always was. */
+    if (!err && !owner_out->exists)
+        err =
+            account_again(identity->accounts, record->owner_id, clock_mono_ns(), owner_out, error);
     if (!err && !owner_out->is_usable)
         return refuse(error, "API key: its owner is deactivated or deleted");
     return err;

@@ -21,4 +21,15 @@ struct identity {
     struct revocations *revocations;
 };
 
+/* Families are ours alone: another's token cannot name one. */
+struct str identity_family_of(const struct token_claims *claims);
+
+/*
+ * Whether the token is good for the account it names. `account` is what was remembered of it; it is asked
+ * for again where the token may know better. ERR_UNAUTHENTICATED, errors of users.h.
+ */
+CW_MUST_CHECK enum err identity_check_account(struct identity *identity,
+                                              const struct issuer_claims *proven, int64_t now_s,
+                                              struct account *account, struct error *error);
+
 #endif

@@ -56,6 +56,8 @@ enum err identity_login(struct identity *identity, struct arena *arena, struct s
     if (err)
         return error_set_detail(error, err, "password of user %lld cannot be checked",
                                 (long long)user.id);
+    /* What this node remembers may be older than what was just read. */
+    identity_forget(identity, user.id);
     if (is_old)
         renew_hash(identity, arena, &user, password, deadline_ns);
     *user_out = user;

@@ -154,7 +154,7 @@ void memo_remember(struct memo *memo, struct str key, int64_t now_ns, const void
 enum err memo_fetch(struct memo *memo, struct str key, int64_t now_ns,
                     const struct memo_source *source, void *record_out, struct error *error)
 {
-    if (memo_recall(memo, key, now_ns, MEMO_FRESH_NS, record_out))
+    if (!source->is_doubted && memo_recall(memo, key, now_ns, MEMO_FRESH_NS, record_out))
         return ERR_OK;
     if (now_ns < atomic_load(&memo->retry_at_ns) &&
         memo_recall(memo, key, now_ns, source->stale_ns, record_out))

@@ -32,6 +32,7 @@ struct memo_source {
     void *arg;
     int64_t
         stale_ns; /* how old an answer may be while the database is away: MEMO_STALE_NS, or else */
+    bool is_doubted; /* what is remembered looks out of date: it is asked for again */
 };
 
 /*

@@ -36,7 +36,7 @@ static enum err load(void *arg, struct str key, void *record_out, struct error *
     return ERR_OK;
 }
 
-static const struct memo_source source = {load, &database, MEMO_STALE_NS};
+static const struct memo_source source = {load, &database, MEMO_STALE_NS, false};
 
 static void set_up(void)
 {

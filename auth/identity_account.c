@@ -1,0 +1,80 @@
+/* Whether a token is good for the account that it names, as the account is now. */
+#include "identity_private.h"
+
+#include "cachewarden/clock.h"
+
+static enum err refuse(struct error *error, const char *why)
+{
+    return error_set_detail(error, ERR_UNAUTHENTICATED, "%s", why);
+}
+
+/* A token that names an account by id and by name has to mean the same one by both. */
+static bool is_same_account(const struct account *account, const struct token_claims *claims)
+{
+    int64_t id;
+
+    if (claims->user_id == 0 || claims->subject.len == 0)
+        return true;
+    return str_eq_nocase(claims->subject, (struct str){account->username, account->username_len}) ||
+           (str_to_int64(claims->subject, 1, INT64_MAX, &id) && id == account->id);
+}
+
+struct str identity_family_of(const struct token_claims *claims)
+{
+    return claims->is_own ? claims->family : STR_NONE;
+}
+
+static bool is_kept(const struct account *account, const struct token_claims *claims)
+{
+    struct str kept = {account->kept_family, account->kept_family_len};
+
+    return kept.len > 0 && str_eq(identity_family_of(claims), kept);
+}
+
+/* Whether the token is good for the account as it is now. Another issuer's `sub` is no username of
+ * ours. */
+static enum err check_account(const struct account *account, const struct token_claims *claims,
+                              bool is_foreign, struct error *error)
+{
+    if (!account->exists)
+        return claims->is_own ? refuse(error, "token: its account does not exist") : ERR_OK;
+    if (!account->is_usable)
+        return refuse(error, "token: its account is deactivated or deleted");
+    if (!is_foreign && !is_same_account(account, claims))
+        return refuse(error, "token: user_id and sub name different accounts");
+    /* One that does not say when it was issued cannot show that it is younger than the password. */
+    if (claims->issued_at_s < account->tokens_not_before_s && !is_kept(account, claims))
+        return refuse(error, "token: issued before the password was changed");
+    return ERR_OK;
+}
+
+/*
+ * What is remembered of an account may be a second older than the token: it was made, or activated again,
+ * a moment ago, and signed in to on another node. A token as young as that is not refused before the
+ * database was asked. An older token was there before the account was remembered, so asking again would
+ * change nothing.
+ */
+static bool may_be_younger(const struct token_claims *claims, int64_t now_s)
+{
+    const int64_t young_s = 60; /* clocks of nodes differ */
+
+    return claims->issued_at_s > now_s - young_s;
+}
+
+enum err identity_check_account(struct identity *identity, const struct issuer_claims *proven,
+                                int64_t now_s, struct account *account, struct error *error)
+{
+    const struct token_claims *claims = &proven->claims.token;
+    struct error again;
+
+    enum err err = check_account(account, claims, proven->is_foreign, error);
+    if (err != ERR_UNAUTHENTICATED || !may_be_younger(claims, now_s))
+        return err;
+    error_clear(&again);
+    err = account_again(identity->accounts, account->id, clock_mono_ns(), account, &again);
+    if (!err)
+        err = check_account(account, claims, proven->is_foreign, &again);
+    if (error)
+        *error = again;
+    return err;
+}
