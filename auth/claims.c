@@ -179,7 +179,6 @@ enum err claims_parse(const struct claims_rules *rules, struct arena *arena, str
         return refuse(error, "the payload", "is not a JSON object");
     *payload_out = payload;
     if ((err = read_dates(payload, claims, error)) != ERR_OK ||
-        (err = read_use(payload, &token->use, error)) != ERR_OK ||
         (err = check_issuer(payload, rules->issuer, &token->is_own, error)) != ERR_OK ||
         (err = check_audience(payload, rules->audience, error)) != ERR_OK)
         return err;
@@ -200,7 +199,9 @@ enum err claims_read(const struct claims_rules *rules, struct arena *arena, stru
         struct str *text_out;
     } texts[] = {
         {"sub", &token->subject}, {"family", &token->family}, {"unrecorded", &token->unrecorded}};
-    err = check_type(payload, error);
+    err = read_use(payload, &token->use, error);
+    if (!err)
+        err = check_type(payload, error);
     if (!err)
         err = read_user_id(payload, &token->user_id, error);
     for (size_t i = 0; !err && i < sizeof texts / sizeof *texts; i++)

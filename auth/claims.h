@@ -28,7 +28,7 @@ CW_MUST_CHECK enum err claims_read(const struct claims_rules *rules, struct aren
                                    struct error *error);
 
 /*
- * The half of it that is the same for every issuer: form, dates, use, issuer, audience and `jti`;
+ * The half of it that is the same for every issuer: form, dates, issuer, audience and `jti`;
  * is_own tells that `iss` is there. The document is for reading what else it says.
  */
 CW_MUST_CHECK enum err claims_parse(const struct claims_rules *rules, struct arena *arena,

@@ -117,7 +117,7 @@ static enum err check_algorithms(const struct issuer_spec *spec, struct error *e
         enum jws_algorithm algorithm = jws_algorithm_from_name(name);
         if (algorithm == JWS_NO_ALGORITHM)
             return error_set(error, ERR_BAD_INPUT,
-                             "must be of HS256, HS384, HS512, RS256, PS256, ES256 and EdDSA, not "
+                             "must be of RS, PS, ES and HS with 256, 384 or 512, and EdDSA, not "
                              "\"%.*s\"",
                              name.len > 32 ? 32 : (int)name.len, name.len > 0 ? name.ptr : "");
         if (has_secret && !is_hmac(algorithm))

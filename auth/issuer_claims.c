@@ -26,19 +26,24 @@ static const struct json *find(struct arena *arena, const struct json *payload, 
     return value;
 }
 
-/* A number stands for its digits: issuers write either. */
+/* A number stands for its digits: issuers write either. Empty when it is absent (NULL). */
+static enum err read_name(struct arena *arena, const struct json *value, const char *claim,
+                          struct str *name_out, struct error *error)
+{
+    if (json_kind(value) != JSON_INTEGER)
+        return claims_read_text(value, claim, name_out, error);
+    *name_out = str_format(arena, "%" PRId64, json_integer(value));
+    return name_out->ptr ? ERR_OK : ERR_NO_MEMORY;
+}
+
 static enum err read_user(struct arena *arena, const struct issuer_spec *spec,
                           const struct json *payload, struct str *user_out, struct error *error)
 {
     const struct json *value = find(arena, payload, spec->user_claim);
 
-    if (json_kind(value) == JSON_INTEGER) {
-        *user_out = str_format(arena, "%" PRId64, json_integer(value));
-        return user_out->ptr ? ERR_OK : ERR_NO_MEMORY;
-    }
     if (!value)
         return error_set_detail(error, ERR_UNAUTHENTICATED, "token: the user claim is missing");
-    return claims_read_text(value, "the user claim", user_out, error);
+    return read_name(arena, value, "the user claim", user_out, error);
 }
 
 static bool is_member(const struct json *groups, struct str group)
@@ -83,7 +88,7 @@ enum err issuer_claims_read(const struct issuer_spec *spec, const struct issuer_
     if (!token->is_own)
         return error_set_detail(error, ERR_UNAUTHENTICATED, "token: iss is missing");
     token->is_own = false;
-    err = claims_read_text(json_get(payload, "sub"), "sub", &token->subject, error);
+    err = read_name(arena, json_get(payload, "sub"), "sub", &token->subject, error);
     if (!err)
         err = read_user(arena, spec, payload, &claims->user, error);
     if (err)

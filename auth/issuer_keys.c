@@ -8,8 +8,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { ALGORITHMS_MAX = 8 };
-
 struct issuer_keys {
     atomic_int owners;
     struct jwks *jwks;      /* or */
@@ -27,10 +25,10 @@ static void free_keys(struct issuer_keys *keys)
 static enum err fill_set(struct issuer_keys *keys, const struct issuer_spec *spec, struct str text,
                          struct error *error)
 {
-    enum jws_algorithm algorithms[ALGORITHMS_MAX];
+    enum jws_algorithm algorithms[JWS_ALGORITHM_END];
     struct jwk_rules rules = {.algorithms = algorithms};
 
-    for (size_t i = 0; i < spec->algorithm_count && i < ALGORITHMS_MAX; i++)
+    for (size_t i = 0; i < spec->algorithm_count && i < JWS_ALGORITHM_END; i++)
         algorithms[rules.algorithm_count++] = jws_algorithm_from_name(spec->algorithms[i]);
     return jwks_parse(&rules, text, &keys->jwks, error);
 }
@@ -115,9 +113,11 @@ size_t issuer_keys_count(const struct issuer_keys *keys)
     return keys->jwks ? jwks_count(keys->jwks) : 1;
 }
 
-const struct jws_key *issuer_keys_find(const struct issuer_keys *keys, const struct jws *jws)
+const struct jws_key *issuer_keys_find(const struct issuer_keys *keys, const struct jws *jws,
+                                       const char **why_out)
 {
     if (keys->jwks)
-        return jwks_find(keys->jwks, jws);
+        return jwks_find(keys->jwks, jws, why_out);
+    *why_out = "kid is present, but the issuer's secret has none";
     return jws->has_kid ? NULL : keys->secret;
 }

@@ -33,7 +33,9 @@ void issuer_keys_release(struct issuer_keys **keys);
 bool issuer_keys_same(const struct issuer_keys *a, const struct issuer_keys *b);
 size_t issuer_keys_count(const struct issuer_keys *keys);
 
-/* The key a token means (jwks_find), or NULL. A secret has no `kid`, so no token may name one. */
-const struct jws_key *issuer_keys_find(const struct issuer_keys *keys, const struct jws *jws);
+/* The key a token means (jwks_find), or NULL with the reason in *why_out. A secret has no `kid`, so
+ * no token may name one. */
+const struct jws_key *issuer_keys_find(const struct issuer_keys *keys, const struct jws *jws,
+                                       const char **why_out);
 
 #endif

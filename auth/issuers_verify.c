@@ -16,6 +16,7 @@ static enum err choose_key(struct issuers *issuers, struct str name, const struc
                            struct error *error)
 {
     struct issuer *issuer = NULL;
+    const char *why = "there are no keys of its issuer yet";
     bool has_key = false;
 
     lock_take(&issuers->lock);
@@ -24,7 +25,7 @@ static enum err choose_key(struct issuers *issuers, struct str name, const struc
             issuer = issuer_hold(issuers->list.items[i]);
     }
     if (issuer && issuer->keys) {
-        has_key = issuer_keys_find(issuer->keys, jws) != NULL;
+        has_key = issuer_keys_find(issuer->keys, jws, &why) != NULL;
         *keys_out = issuer_keys_hold(issuer->keys);
     }
     if (issuer && !has_key && issuer->spec.jwks_url.len > 0 &&
@@ -34,18 +35,19 @@ static enum err choose_key(struct issuers *issuers, struct str name, const struc
     *issuer_out = issuer;
     if (!issuer)
         return ERR_NOT_FOUND;
-    return has_key ? ERR_OK : refuse(error, "its issuer has no such key");
+    return has_key ? ERR_OK : refuse(error, why);
 }
 
 static enum err prove(struct issuers *issuers, struct arena *arena, const struct jws *jws,
                       struct issuer_claims *claims, struct issuer **issuer_out, struct error *error)
 {
     struct issuer_keys *keys = NULL;
+    const char *why;
     struct str name = issuer_claims_peek(arena, jws->payload);
 
     enum err err = choose_key(issuers, name, jws, issuer_out, &keys, error);
     if (!err)
-        err = jws_verify(issuer_keys_find(keys, jws), jws, error);
+        err = jws_verify(issuer_keys_find(keys, jws, &why), jws, error);
     if (!err)
         err = issuer_claims_read(&(*issuer_out)->spec, &issuers->rules, arena, jws->payload, claims,
                                  error);

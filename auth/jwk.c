@@ -53,12 +53,12 @@ static enum err check_purpose(const struct json *jwk, struct error *error)
     return ERR_OK;
 }
 
-/* The parts of a key, by its type. `algorithm` is not one that takes it: ERR_BAD_INPUT. */
+/* The parts of a key, by its type, which is one that the algorithm takes. */
 static enum err read_parts(struct arena *arena, const struct json *jwk,
                            enum jws_algorithm algorithm, struct jws_key **key_out,
                            struct error *error)
 {
-    struct str type = json_string(json_get(jwk, "kty")), curve = json_string(json_get(jwk, "crv"));
+    struct str type = json_string(json_get(jwk, "kty"));
     struct str first, second;
     enum err err;
 
@@ -66,61 +66,74 @@ static enum err read_parts(struct arena *arena, const struct json *jwk,
         err = read_bytes(arena, jwk, "k", &first, error);
         return err ? err : jws_key_new_secret(algorithm, first, key_out, error);
     }
-    if (str_eq(type, STR("RSA"))) {
-        if ((err = read_bytes(arena, jwk, "n", &first, error)) != ERR_OK ||
-            (err = read_bytes(arena, jwk, "e", &second, error)) != ERR_OK)
-            return err;
-        return jws_key_new_rsa(algorithm, first, second, key_out, error);
-    }
-    if (str_eq(type, STR("EC")) && str_eq(curve, STR("P-256"))) {
-        if ((err = read_bytes(arena, jwk, "x", &first, error)) != ERR_OK ||
-            (err = read_bytes(arena, jwk, "y", &second, error)) != ERR_OK)
-            return err;
-        return jws_key_new_p256(algorithm, first, second, key_out, error);
-    }
-    if (str_eq(type, STR("OKP")) && str_eq(curve, STR("Ed25519"))) {
+    if (str_eq(type, STR("OKP"))) {
         err = read_bytes(arena, jwk, "x", &first, error);
         return err ? err : jws_key_new_ed25519(algorithm, first, key_out, error);
     }
-    return refuse(error, "kty is not oct, RSA, EC with P-256 or OKP with Ed25519");
-}
-
-/* With the algorithm the JWK names, or the first of the rules that takes it. */
-static enum err make_key(struct arena *arena, const struct jwk_rules *rules, const struct json *jwk,
-                         struct jws_key **key_out, struct error *error)
-{
-    struct str name;
-    bool has_name;
-
-    enum err err = read_text(jwk, "alg", &has_name, &name, error);
-    if (err)
+    bool is_rsa = str_eq(type, STR("RSA"));
+    if ((err = read_bytes(arena, jwk, is_rsa ? "n" : "x", &first, error)) != ERR_OK ||
+        (err = read_bytes(arena, jwk, is_rsa ? "e" : "y", &second, error)) != ERR_OK)
         return err;
-    err = refuse(error, "its alg is not one of those that are accepted");
-    for (size_t i = 0; i < rules->algorithm_count; i++) {
-        if (has_name && !str_eq(name, str_from(jws_algorithm_name(rules->algorithms[i]))))
-            continue;
-        err = read_parts(arena, jwk, rules->algorithms[i], key_out, error);
-        if (err != ERR_BAD_INPUT)
-            return err;
-    }
-    return err;
+    return is_rsa ? jws_key_new_rsa(algorithm, first, second, key_out, error)
+                  : jws_key_new_ec(algorithm, first, second, key_out, error);
 }
 
-enum err jwk_read(struct arena *arena, const struct jwk_rules *rules, const struct json *jwk,
-                  struct jws_key **key_out, bool *has_kid_out, struct str *kid_out,
-                  struct error *error)
+/* A key for each algorithm that fits. Of a key that is none the first reason is told. */
+static enum err make_keys(struct arena *arena, const struct jwk_rules *rules,
+                          const struct json *document, struct jwk *jwk, struct error *error)
+{
+    struct str type = json_string(json_get(document, "kty"));
+    struct str curve = json_string(json_get(document, "crv")), name;
+    bool is_accepted = false, fits = false;
+
+    enum err err = read_text(document, "alg", &jwk->names_algorithm, &name, error);
+    for (size_t i = 0; !err && i < rules->algorithm_count && jwk->count < JWK_KEYS_MAX; i++) {
+        enum jws_algorithm algorithm = rules->algorithms[i];
+        if (jwk->names_algorithm && !str_eq(name, str_from(jws_algorithm_name(algorithm))))
+            continue;
+        is_accepted = true;
+        if (!jws_algorithm_takes(algorithm, type, curve))
+            continue;
+        fits = true;
+        err = read_parts(arena, document, algorithm, &jwk->keys[jwk->count], error);
+        /* A secret that is too short for one algorithm is long enough for another. */
+        if (!err)
+            jwk->count++;
+        else if (err == ERR_BAD_INPUT && str_eq(type, STR("oct")))
+            err = ERR_OK;
+    }
+    if (err || jwk->count > 0)
+        return err;
+    if (fits)
+        return ERR_BAD_INPUT; /* of a secret: why is told */
+    return refuse(error, jwk->names_algorithm && !is_accepted
+                             ? "its alg is not one of those that are accepted"
+                             : "its kty and crv are for none of the algorithms that are accepted");
+}
+
+enum err jwk_read(struct arena *arena, const struct jwk_rules *rules, const struct json *document,
+                  struct jwk *jwk, struct error *error)
 {
     enum err err;
 
-    *key_out = NULL;
-    *has_kid_out = false;
-    *kid_out = STR_NONE;
-    if (json_kind(jwk) != JSON_OBJECT || json_kind(json_get(jwk, "kty")) != JSON_STRING)
+    *jwk = (struct jwk){0};
+    if (json_kind(document) != JSON_OBJECT || json_kind(json_get(document, "kty")) != JSON_STRING)
         return refuse(error, "it is no JWK: an object with a kty");
-    if (!rules->accepts_secrets && str_eq(json_string(json_get(jwk, "kty")), STR("oct")))
+    if (!rules->accepts_secrets && str_eq(json_string(json_get(document, "kty")), STR("oct")))
         return refuse(error, "a secret in a key set is not accepted");
-    if ((err = read_text(jwk, "kid", has_kid_out, kid_out, error)) != ERR_OK ||
-        (err = check_purpose(jwk, error)) != ERR_OK)
+    jwk->names_use = json_get(document, "use") != NULL;
+    if ((err = read_text(document, "kid", &jwk->has_kid, &jwk->kid, error)) != ERR_OK ||
+        (err = check_purpose(document, error)) != ERR_OK)
         return err;
-    return make_key(arena, rules, jwk, key_out, error);
+    err = make_keys(arena, rules, document, jwk, error);
+    if (err)
+        jwk_free_keys(jwk);
+    return err;
+}
+
+void jwk_free_keys(struct jwk *jwk)
+{
+    for (size_t i = 0; i < jwk->count; i++)
+        jws_key_free(&jwk->keys[i]);
+    jwk->count = 0;
 }

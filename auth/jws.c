@@ -98,7 +98,8 @@ enum err jws_parse(struct arena *arena, struct str compact, struct jws *jws, str
 bool jws_is_jwt(const struct jws *jws)
 {
     return jws->type.len == 0 || str_eq_nocase(jws->type, STR("JWT")) ||
-           str_eq_nocase(jws->type, STR("at+jwt"));
+           str_eq_nocase(jws->type, STR("at+jwt")) ||
+           str_eq_nocase(jws->type, STR("application/at+jwt")); /* RFC 9068 section 4 */
 }
 
 /* The whole MAC or nothing: a cut one is no signature. */
@@ -112,28 +113,29 @@ static enum err verify_mac(const struct jws_key *key, const struct jws *jws, boo
     return err;
 }
 
-enum { P256_SIGNATURE_SIZE = 64, P256_DER_MAX_SIZE = 72 };
+/* A sequence of two numbers, each with a sign, of the longest curve. */
+enum { DER_MAX_SIZE = 2 * (COORDINATE_MAX_SIZE + 3) + 3 };
 
 /*
- * JOSE writes r and s side by side, 32 bytes each (RFC 7518 section 3.4); OpenSSL reads DER. A
- * signature that is DER already has another size and is refused (threats 13).
+ * JOSE writes r and s side by side, each as long as a coordinate (RFC 7518 section 3.4); OpenSSL
+ * reads DER. A signature that is DER already has another size and is refused.
  */
-static bool p256_to_der(struct str signature, unsigned char der[P256_DER_MAX_SIZE],
-                        size_t *size_out)
+static bool ec_to_der(struct str signature, size_t coordinate_size, unsigned char der[DER_MAX_SIZE],
+                      size_t *size_out)
 {
     const unsigned char *bytes = (const unsigned char *)signature.ptr;
     unsigned char *end = der;
     int size = 0;
 
-    if (signature.len != P256_SIGNATURE_SIZE)
+    if (signature.len != 2 * coordinate_size)
         return false;
     ECDSA_SIG *pair = ECDSA_SIG_new();
-    BIGNUM *r = BN_bin2bn(bytes, P256_SIGNATURE_SIZE / 2, NULL);
-    BIGNUM *s = BN_bin2bn(bytes + P256_SIGNATURE_SIZE / 2, P256_SIGNATURE_SIZE / 2, NULL);
+    BIGNUM *r = BN_bin2bn(bytes, (int)coordinate_size, NULL);
+    BIGNUM *s = BN_bin2bn(bytes + coordinate_size, (int)coordinate_size, NULL);
     if (pair && r && s && ECDSA_SIG_set0(pair, r, s) == 1) {
         r = s = NULL; /* the pair's now */
         size = i2d_ECDSA_SIG(pair, NULL);
-        size = size > 0 && size <= P256_DER_MAX_SIZE ? i2d_ECDSA_SIG(pair, &end) : 0;
+        size = size > 0 && size <= DER_MAX_SIZE ? i2d_ECDSA_SIG(pair, &end) : 0;
     }
     BN_free(r);
     BN_free(s);
@@ -157,13 +159,13 @@ static bool prepare(EVP_MD_CTX *context, const struct jws_key *key)
 
 static enum err verify_public(const struct jws_key *key, const struct jws *jws, bool *is_good_out)
 {
-    unsigned char der[P256_DER_MAX_SIZE];
+    unsigned char der[DER_MAX_SIZE];
     const unsigned char *signature = (const unsigned char *)jws->signature.ptr;
     size_t size = jws->signature.len;
 
     *is_good_out = false;
-    if (key->row->family == JWS_EC_P256) {
-        if (!p256_to_der(jws->signature, der, &size))
+    if (key->row->family == JWS_EC) {
+        if (!ec_to_der(jws->signature, key->row->coordinate_size, der, &size))
             return ERR_OK;
         signature = der;
     } else if (size != (size_t)EVP_PKEY_get_size(key->public_key)) {

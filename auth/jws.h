@@ -19,9 +19,16 @@ enum jws_algorithm {
     JWS_HS384,
     JWS_HS512,
     JWS_RS256, /* section 3.3 */
+    JWS_RS384,
+    JWS_RS512,
     JWS_PS256, /* section 3.5 */
+    JWS_PS384,
+    JWS_PS512,
     JWS_ES256, /* section 3.4 */
+    JWS_ES384,
+    JWS_ES512,
     JWS_EDDSA, /* RFC 8037, with Ed25519 */
+    JWS_ALGORITHM_END
 };
 
 /* "HS256"; "none" for JWS_NO_ALGORITHM. */
@@ -29,6 +36,8 @@ const char *jws_algorithm_name(enum jws_algorithm algorithm);
 /* Exactly as written in RFC 7518, case included; JWS_NO_ALGORITHM for everything else, `none`
  * among it. */
 enum jws_algorithm jws_algorithm_from_name(struct str name);
+/* Whether keys of that `kty` and `crv` (RFC 7518 section 6.1; empty: none) are for the algorithm. */
+bool jws_algorithm_takes(enum jws_algorithm algorithm, struct str type, struct str curve);
 
 /* A key and its algorithm. Read-only once made; used by all threads at once. */
 struct jws_key;
@@ -45,15 +54,17 @@ CW_MUST_CHECK enum err jws_key_new_secret(enum jws_algorithm algorithm, struct s
 CW_MUST_CHECK enum err jws_key_new_rsa(enum jws_algorithm algorithm, struct str modulus,
                                        struct str exponent, struct jws_key **key_out,
                                        struct error *error);
-/* A point of P-256: 32 bytes each, big-endian. */
-CW_MUST_CHECK enum err jws_key_new_p256(enum jws_algorithm algorithm, struct str x, struct str y,
-                                        struct jws_key **key_out, struct error *error);
+/* A point of the algorithm's curve: 32 bytes each for P-256, 48 for P-384, 66 for P-521, big-endian. */
+CW_MUST_CHECK enum err jws_key_new_ec(enum jws_algorithm algorithm, struct str x, struct str y,
+                                      struct jws_key **key_out, struct error *error);
 /* 32 bytes as in RFC 8032. */
 CW_MUST_CHECK enum err jws_key_new_ed25519(enum jws_algorithm algorithm, struct str x,
                                            struct jws_key **key_out, struct error *error);
 void jws_key_free(struct jws_key **key);
 
 enum jws_algorithm jws_key_algorithm(const struct jws_key *key);
+/* Whether both verify the same signatures: one algorithm, and one key. */
+bool jws_key_same(const struct jws_key *a, const struct jws_key *b);
 
 /* A compact JWS taken apart. Nothing in it is proven before jws_verify. Borrows from the text and
  * the arena. */

@@ -13,18 +13,28 @@ enum {
     RSA_MIN_BITS = 2048,
     RSA_MAX_BITS = 8192,   /* verifying costs the square of it */
     EXPONENT_MAX_SIZE = 4, /* a long exponent costs as much as a private one; 65537 is usual */
-    COORDINATE_SIZE = 32,  /* of P-256: no shorter form (RFC 7518 section 6.2.1.2) */
     ED25519_SIZE = 32,
 };
 
 static const struct jws_row rows[] = {
-    {JWS_HS256, "HS256", JWS_SECRET, "SHA2-256", 32},
-    {JWS_HS384, "HS384", JWS_SECRET, "SHA2-384", 48},
-    {JWS_HS512, "HS512", JWS_SECRET, "SHA2-512", 64},
-    {JWS_RS256, "RS256", JWS_RSA_PKCS1, "SHA2-256", 0},
-    {JWS_PS256, "PS256", JWS_RSA_PSS, "SHA2-256", 0},
-    {JWS_ES256, "ES256", JWS_EC_P256, "SHA2-256", 0},
-    {JWS_EDDSA, "EdDSA", JWS_ED25519, NULL, 0},
+    {JWS_HS256, "HS256", JWS_SECRET, "SHA2-256", 32, "", 0},
+    {JWS_HS384, "HS384", JWS_SECRET, "SHA2-384", 48, "", 0},
+    {JWS_HS512, "HS512", JWS_SECRET, "SHA2-512", 64, "", 0},
+    {JWS_RS256, "RS256", JWS_RSA_PKCS1, "SHA2-256", 0, "", 0},
+    {JWS_RS384, "RS384", JWS_RSA_PKCS1, "SHA2-384", 0, "", 0},
+    {JWS_RS512, "RS512", JWS_RSA_PKCS1, "SHA2-512", 0, "", 0},
+    {JWS_PS256, "PS256", JWS_RSA_PSS, "SHA2-256", 0, "", 0},
+    {JWS_PS384, "PS384", JWS_RSA_PSS, "SHA2-384", 0, "", 0},
+    {JWS_PS512, "PS512", JWS_RSA_PSS, "SHA2-512", 0, "", 0},
+    {JWS_ES256, "ES256", JWS_EC, "SHA2-256", 0, "P-256", 32},
+    {JWS_ES384, "ES384", JWS_EC, "SHA2-384", 0, "P-384", 48},
+    {JWS_ES512, "ES512", JWS_EC, "SHA2-512", 0, "P-521", COORDINATE_MAX_SIZE},
+    {JWS_EDDSA, "EdDSA", JWS_ED25519, NULL, 0, "Ed25519", 0},
+};
+
+static const char *const types[] = {
+    [JWS_SECRET] = "oct", [JWS_RSA_PKCS1] = "RSA", [JWS_RSA_PSS] = "RSA",
+    [JWS_EC] = "EC",      [JWS_ED25519] = "OKP",
 };
 
 enum { ROW_COUNT = sizeof rows / sizeof *rows };
@@ -52,6 +62,14 @@ enum jws_algorithm jws_algorithm_from_name(struct str name)
             return rows[i].id;
     }
     return JWS_NO_ALGORITHM;
+}
+
+bool jws_algorithm_takes(enum jws_algorithm id, struct str type, struct str curve)
+{
+    const struct jws_row *row = jws_row(id);
+
+    return row && str_eq(type, str_from(types[row->family])) &&
+           (row->curve[0] == '\0' || str_eq(curve, str_from(row->curve)));
 }
 
 /* An algorithm has one family of keys, and no other will do: the confusion of RSA and HMAC ends
@@ -84,6 +102,24 @@ void jws_key_free(struct jws_key **key)
 enum jws_algorithm jws_key_algorithm(const struct jws_key *key)
 {
     return key->row->id;
+}
+
+/* Two secrets cannot be read again; what they make of one text tells. */
+static bool is_same_secret(const struct mac_key *a, const struct mac_key *b)
+{
+    unsigned char mac_a[MAC_MAX_SIZE], mac_b[MAC_MAX_SIZE];
+    size_t size_a = 0, size_b = 0;
+
+    return mac_compute(a, STR("same"), mac_a, &size_a) == ERR_OK &&
+           mac_compute(b, STR("same"), mac_b, &size_b) == ERR_OK && size_a == size_b &&
+           memcmp(mac_a, mac_b, size_a) == 0;
+}
+
+bool jws_key_same(const struct jws_key *a, const struct jws_key *b)
+{
+    if (a->row != b->row)
+        return false;
+    return a->mac ? is_same_secret(a->mac, b->mac) : EVP_PKEY_eq(a->public_key, b->public_key) == 1;
 }
 
 enum err jws_key_new_secret(enum jws_algorithm id, struct str secret, struct jws_key **key_out,
@@ -185,35 +221,38 @@ enum err jws_key_new_rsa(enum jws_algorithm id, struct str modulus, struct str e
     return err;
 }
 
-static enum err import_p256(struct str x, struct str y, EVP_PKEY **public_key_out)
+/* Both coordinates have the curve's size. */
+static enum err import_point(const char *curve, struct str x, struct str y,
+                             EVP_PKEY **public_key_out)
 {
-    char group[] = "P-256";
-    unsigned char point[1 + 2 * COORDINATE_SIZE] = {POINT_CONVERSION_UNCOMPRESSED};
+    unsigned char point[1 + 2 * COORDINATE_MAX_SIZE] = {POINT_CONVERSION_UNCOMPRESSED};
     OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
     enum err err = ERR_NO_MEMORY;
 
-    memcpy(point + 1, x.ptr, COORDINATE_SIZE);
-    memcpy(point + 1 + COORDINATE_SIZE, y.ptr, COORDINATE_SIZE);
+    memcpy(point + 1, x.ptr, x.len);
+    memcpy(point + 1 + x.len, y.ptr, y.len);
     if (builder &&
-        OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, group, 0) == 1 &&
-        OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof point) ==
-            1)
+        OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, curve, 0) == 1 &&
+        OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point,
+                                         1 + x.len + y.len) == 1)
         err = import_key("EC", builder, public_key_out);
     OSSL_PARAM_BLD_free(builder);
     return err;
 }
 
-enum err jws_key_new_p256(enum jws_algorithm id, struct str x, struct str y,
-                          struct jws_key **key_out, struct error *error)
+enum err jws_key_new_ec(enum jws_algorithm id, struct str x, struct str y, struct jws_key **key_out,
+                        struct error *error)
 {
-    enum err err = new_key(id, JWS_EC_P256, JWS_EC_P256, "a P-256 key", key_out, error);
+    enum err err = new_key(id, JWS_EC, JWS_EC, "an EC key", key_out, error);
 
     if (err)
         return err;
-    if (x.len != COORDINATE_SIZE || y.len != COORDINATE_SIZE)
-        err = error_set(error, ERR_BAD_INPUT, "the coordinates of a P-256 key have 32 bytes each");
-    else if ((err = import_p256(x, y, &(*key_out)->public_key)) == ERR_BAD_INPUT)
-        err = error_set(error, ERR_BAD_INPUT, "the key is not a point of P-256");
+    const struct jws_row *row = (*key_out)->row;
+    if (x.len != row->coordinate_size || y.len != row->coordinate_size)
+        err = error_set(error, ERR_BAD_INPUT, "the coordinates of a %s key have %zu bytes each",
+                        row->curve, row->coordinate_size);
+    else if ((err = import_point(row->curve, x, y, &(*key_out)->public_key)) == ERR_BAD_INPUT)
+        err = error_set(error, ERR_BAD_INPUT, "the key is not a point of %s", row->curve);
     if (err)
         jws_key_free(key_out);
     return err;

@@ -7,7 +7,7 @@
 
 #include <openssl/types.h>
 
-enum jws_family { JWS_SECRET, JWS_RSA_PKCS1, JWS_RSA_PSS, JWS_EC_P256, JWS_ED25519 };
+enum jws_family { JWS_SECRET, JWS_RSA_PKCS1, JWS_RSA_PSS, JWS_EC, JWS_ED25519 };
 
 /* One row an algorithm: all that is known about it. */
 struct jws_row {
@@ -16,7 +16,11 @@ struct jws_row {
     enum jws_family family;
     const char *digest;     /* OpenSSL's name; NULL where the algorithm brings its own */
     size_t secret_min_size; /* JWS_SECRET: as long as the digest (RFC 7518 section 3.2) */
+    const char *curve;      /* JWS_EC, JWS_ED25519: as JWK and OpenSSL call it; else "" */
+    size_t coordinate_size; /* of the curve; no shorter form (RFC 7518 section 6.2.1.2) */
 };
+
+enum { COORDINATE_MAX_SIZE = 66 }; /* P-521 */
 
 const struct jws_row *jws_row(enum jws_algorithm id); /* NULL for none */
 

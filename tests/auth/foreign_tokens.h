@@ -1,6 +1,6 @@
 /*
- * Tokens and keys made by implementations that are not ours: jose 6.2.17 (JavaScript) and PyJWT 2.6.0 (Python), one for
- * each algorithm. They expire in 2100. The keys were made for this file.
+ * Tokens and keys made by implementations that are not ours: jose 6.2 (JavaScript), one for each algorithm, and
+ * PyJWT 2.6.0 (Python). They expire in 2100. The keys were made for this file.
  */
 #ifndef CACHEWARDEN_TESTS_FOREIGN_TOKENS_H
 #define CACHEWARDEN_TESTS_FOREIGN_TOKENS_H
@@ -135,6 +135,80 @@ static const struct foreign_token foreign_tokens[] = {
      "eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoiYWNjZXNzIiwiZXhwIjo0MTAyNDQ"
      "0ODAwLCJpYXQiOjE3MDAwMDAwMDAsImp0aSI6IjAxMjM0NTY3ODlhYmNkZWYiLCJ1c2VyX2lkIjo3fQ.1uMs"
      "LNCQqXVTsHdpc9jX_40Iow189nthzwvq_PAw7hZ2CF8eqlwePzXOOO1c7qO8Yhfe1N-6sMR7jwJv6y8bBA"},
+    {"jose 6.2.18", "RS384",
+     "{\"kty\":\"RSA\",\"n\":\"uLieWF7K901hL4caXI5vcYlGnShB5pp1-2RS1xNM8Atml3lSZhuS2jTjvMP"
+     "KYpzyKWB2UgYNqHV3ZfFrmBF_auEW4pUklBPYsf0Z6SNoesQLmzkb57PifavWvYCH_V758Hx7BVAwBESbucN"
+     "w2HB1j6zjSKKhS0hdhONHi2xt4hD35a6PPp0ZjmxCb5SHQrXOF6u5QXV1S5R9Vtho2tlqiwXS0LJ4ZWY_Ml-"
+     "VdE5pc9ZBKCmyvI-uUZHNzqs33zcX-lIjGoxiGm33oRt23N2IHz-6jxtjesqOv6EjBH9QB9nN8hkZ3X34Sai"
+     "62C4p5J5zUhwDhh_S-q1zu6IDHEorEw\",\"e\":\"AQAB\",\"kid\":\"jose-RS384\",\"use\":\"si"
+     "g\",\"alg\":\"RS384\"}",
+     "eyJhbGciOiJSUzM4NCIsImtpZCI6Impvc2UtUlMzODQiLCJ0eXAiOiJKV1QifQ.eyJ0b2tlbl90eXBlIjoiY"
+     "WNjZXNzIiwidXNlcl9pZCI6Nywic3ViIjoiYWxpY2UiLCJqdGkiOiIwMTIzNDU2Nzg5YWJjZGVmIiwiaWF0I"
+     "joxNzAwMDAwMDAwLCJleHAiOjQxMDI0NDQ4MDB9.Hks90P8CluGG90exS_pqkU3AxhC0xPvpHtlwZyvAKf-4"
+     "Gxk21ePV49MFJIHvBqrZyDgDA5Kh30U1e5-9GvDYp718wyvZoPICtClAoAxS2cuNGKHygSoVfxi0MHjaSibE"
+     "RJZ3-ZNtbDkxpqipkREeJ0S3LaIy668tz4ELgYqoTi3LBsCaz3Fu1MpYV0IPFdaYslQiiVCORdG69cS_j6gg"
+     "soN2bYM0hti1vQbBurRUfPLVn5nC_ZB91f34WEr4Ns2UuLv_PRgx3Fm4PNJC5ZwmOkGXj20Xn39YEi-Qpvri"
+     "qmatIInyDqL-dHDvyS8-b1KJXEQiQ_byEHHw5ahtIeWntw"},
+    {"jose 6.2.18", "RS512",
+     "{\"kty\":\"RSA\",\"n\":\"o6neKerDDI7DEg1aRvrP_8mv7uwgSMwHQgYZjdQ3QaRpDbKX1E0LN1184M4"
+     "gJpoXLp9BivQQ491HdiImiJu9RzbAFvM9F0A_NG7VGFmeusyxHzmj7oWKz8-0KSVcxSYxz8opcHbarMQnv_b"
+     "3nG-TKRmeEWvtJ3UXKIF4aiIKqayqDKqWFTSRGrAwfCUUQgm0-6sn1uirIyAIyfLICu7ixYi8OYsJd3N0H7e"
+     "CrCRY-Ze22UOuo3CnAhL-eA9u5VjhSm-J9YtLyNz8M4ONlrp3grwGJ2LSSSpvnLLo_gAqhlfI_fQVYHGosW8"
+     "rsq_vxV3wm3t7hb0vu1gWTiNnJlBltw\",\"e\":\"AQAB\",\"kid\":\"jose-RS512\",\"use\":\"si"
+     "g\",\"alg\":\"RS512\"}",
+     "eyJhbGciOiJSUzUxMiIsImtpZCI6Impvc2UtUlM1MTIiLCJ0eXAiOiJKV1QifQ.eyJ0b2tlbl90eXBlIjoiY"
+     "WNjZXNzIiwidXNlcl9pZCI6Nywic3ViIjoiYWxpY2UiLCJqdGkiOiIwMTIzNDU2Nzg5YWJjZGVmIiwiaWF0I"
+     "joxNzAwMDAwMDAwLCJleHAiOjQxMDI0NDQ4MDB9.jjyHmgPKYFA-vYpCma6SIbZK-6jLm_2viYnpNx6Iqa7s"
+     "2zBVNyNXAy-yk6uwyK-VX1DeplA-z95HhzDUwfIBexZeN7eGWForx_XotWn_FKB73NVF1PP4ema9_h0WGms5"
+     "QNScoAUpGhTlo_qFjpj1roA6lO-x5uBF3vZ5skXinrVXCqNzKGwW_fVOHLqNTgu9jURjZBdCB57FGNq4H4bf"
+     "Sn5hVkCtthTpJhPrG-iDn4EteBbxeAXZubUpp53QDxnwnsevaeOntkZD1LfqIvH2nYflKK1j3Y1YJL_au4qY"
+     "SRoPCRoBRwpYeRUYaq5CuD2R-uRwXz4q5q2xekkVMKq2bA"},
+    {"jose 6.2.18", "PS384",
+     "{\"kty\":\"RSA\",\"n\":\"ubmsPgaHRUIAQScSmjLX8ZSeVzwmCb1dIv-5aQe88WaSGO_T8V-IgRPZ9ZP"
+     "9dRRy9oGmqqiOnVVKzdPiOEI1z-d6NiZeoBndSTftCozejc48rjLyGzEi3YL8F4PbmIspyJ9iQ6VPIoz_2Ll"
+     "TmZpUkX5Y6SfumQN8cWrJ5WzTSSMpOqVf38UU4JXReBfU65qUAMxxUZFDWpsDIT6qjlC1qr5ageSb640WlNe"
+     "S0RDLNIN72qx_bFX6EwAcAULUPsr1QLk3KFRCbm-Mil6OS9Kmm_y5_qckTrPgk2AK7D8jz4GiS3ptuKToq0w"
+     "lvtUsrTNqUGbMhbG8Djc63QLb9BE3oQ\",\"e\":\"AQAB\",\"kid\":\"jose-PS384\",\"use\":\"si"
+     "g\",\"alg\":\"PS384\"}",
+     "eyJhbGciOiJQUzM4NCIsImtpZCI6Impvc2UtUFMzODQiLCJ0eXAiOiJKV1QifQ.eyJ0b2tlbl90eXBlIjoiY"
+     "WNjZXNzIiwidXNlcl9pZCI6Nywic3ViIjoiYWxpY2UiLCJqdGkiOiIwMTIzNDU2Nzg5YWJjZGVmIiwiaWF0I"
+     "joxNzAwMDAwMDAwLCJleHAiOjQxMDI0NDQ4MDB9.j3-Eg7dHn9aq6n06OnnYPnfeW1x0HNH9k5lFrUjowC0x"
+     "lmcgWTTfk8uI4Wz8lTLwPVmHF98hi6kXe2XZvLJyZeqaLDfuXVtzHMdwQWuHAg2gEQrY_ej38ooTLHxCuFGQ"
+     "TINLgOpmmJK2vuh14AOxIocJ1pO3XTnxdZISaQhZWCv3oA8G1wWkViZObvWPo4uVZhjvsKVNuKzy9SlExAQL"
+     "92yvzGBwa_vzaeX0gjap_Nj5tMMQv7gx45e5TT49OLhyZxy5LPLTCaFsNN6JHeGPAou-a-3ulxFql-P6Zs81"
+     "5PJQoxsOQflbhDkE9DV0TrvkFo9EPTIJnhUo4hbZVoBVoA"},
+    {"jose 6.2.18", "PS512",
+     "{\"kty\":\"RSA\",\"n\":\"3XxpyOP7mfoK57q8_uPXB5_XqeQ9EiM3zMlwd9zoUO1SL3mgLdlxXK4WOxn"
+     "B28_PJoiFsC1QmhuV_8ektpCyM8N11iE8u26vQfLQ1HwzWmRByaSEDI4721EdySXgD_lNNAftwTjSr_g588u"
+     "-aNITOFcTJrPVEVByvR3I52jpsC37yC2M_q1_v_Ba0nA6kXXq8cB4eJuxRBXf--6OqnQHoocNireV09m1EWS"
+     "zc49rQ-eneLzEDRUPdxM8MmgxuRXf8RFN4qdSFs8zI1uoIniNWjArSdKVcELqXfSEKxGmFnJUeM3GpYbiN1l"
+     "r4Gp3dVMCpamyK_VuEk1yTO-9f1nCew\",\"e\":\"AQAB\",\"kid\":\"jose-PS512\",\"use\":\"si"
+     "g\",\"alg\":\"PS512\"}",
+     "eyJhbGciOiJQUzUxMiIsImtpZCI6Impvc2UtUFM1MTIiLCJ0eXAiOiJKV1QifQ.eyJ0b2tlbl90eXBlIjoiY"
+     "WNjZXNzIiwidXNlcl9pZCI6Nywic3ViIjoiYWxpY2UiLCJqdGkiOiIwMTIzNDU2Nzg5YWJjZGVmIiwiaWF0I"
+     "joxNzAwMDAwMDAwLCJleHAiOjQxMDI0NDQ4MDB9.Vg1m_7Xpzykta4Um-RGA2ke60AH-rEnrRVh_GLUJi-Fc"
+     "6D_eugTp90_3l75jKkv6NGSHuRe4fLBITxUGbMsvkzOkO6hDe0dp-vefOgO3kvoXjLaL91KH9w5WorHpSTqC"
+     "v-IaJbpULFjOw1IVKT9K12VHPqpdrOuC04htoau1_8vyItA-8mCQornCAv0ufpSH3tUpRcLbTtg43B5noRGY"
+     "8n5I4NIls-tLKF_RL2plY7mYsAmVHLMNcOxCaXBZLmeoqmrPfM7hEI_ZNLAmLCETCeoj7tX53kwIsCD9Js5a"
+     "HfhtWFRnAIU9oqS_Lhr2-58WBWtd6aIYX3FUYFObHdmxig"},
+    {"jose 6.2.18", "ES384",
+     "{\"kty\":\"EC\",\"x\":\"8a1AwjUXHmjd6Uo4TyFQ4vMmI7pAZ0ePZ3v5MdcDodPVnE9Ipz8GWvBKtApC"
+     "Hzy4\",\"y\":\"GbM0Yh2fgACg1FpAGWCcmknDfvojHN2Jrf9UZC930_Kt-pwsTUKJjPJvCaxAbeCn\",\""
+     "crv\":\"P-384\",\"kid\":\"jose-ES384\",\"use\":\"sig\",\"alg\":\"ES384\"}",
+     "eyJhbGciOiJFUzM4NCIsImtpZCI6Impvc2UtRVMzODQiLCJ0eXAiOiJKV1QifQ.eyJ0b2tlbl90eXBlIjoiY"
+     "WNjZXNzIiwidXNlcl9pZCI6Nywic3ViIjoiYWxpY2UiLCJqdGkiOiIwMTIzNDU2Nzg5YWJjZGVmIiwiaWF0I"
+     "joxNzAwMDAwMDAwLCJleHAiOjQxMDI0NDQ4MDB9.hXr8Q_L7k8LvUoINYFuZlTcdhj0JUm3yOUYlr7Dqi_uy"
+     "Sd_QcfKXcI0u-t7ybcoKaHvtQ08_1Fw5dIY9np6nDcg94Wa143tP17q6PDSxfjMCy6tYPF-iJabf8-rpH8J_"},
+    {"jose 6.2.18", "ES512",
+     "{\"kty\":\"EC\",\"x\":\"AAnQ5ohf43-wVNgz3qQWAluwKAMQghvLWSuJgYsnMjDYrDFUyvemK5sy8x5S"
+     "IKCxW3ZynLy5YBz1_0V0cgZ_LIDj\",\"y\":\"ACl2xXEEjfnQDfb7dYQsn4EJ2g0wRXBozocAFRfPb3Ny1"
+     "__IBj4TK8vQXm_DJcApC1brXGqSKKfM-mVrGacE1qi7\",\"crv\":\"P-521\",\"kid\":\"jose-ES512"
+     "\",\"use\":\"sig\",\"alg\":\"ES512\"}",
+     "eyJhbGciOiJFUzUxMiIsImtpZCI6Impvc2UtRVM1MTIiLCJ0eXAiOiJKV1QifQ.eyJ0b2tlbl90eXBlIjoiY"
+     "WNjZXNzIiwidXNlcl9pZCI6Nywic3ViIjoiYWxpY2UiLCJqdGkiOiIwMTIzNDU2Nzg5YWJjZGVmIiwiaWF0I"
+     "joxNzAwMDAwMDAwLCJleHAiOjQxMDI0NDQ4MDB9.AAddcK2V6Dhy_ah2s-kQKyPSdns399BHssd4vCShIvu2"
+     "IZ5eyDzcIVjsKKtHmTyv95HTh-5bLItHnfMfzbxUrcjcAYqpXkEOkye1JfZl7mHhOme8wra6buLrubl9YLZM"
+     "Vl1WurRXt5CIEFEueBZ4xrqxDH5wfWM199o1XOv4EPjho0-3"},
 };
 /* clang-format on */
 

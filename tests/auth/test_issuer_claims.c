@@ -68,6 +68,22 @@ START_TEST(numbers_are_ids)
 }
 END_TEST
 
+/* RFC 7519 wants a string; many issuers write the number that they have. */
+START_TEST(a_subject_that_is_a_number)
+{
+    expect_good("{" REST ",\"sub\":42}");
+    ck_assert_int_eq(claims.claims.token.user_id, 42);
+    ck_assert(str_eq(claims.claims.token.subject, STR("42")));
+    spec.provision = true;
+    expect_good("{" REST ",\"sub\":-7}");
+    ck_assert(str_eq(claims.user, STR("-7")));
+    spec.user_claim = STR("email");
+    expect_good("{" REST ",\"sub\":42,\"email\":\"a@b\"}");
+    ck_assert(str_eq(claims.user, STR("a@b")));
+    ck_assert(str_eq(claims.claims.token.subject, STR("42")));
+}
+END_TEST
+
 START_TEST(users_that_are_none)
 {
     static const char *const users[] = {
@@ -198,7 +214,9 @@ START_TEST(what_all_tokens_have)
     expect_bad("{" REST ",\"sub\":\"1\",\"nbf\":\"x\"}", "nbf is not a number");
     expect_bad("{" REST ",\"sub\":\"1\",\"iat\":-1}", "iat is out of range");
     expect_bad("{" REST ",\"sub\":\"1\",\"jti\":5}", "jti is not a string");
-    expect_bad("{" REST ",\"sub\":5}", "sub is not a string");
+    expect_bad("{" REST ",\"sub\":5.5}", "is not a string");
+    expect_bad("{" REST ",\"sub\":[5]}", "is not a string");
+    expect_bad("{" REST ",\"sub\":null}", "sub is not a string");
     expect_bad("[]", "is not a JSON object");
     expect_bad("{" REST ",\"sub\":\"1\",\"aud\":\"a\"}", "no audience is configured");
     spec.audience = STR("a");
@@ -208,9 +226,21 @@ START_TEST(what_all_tokens_have)
     expect_bad("{" REST ",\"sub\":\"1\",\"aud\":[\"a\",1]}", "aud has an item");
     expect_good("{" REST ",\"sub\":\"1\",\"aud\":\"a\"}");
     expect_good("{" REST ",\"sub\":\"1\",\"aud\":[\"b\",\"a\"]}");
-    /* A refresh token says so, and is refused by claims_judge. */
-    expect_good("{" REST ",\"sub\":\"1\",\"aud\":\"a\",\"token_type\":\"refresh\"}");
-    ck_assert_int_eq(claims.claims.token.use, TOKEN_REFRESH);
+}
+END_TEST
+
+/* What our own tokens say with it is nothing that another issuer knows of. */
+START_TEST(their_token_type_means_nothing)
+{
+    static const char *const values[] = {"\"Bearer\"", "\"refresh\"", "\"session\"", "\"access\"",
+                                         "\"\"",       "null",        "7",           "[\"x\"]"};
+    char payload[128];
+
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        snprintf(payload, sizeof payload, "{" REST ",\"sub\":\"1\",\"token_type\":%s}", values[i]);
+        expect_good(payload);
+        ck_assert_int_eq(claims.claims.token.use, TOKEN_ACCESS);
+    }
 }
 END_TEST
 
@@ -236,12 +266,14 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, numbers_are_ids);
+    tcase_add_test(tcase, a_subject_that_is_a_number);
     tcase_add_test(tcase, users_that_are_none);
     tcase_add_test(tcase, subjects_that_get_an_account);
     tcase_add_test(tcase, rights_only_where_they_are_named);
     tcase_add_test(tcase, claims_inside_claims);
     tcase_add_test(tcase, rights_of_the_wrong_kind);
     tcase_add_test(tcase, what_all_tokens_have);
+    tcase_add_test(tcase, their_token_type_means_nothing);
     tcase_add_test(tcase, whose_it_says_to_be);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

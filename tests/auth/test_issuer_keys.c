@@ -33,7 +33,8 @@ static void parse(const struct signer *signer)
 static enum err verify(const struct issuer_keys *keys, const struct signer *signer)
 {
     parse(signer);
-    const struct jws_key *key = issuer_keys_find(keys, &jws);
+    const char *why;
+    const struct jws_key *key = issuer_keys_find(keys, &jws, &why);
     return key ? jws_verify(key, &jws, &error) : ERR_NOT_FOUND;
 }
 

@@ -8,8 +8,9 @@
 #include <stdio.h>
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-static const char *const algorithms[] = {"HS256", "HS384", "HS512", "RS256",
-                                         "PS256", "ES256", "EdDSA"};
+static const char *const algorithms[] = {"HS256", "HS384", "HS512", "RS256", "RS384",
+                                         "RS512", "PS256", "PS384", "PS512", "ES256",
+                                         "ES384", "ES512", "EdDSA"};
 enum { ALGORITHM_COUNT = sizeof algorithms / sizeof *algorithms };
 
 static struct issuers *issuers;

@@ -340,9 +340,8 @@ static EVP_PKEY *new_pair(const char *type, enum jws_algorithm algorithm,
     }
     ck_assert_int_eq(EVP_PKEY_get_octet_string_param(pair, "pub", point, sizeof point, &size), 1);
     ck_assert_uint_eq(size, 65);
-    ck_assert_int_eq(jws_key_new_p256(algorithm, (struct str){(const char *)point + 1, 32},
-                                      (struct str){(const char *)point + 33, 32}, public_out,
-                                      &error),
+    ck_assert_int_eq(jws_key_new_ec(algorithm, (struct str){(const char *)point + 1, 32},
+                                    (struct str){(const char *)point + 33, 32}, public_out, &error),
                      ERR_OK);
     return pair;
 }
@@ -488,8 +487,8 @@ START_TEST(no_openssl_errors_are_left_behind)
     ck_assert_int_eq(jws_key_new_rsa(JWS_RS256, (struct str){nonsense, sizeof nonsense}, STR("\3"),
                                      &rsa, &error),
                      ERR_BAD_INPUT);
-    ck_assert_int_eq(jws_key_new_p256(JWS_ES256, (struct str){nonsense, 32},
-                                      (struct str){nonsense, 32}, &rsa, &error),
+    ck_assert_int_eq(jws_key_new_ec(JWS_ES256, (struct str){nonsense, 32},
+                                    (struct str){nonsense, 32}, &rsa, &error),
                      ERR_BAD_INPUT);
     ck_assert_uint_eq(ERR_peek_error(), 0);
     EVP_PKEY_free(pair);

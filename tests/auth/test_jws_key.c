@@ -43,16 +43,18 @@ static void refuse(enum err err, const char *why)
     ck_assert_msg(strstr(error.caller, why) != NULL, "%s", error.caller);
 }
 
-static const enum jws_algorithm all[] = {JWS_HS256, JWS_HS384, JWS_HS512, JWS_RS256,
-                                         JWS_PS256, JWS_ES256, JWS_EDDSA, JWS_NO_ALGORITHM};
+static const enum jws_algorithm all[] = {
+    JWS_HS256, JWS_HS384, JWS_HS512, JWS_RS256, JWS_RS384, JWS_RS512, JWS_PS256,
+    JWS_PS384, JWS_PS512, JWS_ES256, JWS_ES384, JWS_ES512, JWS_EDDSA, JWS_NO_ALGORITHM};
 enum { ALL = sizeof all / sizeof *all };
 
 START_TEST(algorithm_names)
 {
-    static const char *const names[] = {"HS256", "HS384", "HS512", "RS256",
-                                        "PS256", "ES256", "EdDSA"};
+    static const char *const names[] = {"HS256", "HS384", "HS512", "RS256", "RS384",
+                                        "RS512", "PS256", "PS384", "PS512", "ES256",
+                                        "ES384", "ES512", "EdDSA"};
     static const char *const others[] = {"none",  "None",  "",        "hs256",  "HS1",
-                                         "RS1",   "RS384", "PS512",   "ES256K", "ES384",
+                                         "RS1",   "rs384", "PS521",   "ES256K", "ES521",
                                          "EDDSA", "eddsa", "Ed25519", "HS256 "};
 
     for (size_t i = 0; i < ALL - 1; i++) {
@@ -84,21 +86,82 @@ START_TEST(an_algorithm_takes_its_kind_of_key_alone)
         else
             refuse(err, "does not take a secret");
         err = jws_key_new_rsa(all[i], n, e, &key, &error);
-        if (i == 3 || i == 4)
+        if (i >= 3 && i <= 8)
             accept(err, all[i]);
         else
             refuse(err, "does not take an RSA key");
-        err = jws_key_new_p256(all[i], x, y, &key, &error);
-        if (i == 5)
+        err = jws_key_new_ec(all[i], x, y, &key, &error);
+        if (i == 9)
             accept(err, all[i]);
         else
-            refuse(err, "does not take a P-256 key");
+            refuse(err, i == 10   ? "a P-384 key have 48 bytes each"
+                        : i == 11 ? "a P-521 key have 66 bytes each"
+                                  : "does not take an EC key");
         err = jws_key_new_ed25519(all[i], ed, &key, &error);
-        if (i == 6)
+        if (i == 12)
             accept(err, all[i]);
         else
             refuse(err, "does not take an Ed25519 key");
     }
+}
+END_TEST
+
+START_TEST(types_and_curves)
+{
+    static const struct {
+        const char *type, *curve;
+        const char *algorithms;
+    } rows[] = {
+        {"oct", "", "HS256 HS384 HS512"},
+        {"RSA", "", "RS256 RS384 RS512 PS256 PS384 PS512"},
+        {"EC", "P-256", "ES256"},
+        {"EC", "P-384", "ES384"},
+        {"EC", "P-521", "ES512"},
+        {"OKP", "Ed25519", "EdDSA"},
+        {"EC", "", ""},
+        {"EC", "p-256", ""},
+        {"EC", "Ed25519", ""},
+        {"OKP", "Ed448", ""},
+        {"OKP", "P-256", ""},
+        {"rsa", "", ""},
+        {"", "", ""},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (size_t j = 0; j < ALL; j++) {
+            bool takes =
+                jws_algorithm_takes(all[j], str_from(rows[i].type), str_from(rows[i].curve));
+            ck_assert_msg(takes == (strstr(rows[i].algorithms, jws_algorithm_name(all[j])) != NULL),
+                          "%s %s %s", rows[i].type, rows[i].curve, jws_algorithm_name(all[j]));
+        }
+    }
+}
+END_TEST
+
+START_TEST(the_same_key)
+{
+    struct str n = bytes_of(RFC7515_A2_N), other = bytes_of(RFC7520_N), e = bytes_of("AQAB");
+    struct str a = STR("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
+    struct str b = STR("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdeF");
+    struct jws_key *keys[6] = {NULL};
+
+    ck_assert_int_eq(jws_key_new_rsa(JWS_RS256, n, e, &keys[0], &error), ERR_OK);
+    ck_assert_int_eq(jws_key_new_rsa(JWS_RS384, n, e, &keys[1], &error), ERR_OK);
+    ck_assert_int_eq(jws_key_new_rsa(JWS_RS256, other, e, &keys[2], &error), ERR_OK);
+    ck_assert_int_eq(jws_key_new_secret(JWS_HS256, a, &keys[3], &error), ERR_OK);
+    ck_assert_int_eq(jws_key_new_secret(JWS_HS256, b, &keys[4], &error), ERR_OK);
+    ck_assert_int_eq(jws_key_new_secret(JWS_HS512, a, &keys[5], &error), ERR_OK);
+    for (size_t i = 0; i < 6; i++) {
+        for (size_t j = 0; j < 6; j++)
+            ck_assert_msg(jws_key_same(keys[i], keys[j]) == (i == j), "%zu %zu", i, j);
+    }
+    ck_assert_int_eq(jws_key_new_rsa(JWS_RS256, n, e, &key, &error), ERR_OK);
+    ck_assert(jws_key_same(key, keys[0]));
+    jws_key_free(&key);
+    ck_assert_int_eq(jws_key_new_secret(JWS_HS256, a, &key, &error), ERR_OK);
+    ck_assert(jws_key_same(key, keys[3]));
+    for (size_t i = 0; i < 6; i++)
+        jws_key_free(&keys[i]);
 }
 END_TEST
 
@@ -165,17 +228,16 @@ START_TEST(p256_keys)
     memcpy(off, y.ptr, 32);
     off[31] ^= 1;
     memset(big, 0xff, sizeof big);
-    refuse(jws_key_new_p256(JWS_ES256, x, (struct str){off, 32}, &key, &error),
+    refuse(jws_key_new_ec(JWS_ES256, x, (struct str){off, 32}, &key, &error),
            "not a point of P-256");
-    refuse(jws_key_new_p256(JWS_ES256, y, x, &key, &error), "not a point of P-256");
-    refuse(
-        jws_key_new_p256(JWS_ES256, (struct str){zero, 32}, (struct str){zero, 32}, &key, &error),
-        "not a point of P-256");
-    refuse(jws_key_new_p256(JWS_ES256, (struct str){big, 32}, y, &key, &error),
+    refuse(jws_key_new_ec(JWS_ES256, y, x, &key, &error), "not a point of P-256");
+    refuse(jws_key_new_ec(JWS_ES256, (struct str){zero, 32}, (struct str){zero, 32}, &key, &error),
            "not a point of P-256");
-    refuse(jws_key_new_p256(JWS_ES256, str_sub(x, 1, 31), y, &key, &error), "32 bytes each");
-    refuse(jws_key_new_p256(JWS_ES256, x, str_sub(y, 0, 31), &key, &error), "32 bytes each");
-    refuse(jws_key_new_p256(JWS_ES256, STR_NONE, STR_NONE, &key, &error), "32 bytes each");
+    refuse(jws_key_new_ec(JWS_ES256, (struct str){big, 32}, y, &key, &error),
+           "not a point of P-256");
+    refuse(jws_key_new_ec(JWS_ES256, str_sub(x, 1, 31), y, &key, &error), "32 bytes each");
+    refuse(jws_key_new_ec(JWS_ES256, x, str_sub(y, 0, 31), &key, &error), "32 bytes each");
+    refuse(jws_key_new_ec(JWS_ES256, STR_NONE, STR_NONE, &key, &error), "32 bytes each");
 }
 END_TEST
 
@@ -223,6 +285,8 @@ int main(void)
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, algorithm_names);
     tcase_add_test(tcase, an_algorithm_takes_its_kind_of_key_alone);
+    tcase_add_test(tcase, types_and_curves);
+    tcase_add_test(tcase, the_same_key);
     tcase_add_test(tcase, lengths_of_secrets);
     tcase_add_test(tcase, rsa_keys);
     tcase_add_test(tcase, p256_keys);

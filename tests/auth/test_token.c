@@ -321,12 +321,18 @@ END_TEST
 
 START_TEST(types)
 {
-    static const char *const good[] = {"{\"alg\":\"HS256\"}", "{\"alg\":\"HS256\",\"typ\":\"jwt\"}",
+    static const char *const good[] = {"{\"alg\":\"HS256\"}",
+                                       "{\"alg\":\"HS256\",\"typ\":\"jwt\"}",
                                        "{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}",
-                                       "{\"alg\":\"HS256\",\"typ\":\"AT+JWT\"}"};
-    static const char *const bad[] = {
-        "{\"alg\":\"HS256\",\"typ\":\"dpop+jwt\"}", "{\"alg\":\"HS256\",\"typ\":\"JWS\"}",
-        "{\"alg\":\"HS256\",\"typ\":\"secevent+jwt\"}", "{\"alg\":\"HS256\",\"typ\":\"JWT \"}"};
+                                       "{\"alg\":\"HS256\",\"typ\":\"AT+JWT\"}",
+                                       "{\"alg\":\"HS256\",\"typ\":\"application/at+jwt\"}",
+                                       "{\"alg\":\"HS256\",\"typ\":\"Application/AT+JWT\"}"};
+    static const char *const bad[] = {"{\"alg\":\"HS256\",\"typ\":\"dpop+jwt\"}",
+                                      "{\"alg\":\"HS256\",\"typ\":\"JWS\"}",
+                                      "{\"alg\":\"HS256\",\"typ\":\"secevent+jwt\"}",
+                                      "{\"alg\":\"HS256\",\"typ\":\"JWT \"}",
+                                      "{\"alg\":\"HS256\",\"typ\":\"application/secevent+jwt\"}",
+                                      "{\"alg\":\"HS256\",\"typ\":\"text/at+jwt\"}"};
 
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         ck_assert_msg(verify_forged(good[i], GOOD, SECRET) == ERR_OK, "%s", good[i]);

@@ -274,8 +274,6 @@ START_TEST(claims)
         "{\"iss\":\"" ISSUER "\",\"sub\":\"42\",\"exp\":1e400}",
         "{\"iss\":\"" ISSUER "\",\"sub\":\"42\",\"exp\":4102444800,\"nbf\":4102444000}",
         "{\"iss\":\"" ISSUER "\",\"sub\":\"42\",\"exp\":4102444800,\"iat\":4102444000}",
-        "{\"iss\":\"" ISSUER "\",\"sub\":\"42\",\"exp\":4102444800,\"token_type\":\"refresh\"}",
-        "{\"iss\":\"" ISSUER "\",\"sub\":\"42\",\"exp\":4102444800,\"token_type\":\"session\"}",
         "{\"iss\":\"" ISSUER "\",\"sub\":\"42\",\"sub\":\"43\",\"exp\":4102444800}",
         "{\"iss\":\"" ISSUER "\",\"sub\":\"42\",\"exp\":4102444800,\"aud\":\"us\"}",
         "{\"iss\":\"" ISSUER "/\",\"sub\":\"42\",\"exp\":4102444800}",
@@ -287,6 +285,31 @@ START_TEST(claims)
     start_server("");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         expect_refused(signer_mint(ec, "%s", bad[i]), bad[i]);
+}
+END_TEST
+
+/* What issuers write, and no two alike. */
+START_TEST(what_the_world_sends)
+{
+    static const char *const members[] = {"\"sub\":42", "\"sub\":\"42\",\"token_type\":\"Bearer\"",
+                                         "\"sub\":\"42\",\"token_type\":7",
+                                         "\"sub\":42,\"typ\":\"Bearer\",\"type\":\"x\""};
+    static const char *const types[] = {
+        "at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt", "JWT", "jwt"};
+    char header[128], payload[256];
+    start_server("");
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        char *compact =
+            signer_mint(ec, "{\"iss\":\"" ISSUER "\",%s,\"exp\":%lld}", members[i], now() + 600);
+        expect_body_has(get_with("/auth/me", compact), 200, "\"id\":42");
+        free(compact);
+    }
+    payload_of(payload, sizeof payload);
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        snprintf(header, sizeof header, "{\"alg\":\"ES256\",\"kid\":\"ec\",\"typ\":\"%s\"}",
+                 types[i]);
+        ck_assert_msg(status_of(STATUS, signer_sign(ec, header, payload)) == 200, "%s", types[i]);
+    }
 }
 END_TEST
 
@@ -305,6 +328,7 @@ int main(void)
     tcase_add_test(tcase, headers);
     tcase_add_test(tcase, algorithm_confusion);
     tcase_add_test(tcase, claims);
+    tcase_add_test(tcase, what_the_world_sends);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

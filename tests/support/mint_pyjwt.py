@@ -4,7 +4,7 @@
 #
 # writes DIRECTORY/jwks.json, DIRECTORY/HS256.secret and its sisters, and for each algorithm
 # DIRECTORY/<algorithm>.good, .expired, .audience (for somebody else), .early (nbf ahead), .other (signed
-# by a key that is not published), .refresh (token_type).
+# by a key that is not published), .typed (token_type "Bearer").
 
 import base64
 import json
@@ -34,11 +34,18 @@ def number(value, size=None):
     return base64url(value.to_bytes(size or (value.bit_length() + 7) // 8, "big"))
 
 
+CURVES = {
+    "ES256": (ec.SECP256R1(), "P-256", 32),
+    "ES384": (ec.SECP384R1(), "P-384", 48),
+    "ES512": (ec.SECP521R1(), "P-521", 66),
+}
+
+
 def make_key(algorithm):
     if algorithm.startswith("HS"):
         return secrets.token_hex(int(algorithm[2:]) // 8)
-    if algorithm == "ES256":
-        return ec.generate_private_key(ec.SECP256R1())
+    if algorithm in CURVES:
+        return ec.generate_private_key(CURVES[algorithm][0])
     if algorithm == "EdDSA":
         return ed25519.Ed25519PrivateKey.generate()
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -52,8 +59,9 @@ def public_jwk(algorithm, key):
         )
         return {**jwk, "kty": "OKP", "crv": "Ed25519", "x": base64url(raw)}
     numbers = key.public_key().public_numbers()
-    if algorithm == "ES256":
-        return {**jwk, "kty": "EC", "crv": "P-256", "x": number(numbers.x, 32), "y": number(numbers.y, 32)}
+    if algorithm in CURVES:
+        _, curve, size = CURVES[algorithm]
+        return {**jwk, "kty": "EC", "crv": curve, "x": number(numbers.x, size), "y": number(numbers.y, size)}
     return {**jwk, "kty": "RSA", "n": number(numbers.n), "e": number(numbers.e)}
 
 
@@ -74,7 +82,7 @@ def mint(algorithm, key, **changes):
 
 
 keys = []
-for name in ("HS256", "HS384", "HS512", "RS256", "PS256", "ES256", "EdDSA"):
+for name in [family + size for family in ("HS", "RS", "PS", "ES") for size in ("256", "384", "512")] + ["EdDSA"]:
     key = make_key(name)
     if name.startswith("HS"):
         write(name + ".secret", key + "\n")
@@ -84,7 +92,7 @@ for name in ("HS256", "HS384", "HS512", "RS256", "PS256", "ES256", "EdDSA"):
     write(name + ".expired", mint(name, key, exp=now - 3600))
     write(name + ".audience", mint(name, key, aud="other"))
     write(name + ".early", mint(name, key, nbf=now + 3600))
-    write(name + ".refresh", mint(name, key, token_type="refresh"))
+    write(name + ".typed", mint(name, key, token_type="Bearer"))
     write(name + ".other", mint(name, make_key(name)))
 write("jwks.json", json.dumps({"keys": keys}, indent=2))
 print("PyJWT", jwt.__version__)

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_MAX = 16384, COORDINATE_SIZE = 32, P256_SIGNATURE_SIZE = 64 };
+enum { TEXT_MAX = 32768 };
 
 struct signer {
     char algorithm[8], kid[64];
@@ -38,6 +38,32 @@ static int is_hmac(const struct signer *signer)
     return signer->algorithm[0] == 'H';
 }
 
+static int is_ec(const struct signer *signer)
+{
+    return signer->algorithm[0] == 'E' && signer->algorithm[1] == 'S';
+}
+
+/* "SHA256"; NULL for EdDSA. */
+static const char *digest_of(const struct signer *signer)
+{
+    return strcmp(signer->algorithm, "EdDSA") == 0     ? NULL
+           : strcmp(signer->algorithm + 2, "256") == 0 ? "SHA256"
+           : strcmp(signer->algorithm + 2, "384") == 0 ? "SHA384"
+                                                       : "SHA512";
+}
+
+static const char *curve_of(const char *algorithm)
+{
+    return strcmp(algorithm, "ES256") == 0   ? "P-256"
+           : strcmp(algorithm, "ES384") == 0 ? "P-384"
+                                             : "P-521";
+}
+
+static int coordinate_size(const struct signer *signer)
+{
+    return (EVP_PKEY_get_bits(signer->key) + 7) / 8;
+}
+
 /* ---- the key ---- */
 
 static void add_number(const struct signer *signer, char *jwk, size_t size, const char *member,
@@ -48,8 +74,8 @@ static void add_number(const struct signer *signer, char *jwk, size_t size, cons
     BIGNUM *number = NULL;
     require(EVP_PKEY_get_bn_param(signer->key, parameter, &number), parameter);
     int length = BN_num_bytes(number);
-    if (signer->algorithm[0] == 'E')
-        length = BN_bn2binpad(number, bytes, COORDINATE_SIZE);
+    if (is_ec(signer))
+        length = BN_bn2binpad(number, bytes, coordinate_size(signer));
     else
         BN_bn2bin(number, bytes);
     BN_free(number);
@@ -62,7 +88,7 @@ static void write_jwk(struct signer *signer)
 {
     char *jwk = signer->jwk, text[128];
     size_t size = sizeof signer->jwk;
-    unsigned char raw[COORDINATE_SIZE];
+    unsigned char raw[32];
     size_t raw_size = sizeof raw;
     if (is_hmac(signer)) {
         mint_base64url(text, sizeof text, signer->secret, strlen(signer->secret));
@@ -71,8 +97,8 @@ static void write_jwk(struct signer *signer)
         require(EVP_PKEY_get_raw_public_key(signer->key, raw, &raw_size), "raw key");
         mint_base64url(text, sizeof text, raw, raw_size);
         snprintf(jwk, size, "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"%s\"", text);
-    } else if (strcmp(signer->algorithm, "ES256") == 0) {
-        snprintf(jwk, size, "{\"kty\":\"EC\",\"crv\":\"P-256\"");
+    } else if (is_ec(signer)) {
+        snprintf(jwk, size, "{\"kty\":\"EC\",\"crv\":\"%s\"", curve_of(signer->algorithm));
         add_number(signer, jwk, size, "x", OSSL_PKEY_PARAM_EC_PUB_X);
         add_number(signer, jwk, size, "y", OSSL_PKEY_PARAM_EC_PUB_Y);
     } else {
@@ -95,21 +121,37 @@ static void write_pem(struct signer *signer)
     BIO_free(memory);
 }
 
-struct signer *signer_new(const char *algorithm, const char *kid)
+static struct signer *new_signer(const char *algorithm, const char *kid)
 {
     struct signer *signer = calloc(1, sizeof *signer);
-    unsigned char random[32];
     require(signer != NULL, "memory");
     snprintf(signer->algorithm, sizeof signer->algorithm, "%s", algorithm);
     snprintf(signer->kid, sizeof signer->kid, "%s", kid ? kid : "");
+    return signer;
+}
+
+struct signer *signer_new_like(const struct signer *signer, const char *algorithm, const char *kid)
+{
+    struct signer *other = new_signer(algorithm, kid);
+    require(signer->key != NULL && EVP_PKEY_up_ref(signer->key) == 1, "key");
+    other->key = signer->key;
+    write_jwk(other);
+    write_pem(other);
+    return other;
+}
+
+struct signer *signer_new(const char *algorithm, const char *kid)
+{
+    struct signer *signer = new_signer(algorithm, kid);
+    unsigned char random[32];
     if (is_hmac(signer)) {
         require(RAND_bytes(random, sizeof random) == 1, "random bytes");
         for (size_t i = 0; i < sizeof random; i++)
             snprintf(signer->secret + 2 * i, 3, "%02x", random[i]);
     } else if (strcmp(algorithm, "EdDSA") == 0) {
         signer->key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
-    } else if (strcmp(algorithm, "ES256") == 0) {
-        signer->key = EVP_EC_gen("P-256");
+    } else if (is_ec(signer)) {
+        signer->key = EVP_EC_gen(curve_of(algorithm));
     } else {
         signer->key = EVP_RSA_gen(2048);
     }
@@ -165,24 +207,24 @@ char *signer_jwks(const struct signer *const *signers)
 static size_t sign_hmac(const struct signer *signer, const char *input, unsigned char *out)
 {
     unsigned size = 0;
-    const EVP_MD *digest = strcmp(signer->algorithm, "HS256") == 0   ? EVP_sha256()
-                           : strcmp(signer->algorithm, "HS384") == 0 ? EVP_sha384()
-                                                                     : EVP_sha512();
-    require(HMAC(digest, signer->secret, (int)strlen(signer->secret), (const unsigned char *)input,
-                 strlen(input), out, &size) != NULL,
+    require(HMAC(EVP_get_digestbyname(digest_of(signer)), signer->secret,
+                 (int)strlen(signer->secret), (const unsigned char *)input, strlen(input), out,
+                 &size) != NULL,
             "HMAC");
     return size;
 }
 
 /* r and s side by side, of what OpenSSL writes as DER. */
-static size_t flatten(const unsigned char *der, size_t size, unsigned char *out)
+static size_t flatten(const struct signer *signer, const unsigned char *der, size_t size,
+                      unsigned char *out)
 {
+    int half = coordinate_size(signer);
     ECDSA_SIG *pair = d2i_ECDSA_SIG(NULL, &der, (long)size);
-    require(pair && BN_bn2binpad(ECDSA_SIG_get0_r(pair), out, COORDINATE_SIZE) > 0 &&
-                BN_bn2binpad(ECDSA_SIG_get0_s(pair), out + COORDINATE_SIZE, COORDINATE_SIZE) > 0,
+    require(pair && BN_bn2binpad(ECDSA_SIG_get0_r(pair), out, half) > 0 &&
+                BN_bn2binpad(ECDSA_SIG_get0_s(pair), out + half, half) > 0,
             "DER");
     ECDSA_SIG_free(pair);
-    return P256_SIGNATURE_SIZE;
+    return 2 * (size_t)half;
 }
 
 static size_t sign_public(const struct signer *signer, const char *input, unsigned char *out,
@@ -191,21 +233,19 @@ static size_t sign_public(const struct signer *signer, const char *input, unsign
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     EVP_PKEY_CTX *settings = NULL;
     unsigned char der[512];
-    int is_ec = strcmp(signer->algorithm, "ES256") == 0;
-    size_t made = is_ec ? sizeof der : size;
-    const char *digest = strcmp(signer->algorithm, "EdDSA") == 0 ? NULL : "SHA256";
-    require(context && EVP_DigestSignInit_ex(context, &settings, digest, NULL, NULL, signer->key,
-                                             NULL) == 1,
+    size_t made = is_ec(signer) ? sizeof der : size;
+    require(context && EVP_DigestSignInit_ex(context, &settings, digest_of(signer), NULL, NULL,
+                                             signer->key, NULL) == 1,
             "signing");
-    if (strcmp(signer->algorithm, "PS256") == 0)
+    if (signer->algorithm[0] == 'P')
         require(EVP_PKEY_CTX_set_rsa_padding(settings, RSA_PKCS1_PSS_PADDING) == 1 &&
                     EVP_PKEY_CTX_set_rsa_pss_saltlen(settings, RSA_PSS_SALTLEN_DIGEST) == 1,
                 "PSS");
-    require(EVP_DigestSign(context, is_ec ? der : out, &made, (const unsigned char *)input,
+    require(EVP_DigestSign(context, is_ec(signer) ? der : out, &made, (const unsigned char *)input,
                            strlen(input)) == 1,
             "signature");
     EVP_MD_CTX_free(context);
-    return is_ec ? flatten(der, made, out) : made;
+    return is_ec(signer) ? flatten(signer, der, made, out) : made;
 }
 
 char *signer_sign(const struct signer *signer, const char *header, const char *payload)

@@ -8,7 +8,7 @@
 
 struct signer;
 
-/* "HS256", "HS384", "HS512", "RS256", "PS256", "ES256" or "EdDSA"; `kid` goes into JWK and tokens, NULL: none. */
+/* "HS", "RS", "PS" or "ES" with 256, 384 or 512, or "EdDSA"; `kid` goes into JWK and tokens, NULL: none. */
 struct signer *signer_new(const char *algorithm, const char *kid);
 void signer_free(struct signer **signer);
 
@@ -21,6 +21,9 @@ char *signer_jwks(const struct signer *const *signers);
 const char *signer_secret(const struct signer *signer);
 /* Of a public key: PEM, the text an attacker would use as an HMAC key. */
 const char *signer_pem(const struct signer *signer);
+
+/* With the public key of `signer`, for another algorithm of its family. */
+struct signer *signer_new_like(const struct signer *signer, const char *algorithm, const char *kid);
 
 /* A compact token with the usual header; the payload is JSON, printf-style. The caller frees it. */
 __attribute__((format(printf, 2, 3))) char *signer_mint(const struct signer *signer,

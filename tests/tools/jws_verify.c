@@ -35,10 +35,10 @@ static int verify(const struct jwks *jwks, struct arena *arena, struct str compa
     error_clear(&error);
     enum err err = jws_parse(arena, compact, &jws, &error);
     if (!err) {
-        const struct jws_key *key = jwks_find(jwks, &jws);
+        const char *why;
+        const struct jws_key *key = jwks_find(jwks, &jws, &why);
         err = key ? jws_verify(key, &jws, &error)
-                  : error_set_detail(&error, ERR_UNAUTHENTICATED,
-                                     "token: no key of the set is meant");
+                  : error_set_detail(&error, ERR_UNAUTHENTICATED, "token: %s", why);
     }
     if (err)
         fprintf(stderr, "%s\n", error.detail);
