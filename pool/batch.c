@@ -93,7 +93,8 @@ bool batch_join_locked(struct batch *batch, const struct trip *trip, size_t *slo
     batch->members[batch->count] = (struct batch_member){.from = from,
                                                          .size = trip->bytes.len,
                                                          .first_reply = batch->commands,
-                                                         .replies = trip->commands};
+                                                         .replies = trip->commands,
+                                                         .required = trip->required};
     *slot_out = batch->count++;
     batch->present++;
     batch->commands += trip->commands;
@@ -109,15 +110,16 @@ void batch_grant_locked(struct batch *batch)
 
 void batch_close_locked(struct batch *batch)
 {
-    batch->phase = BATCH_SENT;
-    if (batch->present == batch->count)
-        return;
+    uint64_t origin = batch->conn->origin;
     size_t bytes = 0, commands = 0;
+    batch->phase = BATCH_SENT;
     for (size_t i = 0; i < batch->count; i++) {
         struct batch_member *member = &batch->members[i];
-        if (member->has_left)
+        member->is_misled = member->required && member->required != origin;
+        if (member->has_left || member->is_misled)
             continue;
-        memmove(batch->out.ptr + bytes, batch->out.ptr + member->from, member->size);
+        if (bytes != member->from)
+            memmove(batch->out.ptr + bytes, batch->out.ptr + member->from, member->size);
         member->from = bytes;
         member->first_reply = commands;
         bytes += member->size;

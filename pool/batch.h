@@ -31,7 +31,9 @@ enum batch_phase {
 struct batch_member {
     size_t from, size;           /* its bytes in .out */
     size_t first_reply, replies; /* its replies in .values */
+    uint64_t required;           /* the origin it may be sent to; 0: any */
     bool has_left;
+    bool is_misled; /* the connection leads elsewhere: it was not sent */
 };
 
 struct batch {
@@ -75,7 +77,8 @@ void batch_free(struct batch **batch);
 
 /* Lets its leader go on, with batch->conn as it is. */
 void batch_grant_locked(struct batch *batch);
-/* No members join after this; those that left are dropped from what is sent. */
+/* No members join after this; those that left, or may not go where the connection leads, are dropped
+ * from what is sent. */
 void batch_close_locked(struct batch *batch);
 /* A member is through with it; the last one returns it to the pool's spares. */
 void batch_let_go(struct pool *pool, struct batch *batch);

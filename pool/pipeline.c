@@ -17,6 +17,8 @@ struct pipeline {
     size_t count, capacity;
     struct value *values; /* count + 1: behind the last is room for the guard's reply */
     uint64_t origin;
+    uint64_t required; /* it may only be sent there; 0: anywhere */
+    bool is_gated;
     bool has_failed; /* memory ran out while it was built */
     bool has_run;
 };
@@ -29,7 +31,8 @@ struct pipeline *pipeline_new(struct arena *arena, enum pipeline_effect effect)
     if (!pipeline)
         return NULL;
     pipeline->arena = arena;
-    pipeline->effect = effect;
+    pipeline->effect = effect == PIPELINE_READ ? PIPELINE_READ : PIPELINE_WRITE;
+    pipeline->is_gated = effect == PIPELINE_WRITE;
     pipeline->capacity = COMMANDS_RESERVED;
     pipeline->expects = arena_alloc(arena, COMMANDS_RESERVED);
     strbuf_init(&pipeline->out, arena, BYTES_RESERVED);
@@ -48,6 +51,23 @@ static bool grow(struct pipeline *pipeline)
     return true;
 }
 
+/* Those that reads of ours are made of. What is missing here is taken for a write, which costs a look
+ * at the gate and nothing else. */
+static bool only_reads(struct str command)
+{
+    static const struct str reads[] = {
+        {"GET", 3},       {"HMGET", 5},   {"HGET", 4},   {"EXISTS", 6}, {"PTTL", 4},
+        {"ZSCORE", 6},    {"ZCARD", 5},   {"ZCOUNT", 6}, {"XRANGE", 6}, {"XREVRANGE", 9},
+        {"ZREVRANGE", 9}, {"HGETALL", 7}, {"MGET", 4},   {"INFO", 4},   {"PING", 4},
+        {"DBSIZE", 6},    {"TTL", 3},
+    };
+
+    for (size_t i = 0; i < sizeof reads / sizeof *reads; i++)
+        if (str_eq(command, reads[i]))
+            return true;
+    return false;
+}
+
 void pipeline_add(struct pipeline *pipeline, enum expect expect, size_t argc,
                   const struct str *argv)
 {
@@ -57,9 +77,17 @@ void pipeline_add(struct pipeline *pipeline, enum expect expect, size_t argc,
         pipeline->has_failed = true;
         return;
     }
+    if (pipeline->effect == PIPELINE_READ && !only_reads(argv[0]))
+        pipeline->is_gated = true;
     pipeline->expects[pipeline->count++] = (unsigned char)expect;
     resp_add_command(&pipeline->out, argc, argv);
     pipeline->has_failed = pipeline->out.failed;
+}
+
+void pipeline_require(struct pipeline *pipeline, uint64_t origin)
+{
+    if (pipeline)
+        pipeline->required = origin;
 }
 
 size_t pipeline_count(const struct pipeline *pipeline)
@@ -205,6 +233,12 @@ enum err pipeline_failed(const struct trip *trip, const struct exchange *exchang
     return cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE, "%s", text);
 }
 
+enum err pipeline_misled(struct error *error)
+{
+    return cause_set(error, ERR_CONFLICT, CAUSE_UNAVAILABLE,
+                     "the connection leads to another Redis");
+}
+
 /* The trip has the connection for itself; the replies go straight into the pipeline's arena. */
 static enum err travel_alone(struct pool *pool, struct conn *conn, const struct trip *trip,
                              bool *may_retry_out, struct error *error)
@@ -216,6 +250,11 @@ static enum err travel_alone(struct pool *pool, struct conn *conn, const struct 
                                 .arena = pipeline->arena,
                                 .began_ns = clock_mono_ns()};
     size_t own_size = pipeline->out.len;
+    if (trip->required && conn->origin != trip->required) {
+        pool_give_unused(pool, conn);
+        pool_unseat(pool);
+        return pipeline_misled(error);
+    }
     if (conn_begin(conn, &exchange)) {
         pool_give_unused(pool, conn);
         pool_unseat(pool);
@@ -275,6 +314,7 @@ static enum err run(struct pool *pool, struct pipeline *pipeline, int64_t deadli
                         .effect = pipeline->effect,
                         .bytes = strbuf_str(&pipeline->out),
                         .commands = pipeline->count,
+                        .required = pipeline->required,
                         .deadline_ns = deadline_ns};
     trip.start_ns = clock_mono_ns();
     int64_t patience_ns = trip.start_ns + pool->borrow_timeout_ns;
@@ -291,6 +331,26 @@ static enum err run(struct pool *pool, struct pipeline *pipeline, int64_t deadli
         err = pass(pool, &trip, &may_retry, error);
     }
     return err;
+}
+
+/* As long as whoever says where writes go learns something new. */
+#define GATE_TRIES 3
+
+static enum err run_gated(struct pool *pool, struct pipeline *pipeline, int64_t deadline_ns,
+                          struct error *error)
+{
+    uint64_t missed = 0;
+    for (int i = 0; i < GATE_TRIES; i++) {
+        enum err err =
+            pool->gate.ask(pool->gate.with, missed, deadline_ns, &pipeline->required, error);
+        if (!err)
+            err = run(pool, pipeline, deadline_ns, error);
+        if (err != ERR_CONFLICT)
+            return err;
+        missed = pipeline->required;
+    }
+    return cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE,
+                     "Redis became another one again and again");
 }
 
 enum err pipeline_run(struct pool *pool, struct pipeline *pipeline, int64_t deadline_ns,
@@ -311,7 +371,8 @@ enum err pipeline_run(struct pool *pool, struct pipeline *pipeline, int64_t dead
     if (!values)
         return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "pipeline: out of memory");
     pipeline->values = values;
-    enum err err = run(pool, pipeline, deadline_ns, error);
+    bool is_gated = pipeline->is_gated && pool->gate.ask;
+    enum err err = (is_gated ? run_gated : run)(pool, pipeline, deadline_ns, error);
     if (!err)
         return judge(pool, pipeline, error);
     /* Replies of an exchange that failed are not to be believed, whole as they may look. */

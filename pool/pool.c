@@ -163,6 +163,12 @@ enum err pool_open(const struct pool_options *options, struct pool **pool_out, s
     *pool_out = pool;
     return ERR_OK;
 }
+
+void pool_set_gate(struct pool *pool, struct pool_gate gate)
+{
+    pool->gate = gate;
+}
+
 void pool_close(struct pool **pool)
 {
     struct pool *p = *pool;

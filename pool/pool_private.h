@@ -29,7 +29,8 @@ struct pool {
     size_t batch_limit;
     int64_t borrow_timeout_ns, connect_timeout_ns, command_timeout_ns;
     bool asks_origin;
-    int64_t telling_ns; /* who has waited so long in vain knows something about Redis */
+    struct pool_gate gate; /* set before the first pipeline */
+    int64_t telling_ns;    /* who has waited so long in vain knows something about Redis */
     struct pool_tuning tuning;
 
     struct lock lock;
@@ -56,6 +57,7 @@ struct trip {
     enum pipeline_effect effect;
     struct str bytes; /* its commands, without a guard */
     size_t commands;
+    uint64_t required; /* the origin it may be sent to; 0: any */
     int64_t start_ns;
     int64_t deadline_ns; /* the caller's */
     int64_t patience_ns; /* until then it waits for a connection; <= deadline_ns */
@@ -97,7 +99,7 @@ bool pool_check_idle(struct pool *pool, struct conn **conn, enum pipeline_effect
  * exchange it was ends with it; NULL: a pipeline that travelled alone does. */
 void pool_give(struct pool *pool, struct conn *conn, const struct exchange *exchange,
                struct batch *batch);
-/* Gives back a connection that nothing was sent on. */
+/* Gives back a connection that nothing was sent on; one that leads elsewhere is closed. */
 void pool_give_unused(struct pool *pool, struct conn *conn);
 /* A reply was a Redis error. */
 void pool_count_refusal(struct pool *pool);
@@ -121,6 +123,8 @@ void pool_untake_locked(struct pool *pool, int64_t now_ns, struct conn *conn);
 void pool_lose_locked(struct pool *pool, const struct exchange *exchange);
 void pool_unqueue_locked(struct pool *pool, struct batch *batch);
 
+/* The connection leads elsewhere than the trip may go: ERR_CONFLICT. */
+enum err pipeline_misled(struct error *error);
 /* What a failed exchange means to the trip, whose bytes begin at `from` of what was sent.
  * *may_retry_out: nothing has happened, and a fresh connection may do better. */
 enum err pipeline_failed(const struct trip *trip, const struct exchange *exchange, size_t from,

@@ -192,8 +192,17 @@ void pool_give_unused(struct pool *pool, struct conn *conn)
     struct pool_wakes wakes = {0};
     int64_t now_ns = clock_mono_ns();
     lock_take(&pool->lock);
-    pool_untake_locked(pool, now_ns, conn);
+    bool is_kept = conn->origin == pool->origin;
+    if (is_kept) {
+        pool_untake_locked(pool, now_ns, conn);
+    } else {
+        pool->live--;
+        pool->busy--;
+        pool->stats.closes++;
+    }
     pool_serve_locked(pool, now_ns, &wakes);
     lock_give(&pool->lock);
     pool_wake(pool, &wakes);
+    if (!is_kept)
+        conn_close(&conn);
 }

@@ -174,9 +174,13 @@ static enum lead_end lead(struct pool *pool, struct batch *batch, const struct t
         sched_yield();
     int64_t now_ns = clock_mono_ns();
     depart(pool, batch, trip, now_ns);
-    if (begin(batch, now_ns)) {
+    bool is_empty = batch->commands == 0; /* nobody may go where it leads */
+    if (is_empty || begin(batch, now_ns)) {
         struct error error;
-        (void)cause_set(&error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "batch: out of memory");
+        if (is_empty)
+            (void)pipeline_misled(&error);
+        else
+            (void)cause_set(&error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "batch: out of memory");
         pool_give_unused(pool, batch->conn);
         finish_unsent(pool, batch, &error);
         return LEAD_OVER;
@@ -258,6 +262,8 @@ static enum err collect(struct pool *pool, struct batch *batch, size_t slot,
     const struct batch_member *member = &batch->members[slot];
     if (err)
         *error = batch->error;
+    else if (member->is_misled)
+        err = pipeline_misled(error);
     else if (exchange->failure)
         err = pipeline_failed(trip, exchange, member->from, may_retry_out, error);
     else

@@ -25,7 +25,7 @@ static enum err flush_keys(const struct target *target, struct arena *arena, boo
                            int64_t deadline_ns, struct flush_result *result_out,
                            struct error *error)
 {
-    struct pipeline *pipeline = pipeline_new(arena, dry_run ? PIPELINE_READ : PIPELINE_WRITE);
+    struct pipeline *pipeline = pipeline_new(arena, dry_run ? PIPELINE_READ : PIPELINE_WRITE_FREE);
     struct str *found = arena_calloc(arena, target->key_count, sizeof *found);
 
     if (!found)
@@ -94,7 +94,7 @@ static enum err flush_database(const struct target *target, struct arena *arena,
 
     /* FLUSHDB does not count. Its size right before, in the same write, is as near as one gets:
      * only a key that expires or arrives between the two commands is off. */
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
+    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE_FREE);
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DBSIZE"));
     PIPELINE_ADD(pipeline, EXPECT_OK, STR("FLUSHDB"), STR("ASYNC"));
     err = pipeline_run(target->pool, pipeline, deadline_ns, error);

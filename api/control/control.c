@@ -229,7 +229,10 @@ enum err control_switch(struct app *app, struct arena *arena, int64_t user_id, b
                         int64_t deadline_ns, struct cache_state *state_out, struct error *error)
 {
     bool was_off = false;
-    enum err err = app->users ? read_kept_switch(app, arena, user_id, &was_off, error) : ERR_OK;
+    enum err err = look_first(app, deadline_ns, error);
+
+    if (err == ERR_OK && app->users)
+        err = read_kept_switch(app, arena, user_id, &was_off, error);
 
     if (err == ERR_OK && app->users)
         err = users_switch_set(app->users, user_id, !enabled, error);

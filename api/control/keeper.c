@@ -9,6 +9,29 @@
 
 enum { ARENA_BLOCK = 16 * 1024 };
 
+/* ---- the gate ---- */
+
+static enum err let_write(void *with, uint64_t missed, int64_t deadline_ns, uint64_t *origin_out,
+                          struct error *error)
+{
+    struct keeper *keeper = with;
+    enum err err = ERR_OK;
+
+    *origin_out = 0;
+    if (keeper_is_foreign(keeper, error))
+        return ERR_UPSTREAM_REFUSED;
+    uint64_t origin = atomic_load(&keeper->origin);
+    if (origin == POOL_ORIGIN_UNKNOWN || origin == missed)
+        err = keeper_settle(keeper, deadline_ns, error);
+    if (err != ERR_OK)
+        return err;
+    origin = atomic_load(&keeper->origin);
+    if (origin == POOL_ORIGIN_UNKNOWN)
+        return mend_refuse_foreign(error);
+    *origin_out = keeper->relies ? 0 : origin;
+    return ERR_OK;
+}
+
 /* ---- life ---- */
 
 static enum err read_install(struct keeper *keeper, struct error *error)
@@ -38,7 +61,9 @@ enum err keeper_new(const struct keeper_options *options, struct keeper **keeper
     lock_cond_init(&keeper->changed);
     keeper->arena = arena_new(ARENA_BLOCK, 0);
     enum err err = keeper->arena ? read_install(keeper, error) : ERR_NO_MEMORY;
-    if (err != ERR_OK)
+    if (err == ERR_OK)
+        pool_set_gate(options->control, (struct pool_gate){.ask = let_write, .with = keeper});
+    else
         keeper_free(&keeper);
     *keeper_out = keeper;
     return err;

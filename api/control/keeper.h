@@ -27,7 +27,8 @@ struct keeper_options {
     struct marker *marker;
 };
 
-/* Asks Redis nothing. Errors of users_fact_get. */
+/* Asks Redis nothing, and becomes the gate of the pool: nothing is written to control data that was
+ * not agreed to. Errors of users_fact_get. */
 CW_MUST_CHECK enum err keeper_new(const struct keeper_options *options, struct keeper **keeper_out,
                                   struct error *error);
 void keeper_free(struct keeper **keeper);

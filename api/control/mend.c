@@ -127,7 +127,7 @@ static enum err raise_epoch(struct mending *mending, const struct look *look, in
 {
     struct keeper *keeper = mending->keeper;
     struct key epoch = key_epoch(), witness = key_epoch_witness();
-    struct pipeline *pipeline = pipeline_new(keeper->arena, PIPELINE_WRITE);
+    struct pipeline *pipeline = pipeline_new(keeper->arena, PIPELINE_WRITE_FREE);
     struct str text = str_format(keeper->arena, "%" PRId64, target);
     bool is_low = look->has_number && look->sight.epoch < target;
     struct str missing =
@@ -148,7 +148,7 @@ static enum err write_marker(struct mending *mending, const struct look *look, i
 {
     struct keeper *keeper = mending->keeper;
     struct key key = key_marker();
-    struct pipeline *pipeline = pipeline_new(keeper->arena, PIPELINE_WRITE);
+    struct pipeline *pipeline = pipeline_new(keeper->arena, PIPELINE_WRITE_FREE);
     struct marker_facts facts = look->has_marker ? look->marker : (struct marker_facts){0};
 
     facts.install = (struct str){keeper->install, MARKER_ID_SIZE};

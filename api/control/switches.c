@@ -13,7 +13,7 @@ static enum err put_page_back(struct pool *control, struct arena *arena,
                               const struct user_switch *page, size_t count, int64_t deadline_ns,
                               struct error *error)
 {
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
+    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE_FREE);
 
     for (size_t i = 0; i < count; i++) {
         struct key off = key_user_switch(page[i].user_id);

@@ -37,7 +37,7 @@ static bool number_is(const struct pipeline *pipeline, size_t index, int64_t num
 static bool test_set_get(const struct attempt *attempt)
 {
     struct key key = key_probe();
-    struct pipeline *pipeline = pipeline_new(attempt->arena, PIPELINE_WRITE);
+    struct pipeline *pipeline = pipeline_new(attempt->arena, PIPELINE_WRITE_FREE);
 
     PIPELINE_ADD(pipeline, EXPECT_OK, STR("SET"), key_str(&key), STR("value"), STR("EX"), LIFETIME);
     PIPELINE_ADD(pipeline, EXPECT_STRING, STR("GET"), key_str(&key));
@@ -50,7 +50,7 @@ static bool test_set_get(const struct attempt *attempt)
 static bool test_token_storage(const struct attempt *attempt)
 {
     struct key key = key_probe();
-    struct pipeline *pipeline = pipeline_new(attempt->arena, PIPELINE_WRITE);
+    struct pipeline *pipeline = pipeline_new(attempt->arena, PIPELINE_WRITE_FREE);
 
     PIPELINE_ADD(pipeline, EXPECT_OK, STR("SETEX"), key_str(&key), LIFETIME, STR("token"));
     PIPELINE_ADD(pipeline, EXPECT_STRING, STR("GET"), key_str(&key));
@@ -67,7 +67,7 @@ static bool test_token_storage(const struct attempt *attempt)
 static bool test_token_revocation(const struct attempt *attempt)
 {
     struct key token = key_probe(), revoked = key_probe();
-    struct pipeline *pipeline = pipeline_new(attempt->arena, PIPELINE_WRITE);
+    struct pipeline *pipeline = pipeline_new(attempt->arena, PIPELINE_WRITE_FREE);
 
     PIPELINE_ADD(pipeline, EXPECT_OK, STR("SETEX"), key_str(&token), LIFETIME, STR("token"));
     PIPELINE_ADD(pipeline, EXPECT_STRING, STR("GETDEL"), key_str(&token));
@@ -84,7 +84,7 @@ static bool test_token_revocation(const struct attempt *attempt)
 static bool test_increment(const struct attempt *attempt)
 {
     struct key key = key_probe();
-    struct pipeline *pipeline = pipeline_new(attempt->arena, PIPELINE_WRITE);
+    struct pipeline *pipeline = pipeline_new(attempt->arena, PIPELINE_WRITE_FREE);
 
     PIPELINE_ADD(pipeline, EXPECT_OK, STR("SET"), key_str(&key), STR("41"), STR("EX"), LIFETIME);
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("INCR"), key_str(&key));
@@ -99,7 +99,7 @@ static bool test_pipeline(const struct attempt *attempt)
 {
     enum { STEPS = 16 };
     struct key key = key_probe();
-    struct pipeline *pipeline = pipeline_new(attempt->arena, PIPELINE_WRITE);
+    struct pipeline *pipeline = pipeline_new(attempt->arena, PIPELINE_WRITE_FREE);
 
     PIPELINE_ADD(pipeline, EXPECT_OK, STR("SETEX"), key_str(&key), LIFETIME, STR("0"));
     for (int i = 1; i <= STEPS; i++)

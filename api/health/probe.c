@@ -32,7 +32,7 @@ static struct health_report ask_redis(struct app *app, struct arena *arena, int6
     struct health_report report = {.message = "reads and writes work"};
     struct error error = {0};
     struct key key = key_probe();
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
+    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE_FREE);
 
     PIPELINE_ADD(pipeline, EXPECT_OK, STR("SET"), key_str(&key), STR("probe"), STR("EX"),
                  STR("10"));

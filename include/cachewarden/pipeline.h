@@ -22,9 +22,13 @@ enum expect {
     EXPECT_ANY /* anything but an error */
 };
 
-/* Decides what a lost connection means: after a READ nothing has changed (ERR_UPSTREAM_DOWN or
- * ERR_TIMEOUT), after a WRITE that was sent it may have (ERR_UNCERTAIN). */
-enum pipeline_effect { PIPELINE_READ, PIPELINE_WRITE };
+/*
+ * Decides what a lost connection means: after a READ nothing has changed (ERR_UPSTREAM_DOWN or
+ * ERR_TIMEOUT), after a write that was sent it may have (ERR_UNCERTAIN). WRITE passes the gate of a
+ * pool that has one (pool_gate), and so does a READ with a command among it that is not known to
+ * only read. WRITE_FREE does not: for what is nobody's control data, such as keys of named caches.
+ */
+enum pipeline_effect { PIPELINE_READ, PIPELINE_WRITE, PIPELINE_WRITE_FREE };
 
 struct pipeline;
 
@@ -43,6 +47,10 @@ void pipeline_add(struct pipeline *pipeline, enum expect expect, size_t argc,
                      pipeline_argv_);                                                      \
     } while (0)
 
+/* Sends it only to the Redis of this origin (0: to any): ERR_CONFLICT when the connection leads to
+ * another one; nothing was sent then. For a pipeline that does not pass a gate. */
+void pipeline_require(struct pipeline *pipeline, uint64_t origin);
+
 size_t pipeline_count(const struct pipeline *pipeline);
 
 /*
@@ -51,7 +59,7 @@ size_t pipeline_count(const struct pipeline *pipeline);
  * ERR_OK: every reply arrived and is of the kind expected.
  * ERR_UPSTREAM_REFUSED: all replies arrived, at least one is an error or of the wrong kind;
  *   pipeline_value tells which, and commands before and behind it may have taken effect.
- * ERR_BUSY, ERR_UPSTREAM_DOWN, ERR_TIMEOUT, ERR_NO_MEMORY: nothing has changed in Redis, or only
+ * ERR_BUSY, ERR_UPSTREAM_DOWN, ERR_TIMEOUT, ERR_NO_MEMORY, errors of a gate: nothing has changed in Redis, or only
  *   what a READ changes. ERR_UNCERTAIN: it may have. No reply can be read then.
  * Behind the commands goes one ECHO of a fresh number; only when its answer comes last, the replies
  * are believed to be ours. So an ACL user needs +echo besides its commands (and +select for another

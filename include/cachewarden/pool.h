@@ -77,6 +77,21 @@ struct pool_options {
     bool asks_origin;
 };
 
+/*
+ * Who says which Redis may take writes. Asked before every PIPELINE_WRITE, and before a read that
+ * carries a command that writes: `ask` gives the origin of the Redis that may have them, 0 for any,
+ * or an error that ends the pipeline unsent. When the connection then leads to another one, nothing
+ * is sent, and `ask` is asked again with that origin as `missed`, to look anew. It may run
+ * pipelines of its own on the pool, but only with PIPELINE_WRITE_FREE.
+ */
+struct pool_gate {
+    enum err (*ask)(void *with, uint64_t missed, int64_t deadline_ns, uint64_t *origin_out,
+                    struct error *error);
+    void *with;
+};
+/* Before the first pipeline runs. */
+void pool_set_gate(struct pool *pool, struct pool_gate gate);
+
 /* Makes the pool; connects nothing (a Redis that is down must not stop the start). ERR_BAD_INPUT
  * names the option that makes no sense, or the file for TLS that cannot be used. */
 CW_MUST_CHECK enum err pool_open(const struct pool_options *options, struct pool **pool_out,

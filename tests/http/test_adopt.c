@@ -1,5 +1,6 @@
 /* Whose control data is in Redis: a node with another users database does not serve it. */
 #include "patience.h"
+#include "redis_snapshot.h"
 #include "stand.h"
 #include "suite.h"
 
@@ -49,6 +50,7 @@ static void close_redis(void)
 static const char *const serve[] = {"serve", "--listen", "127.0.0.1:0", NULL};
 static const char *const clear[] = {"cache", "clear", "--user", "7", NULL};
 static const char *const status[] = {"cache", "status", "--user", "7", NULL};
+static const char *const disable[] = {"cache", "disable", "--user", "7", NULL};
 
 START_TEST(another_users_database)
 {
@@ -61,6 +63,12 @@ START_TEST(another_users_database)
     expect_refused(theirs, serve);
     expect_refused(theirs, clear);
     expect_refused(theirs, status);
+    char *before = redis_snapshot(redis, NULL);
+    expect_refused(theirs, disable);
+    char *after = redis_snapshot(redis, NULL);
+    ck_assert_str_eq(before, after);
+    free(before);
+    free(after);
     /* What needs no control data goes on. */
     run(theirs, &result, (const char *const[]){"flush", NULL});
     ck_assert_int_eq(result.status, 0);
@@ -72,6 +80,8 @@ START_TEST(another_users_database)
     start(&server, theirs, NULL);
     run(theirs, &result, status);
     ck_assert_msg(result.status == 0 && !strstr(result.out, "(version 2)"), "%s", result.out);
+    /* Nor was the switch kept for later. */
+    ck_assert_msg(strstr(result.out, "is enabled"), "%s", result.out);
     cw_result_fini(&result);
     cw_server_stop(&server);
     cw_directory_remove(&ours);

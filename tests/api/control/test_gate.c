@@ -1,0 +1,151 @@
+/* A node that faces the control data of another installation writes nothing there, whatever is asked. */
+#include "session.h" /* before two_nodes.h, whose names its own would shadow */
+
+#include "two_nodes.h"
+
+#include "control/keeper.h"
+#include "redis_snapshot.h"
+#include "suite.h"
+
+/* Node 0 and 1 are ours; the stranger has a users database of its own. */
+static struct loopback stranger;
+static struct session session; /* the stranger's, from when Redis was its own */
+
+static void open_all(void)
+{
+    static const char *const persistent[] = {"--appendonly", "no", "--dbfilename", "kept.rdb",
+                                             NULL};
+    redis = redis_server_start(&(struct redis_server_options){.args = persistent});
+    arena = arena_new(4096, 0);
+    loopback_open(&stranger, &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                                        .is_unwatched = true,
+                                                        .is_registration_open = true,
+                                                        .limits = {.enabled = true,
+                                                                   .status_per_minute = 1000,
+                                                                   .toggle_per_minute = 1000,
+                                                                   .clear_per_minute = 1000,
+                                                                   .login_per_minute = 1000,
+                                                                   .register_per_minute = 1000,
+                                                                   .login_failures = 1000}});
+    session_register(&stranger, "eve");
+    session_open(&stranger, "eve", &session);
+    ck_assert_int_eq(audit_drain(stranger.app, soon()), ERR_OK);
+    redis_server_do(redis, "FLUSHALL");
+    open_node(&nodes[0], NULL, false);
+    open_node(&nodes[1], &nodes[0], false);
+    clear_on(0, 7);
+    switch_on(0, 8, false);
+}
+
+static void close_all(void)
+{
+    session_free(&session);
+    loopback_close(&stranger);
+    close_two();
+}
+
+static char *everything(void)
+{
+    char *text, *keys = redis_snapshot(redis, NULL);
+    redisReply *marker = redis_server_ask(redis, "GET cw:marker");
+    ck_assert_int_gt(asprintf(&text, "%s%s", keys, marker->str), 0);
+    freeReplyObject(marker);
+    free(keys);
+    return text;
+}
+
+static size_t switches_kept(void)
+{
+    struct user_switch *kept;
+    size_t count;
+    struct error error = {0};
+    ck_assert_int_eq(users_switches_list(stranger.app->users, arena, 0, 9, &kept, &count, &error),
+                     ERR_OK);
+    return count;
+}
+
+static void expect_err(struct loopback_answer *answer, enum err err)
+{
+    ck_assert_msg(answer->err == err, "%s: %s %s", err_name(answer->err), answer->error.caller,
+                  answer->error.detail);
+    loopback_free(&answer);
+}
+
+static void try_everything(void)
+{
+    static const char *const refused[] = {"cache.status", "cache.enable", "cache.disable",
+                                          "cache.clear"};
+    char body[4096];
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        expect_err(SESSION_CALL(&stranger, &session, refused[i]), ERR_UPSTREAM_REFUSED);
+    expect_err(LOOPBACK(&stranger, "cache.admin_clear", loopback_admin(), .query = "user_id=7"),
+               ERR_UPSTREAM_REFUSED);
+    expect_err(LOOPBACK(&stranger, "cache.admin_clear", loopback_admin()), ERR_UPSTREAM_REFUSED);
+    /* Signing in needs no Redis: the tokens say that they are not recorded. */
+    expect_err(LOOPBACK(&stranger, "auth.login", loopback_nobody(),
+                        .body = "{\"username\":\"eve\",\"password\":\"" LOOPBACK_PASSWORD "\"}"),
+               ERR_OK);
+    expect_err(LOOPBACK(&stranger, "auth.login", loopback_nobody(),
+                        .body = "{\"username\":\"eve\",\"password\":\"wrong\"}"),
+               ERR_UNAUTHENTICATED);
+    snprintf(body, sizeof body, "{\"refresh_token\":\"%s\"}", session.refresh);
+    struct loopback_answer *answer =
+        LOOPBACK(&stranger, "auth.refresh", loopback_nobody(), .body = body);
+    ck_assert_int_ne(answer->err, ERR_OK);
+    loopback_free(&answer);
+    expect_err(SESSION_CALL(&stranger, &session, "auth.logout", .query = "all=true"),
+               ERR_UPSTREAM_REFUSED);
+    expect_err(SESSION_CALL(&stranger, &session, "auth.logout"), ERR_UPSTREAM_REFUSED);
+    ck_assert_int_eq(audit_drain(stranger.app, soon()), ERR_OK);
+}
+
+static void expect_untouched(void)
+{
+    char *before = everything();
+    try_everything();
+    char *after = everything();
+    ck_assert_str_eq(before, after);
+    ck_assert_uint_eq(switches_kept(), 0);
+    /* The session was not ended here, either: what was refused did not happen. */
+    ck_assert_int_eq(session_try_access(&stranger, session.access), ERR_OK);
+    free(before);
+    free(after);
+}
+
+/* It had agreed to its own data before. */
+START_TEST(behind_the_same_address)
+{
+    /* As the node does by itself, four times a second. */
+    struct error error = {0};
+    ck_assert_int_eq(keeper_settle(stranger.app->keeper, soon(), &error), ERR_UPSTREAM_REFUSED);
+    expect_untouched();
+    expect_untouched();
+    ck_assert_int_eq(version_on(1, 7), 2);
+}
+END_TEST
+
+/* Redis came back with the other's data, and the first to ask is whoever writes. */
+START_TEST(after_a_restart)
+{
+    redis_server_do(redis, "SAVE");
+    redis_server_do(redis, "FLUSHALL");
+    struct loopback_answer *answer = SESSION_CALL(&stranger, &session, "cache.clear");
+    ck_assert_int_eq(answer->err, ERR_OK);
+    loopback_free(&answer);
+    ck_assert_int_eq(audit_drain(stranger.app, soon()), ERR_OK);
+    redis_server_restart(redis);
+    expect_untouched();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("api/control/gate");
+    TCase *tcase = tcase_create("gate");
+    tcase_add_checked_fixture(tcase, open_all, close_all);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, behind_the_same_address);
+    tcase_add_test(tcase, after_a_restart);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
