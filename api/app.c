@@ -93,7 +93,7 @@ static enum err open_services(struct app *app, const struct app_options *options
     if (err == ERR_OK)
         err = health_open(&app->health, error);
     if (err == ERR_OK)
-        err = audit_open(app->control, options->node_name, app->budget_ms, &app->audit, error);
+        err = audit_open(app->control, options, app->budget_ms, &app->audit, error);
     return err;
 }
 

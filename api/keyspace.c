@@ -100,9 +100,14 @@ struct key key_marker(void)
     return make_fixed(STR("cw:marker"));
 }
 
-struct key key_audit(void)
+struct key key_audit(enum audit_part part)
 {
-    return make_fixed(STR("cw:audit"));
+    static const struct str names[AUDIT_PARTS] = {
+        [AUDIT_CHANGES] = {"cw:audit:changes", 16},
+        [AUDIT_CLEARS] = {"cw:audit:clears", 15},
+    };
+
+    return make_fixed(names[part]);
 }
 
 struct key key_revoked(void)

@@ -36,8 +36,8 @@ struct key key_user_witness(int64_t user_id);
 struct key key_epoch(void); /* added to every version; raised by a clear of everything */
 /* The epoch is never lower than this; in its slot, by the tag. */
 struct key key_epoch_witness(void);
-struct key key_marker(void); /* says which control data set this is */
-struct key key_audit(void);  /* stream of what was done */
+struct key key_marker(void);                /* says which control data set this is */
+struct key key_audit(enum audit_part part); /* stream of what was done */
 
 struct key key_revoked(void); /* sorted set: what is revoked, by when that has expired */
 struct key key_events(void);  /* stream of the same, as it happens */

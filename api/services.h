@@ -21,14 +21,20 @@ CW_MUST_CHECK enum err caches_renew_tls(struct caches *caches, const struct redi
 
 /* ---- audit/ ---- */
 
-/* Starts the thread that writes records through `control` (borrowed; closed after audit_close). */
-CW_MUST_CHECK enum err audit_open(struct pool *control, struct str node_name, int64_t budget_ms,
-                                  struct audit **audit_out, struct error *error);
+/* Starts the thread that writes records through `control` (borrowed; closed after audit_close). Of
+ * options: node_name, audit_keep. */
+CW_MUST_CHECK enum err audit_open(struct pool *control, const struct app_options *options,
+                                  int64_t budget_ms, struct audit **audit_out, struct error *error);
 /* Waits until all is written, at most until deadline_ns; what is left then goes to the log. */
 void audit_close(struct audit **audit, int64_t deadline_ns);
 
-/* Records what a call did to `target`, with the outcome it had. */
+/*
+ * Records what a call did to `target`, with the outcome it had. One that was refused did nothing, and
+ * leaves no record: the caller may have that as often as they like. The access log tells of it.
+ */
 void audit_call(const struct call *call, struct str target, enum err outcome, int64_t count);
+/* The same for a clear or a switch of a user's cache, or of everybody's. */
+void audit_clear(const struct call *call, struct str target, enum err outcome, int64_t count);
 /* The same for the flush of a named cache, which is also remembered as its last. */
 void audit_flush(const struct call *call, struct str cache, enum err outcome, int64_t removed);
 

@@ -201,6 +201,7 @@ void config_http_options(const struct config *config, struct http_options *optio
 /* The pool of control data. Borrows from the config. */
 void config_pool_options(const struct config *config, struct pool_options *options_out);
 void config_limit_settings(const struct config *config, struct limit_settings *settings_out);
+void config_audit_keep(const struct config *config, int64_t keep_out[AUDIT_PARTS]);
 
 /* ---- reloading ---- */
 

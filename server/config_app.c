@@ -30,6 +30,12 @@ void config_limit_settings(const struct config *config, struct limit_settings *s
     };
 }
 
+void config_audit_keep(const struct config *config, int64_t keep_out[AUDIT_PARTS])
+{
+    keep_out[AUDIT_CHANGES] = config->audit_keep_changes;
+    keep_out[AUDIT_CLEARS] = config->audit_keep_clears;
+}
+
 enum {
     /* Of a named cache with a Redis of its own; of who follows revocations and who writes the audit. */
     CACHE_CONNECTIONS = 2,
@@ -125,6 +131,7 @@ static enum err open_app(const struct config *config, struct arena *arena, struc
     };
     config_pool_options(config, &options.control);
     config_limit_settings(config, &options.limits);
+    config_audit_keep(config, options.audit_keep);
     enum err err = fill_specs(config, arena, &options);
     if (err == ERR_OK)
         err = config_issuer_specs(config, arena, &options.issuers, &options.issuer_count);

@@ -153,6 +153,9 @@ static void apply(struct server *server)
     struct limit_settings limits;
     config_limit_settings(config, &limits);
     limits_set(server->app->limits, &limits);
+    int64_t keep[AUDIT_PARTS];
+    config_audit_keep(config, keep);
+    audit_keep(server->app, keep);
     apply_issuers(server);
 }
 

@@ -1,7 +1,7 @@
 /*
- * The audit: a bounded queue that any thread adds to and one thread empties into the stream
- * cw:audit, so that no request waits for its own record. A record that cannot be written goes to
- * the log with all its fields; none is dropped.
+ * The audit: a bounded queue that any thread adds to and one thread empties into the streams of the
+ * parts, so that no request waits for its own record. A record that cannot be written goes to the log
+ * with all its fields; none is dropped.
  */
 #include "cachewarden/app.h"
 
@@ -20,6 +20,7 @@
 enum {
     QUEUE_LIMIT = 4096, /* some 1.5 MiB; at ten thousand changes a second 0.4 s of a slow Redis */
     GATHER_MS = 5,      /* waited for company before a write that is not full */
+    NEXT_ID_MS = 2,     /* after it Redis' clock, of whole milliseconds, has moved on */
     FIRST_PAUSE_MS = 50,
     LONGEST_PAUSE_MS = 2000,
     ARENA_BLOCK = 64 * 1024, /* a whole batch and its replies */
@@ -31,9 +32,12 @@ struct audit {
     char *node_name;
     int64_t budget_ms;
     pthread_t thread;
+    _Atomic int64_t keep[AUDIT_PARTS]; /* records; audit_keep */
 
-    /* The writing thread's own: commands and replies of one batch. */
-    struct arena *arena;
+    /* The writing thread's own. */
+    struct arena *arena;          /* commands and replies of one batch */
+    enum audit_part written_part; /* of the last record that was written, and when */
+    int64_t written_ns;
 
     /* Guarded by `lock` (LOCK_RANK_AUDIT). */
     struct lock lock;
@@ -117,33 +121,6 @@ void audit_stats_read(struct audit *audit, struct audit_stats *stats_out)
     lock_give(&audit->lock);
 }
 
-static void write_call(const struct call *call, struct str target, enum err outcome, int64_t count,
-                       bool is_flush)
-{
-    struct audit_record record = {
-        .principal = &call->principal,
-        .client_address = call->client_address,
-        .request_id = call->request_id,
-        .route = call->route->name,
-        .target = target,
-        .result = err_name(outcome),
-        .count = count,
-        .is_flush = is_flush,
-    };
-
-    audit_write(call->app, &record);
-}
-
-void audit_call(const struct call *call, struct str target, enum err outcome, int64_t count)
-{
-    write_call(call, target, outcome, count, false);
-}
-
-void audit_flush(const struct call *call, struct str cache, enum err outcome, int64_t removed)
-{
-    write_call(call, cache, outcome, removed, outcome == ERR_OK);
-}
-
 enum err audit_drain(struct app *app, int64_t deadline_ns)
 {
     struct audit *audit = app->audit;
@@ -182,6 +159,19 @@ static void gather_locked(struct audit *audit) CW_NEEDS_LOCK(&audit->lock)
         in_time = lock_cond_wait(&audit->wake, &audit->lock, deadline_ns);
 }
 
+/*
+ * Whether the oldest record may go with this batch. Ids of one part tell which record came first; of
+ * two parts their milliseconds do. So a batch is of one part, as long as nobody has to queue for that.
+ */
+static bool fits_locked(const struct audit *audit, const struct batch *batch)
+    CW_NEEDS_LOCK(&audit->lock)
+{
+    if (!audit->oldest || batch->count == AUDIT_BATCH)
+        return false;
+    return batch->count == 0 || audit->oldest->part == batch->entries[0]->part ||
+           audit->queued > AUDIT_BATCH;
+}
+
 /* Waits for records and takes the oldest; false when there are none and never will be. */
 static bool take_batch(struct audit *audit, struct batch *batch)
 {
@@ -193,7 +183,7 @@ static bool take_batch(struct audit *audit, struct batch *batch)
         audit->is_idle = false;
     }
     gather_locked(audit);
-    while (audit->oldest && batch->count < AUDIT_BATCH) {
+    while (fits_locked(audit, batch)) {
         struct audit_entry *entry = audit->oldest;
         audit->oldest = entry->next;
         if (!audit->oldest)
@@ -238,10 +228,9 @@ static int64_t write_deadline_ns(struct audit *audit, bool *closing_out)
 }
 
 /* Sleeps, but not through a close. */
-static void pause_for(struct audit *audit, int64_t pause_ms)
+static void pause_until(struct audit *audit, int64_t deadline_ns)
 {
-    int64_t deadline_ns = clock_deadline_ns(pause_ms);
-    bool in_time = true;
+    bool in_time = clock_mono_ns() < deadline_ns;
 
     lock_take(&audit->lock);
     while (!audit->closing && in_time)
@@ -252,6 +241,21 @@ static void pause_for(struct audit *audit, int64_t pause_ms)
 static bool is_worth_another_try(enum err err)
 {
     return err == ERR_BUSY || err == ERR_UPSTREAM_DOWN || err == ERR_TIMEOUT;
+}
+
+static enum err write_batch(struct audit *audit, struct batch *batch, int64_t deadline_ns,
+                            bool *saved_out, struct error *error)
+{
+    int64_t keep[AUDIT_PARTS];
+
+    for (int part = 0; part < AUDIT_PARTS; part++)
+        keep[part] = atomic_load_explicit(&audit->keep[part], memory_order_relaxed);
+    arena_reset(audit->arena);
+    enum err err = audit_store(audit->control, audit->arena, batch->entries, batch->count, keep,
+                               deadline_ns, saved_out, error);
+    audit->written_part = batch->entries[batch->count - 1]->part;
+    audit->written_ns = clock_mono_ns();
+    return err;
 }
 
 /*
@@ -266,17 +270,17 @@ static bool deliver(struct audit *audit, struct batch *batch)
     int64_t pause_ms = FIRST_PAUSE_MS;
     enum err err;
 
+    if (batch->entries[0]->part != audit->written_part)
+        pause_until(audit, audit->written_ns + NEXT_ID_MS * NS_PER_MS);
     for (;;) {
         int64_t deadline_ns = write_deadline_ns(audit, &closing);
-        arena_reset(audit->arena);
-        err = audit_store(audit->control, audit->arena, batch->entries, batch->count, deadline_ns,
-                          saved, &error);
+        err = write_batch(audit, batch, deadline_ns, saved, &error);
         if (closing || !is_worth_another_try(err))
             break;
         if (pause_ms == FIRST_PAUSE_MS)
             log_event(LOG_LEVEL_WARN, "audit.delayed", LOG_CSTR("error", err_name(err)),
                       LOG_CSTR("detail", error.detail));
-        pause_for(audit, pause_ms);
+        pause_until(audit, clock_deadline_ns(pause_ms));
         pause_ms = pause_ms * 2 < LONGEST_PAUSE_MS ? pause_ms * 2 : LONGEST_PAUSE_MS;
     }
     settle(audit, batch, saved, err_name(err));
@@ -323,9 +327,21 @@ static void destroy(struct audit *audit)
     free(audit);
 }
 
-enum err audit_open(struct pool *control, struct str node_name, int64_t budget_ms,
+static void set_keep(struct audit *audit, const int64_t keep[AUDIT_PARTS])
+{
+    for (int part = 0; part < AUDIT_PARTS; part++)
+        atomic_store_explicit(&audit->keep[part], keep[part], memory_order_relaxed);
+}
+
+void audit_keep(struct app *app, const int64_t keep[AUDIT_PARTS])
+{
+    set_keep(app->audit, keep);
+}
+
+enum err audit_open(struct pool *control, const struct app_options *options, int64_t budget_ms,
                     struct audit **audit_out, struct error *error)
 {
+    struct str node_name = options->node_name;
     struct audit *audit = calloc(1, sizeof *audit);
 
     *audit_out = NULL;
@@ -333,6 +349,7 @@ enum err audit_open(struct pool *control, struct str node_name, int64_t budget_m
         return error_set_detail(error, ERR_NO_MEMORY, "no memory for the audit");
     audit->control = control;
     audit->budget_ms = budget_ms;
+    set_keep(audit, options->audit_keep);
     lock_init(&audit->lock, LOCK_RANK_AUDIT, "audit");
     lock_cond_init(&audit->wake);
     lock_cond_init(&audit->settled);

@@ -29,6 +29,16 @@ const char *audit_field_name(enum audit_field field)
     return names[field];
 }
 
+const char *audit_part_name(enum audit_part part)
+{
+    static const char *const names[AUDIT_PARTS] = {
+        [AUDIT_CHANGES] = "changes",
+        [AUDIT_CLEARS] = "clears",
+    };
+
+    return names[part];
+}
+
 static struct str number_text(char *buffer, size_t size, int64_t number)
 {
     int len = snprintf(buffer, size, "%" PRId64, number);
@@ -62,6 +72,7 @@ struct audit_entry *audit_entry_new(const struct audit_record *record, struct st
         return NULL;
 
     entry->next = NULL;
+    entry->part = record->part;
     entry->is_flush = record->is_flush;
     char *at = entry->bytes;
     for (size_t i = 0; i < AUDIT_FIELD_COUNT; i++) {

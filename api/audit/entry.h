@@ -23,9 +23,11 @@ enum audit_field {
     AUDIT_FIELD_COUNT
 };
 const char *audit_field_name(enum audit_field field);
+const char *audit_part_name(enum audit_part part);
 
 struct audit_entry {
     struct audit_entry *next;
+    enum audit_part part;
     bool is_flush;
     struct str fields[AUDIT_FIELD_COUNT];
     char bytes[]; /* what `fields` point into */

@@ -1,11 +1,14 @@
-/* GET /api/v1/audit: the stream, newest first. */
+/* GET /api/v1/audit: the streams of all parts, or of one, as one list, newest first. */
 #include "ops.h"
 
 #include "audit/entry.h"
+#include "audit/id.h"
 #include "cachewarden/clock.h"
 #include "cachewarden/pipeline.h"
 #include "keyspace.h"
 #include "services.h"
+
+#include <inttypes.h>
 
 /* Long enough for a record just written, short enough to leave time for the reading. */
 enum { DRAIN_MS = 100 };
@@ -50,53 +53,150 @@ static bool is_entry(const struct value *entry)
            entry->items[0].kind == VALUE_STRING && entry->items[1].kind == VALUE_ARRAY;
 }
 
-static enum err write_records(struct call *call, const struct value *entries, size_t limit)
+/* ---- one page of several streams ---- */
+
+struct page {
+    struct call *call;
+    size_t limit;
+    struct {
+        const struct value *entries; /* newest first; NULL: not asked for */
+        size_t next;                 /* the newest that was not written yet */
+    } parts[AUDIT_PARTS];
+};
+
+/* ERR_OK with *part_out = AUDIT_PARTS: there is none left. */
+static enum err find_newest(const struct page *page, int *part_out, struct audit_id *id_out)
 {
+    struct audit_id id;
+
+    *part_out = AUDIT_PARTS;
+    for (int part = 0; part < AUDIT_PARTS; part++) {
+        const struct value *entries = page->parts[part].entries;
+        if (!entries || page->parts[part].next == entries->count)
+            continue;
+        const struct value *entry = &entries->items[page->parts[part].next];
+        if (!is_entry(entry) ||
+            !audit_id_of_entry(entry->items[0].text, (enum audit_part)part, &id))
+            return refuse_reply(&page->call->error, "an entry of the audit has a strange form");
+        if (*part_out == AUDIT_PARTS || audit_id_is_older(*id_out, id)) {
+            *part_out = part;
+            *id_out = id;
+        }
+    }
+    return ERR_OK;
+}
+
+/* Writes the newest that is left; *id_out is empty when there was none. */
+static enum err write_newest(struct page *page, struct str *id_out)
+{
+    struct audit_id id;
+    int part;
+    enum err err = find_newest(page, &part, &id);
+
+    *id_out = STR_NONE;
+    if (err != ERR_OK || part == AUDIT_PARTS)
+        return err;
+    *id_out = audit_id_write(page->call->arena, id);
+    if (!id_out->ptr)
+        return error_set_detail(&page->call->error, ERR_NO_MEMORY, "no memory for an id");
+    const struct value *entry = &page->parts[part].entries->items[page->parts[part].next++];
+    write_record(&page->call->reply.json, *id_out, &entry->items[1]);
+    return ERR_OK;
+}
+
+static bool has_more(const struct page *page)
+{
+    for (int part = 0; part < AUDIT_PARTS; part++) {
+        if (page->parts[part].entries && page->parts[part].next < page->parts[part].entries->count)
+            return true;
+    }
+    return false;
+}
+
+static enum err write_page(struct page *page)
+{
+    struct call *call = page->call;
     struct json_writer *json = &call->reply.json;
-    size_t shown = entries->count < limit ? entries->count : limit;
+    struct str id = STR_NONE;
+    enum err err = ERR_OK;
 
     json_open_object(json);
     json_name(json, "records");
     json_open_array(json);
-    for (size_t i = 0; i < shown; i++) {
-        if (!is_entry(&entries->items[i]))
-            return refuse_reply(&call->error, "an entry of the audit stream has a strange form");
-        write_record(json, entries->items[i].items[0].text, &entries->items[i].items[1]);
-    }
+    for (size_t i = 0; i < page->limit && has_more(page) && err == ERR_OK; i++)
+        err = write_newest(page, &id);
+    if (err != ERR_OK)
+        return err;
     json_close_array(json);
     json_name(json, "next");
-    if (entries->count > limit)
-        json_write_string(json, entries->items[shown - 1].items[0].text);
+    if (has_more(page))
+        json_write_string(json, id);
     else
         json_write_null(json);
     json_close_object(json);
     return call_finish(call);
 }
 
-enum err op_audit_list(struct call *call)
+/* ---- the operation ---- */
+
+/* One more than asked for tells whether there is more. */
+static enum err add_read(struct call *call, struct pipeline *pipeline, enum audit_part part)
 {
-    int64_t limit = call_param(call, "limit")->integer;
     const struct param_value *before = call_param(call, "before");
-    struct key stream = key_audit();
+    struct key stream = key_audit(part);
     struct str newest = STR("+");
+    struct str count = str_format(call->arena, "%" PRId64, call_param(call, "limit")->integer + 1);
+    struct audit_id id;
 
-    /* So that people see what they just did. When it takes too long they see it a moment later. */
-    int64_t drain_ns = clock_deadline_ns(DRAIN_MS);
-    enum err drained = audit_drain(call->app, drain_ns);
-    (void)drained;
-
+    if (before->given && !audit_id_read(before->text, &id))
+        return error_set_detail(&call->error, ERR_INTERNAL, "an id that is none");
     if (before->given)
-        newest = str_format(call->arena, "(%.*s", STR_ARG(before->text));
-    /* One more than asked for tells whether there is more. */
-    struct str count = str_format(call->arena, "%lld", (long long)limit + 1);
-    if (!newest.ptr || !count.ptr)
+        newest = audit_id_end(call->arena, id, part);
+    if (!TEXTS_MADE(newest, count))
         return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a command");
-
-    struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_READ);
     PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("XREVRANGE"), key_str(&stream), newest, STR("-"),
                  STR("COUNT"), count);
-    enum err err = pipeline_run(call->app->control, pipeline, call->deadline_ns, &call->error);
-    if (err != ERR_OK)
-        return err;
-    return write_records(call, pipeline_value(pipeline, 0), (size_t)limit);
+    return ERR_OK;
+}
+
+/* Whether the caller wants to see that part. */
+static bool is_wanted(const struct call *call, int part)
+{
+    const struct param_value *wanted = call_param(call, "part");
+
+    return !wanted->given || str_eq(wanted->text, str_from(audit_part_name((enum audit_part)part)));
+}
+
+static enum err read_page(struct call *call, struct page *page)
+{
+    struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_READ);
+    size_t at[AUDIT_PARTS];
+    enum err err = ERR_OK;
+
+    for (int part = 0; part < AUDIT_PARTS && err == ERR_OK; part++) {
+        at[part] = pipeline_count(pipeline);
+        if (is_wanted(call, part))
+            err = add_read(call, pipeline, (enum audit_part)part);
+    }
+    if (err == ERR_OK && pipeline_count(pipeline) == 0)
+        return error_set(&call->error, ERR_BAD_INPUT, "part: Must be changes or clears.");
+    if (err == ERR_OK)
+        err = pipeline_run(call->app->control, pipeline, call->deadline_ns, &call->error);
+    for (int part = 0; part < AUDIT_PARTS && err == ERR_OK; part++) {
+        if (is_wanted(call, part))
+            page->parts[part].entries = pipeline_value(pipeline, at[part]);
+    }
+    return err;
+}
+
+enum err op_audit_list(struct call *call)
+{
+    struct page page = {.call = call, .limit = (size_t)call_param(call, "limit")->integer};
+
+    /* So that people see what they just did. When it takes too long they see it a moment later. */
+    enum err drained = audit_drain(call->app, clock_deadline_ns(DRAIN_MS));
+    (void)drained;
+
+    enum err err = read_page(call, &page);
+    return err == ERR_OK ? write_page(&page) : err;
 }

@@ -3,19 +3,22 @@
 #include "cachewarden/pipeline.h"
 #include "keyspace.h"
 
-/* About a hundred thousand records are kept; "~" lets Redis trim whole nodes, which costs nothing. */
-#define STREAM_LENGTH STR("100000")
+#include <inttypes.h>
+#include <stdio.h>
 
 enum {
     XADD_HEAD = 6, /* XADD key MAXLEN ~ length id */
     XADD_ARGUMENTS = XADD_HEAD + 2 * AUDIT_FIELD_COUNT,
 };
 
-static void add_record(struct pipeline *pipeline, const struct audit_entry *entry)
+/* "~" lets Redis trim whole nodes of its tree, which costs nothing: some more than `keep` stay. */
+static void add_record(struct pipeline *pipeline, const struct audit_entry *entry, int64_t keep)
 {
-    struct key stream = key_audit();
+    char text[24];
+    struct key stream = key_audit(entry->part);
+    struct str length = {text, (size_t)snprintf(text, sizeof text, "%" PRId64, keep)};
     struct str argv[XADD_ARGUMENTS] = {STR("XADD"), key_str(&stream), STR("MAXLEN"),
-                                       STR("~"),    STREAM_LENGTH,    STR("*")};
+                                       STR("~"),    length,           STR("*")};
 
     for (size_t i = 0; i < AUDIT_FIELD_COUNT; i++) {
         argv[XADD_HEAD + 2 * i] = str_from(audit_field_name((enum audit_field)i));
@@ -34,13 +37,14 @@ static void add_last_flush(struct pipeline *pipeline, const struct audit_entry *
 }
 
 enum err audit_store(struct pool *pool, struct arena *arena, struct audit_entry *const *entries,
-                     size_t count, int64_t deadline_ns, bool *saved_out, struct error *error)
+                     size_t count, const int64_t keep[AUDIT_PARTS], int64_t deadline_ns,
+                     bool *saved_out, struct error *error)
 {
     struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
 
     /* Records first, so that reply i belongs to record i. */
     for (size_t i = 0; i < count; i++)
-        add_record(pipeline, entries[i]);
+        add_record(pipeline, entries[i], keep[entries[i]->part]);
     for (size_t i = 0; i < count; i++) {
         if (entries[i]->is_flush && key_is_cache_name(entries[i]->fields[AUDIT_TARGET]))
             add_last_flush(pipeline, entries[i]);

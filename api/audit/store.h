@@ -1,4 +1,4 @@
-/* Writing a batch of records to the stream cw:audit. One thread at a time. */
+/* Writing a batch of records to the streams of their parts. One thread at a time. */
 #ifndef API_AUDIT_STORE_H
 #define API_AUDIT_STORE_H
 
@@ -9,12 +9,13 @@
 #define AUDIT_BATCH 64
 
 /*
- * One round trip. ERR_OK: all are in the stream. ERR_BUSY, ERR_UPSTREAM_DOWN, ERR_TIMEOUT: none is,
+ * One round trip; of each part about the newest keep[part] records stay. ERR_OK: all are in the stream. ERR_BUSY, ERR_UPSTREAM_DOWN, ERR_TIMEOUT: none is,
  * and it may be tried again. Any other error: saved_out[i] tells of each whether it surely is.
  * `count` is 1 to AUDIT_BATCH; `arena` holds the commands and replies.
  */
 CW_MUST_CHECK enum err audit_store(struct pool *pool, struct arena *arena,
                                    struct audit_entry *const *entries, size_t count,
-                                   int64_t deadline_ns, bool *saved_out, struct error *error);
+                                   const int64_t keep[AUDIT_PARTS], int64_t deadline_ns,
+                                   bool *saved_out, struct error *error);
 
 #endif

@@ -58,16 +58,20 @@ static enum err check_size(const struct value *dbsize, struct error *error)
 
 /*
  * How many keys there are, after a look for control data: two addresses may be one database in
- * ways no configuration shows. The audit stream is there once anything at all was done.
+ * ways no configuration shows. The audit is there once anything at all was done.
  */
 static enum err look_at_database(const struct target *target, struct arena *arena,
                                  int64_t deadline_ns, int64_t *size_out, struct error *error)
 {
-    struct key epoch = key_epoch(), marker = key_marker(), audit = key_audit();
+    struct key keys[2 + AUDIT_PARTS] = {key_epoch(), key_marker()};
+    struct str argv[1 + 2 + AUDIT_PARTS] = {STR("EXISTS")};
     struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
 
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("EXISTS"), key_str(&epoch), key_str(&marker),
-                 key_str(&audit));
+    for (int part = 0; part < AUDIT_PARTS; part++)
+        keys[2 + part] = key_audit((enum audit_part)part);
+    for (size_t i = 0; i < 2 + AUDIT_PARTS; i++)
+        argv[1 + i] = key_str(&keys[i]);
+    pipeline_add(pipeline, EXPECT_INTEGER, 1 + 2 + AUDIT_PARTS, argv);
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DBSIZE"));
     enum err err = pipeline_run(target->pool, pipeline, deadline_ns, error);
     if (err != ERR_OK)

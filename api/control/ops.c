@@ -49,7 +49,7 @@ static enum err switch_cache(struct call *call, bool enabled)
     enum err err = control_switch(call->app, call->arena, call->principal.user_id, enabled,
                                   call->deadline_ns, &state, &call->error);
 
-    audit_call(call, target_of_user(call, call->principal.user_id), err, -1);
+    audit_clear(call, target_of_user(call, call->principal.user_id), err, -1);
     if (err != ERR_OK)
         return err;
     return answer_state(call, &state,
@@ -72,7 +72,7 @@ static enum err clear_user(struct call *call, int64_t user_id, struct cache_stat
     enum err err =
         control_clear(call->app, call->arena, user_id, call->deadline_ns, state_out, &call->error);
 
-    audit_call(call, target_of_user(call, user_id), err, err == ERR_OK ? state_out->version : -1);
+    audit_clear(call, target_of_user(call, user_id), err, err == ERR_OK ? state_out->version : -1);
     if (err == ERR_OK)
         tally_add(call->app->tallies, TALLY_CLEARS_USER);
     return err;
@@ -142,7 +142,7 @@ static enum err admin_clear_all(struct call *call)
     enum err err =
         control_clear_all(call->app, call->arena, call->deadline_ns, &epoch, &call->error);
 
-    audit_call(call, STR("all"), err, err == ERR_OK ? epoch : -1);
+    audit_clear(call, STR("all"), err, err == ERR_OK ? epoch : -1);
     if (err != ERR_OK)
         return err;
     tally_add(call->app->tallies, TALLY_CLEARS_ALL);

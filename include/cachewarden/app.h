@@ -31,6 +31,17 @@ struct cache_spec {
     struct str redis_url; /* empty: the server of redis.url */
 };
 
+/*
+ * The parts of the audit, each with a length of its own: what somebody may do as often as they like
+ * pushes out its like and nothing else.
+ */
+enum audit_part {
+    AUDIT_CHANGES = 0, /* what matters: by operators, to accounts, to rights, to sessions */
+    /* clears, flushes and switches by API keys, and by users of what every user may */
+    AUDIT_CLEARS,
+    AUDIT_PARTS
+};
+
 struct app_options {
     struct pool_options control; /* address and timeouts; the pool for control data */
     /* Taken over by a successful app_open, closed by app_close. NULL: no accounts and no sign-in, for
@@ -46,8 +57,9 @@ struct app_options {
     struct str environment;
     const struct cache_spec *caches;
     size_t cache_count;
-    struct str node_name; /* for the audit; host name */
-    unsigned workers;     /* threads that will serve requests; 0: none, a command */
+    int64_t audit_keep[AUDIT_PARTS]; /* records kept of each part */
+    struct str node_name;            /* for the audit; host name */
+    unsigned workers;                /* threads that will serve requests; 0: none, a command */
 };
 
 struct caches;
@@ -195,6 +207,7 @@ void app_write_metrics(struct app *app, struct strbuf *out);
 
 /* One thing that happened; strings are copied. */
 struct audit_record {
+    enum audit_part part;
     const struct principal *principal;
     struct str client_address;
     struct str request_id;
@@ -206,10 +219,12 @@ struct audit_record {
     bool is_flush;
 };
 /*
- * Queues the record; a thread of its own writes it to the stream cw:audit, so the request pays no
- * round trip. When the queue is full or Redis is down it goes to the log instead: never lost silently.
+ * Queues the record; a thread of its own writes it to the stream of its part, so the request pays
+ * no round trip. When the queue is full or Redis is down it goes to the log instead: never lost silently.
  */
 void audit_write(struct app *app, const struct audit_record *record);
+/* From now on this many records are kept of each part, or some more. */
+void audit_keep(struct app *app, const int64_t keep[AUDIT_PARTS]);
 /* Waits until all that was queued before is in Redis or in the log. ERR_TIMEOUT. */
 CW_MUST_CHECK enum err audit_drain(struct app *app, int64_t deadline_ns);
 

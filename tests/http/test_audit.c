@@ -52,6 +52,29 @@ static void expect_text(json_t *object, const char *member, const char *wanted)
                   text ? text : "(none)", wanted);
 }
 
+static int64_t kept(void)
+{
+    return redis_server_ask_integer(stand.redis, "XLEN cw:audit:changes") +
+           redis_server_ask_integer(stand.redis, "XLEN cw:audit:clears");
+}
+
+static bool has_kept(const void *count)
+{
+    return kept() == *(const int64_t *)count;
+}
+
+static bool has_changes(const void *count)
+{
+    return redis_server_ask_integer(stand.redis, "XLEN cw:audit:changes") ==
+           *(const int64_t *)count;
+}
+
+/* Records are written behind the answers; the route itself waits for them only a moment. */
+static void wait_for_records(int64_t count)
+{
+    stand_wait(has_kept, &count, "the records are written");
+}
+
 struct wanted {
     const char *principal;
     int64_t principal_id; /* 0: null */
@@ -69,7 +92,8 @@ static int64_t version_of_alice(void)
 /* Nothing was done yet; versions go on. */
 static void forget(void)
 {
-    redis_server_do(stand.redis, "DEL cw:audit cw:flushed:messages cw:flushed:search");
+    redis_server_do(stand.redis,
+                    "DEL cw:audit:changes cw:audit:clears cw:flushed:messages cw:flushed:search");
     redis_server_do(stand.redis, "DEL whatsapp:development:in whatsapp:development:out");
 }
 
@@ -136,6 +160,7 @@ START_TEST(everything_that_changes_is_there)
         {"alice", alice, "bearer", "cache.disable", own, "ok", -1},
     };
     const size_t count = sizeof newest_first / sizeof *newest_first;
+    wait_for_records((int64_t)count);
     json_t *answer = audit("");
     ck_assert_uint_eq(json_array_size(json_object_get(answer, "records")), count);
     for (size_t i = 0; i < count; i++)
@@ -151,6 +176,7 @@ START_TEST(a_flush_that_failed_is_there_too)
     forget();
     redis_server_do(stand.redis, "RPUSH cw:{u:%lld}:v 1", (long long)stand.bob.id);
     expect_status(http_post(stand.http, "/api/cache/clear/", stand.bob.bearer), 500);
+    wait_for_records(1);
     json_t *answer = audit("");
     expect_text(record(answer, 0), "route", "cache.clear");
     const char *result = json_string_value(json_object_get(record(answer, 0), "result"));
@@ -169,6 +195,7 @@ START_TEST(paging)
     forget();
     for (int i = 0; i < CLEARS; i++)
         expect_status(http_post(stand.http, "/api/cache/clear/", stand.alice.bearer), 200);
+    wait_for_records(CLEARS);
     for (bool more = true; more; pages++) {
         json_t *answer = audit(query);
         size_t size = json_array_size(json_object_get(answer, "records"));
@@ -185,6 +212,42 @@ START_TEST(paging)
     }
     ck_assert_int_eq(pages, 3);
     ck_assert_int_eq(seen, CLEARS);
+}
+END_TEST
+
+/* An application that clears all day, and useless tries, push out nothing but their like. */
+START_TEST(what_matters_stays)
+{
+    enum { CLEARS = 300, TRIES = 10, KEEP = 100, NODE = 100 };
+    const char *headers[] = {"Content-Type: application/json", stand.alice.bearer, NULL};
+    const char body[] = "{\"old_password\":\"wrong-lantern\",\"new_password\":\"short\"}";
+    char app[STAND_KEY_SIZE];
+    stand_open(&stand, &(struct stand_options){.environment = (const char *const[]){
+                                                   "CACHEWARDEN_AUDIT_KEEP_CHANGES=100",
+                                                   "CACHEWARDEN_AUDIT_KEEP_CLEARS=100", NULL}});
+    headers[1] = stand.alice.bearer;
+    stand_key(&stand, app, "shop", (const char *const[]){"--scope", "user", "--user", "bob", NULL});
+    forget();
+    expect_status(http_post(stand.http, "/api/server-management/clear-cache/", stand.root.bearer),
+                  200);
+    for (int i = 0; i < CLEARS; i++)
+        expect_status(http_post(stand.http, "/api/cache/clear/", app), 200);
+    for (int i = 0; i < TRIES; i++) {
+        expect_status(
+            http_send(stand.http, "POST", "/auth/password", headers, body, sizeof body - 1), 400);
+        expect_status(http_post(stand.http, "/api/v1/caches/nothing/flush", stand.root.bearer),
+                      404);
+    }
+    expect_status(http_post(stand.http, "/api/v1/caches/messages/flush", stand.root.bearer), 200);
+    stand_wait(has_changes, &(int64_t){2}, "both changes are written");
+    json_t *answer = audit("?part=changes");
+    ck_assert_uint_eq(json_array_size(json_object_get(answer, "records")), 2);
+    expect_text(record(answer, 1), "route", "cache.admin_clear");
+    json_decref(answer);
+    int64_t clears = redis_server_ask_integer(stand.redis, "XLEN cw:audit:clears");
+    ck_assert_int_ge(clears, KEEP);
+    ck_assert_int_le(clears, KEEP + NODE);
+    stand_close(&stand);
 }
 END_TEST
 
@@ -209,6 +272,9 @@ START_TEST(bad_queries)
         "?before=1-0%0d%0aFLUSHALL",
         "?x=1",
         "?Limit=1",
+        "?part=",
+        "?part=clear",
+        "?part=changes&part=clears",
     };
     char target[128];
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -240,7 +306,9 @@ START_TEST(only_trusted_proxies_name_the_client)
     stand_open(&stand, NULL);
     const char *headers[] = {"X-Forwarded-For: 198.51.100.1, 203.0.113.9", stand.alice.bearer,
                              NULL};
+    forget();
     expect_status(http_send(stand.http, "POST", "/api/cache/clear/", headers, NULL, 0), 200);
+    wait_for_records(1);
     json_t *answer = audit("");
     expect_text(record(answer, 0), "address", "127.0.0.1");
     json_decref(answer);
@@ -250,7 +318,9 @@ START_TEST(only_trusted_proxies_name_the_client)
                            .environment = (const char *const[]){
                                "CACHEWARDEN_SERVER_TRUSTED_PROXIES=127.0.0.0/8", NULL}});
     headers[1] = stand.alice.bearer;
+    forget();
     expect_status(http_send(stand.http, "POST", "/api/cache/clear/", headers, NULL, 0), 200);
+    wait_for_records(1);
     answer = audit("");
     /* The last one is who spoke to the proxy; what stands before it, anybody may have written. */
     expect_text(record(answer, 0), "address", "203.0.113.9");
@@ -309,7 +379,7 @@ START_TEST(the_list_of_caches_tells_the_last_flush)
     expect_body_has(http_get(stand.http, "/api/v1/caches", stand.root.bearer), 200,
                     "{\"name\":\"messages\",\"kind\":\"keys\",\"keys\":1,");
     expect_status(http_call(stand.http, "DELETE", "/api/v1/cache", key), 200);
-    json_decref(audit("")); /* it waits for what is on its way to the stream */
+    wait_for_records(1);
     expect_body_has(http_get(stand.http, "/api/v1/caches", stand.root.bearer), 200,
                     "\"keys\":0,\"last_flush\":{\"by\":\"deploy\",\"at\":\"");
 }
@@ -330,6 +400,7 @@ int main(void)
     suite_add_tcase(suite, shared);
     TCase *own = tcase_create("a stand of its own");
     tcase_add_test(own, only_trusted_proxies_name_the_client);
+    tcase_add_test(own, what_matters_stays);
     tcase_add_test(own, without_redis_nothing_is_lost);
     suite_add_tcase(suite, own);
     return suite_run(suite);

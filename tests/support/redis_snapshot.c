@@ -26,7 +26,7 @@ char *redis_snapshot(const struct redis_server *redis, const char *but)
     for (size_t i = 0; i < keys->elements; i++) {
         const char *name = keys->element[i]->str;
         if (strcmp(name, "cw:marker") == 0 || strcmp(name, "cw:{cw:epoch}:w") == 0 ||
-            (but && strcmp(name, but) == 0))
+            (but && strncmp(name, but, strlen(but)) == 0))
             continue;
         redisReply *dump =
             redis_server_ask(redis, "DUMP %b", keys->element[i]->str, keys->element[i]->len);

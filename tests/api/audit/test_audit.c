@@ -62,7 +62,7 @@ static void drain(void)
 
 static int64_t in_stream(void)
 {
-    return redis_server_ask_integer(redis, "XLEN cw:audit");
+    return redis_server_ask_integer(redis, "XLEN cw:audit:changes");
 }
 
 START_TEST(all_are_in_the_stream_after_a_drain)
@@ -120,7 +120,7 @@ END_TEST
 
 START_TEST(a_redis_that_refuses)
 {
-    redis_server_do(redis, "SET cw:audit x");
+    redis_server_do(redis, "SET cw:audit:changes x");
     write_records(0, 10);
     drain();
     char *log = log_capture_end();

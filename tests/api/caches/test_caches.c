@@ -131,7 +131,8 @@ END_TEST
 /* Database 1 is somebody's control data after all: another installation's, or ours by another way. */
 START_TEST(control_data_is_left_alone)
 {
-    static const char *const ours[] = {"SET cw:epoch 3", "SET cw:marker x", "XADD cw:audit * a b"};
+    static const char *const ours[] = {"SET cw:epoch 3", "SET cw:marker x",
+                                       "XADD cw:audit:changes * a b", "XADD cw:audit:clears * a b"};
     struct flush_result result;
     struct error error;
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {

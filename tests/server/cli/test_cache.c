@@ -43,7 +43,7 @@ START_TEST(looking_changes_nothing)
     if (_i == 1) {
         redis_server_do(cli_test.redis, "SET whatsapp:development:in x");
         cli_run("cache", "clear", "--user", "7");
-        redis_server_do(cli_test.redis, "DEL cw:audit");
+        redis_server_do(cli_test.redis, "DEL cw:audit:changes");
     }
     char *before = redis_snapshot(cli_test.redis, NULL);
     int64_t size = redis_server_ask_integer(cli_test.redis, "DBSIZE");
@@ -74,11 +74,11 @@ END_TEST
 START_TEST(changes_are_audited)
 {
     cli_run("cache", "status", "--user", "7");
-    ck_assert_int_eq(redis_server_ask_integer(cli_test.redis, "EXISTS cw:audit"), 0);
+    ck_assert_int_eq(redis_server_ask_integer(cli_test.redis, "EXISTS cw:audit:changes"), 0);
     cli_run("cache", "clear", "--user", "7");
     cli_run("cache", "disable", "--user", "7");
     cli_run("cache", "clear", "--all");
-    ck_assert_int_eq(redis_server_ask_integer(cli_test.redis, "XLEN cw:audit"), 3);
+    ck_assert_int_eq(redis_server_ask_integer(cli_test.redis, "XLEN cw:audit:changes"), 3);
 }
 END_TEST
 

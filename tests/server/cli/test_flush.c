@@ -83,7 +83,7 @@ START_TEST(a_dry_run_changes_nothing)
                "");
     cli_run("flush", "search", "--dry-run");
     ck_assert_int_eq(redis_server_ask_integer(cli_test.redis, "DBSIZE"), 3);
-    ck_assert_int_eq(redis_server_ask_integer(cli_test.redis, "EXISTS cw:audit"), 0);
+    ck_assert_int_eq(redis_server_ask_integer(cli_test.redis, "EXISTS cw:audit:changes"), 0);
 }
 END_TEST
 
@@ -141,7 +141,7 @@ START_TEST(it_is_audited)
 {
     fill();
     cli_run("flush");
-    ck_assert_int_eq(redis_server_ask_integer(cli_test.redis, "XLEN cw:audit"), 1);
+    ck_assert_int_eq(redis_server_ask_integer(cli_test.redis, "XLEN cw:audit:changes"), 1);
     ck_assert_int_eq(redis_server_ask_integer(cli_test.redis, "HGET cw:flushed:messages removed"),
                      2);
 }

@@ -158,7 +158,7 @@ START_TEST(keys_are_audited)
     cli_run("key", "create", "deploy", "--scope", "flush");
     cli_run("key", "revoke", "deploy");
     cli_run("key", "list");
-    ck_assert_int_eq(redis_server_ask_integer(cli_test.redis, "XLEN cw:audit"), 2);
+    ck_assert_int_eq(redis_server_ask_integer(cli_test.redis, "XLEN cw:audit:changes"), 2);
 }
 END_TEST
 

@@ -240,10 +240,10 @@ START_TEST(changes_are_audited)
     cli_run("user", "deactivate", "alice");
     cli_run("user", "delete", "alice");
     cli_run("user", "list");
-    ck_assert_int_eq(redis_server_ask_integer(cli_test.redis, "XLEN cw:audit"), 4);
+    ck_assert_int_eq(redis_server_ask_integer(cli_test.redis, "XLEN cw:audit:changes"), 4);
     for (size_t i = 0; i < 4; i++) {
         char script[] =
-            "local s = 0 for _, e in ipairs(redis.call('XRANGE', 'cw:audit', '-', '+')) do "
+            "local s = 0 for _, e in ipairs(redis.call('XRANGE', 'cw:audit:changes', '-', '+')) do "
             "for k = 1, #e[2], 2 do if e[2][k] == 'route' and e[2][k + 1] == ARGV[1] then s = s + "
             "1 end end end return s";
         redisReply *reply = redis_server_ask(cli_test.redis, "EVAL %s 0 %s", script, routes[i]);
