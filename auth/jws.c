@@ -74,7 +74,7 @@ enum err jws_parse(struct arena *arena, struct str compact, struct jws *jws, str
 
     *jws = (struct jws){0};
     if (compact.len > JWS_MAX_SIZE)
-        return refuse(error, "longer than 8192 bytes");
+        return refuse(error, "longer than 16384 bytes");
     if (!str_split(&rest, '.', &header_text) || !str_split(&rest, '.', &payload_text) ||
         !str_split(&rest, '.', &signature_text) || str_split(&rest, '.', &extra))
         return refuse(error, "not three parts");

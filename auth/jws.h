@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#define JWS_MAX_SIZE 8192
+#define JWS_MAX_SIZE 16384
 
 enum jws_algorithm {
     JWS_NO_ALGORITHM = 0,

@@ -21,8 +21,9 @@
 
 enum {
     SPEC_SIZE = INET6_ADDRSTRLEN + 16, /* "[address]:65535s," */
-    /* Of a request's head, request line included; 8 KiB of token and 64 fields fit. */
-    HEAD_MAX = 16 * 1024,
+    /* Of a request's head, request line included; a token of the largest size and 64 fields fit. One
+     * buffer of that size a worker. */
+    HEAD_MAX = 32 * 1024,
     BACKLOG = 1024,
     /* A request's memory: what the first block holds costs no malloc. */
     ARENA_FIRST = 16 * 1024,

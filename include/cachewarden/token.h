@@ -13,8 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TOKEN_MAX_SIZE        8192 /* threats 16 */
-#define TOKEN_SECRET_MIN_SIZE 32   /* RFC 7518 section 3.2: an HS256 key has at least 256 bits */
+#define TOKEN_MAX_SIZE        16384 /* of issuers that put groups and permissions into them */
+#define TOKEN_SECRET_MIN_SIZE 32    /* RFC 7518 section 3.2: an HS256 key has at least 256 bits */
 
 struct tokens;
 

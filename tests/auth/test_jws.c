@@ -158,7 +158,7 @@ START_TEST(largest_size)
     text[JWS_MAX_SIZE] = 'A';
     ck_assert_int_eq(jws_parse(arena, (struct str){text, JWS_MAX_SIZE + 1}, &jws, &error),
                      ERR_UNAUTHENTICATED);
-    ck_assert_str_eq(error.detail, "token: longer than 8192 bytes");
+    ck_assert_str_eq(error.detail, "token: longer than 16384 bytes");
 }
 END_TEST
 

@@ -421,7 +421,7 @@ START_TEST(size)
     ck_assert_int_eq(token_verify(tokens, arena, (struct str){text, sizeof text}, TOKEN_ACCESS, NOW,
                                   &claims, &error),
                      ERR_UNAUTHENTICATED);
-    ck_assert_str_eq(error.detail, "token: longer than 8192 bytes");
+    ck_assert_str_eq(error.detail, "token: longer than 16384 bytes");
 }
 END_TEST
 

@@ -356,12 +356,12 @@ END_TEST
 
 START_TEST(heads_have_a_limit)
 {
-    static char message[20000];
+    static char message[40000];
     int size = snprintf(message, sizeof message,
-                        "GET /plain HTTP/1.1\r\n" H "X-Long: %016400d\r\n\r\n", 1);
+                        "GET /plain HTTP/1.1\r\n" H "X-Long: %032800d\r\n\r\n", 1);
 
     expect_refused("a long head", message, (size_t)size, 431);
-    size = snprintf(message, sizeof message, "GET /%016400d HTTP/1.1\r\n" H "\r\n", 1);
+    size = snprintf(message, sizeof message, "GET /%032800d HTTP/1.1\r\n" H "\r\n", 1);
     expect_refused("a long target", message, (size_t)size, 414);
 }
 END_TEST
