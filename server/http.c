@@ -246,9 +246,10 @@ static void write_metrics(const void *with, struct strbuf *out)
     exposition_single(out, "cachewarden_http_connections_parked", "gauge",
                       "Connections without one: silent, slow, or waiting for one.",
                       (uint64_t)waiting.waiting);
-    exposition_single(out, "cachewarden_http_connections_evicted_total", "counter",
-                      "Silent connections that were closed to make room for new ones.",
-                      (uint64_t)waiting.evicted);
+    exposition_single(
+        out, "cachewarden_http_connections_evicted_total", "counter",
+        "Connections that made room for others: silent ones, and the oldest waiting bytes.",
+        (uint64_t)waiting.evicted);
     exposition_single(out, "cachewarden_http_waiting_bytes", "gauge",
                       "Bytes of requests that are not whole, and of answers that are not taken.",
                       (uint64_t)waiting.bytes);

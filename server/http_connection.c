@@ -225,7 +225,7 @@ static int read_body(struct exchange *exchange, size_t limit, struct str *body_o
     case MG_BODY_BROKEN:
         return 400;
     case MG_BODY_UNKNOWN:
-    case MG_BODY_NO_MEMORY:
+    case MG_BODY_NO_ROOM:
     default:
         return 503;
     }

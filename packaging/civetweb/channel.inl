@@ -71,7 +71,7 @@ struct channel {
 	int is_newcomer; /* and counted as such: see hold_back */
 	int is_own;     /* its client has just spoken: its worker may wait for more for a moment */
 	int is_late;    /* its time is over, and a worker is to tell the client */
-	int is_leaving; /* that is so because somebody needs the place: it closes with its answer */
+	int is_leaving; /* that is so because somebody needs its place or its memory: it closes with its answer */
 	int is_unfinished; /* counted as such */
 	int keep;       /* after what is being written */
 	int expects_more; /* of the request: its body was not read to its end */
@@ -107,8 +107,8 @@ mono_now_ns(void)
 
 /* ---- bytes on the heap ---- */
 
-static int64_t *waiting_bytes(struct waiting *waiting);
-static int64_t waiting_bytes_max(const struct waiting *waiting);
+static void count_bytes(struct waiting *waiting, int64_t more);
+static int reserve_bytes(struct waiting *waiting, size_t size);
 
 /* Passwords and tokens are among them. */
 static void
@@ -117,9 +117,7 @@ bytes_free(struct waiting *waiting, struct bytes *bytes)
 	if (bytes->ptr != NULL) {
 		explicit_bzero(bytes->ptr, bytes->len);
 		mg_free(bytes->ptr);
-		__atomic_fetch_sub(waiting_bytes(waiting),
-		                   (int64_t)bytes->size,
-		                   __ATOMIC_RELAXED);
+		count_bytes(waiting, -(int64_t)bytes->size);
 	}
 	memset(bytes, 0, sizeof(*bytes));
 }
@@ -135,21 +133,19 @@ is_borrowed(const struct channel *channel, const struct bytes *bytes)
 }
 
 
-/* A copy in a place of that size. False: there is no memory for it, or all bytes that may wait do. */
+/* A copy in a place of that size. False: there is no memory for it, or no room among the bytes that may wait. */
 static int
 bytes_move(struct channel *channel, struct bytes *bytes, size_t size)
 {
 	struct waiting *waiting = channel->waiting;
 	struct bytes larger = {NULL, bytes->len, size};
-	const int64_t total = __atomic_add_fetch(waiting_bytes(waiting),
-	                                         (int64_t)size,
-	                                         __ATOMIC_RELAXED);
 
-	if (total <= waiting_bytes_max(waiting)) {
-		larger.ptr = (char *)mg_malloc(size);
+	if (!reserve_bytes(waiting, size)) {
+		return 0;
 	}
+	larger.ptr = (char *)mg_malloc(size);
 	if (larger.ptr == NULL) {
-		__atomic_fetch_sub(waiting_bytes(waiting), (int64_t)size, __ATOMIC_RELAXED);
+		count_bytes(waiting, -(int64_t)size);
 		return 0;
 	}
 	if (bytes->len > 0) {
@@ -161,6 +157,23 @@ bytes_move(struct channel *channel, struct bytes *bytes, size_t size)
 		bytes_free(waiting, bytes);
 	}
 	*bytes = larger;
+	return 1;
+}
+
+
+/* Only the first `len` are left. */
+static int
+bytes_shrink(struct channel *channel, struct bytes *bytes, size_t len)
+{
+	struct bytes smaller = {(char *)mg_malloc(len), len, len};
+
+	if (smaller.ptr == NULL) {
+		return 0;
+	}
+	memcpy(smaller.ptr, bytes->ptr, len);
+	bytes_free(channel->waiting, bytes);
+	count_bytes(channel->waiting, (int64_t)len);
+	*bytes = smaller;
 	return 1;
 }
 

@@ -23,7 +23,7 @@ enum mg_body_state {
     MG_BODY_TOO_LARGE, /* by its announcement, or by what came */
     MG_BODY_LATE,      /* the deadline has passed */
     MG_BODY_BROKEN,    /* the client ended it too soon, or its chunks are not sound */
-    MG_BODY_NO_MEMORY  /* too many bytes wait already: see mg_limit_waiting */
+    MG_BODY_NO_ROOM    /* it had to make room for others: see mg_limit_waiting */
 };
 
 /*
@@ -61,7 +61,7 @@ int mg_is_resumed(const struct mg_connection *conn);
 
 struct mg_waiting_stats {
     int64_t accepted; /* connections since the start */
-    int64_t evicted;  /* that were closed to make room for new ones */
+    int64_t evicted;  /* that had to make room: for a new one, or for others' bytes */
     int64_t bytes;    /* that have come or are to go, and wait */
     int open;         /* connections now */
     int waiting;      /* of these, without a worker: silent, slow, or waiting for one */
@@ -72,9 +72,11 @@ void mg_get_waiting_stats(const struct mg_context *ctx, struct mg_waiting_stats 
 
 /*
  * How many connections there may be, 8192 at most and at first: for a new one the oldest silent one goes,
- * and where none is silent it waits in the kernel. And how many bytes all of them together may leave
- * waiting, 64 MiB at first: beyond it a request whose bytes would have to wait is refused, by http_error
- * with 503 or by MG_BODY_NO_MEMORY.
+ * where there is none the oldest request that waits for its body, and where there is none either the new
+ * one waits in the kernel. And how many bytes all of them together may leave waiting, 64 MiB at first: for
+ * more those go that have waited for longest. A request that goes is refused, by http_error with 503 or by
+ * MG_BODY_NO_ROOM; of an answer that was not taken the rest goes with its connection. So does who needs
+ * more than the others can give.
  */
 void mg_limit_waiting(struct mg_context *ctx, int connections, int64_t bytes);
 

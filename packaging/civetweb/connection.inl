@@ -199,7 +199,7 @@ refuse_for_memory(struct mg_connection *conn)
 		return refuse_head(conn, 503);
 	}
 	channel->state = CHANNEL_HEAD;
-	channel->body.verdict = MG_BODY_NO_MEMORY;
+	channel->body.verdict = MG_BODY_NO_ROOM;
 	return serve_request(conn);
 }
 
@@ -278,6 +278,9 @@ step_head(struct mg_connection *conn)
 	struct bytes *in = &channel->in;
 	const int may_block = may_wait_here(channel);
 
+	if (channel->is_leaving) {
+		return refuse_head(conn, 503); /* of which nothing is left */
+	}
 	/* Between two requests, when others need the worker */
 	if (channel->is_renewed && !may_block && (in->len > 0)) {
 		return wait_for_turn(channel);
@@ -325,8 +328,11 @@ static enum step
 step_body(struct mg_connection *conn)
 {
 	struct channel *channel = conn->channel;
-	const int result = fill_body(channel, may_wait_here(channel));
+	enum body_result result = BODY_DONE;
 
+	if (channel->body.verdict == MG_BODY_UNKNOWN) {
+		result = fill_body(channel, may_wait_here(channel));
+	}
 	if ((result == BODY_AGAIN) && !is_over(channel)) {
 		return STEP_WAIT;
 	}
@@ -334,7 +340,7 @@ step_body(struct mg_connection *conn)
 		return wait_for_turn(channel);
 	}
 	if (result == BODY_AGAIN) {
-		channel->body.verdict = MG_BODY_LATE;
+		channel->body.verdict = channel->is_leaving ? MG_BODY_NO_ROOM : MG_BODY_LATE;
 	}
 	channel->state = CHANNEL_HEAD;
 	return serve_request(conn);

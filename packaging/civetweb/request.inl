@@ -291,7 +291,7 @@ fill_body(struct channel *channel, int may_block)
 			return BODY_TURN;
 		}
 		if (!bytes_reserve(channel, &channel->in, BODY_READ_BYTES)) {
-			return body_ends(body, MG_BODY_NO_MEMORY);
+			return body_ends(body, MG_BODY_NO_ROOM);
 		}
 		n = channel_read(channel, may_block);
 		if (n == CHANNEL_AGAIN) {

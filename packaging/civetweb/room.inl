@@ -1,6 +1,6 @@
 /*
- * Channels that are closed while nobody works on them: because their time is over, and to make room for a
- * new connection. CivetWeb is included with this file by our patch.
+ * Channels that are closed while nobody works on them: because their time is over, to make room for a new
+ * connection, and to make room for bytes. CivetWeb is included with this file by our patch.
  */
 
 /* The master closes so many at a time. */
@@ -94,6 +94,9 @@ waiting_expire(struct waiting *waiting)
 static int
 readiness_to_go(const struct channel *channel)
 {
+	if (channel->is_late) {
+		return 0; /* a worker is about to tell it */
+	}
 	switch (channel->state) {
 	case CHANNEL_HANDSHAKE:
 	case CHANNEL_LINGER:
@@ -101,7 +104,7 @@ readiness_to_go(const struct channel *channel)
 	case CHANNEL_HEAD:
 		return is_silent_still(channel) ? 3 : 0;
 	case CHANNEL_BODY:
-		return channel->is_late ? 0 : 2;
+		return 2;
 	case CHANNEL_WRITE:
 	default:
 		return 1;
@@ -138,14 +141,10 @@ hold_oldest_silent_locked(struct waiting *waiting)
 }
 
 
-/* A request that waits for its body is told to go, unless another one is on its way already. */
+/* By its holder, who has it no more: a worker is to tell the client that it cannot stay. */
 static void
 tell_to_leave_locked(struct waiting *waiting, struct channel *channel)
 {
-	if (waiting->leaving > 0) {
-		put_back(channel);
-		return;
-	}
 	waiting->leaving++;
 	__atomic_fetch_add(&waiting->evicted, 1, __ATOMIC_RELAXED);
 	channel->is_leaving = 1;
@@ -166,7 +165,11 @@ waiting_make_room(struct waiting *waiting, int too_many)
 		oldest = hold_oldest_silent_locked(waiting);
 	}
 	if ((oldest != NULL) && (oldest->state == CHANNEL_BODY)) {
-		tell_to_leave_locked(waiting, oldest);
+		if (waiting->leaving > 0) {
+			put_back(oldest); /* another one is on its way already */
+		} else {
+			tell_to_leave_locked(waiting, oldest);
+		}
 		oldest = NULL;
 	}
 	pthread_mutex_unlock(&waiting->mutex);
@@ -176,4 +179,109 @@ waiting_make_room(struct waiting *waiting, int too_many)
 		has_room = 1;
 	}
 	return has_room;
+}
+
+
+/* ---- bytes ---- */
+
+/*
+ * The channel whose bytes have waited for longest, which is that whose time is over first, and which was
+ * not tried before: held. NULL: there is none.
+ */
+static struct channel *
+hold_oldest_bytes_locked(struct waiting *waiting, uint64_t *tried_ns)
+{
+	struct channel *channel;
+
+	do {
+		uint64_t due_ns = UINT64_MAX;
+		int slot;
+
+		channel = NULL;
+		for (slot = 0; slot < waiting->fresh; slot++) {
+			const uint64_t its_ns =
+			    __atomic_load_n(&waiting->dues_ns[slot], __ATOMIC_RELAXED);
+
+			if ((its_ns > *tried_ns) && (its_ns < due_ns)
+			    && (__atomic_load_n(&waiting->drops[slot], __ATOMIC_RELAXED) > 0)) {
+				due_ns = its_ns;
+				channel = &waiting->slots[slot];
+			}
+		}
+		*tried_ns = due_ns;
+	} while ((channel != NULL) && !hold_if_free(channel));
+	return channel;
+}
+
+
+/* Of a request that has not come as a whole only what tells the client is left: the head, if that is not
+ * most of it. False: the client cannot be told. */
+static int
+drop_half_request(struct channel *channel)
+{
+	struct bytes *in = &channel->in;
+
+	if ((channel->state == CHANNEL_HEAD) && (in->len > 0)) {
+		bytes_free(channel->waiting, in);
+		return 1;
+	}
+	if ((channel->state != CHANNEL_BODY) || (in->size / 2 < channel->head_len)) {
+		return 0;
+	}
+	channel->body.verdict = MG_BODY_NO_ROOM;
+	return bytes_shrink(channel, in, channel->head_len);
+}
+
+
+/* Drops so many of the bytes that have waited for longest, while there are any. */
+static void
+drop_bytes(struct waiting *waiting, int64_t too_many)
+{
+	uint64_t tried_ns = 0;
+
+	while (too_many > 0) {
+		struct channel *channel;
+		int is_told = 0;
+
+		pthread_mutex_lock(&waiting->mutex);
+		channel = hold_oldest_bytes_locked(waiting, &tried_ns);
+		if (channel != NULL) {
+			const int64_t size = droppable_bytes(channel);
+
+			is_told = (size == 0) || drop_half_request(channel);
+			too_many -= is_told ? size - droppable_bytes(channel) : size;
+			if (size == 0) {
+				put_back(channel);
+			} else if (is_told) {
+				tell_to_leave_locked(waiting, channel);
+			}
+		}
+		pthread_mutex_unlock(&waiting->mutex);
+		if (channel == NULL) {
+			return;
+		}
+		if (!is_told) {
+			__atomic_fetch_add(&waiting->evicted, 1, __ATOMIC_RELAXED);
+			waiting_close(waiting, channel);
+		}
+	}
+}
+
+
+/* So many more bytes are to wait; others make room. False: they cannot. */
+static int
+reserve_bytes(struct waiting *waiting, size_t size)
+{
+	const int64_t max = __atomic_load_n(&waiting->bytes_max, __ATOMIC_RELAXED);
+	const int64_t total =
+	    __atomic_add_fetch(&waiting->bytes, (int64_t)size, __ATOMIC_RELAXED);
+
+	if ((total > max) && ((int64_t)size <= max)) {
+		drop_bytes(waiting, total - max);
+	}
+	if (__atomic_load_n(&waiting->bytes, __ATOMIC_RELAXED) <= max) {
+		return 1;
+	}
+	count_bytes(waiting, -(int64_t)size);
+	return 0;
 }

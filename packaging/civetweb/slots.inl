@@ -29,6 +29,7 @@ struct waiting {
 	/* Atomic. */
 	uint64_t *words;   /* one a slot */
 	uint64_t *dues_ns; /* one a slot: deadline_ns, when it was given */
+	int64_t *drops;    /* one a slot: bytes that may be dropped while nobody holds it, when it was given */
 	int held;
 	int idle_workers;
 	int watchers, benched; /* workers: see enter_epoll */
@@ -62,17 +63,10 @@ struct waiting {
 #define EVENT_LISTENER(index) ((index) + 1)
 
 
-static int64_t *
-waiting_bytes(struct waiting *waiting)
+static void
+count_bytes(struct waiting *waiting, int64_t more)
 {
-	return &waiting->bytes;
-}
-
-
-static int64_t
-waiting_bytes_max(const struct waiting *waiting)
-{
-	return __atomic_load_n(&waiting->bytes_max, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&waiting->bytes, more, __ATOMIC_RELAXED);
 }
 
 
@@ -362,6 +356,17 @@ waiting_close(struct waiting *waiting, struct channel *channel)
 }
 
 
+/* By its holder. Who has said all, and only waits for a worker, keeps its bytes. */
+static int64_t
+droppable_bytes(const struct channel *channel)
+{
+	const int is_half = (channel->state == CHANNEL_HEAD) || (channel->state == CHANNEL_BODY);
+
+	return (is_half && (channel->events & EPOLLOUT)) ? 0
+	           : (int64_t)(channel->in.size + channel->out.size);
+}
+
+
 enum given { GIVEN, GIVEN_BACK, NOT_GIVEN };
 
 /*
@@ -376,6 +381,9 @@ waiting_give(struct waiting *waiting, struct channel *channel)
 	}
 	__atomic_store_n(&waiting->dues_ns[slot_of(channel)],
 	                 channel->deadline_ns,
+	                 __ATOMIC_RELAXED);
+	__atomic_store_n(&waiting->drops[slot_of(channel)],
+	                 droppable_bytes(channel),
 	                 __ATOMIC_RELAXED);
 	if (channel->is_renewed) {
 		channel->is_renewed = 0;

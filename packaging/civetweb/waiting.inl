@@ -352,6 +352,7 @@ waiting_free(struct mg_context *ctx)
 	sem_destroy(&waiting->bench);
 	mg_free(waiting->words);
 	mg_free(waiting->dues_ns);
+	mg_free(waiting->drops);
 	mg_free(waiting->slots);
 	mg_free(waiting);
 	ctx->waiting = NULL;
@@ -381,6 +382,7 @@ waiting_init(struct mg_context *ctx, struct waiting *waiting)
 	waiting->slots = (struct channel *)mg_calloc(count, sizeof(struct channel));
 	waiting->words = (uint64_t *)mg_calloc(count, sizeof(uint64_t));
 	waiting->dues_ns = (uint64_t *)mg_calloc(count, sizeof(uint64_t));
+	waiting->drops = (int64_t *)mg_calloc(count, sizeof(int64_t));
 	waiting->tls_method = tls_bio_method();
 	waiting->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	waiting->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -388,7 +390,8 @@ waiting_init(struct mg_context *ctx, struct waiting *waiting)
 	waiting->watchers_max = WATCHERS_A_PROCESSOR * get_nprocs();
 	waiting->places = waiting->places_at_first = PLACES_A_PROCESSOR * get_nprocs();
 	if ((waiting->slots == NULL) || (waiting->words == NULL)
-	    || (waiting->dues_ns == NULL) || (waiting->tls_method == NULL)) {
+	    || (waiting->dues_ns == NULL) || (waiting->drops == NULL)
+	    || (waiting->tls_method == NULL)) {
 		return 0;
 	}
 	return (waiting->epoll_fd >= 0)

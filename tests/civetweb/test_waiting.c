@@ -164,6 +164,7 @@ START_TEST(slow_clients_need_no_worker)
     enum { SLOW = 4 * WORKERS };
     struct raw *clients[SLOW];
 
+    mg_limit_waiting(server, 100, SLOW * FLOOD);
     for (int i = 0; i < SLOW; i++) {
         clients[i] = raw_open(port);
         raw_print(clients[i], "%s", slow[_i].first);
@@ -287,7 +288,7 @@ START_TEST(those_who_found_no_room_are_served_later)
     /* The oldest request that waits for its body is told, since there is nobody else. */
     struct raw *fresh = raw_open(port);
     expect(fresh, GET("/b"), 200, "GET /b");
-    expect(bodies[0], "", 200, "POST /patient body=0 late");
+    expect(bodies[0], "", 200, "POST /patient body=0 no room");
     expect_closed(&bodies[0]);
     for (int i = 1; i < ROOM; i++) {
         expect(bodies[i], "world", 200, "POST /patient body=10 whole");
@@ -322,35 +323,91 @@ START_TEST(who_was_told_to_go_does_not_stay)
 }
 END_TEST
 
-START_TEST(bytes_that_wait_are_bounded)
+/* Those that have waited for longest make room for others, in whatever order their connections came. */
+START_TEST(the_oldest_bytes_make_room)
 {
-    enum { CLIENTS = 4 };
+    enum { CLIENTS = 8, SENT = 40000 };
     struct raw *clients[CLIENTS];
 
-    mg_limit_waiting(server, 100, 150000);
-    for (int i = 0; i < CLIENTS; i++) {
+    mg_limit_waiting(server, 100, CLIENTS * SENT - 1);
+    for (int i = CLIENTS - 1; i >= 0; i--) {
         clients[i] = raw_open(port);
-        raw_print(clients[i],
-                  "POST /patient HTTP/1.1\r\n" HOST "Content-Length: 90000\r\n\r\n%040000d", i);
-        if (i < 2)
-            await_unfinished(i + 1);
+        await_waiting(CLIENTS - i);
     }
-    for (int i = 2; i < CLIENTS; i++) {
-        expect(clients[i], "", 200, "POST /patient body=0 no memory");
-        expect_closed(&clients[i]);
+    for (int i = 0; i < CLIENTS; i++) {
+        expect(clients[i],
+               "POST /patient HTTP/1.1\r\n" HOST
+               "Content-Length: 45000\r\nExpect: 100-continue\r\n\r\n",
+               100, "");
+        raw_print(clients[i], "%0*d", SENT, i);
+        if (i == 0)
+            AWAIT(stats.bytes >= SENT && stats.waiting == CLIENTS);
     }
-    await_waiting(2);
-    int64_t before = waiting_stats().bytes;
-    struct raw *head = raw_open(port);
-    raw_print(head, "GET /a HTTP/1.1\r\nF: %015000d", 0);
-    AWAIT(stats.bytes >= before + 15000);
-    struct raw *another = raw_open(port);
-    raw_print(another, "GET /a HTTP/1.1\r\nF: %015000d", 0);
-    expect(another, "", 503, "");
-    expect_closed(&another);
-    raw_close(&head);
-    for (int i = 0; i < 2; i++)
+    expect(clients[0], "", 200, "POST /patient body=0 no room");
+    expect_closed(&clients[0]);
+    raw_print(clients[CLIENTS - 1], "%05000d", 0);
+    expect(clients[CLIENTS - 1], "", 200, "POST /patient body=45000 whole");
+    ck_assert_int_ge(waiting_stats().evicted, 1);
+    for (int i = 1; i < CLIENTS; i++)
         raw_close(&clients[i]);
+    await_nothing();
+}
+END_TEST
+
+START_TEST(the_oldest_half_head_makes_room)
+{
+    struct raw *older = raw_open(port), *younger = raw_open(port);
+
+    mg_limit_waiting(server, 100, 17000);
+    raw_print(older, "GET /a HTTP/1.1\r\nF: %015000d", 0);
+    AWAIT(stats.bytes >= 15000 && stats.waiting == 2);
+    raw_print(younger, "GET /b HTTP/1.1\r\nF: %03000d", 0);
+    expect(older, "", 503, "");
+    expect_closed(&older);
+    expect(younger, "\r\n\r\n", 200, "GET /b");
+    ck_assert_int_eq(waiting_stats().evicted, 1);
+    raw_close(&younger);
+    await_nothing();
+}
+END_TEST
+
+/* The rest of an answer that is not taken: its client is told nothing more. */
+START_TEST(the_oldest_answer_makes_room)
+{
+    static const char request[] = GET("/flood/patient");
+    static char bytes[65536];
+    int older = connect_socket(4096), younger = connect_socket(4096);
+    int64_t total = 0;
+
+    mg_limit_waiting(server, 100, FLOOD);
+    send(older, request, sizeof request - 1, MSG_NOSIGNAL);
+    AWAIT(stats.unfinished == 1 && stats.waiting == 2);
+    send(younger, request, sizeof request - 1, MSG_NOSIGNAL);
+    AWAIT(stats.evicted == 1 && stats.unfinished == 1 && stats.open == 1);
+    while (total < FLOOD) {
+        ssize_t n = recv(younger, bytes, sizeof bytes, 0);
+        ck_assert_int_gt(n, 0);
+        total += n;
+    }
+    close(older);
+    close(younger);
+    await_nothing();
+}
+END_TEST
+
+/* Who needs more than the others can give goes himself. */
+START_TEST(bytes_that_wait_are_bounded)
+{
+    struct raw *head = raw_open(port), *body = raw_open(port);
+
+    mg_limit_waiting(server, 100, 10000);
+    raw_print(head, "GET /a HTTP/1.1\r\nF: %015000d", 0);
+    expect(head, "", 503, "");
+    expect_closed(&head);
+    raw_print(body, "POST /patient HTTP/1.1\r\n" HOST "Content-Length: 90000\r\n\r\n%040000d", 0);
+    expect(body, "", 200, "POST /patient body=0 no room");
+    expect_closed(&body);
+    ck_assert_int_eq(waiting_stats().evicted, 0);
     await_nothing();
 }
 END_TEST
@@ -452,6 +509,9 @@ int main(void)
     tcase_add_test(patient, who_is_worked_on_stays);
     tcase_add_test(patient, those_who_found_no_room_are_served_later);
     tcase_add_test(patient, who_was_told_to_go_does_not_stay);
+    tcase_add_test(patient, the_oldest_bytes_make_room);
+    tcase_add_test(patient, the_oldest_half_head_makes_room);
+    tcase_add_test(patient, the_oldest_answer_makes_room);
     tcase_add_test(patient, bytes_that_wait_are_bounded);
     tcase_add_test(patient, answers_that_wait_are_bounded);
     tcase_add_test(patient, more_busy_connections_than_workers);
