@@ -123,10 +123,19 @@ static int64_t id_in(const char *printed)
     return id;
 }
 
+static void set_account(struct stand_account *account_out, int64_t id)
+{
+    char bearer[MINT_SIZE];
+    account_out->id = id;
+    stand_bearer(bearer, id);
+    ck_assert_uint_lt(strlen(bearer), sizeof account_out->bearer);
+    memcpy(account_out->bearer, bearer, strlen(bearer) + 1);
+}
+
 void stand_account(const struct stand *stand, struct stand_account *account_out, const char *name,
                    const char *const *more)
 {
-    char email[128], bearer[MINT_SIZE];
+    char email[128];
     const char *all[24];
     snprintf(email, sizeof email, "%s@example.com", name);
     join(all, 24,
@@ -134,11 +143,26 @@ void stand_account(const struct stand *stand, struct stand_account *account_out,
                                "--json", NULL},
          more);
     char *printed = output_of(stand, STAND_PASSWORD "\n", all);
-    account_out->id = id_in(printed);
+    set_account(account_out, id_in(printed));
     free(printed);
-    stand_bearer(bearer, account_out->id);
-    ck_assert_uint_lt(strlen(bearer), sizeof account_out->bearer);
-    memcpy(account_out->bearer, bearer, strlen(bearer) + 1);
+}
+
+/* Those of stand_accounts.h, in a database of the stand's own or in the one a test has named. */
+static void open_accounts(struct stand *stand, bool has_own_database)
+{
+    struct stand_account *const accounts[STAND_ACCOUNTS] = {
+        [STAND_ALICE] = &stand->alice,
+        [STAND_BOB] = &stand->bob,
+        [STAND_ROOT] = &stand->root,
+        [STAND_BOSS] = &stand->boss,
+    };
+    if (has_own_database)
+        stand_accounts_copy(stand->directory);
+    for (int i = 0; i < STAND_ACCOUNTS; i++)
+        if (has_own_database)
+            set_account(accounts[i], i + 1);
+        else
+            stand_account(stand, accounts[i], stand_accounts[i][0], stand_accounts[i] + 1);
 }
 
 /* ---- all of it ---- */
@@ -181,6 +205,14 @@ static void set_environment(struct stand *stand, const struct stand_options *opt
         add_variable(stand, *variable);
 }
 
+static bool names(const char *const *environment, const char *start)
+{
+    for (; environment && *environment; environment++)
+        if (strncmp(*environment, start, strlen(start)) == 0)
+            return true;
+    return false;
+}
+
 void stand_open(struct stand *stand, const struct stand_options *options)
 {
     static const struct stand_options plain;
@@ -197,10 +229,7 @@ void stand_open(struct stand *stand, const struct stand_options *options)
         cw_file_write(stand->directory, "test.conf", options->config, 0600);
         stand->has_config = true;
     }
-    stand_account(stand, &stand->alice, "alice", NULL);
-    stand_account(stand, &stand->bob, "bob", NULL);
-    stand_account(stand, &stand->root, "root", (const char *const[]){"--superuser", NULL});
-    stand_account(stand, &stand->boss, "boss", (const char *const[]){"--group", "Admin", NULL});
+    open_accounts(stand, !names(options->environment, "DATABASE_URL="));
 
     const struct cw_server_options server = {
         .environment = (const char *const *)stand->environment,

@@ -13,12 +13,12 @@
 #include "http_client.h"
 #include "mint.h"
 #include "redis_server.h"
+#include "stand_accounts.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define STAND_SECRET   "stand-secret-of-forty-bytes-and-then-some"
-#define STAND_PASSWORD "correct-horse-battery" /* of all accounts */
+#define STAND_SECRET "stand-secret-of-forty-bytes-and-then-some"
 
 /* The program's own defaults, in place of the stand's patient ones. */
 #define STAND_DEFAULT_TIMEOUTS                                                             \
