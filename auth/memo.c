@@ -167,6 +167,8 @@ enum err memo_fetch(struct memo *memo, struct str key, int64_t now_ns,
         memo_remember(memo, key, now_ns, record_out);
         return ERR_OK;
     }
+    if (err == ERR_NOT_FOUND) /* nor will an older answer do once the database is away */
+        memo_forget(memo, key);
     if (err != ERR_UPSTREAM_DOWN)
         return err;
     atomic_store(&memo->retry_at_ns, now_ns + MEMO_FRESH_NS);

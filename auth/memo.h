@@ -3,7 +3,7 @@
  *
  * memo_fetch is for what the users database said a moment ago. An answer is used for a second.
  * After that the database is asked again; when it is out of reach the old answer is used for up to
- * 30 seconds, or what the caller allows, and the database is left alone for a second between two attempts (threats 25, 26).
+ * 30 seconds, or what the caller allows, and the database is left alone for a second between two attempts.
  *
  * Any thread. A lock guards a part of the table and is held for a copy in or out, never while
  * loading.
@@ -36,8 +36,9 @@ struct memo_source {
 };
 
 /*
- * The record of a key as of now_ns (clock_mono_ns): remembered, or loaded. What `load` answers, but
- * ERR_OK when it answers ERR_UPSTREAM_DOWN and an old record will do. A key longer than
+ * The record of a key as of now_ns (clock_mono_ns): remembered, or loaded. What `load` answers (with
+ * ERR_NOT_FOUND what is remembered is forgotten, too), but ERR_OK when it answers ERR_UPSTREAM_DOWN and
+ * an old record will do. A key longer than
  * MEMO_KEY_MAX_SIZE is never remembered.
  */
 CW_MUST_CHECK enum err memo_fetch(struct memo *memo, struct str key, int64_t now_ns,

@@ -141,6 +141,9 @@ START_TEST(other_errors_are_passed_on)
     database.err = ERR_INTERNAL;
     ck_assert_int_eq(try_at("a", 2), ERR_INTERNAL);
     ck_assert_int_eq(database.questions, 4);
+    /* What is gone does not come back with an outage. */
+    database.err = ERR_UPSTREAM_DOWN;
+    ck_assert_int_eq(try_at("a", 3), ERR_UPSTREAM_DOWN);
 }
 END_TEST
 
