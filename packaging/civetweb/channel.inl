@@ -203,10 +203,27 @@ static void
 bytes_empty(struct channel *channel, struct bytes *bytes)
 {
 	if (is_borrowed(channel, bytes)) {
+		explicit_bzero(bytes->ptr, bytes->len);
 		memset(bytes, 0, sizeof(*bytes));
 	} else {
 		bytes_free(channel->waiting, bytes);
 	}
+}
+
+
+/* The first `used` are done with. Where the others lay nothing of them is left, either. */
+static void
+bytes_consume(struct channel *channel, struct bytes *bytes, size_t used)
+{
+	const size_t left = bytes->len - used;
+
+	if (left == 0) {
+		bytes_empty(channel, bytes);
+		return;
+	}
+	memmove(bytes->ptr, bytes->ptr + used, left);
+	explicit_bzero(bytes->ptr + left, used);
+	bytes->len = left;
 }
 
 
@@ -228,26 +245,6 @@ channel_keep_bytes(struct channel *channel)
 		(void)SSL_free_buffers(channel->ssl);
 	}
 	return keep_bytes(channel, &channel->in) && keep_bytes(channel, &channel->out);
-}
-
-
-/* The first `used` bytes are done with: a request and what of its body is there. */
-static void
-channel_consume(struct channel *channel, size_t used)
-{
-	struct bytes *in = &channel->in;
-	const size_t left = in->len - used;
-
-	if (used > channel->head_len) {
-		/* It may be a password */
-		explicit_bzero(in->ptr + channel->head_len, used - channel->head_len);
-	}
-	if (left > 0) {
-		memmove(in->ptr, in->ptr + used, left);
-		in->len = left;
-	} else {
-		bytes_empty(channel, in);
-	}
 }
 
 
@@ -429,8 +426,7 @@ channel_flush(struct channel *channel)
 		const int n = channel_send_some(channel, out->ptr + sent, out->len - sent);
 
 		if (n <= 0) {
-			memmove(out->ptr, out->ptr + sent, out->len - sent);
-			out->len -= sent;
+			bytes_consume(channel, out, sent);
 			channel->events = EPOLLOUT;
 			return n;
 		}

@@ -67,7 +67,7 @@ end_channel(struct channel *channel)
 		return STEP_CLOSE;
 	}
 	(void)shutdown(channel->sock, SHUT_WR);
-	channel_consume(channel, channel->in.len);
+	bytes_empty(channel, &channel->in);
 	channel->state = CHANNEL_LINGER;
 	channel->is_late = 0;
 	channel->deadline_ns = mono_now_ns() + (uint64_t)LINGER_MS * 1000000;
@@ -91,6 +91,7 @@ step_linger(struct channel *channel)
 			           ? STEP_WAIT
 			           : STEP_CLOSE;
 		}
+		explicit_bzero(channel->scratch->in, (size_t)n);
 		channel->linger_left -= n;
 		taken += n;
 		if (taken >= STEP_BYTES) {
@@ -133,7 +134,7 @@ finish_request(struct mg_connection *conn)
 	channel->keep = !conn->must_close && is_whole
 	                && STOP_FLAG_IS_ZERO(&conn->phys_ctx->stop_flag);
 	channel->expects_more = !is_whole;
-	channel_consume(channel, used);
+	bytes_consume(channel, &channel->in, used);
 	channel->head_len = 0;
 	memset(&channel->body, 0, sizeof(channel->body));
 	memset(&channel->memory, 0, sizeof(channel->memory));

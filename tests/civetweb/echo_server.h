@@ -113,7 +113,7 @@ static void look_at_body(struct mg_connection *conn)
 
 static void look_back(struct mg_connection *conn)
 {
-    answer(conn, 200, memmem(seen_body, 20, "canary", 6) ? "kept" : "forgotten");
+    answer(conn, 200, memmem(seen_body, 1000, "canary", 6) ? "kept" : "forgotten");
 }
 
 static int begin_request(struct mg_connection *conn)

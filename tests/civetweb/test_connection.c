@@ -201,6 +201,20 @@ START_TEST(forgets_a_body_when_the_request_is_over)
 }
 END_TEST
 
+/* Nor is anything left where a request lay that came together with another one. */
+START_TEST(forgets_a_body_that_was_moved)
+{
+    struct raw *raw = raw_open(port);
+
+    raw_print(raw, "GET /first HTTP/1.1\r\n" HOST "\r\n"
+                   "POST /look HTTP/1.1\r\nContent-Length: 20\r\n" HOST "\r\ncanary canary canary");
+    expect(raw, "", 200, "GET /first");
+    expect(raw, "", 200, "seen");
+    expect(raw, "GET /look-back HTTP/1.1\r\n" HOST "\r\n", 200, "forgotten");
+    raw_close(&raw);
+}
+END_TEST
+
 START_TEST(refuses_bad_chunks)
 {
     static const char *const bad[] = {
@@ -422,6 +436,7 @@ int main(void)
     tcase_add_test(tcase, a_body_over_the_limit_is_refused_at_once);
     tcase_add_test(tcase, says_continue_once_and_only_to_who_waits);
     tcase_add_test(tcase, forgets_a_body_when_the_request_is_over);
+    tcase_add_test(tcase, forgets_a_body_that_was_moved);
     tcase_add_test(tcase, refuses_bad_chunks);
     tcase_add_test(tcase, trailer_fields_end_the_connection);
     tcase_add_test(tcase, a_small_unread_body_keeps_the_connection);
