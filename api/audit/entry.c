@@ -74,6 +74,7 @@ struct audit_entry *audit_entry_new(const struct audit_record *record, struct st
     entry->next = NULL;
     entry->part = record->part;
     entry->is_flush = record->is_flush;
+    entry->is_logged = false;
     char *at = entry->bytes;
     for (size_t i = 0; i < AUDIT_FIELD_COUNT; i++) {
         struct str field = str_sub(fields[i], 0, FIELD_LIMIT);
@@ -85,10 +86,13 @@ struct audit_entry *audit_entry_new(const struct audit_record *record, struct st
     return entry;
 }
 
-void audit_entry_log(const struct audit_entry *entry, const char *reason)
+void audit_entry_log(struct audit_entry *entry, const char *reason)
 {
     struct log_field fields[AUDIT_FIELD_COUNT + 1] = {LOG_CSTR("reason", reason)};
 
+    if (entry->is_logged)
+        return;
+    entry->is_logged = true;
     for (size_t i = 0; i < AUDIT_FIELD_COUNT; i++)
         fields[i + 1] = LOG_STR(audit_field_name((enum audit_field)i), entry->fields[i]);
     fields[AUDIT_TIME + 1].name = "recorded_at"; /* "time" is the log line's own */

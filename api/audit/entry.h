@@ -29,6 +29,7 @@ struct audit_entry {
     struct audit_entry *next;
     enum audit_part part;
     bool is_flush;
+    bool is_logged; /* it is in the log already, wherever else it may get */
     struct str fields[AUDIT_FIELD_COUNT];
     char bytes[]; /* what `fields` point into */
 };
@@ -36,7 +37,7 @@ struct audit_entry {
 /* Copies the record, stamped with the time; NULL when memory is out. Freed with free(). */
 struct audit_entry *audit_entry_new(const struct audit_record *record, struct str node_name);
 
-/* Writes the whole record to the log, with why it is not in the stream. */
-void audit_entry_log(const struct audit_entry *entry, const char *reason);
+/* Writes the whole record to the log, with why it is not in the stream, or not yet; once. */
+void audit_entry_log(struct audit_entry *entry, const char *reason);
 
 #endif

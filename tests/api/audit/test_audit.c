@@ -55,6 +55,12 @@ static int count_of(const char *text, const char *part)
     return count;
 }
 
+/* Of the records in the log, those that are there for good, not because they wait. */
+static int unsaved(const char *log)
+{
+    return count_of(log, "event=audit.unsaved") - count_of(log, "reason=waiting");
+}
+
 static void drain(void)
 {
     ck_assert_int_eq(audit_drain(loopback.app, clock_deadline_ns(PATIENCE_MS)), ERR_OK);
@@ -113,7 +119,7 @@ START_TEST(a_redis_that_comes_back)
     char *log = log_capture_end();
     ck_assert_int_ge(count_of(log, "event=audit.delayed"), 1);
     /* A batch that was on its way when the connection broke may have arrived: that is the log's. */
-    ck_assert_int_eq(in_stream() + count_of(log, "event=audit.unsaved"), 100);
+    ck_assert_int_eq(in_stream() + unsaved(log), 100);
     free(log);
 }
 END_TEST
@@ -168,7 +174,8 @@ START_TEST(a_full_queue_goes_to_the_log)
     redis_server_restart(redis);
     drain();
     log = log_capture_end();
-    ck_assert_int_eq(in_stream() + count_of(log, "event=audit.unsaved"), RECORDS);
+    ck_assert_int_eq(in_stream() + unsaved(log), RECORDS);
+    ck_assert_int_eq(count_of(log, "event=audit.unsaved"), RECORDS);
     free(log);
     log_capture_start();
 }

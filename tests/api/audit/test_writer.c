@@ -1,0 +1,147 @@
+/* What the thread does while Redis is away: a record that waits is in the log at once, and once. */
+#include "cachewarden/clock.h"
+#include "log_capture.h"
+#include "loopback.h"
+#include "patience.h"
+#include "redis_server.h"
+#include "suite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+static struct redis_server *redis;
+static struct loopback loopback;
+
+static void open_all(void)
+{
+    redis = redis_server_start(NULL);
+    loopback_open(&loopback, &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                                        .has_no_users = true,
+                                                        .command_timeout_ms = 300});
+    log_capture_start();
+}
+
+static void close_all(void)
+{
+    loopback_close(&loopback);
+    redis_server_stop(&redis);
+}
+
+static void write_records(int from, int count)
+{
+    static const struct principal admin = {
+        .user_id = 1, .name = {"admin", 5}, .credential = CREDENTIAL_OPERATOR};
+    for (int i = from; i < from + count; i++) {
+        char target[32];
+        snprintf(target, sizeof target, "user:%d", i);
+        struct audit_record record = {.principal = &admin,
+                                      .route = "cache.clear",
+                                      .target = str_from(target),
+                                      .result = "ok",
+                                      .count = i};
+        audit_write(loopback.app, &record);
+    }
+}
+
+static void drain(void)
+{
+    ck_assert_int_eq(audit_drain(loopback.app, clock_deadline_ns(PATIENCE_MS)), ERR_OK);
+}
+
+static int count_of(const char *text, const char *part)
+{
+    int count = 0;
+    for (const char *at = text; (at = strstr(at, part)); at++)
+        count++;
+    return count;
+}
+
+/* Until there are `count` records in the log; each only once. */
+static void wait_for_logged(int count)
+{
+    int64_t deadline_ns = clock_deadline_ns(PATIENCE_MS);
+    for (;;) {
+        char *log = log_capture_read();
+        int logged = count_of(log, "event=audit.unsaved");
+        ck_assert_int_le(logged, count);
+        free(log);
+        if (logged == count)
+            return;
+        ck_assert_msg(clock_mono_ns() < deadline_ns, "%d of %d are in the log", logged, count);
+        nanosleep(&(struct timespec){.tv_nsec = 5 * NS_PER_MS}, NULL);
+    }
+}
+
+static void expect_each_once(int from, int count)
+{
+    char *log = log_capture_read();
+    for (int i = from; i < from + count; i++) {
+        char target[32];
+        snprintf(target, sizeof target, "target=user:%d ", i);
+        ck_assert_msg(count_of(log, target) == 1, "%s %d times", target, count_of(log, target));
+    }
+    free(log);
+}
+
+START_TEST(what_waits_is_in_the_log_at_once)
+{
+    write_records(0, 1);
+    drain();
+    redis_server_kill(redis);
+    write_records(1, 100);
+    wait_for_logged(100);
+    /* From now on before audit_write returns: the program may be killed any moment. */
+    write_records(101, 1);
+    expect_each_once(1, 101);
+    redis_server_restart(redis);
+    drain();
+    expect_each_once(1, 101);
+    /* When it is back, all is as before. */
+    write_records(102, 1);
+    drain();
+    char *log = log_capture_end();
+    ck_assert_int_eq(count_of(log, "target=user:102 "), 0);
+    free(log);
+    log_capture_start();
+}
+END_TEST
+
+/* A Redis that takes commands and does not answer: a whole batch is lost to the log, and the next
+ * ones wait behind it. */
+START_TEST(what_waits_behind_silence_is_in_the_log)
+{
+    enum { RECORDS = 1000 };
+    write_records(0, 1);
+    drain();
+    redis_server_pause(redis);
+    write_records(1, RECORDS);
+    wait_for_logged(RECORDS);
+    expect_each_once(1, RECORDS);
+    redis_server_resume(redis);
+    drain();
+    expect_each_once(1, RECORDS);
+}
+END_TEST
+
+START_TEST(closing_logs_nothing_twice)
+{
+    redis_server_kill(redis);
+    write_records(0, 200);
+    wait_for_logged(200);
+    loopback_close(&loopback);
+    expect_each_once(0, 200);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("api/audit/writer");
+    TCase *tcase = tcase_create("writer");
+    tcase_add_checked_fixture(tcase, open_all, close_all);
+    tcase_add_test(tcase, what_waits_is_in_the_log_at_once);
+    tcase_add_test(tcase, what_waits_behind_silence_is_in_the_log);
+    tcase_add_test(tcase, closing_logs_nothing_twice);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
