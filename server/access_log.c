@@ -4,7 +4,7 @@
 
 #include <stdatomic.h>
 
-enum { FIELDS_MIN = 11, FIELDS_MAX = FIELDS_MIN + 2 };
+enum { FIELDS_MIN = 11, FIELDS_MAX = FIELDS_MIN + 3 };
 
 static atomic_int configured = ACCESS_LOG_ALL;
 
@@ -25,10 +25,11 @@ static bool choose_level(const struct exchange *exchange, enum log_level *level_
 {
     int which = atomic_load_explicit(&configured, memory_order_relaxed);
     int status = exchange->response.status;
-    bool went_well = status > 0 && status < 400;
+    bool went_well = status > 0 && status < 400 && exchange->cut == NOT_CUT;
 
     *level_out = LOG_LEVEL_INFO;
-    if (status >= 500 && exchange->result != ERR_BAD_INPUT) /* 505 is the client's affair */
+    if (exchange->cut == CUT_NO_ROOM ||
+        (status >= 500 && exchange->result != ERR_BAD_INPUT)) /* 505 is the client's affair */
         *level_out = LOG_LEVEL_WARN;
     else if (which == ACCESS_LOG_OFF || (which == ACCESS_LOG_FAILED && went_well))
         return false;
@@ -76,6 +77,9 @@ void access_log_write(const struct exchange *exchange, size_t bytes_sent, int64_
     };
     size_t count = FIELDS_MIN;
     const struct error *error = &call->error;
+
+    if (exchange->cut != NOT_CUT)
+        fields[count++] = LOG_CSTR("cut", exchange->cut == CUT_NO_ROOM ? "no_room" : "client_gone");
 
     /* A failure's short words may name what its long ones do not: Redis, the users database. */
     if (level == LOG_LEVEL_WARN && error->caller[0] && strcmp(error->caller, error->detail) != 0)

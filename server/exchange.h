@@ -106,6 +106,7 @@ struct exchange {
     int (*read_body)(struct exchange *exchange, size_t limit, struct str *body_out);
     void *body_source; /* what read_body reads from */
     bool is_suspended; /* it waits for its body, and has no answer */
+    enum { NOT_CUT, CUT_CLIENT_GONE, CUT_NO_ROOM } cut; /* why the answer did not go out */
     struct exchange_kept kept;
 };
 

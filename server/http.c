@@ -250,6 +250,10 @@ static void write_metrics(const void *with, struct strbuf *out)
         out, "cachewarden_http_connections_evicted_total", "counter",
         "Connections that made room for others: silent ones, and the oldest waiting bytes.",
         (uint64_t)waiting.evicted);
+    exposition_single(
+        out, "cachewarden_http_answers_cut_total", "counter",
+        "Answers that did not go out whole: the client was gone, too slow, or had to make room.",
+        (uint64_t)waiting.cut);
     exposition_single(out, "cachewarden_http_waiting_bytes", "gauge",
                       "Bytes of requests that are not whole, and of answers that are not taken.",
                       (uint64_t)waiting.bytes);

@@ -18,6 +18,8 @@
 
 #include <civetweb_extra.h>
 
+#include <errno.h>
+
 _Static_assert(sizeof(struct request_memory) <= MG_REQUEST_MEMORY, "the library keeps that much");
 
 /* ---- threads and connections ---- */
@@ -131,6 +133,7 @@ static struct exchange *begin_exchange(struct worker *worker, struct mg_connecti
     exchange->read_body = read_body;
     exchange->body_source = worker;
     exchange->is_suspended = false;
+    exchange->cut = NOT_CUT;
     call_init(&exchange->call, worker->http->options.app, NULL, worker->arena);
     return exchange;
 }
@@ -254,6 +257,8 @@ static size_t send_answer(struct worker *worker)
     int64_t deadline_ns = now_ns + worker->http->options.body_timeout_ms * NS_PER_MS;
     mg_set_write_deadline(connection, (uint64_t)deadline_ns);
     int sent = mg_write(connection, message.ptr, message.len);
+    if (sent < 0)
+        exchange->cut = errno == ENOMEM ? CUT_NO_ROOM : CUT_CLIENT_GONE;
     return sent > 0 ? (size_t)sent : 0;
 }
 
@@ -269,17 +274,18 @@ static void end_exchange(struct worker *worker, size_t bytes_sent)
 {
     struct http *http = worker->http;
     struct exchange *exchange = &worker->exchange;
-    int class = exchange->response.status / 100;
+    /* What has not gone out is no answer. */
+    int status = exchange->cut == NOT_CUT ? exchange->response.status : 0;
     int64_t now_ns = clock_mono_ns();
     int64_t duration_ns = now_ns - exchange->request.started_ns;
 
     if (!is_probe(exchange))
         atomic_store_explicit(&worker->ended_ns, now_ns, memory_order_relaxed);
     access_log_write(exchange, bytes_sent, duration_ns);
-    metrics_count(http->metrics, (int)(worker - http->workers), exchange->call.route,
-                  exchange->response.status, duration_ns);
+    metrics_count(http->metrics, (int)(worker - http->workers), exchange->call.route, status,
+                  duration_ns);
     arena_reset(worker->arena);
-    count(&worker->by_class[class]);
+    count(&worker->by_class[status / 100]);
     atomic_store(&worker->is_busy, false);
     if (atomic_load(&http->draining)) {
         lock_take(&http->lock);

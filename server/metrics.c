@@ -149,7 +149,7 @@ static void write_statuses(const struct metrics *metrics, struct strbuf *out)
             if (k < STATUS_COUNT)
                 snprintf(labels, sizeof labels, "route=\"%s\",class=\"%dxx\",status=\"%d\"",
                          name_of(metrics, i), status_at(k) / 100, status_at(k));
-            else /* a connection that was gone before there was an answer */
+            else /* the answer did not go out: the client was gone, or there was no room for it */
                 snprintf(labels, sizeof labels, "route=\"%s\",class=\"none\",status=\"none\"",
                          name_of(metrics, i));
             exposition_count(out, name, labels, sums.by_status[k]);

@@ -75,6 +75,8 @@ struct channel {
 	int is_unfinished; /* counted as such */
 	int keep;       /* after what is being written */
 	int expects_more; /* of the request: its body was not read to its end */
+	int is_gone;      /* the peer is: sending has failed */
+	int is_cut;       /* an answer did not find room to wait, or the peer was gone */
 	int may_block;  /* while TLS reads */
 	uint32_t events;
 	uint64_t deadline_ns; /* 0: begins when it is waited for */
@@ -410,8 +412,11 @@ channel_send_some(struct channel *channel, const char *buf, size_t size)
 	if (n > 0) {
 		return n;
 	}
-	return ((n == 0) || ERROR_TRY_AGAIN(ERRNO) || (ERRNO == EINTR)) ? CHANNEL_AGAIN
-	                                                              : CHANNEL_GONE;
+	if ((n == 0) || ERROR_TRY_AGAIN(ERRNO) || (ERRNO == EINTR)) {
+		return CHANNEL_AGAIN;
+	}
+	channel->is_gone = 1;
+	return CHANNEL_GONE;
 }
 
 

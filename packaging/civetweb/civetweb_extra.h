@@ -45,7 +45,7 @@ void *mg_request_memory(struct mg_connection *conn);
  * When the peer must have taken the current request's answer. mg_write sends what the peer takes at once;
  * the rest is kept and goes out without a worker, until then. Without a deadline it is
  * request_timeout_ms from now. mg_write answers -1, and the connection closes after this request, when
- * the peer is gone or too many bytes wait already.
+ * the peer is gone (errno: EPIPE) or too many bytes wait already (ENOMEM).
  */
 void mg_set_write_deadline(struct mg_connection *conn, uint64_t mono_ns);
 
@@ -62,6 +62,7 @@ int mg_is_resumed(const struct mg_connection *conn);
 struct mg_waiting_stats {
     int64_t accepted; /* connections since the start */
     int64_t evicted;  /* that had to make room: for a new one, or for others' bytes */
+    int64_t cut;      /* answers that the peer did not take whole: gone, too slow, or it made room */
     int64_t bytes;    /* that have come or are to go, and wait */
     int open;         /* connections now */
     int waiting;      /* of these, without a worker: silent, slow, or waiting for one */

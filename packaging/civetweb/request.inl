@@ -409,6 +409,8 @@ connection_write(struct mg_connection *conn, const void *buf, size_t size)
 
 	if (!channel_write(channel, (const char *)buf, size)) {
 		conn->must_close = 1;
+		channel->is_cut = 1;
+		errno = channel->is_gone ? EPIPE : ENOMEM;
 		return -1;
 	}
 	if (channel->out.len > 0) {

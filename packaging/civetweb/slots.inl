@@ -40,7 +40,7 @@ struct waiting {
 	int is_timed;       /* timer_fd is */
 	int unfinished; /* requests that wait: for their body, or for their answer to be taken */
 	int64_t bytes, bytes_max;
-	int64_t accepted, evicted;
+	int64_t accepted, evicted, cut;
 	int max;
 	/* Set before there are workers. */
 	struct mg_context *ctx;
@@ -333,6 +333,9 @@ waiting_close(struct waiting *waiting, struct channel *channel)
 	if ((channel->ssl != NULL) && (channel->state == CHANNEL_HEAD)) {
 		(void)SSL_shutdown(channel->ssl);
 		(void)channel_flush(channel);
+	}
+	if (channel->is_cut || ((channel->state == CHANNEL_WRITE) && (channel->out.len > 0))) {
+		__atomic_fetch_add(&waiting->cut, 1, __ATOMIC_RELAXED);
 	}
 	count_unfinished(channel, 0);
 	SSL_free(channel->ssl);

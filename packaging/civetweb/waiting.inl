@@ -487,6 +487,7 @@ mg_get_waiting_stats(const struct mg_context *ctx, struct mg_waiting_stats *stat
 
 	stats_out->accepted = __atomic_load_n(&waiting->accepted, __ATOMIC_RELAXED);
 	stats_out->evicted = __atomic_load_n(&waiting->evicted, __ATOMIC_RELAXED);
+	stats_out->cut = __atomic_load_n(&waiting->cut, __ATOMIC_RELAXED);
 	stats_out->bytes = __atomic_load_n(&waiting->bytes, __ATOMIC_RELAXED);
 	stats_out->open = __atomic_load_n(&waiting->open, __ATOMIC_RELAXED);
 	stats_out->waiting =

@@ -381,6 +381,7 @@ START_TEST(a_slow_reader_is_cut_off)
     }
     ck_assert_int_ge(now_ms() - start_ms, DEADLINE_MS);
     await_nothing();
+    ck_assert_int_eq(waiting_stats().cut, 1);
     close(fd);
 }
 END_TEST

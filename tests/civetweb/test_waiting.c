@@ -392,6 +392,7 @@ START_TEST(the_oldest_answer_makes_room)
     close(older);
     close(younger);
     await_nothing();
+    ck_assert_int_eq(waiting_stats().cut, 1);
 }
 END_TEST
 
@@ -427,6 +428,7 @@ START_TEST(answers_that_wait_are_bounded)
     }
     close(fd);
     await_nothing();
+    ck_assert_int_eq(waiting_stats().cut, 1);
 }
 END_TEST
 

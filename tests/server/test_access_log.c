@@ -112,6 +112,22 @@ START_TEST(failures_say_what_the_caller_is_not_told)
 }
 END_TEST
 
+/* It had a status, and nobody has seen it. */
+START_TEST(an_answer_that_did_not_go_out_is_told)
+{
+    access_log_configure(ACCESS_LOG_FAILED);
+    exchange.cut = CUT_CLIENT_GONE;
+    access_log_write(&exchange, 0, 0);
+    ck_assert_ptr_nonnull(strstr(written(), " status=200 bytes=0 "));
+    log_configure(LOG_LEVEL_WARN, LOG_FORMAT_TEXT);
+    access_log_write(&exchange, 0, 0); /* that was the client's affair */
+    ck_assert_str_eq(written(), "");
+    exchange.cut = CUT_NO_ROOM;
+    access_log_write(&exchange, 0, 0);
+    ck_assert_ptr_nonnull(strstr(written(), " error=ok cut=no_room\n"));
+}
+END_TEST
+
 START_TEST(no_value_begins_a_line_and_no_query_is_shown)
 {
     exchange.request.path = STR("/a\nhttp.request request_id=forged");
@@ -203,6 +219,7 @@ int main(void)
     tcase_add_test(tcase, a_key_is_named);
     tcase_add_test(tcase, a_refused_head_has_dashes);
     tcase_add_test(tcase, failures_say_what_the_caller_is_not_told);
+    tcase_add_test(tcase, an_answer_that_did_not_go_out_is_told);
     tcase_add_test(tcase, no_value_begins_a_line_and_no_query_is_shown);
     tcase_add_test(tcase, a_quiet_log_stays_quiet);
     tcase_add_test(tcase, each_setting_has_its_requests);

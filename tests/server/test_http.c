@@ -1,6 +1,9 @@
 /* The edge from outside: answers, proxies, origins, counters. Bodies and deadlines, framing, fairness
  * and draining have files of their own. */
 #include "http_case.h"
+#include "log_capture.h"
+
+#include "cachewarden/log.h"
 
 #include <stdio.h>
 
@@ -311,6 +314,38 @@ START_TEST(counters_count)
 }
 END_TEST
 
+static bool is_one_cut(void *arg)
+{
+    struct http_stats *stats = arg;
+
+    http_stats_read(edge_http(), stats);
+    return stats->answers_by_class[0] == 1;
+}
+
+/* The client has gone while its request was under way: that counts as no answer, not as a good one. */
+START_TEST(an_answer_that_did_not_go_out_is_none)
+{
+    static const char request[] = "GET /gate HTTP/1.1\r\n" H "\r\n";
+    const struct linger reset = {.l_onoff = 1};
+    struct http_stats stats;
+    int fd = connect_to_edge(0);
+
+    ck_assert_int_eq(send(fd, request, sizeof request - 1, MSG_NOSIGNAL), sizeof request - 1);
+    edge_wait_gate(1);
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    close(fd);
+    log_configure(LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+    log_capture_start();
+    edge_open_gate();
+    edge_wait(is_one_cut, &stats, "the request to end");
+    ck_assert_uint_eq(stats.answers_by_class[2], 0);
+    edge_close(); /* all lines are written */
+    char *log = log_capture_end();
+    ck_assert_ptr_nonnull(strstr(log, " cut=client_gone"));
+    free(log);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("server/http");
@@ -332,6 +367,7 @@ int main(void)
     tcase_add_test(tcase, cors_is_for_listed_origins);
     tcase_add_test(tcase, foreign_hosts_are_misdirected);
     tcase_add_test(tcase, counters_count);
+    tcase_add_test(tcase, an_answer_that_did_not_go_out_is_none);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
