@@ -105,6 +105,7 @@ struct key key_audit(enum audit_part part)
     static const struct str names[AUDIT_PARTS] = {
         [AUDIT_CHANGES] = {"cw:audit:changes", 16},
         [AUDIT_CLEARS] = {"cw:audit:clears", 15},
+        [AUDIT_SIGN_INS] = {"cw:audit:sign_ins", 17},
     };
 
     return make_fixed(names[part]);

@@ -44,7 +44,9 @@ static const struct param_spec params_audit[] = {
     {.name = "before",
      .kind = PARAM_STREAM_ID,
      .help = "Only records older than this id: `next` of the answer before."},
-    {.name = "part", .kind = PARAM_NAME, .help = "Only records of this part: changes, or clears."},
+    {.name = "part",
+     .kind = PARAM_NAME,
+     .help = "Only records of this part: changes, clears or sign_ins."},
     {.kind = PARAM_END},
 };
 

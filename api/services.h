@@ -37,6 +37,12 @@ void audit_call(const struct call *call, struct str target, enum err outcome, in
 void audit_clear(const struct call *call, struct str target, enum err outcome, int64_t count);
 /* The same for the flush of a named cache, which is also remembered as its last. */
 void audit_flush(const struct call *call, struct str cache, enum err outcome, int64_t removed);
+/*
+ * Records a sign-in with a name and a password: ERR_OK, or ERR_UNAUTHENTICATED. `user` has the name; of
+ * one that nobody has (id 0) the digest is kept.
+ */
+void audit_sign_in(const struct call *call, const struct user *user, struct str name_digest,
+                   enum err outcome);
 
 /* For GET /metrics: records since the start. */
 struct audit_stats {

@@ -48,6 +48,7 @@ enum err identity_login(struct identity *identity, struct arena *arena, struct s
     bool may_sign_in = !err && user.is_active && !user.is_deleted;
     err = password_verify(may_sign_in ? user.password_hash : STR_NONE, password, deadline_ns,
                           &is_old);
+    user_out->id = user.id; /* whose it is not */
     if (err == ERR_UNAUTHENTICATED || (!err && !may_sign_in))
         return error_set(error, ERR_UNAUTHENTICATED,
                          "No active account found with the given credentials");

@@ -3,6 +3,7 @@
 #include "claims.h"
 #include "claims_cache.h"
 #include "jws.h"
+#include "mac.h"
 
 #include "cachewarden/random.h"
 
@@ -17,6 +18,7 @@ enum {
 
 struct tokens {
     struct jws_key *key;
+    struct mac_key *names; /* the same secret, for token_name_digest */
     struct claims_rules rules;
     struct claims_cache *cache; /* looks after its own threads */
     int64_t access_ttl_s;
@@ -73,6 +75,8 @@ enum err tokens_new(const struct token_options *options, struct tokens **tokens_
         err = claims_cache_new(&tokens->cache);
     if (!err)
         err = jws_key_new_secret(JWS_HS256, options->secret, &tokens->key, error);
+    if (!err)
+        err = mac_key_new("SHA2-256", options->secret, &tokens->names);
     if (err)
         tokens_free(&tokens);
     *tokens_out = tokens;
@@ -84,6 +88,8 @@ void tokens_free(struct tokens **tokens)
     if (!*tokens)
         return;
     jws_key_free(&(*tokens)->key);
+    if ((*tokens)->names)
+        mac_key_free(&(*tokens)->names);
     claims_cache_free(&(*tokens)->cache);
     arena_free(&(*tokens)->memory);
     free(*tokens);
@@ -216,4 +222,18 @@ int64_t token_longest_ttl_s(const struct tokens *tokens)
 int64_t token_leeway_s(const struct tokens *tokens)
 {
     return tokens->rules.leeway_s;
+}
+
+enum { NAME_DIGEST_BYTES = 16 };
+
+struct str token_name_digest(const struct tokens *tokens, struct arena *arena, struct str name)
+{
+    unsigned char mac[MAC_MAX_SIZE];
+    size_t size;
+    /* No token begins like this: what is signed there is never what is signed here. */
+    struct str text = str_format(arena, "name:%.*s", STR_ARG(name));
+
+    if (!text.ptr || mac_compute(tokens->names, text, mac, &size) != ERR_OK)
+        return STR_NONE;
+    return hex_encode(arena, (struct str){(const char *)mac, NAME_DIGEST_BYTES});
 }

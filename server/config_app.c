@@ -34,6 +34,7 @@ void config_audit_keep(const struct config *config, int64_t keep_out[AUDIT_PARTS
 {
     keep_out[AUDIT_CHANGES] = config->audit_keep_changes;
     keep_out[AUDIT_CLEARS] = config->audit_keep_clears;
+    keep_out[AUDIT_SIGN_INS] = config->audit_keep_sign_ins;
 }
 
 enum {

@@ -2,6 +2,8 @@
 #include "cachewarden/routes.h"
 #include "services.h"
 
+#include <inttypes.h>
+
 /* Nothing was done, and whoever asked may ask again at once, for as long as they like. */
 static bool is_refusal(enum err outcome)
 {
@@ -70,4 +72,18 @@ void audit_flush(const struct call *call, struct str cache, enum err outcome, in
     record.is_flush = outcome == ERR_OK;
     if (!is_refusal(outcome))
         audit_write(call->app, &record);
+}
+
+void audit_sign_in(const struct call *call, const struct user *user, struct str name_digest,
+                   enum err outcome)
+{
+    struct audit_record record = record_of(call, AUDIT_SIGN_INS, STR_NONE, outcome, -1);
+    const struct principal who = {
+        .kind = PRINCIPAL_USER, .user_id = user->id, .name = user->username};
+
+    record.target = user->id > 0 ? str_format(call->arena, "user:%" PRId64, user->id)
+                                 : str_format(call->arena, "name:%.*s", STR_ARG(name_digest));
+    if (outcome == ERR_OK)
+        record.principal = &who;
+    audit_write(call->app, &record);
 }

@@ -34,6 +34,7 @@ const char *audit_part_name(enum audit_part part)
     static const char *const names[AUDIT_PARTS] = {
         [AUDIT_CHANGES] = "changes",
         [AUDIT_CLEARS] = "clears",
+        [AUDIT_SIGN_INS] = "sign_ins",
     };
 
     return names[part];

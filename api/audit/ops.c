@@ -179,7 +179,7 @@ static enum err read_page(struct call *call, struct page *page)
             err = add_read(call, pipeline, (enum audit_part)part);
     }
     if (err == ERR_OK && pipeline_count(pipeline) == 0)
-        return error_set(&call->error, ERR_BAD_INPUT, "part: Must be changes or clears.");
+        return error_set(&call->error, ERR_BAD_INPUT, "part: Must be changes, clears or sign_ins.");
     if (err == ERR_OK)
         err = pipeline_run(call->app->control, pipeline, call->deadline_ns, &call->error);
     for (int part = 0; part < AUDIT_PARTS && err == ERR_OK; part++) {

@@ -1,22 +1,16 @@
 #include "limits/attempt.h"
 
 #include "cachewarden/app.h"
-#include "cachewarden/digest.h"
 #include "limits/limits_private.h"
 #include "limits/network.h"
 #include "limits/shared.h"
-
-/* 128 bits of SHA-256: names are never met by accident or by design, and what was typed into the
- * field (a password, by mistake) does not get to Redis. */
-enum { NAME_BYTES = 16 };
 
 /*
  * By what was typed, not by whose account it is: a counter that a name and an email shared would
  * tell that both belong to one account.
  */
-static enum err digest_name(struct call *call, struct str name, bool by_email, struct str *hex_out)
+struct str limits_name_digest(const struct call *call, struct str name, bool by_email)
 {
-    unsigned char digest[DIGEST_SHA256_SIZE];
     struct strbuf text;
 
     strbuf_init(&text, call->arena, name.len + 2);
@@ -25,15 +19,9 @@ static enum err digest_name(struct call *call, struct str name, bool by_email, s
         char c = name.ptr[i];
         strbuf_add_char(&text, c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c);
     }
-    if (text.failed)
-        return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a name");
-    enum err err = digest_sha256(strbuf_str(&text), digest);
-    if (err != ERR_OK)
-        return error_set_detail(&call->error, err, "no SHA-256");
-    *hex_out = hex_encode(call->arena, (struct str){(const char *)digest, NAME_BYTES});
-    if (!hex_out->ptr)
-        return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a name");
-    return ERR_OK;
+    return text.failed ? STR_NONE
+                       : token_name_digest(identity_tokens(call->app->identity), call->arena,
+                                           strbuf_str(&text));
 }
 
 static int64_t max_of(const struct call *call)
@@ -52,14 +40,13 @@ enum err limits_attempt(struct call *call, struct str name, bool by_email,
                         struct limit_attempt *attempt_out)
 {
     char buffer[LIMIT_NETWORK_SIZE];
-    struct str hex;
 
     attempt_out->is_on = limits_are_on(call->app->limits);
     if (!attempt_out->is_on)
         return ERR_OK;
-    enum err err = digest_name(call, name, by_email, &hex);
-    if (err != ERR_OK)
-        return err;
+    struct str hex = limits_name_digest(call, name, by_email);
+    if (!hex.ptr)
+        return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a name");
     attempt_out->key = key_limit_failures(hex, limit_network(call->client_address, buffer));
     return judge_so_far(call, limits_look(call, &attempt_out->key, LIMIT_FAILURE_WINDOW_MS));
 }

@@ -39,6 +39,7 @@ enum audit_part {
     AUDIT_CHANGES = 0, /* what matters: by operators, to accounts, to rights, to sessions */
     /* clears, flushes and switches by API keys, and by users of what every user may */
     AUDIT_CLEARS,
+    AUDIT_SIGN_INS, /* with a name and a password, good and bad */
     AUDIT_PARTS
 };
 

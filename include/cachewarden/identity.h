@@ -84,7 +84,8 @@ CW_MUST_CHECK enum err identity_authenticate(struct identity *identity, struct a
 /*
  * Checks a name (or email) and password; same text and time for an unknown user as for a wrong
  * password. ERR_UNAUTHENTICATED, ERR_BUSY (hashing queue), ERR_UPSTREAM_DOWN. Rehashes when the
- * parameters are old. `by_email`: `name` is an email address.
+ * parameters are old. `by_email`: `name` is an email address. After ERR_UNAUTHENTICATED user_out->id is
+ * the account that has the name, 0: nobody's; for the audit, never for the caller.
  */
 CW_MUST_CHECK enum err identity_login(struct identity *identity, struct arena *arena,
                                       struct str name, bool by_email, struct str password,

@@ -90,6 +90,13 @@ CW_MUST_CHECK enum err token_issue_session(const struct tokens *tokens, struct a
 bool token_session_is_stale(const struct tokens *tokens, int64_t issued_at_s, int64_t expires_at_s,
                             int64_t now_s);
 
+/*
+ * 32 hex digits for what somebody typed as a name: the same on all nodes that share the secret, and of no
+ * use to who reads them, because nobody without it can try names, or passwords that were typed into
+ * the wrong field. {NULL,0}: no memory, or no HMAC.
+ */
+struct str token_name_digest(const struct tokens *tokens, struct arena *arena, struct str name);
+
 int64_t token_access_ttl_s(const struct tokens *tokens);
 int64_t token_refresh_ttl_s(const struct tokens *tokens);
 /* The longest that anything of one sign-in without a refresh lives: its refresh token or session. */

@@ -22,6 +22,7 @@ START_TEST(names_are_those_of_the_layout)
     expect_key(key_user_families(42), "cw:{u:42}:f");
     expect_key(key_audit(AUDIT_CHANGES), "cw:audit:changes");
     expect_key(key_audit(AUDIT_CLEARS), "cw:audit:clears");
+    expect_key(key_audit(AUDIT_SIGN_INS), "cw:audit:sign_ins");
     expect_key(key_token(STR("0123456789abcdef0123456789abcdef")),
                "cw:t:0123456789abcdef0123456789abcdef");
     expect_key(key_last_flush(STR("messages")), "cw:flushed:messages");

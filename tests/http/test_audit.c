@@ -92,8 +92,8 @@ static int64_t version_of_alice(void)
 /* Nothing was done yet; versions go on. */
 static void forget(void)
 {
-    redis_server_do(stand.redis,
-                    "DEL cw:audit:changes cw:audit:clears cw:flushed:messages cw:flushed:search");
+    redis_server_do(stand.redis, "DEL cw:audit:changes cw:audit:clears cw:audit:sign_ins "
+                                 "cw:flushed:messages cw:flushed:search");
     redis_server_do(stand.redis, "DEL whatsapp:development:in whatsapp:development:out");
 }
 

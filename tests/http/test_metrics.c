@@ -247,7 +247,7 @@ START_TEST(it_tells_what_happened)
     ck_assert(value_of("cachewarden_logouts_total") == 1);
     ck_assert(value_of("cachewarden_audit_waiting") +
                   value_of("cachewarden_audit_records_total{to=\"stream\"}") ==
-              4); /* two clears, a flush, the logout */
+              6); /* two clears, a flush, two sign-ins, the logout */
     ck_assert(value_of("cachewarden_audit_records_total{to=\"log\"}") == 0);
     ck_assert(value_of("cachewarden_password_hashes_total") == 2);
     ck_assert(value_of("cachewarden_password_hashes_waiting") == 0);

@@ -56,7 +56,7 @@ enum err loopback_try_open(struct loopback *loopback, const struct loopback_opti
                    .session_ttl_s = 43200},
         .admin_group = STR("Admin"),
         .registration_open = options->is_registration_open,
-        .audit_keep = {100000, 100000},
+        .audit_keep = {100000, 100000, 100000},
         .environment = STR("development"),
         .caches = options->caches ? options->caches : usual_caches,
         .cache_count = options->caches ? options->cache_count : 2,

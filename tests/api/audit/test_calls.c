@@ -5,7 +5,10 @@
 #include "redis_server.h"
 #include "suite.h"
 
+#include <hiredis/hiredis.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static struct redis_server *redis;
 static struct loopback loopback;
@@ -82,6 +85,86 @@ START_TEST(refusals_leave_nothing)
 }
 END_TEST
 
+/* The newest record of a part: whether it has this field. */
+static bool newest_has(const char *part, const char *name, const char *value)
+{
+    redisReply *reply = redis_server_ask(redis, "XREVRANGE cw:audit:%s + - COUNT 1", part);
+    bool is_there = false;
+    ck_assert_uint_eq(reply->elements, 1);
+    const redisReply *pairs = reply->element[0]->element[1];
+    for (size_t i = 0; i + 1 < pairs->elements; i += 2)
+        is_there = is_there || (strcmp(pairs->element[i]->str, name) == 0 &&
+                                strcmp(pairs->element[i + 1]->str, value) == 0);
+    freeReplyObject(reply);
+    return is_there;
+}
+
+static int sign_ins(void)
+{
+    ck_assert_int_eq(audit_drain(loopback.app, clock_deadline_ns(PATIENCE_MS)), ERR_OK);
+    return (int)redis_server_ask_integer(redis, "XLEN cw:audit:sign_ins");
+}
+
+#define LOGIN(name, password) "{\"username\":\"" name "\",\"password\":\"" password "\"}"
+
+START_TEST(sign_ins_are_seen)
+{
+    DO("auth.register", loopback_nobody(), .body = REGISTRATION);
+    ck_assert_int_eq(sign_ins(), 0);
+    DO("auth.login", loopback_nobody(), .body = LOGIN("alice", LOOPBACK_PASSWORD));
+    ck_assert_int_eq(sign_ins(), 1);
+    ck_assert(newest_has("sign_ins", "principal", "alice"));
+    ck_assert(newest_has("sign_ins", "principal_id", "1"));
+    ck_assert(newest_has("sign_ins", "route", "auth.login"));
+    ck_assert(newest_has("sign_ins", "target", "user:1"));
+    ck_assert(newest_has("sign_ins", "result", "ok"));
+    DO("token.obtain", loopback_nobody(), .body = LOGIN("ALICE", "wrong"));
+    ck_assert_int_eq(sign_ins(), 2);
+    ck_assert(newest_has("sign_ins", "principal", ""));
+    ck_assert(newest_has("sign_ins", "principal_id", "0"));
+    ck_assert(newest_has("sign_ins", "route", "token.obtain"));
+    ck_assert(newest_has("sign_ins", "target", "user:1"));
+    ck_assert(newest_has("sign_ins", "result", "unauthenticated"));
+    expect_records(1, 0);
+}
+END_TEST
+
+static char *newest_target(void)
+{
+    redisReply *reply = redis_server_ask(redis, "XREVRANGE cw:audit:sign_ins + - COUNT 1");
+    const redisReply *pairs = reply->element[0]->element[1];
+    char *target = NULL;
+    for (size_t i = 0; i + 1 < pairs->elements; i += 2)
+        if (strcmp(pairs->element[i]->str, "target") == 0)
+            target = strdup(pairs->element[i + 1]->str);
+    freeReplyObject(reply);
+    return target;
+}
+
+/* A password that was typed into the wrong field is nobody's to read, or to guess from what is kept. */
+START_TEST(a_name_that_nobody_has_is_a_digest)
+{
+    DO("auth.login", loopback_nobody(), .body = LOGIN("correct-horse", "x"));
+    ck_assert_int_eq(sign_ins(), 1);
+    char *first = newest_target();
+    ck_assert_int_eq(strncmp(first, "name:", 5), 0);
+    ck_assert_uint_eq(strlen(first), 5 + 32);
+    DO("auth.login", loopback_nobody(), .body = LOGIN("CORRECT-horse", "y"));
+    ck_assert_int_eq(sign_ins(), 2);
+    char *same = newest_target();
+    ck_assert_str_eq(same, first);
+    DO("auth.login", loopback_nobody(), .body = LOGIN("correct-horsf", "y"));
+    ck_assert_int_eq(sign_ins(), 3);
+    char *other = newest_target();
+    ck_assert_str_ne(other, first);
+    /* Not what anybody could compute: `printf n:correct-horse | sha256sum`. */
+    ck_assert_str_ne(first, "name:9dc4ddbc5b1359e55206b33f6e1c25e8");
+    free(first);
+    free(same);
+    free(other);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api/audit/calls");
@@ -89,6 +172,8 @@ int main(void)
     tcase_add_checked_fixture(tcase, open_all, close_all);
     tcase_add_test(tcase, what_anybody_may_do_is_kept_apart);
     tcase_add_test(tcase, refusals_leave_nothing);
+    tcase_add_test(tcase, sign_ins_are_seen);
+    tcase_add_test(tcase, a_name_that_nobody_has_is_a_digest);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

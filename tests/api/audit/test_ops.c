@@ -110,7 +110,7 @@ START_TEST(one_part_alone)
     loopback_expect(AS_ADMIN("audit.list", .query = "part=clears"),
                     "{\"records\":[" RECORD("1-1") "],\"next\":null}");
     loopback_expect_error(AS_ADMIN("audit.list", .query = "part=clear"), ERR_BAD_INPUT,
-                          "part: Must be changes or clears.");
+                          "part: Must be changes, clears or sign_ins.");
 }
 END_TEST
 

@@ -13,7 +13,8 @@ static struct pool *pool;
 static struct arena *arena;
 static struct audit_entry *entries[AUDIT_BATCH];
 static bool saved[AUDIT_BATCH];
-static const int64_t keep[AUDIT_PARTS] = {[AUDIT_CHANGES] = 100, [AUDIT_CLEARS] = 1000};
+static const int64_t keep[AUDIT_PARTS] = {
+    [AUDIT_CHANGES] = 100, [AUDIT_CLEARS] = 1000, [AUDIT_SIGN_INS] = 10};
 
 static void open_all(void)
 {
