@@ -472,7 +472,11 @@ static void *add_the_same(void *arg)
     int64_t id;
     (void)arg;
 
-    enum err err = users_add(users, &same, &id, &why);
+    int64_t deadline_ns = clock_deadline_ns(PATIENCE_MS);
+    enum err err;
+    do
+        err = users_add(users, &same, &id, &why);
+    while (users_backend_must_retry(err, &why, deadline_ns));
     ck_assert_msg(err == ERR_OK || err == ERR_CONFLICT, "%s: %s", err_name(err), why.caller);
     atomic_fetch_add(err == ERR_OK ? &winners : &losers, 1);
     return NULL;

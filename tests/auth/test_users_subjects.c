@@ -130,13 +130,17 @@ struct racer {
 static void *race(void *arg)
 {
     struct racer *racer = arg;
+    int64_t deadline_ns = clock_deadline_ns(PATIENCE_MS);
+    struct error why = {0};
     char subject[32];
 
     pthread_barrier_wait(racer->start);
     for (int i = 0; i < SUBJECTS && !racer->err; i++) {
         snprintf(subject, sizeof subject, "subject %d", i);
-        racer->err =
-            users_provision(racer->users, STR("issuer"), str_from(subject), &racer->ids[i], NULL);
+        do
+            racer->err = users_provision(racer->users, STR("issuer"), str_from(subject),
+                                         &racer->ids[i], &why);
+        while (users_backend_must_retry(racer->err, &why, deadline_ns));
     }
     return NULL;
 }
