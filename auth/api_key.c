@@ -1,5 +1,6 @@
 #include "api_key.h"
 
+#include "key_ids.h"
 #include "memo.h"
 
 #include "cachewarden/arena.h"
@@ -108,6 +109,7 @@ enum err api_key_check_name(const char *field, struct str name, struct error *er
 struct key_cache {
     struct users *users;
     struct memo *records; /* struct key_record by id */
+    struct key_ids *ids;
 };
 
 enum err key_cache_new(struct users *users, struct key_cache **cache_out)
@@ -118,19 +120,22 @@ enum err key_cache_new(struct users *users, struct key_cache **cache_out)
     if (!cache)
         return ERR_NO_MEMORY;
     cache->users = users;
-    if (memo_new("API keys", KEYS_MAX, sizeof(struct key_record), &cache->records) != ERR_OK) {
-        free(cache);
-        return ERR_NO_MEMORY;
-    }
+    enum err err = memo_new("API keys", KEYS_MAX, sizeof(struct key_record), &cache->records);
+    if (!err)
+        err = key_ids_new(users, &cache->ids);
+    if (err)
+        key_cache_free(&cache);
     *cache_out = cache;
-    return ERR_OK;
+    return err;
 }
 
 void key_cache_free(struct key_cache **cache)
 {
     if (!*cache)
         return;
-    memo_free(&(*cache)->records);
+    key_ids_free(&(*cache)->ids);
+    if ((*cache)->records)
+        memo_free(&(*cache)->records);
     free(*cache);
     *cache = NULL;
 }
@@ -138,6 +143,7 @@ void key_cache_free(struct key_cache **cache)
 void key_cache_forget_all(struct key_cache *cache)
 {
     memo_forget_all(cache->records);
+    key_ids_forget(cache->ids);
 }
 
 static enum err fill(const struct api_key *key, struct key_record *record)
@@ -162,11 +168,19 @@ static enum err fill(const struct api_key *key, struct key_record *record)
     return ERR_OK;
 }
 
+struct question {
+    const struct key_cache *cache;
+    int64_t now_ns;
+};
+
 static enum err load_record(void *arg, struct str id, void *record_out, struct error *error)
 {
-    const struct key_cache *cache = arg;
+    const struct question *question = arg;
+    const struct key_cache *cache = question->cache;
     struct api_key key;
 
+    if (!key_ids_may_exist(cache->ids, id, question->now_ns))
+        return ERR_NOT_FOUND;
     struct arena *arena = arena_new(1024, 0);
     if (!arena)
         return ERR_NO_MEMORY;
@@ -186,7 +200,8 @@ enum err api_key_verify(struct key_cache *cache, struct str whole, int64_t now_s
                         int64_t stale_ns, struct str *id_out, struct key_record *record,
                         struct error *error)
 {
-    const struct memo_source source = {load_record, cache, stale_ns, false};
+    struct question question = {cache, now_ns};
+    const struct memo_source source = {load_record, &question, stale_ns, false};
     unsigned char digest[DIGEST_SHA256_SIZE];
     struct str secret;
 

@@ -65,6 +65,26 @@ enum err api_keys_find(struct users *users, struct arena *arena, struct str id,
     return ERR_OK;
 }
 
+enum err api_keys_ids(struct users *users, struct arena *arena, struct str **ids_out,
+                      size_t *count_out, struct error *error)
+{
+    struct users_result result = {0};
+
+    *ids_out = NULL;
+    *count_out = 0;
+    enum err err = users_run(users, USERS_READ, KEY_IDS, NULL, 0, arena, &result, error);
+    if (err)
+        return err;
+    struct str *ids = arena_calloc(arena, result.row_count, sizeof *ids);
+    if (!ids)
+        return ERR_NO_MEMORY;
+    for (size_t row = 0; row < result.row_count; row++)
+        ids[row] = users_bytes(&result, row, COLUMN_ID);
+    *ids_out = ids;
+    *count_out = result.row_count;
+    return ERR_OK;
+}
+
 enum err api_keys_list(struct users *users, struct arena *arena, struct api_key **keys_out,
                        size_t *count_out, struct error *error)
 {

@@ -158,6 +158,9 @@ CW_MUST_CHECK enum err api_keys_find(struct users *users, struct arena *arena, s
 CW_MUST_CHECK enum err api_keys_list(struct users *users, struct arena *arena,
                                      struct api_key **keys_out, size_t *count_out,
                                      struct error *error);
+/* The id of every key that was ever made, in no order; texts and array in the arena. */
+CW_MUST_CHECK enum err api_keys_ids(struct users *users, struct arena *arena, struct str **ids_out,
+                                    size_t *count_out, struct error *error);
 /* By name; a second time is ERR_NOT_FOUND only when no such key was ever made. */
 CW_MUST_CHECK enum err api_keys_revoke(struct users *users, struct str name, int64_t now_s,
                                        struct error *error);
