@@ -125,7 +125,7 @@ static int begin_request(struct mg_connection *conn)
     if (strstr(path, "/patient") != NULL)
         deadline_ns = now_ns + (uint64_t)PATIENCE_MS * 1000000;
     mg_set_write_deadline(conn, deadline_ns);
-    if (strcmp(path, "/hold") == 0)
+    if (strncmp(path, "/hold", 5) == 0)
         hold();
     if (strncmp(path, "/flood", 6) == 0) {
         write_zeros(conn, FLOOD);

@@ -2,8 +2,8 @@
  * CivetWeb as patched, without the program around it: an echo of what it made of a request. What a
  * slow, greedy or malicious peer can make a worker thread do, and for how long.
  *
- * Times are bounded from both sides, and generously from above: a busy machine is slow, but a
- * deadline that starts again with every byte would never be reached at all.
+ * Times are bounded from both sides, and generously from above, beside a control: a deadline that starts
+ * again with every byte would never be reached at all.
  */
 #include "echo_server.h"
 #include "slowness.h"
@@ -353,8 +353,7 @@ START_TEST(time_is_bounded_however_bytes_drip)
                   answered);
     ck_assert_msg(took_ms >= cases[_i].at_least_ms, "%s: %d ms", cases[_i].name, took_ms);
     /* A deadline, and a second in which the rest of the body is taken in. */
-    ck_assert_msg(took_ms < cases[_i].at_least_ms + 1000 + 4000, "%s: %d ms", cases[_i].name,
-                  took_ms);
+    expect_within_ms(took_ms, cases[_i].at_least_ms + 1000 + 4000);
 }
 END_TEST
 
@@ -372,8 +371,7 @@ START_TEST(a_slow_reader_is_cut_off)
     int fd = connect_socket(readers[_i].receive_buffer);
 
     send_all(fd, request, sizeof request - 1);
-    await_unfinished(1);
-    while (waiting_stats().unfinished > 0) {
+    while (waiting_stats().cut == 0) {
         ck_assert_int_lt(now_ms() - start_ms, PATIENCE_MS);
         if (readers[_i].gulp > 0)
             recv(fd, bytes, readers[_i].gulp, MSG_DONTWAIT);
@@ -381,7 +379,6 @@ START_TEST(a_slow_reader_is_cut_off)
     }
     ck_assert_int_ge(now_ms() - start_ms, DEADLINE_MS);
     await_nothing();
-    ck_assert_int_eq(waiting_stats().cut, 1);
     close(fd);
 }
 END_TEST

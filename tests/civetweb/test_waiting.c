@@ -10,19 +10,24 @@ static void start_patient(void)
     start_with("60000", "60000");
 }
 
-/* All workers are in the middle of a request, one after the other, until let_go. */
-static void keep_busy(struct raw *busy[WORKERS])
+static void await_holders(int count)
 {
     int64_t start_ms = now_ms();
 
+    while (__atomic_load_n(&holders, __ATOMIC_SEQ_CST) != count) {
+        ck_assert_int_lt(now_ms() - start_ms, PATIENCE_MS);
+        poll(NULL, 0, 1);
+    }
+}
+
+/* All workers are in the middle of a request, one after the other, until let_go. */
+static void keep_busy(struct raw *busy[WORKERS])
+{
     __atomic_store_n(&held_back, WORKERS, __ATOMIC_SEQ_CST);
     for (int i = 0; i < WORKERS; i++) {
         busy[i] = raw_open(port);
         raw_print(busy[i], "GET /hold HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n");
-        while (__atomic_load_n(&holders, __ATOMIC_SEQ_CST) <= i) {
-            ck_assert_int_lt(now_ms() - start_ms, PATIENCE_MS);
-            poll(NULL, 0, 1);
-        }
+        await_holders(i + 1);
     }
 }
 
@@ -272,6 +277,36 @@ START_TEST(who_is_worked_on_stays)
 }
 END_TEST
 
+/* Who has said all and waits for a worker is not silent either, though nothing more comes from it. */
+START_TEST(who_has_pipelined_stays)
+{
+    static const char request[] =
+        "GET /hold HTTP/1.1\r\n" HOST "\r\nGET /next HTTP/1.1\r\n" HOST "\r\n";
+    struct raw *busy[WORKERS], *pipelined = NULL;
+
+    keep_busy(busy);
+    let_go_but(1); /* the second one's worker is free for this */
+    expect(busy[1], "", 200, "GET /hold");
+    expect_closed(&busy[1]);
+    let_go_but(WORKERS);
+    pipelined = raw_open(port);
+    raw_print(pipelined, "%s", request);
+    await_holders(WORKERS);
+    mg_limit_waiting(server, WORKERS, 1 << 20);
+    struct raw *fresh = raw_open(port); /* and is looked at before the second request */
+    raw_print(fresh, GET("/b"));
+    let_go_but(1);
+    expect(pipelined, "", 200, "GET /hold");
+    expect(pipelined, "", 200, "GET /next");
+    raw_close(&pipelined);
+    expect(fresh, "", 200, "GET /b");
+    raw_close(&fresh);
+    let_go_but(0);
+    expect(busy[0], "", 200, "GET /hold");
+    raw_close(&busy[0]);
+}
+END_TEST
+
 /* Where nobody is silent for long there is room again once somebody goes. */
 START_TEST(those_who_found_no_room_are_served_later)
 {
@@ -320,6 +355,37 @@ START_TEST(who_was_told_to_go_does_not_stay)
     let_go(busy);
     expect(fresh, "", 200, "GET /b");
     raw_close(&fresh);
+}
+END_TEST
+
+/* However often a new connection knocks, it is one request at a time that goes for it. */
+START_TEST(one_body_at_a_time_makes_room)
+{
+    enum { ROOM = 4 };
+    struct raw *bodies[ROOM];
+
+    mg_limit_waiting(server, ROOM, 1 << 20);
+    for (int i = 0; i < ROOM; i++) {
+        bodies[i] = raw_open(port);
+        raw_print(bodies[i],
+                  "POST /hold/patient HTTP/1.1\r\n" HOST "Content-Length: 10\r\n\r\nhello");
+        AWAIT(stats.unfinished == i + 1 && stats.waiting == i + 1);
+    }
+    let_go_but(1); /* whose worker has yet to tell it */
+    struct raw *fresh = raw_open(port);
+    raw_print(fresh, GET("/b"));
+    await_holders(1);
+    poll(NULL, 0, 500); /* for the master to look, and the other worker to try again */
+    ck_assert_int_eq(waiting_stats().evicted, 1);
+    let_go_but(0);
+    expect(bodies[0], "", 200, "POST /hold/patient body=0 no room");
+    expect_closed(&bodies[0]);
+    expect(fresh, "", 200, "GET /b");
+    raw_close(&fresh);
+    for (int i = 1; i < ROOM; i++) {
+        expect(bodies[i], "world", 200, "POST /hold/patient body=10 whole");
+        raw_close(&bodies[i]);
+    }
 }
 END_TEST
 
@@ -510,6 +576,8 @@ int main(void)
     tcase_add_test(patient, the_oldest_silent_one_makes_room);
     tcase_add_test(patient, who_is_worked_on_stays);
     tcase_add_test(patient, those_who_found_no_room_are_served_later);
+    tcase_add_test(patient, who_has_pipelined_stays);
+    tcase_add_test(patient, one_body_at_a_time_makes_room);
     tcase_add_test(patient, who_was_told_to_go_does_not_stay);
     tcase_add_test(patient, the_oldest_bytes_make_room);
     tcase_add_test(patient, the_oldest_half_head_makes_room);

@@ -8,8 +8,10 @@
 
 #include <check.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -136,11 +138,44 @@ START_TEST(who_needs_no_redis_goes_on)
 }
 END_TEST
 
+static bool waits_for_redis(const void *key)
+{
+    static const char name[] = "\ncachewarden_http_requests_under_way ";
+    const struct http_reply *reply = http_get(stand.http, "/metrics", key);
+    expect_status(reply, 200);
+    const char *at = strstr(reply->body, name);
+    ck_assert_ptr_nonnull(at);
+    return strtol(at + strlen(name), NULL, 10) == 2; /* this one, too */
+}
+
+/* A worker waits for Redis for a minute, as the stand has it: with a second signal the end comes sooner. */
+START_TEST(a_stop_does_not_wait_for_ever)
+{
+    char key[STAND_KEY_SIZE];
+    stand_open(&stand, &(struct stand_options){.environment = (const char *const[]){
+                                                   "CACHEWARDEN_SERVER_DRAIN_S=60", NULL}});
+    stand_key(&stand, key, "scraper", (const char *const[]){"--scope", "metrics", NULL});
+    redis_server_pause(stand.redis);
+    struct raw *raw = raw_open(stand.server.port);
+    raw_print(raw, "GET /api/cache/status/ HTTP/1.1\r\nHost: localhost\r\n%s\r\n\r\n",
+              stand.alice.bearer);
+    stand_wait(waits_for_redis, key, "a request waits for Redis");
+    cw_server_signal(&stand.server, SIGTERM);
+    cw_server_wait_log(&stand.server, "event=server.stopping");
+    cw_server_signal(&stand.server, SIGTERM);
+    ck_assert_int_eq(cw_server_wait(&stand.server), -SIGALRM);
+    raw_close(&raw);
+    redis_server_resume(stand.redis);
+    stand_close(&stand);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("paused");
     TCase *all = tcase_create("all");
     tcase_add_test(all, who_needs_no_redis_goes_on);
+    tcase_add_test(all, a_stop_does_not_wait_for_ever);
     suite_add_tcase(suite, all);
     return suite_run(suite);
 }

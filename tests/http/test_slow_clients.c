@@ -2,6 +2,7 @@
  * Clients that are in the middle of something and take their time: far more of them than workers, and
  * nobody else notices. All their deadlines are longer than this test waits for an answer.
  */
+#include "patience.h"
 #include "self_signed.h"
 #include "stand.h"
 #include "suite.h"
@@ -11,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORKERS = 4, SLOW = 4 * WORKERS, PATIENCE_MS = 20000 };
+enum { WORKERS = 4, SLOW = 4 * WORKERS };
 
 static struct stand stand;
 static char *certificates;
@@ -31,9 +32,9 @@ static void open_stand(void)
                            .environment = (const char *const[]){
                                "CACHEWARDEN_LISTEN=127.0.0.1:0,127.0.0.1:0s", certificate, key,
                                "CACHEWARDEN_LIMITS_ENABLED=", "CACHEWARDEN_SERVER_THREADS=4",
-                               "CACHEWARDEN_SERVER_HEADER_TIMEOUT_MS=60000",
-                               "CACHEWARDEN_SERVER_BODY_TIMEOUT_MS=60000",
-                               "CACHEWARDEN_SERVER_KEEP_ALIVE_TIMEOUT_MS=60000", NULL}});
+                               "CACHEWARDEN_SERVER_HEADER_TIMEOUT_MS=600000",
+                               "CACHEWARDEN_SERVER_BODY_TIMEOUT_MS=600000",
+                               "CACHEWARDEN_SERVER_KEEP_ALIVE_TIMEOUT_MS=600000", NULL}});
     snprintf(url, sizeof url, "https://127.0.0.1:%d", cw_server_port(&stand.server, 1));
     secure = http_client_new(url);
     http_client_trust(secure, NULL);

@@ -8,14 +8,21 @@
 
 #include "suite.h"
 
-#include <curl/curl.h>
+#include "cachewarden/clock.h"
 
+#include <curl/curl.h>
+#include <openssl/ssl.h>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <spawn.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -215,6 +222,69 @@ START_TEST(a_broken_handshake_harms_nobody_else)
     expect_served(url_of("https", "127.0.0.1", 0));
     raw_close(&plain);
     raw_close(&silent);
+}
+END_TEST
+
+static SSL *connect_tls(SSL_CTX *ctx)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)edge_port())};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    SSL *ssl = SSL_new(ctx);
+    const int on = 1;
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_eq(SSL_set_fd(ssl, fd), 1);
+    ck_assert_int_eq(SSL_connect(ssl), 1);
+    return ssl;
+}
+
+/* A worker waits 20 ms for the next byte: this much is not seen as silence. */
+enum { GAP_MAX_NS = 10 * NS_PER_MS, DRIPS = 5000 };
+
+/*
+ * A request, and right behind it the next record byte by byte, until no worker has the connection. False:
+ * there was a gap between two bytes, so that a worker that waits for more would have given up as well.
+ */
+static bool is_let_go(SSL_CTX *ctx, int *drips)
+{
+    static const char request[] = "GET /plain HTTP/1.1\r\nHost: a\r\n\r\n";
+    static const char header[] = {23, 3, 3, 0x40, 0}; /* of 16 KiB of data */
+    SSL *ssl = connect_tls(ctx);
+    int calls = edge_calls(), fd = SSL_get_fd(ssl);
+    bool is_smooth = true;
+    struct http_stats stats;
+
+    ck_assert_int_gt(SSL_write(ssl, request, sizeof request - 1), 0);
+    ck_assert_int_eq(send(fd, header, sizeof header, MSG_NOSIGNAL), sizeof header);
+    int64_t sent_ns = clock_mono_ns();
+    do {
+        ck_assert_int_lt(++*drips, DRIPS);
+        poll(NULL, 0, 1);
+        ck_assert_int_eq(send(fd, "x", 1, MSG_NOSIGNAL), 1);
+        int64_t now_ns = clock_mono_ns();
+        is_smooth = is_smooth && now_ns - sent_ns < GAP_MAX_NS;
+        sent_ns = now_ns;
+        http_stats_read(edge_http(), &stats);
+    } while (edge_calls() == calls || stats.active_connections > 0);
+    SSL_free(ssl);
+    close(fd);
+    return is_smooth;
+}
+
+/* The worker that has served a request, and waits a moment for the next one, is not kept by drips. */
+START_TEST(a_record_in_drips_keeps_no_worker)
+{
+    struct http_options options = tls_options();
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    int drips = 0;
+
+    options.header_timeout_ms = options.keep_alive_timeout_ms = 600000;
+    edge_open(&options);
+    while (!is_let_go(ctx, &drips))
+        continue;
+    SSL_CTX_free(ctx);
 }
 END_TEST
 
@@ -460,6 +530,7 @@ int main(void)
     tcase_add_test(tcase, old_versions_are_refused);
     tcase_add_test(tcase, a_big_answer_passes_tls);
     tcase_add_test(tcase, a_broken_handshake_harms_nobody_else);
+    tcase_add_test(tcase, a_record_in_drips_keeps_no_worker);
     tcase_add_test(tcase, client_certificates_are_checked);
     tcase_add_test(tcase, handshakes_and_renewals_do_not_meet);
     tcase_add_test(tcase, without_tls_nothing_is_renewed);
