@@ -24,11 +24,12 @@ struct str identity_family_of(const struct token_claims *claims)
     return claims->is_own ? claims->family : STR_NONE;
 }
 
+/* Never a browser's session: whoever copied its cookie would stay in with it. It got another. */
 static bool is_kept(const struct account *account, const struct token_claims *claims)
 {
     struct str kept = {account->kept_family, account->kept_family_len};
 
-    return kept.len > 0 && str_eq(identity_family_of(claims), kept);
+    return claims->use != TOKEN_SESSION && kept.len > 0 && str_eq(identity_family_of(claims), kept);
 }
 
 /* Whether the token is good for the account as it is now. Another issuer's `sub` is no username of

@@ -247,6 +247,12 @@ enum err op_auth_logout(struct call *call)
     return call_finish(call);
 }
 
+/* The caller's tokens stay good. With a cookie the caller gets another session in their place. */
+static struct str kept_family(const struct principal *principal)
+{
+    return principal->credential == CREDENTIAL_SESSION ? STR_NONE : principal->family;
+}
+
 /* A wrong old password counts as a failed sign-in: a stolen token is no way to guess it. */
 static enum err change_password(struct call *call, struct str old_password, struct str new_password)
 {
@@ -256,9 +262,9 @@ static enum err change_password(struct call *call, struct str old_password, stru
 
     if (err != ERR_OK)
         return err;
-    err =
-        identity_change_password(call->app->identity, call->arena, principal->user_id, old_password,
-                                 new_password, principal->family, call->deadline_ns, &call->error);
+    err = identity_change_password(call->app->identity, call->arena, principal->user_id,
+                                   old_password, new_password, kept_family(principal),
+                                   call->deadline_ns, &call->error);
     err = limits_attempted(call, &attempt, err);
     if (err == ERR_UNAUTHENTICATED)
         return error_set(&call->error, ERR_BAD_INPUT, "old_password: it is wrong.");
@@ -285,7 +291,9 @@ enum err op_auth_password(struct call *call)
     if (err != ERR_THROTTLED) /* nothing happened, as often as somebody likes */
         audit_call(call, str_format(call->arena, "user:%" PRId64, call->principal.user_id), err,
                    -1);
-    if (err == ERR_OK)
-        call->reply.outcome = OUTCOME_NO_CONTENT;
-    return err;
+    if (err != ERR_OK)
+        return err;
+    session_replace(call);
+    call->reply.outcome = OUTCOME_NO_CONTENT;
+    return ERR_OK;
 }

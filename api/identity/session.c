@@ -32,25 +32,65 @@ static void end_former(struct call *call)
                   LOG_STR("request_id", call->request_id));
 }
 
-enum err session_begin(struct call *call, const struct user *user, const struct token_pair *pair)
+static enum err begin(struct call *call, const struct user *user, struct str family,
+                      int64_t issued_at_s, struct reply_session *begun_out)
 {
     const struct tokens *tokens = identity_tokens(call->app->identity);
-    struct reply_session begun = {.change = SESSION_BEGUN};
     struct token_claims claims = {
         .user_id = user->id,
         .subject = user->username,
-        .family = pair->family,
-        .issued_at_s = pair->issued_at_s,
+        .family = family,
+        .issued_at_s = issued_at_s,
     };
 
-    enum err err = token_issue_session(tokens, call->arena, call->now_s, &claims, &begun.token);
+    *begun_out = (struct reply_session){.change = SESSION_BEGUN};
+    enum err err =
+        token_issue_session(tokens, call->arena, call->now_s, &claims, &begun_out->token);
     if (err == ERR_OK)
-        err = session_xsrf(call->arena, claims.id, &begun.xsrf);
+        err = session_xsrf(call->arena, claims.id, &begun_out->xsrf);
+    return err == ERR_OK ? err : error_set_detail(&call->error, err, "a session could not be made");
+}
+
+enum err session_begin(struct call *call, const struct user *user, const struct token_pair *pair)
+{
+    struct reply_session begun;
+
+    enum err err = begin(call, user, pair->family, pair->issued_at_s, &begun);
     if (err != ERR_OK)
-        return error_set_detail(&call->error, err, "a session could not be made");
+        return err;
     end_former(call);
     call->reply.session = begun;
     return ERR_OK;
+}
+
+static enum err replace(struct call *call, int64_t user_id, struct reply_session *begun_out)
+{
+    struct str family = token_new_family(call->arena);
+    struct user user;
+
+    if (!family.ptr)
+        return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a session");
+    enum err err = users_find_by_id(call->app->users, call->arena, user_id, &user, &call->error);
+    return err == ERR_OK ? begin(call, &user, family, token_issue_time_s(call, &user), begun_out)
+                         : err;
+}
+
+void session_replace(struct call *call)
+{
+    struct reply_session begun;
+    struct token_claims former;
+
+    if (!session_read(call, &former))
+        return;
+    if (replace(call, former.user_id, &begun) == ERR_OK) {
+        call->reply.session = begun;
+        return;
+    }
+    log_event(LOG_LEVEL_WARN, "auth.session_not_replaced", LOG_INT("user_id", former.user_id),
+              LOG_CSTR("error", err_name(call->error.code)), LOG_CSTR("detail", call->error.detail),
+              LOG_STR("request_id", call->request_id));
+    error_clear(&call->error);
+    call->reply.session = (struct reply_session){.change = SESSION_ENDED};
 }
 
 void session_keep(struct call *call)

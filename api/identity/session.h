@@ -17,6 +17,13 @@
 CW_MUST_CHECK enum err session_begin(struct call *call, const struct user *user,
                                      const struct token_pair *pair);
 
+/*
+ * After a new password: the browser's session, which has just ended with all others, is replaced by one of a
+ * family of its own. Nothing, where the browser has none. If that fails the browser is told to forget the
+ * old one, and signs in again.
+ */
+void session_replace(struct call *call);
+
 /* What the request's session cookie says, if it is a session of ours whose time is not over. */
 bool session_read(struct call *call, struct token_claims *claims_out);
 

@@ -40,6 +40,11 @@ enum err check_password(struct call *call, struct str name, bool by_email, struc
     return err;
 }
 
+struct str token_new_family(struct arena *arena)
+{
+    return random_hex(arena, FAMILY_BYTES);
+}
+
 static enum err no_memory(struct call *call)
 {
     return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a token");
@@ -47,7 +52,7 @@ static enum err no_memory(struct call *call)
 
 /* Whoever voids an account's tokens dates that a second ahead, so that it covers a whole second: the
  * next ones begin there (users.h). */
-static int64_t issue_time_s(const struct call *call, const struct user *user)
+int64_t token_issue_time_s(const struct call *call, const struct user *user)
 {
     return user->tokens_not_before_s > call->now_s ? user->tokens_not_before_s : call->now_s;
 }
@@ -58,7 +63,7 @@ static enum err sign_pair(struct call *call, const struct user *user, struct str
 {
     const struct tokens *tokens = identity_tokens(call->app->identity);
     struct token_claims claims = {.user_id = user->id, .subject = user->username, .family = family};
-    int64_t now_s = issue_time_s(call, user);
+    int64_t now_s = token_issue_time_s(call, user);
 
     *issued_out = (struct issued){claims, claims};
     issued_out->access.use = TOKEN_ACCESS;
@@ -92,7 +97,7 @@ static enum err sign_unrecorded(struct call *call, const struct user *user, stru
 
 enum err sign_in(struct call *call, const struct user *user, struct token_pair *pair_out)
 {
-    struct str family = random_hex(call->arena, FAMILY_BYTES);
+    struct str family = token_new_family(call->arena);
     struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_WRITE);
     struct error unrecorded = {0};
     struct issued issued;

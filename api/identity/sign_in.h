@@ -8,6 +8,11 @@
 #include "cachewarden/call.h"
 #include "cachewarden/users.h"
 
+/* A name for what begins with a sign-in. In the arena; {NULL,0} when memory is out. */
+struct str token_new_family(struct arena *arena);
+/* What tokens for the account are dated with now. */
+int64_t token_issue_time_s(const struct call *call, const struct user *user);
+
 struct token_pair {
     struct str access, refresh; /* compact, in the call's arena */
     struct str family;

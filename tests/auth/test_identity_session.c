@@ -160,16 +160,13 @@ START_TEST(ended_with_everything_of_the_account)
 }
 END_TEST
 
+/* Even of the family whose tokens stay good: the cookie may have been copied. */
 START_TEST(ended_with_the_password)
 {
     struct credentials credentials = safe();
 
     ck_assert_int_eq(users_change_password(users, alice, STR("h"), STR("h2"), STR("fam"), &error),
                      ERR_OK);
-    identity_forget(identity, alice);
-    ck_assert_int_eq(authenticate(&credentials), ERR_OK);
-    ck_assert_int_eq(
-        users_change_password(users, alice, STR("h2"), STR("h3"), STR("other"), &error), ERR_OK);
     identity_forget(identity, alice);
     ck_assert_int_eq(authenticate(&credentials), ERR_UNAUTHENTICATED);
 }

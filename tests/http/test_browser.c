@@ -355,19 +355,25 @@ START_TEST(signing_in_again)
 }
 END_TEST
 
+/* Whoever copied the cookie is out, and the page goes on with another. */
 START_TEST(a_new_password)
 {
-    struct browser old;
+    struct browser old, copied;
     browser_sign_in(&browser, "alice", STAND_PASSWORD);
     old = browser;
     browser_open(&browser, stand.http, stand.server.base_url);
     browser_sign_in(&browser, "alice", STAND_PASSWORD);
+    copied = browser;
     expect_status(browser_send(&browser, "POST", "/auth/password",
                                "{\"old_password\":\"" STAND_PASSWORD
                                "\",\"new_password\":\"battery-staple-horse\"}"),
                   204);
+    ck_assert_str_ne(browser.session, copied.session);
+    ck_assert_str_ne(browser.xsrf, copied.xsrf);
     expect_status(browser_send(&browser, "GET", STATUS, NULL), 200);
+    expect_status(browser_send(&browser, "POST", ENABLE, NULL), 200);
     expect_over(&old);
+    expect_over(&copied);
     struct browser there = at_the_other();
     expect_status(browser_send(&there, "POST", ENABLE, NULL), 200);
 }

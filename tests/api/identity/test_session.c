@@ -121,6 +121,30 @@ START_TEST(a_new_cookie_now_and_then)
 }
 END_TEST
 
+/* A page that changes the password by its token has a cookie, too, and both are of one family. */
+START_TEST(a_new_password_by_token)
+{
+    struct principal principal;
+    struct loopback_answer *session = log_in(NULL);
+    char *cookie = strndup(session->reply.session.token.ptr, session->reply.session.token.len);
+    struct token_claims old = claims_of(session, session->reply.session.token, TOKEN_SESSION);
+    struct principal bearer = loopback_user(alice);
+    bearer.family = old.family;
+    struct loopback_answer *answer =
+        LOOPBACK(&loopback, "auth.password", bearer, .session_cookie = cookie,
+                 .body = "{\"old_password\":\"" LOOPBACK_PASSWORD
+                         "\",\"new_password\":\"battery-staple-horse\"}");
+    ck_assert_int_eq(answer->err, ERR_OK);
+    ck_assert_int_eq(answer->reply.session.change, SESSION_BEGUN);
+    ck_assert_int_eq(ask(session, &principal), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(ask(answer, &principal), ERR_OK);
+    ck_assert(!str_eq(principal.family, old.family));
+    free(cookie);
+    loopback_free(&answer);
+    loopback_free(&session);
+}
+END_TEST
+
 START_TEST(logging_out_beside_a_token)
 {
     struct principal principal;
@@ -150,6 +174,7 @@ int main(void)
     tcase_add_test(tcase, only_when_asked_for);
     tcase_add_test(tcase, the_former_one_ends);
     tcase_add_test(tcase, a_new_cookie_now_and_then);
+    tcase_add_test(tcase, a_new_password_by_token);
     tcase_add_test(tcase, logging_out_beside_a_token);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
