@@ -69,14 +69,18 @@ static enum err fill(const struct account_cache *cache, const struct user *user,
         .username_len = (unsigned char)user->username.len,
         .email_len = (unsigned char)user->email.len,
         .kept_family_len = (unsigned char)user->tokens_kept_family.len,
+        .incarnation_len = (unsigned char)user->incarnation.len,
     };
     if (user->username.len > sizeof account->username || user->email.len > sizeof account->email ||
-        user->tokens_kept_family.len > sizeof account->kept_family)
+        user->tokens_kept_family.len > sizeof account->kept_family ||
+        user->incarnation.len > sizeof account->incarnation)
         return ERR_INTERNAL;
     if (user->username.len > 0)
         memcpy(account->username, user->username.ptr, user->username.len);
     if (user->email.len > 0)
         memcpy(account->email, user->email.ptr, user->email.len);
+    if (user->incarnation.len > 0)
+        memcpy(account->incarnation, user->incarnation.ptr, user->incarnation.len);
     if (user->tokens_kept_family.len > 0)
         memcpy(account->kept_family, user->tokens_kept_family.ptr, user->tokens_kept_family.len);
     return ERR_OK;

@@ -13,11 +13,18 @@ struct account {
     bool is_superuser;
     bool is_admin_member; /* of the admin group */
     int64_t tokens_not_before_s;
-    unsigned char username_len, email_len, kept_family_len;
+    unsigned char username_len, email_len, kept_family_len, incarnation_len;
     char username[150];
     char email[254];
     char kept_family[32]; /* our own families have 32 hex digits */
+    char incarnation[USERS_INCARNATION_SIZE];
 };
+
+/* Empty where there is no account. */
+static inline struct str account_incarnation(const struct account *account)
+{
+    return (struct str){account->incarnation, account->incarnation_len};
+}
 
 struct account_cache;
 

@@ -197,8 +197,10 @@ enum err claims_read(const struct claims_rules *rules, struct arena *arena, stru
     const struct {
         const char *name;
         struct str *text_out;
-    } texts[] = {
-        {"sub", &token->subject}, {"family", &token->family}, {"unrecorded", &token->unrecorded}};
+    } texts[] = {{"sub", &token->subject},
+                 {"family", &token->family},
+                 {"incarnation", &token->incarnation},
+                 {"unrecorded", &token->unrecorded}};
     err = read_use(payload, &token->use, error);
     if (!err)
         err = check_type(payload, error);
@@ -209,6 +211,7 @@ enum err claims_read(const struct claims_rules *rules, struct arena *arena, stru
                                error);
     if (err)
         return err;
+    token->is_own = token->is_own && token->incarnation.len > 0;
     if (token->user_id == 0 && token->subject.len == 0)
         return refuse(error, "user_id", "and sub are both missing");
     return ERR_OK;
@@ -254,6 +257,8 @@ struct str claims_write(const struct claims_rules *rules, struct arena *arena,
     json_add_string(&json, "jti", claims->id);
     if (claims->family.len > 0)
         json_add_string(&json, "family", claims->family);
+    if (claims->incarnation.len > 0)
+        json_add_string(&json, "incarnation", claims->incarnation);
     if (claims->unrecorded.len > 0)
         json_add_string(&json, "unrecorded", claims->unrecorded);
     json_add_integer(&json, "iat", claims->issued_at_s);

@@ -8,14 +8,14 @@
 
 enum {
     TOKENS_MAX = 4096, /* in use at once; more are read, not wrong. At most 4.5 MiB of memory. */
-    TOKEN_SIZE = 640,  /* ours have some 350 bytes */
-    TEXT_SIZE = 256,   /* a username of 150 bytes, our `jti`, `family` and `unrecorded` */
-    KEY_SIZE = 16,     /* of the signature's text: 96 bits */
+    TOKEN_SIZE = 640,  /* ours have some 400 bytes */
+    TEXT_SIZE = 288, /* a username of 150 bytes, our `jti`, `family`, `incarnation`, `unrecorded` */
+    KEY_SIZE = 16,   /* of the signature's text: 96 bits */
 };
 
 struct record {
     struct claims claims; /* its strings point nowhere: lengths and text stand for them */
-    size_t subject_len, id_len, family_len, unrecorded_len, token_len;
+    size_t subject_len, id_len, family_len, incarnation_len, unrecorded_len, token_len;
     char token[TOKEN_SIZE];
     char text[TEXT_SIZE]; /* one behind the other */
 };
@@ -96,7 +96,8 @@ bool claims_recall(struct claims_cache *cache, struct arena *arena, struct str c
     if (!memo_recall(cache->records, key_of(compact), now_s, INT64_MAX, &record) ||
         !is_same(compact, (struct str){record.token, record.token_len}))
         return false;
-    size_t len = record.subject_len + record.id_len + record.family_len + record.unrecorded_len;
+    size_t len = record.subject_len + record.id_len + record.family_len + record.incarnation_len +
+                 record.unrecorded_len;
     struct str text = str_dup(arena, (struct str){record.text, len});
     if (!text.ptr)
         return false;
@@ -104,6 +105,7 @@ bool claims_recall(struct claims_cache *cache, struct arena *arena, struct str c
     claims->token.subject = take(&text, record.subject_len);
     claims->token.id = take(&text, record.id_len);
     claims->token.family = take(&text, record.family_len);
+    claims->token.incarnation = take(&text, record.incarnation_len);
     claims->token.unrecorded = take(&text, record.unrecorded_len);
     return true;
 }
@@ -124,16 +126,19 @@ void claims_remember(struct claims_cache *cache, struct str compact, int64_t now
     struct record record;
     char *end = record.text;
 
-    if (token->subject.len + token->id.len + token->family.len + token->unrecorded.len >
+    if (token->subject.len + token->id.len + token->family.len + token->incarnation.len +
+                token->unrecorded.len >
             sizeof record.text ||
         compact.len > sizeof record.token)
         return;
     record.claims = *claims;
     record.claims.token.subject = record.claims.token.id = STR_NONE;
     record.claims.token.family = record.claims.token.unrecorded = STR_NONE;
+    record.claims.token.incarnation = STR_NONE;
     record.subject_len = pack(&end, token->subject);
     record.id_len = pack(&end, token->id);
     record.family_len = pack(&end, token->family);
+    record.incarnation_len = pack(&end, token->incarnation);
     record.unrecorded_len = pack(&end, token->unrecorded);
     memset(end, 0, (size_t)(record.text + sizeof record.text - end));
     memset(record.token, 0, sizeof record.token);

@@ -105,6 +105,7 @@ static enum err check_revoked(struct identity *identity, const struct account *a
         .family = identity_family_of(claims),
         .is_own = identity_family_of(claims).len > 0,
         .user_id = account->id,
+        .incarnation = account_incarnation(account),
         .issued_at_s = claims->issued_at_s,
     };
 
@@ -177,7 +178,10 @@ static enum err make_user(struct arena *arena, const struct account *account,
         return ERR_OK;
     principal->name = str_dup(arena, (struct str){account->username, account->username_len});
     principal->email = str_dup(arena, (struct str){account->email, account->email_len});
-    return principal->name.ptr && principal->email.ptr ? ERR_OK : ERR_NO_MEMORY;
+    principal->incarnation = str_dup(arena, account_incarnation(account));
+    return principal->name.ptr && principal->email.ptr && principal->incarnation.ptr
+               ? ERR_OK
+               : ERR_NO_MEMORY;
 }
 
 /*
@@ -245,8 +249,10 @@ static enum err make_key(struct arena *arena, struct str id, const struct key_re
         .token_id = str_dup(arena, id),
         .expires_at_s = record->expires_at_s,
     };
-    if (principal->user_id > 0)
+    if (principal->user_id > 0) {
         principal->email = str_dup(arena, (struct str){owner->email, owner->email_len});
+        principal->incarnation = str_dup(arena, account_incarnation(owner));
+    }
     return principal->name.ptr && principal->space.ptr && principal->token_id.ptr ? ERR_OK
                                                                                   : ERR_NO_MEMORY;
 }

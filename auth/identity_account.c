@@ -41,6 +41,9 @@ static enum err check_account(const struct account *account, const struct token_
         return claims->is_own ? refuse(error, "token: its account does not exist") : ERR_OK;
     if (!account->is_usable)
         return refuse(error, "token: its account is deactivated or deleted");
+    if (claims->is_own && !str_eq(claims->incarnation, account_incarnation(account)))
+        return refuse(error,
+                      "token: made for another account of this id, or before it was deactivated");
     if (!is_foreign && !is_same_account(account, claims))
         return refuse(error, "token: user_id and sub name different accounts");
     /* One that does not say when it was issued cannot show that it is younger than the password. */

@@ -16,7 +16,8 @@ struct str revocation_write(struct arena *arena, const struct revocation *revoca
     case REVOKED_USER:
         break;
     }
-    return str_format(arena, "u:%" PRId64 ":%" PRId64, revocation->user_id, revocation->cut_s);
+    return str_format(arena, "u:%" PRId64 ":%.*s:%" PRId64, revocation->user_id,
+                      STR_ARG(revocation->name), revocation->cut_s);
 }
 
 static bool is_name(struct str name)
@@ -52,7 +53,9 @@ bool revocation_read(struct str text, int64_t expires_at_s, struct revocation *r
         break;
     case 'u':
         read.kind = REVOKED_USER;
-        is_good = take_id(&rest, &read.user_id) && str_to_int64(rest, 0, INT64_MAX, &read.cut_s);
+        is_good = take_id(&rest, &read.user_id) && str_split(&rest, ':', &read.name) &&
+                  (read.name.len == 0 || is_name(read.name)) &&
+                  str_to_int64(rest, 0, INT64_MAX, &read.cut_s);
         break;
     default:
         return false;

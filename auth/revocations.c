@@ -176,7 +176,7 @@ static bool look_up_all(struct revocations *revocations, const struct revocation
            (subject->family.len > 0 &&
             look_up(revocations, hash_of(key, REVOKED_FAMILY, subject->family, 0), issued_at_s)) ||
            (subject->user_id > 0 &&
-            look_up(revocations, hash_of(key, REVOKED_USER, STR_NONE, subject->user_id),
+            look_up(revocations, hash_of(key, REVOKED_USER, subject->incarnation, subject->user_id),
                     issued_at_s));
 }
 

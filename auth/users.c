@@ -3,6 +3,7 @@
 #include "users_private.h"
 
 #include "cachewarden/clock.h"
+#include "cachewarden/random.h"
 
 #include <stdlib.h>
 
@@ -157,6 +158,7 @@ enum {
     COLUMN_CREATED,
     COLUMN_NOT_BEFORE,
     COLUMN_KEPT_FAMILY,
+    COLUMN_INCARNATION,
     COLUMN_GROUP
 };
 
@@ -173,6 +175,7 @@ static struct user read_account(const struct users_result *result, size_t row)
         .created_at_s = users_integer(result, row, COLUMN_CREATED),
         .tokens_not_before_s = users_integer(result, row, COLUMN_NOT_BEFORE),
         .tokens_kept_family = users_bytes(result, row, COLUMN_KEPT_FAMILY),
+        .incarnation = users_bytes(result, row, COLUMN_INCARNATION),
     };
 }
 
@@ -259,6 +262,11 @@ enum err users_list(struct users *users, struct arena *arena, struct user **user
     return err ? err : read_accounts(arena, &result, users_out, count_out);
 }
 
+struct str users_new_incarnation(struct arena *arena)
+{
+    return random_hex(arena, USERS_INCARNATION_SIZE / 2);
+}
+
 static enum err insert_account(struct users *users, struct users_session *session,
                                struct arena *arena, const struct user *user, int64_t *id_out,
                                struct error *error)
@@ -267,15 +275,16 @@ static enum err insert_account(struct users *users, struct users_session *sessio
     int64_t created_at_s = user->created_at_s > 0 ? user->created_at_s : clock_wall_s();
     struct str username_key = folded(arena, user->username);
     struct str email_key = folded(arena, user->email);
+    struct str incarnation = users_new_incarnation(arena);
 
-    if (!username_key.ptr || !email_key.ptr)
+    if (!username_key.ptr || !email_key.ptr || !incarnation.ptr)
         return ERR_NO_MEMORY;
     enum err err = users->driver->run(
         session, ACCOUNT_ADD,
         USERS_PARAMETERS(USERS_STR(user->username), USERS_STR(username_key), USERS_STR(user->email),
                          USERS_STR(email_key), USERS_STR(user->password_hash),
                          USERS_INT(user->is_superuser), USERS_INT(user->is_active),
-                         USERS_INT(created_at_s)),
+                         USERS_INT(created_at_s), USERS_STR(incarnation)),
         arena, &result, error);
     if (err)
         return err;
@@ -383,8 +392,22 @@ enum err users_set_superuser(struct users *users, int64_t id, bool is_superuser,
 
 enum err users_set_active(struct users *users, int64_t id, bool is_active, struct error *error)
 {
-    return users_change(users, ACCOUNT_SET_ACTIVE,
-                        USERS_PARAMETERS(USERS_INT(id), USERS_INT(is_active)), error);
+    struct arena *arena = arena_new(64, 0);
+    struct str incarnation = arena ? users_new_incarnation(arena) : STR_NONE;
+    enum err err;
+
+    if (!incarnation.ptr)
+        err = ERR_NO_MEMORY;
+    else if (is_active)
+        err = users_change(users, ACCOUNT_ACTIVATE,
+                           USERS_PARAMETERS(USERS_INT(id), USERS_STR(incarnation)), error);
+    else
+        err = users_change(
+            users, ACCOUNT_DEACTIVATE,
+            USERS_PARAMETERS(USERS_INT(id), USERS_INT(clock_wall_s() + 1), USERS_STR(incarnation)),
+            error);
+    arena_free(&arena);
+    return err;
 }
 
 /* Makes sure that the account is there, and stays while the session lasts. */

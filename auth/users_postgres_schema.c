@@ -73,6 +73,8 @@ const char *const users_postgres_migrations[] = {
     "  user_id bigint PRIMARY KEY,"
     "  is_off smallint NOT NULL"
     ");",
+    "ALTER TABLE accounts ADD COLUMN incarnation text NOT NULL DEFAULT '';"
+    "UPDATE accounts SET incarnation = left(replace(gen_random_uuid()::text, '-', ''), 16);",
 };
 
 const int users_postgres_version =

@@ -63,6 +63,9 @@ const char *const users_sqlite_migrations[] = {
     "  user_id INTEGER PRIMARY KEY,"
     "  is_off INTEGER NOT NULL"
     ");",
+    /* Whose account this is, where the number may have been another's (users.h). */
+    "ALTER TABLE accounts ADD COLUMN incarnation TEXT NOT NULL DEFAULT '';"
+    "UPDATE accounts SET incarnation = lower(hex(randomblob(8)));",
 };
 
 const int users_sqlite_version =

@@ -44,17 +44,18 @@ static enum err insert_account(struct users *users, struct users_session *sessio
 {
     struct users_result result = {0};
     struct str random = random_hex(arena, NAME_BYTES);
+    struct str incarnation = users_new_incarnation(arena);
     struct str username = str_format(arena, "x-%.*s", STR_ARG(random));
     struct str email = str_format(arena, "x-%.*s@users.invalid", STR_ARG(random));
 
-    if (!random.ptr || !username.ptr || !email.ptr)
+    if (!random.ptr || !username.ptr || !email.ptr || !incarnation.ptr)
         return ERR_NO_MEMORY;
-    enum err err = users->driver->run(session, ACCOUNT_ADD,
-                                      USERS_PARAMETERS(USERS_STR(username), USERS_STR(username),
-                                                       USERS_STR(email), USERS_STR(email),
-                                                       USERS_STR(STR("")), USERS_INT(false),
-                                                       USERS_INT(true), USERS_INT(clock_wall_s())),
-                                      arena, &result, error);
+    enum err err = users->driver->run(
+        session, ACCOUNT_ADD,
+        USERS_PARAMETERS(USERS_STR(username), USERS_STR(username), USERS_STR(email),
+                         USERS_STR(email), USERS_STR(STR("")), USERS_INT(false), USERS_INT(true),
+                         USERS_INT(clock_wall_s()), USERS_STR(incarnation)),
+        arena, &result, error);
     if (err)
         return err;
     if (result.row_count != 1)

@@ -42,7 +42,8 @@ static enum err read_refresh(struct logout *logout)
     if (err != ERR_OK && err != ERR_UNAUTHENTICATED)
         return err;
     if (err != ERR_OK || !logout->refresh.is_own || logout->refresh.id.len == 0 ||
-        logout->refresh.user_id != call->principal.user_id)
+        logout->refresh.user_id != call->principal.user_id ||
+        !str_eq(logout->refresh.incarnation, call->principal.incarnation))
         return error_set(&call->error, ERR_BAD_INPUT,
                          "refresh_token: This is not a good refresh token of yours. Leave it out, "
                          "the one of this session is revoked anyway.");
@@ -127,6 +128,7 @@ static void add_everything(struct logout *logout)
     logout->list[logout->count++] = (struct revocation){
         .kind = REVOKED_USER,
         .user_id = call->principal.user_id,
+        .name = call->principal.incarnation,
         .cut_s = cut_s,
         .expires_at_s = until_s + token_leeway_s(logout->tokens) + 1,
     };

@@ -40,6 +40,7 @@ static enum err begin(struct call *call, const struct user *user, struct str fam
         .user_id = user->id,
         .subject = user->username,
         .family = family,
+        .incarnation = user->incarnation,
         .issued_at_s = issued_at_s,
     };
 
@@ -102,6 +103,7 @@ void session_keep(struct call *call)
         .subject = principal->name,
         .id = principal->token_id,
         .family = principal->family,
+        .incarnation = principal->incarnation,
         .issued_at_s = principal->issued_at_s,
     };
 

@@ -62,7 +62,10 @@ static enum err sign_pair(struct call *call, const struct user *user, struct str
                           struct token_pair *pair_out)
 {
     const struct tokens *tokens = identity_tokens(call->app->identity);
-    struct token_claims claims = {.user_id = user->id, .subject = user->username, .family = family};
+    struct token_claims claims = {.user_id = user->id,
+                                  .subject = user->username,
+                                  .family = family,
+                                  .incarnation = user->incarnation};
     int64_t now_s = token_issue_time_s(call, user);
 
     *issued_out = (struct issued){claims, claims};
@@ -129,6 +132,7 @@ static bool is_known_revoked(struct call *call, const struct token_claims *claim
         .family = claims->family,
         .is_own = true,
         .user_id = claims->user_id,
+        .incarnation = claims->incarnation,
         .issued_at_s = claims->issued_at_s,
     };
 
@@ -161,6 +165,8 @@ static enum err check_refresh(struct call *call, struct str refresh,
                            &call->error);
     if (err == ERR_NOT_FOUND || (err == ERR_OK && (user_out->is_deleted || !user_out->is_active)))
         return refuse(call, "is of an account that is gone or inactive");
+    if (err == ERR_OK && !str_eq(claims_out->incarnation, user_out->incarnation))
+        return refuse(call, "is of another account of this id, or from before it was deactivated");
     if (err == ERR_OK && is_too_old(claims_out, user_out))
         return refuse(call, "is older than the password");
     return err;

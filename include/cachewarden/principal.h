@@ -31,6 +31,8 @@ struct principal {
     enum principal_kind kind;
     enum credential_kind credential;
     int64_t user_id; /* > 0: the account (or a key's owner when it has SCOPE_USER); 0: none */
+    struct str
+        incarnation; /* of that account (users.h); empty: there is none, or it is elsewhere */
     struct str name; /* username, or the API key's name */
     struct str email;
     bool is_superuser;

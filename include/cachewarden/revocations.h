@@ -24,7 +24,8 @@ enum revocation_kind { REVOKED_TOKEN, REVOKED_FOREIGN, REVOKED_FAMILY, REVOKED_U
 struct revocation {
     enum revocation_kind kind;
     struct str
-        name; /* TOKEN, FOREIGN: its `jti`; FAMILY: its name; 1 to REVOCATION_NAME_MAX_SIZE */
+        name; /* TOKEN, FOREIGN: its `jti`; FAMILY: its name; 1 to REVOCATION_NAME_MAX_SIZE. USER: the
+                 account's incarnation (users.h); empty: it has no account here */
     int64_t user_id;      /* FOREIGN, USER: > 0; else 0 */
     int64_t cut_s;        /* USER: tokens issued up to and in this second are void; else 0 */
     int64_t expires_at_s; /* from then on nothing it speaks of is good anyway */
@@ -32,8 +33,8 @@ struct revocation {
 
 #define REVOCATION_NAME_MAX_SIZE 255 /* the longest `jti` that claims may have */
 
-/* How a revocation is written down: "t:<jti>", "x:<id>:<jti>", "f:<family>", "u:<id>:<cut>"; the expiry stands
- * beside it. In the arena; {NULL,0} when memory is out. */
+/* How a revocation is written down: "t:<jti>", "x:<id>:<jti>", "f:<family>",
+ * "u:<id>:<incarnation>:<cut>"; the expiry stands beside it. In the arena; {NULL,0} when memory is out. */
 struct str revocation_write(struct arena *arena, const struct revocation *revocation);
 /* Strict; the name points into `text`. False: not one of ours. */
 bool revocation_read(struct str text, int64_t expires_at_s, struct revocation *revocation_out);
@@ -53,6 +54,7 @@ struct revocation_subject {
     struct str token_id, family;
     bool is_own; /* we made it */
     int64_t user_id, issued_at_s;
+    struct str incarnation; /* of the account it is good for, if that is one of ours */
 };
 
 /* The check of every request: some tens of nanoseconds, no lock but for the microseconds of a clean-up. */

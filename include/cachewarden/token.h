@@ -37,16 +37,17 @@ enum token_use { TOKEN_ACCESS, TOKEN_REFRESH, TOKEN_SESSION };
 /* What a verified token says. Strings live in the arena. */
 struct token_claims {
     enum token_use use;
-    int64_t user_id;    /* > 0, or 0 when the token has only `sub` */
-    struct str subject; /* `sub`, or empty */
-    struct str id;      /* `jti`, or empty */
-    struct str family;  /* `family` of our refresh and access tokens, or empty */
+    int64_t user_id;        /* > 0, or 0 when the token has only `sub` */
+    struct str subject;     /* `sub`, or empty */
+    struct str id;          /* `jti`, or empty */
+    struct str family;      /* `family` of our refresh and access tokens, or empty */
+    struct str incarnation; /* of the account (users.h): in every token of ours, else empty */
     /* Of a refresh token that could not be recorded: the control data it belongs to; else empty */
     struct str unrecorded;
     int64_t issued_at_s; /* 0 when absent; of a session: when it began */
     int64_t expires_at_s;
-    bool is_own; /* `iss` is ours: its account must exist; others with the secret may have users of
-                    their own */
+    bool is_own; /* we made it, for the account it names: `iss` is ours, and it has an incarnation.
+                    Others with the secret may have users of their own */
 };
 
 /* Why a secret can be guessed ("it repeats itself"), as far as its looks tell; NULL: nothing is wrong
@@ -72,7 +73,7 @@ CW_MUST_CHECK enum err token_verify(const struct tokens *tokens, struct arena *a
                                     struct token_claims *claims_out, struct error *error);
 
 /*
- * Signs an access or refresh token for claims->user_id/subject with a fresh `jti` (and
+ * Signs an access or refresh token for claims->user_id/subject/incarnation with a fresh `jti` (and
  * claims->family, when set). Sets id, issued_at_s and expires_at_s in *claims.
  */
 CW_MUST_CHECK enum err token_issue(const struct tokens *tokens, struct arena *arena, int64_t now_s,

@@ -37,7 +37,15 @@ struct user {
     /* Tokens issued before are void. Set with the password; 0: none are. */
     int64_t tokens_not_before_s;
     struct str tokens_kept_family; /* but not those of this family; empty: there is none */
+    /*
+     * Random, made with the account, and made anew when it is deactivated: tokens of ours are good for
+     * the one they name. An older copy of the database, put back, may give an id once more; it never
+     * gives this. USERS_INCARNATION_SIZE digits.
+     */
+    struct str incarnation;
 };
+
+#define USERS_INCARNATION_SIZE 16 /* hex digits; 64 bits, which nobody has to guess */
 
 struct api_key {
     struct str id;            /* public part of cwk_<id>_<secret>; 12 lower-case hex digits or so */
@@ -127,6 +135,7 @@ CW_MUST_CHECK enum err users_replace_hash(struct users *users, int64_t id, struc
                                           struct str new_hash, struct error *error);
 CW_MUST_CHECK enum err users_set_superuser(struct users *users, int64_t id, bool is_superuser,
                                            struct error *error);
+/* Deactivated, an account loses all its tokens for ever: activated again, it has none. */
 CW_MUST_CHECK enum err users_set_active(struct users *users, int64_t id, bool is_active,
                                         struct error *error);
 /* Adds to or takes out of a group; doing it twice is fine. */

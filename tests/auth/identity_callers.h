@@ -38,7 +38,10 @@ static inline struct str bearer_of_id(int64_t id)
 /* One of our own. */
 static inline struct str own_bearer(int64_t id, const char *name, int64_t issued_at_s)
 {
-    struct token_claims claims = {.user_id = id, .subject = str_from(name), .family = STR("fam")};
+    struct token_claims claims = {.user_id = id,
+                                  .subject = str_from(name),
+                                  .family = STR("fam"),
+                                  .incarnation = incarnation_of(id)};
     struct str compact;
 
     ck_assert_int_eq(token_issue(identity_tokens(identity), arena, issued_at_s, &claims, &compact),

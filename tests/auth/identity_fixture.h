@@ -21,13 +21,17 @@ static inline int64_t soon(void)
     return clock_deadline_ns(PATIENCE_MS);
 }
 
-static inline void fixture_init(void)
+/* Of the account with this id; that of nobody, where there is none. */
+static inline struct str incarnation_of(int64_t id)
 {
-    users_backends[0].init();
-    users = users_backend_open();
-    arena = arena_new(16 * 1024, 0);
-    error_clear(&error);
-    now_s = clock_wall_s();
+    struct user user;
+
+    return users_find_by_id(users, arena, id, &user, &error) == ERR_OK ? user.incarnation
+                                                                       : STR("0123456789abcdef");
+}
+
+static inline void fixture_open_identity(void)
+{
     struct identity_options options = {
         .users = users,
         .tokens = {.secret = STR(FIXTURE_SECRET),
@@ -40,6 +44,27 @@ static inline void fixture_init(void)
         .admin_group = STR("Admin"),
     };
     ck_assert_msg(identity_new(&options, &identity, &error) == ERR_OK, "%s", error.caller);
+}
+
+static inline void fixture_init(void)
+{
+    users_backends[0].init();
+    users = users_backend_open();
+    arena = arena_new(16 * 1024, 0);
+    error_clear(&error);
+    now_s = clock_wall_s();
+    fixture_open_identity();
+}
+
+/* The users database is lost: an empty one takes its place. */
+static inline void fixture_start_again(void)
+{
+    identity_free(&identity);
+    users_close(&users);
+    users_backends[0].fini();
+    users_backends[0].init();
+    users = users_backend_open();
+    fixture_open_identity();
 }
 
 static inline void fixture_fini(void)

@@ -54,7 +54,7 @@ static void refuse(const char *payload, const char *claim)
 START_TEST(everything_is_read)
 {
     accept("{\"token_type\":\"access\",\"user_id\":42,\"sub\":\"alice\",\"jti\":\"abc\",\"family\":"
-           "\"f\","
+           "\"f\",\"incarnation\":\"n\","
            "\"iat\":1699999990,\"nbf\":1699999990,\"exp\":1700000010,\"iss\":\"cachewarden\","
            "\"more\":[1]}");
     ck_assert_int_eq(claims.use, TOKEN_ACCESS);
@@ -62,6 +62,7 @@ START_TEST(everything_is_read)
     ck_assert(str_eq(claims.subject, STR("alice")));
     ck_assert(str_eq(claims.id, STR("abc")));
     ck_assert(str_eq(claims.family, STR("f")));
+    ck_assert(str_eq(claims.incarnation, STR("n")));
     ck_assert_int_eq(claims.issued_at_s, 1699999990);
     ck_assert_int_eq(claims.expires_at_s, 1700000010);
     ck_assert_int_eq(not_before_s, 1699999990);
@@ -135,8 +136,10 @@ START_TEST(dates_in_the_future)
     accept("{\"user_id\":1,\"exp\":1700009999,\"nbf\":0,\"iat\":0.5}");
     /* Our own may be dated with the next second, even where no clocks are to be allowed for. */
     rules.leeway_s = 0;
-    accept("{\"user_id\":1,\"exp\":1700009999,\"iss\":\"cachewarden\",\"iat\":1700000005}");
-    refuse("{\"user_id\":1,\"exp\":1700009999,\"iss\":\"cachewarden\",\"iat\":1700000006}",
+    accept("{\"user_id\":1,\"exp\":1700009999,\"iss\":\"cachewarden\",\"incarnation\":\"n\","
+           "\"iat\":1700000005}");
+    refuse("{\"user_id\":1,\"exp\":1700009999,\"iss\":\"cachewarden\",\"incarnation\":\"n\","
+           "\"iat\":1700000006}",
            "iat is in the future");
     refuse("{\"user_id\":1,\"exp\":1700009999,\"iat\":1700000001}", "iat is in the future");
 }
@@ -244,8 +247,14 @@ START_TEST(issuers)
 {
     accept("{\"exp\":1700000010,\"user_id\":1}");
     ck_assert(!claims.is_own);
-    accept("{\"exp\":1700000010,\"user_id\":1,\"iss\":\"cachewarden\"}");
+    accept("{\"exp\":1700000010,\"user_id\":1,\"iss\":\"cachewarden\",\"incarnation\":\"n\"}");
     ck_assert(claims.is_own);
+    /* Somebody else with the secret may call itself so: no account's incarnation, no token of ours. */
+    accept("{\"exp\":1700000010,\"user_id\":1,\"iss\":\"cachewarden\"}");
+    ck_assert(!claims.is_own);
+    accept("{\"exp\":1700000010,\"user_id\":1,\"incarnation\":\"n\"}");
+    ck_assert(!claims.is_own);
+    refuse("{\"exp\":1700000010,\"user_id\":1,\"incarnation\":\"\"}", "incarnation");
     refuse("{\"exp\":1700000010,\"user_id\":1,\"iss\":\"Cachewarden\"}", "iss");
     refuse("{\"exp\":1700000010,\"user_id\":1,\"iss\":\"\"}", "iss");
     refuse("{\"exp\":1700000010,\"user_id\":1,\"iss\":null}", "iss");
@@ -295,6 +304,7 @@ START_TEST(writing)
                                .subject = STR("al\"ice"),
                                .id = STR("i"),
                                .family = STR("f"),
+                               .incarnation = STR("n"),
                                .unrecorded = STR("m"),
                                .issued_at_s = 5,
                                .expires_at_s = 6};
@@ -304,7 +314,7 @@ START_TEST(writing)
     rules.audience = STR("api");
     ck_assert_str_eq(str_dup(arena, claims_write(&rules, arena, &all)).ptr,
                      "{\"token_type\":\"refresh\",\"user_id\":3,\"sub\":\"al\\\"ice\",\"jti\":"
-                     "\"i\",\"family\":\"f\",\"unrecorded\":\"m\","
+                     "\"i\",\"family\":\"f\",\"incarnation\":\"n\",\"unrecorded\":\"m\","
                      "\"iat\":5,\"exp\":6,\"iss\":\"cachewarden\",\"aud\":\"api\"}");
     rules.audience = STR_NONE;
     ck_assert_str_eq(str_dup(arena, claims_write(&rules, arena, &few)).ptr,

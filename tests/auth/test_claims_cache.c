@@ -30,6 +30,7 @@ static struct claims some_claims(struct str subject)
                   .subject = subject,
                   .id = STR("the id"),
                   .family = STR("the family"),
+                  .incarnation = STR("an account"),
                   .unrecorded = STR("control data"),
                   .issued_at_s = 5,
                   .expires_at_s = 6,
@@ -50,6 +51,7 @@ START_TEST(what_was_remembered)
     ck_assert(str_eq(out.token.subject, STR("alice")));
     ck_assert(str_eq(out.token.id, STR("the id")));
     ck_assert(str_eq(out.token.family, STR("the family")));
+    ck_assert(str_eq(out.token.incarnation, STR("an account")));
     ck_assert(str_eq(out.token.unrecorded, STR("control data")));
     ck_assert_int_eq(out.token.issued_at_s, 5);
     ck_assert_int_eq(out.token.expires_at_s, 6);
@@ -114,19 +116,19 @@ START_TEST(absent_texts_stay_absent)
     claims_remember(cache, token, NOW, &in);
     ck_assert(claims_recall(cache, arena, token, NOW, &out));
     ck_assert_uint_eq(out.token.subject.len + out.token.id.len + out.token.family.len +
-                          out.token.unrecorded.len,
+                          out.token.incarnation.len + out.token.unrecorded.len,
                       0);
 }
 END_TEST
 
 START_TEST(long_texts_are_not_remembered)
 {
-    char text[300];
+    char text[400];
     struct claims out;
 
     memset(text, 'x', sizeof text);
-    struct claims fits = some_claims((struct str){text, 256 - 28});
-    struct claims too_long = some_claims((struct str){text, 256 - 27});
+    struct claims fits = some_claims((struct str){text, 288 - 38});
+    struct claims too_long = some_claims((struct str){text, 288 - 37});
     claims_remember(cache, token, NOW, &too_long);
     ck_assert(!claims_recall(cache, arena, token, NOW, &out));
     claims_remember(cache, token, NOW, &fits);

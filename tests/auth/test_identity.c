@@ -139,9 +139,13 @@ START_TEST(deactivated_and_deleted)
     ck_assert_int_eq(users_set_active(users, id, false, &error), ERR_OK);
     expect_refused(own, STR_NONE, "deactivated or deleted");
     expect_refused(other, STR_NONE, "deactivated or deleted");
+    /* For ever: activated again, the account has no tokens. */
     ck_assert_int_eq(users_set_active(users, id, true, &error), ERR_OK);
     identity_forget(identity, id);
-    ck_assert_int_eq(authenticate(own, STR_NONE), ERR_OK);
+    expect_refused(own, STR_NONE, "before it was deactivated");
+    expect_refused(own_bearer(id, "alice", now_s - 1), STR_NONE, "before the password was changed");
+    expect_refused(other, STR_NONE, "before the password was changed");
+    ck_assert_int_eq(authenticate(own_bearer(id, "alice", now_s + 5), STR_NONE), ERR_OK);
     ck_assert_int_eq(users_delete(users, id, &error), ERR_OK);
     identity_forget(identity, id);
     expect_refused(own, STR_NONE, "deactivated or deleted");
@@ -212,7 +216,8 @@ END_TEST
 START_TEST(refresh_tokens_are_no_access_tokens)
 {
     int64_t id = users_backend_add(users, "alice", "h");
-    struct token_claims claims = {.use = TOKEN_REFRESH, .user_id = id};
+    struct token_claims claims = {
+        .use = TOKEN_REFRESH, .user_id = id, .incarnation = incarnation_of(id)};
     struct str compact;
 
     ck_assert_int_eq(token_issue(identity_tokens(identity), arena, now_s, &claims, &compact),

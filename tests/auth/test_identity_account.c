@@ -57,6 +57,25 @@ START_TEST(activated_a_moment_ago)
 }
 END_TEST
 
+/* An older copy of the database was put back: the next account gets a number that was another's. */
+START_TEST(another_account_of_the_same_number)
+{
+    int64_t id = users_backend_add(users, "alice", "h");
+    struct str stolen = own_bearer(id, "alice", now_s), nobodys = own_bearer(4711, "x", now_s);
+    struct user before, after;
+
+    ck_assert_int_eq(authenticate(stolen, STR_NONE), ERR_OK);
+    ck_assert_int_eq(users_find_by_id(users, arena, id, &before, &error), ERR_OK);
+    fixture_start_again();
+    ck_assert_int_eq(users_backend_add(users, "alice", "h"), id);
+    ck_assert_int_eq(users_find_by_id(users, arena, id, &after, &error), ERR_OK);
+    ck_assert(!str_eq(before.incarnation, after.incarnation));
+    expect_refused(stolen, STR_NONE, "made for another account");
+    expect_refused(nobodys, STR_NONE, "does not exist");
+    ck_assert_int_eq(authenticate(own_bearer(id, "alice", now_s), STR_NONE), ERR_OK);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("auth/identity_account");
@@ -66,6 +85,7 @@ int main(void)
     tcase_add_test(tcase, an_account_of_a_moment_ago);
     tcase_add_test(tcase, a_name_that_changed_hands);
     tcase_add_test(tcase, activated_a_moment_ago);
+    tcase_add_test(tcase, another_account_of_the_same_number);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

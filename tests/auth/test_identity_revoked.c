@@ -4,8 +4,9 @@
 
 static void put_on_list(enum revocation_kind kind, const char *name, int64_t user_id, int64_t cut_s)
 {
+    struct str whose = kind == REVOKED_USER ? incarnation_of(user_id) : str_from(name);
     const struct revocation revocation = {.kind = kind,
-                                          .name = str_from(name),
+                                          .name = whose,
                                           .user_id = user_id,
                                           .cut_s = cut_s,
                                           .expires_at_s = now_s + 1000};
@@ -50,7 +51,10 @@ START_TEST(one_family_is_kept)
 {
     int64_t id = users_backend_add(users, "alice", "h");
     struct str kept = own_bearer(id, "alice", now_s - 5);
-    struct token_claims other = {.user_id = id, .subject = STR("alice"), .family = STR("other")};
+    struct token_claims other = {.user_id = id,
+                                 .subject = STR("alice"),
+                                 .family = STR("other"),
+                                 .incarnation = incarnation_of(id)};
     struct str compact, stranger;
 
     stranger =

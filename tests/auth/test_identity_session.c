@@ -10,7 +10,10 @@ static struct token_claims session_claims;
 
 static struct str bearer_of(int64_t id, const char *name)
 {
-    struct token_claims claims = {.user_id = id, .subject = str_from(name), .family = STR("fam-b")};
+    struct token_claims claims = {.user_id = id,
+                                  .subject = str_from(name),
+                                  .family = STR("fam-b"),
+                                  .incarnation = incarnation_of(id)};
     struct str compact;
 
     ck_assert_int_eq(token_issue(identity_tokens(identity), arena, now_s, &claims, &compact),
@@ -25,8 +28,11 @@ static void set_up(void)
     bob = users_backend_add(users, "bob", "h");
     alice_bearer = bearer_of(alice, "alice");
     bob_bearer = bearer_of(bob, "bob");
-    session_claims = (struct token_claims){
-        .user_id = alice, .subject = STR("alice"), .family = STR("fam"), .issued_at_s = now_s};
+    session_claims = (struct token_claims){.user_id = alice,
+                                           .subject = STR("alice"),
+                                           .family = STR("fam"),
+                                           .incarnation = incarnation_of(alice),
+                                           .issued_at_s = now_s};
     ck_assert_int_eq(
         token_issue_session(identity_tokens(identity), arena, now_s, &session_claims, &session),
         ERR_OK);
@@ -124,8 +130,9 @@ END_TEST
 
 static void put_on_list(enum revocation_kind kind, const char *name, int64_t user_id, int64_t cut_s)
 {
+    struct str whose = kind == REVOKED_USER ? incarnation_of(user_id) : str_from(name);
     const struct revocation revocation = {.kind = kind,
-                                          .name = str_from(name),
+                                          .name = whose,
                                           .user_id = user_id,
                                           .cut_s = cut_s,
                                           .expires_at_s = now_s + 900};

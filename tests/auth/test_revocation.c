@@ -26,8 +26,13 @@ START_TEST(written_and_read)
         {"x:12:a:b",
          {.kind = REVOKED_FOREIGN, .name = {"a:b", 3}, .user_id = 12, .expires_at_s = 7}},
         {"f:a:b", {.kind = REVOKED_FAMILY, .name = {"a:b", 3}, .expires_at_s = 7}},
-        {"u:12:1700000000",
-         {.kind = REVOKED_USER, .user_id = 12, .cut_s = 1700000000, .expires_at_s = 7}},
+        {"u:12::1700000000", {.kind = REVOKED_USER, .user_id = 12, .cut_s = 1700000000}},
+        {"u:12:0a1b:1700000000",
+         {.kind = REVOKED_USER,
+          .user_id = 12,
+          .name = {"0a1b", 4},
+          .cut_s = 1700000000,
+          .expires_at_s = 7}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const struct revocation *wanted = &cases[i].revocation;
@@ -46,11 +51,11 @@ END_TEST
 START_TEST(not_ours)
 {
     static const char *const texts[] = {
-        "",       "t",       "t:",       "f:",      "u:",      "x:abc",
-        "x:1:",   "x:0:a",   "x:a:1",    "y:abc",   ":",       "::",
-        "T:abc",  "tabc",    "u:12",     "u:12:",   "u::12",   "u:0:5",
-        "u:-1:5", "u:12:-5", "u:12:5:6", "u:012:5", "u:12:5 ", "u:99999999999999999999:5",
-        "t:a\nb", "f:\x7f",
+        "",        "t",           "t:",        "f:",       "u:",       "x:abc",
+        "x:1:",    "x:0:a",       "x:a:1",     "y:abc",    ":",        "::",
+        "T:abc",   "tabc",        "u:12",      "u:12:",    "u::12",    "u:0::5",
+        "u:-1::5", "u:12::-5",    "u:12::5:6", "u:012::5", "u:12::5 ", "u:99999999999999999999::5",
+        "u:12:5",  "u:12:\x7f:5", "u:12::",    "u:12:a:",  "t:a\nb",   "f:\x7f",
     };
     char longest[REVOCATION_NAME_MAX_SIZE + 4] = "t:";
     struct revocation read;

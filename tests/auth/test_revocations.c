@@ -38,10 +38,18 @@ static void add_user(int64_t user_id, int64_t cut_s, int64_t expires_at_s, bool 
     ck_assert_int_eq(revocations_add(list, &revocation, is_saved), ERR_OK);
 }
 
+/* Of two accounts that had one id, one after the other, each has its own. */
+static bool covers_account(const char *incarnation, int64_t user_id, int64_t issued_at_s)
+{
+    const struct revocation_subject subject = {
+        .user_id = user_id, .issued_at_s = issued_at_s, .incarnation = str_from(incarnation)};
+    return revocations_cover(list, &subject);
+}
+
 static bool covers(const char *token_id, const char *family, int64_t user_id, int64_t issued_at_s)
 {
     const struct revocation_subject subject = {str_from(token_id), str_from(family), true, user_id,
-                                               issued_at_s};
+                                               issued_at_s,        STR_NONE};
     return revocations_cover(list, &subject);
 }
 
@@ -51,6 +59,24 @@ static size_t unsaved(struct revocation **list_out, size_t max)
     ck_assert_int_eq(revocations_unsaved(list, arena, max, list_out, &count), ERR_OK);
     return count;
 }
+
+START_TEST(an_account_of_an_id)
+{
+    const struct revocation revocation = {.kind = REVOKED_USER,
+                                          .name = STR("0a1b"),
+                                          .user_id = 5,
+                                          .cut_s = 100,
+                                          .expires_at_s = 1000};
+    ck_assert_int_eq(revocations_add(list, &revocation, true), ERR_OK);
+    ck_assert(covers_account("0a1b", 5, 100));
+    ck_assert(!covers_account("0a1b", 5, 101));
+    ck_assert(!covers_account("0a1c", 5, 100));
+    ck_assert(!covers_account(NULL, 5, 100));
+    ck_assert(!covers_account("0a1b", 6, 100));
+    add_user(5, 50, 1000, true);
+    ck_assert(covers_account(NULL, 5, 50) && !covers_account("0a1c", 5, 50));
+}
+END_TEST
 
 START_TEST(each_kind_covers_its_own)
 {
@@ -231,6 +257,7 @@ int main(void)
     Suite *suite = suite_create("revocations");
     TCase *tcase = tcase_create("revocations");
     tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, an_account_of_an_id);
     tcase_add_test(tcase, each_kind_covers_its_own);
     tcase_add_test(tcase, another_issuers_ids_are_an_accounts);
     tcase_add_test(tcase, an_account_up_to_a_second);

@@ -67,7 +67,8 @@ static enum err verify_forged(const char *header, const char *payload, const cha
 
 START_TEST(what_we_issue_we_take)
 {
-    struct token_claims issued = {.user_id = 42, .subject = STR("alice"), .family = STR("fam")};
+    struct token_claims issued = {
+        .user_id = 42, .incarnation = STR("i"), .subject = STR("alice"), .family = STR("fam")};
     struct str compact;
 
     ck_assert_int_eq(token_issue(tokens, arena, NOW, &issued, &compact), ERR_OK);
@@ -97,7 +98,7 @@ END_TEST
 
 START_TEST(refresh_tokens)
 {
-    struct token_claims issued = {.use = TOKEN_REFRESH, .user_id = 42};
+    struct token_claims issued = {.use = TOKEN_REFRESH, .user_id = 42, .incarnation = STR("i")};
     struct str compact;
 
     ck_assert_int_eq(token_issue(tokens, arena, NOW, &issued, &compact), ERR_OK);
@@ -117,8 +118,11 @@ static struct str issue_session(int64_t began_s, int64_t at_s, struct token_clai
 {
     struct str compact;
 
-    *issued = (struct token_claims){
-        .user_id = 42, .subject = STR("alice"), .family = STR("fam"), .issued_at_s = began_s};
+    *issued = (struct token_claims){.user_id = 42,
+                                    .incarnation = STR("i"),
+                                    .subject = STR("alice"),
+                                    .family = STR("fam"),
+                                    .issued_at_s = began_s};
     ck_assert_int_eq(token_issue_session(tokens, arena, at_s, issued, &compact), ERR_OK);
     return compact;
 }
@@ -206,15 +210,17 @@ START_TEST(sessions_that_others_made)
 {
     static const char *const payloads[] = {
         "{\"token_type\":\"session\",\"exp\":1700000010,\"iat\":1700000000,\"user_id\":1,"
-        "\"jti\":\"j\",\"family\":\"f\"}",
+        "\"jti\":\"j\",\"family\":\"f\",\"incarnation\":\"n\"}",
         "{\"token_type\":\"session\",\"exp\":1700000010,\"iat\":1700000000,\"user_id\":1,"
-        "\"jti\":\"j\",\"iss\":\"cachewarden\"}",
-        "{\"token_type\":\"session\",\"exp\":1700000010,\"iat\":1700000000,\"user_id\":1,"
-        "\"family\":\"f\",\"iss\":\"cachewarden\"}",
-        "{\"token_type\":\"session\",\"exp\":1700000010,\"iat\":1700000000,\"sub\":\"a\","
         "\"jti\":\"j\",\"family\":\"f\",\"iss\":\"cachewarden\"}",
+        "{\"token_type\":\"session\",\"exp\":1700000010,\"iat\":1700000000,\"user_id\":1,"
+        "\"jti\":\"j\",\"incarnation\":\"n\",\"iss\":\"cachewarden\"}",
+        "{\"token_type\":\"session\",\"exp\":1700000010,\"iat\":1700000000,\"user_id\":1,"
+        "\"family\":\"f\",\"incarnation\":\"n\",\"iss\":\"cachewarden\"}",
+        "{\"token_type\":\"session\",\"exp\":1700000010,\"iat\":1700000000,\"sub\":\"a\","
+        "\"jti\":\"j\",\"family\":\"f\",\"incarnation\":\"n\",\"iss\":\"cachewarden\"}",
         "{\"token_type\":\"session\",\"exp\":1700000010,\"user_id\":1,\"jti\":\"j\","
-        "\"family\":\"f\",\"iss\":\"cachewarden\"}",
+        "\"family\":\"f\",\"incarnation\":\"n\",\"iss\":\"cachewarden\"}",
     };
 
     for (size_t i = 0; i < sizeof payloads / sizeof *payloads; i++) {
@@ -230,7 +236,8 @@ END_TEST
 
 START_TEST(no_two_tokens_are_alike)
 {
-    struct token_claims first = {.user_id = 42}, second = {.user_id = 42};
+    struct token_claims first = {.user_id = 42, .incarnation = STR("i")},
+                        second = {.user_id = 42, .incarnation = STR("i")};
     struct str a, b;
 
     ck_assert_int_eq(token_issue(tokens, arena, NOW, &first, &a), ERR_OK);
@@ -243,7 +250,7 @@ END_TEST
 START_TEST(audience_is_written_and_asked_for)
 {
     struct token_options options = default_options();
-    struct token_claims issued = {.user_id = 42};
+    struct token_claims issued = {.user_id = 42, .incarnation = STR("i")};
     struct str compact;
 
     options.audience = STR("api");
@@ -384,7 +391,7 @@ END_TEST
 /* Whether the sound token was seen before (_i) or not. */
 START_TEST(every_changed_byte_is_refused)
 {
-    struct token_claims issued = {.user_id = 42, .subject = STR("alice")};
+    struct token_claims issued = {.user_id = 42, .incarnation = STR("i"), .subject = STR("alice")};
     struct str compact;
 
     ck_assert_int_eq(token_issue(tokens, arena, NOW, &issued, &compact), ERR_OK);
@@ -457,7 +464,8 @@ END_TEST
 START_TEST(two_secrets_in_one_process)
 {
     struct token_options options = default_options();
-    struct token_claims claims_a = {.user_id = 1}, claims_b = {.user_id = 2};
+    struct token_claims claims_a = {.user_id = 1, .incarnation = STR("i")},
+                        claims_b = {.user_id = 2, .incarnation = STR("i")};
     struct str a, b;
 
     options.secret = STR("another secret of more than 32 bytes");
@@ -482,7 +490,7 @@ static void *issue_and_verify(void *arg)
     struct arena *own = arena_new(4096, 0);
 
     for (int i = 1; i < 300; i++) {
-        struct token_claims issued = {.user_id = i}, read;
+        struct token_claims issued = {.user_id = i, .incarnation = STR("i")}, read;
         struct error why;
         struct str compact;
         ck_assert_int_eq(token_issue(arg, own, NOW, &issued, &compact), ERR_OK);

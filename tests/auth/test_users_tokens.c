@@ -80,6 +80,43 @@ START_TEST(all_tokens_ended)
 }
 END_TEST
 
+/* Which account it is, where the number alone does not tell. */
+START_TEST(an_incarnation)
+{
+    open_backend(_i);
+    int64_t id = users_backend_add(users, "alice", "h"),
+            other = users_backend_add(users, "bob", "h");
+
+    ck_assert_int_eq(find(other), ERR_OK);
+    struct str of_bob = user.incarnation;
+    ck_assert_int_eq(find(id), ERR_OK);
+    struct str first = user.incarnation;
+    ck_assert_uint_eq(first.len, USERS_INCARNATION_SIZE);
+    ck_assert(!str_eq(first, of_bob));
+    /* What changes about the account does not make it another, */
+    ck_assert_int_eq(users_set_superuser(users, id, true, &error), ERR_OK);
+    ck_assert_int_eq(users_set_password(users, id, STR("new"), &error), ERR_OK);
+    ck_assert_int_eq(users_set_active(users, id, true, &error), ERR_OK);
+    ck_assert_int_eq(find(id), ERR_OK);
+    ck_assert(str_eq(user.incarnation, first));
+    /* but that it was deactivated. */
+    int64_t not_before_s = user.tokens_not_before_s;
+    ck_assert_int_eq(users_set_active(users, id, false, &error), ERR_OK);
+    ck_assert_int_eq(find(id), ERR_OK);
+    struct str second = user.incarnation;
+    ck_assert_uint_eq(second.len, USERS_INCARNATION_SIZE);
+    ck_assert(!str_eq(second, first));
+    ck_assert_int_gt(user.tokens_not_before_s, not_before_s);
+    ck_assert_int_eq(users_set_active(users, id, true, &error), ERR_OK);
+    ck_assert_int_eq(find(id), ERR_OK);
+    ck_assert(!str_eq(user.incarnation, first));
+    ck_assert(user.is_active);
+    ck_assert_int_eq(find(other), ERR_OK);
+    ck_assert(str_eq(user.incarnation, of_bob));
+    close_backend();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("auth/users_tokens");
@@ -87,6 +124,7 @@ int main(void)
 
     tcase_add_loop_test(tcase, a_password_changed_by_its_owner, 0, USERS_BACKEND_COUNT);
     tcase_add_loop_test(tcase, a_password_changed_twice_from_the_same, 0, USERS_BACKEND_COUNT);
+    tcase_add_loop_test(tcase, an_incarnation, 0, USERS_BACKEND_COUNT);
     tcase_add_loop_test(tcase, all_tokens_ended, 0, USERS_BACKEND_COUNT);
     suite_add_tcase(suite, tcase);
     return users_backends_run(suite);

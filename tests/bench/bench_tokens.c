@@ -147,7 +147,10 @@ static void measure_own(struct bench *bench, int64_t ms)
                                           .session_idle_s = 900,
                                           .session_ttl_s = 900};
     struct arena *memory = arena_new(4096, 0);
-    struct token_claims claims = {.user_id = 4711, .subject = STR("alice"), .family = STR("f")};
+    struct token_claims claims = {.user_id = 4711,
+                                  .subject = STR("alice"),
+                                  .family = STR("f"),
+                                  .incarnation = STR("0123456789abcdef")};
 
     must(memory && tokens_new(&options, &bench->own, NULL) == ERR_OK &&
              token_issue(bench->own, memory, bench->now_s, &claims, &bench->compact) == ERR_OK,

@@ -267,6 +267,25 @@ START_TEST(a_new_password)
 }
 END_TEST
 
+/* Activated again, the account begins without tokens, on a node that still remembers it as well. */
+START_TEST(deactivated_and_activated)
+{
+    static struct tokens before, after;
+    log_in(stand.http, &before);
+    stand_cli_do(&stand, NULL, (const char *const[]){"user", "deactivate", "alice", NULL});
+    expect_soon_refused(&before);
+    stand_cli_do(&stand, NULL, (const char *const[]){"user", "activate", "alice", NULL});
+    log_in(stand.http, &after);
+    expect_access(stand.http, &after, true);
+    expect_access(other_http, &after, true);
+    expect_access(stand.http, &before, false);
+    expect_access(other_http, &before, false);
+    expect_answer(refresh(stand.http, &before), 401, SAYS_401);
+    read_tokens(&before, refresh(other_http, &after));
+    expect_access(stand.http, &before, true);
+}
+END_TEST
+
 /* ---- without Redis ---- */
 
 static void expect_503(const struct http_reply *reply)
@@ -361,6 +380,7 @@ int main(void)
     tcase_add_test(tcase, a_stolen_refresh_token);
     tcase_add_test(tcase, of_twenty_at_once_one_wins);
     tcase_add_test(tcase, a_new_password);
+    tcase_add_test(tcase, deactivated_and_activated);
     tcase_add_test(tcase, redis_is_killed);
     tcase_add_test(tcase, all_is_flushed);
     suite_add_tcase(suite, tcase);

@@ -121,9 +121,19 @@ static int64_t add_user(const char *name, const char *email, bool is_superuser)
     return id;
 }
 
+static struct str incarnation_of(int64_t id)
+{
+    struct error error = {0};
+    struct user user;
+
+    must(users_find_by_id(users, arena, id, &user, &error), &error);
+    return user.incarnation;
+}
+
 static void issue(int64_t id, char bearer[TOKEN_MAX_SIZE])
 {
-    struct token_claims claims = {.use = TOKEN_ACCESS, .user_id = id};
+    struct token_claims claims = {
+        .use = TOKEN_ACCESS, .user_id = id, .incarnation = incarnation_of(id)};
     struct error error = {0};
     struct str token;
 
@@ -298,8 +308,10 @@ END_TEST
 
 START_TEST(a_session_and_its_proof)
 {
-    struct token_claims claims = {
-        .user_id = admin_id, .family = STR("f"), .issued_at_s = clock_wall_s()};
+    struct token_claims claims = {.user_id = admin_id,
+                                  .incarnation = incarnation_of(admin_id),
+                                  .family = STR("f"),
+                                  .issued_at_s = clock_wall_s()};
     struct error error = {0};
     struct str token, xsrf;
     must(token_issue_session(identity_tokens(identity), arena, claims.issued_at_s, &claims, &token),
@@ -342,8 +354,10 @@ END_TEST
 
 START_TEST(a_session_in_use_is_renewed)
 {
-    struct token_claims claims = {
-        .user_id = user_id, .family = STR("f"), .issued_at_s = clock_wall_s() - 600};
+    struct token_claims claims = {.user_id = user_id,
+                                  .incarnation = incarnation_of(user_id),
+                                  .family = STR("f"),
+                                  .issued_at_s = clock_wall_s() - 600};
     struct error error = {0};
     struct str token;
     must(token_issue_session(identity_tokens(identity), arena, claims.issued_at_s, &claims, &token),
