@@ -190,6 +190,7 @@ enum err claims_read(const struct claims_rules *rules, struct arena *arena, stru
 {
     struct token_claims *token = &claims->token;
     const struct json *payload = NULL;
+    bool is_present;
 
     enum err err = claims_parse(rules, arena, text, &payload, claims, error);
     if (err)
@@ -204,6 +205,8 @@ enum err claims_read(const struct claims_rules *rules, struct arena *arena, stru
     err = read_use(payload, &token->use, error);
     if (!err)
         err = check_type(payload, error);
+    if (!err)
+        err = read_date(payload, "renewed", &is_present, &token->renewed_at_s, error);
     if (!err)
         err = read_user_id(payload, &token->user_id, error);
     for (size_t i = 0; !err && i < sizeof texts / sizeof *texts; i++)
@@ -262,6 +265,8 @@ struct str claims_write(const struct claims_rules *rules, struct arena *arena,
     if (claims->unrecorded.len > 0)
         json_add_string(&json, "unrecorded", claims->unrecorded);
     json_add_integer(&json, "iat", claims->issued_at_s);
+    if (claims->renewed_at_s > 0)
+        json_add_integer(&json, "renewed", claims->renewed_at_s);
     json_add_integer(&json, "exp", claims->expires_at_s);
     json_add_string(&json, "iss", rules->issuer);
     if (rules->audience.len > 0)

@@ -2,8 +2,41 @@
 
 #include "cachewarden/arena.h"
 #include "cachewarden/clock.h"
+#include "cachewarden/log.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
+
+/*
+ * The longest that a token may have been given, by settings of today or before: what is revoked is kept for
+ * as long, because settings that were made shorter may be made longer again. Several nodes that remember it
+ * at once may lose the longer of two; the next start of that node brings it back.
+ */
+static int64_t remember_longest_ttl(struct users *users, const struct token_options *tokens)
+{
+    static const struct str name = STR("tokens_longest_s");
+    int64_t today_s = tokens->refresh_ttl_s > tokens->session_ttl_s ? tokens->refresh_ttl_s
+                                                                    : tokens->session_ttl_s;
+    struct arena *arena = arena_new(512, 0);
+    struct error error = {0};
+    int64_t before_s = 0;
+    struct str text;
+
+    if (!arena)
+        return today_s;
+    enum err err = users_fact_get(users, arena, name, &text, &error);
+    if (err == ERR_OK && !str_to_int64(text, 1, INT32_MAX, &before_s))
+        before_s = 0;
+    if ((err == ERR_OK || err == ERR_NOT_FOUND) && before_s < today_s) {
+        text = str_format(arena, "%" PRId64, today_s);
+        err = text.ptr ? users_fact_set(users, name, text, &error) : ERR_NO_MEMORY;
+    }
+    if (err != ERR_OK && err != ERR_NOT_FOUND)
+        log_event(LOG_LEVEL_WARN, "auth.lifetimes_unknown", LOG_CSTR("error", err_name(err)),
+                  LOG_CSTR("detail", error.detail));
+    arena_free(&arena);
+    return before_s > today_s ? before_s : today_s;
+}
 
 enum err identity_new(const struct identity_options *options, struct identity **identity_out,
                       struct error *error)
@@ -22,8 +55,10 @@ enum err identity_new(const struct identity_options *options, struct identity **
         .users = options->users,
         .leeway_s = options->tokens.leeway_s,
     };
+    struct token_options tokens = options->tokens;
+    tokens.longest_ttl_s = remember_longest_ttl(options->users, &tokens);
     identity->users = options->users;
-    if ((err = tokens_new(&options->tokens, &identity->tokens, error)) != ERR_OK ||
+    if ((err = tokens_new(&tokens, &identity->tokens, error)) != ERR_OK ||
         (err = issuers_new(&issuers, &identity->issuers, error)) != ERR_OK ||
         (err = account_cache_new(options->users, options->admin_group, &identity->accounts)) !=
             ERR_OK ||

@@ -23,7 +23,7 @@ struct tokens {
     struct claims_cache *cache; /* looks after its own threads */
     int64_t access_ttl_s;
     int64_t refresh_ttl_s;
-    int64_t session_idle_s, session_ttl_s;
+    int64_t session_idle_s, session_ttl_s, longest_ttl_s;
     struct arena *memory; /* the copied texts */
 };
 
@@ -62,6 +62,7 @@ enum err tokens_new(const struct token_options *options, struct tokens **tokens_
     tokens->refresh_ttl_s = options->refresh_ttl_s;
     tokens->session_idle_s = options->session_idle_s;
     tokens->session_ttl_s = options->session_ttl_s;
+    tokens->longest_ttl_s = options->longest_ttl_s;
     tokens->rules.leeway_s = options->leeway_s;
     tokens->memory = arena_new(256, 0);
     enum err err = tokens->memory ? ERR_OK : ERR_NO_MEMORY;
@@ -119,17 +120,41 @@ static enum err prove(const struct tokens *tokens, struct arena *arena, struct s
     return err ? err : claims_read(&tokens->rules, arena, jws.payload, claims, error);
 }
 
-/* The cookie is ours alone, so there is nothing to be lenient about. */
-static enum err judge_session(const struct tokens *tokens, const struct token_claims *claims,
+static int64_t later_s(int64_t a_s, int64_t b_s)
+{
+    return a_s > b_s ? a_s : b_s;
+}
+
+static int64_t sooner_s(int64_t a_s, int64_t b_s)
+{
+    return a_s < b_s ? a_s : b_s;
+}
+
+/* The cookie is ours alone, so there is nothing to be lenient about. The settings may be shorter by now
+ * than when the token was signed. */
+static enum err judge_session(const struct tokens *tokens, struct token_claims *claims,
                               int64_t now_s, struct error *error)
 {
     if (!claims->is_own || claims->user_id == 0 || claims->id.len == 0 || claims->family.len == 0)
         return refuse(error, "a session we did not make");
-    if (now_s >= claims->expires_at_s)
-        return refuse(error, "the session was idle for too long");
-    /* The setting may be shorter by now than when the token was signed. */
     if (now_s >= claims->issued_at_s + tokens->session_ttl_s)
         return refuse(error, "the session has lasted its time");
+    claims->expires_at_s =
+        sooner_s(claims->expires_at_s, claims->renewed_at_s + tokens->session_idle_s);
+    if (now_s >= claims->expires_at_s)
+        return refuse(error, "the session was idle for too long");
+    return ERR_OK;
+}
+
+/* `exp` was written by the settings of that day. expires_at_s stays what it says: they may be longer
+ * again tomorrow, and what is recorded of the token has to last for that. */
+static enum err judge_lifetime(const struct tokens *tokens, const struct token_claims *claims,
+                               int64_t now_s, struct error *error)
+{
+    int64_t ttl_s = claims->use == TOKEN_ACCESS ? tokens->access_ttl_s : tokens->refresh_ttl_s;
+
+    if (claims->is_own && now_s >= claims->issued_at_s + ttl_s + tokens->rules.leeway_s)
+        return refuse(error, "it has lasted as long as tokens do today");
     return ERR_OK;
 }
 
@@ -148,8 +173,9 @@ enum err token_verify(const struct tokens *tokens, struct arena *arena, struct s
     }
     if (!err)
         err = claims_judge(&tokens->rules, &read, use, now_s, error);
-    if (!err && use == TOKEN_SESSION)
-        err = judge_session(tokens, &read.token, now_s, error);
+    if (!err)
+        err = use == TOKEN_SESSION ? judge_session(tokens, &read.token, now_s, error)
+                                   : judge_lifetime(tokens, &read.token, now_s, error);
     if (!err)
         *claims = read.token;
     return err;
@@ -178,9 +204,7 @@ enum err token_issue(const struct tokens *tokens, struct arena *arena, int64_t n
 
 static int64_t session_expiry_s(const struct tokens *tokens, int64_t issued_at_s, int64_t now_s)
 {
-    int64_t idle_s = now_s + tokens->session_idle_s, last_s = issued_at_s + tokens->session_ttl_s;
-
-    return idle_s < last_s ? idle_s : last_s;
+    return sooner_s(now_s + tokens->session_idle_s, issued_at_s + tokens->session_ttl_s);
 }
 
 enum err token_issue_session(const struct tokens *tokens, struct arena *arena, int64_t now_s,
@@ -189,6 +213,7 @@ enum err token_issue_session(const struct tokens *tokens, struct arena *arena, i
     if (claims->id.len == 0)
         claims->id = random_hex(arena, TOKEN_ID_SIZE);
     claims->use = TOKEN_SESSION;
+    claims->renewed_at_s = now_s;
     claims->expires_at_s = session_expiry_s(tokens, claims->issued_at_s, now_s);
     return sign(tokens, arena, claims, compact_out);
 }
@@ -215,8 +240,7 @@ int64_t token_refresh_ttl_s(const struct tokens *tokens)
 
 int64_t token_longest_ttl_s(const struct tokens *tokens)
 {
-    return tokens->session_ttl_s > tokens->refresh_ttl_s ? tokens->session_ttl_s
-                                                         : tokens->refresh_ttl_s;
+    return later_s(tokens->longest_ttl_s, later_s(tokens->session_ttl_s, tokens->refresh_ttl_s));
 }
 
 int64_t token_leeway_s(const struct tokens *tokens)

@@ -28,6 +28,7 @@ struct token_options {
     int64_t refresh_ttl_s;
     int64_t session_idle_s; /* a session ends after so long without a request, */
     int64_t session_ttl_s;  /* and so long after its sign-in in any case */
+    int64_t longest_ttl_s;  /* the longest that any of them was before; 0: not known */
 };
 
 /* A session token lives in a cookie. It is good for nothing else: neither as a Bearer token nor to be
@@ -44,7 +45,8 @@ struct token_claims {
     struct str incarnation; /* of the account (users.h): in every token of ours, else empty */
     /* Of a refresh token that could not be recorded: the control data it belongs to; else empty */
     struct str unrecorded;
-    int64_t issued_at_s; /* 0 when absent; of a session: when it began */
+    int64_t issued_at_s;  /* 0 when absent; of a session: when it began */
+    int64_t renewed_at_s; /* of a session: when this token of it was made; else 0 */
     int64_t expires_at_s;
     bool is_own; /* we made it, for the account it names: `iss` is ours, and it has an incarnation.
                     Others with the secret may have users of their own */
@@ -65,7 +67,8 @@ void tokens_free(struct tokens **tokens);
  * ERR_UNAUTHENTICATED with the reason in error->detail only (never told to the caller);
  * ERR_NO_MEMORY, ERR_INTERNAL. Accepts our own tokens, those of Django's simplejwt with the same
  * secret, and a token with only `sub` and `exp` (use: access). A token_type that is not `use` is
- * refused, and so is a `type` (flask-jwt-extended) that is not access. A session token is taken up to its very expiry, without leeway: that of two nodes' clocks
+ * refused, and so is a `type` (flask-jwt-extended) that is not access. Ours live no longer than today's
+ * settings allow, counted from `iat`, whatever their `exp` says. A session token is taken up to its very expiry, without leeway: that of two nodes' clocks
  * is nothing beside it.
  */
 CW_MUST_CHECK enum err token_verify(const struct tokens *tokens, struct arena *arena,
@@ -100,7 +103,8 @@ struct str token_name_digest(const struct tokens *tokens, struct arena *arena, s
 
 int64_t token_access_ttl_s(const struct tokens *tokens);
 int64_t token_refresh_ttl_s(const struct tokens *tokens);
-/* The longest that anything of one sign-in without a refresh lives: its refresh token or session. */
+/* The longest that anything of one sign-in without a refresh lives, or may live under settings that were
+ * in force before and may be again: its refresh token or session. */
 int64_t token_longest_ttl_s(const struct tokens *tokens);
 /* So much later than it says a token is still taken. */
 int64_t token_leeway_s(const struct tokens *tokens);

@@ -16,6 +16,9 @@ static struct arena *arena;
 static struct error error;
 static int64_t now_s;
 
+enum { FIXTURE_REFRESH_TTL_S = 604800 };
+static int64_t fixture_refresh_ttl_s = FIXTURE_REFRESH_TTL_S;
+
 static inline int64_t soon(void)
 {
     return clock_deadline_ns(PATIENCE_MS);
@@ -38,7 +41,7 @@ static inline void fixture_open_identity(void)
                    .issuer = STR("cachewarden"),
                    .leeway_s = 30,
                    .access_ttl_s = 900,
-                   .refresh_ttl_s = 604800,
+                   .refresh_ttl_s = fixture_refresh_ttl_s,
                    .session_idle_s = 1800,
                    .session_ttl_s = 43200},
         .admin_group = STR("Admin"),
@@ -53,6 +56,13 @@ static inline void fixture_init(void)
     arena = arena_new(16 * 1024, 0);
     error_clear(&error);
     now_s = clock_wall_s();
+    fixture_open_identity();
+}
+
+/* With other settings, on the same database. */
+static inline void fixture_restart(void)
+{
+    identity_free(&identity);
     fixture_open_identity();
 }
 

@@ -53,7 +53,8 @@ START_TEST(activated_a_moment_ago)
     ck_assert_int_eq(users_set_active(users, id, false, &error), ERR_OK);
     expect_refused(bearer_of_id(id), STR_NONE, "deactivated or deleted");
     ck_assert_int_eq(users_set_active(users, id, true, &error), ERR_OK);
-    ck_assert_int_eq(authenticate(own_bearer(id, "alice", now_s), STR_NONE), ERR_OK);
+    /* What is signed now is dated with the next second, or the one behind it. */
+    ck_assert_int_eq(authenticate(own_bearer(id, "alice", clock_wall_s() + 2), STR_NONE), ERR_OK);
 }
 END_TEST
 
@@ -76,6 +77,23 @@ START_TEST(another_account_of_the_same_number)
 }
 END_TEST
 
+/* What is revoked is kept for as long as the longest lifetime there ever was. */
+START_TEST(the_longest_lifetime_is_remembered)
+{
+    ck_assert_int_eq(token_longest_ttl_s(identity_tokens(identity)), 604800);
+    fixture_refresh_ttl_s = 60;
+    fixture_restart();
+    ck_assert_int_eq(token_refresh_ttl_s(identity_tokens(identity)), 60);
+    ck_assert_int_eq(token_longest_ttl_s(identity_tokens(identity)), 604800);
+    fixture_refresh_ttl_s = 700000;
+    fixture_restart();
+    fixture_refresh_ttl_s = 60;
+    fixture_restart();
+    ck_assert_int_eq(token_longest_ttl_s(identity_tokens(identity)), 700000);
+    fixture_refresh_ttl_s = FIXTURE_REFRESH_TTL_S;
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("auth/identity_account");
@@ -86,6 +104,7 @@ int main(void)
     tcase_add_test(tcase, a_name_that_changed_hands);
     tcase_add_test(tcase, activated_a_moment_ago);
     tcase_add_test(tcase, another_account_of_the_same_number);
+    tcase_add_test(tcase, the_longest_lifetime_is_remembered);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -108,11 +108,24 @@ START_TEST(of_many_at_once_one_gets_the_pair)
 }
 END_TEST
 
+static void read_incarnation(int64_t id, char out[USERS_INCARNATION_SIZE + 1])
+{
+    struct arena *arena = arena_new(1024, 0);
+    struct error error = {0};
+    struct user user;
+
+    ck_assert_int_eq(users_find_by_id(loopback.app->users, arena, id, &user, &error), ERR_OK);
+    snprintf(out, USERS_INCARNATION_SIZE + 1, "%.*s", STR_ARG(user.incarnation));
+    arena_free(&arena);
+}
+
 START_TEST(tokens_that_refresh_nothing)
 {
     static char line[MINT_SIZE];
     int64_t id = make_account("alice");
     long long now = (long long)clock_wall_s();
+    char incarnation[USERS_INCARNATION_SIZE + 1];
+    read_incarnation(id, incarnation);
     char *access = take_member(PUBLIC("auth.login", .body = GOOD_LOGIN), "access_token");
     loopback_expect_error(refresh(access), ERR_UNAUTHENTICATED, "");
     loopback_expect_error(refresh("abc"), ERR_UNAUTHENTICATED, "");
@@ -125,8 +138,8 @@ START_TEST(tokens_that_refresh_nothing)
     /* Even with our issuer: a record has to be there, and to say the same. */
     mint_bearer(line, LOOPBACK_SECRET,
                 "{\"token_type\":\"refresh\",\"iss\":\"cachewarden\",\"exp\":%lld,\"iat\":%lld,"
-                "\"jti\":\"aa\",\"user_id\":%lld,\"sub\":\"alice\"}",
-                now + 1000, now, (long long)id);
+                "\"jti\":\"aa\",\"user_id\":%lld,\"sub\":\"alice\",\"incarnation\":\"%s\"}",
+                now + 1000, now, (long long)id, incarnation);
     loopback_expect_error(refresh(mint_token(line)), ERR_UNAUTHENTICATED, "");
     redis_server_do(redis, "HSET cw:t:aa record refresh::%d", 999);
     loopback_expect_error(refresh(mint_token(line)), ERR_UNAUTHENTICATED, "");
@@ -135,6 +148,14 @@ START_TEST(tokens_that_refresh_nothing)
     redis_server_do(redis, "HSET cw:t:aa record refresh::%d", (int)id);
     loopback_free(&(struct loopback_answer *){refresh(mint_token(line))});
     ck_assert_int_eq(redis_server_ask_integer(redis, "HEXISTS cw:t:aa spent"), 1);
+    /* The same of another account that had this number. */
+    mint_bearer(line, LOOPBACK_SECRET,
+                "{\"token_type\":\"refresh\",\"iss\":\"cachewarden\",\"exp\":%lld,\"iat\":%lld,"
+                "\"jti\":\"cc\",\"user_id\":%lld,\"incarnation\":\"0123456789abcdef\"}",
+                now + 1000, now, (long long)id);
+    redis_server_do(redis, "HSET cw:t:cc record refresh::%d", (int)id);
+    loopback_expect_error(refresh(mint_token(line)), ERR_UNAUTHENTICATED, "");
+    ck_assert_int_eq(redis_server_ask_integer(redis, "HEXISTS cw:t:cc spent"), 0);
     /* Recorded, but signed by somebody else with the secret. */
     mint_bearer(
         line, LOOPBACK_SECRET,
@@ -145,8 +166,8 @@ START_TEST(tokens_that_refresh_nothing)
     /* An id that could be part of another key. */
     mint_bearer(line, LOOPBACK_SECRET,
                 "{\"token_type\":\"refresh\",\"iss\":\"cachewarden\",\"exp\":%lld,\"iat\":%lld,"
-                "\"jti\":\"../epoch\",\"user_id\":%lld,\"sub\":\"alice\"}",
-                now + 1000, now, (long long)id);
+                "\"jti\":\"../epoch\",\"user_id\":%lld,\"sub\":\"alice\",\"incarnation\":\"%s\"}",
+                now + 1000, now, (long long)id, incarnation);
     loopback_expect_error(refresh(mint_token(line)), ERR_UNAUTHENTICATED, "");
     free(access);
 }
@@ -159,9 +180,10 @@ START_TEST(an_account_that_may_no_longer)
     char *token = take_member(PUBLIC("auth.login", .body = GOOD_LOGIN), "refresh_token");
     ck_assert_int_eq(users_set_active(loopback.app->users, id, false, &error), ERR_OK);
     loopback_expect_error(refresh(token), ERR_UNAUTHENTICATED, "");
-    /* Refused, but not spent: the account may be woken again. */
+    /* Woken again, the account has no tokens of before. */
     ck_assert_int_eq(users_set_active(loopback.app->users, id, true, &error), ERR_OK);
-    char *next = take_member(refresh(token), "refresh_token");
+    loopback_expect_error(refresh(token), ERR_UNAUTHENTICATED, "");
+    char *next = take_member(PUBLIC("auth.login", .body = GOOD_LOGIN), "refresh_token");
     ck_assert_int_eq(users_delete(loopback.app->users, id, &error), ERR_OK);
     loopback_expect_error(refresh(next), ERR_UNAUTHENTICATED, "");
     free(token);
