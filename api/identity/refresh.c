@@ -1,7 +1,6 @@
 #include "identity/refresh.h"
 
 #include "cachewarden/app.h"
-#include "cachewarden/clock.h"
 #include "cachewarden/revocations.h"
 #include "control/keeper.h"
 #include "identity/marker.h"
@@ -11,18 +10,25 @@
 
 #include <inttypes.h>
 
-enum refresh_verdict refresh_judge(const struct refresh_facts *facts, int64_t now_ms)
+enum refresh_verdict refresh_judge(const struct refresh_facts *facts)
 {
     if (facts->is_revoked)
         return REFRESH_REFUSED;
     if (facts->is_spent)
-        return now_ms - facts->spent_at_ms > REFRESH_GRACE_MS ? REFRESH_REUSED : REFRESH_REFUSED;
+        return facts->now_ms - facts->spent_at_ms > REFRESH_GRACE_MS ? REFRESH_REUSED
+                                                                     : REFRESH_REFUSED;
     return facts->is_recorded || facts->may_be_unrecorded ? REFRESH_GOOD : REFRESH_REFUSED;
 }
 
 /* ---- what is asked, and what is made of the answers ---- */
 
-enum { ASK_RECORD, ASK_TOKEN, ASK_FAMILY, ASK_COUNT };
+enum {
+    ASK_RECORD,
+    ASK_TOKEN,
+    ASK_FAMILY,
+    /* and before the token is spent: */ ASK_MARKER,
+    ASK_TIME
+};
 
 static enum err ask_revoked(struct call *call, struct pipeline *pipeline, enum revocation_kind kind,
                             struct str name)
@@ -37,7 +43,7 @@ static enum err ask_revoked(struct call *call, struct pipeline *pipeline, enum r
     return ERR_OK;
 }
 
-/* ASK_COUNT commands. Redis is asked for revocations, too: another node's may be a moment old. */
+/* Up to ASK_FAMILY. Redis is asked for revocations, too: another node's may be a moment old. */
 static enum err ask(struct call *call, struct pipeline *pipeline, const struct token_claims *claims)
 {
     struct key key = key_token(claims->id);
@@ -66,6 +72,19 @@ static enum err read_answers(struct call *call, const struct pipeline *pipeline,
     facts->is_revoked =
         pipeline_value(pipeline, first + ASK_TOKEN)->kind != VALUE_NIL ||
         (claims->family.len > 0 && pipeline_value(pipeline, first + ASK_FAMILY)->kind != VALUE_NIL);
+    return ERR_OK;
+}
+
+/* Seconds, and the microseconds of the next one. */
+static enum err read_time(struct call *call, const struct value *time, int64_t *now_ms_out)
+{
+    int64_t seconds, microseconds;
+
+    if (time->kind != VALUE_ARRAY || time->count != 2 ||
+        !str_to_int64(time->items[0].text, 0, INT32_MAX * INT64_C(1000), &seconds) ||
+        !str_to_int64(time->items[1].text, 0, 999999, &microseconds))
+        return refuse_reply(&call->error, "TIME answered no time");
+    *now_ms_out = seconds * 1000 + microseconds / 1000;
     return ERR_OK;
 }
 
@@ -99,12 +118,15 @@ enum err refresh_look_up(struct call *call, const struct token_claims *claims,
     if (ask(call, pipeline, claims) != ERR_OK)
         return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a token");
     PIPELINE_ADD(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&marker_key));
+    PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("TIME"));
     enum err err = pipeline_run(call->app->control, pipeline, call->deadline_ns, &call->error);
     if (err == ERR_OK)
         err = read_answers(call, pipeline, 0, claims, facts_out);
+    if (err == ERR_OK)
+        err = read_time(call, pipeline_value(pipeline, ASK_TIME), &facts_out->now_ms);
     if (err != ERR_OK || claims->unrecorded.len == 0)
         return err;
-    err = read_marker(call, pipeline_value(pipeline, ASK_COUNT), &marker);
+    err = read_marker(call, pipeline_value(pipeline, ASK_MARKER), &marker);
     facts_out->may_be_unrecorded =
         err == ERR_OK && marker_allows(marker, claims->unrecorded, claims->issued_at_s);
     return err;
@@ -115,15 +137,15 @@ enum err refresh_look_up(struct call *call, const struct token_claims *claims,
 enum { SPEND, SPEND_EXPIRY, SPEND_ASK };
 
 enum err refresh_add_spend(struct call *call, struct pipeline *pipeline,
-                           const struct token_claims *claims)
+                           const struct token_claims *claims, int64_t now_ms)
 {
     struct key key = key_token(claims->id);
-    struct str now_ms = str_format(call->arena, "%" PRId64, clock_wall_ms());
+    struct str spent_at = str_format(call->arena, "%" PRId64, now_ms);
     struct str expiry = record_expiry(call, claims);
 
-    if (!TEXTS_MADE(now_ms, expiry))
+    if (!TEXTS_MADE(spent_at, expiry))
         return ERR_NO_MEMORY;
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HSETNX"), key_str(&key), SPENT_FIELD, now_ms);
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HSETNX"), key_str(&key), SPENT_FIELD, spent_at);
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("EXPIREAT"), key_str(&key), expiry);
     return ask(call, pipeline, claims);
 }

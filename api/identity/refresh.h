@@ -10,6 +10,9 @@
  * Unrecorded is a token issued while Redis did not take its record; it says so itself, and which
  * control data it belongs to (identity/marker.h). Any other without a record is of control data
  * that was lost, and refused.
+ *
+ * Both moments are told by the clock of Redis: the nodes' own differ, and a client that says the same
+ * twice, to two of them, would lose its session by that.
  */
 #ifndef API_IDENTITY_REFRESH_H
 #define API_IDENTITY_REFRESH_H
@@ -28,21 +31,21 @@ struct refresh_facts {
     bool is_recorded; /* as this very token */
     bool may_be_unrecorded;
     bool is_spent;
-    int64_t spent_at_ms;
+    int64_t spent_at_ms, now_ms; /* of Redis */
 };
 
-/* A clock that is behind makes the grace longer, never shorter than none. */
-enum refresh_verdict refresh_judge(const struct refresh_facts *facts, int64_t now_ms);
+/* A clock that was put back makes the grace longer, never shorter than none. */
+enum refresh_verdict refresh_judge(const struct refresh_facts *facts);
 
 /* Asks Redis; one round trip, or three for the first unrecorded token after a loss. Errors of
  * pipeline_run. */
 CW_MUST_CHECK enum err refresh_look_up(struct call *call, const struct token_claims *claims,
                                        struct refresh_facts *facts_out);
 
-/* Adds what spends the token, and asks once more, to a new pipeline that writes; other commands may
- * follow. ERR_NO_MEMORY: do not run it. */
+/* Adds what spends the token that was looked up at now_ms, and asks once more, to a new pipeline that
+ * writes; other commands may follow. ERR_NO_MEMORY: do not run it. */
 CW_MUST_CHECK enum err refresh_add_spend(struct call *call, struct pipeline *pipeline,
-                                         const struct token_claims *claims);
+                                         const struct token_claims *claims, int64_t now_ms);
 
 /*
  * Reads the outcome of that: *is_spent_out, whether it was this pipeline that spent it. `run` is

@@ -196,7 +196,7 @@ static void revoke_reused(struct call *call, const struct token_claims *claims)
  * handed out as such.
  */
 static enum err trade(struct call *call, const struct token_claims *claims, const struct user *user,
-                      struct token_pair *pair_out)
+                      int64_t now_ms, struct token_pair *pair_out)
 {
     struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_WRITE);
     struct issued issued;
@@ -205,7 +205,7 @@ static enum err trade(struct call *call, const struct token_claims *claims, cons
 
     if (err != ERR_OK)
         return err;
-    if (refresh_add_spend(call, pipeline, claims) != ERR_OK ||
+    if (refresh_add_spend(call, pipeline, claims, now_ms) != ERR_OK ||
         record_add(call, pipeline, &issued) != ERR_OK)
         return no_memory(call);
     enum err run = pipeline_run(call->app->control, pipeline, call->deadline_ns, &call->error);
@@ -230,9 +230,9 @@ enum err sign_in_again(struct call *call, struct str refresh, struct token_pair 
         err = refresh_look_up(call, &claims, &facts);
     if (err != ERR_OK)
         return err;
-    switch (refresh_judge(&facts, clock_wall_ms())) {
+    switch (refresh_judge(&facts)) {
     case REFRESH_GOOD:
-        err = trade(call, &claims, &user, pair_out);
+        err = trade(call, &claims, &user, facts.now_ms, pair_out);
         if (err == ERR_OK)
             tally_add(call->app->tallies, TALLY_REFRESHES);
         return err;
@@ -254,7 +254,7 @@ enum err sign_in_would(struct call *call, struct str refresh)
 
     if (err == ERR_OK)
         err = refresh_look_up(call, &claims, &facts);
-    if (err == ERR_OK && refresh_judge(&facts, clock_wall_ms()) != REFRESH_GOOD)
+    if (err == ERR_OK && refresh_judge(&facts) != REFRESH_GOOD)
         err = refuse(call, "is spent, revoked, or has no record");
     return err;
 }

@@ -37,6 +37,7 @@ static const struct {
     {ALWAYS, "pttl cw:doctor"},
     {ALWAYS, "set cw:doctor v"},
     {ALWAYS, "setex cw:doctor 1 v"},
+    {ALWAYS, "time"},
     {ALWAYS, "ttl cw:doctor"},
     {ALWAYS, "unlink cw:doctor"},
     {ALWAYS, "xadd cw:doctor * f v"},

@@ -7,9 +7,23 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static struct redis_server *redis;
 static struct loopback node, other;
+
+/* What this thread's wall clock is ahead of the others' and of Redis's: a call runs in its caller. */
+static _Thread_local int64_t clock_ahead_s;
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    int result = (int)syscall(SYS_clock_gettime, clock, now);
+
+    if (result == 0 && clock == CLOCK_REALTIME)
+        now->tv_sec += clock_ahead_s;
+    return result;
+}
 
 static void open_all(void)
 {
@@ -33,7 +47,7 @@ START_TEST(the_judge)
 {
     static const struct {
         struct refresh_facts facts;
-        enum refresh_verdict verdict; /* at 100000 ms */
+        enum refresh_verdict verdict;
     } cases[] = {
         {{.is_recorded = true}, REFRESH_GOOD},
         {{.may_be_unrecorded = true}, REFRESH_GOOD},
@@ -49,8 +63,11 @@ START_TEST(the_judge)
         {{.is_spent = true, .spent_at_ms = 89999}, REFRESH_REUSED},
         {{.is_revoked = true, .is_spent = true, .spent_at_ms = 89999}, REFRESH_REFUSED},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        ck_assert_msg(refresh_judge(&cases[i].facts, 100000) == cases[i].verdict, "case %zu", i);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct refresh_facts facts = cases[i].facts;
+        facts.now_ms = 100000;
+        ck_assert_msg(refresh_judge(&facts) == cases[i].verdict, "case %zu", i);
+    }
 }
 END_TEST
 
@@ -68,6 +85,30 @@ START_TEST(a_repeat_within_ten_seconds_is_only_refused)
     ck_assert_int_eq(session_try_refresh(&node, second.refresh), ERR_OK);
     session_free(&first);
     session_free(&second);
+}
+END_TEST
+
+/* A double submit to two nodes whose clocks differ, the first or the second ahead. */
+START_TEST(a_repeat_at_a_node_with_another_clock)
+{
+    static const int64_t ahead_s[] = {11, -11};
+    for (size_t i = 0; i < sizeof ahead_s / sizeof *ahead_s; i++) {
+        struct session first, second;
+        session_open(&node, "alice", &first);
+        session_read(&node, session_refresh(&node, first.refresh), &second);
+        clock_ahead_s = ahead_s[i];
+        ck_assert_int_eq(session_try_refresh(&other, first.refresh), ERR_UNAUTHENTICATED);
+        clock_ahead_s = 0;
+        ck_assert_int_eq(session_try_access(&other, second.access), ERR_OK);
+        /* Neither does a clock that is behind keep a thief in. */
+        session_age_spent(redis, &first, 10500);
+        clock_ahead_s = -11;
+        ck_assert_int_eq(session_try_refresh(&other, first.refresh), ERR_UNAUTHENTICATED);
+        clock_ahead_s = 0;
+        ck_assert_int_eq(session_try_access(&other, second.access), ERR_UNAUTHENTICATED);
+        session_free(&first);
+        session_free(&second);
+    }
 }
 END_TEST
 
@@ -349,6 +390,7 @@ int main(void)
     TCase *tcase = tcase_create("refresh");
     tcase_add_checked_fixture(tcase, open_all, close_all);
     tcase_add_test(tcase, a_repeat_within_ten_seconds_is_only_refused);
+    tcase_add_test(tcase, a_repeat_at_a_node_with_another_clock);
     tcase_add_test(tcase, a_later_reuse_takes_the_family_with_it);
     tcase_add_test(tcase, a_reuse_while_redis_takes_no_writes);
     tcase_add_test(tcase, redis_takes_a_half);
