@@ -64,12 +64,17 @@ struct page {
     } parts[AUDIT_PARTS];
 };
 
-/* ERR_OK with *part_out = AUDIT_PARTS: there is none left. */
-static enum err find_newest(const struct page *page, int *part_out, struct audit_id *id_out)
+struct newest {
+    const struct value *entry; /* NULL: there is none left */
+    int part;
+    struct audit_id id;
+};
+
+static enum err find_newest(const struct page *page, struct newest *newest_out)
 {
     struct audit_id id;
 
-    *part_out = AUDIT_PARTS;
+    newest_out->entry = NULL;
     for (int part = 0; part < AUDIT_PARTS; part++) {
         const struct value *entries = page->parts[part].entries;
         if (!entries || page->parts[part].next == entries->count)
@@ -78,10 +83,8 @@ static enum err find_newest(const struct page *page, int *part_out, struct audit
         if (!is_entry(entry) ||
             !audit_id_of_entry(entry->items[0].text, (enum audit_part)part, &id))
             return refuse_reply(&page->call->error, "an entry of the audit has a strange form");
-        if (*part_out == AUDIT_PARTS || audit_id_is_older(*id_out, id)) {
-            *part_out = part;
-            *id_out = id;
-        }
+        if (!newest_out->entry || audit_id_is_older(newest_out->id, id))
+            *newest_out = (struct newest){.entry = entry, .part = part, .id = id};
     }
     return ERR_OK;
 }
@@ -89,18 +92,17 @@ static enum err find_newest(const struct page *page, int *part_out, struct audit
 /* Writes the newest that is left; *id_out is empty when there was none. */
 static enum err write_newest(struct page *page, struct str *id_out)
 {
-    struct audit_id id;
-    int part;
-    enum err err = find_newest(page, &part, &id);
+    struct newest newest;
+    enum err err = find_newest(page, &newest);
 
     *id_out = STR_NONE;
-    if (err != ERR_OK || part == AUDIT_PARTS)
+    if (err != ERR_OK || !newest.entry)
         return err;
-    *id_out = audit_id_write(page->call->arena, id);
+    *id_out = audit_id_write(page->call->arena, newest.id);
     if (!id_out->ptr)
         return error_set_detail(&page->call->error, ERR_NO_MEMORY, "no memory for an id");
-    const struct value *entry = &page->parts[part].entries->items[page->parts[part].next++];
-    write_record(&page->call->reply.json, *id_out, &entry->items[1]);
+    page->parts[newest.part].next++;
+    write_record(&page->call->reply.json, *id_out, &newest.entry->items[1]);
     return ERR_OK;
 }
 

@@ -292,8 +292,8 @@ END_TEST
 START_TEST(what_the_world_sends)
 {
     static const char *const members[] = {"\"sub\":42", "\"sub\":\"42\",\"token_type\":\"Bearer\"",
-                                         "\"sub\":\"42\",\"token_type\":7",
-                                         "\"sub\":42,\"typ\":\"Bearer\",\"type\":\"x\""};
+                                          "\"sub\":\"42\",\"token_type\":7",
+                                          "\"sub\":42,\"typ\":\"Bearer\",\"type\":\"x\""};
     static const char *const types[] = {
         "at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt", "JWT", "jwt"};
     char header[128], payload[256];
