@@ -47,6 +47,7 @@ static enum err open_identity(struct app *app, const struct app_options *options
         .admin_group = options->admin_group,
         .issuers = options->issuers,
         .issuer_count = options->issuer_count,
+        .shared = options->shared,
     };
 
     if (!options->users)

@@ -8,7 +8,7 @@ enum { ACCOUNTS_MAX = 4096, NAMES_MAX = 1024 };
 struct account_cache {
     struct users *users;
     struct memo *by_id;   /* struct account */
-    struct memo *by_name; /* int64_t: the id */
+    struct memo *by_name; /* int64_t: the id; 0: nobody's */
     size_t admin_group_len;
     char admin_group[];
 };
@@ -44,6 +44,11 @@ void account_cache_free(struct account_cache **cache)
     *cache = NULL;
 }
 
+struct str account_admin_group(const struct account_cache *cache)
+{
+    return (struct str){cache->admin_group, cache->admin_group_len};
+}
+
 static bool is_member(const struct user *user, struct str group)
 {
     for (size_t i = 0; i < user->group_count; i++) {
@@ -57,14 +62,12 @@ static bool is_member(const struct user *user, struct str group)
 static enum err fill(const struct account_cache *cache, const struct user *user,
                      struct account *account)
 {
-    struct str admin_group = {cache->admin_group, cache->admin_group_len};
-
     *account = (struct account){
         .id = user->id,
         .exists = true,
         .is_usable = user->is_active && !user->is_deleted,
         .is_superuser = user->is_superuser,
-        .is_admin_member = is_member(user, admin_group),
+        .is_admin_member = is_member(user, account_admin_group(cache)),
         .tokens_not_before_s = user->tokens_not_before_s,
         .username_len = (unsigned char)user->username.len,
         .email_len = (unsigned char)user->email.len,
@@ -116,8 +119,11 @@ static enum err load_id(void *arg, struct str key, void *record_out, struct erro
     if (!arena)
         return ERR_NO_MEMORY;
     enum err err = users_find_by_name(cache->users, arena, key, &user, error);
-    if (!err)
-        memcpy(record_out, &user.id, sizeof user.id);
+    if (!err || err == ERR_NOT_FOUND) {
+        const int64_t id = err ? 0 : user.id;
+        memcpy(record_out, &id, sizeof id);
+        err = ERR_OK;
+    }
     arena_free(&arena);
     return err;
 }
@@ -144,28 +150,29 @@ enum err account_again(struct account_cache *cache, int64_t id, int64_t now_ns,
 }
 
 enum err account_by_name(struct account_cache *cache, struct str username, int64_t now_ns,
-                         struct account *account_out, struct error *error)
+                         bool believes_absence, struct account *account_out, struct error *error)
 {
     struct memo_source source = {load_id, cache, MEMO_STALE_NS, false};
     int64_t id = 0;
 
+    *account_out = (struct account){0};
     /* Nobody has a name that is not one; and the table has no room for it. */
     if (user_check_username(username, NULL) != ERR_OK)
         return ERR_NOT_FOUND;
     enum err err = memo_fetch(cache->by_name, username, now_ns, &source, &id, error);
-    if (!err)
+    if (!err && id == 0 && believes_absence)
+        return ERR_NOT_FOUND;
+    if (!err && id > 0)
         err = account_by_id(cache, id, now_ns, MEMO_STALE_NS, account_out, error);
-    if (err || account_out->is_usable)
+    if (err || (id > 0 && account_out->is_usable))
         return err;
     /* The account behind a remembered name may be deleted by now, and the name another's; or it was
-     * not there yet when its id was asked for. */
+     * not there yet when its name or id was asked for. */
     source.is_doubted = true;
     err = memo_fetch(cache->by_name, username, now_ns, &source, &id, error);
     if (!err)
-        err = account_again(cache, id, now_ns, account_out, error);
-    if (!err && !account_out->is_usable)
-        err = ERR_NOT_FOUND;
-    return err;
+        err = id > 0 ? account_again(cache, id, now_ns, account_out, error) : ERR_NOT_FOUND;
+    return !err && !account_out->exists ? ERR_NOT_FOUND : err;
 }
 
 void account_forget(struct account_cache *cache, int64_t id)

@@ -42,10 +42,17 @@ CW_MUST_CHECK enum err account_by_id(struct account_cache *cache, int64_t id, in
  * know of a change that is younger than it. */
 CW_MUST_CHECK enum err account_again(struct account_cache *cache, int64_t id, int64_t now_ns,
                                      struct account *account_out, struct error *error);
-/* ERR_NOT_FOUND: nobody has that name, or nobody any more. */
+/*
+ * ERR_NOT_FOUND: nobody has that name, or nobody any more. Before that is said the database is asked,
+ * for the account may have been made a moment ago; `believes_absence`: unless it was asked within the
+ * last second.
+ */
 CW_MUST_CHECK enum err account_by_name(struct account_cache *cache, struct str username,
-                                       int64_t now_ns, struct account *account_out,
-                                       struct error *error);
+                                       int64_t now_ns, bool believes_absence,
+                                       struct account *account_out, struct error *error);
+
+/* Lives with the cache. */
+struct str account_admin_group(const struct account_cache *cache);
 
 void account_forget(struct account_cache *cache, int64_t id);
 void account_forget_all(struct account_cache *cache);

@@ -1,5 +1,7 @@
 #include "claims.h"
 
+#include "claimed_rights.h"
+
 #include "cachewarden/arena.h"
 #include "cachewarden/json.h"
 
@@ -217,6 +219,8 @@ enum err claims_read(const struct claims_rules *rules, struct arena *arena, stru
     token->is_own = token->is_own && token->incarnation.len > 0;
     if (token->user_id == 0 && token->subject.len == 0)
         return refuse(error, "user_id", "and sub are both missing");
+    if (!token->is_own)
+        token->rights = claimed_rights_read(arena, payload, &rules->shared);
     return ERR_OK;
 }
 

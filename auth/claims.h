@@ -10,6 +10,7 @@ struct claims_rules {
     struct str issuer;   /* a token that names an issuer names this one */
     struct str audience; /* empty: a token names none */
     int64_t leeway_s;
+    struct claimed_rights_rules shared; /* of tokens that are not ours */
 };
 
 /* What a token says, and what of it only judging needs. */

@@ -57,7 +57,10 @@ enum err identity_new(const struct identity_options *options, struct identity **
     };
     struct token_options tokens = options->tokens;
     tokens.longest_ttl_s = remember_longest_ttl(options->users, &tokens);
+    tokens.shared = (struct claimed_rights_rules){
+        options->shared.superuser_claim, options->shared.groups_claim, options->admin_group};
     identity->users = options->users;
+    identity->shared_accounts_are_local = options->shared.accounts_are_local;
     if ((err = tokens_new(&tokens, &identity->tokens, error)) != ERR_OK ||
         (err = issuers_new(&issuers, &identity->issuers, error)) != ERR_OK ||
         (err = account_cache_new(options->users, options->admin_group, &identity->accounts)) !=
@@ -149,18 +152,6 @@ static enum err check_revoked(struct identity *identity, const struct account *a
     return ERR_OK;
 }
 
-static enum err find_account(struct identity *identity, const struct token_claims *claims,
-                             struct account *account_out, struct error *error)
-{
-    int64_t now_ns = clock_mono_ns();
-
-    if (claims->user_id > 0)
-        return account_by_id(identity->accounts, claims->user_id, now_ns, MEMO_STALE_NS,
-                             account_out, error);
-    enum err err = account_by_name(identity->accounts, claims->subject, now_ns, account_out, error);
-    return err == ERR_NOT_FOUND ? refuse(error, "token: sub is not a username") : err;
-}
-
 /* Whose token it is: one of our own (or minted with our secret), or another issuer's. The own one
  * is tried first, so what it is refused for is the reason unless another issuer is named. */
 static enum err verify_token(struct identity *identity, struct arena *arena, struct str token,
@@ -188,29 +179,43 @@ static enum err verify_token(struct identity *identity, struct arena *arena, str
     return other;
 }
 
-/* Texts of an account that exists come from the database; rights, too, but for those that an
- * issuer's configuration leaves to its tokens. */
-static enum err make_user(struct arena *arena, const struct account *account,
-                          const struct issuer_claims *proven, struct principal *principal)
+/* A stranger's name in records must not be that of an account: no username has blanks. */
+static struct str name_stranger(struct arena *arena, const struct token_claims *claims)
 {
-    const struct token_claims *claims = &proven->claims.token;
-    bool is_superuser = proven->has_superuser_claim ? proven->is_superuser : account->is_superuser;
-    bool is_member = proven->has_groups_claim ? proven->is_admin_member : account->is_admin_member;
+    if (claims->subject.len > 0)
+        return str_format(arena, "%.*s (elsewhere)", STR_ARG(claims->subject));
+    return str_format(arena, "%" PRId64 " (elsewhere)", claims->user_id);
+}
+
+/* Texts of an account that exists come from the database; rights, too, but for those that the
+ * configuration leaves to claims. */
+static enum err make_user(struct arena *arena, const struct account *account,
+                          const struct token_claims *claims, struct str admin_group,
+                          struct principal *principal)
+{
+    const struct claimed_rights *rights = &claims->rights;
+    bool is_superuser = rights->has_superuser ? rights->is_superuser : account->is_superuser;
+    bool is_member = rights->has_groups ? rights->is_admin_member : account->is_admin_member;
 
     *principal = (struct principal){
         .kind = PRINCIPAL_USER,
         .credential = claims->use == TOKEN_SESSION ? CREDENTIAL_SESSION : CREDENTIAL_BEARER,
         .user_id = account->id,
-        .name = claims->subject,
+        .is_stranger = !account->exists,
+        .subject = claims->subject,
         .is_superuser = is_superuser,
         .is_admin = is_superuser || is_member,
+        .has_claimed_groups = rights->has_groups,
+        .claimed_group = rights->is_admin_member ? admin_group : STR_NONE,
         .token_id = claims->id,
         .family = identity_family_of(claims),
         .issued_at_s = claims->issued_at_s,
         .expires_at_s = claims->expires_at_s,
     };
-    if (!account->exists)
-        return ERR_OK;
+    if (!account->exists) {
+        principal->name = name_stranger(arena, claims);
+        return principal->name.ptr ? ERR_OK : ERR_NO_MEMORY;
+    }
     principal->name = str_dup(arena, (struct str){account->username, account->username_len});
     principal->email = str_dup(arena, (struct str){account->email, account->email_len});
     principal->incarnation = str_dup(arena, account_incarnation(account));
@@ -243,12 +248,14 @@ static enum err authenticate_token(struct identity *identity, struct arena *aren
 
     enum err err = verify_token(identity, arena, token, use, now_s, &proven, error);
     if (!err)
-        err = find_account(identity, claims, &account, error);
+        err = identity_find_account(identity, &proven, &account, error);
     if (!err)
         err = identity_check_account(identity, &proven, now_s, &account, error);
     if (!err)
         err = check_revoked(identity, &account, claims, error);
-    return err ? err : make_user(arena, &account, &proven, principal);
+    return err ? err
+               : make_user(arena, &account, claims, account_admin_group(identity->accounts),
+                           principal);
 }
 
 /* A key lives as long as its owner does, whatever its scopes. */
@@ -343,7 +350,8 @@ static bool is_same_caller(const struct principal *a, const struct principal *b)
 {
     bool are_keys = a->kind == PRINCIPAL_API_KEY && b->kind == PRINCIPAL_API_KEY;
 
-    return a->user_id == b->user_id && (!are_keys || str_eq(a->token_id, b->token_id));
+    return a->user_id == b->user_id && a->is_stranger == b->is_stranger &&
+           (!are_keys || str_eq(a->token_id, b->token_id));
 }
 
 /*

@@ -1,4 +1,4 @@
-/* Whether a token is good for the account that it names, as the account is now. */
+/* Whose token it is, and whether it is good for that account as it is now. */
 #include "identity_private.h"
 
 #include "cachewarden/clock.h"
@@ -8,15 +8,64 @@ static enum err refuse(struct error *error, const char *why)
     return error_set_detail(error, ERR_UNAUTHENTICATED, "%s", why);
 }
 
+/* Whether the number in it is one of ours. Somebody else counts their own users. */
+static bool has_our_number(const struct identity *identity, const struct issuer_claims *proven)
+{
+    if (proven->is_foreign)
+        return proven->accounts != ISSUER_ACCOUNTS_NONE;
+    return proven->claims.token.is_own || identity->shared_accounts_are_local;
+}
+
+static bool is_number(struct str text, int64_t number)
+{
+    int64_t read;
+
+    return str_to_int64(text, 1, INT64_MAX, &read) && read == number;
+}
+
+/* By a username of ours as `sub`. ERR_NOT_FOUND: nobody here has that name. */
+static enum err find_named(struct identity *identity, struct issuer_claims *proven,
+                           struct account *account_out, struct error *error)
+{
+    const struct token_claims *claims = &proven->claims.token;
+    enum err err = account_by_name(identity->accounts, claims->subject, clock_mono_ns(),
+                                   claims->user_id > 0, account_out, error);
+
+    if (err)
+        return err;
+    if (claims->user_id > 0 && claims->user_id != account_out->id)
+        return refuse(error, "token: user_id and sub name different accounts");
+    proven->claims.token.rights = (struct claimed_rights){0};
+    return ERR_OK;
+}
+
+enum err identity_find_account(struct identity *identity, struct issuer_claims *proven,
+                               struct account *account_out, struct error *error)
+{
+    const struct token_claims *claims = &proven->claims.token;
+    enum err err = ERR_NOT_FOUND;
+
+    if (claims->user_id > 0 && has_our_number(identity, proven))
+        return account_by_id(identity->accounts, claims->user_id, clock_mono_ns(), MEMO_STALE_NS,
+                             account_out, error);
+    if (!proven->is_foreign && claims->subject.len > 0 &&
+        !is_number(claims->subject, claims->user_id))
+        err = find_named(identity, proven, account_out, error);
+    if (err != ERR_NOT_FOUND)
+        return err;
+    if (claims->user_id == 0)
+        return refuse(error, "token: sub is not a username");
+    *account_out = (struct account){.id = claims->user_id};
+    return ERR_OK;
+}
+
 /* A token that names an account by id and by name has to mean the same one by both. */
 static bool is_same_account(const struct account *account, const struct token_claims *claims)
 {
-    int64_t id;
-
     if (claims->user_id == 0 || claims->subject.len == 0)
         return true;
     return str_eq_nocase(claims->subject, (struct str){account->username, account->username_len}) ||
-           (str_to_int64(claims->subject, 1, INT64_MAX, &id) && id == account->id);
+           is_number(claims->subject, account->id);
 }
 
 struct str identity_family_of(const struct token_claims *claims)

@@ -19,7 +19,17 @@ struct identity {
     struct key_cache *keys;
     struct key_touch *touch;
     struct revocations *revocations;
+    bool shared_accounts_are_local; /* of struct shared_spec */
 };
+
+/*
+ * The account whose token it is; one that is not there (`exists`) for a stranger. Takes the claimed
+ * rights away where they do not count: from whom a token names by a username of ours.
+ * ERR_UNAUTHENTICATED, errors of users.h.
+ */
+CW_MUST_CHECK enum err identity_find_account(struct identity *identity,
+                                             struct issuer_claims *proven,
+                                             struct account *account_out, struct error *error);
 
 /* Families are ours alone: another's token cannot name one. */
 struct str identity_family_of(const struct token_claims *claims);

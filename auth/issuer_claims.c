@@ -1,30 +1,10 @@
 #include "issuer_claims.h"
 
+#include "claimed_rights.h"
+
 #include "cachewarden/json.h"
 
 #include <inttypes.h>
-
-static const struct json *get(struct arena *arena, const struct json *object, struct str name)
-{
-    struct str copy = str_dup(arena, name);
-
-    return copy.ptr ? json_get(object, copy.ptr) : NULL;
-}
-
-/* The claim of that very name, as "https://id.example/groups" is one; else dots lead to a member of
- * a member, as in Keycloak's "realm_access.roles". */
-static const struct json *find(struct arena *arena, const struct json *payload, struct str name)
-{
-    const struct json *value = get(arena, payload, name);
-    struct str part;
-
-    if (value || str_find(name, '.') < 0)
-        return value;
-    value = payload;
-    while (value && str_split(&name, '.', &part))
-        value = get(arena, value, part);
-    return value;
-}
 
 /* A number stands for its digits: issuers write either. Empty when it is absent (NULL). */
 static enum err read_name(struct arena *arena, const struct json *value, const char *claim,
@@ -39,37 +19,11 @@ static enum err read_name(struct arena *arena, const struct json *value, const c
 static enum err read_user(struct arena *arena, const struct issuer_spec *spec,
                           const struct json *payload, struct str *user_out, struct error *error)
 {
-    const struct json *value = find(arena, payload, spec->user_claim);
+    const struct json *value = claim_find(arena, payload, spec->user_claim);
 
     if (!value)
         return error_set_detail(error, ERR_UNAUTHENTICATED, "token: the user claim is missing");
     return read_name(arena, value, "the user claim", user_out, error);
-}
-
-static bool is_member(const struct json *groups, struct str group)
-{
-    if (group.len == 0)
-        return false;
-    if (json_kind(groups) == JSON_STRING)
-        return str_eq(json_string(groups), group);
-    for (size_t i = 0; i < json_count(groups); i++) {
-        if (str_eq(json_string(json_at(groups, i)), group))
-            return true;
-    }
-    return false;
-}
-
-static void read_rights(struct arena *arena, const struct issuer_spec *spec,
-                        const struct issuer_claims_rules *rules, const struct json *payload,
-                        struct issuer_claims *claims)
-{
-    claims->has_superuser_claim = spec->superuser_claim.len > 0;
-    claims->has_groups_claim = spec->groups_claim.len > 0;
-    if (claims->has_superuser_claim)
-        claims->is_superuser = json_bool(find(arena, payload, spec->superuser_claim));
-    if (claims->has_groups_claim)
-        claims->is_admin_member =
-            is_member(find(arena, payload, spec->groups_claim), rules->admin_group);
 }
 
 enum err issuer_claims_read(const struct issuer_spec *spec, const struct issuer_claims_rules *rules,
@@ -81,7 +35,7 @@ enum err issuer_claims_read(const struct issuer_spec *spec, const struct issuer_
     struct token_claims *token = &claims->claims.token;
     const struct json *payload = NULL;
 
-    *claims = (struct issuer_claims){.is_foreign = true};
+    *claims = (struct issuer_claims){.is_foreign = true, .accounts = spec->accounts};
     enum err err = claims_parse(&common, arena, text, &payload, &claims->claims, error);
     if (err)
         return err;
@@ -94,11 +48,14 @@ enum err issuer_claims_read(const struct issuer_spec *spec, const struct issuer_
     if (err)
         return err;
     /* A subject that looks like an account's id is none where subjects get ids of their own. */
-    if (!spec->provision && !str_to_int64(claims->user, 1, INT64_MAX, &token->user_id))
+    if (spec->accounts != ISSUER_ACCOUNTS_PROVISION &&
+        !str_to_int64(claims->user, 1, INT64_MAX, &token->user_id))
         return error_set_detail(error, ERR_UNAUTHENTICATED,
                                 "token: the user claim is not a positive integer, and the issuer "
-                                "has no provision = true");
-    read_rights(arena, spec, rules, payload, claims);
+                                "has accounts = none or local");
+    const struct claimed_rights_rules rights = {spec->superuser_claim, spec->groups_claim,
+                                                rules->admin_group};
+    token->rights = claimed_rights_read(arena, payload, &rights);
     return ERR_OK;
 }
 

@@ -9,11 +9,8 @@
 struct issuer_claims {
     struct claims claims; /* never is_own; user_id is 0 where the issuer's users are provisioned */
     bool is_foreign;      /* read by issuer_claims_read */
-    struct str user;      /* what user_claim says; whom to provision */
-    /* What the token says of itself counts where the issuer's configuration names the claim, and
-     * is false where it does not. */
-    bool has_superuser_claim, is_superuser;
-    bool has_groups_claim, is_admin_member; /* of auth.admin_group */
+    enum issuer_accounts accounts;
+    struct str user; /* what user_claim says; whom to provision */
 };
 
 /* What the reading depends on beside the issuer. */

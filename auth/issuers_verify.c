@@ -78,7 +78,7 @@ static enum err verify(struct issuers *issuers, struct arena *arena, struct str 
     if (!err)
         err = judge(issuers, claims, now_s, error);
     /* Only for one that is good now: an expired token makes no account. */
-    if (!err && issuer->spec.provision)
+    if (!err && issuer->spec.accounts == ISSUER_ACCOUNTS_PROVISION)
         err = users_provision(issuers->users, issuer->spec.name, claims->user,
                               &claims->claims.token.user_id, error);
     issuer_release(&issuer);

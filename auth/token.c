@@ -32,6 +32,15 @@ static bool is_ttl(int64_t ttl_s)
     return ttl_s > 0 && ttl_s <= TTL_MAX_S;
 }
 
+static bool copy_rules(struct arena *arena, const struct claimed_rights_rules *rules,
+                       struct claimed_rights_rules *copy)
+{
+    copy->superuser_claim = str_dup(arena, rules->superuser_claim);
+    copy->groups_claim = str_dup(arena, rules->groups_claim);
+    copy->admin_group = str_dup(arena, rules->admin_group);
+    return copy->superuser_claim.ptr && copy->groups_claim.ptr && copy->admin_group.ptr;
+}
+
 enum err tokens_new(const struct token_options *options, struct tokens **tokens_out,
                     struct error *error)
 {
@@ -69,7 +78,8 @@ enum err tokens_new(const struct token_options *options, struct tokens **tokens_
     if (!err) {
         tokens->rules.issuer = str_dup(tokens->memory, options->issuer);
         tokens->rules.audience = str_dup(tokens->memory, options->audience);
-        if (!tokens->rules.issuer.ptr || !tokens->rules.audience.ptr)
+        if (!tokens->rules.issuer.ptr || !tokens->rules.audience.ptr ||
+            !copy_rules(tokens->memory, &options->shared, &tokens->rules.shared))
             err = ERR_NO_MEMORY;
     }
     if (!err)

@@ -57,6 +57,7 @@ struct config_list {
  * log.access as in access_log.h. */
 enum config_topology { TOPOLOGY_STANDALONE, TOPOLOGY_SENTINEL, TOPOLOGY_CLUSTER };
 enum config_registration { REGISTRATION_CLOSED, REGISTRATION_OPEN };
+enum config_shared_accounts { SHARED_NONE, SHARED_LOCAL };
 enum config_flush_permission { FLUSH_ADMIN, FLUSH_AUTHENTICATED };
 
 enum config_source {

@@ -25,10 +25,14 @@ static enum err fill(const struct config_issuer *issuer, struct arena *arena,
         .user_claim = str_from(issuer->user_claim),
         .superuser_claim = str_from(issuer->superuser_claim),
         .groups_claim = str_from(issuer->groups_claim),
-        .provision = issuer->provision,
+        .accounts = (enum issuer_accounts)issuer->accounts,
     };
     return ERR_OK;
 }
+
+_Static_assert(ISSUER_ACCOUNTS_PROVISION == 0 && ISSUER_ACCOUNTS_NONE == 1 &&
+                   ISSUER_ACCOUNTS_LOCAL == 2,
+               "in the order of the choices in config.def");
 
 enum err config_issuer_specs(const struct config *config, struct arena *arena,
                              const struct issuer_spec **specs_out, size_t *count_out)
@@ -65,6 +69,19 @@ static void check_name(const struct config *config, const struct config_issuer *
                          issuer->issuer, i);
 }
 
+/* The older word, which left open what else the number is. */
+static void check_accounts(const struct config_issuer *issuer, size_t index,
+                           struct config_report *report)
+{
+    char prefix[64];
+
+    if (issuer->provision || issuer->accounts != ISSUER_ACCOUNTS_PROVISION)
+        return;
+    snprintf(prefix, sizeof prefix, "auth.issuers[%zu].", index);
+    config_error(report, &issuer->origin, (struct config_name){prefix, "provision"},
+                 "is false: say what its numbers are, with accounts = \"none\" or \"local\"");
+}
+
 static void check_issuer(const struct config_issuer *issuer, size_t index, struct arena *arena,
                          struct config_report *report)
 {
@@ -99,6 +116,7 @@ void config_check_issuers(const struct config *config, struct config_report *rep
         if (!is_whole(&issuers[i]))
             continue;
         check_name(config, issuers, i, report);
+        check_accounts(&issuers[i], i, report);
         check_issuer(&issuers[i], i, arena, report);
     }
     arena_free(&arena);

@@ -113,25 +113,32 @@ enum err op_auth_login(struct call *call)
     return answer_signed_in(call, &user, wants_session);
 }
 
+/* Identities may live elsewhere (simplejwt with the same secret): then the token is all we know. */
+static enum err find_user(struct call *call, struct user *user)
+{
+    const struct principal *principal = &call->principal;
+
+    *user = (struct user){.id = principal->user_id, .username = principal->subject};
+    if (principal->is_stranger)
+        return ERR_OK;
+    return users_find_by_id(call->app->users, call->arena, principal->user_id, user, &call->error);
+}
+
+/* The rights in force: those of the principal, wherever they come from. */
 enum err op_auth_me(struct call *call)
 {
+    const struct principal *principal = &call->principal;
     struct user user;
-    enum err err = users_find_by_id(call->app->users, call->arena, call->principal.user_id, &user,
-                                    &call->error);
+    enum err err = find_user(call, &user);
 
-    /* Identities may live elsewhere (simplejwt with the same secret): then the token is all we know. */
-    if (err == ERR_NOT_FOUND) {
-        error_clear(&call->error);
-        user = (struct user){
-            .id = call->principal.user_id,
-            .username = call->principal.name,
-            .email = call->principal.email,
-            .is_superuser = call->principal.is_superuser,
-        };
-        err = ERR_OK;
-    }
     if (err != ERR_OK)
         return err;
+    if (principal->kind == PRINCIPAL_USER)
+        user.is_superuser = principal->is_superuser;
+    if (principal->has_claimed_groups) {
+        user.groups = &principal->claimed_group;
+        user.group_count = principal->claimed_group.len > 0;
+    }
     write_user(&call->reply.json, &user);
     return call_finish(call);
 }

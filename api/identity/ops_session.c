@@ -100,14 +100,11 @@ static enum err read_not_before(struct logout *logout)
 {
     struct call *call = logout->call;
     struct user user;
+
+    if (call->principal.is_stranger)
+        return ERR_OK;
     enum err err = users_find_by_id(call->app->users, call->arena, call->principal.user_id, &user,
                                     &call->error);
-
-    /* Identities may live elsewhere. */
-    if (err == ERR_NOT_FOUND) {
-        error_clear(&call->error);
-        return ERR_OK;
-    }
     if (err == ERR_OK)
         logout->not_before_s = user.tokens_not_before_s;
     return err;
@@ -206,7 +203,9 @@ static enum err log_out(struct logout *logout, bool is_all)
     add_session(logout);
     if (err == ERR_OK && is_all) {
         add_everything(logout);
-        err = count_tokens(logout);
+        /* Of a stranger no other token is known here. */
+        if (!call->principal.is_stranger)
+            err = count_tokens(logout);
     }
     if (err != ERR_OK)
         return err;
@@ -218,7 +217,7 @@ static enum err log_out(struct logout *logout, bool is_all)
     err = revoke_all(call, logout->list, logout->count, REVOKE_OR_FAIL, &call->error);
     if (err != ERR_OK)
         return err;
-    if (is_all)
+    if (is_all && !call->principal.is_stranger)
         void_tokens(logout);
     forget_families(logout);
     return ERR_OK;
@@ -260,6 +259,11 @@ static enum err change_password(struct call *call, struct str old_password, stru
 {
     const struct principal *principal = &call->principal;
     struct limit_attempt attempt;
+
+    /* Its number may be an account's here. */
+    if (principal->is_stranger)
+        return error_set(&call->error, ERR_FORBIDDEN,
+                         "The password of this account is not kept here.");
     enum err err = limits_attempt(call, principal->name, false, &attempt);
 
     if (err != ERR_OK)

@@ -52,6 +52,7 @@ struct app_options {
     struct str admin_group;
     const struct issuer_spec *issuers; /* others whose tokens are accepted; borrowed */
     size_t issuer_count;
+    struct shared_spec shared;
     struct permit_policy policy;
     bool registration_open;
     struct limit_settings limits; /* all zero: off */

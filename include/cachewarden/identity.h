@@ -22,6 +22,7 @@ struct identity_options {
     struct str admin_group;            /* copied */
     const struct issuer_spec *issuers; /* whose tokens are accepted, too; copied */
     size_t issuer_count;
+    struct shared_spec shared; /* copied */
 };
 
 /* Also ERR_BAD_INPUT for an issuer that issuer_check refuses, a name that two have, or ours. */
@@ -58,11 +59,14 @@ struct credentials {
 };
 
 /*
- * Rights are looked up in the users database, whatever a token says, but for a right whose claim an
- * issuer's configuration names: then its token alone says. A token for an id that has no
- * account there is good, unless it is one of our own: others who hold the secret may keep users of
- * their own (Django). One for a deleted or deactivated account, or from before its password was
- * changed, is not; and a token that identity_revocations covers is good for nobody.
+ * A number in a token that we did not make is no account of ours, unless the configuration says so:
+ * its user is a stranger, without rights, name or state from the users database. Whom we know is who
+ * has one of our own tokens, who was given an account on first sight, and whom a token minted with our
+ * secret names by a username of ours as `sub`. Their rights are looked up in the users database,
+ * whatever a token says. A right whose claim the configuration names is different: of users of others
+ * the token alone says. A token of ours for an account that is not there, and any for one that is
+ * deleted or deactivated, or from before its password was changed, is not good; and a token that
+ * identity_revocations covers is good for nobody.
  *
  * No credential: ERR_OK and an anonymous principal; an Authorization of another scheme than Bearer
  * (Basic, for a proxy on the way) is none. Good: ERR_OK. Not good, or Bearer without a token:

@@ -12,6 +12,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* What the user claim is. */
+enum issuer_accounts {
+    /* A name: every one, also one that looks like a number, gets an account of its own on first sight. */
+    ISSUER_ACCOUNTS_PROVISION = 0,
+    /* A number that names a cache and nothing more. */
+    ISSUER_ACCOUNTS_NONE,
+    /* The number of an account here: such an issuer speaks for any of them. */
+    ISSUER_ACCOUNTS_LOCAL,
+};
+
 /* Empty texts stand for what is not set. */
 struct issuer_spec {
     struct str name;              /* `iss` of its tokens, to the byte */
@@ -25,12 +35,20 @@ struct issuer_spec {
     struct str secret_file; /* a line feed at its end is not part of the secret */
     struct str jwks_ca; /* PEM file: who signs the certificate of jwks_url; empty: the system's */
 
-    struct str user_claim; /* the account's id, or its subject where `provision` */
-    /* Empty: rights are looked up in the users database. Else the token alone says. */
+    struct str user_claim;
+    /* Empty: rights are looked up in the users database, where there is an account. Else the token alone
+     * says. */
     struct str superuser_claim;
     struct str groups_claim;
-    /* Every subject, also one that looks like a number, gets an account of its own on first sight. */
-    bool provision;
+    enum issuer_accounts accounts;
+};
+
+/* Tokens that others mint with our own secret, Django for one. */
+struct shared_spec {
+    struct str superuser_claim; /* as above */
+    struct str groups_claim;
+    /* Their user_id is the number of an account here; else it names a cache and nothing more. */
+    bool accounts_are_local;
 };
 
 /*

@@ -30,13 +30,19 @@ enum scope {
 struct principal {
     enum principal_kind kind;
     enum credential_kind credential;
-    int64_t user_id; /* > 0: the account (or a key's owner when it has SCOPE_USER); 0: none */
+    int64_t user_id;  /* > 0: the account (or a key's owner when it has SCOPE_USER); 0: none */
+    bool is_stranger; /* user_id is not of an account here: it names a cache, and nothing else */
     struct str
         incarnation; /* of that account (users.h); empty: there is none, or it is elsewhere */
-    struct str name; /* username, or the API key's name */
+    /* username, or the API key's name; of a stranger something that neither can be */
+    struct str name;
+    struct str subject; /* what the token says as `sub`, or empty */
     struct str email;
     bool is_superuser;
-    bool is_admin;    /* superuser, member of auth.admin_group, or an API key with SCOPE_ADMIN */
+    bool is_admin; /* superuser, member of auth.admin_group, or an API key with SCOPE_ADMIN */
+    /* Claims say whether it is a member, not the users database; the admin group, if it is. */
+    bool has_claimed_groups;
+    struct str claimed_group;
     unsigned scopes;  /* enum scope bits; API keys only */
     struct str space; /* API keys: the namespace it was created for, or empty */
     /* jti of the access token, or the API key's id; for the audit and for revocation */

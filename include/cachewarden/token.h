@@ -16,6 +16,19 @@
 #define TOKEN_MAX_SIZE        16384 /* of issuers that put groups and permissions into them */
 #define TOKEN_SECRET_MIN_SIZE 32    /* RFC 7518 section 3.2: an HS256 key has at least 256 bits */
 
+/* Of tokens that somebody else made: the claims that tell their users' rights. Empty: none does. */
+struct claimed_rights_rules {
+    struct str superuser_claim; /* true for superusers */
+    struct str groups_claim;    /* lists groups, of which one counts: */
+    struct str admin_group;
+};
+
+/* What they tell. Nothing but false where no claim is named, and in our own tokens. */
+struct claimed_rights {
+    bool has_superuser, is_superuser; /* has: the claim alone says, whether it is there or not */
+    bool has_groups, is_admin_member;
+};
+
 struct tokens;
 
 struct token_options {
@@ -26,9 +39,10 @@ struct token_options {
     int64_t leeway_s;
     int64_t access_ttl_s;
     int64_t refresh_ttl_s;
-    int64_t session_idle_s; /* a session ends after so long without a request, */
-    int64_t session_ttl_s;  /* and so long after its sign-in in any case */
-    int64_t longest_ttl_s;  /* the longest that any of them was before; 0: not known */
+    int64_t session_idle_s;             /* a session ends after so long without a request, */
+    int64_t session_ttl_s;              /* and so long after its sign-in in any case */
+    int64_t longest_ttl_s;              /* the longest that any of them was before; 0: not known */
+    struct claimed_rights_rules shared; /* of tokens minted elsewhere with the secret; copied */
 };
 
 /* A session token lives in a cookie. It is good for nothing else: neither as a Bearer token nor to be
@@ -50,6 +64,7 @@ struct token_claims {
     int64_t expires_at_s;
     bool is_own; /* we made it, for the account it names: `iss` is ours, and it has an incarnation.
                     Others with the secret may have users of their own */
+    struct claimed_rights rights;
 };
 
 /* Why a secret can be guessed ("it repeats itself"), as far as its looks tell; NULL: nothing is wrong

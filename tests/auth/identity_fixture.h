@@ -15,6 +15,7 @@ static struct identity *identity;
 static struct arena *arena;
 static struct error error;
 static int64_t now_s;
+static struct shared_spec fixture_shared; /* of tokens minted elsewhere with the secret */
 
 enum { FIXTURE_REFRESH_TTL_S = 604800 };
 static int64_t fixture_refresh_ttl_s = FIXTURE_REFRESH_TTL_S;
@@ -45,6 +46,7 @@ static inline void fixture_open_identity(void)
                    .session_idle_s = 1800,
                    .session_ttl_s = 43200},
         .admin_group = STR("Admin"),
+        .shared = fixture_shared,
     };
     ck_assert_msg(identity_new(&options, &identity, &error) == ERR_OK, "%s", error.caller);
 }
@@ -56,6 +58,7 @@ static inline void fixture_init(void)
     arena = arena_new(16 * 1024, 0);
     error_clear(&error);
     now_s = clock_wall_s();
+    fixture_shared = (struct shared_spec){0};
     fixture_open_identity();
 }
 

@@ -47,6 +47,22 @@ START_TEST(revoked_tokens)
 }
 END_TEST
 
+/* Everything of an account and everything of whoever has its number elsewhere are two things. */
+START_TEST(strangers)
+{
+    int64_t alice = users_backend_add(users, "alice", "h");
+    struct str own = own_bearer(alice, "alice", now_s), customer = bearer_of_id(alice);
+
+    const struct revocation everything = {
+        .kind = REVOKED_USER, .user_id = alice, .cut_s = now_s, .expires_at_s = now_s + 100};
+    ck_assert_int_eq(revocations_add(identity_revocations(identity), &everything, true), ERR_OK);
+    expect_refused(customer, STR_NONE, "revoked");
+    ck_assert_int_eq(authenticate(own, STR_NONE), ERR_OK);
+    now_s++;
+    ck_assert_int_eq(authenticate(bearer_of_id(alice), STR_NONE), ERR_OK);
+}
+END_TEST
+
 START_TEST(one_family_is_kept)
 {
     int64_t id = users_backend_add(users, "alice", "h");
@@ -57,10 +73,10 @@ START_TEST(one_family_is_kept)
                                  .incarnation = incarnation_of(id)};
     struct str compact, stranger;
 
-    stranger =
-        bearer(str_format(arena, "{\"user_id\":%lld,\"jti\":\"p\",\"family\":\"fam\",\"exp\":%lld}",
-                          (long long)id, (long long)now_s + 60)
-                   .ptr);
+    stranger = bearer(
+        str_format(arena, "{\"sub\":\"alice\",\"jti\":\"p\",\"family\":\"fam\",\"exp\":%lld}",
+                   (long long)now_s + 60)
+            .ptr);
     ck_assert_int_eq(token_issue(identity_tokens(identity), arena, now_s, &other, &compact),
                      ERR_OK);
     compact = str_format(arena, "Bearer %.*s", STR_ARG(compact));
@@ -84,6 +100,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, fixture_init, fixture_fini);
     tcase_add_test(tcase, revoked_tokens);
+    tcase_add_test(tcase, strangers);
     tcase_add_test(tcase, one_family_is_kept);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

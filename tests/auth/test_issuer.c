@@ -227,13 +227,13 @@ START_TEST(a_copy_is_its_own)
     spec.name = str_from(name);
     spec.algorithms = algorithms;
     spec.jwks_url = str_from(url);
-    spec.provision = true;
+    spec.accounts = ISSUER_ACCOUNTS_LOCAL;
     ck_assert_int_eq(issuer_spec_copy(arena, &spec, &copy), ERR_OK);
     name[0] = algorithm[0] = url[0] = 'X';
     ck_assert(str_eq(copy.name, STR("issuer")));
     ck_assert(str_eq(copy.algorithms[0], STR("ES256")));
     ck_assert_str_eq(copy.jwks_url.ptr, "https://id.example/keys"); /* ends with NUL */
-    ck_assert(copy.provision);
+    ck_assert_int_eq(copy.accounts, ISSUER_ACCOUNTS_LOCAL);
     ck_assert_ptr_null(copy.jwks_file.ptr);
     ck_assert_ptr_null(copy.groups_claim.ptr);
 }
@@ -245,7 +245,7 @@ START_TEST(what_keys_depend_on)
     struct issuer_spec a = good_spec(), b = good_spec();
 
     b.audience = b.user_claim = b.groups_claim = STR("other");
-    b.provision = true;
+    b.accounts = ISSUER_ACCOUNTS_LOCAL;
     ck_assert(issuer_spec_same_keys(&a, &b));
     b.algorithms = rs256;
     ck_assert(!issuer_spec_same_keys(&a, &b));

@@ -36,17 +36,15 @@ static struct issuer_claims make(char *subject, char *id)
 {
     return (struct issuer_claims){
         .is_foreign = true,
-        .has_superuser_claim = true,
-        .is_superuser = true,
-        .has_groups_claim = true,
-        .is_admin_member = true,
+        .accounts = ISSUER_ACCOUNTS_LOCAL,
         .user = str_from(subject),
         .claims = {.not_before_s = 5,
                    .token = {.user_id = 42,
                              .subject = str_from(subject),
                              .id = str_from(id),
                              .issued_at_s = 6,
-                             .expires_at_s = 7}},
+                             .expires_at_s = 7,
+                             .rights = {true, true, true, true}}},
     };
 }
 
@@ -65,8 +63,10 @@ START_TEST(found_again)
     ck_assert_int_eq(claims.claims.token.issued_at_s, 6);
     ck_assert_int_eq(claims.claims.token.expires_at_s, 7);
     ck_assert_int_eq(claims.claims.not_before_s, 5);
-    ck_assert(claims.is_foreign && claims.has_superuser_claim && claims.is_superuser &&
-              claims.has_groups_claim && claims.is_admin_member);
+    const struct claimed_rights *rights = &claims.claims.token.rights;
+    ck_assert(rights->has_superuser && rights->is_superuser && rights->has_groups &&
+              rights->is_admin_member);
+    ck_assert(claims.is_foreign && claims.accounts == ISSUER_ACCOUNTS_LOCAL);
     ck_assert_uint_eq(claims.user.len, 0);
 }
 END_TEST

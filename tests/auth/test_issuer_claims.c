@@ -11,12 +11,14 @@ static struct arena *arena;
 static struct error error;
 static struct issuer_spec spec;
 static struct issuer_claims claims;
+static const struct claimed_rights *const rights = &claims.claims.token.rights;
 static const struct issuer_claims_rules rules = {.leeway_s = 30, .admin_group = STR("Admin")};
 
 static void set_up(void)
 {
     arena = arena_new(16384, 0);
-    spec = (struct issuer_spec){.name = STR("i"), .user_claim = STR("sub")};
+    spec = (struct issuer_spec){
+        .name = STR("i"), .user_claim = STR("sub"), .accounts = ISSUER_ACCOUNTS_LOCAL};
 }
 
 static void tear_down(void)
@@ -64,6 +66,11 @@ START_TEST(numbers_are_ids)
     /* Claims that mean something in our own tokens mean nothing here. */
     expect_good("{" REST ",\"uid\":7,\"user_id\":\"x\",\"family\":\"f\",\"unrecorded\":\"u\"}");
     ck_assert_int_eq(token->user_id, 7);
+    ck_assert_int_eq(claims.accounts, ISSUER_ACCOUNTS_LOCAL);
+    spec.accounts = ISSUER_ACCOUNTS_NONE;
+    expect_good("{" REST ",\"uid\":7,\"user_id\":\"x\",\"family\":\"f\",\"unrecorded\":\"u\"}");
+    ck_assert_int_eq(token->user_id, 7);
+    ck_assert_int_eq(claims.accounts, ISSUER_ACCOUNTS_NONE);
     ck_assert_uint_eq(token->family.len + token->unrecorded.len, 0);
 }
 END_TEST
@@ -74,7 +81,7 @@ START_TEST(a_subject_that_is_a_number)
     expect_good("{" REST ",\"sub\":42}");
     ck_assert_int_eq(claims.claims.token.user_id, 42);
     ck_assert(str_eq(claims.claims.token.subject, STR("42")));
-    spec.provision = true;
+    spec.accounts = ISSUER_ACCOUNTS_PROVISION;
     expect_good("{" REST ",\"sub\":-7}");
     ck_assert(str_eq(claims.user, STR("-7")));
     spec.user_claim = STR("email");
@@ -108,7 +115,7 @@ END_TEST
 
 START_TEST(subjects_that_get_an_account)
 {
-    spec.provision = true;
+    spec.accounts = ISSUER_ACCOUNTS_PROVISION;
     expect_good("{" REST ",\"sub\":\"auth0|7\"}");
     ck_assert_int_eq(claims.claims.token.user_id, 0);
     ck_assert(str_eq(claims.user, STR("auth0|7")));
@@ -127,18 +134,18 @@ START_TEST(rights_only_where_they_are_named)
 {
 #define BOAST "\"admin\":true,\"groups\":[\"x\",\"Admin\"],\"is_superuser\":true"
     expect_good("{" REST ",\"sub\":\"1\"," BOAST "}");
-    ck_assert(!claims.has_superuser_claim && !claims.is_superuser);
-    ck_assert(!claims.has_groups_claim && !claims.is_admin_member);
+    ck_assert(!rights->has_superuser && !rights->is_superuser);
+    ck_assert(!rights->has_groups && !rights->is_admin_member);
     spec.superuser_claim = STR("admin");
     expect_good("{" REST ",\"sub\":\"1\"," BOAST "}");
-    ck_assert(claims.has_superuser_claim && claims.is_superuser);
-    ck_assert(!claims.has_groups_claim && !claims.is_admin_member);
+    ck_assert(rights->has_superuser && rights->is_superuser);
+    ck_assert(!rights->has_groups && !rights->is_admin_member);
     spec.groups_claim = STR("groups");
     expect_good("{" REST ",\"sub\":\"1\"," BOAST "}");
-    ck_assert(claims.has_groups_claim && claims.is_admin_member);
+    ck_assert(rights->has_groups && rights->is_admin_member);
     spec.groups_claim = STR("https://id.example/groups");
     expect_good("{" REST ",\"sub\":\"1\",\"https://id.example/groups\":\"Admin\"}");
-    ck_assert(claims.is_admin_member && !claims.is_superuser);
+    ck_assert(rights->is_admin_member && !rights->is_superuser);
 }
 END_TEST
 
@@ -146,11 +153,11 @@ START_TEST(claims_inside_claims)
 {
     spec.groups_claim = STR("realm_access.roles");
     expect_good("{" REST ",\"sub\":\"1\",\"realm_access\":{\"roles\":[\"a\",\"Admin\"]}}");
-    ck_assert(claims.is_admin_member);
+    ck_assert(rights->is_admin_member);
     /* A claim of the whole name comes first. */
     expect_good("{" REST ",\"sub\":\"1\",\"realm_access.roles\":[],"
                 "\"realm_access\":{\"roles\":[\"Admin\"]}}");
-    ck_assert(!claims.is_admin_member);
+    ck_assert(!rights->is_admin_member);
     static const char *const others[] = {"{\"role\":[\"Admin\"]}", "[\"Admin\"]", "\"Admin\"",
                                          "null", "{\"roles\":{\"roles\":[\"Admin\"]}}"};
     char payload[160];
@@ -158,7 +165,7 @@ START_TEST(claims_inside_claims)
         snprintf(payload, sizeof payload, "{" REST ",\"sub\":\"1\",\"realm_access\":%s}",
                  others[i]);
         expect_good(payload);
-        ck_assert_msg(!claims.is_admin_member, "%s", payload);
+        ck_assert_msg(!rights->is_admin_member, "%s", payload);
     }
     spec.user_claim = STR("a.b.c");
     expect_good("{" REST ",\"a\":{\"b\":{\"c\":42}}}");
@@ -188,18 +195,18 @@ START_TEST(rights_of_the_wrong_kind)
         snprintf(payload, sizeof payload, "{" REST ",\"sub\":\"1\",\"s\":%s,\"g\":%s}",
                  values[i][0], values[i][1]);
         expect_good(payload);
-        ck_assert_msg(!claims.is_superuser && !claims.is_admin_member, "%s", payload);
-        ck_assert(claims.has_superuser_claim && claims.has_groups_claim);
+        ck_assert_msg(!rights->is_superuser && !rights->is_admin_member, "%s", payload);
+        ck_assert(rights->has_superuser && rights->has_groups);
     }
     expect_good("{" REST ",\"sub\":\"1\"}");
-    ck_assert(!claims.is_superuser && !claims.is_admin_member);
+    ck_assert(!rights->is_superuser && !rights->is_admin_member);
     /* Without an admin group nobody is in it. */
     const struct issuer_claims_rules none = {.admin_group = STR_NONE};
     ck_assert_int_eq(issuer_claims_read(&spec, &none, arena,
                                         STR("{" REST ",\"sub\":\"1\",\"g\":\"\"}"), &claims,
                                         &error),
                      ERR_OK);
-    ck_assert(!claims.is_admin_member);
+    ck_assert(!rights->is_admin_member);
 }
 END_TEST
 

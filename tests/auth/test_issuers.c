@@ -33,7 +33,8 @@ static struct issuer_spec spec_of_server(void)
                                 .algorithms = es256,
                                 .algorithm_count = 1,
                                 .jwks_url = str_from(key_server_url(server)),
-                                .user_claim = STR("sub")};
+                                .user_claim = STR("sub"),
+                                .accounts = ISSUER_ACCOUNTS_NONE};
 }
 
 static void set_up(void)
@@ -202,7 +203,7 @@ START_TEST(an_account_on_first_sight)
     struct issuer_spec spec = spec_of_server();
     struct user user;
 
-    spec.provision = true;
+    spec.accounts = ISSUER_ACCOUNTS_PROVISION;
     start(&spec);
     char *expired = signer_mint(signer, "{\"iss\":\"" ISSUER "\",\"sub\":\"late\",\"exp\":5}");
     ck_assert_int_eq(verify_at(expired, now_s), ERR_UNAUTHENTICATED);
@@ -228,7 +229,7 @@ START_TEST(the_users_database_is_away)
 {
     struct issuer_spec spec = spec_of_server();
 
-    spec.provision = true;
+    spec.accounts = ISSUER_ACCOUNTS_PROVISION;
     start(&spec);
     char *known = mint_for(signer, "known"), *fresh = mint_for(signer, "fresh");
     ck_assert_int_eq(verify_at(known, now_s), ERR_OK);

@@ -23,8 +23,11 @@ static void open_issuer(const char *algorithm)
 {
     bool is_secret = algorithm[0] == 'H';
     struct str name = str_from(algorithm);
-    struct issuer_spec spec = {
-        .name = STR("i"), .algorithms = &name, .algorithm_count = 1, .user_claim = STR("sub")};
+    struct issuer_spec spec = {.name = STR("i"),
+                               .algorithms = &name,
+                               .algorithm_count = 1,
+                               .user_claim = STR("sub"),
+                               .accounts = ISSUER_ACCOUNTS_NONE};
 
     signer = signer_new(algorithm, is_secret ? NULL : "k");
     snprintf(path, sizeof path, "%s/key", users_backend_folder.path);

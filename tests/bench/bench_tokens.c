@@ -114,7 +114,8 @@ static void measure_issuer(struct bench *bench, const char *algorithm, int64_t m
                                .audience = STR("shop"),
                                .algorithms = &name,
                                .algorithm_count = 1,
-                               .user_claim = STR("sub")};
+                               .user_claim = STR("sub"),
+                               .accounts = ISSUER_ACCOUNTS_NONE};
 
     int fd = mkstemp(path);
     must(fd >= 0, path);

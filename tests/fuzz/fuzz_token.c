@@ -61,14 +61,14 @@ static void try_token(struct arena *arena, struct str compact, enum token_use us
          !str_has_control(claims.family));
 }
 
-static void try_issuer(struct arena *arena, struct str payload, bool provision)
+static void try_issuer(struct arena *arena, struct str payload, enum issuer_accounts accounts)
 {
     static const struct issuer_claims_rules rules = {.leeway_s = 30, .admin_group = STR("Admin")};
     const struct issuer_spec spec = {.name = STR("cachewarden"),
                                      .user_claim = STR("sub"),
                                      .superuser_claim = STR("is_superuser"),
                                      .groups_claim = STR("groups"),
-                                     .provision = provision};
+                                     .accounts = accounts};
     struct issuer_claims claims;
 
     enum err err = issuer_claims_read(&spec, &rules, arena, payload, &claims, NULL);
@@ -76,7 +76,8 @@ static void try_issuer(struct arena *arena, struct str payload, bool provision)
     if (err != ERR_OK)
         return;
     must(claims.is_foreign && !claims.claims.token.is_own && claims.user.len > 0);
-    must(provision ? claims.claims.token.user_id == 0 : claims.claims.token.user_id > 0);
+    must((claims.claims.token.user_id == 0) == (accounts == ISSUER_ACCOUNTS_PROVISION));
+    must(claims.claims.token.user_id >= 0);
     must(!str_has_control(claims.user) && !str_has_control(claims.claims.token.subject));
     /* Chosen by what it says, and read as what it says: the same issuer. */
     must(str_eq(issuer_claims_peek(arena, payload), spec.name));
@@ -116,8 +117,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         try_token(arena, compact, TOKEN_REFRESH);
     }
     try_header(arena, input);
-    try_issuer(arena, input, false);
-    try_issuer(arena, input, true);
+    try_issuer(arena, input, ISSUER_ACCOUNTS_LOCAL);
+    try_issuer(arena, input, ISSUER_ACCOUNTS_NONE);
+    try_issuer(arena, input, ISSUER_ACCOUNTS_PROVISION);
     if (api_key_split(input, &id, &secret))
         must(id.len == API_KEY_ID_SIZE && secret.len == 64);
     arena_free(&arena);

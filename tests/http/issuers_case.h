@@ -38,14 +38,15 @@ static inline void publish(const struct signer *const *signers)
 
 #define PUBLISH(...) publish((const struct signer *const[]){__VA_ARGS__, NULL})
 
-/* `more` stands in the issuer's group. */
+/* `more` stands in the issuer's group; unless it says otherwise, a subject is a number that names a
+ * cache. */
 static inline const char *config_with(const char *more)
 {
     snprintf(
         config, sizeof config,
         "auth: { issuers = ( { issuer = \"" ISSUER "\"; algorithms = [ \"RS256\", \"PS256\", "
-        "\"ES256\", \"EdDSA\" ]; jwks_url = \"%s\"; %s } ); };\nlimits: { enabled = false; };\n",
-        key_server_url(keys), more);
+        "\"ES256\", \"EdDSA\" ]; jwks_url = \"%s\"; %s%s } ); };\nlimits: { enabled = false; };\n",
+        key_server_url(keys), more, strstr(more, "accounts =") ? "" : " accounts = \"none\";");
     return config;
 }
 

@@ -60,7 +60,7 @@ END_TEST
 
 START_TEST(accounts_on_first_sight)
 {
-    start_server("provision = true; audience = \"cw\";");
+    start_server("accounts = \"provision\"; audience = \"cw\";");
     char *alice = signer_mint(ec,
                               "{\"iss\":\"" ISSUER "\",\"aud\":\"cw\",\"sub\":\"auth0|alice\","
                               "\"iat\":%lld,\"exp\":%lld}",
@@ -105,19 +105,39 @@ START_TEST(accounts_on_first_sight)
 }
 END_TEST
 
-START_TEST(names_without_provision)
+/* Both readings of a number, and what is none. */
+START_TEST(numbers)
 {
-    start_server("");
+    char subject[32];
+    start_server("accounts = \"local\";");
     expect_refused(mint_for(ec, "auth0|7"), "a subject that is no id");
     expect_refused(mint_for(ec, "alice"), "a username");
     expect_refused(mint_for(ec, "0"), "no account's id");
     expect_refused(mint_for(ec, "007"), "an id that is not canonical");
     /* An id is an account's, with the rights it has here. */
-    char subject[32];
     snprintf(subject, sizeof subject, "%lld", (long long)stand.root.id);
     ck_assert_int_eq(status_of(ADMIN, mint_for(ec, subject)), 200);
     snprintf(subject, sizeof subject, "%lld", (long long)stand.alice.id);
     ck_assert_int_eq(status_of(ADMIN, mint_for(ec, subject)), 403);
+}
+END_TEST
+
+/* A number that is one of theirs: no account here is meant by it, whatever account has it. */
+START_TEST(numbers_of_their_own)
+{
+    char subject[32], *compact;
+    start_server("");
+    expect_refused(mint_for(ec, "auth0|7"), "a subject that is no number");
+    expect_refused(mint_for(ec, "alice"), "a username");
+    expect_refused(mint_for(ec, "007"), "a number that is not canonical");
+    snprintf(subject, sizeof subject, "%lld", (long long)stand.root.id);
+    compact = mint_for(ec, subject);
+    expect_status(get_with(STATUS, compact), 200);
+    expect_status(get_with(ADMIN, compact), 403);
+    expect_body_has(get_with("/auth/me", compact), 200, "\"email\":\"\",\"is_superuser\":false");
+    stand_cli_do(&stand, NULL, (const char *const[]){"user", "deactivate", "root", NULL});
+    expect_status(get_with(STATUS, compact), 200);
+    free(compact);
 }
 END_TEST
 
@@ -140,7 +160,11 @@ END_TEST
 START_TEST(rights_that_are_named)
 {
     start_server("user_claim = \"uid\"; superuser_claim = \"admin\"; groups_claim = \"groups\";");
-    ck_assert_int_eq(status_of(ADMIN, boast("4711")), 200);
+    char *admin = boast("4711");
+    expect_status(get_with(ADMIN, admin), 200);
+    expect_body_has(get_with("/auth/me", admin), 200,
+                    "\"is_superuser\":true,\"groups\":[\"Admin\"]}");
+    free(admin);
     /* The token alone says: root is nobody special then. */
     char *plain = signer_mint(ec, "{\"iss\":\"" ISSUER "\",\"uid\":\"%lld\",\"exp\":%lld}",
                               (long long)stand.root.id, now() + 60);
@@ -321,7 +345,8 @@ int main(void)
     tcase_add_test(tcase, every_algorithm);
     tcase_add_test(tcase, secrets);
     tcase_add_test(tcase, accounts_on_first_sight);
-    tcase_add_test(tcase, names_without_provision);
+    tcase_add_test(tcase, numbers);
+    tcase_add_test(tcase, numbers_of_their_own);
     tcase_add_test(tcase, rights_that_are_not_named);
     tcase_add_test(tcase, rights_that_are_named);
     tcase_add_test(tcase, logging_out);

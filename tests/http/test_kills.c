@@ -168,7 +168,7 @@ static void start_clients(void)
         struct client *one = &clients[i];
         one->id = 1000 + i; /* no accounts of ours: minted elsewhere, as Django's may be */
         one->base = one->known = (i + 1) * INT64_C(1000000000);
-        stand_bearer(one->bearer, one->id);
+        stand_stranger(one->bearer, one->id);
         redis_server_do(redis, "SET cw:{u:%lld}:v %lld", (long long)one->id, (long long)one->base);
         ck_assert_int_eq(pthread_create(&one->thread, NULL, client_run, one), 0);
     }

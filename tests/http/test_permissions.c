@@ -42,32 +42,39 @@ static char *invalid_token(char *out)
 
 static char *as_user(char *out)
 {
-    return stand_bearer(out, stand.alice.id);
+    return stand_bearer(out, &stand.alice);
 }
 
 static char *as_superuser(char *out)
 {
-    return stand_bearer(out, stand.root.id);
+    return stand_bearer(out, &stand.root);
 }
 
 static char *as_group_member(char *out)
 {
-    return stand_bearer(out, stand.boss.id);
+    return stand_bearer(out, &stand.boss);
+}
+
+/* Somebody else's user, who has the number of our superuser. */
+static char *as_same_number(char *out)
+{
+    return stand_stranger(out, stand.root.id);
 }
 
 static char *as_unknown_id(char *out)
 {
-    return stand_bearer(out, 987654321);
+    return stand_stranger(out, 987654321);
 }
 
 static char *as_inactive(char *out)
 {
-    return stand_bearer(out, asleep.id);
+    return stand_bearer(out, &asleep);
 }
 
 static char *as_deleted(char *out)
 {
-    return stand_bearer(out, gone.id);
+    /* A name that is nobody's any more; beside it a number would be a stranger's. */
+    return mint_bearer(out, STAND_SECRET, "{\"exp\":4102444800,\"sub\":\"%s\"}", gone.name);
 }
 
 static char *with_refresh_token(char *out)
@@ -121,6 +128,7 @@ static struct caller callers[] = {
     {.name = "superuser", .write = as_superuser},
     {.name = "group-admin", .write = as_group_member},
     {.name = "unknown-id", .write = as_unknown_id},
+    {.name = "number-of-superuser", .write = as_same_number},
     {.name = "session", .write = in_session_as_user},
     {.name = "session-superuser", .write = in_session_as_superuser},
     {.name = "session-without-xsrf", .write = in_session_without_xsrf},

@@ -114,11 +114,11 @@ static void become(struct actor *actor, const char *as, bool may_be_known)
 {
     memset(actor, 0, sizeof *actor);
     if (strcmp(as, "user") == 0 && may_be_known)
-        stand_bearer(actor->lines, stand.alice.id);
+        stand_bearer(actor->lines, &stand.alice);
     else if (strcmp(as, "user") == 0)
         become_new_user(actor);
     else if (strcmp(as, "admin") == 0)
-        stand_bearer(actor->lines, stand.root.id);
+        stand_bearer(actor->lines, &stand.root);
     else if (strcmp(as, "key") == 0)
         snprintf(actor->lines, sizeof actor->lines, "%s", flush_key);
     else if (strcmp(as, "page") == 0 || strcmp(as, "session") == 0 ||

@@ -151,7 +151,7 @@ END_TEST
 START_TEST(logging_out_with_a_token_of_simplejwt)
 {
     char line[MINT_SIZE];
-    stand_bearer(line, stand.bob.id);
+    stand_stranger(line, stand.bob.id);
     expect_status(http_get(stand.http, STATUS, line), 200);
     expect_answer(http_post(stand.http, "/auth/logout", line), 200,
                   "{\"message\":\"Logged out\",\"tokens_revoked\":1}");

@@ -44,6 +44,7 @@ static const struct sample samples[] = {
      "( { issuer = \"i\"; algorithms = [ \"RS256\" ]; jwks_url = \"https://i/keys\"; } )", NULL,
      NULL},
     {"auth.session_idle_s", "600", "600", NULL, NULL},
+    {"auth.shared.accounts", "local", "\"local\"", NULL, NULL},
     {"auth.flush_permission", "authenticated", "\"authenticated\"", NULL, NULL},
     {"limits.enabled", "false", "false", NULL, NULL},
     {"caches", NULL, "( { name = \"c\"; database = 3; } )", NULL, NULL},

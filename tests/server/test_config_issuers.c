@@ -45,15 +45,15 @@ START_TEST(what_auth_is_told)
     const struct issuer_spec *specs;
     size_t count;
     ck_assert_msg(
-        load(
-            LIST("{ " GOOD URL "},\n"
-                 "{ issuer = \"b\"; algorithms = [ \"RS256\", \"EdDSA\" ]; jwks_url = "
-                 "\"http://127.0.0.1:1/k\"; audience = \"us\"; user_claim = \"uid\"; "
-                 "superuser_claim = \"admin\"; groups_claim = \"https://b/groups\"; },\n"
-                 "{ issuer = \"c\"; algorithms = [ \"ES256\" ]; jwks_file = \"$D/keys.json\"; "
-                 "provision = true; },\n"
-                 "{ issuer = \"d\"; algorithms = [ \"HS256\" ]; secret_file = \"$D/secret\"; }")) ==
-            ERR_OK,
+        load(LIST("{ " GOOD URL "},\n"
+                  "{ issuer = \"b\"; algorithms = [ \"RS256\", \"EdDSA\" ]; jwks_url = "
+                  "\"http://127.0.0.1:1/k\"; audience = \"us\"; user_claim = \"uid\"; "
+                  "superuser_claim = \"admin\"; groups_claim = \"https://b/groups\"; accounts = "
+                  "\"local\"; },\n"
+                  "{ issuer = \"c\"; algorithms = [ \"ES256\" ]; jwks_file = \"$D/keys.json\"; "
+                  "accounts = \"none\"; },\n"
+                  "{ issuer = \"d\"; algorithms = [ \"HS256\" ]; secret_file = \"$D/secret\"; "
+                  "provision = true; }")) == ERR_OK,
         "%s", case_problems());
     ck_assert_int_eq(config_issuer_specs(one.config, arena, &specs, &count), ERR_OK);
     ck_assert_uint_eq(count, 4);
@@ -66,14 +66,17 @@ START_TEST(what_auth_is_told)
                           specs[0].groups_claim.len + specs[0].jwks_file.len +
                           specs[0].secret_file.len + specs[0].jwks_ca.len,
                       0);
-    ck_assert(!specs[0].provision);
+    ck_assert_int_eq(specs[0].accounts, ISSUER_ACCOUNTS_PROVISION);
     ck_assert_uint_eq(specs[1].algorithm_count, 2);
     ck_assert(str_eq(specs[1].algorithms[1], STR("EdDSA")));
     ck_assert(str_eq(specs[1].audience, STR("us")));
     ck_assert(str_eq(specs[1].user_claim, STR("uid")));
     ck_assert(str_eq(specs[1].superuser_claim, STR("admin")));
     ck_assert(str_eq(specs[1].groups_claim, STR("https://b/groups")));
-    ck_assert(specs[2].provision && str_ends(specs[2].jwks_file, STR("/keys.json")));
+    ck_assert_int_eq(specs[1].accounts, ISSUER_ACCOUNTS_LOCAL);
+    ck_assert_int_eq(specs[2].accounts, ISSUER_ACCOUNTS_NONE);
+    ck_assert_int_eq(specs[3].accounts, ISSUER_ACCOUNTS_PROVISION);
+    ck_assert(str_ends(specs[2].jwks_file, STR("/keys.json")));
     ck_assert(str_ends(specs[3].secret_file, STR("/secret")));
     arena_free(&arena);
 }
@@ -103,11 +106,11 @@ static const struct {
      ":3: auth.issuers[0].algorithms must be a list"},
     {LIST("{ issuer = \"i\"; algorithms = [ ]; " URL "}"), "auth.issuers[0].algorithms"},
     {LIST("{ issuer = \"i\"; algorithms = [ \"none\" ]; " URL "}"),
-     ":3: auth.issuers[0].algorithms must be of HS256,"},
-    {LIST("{ issuer = \"i\"; algorithms = [ \"RS512\" ]; " URL "}"), "not \"RS512\""},
+     ":3: auth.issuers[0].algorithms must be of RS, PS, ES and HS"},
+    {LIST("{ issuer = \"i\"; algorithms = [ \"RS521\" ]; " URL "}"), "not \"RS521\""},
     {LIST("{ issuer = \"i\"; algorithms = [ \"HS256\" ]; " URL "}"),
      "auth.issuers[0].algorithms has HS256, which takes a secret"},
-    {LIST("{ " GOOD "secret_file = \"$D/secret\"; }"),
+    {LIST("{ " GOOD "secret_file = \"$D/secret\"; provision = true; }"),
      "auth.issuers[0].algorithms has ES256, which takes a public key"},
     {LIST("{ " GOOD "jwks_url = \"http://id.example/keys\"; }"),
      ":3: auth.issuers[0].jwks_url must begin with https://"},
@@ -128,6 +131,8 @@ static const struct {
     {LIST("{ " GOOD URL "user_claim = \"\"; }"), "auth.issuers[0].user_claim"},
     {LIST("{ " GOOD URL "jwks_uri = \"https://i\"; }"), "jwks_uri"},
     {LIST("{ " GOOD URL "provision = \"yes\"; }"), "auth.issuers[0].provision must be"},
+    {LIST("{ " GOOD URL "provision = false; }"), "auth.issuers[0].provision is false: say what"},
+    {LIST("{ " GOOD URL "accounts = \"ours\"; }"), "auth.issuers[0].accounts must be"},
 };
 
 START_TEST(nonsense)

@@ -103,13 +103,23 @@ char *stand_key(const struct stand *stand, char *out, const char *name,
 
 /* ---- accounts ---- */
 
-char *stand_bearer(char *out, int64_t user_id)
+static unsigned minted;
+
+char *stand_stranger(char *out, int64_t user_id)
 {
-    static unsigned count;
     return mint_bearer(out, STAND_SECRET,
                        "{\"token_type\":\"access\",\"exp\":" FAR_FUTURE
                        ",\"iat\":%lld,\"jti\":\"%x-%x\",\"user_id\":%lld}",
-                       (long long)time(NULL), (unsigned)getpid(), ++count, (long long)user_id);
+                       (long long)time(NULL), (unsigned)getpid(), ++minted, (long long)user_id);
+}
+
+char *stand_bearer(char *out, const struct stand_account *account)
+{
+    return mint_bearer(out, STAND_SECRET,
+                       "{\"token_type\":\"access\",\"exp\":" FAR_FUTURE
+                       ",\"iat\":%lld,\"jti\":\"%x-%x\",\"user_id\":%lld,\"sub\":\"%s\"}",
+                       (long long)time(NULL), (unsigned)getpid(), ++minted, (long long)account->id,
+                       account->name);
 }
 
 /* The id in what `user add --json` printed. */
@@ -123,11 +133,12 @@ static int64_t id_in(const char *printed)
     return id;
 }
 
-static void set_account(struct stand_account *account_out, int64_t id)
+static void set_account(struct stand_account *account_out, const char *name, int64_t id)
 {
     char bearer[MINT_SIZE];
     account_out->id = id;
-    stand_bearer(bearer, id);
+    snprintf(account_out->name, sizeof account_out->name, "%s", name);
+    stand_bearer(bearer, account_out);
     ck_assert_uint_lt(strlen(bearer), sizeof account_out->bearer);
     memcpy(account_out->bearer, bearer, strlen(bearer) + 1);
 }
@@ -143,7 +154,7 @@ void stand_account(const struct stand *stand, struct stand_account *account_out,
                                "--json", NULL},
          more);
     char *printed = output_of(stand, STAND_PASSWORD "\n", all);
-    set_account(account_out, id_in(printed));
+    set_account(account_out, name, id_in(printed));
     free(printed);
 }
 
@@ -160,7 +171,7 @@ static void open_accounts(struct stand *stand, bool has_own_database)
         stand_accounts_copy(stand->directory);
     for (int i = 0; i < STAND_ACCOUNTS; i++)
         if (has_own_database)
-            set_account(accounts[i], i + 1);
+            set_account(accounts[i], stand_accounts[i][0], i + 1);
         else
             stand_account(stand, accounts[i], stand_accounts[i][0], stand_accounts[i] + 1);
 }

@@ -27,6 +27,7 @@
 
 struct stand_account {
     int64_t id;
+    char name[64];
     char bearer[512]; /* "Authorization: Bearer …", good for years */
 };
 
@@ -76,8 +77,12 @@ char *stand_key(const struct stand *stand, char *out, const char *name,
 /* Makes an account with STAND_PASSWORD; `more` are further arguments of `user add`, or NULL. */
 void stand_account(const struct stand *stand, struct stand_account *account_out, const char *name,
                    const char *const *more);
-/* A fresh token for an account id, as simplejwt mints them: "Authorization: Bearer …" in MINT_SIZE bytes. */
-char *stand_bearer(char *out, int64_t user_id);
+/* A fresh token that names the account, minted elsewhere with the shared secret: "Authorization: Bearer …"
+ * in MINT_SIZE bytes. */
+char *stand_bearer(char *out, const struct stand_account *account);
+/* One as simplejwt mints them, with a number: of somebody who has no account here, whoever has that
+ * number here. */
+char *stand_stranger(char *out, int64_t user_id);
 
 /* Waits up to 20 s until is_true(with); ends the test with `what` when it never is. */
 void stand_wait(bool (*is_true)(const void *with), const void *with, const char *what);

@@ -150,7 +150,17 @@ START_TEST(groups_and_superusers_show)
     struct loopback_answer *answer = PUBLIC("auth.login", .body = GOOD_LOGIN);
     ck_assert_ptr_nonnull(strstr(answer->body, expected));
     loopback_free(&answer);
-    loopback_expect(LOOPBACK(&loopback, "auth.me", loopback_user(id)), expected);
+    struct principal alice = loopback_user(id);
+    alice.is_superuser = true;
+    loopback_expect(LOOPBACK(&loopback, "auth.me", alice), expected);
+    /* What is in force, where claims say. */
+    alice.is_superuser = false;
+    alice.has_claimed_groups = true;
+    snprintf(expected, sizeof expected,
+             "{\"id\":%lld,\"username\":\"alice\",\"email\":\"alice@example.org\",\"is_superuser\":"
+             "false,\"groups\":[]}",
+             (long long)id);
+    loopback_expect(LOOPBACK(&loopback, "auth.me", alice), expected);
 }
 END_TEST
 
@@ -234,15 +244,20 @@ END_TEST
 /* An id of another installation of simplejwt: known by its token alone. */
 START_TEST(an_identity_that_lives_elsewhere)
 {
-    struct principal stranger = {
-        .kind = PRINCIPAL_USER, .credential = CREDENTIAL_BEARER, .user_id = 4711};
-    loopback_expect(
-        LOOPBACK(&loopback, "auth.me", stranger),
-        "{\"id\":4711,\"username\":\"\",\"email\":\"\",\"is_superuser\":false,\"groups\":[]}");
-    stranger.name = STR("carol");
-    loopback_expect(
-        LOOPBACK(&loopback, "auth.me", stranger),
-        "{\"id\":4711,\"username\":\"carol\",\"email\":\"\",\"is_superuser\":false,\"groups\":[]}");
+    struct principal stranger = {.kind = PRINCIPAL_USER,
+                                 .credential = CREDENTIAL_BEARER,
+                                 .user_id = make_account("alice"),
+                                 .is_stranger = true};
+    char expected[128];
+    static const char form[] =
+        "{\"id\":%lld,\"username\":\"%s\",\"email\":\"\",\"is_superuser\":false,\"groups\":[]}";
+
+    snprintf(expected, sizeof expected, form, (long long)stranger.user_id, "");
+    loopback_expect(LOOPBACK(&loopback, "auth.me", stranger), expected);
+    stranger.name = STR("carol (elsewhere)");
+    stranger.subject = STR("carol");
+    snprintf(expected, sizeof expected, form, (long long)stranger.user_id, "carol");
+    loopback_expect(LOOPBACK(&loopback, "auth.me", stranger), expected);
 }
 END_TEST
 

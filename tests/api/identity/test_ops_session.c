@@ -152,6 +152,7 @@ START_TEST(a_token_of_another_issuer)
     struct principal stranger = {.kind = PRINCIPAL_USER,
                                  .credential = CREDENTIAL_BEARER,
                                  .user_id = 4711,
+                                 .is_stranger = true,
                                  .token_id = STR("a"),
                                  .issued_at_s = 5,
                                  .expires_at_s = clock_wall_s() + 100};
@@ -170,6 +171,8 @@ START_TEST(a_token_of_another_issuer)
     subject = (struct revocation_subject){
         .token_id = STR("b"), .user_id = 4711, .issued_at_s = clock_wall_s() - 1};
     ck_assert(revocations_cover(known, &subject));
+    subject.incarnation = STR("a"); /* the account with that number */
+    ck_assert(!revocations_cover(known, &subject));
 }
 END_TEST
 

@@ -1,0 +1,77 @@
+#include "claimed_rights.h"
+
+#include "cachewarden/arena.h"
+#include "suite.h"
+
+static struct arena *arena;
+static struct claimed_rights_rules rules;
+
+static void set_up(void)
+{
+    arena = arena_new(16384, 0);
+    rules = (struct claimed_rights_rules){STR("s"), STR("g"), STR("Admin")};
+}
+
+static void tear_down(void)
+{
+    arena_free(&arena);
+}
+
+static struct claimed_rights read(const char *text)
+{
+    const struct json *payload;
+
+    ck_assert_int_eq(json_parse(arena, str_from(text), &payload, NULL), ERR_OK);
+    return claimed_rights_read(arena, payload, &rules);
+}
+
+START_TEST(by_name)
+{
+    struct claimed_rights rights = read("{\"s\":true,\"g\":[\"x\",\"Admin\"]}");
+
+    ck_assert(rights.has_superuser && rights.is_superuser);
+    ck_assert(rights.has_groups && rights.is_admin_member);
+    rights = read("{}");
+    ck_assert(rights.has_superuser && !rights.is_superuser);
+    ck_assert(rights.has_groups && !rights.is_admin_member);
+    rules = (struct claimed_rights_rules){0};
+    rights = read("{\"s\":true,\"g\":[\"Admin\"],\"\":true}");
+    ck_assert(!rights.has_superuser && !rights.is_superuser);
+    ck_assert(!rights.has_groups && !rights.is_admin_member);
+}
+END_TEST
+
+START_TEST(of_the_wrong_kind)
+{
+    static const char *const payloads[] = {
+        "{\"s\":1,\"g\":{\"Admin\":true}}", "{\"s\":\"true\",\"g\":\"Admin,x\"}",
+        "{\"s\":[true],\"g\":[[\"Admin\"]]}", "{\"s\":null,\"g\":[\"admin\"]}", "[]"};
+
+    for (size_t i = 0; i < sizeof payloads / sizeof *payloads; i++) {
+        struct claimed_rights rights = read(payloads[i]);
+        ck_assert_msg(!rights.is_superuser && !rights.is_admin_member, "%s", payloads[i]);
+    }
+}
+END_TEST
+
+START_TEST(inside_others)
+{
+    rules.groups_claim = STR("a.b");
+    ck_assert(read("{\"a\":{\"b\":\"Admin\"}}").is_admin_member);
+    ck_assert(!read("{\"a.b\":[],\"a\":{\"b\":\"Admin\"}}").is_admin_member);
+    ck_assert(!read("{\"a\":[\"Admin\"],\"b\":\"Admin\"}").is_admin_member);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("auth/claimed_rights");
+    TCase *tcase = tcase_create("claimed_rights");
+
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_test(tcase, by_name);
+    tcase_add_test(tcase, of_the_wrong_kind);
+    tcase_add_test(tcase, inside_others);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
