@@ -64,6 +64,12 @@ static void set(struct strbuf *head, struct str name, struct str value, struct s
     strbuf_add(head, STR("\r\n"));
 }
 
+static void forget(struct strbuf *head)
+{
+    set(head, STR(COOKIE_SESSION), STR_NONE, STR(SCOPE "; HttpOnly; Max-Age=0"));
+    set(head, STR(COOKIE_XSRF), STR_NONE, STR(SCOPE "; Max-Age=0"));
+}
+
 void cookies_write(struct strbuf *head, const struct reply_session *session)
 {
     struct str name = STR(COOKIE_SESSION), xsrf_name = STR(COOKIE_XSRF);
@@ -78,9 +84,14 @@ void cookies_write(struct strbuf *head, const struct reply_session *session)
     case SESSION_RENEWED:
         set(head, name, session->token, STR(SCOPE "; HttpOnly"));
         break;
+    case SESSION_LEFT:
+        /* Whoever comes next to this browser finds nothing (Clear Site Data, W3C). The cookies of the
+         * origin, which that could take as well, are not all ours. */
+        strbuf_add(head, STR("Clear-Site-Data: \"cache\", \"storage\"\r\n"));
+        forget(head);
+        break;
     case SESSION_ENDED:
-        set(head, name, STR_NONE, STR(SCOPE "; HttpOnly; Max-Age=0"));
-        set(head, xsrf_name, STR_NONE, STR(SCOPE "; Max-Age=0"));
+        forget(head);
         break;
     }
 }

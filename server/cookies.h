@@ -28,7 +28,7 @@ struct cookies {
 /* Looks at every Cookie field: a proxy may have split one. */
 void cookies_read(const struct http_request *request, struct cookies *cookies_out);
 
-/* Adds the Set-Cookie lines that the answer's session asks for. */
+/* Adds the Set-Cookie lines that the answer's session asks for, and Clear-Site-Data. */
 void cookies_write(struct strbuf *head, const struct reply_session *session);
 
 #endif

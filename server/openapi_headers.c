@@ -73,6 +73,12 @@ static enum presence for_a_browser(const struct route *route, int status)
     return begins || route->permit != PERMIT_PUBLIC ? SOMETIMES : NEVER;
 }
 
+/* To who logged out with a session. */
+static enum presence leaves(const struct route *route, int status)
+{
+    return status == 200 && strcmp(route->name, "auth.logout") == 0 ? SOMETIMES : NEVER;
+}
+
 /* ---- telling ---- */
 
 static const struct {
@@ -91,6 +97,8 @@ static const struct {
     {"X-User-Id", "integer", "The caller's account.", for_a_proxy},
     {"Set-Cookie", "string",
      "The cookies of a browser's session: begun, kept alive, or taken back.", for_a_browser},
+    {"Clear-Site-Data", "string", "What a browser is to forget of this origin with its session.",
+     leaves},
 };
 
 static void write_header(struct json_writer *json, size_t i, bool is_required)

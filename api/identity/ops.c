@@ -8,13 +8,31 @@
 
 #include <inttypes.h>
 
-static enum err answer_signed_in(struct call *call, const struct user *user, bool wants_session)
+/* What a sign-in is to bring. A page whose session is all it needs gets no tokens that a script could
+ * take away. */
+enum wanted { WANTED_TOKENS, WANTED_BOTH, WANTED_SESSION };
+
+static enum err answer_session(struct call *call, const struct user *user)
+{
+    struct json_writer *json = &call->reply.json;
+    enum err err = session_begin_alone(call, user);
+
+    if (err != ERR_OK)
+        return err;
+    json_open_object(json);
+    json_name(json, "user");
+    write_user(json, user);
+    json_close_object(json);
+    return call_finish(call);
+}
+
+static enum err answer_signed_in(struct call *call, const struct user *user, enum wanted wanted)
 {
     struct json_writer *json = &call->reply.json;
     struct token_pair pair;
     enum err err = sign_in(call, user, &pair);
 
-    if (err == ERR_OK && wants_session)
+    if (err == ERR_OK && wanted == WANTED_BOTH)
         err = session_begin(call, user, &pair);
     if (err != ERR_OK)
         return err;
@@ -55,7 +73,7 @@ enum err op_auth_register(struct call *call)
     /* Only what happened: anybody may try, and a flood of refusals would push real records out. */
     audit_call(call, str_format(call->arena, "user:%" PRId64, user.id), ERR_OK, -1);
     call->reply.outcome = OUTCOME_CREATED;
-    return answer_signed_in(call, &user, false);
+    return answer_signed_in(call, &user, WANTED_TOKENS);
 }
 
 /* Which member names the account. */
@@ -83,11 +101,17 @@ static enum err read_login_name(struct call *call, struct str *name_out, bool *b
  * A page elsewhere must not sign its visitor in as somebody of its choice: a sign-in that sets a
  * cookie comes from a page of ours (login CSRF, threats 33).
  */
-static enum err read_session(struct call *call, bool *wants_session_out)
+static enum err read_session(struct call *call, enum wanted *wanted_out)
 {
-    enum err err = call_field_boolean(call, "session", wants_session_out);
+    bool wants_both = false;
+    enum err err = ERR_OK;
 
-    if (err == ERR_OK && *wants_session_out && !call->is_same_origin)
+    *wanted_out = WANTED_SESSION;
+    if (!str_eq(json_string(json_get(call->fields, "session")), STR("only"))) {
+        err = call_field_boolean(call, "session", &wants_both);
+        *wanted_out = wants_both ? WANTED_BOTH : WANTED_TOKENS;
+    }
+    if (err == ERR_OK && *wanted_out != WANTED_TOKENS && !call->is_same_origin)
         return error_set(&call->error, ERR_FORBIDDEN, "CSRF Failed");
     return err;
 }
@@ -96,7 +120,8 @@ enum err op_auth_login(struct call *call)
 {
     static const char *const known[] = {"username", "email", "password", "session", NULL};
     struct str name, password;
-    bool by_email = false, wants_session = false;
+    bool by_email = false;
+    enum wanted wanted;
     struct user user;
     enum err err = call_fields_only(call, known);
 
@@ -105,12 +130,13 @@ enum err op_auth_login(struct call *call)
     if (err == ERR_OK)
         err = call_field_string(call, "password", &password);
     if (err == ERR_OK)
-        err = read_session(call, &wants_session);
+        err = read_session(call, &wanted);
     if (err == ERR_OK)
         err = check_password(call, name, by_email, password, &user);
     if (err != ERR_OK)
         return err;
-    return answer_signed_in(call, &user, wants_session);
+    return wanted == WANTED_SESSION ? answer_session(call, &user)
+                                    : answer_signed_in(call, &user, wanted);
 }
 
 /* Identities may live elsewhere (simplejwt with the same secret): then the token is all we know. */

@@ -240,7 +240,7 @@ enum err op_auth_logout(struct call *call)
         return err;
     tally_add(call->app->tallies, TALLY_LOGOUTS);
     if (call->session_cookie.len > 0)
-        call->reply.session.change = SESSION_ENDED;
+        call->reply.session.change = SESSION_LEFT;
     json_open_object(json);
     json_add_string(json, "message", STR("Logged out"));
     json_add_integer(json, "tokens_revoked", logout.tokens_revoked);

@@ -64,31 +64,47 @@ enum err session_begin(struct call *call, const struct user *user, const struct 
     return ERR_OK;
 }
 
-static enum err replace(struct call *call, int64_t user_id, struct reply_session *begun_out)
+static enum err begin_alone(struct call *call, const struct user *user,
+                            struct reply_session *begun_out)
 {
     struct str family = token_new_family(call->arena);
-    struct user user;
 
     if (!family.ptr)
         return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a session");
-    enum err err = users_find_by_id(call->app->users, call->arena, user_id, &user, &call->error);
-    return err == ERR_OK ? begin(call, &user, family, token_issue_time_s(call, &user), begun_out)
-                         : err;
+    return begin(call, user, family, token_issue_time_s(call, user), begun_out);
+}
+
+enum err session_begin_alone(struct call *call, const struct user *user)
+{
+    struct reply_session begun;
+
+    enum err err = begin_alone(call, user, &begun);
+    if (err != ERR_OK)
+        return err;
+    tally_add(call->app->tallies, TALLY_SIGN_INS);
+    end_former(call);
+    call->reply.session = begun;
+    return ERR_OK;
 }
 
 void session_replace(struct call *call)
 {
     struct reply_session begun;
     struct token_claims former;
+    struct user user;
 
     if (!session_read(call, &former))
         return;
-    if (replace(call, former.user_id, &begun) == ERR_OK) {
+    enum err err =
+        users_find_by_id(call->app->users, call->arena, former.user_id, &user, &call->error);
+    if (err == ERR_OK)
+        err = begin_alone(call, &user, &begun);
+    if (err == ERR_OK) {
         call->reply.session = begun;
         return;
     }
     log_event(LOG_LEVEL_WARN, "auth.session_not_replaced", LOG_INT("user_id", former.user_id),
-              LOG_CSTR("error", err_name(call->error.code)), LOG_CSTR("detail", call->error.detail),
+              LOG_CSTR("error", err_name(err)), LOG_CSTR("detail", call->error.detail),
               LOG_STR("request_id", call->request_id));
     error_clear(&call->error);
     call->reply.session = (struct reply_session){.change = SESSION_ENDED};

@@ -17,6 +17,9 @@
 CW_MUST_CHECK enum err session_begin(struct call *call, const struct user *user,
                                      const struct token_pair *pair);
 
+/* The same without tokens beside it: a session of a family of its own, which Redis need not record. */
+CW_MUST_CHECK enum err session_begin_alone(struct call *call, const struct user *user);
+
 /*
  * After a new password: the browser's session, which has just ended with all others, is replaced by one of a
  * family of its own. Nothing, where the browser has none. If that fails the browser is told to forget the

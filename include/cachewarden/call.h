@@ -37,7 +37,8 @@ enum session_change {
     SESSION_UNCHANGED = 0,
     SESSION_BEGUN,   /* both cookies are set */
     SESSION_RENEWED, /* the session's cookie is set anew */
-    SESSION_ENDED    /* the browser is told to forget both */
+    SESSION_ENDED,   /* the browser is told to forget both, */
+    SESSION_LEFT     /* and after a logout what it stored of this origin, too */
 };
 
 struct reply_session {

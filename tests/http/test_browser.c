@@ -321,6 +321,7 @@ START_TEST(logging_out)
     old = browser;
     const struct http_reply *reply = browser_send(&browser, "POST", "/auth/logout", NULL);
     expect_answer(reply, 200, "{\"message\":\"Logged out\",\"tokens_revoked\":2}");
+    ck_assert_str_eq(http_header(reply, "Clear-Site-Data"), "\"cache\", \"storage\"");
     ck_assert_str_eq(browser.session, "");
     ck_assert_str_eq(browser.xsrf, "");
     expect_over(&old);
@@ -333,6 +334,35 @@ START_TEST(logging_out)
     expect_over(&old);
     browser_sign_in(&browser, "alice", STAND_PASSWORD);
     expect_status(browser_send(&browser, "GET", STATUS, NULL), 200);
+}
+END_TEST
+
+/* A page that needs nothing but its session is given nothing that a script could keep. */
+START_TEST(a_session_alone)
+{
+    static const char session_only[] =
+        "{\"username\":\"alice\",\"password\":\"" STAND_PASSWORD "\",\"session\":\"only\"}";
+    struct browser old;
+    expect_answer(
+        http_post_json(stand.http, "/auth/login", "Origin: http://evil.example", session_only), 403,
+        SAYS_CSRF);
+    const struct http_reply *reply = browser_send(&browser, "POST", "/auth/login", session_only);
+    expect_body_has(reply, 200, "{\"user\":{\"id\":");
+    ck_assert_msg(!strstr(reply->body, "token"), "%s", reply->body);
+    ck_assert_int_eq(http_header_count(reply, "Set-Cookie"), 2);
+    ck_assert_int_eq(http_header_count(reply, "Clear-Site-Data"), 0);
+    expect_status(browser_send(&browser, "POST", ENABLE, NULL), 200);
+    /* The next sign-in and the logout end it as they do others. */
+    old = browser;
+    expect_status(browser_send(&browser, "POST", "/auth/login", session_only), 200);
+    expect_over(&old);
+    old = browser;
+    expect_status(browser_send(&browser, "POST", "/auth/logout", NULL), 200);
+    expect_over(&old);
+    expect_status(browser_send(&browser, "POST", "/auth/login",
+                               "{\"username\":\"alice\",\"password\":\"" STAND_PASSWORD
+                               "\",\"session\":\"Only\"}"),
+                  400);
 }
 END_TEST
 
@@ -480,6 +510,7 @@ int main(void)
     tcase_add_test(tcase, neither_token_nor_refresh_token);
     tcase_add_test(tcase, beside_another_credential);
     tcase_add_test(tcase, logging_out);
+    tcase_add_test(tcase, a_session_alone);
     tcase_add_test(tcase, signing_in_again);
     tcase_add_test(tcase, a_new_password);
     tcase_add_test(tcase, a_deactivated_account);

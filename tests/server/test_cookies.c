@@ -114,6 +114,12 @@ START_TEST(what_is_set)
                            "HttpOnly; Max-Age=0\r\n"
                            "Set-Cookie: XSRF-TOKEN=; Path=/; Secure; SameSite=Strict; "
                            "Max-Age=0\r\n");
+    session.change = SESSION_LEFT;
+    expect_lines(&session, "Clear-Site-Data: \"cache\", \"storage\"\r\n"
+                           "Set-Cookie: __Host-cachewarden=; Path=/; Secure; SameSite=Strict; "
+                           "HttpOnly; Max-Age=0\r\n"
+                           "Set-Cookie: XSRF-TOKEN=; Path=/; Secure; SameSite=Strict; "
+                           "Max-Age=0\r\n");
     session.change = SESSION_UNCHANGED;
     expect_lines(&session, "");
 }

@@ -157,7 +157,7 @@ START_TEST(logging_out_beside_a_token)
     struct loopback_answer *answer =
         LOOPBACK(&loopback, "auth.logout", bearer, .body = "{}", .session_cookie = cookie);
     ck_assert_str_eq(answer->body, "{\"message\":\"Logged out\",\"tokens_revoked\":4}");
-    ck_assert_int_eq(answer->reply.session.change, SESSION_ENDED);
+    ck_assert_int_eq(answer->reply.session.change, SESSION_LEFT);
     ck_assert_int_eq(ask(session, &principal), ERR_UNAUTHENTICATED);
     free(cookie);
     loopback_free(&answer);
