@@ -85,9 +85,36 @@ const char *users_driver_name(const struct users *users)
     return users->driver->name;
 }
 
+/* What else went wrong says nothing of the database. */
+static enum err note(struct users *users, enum err err)
+{
+    if (err == ERR_OK || err == ERR_UPSTREAM_DOWN)
+        atomic_store_explicit(&users->is_away, err == ERR_UPSTREAM_DOWN, memory_order_relaxed);
+    return err;
+}
+
+bool users_is_away(const struct users *users)
+{
+    return atomic_load_explicit(&users->is_away, memory_order_relaxed);
+}
+
 enum err users_ping(struct users *users, struct error *error)
 {
-    return users->driver->check(users->db, error);
+    return note(users, users->driver->check(users->db, error));
+}
+
+enum err users_begin(struct users *users, enum users_mode mode, struct users_session **session_out,
+                     struct error *error)
+{
+    enum err err = users->driver->begin(users->db, mode, session_out, error);
+
+    return err == ERR_OK ? err : note(users, err);
+}
+
+enum err users_end(struct users *users, struct users_session **session, enum err outcome,
+                   struct error *error)
+{
+    return note(users, users->driver->end(session, outcome, error));
 }
 
 enum err users_run(struct users *users, enum users_mode mode, enum users_statement statement,
@@ -97,12 +124,12 @@ enum err users_run(struct users *users, enum users_mode mode, enum users_stateme
     struct users_result ignored;
     struct users_session *session = NULL;
 
-    enum err err = users->driver->begin(users->db, mode, &session, error);
+    enum err err = users_begin(users, mode, &session, error);
     if (err)
         return err;
     err = users->driver->run(session, statement, parameters, parameter_count, arena,
                              result_out ? result_out : &ignored, error);
-    return users->driver->end(&session, err, error);
+    return users_end(users, &session, err, error);
 }
 
 enum err users_change(struct users *users, enum users_statement statement,
@@ -335,10 +362,10 @@ enum err users_add(struct users *users, const struct user *user, int64_t *id_out
     struct arena *arena = arena_new(1024, 0);
     if (!arena)
         return ERR_NO_MEMORY;
-    err = users->driver->begin(users->db, USERS_WRITE, &session, error);
+    err = users_begin(users, USERS_WRITE, &session, error);
     if (!err) {
         err = insert_account(users, session, arena, user, id_out, error);
-        err = users->driver->end(&session, err, error);
+        err = users_end(users, &session, err, error);
     }
     if (err == ERR_CONFLICT && error && error->caller[0] == '\0')
         err = explain_conflict(users, arena, user, error);
@@ -429,7 +456,7 @@ enum err users_set_group(struct users *users, int64_t id, struct str group, bool
 
     enum err err = user_check_group(group, error);
     if (!err)
-        err = users->driver->begin(users->db, USERS_WRITE, &session, error);
+        err = users_begin(users, USERS_WRITE, &session, error);
     if (err)
         return err;
     err = hold_account(users, session, id, error);
@@ -437,7 +464,7 @@ enum err users_set_group(struct users *users, int64_t id, struct str group, bool
         err = users->driver->run(session, is_member ? GROUP_ADD : GROUP_REMOVE,
                                  USERS_PARAMETERS(USERS_INT(id), USERS_STR(group)), NULL, &result,
                                  error);
-    return users->driver->end(&session, err, error);
+    return users_end(users, &session, err, error);
 }
 
 enum err users_delete(struct users *users, int64_t id, struct error *error)
@@ -446,7 +473,7 @@ enum err users_delete(struct users *users, int64_t id, struct error *error)
     struct users_result result = {0};
     int64_t now_s = clock_wall_s();
 
-    enum err err = users->driver->begin(users->db, USERS_WRITE, &session, error);
+    enum err err = users_begin(users, USERS_WRITE, &session, error);
     if (err)
         return err;
     err =
@@ -461,5 +488,5 @@ enum err users_delete(struct users *users, int64_t id, struct error *error)
         err = users->driver->run(session, KEY_REVOKE_OWNED,
                                  USERS_PARAMETERS(USERS_INT(id), USERS_INT(now_s)), NULL, &result,
                                  error);
-    return users->driver->end(&session, err, error);
+    return users_end(users, &session, err, error);
 }

@@ -4,10 +4,19 @@
 
 #include "users_driver.h"
 
+#include <stdatomic.h>
+
 struct users {
     const struct users_driver *driver;
     struct users_db *db;
+    atomic_bool is_away; /* when it was asked last */
 };
+
+/* The driver's, and what they tell of the database is noted. */
+CW_MUST_CHECK enum err users_begin(struct users *users, enum users_mode mode,
+                                   struct users_session **session_out, struct error *error);
+CW_MUST_CHECK enum err users_end(struct users *users, struct users_session **session,
+                                 enum err outcome, struct error *error);
 
 #define USERS_INT(value)  ((struct users_value){USERS_INTEGER, (int64_t)(value), STR_NONE})
 #define USERS_STR(value)  ((struct users_value){USERS_TEXT, 0, (value)})

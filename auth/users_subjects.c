@@ -74,7 +74,7 @@ static enum err add(struct users *users, struct str issuer, struct str subject, 
 
     if (!arena)
         return ERR_NO_MEMORY;
-    enum err err = users->driver->begin(users->db, USERS_WRITE, &session, error);
+    enum err err = users_begin(users, USERS_WRITE, &session, error);
     if (!err) {
         err = insert_account(users, session, arena, id_out, error);
         if (!err)
@@ -84,7 +84,7 @@ static enum err add(struct users *users, struct str issuer, struct str subject, 
                 &result, error);
         if (!err && result.changed == 0)
             err = ERR_CONFLICT;
-        err = users->driver->end(&session, err, error);
+        err = users_end(users, &session, err, error);
     }
     arena_free(&arena);
     return err;

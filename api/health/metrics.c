@@ -241,6 +241,15 @@ static void write_audit(const struct app *app, struct strbuf *out)
     exposition_count(out, "cachewarden_audit_records_total", "to=\"log\"", stats.logged);
 }
 
+static void write_users(const struct app *app, struct strbuf *out)
+{
+    if (app->users)
+        exposition_single(
+            out, "cachewarden_users_database_up", "gauge",
+            "1 if the users database answered when it was asked last, which a scrape does.",
+            !users_is_away(app->users));
+}
+
 static void write_log(struct strbuf *out)
 {
     exposition_single(
@@ -257,5 +266,6 @@ void app_write_metrics(struct app *app, struct strbuf *out)
     write_tallies(app, out);
     write_hashing(out);
     write_audit(app, out);
+    write_users(app, out);
     write_log(out);
 }

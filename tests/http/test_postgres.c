@@ -205,17 +205,27 @@ static bool can_log_in(const void *with)
     return log_in(stand.http, with, STAND_PASSWORD)->status == 200;
 }
 
+static void expect_told(const char *key, const char *sample)
+{
+    expect_body_has(http_get(stand.http, "/metrics", key), 200, sample);
+}
+
 START_TEST(the_database_goes_and_comes)
 {
+    char key[STAND_KEY_SIZE];
+    stand_key(&stand, key, "scraper", (const char *const[]){"--scope", "metrics", NULL});
+    expect_told(key, "\ncachewarden_users_database_up 1\n");
     expect_status(http_get(stand.http, STATUS, stand.alice.bearer), 200);
     postgres_server_kill(postgres);
     expect_status(log_in(stand.http, "alice", STAND_PASSWORD), 503);
+    expect_told(key, "\ncachewarden_users_database_up 0\n");
     /* Whom it has just seen it still knows. */
     expect_status(http_get(stand.http, STATUS, stand.alice.bearer), 200);
     expect_status(http_get(stand.http, STATUS, stand.bob.bearer), 503);
 
     postgres_server_start_again(postgres);
     stand_wait(can_log_in, "alice", "signing in works again");
+    expect_told(key, "\ncachewarden_users_database_up 1\n");
     expect_status(http_get(stand.http, STATUS, stand.bob.bearer), 200);
     cw_server_wait_log(&stand.server, "event=users.up");
 }
