@@ -73,7 +73,7 @@ static bool form_decode(struct arena *arena, struct str raw, struct str *text_ou
 /* More than any route knows; few enough to look at each pair. */
 #define FORM_MEMBERS_MAX 32
 
-/* Which of two values counts is anybody's guess (threats 15, 58). */
+/* Which of two values counts is anybody's guess: it is refused. */
 static enum err note_member(struct call *call, struct str name, struct str *names, size_t *count)
 {
     for (size_t i = 0; i < *count; i++) {

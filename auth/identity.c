@@ -355,8 +355,8 @@ static bool is_same_caller(const struct principal *a, const struct principal *b)
 }
 
 /*
- * Those that mean the same user count as the first; which of two others is meant is not guessed
- * (threats 27), nor whether one that is good was meant where another is not.
+ * Those that mean the same user count as the first; which of two others is meant is not guessed,
+ * nor whether one that is good was meant where another is not.
  */
 static enum err agree(const struct shown shown[CREDENTIALS], const struct shown **first_out,
                       struct error *error)

@@ -2,7 +2,7 @@
  * When an issuer's keys are fetched. Times are clock_mono_ns.
  *
  * The first fetch comes at once and is tried again after 1, 2, 4, … at most 60 s until it succeeds.
- * From then on at most one fetch a minute is made, whatever asks for it (threats 11): every five
+ * From then on at most one fetch a minute is made, whatever asks for it: every five
  * minutes, a minute after a failure, and when a token names a key that is not in the set.
  */
 #ifndef AUTH_PACE_H

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The contract's limits for names in paths (PARAM_NAME). */
+/* The limits for names in paths (PARAM_NAME). */
 #define CACHE_NAME_MAX 64
 
 static struct config_name field_name(char buffer[96], const char *list, size_t index,

@@ -21,7 +21,7 @@
 struct cookies {
     bool has_session;
     /* Empty: given twice, too long, or with characters no token of ours has. Which of two is meant is
-     * not guessed (threats 36). */
+     * not guessed. */
     struct str session;
 };
 

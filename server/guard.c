@@ -24,7 +24,7 @@ static const struct {
 
 /*
  * Fields a proxy may not be told to drop: `Connection: Authorization` would strip who the caller
- * is, or where a message ends, somewhere between it and us (threats 76).
+ * is, or where a message ends, somewhere between it and us.
  */
 static const struct str never_hop_by_hop[] = {
     STR("Host"),

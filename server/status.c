@@ -309,8 +309,7 @@ static enum dialect dialect_of(const struct exchange *exchange)
 
 static void write_detail(struct exchange *exchange, enum err err)
 {
-    /* 401 and 403 are the same bytes on every route that has no words of its own for them
-     * (contract, section 3). */
+    /* 401 and 403 are the same bytes on every route that has no words of its own for them. */
     bool is_fixed = err == ERR_UNAUTHENTICATED || err == ERR_FORBIDDEN;
 
     write_in(exchange, is_fixed ? DIALECT_DETAIL : dialect_of(exchange), detail_of(exchange, err));
@@ -418,7 +417,7 @@ static void render_reply(struct exchange *exchange)
     use_body(exchange, or_else(reply->media_type, "application/json"));
 }
 
-/* What an operation left to be written as it is must not end a header line (threats 52). */
+/* What an operation left to be written as it is must not end a header line. */
 static bool has_broken_header(const struct reply *reply)
 {
     return str_has_control(reply->media_type) || str_has_control(reply->location);
@@ -449,7 +448,7 @@ void status_identity_failed(struct exchange *exchange, enum err err)
     /* "Conflicting credentials." and "CSRF Failed" are the only texts a caller may see. */
     if (err != ERR_BAD_INPUT && err != ERR_FORBIDDEN)
         exchange->call.error.caller[0] = '\0';
-    if (err == ERR_BAD_INPUT) /* the same bytes on every route (contract, section 3) */
+    if (err == ERR_BAD_INPUT) /* the same bytes on every route */
         write_member(exchange, "detail", detail_of(exchange, err));
     else if (err != ERR_UNAUTHENTICATED || !write_dialect(exchange, err))
         write_detail(exchange, err);

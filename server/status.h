@@ -1,6 +1,6 @@
 /*
  * From what happened to a status code and a body: the only place that knows both `enum err` and
- * HTTP. The shape of an error body is the row's dialect (contract, sections 3 to 6 and 11).
+ * HTTP. The shape of an error body is the row's dialect.
  * Every function here fills exchange->response and exchange->result and takes memory from the
  * call's arena; when there is none left the answer is a fixed 500.
  */

@@ -1,4 +1,4 @@
-/* The routes of contract section 5. */
+/* The routes of named caches. */
 #include "ops.h"
 
 #include "caches/targets.h"

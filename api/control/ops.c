@@ -1,4 +1,4 @@
-/* The routes of contract section 4. */
+/* The routes of users' own caches, and of the clear by an admin. */
 #include "ops.h"
 
 #include "cachewarden/app.h"
@@ -6,7 +6,7 @@
 
 #include <inttypes.h>
 
-/* The two headers of the contract. A version while disabled would invite a client to cache. */
+/* X-Cache-Version and X-Cache-Enabled. A version while disabled would invite a client to cache. */
 static void show_state(struct call *call, const struct cache_state *state)
 {
     call->reply.cache_enabled = state->enabled ? YES : NO;

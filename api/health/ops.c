@@ -1,4 +1,4 @@
-/* The routes of contract section 10. */
+/* Health, readiness, the Redis test, metrics and the schema. */
 #include "ops.h"
 
 #include "cachewarden/app.h"

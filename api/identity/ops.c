@@ -1,4 +1,4 @@
-/* Accounts: register, sign in, who am I (contract section 6). */
+/* Accounts: register, sign in, who am I. */
 #include "ops.h"
 
 #include "cachewarden/app.h"
@@ -99,7 +99,7 @@ static enum err read_login_name(struct call *call, struct str *name_out, bool *b
 
 /*
  * A page elsewhere must not sign its visitor in as somebody of its choice: a sign-in that sets a
- * cookie comes from a page of ours (login CSRF, threats 33).
+ * cookie comes from a page of ours (login CSRF).
  */
 static enum err read_session(struct call *call, enum wanted *wanted_out)
 {

@@ -48,7 +48,7 @@ CW_MUST_CHECK enum err sign_in_again(struct call *call, struct str refresh,
 /* Whether sign_in_again would take the token now; spends nothing. Errors as there. */
 CW_MUST_CHECK enum err sign_in_would(struct call *call, struct str refresh);
 
-/* The members of the contract's user object, as the next value. */
+/* The members of the user object that clients know, as the next value. */
 void write_user(struct json_writer *json, const struct user *user);
 
 #endif

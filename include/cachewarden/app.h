@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* ---- named caches (contract section 5) ---- */
+/* ---- named caches ---- */
 
 enum cache_kind { CACHE_KEYS, CACHE_DATABASE, CACHE_PREFIX };
 
@@ -150,7 +150,7 @@ void app_close(struct app **app);
 void session_keep(struct call *call);
 
 /*
- * ---- cache control (contract section 4): each is one round trip, O(1) ----
+ * ---- cache control: each is one round trip, O(1) ----
  *
  * A version never goes back and never repeats, whatever happens to Redis (control/keeper.h): an
  * operation that finds the control data gone, older than it was, or of another users database mends

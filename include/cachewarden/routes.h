@@ -70,7 +70,7 @@ enum body_kind {
     BODY_RAW
 };
 
-/* The shape of error bodies (contract, sections 3 to 6, 11). */
+/* The shape of error bodies, as the clients of each family of routes know it. */
 enum dialect {
     DIALECT_DETAIL = 0,  /* {"detail":…} */
     DIALECT_CONTROL,     /* failures of Redis: 500 {"error":<failure>}, else as DETAIL */

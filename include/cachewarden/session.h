@@ -1,7 +1,7 @@
 /*
  * Sessions of browsers. A session is a token in a cookie that scripts cannot read (TOKEN_SESSION);
  * browsers send that cookie whoever asks them to, so a request that may change something must also
- * show that a page of ours made it (contract section 3).
+ * show that a page of ours made it.
  */
 #ifndef CACHEWARDEN_SESSION_H
 #define CACHEWARDEN_SESSION_H

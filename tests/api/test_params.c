@@ -55,7 +55,7 @@ static enum err read_flush(const char *name, const char *query)
 
 /* ---- the admin's clear: exactly one id, or nothing ---- */
 
-/* Threats 45 to 50. Not one of these may ever become a clear of everything. */
+/* Not one of these may ever become a clear of everything. */
 static const char *const bad_user_ids[] = {
     "",
     "&",

@@ -288,7 +288,7 @@ START_TEST(audiences)
 }
 END_TEST
 
-/* Rights are never read: a token cannot bring them (threats 14). */
+/* Rights are never read: a token cannot bring them. */
 START_TEST(role_claims_mean_nothing)
 {
     accept("{\"exp\":1700000010,\"user_id\":1,\"is_superuser\":true,\"groups\":[\"Admin\"],"

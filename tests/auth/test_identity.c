@@ -157,7 +157,7 @@ START_TEST(deactivated_and_deleted)
 }
 END_TEST
 
-/* Felt without a word from us within a second (threats 25, 26). */
+/* Felt without a word from us within a second. */
 START_TEST(a_demotion_is_felt_within_a_second)
 {
     int64_t id = users_backend_add(users, "alice", "h");
@@ -352,7 +352,7 @@ START_TEST(another_scheme_is_no_credential)
 }
 END_TEST
 
-/* --- both at once (threats 27) --- */
+/* --- both at once --- */
 
 static void expect_conflict(struct str authorization, struct str api_key)
 {

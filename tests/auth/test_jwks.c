@@ -355,7 +355,7 @@ START_TEST(a_key_without_alg_serves_all_that_are_configured)
 }
 END_TEST
 
-/* Threats 10: encryption, short, secret, nonsense; one good one among them is found. */
+/* Encryption, short, secret, nonsense; one good one among them is found. */
 START_TEST(keys_that_are_left_out)
 {
     static const enum jws_algorithm published[] = {JWS_RS256, JWS_ES256};

@@ -427,7 +427,7 @@ START_TEST(paddings_are_told_apart)
 }
 END_TEST
 
-/* Threats 13. */
+/* Of fixed size, and not the DER that OpenSSL writes. */
 START_TEST(ecdsa_signatures_are_r_and_s)
 {
     struct jws_key *ec = NULL;
@@ -508,7 +508,7 @@ START_TEST(a_public_key_does_not_sign)
 }
 END_TEST
 
-/* The classic: the public key's own bytes as an HMAC secret (threats 2). */
+/* The classic: the public key's own bytes as an HMAC secret. */
 START_TEST(a_public_key_is_no_secret)
 {
     struct jws_key *rsa = NULL;

@@ -70,7 +70,7 @@ START_TEST(algorithm_names)
 }
 END_TEST
 
-/* Every kind of key with every algorithm: one row each (threats 2). */
+/* Every kind of key with every algorithm: one row each. */
 START_TEST(an_algorithm_takes_its_kind_of_key_alone)
 {
     struct str secret = STR("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");

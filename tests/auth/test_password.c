@@ -61,7 +61,7 @@ START_TEST(salted)
 }
 END_TEST
 
-/* bcrypt's fault: nothing is cut at 72 bytes, or at a NUL (threats 42). */
+/* bcrypt's fault: nothing is cut at 72 bytes, or at a NUL. */
 START_TEST(every_byte_counts)
 {
     char text[PASSWORD_MAX_SIZE];

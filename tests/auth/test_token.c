@@ -106,7 +106,7 @@ START_TEST(refresh_tokens)
     ck_assert_int_eq(token_verify(tokens, arena, compact, TOKEN_REFRESH, NOW, &claims, &error),
                      ERR_OK);
     ck_assert_int_eq(claims.use, TOKEN_REFRESH);
-    /* Threats 17. */
+    /* A refresh token is no access token. */
     ck_assert_int_eq(token_verify(tokens, arena, compact, TOKEN_ACCESS, NOW, &claims, &error),
                      ERR_UNAUTHENTICATED);
     ck_assert_int_eq(token_access_ttl_s(tokens), 900);
@@ -348,7 +348,7 @@ START_TEST(types)
 }
 END_TEST
 
-/* Our secret has no name, so no token can mean it by one (threats 4). */
+/* Our secret has no name, so no token can mean it by one. */
 START_TEST(kid)
 {
     ck_assert_int_eq(verify_forged("{\"alg\":\"HS256\",\"kid\":\"1\"}", GOOD, SECRET),
@@ -360,7 +360,7 @@ START_TEST(kid)
 }
 END_TEST
 
-/* The algorithm is the key's: a token that names another one is refused, however it was signed (threats 1, 2). */
+/* The algorithm is the key's: a token that names another one is refused, however it was signed. */
 START_TEST(algorithm_confusion)
 {
     static const char *const named[] = {"none",  "None",  "nOnE",  "HS384", "HS512", "RS256",

@@ -1,7 +1,7 @@
 /*
  * Accounts, tokens and sessions while Redis is never there, killed under a request, paused, or back and
  * empty: whoever can sign in does, what cannot be told to other nodes is not claimed, and nothing
- * waits for longer than its budget (contract section 6).
+ * waits for longer than its budget.
  */
 #include "browser.h"
 #include "slowness.h"

@@ -1,4 +1,4 @@
-/* GET /api/v1/audit: who did what to which cache, newest first (contract section 5). */
+/* GET /api/v1/audit: who did what to which cache, newest first. */
 #include "stand.h"
 #include "suite.h"
 

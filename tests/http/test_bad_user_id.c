@@ -1,4 +1,4 @@
-/* Whatever stands in the query that is not exactly one user_id clears nothing (threats 45 to 51). */
+/* Whatever stands in the query that is not exactly one user_id clears nothing. */
 #include "patience.h"
 #include "redis_snapshot.h"
 #include "stand.h"
@@ -201,7 +201,7 @@ START_TEST(a_stranger_is_told_401)
 }
 END_TEST
 
-/* The admin who puts the id where the contract does not look must not clear everybody. */
+/* The admin who puts the id where nobody looks must not clear everybody. */
 START_TEST(an_id_in_the_body_is_refused)
 {
     static const char *const bodies[][2] = {

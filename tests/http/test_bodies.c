@@ -1,4 +1,4 @@
-/* Bodies that are too big, too deep, or not what they say (threats 34, 56 to 59). */
+/* Bodies that are too big, too deep, or not what they say. */
 #include "patience.h"
 #include "redis_snapshot.h"
 #include "slowness.h"

@@ -1,4 +1,4 @@
-/* Sessions of browsers, on two servers with one Redis: cookies, Origin and XSRF-TOKEN (threats 31 to 36). */
+/* Sessions of browsers, on two servers with one Redis: cookies, Origin and XSRF-TOKEN. */
 #include "browser.h"
 #include "stand.h"
 #include "suite.h"

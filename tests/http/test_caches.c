@@ -1,4 +1,4 @@
-/* The named caches of the configuration (contract section 5): listing, flushing, counting. */
+/* The named caches of the configuration: listing, flushing, counting. */
 #include "redis_snapshot.h"
 #include "stand.h"
 #include "suite.h"

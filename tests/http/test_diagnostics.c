@@ -1,4 +1,4 @@
-/* Health and the Redis test (contract section 10). */
+/* Health and the Redis test. */
 #include "patience.h"
 #include "redis_snapshot.h"
 #include "stand.h"

@@ -1,5 +1,5 @@
 /*
- * Redis in every kind of trouble: each route answers what the contract says, within its budget, and
+ * Redis in every kind of trouble: each route answers what it promises, within its budget, and
  * never reports a success that did not happen. The server is not restarted; when Redis is well
  * again, so is everything else.
  */

@@ -1,4 +1,4 @@
-/* More sign-ins at once than there are workers: everybody else is served all the same (threats 41). */
+/* More sign-ins at once than there are workers: everybody else is served all the same. */
 #include "stand.h"
 #include "suite.h"
 

@@ -1,5 +1,5 @@
 /*
- * Messages two parsers could read in two ways (threats 60 to 65). Each carries an admin's credential
+ * Messages two parsers could read in two ways. Each carries an admin's credential
  * and would clear everybody's cache if it were taken: as a request of its own, or smuggled behind
  * another. All are refused, the connection is closed, and nothing in Redis has moved.
  */

@@ -1,4 +1,4 @@
-/* Accounts and tokens (contract section 6): what the routes answer, and what they refuse. */
+/* Accounts and tokens: what the routes answer, and what they refuse. */
 #include "stand.h"
 #include "suite.h"
 
@@ -131,7 +131,7 @@ START_TEST(login)
 }
 END_TEST
 
-START_TEST(our_tokens_carry_what_the_contract_says)
+START_TEST(our_tokens_carry_what_clients_expect)
 {
     static const char *const claims[] = {"\"token_type\":\"access\"",
                                          "\"user_id\":",
@@ -472,7 +472,7 @@ int main(void)
     TCase *shared = tcase_create("all");
     tcase_add_unchecked_fixture(shared, open_stand, close_stand);
     tcase_add_test(shared, login);
-    tcase_add_test(shared, our_tokens_carry_what_the_contract_says);
+    tcase_add_test(shared, our_tokens_carry_what_clients_expect);
     tcase_add_test(shared, me);
     tcase_add_test(shared, register_makes_an_account);
     tcase_add_test(shared, nobody_registers_as_more_than_a_user);

@@ -1,5 +1,5 @@
 /* Tokens of other issuers, from outside: good ones of every algorithm, whose users and rights they are, and the
- * tricks that are known (threats 1 to 18). */
+ * tricks that are known. */
 #include "issuers_case.h"
 #include "patience.h"
 

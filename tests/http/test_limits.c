@@ -1,4 +1,4 @@
-/* Limits over HTTP: 429 to the byte, its headers, whose calls they are, SIGHUP (threats 37, 39, 89, 90). */
+/* Limits over HTTP: 429 to the byte, its headers, whose calls they are, SIGHUP. */
 #include "slowness.h"
 #include "stand.h"
 #include "suite.h"

@@ -1,4 +1,4 @@
-/* IPv4 and IPv6, plain and TLS, by name and by port (contract section 2, server.listen). */
+/* IPv4 and IPv6, plain and TLS, by name and by port. */
 #include "self_signed.h"
 #include "slowness.h"
 #include "stand.h"

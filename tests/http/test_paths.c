@@ -1,5 +1,5 @@
 /*
- * Paths match byte by byte and methods by name (threats 53 to 55): whatever only looks like a route
+ * Paths match byte by byte and methods by name: whatever only looks like a route
  * is 404 or 400, a wrong method is 405 with Allow, and none of it does anything.
  */
 #include "patience.h"

@@ -199,8 +199,8 @@ static void fill_in(char *out, size_t out_size, const char *path)
 }
 
 /*
- * The file would hide a hole that was there from the start, so three rules of the contract's section
- * 3 are also said as rules: whoever is not signed in gets 401 everywhere but on the routes open to
+ * The file would hide a hole that was there from the start, so three rules
+ * are also said as rules: whoever is not signed in gets 401 everywhere but on the routes open to
  * all, so does a credential that is no longer good, and a session changes nothing without its proof.
  */
 static void check_rules(const char *method, const char *path, const int *statuses)

@@ -17,7 +17,7 @@
 #define STATUS      "/api/cache/status/"
 #define ADMIN_CLEAR "/api/server-management/clear-cache/"
 
-/* A second, as the contract has it, and time for two busy cores. */
+/* A second is promised; and time for two busy cores. */
 enum { FELT_WITHIN_MS = 5000 };
 
 static struct postgres_server *postgres;

@@ -1,5 +1,5 @@
 /*
- * Canaries (threats 85): secrets of every kind go through the program, in good and in failing
+ * Canaries: secrets of every kind go through the program, in good and in failing
  * requests, at the most talkative log level. None of them may turn up in the log, in an answer that
  * is not theirs, in the audit, or in what /proc shows of the process; passwords do not even stay in
  * its memory.

@@ -1,4 +1,4 @@
-/* Signing out, new passwords and stolen refresh tokens, on two servers with one Redis (threats 17 to 25). */
+/* Signing out, new passwords and stolen refresh tokens, on two servers with one Redis. */
 #include "patience.h"
 #include "slowness.h"
 #include "stand.h"

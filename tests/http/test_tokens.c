@@ -1,4 +1,4 @@
-/* Tokens and keys that are good, and the many that are not (threats 1 to 18 and 27 to 29). */
+/* Tokens and keys that are good, and the many that are not. */
 #include "patience.h"
 #include "stand.h"
 #include "suite.h"

@@ -1,6 +1,6 @@
 /*
  * Messages two parsers could read in two ways, each with a second request behind it: it must get
- * one refusal, and what follows must never be taken for a request (dependencies 1.4, threats 60 to 65).
+ * one refusal, and what follows must never be taken for a request.
  */
 #include "edge.h"
 #include "expect.h"

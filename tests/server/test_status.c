@@ -68,7 +68,7 @@ struct row {
 };
 
 static const struct row rows[] = {
-    /* contract, sections 4 and 3 */
+    /* the words of a cache route say what it could not do */
     {&control, ERR_BUSY, "redis busy", 500, JSON,
      "{\"error\":\"Failed to retrieve cache status\"}"},
     {&control, ERR_TIMEOUT, "redis timeout", 500, JSON,

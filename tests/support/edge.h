@@ -22,7 +22,7 @@
 /* More than the kernel takes off a server's hands (tcp_wmem: 4 MiB). */
 enum { EDGE_BIG_SIZE = 6 * 1024 * 1024, EDGE_BIG_BYTE = '~' };
 
-/* 127.0.0.1 on a free port, 4 threads, 64 KiB of body, and the contract's own timeouts. */
+/* 127.0.0.1 on a free port, 4 threads, 64 KiB of body, and the program's own timeouts. */
 struct http_options edge_options(void);
 void edge_open(const struct http_options *options);
 /* Opens the gate and stops the server. Harmless when it is not running. */

@@ -33,7 +33,7 @@ void expect_header_at(const char *where, const struct http_reply *reply, const c
 void expect_body_has_at(const char *where, const struct http_reply *reply, int status,
                         const char *text);
 
-/* What seed 001 and the contract say to whoever is not signed in, or not allowed. */
+/* What is said to whoever is not signed in, or not allowed. */
 #define SAYS_401 "{\"detail\":\"Authentication credentials were not provided.\"}"
 #define SAYS_403 "{\"detail\":\"You do not have permission to perform this action.\"}"
 

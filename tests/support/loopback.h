@@ -17,8 +17,9 @@
 /* ---- the services ---- */
 
 struct loopback_options {
-    const char *redis_url;           /* control data, and whatever has no URL of its own */
-    const struct cache_spec *caches; /* NULL: `messages` and `search` as the contract has them */
+    const char *redis_url; /* control data, and whatever has no URL of its own */
+    const struct cache_spec
+        *caches; /* NULL: `messages` and `search` as a new configuration has them */
     size_t cache_count;
     /* the users database of this one, which is closed later: another node */
     const struct loopback *shares;

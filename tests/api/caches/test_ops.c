@@ -1,4 +1,4 @@
-/* The routes of contract section 5: bodies to the byte, and who may. */
+/* The routes of named caches: bodies to the byte, and who may. */
 #include "cachewarden/clock.h"
 #include "loopback.h"
 #include "patience.h"

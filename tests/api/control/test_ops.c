@@ -1,4 +1,4 @@
-/* The routes of contract section 4: bodies to the byte, headers, and who may. */
+/* The routes of users' own caches: bodies to the byte, headers, and who may. */
 #include "loopback.h"
 #include "redis_server.h"
 #include "redis_snapshot.h"

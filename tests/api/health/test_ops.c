@@ -1,4 +1,4 @@
-/* The routes of contract section 10. */
+/* Health, readiness and the Redis test. */
 #include "loopback.h"
 #include "redis_server.h"
 #include "suite.h"

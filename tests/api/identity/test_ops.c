@@ -1,4 +1,4 @@
-/* Accounts (contract section 6): register, sign in, who am I. */
+/* Accounts: register, sign in, who am I. */
 #include "identity_case.h"
 #include "log_capture.h"
 #include "suite.h"

@@ -1,4 +1,4 @@
-/* Tokens (contract section 6): the shape simplejwt gives them, verify, refresh. */
+/* Tokens: the shape simplejwt gives them, verify, refresh. */
 #include "identity_case.h"
 #include "log_capture.h"
 #include "mint.h"
