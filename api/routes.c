@@ -88,6 +88,11 @@ bool route_reads_body(const struct route *route)
     return route->effect != EFFECT_READ || route->body != BODY_IGNORED;
 }
 
+bool route_is_probe(const struct route *route)
+{
+    return str_starts(str_from(route->path), STR("/health"));
+}
+
 const struct route *routes_table(size_t *count_out)
 {
     *count_out = sizeof table / sizeof table[0];

@@ -16,8 +16,7 @@ void access_log_configure(enum access_log which)
 /* Asked every few seconds by whoever watches. */
 static bool is_routine(const struct route *route)
 {
-    return route && (str_starts(str_from(route->path), STR("/health")) ||
-                     strcmp(route->path, "/metrics") == 0);
+    return route && (route_is_probe(route) || strcmp(route->path, "/metrics") == 0);
 }
 
 /* False: no line. */

@@ -144,12 +144,33 @@ static enum err check_limit(struct exchange *exchange)
     return err;
 }
 
+/*
+ * 204 with what the path allows. HAProxy's checks ask with OPTIONS unless they are told otherwise: where
+ * GET would say that the server is not well, so does this.
+ */
+static void answer_options(struct exchange *exchange, const struct router_match *match)
+{
+    struct call *call = &exchange->call;
+    enum err err = ERR_OK;
+
+    if (match->route && route_is_probe(match->route)) {
+        call->route = match->route;
+        err = call->route->operation(call);
+    }
+    if (err == ERR_OK)
+        status_options(exchange, match->allow);
+    else
+        status_render(exchange, err);
+}
+
 void dispatch_run(const struct dispatcher *dispatcher, struct exchange *exchange)
 {
     const struct http_request *request = &exchange->request;
     struct call *call = &exchange->call;
     struct router_match match;
 
+    call->now_s = clock_wall_s();
+    call->deadline_ns = clock_deadline_ns(dispatcher->app->budget_ms);
     switch (router_find(dispatcher->router, request->method, request->path, &match)) {
     case ROUTER_NO_PATH:
         status_not_found(exchange);
@@ -158,13 +179,12 @@ void dispatch_run(const struct dispatcher *dispatcher, struct exchange *exchange
         status_not_allowed(exchange, match.dialect, match.allow);
         return;
     case ROUTER_OPTIONS:
-        status_options(exchange, match.allow);
+        answer_options(exchange, &match);
         return;
     case ROUTER_FOUND:
         break;
     }
     call->route = match.route;
-    call->now_s = clock_wall_s();
 
     if (!admit(dispatcher, exchange))
         return;

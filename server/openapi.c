@@ -151,7 +151,8 @@ static const char description[] =
     "all, a browser learns that its copy is old.\n\n"
     "Any request may also be answered 400 (framing that could be read in two ways, or two "
     "credentials that disagree), 404, 405 (with `Allow`), 408, 413, 414, 415 (a "
-    "compressed body), 421, 431, 500 or 503; the body then is `{\"detail\": …}`.\n\n"
+    "compressed body), 421, 431, 500 or 503 (with `Retry-After`); the body then is "
+    "`{\"detail\": …}`.\n\n"
     "Every example of an answer has an `x-request`: the request that gets it.";
 
 static void write_info(struct json_writer *json)

@@ -346,8 +346,10 @@ enum router_answer router_find(const struct router *router, enum http_method met
 
     match_out->allow = node->allow;
     match_out->dialect = node->dialect;
-    if (method == METHOD_OPTIONS)
+    if (method == METHOD_OPTIONS) {
+        match_out->route = node->by_method[METHOD_GET];
         return ROUTER_OPTIONS;
+    }
     if (method != METHOD_OTHER)
         match_out->route = node->by_method[method];
     if (!match_out->route && method == METHOD_HEAD)

@@ -38,7 +38,8 @@ CW_MUST_CHECK enum err router_new(const struct route *routes, size_t count,
                                   struct router **router_out, struct error *error);
 void router_free(struct router **router);
 
-/* HEAD finds GET's row where it has none of its own. "*" with OPTIONS means the whole server. */
+/* HEAD finds GET's row where it has none of its own, and OPTIONS finds it if there is one. "*" with OPTIONS
+ * means the whole server. */
 enum router_answer router_find(const struct router *router, enum http_method method,
                                struct str path, struct router_match *match_out);
 

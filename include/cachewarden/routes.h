@@ -111,6 +111,8 @@ bool route_ignores_query(const struct route *route);
  * request it asks about, and sends none.
  */
 bool route_reads_body(const struct route *route);
+/* Whoever watches the server asks it every few seconds, without a credential: /health…. */
+bool route_is_probe(const struct route *route);
 
 /* The whole table; the count through *count_out. Read-only, no locks. */
 const struct route *routes_table(size_t *count_out);

@@ -96,6 +96,28 @@ static void check_eviction(struct doctor *doctor, struct str info)
                    STR_ARG(policy));
 }
 
+/* Where nothing is evicted, a full Redis refuses every clear. */
+static void check_memory(struct doctor *doctor, struct str info)
+{
+    static const char check[] = "redis memory";
+    static const char mend[] = "raise maxmemory, or move what fills it to a Redis of its own";
+    int64_t used, max;
+    if (!str_to_int64(field(info, "used_memory"), 0, INT64_MAX, &used) ||
+        !str_to_int64(field(info, "maxmemory"), 0, INT64_MAX, &max))
+        doctor_say(doctor, DOCTOR_UNKNOWN, check, NOT_TOLD, "Redis does not tell");
+    else if (max == 0)
+        doctor_say(doctor, DOCTOR_OK, check, NULL, "no maxmemory");
+    else if (used >= max)
+        doctor_say(doctor, DOCTOR_FAILURE, check, mend,
+                   "all of maxmemory is in use: it takes no writes");
+    else if (used >= max / 10 * 9)
+        doctor_say(doctor, DOCTOR_WARNING, check, mend, "%d %% of maxmemory are in use",
+                   (int)(used / (max / 100)));
+    else
+        doctor_say(doctor, DOCTOR_OK, check, NULL, "%d %% of maxmemory are in use",
+                   (int)(used / (max / 100 + 1)));
+}
+
 static void check_last_saves(struct doctor *doctor, struct str info)
 {
     static const char mend[] = "look at the log of Redis, and at the room on its disk";
@@ -231,6 +253,7 @@ static void check_control(struct doctor *doctor, const struct config *config, in
         check_version(doctor, info);
         check_role(doctor, info);
         check_eviction(doctor, info);
+        check_memory(doctor, info);
         check_persistence(doctor, pool, deadline_ns, info);
         doctor_check_rights(doctor, config, pool, deadline_ns);
         check_clock(doctor, pool, deadline_ns);

@@ -141,6 +141,15 @@ static int empty_target(struct flush *flush)
     return status;
 }
 
+/* `file`: as --config names it, or NULL. */
+static int complain_of_config(const char *file)
+{
+    char mend[4200];
+    snprintf(mend, sizeof mend, "Look at it with: cachewarden serve --check-config%s%s",
+             file ? " --config " : "", file ? file : "");
+    return complain("The configuration cannot be used", mend);
+}
+
 static int run_flush(struct cli *cli)
 {
     const char *target = cli_argument(cli, 0);
@@ -151,8 +160,7 @@ static int run_flush(struct cli *cli)
     };
     say(&flush, "🔄 Initializing cache flush...");
     if (!session_open_cache(cli, flush.target.ptr, &flush.session))
-        return complain("The configuration cannot be used",
-                        "Look at it with: cachewarden serve --check-config");
+        return complain_of_config(cli_value(cli, "config"));
     int status = empty_target(&flush);
     session_close(&flush.session);
     if (status == CLI_OK)

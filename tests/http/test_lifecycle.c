@@ -28,11 +28,12 @@ static struct raw *begin_login(void)
     return raw;
 }
 
-static bool is_draining(const void *unused)
+/* Asked with that method, GET when it is NULL. */
+static bool is_draining(const void *method)
 {
-    (void)unused;
     struct raw *raw = raw_open(server.port);
-    raw_print(raw, "GET /health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    raw_print(raw, "%s /health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n",
+              method ? (const char *)method : "GET");
     const struct http_reply *reply = raw_reply(raw, PATIENCE_MS);
     bool yes = reply && reply->status == 503;
     if (yes) {
@@ -140,23 +141,31 @@ static int64_t stop_after_asking(bool asks, int signal_number)
     return took;
 }
 
+/* OPTIONS is how HAProxy asks by default. */
+static const struct {
+    const char *method;
+    int status;
+} questions[] = {{"GET", 200}, {"OPTIONS", 204}};
+
 /* A load balancer asks every few seconds: the node serves on, and says 503 to whoever asks. */
 START_TEST(where_readiness_was_asked_it_serves_on)
 {
+    const char *method = questions[_i].method;
     start("CACHEWARDEN_SERVER_LAME_DUCK_S=3", "CACHEWARDEN_SERVER_DRAIN_S=0");
     struct http_client *http = http_client_new(server.base_url);
-    expect_status(http_get(http, "/health/ready", NULL), 200);
+    expect_status(http_send(http, method, "/health/ready", NULL, NULL, 0), questions[_i].status);
     int64_t from = stand_now_ms();
     cw_server_signal(&server, SIGTERM);
     char *told = cw_server_wait_notify(&server, "STOPPING=1");
     /* 3 s, none to finish, and a reserve. */
     ck_assert_msg(strstr(told, "EXTEND_TIMEOUT_USEC=18000000\n") != NULL, "%s", told);
     free(told);
-    stand_wait(is_draining, NULL, "readiness says 503");
+    stand_wait(is_draining, method, "readiness says 503");
     http_client_free(&http);
     ck_assert_int_eq(cw_server_wait(&server), 0);
     ck_assert_int_ge(stand_now_ms() - from, 3000);
     char *log = cw_server_log(&server);
+    ck_assert_ptr_null(strstr(log, "level=info event=http.request"));
     ck_assert_ptr_nonnull(strstr(log, "event=server.stopping signal=TERM serves_on_ms=3000"));
     free(log);
     cw_server_stop(&server);
@@ -378,7 +387,8 @@ int main(void)
     tcase_add_test(each, nothing_under_way_means_no_waiting);
     tcase_add_test(each, the_drain_has_an_end);
     tcase_add_test(each, a_second_signal_stops_at_once);
-    tcase_add_test(each, where_readiness_was_asked_it_serves_on);
+    tcase_add_loop_test(each, where_readiness_was_asked_it_serves_on, 0,
+                        sizeof questions / sizeof *questions);
     tcase_add_test(each, where_nobody_asked_it_goes);
     tcase_add_test(each, sigint_is_somebody_who_does_not_wait);
     tcase_add_test(each, a_second_signal_ends_a_lame_duck);

@@ -120,6 +120,19 @@ START_TEST(it_evicts)
 }
 END_TEST
 
+START_TEST(it_is_full)
+{
+    redis_server_do(cli_test.redis, "CONFIG SET maxmemory 100mb");
+    cli_run("doctor");
+    expect_status(0);
+    expect_line("ok       redis memory: ", " % of maxmemory");
+    redis_server_do(cli_test.redis, "CONFIG SET maxmemory 1kb");
+    cli_run("doctor");
+    expect_status(1);
+    expect_line("FAILED   redis memory: ", "raise maxmemory");
+}
+END_TEST
+
 START_TEST(it_is_a_replica)
 {
     redis_server_do(cli_test.redis, "REPLICAOF 127.0.0.1 1");
@@ -346,6 +359,7 @@ int main(void)
     tcase_add_test(with, it_makes_nothing);
     tcase_add_test(with, redis_stands_still);
     tcase_add_test(with, it_evicts);
+    tcase_add_test(with, it_is_full);
     tcase_add_test(with, it_is_a_replica);
     tcase_add_test(with, it_keeps_nothing);
     tcase_add_test(with, each_right_is_missed);

@@ -221,6 +221,9 @@ START_TEST(a_broken_configuration_is_told)
                "error: REDIS_PORT: redis.port must be a whole number from 1 to 65535, not \"x\"\n"
                "❌ Error flushing cache: The configuration cannot be used\n"
                "💡 Look at it with: cachewarden serve --check-config\n");
+    cli_run("flush", "--config", "/nonexistent/own.conf");
+    ck_assert_ptr_nonnull(
+        strstr(cli_test.result.err, "serve --check-config --config /nonexistent/own.conf\n"));
 }
 END_TEST
 
