@@ -58,6 +58,19 @@ enum err users_open(struct str url, struct users **users_out, struct error *erro
     return err;
 }
 
+enum err users_set_first_id(struct users *users, int64_t first_id, struct error *error)
+{
+    struct users_session *session = NULL;
+
+    if (first_id <= 1)
+        return ERR_OK;
+    enum err err = users->driver->begin(users->db, USERS_WRITE, &session, error);
+    if (err)
+        return err;
+    err = users->driver->skip_ids(session, first_id - 1, error);
+    return users->driver->end(&session, err, error);
+}
+
 enum err users_look(struct str url, struct users_sight *sight_out, struct error *error)
 {
     struct str location;

@@ -71,6 +71,8 @@ struct users_driver {
     enum err (*run)(struct users_session *session, enum users_statement statement,
                     const struct users_value *parameters, size_t parameter_count,
                     struct arena *arena, struct users_result *result_out, struct error *error);
+    /* In a writing session: no account gets an id up to `last` from here on. */
+    enum err (*skip_ids)(struct users_session *session, int64_t last, struct error *error);
     /* Gives the connection back. A writing session is committed when `outcome` is ERR_OK, else
      * undone, and the answer is `outcome` or what the commit said; ERR_UNCERTAIN: nothing came. */
     enum err (*end)(struct users_session **session, enum err outcome, struct error *error);

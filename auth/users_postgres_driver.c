@@ -66,6 +66,20 @@ static enum err postgres_end(struct users_session **session, enum err outcome, s
     return outcome;
 }
 
+/* Nobody inserts meanwhile: the sequence must not be set back by what was read of it a moment ago. */
+static enum err postgres_skip_ids(struct users_session *session, int64_t last, struct error *error)
+{
+    char sql[384];
+
+    snprintf(sql, sizeof sql,
+             "LOCK TABLE accounts IN SHARE ROW EXCLUSIVE MODE;"
+             "SELECT setval(s, %lld)"
+             " FROM (SELECT pg_get_serial_sequence('accounts', 'id')::regclass AS s) AS q"
+             " WHERE coalesce(pg_sequence_last_value(s), 0) < %lld",
+             (long long)last, (long long)last);
+    return users_postgres_exec(session, sql, USERS_POSTGRES_ANSWER_MS, error);
+}
+
 /* --- open, close, check --- */
 
 static void postgres_close(struct users_db **db)
@@ -203,7 +217,7 @@ static enum err postgres_check(struct users_db *db, struct error *error)
         .name = "postgresql", .prefix = (url_prefix), .check_location = postgres_check_location, \
         .open = postgres_open, .close = postgres_close, .look = postgres_look,                   \
         .check = postgres_check, .begin = postgres_begin, .run = postgres_run,                   \
-        .end = postgres_end,                                                                     \
+        .skip_ids = postgres_skip_ids, .end = postgres_end,                                      \
     }
 
 const struct users_driver users_postgresql_driver = DRIVER("postgresql://");

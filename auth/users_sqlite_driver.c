@@ -387,6 +387,19 @@ static enum err sqlite_check(struct users_db *db, struct error *error)
     return err;
 }
 
+/* The table of AUTOINCREMENT, which has no row before the first account. */
+static enum err sqlite_skip_ids(struct users_session *session, int64_t last, struct error *error)
+{
+    char sql[320];
+
+    snprintf(sql, sizeof sql,
+             "UPDATE sqlite_sequence SET seq = %lld WHERE name = 'accounts' AND seq < %lld;"
+             "INSERT INTO sqlite_sequence (name, seq) SELECT 'accounts', %lld"
+             " WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'accounts')",
+             (long long)last, (long long)last, (long long)last);
+    return users_sqlite_exec(session, sql, error);
+}
+
 const struct users_driver users_sqlite_driver = {
     .name = "sqlite",
     .prefix = "sqlite:",
@@ -397,5 +410,6 @@ const struct users_driver users_sqlite_driver = {
     .check = sqlite_check,
     .begin = sqlite_begin,
     .run = users_sqlite_run,
+    .skip_ids = sqlite_skip_ids,
     .end = sqlite_end,
 };

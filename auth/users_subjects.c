@@ -90,15 +90,20 @@ static enum err add(struct users *users, struct str issuer, struct str subject, 
     return err;
 }
 
-enum err users_provision(struct users *users, struct str issuer, struct str subject,
-                         int64_t *id_out, struct error *error)
+enum err users_find_subject(struct users *users, struct str issuer, struct str subject,
+                            int64_t *id_out, struct error *error)
 {
     *id_out = 0;
     enum err err = check_text(issuer, "issuer", error);
     if (!err)
         err = check_text(subject, "subject", error);
-    if (!err)
-        err = find(users, issuer, subject, id_out, error);
+    return err ? err : find(users, issuer, subject, id_out, error);
+}
+
+enum err users_provision(struct users *users, struct str issuer, struct str subject,
+                         int64_t *id_out, struct error *error)
+{
+    enum err err = users_find_subject(users, issuer, subject, id_out, error);
     if (err != ERR_NOT_FOUND)
         return err;
     err = add(users, issuer, subject, id_out, error);

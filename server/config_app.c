@@ -156,6 +156,8 @@ static enum err open_with_users(const struct config *config, struct arena *arena
     struct users *users = NULL;
     char *made = NULL;
     enum err err = users_open(str_from(config->users_database), &users, error);
+    if (err == ERR_OK)
+        err = users_set_first_id(users, config->users_first_id, error);
     /* The users database makes the folder; the secret goes beside it. */
     if (err == ERR_OK && !config->auth_secret)
         err = config_secret_open(config_sqlite_path(config), &made, report, error);

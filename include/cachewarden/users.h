@@ -69,6 +69,10 @@ struct api_key {
  * database and why, without a password: it is meant for an operator.
  */
 CW_MUST_CHECK enum err users_open(struct str url, struct users **users_out, struct error *error);
+/* No account gets an id below `first_id` from here on, whichever program makes it; those that have one
+ * keep it. A lower one changes nothing. */
+CW_MUST_CHECK enum err users_set_first_id(struct users *users, int64_t first_id,
+                                          struct error *error);
 /* Form only: ERR_BAD_INPUT, with a text that repeats nothing of the URL. */
 CW_MUST_CHECK enum err users_check_url(struct str url, struct error *error);
 void users_close(struct users **users);
@@ -157,6 +161,9 @@ CW_MUST_CHECK enum err users_delete(struct users *users, int64_t id, struct erro
 CW_MUST_CHECK enum err users_provision(struct users *users, struct str issuer, struct str subject,
                                        int64_t *id_out, struct error *error);
 
+/* Whom they are here, if they were here before; else ERR_NOT_FOUND. ERR_BAD_INPUT as above. */
+CW_MUST_CHECK enum err users_find_subject(struct users *users, struct str issuer,
+                                          struct str subject, int64_t *id_out, struct error *error);
 /* The other way round. ERR_NOT_FOUND: the account is nobody else's user. */
 CW_MUST_CHECK enum err users_subject_of(struct users *users, struct arena *arena, int64_t id,
                                         struct str *issuer_out, struct str *subject_out,

@@ -129,6 +129,16 @@ START_TEST(numbers_that_are_ours)
 }
 END_TEST
 
+START_TEST(numbers_kept_apart)
+{
+    struct stand_account later;
+    open_with("users: { first_id = 1000000; };\n");
+    stand_account(&stand, &later, "later", NULL);
+    ck_assert_int_ge(later.id, 1000000);
+    expect_status(http_get(stand.http, STATUS, later.bearer), 200);
+}
+END_TEST
+
 static const struct http_reply *ask(const char *path, const char *claims)
 {
     char line[MINT_SIZE];
@@ -166,6 +176,7 @@ int main(void)
     tcase_add_test(tcase, no_state);
     tcase_add_test(tcase, two_who_share_a_number);
     tcase_add_test(tcase, numbers_that_are_ours);
+    tcase_add_test(tcase, numbers_kept_apart);
     tcase_add_test(tcase, rights_that_are_claimed);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
