@@ -30,6 +30,9 @@ enum err op_auth_register(struct call *call);
 enum err op_auth_login(struct call *call);
 enum err op_auth_me(struct call *call);
 
+/* identity/ops_subjects.c */
+enum err op_subjects_find(struct call *call);
+
 /* identity/ops_token.c */
 enum err op_auth_refresh(struct call *call);
 enum err op_token_obtain(struct call *call);

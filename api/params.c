@@ -81,6 +81,10 @@ static enum err refuse_value(struct call *call, const struct param_spec *spec)
         return error_set(error, ERR_BAD_INPUT,
                          "%s: Must be an id such as 1700000000000-0, taken from an earlier answer.",
                          spec->name);
+    case PARAM_TEXT:
+        return error_set(error, ERR_BAD_INPUT,
+                         "%s: Must be 1 to 255 bytes of UTF-8 without control characters.",
+                         spec->name);
     case PARAM_END:
         break;
     }
@@ -126,6 +130,8 @@ static bool value_fits(const struct param_spec *spec, struct str text, int64_t *
         return is_name(text);
     case PARAM_STREAM_ID:
         return is_stream_id(text);
+    case PARAM_TEXT:
+        return text.len >= 1 && text.len <= 255 && str_is_utf8(text) && !str_has_control(text);
     case PARAM_END:
         break;
     }
@@ -237,6 +243,16 @@ static enum err read_path(struct call *call, const struct str *path_values, size
     return ERR_OK;
 }
 
+static enum err check_required(struct call *call)
+{
+    for (EACH_SPEC(spec, call->route)) {
+        if (spec->required && !value_of(call, spec)->given)
+            return error_set(&call->error, ERR_BAD_INPUT, "%s: This parameter is required.",
+                             spec->name);
+    }
+    return ERR_OK;
+}
+
 enum err params_read(struct call *call, struct query query, const struct str *path_values,
                      size_t path_count)
 {
@@ -256,9 +272,9 @@ enum err params_read(struct call *call, struct query query, const struct str *pa
     if (err == ERR_OK && raw_only)
         return read_raw_only(call, raw_only, query);
     /* "/x?" asks for nothing, so it is "/x". */
-    if (rest.len == 0)
-        return err;
-    while (err == ERR_OK && str_split(&rest, '&', &part))
-        err = read_part(call, part);
-    return err;
+    if (rest.len > 0) {
+        while (err == ERR_OK && str_split(&rest, '&', &part))
+            err = read_part(call, part);
+    }
+    return err == ERR_OK ? check_required(call) : err;
 }

@@ -50,6 +50,18 @@ static const struct param_spec params_audit[] = {
     {.kind = PARAM_END},
 };
 
+static const struct param_spec params_subjects[] = {
+    {.name = "issuer",
+     .kind = PARAM_TEXT,
+     .required = true,
+     .help = "The other issuer, as its tokens name it in iss."},
+    {.name = "subject",
+     .kind = PARAM_TEXT,
+     .required = true,
+     .help = "Its user, as its tokens name them in the user claim."},
+    {.kind = PARAM_END},
+};
+
 #define ROUTE(method_, path_, name_, operation_, permit_, accept_, limit_, effect_, params_, \
               body_, body_limit_, dialect_, failure_, summary_)                              \
     {                                                                                        \

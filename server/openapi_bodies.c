@@ -189,6 +189,11 @@ static void write_param_schema(struct json_writer *json, const struct param_spec
         json_add_string(json, "type", STR("string"));
         json_add_string(json, "pattern", STR("^[0-9]+-[0-9]+$"));
         break;
+    case PARAM_TEXT:
+        json_add_string(json, "type", STR("string"));
+        json_add_integer(json, "minLength", 1);
+        json_add_integer(json, "maxLength", 255);
+        break;
     case PARAM_END:
         break;
     }
@@ -206,7 +211,7 @@ void openapi_write_parameters(struct json_writer *json, const struct route *rout
         json_add_string(json, "name", str_from(spec->name));
         json_add_string(json, "in", spec->place == PLACE_PATH ? STR("path") : STR("query"));
         json_add_string(json, "description", str_from(spec->help));
-        json_add_bool(json, "required", spec->place == PLACE_PATH);
+        json_add_bool(json, "required", spec->place == PLACE_PATH || spec->required);
         write_param_schema(json, spec);
         json_close_object(json);
     }

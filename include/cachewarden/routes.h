@@ -43,10 +43,11 @@ enum param_kind {
     PARAM_ID, /* one canonical positive int64 */
     /* as PARAM_ID, and it must be the caller's own account: else the answer is 403 */
     PARAM_OWN_ID,
-    PARAM_INTEGER,  /* within [min,max] */
-    PARAM_BOOLEAN,  /* true or false */
-    PARAM_NAME,     /* 1 to 64 of a-z A-Z 0-9 . _ - */
-    PARAM_STREAM_ID /* a Redis stream id: digits, '-', digits */
+    PARAM_INTEGER,   /* within [min,max] */
+    PARAM_BOOLEAN,   /* true or false */
+    PARAM_NAME,      /* 1 to 64 of a-z A-Z 0-9 . _ - */
+    PARAM_STREAM_ID, /* a Redis stream id: digits, '-', digits */
+    PARAM_TEXT       /* 1 to 255 bytes of UTF-8 without control characters */
 };
 enum param_place { PLACE_QUERY = 0, PLACE_PATH };
 
@@ -59,6 +60,7 @@ struct param_spec {
     /* the value may not be percent-encoded, and a query that is there must be exactly this one
        parameter */
     bool raw_only;
+    bool required; /* in a query; in a path all are */
     const char *help;
 };
 

@@ -68,6 +68,7 @@ START_TEST(our_table_is_this)
         "POST /api/token/ public login",
         "POST /api/token/refresh/ public none",
         "POST /api/token/verify/ public none",
+        "GET /api/v1/subjects admin none",
         "GET /health public none",
         "GET /health/live public none",
         "GET /health/ready public none",

@@ -39,6 +39,7 @@ static const struct call {
     {"POST", "/api/v1/caches/{name}/flush", KEY, 200, NULL, "messages"},
     {"POST", "/api/v1/caches/{name}/flush", KEY, 200, NULL, "search?dry_run=true"},
     {"GET", "/api/v1/audit", ROOT, 200, NULL, ""},
+    {"GET", "/api/v1/subjects", ROOT, 404, NULL, "?issuer=i&subject=s"},
     {"POST", "/auth/register", NOBODY, 201,
      "{\"username\":\"carol\",\"email\":\"carol@example.com\",\"password\":\"violet-lantern-42\"}",
      ""},

@@ -9,6 +9,7 @@
 
 #include <check.h>
 #include <jansson.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,9 +52,26 @@ static json_t *fetch(void)
     return read;
 }
 
+/* Somebody of another issuer who was here before. */
+static void add_subject(void)
+{
+    char path[512];
+    sqlite3 *database;
+    snprintf(path, sizeof path, "%s/users.db", stand.directory);
+    ck_assert_int_eq(sqlite3_open(path, &database), SQLITE_OK);
+    sqlite3_busy_timeout(database, 5000);
+    ck_assert_int_eq(sqlite3_exec(database,
+                                  "INSERT INTO subjects (issuer, subject, account_id)"
+                                  " VALUES ('https://id.example', 'auth0|7', 1)",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(database);
+}
+
 static void open_with(const struct stand_options *options)
 {
     stand_open(&stand, options);
+    add_subject();
     document = fetch();
     stand_key(&stand, flush_key, "deploy", (const char *const[]){"--scope", "flush", NULL});
 }
