@@ -12,15 +12,15 @@
 #include "cachewarden/app.h"
 
 struct drain {
-    int64_t began_ns;    /* all of clock_mono_ns() */
-    int64_t until_ns;    /* so long it serves on, whether requests are under way or not */
-    int64_t deadline_ns; /* then what is still under way is cut off */
-    bool is_awaited;     /* somebody asked for readiness within the last minute */
-    bool is_watched;     /* twice, and lately */
+    int64_t began_ns;     /* all of clock_mono_ns() */
+    int64_t until_ns;     /* so long it serves on, whether requests are under way or not */
+    int64_t deadline_ns;  /* then what is still under way is cut off */
+    bool is_probed;       /* somebody asked for readiness within the last minute */
+    bool is_probed_often; /* twice, and lately */
 };
 
-/* `is_hasty`: whoever stops it sits before it, and load balancers do not matter. */
-void drain_begin(struct drain *drain, struct app *app, bool is_hasty, int64_t lame_duck_s,
+/* `at_once`: whoever stops it sits before it, so nobody is waited for who sends requests here. */
+void drain_begin(struct drain *drain, struct app *app, bool at_once, int64_t lame_duck_s,
                  int64_t drain_s, int64_t now_ns);
 
 /* No request is under way (the caller has made sure): may the server stop? */

@@ -26,11 +26,11 @@ static void close_edge(void)
     edge_close();
 }
 
-static struct drain begin(bool is_hasty)
+static struct drain begin(bool at_once)
 {
     struct drain drain;
 
-    drain_begin(&drain, app, is_hasty, 5, 3, BEGAN_NS);
+    drain_begin(&drain, app, at_once, 5, 3, BEGAN_NS);
     return drain;
 }
 
@@ -47,9 +47,9 @@ static void ask(int64_t before_drain_ms)
     app->ready_asked_ns = BEGAN_NS - before_drain_ms * NS_PER_MS;
 }
 
-static int64_t deadline_s(bool is_hasty)
+static int64_t deadline_s(bool at_once)
 {
-    return (begin(is_hasty).deadline_ns - BEGAN_NS) / NS_PER_S;
+    return (begin(at_once).deadline_ns - BEGAN_NS) / NS_PER_S;
 }
 
 START_TEST(where_nobody_asks_nobody_waits)
