@@ -66,10 +66,6 @@ static bool form_decode(struct arena *arena, struct str raw, struct str *text_ou
     return percent_decode(arena, spaced, text_out) && str_is_utf8(*text_out);
 }
 
-/*
- * A form becomes a JSON object of strings, so that operations know one kind of body. Going through
- * the JSON reader also gives a form its rules: no member twice, no NUL, valid UTF-8.
- */
 /* More than any route knows; few enough to look at each pair. */
 #define FORM_MEMBERS_MAX 32
 
@@ -87,6 +83,10 @@ static enum err note_member(struct call *call, struct str name, struct str *name
     return ERR_OK;
 }
 
+/*
+ * A form becomes a JSON object of strings, so that operations know one kind of body. Going through
+ * the JSON reader also gives a form its rules: no member twice, no NUL, valid UTF-8.
+ */
 static enum err read_form(struct call *call)
 {
     struct str rest = call->body, part, name, value, names[FORM_MEMBERS_MAX];

@@ -30,8 +30,9 @@ enum {
     ARENA_MORE = 8 * 1024 * 1024,
     /* For a thousand threads on a busy machine. */
     THREADS_BEGIN_MS = 60 * 1000,
-    WAITING_BYTES = 64 * 1024 * 1024,
 };
+
+_Static_assert(HTTP_CONNECTIONS_MAX == MG_CONNECTIONS_MAX, "the library has room for as many");
 
 /* ---- the library ---- */
 
@@ -117,7 +118,7 @@ static int64_t waiting_bytes_max(const struct http_options *options)
 {
     int64_t bodies = 4 * (int64_t)options->max_body;
 
-    return bodies > WAITING_BYTES ? bodies : WAITING_BYTES;
+    return bodies > MG_WAITING_BYTES ? bodies : MG_WAITING_BYTES;
 }
 
 static enum err start_library(struct http *http, struct error *error)
@@ -243,7 +244,7 @@ static void write_metrics(const void *with, struct strbuf *out)
                       "Threads that serve a request each.", (uint64_t)http->options.threads);
     exposition_single(out, "cachewarden_http_connections", "gauge",
                       "Connections that have a thread now.", (uint64_t)stats.active_connections);
-    exposition_single(out, "cachewarden_http_connections_parked", "gauge",
+    exposition_single(out, "cachewarden_http_connections_waiting", "gauge",
                       "Connections without one: silent, slow, or waiting for one.",
                       (uint64_t)waiting.waiting);
     exposition_single(

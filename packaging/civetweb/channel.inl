@@ -20,8 +20,6 @@
 /* What a worker reads into, and what it encrypts into. A request that is there as a whole, and an answer
  * that is taken at once, need no memory of their own. */
 #define SCRATCH_SIZE (32 * 1024)
-/* All bytes that wait, of all connections, unless mg_limit_waiting says otherwise. */
-#define WAITING_BYTES_MAX ((int64_t)64 * 1024 * 1024)
 
 enum channel_state {
 	CHANNEL_HANDSHAKE, /* of TLS */
@@ -66,8 +64,8 @@ struct channel {
 
 	/* The holder's: a worker's, or who closes it. */
 	enum channel_state state;
-	int is_watched; /* by the epoll, if disarmed */
-	int is_renewed; /* it has earned to be the youngest */
+	int is_registered; /* with the epoll, if disarmed */
+	int is_served;  /* it is between two requests: it becomes the youngest when it is given */
 	int is_newcomer; /* and counted as such: see hold_back */
 	int is_own;     /* its client has just spoken: its worker may wait for more for a moment */
 	int is_late;    /* its time is over, and a worker is to tell the client */

@@ -2,7 +2,9 @@
  * What our patches add to CivetWeb's interface. Include it after civetweb.h.
  *
  * Times are CLOCK_MONOTONIC in nanoseconds. A connection belongs to the worker thread that is in
- * one of its callbacks; only that thread may call the functions that take a connection.
+ * one of its callbacks; only that thread may call the functions that take a connection. Between two
+ * requests it may change to another worker: for the application that is its end (connection_closed), and
+ * the next request its beginning (init_connection).
  *
  * No function here waits for a client, and mg_write does not either. mg_read finds nothing on a server's
  * connection: use mg_body. A request that begin_request did not answer gets no answer.
@@ -53,31 +55,28 @@ void mg_set_write_deadline(struct mg_connection *conn, uint64_t mono_ns);
  * client asked for, and a body that is there to its end. Else 0. */
 int mg_will_keep_alive(struct mg_connection *conn);
 
-/*
- * Between two requests a connection may change to another worker. For the application that is its end
- * (connection_closed), and the next request its beginning (init_connection). 1 if it had a request before.
- */
-int mg_is_resumed(const struct mg_connection *conn);
-
 struct mg_waiting_stats {
     int64_t accepted; /* connections since the start */
     int64_t evicted;  /* that had to make room: for a new one, or for others' bytes */
-    int64_t cut;      /* answers that the peer did not take whole: gone, too slow, or it made room */
-    int64_t bytes;    /* that have come or are to go, and wait */
-    int open;         /* connections now */
-    int waiting;      /* of these, without a worker: silent, slow, or waiting for one */
-    int unfinished;   /* requests that wait for their body, or for their answer to be taken */
+    int64_t cut;    /* answers that the peer did not take whole: gone, too slow, or it made room */
+    int64_t bytes;  /* that have come or are to go, and wait */
+    int open;       /* connections now */
+    int waiting;    /* of these, without a worker: silent, slow, or waiting for one */
+    int unfinished; /* requests that wait for their body, or for their answer to be taken */
 };
 /* Any thread; takes no lock. */
 void mg_get_waiting_stats(const struct mg_context *ctx, struct mg_waiting_stats *stats_out);
 
+#define MG_CONNECTIONS_MAX 8192
+#define MG_WAITING_BYTES   ((int64_t)64 * 1024 * 1024)
+
 /*
- * How many connections there may be, 8192 at most and at first: for a new one the oldest silent one goes,
- * where there is none the oldest request that waits for its body, and where there is none either the new
- * one waits in the kernel. And how many bytes all of them together may leave waiting, 64 MiB at first: for
- * more those go that have waited for longest. A request that goes is refused, by http_error with 503 or by
- * MG_BODY_NO_ROOM; of an answer that was not taken the rest goes with its connection. So does who needs
- * more than the others can give.
+ * How many connections there may be, MG_CONNECTIONS_MAX at most and at first: for a new one the oldest
+ * silent one goes, where there is none the oldest request that waits for its body, and where there is none
+ * either the new one waits in the kernel. And how many bytes all of them together may leave waiting,
+ * MG_WAITING_BYTES at first: for more those go that have waited for longest. A request that goes is refused,
+ * by http_error with 503 or by MG_BODY_NO_ROOM; of an answer that was not taken the rest goes with its
+ * connection. So does who needs more than the others can give.
  */
 void mg_limit_waiting(struct mg_context *ctx, int connections, int64_t bytes);
 

@@ -139,7 +139,7 @@ finish_request(struct mg_connection *conn)
 	memset(&channel->body, 0, sizeof(channel->body));
 	memset(&channel->memory, 0, sizeof(channel->memory));
 	channel->handled++;
-	channel->is_renewed = channel->is_own = 1;
+	channel->is_served = channel->is_own = 1;
 	if (channel->keep) {
 		settle(channel, 0);
 	}
@@ -243,7 +243,8 @@ step_handshake(struct mg_connection *conn)
 }
 
 
-/* The first bytes of a head are there, or so many that there should be an end. */
+/* The status for a head that is larger than we take: 414 if not even its first line has come to its end (an
+ * empty line may stand before it), else 431. */
 static int
 head_too_large(const struct mg_connection *conn, const struct bytes *in)
 {
@@ -270,6 +271,27 @@ wait_for_head(struct mg_connection *conn)
 }
 
 
+/* Of the bytes that are there: 0, they begin with a whole head; or the status that refuses them; or -1, it is
+ * not whole. */
+static int
+judge_head(struct mg_connection *conn)
+{
+	struct channel *channel = conn->channel;
+	const struct bytes *in = &channel->in;
+	const int seen = (in->len < INT_MAX) ? (int)in->len : INT_MAX;
+	const int length = (seen == 0) ? 0 : head_length(in->ptr, seen);
+
+	if (length < 0) {
+		return 400;
+	}
+	if ((length > conn->buf_size) || ((length == 0) && (seen >= conn->buf_size))) {
+		return head_too_large(conn, in);
+	}
+	channel->head_len = (size_t)length;
+	return (length > 0) ? 0 : -1;
+}
+
+
 /* From its first byte on, and on a new connection, a head has request_timeout_ms in all, however its
  * bytes are spread. */
 static enum step
@@ -283,28 +305,22 @@ step_head(struct mg_connection *conn)
 		return refuse_head(conn, 503); /* of which nothing is left */
 	}
 	/* Between two requests, when others need the worker */
-	if (channel->is_renewed && !may_block && (in->len > 0)) {
+	if (channel->is_served && !may_block && (in->len > 0)) {
 		return wait_for_turn(channel);
 	}
-	if (channel->is_renewed && !may_block && !channel_has_pending(channel)) {
+	if (channel->is_served && !may_block && !channel_has_pending(channel)) {
 		channel->events = EPOLLIN | EPOLLRDHUP;
 		return wait_for_head(conn);
 	}
 	for (;;) {
 		const int is_first = (in->len == 0);
-		const int seen = (in->len < INT_MAX) ? (int)in->len : INT_MAX;
-		const int length = is_first ? 0 : head_length(in->ptr, seen);
+		const int status = judge_head(conn);
 		int n;
 
-		if (length < 0) {
-			return refuse_head(conn, 400);
+		if (status > 0) {
+			return refuse_head(conn, status);
 		}
-		if ((length > conn->buf_size)
-		    || ((length == 0) && (seen >= conn->buf_size))) {
-			return refuse_head(conn, head_too_large(conn, in));
-		}
-		if (length > 0) {
-			channel->head_len = (size_t)length;
+		if (status == 0) {
 			channel->is_late = 0; /* the rest came just as its time was over */
 			return serve_request(conn);
 		}

@@ -380,13 +380,6 @@ mg_request_memory(struct mg_connection *conn)
 /* ---- the answer ---- */
 
 int
-mg_is_resumed(const struct mg_connection *conn)
-{
-	return conn->channel->handled > 0;
-}
-
-
-int
 mg_will_keep_alive(struct mg_connection *conn)
 {
 	return !conn->must_close && STOP_FLAG_IS_ZERO(&conn->phys_ctx->stop_flag)

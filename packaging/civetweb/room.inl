@@ -5,6 +5,9 @@
 
 /* The master closes so many at a time. */
 #define CLOSE_AT_ONCE (64)
+/* Of so many sockets at most it is asked, under the mutex, whether something has come; who waits for a request
+ * behind them stays this time. */
+#define SILENT_LOOKS (64)
 
 
 /* Or has it said something, and waits for a worker? */
@@ -92,7 +95,7 @@ waiting_expire(struct waiting *waiting)
 
 /* How readily a channel gives up its place to a new one; 0: not at all. */
 static int
-readiness_to_go(const struct channel *channel)
+readiness_to_go(const struct channel *channel, int *looks)
 {
 	if (channel->is_late) {
 		return 0; /* a worker is about to tell it */
@@ -102,7 +105,7 @@ readiness_to_go(const struct channel *channel)
 	case CHANNEL_LINGER:
 		return 3;
 	case CHANNEL_HEAD:
-		return is_silent_still(channel) ? 3 : 0;
+		return (((*looks)-- > 0) && is_silent_still(channel)) ? 3 : 0;
 	case CHANNEL_BODY:
 		return 2;
 	case CHANNEL_WRITE:
@@ -117,7 +120,7 @@ static struct channel *
 hold_oldest_silent_locked(struct waiting *waiting)
 {
 	struct channel *channel, *found = NULL;
-	int readiness = 0;
+	int readiness = 0, looks = SILENT_LOOKS;
 
 	for (channel = waiting->oldest; channel && (readiness < 3);
 	     channel = channel->prev) {
@@ -126,7 +129,7 @@ hold_oldest_silent_locked(struct waiting *waiting)
 		if (!hold_if_free(channel)) {
 			continue;
 		}
-		its = readiness_to_go(channel);
+		its = readiness_to_go(channel, &looks);
 		if (its <= readiness) {
 			put_back(channel);
 			continue;

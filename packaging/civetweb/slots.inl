@@ -9,9 +9,6 @@
  * what it was woken for, and no event is lost.
  */
 
-/* Connections, unless mg_limit_waiting says less. */
-#define CHANNELS_MAX (8192)
-
 /* A slot's word: its generation, and these bits. A slot that is free is held by nobody. */
 #define WORD_HELD ((uint64_t)1)
 #define WORD_FIRED ((uint64_t)2) /* its event came while it was held */
@@ -169,12 +166,12 @@ static int
 arm(struct channel *channel, uint32_t events)
 {
 	struct epoll_event event;
-	const int operation = channel->is_watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+	const int operation = channel->is_registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
 
 	memset(&event, 0, sizeof(event));
 	event.events = events | EPOLLONESHOT;
 	event.data.u64 = ((uint64_t)channel->generation << 32) | slot_of(channel);
-	channel->is_watched = 1;
+	channel->is_registered = 1;
 	return epoll_ctl(channel->waiting->epoll_fd, operation, channel->sock, &event) == 0;
 }
 
@@ -388,8 +385,8 @@ waiting_give(struct waiting *waiting, struct channel *channel)
 	__atomic_store_n(&waiting->drops[slot_of(channel)],
 	                 droppable_bytes(channel),
 	                 __ATOMIC_RELAXED);
-	if (channel->is_renewed) {
-		channel->is_renewed = 0;
+	if (channel->is_served) {
+		channel->is_served = 0;
 		pthread_mutex_lock(&waiting->mutex);
 		list_remove_locked(waiting, channel);
 		list_add_locked(waiting, channel);

@@ -291,7 +291,7 @@ waiting_take(struct waiting *waiting)
 }
 
 
-/* Is there nobody who waits for others than their own client? */
+/* Are all workers busy, or waiting for their own client? Then nobody takes what is ready. */
 static int
 is_worker_needed(const struct waiting *waiting)
 {
@@ -377,7 +377,7 @@ waiting_init(struct mg_context *ctx, struct waiting *waiting)
 	size_t count;
 
 	/* Workers that accept at the same time may be over the limit by one each */
-	waiting->slot_count = CHANNELS_MAX + (int)ctx->cfg_worker_threads;
+	waiting->slot_count = MG_CONNECTIONS_MAX + (int)ctx->cfg_worker_threads;
 	count = (size_t)waiting->slot_count;
 	waiting->slots = (struct channel *)mg_calloc(count, sizeof(struct channel));
 	waiting->words = (uint64_t *)mg_calloc(count, sizeof(uint64_t));
@@ -419,8 +419,8 @@ waiting_new(struct mg_context *ctx)
 	}
 	ctx->waiting = waiting;
 	waiting->ctx = ctx;
-	waiting->max = CHANNELS_MAX;
-	waiting->bytes_max = WAITING_BYTES_MAX;
+	waiting->max = MG_CONNECTIONS_MAX;
+	waiting->bytes_max = MG_WAITING_BYTES;
 	waiting->request_timeout_ns = option_ns(ctx, REQUEST_TIMEOUT);
 	waiting->keep_alive_timeout_ns = option_ns(ctx, KEEP_ALIVE_TIMEOUT);
 	waiting->keeps = (mg_strcasecmp(ctx->dd.config[ENABLE_KEEP_ALIVE], "yes") == 0);
@@ -500,7 +500,7 @@ void
 mg_limit_waiting(struct mg_context *ctx, int connections, int64_t bytes)
 {
 	__atomic_store_n(&ctx->waiting->max,
-	                 (connections < CHANNELS_MAX) ? connections : CHANNELS_MAX,
+	                 (connections < MG_CONNECTIONS_MAX) ? connections : MG_CONNECTIONS_MAX,
 	                 __ATOMIC_RELAXED);
 	__atomic_store_n(&ctx->waiting->bytes_max, bytes, __ATOMIC_RELAXED);
 }

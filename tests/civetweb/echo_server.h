@@ -93,10 +93,9 @@ static void echo(struct mg_connection *conn, uint64_t deadline_ns)
     ++*begun;
     if (state == MG_BODY_AWAITED)
         return;
-    snprintf(text, sizeof text, "%s %s body=%zu %s \"%.*s\" fields=%d from=%s resumed=%d begun=%d",
+    snprintf(text, sizeof text, "%s %s body=%zu %s \"%.*s\" fields=%d from=%s begun=%d",
              info->request_method, info->local_uri_raw, size, body_states[state],
-             size < 64 ? (int)size : 64, body, info->num_headers, info->remote_addr,
-             mg_is_resumed(conn), *begun);
+             size < 64 ? (int)size : 64, body, info->num_headers, info->remote_addr, *begun);
     answer(conn, 200, text);
 }
 
