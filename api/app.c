@@ -70,6 +70,7 @@ static enum err open_identity(struct app *app, const struct app_options *options
         .control = app->control,
         .keeper = app->keeper,
         .revocations = identity_revocations(app->identity),
+        .users = options->users,
         .marker = app->marker,
         .budget_ms = app->budget_ms,
     };

@@ -116,6 +116,11 @@ struct key key_revoked(void)
     return make_fixed(STR("cw:revoked"));
 }
 
+struct key key_highest_id(void)
+{
+    return make_fixed(STR("cw:ids"));
+}
+
 struct key key_events(void)
 {
     return make_fixed(STR("cw:events"));

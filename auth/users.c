@@ -307,6 +307,18 @@ struct str users_new_incarnation(struct arena *arena)
     return random_hex(arena, USERS_INCARNATION_SIZE / 2);
 }
 
+enum err users_highest_id(struct users *users, struct arena *arena, int64_t *id_out,
+                          struct error *error)
+{
+    struct users_result result = {0};
+
+    *id_out = 0;
+    enum err err = users_run(users, USERS_READ, ACCOUNT_HIGHEST, NULL, 0, arena, &result, error);
+    if (!err)
+        *id_out = users_integer(&result, 0, 0);
+    return err;
+}
+
 static enum err insert_account(struct users *users, struct users_session *session,
                                struct arena *arena, const struct user *user, int64_t *id_out,
                                struct error *error)

@@ -4,6 +4,7 @@
 #include "cachewarden/lock.h"
 #include "cachewarden/log.h"
 #include "cachewarden/pipeline.h"
+#include "identity/ids.h"
 #include "identity/revoke.h"
 #include "keyspace.h"
 #include "services.h"
@@ -38,6 +39,7 @@ struct feed {
     char last_event[EVENT_ID_SIZE];
     size_t held; /* by Redis, when it was asked last */
     int64_t cleaned_at_s;
+    struct ids ids;
 
     struct lock lock;
     struct lock_cond changed;
@@ -337,6 +339,21 @@ static enum err settle(struct feed *feed, struct error *error)
     return ERR_OK;
 }
 
+/* Nobody waits for it: the next round tries again. */
+static void agree_on_ids(struct feed *feed)
+{
+    const struct ids_options options = {
+        .control = feed->options.control,
+        .users = feed->options.users,
+        .budget_ms = feed->options.budget_ms,
+    };
+    struct error error = {0};
+
+    if (ids_agree(&feed->ids, &options, &error) != ERR_OK)
+        log_event(LOG_LEVEL_DEBUG, "users.ids_unknown", LOG_CSTR("error", err_name(error.code)),
+                  LOG_CSTR("detail", error.detail));
+}
+
 /* A Redis that takes no writes still tells the news. */
 static void do_round(struct feed *feed)
 {
@@ -351,6 +368,8 @@ static void do_round(struct feed *feed)
         err = find_losses(feed, &error);
     if (err == ERR_OK)
         err = put_back(feed, &error);
+    if (err == ERR_OK)
+        agree_on_ids(feed);
     if (has_answer)
         clean_up(feed);
     else

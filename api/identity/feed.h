@@ -12,6 +12,7 @@
 
 #include "cachewarden/pool.h"
 #include "cachewarden/revocations.h"
+#include "cachewarden/users.h"
 #include "control/keeper.h"
 #include "identity/marker.h"
 
@@ -22,6 +23,7 @@ struct feed_options {
     struct pool *control;
     struct keeper *keeper;
     struct revocations *revocations;
+    struct users *users;
     struct marker *marker;
     int64_t budget_ms; /* for one round trip */
 };

@@ -106,6 +106,10 @@ CW_MUST_CHECK enum err user_check_group(struct str group, struct error *error);
 CW_MUST_CHECK enum err users_add(struct users *users, const struct user *user, int64_t *id_out,
                                  struct error *error);
 
+/* The highest id that an account has, or had; 0: there was none. */
+CW_MUST_CHECK enum err users_highest_id(struct users *users, struct arena *arena, int64_t *id_out,
+                                        struct error *error);
+
 /* Deleted accounts are ERR_NOT_FOUND to the finders but for users_find_by_id, which tells
  * (is_deleted). */
 CW_MUST_CHECK enum err users_find_by_id(struct users *users, struct arena *arena, int64_t id,

@@ -13,9 +13,12 @@ static char redis_url[128];
 static void start(struct cw_server *server, const char *directory, const char *argument)
 {
     cw_server_start(
-        server, &(struct cw_server_options){.arguments = (const char *const[]){argument, NULL},
-                                            .environment = (const char *const[]){redis_url, NULL},
-                                            .directory = directory});
+        server,
+        &(struct cw_server_options){
+            .arguments = (const char *const[]){argument, NULL},
+            .environment = (const char *const[]){redis_url, "JWT_SECRET=" STAND_SECRET,
+                                                 "CACHEWARDEN_USERS_REGISTRATION=open", NULL},
+            .directory = directory});
 }
 
 static void run(const char *directory, struct cw_result *result, const char *const *arguments)
@@ -123,6 +126,44 @@ START_TEST(found_out_while_serving)
 }
 END_TEST
 
+#define SIGN_UP(name)                                                               \
+    "{\"username\":\"" name "\",\"email\":\"" name "@example.org\",\"password\":\"" \
+    "correct-horse-battery\"}"
+
+static bool knows_a_number(const void *unused)
+{
+    (void)unused;
+    return redis_server_ask_integer(redis, "EXISTS cw:ids") == 1;
+}
+
+/* The users database is lost, and the signing key is not: the next account is not the one that was. */
+START_TEST(accounts_of_a_lost_database)
+{
+    static const char name[] = "\"refresh_token\":\"";
+    struct cw_server server;
+    char *lost = cw_directory_new(), *next = cw_directory_new(), token[2048];
+    start(&server, lost, NULL);
+    struct http_client *http = http_client_new(server.base_url);
+    const struct http_reply *reply = http_post_json(http, "/auth/register", NULL, SIGN_UP("alice"));
+    expect_body_has(reply, 201, "\"user\":{\"id\":1,");
+    const char *at = strstr(reply->body, name) + strlen(name);
+    snprintf(token, sizeof token, "{\"refresh_token\":\"%.*s\"}", (int)strcspn(at, "\""), at);
+    stand_wait(knows_a_number, NULL, "Redis knows the highest number");
+    http_client_free(&http);
+    cw_server_stop(&server);
+
+    start(&server, next, "--adopt");
+    http = http_client_new(server.base_url);
+    reply = http_post_json(http, "/auth/register", NULL, SIGN_UP("mallory"));
+    expect_body_has(reply, 201, "\"user\":{\"id\":2,");
+    expect_status(http_post_json(http, "/auth/refresh", NULL, token), 401);
+    http_client_free(&http);
+    cw_server_stop(&server);
+    cw_directory_remove(&lost);
+    cw_directory_remove(&next);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("http/adopt");
@@ -130,6 +171,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, open_redis, close_redis);
     tcase_add_test(tcase, another_users_database);
     tcase_add_test(tcase, found_out_while_serving);
+    tcase_add_test(tcase, accounts_of_a_lost_database);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -1,0 +1,136 @@
+/* Numbers of accounts, beside users databases that were put back. */
+#include "identity/ids.h"
+
+#include "cw_server.h"
+#include "identity_case.h"
+#include "patience.h"
+#include "suite.h"
+
+#include <time.h>
+
+static struct users *copy;
+static char *directory;
+static struct ids seen;
+
+static void set_up(void)
+{
+    struct error error = {0};
+    char url[300];
+
+    open_all();
+    directory = cw_directory_new();
+    snprintf(url, sizeof url, "sqlite:%s/users.db", directory);
+    ck_assert_msg(users_open(str_from(url), &copy, &error) == ERR_OK, "%s", error.caller);
+    seen = (struct ids){0};
+}
+
+static void tear_down(void)
+{
+    users_close(&copy);
+    cw_directory_remove(&directory);
+    close_all();
+}
+
+static int64_t add(const char *name)
+{
+    struct error error = {0};
+    char email[64];
+    int64_t id = 0;
+
+    snprintf(email, sizeof email, "%s@example.org", name);
+    struct user user = {.username = str_from(name),
+                        .email = str_from(email),
+                        .password_hash = STR("h"),
+                        .is_active = true};
+    ck_assert_msg(users_add(copy, &user, &id, &error) == ERR_OK, "%s", error.caller);
+    return id;
+}
+
+static enum err agree(void)
+{
+    const struct ids_options options = {
+        .control = loopback.app->control, .users = copy, .budget_ms = PATIENCE_MS};
+    struct error error = {0};
+
+    return ids_agree(&seen, &options, &error);
+}
+
+START_TEST(redis_holds_the_highest)
+{
+    ck_assert_int_eq(agree(), ERR_OK);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:ids"), 0);
+    add("alice");
+    add("bob");
+    ck_assert_int_eq(agree(), ERR_OK);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "GET cw:ids"), 2);
+    /* It forgets: the users database knows. */
+    redis_server_do(redis, "DEL cw:ids");
+    ck_assert_int_eq(agree(), ERR_OK);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "GET cw:ids"), 2);
+}
+END_TEST
+
+START_TEST(an_older_copy_gives_no_number_twice)
+{
+    add("alice");
+    redis_server_do(redis, "SET cw:ids 7");
+    ck_assert_int_eq(agree(), ERR_OK);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "GET cw:ids"), 7);
+    ck_assert_int_eq(seen.skipped, 7);
+    ck_assert_int_eq(add("bob"), 8);
+    ck_assert_int_eq(agree(), ERR_OK);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "GET cw:ids"), 8);
+}
+END_TEST
+
+START_TEST(an_empty_one_neither)
+{
+    redis_server_do(redis, "SET cw:ids 7");
+    ck_assert_int_eq(agree(), ERR_OK);
+    ck_assert_int_eq(add("alice"), 8);
+}
+END_TEST
+
+/* Believed, it would leave no number for anybody. */
+START_TEST(what_cannot_be_one_is_not_believed)
+{
+    static const char *const texts[] = {"9223372036854775807", "-1", "0", "x", "7x"};
+
+    add("alice");
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        redis_server_do(redis, "SET cw:ids %s", texts[i]);
+        ck_assert_int_eq(agree(), ERR_UPSTREAM_REFUSED);
+    }
+    ck_assert_int_eq(add("bob"), 2);
+    redis_server_do(redis, "DEL cw:ids");
+    ck_assert_int_eq(agree(), ERR_OK);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "GET cw:ids"), 2);
+}
+END_TEST
+
+/* The thread of a node that serves does it, without being asked. */
+START_TEST(a_node_looks_after_it)
+{
+    int64_t deadline_ns = clock_deadline_ns(PATIENCE_MS);
+
+    make_account("alice");
+    while (redis_server_ask_integer(redis, "EXISTS cw:ids") == 0 && clock_mono_ns() < deadline_ns)
+        nanosleep(&(struct timespec){.tv_nsec = 20 * NS_PER_MS}, NULL);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "GET cw:ids"), 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("api/identity/ids");
+    TCase *tcase = tcase_create("ids");
+
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_test(tcase, redis_holds_the_highest);
+    tcase_add_test(tcase, an_older_copy_gives_no_number_twice);
+    tcase_add_test(tcase, an_empty_one_neither);
+    tcase_add_test(tcase, what_cannot_be_one_is_not_believed);
+    tcase_add_test(tcase, a_node_looks_after_it);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
