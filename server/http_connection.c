@@ -356,6 +356,8 @@ static int on_refused_head(struct mg_connection *connection, int status, const c
     status_refused(exchange, status, detail);
     if (status == 500) /* its words for it are for the log */
         exchange->result = error_set_detail(&exchange->call.error, ERR_INTERNAL, "%s", message);
+    else if (status == 503)
+        exchange->result = error_set_detail(&exchange->call.error, ERR_BUSY, STATUS_MADE_ROOM);
     end_exchange(worker, send_answer(worker));
     return 0;
 }

@@ -528,8 +528,7 @@ void status_body_refused(struct exchange *exchange, int status)
         break;
     default:
         status_refused(exchange, 503, STR(SENTENCE_503));
-        exchange->result =
-            error_set_detail(&exchange->call.error, ERR_BUSY, "too many bytes of requests wait");
+        exchange->result = error_set_detail(&exchange->call.error, ERR_BUSY, STATUS_MADE_ROOM);
         break;
     }
 }

@@ -38,6 +38,9 @@ void status_options(struct exchange *exchange, struct str allow); /* 204 with Al
 void status_refused(struct exchange *exchange, int status, struct str detail);
 /* 415 for a body that came compressed, or coded another way. The connection closes after it. */
 void status_coding_refused(struct exchange *exchange);
+/* Why a request that had not come as a whole was given up, for the log. */
+#define STATUS_MADE_ROOM "too many connections, or bytes of requests, wait: it made room for others"
+
 /* The fixed sentence for a body that could not be read (exchange->read_body). */
 void status_body_refused(struct exchange *exchange, int status);
 

@@ -248,7 +248,7 @@ START_TEST(refusals_without_a_row_have_their_cause)
     begin(&detail);
     status_body_refused(&exchange, 503);
     ck_assert_int_eq(exchange.result, ERR_BUSY);
-    ck_assert_str_eq(exchange.call.error.detail, "too many bytes of requests wait");
+    ck_assert_str_eq(exchange.call.error.detail, STATUS_MADE_ROOM);
 }
 END_TEST
 
