@@ -2,7 +2,7 @@
 
 #include "cachewarden/clock.h"
 #include "cachewarden/password.h"
-#include "control/keeper.h"
+#include "control/version_guard.h"
 #include "identity/feed.h"
 #include "services.h"
 
@@ -56,22 +56,14 @@ static enum err open_identity(struct app *app, const struct app_options *options
         password_set_workers(options->workers);
     enum err err = identity_new(&identity, &app->identity, error);
     if (err == ERR_OK)
-        err = marker_new(options->users, &app->marker);
-    const struct keeper_options keeper = {
-        .control = app->control,
-        .users = options->users,
-        .marker = app->marker,
-    };
-    if (err == ERR_OK)
-        err = keeper_new(&keeper, &app->keeper, error);
+        err = version_guard_new(app->control, options->users, &app->guard, error);
     if (err != ERR_OK)
         return err;
     const struct feed_options feed = {
         .control = app->control,
-        .keeper = app->keeper,
+        .guard = app->guard,
         .revocations = identity_revocations(app->identity),
         .users = options->users,
-        .marker = app->marker,
         .budget_ms = app->budget_ms,
     };
     return feed_open(&feed, &app->feed, error);
@@ -147,24 +139,24 @@ void app_await_watch(struct app *app)
 
 void app_adopt(struct app *app)
 {
-    keeper_adopt(app->keeper);
+    version_guard_adopt(app->guard);
 }
 
 void app_own_redis(struct app *app)
 {
-    keeper_adopt(app->keeper);
-    keeper_rely(app->keeper);
+    version_guard_adopt(app->guard);
+    version_guard_rely(app->guard);
 }
 
 void app_follow(struct app *app)
 {
-    if (app->keeper)
-        keeper_follow(app->keeper);
+    if (app->guard)
+        version_guard_follow(app->guard);
 }
 
 bool app_is_foreign(struct app *app, struct error *error)
 {
-    return app->keeper && keeper_is_foreign(app->keeper, error);
+    return app->guard && version_guard_is_foreign(app->guard, error);
 }
 
 enum err app_renew_tls(struct app *app, const struct redis_address *files,
@@ -191,8 +183,7 @@ void app_close(struct app **app)
     health_close(&closing->health);
     limits_close(&closing->limits);
     caches_close(&closing->caches);
-    keeper_free(&closing->keeper);
-    marker_free(&closing->marker);
+    version_guard_free(&closing->guard);
     if (closing->identity)
         identity_free(&closing->identity);
     if (closing->users)

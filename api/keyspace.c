@@ -70,34 +70,14 @@ static bool is_name_character(char c)
     return is_id_character(c) || c == '.';
 }
 
-struct key key_user_version(int64_t user_id)
+struct key key_user(int64_t user_id)
 {
-    return make_of_user(user_id, STR("}:v"));
+    return make_of_user(user_id, STR("}"));
 }
 
-struct key key_user_switch(int64_t user_id)
+struct key key_dataset(void)
 {
-    return make_of_user(user_id, STR("}:off"));
-}
-
-struct key key_user_witness(int64_t user_id)
-{
-    return make_of_user(user_id, STR("}:w"));
-}
-
-struct key key_epoch_witness(void)
-{
-    return make_fixed(STR("cw:{cw:epoch}:w"));
-}
-
-struct key key_epoch(void)
-{
-    return make_fixed(STR("cw:epoch"));
-}
-
-struct key key_marker(void)
-{
-    return make_fixed(STR("cw:marker"));
+    return make_fixed(STR("cw:dataset"));
 }
 
 struct key key_audit(enum audit_part part)

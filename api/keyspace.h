@@ -27,16 +27,10 @@ static inline struct str key_str(const struct key *key)
     return (struct str){key->bytes, key->len};
 }
 
-/* An account's version counter, and its switch (present: disabled). One hash slot. user_id > 0. */
-struct key key_user_version(int64_t user_id);
-struct key key_user_switch(int64_t user_id);
-/* How often the counter was raised: it cannot be lower than that and one. In the same slot. */
-struct key key_user_witness(int64_t user_id);
+/* Hash: an account's clears, and its switch of each term ("off:<term>"). user_id > 0. */
+struct key key_user(int64_t user_id);
 
-struct key key_epoch(void); /* added to every version; raised by a clear of everything */
-/* The epoch is never lower than this; in its slot, by the tag. */
-struct key key_epoch_witness(void);
-struct key key_marker(void);                /* says which control data set this is */
+struct key key_dataset(void); /* hash: which control data set this is, and the epoch */
 struct key key_audit(enum audit_part part); /* stream of what was done */
 
 struct key key_revoked(void);    /* sorted set: what is revoked, by when that has expired */

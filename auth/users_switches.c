@@ -21,30 +21,46 @@ enum err users_fact_replace(struct users *users, struct str name, struct str old
 
 enum err users_switch_set(struct users *users, int64_t user_id, bool is_off, struct error *error)
 {
-    return users_run(users, USERS_WRITE, SWITCH_SET,
-                     USERS_PARAMETERS(USERS_INT(user_id), USERS_INT(is_off)), NULL, NULL, error);
+    return users_run(users, USERS_WRITE, is_off ? SWITCH_OFF : SWITCH_ON,
+                     USERS_PARAMETERS(USERS_INT(user_id)), NULL, NULL, error);
 }
 
-enum err users_switches_list(struct users *users, struct arena *arena, int64_t after, size_t limit,
-                             struct user_switch **switches_out, size_t *count_out,
+static enum err list(struct users *users, struct arena *arena, int64_t after, size_t limit,
+                     struct users_result *result, struct error *error)
+{
+    *result = (struct users_result){0};
+    return users_run(users, USERS_READ, SWITCHES_OFF,
+                     USERS_PARAMETERS(USERS_INT(after), USERS_INT(limit)), arena, result, error);
+}
+
+enum err users_switch_is_off(struct users *users, int64_t user_id, bool *is_off_out,
                              struct error *error)
 {
-    struct users_result result = {0};
+    struct arena *arena = arena_new(512, 0);
+    struct users_result result;
+    enum err err = arena ? list(users, arena, user_id - 1, 1, &result, error) : ERR_NO_MEMORY;
 
-    *switches_out = NULL;
+    *is_off_out = err == ERR_OK && result.row_count == 1 && users_integer(&result, 0, 0) == user_id;
+    arena_free(&arena);
+    return err;
+}
+
+enum err users_switches_off(struct users *users, struct arena *arena, int64_t after, size_t limit,
+                            int64_t **user_ids_out, size_t *count_out, struct error *error)
+{
+    struct users_result result;
+
+    *user_ids_out = NULL;
     *count_out = 0;
-    enum err err =
-        users_run(users, USERS_READ, SWITCH_LIST,
-                  USERS_PARAMETERS(USERS_INT(after), USERS_INT(limit)), arena, &result, error);
+    enum err err = list(users, arena, after, limit, &result, error);
     if (err || result.row_count == 0)
         return err;
-    struct user_switch *switches = arena_calloc(arena, result.row_count, sizeof *switches);
-    if (!switches)
+    int64_t *user_ids = arena_calloc(arena, result.row_count, sizeof *user_ids);
+    if (!user_ids)
         return ERR_NO_MEMORY;
     for (size_t row = 0; row < result.row_count; row++)
-        switches[row] = (struct user_switch){.user_id = users_integer(&result, row, 0),
-                                             .is_off = users_integer(&result, row, 1) != 0};
-    *switches_out = switches;
+        user_ids[row] = users_integer(&result, row, 0);
+    *user_ids_out = user_ids;
     *count_out = result.row_count;
     return ERR_OK;
 }

@@ -63,15 +63,15 @@ static enum err check_size(const struct value *dbsize, struct error *error)
 static enum err look_at_database(const struct target *target, struct arena *arena,
                                  int64_t deadline_ns, int64_t *size_out, struct error *error)
 {
-    struct key keys[2 + AUDIT_PARTS] = {key_epoch(), key_marker()};
-    struct str argv[1 + 2 + AUDIT_PARTS] = {STR("EXISTS")};
+    struct key keys[1 + AUDIT_PARTS] = {key_dataset()};
+    struct str argv[2 + AUDIT_PARTS] = {STR("EXISTS")};
     struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
 
     for (int part = 0; part < AUDIT_PARTS; part++)
-        keys[2 + part] = key_audit((enum audit_part)part);
-    for (size_t i = 0; i < 2 + AUDIT_PARTS; i++)
+        keys[1 + part] = key_audit((enum audit_part)part);
+    for (size_t i = 0; i < 1 + AUDIT_PARTS; i++)
         argv[1 + i] = key_str(&keys[i]);
-    pipeline_add(pipeline, EXPECT_INTEGER, 1 + 2 + AUDIT_PARTS, argv);
+    pipeline_add(pipeline, EXPECT_INTEGER, 2 + AUDIT_PARTS, argv);
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DBSIZE"));
     enum err err = pipeline_run(target->pool, pipeline, deadline_ns, error);
     if (err != ERR_OK)

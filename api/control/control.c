@@ -1,130 +1,191 @@
 /*
- * Cache control: an account's version counter and switch, and the epoch. Clearing raises a number;
- * nothing is deleted, so it costs the same however much is cached. Every function is one round
- * trip, as long as the keeper trusts what it brought back. A version that is shown is the account's
- * counter (absent: 1) plus the epoch.
+ * Cache control: an account's clears and switch, and the epoch. Clearing is one increment; nothing is
+ * deleted, so it costs the same however much is cached. A version that is shown is 1, the account's
+ * clears and the epoch together. Every operation is one round trip, as long as the version guard
+ * trusts what it brought back, and they all go through `run`.
  */
 #include "cachewarden/app.h"
 
+#include "cachewarden/clock.h"
 #include "cachewarden/log.h"
 #include "cachewarden/pipeline.h"
-#include "control/floor.h"
-#include "control/keeper.h"
-#include "control/reading.h"
+#include "control/observation.h"
+#include "control/version_guard.h"
 #include "keyspace.h"
 #include "limits/ride.h"
 #include "services.h"
 
-#include <inttypes.h>
+enum action { LOOK, SWITCH, CLEAR, CLEAR_ALL };
 
-/* ---- believing it ---- */
+struct operation {
+    struct app *app;
+    struct arena *arena;
+    enum action action;
+    enum version_guard_mode mode;
+    int64_t user_id;      /* 0: everybody */
+    bool enabled;         /* SWITCH: what it is to be */
+    struct call *counted; /* its limit is counted on the way, the first time; NULL: none is */
+    int64_t deadline_ns;
+    struct error *error;
+    /* What came of it. */
+    bool was_written;     /* Redis took it */
+    int64_t written_term; /* in the data of this term; 0: of none, or not yet */
+    struct observation seen;
+    struct cache_state state;
+};
 
-/* Somebody lowered or deleted the counter by hand: its witness knows what it was at least. */
-static enum err restore_counter(struct app *app, struct arena *arena, int64_t user_id,
-                                const struct reading *reading, int64_t deadline_ns,
-                                struct error *error)
-{
-    struct key version = key_user_version(user_id);
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
-    struct str missing = str_format(arena, "%" PRId64, reading->raised - reading->counter + 1);
-
-    if (!missing.ptr)
-        return error_set_detail(error, ERR_NO_MEMORY, "no memory for a counter");
-    log_event(LOG_LEVEL_WARN, "versions.counter_restored", LOG_INT("user_id", user_id),
-              LOG_INT("found", reading->counter), LOG_INT("restored", reading->raised + 1));
-    /* An absent one stands for 1. */
-    PIPELINE_ADD(pipeline, EXPECT_OK_OR_NIL, STR("SET"), key_str(&version), STR("1"), STR("NX"));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("INCRBY"), key_str(&version), missing);
-    return pipeline_run(app->control, pipeline, deadline_ns, error);
-}
-
-/*
- * A counter that was raised by a hand, or restored by two at once, is above what its witness says, and
- * could be lowered so far without being noticed. As good as it goes: it fails on a Redis that takes
- * no writes. One clear too many may be counted when another is half done; that harms nobody.
- */
-static void tighten(struct app *app, struct arena *arena, int64_t user_id,
-                    const struct reading *reading, int64_t deadline_ns)
-{
-    struct key witness = key_user_witness(user_id);
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
-    struct str raised = str_format(arena, "%" PRId64, reading->counter - 1);
-
-    if (!raised.ptr)
-        return;
-    PIPELINE_ADD(pipeline, EXPECT_OK, STR("SET"), key_str(&witness), raised);
-    (void)!pipeline_run(app->control, pipeline, deadline_ns, NULL);
-}
-
-/* Trusted now, or after a closer look: all that was wrong may have been that nobody had looked yet,
- * or that the floor was reached. */
-static enum err trust(struct keeper *keeper, const struct keeper_sight *sight, int64_t version,
-                      int64_t deadline_ns, bool *is_good_out, struct error *error)
-{
-    *is_good_out = keeper_trusts(keeper, sight, version);
-    if (*is_good_out)
-        return ERR_OK;
-    enum err err = keeper_settle(keeper, deadline_ns, error);
-    *is_good_out = err == ERR_OK && keeper_trusts(keeper, sight, version);
-    return err;
-}
-
-/*
- * Makes the version to show out of a reading. *is_good_out: it may be shown; else what was wrong has
- * been mended, and the operation is to be run again: what it wrote went into data that was lost, or
- * made a version that nobody has seen.
- */
-static enum err judge(struct app *app, struct arena *arena, int64_t user_id,
-                      const struct reading *reading, int64_t deadline_ns,
-                      struct cache_state *state_out, bool *is_good_out, struct error *error)
-{
-    struct keeper *keeper = app->keeper;
-    bool is_lost = keeper && (!reading->sight.has_epoch || reading->sight.epoch < 0);
-
-    *is_good_out = false;
-    if (is_lost)
-        return keeper_settle(keeper, deadline_ns, error);
-    enum err err = reading_sum(reading, &state_out->version, error);
-    if (keeper && reading->raised > 0 && reading->counter <= reading->raised)
-        return restore_counter(app, arena, user_id, reading, deadline_ns, error);
-    if (err != ERR_OK)
-        return err;
-    state_out->enabled = !reading->is_off;
-    *is_good_out = true;
-    if (keeper)
-        err = trust(keeper, &reading->sight, state_out->version, deadline_ns, is_good_out, error);
-    if (keeper && *is_good_out && reading->counter - 1 > reading->raised &&
-        reading->counter <= FLOOR_MAX)
-        tighten(app, arena, user_id, reading, deadline_ns);
-    return err;
-}
-
-/* Redis may be lost again while it is mended, and another node may be at it; not for ever. */
+/* Redis may be lost again while it is repaired, and another node may be at it; not for ever. */
 #define TRIES_MAX 4
 
-/* For what writes: on control data that nobody has looked at yet it would be done twice. */
-static enum err look_first(struct app *app, int64_t deadline_ns, struct error *error)
+/* Once in a term: what was written in one that is over is lost, or was cleared by the next. */
+static bool is_to_be_written(const struct operation *op, const struct version_knowledge *known)
 {
-    return app->keeper && !keeper_has_settled(app->keeper)
-               ? keeper_settle(app->keeper, deadline_ns, error)
-               : ERR_OK;
+    return op->action != LOOK && op->written_term != known->term;
 }
 
-static enum err give_up(struct error *error)
+/* On is what is absent; but while switches are being put back, that would be put back, too. */
+static void add_switch(const struct operation *op, const struct version_knowledge *known,
+                       struct pipeline *pipeline)
 {
-    return refuse_reply(error, "the control data was lost again and again while it was read");
+    struct key user = key_user(op->user_id);
+    char buffer[SWITCH_FIELD_SIZE];
+    struct str field = switch_field(buffer, known->term);
+
+    if (op->enabled && known->restored == INT64_MAX)
+        PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HDEL"), key_str(&user), field);
+    else
+        PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(&user), field,
+                     op->enabled ? STR("0") : STR("1"));
+}
+
+static void add_write(const struct operation *op, const struct version_knowledge *known,
+                      struct pipeline *pipeline)
+{
+    struct key key = op->action == CLEAR_ALL ? key_dataset() : key_user(op->user_id);
+
+    if (op->action == SWITCH)
+        add_switch(op, known, pipeline);
+    else
+        PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key),
+                     op->action == CLEAR ? STR("clears") : STR("epoch"), STR("1"));
+}
+
+/* A clear is given its own number, which nobody else is, and not that of a clear right behind it. */
+static void take_write(struct operation *op, int64_t number)
+{
+    op->written_term = op->seen.term;
+    if (op->action == CLEAR)
+        op->seen.clears = number;
+    if (op->action == CLEAR_ALL)
+        op->seen.epoch = number;
+}
+
+/* One round trip. */
+static enum err ask(struct operation *op, const struct version_knowledge *known)
+{
+    bool writes = is_to_be_written(op, known);
+    struct pipeline *pipeline = pipeline_new(op->arena, writes ? PIPELINE_WRITE : PIPELINE_READ);
+    struct call *call = op->counted;
+    struct limit_ride ride = {0};
+
+    if (writes)
+        add_write(op, known, pipeline);
+    observation_ask(pipeline, op->user_id, known->term);
+    if (call)
+        limits_ride(call, pipeline, &ride);
+    enum err err = pipeline_run(op->app->control, pipeline, op->deadline_ns, op->error);
+    if (call)
+        err = limits_alight(call, pipeline, &ride, err);
+    op->counted = NULL;
+    /* A Redis that is full or read-only refuses to count, and can still be read. */
+    if (err == ERR_UPSTREAM_REFUSED && ride.is_on)
+        return ask(op, known);
+    if (err != ERR_OK)
+        return err;
+    op->was_written |= writes;
+    err = observation_take(pipeline, writes, op->user_id, &op->seen, op->error);
+    if (err == ERR_OK && writes)
+        take_write(op, pipeline_value(pipeline, 0)->integer);
+    return err;
+}
+
+/* While switches are being put back, only the users database knows of one that is not yet. */
+static enum err judge_switch(struct operation *op, const struct version_knowledge *known)
+{
+    bool is_off = op->seen.is_off;
+    enum err err = ERR_OK;
+
+    if (op->action == SWITCH)
+        is_off = !op->enabled;
+    else if (!op->seen.has_switch && op->user_id > known->restored)
+        err = users_switch_is_off(op->app->users, op->user_id, &is_off, op->error);
+    op->state.enabled = !is_off;
+    return err;
+}
+
+/* What was observed under `known` is not trusted. Whatever is wrong is repaired; if the data was only in
+ * a newer term than this node knew, the observation is good, and known becomes that term. */
+static enum err judge_again(struct operation *op, struct version_knowledge *known,
+                            bool *is_good_out)
+{
+    struct version_guard *guard = op->app->guard;
+    int64_t term = known->term;
+    enum err err = version_guard_reconcile(guard, op->mode, op->deadline_ns, op->error);
+
+    if (err == ERR_OK)
+        err = version_guard_know(guard, op->mode, op->deadline_ns, known, op->error);
+    known->epoch = 0; /* nothing was known of it before it was asked for */
+    *is_good_out =
+        err == ERR_OK && op->seen.term > term && version_guard_trusts(guard, known, &op->seen);
+    return err;
+}
+
+/* *is_good_out: what was observed may be shown, and state says it. Else what was wrong has been
+ * repaired, and it is to be done again. */
+static enum err judge(struct operation *op, struct version_knowledge *known, bool *is_good_out)
+{
+    struct version_guard *guard = op->app->guard;
+    enum err err = ERR_OK;
+
+    *is_good_out = version_guard_trusts(guard, known, &op->seen);
+    if (!*is_good_out)
+        err = judge_again(op, known, is_good_out);
+    if (!*is_good_out)
+        return err;
+    err = version_guard_show(guard, op->mode, known, &op->seen, op->deadline_ns, &op->state.version,
+                             is_good_out, op->error);
+    return *is_good_out ? judge_switch(op, known) : err;
 }
 
 /* Redis took a write, and what came then failed: the caller is not to be told that nothing happened.
  * The log gets the reason. Of data that no version can be made of it is said that it is refused. */
-static enum err after_write(enum err err, bool was_written, struct error *error)
+static enum err after_write(const struct operation *op, enum err err)
 {
-    if (err == ERR_OK || err == ERR_UPSTREAM_REFUSED || !was_written)
+    if (err == ERR_OK || err == ERR_UPSTREAM_REFUSED || !op->was_written)
         return err;
-    struct error why = *error;
-    (void)error_set(error, ERR_UNCERTAIN, "outcome unknown");
-    memcpy(error->detail, why.detail, sizeof error->detail);
+    struct error why = *op->error;
+    (void)error_set(op->error, ERR_UNCERTAIN, "outcome unknown");
+    memcpy(op->error->detail, why.detail, sizeof why.detail);
     return ERR_UNCERTAIN;
+}
+
+static enum err run(struct operation *op)
+{
+    bool is_good = false;
+    enum err err = ERR_OK;
+
+    for (int i = 0; err == ERR_OK && !is_good; i++) {
+        struct version_knowledge known;
+        if (i == TRIES_MAX)
+            return after_write(op, refuse_reply(op->error, "the control data was lost again and "
+                                                           "again while it was read"));
+        err = version_guard_know(op->app->guard, op->mode, op->deadline_ns, &known, op->error);
+        if (err == ERR_OK)
+            err = ask(op, &known);
+        if (err == ERR_OK)
+            err = judge(op, &known, &is_good);
+    }
+    return after_write(op, err);
 }
 
 /* ---- the operations ---- */
@@ -132,209 +193,107 @@ static enum err after_write(enum err err, bool was_written, struct error *error)
 enum err control_status(struct app *app, struct arena *arena, int64_t user_id, int64_t deadline_ns,
                         struct cache_state *state_out, struct error *error)
 {
-    for (int i = 0; i < TRIES_MAX; i++) {
-        struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
-        struct reading reading;
-        bool is_good = false;
-        reading_ask_status(pipeline, user_id);
-        enum err err = pipeline_run(app->control, pipeline, deadline_ns, error);
-        if (err == ERR_OK)
-            err = reading_take_status(pipeline, 0, &reading, error);
-        if (err == ERR_OK)
-            err = judge(app, arena, user_id, &reading, deadline_ns, state_out, &is_good, error);
-        if (err != ERR_OK || is_good)
-            return err;
-    }
-    return give_up(error);
+    struct operation op = {
+        .app = app, .arena = arena, .user_id = user_id, .deadline_ns = deadline_ns, .error = error};
+    enum err err = run(&op);
+
+    *state_out = op.state;
+    return err;
 }
 
 enum err control_status_counted(struct call *call, struct cache_state *state_out)
 {
-    struct app *app = call->app;
-    int64_t user_id = call->principal.user_id;
-    struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_READ);
-    struct limit_ride ride;
-    struct reading reading;
-    bool is_good = false;
+    struct operation op = {.app = call->app,
+                           .arena = call->arena,
+                           .user_id = call->principal.user_id,
+                           .counted = call,
+                           .deadline_ns = call->deadline_ns,
+                           .error = &call->error};
+    enum err err = run(&op);
 
-    reading_ask_status(pipeline, user_id);
-    limits_ride(call, pipeline, &ride);
-    enum err err = pipeline_run(app->control, pipeline, call->deadline_ns, &call->error);
-    err = limits_alight(call, pipeline, &ride, err);
-    /* A Redis that is full or read-only refuses to count, and can still be read. */
-    bool is_uncounted = err == ERR_UPSTREAM_REFUSED && ride.is_on;
-    if (!is_uncounted) {
-        if (err == ERR_OK)
-            err = reading_take_status(pipeline, 0, &reading, &call->error);
-        if (err == ERR_OK)
-            err = judge(app, call->arena, user_id, &reading, call->deadline_ns, state_out, &is_good,
-                        &call->error);
-        if (err != ERR_OK || is_good)
-            return err;
-    }
-    return control_status(app, call->arena, user_id, call->deadline_ns, state_out, &call->error);
-}
-
-static enum err switch_once(struct app *app, struct arena *arena, int64_t user_id, bool enabled,
-                            int64_t deadline_ns, struct reading *reading, struct error *error)
-{
-    struct key version = key_user_version(user_id), off = key_user_switch(user_id);
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
-
-    /* The version is read and never written, so a clear that runs meanwhile cannot be lost. */
-    if (enabled)
-        PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&off));
-    else
-        PIPELINE_ADD(pipeline, EXPECT_OK, STR("SET"), key_str(&off), STR("1"));
-    reading_ask(pipeline, user_id);
-    PIPELINE_ADD(pipeline, EXPECT_COUNTER_OR_NIL, STR("GET"), key_str(&version));
-    enum err err = pipeline_run(app->control, pipeline, deadline_ns, error);
-    *reading = (struct reading){.counter = reading_counter(pipeline_value(pipeline, 2), 1)};
-    return err == ERR_OK ? reading_take(pipeline, 1, reading, error) : err;
-}
-
-/* For putting it back; somebody who never switched is on. */
-static enum err read_kept_switch(struct app *app, struct arena *arena, int64_t user_id,
-                                 bool *is_off_out, struct error *error)
-{
-    struct user_switch *kept;
-    size_t count;
-    enum err err = users_switches_list(app->users, arena, user_id - 1, 1, &kept, &count, error);
-
-    *is_off_out = err == ERR_OK && count == 1 && kept->user_id == user_id && kept->is_off;
+    *state_out = op.state;
     return err;
 }
 
-static enum err switch_in_redis(struct app *app, struct arena *arena, int64_t user_id, bool enabled,
-                                int64_t deadline_ns, struct cache_state *state_out,
-                                bool *was_written_out, struct error *error)
+enum err control_observe(struct app *app, struct arena *arena, int64_t user_id,
+                         struct cache_state *state_out, struct error *error)
 {
-    *was_written_out = false;
-    for (int i = 0; i < TRIES_MAX; i++) {
-        struct reading reading;
-        bool is_good = false;
-        enum err err = switch_once(app, arena, user_id, enabled, deadline_ns, &reading, error);
-        *was_written_out |= err == ERR_OK;
-        if (err == ERR_OK)
-            err = judge(app, arena, user_id, &reading, deadline_ns, state_out, &is_good, error);
-        state_out->enabled = enabled;
-        if (err != ERR_OK || is_good)
-            return after_write(err, *was_written_out, error);
-    }
-    return give_up(error);
+    struct operation op = {.app = app,
+                           .arena = arena,
+                           .mode = VERSION_GUARD_PASSIVE,
+                           .user_id = user_id,
+                           .deadline_ns =
+                               clock_deadline_ns(app->budget_ms + VERSION_GUARD_PASSIVE_MS),
+                           .error = error};
+    enum err err = run(&op);
+
+    *state_out = op.state;
+    if (err != ERR_NOT_FOUND)
+        return err;
+    error_clear(error);
+    *state_out = (struct cache_state){.enabled = true, .version = 1};
+    return ERR_OK;
 }
 
-/* The database first: a switch that Redis alone has could be lost with it a moment later. */
+/*
+ * The users database first: a switch that Redis alone has could be lost with it a moment later. Before
+ * that, a look whose control data it is: a switch that is refused must not be kept anywhere.
+ */
 enum err control_switch(struct app *app, struct arena *arena, int64_t user_id, bool enabled,
                         int64_t deadline_ns, struct cache_state *state_out, struct error *error)
 {
+    struct operation op = {.app = app,
+                           .arena = arena,
+                           .action = SWITCH,
+                           .user_id = user_id,
+                           .enabled = enabled,
+                           .deadline_ns = deadline_ns,
+                           .error = error};
+    struct version_knowledge known;
     bool was_off = false;
-    enum err err = look_first(app, deadline_ns, error);
+    enum err err =
+        version_guard_know(app->guard, VERSION_GUARD_REPAIRS, deadline_ns, &known, error);
 
-    if (err == ERR_OK && app->users)
-        err = read_kept_switch(app, arena, user_id, &was_off, error);
-
-    if (err == ERR_OK && app->users)
+    if (err == ERR_OK)
+        err = users_switch_is_off(app->users, user_id, &was_off, error);
+    if (err == ERR_OK)
         err = users_switch_set(app->users, user_id, !enabled, error);
     if (err != ERR_OK)
         return err;
-    bool was_written;
-    err =
-        switch_in_redis(app, arena, user_id, enabled, deadline_ns, state_out, &was_written, error);
-    /* It did not happen, and must not the next time Redis is mended. */
-    if (err != ERR_OK && err != ERR_UNCERTAIN && !was_written && app->users &&
+    err = run(&op);
+    *state_out = op.state;
+    /* It did not happen, and must not the next time switches are put back. */
+    if (err != ERR_OK && err != ERR_UNCERTAIN && !op.was_written &&
         users_switch_set(app->users, user_id, was_off, NULL) != ERR_OK)
         log_event(LOG_LEVEL_WARN, "switches.ahead", LOG_INT("user_id", user_id));
-    return err;
-}
-
-static enum err clear_once(struct app *app, struct arena *arena, int64_t user_id,
-                           int64_t deadline_ns, struct reading *reading, struct error *error)
-{
-    struct key version = key_user_version(user_id), witness = key_user_witness(user_id);
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
-
-    reading_ask(pipeline, user_id);
-    /* INCR alone would make an absent counter 1, which is what was shown while it was absent. */
-    PIPELINE_ADD(pipeline, EXPECT_OK_OR_NIL, STR("SET"), key_str(&version), STR("1"), STR("NX"));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("INCR"), key_str(&version));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("INCR"), key_str(&witness));
-    enum err err = pipeline_run(app->control, pipeline, deadline_ns, error);
-    *reading = (struct reading){.counter = pipeline_value(pipeline, 2)->integer};
-    if (err == ERR_OK)
-        err = reading_take(pipeline, 0, reading, error);
-    if (err == ERR_OK && reading->counter < 2 && reading->raised == 0)
-        err = refuse_reply(error, "a cleared version counter is %" PRId64, reading->counter);
-    reading->raised++; /* the witness was read before that */
     return err;
 }
 
 enum err control_clear(struct app *app, struct arena *arena, int64_t user_id, int64_t deadline_ns,
                        struct cache_state *state_out, struct error *error)
 {
-    enum err err = look_first(app, deadline_ns, error);
-    bool was_written = false;
+    struct operation op = {.app = app,
+                           .arena = arena,
+                           .action = CLEAR,
+                           .user_id = user_id,
+                           .deadline_ns = deadline_ns,
+                           .error = error};
+    enum err err = run(&op);
 
-    for (int i = 0; err == ERR_OK && i < TRIES_MAX; i++) {
-        struct reading reading;
-        bool is_good = false;
-        err = clear_once(app, arena, user_id, deadline_ns, &reading, error);
-        was_written |= err == ERR_OK;
-        if (err == ERR_OK)
-            err = judge(app, arena, user_id, &reading, deadline_ns, state_out, &is_good, error);
-        if (is_good)
-            return err;
-    }
-    return after_write(err == ERR_OK ? give_up(error) : err, was_written, error);
-}
-
-/* An epoch that is absent must not become 1: below nothing that any node believes in, however many
- * clears come before somebody mends it. */
-#define EPOCH_LOST "-1000000000"
-
-static enum err clear_all_once(struct app *app, struct arena *arena, int64_t deadline_ns,
-                               struct keeper_sight *sight, struct error *error)
-{
-    struct key epoch = key_epoch(), witness = key_epoch_witness();
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
-    struct str absent = app->keeper ? STR(EPOCH_LOST) : STR("0");
-
-    PIPELINE_ADD(pipeline, EXPECT_COUNTER_OR_NIL, STR("GET"), key_str(&witness));
-    PIPELINE_ADD(pipeline, EXPECT_OK_OR_NIL, STR("SET"), key_str(&epoch), absent, STR("NX"));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("INCR"), key_str(&epoch));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("INCR"), key_str(&witness));
-    enum err err = pipeline_run(app->control, pipeline, deadline_ns, error);
-    *sight = (struct keeper_sight){
-        .origin = pipeline_origin(pipeline),
-        .has_epoch = pipeline_value(pipeline, 0)->kind != VALUE_NIL,
-        .epoch = pipeline_value(pipeline, 2)->integer,
-        /* Read before it was raised. */
-        .witness = reading_counter(pipeline_value(pipeline, 0), 0) + 1,
-    };
+    *state_out = op.state;
     return err;
 }
 
 enum err control_clear_all(struct app *app, struct arena *arena, int64_t deadline_ns,
                            int64_t *epoch_out, struct error *error)
 {
-    enum err err = look_first(app, deadline_ns, error);
-    bool was_written = false;
+    struct operation op = {.app = app,
+                           .arena = arena,
+                           .action = CLEAR_ALL,
+                           .deadline_ns = deadline_ns,
+                           .error = error};
+    enum err err = run(&op);
 
-    for (int i = 0; err == ERR_OK && i < TRIES_MAX; i++) {
-        struct keeper_sight sight;
-        bool is_good = true;
-        err = clear_all_once(app, arena, deadline_ns, &sight, error);
-        if (err != ERR_OK)
-            break;
-        was_written = true;
-        *epoch_out = sight.epoch;
-        if (!app->keeper && sight.epoch < 1)
-            return refuse_reply(error, "a raised epoch is %" PRId64, sight.epoch);
-        /* Nobody has a version lower than the epoch and one. */
-        if (app->keeper)
-            err = trust(app->keeper, &sight, sight.epoch + 1, deadline_ns, &is_good, error);
-        if (is_good)
-            return err;
-    }
-    return after_write(err == ERR_OK ? give_up(error) : err, was_written, error);
+    *epoch_out = op.seen.epoch;
+    return err;
 }

@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     POLL_MS = 250,        /* with a round trip well within the second that is promised */
@@ -37,7 +38,8 @@ struct feed {
     bool is_complete;    /* all that Redis holds has been read, and news from there on */
     bool is_lost;        /* said in the log that Redis is out of reach */
     char last_event[EVENT_ID_SIZE];
-    size_t held; /* by Redis, when it was asked last */
+    char dataset[VERSION_GUARD_ID_SIZE]; /* which control data that was */
+    size_t held;                         /* by Redis, when it was asked last */
     int64_t cleaned_at_s;
     struct ids ids;
 
@@ -165,58 +167,36 @@ static enum err load_all(struct feed *feed, struct error *error)
     return err;
 }
 
-/* True through *is_same_out when the control data is what it was, and news may be read. One that is
- * gone is the keeper's affair; revocations are put back even while it cannot mend. */
-static enum err look_at_marker(struct feed *feed, const struct value *value, bool *is_same_out,
-                               struct error *error)
+/* Whether the control data is what it was, and news may be read. Of one that is gone the news are gone,
+ * too, and revocations are put back even while nobody can repair it. */
+static bool is_same_dataset(struct feed *feed)
 {
-    bool is_new;
-    enum err err = marker_see(feed->options.marker, value, clock_wall_s(), &is_new, error);
+    char id[VERSION_GUARD_ID_SIZE];
+    bool is_same =
+        version_guard_dataset(feed->options.guard, id) && memcmp(feed->dataset, id, sizeof id) == 0;
 
-    *is_same_out = err == ERR_OK && !is_new;
-    if (err != ERR_NOT_FOUND)
-        return err;
-    error_clear(error);
-    return ERR_OK;
+    memcpy(feed->dataset, id, sizeof id);
+    return is_same;
 }
 
-static enum err check_marker(struct feed *feed, struct error *error)
-{
-    struct key key = key_marker();
-    struct pipeline *pipeline = pipeline_new(feed->arena, PIPELINE_READ);
-    bool is_same;
-
-    PIPELINE_ADD(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&key));
-    enum err err = run(feed, pipeline, error);
-    return err == ERR_OK ? look_at_marker(feed, pipeline_value(pipeline, 0), &is_same, error) : err;
-}
-
-/* Marker, news and a count in one round trip. *has_more_out: there may be more of them. */
+/* News and a count in one round trip. *has_more_out: there may be more of them. */
 static enum err read_news(struct feed *feed, bool *has_more_out, struct error *error)
 {
-    struct key marker = key_marker(), events = key_events(), revoked = key_revoked();
+    struct key events = key_events(), revoked = key_revoked();
     struct pipeline *pipeline = pipeline_new(feed->arena, PIPELINE_READ);
     struct str after = str_format(feed->arena, "(%s", feed->last_event);
     struct str limit = str_format(feed->arena, "%d", NEWS_LIMIT);
-    bool is_same = false;
 
     *has_more_out = false;
     if (!TEXTS_MADE(after, limit))
         return ERR_NO_MEMORY;
-    PIPELINE_ADD(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&marker));
     PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("XRANGE"), key_str(&events), after, STR("+"),
                  STR("COUNT"), limit);
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZCARD"), key_str(&revoked));
     enum err err = run(feed, pipeline, error);
-    if (err == ERR_OK)
-        err = look_at_marker(feed, pipeline_value(pipeline, 0), &is_same, error);
-    if (err != ERR_OK || !is_same) {
-        feed->is_complete = false;
-        /* Without a marker it would be so again; the next round sees. */
-        *has_more_out = err == ERR_OK && pipeline_value(pipeline, 0)->kind != VALUE_NIL;
+    if (err != ERR_OK)
         return err;
-    }
-    const struct value *news = pipeline_value(pipeline, 1), *held = pipeline_value(pipeline, 2);
+    const struct value *news = pipeline_value(pipeline, 0), *held = pipeline_value(pipeline, 1);
     feed->held = held->integer > 0 ? (size_t)held->integer : 0;
     for (size_t i = 0; i < news->count && err == ERR_OK; i++)
         err = learn_event(feed, &news->items[i], error);
@@ -225,7 +205,7 @@ static enum err read_news(struct feed *feed, bool *has_more_out, struct error *e
 }
 
 /*
- * A failover may lose the last seconds between two looks, and leave the marker as it was. Redis then
+ * A failover may lose the last seconds between two looks, and leave the record of the data as it was. Redis then
  * holds less than we know; so it does for a moment when another node removed what has expired.
  */
 static enum err find_losses(struct feed *feed, struct error *error)
@@ -290,14 +270,14 @@ static enum err catch_up(struct feed *feed, struct error *error)
     bool has_more = true;
     enum err err = ERR_OK;
 
+    if (!is_same_dataset(feed))
+        feed->is_complete = false;
     while (has_more && err == ERR_OK) {
         arena_reset(feed->arena);
         if (feed->is_complete) {
             err = read_news(feed, &has_more, error);
         } else {
-            err = check_marker(feed, error);
-            if (err == ERR_OK)
-                err = load_all(feed, error);
+            err = load_all(feed, error);
             feed->is_complete = err == ERR_OK;
         }
     }
@@ -326,12 +306,13 @@ static void tell(struct feed *feed, enum err err, const struct error *error)
  * Other failures are told by the operations that need the versions; one of Redis shows again at
  * once. The database may take its time, and its budget is not the requests'.
  */
-static enum err settle(struct feed *feed, struct error *error)
+static enum err reconcile(struct feed *feed, struct error *error)
 {
-    enum err err =
-        keeper_settle(feed->options.keeper, clock_deadline_ns(feed->options.budget_ms * 4), error);
+    struct version_guard *guard = feed->options.guard;
+    enum err err = version_guard_reconcile(guard, VERSION_GUARD_REPAIRS,
+                                           clock_deadline_ns(feed->options.budget_ms * 4), error);
 
-    if (err != ERR_OK && keeper_is_foreign(feed->options.keeper, error)) {
+    if (err != ERR_OK && version_guard_is_foreign(guard, error)) {
         feed->is_complete = false;
         return err;
     }
@@ -355,10 +336,10 @@ static void agree_on_ids(struct feed *feed)
 }
 
 /* A Redis that takes no writes still tells the news. */
-static void do_round(struct feed *feed)
+static void do_round(struct feed *feed, bool *has_more_out)
 {
     struct error error = {0};
-    enum err err = settle(feed, &error);
+    enum err err = reconcile(feed, &error);
 
     if (err == ERR_OK)
         err = catch_up(feed, &error);
@@ -375,6 +356,7 @@ static void do_round(struct feed *feed)
     else
         revocations_expire(feed->options.revocations, clock_wall_s());
     tell(feed, err, &error);
+    *has_more_out = version_guard_restore(feed->options.guard, deadline_ns(feed));
 
     lock_take(&feed->lock);
     atomic_store(&feed->has_tried, true);
@@ -383,10 +365,10 @@ static void do_round(struct feed *feed)
 }
 
 /* False: the end. */
-static bool rest(struct feed *feed)
+static bool rest(struct feed *feed, int64_t rest_ms)
 {
-    int64_t until_ns = clock_deadline_ns(POLL_MS);
-    bool in_time = true;
+    int64_t until_ns = clock_deadline_ns(rest_ms);
+    bool in_time = rest_ms > 0;
 
     lock_take(&feed->lock);
     while (!feed->is_stopping && in_time)
@@ -399,10 +381,11 @@ static bool rest(struct feed *feed)
 static void *follow(void *arg)
 {
     struct feed *feed = arg;
+    bool has_more;
 
     do
-        do_round(feed);
-    while (rest(feed));
+        do_round(feed, &has_more);
+    while (rest(feed, has_more ? 0 : POLL_MS));
     return NULL;
 }
 

@@ -1,11 +1,10 @@
 /*
- * Keeps this node's list of revocations (revocations.h) and its marker the same as what Redis
- * holds: a thread that asks for news four times a second, with three commands in one round trip. At
+ * Keeps this node's list of revocations (revocations.h) the same as what Redis holds: a thread that asks for news four times a second, with two commands in one round trip. At
  * the start, after an outage, and when the control data turns out to be another, it reads all there
  * is; and what this node knows and Redis does not is put back: a revocation is not undone by a
- * FLUSHALL or a failover as long as one node lives. Every round begins with a look of the keeper, so
- * that control data that was lost is mended even while nobody asks for it, and nothing is exchanged
- * with that of another users database.
+ * FLUSHALL or a failover as long as one node lives. Every round begins with a look
+ * of the version guard, so that control data that was lost is repaired even while nobody asks for it,
+ * switches are put back, and nothing is exchanged with the data of another users database.
  */
 #ifndef API_IDENTITY_FEED_H
 #define API_IDENTITY_FEED_H
@@ -13,18 +12,16 @@
 #include "cachewarden/pool.h"
 #include "cachewarden/revocations.h"
 #include "cachewarden/users.h"
-#include "control/keeper.h"
-#include "identity/marker.h"
+#include "control/version_guard.h"
 
 struct feed;
 
 /* All borrowed; they outlive the feed. */
 struct feed_options {
     struct pool *control;
-    struct keeper *keeper;
+    struct version_guard *guard;
     struct revocations *revocations;
     struct users *users;
-    struct marker *marker;
     int64_t budget_ms; /* for one round trip */
 };
 

@@ -2,8 +2,8 @@
 
 #include "cachewarden/app.h"
 #include "cachewarden/revocations.h"
-#include "control/keeper.h"
-#include "identity/marker.h"
+#include "control/dataset.h"
+#include "control/version_guard.h"
 #include "identity/record.h"
 #include "keyspace.h"
 #include "services.h"
@@ -26,7 +26,7 @@ enum {
     ASK_RECORD,
     ASK_TOKEN,
     ASK_FAMILY,
-    /* and before the token is spent: */ ASK_MARKER,
+    /* and before the token is spent: */ ASK_IDS,
     ASK_TIME
 };
 
@@ -89,21 +89,25 @@ static enum err read_time(struct call *call, const struct value *time, int64_t *
 }
 
 /* The first to ask after control data was lost may come before the node has noticed. */
-static enum err read_marker(struct call *call, const struct value *held, struct str *marker_out)
+static enum err judge_unrecorded(struct call *call, const struct value *ids,
+                                 const struct token_claims *claims, struct refresh_facts *facts)
 {
-    struct app *app = call->app;
-    struct key key = key_marker();
+    bool is_there;
 
-    *marker_out = held->text;
-    if (held->kind == VALUE_STRING)
+    facts->may_be_unrecorded =
+        dataset_allows(ids, claims->unrecorded, claims->issued_at_s, &is_there);
+    if (is_there)
         return ERR_OK;
-    enum err err = keeper_settle(app->keeper, call->deadline_ns, &call->error);
+    enum err err = version_guard_reconcile(call->app->guard, VERSION_GUARD_REPAIRS,
+                                           call->deadline_ns, &call->error);
     if (err != ERR_OK)
         return err;
     struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_READ);
-    PIPELINE_ADD(pipeline, EXPECT_STRING, STR("GET"), key_str(&key));
-    err = pipeline_run(app->control, pipeline, call->deadline_ns, &call->error);
-    *marker_out = pipeline_value(pipeline, 0)->text;
+    dataset_ask_ids(pipeline);
+    err = pipeline_run(call->app->control, pipeline, call->deadline_ns, &call->error);
+    facts->may_be_unrecorded =
+        err == ERR_OK && dataset_allows(pipeline_value(pipeline, 0), claims->unrecorded,
+                                        claims->issued_at_s, &is_there);
     return err;
 }
 
@@ -111,13 +115,11 @@ enum err refresh_look_up(struct call *call, const struct token_claims *claims,
                          struct refresh_facts *facts_out)
 {
     struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_READ);
-    struct key marker_key = key_marker();
-    struct str marker = STR_NONE;
 
     *facts_out = (struct refresh_facts){0};
     if (ask(call, pipeline, claims) != ERR_OK)
         return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a token");
-    PIPELINE_ADD(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&marker_key));
+    dataset_ask_ids(pipeline);
     PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("TIME"));
     enum err err = pipeline_run(call->app->control, pipeline, call->deadline_ns, &call->error);
     if (err == ERR_OK)
@@ -126,10 +128,7 @@ enum err refresh_look_up(struct call *call, const struct token_claims *claims,
         err = read_time(call, pipeline_value(pipeline, ASK_TIME), &facts_out->now_ms);
     if (err != ERR_OK || claims->unrecorded.len == 0)
         return err;
-    err = read_marker(call, pipeline_value(pipeline, ASK_MARKER), &marker);
-    facts_out->may_be_unrecorded =
-        err == ERR_OK && marker_allows(marker, claims->unrecorded, claims->issued_at_s);
-    return err;
+    return judge_unrecorded(call, pipeline_value(pipeline, ASK_IDS), claims, facts_out);
 }
 
 /* ---- spending ---- */

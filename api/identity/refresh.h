@@ -8,7 +8,7 @@
  *     unrecorded --- first use ------^   \------- use within 10 s ----> refused
  *
  * Unrecorded is a token issued while Redis did not take its record; it says so itself, and which
- * control data it belongs to (identity/marker.h). Any other without a record is of control data
+ * control data it belongs to (control/dataset.h). Any other without a record is of control data
  * that was lost, and refused.
  *
  * Both moments are told by the clock of Redis: the nodes' own differ, and a client that says the same

@@ -5,7 +5,7 @@
 #include "cachewarden/log.h"
 #include "cachewarden/pipeline.h"
 #include "cachewarden/random.h"
-#include "identity/marker.h"
+#include "control/version_guard.h"
 #include "identity/record.h"
 #include "identity/refresh.h"
 #include "identity/revoke.h"
@@ -86,16 +86,16 @@ static enum err sign_pair(struct call *call, const struct user *user, struct str
 static enum err sign_unrecorded(struct call *call, const struct user *user, struct str family,
                                 const struct error *why, struct token_pair *pair_out)
 {
-    struct str marker = marker_id(call->app->marker, call->arena);
+    struct str dataset = version_guard_last_dataset(call->app->guard, call->arena);
     struct issued issued;
 
     tally_add(call->app->tallies, TALLY_UNRECORDED);
     log_event(LOG_LEVEL_WARN, "auth.token_unrecorded", LOG_CSTR("error", err_name(why->code)),
               LOG_CSTR("detail", why->detail), LOG_INT("user_id", user->id),
               LOG_STR("request_id", call->request_id));
-    if (!marker.ptr)
+    if (!dataset.ptr)
         return no_memory(call);
-    return sign_pair(call, user, family, marker, &issued, pair_out);
+    return sign_pair(call, user, family, dataset, &issued, pair_out);
 }
 
 enum err sign_in(struct call *call, const struct user *user, struct token_pair *pair_out)

@@ -68,8 +68,7 @@ struct caches;
 struct audit;
 struct feed;
 struct health;
-struct keeper;
-struct marker;
+struct version_guard;
 
 /*
  * What only the program around the services knows, for the operations that tell it. Whoever takes
@@ -88,11 +87,10 @@ struct app {
     struct users *users;
     struct caches *caches;
     struct audit *audit;
-    struct marker *marker; /* which control data Redis holds; NULL without users */
-    struct keeper *keeper; /* of versions, that they never go back; NULL without users */
-    struct feed *feed;     /* what other nodes revoke; NULL without users */
-    struct health *health; /* the last probe of Redis, shared by all who ask */
-    struct limits *limits; /* NULL: off */
+    struct version_guard *guard; /* of versions, that they never go back; NULL without users */
+    struct feed *feed;           /* what other nodes revoke; NULL without users */
+    struct health *health;       /* the last probe of Redis, shared by all who ask */
+    struct limits *limits;       /* NULL: off */
     struct permit_policy policy;
     _Atomic bool registration_open;
     _Atomic bool ready; /* false while starting and draining: /health/ready */
@@ -152,25 +150,26 @@ void session_keep(struct call *call);
 /*
  * ---- cache control: each is one round trip, O(1) ----
  *
- * A version never goes back and never repeats, whatever happens to Redis (control/keeper.h): an
- * operation that finds the control data gone, older than it was, or of another users database mends
- * it first and is run again, or fails. Further errors: those of the users database.
+ * A version never goes back and never repeats, whatever happens to Redis (control/version_guard.h): an
+ * operation that finds the control data gone or older than it was repairs it first and looks again; one
+ * that finds another installation's fails and writes nothing anywhere. Further errors: those of the
+ * users database. Not without users.
  */
 
 struct cache_state {
     bool enabled;
-    int64_t version; /* the account's counter + the epoch */
+    int64_t version; /* 1, the account's clears and the epoch together */
 };
 CW_MUST_CHECK enum err control_status(struct app *app, struct arena *arena, int64_t user_id,
                                       int64_t deadline_ns, struct cache_state *state_out,
                                       struct error *error);
 /*
- * The same for a command, in several round trips, but nothing is written anywhere. Shows what a server
- * shows. Where there is something to mend it waits two seconds for a server to do it: after that,
- * ERR_UPSTREAM_REFUSED says so.
+ * The same for a command, but nothing is written anywhere. Shows what a server shows. Where there is
+ * something to repair it waits two seconds for a server to do it: after that, ERR_UPSTREAM_REFUSED
+ * says so.
  */
-CW_MUST_CHECK enum err control_peek(struct app *app, int64_t user_id, struct cache_state *state_out,
-                                    struct error *error);
+CW_MUST_CHECK enum err control_observe(struct app *app, struct arena *arena, int64_t user_id,
+                                       struct cache_state *state_out, struct error *error);
 /* Kept in the users database first, then done. */
 CW_MUST_CHECK enum err control_switch(struct app *app, struct arena *arena, int64_t user_id,
                                       bool enabled, int64_t deadline_ns,

@@ -191,7 +191,7 @@ CW_MUST_CHECK enum err api_keys_revoke(struct users *users, struct str name, int
 CW_MUST_CHECK enum err api_keys_touch(struct users *users, struct str id, int64_t now_s,
                                       struct error *error);
 
-/* Small facts: "install_id" (made at the first opening), later floors and markers. ERR_NOT_FOUND
+/* Small facts: "install_id" (made at the first opening), and what is kept about the control data. ERR_NOT_FOUND
  * when absent. */
 CW_MUST_CHECK enum err users_fact_get(struct users *users, struct arena *arena, struct str name,
                                       struct str *value_out, struct error *error);
@@ -202,17 +202,18 @@ CW_MUST_CHECK enum err users_fact_set(struct users *users, struct str name, stru
 CW_MUST_CHECK enum err users_fact_replace(struct users *users, struct str name, struct str old,
                                           struct str value, struct error *error);
 
-/* ---- switches of caches: what Redis holds, kept here for when it loses it ---- */
-
-struct user_switch {
-    int64_t user_id; /* of an account, or of somebody known elsewhere */
-    bool is_off;
-};
+/*
+ * ---- switches of caches: those that are off, kept here for when Redis loses them ----
+ *
+ * Of accounts, and of people known elsewhere. On is what everybody is that is not among them.
+ */
 CW_MUST_CHECK enum err users_switch_set(struct users *users, int64_t user_id, bool is_off,
                                         struct error *error);
-/* Up to `limit` of those who ever switched, by id, behind `after`; in the arena. */
-CW_MUST_CHECK enum err users_switches_list(struct users *users, struct arena *arena, int64_t after,
-                                           size_t limit, struct user_switch **switches_out,
-                                           size_t *count_out, struct error *error);
+CW_MUST_CHECK enum err users_switch_is_off(struct users *users, int64_t user_id, bool *is_off_out,
+                                           struct error *error);
+/* Up to `limit` of the users whose switch is off, by id, behind `after`; in the arena. */
+CW_MUST_CHECK enum err users_switches_off(struct users *users, struct arena *arena, int64_t after,
+                                          size_t limit, int64_t **user_ids_out, size_t *count_out,
+                                          struct error *error);
 
 #endif

@@ -85,7 +85,7 @@ static enum err operate(struct session *session, enum operation operation, int64
     struct app *app = session->app;
     switch (operation) {
     case STATUS:
-        return control_peek(app, user_id, state_out, error);
+        return control_observe(app, session->arena, user_id, state_out, error);
     case CLEAR:
         return control_clear(app, session->arena, user_id, deadline_ns, state_out, error);
     case ENABLE:

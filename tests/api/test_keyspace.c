@@ -11,12 +11,9 @@ static void expect_key(struct key key, const char *text)
 
 START_TEST(names_are_those_of_the_layout)
 {
-    expect_key(key_user_version(1), "cw:{u:1}:v");
-    expect_key(key_user_switch(123), "cw:{u:123}:off");
-    expect_key(key_user_version(INT64_MAX), "cw:{u:9223372036854775807}:v");
-    expect_key(key_user_switch(INT64_MAX), "cw:{u:9223372036854775807}:off");
-    expect_key(key_epoch(), "cw:epoch");
-    expect_key(key_marker(), "cw:marker");
+    expect_key(key_user(1), "cw:{u:1}");
+    expect_key(key_user(INT64_MAX), "cw:{u:9223372036854775807}");
+    expect_key(key_dataset(), "cw:dataset");
     expect_key(key_revoked(), "cw:revoked");
     expect_key(key_events(), "cw:events");
     expect_key(key_highest_id(), "cw:ids");
@@ -107,11 +104,11 @@ END_TEST
 
 START_TEST(our_part_of_the_keyspace)
 {
-    ck_assert(key_is_ours(STR("cw:epoch")));
+    ck_assert(key_is_ours(STR("cw:dataset")));
     ck_assert(key_is_ours(STR("cw:")));
     ck_assert(!key_is_ours(STR("cw")));
     ck_assert(!key_is_ours(STR("CW:epoch")));
-    ck_assert(!key_is_ours(STR("xcw:epoch")));
+    ck_assert(!key_is_ours(STR("xcw:dataset")));
     ck_assert(!key_is_ours(STR_NONE));
 }
 END_TEST

@@ -1,4 +1,5 @@
 /* GET /api/v1/audit: who did what to which cache, newest first. */
+#include "control_data.h"
 #include "stand.h"
 #include "suite.h"
 
@@ -126,9 +127,9 @@ START_TEST(everything_that_changes_is_there)
     snprintf(own, sizeof own, "user:%lld", (long long)alice);
     forget();
     redis_server_do(stand.redis, "SET whatsapp:development:in x");
-    int64_t epoch = redis_server_ask_integer(stand.redis, "GET cw:epoch");
+    int64_t epoch = control_epoch(stand.redis);
     int64_t version = version_of_alice();
-    redis_server_do(stand.redis, "SET cw:{u:123}:v 6");
+    control_set_clears(stand.redis, 123, 5);
 
     expect_status(http_post(stand.http, "/api/cache/disable/", stand.alice.bearer), 200);
     expect_status(http_post(stand.http, "/api/cache/enable/", stand.alice.bearer), 200);
@@ -174,7 +175,7 @@ END_TEST
 START_TEST(a_flush_that_failed_is_there_too)
 {
     forget();
-    redis_server_do(stand.redis, "RPUSH cw:{u:%lld}:v 1", (long long)stand.bob.id);
+    redis_server_do(stand.redis, "RPUSH cw:{u:%lld} 1", (long long)stand.bob.id);
     expect_status(http_post(stand.http, "/api/cache/clear/", stand.bob.bearer), 500);
     wait_for_records(1);
     json_t *answer = audit("");

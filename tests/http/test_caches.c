@@ -63,7 +63,7 @@ __attribute__((format(printf, 3, 4))) static int64_t in_database(const struct re
 static bool is_settled(const void *with)
 {
     (void)with;
-    return redis_server_ask_integer(stand.redis, "EXISTS cw:marker cw:epoch") == 2;
+    return redis_server_ask_integer(stand.redis, "HEXISTS cw:dataset term") == 1;
 }
 
 /* The list waits for what is on its way to the stream, and to the last flushes. */
@@ -195,7 +195,7 @@ START_TEST(control_data_cannot_be_a_target)
 {
     static const char *const bad[][2] = {
         {"caches = ( { name = \"a\"; database = 0; } );\n", "a"},
-        {"caches = ( { name = \"a\"; keys = [ \"cw:epoch\" ]; } );\n", "cw:"},
+        {"caches = ( { name = \"a\"; keys = [ \"cw:dataset\" ]; } );\n", "cw:"},
         {"caches = ( { name = \"a\"; database = 1; keys = [ \"x\" ]; } );\n", "a"},
         {"caches = ( { name = \"a\"; } );\n", "a"},
         {"caches = ( { name = \"a\"; keys = [ \"x\" ]; }, { name = \"a\"; keys = [ \"y\" ]; } );\n",

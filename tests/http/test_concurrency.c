@@ -1,4 +1,5 @@
 /* Many at once: no clear is lost, every one is one round trip, and nothing iterates over keys. */
+#include "control_data.h"
 #include "stand.h"
 #include "suite.h"
 #include "tcp_proxy.h"
@@ -21,7 +22,7 @@ static void open_stand(void)
 {
     stand_open(&stand, &(struct stand_options){.environment = (const char *const[]){
                                                    "CACHEWARDEN_LIMITS_ENABLED=false", NULL}});
-    redis_server_do(stand.redis, "SET cw:{u:%lld}:v %d", (long long)stand.alice.id, FIRST_VERSION);
+    control_set_version(stand.redis, stand.alice.id, FIRST_VERSION);
 }
 
 static void close_stand(void)
@@ -78,7 +79,7 @@ static void finish(struct worker *worker)
 
 static int64_t version_in_redis(void)
 {
-    return redis_server_ask_integer(stand.redis, "GET cw:{u:%lld}:v", (long long)stand.alice.id);
+    return control_version(stand.redis, stand.alice.id);
 }
 
 START_TEST(no_clear_is_lost_or_shown_twice)
@@ -179,7 +180,7 @@ START_TEST(monitor_shows_nothing_that_iterates)
 {
     int commands = 0;
     for (int i = 0; i < 300; i++)
-        redis_server_do(stand.redis, "SET cw:{u:%d}:v 1", 1000 + i);
+        control_set_clears(stand.redis, 1000 + i, 0);
     redisContext *monitor = redisConnect("127.0.0.1", redis_server_port(stand.redis));
     ck_assert(monitor && monitor->err == 0);
     freeReplyObject(redisCommand(monitor, "MONITOR"));
@@ -213,8 +214,7 @@ struct traffic {
  */
 static bool is_for_a_request(const struct proxy_segment *segment)
 {
-    static const char *const by_itself[] = {"cw:audit", "cw:events", "cw:revoked", "cw:marker",
-                                            "cw:epoch"};
+    static const char *const by_itself[] = {"cw:audit", "cw:events", "cw:revoked", "cw:dataset"};
     if (strstr(segment->bytes, "cw:{u:"))
         return true;
     for (size_t i = 0; i < sizeof by_itself / sizeof *by_itself; i++)
@@ -229,7 +229,7 @@ static struct traffic traffic_since(struct tcp_proxy *proxy, size_t from)
     struct traffic traffic = {0, 0};
     bool is_asking[256] = {false};
     char key[64];
-    snprintf(key, sizeof key, "cw:{u:%lld}:v", (long long)stand.alice.id);
+    snprintf(key, sizeof key, "cw:{u:%lld}\r\n", (long long)stand.alice.id);
     for (size_t i = from; i < tcp_proxy_count(proxy); i++) {
         struct proxy_segment segment = tcp_proxy_segment(proxy, i);
         /* A long batch arrives in several reads: those are one turn. */
@@ -252,7 +252,7 @@ static struct tcp_proxy *open_behind_proxy(struct redis_server **redis_out, cons
                            .no_redis = true,
                            .environment = (const char *const[]){
                                url, pool_size, "CACHEWARDEN_LIMITS_ENABLED=false", NULL}});
-    redis_server_do(*redis_out, "SET cw:{u:%lld}:v %d", (long long)stand.alice.id, FIRST_VERSION);
+    control_set_version(*redis_out, stand.alice.id, FIRST_VERSION);
     /* Connecting has round trips of its own; afterwards the connections are there. */
     for (int i = 0; i < 5; i++)
         expect_status(http_post(stand.http, "/api/cache/clear/", stand.alice.bearer), 200);

@@ -1,4 +1,5 @@
 /* Slow and idle clients: each is cut at an absolute deadline, and none of them keeps others waiting. */
+#include "control_data.h"
 #include "patience.h"
 #include "slowness.h"
 #include "stand.h"
@@ -76,16 +77,13 @@ START_TEST(a_body_in_drips_is_cut)
     static const char *const drips[] = {"x", "1\r\nx\r\n"};
     for (size_t i = 0; i < 2; i++) {
         struct raw *raw = raw_open(stand.server.port);
-        int64_t version = redis_server_ask_integer(stand.redis, "EXISTS cw:{u:%lld}:v",
-                                                   (long long)stand.alice.id);
+        int64_t version = control_clears(stand.redis, stand.alice.id);
         raw_print(raw, "POST /api/cache/clear/ HTTP/1.1\r\nHost: localhost\r\n%s\r\n%s\r\n\r\n",
                   stand.alice.bearer, lengths[i]);
         int took = drip_until_closed(raw, drips[i], BODY_MS);
         ck_assert_msg(took >= BODY_MS / 2, "cut after %d ms already", took);
         /* A request that never became whole has done nothing. */
-        ck_assert_int_eq(redis_server_ask_integer(stand.redis, "EXISTS cw:{u:%lld}:v",
-                                                  (long long)stand.alice.id),
-                         version);
+        ck_assert_int_eq(control_clears(stand.redis, stand.alice.id), version);
         raw_close(&raw);
     }
 }
@@ -113,9 +111,7 @@ START_TEST(a_silent_body_is_cut)
     ck_assert_msg(!reply || reply->status == 400 || reply->status == 408 || reply->status == 0,
                   "%d", reply ? reply->status : -1);
     raw_close(&raw);
-    ck_assert_int_eq(
-        redis_server_ask_integer(stand.redis, "EXISTS cw:{u:%lld}:v", (long long)stand.alice.id),
-        0);
+    ck_assert_int_eq(control_clears(stand.redis, stand.alice.id), 0);
 }
 END_TEST
 

@@ -3,6 +3,7 @@
  * and would clear everybody's cache if it were taken: as a request of its own, or smuggled behind
  * another. All are refused, the connection is closed, and nothing in Redis has moved.
  */
+#include "control_data.h"
 #include "patience.h"
 #include "redis_snapshot.h"
 #include "stand.h"
@@ -20,7 +21,7 @@ static struct stand stand;
 static void open_stand(void)
 {
     stand_open(&stand, NULL);
-    redis_server_do(stand.redis, "SET cw:epoch 4");
+    redis_server_do(stand.redis, "HSET cw:dataset epoch 4");
 }
 
 static void close_stand(void)
@@ -363,7 +364,7 @@ START_TEST(good_framing_is_served)
              " HTTP/1.1\r\nHost: localhost:8000\r\nAUTHORIZED\r\nContent-Length: 2\r\n\r\n{}"),
     };
     struct raw *raw = raw_open(stand.server.port);
-    int64_t epoch = redis_server_ask_integer(stand.redis, "GET cw:epoch");
+    int64_t epoch = control_epoch(stand.redis);
     const size_t count = sizeof good / sizeof *good;
     /* All in one go, over one connection: each is answered, in order, none eats from the next. */
     for (size_t i = 0; i < count; i++)
@@ -371,7 +372,7 @@ START_TEST(good_framing_is_served)
     for (size_t i = 0; i < count; i++)
         expect_body(raw_reply(raw, PATIENCE_MS), 200,
                     "{\"ok\":true,\"message\":\"Cache cleared\"}");
-    ck_assert_int_eq(redis_server_ask_integer(stand.redis, "GET cw:epoch"), epoch + (int64_t)count);
+    ck_assert_int_eq(control_epoch(stand.redis), epoch + (int64_t)count);
     raw_close(&raw);
 }
 END_TEST

@@ -11,6 +11,7 @@
  * The seed is printed; CW_FAULT_SEED=N repeats it. Sanitizers slow everything down by ten: there it
  * is KILLS_SANITIZED.
  */
+#include "control_data.h"
 #include "fault_proxy.h"
 #include "guarded_redis.h"
 #include "stand.h"
@@ -169,7 +170,7 @@ static void start_clients(void)
         one->id = 1000 + i; /* no accounts of ours: minted elsewhere, as Django's may be */
         one->base = one->known = (i + 1) * INT64_C(1000000000);
         stand_stranger(one->bearer, one->id);
-        redis_server_do(redis, "SET cw:{u:%lld}:v %lld", (long long)one->id, (long long)one->base);
+        control_set_version(redis, one->id, one->base);
         ck_assert_int_eq(pthread_create(&one->thread, NULL, client_run, one), 0);
     }
 }
@@ -190,7 +191,7 @@ static void end_clients(void)
            refused, slowest_ms);
     for (int i = 0; i < CLIENTS; i++) {
         struct client *one = &clients[i];
-        int64_t version = redis_server_ask_integer(redis, "GET cw:{u:%lld}:v", (long long)one->id);
+        int64_t version = control_version(redis, one->id);
         ck_assert_msg(!one->failure[0], "%s", one->failure);
         ck_assert_msg(version >= one->known && version <= one->known + one->unknown,
                       "user %lld: told %lld, %lld unknown, but it is %lld", (long long)one->id,

@@ -1,4 +1,5 @@
 /* Limits over HTTP: 429 to the byte, its headers, whose calls they are, SIGHUP. */
+#include "control_data.h"
 #include "slowness.h"
 #include "stand.h"
 #include "suite.h"
@@ -78,7 +79,7 @@ static const struct http_reply *post_from(const char *address, const char *targe
 
 static int64_t version_of(const struct stand_account *account)
 {
-    return redis_server_ask_integer(stand.redis, "GET cw:{u:%lld}:v", (long long)account->id);
+    return control_version(stand.redis, account->id);
 }
 
 /* ---- users ---- */

@@ -3,6 +3,7 @@
  * (conf/examples/nginx-auth-request.conf): it asks about each request, and the application hears who it
  * is. Also as nginx asks when nobody tells it to leave the body out: it announces one and sends none.
  */
+#include "control_data.h"
 #include "stand.h"
 #include "suite.h"
 
@@ -123,8 +124,8 @@ static void open_stand(void)
                &(struct stand_options){.environment = (const char *const[]){
                                            "CACHEWARDEN_LIMITS_ENABLED=false",
                                            "CACHEWARDEN_SERVER_BODY_TIMEOUT_MS=600000", NULL}});
-    redis_server_do(stand.redis, "SET cw:{u:%lld}:v 5", (long long)stand.alice.id);
-    redis_server_do(stand.redis, "SET cw:{u:%lld}:v 7", (long long)stand.bob.id);
+    control_set_version(stand.redis, stand.alice.id, 5);
+    control_set_version(stand.redis, stand.bob.id, 7);
 }
 
 static void close_stand(void)

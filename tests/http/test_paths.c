@@ -17,7 +17,7 @@ static struct stand stand;
 static void open_stand(void)
 {
     stand_open(&stand, NULL);
-    redis_server_do(stand.redis, "SET cw:epoch 4");
+    redis_server_do(stand.redis, "HSET cw:dataset epoch 4");
     redis_server_do(stand.redis, "SET whatsapp:development:in x");
 }
 

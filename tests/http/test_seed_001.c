@@ -1,4 +1,5 @@
 /* Seed 001: every body the document prints, to the byte, and its workflows step by step. */
+#include "control_data.h"
 #include "stand.h"
 #include "suite.h"
 
@@ -24,11 +25,9 @@ static void close_stand(void)
 /* The state every example of the document starts from. */
 static void version_is(int64_t user_id, int version)
 {
-    long long id = (long long)user_id;
-    int64_t epoch = redis_server_ask_integer(stand.redis, "GET cw:epoch");
-    ck_assert_int_lt(epoch, version);
-    redis_server_do(stand.redis, "DEL cw:{u:%lld}:off cw:{u:%lld}:w", id, id);
-    redis_server_do(stand.redis, "SET cw:{u:%lld}:v %lld", id, (long long)(version - epoch));
+    ck_assert_int_lt(control_epoch(stand.redis), version);
+    redis_server_do(stand.redis, "DEL cw:{u:%lld}", (long long)user_id);
+    control_set_version(stand.redis, user_id, version);
 }
 
 static void expect_cache_headers(const struct http_reply *reply, const char *enabled,
@@ -128,8 +127,7 @@ START_TEST(clear)
          "{\"version\":7,\"cleared\":true,\"message\":\"Cache cleared successfully (new version: "
          "7)\"}",
          "true", "7");
-    ck_assert_int_eq(
-        redis_server_ask_integer(stand.redis, "GET cw:{u:%lld}:v", (long long)stand.alice.id), 7);
+    ck_assert_int_eq(control_version(stand.redis, stand.alice.id), 7);
 }
 END_TEST
 
@@ -207,7 +205,7 @@ START_TEST(admin_clears_everybody)
 {
     version_is(stand.alice.id, 5);
     version_is(stand.bob.id, 9);
-    int64_t epoch = redis_server_ask_integer(stand.redis, "GET cw:epoch");
+    int64_t epoch = control_epoch(stand.redis);
     expect_answer(http_post(stand.http, ADMIN_CLEAR, stand.root.bearer), 200,
                   "{\"ok\":true,\"message\":\"Cache cleared\"}");
     expect_answer(http_post(stand.http, "/api/server-management/clear-cache", stand.boss.bearer),
@@ -216,7 +214,7 @@ START_TEST(admin_clears_everybody)
          "{\"enabled\":true,\"version\":7,\"message\":\"Cache is enabled\"}", "true", "7");
     expect_body_has(http_get(stand.http, CONTROL "status/", stand.bob.bearer), 200,
                     "\"version\":11,");
-    ck_assert_int_eq(redis_server_ask_integer(stand.redis, "GET cw:epoch"), epoch + 2);
+    ck_assert_int_eq(control_epoch(stand.redis), epoch + 2);
 }
 END_TEST
 

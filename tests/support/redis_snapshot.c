@@ -25,9 +25,14 @@ char *redis_snapshot(const struct redis_server *redis, const char *but)
         qsort(keys->element, keys->elements, sizeof(redisReply *), by_text);
     for (size_t i = 0; i < keys->elements; i++) {
         const char *name = keys->element[i]->str;
-        if (strcmp(name, "cw:marker") == 0 || strcmp(name, "cw:{cw:epoch}:w") == 0 ||
-            (but && strncmp(name, but, strlen(but)) == 0))
+        if (but && strncmp(name, but, strlen(but)) == 0)
             continue;
+        if (strcmp(name, "cw:dataset") == 0) {
+            redisReply *epoch = redis_server_ask(redis, "HGET cw:dataset epoch");
+            fprintf(out, "epoch %s\n", epoch->str ? epoch->str : "none");
+            freeReplyObject(epoch);
+            continue;
+        }
         redisReply *dump =
             redis_server_ask(redis, "DUMP %b", keys->element[i]->str, keys->element[i]->len);
         fprintf(out, "%s ", keys->element[i]->str);

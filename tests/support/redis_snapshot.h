@@ -7,8 +7,8 @@
 
 struct redis_server;
 
-/* Everything of database 0 but keys that begin with `but` (NULL: nothing more), and but the marker and the
- * witness of the epoch, which a server that runs puts back by itself after a FLUSHALL. The caller
+/* Everything of database 0 but keys that begin with `but` (NULL: nothing more). Of the record of the
+ * control data only the epoch: a server that runs puts it back by itself after a FLUSHALL. The caller
  * frees it. */
 char *redis_snapshot(const struct redis_server *redis, const char *but);
 

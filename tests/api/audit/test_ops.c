@@ -16,7 +16,7 @@ static void open_all(void)
 {
     redis = redis_server_start(NULL);
     loopback_open(&loopback, &(struct loopback_options){.redis_url = redis_server_url(redis),
-                                                        .has_no_users = true});
+                                                        .is_unwatched = true});
 }
 
 static void close_all(void)
@@ -224,10 +224,11 @@ END_TEST
 
 START_TEST(failures_are_recorded_too)
 {
-    redis_server_do(redis, "SET cw:{u:123}:v abc");
+    redis_server_do(redis, "HSET cw:{u:123} clears abc");
     DROP(AS_USER("cache.clear"));
     expect_newest("cache.clear", "user:123", "upstream_refused", -1, "alice");
-    redis_server_do(redis, "SET cw:epoch abc");
+    redis_server_do(redis, "DEL cw:dataset");
+    redis_server_do(redis, "RPUSH cw:dataset 1");
     DROP(AS_ADMIN("cache.admin_clear"));
     expect_newest("cache.admin_clear", "all", "upstream_refused", -1, "admin");
 }

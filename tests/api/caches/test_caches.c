@@ -104,7 +104,7 @@ START_TEST(a_database_goes_as_a_whole)
 {
     in_database(1, "MSET a 1 b 2 c 3 d 4 e 5 f 6 g 7 h 8 i 9 j 10");
     in_database(2, "SET other 1");
-    redis_server_do(redis, "SET cw:{u:1}:v 5");
+    redis_server_do(redis, "HSET cw:{u:1} clears 5");
     struct flush_result result = flush_ok("search", true);
     ck_assert_int_eq(result.kind, CACHE_DATABASE);
     ck_assert_int_eq(result.removed, 10);
@@ -112,7 +112,7 @@ START_TEST(a_database_goes_as_a_whole)
     ck_assert_int_eq(flush_ok("search", false).removed, 10);
     ck_assert_int_eq(size_of_database(1), 0);
     ck_assert_int_eq(size_of_database(2), 1);
-    ck_assert_int_eq(redis_server_ask_integer(redis, "GET cw:{u:1}:v"), 5);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:{u:1}"), 1);
     ck_assert_int_eq(flush_ok("search", false).removed, 0);
 }
 END_TEST
@@ -131,8 +131,8 @@ END_TEST
 /* Database 1 is somebody's control data after all: another installation's, or ours by another way. */
 START_TEST(control_data_is_left_alone)
 {
-    static const char *const ours[] = {"SET cw:epoch 3", "SET cw:marker x",
-                                       "XADD cw:audit:changes * a b", "XADD cw:audit:clears * a b"};
+    static const char *const ours[] = {"HSET cw:dataset epoch 3", "XADD cw:audit:changes * a b",
+                                       "XADD cw:audit:clears * a b"};
     struct flush_result result;
     struct error error;
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
@@ -159,7 +159,7 @@ START_TEST(one_server_by_two_roads)
                                     .redis_url = str_from(redis_server_unix_url(both))};
     struct loopback by_socket;
     loopback_open(&by_socket, &(struct loopback_options){.redis_url = redis_server_url(both),
-                                                         .has_no_users = true,
+                                                         .is_unwatched = true,
                                                          .caches = &spec,
                                                          .cache_count = 1});
     struct loopback_answer *answer = LOOPBACK(&by_socket, "cache.clear", loopback_user(7));
@@ -172,7 +172,7 @@ START_TEST(one_server_by_two_roads)
     ck_assert_int_eq(caches_flush(by_socket.app, arena, STR("all"), false,
                                   clock_deadline_ns(PATIENCE_MS), &result, &error),
                      ERR_CONFLICT);
-    ck_assert_int_eq(redis_server_ask_integer(both, "GET cw:{u:7}:v"), 2);
+    ck_assert_int_eq(redis_server_ask_integer(both, "HINCRBY cw:{u:7} clears 0"), 1);
     loopback_close(&by_socket);
     redis_server_stop(&both);
 }
@@ -297,7 +297,7 @@ START_TEST(keys_of_caches)
     expect_refused(spec, "caches: a: lists no keys");
     spec.key_count = 257;
     expect_refused(spec, "more than 256 keys");
-    static const struct str bad[] = {STR(""), STR("cw:epoch"), STR("cw:{u:1}:v"), STR("cw:")};
+    static const struct str bad[] = {STR(""), STR("cw:dataset"), STR("cw:{u:1}"), STR("cw:")};
     static const char *const says[] = {"1 to 1024 bytes",
                                        "start with cw:", "start with cw:", "start with cw:"};
     for (size_t i = 0; i < 4; i++) {
@@ -365,7 +365,7 @@ START_TEST(which_database_it_is)
     for (int database = 0; database <= 3; database += 3) { /* unstated, and stated the same */
         spec.database = database;
         loopback_open(&other, &(struct loopback_options){.redis_url = redis_server_url(redis),
-                                                         .has_no_users = true,
+                                                         .is_unwatched = true,
                                                          .caches = &spec,
                                                          .cache_count = 1});
         ck_assert_int_eq(caches_flush(other.app, arena, STR("search"), true,

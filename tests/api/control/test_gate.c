@@ -3,7 +3,6 @@
 
 #include "two_nodes.h"
 
-#include "control/keeper.h"
 #include "redis_snapshot.h"
 #include "suite.h"
 
@@ -47,19 +46,21 @@ static void close_all(void)
 static char *everything(void)
 {
     char *text, *keys = redis_snapshot(redis, NULL);
-    redisReply *marker = redis_server_ask(redis, "GET cw:marker");
-    ck_assert_int_gt(asprintf(&text, "%s%s", keys, marker->str), 0);
-    freeReplyObject(marker);
+    redisReply *id = redis_server_ask(redis, "HGET cw:dataset id");
+    redisReply *term = redis_server_ask(redis, "HGET cw:dataset term");
+    ck_assert_int_gt(asprintf(&text, "%s%s %s", keys, id->str, term->str), 0);
+    freeReplyObject(id);
+    freeReplyObject(term);
     free(keys);
     return text;
 }
 
 static size_t switches_kept(void)
 {
-    struct user_switch *kept;
+    int64_t *kept;
     size_t count;
     struct error error = {0};
-    ck_assert_int_eq(users_switches_list(stranger.app->users, arena, 0, 9, &kept, &count, &error),
+    ck_assert_int_eq(users_switches_off(stranger.app->users, arena, 0, 9, &kept, &count, &error),
                      ERR_OK);
     return count;
 }
@@ -117,7 +118,9 @@ START_TEST(behind_the_same_address)
 {
     /* As the node does by itself, four times a second. */
     struct error error = {0};
-    ck_assert_int_eq(keeper_settle(stranger.app->keeper, soon(), &error), ERR_UPSTREAM_REFUSED);
+    ck_assert_int_eq(
+        version_guard_reconcile(stranger.app->guard, VERSION_GUARD_REPAIRS, soon(), &error),
+        ERR_UPSTREAM_REFUSED);
     expect_untouched();
     expect_untouched();
     ck_assert_int_eq(version_on(1, 7), 2);

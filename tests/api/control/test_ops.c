@@ -1,4 +1,5 @@
 /* The routes of users' own caches: bodies to the byte, headers, and who may. */
+#include "control_data.h"
 #include "loopback.h"
 #include "redis_server.h"
 #include "redis_snapshot.h"
@@ -13,7 +14,7 @@ static void open_all(void)
 {
     redis = redis_server_start(NULL);
     loopback_open(&loopback, &(struct loopback_options){.redis_url = redis_server_url(redis),
-                                                        .has_no_users = true});
+                                                        .is_unwatched = true});
 }
 
 static void close_all(void)
@@ -25,7 +26,7 @@ static void close_all(void)
 static void open_without_redis(void)
 {
     loopback_open(&loopback,
-                  &(struct loopback_options){.redis_url = LOOPBACK_NO_REDIS, .has_no_users = true});
+                  &(struct loopback_options){.redis_url = LOOPBACK_NO_REDIS, .is_unwatched = true});
 }
 
 static void close_without_redis(void)
@@ -46,7 +47,7 @@ static void expect_headers(struct loopback_answer *answer, enum tristate enabled
 START_TEST(the_workflow_of_seed_001)
 {
     struct loopback_answer *answer;
-    redis_server_do(redis, "SET cw:{u:123}:v 5");
+    redis_server_do(redis, "HSET cw:{u:123} clears 4");
 
     answer = AS_USER("cache.status");
     expect_headers(answer, YES, 5);
@@ -92,7 +93,7 @@ END_TEST
 
 START_TEST(the_admins_clear)
 {
-    redis_server_do(redis, "SET cw:{u:123}:v 6");
+    redis_server_do(redis, "HSET cw:{u:123} clears 5");
     loopback_expect(AS_ADMIN("cache.admin_clear", .query = "user_id=123"),
                     "{\"ok\":true,\"message\":\"Cache cleared for user "
                     "123\",\"user_id\":123,\"new_version\":7}");
@@ -105,7 +106,7 @@ START_TEST(the_admins_clear)
                     "1000000000\",\"user_id\":1000000000,\"new_version\":3}");
     loopback_expect(LOOPBACK(&loopback, "cache.admin_clear", loopback_key(SCOPE_ADMIN, 0)),
                     "{\"ok\":true,\"message\":\"Cache cleared\"}");
-    ck_assert_int_eq(redis_server_ask_integer(redis, "GET cw:epoch"), 2);
+    ck_assert_int_eq(control_epoch(redis), 2);
 }
 END_TEST
 

@@ -3,6 +3,8 @@
 #define TESTS_TWO_NODES_H
 
 #include "cachewarden/clock.h"
+#include "control/version_guard.h"
+#include "control_data.h"
 #include "loopback.h"
 #include "patience.h"
 #include "redis_server.h"
@@ -86,9 +88,23 @@ static inline void switch_on(int node, int64_t user_id, bool enabled)
     ck_assert_msg(err == ERR_OK, "%s: %s %s", err_name(err), error.caller, error.detail);
 }
 
+/* As a node does by itself, four times a second. */
+static inline enum err reconcile_on(const struct loopback *node, struct error *error)
+{
+    error_clear(error);
+    return version_guard_reconcile(node->app->guard, VERSION_GUARD_REPAIRS, soon(), error);
+}
+
+static inline void repair_on(int node)
+{
+    struct error error;
+    enum err err = reconcile_on(&nodes[node], &error);
+    ck_assert_msg(err == ERR_OK, "%s: %s %s", err_name(err), error.caller, error.detail);
+}
+
 static inline int64_t epoch_held(void)
 {
-    return redis_server_ask_integer(redis, "GET cw:epoch");
+    return control_epoch(redis);
 }
 
 #endif

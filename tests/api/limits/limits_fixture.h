@@ -18,13 +18,21 @@
 static struct redis_server *redis;
 static struct loopback node;
 
-static inline void open_node(struct loopback *loopback, const char *url,
-                             struct limit_settings limits, bool has_users)
+/* `shares`: the users database of that one; NULL: its own. */
+static inline void open_node_beside(struct loopback *loopback, const struct loopback *shares,
+                                    const char *url, struct limit_settings limits, bool is_watched)
 {
     loopback_open(loopback, &(struct loopback_options){.redis_url = url,
                                                        .limits = limits,
-                                                       .has_no_users = !has_users,
+                                                       .shares = shares,
+                                                       .is_unwatched = !is_watched,
                                                        .is_registration_open = true});
+}
+
+static inline void open_node(struct loopback *loopback, const char *url,
+                             struct limit_settings limits, bool is_watched)
+{
+    open_node_beside(loopback, NULL, url, limits, is_watched);
 }
 
 /* What the answer says of the limit; frees it. */

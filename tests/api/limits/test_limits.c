@@ -1,4 +1,5 @@
 /* Who is counted for what, in Redis and without: writes are counted before they happen. */
+#include "control_data.h"
 #include "limits_fixture.h"
 
 #include "limits/window.h"
@@ -30,10 +31,10 @@ START_TEST(a_throttled_clear_clears_nothing)
 {
     for (int64_t left = 2; left >= 0; left--)
         expect_rate(USER("cache.clear", 7), ERR_OK, 3, left);
-    ck_assert_int_eq(redis_server_ask_integer(redis, "GET cw:{u:7}:v"), 4);
+    ck_assert_int_eq(control_version(redis, 7), 4);
     for (int i = 0; i < 5; i++)
         expect_rate(USER("cache.clear", 7), ERR_THROTTLED, 3, 0);
-    ck_assert_int_eq(redis_server_ask_integer(redis, "GET cw:{u:7}:v"), 4);
+    ck_assert_int_eq(control_version(redis, 7), 4);
     expect_expiry("cw:l:{u:7}:clear", LIMIT_WINDOW_MS);
     /* Others, and other things of the same user, have windows of their own. */
     expect_rate(USER("cache.clear", 8), ERR_OK, 3, 2);
@@ -47,7 +48,7 @@ START_TEST(on_and_off_are_counted_together)
     expect_rate(USER("cache.enable", 7), ERR_OK, 3, 1);
     expect_rate(USER("cache.disable", 7), ERR_OK, 3, 0);
     expect_rate(USER("cache.enable", 7), ERR_THROTTLED, 3, 0);
-    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:{u:7}:off"), 1);
+    ck_assert(control_is_off(redis, 7));
 }
 END_TEST
 
@@ -153,11 +154,11 @@ START_TEST(two_nodes_share_one_window)
     struct limit_settings fifty = THREE;
     fifty.clear_per_minute = ALLOWED;
     limits_set(node.app->limits, &fifty);
-    open_node(&other_node, redis_server_url(redis), fifty, false);
+    open_node_beside(&other_node, &node, redis_server_url(redis), fifty, false);
     clear_from_all_sides();
     ck_assert_int_eq(allowed, ALLOWED);
     ck_assert_int_eq(throttled, THREADS * CALLS - ALLOWED);
-    ck_assert_int_eq(redis_server_ask_integer(redis, "GET cw:{u:7}:v"), 1 + ALLOWED);
+    ck_assert_int_eq(control_version(redis, 7), 1 + ALLOWED);
     loopback_close(&other_node);
 }
 END_TEST

@@ -76,7 +76,7 @@ START_TEST(two_nodes_share_one_window)
     struct limit_settings hundred = THREE;
     hundred.status_per_minute = ALLOWED;
     limits_set(node.app->limits, &hundred);
-    open_node(&other_node, redis_server_url(redis), hundred, false);
+    open_node_beside(&other_node, &node, redis_server_url(redis), hundred, false);
     for (int i = 0; i < THREADS; i++)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, ask_on, i % 2 ? &node : &other_node), 0);
     for (int i = 0; i < THREADS; i++)
@@ -90,7 +90,8 @@ END_TEST
 /* What Redis can still do goes on; the node counts. */
 START_TEST(a_redis_that_takes_no_writes)
 {
-    redis_server_do(redis, "SET cw:{u:7}:v 5");
+    loopback_free(&(struct loopback_answer *){STATUS(8)}); /* so that there is control data */
+    redis_server_do(redis, "HSET cw:{u:7} clears 4");
     redis_server_do(redis, "CONFIG SET min-replicas-to-write 1"); /* NOREPLICAS */
     for (int64_t left = 2; left >= 0; left--) {
         struct loopback_answer *answer = STATUS(7);
@@ -104,7 +105,7 @@ END_TEST
 /* The count being refused must not hide that the answer is; then this node counts for itself. */
 START_TEST(a_bad_answer_stays_bad)
 {
-    redis_server_do(redis, "SET cw:epoch abc");
+    redis_server_do(redis, "HSET cw:{u:7} clears abc");
     expect_rate(STATUS(7), ERR_UPSTREAM_REFUSED, 3, 2);
     redis_server_do(redis, "DEL cw:l:{u:7}:status");
     redis_server_do(redis, "HSET cw:l:{u:7}:status a b");

@@ -1,7 +1,6 @@
-/* Whose control data it is, and what a settling does with markers and floors of another time. */
-#include "control/floor.h"
-#include "control/keeper.h"
-#include "identity/marker.h"
+/* Whose control data it is, and what becomes of records and reserved numbers of another time. */
+#include "control/dataset.h"
+#include "control/reserved.h"
 
 #include "two_nodes.h"
 
@@ -27,14 +26,17 @@ static enum err try_clear(struct loopback *node, struct error *error)
     return control_clear(node->app, arena, 7, soon(), &state, error);
 }
 
-static struct marker_facts marker_now(void)
+/* Strings live in the arena. */
+static struct dataset dataset_now(void)
 {
-    struct marker_facts facts;
-    redisReply *reply = redis_server_ask(redis, "GET cw:marker");
-    struct str text = str_dup(arena, (struct str){reply->str, reply->len});
-    ck_assert_msg(marker_parse(text, &facts), "%s", reply->str);
-    freeReplyObject(reply);
-    return facts;
+    struct dataset dataset;
+    struct error error = {0};
+    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
+    dataset_ask(pipeline);
+    ck_assert_int_eq(pipeline_run(nodes[0].app->control, pipeline, soon(), &error), ERR_OK);
+    dataset_take(pipeline_value(pipeline, 0), &dataset);
+    ck_assert(dataset.is_whole);
+    return dataset;
 }
 
 static void expect_foreign(struct loopback *node)
@@ -56,16 +58,17 @@ static void expect_foreign(struct loopback *node)
 START_TEST(two_users_databases_on_one_redis)
 {
     int64_t version = clear_on(0, 7);
-    redisReply *before = redis_server_ask(redis, "GET cw:marker");
+    struct dataset before = dataset_now();
     open_stranger();
     expect_foreign(&stranger);
     expect_foreign(&stranger);
-    redisReply *after = redis_server_ask(redis, "GET cw:marker");
-    ck_assert_str_eq(before->str, after->str);
+    struct dataset after = dataset_now();
+    ck_assert(str_eq(before.id, after.id));
+    ck_assert(str_eq(before.install, after.install));
+    ck_assert_int_eq(before.term, after.term);
+    ck_assert_int_eq(before.epoch, after.epoch);
     ck_assert_int_eq(version_on(1, 7), version);
     ck_assert(!app_is_foreign(nodes[0].app, NULL));
-    freeReplyObject(before);
-    freeReplyObject(after);
     loopback_close(&stranger);
 }
 END_TEST
@@ -101,92 +104,132 @@ START_TEST(a_redis_that_is_emptied_is_nobodys)
     ck_assert_int_eq(try_clear(&stranger, &error), ERR_OK);
     ck_assert(!app_is_foreign(stranger.app, &error));
     /* As the node does by itself, four times a second. */
-    ck_assert_int_eq(keeper_settle(nodes[0].app->keeper, soon(), &error), ERR_UPSTREAM_REFUSED);
+    ck_assert_int_eq(
+        version_guard_reconcile(nodes[0].app->guard, VERSION_GUARD_REPAIRS, soon(), &error),
+        ERR_UPSTREAM_REFUSED);
     expect_foreign(&nodes[0]);
     loopback_close(&stranger);
 }
 END_TEST
 
-START_TEST(what_a_marker_says)
+START_TEST(what_the_record_says)
 {
     clear_on(0, 7);
-    struct marker_facts facts = marker_now(), later;
+    struct dataset first = dataset_now(), later;
     struct str install;
     struct error error = {0};
     ck_assert_int_eq(
         users_fact_get(nodes[0].app->users, arena, STR("install_id"), &install, &error), ERR_OK);
-    ck_assert(str_eq(facts.install, install));
-    ck_assert_int_eq(facts.era, 1);
-    ck_assert_int_eq(facts.floor, FLOOR_STEP);
+    ck_assert(str_eq(first.install, install));
+    ck_assert_int_eq(first.term, 1);
+    ck_assert_int_eq(first.reserved, RESERVED_STEP);
     /* Data that may be older is the same data; data that was lost is another. */
     redis_server_do(redis, "SAVE");
     redis_server_restart(redis);
     version_on(0, 7);
-    later = marker_now();
-    ck_assert(str_eq(later.id, facts.id));
-    ck_assert_uint_ne(later.origin, facts.origin);
-    ck_assert_int_eq(later.era, 2);
+    later = dataset_now();
+    ck_assert(str_eq(later.id, first.id));
+    ck_assert_uint_ne(later.origin, first.origin);
+    ck_assert_int_eq(later.term, 2);
     redis_server_do(redis, "FLUSHALL");
     version_on(0, 7);
-    facts = marker_now();
-    ck_assert(!str_eq(later.id, facts.id));
-    ck_assert_uint_eq(later.origin, facts.origin);
-    ck_assert_int_eq(facts.era, 3);
+    first = dataset_now();
+    ck_assert(!str_eq(later.id, first.id));
+    ck_assert_uint_eq(later.origin, first.origin);
+    ck_assert_int_eq(first.term, 3);
 }
 END_TEST
 
 /* Of another program, or of a hand. */
-START_TEST(what_is_no_marker_is_replaced)
+START_TEST(what_is_no_record_is_replaced)
 {
+    static const char *const hands[] = {"HSET cw:dataset term nonsense", "HDEL cw:dataset id",
+                                        "HSET cw:dataset before x", "HDEL cw:dataset term epoch",
+                                        "HSET cw:dataset seen -1"};
     int64_t version = clear_on(0, 7);
-    redis_server_do(redis, "SET cw:marker nonsense");
-    redis_server_do(redis, "DEL cw:epoch");
-    ck_assert_int_gt(version_on(0, 7), version);
-    ck_assert_int_eq(marker_now().era, 2);
-    redis_server_do(redis, "DEL cw:marker cw:epoch");
-    redis_server_do(redis, "RPUSH cw:marker x");
+    for (int i = 0; i < (int)(sizeof hands / sizeof *hands); i++) {
+        redis_server_do(redis, hands[i]);
+        repair_on(i % 2);
+        int64_t next = clear_on(i % 2, 7);
+        ck_assert_int_gt(next, version);
+        version = version_on(!(i % 2), 7);
+        ck_assert_int_eq(version, next);
+        ck_assert_int_eq(dataset_now().term, 2 + i);
+    }
+    redis_server_do(redis, "DEL cw:dataset");
+    redis_server_do(redis, "RPUSH cw:dataset x");
     struct error error;
     ck_assert_int_eq(try_clear(&nodes[0], &error), ERR_UPSTREAM_REFUSED);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "LLEN cw:dataset"), 1);
 }
 END_TEST
 
-/* From a backup: the marker knows how high the floor has been. */
+/* No clears can have brought that there: it is not followed, nothing is lost by it for good, and who
+ * comes later counts on from what there was. */
+START_TEST(a_number_beyond_belief)
+{
+    static const char *const fields[] = {"epoch", "reserved", "term"};
+    static const char *const numbers[] = {"9223372036854775807", "9223372036854770000",
+                                          "4611686018427387904", "4000000000000"};
+    struct reserved kept;
+    struct error error = {0};
+    int64_t version = clear_on(0, 7);
+    struct str install = str_dup(arena, dataset_now().install);
+    for (size_t n = 0; n < sizeof numbers / sizeof *numbers; n++) {
+        redis_server_do(redis, _i == 2 ? "HSET cw:dataset %s %s:%s" : "HSET cw:dataset %s %s",
+                        fields[_i], numbers[n], install.ptr);
+        repair_on((int)n / 2);
+        int64_t next = n % 2 ? version_on(0, 7) : clear_on(0, 7);
+        ck_assert_int_gt(next, version);
+        ck_assert_int_lt(next, version + 10 * RESERVED_STEP);
+        ck_assert_int_eq(version_on(1, 7), next);
+        version = next;
+        ck_assert_int_eq(clear_on(1, 7), ++version);
+    }
+    ck_assert_int_eq(reserved_read(nodes[0].app->users, arena, &kept, &error), ERR_OK);
+    ck_assert_int_lt(kept.up_to, version + 2 * RESERVED_STEP);
+    ck_assert_int_lt(kept.term, 100);
+}
+END_TEST
+
+/* From a backup: the record in Redis knows what had been reserved. */
 START_TEST(an_older_users_database_put_back)
 {
     struct error error = {0};
-    struct floor_state state;
-    redis_server_do(redis, "SET cw:{u:7}:v 700000");
+    struct reserved state;
+    control_set_version(redis, 7, 700000);
     int64_t version = clear_on(0, 7);
     redis_server_do(redis, "SAVE");
     redis_server_restart(redis);
     version = version_on(0, 7);
-    ck_assert_int_eq(floor_read(nodes[0].app->users, arena, &state, &error), ERR_OK);
+    ck_assert_int_eq(reserved_read(nodes[0].app->users, arena, &state, &error), ERR_OK);
     ck_assert_int_eq(
-        users_fact_set(nodes[0].app->users, STR("control_floor"), STR("1:1000"), &error), ERR_OK);
+        users_fact_set(nodes[0].app->users, STR("versions_reserved"), STR("1:1000"), &error),
+        ERR_OK);
     loopback_close(&nodes[1]);
     open_node(&nodes[1], &nodes[0], false);
     ck_assert_int_eq(version_on(1, 7), version);
-    struct floor_state lifted;
-    ck_assert_int_eq(floor_read(nodes[0].app->users, arena, &lifted, &error), ERR_OK);
-    ck_assert_int_eq(lifted.era, state.era);
-    ck_assert_int_ge(lifted.height, version);
+    struct reserved lifted;
+    ck_assert_int_eq(reserved_read(nodes[0].app->users, arena, &lifted, &error), ERR_OK);
+    ck_assert_int_eq(lifted.term, state.term);
+    ck_assert_int_ge(lifted.up_to, version);
     redis_server_do(redis, "FLUSHALL");
     ck_assert_int_gt(version_on(1, 7), version);
 }
 END_TEST
 
-/* While Redis takes no writes the eras must not run away. */
-START_TEST(one_era_for_many_tries)
+/* While Redis takes no writes the terms must not run away. */
+START_TEST(one_term_for_many_tries)
 {
     struct error error = {0};
-    struct floor_state state;
+    struct reserved state;
     int64_t version = clear_on(0, 7);
     redis_server_do(redis, "FLUSHALL");
     redis_server_do(redis, "CONFIG SET min-replicas-to-write 1");
     for (int i = 0; i < 20; i++)
         ck_assert_int_eq(try_clear(&nodes[0], &error), ERR_UPSTREAM_REFUSED);
-    ck_assert_int_eq(floor_read(nodes[0].app->users, arena, &state, &error), ERR_OK);
-    ck_assert_int_le(state.era, 2);
+    ck_assert_int_eq(reserved_read(nodes[0].app->users, arena, &state, &error), ERR_OK);
+    ck_assert_int_le(state.term, 2);
     redis_server_do(redis, "CONFIG SET min-replicas-to-write 0");
     ck_assert_int_gt(version_on(0, 7), version);
     ck_assert_int_eq(version_on(1, 7), version_on(0, 7));
@@ -197,7 +240,7 @@ START_TEST(versions_at_their_end)
 {
     struct error error = {0};
     clear_on(0, 7);
-    ck_assert_int_eq(users_fact_set(nodes[0].app->users, STR("control_floor"),
+    ck_assert_int_eq(users_fact_set(nodes[0].app->users, STR("versions_reserved"),
                                     STR("1:9223372036854775807"), &error),
                      ERR_OK);
     redis_server_do(redis, "FLUSHALL");
@@ -221,14 +264,13 @@ static int64_t version_of(struct loopback *node)
 {
     struct cache_state state = {0};
     struct error error = {0};
-    /* As the node does by itself, four times a second. */
-    ck_assert_int_eq(keeper_settle(node->app->keeper, soon(), &error), ERR_OK);
+    ck_assert_int_eq(reconcile_on(node, &error), ERR_OK);
     ck_assert_int_eq(control_status(node->app, arena, 7, soon(), &state, &error), ERR_OK);
     return state.version;
 }
 
-/* One begins an era, perhaps, for nobody told it that the data is good; then they agree, and do not
- * take turns with new eras for ever. */
+/* One begins a term, perhaps, for nobody told it that the data is good; then they agree, and do not
+ * take turns with new terms for ever. */
 START_TEST(told_and_untold_agree)
 {
     struct loopback untold;
@@ -236,29 +278,30 @@ START_TEST(told_and_untold_agree)
     int64_t version = _i ? version_of(&untold) : version_of(&nodes[0]);
     ck_assert_int_eq(version, 1);
     (void)version_of(&nodes[0]);
-    int64_t era = marker_now().era;
-    ck_assert_int_le(era, 2);
+    int64_t term = dataset_now().term;
+    ck_assert_int_le(term, 2);
     for (int i = 0; i < 4; i++) {
         version = version_of(&untold);
         ck_assert_int_eq(version_of(&nodes[0]), version);
     }
-    ck_assert_int_eq(marker_now().era, era);
+    ck_assert_int_eq(dataset_now().term, term);
     loopback_close(&untold);
 }
 END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("api/control/mend");
-    TCase *tcase = tcase_create("mend");
+    Suite *suite = suite_create("api/control/reconcile");
+    TCase *tcase = tcase_create("reconcile");
     tcase_add_checked_fixture(tcase, open_all, close_two);
     tcase_add_test(tcase, two_users_databases_on_one_redis);
     tcase_add_test(tcase, taken_over);
     tcase_add_test(tcase, a_redis_that_is_emptied_is_nobodys);
-    tcase_add_test(tcase, what_a_marker_says);
-    tcase_add_test(tcase, what_is_no_marker_is_replaced);
+    tcase_add_test(tcase, what_the_record_says);
+    tcase_add_test(tcase, what_is_no_record_is_replaced);
+    tcase_add_loop_test(tcase, a_number_beyond_belief, 0, 3);
     tcase_add_test(tcase, an_older_users_database_put_back);
-    tcase_add_test(tcase, one_era_for_many_tries);
+    tcase_add_test(tcase, one_term_for_many_tries);
     tcase_add_test(tcase, versions_at_their_end);
     tcase_add_loop_test(tcase, told_and_untold_agree, 0, 2);
     suite_add_tcase(suite, tcase);

@@ -1,0 +1,127 @@
+#include "control/dataset.h"
+
+#include "keyspace.h"
+
+#include <inttypes.h>
+
+bool dataset_is_id(struct str id)
+{
+    for (size_t i = 0; i < id.len; i++) {
+        if (!(id.ptr[i] >= '0' && id.ptr[i] <= '9') && !(id.ptr[i] >= 'a' && id.ptr[i] <= 'f'))
+            return false;
+    }
+    return id.len == DATASET_ID_SIZE;
+}
+
+bool dataset_read_term(struct str text, int64_t *term_out, struct str *install_out)
+{
+    struct str term;
+
+    *install_out = text;
+    return str_split(install_out, ':', &term) && str_to_int64(term, 1, INT64_MAX, term_out) &&
+           dataset_is_id(*install_out);
+}
+
+/* The fields, in the order they are asked for. */
+enum { TERM, EPOCH, ID, BEFORE, SEEN, ORIGIN, RESERVED, RESTORED, FIELDS };
+
+void dataset_ask(struct pipeline *pipeline)
+{
+    struct key key = key_dataset();
+
+    PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("HMGET"), key_str(&key), STR("term"), STR("epoch"),
+                 STR("id"), STR("before"), STR("seen"), STR("origin"), STR("reserved"),
+                 STR("restored"));
+}
+
+static bool take_number(const struct value *item, int64_t *number_out)
+{
+    return item->kind == VALUE_STRING && str_to_int64(item->text, 0, INT64_MAX, number_out);
+}
+
+/* Progress of another term says nothing about this one. */
+static int64_t take_restored(const struct value *item, int64_t term)
+{
+    struct str rest = item->text, of;
+    int64_t of_term, restored;
+    bool is_good = item->kind == VALUE_STRING && str_split(&rest, ':', &of) &&
+                   str_to_int64(of, 1, INT64_MAX, &of_term) && of_term == term &&
+                   str_to_int64(rest, 0, INT64_MAX, &restored);
+
+    return is_good ? restored : 0;
+}
+
+void dataset_take(const struct value *reply, struct dataset *dataset_out)
+{
+    const struct value *items = reply->items;
+    int64_t origin = 0;
+
+    *dataset_out = (struct dataset){0};
+    if (reply->kind != VALUE_ARRAY || reply->count != FIELDS)
+        return;
+    dataset_out->has_epoch = take_number(&items[EPOCH], &dataset_out->epoch);
+    dataset_out->id = items[ID].text;
+    dataset_out->before = items[BEFORE].text;
+    dataset_out->is_whole =
+        items[TERM].kind == VALUE_STRING &&
+        dataset_read_term(items[TERM].text, &dataset_out->term, &dataset_out->install) &&
+        dataset_is_id(dataset_out->id) && dataset_is_id(dataset_out->before) &&
+        take_number(&items[SEEN], &dataset_out->seen_at_s) &&
+        take_number(&items[ORIGIN], &origin) &&
+        take_number(&items[RESERVED], &dataset_out->reserved);
+    dataset_out->origin = (uint64_t)origin;
+    dataset_out->restored = take_restored(&items[RESTORED], dataset_out->term);
+}
+
+enum err dataset_write_restored(struct pipeline *pipeline, struct arena *arena, int64_t term,
+                                int64_t restored)
+{
+    struct key key = key_dataset();
+    struct str value = str_format(arena, "%" PRId64 ":%" PRId64, term, restored);
+
+    if (!value.ptr)
+        return ERR_NO_MEMORY;
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(&key), STR("restored"), value);
+    return ERR_OK;
+}
+
+enum err dataset_write(struct pipeline *pipeline, struct arena *arena,
+                       const struct dataset *dataset)
+{
+    struct key key = key_dataset();
+    struct str term =
+        str_format(arena, "%" PRId64 ":%.*s", dataset->term, STR_ARG(dataset->install));
+    struct str seen = str_format(arena, "%" PRId64, dataset->seen_at_s);
+    struct str origin = str_format(arena, "%" PRId64, (int64_t)dataset->origin);
+    struct str reserved = str_format(arena, "%" PRId64, dataset->reserved);
+
+    if (!term.ptr || !seen.ptr || !origin.ptr || !reserved.ptr || !dataset->id.ptr ||
+        !dataset->before.ptr)
+        return ERR_NO_MEMORY;
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(&key), STR("term"), term, STR("id"),
+                 dataset->id, STR("before"), dataset->before, STR("seen"), seen, STR("origin"),
+                 origin, STR("reserved"), reserved);
+    return dataset_write_restored(pipeline, arena, dataset->term, dataset->restored);
+}
+
+void dataset_ask_ids(struct pipeline *pipeline)
+{
+    struct key key = key_dataset();
+
+    PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("HMGET"), key_str(&key), STR("id"), STR("before"),
+                 STR("seen"));
+}
+
+bool dataset_allows(const struct value *reply, struct str id, int64_t issued_at_s,
+                    bool *is_there_out)
+{
+    const struct value *items = reply->items;
+    int64_t seen_at_s;
+
+    *is_there_out = reply->kind == VALUE_ARRAY && reply->count == 3 &&
+                    items[0].kind == VALUE_STRING && items[1].kind == VALUE_STRING &&
+                    take_number(&items[2], &seen_at_s);
+    if (!*is_there_out || !dataset_is_id(id))
+        return false;
+    return str_eq(id, items[0].text) || (str_eq(id, items[1].text) && issued_at_s >= seen_at_s);
+}

@@ -1,0 +1,55 @@
+/*
+ * The record of the control data in Redis: the hash cw:dataset says which data this is, and holds the
+ * epoch, so that whoever loses one loses both.
+ *
+ *   term      "<term>:<install id of the users database>"
+ *   epoch     clears of everybody, and the jumps that a loss of data costs
+ *   id        random; another one whenever the data was lost, not when it may only be older
+ *   before    the id before it
+ *   seen      when that was last seen, in seconds
+ *   origin    the Redis it was written to (pool_origin_of)
+ *   reserved  what the users database had reserved then, for when that one is put back older
+ *   restored  "<term>:<user id>": up to there the switches have been put back
+ *
+ * A token issued while Redis was out of reach is good once Redis is back, even if it came back empty:
+ * nobody can have spent or revoked it in between. One from before `seen` may have been.
+ */
+#ifndef API_CONTROL_DATASET_H
+#define API_CONTROL_DATASET_H
+
+#include "cachewarden/arena.h"
+#include "cachewarden/pipeline.h"
+
+#define DATASET_ID_SIZE 32 /* hex digits of 128 bits; install ids have as many */
+
+/* Strings point into the reply. */
+struct dataset {
+    bool is_whole;  /* a record: of us, or of another installation */
+    bool has_epoch; /* it is there, and a number from 0 up */
+    int64_t term, epoch, seen_at_s, reserved, restored;
+    struct str install, id, before;
+    uint64_t origin;
+};
+
+/* Adds one command; its reply is dataset_take's. What holds something else counts as absent. */
+void dataset_ask(struct pipeline *pipeline);
+void dataset_take(const struct value *reply, struct dataset *dataset_out);
+
+/* Adds the command that writes all but the epoch. ERR_NO_MEMORY. */
+CW_MUST_CHECK enum err dataset_write(struct pipeline *pipeline, struct arena *arena,
+                                     const struct dataset *dataset);
+/* Adds the command that notes how far the switches of this term have been put back. */
+CW_MUST_CHECK enum err dataset_write_restored(struct pipeline *pipeline, struct arena *arena,
+                                              int64_t term, int64_t restored);
+
+/* "<term>:<install>"; false: it is not that. */
+bool dataset_read_term(struct str text, int64_t *term_out, struct str *install_out);
+bool dataset_is_id(struct str id);
+
+/* For a token without a record: asks, and says whether one issued for the data `id` may be good under
+ * the data that is there. *is_there_out: there is any. */
+void dataset_ask_ids(struct pipeline *pipeline);
+bool dataset_allows(const struct value *reply, struct str id, int64_t issued_at_s,
+                    bool *is_there_out);
+
+#endif

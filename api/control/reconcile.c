@@ -1,0 +1,493 @@
+/* What the version guard does when it looks closely: see version_guard.h, and ARCHITECTURE.md for the
+ * reasons. */
+#include "cachewarden/clock.h"
+#include "cachewarden/log.h"
+#include "cachewarden/random.h"
+#include "control/version_guard_private.h"
+#include "keyspace.h"
+#include "services.h"
+
+#include <inttypes.h>
+#include <time.h>
+
+enum {
+    /* Another node may be at it: three round trips. After that it is taken for dead, and the next term
+     * begins. */
+    PATIENCE_MS = 500,
+    PAUSE_MS = 5, /* between two looks at what another node does */
+};
+
+#define TERM_UNREAD (-1)
+
+/* What one run remembers from look to look. */
+struct run {
+    struct version_guard *guard;
+    enum version_guard_mode mode;
+    int64_t deadline_ns, give_up_ns;
+    int64_t term;       /* of the users database, when it was read last */
+    int64_t patient_ns; /* until then another node is left to it; 0: nobody is at it */
+    struct error *error;
+};
+
+/* What was seen at one moment. */
+struct look {
+    uint64_t origin;
+    int64_t known_epoch; /* by this node, before it looked */
+    struct dataset dataset;
+    struct reserved reserved;
+};
+
+enum err version_guard_refuse_foreign(struct error *error)
+{
+    return error_set(error, ERR_UPSTREAM_REFUSED,
+                     "redis holds the control data of another users database; use that one, or "
+                     "another Redis; if it is gone for good, take the data over: cachewarden serve "
+                     "--adopt");
+}
+
+static enum err no_memory(struct run *run)
+{
+    return error_set_detail(run->error, ERR_NO_MEMORY, "no memory for the control data");
+}
+
+/* ---- looking ---- */
+
+/* A Redis that was promoted, or made to follow another one, keeps its connections. */
+static bool has_moved(struct version_guard *guard, const struct value *info, uint64_t origin)
+{
+    bool has_moved = info->kind == VALUE_STRING && origin > POOL_ORIGIN_UNTOLD &&
+                     pool_origin_is_other(pool_origin_of(info->text), origin);
+
+    if (has_moved)
+        pool_renew(guard->control);
+    return has_moved;
+}
+
+/* *is_stale_out: it came over a connection that is not to be used any more; look again. */
+static enum err look_at_redis(struct run *run, struct look *look, bool *is_stale_out)
+{
+    struct version_guard *guard = run->guard;
+    struct pipeline *pipeline = pipeline_new(guard->arena, PIPELINE_READ);
+
+    look->known_epoch = atomic_load(&guard->epoch);
+    dataset_ask(pipeline);
+    if (guard->is_told)
+        PIPELINE_ADD(pipeline, EXPECT_STRING, STR("INFO"), STR("replication"));
+    enum err err = pipeline_run(guard->control, pipeline, run->deadline_ns, run->error);
+    if (err != ERR_OK)
+        return err;
+    look->origin = version_guard_origin(guard, pipeline_origin(pipeline));
+    dataset_take(pipeline_value(pipeline, 0), &look->dataset);
+    *is_stale_out = has_moved(guard, pipeline_value(pipeline, 1), look->origin);
+    guard->is_told = look->origin > POOL_ORIGIN_UNTOLD;
+    return ERR_OK;
+}
+
+static bool is_ours(const struct run *run, const struct look *look)
+{
+    const struct str install = {run->guard->install, DATASET_ID_SIZE};
+
+    return look->dataset.is_whole && str_eq(look->dataset.install, install);
+}
+
+/*
+ * Whether data that was agreed to at origin `agreed` (its record says so) goes on when it is `seen` at
+ * this one. Who is not told where an answer came from has nothing to compare. A record without an
+ * origin is of somebody who was not told, or relies: who follows does as that one does.
+ */
+static bool goes_by(const struct version_guard *guard, uint64_t agreed, uint64_t seen)
+{
+    return agreed == seen || seen == POOL_ORIGIN_UNTOLD ||
+           (guard->follows && agreed == POOL_ORIGIN_UNTOLD);
+}
+
+/* The data has been made good for the Redis that holds it now, in the term that it still is, and has
+ * lost nothing since. */
+static bool is_current(const struct run *run, const struct look *look, int64_t term)
+{
+    return is_ours(run, look) && look->dataset.term == term &&
+           goes_by(run->guard, look->dataset.origin, look->origin) && look->dataset.has_epoch &&
+           look->dataset.epoch >= look->known_epoch;
+}
+
+static bool is_plausible(const struct dataset *dataset, int64_t term, int64_t reserved)
+{
+    return (!dataset->is_whole || (dataset->term <= term + TERM_JUMP_MAX &&
+                                   dataset->reserved <= reserved + RESERVED_JUMP_MAX)) &&
+           (!dataset->has_epoch || dataset->epoch <= reserved + RESERVED_JUMP_MAX);
+}
+
+static bool has_room(const struct version_guard *guard)
+{
+    return atomic_load(&guard->shown) <= atomic_load(&guard->reserved) - RESERVED_STEP / 2;
+}
+
+/* ---- writing ---- */
+
+static struct pipeline *writing(struct run *run, const struct look *look)
+{
+    struct pipeline *pipeline = pipeline_new(run->guard->arena, PIPELINE_WRITE_FREE);
+
+    pipeline_require(pipeline, run->guard->relies ? 0 : look->origin);
+    return pipeline;
+}
+
+static enum err send(struct run *run, struct pipeline *pipeline)
+{
+    return pipeline_run(run->guard->control, pipeline, run->deadline_ns, run->error);
+}
+
+/*
+ * Makes the epoch `target` at least, by an increment, so that whatever others do meanwhile counts. A
+ * record that is damaged goes first. ERR_CONFLICT: the data was lost since it was looked at.
+ */
+static enum err raise_epoch(struct run *run, const struct look *look, bool is_damaged,
+                            int64_t target)
+{
+    struct key key = key_dataset();
+    struct pipeline *pipeline = writing(run, look);
+    int64_t found = is_damaged ? 0 : look->dataset.epoch;
+    struct str missing =
+        str_format(run->guard->arena, "%" PRId64, found < target ? target - found : 0);
+
+    if (!missing.ptr)
+        return no_memory(run);
+    if (is_damaged)
+        PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), STR("epoch"), missing);
+    enum err err = send(run, pipeline);
+    if (err != ERR_OK)
+        return err;
+    return pipeline_value(pipeline, is_damaged)->integer < target ? ERR_CONFLICT : ERR_OK;
+}
+
+/* What was lost gets a new id; what may only be older stays the data it is. */
+static enum err write_dataset(struct run *run, const struct look *look, int64_t term,
+                              int64_t reserved, int64_t restored)
+{
+    struct version_guard *guard = run->guard;
+    struct pipeline *pipeline = writing(run, look);
+    struct dataset dataset = look->dataset;
+
+    if (!look->dataset.is_whole) {
+        lock_take(&guard->lock);
+        dataset.seen_at_s = guard->dataset_seen_s;
+        lock_give(&guard->lock);
+        dataset.before = version_guard_last_dataset(guard, guard->arena);
+        dataset.id = random_hex(guard->arena, DATASET_ID_SIZE / 2);
+    }
+    dataset.install = (struct str){guard->install, DATASET_ID_SIZE};
+    dataset.term = term;
+    dataset.origin = look->origin;
+    dataset.reserved = reserved;
+    dataset.restored = restored;
+    if (dataset_write(pipeline, guard->arena, &dataset) != ERR_OK)
+        return no_memory(run);
+    return send(run, pipeline);
+}
+
+/* ---- a new term ---- */
+
+static enum err at_the_end(struct run *run, int64_t number)
+{
+    return error_set_detail(run->error, ERR_UPSTREAM_REFUSED,
+                            "versions have come to their end at %" PRId64, number);
+}
+
+/* Where it begins: above all that was shown, and a good step above an epoch that may have lost its
+ * last raises. A Redis this installation never showed anything from goes on as it is. */
+static enum err choose_base(struct run *run, const struct look *look, int64_t *base_out)
+{
+    int64_t epoch = look->dataset.has_epoch ? look->dataset.epoch : 0;
+    bool is_first = look->reserved.term == 0 && !look->dataset.is_whole;
+
+    if (look->known_epoch > epoch)
+        epoch = look->known_epoch;
+    if (!is_first)
+        epoch += RESERVED_STEP;
+    *base_out = look->reserved.up_to > epoch ? look->reserved.up_to : epoch;
+    return *base_out > VERSION_MAX ? at_the_end(run, *base_out) : ERR_OK;
+}
+
+/* In the users database, where one node wins. Or one this node has begun and could not go on with:
+ * while Redis takes no writes there would be a new one every time. Nobody agrees to it before it is in
+ * Redis, so nothing above its base has been shown. */
+static enum err move_term(struct run *run, const struct look *look, int64_t *base_out)
+{
+    struct version_guard *guard = run->guard;
+    int64_t term = look->reserved.term + 1;
+
+    if (guard->begun_term > 0 && guard->begun_term == look->reserved.term) {
+        *base_out = look->reserved.up_to - RESERVED_STEP;
+        return ERR_OK;
+    }
+    enum err err = choose_base(run, look, base_out);
+    if (err == ERR_OK)
+        err = reserved_move(guard->users, guard->arena, &look->reserved, term,
+                            *base_out + RESERVED_STEP, run->error);
+    guard->begun_term = err == ERR_OK ? term : 0;
+    return err;
+}
+
+/* Up to which user the switches need no putting back: mostly nobody has one that is off. */
+static enum err find_restored(struct run *run, int64_t *restored_out)
+{
+    int64_t *off;
+    size_t count;
+    enum err err =
+        users_switches_off(run->guard->users, run->guard->arena, 0, 1, &off, &count, run->error);
+
+    *restored_out = count == 0 ? INT64_MAX : 0;
+    return err;
+}
+
+/* The record comes last: who sees it may trust the rest. */
+static enum err begin_term(struct run *run, const struct look *look, bool is_damaged)
+{
+    struct version_guard *guard = run->guard;
+    int64_t base, restored = 0;
+    enum err err = move_term(run, look, &base);
+    int64_t term = guard->begun_term;
+
+    if (err == ERR_OK)
+        err = find_restored(run, &restored);
+    if (err == ERR_OK)
+        err = raise_epoch(run, look, is_damaged, base);
+    if (err != ERR_OK)
+        return err;
+    guard->begun_term = 0;
+    err = write_dataset(run, look, term, base + RESERVED_STEP, restored);
+    if (err != ERR_OK)
+        return err;
+    run->term = term;
+    atomic_store(&guard->own_term, term);
+    log_event(LOG_LEVEL_INFO, "versions.term_begun", LOG_INT("term", term), LOG_INT("epoch", base),
+              LOG_CSTR("because", !look->dataset.is_whole ? "redis held no control data"
+                                  : !is_ours(run, look)   ? "it was another users database's"
+                                                          : "redis may hold older control data"));
+    return ERR_OK;
+}
+
+/* ---- deciding ---- */
+
+/* Ahead of what is shown, so that no request has to wait for it; in Redis as well, for when the users
+ * database is put back older. That Redis may take no writes is no reason to show nothing. */
+static enum err reserve(struct run *run, const struct look *look, int64_t *up_to)
+{
+    struct version_guard *guard = run->guard;
+    int64_t shown = atomic_load(&guard->shown);
+    struct key key = key_dataset();
+
+    if (shown <= *up_to - RESERVED_STEP / 2)
+        return ERR_OK;
+    *up_to = shown + RESERVED_STEP;
+    if (*up_to > VERSION_MAX)
+        return at_the_end(run, *up_to);
+    enum err err = reserved_move(guard->users, guard->arena, &look->reserved, look->reserved.term,
+                                 *up_to, run->error);
+    if (err != ERR_OK)
+        return err;
+    struct pipeline *pipeline = writing(run, look);
+    struct str text = str_format(guard->arena, "%" PRId64, *up_to);
+    if (!text.ptr)
+        return no_memory(run);
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(&key), STR("reserved"), text);
+    (void)!pipeline_run(guard->control, pipeline, run->deadline_ns, NULL);
+    return ERR_OK;
+}
+
+static void warn_untold(const struct version_guard *guard, const struct look *look)
+{
+    if (look->origin == POOL_ORIGIN_UNTOLD && !guard->relies &&
+        atomic_load(&guard->origin) != look->origin)
+        log_event(LOG_LEVEL_WARN, "versions.origin_untold",
+                  LOG_CSTR("mend", "grant +info, so that a Redis that came back with older data is "
+                                   "noticed"));
+}
+
+/* See struct version_guard for the order. */
+static enum err agree(struct run *run, const struct look *look)
+{
+    struct version_guard *guard = run->guard;
+    int64_t up_to = look->reserved.up_to;
+    enum err err = run->mode == VERSION_GUARD_REPAIRS ? reserve(run, look, &up_to) : ERR_OK;
+
+    if (err != ERR_OK)
+        return err;
+    warn_untold(guard, look);
+    version_guard_raise(&guard->epoch, look->dataset.epoch);
+    guard->adopts = false;
+    if (atomic_load(&guard->term) != look->dataset.term ||
+        atomic_load(&guard->origin) != look->origin) {
+        lock_take(&guard->lock);
+        atomic_store(&guard->term, 0);
+        atomic_store(&guard->origin, look->origin);
+        atomic_store(&guard->restored, look->dataset.restored);
+        atomic_store(&guard->reserved, up_to);
+        atomic_store(&guard->term, look->dataset.term);
+        lock_give(&guard->lock);
+    }
+    version_guard_raise(&guard->restored, look->dataset.restored);
+    version_guard_raise(&guard->reserved, up_to);
+    return ERR_OK;
+}
+
+static bool is_done(const struct run *run, const struct look *look)
+{
+    struct version_guard *guard = run->guard;
+    int64_t term = atomic_load(&guard->term);
+
+    return is_current(run, look, term) && atomic_load(&guard->origin) == look->origin &&
+           is_plausible(&look->dataset, term, atomic_load(&guard->reserved)) && has_room(guard);
+}
+
+/* Another node has begun a term and may be about to write it to Redis. */
+static bool is_anothers_turn(struct run *run, const struct look *look)
+{
+    int64_t now_ns = clock_mono_ns(), agreed = atomic_load(&run->guard->term);
+
+    if (look->reserved.term != run->term) {
+        bool is_ahead = agreed > 0
+                            ? look->reserved.term > agreed
+                            : look->dataset.is_whole && look->dataset.term < look->reserved.term;
+        bool has_changed = run->term != TERM_UNREAD;
+        run->patient_ns = has_changed || is_ahead ? now_ns + PATIENCE_MS * NS_PER_MS : 0;
+        run->term = look->reserved.term;
+    }
+    return now_ns < run->patient_ns;
+}
+
+static enum err look_for_foreigners(struct run *run, const struct look *look)
+{
+    struct version_guard *guard = run->guard;
+    bool is_foreign = look->dataset.is_whole && !is_ours(run, look) && !guard->adopts;
+
+    if (atomic_exchange(&guard->is_foreign, is_foreign) != is_foreign)
+        log_event(is_foreign ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
+                  is_foreign ? "versions.foreign" : "versions.ours_again",
+                  LOG_CSTR("mend", is_foreign ? "give all nodes on this Redis one users database, "
+                                                "or start one with --adopt"
+                                              : "none needed"));
+    if (!is_foreign)
+        return ERR_OK;
+    atomic_store(&guard->term, 0); /* nothing is trusted any more */
+    return version_guard_refuse_foreign(run->error);
+}
+
+/* Numbers that no clears can have brought there are not followed: what they stand in counts as lost. */
+static bool is_implausible(const struct look *look)
+{
+    if (is_plausible(&look->dataset, look->reserved.term, look->reserved.up_to))
+        return false;
+    log_event(LOG_LEVEL_ERROR, "versions.implausible", LOG_INT("term", look->dataset.term),
+              LOG_INT("reserved", look->dataset.reserved), LOG_INT("epoch", look->dataset.epoch),
+              LOG_INT("known_term", look->reserved.term),
+              LOG_INT("known_reserved", look->reserved.up_to),
+              LOG_CSTR("mend", "somebody wrote to cw:dataset by hand; a new term begins"));
+    return true;
+}
+
+/* An older users database was put back, or another one's control data is taken over. */
+static bool is_behind(const struct look *look)
+{
+    const struct dataset *dataset = &look->dataset;
+
+    return dataset->is_whole &&
+           (dataset->term > look->reserved.term ||
+            (dataset->term == look->reserved.term && dataset->reserved > look->reserved.up_to));
+}
+
+static enum err catch_up(struct run *run, const struct look *look)
+{
+    int64_t up_to = look->reserved.up_to;
+
+    if (look->dataset.reserved > up_to)
+        up_to = look->dataset.reserved;
+    return reserved_move(run->guard->users, run->guard->arena, &look->reserved, look->dataset.term,
+                         up_to, run->error);
+}
+
+static enum err pause_for_others(struct run *run)
+{
+    if (run->mode == VERSION_GUARD_PASSIVE && clock_mono_ns() > run->give_up_ns)
+        return error_set(run->error, ERR_UPSTREAM_REFUSED,
+                         "no server has looked after the versions in redis since it was restarted, "
+                         "emptied or changed by hand; start one, or look into the log of the one "
+                         "that runs");
+    nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * NS_PER_MS}, NULL);
+    return ERR_OK;
+}
+
+/* What a node that writes nothing makes of it. */
+static enum err watch(struct run *run, const struct look *look, bool *is_over_out)
+{
+    int64_t shown = atomic_load(&run->guard->shown);
+
+    if (!look->dataset.is_whole && look->reserved.term == 0)
+        return error_set_detail(run->error, ERR_NOT_FOUND, "no version was ever shown");
+    *is_over_out = is_current(run, look, look->reserved.term) && shown <= look->reserved.up_to &&
+                   is_plausible(&look->dataset, look->reserved.term, look->reserved.up_to);
+    return *is_over_out ? agree(run, look) : pause_for_others(run);
+}
+
+/* One step on what was seen. *is_over_out: all is well. ERR_CONFLICT: look again. */
+static enum err take_step(struct run *run, struct look *look, bool *is_over_out)
+{
+    struct version_guard *guard = run->guard;
+    enum err err = look_for_foreigners(run, look);
+
+    *is_over_out = err == ERR_OK && is_done(run, look);
+    if (*is_over_out)
+        version_guard_raise(&guard->restored, look->dataset.restored);
+    if (err != ERR_OK || *is_over_out)
+        return err;
+    err = reserved_read(guard->users, guard->arena, &look->reserved, run->error);
+    if (err != ERR_OK)
+        return err;
+    if (run->mode == VERSION_GUARD_PASSIVE)
+        return watch(run, look, is_over_out);
+    bool is_wrong = is_implausible(look);
+    if (is_wrong)
+        look->dataset = (struct dataset){0};
+    if (is_behind(look))
+        return catch_up(run, look);
+    *is_over_out = is_current(run, look, look->reserved.term);
+    if (*is_over_out)
+        return agree(run, look);
+    if (!is_anothers_turn(run, look))
+        return begin_term(run, look,
+                          is_wrong || !look->dataset.is_whole || !look->dataset.has_epoch);
+    return pause_for_others(run);
+}
+
+/* Ends, for every look is a pipeline and has the deadline. */
+enum err reconcile(struct version_guard *guard, enum version_guard_mode mode, int64_t deadline_ns,
+                   struct error *error)
+{
+    struct run run = {.guard = guard,
+                      .mode = mode,
+                      .deadline_ns = deadline_ns,
+                      .give_up_ns = clock_deadline_ns(VERSION_GUARD_PASSIVE_MS),
+                      .term = TERM_UNREAD,
+                      .error = error};
+    bool is_over = false;
+    enum err err = ERR_OK;
+
+    while (!is_over) {
+        struct look look = {0};
+        bool is_stale = false;
+        arena_reset(guard->arena);
+        err = look_at_redis(&run, &look, &is_stale);
+        if (err == ERR_OK && !is_stale) {
+            version_guard_note_dataset(guard, is_ours(&run, &look) ? look.dataset.id : STR_NONE);
+            err = take_step(&run, &look, &is_over);
+        }
+        if (err == ERR_CONFLICT) {
+            error_clear(error);
+            is_over = false;
+        } else if (err != ERR_OK) {
+            return err;
+        }
+    }
+    return ERR_OK;
+}

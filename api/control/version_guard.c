@@ -1,0 +1,295 @@
+#include "control/version_guard.h"
+
+#include "cachewarden/clock.h"
+#include "cachewarden/log.h"
+#include "cachewarden/random.h"
+#include "control/version_guard_private.h"
+#include "services.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ARENA_BLOCK = 16 * 1024 };
+
+/* The users database's fact: the id of the control data that was seen last. */
+#define DATASET_FACT STR("control_dataset")
+
+/* ---- life ---- */
+
+static enum err read_install(struct version_guard *guard, struct error *error)
+{
+    struct str install;
+    enum err err = users_fact_get(guard->users, guard->arena, STR("install_id"), &install, error);
+
+    if (err != ERR_OK)
+        return err;
+    if (install.len != DATASET_ID_SIZE)
+        return error_set_detail(error, ERR_INTERNAL, "users database: install_id is no id");
+    memcpy(guard->install, install.ptr, DATASET_ID_SIZE);
+    return ERR_OK;
+}
+
+static void save_dataset(struct version_guard *guard, struct str id)
+{
+    struct error error = {0};
+    enum err err = users_fact_set(guard->users, DATASET_FACT, id, &error);
+
+    if (err != ERR_OK)
+        log_event(LOG_LEVEL_WARN, "versions.dataset_unsaved", LOG_CSTR("error", err_name(err)),
+                  LOG_CSTR("detail", error.detail));
+}
+
+/* A users database out of reach is no error: then the id is a fresh one. */
+static enum err read_dataset(struct version_guard *guard, struct error *error)
+{
+    struct str known, fresh = random_hex(guard->arena, DATASET_ID_SIZE / 2);
+
+    if (!fresh.ptr)
+        return error_set_detail(error, ERR_NO_MEMORY, "no memory for an id");
+    bool is_known =
+        users_fact_get(guard->users, guard->arena, DATASET_FACT, &known, NULL) == ERR_OK &&
+        dataset_is_id(known);
+    memcpy(guard->dataset, is_known ? known.ptr : fresh.ptr, DATASET_ID_SIZE);
+    guard->dataset_seen_s = clock_wall_s();
+    if (!is_known)
+        save_dataset(guard, fresh);
+    return ERR_OK;
+}
+
+static enum err let_write(void *with, uint64_t missed, int64_t deadline_ns, uint64_t *origin_out,
+                          struct error *error);
+
+enum err version_guard_new(struct pool *control, struct users *users,
+                           struct version_guard **guard_out, struct error *error)
+{
+    struct version_guard *guard = calloc(1, sizeof *guard);
+
+    *guard_out = NULL;
+    if (!guard)
+        return error_set_detail(error, ERR_NO_MEMORY, "no memory for the version guard");
+    guard->control = control;
+    guard->users = users;
+    lock_init(&guard->lock, LOCK_RANK_LEAF, "version guard");
+    lock_cond_init(&guard->changed);
+    guard->arena = arena_new(ARENA_BLOCK, 0);
+    guard->restore_arena = arena_new(ARENA_BLOCK, 0);
+    enum err err =
+        guard->arena && guard->restore_arena ? read_install(guard, error) : ERR_NO_MEMORY;
+    if (err == ERR_OK)
+        err = read_dataset(guard, error);
+    if (err == ERR_OK)
+        pool_set_gate(control, (struct pool_gate){.ask = let_write, .with = guard});
+    else
+        version_guard_free(&guard);
+    *guard_out = guard;
+    return err;
+}
+
+void version_guard_free(struct version_guard **guard)
+{
+    if (!*guard)
+        return;
+    arena_free(&(*guard)->arena);
+    arena_free(&(*guard)->restore_arena);
+    lock_cond_fini(&(*guard)->changed);
+    lock_fini(&(*guard)->lock);
+    free(*guard);
+    *guard = NULL;
+}
+
+void version_guard_adopt(struct version_guard *guard)
+{
+    guard->adopts = true;
+}
+
+void version_guard_rely(struct version_guard *guard)
+{
+    guard->relies = true;
+}
+
+void version_guard_follow(struct version_guard *guard)
+{
+    guard->follows = true;
+}
+
+/* ---- trust ---- */
+
+void version_guard_raise(_Atomic int64_t *highest, int64_t value)
+{
+    int64_t seen = atomic_load_explicit(highest, memory_order_relaxed);
+
+    while (value > seen && !atomic_compare_exchange_weak(highest, &seen, value))
+        ;
+}
+
+bool version_guard_known(struct version_guard *guard, struct version_knowledge *known)
+{
+    known->term = atomic_load(&guard->term);
+    known->origin = atomic_load(&guard->origin);
+    known->restored = atomic_load(&guard->restored);
+    known->epoch = atomic_load(&guard->epoch);
+    return known->term != 0 && known->term == atomic_load(&guard->term);
+}
+
+enum err version_guard_know(struct version_guard *guard, enum version_guard_mode mode,
+                            int64_t deadline_ns, struct version_knowledge *known_out,
+                            struct error *error)
+{
+    while (!version_guard_known(guard, known_out)) {
+        enum err err = version_guard_reconcile(guard, mode, deadline_ns, error);
+        if (err != ERR_OK)
+            return err;
+    }
+    return ERR_OK;
+}
+
+bool version_guard_trusts(struct version_guard *guard, const struct version_knowledge *known,
+                          const struct observation *seen)
+{
+    const struct str install = {guard->install, DATASET_ID_SIZE};
+
+    if (version_guard_origin(guard, seen->origin) != known->origin || seen->term != known->term ||
+        !str_eq(seen->install, install) || !seen->has_epoch || seen->epoch < known->epoch ||
+        seen->epoch > atomic_load(&guard->reserved) + RESERVED_JUMP_MAX)
+        return false;
+    version_guard_raise(&guard->epoch, seen->epoch);
+    return true;
+}
+
+enum err version_guard_show(struct version_guard *guard, enum version_guard_mode mode,
+                            const struct version_knowledge *known, const struct observation *seen,
+                            int64_t deadline_ns, int64_t *version_out, bool *may_show_out,
+                            struct error *error)
+{
+    int64_t reserved = atomic_load(&guard->reserved), most = reserved + RESERVED_JUMP_MAX;
+    enum err err = ERR_OK;
+
+    *may_show_out = false;
+    if (seen->clears > most || seen->clears + seen->epoch >= most)
+        return refuse_reply(error, "%" PRId64 " clears of an account: somebody set them by hand",
+                            seen->clears);
+    *version_out = 1 + seen->clears + seen->epoch;
+    version_guard_raise(&guard->shown, *version_out);
+    if (*version_out > reserved)
+        err = version_guard_reconcile(guard, mode, deadline_ns, error);
+    *may_show_out = err == ERR_OK && atomic_load(&guard->term) == known->term &&
+                    *version_out <= atomic_load(&guard->reserved);
+    return err;
+}
+
+bool version_guard_is_foreign(struct version_guard *guard, struct error *error)
+{
+    if (!atomic_load(&guard->is_foreign))
+        return false;
+    (void)version_guard_refuse_foreign(error);
+    return true;
+}
+
+/* The gate of the pool. */
+static enum err let_write(void *with, uint64_t missed, int64_t deadline_ns, uint64_t *origin_out,
+                          struct error *error)
+{
+    struct version_guard *guard = with;
+    struct version_knowledge known;
+    enum err err = ERR_OK;
+
+    *origin_out = 0;
+    if (version_guard_is_foreign(guard, error))
+        return ERR_UPSTREAM_REFUSED;
+    if (missed != 0 && atomic_load(&guard->origin) == missed)
+        err = version_guard_reconcile(guard, VERSION_GUARD_REPAIRS, deadline_ns, error);
+    if (err == ERR_OK)
+        err = version_guard_know(guard, VERSION_GUARD_REPAIRS, deadline_ns, &known, error);
+    if (err == ERR_OK && !guard->relies)
+        *origin_out = known.origin;
+    return err;
+}
+
+/* ---- one reconciles, the others wait ---- */
+
+/* With the lock, which is given while it lasts. */
+static void reconcile_now(struct version_guard *guard, enum version_guard_mode mode,
+                          int64_t deadline_ns) CW_NEEDS_LOCK(&guard->lock)
+{
+    struct error error = {0};
+
+    guard->is_running = true;
+    uint64_t mine = ++guard->begun;
+    lock_give(&guard->lock);
+    enum err err = reconcile(guard, mode, deadline_ns, &error);
+    arena_reset(guard->arena);
+    lock_take(&guard->lock);
+    error.code = err;
+    guard->result = error;
+    guard->result_deadline_ns = deadline_ns;
+    guard->ended = mine;
+    guard->is_running = false;
+    lock_cond_broadcast(&guard->changed);
+}
+
+/* One that ran out of its own time says nothing to those who have more. */
+static bool is_result_for(const struct version_guard *guard, uint64_t wanted, int64_t deadline_ns)
+    CW_NEEDS_LOCK(&guard->lock)
+{
+    bool has_ended_early =
+        guard->result.code == ERR_TIMEOUT && guard->result_deadline_ns < deadline_ns;
+
+    return guard->ended >= wanted && !has_ended_early;
+}
+
+enum err version_guard_reconcile(struct version_guard *guard, enum version_guard_mode mode,
+                                 int64_t deadline_ns, struct error *error)
+{
+    enum err err = ERR_OK;
+
+    lock_take(&guard->lock);
+    /* One that is under way may have looked before the caller did. */
+    uint64_t wanted = guard->begun + 1;
+    while (err == ERR_OK && !is_result_for(guard, wanted, deadline_ns)) {
+        if (!guard->is_running)
+            reconcile_now(guard, mode, deadline_ns);
+        else if (!lock_cond_wait(&guard->changed, &guard->lock, deadline_ns))
+            err = ERR_TIMEOUT;
+    }
+    struct error result = guard->result;
+    lock_give(&guard->lock);
+    if (err != ERR_OK)
+        return error_set_detail(error, err, "the control data was not reconciled in time");
+    if (result.code != ERR_OK && error)
+        *error = result;
+    return result.code;
+}
+
+/* ---- which data it is ---- */
+
+void version_guard_note_dataset(struct version_guard *guard, struct str id)
+{
+    lock_take(&guard->lock);
+    bool is_new = id.ptr && memcmp(guard->dataset, id.ptr, DATASET_ID_SIZE) != 0;
+    guard->has_dataset = id.ptr != NULL;
+    if (id.ptr) {
+        memcpy(guard->dataset, id.ptr, DATASET_ID_SIZE);
+        guard->dataset_seen_s = clock_wall_s();
+    }
+    lock_give(&guard->lock);
+    if (is_new)
+        save_dataset(guard, id);
+}
+
+bool version_guard_dataset(struct version_guard *guard, char id_out[VERSION_GUARD_ID_SIZE])
+{
+    lock_take(&guard->lock);
+    bool is_there = guard->has_dataset;
+    memcpy(id_out, guard->dataset, DATASET_ID_SIZE);
+    lock_give(&guard->lock);
+    return is_there;
+}
+
+struct str version_guard_last_dataset(struct version_guard *guard, struct arena *arena)
+{
+    char id[DATASET_ID_SIZE];
+
+    (void)version_guard_dataset(guard, id);
+    return str_dup(arena, (struct str){id, sizeof id});
+}

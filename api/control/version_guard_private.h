@@ -1,0 +1,72 @@
+/* What version_guard.c, reconcile.c and restore.c share: the guard itself. */
+#ifndef API_CONTROL_VERSION_GUARD_PRIVATE_H
+#define API_CONTROL_VERSION_GUARD_PRIVATE_H
+
+#include "cachewarden/lock.h"
+#include "control/dataset.h"
+#include "control/reserved.h"
+#include "control/version_guard.h"
+
+#include <stdatomic.h>
+
+struct version_guard {
+    struct pool *control; /* set by version_guard_new */
+    struct users *users;
+    char install[DATASET_ID_SIZE];
+    bool relies, follows; /* see version_guard_rely, version_guard_follow */
+
+    /* What was agreed to: written by the one that reconciles, read by all. `term` is 0 while the others
+     * change; so who finds it the same before and after has read what belongs together. */
+    _Atomic int64_t term;
+    _Atomic uint64_t origin;
+    _Atomic int64_t reserved, restored;
+    _Atomic bool is_foreign;
+    /* Raised by all. */
+    _Atomic int64_t epoch; /* the highest one seen */
+    _Atomic int64_t shown; /* the highest version anybody wanted to show */
+
+    /* Of the one that reconciles. */
+    struct arena *arena;
+    int64_t begun_term; /* by this node, and not yet written to Redis; 0: none */
+    bool is_told;       /* Redis tells its origin */
+    bool adopts;
+
+    /* Of the thread that restores. */
+    struct arena *restore_arena;
+    int64_t stalled_term, stalled_at, stalled_since_ns; /* another node's progress */
+    _Atomic int64_t own_term; /* begun by this node, so that it is the one to restore */
+
+    struct lock lock;
+    struct lock_cond changed;
+    /* guarded by lock */
+    bool is_running;
+    uint64_t begun, ended; /* runs of reconcile */
+    struct error result;   /* of the last one that ended; .code too */
+    int64_t result_deadline_ns;
+    bool has_dataset;
+    char dataset[DATASET_ID_SIZE];
+    int64_t dataset_seen_s;
+};
+
+/* What was agreed to; false: nothing. */
+bool version_guard_known(struct version_guard *guard, struct version_knowledge *known);
+
+void version_guard_raise(_Atomic int64_t *highest, int64_t value);
+
+/* What counts as the origin of an answer. */
+static inline uint64_t version_guard_origin(const struct version_guard *guard, uint64_t origin)
+{
+    return guard->relies ? POOL_ORIGIN_UNTOLD : origin;
+}
+
+/* Remembers which data Redis holds ({NULL,0}: none), and when. */
+void version_guard_note_dataset(struct version_guard *guard, struct str id);
+
+/* One reconciling, from the first look to the agreement. Errors as version_guard_reconcile. */
+CW_MUST_CHECK enum err reconcile(struct version_guard *guard, enum version_guard_mode mode,
+                                 int64_t deadline_ns, struct error *error);
+
+/* The text for the operator, and ERR_UPSTREAM_REFUSED. */
+enum err version_guard_refuse_foreign(struct error *error);
+
+#endif

@@ -1,0 +1,124 @@
+/*
+ * Clears of users, clears for all, switches and looks at once, on two nodes: nothing is lost, so each
+ * clear raises by exactly one, nobody takes what another one did for a loss, and no call fails.
+ */
+#include "two_nodes.h"
+
+#include "suite.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum role { CLEARS_ALL, CLEARS, LOOKS, SWITCHES };
+enum { EACH = 4, ROLES = 4, THREADS = EACH * ROLES, CALLS = 400, USER = 7 };
+
+struct player {
+    pthread_t thread;
+    int node;
+    enum role role;
+    int failures;
+    struct error error;      /* of the last failure */
+    int64_t versions[CALLS]; /* epochs of those who clear all */
+};
+
+static atomic_int clearers; /* that are still at it; lookers and switchers go on as long */
+
+static enum err play_once(struct player *player, struct arena *own, int call, int64_t *version)
+{
+    struct app *app = nodes[player->node].app;
+    struct cache_state state = {0};
+    enum err err = ERR_OK;
+    switch (player->role) {
+    case CLEARS_ALL:
+        return control_clear_all(app, own, soon(), version, &player->error);
+    case CLEARS:
+        err = control_clear(app, own, USER, soon(), &state, &player->error);
+        break;
+    case LOOKS:
+        err = control_status(app, own, USER, soon(), &state, &player->error);
+        break;
+    case SWITCHES:
+        err = control_switch(app, own, USER, call % 2, soon(), &state, &player->error);
+        break;
+    }
+    *version = state.version;
+    return err;
+}
+
+static void *play(void *arg)
+{
+    struct player *player = arg;
+    struct arena *own = arena_new(8192, 0);
+    bool is_clearer = player->role == CLEARS_ALL || player->role == CLEARS;
+    int64_t last = 0;
+    for (int i = 0; is_clearer ? i < CALLS : atomic_load(&clearers) > 0; i++) {
+        int64_t version = 0;
+        player->failures += play_once(player, own, i, &version) != ERR_OK;
+        /* One's own clear is behind everything one has seen before. */
+        player->failures += version < last + is_clearer;
+        last = version;
+        if (is_clearer)
+            player->versions[i] = version;
+        arena_reset(own);
+    }
+    if (is_clearer)
+        atomic_fetch_sub(&clearers, 1);
+    arena_free(&own);
+    return NULL;
+}
+
+static int64_t play_all(struct player *players)
+{
+    atomic_store(&clearers, 2 * EACH);
+    for (int i = 0; i < THREADS; i++) {
+        players[i] = (struct player){.node = i % 2, .role = (enum role)(i / EACH)};
+        ck_assert_int_eq(pthread_create(&players[i].thread, NULL, play, &players[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(players[i].thread, NULL);
+    for (int i = 0; i < THREADS; i++)
+        ck_assert_msg(players[i].failures == 0, "player %d: %d failures, %s %s", i,
+                      players[i].failures, players[i].error.caller, players[i].error.detail);
+    return version_on(0, USER);
+}
+
+/* Whoever raised it was told his own number. */
+static void expect_all_different(const struct player *players, int64_t most)
+{
+    char *seen = calloc((size_t)most + 1, 1);
+    ck_assert_ptr_nonnull(seen);
+    for (int i = CLEARS_ALL * EACH; i < (CLEARS_ALL + 1) * EACH; i++)
+        for (int k = 0; k < CALLS; k++) {
+            int64_t version = players[i].versions[k];
+            ck_assert(version >= 1 && version <= most);
+            ck_assert_msg(seen[version]++ == 0, "%lld came twice", (long long)version);
+        }
+    free(seen);
+}
+
+START_TEST(each_clear_raises_by_one)
+{
+    static struct player players[THREADS];
+    redis = redis_server_start(NULL);
+    open_two(_i); /* watched by threads of their own, or not */
+    ck_assert_int_eq(version_on(0, USER), 1);
+    ck_assert_int_eq(version_on(1, USER), 1);
+    int64_t version = play_all(players);
+    ck_assert_int_eq(version, 1 + 2 * EACH * CALLS);
+    ck_assert_int_eq(version_on(1, USER), version);
+    ck_assert_int_eq(epoch_held(), EACH * CALLS);
+    ck_assert_int_eq(control_clears(redis, USER), EACH * CALLS);
+    ck_assert_int_eq(control_term(redis), 1);
+    expect_all_different(players, EACH * CALLS);
+    close_two();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("api/control/sums");
+    TCase *tcase = tcase_create("sums");
+    tcase_add_loop_test(tcase, each_clear_raises_by_one, 0, 2);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
