@@ -67,6 +67,8 @@ enum err identity_new(const struct identity_options *options, struct identity **
             ERR_OK ||
         (err = key_cache_new(options->users, &identity->keys)) != ERR_OK ||
         (err = key_touch_new(options->users, &identity->touch)) != ERR_OK ||
+        (err = stranger_watch_new(options->users, identity->accounts, &identity->strangers)) !=
+            ERR_OK ||
         (err = revocations_new(&identity->revocations)) != ERR_OK) {
         identity_free(&identity);
         return err;
@@ -82,6 +84,7 @@ void identity_free(struct identity **identity)
     revocations_free(&(*identity)->revocations);
     key_touch_free(&(*identity)->touch);
     key_cache_free(&(*identity)->keys);
+    stranger_watch_free(&(*identity)->strangers);
     account_cache_free(&(*identity)->accounts);
     issuers_free(&(*identity)->issuers);
     tokens_free(&(*identity)->tokens);
@@ -248,7 +251,7 @@ static enum err authenticate_token(struct identity *identity, struct arena *aren
 
     enum err err = verify_token(identity, arena, token, use, now_s, &proven, error);
     if (!err)
-        err = identity_find_account(identity, &proven, &account, error);
+        err = identity_find_account(identity, &proven, now_s, &account, error);
     if (!err)
         err = identity_check_account(identity, &proven, now_s, &account, error);
     if (!err)

@@ -40,7 +40,7 @@ static enum err find_named(struct identity *identity, struct issuer_claims *prov
 }
 
 enum err identity_find_account(struct identity *identity, struct issuer_claims *proven,
-                               struct account *account_out, struct error *error)
+                               int64_t now_s, struct account *account_out, struct error *error)
 {
     const struct token_claims *claims = &proven->claims.token;
     enum err err = ERR_NOT_FOUND;
@@ -55,6 +55,7 @@ enum err identity_find_account(struct identity *identity, struct issuer_claims *
         return err;
     if (claims->user_id == 0)
         return refuse(error, "token: sub is not a username");
+    stranger_watch_note(identity->strangers, claims->user_id, now_s);
     *account_out = (struct account){.id = claims->user_id};
     return ERR_OK;
 }

@@ -6,6 +6,7 @@
 #include "api_key.h"
 #include "issuers.h"
 #include "key_touch.h"
+#include "stranger_watch.h"
 
 #include "cachewarden/identity.h"
 #include "cachewarden/revocations.h"
@@ -19,6 +20,7 @@ struct identity {
     struct key_cache *keys;
     struct key_touch *touch;
     struct revocations *revocations;
+    struct stranger_watch *strangers;
     bool shared_accounts_are_local; /* of struct shared_spec */
 };
 
@@ -28,7 +30,7 @@ struct identity {
  * ERR_UNAUTHENTICATED, errors of users.h.
  */
 CW_MUST_CHECK enum err identity_find_account(struct identity *identity,
-                                             struct issuer_claims *proven,
+                                             struct issuer_claims *proven, int64_t now_s,
                                              struct account *account_out, struct error *error);
 
 /* Families are ours alone: another's token cannot name one. */

@@ -162,8 +162,24 @@ static enum err postgres_open(struct str location, struct users_db **db_out, str
     return ERR_OK;
 }
 
-static enum err look_over(const char *url, int64_t *version_out, struct error *error)
+/* 0: it is not there. */
+static enum err look_at_fact(struct users_session *session, const char *name, int64_t *value_out,
+                             struct error *error)
 {
+    char query[128], text[32];
+
+    snprintf(query, sizeof query,
+             "SELECT coalesce((SELECT value FROM facts WHERE name = '%s'), '0')", name);
+    enum err err =
+        users_postgres_text(session, query, USERS_POSTGRES_ANSWER_MS, text, sizeof text, error);
+    if (err || !str_to_int64(str_from(text), 0, INT64_MAX, value_out))
+        *value_out = 0;
+    return err;
+}
+
+static enum err look_over(const char *url, struct users_sight *sight, struct error *error)
+{
+    int64_t version = 0;
     struct users_session *session;
     char *settings = NULL;
 
@@ -174,7 +190,12 @@ static enum err look_over(const char *url, int64_t *version_out, struct error *e
     if (!err)
         err = users_postgres_choose_schema(session, &settings, error);
     if (!err)
-        err = users_postgres_look_at_version(session, version_out, error);
+        err = users_postgres_look_at_version(session, &version, error);
+    sight->version = (int)version;
+    if (!err && sight->version == sight->known)
+        err = look_at_fact(session, USERS_FACT_STRANGER, &sight->stranger, error);
+    if (!err && sight->version == sight->known)
+        err = look_at_fact(session, USERS_FACT_STRANGER_SEEN, &sight->stranger_seen_s, error);
     free(settings);
     users_postgres_free(&session);
     return err;
@@ -185,15 +206,13 @@ static enum err postgres_look(struct str location, struct users_sight *sight_out
 {
     struct users_db *db;
     struct error why;
-    int64_t version = 0;
 
     sight_out->known = users_postgres_version;
     enum err err = make_db(location, &db);
     if (err)
         return err;
     error_clear(&why);
-    err = look_over(db->url, &version, &why);
-    sight_out->version = (int)version;
+    err = look_over(db->url, sight_out, &why);
     postgres_close(&db);
     return err ? error_set(error, err, "%s", why.detail) : ERR_OK;
 }

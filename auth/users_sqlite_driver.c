@@ -330,14 +330,25 @@ static enum err sqlite_open(struct str location, struct users_db **db_out, struc
     return ERR_OK;
 }
 
-static enum err look_at_file(const char *path, int64_t *version_out, struct error *error)
+#define FACT_QUERY(name) \
+    "SELECT coalesce((SELECT CAST(value AS INTEGER) FROM facts WHERE name = '" name "'), 0)"
+
+static enum err look_at_file(const char *path, struct users_sight *sight, struct error *error)
 {
     struct users_session *session;
+    int64_t version = 0;
     enum err err = users_sqlite_open_to_look(path, &session, error);
 
     if (err)
         return err;
-    err = look_at_owner(session, version_out, error);
+    err = look_at_owner(session, &version, error);
+    sight->version = (int)version;
+    if (!err && sight->version == sight->known)
+        err =
+            users_sqlite_integer(session, FACT_QUERY(USERS_FACT_STRANGER), &sight->stranger, error);
+    if (!err && sight->version == sight->known)
+        err = users_sqlite_integer(session, FACT_QUERY(USERS_FACT_STRANGER_SEEN),
+                                   &sight->stranger_seen_s, error);
     users_sqlite_close(&session);
     return err;
 }
@@ -346,7 +357,6 @@ static enum err sqlite_look(struct str location, struct users_sight *sight_out, 
 {
     struct users_db *db;
     struct error why;
-    int64_t version = 0;
 
     sight_out->known = users_sqlite_version;
     enum err err = make_db(location, &db);
@@ -356,8 +366,7 @@ static enum err sqlite_look(struct str location, struct users_sight *sight_out, 
     if (access(db->path, F_OK) != 0 && errno == ENOENT)
         err = error_set(&why, ERR_NOT_FOUND, "users database: there is none yet: %s", db->path);
     else
-        err = look_at_file(db->path, &version, &why);
-    sight_out->version = (int)version;
+        err = look_at_file(db->path, sight_out, &why);
     sqlite_close(&db);
     return err ? error_set(error, err, "%s", why.detail) : ERR_OK;
 }

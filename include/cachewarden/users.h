@@ -79,11 +79,17 @@ void users_close(struct users **users);
 /* "sqlite" or "postgresql". */
 const char *users_driver_name(const struct users *users);
 
+/* Facts about a number that an account here and a user of somebody else have both; in decimal. */
+#define USERS_FACT_STRANGER      "stranger"        /* the number that came last */
+#define USERS_FACT_STRANGER_SEEN "stranger_seen_s" /* and when */
+
 /* What a look at a database tells that nobody has opened. */
 struct users_sight {
     const char *driver; /* users_driver_name */
     int version;        /* of the schema that is there; 0: none yet */
     int known;          /* the version this program makes of it when it opens it */
+    /* The two facts above, where the version is the known one; 0: there are none. */
+    int64_t stranger, stranger_seen_s;
 };
 /* Reads which schema a database has: makes nothing, migrates nothing, leaves no file behind. Errors as
  * users_open, and ERR_NOT_FOUND: there is no such SQLite file yet. *sight_out then has what is known. */

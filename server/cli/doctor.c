@@ -2,9 +2,11 @@
 #include "cli/doctor.h"
 #include "cli/cli.h"
 
+#include "cachewarden/clock.h"
 #include "cachewarden/log.h"
 #include "cachewarden/users.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,6 +88,21 @@ static struct config *check_configuration(struct doctor *doctor, const struct cl
 
 /* ---- users database ---- */
 
+/* Whoever has kept the numbers apart since then need not hear of it for ever. */
+static void say_stranger(struct doctor *doctor, const struct users_sight *sight)
+{
+    const int64_t told_s = 7 * 24 * 3600;
+    int64_t since_s = clock_wall_s() - sight->stranger_seen_s;
+    if (since_s > told_s)
+        return;
+    doctor_say(doctor, DOCTOR_WARNING, "numbers",
+               "keep them apart with users.first_id and new accounts, or set accounts = \"local\" "
+               "where both are the same people",
+               "a token that was minted elsewhere came with the number of an account here, %" PRId64
+               ", %" PRId64 " minutes ago: the two share a cache, and no rights",
+               sight->stranger, since_s > 0 ? since_s / 60 : 0);
+}
+
 static void check_users(struct doctor *doctor, const struct config *config)
 {
     static const char check[] = "users database";
@@ -114,6 +131,8 @@ static void check_users(struct doctor *doctor, const struct config *config)
     else
         doctor_say(doctor, DOCTOR_OK, check, NULL, "%s answers, schema version %d", sight.driver,
                    sight.version);
+    if (err == ERR_OK && sight.stranger > 0)
+        say_stranger(doctor, &sight);
 }
 
 /* ---- words ---- */
@@ -206,7 +225,9 @@ const struct cli_command cli_doctor = {
     .summary = "looks for what is wrong with the installation, and says the mend",
     .details =
         "One line a check: the settings, Redis (version, role, rights, eviction, persistence, "
-        "clock), the Redis of named caches, the users database, the signing key, modes of files, "
+        "clock), the Redis of named caches, the users database, numbers that an account here and a "
+        "user "
+        "of somebody else both have, the signing key, modes of files, "
         "certificates and room on disk. \"unknown\" is what it cannot tell. It changes nothing and "
         "prints no "
         "secret; "

@@ -8,6 +8,7 @@
 #include "stand.h"
 #include "suite.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,6 +130,28 @@ START_TEST(numbers_that_are_ours)
 }
 END_TEST
 
+static void expect_doctor(bool warns)
+{
+    struct cw_result result;
+    stand_cli(&stand, NULL, (const char *const[]){"doctor", "--json", NULL}, &result);
+    const char *numbers = strstr(result.out, "{\"check\":\"numbers\",\"result\":\"warning\"");
+    ck_assert_msg((numbers != NULL) == warns, "%s", result.out);
+    cw_result_fini(&result);
+}
+
+/* Two who share a number share a cache: somebody has to hear of it. */
+START_TEST(the_doctor_tells)
+{
+    char other[MINT_SIZE];
+    open_with(NULL);
+    expect_status(http_get(stand.http, STATUS, stand.root.bearer), 200);
+    expect_status(http_get(stand.http, STATUS, stand_stranger(other, 4711)), 200);
+    expect_doctor(false);
+    expect_status(http_get(stand.http, STATUS, customer), 200);
+    expect_doctor(true);
+}
+END_TEST
+
 START_TEST(numbers_kept_apart)
 {
     struct stand_account later;
@@ -176,6 +199,7 @@ int main(void)
     tcase_add_test(tcase, no_state);
     tcase_add_test(tcase, two_who_share_a_number);
     tcase_add_test(tcase, numbers_that_are_ours);
+    tcase_add_test(tcase, the_doctor_tells);
     tcase_add_test(tcase, numbers_kept_apart);
     tcase_add_test(tcase, rights_that_are_claimed);
     suite_add_tcase(suite, tcase);
