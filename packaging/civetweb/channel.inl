@@ -178,11 +178,12 @@ bytes_shrink(struct channel *channel, struct bytes *bytes, size_t len)
 }
 
 
-/* Room for so many more. */
+/* Room for so many more. They grow by doubling, but beyond `most` only as far as they must. */
 static int
-bytes_reserve(struct channel *channel, struct bytes *bytes, size_t more)
+bytes_reserve(struct channel *channel, struct bytes *bytes, size_t more, size_t most)
 {
 	const size_t wanted = bytes->len + more;
+	size_t size;
 
 	if ((bytes->ptr == NULL) && (channel->scratch != NULL)) {
 		bytes->ptr = (bytes == &channel->in) ? channel->scratch->in
@@ -192,9 +193,8 @@ bytes_reserve(struct channel *channel, struct bytes *bytes, size_t more)
 	if (wanted <= bytes->size) {
 		return 1;
 	}
-	return bytes_move(channel,
-	                  bytes,
-	                  (wanted > 2 * bytes->size) ? wanted : 2 * bytes->size);
+	size = (2 * bytes->size < most) ? 2 * bytes->size : most;
+	return bytes_move(channel, bytes, (wanted > size) ? wanted : size);
 }
 
 
@@ -451,7 +451,7 @@ channel_append(struct channel *channel, const char *buf, size_t size)
 	    && (channel_flush(channel) == CHANNEL_GONE)) {
 		return 0;
 	}
-	if (!bytes_reserve(channel, out, size)) {
+	if (!bytes_reserve(channel, out, size, SIZE_MAX)) {
 		return 0;
 	}
 	memcpy(out->ptr + out->len, buf, size);

@@ -324,7 +324,7 @@ step_head(struct mg_connection *conn)
 			channel->is_late = 0; /* the rest came just as its time was over */
 			return serve_request(conn);
 		}
-		if (!bytes_reserve(channel, in, 1024)) {
+		if (!bytes_reserve(channel, in, 1024, SIZE_MAX)) {
 			return refuse_head(conn, 503);
 		}
 		n = channel_read(channel, is_first && may_block);

@@ -272,6 +272,23 @@ look_at_body(struct channel *channel)
 }
 
 
+/* Room for what is to come next; not for more than was announced. */
+static int
+reserve_for_body(struct channel *channel)
+{
+	const struct request_body *body = &channel->body;
+	size_t most = SIZE_MAX, more = BODY_READ_BYTES;
+
+	if (!body->is_chunked) {
+		most = request_end(channel);
+		if (most - channel->in.len < more) {
+			more = most - channel->in.len;
+		}
+	}
+	return bytes_reserve(channel, &channel->in, more, most);
+}
+
+
 /* What comes is taken in until the body is whole or nothing more is there, now or with may_block in a
  * moment. */
 static enum body_result
@@ -290,7 +307,7 @@ fill_body(struct channel *channel, int may_block)
 		if (taken >= BODY_STEP_BYTES) {
 			return BODY_TURN;
 		}
-		if (!bytes_reserve(channel, &channel->in, BODY_READ_BYTES)) {
+		if (!reserve_for_body(channel)) {
 			return body_ends(body, MG_BODY_NO_ROOM);
 		}
 		n = channel_read(channel, may_block);

@@ -37,7 +37,7 @@ enum {
 static struct mg_context *server;
 static int port;
 
-static int64_t now_ms(void)
+static inline int64_t now_ms(void)
 {
     struct timespec now;
 
@@ -45,7 +45,7 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void answer(struct mg_connection *conn, int status, const char *body)
+static inline void answer(struct mg_connection *conn, int status, const char *body)
 {
     char text[2048];
     int size = snprintf(
@@ -55,7 +55,7 @@ static void answer(struct mg_connection *conn, int status, const char *body)
     mg_write(conn, text, (size_t)size);
 }
 
-static void write_zeros(struct mg_connection *conn, size_t size)
+static inline void write_zeros(struct mg_connection *conn, size_t size)
 {
     char *bytes = calloc(1, size);
 
@@ -66,7 +66,7 @@ static void write_zeros(struct mg_connection *conn, size_t size)
 /* So many workers are in /hold, and so many stay there, those that came first. */
 static int holders, held_back;
 
-static void hold(void)
+static inline void hold(void)
 {
     int64_t start_ms = now_ms();
     int before = __atomic_fetch_add(&holders, 1, __ATOMIC_SEQ_CST);
@@ -81,7 +81,7 @@ static const char *const body_states[] = {"unknown", "whole",  "awaited", "too l
                                           "late",    "broken", "no room"};
 
 /* What there was of the request's body; nothing while it is awaited. */
-static void echo(struct mg_connection *conn, uint64_t deadline_ns)
+static inline void echo(struct mg_connection *conn, uint64_t deadline_ns)
 {
     const struct mg_request_info *info = mg_get_request_info(conn);
     int *begun = mg_request_memory(conn);
@@ -102,7 +102,7 @@ static void echo(struct mg_connection *conn, uint64_t deadline_ns)
 /* Where a body lay, in the memory of a worker. */
 static const char *seen_body;
 
-static void look_at_body(struct mg_connection *conn)
+static inline void look_at_body(struct mg_connection *conn)
 {
     size_t size;
 
@@ -110,12 +110,12 @@ static void look_at_body(struct mg_connection *conn)
     answer(conn, 200, memmem(seen_body, size, "canary", 6) ? "seen" : "not seen");
 }
 
-static void look_back(struct mg_connection *conn)
+static inline void look_back(struct mg_connection *conn)
 {
     answer(conn, 200, memmem(seen_body, 1000, "canary", 6) ? "kept" : "forgotten");
 }
 
-static int begin_request(struct mg_connection *conn)
+static inline int begin_request(struct mg_connection *conn)
 {
     const char *path = mg_get_request_info(conn)->local_uri;
     uint64_t now_ns = (uint64_t)now_ms() * 1000000;
@@ -145,13 +145,13 @@ static int begin_request(struct mg_connection *conn)
     return 200;
 }
 
-static int http_error(struct mg_connection *conn, int status, const char *message)
+static inline int http_error(struct mg_connection *conn, int status, const char *message)
 {
     answer(conn, status, message);
     return 0;
 }
 
-static void start_with(const char *request_timeout_ms, const char *keep_alive_timeout_ms)
+static inline void start_with(const char *request_timeout_ms, const char *keep_alive_timeout_ms)
 {
     const char *options[] = {"listening_ports",
                              "127.0.0.1:0",
@@ -176,12 +176,12 @@ static void start_with(const char *request_timeout_ms, const char *keep_alive_ti
     port = ports.port;
 }
 
-static void start(void)
+static inline void start(void)
 {
     start_with("600", "2000");
 }
 
-static void stop(void)
+static inline void stop(void)
 {
     int64_t start_ms = now_ms();
 
@@ -191,7 +191,7 @@ static void stop(void)
 }
 
 /* Sends the text, expects this status and a body that begins so. */
-static void expect(struct raw *raw, const char *request, int status, const char *body)
+static inline void expect(struct raw *raw, const char *request, int status, const char *body)
 {
     raw_send(raw, request, strlen(request));
     const struct http_reply *reply = raw_reply(raw, PATIENCE_MS);
@@ -201,14 +201,14 @@ static void expect(struct raw *raw, const char *request, int status, const char 
                   reply->body);
 }
 
-static void expect_closed(struct raw **raw)
+static inline void expect_closed(struct raw **raw)
 {
     ck_assert(raw_is_closed(*raw, PATIENCE_MS));
     raw_close(raw);
 }
 
 /* A small receive buffer makes a client that takes little at a time; 0: the system's. */
-static int connect_socket(int receive_buffer)
+static inline int connect_socket(int receive_buffer)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
@@ -220,7 +220,7 @@ static int connect_socket(int receive_buffer)
     return fd;
 }
 
-static struct mg_waiting_stats waiting_stats(void)
+static inline struct mg_waiting_stats waiting_stats(void)
 {
     struct mg_waiting_stats stats;
 
@@ -243,19 +243,19 @@ static struct mg_waiting_stats waiting_stats(void)
     } while (0)
 
 /* Waits until there are so many connections, all without a worker. */
-static void await_waiting(int count)
+static inline void await_waiting(int count)
 {
     AWAIT(stats.open == count && stats.waiting == count);
 }
 
 /* Waits until so many requests are without a worker. */
-static void await_unfinished(int count)
+static inline void await_unfinished(int count)
 {
     AWAIT(stats.unfinished == count);
 }
 
 /* Waits until the last connection is closed and has left nothing. */
-static void await_nothing(void)
+static inline void await_nothing(void)
 {
     AWAIT(stats.open == 0 && stats.unfinished == 0 && stats.bytes == 0);
 }
