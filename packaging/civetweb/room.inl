@@ -110,7 +110,7 @@ readiness_to_go(const struct channel *channel, int *looks)
 		return 2;
 	case CHANNEL_WRITE:
 	default:
-		return 1;
+		return channel->is_leaving ? 3 : 1; /* it was told, and does not listen */
 	}
 }
 
