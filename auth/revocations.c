@@ -140,7 +140,8 @@ void revocations_free(struct revocations **revocations)
 
 /*
  * Loads are acquires, so each is made before the next; the writers' releases pair with them. A name
- * may have more than one slot only if hashes met, so the walk goes on to the first free one.
+ * may have several slots (an account that was cut off more than once), so the walk goes on to the first
+ * free one.
  */
 static bool look_up(struct revocations *revocations, uint64_t hash, int64_t issued_at_s)
 {
@@ -205,7 +206,8 @@ size_t revocations_count(struct revocations *revocations)
 
 /* ---- writing, under the lock ---- */
 
-/* The slot of exactly this, or NULL. */
+/* The slot of exactly this, or NULL. What is written down as two members is two here, too: who counts
+ * both sides must count the same. */
 static struct slot *find_locked(struct revocations *revocations, const struct revocation *wanted)
     CW_NEEDS_LOCK(&revocations->lock)
 {
@@ -216,7 +218,7 @@ static struct slot *find_locked(struct revocations *revocations, const struct re
          i = (i + 1) & table->mask) {
         const struct revocation *there = &revocations->entries[table->slots[i].entry].revocation;
         if (found == hash && there->kind == wanted->kind && there->user_id == wanted->user_id &&
-            str_eq(there->name, wanted->name))
+            there->cut_s == wanted->cut_s && str_eq(there->name, wanted->name))
             return &table->slots[i];
     }
     return NULL;
@@ -261,28 +263,20 @@ static enum err make_room_locked(struct revocations *revocations) CW_NEEDS_LOCK(
     return ERR_OK;
 }
 
-/* The later cut and the later expiry hold. What has changed is not in Redis yet. */
+/* The later expiry holds. What has changed is not in Redis yet. */
 static void extend_locked(struct revocations *revocations, struct slot *slot,
                           const struct revocation *revocation, bool is_saved)
     CW_NEEDS_LOCK(&revocations->lock)
 {
     struct entry *entry = &revocations->entries[slot->entry];
-    struct revocation *held = &entry->revocation;
-    bool is_later =
-        revocation->cut_s > held->cut_s || revocation->expires_at_s > held->expires_at_s;
-    bool is_same =
-        revocation->cut_s == held->cut_s && revocation->expires_at_s == held->expires_at_s;
-
-    if (revocation->cut_s > held->cut_s)
-        held->cut_s = revocation->cut_s;
-    if (revocation->expires_at_s > held->expires_at_s)
-        held->expires_at_s = revocation->expires_at_s;
-    atomic_store_explicit(&slot->cut_s, cut_of(held), memory_order_release);
     bool was_saved = entry->is_saved;
-    if (is_later)
+
+    if (revocation->expires_at_s > entry->revocation.expires_at_s) {
+        entry->revocation.expires_at_s = revocation->expires_at_s;
         entry->is_saved = is_saved;
-    else if (is_same)
+    } else if (revocation->expires_at_s == entry->revocation.expires_at_s) {
         entry->is_saved = was_saved || is_saved;
+    }
     revocations->unsaved += (size_t)was_saved - (size_t)entry->is_saved;
 }
 
@@ -410,8 +404,7 @@ void revocations_saved(struct revocations *revocations, const struct revocation 
     for (size_t i = 0; i < count; i++) {
         struct slot *slot = find_locked(revocations, &list[i]);
         struct entry *entry = slot ? &revocations->entries[slot->entry] : NULL;
-        if (!entry || entry->is_saved || entry->revocation.cut_s != list[i].cut_s ||
-            entry->revocation.expires_at_s != list[i].expires_at_s)
+        if (!entry || entry->is_saved || entry->revocation.expires_at_s != list[i].expires_at_s)
             continue;
         entry->is_saved = true;
         revocations->unsaved--;

@@ -132,6 +132,12 @@ bool version_guard_known(struct version_guard *guard, struct version_knowledge *
     return known->term != 0 && known->term == atomic_load(&guard->term);
 }
 
+struct version_guard_basis version_guard_basis(const struct version_guard *guard)
+{
+    return (struct version_guard_basis){.term = atomic_load(&guard->term),
+                                        .origin = atomic_load(&guard->origin)};
+}
+
 enum err version_guard_know(struct version_guard *guard, enum version_guard_mode mode,
                             int64_t deadline_ns, struct version_knowledge *known_out,
                             struct error *error)

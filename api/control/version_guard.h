@@ -92,6 +92,14 @@ bool version_guard_restore(struct version_guard *guard, int64_t deadline_ns);
 /* The last look found control data of another users database: error gets the text of that. */
 bool version_guard_is_foreign(struct version_guard *guard, struct error *error);
 
+/* What was agreed to, as far as it decides whether something in Redis may be missing or be another's:
+ * when one of these is another one, all that was read from Redis is to be read again. */
+struct version_guard_basis {
+    int64_t term; /* 0: nothing was agreed to */
+    uint64_t origin;
+};
+struct version_guard_basis version_guard_basis(const struct version_guard *guard);
+
 /* The id of the control data that Redis held when it was looked at last; false: it held none. */
 #define VERSION_GUARD_ID_SIZE 32
 bool version_guard_dataset(struct version_guard *guard, char id_out[VERSION_GUARD_ID_SIZE]);

@@ -39,6 +39,8 @@ struct feed {
     bool is_lost;        /* said in the log that Redis is out of reach */
     char last_event[EVENT_ID_SIZE];
     char dataset[VERSION_GUARD_ID_SIZE]; /* which control data that was */
+    struct version_guard_basis basis;    /* and of which term, where */
+    int64_t held_until_s;                /* held counts what has not expired then */
     size_t held;                         /* by Redis, when it was asked last */
     int64_t cleaned_at_s;
     struct ids ids;
@@ -168,14 +170,18 @@ static enum err load_all(struct feed *feed, struct error *error)
 }
 
 /* Whether the control data is what it was, and news may be read. Of one that is gone the news are gone,
- * too, and revocations are put back even while nobody can repair it. */
-static bool is_same_dataset(struct feed *feed)
+ * too, and revocations are put back even while nobody can repair it. A new term, or another Redis behind
+ * the same data, may have lost some of it. */
+static bool is_same_data(struct feed *feed)
 {
     char id[VERSION_GUARD_ID_SIZE];
-    bool is_same =
-        version_guard_dataset(feed->options.guard, id) && memcmp(feed->dataset, id, sizeof id) == 0;
+    const struct version_guard_basis basis = version_guard_basis(feed->options.guard);
+    bool is_same = version_guard_dataset(feed->options.guard, id) &&
+                   memcmp(feed->dataset, id, sizeof id) == 0 && basis.term == feed->basis.term &&
+                   basis.origin == feed->basis.origin;
 
     memcpy(feed->dataset, id, sizeof id);
+    feed->basis = basis;
     return is_same;
 }
 
@@ -187,12 +193,14 @@ static enum err read_news(struct feed *feed, bool *has_more_out, struct error *e
     struct str after = str_format(feed->arena, "(%s", feed->last_event);
     struct str limit = str_format(feed->arena, "%d", NEWS_LIMIT);
 
+    feed->held_until_s = clock_wall_s();
+    struct str now = str_format(feed->arena, "(%" PRId64, feed->held_until_s);
     *has_more_out = false;
-    if (!TEXTS_MADE(after, limit))
+    if (!TEXTS_MADE(after, limit, now))
         return ERR_NO_MEMORY;
     PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("XRANGE"), key_str(&events), after, STR("+"),
                  STR("COUNT"), limit);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZCARD"), key_str(&revoked));
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZCOUNT"), key_str(&revoked), now, STR("+inf"));
     enum err err = run(feed, pipeline, error);
     if (err != ERR_OK)
         return err;
@@ -205,8 +213,8 @@ static enum err read_news(struct feed *feed, bool *has_more_out, struct error *e
 }
 
 /*
- * A failover may lose the last seconds between two looks, and leave the record of the data as it was. Redis then
- * holds less than we know; so it does for a moment when another node removed what has expired.
+ * Something may be gone between two looks although the data seems to be what it was. Both sides count
+ * the same: members that have not expired at one moment.
  */
 static enum err find_losses(struct feed *feed, struct error *error)
 {
@@ -214,7 +222,7 @@ static enum err find_losses(struct feed *feed, struct error *error)
 
     if (feed->held >= revocations_saved_count(known))
         return ERR_OK;
-    revocations_expire(known, clock_wall_s());
+    revocations_expire(known, feed->held_until_s);
     return feed->held >= revocations_saved_count(known) ? ERR_OK : load_all(feed, error);
 }
 
@@ -270,7 +278,7 @@ static enum err catch_up(struct feed *feed, struct error *error)
     bool has_more = true;
     enum err err = ERR_OK;
 
-    if (!is_same_dataset(feed))
+    if (!is_same_data(feed))
         feed->is_complete = false;
     while (has_more && err == ERR_OK) {
         arena_reset(feed->arena);

@@ -43,7 +43,6 @@ static const struct {
     {ALWAYS, "xrange cw:doctor - +"},
     {ALWAYS, "xrevrange cw:doctor + -"},
     {ALWAYS, "zadd cw:doctor 1 m"},
-    {ALWAYS, "zcard cw:doctor"},
     {ALWAYS, "zcount cw:doctor 0 1"},
     {ALWAYS, "zrem cw:doctor m"},
     {ALWAYS, "zremrangebyscore cw:doctor 0 1"},

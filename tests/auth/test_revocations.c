@@ -120,7 +120,7 @@ START_TEST(an_account_up_to_a_second)
     ck_assert(covers("x", "y", 7, 501));
     add_user(7, 550, 1050, true); /* news of yesterday */
     ck_assert(covers("x", "y", 7, 600));
-    ck_assert_uint_eq(revocations_count(list), 1);
+    ck_assert_uint_eq(revocations_count(list), 3);
 }
 END_TEST
 
@@ -185,22 +185,26 @@ START_TEST(what_redis_lacks)
     ck_assert(found[0].kind == REVOKED_TOKEN && str_eq(found[0].name, STR("b")));
     ck_assert(found[1].kind == REVOKED_USER && found[1].user_id == 3 && found[1].cut_s == 50);
     /* One gets later while it is written: it is to be written again. */
-    add_user(3, 60, 1010, false);
+    add_user(3, 50, 1010, false);
     revocations_saved(list, found, 2);
     ck_assert_uint_eq(unsaved(&found, 10), 1);
-    ck_assert_int_eq(found[0].cut_s, 60);
+    ck_assert_int_eq(found[0].expires_at_s, 1010);
     revocations_saved(list, found, 1);
     ck_assert_uint_eq(unsaved(&found, 10), 0);
+    /* Cut off once more: another member in Redis, and another one here. */
+    add_user(3, 60, 1010, false);
+    ck_assert_uint_eq(revocations_saved_count(list), 3);
+    ck_assert(covers(NULL, NULL, 3, 60) && !covers(NULL, NULL, 3, 61));
     /* Older news that Redis holds say nothing about ours. */
-    add_user(3, 70, 1020, false);
+    add_user(3, 60, 1020, false);
     add_user(3, 60, 1010, true);
     ck_assert_uint_eq(unsaved(&found, 10), 1);
-    ck_assert_uint_eq(revocations_saved_count(list), 2);
+    ck_assert_uint_eq(revocations_saved_count(list), 3);
     revocations_doubt(list);
     ck_assert_uint_eq(revocations_saved_count(list), 0);
-    ck_assert_uint_eq(unsaved(&found, 10), 3);
+    ck_assert_uint_eq(unsaved(&found, 10), 4);
     add(REVOKED_TOKEN, "a", 1000, true);
-    ck_assert_uint_eq(unsaved(&found, 10), 2);
+    ck_assert_uint_eq(unsaved(&found, 10), 3);
 }
 END_TEST
 

@@ -204,6 +204,61 @@ START_TEST(put_back_what_went_unnoticed)
 }
 END_TEST
 
+static void wait_known(const struct loopback *at, size_t wanted)
+{
+    struct revocations *known = identity_revocations(at->app->identity);
+    int64_t deadline_ns = clock_deadline_ns(PATIENCE_MS);
+    while (revocations_count(known) != wanted && clock_mono_ns() < deadline_ns)
+        nanosleep(&(struct timespec){.tv_nsec = 10 * NS_PER_MS}, NULL);
+    ck_assert_uint_eq(revocations_count(known), wanted);
+}
+
+#define CUT_OFF "u:7:0123456789abcdef:"
+
+/* An account that was cut off twice is two members in Redis, and each of them is missed. */
+START_TEST(each_member_counts)
+{
+    static const char *const cuts[] = {"1000", "2000"};
+    long long expires_at_s = (long long)clock_wall_s() + 1000;
+    for (size_t i = 0; i < 2; i++) {
+        redis_server_do(redis, "ZADD cw:revoked %lld " CUT_OFF "%s", expires_at_s, cuts[i]);
+        redis_server_do(redis, "XADD cw:events * revoked " CUT_OFF "%s expires %lld", cuts[i],
+                        expires_at_s);
+    }
+    wait_known(&node, 2);
+    wait_known(&other, 2);
+    for (size_t i = 0; i < 2; i++) {
+        redis_server_do(redis, "ZREM cw:revoked " CUT_OFF "%s", cuts[i]);
+        wait_for("ZCARD cw:revoked", 2);
+    }
+}
+END_TEST
+
+/* Counting alone would not tell: there are as many others. What lost its epoch, or became another Redis,
+ * may have lost anything, so all of it is read again. */
+START_TEST(put_back_in_a_new_term)
+{
+    struct session session;
+    for (int i = 0; i < 3; i++)
+        redis_server_do(redis, "ZADD cw:revoked %lld q:%d", (long long)clock_wall_s() + 1000, i);
+    session_open(&node, "alice", &session);
+    log_out(&node, &session);
+    expect_soon_refused(&other, session.access, 1000);
+    redis_server_do(redis, "EVAL %s 0",
+                    "for _, m in ipairs(redis.call('ZRANGE', 'cw:revoked', 0, -1)) do "
+                    "if string.sub(m, 1, 2) ~= 'q:' then redis.call('ZREM', 'cw:revoked', m) end "
+                    "end return 1");
+    if (_i == 0) {
+        redis_server_do(redis, "HDEL cw:dataset epoch");
+    } else {
+        redis_server_do(redis, "REPLICAOF 127.0.0.1 1");
+        redis_server_do(redis, "REPLICAOF NO ONE");
+    }
+    wait_for("ZCARD cw:revoked", 5);
+    session_free(&session);
+}
+END_TEST
+
 START_TEST(without_redis)
 {
     struct session session, revoked;
@@ -247,6 +302,8 @@ int main(void)
     tcase_add_test(tcase, put_back_by_the_node_that_places_the_marker);
     tcase_add_test(tcase, put_back_after_a_restart);
     tcase_add_test(tcase, put_back_what_went_unnoticed);
+    tcase_add_test(tcase, each_member_counts);
+    tcase_add_loop_test(tcase, put_back_in_a_new_term, 0, 2);
     tcase_add_test(tcase, without_redis);
     tcase_add_test(tcase, what_has_expired_goes);
     suite_add_tcase(suite, tcase);
