@@ -46,7 +46,7 @@ static bool tells_cache(const struct route *route, int status)
     return status < 300 && str_starts(str_from(route->path), STR("/api/cache/"));
 }
 
-static enum presence cache_switch(const struct route *route, int status)
+static enum presence cache_told(const struct route *route, int status)
 {
     return tells_cache(route, status) ? ALWAYS : NEVER;
 }
@@ -57,11 +57,6 @@ static enum presence cache_version(const struct route *route, int status)
     if (!tells_cache(route, status) || strcmp(route->name, "cache.disable") == 0)
         return NEVER;
     return strcmp(route->name, "cache.enable") == 0 ? ALWAYS : SOMETIMES;
-}
-
-static enum presence for_a_proxy(const struct route *route, int status)
-{
-    return status < 300 && strcmp(route->name, "cache.check") == 0 ? ALWAYS : NEVER;
 }
 
 /* A browser's session is begun, kept alive and ended by its cookies; one that is good for nothing is
@@ -92,9 +87,9 @@ static const struct {
     {"RateLimit-Limit", "integer", "Calls allowed in a window of a minute.", counted},
     {"RateLimit-Remaining", "integer", "Calls left in this window.", counted},
     {"RateLimit-Reset", "integer", "Seconds until this window is over.", counted},
-    {"X-Cache-Enabled", "boolean", "Whether the caller's cache is on.", cache_switch},
+    {"X-Cache-Enabled", "boolean", "Whether the caller's cache is on.", cache_told},
     {"X-Cache-Version", "integer", "Its version; not there while it is off.", cache_version},
-    {"X-User-Id", "integer", "The caller's account.", for_a_proxy},
+    {"X-User-Id", "integer", "The caller's account.", cache_told},
     {"Set-Cookie", "string",
      "The cookies of a browser's session: begun, kept alive, or taken back.", for_a_browser},
     {"Clear-Site-Data", "string", "What a browser is to forget of this origin with its session.",

@@ -11,6 +11,7 @@ static void show_state(struct call *call, const struct cache_state *state)
 {
     call->reply.cache_enabled = state->enabled ? YES : NO;
     call->reply.cache_version = state->enabled ? state->version : 0;
+    call->reply.user_id = call->principal.user_id;
 }
 
 static struct str target_of_user(struct call *call, int64_t user_id)

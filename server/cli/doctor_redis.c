@@ -77,7 +77,8 @@ static void check_role(struct doctor *doctor, struct str info)
                    "this is a node of a cluster");
 }
 
-/* An evicted counter would let a version come back that was used before. */
+/* One user's evicted hash looks like that of a user who never cleared: nothing tells. So even without
+ * maxmemory, which somebody may set on the day that memory runs short. */
 static void check_eviction(struct doctor *doctor, struct str info)
 {
     static const char check[] = "redis eviction";
@@ -88,12 +89,12 @@ static void check_eviction(struct doctor *doctor, struct str info)
         doctor_say(doctor, DOCTOR_UNKNOWN, check, NOT_TOLD, "Redis does not tell");
     else if (str_eq(policy, STR("noeviction")))
         doctor_say(doctor, DOCTOR_OK, check, NULL, "noeviction");
-    else if (is(info, "maxmemory", "0"))
-        doctor_say(doctor, DOCTOR_WARNING, check, mend,
-                   "%.*s, though without maxmemory nothing is evicted", STR_ARG(policy));
     else
-        doctor_say(doctor, DOCTOR_FAILURE, check, mend, "%.*s: control data can be thrown away",
-                   STR_ARG(policy));
+        doctor_say(doctor, DOCTOR_FAILURE, check, mend,
+                   "%.*s: it throws away control data%s, and then versions go back and what was "
+                   "revoked or spent is good again, unnoticed",
+                   STR_ARG(policy),
+                   is(info, "maxmemory", "0") ? " as soon as there is a maxmemory" : "");
 }
 
 /* Where nothing is evicted, a full Redis refuses every clear. */

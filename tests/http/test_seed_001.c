@@ -181,6 +181,13 @@ START_TEST(check_for_proxies)
     expect_cache_headers(reply, "false", NULL);
     expect_header(reply, "X-User-Id", id);
     expect_answer(http_get(stand.http, CONTROL "check/", NULL), 401, SAYS_401);
+    static const char *const changes[] = {"enable/", "clear/", "disable/"};
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        char path[64];
+        snprintf(path, sizeof path, CONTROL "%s", changes[i]);
+        expect_header(http_post(stand.http, path, stand.alice.bearer), "X-User-Id", id);
+    }
+    expect_header(http_get(stand.http, CONTROL "status/", stand.alice.bearer), "X-User-Id", id);
 }
 END_TEST
 

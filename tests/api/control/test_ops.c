@@ -42,6 +42,7 @@ static void expect_headers(struct loopback_answer *answer, enum tristate enabled
     ck_assert_int_eq(answer->err, ERR_OK);
     ck_assert_int_eq(answer->reply.cache_enabled, enabled);
     ck_assert_int_eq(answer->reply.cache_version, version);
+    ck_assert_int_eq(answer->reply.user_id, 123); /* whose cache it is */
 }
 
 START_TEST(the_workflow_of_seed_001)

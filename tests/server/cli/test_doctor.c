@@ -111,12 +111,17 @@ START_TEST(it_evicts)
 {
     redis_server_do(cli_test.redis, "CONFIG SET maxmemory-policy allkeys-lru");
     cli_run("doctor");
-    expect_status(0);
-    expect_line("warning  redis eviction: ", "allkeys-lru");
+    expect_status(1);
+    expect_line("FAILED   redis eviction: ", "allkeys-lru: it throws away control data as soon as");
+    expect_line("FAILED   redis eviction: ", "set maxmemory-policy noeviction");
     redis_server_do(cli_test.redis, "CONFIG SET maxmemory 100mb");
+    redis_server_do(cli_test.redis, "CONFIG SET maxmemory-policy volatile-ttl");
     cli_run("doctor");
     expect_status(1);
-    expect_line("FAILED   redis eviction: ", "set maxmemory-policy noeviction");
+    expect_line("FAILED   redis eviction: ", "volatile-ttl: it throws away control data, and then");
+    redis_server_do(cli_test.redis, "CONFIG SET maxmemory-policy noeviction");
+    cli_run("doctor");
+    expect_status(0);
 }
 END_TEST
 
