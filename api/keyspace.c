@@ -101,6 +101,11 @@ struct key key_highest_id(void)
     return make_fixed(STR("cw:ids"));
 }
 
+struct key key_last_voided(void)
+{
+    return make_fixed(STR("cw:voided"));
+}
+
 struct key key_events(void)
 {
     return make_fixed(STR("cw:events"));

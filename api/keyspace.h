@@ -33,9 +33,10 @@ struct key key_user(int64_t user_id);
 struct key key_dataset(void); /* hash: which control data set this is, and the epoch */
 struct key key_audit(enum audit_part part); /* stream of what was done */
 
-struct key key_revoked(void);    /* sorted set: what is revoked, by when that has expired */
-struct key key_highest_id(void); /* string: the highest number that an account was given */
-struct key key_events(void);     /* stream of the same, as it happens */
+struct key key_revoked(void);     /* sorted set: what is revoked, by when that has expired */
+struct key key_last_voided(void); /* string: the latest second up to which tokens are void */
+struct key key_highest_id(void);  /* string: the highest number that an account was given */
+struct key key_events(void);      /* stream of the same, as it happens */
 
 /* Sorted set: an account's families of tokens, by when their refresh tokens expire. user_id > 0. */
 struct key key_user_families(int64_t user_id);

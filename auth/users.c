@@ -307,16 +307,35 @@ struct str users_new_incarnation(struct arena *arena)
     return random_hex(arena, USERS_INCARNATION_SIZE / 2);
 }
 
-enum err users_highest_id(struct users *users, struct arena *arena, int64_t *id_out,
-                          struct error *error)
+static enum err read_number(struct users *users, struct arena *arena,
+                            enum users_statement statement, int64_t *number_out,
+                            struct error *error)
 {
     struct users_result result = {0};
 
-    *id_out = 0;
-    enum err err = users_run(users, USERS_READ, ACCOUNT_HIGHEST, NULL, 0, arena, &result, error);
+    *number_out = 0;
+    enum err err = users_run(users, USERS_READ, statement, NULL, 0, arena, &result, error);
     if (!err)
-        *id_out = users_integer(&result, 0, 0);
+        *number_out = users_integer(&result, 0, 0);
     return err;
+}
+
+enum err users_highest_id(struct users *users, struct arena *arena, int64_t *id_out,
+                          struct error *error)
+{
+    return read_number(users, arena, ACCOUNT_HIGHEST, id_out, error);
+}
+
+enum err users_last_voided(struct users *users, struct arena *arena, int64_t *second_out,
+                           struct error *error)
+{
+    return read_number(users, arena, ACCOUNT_LAST_VOIDED, second_out, error);
+}
+
+enum err users_void_all_tokens(struct users *users, int64_t not_before_s, struct error *error)
+{
+    return users_run(users, USERS_WRITE, ACCOUNT_VOID_ALL_TOKENS,
+                     USERS_PARAMETERS(USERS_INT(not_before_s)), NULL, NULL, error);
 }
 
 static enum err insert_account(struct users *users, struct users_session *session,

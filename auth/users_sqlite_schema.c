@@ -65,7 +65,8 @@ const char *const users_sqlite_migrations[] = {
     ");",
     /* Whose account this is, where the number may have been another's (users.h). */
     "ALTER TABLE accounts ADD COLUMN incarnation TEXT NOT NULL DEFAULT '';"
-    "UPDATE accounts SET incarnation = lower(hex(randomblob(8)));",
+    "UPDATE accounts SET incarnation = lower(hex(randomblob(8)));"
+    "CREATE INDEX accounts_not_before ON accounts (tokens_not_before_s);",
     /* Only of those whose cache is off. */
     "DELETE FROM switches WHERE is_off = 0;"
     "ALTER TABLE switches DROP COLUMN is_off;",

@@ -4,7 +4,7 @@
 #include "cachewarden/lock.h"
 #include "cachewarden/log.h"
 #include "cachewarden/pipeline.h"
-#include "identity/ids.h"
+#include "identity/high_water.h"
 #include "identity/revoke.h"
 #include "keyspace.h"
 #include "services.h"
@@ -43,7 +43,7 @@ struct feed {
     int64_t held_until_s;                /* held counts what has not expired then */
     size_t held;                         /* by Redis, when it was asked last */
     int64_t cleaned_at_s;
-    struct ids ids;
+    struct high_water water;
 
     struct lock lock;
     struct lock_cond changed;
@@ -314,12 +314,13 @@ static void tell(struct feed *feed, enum err err, const struct error *error)
  * Other failures are told by the operations that need the versions; one of Redis shows again at
  * once. The database may take its time, and its budget is not the requests'.
  */
-static enum err reconcile(struct feed *feed, struct error *error)
+static enum err reconcile(struct feed *feed, bool *is_agreed_out, struct error *error)
 {
     struct version_guard *guard = feed->options.guard;
     enum err err = version_guard_reconcile(guard, VERSION_GUARD_REPAIRS,
                                            clock_deadline_ns(feed->options.budget_ms * 4), error);
 
+    *is_agreed_out = err == ERR_OK;
     if (err != ERR_OK && version_guard_is_foreign(guard, error)) {
         feed->is_complete = false;
         return err;
@@ -328,26 +329,28 @@ static enum err reconcile(struct feed *feed, struct error *error)
     return ERR_OK;
 }
 
-/* Nobody waits for it: the next round tries again. */
-static void agree_on_ids(struct feed *feed)
+/* Only with control data that is known to be ours: it may change the users database. Nobody waits for it,
+ * the next round tries again. */
+static void agree_on_high_water(struct feed *feed)
 {
-    const struct ids_options options = {
+    const struct high_water_options options = {
         .control = feed->options.control,
         .users = feed->options.users,
         .budget_ms = feed->options.budget_ms,
     };
     struct error error = {0};
 
-    if (ids_agree(&feed->ids, &options, &error) != ERR_OK)
-        log_event(LOG_LEVEL_DEBUG, "users.ids_unknown", LOG_CSTR("error", err_name(error.code)),
-                  LOG_CSTR("detail", error.detail));
+    if (high_water_agree(&feed->water, &options, &error) != ERR_OK)
+        log_event(LOG_LEVEL_DEBUG, "users.high_water_unknown",
+                  LOG_CSTR("error", err_name(error.code)), LOG_CSTR("detail", error.detail));
 }
 
 /* A Redis that takes no writes still tells the news. */
 static void do_round(struct feed *feed, bool *has_more_out)
 {
     struct error error = {0};
-    enum err err = reconcile(feed, &error);
+    bool is_agreed;
+    enum err err = reconcile(feed, &is_agreed, &error);
 
     if (err == ERR_OK)
         err = catch_up(feed, &error);
@@ -357,8 +360,8 @@ static void do_round(struct feed *feed, bool *has_more_out)
         err = find_losses(feed, &error);
     if (err == ERR_OK)
         err = put_back(feed, &error);
-    if (err == ERR_OK)
-        agree_on_ids(feed);
+    if (err == ERR_OK && is_agreed)
+        agree_on_high_water(feed);
     if (has_answer)
         clean_up(feed);
     else

@@ -115,6 +115,12 @@ CW_MUST_CHECK enum err users_add(struct users *users, const struct user *user, i
 /* The highest id that an account has, or had; 0: there was none. */
 CW_MUST_CHECK enum err users_highest_id(struct users *users, struct arena *arena, int64_t *id_out,
                                         struct error *error);
+/* The latest tokens_not_before_s of them all. It never falls, but by an older database. */
+CW_MUST_CHECK enum err users_last_voided(struct users *users, struct arena *arena,
+                                         int64_t *second_out, struct error *error);
+/* Of every account: tokens issued before are void, and what was voided last is later than it was. */
+CW_MUST_CHECK enum err users_void_all_tokens(struct users *users, int64_t not_before_s,
+                                             struct error *error);
 
 /* Deleted accounts are ERR_NOT_FOUND to the finders but for users_find_by_id, which tells
  * (is_deleted). */

@@ -1,5 +1,5 @@
-/* Numbers of accounts, beside users databases that were put back. */
-#include "identity/ids.h"
+/* Users databases that were put back, beside a Redis that knows better. */
+#include "identity/high_water.h"
 
 #include "cw_server.h"
 #include "identity_case.h"
@@ -10,7 +10,7 @@
 
 static struct users *copy;
 static char *directory;
-static struct ids seen;
+static struct high_water seen;
 
 static void set_up(void)
 {
@@ -21,7 +21,7 @@ static void set_up(void)
     directory = cw_directory_new();
     snprintf(url, sizeof url, "sqlite:%s/users.db", directory);
     ck_assert_msg(users_open(str_from(url), &copy, &error) == ERR_OK, "%s", error.caller);
-    seen = (struct ids){0};
+    seen = (struct high_water){0};
 }
 
 static void tear_down(void)
@@ -48,11 +48,11 @@ static int64_t add(const char *name)
 
 static enum err agree(void)
 {
-    const struct ids_options options = {
+    const struct high_water_options options = {
         .control = loopback.app->control, .users = copy, .budget_ms = PATIENCE_MS};
     struct error error = {0};
 
-    return ids_agree(&seen, &options, &error);
+    return high_water_agree(&seen, &options, &error);
 }
 
 START_TEST(redis_holds_the_highest)
@@ -76,7 +76,7 @@ START_TEST(an_older_copy_gives_no_number_twice)
     redis_server_do(redis, "SET cw:ids 7");
     ck_assert_int_eq(agree(), ERR_OK);
     ck_assert_int_eq(redis_server_ask_integer(redis, "GET cw:ids"), 7);
-    ck_assert_int_eq(seen.skipped, 7);
+    ck_assert_int_eq(seen.raised[HIGH_WATER_IDS], 7);
     ck_assert_int_eq(add("bob"), 8);
     ck_assert_int_eq(agree(), ERR_OK);
     ck_assert_int_eq(redis_server_ask_integer(redis, "GET cw:ids"), 8);
@@ -108,6 +108,44 @@ START_TEST(what_cannot_be_one_is_not_believed)
 }
 END_TEST
 
+static int64_t not_before_of(int64_t id)
+{
+    struct arena *arena = arena_new(1024, 0);
+    struct error error = {0};
+    struct user user;
+
+    ck_assert_int_eq(users_find_by_id(copy, arena, id, &user, &error), ERR_OK);
+    arena_free(&arena);
+    return user.tokens_not_before_s;
+}
+
+/* What the copy does not know: that somebody has another password since, or was deactivated. */
+START_TEST(a_copy_from_before_a_new_password)
+{
+    struct error error = {0};
+    int64_t alice = add("alice"), bob = add("bob"), now_s = clock_wall_s();
+
+    ck_assert_int_eq(users_set_password(copy, alice, STR("new"), &error), ERR_OK);
+    ck_assert_int_eq(agree(), ERR_OK);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "GET cw:voided"), not_before_of(alice));
+    ck_assert_int_eq(not_before_of(bob), 0);
+    redis_server_do(redis, "SET cw:voided %lld", (long long)now_s + 100);
+    ck_assert_int_eq(agree(), ERR_OK);
+    ck_assert_int_ge(not_before_of(alice), now_s + 100);
+    ck_assert_int_ge(not_before_of(bob), now_s + 100);
+    ck_assert_int_eq(agree(), ERR_OK);
+    int64_t voided_s = not_before_of(bob);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "GET cw:voided"), voided_s);
+    /* Once. */
+    ck_assert_int_eq(agree(), ERR_OK);
+    ck_assert_int_eq(not_before_of(bob), voided_s);
+    /* Nobody is locked out until the year 3000. */
+    redis_server_do(redis, "SET cw:voided 32503680000");
+    ck_assert_int_eq(agree(), ERR_UPSTREAM_REFUSED);
+    ck_assert_int_eq(not_before_of(bob), voided_s);
+}
+END_TEST
+
 /* The thread of a node that serves does it, without being asked. */
 START_TEST(a_node_looks_after_it)
 {
@@ -122,14 +160,15 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("api/identity/ids");
-    TCase *tcase = tcase_create("ids");
+    Suite *suite = suite_create("api/identity/high_water");
+    TCase *tcase = tcase_create("high_water");
 
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, redis_holds_the_highest);
     tcase_add_test(tcase, an_older_copy_gives_no_number_twice);
     tcase_add_test(tcase, an_empty_one_neither);
     tcase_add_test(tcase, what_cannot_be_one_is_not_believed);
+    tcase_add_test(tcase, a_copy_from_before_a_new_password);
     tcase_add_test(tcase, a_node_looks_after_it);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
