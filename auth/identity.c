@@ -186,7 +186,8 @@ static enum err verify_token(struct identity *identity, struct arena *arena, str
 static struct str name_stranger(struct arena *arena, const struct token_claims *claims)
 {
     if (claims->subject.len > 0)
-        return str_format(arena, "%.*s (elsewhere)", STR_ARG(claims->subject));
+        return str_format(arena, "%.*s, %" PRId64 " (elsewhere)", STR_ARG(claims->subject),
+                          claims->user_id);
     return str_format(arena, "%" PRId64 " (elsewhere)", claims->user_id);
 }
 

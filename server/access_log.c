@@ -37,10 +37,10 @@ static bool choose_level(const struct exchange *exchange, enum log_level *level_
     return log_enabled(*level_out);
 }
 
-/* Who: the account's id, or the key's name; nothing for a stranger. */
+/* Who: the account's id, or the name of a key or of a stranger, whose number may be an account's too. */
 static struct log_field principal_field(const struct principal *principal)
 {
-    if (principal->kind == PRINCIPAL_API_KEY)
+    if (principal->kind == PRINCIPAL_API_KEY || principal->is_stranger)
         return LOG_STR("principal", principal->name);
     if (principal->kind == PRINCIPAL_USER)
         return LOG_INT("principal", principal->user_id);

@@ -127,6 +127,9 @@ START_TEST(id_and_name_have_to_agree)
         ck_assert_int_eq(authenticate(stranger, STR_NONE), ERR_OK);
         ck_assert(principal.is_stranger);
         ck_assert_int_eq(principal.user_id, alice);
+        ck_assert(str_eq(principal.name,
+                         str_format(arena, "%s, %lld (elsewhere)", subjects[i], (long long)alice)));
+        ck_assert(str_eq(principal.subject, str_from(subjects[i])));
     }
 }
 END_TEST

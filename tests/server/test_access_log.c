@@ -64,6 +64,19 @@ START_TEST(one_line_with_who_what_and_how)
 }
 END_TEST
 
+/* The number alone would be that of an account here. */
+START_TEST(a_stranger_is_named)
+{
+    exchange.call.principal = (struct principal){.kind = PRINCIPAL_USER,
+                                                 .credential = CREDENTIAL_BEARER,
+                                                 .user_id = 7,
+                                                 .is_stranger = true,
+                                                 .name = STR("7 (elsewhere)")};
+    access_log_write(&exchange, 1, 0);
+    ck_assert_ptr_nonnull(strstr(written(), " principal=\"7 (elsewhere)\" credential=bearer "));
+}
+END_TEST
+
 START_TEST(a_key_is_named)
 {
     exchange.call.principal = (struct principal){
@@ -216,6 +229,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, open_log, close_log);
     tcase_add_test(tcase, one_line_with_who_what_and_how);
+    tcase_add_test(tcase, a_stranger_is_named);
     tcase_add_test(tcase, a_key_is_named);
     tcase_add_test(tcase, a_refused_head_has_dashes);
     tcase_add_test(tcase, failures_say_what_the_caller_is_not_told);
