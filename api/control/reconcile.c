@@ -347,9 +347,8 @@ static bool is_anothers_turn(struct run *run, const struct look *look)
     int64_t now_ns = clock_mono_ns(), agreed = atomic_load(&run->guard->term);
 
     if (look->reserved.term != run->term) {
-        bool is_ahead = agreed > 0
-                            ? look->reserved.term > agreed
-                            : look->dataset.is_whole && look->dataset.term < look->reserved.term;
+        /* Of a new installation, too, whose first node is at it while the second one starts. */
+        bool is_ahead = look->reserved.term > (agreed > 0 ? agreed : look->dataset.term);
         bool has_changed = run->term != TERM_UNREAD;
         run->patient_ns = has_changed || is_ahead ? now_ns + PATIENCE_MS * NS_PER_MS : 0;
         run->term = look->reserved.term;

@@ -236,6 +236,28 @@ START_TEST(one_term_for_many_tries)
 }
 END_TEST
 
+/* A node that starts finds a term that was begun, and no record yet: whoever began it is about to write
+ * it. To begin another one would raise everybody's version for nothing. */
+START_TEST(left_to_the_one_that_began)
+{
+    enum { LESS_THAN_PATIENCE_MS = 100 };
+    struct error error = {0};
+    struct reserved state;
+    ck_assert_int_eq(
+        users_fact_set(nodes[0].app->users, STR("versions_reserved"), STR("1:1000"), &error),
+        ERR_OK);
+    ck_assert_int_eq(version_guard_reconcile(nodes[0].app->guard, VERSION_GUARD_REPAIRS,
+                                             clock_deadline_ns(LESS_THAN_PATIENCE_MS), &error),
+                     ERR_TIMEOUT);
+    ck_assert_int_eq(reserved_read(nodes[0].app->users, arena, &state, &error), ERR_OK);
+    ck_assert_int_eq(state.term, 1);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "DBSIZE"), 0);
+    /* It has died. */
+    ck_assert_int_eq(version_on(0, 7), 1 + RESERVED_STEP);
+    ck_assert_int_eq(control_term(redis), 2);
+}
+END_TEST
+
 START_TEST(versions_at_their_end)
 {
     struct error error = {0};
@@ -302,6 +324,7 @@ int main(void)
     tcase_add_loop_test(tcase, a_number_beyond_belief, 0, 3);
     tcase_add_test(tcase, an_older_users_database_put_back);
     tcase_add_test(tcase, one_term_for_many_tries);
+    tcase_add_test(tcase, left_to_the_one_that_began);
     tcase_add_test(tcase, versions_at_their_end);
     tcase_add_loop_test(tcase, told_and_untold_agree, 0, 2);
     suite_add_tcase(suite, tcase);
