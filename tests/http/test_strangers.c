@@ -189,6 +189,42 @@ START_TEST(rights_that_are_claimed)
 }
 END_TEST
 
+#define UUID "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
+
+/* Users without numbers: Django names itself, signs with the same secret, and numbers are given here. */
+START_TEST(users_with_uuids)
+{
+    char line[MINT_SIZE], config[512], path[128];
+    char *directory = cw_directory_new();
+    cw_file_write(directory, "django", STAND_SECRET "\n", 0600);
+    snprintf(config, sizeof config,
+             "auth: { issuers = ( { issuer = \"shop\"; algorithms = [ \"HS256\" ]; "
+             "secret_file = \"%s/django\"; user_claim = \"user_id\"; } ); };\n",
+             directory);
+    open_with(config);
+    expect_status(
+        http_get(stand.http, "/api/v1/subjects?issuer=shop&subject=" UUID, stand.root.bearer), 404);
+    mint_bearer(line, STAND_SECRET,
+                "{\"token_type\":\"access\",\"exp\":4102444800,\"iat\":%lld,\"jti\":\"a\","
+                "\"iss\":\"shop\",\"user_id\":\"" UUID "\"}",
+                (long long)time(NULL));
+    const struct http_reply *reply = http_get(stand.http, "/api/cache/check/", line);
+    expect_status(reply, 204);
+    long long id = atoll(http_header(reply, "X-User-Id"));
+    ck_assert_int_gt(id, stand.boss.id);
+    char found[64];
+    snprintf(found, sizeof found, "{\"user_id\":%lld}", id);
+    expect_answer(
+        http_get(stand.http, "/api/v1/subjects?issuer=shop&subject=" UUID, stand.root.bearer), 200,
+        found);
+    snprintf(path, sizeof path, "/api/server-management/clear-cache/?user_id=%lld", id);
+    expect_status(http_post(stand.http, path, stand.root.bearer), 200);
+    expect_answer(http_get(stand.http, STATUS, line), 200,
+                  "{\"enabled\":true,\"version\":2,\"message\":\"Cache is enabled\"}");
+    cw_directory_remove(&directory);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("strangers");
@@ -202,6 +238,7 @@ int main(void)
     tcase_add_test(tcase, the_doctor_tells);
     tcase_add_test(tcase, numbers_kept_apart);
     tcase_add_test(tcase, rights_that_are_claimed);
+    tcase_add_test(tcase, users_with_uuids);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
