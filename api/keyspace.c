@@ -149,6 +149,11 @@ struct key key_limit_network(const char *limit, struct str network)
     return make("cw:l:%s:%.*s", limit, STR_ARG(network));
 }
 
+struct key key_limit_family(const char *limit, struct str family)
+{
+    return key_limit_network(limit, family);
+}
+
 struct key key_limit_failures(struct str name_digest, struct str network)
 {
     return make("cw:l:failures:%.*s:%.*s", STR_ARG(name_digest), STR_ARG(network));

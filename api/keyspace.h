@@ -57,6 +57,8 @@ bool key_is_cache_name(struct str name);
  */
 struct key key_limit_user(const char *limit, int64_t user_id);
 struct key key_limit_network(const char *limit, struct str network);
+/* `family` must be key_is_token_id. */
+struct key key_limit_family(const char *limit, struct str family);
 struct key key_limit_failures(struct str name_digest, struct str network);
 
 /* A fresh random name for a test of Redis itself; whoever writes it lets it expire. */

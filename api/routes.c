@@ -134,21 +134,22 @@ const char *method_name(enum http_method method)
     return "OTHER";
 }
 
+static const struct {
+    const char *name;
+    enum limit_by by;
+} limits[LIMIT_COUNT] = {
+    [LIMIT_NONE] = {"none", LIMIT_BY_NOTHING},
+#define LIMIT(symbol, name, key) [LIMIT_##symbol] = {#name, LIMIT_BY_##key},
+#include "cachewarden/limits.def"
+#undef LIMIT
+};
+
 const char *limit_name(enum limit limit)
 {
-    switch (limit) {
-    case LIMIT_NONE:
-        return "none";
-    case LIMIT_STATUS:
-        return "status";
-    case LIMIT_TOGGLE:
-        return "toggle";
-    case LIMIT_CLEAR:
-        return "clear";
-    case LIMIT_LOGIN:
-        return "login";
-    case LIMIT_REGISTER:
-        return "register";
-    }
-    return "unknown";
+    return limits[limit].name;
+}
+
+enum limit_by limit_by(enum limit limit)
+{
+    return limits[limit].by;
 }

@@ -72,9 +72,7 @@ static const char *check_access(const struct route *route)
     if (route->accept == ACCEPT_SCRAPER &&
         (route->permit == PERMIT_PUBLIC || route->effect != EFFECT_READ))
         return complain(route, "for those who watch, but public or no read");
-    if ((route->limit == LIMIT_STATUS || route->limit == LIMIT_TOGGLE ||
-         route->limit == LIMIT_CLEAR) &&
-        route->permit != PERMIT_USER)
+    if (limit_by(route->limit) == LIMIT_BY_USER && route->permit != PERMIT_USER)
         return complain(route, "limit %s is for each user and needs permission user",
                         limit_name(route->limit));
     if (route->effect == EFFECT_READ && route->limit != LIMIT_NONE && route->limit != LIMIT_STATUS)

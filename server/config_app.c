@@ -21,11 +21,9 @@ void config_limit_settings(const struct config *config, struct limit_settings *s
 {
     *settings_out = (struct limit_settings){
         .enabled = config->limits_enabled,
-        .status_per_minute = config->limits_status_per_minute,
-        .toggle_per_minute = config->limits_toggle_per_minute,
-        .clear_per_minute = config->limits_clear_per_minute,
-        .login_per_minute = config->limits_login_per_minute,
-        .register_per_minute = config->limits_register_per_minute,
+#define LIMIT(symbol, name, key) .name##_per_minute = config->limits_##name##_per_minute,
+#include "cachewarden/limits.def"
+#undef LIMIT
         .login_failures = config->limits_login_failures,
     };
 }

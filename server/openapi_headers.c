@@ -28,16 +28,20 @@ static enum presence try_again(const struct route *route, int status)
 }
 
 /* Who may call is counted against the limit before anything else, but for a read, whose operation
- * counts on its way. Limits may be off, or Redis away, and then nothing was counted. */
+ * counts on its way. Limits may be off, or Redis away, and then nothing was counted. Whether there are any
+ * callers of a COMMON limit is up to the settings, and a document that told of it would mostly be wrong. */
 static enum presence counted(const struct route *route, int status)
 {
     bool was_let_in = route->permit == PERMIT_PUBLIC || (status != 401 && status != 403);
     bool has_begun = route->effect != EFFECT_READ || status < 400 || status >= 500;
 
-    if (route->limit == LIMIT_NONE)
+    if (route->limit == LIMIT_NONE || limit_by(route->limit) == LIMIT_BY_COMMON)
         return NEVER;
     if (status == 429)
         return ALWAYS;
+    /* Counted for a token that is good. */
+    if (limit_by(route->limit) == LIMIT_BY_FAMILY)
+        return status < 300 ? SOMETIMES : NEVER;
     return was_let_in && has_begun ? SOMETIMES : NEVER;
 }
 

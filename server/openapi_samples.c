@@ -171,6 +171,12 @@ static void add_throttled(struct maker *maker)
     struct sample *sample = add(maker, "throttled", "Too many within a minute.");
 
     sample->given = "limit_used_up";
+    /* Counted for the token that is sent. */
+    if (limit_by(maker->route->limit) == LIMIT_BY_FAMILY) {
+        sample->as = caller_names[maker->first->caller];
+        sample->body = maker->first->body;
+        sample->content_type = "application/json";
+    }
     begin(maker)->call.reply.retry_after_s = THROTTLED_S;
     status_render(maker->exchange, ERR_THROTTLED);
     take(sample, maker->exchange);
@@ -186,7 +192,7 @@ static void add_errors(struct maker *maker)
         add_wrong_type(maker);
         add_too_large(maker);
     }
-    if (maker->route->limit != LIMIT_NONE)
+    if (maker->route->limit != LIMIT_NONE && limit_by(maker->route->limit) != LIMIT_BY_COMMON)
         add_throttled(maker);
 }
 

@@ -112,16 +112,30 @@ void dataset_ask_ids(struct pipeline *pipeline)
                  STR("seen"));
 }
 
+/* HMGET id before seen */
+static bool read_ids(const struct value *reply, int64_t *seen_at_s_out)
+{
+    const struct value *items = reply->items;
+
+    return reply->kind == VALUE_ARRAY && reply->count == 3 && items[0].kind == VALUE_STRING &&
+           items[1].kind == VALUE_STRING && take_number(&items[2], seen_at_s_out);
+}
+
 bool dataset_allows(const struct value *reply, struct str id, int64_t issued_at_s,
                     bool *is_there_out)
 {
     const struct value *items = reply->items;
     int64_t seen_at_s;
 
-    *is_there_out = reply->kind == VALUE_ARRAY && reply->count == 3 &&
-                    items[0].kind == VALUE_STRING && items[1].kind == VALUE_STRING &&
-                    take_number(&items[2], &seen_at_s);
+    *is_there_out = read_ids(reply, &seen_at_s);
     if (!*is_there_out || !dataset_is_id(id))
         return false;
     return str_eq(id, items[0].text) || (str_eq(id, items[1].text) && issued_at_s >= seen_at_s);
+}
+
+bool dataset_is_older(const struct value *reply, int64_t issued_at_s)
+{
+    int64_t seen_at_s;
+
+    return read_ids(reply, &seen_at_s) && issued_at_s >= seen_at_s;
 }

@@ -51,5 +51,8 @@ bool dataset_is_id(struct str id);
 void dataset_ask_ids(struct pipeline *pipeline);
 bool dataset_allows(const struct value *reply, struct str id, int64_t issued_at_s,
                     bool *is_there_out);
+/* The same reply: whether what was issued then was issued for the data that is there, not for what was
+ * lost before. */
+bool dataset_is_older(const struct value *reply, int64_t issued_at_s);
 
 #endif

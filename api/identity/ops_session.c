@@ -7,6 +7,7 @@
 #include "identity/session.h"
 #include "keyspace.h"
 #include "limits/attempt.h"
+#include "limits/window.h"
 #include "services.h"
 
 #include <inttypes.h>
@@ -110,6 +111,21 @@ static enum err read_not_before(struct logout *logout)
     return err;
 }
 
+/*
+ * Each time moves the date of the next tokens on by a second, and one that lies too far ahead would be no
+ * good. So whoever does it over and over waits for the clock.
+ */
+static enum err check_ahead(const struct logout *logout)
+{
+    struct call *call = logout->call;
+    int64_t ahead_s = logout->not_before_s - call->now_s;
+    const struct limit_window window = {.count = ahead_s + 1,
+                                        .left_ms = (ahead_s - USERS_VOID_AHEAD_S + 1) * 1000};
+
+    return ahead_s < USERS_VOID_AHEAD_S ? ERR_OK
+                                        : limit_judge(call, USERS_VOID_AHEAD_S, window);
+}
+
 /* Tokens of the account may be dated up to not_before_s, a second ahead of the clock. One minted
  * elsewhere may live longer than ours. */
 static void add_everything(struct logout *logout)
@@ -201,6 +217,8 @@ static enum err log_out(struct logout *logout, bool is_all)
     enum err err = is_all ? read_not_before(logout) : ERR_OK;
 
     add_session(logout);
+    if (err == ERR_OK && is_all)
+        err = check_ahead(logout);
     if (err == ERR_OK && is_all) {
         add_everything(logout);
         /* Of a stranger no other token is known here. */
@@ -232,7 +250,7 @@ enum err op_auth_logout(struct call *call)
     if (err != ERR_OK)
         return err;
     err = log_out(&logout, call_param(call, "all")->integer != 0);
-    if (err == ERR_BAD_INPUT)
+    if (err == ERR_BAD_INPUT || err == ERR_THROTTLED)
         return err;
     audit_call(call, str_format(call->arena, "user:%" PRId64, call->principal.user_id), err,
                err == ERR_OK ? logout.tokens_revoked : -1);

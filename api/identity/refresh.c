@@ -17,7 +17,9 @@ enum refresh_verdict refresh_judge(const struct refresh_facts *facts)
     if (facts->is_spent)
         return facts->now_ms - facts->spent_at_ms > REFRESH_GRACE_MS ? REFRESH_REUSED
                                                                      : REFRESH_REFUSED;
-    return facts->is_recorded || facts->may_be_unrecorded ? REFRESH_GOOD : REFRESH_REFUSED;
+    if (facts->is_recorded || facts->may_be_unrecorded)
+        return REFRESH_GOOD;
+    return facts->is_forgotten ? REFRESH_REUSED : REFRESH_REFUSED;
 }
 
 /* ---- what is asked, and what is made of the answers ---- */
@@ -26,6 +28,7 @@ enum {
     ASK_RECORD,
     ASK_TOKEN,
     ASK_FAMILY,
+    ASK_LIVING,
     /* and before the token is spent: */ ASK_IDS,
     ASK_TIME
 };
@@ -43,14 +46,17 @@ static enum err ask_revoked(struct call *call, struct pipeline *pipeline, enum r
     return ERR_OK;
 }
 
-/* Up to ASK_FAMILY. Redis is asked for revocations, too: another node's may be a moment old. */
+/* Up to ASK_LIVING. Redis is asked for revocations, too: another node's may be a moment old. */
 static enum err ask(struct call *call, struct pipeline *pipeline, const struct token_claims *claims)
 {
-    struct key key = key_token(claims->id);
+    struct key key = key_token(claims->id), families = key_user_families(claims->user_id);
 
     PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("HMGET"), key_str(&key), RECORD_FIELD, SPENT_FIELD);
     enum err err = ask_revoked(call, pipeline, REVOKED_TOKEN, claims->id);
-    return err == ERR_OK ? ask_revoked(call, pipeline, REVOKED_FAMILY, claims->family) : err;
+    if (err == ERR_OK)
+        err = ask_revoked(call, pipeline, REVOKED_FAMILY, claims->family);
+    PIPELINE_ADD(pipeline, EXPECT_STRING_OR_NIL, STR("ZSCORE"), key_str(&families), claims->family);
+    return err;
 }
 
 static enum err read_answers(struct call *call, const struct pipeline *pipeline, size_t first,
@@ -65,6 +71,8 @@ static enum err read_answers(struct call *call, const struct pipeline *pipeline,
         return refuse_reply(&call->error, "the record of a token has another shape");
     const struct value *held = &fields->items[0], *spent = &fields->items[1];
     facts->is_recorded = held->kind == VALUE_STRING && str_eq(held->text, record);
+    facts->is_forgotten = held->kind == VALUE_NIL && claims->unrecorded.len == 0 &&
+                          pipeline_value(pipeline, first + ASK_LIVING)->kind != VALUE_NIL;
     facts->is_spent = spent->kind != VALUE_NIL;
     if (facts->is_spent && (spent->kind != VALUE_STRING ||
                             !str_to_int64(spent->text, 0, INT64_MAX, &facts->spent_at_ms)))
@@ -126,6 +134,10 @@ enum err refresh_look_up(struct call *call, const struct token_claims *claims,
         err = read_answers(call, pipeline, 0, claims, facts_out);
     if (err == ERR_OK)
         err = read_time(call, pipeline_value(pipeline, ASK_TIME), &facts_out->now_ms);
+    /* A copy of Redis that was put back may have the family of a token that is younger than the copy. */
+    facts_out->is_forgotten =
+        err == ERR_OK && facts_out->is_forgotten &&
+        dataset_is_older(pipeline_value(pipeline, ASK_IDS), claims->issued_at_s);
     if (err != ERR_OK || claims->unrecorded.len == 0)
         return err;
     return judge_unrecorded(call, pipeline_value(pipeline, ASK_IDS), claims, facts_out);
@@ -141,11 +153,16 @@ enum err refresh_add_spend(struct call *call, struct pipeline *pipeline,
     struct key key = key_token(claims->id);
     struct str spent_at = str_format(call->arena, "%" PRId64, now_ms);
     struct str expiry = record_expiry(call, claims);
+    struct str kept = str_format(call->arena, "%d", REFRESH_SPENT_KEPT_S);
 
-    if (!TEXTS_MADE(spent_at, expiry))
+    if (!TEXTS_MADE(spent_at, expiry, kept))
         return ERR_NO_MEMORY;
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HSETNX"), key_str(&key), SPENT_FIELD, spent_at);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("EXPIREAT"), key_str(&key), expiry);
+    /* One that says that it has no record would be good again without this. */
+    if (claims->unrecorded.len > 0)
+        PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("EXPIREAT"), key_str(&key), expiry);
+    else
+        PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("EXPIRE"), key_str(&key), kept);
     return ask(call, pipeline, claims);
 }
 

@@ -8,8 +8,10 @@
  *     unrecorded --- first use ------^   \------- use within 10 s ----> refused
  *
  * Unrecorded is a token issued while Redis did not take its record; it says so itself, and which
- * control data it belongs to (control/dataset.h). Any other without a record is of control data
- * that was lost, and refused.
+ * control data it belongs to (control/dataset.h). The record of any other goes a minute after it was
+ * spent, so that refreshing in a loop leaves next to nothing behind. From then on a token without a
+ * record was spent if this control data has its family in the list of the account, and is older than the
+ * token; else it is of control data that was lost, and refused.
  *
  * Both moments are told by the clock of Redis: the nodes' own differ, and a client that says the same
  * twice, to two of them, would lose its session by that.
@@ -22,6 +24,8 @@
 #include "cachewarden/token.h"
 
 #define REFRESH_GRACE_MS 10000
+/* Of a spent record; longer than the grace. */
+#define REFRESH_SPENT_KEPT_S 60
 
 enum refresh_verdict { REFRESH_REFUSED, REFRESH_GOOD, REFRESH_REUSED };
 
@@ -30,6 +34,7 @@ struct refresh_facts {
     bool is_revoked;  /* it or its family */
     bool is_recorded; /* as this very token */
     bool may_be_unrecorded;
+    bool is_forgotten; /* it had a record here, which has gone since it was spent */
     bool is_spent;
     int64_t spent_at_ms, now_ms; /* of Redis */
 };

@@ -2,6 +2,7 @@
 
 #include "cachewarden/app.h"
 #include "cachewarden/clock.h"
+#include "cachewarden/limits.h"
 #include "cachewarden/log.h"
 #include "cachewarden/pipeline.h"
 #include "cachewarden/random.h"
@@ -225,6 +226,8 @@ enum err sign_in_again(struct call *call, struct str refresh, struct token_pair 
     struct user user;
     enum err err = check_refresh(call, refresh, &claims, &user);
 
+    if (err == ERR_OK)
+        err = limits_check_family(call, claims.family, claims.user_id);
     /* A spent token must not cost us records. */
     if (err == ERR_OK)
         err = refresh_look_up(call, &claims, &facts);

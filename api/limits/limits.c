@@ -33,11 +33,9 @@ static void set(_Atomic int64_t *setting, int64_t value)
 
 void limits_set(struct limits *limits, const struct limit_settings *settings)
 {
-    set(&limits->max[LIMIT_STATUS], settings->status_per_minute);
-    set(&limits->max[LIMIT_TOGGLE], settings->toggle_per_minute);
-    set(&limits->max[LIMIT_CLEAR], settings->clear_per_minute);
-    set(&limits->max[LIMIT_LOGIN], settings->login_per_minute);
-    set(&limits->max[LIMIT_REGISTER], settings->register_per_minute);
+#define LIMIT(symbol, name, key) set(&limits->max[LIMIT_##symbol], settings->name##_per_minute);
+#include "cachewarden/limits.def"
+#undef LIMIT
     set(&limits->login_failures, settings->login_failures);
     /* Last: who sees them on sees the numbers too. */
     atomic_store_explicit(&limits->enabled, settings->enabled, memory_order_release);
@@ -58,19 +56,45 @@ struct key limits_key(const struct call *call)
     enum limit limit = call->route->limit;
     char buffer[LIMIT_NETWORK_SIZE];
 
-    if (limit == LIMIT_LOGIN || limit == LIMIT_REGISTER)
+    if (limit_by(limit) == LIMIT_BY_ADDRESS)
         return key_limit_network(limit_name(limit), limit_network(call->client_address, buffer));
     return key_limit_user(limit_name(limit), call->principal.user_id);
+}
+
+/* Those who may do it by a right of their own do it as often as their work takes. */
+static bool is_exempt(const struct call *call)
+{
+    const struct principal *principal = &call->principal;
+
+    return limit_by(call->route->limit) == LIMIT_BY_COMMON &&
+           (principal->is_admin || principal->kind == PRINCIPAL_API_KEY);
+}
+
+static enum err count(struct call *call, const struct key *key)
+{
+    return limit_judge(call, limits_max(call->app->limits, call->route->limit),
+                       limits_count(call, key, LIMIT_WINDOW_MS));
 }
 
 enum err limits_check(struct call *call)
 {
     const struct route *route = call->route;
-    const struct limits *limits = call->app->limits;
 
-    if (route->limit == LIMIT_NONE || route->effect == EFFECT_READ || !limits_are_on(limits))
+    if (route->limit == LIMIT_NONE || route->effect == EFFECT_READ ||
+        limit_by(route->limit) == LIMIT_BY_FAMILY || is_exempt(call) ||
+        !limits_are_on(call->app->limits))
         return ERR_OK;
     struct key key = limits_key(call);
-    return limit_judge(call, limits_max(limits, route->limit),
-                       limits_count(call, &key, LIMIT_WINDOW_MS));
+    return count(call, &key);
+}
+
+enum err limits_check_family(struct call *call, struct str family, int64_t user_id)
+{
+    const char *name = limit_name(call->route->limit);
+
+    if (limit_by(call->route->limit) != LIMIT_BY_FAMILY || !limits_are_on(call->app->limits))
+        return ERR_OK;
+    struct key key =
+        key_is_token_id(family) ? key_limit_family(name, family) : key_limit_user(name, user_id);
+    return count(call, &key);
 }

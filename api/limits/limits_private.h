@@ -11,7 +11,7 @@
 
 struct limits {
     _Atomic bool enabled;
-    _Atomic int64_t max[LIMIT_REGISTER + 1]; /* by enum limit; of LIMIT_NONE unused */
+    _Atomic int64_t max[LIMIT_COUNT]; /* by enum limit; of LIMIT_NONE unused */
     _Atomic int64_t login_failures;
     struct limit_table *table;
 };

@@ -1,5 +1,5 @@
 /*
- * How often a user or an address may call a route. Counts live in Redis and are shared by all
+ * How often a user, an address or a session may call a route (api/limits.def). Counts live in Redis and are shared by all
  * nodes; while Redis does not take them, each node counts for itself, so that a Redis that is down
  * neither keeps people out nor lets everybody in.
  *
@@ -23,8 +23,9 @@ struct limits;
 /* The settings `limits.*`. */
 struct limit_settings {
     bool enabled;
-    int64_t status_per_minute, toggle_per_minute, clear_per_minute; /* for each user */
-    int64_t login_per_minute, register_per_minute;                  /* for each address */
+#define LIMIT(symbol, name, key) int64_t name##_per_minute;
+#include "cachewarden/limits.def"
+#undef LIMIT
     int64_t login_failures; /* in 15 minutes, for each name and address */
 };
 
@@ -35,9 +36,12 @@ void limits_set(struct limits *limits, const struct limit_settings *settings);
 /*
  * Counts the call against the limit of its row, before anything is done. ERR_THROTTLED, with
  * reply.retry_after_s, when that was one too many; fills reply.rate_*. A row that only reads is not
- * counted here but by its operation, on the way (limits_ride in api/limits/ride.h). Nothing happens
+ * counted here but by its operation, on the way (limits_ride in api/limits/ride.h); nor is a row whose
+ * limit is for each family (limits_check_family). Nothing happens
  * while limits are off.
  */
 CW_MUST_CHECK enum err limits_check(struct call *call);
+/* The same for the family of a token that was proven; empty: counted for the account. */
+CW_MUST_CHECK enum err limits_check_family(struct call *call, struct str family, int64_t user_id);
 
 #endif

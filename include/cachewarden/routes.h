@@ -31,9 +31,24 @@ enum accept {
     ACCEPT_SCRAPER
 };
 
-/* Which setting of `limits` counts requests to the route. */
-enum limit { LIMIT_NONE = 0, LIMIT_STATUS, LIMIT_TOGGLE, LIMIT_CLEAR, LIMIT_LOGIN, LIMIT_REGISTER };
+/* Which row of limits.def counts calls of the route. */
+enum limit {
+    LIMIT_NONE = 0,
+#define LIMIT(symbol, name, key) LIMIT_##symbol,
+#include "cachewarden/limits.def"
+#undef LIMIT
+    LIMIT_COUNT
+};
+enum limit_by {
+    LIMIT_BY_NOTHING = 0,
+    LIMIT_BY_USER,
+    LIMIT_BY_COMMON,
+    LIMIT_BY_ADDRESS,
+    LIMIT_BY_FAMILY
+};
+/* "none" and LIMIT_BY_NOTHING for LIMIT_NONE. */
 const char *limit_name(enum limit limit);
+enum limit_by limit_by(enum limit limit);
 
 /* Whether the route changes anything a caller could notice. Zero is refused by routes_check; GET and HEAD are reads. */
 enum effect { EFFECT_UNSTATED = 0, EFFECT_READ, EFFECT_WRITE };

@@ -150,7 +150,11 @@ CW_MUST_CHECK enum err users_set_password(struct users *users, int64_t id, struc
 CW_MUST_CHECK enum err users_change_password(struct users *users, int64_t id, struct str old_hash,
                                              struct str new_hash, struct str kept_family,
                                              struct error *error);
-/* Tokens issued up to now are void, whatever their family; dates as above. */
+/*
+ * Tokens issued up to now are void, whatever their family; dates as above. But the date of the next tokens is
+ * never moved further than so far ahead of the clock: those dated with it already stay good.
+ */
+#define USERS_VOID_AHEAD_S 10
 CW_MUST_CHECK enum err users_void_tokens(struct users *users, int64_t id, struct error *error);
 /* The same password hashed anew: tokens stay good. ERR_NOT_FOUND: the hash is not `old_hash` any
  * more, nothing changed. */

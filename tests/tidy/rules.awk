@@ -14,6 +14,7 @@ BEGIN {
 	own("pool", "pipeline pool tls_summary value")
 	own("auth", "digest identity issuer password permit principal revocations session token users")
 	own("api", "app call examples limits params routes tally")
+	owner["limits.def"] = "api"
 
 	# Foreign headers have one home: a folder, a file, or (with *) a file and its parts.
 	home["argon2.h"] = "auth/password.c"

@@ -23,6 +23,9 @@ static void open_all(void)
                                                                    .status_per_minute = 1000,
                                                                    .toggle_per_minute = 1000,
                                                                    .clear_per_minute = 1000,
+                                                                   .flush_per_minute = 1000,
+                                                                   .password_per_minute = 1000,
+                                                                   .refresh_per_minute = 1000,
                                                                    .login_per_minute = 1000,
                                                                    .register_per_minute = 1000,
                                                                    .login_failures = 1000}});

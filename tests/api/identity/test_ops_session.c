@@ -3,6 +3,7 @@
 #include "session.h"
 #include "suite.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #define NEW_PASSWORD "battery-staple-horse"
@@ -191,6 +192,42 @@ START_TEST(an_api_key_is_no_session)
 }
 END_TEST
 
+enum { THREADS = 6, LOGOUTS = 20 };
+
+static void *log_out_many(void *arg)
+{
+    int *done = arg;
+    struct principal key = loopback_key(SCOPE_USER, first.user_id);
+    for (int i = 0; i < LOGOUTS; i++) {
+        struct loopback_answer *answer =
+            LOOPBACK(&node, "auth.logout", key, .query = "all=true", .body = "{}");
+        ck_assert_msg(answer->err == ERR_OK || answer->err == ERR_THROTTLED, "%s",
+                      err_name(answer->err));
+        ck_assert_int_eq(answer->reply.retry_after_s > 0, answer->err == ERR_THROTTLED);
+        *done += answer->err == ERR_OK;
+        loopback_free(&answer);
+    }
+    return NULL;
+}
+
+/* Each dates the next tokens a second later: without a bound they would be of a time that is far off. */
+START_TEST(over_and_over_locks_nobody_out)
+{
+    pthread_t threads[THREADS];
+    int done[THREADS] = {0};
+    struct session last;
+    for (int i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, log_out_many, &done[i]), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    session_open(&node, "alice", &last);
+    ck_assert_int_le(last.refresh_claims.issued_at_s, clock_wall_s() + USERS_VOID_AHEAD_S);
+    expect_access(&last, true);
+    expect_refresh(&last, true);
+    session_free(&last);
+}
+END_TEST
+
 START_TEST(it_is_recorded)
 {
     loopback_expect(log_out(&first, NULL, NULL), LOGGED_OUT(2));
@@ -311,6 +348,7 @@ int main(void)
     tcase_add_test(logout, sign_in_again_at_once);
     tcase_add_test(logout, a_token_of_another_issuer);
     tcase_add_test(logout, an_api_key_is_no_session);
+    tcase_add_test(logout, over_and_over_locks_nobody_out);
     tcase_add_test(logout, it_is_recorded);
     tcase_add_test(logout, a_redis_that_takes_no_writes);
     tcase_add_test(logout, a_redis_that_does_not_answer);

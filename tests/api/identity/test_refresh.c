@@ -62,6 +62,9 @@ START_TEST(the_judge)
         {{.may_be_unrecorded = true, .is_spent = true, .spent_at_ms = 89999}, REFRESH_REUSED},
         {{.is_spent = true, .spent_at_ms = 89999}, REFRESH_REUSED},
         {{.is_revoked = true, .is_spent = true, .spent_at_ms = 89999}, REFRESH_REFUSED},
+        {{.is_forgotten = true}, REFRESH_REUSED},
+        {{.is_forgotten = true, .is_revoked = true}, REFRESH_REFUSED},
+        {{.is_forgotten = true, .is_spent = true, .spent_at_ms = 90000}, REFRESH_REFUSED},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct refresh_facts facts = cases[i].facts;
@@ -132,6 +135,44 @@ START_TEST(a_later_reuse_takes_the_family_with_it)
     session_free(&first);
     session_free(&second);
     session_free(&bystander);
+}
+END_TEST
+
+/* What refreshing in a loop leaves behind goes soon, and a reuse is noticed all the same. */
+START_TEST(a_later_reuse_of_one_that_was_forgotten)
+{
+    struct session first, second, bystander;
+    session_open(&node, "alice", &bystander);
+    session_open(&node, "alice", &first);
+    session_read(&node, session_refresh(&node, first.refresh), &second);
+    char spent[128];
+    snprintf(spent, sizeof spent, "cw:t:%.*s", STR_ARG(first.refresh_claims.id));
+    int64_t left_s = redis_server_ask_integer(redis, "TTL %s", spent);
+    ck_assert_int_gt(left_s, 0);
+    ck_assert_int_le(left_s, REFRESH_SPENT_KEPT_S);
+    redis_server_do(redis, "DEL %s", spent);
+    ck_assert_int_eq(session_try_refresh(&other, first.refresh), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(session_try_refresh(&node, second.refresh), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(session_try_access(&other, second.access), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(session_try_refresh(&node, bystander.refresh), ERR_OK);
+    session_free(&first);
+    session_free(&second);
+    session_free(&bystander);
+}
+END_TEST
+
+/* A copy of Redis was put back that knows the family and not this token: nobody has used it twice. */
+START_TEST(lost_is_not_reused)
+{
+    struct session own;
+    session_open(&node, "alice", &own);
+    char record[128];
+    snprintf(record, sizeof record, "cw:t:%.*s", STR_ARG(own.refresh_claims.id));
+    redis_server_do(redis, "DEL %s", record);
+    redis_server_do(redis, "HSET cw:dataset seen %lld", (long long)clock_wall_s() + 3600);
+    ck_assert_int_eq(session_try_refresh(&node, own.refresh), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(session_try_access(&node, own.access), ERR_OK);
+    session_free(&own);
 }
 END_TEST
 
@@ -392,6 +433,8 @@ int main(void)
     tcase_add_test(tcase, a_repeat_within_ten_seconds_is_only_refused);
     tcase_add_test(tcase, a_repeat_at_a_node_with_another_clock);
     tcase_add_test(tcase, a_later_reuse_takes_the_family_with_it);
+    tcase_add_test(tcase, a_later_reuse_of_one_that_was_forgotten);
+    tcase_add_test(tcase, lost_is_not_reused);
     tcase_add_test(tcase, a_reuse_while_redis_takes_no_writes);
     tcase_add_test(tcase, redis_takes_a_half);
     tcase_add_test(tcase, verifying_a_spent_one_revokes_nothing);

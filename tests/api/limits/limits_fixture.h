@@ -11,6 +11,9 @@
                              .status_per_minute = 3,   \
                              .toggle_per_minute = 3,   \
                              .clear_per_minute = 3,    \
+                             .flush_per_minute = 3,    \
+                             .password_per_minute = 3, \
+                             .refresh_per_minute = 3,  \
                              .login_per_minute = 3,    \
                              .register_per_minute = 3, \
                              .login_failures = 3})

@@ -1,5 +1,7 @@
 /* Who is counted for what, in Redis and without: writes are counted before they happen. */
 #include "control_data.h"
+#include "session.h"
+
 #include "limits_fixture.h"
 
 #include "limits/window.h"
@@ -63,6 +65,21 @@ START_TEST(superusers_too_and_keys_for_their_owner)
     for (int i = 0; i < 10; i++)
         expect_rate(LOOPBACK(&node, "cache.admin_clear", loopback_admin(), .query = "user_id=1"),
                     ERR_OK, 0, 0);
+}
+END_TEST
+
+/* Who may flush because everybody may is counted; who has the right of an operator or a key is not. */
+START_TEST(flushes_by_anybody)
+{
+    node.app->policy.flush_for_authenticated = true;
+    for (int64_t left = 2; left >= 0; left--)
+        expect_rate(USER("messages.flush", 7), ERR_OK, 3, left);
+    expect_rate(USER("messages.flush", 7), ERR_THROTTLED, 3, 0);
+    expect_rate(USER("messages.flush", 8), ERR_OK, 3, 2);
+    for (int i = 0; i < 5; i++) {
+        expect_rate(LOOPBACK(&node, "messages.flush", loopback_admin()), ERR_OK, 0, 0);
+        expect_rate(LOOPBACK(&node, "messages.flush", loopback_key(SCOPE_FLUSH, 0)), ERR_OK, 0, 0);
+    }
 }
 END_TEST
 
@@ -239,6 +256,45 @@ START_TEST(redis_goes_and_comes_back)
 }
 END_TEST
 
+static void open_with_users(void)
+{
+    redis = redis_server_start(NULL);
+    open_node(&node, redis_server_url(redis), THREE, true);
+}
+
+/* Whatever token of the family it is that comes next, and whether it is good. */
+START_TEST(refreshes_of_one_session)
+{
+    struct session now, next, other;
+    session_register(&node, "alice");
+    session_open(&node, "alice", &now);
+    session_open(&node, "alice", &other);
+    for (int64_t left = 2; left >= 0; left--) {
+        struct loopback_answer *answer = session_refresh(&node, now.refresh);
+        ck_assert_int_eq(answer->reply.rate_remaining, left);
+        session_read(&node, answer, &next);
+        session_free(&now);
+        now = next;
+    }
+    expect_rate(session_refresh(&node, now.refresh), ERR_THROTTLED, 3, 0);
+    ck_assert_int_eq(session_try_refresh(&node, now.refresh), ERR_THROTTLED);
+    ck_assert_int_eq(session_try_refresh(&node, "no-token"), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(session_try_refresh(&node, other.refresh), ERR_OK);
+    session_free(&now);
+    session_free(&other);
+}
+END_TEST
+
+START_TEST(passwords_of_a_user)
+{
+    for (int64_t left = 2; left >= 0; left--)
+        expect_rate(LOOPBACK(&node, "auth.password", loopback_user(7), .body = "{}"), ERR_BAD_INPUT,
+                    3, left);
+    expect_rate(LOOPBACK(&node, "auth.password", loopback_user(7), .body = "{}"), ERR_THROTTLED, 3,
+                0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api/limits/limits");
@@ -247,6 +303,7 @@ int main(void)
     tcase_add_test(tcase, a_throttled_clear_clears_nothing);
     tcase_add_test(tcase, on_and_off_are_counted_together);
     tcase_add_test(tcase, superusers_too_and_keys_for_their_owner);
+    tcase_add_test(tcase, flushes_by_anybody);
     tcase_add_test(tcase, a_window_that_is_over);
     tcase_add_test(tcase, nobody_is_locked_out_for_ever);
     tcase_add_test(tcase, a_counter_that_is_none);
@@ -260,6 +317,11 @@ int main(void)
     tcase_add_test(tcase, and_nobody_is_kept_out);
     tcase_add_test(tcase, an_address_is_a_64_and_each_limit_counts_for_itself);
     tcase_add_test(tcase, redis_goes_and_comes_back);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("accounts");
+    tcase_add_checked_fixture(tcase, open_with_users, close_all);
+    tcase_add_test(tcase, refreshes_of_one_session);
+    tcase_add_test(tcase, passwords_of_a_user);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
