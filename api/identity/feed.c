@@ -22,6 +22,7 @@ enum {
     NEWS_LIMIT = 1000,    /* read at once; when there are so many, more is asked for at once */
     PAGE_SIZE = 1000,     /* of the sorted set */
     PUT_BACK_LIMIT = 200, /* written at once */
+    ROUNDS_A_LOOK = 4,    /* at the users database, which has no news for hours */
     CLEAN_S = 10,         /* between two looks for what has expired */
     EVENT_ID_SIZE = 48,   /* "<ms>-<number>", 41 characters at most */
     ARENA_BLOCK = 64 * 1024,
@@ -44,6 +45,7 @@ struct feed {
     size_t held;                         /* by Redis, when it was asked last */
     int64_t cleaned_at_s;
     struct high_water water;
+    unsigned rounds;
 
     struct lock lock;
     struct lock_cond changed;
@@ -360,7 +362,7 @@ static void do_round(struct feed *feed, bool *has_more_out)
         err = find_losses(feed, &error);
     if (err == ERR_OK)
         err = put_back(feed, &error);
-    if (err == ERR_OK && is_agreed)
+    if (err == ERR_OK && is_agreed && feed->rounds++ % ROUNDS_A_LOOK == 0)
         agree_on_high_water(feed);
     if (has_answer)
         clean_up(feed);

@@ -57,19 +57,22 @@ static const struct mark {
 };
 
 static enum err ask(const struct high_water_options *options, struct arena *arena,
-                    const struct mark *mark, int64_t *known_out, struct error *error)
+                    int64_t known_out[HIGH_WATER_MARKS], struct error *error)
 {
     struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
-    struct key key = mark->key();
+    struct key ids = marks[HIGH_WATER_IDS].key(), voids = marks[HIGH_WATER_VOIDS].key();
 
-    *known_out = 0;
-    PIPELINE_ADD(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&key));
+    PIPELINE_ADD(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&ids));
+    PIPELINE_ADD(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&voids));
     enum err err =
         pipeline_run(options->control, pipeline, clock_deadline_ns(options->budget_ms), error);
-    const struct value *held = pipeline_value(pipeline, 0);
-    if (err == ERR_OK && held->kind == VALUE_STRING &&
-        !str_to_int64(held->text, 1, mark->max(), known_out))
-        return refuse_reply(error, "%.*s holds what cannot be true", STR_ARG(key_str(&key)));
+    for (size_t i = 0; i < HIGH_WATER_MARKS && err == ERR_OK; i++) {
+        const struct value *held = pipeline_value(pipeline, i);
+        known_out[i] = 0;
+        if (held->kind == VALUE_STRING &&
+            !str_to_int64(held->text, 1, marks[i].max(), &known_out[i]))
+            err = refuse_reply(error, "what would say %s cannot be true", marks[i].event);
+    }
     return err;
 }
 
@@ -88,14 +91,12 @@ static enum err tell(const struct high_water_options *options, struct arena *are
 }
 
 static enum err agree(struct high_water *water, const struct high_water_options *options,
-                      struct arena *arena, int which, struct error *error)
+                      struct arena *arena, int which, int64_t known, struct error *error)
 {
     const struct mark *mark = &marks[which];
-    int64_t known, here;
+    int64_t here;
 
     enum err err = mark->look(options->users, arena, &here, error);
-    if (err == ERR_OK)
-        err = ask(options, arena, mark, &known, error);
     if (err != ERR_OK)
         return err;
     /* Put back under a running node: what was raised there before may not be any more. */
@@ -116,14 +117,16 @@ static enum err agree(struct high_water *water, const struct high_water_options 
     return ERR_OK;
 }
 
+/* Redis first: of two looks the database's is the later one, so it is behind only when it was put back. */
 enum err high_water_agree(struct high_water *water, const struct high_water_options *options,
                           struct error *error)
 {
     struct arena *arena = arena_new(ARENA_FIRST, 0);
-    enum err err = arena ? ERR_OK : ERR_NO_MEMORY;
+    int64_t known[HIGH_WATER_MARKS];
 
+    enum err err = arena ? ask(options, arena, known, error) : ERR_NO_MEMORY;
     for (int which = 0; err == ERR_OK && which < HIGH_WATER_MARKS; which++)
-        err = agree(water, options, arena, which, error);
+        err = agree(water, options, arena, which, known[which], error);
     arena_free(&arena);
     return err;
 }
