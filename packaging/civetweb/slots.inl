@@ -22,12 +22,12 @@ struct waiting {
 	int fresh;                         /* slots from here on have never been used */
 	int open;
 	int leaving; /* of these, told to make room */
-	int is_paused; /* listening sockets are disarmed: there is no room */
 	/* Atomic. */
 	uint64_t *words;   /* one a slot */
 	uint64_t *dues_ns; /* one a slot: deadline_ns, when it was given */
 	int64_t *drops;    /* one a slot: bytes that may be dropped while nobody holds it, when it was given */
 	int held;
+	uint64_t paused; /* listening sockets, a bit each, that are disarmed because there is no room */
 	int idle_workers;
 	int watchers, benched; /* workers: see enter_epoll */
 	int listener_users; /* threads: see use_listeners */
@@ -94,7 +94,7 @@ static int
 change_word(uint64_t *word, uint64_t *from, uint64_t to)
 {
 	return __atomic_compare_exchange_n(
-	    word, from, to, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+	    word, from, to, 0, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE); /* before `paused` is looked at */
 }
 
 
@@ -236,13 +236,16 @@ arm_listener(struct waiting *waiting, unsigned index, int operation)
 }
 
 
+/* Those listening sockets whose bits are set. */
 static void
-arm_listeners(struct waiting *waiting, int operation)
+arm_some(struct waiting *waiting, uint64_t listeners)
 {
 	unsigned i;
 
 	for (i = 0; i < waiting->ctx->num_listening_sockets; i++) {
-		arm_listener(waiting, i, operation);
+		if (listeners & ((uint64_t)1 << i)) {
+			arm_listener(waiting, i, EPOLL_CTL_MOD);
+		}
 	}
 }
 
@@ -321,12 +324,20 @@ count_unfinished(struct channel *channel, int is_unfinished)
 }
 
 
+/* A channel has gone, or may be told to: who waits in the kernel for room is looked at again. */
+static void
+resume_accepting(struct waiting *waiting)
+{
+	if (__atomic_load_n(&waiting->paused, __ATOMIC_SEQ_CST) != 0) {
+		arm_some(waiting, __atomic_exchange_n(&waiting->paused, 0, __ATOMIC_SEQ_CST));
+	}
+}
+
+
 /* By its holder. */
 static void
 waiting_close(struct waiting *waiting, struct channel *channel)
 {
-	int was_paused;
-
 	if ((channel->ssl != NULL) && (channel->state == CHANNEL_HEAD)) {
 		(void)SSL_shutdown(channel->ssl);
 		(void)channel_flush(channel);
@@ -347,12 +358,8 @@ waiting_close(struct waiting *waiting, struct channel *channel)
 	count_locked(&waiting->open, -1);
 	waiting->leaving -= channel->is_leaving;
 	count_held(waiting, -1);
-	was_paused = waiting->is_paused;
-	waiting->is_paused = 0;
 	pthread_mutex_unlock(&waiting->mutex);
-	if (was_paused) {
-		arm_listeners(waiting, EPOLL_CTL_MOD);
-	}
+	resume_accepting(waiting);
 }
 
 
@@ -395,5 +402,9 @@ waiting_give(struct waiting *waiting, struct channel *channel)
 	if (!arm(channel, channel->events)) {
 		return NOT_GIVEN;
 	}
-	return release(channel) ? GIVEN : GIVEN_BACK;
+	if (!release(channel)) {
+		return GIVEN_BACK;
+	}
+	resume_accepting(waiting);
+	return GIVEN;
 }

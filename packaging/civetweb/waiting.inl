@@ -21,16 +21,6 @@
 #define LOOK_MS (100)
 
 
-/* There is no room: more connections wait in the kernel until a channel is closed, or the master looks. */
-static void
-pause_accepting(struct waiting *waiting)
-{
-	pthread_mutex_lock(&waiting->mutex);
-	waiting->is_paused = 1;
-	pthread_mutex_unlock(&waiting->mutex);
-}
-
-
 static int
 is_out_of_descriptors(int error)
 {
@@ -52,14 +42,7 @@ is_out_of_descriptors(int error)
 static void
 admit(struct waiting *waiting)
 {
-	const uint64_t listeners = __atomic_exchange_n(&waiting->held_back, 0, __ATOMIC_SEQ_CST);
-	unsigned i;
-
-	for (i = 0; i < waiting->ctx->num_listening_sockets; i++) {
-		if (listeners & ((uint64_t)1 << i)) {
-			arm_listener(waiting, i, EPOLL_CTL_MOD);
-		}
-	}
+	arm_some(waiting, __atomic_exchange_n(&waiting->held_back, 0, __ATOMIC_SEQ_CST));
 }
 
 
@@ -138,7 +121,26 @@ begin_channel(struct channel *channel, int sock, const struct socket *listener, 
 }
 
 
-/* A new connection, held; NULL: there is none after all. */
+/*
+ * By the worker that was woken for that listening socket: is there room for one more? False: connections
+ * wait in the kernel until a channel is closed or given back, or the master looks; then the socket is armed.
+ */
+static int
+find_room(struct waiting *waiting, unsigned index, int max)
+{
+	const uint64_t listener = (uint64_t)1 << index;
+
+	if (waiting_make_room(waiting, max)) {
+		return 1;
+	}
+	__atomic_fetch_or(&waiting->paused, listener, __ATOMIC_SEQ_CST);
+	/* Whoever gave a channel back before that did not see it. Whoever did has woken another worker. */
+	return waiting_make_room(waiting, max)
+	       && (__atomic_fetch_and(&waiting->paused, ~listener, __ATOMIC_SEQ_CST) & listener);
+}
+
+
+/* A new connection, held; NULL: there is none after all, or no room. */
 static struct channel *
 accept_one(struct waiting *waiting, unsigned index)
 {
@@ -150,13 +152,11 @@ accept_one(struct waiting *waiting, unsigned index)
 	int sock;
 
 	if ((__atomic_load_n(&waiting->open, __ATOMIC_RELAXED) >= max)
-	    && !waiting_make_room(waiting, max)) {
-		pause_accepting(waiting);
+	    && !find_room(waiting, index, max)) {
 		return NULL;
 	}
 	sock = accept4(listener->sock, &peer.sa, &len, SOCK_CLOEXEC);
-	if ((sock < 0) && is_out_of_descriptors(ERRNO) && !waiting_make_room(waiting, 0)) {
-		pause_accepting(waiting);
+	if ((sock < 0) && is_out_of_descriptors(ERRNO) && !find_room(waiting, index, 0)) {
 		return NULL;
 	}
 	if (sock >= 0) {
@@ -331,7 +331,7 @@ waiting_free(struct mg_context *ctx)
 	if (waiting == NULL) {
 		return;
 	}
-	waiting->is_paused = 0;
+	__atomic_store_n(&waiting->paused, 0, __ATOMIC_SEQ_CST);
 	while (waiting->youngest) {
 		struct channel *channel = waiting->youngest;
 
@@ -456,19 +456,13 @@ waiting_watch(struct mg_context *ctx)
 	struct waiting *waiting = ctx->waiting;
 	unsigned i;
 
-	arm_listeners(waiting, EPOLL_CTL_ADD);
+	for (i = 0; i < ctx->num_listening_sockets; i++) {
+		arm_listener(waiting, i, EPOLL_CTL_ADD);
+	}
 	while (STOP_FLAG_IS_ZERO(&ctx->stop_flag)) {
-		int was_paused;
-
 		mg_sleep(LOOK_MS);
 		waiting_expire(waiting);
-		pthread_mutex_lock(&waiting->mutex);
-		was_paused = waiting->is_paused;
-		waiting->is_paused = 0;
-		pthread_mutex_unlock(&waiting->mutex);
-		if (was_paused) {
-			arm_listeners(waiting, EPOLL_CTL_MOD);
-		}
+		resume_accepting(waiting);
 	}
 	(void)eventfd_write(waiting->stop_fd, 1);
 	for (i = 0; i < ctx->cfg_worker_threads; i++) {

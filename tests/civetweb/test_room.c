@@ -121,6 +121,36 @@ START_TEST(those_who_found_no_room_are_served_later)
 }
 END_TEST
 
+/* Who was told makes room at once, and not when the master looks, every 100 ms. */
+START_TEST(half_bodies_keep_no_newcomer_waiting)
+{
+    enum { ROOM = 3, NEWCOMERS = 60 };
+    struct raw *fresh[NEWCOMERS], *bodies[ROOM];
+
+    mg_limit_waiting(server, ROOM, 1 << 20);
+    for (int i = 0; i < ROOM; i++) {
+        bodies[i] = raw_open(port);
+        raw_print(bodies[i], "POST /patient HTTP/1.1\r\n" HOST "Content-Length: 10\r\n\r\nhello");
+        await_waiting(i + 1);
+    }
+    int64_t from = now_ms();
+    for (int i = 0; i < NEWCOMERS; i++) {
+        fresh[i] = raw_open(port);
+        raw_print(fresh[i], "POST /patient HTTP/1.1\r\n" HOST "Content-Length: 10\r\n\r\nhello");
+    }
+    struct mg_waiting_stats stats;
+    do { /* as many as came have gone: mostly the oldest */
+        ck_assert_int_lt(now_ms() - from, PATIENCE_MS);
+        mg_get_waiting_stats(server, &stats);
+    } while (stats.evicted < NEWCOMERS);
+    expect_within_ms(now_ms() - from, NEWCOMERS * 100 / 6);
+    for (int i = 0; i < NEWCOMERS; i++)
+        raw_close(&fresh[i]);
+    for (int i = 0; i < ROOM; i++)
+        raw_close(&bodies[i]);
+}
+END_TEST
+
 /* A request that is told to go, and was whole already: it is answered, and its connection makes room. */
 START_TEST(who_was_told_to_go_does_not_stay)
 {
@@ -316,6 +346,7 @@ int main(void)
     tcase_add_test(tcase, who_is_worked_on_stays);
     tcase_add_test(tcase, who_has_pipelined_stays);
     tcase_add_test(tcase, those_who_found_no_room_are_served_later);
+    tcase_add_test(tcase, half_bodies_keep_no_newcomer_waiting);
     tcase_add_test(tcase, who_was_told_to_go_does_not_stay);
     tcase_add_test(tcase, one_body_at_a_time_makes_room);
     tcase_add_test(tcase, the_oldest_bytes_make_room);
