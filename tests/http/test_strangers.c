@@ -210,7 +210,7 @@ START_TEST(users_with_uuids)
                 (long long)time(NULL));
     const struct http_reply *reply = http_get(stand.http, "/api/cache/check/", line);
     expect_status(reply, 204);
-    long long id = atoll(http_header(reply, "X-User-Id"));
+    long long id = strtoll(http_header(reply, "X-User-Id"), NULL, 10);
     ck_assert_int_gt(id, stand.boss.id);
     char found[64];
     snprintf(found, sizeof found, "{\"user_id\":%lld}", id);
