@@ -47,6 +47,29 @@ static struct str number_text(char *buffer, size_t size, int64_t number)
     return (struct str){buffer, (size_t)len};
 }
 
+/* Nothing of ours has control characters; one that a client brought along must not end a field. */
+static void copy_line(char *to, struct str field)
+{
+    for (size_t i = 0; i < field.len; i++)
+        to[i] = field.ptr[i];
+    for (size_t i = 0; i < field.len; i++) {
+        if ((unsigned char)to[i] < ' ')
+            to[i] = ' ';
+    }
+}
+
+void audit_unpack(struct str packed, struct str fields_out[AUDIT_FIELD_COUNT])
+{
+    struct str rest = packed;
+
+    for (size_t i = 0; i < AUDIT_FIELD_COUNT; i++) {
+        if (!str_split(&rest, '\t', &fields_out[i])) {
+            fields_out[i] = rest;
+            rest = STR_NONE;
+        }
+    }
+}
+
 struct audit_entry *audit_entry_new(const struct audit_record *record, struct str node_name)
 {
     char time[CLOCK_RFC3339_SIZE], principal_id[24], count[24];
@@ -64,7 +87,7 @@ struct audit_entry *audit_entry_new(const struct audit_record *record, struct st
         [AUDIT_REQUEST_ID] = record->request_id,
         [AUDIT_NODE] = node_name,
     };
-    size_t size = 0;
+    size_t size = AUDIT_FIELD_COUNT;
 
     for (size_t i = 0; i < AUDIT_FIELD_COUNT; i++)
         size += fields[i].len < FIELD_LIMIT ? fields[i].len : FIELD_LIMIT;
@@ -79,11 +102,12 @@ struct audit_entry *audit_entry_new(const struct audit_record *record, struct st
     char *at = entry->bytes;
     for (size_t i = 0; i < AUDIT_FIELD_COUNT; i++) {
         struct str field = str_sub(fields[i], 0, FIELD_LIMIT);
-        if (field.len > 0)
-            memcpy(at, field.ptr, field.len);
+        copy_line(at, field);
         entry->fields[i] = (struct str){at, field.len};
         at += field.len;
+        *at++ = '\t';
     }
+    entry->packed = (struct str){entry->bytes, (size_t)(at - entry->bytes) - 1};
     return entry;
 }
 

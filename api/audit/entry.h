@@ -31,8 +31,14 @@ struct audit_entry {
     bool is_flush;
     bool is_logged; /* it is in the log already, wherever else it may get */
     struct str fields[AUDIT_FIELD_COUNT];
-    char bytes[]; /* what `fields` point into */
+    struct str packed; /* as it is kept: the fields in their order, tabs between them */
+    char bytes[];      /* what `fields` and `packed` point into */
 };
+
+/* The name of the only field that an entry of the stream has. */
+#define AUDIT_PACKED STR("record")
+/* Takes a packed record apart, into what it points to; what is missing is empty. */
+void audit_unpack(struct str packed, struct str fields_out[AUDIT_FIELD_COUNT]);
 
 /* Copies the record, stamped with the time; NULL when memory is out. Freed with free(). */
 struct audit_entry *audit_entry_new(const struct audit_record *record, struct str node_name);

@@ -13,13 +13,11 @@
 /* Long enough for a record just written, short enough to leave time for the reading. */
 enum { DRAIN_MS = 100 };
 
-/* The field's value in a stream entry ("name","value",…), empty when it is not there. */
-static struct str field_of(const struct value *pairs, enum audit_field field)
+/* The record of a stream entry ("record", value), empty when it is not there. */
+static struct str packed_of(const struct value *pairs)
 {
-    struct str name = str_from(audit_field_name(field));
-
     for (size_t i = 0; i + 1 < pairs->count; i += 2) {
-        if (str_eq(pairs->items[i].text, name))
+        if (str_eq(pairs->items[i].text, AUDIT_PACKED))
             return pairs->items[i + 1].text;
     }
     return STR_NONE;
@@ -27,16 +25,18 @@ static struct str field_of(const struct value *pairs, enum audit_field field)
 
 static void write_record(struct json_writer *json, struct str id, const struct value *pairs)
 {
+    struct str fields[AUDIT_FIELD_COUNT];
+
+    audit_unpack(packed_of(pairs), fields);
     json_open_object(json);
     json_add_string(json, "id", id);
     for (int i = 0; i < AUDIT_FIELD_COUNT; i++) {
         enum audit_field field = (enum audit_field)i;
-        struct str text = field_of(pairs, field);
         const char *name = audit_field_name(field);
         int64_t number = 0;
         if (field != AUDIT_COUNT && field != AUDIT_PRINCIPAL_ID) {
-            json_add_string(json, name, text);
-        } else if (str_to_int64(text, 0, INT64_MAX, &number)) {
+            json_add_string(json, name, fields[i]);
+        } else if (str_to_int64(fields[i], 0, INT64_MAX, &number)) {
             json_add_integer(json, name, number);
         } else {
             json_name(json, name);

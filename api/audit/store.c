@@ -6,25 +6,15 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum {
-    XADD_HEAD = 6, /* XADD key MAXLEN ~ length id */
-    XADD_ARGUMENTS = XADD_HEAD + 2 * AUDIT_FIELD_COUNT,
-};
-
 /* "~" lets Redis trim whole nodes of its tree, which costs nothing: some more than `keep` stay. */
 static void add_record(struct pipeline *pipeline, const struct audit_entry *entry, int64_t keep)
 {
     char text[24];
     struct key stream = key_audit(entry->part);
     struct str length = {text, (size_t)snprintf(text, sizeof text, "%" PRId64, keep)};
-    struct str argv[XADD_ARGUMENTS] = {STR("XADD"), key_str(&stream), STR("MAXLEN"),
-                                       STR("~"),    length,           STR("*")};
 
-    for (size_t i = 0; i < AUDIT_FIELD_COUNT; i++) {
-        argv[XADD_HEAD + 2 * i] = str_from(audit_field_name((enum audit_field)i));
-        argv[XADD_HEAD + 2 * i + 1] = entry->fields[i];
-    }
-    pipeline_add(pipeline, EXPECT_STRING, XADD_ARGUMENTS, argv);
+    PIPELINE_ADD(pipeline, EXPECT_STRING, STR("XADD"), key_str(&stream), STR("MAXLEN"), STR("~"),
+                 length, STR("*"), AUDIT_PACKED, entry->packed);
 }
 
 static void add_last_flush(struct pipeline *pipeline, const struct audit_entry *entry)

@@ -1,4 +1,6 @@
 /* Which part of the audit a call's record goes to, and which calls leave none. */
+#include "audit/entry.h"
+
 #include "cachewarden/clock.h"
 #include "loopback.h"
 #include "patience.h"
@@ -85,17 +87,24 @@ START_TEST(refusals_leave_nothing)
 }
 END_TEST
 
-/* The newest record of a part: whether it has this field. */
-static bool newest_has(const char *part, const char *name, const char *value)
+/* A field of the newest record of a part, on the heap. */
+static char *newest(const char *part, enum audit_field field)
 {
     redisReply *reply = redis_server_ask(redis, "XREVRANGE cw:audit:%s + - COUNT 1", part);
-    bool is_there = false;
+    struct str fields[AUDIT_FIELD_COUNT];
     ck_assert_uint_eq(reply->elements, 1);
     const redisReply *pairs = reply->element[0]->element[1];
-    for (size_t i = 0; i + 1 < pairs->elements; i += 2)
-        is_there = is_there || (strcmp(pairs->element[i]->str, name) == 0 &&
-                                strcmp(pairs->element[i + 1]->str, value) == 0);
+    audit_unpack((struct str){pairs->element[1]->str, pairs->element[1]->len}, fields);
+    char *copy = strndup(fields[field].len > 0 ? fields[field].ptr : "", fields[field].len);
     freeReplyObject(reply);
+    return copy;
+}
+
+static bool newest_has(const char *part, enum audit_field field, const char *value)
+{
+    char *found = newest(part, field);
+    bool is_there = strcmp(found, value) == 0;
+    free(found);
     return is_there;
 }
 
@@ -113,49 +122,37 @@ START_TEST(sign_ins_are_seen)
     ck_assert_int_eq(sign_ins(), 0);
     DO("auth.login", loopback_nobody(), .body = LOGIN("alice", LOOPBACK_PASSWORD));
     ck_assert_int_eq(sign_ins(), 1);
-    ck_assert(newest_has("sign_ins", "principal", "alice"));
-    ck_assert(newest_has("sign_ins", "principal_id", "1"));
-    ck_assert(newest_has("sign_ins", "route", "auth.login"));
-    ck_assert(newest_has("sign_ins", "target", "user:1"));
-    ck_assert(newest_has("sign_ins", "result", "ok"));
+    ck_assert(newest_has("sign_ins", AUDIT_PRINCIPAL, "alice"));
+    ck_assert(newest_has("sign_ins", AUDIT_PRINCIPAL_ID, "1"));
+    ck_assert(newest_has("sign_ins", AUDIT_ROUTE, "auth.login"));
+    ck_assert(newest_has("sign_ins", AUDIT_TARGET, "user:1"));
+    ck_assert(newest_has("sign_ins", AUDIT_RESULT, "ok"));
     DO("token.obtain", loopback_nobody(), .body = LOGIN("ALICE", "wrong"));
     ck_assert_int_eq(sign_ins(), 2);
-    ck_assert(newest_has("sign_ins", "principal", ""));
-    ck_assert(newest_has("sign_ins", "principal_id", "0"));
-    ck_assert(newest_has("sign_ins", "route", "token.obtain"));
-    ck_assert(newest_has("sign_ins", "target", "user:1"));
-    ck_assert(newest_has("sign_ins", "result", "unauthenticated"));
+    ck_assert(newest_has("sign_ins", AUDIT_PRINCIPAL, ""));
+    ck_assert(newest_has("sign_ins", AUDIT_PRINCIPAL_ID, "0"));
+    ck_assert(newest_has("sign_ins", AUDIT_ROUTE, "token.obtain"));
+    ck_assert(newest_has("sign_ins", AUDIT_TARGET, "user:1"));
+    ck_assert(newest_has("sign_ins", AUDIT_RESULT, "unauthenticated"));
     expect_records(1, 0);
 }
 END_TEST
-
-static char *newest_target(void)
-{
-    redisReply *reply = redis_server_ask(redis, "XREVRANGE cw:audit:sign_ins + - COUNT 1");
-    const redisReply *pairs = reply->element[0]->element[1];
-    char *target = NULL;
-    for (size_t i = 0; i + 1 < pairs->elements; i += 2)
-        if (strcmp(pairs->element[i]->str, "target") == 0)
-            target = strdup(pairs->element[i + 1]->str);
-    freeReplyObject(reply);
-    return target;
-}
 
 /* A password that was typed into the wrong field is nobody's to read, or to guess from what is kept. */
 START_TEST(a_name_that_nobody_has_is_a_digest)
 {
     DO("auth.login", loopback_nobody(), .body = LOGIN("correct-horse", "x"));
     ck_assert_int_eq(sign_ins(), 1);
-    char *first = newest_target();
+    char *first = newest("sign_ins", AUDIT_TARGET);
     ck_assert_int_eq(strncmp(first, "name:", 5), 0);
     ck_assert_uint_eq(strlen(first), 5 + 32);
     DO("auth.login", loopback_nobody(), .body = LOGIN("CORRECT-horse", "y"));
     ck_assert_int_eq(sign_ins(), 2);
-    char *same = newest_target();
+    char *same = newest("sign_ins", AUDIT_TARGET);
     ck_assert_str_eq(same, first);
     DO("auth.login", loopback_nobody(), .body = LOGIN("correct-horsf", "y"));
     ck_assert_int_eq(sign_ins(), 3);
-    char *other = newest_target();
+    char *other = newest("sign_ins", AUDIT_TARGET);
     ck_assert_str_ne(other, first);
     /* Not what anybody could compute: `printf n:correct-horse | sha256sum`. */
     ck_assert_str_ne(first, "name:9dc4ddbc5b1359e55206b33f6e1c25e8");

@@ -48,6 +48,28 @@ START_TEST(fields_as_text)
 }
 END_TEST
 
+/* No field can make another one. */
+START_TEST(packed_and_unpacked)
+{
+    struct audit_record record = sample();
+    record.target = STR("a\tb\nc");
+    record.request_id = STR_NONE;
+    struct audit_entry *entry = audit_entry_new(&record, STR("node-a"));
+    struct str fields[AUDIT_FIELD_COUNT];
+    audit_unpack(entry->packed, fields);
+    for (size_t i = 0; i < AUDIT_FIELD_COUNT; i++)
+        ck_assert(str_eq(fields[i], entry->fields[i]));
+    expect_field(entry, AUDIT_TARGET, "a b c");
+    expect_field(entry, AUDIT_REQUEST_ID, "");
+    expect_field(entry, AUDIT_NODE, "node-a");
+    audit_unpack(STR("only\ttwo"), fields);
+    ck_assert(str_eq(fields[1], STR("two")));
+    ck_assert(str_eq(fields[2], STR_NONE));
+    ck_assert(str_eq(fields[AUDIT_NODE], STR_NONE));
+    free(entry);
+}
+END_TEST
+
 START_TEST(nothing_is_borrowed)
 {
     char name[] = "mallory", route[] = "x.y";
@@ -118,6 +140,7 @@ int main(void)
     Suite *suite = suite_create("api/audit/entry");
     TCase *tcase = tcase_create("entry");
     tcase_add_test(tcase, fields_as_text);
+    tcase_add_test(tcase, packed_and_unpacked);
     tcase_add_test(tcase, nothing_is_borrowed);
     tcase_add_test(tcase, long_fields_are_cut);
     tcase_add_test(tcase, the_log_has_it_all);
