@@ -216,9 +216,29 @@ static bool split_host(struct str host, struct str *name_out)
     if (end == host.len)
         return true;
 
+    /* No digits mean the scheme's port. */
     struct str port = str_sub(host, end + 1, host.len);
     int64_t number;
-    return host.ptr[end] == ':' && str_to_int64(port, 1, 65535, &number);
+    return host.ptr[end] == ':' && (port.len == 0 || str_to_int64(port, 1, 65535, &number));
+}
+
+static bool is_address(struct str name)
+{
+    bool is = true;
+
+    for (size_t i = 0; i < name.len; i++)
+        is = is && (is_digit(name.ptr[i]) || name.ptr[i] == '.');
+    return is || name.ptr[0] == '[';
+}
+
+/*
+ * Load balancers ask by address, or with HTTP/1.0 and no name at all, and many cannot be told otherwise. What
+ * they are told depends on no host; and a page that has its own name lead to us sends that name.
+ */
+static bool is_probe(struct str path, struct str host)
+{
+    return is_address(host) && (str_eq(path, STR("/health")) || str_eq(path, STR("/health/live")) ||
+                                str_eq(path, STR("/health/ready")));
 }
 
 static bool is_allowed(const struct guard_policy *policy, struct str name)
@@ -253,7 +273,7 @@ static struct verdict check_host(const struct http_request *request,
     name = field;
     if (request->is_absolute && !split_host(request->known[FIELD_HOST], &name))
         return REFUSE(400, "The request target does not name a host.");
-    if (!is_allowed(policy, name))
+    if (!is_allowed(policy, name) && !is_probe(request->path, name))
         return REFUSE(421, "This host is not served here.");
     /* Whatever host is asked for is ours then, but nobody asks us for another one than they name. */
     if (policy->allowed_host_count == 0 && !str_eq_nocase(name, field) && !is_loopback(name))

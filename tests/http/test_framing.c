@@ -391,7 +391,18 @@ START_TEST(a_foreign_host_is_misdirected)
     raw_print(raw,
               "GET http://cache.example:8000/health/live HTTP/1.1\r\nHost: evil.example\r\n\r\n");
     expect_status(raw_reply(raw, PATIENCE_MS), 200);
+    /* A port without digits is the scheme's; and who only watches asks by address. */
+    static const char *const probes[] = {
+        "GET /health/live HTTP/1.1\r\nHost: cache.example:\r\n\r\n",
+        "GET /health/ready HTTP/1.1\r\nHost: 10.0.0.7:8000\r\n\r\n",
+        "GET /health HTTP/1.1\r\nHost: [2001:db8::7]\r\n\r\n",
+        "GET /health/live HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"};
+    for (size_t i = 0; i < sizeof probes / sizeof *probes; i++) {
+        raw_print(raw, "%s", probes[i]);
+        expect_status(raw_reply(raw, PATIENCE_MS), 200);
+    }
     static const char *const foreign[] = {
+        "GET /metrics HTTP/1.1\r\nHost: 10.0.0.7:8000\r\n\r\n",
         "GET /health/live HTTP/1.1\r\nHost: evil.example\r\n\r\n",
         "GET http://evil.example/health/live HTTP/1.1\r\nHost: cache.example\r\n\r\n",
         "GET http://localhost/health/live HTTP/1.1\r\nHost: cache.example\r\n\r\n"};
