@@ -84,6 +84,12 @@ void pipeline_add(struct pipeline *pipeline, enum expect expect, size_t argc,
     pipeline->has_failed = pipeline->out.failed;
 }
 
+void pipeline_pass_gate(struct pipeline *pipeline)
+{
+    if (pipeline)
+        pipeline->is_gated = true;
+}
+
 void pipeline_require(struct pipeline *pipeline, uint64_t origin)
 {
     if (pipeline)

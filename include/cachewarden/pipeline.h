@@ -47,6 +47,10 @@ void pipeline_add(struct pipeline *pipeline, enum expect expect, size_t argc,
                      pipeline_argv_);                                                      \
     } while (0)
 
+/* For a READ: it passes the gate like a WRITE. Where what is absent means something, the answer of data that
+ * is not ours would be taken for one. */
+void pipeline_pass_gate(struct pipeline *pipeline);
+
 /* Sends it only to the Redis of this origin (0: to any): ERR_CONFLICT when the connection leads to
  * another one; nothing was sent then. For a pipeline that does not pass a gate. */
 void pipeline_require(struct pipeline *pipeline, uint64_t origin);

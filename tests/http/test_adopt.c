@@ -92,9 +92,42 @@ START_TEST(another_users_database)
 }
 END_TEST
 
+#define SIGN_UP(name)                                                               \
+    "{\"username\":\"" name "\",\"email\":\"" name "@example.org\",\"password\":\"" \
+    "correct-horse-battery\"}"
+
+/* {"refresh_token":"…"} of an answer with tokens, and Authorization with the other one. */
+static void take_tokens(const struct http_reply *reply, char refresh[2048], char bearer[2048])
+{
+    static const char names[2][20] = {"\"refresh_token\":\"", "\"access_token\":\""};
+    const char *at = strstr(reply->body, names[0]), *access = strstr(reply->body, names[1]);
+    ck_assert_msg(at && access, "%s", reply->body);
+    at += strlen(names[0]);
+    access += strlen(names[1]);
+    snprintf(refresh, 2048, "{\"refresh_token\":\"%.*s\"}", (int)strcspn(at, "\""), at);
+    snprintf(bearer, 2048, "Authorization: Bearer %.*s", (int)strcspn(access, "\""), access);
+}
+
 static bool says_not_ready(const void *http)
 {
     return http_get((struct http_client *)(uintptr_t)http, "/health/ready", NULL)->status == 503;
+}
+
+/* Signing in needs no Redis. What Redis would have to hear is refused and can be tried again. */
+static void expect_nothing_written(struct http_client *http)
+{
+    char refresh[2048], bearer[2048], *before = redis_snapshot(redis, NULL);
+    take_tokens(http_post_json(http, "/auth/register", NULL, SIGN_UP("alice")), refresh, bearer);
+    expect_status(http_post_json(http, "/auth/refresh", NULL, refresh), 503);
+    expect_status(http_post(http, "/auth/logout", bearer), 503);
+    expect_status(http_post(http, "/auth/logout?all=true", bearer), 503);
+    expect_status(http_post(http, "/api/cache/disable/", bearer), 500);
+    expect_status(http_post(http, "/api/cache/clear/", bearer), 500);
+    expect_status(http_get(http, "/auth/me", bearer), 200);
+    char *after = redis_snapshot(redis, NULL);
+    ck_assert_str_eq(before, after);
+    free(before);
+    free(after);
 }
 
 /* Found out late: Redis was down when the node started. */
@@ -113,6 +146,7 @@ START_TEST(found_out_while_serving)
     redis_server_restart(redis);
     stand_wait(says_not_ready, http, "not ready");
     cw_server_wait_log(&server, "event=versions.foreign");
+    expect_nothing_written(http);
     /* Emptied, it is nobody's, and so the node's. */
     redis_server_do(redis, "FLUSHALL");
     int64_t give_up_ms = stand_now_ms() + PATIENCE_MS;
@@ -126,10 +160,6 @@ START_TEST(found_out_while_serving)
 }
 END_TEST
 
-#define SIGN_UP(name)                                                               \
-    "{\"username\":\"" name "\",\"email\":\"" name "@example.org\",\"password\":\"" \
-    "correct-horse-battery\"}"
-
 static bool knows_a_number(const void *unused)
 {
     (void)unused;
@@ -139,15 +169,13 @@ static bool knows_a_number(const void *unused)
 /* The users database is lost, and the signing key is not: the next account is not the one that was. */
 START_TEST(accounts_of_a_lost_database)
 {
-    static const char name[] = "\"refresh_token\":\"";
     struct cw_server server;
-    char *lost = cw_directory_new(), *next = cw_directory_new(), token[2048];
+    char *lost = cw_directory_new(), *next = cw_directory_new(), token[2048], bearer[2048];
     start(&server, lost, NULL);
     struct http_client *http = http_client_new(server.base_url);
     const struct http_reply *reply = http_post_json(http, "/auth/register", NULL, SIGN_UP("alice"));
     expect_body_has(reply, 201, "\"user\":{\"id\":1,");
-    const char *at = strstr(reply->body, name) + strlen(name);
-    snprintf(token, sizeof token, "{\"refresh_token\":\"%.*s\"}", (int)strcspn(at, "\""), at);
+    take_tokens(reply, token, bearer);
     stand_wait(knows_a_number, NULL, "Redis knows the highest number");
     http_client_free(&http);
     cw_server_stop(&server);
