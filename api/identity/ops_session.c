@@ -122,8 +122,7 @@ static enum err check_ahead(const struct logout *logout)
     const struct limit_window window = {.count = ahead_s + 1,
                                         .left_ms = (ahead_s - USERS_VOID_AHEAD_S + 1) * 1000};
 
-    return ahead_s < USERS_VOID_AHEAD_S ? ERR_OK
-                                        : limit_judge(call, USERS_VOID_AHEAD_S, window);
+    return ahead_s < USERS_VOID_AHEAD_S ? ERR_OK : limit_judge(call, USERS_VOID_AHEAD_S, window);
 }
 
 /* Tokens of the account may be dated up to not_before_s, a second ahead of the clock. One minted

@@ -61,11 +61,11 @@ static void open_nodes(const int ports[2])
     postgres_server_url(postgres, database, url);
     snprintf(database_variable, sizeof database_variable, "DATABASE_URL=%s", url);
     /* A drain as long as the slowest machine needs; it ends as soon as it may. */
-    stand_open(&stand, &(struct stand_options){.environment = (const char *const[]){
-                                                   listen_of[0], database_variable,
-                                                   "CACHEWARDEN_LIMITS_ENABLED=false",
-                                                   "CACHEWARDEN_LOG_LEVEL=debug", /* shows the probes */
-                                                   "CACHEWARDEN_SERVER_DRAIN_S=60", NULL}});
+    stand_open(&stand, &(struct stand_options){
+                           .environment = (const char *const[]){
+                               listen_of[0], database_variable, "CACHEWARDEN_LIMITS_ENABLED=false",
+                               "CACHEWARDEN_LOG_LEVEL=debug", /* shows the probes */
+                               "CACHEWARDEN_SERVER_DRAIN_S=60", NULL}});
     make_environment(0);
     make_environment(1);
     start_node(&b, 1);
