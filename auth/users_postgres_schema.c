@@ -76,8 +76,8 @@ const char *const users_postgres_migrations[] = {
     "ALTER TABLE accounts ADD COLUMN incarnation text NOT NULL DEFAULT '';"
     "UPDATE accounts SET incarnation = left(replace(gen_random_uuid()::text, '-', ''), 16);"
     "CREATE INDEX accounts_not_before ON accounts (tokens_not_before_s);",
-    "DELETE FROM switches WHERE is_off = 0;"
-    "ALTER TABLE switches DROP COLUMN is_off;",
+    ("DELETE FROM switches WHERE is_off = 0;"
+     "ALTER TABLE switches DROP COLUMN is_off;"),
 };
 
 const int users_postgres_version =

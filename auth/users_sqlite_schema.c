@@ -68,8 +68,8 @@ const char *const users_sqlite_migrations[] = {
     "UPDATE accounts SET incarnation = lower(hex(randomblob(8)));"
     "CREATE INDEX accounts_not_before ON accounts (tokens_not_before_s);",
     /* Only of those whose cache is off. */
-    "DELETE FROM switches WHERE is_off = 0;"
-    "ALTER TABLE switches DROP COLUMN is_off;",
+    ("DELETE FROM switches WHERE is_off = 0;"
+     "ALTER TABLE switches DROP COLUMN is_off;"),
 };
 
 const int users_sqlite_version =
