@@ -411,6 +411,7 @@ static void drain(struct server *server)
     struct drain drain;
     /* Before readiness says no, so that each of its refusals closes its connection. */
     http_drain(server->http);
+    server->app->ready = false;
     drain_begin(&drain, server->app, server->stop_signal != SIGTERM, config->server_lame_duck_s,
                 config->server_drain_s, clock_mono_ns());
     announce_stop(server, &drain);
@@ -461,7 +462,6 @@ static int run(struct server *server)
     announce(server);
 
     bool asked = wait_for_stop(server);
-    server->app->ready = false;
     drain(server);
     return asked ? CLI_OK : CLI_FAILED;
 }
