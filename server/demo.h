@@ -5,7 +5,7 @@
 #ifndef SERVER_DEMO_H
 #define SERVER_DEMO_H
 
-#include "config.h"
+#include "config/config.h"
 
 #include <sys/types.h>
 

@@ -1,7 +1,7 @@
 #include "manual.h"
 
 #include "cli/cli.h"
-#include "config_private.h"
+#include "config/config_private.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 
 #include "access_log.h"
 #include "cli/cli.h"
-#include "config.h"
+#include "config/config.h"
 #include "demo.h"
 #include "drain.h"
 #include "http.h"

@@ -1,6 +1,6 @@
 #include "tls_certificates.h"
 
-#include "config_private.h"
+#include "config/config_private.h"
 
 #include "cachewarden/clock.h"
 #include "cachewarden/exposition.h"

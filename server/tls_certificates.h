@@ -5,7 +5,7 @@
 #ifndef SERVER_TLS_CERTIFICATES_H
 #define SERVER_TLS_CERTIFICATES_H
 
-#include "config.h"
+#include "config/config.h"
 #include "tls.h"
 
 #include <stdatomic.h>

@@ -1,5 +1,5 @@
 #include "cli/cli.h"
-#include "suggest.h"
+#include "config/suggest.h"
 
 #include "cachewarden/log.h"
 

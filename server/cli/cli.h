@@ -8,7 +8,7 @@
 #ifndef SERVER_CLI_CLI_H
 #define SERVER_CLI_CLI_H
 
-#include "config.h"
+#include "config/config.h"
 
 #include "cachewarden/arena.h"
 

@@ -2,7 +2,7 @@
 #ifndef SERVER_CLI_DOCTOR_H
 #define SERVER_CLI_DOCTOR_H
 
-#include "config.h"
+#include "config/config.h"
 
 #include "cachewarden/arena.h"
 

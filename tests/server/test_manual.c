@@ -1,6 +1,6 @@
 /* The pages name everything there is, and hold no line a formatter would stumble over. */
 #include "cli/cli.h"
-#include "config_private.h"
+#include "config/config_private.h"
 #include "manual.h"
 #include "suite.h"
 

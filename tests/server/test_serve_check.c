@@ -2,7 +2,7 @@
  * `serve --check-config` and `serve` judge alike: what one refuses the other refuses in the same words, and
  * what the table of settings allows at its edges the server starts with.
  */
-#include "config_private.h"
+#include "config/config_private.h"
 #include "cw_server.h"
 #include "suite.h"
 

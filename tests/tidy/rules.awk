@@ -23,7 +23,7 @@ BEGIN {
 	home["curl/"] = "auth/jwks_fetch.c"
 	home["hiredis/"] = "pool/"
 	home["jansson.h"] = "base/json.c"
-	home["libconfig.h"] = "server/config*"
+	home["libconfig.h"] = "server/config/"
 	home["libpq-fe.h"] = "auth/users_postgres*"
 	home["openssl/"] = "auth/ pool/transport_tls* server/tls.c"
 	home["sqlite3.h"] = "auth/users_sqlite*"

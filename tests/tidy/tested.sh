@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every .c file of the rooms has its test file, or that of the module it is a part of
-# (config_scan.c: test_config_scan.c or test_config.c), or a line in tested_elsewhere with the
+# (check_lists.c: test_check_lists.c or test_check.c), or a line in tested_elsewhere with the
 # reason. Prints those that have none.
 set -euo pipefail
 

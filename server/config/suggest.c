@@ -1,4 +1,4 @@
-#include "suggest.h"
+#include "config/suggest.h"
 
 #define NAME_MAX_SIZE 64
 

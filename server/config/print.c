@@ -1,5 +1,5 @@
 /* Values in words, and what is in force. */
-#include "config_private.h"
+#include "config/config_private.h"
 
 #include <stdlib.h>
 

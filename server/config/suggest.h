@@ -1,6 +1,6 @@
 /* "Did you mean …?" for misspelt settings, commands and options. Pure. */
-#ifndef SERVER_SUGGEST_H
-#define SERVER_SUGGEST_H
+#ifndef SERVER_CONFIG_SUGGEST_H
+#define SERVER_CONFIG_SUGGEST_H
 
 #include "cachewarden/str.h"
 

@@ -1,5 +1,5 @@
 /* Other issuers of tokens: from settings to what auth/ is told, and whether it can be used. */
-#include "config_private.h"
+#include "config/config_private.h"
 
 #include <stdio.h>
 #include <stdlib.h>

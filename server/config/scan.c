@@ -1,4 +1,4 @@
-#include "config_private.h"
+#include "config/config_private.h"
 
 #include <ctype.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
  * Files that a file includes, looked at before libconfig reads them: it does not say why it cannot open
  * one, and with a folder in place of one its scanner ends the process.
  */
-#include "config_private.h"
+#include "config/config_private.h"
 
 #include <errno.h>
 #include <libconfig.h>

@@ -1,5 +1,5 @@
-#include "config_private.h"
-#include "suggest.h"
+#include "config/config_private.h"
+#include "config/suggest.h"
 
 #define ANY              .min = 0
 #define RANGE(low, high) .min = (low), .max = (high)
@@ -15,7 +15,7 @@ static const struct setting rows[] = {
      .flags = (flags_),                                                               \
      .help = (help_),                                                                 \
      bounds_},
-#include "config.def"
+#include "config/config.def"
 #undef SETTING
 };
 
@@ -32,20 +32,20 @@ static const struct setting rows[] = {
 static const struct setting cache_rows[] = {
 #define CACHE_FIELD(name_, field_, kind_, default_, bounds_, flags_, help_) \
     FIELD_ROW(offsetof(struct config_cache, field_), name_, kind_, default_, flags_, help_, bounds_)
-#include "config.def"
+#include "config/config.def"
 #undef CACHE_FIELD
 };
 static const struct setting issuer_rows[] = {
 #define ISSUER_FIELD(name_, field_, kind_, default_, bounds_, flags_, help_)                 \
     FIELD_ROW(offsetof(struct config_issuer, field_), name_, kind_, default_, flags_, help_, \
               bounds_)
-#include "config.def"
+#include "config/config.def"
 #undef ISSUER_FIELD
 };
 static const struct setting route_rows[] = {
 #define ROUTE_FIELD(name_, field_, kind_, default_, bounds_, flags_, help_) \
     FIELD_ROW(offsetof(struct config_route, field_), name_, kind_, default_, flags_, help_, bounds_)
-#include "config.def"
+#include "config/config.def"
 #undef ROUTE_FIELD
 };
 

@@ -4,7 +4,7 @@
  * That there is no file is known only when everything on the way to it can be looked at. All else is an
  * error: who goes on with defaults in place of settings that could not be read works on the wrong data.
  */
-#include "config_private.h"
+#include "config/config_private.h"
 
 #include <dirent.h>
 #include <errno.h>

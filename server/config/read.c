@@ -1,6 +1,6 @@
-/* The libconfig file: its groups walked against the rows of config.def. Beside it only config_include.c
+/* The libconfig file: its groups walked against the rows of config.def. Beside it only config/include.c
  * knows libconfig. */
-#include "config_private.h"
+#include "config/config_private.h"
 
 #include <libconfig.h>
 

@@ -1,8 +1,8 @@
 /* Loading a configuration in a test: a file's text and a few variables in, a config and its report out. */
-#ifndef TESTS_SERVER_CONFIG_CASE_H
-#define TESTS_SERVER_CONFIG_CASE_H
+#ifndef TESTS_SERVER_CONFIG_CONFIG_CASE_H
+#define TESTS_SERVER_CONFIG_CONFIG_CASE_H
 
-#include "config_private.h"
+#include "config/config_private.h"
 #include "cw_server.h"
 #include "suite.h"
 

@@ -4,10 +4,10 @@
  * reported and its place named. A struct config is read-only once it is loaded; whoever reloads
  * loads a second one and compares.
  *
- * libconfig itself stays inside config.c.
+ * libconfig itself stays inside read.c and include.c.
  */
-#ifndef SERVER_CONFIG_H
-#define SERVER_CONFIG_H
+#ifndef SERVER_CONFIG_CONFIG_H
+#define SERVER_CONFIG_CONFIG_H
 
 #include "cachewarden/app.h"
 #include "cachewarden/error.h"
@@ -78,28 +78,28 @@ struct config_origin {
 struct config_cache {
     struct config_origin origin;
 #define CACHE_FIELD(name, field, kind, ...) CONFIG_TYPE_##kind field;
-#include "config.def"
+#include "config/config.def"
 #undef CACHE_FIELD
 };
 
 struct config_issuer {
     struct config_origin origin;
 #define ISSUER_FIELD(name, field, kind, ...) CONFIG_TYPE_##kind field;
-#include "config.def"
+#include "config/config.def"
 #undef ISSUER_FIELD
 };
 
 struct config_route {
     struct config_origin origin;
 #define ROUTE_FIELD(name, field, kind, ...) CONFIG_TYPE_##kind field;
-#include "config.def"
+#include "config/config.def"
 #undef ROUTE_FIELD
 };
 
 /* Rows of config.def: SETTING_server_threads, …; index of config->origins. */
 enum setting_id {
 #define SETTING(name, field, ...) SETTING_##field,
-#include "config.def"
+#include "config/config.def"
 #undef SETTING
     SETTING_COUNT
 };
@@ -107,7 +107,7 @@ enum setting_id {
 /* Texts are NULL where there is none. */
 struct config {
 #define SETTING(name, field, kind, ...) CONFIG_TYPE_##kind field;
-#include "config.def"
+#include "config/config.def"
 #undef SETTING
 
     /* What is made of the settings above. */
@@ -169,7 +169,7 @@ CW_MUST_CHECK enum err config_load(const struct config_input *input, struct conf
 /* Wipes the secrets. */
 void config_free(struct config **config);
 
-/* ---- from settings to the services (config_app.c) ---- */
+/* ---- from settings to the services (config/app.c) ---- */
 
 /*
  * Opens the users database and finds or makes auth.secret, then opens the app; `direct` leaves out
@@ -210,7 +210,7 @@ void config_audit_keep(const struct config *config, int64_t keep_out[AUDIT_PARTS
 void config_compare(const struct config *before, const struct config *after,
                     void (*fn)(const char *name, bool reloadable, void *arg), void *arg);
 
-/* ---- showing (config_print.c) ---- */
+/* ---- showing (config/print.c) ---- */
 
 /* The commented example file: every setting with its help and default. */
 void config_print_example(struct strbuf *out);

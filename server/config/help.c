@@ -1,5 +1,5 @@
 /* The settings explained: the example file, and the pages of `cachewarden help settings`. */
-#include "config_private.h"
+#include "config/config_private.h"
 
 #include <stdlib.h>
 

@@ -2,12 +2,12 @@
  * What the files of the configuration share: the rows of config.def, values by row, and the
  * collecting of problems. One thread loads a configuration; nothing here takes locks.
  */
-#ifndef SERVER_CONFIG_PRIVATE_H
-#define SERVER_CONFIG_PRIVATE_H
+#ifndef SERVER_CONFIG_CONFIG_PRIVATE_H
+#define SERVER_CONFIG_CONFIG_PRIVATE_H
 
-#include "config.h"
+#include "config/config.h"
 
-/* ---- rows (config_table.c) ---- */
+/* ---- rows (config/table.c) ---- */
 
 enum setting_kind {
     KIND_TEXT,
@@ -72,7 +72,7 @@ void setting_describe(const struct setting *row, struct strbuf *out);
 /* The same, then where it can come from and when a change counts. */
 void setting_explain(const struct setting *row, struct strbuf *out);
 
-/* ---- problems (config_report.c) ---- */
+/* ---- problems (config/report.c) ---- */
 
 /* A name in messages: `prefix` is "" or that of a list item, "caches[0]." */
 struct config_name {
@@ -87,7 +87,7 @@ void config_warning(struct config_report *report, const struct config_origin *or
                     struct config_name name, const char *format, ...) CW_PRINTF(4, 5);
 #define NAMELESS ((struct config_name){NULL, NULL})
 
-/* ---- values by row (config_value.c); `base` is the struct the row's offset is for ---- */
+/* ---- values by row (config/value.c); `base` is the struct the row's offset is for ---- */
 
 static inline void *setting_field(const struct setting *row, void *base)
 {
@@ -127,7 +127,7 @@ bool value_equal(const struct setting *row, const void *a, const void *b);
 void value_fini(const struct setting *row, void *base);
 void values_fini(const struct setting_table *table, void *base);
 
-/* ---- the file (config.c) ---- */
+/* ---- the file (config/read.c) ---- */
 
 /* Reads `text`, NUL-terminated, as a libconfig file into the config. `path` is for messages and the
  * folder of includes. */
@@ -137,7 +137,7 @@ void config_read_text(struct config *config, struct str text, const char *path, 
 void config_read_default_list(struct config *config, const struct setting *row,
                               struct config_report *report);
 
-/* ---- which files there are (config_files.c) ---- */
+/* ---- which files there are (config/files.c) ---- */
 
 /* Reads them all, the later ones over the earlier. */
 void config_load_files(struct config *config, const struct config_input *input,
@@ -147,7 +147,7 @@ char *config_file_text(const char *path, size_t *size_out);
 /* What to do about the errno of a path that could not be read: "; run this as root or …", or "". */
 const char *config_read_mend(const char *path, int why);
 
-/* ---- what libconfig does not tell (config_scan.c, config_include.c) ---- */
+/* ---- what libconfig does not tell (config/scan.c, config/include.c) ---- */
 
 /* libconfig 1.5 takes integers modulo 2^32 without a word, so we look at the text ourselves. */
 struct scan_finding {
@@ -178,7 +178,7 @@ void config_scan_fini(struct scan_findings *findings);
  * or as libconfig names it afterwards. */
 const char *config_include_place(struct config *config, const char *folder, const char *included);
 
-/* ---- putting it together (config_load.c, config_redis.c, config_check.c) ---- */
+/* ---- putting it together (config/load.c, config/redis.c, config/check.c) ---- */
 
 /* Copies a place's name so that origins may point to it. */
 const char *config_place(struct config *config, const char *text);
@@ -197,16 +197,16 @@ bool config_uses_redis_tls(const struct config *config);
 /* "host:port" with IPv6 in brackets; false unless it is one. The host is a fresh text, without
  * brackets. */
 bool config_parse_endpoint(struct str text, int64_t min_port, char **host_out, int *port_out);
-/* Listeners, proxies, hosts, origins, TLS files (config_check_server.c). */
+/* Listeners, proxies, hosts, origins, TLS files (config/check_server.c). */
 void config_check_server(struct config *config, struct config_report *report);
-/* Named caches, issuers, gateway routes (config_check_lists.c). */
+/* Named caches, issuers, gateway routes (config/check_lists.c). */
 void config_check_lists(struct config *config, bool direct, struct config_report *report);
-/* Other issuers of tokens, with the files they name (config_issuers.c). */
+/* Other issuers of tokens, with the files they name (config/issuers.c). */
 void config_check_issuers(const struct config *config, struct config_report *report);
 /* What needs more than one setting, or more than its form; fills what is made of the settings. */
 void config_check(struct config *config, bool direct, struct config_report *report);
 
-/* ---- the secret made at the first start (config_secret.c) ---- */
+/* ---- the secret made at the first start (config/secret.c) ---- */
 
 /*
  * The secret in DATABASE.secret, made (mode 0600) when there is none. Processes that start at once agree

@@ -1,5 +1,5 @@
 /* From settings to the options of the rooms below. */
-#include "config_private.h"
+#include "config/config_private.h"
 
 #include "cachewarden/users.h"
 

@@ -1,5 +1,5 @@
 /* Where Redis is: a URL and six parts, from four sources, made into one address. */
-#include "config_private.h"
+#include "config/config_private.h"
 
 #include <stdio.h>
 #include <stdlib.h>
