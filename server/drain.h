@@ -7,7 +7,7 @@
 #ifndef SERVER_DRAIN_H
 #define SERVER_DRAIN_H
 
-#include "http.h"
+#include "http/http.h"
 
 #include "cachewarden/app.h"
 

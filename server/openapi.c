@@ -1,6 +1,6 @@
 #include "openapi_private.h"
 
-#include "cookies.h"
+#include "http/cookies.h"
 
 #include <stdio.h>
 

@@ -1,7 +1,7 @@
 /* What an operation takes and gives: parameters, bodies, answers with their examples. */
 #include "openapi_private.h"
 
-#include "status.h"
+#include "http/status.h"
 
 #include <stdio.h>
 

@@ -4,7 +4,7 @@
  */
 #include "openapi.h"
 
-#include "status.h"
+#include "http/status.h"
 
 #include "cachewarden/examples.h"
 

@@ -1,13 +1,13 @@
 #include "serve.h"
 
-#include "access_log.h"
 #include "cli/cli.h"
 #include "config/config.h"
 #include "demo.h"
 #include "drain.h"
-#include "http.h"
+#include "http/access_log.h"
+#include "http/http.h"
+#include "http/tls_certificates.h"
 #include "notify.h"
-#include "tls_certificates.h"
 #include "watchdog.h"
 
 #include "cachewarden/clock.h"

@@ -11,7 +11,7 @@
 #ifndef SERVER_WATCHDOG_H
 #define SERVER_WATCHDOG_H
 
-#include "http.h"
+#include "http/http.h"
 
 #include <stdbool.h>
 #include <stdint.h>

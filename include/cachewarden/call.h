@@ -27,7 +27,7 @@ struct param_value {
     struct str text; /* percent-decoded */
 };
 
-/* What went well, in the words of the operation; server/status.c turns it into a status code. */
+/* What went well, in the words of the operation; server/http/status.c turns it into a status code. */
 enum outcome { OUTCOME_OK = 0, OUTCOME_CREATED, OUTCOME_ACCEPTED, OUTCOME_NO_CONTENT };
 
 enum tristate { UNKNOWN = -1, NO = 0, YES = 1 };

@@ -46,7 +46,7 @@ const char *err_name(enum err err);
 /*
  * Words for a failure. `caller` is short and without secrets or raw text of Redis or the database:
  * what a person at the command line is told, and over HTTP why a request was refused; what failed
- * inside is not told there (server/status.c). `detail` is for the log only. Both are cut at their size.
+ * inside is not told there (server/http/status.c). `detail` is for the log only. Both are cut at their size.
  */
 struct error {
     enum err code;

@@ -1,7 +1,7 @@
 /*
  * What the services count of their own work, for GET /metrics. For things that are rare beside
  * requests (a change, a sign-in): each number has a cache line to itself, and adding is one atomic
- * instruction. What every request does is counted by its worker alone (server/metrics.h).
+ * instruction. What every request does is counted by its worker alone (server/http/metrics.h).
  */
 #ifndef CACHEWARDEN_TALLY_H
 #define CACHEWARDEN_TALLY_H

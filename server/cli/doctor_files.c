@@ -1,7 +1,7 @@
 /* The doctor's look at this machine: the signing key, modes of files, certificates, room on disk. */
 #include "cli/doctor.h"
-#include "tls.h"
-#include "tls_certificates.h"
+#include "http/tls.h"
+#include "http/tls_certificates.h"
 
 #include "cachewarden/clock.h"
 #include "cachewarden/token.h"

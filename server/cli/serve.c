@@ -1,7 +1,7 @@
 /* `serve`: the server, or a look at its settings. */
 #include "serve.h"
 #include "cli/cli.h"
-#include "tls_certificates.h"
+#include "http/tls_certificates.h"
 
 #include "cachewarden/clock.h"
 #include "cachewarden/log.h"

@@ -13,7 +13,7 @@
 #include "cachewarden/error.h"
 #include "cachewarden/json.h"
 #include "cachewarden/pool.h"
-#include "http.h"
+#include "http/http.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -54,7 +54,7 @@ struct config_list {
 #define CONFIG_TYPE_ROUTES   struct config_list
 
 /* What CHOICE fields hold, in the order of their CHOICES. log.level and log.format are as in log.h,
- * log.access as in access_log.h. */
+ * log.access as in http/access_log.h. */
 enum config_topology { TOPOLOGY_STANDALONE, TOPOLOGY_SENTINEL, TOPOLOGY_CLUSTER };
 enum config_registration { REGISTRATION_CLOSED, REGISTRATION_OPEN };
 enum config_shared_accounts { SHARED_NONE, SHARED_LOCAL };

@@ -9,7 +9,7 @@
  */
 #include "bench.h"
 
-#include "http.h"
+#include "http/http.h"
 
 #include "cachewarden/log.h"
 #include "cachewarden/routes.h"

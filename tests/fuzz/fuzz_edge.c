@@ -2,9 +2,9 @@
  * What the edge makes of a request whose head was read already: guard, router, client address.
  * The input is "METHOD TARGET" and then "Name: value" lines, each with a line feed.
  */
-#include "client.h"
-#include "guard.h"
-#include "router.h"
+#include "http/client.h"
+#include "http/guard.h"
+#include "http/router.h"
 
 #include "cachewarden/arena.h"
 

@@ -1,6 +1,6 @@
 /*
  * The HTTP edge in this very process, with routes of the test's own and no Redis behind it: what
- * server/http.h does between a socket and an operation. Start it in a test or a checked fixture;
+ * server/http/http.h does between a socket and an operation. Start it in a test or a checked fixture;
  * check runs each test in a process of its own, and threads do not survive the fork.
  *
  *     struct http_options options = edge_options();
@@ -17,7 +17,7 @@
 #ifndef SUPPORT_EDGE_H
 #define SUPPORT_EDGE_H
 
-#include "http.h"
+#include "http/http.h"
 
 /* More than the kernel takes off a server's hands (tcp_wmem: 4 MiB). */
 enum { EDGE_BIG_SIZE = 6 * 1024 * 1024, EDGE_BIG_BYTE = '~' };

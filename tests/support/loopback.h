@@ -1,5 +1,5 @@
 /*
- * Calls operations in process, the way server/dispatch.c does: permission, parameters, body, then
+ * Calls operations in process, the way server/http/dispatch.c does: permission, parameters, body, then
  * the operation of the row, with real services behind it. No HTTP and no server, so a test sees
  * error codes and bodies and may call from many threads. Tests that use it link cw_api.
  */

@@ -18,14 +18,14 @@ BEGIN {
 
 	# Foreign headers have one home: a folder, a file, or (with *) a file and its parts.
 	home["argon2.h"] = "auth/password.c"
-	home["civetweb.h"] = "server/http* server/guard.c"
-	home["civetweb_extra.h"] = "server/http* server/guard.c"
+	home["civetweb.h"] = "server/http/"
+	home["civetweb_extra.h"] = "server/http/"
 	home["curl/"] = "auth/jwks_fetch.c"
 	home["hiredis/"] = "pool/"
 	home["jansson.h"] = "base/json.c"
 	home["libconfig.h"] = "server/config/"
 	home["libpq-fe.h"] = "auth/users_postgres*"
-	home["openssl/"] = "auth/ pool/transport_tls* server/tls.c"
+	home["openssl/"] = "auth/ pool/transport_tls* server/http/tls.c"
 	home["sqlite3.h"] = "auth/users_sqlite*"
 
 	# Everything else in angle brackets is C11, POSIX or Linux.

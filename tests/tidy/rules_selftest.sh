@@ -5,7 +5,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
-mkdir -p "$tree"/{include/cachewarden,base,pool,auth,api/control,server,tests/base}
+mkdir -p "$tree"/{include/cachewarden,base,pool,auth,api/control,server/http,tests/base}
 cd "$tree"
 
 cat >include/cachewarden/error.h <<'EOF'
@@ -55,7 +55,7 @@ cat >api/control/clear.c <<'EOF'
 #include <civetweb.h> /* bad */
 /* bad: TODO */
 EOF
-cat >server/http.c <<'EOF'
+cat >server/http/http.c <<'EOF'
 #include <civetweb.h>
 #include "civetweb_extra.h"
 #include <libconfig.h> /* bad */

@@ -1,0 +1,89 @@
+#include "http/access_log.h"
+
+#include "cachewarden/log.h"
+
+#include <stdatomic.h>
+
+enum { FIELDS_MIN = 11, FIELDS_MAX = FIELDS_MIN + 3 };
+
+static atomic_int configured = ACCESS_LOG_ALL;
+
+void access_log_configure(enum access_log which)
+{
+    atomic_store_explicit(&configured, (int)which, memory_order_relaxed);
+}
+
+/* Asked every few seconds by whoever watches. */
+static bool is_routine(const struct route *route)
+{
+    return route && (route_is_probe(route) || strcmp(route->path, "/metrics") == 0);
+}
+
+/* False: no line. */
+static bool choose_level(const struct exchange *exchange, enum log_level *level_out)
+{
+    int which = atomic_load_explicit(&configured, memory_order_relaxed);
+    int status = exchange->response.status;
+    bool went_well = status > 0 && status < 400 && exchange->cut == NOT_CUT;
+
+    *level_out = LOG_LEVEL_INFO;
+    if (exchange->cut == CUT_NO_ROOM ||
+        (status >= 500 && exchange->result != ERR_BAD_INPUT)) /* 505 is the client's affair */
+        *level_out = LOG_LEVEL_WARN;
+    else if (which == ACCESS_LOG_OFF || (which == ACCESS_LOG_FAILED && went_well))
+        return false;
+    else if (went_well && is_routine(exchange->call.route))
+        *level_out = LOG_LEVEL_DEBUG;
+    return log_enabled(*level_out);
+}
+
+/* Who: the account's id, or the name of a key or of a stranger, whose number may be an account's too. */
+static struct log_field principal_field(const struct principal *principal)
+{
+    if (principal->kind == PRINCIPAL_API_KEY || principal->is_stranger)
+        return LOG_STR("principal", principal->name);
+    if (principal->kind == PRINCIPAL_USER)
+        return LOG_INT("principal", principal->user_id);
+    return LOG_CSTR("principal", "-");
+}
+
+static struct str or_dash(struct str value)
+{
+    return value.len > 0 ? value : STR("-");
+}
+
+void access_log_write(const struct exchange *exchange, size_t bytes_sent, int64_t duration_ns)
+{
+    const struct http_request *request = &exchange->request;
+    const struct call *call = &exchange->call;
+
+    enum log_level level;
+
+    if (!choose_level(exchange, &level))
+        return;
+    struct log_field fields[FIELDS_MAX] = {
+        LOG_STR("request_id", request->id),
+        LOG_STR("client", request->client_address),
+        LOG_STR("method", or_dash(request->method_name)),
+        LOG_STR("path", or_dash(request->path)),
+        LOG_CSTR("route", call->route ? call->route->name : "-"),
+        LOG_INT("status", exchange->response.status),
+        LOG_INT("bytes", bytes_sent),
+        LOG_INT("duration_us", duration_ns / 1000),
+        principal_field(&call->principal),
+        LOG_CSTR("credential", credential_name(call->principal.credential)),
+        LOG_CSTR("error", err_name(exchange->result)),
+    };
+    size_t count = FIELDS_MIN;
+    const struct error *error = &call->error;
+
+    if (exchange->cut != NOT_CUT)
+        fields[count++] = LOG_CSTR("cut", exchange->cut == CUT_NO_ROOM ? "no_room" : "client_gone");
+
+    /* A failure's short words may name what its long ones do not: Redis, the users database. */
+    if (level == LOG_LEVEL_WARN && error->caller[0] && strcmp(error->caller, error->detail) != 0)
+        fields[count++] = LOG_CSTR("cause", error->caller);
+    if (exchange->result != ERR_OK && error->detail[0] != '\0')
+        fields[count++] = LOG_CSTR("detail", error->detail);
+    log_write(level, "http.request", fields, count);
+}

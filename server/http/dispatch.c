@@ -1,0 +1,205 @@
+#include "http/dispatch.h"
+
+#include "http/cookies.h"
+#include "http/router.h"
+#include "http/status.h"
+
+#include "cachewarden/app.h"
+#include "cachewarden/arena.h"
+#include "cachewarden/clock.h"
+#include "cachewarden/limits.h"
+
+static struct credentials credentials_of(const struct exchange *exchange,
+                                         const struct cookies *cookies)
+{
+    const struct http_request *request = &exchange->request;
+
+    return (struct credentials){
+        .authorization = request->known[FIELD_AUTHORIZATION],
+        .api_key = request->known[FIELD_API_KEY],
+        .has_session = cookies->has_session,
+        .session = cookies->session,
+        .is_safe = request->method == METHOD_GET || request->method == METHOD_HEAD,
+        .proof = {.is_same_origin = exchange->call.is_same_origin,
+                  .xsrf_header = request->known[FIELD_XSRF_TOKEN]},
+        .from_scraper = exchange->call.route->accept == ACCEPT_SCRAPER,
+    };
+}
+
+/* A cookie that is good for nothing any more is taken back: beside another credential it would be in
+ * the way for ever. */
+static void forget_dead_session(struct app *app, struct call *call,
+                                const struct credentials *credentials)
+{
+    const struct credentials alone = {
+        .has_session = true, .session = credentials->session, .is_safe = true};
+    struct principal principal;
+    struct error error;
+
+    if (credentials->has_session &&
+        identity_authenticate(app->identity, call->arena, &alone, call->now_s, &principal,
+                              &error) == ERR_UNAUTHENTICATED)
+        call->reply.session.change = SESSION_ENDED;
+}
+
+/* Who is calling? Public rows look at no credential at all. */
+static enum err authenticate(struct app *app, struct exchange *exchange,
+                             const struct cookies *cookies)
+{
+    struct credentials credentials = credentials_of(exchange, cookies);
+    struct call *call = &exchange->call;
+
+    if (call->route->permit == PERMIT_PUBLIC)
+        return ERR_OK;
+    app_await_watch(app);
+    enum err err = identity_authenticate(app->identity, call->arena, &credentials, call->now_s,
+                                         &call->principal, &call->error);
+    if (err == ERR_UNAUTHENTICATED || err == ERR_BAD_INPUT)
+        forget_dead_session(app, call, &credentials);
+    return err;
+}
+
+/* And may they? False: answered. */
+static bool admit(const struct dispatcher *dispatcher, struct exchange *exchange)
+{
+    struct call *call = &exchange->call;
+    const struct http_request *request = &exchange->request;
+    struct app *app = dispatcher->app;
+    struct cookies cookies;
+
+    cookies_read(request, &cookies);
+    call->session_cookie = cookies.session;
+    enum err err = authenticate(app, exchange, &cookies);
+    if (err != ERR_OK) {
+        status_identity_failed(exchange, err);
+        return false;
+    }
+    session_keep(call);
+
+    enum permit_answer answer = permit_decide(call->route->permit, &app->policy, &call->principal,
+                                              params_target(call->route, request->query));
+    if (answer != PERMIT_YES) {
+        status_denied(exchange, answer);
+        return false;
+    }
+    return true;
+}
+
+static bool has_body(const struct http_request *request)
+{
+    struct str length = request->known[FIELD_CONTENT_LENGTH];
+
+    return request->known_count[FIELD_TRANSFER_ENCODING] > 0 ||
+           (length.len > 0 && !str_eq(length, STR("0")));
+}
+
+/* As it is, so that what it says can be seen. */
+static bool is_coded(const struct http_request *request)
+{
+    struct str coding = request->known[FIELD_CONTENT_ENCODING];
+
+    return request->known_count[FIELD_CONTENT_ENCODING] > 1 ||
+           (coding.len > 0 && !str_eq_nocase(coding, STR("identity")));
+}
+
+/* The body, within the row's limit. False: answered, or suspended until it is there. */
+static bool receive_body(const struct dispatcher *dispatcher, struct exchange *exchange)
+{
+    size_t limit = exchange->call.route->body_limit;
+
+    if (!route_reads_body(exchange->call.route))
+        return true;
+    if (has_body(&exchange->request) && is_coded(&exchange->request)) {
+        status_coding_refused(exchange);
+        return false;
+    }
+    /* Passwords and tokens, and all that is made of them on the way. */
+    if (exchange->call.route->body == BODY_FIELDS)
+        arena_wipe_at_reset(exchange->call.arena);
+    int refused = exchange->read_body(exchange, limit > 0 ? limit : dispatcher->max_body,
+                                      &exchange->call.body);
+
+    exchange->is_suspended = refused == BODY_AWAITED;
+    if (refused > 0)
+        status_body_refused(exchange, refused);
+    return refused == 0;
+}
+
+/* A request that is begun again is not counted again. */
+static enum err check_limit(struct exchange *exchange)
+{
+    struct exchange_kept *kept = &exchange->kept;
+    struct reply *reply = &exchange->call.reply;
+    enum err err = ERR_OK;
+
+    if (kept->is_counted) {
+        reply->rate_limit = kept->rate_limit;
+        reply->rate_remaining = kept->rate_remaining;
+        reply->rate_reset_s = kept->rate_reset_s;
+    } else {
+        err = limits_check(&exchange->call);
+        *kept = (struct exchange_kept){true, reply->rate_limit, reply->rate_remaining,
+                                       reply->rate_reset_s};
+    }
+    return err;
+}
+
+/*
+ * 204 with what the path allows. HAProxy's checks ask with OPTIONS unless they are told otherwise: where
+ * GET would say that the server is not well, so does this.
+ */
+static void answer_options(struct exchange *exchange, const struct router_match *match)
+{
+    struct call *call = &exchange->call;
+    enum err err = ERR_OK;
+
+    if (match->route && route_is_probe(match->route)) {
+        call->route = match->route;
+        err = call->route->operation(call);
+    }
+    if (err == ERR_OK)
+        status_options(exchange, match->allow);
+    else
+        status_render(exchange, err);
+}
+
+void dispatch_run(const struct dispatcher *dispatcher, struct exchange *exchange)
+{
+    const struct http_request *request = &exchange->request;
+    struct call *call = &exchange->call;
+    struct router_match match;
+
+    call->now_s = clock_wall_s();
+    call->deadline_ns = clock_deadline_ns(dispatcher->app->budget_ms);
+    switch (router_find(dispatcher->router, request->method, request->path, &match)) {
+    case ROUTER_NO_PATH:
+        status_not_found(exchange);
+        return;
+    case ROUTER_NO_METHOD:
+        status_not_allowed(exchange, match.dialect, match.allow);
+        return;
+    case ROUTER_OPTIONS:
+        answer_options(exchange, &match);
+        return;
+    case ROUTER_FOUND:
+        break;
+    }
+    call->route = match.route;
+
+    if (!admit(dispatcher, exchange))
+        return;
+    enum err err = check_limit(exchange);
+    if (err == ERR_OK)
+        err = params_read(call, request->query, match.values, match.value_count);
+    if (err == ERR_OK) {
+        if (!receive_body(dispatcher, exchange))
+            return;
+        err = params_read_body(call, request->known[FIELD_CONTENT_TYPE]);
+    }
+    if (err == ERR_OK) {
+        /* From here on, not from the first byte: a slow body is the client's time, not Redis's. */
+        call->deadline_ns = clock_deadline_ns(dispatcher->app->budget_ms);
+        err = call->route->operation(call);
+    }
+    status_render(exchange, err);
+}

@@ -1,0 +1,113 @@
+/*
+ * One request and its answer, without a type of the HTTP library: what guard, router, dispatch
+ * and status work on. An exchange belongs to one worker thread. Its strings live in the call's
+ * arena, in static memory or in the connection's buffer; all last until the answer is sent.
+ */
+#ifndef SERVER_HTTP_EXCHANGE_H
+#define SERVER_HTTP_EXCHANGE_H
+
+#include "cachewarden/call.h"
+#include "cachewarden/params.h"
+#include "cachewarden/routes.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Fields a request may have in all. The HTTP library stores no more (MG_MAX_HEADERS). */
+#define HTTP_MAX_FIELDS 64
+
+struct http_field {
+    struct str name;
+    struct str value; /* without blanks around it */
+};
+
+/* The fields we read ourselves; guard_index() finds them. */
+enum known_field {
+    FIELD_HOST,
+    FIELD_CONTENT_LENGTH,
+    FIELD_TRANSFER_ENCODING,
+    FIELD_CONTENT_TYPE,
+    FIELD_CONTENT_ENCODING,
+    FIELD_AUTHORIZATION,
+    FIELD_API_KEY,
+    FIELD_EXPECT,
+    FIELD_CONNECTION,
+    FIELD_ORIGIN,
+    FIELD_PREFLIGHT_METHOD, /* Access-Control-Request-Method */
+    FIELD_FORWARDED_FOR,    /* X-Forwarded-For */
+    FIELD_FORWARDED_PROTO,  /* X-Forwarded-Proto */
+    FIELD_REQUEST_ID,       /* X-Request-Id */
+    FIELD_COOKIE,
+    FIELD_XSRF_TOKEN, /* X-XSRF-TOKEN */
+    FIELD_COUNT
+};
+
+struct http_request {
+    struct str method_name;
+    enum http_method method;
+    /* The request target up to '?', as it came: nothing decoded, nothing collapsed. guard_index() takes
+     * scheme and host off one in absolute form ("http://host/path"). */
+    struct str path;
+    bool is_absolute;
+    struct query query;
+    int minor_version; /* HTTP/1.x */
+    const struct http_field *fields;
+    size_t field_count;
+    struct str known[FIELD_COUNT]; /* the last of that name; empty when there is none */
+    unsigned char known_count[FIELD_COUNT];
+    /* is_absolute: known[FIELD_HOST] is the target's host, which replaces what the field said. */
+    struct str host_field;
+    struct str id;
+    struct str client_address; /* without port; the proxy's word when it is trusted */
+    int64_t started_ns;
+};
+
+struct http_response {
+    int status;
+    struct str media_type;
+    struct str body;
+    struct str allow; /* 405 and OPTIONS */
+    struct str location;
+    int64_t retry_after_s;
+    int64_t rate_limit; /* > 0: RateLimit-Limit, -Remaining and -Reset */
+    int64_t rate_remaining;
+    int64_t rate_reset_s;
+    int64_t cache_version; /* > 0: X-Cache-Version */
+    int64_t user_id;       /* > 0: X-User-Id */
+    enum tristate cache_enabled;
+    struct reply_session session; /* becomes Set-Cookie */
+    bool challenge;               /* WWW-Authenticate: Bearer */
+    bool refuses_coding;          /* Accept-Encoding: identity, which tells a 415 from others */
+    bool no_store;
+    bool close;             /* framing cannot be trusted any more, or the body was not read */
+    struct str cors_origin; /* not empty: an origin that may read this answer */
+    bool cors_preflight;
+};
+
+/* What a request that waits for its body keeps until it is begun again. */
+struct exchange_kept {
+    bool is_counted; /* against the row's limit, with this outcome */
+    int64_t rate_limit, rate_remaining, rate_reset_s;
+};
+
+/* Answered by exchange.read_body. */
+enum { BODY_AWAITED = -1 };
+
+struct exchange {
+    struct http_request request;
+    struct http_response response;
+    struct call call; /* call.route is NULL until the router has found one */
+    enum err result;  /* what the answer is about, for the log */
+    /*
+     * The whole body, `limit` bytes at most, good until the answer is sent. 0, or the HTTP status that
+     * refuses it: 413, 408 (deadline), 400 (cut short, or broken chunks), 503 (too many bytes wait). Or
+     * BODY_AWAITED: it is not there yet. Then the request is not answered but begun again later.
+     */
+    int (*read_body)(struct exchange *exchange, size_t limit, struct str *body_out);
+    void *body_source; /* what read_body reads from */
+    bool is_suspended; /* it waits for its body, and has no answer */
+    enum { NOT_CUT, CUT_CLIENT_GONE, CUT_NO_ROOM } cut; /* why the answer did not go out */
+    struct exchange_kept kept;
+};
+
+#endif

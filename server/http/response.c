@@ -1,0 +1,155 @@
+#include "http/response.h"
+
+#include "http/cookies.h"
+#include "http/status.h"
+
+#include "cachewarden/clock.h"
+
+/* All header lines but Location and the request's own words stay below this. */
+enum { HEAD_RESERVE = 1024 };
+
+/* What a script of another origin may read beside the body, and send beside the simple headers. */
+#define EXPOSED                                                                          \
+    "X-Cache-Version, X-Cache-Enabled, X-User-Id, X-Request-Id, Retry-After, Location, " \
+    "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
+#define ACCEPTED "Authorization, Content-Type, X-Api-Key, X-Request-Id"
+/* Browsers keep a preflight's answer this long, seconds; Chromium's own limit is 7200. */
+#define PREFLIGHT_MAX_AGE "600"
+
+void response_allow_origin(struct exchange *exchange, const char *const *origins, size_t count)
+{
+    const struct http_request *request = &exchange->request;
+    struct str origin = request->known[FIELD_ORIGIN];
+
+    for (size_t i = 0; origin.len > 0 && i < count; i++) {
+        if (!str_eq(origin, str_from(origins[i])))
+            continue;
+        exchange->response.cors_origin = origin;
+        exchange->response.cors_preflight =
+            request->method == METHOD_OPTIONS && request->known_count[FIELD_PREFLIGHT_METHOD] > 0;
+    }
+}
+
+static void add_line(struct strbuf *head, struct str name_and_colon, struct str value)
+{
+    strbuf_add(head, name_and_colon);
+    strbuf_add(head, value);
+    strbuf_add(head, STR("\r\n"));
+}
+
+static void add_number(struct strbuf *head, struct str name_and_colon, int64_t value)
+{
+    strbuf_add(head, name_and_colon);
+    strbuf_add_int64(head, value);
+    strbuf_add(head, STR("\r\n"));
+}
+
+static void add_date(struct strbuf *head, struct response_date *date, int64_t wall_s)
+{
+    if (date->len == 0 || date->wall_s != wall_s) {
+        char text[CLOCK_RFC3339_SIZE];
+        struct str value = clock_http_date(wall_s, text);
+        memcpy(date->line, "Date: ", 6);
+        memcpy(date->line + 6, value.ptr, value.len);
+        memcpy(date->line + 6 + value.len, "\r\n", 2);
+        date->len = 6 + value.len + 2;
+        date->wall_s = wall_s;
+    }
+    strbuf_add(head, (struct str){date->line, date->len});
+}
+
+static void add_cors(struct strbuf *head, const struct http_response *response)
+{
+    add_line(head, STR("Access-Control-Allow-Origin: "), response->cors_origin);
+    strbuf_add(head, STR("Vary: Origin\r\n"));
+    if (response->cors_preflight) {
+        add_line(head, STR("Access-Control-Allow-Methods: "), response->allow);
+        strbuf_add(head, STR("Access-Control-Allow-Headers: " ACCEPTED "\r\n"
+                             "Access-Control-Max-Age: " PREFLIGHT_MAX_AGE "\r\n"));
+    } else {
+        strbuf_add(head, STR("Access-Control-Expose-Headers: " EXPOSED "\r\n"));
+    }
+}
+
+/* The fields of the early drafts of draft-ietf-httpapi-ratelimit-headers: what clients know. */
+static void add_rate(struct strbuf *head, const struct http_response *response)
+{
+    add_number(head, STR("RateLimit-Limit: "), response->rate_limit);
+    add_number(head, STR("RateLimit-Remaining: "), response->rate_remaining);
+    add_number(head, STR("RateLimit-Reset: "), response->rate_reset_s);
+}
+
+static void add_optional(struct strbuf *head, const struct http_response *response)
+{
+    if (response->no_store)
+        strbuf_add(head, STR("Cache-Control: no-store\r\n"));
+    if (response->cache_version > 0)
+        add_number(head, STR("X-Cache-Version: "), response->cache_version);
+    if (response->cache_enabled != UNKNOWN)
+        add_line(head, STR("X-Cache-Enabled: "),
+                 response->cache_enabled == YES ? STR("true") : STR("false"));
+    if (response->user_id > 0)
+        add_number(head, STR("X-User-Id: "), response->user_id);
+    if (response->allow.len > 0)
+        add_line(head, STR("Allow: "), response->allow);
+    if (response->retry_after_s > 0)
+        add_number(head, STR("Retry-After: "), response->retry_after_s);
+    if (response->rate_limit > 0)
+        add_rate(head, response);
+    if (response->challenge)
+        strbuf_add(head, STR("WWW-Authenticate: Bearer\r\n"));
+    if (response->refuses_coding)
+        strbuf_add(head, STR("Accept-Encoding: identity\r\n"));
+    if (response->session.change != SESSION_UNCHANGED)
+        cookies_write(head, &response->session);
+    if (response->location.len > 0)
+        add_line(head, STR("Location: "), response->location);
+    if (response->cors_origin.len > 0)
+        add_cors(head, response);
+}
+
+static void add_status_line(struct strbuf *head, int status)
+{
+    if (status == 200) { /* nearly always */
+        strbuf_add(head, STR("HTTP/1.1 200 OK\r\n"));
+        return;
+    }
+    strbuf_add(head, STR("HTTP/1.1 "));
+    strbuf_add_int64(head, status);
+    strbuf_add_char(head, ' ');
+    add_line(head, str_from(status_phrase(status)), STR_NONE);
+}
+
+static struct str out_of_memory(struct exchange *exchange)
+{
+    exchange->response =
+        (struct http_response){.status = 500, .cache_enabled = UNKNOWN, .close = true};
+    exchange->result =
+        error_set_detail(&exchange->call.error, ERR_NO_MEMORY, "no memory for the answer's head");
+    return STR("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: "
+               "close\r\nCache-Control: no-store\r\n\r\n");
+}
+
+struct str response_compose(struct exchange *exchange, struct response_date *date, int64_t wall_s,
+                            bool keep)
+{
+    const struct http_response *response = &exchange->response;
+    bool has_length = response->status != 204;
+    bool has_body = has_length && exchange->request.method != METHOD_HEAD;
+    struct strbuf head;
+
+    strbuf_init(&head, exchange->call.arena, HEAD_RESERVE + (has_body ? response->body.len : 0));
+    add_status_line(&head, response->status);
+    add_date(&head, date, wall_s);
+    if (has_length) {
+        add_line(&head, STR("Content-Type: "), response->media_type);
+        add_number(&head, STR("Content-Length: "), (int64_t)response->body.len);
+    }
+    strbuf_add(&head, keep ? STR("Connection: keep-alive\r\n") : STR("Connection: close\r\n"));
+    add_line(&head, STR("X-Request-Id: "), exchange->request.id);
+    add_optional(&head, response);
+    strbuf_add(&head, STR("\r\n"));
+    if (has_body)
+        strbuf_add(&head, response->body);
+    return head.failed ? out_of_memory(exchange) : strbuf_str(&head);
+}

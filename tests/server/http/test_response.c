@@ -1,0 +1,206 @@
+#include "http/response.h"
+
+#include "suite.h"
+
+#include "cachewarden/arena.h"
+
+/* 2026-01-31T12:00:00Z. */
+#define NOON_S INT64_C(1769860800)
+#define DATE   "Date: Sat, 31 Jan 2026 12:00:00 GMT\r\n"
+
+static struct arena *arena;
+static struct exchange exchange;
+static struct response_date date;
+
+static void open_exchange(void)
+{
+    arena = arena_new(4096, 0);
+    memset(&date, 0, sizeof date);
+    memset(&exchange, 0, sizeof exchange);
+    call_init(&exchange.call, NULL, NULL, arena);
+    exchange.request.id = STR("0123456789abcdef");
+    exchange.request.method = METHOD_GET;
+    exchange.response = (struct http_response){.status = 200,
+                                               .media_type = STR("application/json"),
+                                               .body = STR("{\"a\":1}"),
+                                               .cache_enabled = UNKNOWN};
+}
+
+static void close_exchange(void)
+{
+    arena_free(&arena);
+}
+
+static void expect_message(bool keep, const char *expected)
+{
+    struct str message = response_compose(&exchange, &date, NOON_S, keep);
+
+    ck_assert_msg(str_eq(message, str_from(expected)), "%.*s\nexpected\n%s", STR_ARG(message),
+                  expected);
+}
+
+START_TEST(head_and_body_are_one_piece)
+{
+    expect_message(
+        true, "HTTP/1.1 200 OK\r\n" DATE "Content-Type: application/json\r\nContent-Length: 7\r\n"
+              "Connection: keep-alive\r\nX-Request-Id: 0123456789abcdef\r\n\r\n{\"a\":1}");
+}
+END_TEST
+
+START_TEST(head_has_the_length_but_no_body)
+{
+    exchange.request.method = METHOD_HEAD;
+    expect_message(true, "HTTP/1.1 200 OK\r\n" DATE
+                         "Content-Type: application/json\r\nContent-Length: 7\r\n"
+                         "Connection: keep-alive\r\nX-Request-Id: 0123456789abcdef\r\n\r\n");
+}
+END_TEST
+
+START_TEST(no_content_has_neither)
+{
+    exchange.response.status = 204;
+    exchange.response.body = STR_NONE;
+    exchange.response.no_store = true;
+    exchange.response.cache_enabled = NO;
+    exchange.response.user_id = 42;
+    expect_message(false,
+                   "HTTP/1.1 204 No Content\r\n" DATE
+                   "Connection: close\r\nX-Request-Id: 0123456789abcdef\r\n"
+                   "Cache-Control: no-store\r\nX-Cache-Enabled: false\r\nX-User-Id: 42\r\n\r\n");
+}
+END_TEST
+
+START_TEST(every_optional_line)
+{
+    exchange.response = (struct http_response){
+        .status = 401,
+        .media_type = STR("application/problem+json"),
+        .body = STR("{}"),
+        .no_store = true,
+        .cache_version = 9007199254740993,
+        .cache_enabled = YES,
+        .allow = STR("GET, HEAD, OPTIONS"),
+        .retry_after_s = 3,
+        .rate_limit = 10,
+        .rate_remaining = 0,
+        .rate_reset_s = 41,
+        .challenge = true,
+        .location = STR("/api/v1/jobs/1"),
+    };
+    expect_message(
+        true,
+        "HTTP/1.1 401 Unauthorized\r\n" DATE
+        "Content-Type: application/problem+json\r\nContent-Length: 2\r\n"
+        "Connection: keep-alive\r\nX-Request-Id: 0123456789abcdef\r\nCache-Control: no-store\r\n"
+        "X-Cache-Version: 9007199254740993\r\nX-Cache-Enabled: true\r\nAllow: GET, HEAD, "
+        "OPTIONS\r\n"
+        "Retry-After: 3\r\nRateLimit-Limit: 10\r\nRateLimit-Remaining: 0\r\n"
+        "RateLimit-Reset: 41\r\nWWW-Authenticate: Bearer\r\nLocation: /api/v1/jobs/1\r\n\r\n{}");
+}
+END_TEST
+
+START_TEST(the_date_changes_with_the_second)
+{
+    struct str later;
+
+    response_compose(&exchange, &date, NOON_S, true);
+    later = response_compose(&exchange, &date, NOON_S + 1, true);
+    ck_assert(
+        str_starts(str_sub(later, 17, later.len), STR("Date: Sat, 31 Jan 2026 12:00:01 GMT\r\n")));
+}
+END_TEST
+
+START_TEST(listed_origins_may_read)
+{
+    static const char *const origins[] = {"https://app.example", "http://localhost:3000"};
+
+    exchange.request.known[FIELD_ORIGIN] = STR("http://localhost:3000");
+    response_allow_origin(&exchange, origins, 2);
+    expect_message(true, "HTTP/1.1 200 OK\r\n" DATE
+                         "Content-Type: application/json\r\nContent-Length: 7\r\n"
+                         "Connection: keep-alive\r\nX-Request-Id: 0123456789abcdef\r\n"
+                         "Access-Control-Allow-Origin: http://localhost:3000\r\nVary: Origin\r\n"
+                         "Access-Control-Expose-Headers: X-Cache-Version, X-Cache-Enabled, "
+                         "X-User-Id, X-Request-Id, Retry-After, "
+                         "Location, RateLimit-Limit, RateLimit-Remaining, "
+                         "RateLimit-Reset\r\n\r\n{\"a\":1}");
+}
+END_TEST
+
+START_TEST(a_preflight_is_told_methods_and_headers)
+{
+    static const char *const origins[] = {"https://app.example"};
+
+    exchange.request.method = METHOD_OPTIONS;
+    exchange.request.known[FIELD_ORIGIN] = STR("https://app.example");
+    exchange.request.known[FIELD_PREFLIGHT_METHOD] = STR("POST");
+    exchange.request.known_count[FIELD_PREFLIGHT_METHOD] = 1;
+    exchange.response = (struct http_response){
+        .status = 204, .allow = STR("OPTIONS, POST"), .cache_enabled = UNKNOWN};
+    response_allow_origin(&exchange, origins, 1);
+    expect_message(
+        true,
+        "HTTP/1.1 204 No Content\r\n" DATE
+        "Connection: keep-alive\r\nX-Request-Id: 0123456789abcdef\r\n"
+        "Allow: OPTIONS, POST\r\nAccess-Control-Allow-Origin: https://app.example\r\nVary: "
+        "Origin\r\n"
+        "Access-Control-Allow-Methods: OPTIONS, POST\r\n"
+        "Access-Control-Allow-Headers: Authorization, Content-Type, X-Api-Key, X-Request-Id\r\n"
+        "Access-Control-Max-Age: 600\r\n\r\n");
+}
+END_TEST
+
+START_TEST(other_origins_may_not)
+{
+    static const char *const origins[] = {"https://app.example"};
+    static const char *const strangers[] = {"",
+                                            "null",
+                                            "https://app.example.evil",
+                                            "https://APP.example",
+                                            "http://app.example",
+                                            "https://app.example:443",
+                                            "*"};
+
+    for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++) {
+        exchange.request.known[FIELD_ORIGIN] = str_from(strangers[i]);
+        response_allow_origin(&exchange, origins, 1);
+        ck_assert_msg(exchange.response.cors_origin.len == 0, "%s", strangers[i]);
+    }
+    exchange.request.known[FIELD_ORIGIN] = STR("https://app.example");
+    response_allow_origin(&exchange, NULL, 0);
+    ck_assert_uint_eq(exchange.response.cors_origin.len, 0);
+}
+END_TEST
+
+START_TEST(without_memory_there_is_still_an_answer)
+{
+    struct arena *tiny = arena_new(256, 256);
+
+    exchange.call.arena = tiny;
+    struct str message = response_compose(&exchange, &date, NOON_S, true);
+    ck_assert(str_starts(message, STR("HTTP/1.1 500 Internal Server Error\r\n")));
+    ck_assert(str_ends(message, STR("\r\n\r\n")));
+    ck_assert_int_eq(exchange.response.status, 500);
+    ck_assert(exchange.response.close);
+    arena_free(&tiny);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("server/response");
+    TCase *tcase = tcase_create("response");
+
+    tcase_add_checked_fixture(tcase, open_exchange, close_exchange);
+    tcase_add_test(tcase, head_and_body_are_one_piece);
+    tcase_add_test(tcase, head_has_the_length_but_no_body);
+    tcase_add_test(tcase, no_content_has_neither);
+    tcase_add_test(tcase, every_optional_line);
+    tcase_add_test(tcase, the_date_changes_with_the_second);
+    tcase_add_test(tcase, listed_origins_may_read);
+    tcase_add_test(tcase, a_preflight_is_told_methods_and_headers);
+    tcase_add_test(tcase, other_origins_may_not);
+    tcase_add_test(tcase, without_memory_there_is_still_an_answer);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
