@@ -1,5 +1,5 @@
 /* `serve`: the server, or a look at its settings. */
-#include "serve.h"
+#include "process/serve.h"
 #include "cli/cli.h"
 #include "http/tls_certificates.h"
 

@@ -1,4 +1,4 @@
-#include "drain.h"
+#include "process/drain.h"
 
 #include "cachewarden/clock.h"
 

@@ -1,8 +1,8 @@
 /* When a draining server may stop: nobody watches, somebody does, was told, is gone. */
-#include "drain.h"
 #include "edge.h"
 #include "expect.h"
 #include "http_client.h"
+#include "process/drain.h"
 #include "suite.h"
 
 #include "cachewarden/clock.h"

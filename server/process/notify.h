@@ -2,8 +2,8 @@
  * Tells the service manager how we are, as sd_notify(3) would: one datagram to $NOTIFY_SOCKET.
  * Without that variable nothing happens, and nothing that goes wrong here stops the server.
  */
-#ifndef SERVER_NOTIFY_H
-#define SERVER_NOTIFY_H
+#ifndef SERVER_PROCESS_NOTIFY_H
+#define SERVER_PROCESS_NOTIFY_H
 
 #include "cachewarden/str.h"
 

@@ -1,4 +1,4 @@
-#include "notify.h"
+#include "process/notify.h"
 
 #include "cw_server.h"
 #include "suite.h"

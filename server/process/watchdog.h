@@ -8,8 +8,8 @@
  *
  * Used by the main thread alone.
  */
-#ifndef SERVER_WATCHDOG_H
-#define SERVER_WATCHDOG_H
+#ifndef SERVER_PROCESS_WATCHDOG_H
+#define SERVER_PROCESS_WATCHDOG_H
 
 #include "http/http.h"
 

@@ -4,8 +4,8 @@
  * moment of the stop is reset. So where somebody asks, the server is a lame duck first: it serves on for
  * server.lame_duck_s, long enough for who asks seldom. Where nobody does, nobody waits.
  */
-#ifndef SERVER_DRAIN_H
-#define SERVER_DRAIN_H
+#ifndef SERVER_PROCESS_DRAIN_H
+#define SERVER_PROCESS_DRAIN_H
 
 #include "http/http.h"
 

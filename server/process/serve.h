@@ -6,8 +6,8 @@
  *   again             stop now, whatever is under way
  *   SIGHUP            read the settings again (the demo: stop)
  */
-#ifndef SERVER_SERVE_H
-#define SERVER_SERVE_H
+#ifndef SERVER_PROCESS_SERVE_H
+#define SERVER_PROCESS_SERVE_H
 
 #include <stdbool.h>
 

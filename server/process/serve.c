@@ -1,14 +1,14 @@
-#include "serve.h"
+#include "process/serve.h"
 
 #include "cli/cli.h"
 #include "config/config.h"
 #include "demo.h"
-#include "drain.h"
 #include "http/access_log.h"
 #include "http/http.h"
 #include "http/tls_certificates.h"
-#include "notify.h"
-#include "watchdog.h"
+#include "process/drain.h"
+#include "process/notify.h"
+#include "process/watchdog.h"
 
 #include "cachewarden/clock.h"
 #include "cachewarden/log.h"

@@ -1,6 +1,6 @@
-#include "watchdog.h"
+#include "process/watchdog.h"
 
-#include "notify.h"
+#include "process/notify.h"
 
 #include "cachewarden/clock.h"
 #include "cachewarden/log.h"

@@ -1,5 +1,5 @@
 /* When the service manager is told that all is well, and when not. */
-#include "watchdog.h"
+#include "process/watchdog.h"
 
 #include "cw_server.h"
 #include "stand.h"
