@@ -1,7 +1,7 @@
 /* `docs`: what a package installs besides the program. */
 #include "cli/cli.h"
-#include "manual.h"
-#include "openapi.h"
+#include "reference/manual.h"
+#include "reference/openapi.h"
 
 static const struct {
     const char *name;

@@ -1,6 +1,6 @@
 /* `routes`: the table of endpoints. */
 #include "cli/cli.h"
-#include "openapi.h"
+#include "reference/openapi.h"
 
 #include "cachewarden/routes.h"
 

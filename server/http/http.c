@@ -5,7 +5,7 @@
 #include "http/capacity.h"
 #include "http/router.h"
 #include "http/tls_certificates.h"
-#include "openapi.h"
+#include "reference/openapi.h"
 
 #include "cachewarden/clock.h"
 #include "cachewarden/exposition.h"

@@ -1,7 +1,7 @@
 /* The pages name everything there is, and hold no line a formatter would stumble over. */
 #include "cli/cli.h"
 #include "config/config_private.h"
-#include "manual.h"
+#include "reference/manual.h"
 #include "suite.h"
 
 #include <check.h>

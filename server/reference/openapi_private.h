@@ -1,8 +1,8 @@
 /* What the files share that write the OpenAPI document. */
-#ifndef SERVER_OPENAPI_PRIVATE_H
-#define SERVER_OPENAPI_PRIVATE_H
+#ifndef SERVER_REFERENCE_OPENAPI_PRIVATE_H
+#define SERVER_REFERENCE_OPENAPI_PRIVATE_H
 
-#include "openapi.h"
+#include "reference/openapi.h"
 
 struct openapi_writer {
     struct json_writer *json;

@@ -1,5 +1,5 @@
 /* From examples of a value to a JSON Schema (draft 2020-12, which OpenAPI 3.1 speaks). */
-#include "openapi.h"
+#include "reference/openapi.h"
 
 /* Members of one object at most; no body of ours comes near it. */
 enum { MEMBERS_MAX = 64 };

@@ -1,5 +1,5 @@
 /* What an operation takes and gives: parameters, bodies, answers with their examples. */
-#include "openapi_private.h"
+#include "reference/openapi_private.h"
 
 #include "http/status.h"
 

@@ -1,6 +1,6 @@
 /* Which headers an answer carries, beside those that are HTTP's own (Date, Content-Type, …) and those
  * for pages of other origins. A test holds each answer against it, both ways. */
-#include "openapi_private.h"
+#include "reference/openapi_private.h"
 
 #include <stdio.h>
 

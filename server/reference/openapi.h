@@ -6,8 +6,8 @@
  * (`as`: nobody, user, admin, key; in a browser on a page of this server: page, session, ended_session),
  * and what must be so (`given`: redis_down, limit_used_up).
  */
-#ifndef SERVER_OPENAPI_H
-#define SERVER_OPENAPI_H
+#ifndef SERVER_REFERENCE_OPENAPI_H
+#define SERVER_REFERENCE_OPENAPI_H
 
 #include "cachewarden/arena.h"
 #include "cachewarden/json.h"
@@ -16,7 +16,7 @@
 /* Appends the document. out->failed afterwards: memory was out. Takes some milliseconds. */
 void openapi_write(struct strbuf *out);
 
-/* ---- openapi_samples.c: requests and their answers ---- */
+/* ---- reference/openapi_samples.c: requests and their answers ---- */
 
 struct sample {
     const char *label, *summary;
@@ -34,7 +34,7 @@ struct sample {
 /* All of a route, by rising status, in the arena. Count 0: memory was out (every route has one). */
 size_t openapi_samples(const struct route *route, struct arena *arena, struct sample **samples_out);
 
-/* ---- openapi_shape.c: schemas, told from examples ---- */
+/* ---- reference/openapi_shape.c: schemas, told from examples ---- */
 
 /*
  * Writes a JSON Schema that all `values` fit: the types they have, of objects the members, required

@@ -2,7 +2,7 @@
  * Samples of a route: those of api/examples.def, and the errors that follow from its columns. What an
  * error looks like is asked of the code that answers it (params.h, status.h), on a made-up request.
  */
-#include "openapi.h"
+#include "reference/openapi.h"
 
 #include "http/status.h"
 

@@ -1,5 +1,5 @@
 /* Schemas told from examples, and samples of errors. tests/http/test_schema.c has the whole document. */
-#include "openapi.h"
+#include "reference/openapi.h"
 #include "suite.h"
 
 #include <check.h>

@@ -1,7 +1,7 @@
 /* Completion of bash, asked of bash; of zsh, read. */
 #include "cli/cli.h"
 #include "cw_server.h"
-#include "manual.h"
+#include "reference/manual.h"
 #include "suite.h"
 
 #include <check.h>

@@ -1,5 +1,5 @@
 /* What shells offer behind `cachewarden`: its commands, theirs, and the options of each. */
-#include "manual.h"
+#include "reference/manual.h"
 
 #include "cli/cli.h"
 

@@ -1,4 +1,4 @@
-#include "manual.h"
+#include "reference/manual.h"
 
 #include "cli/cli.h"
 #include "config/config_private.h"

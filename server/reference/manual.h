@@ -2,8 +2,8 @@
  * Manual pages and shell completions, made from the table of commands and the table of settings. The
  * build writes them out (cmake/Manual.cmake), so what is installed cannot be older than the program.
  */
-#ifndef SERVER_MANUAL_H
-#define SERVER_MANUAL_H
+#ifndef SERVER_REFERENCE_MANUAL_H
+#define SERVER_REFERENCE_MANUAL_H
 
 #include "cachewarden/str.h"
 

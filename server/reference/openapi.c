@@ -1,4 +1,4 @@
-#include "openapi_private.h"
+#include "reference/openapi_private.h"
 
 #include "http/cookies.h"
 
