@@ -2,7 +2,7 @@
 
 #include "cli/cli.h"
 #include "config/config.h"
-#include "demo.h"
+#include "demo/demo.h"
 #include "http/access_log.h"
 #include "http/http.h"
 #include "http/tls_certificates.h"

@@ -1,5 +1,5 @@
 /* The people and the API key of the demo, and what to paste to try them. */
-#include "demo_private.h"
+#include "demo/demo_private.h"
 
 #include "cachewarden/clock.h"
 #include "cachewarden/outlet.h"

@@ -2,8 +2,8 @@
  * `serve --demo`: a private redis-server and everything else the server needs in ./.cachewarden, so
  * that it runs with no set-up at all and leaves nothing anywhere else.
  */
-#ifndef SERVER_DEMO_H
-#define SERVER_DEMO_H
+#ifndef SERVER_DEMO_DEMO_H
+#define SERVER_DEMO_DEMO_H
 
 #include "config/config.h"
 

@@ -1,8 +1,8 @@
 /* What the files of the demo share. */
-#ifndef SERVER_DEMO_PRIVATE_H
-#define SERVER_DEMO_PRIVATE_H
+#ifndef SERVER_DEMO_DEMO_PRIVATE_H
+#define SERVER_DEMO_DEMO_PRIVATE_H
 
-#include "demo.h"
+#include "demo/demo.h"
 
 enum {
     DEMO_PATH_SIZE = 4096,

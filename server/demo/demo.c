@@ -1,4 +1,4 @@
-#include "demo_private.h"
+#include "demo/demo_private.h"
 
 #include "cachewarden/clock.h"
 
