@@ -257,13 +257,13 @@ static enum err travel_alone(struct pool *pool, struct conn *conn, const struct 
                                 .began_ns = clock_mono_ns()};
     size_t own_size = pipeline->out.len;
     if (trip->required && conn->origin != trip->required) {
-        pool_give_unused(pool, conn);
-        pool_unseat(pool);
+        pool_release_unused(pool, conn);
+        pool_count_out(pool);
         return pipeline_misled(error);
     }
     if (conn_begin(conn, &exchange)) {
-        pool_give_unused(pool, conn);
-        pool_unseat(pool);
+        pool_release_unused(pool, conn);
+        pool_count_out(pool);
         return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "pipeline: out of memory");
     }
     int64_t reply_by_ns = exchange.began_ns + pool->command_timeout_ns;
@@ -272,42 +272,43 @@ static enum err travel_alone(struct pool *pool, struct conn *conn, const struct 
         conn_abort(conn, &exchange);
     enum exchange_failure failure = exchange.failure;
     pipeline->origin = exchange.origin;
-    pool_give(pool, conn, &exchange, NULL);
+    pool_release(pool, conn, &exchange, NULL);
     pipeline->out.len = own_size; /* without the guard, for another try */
     return failure ? pipeline_failed(trip, &exchange, 0, may_retry_out, error) : ERR_OK;
 }
 
-/* One pass: a seat, the exchange, the replies. *may_retry_out: nothing has happened, try again. */
+/* One pass: acquire, the exchange, the replies. *may_retry_out: nothing has happened, try again. */
 static enum err pass(struct pool *pool, const struct trip *trip, bool *may_retry_out,
                      struct error *error)
 {
-    struct seat seat;
-    enum err err = pool_seat(pool, trip, &seat, error);
+    struct acquired acquired;
+    enum err err = pool_acquire(pool, trip, &acquired, error);
     if (err)
         return err;
-    switch (seat.kind) {
-    case SEAT_LEADER:
-        return batch_lead(pool, seat.batch, seat.slot, trip, may_retry_out, error);
-    case SEAT_FOLLOWER:
-        return batch_follow(pool, seat.batch, seat.slot, trip, may_retry_out, error);
-    case SEAT_WAITER:
-        err = batch_wait_alone(pool, seat.batch, seat.slot, trip, &seat.conn, error);
+    switch (acquired.kind) {
+    case ACQUIRED_LEADER:
+        return batch_lead(pool, acquired.batch, acquired.slot, trip, may_retry_out, error);
+    case ACQUIRED_FOLLOWER:
+        return batch_follow(pool, acquired.batch, acquired.slot, trip, may_retry_out, error);
+    case ACQUIRED_WAITER:
+        err = batch_wait_alone(pool, acquired.batch, acquired.slot, trip, &acquired.conn, error);
         if (err)
             return err;
         break;
-    case SEAT_ALONE:
-        if (seat.conn && pool_check_idle(pool, &seat.conn, trip->effect))
+    case ACQUIRED_CONN:
+        if (acquired.conn && pool_check_idle(pool, &acquired.conn, trip->effect))
             break;
         bool is_hopeless;
-        err = pool_dial(pool, trip->deadline_ns, seat.is_probe, &seat.conn, &is_hopeless, error);
+        err = pool_dial(pool, trip->deadline_ns, acquired.is_probe, &acquired.conn, &is_hopeless,
+                        error);
         if (err) {
-            pool_unseat(pool);
+            pool_count_out(pool);
             *may_retry_out = !is_hopeless;
             return err;
         }
         break;
     }
-    return travel_alone(pool, seat.conn, trip, may_retry_out, error);
+    return travel_alone(pool, acquired.conn, trip, may_retry_out, error);
 }
 
 /* A pass that changed nothing may be made again, but not for ever in a pool in turmoil. */

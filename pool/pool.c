@@ -26,8 +26,8 @@
  * - Few callers: a connection each, since nobody waits for anybody. Many: one connection at a
  *   time, since a batch costs one pair of system calls and one pair of task switches at Redis
  *   however large it is. The two meet between 4 and 8.
- * - To mix both ways is worse than either, so it is a fading peak of the callers (`crowd`) that
- *   decides; the number of the moment swings across any limit.
+ * - To mix both ways is worse than either, so it is a fading peak of the callers (`recent_peak`)
+ *   that decides; the number of the moment swings across any limit.
  * - A leader yields its processor once before it writes: threads of ours that are ready to run do
  *   so first and join. At 64 callers batches grow from 13 to 32 pipelines; without it the default
  *   made 74,700 (13.5 + 2.5). Where a processor is idle it costs nothing.

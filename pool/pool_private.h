@@ -1,4 +1,4 @@
-/* What the files of the pool share: the pool itself, seats, and how a pipeline looks to them. */
+/* What the files of the pool share: the pool, what is acquired of it, and how it sees a pipeline. */
 #ifndef POOL_PRIVATE_H
 #define POOL_PRIVATE_H
 
@@ -13,8 +13,8 @@ struct batch;
 
 /* How pipelines are spread over connections; pool.c says why the defaults are what they are. */
 struct pool_tuning {
-    size_t spread_until;  /* a crowd of up to so many: each pipeline may have its own connection */
-    size_t spread_beyond; /* a larger one: so many connections are in use, and batches form */
+    size_t spread_until;  /* up to so many callers: each pipeline may have its own connection */
+    size_t spread_beyond; /* more of them: so many connections are in use, and batches form */
     int64_t hedge_ns; /* a batch that has waited so long takes a further connection all the same */
     bool yields;      /* a leader lets threads that are ready to run join before it writes */
 };
@@ -42,7 +42,7 @@ struct pool {
     size_t busy;           /* of these, those in somebody's hands */
     size_t dialling;       /* of the busy, those being made */
     size_t under_way;      /* pipelines inside pipeline_run */
-    size_t crowd;          /* how many of these there were lately at most, in 256ths (seat.c) */
+    size_t recent_peak;    /* how many of these there were lately at most, in 256ths (acquire.c) */
     int64_t grow_again_ns; /* no further connection before that (one could not be made) */
     struct batch *queue;   /* waiting for a connection, oldest first */
     struct batch *queue_last;
@@ -63,29 +63,29 @@ struct trip {
     int64_t patience_ns; /* until then it waits for a connection; <= deadline_ns */
 };
 
-enum seat_kind {
-    SEAT_ALONE,   /* a connection of its own */
-    SEAT_LEADER,  /* first of a batch */
-    SEAT_WAITER,  /* waits like a batch, then travels alone (see BATCH_MEMBER_BYTES_MAX) */
-    SEAT_FOLLOWER /* member of a batch somebody else leads */
+enum acquired_kind {
+    ACQUIRED_CONN,    /* a connection of its own */
+    ACQUIRED_LEADER,  /* first of a batch */
+    ACQUIRED_WAITER,  /* waits like a batch, then travels alone (see BATCH_MEMBER_BYTES_MAX) */
+    ACQUIRED_FOLLOWER /* member of a batch somebody else leads */
 };
 
-struct seat {
-    enum seat_kind kind;
-    struct conn *conn; /* SEAT_ALONE: NULL when it is to be made with pool_dial */
+struct acquired {
+    enum acquired_kind kind;
+    struct conn *conn; /* ACQUIRED_CONN: NULL when it is to be made with pool_dial */
     bool is_probe;
     struct batch *batch;
     size_t slot;
 };
 
-/* Finds the trip a seat. ERR_UPSTREAM_DOWN: breaker open; ERR_BUSY: too many wait;
- * ERR_NO_MEMORY. */
-CW_MUST_CHECK enum err pool_seat(struct pool *pool, const struct trip *trip, struct seat *seat_out,
-                                 struct error *error);
+/* Finds the trip a connection or a place in a batch. ERR_UPSTREAM_DOWN: breaker open;
+ * ERR_BUSY: too many wait; ERR_NO_MEMORY. */
+CW_MUST_CHECK enum err pool_acquire(struct pool *pool, const struct trip *trip,
+                                    struct acquired *acquired_out, struct error *error);
 
 /*
- * Makes the connection a seat or a batch was allowed to make. On failure the permission is used
- * up, and *hopeless_out tells whether the breaker is open now (true) or other connections still
+ * Makes the connection that a pipeline or a batch was allowed to make. On failure the permission is
+ * used up, and *hopeless_out tells whether the breaker is open now (true) or other connections still
  * work and are worth waiting for (false).
  */
 CW_MUST_CHECK enum err pool_dial(struct pool *pool, int64_t deadline_ns, bool is_probe,
@@ -97,14 +97,14 @@ bool pool_check_idle(struct pool *pool, struct conn **conn, enum pipeline_effect
 
 /* After an exchange: keeps the connection or closes it, serves the queue, counts. The batch whose
  * exchange it was ends with it; NULL: a pipeline that travelled alone does. */
-void pool_give(struct pool *pool, struct conn *conn, const struct exchange *exchange,
-               struct batch *batch);
+void pool_release(struct pool *pool, struct conn *conn, const struct exchange *exchange,
+                  struct batch *batch);
 /* Gives back a connection that nothing was sent on; one that leads elsewhere is closed. */
-void pool_give_unused(struct pool *pool, struct conn *conn);
+void pool_release_unused(struct pool *pool, struct conn *conn);
 /* A reply was a Redis error. */
 void pool_count_refusal(struct pool *pool);
 /* A pipeline that travelled alone ends without an exchange. */
-void pool_unseat(struct pool *pool);
+void pool_count_out(struct pool *pool);
 
 /* Leaders that may go on; to be woken once the lock is given. */
 #define POOL_WAKES_MAX 8
@@ -115,12 +115,13 @@ struct pool_wakes {
 /* Grants connections to batches in the queue, as far as the spread allows. */
 void pool_serve_locked(struct pool *pool, int64_t now_ns, struct pool_wakes *wakes);
 void pool_wake(struct pool *pool, struct pool_wakes *wakes);
-/* Takes an idle connection (or NULL: the permission to make one), whatever the spread. */
-CW_MUST_CHECK bool pool_take_locked(struct pool *pool, int64_t now_ns, struct conn **conn_out);
-/* Undoes pool_take_locked. */
-void pool_untake_locked(struct pool *pool, int64_t now_ns, struct conn *conn);
+/* An idle connection (or NULL: the permission to make one), whatever the spread. */
+CW_MUST_CHECK bool pool_acquire_conn_locked(struct pool *pool, int64_t now_ns,
+                                            struct conn **conn_out);
+/* Undoes pool_acquire_conn_locked. */
+void pool_release_conn_locked(struct pool *pool, int64_t now_ns, struct conn *conn);
 /* Counts out a connection that broke; the caller closes it without the lock. */
-void pool_lose_locked(struct pool *pool, const struct exchange *exchange);
+void pool_discard_locked(struct pool *pool, const struct exchange *exchange);
 void pool_unqueue_locked(struct pool *pool, struct batch *batch);
 
 /* The connection leads elsewhere than the trip may go: ERR_CONFLICT. */

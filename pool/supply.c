@@ -54,7 +54,7 @@ static struct conn *drop_idle_locked(struct pool *pool)
 
 /* Counts out a connection that could not be made. True when the breaker is open now. */
 static bool dial_failed_locked(struct pool *pool, const char *cause, bool is_probe, bool is_telling,
-                               struct conn **doomed_out, bool *opened_out)
+                               struct conn **to_close_out, bool *opened_out)
 {
     pool->stats.connect_failures++;
     pool->live--;
@@ -66,7 +66,7 @@ static bool dial_failed_locked(struct pool *pool, const char *cause, bool is_pro
     }
     /* What is idle is of no use to anybody now, and would only be found dead one by one. */
     int64_t now_ns = clock_mono_ns();
-    *doomed_out = drop_idle_locked(pool);
+    *to_close_out = drop_idle_locked(pool);
     pool->grow_again_ns = now_ns + BREAKER_PROBE_INTERVAL_NS;
     /* As long as others get answers the endpoint is not down; it may only be full (max clients). */
     bool others_work = pool->busy > pool->dialling;
@@ -78,7 +78,7 @@ static bool dial_failed_locked(struct pool *pool, const char *cause, bool is_pro
 enum err pool_dial(struct pool *pool, int64_t deadline_ns, bool is_probe, struct conn **conn_out,
                    bool *hopeless_out, struct error *error)
 {
-    struct conn *doomed = NULL;
+    struct conn *to_close = NULL;
     struct pool_wakes wakes = {0};
     bool opened = false, closed = false;
     struct error why; /* the caller may not want to know, the breaker does */
@@ -92,20 +92,20 @@ enum err pool_dial(struct pool *pool, int64_t deadline_ns, bool is_probe, struct
     if (err) {
         *conn_out = NULL;
         *hopeless_out = dial_failed_locked(pool, cause_static(why.caller), is_probe, is_telling,
-                                           &doomed, &opened);
+                                           &to_close, &opened);
     } else {
         pool->stats.connects++;
         pool->grow_again_ns = 0;
         closed = breaker_succeeded(&pool->breaker);
         /* The address leads elsewhere now: what leads to the old place is not kept. */
         if ((*conn_out)->origin != pool->origin)
-            doomed = drop_idle_locked(pool);
+            to_close = drop_idle_locked(pool);
         pool->origin = (*conn_out)->origin;
     }
     pool_serve_locked(pool, clock_mono_ns(), &wakes);
     lock_give(&pool->lock);
     pool_wake(pool, &wakes);
-    conn_close_list(doomed);
+    conn_close_list(to_close);
     log_breaker(pool, opened, closed, why.detail);
     if (!err)
         return ERR_OK;
@@ -117,7 +117,7 @@ enum err pool_dial(struct pool *pool, int64_t deadline_ns, bool is_probe, struct
     return err;
 }
 
-void pool_lose_locked(struct pool *pool, const struct exchange *exchange)
+void pool_discard_locked(struct pool *pool, const struct exchange *exchange)
 {
     pool->live--;
     pool->busy--;
@@ -140,11 +140,11 @@ static void count_locked(struct pool *pool, const struct exchange *exchange, siz
     }
 }
 
-void pool_give(struct pool *pool, struct conn *conn, const struct exchange *exchange,
-               struct batch *batch)
+void pool_release(struct pool *pool, struct conn *conn, const struct exchange *exchange,
+                  struct batch *batch)
 {
     struct pool_wakes wakes = {0};
-    struct conn *doomed = NULL;
+    struct conn *to_close = NULL;
     bool is_sound = conn->state == CONN_READY, opened = false, closed = false;
     int64_t now_ns = clock_mono_ns(), travel_ns = now_ns - exchange->began_ns;
     size_t bound = tell_time_bound(travel_ns);
@@ -159,12 +159,12 @@ void pool_give(struct pool *pool, struct conn *conn, const struct exchange *exch
     if (is_sound)
         closed = breaker_succeeded(&pool->breaker);
     if (is_kept) {
-        pool_untake_locked(pool, now_ns, conn);
+        pool_release_conn_locked(pool, now_ns, conn);
     } else {
-        pool_lose_locked(pool, exchange);
+        pool_discard_locked(pool, exchange);
         /* The others that were idle have most likely died of the same. */
         if (exchange->failure == EXCHANGE_LOST && exchange->is_reused)
-            doomed = drop_idle_locked(pool);
+            to_close = drop_idle_locked(pool);
         /* A caller's own short deadline says nothing about Redis. */
         if (exchange->failure == EXCHANGE_LATE && now_ns - exchange->began_ns >= pool->telling_ns)
             opened = breaker_suspect(&pool->breaker, CAUSE_TIMEOUT, now_ns);
@@ -174,27 +174,27 @@ void pool_give(struct pool *pool, struct conn *conn, const struct exchange *exch
     pool_wake(pool, &wakes);
     if (!is_kept)
         conn_close(&conn);
-    conn_close_list(doomed);
+    conn_close_list(to_close);
     log_breaker(pool, opened, closed, "a command was not answered in time");
 }
 
 void pool_renew(struct pool *pool)
 {
     lock_take(&pool->lock);
-    struct conn *doomed = drop_idle_locked(pool);
+    struct conn *to_close = drop_idle_locked(pool);
     pool->origin = POOL_ORIGIN_UNKNOWN;
     lock_give(&pool->lock);
-    conn_close_list(doomed);
+    conn_close_list(to_close);
 }
 
-void pool_give_unused(struct pool *pool, struct conn *conn)
+void pool_release_unused(struct pool *pool, struct conn *conn)
 {
     struct pool_wakes wakes = {0};
     int64_t now_ns = clock_mono_ns();
     lock_take(&pool->lock);
     bool is_kept = conn->origin == pool->origin;
     if (is_kept) {
-        pool_untake_locked(pool, now_ns, conn);
+        pool_release_conn_locked(pool, now_ns, conn);
     } else {
         pool->live--;
         pool->busy--;

@@ -58,7 +58,7 @@ static bool await_grant(struct pool *pool, struct batch *batch, const struct tri
             return false;
         hedge_ns = now_ns + pool->tuning.hedge_ns;
         lock_take(&pool->lock);
-        if (!batch->is_granted && pool_take_locked(pool, now_ns, &batch->conn))
+        if (!batch->is_granted && pool_acquire_conn_locked(pool, now_ns, &batch->conn))
             batch_grant_locked(batch);
         lock_give(&pool->lock);
     }
@@ -154,7 +154,7 @@ static enum lead_end ride(struct pool *pool, struct batch *batch, const struct t
             return LEAD_LATE;
         conn_abort(conn, &batch->exchange);
     }
-    pool_give(pool, conn, &batch->exchange, batch);
+    pool_release(pool, conn, &batch->exchange, batch);
     finish(batch);
     return LEAD_OVER;
 }
@@ -181,7 +181,7 @@ static enum lead_end lead(struct pool *pool, struct batch *batch, const struct t
             (void)pipeline_misled(&error);
         else
             (void)cause_set(&error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "batch: out of memory");
-        pool_give_unused(pool, batch->conn);
+        pool_release_unused(pool, batch->conn);
         finish_unsent(pool, batch, &error);
         return LEAD_OVER;
     }
@@ -191,18 +191,18 @@ static enum lead_end lead(struct pool *pool, struct batch *batch, const struct t
 /* The last member has left and nobody leads: what the batch held goes back. */
 static struct conn *abandon_locked(struct pool *pool, struct batch *batch, int64_t now_ns)
 {
-    struct conn *doomed = NULL;
+    struct conn *to_close = NULL;
     if (batch->phase == BATCH_GATHERING) {
         pool_unqueue_locked(pool, batch);
         if (batch->is_granted && !batch->doom)
-            pool_untake_locked(pool, now_ns, batch->conn);
+            pool_release_conn_locked(pool, now_ns, batch->conn);
     } else if (batch->phase == BATCH_SENT) {
         conn_abort(batch->conn, &batch->exchange);
-        doomed = batch->conn;
-        pool_lose_locked(pool, &batch->exchange);
+        to_close = batch->conn;
+        pool_discard_locked(pool, &batch->exchange);
     }
     batch->phase = BATCH_ENDED;
-    return doomed;
+    return to_close;
 }
 
 /*
@@ -213,7 +213,7 @@ static bool leave(struct pool *pool, struct batch *batch, size_t slot, bool is_l
                   bool *was_sent_out)
 {
     struct pool_wakes wakes = {0};
-    struct conn *doomed = NULL;
+    struct conn *to_close = NULL;
     bool is_vacant = false;
     int64_t now_ns = clock_mono_ns();
     lock_take(&pool->lock);
@@ -227,7 +227,7 @@ static bool leave(struct pool *pool, struct batch *batch, size_t slot, bool is_l
     batch->present--;
     pool->under_way--;
     if (batch->present == 0)
-        doomed = abandon_locked(pool, batch, now_ns);
+        to_close = abandon_locked(pool, batch, now_ns);
     else if (is_leader)
         is_vacant = true;
     pool_serve_locked(pool, now_ns, &wakes);
@@ -237,8 +237,8 @@ static bool leave(struct pool *pool, struct batch *batch, size_t slot, bool is_l
         futex_wake_all(&batch->word);
     }
     pool_wake(pool, &wakes);
-    if (doomed)
-        conn_close(&doomed);
+    if (to_close)
+        conn_close(&to_close);
     batch_let_go(pool, batch);
     return true;
 }

@@ -1,7 +1,7 @@
 /*
  * A bounded set of connections to one Redis database. While few call, each pipeline borrows a
- * connection; in a crowd they are batched: the first to wait leads the batch, takes the next
- * connection, writes everything that gathered, and each owner gets its own replies.
+ * connection. While many call, pipelines are batched: the first to wait leads the batch, takes the
+ * next connection, writes everything that gathered, and each owner gets its own replies.
  *
  * After Redis could not be reached, every pipeline fails at once but for one a second that tries
  * again (the breaker). A Redis that leaves a command unanswered is suspected: the next pipeline

@@ -34,7 +34,7 @@ static void tear_down(void)
     redis_server_stop(&server);
 }
 
-struct crowd {
+struct callers {
     size_t threads, rounds; /* rounds 0: until stop */
     atomic_bool stop;
     atomic_uint next_id;
@@ -84,48 +84,49 @@ static void raise_to(atomic_ullong *slowest_ns, int64_t took_ns)
 
 static void *member(void *argument)
 {
-    struct crowd *crowd = argument;
+    struct callers *callers = argument;
     struct arena *arena = arena_new(0, 0);
-    unsigned id = atomic_fetch_add(&crowd->next_id, 1);
+    unsigned id = atomic_fetch_add(&callers->next_id, 1);
 
     for (unsigned round = 0;
-         (crowd->rounds == 0 || round < crowd->rounds) && !atomic_load(&crowd->stop); round++) {
+         (callers->rounds == 0 || round < callers->rounds) && !atomic_load(&callers->stop);
+         round++) {
         bool is_write = round % 2 == 0, is_foreign = false;
         arena_reset(arena);
         int64_t begin_ns = clock_mono_ns();
-        enum err err = one_round(arena, id, round, crowd->budget_ms, is_write, &is_foreign);
-        raise_to(&crowd->slowest_ns, clock_mono_ns() - begin_ns);
+        enum err err = one_round(arena, id, round, callers->budget_ms, is_write, &is_foreign);
+        raise_to(&callers->slowest_ns, clock_mono_ns() - begin_ns);
         if (is_foreign)
-            atomic_fetch_add(&crowd->foreign, 1);
+            atomic_fetch_add(&callers->foreign, 1);
         if (err == ERR_OK)
-            atomic_fetch_add(&crowd->ok, 1);
+            atomic_fetch_add(&callers->ok, 1);
         else if (err == ERR_UPSTREAM_REFUSED)
-            atomic_fetch_add(&crowd->refused, 1);
+            atomic_fetch_add(&callers->refused, 1);
         else if (err == ERR_UNCERTAIN && is_write)
-            atomic_fetch_add(&crowd->uncertain, 1);
+            atomic_fetch_add(&callers->uncertain, 1);
         else if (err == ERR_UPSTREAM_DOWN || err == ERR_TIMEOUT || err == ERR_BUSY)
-            atomic_fetch_add(&crowd->failed, 1);
+            atomic_fetch_add(&callers->failed, 1);
         else
-            atomic_fetch_add(&crowd->wrong_code, 1);
+            atomic_fetch_add(&callers->wrong_code, 1);
     }
     arena_free(&arena);
     return NULL;
 }
 
-static void gather(struct crowd *crowd)
+static void gather(struct callers *callers)
 {
-    if (!crowd->budget_ms)
-        crowd->budget_ms = CASE_PATIENCE_MS;
-    for (size_t i = 0; i < crowd->threads; i++)
-        ck_assert_int_eq(pthread_create(&crowd->ids[i], NULL, member, crowd), 0);
+    if (!callers->budget_ms)
+        callers->budget_ms = CASE_PATIENCE_MS;
+    for (size_t i = 0; i < callers->threads; i++)
+        ck_assert_int_eq(pthread_create(&callers->ids[i], NULL, member, callers), 0);
 }
 
-static void disperse(struct crowd *crowd)
+static void disperse(struct callers *callers)
 {
-    for (size_t i = 0; i < crowd->threads; i++)
-        ck_assert_int_eq(pthread_join(crowd->ids[i], NULL), 0);
-    ck_assert_uint_eq(crowd->foreign, 0);
-    ck_assert_uint_eq(crowd->wrong_code, 0);
+    for (size_t i = 0; i < callers->threads; i++)
+        ck_assert_int_eq(pthread_join(callers->ids[i], NULL), 0);
+    ck_assert_uint_eq(callers->foreign, 0);
+    ck_assert_uint_eq(callers->wrong_code, 0);
     ck_assert_uint_eq(case_stats(pool).busy, 0);
     ck_assert_uint_eq(pool->under_way, 0);
     ck_assert_ptr_null(pool->queue);
@@ -154,19 +155,19 @@ static const struct {
 
 START_TEST(everybody_gets_their_own_answers)
 {
-    struct crowd crowd = {.threads = shapes[_i].threads, .rounds = 400};
+    struct callers callers = {.threads = shapes[_i].threads, .rounds = 400};
 
     pool = case_pool_with(
         shapes[_i].is_unix ? redis_server_unix_url(server) : redis_server_url(server),
         (struct pool_options){.size = shapes[_i].size, .batch_limit = shapes[_i].batch_limit});
     pool->tuning.spread_until = shapes[_i].spread_until;
     pool->tuning.spread_beyond = shapes[_i].spread_beyond;
-    gather(&crowd);
-    disperse(&crowd);
-    ck_assert_uint_eq(crowd.ok, crowd.threads * crowd.rounds);
+    gather(&callers);
+    disperse(&callers);
+    ck_assert_uint_eq(callers.ok, callers.threads * callers.rounds);
     struct pool_stats stats = case_stats(pool);
-    ck_assert_uint_eq(stats.borrows + stats.batched, crowd.ok);
-    ck_assert_uint_eq(stats.commands, 2 * crowd.ok);
+    ck_assert_uint_eq(stats.borrows + stats.batched, callers.ok);
+    ck_assert_uint_eq(stats.commands, 2 * callers.ok);
     ck_assert_uint_le(stats.connects, shapes[_i].size);
     ck_assert_uint_eq(stats.closes, 0);
     if (shapes[_i].threads > shapes[_i].size)
@@ -176,27 +177,27 @@ END_TEST
 
 START_TEST(a_killed_redis_costs_answers_but_never_a_wrong_one_or_a_hang)
 {
-    struct crowd crowd = {.threads = 32};
+    struct callers callers = {.threads = 32};
 
     pool =
         case_pool_with(redis_server_url(server), (struct pool_options){.size = 8,
                                                                        .borrow_timeout_ms = 100,
                                                                        .connect_timeout_ms = 500,
                                                                        .command_timeout_ms = 250});
-    gather(&crowd);
+    gather(&callers);
     for (int i = 0; i < 3; i++) {
-        wait_for(&crowd.ok, 500);
+        wait_for(&callers.ok, 500);
         redis_server_kill(server);
-        wait_for(&crowd.failed, 200);
+        wait_for(&callers.failed, 200);
         redis_server_restart(server);
-        wait_for(&crowd.ok, 500);
+        wait_for(&callers.ok, 500);
     }
-    atomic_store(&crowd.stop, true);
-    disperse(&crowd);
-    ck_assert_uint_eq(crowd.refused, 0);
+    atomic_store(&callers.stop, true);
+    disperse(&callers);
+    ck_assert_uint_eq(callers.refused, 0);
     ck_assert(!pool_is_down(pool));
     /* At most one batch and a few lone writes were on their way at each kill. */
-    ck_assert_uint_le(crowd.uncertain, 3 * 32);
+    ck_assert_uint_le(callers.uncertain, 3 * 32);
 }
 END_TEST
 
@@ -218,26 +219,26 @@ END_TEST
 
 START_TEST(a_paused_redis_costs_its_budget_once_and_then_nothing)
 {
-    struct crowd crowd = {.threads = 32};
+    struct callers callers = {.threads = 32};
 
     pool =
         case_pool_with(redis_server_url(server), (struct pool_options){.size = 8,
                                                                        .borrow_timeout_ms = 100,
                                                                        .connect_timeout_ms = 300,
                                                                        .command_timeout_ms = 250});
-    gather(&crowd);
-    wait_for(&crowd.ok, 500);
+    gather(&callers);
+    wait_for(&callers.ok, 500);
     redis_server_pause(server);
-    atomic_store(&crowd.slowest_ns, 0);
+    atomic_store(&callers.slowest_ns, 0);
     /* 32 threads that all waited out their time would need many seconds for this. */
-    wait_for(&crowd.failed, 20000);
+    wait_for(&callers.failed, 20000);
     ck_assert(pool_is_down(pool));
     /* borrow + connect + command, and what two busy cores and a sanitizer take. */
-    expect_within_ms((int64_t)(atomic_load(&crowd.slowest_ns) / NS_PER_MS), 650 + 2000);
+    expect_within_ms((int64_t)(atomic_load(&callers.slowest_ns) / NS_PER_MS), 650 + 2000);
     redis_server_resume(server);
-    wait_for(&crowd.ok, 500);
-    atomic_store(&crowd.stop, true);
-    disperse(&crowd);
+    wait_for(&callers.ok, 500);
+    atomic_store(&callers.stop, true);
+    disperse(&callers);
     ck_assert(!pool_is_down(pool));
 }
 END_TEST
@@ -282,18 +283,18 @@ END_TEST
 
 START_TEST(clients_killed_from_the_inside_are_replaced)
 {
-    struct crowd crowd = {.threads = 16};
+    struct callers callers = {.threads = 16};
 
     pool = case_pool_with(redis_server_url(server), (struct pool_options){.size = 4});
-    gather(&crowd);
+    gather(&callers);
     for (int i = 0; i < 20; i++) {
-        wait_for(&crowd.ok, 50);
+        wait_for(&callers.ok, 50);
         redis_server_do(server, "CLIENT KILL TYPE normal SKIPME yes");
     }
-    wait_for(&crowd.ok, 50);
-    atomic_store(&crowd.stop, true);
-    disperse(&crowd);
-    ck_assert_uint_eq(crowd.failed, 0);
+    wait_for(&callers.ok, 50);
+    atomic_store(&callers.stop, true);
+    disperse(&callers);
+    ck_assert_uint_eq(callers.failed, 0);
     ck_assert_uint_ge(case_stats(pool).closes, 20);
 }
 END_TEST
@@ -301,13 +302,13 @@ END_TEST
 START_TEST(values_of_all_sizes_go_through_a_crowd)
 {
     enum { SIZE = 3 << 20 };
-    struct crowd crowd = {.threads = 16};
+    struct callers callers = {.threads = 16};
     struct arena *arena = arena_new(0, 0);
     char *bytes = arena_alloc(arena, SIZE);
 
     pool = case_pool_with(redis_server_url(server), (struct pool_options){.size = 2});
     pool->tuning.spread_until = 0;
-    gather(&crowd);
+    gather(&callers);
     for (size_t i = 0; i < SIZE; i++)
         bytes[i] = (char)(i * 2654435761u >> 13);
     for (size_t size = 1; size <= SIZE; size = size * 3 + 1) {
@@ -318,9 +319,9 @@ START_TEST(values_of_all_sizes_go_through_a_crowd)
         case_err(pipeline_run(pool, pipeline, case_deadline_ns(), &error), ERR_OK);
         ck_assert(str_eq(pipeline_value(pipeline, 1)->text, (struct str){bytes, size}));
     }
-    atomic_store(&crowd.stop, true);
-    disperse(&crowd);
-    ck_assert_uint_eq(crowd.failed, 0);
+    atomic_store(&callers.stop, true);
+    disperse(&callers);
+    ck_assert_uint_eq(callers.failed, 0);
     arena_free(&arena);
 }
 END_TEST

@@ -326,7 +326,7 @@ START_TEST(large_values_arrive_whole)
 }
 END_TEST
 
-struct crowd {
+struct caller {
     pthread_t thread;
     struct pool *pool;
     int index, failures;
@@ -335,10 +335,10 @@ struct crowd {
 static void *count_up(void *arg)
 {
     enum { ROUNDS = 200 };
-    struct crowd *one = arg;
+    struct caller *one = arg;
     struct arena *own = arena_new(0, 0);
     char key[16];
-    snprintf(key, sizeof key, "crowd-%d", one->index);
+    snprintf(key, sizeof key, "caller-%d", one->index);
     for (int64_t i = 1; i <= ROUNDS; i++) {
         const struct value *reply;
         struct error why;
@@ -353,16 +353,16 @@ static void *count_up(void *arg)
 
 START_TEST(batches_travel_as_well)
 {
-    enum { CROWD = 24 };
-    static struct crowd crowd[CROWD];
+    enum { CALLERS = 24 };
+    static struct caller callers[CALLERS];
     struct pool *pool = pool_through(&(struct door){0});
-    for (int i = 0; i < CROWD; i++) {
-        crowd[i] = (struct crowd){.pool = pool, .index = i};
-        ck_assert_int_eq(pthread_create(&crowd[i].thread, NULL, count_up, &crowd[i]), 0);
+    for (int i = 0; i < CALLERS; i++) {
+        callers[i] = (struct caller){.pool = pool, .index = i};
+        ck_assert_int_eq(pthread_create(&callers[i].thread, NULL, count_up, &callers[i]), 0);
     }
-    for (int i = 0; i < CROWD; i++) {
-        pthread_join(crowd[i].thread, NULL);
-        ck_assert_int_eq(crowd[i].failures, 0);
+    for (int i = 0; i < CALLERS; i++) {
+        pthread_join(callers[i].thread, NULL);
+        ck_assert_int_eq(callers[i].failures, 0);
     }
     ck_assert_uint_gt(case_stats(pool).batches, 0);
     ck_assert_uint_gt(case_stats(pool).batched, case_stats(pool).batches);
@@ -429,8 +429,8 @@ END_TEST
 /* Files are replaced while connections are made and broken. */
 START_TEST(renewals_harm_nobody_who_connects)
 {
-    enum { CROWD = 8, RENEWALS = 40 };
-    static struct crowd crowd[CROWD];
+    enum { CALLERS = 8, RENEWALS = 40 };
+    static struct caller callers[CALLERS];
     certificates_issue(directory, &(struct certificate){"client2", "ca", NULL, 0, 0});
     struct redis_address one = files_of("ca.pem", "client.pem", "client.key");
     one.tls_ca_file = strdup(one.tls_ca_file);
@@ -438,17 +438,17 @@ START_TEST(renewals_harm_nobody_who_connects)
     one.tls_key_file = strdup(one.tls_key_file);
     set("tls-auth-clients", "yes");
     struct pool *pool = pool_through(&(struct door){.client = "client"});
-    for (int i = 0; i < CROWD; i++) {
-        crowd[i] = (struct crowd){.pool = pool, .index = i};
-        ck_assert_int_eq(pthread_create(&crowd[i].thread, NULL, count_up, &crowd[i]), 0);
+    for (int i = 0; i < CALLERS; i++) {
+        callers[i] = (struct caller){.pool = pool, .index = i};
+        ck_assert_int_eq(pthread_create(&callers[i].thread, NULL, count_up, &callers[i]), 0);
     }
     for (int i = 0; i < RENEWALS; i++) {
         struct redis_address two = files_of("ca.pem", "client2.pem", "client2.key");
         expect_renewed(pool, i % 2 ? &one : &two, true, true, false);
     }
-    for (int i = 0; i < CROWD; i++) {
-        pthread_join(crowd[i].thread, NULL);
-        ck_assert_int_eq(crowd[i].failures, 0);
+    for (int i = 0; i < CALLERS; i++) {
+        pthread_join(callers[i].thread, NULL);
+        ck_assert_int_eq(callers[i].failures, 0);
     }
     ck_assert_uint_gt(case_stats(pool).connects, 1);
     pool_close(&pool);

@@ -1,4 +1,4 @@
-/* Who travels how: connections are taken and put back, batches queued and served. */
+/* A pipeline acquires a connection or a place in a batch; batches are queued and served. */
 #include "batch.h"
 #include "cause.h"
 #include "futex.h"
@@ -13,7 +13,7 @@ static bool may_grow(const struct pool *pool, int64_t now_ns)
     return pool->live < pool->size && (now_ns >= pool->grow_again_ns || pool->live == 0);
 }
 
-bool pool_take_locked(struct pool *pool, int64_t now_ns, struct conn **conn_out)
+bool pool_acquire_conn_locked(struct pool *pool, int64_t now_ns, struct conn **conn_out)
 {
     if (pool->breaker.is_open)
         return false;
@@ -40,7 +40,7 @@ static void park_locked(struct pool *pool, struct conn *conn, int64_t now_ns)
     pool->idle_count++;
 }
 
-void pool_untake_locked(struct pool *pool, int64_t now_ns, struct conn *conn)
+void pool_release_conn_locked(struct pool *pool, int64_t now_ns, struct conn *conn)
 {
     pool->busy--;
     if (conn) {
@@ -52,21 +52,22 @@ void pool_untake_locked(struct pool *pool, int64_t now_ns, struct conn *conn)
 }
 
 /* Callers come and go within microseconds; the spread follows how many there were lately. */
-#define CROWD_UNIT  256
-#define CROWD_FADES 64 /* pipelines, until a past peak has lost 1/e of its height */
+#define PEAK_UNIT  256
+#define PEAK_FADES 64 /* pipelines, until a past peak has lost 1/e of its height */
 
 static void count_in_locked(struct pool *pool)
 {
     pool->under_way++;
-    size_t faded = pool->crowd - pool->crowd / CROWD_FADES, now = pool->under_way * CROWD_UNIT;
-    pool->crowd = now > faded ? now : faded;
+    size_t faded = pool->recent_peak - pool->recent_peak / PEAK_FADES,
+           now = pool->under_way * PEAK_UNIT;
+    pool->recent_peak = now > faded ? now : faded;
 }
 
 static bool spread_allows(const struct pool *pool)
 {
     const struct pool_tuning *tuning = &pool->tuning;
-    bool is_crowd = pool->crowd > tuning->spread_until * CROWD_UNIT;
-    return pool->busy < (is_crowd ? tuning->spread_beyond : pool->size);
+    bool is_crowded = pool->recent_peak > tuning->spread_until * PEAK_UNIT;
+    return pool->busy < (is_crowded ? tuning->spread_beyond : pool->size);
 }
 
 static void enqueue_locked(struct pool *pool, struct batch *batch)
@@ -99,7 +100,7 @@ void pool_serve_locked(struct pool *pool, int64_t now_ns, struct pool_wakes *wak
             continue;
         if (pool->breaker.is_open)
             b->doom = pool->breaker.cause;
-        else if (!spread_allows(pool) || !pool_take_locked(pool, now_ns, &b->conn))
+        else if (!spread_allows(pool) || !pool_acquire_conn_locked(pool, now_ns, &b->conn))
             return;
         batch_grant_locked(b);
         wakes->batches[wakes->count++] = b;
@@ -122,7 +123,7 @@ void pool_wake(struct pool *pool, struct pool_wakes *wakes)
     }
 }
 
-static enum err join_locked(struct pool *pool, const struct trip *trip, struct seat *seat,
+static enum err join_locked(struct pool *pool, const struct trip *trip, struct acquired *acquired,
                             struct error *error)
 {
     struct batch *batch = pool->queue_last;
@@ -133,7 +134,7 @@ static enum err join_locked(struct pool *pool, const struct trip *trip, struct s
             return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "batch: out of memory");
         batch->is_private = batch_is_private_trip(pool, trip);
     }
-    if (!batch_join_locked(batch, trip, &seat->slot)) {
+    if (!batch_join_locked(batch, trip, &acquired->slot)) {
         if (is_new) {
             batch->next = pool->spare;
             pool->spare = batch;
@@ -142,26 +143,28 @@ static enum err join_locked(struct pool *pool, const struct trip *trip, struct s
     }
     if (is_new)
         enqueue_locked(pool, batch);
-    seat->batch = batch;
-    seat->kind = !is_new ? SEAT_FOLLOWER : batch->is_private ? SEAT_WAITER : SEAT_LEADER;
+    acquired->batch = batch;
+    acquired->kind = !is_new             ? ACQUIRED_FOLLOWER
+                     : batch->is_private ? ACQUIRED_WAITER
+                                         : ACQUIRED_LEADER;
     return ERR_OK;
 }
 
 /* A probe needs room for its own connection; an idle one of an endpoint that is down is no loss. */
-static void make_room_locked(struct pool *pool, struct conn **doomed_out)
+static void make_room_locked(struct pool *pool, struct conn **to_close_out)
 {
     if (pool->live < pool->size)
         return;
-    *doomed_out = pool->idle;
+    *to_close_out = pool->idle;
     pool->idle = pool->idle->next;
-    (*doomed_out)->next = NULL;
+    (*to_close_out)->next = NULL;
     pool->idle_count--;
     pool->live--;
     pool->stats.closes++;
 }
 
-static enum err seat_probe_locked(struct pool *pool, int64_t now_ns, struct seat *seat,
-                                  struct conn **doomed_out, struct error *error)
+static enum err acquire_probe_locked(struct pool *pool, int64_t now_ns, struct acquired *acquired,
+                                     struct conn **to_close_out, struct error *error)
 {
     bool has_room = pool->live < pool->size || pool->idle;
     if (!has_room || breaker_ask(&pool->breaker, now_ns) == BREAKER_REFUSE) {
@@ -169,17 +172,17 @@ static enum err seat_probe_locked(struct pool *pool, int64_t now_ns, struct seat
         return cause_set(error, ERR_UPSTREAM_DOWN, pool->breaker.cause,
                          "not tried: it was down a moment ago");
     }
-    make_room_locked(pool, doomed_out);
+    make_room_locked(pool, to_close_out);
     pool->live++;
     pool->busy++;
     pool->dialling++;
     count_in_locked(pool);
-    *seat = (struct seat){.kind = SEAT_ALONE, .is_probe = true};
+    *acquired = (struct acquired){.kind = ACQUIRED_CONN, .is_probe = true};
     return ERR_OK;
 }
 
-static enum err seat_locked(struct pool *pool, const struct trip *trip, struct seat *seat,
-                            struct error *error)
+static enum err acquire_locked(struct pool *pool, const struct trip *trip,
+                               struct acquired *acquired, struct error *error)
 {
     if (pool->under_way >= UNDER_WAY_MAX) {
         pool->stats.waits_timed_out++;
@@ -188,30 +191,31 @@ static enum err seat_locked(struct pool *pool, const struct trip *trip, struct s
     }
     count_in_locked(pool);
     enum err err = ERR_OK;
-    if (!pool->queue && spread_allows(pool) && pool_take_locked(pool, trip->start_ns, &seat->conn))
-        seat->kind = SEAT_ALONE;
+    if (!pool->queue && spread_allows(pool) &&
+        pool_acquire_conn_locked(pool, trip->start_ns, &acquired->conn))
+        acquired->kind = ACQUIRED_CONN;
     else
-        err = join_locked(pool, trip, seat, error);
+        err = join_locked(pool, trip, acquired, error);
     if (err)
         pool->under_way--;
     return err;
 }
 
-enum err pool_seat(struct pool *pool, const struct trip *trip, struct seat *seat_out,
-                   struct error *error)
+enum err pool_acquire(struct pool *pool, const struct trip *trip, struct acquired *acquired_out,
+                      struct error *error)
 {
-    struct conn *doomed = NULL;
-    *seat_out = (struct seat){.kind = SEAT_ALONE};
+    struct conn *to_close = NULL;
+    *acquired_out = (struct acquired){.kind = ACQUIRED_CONN};
     lock_take(&pool->lock);
     enum err err = pool->breaker.is_open
-                       ? seat_probe_locked(pool, trip->start_ns, seat_out, &doomed, error)
-                       : seat_locked(pool, trip, seat_out, error);
+                       ? acquire_probe_locked(pool, trip->start_ns, acquired_out, &to_close, error)
+                       : acquire_locked(pool, trip, acquired_out, error);
     lock_give(&pool->lock);
-    conn_close_list(doomed);
+    conn_close_list(to_close);
     return err;
 }
 
-void pool_unseat(struct pool *pool)
+void pool_count_out(struct pool *pool)
 {
     lock_take(&pool->lock);
     pool->under_way--;
