@@ -99,7 +99,7 @@ void pool_serve_locked(struct pool *pool, int64_t now_ns, struct pool_wakes *wak
         if (b->is_granted)
             continue;
         if (pool->breaker.is_open)
-            b->doom = pool->breaker.cause;
+            b->fail_cause = pool->breaker.cause;
         else if (!spread_allows(pool) || !pool_acquire_conn_locked(pool, now_ns, &b->conn))
             return;
         batch_grant_locked(b);
@@ -123,18 +123,18 @@ void pool_wake(struct pool *pool, struct pool_wakes *wakes)
     }
 }
 
-static enum err join_locked(struct pool *pool, const struct trip *trip, struct acquired *acquired,
-                            struct error *error)
+static enum err join_locked(struct pool *pool, const struct pool_request *request,
+                            struct acquired *acquired, struct error *error)
 {
     struct batch *batch = pool->queue_last;
-    bool is_new = !batch || !batch_has_room_locked(pool, batch, trip);
+    bool is_new = !batch || !batch_has_room_locked(pool, batch, request);
     if (is_new) {
         batch = batch_new_locked(pool);
         if (!batch)
             return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "batch: out of memory");
-        batch->is_private = batch_is_private_trip(pool, trip);
+        batch->is_private = batch_is_private_request(pool, request);
     }
-    if (!batch_join_locked(batch, trip, &acquired->slot)) {
+    if (!batch_join_locked(batch, request, &acquired->slot)) {
         if (is_new) {
             batch->next = pool->spare;
             pool->spare = batch;
@@ -181,7 +181,7 @@ static enum err acquire_probe_locked(struct pool *pool, int64_t now_ns, struct a
     return ERR_OK;
 }
 
-static enum err acquire_locked(struct pool *pool, const struct trip *trip,
+static enum err acquire_locked(struct pool *pool, const struct pool_request *request,
                                struct acquired *acquired, struct error *error)
 {
     if (pool->under_way >= UNDER_WAY_MAX) {
@@ -192,24 +192,24 @@ static enum err acquire_locked(struct pool *pool, const struct trip *trip,
     count_in_locked(pool);
     enum err err = ERR_OK;
     if (!pool->queue && spread_allows(pool) &&
-        pool_acquire_conn_locked(pool, trip->start_ns, &acquired->conn))
+        pool_acquire_conn_locked(pool, request->start_ns, &acquired->conn))
         acquired->kind = ACQUIRED_CONN;
     else
-        err = join_locked(pool, trip, acquired, error);
+        err = join_locked(pool, request, acquired, error);
     if (err)
         pool->under_way--;
     return err;
 }
 
-enum err pool_acquire(struct pool *pool, const struct trip *trip, struct acquired *acquired_out,
-                      struct error *error)
+enum err pool_acquire(struct pool *pool, const struct pool_request *request,
+                      struct acquired *acquired_out, struct error *error)
 {
     struct conn *to_close = NULL;
     *acquired_out = (struct acquired){.kind = ACQUIRED_CONN};
     lock_take(&pool->lock);
-    enum err err = pool->breaker.is_open
-                       ? acquire_probe_locked(pool, trip->start_ns, acquired_out, &to_close, error)
-                       : acquire_locked(pool, trip, acquired_out, error);
+    enum err err = pool->breaker.is_open ? acquire_probe_locked(pool, request->start_ns,
+                                                                acquired_out, &to_close, error)
+                                         : acquire_locked(pool, request, acquired_out, error);
     lock_give(&pool->lock);
     conn_close_list(to_close);
     return err;

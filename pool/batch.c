@@ -41,14 +41,14 @@ struct batch *batch_new_locked(struct pool *pool)
     batch->next = NULL;
     batch->phase = BATCH_GATHERING;
     batch->is_granted = false;
-    batch->doom = NULL;
+    batch->fail_cause = NULL;
     batch->conn = NULL;
     batch->count = batch->present = batch->commands = 0;
     batch->is_private = false;
     batch->out.len = 0;
     batch->out.failed = false; /* memory may be there again */
     batch->failed = ERR_OK;
-    atomic_store_explicit(&batch->word, BATCH_SHUT, memory_order_relaxed);
+    atomic_store_explicit(&batch->word, BATCH_PENDING, memory_order_relaxed);
     atomic_store_explicit(&batch->grant, 0, memory_order_relaxed);
     atomic_store_explicit(&batch->references, 0, memory_order_relaxed);
     return batch;
@@ -63,41 +63,41 @@ static void recycle(struct pool *pool, struct batch *batch)
     lock_give(&pool->lock);
 }
 
-void batch_let_go(struct pool *pool, struct batch *batch)
+void batch_unref(struct pool *pool, struct batch *batch)
 {
     if (atomic_fetch_sub_explicit(&batch->references, 1, memory_order_acq_rel) == 1)
         recycle(pool, batch);
 }
 
-bool batch_is_private_trip(const struct pool *pool, const struct trip *trip)
+bool batch_is_private_request(const struct pool *pool, const struct pool_request *request)
 {
-    return trip->bytes.len > BATCH_MEMBER_BYTES_MAX || trip->commands > pool->batch_limit;
+    return request->bytes.len > BATCH_MEMBER_BYTES_MAX || request->commands > pool->batch_limit;
 }
 
 bool batch_has_room_locked(const struct pool *pool, const struct batch *batch,
-                           const struct trip *trip)
+                           const struct pool_request *request)
 {
-    return !batch->is_private && !batch->doom &&
-           batch->commands + trip->commands <= pool->batch_limit &&
-           batch->out.len + trip->bytes.len <= BATCH_BYTES_MAX &&
-           !batch_is_private_trip(pool, trip);
+    return !batch->is_private && !batch->fail_cause &&
+           batch->commands + request->commands <= pool->batch_limit &&
+           batch->out.len + request->bytes.len <= BATCH_BYTES_MAX &&
+           !batch_is_private_request(pool, request);
 }
 
-bool batch_join_locked(struct batch *batch, const struct trip *trip, size_t *slot_out)
+bool batch_join_locked(struct batch *batch, const struct pool_request *request, size_t *slot_out)
 {
     size_t from = batch->out.len;
     if (!batch->is_private)
-        strbuf_add(&batch->out, trip->bytes);
+        strbuf_add(&batch->out, request->bytes);
     if (batch->out.failed)
         return false;
     batch->members[batch->count] = (struct batch_member){.from = from,
-                                                         .size = trip->bytes.len,
+                                                         .size = request->bytes.len,
                                                          .first_reply = batch->commands,
-                                                         .replies = trip->commands,
-                                                         .required = trip->required};
+                                                         .replies = request->commands,
+                                                         .required = request->required};
     *slot_out = batch->count++;
     batch->present++;
-    batch->commands += trip->commands;
+    batch->commands += request->commands;
     atomic_fetch_add_explicit(&batch->references, 1, memory_order_relaxed);
     return true;
 }
@@ -108,15 +108,15 @@ void batch_grant_locked(struct batch *batch)
     atomic_store_explicit(&batch->grant, 1, memory_order_release);
 }
 
-void batch_close_locked(struct batch *batch)
+void batch_seal_locked(struct batch *batch)
 {
     uint64_t origin = batch->conn->origin;
     size_t bytes = 0, commands = 0;
     batch->phase = BATCH_SENT;
     for (size_t i = 0; i < batch->count; i++) {
         struct batch_member *member = &batch->members[i];
-        member->is_misled = member->required && member->required != origin;
-        if (member->has_left || member->is_misled)
+        member->is_wrong_redis = member->required && member->required != origin;
+        if (member->has_left || member->is_wrong_redis)
             continue;
         if (bytes != member->from)
             memmove(batch->out.ptr + bytes, batch->out.ptr + member->from, member->size);

@@ -20,7 +20,7 @@
 #define BATCH_MEMBER_BYTES_MAX 8192
 #define BATCH_BYTES_MAX        65536
 
-enum batch_word { BATCH_SHUT, BATCH_STALLED, BATCH_VACANT, BATCH_OVER };
+enum batch_word { BATCH_PENDING, BATCH_STALLED, BATCH_LEADERLESS, BATCH_DONE };
 
 enum batch_phase {
     BATCH_GATHERING, /* in the queue; joined while there is room */
@@ -33,13 +33,13 @@ struct batch_member {
     size_t first_reply, replies; /* its replies in .values */
     uint64_t required;           /* the origin it may be sent to; 0: any */
     bool has_left;
-    bool is_misled; /* the connection leads elsewhere: it was not sent */
+    bool is_wrong_redis; /* the connection leads elsewhere: it was not sent */
 };
 
 struct batch {
-    /* Followers sleep while it is SHUT: its first member leads and acts in time. STALLED: somebody
-     * leads, but may take longer than that. VACANT: the leader has left; who turns it to STALLED
-     * is the next. OVER: the outcome below is final and may be read. */
+    /* Followers sleep while it is PENDING: its first member leads and acts in time. STALLED: somebody
+     * leads, but may take longer than that. LEADERLESS: the leader has left; who turns it to STALLED
+     * is the next. DONE: the outcome below is final and may be read. */
     atomic_int word;
     atomic_int grant;       /* the leader sleeps while it is 0 */
     atomic_uint references; /* one a member that has not left or collected */
@@ -47,16 +47,16 @@ struct batch {
     /* Guarded by the pool's lock. */
     struct batch *next; /* in the queue, or in the list of spares */
     enum batch_phase phase;
-    bool is_private;   /* one big pipeline that only waits here, and then travels alone */
-    bool is_granted;   /* it has a connection or may make one */
-    const char *doom;  /* the breaker opened while it waited: the cause */
-    struct conn *conn; /* granted; NULL: make one. The leader's alone once it is granted */
+    bool is_private;        /* one big pipeline that only waits here, and then is sent alone */
+    bool is_granted;        /* it has a connection or may make one */
+    const char *fail_cause; /* the breaker opened while it waited: the cause */
+    struct conn *conn;      /* granted; NULL: make one. The leader's alone once it is granted */
     size_t count, present, commands;
     struct batch_member *members;
     struct strbuf out;
     int64_t reply_by_ns; /* set when it is sent */
 
-    /* The leader's while SENT; nobody's to change once OVER. */
+    /* The leader's while SENT; nobody's to change once DONE. */
     struct exchange exchange;
     struct value *values;
     size_t values_size;
@@ -68,10 +68,10 @@ struct batch {
 /* A fresh or recycled one with nobody in it; NULL when memory is out. */
 struct batch *batch_new_locked(struct pool *pool);
 bool batch_has_room_locked(const struct pool *pool, const struct batch *batch,
-                           const struct trip *trip);
-bool batch_is_private_trip(const struct pool *pool, const struct trip *trip);
+                           const struct pool_request *request);
+bool batch_is_private_request(const struct pool *pool, const struct pool_request *request);
 /* False when memory is out; the batch is as before. */
-CW_MUST_CHECK bool batch_join_locked(struct batch *batch, const struct trip *trip,
+CW_MUST_CHECK bool batch_join_locked(struct batch *batch, const struct pool_request *request,
                                      size_t *slot_out);
 void batch_free(struct batch **batch);
 
@@ -79,20 +79,20 @@ void batch_free(struct batch **batch);
 void batch_grant_locked(struct batch *batch);
 /* No members join after this; those that left, or may not go where the connection leads, are dropped
  * from what is sent. */
-void batch_close_locked(struct batch *batch);
+void batch_seal_locked(struct batch *batch);
 /* A member is through with it; the last one returns it to the pool's spares. */
-void batch_let_go(struct pool *pool, struct batch *batch);
+void batch_unref(struct pool *pool, struct batch *batch);
 
-/* See the trip through to its end. *may_retry_out: nothing has happened, a new pass may be made. */
+/* See the request through to its end. *may_retry_out: nothing has happened, try again if you like. */
 CW_MUST_CHECK enum err batch_lead(struct pool *pool, struct batch *batch, size_t slot,
-                                  const struct trip *trip, bool *may_retry_out,
+                                  const struct pool_request *request, bool *may_retry_out,
                                   struct error *error);
 /* For a private batch: waits for the connection and hands it out; the batch is gone then. */
 CW_MUST_CHECK enum err batch_wait_alone(struct pool *pool, struct batch *batch, size_t slot,
-                                        const struct trip *trip, struct conn **conn_out,
+                                        const struct pool_request *request, struct conn **conn_out,
                                         struct error *error);
 CW_MUST_CHECK enum err batch_follow(struct pool *pool, struct batch *batch, size_t slot,
-                                    const struct trip *trip, bool *may_retry_out,
+                                    const struct pool_request *request, bool *may_retry_out,
                                     struct error *error);
 
 #endif

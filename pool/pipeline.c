@@ -219,8 +219,8 @@ static const char *failure_text(enum exchange_failure failure)
     return "unknown";
 }
 
-enum err pipeline_failed(const struct trip *trip, const struct exchange *exchange, size_t from,
-                         bool *may_retry_out, struct error *error)
+enum err pipeline_failed(const struct pool_request *request, const struct exchange *exchange,
+                         size_t from, bool *may_retry_out, struct error *error)
 {
     const char *text = failure_text(exchange->failure);
     bool was_sent = exchange->sent > from;
@@ -229,8 +229,8 @@ enum err pipeline_failed(const struct trip *trip, const struct exchange *exchang
     bool was_lost_before = exchange->failure == EXCHANGE_LOST && exchange->received == 0;
     bool was_bad_before =
         exchange->is_reused && (was_lost_before || exchange->failure == EXCHANGE_GARBLED);
-    *may_retry_out = was_bad_before && (!was_sent || trip->effect == PIPELINE_READ);
-    if (was_sent && trip->effect == PIPELINE_WRITE)
+    *may_retry_out = was_bad_before && (!was_sent || request->effect == PIPELINE_READ);
+    if (was_sent && request->effect == PIPELINE_WRITE)
         return cause_set(error, ERR_UNCERTAIN, CAUSE_UNCERTAIN, "after a write was sent: %s", text);
     if (exchange->failure == EXCHANGE_LATE)
         return cause_set(error, ERR_TIMEOUT, CAUSE_TIMEOUT, "%s", text);
@@ -239,27 +239,27 @@ enum err pipeline_failed(const struct trip *trip, const struct exchange *exchang
     return cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE, "%s", text);
 }
 
-enum err pipeline_misled(struct error *error)
+enum err pipeline_wrong_redis(struct error *error)
 {
     return cause_set(error, ERR_CONFLICT, CAUSE_UNAVAILABLE,
                      "the connection leads to another Redis");
 }
 
-/* The trip has the connection for itself; the replies go straight into the pipeline's arena. */
-static enum err travel_alone(struct pool *pool, struct conn *conn, const struct trip *trip,
-                             bool *may_retry_out, struct error *error)
+/* The request has the connection for itself; the replies go straight into the pipeline's arena. */
+static enum err run_alone(struct pool *pool, struct conn *conn, const struct pool_request *request,
+                          bool *may_retry_out, struct error *error)
 {
-    struct pipeline *pipeline = trip->pipeline;
+    struct pipeline *pipeline = request->pipeline;
     struct exchange exchange = {.out = &pipeline->out,
                                 .values = pipeline->values,
                                 .owed = pipeline->count,
                                 .arena = pipeline->arena,
                                 .began_ns = clock_mono_ns()};
     size_t own_size = pipeline->out.len;
-    if (trip->required && conn->origin != trip->required) {
+    if (request->required && conn->origin != request->required) {
         pool_release_unused(pool, conn);
         pool_count_out(pool);
-        return pipeline_misled(error);
+        return pipeline_wrong_redis(error);
     }
     if (conn_begin(conn, &exchange)) {
         pool_release_unused(pool, conn);
@@ -267,75 +267,76 @@ static enum err travel_alone(struct pool *pool, struct conn *conn, const struct 
         return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "pipeline: out of memory");
     }
     int64_t reply_by_ns = exchange.began_ns + pool->command_timeout_ns;
-    int64_t until_ns = reply_by_ns < trip->deadline_ns ? reply_by_ns : trip->deadline_ns;
+    int64_t until_ns = reply_by_ns < request->deadline_ns ? reply_by_ns : request->deadline_ns;
     if (conn_continue(conn, &exchange, until_ns) == EXCHANGE_WAITING)
         conn_abort(conn, &exchange);
     enum exchange_failure failure = exchange.failure;
     pipeline->origin = exchange.origin;
     pool_release(pool, conn, &exchange, NULL);
     pipeline->out.len = own_size; /* without the guard, for another try */
-    return failure ? pipeline_failed(trip, &exchange, 0, may_retry_out, error) : ERR_OK;
+    return failure ? pipeline_failed(request, &exchange, 0, may_retry_out, error) : ERR_OK;
 }
 
-/* One pass: acquire, the exchange, the replies. *may_retry_out: nothing has happened, try again. */
-static enum err pass(struct pool *pool, const struct trip *trip, bool *may_retry_out,
-                     struct error *error)
+/* One attempt: acquire, the exchange, the replies. *may_retry_out: nothing has happened, try again. */
+static enum err attempt(struct pool *pool, const struct pool_request *request, bool *may_retry_out,
+                        struct error *error)
 {
     struct acquired acquired;
-    enum err err = pool_acquire(pool, trip, &acquired, error);
+    enum err err = pool_acquire(pool, request, &acquired, error);
     if (err)
         return err;
     switch (acquired.kind) {
     case ACQUIRED_LEADER:
-        return batch_lead(pool, acquired.batch, acquired.slot, trip, may_retry_out, error);
+        return batch_lead(pool, acquired.batch, acquired.slot, request, may_retry_out, error);
     case ACQUIRED_FOLLOWER:
-        return batch_follow(pool, acquired.batch, acquired.slot, trip, may_retry_out, error);
+        return batch_follow(pool, acquired.batch, acquired.slot, request, may_retry_out, error);
     case ACQUIRED_WAITER:
-        err = batch_wait_alone(pool, acquired.batch, acquired.slot, trip, &acquired.conn, error);
+        err = batch_wait_alone(pool, acquired.batch, acquired.slot, request, &acquired.conn, error);
         if (err)
             return err;
         break;
     case ACQUIRED_CONN:
-        if (acquired.conn && pool_check_idle(pool, &acquired.conn, trip->effect))
+        if (acquired.conn && pool_check_idle(pool, &acquired.conn, request->effect))
             break;
-        bool is_hopeless;
-        err = pool_dial(pool, trip->deadline_ns, acquired.is_probe, &acquired.conn, &is_hopeless,
+        bool is_down;
+        err = pool_dial(pool, request->deadline_ns, acquired.is_probe, &acquired.conn, &is_down,
                         error);
         if (err) {
             pool_count_out(pool);
-            *may_retry_out = !is_hopeless;
+            *may_retry_out = !is_down;
             return err;
         }
         break;
     }
-    return travel_alone(pool, acquired.conn, trip, may_retry_out, error);
+    return run_alone(pool, acquired.conn, request, may_retry_out, error);
 }
 
-/* A pass that changed nothing may be made again, but not for ever in a pool in turmoil. */
-#define PASSES_MAX 3
+/* What changed nothing may be tried again, but not for ever while connections keep breaking. */
+#define ATTEMPTS_MAX 3
 
 static enum err run(struct pool *pool, struct pipeline *pipeline, int64_t deadline_ns,
                     struct error *error)
 {
-    struct trip trip = {.pipeline = pipeline,
-                        .effect = pipeline->effect,
-                        .bytes = strbuf_str(&pipeline->out),
-                        .commands = pipeline->count,
-                        .required = pipeline->required,
-                        .deadline_ns = deadline_ns};
-    trip.start_ns = clock_mono_ns();
-    int64_t patience_ns = trip.start_ns + pool->borrow_timeout_ns;
-    trip.patience_ns = patience_ns < deadline_ns ? patience_ns : deadline_ns;
-    if (trip.start_ns >= deadline_ns)
+    struct pool_request request = {.pipeline = pipeline,
+                                   .effect = pipeline->effect,
+                                   .bytes = strbuf_str(&pipeline->out),
+                                   .commands = pipeline->count,
+                                   .required = pipeline->required,
+                                   .deadline_ns = deadline_ns};
+    request.start_ns = clock_mono_ns();
+    int64_t acquire_deadline_ns = request.start_ns + pool->borrow_timeout_ns;
+    request.acquire_deadline_ns =
+        acquire_deadline_ns < deadline_ns ? acquire_deadline_ns : deadline_ns;
+    if (request.start_ns >= deadline_ns)
         return cause_set(error, ERR_TIMEOUT, CAUSE_TIMEOUT,
                          "the deadline had passed before anything was sent");
     enum err err = ERR_INTERNAL;
     bool may_retry = true;
-    for (int i = 0; may_retry && i < PASSES_MAX; i++) {
+    for (int i = 0; may_retry && i < ATTEMPTS_MAX; i++) {
         may_retry = false;
         if (i > 0)
-            trip.start_ns = clock_mono_ns();
-        err = pass(pool, &trip, &may_retry, error);
+            request.start_ns = clock_mono_ns();
+        err = attempt(pool, &request, &may_retry, error);
     }
     return err;
 }

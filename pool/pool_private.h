@@ -51,22 +51,22 @@ struct pool {
     struct pool_stats stats;
 };
 
-/* One pass of a pipeline through the pool. */
-struct trip {
+/* One attempt to run a pipeline. */
+struct pool_request {
     struct pipeline *pipeline;
     enum pipeline_effect effect;
     struct str bytes; /* its commands, without a guard */
     size_t commands;
     uint64_t required; /* the origin it may be sent to; 0: any */
     int64_t start_ns;
-    int64_t deadline_ns; /* the caller's */
-    int64_t patience_ns; /* until then it waits for a connection; <= deadline_ns */
+    int64_t deadline_ns;         /* the caller's */
+    int64_t acquire_deadline_ns; /* until then it waits for a connection; <= deadline_ns */
 };
 
 enum acquired_kind {
     ACQUIRED_CONN,    /* a connection of its own */
     ACQUIRED_LEADER,  /* first of a batch */
-    ACQUIRED_WAITER,  /* waits like a batch, then travels alone (see BATCH_MEMBER_BYTES_MAX) */
+    ACQUIRED_WAITER,  /* waits like a batch, then is sent alone (see BATCH_MEMBER_BYTES_MAX) */
     ACQUIRED_FOLLOWER /* member of a batch somebody else leads */
 };
 
@@ -78,32 +78,32 @@ struct acquired {
     size_t slot;
 };
 
-/* Finds the trip a connection or a place in a batch. ERR_UPSTREAM_DOWN: breaker open;
+/* Gets the request a connection or a place in a batch. ERR_UPSTREAM_DOWN: breaker open;
  * ERR_BUSY: too many wait; ERR_NO_MEMORY. */
-CW_MUST_CHECK enum err pool_acquire(struct pool *pool, const struct trip *trip,
+CW_MUST_CHECK enum err pool_acquire(struct pool *pool, const struct pool_request *request,
                                     struct acquired *acquired_out, struct error *error);
 
 /*
  * Makes the connection that a pipeline or a batch was allowed to make. On failure the permission is
- * used up, and *hopeless_out tells whether the breaker is open now (true) or other connections still
+ * used up, and *down_out tells whether the breaker is open now (true) or other connections still
  * work and are worth waiting for (false).
  */
 CW_MUST_CHECK enum err pool_dial(struct pool *pool, int64_t deadline_ns, bool is_probe,
-                                 struct conn **conn_out, bool *hopeless_out, struct error *error);
+                                 struct conn **conn_out, bool *down_out, struct error *error);
 
 /* Before an exchange on a connection that was idle: true when it may be used. Else it is closed and
  * the caller holds the permission to dial in its place. */
 bool pool_check_idle(struct pool *pool, struct conn **conn, enum pipeline_effect effect);
 
 /* After an exchange: keeps the connection or closes it, serves the queue, counts. The batch whose
- * exchange it was ends with it; NULL: a pipeline that travelled alone does. */
+ * exchange it was ends with it; NULL: a pipeline that was sent alone does. */
 void pool_release(struct pool *pool, struct conn *conn, const struct exchange *exchange,
                   struct batch *batch);
 /* Gives back a connection that nothing was sent on; one that leads elsewhere is closed. */
 void pool_release_unused(struct pool *pool, struct conn *conn);
 /* A reply was a Redis error. */
 void pool_count_refusal(struct pool *pool);
-/* A pipeline that travelled alone ends without an exchange. */
+/* A pipeline with a connection of its own ends without an exchange. */
 void pool_count_out(struct pool *pool);
 
 /* Leaders that may go on; to be woken once the lock is given. */
@@ -124,12 +124,12 @@ void pool_release_conn_locked(struct pool *pool, int64_t now_ns, struct conn *co
 void pool_discard_locked(struct pool *pool, const struct exchange *exchange);
 void pool_unqueue_locked(struct pool *pool, struct batch *batch);
 
-/* The connection leads elsewhere than the trip may go: ERR_CONFLICT. */
-enum err pipeline_misled(struct error *error);
-/* What a failed exchange means to the trip, whose bytes begin at `from` of what was sent.
+/* The connection leads to another Redis than the request may go to: ERR_CONFLICT. */
+enum err pipeline_wrong_redis(struct error *error);
+/* What a failed exchange means to the request, whose bytes begin at `from` of what was sent.
  * *may_retry_out: nothing has happened, and a fresh connection may do better. */
-enum err pipeline_failed(const struct trip *trip, const struct exchange *exchange, size_t from,
-                         bool *may_retry_out, struct error *error);
+enum err pipeline_failed(const struct pool_request *request, const struct exchange *exchange,
+                         size_t from, bool *may_retry_out, struct error *error);
 /* Copies the replies into the pipeline's own memory. ERR_NO_MEMORY. */
 CW_MUST_CHECK enum err pipeline_take(struct pipeline *pipeline, const struct exchange *exchange,
                                      const struct value *replies, struct error *error);

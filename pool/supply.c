@@ -76,7 +76,7 @@ static bool dial_failed_locked(struct pool *pool, const char *cause, bool is_pro
 }
 
 enum err pool_dial(struct pool *pool, int64_t deadline_ns, bool is_probe, struct conn **conn_out,
-                   bool *hopeless_out, struct error *error)
+                   bool *down_out, struct error *error)
 {
     struct conn *to_close = NULL;
     struct pool_wakes wakes = {0};
@@ -91,8 +91,8 @@ enum err pool_dial(struct pool *pool, int64_t deadline_ns, bool is_probe, struct
     pool->dialling--;
     if (err) {
         *conn_out = NULL;
-        *hopeless_out = dial_failed_locked(pool, cause_static(why.caller), is_probe, is_telling,
-                                           &to_close, &opened);
+        *down_out = dial_failed_locked(pool, cause_static(why.caller), is_probe, is_telling,
+                                       &to_close, &opened);
     } else {
         pool->stats.connects++;
         pool->grow_again_ns = 0;

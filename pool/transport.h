@@ -1,6 +1,6 @@
 /*
  * Bytes to and from Redis before a deadline: the seam between what a connection says (conn.c) and
- * how it travels (a plain socket, or TLS over one). A transport belongs to one thread at a time and takes no locks.
+ * how it is carried (a plain socket, or TLS over one). A transport belongs to one thread at a time and takes no locks.
  */
 #ifndef POOL_TRANSPORT_H
 #define POOL_TRANSPORT_H

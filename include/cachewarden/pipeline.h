@@ -1,5 +1,5 @@
 /*
- * A few Redis commands that travel together: one write, every owed reply read, each reply of the
+ * A few Redis commands that are sent together: one write, every owed reply read, each reply of the
  * kind its command announced. Built and run by one thread; memory comes from the arena given.
  */
 #ifndef CACHEWARDEN_PIPELINE_H

@@ -139,7 +139,7 @@ enum { POOL_SIZE_BOUNDS = 10 };
 struct pool_stats {
     size_t size, idle, busy; /* connections */
     size_t dialling;         /* of the busy: being made */
-    size_t under_way;        /* pipelines that wait or travel now */
+    size_t under_way;        /* pipelines that wait or were sent, and have no answer yet */
     uint64_t connects, connect_failures, closes;
     uint64_t borrows;          /* pipelines that got a connection of their own */
     uint64_t batches, batched; /* batched writes, and pipelines that went in them */

@@ -116,7 +116,7 @@ static uint64_t sum(const uint64_t counts[POOL_TIME_BOUNDS + 1])
     return all;
 }
 
-START_TEST(who_comes_while_the_connection_is_out_travels_together)
+START_TEST(who_comes_while_the_connection_is_out_is_sent_together)
 {
     struct runner holder = {.number = 0}, others[5];
     int64_t began_ns = 0;
@@ -404,7 +404,7 @@ START_TEST(a_batch_that_waits_too_long_takes_another_connection)
 }
 END_TEST
 
-START_TEST(a_large_pipeline_waits_like_all_and_travels_alone)
+START_TEST(a_large_pipeline_waits_like_all_and_is_sent_alone)
 {
     enum { SIZE = BATCH_MEMBER_BYTES_MAX * 3 };
     struct runner holder = {.number = 0}, small = {.number = 1};
@@ -468,7 +468,7 @@ int main(void)
     TCase *tcase = tcase_create("batch");
 
     tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_add_test(tcase, who_comes_while_the_connection_is_out_travels_together);
+    tcase_add_test(tcase, who_comes_while_the_connection_is_out_is_sent_together);
     tcase_add_test(tcase, a_batch_that_is_full_is_followed_by_another);
     tcase_add_test(tcase, a_follower_that_leaves_in_time_is_not_sent);
     tcase_add_test(tcase, a_leader_that_leaves_the_queue_makes_way_for_a_follower);
@@ -480,7 +480,7 @@ int main(void)
     tcase_add_test(tcase, one_reply_too_many_taints_the_whole_batch);
     tcase_add_test(tcase, no_connection_within_the_bounded_wait_is_busy);
     tcase_add_test(tcase, a_batch_that_waits_too_long_takes_another_connection);
-    tcase_add_test(tcase, a_large_pipeline_waits_like_all_and_travels_alone);
+    tcase_add_test(tcase, a_large_pipeline_waits_like_all_and_is_sent_alone);
     tcase_add_test(tcase, a_batch_fails_when_its_connection_cannot_be_made);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
