@@ -24,7 +24,7 @@ bool pool_acquire_conn_locked(struct pool *pool, int64_t now_ns, struct conn **c
     } else if (may_grow(pool, now_ns)) {
         *conn_out = NULL;
         pool->live++;
-        pool->dialling++;
+        pool->connecting++;
     } else {
         return false;
     }
@@ -47,7 +47,7 @@ void pool_release_conn_locked(struct pool *pool, int64_t now_ns, struct conn *co
         park_locked(pool, conn, now_ns);
     } else {
         pool->live--;
-        pool->dialling--;
+        pool->connecting--;
     }
 }
 
@@ -175,7 +175,7 @@ static enum err acquire_probe_locked(struct pool *pool, int64_t now_ns, struct a
     make_room_locked(pool, to_close_out);
     pool->live++;
     pool->busy++;
-    pool->dialling++;
+    pool->connecting++;
     count_in_locked(pool);
     *acquired = (struct acquired){.kind = ACQUIRED_CONN, .is_probe = true};
     return ERR_OK;

@@ -66,16 +66,17 @@ static bool await_grant(struct pool *pool, struct batch *batch, const struct poo
     return true;
 }
 
-/* To dial may take as long as a name server likes: from here on followers mind their own clocks. */
-static enum err dial(struct pool *pool, struct batch *batch, const struct pool_request *request,
-                     bool *down_out, struct error *error)
+/* To connect may take as long as a name server likes: from here on followers mind their own clocks. */
+static enum err connect_batch(struct pool *pool, struct batch *batch,
+                              const struct pool_request *request, bool *down_out,
+                              struct error *error)
 {
     atomic_store_explicit(&batch->word, BATCH_STALLED, memory_order_release);
     futex_wake_all(&batch->word);
-    return pool_dial(pool, request->deadline_ns, false, &batch->conn, down_out, error);
+    return pool_connect(pool, request->deadline_ns, false, &batch->conn, down_out, error);
 }
 
-/* The permission is used up (pool_dial failed): back to waiting. */
+/* The permission is used up (pool_connect failed): back to waiting. */
 static void revoke_grant(struct pool *pool, struct batch *batch)
 {
     struct pool_wakes wakes = {0};
@@ -104,7 +105,7 @@ static bool wait_for_connection(struct pool *pool, struct batch *batch,
         else if (batch->conn &&
                  pool_check_idle(pool, &batch->conn, PIPELINE_WRITE)) /* one of them may be */
             return true;
-        else if (!dial(pool, batch, request, &is_down, &error))
+        else if (!connect_batch(pool, batch, request, &is_down, &error))
             return true;
         if (is_down) {
             finish_unsent(pool, batch, &error);

@@ -8,9 +8,9 @@
 /* Row: from; bits: to. */
 #define TO(state) (1u << (state))
 static const unsigned legal_moves[CONN_STATES] = {
-    [CONN_NEW] = TO(CONN_DIALLING),
-    [CONN_DIALLING] = TO(CONN_GREETING) | TO(CONN_BROKEN),
-    [CONN_GREETING] = TO(CONN_READY) | TO(CONN_BROKEN),
+    [CONN_NEW] = TO(CONN_CONNECTING),
+    [CONN_CONNECTING] = TO(CONN_HANDSHAKE) | TO(CONN_BROKEN),
+    [CONN_HANDSHAKE] = TO(CONN_READY) | TO(CONN_BROKEN),
     [CONN_READY] = TO(CONN_OWING) | TO(CONN_BROKEN),
     [CONN_OWING] = TO(CONN_READY) | TO(CONN_BROKEN),
     [CONN_BROKEN] = 0,
@@ -48,7 +48,7 @@ enum err conn_begin(struct conn *conn, struct exchange *exchange)
     exchange->failure = EXCHANGE_SOUND;
     exchange->is_reused = conn->is_reused;
     exchange->origin = conn->origin;
-    if (conn->state == CONN_READY) /* the greeting is an exchange too, and stays GREETING */
+    if (conn->state == CONN_READY) /* the handshake is an exchange too, and stays HANDSHAKE */
         conn_move(conn, CONN_OWING);
     return ERR_OK;
 }

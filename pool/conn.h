@@ -1,5 +1,5 @@
 /*
- * One connection to Redis: its states, its greeting, and one exchange (a write, then every owed
+ * One connection to Redis: its states, its handshake, and one exchange (a write, then every owed
  * reply) at a time. Used by one thread at a time; the pool hands it from thread to thread under its
  * lock. No locks here.
  */
@@ -16,11 +16,11 @@
 
 enum conn_state {
     CONN_NEW = 0,
-    CONN_DIALLING, /* connecting, handshake */
-    CONN_GREETING, /* AUTH, SELECT, CLIENT SETNAME are on their way */
-    CONN_READY,    /* owes nothing, has nothing unread: the only state in which it may be kept */
-    CONN_OWING,    /* a request was (partly) sent, replies are owed */
-    CONN_BROKEN,   /* lost, late, or out of step: can only be closed */
+    CONN_CONNECTING, /* TCP, and TLS on top of it */
+    CONN_HANDSHAKE,  /* AUTH, SELECT, CLIENT SETNAME are on their way */
+    CONN_READY,      /* owes nothing, has nothing unread: the only state in which it may be kept */
+    CONN_OWING,      /* a request was (partly) sent, replies are owed */
+    CONN_BROKEN,     /* lost, late, or out of step: can only be closed */
     CONN_STATES
 };
 
@@ -69,13 +69,14 @@ struct conn {
     int64_t idle_since_ns;
     struct reply_reader *reader;
     uint64_t nonce;  /* of the last guard */
-    uint64_t origin; /* pool_origin_of what the greeting learnt; POOL_ORIGIN_UNKNOWN: not asked */
+    uint64_t origin; /* pool_origin_of what the handshake learnt; POOL_ORIGIN_UNKNOWN: not asked */
     bool is_reused;  /* an exchange has succeeded on it */
     char buffer[CONN_READ_BUFFER];
 };
 
 /*
- * Connects (over TLS where `tls` is not NULL), signs in, selects the database and sets the client's name, all before deadline_ns.
+ * Connects (over TLS where `tls` is not NULL), authenticates, selects the database and
+ * sets the client's name, all before deadline_ns.
  * ERR_UPSTREAM_DOWN and ERR_TIMEOUT as transport_open; ERR_UPSTREAM_REFUSED when Redis answered and
  * said no (password, database, max clients): error->caller has the cause. A refused CLIENT SETNAME
  * is no failure (the ACL user may lack it), nor is a refused INFO: the origin is untold then.
@@ -99,7 +100,7 @@ enum exchange_step conn_continue(struct conn *conn, struct exchange *exchange, i
 void conn_abort(struct conn *conn, struct exchange *exchange);
 
 /* The one place where the state changes, checked against the table of legal moves. For the files
- * of the connection only (conn.c, greeting.c). */
+ * of the connection only (conn.c, handshake.c). */
 void conn_move(struct conn *conn, enum conn_state to);
 
 #endif

@@ -299,8 +299,8 @@ static enum err attempt(struct pool *pool, const struct pool_request *request, b
         if (acquired.conn && pool_check_idle(pool, &acquired.conn, request->effect))
             break;
         bool is_down;
-        err = pool_dial(pool, request->deadline_ns, acquired.is_probe, &acquired.conn, &is_down,
-                        error);
+        err = pool_connect(pool, request->deadline_ns, acquired.is_probe, &acquired.conn, &is_down,
+                           error);
         if (err) {
             pool_count_out(pool);
             *may_retry_out = !is_down;

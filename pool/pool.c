@@ -10,7 +10,7 @@
 /* Commands of one write. Replies of that many small commands are some 30 KiB. */
 #define BATCH_LIMIT 1024
 /* An attempt that its caller's own deadline cut shorter than this says nothing about Redis. */
-#define TELLING_NS (50 * NS_PER_MS)
+#define DOWN_AFTER_NS (50 * NS_PER_MS)
 
 /*
  * The spread, and how it was chosen: tests/bench/bench_pool, medians of short runs in turns, two
@@ -156,8 +156,8 @@ enum err pool_open(const struct pool_options *options, struct pool **pool_out, s
     pool->borrow_timeout_ns = options->borrow_timeout_ms * NS_PER_MS;
     pool->connect_timeout_ns = options->connect_timeout_ms * NS_PER_MS;
     pool->command_timeout_ns = options->command_timeout_ms * NS_PER_MS;
-    pool->telling_ns =
-        pool->command_timeout_ns < TELLING_NS ? pool->command_timeout_ns : TELLING_NS;
+    pool->down_after_ns =
+        pool->command_timeout_ns < DOWN_AFTER_NS ? pool->command_timeout_ns : DOWN_AFTER_NS;
     pool->tuning = default_tuning;
     lock_init(&pool->lock, LOCK_RANK_POOL, "pool");
     *pool_out = pool;
@@ -195,7 +195,7 @@ void pool_stats_read(struct pool *pool, struct pool_stats *stats_out)
     stats_out->size = pool->size;
     stats_out->idle = pool->idle_count;
     stats_out->busy = pool->busy;
-    stats_out->dialling = pool->dialling;
+    stats_out->connecting = pool->connecting;
     stats_out->under_way = pool->under_way;
     stats_out->breaker_open = pool->breaker.is_open;
     lock_give(&pool->lock);

@@ -30,7 +30,7 @@ struct pool {
     int64_t borrow_timeout_ns, connect_timeout_ns, command_timeout_ns;
     bool asks_origin;
     struct pool_gate gate; /* set before the first pipeline */
-    int64_t telling_ns;    /* who has waited so long in vain knows something about Redis */
+    int64_t down_after_ns; /* no answer for so long: Redis is down; a shorter wait tells nothing */
     struct pool_tuning tuning;
 
     struct lock lock;
@@ -40,7 +40,7 @@ struct pool {
     size_t idle_count;
     size_t live;           /* connections that exist or are being made, <= size */
     size_t busy;           /* of these, those in somebody's hands */
-    size_t dialling;       /* of the busy, those being made */
+    size_t connecting;     /* of the busy, those being made */
     size_t under_way;      /* pipelines inside pipeline_run */
     size_t recent_peak;    /* how many of these there were lately at most, in 256ths (acquire.c) */
     int64_t grow_again_ns; /* no further connection before that (one could not be made) */
@@ -72,7 +72,7 @@ enum acquired_kind {
 
 struct acquired {
     enum acquired_kind kind;
-    struct conn *conn; /* ACQUIRED_CONN: NULL when it is to be made with pool_dial */
+    struct conn *conn; /* ACQUIRED_CONN: NULL when it is to be made with pool_connect */
     bool is_probe;
     struct batch *batch;
     size_t slot;
@@ -88,11 +88,11 @@ CW_MUST_CHECK enum err pool_acquire(struct pool *pool, const struct pool_request
  * used up, and *down_out tells whether the breaker is open now (true) or other connections still
  * work and are worth waiting for (false).
  */
-CW_MUST_CHECK enum err pool_dial(struct pool *pool, int64_t deadline_ns, bool is_probe,
-                                 struct conn **conn_out, bool *down_out, struct error *error);
+CW_MUST_CHECK enum err pool_connect(struct pool *pool, int64_t deadline_ns, bool is_probe,
+                                    struct conn **conn_out, bool *down_out, struct error *error);
 
 /* Before an exchange on a connection that was idle: true when it may be used. Else it is closed and
- * the caller holds the permission to dial in its place. */
+ * the caller holds the permission to connect in its place. */
 bool pool_check_idle(struct pool *pool, struct conn **conn, enum pipeline_effect effect);
 
 /* After an exchange: keeps the connection or closes it, serves the queue, counts. The batch whose

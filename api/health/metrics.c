@@ -61,9 +61,9 @@ static void write_connections(struct strbuf *out, const struct pool_view *views,
         exposition_count(out, "cachewarden_redis_connections", labels, views[i].stats.idle);
         snprintf(labels, sizeof labels, "%s,state=\"busy\"", views[i].labels);
         exposition_count(out, "cachewarden_redis_connections", labels,
-                         views[i].stats.busy - views[i].stats.dialling);
+                         views[i].stats.busy - views[i].stats.connecting);
         snprintf(labels, sizeof labels, "%s,state=\"connecting\"", views[i].labels);
-        exposition_count(out, "cachewarden_redis_connections", labels, views[i].stats.dialling);
+        exposition_count(out, "cachewarden_redis_connections", labels, views[i].stats.connecting);
     }
     exposition_family(out, "cachewarden_redis_connections_max", "gauge",
                       "Connections to Redis at most.");

@@ -23,7 +23,7 @@
 
 struct pool;
 
-/* Where Redis is and how to sign in. All strings are NUL-terminated copies owned by the holder
+/* Where Redis is and how to authenticate. All strings are NUL-terminated copies owned by the holder
  * (redis_address_fini); password is wiped. */
 struct redis_address {
     char *host; /* NULL when unix_path is set */
@@ -138,7 +138,7 @@ enum { POOL_SIZE_BOUNDS = 10 };
 /* A snapshot of counters for /metrics, logs and tests. */
 struct pool_stats {
     size_t size, idle, busy; /* connections */
-    size_t dialling;         /* of the busy: being made */
+    size_t connecting;       /* of the busy: being made */
     size_t under_way;        /* pipelines that wait or were sent, and have no answer yet */
     uint64_t connects, connect_failures, closes;
     uint64_t borrows;          /* pipelines that got a connection of their own */

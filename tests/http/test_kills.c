@@ -239,8 +239,8 @@ static void strike_until(int kills)
         size_t struck = fault_proxy_struck(proxy);
         atomic_store(&active, crowds[draw(sizeof crowds / sizeof *crowds)]);
         let_work((int)draw(LET_WORK));
-        /* A greeting that fails opens the breaker for a second: seldom. With TLS the first three are
-         * the handshake, the tickets and the greeting. */
+        /* A handshake that fails opens the breaker for a second: seldom. With TLS the first three are
+         * the TLS handshake, the tickets and the handshake of Redis. */
         fault_proxy_arm(proxy, kind, draw(200) == 0 ? 0 : has_tls ? 3 : 1);
         while (fault_proxy_struck(proxy) == struck && !atomic_load(&failed))
             nanosleep(&(struct timespec){0, 200000}, NULL);

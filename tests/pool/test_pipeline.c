@@ -310,7 +310,7 @@ START_TEST(bytes_behind_the_last_reply_end_the_connection)
     case_err(CASE_RUN(pool, arena, effect, EXPECT_OK, NULL, &error, STR("SET"), STR("k")), ERR_OK);
     fake_redis_trail(fake, "+");
     enum err err = CASE_RUN(pool, arena, effect, EXPECT_OK, NULL, &error, STR("SET"), STR("k"));
-    /* A read is tried once more, over a new connection whose greeting then has the same flaw. */
+    /* A read is tried once more, over a new connection whose handshake then has the same flaw. */
     case_err(err, effect == PIPELINE_WRITE ? ERR_UNCERTAIN : ERR_UPSTREAM_DOWN);
     ck_assert_uint_eq(case_stats(pool).poisoned, 1);
     ck_assert_uint_eq(case_stats(pool).idle, 0);

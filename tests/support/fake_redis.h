@@ -4,7 +4,7 @@
  * every other command "+OK". What it does instead is said by
  *   - the script: the next commands that are not of those five, one step each, whichever
  *     connection they come over;
- *   - overrides: one fixed answer for a command's name, greetings included;
+ *   - overrides: one fixed answer for a command's name, those of the handshake included;
  *   - modes: accept and slam the door; accept and read nothing; say more than was asked.
  * All functions may be called from the test's thread at any time. Failures end the test.
  */

@@ -34,7 +34,7 @@ void fault_proxy_stop(struct fault_proxy **proxy);
 int fault_proxy_port(const struct fault_proxy *proxy);
 
 /* The next bytes of that direction are struck, once, but not among the first `spared` answers of a
- * connection (handshake, greeting). In place of a fault that has not struck yet. */
+ * connection (TLS and Redis handshake). In place of a fault that has not struck yet. */
 void fault_proxy_arm(struct fault_proxy *proxy, enum fault_kind kind, int spared);
 /* How many faults have struck since the start. */
 size_t fault_proxy_struck(struct fault_proxy *proxy);

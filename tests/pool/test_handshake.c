@@ -253,7 +253,7 @@ static const struct {
     {"CLIENT", "", ERR_TIMEOUT},
 };
 
-START_TEST(a_greeting_answered_wrongly_is_no_connection)
+START_TEST(a_handshake_answered_wrongly_is_no_connection)
 {
     fake_redis_override(fake, rude[_i].command, rude[_i].bytes);
     case_err(open_conn(rude[_i].err == ERR_TIMEOUT ? 100 : CASE_PATIENCE_MS), rude[_i].err);
@@ -319,7 +319,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("greeting");
+    Suite *suite = suite_create("handshake");
     TCase *real = tcase_create("real"), *bad = tcase_create("fake");
 
     tcase_add_checked_fixture(real, start_server, stop_server);
@@ -338,7 +338,7 @@ int main(void)
 
     tcase_add_checked_fixture(bad, start_fake, stop_fake);
     tcase_add_test(bad, a_refused_name_is_no_failure);
-    tcase_add_loop_test(bad, a_greeting_answered_wrongly_is_no_connection, 0,
+    tcase_add_loop_test(bad, a_handshake_answered_wrongly_is_no_connection, 0,
                         sizeof rude / sizeof *rude);
     tcase_add_test(bad, a_server_that_hangs_up_is_no_connection);
     tcase_add_test(bad, the_last_words_of_a_server_that_is_full_are_heard);

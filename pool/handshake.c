@@ -1,4 +1,4 @@
-/* Opening a connection: dial, sign in, select the database, give a name; and closing it. */
+/* Opening a connection: connect, authenticate, select the database, give a name; and closing it. */
 #include "cause.h"
 #include "conn.h"
 #include "reply.h"
@@ -10,46 +10,46 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define GREETING_COMMANDS_MAX 4
+#define HANDSHAKE_COMMANDS_MAX 4
 
-struct greeting {
+struct handshake {
     struct strbuf out;
-    const char *names[GREETING_COMMANDS_MAX + 1];
-    bool may_be_refused[GREETING_COMMANDS_MAX + 1];
+    const char *names[HANDSHAKE_COMMANDS_MAX + 1];
+    bool may_be_refused[HANDSHAKE_COMMANDS_MAX + 1];
     size_t count;
 };
 
-static void add(struct greeting *greeting, const char *name, size_t argc, const struct str *argv)
+static void add(struct handshake *handshake, const char *name, size_t argc, const struct str *argv)
 {
-    greeting->names[greeting->count++] = name;
-    resp_add_command(&greeting->out, argc, argv);
+    handshake->names[handshake->count++] = name;
+    resp_add_command(&handshake->out, argc, argv);
 }
 
 /* Passwords, database and name are one write; the guard of the exchange goes behind them. */
-static void compose(struct greeting *greeting, const struct redis_address *address,
+static void compose(struct handshake *handshake, const struct redis_address *address,
                     const char *client_name, bool asks_origin)
 {
     struct str user = str_from(address->username), password = str_from(address->password);
     /* Room for everything: a buffer that moves leaves a copy of the password behind. */
-    strbuf_init(&greeting->out, NULL, user.len + password.len + strlen(client_name) + 256);
+    strbuf_init(&handshake->out, NULL, user.len + password.len + strlen(client_name) + 256);
     if (address->username)
-        add(greeting, "AUTH", 3, (const struct str[]){STR("AUTH"), user, password});
+        add(handshake, "AUTH", 3, (const struct str[]){STR("AUTH"), user, password});
     else if (address->password)
-        add(greeting, "AUTH", 2, (const struct str[]){STR("AUTH"), password});
+        add(handshake, "AUTH", 2, (const struct str[]){STR("AUTH"), password});
     if (address->database != 0) {
         char number[16];
         snprintf(number, sizeof number, "%d", address->database);
-        add(greeting, "SELECT", 2, (const struct str[]){STR("SELECT"), str_from(number)});
+        add(handshake, "SELECT", 2, (const struct str[]){STR("SELECT"), str_from(number)});
     }
     /* A name helps whoever reads CLIENT LIST; an ACL user without that right works as well. */
-    greeting->may_be_refused[greeting->count] = true;
-    add(greeting, "CLIENT SETNAME", 3,
+    handshake->may_be_refused[handshake->count] = true;
+    add(handshake, "CLIENT SETNAME", 3,
         (const struct str[]){STR("CLIENT"), STR("SETNAME"), str_from(client_name)});
     if (asks_origin) {
-        greeting->may_be_refused[greeting->count] = true;
-        add(greeting, "INFO", 2, (const struct str[]){STR("INFO"), STR("replication")});
+        handshake->may_be_refused[handshake->count] = true;
+        add(handshake, "INFO", 2, (const struct str[]){STR("INFO"), STR("replication")});
     }
-    greeting->names[greeting->count] = "ECHO";
+    handshake->names[handshake->count] = "ECHO";
 }
 
 static enum err refused(struct error *error, const char *command, const struct value *value)
@@ -68,57 +68,58 @@ static enum err lost(const struct conn *conn, struct error *error)
     transport_explain(transport, why, sizeof why);
     const char *hint = transport->session ? "; does Redis want another client certificate?"
                                           : "; if Redis speaks TLS on this port, use rediss://";
-    return cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE, "greeting: %s%s", why,
+    return cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE, "handshake: %s%s", why,
                      transport->reason[0] ? "" : hint);
 }
 
-/* What the answers to the greeting mean. */
-static enum err judge(const struct conn *conn, const struct greeting *greeting,
+/* What the answers to the handshake mean. */
+static enum err judge(const struct conn *conn, const struct handshake *handshake,
                       const struct exchange *exchange, enum exchange_step step, struct error *error)
 {
     /* "-ERR max number of clients reached" and "-DENIED …" come once, unasked, and then the end:
      * so errors are looked at before the fate of the exchange. */
-    bool is_farewell = step == EXCHANGE_FAILED && exchange->arrived == 1;
+    bool is_rejection = step == EXCHANGE_FAILED && exchange->arrived == 1;
     for (size_t i = 0; i < exchange->arrived; i++)
         if (exchange->values[i].kind == VALUE_ERROR &&
-            (!greeting->may_be_refused[i] || is_farewell))
-            return refused(error, greeting->names[i], &exchange->values[i]);
+            (!handshake->may_be_refused[i] || is_rejection))
+            return refused(error, handshake->names[i], &exchange->values[i]);
     switch (step) {
     case EXCHANGE_DONE:
         return ERR_OK;
     case EXCHANGE_WAITING:
-        return cause_set(error, ERR_TIMEOUT, CAUSE_TIMEOUT, "greeting: no answer in time");
+        return cause_set(error, ERR_TIMEOUT, CAUSE_TIMEOUT, "handshake: no answer in time");
     case EXCHANGE_FAILED:
         break;
     }
     if (exchange->failure == EXCHANGE_LOST)
         return lost(conn, error);
     return cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE,
-                     "greeting: the answers make no sense");
+                     "handshake: the answers make no sense");
 }
 
-static enum err sign_in(struct conn *conn, const struct redis_address *address,
-                        const char *client_name, bool asks_origin, int64_t deadline_ns,
-                        struct error *error)
+static enum err shake_hands(struct conn *conn, const struct redis_address *address,
+                            const char *client_name, bool asks_origin, int64_t deadline_ns,
+                            struct error *error)
 {
     struct arena *arena = arena_new(1024, REPLY_LINE_MAX * 2);
     if (!arena)
-        return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "greeting: out of memory");
-    struct greeting greeting = {0};
-    struct value values[GREETING_COMMANDS_MAX + 1] = {0};
-    compose(&greeting, address, client_name, asks_origin);
+        return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "handshake: out of memory");
+    struct handshake handshake = {0};
+    struct value values[HANDSHAKE_COMMANDS_MAX + 1] = {0};
+    compose(&handshake, address, client_name, asks_origin);
     struct exchange exchange = {
-        .out = &greeting.out, .values = values, .owed = greeting.count, .arena = arena};
+        .out = &handshake.out, .values = values, .owed = handshake.count, .arena = arena};
     enum err err = conn_begin(conn, &exchange);
     if (err)
-        (void)cause_set(error, err, CAUSE_UNAVAILABLE, "greeting: out of memory");
+        (void)cause_set(error, err, CAUSE_UNAVAILABLE, "handshake: out of memory");
     else
-        err = judge(conn, &greeting, &exchange, conn_continue(conn, &exchange, deadline_ns), error);
+        err =
+            judge(conn, &handshake, &exchange, conn_continue(conn, &exchange, deadline_ns), error);
     if (!err && asks_origin) /* the last command; a refusal is a text without the fields */
-        conn->origin = pool_origin_of(values[greeting.count - 1].text);
-    if (greeting.out.ptr)
-        secret_wipe(greeting.out.ptr, greeting.out.len);
-    strbuf_fini(&greeting.out);
+        conn->origin = pool_origin_of(values[handshake.count - 1].text);
+    if (handshake.out.ptr)
+        secret_wipe(handshake.out.ptr, handshake.out.len);
+    strbuf_fini(&handshake.out);
     arena_free(&arena);
     return err;
 }
@@ -134,15 +135,15 @@ enum err conn_open(const struct redis_address *address, struct tls_context *tls,
     }
     conn->transport.fd = -1;
     random_bytes(&conn->nonce, sizeof conn->nonce);
-    conn_move(conn, CONN_DIALLING);
+    conn_move(conn, CONN_CONNECTING);
     enum err err = transport_open(address, tls, deadline_ns, &conn->transport, error);
     if (!err) {
-        conn_move(conn, CONN_GREETING);
-        err = sign_in(conn, address, client_name, asks_origin, deadline_ns, error);
+        conn_move(conn, CONN_HANDSHAKE);
+        err = shake_hands(conn, address, client_name, asks_origin, deadline_ns, error);
     }
     /* An exchange may end well and the connection still be of no use (see conn_continue). */
     if (!err && conn->state != CONN_READY)
-        err = cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE, "greeting: refused");
+        err = cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE, "handshake: refused");
     if (err) {
         conn_close(&conn);
         return err;

@@ -33,7 +33,7 @@ bool pool_check_idle(struct pool *pool, struct conn **conn, enum pipeline_effect
     if (silence == IO_QUIET)
         return true;
     lock_take(&pool->lock);
-    pool->dialling++;
+    pool->connecting++;
     pool->stats.closes++;
     pool->stats.poisoned += silence == IO_TALKING;
     lock_give(&pool->lock);
@@ -53,13 +53,13 @@ static struct conn *drop_idle_locked(struct pool *pool)
 }
 
 /* Counts out a connection that could not be made. True when the breaker is open now. */
-static bool dial_failed_locked(struct pool *pool, const char *cause, bool is_probe, bool is_telling,
-                               struct conn **to_close_out, bool *opened_out)
+static bool connect_failed_locked(struct pool *pool, const char *cause, bool is_probe,
+                                  bool is_conclusive, struct conn **to_close_out, bool *opened_out)
 {
     pool->stats.connect_failures++;
     pool->live--;
     pool->busy--;
-    if (!is_telling) {
+    if (!is_conclusive) {
         if (is_probe)
             breaker_unknown(&pool->breaker);
         return pool->breaker.is_open;
@@ -69,14 +69,14 @@ static bool dial_failed_locked(struct pool *pool, const char *cause, bool is_pro
     *to_close_out = drop_idle_locked(pool);
     pool->grow_again_ns = now_ns + BREAKER_PROBE_INTERVAL_NS;
     /* As long as others get answers the endpoint is not down; it may only be full (max clients). */
-    bool others_work = pool->busy > pool->dialling;
+    bool others_work = pool->busy > pool->connecting;
     if (is_probe || !others_work)
         *opened_out = breaker_failed(&pool->breaker, cause, now_ns);
     return pool->breaker.is_open;
 }
 
-enum err pool_dial(struct pool *pool, int64_t deadline_ns, bool is_probe, struct conn **conn_out,
-                   bool *down_out, struct error *error)
+enum err pool_connect(struct pool *pool, int64_t deadline_ns, bool is_probe, struct conn **conn_out,
+                      bool *down_out, struct error *error)
 {
     struct conn *to_close = NULL;
     struct pool_wakes wakes = {0};
@@ -85,14 +85,14 @@ enum err pool_dial(struct pool *pool, int64_t deadline_ns, bool is_probe, struct
     int64_t start_ns = clock_mono_ns(), limit_ns = start_ns + pool->connect_timeout_ns;
     enum err err = conn_open(&pool->address, pool->tls, pool->client_name, pool->asks_origin,
                              least(limit_ns, deadline_ns), conn_out, &why);
-    bool is_telling = err != ERR_TIMEOUT || limit_ns <= deadline_ns ||
-                      clock_mono_ns() - start_ns >= pool->telling_ns;
+    bool is_conclusive = err != ERR_TIMEOUT || limit_ns <= deadline_ns ||
+                         clock_mono_ns() - start_ns >= pool->down_after_ns;
     lock_take(&pool->lock);
-    pool->dialling--;
+    pool->connecting--;
     if (err) {
         *conn_out = NULL;
-        *down_out = dial_failed_locked(pool, cause_static(why.caller), is_probe, is_telling,
-                                       &to_close, &opened);
+        *down_out = connect_failed_locked(pool, cause_static(why.caller), is_probe, is_conclusive,
+                                          &to_close, &opened);
     } else {
         pool->stats.connects++;
         pool->grow_again_ns = 0;
@@ -109,7 +109,7 @@ enum err pool_dial(struct pool *pool, int64_t deadline_ns, bool is_probe, struct
     log_breaker(pool, opened, closed, why.detail);
     if (!err)
         return ERR_OK;
-    /* A Redis that says no to a greeting cannot be had: nothing was asked of it. */
+    /* A Redis that refuses the handshake cannot be had: nothing was asked of it. */
     if (err == ERR_UPSTREAM_REFUSED)
         err = ERR_UPSTREAM_DOWN;
     why.code = err;
@@ -145,7 +145,7 @@ void pool_release(struct pool *pool, struct conn *conn, const struct exchange *e
 {
     struct pool_wakes wakes = {0};
     struct conn *to_close = NULL;
-    bool is_sound = conn->state == CONN_READY, opened = false, closed = false;
+    bool is_ready = conn->state == CONN_READY, opened = false, closed = false;
     int64_t now_ns = clock_mono_ns(), travel_ns = now_ns - exchange->began_ns;
     size_t bound = tell_time_bound(travel_ns);
     lock_take(&pool->lock);
@@ -155,8 +155,8 @@ void pool_release(struct pool *pool, struct conn *conn, const struct exchange *e
         batch->phase = BATCH_ENDED;
     pool->under_way -= pipelines;
     count_locked(pool, exchange, pipelines, batch);
-    bool is_kept = is_sound && conn->origin == pool->origin;
-    if (is_sound)
+    bool is_kept = is_ready && conn->origin == pool->origin;
+    if (is_ready)
         closed = breaker_succeeded(&pool->breaker);
     if (is_kept) {
         pool_release_conn_locked(pool, now_ns, conn);
@@ -166,7 +166,8 @@ void pool_release(struct pool *pool, struct conn *conn, const struct exchange *e
         if (exchange->failure == EXCHANGE_LOST && exchange->is_reused)
             to_close = drop_idle_locked(pool);
         /* A caller's own short deadline says nothing about Redis. */
-        if (exchange->failure == EXCHANGE_LATE && now_ns - exchange->began_ns >= pool->telling_ns)
+        if (exchange->failure == EXCHANGE_LATE &&
+            now_ns - exchange->began_ns >= pool->down_after_ns)
             opened = breaker_suspect(&pool->breaker, CAUSE_TIMEOUT, now_ns);
     }
     pool_serve_locked(pool, now_ns, &wakes);
