@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-/* Replies of all members together; beyond it the exchange fails like one that is too large. */
+/* Replies of all members together; beyond it the round trip fails like one that is too large. */
 #define BATCH_ARENA_LIMIT (256u * 1024 * 1024)
 #define BATCH_ARENA_BLOCK 32768
 

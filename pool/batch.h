@@ -57,11 +57,11 @@ struct batch {
     int64_t reply_by_ns; /* set when it is sent */
 
     /* The leader's while SENT; nobody's to change once DONE. */
-    struct exchange exchange;
+    struct round_trip round_trip;
     struct value *values;
     size_t values_size;
     struct arena *arena;
-    enum err failed; /* other than ERR_OK: it never got as far as an exchange */
+    enum err failed; /* other than ERR_OK: it never got as far as a round trip */
     struct error error;
 };
 

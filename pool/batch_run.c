@@ -1,7 +1,7 @@
 /*
  * How a batch is run: what its leader does, and what its followers do (see batch.h).
  *
- * The order at the end of an exchange is the heart of it (measured, see bench_pool): first the
+ * The order at the end of a round trip is the heart of it (measured, see bench_pool): first the
  * connection goes to the next batch and its leader is woken, then this batch's followers are, all
  * by one wake, and none of it happens under the lock.
  */
@@ -14,7 +14,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
-/* A follower outwaits the end of the exchange by so much: its leader is about to report. */
+/* A follower outwaits the end of the round trip by so much: its leader is about to report. */
 #define FOLLOWER_GRACE_NS (50 * NS_PER_MS)
 
 enum lead_end {
@@ -31,7 +31,7 @@ static void finish(struct batch *batch)
         futex_wake_all(&batch->word);
 }
 
-/* Ends a batch without an exchange. Its connection, if any, has been given back. */
+/* Ends a batch without a round trip. Its connection, if any, has been given back. */
 static void finish_unsent(struct pool *pool, struct batch *batch, const struct error *error)
 {
     lock_take(&pool->lock);
@@ -139,12 +139,12 @@ static enum err begin(struct batch *batch, int64_t now_ns)
         if (!batch->values)
             return ERR_NO_MEMORY;
     }
-    batch->exchange = (struct exchange){.out = &batch->out,
-                                        .values = batch->values,
-                                        .owed = batch->commands,
-                                        .arena = batch->arena,
-                                        .began_ns = now_ns};
-    return conn_begin(batch->conn, &batch->exchange);
+    batch->round_trip = (struct round_trip){.out = &batch->out,
+                                            .values = batch->values,
+                                            .owed = batch->commands,
+                                            .arena = batch->arena,
+                                            .began_ns = now_ns};
+    return conn_begin(batch->conn, &batch->round_trip);
 }
 
 /* Reads on until all is there, the batch's time is up, or this leader's. */
@@ -154,12 +154,12 @@ static enum lead_end read_replies(struct pool *pool, struct batch *batch,
     struct conn *conn = batch->conn;
     int64_t until_ns =
         batch->reply_by_ns < request->deadline_ns ? batch->reply_by_ns : request->deadline_ns;
-    if (conn_continue(conn, &batch->exchange, until_ns) == EXCHANGE_WAITING) {
+    if (conn_continue(conn, &batch->round_trip, until_ns) == ROUND_TRIP_WAITING) {
         if (until_ns < batch->reply_by_ns)
             return LEAD_LATE;
-        conn_abort(conn, &batch->exchange);
+        conn_abort(conn, &batch->round_trip);
     }
-    pool_release(pool, conn, &batch->exchange, batch);
+    pool_release(pool, conn, &batch->round_trip, batch);
     finish(batch);
     return LEAD_DONE;
 }
@@ -203,9 +203,9 @@ static struct conn *abandon_locked(struct pool *pool, struct batch *batch, int64
         if (batch->is_granted && !batch->fail_cause)
             pool_release_conn_locked(pool, now_ns, batch->conn);
     } else if (batch->phase == BATCH_SENT) {
-        conn_abort(batch->conn, &batch->exchange);
+        conn_abort(batch->conn, &batch->round_trip);
         to_close = batch->conn;
-        pool_discard_locked(pool, &batch->exchange);
+        pool_discard_locked(pool, &batch->round_trip);
     }
     batch->phase = BATCH_ENDED;
     return to_close;
@@ -265,17 +265,17 @@ static enum err collect(struct pool *pool, struct batch *batch, size_t slot,
                         struct error *error)
 {
     enum err err = batch->failed;
-    const struct exchange *exchange = &batch->exchange;
+    const struct round_trip *round_trip = &batch->round_trip;
     const struct batch_member *member = &batch->members[slot];
     if (err)
         *error = batch->error;
     else if (member->is_wrong_redis)
         err = pipeline_wrong_redis(error);
-    else if (exchange->failure)
-        err = pipeline_failed(request, exchange, member->from, may_retry_out, error);
+    else if (round_trip->failure)
+        err = pipeline_failed(request, round_trip, member->from, may_retry_out, error);
     else
-        err =
-            pipeline_take(request->pipeline, exchange, &batch->values[member->first_reply], error);
+        err = pipeline_take(request->pipeline, round_trip, &batch->values[member->first_reply],
+                            error);
     batch_unref(pool, batch);
     return err;
 }
@@ -290,7 +290,7 @@ enum err batch_lead(struct pool *pool, struct batch *batch, size_t slot,
 }
 
 /* Until when a follower sleeps before it looks again: its time to acquire while the batch gathers, a
- * little longer than the exchange may last once it was sent. */
+ * little longer than the round trip may last once it was sent. */
 static int64_t follower_limit(struct pool *pool, const struct batch *batch,
                               const struct pool_request *request)
 {
@@ -303,7 +303,7 @@ static int64_t follower_limit(struct pool *pool, const struct batch *batch,
 
 /*
  * A follower needs no timer of its own as long as its leader is sure to act in time: the leader
- * came earlier, so its time to acquire ends earlier, and then the exchange has its own time limit. A
+ * came earlier, so its time to acquire ends earlier, and then the round trip has its own time limit. A
  * deadline that is shorter than both together is the follower's own affair.
  */
 static bool may_trust_leader(const struct pool *pool, const struct pool_request *request)

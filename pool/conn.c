@@ -25,139 +25,140 @@ void conn_move(struct conn *conn, enum conn_state to)
     conn->state = to;
 }
 
-static enum exchange_step fail(struct conn *conn, struct exchange *exchange,
-                               enum exchange_failure failure)
+static enum round_trip_step fail(struct conn *conn, struct round_trip *round_trip,
+                                 enum round_trip_failure failure)
 {
-    exchange->failure = failure;
+    round_trip->failure = failure;
     conn_move(conn, CONN_BROKEN);
-    return EXCHANGE_FAILED;
+    return ROUND_TRIP_FAILED;
 }
 
-enum err conn_begin(struct conn *conn, struct exchange *exchange)
+enum err conn_begin(struct conn *conn, struct round_trip *round_trip)
 {
     /* Odd step and random start: no number comes twice, and no stored value can foresee one. */
     conn->nonce += UINT64_C(0x9e3779b97f4a7c15);
-    str_put_hex64(exchange->guard, conn->nonce);
-    const struct str echo[] = {STR("ECHO"), {exchange->guard, 16}};
-    resp_add_command(exchange->out, 2, echo);
-    if (exchange->out->failed)
+    str_put_hex64(round_trip->guard, conn->nonce);
+    const struct str echo[] = {STR("ECHO"), {round_trip->guard, 16}};
+    resp_add_command(round_trip->out, 2, echo);
+    if (round_trip->out->failed)
         return ERR_NO_MEMORY;
-    exchange->sent = 0;
-    exchange->arrived = 0;
-    exchange->received = 0;
-    exchange->failure = EXCHANGE_SOUND;
-    exchange->is_reused = conn->is_reused;
-    exchange->origin = conn->origin;
-    if (conn->state == CONN_READY) /* the handshake is an exchange too, and stays HANDSHAKE */
+    round_trip->sent = 0;
+    round_trip->arrived = 0;
+    round_trip->received = 0;
+    round_trip->failure = ROUND_TRIP_OK;
+    round_trip->is_reused = conn->is_reused;
+    round_trip->origin = conn->origin;
+    if (conn->state == CONN_READY) /* the handshake is a round trip too, and stays HANDSHAKE */
         conn_move(conn, CONN_OWING);
     return ERR_OK;
 }
 
-static enum exchange_step send_rest(struct conn *conn, struct exchange *exchange,
-                                    int64_t deadline_ns)
+static enum round_trip_step send_rest(struct conn *conn, struct round_trip *round_trip,
+                                      int64_t deadline_ns)
 {
     size_t sent = 0;
     enum io_status status =
-        conn->transport.ops->send(&conn->transport, exchange->out->ptr + exchange->sent,
-                                  exchange->out->len - exchange->sent, deadline_ns, &sent);
-    exchange->sent += sent;
+        conn->transport.ops->send(&conn->transport, round_trip->out->ptr + round_trip->sent,
+                                  round_trip->out->len - round_trip->sent, deadline_ns, &sent);
+    round_trip->sent += sent;
     switch (status) {
     case IO_DONE:
-        return EXCHANGE_DONE;
+        return ROUND_TRIP_DONE;
     case IO_TIMEOUT:
-        return EXCHANGE_WAITING;
+        return ROUND_TRIP_WAITING;
     case IO_CLOSED:
     case IO_FAILED:
         break;
     }
-    return fail(conn, exchange, EXCHANGE_LOST);
+    return fail(conn, round_trip, ROUND_TRIP_LOST);
 }
 
 /* Takes all whole replies out of the reader. DONE when none is owed any more, WAITING for bytes. */
-static enum exchange_step take_replies(struct conn *conn, struct exchange *exchange)
+static enum round_trip_step take_replies(struct conn *conn, struct round_trip *round_trip)
 {
-    while (exchange->arrived <= exchange->owed) {
-        struct value *value = &exchange->values[exchange->arrived];
-        switch (reply_reader_next(conn->reader, exchange->arena, value)) {
+    while (round_trip->arrived <= round_trip->owed) {
+        struct value *value = &round_trip->values[round_trip->arrived];
+        switch (reply_reader_next(conn->reader, round_trip->arena, value)) {
         case REPLY_READY:
-            exchange->arrived++;
+            round_trip->arrived++;
             break;
         case REPLY_MORE:
-            return EXCHANGE_WAITING;
-        case REPLY_GARBLED:
-            return fail(conn, exchange, EXCHANGE_GARBLED);
+            return ROUND_TRIP_WAITING;
+        case REPLY_PROTOCOL_ERROR:
+            return fail(conn, round_trip, ROUND_TRIP_PROTOCOL_ERROR);
         case REPLY_TOO_LARGE:
-            return fail(conn, exchange, EXCHANGE_TOO_LARGE);
+            return fail(conn, round_trip, ROUND_TRIP_TOO_LARGE);
         case REPLY_NO_MEMORY:
-            return fail(conn, exchange, EXCHANGE_NO_MEMORY);
+            return fail(conn, round_trip, ROUND_TRIP_NO_MEMORY);
         }
     }
-    return EXCHANGE_DONE;
+    return ROUND_TRIP_DONE;
 }
 
 /*
- * The last reply must be the echo of this exchange's number and nothing may follow it. Redis
+ * The last reply must be the echo of this round trip's number and nothing may follow it. Redis
  * refuses ECHO itself only when it refuses everything (a script runs too long, the user was taken
  * away): then every reply is the same kind of error, and that is believed.
  */
-static bool is_in_step(const struct conn *conn, const struct exchange *exchange)
+static bool is_in_step(const struct conn *conn, const struct round_trip *round_trip)
 {
-    const struct value *last = &exchange->values[exchange->owed];
+    const struct value *last = &round_trip->values[round_trip->owed];
     if (reply_reader_left(conn->reader) > 0)
         return false;
     if (last->kind == VALUE_STRING)
-        return str_eq(last->text, (struct str){exchange->guard, 16});
+        return str_eq(last->text, (struct str){round_trip->guard, 16});
     enum redis_fault fault = value_fault(last);
     if (fault != REDIS_FAULT_BUSY && fault != REDIS_FAULT_AUTH && fault != REDIS_FAULT_NOPERM)
         return false;
-    for (size_t i = 0; i < exchange->owed; i++)
-        if (value_fault(&exchange->values[i]) != fault)
+    for (size_t i = 0; i < round_trip->owed; i++)
+        if (value_fault(&round_trip->values[i]) != fault)
             return false;
     return true;
 }
 
-static enum exchange_step read_rest(struct conn *conn, struct exchange *exchange,
-                                    int64_t deadline_ns)
+static enum round_trip_step read_rest(struct conn *conn, struct round_trip *round_trip,
+                                      int64_t deadline_ns)
 {
     for (;;) {
         size_t got = 0;
         enum io_status status = conn->transport.ops->receive(&conn->transport, conn->buffer,
                                                              CONN_READ_BUFFER, deadline_ns, &got);
         if (status == IO_TIMEOUT)
-            return EXCHANGE_WAITING;
+            return ROUND_TRIP_WAITING;
         if (status != IO_DONE)
-            return fail(conn, exchange, EXCHANGE_LOST);
-        exchange->received += got;
+            return fail(conn, round_trip, ROUND_TRIP_LOST);
+        round_trip->received += got;
         if (!reply_reader_feed(conn->reader, conn->buffer, got))
-            return fail(conn, exchange, EXCHANGE_NO_MEMORY);
-        enum exchange_step step = take_replies(conn, exchange);
-        if (step != EXCHANGE_WAITING)
+            return fail(conn, round_trip, ROUND_TRIP_NO_MEMORY);
+        enum round_trip_step step = take_replies(conn, round_trip);
+        if (step != ROUND_TRIP_WAITING)
             return step;
     }
 }
 
-enum exchange_step conn_continue(struct conn *conn, struct exchange *exchange, int64_t deadline_ns)
+enum round_trip_step conn_continue(struct conn *conn, struct round_trip *round_trip,
+                                   int64_t deadline_ns)
 {
-    if (exchange->sent < exchange->out->len) {
-        enum exchange_step step = send_rest(conn, exchange, deadline_ns);
-        if (step != EXCHANGE_DONE)
+    if (round_trip->sent < round_trip->out->len) {
+        enum round_trip_step step = send_rest(conn, round_trip, deadline_ns);
+        if (step != ROUND_TRIP_DONE)
             return step;
     }
-    enum exchange_step step = read_rest(conn, exchange, deadline_ns);
-    if (step != EXCHANGE_DONE)
+    enum round_trip_step step = read_rest(conn, round_trip, deadline_ns);
+    if (step != ROUND_TRIP_DONE)
         return step;
-    if (!is_in_step(conn, exchange))
-        return fail(conn, exchange, EXCHANGE_GARBLED);
+    if (!is_in_step(conn, round_trip))
+        return fail(conn, round_trip, ROUND_TRIP_PROTOCOL_ERROR);
     conn->is_reused = true;
     /* Whatever Redis has against us when it refuses even the echo, a new connection finds out. */
-    bool is_refused = exchange->values[exchange->owed].kind == VALUE_ERROR;
+    bool is_refused = round_trip->values[round_trip->owed].kind == VALUE_ERROR;
     conn_move(conn, is_refused ? CONN_BROKEN : CONN_READY);
-    return EXCHANGE_DONE;
+    return ROUND_TRIP_DONE;
 }
 
-void conn_abort(struct conn *conn, struct exchange *exchange)
+void conn_abort(struct conn *conn, struct round_trip *round_trip)
 {
-    (void)fail(conn, exchange, EXCHANGE_LATE);
+    (void)fail(conn, round_trip, ROUND_TRIP_TIMED_OUT);
 }
 
 enum io_silence conn_listen(struct conn *conn)

@@ -1,5 +1,5 @@
 /*
- * One connection to Redis: its states, its handshake, and one exchange (a write, then every owed
+ * One connection to Redis: its states, its handshake, and one round trip (a write, then every owed
  * reply) at a time. Used by one thread at a time; the pool hands it from thread to thread under its
  * lock. No locks here.
  */
@@ -24,14 +24,14 @@ enum conn_state {
     CONN_STATES
 };
 
-/* Why an exchange came to nothing. */
-enum exchange_failure {
-    EXCHANGE_SOUND,
-    EXCHANGE_LOST,      /* closed or reset by the other side, or a socket error */
-    EXCHANGE_LATE,      /* not answered in time */
-    EXCHANGE_GARBLED,   /* not RESP2, a reply too many, or replies that are not ours */
-    EXCHANGE_TOO_LARGE, /* a reply over the limits of reply.h */
-    EXCHANGE_NO_MEMORY
+/* Why a round trip came to nothing. */
+enum round_trip_failure {
+    ROUND_TRIP_OK,
+    ROUND_TRIP_LOST,           /* closed or reset by the other side, or a socket error */
+    ROUND_TRIP_TIMED_OUT,      /* not answered in time */
+    ROUND_TRIP_PROTOCOL_ERROR, /* not RESP2, a reply too many, or replies that are not ours */
+    ROUND_TRIP_TOO_LARGE,      /* a reply over the limits of reply.h */
+    ROUND_TRIP_NO_MEMORY
 };
 
 /*
@@ -39,9 +39,9 @@ enum exchange_failure {
  * a number never used before on this connection, and only when its answer comes last, the replies
  * are believed. A reply that was duplicated, dropped or left over from an earlier request shifts
  * all that follow, and then the last one is not the echo. It costs Redis a quarter of a
- * microsecond an exchange and makes "never somebody else's reply" a fact instead of a hope.
+ * microsecond a round trip and makes "never somebody else's reply" a fact instead of a hope.
  */
-struct exchange {
+struct round_trip {
     struct strbuf *out;   /* RESP commands; the guard is appended by conn_begin */
     struct value *values; /* owed + 1 of them: the last is the guard's */
     size_t owed;          /* replies to the caller's commands */
@@ -49,17 +49,17 @@ struct exchange {
     size_t sent;          /* bytes that may have left */
     size_t arrived;       /* whole replies so far, the guard's included */
     size_t received;      /* bytes so far */
-    enum exchange_failure failure;
+    enum round_trip_failure failure;
     uint64_t origin;  /* of the connection: which Redis it leads to */
     int64_t began_ns; /* set by conn_begin's caller, for the pool */
     bool is_reused;   /* the connection had served before: it may have died while it was idle */
     char guard[STR_HEX64_SIZE];
 };
 
-enum exchange_step {
-    EXCHANGE_DONE,    /* all owed replies are there and are ours; the connection is READY */
-    EXCHANGE_WAITING, /* deadline_ns passed; the replies are still owed, call conn_continue again */
-    EXCHANGE_FAILED   /* see .failure; the connection is BROKEN */
+enum round_trip_step {
+    ROUND_TRIP_DONE,    /* all owed replies are there and are ours; the connection is READY */
+    ROUND_TRIP_WAITING, /* deadline_ns passed; the replies are still owed, call conn_continue again */
+    ROUND_TRIP_FAILED   /* see .failure; the connection is BROKEN */
 };
 
 struct conn {
@@ -70,7 +70,7 @@ struct conn {
     struct reply_reader *reader;
     uint64_t nonce;  /* of the last guard */
     uint64_t origin; /* pool_origin_of what the handshake learnt; POOL_ORIGIN_UNKNOWN: not asked */
-    bool is_reused;  /* an exchange has succeeded on it */
+    bool is_reused;  /* a round trip has succeeded on it */
     char buffer[CONN_READ_BUFFER];
 };
 
@@ -91,13 +91,14 @@ void conn_close_list(struct conn *conn);
 /* Only a connection that is IO_QUIET may be used after it was idle. One system call, no wait. */
 enum io_silence conn_listen(struct conn *conn);
 
-/* Starts the exchange: appends the guard. Then conn_continue until it is not WAITING.
+/* Starts the round trip: appends the guard. Then conn_continue until it is not WAITING.
  * ERR_NO_MEMORY: nothing was sent, the connection is READY still. */
-CW_MUST_CHECK enum err conn_begin(struct conn *conn, struct exchange *exchange);
+CW_MUST_CHECK enum err conn_begin(struct conn *conn, struct round_trip *round_trip);
 /* Sends the rest and reads until everything is there or deadline_ns has passed. */
-enum exchange_step conn_continue(struct conn *conn, struct exchange *exchange, int64_t deadline_ns);
-/* Gives up an exchange that is WAITING: the connection is BROKEN, failure is LATE. */
-void conn_abort(struct conn *conn, struct exchange *exchange);
+enum round_trip_step conn_continue(struct conn *conn, struct round_trip *round_trip,
+                                   int64_t deadline_ns);
+/* Gives up a round trip that is WAITING: the connection is BROKEN, failure is TIMED_OUT. */
+void conn_abort(struct conn *conn, struct round_trip *round_trip);
 
 /* The one place where the state changes, checked against the table of legal moves. For the files
  * of the connection only (conn.c, handshake.c). */

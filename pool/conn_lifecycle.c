@@ -117,20 +117,20 @@ enum err pool_connect(struct pool *pool, int64_t deadline_ns, bool is_probe, str
     return err;
 }
 
-void pool_discard_locked(struct pool *pool, const struct exchange *exchange)
+void pool_discard_locked(struct pool *pool, const struct round_trip *round_trip)
 {
     pool->live--;
     pool->busy--;
     pool->stats.closes++;
-    pool->stats.poisoned +=
-        exchange->failure == EXCHANGE_GARBLED || exchange->failure == EXCHANGE_LATE;
+    pool->stats.poisoned += round_trip->failure == ROUND_TRIP_PROTOCOL_ERROR ||
+                            round_trip->failure == ROUND_TRIP_TIMED_OUT;
 }
 
-static void count_locked(struct pool *pool, const struct exchange *exchange, size_t pipelines,
+static void count_locked(struct pool *pool, const struct round_trip *round_trip, size_t pipelines,
                          bool is_batch)
 {
     pool->stats.round_trips++;
-    pool->stats.commands += exchange->owed;
+    pool->stats.commands += round_trip->owed;
     if (is_batch) {
         pool->stats.batches++;
         pool->stats.batched += pipelines;
@@ -140,34 +140,34 @@ static void count_locked(struct pool *pool, const struct exchange *exchange, siz
     }
 }
 
-void pool_release(struct pool *pool, struct conn *conn, const struct exchange *exchange,
+void pool_release(struct pool *pool, struct conn *conn, const struct round_trip *round_trip,
                   struct batch *batch)
 {
     struct pool_wakes wakes = {0};
     struct conn *to_close = NULL;
     bool is_ready = conn->state == CONN_READY, opened = false, closed = false;
-    int64_t now_ns = clock_mono_ns(), travel_ns = now_ns - exchange->began_ns;
-    size_t bound = tell_time_bound(travel_ns);
+    int64_t now_ns = clock_mono_ns(), duration_ns = now_ns - round_trip->began_ns;
+    size_t bound = tell_time_bound(duration_ns);
     lock_take(&pool->lock);
-    tell_time(&pool->stats.travels, bound, travel_ns);
+    tell_time(&pool->stats.round_trip_times, bound, duration_ns);
     size_t pipelines = batch ? batch->present : 1;
     if (batch)
         batch->phase = BATCH_ENDED;
     pool->under_way -= pipelines;
-    count_locked(pool, exchange, pipelines, batch);
+    count_locked(pool, round_trip, pipelines, batch);
     bool is_kept = is_ready && conn->origin == pool->origin;
     if (is_ready)
         closed = breaker_succeeded(&pool->breaker);
     if (is_kept) {
         pool_release_conn_locked(pool, now_ns, conn);
     } else {
-        pool_discard_locked(pool, exchange);
+        pool_discard_locked(pool, round_trip);
         /* The others that were idle have most likely died of the same. */
-        if (exchange->failure == EXCHANGE_LOST && exchange->is_reused)
+        if (round_trip->failure == ROUND_TRIP_LOST && round_trip->is_reused)
             to_close = drop_idle_locked(pool);
         /* A caller's own short deadline says nothing about Redis. */
-        if (exchange->failure == EXCHANGE_LATE &&
-            now_ns - exchange->began_ns >= pool->down_after_ns)
+        if (round_trip->failure == ROUND_TRIP_TIMED_OUT &&
+            now_ns - round_trip->began_ns >= pool->down_after_ns)
             opened = breaker_suspect(&pool->breaker, CAUSE_TIMEOUT, now_ns);
     }
     pool_serve_locked(pool, now_ns, &wakes);

@@ -25,7 +25,7 @@ static void add(struct handshake *handshake, const char *name, size_t argc, cons
     resp_add_command(&handshake->out, argc, argv);
 }
 
-/* Passwords, database and name are one write; the guard of the exchange goes behind them. */
+/* Passwords, database and name are one write; the guard of the round trip goes behind them. */
 static void compose(struct handshake *handshake, const struct redis_address *address,
                     const char *client_name, bool asks_origin)
 {
@@ -74,24 +74,25 @@ static enum err lost(const struct conn *conn, struct error *error)
 
 /* What the answers to the handshake mean. */
 static enum err judge(const struct conn *conn, const struct handshake *handshake,
-                      const struct exchange *exchange, enum exchange_step step, struct error *error)
+                      const struct round_trip *round_trip, enum round_trip_step step,
+                      struct error *error)
 {
     /* "-ERR max number of clients reached" and "-DENIED …" come once, unasked, and then the end:
-     * so errors are looked at before the fate of the exchange. */
-    bool is_rejection = step == EXCHANGE_FAILED && exchange->arrived == 1;
-    for (size_t i = 0; i < exchange->arrived; i++)
-        if (exchange->values[i].kind == VALUE_ERROR &&
+     * so errors are looked at before the fate of the round trip. */
+    bool is_rejection = step == ROUND_TRIP_FAILED && round_trip->arrived == 1;
+    for (size_t i = 0; i < round_trip->arrived; i++)
+        if (round_trip->values[i].kind == VALUE_ERROR &&
             (!handshake->may_be_refused[i] || is_rejection))
-            return refused(error, handshake->names[i], &exchange->values[i]);
+            return refused(error, handshake->names[i], &round_trip->values[i]);
     switch (step) {
-    case EXCHANGE_DONE:
+    case ROUND_TRIP_DONE:
         return ERR_OK;
-    case EXCHANGE_WAITING:
+    case ROUND_TRIP_WAITING:
         return cause_set(error, ERR_TIMEOUT, CAUSE_TIMEOUT, "handshake: no answer in time");
-    case EXCHANGE_FAILED:
+    case ROUND_TRIP_FAILED:
         break;
     }
-    if (exchange->failure == EXCHANGE_LOST)
+    if (round_trip->failure == ROUND_TRIP_LOST)
         return lost(conn, error);
     return cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE,
                      "handshake: the answers make no sense");
@@ -107,14 +108,14 @@ static enum err shake_hands(struct conn *conn, const struct redis_address *addre
     struct handshake handshake = {0};
     struct value values[HANDSHAKE_COMMANDS_MAX + 1] = {0};
     compose(&handshake, address, client_name, asks_origin);
-    struct exchange exchange = {
+    struct round_trip round_trip = {
         .out = &handshake.out, .values = values, .owed = handshake.count, .arena = arena};
-    enum err err = conn_begin(conn, &exchange);
+    enum err err = conn_begin(conn, &round_trip);
     if (err)
         (void)cause_set(error, err, CAUSE_UNAVAILABLE, "handshake: out of memory");
     else
-        err =
-            judge(conn, &handshake, &exchange, conn_continue(conn, &exchange, deadline_ns), error);
+        err = judge(conn, &handshake, &round_trip, conn_continue(conn, &round_trip, deadline_ns),
+                    error);
     if (!err && asks_origin) /* the last command; a refusal is a text without the fields */
         conn->origin = pool_origin_of(values[handshake.count - 1].text);
     if (handshake.out.ptr)
@@ -141,7 +142,7 @@ enum err conn_open(const struct redis_address *address, struct tls_context *tls,
         conn_move(conn, CONN_HANDSHAKE);
         err = shake_hands(conn, address, client_name, asks_origin, deadline_ns, error);
     }
-    /* An exchange may end well and the connection still be of no use (see conn_continue). */
+    /* A round trip may end well and the connection still be of no use (see conn_continue). */
     if (!err && conn->state != CONN_READY)
         err = cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE, "handshake: refused");
     if (err) {

@@ -190,51 +190,51 @@ static bool copy_value(struct arena *arena, const struct value *from, struct val
     return to->items;
 }
 
-enum err pipeline_take(struct pipeline *pipeline, const struct exchange *exchange,
+enum err pipeline_take(struct pipeline *pipeline, const struct round_trip *round_trip,
                        const struct value *replies, struct error *error)
 {
-    pipeline->origin = exchange->origin;
+    pipeline->origin = round_trip->origin;
     for (size_t i = 0; i < pipeline->count; i++)
         if (!copy_value(pipeline->arena, &replies[i], &pipeline->values[i]))
             return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "replies: out of memory");
     return ERR_OK;
 }
 
-static const char *failure_text(enum exchange_failure failure)
+static const char *failure_text(enum round_trip_failure failure)
 {
     switch (failure) {
-    case EXCHANGE_SOUND:
+    case ROUND_TRIP_OK:
         break;
-    case EXCHANGE_LOST:
+    case ROUND_TRIP_LOST:
         return "connection lost";
-    case EXCHANGE_LATE:
+    case ROUND_TRIP_TIMED_OUT:
         return "no answer in time";
-    case EXCHANGE_GARBLED:
+    case ROUND_TRIP_PROTOCOL_ERROR:
         return "the replies make no sense";
-    case EXCHANGE_TOO_LARGE:
+    case ROUND_TRIP_TOO_LARGE:
         return "a reply is larger than allowed";
-    case EXCHANGE_NO_MEMORY:
+    case ROUND_TRIP_NO_MEMORY:
         return "out of memory while reading replies";
     }
     return "unknown";
 }
 
-enum err pipeline_failed(const struct pool_request *request, const struct exchange *exchange,
+enum err pipeline_failed(const struct pool_request *request, const struct round_trip *round_trip,
                          size_t from, bool *may_retry_out, struct error *error)
 {
-    const char *text = failure_text(exchange->failure);
-    bool was_sent = exchange->sent > from;
-    /* The connection had died or gone out of step before this exchange, and nobody noticed: for a
+    const char *text = failure_text(round_trip->failure);
+    bool was_sent = round_trip->sent > from;
+    /* The connection had died or gone out of step before this round trip, and nobody noticed: for a
      * read, or for what never left, a fresh connection is as good as a first try. */
-    bool was_lost_before = exchange->failure == EXCHANGE_LOST && exchange->received == 0;
-    bool was_bad_before =
-        exchange->is_reused && (was_lost_before || exchange->failure == EXCHANGE_GARBLED);
+    bool was_lost_before = round_trip->failure == ROUND_TRIP_LOST && round_trip->received == 0;
+    bool was_bad_before = round_trip->is_reused &&
+                          (was_lost_before || round_trip->failure == ROUND_TRIP_PROTOCOL_ERROR);
     *may_retry_out = was_bad_before && (!was_sent || request->effect == PIPELINE_READ);
     if (was_sent && request->effect == PIPELINE_WRITE)
         return cause_set(error, ERR_UNCERTAIN, CAUSE_UNCERTAIN, "after a write was sent: %s", text);
-    if (exchange->failure == EXCHANGE_LATE)
+    if (round_trip->failure == ROUND_TRIP_TIMED_OUT)
         return cause_set(error, ERR_TIMEOUT, CAUSE_TIMEOUT, "%s", text);
-    if (exchange->failure == EXCHANGE_NO_MEMORY)
+    if (round_trip->failure == ROUND_TRIP_NO_MEMORY)
         return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "%s", text);
     return cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE, "%s", text);
 }
@@ -250,34 +250,34 @@ static enum err run_alone(struct pool *pool, struct conn *conn, const struct poo
                           bool *may_retry_out, struct error *error)
 {
     struct pipeline *pipeline = request->pipeline;
-    struct exchange exchange = {.out = &pipeline->out,
-                                .values = pipeline->values,
-                                .owed = pipeline->count,
-                                .arena = pipeline->arena,
-                                .began_ns = clock_mono_ns()};
+    struct round_trip round_trip = {.out = &pipeline->out,
+                                    .values = pipeline->values,
+                                    .owed = pipeline->count,
+                                    .arena = pipeline->arena,
+                                    .began_ns = clock_mono_ns()};
     size_t own_size = pipeline->out.len;
     if (request->required && conn->origin != request->required) {
         pool_release_unused(pool, conn);
         pool_count_out(pool);
         return pipeline_wrong_redis(error);
     }
-    if (conn_begin(conn, &exchange)) {
+    if (conn_begin(conn, &round_trip)) {
         pool_release_unused(pool, conn);
         pool_count_out(pool);
         return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "pipeline: out of memory");
     }
-    int64_t reply_by_ns = exchange.began_ns + pool->command_timeout_ns;
+    int64_t reply_by_ns = round_trip.began_ns + pool->command_timeout_ns;
     int64_t until_ns = reply_by_ns < request->deadline_ns ? reply_by_ns : request->deadline_ns;
-    if (conn_continue(conn, &exchange, until_ns) == EXCHANGE_WAITING)
-        conn_abort(conn, &exchange);
-    enum exchange_failure failure = exchange.failure;
-    pipeline->origin = exchange.origin;
-    pool_release(pool, conn, &exchange, NULL);
+    if (conn_continue(conn, &round_trip, until_ns) == ROUND_TRIP_WAITING)
+        conn_abort(conn, &round_trip);
+    enum round_trip_failure failure = round_trip.failure;
+    pipeline->origin = round_trip.origin;
+    pool_release(pool, conn, &round_trip, NULL);
     pipeline->out.len = own_size; /* without the guard, for another try */
-    return failure ? pipeline_failed(request, &exchange, 0, may_retry_out, error) : ERR_OK;
+    return failure ? pipeline_failed(request, &round_trip, 0, may_retry_out, error) : ERR_OK;
 }
 
-/* One attempt: acquire, the exchange, the replies. *may_retry_out: nothing has happened, try again. */
+/* One attempt: acquire, the round trip, the replies. *may_retry_out: nothing has happened, try again. */
 static enum err attempt(struct pool *pool, const struct pool_request *request, bool *may_retry_out,
                         struct error *error)
 {
@@ -383,7 +383,7 @@ enum err pipeline_run(struct pool *pool, struct pipeline *pipeline, int64_t dead
     enum err err = (is_gated ? run_gated : run)(pool, pipeline, deadline_ns, error);
     if (!err)
         return judge(pool, pipeline, error);
-    /* Replies of an exchange that failed are not to be believed, whole as they may look. */
+    /* Replies of a round trip that failed are not to be believed, whole as they may look. */
     memset(values, 0, (pipeline->count + 1) * sizeof *values);
     pipeline->origin = POOL_ORIGIN_UNKNOWN;
     return err;

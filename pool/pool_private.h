@@ -91,19 +91,19 @@ CW_MUST_CHECK enum err pool_acquire(struct pool *pool, const struct pool_request
 CW_MUST_CHECK enum err pool_connect(struct pool *pool, int64_t deadline_ns, bool is_probe,
                                     struct conn **conn_out, bool *down_out, struct error *error);
 
-/* Before an exchange on a connection that was idle: true when it may be used. Else it is closed and
+/* Before a round trip on a connection that was idle: true when it may be used. Else it is closed and
  * the caller holds the permission to connect in its place. */
 bool pool_check_idle(struct pool *pool, struct conn **conn, enum pipeline_effect effect);
 
-/* After an exchange: keeps the connection or closes it, serves the queue, counts. The batch whose
- * exchange it was ends with it; NULL: a pipeline that was sent alone does. */
-void pool_release(struct pool *pool, struct conn *conn, const struct exchange *exchange,
+/* After a round trip: keeps the connection or closes it, serves the queue, counts. The batch whose
+ * round trip it was ends with it; NULL: a pipeline that was sent alone does. */
+void pool_release(struct pool *pool, struct conn *conn, const struct round_trip *round_trip,
                   struct batch *batch);
 /* Gives back a connection that nothing was sent on; one that leads elsewhere is closed. */
 void pool_release_unused(struct pool *pool, struct conn *conn);
 /* A reply was a Redis error. */
 void pool_count_refusal(struct pool *pool);
-/* A pipeline with a connection of its own ends without an exchange. */
+/* A pipeline with a connection of its own ends without a round trip. */
 void pool_count_out(struct pool *pool);
 
 /* Leaders that may go on; to be woken once the lock is given. */
@@ -121,17 +121,17 @@ CW_MUST_CHECK bool pool_acquire_conn_locked(struct pool *pool, int64_t now_ns,
 /* Undoes pool_acquire_conn_locked. */
 void pool_release_conn_locked(struct pool *pool, int64_t now_ns, struct conn *conn);
 /* Counts out a connection that broke; the caller closes it without the lock. */
-void pool_discard_locked(struct pool *pool, const struct exchange *exchange);
+void pool_discard_locked(struct pool *pool, const struct round_trip *round_trip);
 void pool_unqueue_locked(struct pool *pool, struct batch *batch);
 
 /* The connection leads to another Redis than the request may go to: ERR_CONFLICT. */
 enum err pipeline_wrong_redis(struct error *error);
-/* What a failed exchange means to the request, whose bytes begin at `from` of what was sent.
+/* What a failed round trip means to the request, whose bytes begin at `from` of what was sent.
  * *may_retry_out: nothing has happened, and a fresh connection may do better. */
-enum err pipeline_failed(const struct pool_request *request, const struct exchange *exchange,
+enum err pipeline_failed(const struct pool_request *request, const struct round_trip *round_trip,
                          size_t from, bool *may_retry_out, struct error *error);
 /* Copies the replies into the pipeline's own memory. ERR_NO_MEMORY. */
-CW_MUST_CHECK enum err pipeline_take(struct pipeline *pipeline, const struct exchange *exchange,
+CW_MUST_CHECK enum err pipeline_take(struct pipeline *pipeline, const struct round_trip *round_trip,
                                      const struct value *replies, struct error *error);
 
 #endif

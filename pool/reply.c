@@ -44,10 +44,10 @@ static void *create_string(const redisReadTask *task, char *bytes, size_t size)
 {
     if (task->type != REDIS_REPLY_STRING && task->type != REDIS_REPLY_STATUS &&
         task->type != REDIS_REPLY_ERROR)
-        return refuse(task, REPLY_GARBLED);
+        return refuse(task, REPLY_PROTOCOL_ERROR);
     /* hiredis has counted two bytes behind a bulk string without looking at them. */
     if (task->type == REDIS_REPLY_STRING && (bytes[size] != '\r' || bytes[size + 1] != '\n'))
-        return refuse(task, REPLY_GARBLED);
+        return refuse(task, REPLY_PROTOCOL_ERROR);
     struct reply_reader *reader = task->privdata;
     char *text = arena_alloc(reader->arena, size + 1);
     if (!text)
@@ -71,7 +71,7 @@ static size_t depth_of(const redisReadTask *task)
 static void *create_array(const redisReadTask *task, element_count announced)
 {
     if (task->type != REDIS_REPLY_ARRAY || depth_of(task) > REPLY_DEPTH_MAX)
-        return refuse(task, REPLY_GARBLED);
+        return refuse(task, REPLY_PROTOCOL_ERROR);
     struct reply_reader *reader = task->privdata;
     size_t count = (size_t)announced;
     if (count > REPLY_ITEMS_MAX - reader->items)
@@ -91,7 +91,7 @@ static void *create_integer(const redisReadTask *task, long long number)
 static void *create_nil(const redisReadTask *task)
 {
     if (task->type == REDIS_REPLY_NIL) /* RESP2's are a string or an array that is not there */
-        return refuse(task, REPLY_GARBLED);
+        return refuse(task, REPLY_PROTOCOL_ERROR);
     return put(task, (struct value){.kind = VALUE_NIL});
 }
 
@@ -102,13 +102,13 @@ static void *create_double(const redisReadTask *task, double number, char *text,
     (void)number;
     (void)text;
     (void)size;
-    return refuse(task, REPLY_GARBLED);
+    return refuse(task, REPLY_PROTOCOL_ERROR);
 }
 
 static void *create_bool(const redisReadTask *task, int flag)
 {
     (void)flag;
-    return refuse(task, REPLY_GARBLED);
+    return refuse(task, REPLY_PROTOCOL_ERROR);
 }
 #endif
 
@@ -181,7 +181,7 @@ enum reply_status reply_reader_next(struct reply_reader *reader, struct arena *a
     if (redisReaderGetReply(reader->hiredis, &reply) != REDIS_OK) {
         if (!reader->broken)
             reader->broken =
-                reader->hiredis->err == REDIS_ERR_OOM ? REPLY_NO_MEMORY : REPLY_GARBLED;
+                reader->hiredis->err == REDIS_ERR_OOM ? REPLY_NO_MEMORY : REPLY_PROTOCOL_ERROR;
         return reader->broken;
     }
     if (reply) {

@@ -19,9 +19,9 @@
 
 enum reply_status {
     REPLY_READY,
-    REPLY_MORE,      /* feed more bytes and ask again, with the same arena and value */
-    REPLY_GARBLED,   /* not RESP2, or nested too deep */
-    REPLY_TOO_LARGE, /* one of the limits above */
+    REPLY_MORE,           /* feed more bytes and ask again, with the same arena and value */
+    REPLY_PROTOCOL_ERROR, /* not RESP2, or nested too deep */
+    REPLY_TOO_LARGE,      /* one of the limits above */
     REPLY_NO_MEMORY
 };
 

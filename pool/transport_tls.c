@@ -3,7 +3,7 @@
  * the plain transport's; OpenSSL only ever finds a socket that does not block.
  *
  * A stream that ends without TLS's own farewell is a closed connection like any other: what was
- * owed is missing then, and an exchange needs all that is owed (conn.c). After a failure OpenSSL is
+ * owed is missing then, and a round trip needs all that is owed (conn.c). After a failure OpenSSL is
  * not asked again; the connection is broken and can only be closed.
  */
 #include "transport_tls.h"

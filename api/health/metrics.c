@@ -33,7 +33,7 @@ static const struct {
     COUNTER("connects", connects, "Connections made to Redis."),
     COUNTER("connect_failures", connect_failures, "Attempts to connect to Redis that failed."),
     COUNTER("closes", closes, "Connections to Redis closed."),
-    COUNTER("round_trips", round_trips, "Exchanges with Redis: one write, all its replies."),
+    COUNTER("round_trips", round_trips, "Round trips to Redis: one write, all its replies."),
     COUNTER("commands", commands, "Commands sent to Redis."),
     COUNTER("borrows", borrows, "Pipelines that had a connection of their own."),
     COUNTER("wait_timeouts", waits_timed_out, "Callers that waited for a connection in vain."),
@@ -112,7 +112,7 @@ static void write_histograms(struct strbuf *out, const struct pool_view *views, 
         offsetof(struct pool_stats, waits));
     write_times(out, views, count, "cachewarden_redis_round_trip_seconds",
                 "From a write to its last reply, or until that was given up.",
-                offsetof(struct pool_stats, travels));
+                offsetof(struct pool_stats, round_trip_times));
 }
 
 static void write_pools(const struct app *app, struct strbuf *out)

@@ -144,10 +144,10 @@ struct pool_stats {
     uint64_t borrows;          /* pipelines that got a connection of their own */
     uint64_t batches, batched; /* batched writes, and pipelines that went in them */
     uint64_t batch_sizes[POOL_SIZE_BOUNDS + 1]; /* batches by the pipelines in them */
-    struct pool_times waits;   /* of batches for a connection, as their leaders saw it */
-    struct pool_times travels; /* from a write to the last reply, or to its failure */
-    uint64_t waits_timed_out;  /* ERR_BUSY */
-    uint64_t breaker_refusals; /* failed at once while the breaker was open */
+    struct pool_times waits;            /* of batches for a connection, as their leaders saw it */
+    struct pool_times round_trip_times; /* from a write to the last reply, or to its failure */
+    uint64_t waits_timed_out;           /* ERR_BUSY */
+    uint64_t breaker_refusals;          /* failed at once while the breaker was open */
     uint64_t round_trips, commands;
     uint64_t replies_refused; /* Redis error replies */
     uint64_t poisoned;        /* connections closed because they owed or spoke out of turn */

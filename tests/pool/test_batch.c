@@ -146,8 +146,8 @@ START_TEST(who_comes_while_the_connection_is_out_is_sent_together)
     ck_assert_uint_eq(case_stats(pool).batch_sizes[3], 1); /* up to eight */
     ck_assert_uint_eq(sum(case_stats(pool).waits.counts), 1);
     ck_assert_uint_ge(case_stats(pool).waits.sum_ns, waited_ns);
-    ck_assert_uint_eq(sum(case_stats(pool).travels.counts), 2);
-    ck_assert_uint_ge(case_stats(pool).travels.sum_ns, waited_ns);
+    ck_assert_uint_eq(sum(case_stats(pool).round_trip_times.counts), 2);
+    ck_assert_uint_ge(case_stats(pool).round_trip_times.sum_ns, waited_ns);
     ck_assert_uint_eq(case_stats(pool).borrows, 1);
     ck_assert_uint_eq(fake_redis_accepted(fake), 1);
     ck_assert_uint_eq(pool->under_way, 0);
@@ -277,7 +277,7 @@ static void send_two(struct runner *leader, struct runner *follower)
     ck_assert(fake_redis_wait_seen(fake, leader->command, 1));
 }
 
-START_TEST(a_leader_that_leaves_an_exchange_passes_it_on)
+START_TEST(a_leader_that_leaves_a_round_trip_passes_it_on)
 {
     enum pipeline_effect effect = _i ? PIPELINE_WRITE : PIPELINE_READ;
     struct runner leader = {.number = 1, .command = "INCR", .effect = effect, .timeout_ms = 200},
@@ -294,7 +294,7 @@ START_TEST(a_leader_that_leaves_an_exchange_passes_it_on)
 }
 END_TEST
 
-START_TEST(a_follower_that_leaves_an_exchange_does_not_disturb_it)
+START_TEST(a_follower_that_leaves_a_round_trip_does_not_disturb_it)
 {
     enum pipeline_effect effect = _i ? PIPELINE_WRITE : PIPELINE_READ;
     struct runner leader = {.number = 1, .command = "INCR"},
@@ -309,7 +309,7 @@ START_TEST(a_follower_that_leaves_an_exchange_does_not_disturb_it)
 }
 END_TEST
 
-START_TEST(when_all_have_left_an_exchange_its_connection_is_closed)
+START_TEST(when_all_have_left_a_round_trip_its_connection_is_closed)
 {
     struct runner leader = {.number = 1, .command = "INCR", .timeout_ms = 150},
                   follower = {.number = 2, .command = "DECR", .timeout_ms = 200};
@@ -328,7 +328,7 @@ START_TEST(when_all_have_left_an_exchange_its_connection_is_closed)
 }
 END_TEST
 
-START_TEST(a_lost_exchange_is_uncertain_for_writes_and_tried_again_for_reads)
+START_TEST(a_lost_round_trip_is_uncertain_for_writes_and_tried_again_for_reads)
 {
     struct runner leader = {.number = 1, .command = "INCR", .effect = PIPELINE_WRITE},
                   follower = {.number = 2, .command = "STRLEN"};
@@ -473,10 +473,10 @@ int main(void)
     tcase_add_test(tcase, a_follower_that_leaves_in_time_is_not_sent);
     tcase_add_test(tcase, a_leader_that_leaves_the_queue_makes_way_for_a_follower);
     tcase_add_test(tcase, when_all_have_left_the_queue_nothing_is_sent);
-    tcase_add_loop_test(tcase, a_leader_that_leaves_an_exchange_passes_it_on, 0, 2);
-    tcase_add_loop_test(tcase, a_follower_that_leaves_an_exchange_does_not_disturb_it, 0, 2);
-    tcase_add_test(tcase, when_all_have_left_an_exchange_its_connection_is_closed);
-    tcase_add_test(tcase, a_lost_exchange_is_uncertain_for_writes_and_tried_again_for_reads);
+    tcase_add_loop_test(tcase, a_leader_that_leaves_a_round_trip_passes_it_on, 0, 2);
+    tcase_add_loop_test(tcase, a_follower_that_leaves_a_round_trip_does_not_disturb_it, 0, 2);
+    tcase_add_test(tcase, when_all_have_left_a_round_trip_its_connection_is_closed);
+    tcase_add_test(tcase, a_lost_round_trip_is_uncertain_for_writes_and_tried_again_for_reads);
     tcase_add_test(tcase, one_reply_too_many_taints_the_whole_batch);
     tcase_add_test(tcase, no_connection_within_the_bounded_wait_is_busy);
     tcase_add_test(tcase, a_batch_that_waits_too_long_takes_another_connection);

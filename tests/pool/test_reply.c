@@ -176,9 +176,9 @@ START_TEST(garbage_is_refused_for_good)
 {
     struct value value = {0};
 
-    ck_assert_int_eq(feed(str_from(garbage[_i]), &value), REPLY_GARBLED);
+    ck_assert_int_eq(feed(str_from(garbage[_i]), &value), REPLY_PROTOCOL_ERROR);
     ck_assert(!reply_reader_feed(reader, "+OK\r\n", 5));
-    ck_assert_int_eq(reply_reader_next(reader, arena, &value), REPLY_GARBLED);
+    ck_assert_int_eq(reply_reader_next(reader, arena, &value), REPLY_PROTOCOL_ERROR);
 }
 END_TEST
 

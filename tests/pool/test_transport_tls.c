@@ -351,7 +351,7 @@ static void *count_up(void *arg)
     return NULL;
 }
 
-START_TEST(batches_travel_as_well)
+START_TEST(batches_are_sent_as_well)
 {
     enum { CALLERS = 24 };
     static struct caller callers[CALLERS];
@@ -586,7 +586,7 @@ int main(void)
                         sizeof closed_doors / sizeof *closed_doors);
     tcase_add_test(all, files_that_will_not_do_are_refused_at_the_start);
     tcase_add_test(all, large_values_arrive_whole);
-    tcase_add_test(all, batches_travel_as_well);
+    tcase_add_test(all, batches_are_sent_as_well);
     tcase_add_test(all, renewed_files_are_used_and_bad_ones_are_not);
     tcase_add_test(all, renewals_harm_nobody_who_connects);
     tcase_add_test(all, sessions_are_resumed);
