@@ -9,7 +9,7 @@
 
 #include "cause.h"
 #include "futex.h"
-#include "tell.h"
+#include "histogram.h"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -120,9 +120,9 @@ static void seal(struct pool *pool, struct batch *batch, const struct pool_reque
                  int64_t now_ns)
 {
     int64_t wait_ns = now_ns - request->start_ns;
-    size_t bound = tell_time_bound(wait_ns);
+    size_t bound = histogram_time_bound(wait_ns);
     lock_take(&pool->lock);
-    tell_time(&pool->stats.waits, bound, wait_ns);
+    histogram_add_time(&pool->stats.waits, bound, wait_ns);
     pool_unqueue_locked(pool, batch);
     batch_seal_locked(batch);
     batch->reply_by_ns = now_ns + pool->command_timeout_ns;
@@ -348,7 +348,7 @@ enum err batch_wait_alone(struct pool *pool, struct batch *batch, size_t slot,
     if (wait_for_connection(pool, batch, request, &end)) {
         int64_t wait_ns = clock_mono_ns() - request->start_ns;
         lock_take(&pool->lock);
-        tell_time(&pool->stats.waits, tell_time_bound(wait_ns), wait_ns);
+        histogram_add_time(&pool->stats.waits, histogram_time_bound(wait_ns), wait_ns);
         pool_unqueue_locked(pool, batch);
         batch->phase = BATCH_ENDED;
         lock_give(&pool->lock);

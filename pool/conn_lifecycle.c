@@ -1,8 +1,8 @@
 /* Connections are made, checked, given back and closed; and what the breaker learns from it. */
 #include "batch.h"
 #include "cause.h"
+#include "histogram.h"
 #include "pool_private.h"
-#include "tell.h"
 
 #include "cachewarden/log.h"
 
@@ -35,7 +35,7 @@ bool pool_check_idle(struct pool *pool, struct conn **conn, enum pipeline_effect
     lock_take(&pool->lock);
     pool->connecting++;
     pool->stats.closes++;
-    pool->stats.poisoned += silence == IO_TALKING;
+    pool->stats.desynchronised += silence == IO_TALKING;
     lock_give(&pool->lock);
     conn_close(conn);
     return false;
@@ -122,8 +122,8 @@ void pool_discard_locked(struct pool *pool, const struct round_trip *round_trip)
     pool->live--;
     pool->busy--;
     pool->stats.closes++;
-    pool->stats.poisoned += round_trip->failure == ROUND_TRIP_PROTOCOL_ERROR ||
-                            round_trip->failure == ROUND_TRIP_TIMED_OUT;
+    pool->stats.desynchronised += round_trip->failure == ROUND_TRIP_PROTOCOL_ERROR ||
+                                  round_trip->failure == ROUND_TRIP_TIMED_OUT;
 }
 
 static void count_locked(struct pool *pool, const struct round_trip *round_trip, size_t pipelines,
@@ -134,7 +134,7 @@ static void count_locked(struct pool *pool, const struct round_trip *round_trip,
     if (is_batch) {
         pool->stats.batches++;
         pool->stats.batched += pipelines;
-        pool->stats.batch_sizes[tell_size_bound(pipelines)]++;
+        pool->stats.batch_sizes[histogram_size_bound(pipelines)]++;
     } else {
         pool->stats.borrows++;
     }
@@ -147,9 +147,9 @@ void pool_release(struct pool *pool, struct conn *conn, const struct round_trip 
     struct conn *to_close = NULL;
     bool is_ready = conn->state == CONN_READY, opened = false, closed = false;
     int64_t now_ns = clock_mono_ns(), duration_ns = now_ns - round_trip->began_ns;
-    size_t bound = tell_time_bound(duration_ns);
+    size_t bound = histogram_time_bound(duration_ns);
     lock_take(&pool->lock);
-    tell_time(&pool->stats.round_trip_times, bound, duration_ns);
+    histogram_add_time(&pool->stats.round_trip_times, bound, duration_ns);
     size_t pipelines = batch ? batch->present : 1;
     if (batch)
         batch->phase = BATCH_ENDED;

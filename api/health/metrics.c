@@ -39,7 +39,8 @@ static const struct {
     COUNTER("wait_timeouts", waits_timed_out, "Callers that waited for a connection in vain."),
     COUNTER("breaker_refusals", breaker_refusals, "Callers turned away by the open breaker."),
     COUNTER("error_replies", replies_refused, "Replies of Redis that were errors."),
-    COUNTER("desynchronised", poisoned, "Connections closed because replies were late or strange."),
+    COUNTER("desynchronised", desynchronised,
+            "Connections closed because replies were late or strange."),
 #undef COUNTER
 };
 

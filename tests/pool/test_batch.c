@@ -319,7 +319,7 @@ START_TEST(when_all_have_left_a_round_trip_its_connection_is_closed)
     expect(&follower, ERR_TIMEOUT);
     ck_assert_uint_eq(case_stats(pool).idle, 0);
     ck_assert_uint_eq(case_stats(pool).busy, 0);
-    ck_assert_uint_eq(case_stats(pool).poisoned, 1);
+    ck_assert_uint_eq(case_stats(pool).desynchronised, 1);
     fake_redis_forget(fake);
     FAKE_SCRIPT(fake, {.bytes = ":7\r\n"});
     case_err(
@@ -359,7 +359,7 @@ START_TEST(one_reply_too_many_taints_the_whole_batch)
     expect(&holder, ERR_OK);
     expect(&one, ERR_UNCERTAIN);
     expect(&two, ERR_UNCERTAIN);
-    ck_assert_uint_eq(case_stats(pool).poisoned, 1);
+    ck_assert_uint_eq(case_stats(pool).desynchronised, 1);
 }
 END_TEST
 

@@ -286,7 +286,7 @@ START_TEST(a_connection_that_spoke_out_of_turn_is_not_used)
              ERR_OK);
     ck_assert_int_eq(reply->integer, 2);
     ck_assert_uint_eq(fake_redis_accepted(fake), 2);
-    ck_assert_uint_eq(case_stats(pool).poisoned, 1);
+    ck_assert_uint_eq(case_stats(pool).desynchronised, 1);
 }
 END_TEST
 
@@ -312,7 +312,7 @@ START_TEST(bytes_behind_the_last_reply_end_the_connection)
     enum err err = CASE_RUN(pool, arena, effect, EXPECT_OK, NULL, &error, STR("SET"), STR("k"));
     /* A read is tried once more, over a new connection whose handshake then has the same flaw. */
     case_err(err, effect == PIPELINE_WRITE ? ERR_UNCERTAIN : ERR_UPSTREAM_DOWN);
-    ck_assert_uint_eq(case_stats(pool).poisoned, 1);
+    ck_assert_uint_eq(case_stats(pool).desynchronised, 1);
     ck_assert_uint_eq(case_stats(pool).idle, 0);
 }
 END_TEST

@@ -48,7 +48,8 @@ START_TEST(opening_connects_nothing_and_one_connection_serves_one_caller)
     ck_assert_uint_eq(stats.borrows, 10);
     ck_assert_uint_eq(stats.round_trips, 10);
     ck_assert_uint_eq(stats.commands, 10);
-    ck_assert_uint_eq(stats.closes + stats.batches + stats.connect_failures + stats.poisoned, 0);
+    ck_assert_uint_eq(stats.closes + stats.batches + stats.connect_failures + stats.desynchronised,
+                      0);
     pool_close(&pool);
     ck_assert_ptr_null(pool);
 }

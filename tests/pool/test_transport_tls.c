@@ -366,7 +366,7 @@ START_TEST(batches_are_sent_as_well)
     }
     ck_assert_uint_gt(case_stats(pool).batches, 0);
     ck_assert_uint_gt(case_stats(pool).batched, case_stats(pool).batches);
-    ck_assert_uint_eq(case_stats(pool).poisoned, 0);
+    ck_assert_uint_eq(case_stats(pool).desynchronised, 0);
     pool_close(&pool);
 }
 END_TEST

@@ -1,4 +1,4 @@
-#include "tell.h"
+#include "histogram.h"
 
 #include "cachewarden/clock.h"
 

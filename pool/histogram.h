@@ -2,13 +2,13 @@
  * Histograms of the pool: into which bucket a number goes is found out without the lock; with it there
  * are two additions. Clocks are read by the callers, for other reasons.
  */
-#ifndef POOL_TELL_H
-#define POOL_TELL_H
+#ifndef POOL_HISTOGRAM_H
+#define POOL_HISTOGRAM_H
 
 #include "cachewarden/pool.h"
 
 /* The first bound that is not lower; POOL_TIME_BOUNDS: there is none. */
-static inline size_t tell_time_bound(int64_t ns)
+static inline size_t histogram_time_bound(int64_t ns)
 {
     size_t bound = 0;
 
@@ -17,14 +17,14 @@ static inline size_t tell_time_bound(int64_t ns)
     return bound;
 }
 
-static inline void tell_time(struct pool_times *times, size_t bound, int64_t ns)
+static inline void histogram_add_time(struct pool_times *times, size_t bound, int64_t ns)
 {
     times->counts[bound]++;
     times->sum_ns += ns > 0 ? (uint64_t)ns : 0;
 }
 
 /* The bounds are the powers of two. */
-static inline size_t tell_size_bound(size_t size)
+static inline size_t histogram_size_bound(size_t size)
 {
     size_t bound = size > 1 ? (size_t)(64 - __builtin_clzll(size - 1)) : 0;
 
