@@ -161,7 +161,7 @@ void conn_abort(struct conn *conn, struct round_trip *round_trip)
     (void)fail(conn, round_trip, ROUND_TRIP_TIMED_OUT);
 }
 
-enum io_silence conn_listen(struct conn *conn)
+enum io_idle_check conn_check_idle(struct conn *conn)
 {
-    return conn->transport.ops->listen(&conn->transport);
+    return conn->transport.ops->check_idle(&conn->transport);
 }

@@ -88,8 +88,8 @@ void conn_close(struct conn **conn);
 /* A list linked by .next; NULL is an empty one. */
 void conn_close_list(struct conn *conn);
 
-/* Only a connection that is IO_QUIET may be used after it was idle. One system call, no wait. */
-enum io_silence conn_listen(struct conn *conn);
+/* Only a connection that is IO_IDLE may be used after it was idle. One system call, no wait. */
+enum io_idle_check conn_check_idle(struct conn *conn);
 
 /* Starts the round trip: appends the guard. Then conn_continue until it is not WAITING.
  * ERR_NO_MEMORY: nothing was sent, the connection is READY still. */

@@ -29,13 +29,13 @@ bool pool_check_idle(struct pool *pool, struct conn **conn, enum pipeline_effect
 {
     if (effect == PIPELINE_READ && clock_mono_ns() - (*conn)->idle_since_ns < WARM_NS)
         return true;
-    enum io_silence silence = conn_listen(*conn);
-    if (silence == IO_QUIET)
+    enum io_idle_check found = conn_check_idle(*conn);
+    if (found == IO_IDLE)
         return true;
     lock_take(&pool->lock);
     pool->connecting++;
     pool->stats.closes++;
-    pool->stats.desynchronised += silence == IO_TALKING;
+    pool->stats.desynchronised += found == IO_UNEXPECTED_DATA;
     lock_give(&pool->lock);
     conn_close(conn);
     return false;

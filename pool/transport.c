@@ -112,7 +112,8 @@ static enum io_status connect_any(struct transport *transport, const struct addr
         int64_t share_ns = deadline_ns > now_ns ? (deadline_ns - now_ns) / left : 0;
         status = connect_one(transport, a->ai_addr, a->ai_addrlen, now_ns + share_ns);
         if (status == IO_DONE) {
-            transport->error = 0; /* an address before may have left one, which is no trouble now */
+            transport->error =
+                0; /* an address before may have left one, which does not matter now */
             break;
         }
     }

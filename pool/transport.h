@@ -17,10 +17,10 @@ enum io_status {
     IO_FAILED   /* anything else; transport.error says what */
 };
 
-enum io_silence {
-    IO_QUIET,  /* still there, and has said nothing */
-    IO_GONE,   /* has closed */
-    IO_TALKING /* has sent bytes nobody asked for */
+enum io_idle_check {
+    IO_IDLE,           /* still there, and has said nothing */
+    IO_PEER_CLOSED,    /* has closed */
+    IO_UNEXPECTED_DATA /* has sent bytes nobody asked for */
 };
 
 struct transport {
@@ -45,7 +45,7 @@ struct transport_ops {
     enum io_status (*receive)(struct transport *transport, char *buffer, size_t size,
                               int64_t deadline_ns, size_t *received_out);
     /* Looks, without waiting, at what an idle peer has done. */
-    enum io_silence (*listen)(struct transport *transport);
+    enum io_idle_check (*check_idle)(struct transport *transport);
     /* Frees the session; the socket is closed by transport_close. */
     void (*stop)(struct transport *transport);
 };
@@ -63,7 +63,7 @@ CW_MUST_CHECK enum err transport_open(const struct redis_address *address, struc
                                       struct error *error);
 void transport_close(struct transport *transport);
 
-/* Why the last call ended IO_CLOSED or IO_FAILED, in words for the log, with the mend if known. */
+/* Why the last call ended IO_CLOSED or IO_FAILED, in words for the log, with the remedy if known. */
 void transport_explain(const struct transport *transport, char *out, size_t size);
 
 /* For implementations: waits for `events` (POLLIN, POLLOUT). IO_DONE, IO_TIMEOUT or IO_FAILED. */

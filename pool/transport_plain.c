@@ -61,13 +61,13 @@ static enum io_status receive(struct transport *transport, char *buffer, size_t 
     }
 }
 
-static enum io_silence listen_idle(struct transport *transport)
+static enum io_idle_check check_idle(struct transport *transport)
 {
     char byte;
     ssize_t got = recv(transport->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     if (got > 0)
-        return IO_TALKING;
-    return got < 0 && errno == EAGAIN ? IO_QUIET : IO_GONE;
+        return IO_UNEXPECTED_DATA;
+    return got < 0 && errno == EAGAIN ? IO_IDLE : IO_PEER_CLOSED;
 }
 
 static void stop(struct transport *transport)
@@ -75,4 +75,4 @@ static void stop(struct transport *transport)
     (void)transport;
 }
 
-const struct transport_ops transport_plain = {start, send_all, receive, listen_idle, stop};
+const struct transport_ops transport_plain = {start, send_all, receive, check_idle, stop};

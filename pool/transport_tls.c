@@ -2,7 +2,7 @@
  * The transport that speaks TLS over its socket. Every wait is transport_wait's, so deadlines are
  * the plain transport's; OpenSSL only ever finds a socket that does not block.
  *
- * A stream that ends without TLS's own farewell is a closed connection like any other: what was
+ * A stream that ends without a close_notify is a closed connection like any other: what was
  * owed is missing then, and a round trip needs all that is owed (conn.c). After a failure OpenSSL is
  * not asked again; the connection is broken and can only be closed.
  */
@@ -82,9 +82,9 @@ static BIO *socket_bio(struct transport *transport)
     return bio;
 }
 
-/* ---- why it failed, and the mend ---- */
+/* ---- why it failed, and the remedy ---- */
 
-static const char *certificate_trouble(long result)
+static const char *certificate_error(long result)
 {
     switch (result) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
@@ -108,11 +108,11 @@ static const char *certificate_trouble(long result)
 }
 
 /* What the first error in OpenSSL's queue means to whoever runs this. */
-static const char *trouble(const SSL *ssl, unsigned long code)
+static const char *tls_error(const SSL *ssl, unsigned long code)
 {
     switch (ERR_GET_REASON(code)) {
     case SSL_R_CERTIFICATE_VERIFY_FAILED:
-        return certificate_trouble(SSL_get_verify_result(ssl));
+        return certificate_error(SSL_get_verify_result(ssl));
     case SSL_R_WRONG_VERSION_NUMBER:
         return "Redis does not speak TLS on this port; use its TLS port, or redis://";
     case SSL_R_UNSUPPORTED_PROTOCOL:
@@ -146,7 +146,7 @@ static enum io_status fail(struct transport *transport)
     if (!code || is_end_of_stream(code)) {
         status = IO_CLOSED; /* or a socket error: transport->error has it */
     } else if (!transport->error) {
-        const char *why = trouble(transport->session, code);
+        const char *why = tls_error(transport->session, code);
         snprintf(transport->reason, sizeof transport->reason, "%s", why ? why : "TLS failed");
     }
     ERR_clear_error();
@@ -156,7 +156,7 @@ static enum io_status fail(struct transport *transport)
 /* ---- the operations ---- */
 
 /* A call of OpenSSL did not succeed. IO_DONE: what it waited for is there, call again. */
-static enum io_status settle(struct transport *transport, int result, int64_t deadline_ns)
+static enum io_status wait_for_io(struct transport *transport, int result, int64_t deadline_ns)
 {
     short events = 0;
     switch (SSL_get_error(transport->session, result)) {
@@ -196,15 +196,15 @@ static enum io_status start(struct transport *transport, struct tls_context *tls
         int result = SSL_connect(ssl);
         if (result == 1)
             return IO_DONE;
-        status = settle(transport, result, deadline_ns);
+        status = wait_for_io(transport, result, deadline_ns);
     } while (status == IO_DONE);
     tls_context_forget(tls);
     return status;
 }
 
-/* Redis has hung up while we wrote. It may have said why before: with TLS 1.3 that is how it refuses
+/* Redis has hung up while we wrote. It may have sent an alert before that says why: with TLS 1.3 that is how it refuses
  * our certificate. Only for the log; what has happened stays what it is. */
-static void hear_farewell(struct transport *transport)
+static void read_alert(struct transport *transport)
 {
     char byte;
     size_t got;
@@ -229,11 +229,11 @@ static enum io_status send_all(struct transport *transport, const char *bytes, s
         if (result == 1)
             sent += part;
         else
-            status = settle(transport, result, deadline_ns);
+            status = wait_for_io(transport, result, deadline_ns);
     }
     *sent_out = sent;
     if (status == IO_CLOSED && transport->error)
-        hear_farewell(transport);
+        read_alert(transport);
     return status;
 }
 
@@ -250,13 +250,13 @@ static enum io_status receive(struct transport *transport, char *buffer, size_t 
         int result = SSL_read_ex(transport->session, buffer, size, received_out);
         if (result == 1)
             return IO_DONE;
-        status = settle(transport, result, deadline_ns);
+        status = wait_for_io(transport, result, deadline_ns);
     }
     return status;
 }
 
 /* A ticket for the next session, which Redis may send at any time, is no word of Redis. */
-static enum io_silence listen_idle(struct transport *transport)
+static enum io_idle_check check_idle(struct transport *transport)
 {
     SSL *ssl = transport->session;
     char byte;
@@ -264,15 +264,15 @@ static enum io_silence listen_idle(struct transport *transport)
     ERR_clear_error();
     int result = SSL_peek_ex(ssl, &byte, 1, &got);
     if (result == 1)
-        return IO_TALKING;
+        return IO_UNEXPECTED_DATA;
     int error = SSL_get_error(ssl, result);
     ERR_clear_error();
     if (error != SSL_ERROR_WANT_READ)
-        return IO_GONE;
-    return SSL_has_pending(ssl) ? IO_TALKING : IO_QUIET;
+        return IO_PEER_CLOSED;
+    return SSL_has_pending(ssl) ? IO_UNEXPECTED_DATA : IO_IDLE;
 }
 
-/* Nothing is sent any more, no farewell either: OpenSSL would first finish a record that it could
+/* Nothing is sent any more, no close_notify either: OpenSSL would first finish a record that it could
  * not send whole, and Redis would then do what we have called not done. The mark keeps the session
  * good for the next connection. */
 static void stop(struct transport *transport)
@@ -286,4 +286,4 @@ static void stop(struct transport *transport)
     ERR_clear_error();
 }
 
-const struct transport_ops transport_tls = {start, send_all, receive, listen_idle, stop};
+const struct transport_ops transport_tls = {start, send_all, receive, check_idle, stop};

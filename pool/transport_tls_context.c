@@ -25,13 +25,13 @@ struct tls_context {
 };
 
 /* The last of OpenSSL's reasons, which is the nearest to the cause. */
-static enum err complain(struct error *error, const char *file, const char *mend)
+static enum err complain(struct error *error, const char *file, const char *remedy)
 {
     unsigned long code = ERR_peek_last_error();
     const char *reason = code ? ERR_reason_error_string(code) : NULL;
     ERR_clear_error();
     return error_set(error, ERR_BAD_INPUT, "cannot be used: %s: %s; %s", file,
-                     reason ? reason : "not understood", mend);
+                     reason ? reason : "not understood", remedy);
 }
 
 static enum err check_readable(const char *file, struct error *error)

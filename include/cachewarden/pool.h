@@ -150,7 +150,7 @@ struct pool_stats {
     uint64_t breaker_refusals;          /* failed at once while the breaker was open */
     uint64_t round_trips, commands;
     uint64_t replies_refused; /* Redis error replies */
-    uint64_t desynchronised;  /* connections closed because they owed or spoke out of turn */
+    uint64_t desynchronised;  /* closed: a reply was owed, or one came that nobody asked for */
     bool breaker_open;
 };
 void pool_stats_read(struct pool *pool, struct pool_stats *stats_out);

@@ -67,7 +67,7 @@ START_TEST(every_good_url_is_read_and_described)
 }
 END_TEST
 
-/* The second column is part of the message: what is wrong, or how to mend it. */
+/* The second column is part of the message: what is wrong, or the remedy. */
 static const struct {
     const char *url, *says;
 } bad[] = {

@@ -462,7 +462,7 @@ static bool second_is_resumed(struct tls_context *tls, const struct redis_addres
     for (int i = 0; i < 2; i++) {
         struct conn *conn;
         case_err(conn_open(address, tls, "test", false, case_deadline_ns(), &conn, &error), ERR_OK);
-        ck_assert_int_eq(conn_listen(conn), IO_QUIET);
+        ck_assert_int_eq(conn_check_idle(conn), IO_IDLE);
         is_resumed = SSL_session_reused(conn->transport.session) == 1;
         conn_close(&conn);
     }
