@@ -17,6 +17,9 @@
 #define WATCHERS_A_PROCESSOR (2)
 /* Workers that may be busy with new connections, for each processor. */
 #define PLACES_A_PROCESSOR (4)
+/* So much of what a client does not take the kernel keeps for it. Left to itself it keeps megabytes for each,
+ * and once the memory of all its sockets is used up (tcp_mem) nobody's bytes get on. */
+#define UNSENT_BYTES (32 * 1024)
 /* How often the master looks whose time is over, and whether the server stops. */
 #define LOOK_MS (100)
 
@@ -433,7 +436,7 @@ static void
 prepare_listener(const struct mg_context *ctx, const struct socket *listener)
 {
 	const struct timeval own_wait = {0, OWN_WAIT_MS * 1000};
-	const int on = 1;
+	const int on = 1, unsent = UNSENT_BYTES;
 
 	set_non_blocking_mode(listener->sock); /* which they do not inherit */
 	(void)setsockopt(listener->sock,
@@ -442,6 +445,11 @@ prepare_listener(const struct mg_context *ctx, const struct socket *listener)
 	                 &own_wait,
 	                 sizeof(own_wait));
 	(void)setsockopt(listener->sock, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	(void)setsockopt(listener->sock,
+	                 IPPROTO_TCP,
+	                 TCP_NOTSENT_LOWAT,
+	                 &unsent,
+	                 sizeof(unsent));
 	if ((ctx->dd.config[CONFIG_TCP_NODELAY] != NULL)
 	    && (strcmp(ctx->dd.config[CONFIG_TCP_NODELAY], "1") == 0)) {
 		(void)set_tcp_nodelay(listener, 1);
