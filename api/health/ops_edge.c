@@ -28,6 +28,6 @@ enum err op_schema(struct call *call)
 
     if (!edge || edge->schema.len == 0)
         return no_edge(call);
-    strbuf_add(&call->reply.body, edge->schema);
-    return call_finish(call);
+    call->reply.lasting_body = edge->schema;
+    return ERR_OK;
 }

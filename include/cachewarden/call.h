@@ -51,8 +51,10 @@ struct reply {
     enum outcome outcome;
     struct strbuf body; /* the JSON written through `json`; empty for OUTCOME_NO_CONTENT */
     struct json_writer json;
-    struct str media_type;       /* empty: application/json */
-    int64_t cache_version;       /* > 0: becomes X-Cache-Version */
+    struct str
+        lasting_body;      /* not empty: instead of body; it stays as it is until the server ends */
+    struct str media_type; /* empty: application/json */
+    int64_t cache_version; /* > 0: becomes X-Cache-Version */
     enum tristate cache_enabled; /* not UNKNOWN: becomes X-Cache-Enabled */
     int64_t user_id;             /* > 0: becomes X-User-Id */
     struct str location;

@@ -20,6 +20,8 @@
 /* What a worker reads into, and what it encrypts into. A request that is there as a whole, and an answer
  * that is taken at once, need no memory of their own. */
 #define SCRATCH_SIZE (32 * 1024)
+/* Of lasting bytes so many are encrypted at a time: a record. */
+#define PIECE_BYTES (16 * 1024)
 
 enum channel_state {
 	CHANNEL_HANDSHAKE, /* of TLS */
@@ -81,6 +83,10 @@ struct channel {
 	SSL *ssl;
 	struct bytes in;  /* as they are read: with TLS, plain */
 	struct bytes out; /* as they are sent: with TLS, encrypted */
+	struct {
+		const char *ptr;
+		size_t len;
+	} lasting; /* behind them, the application's, as it wrote them */
 	struct scratch *scratch; /* of the worker that holds it; in.ptr and out.ptr may be in there */
 	size_t head_len;
 	struct request_body body;
@@ -418,7 +424,26 @@ channel_send_some(struct channel *channel, const char *buf, size_t size)
 }
 
 
-/* 1: nothing is left to be sent. */
+/* 1: no lasting bytes are left. */
+static int
+send_lasting(struct channel *channel)
+{
+	while (channel->lasting.len > 0) {
+		const int n =
+		    channel_send_some(channel, channel->lasting.ptr, channel->lasting.len);
+
+		if (n <= 0) {
+			channel->events = EPOLLOUT;
+			return n;
+		}
+		channel->lasting.ptr += n;
+		channel->lasting.len -= (size_t)n;
+	}
+	return 1;
+}
+
+
+/* 1: nothing is left to be sent; with TLS, nothing that is encrypted. */
 static int
 channel_flush(struct channel *channel)
 {
@@ -436,7 +461,7 @@ channel_flush(struct channel *channel)
 		sent += (size_t)n;
 	}
 	bytes_empty(channel, out);
-	return 1;
+	return (channel->ssl != NULL) ? 1 : send_lasting(channel);
 }
 
 
@@ -483,4 +508,40 @@ channel_write(struct channel *channel, const char *buf, size_t size)
 	}
 	return (n != CHANNEL_GONE)
 	       && ((size == 0) || channel_append(channel, buf, size));
+}
+
+
+/* With TLS what goes out next: a piece of the lasting bytes, and behind the last one of an answer that ends
+ * its connection the farewell. False: there is nothing more. */
+static int
+channel_encrypt_next(struct channel *channel)
+{
+	const size_t left = channel->lasting.len;
+
+	if (channel->ssl == NULL) {
+		return 0;
+	}
+	ERR_clear_error();
+	if (left > 0) {
+		const int n = SSL_write(channel->ssl,
+		                        channel->lasting.ptr,
+		                        (left < PIECE_BYTES) ? (int)left : PIECE_BYTES);
+
+		channel->is_gone |= (n <= 0);
+		channel->lasting.ptr += (n > 0) ? n : 0;
+		channel->lasting.len -= (n > 0) ? (size_t)n : 0;
+		return 1;
+	}
+	if (channel->keep || (SSL_get_shutdown(channel->ssl) & SSL_SENT_SHUTDOWN)) {
+		return 0;
+	}
+	(void)SSL_shutdown(channel->ssl);
+	return 1;
+}
+
+
+static int
+has_output(const struct channel *channel)
+{
+	return (channel->out.len > 0) || (channel->lasting.len > 0);
 }

@@ -51,6 +51,12 @@ void *mg_request_memory(struct mg_connection *conn);
  */
 void mg_set_write_deadline(struct mg_connection *conn, uint64_t mono_ns);
 
+/*
+ * As mg_write, for the last bytes of an answer, which stay as they are until mg_stop has ended: they are
+ * neither copied nor counted among those that wait, however many clients do not take them.
+ */
+void mg_write_lasting(struct mg_connection *conn, const void *buf, size_t size);
+
 /* 1 if the connection may be kept after this request as far as is known now: the setting, what the
  * client asked for, and a body that is there to its end. Else 0. */
 int mg_will_keep_alive(struct mg_connection *conn);

@@ -108,14 +108,16 @@ step_linger(struct channel *channel)
 static enum step
 step_write(struct channel *channel)
 {
-	const int sent = channel_flush(channel);
+	do {
+		const int sent = channel_flush(channel);
 
-	if (sent == CHANNEL_AGAIN) {
-		return is_over(channel) ? STEP_CLOSE : STEP_WAIT;
-	}
-	if (sent == CHANNEL_GONE) {
-		return STEP_CLOSE;
-	}
+		if (sent == CHANNEL_AGAIN) {
+			return is_over(channel) ? STEP_CLOSE : STEP_WAIT;
+		}
+		if ((sent == CHANNEL_GONE) || channel->is_gone) {
+			return STEP_CLOSE;
+		}
+	} while (channel_encrypt_next(channel));
 	count_unfinished(channel, 0);
 	channel->deadline_ns = 0;
 	channel->state = CHANNEL_HEAD;
@@ -145,10 +147,6 @@ finish_request(struct mg_connection *conn)
 	}
 	channel->is_late = 0;
 	channel->deadline_ns = 0;
-	if (!channel->keep && (channel->ssl != NULL)) {
-		ERR_clear_error();
-		(void)SSL_shutdown(channel->ssl);
-	}
 	channel->state = CHANNEL_WRITE;
 	channel->deadline_ns = conn->write_deadline_ns;
 	return step_write(channel);

@@ -411,6 +411,23 @@ mg_set_write_deadline(struct mg_connection *conn, uint64_t mono_ns)
 }
 
 
+/* So many more bytes are written, and may wait for the client. */
+static void
+note_output(struct mg_connection *conn, size_t size)
+{
+	const struct channel *channel = conn->channel;
+
+	if (has_output(channel)) {
+		count_unfinished(conn->channel, 1);
+		if (conn->write_deadline_ns == 0) {
+			conn->write_deadline_ns =
+			    mono_now_ns() + channel->waiting->request_timeout_ns;
+		}
+	}
+	conn->num_bytes_sent += (int64_t)size;
+}
+
+
 /* mg_write for a server's connection. */
 static int
 connection_write(struct mg_connection *conn, const void *buf, size_t size)
@@ -423,13 +440,15 @@ connection_write(struct mg_connection *conn, const void *buf, size_t size)
 		errno = channel->is_gone ? EPIPE : ENOMEM;
 		return -1;
 	}
-	if (channel->out.len > 0) {
-		count_unfinished(channel, 1);
-		if (conn->write_deadline_ns == 0) {
-			conn->write_deadline_ns =
-			    mono_now_ns() + channel->waiting->request_timeout_ns;
-		}
-	}
-	conn->num_bytes_sent += (int64_t)size;
+	note_output(conn, size);
 	return (int)size;
+}
+
+
+void
+mg_write_lasting(struct mg_connection *conn, const void *buf, size_t size)
+{
+	conn->channel->lasting.ptr = (const char *)buf;
+	conn->channel->lasting.len = size;
+	note_output(conn, size);
 }

@@ -342,7 +342,7 @@ waiting_close(struct waiting *waiting, struct channel *channel)
 		(void)SSL_shutdown(channel->ssl);
 		(void)channel_flush(channel);
 	}
-	if (channel->is_cut || ((channel->state == CHANNEL_WRITE) && (channel->out.len > 0))) {
+	if (channel->is_cut || ((channel->state == CHANNEL_WRITE) && has_output(channel))) {
 		__atomic_fetch_add(&waiting->cut, 1, __ATOMIC_RELAXED);
 	}
 	count_unfinished(channel, 0);

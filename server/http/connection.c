@@ -257,6 +257,10 @@ static size_t send_answer(struct worker *worker)
     int64_t deadline_ns = now_ns + worker->http->options.body_timeout_ms * NS_PER_MS;
     mg_set_write_deadline(connection, (uint64_t)deadline_ns);
     int sent = mg_write(connection, message.ptr, message.len);
+    if (exchange->response.body_lasts && exchange->request.method != METHOD_HEAD && sent > 0) {
+        mg_write_lasting(connection, exchange->response.body.ptr, exchange->response.body.len);
+        sent += (int)exchange->response.body.len;
+    }
     if (sent < 0)
         exchange->cut = errno == ENOMEM ? CUT_NO_ROOM : CUT_CLIENT_GONE;
     return sent > 0 ? (size_t)sent : 0;

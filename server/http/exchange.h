@@ -66,6 +66,7 @@ struct http_response {
     int status;
     struct str media_type;
     struct str body;
+    bool body_lasts;  /* until the server ends, and is not copied */
     struct str allow; /* 405 and OPTIONS */
     struct str location;
     int64_t retry_after_s;

@@ -135,7 +135,7 @@ struct str response_compose(struct exchange *exchange, struct response_date *dat
 {
     const struct http_response *response = &exchange->response;
     bool has_length = response->status != 204;
-    bool has_body = has_length && exchange->request.method != METHOD_HEAD;
+    bool has_body = has_length && exchange->request.method != METHOD_HEAD && !response->body_lasts;
     struct strbuf head;
 
     strbuf_init(&head, exchange->call.arena, HEAD_RESERVE + (has_body ? response->body.len : 0));

@@ -415,6 +415,10 @@ static void render_reply(struct exchange *exchange)
         break;
     }
     use_body(exchange, or_else(reply->media_type, "application/json"));
+    if (reply->lasting_body.len > 0) {
+        exchange->response.body = reply->lasting_body;
+        exchange->response.body_lasts = true;
+    }
 }
 
 /* What an operation left to be written as it is must not end a header line. */

@@ -63,6 +63,9 @@ static inline void write_zeros(struct mg_connection *conn, size_t size)
     free(bytes);
 }
 
+/* As much as /flood writes; it begins with this. */
+static char lasting[FLOOD] = "it lasts";
+
 /* So many workers are in /hold, and so many stay there, those that came first. */
 static int holders, held_back;
 
@@ -128,6 +131,9 @@ static inline int begin_request(struct mg_connection *conn)
         hold();
     if (strncmp(path, "/flood", 6) == 0) {
         write_zeros(conn, FLOOD);
+    } else if (strncmp(path, "/lasting", 8) == 0) {
+        mg_write(conn, lasting, strlen(lasting));
+        mg_write_lasting(conn, lasting, FLOOD);
     } else if (strcmp(path, "/some") == 0) {
         write_zeros(conn, SOME);
     } else if (strcmp(path, "/unread") == 0) {

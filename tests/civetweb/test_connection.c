@@ -405,6 +405,77 @@ START_TEST(a_large_answer_arrives_whole)
 }
 END_TEST
 
+/* The memory of all sockets of a machine is bounded: those who take nothing must not use it up. */
+START_TEST(the_kernel_keeps_little_of_what_is_not_taken)
+{
+    static const char request[] = "GET /flood/patient HTTP/1.1\r\n" HOST "\r\n";
+    int fd = connect_socket(4096);
+
+    send_all(fd, request, sizeof request - 1);
+    await_unfinished(1);
+    ck_assert_int_gt(waiting_stats().bytes, FLOOD - (256 << 10));
+    close(fd);
+}
+END_TEST
+
+/* Clients that do not take it hold no memory, so that none of them has to make room for others. */
+START_TEST(an_answer_that_lasts_is_not_copied)
+{
+    enum { CLIENTS = 8 };
+    static const char request[] =
+        "GET /lasting/patient HTTP/1.1\r\n" HOST "\r\nGET /next HTTP/1.1\r\n" HOST "\r\n";
+    static char bytes[65536];
+    const size_t whole = strlen(lasting) + FLOOD;
+    int fds[CLIENTS];
+
+    mg_limit_waiting(server, MG_CONNECTIONS_MAX, CLIENTS * 1024);
+    for (int i = 0; i < CLIENTS; i++) {
+        fds[i] = connect_socket(4096);
+        send_all(fds[i], request, sizeof request - 1);
+        await_unfinished(i + 1);
+    }
+    ck_assert_int_eq(waiting_stats().evicted, 0);
+    for (int i = 0; i < CLIENTS; i++) {
+        size_t total = 0;
+        while (total < whole) {
+            size_t left = whole - total;
+            ssize_t n = recv(fds[i], bytes, left < sizeof bytes ? left : sizeof bytes, 0);
+            ck_assert_int_gt(n, 0);
+            if (total == 0)
+                ck_assert_mem_eq(bytes, "it lasts", 8);
+            total += (size_t)n;
+        }
+        ck_assert_int_gt(recv(fds[i], bytes, sizeof bytes, 0), 0);
+        ck_assert_ptr_nonnull(strstr(bytes, "GET /next body=0"));
+        close(fds[i]);
+    }
+}
+END_TEST
+
+/* Nor one that closes its connection, nor one that is not taken in time. */
+START_TEST(an_answer_that_lasts_ends_with_its_connection)
+{
+    static const char request[] = "GET /lasting HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n";
+    static char bytes[65536];
+    const size_t whole = strlen(lasting) + FLOOD;
+    size_t total = 0;
+    ssize_t n;
+    int taker = connect_socket(0), idler = connect_socket(4096);
+
+    send_all(taker, request, sizeof request - 1);
+    while ((n = recv(taker, bytes, sizeof bytes, 0)) > 0)
+        total += (size_t)n;
+    ck_assert_int_eq(n, 0);
+    ck_assert_uint_eq(total, whole);
+    close(taker);
+    send_all(idler, request, sizeof request - 1);
+    await_unfinished(1);
+    await_nothing();
+    ck_assert_int_eq(waiting_stats().cut, 1);
+    close(idler);
+}
+END_TEST
+
 START_TEST(stops_with_connections_in_every_state)
 {
     /* Silent, in the middle of a head, and waiting for a worker; the fixture measures how long stopping takes. */
@@ -442,6 +513,9 @@ int main(void)
     tcase_add_loop_test(tcase, time_is_bounded_however_bytes_drip, 0, 9);
     tcase_add_loop_test(tcase, a_slow_reader_is_cut_off, 0, 3);
     tcase_add_test(tcase, a_large_answer_arrives_whole);
+    tcase_add_test(tcase, the_kernel_keeps_little_of_what_is_not_taken);
+    tcase_add_test(tcase, an_answer_that_lasts_is_not_copied);
+    tcase_add_test(tcase, an_answer_that_lasts_ends_with_its_connection);
     tcase_add_test(tcase, stops_with_connections_in_every_state);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

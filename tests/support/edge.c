@@ -75,6 +75,14 @@ static enum err op_big(struct call *call)
     return ERR_OK;
 }
 
+static enum err op_lasting(struct call *call)
+{
+    atomic_fetch_add(&calls, 1);
+    call->reply.lasting_body = (struct str){big, sizeof big};
+    call->reply.media_type = STR("application/octet-stream");
+    return ERR_OK;
+}
+
 static enum err op_fail(struct call *call)
 {
     atomic_fetch_add(&calls, 1);
@@ -106,6 +114,8 @@ static const struct route routes[] = {
     {ROW(METHOD_GET, "/client", "client", op_client), .permit = PERMIT_PUBLIC,
      .effect = EFFECT_READ},
     {ROW(METHOD_GET, "/big", "big", op_big), .permit = PERMIT_PUBLIC, .effect = EFFECT_READ},
+    {ROW(METHOD_GET, "/lasting", "lasting", op_lasting), .permit = PERMIT_PUBLIC,
+     .effect = EFFECT_READ},
     {ROW(METHOD_GET, "/fail", "fail", op_fail), .permit = PERMIT_PUBLIC, .effect = EFFECT_READ},
     {ROW(METHOD_GET, "/gate", "gate", op_gate), .permit = PERMIT_PUBLIC, .effect = EFFECT_READ},
 };
