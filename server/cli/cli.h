@@ -96,8 +96,6 @@ struct session {
     struct principal principal; /* the person at the keyboard */
 };
 
-/* "error: …" and "warning: …" lines on standard error. */
-void cli_print_report(const struct config_report *report);
 /* Loads the settings as --config says; complains on standard error. False: exit with CLI_FAILED. */
 bool cli_load_config(const struct cli *cli, bool direct, struct config **config_out);
 /* Settings and services. Complains on standard error; false: exit with CLI_FAILED. */

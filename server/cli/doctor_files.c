@@ -1,7 +1,7 @@
 /* The doctor's look at this machine: the signing key, modes of files, certificates, room on disk. */
 #include "cli/doctor.h"
+#include "config/certificates.h"
 #include "http/tls.h"
-#include "http/tls_certificates.h"
 
 #include "cachewarden/clock.h"
 #include "cachewarden/token.h"
@@ -123,9 +123,9 @@ static void check_certificates(struct doctor *doctor, const struct config *confi
         [CERTIFICATE_EARLY] = {DOCTOR_FAILURE, "compare the clocks, or wait with using it"},
         [CERTIFICATE_EXPIRED] = {DOCTOR_FAILURE, "renew it, then reload the server (SIGHUP)"},
     };
-    struct tls_certificate each[CERTIFICATES];
+    struct config_certificate each[CERTIFICATES];
     check_listeners_tls(doctor, config);
-    certificates_look(config, clock_wall_s(), each);
+    config_certificates(config, clock_wall_s(), each);
     for (int i = 0; i < CERTIFICATES; i++)
         if (each[i].state != CERTIFICATE_UNUSED)
             doctor_say(doctor, verdicts[each[i].state].verdict, "certificates",

@@ -1,7 +1,7 @@
 /* `serve`: the server, or a look at its settings. */
 #include "process/serve.h"
 #include "cli/cli.h"
-#include "http/tls_certificates.h"
+#include "config/certificates.h"
 
 #include "cachewarden/clock.h"
 #include "cachewarden/log.h"
@@ -83,13 +83,13 @@ static int check_config(const struct cli *cli)
            check_services(config, &report, &error);
     const char *failure = error.caller[0] ? error.caller : NULL;
     if (config)
-        certificates_warn(config, clock_wall_s(), &report);
+        config_warn_of_certificates(config, clock_wall_s(), &report);
 
     strbuf_init(&text, NULL, 4096);
     if (cli_flag(cli, "json")) {
         print_json(&text, config, &report, failure);
     } else {
-        cli_print_report(&report);
+        config_report_print(&report);
         if (failure)
             fprintf(stderr, "error: %s\n", failure);
         if (config && cli_flag(cli, "verbose"))
@@ -121,7 +121,7 @@ static int run_serve(struct cli *cli)
         return check_config(cli);
     if (cli_flag(cli, "json") || cli_flag(cli, "verbose"))
         return cli_usage_error(cli, "--json and --verbose go with --check-config");
-    return serve_run(&options);
+    return serve_run(&options) ? CLI_OK : CLI_FAILED;
 }
 
 const struct cli_command cli_serve = {

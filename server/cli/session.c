@@ -10,13 +10,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-void cli_print_report(const struct config_report *report)
-{
-    for (size_t i = 0; i < report->count; i++)
-        log_say("%s: %s\n", report->items[i].severity == CONFIG_ERROR ? "error" : "warning",
-                report->items[i].text);
-}
-
 /* A command's own words say what failed; the log's would only be in between, unless asked for. */
 static void configure_log(const struct config *config)
 {
@@ -34,7 +27,7 @@ bool cli_load_config(const struct cli *cli, bool direct, struct config **config_
     };
     struct config_report report;
     enum err err = config_load(&input, config_out, &report);
-    cli_print_report(&report);
+    config_report_print(&report);
     if (err != ERR_OK && report.count == 0)
         cli_fail("cannot read the settings: %s", err_name(err));
     config_report_fini(&report);
@@ -67,7 +60,7 @@ static bool open_services(const struct cli *cli, const char *cache, struct sessi
     enum err err = ERR_NO_MEMORY;
     if (session_out->arena)
         err = config_open_app(session_out->config, direct, &report, &session_out->app, &error);
-    cli_print_report(&report);
+    config_report_print(&report);
     config_report_fini(&report);
     if (err != ERR_OK) {
         cli_fail("%s", error.caller[0] ? error.caller : err_name(err));

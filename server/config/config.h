@@ -140,6 +140,8 @@ struct config_report {
     size_t count, errors, warnings;
 };
 void config_report_fini(struct config_report *report);
+/* "error: …" and "warning: …" lines on standard error. */
+void config_report_print(const struct config_report *report);
 
 /* A setting from the command line; these beat everything. */
 struct config_override {

@@ -1,5 +1,7 @@
 #include "config/config_private.h"
 
+#include "cachewarden/log.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,4 +68,11 @@ void config_report_fini(struct config_report *report)
         free(report->items[i].text);
     free(report->items);
     *report = (struct config_report){0};
+}
+
+void config_report_print(const struct config_report *report)
+{
+    for (size_t i = 0; i < report->count; i++)
+        log_say("%s: %s\n", report->items[i].severity == CONFIG_ERROR ? "error" : "warning",
+                report->items[i].text);
 }

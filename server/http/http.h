@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct certificates;
+struct certificates_in_use;
 struct http;
 struct route;
 
@@ -50,8 +50,9 @@ struct http_options {
     size_t cors_origin_count;
     const char *const *origins; /* as browsers see this server; count 0: by the Host of a request */
     size_t origin_count;
-    size_t redis_connections;                /* that the services may open beside ours */
-    const struct certificates *certificates; /* whose end /metrics tells; NULL: of none */
+    size_t redis_connections;                       /* that the services may open beside ours */
+    const struct certificates_in_use *certificates; /* whose end /metrics tells; NULL: of none */
+    struct str schema;                              /* the OpenAPI document; empty: there is none */
 };
 
 /*

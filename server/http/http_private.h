@@ -1,4 +1,4 @@
-/* What http.c (life of the server) and connection.c (life of a request) share. */
+/* What http.c (life of the server), listener.c (the library) and connection.c (life of a request) share. */
 #ifndef SERVER_HTTP_HTTP_PRIVATE_H
 #define SERVER_HTTP_HTTP_PRIVATE_H
 
@@ -63,7 +63,6 @@ struct http {
     struct origin_policy origins;
     struct worker *workers;
     struct metrics *metrics;
-    struct strbuf schema;
     struct app_edge edge;
     int *ports; /* by listener */
     int connections_max;
@@ -82,6 +81,10 @@ struct http {
     bool is_short_of_threads; /* the complaint is about one that did not begin */
     struct error complaint;   /* the first thing that went wrong while the library started */
 };
+
+/* Starts the library: returns once every worker takes requests, with the ports there are. Errors as
+ * http_start; what was started is mg_stop's to end. */
+CW_MUST_CHECK enum err listener_start(struct http *http, struct error *error);
 
 /* The library's callbacks for threads, connections, requests, messages. user_data: struct http. */
 void connection_callbacks(struct mg_callbacks *callbacks_out);

@@ -1,14 +1,8 @@
-#include "process/serve.h"
+#include "process/serve_private.h"
 
-#include "cli/cli.h"
-#include "config/config.h"
-#include "demo/demo.h"
-#include "http/access_log.h"
-#include "http/http.h"
-#include "http/tls_certificates.h"
-#include "process/drain.h"
 #include "process/notify.h"
-#include "process/watchdog.h"
+#include "process/renewal.h"
+#include "reference/openapi.h"
 
 #include "cachewarden/clock.h"
 #include "cachewarden/log.h"
@@ -19,167 +13,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* How often a draining server looks whether it is asked to hurry. */
-#define DRAIN_STEP_MS 20
-/* What a server that was told to hurry may still take before it is ended by force. */
-#define HURRY_S 2
-/* What the end takes besides: connections that linger, audit records that wait for Redis. */
-#define STOP_RESERVE_MS 15000
 /* How often it looks, while nothing happens, whether lost lines of the log can be told of. */
 #define LOOK_S 1
 /* A few load balancers and browsers; with fewer it is easily crowded. */
 #define CONNECTIONS_GOOD 1024
 
-struct server {
-    const struct serve_options *options;
-    struct config_override overrides[8];
-    struct config_input input;
-    struct config *config; /* of the start; the listeners borrow from it */
-    struct config *newest; /* of the last reload, or the same */
-    struct demo *demo;
-    struct app *app;
-    struct http_options http_options;
-    struct http *http;
-    struct certificates certificates;
-    struct watchdog watchdog;
-    sigset_t signals;
-    int stop_signal; /* that it was told to stop by; 0: none */
-};
-
-/* ---- settings ---- */
-
-static void log_report(const struct config_report *report)
+void serve_complain(enum err err, const struct error *error)
 {
-    for (size_t i = 0; i < report->count; i++) {
-        bool is_error = report->items[i].severity == CONFIG_ERROR;
-        log_event(is_error ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN,
-                  is_error ? "config.error" : "config.warning",
-                  LOG_CSTR("text", report->items[i].text));
-    }
-}
-
-static void configure_log(const struct config *config)
-{
-    log_configure((enum log_level)config->log_level, (enum log_format)config->log_format);
-    access_log_configure((enum access_log)config->log_access);
-}
-
-static void prepare_input(struct server *server)
-{
-    size_t count = 0;
-    if (server->options->listen)
-        server->overrides[count++] =
-            (struct config_override){"server.listen", server->options->listen, "--listen"};
-    if (server->demo) {
-        size_t more;
-        const struct config_override *overrides = demo_overrides(server->demo, &more);
-        for (size_t i = 0; i < more && count < sizeof server->overrides / sizeof *server->overrides;
-             i++)
-            server->overrides[count++] = overrides[i];
-    }
-    server->input = (struct config_input){
-        .file = server->options->config_file,
-        .no_default_file = server->options->demo,
-        .environment = (const char *const *)environ,
-        .overrides = server->overrides,
-        .override_count = count,
-    };
-}
-
-static bool load(struct server *server)
-{
-    struct config_report report;
-    prepare_input(server);
-    enum err err = config_load(&server->input, &server->config, &report);
-    if (err == ERR_OK) {
-        server->newest = server->config;
-        /* The file of the start must be there at a reload, too: no defaults in its place. */
-        server->input.file = server->config->file;
-        certificates_warn(server->config, clock_wall_s(), &report);
-        configure_log(server->config);
-        log_report(&report);
-    } else if (report.count > 0) {
-        cli_print_report(&report);
-    } else {
-        cli_fail("cannot read the settings: %s", err_name(err));
-    }
-    config_report_fini(&report);
-    return err == ERR_OK;
-}
-
-/* ---- SIGHUP ---- */
-
-static void log_applied(const char *name, bool reloadable, void *arg)
-{
-    (void)arg;
-    if (reloadable)
-        log_event(LOG_LEVEL_INFO, "config.reloaded", LOG_CSTR("setting", name));
-}
-
-static void log_postponed(const char *name, bool reloadable, void *arg)
-{
-    (void)arg;
-    if (!reloadable)
-        log_event(LOG_LEVEL_WARN, "config.needs_restart", LOG_CSTR("setting", name));
-}
-
-/* A file may have changed since the settings were checked: then the issuers stay as they are. */
-static void apply_issuers(struct server *server)
-{
-    const struct issuer_spec *specs;
-    struct error error = {0};
-    size_t count;
-    struct arena *arena = arena_new(1024, 0);
-    enum err err = ERR_NO_MEMORY;
-    if (arena)
-        err = config_issuer_specs(server->newest, arena, &specs, &count);
-    if (err == ERR_OK)
-        err = identity_set_issuers(server->app->identity, specs, count, &error);
-    if (err != ERR_OK)
-        log_event(LOG_LEVEL_ERROR, "config.issuers_kept",
-                  LOG_CSTR("error", error.caller[0] ? error.caller : err_name(err)));
-    arena_free(&arena);
-}
-
-/* What can change under running requests: each is one atomic word, read anew by every request, but
- * for the issuers, which see to it themselves. */
-static void apply(struct server *server)
-{
-    const struct config *config = server->newest;
-    configure_log(config);
-    server->app->registration_open = config->users_registration == REGISTRATION_OPEN;
-    server->app->policy.flush_for_authenticated =
-        config->auth_flush_permission == FLUSH_AUTHENTICATED;
-    struct limit_settings limits;
-    config_limit_settings(config, &limits);
-    limits_set(server->app->limits, &limits);
-    int64_t keep[AUDIT_PARTS];
-    config_audit_keep(config, keep);
-    audit_keep(server->app, keep);
-    apply_issuers(server);
-}
-
-static void read_again(struct server *server)
-{
-    struct config_report report;
-    struct config *fresh;
-    enum err err = config_load(&server->input, &fresh, &report);
-    if (err == ERR_OK)
-        certificates_warn(fresh, clock_wall_s(), &report);
-    log_report(&report);
-    config_report_fini(&report);
-    if (err != ERR_OK) {
-        log_event(LOG_LEVEL_ERROR, "config.kept", LOG_CSTR("error", err_name(err)));
-        return;
-    }
-    config_compare(server->newest, fresh, log_applied, NULL);
-    config_compare(server->config, fresh, log_postponed, NULL);
-    if (server->newest != server->config)
-        config_free(&server->newest);
-    server->newest = fresh;
-    apply(server);
-    log_event(LOG_LEVEL_INFO, "config.loaded",
-              LOG_CSTR("file", fresh->file ? fresh->file : "(none)"));
+    log_say("cachewarden: %s\n", error->caller[0] ? error->caller : err_name(err));
 }
 
 /* ---- starting ---- */
@@ -208,9 +49,9 @@ static void notify_ready(const struct server *server)
 static void reload(struct server *server)
 {
     notify_reloading();
-    read_again(server);
+    settings_reload(server);
     /* Whatever became of the settings: a slip in them must not let a certificate expire. */
-    certificates_renew(&server->certificates, server->newest, server->http, server->app);
+    renewal_run(&server->certificates, server->newest, server->http, server->app);
     notify_ready(server);
 }
 
@@ -248,12 +89,12 @@ static bool open_services(struct server *server)
     struct config_report report = {0};
     struct error error = {0};
     enum err err = config_open_app(server->config, false, &report, &server->app, &error);
-    log_report(&report);
+    settings_log_report(&report);
     config_report_fini(&report);
     if (err == ERR_OK && server->demo)
         err = demo_prepare(server->demo, server->app, &error);
     if (err != ERR_OK)
-        cli_fail("%s", error.caller[0] ? error.caller : err_name(err));
+        serve_complain(err, &error);
     else if (server->demo)
         app_own_redis(server->app);
     else if (server->options->adopt)
@@ -268,18 +109,28 @@ static bool check_edge(struct server *server)
     config_http_options(server->config, &server->http_options);
     enum err err = http_check(&server->http_options, &error);
     if (err != ERR_OK)
-        cli_fail("%s", error.caller[0] ? error.caller : err_name(err));
+        serve_complain(err, &error);
     return err == ERR_OK;
+}
+
+static enum err write_schema(struct server *server, struct error *error)
+{
+    strbuf_init(&server->schema, NULL, 128 * 1024);
+    openapi_write(&server->schema);
+    server->http_options.schema = strbuf_str(&server->schema);
+    return server->schema.failed ? error_set(error, ERR_NO_MEMORY, "out of memory") : ERR_OK;
 }
 
 static bool open_listeners(struct server *server)
 {
     struct error error = {0};
+    enum err err = write_schema(server, &error);
     server->http_options.app = server->app;
     server->http_options.certificates = &server->certificates;
-    certificates_note(&server->certificates, OWNER_LISTENERS, server->config);
-    certificates_note(&server->certificates, OWNER_REDIS, server->config);
-    enum err err = http_start(&server->http_options, &server->http, &error);
+    renewal_note(&server->certificates, OWNER_LISTENERS, server->config);
+    renewal_note(&server->certificates, OWNER_REDIS, server->config);
+    if (err == ERR_OK)
+        err = http_start(&server->http_options, &server->http, &error);
     /* Only now, so that a port in use is not hidden among lines about a Redis that is down. */
     if (err == ERR_OK)
         err = app_watch(server->app, &error);
@@ -288,9 +139,9 @@ static bool open_listeners(struct server *server)
         if (!app_is_foreign(server->app, &error))
             return true;
     }
-    cli_fail("%s", error.caller[0] ? error.caller : err_name(err));
+    serve_complain(err, &error);
     if (server->demo)
-        cli_fail("choose another address with --listen 127.0.0.1:8001");
+        log_say("cachewarden: choose another address with --listen 127.0.0.1:8001\n");
     return false;
 }
 
@@ -299,7 +150,7 @@ static bool open_demo(struct server *server)
     struct error error = {0};
     enum err err = demo_open(&server->demo, &error);
     if (err != ERR_OK)
-        cli_fail("%s", error.caller[0] ? error.caller : err_name(err));
+        serve_complain(err, &error);
     return err == ERR_OK;
 }
 
@@ -319,13 +170,7 @@ static void block_signals(struct server *server)
 
 /* ---- waiting and stopping ---- */
 
-static bool is_stop(const struct server *server, int signal_number)
-{
-    return signal_number == SIGTERM || signal_number == SIGINT ||
-           (signal_number == SIGHUP && server->demo);
-}
-
-static void watch(struct server *server)
+void serve_feed_watchdog(struct server *server)
 {
     struct http_stats stats;
     int64_t now_ns = clock_mono_ns();
@@ -350,9 +195,9 @@ static bool wait_for_stop(struct server *server)
 {
     for (;;) {
         int signal_number = next_signal(server);
-        watch(server);
+        serve_feed_watchdog(server);
         log_tell_lost();
-        if (is_stop(server, signal_number)) {
+        if (stop_is_asked(server, signal_number)) {
             server->stop_signal = signal_number;
             return true;
         }
@@ -366,84 +211,12 @@ static bool wait_for_stop(struct server *server)
     }
 }
 
-/* From here on a further signal, or so much time, ends the process whatever it is doing. */
-static void hurry(unsigned most_s)
-{
-    sigset_t deadly;
-    sigemptyset(&deadly);
-    sigaddset(&deadly, SIGTERM);
-    sigaddset(&deadly, SIGINT);
-    alarm(most_s);
-    pthread_sigmask(SIG_UNBLOCK, &deadly, NULL);
-}
-
-static void cut_off(struct server *server, const char *reason)
-{
-    struct http_stats stats;
-    http_stats_read(server->http, &stats);
-    if (stats.requests_under_way > 0)
-        log_event(LOG_LEVEL_WARN, "server.cut_off", LOG_CSTR("reason", reason),
-                  LOG_INT("requests", stats.requests_under_way));
-}
-
-/* Tells the manager, too, which may have less patience with a stop than the settings ask for. */
-static void announce_stop(const struct server *server, const struct drain *drain)
-{
-    char state[64], status[96];
-    int64_t serves_ms = (drain->until_ns - drain->began_ns) / NS_PER_MS;
-    int64_t most_ms = (drain->deadline_ns - drain->began_ns) / NS_PER_MS;
-    log_event(LOG_LEVEL_INFO, "server.stopping",
-              LOG_CSTR("signal", server->stop_signal ? sigabbrev_np(server->stop_signal) : "none"),
-              LOG_INT("serves_on_ms", serves_ms), LOG_INT("most_ms", most_ms));
-    snprintf(state, sizeof state, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%lld",
-             (long long)(most_ms + STOP_RESERVE_MS) * 1000);
-    snprintf(status, sizeof status, "%s requests",
-             serves_ms > 0 ? "Not ready any more, and still serving" : "Finishing");
-    notify_manager(state, str_from(status));
-}
-
-/* Serves on until load balancers know, then lets requests under way end, for server.drain_s at most; or
- * until a second signal. */
-static void drain(struct server *server)
-{
-    const struct timespec at_once = {0, 0}, step = {0, DRAIN_STEP_MS * NS_PER_MS};
-    const struct config *config = server->newest;
-    struct drain drain;
-    /* Before readiness says no, so that each of its refusals closes its connection. */
-    http_drain(server->http);
-    server->app->ready = false;
-    drain_begin(&drain, server->app, server->stop_signal != SIGTERM, config->server_lame_duck_s,
-                config->server_drain_s, clock_mono_ns());
-    announce_stop(server, &drain);
-    for (;;) {
-        int64_t step_ns = clock_deadline_ns(DRAIN_STEP_MS);
-        bool is_idle =
-            http_wait_idle(server->http,
-                           step_ns < drain.deadline_ns ? step_ns : drain.deadline_ns) == ERR_OK;
-        int64_t now_ns = clock_mono_ns();
-        if (is_idle && drain_may_end(&drain, server->http, server->app, now_ns)) {
-            hurry(STOP_RESERVE_MS / 1000);
-            return;
-        }
-        watch(server);
-        if (is_stop(server, sigtimedwait(&server->signals, NULL, is_idle ? &step : &at_once))) {
-            hurry(HURRY_S);
-            cut_off(server, "second signal");
-            return;
-        }
-        if (now_ns >= drain.deadline_ns) {
-            hurry(STOP_RESERVE_MS / 1000);
-            cut_off(server, "server.drain_s is over");
-            return;
-        }
-    }
-}
-
 static void close_all(struct server *server)
 {
     bool was_started = server->http != NULL;
     http_stop(&server->http);
     app_close(&server->app);
+    strbuf_fini(&server->schema);
     demo_close(&server->demo);
     if (was_started)
         log_event(LOG_LEVEL_INFO, "server.stopped", LOG_INT("pid", getpid()));
@@ -452,27 +225,27 @@ static void close_all(struct server *server)
     config_free(&server->config);
 }
 
-static int run(struct server *server)
+static bool run(struct server *server)
 {
-    if ((server->options->demo && !open_demo(server)) || !load(server) || !check_edge(server) ||
-        !open_services(server) || !open_listeners(server))
-        return CLI_FAILED;
+    if ((server->options->demo && !open_demo(server)) || !settings_load(server) ||
+        !check_edge(server) || !open_services(server) || !open_listeners(server))
+        return false;
     server->app->ready = true;
     watchdog_init(&server->watchdog, server->config->server_body_timeout_ms);
     announce(server);
 
     bool asked = wait_for_stop(server);
-    drain(server);
-    return asked ? CLI_OK : CLI_FAILED;
+    stop_serving(server);
+    return asked;
 }
 
-int serve_run(const struct serve_options *options)
+bool serve_run(const struct serve_options *options)
 {
     struct server server = {.options = options};
     block_signals(&server);
     log_start();
-    int status = run(&server);
+    bool asked = run(&server);
     close_all(&server);
     log_stop();
-    return status;
+    return asked;
 }

@@ -18,8 +18,8 @@ struct serve_options {
     bool adopt; /* the control data in Redis is taken over from another users database */
 };
 
-/* Returns when the server has stopped: CLI_OK, or CLI_FAILED after a complaint on standard error.
- * Returns when the server has stopped: CLI_OK, or CLI_FAILED after a complaint on standard error. */
-int serve_run(const struct serve_options *options);
+/* Returns when the server has stopped: true if it was asked to; false if it could not start or go on, after
+ * a complaint. */
+bool serve_run(const struct serve_options *options);
 
 #endif

@@ -1,5 +1,5 @@
 /* Certificates that end: what --check-config, the start, the doctor and the metric tell. */
-#include "http/tls_certificates.h"
+#include "http/certificates.h"
 
 #include "tls_case.h"
 
@@ -140,7 +140,7 @@ END_TEST
 
 START_TEST(the_metric_tells_what_is_in_use)
 {
-    struct certificates in_use = {0};
+    struct certificates_in_use in_use = {0};
     struct strbuf out;
     strbuf_init(&out, NULL, 256);
     certificates_write_metrics(&in_use, 1000, &out);
@@ -206,7 +206,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("server/tls_expiry");
+    Suite *suite = suite_create("server/config/certificates");
     TCase *each = tcase_create("all");
     tcase_add_checked_fixture(each, prepare, clean_up);
     tcase_add_loop_test(each, the_end_is_told_before, 0, sizeof ends / sizeof *ends);

@@ -281,7 +281,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("server/tls_certificates");
+    Suite *suite = suite_create("server/process/renewal");
     TCase *each = tcase_create("all");
     tcase_add_checked_fixture(each, prepare, clean_up);
     tcase_add_test(each, a_renewed_certificate_is_served_at_once);

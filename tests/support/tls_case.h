@@ -2,8 +2,8 @@
  * A server with a TLS listener in a folder with two authorities, one-ca and two-ca, and a certificate of
  * each for this host, one and two. What is served is node.pem and node.key.
  */
-#ifndef TESTS_SERVER_HTTP_TLS_CASE_H
-#define TESTS_SERVER_HTTP_TLS_CASE_H
+#ifndef SUPPORT_TLS_CASE_H
+#define SUPPORT_TLS_CASE_H
 
 #include "certificates.h"
 #include "cw_server.h"
