@@ -63,7 +63,7 @@ static const struct param_spec params_subjects[] = {
 };
 
 #define ROUTE(method_, path_, name_, operation_, permit_, accept_, limit_, effect_, params_, \
-              body_, body_limit_, dialect_, failure_, summary_)                              \
+              body_, body_limit_, error_format_, failure_, summary_)                         \
     {                                                                                        \
         .method = (method_),                                                                 \
         .path = (path_),                                                                     \
@@ -76,7 +76,7 @@ static const struct param_spec params_subjects[] = {
         .params = (params_),                                                                 \
         .body = (body_),                                                                     \
         .body_limit = (body_limit_),                                                         \
-        .dialect = (dialect_),                                                               \
+        .error_format = (error_format_),                                                     \
         .failure = (failure_),                                                               \
         .no_store = true, /* every answer is somebody's own, or true for a moment only */    \
         .summary = (summary_),                                                               \

@@ -91,16 +91,17 @@ static const char *check_access(const struct route *route)
     return NULL;
 }
 
-static const char *check_dialect(const struct route *route)
+static const char *check_error_format(const struct route *route)
 {
-    bool has_sentence = route->dialect == DIALECT_CONTROL ||
-                        route->dialect == DIALECT_ADMIN_CLEAR ||
-                        route->dialect == DIALECT_MESSAGES || route->dialect == DIALECT_ANALYTICS;
+    bool has_sentence = route->error_format == ERROR_FORMAT_CONTROL ||
+                        route->error_format == ERROR_FORMAT_ADMIN_CLEAR ||
+                        route->error_format == ERROR_FORMAT_MESSAGES ||
+                        route->error_format == ERROR_FORMAT_ANALYTICS;
 
     if (has_sentence && is_blank(route->failure))
-        return complain(route, "its dialect needs a sentence for a failure");
+        return complain(route, "its error format needs a sentence for a failure");
     if (!has_sentence && route->failure)
-        return complain(route, "its dialect has no use for a sentence");
+        return complain(route, "its error format has no use for a sentence");
     return NULL;
 }
 
@@ -223,7 +224,7 @@ const char *routes_check_rows(const struct route *rows, size_t count)
         if (!wrong)
             wrong = check_access(&rows[i]);
         if (!wrong)
-            wrong = check_dialect(&rows[i]);
+            wrong = check_error_format(&rows[i]);
         if (!wrong)
             wrong = check_params(&rows[i]);
         if (!wrong)

@@ -30,7 +30,7 @@ struct route_example {
     const char
         *body; /* JSON, or NULL. <access_token> and <refresh_token> stand for the caller's own */
     int status;
-    const char *reply; /* JSON or text; NULL: none, or for an error what the row's dialect says */
+    const char *reply; /* JSON or text; NULL: none, or for an error what its error format says */
 };
 
 /* The whole table; the count through *count_out. Read-only. */

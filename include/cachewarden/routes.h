@@ -1,6 +1,6 @@
 /*
  * The table of endpoints, made from api/routes.def: one row an endpoint. Permission, limit,
- * parameters, body and error dialect are columns; the zero value of the permission denies.
+ * parameters, body and error format are columns; the zero value of the permission denies.
  * Everything that lists endpoints (router, `cachewarden routes`, schema, tests) reads this table.
  */
 #ifndef CACHEWARDEN_ROUTES_H
@@ -88,15 +88,15 @@ enum body_kind {
 };
 
 /* The shape of error bodies, as the clients of each family of routes know it. */
-enum dialect {
-    DIALECT_DETAIL = 0,  /* {"detail":…} */
-    DIALECT_CONTROL,     /* failures of Redis: 500 {"error":<failure>}, else as DETAIL */
-    DIALECT_ADMIN_CLEAR, /* 403 {"error":…}, 400 and 500 {"ok":false,"message":…} */
+enum error_format {
+    ERROR_FORMAT_DETAIL = 0,  /* {"detail":…} */
+    ERROR_FORMAT_CONTROL,     /* failures of Redis: 500 {"error":<failure>}, else as DETAIL */
+    ERROR_FORMAT_ADMIN_CLEAR, /* 403 {"error":…}, 400 and 500 {"ok":false,"message":…} */
     /* 401, 403, 500 {"success":false,"error":…,"flushed":false,"keysRemoved":0} */
-    DIALECT_MESSAGES,
+    ERROR_FORMAT_MESSAGES,
     /* 403 {"detail":"Not authorized"}, 500 {"detail":"<failure>: <cause>"} */
-    DIALECT_ANALYTICS,
-    DIALECT_PROBLEM /* RFC 9457, with `detail` */
+    ERROR_FORMAT_ANALYTICS,
+    ERROR_FORMAT_PROBLEM /* RFC 9457, with `detail` */
 };
 
 struct route {
@@ -112,8 +112,8 @@ struct route {
     const struct param_spec *params; /* ends with PARAM_END; NULL: none */
     enum body_kind body;
     size_t body_limit; /* bytes; 0: server.max_body */
-    enum dialect dialect;
-    const char *failure; /* the dialect's sentence for a Redis failure */
+    enum error_format error_format;
+    const char *failure; /* the sentence of that format for a failure of Redis */
     bool no_store;       /* Cache-Control: no-store */
     const char *summary;
 };

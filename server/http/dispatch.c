@@ -176,7 +176,7 @@ void dispatch_run(const struct dispatcher *dispatcher, struct exchange *exchange
         status_not_found(exchange);
         return;
     case ROUTER_NO_METHOD:
-        status_not_allowed(exchange, match.dialect, match.allow);
+        status_not_allowed(exchange, match.error_format, match.allow);
         return;
     case ROUTER_OPTIONS:
         answer_options(exchange, &match);

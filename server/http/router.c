@@ -17,7 +17,7 @@ struct node {
     struct str segments[MAX_SEGMENTS]; /* patterns only */
     size_t segment_count;
     const struct route *by_method[METHODS];
-    enum dialect dialect;
+    enum error_format error_format;
     char allow_text[ALLOW_SIZE];
     struct str allow;
 };
@@ -145,7 +145,7 @@ static enum err add_route(struct router *router, const struct route *route, stru
         return error_set(error, ERR_INTERNAL, "route %s: %s has that method already", route->name,
                          route->path);
     node->by_method[route->method] = route;
-    node->dialect = route->dialect;
+    node->error_format = route->error_format;
     return ERR_OK;
 }
 
@@ -345,7 +345,7 @@ enum router_answer router_find(const struct router *router, enum http_method met
         return ROUTER_NO_PATH;
 
     match_out->allow = node->allow;
-    match_out->dialect = node->dialect;
+    match_out->error_format = node->error_format;
     if (method == METHOD_OPTIONS) {
         match_out->route = node->by_method[METHOD_GET];
         return ROUTER_OPTIONS;

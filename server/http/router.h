@@ -25,8 +25,8 @@ struct router_match {
     /* What stood for {…}, raw, in order; parts of the path given. */
     struct str values[ROUTER_MAX_VALUES];
     size_t value_count;
-    struct str allow;     /* "GET, HEAD, OPTIONS": sorted, owned by the router */
-    enum dialect dialect; /* of a row of that path: how a 405 is put */
+    struct str allow;               /* "GET, HEAD, OPTIONS": sorted, owned by the router */
+    enum error_format error_format; /* of a row of that path: how a 405 is put */
 };
 
 /*

@@ -97,7 +97,7 @@ static int status_of(enum err err)
     return 500;
 }
 
-/* Not the caller's fault: what the older dialects fold into their one 500. */
+/* Not the caller's fault: what the older formats fold into their one 500. */
 static bool is_failure(enum err err)
 {
     return status_of(err) >= 500;
@@ -291,20 +291,20 @@ static const char *cause_of(enum err err, const struct error *error)
     }
 }
 
-/* ---- dialects ---- */
+/* ---- error formats ---- */
 
-static void write_in(struct exchange *exchange, enum dialect dialect, struct str detail)
+static void write_in(struct exchange *exchange, enum error_format error_format, struct str detail)
 {
-    if (dialect == DIALECT_PROBLEM)
+    if (error_format == ERROR_FORMAT_PROBLEM)
         write_problem(exchange, detail);
     else
         write_member(exchange, "detail", detail);
 }
 
 /* Before there is a row, an error is put as on the older routes. */
-static enum dialect dialect_of(const struct exchange *exchange)
+static enum error_format format_of(const struct exchange *exchange)
 {
-    return exchange->call.route ? exchange->call.route->dialect : DIALECT_DETAIL;
+    return exchange->call.route ? exchange->call.route->error_format : ERROR_FORMAT_DETAIL;
 }
 
 static void write_detail(struct exchange *exchange, enum err err)
@@ -312,7 +312,8 @@ static void write_detail(struct exchange *exchange, enum err err)
     /* 401 and 403 are the same bytes on every route that has no words of its own for them. */
     bool is_fixed = err == ERR_UNAUTHENTICATED || err == ERR_FORBIDDEN;
 
-    write_in(exchange, is_fixed ? DIALECT_DETAIL : dialect_of(exchange), detail_of(exchange, err));
+    write_in(exchange, is_fixed ? ERROR_FORMAT_DETAIL : format_of(exchange),
+             detail_of(exchange, err));
 }
 
 static void write_failure(struct exchange *exchange, enum err err)
@@ -321,17 +322,17 @@ static void write_failure(struct exchange *exchange, enum err err)
     struct str failure = or_else(str_from(route->failure), SENTENCE_500);
 
     begin_response(exchange, 500);
-    switch (route->dialect) {
-    case DIALECT_CONTROL:
+    switch (route->error_format) {
+    case ERROR_FORMAT_CONTROL:
         write_member(exchange, "error", failure);
         break;
-    case DIALECT_ADMIN_CLEAR:
+    case ERROR_FORMAT_ADMIN_CLEAR:
         write_not_ok(exchange, failure);
         break;
-    case DIALECT_MESSAGES:
+    case ERROR_FORMAT_MESSAGES:
         write_not_flushed(exchange, failure);
         break;
-    case DIALECT_ANALYTICS:
+    case ERROR_FORMAT_ANALYTICS:
     default:
         write_member(exchange, "detail",
                      str_format(exchange->call.arena, "%.*s: %s", STR_ARG(failure),
@@ -340,30 +341,31 @@ static void write_failure(struct exchange *exchange, enum err err)
     }
 }
 
-/* True when the row's dialect had a shape of its own for this error. */
-static bool write_dialect(struct exchange *exchange, enum err err)
+/* True when the row's error format had a shape of its own for this error. */
+static bool write_own_format(struct exchange *exchange, enum err err)
 {
-    enum dialect dialect = exchange->call.route->dialect;
+    enum error_format error_format = exchange->call.route->error_format;
 
-    if (dialect == DIALECT_DETAIL || dialect == DIALECT_PROBLEM)
+    if (error_format == ERROR_FORMAT_DETAIL || error_format == ERROR_FORMAT_PROBLEM)
         return false;
     if (is_failure(err)) {
         write_failure(exchange, err);
         return true;
     }
-    if (dialect == DIALECT_ADMIN_CLEAR && err == ERR_FORBIDDEN) {
+    if (error_format == ERROR_FORMAT_ADMIN_CLEAR && err == ERR_FORBIDDEN) {
         write_member(exchange, "error", STR("Superuser or Admin group membership required"));
         return true;
     }
-    if (dialect == DIALECT_ADMIN_CLEAR && err == ERR_BAD_INPUT) {
+    if (error_format == ERROR_FORMAT_ADMIN_CLEAR && err == ERR_BAD_INPUT) {
         write_not_ok(exchange, STR("Invalid user_id parameter"));
         return true;
     }
-    if (dialect == DIALECT_MESSAGES && (err == ERR_FORBIDDEN || err == ERR_UNAUTHENTICATED)) {
+    if (error_format == ERROR_FORMAT_MESSAGES &&
+        (err == ERR_FORBIDDEN || err == ERR_UNAUTHENTICATED)) {
         write_not_flushed(exchange, err == ERR_FORBIDDEN ? STR(SENTENCE_403) : STR(SENTENCE_401));
         return true;
     }
-    if (dialect == DIALECT_ANALYTICS && err == ERR_FORBIDDEN) {
+    if (error_format == ERROR_FORMAT_ANALYTICS && err == ERR_FORBIDDEN) {
         write_member(exchange, "detail", STR("Not authorized"));
         return true;
     }
@@ -442,7 +444,7 @@ void status_render(struct exchange *exchange, enum err err)
         return;
     }
     begin_error(exchange, err);
-    if (!write_dialect(exchange, err))
+    if (!write_own_format(exchange, err))
         write_detail(exchange, err);
 }
 
@@ -454,7 +456,7 @@ void status_identity_failed(struct exchange *exchange, enum err err)
         exchange->call.error.caller[0] = '\0';
     if (err == ERR_BAD_INPUT) /* the same bytes on every route */
         write_member(exchange, "detail", detail_of(exchange, err));
-    else if (err != ERR_UNAUTHENTICATED || !write_dialect(exchange, err))
+    else if (err != ERR_UNAUTHENTICATED || !write_own_format(exchange, err))
         write_detail(exchange, err);
 }
 
@@ -464,7 +466,7 @@ void status_denied(struct exchange *exchange, enum permit_answer answer)
 
     begin_error(exchange, err);
     exchange->call.error.caller[0] = '\0';
-    if (!write_dialect(exchange, err))
+    if (!write_own_format(exchange, err))
         write_detail(exchange, err);
 }
 
@@ -474,7 +476,7 @@ void status_not_found(struct exchange *exchange)
     write_member(exchange, "detail", STR(SENTENCE_404));
 }
 
-void status_not_allowed(struct exchange *exchange, enum dialect dialect, struct str allow)
+void status_not_allowed(struct exchange *exchange, enum error_format error_format, struct str allow)
 {
     struct str detail = str_format(exchange->call.arena, "Method \"%.*s\" not allowed.",
                                    STR_ARG(str_sub(exchange->request.method_name, 0, 32)));
@@ -482,7 +484,7 @@ void status_not_allowed(struct exchange *exchange, enum dialect dialect, struct 
     begin_response(exchange, 405);
     exchange->result = ERR_BAD_INPUT;
     exchange->response.allow = allow;
-    write_in(exchange, dialect, detail);
+    write_in(exchange, error_format, detail);
 }
 
 void status_options(struct exchange *exchange, struct str allow)
@@ -504,7 +506,7 @@ void status_refused(struct exchange *exchange, int status, struct str detail)
     exchange->response.close = true;
     if (status == 503)
         exchange->response.retry_after_s = RETRY_AFTER_S;
-    write_in(exchange, dialect_of(exchange), detail);
+    write_in(exchange, format_of(exchange), detail);
 }
 
 void status_coding_refused(struct exchange *exchange)

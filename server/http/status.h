@@ -1,6 +1,6 @@
 /*
  * From what happened to a status code and a body: the only place that knows both `enum err` and
- * HTTP. The shape of an error body is the row's dialect.
+ * HTTP. The shape of an error body is the row's error format.
  * Every function here fills exchange->response and exchange->result and takes memory from the
  * call's arena; when there is none left the answer is a fixed 500.
  */
@@ -30,8 +30,9 @@ void status_identity_failed(struct exchange *exchange, enum err err);
 void status_denied(struct exchange *exchange, enum permit_answer answer);
 
 void status_not_found(struct exchange *exchange); /* 404 */
-/* 405; `dialect` is that of the path's rows. */
-void status_not_allowed(struct exchange *exchange, enum dialect dialect, struct str allow);
+/* 405; `error_format` is that of the path's rows. */
+void status_not_allowed(struct exchange *exchange, enum error_format error_format,
+                        struct str allow);
 void status_options(struct exchange *exchange, struct str allow); /* 204 with Allow */
 
 /* A refusal of the framing or the body. The connection closes after it. */

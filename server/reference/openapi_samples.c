@@ -198,8 +198,8 @@ static void add_errors(struct maker *maker)
 
 /* ---- the table ---- */
 
-/* An example that leaves its body to the row's dialect. */
-static void ask_dialect(struct maker *maker, struct sample *sample, enum example_given given)
+/* An example that leaves its body to the row's error format. */
+static void ask_error_format(struct maker *maker, struct sample *sample, enum example_given given)
 {
     struct exchange *exchange = begin(maker);
     enum err err = ERR_BAD_INPUT;
@@ -234,7 +234,7 @@ static void add_example(struct maker *maker, const struct route_example *example
     sample->media_type = media_type_of(example);
     sample->reply = str_from(example->reply);
     if (!example->reply && example->status >= 400)
-        ask_dialect(maker, sample, example->given);
+        ask_error_format(maker, sample, example->given);
 }
 
 static int by_status(const void *a, const void *b)

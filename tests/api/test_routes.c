@@ -207,13 +207,13 @@ START_TEST(name_path_summary_operation)
 }
 END_TEST
 
-START_TEST(dialect_and_sentence)
+START_TEST(format_and_sentence)
 {
-    static const enum dialect with[] = {DIALECT_CONTROL, DIALECT_ADMIN_CLEAR, DIALECT_MESSAGES,
-                                        DIALECT_ANALYTICS};
+    static const enum error_format with[] = {ERROR_FORMAT_CONTROL, ERROR_FORMAT_ADMIN_CLEAR,
+                                             ERROR_FORMAT_MESSAGES, ERROR_FORMAT_ANALYTICS};
     for (size_t i = 0; i < 4; i++) {
         struct route route = good();
-        route.dialect = with[i];
+        route.error_format = with[i];
         expect_wrong(route, "needs a sentence");
         route.failure = "Failed to make a thing";
         expect_sound(route);
@@ -221,7 +221,7 @@ START_TEST(dialect_and_sentence)
     struct route route = good();
     route.failure = "Failed to make a thing";
     expect_wrong(route, "no use for a sentence");
-    route.dialect = DIALECT_PROBLEM;
+    route.error_format = ERROR_FORMAT_PROBLEM;
     expect_wrong(route, "no use for a sentence");
 }
 END_TEST
@@ -373,7 +373,7 @@ int main(void)
     tcase_add_test(tcase, limits);
     tcase_add_test(tcase, method_and_effect);
     tcase_add_test(tcase, name_path_summary_operation);
-    tcase_add_test(tcase, dialect_and_sentence);
+    tcase_add_test(tcase, format_and_sentence);
     tcase_add_test(tcase, parameters);
     tcase_add_test(tcase, parameters_together);
     tcase_add_test(tcase, placeholders);

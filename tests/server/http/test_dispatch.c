@@ -76,17 +76,18 @@ static const struct param_spec cache_name[] = {
 static const struct route routes[] = {
     {ROW(METHOD_GET, "/public", op_note), .permit = PERMIT_PUBLIC},
     {ROW(METHOD_POST, "/mine/", op_note), .permit = PERMIT_USER, .params = own_user,
-     .body_limit = 8, .dialect = DIALECT_CONTROL, .failure = "Failed to do it"},
+     .body_limit = 8, .error_format = ERROR_FORMAT_CONTROL, .failure = "Failed to do it"},
     {ROW(METHOD_POST, "/all/", op_note), .permit = PERMIT_ADMIN, .params = any_user,
-     .body = BODY_NO_PARAMS, .dialect = DIALECT_ADMIN_CLEAR, .failure = "Failed to clear cache"},
+     .body = BODY_NO_PARAMS, .error_format = ERROR_FORMAT_ADMIN_CLEAR,
+     .failure = "Failed to clear cache"},
     {ROW(METHOD_POST, "/fields", op_note), .permit = PERMIT_PUBLIC, .body = BODY_FIELDS},
     {ROW(METHOD_POST, "/caches/{name}/flush", op_param), .permit = PERMIT_PUBLIC,
      .params = cache_name},
     {ROW(METHOD_GET, "/deadline", op_deadline), .permit = PERMIT_PUBLIC},
-    {ROW(METHOD_GET, "/down", op_redis_down), .permit = PERMIT_PUBLIC, .dialect = DIALECT_CONTROL,
-     .failure = "Failed to look"},
+    {ROW(METHOD_GET, "/down", op_redis_down), .permit = PERMIT_PUBLIC,
+     .error_format = ERROR_FORMAT_CONTROL, .failure = "Failed to look"},
     {ROW(METHOD_POST, "/new", op_note), .permit = PERMIT_ADMIN, .body_limit = 8,
-     .dialect = DIALECT_PROBLEM},
+     .error_format = ERROR_FORMAT_PROBLEM},
     {ROW(METHOD_GET, "/denied", op_note)}, /* no permission stated: nobody */
 };
 
@@ -432,7 +433,7 @@ START_TEST(the_call_knows_when_and_from_whom)
 }
 END_TEST
 
-START_TEST(failures_speak_the_dialect_and_keep_their_reason)
+START_TEST(failures_have_the_format_of_the_row_and_keep_their_reason)
 {
     run(ASK("GET", "/down"));
     ck_assert_int_eq(exchange.response.status, 500);
@@ -458,7 +459,7 @@ int main(void)
     tcase_add_test(tcase, parameters_and_body_come_last);
     tcase_add_test(tcase, then_it_is_done);
     tcase_add_test(tcase, the_call_knows_when_and_from_whom);
-    tcase_add_test(tcase, failures_speak_the_dialect_and_keep_their_reason);
+    tcase_add_test(tcase, failures_have_the_format_of_the_row_and_keep_their_reason);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -46,18 +46,19 @@ static void expect_response(const char *what, int status, const char *media_type
 #define FLUSH_FAILED(sentence) \
     "{\"success\":false,\"error\":\"" sentence "\",\"flushed\":false,\"keysRemoved\":0}"
 
-static const struct route control = {
-    .dialect = DIALECT_CONTROL, .failure = "Failed to retrieve cache status", .no_store = true};
+static const struct route control = {.error_format = ERROR_FORMAT_CONTROL,
+                                     .failure = "Failed to retrieve cache status",
+                                     .no_store = true};
 static const struct route admin_clear = {
-    .dialect = DIALECT_ADMIN_CLEAR, .failure = "Failed to clear cache", .no_store = true};
+    .error_format = ERROR_FORMAT_ADMIN_CLEAR, .failure = "Failed to clear cache", .no_store = true};
 static const struct route messages = {
-    .dialect = DIALECT_MESSAGES, .failure = "Failed to flush cache", .no_store = true};
+    .error_format = ERROR_FORMAT_MESSAGES, .failure = "Failed to flush cache", .no_store = true};
 static const struct route analytics = {
-    .dialect = DIALECT_ANALYTICS, .failure = "Failed to clear cache", .no_store = true};
-static const struct route detail = {.dialect = DIALECT_DETAIL, .no_store = true};
+    .error_format = ERROR_FORMAT_ANALYTICS, .failure = "Failed to clear cache", .no_store = true};
+static const struct route detail = {.error_format = ERROR_FORMAT_DETAIL, .no_store = true};
 static const struct route anybody = {
-    .dialect = DIALECT_DETAIL, .permit = PERMIT_PUBLIC, .no_store = true};
-static const struct route problem = {.dialect = DIALECT_PROBLEM, .no_store = true};
+    .error_format = ERROR_FORMAT_DETAIL, .permit = PERMIT_PUBLIC, .no_store = true};
+static const struct route problem = {.error_format = ERROR_FORMAT_PROBLEM, .no_store = true};
 
 struct row {
     const struct route *route;
@@ -181,7 +182,7 @@ static const struct row rows[] = {
      "Error\",\"status\":500,\"detail\":\"Internal server error.\"}"},
 };
 
-START_TEST(every_error_in_every_dialect)
+START_TEST(every_error_in_every_format)
 {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct row *row = &rows[i];
@@ -342,7 +343,7 @@ START_TEST(identity_failures_tell_nothing)
 }
 END_TEST
 
-START_TEST(denials_speak_the_dialect)
+START_TEST(denials_have_the_format_of_the_row)
 {
     begin(&control);
     status_denied(&exchange, PERMIT_NO);
@@ -375,13 +376,13 @@ START_TEST(the_routers_answers)
 
     begin(NULL);
     exchange.request.method_name = STR("TRACE");
-    status_not_allowed(&exchange, DIALECT_DETAIL, STR("GET, HEAD, OPTIONS"));
+    status_not_allowed(&exchange, ERROR_FORMAT_DETAIL, STR("GET, HEAD, OPTIONS"));
     expect_response("405", 405, JSON, "{\"detail\":\"Method \\\"TRACE\\\" not allowed.\"}");
     ck_assert(str_eq(exchange.response.allow, STR("GET, HEAD, OPTIONS")));
 
     begin(NULL);
     exchange.request.method_name = STR("PUT");
-    status_not_allowed(&exchange, DIALECT_PROBLEM, STR("GET, HEAD, OPTIONS"));
+    status_not_allowed(&exchange, ERROR_FORMAT_PROBLEM, STR("GET, HEAD, OPTIONS"));
     expect_response("405 of a new route", 405, PROBLEM,
                     "{\"type\":\"about:blank\",\"title\":\"Method Not Allowed\",\"status\":405,"
                     "\"detail\":\"Method \\\"PUT\\\" not allowed.\"}");
@@ -440,13 +441,13 @@ int main(void)
     TCase *tcase = tcase_create("status");
 
     tcase_add_checked_fixture(tcase, open_arena, close_arena);
-    tcase_add_test(tcase, every_error_in_every_dialect);
+    tcase_add_test(tcase, every_error_in_every_format);
     tcase_add_test(tcase, every_error_has_an_answer);
     tcase_add_test(tcase, refusals_without_a_row_have_their_cause);
     tcase_add_test(tcase, success_is_the_reply);
     tcase_add_test(tcase, no_operation_writes_header_lines);
     tcase_add_test(tcase, identity_failures_tell_nothing);
-    tcase_add_test(tcase, denials_speak_the_dialect);
+    tcase_add_test(tcase, denials_have_the_format_of_the_row);
     tcase_add_test(tcase, the_routers_answers);
     tcase_add_test(tcase, refusals_close);
     tcase_add_test(tcase, an_answer_that_does_not_fit_is_a_failure);
