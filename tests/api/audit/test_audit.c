@@ -1,27 +1,17 @@
 /* The queue and its thread: every record ends in the stream or in the log, whatever Redis does. */
 #include "cachewarden/app.h"
 
-#include "cachewarden/clock.h"
-#include "log_capture.h"
-#include "loopback.h"
-#include "patience.h"
-#include "redis_server.h"
+#include "audit_records.h"
 #include "slowness.h"
-#include "suite.h"
 
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 static struct redis_server *redis;
 static struct loopback loopback;
 
 static void open_all(void)
 {
-    redis = redis_server_start(NULL);
-    loopback_open(&loopback, &(struct loopback_options){.redis_url = redis_server_url(redis),
-                                                        .has_no_users = true,
-                                                        .command_timeout_ms = 300});
+    audit_records_open(&redis, &loopback);
     log_capture_start();
 }
 
@@ -33,42 +23,24 @@ static void close_all(void)
 
 static void write_records(int from, int count)
 {
-    static const struct principal admin = {
-        .user_id = 1, .name = {"admin", 5}, .credential = CREDENTIAL_OPERATOR};
-    for (int i = from; i < from + count; i++) {
-        char target[32];
-        snprintf(target, sizeof target, "user:%d", i);
-        struct audit_record record = {.principal = &admin,
-                                      .route = "cache.clear",
-                                      .target = str_from(target),
-                                      .result = "ok",
-                                      .count = i};
-        audit_write(loopback.app, &record);
-    }
-}
-
-static int count_of(const char *text, const char *part)
-{
-    int count = 0;
-    for (const char *at = text; (at = strstr(at, part)); at++)
-        count++;
-    return count;
+    audit_records_write(&loopback, AUDIT_CHANGES, from, count);
 }
 
 /* Of the records in the log, those that are there for good, not because they wait. */
 static int unsaved(const char *log)
 {
-    return count_of(log, "event=audit.unsaved") - count_of(log, "reason=waiting");
+    return audit_records_count(log, "event=audit.unsaved") -
+           audit_records_count(log, "reason=waiting");
 }
 
 static void drain(void)
 {
-    ck_assert_int_eq(audit_drain(loopback.app, clock_deadline_ns(PATIENCE_MS)), ERR_OK);
+    audit_records_drain(&loopback);
 }
 
 static int64_t in_stream(void)
 {
-    return redis_server_ask_integer(redis, "XLEN cw:audit:changes");
+    return audit_records_in(redis, "changes");
 }
 
 START_TEST(all_are_in_the_stream_after_a_drain)
@@ -102,7 +74,7 @@ START_TEST(many_threads)
         pthread_join(threads[i], NULL);
     drain();
     char *log = log_capture_end();
-    ck_assert_int_eq(in_stream() + count_of(log, "event=audit.unsaved"), THREADS * 100);
+    ck_assert_int_eq(in_stream() + audit_records_count(log, "event=audit.unsaved"), THREADS * 100);
     free(log);
 }
 END_TEST
@@ -117,7 +89,7 @@ START_TEST(a_redis_that_comes_back)
     redis_server_restart(redis);
     drain();
     char *log = log_capture_end();
-    ck_assert_int_ge(count_of(log, "event=audit.delayed"), 1);
+    ck_assert_int_ge(audit_records_count(log, "event=audit.delayed"), 1);
     /* A batch that was on its way when the connection broke may have arrived: that is the log's. */
     ck_assert_int_eq(in_stream() + unsaved(log), 100);
     free(log);
@@ -130,11 +102,11 @@ START_TEST(a_redis_that_refuses)
     write_records(0, 10);
     drain();
     char *log = log_capture_end();
-    ck_assert_int_eq(count_of(log, "event=audit.unsaved reason=upstream_refused"), 10);
+    ck_assert_int_eq(audit_records_count(log, "event=audit.unsaved reason=upstream_refused"), 10);
     for (int i = 0; i < 10; i++) {
         char target[32];
         snprintf(target, sizeof target, "target=user:%d ", i);
-        ck_assert_int_eq(count_of(log, target), 1);
+        ck_assert_int_eq(audit_records_count(log, target), 1);
     }
     free(log);
     log_capture_start();
@@ -151,8 +123,8 @@ START_TEST(a_redis_that_does_not_answer)
     drain();
     redis_server_resume(redis);
     char *log = log_capture_end();
-    ck_assert_int_eq(count_of(log, "event=audit.unsaved reason=uncertain"), 1);
-    ck_assert_int_eq(count_of(log, "target=user:1 "), 1);
+    ck_assert_int_eq(audit_records_count(log, "event=audit.unsaved reason=uncertain"), 1);
+    ck_assert_int_eq(audit_records_count(log, "target=user:1 "), 1);
     free(log);
     log_capture_start();
 }
@@ -164,9 +136,9 @@ START_TEST(a_full_queue_goes_to_the_log)
     redis_server_kill(redis);
     write_records(0, RECORDS);
     char *log = log_capture_read();
-    int full = count_of(log, "reason=\"queue full\"");
+    int full = audit_records_count(log, "reason=\"queue full\"");
     /* The first may still find the connection, and nobody at its other end. */
-    int uncertain = count_of(log, "reason=uncertain");
+    int uncertain = audit_records_count(log, "reason=uncertain");
     free(log);
     /* 4096 wait, and one batch is out of the queue. */
     ck_assert_int_ge(full + uncertain, RECORDS - 4096 - 64);
@@ -175,7 +147,7 @@ START_TEST(a_full_queue_goes_to_the_log)
     drain();
     log = log_capture_end();
     ck_assert_int_eq(in_stream() + unsaved(log), RECORDS);
-    ck_assert_int_eq(count_of(log, "event=audit.unsaved"), RECORDS);
+    ck_assert_int_eq(audit_records_count(log, "event=audit.unsaved"), RECORDS);
     free(log);
     log_capture_start();
 }
@@ -201,7 +173,7 @@ START_TEST(closing_without_redis_logs_what_is_left)
     loopback_close(&loopback);
     expect_within_ms((clock_mono_ns() - start_ns) / NS_PER_MS, 10 * 1000);
     char *log = log_capture_end();
-    ck_assert_int_eq(count_of(log, "event=audit.unsaved"), 500);
+    ck_assert_int_eq(audit_records_count(log, "event=audit.unsaved"), 500);
     free(log);
     log_capture_start();
 }
@@ -218,7 +190,7 @@ START_TEST(closing_does_not_wait_for_ever)
     expect_within_ms((clock_mono_ns() - start_ns) / NS_PER_MS, 20 * 1000);
     redis_server_resume(redis);
     char *log = log_capture_end();
-    ck_assert_int_eq(count_of(log, "event=audit.unsaved"), 500);
+    ck_assert_int_eq(audit_records_count(log, "event=audit.unsaved"), 500);
     free(log);
     log_capture_start();
 }

@@ -1,16 +1,5 @@
 /* Which part of the audit a call's record goes to, and which calls leave none. */
-#include "audit/entry.h"
-
-#include "cachewarden/clock.h"
-#include "loopback.h"
-#include "patience.h"
-#include "redis_server.h"
-#include "suite.h"
-
-#include <hiredis/hiredis.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "audit_records.h"
 
 static struct redis_server *redis;
 static struct loopback loopback;
@@ -33,9 +22,9 @@ static void close_all(void)
 
 static void expect_records(int changes, int clears)
 {
-    ck_assert_int_eq(audit_drain(loopback.app, clock_deadline_ns(PATIENCE_MS)), ERR_OK);
-    ck_assert_int_eq(redis_server_ask_integer(redis, "XLEN cw:audit:changes"), changes);
-    ck_assert_int_eq(redis_server_ask_integer(redis, "XLEN cw:audit:clears"), clears);
+    audit_records_drain(&loopback);
+    ck_assert_int_eq(audit_records_in(redis, "changes"), changes);
+    ck_assert_int_eq(audit_records_in(redis, "clears"), clears);
 }
 
 START_TEST(what_anybody_may_do_is_kept_apart)
@@ -87,31 +76,10 @@ START_TEST(refusals_leave_nothing)
 }
 END_TEST
 
-/* A field of the newest record of a part, on the heap. */
-static char *newest(const char *part, enum audit_field field)
-{
-    redisReply *reply = redis_server_ask(redis, "XREVRANGE cw:audit:%s + - COUNT 1", part);
-    struct str fields[AUDIT_FIELD_COUNT];
-    ck_assert_uint_eq(reply->elements, 1);
-    const redisReply *pairs = reply->element[0]->element[1];
-    audit_unpack((struct str){pairs->element[1]->str, pairs->element[1]->len}, fields);
-    char *copy = strndup(fields[field].len > 0 ? fields[field].ptr : "", fields[field].len);
-    freeReplyObject(reply);
-    return copy;
-}
-
-static bool newest_has(const char *part, enum audit_field field, const char *value)
-{
-    char *found = newest(part, field);
-    bool is_there = strcmp(found, value) == 0;
-    free(found);
-    return is_there;
-}
-
 static int sign_ins(void)
 {
-    ck_assert_int_eq(audit_drain(loopback.app, clock_deadline_ns(PATIENCE_MS)), ERR_OK);
-    return (int)redis_server_ask_integer(redis, "XLEN cw:audit:sign_ins");
+    audit_records_drain(&loopback);
+    return (int)audit_records_in(redis, "sign_ins");
 }
 
 #define LOGIN(name, password) "{\"username\":\"" name "\",\"password\":\"" password "\"}"
@@ -122,18 +90,18 @@ START_TEST(sign_ins_are_seen)
     ck_assert_int_eq(sign_ins(), 0);
     DO("auth.login", loopback_nobody(), .body = LOGIN("alice", LOOPBACK_PASSWORD));
     ck_assert_int_eq(sign_ins(), 1);
-    ck_assert(newest_has("sign_ins", AUDIT_PRINCIPAL, "alice"));
-    ck_assert(newest_has("sign_ins", AUDIT_PRINCIPAL_ID, "1"));
-    ck_assert(newest_has("sign_ins", AUDIT_ROUTE, "auth.login"));
-    ck_assert(newest_has("sign_ins", AUDIT_TARGET, "user:1"));
-    ck_assert(newest_has("sign_ins", AUDIT_RESULT, "ok"));
+    audit_records_expect(redis, "sign_ins", AUDIT_PRINCIPAL, "alice");
+    audit_records_expect(redis, "sign_ins", AUDIT_PRINCIPAL_ID, "1");
+    audit_records_expect(redis, "sign_ins", AUDIT_ROUTE, "auth.login");
+    audit_records_expect(redis, "sign_ins", AUDIT_TARGET, "user:1");
+    audit_records_expect(redis, "sign_ins", AUDIT_RESULT, "ok");
     DO("token.obtain", loopback_nobody(), .body = LOGIN("ALICE", "wrong"));
     ck_assert_int_eq(sign_ins(), 2);
-    ck_assert(newest_has("sign_ins", AUDIT_PRINCIPAL, ""));
-    ck_assert(newest_has("sign_ins", AUDIT_PRINCIPAL_ID, "0"));
-    ck_assert(newest_has("sign_ins", AUDIT_ROUTE, "token.obtain"));
-    ck_assert(newest_has("sign_ins", AUDIT_TARGET, "user:1"));
-    ck_assert(newest_has("sign_ins", AUDIT_RESULT, "unauthenticated"));
+    audit_records_expect(redis, "sign_ins", AUDIT_PRINCIPAL, "");
+    audit_records_expect(redis, "sign_ins", AUDIT_PRINCIPAL_ID, "0");
+    audit_records_expect(redis, "sign_ins", AUDIT_ROUTE, "token.obtain");
+    audit_records_expect(redis, "sign_ins", AUDIT_TARGET, "user:1");
+    audit_records_expect(redis, "sign_ins", AUDIT_RESULT, "unauthenticated");
     expect_records(1, 0);
 }
 END_TEST
@@ -143,16 +111,16 @@ START_TEST(a_name_that_nobody_has_is_a_digest)
 {
     DO("auth.login", loopback_nobody(), .body = LOGIN("correct-horse", "x"));
     ck_assert_int_eq(sign_ins(), 1);
-    char *first = newest("sign_ins", AUDIT_TARGET);
+    char *first = audit_records_newest(redis, "sign_ins", AUDIT_TARGET);
     ck_assert_int_eq(strncmp(first, "name:", 5), 0);
     ck_assert_uint_eq(strlen(first), 5 + 32);
     DO("auth.login", loopback_nobody(), .body = LOGIN("CORRECT-horse", "y"));
     ck_assert_int_eq(sign_ins(), 2);
-    char *same = newest("sign_ins", AUDIT_TARGET);
+    char *same = audit_records_newest(redis, "sign_ins", AUDIT_TARGET);
     ck_assert_str_eq(same, first);
     DO("auth.login", loopback_nobody(), .body = LOGIN("correct-horsf", "y"));
     ck_assert_int_eq(sign_ins(), 3);
-    char *other = newest("sign_ins", AUDIT_TARGET);
+    char *other = audit_records_newest(redis, "sign_ins", AUDIT_TARGET);
     ck_assert_str_ne(other, first);
     /* Not what anybody could compute: `printf n:correct-horse | sha256sum`. */
     ck_assert_str_ne(first, "name:9dc4ddbc5b1359e55206b33f6e1c25e8");

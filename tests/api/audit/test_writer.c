@@ -1,13 +1,6 @@
 /* What the thread does while Redis is away: a record that waits is in the log at once, and once. */
-#include "cachewarden/clock.h"
-#include "log_capture.h"
-#include "loopback.h"
-#include "patience.h"
-#include "redis_server.h"
-#include "suite.h"
+#include "audit_records.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 static struct redis_server *redis;
@@ -15,10 +8,7 @@ static struct loopback loopback;
 
 static void open_all(void)
 {
-    redis = redis_server_start(NULL);
-    loopback_open(&loopback, &(struct loopback_options){.redis_url = redis_server_url(redis),
-                                                        .has_no_users = true,
-                                                        .command_timeout_ms = 300});
+    audit_records_open(&redis, &loopback);
     log_capture_start();
 }
 
@@ -30,31 +20,12 @@ static void close_all(void)
 
 static void write_records(int from, int count)
 {
-    static const struct principal admin = {
-        .user_id = 1, .name = {"admin", 5}, .credential = CREDENTIAL_OPERATOR};
-    for (int i = from; i < from + count; i++) {
-        char target[32];
-        snprintf(target, sizeof target, "user:%d", i);
-        struct audit_record record = {.principal = &admin,
-                                      .route = "cache.clear",
-                                      .target = str_from(target),
-                                      .result = "ok",
-                                      .count = i};
-        audit_write(loopback.app, &record);
-    }
+    audit_records_write(&loopback, AUDIT_CHANGES, from, count);
 }
 
 static void drain(void)
 {
-    ck_assert_int_eq(audit_drain(loopback.app, clock_deadline_ns(PATIENCE_MS)), ERR_OK);
-}
-
-static int count_of(const char *text, const char *part)
-{
-    int count = 0;
-    for (const char *at = text; (at = strstr(at, part)); at++)
-        count++;
-    return count;
+    audit_records_drain(&loopback);
 }
 
 /* Until there are `count` records in the log; each only once. */
@@ -63,7 +34,7 @@ static void wait_for_logged(int count)
     int64_t deadline_ns = clock_deadline_ns(PATIENCE_MS);
     for (;;) {
         char *log = log_capture_read();
-        int logged = count_of(log, "event=audit.unsaved");
+        int logged = audit_records_count(log, "event=audit.unsaved");
         ck_assert_int_le(logged, count);
         free(log);
         if (logged == count)
@@ -79,7 +50,8 @@ static void expect_each_once(int from, int count)
     for (int i = from; i < from + count; i++) {
         char target[32];
         snprintf(target, sizeof target, "target=user:%d ", i);
-        ck_assert_msg(count_of(log, target) == 1, "%s %d times", target, count_of(log, target));
+        ck_assert_msg(audit_records_count(log, target) == 1, "%s %d times", target,
+                      audit_records_count(log, target));
     }
     free(log);
 }
@@ -101,7 +73,7 @@ START_TEST(what_waits_is_in_the_log_at_once)
     write_records(102, 1);
     drain();
     char *log = log_capture_end();
-    ck_assert_int_eq(count_of(log, "target=user:102 "), 0);
+    ck_assert_int_eq(audit_records_count(log, "target=user:102 "), 0);
     free(log);
     log_capture_start();
 }
