@@ -38,6 +38,11 @@ void audit_clear(const struct call *call, struct str target, enum err outcome, i
 /* The same for the flush of a named cache, which is also remembered as its last. */
 void audit_flush(const struct call *call, struct str cache, enum err outcome, int64_t removed);
 /*
+ * Records that a spent refresh token of the account came again and ended its session. The outcome is that
+ * of telling the other nodes: the session has ended on this one in any case, so there is always a record.
+ */
+void audit_reuse(const struct call *call, int64_t user_id, enum err outcome);
+/*
  * Records a sign-in with a name and a password: ERR_OK, or ERR_UNAUTHENTICATED. `user` has the name; of
  * one that nobody has (id 0) the digest is kept.
  */

@@ -57,6 +57,14 @@ void audit_call(const struct call *call, struct str target, enum err outcome, in
         audit_write(call->app, &record);
 }
 
+void audit_reuse(const struct call *call, int64_t user_id, enum err outcome)
+{
+    struct str target = str_format(call->arena, "user:%" PRId64, user_id);
+    struct audit_record record = record_of(call, AUDIT_CHANGES, target, outcome, -1);
+
+    audit_write(call->app, &record);
+}
+
 void audit_clear(const struct call *call, struct str target, enum err outcome, int64_t count)
 {
     struct audit_record record = record_of(call, part_of_clear(call), target, outcome, count);

@@ -311,9 +311,7 @@ enum err op_auth_password(struct call *call)
     if (err != ERR_OK)
         return err;
     err = change_password(call, old_password, new_password);
-    if (err != ERR_THROTTLED) /* nothing happened, as often as somebody likes */
-        audit_call(call, str_format(call->arena, "user:%" PRId64, call->principal.user_id), err,
-                   -1);
+    audit_call(call, str_format(call->arena, "user:%" PRId64, call->principal.user_id), err, -1);
     if (err != ERR_OK)
         return err;
     session_replace(call);

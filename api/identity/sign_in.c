@@ -14,8 +14,6 @@
 #include "limits/attempt.h"
 #include "services.h"
 
-#include <inttypes.h>
-
 /* 128 bits: a family is never guessed and never meets another. */
 enum { FAMILY_BYTES = 16 };
 
@@ -187,8 +185,7 @@ static void revoke_reused(struct call *call, const struct token_claims *claims)
     log_event(LOG_LEVEL_WARN, "auth.refresh_reused", LOG_INT("user_id", claims->user_id),
               LOG_STR("family", claims->family), LOG_CSTR("revoked", err_name(err)),
               LOG_STR("address", call->client_address), LOG_STR("request_id", call->request_id));
-    audit_call(call, str_format(call->arena, "user:%" PRId64, claims->user_id), ERR_UNAUTHENTICATED,
-               -1);
+    audit_reuse(call, claims->user_id, err);
 }
 
 /*

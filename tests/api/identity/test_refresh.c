@@ -1,6 +1,7 @@
 /* The life of a refresh token: spent once, reused, unrecorded, lost. */
 #include "identity/refresh.h"
 
+#include "audit_records.h"
 #include "patience.h"
 #include "session.h"
 #include "suite.h"
@@ -115,6 +116,18 @@ START_TEST(a_repeat_at_a_node_with_another_clock)
 }
 END_TEST
 
+/* The second record: the first is the registration's. */
+static void expect_reuse_recorded(int64_t user_id, const char *result)
+{
+    char target[32];
+    snprintf(target, sizeof target, "user:%lld", (long long)user_id);
+    audit_records_drain(&node);
+    ck_assert_int_eq(audit_records_in(redis, "changes"), 2);
+    audit_records_expect(redis, "changes", AUDIT_ROUTE, "auth.refresh");
+    audit_records_expect(redis, "changes", AUDIT_TARGET, target);
+    audit_records_expect(redis, "changes", AUDIT_RESULT, result);
+}
+
 START_TEST(a_later_reuse_takes_the_family_with_it)
 {
     struct session first, second, bystander;
@@ -132,6 +145,7 @@ START_TEST(a_later_reuse_takes_the_family_with_it)
     ck_assert_int_eq(session_try_access(&node, bystander.access), ERR_OK);
     ck_assert_int_eq(session_try_refresh(&node, bystander.refresh), ERR_OK);
     ck_assert_int_eq(redis_server_ask_integer(redis, "ZCARD cw:revoked"), 1);
+    expect_reuse_recorded(first.user_id, "ok");
     session_free(&first);
     session_free(&second);
     session_free(&bystander);
@@ -183,11 +197,19 @@ START_TEST(a_reuse_while_redis_takes_no_writes)
     session_open(&node, "alice", &first);
     session_read(&node, session_refresh(&node, first.refresh), &second);
     session_age_spent(redis, &first, 10500);
+    log_capture_start();
     redis_server_do(redis, "CONFIG SET maxmemory 1");
     ck_assert_int_eq(session_try_refresh(&node, first.refresh), ERR_UNAUTHENTICATED);
     ck_assert_int_eq(session_try_access(&node, second.access), ERR_UNAUTHENTICATED);
     ck_assert_int_eq(session_try_access(&other, second.access), ERR_OK);
+    /* Redis takes no records, either. */
+    audit_records_drain(&node);
     redis_server_do(redis, "CONFIG SET maxmemory 0");
+    char *log = log_capture_end();
+    ck_assert_int_eq(audit_records_count(log, " route=auth.refresh target=user:1 "
+                                              "result=upstream_refused "),
+                     1);
+    free(log);
     ck_assert_int_ge(session_wait_refused(&other, second.access, 20000), 0);
     session_free(&first);
     session_free(&second);
