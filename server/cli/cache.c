@@ -6,14 +6,14 @@
 static const struct cli_option user_options[] = {
     {"user", 0, "ID", false, "the account's id"},
     CLI_JSON,
-    {NULL, 0, NULL, false, NULL},
+    CLI_OPTIONS_END,
 };
 
 static const struct cli_option clear_options[] = {
     {"user", 0, "ID", false, "the account's id"},
     {"all", 0, NULL, false, "everybody's cache"},
     CLI_JSON,
-    {NULL, 0, NULL, false, NULL},
+    CLI_OPTIONS_END,
 };
 
 static int take_user(const struct cli *cli, int64_t *user_id_out)
@@ -76,78 +76,84 @@ static int print_epoch(const struct cli *cli, int64_t epoch)
 
 /* ---- operations ---- */
 
-enum operation { STATUS, ENABLE, DISABLE, CLEAR };
+enum operation {
+    CACHE_COMMAND_STATUS,
+    CACHE_COMMAND_ENABLE,
+    CACHE_COMMAND_DISABLE,
+    CACHE_COMMAND_CLEAR
+};
 
-static enum err operate(struct session *session, enum operation operation, int64_t user_id,
+static enum err operate(struct cli_services *services, enum operation operation, int64_t user_id,
                         struct cache_state *state_out, struct error *error)
 {
-    int64_t deadline_ns = session_deadline_ns(session);
-    struct app *app = session->app;
+    int64_t deadline_ns = cli_deadline_ns(services);
+    struct app *app = services->app;
     switch (operation) {
-    case STATUS:
-        return control_observe(app, session->arena, user_id, state_out, error);
-    case CLEAR:
-        return control_clear(app, session->arena, user_id, deadline_ns, state_out, error);
-    case ENABLE:
-    case DISABLE:
+    case CACHE_COMMAND_STATUS:
+        return control_observe(app, services->arena, user_id, state_out, error);
+    case CACHE_COMMAND_CLEAR:
+        return control_clear(app, services->arena, user_id, deadline_ns, state_out, error);
+    case CACHE_COMMAND_ENABLE:
+    case CACHE_COMMAND_DISABLE:
         break;
     }
-    return control_switch(app, session->arena, user_id, operation == ENABLE, deadline_ns, state_out,
-                          error);
+    return control_switch(app, services->arena, user_id, operation == CACHE_COMMAND_ENABLE,
+                          deadline_ns, state_out, error);
 }
 
 static int run_on_user(struct cli *cli, enum operation operation)
 {
     static const char *const routes[] = {"cache.status", "cache.enable", "cache.disable",
                                          "cache.clear"};
-    struct session session;
+    struct cli_services services;
     struct cache_state state = {0};
     struct error error = {0};
     int64_t user_id = 0;
     int status = take_user(cli, &user_id);
     if (status != CLI_OK)
         return status;
-    if (!session_open(cli, &session))
+    if (!cli_open(cli, &services))
         return CLI_FAILED;
-    enum err err = operate(&session, operation, user_id, &state, &error);
-    struct str target = str_format(session.arena, "user:%lld", (long long)user_id);
-    if (operation != STATUS)
-        (void)session_audit(&session, routes[operation], target, err,
-                            err == ERR_OK && operation == CLEAR ? state.version : -1, false);
-    status = err == ERR_OK ? print_state(cli, user_id, &state, operation == CLEAR)
-                           : session_fail(err, &error);
-    session_close(&session);
+    enum err err = operate(&services, operation, user_id, &state, &error);
+    struct str target = str_format(services.arena, "user:%lld", (long long)user_id);
+    if (operation != CACHE_COMMAND_STATUS)
+        (void)cli_audit(&services, routes[operation], target, err,
+                        err == ERR_OK && operation == CACHE_COMMAND_CLEAR ? state.version : -1,
+                        false);
+    status = err == ERR_OK ? print_state(cli, user_id, &state, operation == CACHE_COMMAND_CLEAR)
+                           : cli_fail_with(err, &error);
+    cli_close(&services);
     return status;
 }
 
 static int run_clear_all(struct cli *cli)
 {
-    struct session session;
+    struct cli_services services;
     struct error error = {0};
     int64_t epoch = -1;
-    if (!session_open(cli, &session))
+    if (!cli_open(cli, &services))
         return CLI_FAILED;
-    enum err err = control_clear_all(session.app, session.arena, session_deadline_ns(&session),
-                                     &epoch, &error);
-    (void)session_audit(&session, "cache.admin_clear", STR("all"), err, epoch, false);
-    int status = err == ERR_OK ? print_epoch(cli, epoch) : session_fail(err, &error);
-    session_close(&session);
+    enum err err =
+        control_clear_all(services.app, services.arena, cli_deadline_ns(&services), &epoch, &error);
+    (void)cli_audit(&services, "cache.admin_clear", STR("all"), err, epoch, false);
+    int status = err == ERR_OK ? print_epoch(cli, epoch) : cli_fail_with(err, &error);
+    cli_close(&services);
     return status;
 }
 
 static int run_status(struct cli *cli)
 {
-    return run_on_user(cli, STATUS);
+    return run_on_user(cli, CACHE_COMMAND_STATUS);
 }
 
 static int run_enable(struct cli *cli)
 {
-    return run_on_user(cli, ENABLE);
+    return run_on_user(cli, CACHE_COMMAND_ENABLE);
 }
 
 static int run_disable(struct cli *cli)
 {
-    return run_on_user(cli, DISABLE);
+    return run_on_user(cli, CACHE_COMMAND_DISABLE);
 }
 
 /* Everybody's cache goes only when that is said in so many words. */
@@ -157,7 +163,7 @@ static int run_clear(struct cli *cli)
     if (all == cli_flag(cli, "user"))
         return cli_usage_error(cli, all ? "--user and --all do not go together"
                                         : "needs --user ID, or --all");
-    return all ? run_clear_all(cli) : run_on_user(cli, CLEAR);
+    return all ? run_clear_all(cli) : run_on_user(cli, CACHE_COMMAND_CLEAR);
 }
 
 const struct cli_command cli_cache = {

@@ -31,7 +31,7 @@ struct cli {
 const struct cli_option cli_common_options[] = {
     {"config", 0, "FILE", false, "read settings from FILE (default " CONFIG_DEFAULT_FILE ")"},
     {"help", 'h', NULL, false, "print this help"},
-    {NULL, 0, NULL, false, NULL},
+    CLI_OPTIONS_END,
 };
 
 /* ---- complaints ---- */

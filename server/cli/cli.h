@@ -50,6 +50,11 @@ extern const struct cli_command cli_serve, cli_flush, cli_user, cli_key, cli_cac
         "json", 0, NULL, false, "print JSON" \
     }
 
+#define CLI_OPTIONS_END            \
+    {                              \
+        NULL, 0, NULL, false, NULL \
+    }
+
 /* The whole program: exit status. */
 int cli_main(int argc, char **argv);
 
@@ -87,9 +92,9 @@ void cli_print_overview(struct strbuf *out);
 /* Pads with blanks up to a column, by characters, at least one blank. */
 void cli_pad(struct strbuf *out, struct str text, size_t width);
 
-/* ---- the services, for commands that need them (session.c) ---- */
+/* ---- the services, for commands that need them (services.c) ---- */
 
-struct session {
+struct cli_services {
     struct config *config;
     struct app *app;
     struct arena *arena;
@@ -99,19 +104,19 @@ struct session {
 /* Loads the settings as --config says; complains on standard error. False: exit with CLI_FAILED. */
 bool cli_load_config(const struct cli *cli, bool direct, struct config **config_out);
 /* Settings and services. Complains on standard error; false: exit with CLI_FAILED. */
-bool session_open(const struct cli *cli, struct session *session_out);
+bool cli_open(const struct cli *cli, struct cli_services *services_out);
 /* What emptying the named cache takes: no users database, no secret, and none of the other caches,
- * so that nothing about those is in its way. `name` must outlive the session. */
-bool session_open_cache(const struct cli *cli, const char *name, struct session *session_out);
+ * so that nothing about those is in its way. `name` must outlive the services. */
+bool cli_open_cache(const struct cli *cli, const char *name, struct cli_services *services_out);
 /* Writes out the audit. */
-void session_close(struct session *session);
+void cli_close(struct cli_services *services);
 /* A deadline for one operation on Redis. */
-int64_t session_deadline_ns(const struct session *session);
+int64_t cli_deadline_ns(const struct cli_services *services);
 /* Writes an audit record of the operator; count < 0: none. Returns err. */
-enum err session_audit(struct session *session, const char *route, struct str target, enum err err,
-                       int64_t count, bool is_flush);
+enum err cli_audit(struct cli_services *services, const char *route, struct str target,
+                   enum err err, int64_t count, bool is_flush);
 /* Complains about a failed operation, returns CLI_FAILED. */
-int session_fail(enum err err, const struct error *error);
+int cli_fail_with(enum err err, const struct error *error);
 
 /* ---- passwords (password_input.c) ---- */
 

@@ -19,8 +19,8 @@ static const char *const verdicts[] = {
     [DOCTOR_FAILURE] = "FAILED",
 };
 
-void doctor_say(struct doctor *doctor, enum verdict verdict, const char *check, const char *mend,
-                const char *format, ...)
+void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *check,
+                const char *mend, const char *format, ...)
 {
     char text[512];
     va_list args;
@@ -32,7 +32,7 @@ void doctor_say(struct doctor *doctor, enum verdict verdict, const char *check, 
     if (doctor->count >= DOCTOR_FINDINGS_MAX)
         return;
     doctor->findings[doctor->count++] =
-        (struct finding){check, verdict, str_dup(doctor->arena, str_from(text)), mend};
+        (struct doctor_finding){check, verdict, str_dup(doctor->arena, str_from(text)), mend};
 }
 
 /* ---- configuration ---- */
@@ -140,7 +140,7 @@ static void check_users(struct doctor *doctor, const struct config *config)
 static void write_text(const struct doctor *doctor, struct strbuf *out)
 {
     for (size_t i = 0; i < doctor->count; i++) {
-        const struct finding *finding = &doctor->findings[i];
+        const struct doctor_finding *finding = &doctor->findings[i];
         cli_pad(out, str_from(verdicts[finding->verdict]), 9);
         strbuf_addf(out, "%s: %.*s", finding->check, STR_ARG(finding->text));
         if (finding->mend)
@@ -158,7 +158,7 @@ static void write_json(const struct doctor *doctor, struct strbuf *out)
     json_name(&json, "checks");
     json_open_array(&json);
     for (size_t i = 0; i < doctor->count; i++) {
-        const struct finding *finding = &doctor->findings[i];
+        const struct doctor_finding *finding = &doctor->findings[i];
         const char *verdict = verdicts[finding->verdict];
         json_open_object(&json);
         json_add_string(&json, "check", str_from(finding->check));
@@ -232,6 +232,6 @@ const struct cli_command cli_doctor = {
         "prints no "
         "secret; "
         "run it as the user the server runs as. Exit status 1 if a check failed.",
-    .options = (const struct cli_option[]){CLI_JSON, {NULL, 0, NULL, false, NULL}},
+    .options = (const struct cli_option[]){CLI_JSON, CLI_OPTIONS_END},
     .run = run_doctor,
 };

@@ -8,16 +8,16 @@
 
 #include <stddef.h>
 
-enum verdict {
+enum doctor_verdict {
     DOCTOR_OK,
     DOCTOR_UNKNOWN, /* cannot tell, or was not looked at */
     DOCTOR_WARNING, /* works, and will not always */
     DOCTOR_FAILURE  /* exit status 1 */
 };
 
-struct finding {
+struct doctor_finding {
     const char *check; /* "redis eviction": the same word for the same check, for scripts */
-    enum verdict verdict;
+    enum doctor_verdict verdict;
     struct str text;  /* never a secret */
     const char *mend; /* what to do, or NULL */
 };
@@ -26,14 +26,14 @@ enum { DOCTOR_FINDINGS_MAX = 256 };
 
 struct doctor {
     struct arena *arena;
-    struct finding findings[DOCTOR_FINDINGS_MAX];
+    struct doctor_finding findings[DOCTOR_FINDINGS_MAX];
     size_t count; /* of findings; more than there is room for are counted and not kept */
     size_t failures;
 };
 
 /* Adds a finding; check and mend have to last. */
-void doctor_say(struct doctor *doctor, enum verdict verdict, const char *check, const char *mend,
-                const char *format, ...) CW_PRINTF(5, 6);
+void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *check,
+                const char *mend, const char *format, ...) CW_PRINTF(5, 6);
 
 /*
  * Asks the Redis of the control data, and those of the named caches; only questions, nothing is

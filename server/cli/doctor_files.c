@@ -115,7 +115,7 @@ static void check_listeners_tls(struct doctor *doctor, const struct config *conf
 static void check_certificates(struct doctor *doctor, const struct config *config)
 {
     static const struct {
-        enum verdict verdict;
+        enum doctor_verdict verdict;
         const char *mend;
     } verdicts[] = {
         [CERTIFICATE_GOOD] = {DOCTOR_OK, NULL},
@@ -148,9 +148,9 @@ static void check_room(struct doctor *doctor, const char *database)
     }
     unsigned long long mib = (unsigned long long)disk.f_bavail * disk.f_frsize >> 20;
     bool no_files = disk.f_files > 0 && disk.f_favail == 0;
-    enum verdict verdict = mib < ROOM_LEAST_MIB || no_files ? DOCTOR_FAILURE
-                           : mib < ROOM_GOOD_MIB            ? DOCTOR_WARNING
-                                                            : DOCTOR_OK;
+    enum doctor_verdict verdict = mib < ROOM_LEAST_MIB || no_files ? DOCTOR_FAILURE
+                                  : mib < ROOM_GOOD_MIB            ? DOCTOR_WARNING
+                                                                   : DOCTOR_OK;
     doctor_say(doctor, verdict, "disk", verdict == DOCTOR_OK ? NULL : "make room there",
                "%llu MiB are free at %.*s%s", mib, STR_ARG(folder),
                no_files ? ", and no inode is" : "");

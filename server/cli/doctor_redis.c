@@ -188,9 +188,9 @@ static void check_clock(struct doctor *doctor, struct pool *pool, int64_t deadli
     int64_t off_ms = theirs_ms < before_ms  ? before_ms - theirs_ms
                      : theirs_ms > after_ms ? theirs_ms - after_ms
                                             : 0;
-    enum verdict verdict = off_ms > CLOCK_FAILURE_MS   ? DOCTOR_FAILURE
-                           : off_ms > CLOCK_WARNING_MS ? DOCTOR_WARNING
-                                                       : DOCTOR_OK;
+    enum doctor_verdict verdict = off_ms > CLOCK_FAILURE_MS   ? DOCTOR_FAILURE
+                                  : off_ms > CLOCK_WARNING_MS ? DOCTOR_WARNING
+                                                              : DOCTOR_OK;
     doctor_say(doctor, verdict, "clock",
                verdict == DOCTOR_OK ? NULL : "synchronise both machines (NTP)",
                "differs from the clock of Redis by %lld ms", (long long)off_ms);

@@ -8,7 +8,7 @@
 
 enum { WORDS_MAX = 8, TRIALS_MAX = 512 };
 
-enum need { ALWAYS, FOR_DATABASES /* named caches that are a whole one */ };
+enum need { NEED_ALWAYS, NEED_FOR_DATABASES /* named caches that are a whole one */ };
 
 /* Every right of the ACL line in docs/redis.md, with arguments as the service sends them; a test
  * takes each right away in turn and expects it to be missed. */
@@ -16,41 +16,41 @@ static const struct {
     enum need need;
     const char *command;
 } rights[] = {
-    {ALWAYS, "del cw:doctor"},
-    {ALWAYS, "echo 1"},
-    {ALWAYS, "exists cw:doctor"},
-    {ALWAYS, "expire cw:doctor 1"},
-    {ALWAYS, "expireat cw:doctor 1"},
-    {ALWAYS, "get cw:doctor"},
-    {ALWAYS, "getdel cw:doctor"},
-    {ALWAYS, "hdel cw:doctor f"},
-    {ALWAYS, "hincrby cw:doctor f 1"},
-    {ALWAYS, "hmget cw:doctor f"},
-    {ALWAYS, "hset cw:doctor f v"},
-    {ALWAYS, "hsetnx cw:doctor f v"},
-    {ALWAYS, "incr cw:doctor"},
-    {ALWAYS, "incrby cw:doctor 1"},
-    {ALWAYS, "info"},
-    {ALWAYS, "pexpire cw:doctor 1"},
-    {ALWAYS, "ping"},
-    {ALWAYS, "pttl cw:doctor"},
-    {ALWAYS, "set cw:doctor v"},
-    {ALWAYS, "setex cw:doctor 1 v"},
-    {ALWAYS, "time"},
-    {ALWAYS, "ttl cw:doctor"},
-    {ALWAYS, "unlink cw:doctor"},
-    {ALWAYS, "xadd cw:doctor * f v"},
-    {ALWAYS, "xrange cw:doctor - +"},
-    {ALWAYS, "xrevrange cw:doctor + -"},
-    {ALWAYS, "zadd cw:doctor 1 m"},
-    {ALWAYS, "zcount cw:doctor 0 1"},
-    {ALWAYS, "zrem cw:doctor m"},
-    {ALWAYS, "zremrangebyscore cw:doctor 0 1"},
-    {ALWAYS, "zrevrange cw:doctor 0 1"},
-    {ALWAYS, "zscore cw:doctor m"},
-    {FOR_DATABASES, "select 1"},
-    {FOR_DATABASES, "dbsize"},
-    {FOR_DATABASES, "flushdb"},
+    {NEED_ALWAYS, "del cw:doctor"},
+    {NEED_ALWAYS, "echo 1"},
+    {NEED_ALWAYS, "exists cw:doctor"},
+    {NEED_ALWAYS, "expire cw:doctor 1"},
+    {NEED_ALWAYS, "expireat cw:doctor 1"},
+    {NEED_ALWAYS, "get cw:doctor"},
+    {NEED_ALWAYS, "getdel cw:doctor"},
+    {NEED_ALWAYS, "hdel cw:doctor f"},
+    {NEED_ALWAYS, "hincrby cw:doctor f 1"},
+    {NEED_ALWAYS, "hmget cw:doctor f"},
+    {NEED_ALWAYS, "hset cw:doctor f v"},
+    {NEED_ALWAYS, "hsetnx cw:doctor f v"},
+    {NEED_ALWAYS, "incr cw:doctor"},
+    {NEED_ALWAYS, "incrby cw:doctor 1"},
+    {NEED_ALWAYS, "info"},
+    {NEED_ALWAYS, "pexpire cw:doctor 1"},
+    {NEED_ALWAYS, "ping"},
+    {NEED_ALWAYS, "pttl cw:doctor"},
+    {NEED_ALWAYS, "set cw:doctor v"},
+    {NEED_ALWAYS, "setex cw:doctor 1 v"},
+    {NEED_ALWAYS, "time"},
+    {NEED_ALWAYS, "ttl cw:doctor"},
+    {NEED_ALWAYS, "unlink cw:doctor"},
+    {NEED_ALWAYS, "xadd cw:doctor * f v"},
+    {NEED_ALWAYS, "xrange cw:doctor - +"},
+    {NEED_ALWAYS, "xrevrange cw:doctor + -"},
+    {NEED_ALWAYS, "zadd cw:doctor 1 m"},
+    {NEED_ALWAYS, "zcount cw:doctor 0 1"},
+    {NEED_ALWAYS, "zrem cw:doctor m"},
+    {NEED_ALWAYS, "zremrangebyscore cw:doctor 0 1"},
+    {NEED_ALWAYS, "zrevrange cw:doctor 0 1"},
+    {NEED_ALWAYS, "zscore cw:doctor m"},
+    {NEED_FOR_DATABASES, "select 1"},
+    {NEED_FOR_DATABASES, "dbsize"},
+    {NEED_FOR_DATABASES, "flushdb"},
 };
 
 struct trials {
@@ -112,7 +112,7 @@ static void add_all(struct doctor *doctor, const struct config *config, struct t
 {
     bool has_databases = empties_databases(config);
     for (size_t i = 0; i < sizeof rights / sizeof *rights; i++)
-        if (rights[i].need == ALWAYS || has_databases)
+        if (rights[i].need == NEED_ALWAYS || has_databases)
             add_right(trials, rights[i].command);
     add_cache_keys(doctor, config, trials);
 }

@@ -9,7 +9,7 @@
 #define DEFAULT_TARGET "messages"
 
 struct flush {
-    struct session session;
+    struct cli_services services;
     struct str target;
     bool dry_run;
     bool json;
@@ -56,11 +56,11 @@ static const char *mend_for(enum err err, const struct error *error)
     }
 }
 
-static enum err ping(struct session *session, struct error *error)
+static enum err ping(struct cli_services *services, struct error *error)
 {
-    struct pipeline *pipeline = pipeline_new(session->arena, PIPELINE_READ);
+    struct pipeline *pipeline = pipeline_new(services->arena, PIPELINE_READ);
     PIPELINE_ADD(pipeline, EXPECT_STATUS, STR("PING"));
-    return pipeline_run(session->app->control, pipeline, session_deadline_ns(session), error);
+    return pipeline_run(services->app->control, pipeline, cli_deadline_ns(services), error);
 }
 
 static void print_text(const struct flush *flush, const struct flush_result *result)
@@ -111,10 +111,10 @@ static int print_json(const struct flush *flush, const struct flush_result *resu
 
 static int empty_target(struct flush *flush)
 {
-    struct session *session = &flush->session;
+    struct cli_services *services = &flush->services;
     struct flush_result result;
     struct error error = {0};
-    enum err err = ping(session, &error);
+    enum err err = ping(services, &error);
     if (err == ERR_UPSTREAM_REFUSED || (err != ERR_OK && is_sign_in(&error)))
         return complain(error.caller, mend_for(err, &error));
     if (err != ERR_OK)
@@ -127,10 +127,10 @@ static int empty_target(struct flush *flush)
              flush->dry_run ? "Counting" : "Flushing", is_messages ? 8 : (int)flush->target.len,
              is_messages ? "WhatsApp" : flush->target.ptr);
     say(flush, line);
-    err = caches_flush(session->app, session->arena, flush->target, flush->dry_run,
-                       session_deadline_ns(session), &result, &error);
+    err = caches_flush(services->app, services->arena, flush->target, flush->dry_run,
+                       cli_deadline_ns(services), &result, &error);
     if (!flush->dry_run && err != ERR_NOT_FOUND)
-        (void)session_audit(session, "caches.flush", flush->target, err, result.removed, true);
+        (void)cli_audit(services, "caches.flush", flush->target, err, result.removed, true);
     if (err == ERR_OK && flush->json)
         return print_json(flush, &result);
     if (err == ERR_OK)
@@ -159,10 +159,10 @@ static int run_flush(struct cli *cli)
         .json = cli_flag(cli, "json"),
     };
     say(&flush, "🔄 Initializing cache flush...");
-    if (!session_open_cache(cli, flush.target.ptr, &flush.session))
+    if (!cli_open_cache(cli, flush.target.ptr, &flush.services))
         return complain_of_config(cli_value(cli, "config"));
     int status = empty_target(&flush);
-    session_close(&flush.session);
+    cli_close(&flush.services);
     if (status == CLI_OK)
         say(&flush, "🔌 Disconnected from Redis");
     return status;
@@ -177,7 +177,7 @@ const struct cli_command cli_flush = {
         "users database and no auth.secret. Doing it twice is fine.",
     .options = (const struct cli_option[]){{"dry-run", 0, NULL, false, "count, and change nothing"},
                                            CLI_JSON,
-                                           {NULL, 0, NULL, false, NULL}},
+                                           CLI_OPTIONS_END},
     .max_arguments = 1,
     .run = run_flush,
 };

@@ -139,7 +139,7 @@ const struct cli_command cli_help = {
         "configuration file.",
     .options =
         (const struct cli_option[]){{"format", 0, "FORMAT", false, "of settings: text or conf"},
-                                    {NULL, 0, NULL, false, NULL}},
+                                    CLI_OPTIONS_END},
     .max_arguments = 2,
     .run = run_help,
 };

@@ -37,14 +37,14 @@ static int take_expiry(const struct cli *cli, int64_t now_s, int64_t *expires_at
     return CLI_OK;
 }
 
-static enum err find_owner(struct session *session, const char *name, struct api_key *key,
+static enum err find_owner(struct cli_services *services, const char *name, struct api_key *key,
                            struct error *error)
 {
     struct user owner;
     if (!name)
         return ERR_OK;
     enum err err =
-        users_find_by_name(session->app->users, session->arena, str_from(name), &owner, error);
+        users_find_by_name(services->app->users, services->arena, str_from(name), &owner, error);
     if (err == ERR_NOT_FOUND)
         return error_set(error, err, "there is no user \"%.64s\"", name);
     key->owner_id = err == ERR_OK ? owner.id : 0;
@@ -122,7 +122,7 @@ static int show_created(const struct cli *cli, struct arena *arena, const struct
 
 static int run_create(struct cli *cli)
 {
-    struct session session;
+    struct cli_services services;
     struct error error = {0};
     struct str secret = STR_NONE;
     int64_t now_s = clock_wall_s();
@@ -133,15 +133,14 @@ static int run_create(struct cli *cli)
         status = take_expiry(cli, now_s, &key.expires_at_s);
     if (status != CLI_OK)
         return status;
-    if (!session_open(cli, &session))
+    if (!cli_open(cli, &services))
         return CLI_FAILED;
-    enum err err = find_owner(&session, cli_value(cli, "user"), &key, &error);
+    enum err err = find_owner(&services, cli_value(cli, "user"), &key, &error);
     if (err == ERR_OK) {
-        err =
-            identity_create_key(session.app->identity, session.arena, &key, now_s, &secret, &error);
-        (void)session_audit(&session, "key.create",
-                            str_format(session.arena, "key:%.*s", STR_ARG(key.name)), err, -1,
-                            false);
+        err = identity_create_key(services.app->identity, services.arena, &key, now_s, &secret,
+                                  &error);
+        (void)cli_audit(&services, "key.create",
+                        str_format(services.arena, "key:%.*s", STR_ARG(key.name)), err, -1, false);
     }
     if (err == ERR_CONFLICT)
         error_set(
@@ -151,11 +150,11 @@ static int run_create(struct cli *cli)
     if (err == ERR_OK && !key.scopes)
         fprintf(stderr,
                 "warning: the key has no scope and may do nothing; give it one with --scope\n");
-    status =
-        err == ERR_OK ? show_created(cli, session.arena, &key, secret) : session_fail(err, &error);
+    status = err == ERR_OK ? show_created(cli, services.arena, &key, secret)
+                           : cli_fail_with(err, &error);
     if (secret.ptr)
         secret_wipe((char *)(uintptr_t)secret.ptr, secret.len);
-    session_close(&session);
+    cli_close(&services);
     return status;
 }
 
@@ -221,26 +220,26 @@ static void write_keys(struct strbuf *out, struct arena *arena, const struct api
 
 static int run_list(struct cli *cli)
 {
-    struct session session;
+    struct cli_services services;
     struct error error = {0};
     struct api_key *keys;
     size_t count;
     struct strbuf text;
-    if (!session_open(cli, &session))
+    if (!cli_open(cli, &services))
         return CLI_FAILED;
-    enum err err = api_keys_list(session.app->users, session.arena, &keys, &count, &error);
+    enum err err = api_keys_list(services.app->users, services.arena, &keys, &count, &error);
     int status;
     if (err != ERR_OK) {
-        status = session_fail(err, &error);
+        status = cli_fail_with(err, &error);
     } else {
         strbuf_init(&text, NULL, 4096);
         if (cli_flag(cli, "json"))
-            write_keys(&text, session.arena, keys, count);
+            write_keys(&text, services.arena, keys, count);
         else
-            print_keys(&text, session.arena, keys, count);
+            print_keys(&text, services.arena, keys, count);
         status = cli_print(&text);
     }
-    session_close(&session);
+    cli_close(&services);
     return status;
 }
 
@@ -248,43 +247,38 @@ static int run_list(struct cli *cli)
 
 static int run_revoke(struct cli *cli)
 {
-    struct session session;
+    struct cli_services services;
     struct error error = {0};
     const char *name = cli_argument(cli, 0);
-    if (!session_open(cli, &session))
+    if (!cli_open(cli, &services))
         return CLI_FAILED;
-    enum err err = api_keys_revoke(session.app->users, str_from(name), clock_wall_s(), &error);
+    enum err err = api_keys_revoke(services.app->users, str_from(name), clock_wall_s(), &error);
     if (err == ERR_NOT_FOUND)
         error_set(&error, err, "there is no API key \"%.64s\"; `cachewarden key list` has all",
                   name);
-    (void)session_audit(&session, "key.revoke", str_format(session.arena, "key:%.64s", name), err,
-                        -1, false);
+    (void)cli_audit(&services, "key.revoke", str_format(services.arena, "key:%.64s", name), err, -1,
+                    false);
     int status = CLI_OK;
     if (err != ERR_OK)
-        status = session_fail(err, &error);
+        status = cli_fail_with(err, &error);
     else if (cli_flag(cli, "json"))
         printf("{\"revoked\":true}\n");
     else
         printf("API key %s revoked\n", name);
-    session_close(&session);
+    cli_close(&services);
     return status;
 }
 
 /* ---- the table ---- */
 
-#define END                        \
-    {                              \
-        NULL, 0, NULL, false, NULL \
-    }
-
-static const struct cli_option json_only[] = {CLI_JSON, END};
+static const struct cli_option json_only[] = {CLI_JSON, CLI_OPTIONS_END};
 static const struct cli_option create_options[] = {
     {"scope", 0, "S", true, "of " SCOPES_TEXT},
     {"namespace", 0, "N", false, "the namespace of its entries"},
     {"user", 0, "NAME", false, "the account it belongs to"},
     {"expires-days", 0, "D", false, "how long it is good; for ever without"},
     CLI_JSON,
-    END,
+    CLI_OPTIONS_END,
 };
 
 const struct cli_command cli_key = {

@@ -78,6 +78,6 @@ const struct cli_command cli_routes = {
             CLI_JSON,
             {"openapi", 0, NULL, false,
              "print the OpenAPI 3.1 document, as GET /api/schema answers it"},
-            {NULL, 0, NULL, false, NULL}},
+            CLI_OPTIONS_END},
     .run = run_routes,
 };

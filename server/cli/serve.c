@@ -142,6 +142,6 @@ const struct cli_command cli_serve = {
             {"adopt", 0, NULL, false,
              "take over control data in Redis that belongs to another users database"},
             {"demo", 0, NULL, false, "try it out: everything in ./.cachewarden"},
-            {NULL, 0, NULL, false, NULL}},
+            CLI_OPTIONS_END},
     .run = run_serve,
 };

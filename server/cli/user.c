@@ -1,5 +1,5 @@
 /* `user`: accounts. */
-#include "cli/cli.h"
+#include "cli/user.h"
 
 #include "cachewarden/clock.h"
 #include "cachewarden/password.h"
@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 /* Nobody else is hashing in this process: this is for a machine that is very slow. */
-#define HASH_MS 30000
+#define CLI_HASH_MS 30000
 
 #define PASSWORD_OPTION                                                  \
     {                                                                    \
@@ -15,157 +15,42 @@
             "read the password from FILE, or with - from standard input" \
     }
 
-/* ---- showing ---- */
-
-/* Whose user it is when another issuer vouches for it; empty: ours. */
-struct origin {
-    struct str issuer, subject;
-};
-
-static void write_user(struct json_writer *json, const struct user *user,
-                       const struct origin *origin)
-{
-    char time[CLOCK_RFC3339_SIZE];
-    json_open_object(json);
-    json_add_integer(json, "id", user->id);
-    json_add_string(json, "username", user->username);
-    json_add_string(json, "email", user->email);
-    json_add_bool(json, "is_superuser", user->is_superuser);
-    json_name(json, "groups");
-    json_open_array(json);
-    for (size_t i = 0; i < user->group_count; i++)
-        json_write_string(json, user->groups[i]);
-    json_close_array(json);
-    json_add_bool(json, "is_active", user->is_active);
-    if (origin && origin->issuer.len > 0) {
-        json_add_string(json, "issuer", origin->issuer);
-        json_add_string(json, "subject", origin->subject);
-    }
-    json_add_string(json, "created_at", clock_rfc3339(user->created_at_s * 1000, time));
-    json_close_object(json);
-}
-
-static void print_groups(struct strbuf *out, const struct user *user)
-{
-    for (size_t i = 0; i < user->group_count; i++)
-        strbuf_addf(out, "%s%.*s", i ? ", " : "", STR_ARG(user->groups[i]));
-    if (user->group_count == 0)
-        strbuf_addf(out, "-");
-}
-
-static void print_user(struct strbuf *out, const struct user *user, const struct origin *origin)
-{
-    char time[CLOCK_RFC3339_SIZE];
-    struct str created = clock_rfc3339(user->created_at_s * 1000, time);
-    strbuf_addf(out,
-                "id:         %lld\nusername:   %.*s\nemail:      %.*s\nsuperuser:  %s\n"
-                "active:     %s\ncreated:    %.*s\ngroups:     ",
-                (long long)user->id, STR_ARG(user->username), STR_ARG(user->email),
-                user->is_superuser ? "yes" : "no", user->is_active ? "yes" : "no",
-                STR_ARG(created));
-    print_groups(out, user);
-    strbuf_add_char(out, '\n');
-    if (origin->issuer.len > 0)
-        strbuf_addf(out, "issuer:     %.*s\nsubject:    %.*s\n", STR_ARG(origin->issuer),
-                    STR_ARG(origin->subject));
-}
-
-static int show(const struct cli *cli, struct session *session, const struct user *user)
-{
-    struct strbuf text;
-    struct json_writer json;
-    struct origin origin;
-    struct error error = {0};
-    enum err err = users_subject_of(session->app->users, session->arena, user->id, &origin.issuer,
-                                    &origin.subject, &error);
-    if (err != ERR_OK && err != ERR_NOT_FOUND)
-        return session_fail(err, &error);
-    strbuf_init(&text, NULL, 256);
-    if (cli_flag(cli, "json")) {
-        json_writer_init(&json, &text);
-        write_user(&json, user, &origin);
-        strbuf_add_char(&text, '\n');
-    } else {
-        print_user(&text, user, &origin);
-    }
-    return cli_print(&text);
-}
-
-static void print_table(struct strbuf *out, const struct user *users, size_t count)
-{
-    char id[24];
-    cli_pad(out, STR("ID"), 8);
-    cli_pad(out, STR("USERNAME"), 24);
-    cli_pad(out, STR("EMAIL"), 32);
-    cli_pad(out, STR("SUPERUSER"), 11);
-    cli_pad(out, STR("ACTIVE"), 8);
-    strbuf_addf(out, "GROUPS\n");
-    for (size_t i = 0; i < count; i++) {
-        snprintf(id, sizeof id, "%lld", (long long)users[i].id);
-        cli_pad(out, str_from(id), 8);
-        cli_pad(out, users[i].username, 24);
-        cli_pad(out, users[i].email, 32);
-        cli_pad(out, users[i].is_superuser ? STR("yes") : STR("no"), 11);
-        cli_pad(out, users[i].is_active ? STR("yes") : STR("no"), 8);
-        print_groups(out, &users[i]);
-        strbuf_add_char(out, '\n');
-    }
-}
-
-static int list(const struct cli *cli, const struct user *users, size_t count)
-{
-    struct strbuf text;
-    struct json_writer json;
-    strbuf_init(&text, NULL, 4096);
-    if (cli_flag(cli, "json")) {
-        json_writer_init(&json, &text);
-        json_open_array(&json);
-        for (size_t i = 0; i < count; i++)
-            write_user(&json, &users[i], NULL);
-        json_close_array(&json);
-        strbuf_add_char(&text, '\n');
-    } else {
-        print_table(&text, users, count);
-    }
-    return cli_print(&text);
-}
-
 /* ---- what the commands share ---- */
 
-static enum err find(struct session *session, const char *name, struct user *user_out,
+static enum err find(struct cli_services *services, const char *name, struct user *user_out,
                      struct error *error)
 {
     enum err err =
-        users_find_by_name(session->app->users, session->arena, str_from(name), user_out, error);
+        users_find_by_name(services->app->users, services->arena, str_from(name), user_out, error);
     if (err == ERR_NOT_FOUND)
         return error_set(error, err, "there is no user \"%.64s\"; `cachewarden user list` has all",
                          name);
     return err;
 }
 
-static struct str target_of(struct session *session, int64_t id)
+static struct str target_of(struct cli_services *services, int64_t id)
 {
-    return str_format(session->arena, "user:%lld", (long long)id);
+    return str_format(services->arena, "user:%lld", (long long)id);
 }
 
-static bool is_admin(const struct session *session, const struct user *user)
+static bool is_admin(const struct cli_services *services, const struct user *user)
 {
     bool is_member = false;
     for (size_t i = 0; i < user->group_count; i++)
-        is_member |= str_eq(user->groups[i], str_from(session->config->auth_admin_group));
+        is_member |= str_eq(user->groups[i], str_from(services->config->auth_admin_group));
     return user->is_active && (user->is_superuser || is_member);
 }
 
 /* Nobody is locked out of the shell by it, but who took the last one's rights away wants to know. */
-static void warn_without_admin(struct session *session)
+static void warn_without_admin(struct cli_services *services)
 {
     struct error error = {0};
     struct user *users;
     size_t count;
-    if (users_list(session->app->users, session->arena, &users, &count, &error) != ERR_OK)
+    if (users_list(services->app->users, services->arena, &users, &count, &error) != ERR_OK)
         return;
     for (size_t i = 0; i < count; i++)
-        if (is_admin(session, &users[i]))
+        if (is_admin(services, &users[i]))
             return;
     fprintf(stderr, "warning: no account may do what admins may any more; make one with: "
                     "cachewarden user grant NAME --superuser\n");
@@ -173,38 +58,38 @@ static void warn_without_admin(struct session *session)
 
 /* Finds the account, does `change` to it, records that, and shows what has become of it. */
 static int change_user(struct cli *cli, const char *route,
-                       enum err (*change)(struct session *session, struct cli *cli,
+                       enum err (*change)(struct cli_services *services, struct cli *cli,
                                           const struct user *user, struct error *error))
 {
-    struct session session;
+    struct cli_services services;
     struct user user;
     struct error error = {0};
-    if (!session_open(cli, &session))
+    if (!cli_open(cli, &services))
         return CLI_FAILED;
     const char *name = cli_argument(cli, 0);
-    enum err err = find(&session, name, &user, &error);
-    bool was_admin = err == ERR_OK && is_admin(&session, &user);
+    enum err err = find(&services, name, &user, &error);
+    bool was_admin = err == ERR_OK && is_admin(&services, &user);
     if (err == ERR_OK) {
-        err = change(&session, cli, &user, &error);
-        (void)session_audit(&session, route, target_of(&session, user.id), err, -1, false);
+        err = change(&services, cli, &user, &error);
+        (void)cli_audit(&services, route, target_of(&services, user.id), err, -1, false);
     }
     if (err == ERR_OK)
-        err = users_find_by_id(session.app->users, session.arena, user.id, &user, &error);
-    int status = err != ERR_OK     ? session_fail(err, &error)
+        err = users_find_by_id(services.app->users, services.arena, user.id, &user, &error);
+    int status = err != ERR_OK     ? cli_fail_with(err, &error)
                  : user.is_deleted ? CLI_OK
-                                   : show(cli, &session, &user);
-    if (err == ERR_OK && was_admin && !is_admin(&session, &user))
-        warn_without_admin(&session);
-    session_close(&session);
+                                   : cli_show_user(cli, &services, &user);
+    if (err == ERR_OK && was_admin && !is_admin(&services, &user))
+        warn_without_admin(&services);
+    cli_close(&services);
     return status;
 }
 
-static enum err hash(struct session *session, struct str password, struct str username,
+static enum err hash(struct cli_services *services, struct str password, struct str username,
                      struct str email, struct str *hash_out, struct error *error)
 {
     enum err err = password_check_strength(password, username, email, error);
     if (err == ERR_OK)
-        err = password_hash(session->arena, password, clock_deadline_ns(HASH_MS), hash_out);
+        err = password_hash(services->arena, password, clock_deadline_ns(CLI_HASH_MS), hash_out);
     return err;
 }
 
@@ -225,23 +110,22 @@ static enum err take_groups(const struct cli *cli, struct arena *arena, struct u
     return ERR_OK;
 }
 
-static enum err add(struct session *session, const struct cli *cli, struct str password,
+static enum err add(struct cli_services *services, const struct cli *cli, struct str password,
                     struct user *user, struct error *error)
 {
-    enum err err = take_groups(cli, session->arena, user);
+    enum err err = take_groups(cli, services->arena, user);
     if (err == ERR_OK)
-        err = hash(session, password, user->username, user->email, &user->password_hash, error);
+        err = hash(services, password, user->username, user->email, &user->password_hash, error);
     if (err == ERR_OK)
-        err = users_add(session->app->users, user, &user->id, error);
-    (void)session_audit(session, "user.add",
-                        user->id > 0 ? target_of(session, user->id) : user->username, err, -1,
-                        false);
+        err = users_add(services->app->users, user, &user->id, error);
+    (void)cli_audit(services, "user.add",
+                    user->id > 0 ? target_of(services, user->id) : user->username, err, -1, false);
     return err;
 }
 
 static int run_add(struct cli *cli)
 {
-    struct session session;
+    struct cli_services services;
     struct error error = {0};
     char *password;
     struct user user = {
@@ -260,12 +144,12 @@ static int run_add(struct cli *cli)
     if (!cli_password_read(cli, &password))
         return CLI_FAILED;
     int status = CLI_FAILED;
-    if (session_open(cli, &session)) {
-        enum err err = add(&session, cli, str_from(password), &user, &error);
+    if (cli_open(cli, &services)) {
+        enum err err = add(&services, cli, str_from(password), &user, &error);
         if (err == ERR_OK)
-            err = users_find_by_id(session.app->users, session.arena, user.id, &user, &error);
-        status = err == ERR_OK ? show(cli, &session, &user) : session_fail(err, &error);
-        session_close(&session);
+            err = users_find_by_id(services.app->users, services.arena, user.id, &user, &error);
+        status = err == ERR_OK ? cli_show_user(cli, &services, &user) : cli_fail_with(err, &error);
+        cli_close(&services);
     }
     cli_password_fini(&password);
     return status;
@@ -275,43 +159,43 @@ static int run_add(struct cli *cli)
 
 static int run_list(struct cli *cli)
 {
-    struct session session;
+    struct cli_services services;
     struct error error = {0};
     struct user *users;
     size_t count;
-    if (!session_open(cli, &session))
+    if (!cli_open(cli, &services))
         return CLI_FAILED;
-    enum err err = users_list(session.app->users, session.arena, &users, &count, &error);
-    int status = err == ERR_OK ? list(cli, users, count) : session_fail(err, &error);
-    session_close(&session);
+    enum err err = users_list(services.app->users, services.arena, &users, &count, &error);
+    int status = err == ERR_OK ? cli_list_users(cli, users, count) : cli_fail_with(err, &error);
+    cli_close(&services);
     return status;
 }
 
 static int run_show(struct cli *cli)
 {
-    struct session session;
+    struct cli_services services;
     struct error error = {0};
     struct user user;
-    if (!session_open(cli, &session))
+    if (!cli_open(cli, &services))
         return CLI_FAILED;
-    enum err err = find(&session, cli_argument(cli, 0), &user, &error);
-    int status = err == ERR_OK ? show(cli, &session, &user) : session_fail(err, &error);
-    session_close(&session);
+    enum err err = find(&services, cli_argument(cli, 0), &user, &error);
+    int status = err == ERR_OK ? cli_show_user(cli, &services, &user) : cli_fail_with(err, &error);
+    cli_close(&services);
     return status;
 }
 
 /* ---- password ---- */
 
-static enum err set_password(struct session *session, struct cli *cli, const struct user *user,
-                             struct error *error)
+static enum err set_password(struct cli_services *services, struct cli *cli,
+                             const struct user *user, struct error *error)
 {
     char *password;
     struct str encoded;
     if (!cli_password_read(cli, &password))
         return error_set(error, ERR_BAD_INPUT, "the password was not changed");
-    enum err err = hash(session, str_from(password), user->username, user->email, &encoded, error);
+    enum err err = hash(services, str_from(password), user->username, user->email, &encoded, error);
     if (err == ERR_OK)
-        err = users_set_password(session->app->users, user->id, encoded, error);
+        err = users_set_password(services->app->users, user->id, encoded, error);
     cli_password_fini(&password);
     return err;
 }
@@ -323,10 +207,10 @@ static int run_password(struct cli *cli)
 
 /* ---- grant, revoke ---- */
 
-static enum err set_rights(struct session *session, const struct cli *cli, const struct user *user,
-                           bool granted, struct error *error)
+static enum err set_rights(struct cli_services *services, const struct cli *cli,
+                           const struct user *user, bool granted, struct error *error)
 {
-    struct users *users = session->app->users;
+    struct users *users = services->app->users;
     enum err err = ERR_OK;
     if (cli_flag(cli, "superuser"))
         err = users_set_superuser(users, user->id, granted, error);
@@ -336,16 +220,16 @@ static enum err set_rights(struct session *session, const struct cli *cli, const
     return err;
 }
 
-static enum err grant(struct session *session, struct cli *cli, const struct user *user,
+static enum err grant(struct cli_services *services, struct cli *cli, const struct user *user,
                       struct error *error)
 {
-    return set_rights(session, cli, user, true, error);
+    return set_rights(services, cli, user, true, error);
 }
 
-static enum err revoke(struct session *session, struct cli *cli, const struct user *user,
+static enum err revoke(struct cli_services *services, struct cli *cli, const struct user *user,
                        struct error *error)
 {
-    return set_rights(session, cli, user, false, error);
+    return set_rights(services, cli, user, false, error);
 }
 
 static int run_rights(struct cli *cli, bool granted)
@@ -368,23 +252,23 @@ static int run_revoke(struct cli *cli)
 
 /* ---- deactivate, activate, delete ---- */
 
-static enum err deactivate(struct session *session, struct cli *cli, const struct user *user,
+static enum err deactivate(struct cli_services *services, struct cli *cli, const struct user *user,
                            struct error *error)
 {
     (void)cli;
-    return users_set_active(session->app->users, user->id, false, error);
+    return users_set_active(services->app->users, user->id, false, error);
 }
 
-static enum err activate(struct session *session, struct cli *cli, const struct user *user,
+static enum err activate(struct cli_services *services, struct cli *cli, const struct user *user,
                          struct error *error)
 {
     (void)cli;
-    return users_set_active(session->app->users, user->id, true, error);
+    return users_set_active(services->app->users, user->id, true, error);
 }
 
-static enum err delete (struct session *session, struct cli *cli, const struct user *user,
+static enum err delete (struct cli_services *services, struct cli *cli, const struct user *user,
                         struct error *error) {
-    enum err err = users_delete(session->app->users, user->id, error);
+    enum err err = users_delete(services->app->users, user->id, error);
     if (err == ERR_OK && cli_flag(cli, "json"))
         printf("{\"id\":%lld,\"deleted\":true}\n", (long long)user->id);
     else if (err == ERR_OK)
@@ -409,26 +293,21 @@ static int run_delete(struct cli *cli)
 
 /* ---- the table ---- */
 
-#define END                        \
-    {                              \
-        NULL, 0, NULL, false, NULL \
-    }
-
-static const struct cli_option json_only[] = {CLI_JSON, END};
-static const struct cli_option password_options[] = {PASSWORD_OPTION, CLI_JSON, END};
+static const struct cli_option json_only[] = {CLI_JSON, CLI_OPTIONS_END};
+static const struct cli_option password_options[] = {PASSWORD_OPTION, CLI_JSON, CLI_OPTIONS_END};
 static const struct cli_option add_options[] = {
     {"email", 0, "E", false, "its email address"},
     {"superuser", 0, NULL, false, "make it a superuser"},
     {"group", 0, "G", true, "put it into group G"},
     PASSWORD_OPTION,
     CLI_JSON,
-    END,
+    CLI_OPTIONS_END,
 };
 static const struct cli_option rights_options[] = {
     {"superuser", 0, NULL, false, "the rights of a superuser"},
     {"group", 0, "G", true, "membership of group G"},
     CLI_JSON,
-    END,
+    CLI_OPTIONS_END,
 };
 
 static const struct cli_command commands[] = {

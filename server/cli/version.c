@@ -50,6 +50,6 @@ const struct cli_command cli_version = {
     .name = "version",
     .arguments = "[--json]",
     .summary = "prints the version, and those of the libraries it was built with",
-    .options = (const struct cli_option[]){CLI_JSON, {NULL, 0, NULL, false, NULL}},
+    .options = (const struct cli_option[]){CLI_JSON, CLI_OPTIONS_END},
     .run = run_version,
 };

@@ -6,12 +6,12 @@
 
 #include <stdio.h>
 
-enum { DAY_S = 24 * 3600, HOUR_S = 3600 };
+enum { SECONDS_A_DAY = 24 * 3600, SECONDS_AN_HOUR = 3600 };
 
 /* "3 days", "5 hours", "less than an hour" */
 static void describe_time(int64_t seconds, char out[32])
 {
-    int64_t days = seconds / DAY_S, hours = seconds / HOUR_S;
+    int64_t days = seconds / SECONDS_A_DAY, hours = seconds / SECONDS_AN_HOUR;
 
     if (days > 1)
         snprintf(out, 32, "%lld days", (long long)days);
@@ -104,7 +104,7 @@ void config_warn_of_certificates(const struct config *config, int64_t now_s,
     config_certificates(config, now_s, each);
     for (int i = 0; i < CERTIFICATES; i++)
         if (each[i].state > CERTIFICATE_GOOD)
-            config_warning(report, &config->origins[ids[i]],
+            config_warning(report, &config->sources[ids[i]],
                            (struct config_name){"", certificate_setting((enum certificate_place)i)},
                            "%s: %s", each[i].text, each[i].file);
 }

@@ -25,11 +25,11 @@ static void check_available(struct config *config, bool direct, struct config_re
             value_equal(row, config, plain))
             continue;
         if (row->flags & REFUSED)
-            config_error(report, &config->origins[i], name_of((enum setting_id)i),
+            config_error(report, &config->sources[i], name_of((enum setting_id)i),
                          "is not available in this version, and to go on without it would be "
                          "unsafe; take it out");
         else
-            config_warning(report, &config->origins[i], name_of((enum setting_id)i),
+            config_warning(report, &config->sources[i], name_of((enum setting_id)i),
                            "has no effect in this version");
     }
     config_free(&plain);
@@ -40,11 +40,11 @@ static void check_available(struct config *config, bool direct, struct config_re
 static void check_redis(struct config *config, struct config_report *report)
 {
     if (config->redis.tls && config->redis.unix_path)
-        config_error(report, &config->origins[SETTING_redis_tls], name_of(SETTING_redis_tls),
+        config_error(report, &config->sources[SETTING_redis_tls], name_of(SETTING_redis_tls),
                      "asks for TLS, but Redis is reached over a Unix socket, which has none; take "
                      "one of the two out");
     if (config->redis.username && !config->redis.password)
-        config_error(report, &config->origins[SETTING_redis_username],
+        config_error(report, &config->sources[SETTING_redis_username],
                      name_of(SETTING_redis_username), "needs redis.password beside it");
 }
 
@@ -57,7 +57,7 @@ static void check_endpoints(const struct config *config, enum setting_id id,
         if (config_parse_endpoint(str_from(texts->items[i]), 1, &host, &port))
             free(host);
         else
-            config_error(report, &config->origins[id], name_of(id),
+            config_error(report, &config->sources[id], name_of(id),
                          "must hold \"host:port\", not \"%.64s\"", texts->items[i]);
     }
 }
@@ -67,7 +67,7 @@ static void check_entries(const struct config *config, struct config_report *rep
     struct redis_address address;
     if (config->entries_redis_url &&
         config_parse_redis(str_from(config->entries_redis_url),
-                           &config->origins[SETTING_entries_redis_url],
+                           &config->sources[SETTING_entries_redis_url],
                            name_of(SETTING_entries_redis_url), &address, report))
         redis_address_fini(&address);
 }
@@ -76,7 +76,7 @@ static void check_entries(const struct config *config, struct config_report *rep
 
 static void check_users(const struct config *config, struct config_report *report)
 {
-    const struct config_origin *origin = &config->origins[SETTING_users_database];
+    const struct config_source *source = &config->sources[SETTING_users_database];
     struct str url = str_from(config->users_database), prefix = STR("users.database: ");
     struct error error;
     error_clear(&error);
@@ -84,12 +84,12 @@ static void check_users(const struct config *config, struct config_report *repor
         struct str words = str_from(error.caller);
         if (str_starts(words, prefix))
             words = str_sub(words, prefix.len, words.len);
-        config_error(report, origin, name_of(SETTING_users_database),
+        config_error(report, source, name_of(SETTING_users_database),
                      "is not the URL of a users database: %.*s", STR_ARG(words));
     }
     bool is_shared = str_starts(url, STR("postgresql://")) || str_starts(url, STR("postgres://"));
     if (is_shared && !config->auth_secret)
-        config_error(report, origin, name_of(SETTING_auth_secret),
+        config_error(report, source, name_of(SETTING_auth_secret),
                      "must be given where the users database is PostgreSQL: every "
                      "node needs the same one (make it with: openssl rand -hex 32)");
 }
@@ -98,15 +98,15 @@ static void check_tokens(const struct config *config, struct config_report *repo
 {
     size_t size = config->auth_secret ? strlen(config->auth_secret) : TOKEN_SECRET_MIN_SIZE;
     if (size < TOKEN_SECRET_MIN_SIZE)
-        config_error(report, &config->origins[SETTING_auth_secret], name_of(SETTING_auth_secret),
+        config_error(report, &config->sources[SETTING_auth_secret], name_of(SETTING_auth_secret),
                      "has %zu bytes and needs at least %d; make one with: openssl rand -hex 32",
                      size, TOKEN_SECRET_MIN_SIZE);
     if (config->auth_access_ttl_s > config->auth_refresh_ttl_s)
-        config_error(report, &config->origins[SETTING_auth_refresh_ttl_s],
+        config_error(report, &config->sources[SETTING_auth_refresh_ttl_s],
                      name_of(SETTING_auth_refresh_ttl_s),
                      "must not be less than auth.access_ttl_s");
     if (config->auth_session_idle_s > config->auth_session_ttl_s)
-        config_error(report, &config->origins[SETTING_auth_session_ttl_s],
+        config_error(report, &config->sources[SETTING_auth_session_ttl_s],
                      name_of(SETTING_auth_session_ttl_s),
                      "must not be less than auth.session_idle_s");
 }
@@ -120,7 +120,7 @@ static void check_environment(const struct config *config, struct config_report 
         fine = strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-",
                       name.ptr[i]) != NULL;
     if (!fine)
-        config_error(report, &config->origins[SETTING_environment], name_of(SETTING_environment),
+        config_error(report, &config->sources[SETTING_environment], name_of(SETTING_environment),
                      "must be 1 to 64 of a-z A-Z 0-9 . _ -");
 }
 

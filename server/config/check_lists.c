@@ -33,12 +33,12 @@ static void check_cache_name(const struct config_cache *caches, size_t index,
     if (!cache->name)
         return; /* reported as missing */
     if (!is_cache_name(str_from(cache->name)))
-        config_error(report, &cache->origin, name,
+        config_error(report, &cache->source, name,
                      "must be 1 to %d of a-z A-Z 0-9 . _ -, not \"%.64s\"", CACHE_NAME_MAX,
                      cache->name);
     for (size_t i = 0; i < index; i++)
         if (caches[i].name && strcmp(caches[i].name, cache->name) == 0)
-            config_error(report, &cache->origin, name,
+            config_error(report, &cache->source, name,
                          "is \"%s\", like that of caches[%zu]; names must differ", cache->name, i);
 }
 
@@ -52,9 +52,9 @@ static void check_cache_database(struct config_cache *cache, size_t index,
     if (!cache->database.url)
         return;
     if (cache->redis_url)
-        config_error(report, &cache->origin, name,
+        config_error(report, &cache->source, name,
                      "is a URL, and redis_url is given too; keep one");
-    if (!config_parse_redis(str_from(cache->database.url), &cache->origin, name, &address, report))
+    if (!config_parse_redis(str_from(cache->database.url), &cache->source, name, &address, report))
         return;
     cache->database.number = address.database;
     redis_address_fini(&address);
@@ -67,7 +67,7 @@ static void check_cache_url(const struct config_cache *cache, size_t index,
     struct config_name name = field_name(buffer, "caches", index, "redis_url");
     struct redis_address address;
     if (!cache->redis_url ||
-        !config_parse_redis(str_from(cache->redis_url), &cache->origin, name, &address, report))
+        !config_parse_redis(str_from(cache->redis_url), &cache->source, name, &address, report))
         return;
     redis_address_fini(&address);
 }
@@ -78,7 +78,7 @@ static void check_cache(struct config_cache *caches, size_t index, struct config
     check_cache_name(caches, index, report);
     int kinds = (cache->keys.count > 0) + cache->database.given + (cache->prefix != NULL);
     if (kinds != 1)
-        config_error(report, &cache->origin, NAMELESS,
+        config_error(report, &cache->source, NAMELESS,
                      "caches[%zu] must have one of keys, database and prefix, not %s", index,
                      kinds == 0 ? "none" : "several");
     check_cache_database(cache, index, report);
@@ -92,12 +92,12 @@ static void check_route(const struct config_route *route, size_t index,
 {
     char buffer[96];
     if (route->prefix && route->prefix[0] != '/')
-        config_error(report, &route->origin, field_name(buffer, "gateway.routes", index, "prefix"),
+        config_error(report, &route->source, field_name(buffer, "gateway.routes", index, "prefix"),
                      "must begin with /");
     struct str upstream = str_from(route->upstream);
     if (upstream.len > 0 && !str_starts(upstream, STR("http://")) &&
         !str_starts(upstream, STR("https://")))
-        config_error(report, &route->origin,
+        config_error(report, &route->source,
                      field_name(buffer, "gateway.routes", index, "upstream"),
                      "must begin with http:// or https://");
 }

@@ -58,17 +58,17 @@ static void check_twins(const struct config *config, struct config_report *repor
     for (size_t i = 0; i + 1 < config->listen_count; i++)
         if (config->listen[i].port == last->port && last->port != 0 &&
             strcmp(config->listen[i].host, last->host) == 0)
-            config_error(report, &config->origins[SETTING_server_listen],
+            config_error(report, &config->sources[SETTING_server_listen],
                          name_of(SETTING_server_listen), "names port %d of %s twice", last->port,
                          last->host);
 }
 
 static void check_listen(struct config *config, struct config_report *report)
 {
-    const struct config_origin *origin = &config->origins[SETTING_server_listen];
+    const struct config_source *source = &config->sources[SETTING_server_listen];
     const struct config_texts *texts = &config->server_listen;
     if (texts->count == 0)
-        config_error(report, origin, name_of(SETTING_server_listen),
+        config_error(report, source, name_of(SETTING_server_listen),
                      "must name at least one address, such as \"127.0.0.1:8000\"");
     config->listen = calloc(texts->count + 1, sizeof *config->listen);
     for (size_t i = 0; config->listen && i < texts->count; i++) {
@@ -77,7 +77,7 @@ static void check_listen(struct config *config, struct config_report *report)
         char *host;
         int port;
         if (!config_parse_endpoint(str_sub(text, 0, text.len - tls), 0, &host, &port)) {
-            config_error(report, origin, name_of(SETTING_server_listen),
+            config_error(report, source, name_of(SETTING_server_listen),
                          "must hold \"host:port\" (IPv6 in brackets, \"*\" for all addresses, a "
                          "final \"s\" for TLS), not \"%.64s\"",
                          texts->items[i]);
@@ -94,7 +94,7 @@ static void check_file(const struct config *config, enum setting_id id, const ch
                        struct config_report *report)
 {
     if (path && access(path, R_OK) != 0)
-        config_error(report, &config->origins[id], name_of(id), "cannot be read: %s: %s%s", path,
+        config_error(report, &config->sources[id], name_of(id), "cannot be read: %s: %s%s", path,
                      strerror(errno), config_read_mend(path, errno));
 }
 
@@ -103,7 +103,7 @@ static void check_tls(const struct config *config, struct config_report *report)
     bool listens = false;
     for (size_t i = 0; i < config->listen_count; i++)
         listens = listens || config->listen[i].tls;
-    const struct config_origin *certificate = &config->origins[SETTING_server_tls_certificate];
+    const struct config_source *certificate = &config->sources[SETTING_server_tls_certificate];
     if (config->server_tls_certificate && !config->server_tls_key)
         config_error(report, certificate, name_of(SETTING_server_tls_certificate),
                      "needs server.tls.key beside it");
@@ -111,12 +111,12 @@ static void check_tls(const struct config *config, struct config_report *report)
         (config->server_tls_key || config->server_tls_client_ca)) {
         enum setting_id id =
             config->server_tls_key ? SETTING_server_tls_key : SETTING_server_tls_client_ca;
-        config_error(report, &config->origins[id], name_of(id),
+        config_error(report, &config->sources[id], name_of(id),
                      "needs server.tls.certificate beside it");
     }
     if (listens && !config->server_tls_certificate)
         config_error(
-            report, &config->origins[SETTING_server_listen], name_of(SETTING_server_listen),
+            report, &config->sources[SETTING_server_listen], name_of(SETTING_server_listen),
             "has an address with TLS, which needs server.tls.certificate and server.tls.key");
     if (!listens && config->server_tls_certificate)
         config_warning(report, certificate, name_of(SETTING_server_tls_certificate),
@@ -176,7 +176,7 @@ static void check_proxies(struct config *config, struct config_report *report)
         if (parse_block(str_from(texts->items[i]), &config->proxies[config->proxy_count]))
             config->proxy_count++;
         else
-            config_error(report, &config->origins[SETTING_server_trusted_proxies],
+            config_error(report, &config->sources[SETTING_server_trusted_proxies],
                          name_of(SETTING_server_trusted_proxies),
                          "must hold address blocks such as \"10.0.0.0/8\" or \"fd00::/8\", with "
                          "zeros behind the prefix, not \"%.64s\"",
@@ -192,7 +192,7 @@ static void check_hosts(struct config *config, struct config_report *report)
         struct str text = str_from(host);
         bool bracketed = text.len > 2 && text.ptr[0] == '[' && text.ptr[text.len - 1] == ']';
         if (!is_host_text(text) && !(bracketed && is_ipv6(str_sub(text, 1, text.len - 2))))
-            config_error(report, &config->origins[SETTING_server_allowed_hosts],
+            config_error(report, &config->sources[SETTING_server_allowed_hosts],
                          name_of(SETTING_server_allowed_hosts),
                          "must hold host names without port, not \"%.64s\"", host);
         /* Host names ignore case (RFC 9110 section 4.2.3); the edge compares lower case. */
@@ -227,7 +227,7 @@ static void check_origins(const struct config *config, enum setting_id id,
 {
     for (size_t i = 0; i < texts->count; i++)
         if (!is_origin(str_from(texts->items[i])))
-            config_error(report, &config->origins[id], name_of(id),
+            config_error(report, &config->sources[id], name_of(id),
                          "must hold origins such as \"https://app.example\", without path or slash "
                          "at the end and without \"*\", "
                          "not \"%.64s\"",

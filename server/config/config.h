@@ -4,7 +4,7 @@
  * reported and its place named. A struct config is read-only once it is loaded; whoever reloads
  * loads a second one and compares.
  *
- * libconfig itself stays inside read.c and include.c.
+ * libconfig itself stays inside read.c, read_value.c and include.c.
  */
 #ifndef SERVER_CONFIG_CONFIG_H
 #define SERVER_CONFIG_CONFIG_H
@@ -60,7 +60,7 @@ enum config_registration { REGISTRATION_CLOSED, REGISTRATION_OPEN };
 enum config_shared_accounts { SHARED_NONE, SHARED_LOCAL };
 enum config_flush_permission { FLUSH_ADMIN, FLUSH_AUTHENTICATED };
 
-enum config_source {
+enum config_layer {
     CONFIG_UNSET,
     CONFIG_DEFAULT,
     CONFIG_FILE,
@@ -69,34 +69,34 @@ enum config_source {
 };
 
 /* Where a value came from, so that a complaint can name the place. */
-struct config_origin {
-    enum config_source source;
+struct config_source {
+    enum config_layer layer;
     const char *place; /* the file, the variable or the option; lives as long as the config */
     unsigned line;     /* CONFIG_FILE */
 };
 
 struct config_cache {
-    struct config_origin origin;
+    struct config_source source;
 #define CACHE_FIELD(name, field, kind, ...) CONFIG_TYPE_##kind field;
 #include "config/config.def"
 #undef CACHE_FIELD
 };
 
 struct config_issuer {
-    struct config_origin origin;
+    struct config_source source;
 #define ISSUER_FIELD(name, field, kind, ...) CONFIG_TYPE_##kind field;
 #include "config/config.def"
 #undef ISSUER_FIELD
 };
 
 struct config_route {
-    struct config_origin origin;
+    struct config_source source;
 #define ROUTE_FIELD(name, field, kind, ...) CONFIG_TYPE_##kind field;
 #include "config/config.def"
 #undef ROUTE_FIELD
 };
 
-/* Rows of config.def: SETTING_server_threads, …; index of config->origins. */
+/* Rows of config.def: SETTING_server_threads, …; index of config->sources. */
 enum setting_id {
 #define SETTING(name, field, ...) SETTING_##field,
 #include "config/config.def"
@@ -121,8 +121,8 @@ struct config {
     struct config_texts files; /* all that were read: this one, then those of conf.d beside it */
     /* Borrowed. Not NULL: the services are opened with this named cache and no other. */
     const char *only_cache;
-    struct config_origin origins[SETTING_COUNT];
-    struct config_texts places; /* owns what origins name */
+    struct config_source sources[SETTING_COUNT];
+    struct config_texts places; /* owns what sources name */
 };
 
 /* ---- loading ---- */

@@ -81,9 +81,9 @@ struct config_name {
 };
 
 /* Each adds "place: NAME what"; the name is left out when it is NULL. Never quote a secret. */
-void config_error(struct config_report *report, const struct config_origin *origin,
+void config_error(struct config_report *report, const struct config_source *source,
                   struct config_name name, const char *format, ...) CW_PRINTF(4, 5);
-void config_warning(struct config_report *report, const struct config_origin *origin,
+void config_warning(struct config_report *report, const struct config_source *source,
                     struct config_name name, const char *format, ...) CW_PRINTF(4, 5);
 #define NAMELESS ((struct config_name){NULL, NULL})
 
@@ -103,19 +103,19 @@ static inline const void *setting_field_const(const struct setting *row, const v
  * Texts are copied. An empty text is "none" where the row has no default, else an error.
  */
 void value_set_text(const struct setting *row, void *base, struct str text,
-                    const struct config_origin *origin, struct config_name name,
+                    const struct config_source *source, struct config_name name,
                     struct config_report *report);
 void value_set_integer(const struct setting *row, void *base, int64_t integer,
-                       const struct config_origin *origin, struct config_name name,
+                       const struct config_source *source, struct config_name name,
                        struct config_report *report);
 void value_set_boolean(const struct setting *row, void *base, bool boolean);
 /* From words as they stand in the environment: numbers, true and false, comma lists. */
 void value_parse(const struct setting *row, void *base, struct str text,
-                 const struct config_origin *origin, struct config_name name,
+                 const struct config_source *source, struct config_name name,
                  struct config_report *report);
 /* Reads the file a secret is in; reports what is wrong with it. */
 void value_read_secret(const struct setting *row, void *base, const char *path,
-                       const struct config_origin *origin, struct config_name name,
+                       const struct config_source *source, struct config_name name,
                        struct config_report *report);
 /* One more text at the end of a list. False when memory is out. */
 bool texts_add(struct config_texts *texts, struct str text);
@@ -180,15 +180,15 @@ const char *config_include_place(struct config *config, const char *folder, cons
 
 /* ---- putting it together (config/load.c, config/redis.c, config/check.c) ---- */
 
-/* Copies a place's name so that origins may point to it. */
+/* Copies a place's name so that sources may point to it. */
 const char *config_place(struct config *config, const char *text);
 void config_set_defaults(struct config *config, struct config_report *report);
-/* Takes what `source` said about redis.url and its parts into config->redis. */
-void config_merge_redis(struct config *config, enum config_source source,
+/* Takes what `layer` said about redis.url and its parts into config->redis. */
+void config_merge_redis(struct config *config, enum config_layer layer,
                         struct config_report *report);
 /* Whether the text is a Redis URL; reports what is wrong with it. The address is the caller's to
  * finish. */
-bool config_parse_redis(struct str url, const struct config_origin *origin, struct config_name name,
+bool config_parse_redis(struct str url, const struct config_source *source, struct config_name name,
                         struct redis_address *address_out, struct config_report *report);
 /* The files for TLS, if any Redis is reached over it; hands them to config->redis. After the lists. */
 void config_check_redis_tls(struct config *config, struct config_report *report);

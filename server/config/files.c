@@ -71,8 +71,8 @@ const char *config_read_mend(const char *path, int why)
 
 static void report_unreadable(const char *path, int why, struct config_report *report)
 {
-    const struct config_origin origin = {.source = CONFIG_FILE, .place = path};
-    config_error(report, &origin, NAMELESS, "cannot be read: %s%s", strerror(why),
+    const struct config_source source = {.layer = CONFIG_FILE, .place = path};
+    config_error(report, &source, NAMELESS, "cannot be read: %s%s", strerror(why),
                  config_read_mend(path, why));
 }
 
@@ -107,11 +107,11 @@ static bool load_file(struct config *config, const char *path, bool direct,
         report_unreadable(path, errno, report);
         return false;
     }
-    const struct config_origin origin = {.source = CONFIG_FILE, .place = path};
+    const struct config_source source = {.layer = CONFIG_FILE, .place = path};
     if (!texts_add(&config->files, str_from(path)))
-        config_error(report, &origin, NAMELESS, "cannot be read: out of memory");
+        config_error(report, &source, NAMELESS, "cannot be read: out of memory");
     if (size == FILE_SIZE_MAX)
-        config_error(report, &origin, NAMELESS, "is too large to be a configuration file");
+        config_error(report, &source, NAMELESS, "is too large to be a configuration file");
     else
         config_read_text(config, (struct str){text, size}, path, direct, report);
     secret_wipe(text, size);
@@ -170,17 +170,17 @@ static void check_modes(const struct config *config, struct config_report *repor
     const char *warned = NULL;
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         const struct setting *row = &config_settings.rows[i];
-        const struct config_origin *origin = &config->origins[i];
+        const struct config_source *source = &config->sources[i];
         char *const *field = setting_field_const(row, config);
         bool holds_secret =
             row->kind == KIND_SECRET || (row->kind == KIND_URL && *field && strchr(*field, '@'));
-        if (origin->source != CONFIG_FILE || !holds_secret || !*field || origin->place == warned ||
-            !has_open_mode(origin->place))
+        if (source->layer != CONFIG_FILE || !holds_secret || !*field || source->place == warned ||
+            !has_open_mode(source->place))
             continue;
-        config_warning(report, origin, (struct config_name){"", row->name},
+        config_warning(report, source, (struct config_name){"", row->name},
                        "stands in a file that everybody may read: chmod 640 it, or use %s_file",
                        row->name);
-        warned = origin->place;
+        warned = source->place;
     }
 }
 

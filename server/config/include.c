@@ -46,9 +46,9 @@ static bool scan_included(const struct walk *walk, const struct scan_include *in
     size_t size;
     char *text = config_file_text(place, &size);
     if (!text) {
-        const struct config_origin origin = {CONFIG_FILE, include->file, include->line};
+        const struct config_source source = {CONFIG_FILE, include->file, include->line};
         int why = errno;
-        config_error(walk->report, &origin, NAMELESS, "includes %s, which cannot be read: %s%s",
+        config_error(walk->report, &source, NAMELESS, "includes %s, which cannot be read: %s%s",
                      place, strerror(why), config_read_mend(place, why));
         return false;
     }

@@ -60,11 +60,11 @@ static void check_name(const struct config *config, const struct config_issuer *
     struct config_name name = {prefix, "issuer"};
 
     if (config->auth_issuer && strcmp(issuer->issuer, config->auth_issuer) == 0)
-        config_error(report, &issuer->origin, name,
+        config_error(report, &issuer->source, name,
                      "is that of auth.issuer, the name in our own tokens; they must differ");
     for (size_t i = 0; i < index; i++)
         if (issuers[i].issuer && strcmp(issuers[i].issuer, issuer->issuer) == 0)
-            config_error(report, &issuer->origin, name,
+            config_error(report, &issuer->source, name,
                          "is \"%.200s\", like that of auth.issuers[%zu]; names must differ",
                          issuer->issuer, i);
 }
@@ -78,7 +78,7 @@ static void check_accounts(const struct config_issuer *issuer, size_t index,
     if (issuer->provision || issuer->accounts != ISSUER_ACCOUNTS_PROVISION)
         return;
     snprintf(prefix, sizeof prefix, "auth.issuers[%zu].", index);
-    config_error(report, &issuer->origin, (struct config_name){prefix, "provision"},
+    config_error(report, &issuer->source, (struct config_name){prefix, "provision"},
                  "is false: say what its numbers are, with accounts = \"none\" or \"local\"");
 }
 
@@ -97,7 +97,7 @@ static void check_issuer(const struct config_issuer *issuer, size_t index, struc
     if (err == ERR_OK)
         return;
     snprintf(prefix, sizeof prefix, field ? "auth.issuers[%zu]." : "auth.issuers[%zu]", index);
-    config_error(report, &issuer->origin, (struct config_name){prefix, field ? field : ""}, "%s",
+    config_error(report, &issuer->source, (struct config_name){prefix, field ? field : ""}, "%s",
                  error.caller[0] ? error.caller : err_name(err));
 }
 

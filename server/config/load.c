@@ -17,7 +17,7 @@ const char *config_place(struct config *config, const char *text)
 
 void config_set_defaults(struct config *config, struct config_report *report)
 {
-    const struct config_origin origin = {.source = CONFIG_DEFAULT};
+    const struct config_source source = {.layer = CONFIG_DEFAULT};
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         const struct setting *row = &config_settings.rows[i];
         if (!row->default_text)
@@ -25,9 +25,9 @@ void config_set_defaults(struct config *config, struct config_report *report)
         if (setting_fields(row->kind))
             config_read_default_list(config, row, report);
         else
-            value_parse(row, config, str_from(row->default_text), &origin,
+            value_parse(row, config, str_from(row->default_text), &source,
                         (struct config_name){"", row->name}, report);
-        config->origins[i] = origin;
+        config->sources[i] = source;
     }
 }
 
@@ -56,17 +56,17 @@ static void load_variable(struct config *config, const struct config_input *inpu
         return;
     char name[80];
     snprintf(name, sizeof name, "%s%s", row->environment, file ? "_FILE" : "");
-    struct config_origin origin = {.source = CONFIG_ENVIRONMENT,
+    struct config_source source = {.layer = CONFIG_ENVIRONMENT,
                                    .place = config_place(config, name)};
     struct config_name setting = {"", row->name};
     if (value && file)
-        config_error(report, &origin, setting, "is given twice: by %s and by %s; keep one",
+        config_error(report, &source, setting, "is given twice: by %s and by %s; keep one",
                      row->environment, name);
     else if (file)
-        value_read_secret(row, config, file, &origin, setting, report);
+        value_read_secret(row, config, file, &source, setting, report);
     else
-        value_parse(row, config, str_from(value), &origin, setting, report);
-    config->origins[row - config_settings.rows] = origin;
+        value_parse(row, config, str_from(value), &source, setting, report);
+    config->sources[row - config_settings.rows] = source;
 }
 
 static bool is_variable_of(const struct setting *row, struct str name)
@@ -100,14 +100,14 @@ static void warn_unknown_variables(struct config *config, const struct config_in
             continue;
         char text[128];
         snprintf(text, sizeof text, "%.*s", STR_ARG(name));
-        const struct config_origin origin = {.source = CONFIG_ENVIRONMENT,
+        const struct config_source source = {.layer = CONFIG_ENVIRONMENT,
                                              .place = config_place(config, text)};
         const char *near = setting_suggest_variable(name);
         if (near)
-            config_warning(report, &origin, NAMELESS,
+            config_warning(report, &source, NAMELESS,
                            "no setting is read from this variable; did you mean %s?", near);
         else
-            config_warning(report, &origin, NAMELESS, "no setting is read from this variable");
+            config_warning(report, &source, NAMELESS, "no setting is read from this variable");
     }
 }
 
@@ -130,15 +130,15 @@ static void load_overrides(struct config *config, const struct config_input *inp
     for (size_t i = 0; i < input->override_count; i++) {
         const struct config_override *override = &input->overrides[i];
         const struct setting *row = setting_find(&config_settings, str_from(override->name));
-        struct config_origin origin = {.source = CONFIG_COMMAND_LINE,
+        struct config_source source = {.layer = CONFIG_COMMAND_LINE,
                                        .place = config_place(config, override->option)};
         if (!row) {
-            config_error(report, &origin, NAMELESS, "there is no setting %s", override->name);
+            config_error(report, &source, NAMELESS, "there is no setting %s", override->name);
             continue;
         }
-        value_parse(row, config, str_from(override->value), &origin,
+        value_parse(row, config, str_from(override->value), &source,
                     (struct config_name){"", row->name}, report);
-        config->origins[row - config_settings.rows] = origin;
+        config->sources[row - config_settings.rows] = source;
     }
 }
 

@@ -117,15 +117,15 @@ void value_print(struct strbuf *out, const struct setting *row, const void *base
 
 /* ---- what is in force ---- */
 
-static void describe_origin(const struct config_origin *origin, struct strbuf *out)
+static void describe_source(const struct config_source *source, struct strbuf *out)
 {
-    switch (origin->source) {
+    switch (source->layer) {
     case CONFIG_FILE:
-        strbuf_addf(out, "%s:%u", origin->place, origin->line);
+        strbuf_addf(out, "%s:%u", source->place, source->line);
         break;
     case CONFIG_ENVIRONMENT:
     case CONFIG_COMMAND_LINE:
-        strbuf_addf(out, "%s", origin->place);
+        strbuf_addf(out, "%s", source->place);
         break;
     case CONFIG_UNSET:
     case CONFIG_DEFAULT:
@@ -140,7 +140,7 @@ void config_print_effective(const struct config *config, struct strbuf *out)
         strbuf_addf(out, "%s = ", config_settings.rows[i].name);
         value_print(out, &config_settings.rows[i], config);
         strbuf_addf(out, "  # ");
-        describe_origin(&config->origins[i], out);
+        describe_source(&config->sources[i], out);
         strbuf_add_char(out, '\n');
     }
     char address[256];
@@ -218,15 +218,15 @@ static void write_value(struct json_writer *json, const struct setting *row, con
 void config_write_effective(const struct config *config, struct json_writer *json)
 {
     for (size_t i = 0; i < SETTING_COUNT; i++) {
-        struct strbuf origin;
-        strbuf_init(&origin, NULL, 64);
-        describe_origin(&config->origins[i], &origin);
+        struct strbuf source;
+        strbuf_init(&source, NULL, 64);
+        describe_source(&config->sources[i], &source);
         json_name(json, config_settings.rows[i].name);
         json_open_object(json);
         json_name(json, "value");
         write_value(json, &config_settings.rows[i], config);
-        json_add_string(json, "from", strbuf_str(&origin));
+        json_add_string(json, "from", strbuf_str(&source));
         json_close_object(json);
-        strbuf_fini(&origin);
+        strbuf_fini(&source);
     }
 }

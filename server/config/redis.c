@@ -1,13 +1,13 @@
-/* Where Redis is: a URL and six parts, from four sources, made into one address. */
+/* Where Redis is: a URL and six parts, from four layers, made into one address. */
 #include "config/config_private.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-static const struct config_origin *origin_at(const struct config *config, enum setting_id id,
-                                             enum config_source source)
+static const struct config_source *source_at(const struct config *config, enum setting_id id,
+                                             enum config_layer layer)
 {
-    return config->origins[id].source == source ? &config->origins[id] : NULL;
+    return config->sources[id].layer == layer ? &config->sources[id] : NULL;
 }
 
 static struct config_name name_of(enum setting_id id)
@@ -23,7 +23,7 @@ static void replace_text(char **text, const char *by)
     *text = by ? strdup(by) : NULL;
 }
 
-bool config_parse_redis(struct str url, const struct config_origin *origin, struct config_name name,
+bool config_parse_redis(struct str url, const struct config_source *source, struct config_name name,
                         struct redis_address *address_out, struct config_report *report)
 {
     const struct str intro = STR("Redis URL: ");
@@ -33,12 +33,12 @@ bool config_parse_redis(struct str url, const struct config_origin *origin, stru
     struct str why = str_from(error.caller);
     if (str_starts(why, intro))
         why = str_sub(why, intro.len, why.len);
-    config_error(report, origin, name, "is not the URL of a Redis: %.*s", STR_ARG(why));
+    config_error(report, source, name, "is not the URL of a Redis: %.*s", STR_ARG(why));
     return false;
 }
 
 /* A host must be one that could stand in a URL. */
-static bool check_host(const struct config *config, const struct config_origin *origin,
+static bool check_host(const struct config *config, const struct config_source *source,
                        struct config_report *report)
 {
     char url[300];
@@ -50,30 +50,29 @@ static bool check_host(const struct config *config, const struct config_origin *
     if (fine)
         redis_address_fini(&parsed);
     else
-        config_error(report, origin, name_of(SETTING_redis_host),
+        config_error(report, source, name_of(SETTING_redis_host),
                      "must be a host name or an address");
     return fine;
 }
 
-static void take_parts(struct config *config, enum config_source source,
-                       struct config_report *report)
+static void take_parts(struct config *config, enum config_layer layer, struct config_report *report)
 {
     struct redis_address *address = &config->redis;
-    const struct config_origin *host = origin_at(config, SETTING_redis_host, source);
+    const struct config_source *host = source_at(config, SETTING_redis_host, layer);
     if (host && config->redis_host && check_host(config, host, report)) {
         replace_text(&address->unix_path, NULL);
         replace_text(&address->host, config->redis_host);
         address->port = address->port ? address->port : 6379; /* it was a socket before */
     }
-    if (origin_at(config, SETTING_redis_port, source) && config->redis_port > 0)
+    if (source_at(config, SETTING_redis_port, layer) && config->redis_port > 0)
         address->port = (int)config->redis_port;
-    if (origin_at(config, SETTING_redis_username, source))
+    if (source_at(config, SETTING_redis_username, layer))
         replace_text(&address->username, config->redis_username);
-    if (origin_at(config, SETTING_redis_password, source))
+    if (source_at(config, SETTING_redis_password, layer))
         replace_text(&address->password, config->redis_password);
-    if (origin_at(config, SETTING_redis_db, source))
+    if (source_at(config, SETTING_redis_db, layer))
         address->database = (int)config->redis_db;
-    if (origin_at(config, SETTING_redis_tls, source))
+    if (source_at(config, SETTING_redis_tls, layer))
         address->tls = config->redis_tls;
 }
 
@@ -82,9 +81,9 @@ static bool same(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-/* The URL of this source has the word; a part of the same source that says something else is a
+/* The URL of this layer has the word; a part of the same layer that says something else is a
  * mistake to tell of. */
-static void warn_disagreement(const struct config *config, enum config_source source,
+static void warn_disagreement(const struct config *config, enum config_layer layer,
                               struct config_report *report)
 {
     const struct redis_address *address = &config->redis;
@@ -100,32 +99,32 @@ static void warn_disagreement(const struct config *config, enum config_source so
         {SETTING_redis_tls, config->redis_tls == address->tls},
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        const struct config_origin *part = origin_at(config, parts[i].id, source);
+        const struct config_source *part = source_at(config, parts[i].id, layer);
         if (part && !parts[i].agrees)
             config_warning(report, part, name_of(parts[i].id),
                            "is not used: %s says otherwise, and it counts",
-                           source == CONFIG_ENVIRONMENT ? config->origins[SETTING_redis_url].place
-                                                        : "redis.url");
+                           layer == CONFIG_ENVIRONMENT ? config->sources[SETTING_redis_url].place
+                                                       : "redis.url");
     }
 }
 
-void config_merge_redis(struct config *config, enum config_source source,
+void config_merge_redis(struct config *config, enum config_layer layer,
                         struct config_report *report)
 {
-    const struct config_origin *origin = origin_at(config, SETTING_redis_url, source);
-    if (!origin || !config->redis_url) {
-        take_parts(config, source, report);
+    const struct config_source *source = source_at(config, SETTING_redis_url, layer);
+    if (!source || !config->redis_url) {
+        take_parts(config, layer, report);
         return;
     }
     struct redis_address address;
-    if (!config_parse_redis(str_from(config->redis_url), origin, name_of(SETTING_redis_url),
+    if (!config_parse_redis(str_from(config->redis_url), source, name_of(SETTING_redis_url),
                             &address, report))
         return;
     redis_address_fini(&config->redis);
     config->redis = address;
     /* A part that could not be read has no say; it is an error already. */
     if (report->errors == 0)
-        warn_disagreement(config, source, report);
+        warn_disagreement(config, layer, report);
 }
 
 /* ---- TLS ---- */
@@ -171,7 +170,7 @@ static void check_tls_files(const struct config *config, struct config_report *r
         return;
     for (size_t i = 0; i < TLS_FILES; i++)
         if (tls_files[i].file == file)
-            config_error(report, &config->origins[tls_files[i].id], name_of(tls_files[i].id), "%s",
+            config_error(report, &config->sources[tls_files[i].id], name_of(tls_files[i].id), "%s",
                          error.caller);
 }
 
@@ -186,7 +185,7 @@ void config_check_redis_tls(struct config *config, struct config_report *report)
     if (is_half) {
         size_t given = paths[1] ? 1 : 2;
         enum setting_id id = tls_files[given].id, other = tls_files[3 - given].id;
-        config_error(report, &config->origins[id], name_of(id), "needs %s beside it",
+        config_error(report, &config->sources[id], name_of(id), "needs %s beside it",
                      name_of(other).name);
     } else if (config_uses_redis_tls(config)) {
         check_tls_files(config, report);
@@ -194,6 +193,6 @@ void config_check_redis_tls(struct config *config, struct config_report *report)
     }
     for (size_t i = 0; i < TLS_FILES && !config_uses_redis_tls(config); i++)
         if (paths[i])
-            config_warning(report, &config->origins[tls_files[i].id], name_of(tls_files[i].id),
+            config_warning(report, &config->sources[tls_files[i].id], name_of(tls_files[i].id),
                            "is not used: no Redis is reached over TLS (rediss://, redis.tls)");
 }

@@ -21,15 +21,15 @@ static void add_text(struct config_report *report, enum config_severity severity
 
 CW_PRINTF(5, 0)
 static void add(struct config_report *report, enum config_severity severity,
-                const struct config_origin *origin, struct config_name name, const char *format,
+                const struct config_source *source, struct config_name name, const char *format,
                 va_list args)
 {
     struct strbuf text;
     strbuf_init(&text, NULL, 128);
-    if (origin && origin->source == CONFIG_FILE && origin->line > 0)
-        strbuf_addf(&text, "%s:%u: ", origin->place, origin->line);
-    else if (origin && origin->place)
-        strbuf_addf(&text, "%s: ", origin->place);
+    if (source && source->layer == CONFIG_FILE && source->line > 0)
+        strbuf_addf(&text, "%s:%u: ", source->place, source->line);
+    else if (source && source->place)
+        strbuf_addf(&text, "%s: ", source->place);
     if (name.name)
         strbuf_addf(&text, "%s%s ", name.prefix, name.name);
 
@@ -44,21 +44,21 @@ static void add(struct config_report *report, enum config_severity severity,
     strbuf_fini(&text);
 }
 
-void config_error(struct config_report *report, const struct config_origin *origin,
+void config_error(struct config_report *report, const struct config_source *source,
                   struct config_name name, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    add(report, CONFIG_ERROR, origin, name, format, args);
+    add(report, CONFIG_ERROR, source, name, format, args);
     va_end(args);
 }
 
-void config_warning(struct config_report *report, const struct config_origin *origin,
+void config_warning(struct config_report *report, const struct config_source *source,
                     struct config_name name, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    add(report, CONFIG_WARNING, origin, name, format, args);
+    add(report, CONFIG_WARNING, source, name, format, args);
     va_end(args);
 }
 

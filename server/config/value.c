@@ -21,31 +21,31 @@ static bool is_printable(struct str text)
     return str_is_utf8(text) && !str_has_control(text);
 }
 
-static void out_of_memory(const struct config_origin *origin, struct config_name name,
+static void out_of_memory(const struct config_source *source, struct config_name name,
                           struct config_report *report)
 {
-    config_error(report, origin, name, "cannot be kept: out of memory");
+    config_error(report, source, name, "cannot be kept: out of memory");
 }
 
 /* ---- texts ---- */
 
 static void store_text(const struct setting *row, void *base, struct str text,
-                       const struct config_origin *origin, struct config_name name,
+                       const struct config_source *source, struct config_name name,
                        struct config_report *report)
 {
     char **field = setting_field(row, base);
     if (text.len == 0 && (row->default_text || row->flags & MUST)) {
-        config_error(report, origin, name, "must not be empty");
+        config_error(report, source, name, "must not be empty");
         return;
     }
     if (memchr(text.len ? text.ptr : "", '\0', text.len) ||
         (row->kind != KIND_SECRET && !is_printable(text))) {
-        config_error(report, origin, name, "must be UTF-8 without control characters");
+        config_error(report, source, name, "must be UTF-8 without control characters");
         return;
     }
     char *copy = text.len ? strndup(text.ptr, text.len) : NULL;
     if (text.len && !copy) {
-        out_of_memory(origin, name, report);
+        out_of_memory(source, name, report);
         return;
     }
     forget_text(row, field);
@@ -53,7 +53,7 @@ static void store_text(const struct setting *row, void *base, struct str text,
 }
 
 static void store_choice(const struct setting *row, void *base, struct str text,
-                         const struct config_origin *origin, struct config_name name,
+                         const struct config_source *source, struct config_name name,
                          struct config_report *report)
 {
     struct str choices = str_from(row->choices), choice;
@@ -65,7 +65,7 @@ static void store_choice(const struct setting *row, void *base, struct str text,
     struct strbuf words;
     strbuf_init(&words, NULL, 64);
     setting_describe(row, &words);
-    config_error(report, origin, name, "must be %.*s, not \"%.*s\"", STR_ARG(strbuf_str(&words)),
+    config_error(report, source, name, "must be %.*s, not \"%.*s\"", STR_ARG(strbuf_str(&words)),
                  (int)(text.len < 64 ? text.len : 64), text.ptr ? text.ptr : "");
     strbuf_fini(&words);
 }
@@ -79,15 +79,15 @@ static void store_database_url(const struct setting *row, void *base, struct str
 }
 
 void value_set_text(const struct setting *row, void *base, struct str text,
-                    const struct config_origin *origin, struct config_name name,
+                    const struct config_source *source, struct config_name name,
                     struct config_report *report)
 {
     if (row->kind == KIND_CHOICE)
-        store_choice(row, base, text, origin, name, report);
+        store_choice(row, base, text, source, name, report);
     else if (row->kind == KIND_DATABASE)
         store_database_url(row, base, text);
     else
-        store_text(row, base, text, origin, name, report);
+        store_text(row, base, text, source, name, report);
 }
 
 bool texts_add(struct config_texts *texts, struct str text)
@@ -110,7 +110,7 @@ void texts_fini(struct config_texts *texts)
 
 /* Comma list; blanks around the items do not count, nor does a comma at the end. */
 static void parse_texts(const struct setting *row, void *base, struct str list,
-                        const struct config_origin *origin, struct config_name name,
+                        const struct config_source *source, struct config_name name,
                         struct config_report *report)
 {
     struct config_texts texts = {0};
@@ -120,9 +120,9 @@ static void parse_texts(const struct setting *row, void *base, struct str list,
         if (item.len == 0)
             continue;
         if (!is_printable(item))
-            config_error(report, origin, name, "must be UTF-8 without control characters");
+            config_error(report, source, name, "must be UTF-8 without control characters");
         else if (!texts_add(&texts, item))
-            out_of_memory(origin, name, report);
+            out_of_memory(source, name, report);
     }
     texts_fini(setting_field(row, base));
     *(struct config_texts *)setting_field(row, base) = texts;
@@ -131,11 +131,11 @@ static void parse_texts(const struct setting *row, void *base, struct str list,
 /* ---- numbers and booleans ---- */
 
 void value_set_integer(const struct setting *row, void *base, int64_t integer,
-                       const struct config_origin *origin, struct config_name name,
+                       const struct config_source *source, struct config_name name,
                        struct config_report *report)
 {
     if (integer < row->min || integer > row->max) {
-        config_error(report, origin, name, "must be a whole number from %lld to %lld, not %lld",
+        config_error(report, source, name, "must be a whole number from %lld to %lld, not %lld",
                      (long long)row->min, (long long)row->max, (long long)integer);
         return;
     }
@@ -154,12 +154,12 @@ void value_set_boolean(const struct setting *row, void *base, bool boolean)
 }
 
 static void parse_integer(const struct setting *row, void *base, struct str text,
-                          const struct config_origin *origin, struct config_name name,
+                          const struct config_source *source, struct config_name name,
                           struct config_report *report)
 {
     int64_t integer;
     if (str_to_int64(text, row->min, row->max, &integer)) {
-        value_set_integer(row, base, integer, origin, name, report);
+        value_set_integer(row, base, integer, source, name, report);
         return;
     }
     /* Kubernetes sets REDIS_PORT=tcp://10.0.0.1:6379 in every pod beside a Service named redis. */
@@ -167,13 +167,13 @@ static void parse_integer(const struct setting *row, void *base, struct str text
                            ? " (Kubernetes sets this for a Service of that name: set the variable "
                              "yourself, or enableServiceLinks: false)"
                            : "";
-    config_error(report, origin, name, "must be a whole number from %lld to %lld, not \"%.*s\"%s",
+    config_error(report, source, name, "must be a whole number from %lld to %lld, not \"%.*s\"%s",
                  (long long)row->min, (long long)row->max, (int)(text.len < 64 ? text.len : 64),
                  text.ptr, mend);
 }
 
 static void parse_boolean(const struct setting *row, void *base, struct str text,
-                          const struct config_origin *origin, struct config_name name,
+                          const struct config_source *source, struct config_name name,
                           struct config_report *report)
 {
     static const struct {
@@ -186,22 +186,22 @@ static void parse_boolean(const struct setting *row, void *base, struct str text
             value_set_boolean(row, base, words[i].value);
             return;
         }
-    config_error(report, origin, name, "must be true or false, not \"%.*s\"",
+    config_error(report, source, name, "must be true or false, not \"%.*s\"",
                  (int)(text.len < 64 ? text.len : 64), text.ptr);
 }
 
 void value_parse(const struct setting *row, void *base, struct str text,
-                 const struct config_origin *origin, struct config_name name,
+                 const struct config_source *source, struct config_name name,
                  struct config_report *report)
 {
     if (row->kind == KIND_INTEGER)
-        parse_integer(row, base, text, origin, name, report);
+        parse_integer(row, base, text, source, name, report);
     else if (row->kind == KIND_BOOLEAN)
-        parse_boolean(row, base, text, origin, name, report);
+        parse_boolean(row, base, text, source, name, report);
     else if (row->kind == KIND_TEXTS)
-        parse_texts(row, base, text, origin, name, report);
+        parse_texts(row, base, text, source, name, report);
     else
-        value_set_text(row, base, text, origin, name, report);
+        value_set_text(row, base, text, source, name, report);
 }
 
 /* ---- secrets in files ---- */
@@ -227,12 +227,12 @@ static ssize_t read_file(const char *path, char *buffer, size_t size, mode_t *mo
 }
 
 void value_read_secret(const struct setting *row, void *base, const char *path,
-                       const struct config_origin *origin, struct config_name name,
+                       const struct config_source *source, struct config_name name,
                        struct config_report *report)
 {
     char *text = malloc(SECRET_FILE_MAX);
     if (!text) {
-        out_of_memory(origin, name, report);
+        out_of_memory(source, name, report);
         return;
     }
     mode_t mode = 0;
@@ -243,17 +243,17 @@ void value_read_secret(const struct setting *row, void *base, const char *path,
            (secret.ptr[secret.len - 1] == '\n' || secret.ptr[secret.len - 1] == '\r'))
         secret.len--;
     if (size < 0)
-        config_error(report, origin, name, "cannot be read from %s: %s%s", path, strerror(errno),
+        config_error(report, source, name, "cannot be read from %s: %s%s", path, strerror(errno),
                      config_read_mend(path, errno));
     else if (size == SECRET_FILE_MAX)
-        config_error(report, origin, name, "cannot be read from %s: it is longer than %d bytes",
+        config_error(report, source, name, "cannot be read from %s: it is longer than %d bytes",
                      path, SECRET_FILE_MAX - 1);
     else if (secret.len == 0)
-        config_error(report, origin, name, "cannot be read from %s: it is empty", path);
+        config_error(report, source, name, "cannot be read from %s: it is empty", path);
     else
-        store_text(row, base, secret, origin, name, report);
+        store_text(row, base, secret, source, name, report);
     if (size >= 0 && mode & S_IROTH)
-        config_warning(report, origin, name, "is in %s, which everybody may read: chmod 600 it",
+        config_warning(report, source, name, "is in %s, which everybody may read: chmod 600 it",
                        path);
     secret_wipe(text, SECRET_FILE_MAX);
     free(text);

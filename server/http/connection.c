@@ -321,7 +321,7 @@ static int on_request(struct mg_connection *connection)
     struct exchange *exchange = begin_exchange(worker, connection);
 
     take_request(worker, mg_get_request_info(connection));
-    struct verdict verdict = guard_check(&exchange->request, &http->guard);
+    struct guard_verdict verdict = guard_check(&exchange->request, &http->guard);
     if (verdict.status != 0)
         status_refused(exchange, verdict.status, verdict.detail);
     else

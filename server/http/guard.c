@@ -43,8 +43,8 @@ static const struct str never_hop_by_hop[] = {
     STR("X-Request-Id"),
 };
 
-#define REFUSE(code, sentence) ((struct verdict){(code), STR(sentence)})
-#define ACCEPT                 ((struct verdict){0, STR_NONE})
+#define GUARD_REFUSE(code, sentence) ((struct guard_verdict){(code), STR(sentence)})
+#define ACCEPT                       ((struct guard_verdict){0, STR_NONE})
 
 /* RFC 1035: a name has at most 253 characters; a port 5 and a colon. */
 enum { HOST_MAX = 253 + 6 };
@@ -131,40 +131,40 @@ static bool is_field_value(struct str value)
     return !bad;
 }
 
-static struct verdict check_fields(const struct http_request *request)
+static struct guard_verdict check_fields(const struct http_request *request)
 {
     if (request->field_count > HTTP_MAX_FIELDS)
-        return REFUSE(431, "Too many header fields.");
+        return GUARD_REFUSE(431, "Too many header fields.");
     for (size_t i = 0; i < request->field_count; i++) {
         if (!str_is_token(request->fields[i].name))
-            return REFUSE(400, "A header field has an invalid name.");
+            return GUARD_REFUSE(400, "A header field has an invalid name.");
         if (!is_field_value(request->fields[i].value))
-            return REFUSE(400, "A header field holds a control character.");
+            return GUARD_REFUSE(400, "A header field holds a control character.");
     }
     for (int known = 0; known < FIELD_COUNT; known++)
         if (known_fields[known].once && request->known_count[known] > 1)
-            return REFUSE(400, "A header field that must be unique is given more than once.");
+            return GUARD_REFUSE(400, "A header field that must be unique is given more than once.");
     return ACCEPT;
 }
 
-static struct verdict check_framing(const struct http_request *request)
+static struct guard_verdict check_framing(const struct http_request *request)
 {
     bool has_length = request->known_count[FIELD_CONTENT_LENGTH] > 0;
     bool has_coding = request->known_count[FIELD_TRANSFER_ENCODING] > 0;
     int64_t length;
 
     if (has_length && has_coding)
-        return REFUSE(400, "Content-Length and Transfer-Encoding exclude each other.");
+        return GUARD_REFUSE(400, "Content-Length and Transfer-Encoding exclude each other.");
     if (has_length && !str_to_int64(request->known[FIELD_CONTENT_LENGTH], 0, INT64_MAX, &length))
-        return REFUSE(400, "Content-Length is not a decimal number.");
+        return GUARD_REFUSE(400, "Content-Length is not a decimal number.");
     if (has_coding && request->minor_version == 0)
-        return REFUSE(400, "HTTP/1.0 has no Transfer-Encoding.");
+        return GUARD_REFUSE(400, "HTTP/1.0 has no Transfer-Encoding.");
     if (has_coding && !str_eq_nocase(request->known[FIELD_TRANSFER_ENCODING], STR("chunked")))
-        return REFUSE(400, "Transfer-Encoding must be chunked.");
+        return GUARD_REFUSE(400, "Transfer-Encoding must be chunked.");
     return ACCEPT;
 }
 
-static struct verdict check_connection(const struct http_request *request)
+static struct guard_verdict check_connection(const struct http_request *request)
 {
     if (request->known_count[FIELD_CONNECTION] == 0)
         return ACCEPT;
@@ -177,7 +177,8 @@ static struct verdict check_connection(const struct http_request *request)
             option = str_trim(option);
             for (size_t n = 0; n < sizeof never_hop_by_hop / sizeof *never_hop_by_hop; n++)
                 if (str_eq_nocase(option, never_hop_by_hop[n]))
-                    return REFUSE(400, "Connection names a header field that is not its to name.");
+                    return GUARD_REFUSE(400,
+                                        "Connection names a header field that is not its to name.");
         }
     }
     return ACCEPT;
@@ -261,35 +262,35 @@ static bool is_loopback(struct str name)
            str_eq(name, STR("[::1]"));
 }
 
-static struct verdict check_host(const struct http_request *request,
-                                 const struct guard_policy *policy)
+static struct guard_verdict check_host(const struct http_request *request,
+                                       const struct guard_policy *policy)
 {
     struct str field = STR_NONE, name;
 
     if (request->known_count[FIELD_HOST] == 0 && request->minor_version > 0)
-        return REFUSE(400, "HTTP/1.1 needs a Host.");
+        return GUARD_REFUSE(400, "HTTP/1.1 needs a Host.");
     if (request->known_count[FIELD_HOST] > 0 && !split_host(request->host_field, &field))
-        return REFUSE(400, "Host is not the name of a host.");
+        return GUARD_REFUSE(400, "Host is not the name of a host.");
     name = field;
     if (request->is_absolute && !split_host(request->known[FIELD_HOST], &name))
-        return REFUSE(400, "The request target does not name a host.");
+        return GUARD_REFUSE(400, "The request target does not name a host.");
     if (!is_allowed(policy, name) && !is_probe(request->path, name))
-        return REFUSE(421, "This host is not served here.");
+        return GUARD_REFUSE(421, "This host is not served here.");
     /* Whatever host is asked for is ours then, but nobody asks us for another one than they name. */
     if (policy->allowed_host_count == 0 && !str_eq_nocase(name, field) && !is_loopback(name))
-        return REFUSE(421, "This host is not served here.");
+        return GUARD_REFUSE(421, "This host is not served here.");
     return ACCEPT;
 }
 
 /* A path, or "*" for OPTIONS; of absolute form only the path is left here. */
-static struct verdict check_target(const struct http_request *request)
+static struct guard_verdict check_target(const struct http_request *request)
 {
     struct str path = request->path;
 
     for (size_t i = 0; i < path.len; i++)
         if (path.ptr[i] <= ' ' || path.ptr[i] >= 0x7f)
-            return REFUSE(400,
-                          "The request target holds a character that must be percent-encoded.");
+            return GUARD_REFUSE(
+                400, "The request target holds a character that must be percent-encoded.");
     if (path.len > 0 && path.ptr[0] == '/')
         return ACCEPT;
     if (str_eq(path, STR("*")) && request->method == METHOD_OPTIONS && !request->query.present)
@@ -297,21 +298,22 @@ static struct verdict check_target(const struct http_request *request)
 
     ptrdiff_t colon = str_find(path, ':');
     if (colon > 0 && str_starts(str_sub(path, (size_t)colon, path.len), STR("://")))
-        return REFUSE(421, "Only http and https are served here.");
-    return REFUSE(400, "The request target must begin with a slash.");
+        return GUARD_REFUSE(421, "Only http and https are served here.");
+    return GUARD_REFUSE(400, "The request target must begin with a slash.");
 }
 
-static struct verdict check_expect(const struct http_request *request)
+static struct guard_verdict check_expect(const struct http_request *request)
 {
     if (request->known_count[FIELD_EXPECT] > 0 &&
         !str_eq_nocase(request->known[FIELD_EXPECT], STR("100-continue")))
-        return REFUSE(417, "The only expectation met here is 100-continue.");
+        return GUARD_REFUSE(417, "The only expectation met here is 100-continue.");
     return ACCEPT;
 }
 
-struct verdict guard_check(const struct http_request *request, const struct guard_policy *policy)
+struct guard_verdict guard_check(const struct http_request *request,
+                                 const struct guard_policy *policy)
 {
-    struct verdict verdict = check_fields(request);
+    struct guard_verdict verdict = check_fields(request);
 
     if (verdict.status == 0)
         verdict = check_framing(request);

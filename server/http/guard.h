@@ -15,7 +15,7 @@ struct guard_policy {
 };
 
 /* status 0: nothing against it. Else what to answer; the connection closes after each of them. */
-struct verdict {
+struct guard_verdict {
     int status;
     struct str detail; /* a fixed sentence: nothing of the request is repeated */
 };
@@ -32,6 +32,7 @@ void guard_index(struct http_request *request);
  * scheme than http and https. Without allowed hosts a target may name what Host names, or this very
  * machine. 431: too many fields. Needs guard_index() before.
  */
-struct verdict guard_check(const struct http_request *request, const struct guard_policy *policy);
+struct guard_verdict guard_check(const struct http_request *request,
+                                 const struct guard_policy *policy);
 
 #endif

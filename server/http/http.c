@@ -17,15 +17,15 @@
 #include <stdlib.h>
 
 /* A request's memory: what the first block holds costs no malloc. */
-enum { ARENA_FIRST = 16 * 1024, ARENA_MORE = 8 * 1024 * 1024 };
+enum { REQUEST_ARENA_FIRST = 16 * 1024, REQUEST_ARENA_MORE = 8 * 1024 * 1024 };
 
 /* ---- life ---- */
 
 static enum err make_workers(struct http *http, struct error *error)
 {
     size_t count = (size_t)http->options.threads;
-    size_t limit =
-        ARENA_MORE + 4 * http->options.max_body; /* a body, what it was grown from, and its JSON */
+    size_t limit = REQUEST_ARENA_MORE +
+                   4 * http->options.max_body; /* a body, what it was grown from, and its JSON */
 
     http->workers = aligned_alloc(alignof(struct worker), count * sizeof *http->workers);
     if (!http->workers)
@@ -34,7 +34,7 @@ static enum err make_workers(struct http *http, struct error *error)
     for (size_t i = 0; i < count; i++) {
         struct worker *worker = &http->workers[i];
         worker->http = http;
-        worker->arena = arena_new(ARENA_FIRST, limit);
+        worker->arena = arena_new(REQUEST_ARENA_FIRST, limit);
         random_bytes(&worker->id_state, sizeof worker->id_state);
         if (!worker->arena)
             return error_set(error, ERR_NO_MEMORY, "out of memory");

@@ -20,7 +20,7 @@ struct mg_callbacks;
 struct mg_connection;
 struct mg_context;
 
-enum { CACHE_LINE = 64, REQUEST_ID_SIZE = 17 };
+enum { WORKER_ALIGNMENT = 64, REQUEST_ID_SIZE = 17 };
 
 /* What is known of a request while it waits for its body (mg_request_memory); zeros at its beginning. */
 struct request_memory {
@@ -32,7 +32,7 @@ struct request_memory {
 
 /* One a worker thread of the library. Only the atomics are read by other threads. */
 struct worker {
-    alignas(CACHE_LINE) struct http *http;
+    alignas(WORKER_ALIGNMENT) struct http *http;
     struct arena *arena; /* of the request under way */
     struct response_date date;
     uint64_t id_state;
@@ -48,7 +48,7 @@ struct worker {
     char id[REQUEST_ID_SIZE];
 
     /* Written by this worker alone, so that adding needs no atomic read-modify-write. */
-    alignas(CACHE_LINE) _Atomic uint64_t requests, by_class[6];
+    alignas(WORKER_ALIGNMENT) _Atomic uint64_t requests, by_class[6];
     atomic_bool has_connection, is_busy;
     _Atomic int64_t
         ended_ns; /* when its last request ended that was not about health; 0: none yet */

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CACHE_LINE = 64, BOUNDS = 13, LABELS_SIZE = 128 };
+enum { COUNTERS_ALIGNMENT = 64, BOUNDS = 13, ROUTE_LABELS_SIZE = 128 };
 
 /* A status check takes some 0.2 ms, a sign-in some 20 ms, and every wait of ours has ended after a
  * second or so. */
@@ -19,7 +19,8 @@ static const int64_t bounds_ns[BOUNDS] = {
 
 /* One a route and worker. */
 struct row {
-    _Alignas(CACHE_LINE) _Atomic uint64_t by_status[STATUS_COUNT + 1]; /* the last: any other */
+    _Alignas(
+        COUNTERS_ALIGNMENT) _Atomic uint64_t by_status[STATUS_COUNT + 1]; /* the last: any other */
     _Atomic uint64_t by_duration[BOUNDS + 1]; /* the last: above all bounds */
     _Atomic uint64_t nanoseconds;
 };
@@ -46,13 +47,14 @@ enum err metrics_new(const struct route *routes, size_t route_count, int workers
                                 .route_count = route_count,
                                 .row_count = route_count + 1,
                                 .workers = workers,
-                                .block = calloc(1, size + CACHE_LINE)};
+                                .block = calloc(1, size + COUNTERS_ALIGNMENT)};
     if (!metrics->block) {
         free(metrics);
         return ERR_NO_MEMORY;
     }
     uintptr_t from = (uintptr_t)metrics->block;
-    metrics->rows = (struct row *)((from + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+    metrics->rows =
+        (struct row *)((from + COUNTERS_ALIGNMENT - 1) / COUNTERS_ALIGNMENT * COUNTERS_ALIGNMENT);
     *metrics_out = metrics;
     return ERR_OK;
 }
@@ -143,7 +145,7 @@ static void write_statuses(const struct metrics *metrics, struct strbuf *out)
         struct sums sums;
         add_up(metrics, i, &sums);
         for (size_t k = 0; k <= STATUS_COUNT; k++) {
-            char labels[LABELS_SIZE];
+            char labels[ROUTE_LABELS_SIZE];
             if (sums.by_status[k] == 0)
                 continue;
             if (k < STATUS_COUNT)
@@ -165,7 +167,7 @@ static void write_durations(const struct metrics *metrics, struct strbuf *out)
         out, name, "histogram",
         "From the whole head of a request until its answer is handed over, by route.");
     for (size_t i = 0; i < metrics->row_count; i++) {
-        char labels[LABELS_SIZE];
+        char labels[ROUTE_LABELS_SIZE];
         struct sums sums;
         add_up(metrics, i, &sums);
         snprintf(labels, sizeof labels, "route=\"%s\"", name_of(metrics, i));

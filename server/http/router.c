@@ -23,7 +23,7 @@ struct node {
 };
 
 /* A spelling of a path without placeholders, and the node it leads to. */
-struct slot {
+struct router_slot {
     uint64_t hash;
     struct str path;
     const struct node *node; /* NULL: free */
@@ -32,7 +32,8 @@ struct slot {
 struct router {
     struct node *nodes;
     size_t node_count;
-    struct slot *slots; /* open addressing, at most half full, so a search meets a free slot */
+    struct router_slot
+        *slots; /* open addressing, at most half full, so a search meets a free slot */
     size_t slot_mask;
     const struct node **patterns;
     size_t pattern_count;
@@ -192,7 +193,7 @@ static void add_slot(struct router *router, struct str path, const struct node *
 
     while (router->slots[at].node)
         at = (at + 1) & router->slot_mask;
-    router->slots[at] = (struct slot){hash, path, node};
+    router->slots[at] = (struct router_slot){hash, path, node};
 }
 
 static void fill_slots(struct router *router)

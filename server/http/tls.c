@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* TLS 1.2 suites with forward secrecy and AEAD (RFC 9325, section 4.2); TLS 1.3 has no others. */
-#define TLS12_SUITES "ECDHE+AESGCM:ECDHE+CHACHA20"
+#define LISTENER_TLS12_SUITES "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 struct tls {
     struct lock lock;
@@ -111,7 +111,7 @@ static bool name_sessions(SSL_CTX *ssl)
 static enum err use_rules(SSL_CTX *ssl, struct error *error)
 {
     if (SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) == 1 &&
-        SSL_CTX_set_cipher_list(ssl, TLS12_SUITES) == 1)
+        SSL_CTX_set_cipher_list(ssl, LISTENER_TLS12_SUITES) == 1)
         return ERR_OK;
     ERR_clear_error();
     return error_set(error, ERR_INTERNAL, "this OpenSSL has no TLS 1.2 with ECDHE and AEAD");

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 /* Nothing here is anybody's input: it is as large as the tables are. */
-enum { ARENA_FIRST = 64 * 1024, ARENA_LIMIT = 16 * 1024 * 1024 };
+enum { OPENAPI_ARENA_FIRST = 64 * 1024, ARENA_LIMIT = 16 * 1024 * 1024 };
 
 /* ---- operations ---- */
 
@@ -216,7 +216,7 @@ static void write_components(struct json_writer *json)
 void openapi_write(struct strbuf *out)
 {
     struct json_writer json;
-    const struct openapi_writer writer = {&json, arena_new(ARENA_FIRST, ARENA_LIMIT)};
+    const struct openapi_writer writer = {&json, arena_new(OPENAPI_ARENA_FIRST, ARENA_LIMIT)};
     struct arena *arena = writer.arena;
 
     if (!arena) {

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-enum presence { NEVER, SOMETIMES, ALWAYS };
+enum presence { PRESENT_NEVER, PRESENT_SOMETIMES, PRESENT_ALWAYS };
 
 /* ---- when ---- */
 
@@ -12,19 +12,19 @@ static enum presence always(const struct route *route, int status)
 {
     (void)route;
     (void)status;
-    return ALWAYS;
+    return PRESENT_ALWAYS;
 }
 
 static enum presence unauthenticated(const struct route *route, int status)
 {
     (void)route;
-    return status == 401 ? ALWAYS : NEVER;
+    return status == 401 ? PRESENT_ALWAYS : PRESENT_NEVER;
 }
 
 static enum presence try_again(const struct route *route, int status)
 {
     (void)route;
-    return status == 429 || status == 503 ? ALWAYS : NEVER;
+    return status == 429 || status == 503 ? PRESENT_ALWAYS : PRESENT_NEVER;
 }
 
 /* Who may call is counted against the limit before anything else, but for a read, whose operation
@@ -36,13 +36,13 @@ static enum presence counted(const struct route *route, int status)
     bool has_begun = route->effect != EFFECT_READ || status < 400 || status >= 500;
 
     if (route->limit == LIMIT_NONE || limit_by(route->limit) == LIMIT_BY_COMMON)
-        return NEVER;
+        return PRESENT_NEVER;
     if (status == 429)
-        return ALWAYS;
+        return PRESENT_ALWAYS;
     /* Counted for a token that is good. */
     if (limit_by(route->limit) == LIMIT_BY_FAMILY)
-        return status < 300 ? SOMETIMES : NEVER;
-    return was_let_in && has_begun ? SOMETIMES : NEVER;
+        return status < 300 ? PRESENT_SOMETIMES : PRESENT_NEVER;
+    return was_let_in && has_begun ? PRESENT_SOMETIMES : PRESENT_NEVER;
 }
 
 static bool tells_cache(const struct route *route, int status)
@@ -52,15 +52,15 @@ static bool tells_cache(const struct route *route, int status)
 
 static enum presence cache_told(const struct route *route, int status)
 {
-    return tells_cache(route, status) ? ALWAYS : NEVER;
+    return tells_cache(route, status) ? PRESENT_ALWAYS : PRESENT_NEVER;
 }
 
 /* A cache that is off has no version to go by. */
 static enum presence cache_version(const struct route *route, int status)
 {
     if (!tells_cache(route, status) || strcmp(route->name, "cache.disable") == 0)
-        return NEVER;
-    return strcmp(route->name, "cache.enable") == 0 ? ALWAYS : SOMETIMES;
+        return PRESENT_NEVER;
+    return strcmp(route->name, "cache.enable") == 0 ? PRESENT_ALWAYS : PRESENT_SOMETIMES;
 }
 
 /* A browser's session is begun, kept alive and ended by its cookies; one that is good for nothing is
@@ -69,13 +69,14 @@ static enum presence for_a_browser(const struct route *route, int status)
 {
     bool begins = strcmp(route->name, "auth.login") == 0 && status < 300;
 
-    return begins || route->permit != PERMIT_PUBLIC ? SOMETIMES : NEVER;
+    return begins || route->permit != PERMIT_PUBLIC ? PRESENT_SOMETIMES : PRESENT_NEVER;
 }
 
 /* To who logged out with a session. */
 static enum presence leaves(const struct route *route, int status)
 {
-    return status == 200 && strcmp(route->name, "auth.logout") == 0 ? SOMETIMES : NEVER;
+    return status == 200 && strcmp(route->name, "auth.logout") == 0 ? PRESENT_SOMETIMES
+                                                                    : PRESENT_NEVER;
 }
 
 /* ---- telling ---- */
@@ -126,9 +127,9 @@ void openapi_write_headers(struct json_writer *json, const struct route *route, 
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
         char ref[64];
         enum presence presence = headers[i].presence(route, status);
-        if (presence == SOMETIMES)
+        if (presence == PRESENT_SOMETIMES)
             write_header(json, i, false);
-        if (presence != ALWAYS)
+        if (presence != PRESENT_ALWAYS)
             continue;
         snprintf(ref, sizeof ref, "#/components/headers/%s", headers[i].name);
         json_name(json, headers[i].name);

@@ -144,7 +144,7 @@ START_TEST(later_files_have_the_word)
     ck_assert_str_eq(case_problems(), "");
     ck_assert_uint_eq(one.config->files.count, 3);
     ck_assert_ptr_nonnull(
-        strstr(one.config->origins[SETTING_server_threads].place, "conf.d/9-last.conf"));
+        strstr(one.config->sources[SETTING_server_threads].place, "conf.d/9-last.conf"));
     /* The environment beats them all. */
     ck_assert_int_eq(load(false, ENVIRONMENT("CACHEWARDEN_SERVER_THREADS=5")), ERR_OK);
     ck_assert_int_eq(one.config->server_threads, 5);

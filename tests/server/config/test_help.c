@@ -60,7 +60,7 @@ START_TEST(its_values_are_the_defaults)
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         ck_assert_msg(value_equal(&config_settings.rows[i], plain, one.config), "%s",
                       config_settings.rows[i].name);
-        ck_assert_int_eq(one.config->origins[i].source, CONFIG_FILE);
+        ck_assert_int_eq(one.config->sources[i].layer, CONFIG_FILE);
     }
     config_free(&plain);
     free(text);

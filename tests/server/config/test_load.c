@@ -24,7 +24,7 @@ START_TEST(each_source_beats_the_weaker_ones)
     ck_assert_int_eq(one.config->server_drain_s, 3);
     ck_assert_int_eq(one.config->server_body_timeout_ms, 2);
     ck_assert_int_eq(one.config->server_header_timeout_ms, 5000);
-    ck_assert_str_eq(one.config->origins[SETTING_server_threads].place, "--threads");
+    ck_assert_str_eq(one.config->sources[SETTING_server_threads].place, "--threads");
     ck_assert_str_eq(one.config->file, one.path);
 }
 END_TEST
@@ -214,7 +214,7 @@ START_TEST(a_secret_may_be_in_a_file)
     snprintf(text, sizeof text, "%s%s", SECRET_40, endings[_i]);
     case_load_well(NULL, ENVIRONMENT(secret_file(text, 0600)));
     ck_assert_str_eq(one.config->auth_secret, SECRET_40);
-    ck_assert_str_eq(one.config->origins[SETTING_auth_secret].place, "JWT_SECRET_FILE");
+    ck_assert_str_eq(one.config->sources[SETTING_auth_secret].place, "JWT_SECRET_FILE");
     ck_assert_str_eq(case_problems(), "");
 }
 END_TEST

@@ -99,7 +99,7 @@ static const char *file_with(const char *name, const char *literal)
 }
 
 static void expect_outcome(const struct setting *row, enum err err, const struct sample *sample,
-                           enum config_source source, const char *place)
+                           enum config_layer layer, const char *place)
 {
     if (sample->refused) {
         ck_assert_msg(err == ERR_BAD_INPUT, "%s was taken", row->name);
@@ -109,9 +109,9 @@ static void expect_outcome(const struct setting *row, enum err err, const struct
         return;
     }
     ck_assert_msg(err == ERR_OK, "%s: %s", row->name, case_problems());
-    const struct config_origin *origin = &one.config->origins[row - config_settings.rows];
-    ck_assert_int_eq(origin->source, source);
-    ck_assert_str_eq(origin->place, place);
+    const struct config_source *source = &one.config->sources[row - config_settings.rows];
+    ck_assert_int_eq(source->layer, layer);
+    ck_assert_str_eq(source->place, place);
     struct config *plain = calloc(1, sizeof *plain);
     struct config_report ignored = {0};
     config_set_defaults(plain, &ignored);
@@ -129,7 +129,7 @@ START_TEST(every_default_is_sound)
     case_load_well(NULL, NULL);
     ck_assert_str_eq(case_problems(), "");
     const struct setting *row = &config_settings.rows[_i];
-    ck_assert_int_eq(one.config->origins[_i].source,
+    ck_assert_int_eq(one.config->sources[_i].layer,
                      row->default_text ? CONFIG_DEFAULT : CONFIG_UNSET);
     ck_assert_msg(row->help && row->help[strlen(row->help) - 1] != ' ' && strlen(row->help) > 8,
                   "%s has no help", row->name);
@@ -158,7 +158,7 @@ START_TEST(every_setting_is_read_from_the_file)
     enum err err = case_load(file_with(row->name, sample.literal),
                              ENVIRONMENT(sample.companion ? sample.companion : "X=1"));
     expect_outcome(row, err, &sample, CONFIG_FILE, one.path);
-    ck_assert(sample.refused || one.config->origins[_i].line == 2);
+    ck_assert(sample.refused || one.config->sources[_i].line == 2);
 }
 END_TEST
 
@@ -401,7 +401,7 @@ START_TEST(groups_in_lists_are_read)
     ck_assert(caches[1].database.given);
     ck_assert_int_eq(caches[1].database.number, 7);
     ck_assert_str_eq(caches[2].redis_url, "redis://g:2/0");
-    ck_assert_uint_eq(caches[2].origin.line, 4);
+    ck_assert_uint_eq(caches[2].source.line, 4);
     case_load_well("caches = ( );", NULL);
     ck_assert_uint_eq(one.config->caches.count, 0);
     case_expect_error("caches = ( { keys = [ \"k\" ]; } );", NULL, ":1: caches[0].name is missing");

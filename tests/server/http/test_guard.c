@@ -27,7 +27,7 @@ struct attempt {
     const char *lines[8];
 };
 
-static struct verdict judge(const struct attempt *attempt, const struct guard_policy *policy)
+static struct guard_verdict judge(const struct attempt *attempt, const struct guard_policy *policy)
 {
     struct http_field fields[MAX_LINES];
     struct http_request request = {
@@ -47,7 +47,7 @@ static const struct guard_policy any_host = {NULL, 0};
 
 static void expect_verdict(const struct attempt *attempt, size_t index, int status)
 {
-    struct verdict verdict = judge(attempt, &any_host);
+    struct guard_verdict verdict = judge(attempt, &any_host);
 
     ck_assert_msg(verdict.status == status, "row %zu (%s): %d \"%.*s\", expected %d", index,
                   attempt->lines[0] ? attempt->lines[0] : "", verdict.status,

@@ -13,7 +13,7 @@
 /* A command's own words say what failed; the log's would only be in between, unless asked for. */
 static void configure_log(const struct config *config)
 {
-    bool asked = config->origins[SETTING_log_level].source > CONFIG_DEFAULT;
+    bool asked = config->sources[SETTING_log_level].layer > CONFIG_DEFAULT;
     log_configure(asked ? (enum log_level)config->log_level : LOG_LEVEL_ERROR,
                   (enum log_format)config->log_format);
 }
@@ -47,76 +47,77 @@ static struct str user_name(struct arena *arena)
     return str_format(arena, "uid %u", (unsigned)getuid());
 }
 
-static bool open_services(const struct cli *cli, const char *cache, struct session *session_out)
+static bool open_services(const struct cli *cli, const char *cache,
+                          struct cli_services *services_out)
 {
     bool direct = cache != NULL;
     struct config_report report = {0};
     struct error error = {0};
-    *session_out = (struct session){0};
-    if (!cli_load_config(cli, direct, &session_out->config))
+    *services_out = (struct cli_services){0};
+    if (!cli_load_config(cli, direct, &services_out->config))
         return false;
-    session_out->config->only_cache = cache;
-    session_out->arena = arena_new(65536, 0);
+    services_out->config->only_cache = cache;
+    services_out->arena = arena_new(65536, 0);
     enum err err = ERR_NO_MEMORY;
-    if (session_out->arena)
-        err = config_open_app(session_out->config, direct, &report, &session_out->app, &error);
+    if (services_out->arena)
+        err = config_open_app(services_out->config, direct, &report, &services_out->app, &error);
     config_report_print(&report);
     config_report_fini(&report);
     if (err != ERR_OK) {
         cli_fail("%s", error.caller[0] ? error.caller : err_name(err));
-        session_close(session_out);
+        cli_close(services_out);
         return false;
     }
-    app_follow(session_out->app);
-    session_out->principal = (struct principal){
+    app_follow(services_out->app);
+    services_out->principal = (struct principal){
         .kind = PRINCIPAL_USER,
         .credential = CREDENTIAL_OPERATOR,
-        .name = user_name(session_out->arena),
+        .name = user_name(services_out->arena),
         .is_admin = true,
     };
     return true;
 }
 
-bool session_open(const struct cli *cli, struct session *session_out)
+bool cli_open(const struct cli *cli, struct cli_services *services_out)
 {
-    return open_services(cli, NULL, session_out);
+    return open_services(cli, NULL, services_out);
 }
 
-bool session_open_cache(const struct cli *cli, const char *name, struct session *session_out)
+bool cli_open_cache(const struct cli *cli, const char *name, struct cli_services *services_out)
 {
-    return open_services(cli, name, session_out);
+    return open_services(cli, name, services_out);
 }
 
-void session_close(struct session *session)
+void cli_close(struct cli_services *services)
 {
-    app_close(&session->app);
-    arena_free(&session->arena);
-    config_free(&session->config);
+    app_close(&services->app);
+    arena_free(&services->arena);
+    config_free(&services->config);
 }
 
-int64_t session_deadline_ns(const struct session *session)
+int64_t cli_deadline_ns(const struct cli_services *services)
 {
-    return clock_deadline_ns(session->app->budget_ms);
+    return clock_deadline_ns(services->app->budget_ms);
 }
 
-enum err session_audit(struct session *session, const char *route, struct str target, enum err err,
-                       int64_t count, bool is_flush)
+enum err cli_audit(struct cli_services *services, const char *route, struct str target,
+                   enum err err, int64_t count, bool is_flush)
 {
     const struct audit_record record = {
-        .principal = &session->principal,
+        .principal = &services->principal,
         .client_address = STR("local"),
-        .request_id = random_hex(session->arena, 8),
+        .request_id = random_hex(services->arena, 8),
         .route = route,
         .target = target,
         .result = err_name(err),
         .count = count,
         .is_flush = is_flush && err == ERR_OK,
     };
-    audit_write(session->app, &record);
+    audit_write(services->app, &record);
     return err;
 }
 
-int session_fail(enum err err, const struct error *error)
+int cli_fail_with(enum err err, const struct error *error)
 {
     const char *text = error->caller[0] ? error->caller : err_name(err);
     if (err == ERR_UNCERTAIN)
