@@ -28,6 +28,9 @@ enum {
     ARENA_BLOCK = 64 * 1024,
 };
 
+/* Before all events: the stream was empty. */
+#define NO_EVENT "0-0"
+
 struct feed {
     struct feed_options options; /* set at open */
     pthread_t thread;
@@ -43,6 +46,8 @@ struct feed {
     struct version_guard_basis basis;    /* and of which term, where */
     int64_t held_until_s;                /* held counts what has not expired then */
     size_t held;                         /* by Redis, when it was asked last */
+    size_t unreadable;                   /* of those, when all were read last */
+    bool is_fresh;                       /* all were read, and not counted yet */
     int64_t cleaned_at_s;
     struct high_water water;
     unsigned rounds;
@@ -150,7 +155,7 @@ static enum err find_end_of_events(struct feed *feed, struct error *error)
     if (err != ERR_OK)
         return err;
     const struct value *events = pipeline_value(pipeline, 0);
-    snprintf(feed->last_event, sizeof feed->last_event, "0-0");
+    snprintf(feed->last_event, sizeof feed->last_event, NO_EVENT);
     if (events->count == 0)
         return ERR_OK;
     if (events->items[0].kind != VALUE_ARRAY || events->items[0].count != 2)
@@ -168,6 +173,7 @@ static enum err load_all(struct feed *feed, struct error *error)
         arena_reset(feed->arena);
         err = load_page(feed, from, &is_last, error);
     }
+    feed->is_fresh = true;
     return err;
 }
 
@@ -187,20 +193,31 @@ static bool is_same_data(struct feed *feed)
     return is_same;
 }
 
-/* News and a count in one round trip. *has_more_out: there may be more of them. */
+/* The last event that was read comes first, or something between it and the next one may be gone: the
+ * stream is trimmed. Where the stream was empty then, nothing in it can tell. */
+static bool is_gapless(const struct feed *feed, const struct value *news)
+{
+    if (strcmp(feed->last_event, NO_EVENT) == 0)
+        return news->count == 0;
+    return news->count > 0 && news->items[0].kind == VALUE_ARRAY && news->items[0].count == 2 &&
+           str_eq(news->items[0].items[0].text, str_from(feed->last_event));
+}
+
+/* News and a count in one round trip. *has_more_out: there may be more of them. What came is learnt also
+ * where something is missing before it. */
 static enum err read_news(struct feed *feed, bool *has_more_out, struct error *error)
 {
     struct key events = key_events(), revoked = key_revoked();
     struct pipeline *pipeline = pipeline_new(feed->arena, PIPELINE_READ);
-    struct str after = str_format(feed->arena, "(%s", feed->last_event);
+    struct str from = str_from(feed->last_event);
     struct str limit = str_format(feed->arena, "%d", NEWS_LIMIT);
 
     feed->held_until_s = clock_wall_s();
     struct str now = str_format(feed->arena, "(%" PRId64, feed->held_until_s);
     *has_more_out = false;
-    if (!TEXTS_MADE(after, limit, now))
+    if (!TEXTS_MADE(limit, now))
         return ERR_NO_MEMORY;
-    PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("XRANGE"), key_str(&events), after, STR("+"),
+    PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("XRANGE"), key_str(&events), from, STR("+"),
                  STR("COUNT"), limit);
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZCOUNT"), key_str(&revoked), now, STR("+inf"));
     enum err err = run(feed, pipeline, error);
@@ -208,20 +225,35 @@ static enum err read_news(struct feed *feed, bool *has_more_out, struct error *e
         return err;
     const struct value *news = pipeline_value(pipeline, 0), *held = pipeline_value(pipeline, 1);
     feed->held = held->integer > 0 ? (size_t)held->integer : 0;
+    if (!is_gapless(feed, news))
+        feed->is_complete = false;
     for (size_t i = 0; i < news->count && err == ERR_OK; i++)
         err = learn_event(feed, &news->items[i], error);
-    *has_more_out = news->count == NEWS_LIMIT;
+    *has_more_out = news->count == NEWS_LIMIT || !feed->is_complete;
     return err;
 }
 
+/* Members that this node does not have right after it has read all of them are such as nobody can read. */
+static bool has_missed(struct feed *feed)
+{
+    size_t known = revocations_count(feed->options.revocations);
+
+    if (feed->is_fresh)
+        feed->unreadable = feed->held > known ? feed->held - known : 0;
+    feed->is_fresh = false;
+    return feed->held > known + feed->unreadable;
+}
+
 /*
- * Something may be gone between two looks although the data seems to be what it was. Both sides count
- * the same: members that have not expired at one moment.
+ * Something may be gone between two looks, or never have come as an event, although the data seems to be
+ * what it was. Both sides count the same: members that have not expired at one moment.
  */
-static enum err find_losses(struct feed *feed, struct error *error)
+static enum err compare_counts(struct feed *feed, struct error *error)
 {
     struct revocations *known = feed->options.revocations;
 
+    if (has_missed(feed))
+        return load_all(feed, error);
     if (feed->held >= revocations_saved_count(known))
         return ERR_OK;
     revocations_expire(known, feed->held_until_s);
@@ -359,7 +391,7 @@ static void do_round(struct feed *feed, bool *has_more_out)
     bool has_answer = err == ERR_OK;
 
     if (err == ERR_OK)
-        err = find_losses(feed, &error);
+        err = compare_counts(feed, &error);
     if (err == ERR_OK)
         err = put_back(feed, &error);
     if (err == ERR_OK && is_agreed && feed->rounds++ % ROUNDS_A_LOOK == 0)

@@ -213,6 +213,42 @@ static void wait_known(const struct loopback *at, size_t wanted)
     ck_assert_uint_eq(revocations_count(known), wanted);
 }
 
+/* What another node revokes while this one stands still, and the stream forgets before it goes on. */
+static void revoke_and_trim(const char *member, int kept)
+{
+    redis_server_do(redis, "EVAL %s 0 %s %lld %d",
+                    "for _, m in ipairs({ARGV[1], 't:later'}) do "
+                    "redis.call('ZADD', 'cw:revoked', ARGV[2], m) "
+                    "redis.call('XADD', 'cw:events', '*', 'revoked', m, 'expires', ARGV[2]) end "
+                    "redis.call('XTRIM', 'cw:events', 'MAXLEN', ARGV[3]) return 1",
+                    member, (long long)clock_wall_s() + 1000, kept);
+}
+
+/* News that were trimmed away before they were read leave no trace in what comes behind them: the last
+ * event that was read has to be there still. Also where there was none, and where none is left. */
+START_TEST(a_gap_in_the_stream)
+{
+    bool was_empty = _i < 2;
+    if (!was_empty) {
+        revoke_and_trim("t:before", 2);
+        wait_known(&node, 2);
+        wait_known(&other, 2);
+    }
+    revoke_and_trim("t:missed", _i % 2);
+    wait_known(&node, was_empty ? 2 : 3);
+    wait_known(&other, was_empty ? 2 : 3);
+}
+END_TEST
+
+/* A writer that died between the set and the stream, or an operator's own hand. */
+START_TEST(a_member_without_an_event)
+{
+    redis_server_do(redis, "ZADD cw:revoked %lld t:silent", (long long)clock_wall_s() + 1000);
+    wait_known(&node, 1);
+    wait_known(&other, 1);
+}
+END_TEST
+
 #define CUT_OFF "u:7:0123456789abcdef:"
 
 /* An account that was cut off twice is two members in Redis, and each of them is missed. */
@@ -302,6 +338,8 @@ int main(void)
     tcase_add_test(tcase, put_back_by_the_node_that_places_the_marker);
     tcase_add_test(tcase, put_back_after_a_restart);
     tcase_add_test(tcase, put_back_what_went_unnoticed);
+    tcase_add_loop_test(tcase, a_gap_in_the_stream, 0, 4);
+    tcase_add_test(tcase, a_member_without_an_event);
     tcase_add_test(tcase, each_member_counts);
     tcase_add_loop_test(tcase, put_back_in_a_new_term, 0, 2);
     tcase_add_test(tcase, without_redis);
