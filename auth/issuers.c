@@ -4,6 +4,7 @@
 
 #include "cachewarden/arena.h"
 #include "cachewarden/clock.h"
+#include "cachewarden/thread.h"
 
 #include <stdlib.h>
 
@@ -207,10 +208,10 @@ static void *run(void *arg)
 
 enum err issuers_start(struct issuers *issuers, struct error *error)
 {
-    if (pthread_create(&issuers->thread, NULL, run, issuers) != 0)
-        return error_set(error, ERR_NO_MEMORY, "cannot start the thread that fetches key sets");
-    issuers->has_thread = true;
-    return ERR_OK;
+    enum err err = thread_start(&issuers->thread, "cw-issuers", 0, run, issuers, error);
+
+    issuers->has_thread = err == ERR_OK;
+    return err;
 }
 
 static bool were_asked_locked(const struct issuers *issuers)

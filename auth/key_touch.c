@@ -5,9 +5,8 @@
 #include "cachewarden/clock.h"
 #include "cachewarden/lock.h"
 #include "cachewarden/log.h"
+#include "cachewarden/thread.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 enum {
@@ -87,25 +86,6 @@ static void *write_notes(void *arg)
     return NULL;
 }
 
-/* Signals are the main thread's: this one takes none. */
-static bool start_thread(struct key_touch *touch)
-{
-    pthread_attr_t attributes;
-    sigset_t all, before;
-
-    if (pthread_attr_init(&attributes) != 0)
-        return false;
-    sigfillset(&all);
-    bool is_good = pthread_attr_setstacksize(&attributes, THREAD_STACK_SIZE) == 0 &&
-                   pthread_sigmask(SIG_SETMASK, &all, &before) == 0;
-    if (is_good) {
-        is_good = pthread_create(&touch->thread, &attributes, write_notes, touch) == 0;
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-    }
-    pthread_attr_destroy(&attributes);
-    return is_good;
-}
-
 enum err key_touch_new(struct users *users, struct key_touch **touch_out)
 {
     struct key_touch *touch = calloc(1, sizeof *touch);
@@ -166,7 +146,8 @@ void key_touch_note(struct key_touch *touch, struct str id, int64_t last_used_at
         note->is_written = false;
         touch->unwritten++;
         if (!touch->has_thread)
-            touch->has_thread = start_thread(touch);
+            touch->has_thread = thread_start(&touch->thread, "cw-key-use", THREAD_STACK_SIZE,
+                                             write_notes, touch, NULL) == ERR_OK;
         lock_cond_signal(&touch->changed);
     }
     lock_give(&touch->lock);

@@ -158,14 +158,12 @@ enum err audit_open(struct pool *control, const struct app_options *options, int
         destroy(audit);
         return error_set_detail(error, ERR_NO_MEMORY, "no memory for the audit");
     }
-    int result = audit_writer_start(audit);
-    if (result != 0) {
+    enum err err = audit_writer_start(audit, error);
+    if (err == ERR_OK)
+        *audit_out = audit;
+    else
         destroy(audit);
-        return error_set_detail(error, ERR_INTERNAL, "the audit thread did not start: errno %d",
-                                result);
-    }
-    *audit_out = audit;
-    return ERR_OK;
+    return err;
 }
 
 void audit_close(struct audit **audit, int64_t deadline_ns)

@@ -41,6 +41,6 @@ struct audit {
 };
 
 /* Starts the thread; 0, or an errno. It ends once `closing` is set and the queue is empty. */
-CW_MUST_CHECK int audit_writer_start(struct audit *audit);
+CW_MUST_CHECK enum err audit_writer_start(struct audit *audit, struct error *error);
 
 #endif

@@ -3,8 +3,8 @@
 
 #include "cachewarden/clock.h"
 #include "cachewarden/log.h"
+#include "cachewarden/thread.h"
 
-#include <signal.h>
 #include <stdlib.h>
 
 enum {
@@ -200,16 +200,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* Signals are the main thread's business. */
-int audit_writer_start(struct audit *audit)
+enum err audit_writer_start(struct audit *audit, struct error *error)
 {
-    sigset_t all, before;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int result = pthread_create(&audit->thread, NULL, run, audit);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (result == 0)
-        pthread_setname_np(audit->thread, "cw-audit");
-    return result;
+    return thread_start(&audit->thread, "cw-audit", 0, run, audit, error);
 }

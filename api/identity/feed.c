@@ -4,14 +4,13 @@
 #include "cachewarden/lock.h"
 #include "cachewarden/log.h"
 #include "cachewarden/pipeline.h"
+#include "cachewarden/thread.h"
 #include "identity/high_water.h"
 #include "identity/revoke.h"
 #include "keyspace.h"
 #include "services.h"
 
 #include <inttypes.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -434,20 +433,6 @@ static void *follow(void *arg)
     return NULL;
 }
 
-/* Signals are the main thread's business. */
-static int start_thread(struct feed *feed)
-{
-    sigset_t all, before;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int result = pthread_create(&feed->thread, NULL, follow, feed);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (result == 0)
-        pthread_setname_np(feed->thread, "cw-revocations");
-    return result;
-}
-
 static void destroy(struct feed *feed)
 {
     lock_cond_fini(&feed->changed);
@@ -477,13 +462,10 @@ enum err feed_open(const struct feed_options *options, struct feed **feed_out, s
 
 enum err feed_start(struct feed *feed, struct error *error)
 {
-    int result = start_thread(feed);
+    enum err err = thread_start(&feed->thread, "cw-revocations", 0, follow, feed, error);
 
-    feed->has_thread = result == 0;
-    if (result != 0)
-        return error_set_detail(error, ERR_INTERNAL,
-                                "the revocation thread did not start: errno %d", result);
-    return ERR_OK;
+    feed->has_thread = err == ERR_OK;
+    return err;
 }
 
 void feed_close(struct feed **feed)

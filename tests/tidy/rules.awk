@@ -10,7 +10,7 @@ BEGIN {
 	uses["server"] = "server api auth pool base"
 
 	# The shared headers (include/cachewarden/) and whose they are.
-	own("base", "arena clock die error exposition json lock log outlet owner random str")
+	own("base", "arena clock die error exposition json lock log outlet owner random str thread")
 	own("pool", "pipeline pool tls_summary value")
 	own("auth", "digest identity issuer password permit principal revocations session token users")
 	own("api", "app call examples limits params routes tally")
@@ -163,6 +163,9 @@ function check_calls(code,   rest, name)
 			complain(name "(): " banned[name])
 		if (room != "tests" && FILENAME != "base/lock.c" && name ~ /^pthread_(mutex|cond|rwlock|spin)_/)
 			complain(name "(): locks are those of lock.h, with their ranks")
+		if (room != "tests" && FILENAME !~ /^(base\/(thread|outlet)|server\/http\/capacity)\.c$/ &&
+		    name == "pthread_create")
+			complain(name "(): threads are started by thread.h")
 		if (room != "tests" && FILENAME != "base/clock.c" && name ~ /^(clock_gettime|gettimeofday|time)$/)
 			complain(name "(): the time is that of clock.h")
 		rest = substr(rest, RSTART + RLENGTH)

@@ -40,6 +40,7 @@ cat >pool/pool.c <<'EOF'
 void g(void)
 {
     pthread_mutex_lock(&m);      /* bad */
+    pthread_create(&t, 0, f, 0); /* bad */
     clock_gettime(0, &t);        /* bad */
     add("GET"), add("SCAN");     /* bad */
     strcat (a, b);               /* bad */
