@@ -26,8 +26,11 @@ install(FILES ${CMAKE_BINARY_DIR}/cachewarden.service DESTINATION ${CW_UNIT_DIR}
 install(FILES ${systemd}/sysusers.conf DESTINATION ${CW_SYSUSERS_DIR} RENAME cachewarden.conf)
 
 # As in the source, so that what the pages say of each other leads somewhere.
-install(FILES README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
-install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} PATTERN __pycache__ EXCLUDE)
+install(FILES CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY docs/benchmarks docs/snippets DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs
+  PATTERN __pycache__ EXCLUDE)
+install(CODE "execute_process(COMMAND ${CMAKE_SOURCE_DIR}/cmake/install_pages.sh
+  \"\$ENV{DESTDIR}${CMAKE_INSTALL_FULL_DOCDIR}\" COMMAND_ERROR_IS_FATAL ANY)")
 install(FILES conf/cachewarden.conf DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(DIRECTORY conf/examples/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(FILES ${CW_CIVETWEB_LICENSE} DESTINATION ${CMAKE_INSTALL_DOCDIR}

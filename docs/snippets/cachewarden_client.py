@@ -1,6 +1,8 @@
 """Cachewarden from Python, with nothing but the standard library."""
 
 import json
+import urllib.error
+import urllib.parse
 import urllib.request
 from typing import NamedTuple, Optional
 
@@ -28,21 +30,45 @@ def call(base_url, method, path, headers):
     return urllib.request.urlopen(request, timeout=2)
 
 
-def check(base_url, authorization):
+def credential_of(headers):
+    """What tells who sent a request: its Authorization, else its cookies, as a header to pass on as it is."""
+    name = "Authorization" if headers.get("Authorization") else "Cookie"
+    return {name: headers[name]} if headers.get(name) else {}
+
+
+def check(base_url, credential):
     """The caller's View: ask once for each request, before the data is read.
 
-    authorization is the header of the request that is being answered, passed on as it is.
+    credential is credential_of the request that is being answered. Nobody in particular has no View.
     """
-    with call(base_url, "GET", "/api/cache/check/", {"Authorization": authorization}) as answer:
-        version = answer.headers.get("X-Cache-Version")
-        return View(int(answer.headers["X-User-Id"]), int(version) if version else None)
+    if not credential:
+        return View()
+    try:
+        with call(base_url, "GET", "/api/cache/check/", credential) as answer:
+            version = answer.headers.get("X-Cache-Version")
+            return View(int(answer.headers["X-User-Id"]), int(version) if version else None)
+    except urllib.error.HTTPError as error:
+        if error.code != 401:
+            raise
+        return View()
 
 
-def clear(base_url, authorization):
-    """Makes everything cached for the caller out of date; the new version. Ten times a minute."""
-    headers = {"Authorization": authorization}
-    with call(base_url, "POST", "/api/cache/clear/", headers) as answer:
+def clear(base_url, credential):
+    """Makes everything cached for the caller, by a token, out of date; the new version. Ten times a minute."""
+    with call(base_url, "POST", "/api/cache/clear/", credential) as answer:
         return json.load(answer)["version"]
+
+
+def user_of(base_url, key, issuer, subject):
+    """The number here of another issuer's user, as its tokens name them; None: they have not been here."""
+    query = urllib.parse.urlencode({"issuer": issuer, "subject": str(subject)})
+    try:
+        with call(base_url, "GET", f"/api/v1/subjects?{query}", {"x-api-key": key}) as answer:
+            return json.load(answer)["user_id"]
+    except urllib.error.HTTPError as error:
+        if error.code != 404:
+            raise
+        return None
 
 
 def clear_user(base_url, key, user_id):
@@ -52,8 +78,10 @@ def clear_user(base_url, key, user_id):
         return json.load(answer)["new_version"]
 
 
-def clear_caller(base_url, key, authorization):
+def clear_caller(base_url, key, credential):
     """The same for the caller, after a write of theirs; their new View."""
-    view = check(base_url, authorization)
+    view = check(base_url, credential)
+    if view.user_id is None:
+        return view
     version = clear_user(base_url, key, view.user_id)
     return view if view.version is None else view._replace(version=version)

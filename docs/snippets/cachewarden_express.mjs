@@ -5,7 +5,7 @@
 //
 // The key: cachewarden key create shop --scope admin
 
-import { check, clearUser, key } from "./cachewarden.mjs";
+import { check, clearUser, credentialOf, key } from "./cachewarden.mjs";
 
 const nobody = { userId: null, version: null };
 const why = (error) => error.cause?.message ?? error.message;
@@ -13,23 +13,21 @@ const reads = ["GET", "HEAD", "OPTIONS"];
 const cache = new Map(); // in its place your Redis, with an expiry: nobody asks for old versions again
 
 export function cachewarden(url, apiKey) {
-  const look = async (authorization) => (authorization ? check(url, authorization) : nobody);
-
-  async function clear(authorization) {
-    const view = await look(authorization);
+  async function clear(credential) {
+    const view = await check(url, credential);
     if (view.userId === null) return view;
     const version = String(await clearUser(url, apiKey, view.userId));
     return view.version === null ? view : { ...view, version };
   }
 
   return async function (req, res, next) {
-    const { authorization } = req.headers;
+    const credential = credentialOf(req.headers);
     const take = (view) => {
       req.view = view;
       if (!res.headersSent) tell(res, view);
     };
     try {
-      take(await look(authorization));
+      take(await check(url, credential));
     } catch (error) {
       console.warn(`cachewarden: ${why(error)}; this request goes without a cache`);
       take(nobody);
@@ -38,7 +36,7 @@ export function cachewarden(url, apiKey) {
       const end = res.end;
       res.end = (...args) => {
         res.end = end; // the answer waits for the clear
-        (res.statusCode < 400 ? clear(authorization).then(take) : Promise.resolve())
+        (res.statusCode < 400 ? clear(credential).then(take) : Promise.resolve())
           .catch((error) => {
             console.error(`cachewarden: ${why(error)}; a user keeps an old view`);
             take(nobody);

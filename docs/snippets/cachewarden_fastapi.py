@@ -15,12 +15,11 @@ Environment: CACHEWARDEN_URL, and CACHEWARDEN_KEY from `cachewarden key create s
 
 import logging
 import os
-from typing import Optional
 
-from fastapi import Header, Response
+from fastapi import Request, Response
 
 import cachewarden_client
-from cachewarden_client import View
+from cachewarden_client import View, credential_of
 
 log = logging.getLogger(__name__)
 URL, KEY = os.environ["CACHEWARDEN_URL"], os.environ["CACHEWARDEN_KEY"]
@@ -28,8 +27,8 @@ cache = {}  # in its place your Redis, with an expiry: nobody asks again for wha
 
 
 class CallerView:
-    def __init__(self, response: Response, authorization: Optional[str] = Header(None)):
-        self._response, self._authorization = response, authorization
+    def __init__(self, request: Request, response: Response):
+        self._response, self._credential = response, credential_of(request.headers)
         self._take(self._check())
 
     def cached(self, name, make):
@@ -44,16 +43,14 @@ class CallerView:
     def clear(self):
         """After the write is committed. A failure is logged: it does not undo the write."""
         try:
-            self._take(cachewarden_client.clear_caller(URL, KEY, self._authorization))
+            self._take(cachewarden_client.clear_caller(URL, KEY, self._credential))
         except OSError as error:
             log.error("cachewarden: a user keeps an old view: %s", error)
             self._take(View())
 
     def _check(self):
-        if not self._authorization:
-            return View()
         try:
-            return cachewarden_client.check(URL, self._authorization)
+            return cachewarden_client.check(URL, self._credential)
         except OSError as error:
             log.warning("cachewarden: %s; this request goes without a cache", error)
             return View()

@@ -3,6 +3,7 @@
  * tests/frameworks/, which use them as they say. A shop tells how many orders were written, through
  * its cache; an order of Alice makes her view out of date, and nobody else's.
  */
+#include "browser.h"
 #include "stand.h"
 #include "suite.h"
 
@@ -201,6 +202,28 @@ START_TEST(a_shop_keeps_views_and_clears_them)
 }
 END_TEST
 
+/* A page that has only a cookie has a view, too; cookies of other things are nobody's. */
+START_TEST(a_shop_knows_a_session)
+{
+    struct shop shop;
+    struct browser browser;
+    char cookie[BROWSER_SESSION_SIZE + 128];
+
+    browser_open(&browser, stand.http, stand.server.base_url);
+    browser_sign_in(&browser, "bob", STAND_PASSWORD);
+    snprintf(cookie, sizeof cookie, "Cookie: theme=dark; %s=%s", browser.session_name,
+             browser.session);
+    open_shop(&shop, shops[_i][0], shops[_i][1], stand.server.base_url);
+    int version = version_of(http_get(shop.http, "/orders", stand.bob.bearer));
+    expect_orders(&shop, cookie, 0, version);
+    expect_orders(&shop, "Cookie: theme=dark", 0, 0);
+    expect_orders(&shop, "Authorization: Bearer none", 0, 0);
+    /* A write of theirs clears their view. */
+    expect_status(http_post(shop.http, "/orders", cookie), 201);
+    close_shop(&shop);
+}
+END_TEST
+
 START_TEST(a_shop_goes_on_without_cachewarden)
 {
     struct shop shop;
@@ -236,6 +259,7 @@ int main(void)
     TCase *tcase = tcase_create("with Redis");
     tcase_add_unchecked_fixture(tcase, open_stand, close_stand);
     tcase_add_loop_test(tcase, a_shop_keeps_views_and_clears_them, 0, SHOPS);
+    tcase_add_loop_test(tcase, a_shop_knows_a_session, 0, SHOPS);
     tcase_add_loop_test(tcase, a_shop_goes_on_without_cachewarden, 0, SHOPS);
     tcase_add_test(tcase, an_angular_page_keeps_answers_until_it_hears_news);
     suite_add_tcase(suite, tcase);

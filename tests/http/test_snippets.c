@@ -93,12 +93,12 @@ START_TEST(python_asks_and_clears)
     ck_assert_int_eq(setenv("AUTHORIZATION", strchr(stand.alice.bearer, ' ') + 1, 1), 0);
     static const char script[] =
         "import os, cachewarden_client as c\n"
-        "at = os.environ['CACHEWARDEN_URL'], os.environ['AUTHORIZATION']\n"
+        "at = os.environ['CACHEWARDEN_URL'], {'Authorization': os.environ['AUTHORIZATION']}\n"
         "key = open(os.environ['CACHEWARDEN_KEY_FILE']).read().strip()\n"
         "me = c.check(*at).user_id\n"
         "print(me, c.check(*at).version, c.clear(*at), c.clear_user(at[0], key, me))\n"
         "print(c.clear_caller(at[0], key, at[1]).key('orders'))\n"
-        "c.call(at[0], 'POST', '/api/cache/disable/', {'Authorization': at[1]}).close()\n"
+        "c.call(at[0], 'POST', '/api/cache/disable/', at[1]).close()\n"
         "view = c.check(*at)\n"
         "print(view.user_id, view.key('orders'), view.headers())\n"
         "print(c.clear_caller(at[0], key, at[1]).version)";
@@ -108,6 +108,15 @@ START_TEST(python_asks_and_clears)
                           "user:1:4:orders\n"
                           "1 None {'X-Cache-Enabled': 'false'}\n"
                           "None\n");
+    static const char nobodys[] =
+        "import os, cachewarden_client as c\n"
+        "at = os.environ['CACHEWARDEN_URL']\n"
+        "key = open(os.environ['CACHEWARDEN_KEY_FILE']).read().strip()\n"
+        "print(c.check(at, c.credential_of({})), c.check(at, c.credential_of({'Cookie': "
+        "'a=b'})).version)\n"
+        "print(c.user_of(at, key, 'shop', '6f1c2a9e-0000-4000-8000-000000000001'))";
+    ck_assert_int_eq(run("python3", nobodys, out, sizeof out), 0);
+    ck_assert_str_eq(out, "View(user_id=None, version=None) None\nNone\n");
 }
 END_TEST
 

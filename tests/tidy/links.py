@@ -1,11 +1,14 @@
 #!/usr/bin/python3
-"""Links between our pages lead somewhere: the file is there, and so is the heading."""
+"""Links between our pages lead somewhere: the file is there, and so is the heading.
+
+links.py [FOLDER]: in the source, or where pages were installed
+"""
 
 import pathlib
 import re
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parents[2]).resolve()
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
