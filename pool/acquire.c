@@ -1,8 +1,8 @@
 /* A pipeline acquires a connection or a place in a batch; batches are queued and served. */
 #include "batch.h"
-#include "cause.h"
 #include "futex.h"
 #include "pool_private.h"
+#include "protocol/cause.h"
 
 /* Threads that may be inside at once; beyond it the answer is ERR_BUSY without a wait. */
 #define UNDER_WAY_MAX 8192

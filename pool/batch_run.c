@@ -7,9 +7,9 @@
  */
 #include "batch.h"
 
-#include "cause.h"
 #include "futex.h"
 #include "histogram.h"
+#include "protocol/cause.h"
 
 #include <sched.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #include "conn.h"
 
-#include "reply.h"
-#include "resp.h"
+#include "protocol/reply.h"
+#include "protocol/resp.h"
 
 #include "cachewarden/die.h"
 

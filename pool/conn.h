@@ -6,7 +6,7 @@
 #ifndef POOL_CONN_H
 #define POOL_CONN_H
 
-#include "transport.h"
+#include "transport/transport.h"
 
 #include "cachewarden/arena.h"
 #include "cachewarden/value.h"

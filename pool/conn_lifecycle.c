@@ -1,8 +1,8 @@
 /* Connections are made, checked, given back and closed; and what the breaker learns from it. */
 #include "batch.h"
-#include "cause.h"
 #include "histogram.h"
 #include "pool_private.h"
+#include "protocol/cause.h"
 
 #include "cachewarden/log.h"
 

@@ -1,8 +1,8 @@
 /* Opening a connection: connect, authenticate, select the database, give a name; and closing it. */
-#include "cause.h"
 #include "conn.h"
-#include "reply.h"
-#include "resp.h"
+#include "protocol/cause.h"
+#include "protocol/reply.h"
+#include "protocol/resp.h"
 
 #include "cachewarden/log.h"
 #include "cachewarden/random.h"

@@ -1,9 +1,9 @@
 #include "cachewarden/pipeline.h"
 
 #include "batch.h"
-#include "cause.h"
 #include "pool_private.h"
-#include "resp.h"
+#include "protocol/cause.h"
+#include "protocol/resp.h"
 
 /* First guess; most pipelines are two or three short commands. */
 #define BYTES_RESERVED    256

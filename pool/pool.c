@@ -2,7 +2,7 @@
 
 #include "batch.h"
 #include "pool_private.h"
-#include "transport_tls.h"
+#include "transport/tls.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
  * Bytes from Redis to values. However the bytes are cut into pieces, the same replies must come
  * out; what comes out must hold together; and nothing may follow what was refused.
  */
-#include "reply.h"
+#include "protocol/reply.h"
 
 #include <stdint.h>
 #include <stdlib.h>

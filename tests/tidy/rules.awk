@@ -9,6 +9,10 @@ BEGIN {
 	uses["api"] = "api auth pool base"
 	uses["server"] = "server api auth pool base"
 
+	# Folders that may not look up: which folders of their room they may use.
+	below["pool/protocol"] = "protocol"
+	below["pool/transport"] = "transport protocol"
+
 	# The shared headers (include/cachewarden/) and whose they are.
 	own("base", "arena clock die error exposition json lock log outlet owner random str thread")
 	own("pool", "pipeline pool tls_summary value")
@@ -21,11 +25,11 @@ BEGIN {
 	home["civetweb.h"] = "server/http/"
 	home["civetweb_extra.h"] = "server/http/"
 	home["curl/"] = "auth/jwks_fetch.c"
-	home["hiredis/"] = "pool/"
+	home["hiredis/"] = "pool/protocol/"
 	home["jansson.h"] = "base/json.c"
 	home["libconfig.h"] = "server/config/"
 	home["libpq-fe.h"] = "auth/users_postgres*"
-	home["openssl/"] = "auth/ pool/transport_tls* server/http/tls.c"
+	home["openssl/"] = "auth/ pool/transport/ server/http/tls.c"
 	home["sqlite3.h"] = "auth/users_sqlite*"
 
 	# Everything else in angle brackets is C11, POSIX or Linux.
@@ -140,6 +144,18 @@ function check_foreign_header(name,   prefix)
 		complain("<" name "> is neither a system header nor one with a home in tests/tidy/rules.awk")
 }
 
+# A header of the room itself, named from its root.
+function check_own_header(name,   folder, of)
+{
+	folder = FILENAME
+	sub(/\/[^\/]*$/, "", folder)
+	of = name
+	if (!sub(/\/.*$/, "", of))
+		of = ""
+	if (folder in below && index(" " below[folder] " ", " " of " ") == 0)
+		complain(folder " may include only headers of " below[folder])
+}
+
 function check_include(line,   name)
 {
 	name = line
@@ -151,6 +167,8 @@ function check_include(line,   name)
 		check_shared_header(substr(name, length("cachewarden/") + 1))
 	else if (line ~ /</ || name ~ /^civetweb/)
 		check_foreign_header(name)
+	else
+		check_own_header(name)
 }
 
 function check_calls(code,   rest, name)

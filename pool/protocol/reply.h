@@ -4,8 +4,8 @@
  * what hiredis skips (the end of a bulk string) and refuses RESP3, which later versions read. After anything but REPLY_READY and
  * REPLY_MORE the stream has no meaning any more: close the connection. One thread at a time.
  */
-#ifndef POOL_REPLY_H
-#define POOL_REPLY_H
+#ifndef POOL_PROTOCOL_REPLY_H
+#define POOL_PROTOCOL_REPLY_H
 
 #include "cachewarden/arena.h"
 #include "cachewarden/value.h"

@@ -1,6 +1,6 @@
 /* The fixed causes a caller may learn (error.caller). Raw text of Redis never leaves this way. */
-#ifndef POOL_CAUSE_H
-#define POOL_CAUSE_H
+#ifndef POOL_PROTOCOL_CAUSE_H
+#define POOL_PROTOCOL_CAUSE_H
 
 #include "cachewarden/value.h"
 

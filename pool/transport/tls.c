@@ -6,7 +6,7 @@
  * owed is missing then, and a round trip needs all that is owed (conn.c). After a failure OpenSSL is
  * not asked again; the connection is broken and can only be closed.
  */
-#include "transport_tls.h"
+#include "transport/tls.h"
 
 #include "cachewarden/clock.h"
 

@@ -1,5 +1,5 @@
 /* TLS to a real Redis: who is trusted, what is said when not, and that nothing blocks or repeats. */
-#include "transport_tls.h"
+#include "transport/tls.h"
 
 #include "conn.h"
 #include "pool_case.h"

@@ -1,8 +1,8 @@
 /* Making the connection: names, addresses, sockets. What flows over it is the implementation's. */
-#include "transport.h"
+#include "transport/transport.h"
 
-#include "cause.h"
-#include "transport_tls.h"
+#include "protocol/cause.h"
+#include "transport/tls.h"
 
 #include "cachewarden/clock.h"
 

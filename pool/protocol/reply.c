@@ -1,4 +1,4 @@
-#include "reply.h"
+#include "protocol/reply.h"
 
 #include <hiredis/hiredis.h>
 #include <stdlib.h>

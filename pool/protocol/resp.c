@@ -1,4 +1,4 @@
-#include "resp.h"
+#include "protocol/resp.h"
 
 /* A kind, a number and CR LF; how many bytes. */
 #define HEADER_SIZE (STR_INT64_SIZE + 3)

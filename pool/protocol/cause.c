@@ -1,4 +1,4 @@
-#include "cause.h"
+#include "protocol/cause.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* The transport that is nothing but a socket (TCP or Unix). */
-#include "transport.h"
+#include "transport/transport.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -6,7 +6,7 @@
 #ifndef POOL_TRANSPORT_TLS_H
 #define POOL_TRANSPORT_TLS_H
 
-#include "transport.h"
+#include "transport/transport.h"
 
 #include "cachewarden/tls_summary.h"
 

@@ -2,8 +2,8 @@
  * Bytes to and from Redis before a deadline: the seam between what a connection says (conn.c) and
  * how it is carried (a plain socket, or TLS over one). A transport belongs to one thread at a time and takes no locks.
  */
-#ifndef POOL_TRANSPORT_H
-#define POOL_TRANSPORT_H
+#ifndef POOL_TRANSPORT_TRANSPORT_H
+#define POOL_TRANSPORT_TRANSPORT_H
 
 #include "cachewarden/pool.h"
 
@@ -53,7 +53,7 @@ struct transport_ops {
 extern const struct transport_ops transport_plain;
 
 /*
- * Connects and starts the transport: TLS where `tls` is not NULL, which outlives it (transport_tls.h). The look-up of a name is getaddrinfo's
+ * Connects and starts the transport: TLS where `tls` is not NULL, which outlives it (tls.h). The look-up of a name is getaddrinfo's
  * and outside the deadline (it has no time limit of its own but resolv.conf's); numeric addresses
  * and Unix sockets need none. Every address of a name is tried within the deadline.
  * ERR_UPSTREAM_DOWN or ERR_TIMEOUT; *transport_out is closed then.

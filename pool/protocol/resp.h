@@ -2,8 +2,8 @@
  * Commands to bytes (RESP2 arrays of bulk strings). Written straight into the caller's buffer;
  * hiredis's formatter would malloc a copy of each command first, and the format is two lines.
  */
-#ifndef POOL_RESP_H
-#define POOL_RESP_H
+#ifndef POOL_PROTOCOL_RESP_H
+#define POOL_PROTOCOL_RESP_H
 
 #include "cachewarden/str.h"
 

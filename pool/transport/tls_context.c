@@ -1,5 +1,5 @@
 /* Trust, certificate and sessions of TLS to one Redis. */
-#include "transport_tls.h"
+#include "transport/tls.h"
 
 #include "cachewarden/lock.h"
 
