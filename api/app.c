@@ -2,6 +2,7 @@
 
 #include "cachewarden/clock.h"
 #include "cachewarden/password.h"
+#include "cachewarden/redis_error.h"
 #include "control/version_guard.h"
 #include "identity/feed.h"
 #include "services.h"
@@ -17,16 +18,14 @@ enum { WATCH_MS = 2000 };
 
 enum err refuse_reply(struct error *error, const char *format, ...)
 {
+    char detail[sizeof error->detail];
     va_list args;
 
-    if (!error)
-        return ERR_UPSTREAM_REFUSED;
-    /* The words pipeline_run has for a command that was refused: to the caller it is the same. */
-    enum err err = error_set(error, ERR_UPSTREAM_REFUSED, "redis refused the command");
     va_start(args, format);
-    vsnprintf(error->detail, sizeof error->detail, format, args);
+    vsnprintf(detail, sizeof detail, format, args);
     va_end(args);
-    return err;
+    /* To the caller it is the same as a command that Redis refused. */
+    return redis_error_set(error, ERR_UPSTREAM_REFUSED, REDIS_ERROR_REFUSED, "%s", detail);
 }
 
 bool texts_made(size_t count, const struct str *texts)

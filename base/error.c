@@ -50,6 +50,7 @@ static void copy_cut(char *out, size_t size, const char *text)
 void error_clear(struct error *error)
 {
     error->code = ERR_OK;
+    error->redis = REDIS_ERROR_NONE;
     error->caller[0] = '\0';
     error->detail[0] = '\0';
 }
@@ -73,6 +74,7 @@ enum err error_set(struct error *error, enum err code, const char *format, ...)
     va_end(args);
 
     error->code = code;
+    error->redis = REDIS_ERROR_NONE;
     copy_cut(error->caller, sizeof error->caller, text);
     copy_cut(error->detail, sizeof error->detail, text);
     return code;
@@ -91,6 +93,7 @@ enum err error_set_detail(struct error *error, enum err code, const char *format
     va_end(args);
 
     error->code = code;
+    error->redis = REDIS_ERROR_NONE;
     error->caller[0] = '\0';
     copy_cut(error->detail, sizeof error->detail, text);
     return code;

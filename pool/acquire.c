@@ -1,8 +1,8 @@
 /* A pipeline acquires a connection or a place in a batch; batches are queued and served. */
 #include "batch.h"
+#include "cachewarden/redis_error.h"
 #include "futex.h"
 #include "pool_private.h"
-#include "protocol/cause.h"
 
 /* Threads that may be inside at once; beyond it the answer is ERR_BUSY without a wait. */
 #define UNDER_WAY_MAX 8192
@@ -131,7 +131,8 @@ static enum err join_locked(struct pool *pool, const struct pool_request *reques
     if (is_new) {
         batch = batch_new_locked(pool);
         if (!batch)
-            return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "batch: out of memory");
+            return redis_error_set(error, ERR_NO_MEMORY, REDIS_ERROR_UNAVAILABLE,
+                                   "batch: out of memory");
         batch->is_private = batch_is_private_request(pool, request);
     }
     if (!batch_join_locked(batch, request, &acquired->slot)) {
@@ -139,7 +140,8 @@ static enum err join_locked(struct pool *pool, const struct pool_request *reques
             batch->next = pool->spare;
             pool->spare = batch;
         }
-        return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "batch: out of memory");
+        return redis_error_set(error, ERR_NO_MEMORY, REDIS_ERROR_UNAVAILABLE,
+                               "batch: out of memory");
     }
     if (is_new)
         enqueue_locked(pool, batch);
@@ -169,8 +171,8 @@ static enum err acquire_probe_locked(struct pool *pool, int64_t now_ns, struct a
     bool has_room = pool->live < pool->size || pool->idle;
     if (!has_room || breaker_ask(&pool->breaker, now_ns) == BREAKER_REFUSE) {
         pool->stats.breaker_refusals++;
-        return cause_set(error, ERR_UPSTREAM_DOWN, pool->breaker.cause,
-                         "not tried: it was down a moment ago");
+        return redis_error_set(error, ERR_UPSTREAM_DOWN, pool->breaker.cause,
+                               "not tried: it was down a moment ago");
     }
     make_room_locked(pool, to_close_out);
     pool->live++;
@@ -186,8 +188,8 @@ static enum err acquire_locked(struct pool *pool, const struct pool_request *req
 {
     if (pool->under_way >= UNDER_WAY_MAX) {
         pool->stats.waits_timed_out++;
-        return cause_set(error, ERR_BUSY, CAUSE_BUSY, "%d requests are under way already",
-                         UNDER_WAY_MAX);
+        return redis_error_set(error, ERR_BUSY, REDIS_ERROR_BUSY,
+                               "%d requests are under way already", UNDER_WAY_MAX);
     }
     count_in_locked(pool);
     enum err err = ERR_OK;

@@ -41,7 +41,7 @@ struct batch *batch_new_locked(struct pool *pool)
     batch->next = NULL;
     batch->phase = BATCH_GATHERING;
     batch->is_granted = false;
-    batch->fail_cause = NULL;
+    batch->fail_cause = REDIS_ERROR_NONE;
     batch->conn = NULL;
     batch->count = batch->present = batch->commands = 0;
     batch->is_private = false;

@@ -47,10 +47,10 @@ struct batch {
     /* Guarded by the pool's lock. */
     struct batch *next; /* in the queue, or in the list of spares */
     enum batch_phase phase;
-    bool is_private;        /* one big pipeline that only waits here, and then is sent alone */
-    bool is_granted;        /* it has a connection or may make one */
-    const char *fail_cause; /* the breaker opened while it waited: the cause */
-    struct conn *conn;      /* granted; NULL: make one. The leader's alone once it is granted */
+    bool is_private;             /* one big pipeline that only waits here, and then is sent alone */
+    bool is_granted;             /* it has a connection or may make one */
+    enum redis_error fail_cause; /* the breaker opened while it waited; NONE: it has not */
+    struct conn *conn; /* granted; NULL: make one. The leader's alone once it is granted */
     size_t count, present, commands;
     struct batch_member *members;
     struct strbuf out;

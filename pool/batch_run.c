@@ -7,9 +7,9 @@
  */
 #include "batch.h"
 
+#include "cachewarden/redis_error.h"
 #include "futex.h"
 #include "histogram.h"
-#include "protocol/cause.h"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -100,8 +100,8 @@ static bool wait_for_connection(struct pool *pool, struct batch *batch,
         struct error error;
         bool is_down = true;
         if (batch->fail_cause)
-            (void)cause_set(&error, ERR_UPSTREAM_DOWN, batch->fail_cause,
-                            "no connection could be made");
+            (void)redis_error_set(&error, ERR_UPSTREAM_DOWN, batch->fail_cause,
+                                  "no connection could be made");
         else if (batch->conn &&
                  pool_check_idle(pool, &batch->conn, PIPELINE_WRITE)) /* one of them may be */
             return true;
@@ -186,7 +186,8 @@ static enum lead_end lead(struct pool *pool, struct batch *batch,
         if (is_empty)
             (void)pipeline_wrong_redis(&error);
         else
-            (void)cause_set(&error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "batch: out of memory");
+            (void)redis_error_set(&error, ERR_NO_MEMORY, REDIS_ERROR_UNAVAILABLE,
+                                  "batch: out of memory");
         pool_release_unused(pool, batch->conn);
         finish_unsent(pool, batch, &error);
         return LEAD_DONE;
@@ -252,11 +253,13 @@ static bool leave(struct pool *pool, struct batch *batch, size_t slot, bool is_l
 static enum err give_up(const struct pool_request *request, bool was_sent, struct error *error)
 {
     if (was_sent && request->effect == PIPELINE_WRITE)
-        return cause_set(error, ERR_UNCERTAIN, CAUSE_UNCERTAIN, "no answer to a write in time");
+        return redis_error_set(error, ERR_UNCERTAIN, REDIS_ERROR_UNCERTAIN,
+                               "no answer to a write in time");
     if (was_sent || request->acquire_deadline_ns == request->deadline_ns)
-        return cause_set(error, ERR_TIMEOUT, CAUSE_TIMEOUT, "the deadline passed %s",
-                         was_sent ? "before the answer came" : "while waiting for a connection");
-    return cause_set(error, ERR_BUSY, CAUSE_BUSY, "no connection came free in time");
+        return redis_error_set(error, ERR_TIMEOUT, REDIS_ERROR_TIMEOUT, "the deadline passed %s",
+                               was_sent ? "before the answer came"
+                                        : "while waiting for a connection");
+    return redis_error_set(error, ERR_BUSY, REDIS_ERROR_BUSY, "no connection came free in time");
 }
 
 /* Takes the member's own replies, or its own view of the failure, out of a batch that is over. */

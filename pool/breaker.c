@@ -11,7 +11,7 @@ enum breaker_answer breaker_ask(struct breaker *breaker, int64_t now_ns)
     return BREAKER_PROBE;
 }
 
-static bool open_until(struct breaker *breaker, const char *cause, int64_t next_probe_ns)
+static bool open_until(struct breaker *breaker, enum redis_error cause, int64_t next_probe_ns)
 {
     bool opened = !breaker->is_open;
     breaker->is_open = true;
@@ -21,13 +21,13 @@ static bool open_until(struct breaker *breaker, const char *cause, int64_t next_
     return opened;
 }
 
-bool breaker_failed(struct breaker *breaker, const char *cause, int64_t now_ns)
+bool breaker_failed(struct breaker *breaker, enum redis_error cause, int64_t now_ns)
 {
     breaker->is_probing = false;
     return open_until(breaker, cause, now_ns + BREAKER_PROBE_INTERVAL_NS);
 }
 
-bool breaker_suspect(struct breaker *breaker, const char *cause, int64_t now_ns)
+bool breaker_suspect(struct breaker *breaker, enum redis_error cause, int64_t now_ns)
 {
     return open_until(breaker, cause, now_ns);
 }

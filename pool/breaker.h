@@ -18,17 +18,17 @@ struct breaker {
     bool is_open;
     bool is_probing; /* a caller that got BREAKER_PROBE has not reported yet */
     int64_t next_probe_ns;
-    const char *cause; /* why it is open: one of cause.h, static */
+    enum redis_error cause; /* why it is open */
 };
 
 /* May the caller go on? Who gets BREAKER_PROBE must report _failed, _succeeded or _unknown. */
 enum breaker_answer breaker_ask(struct breaker *breaker, int64_t now_ns);
 
 /* Redis could not be reached, or a probe failed. True when this opened the breaker. */
-bool breaker_failed(struct breaker *breaker, const char *cause, int64_t now_ns);
+bool breaker_failed(struct breaker *breaker, enum redis_error cause, int64_t now_ns);
 /* Redis took a command and did not answer in time: it may stand still, or that command was slow.
  * Opens too, but the next caller may probe at once. True when this opened the breaker. */
-bool breaker_suspect(struct breaker *breaker, const char *cause, int64_t now_ns);
+bool breaker_suspect(struct breaker *breaker, enum redis_error cause, int64_t now_ns);
 /* Redis has answered. True when this closed the breaker. */
 bool breaker_succeeded(struct breaker *breaker);
 /* The probe ended without learning anything (its own deadline was too short). The next may try a

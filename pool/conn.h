@@ -78,7 +78,7 @@ struct conn {
  * Connects (over TLS where `tls` is not NULL), authenticates, selects the database and
  * sets the client's name, all before deadline_ns.
  * ERR_UPSTREAM_DOWN and ERR_TIMEOUT as transport_open; ERR_UPSTREAM_REFUSED when Redis answered and
- * said no (password, database, max clients): error->caller has the cause. A refused CLIENT SETNAME
+ * said no (password, database, max clients): error->redis has the cause. A refused CLIENT SETNAME
  * is no failure (the ACL user may lack it), nor is a refused INFO: the origin is untold then.
  */
 CW_MUST_CHECK enum err conn_open(const struct redis_address *address, struct tls_context *tls,

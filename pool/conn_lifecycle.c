@@ -1,8 +1,8 @@
 /* Connections are made, checked, given back and closed; and what the breaker learns from it. */
 #include "batch.h"
+#include "cachewarden/redis_error.h"
 #include "histogram.h"
 #include "pool_private.h"
-#include "protocol/cause.h"
 
 #include "cachewarden/log.h"
 
@@ -53,7 +53,7 @@ static struct conn *drop_idle_locked(struct pool *pool)
 }
 
 /* Counts out a connection that could not be made. True when the breaker is open now. */
-static bool connect_failed_locked(struct pool *pool, const char *cause, bool is_probe,
+static bool connect_failed_locked(struct pool *pool, enum redis_error cause, bool is_probe,
                                   bool is_conclusive, struct conn **to_close_out, bool *opened_out)
 {
     pool->stats.connect_failures++;
@@ -91,8 +91,8 @@ enum err pool_connect(struct pool *pool, int64_t deadline_ns, bool is_probe, str
     pool->connecting--;
     if (err) {
         *conn_out = NULL;
-        *down_out = connect_failed_locked(pool, cause_static(why.caller), is_probe, is_conclusive,
-                                          &to_close, &opened);
+        *down_out =
+            connect_failed_locked(pool, why.redis, is_probe, is_conclusive, &to_close, &opened);
     } else {
         pool->stats.connects++;
         pool->grow_again_ns = 0;
@@ -168,7 +168,7 @@ void pool_release(struct pool *pool, struct conn *conn, const struct round_trip 
         /* A caller's own short deadline says nothing about Redis. */
         if (round_trip->failure == ROUND_TRIP_TIMED_OUT &&
             now_ns - round_trip->began_ns >= pool->down_after_ns)
-            opened = breaker_suspect(&pool->breaker, CAUSE_TIMEOUT, now_ns);
+            opened = breaker_suspect(&pool->breaker, REDIS_ERROR_TIMEOUT, now_ns);
     }
     pool_serve_locked(pool, now_ns, &wakes);
     lock_give(&pool->lock);

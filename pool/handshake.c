@@ -1,6 +1,6 @@
 /* Opening a connection: connect, authenticate, select the database, give a name; and closing it. */
+#include "cachewarden/redis_error.h"
 #include "conn.h"
-#include "protocol/cause.h"
 #include "protocol/reply.h"
 #include "protocol/resp.h"
 
@@ -54,9 +54,9 @@ static void compose(struct handshake *handshake, const struct redis_address *add
 
 static enum err refused(struct error *error, const char *command, const struct value *value)
 {
-    struct str word = cause_first_word(value);
-    return cause_set(error, ERR_UPSTREAM_REFUSED, cause_of_fault(value_fault(value)),
-                     "%s refused: %.*s", command, STR_ARG(word));
+    struct str word = value_error_word(value);
+    return redis_error_set(error, ERR_UPSTREAM_REFUSED, redis_fault_cause(value_fault(value)),
+                           "%s refused: %.*s", command, STR_ARG(word));
 }
 
 /* A Redis with TLS hangs up on plain words, and since TLS 1.3 it looks at our certificate only after
@@ -68,8 +68,8 @@ static enum err lost(const struct conn *conn, struct error *error)
     transport_explain(transport, why, sizeof why);
     const char *hint = transport->session ? "; does Redis want another client certificate?"
                                           : "; if Redis speaks TLS on this port, use rediss://";
-    return cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE, "handshake: %s%s", why,
-                     transport->reason[0] ? "" : hint);
+    return redis_error_set(error, ERR_UPSTREAM_DOWN, REDIS_ERROR_UNAVAILABLE, "handshake: %s%s",
+                           why, transport->reason[0] ? "" : hint);
 }
 
 /* What the answers to the handshake mean. */
@@ -88,14 +88,15 @@ static enum err judge(const struct conn *conn, const struct handshake *handshake
     case ROUND_TRIP_DONE:
         return ERR_OK;
     case ROUND_TRIP_WAITING:
-        return cause_set(error, ERR_TIMEOUT, CAUSE_TIMEOUT, "handshake: no answer in time");
+        return redis_error_set(error, ERR_TIMEOUT, REDIS_ERROR_TIMEOUT,
+                               "handshake: no answer in time");
     case ROUND_TRIP_FAILED:
         break;
     }
     if (round_trip->failure == ROUND_TRIP_LOST)
         return lost(conn, error);
-    return cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE,
-                     "handshake: the answers make no sense");
+    return redis_error_set(error, ERR_UPSTREAM_DOWN, REDIS_ERROR_UNAVAILABLE,
+                           "handshake: the answers make no sense");
 }
 
 static enum err shake_hands(struct conn *conn, const struct redis_address *address,
@@ -104,7 +105,8 @@ static enum err shake_hands(struct conn *conn, const struct redis_address *addre
 {
     struct arena *arena = arena_new(1024, REPLY_LINE_MAX * 2);
     if (!arena)
-        return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "handshake: out of memory");
+        return redis_error_set(error, ERR_NO_MEMORY, REDIS_ERROR_UNAVAILABLE,
+                               "handshake: out of memory");
     struct handshake handshake = {0};
     struct value values[HANDSHAKE_COMMANDS_MAX + 1] = {0};
     compose(&handshake, address, client_name, asks_origin);
@@ -112,7 +114,7 @@ static enum err shake_hands(struct conn *conn, const struct redis_address *addre
         .out = &handshake.out, .values = values, .owed = handshake.count, .arena = arena};
     enum err err = conn_begin(conn, &round_trip);
     if (err)
-        (void)cause_set(error, err, CAUSE_UNAVAILABLE, "handshake: out of memory");
+        (void)redis_error_set(error, err, REDIS_ERROR_UNAVAILABLE, "handshake: out of memory");
     else
         err = judge(conn, &handshake, &round_trip, conn_continue(conn, &round_trip, deadline_ns),
                     error);
@@ -132,7 +134,8 @@ enum err conn_open(const struct redis_address *address, struct tls_context *tls,
     struct conn *conn = calloc(1, sizeof *conn);
     if (!conn || !(conn->reader = reply_reader_new())) {
         free(conn);
-        return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "connection: out of memory");
+        return redis_error_set(error, ERR_NO_MEMORY, REDIS_ERROR_UNAVAILABLE,
+                               "connection: out of memory");
     }
     conn->transport.fd = -1;
     random_bytes(&conn->nonce, sizeof conn->nonce);
@@ -144,7 +147,8 @@ enum err conn_open(const struct redis_address *address, struct tls_context *tls,
     }
     /* A round trip may end well and the connection still be of no use (see conn_continue). */
     if (!err && conn->state != CONN_READY)
-        err = cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE, "handshake: refused");
+        err = redis_error_set(error, ERR_UPSTREAM_DOWN, REDIS_ERROR_UNAVAILABLE,
+                              "handshake: refused");
     if (err) {
         conn_close(&conn);
         return err;

@@ -1,8 +1,8 @@
 #include "cachewarden/pipeline.h"
 
 #include "batch.h"
+#include "cachewarden/redis_error.h"
 #include "pool_private.h"
-#include "protocol/cause.h"
 #include "protocol/resp.h"
 
 /* First guess; most pipelines are two or three short commands. */
@@ -161,15 +161,15 @@ static enum err judge(struct pool *pool, struct pipeline *pipeline, struct error
         const struct value *refusal = find_error(value);
         if (refusal) {
             pool_count_refusal(pool);
-            struct str word = cause_first_word(refusal);
-            return cause_set(error, ERR_UPSTREAM_REFUSED, cause_of_fault(value_fault(refusal)),
-                             "command %zu of %zu: redis answered %.*s", i + 1, pipeline->count,
-                             STR_ARG(word));
+            struct str word = value_error_word(refusal);
+            return redis_error_set(
+                error, ERR_UPSTREAM_REFUSED, redis_fault_cause(value_fault(refusal)),
+                "command %zu of %zu: redis answered %.*s", i + 1, pipeline->count, STR_ARG(word));
         }
         if (!is_as_expected(pipeline->expects[i], value))
-            return cause_set(error, ERR_UPSTREAM_REFUSED, CAUSE_REFUSED,
-                             "command %zu of %zu: the reply is not of the kind expected", i + 1,
-                             pipeline->count);
+            return redis_error_set(error, ERR_UPSTREAM_REFUSED, REDIS_ERROR_REFUSED,
+                                   "command %zu of %zu: the reply is not of the kind expected",
+                                   i + 1, pipeline->count);
     }
     return ERR_OK;
 }
@@ -196,7 +196,8 @@ enum err pipeline_take(struct pipeline *pipeline, const struct round_trip *round
     pipeline->origin = round_trip->origin;
     for (size_t i = 0; i < pipeline->count; i++)
         if (!copy_value(pipeline->arena, &replies[i], &pipeline->values[i]))
-            return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "replies: out of memory");
+            return redis_error_set(error, ERR_NO_MEMORY, REDIS_ERROR_UNAVAILABLE,
+                                   "replies: out of memory");
     return ERR_OK;
 }
 
@@ -231,18 +232,19 @@ enum err pipeline_failed(const struct pool_request *request, const struct round_
                           (was_lost_before || round_trip->failure == ROUND_TRIP_PROTOCOL_ERROR);
     *may_retry_out = was_bad_before && (!was_sent || request->effect == PIPELINE_READ);
     if (was_sent && request->effect == PIPELINE_WRITE)
-        return cause_set(error, ERR_UNCERTAIN, CAUSE_UNCERTAIN, "after a write was sent: %s", text);
+        return redis_error_set(error, ERR_UNCERTAIN, REDIS_ERROR_UNCERTAIN,
+                               "after a write was sent: %s", text);
     if (round_trip->failure == ROUND_TRIP_TIMED_OUT)
-        return cause_set(error, ERR_TIMEOUT, CAUSE_TIMEOUT, "%s", text);
+        return redis_error_set(error, ERR_TIMEOUT, REDIS_ERROR_TIMEOUT, "%s", text);
     if (round_trip->failure == ROUND_TRIP_NO_MEMORY)
-        return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "%s", text);
-    return cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE, "%s", text);
+        return redis_error_set(error, ERR_NO_MEMORY, REDIS_ERROR_UNAVAILABLE, "%s", text);
+    return redis_error_set(error, ERR_UPSTREAM_DOWN, REDIS_ERROR_UNAVAILABLE, "%s", text);
 }
 
 enum err pipeline_wrong_redis(struct error *error)
 {
-    return cause_set(error, ERR_CONFLICT, CAUSE_UNAVAILABLE,
-                     "the connection leads to another Redis");
+    return redis_error_set(error, ERR_CONFLICT, REDIS_ERROR_UNAVAILABLE,
+                           "the connection leads to another Redis");
 }
 
 /* The request has the connection for itself; the replies go straight into the pipeline's arena. */
@@ -264,7 +266,8 @@ static enum err run_alone(struct pool *pool, struct conn *conn, const struct poo
     if (conn_begin(conn, &round_trip)) {
         pool_release_unused(pool, conn);
         pool_count_out(pool);
-        return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "pipeline: out of memory");
+        return redis_error_set(error, ERR_NO_MEMORY, REDIS_ERROR_UNAVAILABLE,
+                               "pipeline: out of memory");
     }
     int64_t reply_by_ns = round_trip.began_ns + pool->command_timeout_ns;
     int64_t until_ns = reply_by_ns < request->deadline_ns ? reply_by_ns : request->deadline_ns;
@@ -328,8 +331,8 @@ static enum err run(struct pool *pool, struct pipeline *pipeline, int64_t deadli
     request.acquire_deadline_ns =
         acquire_deadline_ns < deadline_ns ? acquire_deadline_ns : deadline_ns;
     if (request.start_ns >= deadline_ns)
-        return cause_set(error, ERR_TIMEOUT, CAUSE_TIMEOUT,
-                         "the deadline had passed before anything was sent");
+        return redis_error_set(error, ERR_TIMEOUT, REDIS_ERROR_TIMEOUT,
+                               "the deadline had passed before anything was sent");
     enum err err = ERR_INTERNAL;
     bool may_retry = true;
     for (int i = 0; may_retry && i < ATTEMPTS_MAX; i++) {
@@ -357,8 +360,8 @@ static enum err run_gated(struct pool *pool, struct pipeline *pipeline, int64_t 
             return err;
         missed = pipeline->required;
     }
-    return cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE,
-                     "Redis became another one again and again");
+    return redis_error_set(error, ERR_UPSTREAM_DOWN, REDIS_ERROR_UNAVAILABLE,
+                           "Redis became another one again and again");
 }
 
 enum err pipeline_run(struct pool *pool, struct pipeline *pipeline, int64_t deadline_ns,
@@ -369,15 +372,18 @@ enum err pipeline_run(struct pool *pool, struct pipeline *pipeline, int64_t dead
         error = &unwanted;
     error_clear(error);
     if (!pipeline || pipeline->has_failed)
-        return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "pipeline: out of memory");
+        return redis_error_set(error, ERR_NO_MEMORY, REDIS_ERROR_UNAVAILABLE,
+                               "pipeline: out of memory");
     if (pipeline->has_run)
-        return cause_set(error, ERR_INTERNAL, CAUSE_UNAVAILABLE, "a pipeline runs once");
+        return redis_error_set(error, ERR_INTERNAL, REDIS_ERROR_UNAVAILABLE,
+                               "a pipeline runs once");
     pipeline->has_run = true;
     if (pipeline->count == 0)
         return ERR_OK;
     struct value *values = arena_calloc(pipeline->arena, pipeline->count + 1, sizeof *values);
     if (!values)
-        return cause_set(error, ERR_NO_MEMORY, CAUSE_UNAVAILABLE, "pipeline: out of memory");
+        return redis_error_set(error, ERR_NO_MEMORY, REDIS_ERROR_UNAVAILABLE,
+                               "pipeline: out of memory");
     pipeline->values = values;
     bool is_gated = pipeline->is_gated && pool->gate.ask;
     enum err err = (is_gated ? run_gated : run)(pool, pipeline, deadline_ns, error);

@@ -5,6 +5,7 @@
  * trusts what it brought back, and they all go through `run`.
  */
 #include "cachewarden/app.h"
+#include "cachewarden/redis_error.h"
 
 #include "cachewarden/clock.h"
 #include "cachewarden/log.h"
@@ -163,10 +164,8 @@ static enum err after_write(const struct operation *op, enum err err)
 {
     if (err == ERR_OK || err == ERR_UPSTREAM_REFUSED || !op->was_written)
         return err;
-    struct error why = *op->error;
-    (void)error_set(op->error, ERR_UNCERTAIN, "outcome unknown");
-    memcpy(op->error->detail, why.detail, sizeof why.detail);
-    return ERR_UNCERTAIN;
+    return redis_error_set(op->error, ERR_UNCERTAIN, REDIS_ERROR_UNCERTAIN, "%s",
+                           op->error->detail);
 }
 
 static enum err run(struct operation *op)

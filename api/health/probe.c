@@ -3,6 +3,7 @@
 #include "cachewarden/clock.h"
 #include "cachewarden/lock.h"
 #include "cachewarden/pipeline.h"
+#include "cachewarden/redis_error.h"
 #include "keyspace.h"
 #include "services.h"
 
@@ -45,7 +46,7 @@ static struct health_report ask_redis(struct app *app, struct arena *arena, int6
                         pipeline_value(pipeline, 2)->integer == 1;
     if (err != ERR_OK)
         snprintf(report.message, sizeof report.message, "%s",
-                 error.caller[0] ? error.caller : "redis unavailable");
+                 redis_error_text(error.redis ? error.redis : REDIS_ERROR_UNAVAILABLE));
     else if (!report.read_write)
         snprintf(report.message, sizeof report.message, "redis lost what was written");
     return report;
@@ -79,7 +80,9 @@ static bool shared_report(struct health *health, int64_t deadline_ns,
 {
     bool in_time = true, is_shared;
 
-    *report_out = (struct health_report){.message = "redis timeout"};
+    *report_out = (struct health_report){0};
+    snprintf(report_out->message, sizeof report_out->message, "%s",
+             redis_error_text(REDIS_ERROR_TIMEOUT));
     lock_take(&health->lock);
     while (!(is_shared = will_do(health, clock_mono_ns())) && health->is_probing && in_time)
         in_time = lock_cond_wait(&health->probed, &health->lock, deadline_ns);

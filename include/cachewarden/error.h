@@ -43,6 +43,20 @@ enum err {
 /* Lower-case name for logs, e.g. "upstream_down". Never NULL. */
 const char *err_name(enum err err);
 
+/* Why Redis kept a call from succeeding; each has one text (redis_error.h). */
+enum redis_error {
+    REDIS_ERROR_NONE = 0, /* the failure is not one of Redis */
+    REDIS_ERROR_UNAVAILABLE,
+    REDIS_ERROR_TIMEOUT,
+    REDIS_ERROR_BUSY,
+    REDIS_ERROR_REFUSED,
+    REDIS_ERROR_OUT_OF_MEMORY,
+    REDIS_ERROR_READ_ONLY,
+    REDIS_ERROR_LOADING,
+    REDIS_ERROR_AUTHENTICATION,
+    REDIS_ERROR_UNCERTAIN /* a write was sent, and nobody knows whether it happened */
+};
+
 /*
  * Words for a failure. `caller` is short and without secrets or raw text of Redis or the database:
  * what a person at the command line is told, and over HTTP why a request was refused; what failed
@@ -50,14 +64,16 @@ const char *err_name(enum err err);
  */
 struct error {
     enum err code;
+    enum redis_error redis; /* set by redis_error_set alone */
     char caller[192];
     char detail[256];
 };
 
-/* Empties it: code ERR_OK, both texts "". */
+/* Empties it: code ERR_OK, no cause, both texts "". */
 void error_clear(struct error *error);
 
-/* Sets code and the caller's text; the log text becomes the same. Returns `code`, so that
+/* Sets code and the caller's text; the log text becomes the same, and there is no cause of Redis.
+ * Returns `code`, so that
  * `return error_set(error, ERR_BAD_INPUT, "…")` reads well. `error` may be NULL. */
 enum err error_set(struct error *error, enum err code, const char *format, ...) CW_PRINTF(3, 4);
 

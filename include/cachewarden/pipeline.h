@@ -70,9 +70,8 @@ size_t pipeline_count(const struct pipeline *pipeline);
  * database; +client|setname is welcome).
  * A deadline that leaves more than the pool's borrow and command timeouts together is cheaper: a
  * pipeline in a batch then needs no timer of its own.
- * `error` gets a log text and, in .caller, one fixed cause: "redis unavailable", "redis timeout",
- * "redis busy", "redis refused the command", "redis out of memory", "redis is read-only",
- * "redis is loading", "redis authentication failed", "outcome unknown".
+ * `error` gets a text for the log, in .redis the cause, and in .caller the text of that
+ * (redis_error.h).
  * A pipeline runs once.
  */
 CW_MUST_CHECK enum err pipeline_run(struct pool *pool, struct pipeline *pipeline,

@@ -6,6 +6,7 @@
 #ifndef CACHEWARDEN_VALUE_H
 #define CACHEWARDEN_VALUE_H
 
+#include "cachewarden/error.h"
 #include "cachewarden/str.h"
 
 #include <stdint.h>
@@ -46,5 +47,10 @@ enum redis_fault {
 };
 enum redis_fault value_fault(const struct value *value);
 const char *redis_fault_name(enum redis_fault fault); /* "oom", "readonly", … */
+/* What a caller may be told of it. */
+enum redis_error redis_fault_cause(enum redis_fault fault);
+
+/* The first word of a Redis error ("WRONGTYPE"): the rest may quote keys and values. Cut at 32. */
+struct str value_error_word(const struct value *value);
 
 #endif

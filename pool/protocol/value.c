@@ -82,3 +82,36 @@ const char *redis_fault_name(enum redis_fault fault)
     }
     return "other";
 }
+
+enum redis_error redis_fault_cause(enum redis_fault fault)
+{
+    switch (fault) {
+    case REDIS_FAULT_OOM:
+        return REDIS_ERROR_OUT_OF_MEMORY;
+    case REDIS_FAULT_READONLY:
+        return REDIS_ERROR_READ_ONLY;
+    case REDIS_FAULT_LOADING:
+        return REDIS_ERROR_LOADING;
+    case REDIS_FAULT_BUSY:
+    case REDIS_FAULT_CLIENTS:
+        return REDIS_ERROR_BUSY;
+    case REDIS_FAULT_MASTERDOWN:
+        return REDIS_ERROR_UNAVAILABLE;
+    case REDIS_FAULT_AUTH:
+        return REDIS_ERROR_AUTHENTICATION;
+    case REDIS_FAULT_NONE:
+    case REDIS_FAULT_MISCONF:
+    case REDIS_FAULT_NOPERM:
+    case REDIS_FAULT_WRONGTYPE:
+    case REDIS_FAULT_OVERFLOW:
+    case REDIS_FAULT_OTHER:
+        break;
+    }
+    return REDIS_ERROR_REFUSED;
+}
+
+struct str value_error_word(const struct value *value)
+{
+    struct str word = first_word(value->text);
+    return str_sub(word, 0, word.len < 32 ? word.len : 32);
+}

@@ -1,7 +1,7 @@
 /* Making the connection: names, addresses, sockets. What flows over it is the implementation's. */
 #include "transport/transport.h"
 
-#include "protocol/cause.h"
+#include "cachewarden/redis_error.h"
 #include "transport/tls.h"
 
 #include "cachewarden/clock.h"
@@ -150,11 +150,12 @@ static enum err explain(enum io_status status, const struct transport *transport
                         const char *hint, struct error *error)
 {
     if (status == IO_TIMEOUT)
-        return cause_set(error, ERR_TIMEOUT, CAUSE_TIMEOUT, "%s: no answer in time%s", doing, hint);
+        return redis_error_set(error, ERR_TIMEOUT, REDIS_ERROR_TIMEOUT, "%s: no answer in time%s",
+                               doing, hint);
     char why[sizeof transport->reason];
     transport_explain(transport, why, sizeof why);
-    return cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE, "%s: %s%s", doing, why,
-                     transport->reason[0] ? "" : hint);
+    return redis_error_set(error, ERR_UPSTREAM_DOWN, REDIS_ERROR_UNAVAILABLE, "%s: %s%s", doing,
+                           why, transport->reason[0] ? "" : hint);
 }
 
 enum err transport_open(const struct redis_address *address, struct tls_context *tls,
@@ -168,8 +169,8 @@ enum err transport_open(const struct redis_address *address, struct tls_context 
         struct addrinfo *found;
         int failure = look_up(address, &found);
         if (failure)
-            return cause_set(error, ERR_UPSTREAM_DOWN, CAUSE_UNAVAILABLE, "look-up of the host: %s",
-                             gai_strerror(failure));
+            return redis_error_set(error, ERR_UPSTREAM_DOWN, REDIS_ERROR_UNAVAILABLE,
+                                   "look-up of the host: %s", gai_strerror(failure));
         status = connect_any(transport_out, found, deadline_ns);
         freeaddrinfo(found);
     }

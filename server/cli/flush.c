@@ -1,10 +1,10 @@
 /* `flush`: empties a named cache, straight in Redis. Its lines are those of the helper it replaces. */
+#include "cachewarden/redis_error.h"
 #include "cli/cli.h"
 
 #include "cachewarden/pipeline.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #define DEFAULT_TARGET "messages"
 
@@ -31,16 +31,10 @@ static int complain(const char *what, const char *mend)
     return CLI_FAILED;
 }
 
-/* The one cause pool.h has that the settings of the connection can mend, other than its address. */
-static bool is_sign_in(const struct error *error)
-{
-    return strcmp(error->caller, "redis authentication failed") == 0;
-}
-
 /* What a person can do about it. */
 static const char *mend_for(enum err err, const struct error *error)
 {
-    if (is_sign_in(error))
+    if (error->redis == REDIS_ERROR_AUTHENTICATION)
         return "Check REDIS_USERNAME and REDIS_PASSWORD, or redis.url";
     switch (err) {
     case ERR_UPSTREAM_REFUSED:
@@ -115,7 +109,7 @@ static int empty_target(struct flush *flush)
     struct flush_result result;
     struct error error = {0};
     enum err err = ping(services, &error);
-    if (err == ERR_UPSTREAM_REFUSED || (err != ERR_OK && is_sign_in(&error)))
+    if (err == ERR_UPSTREAM_REFUSED || (err != ERR_OK && error.redis == REDIS_ERROR_AUTHENTICATION))
         return complain(error.caller, mend_for(err, &error));
     if (err != ERR_OK)
         return complain("Redis connection failed", mend_for(err, &error));

@@ -1,35 +1,22 @@
 #include "http/error_texts.h"
 
+#include "cachewarden/redis_error.h"
+
 struct str error_text_or(struct str given, const char *otherwise)
 {
     return given.len > 0 ? given : str_from(otherwise);
 }
 
-/* The causes a pipeline gives (pipeline.h): the only ones a caller may be told. */
-static const char *const causes[] = {
-    "redis unavailable",   "redis timeout",      "redis busy",       "redis refused the command",
-    "redis out of memory", "redis is read-only", "redis is loading", "redis authentication failed",
-    "outcome unknown",
-};
-
-static const char *known_cause(const struct error *error)
-{
-    for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
-        if (strcmp(error->caller, causes[i]) == 0)
-            return causes[i];
-    return NULL;
-}
-
-/* 503: the reason is for the log alone. Who is signed in learns which trouble of Redis it is, from a
- * fixed list; anybody else may know no more than that it is not their fault. */
+/* 503: the reason is for the log alone. Who is signed in learns why Redis did not do it, from a
+ * closed list; anybody else may know no more than that it is not their fault. */
 static struct str unavailable(struct exchange *exchange)
 {
     const struct call *call = &exchange->call;
-    const char *cause = known_cause(&call->error);
+    enum redis_error cause = call->error.redis;
 
     if (!cause || !call->route || call->route->permit == PERMIT_PUBLIC)
         return STR(SENTENCE_503);
-    return str_format(call->arena, "Service temporarily unavailable: %s.", cause);
+    return str_format(call->arena, "Service temporarily unavailable: %s.", redis_error_text(cause));
 }
 
 struct str error_text_detail(struct exchange *exchange, enum err err)
@@ -73,21 +60,19 @@ struct str error_text_detail(struct exchange *exchange, enum err err)
 
 const char *error_text_cause(enum err err, const struct error *error)
 {
-    const char *cause = known_cause(error);
-
-    if (cause)
-        return cause;
+    if (error->redis)
+        return redis_error_text(error->redis);
     switch (err) {
     case ERR_BUSY:
-        return "redis busy";
+        return redis_error_text(REDIS_ERROR_BUSY);
     case ERR_TIMEOUT:
-        return "redis timeout";
+        return redis_error_text(REDIS_ERROR_TIMEOUT);
     case ERR_UPSTREAM_DOWN:
-        return "redis unavailable";
+        return redis_error_text(REDIS_ERROR_UNAVAILABLE);
     case ERR_UPSTREAM_REFUSED:
-        return "redis refused the command";
+        return redis_error_text(REDIS_ERROR_REFUSED);
     case ERR_UNCERTAIN:
-        return "outcome unknown";
+        return redis_error_text(REDIS_ERROR_UNCERTAIN);
     default:
         return "internal error";
     }

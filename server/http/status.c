@@ -216,12 +216,19 @@ void status_render(struct exchange *exchange, enum err err)
         write_detail(exchange, err);
 }
 
+/* What is left is for the log. */
+static void say_nothing(struct error *error)
+{
+    error->caller[0] = '\0';
+    error->redis = REDIS_ERROR_NONE;
+}
+
 void status_identity_failed(struct exchange *exchange, enum err err)
 {
     begin_error(exchange, err);
     /* "Conflicting credentials." and "CSRF Failed" are the only texts a caller may see. */
     if (err != ERR_BAD_INPUT && err != ERR_FORBIDDEN)
-        exchange->call.error.caller[0] = '\0';
+        say_nothing(&exchange->call.error);
     if (err == ERR_BAD_INPUT) /* the same bytes on every route */
         error_format_write_member(exchange, "detail", error_text_detail(exchange, err));
     else if (err != ERR_UNAUTHENTICATED || !error_format_write_own(exchange, err))
@@ -233,7 +240,7 @@ void status_denied(struct exchange *exchange, enum permit_answer answer)
     enum err err = answer == PERMIT_NO_CREDENTIAL ? ERR_UNAUTHENTICATED : ERR_FORBIDDEN;
 
     begin_error(exchange, err);
-    exchange->call.error.caller[0] = '\0';
+    say_nothing(&exchange->call.error);
     if (!error_format_write_own(exchange, err))
         write_detail(exchange, err);
 }

@@ -2,6 +2,7 @@
  * Samples of a route: those of api/examples.def, and the errors that follow from its columns. What an
  * error looks like is asked of the code that answers it (params.h, status.h), on a made-up request.
  */
+#include "cachewarden/redis_error.h"
 #include "reference/openapi.h"
 
 #include "http/status.h"
@@ -205,7 +206,8 @@ static void ask_error_format(struct maker *maker, struct sample *sample, enum ex
     enum err err = ERR_BAD_INPUT;
 
     if (given == GIVEN_REDIS_DOWN)
-        err = error_set(&exchange->call.error, ERR_UPSTREAM_DOWN, "redis unavailable");
+        err = redis_error_set(&exchange->call.error, ERR_UPSTREAM_DOWN, REDIS_ERROR_UNAVAILABLE,
+                              "not asked");
     status_render(exchange, err);
     take(sample, exchange);
 }

@@ -15,7 +15,7 @@ BEGIN {
 
 	# The shared headers (include/cachewarden/) and whose they are.
 	own("base", "arena clock die error exposition json lock log outlet owner random str thread")
-	own("pool", "pipeline pool tls_summary value")
+	own("pool", "pipeline pool redis_error tls_summary value")
 	own("auth", "digest identity issuer password permit principal revocations session token users")
 	own("api", "app call examples limits params routes tally")
 	owner["limits.def"] = "api"

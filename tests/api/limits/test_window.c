@@ -51,7 +51,9 @@ END_TEST
 
 START_TEST(what_went_wrong_before_is_forgotten)
 {
-    call = (struct call){.error = {.code = ERR_UPSTREAM_DOWN, .caller = "redis unavailable"}};
+    call = (struct call){.error = {.code = ERR_UPSTREAM_DOWN,
+                                   .redis = REDIS_ERROR_UNAVAILABLE,
+                                   .caller = "redis unavailable"}};
     ck_assert_int_eq(limit_judge(&call, 1, (struct limit_window){2, 5}), ERR_THROTTLED);
     ck_assert_str_eq(call.error.caller, "");
 }

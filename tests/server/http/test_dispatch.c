@@ -10,6 +10,7 @@
 #include "cachewarden/app.h"
 #include "cachewarden/arena.h"
 #include "cachewarden/clock.h"
+#include "cachewarden/redis_error.h"
 #include "cachewarden/token.h"
 
 #include <stdio.h>
@@ -59,7 +60,8 @@ static enum err op_param(struct call *call)
 static enum err op_redis_down(struct call *call)
 {
     calls++;
-    return error_set(&call->error, ERR_UPSTREAM_DOWN, "redis unavailable");
+    return redis_error_set(&call->error, ERR_UPSTREAM_DOWN, REDIS_ERROR_UNAVAILABLE,
+                           "connect: nobody there");
 }
 
 static const struct param_spec own_user[] = {
@@ -439,7 +441,7 @@ START_TEST(failures_have_the_format_of_the_row_and_keep_their_reason)
     ck_assert_int_eq(exchange.response.status, 500);
     ck_assert(str_eq(exchange.response.body, STR("{\"error\":\"Failed to look\"}")));
     ck_assert_int_eq(exchange.result, ERR_UPSTREAM_DOWN);
-    ck_assert_str_eq(exchange.call.error.detail, "redis unavailable");
+    ck_assert_str_eq(exchange.call.error.detail, "connect: nobody there");
 }
 END_TEST
 

@@ -3,6 +3,7 @@
 #include "suite.h"
 
 #include "cachewarden/arena.h"
+#include "cachewarden/redis_error.h"
 
 #include <stdio.h>
 
@@ -182,6 +183,19 @@ static const struct row rows[] = {
      "Error\",\"status\":500,\"detail\":\"Internal server error.\"}"},
 };
 
+/* As whoever failed sets it: the text of a cause of Redis comes with that cause. */
+static void fail_with(enum err err, const char *text)
+{
+    for (int i = REDIS_ERROR_UNAVAILABLE; i <= REDIS_ERROR_UNCERTAIN; i++) {
+        enum redis_error cause = (enum redis_error)i;
+        if (strcmp(redis_error_text(cause), text) == 0) {
+            redis_error_set(&exchange.call.error, err, cause, "for the log");
+            return;
+        }
+    }
+    error_set(&exchange.call.error, err, "%s", text);
+}
+
 START_TEST(every_error_in_every_format)
 {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -191,8 +205,7 @@ START_TEST(every_error_in_every_format)
         snprintf(what, sizeof what, "row %zu", i);
         begin(row->route);
         if (row->caller)
-            snprintf(exchange.call.error.caller, sizeof exchange.call.error.caller, "%s",
-                     row->caller);
+            fail_with(row->err, row->caller);
         if (row->err == ERR_THROTTLED)
             exchange.call.reply.retry_after_s = 17;
         exchange.call.reply.rate_limit = 10;
@@ -340,6 +353,11 @@ START_TEST(identity_failures_tell_nothing)
     status_identity_failed(&exchange, ERR_UPSTREAM_DOWN);
     expect_response("users down", 503, JSON, "{\"detail\":\"Service temporarily unavailable.\"}");
     ck_assert_int_eq(exchange.response.retry_after_s, 1);
+
+    begin(&detail); /* nor the cause, where Redis was asked about the caller */
+    fail_with(ERR_UPSTREAM_DOWN, "redis is loading");
+    status_identity_failed(&exchange, ERR_UPSTREAM_DOWN);
+    expect_response("redis down", 503, JSON, "{\"detail\":\"Service temporarily unavailable.\"}");
 }
 END_TEST
 
