@@ -163,17 +163,22 @@ static enum err take_value(struct call *call, const struct param_spec *spec, str
 /* Of the name a piece, of the value nothing: it may be a token that somebody put into the query. */
 static enum err refuse_unknown(struct call *call, struct str name)
 {
-    const struct param_spec *first = NULL;
-    char why[96] = "Unknown parameter. This route takes none.";
+    struct strbuf why;
+    bool is_first = true;
 
+    strbuf_init(&why, call->arena, 128);
+    strbuf_add(&why, STR("Unknown parameter. This route takes "));
     for (EACH_SPEC(spec, call->route)) {
-        if (spec->place == PLACE_QUERY && !first)
-            first = spec;
+        if (spec->place != PLACE_QUERY)
+            continue;
+        strbuf_add(&why, is_first ? STR_NONE : STR(", "));
+        strbuf_add(&why, str_from(spec->name));
+        is_first = false;
     }
-    if (first)
-        snprintf(why, sizeof why, "Unknown parameter. This route takes %s%s.", first->name,
-                 spec_next(first + 1) ? " and others" : "");
-    return call_refuse_name(call, str_sub(name, 0, SHOWN_MAX), why);
+    strbuf_add(&why, is_first ? STR("none.") : STR("."));
+    strbuf_add_char(&why, '\0');
+    return call_refuse_name(call, str_sub(name, 0, SHOWN_MAX),
+                            why.failed ? "Unknown parameter." : why.ptr);
 }
 
 /* Whether somebody meant one of the row's parameters and spelt it another way: user%5Fid, userId. */

@@ -240,7 +240,7 @@ START_TEST(repeated_and_unknown)
 {
     expect_refused(read_query("audit.list", "limit=1&limit=1"), "limit: Given more than once.");
     expect_refused(read_query("audit.list", "limit=1&foo=2"),
-                   "foo: Unknown parameter. This route takes limit and others.");
+                   "foo: Unknown parameter. This route takes limit, before, part.");
     expect_refused(read_query("audit.list", "limit=1&"), "Unknown parameter");
     expect_refused(read_query("audit.list", "Limit=1"), "Unknown parameter");
     expect_refused(read_query("search.clear", "foo=2"),

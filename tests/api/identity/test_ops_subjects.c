@@ -50,7 +50,7 @@ START_TEST(questions_without_sense)
         {"issuer=i&subject=a%0Ab",
          "subject: Must be 1 to 255 bytes of UTF-8 without control characters."},
         {"issuer=i&subject=s&subject=t", "subject: Given more than once."},
-        {"issuer=i&subject=s&x=1", "x: Unknown parameter. This route takes issuer and others."},
+        {"issuer=i&subject=s&x=1", "x: Unknown parameter. This route takes issuer, subject."},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
