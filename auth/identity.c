@@ -147,6 +147,7 @@ static enum err check_revoked(struct identity *identity, const struct account *a
         .is_own = identity_family_of(claims).len > 0,
         .user_id = account->id,
         .incarnation = account_incarnation(account),
+        .issuer = claims->issuer,
         .issued_at_s = claims->issued_at_s,
     };
 
@@ -206,6 +207,7 @@ static enum err make_user(struct arena *arena, const struct account *account,
         .credential = claims->use == TOKEN_SESSION ? CREDENTIAL_SESSION : CREDENTIAL_BEARER,
         .user_id = account->id,
         .is_stranger = !account->exists,
+        .issuer = claims->issuer,
         .subject = claims->subject,
         .is_superuser = is_superuser,
         .is_admin = is_superuser || is_member,
@@ -349,12 +351,14 @@ static enum err authenticate(struct identity *identity, struct arena *arena, str
                               &shown->principal, error);
 }
 
-/* Keys without an owner have no user, and two of them are two callers. */
+/* Keys without an owner have no user, and two of them are two callers. A stranger's number is the
+ * issuer's. */
 static bool is_same_caller(const struct principal *a, const struct principal *b)
 {
     bool are_keys = a->kind == PRINCIPAL_API_KEY && b->kind == PRINCIPAL_API_KEY;
 
     return a->user_id == b->user_id && a->is_stranger == b->is_stranger &&
+           (!a->is_stranger || str_eq(a->issuer, b->issuer)) &&
            (!are_keys || str_eq(a->token_id, b->token_id));
 }
 

@@ -2,9 +2,12 @@
 
 #include "claimed_rights.h"
 
+#include "cachewarden/digest.h"
 #include "cachewarden/json.h"
 
 #include <inttypes.h>
+
+enum { ISSUER_BYTES = 16 };
 
 /* A number stands for its digits: issuers write either. Empty when it is absent (NULL). */
 static enum err read_name(struct arena *arena, const struct json *value, const char *claim,
@@ -26,6 +29,18 @@ static enum err read_user(struct arena *arena, const struct issuer_spec *spec,
     return read_name(arena, value, "the user claim", user_out, error);
 }
 
+/* Goes into names of members, keys and records, where a name of any length and letters could not. */
+static enum err read_issuer(struct arena *arena, struct str name, struct str *issuer_out)
+{
+    unsigned char digest[DIGEST_SHA256_SIZE];
+    enum err err = digest_sha256(name, digest);
+
+    if (err)
+        return err;
+    *issuer_out = hex_encode(arena, (struct str){(const char *)digest, ISSUER_BYTES});
+    return issuer_out->ptr ? ERR_OK : ERR_NO_MEMORY;
+}
+
 enum err issuer_claims_read(const struct issuer_spec *spec, const struct issuer_claims_rules *rules,
                             struct arena *arena, struct str text, struct issuer_claims *claims,
                             struct error *error)
@@ -43,6 +58,8 @@ enum err issuer_claims_read(const struct issuer_spec *spec, const struct issuer_
         return error_set_detail(error, ERR_UNAUTHENTICATED, "token: iss is missing");
     token->is_own = false;
     err = read_name(arena, json_get(payload, "sub"), "sub", &token->subject, error);
+    if (!err)
+        err = read_issuer(arena, spec->name, &token->issuer);
     if (!err)
         err = read_user(arena, spec, payload, &claims->user, error);
     if (err)

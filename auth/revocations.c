@@ -35,7 +35,7 @@ struct table {
 struct entry {
     struct revocation revocation;
     bool is_saved;
-    char *name;
+    char *texts; /* its own, one behind the other */
 };
 
 struct revocations {
@@ -58,30 +58,42 @@ static uint64_t mix(uint64_t hash, uint64_t word)
     return hash ^ (hash >> 32);
 }
 
-/* Never 0, which stands for a free slot. */
-static uint64_t hash_of(uint64_t key, enum revocation_kind kind, struct str name, int64_t user_id)
+static uint64_t mix_text(uint64_t hash, struct str text)
 {
-    uint64_t hash = mix(key, ((uint64_t)kind << 32) | name.len), word;
+    uint64_t word;
 
-    while (name.len >= sizeof word) {
-        memcpy(&word, name.ptr, sizeof word);
+    hash = mix(hash, text.len);
+    while (text.len >= sizeof word) {
+        memcpy(&word, text.ptr, sizeof word);
         hash = mix(hash, word);
-        name.ptr += sizeof word;
-        name.len -= sizeof word;
+        text.ptr += sizeof word;
+        text.len -= sizeof word;
     }
+    if (text.len == 0)
+        return hash;
     word = 0;
-    if (name.len > 0)
-        memcpy(&word, name.ptr, name.len);
-    hash = mix(mix(mix(hash, word), (uint64_t)user_id), key);
+    memcpy(&word, text.ptr, text.len);
+    return mix(hash, word);
+}
+
+/* Never 0, which stands for a free slot. */
+static uint64_t hash_of(uint64_t key, enum revocation_kind kind, struct str name, int64_t user_id,
+                        struct str whose)
+{
+    uint64_t hash = mix_text(mix(key, (uint64_t)kind), name);
+
+    hash = mix(mix_text(mix(hash, (uint64_t)user_id), whose), key);
     return hash == 0 ? 1 : hash;
 }
 
 static uint64_t hash_revocation(const struct revocations *revocations,
                                 const struct revocation *revocation)
 {
-    return hash_of(revocations->key, revocation->kind, revocation->name, revocation->user_id);
+    return hash_of(revocations->key, revocation->kind, revocation->name, revocation->user_id,
+                   revocation->whose);
 }
 
+/* In the slot. */
 static int64_t cut_of(const struct revocation *revocation)
 {
     return revocation->kind == REVOKED_USER ? revocation->cut_s : INT64_MAX;
@@ -125,7 +137,7 @@ void revocations_free(struct revocations **revocations)
     if (!freed)
         return;
     for (size_t i = 0; i < atomic_load(&freed->count); i++)
-        free(freed->entries[i].name);
+        free(freed->entries[i].texts);
     free(freed->entries);
     for (struct table *table = atomic_load(&freed->table), *older; table; table = older) {
         older = table->older;
@@ -139,9 +151,8 @@ void revocations_free(struct revocations **revocations)
 /* ---- reading ---- */
 
 /*
- * Loads are acquires, so each is made before the next; the writers' releases pair with them. A name
- * may have several slots (an account that was cut off more than once), so the walk goes on to the first
- * free one.
+ * Loads are acquires, so each is made before the next; the writers' releases pair with them. A user may
+ * have a few slots (one for each number of days), so the walk goes on to the first free one.
  */
 static bool look_up(struct revocations *revocations, uint64_t hash, int64_t issued_at_s)
 {
@@ -161,9 +172,10 @@ static bool look_up(struct revocations *revocations, uint64_t hash, int64_t issu
 
 static bool look_up_token(struct revocations *revocations, const struct revocation_subject *subject)
 {
-    uint64_t hash = subject->is_own ? hash_of(revocations->key, REVOKED_TOKEN, subject->token_id, 0)
-                                    : hash_of(revocations->key, REVOKED_FOREIGN, subject->token_id,
-                                              subject->user_id);
+    uint64_t hash = subject->is_own
+                        ? hash_of(revocations->key, REVOKED_TOKEN, subject->token_id, 0, STR_NONE)
+                        : hash_of(revocations->key, REVOKED_FOREIGN, subject->token_id,
+                                  subject->user_id, subject->issuer);
 
     return look_up(revocations, hash, subject->issued_at_s);
 }
@@ -172,12 +184,14 @@ static bool look_up_all(struct revocations *revocations, const struct revocation
 {
     const uint64_t key = revocations->key;
     const int64_t issued_at_s = subject->issued_at_s;
+    struct str whose = subject->incarnation.len > 0 ? subject->incarnation : subject->issuer;
 
     return (subject->token_id.len > 0 && look_up_token(revocations, subject)) ||
            (subject->family.len > 0 &&
-            look_up(revocations, hash_of(key, REVOKED_FAMILY, subject->family, 0), issued_at_s)) ||
+            look_up(revocations, hash_of(key, REVOKED_FAMILY, subject->family, 0, STR_NONE),
+                    issued_at_s)) ||
            (subject->user_id > 0 &&
-            look_up(revocations, hash_of(key, REVOKED_USER, subject->incarnation, subject->user_id),
+            look_up(revocations, hash_of(key, REVOKED_USER, STR_NONE, subject->user_id, whose),
                     issued_at_s));
 }
 
@@ -206,8 +220,20 @@ size_t revocations_count(struct revocations *revocations)
 
 /* ---- writing, under the lock ---- */
 
-/* The slot of exactly this, or NULL. What is written down as two members is two here, too: who counts
- * both sides must count the same. */
+static int64_t kept_s(const struct revocation *revocation)
+{
+    return revocation->expires_at_s - revocation->cut_s;
+}
+
+/* Whether they are written down as the same member. What is two members is two here, too: who counts both
+ * sides must count the same. */
+static bool is_same(const struct revocation *a, const struct revocation *b)
+{
+    return a->kind == b->kind && a->user_id == b->user_id && str_eq(a->name, b->name) &&
+           str_eq(a->whose, b->whose) && (a->kind != REVOKED_USER || kept_s(a) == kept_s(b));
+}
+
+/* Its slot, or NULL. */
 static struct slot *find_locked(struct revocations *revocations, const struct revocation *wanted)
     CW_NEEDS_LOCK(&revocations->lock)
 {
@@ -216,9 +242,8 @@ static struct slot *find_locked(struct revocations *revocations, const struct re
 
     for (size_t i = hash & table->mask; (found = atomic_load(&table->slots[i].hash)) != 0;
          i = (i + 1) & table->mask) {
-        const struct revocation *there = &revocations->entries[table->slots[i].entry].revocation;
-        if (found == hash && there->kind == wanted->kind && there->user_id == wanted->user_id &&
-            there->cut_s == wanted->cut_s && str_eq(there->name, wanted->name))
+        if (found == hash &&
+            is_same(&revocations->entries[table->slots[i].entry].revocation, wanted))
             return &table->slots[i];
     }
     return NULL;
@@ -263,7 +288,7 @@ static enum err make_room_locked(struct revocations *revocations) CW_NEEDS_LOCK(
     return ERR_OK;
 }
 
-/* The later expiry holds. What has changed is not in Redis yet. */
+/* The later expiry holds, and with it the later cut. What has changed is not in Redis yet. */
 static void extend_locked(struct revocations *revocations, struct slot *slot,
                           const struct revocation *revocation, bool is_saved)
     CW_NEEDS_LOCK(&revocations->lock)
@@ -273,11 +298,31 @@ static void extend_locked(struct revocations *revocations, struct slot *slot,
 
     if (revocation->expires_at_s > entry->revocation.expires_at_s) {
         entry->revocation.expires_at_s = revocation->expires_at_s;
+        entry->revocation.cut_s = revocation->cut_s;
         entry->is_saved = is_saved;
+        atomic_store_explicit(&slot->cut_s, cut_of(revocation), memory_order_release);
     } else if (revocation->expires_at_s == entry->revocation.expires_at_s) {
         entry->is_saved = was_saved || is_saved;
     }
     revocations->unsaved += (size_t)was_saved - (size_t)entry->is_saved;
+}
+
+static bool copy_texts(struct entry *entry)
+{
+    struct str *name = &entry->revocation.name, *whose = &entry->revocation.whose;
+
+    if (name->len + whose->len == 0)
+        return true;
+    entry->texts = malloc(name->len + whose->len);
+    if (!entry->texts)
+        return false;
+    if (name->len > 0)
+        memcpy(entry->texts, name->ptr, name->len);
+    if (whose->len > 0)
+        memcpy(entry->texts + name->len, whose->ptr, whose->len);
+    name->ptr = entry->texts;
+    whose->ptr = entry->texts + name->len;
+    return true;
 }
 
 static enum err insert_locked(struct revocations *revocations, const struct revocation *revocation,
@@ -288,16 +333,10 @@ static enum err insert_locked(struct revocations *revocations, const struct revo
     if (err != ERR_OK)
         return err;
 
-    char *name = NULL;
-    if (revocation->name.len > 0) {
-        name = malloc(revocation->name.len);
-        if (!name)
-            return ERR_NO_MEMORY;
-        memcpy(name, revocation->name.ptr, revocation->name.len);
-    }
     struct entry *entry = &revocations->entries[count];
-    *entry = (struct entry){*revocation, is_saved, name};
-    entry->revocation.name.ptr = name;
+    *entry = (struct entry){*revocation, is_saved, NULL};
+    if (!copy_texts(entry))
+        return ERR_NO_MEMORY;
     place(revocations, atomic_load(&revocations->table), count);
     revocations->unsaved += is_saved ? 0 : 1;
     atomic_store(&revocations->count, count + 1);
@@ -332,7 +371,7 @@ static bool compact_locked(struct revocations *revocations, int64_t now_s)
             continue;
         }
         revocations->unsaved -= entry->is_saved ? 0 : 1;
-        free(entry->name);
+        free(entry->texts);
     }
     atomic_store(&revocations->count, kept);
     return kept < count;
@@ -380,8 +419,10 @@ enum err revocations_unsaved(struct revocations *revocations, struct arena *aren
             continue;
         list[found] = entry->revocation;
         list[found].name = str_dup(arena, entry->revocation.name);
-        if (!list[found++].name.ptr)
+        list[found].whose = str_dup(arena, entry->revocation.whose);
+        if (!list[found].name.ptr || !list[found].whose.ptr)
             err = ERR_NO_MEMORY;
+        found++;
     }
     lock_give(&revocations->lock);
     *list_out = list;

@@ -57,6 +57,7 @@ static void add_token(struct logout *logout, struct str token_id, bool is_own, i
         .kind = is_own ? REVOKED_TOKEN : REVOKED_FOREIGN,
         .name = token_id,
         .user_id = is_own ? 0 : logout->call->principal.user_id,
+        .whose = is_own ? STR_NONE : logout->call->principal.issuer,
         .expires_at_s = expires_at_s + token_leeway_s(logout->tokens),
     };
     logout->tokens_revoked++;
@@ -129,21 +130,17 @@ static enum err check_ahead(const struct logout *logout)
  * elsewhere may live longer than ours. */
 static void add_everything(struct logout *logout)
 {
-    const struct call *call = logout->call;
-    int64_t now_s = call->now_s, cut_s = now_s, until_s;
+    const struct principal *principal = &logout->call->principal;
+    struct str whose = principal->is_stranger ? principal->issuer : principal->incarnation;
+    int64_t cut_s = logout->call->now_s, until_s;
 
     if (logout->not_before_s > cut_s)
         cut_s = logout->not_before_s;
     until_s = cut_s + token_longest_ttl_s(logout->tokens);
-    if (call->principal.kind == PRINCIPAL_USER && call->principal.expires_at_s > until_s)
-        until_s = call->principal.expires_at_s;
-    logout->list[logout->count++] = (struct revocation){
-        .kind = REVOKED_USER,
-        .user_id = call->principal.user_id,
-        .name = call->principal.incarnation,
-        .cut_s = cut_s,
-        .expires_at_s = until_s + token_leeway_s(logout->tokens) + 1,
-    };
+    if (principal->kind == PRINCIPAL_USER && principal->expires_at_s > until_s)
+        until_s = principal->expires_at_s;
+    logout->list[logout->count++] = revocation_of_user(
+        principal->user_id, whose, cut_s, until_s + token_leeway_s(logout->tokens) + 1);
 }
 
 /*

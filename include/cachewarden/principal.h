@@ -34,6 +34,8 @@ struct principal {
     bool is_stranger; /* user_id is not of an account here: it names a cache, and nothing else */
     struct str
         incarnation; /* of that account (users.h); empty: there is none, or it is elsewhere */
+    struct str
+        issuer; /* of a token of another issuer: as token.h has it. Whose number a stranger's is */
     /* username, or the API key's name; of a stranger something that neither can be */
     struct str name;
     struct str subject; /* what the token says as `sub`, or empty */

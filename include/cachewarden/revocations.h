@@ -17,24 +17,34 @@
 
 struct revocations;
 
-/* The id of a token is unique when we made it. Of another's only together with its account: nobody
- * shall revoke what is not theirs by choosing an id. */
+/* The id of a token is unique when we made it. Of another's only together with its issuer and account:
+ * nobody shall revoke what is not theirs by choosing an id. */
 enum revocation_kind { REVOKED_TOKEN, REVOKED_FOREIGN, REVOKED_FAMILY, REVOKED_USER };
 
 struct revocation {
     enum revocation_kind kind;
     struct str
-        name; /* TOKEN, FOREIGN: its `jti`; FAMILY: its name; 1 to REVOCATION_NAME_MAX_SIZE. USER: the
-                 account's incarnation (users.h); empty: it has no account here */
+        name; /* TOKEN, FOREIGN: its `jti`; FAMILY: its name; 1 to REVOCATION_NAME_MAX_SIZE */
     int64_t user_id;      /* FOREIGN, USER: > 0; else 0 */
+    struct str whose;     /* FOREIGN, USER: whose number that is. The issuer (token.h); of USER the
+                             incarnation (users.h) where it is an account here. Has no colon */
     int64_t cut_s;        /* USER: tokens issued up to and in this second are void; else 0 */
     int64_t expires_at_s; /* from then on nothing it speaks of is good anyway */
 };
 
 #define REVOCATION_NAME_MAX_SIZE 255 /* the longest `jti` that claims may have */
 
-/* How a revocation is written down: "t:<jti>", "x:<id>:<jti>", "f:<family>",
- * "u:<id>:<incarnation>:<cut>"; the expiry stands beside it. In the arena; {NULL,0} when memory is out. */
+/*
+ * All tokens of a user that were issued up to and in `cut_s`, none of which is good after `until_s`. It is
+ * kept for a number of days after the cut that is a power of two. So the expiry tells the cut, both only
+ * ever rise together, and a user who is cut off over and over is one member, or one for each of a few
+ * lifetimes.
+ */
+struct revocation revocation_of_user(int64_t user_id, struct str whose, int64_t cut_s,
+                                     int64_t until_s);
+
+/* How a revocation is written down: "t:<jti>", "x:<id>:<issuer>:<jti>", "f:<family>",
+ * "u:<id>:<whose>:<days>"; the expiry stands beside it. In the arena; {NULL,0} when memory is out. */
 struct str revocation_write(struct arena *arena, const struct revocation *revocation);
 /* Strict; the name points into `text`. False: not one of ours. */
 bool revocation_read(struct str text, int64_t expires_at_s, struct revocation *revocation_out);
@@ -43,7 +53,7 @@ CW_MUST_CHECK enum err revocations_new(struct revocations **revocations_out);
 void revocations_free(struct revocations **revocations);
 
 /*
- * Adds one (copied), in force once this returns; a second time it may only get later. `is_saved`:
+ * Adds one (copied), in force once this returns; a second time it may only get later, with its cut. `is_saved`:
  * it is in Redis, too. ERR_NO_MEMORY: not added.
  */
 CW_MUST_CHECK enum err revocations_add(struct revocations *revocations,
@@ -55,6 +65,7 @@ struct revocation_subject {
     bool is_own; /* we made it */
     int64_t user_id, issued_at_s;
     struct str incarnation; /* of the account it is good for, if that is one of ours */
+    struct str issuer;      /* as token.h has it */
 };
 
 /* The check of every request: some tens of nanoseconds, no lock but for the microseconds of a clean-up. */

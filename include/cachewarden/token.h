@@ -57,6 +57,7 @@ struct token_claims {
     struct str id;          /* `jti`, or empty */
     struct str family;      /* `family` of our refresh and access tokens, or empty */
     struct str incarnation; /* of the account (users.h): in every token of ours, else empty */
+    struct str issuer;      /* of another issuer's token: 32 hex digits that stand for its name */
     /* Of a refresh token that could not be recorded: the control data it belongs to; else empty */
     struct str unrecorded;
     int64_t issued_at_s;  /* 0 when absent; of a session: when it began */

@@ -121,7 +121,7 @@ START_TEST(a_number_is_no_account)
     struct str customer = bearer_of_id(id);
     const struct revocation everything = {.kind = REVOKED_USER,
                                           .user_id = id,
-                                          .name = incarnation_of(id),
+                                          .whose = incarnation_of(id),
                                           .cut_s = now_s,
                                           .expires_at_s = now_s + 100};
 

@@ -4,9 +4,10 @@
 
 static void put_on_list(enum revocation_kind kind, const char *name, int64_t user_id, int64_t cut_s)
 {
-    struct str whose = kind == REVOKED_USER ? incarnation_of(user_id) : str_from(name);
+    struct str whose = kind == REVOKED_USER ? incarnation_of(user_id) : STR_NONE;
     const struct revocation revocation = {.kind = kind,
-                                          .name = whose,
+                                          .name = str_from(name),
+                                          .whose = whose,
                                           .user_id = user_id,
                                           .cut_s = cut_s,
                                           .expires_at_s = now_s + 1000};

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define ISSUER "0123456789abcdef0123456789abcdef"
+
 static struct issuer_cache *cache;
 static struct arena *arena;
 static struct issuer_claims claims;
@@ -42,6 +44,7 @@ static struct issuer_claims make(char *subject, char *id)
                    .token = {.user_id = 42,
                              .subject = str_from(subject),
                              .id = str_from(id),
+                             .issuer = STR(ISSUER),
                              .issued_at_s = 6,
                              .expires_at_s = 7,
                              .rights = {true, true, true, true}}},
@@ -58,6 +61,7 @@ START_TEST(found_again)
     memset(id, 'x', 3);
     ck_assert(issuer_cache_recall(cache, arena, digest_of(1), 1, 101, &claims));
     ck_assert(str_eq(claims.claims.token.subject, STR("alice")));
+    ck_assert(str_eq(claims.claims.token.issuer, STR(ISSUER)));
     ck_assert(str_eq(claims.claims.token.id, STR("jti")));
     ck_assert_int_eq(claims.claims.token.user_id, 42);
     ck_assert_int_eq(claims.claims.token.issued_at_s, 6);
@@ -95,7 +99,7 @@ START_TEST(long_texts)
     memset(rest, 'b', 65);
     struct issuer_claims kept = make(longest, rest);
 
-    issuer_cache_remember(cache, digest_of(1), 1, 100, &kept); /* 320 bytes */
+    issuer_cache_remember(cache, digest_of(1), 1, 100, &kept); /* 320 bytes, and the issuer */
     ck_assert(issuer_cache_recall(cache, arena, digest_of(1), 1, 100, &claims));
     ck_assert(str_eq(claims.claims.token.subject, str_from(longest)));
     ck_assert(str_eq(claims.claims.token.id, str_from(rest)));

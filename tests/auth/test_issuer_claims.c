@@ -53,6 +53,8 @@ START_TEST(numbers_are_ids)
     ck_assert_int_eq(token->user_id, 42);
     ck_assert(str_eq(token->subject, STR("42")));
     ck_assert(str_eq(token->id, STR("j")));
+    struct str issuer = token->issuer;
+    ck_assert_uint_eq(issuer.len, 32);
     ck_assert_int_eq(token->issued_at_s, 1000);
     ck_assert_int_eq(token->expires_at_s, 2000);
     ck_assert_int_eq(claims.claims.not_before_s, 900);
@@ -63,6 +65,7 @@ START_TEST(numbers_are_ids)
     ck_assert(str_eq(token->subject, STR("alice")));
     expect_good("{" REST ",\"uid\":7}");
     ck_assert_uint_eq(token->subject.len, 0);
+    ck_assert(str_eq(token->issuer, issuer));
     /* Claims that mean something in our own tokens mean nothing here. */
     expect_good("{" REST ",\"uid\":7,\"user_id\":\"x\",\"family\":\"f\",\"unrecorded\":\"u\"}");
     ck_assert_int_eq(token->user_id, 7);

@@ -31,25 +31,45 @@ static void add(enum revocation_kind kind, const char *name, int64_t expires_at_
     ck_assert_int_eq(revocations_add(list, &revocation, is_saved), ERR_OK);
 }
 
-static void add_user(int64_t user_id, int64_t cut_s, int64_t expires_at_s, bool is_saved)
+enum { DAY_S = 86400 };
+
+static void add_user_of(int64_t user_id, struct str whose, int64_t cut_s, int64_t days,
+                        bool is_saved)
 {
-    struct revocation revocation = {
-        .kind = REVOKED_USER, .user_id = user_id, .cut_s = cut_s, .expires_at_s = expires_at_s};
+    const struct revocation revocation =
+        revocation_of_user(user_id, whose, cut_s, cut_s + days * DAY_S);
     ck_assert_int_eq(revocations_add(list, &revocation, is_saved), ERR_OK);
+}
+
+static void add_user(int64_t user_id, int64_t cut_s, bool is_saved)
+{
+    add_user_of(user_id, STR_NONE, cut_s, 8, is_saved);
 }
 
 /* Of two accounts that had one id, one after the other, each has its own. */
 static bool covers_account(const char *incarnation, int64_t user_id, int64_t issued_at_s)
 {
+    const struct revocation_subject subject = {.user_id = user_id,
+                                               .issued_at_s = issued_at_s,
+                                               .incarnation = str_from(incarnation),
+                                               .issuer = STR("0123")};
+    return revocations_cover(list, &subject);
+}
+
+static bool covers_stranger(const char *issuer, int64_t user_id, int64_t issued_at_s)
+{
     const struct revocation_subject subject = {
-        .user_id = user_id, .issued_at_s = issued_at_s, .incarnation = str_from(incarnation)};
+        .user_id = user_id, .issued_at_s = issued_at_s, .issuer = str_from(issuer)};
     return revocations_cover(list, &subject);
 }
 
 static bool covers(const char *token_id, const char *family, int64_t user_id, int64_t issued_at_s)
 {
-    const struct revocation_subject subject = {str_from(token_id), str_from(family), true, user_id,
-                                               issued_at_s,        STR_NONE};
+    const struct revocation_subject subject = {.token_id = str_from(token_id),
+                                               .family = str_from(family),
+                                               .is_own = true,
+                                               .user_id = user_id,
+                                               .issued_at_s = issued_at_s};
     return revocations_cover(list, &subject);
 }
 
@@ -62,19 +82,24 @@ static size_t unsaved(struct revocation **list_out, size_t max)
 
 START_TEST(an_account_of_an_id)
 {
-    const struct revocation revocation = {.kind = REVOKED_USER,
-                                          .name = STR("0a1b"),
-                                          .user_id = 5,
-                                          .cut_s = 100,
-                                          .expires_at_s = 1000};
-    ck_assert_int_eq(revocations_add(list, &revocation, true), ERR_OK);
+    add_user_of(5, STR("0a1b"), 100, 1, true);
     ck_assert(covers_account("0a1b", 5, 100));
     ck_assert(!covers_account("0a1b", 5, 101));
     ck_assert(!covers_account("0a1c", 5, 100));
-    ck_assert(!covers_account(NULL, 5, 100));
+    ck_assert(!covers_stranger(NULL, 5, 100));
     ck_assert(!covers_account("0a1b", 6, 100));
-    add_user(5, 50, 1000, true);
-    ck_assert(covers_account(NULL, 5, 50) && !covers_account("0a1c", 5, 50));
+    add_user(5, 50, true);
+    ck_assert(covers_stranger(NULL, 5, 50) && !covers_account("0a1c", 5, 50));
+}
+END_TEST
+
+START_TEST(a_number_is_its_issuers)
+{
+    add_user_of(5, STR("0123"), 100, 1, true);
+    ck_assert(covers_stranger("0123", 5, 100));
+    ck_assert(!covers_stranger("0124", 5, 100));
+    ck_assert(!covers_stranger(NULL, 5, 100));
+    ck_assert(!covers_account("0a1b", 5, 100)); /* an account here that the issuer speaks for */
 }
 END_TEST
 
@@ -103,6 +128,9 @@ START_TEST(another_issuers_ids_are_an_accounts)
     subject.user_id = 2;
     ck_assert(!revocations_cover(list, &subject));
     subject.user_id = 1;
+    subject.issuer = STR("0123");
+    ck_assert(!revocations_cover(list, &subject));
+    subject.issuer = STR_NONE;
     subject.is_own = true;
     ck_assert(!revocations_cover(list, &subject));
 }
@@ -110,17 +138,38 @@ END_TEST
 
 START_TEST(an_account_up_to_a_second)
 {
-    add_user(7, 500, 1000, true);
+    add_user(7, 500, true);
     ck_assert(covers("x", "y", 7, 499));
     ck_assert(covers("x", "y", 7, 500));
     ck_assert(covers("x", "y", 7, 0)); /* does not say when it was issued */
     ck_assert(!covers("x", "y", 7, 501));
     ck_assert(!covers("x", "y", 8, 499));
-    add_user(7, 600, 1100, true);
+    add_user(7, 600, true);
     ck_assert(covers("x", "y", 7, 501));
-    add_user(7, 550, 1050, true); /* news of yesterday */
-    ck_assert(covers("x", "y", 7, 600));
-    ck_assert_uint_eq(revocations_count(list), 3);
+    add_user(7, 550, true); /* news of yesterday */
+    ck_assert(covers("x", "y", 7, 600) && !covers("x", "y", 7, 601));
+    ck_assert_uint_eq(revocations_count(list), 1);
+    add_user_of(7, STR_NONE, 700, 9, true); /* there are tokens that live longer */
+    ck_assert(covers("x", "y", 7, 700) && !covers("x", "y", 7, 701));
+    ck_assert_uint_eq(revocations_count(list), 2);
+    revocations_expire(list, 600 + 8 * DAY_S);
+    ck_assert_uint_eq(revocations_count(list), 1);
+    ck_assert(covers("x", "y", 7, 700));
+}
+END_TEST
+
+/* Whoever logs out everywhere every second for a day costs everybody else nothing. */
+START_TEST(cut_off_over_and_over)
+{
+    struct revocation *found;
+    for (int64_t cut_s = 1; cut_s <= DAY_S; cut_s++)
+        add_user(7, cut_s, cut_s % 2 == 0);
+    ck_assert_uint_eq(revocations_count(list), 1);
+    ck_assert_uint_eq(unsaved(&found, 10), 0);
+    ck_assert(covers("x", "y", 7, DAY_S) && !covers("x", "y", 7, DAY_S + 1));
+    add_user(7, DAY_S + 1, false);
+    ck_assert_uint_eq(unsaved(&found, 10), 1);
+    ck_assert_int_eq(found[0].cut_s, DAY_S + 1);
 }
 END_TEST
 
@@ -178,26 +227,27 @@ START_TEST(what_redis_lacks)
     add(REVOKED_TOKEN, "a", 1000, true);
     ck_assert_uint_eq(unsaved(&found, 10), 0);
     add(REVOKED_TOKEN, "b", 1000, false);
-    add_user(3, 50, 1000, false);
+    add_user_of(3, STR("0a1b"), 50, 8, false);
     ck_assert_uint_eq(revocations_saved_count(list), 1);
     ck_assert_uint_eq(unsaved(&found, 1), 1);
     ck_assert_uint_eq(unsaved(&found, 10), 2);
     ck_assert(found[0].kind == REVOKED_TOKEN && str_eq(found[0].name, STR("b")));
     ck_assert(found[1].kind == REVOKED_USER && found[1].user_id == 3 && found[1].cut_s == 50);
+    ck_assert(str_eq(found[1].whose, STR("0a1b")));
     /* One gets later while it is written: it is to be written again. */
-    add_user(3, 50, 1010, false);
+    add_user_of(3, STR("0a1b"), 60, 8, false);
     revocations_saved(list, found, 2);
     ck_assert_uint_eq(unsaved(&found, 10), 1);
-    ck_assert_int_eq(found[0].expires_at_s, 1010);
+    ck_assert_int_eq(found[0].cut_s, 60);
     revocations_saved(list, found, 1);
     ck_assert_uint_eq(unsaved(&found, 10), 0);
-    /* Cut off once more: another member in Redis, and another one here. */
-    add_user(3, 60, 1010, false);
     ck_assert_uint_eq(revocations_saved_count(list), 3);
-    ck_assert(covers(NULL, NULL, 3, 60) && !covers(NULL, NULL, 3, 61));
+    /* Another lifetime: another member in Redis, and another one here. */
+    add_user_of(3, STR("0a1b"), 60, 9, true);
+    ck_assert_uint_eq(revocations_saved_count(list), 4);
     /* Older news that Redis holds say nothing about ours. */
-    add_user(3, 60, 1020, false);
-    add_user(3, 60, 1010, true);
+    add_user_of(3, STR("0a1b"), 80, 8, false);
+    add_user_of(3, STR("0a1b"), 70, 8, true);
     ck_assert_uint_eq(unsaved(&found, 10), 1);
     ck_assert_uint_eq(revocations_saved_count(list), 3);
     revocations_doubt(list);
@@ -262,9 +312,11 @@ int main(void)
     TCase *tcase = tcase_create("revocations");
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, an_account_of_an_id);
+    tcase_add_test(tcase, a_number_is_its_issuers);
     tcase_add_test(tcase, each_kind_covers_its_own);
     tcase_add_test(tcase, another_issuers_ids_are_an_accounts);
     tcase_add_test(tcase, an_account_up_to_a_second);
+    tcase_add_test(tcase, cut_off_over_and_over);
     tcase_add_test(tcase, names_of_every_length);
     tcase_add_test(tcase, what_is_over_is_forgotten);
     tcase_add_test(tcase, a_later_expiry_holds);

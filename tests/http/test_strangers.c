@@ -189,6 +189,56 @@ START_TEST(rights_that_are_claimed)
 }
 END_TEST
 
+/* Three who count from one: two issuers, and who mints tokens with our secret. */
+static const char *const whose[] = {"\"iss\":\"shop\",", "\"iss\":\"blog\",", ""};
+enum { COUNTERS = 3 };
+
+static void open_counters(const char *directory)
+{
+    char config[1024];
+    cw_file_write(directory, "key", STAND_SECRET "\n", 0600);
+    snprintf(
+        config, sizeof config,
+        "auth: { issuers = ( { issuer = \"shop\"; algorithms = [ \"HS256\" ]; accounts = "
+        "\"none\"; secret_file = \"%s/key\"; user_claim = \"user_id\"; }, { issuer = \"blog\"; "
+        "algorithms = [ \"HS256\" ]; accounts = \"none\"; secret_file = \"%s/key\"; "
+        "user_claim = \"user_id\"; } ); };\n",
+        directory, directory);
+    open_with(config);
+}
+
+static const char *mint_of(char *line, int counter, const char *jti)
+{
+    return mint_bearer(line, STAND_SECRET,
+                       "{\"token_type\":\"access\",\"exp\":4102444800,\"iat\":%lld,%s"
+                       "\"jti\":\"%s\",\"user_id\":5}",
+                       (long long)time(NULL) - 100, whose[counter], jti);
+}
+
+static void expect_good_but(int ended, const char *jti)
+{
+    char line[MINT_SIZE];
+    for (int i = 0; i < COUNTERS; i++)
+        expect_status(http_get(stand.http, STATUS, mint_of(line, i, jti)), i == ended ? 401 : 200);
+}
+
+START_TEST(a_number_of_each_issuer)
+{
+    char line[MINT_SIZE];
+    char *directory = cw_directory_new();
+    open_counters(directory);
+    expect_good_but(-1, "a");
+    expect_answer(http_post(stand.http, "/auth/logout", mint_of(line, _i, "a")), 200,
+                  "{\"message\":\"Logged out\",\"tokens_revoked\":1}");
+    expect_good_but(_i, "a");
+    expect_good_but(-1, "b");
+    expect_status(http_post(stand.http, "/auth/logout?all=true", mint_of(line, _i, "b")), 200);
+    expect_good_but(_i, "b");
+    expect_good_but(_i, "c");
+    cw_directory_remove(&directory);
+}
+END_TEST
+
 #define UUID "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
 
 /* Users without numbers: Django names itself, signs with the same secret, and numbers are given here. */
@@ -238,6 +288,7 @@ int main(void)
     tcase_add_test(tcase, the_doctor_tells);
     tcase_add_test(tcase, numbers_kept_apart);
     tcase_add_test(tcase, rights_that_are_claimed);
+    tcase_add_loop_test(tcase, a_number_of_each_issuer, 0, COUNTERS);
     tcase_add_test(tcase, users_with_uuids);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

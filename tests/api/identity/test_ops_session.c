@@ -154,10 +154,12 @@ START_TEST(a_token_of_another_issuer)
                                  .credential = CREDENTIAL_BEARER,
                                  .user_id = 4711,
                                  .is_stranger = true,
+                                 .issuer = STR("0123"),
                                  .token_id = STR("a"),
                                  .issued_at_s = 5,
                                  .expires_at_s = clock_wall_s() + 100};
-    struct revocation_subject subject = {.token_id = STR("a"), .user_id = 4711};
+    struct revocation_subject subject = {
+        .token_id = STR("a"), .user_id = 4711, .issuer = STR("0123")};
     struct revocations *known = identity_revocations(node.app->identity);
     loopback_expect(LOOPBACK(&node, "auth.logout", stranger, .body = "{}"), LOGGED_OUT(1));
     ck_assert(revocations_cover(known, &subject));
@@ -171,6 +173,8 @@ START_TEST(a_token_of_another_issuer)
                     LOGGED_OUT(0));
     subject = (struct revocation_subject){
         .token_id = STR("b"), .user_id = 4711, .issued_at_s = clock_wall_s() - 1};
+    ck_assert(!revocations_cover(known, &subject));
+    subject.issuer = STR("0123");
     ck_assert(revocations_cover(known, &subject));
     subject.incarnation = STR("a"); /* the account with that number */
     ck_assert(!revocations_cover(known, &subject));
@@ -209,6 +213,27 @@ static void *log_out_many(void *arg)
     }
     return NULL;
 }
+
+/* However often: one member, whose score tells the second. */
+START_TEST(over_and_over_is_one_member)
+{
+    struct principal key = loopback_key(SCOPE_USER, first.user_id);
+    long long before = 0, score;
+    for (int i = 0; i < 3; i++) {
+        struct loopback_answer *answer =
+            LOOPBACK(&node, "auth.logout", key, .query = "all=true", .body = "{}");
+        ck_assert_int_eq(answer->err, ERR_OK);
+        loopback_free(&answer);
+        ck_assert_int_eq(redis_server_ask_integer(redis, "ZCARD cw:revoked"), 1);
+        score = redis_server_ask_integer(redis, "EVAL %s 0",
+                                         "return tonumber(redis.call('ZRANGE', 'cw:revoked', 0, "
+                                         "0, 'WITHSCORES')[2])");
+        ck_assert_int_gt(score, before);
+        before = score;
+    }
+    ck_assert_uint_eq(revocations_count(identity_revocations(node.app->identity)), 1);
+}
+END_TEST
 
 /* Each dates the next tokens a second later: without a bound they would be of a time that is far off. */
 START_TEST(over_and_over_locks_nobody_out)
@@ -358,6 +383,7 @@ int main(void)
     tcase_add_test(logout, sign_in_again_at_once);
     tcase_add_test(logout, a_token_of_another_issuer);
     tcase_add_test(logout, an_api_key_is_no_session);
+    tcase_add_test(logout, over_and_over_is_one_member);
     tcase_add_test(logout, over_and_over_locks_nobody_out);
     tcase_add_test(logout, it_is_recorded);
     tcase_add_test(logout, a_redis_that_takes_no_writes);
