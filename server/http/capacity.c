@@ -220,11 +220,12 @@ enum err http_limits_threads(int threads, struct error *error)
     free(crowd);
     if (count == wanted)
         return ERR_OK;
-    return error_set(error, ERR_BAD_INPUT,
-                     "server.threads: %d and %d others take %d threads, %d can be had (%s); raise "
-                     "TasksMax=, ulimit "
-                     "-u or -v, the container's pids limit or its memory, or lower server.threads",
-                     threads, THREADS_APART, wanted, count, strerror(why));
+    return error_set(
+        error, ERR_BAD_INPUT,
+        "server.threads: %d and %d others take %d threads, %d can be had (%s); raise "
+        "TasksMax=, ulimit "
+        "ulimit -u or -v, the pids limit or memory of the container, or lower server.threads",
+        threads, THREADS_APART, wanted, count, strerror(why));
 }
 
 /* ---- all of it ---- */
