@@ -143,10 +143,15 @@ static enum err check_algorithms(const struct issuer_spec *spec, struct error *e
 
 static enum err check_ca(const struct issuer_spec *spec, struct error *error)
 {
+    if (spec->jwks_ca.len == 0 || str_starts(spec->jwks_url, STR("https://")))
+        return ERR_OK;
+    return error_set(error, ERR_BAD_INPUT, "is for a jwks_url that begins with https://");
+}
+
+static enum err check_ca_file(const struct issuer_spec *spec, struct error *error)
+{
     if (spec->jwks_ca.len == 0)
         return ERR_OK;
-    if (!str_starts(spec->jwks_url, STR("https://")))
-        return error_set(error, ERR_BAD_INPUT, "is for a jwks_url that begins with https://");
     char *path = strndup(spec->jwks_ca.ptr, spec->jwks_ca.len);
     if (!path)
         return ERR_NO_MEMORY;
@@ -174,10 +179,22 @@ static enum err check_source(const struct issuer_spec *spec, const char **field_
     *field_out = "jwks_url";
     if (spec->jwks_url.len > URL_MAX_SIZE)
         return error_set(error, ERR_BAD_INPUT, "is longer than %d bytes", URL_MAX_SIZE);
-    if (spec->jwks_url.len > 0)
-        return jwks_fetch_check(spec->jwks_url, error);
-    *field_out = spec->jwks_file.len > 0 ? "jwks_file" : "secret_file";
-    return check_file(spec, error);
+    return spec->jwks_url.len > 0 ? jwks_fetch_check(spec->jwks_url, error) : ERR_OK;
+}
+
+enum err issuer_check_files(const struct issuer_spec *spec, const char **field_out,
+                            struct error *error)
+{
+    struct error why;
+
+    error_clear(&why);
+    *field_out = "jwks_ca";
+    enum err err = check_ca_file(spec, &why);
+    if (!err && spec->jwks_url.len == 0) {
+        *field_out = spec->jwks_file.len > 0 ? "jwks_file" : "secret_file";
+        err = check_file(spec, &why);
+    }
+    return err ? error_set(error, err, "%s", why.caller) : ERR_OK;
 }
 
 enum err issuer_check(const struct issuer_spec *spec, const char **field_out, struct error *error)

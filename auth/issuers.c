@@ -29,14 +29,31 @@ enum err issuer_new(const struct issuer_spec *spec, struct issuer **issuer_out, 
     atomic_init(&issuer->owners, 1);
     issuer->memory = arena_new(512, 0);
     err = issuer->memory ? issuer_spec_copy(issuer->memory, spec, &issuer->spec) : ERR_NO_MEMORY;
-    /* The thread looks at a file again, as it is not known when this was. */
     if (!err && spec->jwks_url.len == 0)
-        err = issuer_keys_load(spec, &issuer->keys, error);
+        err = issuer_read_file(issuer, &issuer->keys, error);
+    /* Somebody else's file is no reason not to start. The thread reads it again, and tells. */
+    if (err && err != ERR_NO_MEMORY && err != ERR_INTERNAL) {
+        issuer->was_read = false;
+        err = ERR_OK;
+    }
     pace_init(&issuer->pace, clock_mono_ns());
     if (err)
         issuer_release(&issuer);
     *issuer_out = issuer;
     return err;
+}
+
+struct str issuer_file(const struct issuer_spec *spec)
+{
+    return spec->jwks_file.len > 0 ? spec->jwks_file : spec->secret_file;
+}
+
+/* First the look: what is written between the two is then seen at the next one. */
+enum err issuer_read_file(struct issuer *issuer, struct issuer_keys **keys_out, struct error *error)
+{
+    key_file_look(issuer_file(&issuer->spec).ptr, &issuer->stamp); /* copied with a NUL behind */
+    issuer->was_read = true;
+    return issuer_keys_load(&issuer->spec, keys_out, error);
 }
 
 struct issuer *issuer_hold(struct issuer *issuer)
@@ -101,12 +118,13 @@ static enum err make_list(const struct issuers *issuers, const struct issuer_spe
     return err;
 }
 
-/* Servers are asked again; until they answer, what they said last is good. */
+/* Servers are asked again; until they answer, what they said last is good. So is what a file held that
+ * cannot be used now. */
 static void take_over_locked(const struct issuer_list *from, struct issuer_list *to)
 {
     for (size_t i = 0; i < to->count; i++) {
         struct issuer *issuer = to->items[i];
-        for (size_t j = 0; j < from->count && issuer->spec.jwks_url.len > 0; j++) {
+        for (size_t j = 0; j < from->count && !issuer->keys; j++) {
             const struct issuer *old = from->items[j];
             if (!issuer_spec_same_keys(&issuer->spec, &old->spec))
                 continue;

@@ -3,7 +3,7 @@
  * A request never waits for a file or a server: it finds keys in memory or is refused.
  *
  * Where keys come from a server, the last good set is used while fetches fail, for a day at most;
- * pace.h says when they are made. A file is looked at every second.
+ * pace.h says when they are made. A file is looked at every second, and read when it changed.
  */
 #ifndef AUTH_ISSUERS_H
 #define AUTH_ISSUERS_H
@@ -24,7 +24,8 @@ struct issuers_options {
     int fetch_timeout_ms; /* 0: ten seconds */
 };
 
-/* Reads files, fetches nothing. ERR_BAD_INPUT: issuer_check of one of them, or two with one name. */
+/* Reads files, fetches nothing; one that cannot be used keeps its issuer out until it can. ERR_BAD_INPUT:
+ * issuer_check of one of them, or two with one name. */
 CW_MUST_CHECK enum err issuers_new(const struct issuers_options *options,
                                    struct issuers **issuers_out, struct error *error);
 /* Ends the thread first, which may take a second or so while it fetches. */
@@ -37,8 +38,8 @@ CW_MUST_CHECK enum err issuers_start(struct issuers *issuers, struct error *erro
 bool issuers_wait(struct issuers *issuers, int64_t deadline_ns);
 
 /*
- * Other issuers from here on; files are read, and servers asked, anew. Keys from a server that is
- * still configured stay in use until then. ERR_BAD_INPUT: nothing has changed. Every token is proven
+ * Other issuers from here on; files are read, and servers asked, anew. Keys of a source that is still
+ * configured stay in use until it has others. ERR_BAD_INPUT: nothing has changed. Every token is proven
  * again.
  */
 CW_MUST_CHECK enum err issuers_set(struct issuers *issuers, const struct issuer_spec *specs,

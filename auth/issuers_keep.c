@@ -23,9 +23,8 @@ static void log_failed(const struct issuer *issuer, bool has_keys, enum err err,
                        const struct error *error)
 {
     log_event(LOG_LEVEL_WARN, "issuer.keys_failed", LOG_STR("issuer", issuer->spec.name),
-              LOG_STR("from", issuer->spec.jwks_url.len > 0    ? issuer->spec.jwks_url
-                              : issuer->spec.jwks_file.len > 0 ? issuer->spec.jwks_file
-                                                               : issuer->spec.secret_file),
+              LOG_STR("from", issuer->spec.jwks_url.len > 0 ? issuer->spec.jwks_url
+                                                            : issuer_file(&issuer->spec)),
               LOG_CSTR("reason", error->caller[0] ? error->caller : err_name(err)),
               LOG_CSTR("effect", has_keys ? "the last good keys stay in use"
                                           : "its tokens are refused until there are keys"));
@@ -47,31 +46,44 @@ static bool install_locked(struct issuers *issuers, struct issuer *issuer,
 
 /* ---- files ---- */
 
+/* Out of files, forbidden, no memory: another try may do better, though the file is the same. */
+static bool may_heal(enum err err)
+{
+    return err != ERR_OK && err != ERR_BAD_INPUT && err != ERR_TOO_LARGE;
+}
+
+/* Whether to read it now; *is_other_out: it is not the one that was read. A file that is not there needs no
+ * second try. */
+static bool is_to_read(const struct issuer *issuer, bool *is_other_out)
+{
+    struct key_file_stamp stamp;
+
+    key_file_look(issuer_file(&issuer->spec).ptr, &stamp);
+    *is_other_out = !issuer->was_read || !key_file_same(&issuer->stamp, &stamp);
+    return *is_other_out || key_file_is_young(&stamp, clock_wall_s()) ||
+           (stamp.exists && may_heal(issuer->read_outcome));
+}
+
+/* One line in the log for each change. */
 static void look_at_file(struct issuers *issuers, struct issuer *issuer)
 {
-    struct str path =
-        issuer->spec.jwks_file.len > 0 ? issuer->spec.jwks_file : issuer->spec.secret_file;
     struct issuer_keys *keys = NULL, *held;
-    struct key_file_stamp stamp;
+    bool is_other, is_installed = false;
     struct error error;
 
-    key_file_look(path.ptr, &stamp); /* copied with a NUL behind */
-    bool is_new = key_file_may_differ(&issuer->stamp, &stamp, 0);
-    if (!is_new && !key_file_may_differ(&issuer->stamp, &stamp, clock_wall_s()))
+    if (!is_to_read(issuer, &is_other))
         return;
-    issuer->stamp = stamp;
     error_clear(&error);
-    enum err err = issuer_keys_load(&issuer->spec, &keys, &error);
-    if (err) {
-        if (is_new)
-            log_failed(issuer, true, err, &error);
-        return;
-    }
+    enum err err = issuer_read_file(issuer, &keys, &error), before = issuer->read_outcome;
+    issuer->read_outcome = err;
     lock_take(&issuers->lock);
-    bool is_installed = install_locked(issuers, issuer, &keys);
+    if (!err)
+        is_installed = install_locked(issuers, issuer, &keys);
     held = issuer_keys_hold(issuer->keys);
     lock_give(&issuers->lock);
-    if (is_installed)
+    if (err && (is_other || err != before))
+        log_failed(issuer, held != NULL, err, &error);
+    else if (!err && (is_installed || before))
         log_loaded(issuer, held);
     issuer_keys_release(&held);
     issuer_keys_release(&keys);

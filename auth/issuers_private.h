@@ -21,8 +21,10 @@ struct issuer {
     struct issuer_keys *keys; /* NULL: none yet, or none any more */
     struct pace pace;         /* of jwks_url */
     bool was_asked;           /* whatever came of it */
-    /* the thread's alone */
+    /* the thread's alone: of a file, how it looked when it was read, and what came of that */
+    bool was_read;
     struct key_file_stamp stamp;
+    enum err read_outcome;
 };
 
 struct issuer_list {
@@ -50,9 +52,15 @@ struct issuers {
     struct issuer_list list;
 };
 
-/* The files read, nothing fetched. ERR_BAD_INPUT as issuer_check. */
+/* The files read, nothing fetched. One with a file that cannot be used has no keys yet. ERR_BAD_INPUT as
+ * issuer_check. */
 CW_MUST_CHECK enum err issuer_new(const struct issuer_spec *spec, struct issuer **issuer_out,
                                   struct error *error);
+/* The path of jwks_file or secret_file, with a NUL behind. */
+struct str issuer_file(const struct issuer_spec *spec);
+/* Reads it as it is now, and remembers how it looked. Errors of issuer_keys_load. */
+CW_MUST_CHECK enum err issuer_read_file(struct issuer *issuer, struct issuer_keys **keys_out,
+                                        struct error *error);
 struct issuer *issuer_hold(struct issuer *issuer);
 void issuer_release(struct issuer **issuer);
 

@@ -56,13 +56,16 @@ static bool is_same_time(struct timespec a, struct timespec b)
     return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-bool key_file_may_differ(const struct key_file_stamp *before, const struct key_file_stamp *now,
-                         int64_t now_s)
+bool key_file_same(const struct key_file_stamp *a, const struct key_file_stamp *b)
 {
-    if (before->exists != now->exists || before->device != now->device ||
-        before->inode != now->inode || before->size != now->size ||
-        !is_same_time(before->modified, now->modified) ||
-        !is_same_time(before->changed, now->changed))
-        return true;
-    return now->exists && now->changed.tv_sec + TIME_STEP_S >= now_s;
+    return a->exists == b->exists && a->device == b->device && a->inode == b->inode &&
+           a->size == b->size && is_same_time(a->modified, b->modified) &&
+           is_same_time(a->changed, b->changed);
+}
+
+bool key_file_is_young(const struct key_file_stamp *stamp, int64_t now_s)
+{
+    int64_t age_s = now_s - stamp->changed.tv_sec;
+
+    return stamp->exists && age_s >= -TIME_STEP_S && age_s <= TIME_STEP_S;
 }

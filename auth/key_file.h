@@ -28,11 +28,11 @@ struct key_file_stamp {
 };
 
 void key_file_look(const char *path, struct key_file_stamp *stamp_out);
+bool key_file_same(const struct key_file_stamp *a, const struct key_file_stamp *b);
 /*
- * Whether what was read when the file looked like `before` may be out of date. Times of files have
- * steps, so one that was modified within the last seconds before now_s may have been so twice.
+ * Times of files have steps: one that changed within the last seconds before now_s may change again and
+ * look the same. False for a time that is ahead of the clock by more than that: it would be true for as long.
  */
-bool key_file_may_differ(const struct key_file_stamp *before, const struct key_file_stamp *now,
-                         int64_t now_s);
+bool key_file_is_young(const struct key_file_stamp *stamp, int64_t now_s);
 
 #endif

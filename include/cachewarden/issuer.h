@@ -52,11 +52,18 @@ struct shared_spec {
 };
 
 /*
- * Whether it can be used: its form, and files as they are now; nothing is fetched. ERR_BAD_INPUT:
- * the caller's text says what is wrong with the field *field_out (NULL: with several), for an
- * operator; it never holds a secret. ERR_NO_MEMORY, ERR_INTERNAL.
+ * Whether it is configured well: its form; nothing is read or fetched. ERR_BAD_INPUT: the caller's text
+ * says what is wrong with the field *field_out (NULL: with several), for an operator; it never holds a
+ * secret. ERR_NO_MEMORY, ERR_INTERNAL.
  */
 CW_MUST_CHECK enum err issuer_check(const struct issuer_spec *spec, const char **field_out,
                                     struct error *error);
+
+/*
+ * Whether its files can be used as they are now. They are somebody else's, and change: one that cannot keeps
+ * its issuer out and nothing else. Errors as issuer_check, of one that it found good.
+ */
+CW_MUST_CHECK enum err issuer_check_files(const struct issuer_spec *spec, const char **field_out,
+                                          struct error *error);
 
 #endif

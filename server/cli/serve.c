@@ -72,6 +72,7 @@ static int check_config(const struct cli *cli)
         .environment = (const char *const *)environ,
         .overrides = &override,
         .override_count = override.value ? 1 : 0,
+        .is_strict = true,
     };
     struct config *config;
     struct config_report report;

@@ -124,15 +124,16 @@ static void check_environment(const struct config *config, struct config_report 
                      "must be 1 to 64 of a-z A-Z 0-9 . _ -");
 }
 
-void config_check(struct config *config, bool direct, struct config_report *report)
+void config_check(struct config *config, const struct config_input *input,
+                  struct config_report *report)
 {
     /* A broken value was reported already and left as it was; the checks below see a sound struct
      * in any case. */
     check_environment(config, report);
     check_redis(config, report);
-    config_check_lists(config, direct, report);
+    config_check_lists(config, input, report);
     config_check_redis_tls(config, report);
-    if (!direct) {
+    if (!input->direct) {
         config_check_server(config, report);
         check_endpoints(config, SETTING_redis_sentinels, &config->redis_sentinels, report);
         check_endpoints(config, SETTING_redis_nodes, &config->redis_nodes, report);
@@ -140,5 +141,5 @@ void config_check(struct config *config, bool direct, struct config_report *repo
         check_users(config, report);
         check_tokens(config, report);
     }
-    check_available(config, direct, report);
+    check_available(config, input->direct, report);
 }

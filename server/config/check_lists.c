@@ -120,13 +120,14 @@ static void refuse_fields(const struct setting_table *fields, const struct confi
     free(blank);
 }
 
-void config_check_lists(struct config *config, bool direct, struct config_report *report)
+void config_check_lists(struct config *config, const struct config_input *input,
+                        struct config_report *report)
 {
     for (size_t i = 0; i < config->caches.count; i++)
         check_cache(config->caches.items, i, report);
     refuse_fields(setting_fields(KIND_CACHES), &config->caches, "caches", report);
-    if (!direct)
-        config_check_issuers(config, report);
-    for (size_t i = 0; !direct && i < config->gateway_routes.count; i++)
+    if (!input->direct)
+        config_check_issuers(config, input->is_strict, report);
+    for (size_t i = 0; !input->direct && i < config->gateway_routes.count; i++)
         check_route((const struct config_route *)config->gateway_routes.items + i, i, report);
 }

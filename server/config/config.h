@@ -160,6 +160,9 @@ struct config_input {
     size_t override_count;
     /* only what commands need that work straight on Redis: problems elsewhere are not looked for */
     bool direct;
+    /* Files of others (issuers' keys) that cannot be used are errors; else they are warnings, and the
+     * issuer's tokens are refused until they can */
+    bool is_strict;
 };
 
 /*

@@ -200,11 +200,14 @@ bool config_parse_endpoint(struct str text, int64_t min_port, char **host_out, i
 /* Listeners, proxies, hosts, origins, TLS files (config/check_server.c). */
 void config_check_server(struct config *config, struct config_report *report);
 /* Named caches, issuers, gateway routes (config/check_lists.c). */
-void config_check_lists(struct config *config, bool direct, struct config_report *report);
+void config_check_lists(struct config *config, const struct config_input *input,
+                        struct config_report *report);
 /* Other issuers of tokens, with the files they name (config/issuers.c). */
-void config_check_issuers(const struct config *config, struct config_report *report);
+void config_check_issuers(const struct config *config, bool is_strict,
+                          struct config_report *report);
 /* What needs more than one setting, or more than its form; fills what is made of the settings. */
-void config_check(struct config *config, bool direct, struct config_report *report);
+void config_check(struct config *config, const struct config_input *input,
+                  struct config_report *report);
 
 /* ---- the secret made at the first start (config/secret.c) ---- */
 

@@ -83,22 +83,32 @@ static void check_accounts(const struct config_issuer *issuer, size_t index,
 }
 
 static void check_issuer(const struct config_issuer *issuer, size_t index, struct arena *arena,
-                         struct config_report *report)
+                         bool is_strict, struct config_report *report)
 {
     char prefix[64];
     struct issuer_spec spec;
     struct error error;
     const char *field = NULL;
+    bool is_file = false;
     enum err err = fill(issuer, arena, &spec);
 
     error_clear(&error);
     if (err == ERR_OK)
         err = issuer_check(&spec, &field, &error);
+    if (err == ERR_OK) {
+        is_file = true;
+        err = issuer_check_files(&spec, &field, &error);
+    }
     if (err == ERR_OK)
         return;
     snprintf(prefix, sizeof prefix, field ? "auth.issuers[%zu]." : "auth.issuers[%zu]", index);
-    config_error(report, &issuer->source, (struct config_name){prefix, field ? field : ""}, "%s",
-                 error.caller[0] ? error.caller : err_name(err));
+    const struct config_name name = {prefix, field ? field : ""};
+    const char *why = error.caller[0] ? error.caller : err_name(err);
+    if (is_file && !is_strict)
+        config_warning(report, &issuer->source, name,
+                       "%s; tokens of this issuer are refused until it can be used", why);
+    else
+        config_error(report, &issuer->source, name, "%s", why);
 }
 
 /* What is missing or of the wrong type has been reported already. */
@@ -107,7 +117,7 @@ static bool is_whole(const struct config_issuer *issuer)
     return issuer->issuer && issuer->user_claim;
 }
 
-void config_check_issuers(const struct config *config, struct config_report *report)
+void config_check_issuers(const struct config *config, bool is_strict, struct config_report *report)
 {
     const struct config_issuer *issuers = config->auth_issuers.items;
     struct arena *arena = arena_new(1024, 0);
@@ -117,7 +127,7 @@ void config_check_issuers(const struct config *config, struct config_report *rep
             continue;
         check_name(config, issuers, i, report);
         check_accounts(&issuers[i], i, report);
-        check_issuer(&issuers[i], i, arena, report);
+        check_issuer(&issuers[i], i, arena, is_strict, report);
     }
     arena_free(&arena);
 }

@@ -160,7 +160,7 @@ enum err config_load(const struct config_input *input, struct config **config_ou
     config_merge_redis(config, CONFIG_ENVIRONMENT, report_out);
     load_overrides(config, input, report_out);
     config_merge_redis(config, CONFIG_COMMAND_LINE, report_out);
-    config_check(config, input->direct, report_out);
+    config_check(config, input, report_out);
     if (report_out->errors > 0) {
         config_free(&config);
         return ERR_BAD_INPUT;

@@ -63,16 +63,35 @@ static void expect_good(const struct issuer_spec *spec)
     ck_assert_msg(issuer_check(spec, &field, &error) == ERR_OK, "%s %s", field, error.caller);
 }
 
-static void expect_bad(const struct issuer_spec *spec, const char *bad_field, const char *why)
+static void expect_good_files(const struct issuer_spec *spec)
 {
-    error_clear(&error);
-    ck_assert_int_eq(issuer_check(spec, &field, &error), ERR_BAD_INPUT);
+    expect_good(spec);
+    ck_assert_msg(issuer_check_files(spec, &field, &error) == ERR_OK, "%s %s", field, error.caller);
+}
+
+static void expect_told(const char *bad_field, const char *why)
+{
     ck_assert_msg(strstr(error.caller, why) != NULL, "%s, not %s", error.caller, why);
     ck_assert_ptr_null(strstr(error.caller, "canary"));
     if (bad_field)
         ck_assert_str_eq(field, bad_field);
     else
         ck_assert_ptr_null(field);
+}
+
+static void expect_bad(const struct issuer_spec *spec, const char *bad_field, const char *why)
+{
+    error_clear(&error);
+    ck_assert_int_eq(issuer_check(spec, &field, &error), ERR_BAD_INPUT);
+    expect_told(bad_field, why);
+}
+
+/* Good by its form: what is wrong is in the file. */
+static void expect_bad_file(const struct issuer_spec *spec, const char *bad_field, const char *why)
+{
+    expect_good(spec);
+    ck_assert_int_eq(issuer_check_files(spec, &field, &error), ERR_BAD_INPUT);
+    expect_told(bad_field, why);
 }
 
 START_TEST(good_ones)
@@ -87,15 +106,15 @@ START_TEST(good_ones)
     spec.algorithm_count = sizeof many / sizeof *many;
     expect_good(&spec);
     spec.jwks_ca = str_from(keys_path);
-    expect_good(&spec);
+    expect_good_files(&spec);
     spec = good_spec();
     spec.jwks_url = STR_NONE;
     spec.jwks_file = str_from(keys_path);
-    expect_good(&spec);
+    expect_good_files(&spec);
     spec.jwks_file = STR_NONE;
     spec.secret_file = str_from(secret_path);
     spec.algorithms = hs256;
-    expect_good(&spec);
+    expect_good_files(&spec);
 }
 END_TEST
 
@@ -185,7 +204,7 @@ START_TEST(places)
     expect_bad(&spec, "jwks_url", "longer than 2048");
     spec = good_spec();
     spec.jwks_ca = str_from(missing_path);
-    expect_bad(&spec, "jwks_ca", "cannot be read");
+    expect_bad_file(&spec, "jwks_ca", "cannot be read");
     spec.jwks_url = STR("http://127.0.0.1/keys");
     expect_bad(&spec, "jwks_ca", "is for a jwks_url that begins with https://");
 }
@@ -197,24 +216,24 @@ START_TEST(files)
 
     spec.jwks_url = STR_NONE;
     spec.jwks_file = str_from(missing_path);
-    expect_bad(&spec, "jwks_file", "No such file");
+    expect_bad_file(&spec, "jwks_file", "No such file");
     spec.jwks_file = str_from(secret_path);
-    expect_bad(&spec, "jwks_file", "no JSON object");
+    expect_bad_file(&spec, "jwks_file", "no JSON object");
     spec.jwks_file = str_from(folder.path);
-    expect_bad(&spec, "jwks_file", "not a regular file");
+    expect_bad_file(&spec, "jwks_file", "not a regular file");
     /* Keys, but for another algorithm. */
     static const struct str rs256[] = {STR("RS256")};
     spec.jwks_file = str_from(keys_path);
     spec.algorithms = rs256;
-    expect_bad(&spec, "jwks_file", "no key of the set can be used");
+    expect_bad_file(&spec, "jwks_file", "no key of the set can be used");
     spec.jwks_file = STR_NONE;
     spec.algorithms = hs256;
     spec.secret_file = str_from(short_path);
-    expect_bad(&spec, "secret_file", "the secret has 12 bytes, but HS256 needs at least 32");
+    expect_bad_file(&spec, "secret_file", "the secret has 12 bytes, but HS256 needs at least 32");
     static const struct str hs512[] = {STR("HS512")};
     spec.algorithms = hs512;
     spec.secret_file = str_from(secret_path);
-    expect_bad(&spec, "secret_file", "HS512 needs at least 64");
+    expect_bad_file(&spec, "secret_file", "HS512 needs at least 64");
 }
 END_TEST
 

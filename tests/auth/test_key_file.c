@@ -71,23 +71,40 @@ END_TEST
 START_TEST(changes_are_seen)
 {
     struct key_file_stamp none, first, same, longer, gone;
-    int64_t now_s = clock_wall_s(), later_s = now_s + 3600;
 
     key_file_look(path, &none);
-    ck_assert(!none.exists && !key_file_may_differ(&none, &none, now_s));
+    ck_assert(!none.exists && key_file_same(&none, &none));
     write_file("one");
     key_file_look(path, &first);
     key_file_look(path, &same);
-    ck_assert(first.exists && key_file_may_differ(&none, &first, later_s));
-    ck_assert(!key_file_may_differ(&first, &same, later_s));
-    /* It may be written again within the same step of the clock. */
-    ck_assert(key_file_may_differ(&first, &same, now_s));
+    ck_assert(first.exists && !key_file_same(&none, &first));
+    ck_assert(key_file_same(&first, &same));
     write_file("three");
     key_file_look(path, &longer);
-    ck_assert(key_file_may_differ(&first, &longer, later_s));
+    ck_assert(!key_file_same(&first, &longer));
     ck_assert_int_eq(unlink(path), 0);
     key_file_look(path, &gone);
-    ck_assert(!gone.exists && key_file_may_differ(&longer, &gone, later_s));
+    ck_assert(!gone.exists && !key_file_same(&longer, &gone));
+}
+END_TEST
+
+/* A young one may be written again within the same step of the clock. */
+START_TEST(young_ones)
+{
+    struct key_file_stamp stamp;
+
+    key_file_look(path, &stamp);
+    ck_assert(!key_file_is_young(&stamp, 0) && !key_file_is_young(&stamp, clock_wall_s()));
+    write_file("one");
+    key_file_look(path, &stamp);
+    int64_t changed_s = stamp.changed.tv_sec;
+    ck_assert(key_file_is_young(&stamp, changed_s));
+    ck_assert(key_file_is_young(&stamp, changed_s + 2));
+    ck_assert(!key_file_is_young(&stamp, changed_s + 3));
+    /* The clock was put back, or is another machine's: not read again until it has caught up. */
+    ck_assert(key_file_is_young(&stamp, changed_s - 2));
+    ck_assert(!key_file_is_young(&stamp, changed_s - 3));
+    ck_assert(!key_file_is_young(&stamp, 0));
 }
 END_TEST
 
@@ -100,6 +117,7 @@ int main(void)
     tcase_add_test(tcase, up_to_what_fits);
     tcase_add_test(tcase, what_is_no_file);
     tcase_add_test(tcase, changes_are_seen);
+    tcase_add_test(tcase, young_ones);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

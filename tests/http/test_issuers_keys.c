@@ -177,6 +177,33 @@ START_TEST(a_reload)
 }
 END_TEST
 
+/* Somebody else's file: neither commands nor the server stop for it. The stand makes its accounts with the
+ * command line. */
+START_TEST(a_key_file_that_is_not_there)
+{
+    stand_open(&stand, &(struct stand_options){
+                           .config = "auth: { issuers = ( { issuer = \"" ISSUER "\"; algorithms = "
+                                     "[ \"ES256\" ]; jwks_file = \"keys.json\"; accounts = "
+                                     "\"none\"; } ); };\nlimits: { enabled = false; };\n"});
+    struct cw_result result;
+    stand_cli(&stand, NULL, (const char *const[]){"user", "deactivate", "bob", NULL}, &result);
+    ck_assert_msg(result.status == 0, "%s", result.err);
+    ck_assert_msg(strstr(result.err, "warning: ") && strstr(result.err, "jwks_file"), "%s",
+                  result.err);
+    cw_result_fini(&result);
+    stand_cli(&stand, NULL, (const char *const[]){"serve", "--check-config", NULL}, &result);
+    ck_assert_int_eq(result.status, 1);
+    ck_assert_msg(strstr(result.err, "error: ") && strstr(result.err, "jwks_file"), "%s",
+                  result.err);
+    cw_result_fini(&result);
+    ck_assert(is_refused(ec));
+    char *set = signer_jwks((const struct signer *const[]){ec, NULL});
+    cw_file_write(stand.directory, "keys.json", set, 0600);
+    free(set);
+    stand_wait(is_accepted, ec, "the file is there");
+}
+END_TEST
+
 START_TEST(nonsense_does_not_start)
 {
     start_server("");
@@ -209,6 +236,7 @@ int main(void)
     tcase_add_test(tcase, mute_at_the_start);
     tcase_add_test(tcase, over_https);
     tcase_add_test(tcase, a_reload);
+    tcase_add_test(tcase, a_key_file_that_is_not_there);
     tcase_add_test(tcase, nonsense_does_not_start);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

@@ -116,13 +116,6 @@ static const struct {
      ":3: auth.issuers[0].jwks_url must begin with https://"},
     {LIST("{ " GOOD "jwks_url = \"https://u:canary@id.example/keys\"; }"),
      "auth.issuers[0].jwks_url must not have a user or a password"},
-    {LIST("{ " GOOD URL "jwks_ca = \"$D/nothing\"; }"), "auth.issuers[0].jwks_ca cannot be read"},
-    {LIST("{ " GOOD "jwks_file = \"$D/nothing\"; }"),
-     "auth.issuers[0].jwks_file the key file cannot be read (No such file or directory)"},
-    {LIST("{ " GOOD "jwks_file = \"$D/short\"; }"),
-     "auth.issuers[0].jwks_file it is no JSON object"},
-    {LIST("{ issuer = \"i\"; algorithms = [ \"HS256\" ]; secret_file = \"$D/short\"; }"),
-     "auth.issuers[0].secret_file the secret has 6 bytes, but HS256 needs at least 32"},
     {LIST("{ " GOOD URL "},\n{ issuer = \"b\"; algorithms = [ \"ES256\" ]; " URL "},\n{ " GOOD URL
           "}"),
      ":5: auth.issuers[2].issuer is \"https://id.example\", like that of auth.issuers[0]"},
@@ -144,6 +137,35 @@ START_TEST(nonsense)
 }
 END_TEST
 
+/* Somebody else's files: whoever checks the settings wants to know, everybody else goes on without them. */
+static const struct {
+    const char *text, *says;
+} unusable[] = {
+    {LIST("{ " GOOD URL "jwks_ca = \"$D/nothing\"; }"), "auth.issuers[0].jwks_ca cannot be read"},
+    {LIST("{ " GOOD "jwks_file = \"$D/nothing\"; }"),
+     "auth.issuers[0].jwks_file the key file cannot be read (No such file or directory)"},
+    {LIST("{ " GOOD "jwks_file = \"$D/short\"; }"),
+     "auth.issuers[0].jwks_file it is no JSON object"},
+    {LIST("{ issuer = \"i\"; algorithms = [ \"HS256\" ]; secret_file = \"$D/short\"; }"),
+     "auth.issuers[0].secret_file the secret has 6 bytes, but HS256 needs at least 32"},
+};
+
+START_TEST(files_that_cannot_be_used)
+{
+    ck_assert_msg(load(unusable[_i].text) == ERR_OK, "%s", case_problems());
+    ck_assert_uint_eq(one.report.warnings, 1);
+    ck_assert_msg(strstr(case_problems(), unusable[_i].says) != NULL, "%s", case_problems());
+    ck_assert_ptr_nonnull(strstr(case_problems(), "warning: "));
+    ck_assert_ptr_nonnull(strstr(case_problems(), "tokens of this issuer are refused until"));
+    ck_assert_ptr_null(strstr(case_problems(), "canary"));
+    const struct config_input strict = {
+        .file = one.path, .no_default_file = true, .is_strict = true};
+    ck_assert_int_eq(case_load_input(&strict), ERR_BAD_INPUT);
+    ck_assert_msg(strstr(case_problems(), unusable[_i].says) != NULL, "%s", case_problems());
+    ck_assert_uint_eq(one.report.errors, 1);
+}
+END_TEST
+
 /* All of them at once, each with its place. */
 START_TEST(every_mistake_is_told)
 {
@@ -162,6 +184,7 @@ int main(void)
     tcase_add_test(tcase, what_auth_is_told);
     tcase_add_test(tcase, none);
     tcase_add_loop_test(tcase, nonsense, 0, sizeof refused / sizeof *refused);
+    tcase_add_loop_test(tcase, files_that_cannot_be_used, 0, sizeof unusable / sizeof *unusable);
     tcase_add_test(tcase, every_mistake_is_told);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
