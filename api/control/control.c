@@ -13,7 +13,7 @@
 #include "control/observation.h"
 #include "control/version_guard.h"
 #include "keyspace.h"
-#include "limits/ride.h"
+#include "limits/append.h"
 #include "services.h"
 
 enum action { LOOK, SWITCH, CLEAR, CLEAR_ALL };
@@ -87,19 +87,19 @@ static enum err ask(struct operation *op, const struct version_knowledge *known)
     bool writes = is_to_be_written(op, known);
     struct pipeline *pipeline = pipeline_new(op->arena, writes ? PIPELINE_WRITE : PIPELINE_READ);
     struct call *call = op->counted;
-    struct limit_ride ride = {0};
+    struct limit_appended appended = {0};
 
     if (writes)
         add_write(op, known, pipeline);
     observation_ask(pipeline, op->user_id, known->term);
     if (call)
-        limits_ride(call, pipeline, &ride);
+        limits_append(call, pipeline, &appended);
     enum err err = pipeline_run(op->app->control, pipeline, op->deadline_ns, op->error);
     if (call)
-        err = limits_alight(call, pipeline, &ride, err);
+        err = limits_collect(call, pipeline, &appended, err);
     op->counted = NULL;
     /* A Redis that is full or read-only refuses to count, and can still be read. */
-    if (err == ERR_UPSTREAM_REFUSED && ride.is_on)
+    if (err == ERR_UPSTREAM_REFUSED && appended.is_on)
         return ask(op, known);
     if (err != ERR_OK)
         return err;

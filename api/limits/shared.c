@@ -19,7 +19,7 @@ static struct str milliseconds(int64_t ms, char *buffer, size_t size)
 }
 
 /* The expiry comes first, so that a connection lost half way leaves no counter without one. The key
- * may still expire between the first two: limits_mend. */
+ * may still expire between the first two: limits_restore_expiry. */
 void shared_add_count(struct pipeline *pipeline, const struct key *key, int64_t window_ms)
 {
     char text[24];
@@ -70,8 +70,8 @@ static enum err run(struct call *call, struct pipeline *pipeline)
                         &unwanted);
 }
 
-void limits_mend(struct call *call, const struct key *key, int64_t window_ms,
-                 struct limit_window *window)
+void limits_restore_expiry(struct call *call, const struct key *key, int64_t window_ms,
+                           struct limit_window *window)
 {
     char text[24];
 
@@ -104,7 +104,7 @@ struct limit_window limits_count(struct call *call, const struct key *key, int64
     shared_add_count(pipeline, key, window_ms);
     if (run(call, pipeline) != ERR_OK || !shared_read_count(pipeline, 0, &window))
         return limits_count_here(call, key, window_ms);
-    limits_mend(call, key, window_ms, &window);
+    limits_restore_expiry(call, key, window_ms, &window);
     return window;
 }
 
@@ -116,7 +116,7 @@ struct limit_window limits_look(struct call *call, const struct key *key, int64_
     shared_add_look(pipeline, key);
     if (run(call, pipeline) != ERR_OK || !shared_read_look(pipeline, 0, &window))
         return limit_table_look(call->app->limits->table, key, now_ms());
-    limits_mend(call, key, window_ms, &window);
+    limits_restore_expiry(call, key, window_ms, &window);
     return window;
 }
 

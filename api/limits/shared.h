@@ -32,7 +32,7 @@ void limits_forget(struct call *call, const struct key *key);
 struct limit_window limits_count_here(struct call *call, const struct key *key, int64_t window_ms);
 
 /* A counter of Redis without an expiry would lock somebody out for ever: gives it one. */
-void limits_mend(struct call *call, const struct key *key, int64_t window_ms,
-                 struct limit_window *window);
+void limits_restore_expiry(struct call *call, const struct key *key, int64_t window_ms,
+                           struct limit_window *window);
 
 #endif

@@ -36,7 +36,7 @@ void limits_set(struct limits *limits, const struct limit_settings *settings);
 /*
  * Counts the call against the limit of its row, before anything is done. ERR_THROTTLED, with
  * reply.retry_after_s, when that was one too many; fills reply.rate_*. A row that only reads is not
- * counted here but by its operation, on the way (limits_ride in api/limits/ride.h); nor is a row whose
+ * counted here but by its operation, on the way (limits_append in api/limits/append.h); nor is a row whose
  * limit is for each family (limits_check_family). Nothing happens
  * while limits are off.
  */

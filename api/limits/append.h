@@ -1,13 +1,13 @@
 /*
  * Counting that costs a read no round trip: the commands travel at the end of its pipeline.
  *
- *     limits_ride(call, pipeline, &ride);
- *     err = limits_alight(call, pipeline, &ride, pipeline_run(…));
+ *     limits_append(call, pipeline, &appended);
+ *     err = limits_collect(call, pipeline, &appended, pipeline_run(…));
  *
  * With limits off, or a row that has none, the pipeline stays as it was.
  */
-#ifndef API_LIMITS_RIDE_H
-#define API_LIMITS_RIDE_H
+#ifndef API_LIMITS_APPEND_H
+#define API_LIMITS_APPEND_H
 
 #include "keyspace.h"
 
@@ -15,7 +15,7 @@
 
 struct call;
 
-struct limit_ride {
+struct limit_appended {
     bool is_on;
     struct key key;
     size_t first; /* of its commands in the pipeline */
@@ -23,15 +23,16 @@ struct limit_ride {
 };
 
 /* To be called when all other commands have been added. */
-void limits_ride(struct call *call, struct pipeline *pipeline, struct limit_ride *ride_out);
+void limits_append(struct call *call, struct pipeline *pipeline,
+                   struct limit_appended *appended_out);
 
 /*
  * `err` is what pipeline_run said, and what this says too unless it is ERR_THROTTLED. A pipeline
- * that failed is counted in the node's own table. After ERR_UPSTREAM_REFUSED with ride->is_on it
+ * that failed is counted in the node's own table. After ERR_UPSTREAM_REFUSED with appended->is_on it
  * may be the count alone that was refused (a full or read-only Redis): the caller reads once more
  * without it.
  */
-CW_MUST_CHECK enum err limits_alight(struct call *call, const struct pipeline *pipeline,
-                                     const struct limit_ride *ride, enum err err);
+CW_MUST_CHECK enum err limits_collect(struct call *call, const struct pipeline *pipeline,
+                                      const struct limit_appended *appended, enum err err);
 
 #endif

@@ -125,8 +125,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("api/limits/ride");
-    TCase *tcase = tcase_create("ride");
+    Suite *suite = suite_create("api/limits/append");
+    TCase *tcase = tcase_create("append");
     tcase_add_checked_fixture(tcase, open_three, close_all);
     tcase_add_test(tcase, three_and_no_more);
     tcase_add_test(tcase, one_round_trip);
