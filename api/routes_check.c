@@ -75,9 +75,6 @@ static const char *check_access(const struct route *route)
     if (limit_by(route->limit) == LIMIT_BY_USER && route->permit != PERMIT_USER)
         return complain(route, "limit %s is for each user and needs permission user",
                         limit_name(route->limit));
-    if (route->effect == EFFECT_READ && route->limit != LIMIT_NONE && route->limit != LIMIT_STATUS)
-        return complain(route,
-                        "a read is counted by its operation, which is for limit status only");
     if (route->effect == EFFECT_UNSTATED)
         return complain(route, "effect is not stated");
     if (route->method != METHOD_GET && route->method != METHOD_POST &&

@@ -9,9 +9,10 @@ void limits_append(struct call *call, struct pipeline *pipeline,
 {
     const struct limits *limits = call->app->limits;
 
-    appended_out->is_on = call->route->limit != LIMIT_NONE && limits_are_on(limits);
+    appended_out->is_on = call->is_limit_pending;
     if (!appended_out->is_on)
         return;
+    call->is_limit_pending = false;
     appended_out->key = limits_key(call);
     appended_out->first = pipeline_count(pipeline);
     appended_out->max = limits_max(limits, call->route->limit);

@@ -4,7 +4,7 @@
  *     limits_append(call, pipeline, &appended);
  *     err = limits_collect(call, pipeline, &appended, pipeline_run(…));
  *
- * With limits off, or a row that has none, the pipeline stays as it was.
+ * Where nothing is pending (limits are off, the row has none, it was counted), the pipeline stays as it was.
  */
 #ifndef API_LIMITS_APPEND_H
 #define API_LIMITS_APPEND_H

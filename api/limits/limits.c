@@ -80,9 +80,11 @@ enum err limits_check(struct call *call)
 {
     const struct route *route = call->route;
 
-    if (route->limit == LIMIT_NONE || route->effect == EFFECT_READ ||
-        limit_by(route->limit) == LIMIT_BY_FAMILY || is_exempt(call) ||
-        !limits_are_on(call->app->limits))
+    if (route->limit == LIMIT_NONE || is_exempt(call) || !limits_are_on(call->app->limits))
+        return ERR_OK;
+    call->is_limit_pending =
+        route->effect == EFFECT_READ || limit_by(route->limit) == LIMIT_BY_FAMILY;
+    if (call->is_limit_pending)
         return ERR_OK;
     struct key key = limits_key(call);
     return count(call, &key);
@@ -92,9 +94,24 @@ enum err limits_check_family(struct call *call, struct str family, int64_t user_
 {
     const char *name = limit_name(call->route->limit);
 
-    if (limit_by(call->route->limit) != LIMIT_BY_FAMILY || !limits_are_on(call->app->limits))
+    if (limit_by(call->route->limit) != LIMIT_BY_FAMILY || !call->is_limit_pending)
         return ERR_OK;
+    call->is_limit_pending = false;
     struct key key =
         key_is_token_id(family) ? key_limit_family(name, family) : key_limit_user(name, user_id);
     return count(call, &key);
+}
+
+enum err limits_finish(struct call *call, enum err err)
+{
+    if (!call->is_limit_pending)
+        return err;
+    call->is_limit_pending = false;
+    if (limit_by(call->route->limit) == LIMIT_BY_FAMILY)
+        return err != ERR_OK ? err
+                             : error_set_detail(&call->error, ERR_INTERNAL,
+                                                "the operation counted no family");
+    struct key key = limits_key(call);
+    enum err counted = count(call, &key);
+    return counted == ERR_OK ? err : counted;
 }

@@ -77,7 +77,8 @@ struct call {
     const struct json *fields;
     /* The value of the browser's session cookie, unproven; empty: none. For sign-in and logout. */
     struct str session_cookie;
-    bool is_same_origin; /* a page of this server sent it */
+    bool is_same_origin;   /* a page of this server sent it */
+    bool is_limit_pending; /* the row's limit is still to be counted (limits.h) */
     struct str request_id;
     struct str client_address; /* without port; the proxy's word when it is trusted */
     int64_t now_s;

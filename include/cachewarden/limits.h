@@ -35,13 +35,19 @@ void limits_set(struct limits *limits, const struct limit_settings *settings);
 
 /*
  * Counts the call against the limit of its row, before anything is done. ERR_THROTTLED, with
- * reply.retry_after_s, when that was one too many; fills reply.rate_*. A row that only reads is not
- * counted here but by its operation, on the way (limits_append in api/limits/append.h); nor is a row whose
- * limit is for each family (limits_check_family). Nothing happens
- * while limits are off.
+ * reply.retry_after_s, when that was one too many; fills reply.rate_*. Two kinds of rows are left pending:
+ * one that only reads may be counted in the round trip of its operation (limits_append in
+ * api/limits/append.h), and a limit for each family is counted once the token is proven
+ * (limits_check_family). Nothing happens while limits are off.
  */
 CW_MUST_CHECK enum err limits_check(struct call *call);
 /* The same for the family of a token that was proven; empty: counted for the account. */
 CW_MUST_CHECK enum err limits_check_family(struct call *call, struct str family, int64_t user_id);
+/*
+ * After the operation, which said `err`: counts what is still pending, so that no operation can forget it
+ * (what a read brought is then thrown away).
+ * Says `err`, or ERR_THROTTLED. ERR_INTERNAL for one that went well without a family to count.
+ */
+CW_MUST_CHECK enum err limits_finish(struct call *call, enum err err);
 
 #endif

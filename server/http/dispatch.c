@@ -138,8 +138,8 @@ static enum err check_limit(struct exchange *exchange)
         reply->rate_reset_s = kept->rate_reset_s;
     } else {
         err = limits_check(&exchange->call);
-        *kept = (struct exchange_kept){true, reply->rate_limit, reply->rate_remaining,
-                                       reply->rate_reset_s};
+        *kept = (struct exchange_kept){!exchange->call.is_limit_pending, reply->rate_limit,
+                                       reply->rate_remaining, reply->rate_reset_s};
     }
     return err;
 }
@@ -199,7 +199,7 @@ void dispatch_run(const struct dispatcher *dispatcher, struct exchange *exchange
     if (err == ERR_OK) {
         /* From here on, not from the first byte: a slow body is the client's time, not Redis's. */
         call->deadline_ns = clock_deadline_ns(dispatcher->app->budget_ms);
-        err = call->route->operation(call);
+        err = limits_finish(call, call->route->operation(call));
     }
     status_render(exchange, err);
 }

@@ -172,7 +172,7 @@ static enum err walk(struct call *call, const struct loopback_request *request)
     if (err != ERR_OK)
         return err;
     call->deadline_ns = clock_deadline_ns(call->app->budget_ms);
-    return call->route->operation(call);
+    return limits_finish(call, call->route->operation(call));
 }
 
 struct loopback_answer *loopback_call(const struct loopback_request *request)

@@ -1,7 +1,11 @@
 /* A read is counted in the round trip it makes anyway. */
 #include "limits_fixture.h"
 
+#include "patience.h"
+
+#include "cachewarden/clock.h"
 #include "cachewarden/pool.h"
+#include "cachewarden/routes.h"
 #include "limits/window.h"
 
 #include <pthread.h>
@@ -123,6 +127,58 @@ START_TEST(redis_is_gone)
 }
 END_TEST
 
+/* ---- operations that forget ---- */
+
+static enum err op_forgetful(struct call *call)
+{
+    return call_finish(call);
+}
+
+/* A call of the row by user 7, whose operation counts nothing. */
+static enum err forget(const char *name, int64_t *remaining_out)
+{
+    size_t count;
+    const struct route *rows = routes_table(&count);
+    struct arena *arena = arena_new(4096, 0);
+    struct call call;
+    struct route row = rows[0];
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(rows[i].name, name) == 0)
+            row = rows[i];
+    row.operation = op_forgetful;
+    call_init(&call, node.app, &row, arena);
+    call.principal = loopback_user(7);
+    call.client_address = STR("127.0.0.1");
+    call.deadline_ns = clock_deadline_ns(PATIENCE_MS);
+    enum err err = limits_check(&call);
+    if (err == ERR_OK)
+        err = limits_finish(&call, row.operation(&call));
+    *remaining_out = call.reply.rate_remaining;
+    arena_free(&arena);
+    return err;
+}
+
+START_TEST(a_read_that_forgot_is_counted_all_the_same)
+{
+    int64_t remaining;
+    for (int64_t left = 2; left >= 0; left--) {
+        ck_assert_int_eq(forget("cache.status", &remaining), ERR_OK);
+        ck_assert_int_eq(remaining, left);
+    }
+    ck_assert_int_eq(forget("cache.status", &remaining), ERR_THROTTLED);
+    ck_assert_int_eq(forget("cache.check", &remaining), ERR_OK); /* a row without a limit */
+}
+END_TEST
+
+START_TEST(a_token_that_was_not_counted_is_our_own_mistake)
+{
+    int64_t remaining;
+    ck_assert_int_eq(forget("auth.refresh", &remaining), ERR_INTERNAL);
+    limits_set(node.app->limits, &(struct limit_settings){.enabled = false});
+    ck_assert_int_eq(forget("auth.refresh", &remaining), ERR_OK);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api/limits/append");
@@ -134,6 +190,8 @@ int main(void)
     tcase_add_test(tcase, a_redis_that_takes_no_writes);
     tcase_add_test(tcase, a_bad_answer_stays_bad);
     tcase_add_test(tcase, redis_is_gone);
+    tcase_add_test(tcase, a_read_that_forgot_is_counted_all_the_same);
+    tcase_add_test(tcase, a_token_that_was_not_counted_is_our_own_mistake);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
