@@ -222,9 +222,8 @@ enum err http_limits_threads(int threads, struct error *error)
         return ERR_OK;
     return error_set(
         error, ERR_BAD_INPUT,
-        "server.threads: %d and %d others take %d threads, %d can be had (%s); raise "
-        "TasksMax=, ulimit "
-        "ulimit -u or -v, the pids limit or memory of the container, or lower server.threads",
+        "server.threads: %d and %d others take %d, %d can be had (%s); raise TasksMax=, "
+        "ulimit -u or -v, the container's pids or memory, or lower server.threads",
         threads, THREADS_APART, wanted, count, strerror(why));
 }
 
