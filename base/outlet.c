@@ -1,12 +1,11 @@
 #include "cachewarden/outlet.h"
 
 #include "cachewarden/clock.h"
+#include "cachewarden/thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -46,26 +45,16 @@ static void *pump(void *arg)
     return NULL;
 }
 
+/* It takes no signals, so SIGTTOU cannot stop it because it writes to a terminal it is in the
+ * background of. Nobody waits for its end, which may never come. */
 static bool start_thread(struct outlet *outlet)
 {
-    pthread_attr_t attributes;
     pthread_t thread;
-    sigset_t all, before;
 
-    if (pthread_attr_init(&attributes) != 0)
+    if (thread_start(&thread, "cw-log", PUMP_STACK, pump, outlet, NULL) != ERR_OK)
         return false;
-    /* With all signals blocked: those of the process are for others, and SIGTTOU must not stop it
-     * because it writes to a terminal it is in the background of. */
-    sigfillset(&all);
-    bool ok = pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED) == 0 &&
-              pthread_attr_setstacksize(&attributes, PUMP_STACK) == 0 &&
-              pthread_sigmask(SIG_SETMASK, &all, &before) == 0;
-    if (ok) {
-        ok = pthread_create(&thread, &attributes, pump, outlet) == 0;
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-    }
-    pthread_attr_destroy(&attributes);
-    return ok;
+    pthread_detach(thread);
+    return true;
 }
 
 /* ---- opening and closing ---- */

@@ -181,7 +181,7 @@ function check_calls(code,   rest, name)
 			complain(name "(): " banned[name])
 		if (room != "tests" && FILENAME != "base/lock.c" && name ~ /^pthread_(mutex|cond|rwlock|spin)_/)
 			complain(name "(): locks are those of lock.h, with their ranks")
-		if (room != "tests" && FILENAME !~ /^(base\/(thread|outlet)|server\/http\/capacity)\.c$/ &&
+		if (room != "tests" && FILENAME !~ /^(base\/thread|server\/http\/capacity)\.c$/ &&
 		    name == "pthread_create")
 			complain(name "(): threads are started by thread.h")
 		if (room != "tests" && FILENAME != "base/clock.c" && name ~ /^(clock_gettime|gettimeofday|time)$/)
