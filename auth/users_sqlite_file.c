@@ -23,7 +23,7 @@ static void give_folder(const char *folder)
 
     if (fd < 0)
         return;
-    owner_follow(fd, folder);
+    owner_inherit(fd, folder);
     close(fd);
 }
 
@@ -63,7 +63,7 @@ static enum err make_file(const char *path, struct error *error)
         return errno == EEXIST ? ERR_OK : complain(error, path, "it cannot be made", errno);
     int result = fchmod(fd, 0600);
     int reason = errno;
-    owner_follow(fd, path);
+    owner_inherit(fd, path);
     close(fd);
     return result == 0 ? ERR_OK : complain(error, path, "it cannot be made private", reason);
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATIENCE_S = 2 };
+enum { ABORT_AFTER_S = 2 };
 
 static void give_up(int signal_number)
 {
@@ -24,7 +24,7 @@ static void set_alarm(void)
     sigemptyset(&alarm_only);
     sigaddset(&alarm_only, SIGALRM);
     pthread_sigmask(SIG_UNBLOCK, &alarm_only, NULL);
-    alarm(PATIENCE_S);
+    alarm(ABORT_AFTER_S);
 }
 
 void die(const char *format, ...)

@@ -2,7 +2,7 @@
 
 #include "cachewarden/clock.h"
 #include "cachewarden/lock.h"
-#include "cachewarden/outlet.h"
+#include "cachewarden/sink.h"
 #include "text.h"
 
 #include <errno.h>
@@ -21,14 +21,14 @@ enum {
     /* Of a time stamp, "2026-01-31T12:00:00". */
     SECOND_LEN = 19,
 };
-_Static_assert(LOG_LINE_MAX <= OUTLET_PIECE, "a line is never torn");
+_Static_assert(LOG_LINE_MAX <= SINK_PIECE, "a line is never torn");
 
 static const struct str cut_value = STR("...(cut)");
 
 static atomic_int current_level = LOG_LEVEL_INFO;
 static atomic_int current_format = LOG_FORMAT_TEXT;
-static struct outlet outlet = OUTLET_PLAIN(STDERR_FILENO);
-static _Atomic uint64_t lost_and_told; /* of outlet_lost() */
+static struct sink sink = SINK_PLAIN(STDERR_FILENO);
+static _Atomic uint64_t lost_and_reported; /* of sink_lost() */
 
 struct line {
     size_t len;
@@ -57,24 +57,24 @@ bool log_enabled(enum log_level level)
 
 void log_set_fd(int fd)
 {
-    outlet_close(&outlet);
-    outlet_open(&outlet, fd);
+    sink_close(&sink);
+    sink_open(&sink, fd);
 }
 
 void log_start(void)
 {
     log_set_fd(STDERR_FILENO);
-    outlet_start(&outlet);
+    sink_start(&sink);
 }
 
 void log_stop(void)
 {
-    outlet_close(&outlet);
+    sink_close(&sink);
 }
 
 uint64_t log_lost(void)
 {
-    return outlet_lost(&outlet);
+    return sink_lost(&sink);
 }
 
 void log_say(const char *format, ...)
@@ -87,7 +87,7 @@ void log_say(const char *format, ...)
     int size = vasprintf(&text, format, args);
     va_end(args);
     if (size > 0) {
-        outlet_put(&outlet, (struct str){text, (size_t)size});
+        sink_write(&sink, (struct str){text, (size_t)size});
         free(text);
     }
     errno = saved_errno;
@@ -270,36 +270,36 @@ static struct str end_line(struct line *line)
 /* ---- lines that were lost ---- */
 
 /* Whatever the level is: they were lines of a level that is written. */
-static bool tell(uint64_t count)
+static bool write_lost(uint64_t count)
 {
     const struct log_field field = LOG_INT("lines", count);
     struct line line;
 
     begin_line(&line, LOG_LEVEL_WARN, "log.dropped");
     put_field(&line, STR("lines"), &field);
-    return outlet_try(&outlet, end_line(&line));
+    return sink_try_write(&sink, end_line(&line));
 }
 
 /* False: nothing can be written now. */
-static bool tell_lost(void)
+static bool report_lost(void)
 {
-    uint64_t lost = outlet_lost(&outlet);
-    uint64_t told = atomic_load_explicit(&lost_and_told, memory_order_relaxed);
+    uint64_t lost = sink_lost(&sink);
+    uint64_t reported = atomic_load_explicit(&lost_and_reported, memory_order_relaxed);
 
-    if (lost == told || !atomic_compare_exchange_strong(&lost_and_told, &told, lost))
+    if (lost == reported || !atomic_compare_exchange_strong(&lost_and_reported, &reported, lost))
         return true; /* none, or another thread tells it */
-    if (tell(lost - told))
+    if (write_lost(lost - reported))
         return true;
-    atomic_fetch_sub(&lost_and_told, lost - told);
+    atomic_fetch_sub(&lost_and_reported, lost - reported);
     return false;
 }
 
-void log_tell_lost(void)
+void log_report_lost(void)
 {
     int saved_errno = errno;
 
     lock_assert_none_held("a log write");
-    (void)tell_lost();
+    (void)report_lost();
     errno = saved_errno;
 }
 
@@ -325,9 +325,9 @@ void log_write(enum log_level level, const char *event, const struct log_field *
         put_field(&line, name, &fields[i]);
     }
     struct str text = end_line(&line);
-    if (tell_lost())
-        outlet_put(&outlet, text);
+    if (report_lost())
+        sink_write(&sink, text);
     else
-        outlet_lose(&outlet);
+        sink_count_lost(&sink);
     errno = saved_errno;
 }

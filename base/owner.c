@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-void owner_follow(int fd, const char *path)
+void owner_inherit(int fd, const char *path)
 {
     struct stat folder;
     char name[PATH_MAX] = ".";

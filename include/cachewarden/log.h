@@ -42,7 +42,7 @@ void log_set_fd(int fd);
 
 /*
  * For a server, before it has other threads: from here on nobody is stopped by a reader of standard error
- * who has stopped. Lines that find no room are waited for together, 100 ms in all (outlet.h), and
+ * who has stopped. Lines that find no room are waited for together, 100 ms in all (sink.h), and
  * then lost; the next that gets through has event=log.dropped with their number in front of it. Without
  * it, as in commands, a line takes as long as its reader does.
  */
@@ -53,7 +53,7 @@ void log_stop(void);
 uint64_t log_lost(void);
 /* Says how many were lost since it was last said, if it can be said now. Every line does so first; this is for
  * when none comes. */
-void log_tell_lost(void);
+void log_report_lost(void);
 
 /* Words for a person, as they are, to where the log goes; never waits longer than a line would. */
 void log_say(const char *format, ...) CW_PRINTF(1, 2);

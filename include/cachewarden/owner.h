@@ -10,6 +10,6 @@
  * SQLite does with its journals. Anybody else's files are theirs already. Where even root may not, it
  * stays root's: whoever opens it next says what is wrong.
  */
-void owner_follow(int fd, const char *path);
+void owner_inherit(int fd, const char *path);
 
 #endif

@@ -80,7 +80,7 @@ static enum err make(const struct secret_file *file, struct error *error)
 
     int fd = open(file->draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd >= 0)
-        owner_follow(fd, file->draft);
+        owner_inherit(fd, file->draft);
     bool written = fd >= 0 && write_whole(fd, text, sizeof text);
     secret_wipe(bytes, sizeof bytes);
     secret_wipe(text, sizeof text);

@@ -2,9 +2,9 @@
 #include "demo/demo_private.h"
 
 #include "cachewarden/clock.h"
-#include "cachewarden/outlet.h"
 #include "cachewarden/password.h"
 #include "cachewarden/random.h"
+#include "cachewarden/sink.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -243,11 +243,11 @@ static void print_lines(struct strbuf *out, const struct demo *demo, struct str 
 /* On standard output, even when nobody reads that: who does not can look it up in the folder. */
 static void show(struct str text)
 {
-    static struct outlet out;
-    outlet_open(&out, STDOUT_FILENO);
-    outlet_start(&out);
-    outlet_put(&out, text);
-    outlet_close(&out);
+    static struct sink out;
+    sink_open(&out, STDOUT_FILENO);
+    sink_start(&out);
+    sink_write(&out, text);
+    sink_close(&out);
 }
 
 void demo_print(const struct demo *demo, const struct listen_address *listen, int port)

@@ -196,7 +196,7 @@ static bool wait_for_stop(struct server *server)
     for (;;) {
         int signal_number = next_signal(server);
         serve_feed_watchdog(server);
-        log_tell_lost();
+        log_report_lost();
         if (stop_is_asked(server, signal_number)) {
             server->stop_signal = signal_number;
             return true;

@@ -125,7 +125,7 @@ START_TEST(what_was_lost_is_told_once_it_can_be)
 
     for (int i = 0; i < 3; i++)
         log_event(LOG_LEVEL_INFO, "e", LOG_INT("n", i));
-    log_tell_lost(); /* it cannot */
+    log_report_lost(); /* it cannot */
     drain(total);
     log_event(LOG_LEVEL_INFO, "next", LOG_INT("n", 4));
     log_event(LOG_LEVEL_INFO, "next", LOG_INT("n", 5));
@@ -141,8 +141,8 @@ START_TEST(what_was_lost_is_told_once_it_can_be)
     log_event(LOG_LEVEL_INFO, "e", LOG_INT("n", 6));
     drain(total);
     log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_JSON); /* what was lost had a level that is told */
-    log_tell_lost();
-    log_tell_lost();
+    log_report_lost();
+    log_report_lost();
     rest = written();
     ck_assert(str_ends(rest, STR(",\"level\":\"warn\",\"event\":\"log.dropped\",\"lines\":1}\n")));
     ck_assert_ptr_eq(strchr(rest.ptr, '\n'), rest.ptr + rest.len - 1);

@@ -41,7 +41,7 @@ static uid_t owner_now(void)
 
 START_TEST(a_folder_of_root)
 {
-    owner_follow(fd, path);
+    owner_inherit(fd, path);
     ck_assert_uint_eq(owner_now(), geteuid());
 }
 END_TEST
@@ -56,7 +56,7 @@ static uid_t give_folder_away(void)
 START_TEST(a_folder_of_the_service)
 {
     uid_t wanted = give_folder_away();
-    owner_follow(fd, path);
+    owner_inherit(fd, path);
     ck_assert_uint_eq(owner_now(), wanted);
 }
 END_TEST
@@ -65,7 +65,7 @@ START_TEST(a_name_without_a_folder)
 {
     uid_t wanted = give_folder_away();
     ck_assert_int_eq(chdir(folder), 0);
-    owner_follow(fd, "file");
+    owner_inherit(fd, "file");
     ck_assert_uint_eq(owner_now(), wanted);
     ck_assert_int_eq(chdir("/"), 0);
 }
@@ -73,7 +73,7 @@ END_TEST
 
 START_TEST(a_folder_that_is_gone)
 {
-    owner_follow(fd, "/nonexistent/file");
+    owner_inherit(fd, "/nonexistent/file");
     ck_assert_uint_eq(owner_now(), geteuid());
 }
 END_TEST

@@ -14,7 +14,7 @@ BEGIN {
 	below["pool/transport"] = "transport protocol"
 
 	# The shared headers (include/cachewarden/) and whose they are.
-	own("base", "arena clock die error exposition json lock log outlet owner random str thread")
+	own("base", "arena clock die error exposition json lock log owner random sink str thread")
 	own("pool", "pipeline pool redis_error tls_summary value")
 	own("auth", "digest identity issuer password permit principal revocations session token users")
 	own("api", "app call examples limits params routes tally")

@@ -1,5 +1,5 @@
 /* Writing to somebody who may not be reading. */
-#include "cachewarden/outlet.h"
+#include "cachewarden/sink.h"
 
 #include "cachewarden/clock.h"
 #include "suite.h"
@@ -17,9 +17,9 @@
 #include <termios.h>
 
 /* Any machine is faster than this, and one wait a line, or a thread, is far slower. */
-enum { LINES = 2000, SOON_MS = LINES * OUTLET_WAIT_MS / 4 };
+enum { LINES = 2000, SOON_MS = LINES * SINK_WAIT_MS / 4 };
 
-static struct outlet outlet;
+static struct sink sink;
 static int ends[2]; /* reading, writing */
 
 static void open_pipe(void)
@@ -74,9 +74,9 @@ enum { KINDS = sizeof kinds / sizeof *kinds };
 static void open_kind(int kind)
 {
     kinds[kind].open();
-    outlet_open(&outlet, ends[1]);
+    sink_open(&sink, ends[1]);
     own_again();
-    outlet_start(&outlet);
+    sink_start(&sink);
 }
 
 static struct str line_of(char out[64], int number)
@@ -91,14 +91,14 @@ static int64_t put_lines(int count)
     int64_t from_ns = clock_mono_ns();
     char line[64];
     for (int i = 0; i < count; i++)
-        outlet_put(&outlet, line_of(line, i));
+        sink_write(&sink, line_of(line, i));
     return (clock_mono_ns() - from_ns) / NS_PER_MS;
 }
 
 static void fill(void)
 {
     int64_t give_up_ns = clock_deadline_ns(30000);
-    while (outlet_lost(&outlet) == 0) {
+    while (sink_lost(&sink) == 0) {
         ck_assert(clock_mono_ns() < give_up_ns);
         put_lines(100);
     }
@@ -143,10 +143,10 @@ START_TEST(nobody_reads_and_all_of_it_is_one_wait)
 {
     open_kind(_i);
     fill();
-    uint64_t before = outlet_lost(&outlet);
+    uint64_t before = sink_lost(&sink);
     int64_t took_ms = put_lines(LINES);
     ck_assert_msg(took_ms < SOON_MS, "%s: %d ms", kinds[_i].name, (int)took_ms);
-    ck_assert_uint_eq(outlet_lost(&outlet), before + LINES);
+    ck_assert_uint_eq(sink_lost(&sink), before + LINES);
     /* Whoever shares the descriptor has it as it was. */
     ck_assert_int_eq(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);
 }
@@ -161,16 +161,16 @@ START_TEST(what_is_read_again_is_written_again)
     fill();
     readable.fd = ends[0];
     int64_t give_up_ns = clock_deadline_ns(30000);
-    while (!outlet_try(&outlet, line_of(line, 999999))) {
+    while (!sink_try_write(&sink, line_of(line, 999999))) {
         ck_assert_msg(clock_mono_ns() < give_up_ns, "%s", kinds[_i].name);
         if (poll(&readable, 1, 100) == 1)
             read_more();
     }
-    uint64_t lost = outlet_lost(&outlet);
+    uint64_t lost = sink_lost(&sink);
     ck_assert_int_gt(read_until(999999), 1);
-    ck_assert(outlet_try(&outlet, line_of(line, 1)));
+    ck_assert(sink_try_write(&sink, line_of(line, 1)));
     ck_assert_int_eq(read_until(1), 1);
-    ck_assert_uint_eq(outlet_lost(&outlet), lost);
+    ck_assert_uint_eq(sink_lost(&sink), lost);
 }
 END_TEST
 
@@ -179,7 +179,7 @@ START_TEST(closing_waits_for_nobody)
     open_kind(_i);
     fill();
     int64_t from_ns = clock_mono_ns();
-    outlet_close(&outlet);
+    sink_close(&sink);
     ck_assert_int_lt((clock_mono_ns() - from_ns) / NS_PER_MS, 10000);
 }
 END_TEST
@@ -188,7 +188,7 @@ START_TEST(closing_lets_go_what_was_written)
 {
     open_kind(_i);
     put_lines(100);
-    outlet_close(&outlet);
+    sink_close(&sink);
     ck_assert_int_eq(read_until(99), 100);
 }
 END_TEST
@@ -211,16 +211,16 @@ START_TEST(a_reader_who_is_always_behind_is_not_waited_for_each_time)
 
     open_pipe();
     fill_pipe();
-    outlet_open(&outlet, ends[1]);
+    sink_open(&sink, ends[1]);
     int64_t from_ns = clock_mono_ns();
     for (int i = 0; i < TIMES; i++) {
-        outlet_put(&outlet, STR("lost\n"));
+        sink_write(&sink, STR("lost\n"));
         ck_assert_int_eq(read(ends[0], bytes, sizeof bytes), (ssize_t)sizeof bytes);
         memset(bytes, 'x', sizeof bytes);
-        ck_assert(outlet_try(&outlet, (struct str){bytes, sizeof bytes}));
+        ck_assert(sink_try_write(&sink, (struct str){bytes, sizeof bytes}));
     }
-    ck_assert_uint_eq(outlet_lost(&outlet), TIMES);
-    ck_assert_int_lt((clock_mono_ns() - from_ns) / NS_PER_MS, TIMES * OUTLET_WAIT_MS / 4);
+    ck_assert_uint_eq(sink_lost(&sink), TIMES);
+    ck_assert_int_lt((clock_mono_ns() - from_ns) / NS_PER_MS, TIMES * SINK_WAIT_MS / 4);
 }
 END_TEST
 
@@ -239,23 +239,23 @@ START_TEST(threads_wait_together)
 
     open_pipe();
     fill_pipe();
-    outlet_open(&outlet, ends[1]);
+    sink_open(&sink, ends[1]);
     int64_t from_ns = clock_mono_ns();
     for (int i = 0; i < THREADS; i++)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, put_some, NULL), 0);
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
     int64_t took_ms = (clock_mono_ns() - from_ns) / NS_PER_MS;
-    ck_assert_int_ge(took_ms, OUTLET_WAIT_MS);
-    ck_assert_int_lt(took_ms, THREADS * OUTLET_WAIT_MS * 4);
-    ck_assert_uint_eq(outlet_lost(&outlet), LINES);
+    ck_assert_int_ge(took_ms, SINK_WAIT_MS);
+    ck_assert_int_lt(took_ms, THREADS * SINK_WAIT_MS * 4);
+    ck_assert_uint_eq(sink_lost(&sink), LINES);
 }
 END_TEST
 
 START_TEST(a_line_goes_on_with_no_other)
 {
     struct rlimit limit;
-    char bytes[64] = "", path[] = "/tmp/cw-test-outlet-XXXXXX";
+    char bytes[64] = "", path[] = "/tmp/cw-test-sink-XXXXXX";
     int file = mkstemp(path);
 
     ck_assert_int_ge(file, 0);
@@ -263,16 +263,16 @@ START_TEST(a_line_goes_on_with_no_other)
     signal(SIGXFSZ, SIG_IGN);
     ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
     rlim_t before = limit.rlim_cur;
-    outlet_open(&outlet, file);
+    sink_open(&sink, file);
     limit.rlim_cur = 4;
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    outlet_put(&outlet, STR("torn asunder\n"));
-    outlet_put(&outlet, STR("gone\n"));
+    sink_write(&sink, STR("torn asunder\n"));
+    sink_write(&sink, STR("gone\n"));
     limit.rlim_cur = before;
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    outlet_put(&outlet, STR("whole\n"));
-    outlet_put(&outlet, STR("too\n"));
-    ck_assert_uint_eq(outlet_lost(&outlet), 2);
+    sink_write(&sink, STR("whole\n"));
+    sink_write(&sink, STR("too\n"));
+    ck_assert_uint_eq(sink_lost(&sink), 2);
     ck_assert_int_gt(pread(file, bytes, sizeof bytes - 1, 0), 0);
     ck_assert_str_eq(bytes, "torn\nwhole\ntoo\n");
     close(file);
@@ -281,11 +281,11 @@ END_TEST
 
 START_TEST(more_than_a_piece_arrives_too)
 {
-    static char text[3 * OUTLET_PIECE + 100];
+    static char text[3 * SINK_PIECE + 100];
 
     open_kind(_i);
     memset(text, 'x', sizeof text);
-    ck_assert(outlet_try(&outlet, (struct str){text, sizeof text}));
+    ck_assert(sink_try_write(&sink, (struct str){text, sizeof text}));
     while (got_size < sizeof text)
         read_more();
     ck_assert_int_eq(memcmp(got, text, sizeof text), 0);
@@ -294,19 +294,19 @@ END_TEST
 
 START_TEST(what_is_no_descriptor_loses_everything)
 {
-    outlet_open(&outlet, -1);
-    outlet_start(&outlet);
-    outlet_put(&outlet, STR("x\n"));
-    outlet_lose(&outlet);
-    ck_assert_uint_eq(outlet_lost(&outlet), 2);
-    outlet_close(&outlet);
+    sink_open(&sink, -1);
+    sink_start(&sink);
+    sink_write(&sink, STR("x\n"));
+    sink_count_lost(&sink);
+    ck_assert_uint_eq(sink_lost(&sink), 2);
+    sink_close(&sink);
 }
 END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("base/outlet");
-    TCase *tcase = tcase_create("outlet");
+    Suite *suite = suite_create("base/sink");
+    TCase *tcase = tcase_create("sink");
 
     tcase_add_loop_test(tcase, nobody_reads_and_all_of_it_is_one_wait, 0, KINDS);
     tcase_add_loop_test(tcase, what_is_read_again_is_written_again, 0, KINDS);
