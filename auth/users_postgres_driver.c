@@ -196,6 +196,9 @@ static enum err look_over(const char *url, struct users_sight *sight, struct err
         err = look_at_fact(session, USERS_FACT_STRANGER, &sight->stranger, error);
     if (!err && sight->version == sight->known)
         err = look_at_fact(session, USERS_FACT_STRANGER_SEEN, &sight->stranger_seen_s, error);
+    if (!err && sight->version == sight->known)
+        err = users_postgres_text(session, USERS_POSTGRES_INSTALL_ID, USERS_POSTGRES_ANSWER_MS,
+                                  sight->install, sizeof sight->install, error);
     free(settings);
     users_postgres_free(&session);
     return err;

@@ -295,6 +295,23 @@ enum err users_sqlite_integer(struct users_session *session, const char *query, 
     return err;
 }
 
+enum err users_sqlite_text(struct users_session *session, const char *query, char *text_out,
+                           size_t size, struct error *error)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(session->handle, query, -1, &statement, NULL);
+
+    text_out[0] = '\0';
+    if (code == SQLITE_OK && (code = step_first(session, statement)) == SQLITE_ROW) {
+        const unsigned char *text = sqlite3_column_text(statement, 0);
+        snprintf(text_out, size, "%s", text ? (const char *)text : "");
+        code = SQLITE_OK;
+    }
+    enum err err = code == SQLITE_OK ? ERR_OK : fail(session, code, error);
+    sqlite3_finalize(statement);
+    return err;
+}
+
 /* The switch needs the file for itself; SQLite does not always wait for that on its own. */
 enum err users_sqlite_use_log(struct users_session *session, struct error *error)
 {

@@ -53,6 +53,9 @@ CW_MUST_CHECK enum err users_sqlite_exec(struct users_session *session, const ch
 /* The one integer of a PRAGMA or a query. */
 CW_MUST_CHECK enum err users_sqlite_integer(struct users_session *session, const char *query,
                                             int64_t *value_out, struct error *error);
+/* Its one text, cut at size; empty: it has no row. */
+CW_MUST_CHECK enum err users_sqlite_text(struct users_session *session, const char *query,
+                                         char *text_out, size_t size, struct error *error);
 /* Switches the file to write-ahead logging, once and for ever. */
 CW_MUST_CHECK enum err users_sqlite_use_log(struct users_session *session, struct error *error);
 bool users_sqlite_in_transaction(const struct users_session *session);

@@ -349,6 +349,11 @@ static enum err look_at_file(const char *path, struct users_sight *sight, struct
     if (!err && sight->version == sight->known)
         err = users_sqlite_integer(session, FACT_QUERY(USERS_FACT_STRANGER_SEEN),
                                    &sight->stranger_seen_s, error);
+    if (!err && sight->version == sight->known)
+        err = users_sqlite_text(session,
+                                "SELECT coalesce((SELECT value FROM facts WHERE name = "
+                                "'install_id'), '')",
+                                sight->install, sizeof sight->install, error);
     users_sqlite_close(&session);
     return err;
 }

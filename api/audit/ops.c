@@ -5,6 +5,7 @@
 #include "audit/id.h"
 #include "cachewarden/clock.h"
 #include "cachewarden/pipeline.h"
+#include "control/installation.h"
 #include "keyspace.h"
 #include "services.h"
 
@@ -182,8 +183,12 @@ static enum err read_page(struct call *call, struct page *page)
     }
     if (err == ERR_OK && pipeline_count(pipeline) == 0)
         return error_set(&call->error, ERR_BAD_INPUT, "part: Must be changes, clears or sign_ins.");
+    size_t whose = pipeline_count(pipeline);
+    installation_ask(pipeline);
     if (err == ERR_OK)
         err = pipeline_run(call->app->control, pipeline, call->deadline_ns, &call->error);
+    if (err == ERR_OK)
+        err = installation_check(call->app, pipeline_value(pipeline, whose), &call->error);
     for (int part = 0; part < AUDIT_PARTS && err == ERR_OK; part++) {
         if (is_wanted(call, part))
             page->parts[part].entries = pipeline_value(pipeline, at[part]);

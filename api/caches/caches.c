@@ -2,6 +2,8 @@
 #include "caches/targets.h"
 
 #include "cachewarden/pipeline.h"
+#include "cachewarden/redis_error.h"
+#include "control/installation.h"
 #include "keyspace.h"
 
 #include <inttypes.h>
@@ -21,8 +23,8 @@ static const struct target *find_target(const struct caches *caches, struct str 
  * One command a key, all in one round trip: each reply tells whether that key was there. What is
  * known to be gone is reported even when a later command was refused.
  */
-static enum err flush_keys(const struct target *target, struct arena *arena, bool dry_run,
-                           int64_t deadline_ns, struct flush_result *result_out,
+static enum err flush_keys(const struct target *target, struct arena *arena, uint64_t origin,
+                           bool dry_run, int64_t deadline_ns, struct flush_result *result_out,
                            struct error *error)
 {
     struct pipeline *pipeline = pipeline_new(arena, dry_run ? PIPELINE_READ : PIPELINE_WRITE_FREE);
@@ -30,6 +32,7 @@ static enum err flush_keys(const struct target *target, struct arena *arena, boo
 
     if (!found)
         return error_set_detail(error, ERR_NO_MEMORY, "no memory for a list of keys");
+    pipeline_require(pipeline, origin);
     for (size_t i = 0; i < target->key_count; i++)
         PIPELINE_ADD(pipeline, EXPECT_INTEGER, dry_run ? STR("EXISTS") : STR("UNLINK"),
                      target->keys[i]);
@@ -116,6 +119,37 @@ static void count_flush(struct target_counts *counts, enum err err, int64_t remo
         atomic_fetch_add_explicit(&counts->removed, (uint64_t)removed, memory_order_relaxed);
 }
 
+/* What lives beside the control data may only go from the Redis that was looked at. */
+static enum err flush_at(const struct target *target, struct arena *arena, uint64_t origin,
+                         bool dry_run, int64_t deadline_ns, struct flush_result *result_out,
+                         struct error *error)
+{
+    if (target->kind == CACHE_KEYS)
+        return flush_keys(target, arena, target->owns_pool ? 0 : origin, dry_run, deadline_ns,
+                          result_out, error);
+    return flush_database(target, arena, dry_run, deadline_ns, result_out, error);
+}
+
+/* Redis may become another one in between, but not for ever. */
+#define TRIES_MAX 3
+
+static enum err flush_ours(struct app *app, const struct target *target, struct arena *arena,
+                           bool dry_run, int64_t deadline_ns, struct flush_result *result_out,
+                           struct error *error)
+{
+    uint64_t origin = 0;
+
+    for (int i = 0; i < TRIES_MAX; i++) {
+        enum err err = installation_admit(app, arena, origin, deadline_ns, &origin, error);
+        if (err == ERR_OK)
+            err = flush_at(target, arena, origin, dry_run, deadline_ns, result_out, error);
+        if (err != ERR_CONFLICT || target->kind == CACHE_DATABASE)
+            return err;
+    }
+    return redis_error_set(error, ERR_UPSTREAM_DOWN, REDIS_ERROR_UNAVAILABLE,
+                           "Redis became another one again and again");
+}
+
 enum err caches_flush(struct app *app, struct arena *arena, struct str name, bool dry_run,
                       int64_t deadline_ns, struct flush_result *result_out, struct error *error)
 {
@@ -126,9 +160,7 @@ enum err caches_flush(struct app *app, struct arena *arena, struct str name, boo
         return error_set(error, ERR_NOT_FOUND, "There is no cache named %.*s.",
                          STR_ARG(str_sub(name, 0, 64)));
     result_out->kind = target->kind;
-    enum err err = target->kind == CACHE_KEYS
-                       ? flush_keys(target, arena, dry_run, deadline_ns, result_out, error)
-                       : flush_database(target, arena, dry_run, deadline_ns, result_out, error);
+    enum err err = flush_ours(app, target, arena, dry_run, deadline_ns, result_out, error);
     if (!dry_run)
         count_flush(target->counts, err, result_out->removed);
     return err;
@@ -155,14 +187,15 @@ static enum err read_last_flushes(struct app *app, struct arena *arena, int64_t 
 {
     struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
 
-    if (count == 0)
-        return ERR_OK;
     for (size_t i = 0; i < count; i++) {
         struct key key = key_last_flush(infos[i].target->name);
         PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("HMGET"), key_str(&key), STR("by"), STR("at"),
                      STR("removed"));
     }
+    installation_ask(pipeline);
     enum err err = pipeline_run(app->control, pipeline, deadline_ns, error);
+    if (err == ERR_OK)
+        err = installation_check(app, pipeline_value(pipeline, count), error);
     for (size_t i = 0; i < count && err == ERR_OK; i++)
         read_last_flush(pipeline_value(pipeline, i), &infos[i]);
     return err;

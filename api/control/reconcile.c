@@ -37,14 +37,6 @@ struct look {
     struct reserved reserved;
 };
 
-enum err version_guard_refuse_foreign(struct error *error)
-{
-    return error_set(error, ERR_UPSTREAM_REFUSED,
-                     "redis holds the control data of another users database; use that one, or "
-                     "another Redis; if it is gone for good, take the data over: cachewarden serve "
-                     "--adopt");
-}
-
 static enum err no_memory(struct run *run)
 {
     return error_set_detail(run->error, ERR_NO_MEMORY, "no memory for the control data");
@@ -85,9 +77,7 @@ static enum err look_at_redis(struct run *run, struct look *look, bool *is_stale
 
 static bool is_ours(const struct run *run, const struct look *look)
 {
-    const struct str install = {run->guard->install, DATASET_ID_SIZE};
-
-    return look->dataset.is_whole && str_eq(look->dataset.install, install);
+    return look->dataset.is_whole && version_guard_is_install(run->guard, look->dataset.install);
 }
 
 /*
@@ -316,7 +306,7 @@ static enum err agree(struct run *run, const struct look *look)
         return err;
     warn_untold(guard, look);
     version_guard_raise(&guard->epoch, look->dataset.epoch);
-    guard->adopts = false;
+    atomic_store(&guard->adopts, false);
     if (atomic_load(&guard->term) != look->dataset.term ||
         atomic_load(&guard->origin) != look->origin) {
         lock_take(&guard->lock);
@@ -359,7 +349,7 @@ static bool is_anothers_turn(struct run *run, const struct look *look)
 static enum err look_for_foreigners(struct run *run, const struct look *look)
 {
     struct version_guard *guard = run->guard;
-    bool is_foreign = look->dataset.is_whole && !is_ours(run, look) && !guard->adopts;
+    bool is_foreign = version_guard_is_anothers(guard, &look->dataset);
 
     if (atomic_exchange(&guard->is_foreign, is_foreign) != is_foreign)
         log_event(is_foreign ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
@@ -370,7 +360,7 @@ static enum err look_for_foreigners(struct run *run, const struct look *look)
     if (!is_foreign)
         return ERR_OK;
     atomic_store(&guard->term, 0); /* nothing is trusted any more */
-    return version_guard_refuse_foreign(run->error);
+    return control_refuse_foreign(run->error);
 }
 
 /* Numbers that no clears can have brought there are not followed: what they stand in counts as lost. */

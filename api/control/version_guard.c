@@ -100,7 +100,7 @@ void version_guard_free(struct version_guard **guard)
 
 void version_guard_adopt(struct version_guard *guard)
 {
-    guard->adopts = true;
+    atomic_store(&guard->adopts, true);
 }
 
 void version_guard_rely(struct version_guard *guard)
@@ -150,13 +150,23 @@ enum err version_guard_know(struct version_guard *guard, enum version_guard_mode
     return ERR_OK;
 }
 
+bool version_guard_is_install(const struct version_guard *guard, struct str install)
+{
+    return str_eq(install, (struct str){guard->install, DATASET_ID_SIZE});
+}
+
+bool version_guard_is_anothers(const struct version_guard *guard, const struct dataset *dataset)
+{
+    return dataset->is_whole && !version_guard_is_install(guard, dataset->install) &&
+           !atomic_load(&guard->adopts);
+}
+
 bool version_guard_trusts(struct version_guard *guard, const struct version_knowledge *known,
                           const struct observation *seen)
 {
-    const struct str install = {guard->install, DATASET_ID_SIZE};
-
     if (version_guard_origin(guard, seen->origin) != known->origin || seen->term != known->term ||
-        !str_eq(seen->install, install) || !seen->has_epoch || seen->epoch < known->epoch ||
+        !version_guard_is_install(guard, seen->install) || !seen->has_epoch ||
+        seen->epoch < known->epoch ||
         seen->epoch > atomic_load(&guard->reserved) + RESERVED_JUMP_MAX)
         return false;
     version_guard_raise(&guard->epoch, seen->epoch);
@@ -188,11 +198,11 @@ bool version_guard_is_foreign(struct version_guard *guard, struct error *error)
 {
     if (!atomic_load(&guard->is_foreign))
         return false;
-    (void)version_guard_refuse_foreign(error);
+    (void)control_refuse_foreign(error);
     return true;
 }
 
-/* The gate of the pool. */
+/* The gate of the pool. Of data that is another's nothing is agreed to, so it is looked at again each time. */
 static enum err let_write(void *with, uint64_t missed, int64_t deadline_ns, uint64_t *origin_out,
                           struct error *error)
 {
@@ -201,8 +211,6 @@ static enum err let_write(void *with, uint64_t missed, int64_t deadline_ns, uint
     enum err err = ERR_OK;
 
     *origin_out = 0;
-    if (version_guard_is_foreign(guard, error))
-        return ERR_UPSTREAM_REFUSED;
     if (missed != 0 && atomic_load(&guard->origin) == missed)
         err = version_guard_reconcile(guard, VERSION_GUARD_REPAIRS, deadline_ns, error);
     if (err == ERR_OK)

@@ -21,6 +21,7 @@ struct version_guard {
     _Atomic uint64_t origin;
     _Atomic int64_t reserved, restored;
     _Atomic bool is_foreign;
+    _Atomic bool adopts; /* until another's control data was taken over */
     /* Raised by all. */
     _Atomic int64_t epoch; /* the highest one seen */
     _Atomic int64_t shown; /* the highest version anybody wanted to show */
@@ -29,7 +30,6 @@ struct version_guard {
     struct arena *arena;
     int64_t begun_term; /* by this node, and not yet written to Redis; 0: none */
     bool is_told;       /* Redis tells its origin */
-    bool adopts;
 
     /* Of the thread that restores. */
     struct arena *restore_arena;
@@ -48,6 +48,11 @@ struct version_guard {
     int64_t dataset_seen_s;
 };
 
+/* It is the id of our users database. */
+bool version_guard_is_install(const struct version_guard *guard, struct str install);
+/* A record of another users database, which is not to be taken over. */
+bool version_guard_is_anothers(const struct version_guard *guard, const struct dataset *dataset);
+
 /* What was agreed to; false: nothing. */
 bool version_guard_known(struct version_guard *guard, struct version_knowledge *known);
 
@@ -65,8 +70,5 @@ void version_guard_note_dataset(struct version_guard *guard, struct str id);
 /* One reconciling, from the first look to the agreement. Errors as version_guard_reconcile. */
 CW_MUST_CHECK enum err reconcile(struct version_guard *guard, enum version_guard_mode mode,
                                  int64_t deadline_ns, struct error *error);
-
-/* The text for the operator, and ERR_UPSTREAM_REFUSED. */
-enum err version_guard_refuse_foreign(struct error *error);
 
 #endif

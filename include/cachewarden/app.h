@@ -132,6 +132,19 @@ void app_await_watch(struct app *app);
  * operations on caches fail, and what others revoked it does not know.
  */
 bool app_is_foreign(struct app *app, struct error *error);
+/*
+ * Asks Redis whether it is so now: ERR_UPSTREAM_REFUSED with that text, and then nothing is to be changed
+ * anywhere. A Redis that does not tell is no reason to refuse.
+ */
+CW_MUST_CHECK enum err app_admit(struct app *app, struct arena *arena, int64_t deadline_ns,
+                                 struct error *error);
+/* The id of the users database that the control data in this Redis belongs to (users_sight has it too),
+ * in the arena; empty: there is none, or of nobody. Errors of pipeline_run. */
+CW_MUST_CHECK enum err control_installation(struct pool *control, struct arena *arena,
+                                            int64_t deadline_ns, struct str *install_out,
+                                            struct error *error);
+/* ERR_UPSTREAM_REFUSED with the text of app_is_foreign. */
+enum err control_refuse_foreign(struct error *error);
 /* pool_renew_tls for every pool: the certificate files of Redis are read anew. */
 CW_MUST_CHECK enum err app_renew_tls(struct app *app, const struct redis_address *files,
                                      bool changed_out[TLS_PARTS], struct error *error);
@@ -191,6 +204,7 @@ struct flush_result {
     enum cache_kind kind;
 };
 /*
+ * Not while the control data is known to be another installation's (ERR_UPSTREAM_REFUSED, see app_admit).
  * ERR_NOT_FOUND: no target of that name. ERR_CONFLICT: the database turned out to hold control data;
  * nothing was removed. ERR_UPSTREAM_REFUSED, ERR_UNCERTAIN, …: as pipeline_run. `removed` and `keys` hold
  * what is known to be gone even then.

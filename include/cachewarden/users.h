@@ -83,13 +83,17 @@ const char *users_driver_name(const struct users *users);
 #define USERS_FACT_STRANGER      "stranger"        /* the number that came last */
 #define USERS_FACT_STRANGER_SEEN "stranger_seen_s" /* and when */
 
+enum { USERS_INSTALL_SIZE = 64 };
+
 /* What a look at a database tells that nobody has opened. */
 struct users_sight {
     const char *driver; /* users_driver_name */
     int version;        /* of the schema that is there; 0: none yet */
     int known;          /* the version this program makes of it when it opens it */
-    /* The two facts above, where the version is the known one; 0: there are none. */
+    /* Where the version is the known one: the two facts above (0: there are none), and the fact
+     * install_id, by which control data in Redis tells whose it is (else empty). */
     int64_t stranger, stranger_seen_s;
+    char install[USERS_INSTALL_SIZE];
 };
 /* Reads which schema a database has: makes nothing, migrates nothing, leaves no file behind. Errors as
  * users_open, and ERR_NOT_FOUND: there is no such SQLite file yet. *sight_out then has what is known. */

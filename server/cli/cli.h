@@ -105,6 +105,9 @@ struct cli_services {
 bool cli_load_config(const struct cli *cli, bool direct, struct config **config_out);
 /* Settings and services. Complains on standard error; false: exit with CLI_FAILED. */
 bool cli_open(const struct cli *cli, struct cli_services *services_out);
+/* The same for a command that changes something: not while the control data in Redis is another
+ * installation's. */
+bool cli_open_to_change(const struct cli *cli, struct cli_services *services_out);
 /* What emptying the named cache takes: no users database, no secret, and none of the other caches,
  * so that nothing about those is in its way. `name` must outlive the services. */
 bool cli_open_cache(const struct cli *cli, const char *name, struct cli_services *services_out);

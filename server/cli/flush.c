@@ -3,12 +3,15 @@
 #include "cli/cli.h"
 
 #include "cachewarden/pipeline.h"
+#include "cachewarden/users.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #define DEFAULT_TARGET "messages"
 
 struct flush {
+    const struct cli *cli;
     struct cli_services services;
     struct str target;
     bool dry_run;
@@ -55,6 +58,45 @@ static enum err ping(struct cli_services *services, struct error *error)
     struct pipeline *pipeline = pipeline_new(services->arena, PIPELINE_READ);
     PIPELINE_ADD(pipeline, EXPECT_STATUS, STR("PING"));
     return pipeline_run(services->app->control, pipeline, cli_deadline_ns(services), error);
+}
+
+/* The id of the users database that all of the settings name; empty: there is none, it is away, or the
+ * settings are wrong elsewhere. */
+static void look_at_users(const struct flush *flush, char install_out[USERS_INSTALL_SIZE])
+{
+    const struct config_input input = {
+        .file = cli_value(flush->cli, "config"),
+        .environment = (const char *const *)environ,
+    };
+    struct config_report report = {0};
+    struct config *config = NULL;
+    struct users_sight sight = {0};
+    struct error error = {0};
+    enum err err = config_load(&input, &config, &report);
+    if (err == ERR_OK)
+        err = users_look(str_from(config->users_database), &sight, &error);
+    snprintf(install_out, USERS_INSTALL_SIZE, "%s", err == ERR_OK ? sight.install : "");
+    config_report_fini(&report);
+    config_free(&config);
+}
+
+/*
+ * Whether it is known that the control data in this Redis is another installation's: where both tell.
+ * On a machine without the users database, or while that is away, a flush works all the same. The
+ * database is looked at only where there is control data.
+ */
+static bool is_anothers(struct flush *flush)
+{
+    struct cli_services *services = &flush->services;
+    char ours[USERS_INSTALL_SIZE];
+    struct error error = {0};
+    struct str install;
+    enum err err = control_installation(services->app->control, services->arena,
+                                        cli_deadline_ns(services), &install, &error);
+    if (err != ERR_OK || install.len == 0)
+        return false;
+    look_at_users(flush, ours);
+    return ours[0] && !str_eq(str_from(ours), install);
 }
 
 static void print_text(const struct flush *flush, const struct flush_result *result)
@@ -114,6 +156,12 @@ static int empty_target(struct flush *flush)
     if (err != ERR_OK)
         return complain("Redis connection failed", mend_for(err, &error));
     say(flush, "✅ Connected to Redis");
+    if (is_anothers(flush))
+        return complain(
+            "Redis holds the control data of another users database; nothing was removed",
+            "Check users.database and redis.url: one of them is another "
+            "installation's. If its users database is gone for good, take the data "
+            "over: cachewarden serve --adopt");
 
     char line[128];
     bool is_messages = str_eq(flush->target, STR(DEFAULT_TARGET));
@@ -148,6 +196,7 @@ static int run_flush(struct cli *cli)
 {
     const char *target = cli_argument(cli, 0);
     struct flush flush = {
+        .cli = cli,
         .target = target ? str_from(target) : STR(DEFAULT_TARGET),
         .dry_run = cli_flag(cli, "dry-run"),
         .json = cli_flag(cli, "json"),
@@ -168,7 +217,8 @@ const struct cli_command cli_flush = {
     .summary = "empties a named cache (default " DEFAULT_TARGET "), straight in Redis",
     .details =
         "Uses the settings of the server for Redis and the named caches, but needs no server, no\n"
-        "users database and no auth.secret. Doing it twice is fine.",
+        "users database and no auth.secret. Where there is a users database, and the control data\n"
+        "in this Redis is another one's, nothing is removed. Doing it twice is fine.",
     .options = (const struct cli_option[]){{"dry-run", 0, NULL, false, "count, and change nothing"},
                                            CLI_JSON,
                                            CLI_OPTIONS_END},

@@ -133,7 +133,7 @@ static int run_create(struct cli *cli)
         status = take_expiry(cli, now_s, &key.expires_at_s);
     if (status != CLI_OK)
         return status;
-    if (!cli_open(cli, &services))
+    if (!cli_open_to_change(cli, &services))
         return CLI_FAILED;
     enum err err = find_owner(&services, cli_value(cli, "user"), &key, &error);
     if (err == ERR_OK) {
@@ -250,7 +250,7 @@ static int run_revoke(struct cli *cli)
     struct cli_services services;
     struct error error = {0};
     const char *name = cli_argument(cli, 0);
-    if (!cli_open(cli, &services))
+    if (!cli_open_to_change(cli, &services))
         return CLI_FAILED;
     enum err err = api_keys_revoke(services.app->users, str_from(name), clock_wall_s(), &error);
     if (err == ERR_NOT_FOUND)

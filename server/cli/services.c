@@ -83,6 +83,20 @@ bool cli_open(const struct cli *cli, struct cli_services *services_out)
     return open_services(cli, NULL, services_out);
 }
 
+bool cli_open_to_change(const struct cli *cli, struct cli_services *services_out)
+{
+    struct error error = {0};
+    if (!cli_open(cli, services_out))
+        return false;
+    enum err err =
+        app_admit(services_out->app, services_out->arena, cli_deadline_ns(services_out), &error);
+    if (err == ERR_OK)
+        return true;
+    (void)cli_fail_with(err, &error);
+    cli_close(services_out);
+    return false;
+}
+
 bool cli_open_cache(const struct cli *cli, const char *name, struct cli_services *services_out)
 {
     return open_services(cli, name, services_out);

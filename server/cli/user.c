@@ -64,7 +64,7 @@ static int change_user(struct cli *cli, const char *route,
     struct cli_services services;
     struct user user;
     struct error error = {0};
-    if (!cli_open(cli, &services))
+    if (!cli_open_to_change(cli, &services))
         return CLI_FAILED;
     const char *name = cli_argument(cli, 0);
     enum err err = find(&services, name, &user, &error);
@@ -144,7 +144,7 @@ static int run_add(struct cli *cli)
     if (!cli_password_read(cli, &password))
         return CLI_FAILED;
     int status = CLI_FAILED;
-    if (cli_open(cli, &services)) {
+    if (cli_open_to_change(cli, &services)) {
         enum err err = add(&services, cli, str_from(password), &user, &error);
         if (err == ERR_OK)
             err = users_find_by_id(services.app->users, services.arena, user.id, &user, &error);

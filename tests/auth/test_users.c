@@ -76,11 +76,15 @@ START_TEST(a_look_before_it_is_opened)
         ck_assert(err == ERR_OK || err == ERR_NOT_FOUND);
         ck_assert_int_eq(sight.version, 0);
         ck_assert_int_gt(sight.known, 0);
+        ck_assert_str_eq(sight.install, "");
     }
     ck_assert_int_eq(users_open(str_from(users_backend_url), &users, &error), ERR_OK);
     ck_assert_int_eq(users_look(str_from(users_backend_url), &sight, &error), ERR_OK);
     ck_assert_int_eq(sight.version, sight.known);
     ck_assert_str_eq(sight.driver, backend->name);
+    struct str install;
+    ck_assert_int_eq(users_fact_get(users, arena, STR("install_id"), &install, &error), ERR_OK);
+    ck_assert(str_eq(str_from(sight.install), install));
 }
 END_TEST
 

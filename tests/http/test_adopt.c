@@ -12,28 +12,45 @@ static char redis_url[128];
 
 static void start(struct cw_server *server, const char *directory, const char *argument)
 {
-    cw_server_start(
-        server,
-        &(struct cw_server_options){
-            .arguments = (const char *const[]){argument, NULL},
-            .environment = (const char *const[]){redis_url, "JWT_SECRET=" STAND_SECRET,
-                                                 "CACHEWARDEN_USERS_REGISTRATION=open", NULL},
-            .directory = directory});
+    cw_server_start(server, &(struct cw_server_options){
+                                .arguments = (const char *const[]){argument, NULL},
+                                .environment =
+                                    (const char *const[]){
+                                        redis_url, "JWT_SECRET=" STAND_SECRET,
+                                        "CACHEWARDEN_USERS_REGISTRATION=open",
+                                        "CACHEWARDEN_AUTH_FLUSH_PERMISSION=authenticated", NULL},
+                                .directory = directory});
 }
 
 static void run(const char *directory, struct cw_result *result, const char *const *arguments)
 {
     cw_run(&(struct cw_command){.arguments = arguments,
                                 .environment = (const char *const[]){redis_url, NULL},
+                                .input = "correct-horse-battery\n",
                                 .directory = directory},
            result);
+}
+
+/* Accounts and keys, as the shell shows them. */
+static char *what_it_holds(const char *directory)
+{
+    struct cw_result users, keys;
+    char *text;
+    run(directory, &users, (const char *const[]){"user", "list", "--json", NULL});
+    run(directory, &keys, (const char *const[]){"key", "list", "--json", NULL});
+    ck_assert_msg(users.status == 0 && keys.status == 0, "%s%s", users.err, keys.err);
+    ck_assert_int_gt(asprintf(&text, "%s%s", users.out, keys.out), 0);
+    cw_result_fini(&users);
+    cw_result_fini(&keys);
+    return text;
 }
 
 static void expect_refused(const char *directory, const char *const *arguments)
 {
     struct cw_result result;
     run(directory, &result, arguments);
-    ck_assert_msg(result.status == 1, "%d: %s", result.status, result.err);
+    ck_assert_msg(result.status == 1, "%s: %d: %s%s", arguments[0], result.status, result.out,
+                  result.err);
     ck_assert_msg(strstr(result.err, "another users database") && strstr(result.err, "--adopt"),
                   "%s", result.err);
     cw_result_fini(&result);
@@ -53,29 +70,72 @@ static void close_redis(void)
 static const char *const serve[] = {"serve", "--listen", "127.0.0.1:0", NULL};
 static const char *const clear[] = {"cache", "clear", "--user", "7", NULL};
 static const char *const status[] = {"cache", "status", "--user", "7", NULL};
-static const char *const disable[] = {"cache", "disable", "--user", "7", NULL};
+
+/* A word that is "-" reads the password from standard input. */
+#define PASSWORD "--password-file", "-"
+
+/* Whatever changes something: neither Redis nor the users database holds anything else afterwards. */
+static void expect_all_refused(const char *directory)
+{
+    static const char *const commands[][8] = {
+        {"cache", "disable", "--user", "7"},
+        {"cache", "enable", "--user", "7"},
+        {"cache", "clear", "--all"},
+        {"flush"},
+        {"flush", "search"},
+        {"flush", "--dry-run"},
+        {"user", "add", "bob", "--email", "b@example.org", PASSWORD},
+        {"user", "password", "alice", PASSWORD},
+        {"user", "grant", "alice", "--superuser"},
+        {"user", "revoke", "alice", "--group", "editors"},
+        {"user", "deactivate", "alice"},
+        {"user", "activate", "alice"},
+        {"user", "delete", "alice"},
+        {"key", "create", "another", "--scope", "flush"},
+        {"key", "revoke", "deploy"},
+    };
+    redis_server_do(redis, "MSET whatsapp:development:in 1 whatsapp:development:out 2");
+    char *before = redis_snapshot(redis, NULL), *held = what_it_holds(directory);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        expect_refused(directory, commands[i]);
+    char *after = redis_snapshot(redis, NULL), *holds = what_it_holds(directory);
+    ck_assert_str_eq(before, after);
+    ck_assert_str_eq(held, holds);
+    free(before);
+    free(after);
+    free(held);
+    free(holds);
+}
+
+/* Made while Redis was their own. */
+static void fill(const char *directory)
+{
+    static const char *const commands[][8] = {
+        {"user", "add", "alice", "--email", "a@example.org", PASSWORD},
+        {"key", "create", "deploy", "--scope", "flush"},
+    };
+    struct cw_result result;
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        run(directory, &result, commands[i]);
+        ck_assert_msg(result.status == 0, "%s", result.err);
+        cw_result_fini(&result);
+    }
+    redis_server_do(redis, "FLUSHALL");
+}
 
 START_TEST(another_users_database)
 {
     struct cw_server server;
     struct cw_result result;
     char *ours = cw_directory_new(), *theirs = cw_directory_new();
+    fill(theirs);
     run(ours, &result, clear);
     ck_assert_msg(result.status == 0 && strstr(result.out, "version: 2"), "%s", result.err);
     cw_result_fini(&result);
     expect_refused(theirs, serve);
     expect_refused(theirs, clear);
     expect_refused(theirs, status);
-    char *before = redis_snapshot(redis, NULL);
-    expect_refused(theirs, disable);
-    char *after = redis_snapshot(redis, NULL);
-    ck_assert_str_eq(before, after);
-    free(before);
-    free(after);
-    /* What needs no control data goes on. */
-    run(theirs, &result, (const char *const[]){"flush", NULL});
-    ck_assert_int_eq(result.status, 0);
-    cw_result_fini(&result);
+    expect_all_refused(theirs);
 
     start(&server, theirs, "--adopt");
     expect_refused(ours, clear);
@@ -116,13 +176,16 @@ static bool says_not_ready(const void *http)
 /* Signing in needs no Redis. What Redis would have to hear is refused and can be tried again. */
 static void expect_nothing_written(struct http_client *http)
 {
-    char refresh[2048], bearer[2048], *before = redis_snapshot(redis, NULL);
+    char refresh[2048], bearer[2048];
+    redis_server_do(redis, "SET whatsapp:development:in theirs");
+    char *before = redis_snapshot(redis, NULL);
     take_tokens(http_post_json(http, "/auth/register", NULL, SIGN_UP("alice")), refresh, bearer);
     expect_status(http_post_json(http, "/auth/refresh", NULL, refresh), 503);
     expect_status(http_post(http, "/auth/logout", bearer), 503);
     expect_status(http_post(http, "/auth/logout?all=true", bearer), 503);
     expect_status(http_post(http, "/api/cache/disable/", bearer), 500);
     expect_status(http_post(http, "/api/cache/clear/", bearer), 500);
+    expect_status(http_call(http, "DELETE", "/api/v1/cache", bearer), 500);
     expect_status(http_get(http, "/auth/me", bearer), 200);
     char *after = redis_snapshot(redis, NULL);
     ck_assert_str_eq(before, after);

@@ -37,6 +37,7 @@ static void open_all(void)
     open_node(&nodes[1], &nodes[0], false);
     clear_on(0, 7);
     switch_on(0, 8, false);
+    redis_server_do(redis, "SET whatsapp:development:in theirs");
 }
 
 static void close_all(void)
@@ -44,6 +45,15 @@ static void close_all(void)
     session_free(&session);
     loopback_close(&stranger);
     close_two();
+}
+
+/* As the node does by itself, four times a second. */
+static void notice(void)
+{
+    struct error error = {0};
+    ck_assert_int_eq(
+        version_guard_reconcile(stranger.app->guard, VERSION_GUARD_REPAIRS, soon(), &error),
+        ERR_UPSTREAM_REFUSED);
 }
 
 static char *everything(void)
@@ -75,6 +85,20 @@ static void expect_err(struct loopback_answer *answer, enum err err)
     loopback_free(&answer);
 }
 
+/* Nothing is emptied, and nobody is shown what the others did. */
+static void try_caches(void)
+{
+    static const char *const of_admins[] = {"search.clear", "caches.list", "audit.list"};
+    const struct principal key = loopback_key(SCOPE_FLUSH, 0);
+    for (size_t i = 0; i < sizeof of_admins / sizeof *of_admins; i++)
+        expect_err(LOOPBACK(&stranger, of_admins[i], loopback_admin()), ERR_UPSTREAM_REFUSED);
+    expect_err(LOOPBACK(&stranger, "messages.flush", key), ERR_UPSTREAM_REFUSED);
+    expect_err(LOOPBACK(&stranger, "caches.flush", key, .name = "messages"), ERR_UPSTREAM_REFUSED);
+    expect_err(
+        LOOPBACK(&stranger, "caches.flush", key, .name = "messages", .query = "dry_run=true"),
+        ERR_UPSTREAM_REFUSED);
+}
+
 static void try_everything(void)
 {
     static const char *const refused[] = {"cache.status", "cache.enable", "cache.disable",
@@ -98,6 +122,7 @@ static void try_everything(void)
     expect_err(SESSION_CALL(&stranger, &session, "auth.logout", .query = "all=true"),
                ERR_UPSTREAM_REFUSED);
     expect_err(SESSION_CALL(&stranger, &session, "auth.logout"), ERR_UPSTREAM_REFUSED);
+    try_caches();
     ck_assert_int_eq(audit_drain(stranger.app, soon()), ERR_OK);
 }
 
@@ -117,11 +142,7 @@ static void expect_untouched(void)
 /* It had agreed to its own data before. */
 START_TEST(behind_the_same_address)
 {
-    /* As the node does by itself, four times a second. */
-    struct error error = {0};
-    ck_assert_int_eq(
-        version_guard_reconcile(stranger.app->guard, VERSION_GUARD_REPAIRS, soon(), &error),
-        ERR_UPSTREAM_REFUSED);
+    notice();
     expect_untouched();
     expect_untouched();
     ck_assert_int_eq(version_on(1, 7), 2);
@@ -142,6 +163,40 @@ START_TEST(after_a_restart)
 }
 END_TEST
 
+static enum err write_through(enum pipeline_effect effect)
+{
+    struct error error = {0};
+    struct pipeline *pipeline = pipeline_new(arena, effect);
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("INCR"), STR("cw:written"));
+    return pipeline_run(stranger.app->control, pipeline, soon(), &error);
+}
+
+/* Whoever writes with the node's pool: the gate alone is between them and the others' data. */
+START_TEST(the_gate_itself)
+{
+    notice();
+    ck_assert_int_eq(write_through(PIPELINE_WRITE), ERR_UPSTREAM_REFUSED);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:written"), 0);
+    ck_assert_int_eq(write_through(PIPELINE_WRITE_FREE), ERR_OK);
+    redis_server_do(redis, "FLUSHALL");
+    ck_assert_int_eq(write_through(PIPELINE_WRITE), ERR_OK);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "INCRBY cw:written 0"), 1);
+}
+END_TEST
+
+/* What is not known to be another's may be emptied: a full Redis takes no record of control data, and the
+ * users database may be away. */
+START_TEST(a_redis_that_takes_no_control_data)
+{
+    redis_server_do(redis, "FLUSHALL");
+    redis_server_do(redis, "SET whatsapp:development:in ours");
+    redis_server_do(redis, "CONFIG SET maxmemory 1");
+    loopback_expect(LOOPBACK(&stranger, "messages.flush", loopback_key(SCOPE_FLUSH, 0)),
+                    "{\"flushed\":true,\"keysRemoved\":1}");
+    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:dataset"), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api/control/gate");
@@ -150,6 +205,8 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, behind_the_same_address);
     tcase_add_test(tcase, after_a_restart);
+    tcase_add_test(tcase, the_gate_itself);
+    tcase_add_test(tcase, a_redis_that_takes_no_control_data);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -8,6 +8,8 @@
     "❌ Error flushing cache: Redis connection failed\n" \
     "💡 Make sure Redis is running and environment variables are set correctly\n"
 
+#define SECRET "f3J9sKq0vX7pLw2ZtB5nYc8RgHd4mUaQ"
+
 static void fill(void)
 {
     redis_server_do(cli_test.redis,
@@ -227,6 +229,27 @@ START_TEST(a_broken_configuration_is_told)
 }
 END_TEST
 
+/* Known it is only where the users database tells; elsewhere it needs none. */
+START_TEST(beside_anothers_control_data)
+{
+    fill();
+    cli_run("cache", "clear", "--user", "1");
+    redis_server_do(cli_test.redis, "HSET cw:dataset term 1:0123456789abcdef0123456789abcdef");
+    int64_t keys = redis_server_ask_integer(cli_test.redis, "DBSIZE");
+    cli_run("flush", "--json");
+    cli_expect_err(1, "❌ Error flushing cache: Redis holds the control data of another users "
+                      "database; nothing was removed\n💡 Check users.database and redis.url");
+    ck_assert_str_eq(cli_test.result.out, "");
+    ck_assert_int_eq(redis_server_ask_integer(cli_test.redis, "DBSIZE"), keys);
+    cli_run_with(NULL,
+                 VARIABLES("DATABASE_URL=postgresql://127.0.0.1:1/away", "JWT_SECRET=" SECRET),
+                 ARGUMENTS("flush"));
+    cli_expect_out("🔑 Deleted keys: " KEYS "\n");
+    cli_run_with(NULL, VARIABLES("DATABASE_URL=sqlite:none.db"), ARGUMENTS("flush"));
+    cli_expect_out("🔑 Deleted keys: none\n");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("flush");
@@ -236,6 +259,7 @@ int main(void)
     tcase_add_test(with, only_what_was_there);
     tcase_add_test(with, of_the_environment);
     tcase_add_test(with, as_json);
+    tcase_add_test(with, beside_anothers_control_data);
     tcase_add_test(with, a_dry_run_changes_nothing);
     tcase_add_test(with, another_target_has_its_name);
     tcase_add_test(with, a_database_goes_as_a_whole);

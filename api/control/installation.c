@@ -1,0 +1,79 @@
+#include "control/installation.h"
+
+#include "control/version_guard_private.h"
+
+enum err control_refuse_foreign(struct error *error)
+{
+    return error_set(error, ERR_UPSTREAM_REFUSED,
+                     "redis holds the control data of another users database; use that one, or "
+                     "another Redis; if it is gone for good, take the data over: cachewarden serve "
+                     "--adopt");
+}
+
+void installation_ask(struct pipeline *pipeline)
+{
+    dataset_ask(pipeline);
+}
+
+enum err installation_check(struct app *app, const struct value *reply, struct error *error)
+{
+    struct dataset dataset;
+
+    dataset_take(reply, &dataset);
+    return app->guard && version_guard_is_anothers(app->guard, &dataset)
+               ? control_refuse_foreign(error)
+               : ERR_OK;
+}
+
+/* Of a Redis that does not answer now, what it held when it was looked at last. */
+static enum err look(struct app *app, struct arena *arena, int64_t deadline_ns,
+                     uint64_t *origin_out, struct error *error)
+{
+    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
+
+    installation_ask(pipeline);
+    if (pipeline_run(app->control, pipeline, deadline_ns, NULL) != ERR_OK)
+        return version_guard_is_foreign(app->guard, error) ? ERR_UPSTREAM_REFUSED : ERR_OK;
+    if (!app->guard->relies)
+        *origin_out = pipeline_origin(pipeline);
+    return installation_check(app, pipeline_value(pipeline, 0), error);
+}
+
+enum err installation_admit(struct app *app, struct arena *arena, uint64_t missed,
+                            int64_t deadline_ns, uint64_t *origin_out, struct error *error)
+{
+    struct version_knowledge known;
+
+    *origin_out = 0;
+    if (!app->guard)
+        return ERR_OK;
+    if (!version_guard_known(app->guard, &known) || (missed != 0 && known.origin == missed))
+        return look(app, arena, deadline_ns, origin_out, error);
+    if (!app->guard->relies)
+        *origin_out = known.origin;
+    return ERR_OK;
+}
+
+enum err app_admit(struct app *app, struct arena *arena, int64_t deadline_ns, struct error *error)
+{
+    uint64_t origin;
+
+    return installation_admit(app, arena, 0, deadline_ns, &origin, error);
+}
+
+enum err control_installation(struct pool *control, struct arena *arena, int64_t deadline_ns,
+                              struct str *install_out, struct error *error)
+{
+    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
+    struct dataset dataset;
+
+    *install_out = STR_NONE;
+    installation_ask(pipeline);
+    enum err err = pipeline_run(control, pipeline, deadline_ns, error);
+    if (err != ERR_OK)
+        return err;
+    dataset_take(pipeline_value(pipeline, 0), &dataset);
+    if (dataset.is_whole)
+        *install_out = dataset.install;
+    return ERR_OK;
+}
