@@ -29,7 +29,7 @@ void error_format_write_member(struct exchange *exchange, const char *name, stru
     end_body(exchange, STR("application/json"));
 }
 
-/* Seed 004's and seed 001's admin route. */
+/* What an admin's clear of a user's cache answers. */
 static void write_not_ok(struct exchange *exchange, struct str message)
 {
     struct json_writer *json = begin_body(exchange);
@@ -39,7 +39,7 @@ static void write_not_ok(struct exchange *exchange, struct str message)
     end_body(exchange, STR("application/json"));
 }
 
-/* Seed 000. */
+/* The message cache, by HTTP as by the command line. */
 static void write_not_flushed(struct exchange *exchange, struct str sentence)
 {
     struct json_writer *json = begin_body(exchange);

@@ -291,8 +291,8 @@ START_TEST(simplejwt)
 }
 END_TEST
 
-/* The token printed in seed 004: of its own secret, and over since September 2025. */
-START_TEST(seed_004)
+/* A token of a Django shop: of its own secret, and over since September 2025. */
+START_TEST(the_token_of_another_shop)
 {
     static const char printed[] =
         "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhZG1pbiIsImV4cCI6MTc1ODg3MDc4OH0."
@@ -528,7 +528,7 @@ int main(void)
     tcase_add_test(tcase, no_two_tokens_are_alike);
     tcase_add_test(tcase, audience_is_written_and_asked_for);
     tcase_add_test(tcase, simplejwt);
-    tcase_add_test(tcase, seed_004);
+    tcase_add_test(tcase, the_token_of_another_shop);
     tcase_add_test(tcase, other_secrets);
     tcase_add_test(tcase, types);
     tcase_add_test(tcase, kid);

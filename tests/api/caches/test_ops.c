@@ -47,7 +47,7 @@ static void settle(void)
     ck_assert_int_eq(audit_drain(loopback.app, clock_deadline_ns(PATIENCE_MS)), ERR_OK);
 }
 
-START_TEST(seed_000)
+START_TEST(the_message_cache)
 {
     fill_messages();
     loopback_expect(AS_KEY(SCOPE_FLUSH, "messages.flush"), "{\"flushed\":true,\"keysRemoved\":2}");
@@ -57,7 +57,7 @@ START_TEST(seed_000)
 }
 END_TEST
 
-START_TEST(seed_004)
+START_TEST(the_search_cache)
 {
     fill_search();
     loopback_expect(AS_ADMIN("search.clear"), "{\"message\":\"Search cache cleared\"}");
@@ -204,8 +204,8 @@ int main(void)
     Suite *suite = suite_create("api/caches/ops");
     TCase *tcase = tcase_create("routes");
     tcase_add_checked_fixture(tcase, open_all, close_all);
-    tcase_add_test(tcase, seed_000);
-    tcase_add_test(tcase, seed_004);
+    tcase_add_test(tcase, the_message_cache);
+    tcase_add_test(tcase, the_search_cache);
     tcase_add_test(tcase, a_cache_by_name);
     tcase_add_test(tcase, who_may_not);
     tcase_add_test(tcase, the_list);

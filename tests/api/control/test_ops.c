@@ -45,7 +45,7 @@ static void expect_headers(struct loopback_answer *answer, enum tristate enabled
     ck_assert_int_eq(answer->reply.user_id, 123); /* whose cache it is */
 }
 
-START_TEST(the_workflow_of_seed_001)
+START_TEST(a_user_and_an_admin_take_turns)
 {
     struct loopback_answer *answer;
     redis_server_do(redis, "HSET cw:{u:123} clears 4");
@@ -191,7 +191,7 @@ int main(void)
     Suite *suite = suite_create("api/control/ops");
     TCase *tcase = tcase_create("with Redis");
     tcase_add_checked_fixture(tcase, open_all, close_all);
-    tcase_add_test(tcase, the_workflow_of_seed_001);
+    tcase_add_test(tcase, a_user_and_an_admin_take_turns);
     tcase_add_test(tcase, the_check_of_a_proxy);
     tcase_add_test(tcase, the_admins_clear);
     tcase_add_test(tcase, who_may_not);

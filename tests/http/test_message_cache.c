@@ -1,4 +1,4 @@
-/* Seed 000: the message cache, over HTTP and from the command line, every line as printed there. */
+/* The message cache, over HTTP and from the command line, line by line. */
 #include "stand.h"
 #include "suite.h"
 
@@ -243,7 +243,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("seed 000");
+    Suite *suite = suite_create("message cache");
     TCase *shared = tcase_create("with Redis");
     tcase_add_unchecked_fixture(shared, open_stand, close_stand);
     tcase_add_test(shared, flush_answers_how_many_went);

@@ -1,4 +1,4 @@
-/* Seed 001: every body the document prints, to the byte, and its workflows step by step. */
+/* A user's own cache and what an admin may do to it: every body to the byte, and the ways through step by step. */
 #include "control_data.h"
 #include "stand.h"
 #include "suite.h"
@@ -333,7 +333,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("seed 001");
+    Suite *suite = suite_create("user cache");
     TCase *shared = tcase_create("with Redis");
     tcase_add_unchecked_fixture(shared, open_stand, close_stand);
     tcase_add_test(shared, obtaining_a_token);

@@ -1,4 +1,4 @@
-/* Seed 004: the search cache is a Redis database of its own, emptied by administrators. */
+/* The search cache is a Redis database of its own, emptied by administrators. */
 #include "stand.h"
 #include "suite.h"
 
@@ -136,7 +136,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("seed 004");
+    Suite *suite = suite_create("search cache");
     TCase *shared = tcase_create("with Redis");
     tcase_add_unchecked_fixture(shared, open_stand, close_stand);
     tcase_add_test(shared, clear_empties_database_1_and_no_other);
