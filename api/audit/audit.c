@@ -62,11 +62,12 @@ static void log_without_entry(const struct audit_record *record)
         LOG_CSTR("route", record->route),
         LOG_STR("target", record->target),
         LOG_CSTR("result", record->result),
-        LOG_INT("count", record->count),
         LOG_STR("request_id", record->request_id),
+        LOG_INT("count", record->count), /* the last: not every record has one */
     };
+    size_t count = sizeof fields / sizeof *fields;
 
-    log_write(LOG_LEVEL_ERROR, "audit.unsaved", fields, sizeof fields / sizeof *fields);
+    log_write(LOG_LEVEL_ERROR, "audit.unsaved", fields, record->count < 0 ? count - 1 : count);
 }
 
 void audit_write(struct app *app, const struct audit_record *record)

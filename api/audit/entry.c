@@ -83,7 +83,8 @@ struct audit_entry *audit_entry_new(const struct audit_record *record, struct st
         [AUDIT_ROUTE] = str_from(record->route),
         [AUDIT_TARGET] = record->target,
         [AUDIT_RESULT] = str_from(record->result),
-        [AUDIT_COUNT] = number_text(count, sizeof count, record->count),
+        [AUDIT_COUNT] =
+            record->count < 0 ? STR_NONE : number_text(count, sizeof count, record->count),
         [AUDIT_REQUEST_ID] = record->request_id,
         [AUDIT_NODE] = node_name,
     };
@@ -114,13 +115,17 @@ struct audit_entry *audit_entry_new(const struct audit_record *record, struct st
 void audit_entry_log(struct audit_entry *entry, const char *reason)
 {
     struct log_field fields[AUDIT_FIELD_COUNT + 1] = {LOG_CSTR("reason", reason)};
+    size_t count = 1;
 
     if (entry->is_logged)
         return;
     entry->is_logged = true;
-    for (size_t i = 0; i < AUDIT_FIELD_COUNT; i++)
-        fields[i + 1] = LOG_STR(audit_field_name((enum audit_field)i), entry->fields[i]);
-    fields[AUDIT_TIME + 1].name = "recorded_at"; /* "time" is the log line's own */
+    for (int i = 0; i < AUDIT_FIELD_COUNT; i++) {
+        /* "time" is the log line's own. */
+        const char *name = i == AUDIT_TIME ? "recorded_at" : audit_field_name((enum audit_field)i);
+        if (i != AUDIT_COUNT || entry->fields[i].len > 0)
+            fields[count++] = LOG_STR(name, entry->fields[i]);
+    }
     /* An error, whatever the reason: a log level that hides warnings must not hide a record. */
-    log_write(LOG_LEVEL_ERROR, "audit.unsaved", fields, AUDIT_FIELD_COUNT + 1);
+    log_write(LOG_LEVEL_ERROR, "audit.unsaved", fields, count);
 }

@@ -17,7 +17,7 @@ enum audit_field {
     AUDIT_ROUTE,
     AUDIT_TARGET,
     AUDIT_RESULT,
-    AUDIT_COUNT, /* negative: none */
+    AUDIT_COUNT, /* empty: none */
     AUDIT_REQUEST_ID,
     AUDIT_NODE,
     AUDIT_FIELD_COUNT

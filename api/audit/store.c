@@ -6,6 +6,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+/* Below it, a length is kept to the record: whoever asks for few means that number. */
+enum { EXACT_BELOW = 1000 };
+
 /* "~" lets Redis trim whole nodes of its tree, which costs nothing: some more than `keep` stay. */
 static void add_record(struct pipeline *pipeline, const struct audit_entry *entry, int64_t keep)
 {
@@ -13,8 +16,9 @@ static void add_record(struct pipeline *pipeline, const struct audit_entry *entr
     struct key stream = key_audit(entry->part);
     struct str length = {text, (size_t)snprintf(text, sizeof text, "%" PRId64, keep)};
 
-    PIPELINE_ADD(pipeline, EXPECT_STRING, STR("XADD"), key_str(&stream), STR("MAXLEN"), STR("~"),
-                 length, STR("*"), AUDIT_PACKED, entry->packed);
+    PIPELINE_ADD(pipeline, EXPECT_STRING, STR("XADD"), key_str(&stream), STR("MAXLEN"),
+                 keep < EXACT_BELOW ? STR("=") : STR("~"), length, STR("*"), AUDIT_PACKED,
+                 entry->packed);
 }
 
 static void add_last_flush(struct pipeline *pipeline, const struct audit_entry *entry)

@@ -29,7 +29,7 @@ enum err check_password(struct call *call, struct str name, bool by_email, struc
                          call->deadline_ns, user_out, &call->error);
     err = limits_attempted(call, &attempt, err);
     if (err == ERR_OK || err == ERR_UNAUTHENTICATED)
-        audit_sign_in(call, user_out, limits_name_digest(call, name, by_email), err);
+        audit_sign_in(call, user_out, limits_name_digest(call, name), err);
     if (err == ERR_UNAUTHENTICATED)
         tally_add(call->app->tallies, TALLY_SIGN_INS_REFUSED);
     if (err == ERR_UNAUTHENTICATED)

@@ -5,16 +5,12 @@
 #include "limits/network.h"
 #include "limits/shared.h"
 
-/*
- * By what was typed, not by whose account it is: a counter that a name and an email shared would
- * tell that both belong to one account.
- */
-struct str limits_name_digest(const struct call *call, struct str name, bool by_email)
+static struct str digest(const struct call *call, struct str field, struct str name)
 {
     struct strbuf text;
 
-    strbuf_init(&text, call->arena, name.len + 2);
-    strbuf_add(&text, by_email ? STR("e:") : STR("n:"));
+    strbuf_init(&text, call->arena, field.len + name.len);
+    strbuf_add(&text, field);
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
         strbuf_add_char(&text, c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c);
@@ -22,6 +18,11 @@ struct str limits_name_digest(const struct call *call, struct str name, bool by_
     return text.failed ? STR_NONE
                        : token_name_digest(identity_tokens(call->app->identity), call->arena,
                                            strbuf_str(&text));
+}
+
+struct str limits_name_digest(const struct call *call, struct str name)
+{
+    return digest(call, STR_NONE, name);
 }
 
 static int64_t max_of(const struct call *call)
@@ -36,6 +37,10 @@ static enum err judge_so_far(struct call *call, struct limit_window failed)
     return failed.count > max_of(call) ? limit_judge(call, max_of(call), failed) : ERR_OK;
 }
 
+/*
+ * By what was typed into which field, not by whose account it is: a counter that a name and an email shared
+ * would tell that both belong to one account, and whose name is somebody's email could clear theirs.
+ */
 enum err limits_attempt(struct call *call, struct str name, bool by_email,
                         struct limit_attempt *attempt_out)
 {
@@ -44,7 +49,7 @@ enum err limits_attempt(struct call *call, struct str name, bool by_email,
     attempt_out->is_on = limits_are_on(call->app->limits);
     if (!attempt_out->is_on)
         return ERR_OK;
-    struct str hex = limits_name_digest(call, name, by_email);
+    struct str hex = digest(call, by_email ? STR("e:") : STR("n:"), name);
     if (!hex.ptr)
         return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a name");
     attempt_out->key = key_limit_failures(hex, limit_network(call->client_address, buffer));

@@ -20,9 +20,9 @@ struct limit_attempt {
     struct key key;
 };
 
-/* What stands for the name in Redis and in the audit: token_name_digest, without regard to ASCII case.
- * {NULL,0}: no memory. */
-struct str limits_name_digest(const struct call *call, struct str name, bool by_email);
+/* What stands for a name in the audit, whichever field it was typed into: token_name_digest, without regard
+ * to ASCII case. {NULL,0}: no memory. */
+struct str limits_name_digest(const struct call *call, struct str name);
 
 /* Before the password is looked at: ERR_THROTTLED when there were too many failures already. */
 CW_MUST_CHECK enum err limits_attempt(struct call *call, struct str name, bool by_email,

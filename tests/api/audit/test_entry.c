@@ -86,7 +86,7 @@ START_TEST(nothing_is_borrowed)
     expect_field(entry, AUDIT_PRINCIPAL, "mallory");
     expect_field(entry, AUDIT_ROUTE, "x.y");
     expect_field(entry, AUDIT_TARGET, "");
-    expect_field(entry, AUDIT_COUNT, "-1");
+    expect_field(entry, AUDIT_COUNT, "");
     expect_field(entry, AUDIT_CREDENTIAL, "none");
     ck_assert(entry->is_flush);
     free(entry);
@@ -135,6 +135,20 @@ START_TEST(the_log_has_it_all)
 }
 END_TEST
 
+START_TEST(no_count_is_none_in_the_log)
+{
+    struct audit_record record = sample();
+    record.count = -1;
+    struct audit_entry *entry = audit_entry_new(&record, STR("node-a"));
+    log_capture_start();
+    audit_entry_log(entry, "queue full");
+    char *log = log_capture_end();
+    ck_assert_msg(!strstr(log, "count") && strstr(log, "result=ok request_id=req-1"), "%s", log);
+    free(log);
+    free(entry);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api/audit/entry");
@@ -144,6 +158,7 @@ int main(void)
     tcase_add_test(tcase, nothing_is_borrowed);
     tcase_add_test(tcase, long_fields_are_cut);
     tcase_add_test(tcase, the_log_has_it_all);
+    tcase_add_test(tcase, no_count_is_none_in_the_log);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

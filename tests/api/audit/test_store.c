@@ -105,6 +105,25 @@ START_TEST(no_part_grows_for_ever)
 }
 END_TEST
 
+/* All parts in one batch; small lengths are kept to the record. */
+START_TEST(small_lengths_are_exact)
+{
+    static const int64_t few[AUDIT_PARTS] = {
+        [AUDIT_CHANGES] = 5, [AUDIT_CLEARS] = 3, [AUDIT_SIGN_INS] = 7};
+    struct error error = {0};
+    for (size_t i = 0; i < AUDIT_BATCH; i++) {
+        make(i, "messages", false);
+        entries[i]->part = (enum audit_part)(i % AUDIT_PARTS);
+    }
+    ck_assert_int_eq(audit_store(pool, arena, entries, AUDIT_BATCH, few,
+                                 clock_deadline_ns(PATIENCE_MS), saved, &error),
+                     ERR_OK);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "XLEN cw:audit:changes"), 5);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "XLEN cw:audit:clears"), 3);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "XLEN cw:audit:sign_ins"), 7);
+}
+END_TEST
+
 START_TEST(a_flush_is_remembered)
 {
     make(0, "messages", true);
@@ -148,6 +167,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, open_all, close_all);
     tcase_add_test(tcase, a_whole_batch_in_order);
     tcase_add_test(tcase, no_part_grows_for_ever);
+    tcase_add_test(tcase, small_lengths_are_exact);
     tcase_add_test(tcase, a_flush_is_remembered);
     tcase_add_test(tcase, refused_records_are_told_from_saved_ones);
     tcase_add_test(tcase, without_redis_nothing_is_saved);

@@ -106,6 +106,35 @@ START_TEST(closing_logs_nothing_twice)
 }
 END_TEST
 
+/* When the newest record of the part was written, in ms, by its id. */
+static int64_t newest_ms(const char *part)
+{
+    redisReply *reply = redis_server_ask(redis, "XREVRANGE cw:audit:%s + - COUNT 1", part);
+    ck_assert_uint_eq(reply->elements, 1);
+    int64_t ms = strtoll(reply->element[0]->element[0]->str, NULL, 10);
+    freeReplyObject(reply);
+    return ms;
+}
+
+/* Ids of different parts tell what came first by their milliseconds alone. */
+START_TEST(parts_in_turn_have_rising_times)
+{
+    int64_t before_ms = 0;
+    for (int i = 0; i < 20; i++) {
+        audit_records_write(&loopback, AUDIT_CHANGES, i, 1);
+        audit_records_write(&loopback, AUDIT_CLEARS, i, 1);
+        audit_records_write(&loopback, AUDIT_SIGN_INS, i, 1);
+        drain();
+        int64_t changes_ms = newest_ms("changes"), clears_ms = newest_ms("clears"),
+                sign_ins_ms = newest_ms("sign_ins");
+        ck_assert_int_gt(changes_ms, before_ms);
+        ck_assert_int_gt(clears_ms, changes_ms);
+        ck_assert_int_gt(sign_ins_ms, clears_ms);
+        before_ms = sign_ins_ms;
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api/audit/writer");
@@ -114,6 +143,7 @@ int main(void)
     tcase_add_test(tcase, what_waits_is_in_the_log_at_once);
     tcase_add_test(tcase, what_waits_behind_silence_is_in_the_log);
     tcase_add_test(tcase, closing_logs_nothing_twice);
+    tcase_add_test(tcase, parts_in_turn_have_rising_times);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
