@@ -1,6 +1,7 @@
 /*
- * Every route of `cachewarden routes --json` × every kind of caller, status only, against
- * tests/api/permissions.golden. A new route, or a changed permission, is a visible difference there.
+ * Every route of `cachewarden routes --json` with its permission and its limit × every kind of caller,
+ * status only, against tests/api/permissions.golden. A new route, a changed permission or limit is a visible
+ * difference there.
  *
  * After a change that is meant, write the file anew and read the difference before committing it:
  *
@@ -205,14 +206,6 @@ static void fill_in(char *out, size_t out_size, const char *path)
  */
 static void check_rules(const char *method, const char *path, const int *statuses)
 {
-    static const char *const open_to_all[] = {
-        "/auth/register",      "/auth/login",        "/auth/refresh", "/api/token/",
-        "/api/token/refresh/", "/api/token/verify/", "/health",       "/health/live",
-        "/health/ready",       "/api/schema",
-    };
-    for (size_t i = 0; i < sizeof open_to_all / sizeof *open_to_all; i++)
-        if (strcmp(path, open_to_all[i]) == 0)
-            return;
     for (size_t i = 0; i < CALLERS; i++) {
         bool must_fail = callers[i].write == in_session_without_xsrf && strcmp(method, "GET") != 0;
         ck_assert_msg(!must_fail || statuses[i] == 403, "%s %s without XSRF-TOKEN: %d", method,
@@ -232,11 +225,16 @@ static const struct http_reply *call(const char *method, const char *target, con
     return http_send(stand.http, method, target, headers, NULL, 0);
 }
 
-/* "GET /api/cache/status/", and a line for each status with those who get it. */
-static void print_route(FILE *out, const char *method, const char *path)
+/* "GET /api/cache/status/ (user; limit status)", and a line for each status with those who get it. */
+static void print_route(FILE *out, const json_t *row)
 {
+    const char *method = json_string_value(json_object_get(row, "method"));
+    const char *path = json_string_value(json_object_get(row, "path"));
+    const char *permission = json_string_value(json_object_get(row, "permission"));
+    const char *limit = json_string_value(json_object_get(row, "limit"));
     char target[256], credential[CREDENTIAL_SIZE];
     int statuses[CALLERS];
+    ck_assert_msg(method && path && permission, "a row without method, path or permission");
     fill_in(target, sizeof target, path);
     for (size_t i = 0; i < CALLERS; i++) {
         const char *line = callers[i].write           ? callers[i].write(credential)
@@ -247,8 +245,9 @@ static void print_route(FILE *out, const char *method, const char *path)
                       reply->failure);
         statuses[i] = reply->status;
     }
-    check_rules(method, path, statuses);
-    fprintf(out, "%s %s\n", method, path);
+    if (strcmp(permission, "public") != 0)
+        check_rules(method, path, statuses);
+    fprintf(out, "%s %s (%s; limit %s)\n", method, path, permission, limit ? limit : "none");
     for (int status = 200; status < 600; status++) {
         const char *before = NULL;
         for (size_t i = 0; i < CALLERS; i++)
@@ -281,13 +280,7 @@ static char *matrix(void)
     json_t *root = route_list(), *row;
     json_t *routes = json_is_object(root) ? json_object_get(root, "routes") : root;
     ck_assert_uint_ge(json_array_size(routes), 15);
-    json_array_foreach(routes, index, row)
-    {
-        const char *method = json_string_value(json_object_get(row, "method"));
-        const char *path = json_string_value(json_object_get(row, "path"));
-        ck_assert_msg(method && path, "a row without method or path");
-        print_route(out, method, path);
-    }
+    json_array_foreach(routes, index, row) print_route(out, row);
     json_decref(root);
     fclose(out);
     return text;
