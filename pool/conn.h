@@ -74,15 +74,21 @@ struct conn {
     char buffer[CONN_READ_BUFFER];
 };
 
+/* Where a connection leads, and how it begins. */
+struct conn_target {
+    const struct redis_address *address;
+    struct tls_context *tls; /* NULL: plain */
+    const char *client_name;
+    bool asks_origin; /* it is to find out which Redis it leads to */
+};
+
 /*
- * Connects (over TLS where `tls` is not NULL), authenticates, selects the database and
- * sets the client's name, all before deadline_ns.
+ * Connects, authenticates, selects the database and sets the client's name, all before deadline_ns.
  * ERR_UPSTREAM_DOWN and ERR_TIMEOUT as transport_open; ERR_UPSTREAM_REFUSED when Redis answered and
  * said no (password, database, max clients): error->redis has the cause. A refused CLIENT SETNAME
  * is no failure (the ACL user may lack it), nor is a refused INFO: the origin is untold then.
  */
-CW_MUST_CHECK enum err conn_open(const struct redis_address *address, struct tls_context *tls,
-                                 const char *client_name, bool asks_origin, int64_t deadline_ns,
+CW_MUST_CHECK enum err conn_open(const struct conn_target *target, int64_t deadline_ns,
                                  struct conn **conn_out, struct error *error);
 void conn_close(struct conn **conn);
 /* A list linked by .next; NULL is an empty one. */

@@ -83,8 +83,7 @@ enum err pool_connect(struct pool *pool, int64_t deadline_ns, bool is_probe, str
     bool opened = false, closed = false;
     struct error why; /* the caller may not want to know, the breaker does */
     int64_t start_ns = clock_mono_ns(), limit_ns = start_ns + pool->connect_timeout_ns;
-    enum err err = conn_open(&pool->address, pool->tls, pool->client_name, pool->asks_origin,
-                             least(limit_ns, deadline_ns), conn_out, &why);
+    enum err err = conn_open(&pool->target, least(limit_ns, deadline_ns), conn_out, &why);
     bool is_conclusive = err != ERR_TIMEOUT || limit_ns <= deadline_ns ||
                          clock_mono_ns() - start_ns >= pool->down_after_ns;
     lock_take(&pool->lock);

@@ -26,12 +26,12 @@ static void add(struct handshake *handshake, const char *name, size_t argc, cons
 }
 
 /* Passwords, database and name are one write; the guard of the round trip goes behind them. */
-static void compose(struct handshake *handshake, const struct redis_address *address,
-                    const char *client_name, bool asks_origin)
+static void compose(struct handshake *handshake, const struct conn_target *target)
 {
+    const struct redis_address *address = target->address;
     struct str user = str_from(address->username), password = str_from(address->password);
     /* Room for everything: a buffer that moves leaves a copy of the password behind. */
-    strbuf_init(&handshake->out, NULL, user.len + password.len + strlen(client_name) + 256);
+    strbuf_init(&handshake->out, NULL, user.len + password.len + strlen(target->client_name) + 256);
     if (address->username)
         add(handshake, "AUTH", 3, (const struct str[]){STR("AUTH"), user, password});
     else if (address->password)
@@ -44,8 +44,8 @@ static void compose(struct handshake *handshake, const struct redis_address *add
     /* A name helps whoever reads CLIENT LIST; an ACL user without that right works as well. */
     handshake->may_be_refused[handshake->count] = true;
     add(handshake, "CLIENT SETNAME", 3,
-        (const struct str[]){STR("CLIENT"), STR("SETNAME"), str_from(client_name)});
-    if (asks_origin) {
+        (const struct str[]){STR("CLIENT"), STR("SETNAME"), str_from(target->client_name)});
+    if (target->asks_origin) {
         handshake->may_be_refused[handshake->count] = true;
         add(handshake, "INFO", 2, (const struct str[]){STR("INFO"), STR("replication")});
     }
@@ -99,9 +99,8 @@ static enum err judge(const struct conn *conn, const struct handshake *handshake
                            "handshake: the answers make no sense");
 }
 
-static enum err shake_hands(struct conn *conn, const struct redis_address *address,
-                            const char *client_name, bool asks_origin, int64_t deadline_ns,
-                            struct error *error)
+static enum err shake_hands(struct conn *conn, const struct conn_target *target,
+                            int64_t deadline_ns, struct error *error)
 {
     struct arena *arena = arena_new(1024, REPLY_LINE_MAX * 2);
     if (!arena)
@@ -109,7 +108,7 @@ static enum err shake_hands(struct conn *conn, const struct redis_address *addre
                                "handshake: out of memory");
     struct handshake handshake = {0};
     struct value values[HANDSHAKE_COMMANDS_MAX + 1] = {0};
-    compose(&handshake, address, client_name, asks_origin);
+    compose(&handshake, target);
     struct round_trip round_trip = {
         .out = &handshake.out, .values = values, .owed = handshake.count, .arena = arena};
     enum err err = conn_begin(conn, &round_trip);
@@ -118,7 +117,7 @@ static enum err shake_hands(struct conn *conn, const struct redis_address *addre
     else
         err = judge(conn, &handshake, &round_trip, conn_continue(conn, &round_trip, deadline_ns),
                     error);
-    if (!err && asks_origin) /* the last command; a refusal is a text without the fields */
+    if (!err && target->asks_origin) /* the last command; a refusal is a text without the fields */
         conn->origin = pool_origin_of(values[handshake.count - 1].text);
     if (handshake.out.ptr)
         secret_wipe(handshake.out.ptr, handshake.out.len);
@@ -127,9 +126,8 @@ static enum err shake_hands(struct conn *conn, const struct redis_address *addre
     return err;
 }
 
-enum err conn_open(const struct redis_address *address, struct tls_context *tls,
-                   const char *client_name, bool asks_origin, int64_t deadline_ns,
-                   struct conn **conn_out, struct error *error)
+enum err conn_open(const struct conn_target *target, int64_t deadline_ns, struct conn **conn_out,
+                   struct error *error)
 {
     struct conn *conn = calloc(1, sizeof *conn);
     if (!conn || !(conn->reader = reply_reader_new())) {
@@ -140,10 +138,11 @@ enum err conn_open(const struct redis_address *address, struct tls_context *tls,
     conn->transport.fd = -1;
     random_bytes(&conn->nonce, sizeof conn->nonce);
     conn_move(conn, CONN_CONNECTING);
-    enum err err = transport_open(address, tls, deadline_ns, &conn->transport, error);
+    enum err err =
+        transport_open(target->address, target->tls, deadline_ns, &conn->transport, error);
     if (!err) {
         conn_move(conn, CONN_HANDSHAKE);
-        err = shake_hands(conn, address, client_name, asks_origin, deadline_ns, error);
+        err = shake_hands(conn, target, deadline_ns, error);
     }
     /* A round trip may end well and the connection still be of no use (see conn_continue). */
     if (!err && conn->state != CONN_READY)

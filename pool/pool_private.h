@@ -24,11 +24,11 @@ struct pool {
     struct redis_address address;
     struct tls_context *tls; /* NULL: plain */
     char *client_name;
+    struct conn_target target; /* made of these */
     char description[128];
     size_t size;
     size_t batch_limit;
     int64_t borrow_timeout_ns, connect_timeout_ns, command_timeout_ns;
-    bool asks_origin;
     struct pool_gate gate; /* set before the first pipeline */
     int64_t down_after_ns; /* no answer for so long: Redis is down; a shorter wait tells nothing */
     struct pool_tuning tuning;

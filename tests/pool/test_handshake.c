@@ -223,8 +223,8 @@ static enum err open_conn(int64_t timeout_ms)
     struct conn *conn = NULL;
 
     case_err(redis_address_parse(str_from(fake_redis_url(fake)), &address, &error), ERR_OK);
-    enum err err =
-        conn_open(&address, NULL, "test", false, clock_deadline_ns(timeout_ms), &conn, &error);
+    const struct conn_target target = {.address = &address, .client_name = "test"};
+    enum err err = conn_open(&target, clock_deadline_ns(timeout_ms), &conn, &error);
     if (!err) {
         ck_assert_int_eq(conn->state, CONN_READY);
         conn_close(&conn);

@@ -458,10 +458,11 @@ END_TEST
 
 static bool second_is_resumed(struct tls_context *tls, const struct redis_address *address)
 {
+    const struct conn_target target = {.address = address, .tls = tls, .client_name = "test"};
     bool is_resumed = false;
     for (int i = 0; i < 2; i++) {
         struct conn *conn;
-        case_err(conn_open(address, tls, "test", false, case_deadline_ns(), &conn, &error), ERR_OK);
+        case_err(conn_open(&target, case_deadline_ns(), &conn, &error), ERR_OK);
         ck_assert_int_eq(conn_check_idle(conn), IO_IDLE);
         is_resumed = SSL_session_reused(conn->transport.session) == 1;
         conn_close(&conn);
@@ -480,9 +481,9 @@ START_TEST(sessions_are_resumed)
         case_err(tls_context_new(&address, &tls, &bad, &error), ERR_OK);
         ck_assert_msg(second_is_resumed(tls, &address), "%s", versions[i]);
         tls_context_forget(tls);
+        const struct conn_target target = {.address = &address, .tls = tls, .client_name = "test"};
         struct conn *conn;
-        case_err(conn_open(&address, tls, "test", false, case_deadline_ns(), &conn, &error),
-                 ERR_OK);
+        case_err(conn_open(&target, case_deadline_ns(), &conn, &error), ERR_OK);
         ck_assert_int_eq(SSL_session_reused(conn->transport.session), 0);
         conn_close(&conn);
         tls_context_free(&tls);
