@@ -66,23 +66,22 @@ static void add_bucket(struct strbuf *out, const char *name, const char *labels,
                 bound, count);
 }
 
-/* All but the sum. */
+/* All but the sum; how many things it is of. */
 static uint64_t add_buckets(struct strbuf *out, const char *name, const char *labels,
-                            const int64_t *bounds, const uint64_t *counts, size_t bound_count,
-                            bool are_times)
+                            const struct exposition_histogram *histogram)
 {
     char text[SECONDS_SIZE];
     uint64_t count = 0;
 
-    for (size_t i = 0; i < bound_count; i++) {
-        count += counts[i];
-        if (are_times)
-            print_bound(text, bounds[i]);
+    for (size_t i = 0; i < histogram->bound_count; i++) {
+        count += histogram->counts[i];
+        if (histogram->is_time)
+            print_bound(text, histogram->bounds[i]);
         else
-            snprintf(text, sizeof text, "%" PRId64, bounds[i]);
+            snprintf(text, sizeof text, "%" PRId64, histogram->bounds[i]);
         add_bucket(out, name, labels, text, count);
     }
-    count += counts[bound_count];
+    count += histogram->counts[histogram->bound_count];
     add_bucket(out, name, labels, "+Inf", count);
     return count;
 }
@@ -94,36 +93,19 @@ static void add_part(struct strbuf *out, const char *name, const char *part, con
                 labels[0] ? "}" : "", value);
 }
 
-static void add_ends(struct strbuf *out, const char *name, const char *labels, const char *sum,
-                     uint64_t count)
+void exposition_histogram(struct strbuf *out, const char *name, const char *labels,
+                          const struct exposition_histogram *histogram)
 {
     char text[SECONDS_SIZE];
+    uint64_t count = add_buckets(out, name, labels, histogram);
 
+    if (histogram->is_time)
+        print_seconds(text, histogram->sum);
+    else
+        snprintf(text, sizeof text, "%" PRIu64, histogram->sum);
+    add_part(out, name, "_sum", labels, text);
     snprintf(text, sizeof text, "%" PRIu64, count);
-    add_part(out, name, "_sum", labels, sum);
     add_part(out, name, "_count", labels, text);
-}
-
-void exposition_times(struct strbuf *out, const char *name, const char *labels,
-                      const int64_t *bounds_ns, const uint64_t *counts, size_t bound_count,
-                      uint64_t sum_ns)
-{
-    char sum[SECONDS_SIZE];
-    uint64_t count = add_buckets(out, name, labels, bounds_ns, counts, bound_count, true);
-
-    print_seconds(sum, sum_ns);
-    add_ends(out, name, labels, sum, count);
-}
-
-void exposition_sizes(struct strbuf *out, const char *name, const char *labels,
-                      const int64_t *bounds, const uint64_t *counts, size_t bound_count,
-                      uint64_t sum)
-{
-    char text[SECONDS_SIZE];
-    uint64_t count = add_buckets(out, name, labels, bounds, counts, bound_count, false);
-
-    snprintf(text, sizeof text, "%" PRIu64, sum);
-    add_ends(out, name, labels, text, count);
 }
 
 void exposition_single(struct strbuf *out, const char *name, const char *type, const char *help,

@@ -90,8 +90,12 @@ static void write_times(struct strbuf *out, const struct pool_view *views, size_
     for (size_t i = 0; i < count; i++) {
         const struct pool_times *times =
             (const struct pool_times *)(const void *)((const char *)&views[i].stats + offset);
-        exposition_times(out, name, views[i].labels, pool_time_bounds_ns, times->counts,
-                         POOL_TIME_BOUNDS, times->sum_ns);
+        exposition_histogram(out, name, views[i].labels,
+                             &(struct exposition_histogram){.bounds = pool_time_bounds_ns,
+                                                            .counts = times->counts,
+                                                            .bound_count = POOL_TIME_BOUNDS,
+                                                            .sum = times->sum_ns,
+                                                            .is_time = true});
     }
 }
 
@@ -104,8 +108,11 @@ static void write_histograms(struct strbuf *out, const struct pool_view *views, 
         bounds[i] = INT64_C(1) << i;
     exposition_family(out, sizes, "histogram", "Pipelines that shared a write, by batch.");
     for (size_t i = 0; i < count; i++)
-        exposition_sizes(out, sizes, views[i].labels, bounds, views[i].stats.batch_sizes,
-                         POOL_SIZE_BOUNDS, views[i].stats.batched);
+        exposition_histogram(out, sizes, views[i].labels,
+                             &(struct exposition_histogram){.bounds = bounds,
+                                                            .counts = views[i].stats.batch_sizes,
+                                                            .bound_count = POOL_SIZE_BOUNDS,
+                                                            .sum = views[i].stats.batched});
     write_times(
         out, views, count, "cachewarden_redis_wait_seconds",
         "How long the first of a batch waited for a connection. Who got one at once (borrows) "

@@ -18,17 +18,17 @@ void exposition_signed(struct strbuf *out, const char *name, const char *labels,
 /* The same for nanoseconds, written as seconds. */
 void exposition_seconds(struct strbuf *out, const char *name, const char *labels,
                         uint64_t nanoseconds);
-/*
- * The samples of one histogram: `counts` has one more than there are bounds, each the number of things
- * that were above the bound before and not above its own, the last above all. exposition_times is for
- * nanoseconds, written as seconds; exposition_sizes for numbers.
- */
-void exposition_times(struct strbuf *out, const char *name, const char *labels,
-                      const int64_t *bounds_ns, const uint64_t *counts, size_t bound_count,
-                      uint64_t sum_ns);
-void exposition_sizes(struct strbuf *out, const char *name, const char *labels,
-                      const int64_t *bounds, const uint64_t *counts, size_t bound_count,
-                      uint64_t sum);
+/* `counts` has one more than there are bounds: each is the number of things that were above the bound
+ * before and not above its own, the last is of those above all. */
+struct exposition_histogram {
+    const int64_t *bounds;
+    const uint64_t *counts;
+    size_t bound_count;
+    uint64_t sum;
+    bool is_time; /* bounds and sum are nanoseconds, and are written as seconds */
+};
+void exposition_histogram(struct strbuf *out, const char *name, const char *labels,
+                          const struct exposition_histogram *histogram);
 /* A family of one sample without labels. */
 void exposition_single(struct strbuf *out, const char *name, const char *type, const char *help,
                        uint64_t value);

@@ -171,7 +171,12 @@ static void write_durations(const struct metrics *metrics, struct strbuf *out)
         struct sums sums;
         add_up(metrics, i, &sums);
         snprintf(labels, sizeof labels, "route=\"%s\"", name_of(metrics, i));
-        exposition_times(out, name, labels, bounds_ns, sums.by_duration, BOUNDS, sums.nanoseconds);
+        exposition_histogram(out, name, labels,
+                             &(struct exposition_histogram){.bounds = bounds_ns,
+                                                            .counts = sums.by_duration,
+                                                            .bound_count = BOUNDS,
+                                                            .sum = sums.nanoseconds,
+                                                            .is_time = true});
     }
 }
 

@@ -28,8 +28,10 @@ START_TEST(histograms)
     static const uint64_t counts[] = {3, 0, 1, 0, 2};
     struct strbuf text;
     strbuf_init(&text, NULL, 16);
-    exposition_times(&text, "t", "pool=\"a\"", bounds, counts, 4, 61000000000);
-    exposition_sizes(&text, "s", "", sizes, counts, 2, 44);
+    const struct exposition_histogram times = {bounds, counts, 4, 61000000000, true};
+    const struct exposition_histogram numbers = {sizes, counts, 2, 44, false};
+    exposition_histogram(&text, "t", "pool=\"a\"", &times);
+    exposition_histogram(&text, "s", "", &numbers);
     strbuf_add_char(&text, '\0');
     ck_assert_str_eq(text.ptr, "t_bucket{pool=\"a\",le=\"0.0000025\"} 3\n"
                                "t_bucket{pool=\"a\",le=\"0.05\"} 3\n"
