@@ -216,6 +216,8 @@ enum err claims_read(const struct claims_rules *rules, struct arena *arena, stru
                                error);
     if (err)
         return err;
+    /* 0 unless it is a number: others may mean something else by it. */
+    token->recorded_term = json_integer(json_get(payload, "recorded"));
     token->is_own = token->is_own && token->incarnation.len > 0;
     if (token->user_id == 0 && token->subject.len == 0)
         return refuse(error, "user_id", "and sub are both missing");
@@ -268,6 +270,8 @@ struct str claims_write(const struct claims_rules *rules, struct arena *arena,
         json_add_string(&json, "incarnation", claims->incarnation);
     if (claims->unrecorded.len > 0)
         json_add_string(&json, "unrecorded", claims->unrecorded);
+    if (claims->recorded_term > 0)
+        json_add_integer(&json, "recorded", claims->recorded_term);
     json_add_integer(&json, "iat", claims->issued_at_s);
     if (claims->renewed_at_s > 0)
         json_add_integer(&json, "renewed", claims->renewed_at_s);

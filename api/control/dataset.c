@@ -23,7 +23,7 @@ bool dataset_read_term(struct str text, int64_t *term_out, struct str *install_o
 }
 
 /* The fields, in the order they are asked for. */
-enum { TERM, EPOCH, ID, BEFORE, SEEN, ORIGIN, RESERVED, RESTORED, FIELDS };
+enum { TERM, EPOCH, ID, BEFORE, SEEN, ORIGIN, RESERVED, RESTORED, SPENT, INTACT, FIELDS };
 
 void dataset_ask(struct pipeline *pipeline)
 {
@@ -31,12 +31,18 @@ void dataset_ask(struct pipeline *pipeline)
 
     PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("HMGET"), key_str(&key), STR("term"), STR("epoch"),
                  STR("id"), STR("before"), STR("seen"), STR("origin"), STR("reserved"),
-                 STR("restored"));
+                 STR("restored"), STR("spent"), STR("intact"));
 }
 
 static bool take_number(const struct value *item, int64_t *number_out)
 {
     return item->kind == VALUE_STRING && str_to_int64(item->text, 0, INT64_MAX, number_out);
+}
+
+static bool take_number_or_none(const struct value *item, int64_t *number_out)
+{
+    *number_out = 0;
+    return item->kind == VALUE_NIL || take_number(item, number_out);
 }
 
 /* Progress of another term says nothing about this one. */
@@ -68,7 +74,9 @@ void dataset_take(const struct value *reply, struct dataset *dataset_out)
         dataset_is_id(dataset_out->id) && dataset_is_id(dataset_out->before) &&
         take_number(&items[SEEN], &dataset_out->seen_at_s) &&
         take_number(&items[ORIGIN], &origin) &&
-        take_number(&items[RESERVED], &dataset_out->reserved);
+        take_number(&items[RESERVED], &dataset_out->reserved) &&
+        take_number_or_none(&items[SPENT], &dataset_out->spent) &&
+        take_number_or_none(&items[INTACT], &dataset_out->intact);
     dataset_out->origin = (uint64_t)origin;
     dataset_out->restored = take_restored(&items[RESTORED], dataset_out->term);
 }
@@ -94,13 +102,14 @@ enum err dataset_write(struct pipeline *pipeline, struct arena *arena,
     struct str seen = str_format(arena, "%" PRId64, dataset->seen_at_s);
     struct str origin = str_format(arena, "%" PRId64, (int64_t)dataset->origin);
     struct str reserved = str_format(arena, "%" PRId64, dataset->reserved);
+    struct str intact = str_format(arena, "%" PRId64, dataset->intact);
 
-    if (!term.ptr || !seen.ptr || !origin.ptr || !reserved.ptr || !dataset->id.ptr ||
+    if (!term.ptr || !seen.ptr || !origin.ptr || !reserved.ptr || !intact.ptr || !dataset->id.ptr ||
         !dataset->before.ptr)
         return ERR_NO_MEMORY;
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(&key), STR("term"), term, STR("id"),
                  dataset->id, STR("before"), dataset->before, STR("seen"), seen, STR("origin"),
-                 origin, STR("reserved"), reserved);
+                 origin, STR("reserved"), reserved, STR("intact"), intact);
     return dataset_write_restored(pipeline, arena, dataset->term, dataset->restored);
 }
 
@@ -109,15 +118,15 @@ void dataset_ask_ids(struct pipeline *pipeline)
     struct key key = key_dataset();
 
     PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("HMGET"), key_str(&key), STR("id"), STR("before"),
-                 STR("seen"));
+                 STR("seen"), STR("intact"));
 }
 
-/* HMGET id before seen */
+/* HMGET id before seen intact */
 static bool read_ids(const struct value *reply, int64_t *seen_at_s_out)
 {
     const struct value *items = reply->items;
 
-    return reply->kind == VALUE_ARRAY && reply->count == 3 && items[0].kind == VALUE_STRING &&
+    return reply->kind == VALUE_ARRAY && reply->count == 4 && items[0].kind == VALUE_STRING &&
            items[1].kind == VALUE_STRING && take_number(&items[2], seen_at_s_out);
 }
 
@@ -130,7 +139,7 @@ bool dataset_allows(const struct value *reply, struct str id, int64_t issued_at_
     *is_there_out = read_ids(reply, &seen_at_s);
     if (!*is_there_out || !dataset_is_id(id))
         return false;
-    return str_eq(id, items[0].text) || (str_eq(id, items[1].text) && issued_at_s >= seen_at_s);
+    return (str_eq(id, items[0].text) || str_eq(id, items[1].text)) && issued_at_s >= seen_at_s;
 }
 
 bool dataset_is_older(const struct value *reply, int64_t issued_at_s)
@@ -138,4 +147,19 @@ bool dataset_is_older(const struct value *reply, int64_t issued_at_s)
     int64_t seen_at_s;
 
     return read_ids(reply, &seen_at_s) && issued_at_s >= seen_at_s;
+}
+
+bool dataset_is_intact(const struct value *reply, int64_t term)
+{
+    int64_t seen_at_s, intact;
+
+    return !read_ids(reply, &seen_at_s) ||
+           (take_number_or_none(&reply->items[3], &intact) && term >= intact);
+}
+
+void dataset_count_spent(struct pipeline *pipeline)
+{
+    struct key key = key_dataset();
+
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), STR("spent"), STR("1"));
 }

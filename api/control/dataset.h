@@ -6,13 +6,16 @@
  *   epoch     clears of everybody, and the jumps that a loss of data costs
  *   id        random; another one whenever the data was lost, not when it may only be older
  *   before    the id before it
- *   seen      when that was last seen, in seconds
+ *   seen      when what was lost was last seen, in seconds
  *   origin    the Redis it was written to (pool_origin_of)
  *   reserved  what the users database had reserved then, for when that one is put back older
  *   restored  "<term>:<user id>": up to there the switches have been put back
+ *   spent     how many refresh tokens were spent; below what a node has seen, some of that was lost
+ *   intact    the term since which nothing was lost; 0: nothing ever was, or all of it
  *
  * A token issued while Redis was out of reach is good once Redis is back, even if it came back empty:
- * nobody can have spent or revoked it in between. One from before `seen` may have been.
+ * nobody can have spent or revoked it in between. One from before `seen` may have been, and so may a
+ * recorded one of a term before `intact`.
  */
 #ifndef API_CONTROL_DATASET_H
 #define API_CONTROL_DATASET_H
@@ -26,7 +29,7 @@
 struct dataset {
     bool is_whole;  /* a record: of us, or of another installation */
     bool has_epoch; /* it is there, and a number from 0 up */
-    int64_t term, epoch, seen_at_s, reserved, restored;
+    int64_t term, epoch, seen_at_s, reserved, restored, spent, intact;
     struct str install, id, before;
     uint64_t origin;
 };
@@ -35,7 +38,7 @@ struct dataset {
 void dataset_ask(struct pipeline *pipeline);
 void dataset_take(const struct value *reply, struct dataset *dataset_out);
 
-/* Adds the command that writes all but the epoch. ERR_NO_MEMORY. */
+/* Adds the command that writes all but what is only ever incremented. ERR_NO_MEMORY. */
 CW_MUST_CHECK enum err dataset_write(struct pipeline *pipeline, struct arena *arena,
                                      const struct dataset *dataset);
 /* Adds the command that notes how far the switches of this term have been put back. */
@@ -54,5 +57,12 @@ bool dataset_allows(const struct value *reply, struct str id, int64_t issued_at_
 /* The same reply: whether what was issued then was issued for the data that is there, not for what was
  * lost before. */
 bool dataset_is_older(const struct value *reply, int64_t issued_at_s);
+/* The same reply: whether nothing was lost since that term, so that a token of it was not spent in what
+ * was. */
+bool dataset_is_intact(const struct value *reply, int64_t term);
+
+/* Adds the command that counts a refresh token that is spent; it answers how many those are now, which is
+ * for version_guard_note_spent. */
+void dataset_count_spent(struct pipeline *pipeline);
 
 #endif

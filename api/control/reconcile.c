@@ -15,6 +15,11 @@ enum {
      * begins. */
     PATIENCE_MS = 500,
     PAUSE_MS = 5, /* between two looks at what another node does */
+    /* Within this each node has looked at a Redis that came back, and says if it knows of a loss: at
+     * the latest with the next try to connect, one second later. */
+    SETTLE_MS = 2000,
+    /* A node that saw nothing for longer may have missed what another one did that is gone, too. */
+    WITNESS_S = 600,
 };
 
 #define TERM_UNREAD (-1)
@@ -32,7 +37,7 @@ struct run {
 /* What was seen at one moment. */
 struct look {
     uint64_t origin;
-    int64_t known_epoch; /* by this node, before it looked */
+    int64_t known_epoch, known_spent; /* by this node, before it looked */
     struct dataset dataset;
     struct reserved reserved;
 };
@@ -62,6 +67,7 @@ static enum err look_at_redis(struct run *run, struct look *look, bool *is_stale
     struct pipeline *pipeline = pipeline_new(guard->arena, PIPELINE_READ);
 
     look->known_epoch = atomic_load(&guard->epoch);
+    look->known_spent = atomic_load(&guard->spent);
     dataset_ask(pipeline);
     if (guard->is_told)
         PIPELINE_ADD(pipeline, EXPECT_STRING, STR("INFO"), STR("replication"));
@@ -97,14 +103,15 @@ static bool is_current(const struct run *run, const struct look *look, int64_t t
 {
     return is_ours(run, look) && look->dataset.term == term &&
            goes_by(run->guard, look->dataset.origin, look->origin) && look->dataset.has_epoch &&
-           look->dataset.epoch >= look->known_epoch;
+           look->dataset.epoch >= look->known_epoch && look->dataset.spent >= look->known_spent;
 }
 
 static bool is_plausible(const struct dataset *dataset, int64_t term, int64_t reserved)
 {
     return (!dataset->is_whole || (dataset->term <= term + TERM_JUMP_MAX &&
                                    dataset->reserved <= reserved + RESERVED_JUMP_MAX)) &&
-           (!dataset->has_epoch || dataset->epoch <= reserved + RESERVED_JUMP_MAX);
+           (!dataset->has_epoch || dataset->epoch <= reserved + RESERVED_JUMP_MAX) &&
+           dataset->spent <= VERSION_MAX;
 }
 
 static bool has_room(const struct version_guard *guard)
@@ -127,28 +134,64 @@ static enum err send(struct run *run, struct pipeline *pipeline)
     return pipeline_run(run->guard->control, pipeline, run->deadline_ns, run->error);
 }
 
+static struct str missing(struct run *run, int64_t found, int64_t target)
+{
+    return str_format(run->guard->arena, "%" PRId64, found < target ? target - found : 0);
+}
+
 /*
- * Makes the epoch `target` at least, by an increment, so that whatever others do meanwhile counts. A
- * record that is damaged goes first. ERR_CONFLICT: the data was lost since it was looked at.
+ * Makes the epoch `target` at least, and what was spent as much as this node has seen, by increments, so
+ * that whatever others do meanwhile counts. A record that is damaged goes first. ERR_CONFLICT: the data
+ * was lost since it was looked at.
  */
 static enum err raise_epoch(struct run *run, const struct look *look, bool is_damaged,
                             int64_t target)
 {
     struct key key = key_dataset();
     struct pipeline *pipeline = writing(run, look);
-    int64_t found = is_damaged ? 0 : look->dataset.epoch;
-    struct str missing =
-        str_format(run->guard->arena, "%" PRId64, found < target ? target - found : 0);
+    struct str epoch = missing(run, is_damaged ? 0 : look->dataset.epoch, target);
+    struct str spent = missing(run, is_damaged ? 0 : look->dataset.spent, look->known_spent);
 
-    if (!missing.ptr)
+    if (!TEXTS_MADE(epoch, spent))
         return no_memory(run);
     if (is_damaged)
         PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), STR("epoch"), missing);
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), STR("epoch"), epoch);
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), STR("spent"), spent);
     enum err err = send(run, pipeline);
     if (err != ERR_OK)
         return err;
     return pipeline_value(pipeline, is_damaged)->integer < target ? ERR_CONFLICT : ERR_OK;
+}
+
+/* Whether this data, which may be older, is all that there was: this node saw it until a moment ago, in
+ * the term that it still is, and nothing was spent that it does not know of. */
+static bool has_lost_nothing(const struct run *run, const struct look *look)
+{
+    const struct version_guard *guard = run->guard;
+
+    return is_ours(run, look) && look->dataset.term == atomic_load(&guard->term) &&
+           look->dataset.spent >= look->known_spent &&
+           clock_mono_ns() - guard->agreed_ns <= WITNESS_S * NS_PER_S;
+}
+
+/* What is known of the data before. Of what may have been spent in data that is lost, the term tells
+ * that has a record, and the time that has none. */
+static void describe_loss(struct run *run, const struct look *look, struct dataset *dataset)
+{
+    struct version_guard *guard = run->guard;
+    struct str last = version_guard_last_dataset(guard, guard->arena);
+
+    if (look->dataset.is_whole && has_lost_nothing(run, look))
+        return;
+    lock_take(&guard->lock);
+    dataset->seen_at_s = guard->agreed_dataset_s;
+    lock_give(&guard->lock);
+    dataset->intact = look->dataset.is_whole ? dataset->term : 0;
+    if (!look->dataset.is_whole)
+        dataset->id = random_hex(guard->arena, DATASET_ID_SIZE / 2);
+    if (!look->dataset.is_whole || !str_eq(last, dataset->id))
+        dataset->before = last;
 }
 
 /* What was lost gets a new id; what may only be older stays the data it is. */
@@ -159,15 +202,9 @@ static enum err write_dataset(struct run *run, const struct look *look, int64_t 
     struct pipeline *pipeline = writing(run, look);
     struct dataset dataset = look->dataset;
 
-    if (!look->dataset.is_whole) {
-        lock_take(&guard->lock);
-        dataset.seen_at_s = guard->dataset_seen_s;
-        lock_give(&guard->lock);
-        dataset.before = version_guard_last_dataset(guard, guard->arena);
-        dataset.id = random_hex(guard->arena, DATASET_ID_SIZE / 2);
-    }
-    dataset.install = (struct str){guard->install, DATASET_ID_SIZE};
     dataset.term = term;
+    describe_loss(run, look, &dataset);
+    dataset.install = (struct str){guard->install, DATASET_ID_SIZE};
     dataset.origin = look->origin;
     dataset.reserved = reserved;
     dataset.restored = restored;
@@ -254,7 +291,8 @@ static enum err begin_term(struct run *run, const struct look *look, bool is_dam
     log_event(LOG_LEVEL_INFO, "versions.term_begun", LOG_INT("term", term), LOG_INT("epoch", base),
               LOG_CSTR("because", !look->dataset.is_whole ? "redis held no control data"
                                   : !is_ours(run, look)   ? "it was another users database's"
-                                                          : "redis may hold older control data"));
+                                                          : "redis may hold older control data"),
+              LOG_CSTR("refresh_tokens", has_lost_nothing(run, look) ? "kept" : "refused"));
     return ERR_OK;
 }
 
@@ -306,10 +344,16 @@ static enum err agree(struct run *run, const struct look *look)
         return err;
     warn_untold(guard, look);
     version_guard_raise(&guard->epoch, look->dataset.epoch);
+    version_guard_note_spent(guard, look->dataset.spent);
     atomic_store(&guard->adopts, false);
-    if (atomic_load(&guard->term) != look->dataset.term ||
-        atomic_load(&guard->origin) != look->origin) {
+    int64_t agreed = atomic_load(&guard->term);
+    if (agreed != look->dataset.term || atomic_load(&guard->origin) != look->origin) {
         lock_take(&guard->lock);
+        /* One that starts finds what the others have settled, and of data that is gone nothing is left
+         * to settle. */
+        if (agreed != 0 &&
+            memcmp(guard->agreed_dataset, look->dataset.id.ptr, DATASET_ID_SIZE) == 0)
+            atomic_store(&guard->settled_ns, clock_deadline_ns(SETTLE_MS));
         atomic_store(&guard->term, 0);
         atomic_store(&guard->origin, look->origin);
         atomic_store(&guard->restored, look->dataset.restored);
@@ -338,7 +382,8 @@ static bool is_anothers_turn(struct run *run, const struct look *look)
 
     if (look->reserved.term != run->term) {
         /* Of a new installation, too, whose first node is at it while the second one starts. */
-        bool is_ahead = look->reserved.term > (agreed > 0 ? agreed : look->dataset.term);
+        bool is_ahead = look->reserved.term > (agreed > 0 ? agreed : look->dataset.term) &&
+                        look->reserved.term != look->dataset.term;
         bool has_changed = run->term != TERM_UNREAD;
         run->patient_ns = has_changed || is_ahead ? now_ns + PATIENCE_MS * NS_PER_MS : 0;
         run->term = look->reserved.term;
@@ -426,8 +471,10 @@ static enum err take_step(struct run *run, struct look *look, bool *is_over_out)
     enum err err = look_for_foreigners(run, look);
 
     *is_over_out = err == ERR_OK && is_done(run, look);
-    if (*is_over_out)
+    if (*is_over_out) {
         version_guard_raise(&guard->restored, look->dataset.restored);
+        version_guard_note_spent(guard, look->dataset.spent);
+    }
     if (err != ERR_OK || *is_over_out)
         return err;
     err = reserved_read(guard->users, guard->arena, &look->reserved, run->error);
@@ -470,6 +517,10 @@ enum err reconcile(struct version_guard *guard, enum version_guard_mode mode, in
         if (err == ERR_OK && !is_stale) {
             version_guard_note_dataset(guard, is_ours(&run, &look) ? look.dataset.id : STR_NONE);
             err = take_step(&run, &look, &is_over);
+        }
+        if (err == ERR_OK && is_over) {
+            version_guard_note_agreed(guard, look.dataset.id);
+            guard->agreed_ns = clock_mono_ns();
         }
         if (err == ERR_CONFLICT) {
             error_clear(error);

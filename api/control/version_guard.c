@@ -51,7 +51,8 @@ static enum err read_dataset(struct version_guard *guard, struct error *error)
         users_fact_get(guard->users, guard->arena, DATASET_FACT, &known, NULL) == ERR_OK &&
         dataset_is_id(known);
     memcpy(guard->dataset, is_known ? known.ptr : fresh.ptr, DATASET_ID_SIZE);
-    guard->dataset_seen_s = clock_wall_s();
+    memcpy(guard->agreed_dataset, guard->dataset, DATASET_ID_SIZE);
+    guard->agreed_dataset_s = clock_wall_s();
     if (!is_known)
         save_dataset(guard, fresh);
     return ERR_OK;
@@ -277,15 +278,31 @@ enum err version_guard_reconcile(struct version_guard *guard, enum version_guard
 
 /* ---- which data it is ---- */
 
+void version_guard_note_spent(struct version_guard *guard, int64_t spent)
+{
+    version_guard_raise(&guard->spent, spent);
+}
+
+bool version_guard_is_settled(const struct version_guard *guard)
+{
+    return clock_mono_ns() >= atomic_load(&guard->settled_ns);
+}
+
 void version_guard_note_dataset(struct version_guard *guard, struct str id)
 {
     lock_take(&guard->lock);
-    bool is_new = id.ptr && memcmp(guard->dataset, id.ptr, DATASET_ID_SIZE) != 0;
     guard->has_dataset = id.ptr != NULL;
-    if (id.ptr) {
+    if (id.ptr)
         memcpy(guard->dataset, id.ptr, DATASET_ID_SIZE);
-        guard->dataset_seen_s = clock_wall_s();
-    }
+    lock_give(&guard->lock);
+}
+
+void version_guard_note_agreed(struct version_guard *guard, struct str id)
+{
+    lock_take(&guard->lock);
+    bool is_new = memcmp(guard->agreed_dataset, id.ptr, DATASET_ID_SIZE) != 0;
+    memcpy(guard->agreed_dataset, id.ptr, DATASET_ID_SIZE);
+    guard->agreed_dataset_s = clock_wall_s();
     lock_give(&guard->lock);
     if (is_new)
         save_dataset(guard, id);
@@ -304,6 +321,8 @@ struct str version_guard_last_dataset(struct version_guard *guard, struct arena 
 {
     char id[DATASET_ID_SIZE];
 
-    (void)version_guard_dataset(guard, id);
+    lock_take(&guard->lock);
+    memcpy(id, guard->agreed_dataset, sizeof id);
+    lock_give(&guard->lock);
     return str_dup(arena, (struct str){id, sizeof id});
 }

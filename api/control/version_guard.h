@@ -100,10 +100,17 @@ struct version_guard_basis {
 };
 struct version_guard_basis version_guard_basis(const struct version_guard *guard);
 
+/* So many refresh tokens were spent: Redis said so. Who finds fewer there knows that some were lost. */
+void version_guard_note_spent(struct version_guard *guard, int64_t spent);
+
+/* False for a moment after a new term began: another node may know that what this one believes to be
+ * whole has lost something. */
+bool version_guard_is_settled(const struct version_guard *guard);
+
 /* The id of the control data that Redis held when it was looked at last; false: it held none. */
 #define VERSION_GUARD_ID_SIZE 32
 bool version_guard_dataset(struct version_guard *guard, char id_out[VERSION_GUARD_ID_SIZE]);
-/* The id this node saw last, whether it is there now or not; kept in the users database, so that one
+/* The id this node agreed to last, whether it is there now or not; kept in the users database, so that one
  * started while Redis is down goes on with it. In the arena; {NULL,0} when memory is out. */
 struct str version_guard_last_dataset(struct version_guard *guard, struct arena *arena);
 

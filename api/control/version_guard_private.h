@@ -23,12 +23,15 @@ struct version_guard {
     _Atomic bool is_foreign;
     _Atomic bool adopts; /* until another's control data was taken over */
     /* Raised by all. */
-    _Atomic int64_t epoch; /* the highest one seen */
-    _Atomic int64_t shown; /* the highest version anybody wanted to show */
+    _Atomic int64_t epoch;      /* the highest one seen */
+    _Atomic int64_t shown;      /* the highest version anybody wanted to show */
+    _Atomic int64_t spent;      /* refresh tokens, as many as were seen */
+    _Atomic int64_t settled_ns; /* see version_guard_is_settled */
 
     /* Of the one that reconciles. */
     struct arena *arena;
     int64_t begun_term; /* by this node, and not yet written to Redis; 0: none */
+    int64_t agreed_ns;  /* when it last found what was agreed to */
     bool is_told;       /* Redis tells its origin */
 
     /* Of the thread that restores. */
@@ -44,8 +47,9 @@ struct version_guard {
     struct error result;   /* of the last one that ended; .code too */
     int64_t result_deadline_ns;
     bool has_dataset;
-    char dataset[DATASET_ID_SIZE];
-    int64_t dataset_seen_s;
+    char dataset[DATASET_ID_SIZE]; /* when Redis was looked at last, agreed to or not */
+    char agreed_dataset[DATASET_ID_SIZE];
+    int64_t agreed_dataset_s; /* when that was seen last */
 };
 
 /* It is the id of our users database. */
@@ -64,8 +68,10 @@ static inline uint64_t version_guard_origin(const struct version_guard *guard, u
     return guard->relies ? POOL_ORIGIN_UNTOLD : origin;
 }
 
-/* Remembers which data Redis holds ({NULL,0}: none), and when. */
+/* Remembers which data Redis holds; {NULL,0}: none. */
 void version_guard_note_dataset(struct version_guard *guard, struct str id);
+/* And that it was agreed to. */
+void version_guard_note_agreed(struct version_guard *guard, struct str id);
 
 /* One reconciling, from the first look to the agreement. Errors as version_guard_reconcile. */
 CW_MUST_CHECK enum err reconcile(struct version_guard *guard, enum version_guard_mode mode,

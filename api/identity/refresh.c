@@ -17,6 +17,8 @@ enum refresh_verdict refresh_judge(const struct refresh_facts *facts)
     if (facts->is_spent)
         return facts->now_ms - facts->spent_at_ms > REFRESH_GRACE_MS ? REFRESH_REUSED
                                                                      : REFRESH_REFUSED;
+    if (facts->may_be_lost)
+        return REFRESH_REFUSED;
     if (facts->is_recorded || facts->may_be_unrecorded)
         return REFRESH_GOOD;
     return facts->is_forgotten ? REFRESH_REUSED : REFRESH_REFUSED;
@@ -29,8 +31,8 @@ enum {
     ASK_TOKEN,
     ASK_FAMILY,
     ASK_LIVING,
-    /* and before the token is spent: */ ASK_IDS,
-    ASK_TIME
+    ASK_IDS,
+    /* and before the token is spent: */ ASK_TIME
 };
 
 static enum err ask_revoked(struct call *call, struct pipeline *pipeline, enum revocation_kind kind,
@@ -46,7 +48,7 @@ static enum err ask_revoked(struct call *call, struct pipeline *pipeline, enum r
     return ERR_OK;
 }
 
-/* Up to ASK_LIVING. Redis is asked for revocations, too: another node's may be a moment old. */
+/* Up to ASK_IDS. Redis is asked for revocations, too: another node's may be a moment old. */
 static enum err ask(struct call *call, struct pipeline *pipeline, const struct token_claims *claims)
 {
     struct key key = key_token(claims->id), families = key_user_families(claims->user_id);
@@ -56,6 +58,7 @@ static enum err ask(struct call *call, struct pipeline *pipeline, const struct t
     if (err == ERR_OK)
         err = ask_revoked(call, pipeline, REVOKED_FAMILY, claims->family);
     PIPELINE_ADD(pipeline, EXPECT_STRING_OR_NIL, STR("ZSCORE"), key_str(&families), claims->family);
+    dataset_ask_ids(pipeline);
     return err;
 }
 
@@ -73,6 +76,9 @@ static enum err read_answers(struct call *call, const struct pipeline *pipeline,
     facts->is_recorded = held->kind == VALUE_STRING && str_eq(held->text, record);
     facts->is_forgotten = held->kind == VALUE_NIL && claims->unrecorded.len == 0 &&
                           pipeline_value(pipeline, first + ASK_LIVING)->kind != VALUE_NIL;
+    facts->may_be_lost =
+        claims->unrecorded.len == 0 &&
+        !dataset_is_intact(pipeline_value(pipeline, first + ASK_IDS), claims->recorded_term);
     facts->is_spent = spent->kind != VALUE_NIL;
     if (facts->is_spent && (spent->kind != VALUE_STRING ||
                             !str_to_int64(spent->text, 0, INT64_MAX, &facts->spent_at_ms)))
@@ -119,6 +125,19 @@ static enum err judge_unrecorded(struct call *call, const struct value *ids,
     return err;
 }
 
+/* Of an earlier term, and what that one lost may not be known yet. */
+static enum err wait_for_others(struct call *call, const struct token_claims *claims,
+                                const struct refresh_facts *facts)
+{
+    struct version_guard *guard = call->app->guard;
+
+    if (claims->unrecorded.len > 0 || facts->may_be_lost || !facts->is_recorded ||
+        claims->recorded_term >= version_guard_basis(guard).term || version_guard_is_settled(guard))
+        return ERR_OK;
+    return error_set_detail(&call->error, ERR_UPSTREAM_DOWN,
+                            "redis came back a moment ago, and what it lost is not known yet");
+}
+
 enum err refresh_look_up(struct call *call, const struct token_claims *claims,
                          struct refresh_facts *facts_out)
 {
@@ -128,7 +147,6 @@ enum err refresh_look_up(struct call *call, const struct token_claims *claims,
     if (ask(call, pipeline, claims) != ERR_OK)
         return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a token");
     pipeline_pass_gate(pipeline); /* elsewhere it would look like a token nobody recorded */
-    dataset_ask_ids(pipeline);
     PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("TIME"));
     enum err err = pipeline_run(call->app->control, pipeline, call->deadline_ns, &call->error);
     if (err == ERR_OK)
@@ -139,6 +157,8 @@ enum err refresh_look_up(struct call *call, const struct token_claims *claims,
     facts_out->is_forgotten =
         err == ERR_OK && facts_out->is_forgotten &&
         dataset_is_older(pipeline_value(pipeline, ASK_IDS), claims->issued_at_s);
+    if (err == ERR_OK)
+        err = wait_for_others(call, claims, facts_out);
     if (err != ERR_OK || claims->unrecorded.len == 0)
         return err;
     return judge_unrecorded(call, pipeline_value(pipeline, ASK_IDS), claims, facts_out);
@@ -146,7 +166,7 @@ enum err refresh_look_up(struct call *call, const struct token_claims *claims,
 
 /* ---- spending ---- */
 
-enum { SPEND, SPEND_EXPIRY, SPEND_ASK };
+enum { SPEND, SPEND_EXPIRY, SPEND_COUNT, SPEND_ASK };
 
 enum err refresh_add_spend(struct call *call, struct pipeline *pipeline,
                            const struct token_claims *claims, int64_t now_ms)
@@ -164,6 +184,7 @@ enum err refresh_add_spend(struct call *call, struct pipeline *pipeline,
         PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("EXPIREAT"), key_str(&key), expiry);
     else
         PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("EXPIRE"), key_str(&key), kept);
+    dataset_count_spent(pipeline);
     return ask(call, pipeline, claims);
 }
 
@@ -171,9 +192,12 @@ enum err refresh_spent(struct call *call, const struct pipeline *pipeline,
                        const struct token_claims *claims, enum err run, bool *is_spent_out)
 {
     const struct value *spent = pipeline_value(pipeline, SPEND);
+    const struct value *count = pipeline_value(pipeline, SPEND_COUNT);
     struct refresh_facts facts = {0};
 
     *is_spent_out = false;
+    if (count->kind == VALUE_INTEGER)
+        version_guard_note_spent(call->app->guard, count->integer);
     if ((run != ERR_OK && run != ERR_UPSTREAM_REFUSED) || spent->kind != VALUE_INTEGER)
         return run != ERR_OK ? run : refuse_reply(&call->error, "HSETNX answered no integer");
     if (spent->integer != 1) {
@@ -185,6 +209,7 @@ enum err refresh_spent(struct call *call, const struct pipeline *pipeline,
         return err;
     /* The record may have gone, or its family been revoked, since it was looked up. */
     error_clear(&call->error);
-    *is_spent_out = !facts.is_revoked && (facts.is_recorded || claims->unrecorded.len > 0);
+    *is_spent_out = !facts.is_revoked && !facts.may_be_lost &&
+                    (facts.is_recorded || claims->unrecorded.len > 0);
     return ERR_OK;
 }

@@ -13,6 +13,11 @@
  * record was spent if this control data has its family in the list of the account, and is older than the
  * token; else it is of control data that was lost, and refused.
  *
+ * A Redis that came back with an older copy has a record of tokens that were spent since, and a family
+ * without the token that is good now. Each token names the term it was issued in, and the dataset the one
+ * since which nothing was lost: what is older is refused, whatever is recorded of it, and nobody is
+ * called a thief.
+ *
  * Both moments are told by the clock of Redis: the nodes' own differ, and a client that says the same
  * twice, to two of them, would lose its session by that.
  */
@@ -34,6 +39,7 @@ struct refresh_facts {
     bool is_revoked;  /* it or its family */
     bool is_recorded; /* as this very token */
     bool may_be_unrecorded;
+    bool may_be_lost;  /* it has a record, but may have been spent in data that was lost */
     bool is_forgotten; /* it had a record here, which has gone since it was spent */
     bool is_spent;
     int64_t spent_at_ms, now_ms; /* of Redis */

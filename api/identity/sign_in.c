@@ -56,6 +56,11 @@ int64_t token_issue_time_s(const struct call *call, const struct user *user)
     return user->tokens_not_before_s > call->now_s ? user->tokens_not_before_s : call->now_s;
 }
 
+static int64_t term_of(const struct call *call)
+{
+    return version_guard_basis(call->app->guard).term;
+}
+
 static enum err sign_pair(struct call *call, const struct user *user, struct str family,
                           struct str unrecorded, struct issued *issued_out,
                           struct token_pair *pair_out)
@@ -71,6 +76,8 @@ static enum err sign_pair(struct call *call, const struct user *user, struct str
     issued_out->access.use = TOKEN_ACCESS;
     issued_out->refresh.use = TOKEN_REFRESH;
     issued_out->refresh.unrecorded = unrecorded;
+    if (unrecorded.len == 0)
+        issued_out->refresh.recorded_term = term_of(call);
     enum err err = token_issue(tokens, call->arena, now_s, &issued_out->access, &pair_out->access);
     if (err == ERR_OK)
         err = token_issue(tokens, call->arena, now_s, &issued_out->refresh, &pair_out->refresh);
@@ -97,25 +104,40 @@ static enum err sign_unrecorded(struct call *call, const struct user *user, stru
     return sign_pair(call, user, family, dataset, &issued, pair_out);
 }
 
+/* A pair that Redis has recorded, in the term that it names; or one that says that it is not. Recording
+ * is how a node may find out that a term is over: then the pair is made anew, once more. */
+static enum err sign_recorded(struct call *call, const struct user *user, struct str family,
+                              struct token_pair *pair_out)
+{
+    struct issued issued = {0};
+
+    for (int i = 0; i < 2; i++) {
+        struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_WRITE);
+        struct error unrecorded = {0};
+        enum err err = sign_pair(call, user, family, STR_NONE, &issued, pair_out);
+        if (err != ERR_OK)
+            return err;
+        if (record_add(call, pipeline, &issued) != ERR_OK)
+            return no_memory(call);
+        /* A budget of its own: waiting for a place to hash may have used up the call's. */
+        err = pipeline_run(call->app->control, pipeline, clock_deadline_ns(call->app->budget_ms),
+                           &unrecorded);
+        if (err != ERR_OK)
+            return sign_unrecorded(call, user, family, &unrecorded, pair_out);
+        if (issued.refresh.recorded_term == term_of(call))
+            break;
+    }
+    return ERR_OK;
+}
+
 enum err sign_in(struct call *call, const struct user *user, struct token_pair *pair_out)
 {
     struct str family = token_new_family(call->arena);
-    struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_WRITE);
-    struct error unrecorded = {0};
-    struct issued issued;
 
     if (!family.ptr)
         return no_memory(call);
-    enum err err = sign_pair(call, user, family, STR_NONE, &issued, pair_out);
-    if (err != ERR_OK)
-        return err;
-    if (record_add(call, pipeline, &issued) != ERR_OK)
-        return no_memory(call);
     tally_add(call->app->tallies, TALLY_SIGN_INS);
-    /* A budget of its own: waiting for a place to hash may have used up the call's. */
-    err = pipeline_run(call->app->control, pipeline, clock_deadline_ns(call->app->budget_ms),
-                       &unrecorded);
-    return err == ERR_OK ? ERR_OK : sign_unrecorded(call, user, family, &unrecorded, pair_out);
+    return sign_recorded(call, user, family, pair_out);
 }
 
 static enum err refuse(struct call *call, const char *why)
@@ -213,7 +235,11 @@ static enum err trade(struct call *call, const struct token_claims *claims, cons
         return err;
     if (!is_spent)
         return refuse(call, "was spent, lost or revoked a moment ago");
-    return run == ERR_OK ? ERR_OK : sign_unrecorded(call, user, claims->family, &why, pair_out);
+    if (run != ERR_OK)
+        return sign_unrecorded(call, user, claims->family, &why, pair_out);
+    return issued.refresh.recorded_term == term_of(call)
+               ? ERR_OK
+               : sign_recorded(call, user, claims->family, pair_out);
 }
 
 enum err sign_in_again(struct call *call, struct str refresh, struct token_pair *pair_out)

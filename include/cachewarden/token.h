@@ -60,6 +60,8 @@ struct token_claims {
     struct str issuer;      /* of another issuer's token: 32 hex digits that stand for its name */
     /* Of a refresh token that could not be recorded: the control data it belongs to; else empty */
     struct str unrecorded;
+    int64_t
+        recorded_term; /* of a recorded one: the term of the control data it was issued in; else 0 */
     int64_t issued_at_s;  /* 0 when absent; of a session: when it began */
     int64_t renewed_at_s; /* of a session: when this token of it was made; else 0 */
     int64_t expires_at_s;

@@ -306,16 +306,18 @@ START_TEST(writing)
                                .family = STR("f"),
                                .incarnation = STR("n"),
                                .unrecorded = STR("m"),
+                               .recorded_term = 4,
                                .issued_at_s = 5,
                                .expires_at_s = 6};
     struct token_claims few = {
         .use = TOKEN_ACCESS, .user_id = 3, .id = STR("i"), .expires_at_s = 6};
 
     rules.audience = STR("api");
-    ck_assert_str_eq(str_dup(arena, claims_write(&rules, arena, &all)).ptr,
-                     "{\"token_type\":\"refresh\",\"user_id\":3,\"sub\":\"al\\\"ice\",\"jti\":"
-                     "\"i\",\"family\":\"f\",\"incarnation\":\"n\",\"unrecorded\":\"m\","
-                     "\"iat\":5,\"exp\":6,\"iss\":\"cachewarden\",\"aud\":\"api\"}");
+    ck_assert_str_eq(
+        str_dup(arena, claims_write(&rules, arena, &all)).ptr,
+        "{\"token_type\":\"refresh\",\"user_id\":3,\"sub\":\"al\\\"ice\",\"jti\":"
+        "\"i\",\"family\":\"f\",\"incarnation\":\"n\",\"unrecorded\":\"m\",\"recorded\":4,"
+        "\"iat\":5,\"exp\":6,\"iss\":\"cachewarden\",\"aud\":\"api\"}");
     rules.audience = STR_NONE;
     ck_assert_str_eq(str_dup(arena, claims_write(&rules, arena, &few)).ptr,
                      "{\"token_type\":\"access\",\"user_id\":3,\"jti\":\"i\",\"iat\":0,\"exp\":6,"

@@ -56,7 +56,8 @@ START_TEST(what_is_written)
                                     .install = STR(C),
                                     .id = STR(A),
                                     .before = STR(B),
-                                    .origin = UINT64_MAX / 2};
+                                    .origin = UINT64_MAX / 2,
+                                    .intact = 2};
     ck_assert(!read_it().is_whole);
     ck_assert(!read_it().has_epoch);
     write_it(&written);
@@ -71,8 +72,12 @@ START_TEST(what_is_written)
     ck_assert(str_eq(dataset.id, STR(A)));
     ck_assert(str_eq(dataset.before, STR(B)));
     ck_assert_uint_eq(dataset.origin, UINT64_MAX / 2);
+    ck_assert_int_eq(dataset.intact, 2);
+    ck_assert_int_eq(dataset.spent, 0);
     redis_server_do(redis, "HINCRBY cw:dataset epoch 7");
     ck_assert_int_eq(read_it().epoch, 7);
+    redis_server_do(redis, "HINCRBY cw:dataset spent 8");
+    ck_assert_int_eq(read_it().spent, 8);
     /* Progress of another term says nothing. */
     redis_server_do(redis, "HSET cw:dataset restored 2:9999");
     ck_assert_int_eq(read_it().restored, 0);
@@ -104,6 +109,14 @@ START_TEST(what_is_no_record)
         redis_server_do(redis, "HDEL cw:dataset %s", cases[i].field);
         ck_assert_msg(!read_it().is_whole, "no %s", cases[i].field);
     }
+    static const char *const may_be_absent[] = {"spent", "intact"};
+    for (size_t i = 0; i < sizeof may_be_absent / sizeof *may_be_absent; i++) {
+        write_it(&written);
+        redis_server_do(redis, "HSET cw:dataset %s x", may_be_absent[i]);
+        ck_assert_msg(!read_it().is_whole, "%s", may_be_absent[i]);
+        redis_server_do(redis, "HDEL cw:dataset %s", may_be_absent[i]);
+        ck_assert_msg(read_it().is_whole, "no %s", may_be_absent[i]);
+    }
     static const char *const epochs[] = {"-1", "", "x", "1.5", "9223372036854775808"};
     for (size_t i = 0; i < sizeof epochs / sizeof *epochs; i++) {
         redis_server_do(redis, "HSET cw:dataset epoch %s", epochs[i]);
@@ -119,23 +132,52 @@ START_TEST(whom_it_allows)
         int64_t issued_at_s;
         bool is_allowed;
     } cases[] = {
-        {A, B, "1000", A, 0, true},        {A, B, "1000", A, 5000, true},
+        {A, B, "1000", A, 999, false},
+        {A, B, "1000", A, 1000, true},
+        {A, B, "1000", A, 5000, true},
         {A, B, "1000", B, 999, false}, /* it may have been spent: Redis was there a second later */
-        {A, B, "1000", B, 1000, true},     {A, B, "1000", B, 1001, true},
-        {A, B, "1000", C, 1001, false},    {A, B, "1000", "", 1001, false},
-        {A, B, "1000", "A", 1001, false},  {A, B, "-1", A, 1001, false},
-        {A, B, "", A, 1001, false},        {A, B, NULL, A, 1001, false},
-        {A, NULL, "1000", A, 1001, false}, {NULL, B, "1000", B, 1001, false},
-        {"", "", "1000", "", 1001, false}, {"x", "x", "1000", "x", 1001, false},
+        {A, B, "1000", B, 1000, true},
+        {A, B, "1000", B, 1001, true},
+        {A, B, "1000", C, 1001, false},
+        {A, B, "1000", "", 1001, false},
+        {A, B, "1000", "A", 1001, false},
+        {A, B, "-1", A, 1001, false},
+        {A, B, "", A, 1001, false},
+        {A, B, NULL, A, 1001, false},
+        {A, NULL, "1000", A, 1001, false},
+        {NULL, B, "1000", B, 1001, false},
+        {"", "", "1000", "", 1001, false},
+        {"x", "x", "1000", "x", 1001, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct value items[] = {text(cases[i].is), text(cases[i].before), text(cases[i].seen)};
-        const struct value reply = {.kind = VALUE_ARRAY, .items = items, .count = 3};
+        struct value items[] = {text(cases[i].is), text(cases[i].before), text(cases[i].seen),
+                                text(NULL)};
+        const struct value reply = {.kind = VALUE_ARRAY, .items = items, .count = 4};
         bool is_there;
         ck_assert_msg(dataset_allows(&reply, str_from(cases[i].id), cases[i].issued_at_s,
                                      &is_there) == cases[i].is_allowed,
                       "case %zu", i);
         ck_assert_msg(is_there || !cases[i].is_allowed, "case %zu", i);
+    }
+}
+END_TEST
+
+START_TEST(of_which_term_nothing_was_lost)
+{
+    static const struct {
+        const char *id, *intact;
+        int64_t term;
+        bool is_intact;
+    } cases[] = {
+        {A, NULL, 0, true}, {A, "0", 0, true},   {A, "4", 3, false},    {A, "4", 0, false},
+        {A, "4", 4, true},  {A, "4", 5, true},   {A, "4", -1, false},   {A, "x", 5, false},
+        {A, "", 5, false},  {A, "-1", 5, false}, {NULL, NULL, 3, true}, {NULL, "4", 3, true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct value items[] = {text(cases[i].id), text(B), text("1000"), text(cases[i].intact)};
+        const struct value reply = {.kind = VALUE_ARRAY, .items = items, .count = 4};
+        ck_assert_msg(dataset_is_intact(&reply, cases[i].term) == cases[i].is_intact, "case %zu",
+                      i);
     }
 }
 END_TEST
@@ -179,6 +221,7 @@ int main(void)
     tcase_add_test(tcase, what_is_written);
     tcase_add_test(tcase, what_is_no_record);
     tcase_add_test(tcase, whom_it_allows);
+    tcase_add_test(tcase, of_which_term_nothing_was_lost);
     tcase_add_test(tcase, it_is_known_again);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

@@ -53,6 +53,9 @@ START_TEST(the_judge)
         {{.is_recorded = true}, REFRESH_GOOD},
         {{.may_be_unrecorded = true}, REFRESH_GOOD},
         {{0}, REFRESH_REFUSED},
+        {{.is_recorded = true, .may_be_lost = true}, REFRESH_REFUSED},
+        {{.is_forgotten = true, .may_be_lost = true}, REFRESH_REFUSED},
+        {{.is_recorded = true, .may_be_lost = true, .is_spent = true}, REFRESH_REUSED},
         {{.is_recorded = true, .is_revoked = true}, REFRESH_REFUSED},
         {{.may_be_unrecorded = true, .is_revoked = true}, REFRESH_REFUSED},
         {{.is_recorded = true, .is_spent = true, .spent_at_ms = 100000}, REFRESH_REFUSED},
@@ -414,6 +417,124 @@ START_TEST(all_is_flushed)
 }
 END_TEST
 
+/* ---- an older copy of Redis ---- */
+
+static void put_copy_back(void)
+{
+    redis_server_kill(redis);
+    redis_server_restart(redis);
+}
+
+/* What was spent since may have been: it is refused, and nobody is called a thief. */
+START_TEST(an_older_copy_is_put_back)
+{
+    struct session spent, next, idle, since;
+    session_open(&node, "alice", &spent);
+    session_open(&node, "alice", &idle);
+    redis_server_do(redis, "SAVE");
+    session_read(&node, session_refresh(&node, spent.refresh), &next);
+    put_copy_back();
+    ck_assert_int_eq(refresh_once_reached(&other, spent.refresh), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(refresh_once_reached(&node, spent.refresh), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(session_try_refresh(&node, next.refresh), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(session_try_refresh(&other, next.refresh), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(session_try_refresh(&node, idle.refresh), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "ZCARD cw:revoked"), 0);
+    ck_assert_int_eq(session_try_access(&node, next.access), ERR_OK);
+    ck_assert_int_eq(session_try_access(&other, idle.access), ERR_OK);
+    /* What is issued from now on is as always. */
+    session_open(&other, "alice", &since);
+    ck_assert_int_eq(session_try_refresh(&node, since.refresh), ERR_OK);
+    session_age_spent(redis, &since, 10500);
+    ck_assert_int_eq(session_try_refresh(&node, since.refresh), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "ZCARD cw:revoked"), 1);
+    session_free(&spent);
+    session_free(&next);
+    session_free(&idle);
+    session_free(&since);
+}
+END_TEST
+
+/* The first that is signed in finds out itself that Redis is another one. */
+START_TEST(a_sign_in_right_after_a_copy)
+{
+    struct session spent, since;
+    session_open(&node, "alice", &spent);
+    redis_server_do(redis, "SAVE");
+    ck_assert_int_eq(session_try_refresh(&node, spent.refresh), ERR_OK);
+    put_copy_back();
+    session_open(&node, "alice", &since);
+    ck_assert_int_eq(refresh_once_reached(&node, since.refresh), ERR_OK);
+    ck_assert_int_eq(session_try_refresh(&node, spent.refresh), ERR_UNAUTHENTICATED);
+    session_free(&spent);
+    session_free(&since);
+}
+END_TEST
+
+/* A restart that lost nothing signs nobody out, while a node goes on that can tell. */
+START_TEST(a_copy_that_lost_nothing)
+{
+    struct session spent, next, idle;
+    session_open(&node, "alice", &spent);
+    session_open(&node, "alice", &idle);
+    session_read(&node, session_refresh(&node, spent.refresh), &next);
+    redis_server_do(redis, "SAVE");
+    put_copy_back();
+    ck_assert_int_eq(refresh_once_reached(&other, next.refresh), ERR_OK);
+    ck_assert_int_eq(refresh_once_reached(&node, idle.refresh), ERR_OK);
+    ck_assert_int_eq(session_try_refresh(&node, spent.refresh), ERR_UNAUTHENTICATED);
+    session_free(&spent);
+    session_free(&next);
+    session_free(&idle);
+}
+END_TEST
+
+/* One that says itself that it has no record is spent once all the same; one of the outage is good. */
+START_TEST(a_copy_from_before_one_without_a_record_was_spent)
+{
+    struct session spent, during;
+    redis_server_do(redis, "CONFIG SET maxmemory 1");
+    session_open(&node, "alice", &spent);
+    ck_assert_uint_eq(spent.refresh_claims.unrecorded.len, 32);
+    redis_server_do(redis, "CONFIG SET maxmemory 0");
+    redis_server_do(redis, "SAVE");
+    ck_assert_int_eq(session_try_refresh(&node, spent.refresh), ERR_OK);
+    /* A second in which Redis was seen lies between the two. */
+    int64_t second_s = clock_wall_s();
+    while (clock_wall_s() < second_s + 2)
+        nanosleep(&(struct timespec){.tv_nsec = 20 * NS_PER_MS}, NULL);
+    redis_server_kill(redis);
+    session_open(&node, "alice", &during);
+    ck_assert_uint_eq(during.refresh_claims.unrecorded.len, 32);
+    redis_server_restart(redis);
+    ck_assert_int_eq(refresh_once_reached(&node, spent.refresh), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(refresh_once_reached(&other, spent.refresh), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(session_try_refresh(&node, during.refresh), ERR_OK);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "ZCARD cw:revoked"), 0);
+    session_free(&spent);
+    session_free(&during);
+}
+END_TEST
+
+/* Nobody is left who knows of the logout. */
+START_TEST(a_copy_from_before_a_logout_and_all_nodes_anew)
+{
+    struct session own;
+    session_open(&node, "alice", &own);
+    redis_server_do(redis, "SAVE");
+    loopback_expect(SESSION_CALL(&node, &own, "auth.logout"),
+                    "{\"message\":\"Logged out\",\"tokens_revoked\":2}");
+    ck_assert_int_eq(session_try_refresh(&node, own.refresh), ERR_UNAUTHENTICATED);
+    loopback_close(&other);
+    app_close(&node.app);
+    put_copy_back();
+    loopback_open(
+        &other, &(struct loopback_options){.redis_url = redis_server_url(redis), .shares = &node});
+    ck_assert_int_eq(session_try_refresh(&other, own.refresh), ERR_UNAUTHENTICATED);
+    session_free(&own);
+}
+END_TEST
+
 /* A node that starts while Redis is down goes on with the marker it knew. */
 START_TEST(a_node_started_without_redis)
 {
@@ -465,6 +586,11 @@ int main(void)
     tcase_add_test(tcase, issued_while_redis_took_no_writes);
     tcase_add_test(tcase, redis_comes_back_empty);
     tcase_add_test(tcase, all_is_flushed);
+    tcase_add_test(tcase, an_older_copy_is_put_back);
+    tcase_add_test(tcase, a_sign_in_right_after_a_copy);
+    tcase_add_test(tcase, a_copy_that_lost_nothing);
+    tcase_add_test(tcase, a_copy_from_before_one_without_a_record_was_spent);
+    tcase_add_test(tcase, a_copy_from_before_a_logout_and_all_nodes_anew);
     tcase_add_test(tcase, a_node_started_without_redis);
     tcase_add_test(tcase, nobody_can_say_without_redis);
     suite_add_tcase(suite, tcase);
