@@ -1,8 +1,8 @@
 /*
  * The audit: a bounded queue that any thread adds to and one thread empties into the streams of the
  * parts, so that no request waits for its own record. A record that cannot be written goes to the log
- * with all its fields; none is dropped. One that must wait for Redis goes there at once: whatever ends
- * the program then, the log has it.
+ * with all its fields; none is dropped. One that waits for Redis for long goes there at once (delay.c):
+ * whatever ends the program then, the log has it.
  */
 #include "cachewarden/app.h"
 
@@ -17,6 +17,7 @@
 
 enum {
     QUEUE_LIMIT = 4096, /* some 1.5 MiB; at ten thousand changes a second 0.4 s of a slow Redis */
+    DELAYED_MS = 250,   /* longer than any write of a Redis that is well */
     ARENA_BLOCK = 64 * 1024, /* a whole batch and its replies */
 };
 
@@ -119,6 +120,7 @@ enum err audit_drain(struct app *app, int64_t deadline_ns)
 
 static void destroy(struct audit *audit)
 {
+    lock_cond_fini(&audit->logged);
     lock_cond_fini(&audit->settled);
     lock_cond_fini(&audit->wake);
     lock_fini(&audit->lock);
@@ -149,10 +151,12 @@ enum err audit_open(struct pool *control, const struct app_options *options, int
         return error_set_detail(error, ERR_NO_MEMORY, "no memory for the audit");
     audit->control = control;
     audit->budget_ms = budget_ms;
+    audit->delayed_ms = options->audit_delayed_ms > 0 ? options->audit_delayed_ms : DELAYED_MS;
     set_keep(audit, options->audit_keep);
     lock_init(&audit->lock, LOCK_RANK_AUDIT, "audit");
     lock_cond_init(&audit->wake);
     lock_cond_init(&audit->settled);
+    lock_cond_init(&audit->logged);
     audit->node_name = strndup(node_name.ptr ? node_name.ptr : "", node_name.len);
     audit->arena = arena_new(ARENA_BLOCK, 0);
     if (!audit->node_name || !audit->arena) {
@@ -160,10 +164,15 @@ enum err audit_open(struct pool *control, const struct app_options *options, int
         return error_set_detail(error, ERR_NO_MEMORY, "no memory for the audit");
     }
     enum err err = audit_writer_start(audit, error);
+    if (err != ERR_OK) {
+        destroy(audit);
+        return err;
+    }
+    err = periodic_start("cw-audit-watch", audit_look_for_delay, audit, &audit->watch, error);
     if (err == ERR_OK)
         *audit_out = audit;
     else
-        destroy(audit);
+        audit_close(&audit, clock_mono_ns());
     return err;
 }
 
@@ -177,6 +186,7 @@ void audit_close(struct audit **audit, int64_t deadline_ns)
     lock_cond_broadcast(&(*audit)->wake);
     lock_give(&(*audit)->lock);
     pthread_join((*audit)->thread, NULL);
+    periodic_stop(&(*audit)->watch);
     destroy(*audit);
     *audit = NULL;
 }

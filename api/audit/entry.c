@@ -100,6 +100,7 @@ struct audit_entry *audit_entry_new(const struct audit_record *record, struct st
     entry->part = record->part;
     entry->is_flush = record->is_flush;
     entry->is_logged = false;
+    entry->queued_ns = clock_mono_ns();
     char *at = entry->bytes;
     for (size_t i = 0; i < AUDIT_FIELD_COUNT; i++) {
         struct str field = str_sub(fields[i], 0, FIELD_LIMIT);

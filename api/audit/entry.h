@@ -29,7 +29,8 @@ struct audit_entry {
     struct audit_entry *next;
     enum audit_part part;
     bool is_flush;
-    bool is_logged; /* it is in the log already, wherever else it may get */
+    bool is_logged;    /* it is in the log already, wherever else it may get */
+    int64_t queued_ns; /* when it began to wait */
     struct str fields[AUDIT_FIELD_COUNT];
     struct str packed; /* as it is kept: the fields in their order, tabs between them */
     char bytes[];      /* what `fields` and `packed` point into */

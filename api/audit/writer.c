@@ -57,6 +57,7 @@ static bool take_batch(struct audit *audit, struct batch *batch)
         audit->is_idle = false;
     }
     gather_locked(audit);
+    audit_await_logged_locked(audit);
     while (fits_locked(audit, batch)) {
         struct audit_entry *entry = audit->oldest;
         audit->oldest = entry->next;
@@ -65,6 +66,8 @@ static bool take_batch(struct audit *audit, struct batch *batch)
         audit->queued--;
         batch->entries[batch->count++] = entry;
     }
+    audit->under_way = batch->entries;
+    audit->under_way_count = batch->count;
     lock_give(&audit->lock);
     return batch->count > 0;
 }
@@ -74,6 +77,10 @@ static void settle(struct audit *audit, struct batch *batch, const bool *saved, 
 {
     size_t saved_count = 0;
 
+    lock_take(&audit->lock);
+    audit_await_logged_locked(audit);
+    audit->under_way_count = 0;
+    lock_give(&audit->lock);
     for (size_t i = 0; i < batch->count; i++) {
         saved_count += saved[i];
         if (!saved[i])
@@ -117,26 +124,18 @@ static bool is_worth_another_try(enum err err)
     return err == ERR_BUSY || err == ERR_UPSTREAM_DOWN || err == ERR_TIMEOUT;
 }
 
-/*
- * Once Redis does not take records, those that wait are logged, and from then on each that comes is
- * logged before it is queued, until Redis answers again. The queue is read without the lock, as far as
- * it went under it: nobody but this thread takes records out, and whoever adds one changes the last.
- */
-static void note_outcome(struct audit *audit, struct batch *batch, enum err err)
+/* Once Redis does not take records, those that wait are logged, and from then on each that comes is logged
+ * before it is queued, until Redis answers again. What may have got there is settle's to log. */
+static void note_outcome(struct audit *audit, enum err err)
 {
-    bool is_delayed = is_worth_another_try(err) || err == ERR_UNCERTAIN;
+    bool is_delayed = is_worth_another_try(err);
 
     lock_take(&audit->lock);
-    bool is_news = is_delayed && !audit->is_delayed;
-    struct audit_entry *entry = audit->oldest, *last = audit->newest;
+    audit_await_logged_locked(audit);
+    if (is_delayed && !audit->is_delayed)
+        audit_log_waiting_locked(audit);
     audit->is_delayed = is_delayed;
     lock_give(&audit->lock);
-    if (!is_news)
-        return;
-    for (size_t i = 0; i < batch->count && is_worth_another_try(err); i++)
-        audit_entry_log(batch->entries[i], AUDIT_WAITING);
-    for (; entry; entry = entry == last ? NULL : entry->next)
-        audit_entry_log(entry, AUDIT_WAITING);
 }
 
 static enum err write_batch(struct audit *audit, struct batch *batch, int64_t deadline_ns,
@@ -171,7 +170,7 @@ static bool deliver(struct audit *audit, struct batch *batch)
     for (;;) {
         int64_t deadline_ns = write_deadline_ns(audit, &closing);
         err = write_batch(audit, batch, deadline_ns, saved, &error);
-        note_outcome(audit, batch, err);
+        note_outcome(audit, err);
         if (closing || !is_worth_another_try(err))
             break;
         if (pause_ms == FIRST_PAUSE_MS)

@@ -60,6 +60,7 @@ struct app_options {
     const struct cache_spec *caches;
     size_t cache_count;
     int64_t audit_keep[AUDIT_PARTS]; /* records kept of each part */
+    int64_t audit_delayed_ms;        /* a record that waits longer is in the log, too; 0: 250 */
     struct str node_name;            /* for the audit; host name */
     unsigned workers;                /* threads that will serve requests; 0: none, a command */
 };

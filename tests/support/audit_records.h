@@ -16,12 +16,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A Redis and an app on it that opens no users database. */
+/* A Redis and an app on it that opens no users database. A record is delayed when a write failed, not because
+ * the machine is slow. */
 static inline void audit_records_open(struct redis_server **redis, struct loopback *at)
 {
     *redis = redis_server_start(NULL);
     loopback_open(at, &(struct loopback_options){.redis_url = redis_server_url(*redis),
                                                  .has_no_users = true,
+                                                 .audit_delayed_ms = PATIENCE_MS,
                                                  .command_timeout_ms = 300});
 }
 

@@ -57,6 +57,7 @@ enum err loopback_try_open(struct loopback *loopback, const struct loopback_opti
         .admin_group = STR("Admin"),
         .registration_open = options->is_registration_open,
         .audit_keep = {100000, 100000, 100000},
+        .audit_delayed_ms = options->audit_delayed_ms,
         .environment = STR("development"),
         .caches = options->caches ? options->caches : usual_caches,
         .cache_count = options->caches ? options->cache_count : 2,

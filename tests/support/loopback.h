@@ -28,6 +28,7 @@ struct loopback_options {
     bool has_no_users; /* no users database: quicker, for tests without accounts */
     bool is_registration_open;
     size_t pool_size;             /* 0: 4 */
+    int64_t audit_delayed_ms;     /* 0: the usual 250 */
     int64_t command_timeout_ms;   /* 0: a busy machine does not fail a test */
     struct limit_settings limits; /* zero: off */
 };

@@ -1,0 +1,76 @@
+/* A record that waits for long is in the log while it waits, and so are those behind it. */
+#include "audit_records.h"
+
+#include <time.h>
+
+static struct redis_server *redis;
+static struct loopback loopback;
+
+/* No write fails within the loopback's patience: what is logged is so for its waiting alone. */
+static void open_all(void)
+{
+    redis = redis_server_start(NULL);
+    loopback_open(&loopback, &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                                        .has_no_users = true});
+    log_capture_start();
+}
+
+static void close_all(void)
+{
+    loopback_close(&loopback);
+    redis_server_stop(&redis);
+}
+
+static int waiting(void)
+{
+    char *log = log_capture_read();
+    int count = audit_records_count(log, "event=audit.unsaved reason=waiting");
+    ck_assert_int_eq(audit_records_count(log, "event=audit.unsaved"), count);
+    free(log);
+    return count;
+}
+
+static void await_waiting(int count)
+{
+    int64_t deadline_ns = clock_deadline_ns(PATIENCE_MS);
+    while (waiting() < count && clock_mono_ns() < deadline_ns)
+        nanosleep(&(struct timespec){.tv_nsec = 5 * NS_PER_MS}, NULL);
+    ck_assert_int_eq(waiting(), count);
+}
+
+START_TEST(what_waits_behind_a_write_is_logged_before_it_fails)
+{
+    audit_records_write(&loopback, AUDIT_CHANGES, 0, 1);
+    audit_records_drain(&loopback);
+    int before = waiting();
+    redis_server_pause(redis);
+    /* More than a batch: one is under way, the others are queued. */
+    audit_records_write(&loopback, AUDIT_CHANGES, 1, 200);
+    await_waiting(before + 200);
+    /* From now on before audit_write returns. */
+    audit_records_write(&loopback, AUDIT_CLEARS, 201, 1);
+    ck_assert_int_eq(waiting(), before + 201);
+    redis_server_resume(redis);
+    audit_records_drain(&loopback);
+    ck_assert_int_eq(audit_records_in(redis, "changes"), 201);
+    ck_assert_int_eq(audit_records_in(redis, "clears"), 1);
+    char *log = log_capture_end();
+    for (int i = 1; i <= 201; i++) {
+        char target[32];
+        snprintf(target, sizeof target, "target=user:%d ", i);
+        ck_assert_msg(audit_records_count(log, target) == 1, "%s", target);
+    }
+    free(log);
+    log_capture_start();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("api/audit/delay");
+    TCase *tcase = tcase_create("delay");
+    tcase_add_checked_fixture(tcase, open_all, close_all);
+    tcase_add_test(tcase, what_waits_behind_a_write_is_logged_before_it_fails);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
