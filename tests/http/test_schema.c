@@ -3,38 +3,17 @@
  * the answer compared with the example: status, media type, headers, the body's shape, and of errors
  * the body to the byte. A document that promises something else than the server does fails here.
  */
-#include "browser.h"
-#include "stand.h"
+#include "examples_player.h"
 #include "suite.h"
 
 #include <check.h>
 #include <jansson.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 static struct stand stand;
-static json_t *document;
-static char flush_key[STAND_KEY_SIZE];
-
-/* A caller of an example, with tokens of its own, since examples spend them. */
-struct actor {
-    char lines[2048]; /* of the head, '\n' between; or empty */
-    char access[1024], refresh[1024];
-};
-
-static const struct stand_options plenty = {
-    .environment = (const char *const[]){
-        "CACHEWARDEN_LIMITS_ENABLED=true", "CACHEWARDEN_USERS_REGISTRATION=open",
-        "CACHEWARDEN_LIMITS_STATUS_PER_MINUTE=100000",
-        "CACHEWARDEN_LIMITS_TOGGLE_PER_MINUTE=100000", "CACHEWARDEN_LIMITS_CLEAR_PER_MINUTE=100000",
-        "CACHEWARDEN_LIMITS_PASSWORD_PER_MINUTE=100000",
-        "CACHEWARDEN_LIMITS_REFRESH_PER_MINUTE=100000",
-        "CACHEWARDEN_LIMITS_LOGIN_PER_MINUTE=100000",
-        "CACHEWARDEN_LIMITS_REGISTER_PER_MINUTE=100000", "CACHEWARDEN_LIMITS_LOGIN_FAILURES=100000",
-        NULL}};
+static struct examples examples;
 
 static const struct stand_options hardly_any = {
     .environment = (const char *const[]){
@@ -44,44 +23,15 @@ static const struct stand_options hardly_any = {
         "CACHEWARDEN_LIMITS_REGISTER_PER_MINUTE=2", "CACHEWARDEN_LIMITS_PASSWORD_PER_MINUTE=2",
         "CACHEWARDEN_LIMITS_REFRESH_PER_MINUTE=2", NULL}};
 
-static json_t *fetch(void)
-{
-    json_error_t error;
-    const struct http_reply *reply = http_get(stand.http, "/api/schema", NULL);
-    expect_status(reply, 200);
-    expect_header(reply, "Content-Type", "application/json");
-    json_t *read = json_loadb(reply->body, reply->body_size, JSON_REJECT_DUPLICATES, &error);
-    ck_assert_msg(read != NULL, "line %d: %s", error.line, error.text);
-    return read;
-}
-
-/* Somebody of another issuer who was here before. */
-static void add_subject(void)
-{
-    char path[512];
-    sqlite3 *database;
-    snprintf(path, sizeof path, "%s/users.db", stand.directory);
-    ck_assert_int_eq(sqlite3_open(path, &database), SQLITE_OK);
-    sqlite3_busy_timeout(database, 5000);
-    ck_assert_int_eq(sqlite3_exec(database,
-                                  "INSERT INTO subjects (issuer, subject, account_id)"
-                                  " VALUES ('https://id.example', 'auth0|7', 1)",
-                                  NULL, NULL, NULL),
-                     SQLITE_OK);
-    sqlite3_close(database);
-}
-
 static void open_with(const struct stand_options *options)
 {
     stand_open(&stand, options);
-    add_subject();
-    document = fetch();
-    stand_key(&stand, flush_key, "deploy", (const char *const[]){"--scope", "flush", NULL});
+    examples_open(&examples, &stand);
 }
 
 static void open_plenty(void)
 {
-    open_with(&plenty);
+    open_with(&examples_stand);
 }
 
 static void open_hardly_any(void)
@@ -91,116 +41,8 @@ static void open_hardly_any(void)
 
 static void close_stand(void)
 {
-    json_decref(document);
+    examples_close(&examples);
     stand_close(&stand);
-}
-
-static const char *text_of(const json_t *object, const char *name)
-{
-    return json_string_value(json_object_get(object, name));
-}
-
-/* ---- callers ---- */
-
-static void become_new_user(struct actor *actor)
-{
-    static int count;
-    char body[256];
-    snprintf(body, sizeof body,
-             "{\"username\":\"new%d\",\"email\":\"new%d@example.com\",\"password\":\"%s\"}", count,
-             count, STAND_PASSWORD);
-    count++;
-    const struct http_reply *reply = http_post_json(stand.http, "/auth/register", NULL, body);
-    expect_status(reply, 201);
-    json_t *answer = json_loads(reply->body, 0, NULL);
-    snprintf(actor->access, sizeof actor->access, "%s", text_of(answer, "access_token"));
-    snprintf(actor->refresh, sizeof actor->refresh, "%s", text_of(answer, "refresh_token"));
-    snprintf(actor->lines, sizeof actor->lines, "Authorization: Bearer %s", actor->access);
-    json_decref(answer);
-}
-
-static void become_browser(struct actor *actor, bool signs_in, bool was_signed_in)
-{
-    struct browser browser;
-    browser_open(&browser, stand.http, stand.server.base_url);
-    if (signs_in)
-        browser_sign_in(&browser, "alice", STAND_PASSWORD);
-    browser_lines(&browser, actor->lines, sizeof actor->lines);
-    if (was_signed_in)
-        snprintf(actor->lines, sizeof actor->lines, "Cookie: __Host-cachewarden=x.y.z\nOrigin: %s",
-                 stand.server.base_url);
-}
-
-/* The user whose limits are used up; made before that of registrations is. */
-static struct actor early;
-
-static void become(struct actor *actor, const char *as, bool may_be_known)
-{
-    memset(actor, 0, sizeof *actor);
-    if (strcmp(as, "user") == 0 && may_be_known)
-        *actor = early;
-    else if (strcmp(as, "user") == 0)
-        become_new_user(actor);
-    else if (strcmp(as, "admin") == 0)
-        stand_bearer(actor->lines, &stand.root);
-    else if (strcmp(as, "key") == 0)
-        snprintf(actor->lines, sizeof actor->lines, "%s", flush_key);
-    else if (strcmp(as, "page") == 0 || strcmp(as, "session") == 0 ||
-             strcmp(as, "ended_session") == 0)
-        become_browser(actor, strcmp(as, "session") == 0, strcmp(as, "ended_session") == 0);
-    else
-        ck_assert_str_eq(as, "nobody");
-}
-
-/* ---- sending ---- */
-
-/* The body with <access_token> and <refresh_token> filled in; the caller frees it. */
-static char *body_of(const json_t *request, const struct actor *actor, size_t *size_out)
-{
-    const json_t *body = json_object_get(request, "body");
-    size_t size = (size_t)json_integer_value(json_object_get(request, "body_size"));
-    char *text, *filled = calloc(1, 65536 + 4096);
-    if (size > 0) {
-        ck_assert_uint_lt(size, 65536 + 4096);
-        memset(filled, ' ', size);
-        *size_out = size;
-        return filled;
-    }
-    *size_out = 0;
-    if (!body) {
-        free(filled);
-        return NULL;
-    }
-    text = json_is_string(body) ? strdup(json_string_value(body)) : json_dumps(body, JSON_COMPACT);
-    const char *hole = strchr(text, '<');
-    if (!hole)
-        snprintf(filled, 4096, "%s", text);
-    else
-        snprintf(filled, 4096, "%.*s%s%s", (int)(hole - text), text,
-                 strncmp(hole, "<access_token>", 14) == 0 ? actor->access : actor->refresh,
-                 strchr(hole, '>') + 1);
-    free(text);
-    *size_out = strlen(filled);
-    return filled;
-}
-
-static const struct http_reply *send_request(const char *method, const json_t *request,
-                                             const struct actor *actor)
-{
-    const char *headers[BROWSER_HEADERS];
-    char type[128], upper[16] = "", lines[2048];
-    size_t size;
-    if (text_of(request, "content_type"))
-        snprintf(type, sizeof type, "Content-Type: %s", text_of(request, "content_type"));
-    memcpy(lines, actor->lines, sizeof lines);
-    browser_split(lines, headers, text_of(request, "content_type") ? type : NULL);
-    for (size_t i = 0; method[i] && i + 1 < sizeof upper; i++)
-        upper[i] = (char)(method[i] - 'a' + 'A');
-    char *body = body_of(request, actor, &size);
-    const struct http_reply *reply =
-        http_send(stand.http, upper, text_of(request, "target"), headers, body, size);
-    free(body);
-    return reply;
 }
 
 /* ---- comparing ---- */
@@ -261,15 +103,6 @@ static bool is_same_error(const json_t *expected, const json_t *actual, int stat
     return same_members(expected, actual) && detail &&
            strncmp(detail, "Request was throttled. Expected available in ", 45) == 0;
 }
-
-struct played {
-    const char *operation, *label, *method;
-    int status;
-    const json_t *response; /* of the document */
-    const json_t *request;
-    const char *media_type;
-    const json_t *content, *value; /* NULL: an answer without a body */
-};
 
 static void compare_body(const struct played *example, const struct http_reply *reply)
 {
@@ -379,87 +212,11 @@ static void compare(const struct played *example, const struct http_reply *reply
     compare_body(example, reply);
 }
 
-/* ---- walking the document ---- */
-
-static const char *wanted_given; /* which examples are played: those with this `given` */
-static int played_count;
-
-static void play(const struct played *example)
-{
-    const char *given = text_of(example->request, "given");
-    const struct http_reply *reply;
-    struct actor actor;
-    if (strcmp(given ? given : "", wanted_given) != 0)
-        return;
-    bool is_limit = strcmp(wanted_given, "limit_used_up") == 0;
-    become(&actor, text_of(example->request, "as"), is_limit);
-    int tries = 0;
-    do
-        reply = send_request(example->method, example->request, &actor);
-    while (is_limit && reply->status != 429 && ++tries < 10);
-    compare(example, reply);
-    played_count++;
-}
-
-static void play_content(struct played *example)
-{
-    const json_t *examples = json_object_get(example->content, "examples");
-    json_t *each;
-    ck_assert_uint_gt(json_object_size(examples), 0);
-    json_object_foreach((json_t *)(uintptr_t)examples, example->label, each)
-    {
-        example->value = json_object_get(each, "value");
-        example->request = json_object_get(each, "x-request");
-        ck_assert_msg(example->value && example->request, "%s: %s", example->operation,
-                      example->label);
-        play(example);
-    }
-}
-
-static void play_response(struct played *example)
-{
-    json_t *content;
-    example->content = example->value = NULL;
-    json_object_foreach(json_object_get(example->response, "x-requests"), example->label, content)
-    {
-        example->request = content;
-        play(example);
-    }
-    json_object_foreach(json_object_get(example->response, "content"), example->media_type, content)
-    {
-        example->content = content;
-        play_content(example);
-    }
-}
-
-static void play_all(const char *given)
-{
-    const char *path, *status;
-    json_t *methods, *operation, *response;
-    wanted_given = given;
-    played_count = 0;
-    json_object_foreach(json_object_get(document, "paths"), path, methods)
-    {
-        struct played example = {0};
-        json_object_foreach(methods, example.method, operation)
-        {
-            example.operation = text_of(operation, "operationId");
-            json_object_foreach(json_object_get(operation, "responses"), status, response)
-            {
-                example.status = (int)strtol(status, NULL, 10);
-                example.response = response;
-                play_response(&example);
-            }
-        }
-    }
-}
-
 /* ---- the tests ---- */
 
 START_TEST(every_example_is_answered_so)
 {
-    play_all("");
-    ck_assert_int_gt(played_count, 100);
+    ck_assert_int_gt(examples_play(&examples, "", compare), 100);
     expect_all_optionals();
 }
 END_TEST
@@ -467,16 +224,14 @@ END_TEST
 START_TEST(every_example_without_redis_is_answered_so)
 {
     redis_server_kill(stand.redis);
-    play_all("redis_down");
-    ck_assert_int_ge(played_count, 16);
+    ck_assert_int_ge(examples_play(&examples, "redis_down", compare), 16);
 }
 END_TEST
 
 START_TEST(every_limit_is_answered_so)
 {
-    become_new_user(&early);
-    play_all("limit_used_up");
-    ck_assert_int_ge(played_count, 7);
+    examples_prepare_limits(&examples);
+    ck_assert_int_ge(examples_play(&examples, "limit_used_up", compare), 7);
 }
 END_TEST
 
@@ -484,7 +239,7 @@ END_TEST
 START_TEST(every_route_is_in_it)
 {
     struct cw_result result;
-    json_t *route, *routes, *paths = json_object_get(document, "paths");
+    json_t *route, *routes, *paths = json_object_get(examples.document, "paths");
     size_t i, operations = 0;
     const char *name;
     stand_cli(&stand, NULL, (const char *const[]){"routes", "--json", NULL}, &result);
@@ -519,7 +274,7 @@ START_TEST(the_command_prints_the_same)
     stand_cli(&stand, NULL, (const char *const[]){"routes", "--openapi", NULL}, &result);
     ck_assert_int_eq(result.status, 0);
     json_t *printed = json_loads(result.out, JSON_REJECT_DUPLICATES, NULL);
-    ck_assert(json_equal(printed, document));
+    ck_assert(json_equal(printed, examples.document));
     json_decref(printed);
     cw_result_fini(&result);
 }
