@@ -7,7 +7,7 @@
 /* Threads that may be inside at once; beyond it the answer is ERR_BUSY without a wait. */
 #define UNDER_WAY_MAX 8192
 
-/* After a failure to connect there is no hurry to grow, unless nothing is left to wait for. */
+/* After a failure to connect the pool does not grow for a while, unless it has no connection at all. */
 static bool may_grow(const struct pool *pool, int64_t now_ns)
 {
     return pool->live < pool->size && (now_ns >= pool->grow_again_ns || pool->live == 0);
@@ -107,8 +107,8 @@ void pool_serve_locked(struct pool *pool, int64_t now_ns, struct pool_wakes *wak
     }
 }
 
-/* A batch may be over and in use again by the time of the wake: it is never freed, and a leader
- * woken for nothing looks at its word and sleeps on. */
+/* A batch may be done and in use again when it is woken. That does no harm: it is never freed, and a
+ * leader that was woken for nothing sleeps on. */
 void pool_wake(struct pool *pool, struct pool_wakes *wakes)
 {
     for (;;) {
@@ -152,7 +152,7 @@ static enum err join_locked(struct pool *pool, const struct pool_request *reques
     return ERR_OK;
 }
 
-/* A probe needs room for its own connection; an idle one of an endpoint that is down is no loss. */
+/* A probe needs room for a connection; an idle one to a Redis that is down is no loss. */
 static void make_room_locked(struct pool *pool, struct conn **to_close_out)
 {
     if (pool->live < pool->size)

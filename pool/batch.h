@@ -1,10 +1,9 @@
 /*
- * Pipelines of several threads that share one write. Its first member leads: it waits for the
- * connection, writes what has gathered, reads the replies into memory of the batch, passes the
- * connection on, and then wakes all others at once; they sleep on one word and copy their own
- * replies out. A member may leave at any time: nothing of it is used after it joined (its bytes
- * are copied, its arena is never touched by another thread). When the leader has to leave early,
- * a follower takes its place, wherever the batch is.
+ * Pipelines of several threads that share one write. The first member leads: it waits for the
+ * connection, writes what has gathered, reads the replies into memory of the batch, and passes the
+ * connection on. Then it wakes the others, the followers, who sleep on one word; each copies its own
+ * replies out. A member may leave at any time: its bytes were copied when it joined, and no other
+ * thread touches its arena. If the leader leaves early, a follower takes its place.
  *
  * Locks: functions ending in _locked need the pool's lock; the others take it.
  */
@@ -15,8 +14,8 @@
 
 #include <stdatomic.h>
 
-/* Bigger pipelines are not copied into a batch (under the lock!), they wait in the queue as a
- * private one and are written from where they are. */
+/* A larger pipeline is not copied into a batch, for that happens under the lock. It waits in a private
+ * batch, and is written from where it is. */
 #define BATCH_MEMBER_BYTES_MAX 8192
 #define BATCH_BYTES_MAX        65536
 
@@ -33,13 +32,13 @@ struct batch_member {
     size_t first_reply, replies; /* its replies in .values */
     uint64_t required;           /* the origin it may be sent to; 0: any */
     bool has_left;
-    bool is_wrong_redis; /* the connection leads elsewhere: it was not sent */
+    bool is_wrong_redis; /* the connection leads to another Redis: it was not sent */
 };
 
 struct batch {
-    /* Followers sleep while it is PENDING: its first member leads and acts in time. STALLED: somebody
-     * leads, but may take longer than that. LEADERLESS: the leader has left; who turns it to STALLED
-     * is the next. DONE: the outcome below is final and may be read. */
+    /* PENDING: followers sleep; the leader acts in time. STALLED: the leader may take longer than that.
+     * LEADERLESS: it has left; the member that turns this to STALLED leads. DONE: the outcome below is
+     * final and may be read. */
     atomic_int word;
     atomic_int grant;       /* the leader sleeps while it is 0 */
     atomic_uint references; /* one a member that has not left or collected */
@@ -77,13 +76,12 @@ void batch_free(struct batch **batch);
 
 /* Lets its leader go on, with batch->conn as it is. */
 void batch_grant_locked(struct batch *batch);
-/* No members join after this; those that left, or may not go where the connection leads, are dropped
- * from what is sent. */
+/* No member joins after this. What left, or may not go where the connection leads, is not sent. */
 void batch_seal_locked(struct batch *batch);
 /* A member is through with it; the last one returns it to the pool's spares. */
 void batch_unref(struct pool *pool, struct batch *batch);
 
-/* See the request through to its end. *may_retry_out: nothing has happened, try again if you like. */
+/* Runs the request to its end. *may_retry_out: nothing has happened, it may be run again. */
 CW_MUST_CHECK enum err batch_lead(struct pool *pool, struct batch *batch, size_t slot,
                                   const struct pool_request *request, bool *may_retry_out,
                                   struct error *error);

@@ -1,9 +1,9 @@
 /*
  * How a batch is run: what its leader does, and what its followers do (see batch.h).
  *
- * The order at the end of a round trip is the heart of it (measured, see bench_pool): first the
- * connection goes to the next batch and its leader is woken, then this batch's followers are, all
- * by one wake, and none of it happens under the lock.
+ * The order at the end of a round trip matters (bench_pool measures it). First the connection goes to
+ * the next batch, and its leader is woken. Then one wake is for all followers of this batch. Neither
+ * happens under the lock.
  */
 #include "batch.h"
 
@@ -66,7 +66,7 @@ static bool await_grant(struct pool *pool, struct batch *batch, const struct poo
     return true;
 }
 
-/* To connect may take as long as a name server likes: from here on followers mind their own clocks. */
+/* To connect may take as long as a name server likes: from here on followers use timers of their own. */
 static enum err connect_batch(struct pool *pool, struct batch *batch,
                               const struct pool_request *request, bool *down_out,
                               struct error *error)
@@ -292,8 +292,8 @@ enum err batch_lead(struct pool *pool, struct batch *batch, size_t slot,
     return collect(pool, batch, slot, request, may_retry_out, error);
 }
 
-/* Until when a follower sleeps before it looks again: its time to acquire while the batch gathers, a
- * little longer than the round trip may last once it was sent. */
+/* How long a follower sleeps before it looks again. While the batch gathers: until its own time to
+ * acquire ends. Once it was sent: a little longer than the round trip may last. */
 static int64_t follower_limit(struct pool *pool, const struct batch *batch,
                               const struct pool_request *request)
 {
@@ -305,9 +305,9 @@ static int64_t follower_limit(struct pool *pool, const struct batch *batch,
 }
 
 /*
- * A follower needs no timer of its own as long as its leader is sure to act in time: the leader
- * came earlier, so its time to acquire ends earlier, and then the round trip has its own time limit. A
- * deadline that is shorter than both together is the follower's own affair.
+ * A follower needs no timer of its own if its leader is sure to act in time. The leader came earlier,
+ * so its time to acquire ends earlier, and the round trip has a time limit. A follower whose deadline
+ * is shorter than both together must look itself.
  */
 static bool may_trust_leader(const struct pool *pool, const struct pool_request *request)
 {

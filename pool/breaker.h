@@ -1,7 +1,7 @@
 /*
- * The circuit breaker of one endpoint: closed while Redis can be reached; open after it could not,
- * and then one caller a second may try (the probe) while all others fail at once. Pure state: the
- * caller passes the time and guards it with its lock.
+ * The circuit breaker of one endpoint. It is closed while Redis can be reached. When Redis could not
+ * be reached it is open: one caller a second may try (the probe), all others fail at once. Pure state:
+ * the caller passes the time, and guards it with its lock.
  */
 #ifndef POOL_BREAKER_H
 #define POOL_BREAKER_H

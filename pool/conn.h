@@ -35,11 +35,13 @@ enum round_trip_failure {
 };
 
 /*
- * What goes over a connection in one go. The guard: behind the caller's commands goes one ECHO of
- * a number never used before on this connection, and only when its answer comes last, the replies
- * are believed. A reply that was duplicated, dropped or left over from an earlier request shifts
- * all that follow, and then the last one is not the echo. It costs Redis a quarter of a
- * microsecond a round trip and makes "never somebody else's reply" a fact instead of a hope.
+ * What goes over a connection in one go: one write, and the replies it is owed.
+ *
+ * The guard is an ECHO behind the caller's commands, of a number that was never used before on this
+ * connection. The replies are believed only if its answer comes last. A reply that was duplicated,
+ * dropped or left over from an earlier request shifts all that follow, so the last one is not the
+ * echo then. That nobody gets somebody else's reply rests on this. It costs Redis a quarter of a
+ * microsecond a round trip.
  */
 struct round_trip {
     struct strbuf *out;   /* RESP commands; the guard is appended by conn_begin */

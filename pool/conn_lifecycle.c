@@ -6,8 +6,8 @@
 
 #include "cachewarden/log.h"
 
-/* For a read, a connection that served less than this ago is not asked whether it is still there:
- * if it is not, the read is tried again. For a write, which cannot be, it always is. */
+/* A connection that served less than this ago is not checked before a read, which can be tried again.
+ * Before a write, which cannot, it always is. */
 #define WARM_NS (1 * NS_PER_MS)
 
 static int64_t least(int64_t a, int64_t b)
@@ -64,7 +64,7 @@ static bool connect_failed_locked(struct pool *pool, enum redis_error cause, boo
             breaker_unknown(&pool->breaker);
         return pool->breaker.is_open;
     }
-    /* What is idle is of no use to anybody now, and would only be found dead one by one. */
+    /* Idle connections are most likely dead as well: close them now, not one by one later. */
     int64_t now_ns = clock_mono_ns();
     *to_close_out = drop_idle_locked(pool);
     pool->grow_again_ns = now_ns + BREAKER_PROBE_INTERVAL_NS;
@@ -96,7 +96,7 @@ enum err pool_connect(struct pool *pool, int64_t deadline_ns, bool is_probe, str
         pool->stats.connects++;
         pool->grow_again_ns = 0;
         closed = breaker_succeeded(&pool->breaker);
-        /* The address leads elsewhere now: what leads to the old place is not kept. */
+        /* The address leads to another Redis now: connections to the old one are not kept. */
         if ((*conn_out)->origin != pool->origin)
             to_close = drop_idle_locked(pool);
         pool->origin = (*conn_out)->origin;

@@ -59,8 +59,8 @@ static enum err refused(struct error *error, const char *command, const struct v
                            "%s refused: %.*s", command, STR_ARG(word));
 }
 
-/* A Redis with TLS hangs up on plain words, and since TLS 1.3 it looks at our certificate only after
- * the handshake is over on our side: both show here, and not always with a reason. */
+/* A TLS port hangs up on a client without TLS. With TLS 1.3 Redis looks at our certificate only when
+ * the TLS handshake is over on our side. Both show here, and not always with a reason. */
 static enum err lost(const struct conn *conn, struct error *error)
 {
     const struct transport *transport = &conn->transport;

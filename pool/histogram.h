@@ -1,6 +1,6 @@
 /*
- * Histograms of the pool: into which bucket a number goes is found out without the lock; with it there
- * are two additions. Clocks are read by the callers, for other reasons.
+ * Histograms of the pool. The bucket of a number is found without the lock; under the lock there are
+ * two additions. Callers read the clock for reasons of their own.
  */
 #ifndef POOL_HISTOGRAM_H
 #define POOL_HISTOGRAM_H

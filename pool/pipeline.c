@@ -51,8 +51,8 @@ static bool grow(struct pipeline *pipeline)
     return true;
 }
 
-/* Those that reads of ours are made of. What is missing here is taken for a write, which costs a look
- * at the gate and nothing else. */
+/* The commands that our reads use. Any other is taken for a write: then the gate is asked, and that is
+ * all it costs. */
 static bool only_reads(struct str command)
 {
     static const struct str reads[] = {
@@ -225,8 +225,8 @@ enum err pipeline_failed(const struct pool_request *request, const struct round_
 {
     const char *text = failure_text(round_trip->failure);
     bool was_sent = round_trip->sent > from;
-    /* The connection had died or gone out of step before this round trip, and nobody noticed: for a
-     * read, or for what never left, a fresh connection is as good as a first try. */
+    /* The connection was dead or out of step before this round trip, and nobody had noticed. A read, or
+     * what was never sent, may be tried on a fresh one. */
     bool was_lost_before = round_trip->failure == ROUND_TRIP_LOST && round_trip->received == 0;
     bool was_bad_before = round_trip->is_reused &&
                           (was_lost_before || round_trip->failure == ROUND_TRIP_PROTOCOL_ERROR);
@@ -344,7 +344,7 @@ static enum err run(struct pool *pool, struct pipeline *pipeline, int64_t deadli
     return err;
 }
 
-/* As long as whoever says where writes go learns something new. */
+/* After each the gate may have learnt of another Redis. */
 #define GATE_TRIES 3
 
 static enum err run_gated(struct pool *pool, struct pipeline *pipeline, int64_t deadline_ns,

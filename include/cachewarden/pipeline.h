@@ -47,12 +47,12 @@ void pipeline_add(struct pipeline *pipeline, enum expect expect, size_t argc,
                      pipeline_argv_);                                                      \
     } while (0)
 
-/* For a READ: it passes the gate like a WRITE. Where what is absent means something, the answer of data that
- * is not ours would be taken for one. */
+/* For a READ that must pass the gate like a WRITE: one in which a missing key means something. In the
+ * data of another installation every key of ours is missing. */
 void pipeline_pass_gate(struct pipeline *pipeline);
 
-/* Sends it only to the Redis of this origin (0: to any): ERR_CONFLICT when the connection leads to
- * another one; nothing was sent then. For a pipeline that does not pass a gate. */
+/* Sends it only to the Redis of this origin (0: to any). ERR_CONFLICT: the connection leads to another
+ * one, and nothing was sent. For a pipeline that passes no gate. */
 void pipeline_require(struct pipeline *pipeline, uint64_t origin);
 
 size_t pipeline_count(const struct pipeline *pipeline);
@@ -68,8 +68,8 @@ size_t pipeline_count(const struct pipeline *pipeline);
  * Behind the commands goes one ECHO of a fresh number; only when its answer comes last, the replies
  * are believed to be ours. So an ACL user needs +echo besides its commands (and +select for another
  * database; +client|setname is welcome).
- * A deadline that leaves more than the pool's borrow and command timeouts together is cheaper: a
- * pipeline in a batch then needs no timer of its own.
+ * A deadline later than the pool's borrow and command timeouts together is cheaper: a pipeline in a
+ * batch then needs no timer of its own.
  * `error` gets a text for the log, in .redis the cause, and in .caller the text of that
  * (redis_error.h).
  * A pipeline runs once.

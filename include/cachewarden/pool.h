@@ -1,15 +1,15 @@
 /*
- * A bounded set of connections to one Redis database. While few call, each pipeline borrows a
- * connection. While many call, pipelines are batched: the first to wait leads the batch, takes the
- * next connection, writes everything that gathered, and each owner gets its own replies.
+ * A bounded set of connections to one Redis database. While few threads call, each pipeline acquires
+ * a connection of its own. While many call, pipelines are sent in batches: the first that waits leads
+ * the batch, takes the next connection and writes what has gathered. Everybody gets their own replies.
  *
- * After Redis could not be reached, every pipeline fails at once but for one a second that tries
- * again (the breaker). A Redis that leaves a command unanswered is suspected: the next pipeline
- * tries whether it still answers, and only if not, the breaker stays open.
+ * When Redis cannot be reached, the breaker opens: pipelines fail at once, and one a second tries
+ * again. When Redis does not answer a command in time, the breaker opens too, but the next pipeline
+ * may try at once.
  *
- * Threads: every function may be called by any thread unless it says otherwise. No lock of the
- * pool is held while it talks to the network. A write that may have been sent is never sent again;
- * a read is, once, when the connection it was given turns out to have been dead already.
+ * Threads: any thread may call any function, unless it says otherwise. The pool holds no lock while
+ * it talks to the network. A write that may have been sent is never sent again. A read is, once, if
+ * the connection it was given was dead already.
  */
 #ifndef CACHEWARDEN_POOL_H
 #define CACHEWARDEN_POOL_H
@@ -78,11 +78,11 @@ struct pool_options {
 };
 
 /*
- * Who says which Redis may take writes. Asked before every PIPELINE_WRITE, and before a read that
- * carries a command that writes: `ask` gives the origin of the Redis that may have them, 0 for any,
- * or an error that ends the pipeline unsent. When the connection then leads to another one, nothing
- * is sent, and `ask` is asked again with that origin as `missed`, to look anew. It may run
- * pipelines of its own on the pool, but only with PIPELINE_WRITE_FREE.
+ * Says which Redis may take writes. `ask` is called before every PIPELINE_WRITE, and before a read
+ * with a command that writes. It gives the origin that may have them, or 0 for any; an error of it
+ * ends the pipeline, and nothing is sent. If the connection leads to another origin, nothing is sent
+ * either, and `ask` is called again, with the origin it gave as `missed`. It may run pipelines on the
+ * pool itself, but only with PIPELINE_WRITE_FREE.
  */
 struct pool_gate {
     enum err (*ask)(void *with, uint64_t missed, int64_t deadline_ns, uint64_t *origin_out,
@@ -101,9 +101,9 @@ CW_MUST_CHECK enum err pool_open(const struct pool_options *options, struct pool
 void pool_close(struct pool **pool);
 
 /*
- * Which Redis it is, and which history of it: a number out of the replication id and the role that
- * INFO replication tells. It changes when Redis restarts, at a failover, and when the address leads
- * to another server; it is the same for all who are connected to the same one.
+ * Which Redis it is: a number made of the replication id and the role in INFO replication. It changes
+ * when Redis restarts, at a failover, and when the address leads to another server. Everybody who is
+ * connected to the same Redis gets the same number.
  */
 #define POOL_ORIGIN_UNKNOWN 0 /* nobody asked */
 #define POOL_ORIGIN_UNTOLD  2 /* Redis does not tell: the ACL user lacks +info */
@@ -111,15 +111,14 @@ uint64_t pool_origin_of(struct str replication_info);
 /* Whether two differ in more than the role: a Redis that was made a replica has lost nothing yet. */
 bool pool_origin_is_other(uint64_t a, uint64_t b);
 
-/* Every connection there is now is replaced by a fresh one as it comes to rest: for a caller who
- * has learnt that the Redis behind them has become another. */
+/* Replaces every connection there is now, as soon as nobody uses it. For a caller who has learnt that
+ * another Redis is behind the address now. */
 void pool_renew(struct pool *pool);
 
 /*
- * Reads the three TLS files that `files` names in place of those the pool has; *changed_out says which
- * are other than before. Connections are made with them from now on, and if any has changed, those
- * there are are replaced as by pool_renew. A pool without TLS has none and is left alone.
- * ERR_BAD_INPUT as of pool_open; all is as it was then.
+ * Reads the TLS files that `files` names, in place of those the pool has. *changed_out says which of
+ * them differ. New connections use them from now on; if one differs, pool_renew replaces the others.
+ * Does nothing for a pool without TLS. ERR_BAD_INPUT as pool_open; nothing has changed then.
  */
 CW_MUST_CHECK enum err pool_renew_tls(struct pool *pool, const struct redis_address *files,
                                       bool changed_out[TLS_PARTS], struct error *error);

@@ -1,8 +1,8 @@
 /*
- * RESP2 replies to values: hiredis's reader with object functions of ours, so that a reply is
- * built once, in the arena of the pipeline that owns it. It adds the limits hiredis lacks, checks
- * what hiredis skips (the end of a bulk string) and refuses RESP3, which later versions read. After anything but REPLY_READY and
- * REPLY_MORE the stream has no meaning any more: close the connection. One thread at a time.
+ * RESP2 replies to values. It is hiredis's reader with object functions of ours, so a reply is built
+ * once, in the arena of the pipeline that owns it. It adds limits that hiredis lacks, checks the end
+ * of bulk strings, which hiredis does not, and refuses RESP3, which later versions of hiredis read.
+ * After anything but REPLY_READY and REPLY_MORE the connection must be closed. One thread at a time.
  */
 #ifndef POOL_PROTOCOL_REPLY_H
 #define POOL_PROTOCOL_REPLY_H

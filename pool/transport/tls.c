@@ -202,8 +202,8 @@ static enum io_status start(struct transport *transport, struct tls_context *tls
     return status;
 }
 
-/* Redis has hung up while we wrote. It may have sent an alert before that says why: with TLS 1.3 that is how it refuses
- * our certificate. Only for the log; what has happened stays what it is. */
+/* Redis has hung up while we wrote. Before that it may have sent an alert that says why: so TLS 1.3
+ * refuses our certificate. It is only for the log, and changes no outcome. */
 static void read_alert(struct transport *transport)
 {
     char byte;

@@ -22,9 +22,9 @@ CW_MUST_CHECK enum err tls_context_new(const struct redis_address *address,
                                        enum redis_tls_file *file_out, struct error *error);
 void tls_context_free(struct tls_context **context);
 
-/* Reads the files of `address` in place of those before; its host is of no concern. Handshakes from
- * now on use them, and no session goes on; connections there are keep what they began with. After an
- * error, as of tls_context_new, all is as it was. Any thread. */
+/* Reads the files of `address` (not its host) in place of those before. Handshakes from now on use
+ * them, and resume no session. Connections there are keep what they began with. Errors as
+ * tls_context_new; nothing has changed then. Any thread. */
 CW_MUST_CHECK enum err tls_context_renew(struct tls_context *context,
                                          const struct redis_address *address,
                                          enum redis_tls_file *file_out, struct error *error);

@@ -1,6 +1,6 @@
 /*
- * Bytes to and from Redis before a deadline: the seam between what a connection says (conn.c) and
- * how it is carried (a plain socket, or TLS over one). A transport belongs to one thread at a time and takes no locks.
+ * Bytes to and from Redis before a deadline, over a plain socket or over TLS. A transport belongs to
+ * one thread at a time and takes no locks.
  */
 #ifndef POOL_TRANSPORT_TRANSPORT_H
 #define POOL_TRANSPORT_TRANSPORT_H
@@ -53,9 +53,9 @@ struct transport_ops {
 extern const struct transport_ops transport_plain;
 
 /*
- * Connects and starts the transport: TLS where `tls` is not NULL, which outlives it (tls.h). The look-up of a name is getaddrinfo's
- * and outside the deadline (it has no time limit of its own but resolv.conf's); numeric addresses
- * and Unix sockets need none. Every address of a name is tried within the deadline.
+ * Connects and starts the transport: TLS if `tls` is not NULL, which outlives it (tls.h). Every address
+ * of a name is tried within the deadline. The look-up of the name is getaddrinfo's and outside the
+ * deadline: only resolv.conf limits it. Numeric addresses and Unix sockets need no look-up.
  * ERR_UPSTREAM_DOWN or ERR_TIMEOUT; *transport_out is closed then.
  */
 CW_MUST_CHECK enum err transport_open(const struct redis_address *address, struct tls_context *tls,
