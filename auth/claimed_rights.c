@@ -9,17 +9,28 @@ static const struct json *get(struct arena *arena, const struct json *object, st
     return copy.ptr ? json_get(object, copy.ptr) : NULL;
 }
 
+/* Below an object, each way to read the dots: as they lead to the next member, or are part of its name. No
+ * member is looked at twice, for its place tells how far the name was read. */
+static const struct json *find_inside(struct arena *arena, const struct json *object,
+                                      struct str name)
+{
+    const struct json *value = NULL, *member;
+
+    for (size_t i = 0; i < name.len && !value; i++) {
+        if (name.ptr[i] != '.')
+            continue;
+        struct str rest = str_sub(name, i + 1, name.len - i - 1);
+        member = get(arena, object, str_sub(name, 0, i));
+        value = member ? find_inside(arena, member, rest) : NULL;
+    }
+    return value ? value : get(arena, object, name);
+}
+
 const struct json *claim_find(struct arena *arena, const struct json *payload, struct str name)
 {
     const struct json *value = get(arena, payload, name);
-    struct str part;
 
-    if (value || str_find(name, '.') < 0)
-        return value;
-    value = payload;
-    while (value && str_split(&name, '.', &part))
-        value = get(arena, value, part);
-    return value;
+    return value ? value : find_inside(arena, payload, name);
 }
 
 static bool is_member(const struct json *groups, struct str group)

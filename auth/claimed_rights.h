@@ -7,7 +7,9 @@
 
 /*
  * The claim of that very name, as "https://id.example/groups" is one; else dots lead to a member of
- * a member, as in Keycloak's "realm_access.roles". NULL: there is none, or no memory.
+ * a member, as in Keycloak's "realm_access.roles". A member may have dots in its name, as the client has in
+ * "resource_access.my.app.roles"; of two ways the one with the shorter names counts. NULL: there is none,
+ * or no memory.
  */
 const struct json *claim_find(struct arena *arena, const struct json *payload, struct str name);
 

@@ -159,9 +159,10 @@ enum err op_auth_me(struct call *call)
 
     if (err != ERR_OK)
         return err;
-    if (principal->kind == PRINCIPAL_USER)
-        user.is_superuser = principal->is_superuser;
-    if (principal->has_claimed_groups) {
+    user.is_superuser = principal->is_superuser;
+    if (principal->kind == PRINCIPAL_API_KEY) {
+        user.group_count = 0; /* its owner's give it nothing */
+    } else if (principal->has_claimed_groups) {
         user.groups = &principal->claimed_group;
         user.group_count = principal->claimed_group.len > 0;
     }

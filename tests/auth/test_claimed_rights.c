@@ -63,6 +63,28 @@ START_TEST(inside_others)
 }
 END_TEST
 
+/* Names of clients have dots, too. */
+START_TEST(members_with_dots)
+{
+    rules.groups_claim = STR("resource_access.my.app.roles");
+    ck_assert(read("{\"resource_access\":{\"my.app\":{\"roles\":[\"Admin\"]}}}").is_admin_member);
+    ck_assert(read("{\"resource_access.my\":{\"app\":{\"roles\":[\"Admin\"]}}}").is_admin_member);
+    ck_assert(read("{\"resource_access\":{\"my.app.roles\":\"Admin\"}}").is_admin_member);
+    /* A member that leads nowhere is not in the way of another. */
+    ck_assert(read("{\"resource_access\":{\"my\":{\"app\":5},\"my.app\":{\"roles\":[\"Admin\"]}}}")
+                  .is_admin_member);
+    /* Of two the one with the shorter names counts. */
+    ck_assert(!read("{\"resource_access\":{\"my\":{\"app\":{\"roles\":[]}},"
+                    "\"my.app\":{\"roles\":[\"Admin\"]}}}")
+                   .is_admin_member);
+    ck_assert(
+        !read("{\"resource_access\":{\"my.app\":[{\"roles\":[\"Admin\"]}]}}").is_admin_member);
+    rules.groups_claim = STR(".a..b.");
+    ck_assert(!read("{\"a\":{\"b\":\"Admin\"}}").is_admin_member);
+    ck_assert(read("{\"\":{\"a\":{\"\":{\"b\":{\"\":\"Admin\"}}}}}").is_admin_member);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("auth/claimed_rights");
@@ -72,6 +94,7 @@ int main(void)
     tcase_add_test(tcase, by_name);
     tcase_add_test(tcase, of_the_wrong_kind);
     tcase_add_test(tcase, inside_others);
+    tcase_add_test(tcase, members_with_dots);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

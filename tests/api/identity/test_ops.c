@@ -241,6 +241,20 @@ START_TEST(who_am_i)
 }
 END_TEST
 
+/* A key acts as its owner, and has none of the owner's rights. */
+START_TEST(the_rights_of_a_key)
+{
+    struct error error = {0};
+    struct users *users = loopback.app->users;
+    int64_t id = make_account("alice");
+    ck_assert_int_eq(users_set_superuser(users, id, true, &error), ERR_OK);
+    ck_assert_int_eq(users_set_group(users, id, STR("Admin"), true, &error), ERR_OK);
+    loopback_expect(LOOPBACK(&loopback, "auth.me", loopback_key(SCOPE_USER, id)),
+                    "{\"id\":1,\"username\":\"alice\",\"email\":\"alice@example.org\","
+                    "\"is_superuser\":false,\"groups\":[]}");
+}
+END_TEST
+
 /* An id of another installation of simplejwt: known by its token alone. */
 START_TEST(an_identity_that_lives_elsewhere)
 {
@@ -300,6 +314,7 @@ int main(void)
     tcase_add_test(tcase, bad_sign_ins);
     tcase_add_test(tcase, sign_ins_without_sense);
     tcase_add_test(tcase, who_am_i);
+    tcase_add_test(tcase, the_rights_of_a_key);
     tcase_add_test(tcase, an_identity_that_lives_elsewhere);
     suite_add_tcase(suite, tcase);
 
