@@ -2,9 +2,6 @@
 
 #include "suite.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
-
 #define PASSWORD STR("correct horse")
 #define NO       "No active account found with the given credentials"
 
@@ -97,25 +94,6 @@ START_TEST(a_hash_that_is_none)
 }
 END_TEST
 
-START_TEST(old_hashes_are_renewed)
-{
-    /* "password", with more memory than today's parameters. */
-    static const char old[] = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$"
-                              "CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
-    int64_t id = users_backend_add(users, "alice", old);
-
-    expect_no(STR("alice"), STR("passwort"));
-    ck_assert_int_eq(users_find_by_id(users, arena, id, &user, &error), ERR_OK);
-    ck_assert(str_eq(user.password_hash, str_from(old)));
-    ck_assert_int_eq(sign_in(STR("alice"), STR("password")), ERR_OK);
-    ck_assert_int_eq(users_find_by_id(users, arena, id, &user, &error), ERR_OK);
-    ck_assert(str_starts(user.password_hash, STR("$argon2id$v=19$m=19456,t=2,p=1$")));
-    /* The password is the same, so tokens stay good. */
-    ck_assert_int_eq(user.tokens_not_before_s, 0);
-    ck_assert_int_eq(sign_in(STR("alice"), STR("password")), ERR_OK);
-}
-END_TEST
-
 static void expect_not_registered(struct str name, struct str email, struct str password,
                                   enum err wanted, const char *text)
 {
@@ -172,46 +150,6 @@ START_TEST(a_new_account_is_known_at_once)
     ck_assert_int_eq(
         identity_authenticate(identity, arena, &credentials, now_s, &principal, &error), ERR_OK);
     ck_assert_uint_gt(principal.email.len, 0);
-}
-END_TEST
-
-static atomic_int signed_in, turned_away;
-
-static void *sign_in_without_waiting(void *arg)
-{
-    struct arena *own = arena_new(4096, 0);
-    struct user who;
-    struct error why;
-    (void)arg;
-
-    error_clear(&why);
-    enum err err = identity_login(identity, own, STR("alice"), false, PASSWORD, 0, &who, &why);
-    if (err == ERR_OK) {
-        atomic_fetch_add(&signed_in, 1);
-    } else {
-        ck_assert_int_eq(err, ERR_BUSY);
-        ck_assert_str_eq(why.caller, "Too many sign-ins at once, try again in a moment.");
-        atomic_fetch_add(&turned_away, 1);
-    }
-    arena_free(&own);
-    return NULL;
-}
-
-/* No place to hash at is no wrong password: it is said, and nothing else. */
-START_TEST(too_many_at_once)
-{
-    int64_t deadline_ns = soon();
-
-    sign_up("alice");
-    while (turned_away == 0) {
-        pthread_t threads[32];
-        ck_assert_int_lt(clock_mono_ns(), deadline_ns);
-        for (size_t i = 0; i < 32; i++)
-            ck_assert_int_eq(pthread_create(&threads[i], NULL, sign_in_without_waiting, NULL), 0);
-        for (size_t i = 0; i < 32; i++)
-            ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
-        ck_assert_int_gt(signed_in, 0);
-    }
 }
 END_TEST
 
@@ -292,10 +230,8 @@ int main(void)
     tcase_add_test(tcase, who_may_not);
     tcase_add_test(tcase, an_account_without_a_password);
     tcase_add_test(tcase, a_hash_that_is_none);
-    tcase_add_test(tcase, old_hashes_are_renewed);
     tcase_add_test(tcase, registrations_that_are_refused);
     tcase_add_test(tcase, a_new_account_is_known_at_once);
-    tcase_add_test(tcase, too_many_at_once);
     tcase_add_test(tcase, making_keys);
     tcase_add_test(tcase, keys_that_are_refused);
     suite_add_tcase(suite, tcase);

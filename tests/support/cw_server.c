@@ -136,9 +136,9 @@ static void environment_put_named(struct environment *environment, const char *n
 static void environment_init(struct environment *environment, const char *directory,
                              const char *const *more)
 {
-    static const char *const kept[] = {"PATH",         "TMPDIR",       "LLVM_PROFILE_FILE",
-                                       "ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS",
-                                       "UBSAN_OPTIONS"};
+    static const char *const kept[] = {
+        "PATH",         "TMPDIR",       "LD_LIBRARY_PATH", "LLVM_PROFILE_FILE",
+        "ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS",    "UBSAN_OPTIONS"};
     memset(environment, 0, sizeof *environment);
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         if (getenv(kept[i]))

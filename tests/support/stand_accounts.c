@@ -76,11 +76,20 @@ static void make_template(const char *path)
     cw_directory_remove(&directory);
 }
 
+/* One library knows nothing of the other's hashes. */
+static const char *kind(void)
+{
+    const char *libraries = getenv("LD_LIBRARY_PATH");
+    return libraries && strstr(libraries, "/quick_argon2") ? "quick" : "real";
+}
+
 /* Those of earlier builds. */
 static void remove_templates(void)
 {
+    char pattern[300];
     glob_t found = {0};
-    if (glob(TEMPLATES "-*", 0, NULL, &found) == 0)
+    snprintf(pattern, sizeof pattern, TEMPLATES "-%s-*", kind());
+    if (glob(pattern, 0, NULL, &found) == 0)
         for (size_t i = 0; i < found.gl_pathc; i++)
             unlink(found.gl_pathv[i]);
     globfree(&found);
@@ -92,8 +101,8 @@ void stand_accounts_copy(const char *directory)
     char template[300], path[320];
     struct stat program;
     ck_assert_int_eq(stat(CW_BINARY, &program), 0);
-    snprintf(template, sizeof template, TEMPLATES "-%lld.%09ld", (long long)program.st_mtim.tv_sec,
-             program.st_mtim.tv_nsec);
+    snprintf(template, sizeof template, TEMPLATES "-%s-%lld.%09ld", kind(),
+             (long long)program.st_mtim.tv_sec, program.st_mtim.tv_nsec);
     int lock = open(TEMPLATES ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     ck_assert_msg(lock >= 0 && flock(lock, LOCK_EX) == 0, TEMPLATES ".lock: %s", strerror(errno));
     if (access(template, F_OK) != 0) {

@@ -289,6 +289,7 @@ START_TEST(a_redis_that_does_not_answer)
                                                      .is_unwatched = true,
                                                      .command_timeout_ms = 3000});
     session_open(&hasty, "alice", &third);
+    ck_assert_int_eq(audit_drain(hasty.app, clock_deadline_ns(PATIENCE_MS)), ERR_OK);
     redis_server_pause(redis);
     struct loopback_answer *answer = SESSION_CALL(&hasty, &third, "auth.logout", .body = "{}");
     /* It was sent: it may be done, and counts here as if it were. */
