@@ -20,8 +20,9 @@ static struct stand stand;
 
 static void open_stand(void)
 {
-    stand_open(&stand, &(struct stand_options){.environment = (const char *const[]){
-                                                   "CACHEWARDEN_LIMITS_ENABLED=false", NULL}});
+    stand_open(&stand, &(struct stand_options){
+                           .environment = (const char *const[]){
+                               CW_DEFAULT_THREADS, "CACHEWARDEN_LIMITS_ENABLED=false", NULL}});
     control_set_version(stand.redis, stand.alice.id, FIRST_VERSION);
 }
 
@@ -248,10 +249,10 @@ static struct tcp_proxy *open_behind_proxy(struct redis_server **redis_out, cons
     *redis_out = redis_server_start(NULL);
     struct tcp_proxy *proxy = tcp_proxy_start(redis_server_port(*redis_out));
     snprintf(url, sizeof url, "REDIS_URL=redis://127.0.0.1:%d/0", tcp_proxy_port(proxy));
-    stand_open(&stand, &(struct stand_options){
-                           .no_redis = true,
-                           .environment = (const char *const[]){
-                               url, pool_size, "CACHEWARDEN_LIMITS_ENABLED=false", NULL}});
+    stand_open(&stand, &(struct stand_options){.no_redis = true,
+                                               .environment = (const char *const[]){
+                                                   url, pool_size, CW_DEFAULT_THREADS,
+                                                   "CACHEWARDEN_LIMITS_ENABLED=false", NULL}});
     control_set_version(*redis_out, stand.alice.id, FIRST_VERSION);
     /* Connecting has round trips of its own; afterwards the connections are there. */
     for (int i = 0; i < 5; i++)

@@ -272,10 +272,10 @@ static void play(int target_port, const char *const *environment, const char *sc
     proxy = fault_proxy_start(target_port, seed);
     snprintf(url, sizeof url, "REDIS_URL=%s127.0.0.1:%d/0", scheme, fault_proxy_port(proxy));
     snprintf(command, sizeof command, "CACHEWARDEN_REDIS_COMMAND_TIMEOUT_MS=%d", COMMAND_MS);
-    const char *all[16] = {url, "CACHEWARDEN_REDIS_BORROW_TIMEOUT_MS=100",
+    const char *all[16] = {url, CW_DEFAULT_THREADS, "CACHEWARDEN_REDIS_BORROW_TIMEOUT_MS=100",
                            "CACHEWARDEN_REDIS_CONNECT_TIMEOUT_MS=500", command};
     for (size_t i = 0; environment && environment[i]; i++)
-        all[4 + i] = environment[i];
+        all[5 + i] = environment[i];
     stand_open(&stand, &(struct stand_options){.no_redis = true, .environment = all});
     stand_wait(works, NULL, "it works through the proxy");
     start_clients();

@@ -57,8 +57,9 @@ static void *sign_in(void *good)
 
 START_TEST(password_hashes_leave_nothing_behind)
 {
-    stand_open(&stand, &(struct stand_options){.environment = (const char *const[]){
-                                                   "CACHEWARDEN_LIMITS_ENABLED=false", NULL}});
+    stand_open(&stand, &(struct stand_options){
+                           .environment = (const char *const[]){"CACHEWARDEN_LIMITS_ENABLED=false",
+                                                                CW_DEFAULT_THREADS, NULL}});
     long before_kib = resident_kib();
 
     pthread_t threads[CLIENTS];

@@ -84,7 +84,8 @@ static void start(int kind)
     cw_server_start(&server,
                     &(struct cw_server_options){
                         .log_fd = ends[1],
-                        .environment = (const char *const[]){"CACHEWARDEN_SERVER_DRAIN_S=2", NULL},
+                        .environment = (const char *const[]){"CACHEWARDEN_SERVER_DRAIN_S=2",
+                                                             CW_DEFAULT_THREADS, NULL},
                     });
     make_key();
 }

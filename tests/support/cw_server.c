@@ -332,6 +332,8 @@ void cw_server_start(struct cw_server *server, const struct cw_server_options *o
     static const struct cw_server_options plain;
     static const char *const serve[] = {"serve", NULL};
     static const char *const serve_config[] = {"serve", "--config", "test.conf", NULL};
+    /* The default is 64, and under ThreadSanitizer each takes milliseconds. */
+    static const char *const few_threads[] = {"CACHEWARDEN_SERVER_THREADS=8", NULL};
     if (!options)
         options = &plain;
     memset(server, 0, sizeof *server);
@@ -351,7 +353,9 @@ void cw_server_start(struct cw_server *server, const struct cw_server_options *o
     struct sockaddr_un address;
     int notify = open_notify(&address, server->directory);
     struct environment environment;
-    environment_init(&environment, server->directory, options->environment);
+    environment_init(&environment, server->directory, few_threads);
+    for (const char *const *item = options->environment; item && *item; item++)
+        environment_put(&environment, *item);
     environment_put_named(&environment, "NOTIFY_SOCKET", address.sun_path);
     char *argv[LIST_MAX + 1];
     fill_argv(argv, options->config ? serve_config : serve, options->arguments);

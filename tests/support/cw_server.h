@@ -18,14 +18,17 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+/* For a server's environment: as many threads as outside of tests. */
+#define CW_DEFAULT_THREADS "CACHEWARDEN_SERVER_THREADS="
+
 /* All lists end with NULL and may be NULL. */
 struct cw_server_options {
     const char *const *arguments; /* behind "serve" */
     /*
      * "NAME=value", in place of or besides these: CACHEWARDEN_LISTEN=127.0.0.1:0,
      * DATABASE_URL=sqlite:FOLDER/users.db, REDIS_URL=redis://127.0.0.1:1/0 (nobody there),
-     * CACHEWARDEN_SERVER_LAME_DUCK_S=0. An empty
-     * value counts as not given: "CACHEWARDEN_LISTEN=" lets the configuration file decide.
+     * CACHEWARDEN_SERVER_LAME_DUCK_S=0, CACHEWARDEN_SERVER_THREADS=8. An empty value counts as not
+     * given: "CACHEWARDEN_LISTEN=" lets the configuration file decide.
      */
     const char *const *environment;
     const char *config;    /* text of a configuration file, or NULL for none */
