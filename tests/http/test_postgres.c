@@ -286,6 +286,5 @@ int main(void)
     tcase_add_test(tcase, the_database_is_paused);
     tcase_add_test(tcase, starts_that_fail_say_why);
     suite_add_tcase(suite, tcase);
-    postgres_server_prepare();
     return suite_run(suite);
 }

@@ -223,7 +223,6 @@ END_TEST
 
 int main(void)
 {
-    postgres_server_prepare();
     Suite *suite = suite_create("two nodes");
     TCase *tcase = tcase_create("behind HAProxy");
     tcase_add_test(tcase, a_rolling_restart_loses_nothing);

@@ -14,12 +14,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Made by this process, or by one that forked it. */
-static char template[64];
+/* What initdb made, by a name that changes when it has to be made anew. */
+#define TEMPLATES        CW_BINARY "-postgres"
+#define TEMPLATE_EDITION 1 /* of the options below */
+static char template[320];
 
 void postgres_die(const char *format, ...)
 {
@@ -71,14 +74,14 @@ pid_t postgres_launch(char *const *argv, const char *directory, struct postgres_
         postgres_die("fork: %s", strerror(errno));
     if (pid > 0)
         return pid;
-    if (identity.is_other &&
-        (setgroups(0, NULL) != 0 || setgid(identity.gid) != 0 || setuid(identity.uid) != 0))
-        _exit(126);
     if (chdir(directory) != 0)
         _exit(126);
     int log = open("log", O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (log < 0 || null < 0)
+        _exit(126);
+    if (identity.is_other &&
+        (setgroups(0, NULL) != 0 || setgid(identity.gid) != 0 || setuid(identity.uid) != 0))
         _exit(126);
     dup2(null, STDIN_FILENO);
     dup2(log, STDOUT_FILENO);
@@ -186,25 +189,61 @@ void postgres_dismiss_caretaker(int lifeline)
     close(lifeline);
 }
 
-const char *postgres_template(void)
+static void run_initdb(const char *directory, const char *initdb, struct postgres_identity identity)
 {
-    if (template[0] != '\0')
-        return template;
-    struct postgres_identity identity = postgres_find_identity();
-    char initdb[128], password[128], option[160];
-    postgres_make_directory(template, sizeof template, identity);
-    postgres_start_caretaker(template);
-
-    snprintf(password, sizeof password, "%s/password", template);
+    char password[128], option[160];
+    snprintf(password, sizeof password, "%s/password", directory);
     int fd = open(password, O_CREAT | O_WRONLY | O_EXCL | O_CLOEXEC, 0644);
     if (fd < 0 || dprintf(fd, "%s\n", POSTGRES_PASSWORD) < 0 || close(fd) != 0)
         postgres_die("%s: %s", password, strerror(errno));
     snprintf(option, sizeof option, "--pwfile=%s", password);
-    postgres_find_program(initdb, sizeof initdb, "initdb");
     static const char user[] = "--username=" POSTGRES_SUPERUSER;
     postgres_run((const char *const[]){initdb, "--pgdata=data", user, "--auth=scram-sha-256",
                                        option, "--encoding=UTF8", "--locale=C.UTF-8",
                                        "--wal-segsize=1", "--no-sync", NULL},
-                 template, identity);
+                 directory, identity);
+}
+
+/* Where whoever runs PostgreSQL may write, and from there to where it stays. */
+static void make_template(const char *initdb)
+{
+    char directory[64], made[340];
+    struct postgres_identity identity = postgres_find_identity();
+    postgres_make_directory(directory, sizeof directory, identity);
+    int lifeline = postgres_start_caretaker(directory);
+    run_initdb(directory, initdb, identity);
+    snprintf(made, sizeof made, "%s.new", template);
+    postgres_remove_directory(made);
+    postgres_copy("data", made, directory);
+    if (rename(made, template) != 0)
+        postgres_die("%s: %s", made, strerror(errno));
+    postgres_remove_directory(directory);
+    postgres_dismiss_caretaker(lifeline);
+}
+
+/* As we are, because the way to the build folder may be closed to nobody; who owns it stays. */
+void postgres_copy(const char *from, const char *to, const char *directory)
+{
+    postgres_run((const char *const[]){"cp", "-a", from, to, NULL}, directory,
+                 (struct postgres_identity){.is_other = false});
+}
+
+/* Many test programs may be the first at once. */
+const char *postgres_template(void)
+{
+    char initdb[128];
+    struct stat status = {0};
+    if (template[0] != '\0')
+        return template;
+    postgres_find_program(initdb, sizeof initdb, "initdb");
+    stat(initdb, &status);
+    snprintf(template, sizeof template, TEMPLATES "-%d-%u-%lld", TEMPLATE_EDITION,
+             (unsigned)geteuid(), (long long)status.st_mtim.tv_sec);
+    int lock = open(TEMPLATES ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (lock < 0 || flock(lock, LOCK_EX) != 0)
+        postgres_die(TEMPLATES ".lock: %s", strerror(errno));
+    if (access(template, F_OK) != 0)
+        make_template(initdb);
+    close(lock);
     return template;
 }

@@ -43,8 +43,10 @@ int postgres_start_caretaker(char *directory);
 /* The work is done: it goes, and the lifeline is closed. */
 void postgres_dismiss_caretaker(int lifeline);
 
-/* A directory with a fresh cluster in `data`, not running: made once a process, and by main for all
- * tests that are forked from it. */
+/* The directory of a fresh cluster that nobody runs: made once a build folder, kept there, and only ever
+ * copied. */
 const char *postgres_template(void);
+/* Copies a directory, both named as seen from the third. */
+void postgres_copy(const char *from, const char *to, const char *directory);
 
 #endif

@@ -4,10 +4,9 @@
  * PostgreSQL refuses to run as root, so then it runs as nobody. Whatever becomes of the test,
  * nothing of it stays behind. Everything that goes wrong here ends the test with a message.
  *
- * initdb takes a second, so it is done once a process, and the server works on a copy. With check in
- * fork mode that means: call postgres_server_prepare in main, and every test that needs a server of
- * its own (to kill, pause or restart it) has one in a fifth of a second. Tests that only need an
- * empty database share a server started in main, and make a database each.
+ * initdb takes a second, so it is done once a build folder, and the server works on a copy. A test that
+ * needs a server of its own (to kill, pause or restart it) has one in a fifth of a second. Tests that only
+ * need an empty database share a server started in main, and make a database each.
  */
 #ifndef SUPPORT_POSTGRES_SERVER_H
 #define SUPPORT_POSTGRES_SERVER_H
@@ -29,9 +28,6 @@ struct postgres_server_options {
     bool tcp;                /* also a free port of 127.0.0.1 */
     const char *const *args; /* settings, NULL-terminated: {"max_connections=5", NULL} */
 };
-
-/* Does what takes long, once; what it makes goes when the process that called it has ended. */
-void postgres_server_prepare(void);
 
 /* NULL options: Unix socket only. Returns once it takes connections. */
 struct postgres_server *postgres_server_start(const struct postgres_server_options *options);
