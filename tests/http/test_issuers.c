@@ -341,6 +341,7 @@ int main(void)
 {
     Suite *suite = suite_create("issuers");
     TCase *tcase = tcase_create("issuers");
+    tcase_add_unchecked_fixture(tcase, make_signers, free_signers);
     tcase_add_checked_fixture(tcase, open_keys, close_all);
     tcase_add_test(tcase, every_algorithm);
     tcase_add_test(tcase, secrets);

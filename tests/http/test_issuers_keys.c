@@ -226,6 +226,7 @@ int main(void)
 {
     Suite *suite = suite_create("issuers' keys");
     TCase *tcase = tcase_create("keys");
+    tcase_add_unchecked_fixture(tcase, make_signers, free_signers);
     tcase_add_checked_fixture(tcase, open_keys, close_all);
     tcase_add_test(tcase, rotation);
     tcase_add_test(tcase, withdrawn);

@@ -26,9 +26,11 @@ static struct key_server *keys;
 static char *directory;
 static char config[8192];
 
+/* Once a program: it takes seconds. */
 static void mint(void)
 {
     int status = -1;
+    directory = cw_directory_new();
     pid_t child = fork();
     ck_assert_int_ge(child, 0);
     if (child == 0) {
@@ -52,8 +54,6 @@ static char *file_of(const char *name)
 
 static void open_stand(void)
 {
-    directory = cw_directory_new();
-    mint();
     keys = key_server_start(NULL, 0);
     char *set = file_of("jwks.json");
     key_server_publish(keys, set);
@@ -79,6 +79,10 @@ static void close_stand(void)
 {
     stand_close(&stand);
     key_server_stop(&keys);
+}
+
+static void remove_minted(void)
+{
     cw_directory_remove(&directory);
 }
 
@@ -150,6 +154,7 @@ int main(void)
 {
     Suite *suite = suite_create("issuers, PyJWT");
     TCase *tcase = tcase_create("pyjwt");
+    tcase_add_unchecked_fixture(tcase, mint, remove_minted);
     tcase_add_checked_fixture(tcase, open_stand, close_stand);
     tcase_add_test(tcase, every_algorithm);
     tcase_add_test(tcase, changed_on_the_way);
