@@ -118,7 +118,7 @@ static void *play(void *arg)
             play_once(player, own);
         atomic_fetch_sub(&playing, 1);
         arena_reset(own);
-        usleep(PAUSE_US);
+        usleep(atomic_load(&is_paused) ? 5000 : PAUSE_US);
     }
     arena_free(&own);
     return NULL;
