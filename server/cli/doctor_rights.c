@@ -8,49 +8,16 @@
 
 enum { WORDS_MAX = 8, TRIALS_MAX = 512 };
 
-enum need { NEED_ALWAYS, NEED_FOR_DATABASES /* named caches that are a whole one */ };
+/* Every right of the ACL line in docs/redis.md; a test takes each away in turn and expects it to be missed. */
+enum need { NEED_ALWAYS, NEED_FOR_DATABASES, NEED_UNTRIED };
 
-/* Every right of the ACL line in docs/redis.md, with arguments as the service sends them; a test
- * takes each right away in turn and expects it to be missed. */
 static const struct {
     enum need need;
-    const char *command;
-} rights[] = {
-    {NEED_ALWAYS, "del cw:doctor"},
-    {NEED_ALWAYS, "echo 1"},
-    {NEED_ALWAYS, "exists cw:doctor"},
-    {NEED_ALWAYS, "expire cw:doctor 1"},
-    {NEED_ALWAYS, "expireat cw:doctor 1"},
-    {NEED_ALWAYS, "get cw:doctor"},
-    {NEED_ALWAYS, "getdel cw:doctor"},
-    {NEED_ALWAYS, "hdel cw:doctor f"},
-    {NEED_ALWAYS, "hincrby cw:doctor f 1"},
-    {NEED_ALWAYS, "hmget cw:doctor f"},
-    {NEED_ALWAYS, "hset cw:doctor f v"},
-    {NEED_ALWAYS, "hsetnx cw:doctor f v"},
-    {NEED_ALWAYS, "incr cw:doctor"},
-    {NEED_ALWAYS, "incrby cw:doctor 1"},
-    {NEED_ALWAYS, "info"},
-    {NEED_ALWAYS, "pexpire cw:doctor 1"},
-    {NEED_ALWAYS, "ping"},
-    {NEED_ALWAYS, "pttl cw:doctor"},
-    {NEED_ALWAYS, "set cw:doctor v"},
-    {NEED_ALWAYS, "setex cw:doctor 1 v"},
-    {NEED_ALWAYS, "time"},
-    {NEED_ALWAYS, "ttl cw:doctor"},
-    {NEED_ALWAYS, "unlink cw:doctor"},
-    {NEED_ALWAYS, "xadd cw:doctor * f v"},
-    {NEED_ALWAYS, "xrange cw:doctor - +"},
-    {NEED_ALWAYS, "xrevrange cw:doctor + -"},
-    {NEED_ALWAYS, "zadd cw:doctor 1 m"},
-    {NEED_ALWAYS, "zcount cw:doctor 0 1"},
-    {NEED_ALWAYS, "zrem cw:doctor m"},
-    {NEED_ALWAYS, "zremrangebyscore cw:doctor 0 1"},
-    {NEED_ALWAYS, "zrevrange cw:doctor 0 1"},
-    {NEED_ALWAYS, "zscore cw:doctor m"},
-    {NEED_FOR_DATABASES, "select 1"},
-    {NEED_FOR_DATABASES, "dbsize"},
-    {NEED_FOR_DATABASES, "flushdb"},
+    const char *name, *arguments;
+} commands[] = {
+#define COMMAND(need, name, arguments) {NEED_##need, name, arguments},
+#include "cachewarden/redis_commands.def"
+#undef COMMAND
 };
 
 struct trials {
@@ -72,15 +39,13 @@ static void add_words(struct trials *trials, struct str label, const struct str 
     pipeline_add(trials->pipeline, EXPECT_ANY, 3 + count, argv);
 }
 
-static void add_right(struct trials *trials, const char *command)
+static void add_command(struct trials *trials, const char *name, const char *arguments)
 {
-    struct str words[WORDS_MAX], rest = str_from(command), label = STR_NONE;
-    size_t count = 0;
-    while (count < WORDS_MAX && str_split(&rest, ' ', &words[count]))
+    struct str words[WORDS_MAX] = {str_from(name)}, rest = str_from(arguments);
+    size_t count = 1;
+    while (rest.len > 0 && count < WORDS_MAX && str_split(&rest, ' ', &words[count]))
         count++;
-    if (count > 0)
-        label = words[0];
-    add_words(trials, label, words, count);
+    add_words(trials, words[0], words, count);
 }
 
 /* The keys of named caches in this very Redis. */
@@ -111,9 +76,10 @@ static bool empties_databases(const struct config *config)
 static void add_all(struct doctor *doctor, const struct config *config, struct trials *trials)
 {
     bool has_databases = empties_databases(config);
-    for (size_t i = 0; i < sizeof rights / sizeof *rights; i++)
-        if (rights[i].need == NEED_ALWAYS || has_databases)
-            add_right(trials, rights[i].command);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (commands[i].need == NEED_ALWAYS ||
+            (commands[i].need == NEED_FOR_DATABASES && has_databases))
+            add_command(trials, commands[i].name, commands[i].arguments);
     add_cache_keys(doctor, config, trials);
 }
 

@@ -19,6 +19,7 @@ BEGIN {
 	own("auth", "digest identity issuer password permit principal revocations session token users")
 	own("api", "app call examples limits params routes tally")
 	owner["limits.def"] = "api"
+	owner["redis_commands.def"] = "api"
 
 	# Foreign headers have one home: a folder, a file, or (with *) a file and its parts.
 	home["argon2.h"] = "auth/password.c"

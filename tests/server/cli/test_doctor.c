@@ -198,6 +198,47 @@ START_TEST(each_right_is_missed)
 }
 END_TEST
 
+static char *acl_line_of_the_table(void)
+{
+    char *line = NULL;
+    size_t size;
+    FILE *out = open_memstream(&line, &size);
+    fputs("on >PASSWORD resetkeys ~cw:* ~whatsapp:* resetchannels -@all", out);
+#define COMMAND(need, name, arguments) fputs(" +" name, out);
+#include "cachewarden/redis_commands.def"
+#undef COMMAND
+    fclose(out);
+    return line;
+}
+
+/* docs/redis.md with the line as it should be. */
+static void write_acl_line(const char *was, const char *line)
+{
+    char *page = cw_file_read(CW_SOURCE_DIR "/docs/redis.md");
+    const char *at = strstr(page, was);
+    FILE *file = fopen(CW_SOURCE_DIR "/docs/redis.md", "we");
+    ck_assert(at && file);
+    fprintf(file, "%.*s%s%s", (int)(at - page), page, line, at + strlen(was));
+    fclose(file);
+    free(page);
+}
+
+/* The page allows what the table has; to write it anew after a change of the table:
+ * CW_UPDATE_GOLDEN=1 build-dev/tests/server/cli/test_doctor */
+START_TEST(the_page_allows_what_the_table_has)
+{
+    char *line = acl_line_of_the_table(), *rights = guarded_redis_rights();
+    if (getenv("CW_UPDATE_GOLDEN") && strcmp(line, rights) != 0) {
+        write_acl_line(rights, line);
+        free(rights);
+        rights = guarded_redis_rights();
+    }
+    ck_assert_str_eq(rights, line);
+    free(rights);
+    free(line);
+}
+END_TEST
+
 START_TEST(a_key_out_of_reach)
 {
     redis_server_do(cli_test.redis, "ACL SETUSER default resetkeys ~cw:*");
@@ -376,6 +417,7 @@ int main(void)
     tcase_add_test(with, a_database_in_use);
     tcase_add_test(with, postgresql);
     tcase_add_checked_fixture(without, cli_open, cli_close);
+    tcase_add_test(without, the_page_allows_what_the_table_has);
     tcase_add_test(without, redis_is_down);
     tcase_add_test(without, a_wrong_clock_and_a_strange_redis);
     tcase_add_test(without, as_json);
