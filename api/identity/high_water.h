@@ -5,6 +5,9 @@
  * theirs; and tokens would be good again that a new password or a deactivation had ended. So Redis holds
  * both, too, and whichever of the two sides is behind is raised. What is lost on both sides together is not
  * covered.
+ *
+ * What no account and no clock can have brought to Redis is overwritten there, each mark for itself. A number
+ * counts as if it were absent; a date far ahead counts as now.
  */
 #ifndef API_IDENTITY_HIGH_WATER_H
 #define API_IDENTITY_HIGH_WATER_H
@@ -25,6 +28,7 @@ enum { HIGH_WATER_IDS, HIGH_WATER_VOIDS, HIGH_WATER_MARKS };
 struct high_water {
     int64_t seen[HIGH_WATER_MARKS];   /* in the users database */
     int64_t raised[HIGH_WATER_MARKS]; /* to this, there */
+    bool is_bad[HIGH_WATER_MARKS];    /* in Redis, and that was said in the log */
 };
 
 /* One look at both sides, once in a while; a write where they differ. Errors of users.h and of
