@@ -197,6 +197,17 @@ enum err issuer_check_files(const struct issuer_spec *spec, const char **field_o
     return err ? error_set(error, err, "%s", why.caller) : ERR_OK;
 }
 
+enum err issuer_check_server(const struct issuer_spec *spec, int timeout_ms, size_t *count_out,
+                             struct error *error)
+{
+    struct issuer_keys *keys;
+    enum err err = issuer_keys_fetch(spec, NULL, timeout_ms, &keys, error);
+
+    *count_out = err ? 0 : issuer_keys_count(keys);
+    issuer_keys_release(&keys);
+    return err;
+}
+
 enum err issuer_check(const struct issuer_spec *spec, const char **field_out, struct error *error)
 {
     int sources =

@@ -1,11 +1,11 @@
 #include "issuer_keys.h"
 
 #include "jwks.h"
+#include "jwks_fetch.h"
 #include "key_file.h"
 
 #include "cachewarden/digest.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 
 struct issuer_keys {
@@ -84,6 +84,26 @@ enum err issuer_keys_load(const struct issuer_spec *spec, struct issuer_keys **k
         secret_wipe(memory, size);
     free(memory);
     free(name);
+    return err;
+}
+
+enum err issuer_keys_fetch(const struct issuer_spec *spec, const atomic_bool *stops, int timeout_ms,
+                           struct issuer_keys **keys_out, struct error *error)
+{
+    const struct jwks_fetch_options options = {
+        .url = spec->jwks_url.ptr,
+        .ca_file = spec->jwks_ca.ptr,
+        .stops = stops,
+        .timeout_ms = timeout_ms,
+    };
+    char *body;
+    size_t size;
+
+    *keys_out = NULL;
+    enum err err = jwks_fetch(&options, &body, &size, error);
+    if (!err)
+        err = issuer_keys_new(spec, (struct str){body, size}, keys_out, error);
+    free(body);
     return err;
 }
 

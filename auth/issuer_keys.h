@@ -9,6 +9,8 @@
 
 #include "cachewarden/issuer.h"
 
+#include <stdatomic.h>
+
 #define ISSUER_SECRET_MAX_SIZE 4096
 
 struct issuer_keys;
@@ -23,6 +25,11 @@ CW_MUST_CHECK enum err issuer_keys_new(const struct issuer_spec *spec, struct st
 /* The same from jwks_file or secret_file. Also ERR_UPSTREAM_DOWN: it cannot be read. */
 CW_MUST_CHECK enum err issuer_keys_load(const struct issuer_spec *spec,
                                         struct issuer_keys **keys_out, struct error *error);
+
+/* The same from jwks_url, in timeout_ms: texts end with a NUL. Errors of jwks_fetch as well. `stops` as there. */
+CW_MUST_CHECK enum err issuer_keys_fetch(const struct issuer_spec *spec, const atomic_bool *stops,
+                                         int timeout_ms, struct issuer_keys **keys_out,
+                                         struct error *error);
 
 /* One more owner; NULL stays NULL. */
 struct issuer_keys *issuer_keys_hold(struct issuer_keys *keys);

@@ -1,8 +1,6 @@
 /* The thread that keeps the issuers' keys fresh: files are looked at, servers asked. */
 #include "issuers_private.h"
 
-#include "jwks_fetch.h"
-
 #include "cachewarden/clock.h"
 #include "cachewarden/log.h"
 
@@ -91,26 +89,6 @@ static void look_at_file(struct issuers *issuers, struct issuer *issuer)
 
 /* ---- servers ---- */
 
-static enum err fetch(struct issuers *issuers, const struct issuer *issuer,
-                      struct issuer_keys **keys_out, struct error *error)
-{
-    const struct jwks_fetch_options options = {
-        .url = issuer->spec.jwks_url.ptr,
-        .ca_file = issuer->spec.jwks_ca.ptr,
-        .stops = &issuers->stops,
-        .timeout_ms = issuers->fetch_timeout_ms,
-    };
-    char *body;
-    size_t size;
-
-    *keys_out = NULL;
-    enum err err = jwks_fetch(&options, &body, &size, error);
-    if (!err)
-        err = issuer_keys_new(&issuer->spec, (struct str){body, size}, keys_out, error);
-    free(body);
-    return err;
-}
-
 static void ask_server(struct issuers *issuers, struct issuer *issuer)
 {
     struct issuer_keys *keys = NULL, *held;
@@ -118,7 +96,8 @@ static void ask_server(struct issuers *issuers, struct issuer *issuer)
     bool is_changed = false;
 
     error_clear(&error);
-    enum err err = fetch(issuers, issuer, &keys, &error);
+    enum err err =
+        issuer_keys_fetch(&issuer->spec, &issuers->stops, issuers->fetch_timeout_ms, &keys, &error);
     if (atomic_load(&issuers->stops)) {
         issuer_keys_release(&keys);
         return;

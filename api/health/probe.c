@@ -28,27 +28,46 @@ struct health {
     struct health_report report;
 };
 
-static struct health_report ask_redis(struct app *app, struct arena *arena, int64_t deadline_ns)
+static void add_trial(struct pipeline *pipeline)
 {
-    struct health_report report = {.message = "reads and writes work"};
-    struct error error = {0};
     struct key key = key_probe();
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE_FREE);
 
     PIPELINE_ADD(pipeline, EXPECT_OK, STR("SET"), key_str(&key), STR("probe"), STR("EX"),
                  STR("10"));
     PIPELINE_ADD(pipeline, EXPECT_STRING, STR("GET"), key_str(&key));
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
+}
+
+static bool has_gone_well(const struct pipeline *pipeline)
+{
+    return str_eq(pipeline_value(pipeline, 1)->text, STR("probe")) &&
+           pipeline_value(pipeline, 2)->integer == 1;
+}
+
+/* Where the control data is another installation's nothing is written, and so nothing works. */
+static struct health_report ask_redis(struct app *app, struct arena *arena, int64_t deadline_ns)
+{
+    bool is_foreign = app_is_foreign(app, NULL);
+    struct health_report report = {.message = "reads and writes work"};
+    struct error error = {0};
+    struct pipeline *pipeline =
+        pipeline_new(arena, is_foreign ? PIPELINE_READ : PIPELINE_WRITE_FREE);
+
+    if (is_foreign)
+        PIPELINE_ADD(pipeline, EXPECT_STATUS, STR("PING"));
+    else
+        add_trial(pipeline);
     enum err err = pipeline_run(app->control, pipeline, deadline_ns, &error);
 
     report.connected = err == ERR_OK || err == ERR_UPSTREAM_REFUSED;
-    report.read_write = err == ERR_OK && str_eq(pipeline_value(pipeline, 1)->text, STR("probe")) &&
-                        pipeline_value(pipeline, 2)->integer == 1;
+    report.read_write = err == ERR_OK && !is_foreign && has_gone_well(pipeline);
     if (err != ERR_OK)
         snprintf(report.message, sizeof report.message, "%s",
                  redis_error_text(error.redis ? error.redis : REDIS_ERROR_UNAVAILABLE));
     else if (!report.read_write)
-        snprintf(report.message, sizeof report.message, "redis lost what was written");
+        snprintf(report.message, sizeof report.message, "%s",
+                 is_foreign ? "redis holds the control data of another installation"
+                            : "redis lost what was written");
     return report;
 }
 

@@ -10,16 +10,18 @@
 #include "cachewarden/app.h"
 
 struct health_report {
-    bool connected;    /* Redis answered */
-    bool read_write;   /* and the key came back as it was written */
-    char message[192]; /* "reads and writes work", or a fixed cause of pipeline_run */
+    bool connected;  /* Redis answered */
+    bool read_write; /* and the key came back as it was written */
+    /* "reads and writes work", a fixed cause of pipeline_run, or whose control data it is */
+    char message[192];
 };
 
 /* Never fails: a Redis that is out of reach is a report too. */
 void health_probe(struct app *app, struct arena *arena, int64_t deadline_ns,
                   struct health_report *report_out);
 
-/* The five tests of /api/redis-test; each stands alone. */
+/* The five tests of /api/redis-test; each stands alone. Beside another installation's control data nothing
+ * is tried, and all of them are false. */
 struct health_tests {
     bool basic_set_get, token_storage, token_revocation, increment, pipeline;
     double latency_ms; /* of one PING; negative: no answer */

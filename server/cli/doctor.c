@@ -61,14 +61,13 @@ static void say_report(struct doctor *doctor, const struct config_report *report
     }
 }
 
-/* With settings that are wrong elsewhere, what Redis needs may still be known: *is_whole_out. */
-static struct config *check_configuration(struct doctor *doctor, const struct cli *cli,
-                                          bool *is_whole_out)
+/* With settings that are wrong elsewhere, what Redis needs may still be known. */
+static struct config *check_configuration(struct doctor *doctor, const struct cli *cli)
 {
     struct config *config = NULL;
     struct config_report report = {0};
     enum err err = load(cli, false, &config, &report);
-    *is_whole_out = err == ERR_OK;
+    doctor->knows_all = err == ERR_OK;
     say_report(doctor, &report);
     if (err == ERR_OK)
         doctor_say(doctor, DOCTOR_OK, "configuration", NULL, "%s is good",
@@ -179,16 +178,16 @@ static void write_json(const struct doctor *doctor, struct strbuf *out)
 
 static void examine(struct doctor *doctor, const struct cli *cli)
 {
-    bool is_whole;
-    struct config *config = check_configuration(doctor, cli, &is_whole);
+    struct config *config = check_configuration(doctor, cli);
     if (!config) {
         doctor_say(doctor, DOCTOR_UNKNOWN, "redis", NULL,
                    "not looked at: the configuration has errors");
         return;
     }
     doctor_check_redis(doctor, config);
-    if (is_whole) {
+    if (doctor->knows_all) {
         check_users(doctor, config);
+        doctor_check_issuers(doctor, config);
         doctor_check_files(doctor, config);
     }
     config_free(&config);
@@ -225,13 +224,11 @@ const struct cli_command cli_doctor = {
     .summary = "looks for what is wrong with the installation, and says the mend",
     .details =
         "One line a check: the settings, Redis (version, role, rights, eviction, persistence, "
-        "clock), the Redis of named caches, the users database, numbers that an account here and a "
-        "user "
-        "of somebody else both have, the signing key, modes of files, "
-        "certificates and room on disk. \"unknown\" is what it cannot tell. It changes nothing and "
-        "prints no "
-        "secret; "
-        "run it as the user the server runs as. Exit status 1 if a check failed.",
+        "clock), whose the control data is, the Redis of named caches, the users database, the "
+        "keys of other issuers, numbers that an account here and a user of somebody else both "
+        "have, the signing key, modes of files, certificates and room on disk. \"unknown\" is what "
+        "it cannot tell. It changes nothing and prints no secret; run it as the user the server "
+        "runs as. Exit status 1 if a check failed.",
     .options = (const struct cli_option[]){CLI_JSON, CLI_OPTIONS_END},
     .run = run_doctor,
 };

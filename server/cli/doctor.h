@@ -29,6 +29,7 @@ struct doctor {
     struct doctor_finding findings[DOCTOR_FINDINGS_MAX];
     size_t count; /* of findings; more than there is room for are counted and not kept */
     size_t failures;
+    bool knows_all; /* all settings are good, not only those of Redis */
 };
 
 /* Adds a finding; check and mend have to last. */
@@ -44,6 +45,10 @@ void doctor_check_redis(struct doctor *doctor, const struct config *config);
 struct pool;
 void doctor_check_rights(struct doctor *doctor, const struct config *config, struct pool *pool,
                          int64_t deadline_ns);
+/* Whose the control data is, and whether other issuers have keys for us (doctor_others.c). */
+void doctor_check_installation(struct doctor *doctor, const struct config *config,
+                               struct pool *pool, int64_t deadline_ns);
+void doctor_check_issuers(struct doctor *doctor, const struct config *config);
 /* Secret, modes of files, certificates, room on disk (doctor_files.c). */
 void doctor_check_files(struct doctor *doctor, const struct config *config);
 

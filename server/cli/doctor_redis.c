@@ -258,6 +258,8 @@ static void check_control(struct doctor *doctor, const struct config *config, in
         check_persistence(doctor, pool, deadline_ns, info);
         doctor_check_rights(doctor, config, pool, deadline_ns);
         check_clock(doctor, pool, deadline_ns);
+        if (doctor->knows_all)
+            doctor_check_installation(doctor, config, pool, deadline_ns);
     }
     pool_close(&pool);
 }

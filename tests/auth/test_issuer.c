@@ -1,5 +1,6 @@
 #include "issuer.h"
 
+#include "key_server.h"
 #include "signer.h"
 #include "suite.h"
 #include "temp_folder.h"
@@ -280,6 +281,34 @@ START_TEST(what_keys_depend_on)
 }
 END_TEST
 
+START_TEST(a_server)
+{
+    enum { MS = 10000, LITTLE_MS = 50 };
+    struct signer *good = signer_new("ES256", "k1"), *other = signer_new("RS256", "k2");
+    char *keys = signer_jwks((const struct signer *const[]){good, other, NULL}),
+         *others = signer_jwks((const struct signer *const[]){other, NULL});
+    struct key_server *server = key_server_start(NULL, 0);
+    struct issuer_spec spec = good_spec();
+    size_t count;
+
+    spec.jwks_url = str_from(key_server_url(server));
+    key_server_publish(server, keys);
+    ck_assert_int_eq(issuer_check_server(&spec, MS, &count, &error), ERR_OK);
+    ck_assert_uint_eq(count, 1);
+    key_server_publish(server, others);
+    ck_assert_int_eq(issuer_check_server(&spec, MS, &count, &error), ERR_BAD_INPUT);
+    ck_assert_uint_eq(count, 0);
+    ck_assert_str_ne(error.caller, "");
+    key_server_mute(server);
+    ck_assert_int_eq(issuer_check_server(&spec, LITTLE_MS, &count, &error), ERR_UPSTREAM_DOWN);
+    free(keys);
+    free(others);
+    signer_free(&good);
+    signer_free(&other);
+    key_server_stop(&server);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("auth/issuer");
@@ -292,6 +321,7 @@ int main(void)
     tcase_add_test(tcase, texts);
     tcase_add_test(tcase, places);
     tcase_add_test(tcase, files);
+    tcase_add_test(tcase, a_server);
     tcase_add_test(tcase, a_copy_is_its_own);
     tcase_add_test(tcase, what_keys_depend_on);
     suite_add_tcase(suite, tcase);

@@ -210,6 +210,10 @@ START_TEST(found_out_while_serving)
     stand_wait(says_not_ready, http, "not ready");
     cw_server_wait_log(&server, "event=versions.foreign");
     expect_nothing_written(http);
+    expect_body_has(http_get(http, "/health", NULL), 200,
+                    "{\"status\":\"degraded\",\"redis\":{\"status\":\"connected\",\"message\":"
+                    "\"redis holds the control data of another installation\","
+                    "\"read_write_test\":false}");
     /* Emptied, it is nobody's, and so the node's. */
     redis_server_do(redis, "FLUSHALL");
     int64_t give_up_ms = stand_now_ms() + PATIENCE_MS;

@@ -3,6 +3,7 @@
 
 #include "two_nodes.h"
 
+#include "health/probe.h"
 #include "redis_snapshot.h"
 #include "suite.h"
 
@@ -90,6 +91,13 @@ static void try_caches(void)
 {
     static const char *const of_admins[] = {"search.clear", "caches.list", "audit.list"};
     const struct principal key = loopback_key(SCOPE_FLUSH, 0);
+    struct health_tests tests;
+    health_test(stranger.app, arena, soon(), &tests);
+    ck_assert(!tests.basic_set_get && !tests.pipeline && tests.latency_ms >= 0);
+    struct health_report report;
+    health_probe(stranger.app, arena, soon(), &report);
+    ck_assert(report.connected && !report.read_write);
+    ck_assert_str_eq(report.message, "redis holds the control data of another installation");
     for (size_t i = 0; i < sizeof of_admins / sizeof *of_admins; i++)
         expect_err(LOOPBACK(&stranger, of_admins[i], loopback_admin()), ERR_UPSTREAM_REFUSED);
     expect_err(LOOPBACK(&stranger, "messages.flush", key), ERR_UPSTREAM_REFUSED);

@@ -3,7 +3,10 @@
 
 #include "fake_redis.h"
 #include "guarded_redis.h"
+#include "key_server.h"
 #include "postgres_server.h"
+#include "redis_snapshot.h"
+#include "signer.h"
 
 #include <dirent.h>
 #include <hiredis/hiredis.h>
@@ -75,12 +78,74 @@ START_TEST(all_is_well)
 }
 END_TEST
 
+/* As the server would find it. */
+START_TEST(whose_control_data_it_is)
+{
+    cli_run("cache", "clear", "--user", "1");
+    cli_run("doctor");
+    expect_status(0);
+    expect_line("ok       control data: ", "is of our users database");
+    cli_run_with(NULL, VARIABLES("DATABASE_URL=sqlite:none.db"), ARGUMENTS("doctor"));
+    expect_status(1);
+    expect_line("FAILED   control data: ", "there is none here yet");
+    redis_server_do(cli_test.redis, "HSET cw:dataset term 1:0123456789abcdef0123456789abcdef");
+    char *before = redis_snapshot(cli_test.redis, NULL);
+    cli_run("doctor");
+    expect_status(1);
+    expect_line("FAILED   control data: is of another users database", "cachewarden serve --adopt");
+    char *after = redis_snapshot(cli_test.redis, NULL);
+    ck_assert_str_eq(before, after);
+    free(before);
+    free(after);
+    cli_run("serve", "--listen", "127.0.0.1:0");
+    cli_expect_err(1, "another users database");
+}
+END_TEST
+
+static void write_issuer(const char *url)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/issuer.conf", cli_test.directory);
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    fprintf(file,
+            "auth: { issuers = ( { issuer = \"https://id.example\"; audience = \"cw\";\n"
+            "  algorithms = [ \"RS256\" ]; jwks_url = \"%s\"; } ); };\n",
+            url);
+    ck_assert_int_eq(fclose(file), 0);
+    ck_assert_int_eq(chmod(path, 0600), 0);
+}
+
+START_TEST(an_issuer_without_keys)
+{
+    struct key_server *server = key_server_start(NULL, 0);
+    struct signer *signer = signer_new("RS256", "a");
+    char *keys = signer_jwks((const struct signer *const[]){signer, NULL}), url[128];
+    snprintf(url, sizeof url, "%s", key_server_url(server));
+    write_issuer(url);
+    cli_run("doctor", "--config", "issuer.conf");
+    expect_status(1);
+    expect_line("FAILED   issuer: https://id.example: no keys from http://127.0.0.1:", "key");
+    key_server_publish(server, keys);
+    cli_run("doctor", "--config", "issuer.conf");
+    expect_status(0);
+    expect_line("ok       issuer: ", "https://id.example: 1 keys");
+    key_server_stop(&server);
+    cli_run("doctor", "--config", "issuer.conf");
+    expect_status(1);
+    expect_line("FAILED   issuer: ", "refused");
+    free(keys);
+    signer_free(&signer);
+}
+END_TEST
+
 /* Before the first start there is nothing, and there is nothing afterwards. */
 START_TEST(it_makes_nothing)
 {
     cli_run("doctor");
     expect_status(0);
     expect_line("unknown  users database: there is none yet", "none yet");
+    expect_line("ok       control data: ", "there is none yet");
     expect_line("unknown  auth.secret: ", "first start");
     ck_assert_int_eq(count_files(), 0);
 }
@@ -402,6 +467,8 @@ int main(void)
     postgres = postgres_server_start(NULL);
     tcase_add_checked_fixture(with, cli_open_redis, cli_close);
     tcase_add_test(with, all_is_well);
+    tcase_add_test(with, whose_control_data_it_is);
+    tcase_add_test(with, an_issuer_without_keys);
     tcase_add_test(with, it_makes_nothing);
     tcase_add_test(with, redis_stands_still);
     tcase_add_test(with, it_evicts);
