@@ -34,6 +34,8 @@ const struct cli_option cli_common_options[] = {
     CLI_OPTIONS_END,
 };
 
+const struct cli_program cli_program = {cli_commands, cli_common_options, &cli_serve, &cli_help};
+
 /* ---- complaints ---- */
 
 /* By way of the log, which never waits long for a reader: the server complains like this, too. */

@@ -9,6 +9,7 @@
 #define SERVER_CLI_CLI_H
 
 #include "config/config.h"
+#include "reference/command.h"
 
 #include "cachewarden/arena.h"
 
@@ -17,32 +18,13 @@
 
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 64 /* EX_USAGE of sysexits.h */ };
 
-struct cli;
-
-struct cli_option {
-    const char *name;  /* without the dashes */
-    char letter;       /* of the short form, or 0 */
-    const char *value; /* what it is called in help, or NULL for a flag */
-    bool repeats;
-    const char *help;
-};
-
-struct cli_command {
-    const char *name;
-    const char *arguments; /* as in the usage line: "NAME --email E" */
-    const char *summary;   /* one line */
-    const char *details;   /* further paragraphs of its help, or NULL */
-    const struct cli_option
-        *options; /* ends with a row without name; NULL: only --config and --help */
-    int min_arguments, max_arguments;
-    const struct cli_command *subcommands; /* ends with a row without name; then there is no run */
-    int (*run)(struct cli *cli);
-};
-
 /* Every command, in the order help lists them; ends with NULL. Each is in a file of its own. */
 extern const struct cli_command *const cli_commands[];
 extern const struct cli_command cli_serve, cli_flush, cli_user, cli_key, cli_cache, cli_routes,
     cli_doctor, cli_version, cli_docs, cli_help;
+
+/* The same for those who describe the command line. */
+extern const struct cli_program cli_program;
 
 /* The option of every command that prints data. */
 #define CLI_JSON                             \

@@ -6,14 +6,15 @@
 static const struct {
     const char *name;
     void (*write)(struct strbuf *out);
+    void (*describe)(const struct cli_program *program, struct strbuf *out); /* in place of it */
 } pages[] = {
-    {"cachewarden.1", manual_write_commands},
-    {"cachewarden.conf.5", manual_write_settings},
-    {"cachewarden-serve.8", manual_write_server},
-    {"bash", completions_write_bash},
-    {"zsh", completions_write_zsh},
-    {"cachewarden.conf", config_print_example},
-    {"openapi", openapi_write},
+    {"cachewarden.1", NULL, manual_write_commands},
+    {"cachewarden.conf.5", manual_write_settings, NULL},
+    {"cachewarden-serve.8", NULL, manual_write_server},
+    {"bash", NULL, completions_write_bash},
+    {"zsh", NULL, completions_write_zsh},
+    {"cachewarden.conf", config_print_example, NULL},
+    {"openapi", openapi_write, NULL},
 };
 
 static int run_docs(struct cli *cli)
@@ -23,7 +24,10 @@ static int run_docs(struct cli *cli)
         if (strcmp(pages[i].name, cli_argument(cli, 0)) != 0)
             continue;
         strbuf_init(&text, NULL, 32768);
-        pages[i].write(&text);
+        if (pages[i].write)
+            pages[i].write(&text);
+        else
+            pages[i].describe(&cli_program, &text);
         return cli_print(&text);
     }
     return cli_usage_error(cli, "there is no page \"%.64s\": %s", cli_argument(cli, 0),

@@ -1,7 +1,7 @@
 /* What shells offer behind `cachewarden`: its commands, theirs, and the options of each. */
 #include "reference/manual.h"
 
-#include "cli/cli.h"
+#include <string.h>
 
 static void add_names(struct strbuf *out, const struct cli_option *options)
 {
@@ -11,23 +11,23 @@ static void add_names(struct strbuf *out, const struct cli_option *options)
 
 /* ---- bash ---- */
 
-static void write_bash_case(struct strbuf *out, const char *parent,
-                            const struct cli_command *command)
+static void write_bash_case(struct strbuf *out, const struct cli_program *program,
+                            const char *parent, const struct cli_command *command)
 {
     strbuf_addf(out, "    '%s%s%s') words='", parent, *parent ? " " : "", command->name);
     for (const struct cli_command *sub = command->subcommands; sub && sub->name; sub++)
         strbuf_addf(out, "%s ", sub->name);
-    if (command == &cli_help)
-        for (size_t i = 0; cli_commands[i]; i++)
-            strbuf_addf(out, "%s ", cli_commands[i]->name);
+    if (command == program->help)
+        for (size_t i = 0; program->commands[i]; i++)
+            strbuf_addf(out, "%s ", program->commands[i]->name);
     add_names(out, command->options);
-    add_names(out, cli_common_options);
+    add_names(out, program->common_options);
     strbuf_addf(out, "' ;;\n");
     for (const struct cli_command *sub = command->subcommands; sub && sub->name; sub++)
-        write_bash_case(out, command->name, sub);
+        write_bash_case(out, program, command->name, sub);
 }
 
-void completions_write_bash(struct strbuf *out)
+void completions_write_bash(const struct cli_program *program, struct strbuf *out)
 {
     strbuf_addf(out,
                 "# bash completion for cachewarden\n"
@@ -41,16 +41,16 @@ void completions_write_bash(struct strbuf *out)
                 "  for ((i = 1; i < COMP_CWORD && i < 3; i++)); do\n"
                 "    case ${COMP_WORDS[i]} in -*) break ;; esac\n"
                 "    case $path in ''");
-    for (size_t i = 0; cli_commands[i]; i++)
-        if (cli_commands[i]->subcommands)
-            strbuf_addf(out, "|%s", cli_commands[i]->name);
+    for (size_t i = 0; program->commands[i]; i++)
+        if (program->commands[i]->subcommands)
+            strbuf_addf(out, "|%s", program->commands[i]->name);
     strbuf_addf(out, ") path=${path:+$path }${COMP_WORDS[i]} ;; esac\n  done\n  case $path in\n"
                      "    '') words='");
-    for (size_t i = 0; cli_commands[i]; i++)
-        strbuf_addf(out, "%s ", cli_commands[i]->name);
+    for (size_t i = 0; program->commands[i]; i++)
+        strbuf_addf(out, "%s ", program->commands[i]->name);
     strbuf_addf(out, "--help --version' ;;\n");
-    for (size_t i = 0; cli_commands[i]; i++)
-        write_bash_case(out, "", cli_commands[i]);
+    for (size_t i = 0; program->commands[i]; i++)
+        write_bash_case(out, program, "", program->commands[i]);
     strbuf_addf(out, "  esac\n"
                      "  COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
                      "}\n"
@@ -93,8 +93,8 @@ static void write_zsh_list(struct strbuf *out, const struct cli_command *command
     strbuf_addf(out, "'\n");
 }
 
-static void write_zsh_case(struct strbuf *out, const char *parent,
-                           const struct cli_command *command)
+static void write_zsh_case(struct strbuf *out, const struct cli_program *program,
+                           const char *parent, const struct cli_command *command)
 {
     strbuf_addf(out, "    '%s%s%s')\n", parent, *parent ? " " : "", command->name);
     if (command->subcommands) {
@@ -105,14 +105,14 @@ static void write_zsh_case(struct strbuf *out, const char *parent,
     } else {
         strbuf_addf(out, "      _arguments");
         write_zsh_options(out, command->options);
-        write_zsh_options(out, cli_common_options);
+        write_zsh_options(out, program->common_options);
         strbuf_addf(out, " \\\n        '*::argument: ' ;;\n");
     }
     for (const struct cli_command *sub = command->subcommands; sub && sub->name; sub++)
-        write_zsh_case(out, command->name, sub);
+        write_zsh_case(out, program, command->name, sub);
 }
 
-void completions_write_zsh(struct strbuf *out)
+void completions_write_zsh(const struct cli_program *program, struct strbuf *out)
 {
     strbuf_addf(out, "#compdef cachewarden\n"
                      "_cachewarden() {\n"
@@ -121,18 +121,18 @@ void completions_write_zsh(struct strbuf *out)
                      "  (( CURRENT > 2 )) && where=${words[2]}\n"
                      "  case $where in ");
     const char *bar = "";
-    for (size_t i = 0; cli_commands[i]; i++) {
-        if (!cli_commands[i]->subcommands)
+    for (size_t i = 0; program->commands[i]; i++) {
+        if (!program->commands[i]->subcommands)
             continue;
-        strbuf_addf(out, "%s%s", bar, cli_commands[i]->name);
+        strbuf_addf(out, "%s%s", bar, program->commands[i]->name);
         bar = "|";
     }
     strbuf_addf(out, ") (( CURRENT > 3 )) && where=\"$where ${words[3]}\" ;; esac\n"
                      "  case $where in\n    '')\n      commands=(\n");
-    for (size_t i = 0; cli_commands[i]; i++)
-        write_zsh_list(out, cli_commands[i]);
+    for (size_t i = 0; program->commands[i]; i++)
+        write_zsh_list(out, program->commands[i]);
     strbuf_addf(out, "      )\n      _describe command commands ;;\n");
-    for (size_t i = 0; cli_commands[i]; i++)
-        write_zsh_case(out, "", cli_commands[i]);
+    for (size_t i = 0; program->commands[i]; i++)
+        write_zsh_case(out, program, "", program->commands[i]);
     strbuf_addf(out, "  esac\n}\n_cachewarden \"$@\"\n");
 }

@@ -1,6 +1,5 @@
 #include "reference/manual.h"
 
-#include "cli/cli.h"
 #include "config/config_private.h"
 
 #include <stdio.h>
@@ -111,7 +110,7 @@ static void put_command(struct strbuf *out, const struct cli_command *command, c
     }
 }
 
-void manual_write_commands(struct strbuf *out)
+void manual_write_commands(const struct cli_program *program, struct strbuf *out)
 {
     begin_page(out, "cachewarden", "1", "looks after caches in Redis");
     section(out, "SYNOPSIS");
@@ -122,10 +121,10 @@ void manual_write_commands(struct strbuf *out)
                      "is old. The commands do for an operator\nwhat the service does over HTTP, "
                      "with the same settings.\n");
     section(out, "OPTIONS OF EVERY COMMAND");
-    put_options(out, cli_common_options);
+    put_options(out, program->common_options);
     section(out, "COMMANDS");
-    for (size_t i = 0; cli_commands[i]; i++)
-        put_command(out, cli_commands[i], "");
+    for (size_t i = 0; program->commands[i]; i++)
+        put_command(out, program->commands[i], "");
     section(out, "EXIT STATUS");
     put_term(out, "0", "It is done.");
     put_term(out, "1", "It failed; standard error says why.");
@@ -137,18 +136,18 @@ void manual_write_commands(struct strbuf *out)
     strbuf_addf(out, ".BR cachewarden.conf (5),\n.BR cachewarden\\-serve (8)\n");
 }
 
-void manual_write_server(struct strbuf *out)
+void manual_write_server(const struct cli_program *program, struct strbuf *out)
 {
     begin_page(out, "cachewarden-serve", "8", "the Cachewarden server");
     section(out, "SYNOPSIS");
     strbuf_addf(out, "\\fBcachewarden serve\\fR ");
-    put_line(out, cli_serve.arguments);
+    put_line(out, program->serve->arguments);
     section(out, "DESCRIPTION");
     strbuf_addf(out, "Runs in the foreground, logs to standard error, and tells a service manager\n"
                      "that listens (NOTIFY_SOCKET) when it is ready, reloading and stopping.\n");
     section(out, "OPTIONS");
-    put_options(out, cli_serve.options);
-    put_options(out, cli_common_options);
+    put_options(out, program->serve->options);
+    put_options(out, program->common_options);
     section(out, "SIGNALS");
     put_term(
         out, "SIGTERM, SIGINT",

@@ -5,17 +5,19 @@
 #ifndef SERVER_REFERENCE_MANUAL_H
 #define SERVER_REFERENCE_MANUAL_H
 
+#include "reference/command.h"
+
 #include "cachewarden/str.h"
 
 /* cachewarden(1): every command. */
-void manual_write_commands(struct strbuf *out);
+void manual_write_commands(const struct cli_program *program, struct strbuf *out);
 /* cachewarden.conf(5): every setting. */
 void manual_write_settings(struct strbuf *out);
 /* cachewarden-serve(8): the server. */
-void manual_write_server(struct strbuf *out);
+void manual_write_server(const struct cli_program *program, struct strbuf *out);
 
 /* completions.c */
-void completions_write_bash(struct strbuf *out);
-void completions_write_zsh(struct strbuf *out);
+void completions_write_bash(const struct cli_program *program, struct strbuf *out);
+void completions_write_zsh(const struct cli_program *program, struct strbuf *out);
 
 #endif

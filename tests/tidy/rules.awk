@@ -12,6 +12,11 @@ BEGIN {
 	# Folders that may not look up: which folders of their room they may use.
 	below["pool/protocol"] = "protocol"
 	below["pool/transport"] = "transport protocol"
+	below["server/http"] = "http"
+	below["server/config"] = "config http"
+	below["server/demo"] = "demo config http"
+	below["server/reference"] = "reference config http"
+	below["server/process"] = "process reference demo config http"
 
 	# The shared headers (include/cachewarden/) and whose they are.
 	own("base", "arena clock die error exposition json lock log owner random sink str thread")

@@ -66,6 +66,8 @@ cat >server/http/http.c <<'EOF'
 #include <civetweb.h>
 #include "civetweb_extra.h"
 #include <libconfig.h> /* bad */
+#include "http/guard.h"
+#include "config/config.h" /* bad */
 EOF
 cat >tests/base/test_json.c <<'EOF'
 #include <check.h>

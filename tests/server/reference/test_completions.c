@@ -18,7 +18,7 @@ static void set_up(void)
     struct strbuf text;
     folder = cw_directory_new();
     strbuf_init(&text, NULL, 8192);
-    completions_write_bash(&text);
+    completions_write_bash(&cli_program, &text);
     strbuf_add_char(&text, '\0');
     ck_assert(!text.failed);
     cw_file_write(folder, "completion", text.ptr, 0600);
@@ -99,7 +99,7 @@ START_TEST(zsh_knows_every_command)
 {
     struct strbuf text;
     strbuf_init(&text, NULL, 16384);
-    completions_write_zsh(&text);
+    completions_write_zsh(&cli_program, &text);
     strbuf_add_char(&text, '\0');
     ck_assert(strncmp(text.ptr, "#compdef cachewarden\n", 21) == 0);
     for (size_t i = 0; cli_commands[i]; i++) {
