@@ -31,6 +31,7 @@ struct operation {
     /* What came of it. */
     bool was_written;     /* Redis took it */
     int64_t written_term; /* in the data of this term; 0: of none, or not yet */
+    int64_t switch_term;  /* the term whose switch was asked for and written */
     struct observation seen;
     struct cache_state state;
 };
@@ -52,7 +53,7 @@ static void add_switch(const struct operation *op, const struct version_knowledg
     char buffer[SWITCH_FIELD_SIZE];
     struct str field = switch_field(buffer, known->term);
 
-    if (op->enabled && known->restored == INT64_MAX)
+    if (op->enabled && version_is_all_restored(known))
         PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HDEL"), key_str(&user), field);
     else
         PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(&user), field,
@@ -74,7 +75,7 @@ static void add_write(const struct operation *op, const struct version_knowledge
 /* A clear is given its own number, which nobody else is, and not that of a clear right behind it. */
 static void take_write(struct operation *op, int64_t number)
 {
-    op->written_term = op->seen.term;
+    op->written_term = op->action == SWITCH ? op->switch_term : op->seen.term;
     if (op->action == CLEAR)
         op->seen.clears = number;
     if (op->action == CLEAR_ALL)
@@ -91,6 +92,7 @@ static enum err ask(struct operation *op, const struct version_knowledge *known)
 
     if (writes)
         add_write(op, known, pipeline);
+    op->switch_term = known->term;
     observation_ask(pipeline, op->user_id, known->term);
     if (call)
         limits_append(call, pipeline, &appended);
@@ -110,7 +112,8 @@ static enum err ask(struct operation *op, const struct version_knowledge *known)
     return err;
 }
 
-/* While switches are being put back, only the users database knows of one that is not yet. */
+/* While switches are being put back, only the users database knows of one that is not yet; and of one that
+ * was not asked for, because the term was another one than this node knew. */
 static enum err judge_switch(struct operation *op, const struct version_knowledge *known)
 {
     bool is_off = op->seen.is_off;
@@ -118,7 +121,8 @@ static enum err judge_switch(struct operation *op, const struct version_knowledg
 
     if (op->action == SWITCH)
         is_off = !op->enabled;
-    else if (!op->seen.has_switch && op->user_id > known->restored)
+    else if (op->user_id > 0 && (op->switch_term != known->term ||
+                                 (!op->seen.has_switch && op->user_id > known->restored)))
         err = users_switch_is_off(op->app->users, op->user_id, &is_off, op->error);
     op->state.enabled = !is_off;
     return err;
@@ -136,8 +140,9 @@ static enum err judge_again(struct operation *op, struct version_knowledge *know
     if (err == ERR_OK)
         err = version_guard_know(guard, op->mode, op->deadline_ns, known, op->error);
     known->epoch = 0; /* nothing was known of it before it was asked for */
-    *is_good_out =
-        err == ERR_OK && op->seen.term > term && version_guard_trusts(guard, known, &op->seen);
+    /* A switch names its term, so it is to be written again. */
+    *is_good_out = err == ERR_OK && op->action != SWITCH && op->seen.term > term &&
+                   version_guard_trusts(guard, known, &op->seen);
     return err;
 }
 
@@ -189,49 +194,65 @@ static enum err run(struct operation *op)
 
 /* ---- the operations ---- */
 
-enum err control_status(struct app *app, struct arena *arena, int64_t user_id, int64_t deadline_ns,
-                        struct cache_state *state_out, struct error *error)
+static enum err run_for(struct operation op, struct cache_state *state_out)
 {
-    struct operation op = {
-        .app = app, .arena = arena, .user_id = user_id, .deadline_ns = deadline_ns, .error = error};
     enum err err = run(&op);
 
     *state_out = op.state;
     return err;
 }
 
+enum err control_status(struct app *app, struct arena *arena, int64_t user_id, int64_t deadline_ns,
+                        struct cache_state *state_out, struct error *error)
+{
+    return run_for((struct operation){.app = app,
+                                      .arena = arena,
+                                      .user_id = user_id,
+                                      .deadline_ns = deadline_ns,
+                                      .error = error},
+                   state_out);
+}
+
 enum err control_status_counted(struct call *call, struct cache_state *state_out)
 {
-    struct operation op = {.app = call->app,
-                           .arena = call->arena,
-                           .user_id = call->principal.user_id,
-                           .counted = call,
-                           .deadline_ns = call->deadline_ns,
-                           .error = &call->error};
-    enum err err = run(&op);
-
-    *state_out = op.state;
-    return err;
+    return run_for((struct operation){.app = call->app,
+                                      .arena = call->arena,
+                                      .user_id = call->principal.user_id,
+                                      .counted = call,
+                                      .deadline_ns = call->deadline_ns,
+                                      .error = &call->error},
+                   state_out);
 }
 
 enum err control_observe(struct app *app, struct arena *arena, int64_t user_id,
                          struct cache_state *state_out, struct error *error)
 {
-    struct operation op = {.app = app,
-                           .arena = arena,
-                           .mode = VERSION_GUARD_PASSIVE,
-                           .user_id = user_id,
-                           .deadline_ns =
-                               clock_deadline_ns(app->budget_ms + VERSION_GUARD_PASSIVE_MS),
-                           .error = error};
-    enum err err = run(&op);
+    enum err err = run_for((struct operation){.app = app,
+                                              .arena = arena,
+                                              .mode = VERSION_GUARD_PASSIVE,
+                                              .user_id = user_id,
+                                              .deadline_ns = clock_deadline_ns(
+                                                  app->budget_ms + VERSION_GUARD_PASSIVE_MS),
+                                              .error = error},
+                           state_out);
 
-    *state_out = op.state;
     if (err != ERR_NOT_FOUND)
         return err;
     error_clear(error);
     *state_out = (struct cache_state){.enabled = true, .version = 1};
     return ERR_OK;
+}
+
+enum err control_clear(struct app *app, struct arena *arena, int64_t user_id, int64_t deadline_ns,
+                       struct cache_state *state_out, struct error *error)
+{
+    return run_for((struct operation){.app = app,
+                                      .arena = arena,
+                                      .action = CLEAR,
+                                      .user_id = user_id,
+                                      .deadline_ns = deadline_ns,
+                                      .error = error},
+                   state_out);
 }
 
 /*
@@ -265,21 +286,6 @@ enum err control_switch(struct app *app, struct arena *arena, int64_t user_id, b
     if (err != ERR_OK && err != ERR_UNCERTAIN && !op.was_written &&
         users_switch_set(app->users, user_id, was_off, NULL) != ERR_OK)
         log_event(LOG_LEVEL_WARN, "switches.ahead", LOG_INT("user_id", user_id));
-    return err;
-}
-
-enum err control_clear(struct app *app, struct arena *arena, int64_t user_id, int64_t deadline_ns,
-                       struct cache_state *state_out, struct error *error)
-{
-    struct operation op = {.app = app,
-                           .arena = arena,
-                           .action = CLEAR,
-                           .user_id = user_id,
-                           .deadline_ns = deadline_ns,
-                           .error = error};
-    enum err err = run(&op);
-
-    *state_out = op.state;
     return err;
 }
 

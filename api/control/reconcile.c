@@ -196,7 +196,7 @@ static void describe_loss(struct run *run, const struct look *look, struct datas
 
 /* What was lost gets a new id; what may only be older stays the data it is. */
 static enum err write_dataset(struct run *run, const struct look *look, int64_t term,
-                              int64_t reserved, int64_t restored)
+                              int64_t reserved)
 {
     struct version_guard *guard = run->guard;
     struct pipeline *pipeline = writing(run, look);
@@ -207,7 +207,7 @@ static enum err write_dataset(struct run *run, const struct look *look, int64_t 
     dataset.install = (struct str){guard->install, DATASET_ID_SIZE};
     dataset.origin = look->origin;
     dataset.reserved = reserved;
-    dataset.restored = restored;
+    dataset.restored = 0;
     if (dataset_write(pipeline, guard->arena, &dataset) != ERR_OK)
         return no_memory(run);
     return send(run, pipeline);
@@ -256,34 +256,36 @@ static enum err move_term(struct run *run, const struct look *look, int64_t *bas
     return err;
 }
 
-/* Up to which user the switches need no putting back: mostly nobody has one that is off. */
-static enum err find_restored(struct run *run, int64_t *restored_out)
+/* Mostly nobody has a switch that is off, and there is nothing to put back. Counted when the new term can
+ * be seen: one that is switched off later is written in it. */
+static enum err note_if_all_restored(struct run *run, const struct look *look, int64_t term)
 {
+    struct arena *arena = run->guard->arena;
     int64_t *off;
     size_t count;
-    enum err err =
-        users_switches_off(run->guard->users, run->guard->arena, 0, 1, &off, &count, run->error);
+    enum err err = users_switches_off(run->guard->users, arena, 0, 1, &off, &count, run->error);
 
-    *restored_out = count == 0 ? INT64_MAX : 0;
-    return err;
+    if (err != ERR_OK || count > 0)
+        return err;
+    struct pipeline *pipeline = writing(run, look);
+    err = dataset_write_restored(pipeline, arena, term, ALL_RESTORED);
+    return err == ERR_OK ? send(run, pipeline) : no_memory(run);
 }
 
-/* The record comes last: who sees it may trust the rest. */
+/* The dataset's description comes last: who sees the term in it may trust the rest. */
 static enum err begin_term(struct run *run, const struct look *look, bool is_damaged)
 {
     struct version_guard *guard = run->guard;
-    int64_t base, restored = 0;
+    int64_t base;
     enum err err = move_term(run, look, &base);
     int64_t term = guard->begun_term;
 
-    if (err == ERR_OK)
-        err = find_restored(run, &restored);
     if (err == ERR_OK)
         err = raise_epoch(run, look, is_damaged, base);
     if (err != ERR_OK)
         return err;
     guard->begun_term = 0;
-    err = write_dataset(run, look, term, base + RESERVED_STEP, restored);
+    err = write_dataset(run, look, term, base + RESERVED_STEP);
     if (err != ERR_OK)
         return err;
     run->term = term;
@@ -293,7 +295,7 @@ static enum err begin_term(struct run *run, const struct look *look, bool is_dam
                                   : !is_ours(run, look)   ? "it was another users database's"
                                                           : "redis may hold older control data"),
               LOG_CSTR("refresh_tokens", has_lost_nothing(run, look) ? "kept" : "refused"));
-    return ERR_OK;
+    return note_if_all_restored(run, look, term);
 }
 
 /* ---- deciding ---- */

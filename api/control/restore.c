@@ -67,7 +67,7 @@ static enum err restore_portion(struct version_guard *guard, struct version_know
         users_switches_off(guard->users, arena, known->restored, PORTION, &off, &count, error);
     if (err != ERR_OK)
         return err;
-    int64_t restored = count < PORTION ? INT64_MAX : off[count - 1];
+    int64_t restored = count < PORTION ? ALL_RESTORED : off[count - 1];
     struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE_FREE);
     pipeline_require(pipeline, guard->relies ? 0 : known->origin);
     for (size_t i = 0; i < count; i++)
@@ -91,15 +91,15 @@ bool version_guard_restore(struct version_guard *guard, int64_t deadline_ns)
     int64_t until_ns = clock_deadline_ns(SLICE_MS);
     enum err err = ERR_OK;
 
-    if (!version_guard_known(guard, &known) || known.restored == INT64_MAX ||
+    if (!version_guard_known(guard, &known) || version_is_all_restored(&known) ||
         !is_mine(guard, &known))
         return false;
-    while (err == ERR_OK && known.restored != INT64_MAX && clock_mono_ns() < until_ns)
+    while (err == ERR_OK && !version_is_all_restored(&known) && clock_mono_ns() < until_ns)
         err = restore_portion(guard, &known, deadline_ns, &error);
     if (err != ERR_OK)
         log_event(LOG_LEVEL_DEBUG, "switches.not_restored", LOG_CSTR("error", err_name(err)),
                   LOG_CSTR("detail", error.detail));
-    if (known.restored == INT64_MAX)
+    if (version_is_all_restored(&known))
         log_event(LOG_LEVEL_INFO, "switches.restored", LOG_INT("term", known.term));
-    return err == ERR_OK && known.restored != INT64_MAX;
+    return err == ERR_OK && !version_is_all_restored(&known);
 }

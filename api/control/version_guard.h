@@ -51,10 +51,16 @@ struct version_knowledge {
     int64_t term;
     uint64_t origin;
     int64_t epoch; /* the highest one seen */
-    int64_t
-        restored; /* the switches of users up to this id are in Redis; those above are only in the
-                         users database */
+    /* The switches of users up to this id are in Redis; those above are only in the users database. */
+    int64_t restored;
 };
+
+/* So far when none is left. */
+#define ALL_RESTORED INT64_MAX
+static inline bool version_is_all_restored(const struct version_knowledge *known)
+{
+    return known->restored == ALL_RESTORED;
+}
 
 /* To be asked before Redis is. Agrees to the control data first where nothing was agreed to. Errors of
  * version_guard_reconcile. */

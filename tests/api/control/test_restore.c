@@ -65,6 +65,41 @@ START_TEST(switched_on_nothing)
 }
 END_TEST
 
+/* A node that has not heard of the new term writes its switch into the field of the old one. */
+START_TEST(switched_by_one_that_knows_the_old_term)
+{
+    version_on(0, 1);
+    version_on(1, 1);
+    redis_server_do(redis, "FLUSHALL");
+    version_on(0, 1);
+    switch_on(1, 7, false);
+    ck_assert(!is_on(0, 7));
+    ck_assert(!is_on(1, 7));
+}
+END_TEST
+
+/* Nor does it take the field of the old term for the switch of the new one. */
+START_TEST(seen_by_one_that_knows_the_old_term)
+{
+    for (int i = 0; i < 2; i++) {
+        version_on(0, 1);
+        version_on(1, 1);
+        redis_server_do(redis, "FLUSHALL");
+        version_on(0, 1);
+        switch_on(0, 7, false);
+        if (i == 0) {
+            ck_assert(!is_on(1, 7));
+        } else {
+            struct cache_state state = {0};
+            struct error error = {0};
+            ck_assert_int_eq(control_clear(nodes[1].app, arena, 7, soon(), &state, &error), ERR_OK);
+            ck_assert(!state.enabled);
+        }
+        switch_on(0, 7, true);
+    }
+}
+END_TEST
+
 /* ---- in portions ---- */
 
 /* As a node does by itself. True: there is more to do for it. */
@@ -121,6 +156,15 @@ static void expect_many(int64_t step)
     }
 }
 
+static void expect_field(int64_t user_id, const char *value)
+{
+    redisReply *reply = redis_server_ask(redis, "HGET cw:{u:%lld} off:%lld", (long long)user_id,
+                                         (long long)control_term(redis));
+    ck_assert_int_eq(reply->type, REDIS_REPLY_STRING);
+    ck_assert_str_eq(reply->str, value);
+    freeReplyObject(reply);
+}
+
 /* What is not put back yet is as it should be, too, and nobody waits for it. What is switched meanwhile
  * stays. */
 START_TEST(right_from_the_first_moment_on)
@@ -135,6 +179,9 @@ START_TEST(right_from_the_first_moment_on)
     switch_on(1, 6, false);
     switch_on(0, 3 * (MANY - 1), true);
     switch_on(1, 3 * MANY, false);
+    /* One that is on is written down: else a portion that was read before would put it back. */
+    expect_field(3 * (MANY - 1), "0");
+    expect_field(3 * MANY, "1");
     int portions = 0;
     for (int64_t before = 0; restore_on(1); portions++) {
         int64_t now = restored_up_to();
@@ -269,6 +316,8 @@ int main(void)
     tcase_add_loop_test(tcase, lost_and_put_back, 0, 2);
     tcase_add_test(tcase, an_older_copy_put_back);
     tcase_add_test(tcase, switched_on_nothing);
+    tcase_add_test(tcase, switched_by_one_that_knows_the_old_term);
+    tcase_add_test(tcase, seen_by_one_that_knows_the_old_term);
     tcase_add_test(tcase, right_from_the_first_moment_on);
     tcase_add_test(tcase, another_one_goes_on);
     tcase_add_test(tcase, lost_again_half_way);
