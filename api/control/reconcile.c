@@ -72,6 +72,12 @@ static enum err look_at_redis(struct run *run, struct look *look, bool *is_stale
     if (guard->is_told)
         PIPELINE_ADD(pipeline, EXPECT_STRING, STR("INFO"), STR("replication"));
     enum err err = pipeline_run(guard->control, pipeline, run->deadline_ns, run->error);
+    /* No hash at all: it counts as absent, and goes with the repair. */
+    if (err == ERR_UPSTREAM_REFUSED &&
+        value_fault(pipeline_value(pipeline, 0)) == REDIS_FAULT_WRONGTYPE) {
+        error_clear(run->error);
+        err = ERR_OK;
+    }
     if (err != ERR_OK)
         return err;
     look->origin = version_guard_origin(guard, pipeline_origin(pipeline));

@@ -166,6 +166,21 @@ END_TEST
 
 /* No clears can have brought that there: it is not followed, nothing is lost by it for good, and who
  * comes later counts on from what there was. */
+/* Redis refuses to look into it, and what stands there goes. */
+START_TEST(what_is_no_hash_is_replaced)
+{
+    static const char *const commands[] = {"SET cw:dataset x", "RPUSH cw:dataset x"};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        int64_t version = clear_on(0, 7), term = dataset_now().term;
+        redis_server_do(redis, "DEL cw:dataset");
+        redis_server_do(redis, commands[i]);
+        repair_on(1);
+        ck_assert_int_gt(dataset_now().term, term);
+        ck_assert_int_gt(version_on(0, 7), version);
+    }
+}
+END_TEST
+
 START_TEST(a_number_beyond_belief)
 {
     static const char *const fields[] = {"epoch", "reserved", "term"};
@@ -321,6 +336,7 @@ int main(void)
     tcase_add_test(tcase, a_redis_that_is_emptied_is_nobodys);
     tcase_add_test(tcase, what_the_record_says);
     tcase_add_test(tcase, what_is_no_record_is_replaced);
+    tcase_add_test(tcase, what_is_no_hash_is_replaced);
     tcase_add_loop_test(tcase, a_number_beyond_belief, 0, 3);
     tcase_add_test(tcase, an_older_users_database_put_back);
     tcase_add_test(tcase, one_term_for_many_tries);
