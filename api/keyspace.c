@@ -159,6 +159,11 @@ struct key key_limit_failures(struct str name_digest, struct str network)
     return make("cw:l:failures:%.*s:%.*s", STR_ARG(name_digest), STR_ARG(network));
 }
 
+struct key key_limit_failing(struct str name_digest)
+{
+    return make("cw:l:failing:%.*s", STR_ARG(name_digest));
+}
+
 struct str key_of_cache(struct arena *arena, struct str pattern, struct str environment)
 {
     const struct str placeholder = STR("{env}");

@@ -60,6 +60,8 @@ struct key key_limit_network(const char *limit, struct str network);
 /* `family` must be key_is_token_id. */
 struct key key_limit_family(const char *limit, struct str family);
 struct key key_limit_failures(struct str name_digest, struct str network);
+/* From which networks sign-ins with the name failed. */
+struct key key_limit_failing(struct str name_digest);
 
 /* A fresh random name for a test of Redis itself; whoever writes it lets it expire. */
 struct key key_probe(void);

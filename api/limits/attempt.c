@@ -1,28 +1,37 @@
 #include "limits/attempt.h"
 
 #include "cachewarden/app.h"
+#include "cachewarden/clock.h"
+#include "cachewarden/pipeline.h"
 #include "limits/limits_private.h"
 #include "limits/network.h"
 #include "limits/shared.h"
+#include "services.h"
 
-static struct str digest(const struct call *call, struct str field, struct str name)
+#include <inttypes.h>
+
+#define BY_NAME  STR("n:")
+#define BY_EMAIL STR("e:")
+
+static struct str digest(const struct app *app, struct arena *arena, struct str field,
+                         struct str name)
 {
     struct strbuf text;
 
-    strbuf_init(&text, call->arena, field.len + name.len);
+    strbuf_init(&text, arena, field.len + name.len);
     strbuf_add(&text, field);
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
         strbuf_add_char(&text, c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c);
     }
-    return text.failed ? STR_NONE
-                       : token_name_digest(identity_tokens(call->app->identity), call->arena,
-                                           strbuf_str(&text));
+    return text.failed
+               ? STR_NONE
+               : token_name_digest(identity_tokens(app->identity), arena, strbuf_str(&text));
 }
 
 struct str limits_name_digest(const struct call *call, struct str name)
 {
-    return digest(call, STR_NONE, name);
+    return digest(call->app, call->arena, STR_NONE, name);
 }
 
 static int64_t max_of(const struct call *call)
@@ -49,11 +58,32 @@ enum err limits_attempt(struct call *call, struct str name, bool by_email,
     attempt_out->is_on = limits_are_on(call->app->limits);
     if (!attempt_out->is_on)
         return ERR_OK;
-    struct str hex = digest(call, by_email ? STR("e:") : STR("n:"), name);
+    struct str hex = digest(call->app, call->arena, by_email ? BY_EMAIL : BY_NAME, name);
     if (!hex.ptr)
         return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a name");
-    attempt_out->key = key_limit_failures(hex, limit_network(call->client_address, buffer));
+    struct str network = limit_network(call->client_address, buffer);
+    attempt_out->key = key_limit_failures(hex, network);
+    attempt_out->failing = key_limit_failing(hex);
+    attempt_out->network = str_dup(call->arena, network);
     return judge_so_far(call, limits_look(call, &attempt_out->key, LIMIT_FAILURE_WINDOW_MS));
+}
+
+/* The list lives as long as the youngest window in it. A network that is missing is not unlocked; it is no
+ * reason to fail. */
+static void note_network(struct call *call, const struct limit_attempt *attempt)
+{
+    struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_WRITE);
+    struct str window = str_format(call->arena, "%" PRId64, (int64_t)LIMIT_FAILURE_WINDOW_MS);
+    struct error unwanted;
+
+    if (!TEXTS_MADE(window, attempt->network))
+        return;
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZADD"), key_str(&attempt->failing), STR("0"),
+                 attempt->network);
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(&attempt->failing), window);
+    enum err ignored = pipeline_run(call->app->control, pipeline,
+                                    clock_deadline_ns(call->app->budget_ms), &unwanted);
+    (void)ignored;
 }
 
 enum err limits_attempted(struct call *call, const struct limit_attempt *attempt, enum err outcome)
@@ -62,11 +92,52 @@ enum err limits_attempted(struct call *call, const struct limit_attempt *attempt
         return outcome;
     if (outcome == ERR_UNAUTHENTICATED) {
         struct limit_window failed = limits_count(call, &attempt->key, LIMIT_FAILURE_WINDOW_MS);
+        if (failed.count == 1) /* a window has begun */
+            note_network(call, attempt);
         return failed.count > max_of(call) ? limit_judge(call, max_of(call), failed) : outcome;
     }
     struct limit_window failed = limits_look(call, &attempt->key, LIMIT_FAILURE_WINDOW_MS);
     enum err err = judge_so_far(call, failed);
     if (err == ERR_OK && failed.count > 0)
         limits_forget(call, &attempt->key);
+    return err;
+}
+
+/* ---- an operator's ---- */
+
+/* More networks than anybody signs in from: an attack may come from any number. */
+#define NETWORKS_MAX STR("9999")
+
+static enum err forget_networks(struct app *app, struct arena *arena, struct str hex,
+                                int64_t deadline_ns, struct error *error)
+{
+    struct pipeline *look = pipeline_new(arena, PIPELINE_READ),
+                    *forget = pipeline_new(arena, PIPELINE_WRITE);
+    struct key failing = key_limit_failing(hex);
+
+    PIPELINE_ADD(look, EXPECT_ARRAY, STR("ZREVRANGE"), key_str(&failing), STR("0"), NETWORKS_MAX);
+    enum err err = pipeline_run(app->control, look, deadline_ns, error);
+    const struct value *networks = pipeline_value(look, 0);
+    for (size_t i = 0; err == ERR_OK && i < networks->count; i++) {
+        struct key key = key_limit_failures(hex, networks->items[i].text);
+        PIPELINE_ADD(forget, EXPECT_INTEGER, STR("DEL"), key_str(&key));
+    }
+    if (err != ERR_OK || networks->count == 0)
+        return err;
+    PIPELINE_ADD(forget, EXPECT_INTEGER, STR("DEL"), key_str(&failing));
+    return pipeline_run(app->control, forget, deadline_ns, error);
+}
+
+enum err limits_unlock(struct app *app, struct arena *arena, const struct user *user,
+                       int64_t deadline_ns, struct error *error)
+{
+    const struct str digests[] = {digest(app, arena, BY_NAME, user->username),
+                                  digest(app, arena, BY_EMAIL, user->email)};
+    enum err err = ERR_OK;
+
+    if (!TEXTS_MADE(digests[0], digests[1]))
+        return error_set_detail(error, ERR_NO_MEMORY, "no memory for a name");
+    for (size_t i = 0; i < 2 && err == ERR_OK; i++)
+        err = forget_networks(app, arena, digests[i], deadline_ns, error);
     return err;
 }

@@ -18,6 +18,8 @@ struct call;
 struct limit_attempt {
     bool is_on;
     struct key key;
+    struct key failing; /* where the network is noted, for limits_unlock */
+    struct str network;
 };
 
 /* What stands for a name in the audit, whichever field it was typed into: token_name_digest, without regard

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 struct limits;
+struct user;
 
 /* The settings `limits.*`. */
 struct limit_settings {
@@ -49,5 +50,12 @@ CW_MUST_CHECK enum err limits_check_family(struct call *call, struct str family,
  * Says `err`, or ERR_THROTTLED. ERR_INTERNAL for one that went well without a family to count.
  */
 CW_MUST_CHECK enum err limits_finish(struct call *call, enum err err);
+
+/*
+ * Ends the lock-out of an account: failed sign-ins with its name and its email are forgotten, from wherever
+ * they came. Not those that nodes counted alone while Redis was away. Errors of pipeline_run.
+ */
+CW_MUST_CHECK enum err limits_unlock(struct app *app, struct arena *arena, const struct user *user,
+                                     int64_t deadline_ns, struct error *error);
 
 #endif

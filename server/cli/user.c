@@ -2,6 +2,7 @@
 #include "cli/user.h"
 
 #include "cachewarden/clock.h"
+#include "cachewarden/limits.h"
 #include "cachewarden/password.h"
 
 #include <stdio.h>
@@ -186,6 +187,19 @@ static int run_show(struct cli *cli)
 
 /* ---- password ---- */
 
+/* Whoever calls an operator was told 429 more often than not. The account is changed in any case. */
+static void unlock(struct cli_services *services, const struct user *user)
+{
+    struct error error = {0};
+    enum err err =
+        limits_unlock(services->app, services->arena, user, cli_deadline_ns(services), &error);
+    if (err != ERR_OK)
+        fprintf(stderr,
+                "warning: failed sign-ins were not forgotten (%s): who was locked out waits for up "
+                "to 15 minutes\n",
+                error.caller[0] ? error.caller : err_name(err));
+}
+
 static enum err set_password(struct cli_services *services, struct cli *cli,
                              const struct user *user, struct error *error)
 {
@@ -196,6 +210,8 @@ static enum err set_password(struct cli_services *services, struct cli *cli,
     enum err err = hash(services, str_from(password), user->username, user->email, &encoded, error);
     if (err == ERR_OK)
         err = users_set_password(services->app->users, user->id, encoded, error);
+    if (err == ERR_OK)
+        unlock(services, user);
     cli_password_fini(&password);
     return err;
 }
@@ -263,7 +279,10 @@ static enum err activate(struct cli_services *services, struct cli *cli, const s
                          struct error *error)
 {
     (void)cli;
-    return users_set_active(services->app->users, user->id, true, error);
+    enum err err = users_set_active(services->app->users, user->id, true, error);
+    if (err == ERR_OK)
+        unlock(services, user);
+    return err;
 }
 
 static enum err delete (struct cli_services *services, struct cli *cli, const struct user *user,

@@ -28,6 +28,8 @@ START_TEST(names_are_those_of_the_layout)
     expect_key(key_limit_user("status", INT64_MAX), "cw:l:{u:9223372036854775807}:status");
     expect_key(key_limit_network("register", STR("20010db800000001")),
                "cw:l:register:20010db800000001");
+    expect_key(key_limit_failing(STR("0123456789abcdef0123456789abcdef")),
+               "cw:l:failing:0123456789abcdef0123456789abcdef");
     expect_key(key_limit_failures(STR("0123456789abcdef0123456789abcdef"), STR("255.255.255.255")),
                "cw:l:failures:0123456789abcdef0123456789abcdef:255.255.255.255");
 }

@@ -189,6 +189,25 @@ END_TEST
 
 /* ---- without Redis ---- */
 
+/* Who calls an operator because they are locked out is let in by what the operator does. */
+START_TEST(an_operator_ends_a_lock_out)
+{
+    static const char wrong[] = "{\"username\":\"bob\",\"password\":\"not-the-password\"}";
+    static const char right[] = "{\"username\":\"bob\",\"password\":\"" STAND_PASSWORD "\"}";
+    static const char *const commands[][6] = {
+        {"user", "password", "bob", "--password-file", "-", NULL},
+        {"user", "activate", "bob", NULL}};
+    for (size_t i = 0; i < 2; i++) {
+        const char *address = i == 0 ? "192.0.2.31" : "192.0.2.32";
+        for (int tries = 0; tries < 5; tries++)
+            expect_status(post_from(address, "/auth/login", wrong), 401);
+        expect_throttled(post_from(address, "/auth/login", right), 5, 900);
+        stand_cli_do(&stand, i == 0 ? STAND_PASSWORD : NULL, commands[i]);
+        expect_status(post_from(address, "/auth/login", right), 200);
+    }
+}
+END_TEST
+
 START_TEST(a_node_counts_alone)
 {
     redis_server_kill(stand.redis);
@@ -276,6 +295,7 @@ int main(void)
     tcase_add_test(tcase, sign_ins_of_an_address);
     tcase_add_test(tcase, an_ipv6_address_is_its_64);
     tcase_add_test(tcase, failures_of_a_name);
+    tcase_add_test(tcase, an_operator_ends_a_lock_out);
     tcase_add_test(tcase, a_node_counts_alone);
     suite_add_tcase(suite, tcase);
 

@@ -1,8 +1,10 @@
 /* Failed sign-ins: so many for a name and an address, for a while, whoever the name is. */
 #include "limits_fixture.h"
 
+#include "cachewarden/clock.h"
 #include "limits/attempt.h"
 #include "limits/window.h"
+#include "patience.h"
 
 #include <hiredis/hiredis.h>
 #include <pthread.h>
@@ -135,6 +137,39 @@ START_TEST(a_name_and_an_email_do_not_meet)
 }
 END_TEST
 
+START_TEST(an_account_is_unlocked)
+{
+    struct arena *arena = arena_new(4096, 0);
+    struct error error = {0};
+    struct user alice;
+    ck_assert_int_eq(users_find_by_name(node.app->users, arena, STR("alice"), &alice, &error),
+                     ERR_OK);
+    fail_thrice("ALICE", HERE);
+    fail_thrice("alice", THERE);
+    fail_thrice("nobody", HERE);
+    for (int i = 0; i < 3; i++) {
+        struct loopback_answer *answer = sign_in("email", "alice@example.org", WRONG, HERE);
+        loopback_free(&answer);
+    }
+    ck_assert_int_eq(limits_unlock(node.app, arena, &alice, clock_deadline_ns(PATIENCE_MS), &error),
+                     ERR_OK);
+    expect_sign_in("alice", RIGHT, HERE, ERR_OK);
+    expect_sign_in("alice", RIGHT, THERE, ERR_OK);
+    struct loopback_answer *answer = sign_in("email", "alice@example.org", RIGHT, HERE);
+    ck_assert_int_eq(answer->err, ERR_OK);
+    loopback_free(&answer);
+    expect_sign_in("nobody", WRONG, HERE, ERR_THROTTLED);
+    /* And it may be locked again. */
+    fail_thrice("alice", HERE);
+    expect_sign_in("alice", RIGHT, HERE, ERR_THROTTLED);
+    redisReply *lists = redis_server_ask(redis, "KEYS cw:l:failing:*");
+    ck_assert_uint_eq(lists->elements, 2);
+    expect_expiry(lists->element[0]->str, LIMIT_FAILURE_WINDOW_MS);
+    freeReplyObject(lists);
+    arena_free(&arena);
+}
+END_TEST
+
 START_TEST(what_redis_holds)
 {
     expect_sign_in("alice", WRONG, HERE, ERR_UNAUTHENTICATED);
@@ -232,6 +267,7 @@ int main(void)
     tcase_add_test(tcase, a_name_nobody_has_counts_the_same);
     tcase_add_test(tcase, a_success_clears_it);
     tcase_add_test(tcase, a_name_and_an_email_do_not_meet);
+    tcase_add_test(tcase, an_account_is_unlocked);
     tcase_add_test(tcase, what_redis_holds);
     tcase_add_test(tcase, a_guess_that_comes_too_late);
     tcase_add_test(tcase, many_guesses_at_once_are_three);
