@@ -220,15 +220,21 @@ END_TEST
 
 START_TEST(the_allowance_is_a_replys_not_the_connections)
 {
+    enum { ITEMS = REPLY_ITEMS_MAX / 2 + 1, AT_ONCE = 4096 };
+    static char empty[4 * AT_ONCE];
     struct value value = {0};
+    char head[64];
 
-    for (int i = 0; i < 3; i++) {
-        char head[64];
-        snprintf(head, sizeof head, "*%u\r\n", REPLY_ITEMS_MAX - 1);
+    for (size_t i = 0; i < AT_ONCE; i++)
+        memcpy(empty + 4 * i, "*0\r\n", 4);
+    snprintf(head, sizeof head, "*%d\r\n", ITEMS);
+    for (int i = 0; i < 2; i++) {
         ck_assert_int_eq(feed(str_from(head), &value), REPLY_MORE);
-        for (size_t left = REPLY_ITEMS_MAX - 1; left > 1; left--)
-            ck_assert(reply_reader_feed(reader, "*0\r\n", 4));
-        ck_assert_int_eq(feed(STR("*0\r\n"), &value), REPLY_READY);
+        for (size_t left = ITEMS, now; left > 0; left -= now) {
+            now = left < AT_ONCE ? left : AT_ONCE;
+            ck_assert_int_eq(feed((struct str){empty, 4 * now}, &value),
+                             now < left ? REPLY_MORE : REPLY_READY);
+        }
         arena_reset(arena);
     }
 }
