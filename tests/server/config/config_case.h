@@ -12,6 +12,20 @@
 /* NULL-terminated list of "NAME=value". */
 #define ENVIRONMENT(...) ((const char *const[]){__VA_ARGS__, NULL})
 
+/*
+ * FOR_EACH_SETTING(name) { … } is a test whose body runs for the `number` of each row of the settings. All in
+ * one process: under AddressSanitizer a process a row was most of what these tests cost.
+ */
+#define FOR_EACH_SETTING(name)                  \
+    static void name##_of(int number);          \
+    START_TEST(name)                            \
+    {                                           \
+        for (int i = 0; i < SETTING_COUNT; i++) \
+            name##_of(i);                       \
+    }                                           \
+    END_TEST                                    \
+    static void name##_of(int number)
+
 struct config_case {
     char *directory;
     char path[300]; /* of the file, once there is one */

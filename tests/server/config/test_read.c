@@ -124,21 +124,20 @@ static void expect_outcome(const struct setting *row, enum err err, const struct
 
 /* ---- every row ---- */
 
-START_TEST(every_default_is_sound)
+FOR_EACH_SETTING(every_default_is_sound)
 {
     case_load_well(NULL, NULL);
     ck_assert_str_eq(case_problems(), "");
-    const struct setting *row = &config_settings.rows[_i];
-    ck_assert_int_eq(one.config->sources[_i].layer,
+    const struct setting *row = &config_settings.rows[number];
+    ck_assert_int_eq(one.config->sources[number].layer,
                      row->default_text ? CONFIG_DEFAULT : CONFIG_UNSET);
     ck_assert_msg(row->help && row->help[strlen(row->help) - 1] != ' ' && strlen(row->help) > 8,
                   "%s has no help", row->name);
 }
-END_TEST
 
-START_TEST(every_variable_is_read)
+FOR_EACH_SETTING(every_variable_is_read)
 {
-    const struct setting *row = &config_settings.rows[_i];
+    const struct setting *row = &config_settings.rows[number];
     struct sample sample = sample_of(row);
     char item[512];
     if (!row->environment) {
@@ -149,22 +148,20 @@ START_TEST(every_variable_is_read)
     enum err err = case_load(NULL, ENVIRONMENT(item, sample.companion ? sample.companion : "X=1"));
     expect_outcome(row, err, &sample, CONFIG_ENVIRONMENT, row->environment);
 }
-END_TEST
 
-START_TEST(every_setting_is_read_from_the_file)
+FOR_EACH_SETTING(every_setting_is_read_from_the_file)
 {
-    const struct setting *row = &config_settings.rows[_i];
+    const struct setting *row = &config_settings.rows[number];
     struct sample sample = sample_of(row);
     enum err err = case_load(file_with(row->name, sample.literal),
                              ENVIRONMENT(sample.companion ? sample.companion : "X=1"));
     expect_outcome(row, err, &sample, CONFIG_FILE, one.path);
-    ck_assert(sample.refused || one.config->sources[_i].line == 2);
+    ck_assert(sample.refused || one.config->sources[number].line == 2);
 }
-END_TEST
 
-START_TEST(a_wrong_type_is_an_error_with_its_place)
+FOR_EACH_SETTING(a_wrong_type_is_an_error_with_its_place)
 {
-    const struct setting *row = &config_settings.rows[_i];
+    const struct setting *row = &config_settings.rows[number];
     const bool takes_text =
         row->kind != KIND_INTEGER && row->kind != KIND_BOOLEAN && !setting_fields(row->kind);
     const char *const wrong[] = {"{ a = 1; }", "1.5", takes_text ? "true" : "\"word\"",
@@ -174,11 +171,10 @@ START_TEST(a_wrong_type_is_an_error_with_its_place)
     for (size_t i = 0; i < 4; i++)
         case_expect_error(file_with(row->name, wrong[i]), NULL, place);
 }
-END_TEST
 
-START_TEST(numbers_keep_to_their_bounds)
+FOR_EACH_SETTING(numbers_keep_to_their_bounds)
 {
-    const struct setting *row = &config_settings.rows[_i];
+    const struct setting *row = &config_settings.rows[number];
     if (row->kind != KIND_INTEGER)
         return;
     ck_assert_int_lt(row->min, row->max);
@@ -208,11 +204,10 @@ START_TEST(numbers_keep_to_their_bounds)
                       case_problems());
     }
 }
-END_TEST
 
-START_TEST(variables_take_numbers_only_whole)
+FOR_EACH_SETTING(variables_take_numbers_only_whole)
 {
-    const struct setting *row = &config_settings.rows[_i];
+    const struct setting *row = &config_settings.rows[number];
     static const char *const wrong[] = {
         "abc", "1.5", "+5", "0x10", "1e3", " 5", "5 ", "5s", "99999999999999999999"};
     for (size_t i = 0; row->kind == KIND_INTEGER && i < sizeof wrong / sizeof *wrong; i++) {
@@ -221,7 +216,6 @@ START_TEST(variables_take_numbers_only_whole)
         case_expect_error(NULL, ENVIRONMENT(item), "must be a whole number from");
     }
 }
-END_TEST
 
 /* ---- the file as a whole ---- */
 
@@ -459,12 +453,12 @@ int main(void)
     TCase *rows = tcase_create("every row");
     TCase *file = tcase_create("the file");
     tcase_add_checked_fixture(rows, case_open, case_close);
-    tcase_add_loop_test(rows, every_default_is_sound, 0, SETTING_COUNT);
-    tcase_add_loop_test(rows, every_variable_is_read, 0, SETTING_COUNT);
-    tcase_add_loop_test(rows, every_setting_is_read_from_the_file, 0, SETTING_COUNT);
-    tcase_add_loop_test(rows, a_wrong_type_is_an_error_with_its_place, 0, SETTING_COUNT);
-    tcase_add_loop_test(rows, numbers_keep_to_their_bounds, 0, SETTING_COUNT);
-    tcase_add_loop_test(rows, variables_take_numbers_only_whole, 0, SETTING_COUNT);
+    tcase_add_test(rows, every_default_is_sound);
+    tcase_add_test(rows, every_variable_is_read);
+    tcase_add_test(rows, every_setting_is_read_from_the_file);
+    tcase_add_test(rows, a_wrong_type_is_an_error_with_its_place);
+    tcase_add_test(rows, numbers_keep_to_their_bounds);
+    tcase_add_test(rows, variables_take_numbers_only_whole);
     tcase_add_checked_fixture(file, case_open, case_close);
     tcase_add_test(file, every_problem_is_reported);
     tcase_add_loop_test(file, near_names_are_suggested, 0, 7);
