@@ -18,6 +18,8 @@ struct pipeline {
     struct value *values; /* count + 1: behind the last is room for the guard's reply */
     uint64_t origin;
     uint64_t required; /* it may only be sent there; 0: anywhere */
+    bool is_bound;     /* it was said where it may be sent */
+    bool is_repair;
     bool is_gated;
     bool has_failed; /* memory ran out while it was built */
     bool has_run;
@@ -33,6 +35,7 @@ struct pipeline *pipeline_new(struct arena *arena, enum pipeline_effect effect)
     pipeline->arena = arena;
     pipeline->effect = effect == PIPELINE_READ ? PIPELINE_READ : PIPELINE_WRITE;
     pipeline->is_gated = effect == PIPELINE_WRITE;
+    pipeline->is_repair = effect == PIPELINE_WRITE_REPAIR;
     pipeline->capacity = COMMANDS_RESERVED;
     pipeline->expects = arena_alloc(arena, COMMANDS_RESERVED);
     strbuf_init(&pipeline->out, arena, BYTES_RESERVED);
@@ -92,8 +95,10 @@ void pipeline_pass_gate(struct pipeline *pipeline)
 
 void pipeline_require(struct pipeline *pipeline, uint64_t origin)
 {
-    if (pipeline)
-        pipeline->required = origin;
+    if (!pipeline)
+        return;
+    pipeline->required = origin;
+    pipeline->is_bound = true;
 }
 
 size_t pipeline_count(const struct pipeline *pipeline)
@@ -374,6 +379,9 @@ enum err pipeline_run(struct pool *pool, struct pipeline *pipeline, int64_t dead
     if (!pipeline || pipeline->has_failed)
         return redis_error_set(error, ERR_NO_MEMORY, REDIS_ERROR_UNAVAILABLE,
                                "pipeline: out of memory");
+    if (pipeline->is_repair && !pipeline->is_bound)
+        return redis_error_set(error, ERR_INTERNAL, REDIS_ERROR_UNAVAILABLE,
+                               "a repair does not say which Redis it is for");
     if (pipeline->has_run)
         return redis_error_set(error, ERR_INTERNAL, REDIS_ERROR_UNAVAILABLE,
                                "a pipeline runs once");

@@ -129,7 +129,7 @@ static bool has_room(const struct version_guard *guard)
 
 static struct pipeline *writing(struct run *run, const struct look *look)
 {
-    struct pipeline *pipeline = pipeline_new(run->guard->arena, PIPELINE_WRITE_FREE);
+    struct pipeline *pipeline = pipeline_new(run->guard->arena, PIPELINE_WRITE_REPAIR);
 
     pipeline_require(pipeline, run->guard->relies ? 0 : look->origin);
     return pipeline;

@@ -68,7 +68,7 @@ static enum err restore_portion(struct version_guard *guard, struct version_know
     if (err != ERR_OK)
         return err;
     int64_t restored = count < PORTION ? ALL_RESTORED : off[count - 1];
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE_FREE);
+    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE_REPAIR);
     pipeline_require(pipeline, guard->relies ? 0 : known->origin);
     for (size_t i = 0; i < count; i++)
         add_switch(pipeline, off[i], known->term);

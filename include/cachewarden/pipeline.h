@@ -24,11 +24,18 @@ enum expect {
 
 /*
  * Decides what a lost connection means: after a READ nothing has changed (ERR_UPSTREAM_DOWN or
- * ERR_TIMEOUT), after a write that was sent it may have (ERR_UNCERTAIN). WRITE passes the gate of a
- * pool that has one (pool_gate), and so does a READ with a command among it that is not known to
- * only read. WRITE_FREE does not: for what is nobody's control data, such as keys of named caches.
+ * ERR_TIMEOUT), after a write that was sent it may have (ERR_UNCERTAIN). And who passes the gate of a pool
+ * that has one (pool_gate).
  */
-enum pipeline_effect { PIPELINE_READ, PIPELINE_WRITE, PIPELINE_WRITE_FREE };
+enum pipeline_effect {
+    PIPELINE_READ,  /* passes it only with a command among it that is not known to only read */
+    PIPELINE_WRITE, /* control data: passes it */
+    /* Does not, because it is no control data: keys of named caches, and of probes. */
+    PIPELINE_WRITE_FREE,
+    /* Does not, because it is of whoever the gate asks, and makes control data such that the gate may open. It
+     * says by pipeline_require which Redis it is for, or is not sent: ERR_INTERNAL. */
+    PIPELINE_WRITE_REPAIR,
+};
 
 struct pipeline;
 

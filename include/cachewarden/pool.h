@@ -82,7 +82,7 @@ struct pool_options {
  * with a command that writes. It gives the origin that may have them, or 0 for any; an error of it
  * ends the pipeline, and nothing is sent. If the connection leads to another origin, nothing is sent
  * either, and `ask` is called again, with the origin it gave as `missed`. It may run pipelines on the
- * pool itself, but only with PIPELINE_WRITE_FREE.
+ * pool itself, but only with PIPELINE_WRITE_REPAIR.
  */
 struct pool_gate {
     enum err (*ask)(void *with, uint64_t missed, int64_t deadline_ns, uint64_t *origin_out,

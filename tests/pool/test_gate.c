@@ -128,6 +128,25 @@ START_TEST(a_pipeline_for_one_redis)
 }
 END_TEST
 
+/* Whoever the gate asks may write where the gate is shut, but only to the Redis it names. */
+START_TEST(a_repair)
+{
+    enum { UNNAMED, HERE, ELSEWHERE, ANYWHERE, CASES };
+    static const enum err expected[CASES] = {ERR_INTERNAL, ERR_OK, ERR_CONFLICT, ERR_OK};
+    const uint64_t origins[CASES] = {0, agreed, agreed + 8, 0};
+    atomic_store(&is_shut, true);
+    for (int i = 0; i < CASES; i++) {
+        struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE_REPAIR);
+        PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("INCR"), STR("n"));
+        if (i != UNNAMED)
+            pipeline_require(pipeline, origins[i]);
+        case_err(pipeline_run(pool, pipeline, case_deadline_ns(), &error), expected[i]);
+    }
+    ck_assert_int_eq(asked, 0);
+    ck_assert_int_eq(held(), 2);
+}
+END_TEST
+
 enum { THREADS = 16, ROUNDS = 50 };
 
 struct caller {
@@ -191,6 +210,7 @@ int main(void)
     tcase_add_test(tcase, a_gate_that_is_shut);
     tcase_add_test(tcase, another_redis_than_agreed);
     tcase_add_test(tcase, a_pipeline_for_one_redis);
+    tcase_add_test(tcase, a_repair);
     tcase_add_test(tcase, in_a_batch_everybody_goes_where_they_may);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
