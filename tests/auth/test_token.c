@@ -1,56 +1,9 @@
-#include "cachewarden/token.h"
-
-#include "cachewarden/arena.h"
-#include "mint.h"
-#include "suite.h"
+#include "token_case.h"
 
 #include <pthread.h>
-#include <stdio.h>
 
-enum { NOW = 1700000000 };
-
-#define SECRET "0123456789abcdef0123456789abcdef"
-#define HS256  "{\"alg\":\"HS256\",\"typ\":\"JWT\"}"
-#define GOOD   "{\"user_id\":1,\"exp\":1700000010}"
-
-static struct arena *arena;
-static struct tokens *tokens;
-static struct token_claims claims;
-static struct error error;
-
-static struct token_options default_options(void)
-{
-    return (struct token_options){.secret = STR(SECRET),
-                                  .issuer = STR("cachewarden"),
-                                  .leeway_s = 30,
-                                  .access_ttl_s = 900,
-                                  .refresh_ttl_s = 604800,
-                                  .session_idle_s = 1800,
-                                  .session_ttl_s = 43200};
-}
-
-static struct tokens *new_tokens(const struct token_options *options)
-{
-    struct tokens *made = NULL;
-
-    ck_assert_msg(tokens_new(options, &made, &error) == ERR_OK, "%s", error.caller);
-    return made;
-}
-
-static void set_up(void)
-{
-    struct token_options options = default_options();
-
-    arena = arena_new(64 * 1024, 0);
-    error_clear(&error);
-    tokens = new_tokens(&options);
-}
-
-static void tear_down(void)
-{
-    tokens_free(&tokens);
-    arena_free(&arena);
-}
+#define HS256 "{\"alg\":\"HS256\",\"typ\":\"JWT\"}"
+#define GOOD  "{\"user_id\":1,\"exp\":1700000010}"
 
 static enum err verify(const char *compact)
 {
