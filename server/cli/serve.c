@@ -80,7 +80,8 @@ static int check_config(const struct cli *cli)
     struct strbuf text;
     bool fine = config_load(&input, &config, &report) == ERR_OK;
     /* In the order of the start, so that both find the same fault first. */
-    fine = fine && check_edge(config, &error) && config_look(config, &report, &error) == ERR_OK &&
+    fine = fine && check_edge(config, &error) &&
+           config_check_files(config, &report, &error) == ERR_OK &&
            check_services(config, &report, &error);
     const char *failure = error.caller[0] ? error.caller : NULL;
     if (config)

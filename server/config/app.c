@@ -169,7 +169,8 @@ static enum err open_with_users(const struct config *config, struct arena *arena
     return err;
 }
 
-enum err config_look(const struct config *config, struct config_report *report, struct error *error)
+enum err config_check_files(const struct config *config, struct config_report *report,
+                            struct error *error)
 {
     const char *path = config_sqlite_path(config);
     struct users_sight sight;

@@ -189,8 +189,8 @@ CW_MUST_CHECK enum err config_open_app(const struct config *config, bool direct,
  * Looks at what config_open_app would open of this machine's files, the SQLite database and the secret beside
  * it, and makes nothing. Errors as config_open_app.
  */
-CW_MUST_CHECK enum err config_look(const struct config *config, struct config_report *report,
-                                   struct error *error);
+CW_MUST_CHECK enum err config_check_files(const struct config *config, struct config_report *report,
+                                          struct error *error);
 /* The path behind "sqlite:", or NULL where the users database is none of SQLite's. */
 const char *config_sqlite_path(const struct config *config);
 /*

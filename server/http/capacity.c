@@ -158,8 +158,8 @@ static rlim_t raise_descriptor_limit(void)
     return had == limit.rlim_max || setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : had;
 }
 
-enum err http_limits_descriptors(const struct http_options *options, int *connections_out,
-                                 struct error *error)
+enum err capacity_descriptors(const struct http_options *options, int *connections_out,
+                              struct error *error)
 {
     rlim_t limit = raise_descriptor_limit();
     rlim_t apart = DESCRIPTORS_APART + options->redis_connections;
@@ -209,7 +209,7 @@ static int assemble(pthread_t *threads, int wanted, int *why_out)
     return count;
 }
 
-enum err http_limits_threads(int threads, struct error *error)
+enum err capacity_threads(int threads, struct error *error)
 {
     int wanted = threads + THREADS_APART, why;
     pthread_t *crowd = calloc((size_t)wanted, sizeof *crowd);
@@ -239,6 +239,6 @@ enum err http_check(const struct http_options *options, struct error *error)
     if (err == ERR_OK)
         err = check_tls(options, error);
     if (err == ERR_OK)
-        err = http_limits_descriptors(options, &connections, error);
+        err = capacity_descriptors(options, &connections, error);
     return err;
 }

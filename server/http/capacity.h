@@ -32,13 +32,13 @@ CW_MUST_CHECK enum err http_place_find(const char *host, struct http_place *plac
  * leaves room for, HTTP_CONNECTIONS_MAX at most. ERR_BAD_INPUT: not even for the threads; the caller text
  * says what would do.
  */
-CW_MUST_CHECK enum err http_limits_descriptors(const struct http_options *options,
-                                               int *connections_out, struct error *error);
+CW_MUST_CHECK enum err capacity_descriptors(const struct http_options *options,
+                                            int *connections_out, struct error *error);
 
 /*
  * Whether that many threads beside those there are can be had: starts them, and ends them again. They may
  * be gone a moment later. ERR_BAD_INPUT: the caller text says how many can.
  */
-CW_MUST_CHECK enum err http_limits_threads(int threads, struct error *error);
+CW_MUST_CHECK enum err capacity_threads(int threads, struct error *error);
 
 #endif

@@ -124,9 +124,9 @@ enum err http_start(const struct http_options *options, struct http **http_out, 
     int connections_max;
 
     if (err == ERR_OK)
-        err = http_limits_descriptors(options, &connections_max, error);
+        err = capacity_descriptors(options, &connections_max, error);
     if (err == ERR_OK)
-        err = http_limits_threads(options->threads, error);
+        err = capacity_threads(options->threads, error);
     if (err != ERR_OK)
         return err;
     struct http *http = calloc(1, sizeof *http);

@@ -177,7 +177,7 @@ void serve_feed_watchdog(struct server *server)
     if (!watchdog_is_due(&server->watchdog, now_ns))
         return;
     http_stats_read(server->http, &stats);
-    watchdog_look(&server->watchdog, &stats, now_ns);
+    watchdog_check(&server->watchdog, &stats, now_ns);
 }
 
 /* The next signal; 0 when it is time to look at workers and log instead. */

@@ -12,7 +12,7 @@
 #define LOOKS_A_PERIOD 4
 /* What a request may take besides waiting for its client's body: its turn at hashing a password, the
  * users database, Redis, and a client that is slow to read (all of them bounded, all below 10 s). */
-#define PATIENCE_MORE_MS 30000
+#define STALL_MORE_MS 30000
 
 /* A positive number that the environment has under this name; 0: none. */
 static int64_t number_from(const char *name)
@@ -29,7 +29,7 @@ void watchdog_init(struct watchdog *watchdog, int64_t body_timeout_ms)
     bool is_for_us = !getenv("WATCHDOG_PID") || number_from("WATCHDOG_PID") == getpid();
     *watchdog = (struct watchdog){
         .period_ns = is_for_us ? wish_us * 1000 / LOOKS_A_PERIOD : 0,
-        .patience_ns = (body_timeout_ms + PATIENCE_MORE_MS) * NS_PER_MS,
+        .stall_limit_ns = (body_timeout_ms + STALL_MORE_MS) * NS_PER_MS,
         .next_ns = now_ns,
         .moved_ns = now_ns,
     };
@@ -58,7 +58,7 @@ static uint64_t movements(const struct http_stats *stats)
     return count;
 }
 
-void watchdog_look(struct watchdog *watchdog, const struct http_stats *stats, int64_t now_ns)
+void watchdog_check(struct watchdog *watchdog, const struct http_stats *stats, int64_t now_ns)
 {
     uint64_t seen = movements(stats);
     if (stats->requests_under_way == 0 || seen != watchdog->seen)
@@ -66,7 +66,7 @@ void watchdog_look(struct watchdog *watchdog, const struct http_stats *stats, in
     watchdog->seen = seen;
     watchdog->next_ns = now_ns + watchdog->period_ns;
 
-    bool is_stuck = now_ns - watchdog->moved_ns > watchdog->patience_ns;
+    bool is_stuck = now_ns - watchdog->moved_ns > watchdog->stall_limit_ns;
     if (!is_stuck)
         notify_manager("WATCHDOG=1", (struct str){0});
     else if (!watchdog->is_stuck)

@@ -18,11 +18,11 @@
 #include <time.h>
 
 struct watchdog {
-    int64_t period_ns;   /* between two looks; 0: nobody asked */
-    int64_t patience_ns; /* how long nothing at all may move */
-    int64_t next_ns;     /* when to look next, of clock_mono_ns() */
-    int64_t moved_ns;    /* when something was last seen moving */
-    uint64_t seen;       /* beginnings and ends of requests at the last look */
+    int64_t period_ns;      /* between two looks; 0: nobody asked */
+    int64_t stall_limit_ns; /* how long nothing at all may move */
+    int64_t next_ns;        /* when to look next, of clock_mono_ns() */
+    int64_t moved_ns;       /* when something was last seen moving */
+    uint64_t seen;          /* beginnings and ends of requests at the last look */
     bool is_stuck;
 };
 
@@ -38,6 +38,6 @@ bool watchdog_wait(const struct watchdog *watchdog, int64_t now_ns, struct times
 bool watchdog_is_due(const struct watchdog *watchdog, int64_t now_ns);
 
 /* Looks, and tells the manager if all is well; else logs once that it is not. */
-void watchdog_look(struct watchdog *watchdog, const struct http_stats *stats, int64_t now_ns);
+void watchdog_check(struct watchdog *watchdog, const struct http_stats *stats, int64_t now_ns);
 
 #endif

@@ -56,12 +56,12 @@ START_TEST(the_soft_limit_is_raised_to_the_hard_one)
     int connections;
 
     limit_to(RLIMIT_NOFILE, 64, 700);
-    ck_assert_int_eq(http_limits_descriptors(&options, &connections, &error), ERR_OK);
+    ck_assert_int_eq(capacity_descriptors(&options, &connections, &error), ERR_OK);
     ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
     ck_assert_uint_eq(limit.rlim_cur, 700);
     ck_assert_int_eq(connections, 700 - 256);
     options.redis_connections = 100;
-    ck_assert_int_eq(http_limits_descriptors(&options, &connections, &error), ERR_OK);
+    ck_assert_int_eq(capacity_descriptors(&options, &connections, &error), ERR_OK);
     ck_assert_int_eq(connections, 700 - 256 - 100);
 }
 END_TEST
@@ -114,7 +114,7 @@ START_TEST(threads_that_fit_leave_nothing_behind)
     struct error error = {0};
     pthread_t thread;
 
-    ck_assert_msg(http_limits_threads(200, &error) == ERR_OK, "%s", error.caller);
+    ck_assert_msg(capacity_threads(200, &error) == ERR_OK, "%s", error.caller);
     ck_assert_int_eq(pthread_create(&thread, NULL, do_nothing, NULL), 0);
     pthread_join(thread, NULL);
 }
@@ -175,7 +175,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("server/http_limits");
+    Suite *suite = suite_create("server/http/capacity");
     TCase *tcase = tcase_create("limits");
 
     tcase_add_test(tcase, the_soft_limit_is_raised_to_the_hard_one);

@@ -94,7 +94,7 @@ START_TEST(four_times_a_period)
     watchdog_init(&watchdog, 10000);
     int64_t now_ns = clock_mono_ns();
     ck_assert(watchdog_is_due(&watchdog, now_ns));
-    watchdog_look(&watchdog, &idle, now_ns);
+    watchdog_check(&watchdog, &idle, now_ns);
     ck_assert(was_fed());
 
     ck_assert(watchdog_wait(&watchdog, now_ns + 100 * NS_PER_MS, &wait));
@@ -114,7 +114,7 @@ END_TEST
 static bool fed_after(struct http_stats *stats, int64_t *now_ns, int64_t seconds)
 {
     *now_ns += seconds * NS_PER_S;
-    watchdog_look(&watchdog, stats, *now_ns);
+    watchdog_check(&watchdog, stats, *now_ns);
     return was_fed();
 }
 
