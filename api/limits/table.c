@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-struct slot {
+struct limit_slot {
     struct key key; /* whole, so that nobody is counted for another */
     int64_t count;  /* 0: free */
     int64_t ends_ms;
@@ -15,7 +15,7 @@ struct slot {
 struct limit_table {
     struct lock lock;
     uint64_t seed; /* nobody outside can tell which keys share a set */
-    struct slot slots[LIMIT_TABLE_SETS][LIMIT_TABLE_WAYS]; /* under lock */
+    struct limit_slot slots[LIMIT_TABLE_SETS][LIMIT_TABLE_WAYS]; /* under lock */
 };
 
 enum err limit_table_new(struct limit_table **table_out)
@@ -40,7 +40,7 @@ void limit_table_free(struct limit_table **table)
 }
 
 /* FNV-1a, then the last step of MurmurHash3, so that all of it reaches the low bits. */
-static struct slot *set_of(struct limit_table *table, const struct key *key)
+static struct limit_slot *set_of(struct limit_table *table, const struct key *key)
 {
     uint64_t hash = table->seed;
 
@@ -51,11 +51,11 @@ static struct slot *set_of(struct limit_table *table, const struct key *key)
     return table->slots[hash % LIMIT_TABLE_SETS];
 }
 
-static struct slot *find_locked(struct limit_table *table, const struct key *key)
+static struct limit_slot *find_locked(struct limit_table *table, const struct key *key)
     CW_NEEDS_LOCK(&table->lock);
-static struct slot *find_locked(struct limit_table *table, const struct key *key)
+static struct limit_slot *find_locked(struct limit_table *table, const struct key *key)
 {
-    struct slot *set = set_of(table, key);
+    struct limit_slot *set = set_of(table, key);
 
     for (size_t i = 0; i < LIMIT_TABLE_WAYS; i++)
         if (set[i].count > 0 && str_eq(key_str(&set[i].key), key_str(key)))
@@ -64,17 +64,18 @@ static struct slot *find_locked(struct limit_table *table, const struct key *key
 }
 
 /* Free or over counts as unused since ever. */
-static int64_t last_use(const struct slot *slot, int64_t now_ms)
+static int64_t last_use(const struct limit_slot *slot, int64_t now_ms)
 {
     return slot->count == 0 || slot->ends_ms <= now_ms ? INT64_MIN : slot->used_ms;
 }
 
-static struct slot *evict_locked(struct limit_table *table, const struct key *key, int64_t now_ms)
-    CW_NEEDS_LOCK(&table->lock);
-static struct slot *evict_locked(struct limit_table *table, const struct key *key, int64_t now_ms)
+static struct limit_slot *evict_locked(struct limit_table *table, const struct key *key,
+                                       int64_t now_ms) CW_NEEDS_LOCK(&table->lock);
+static struct limit_slot *evict_locked(struct limit_table *table, const struct key *key,
+                                       int64_t now_ms)
 {
-    struct slot *set = set_of(table, key);
-    struct slot *oldest = &set[0];
+    struct limit_slot *set = set_of(table, key);
+    struct limit_slot *oldest = &set[0];
 
     for (size_t i = 1; i < LIMIT_TABLE_WAYS; i++)
         if (last_use(&set[i], now_ms) < last_use(oldest, now_ms))
@@ -86,11 +87,11 @@ struct limit_window limit_table_count(struct limit_table *table, const struct ke
                                       int64_t window_ms, int64_t now_ms)
 {
     lock_take(&table->lock);
-    struct slot *slot = find_locked(table, key);
+    struct limit_slot *slot = find_locked(table, key);
     if (!slot)
         slot = evict_locked(table, key, now_ms);
     if (slot->count == 0 || slot->ends_ms <= now_ms || !str_eq(key_str(&slot->key), key_str(key)))
-        *slot = (struct slot){.key = *key, .ends_ms = now_ms + window_ms};
+        *slot = (struct limit_slot){.key = *key, .ends_ms = now_ms + window_ms};
     slot->count++;
     slot->used_ms = now_ms;
     struct limit_window window = {slot->count, slot->ends_ms - now_ms};
@@ -104,7 +105,7 @@ struct limit_window limit_table_look(struct limit_table *table, const struct key
     struct limit_window window = {0, 0};
 
     lock_take(&table->lock);
-    const struct slot *slot = find_locked(table, key);
+    const struct limit_slot *slot = find_locked(table, key);
     if (slot && slot->ends_ms > now_ms)
         window = (struct limit_window){slot->count, slot->ends_ms - now_ms};
     lock_give(&table->lock);
@@ -114,7 +115,7 @@ struct limit_window limit_table_look(struct limit_table *table, const struct key
 void limit_table_forget(struct limit_table *table, const struct key *key)
 {
     lock_take(&table->lock);
-    struct slot *slot = find_locked(table, key);
+    struct limit_slot *slot = find_locked(table, key);
     if (slot)
         slot->count = 0;
     lock_give(&table->lock);

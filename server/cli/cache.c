@@ -76,15 +76,15 @@ static int print_epoch(const struct cli *cli, int64_t epoch)
 
 /* ---- operations ---- */
 
-enum operation {
+enum cache_command {
     CACHE_COMMAND_STATUS,
     CACHE_COMMAND_ENABLE,
     CACHE_COMMAND_DISABLE,
     CACHE_COMMAND_CLEAR
 };
 
-static enum err operate(struct cli_services *services, enum operation operation, int64_t user_id,
-                        struct cache_state *state_out, struct error *error)
+static enum err operate(struct cli_services *services, enum cache_command operation,
+                        int64_t user_id, struct cache_state *state_out, struct error *error)
 {
     int64_t deadline_ns = cli_deadline_ns(services);
     struct app *app = services->app;
@@ -101,7 +101,7 @@ static enum err operate(struct cli_services *services, enum operation operation,
                           deadline_ns, state_out, error);
 }
 
-static int run_on_user(struct cli *cli, enum operation operation)
+static int run_on_user(struct cli *cli, enum cache_command operation)
 {
     static const char *const routes[] = {"cache.status", "cache.enable", "cache.disable",
                                          "cache.clear"};
