@@ -34,33 +34,9 @@ static struct str target_of(struct cli_services *services, int64_t id)
     return str_format(services->arena, "user:%lld", (long long)id);
 }
 
-static bool is_admin(const struct cli_services *services, const struct user *user)
-{
-    bool is_member = false;
-    for (size_t i = 0; i < user->group_count; i++)
-        is_member |= str_eq(user->groups[i], str_from(services->config->auth_admin_group));
-    return user->is_active && (user->is_superuser || is_member);
-}
-
-/* Nobody is locked out of the shell by it, but who took the last one's rights away wants to know. */
-static void warn_without_admin(struct cli_services *services)
-{
-    struct error error = {0};
-    struct user *users;
-    size_t count;
-    if (users_list(services->app->users, services->arena, &users, &count, &error) != ERR_OK)
-        return;
-    for (size_t i = 0; i < count; i++)
-        if (is_admin(services, &users[i]))
-            return;
-    fprintf(stderr, "warning: no account may do what admins may any more; make one with: "
-                    "cachewarden user grant NAME --superuser\n");
-}
-
-/* Finds the account, does `change` to it, records that, and shows what has become of it. */
-static int change_user(struct cli *cli, const char *route,
-                       enum err (*change)(struct cli_services *services, struct cli *cli,
-                                          const struct user *user, struct error *error))
+int cli_change_user(struct cli *cli, const char *route,
+                    enum err (*change)(struct cli_services *services, struct cli *cli,
+                                       const struct user *user, struct error *error))
 {
     struct cli_services services;
     struct user user;
@@ -69,7 +45,7 @@ static int change_user(struct cli *cli, const char *route,
         return CLI_FAILED;
     const char *name = cli_argument(cli, 0);
     enum err err = find(&services, name, &user, &error);
-    bool was_admin = err == ERR_OK && is_admin(&services, &user);
+    bool was_admin = err == ERR_OK && cli_user_is_admin(&services, &user);
     if (err == ERR_OK) {
         err = change(&services, cli, &user, &error);
         (void)cli_audit(&services, route, target_of(&services, user.id), err, -1, false);
@@ -79,8 +55,8 @@ static int change_user(struct cli *cli, const char *route,
     int status = err != ERR_OK     ? cli_fail_with(err, &error)
                  : user.is_deleted ? CLI_OK
                                    : cli_show_user(cli, &services, &user);
-    if (err == ERR_OK && was_admin && !is_admin(&services, &user))
-        warn_without_admin(&services);
+    if (err == ERR_OK && was_admin && !cli_user_is_admin(&services, &user))
+        cli_warn_without_admin(&services);
     cli_close(&services);
     return status;
 }
@@ -218,52 +194,7 @@ static enum err set_password(struct cli_services *services, struct cli *cli,
 
 static int run_password(struct cli *cli)
 {
-    return change_user(cli, "user.password", set_password);
-}
-
-/* ---- grant, revoke ---- */
-
-static enum err set_rights(struct cli_services *services, const struct cli *cli,
-                           const struct user *user, bool granted, struct error *error)
-{
-    struct users *users = services->app->users;
-    enum err err = ERR_OK;
-    if (cli_flag(cli, "superuser"))
-        err = users_set_superuser(users, user->id, granted, error);
-    for (size_t i = 0; err == ERR_OK && cli_value_at(cli, "group", i); i++)
-        err = users_set_group(users, user->id, str_from(cli_value_at(cli, "group", i)), granted,
-                              error);
-    return err;
-}
-
-static enum err grant(struct cli_services *services, struct cli *cli, const struct user *user,
-                      struct error *error)
-{
-    return set_rights(services, cli, user, true, error);
-}
-
-static enum err revoke(struct cli_services *services, struct cli *cli, const struct user *user,
-                       struct error *error)
-{
-    return set_rights(services, cli, user, false, error);
-}
-
-static int run_rights(struct cli *cli, bool granted)
-{
-    if (!cli_flag(cli, "superuser") && !cli_flag(cli, "group"))
-        return cli_usage_error(cli, "needs --superuser or --group G");
-    return granted ? change_user(cli, "user.grant", grant)
-                   : change_user(cli, "user.revoke", revoke);
-}
-
-static int run_grant(struct cli *cli)
-{
-    return run_rights(cli, true);
-}
-
-static int run_revoke(struct cli *cli)
-{
-    return run_rights(cli, false);
+    return cli_change_user(cli, "user.password", set_password);
 }
 
 /* ---- deactivate, activate, delete ---- */
@@ -297,17 +228,17 @@ static enum err delete (struct cli_services *services, struct cli *cli, const st
 
 static int run_deactivate(struct cli *cli)
 {
-    return change_user(cli, "user.deactivate", deactivate);
+    return cli_change_user(cli, "user.deactivate", deactivate);
 }
 
 static int run_activate(struct cli *cli)
 {
-    return change_user(cli, "user.activate", activate);
+    return cli_change_user(cli, "user.activate", activate);
 }
 
 static int run_delete(struct cli *cli)
 {
-    return change_user(cli, "user.delete", delete);
+    return cli_change_user(cli, "user.delete", delete);
 }
 
 /* ---- the table ---- */
@@ -362,14 +293,14 @@ static const struct cli_command commands[] = {
      .options = rights_options,
      .min_arguments = 1,
      .max_arguments = 1,
-     .run = run_grant},
+     .run = cli_grant_user},
     {.name = "revoke",
      .arguments = "NAME --superuser | --group G",
      .summary = "takes rights away",
      .options = rights_options,
      .min_arguments = 1,
      .max_arguments = 1,
-     .run = run_revoke},
+     .run = cli_revoke_user},
     {.name = "deactivate",
      .arguments = "NAME",
      .summary = "shuts an account out",

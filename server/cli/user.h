@@ -8,4 +8,17 @@
 int cli_show_user(const struct cli *cli, struct cli_services *services, const struct user *user);
 int cli_list_users(const struct cli *cli, const struct user *users, size_t count);
 
+/* Finds the account, does `change` to it, records that, and shows what has become of it. Exit status. */
+int cli_change_user(struct cli *cli, const char *route,
+                    enum err (*change)(struct cli_services *services, struct cli *cli,
+                                       const struct user *user, struct error *error));
+
+/* ---- user_rights.c ---- */
+
+bool cli_user_is_admin(const struct cli_services *services, const struct user *user);
+/* Nobody is locked out of the shell by it, but who took the last one's rights away wants to know. */
+void cli_warn_without_admin(struct cli_services *services);
+int cli_grant_user(struct cli *cli);
+int cli_revoke_user(struct cli *cli);
+
 #endif
