@@ -33,17 +33,28 @@ const struct json *claim_find(struct arena *arena, const struct json *payload, s
     return value ? value : find_inside(arena, payload, name);
 }
 
-static bool is_member(const struct json *groups, struct str group)
+/* One that does not fit, or that could be taken for two, is not shown; it counts all the same. */
+static void add_group(struct claimed_rights *rights, struct str group, struct str admin_group)
 {
     if (group.len == 0)
-        return false;
-    if (json_kind(groups) == JSON_STRING)
-        return str_eq(json_string(groups), group);
-    for (size_t i = 0; i < json_count(groups); i++) {
-        if (str_eq(json_string(json_at(groups, i)), group))
-            return true;
+        return;
+    rights->is_admin_member |= str_eq(group, admin_group);
+    if (str_has_control(group) || group.len >= sizeof rights->groups - rights->groups_len)
+        return;
+    memcpy(rights->groups + rights->groups_len, group.ptr, group.len);
+    rights->groups_len += group.len;
+    rights->groups[rights->groups_len++] = '\n';
+}
+
+static void add_groups(struct claimed_rights *rights, const struct json *groups,
+                       struct str admin_group)
+{
+    if (json_kind(groups) == JSON_STRING) {
+        add_group(rights, json_string(groups), admin_group);
+        return;
     }
-    return false;
+    for (size_t i = 0; i < json_count(groups); i++)
+        add_group(rights, json_string(json_at(groups, i)), admin_group);
 }
 
 struct claimed_rights claimed_rights_read(struct arena *arena, const struct json *payload,
@@ -57,7 +68,6 @@ struct claimed_rights claimed_rights_read(struct arena *arena, const struct json
     if (rights.has_superuser)
         rights.is_superuser = json_bool(claim_find(arena, payload, rules->superuser_claim));
     if (rights.has_groups)
-        rights.is_admin_member =
-            is_member(claim_find(arena, payload, rules->groups_claim), rules->admin_group);
+        add_groups(&rights, claim_find(arena, payload, rules->groups_claim), rules->admin_group);
     return rights;
 }

@@ -195,8 +195,7 @@ static struct str name_stranger(struct arena *arena, const struct token_claims *
 /* Texts of an account that exists come from the database; rights, too, but for those that the
  * configuration leaves to claims. */
 static enum err make_user(struct arena *arena, const struct account *account,
-                          const struct token_claims *claims, struct str admin_group,
-                          struct principal *principal)
+                          const struct token_claims *claims, struct principal *principal)
 {
     const struct claimed_rights *rights = &claims->rights;
     bool is_superuser = rights->has_superuser ? rights->is_superuser : account->is_superuser;
@@ -212,12 +211,14 @@ static enum err make_user(struct arena *arena, const struct account *account,
         .is_superuser = is_superuser,
         .is_admin = is_superuser || is_member,
         .has_claimed_groups = rights->has_groups,
-        .claimed_group = rights->is_admin_member ? admin_group : STR_NONE,
+        .claimed_groups = str_dup(arena, (struct str){rights->groups, rights->groups_len}),
         .token_id = claims->id,
         .family = identity_family_of(claims),
         .issued_at_s = claims->issued_at_s,
         .expires_at_s = claims->expires_at_s,
     };
+    if (!principal->claimed_groups.ptr)
+        return ERR_NO_MEMORY;
     if (!account->exists) {
         principal->name = name_stranger(arena, claims);
         return principal->name.ptr ? ERR_OK : ERR_NO_MEMORY;
@@ -259,9 +260,7 @@ static enum err authenticate_token(struct identity *identity, struct arena *aren
         err = identity_check_account(identity, &proven, now_s, &account, error);
     if (!err)
         err = check_revoked(identity, &account, claims, error);
-    return err ? err
-               : make_user(arena, &account, claims, account_admin_group(identity->accounts),
-                           principal);
+    return err ? err : make_user(arena, &account, claims, principal);
 }
 
 /* A key lives as long as its owner does, whatever its scopes. */

@@ -150,6 +150,19 @@ static enum err find_user(struct call *call, struct user *user)
     return users_find_by_id(call->app->users, call->arena, principal->user_id, user, &call->error);
 }
 
+static enum err list_groups(struct call *call, struct str names, struct user *user)
+{
+    struct str *groups = arena_calloc(call->arena, names.len, sizeof *groups), name;
+
+    if (!groups)
+        return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for groups");
+    user->groups = groups;
+    user->group_count = 0;
+    while (names.len > 0 && str_split(&names, '\n', &name))
+        groups[user->group_count++] = name;
+    return ERR_OK;
+}
+
 /* The rights in force: those of the principal, wherever they come from. */
 enum err op_auth_me(struct call *call)
 {
@@ -163,8 +176,7 @@ enum err op_auth_me(struct call *call)
     if (principal->kind == PRINCIPAL_API_KEY) {
         user.group_count = 0; /* its owner's give it nothing */
     } else if (principal->has_claimed_groups) {
-        user.groups = &principal->claimed_group;
-        user.group_count = principal->claimed_group.len > 0;
+        err = list_groups(call, principal->claimed_groups, &user);
     }
     write_user(&call->reply.json, &user);
     return call_finish(call);

@@ -42,9 +42,9 @@ struct principal {
     struct str email;
     bool is_superuser;
     bool is_admin; /* superuser, member of auth.admin_group, or an API key with SCOPE_ADMIN */
-    /* Claims say whether it is a member, not the users database; the admin group, if it is. */
+    /* Claims say what groups it is in, not the users database: their names, each with a line feed behind. */
     bool has_claimed_groups;
-    struct str claimed_group;
+    struct str claimed_groups;
     unsigned scopes;  /* enum scope bits; API keys only */
     struct str space; /* API keys: the namespace it was created for, or empty */
     /* jti of the access token, or the API key's id; for the audit and for revocation */

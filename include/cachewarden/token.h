@@ -23,10 +23,16 @@ struct claimed_rights_rules {
     struct str admin_group;
 };
 
+enum { CLAIMED_GROUPS_SIZE = 512 };
+
 /* What they tell. Nothing but false where no claim is named, and in our own tokens. */
 struct claimed_rights {
     bool has_superuser, is_superuser; /* has: the claim alone says, whether it is there or not */
     bool has_groups, is_admin_member;
+    /* Names that the claim lists, each with a line feed behind, as far as they fit; for people. Inside, so that
+     * what is remembered of a token has them, too. */
+    char groups[CLAIMED_GROUPS_SIZE];
+    size_t groups_len;
 };
 
 struct tokens;

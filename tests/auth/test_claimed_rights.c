@@ -3,6 +3,8 @@
 #include "cachewarden/arena.h"
 #include "suite.h"
 
+#include <stdio.h>
+
 static struct arena *arena;
 static struct claimed_rights_rules rules;
 
@@ -38,6 +40,22 @@ START_TEST(by_name)
     rights = read("{\"s\":true,\"g\":[\"Admin\"],\"\":true}");
     ck_assert(!rights.has_superuser && !rights.is_superuser);
     ck_assert(!rights.has_groups && !rights.is_admin_member);
+}
+END_TEST
+
+/* What does not fit, or is no name, is not shown, and counts all the same. */
+START_TEST(groups_that_are_shown)
+{
+    struct claimed_rights rights = read("{\"g\":[\"a b\",\"\",\"x\\ny\",7,\"Admin\"]}");
+    ck_assert(rights.is_admin_member);
+    ck_assert(str_eq((struct str){rights.groups, rights.groups_len}, STR("a b\nAdmin\n")));
+    char text[2 * CLAIMED_GROUPS_SIZE], name[CLAIMED_GROUPS_SIZE];
+    memset(name, 'n', sizeof name - 2);
+    name[sizeof name - 2] = '\0'; /* with its line feed one byte is left */
+    snprintf(text, sizeof text, "{\"g\":[\"%s\",\"Admin\"]}", name);
+    rights = read(text);
+    ck_assert(rights.is_admin_member);
+    ck_assert_uint_eq(rights.groups_len, CLAIMED_GROUPS_SIZE - 1);
 }
 END_TEST
 
@@ -92,6 +110,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, by_name);
+    tcase_add_test(tcase, groups_that_are_shown);
     tcase_add_test(tcase, of_the_wrong_kind);
     tcase_add_test(tcase, inside_others);
     tcase_add_test(tcase, members_with_dots);

@@ -176,11 +176,11 @@ START_TEST(rights_of_strangers_are_claimed)
     ck_assert_int_eq(authenticate(claiming(7, "\"is_superuser\":true"), STR_NONE), ERR_OK);
     ck_assert(principal.is_stranger && principal.is_superuser && principal.is_admin);
     ck_assert(principal.has_claimed_groups);
-    ck_assert_uint_eq(principal.claimed_group.len, 0);
+    ck_assert_uint_eq(principal.claimed_groups.len, 0);
     ck_assert_int_eq(
         authenticate(claiming(7, "\"django\":{\"groups\":[\"x\",\"Admin\"]}"), STR_NONE), ERR_OK);
     ck_assert(!principal.is_superuser && principal.is_admin);
-    ck_assert(str_eq(principal.claimed_group, STR("Admin")));
+    ck_assert(str_eq(principal.claimed_groups, STR("x\nAdmin\n")));
     expect_stranger(claiming(id, "\"is_superuser\":\"true\",\"groups\":[\"Admin\"]"), id);
     /* Twice: what is remembered of a token is the same as what was read. */
     struct str admin = claiming(8, "\"is_superuser\":true");

@@ -175,7 +175,11 @@ START_TEST(rights_that_are_named)
                                "{\"iss\":\"" ISSUER "\",\"uid\":\"9\",\"exp\":%lld,\"groups\":"
                                "[\"a\",\"Admin\"]}",
                                now() + 60);
-    ck_assert_int_eq(status_of(ADMIN, member), 200);
+    expect_status(get_with(ADMIN, member), 200);
+    /* Twice: read, and remembered. */
+    for (int i = 0; i < 2; i++)
+        expect_body_has(get_with("/auth/me", member), 200, "\"groups\":[\"a\",\"Admin\"]}");
+    free(member);
 }
 END_TEST
 
