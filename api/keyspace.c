@@ -144,6 +144,12 @@ struct key key_limit_user(const char *limit, int64_t user_id)
     return make("cw:l:{u:%" PRId64 "}:%s", user_id, limit);
 }
 
+struct key key_limit_stranger(const char *limit, int64_t user_id, struct str issuer)
+{
+    assert(user_id > 0);
+    return make("cw:l:{u:%" PRId64 "}:%s:x:%.*s", user_id, limit, STR_ARG(issuer));
+}
+
 struct key key_limit_network(const char *limit, struct str network)
 {
     return make("cw:l:%s:%.*s", limit, STR_ARG(network));

@@ -56,6 +56,8 @@ bool key_is_cache_name(struct str name);
  * limits/network.h writes them; of failed sign-ins by a digest of the name, in hex, 32 digits.
  */
 struct key key_limit_user(const char *limit, int64_t user_id);
+/* Of whoever has the number elsewhere; `issuer` as token.h has it. */
+struct key key_limit_stranger(const char *limit, int64_t user_id, struct str issuer);
 struct key key_limit_network(const char *limit, struct str network);
 /* `family` must be key_is_token_id. */
 struct key key_limit_family(const char *limit, struct str family);

@@ -51,6 +51,16 @@ int64_t limits_max(const struct limits *limits, enum limit limit)
     return atomic_load_explicit(&limits->max[limit], memory_order_relaxed);
 }
 
+/* A stranger must not use up what the account has that has the same number. */
+static struct key key_of_principal(enum limit limit, const struct principal *principal)
+{
+    const char *name = limit_name(limit);
+
+    if (principal->is_stranger)
+        return key_limit_stranger(name, principal->user_id, principal->issuer);
+    return key_limit_user(name, principal->user_id);
+}
+
 struct key limits_key(const struct call *call)
 {
     enum limit limit = call->route->limit;
@@ -58,7 +68,7 @@ struct key limits_key(const struct call *call)
 
     if (limit_by(limit) == LIMIT_BY_ADDRESS)
         return key_limit_network(limit_name(limit), limit_network(call->client_address, buffer));
-    return key_limit_user(limit_name(limit), call->principal.user_id);
+    return key_of_principal(limit, &call->principal);
 }
 
 /* Those who may do it by a right of their own do it as often as their work takes. */

@@ -26,6 +26,8 @@ START_TEST(names_are_those_of_the_layout)
                "cw:t:0123456789abcdef0123456789abcdef");
     expect_key(key_last_flush(STR("messages")), "cw:flushed:messages");
     expect_key(key_limit_user("status", INT64_MAX), "cw:l:{u:9223372036854775807}:status");
+    expect_key(key_limit_stranger("status", 7, STR("0123")), "cw:l:{u:7}:status:x:0123");
+    expect_key(key_limit_stranger("status", 7, STR_NONE), "cw:l:{u:7}:status:x:");
     expect_key(key_limit_network("register", STR("20010db800000001")),
                "cw:l:register:20010db800000001");
     expect_key(key_limit_failing(STR("0123456789abcdef0123456789abcdef")),

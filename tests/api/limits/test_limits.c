@@ -68,6 +68,24 @@ START_TEST(superusers_too_and_keys_for_their_owner)
 }
 END_TEST
 
+/* Three with one number: an account here, an issuer's user, and whom who shares our secret counts so. */
+START_TEST(each_of_one_number)
+{
+    struct principal issuers = loopback_user(7), theirs = loopback_user(7);
+    issuers.is_stranger = theirs.is_stranger = true;
+    issuers.issuer = STR("0123456789abcdef0123456789abcdef");
+    const struct principal who[] = {loopback_user(7), issuers, theirs};
+    static const char *const routes[] = {"cache.clear", "cache.enable", "cache.status"};
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        for (size_t j = 0; j < sizeof who / sizeof *who; j++) {
+            for (int64_t left = 2; left >= 0; left--)
+                expect_rate(LOOPBACK(&node, routes[i], who[j]), ERR_OK, 3, left);
+            expect_rate(LOOPBACK(&node, routes[i], who[j]), ERR_THROTTLED, 3, 0);
+        }
+    }
+}
+END_TEST
+
 /* Who may flush because everybody may is counted; who has the right of an operator or a key is not. */
 START_TEST(flushes_by_anybody)
 {
@@ -303,6 +321,7 @@ int main(void)
     tcase_add_test(tcase, a_throttled_clear_clears_nothing);
     tcase_add_test(tcase, on_and_off_are_counted_together);
     tcase_add_test(tcase, superusers_too_and_keys_for_their_owner);
+    tcase_add_test(tcase, each_of_one_number);
     tcase_add_test(tcase, flushes_by_anybody);
     tcase_add_test(tcase, a_window_that_is_over);
     tcase_add_test(tcase, nobody_is_locked_out_for_ever);
