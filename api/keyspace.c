@@ -155,6 +155,11 @@ struct key key_limit_network(const char *limit, struct str network)
     return make("cw:l:%s:%.*s", limit, STR_ARG(network));
 }
 
+struct key key_limit_key(const char *limit, struct str key_id)
+{
+    return key_limit_network(limit, key_id);
+}
+
 struct key key_limit_family(const char *limit, struct str family)
 {
     return key_limit_network(limit, family);

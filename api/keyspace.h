@@ -59,6 +59,8 @@ struct key key_limit_user(const char *limit, int64_t user_id);
 /* Of whoever has the number elsewhere; `issuer` as token.h has it. */
 struct key key_limit_stranger(const char *limit, int64_t user_id, struct str issuer);
 struct key key_limit_network(const char *limit, struct str network);
+/* Of an API key, by its id. */
+struct key key_limit_key(const char *limit, struct str key_id);
 /* `family` must be key_is_token_id. */
 struct key key_limit_family(const char *limit, struct str family);
 struct key key_limit_failures(struct str name_digest, struct str network);

@@ -72,7 +72,8 @@ static const char *check_access(const struct route *route)
     if (route->accept == ACCEPT_SCRAPER &&
         (route->permit == PERMIT_PUBLIC || route->effect != EFFECT_READ))
         return complain(route, "for those who watch, but public or no read");
-    if (limit_by(route->limit) == LIMIT_BY_USER && route->permit != PERMIT_USER)
+    if ((limit_by(route->limit) == LIMIT_BY_USER || limit_by(route->limit) == LIMIT_BY_CALLER) &&
+        route->permit != PERMIT_USER)
         return complain(route, "limit %s is for each user and needs permission user",
                         limit_name(route->limit));
     if (route->effect == EFFECT_UNSTATED)

@@ -35,6 +35,8 @@ void audit_close(struct audit **audit, int64_t deadline_ns);
 void audit_call(const struct call *call, struct str target, enum err outcome, int64_t count);
 /* The same for a clear or a switch of a user's cache, or of everybody's. */
 void audit_clear(const struct call *call, struct str target, enum err outcome, int64_t count);
+/* The same for a user's own logout. */
+void audit_logout(const struct call *call, struct str target, enum err outcome, int64_t count);
 /* The same for the flush of a named cache, which is also remembered as its last. */
 void audit_flush(const struct call *call, struct str cache, enum err outcome, int64_t removed);
 /*

@@ -73,6 +73,15 @@ void audit_clear(const struct call *call, struct str target, enum err outcome, i
         audit_write(call->app, &record);
 }
 
+/* As often as the caller likes: among the clears, and not where it would push out what operators did. */
+void audit_logout(const struct call *call, struct str target, enum err outcome, int64_t count)
+{
+    struct audit_record record = record_of(call, AUDIT_CLEARS, target, outcome, count);
+
+    if (!is_refusal(outcome))
+        audit_write(call->app, &record);
+}
+
 void audit_flush(const struct call *call, struct str cache, enum err outcome, int64_t removed)
 {
     struct audit_record record = record_of(call, part_of_clear(call), cache, outcome, removed);

@@ -248,8 +248,8 @@ enum err op_auth_logout(struct call *call)
     err = log_out(&logout, call_param(call, "all")->integer != 0);
     if (err == ERR_BAD_INPUT || err == ERR_THROTTLED)
         return err;
-    audit_call(call, str_format(call->arena, "user:%" PRId64, call->principal.user_id), err,
-               err == ERR_OK ? logout.tokens_revoked : -1);
+    audit_logout(call, str_format(call->arena, "user:%" PRId64, call->principal.user_id), err,
+                 err == ERR_OK ? logout.tokens_revoked : -1);
     if (err != ERR_OK)
         return err;
     tally_add(call->app->tallies, TALLY_LOGOUTS);

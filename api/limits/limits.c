@@ -56,6 +56,8 @@ static struct key key_of_principal(enum limit limit, const struct principal *pri
 {
     const char *name = limit_name(limit);
 
+    if (limit_by(limit) == LIMIT_BY_CALLER && principal->kind == PRINCIPAL_API_KEY)
+        return key_limit_key(name, principal->token_id);
     if (principal->is_stranger)
         return key_limit_stranger(name, principal->user_id, principal->issuer);
     return key_limit_user(name, principal->user_id);

@@ -42,6 +42,7 @@ enum limit {
 enum limit_by {
     LIMIT_BY_NOTHING = 0,
     LIMIT_BY_USER,
+    LIMIT_BY_CALLER,
     LIMIT_BY_COMMON,
     LIMIT_BY_ADDRESS,
     LIMIT_BY_FAMILY

@@ -26,6 +26,7 @@ static void open_all(void)
                                                                    .clear_per_minute = 1000,
                                                                    .flush_per_minute = 1000,
                                                                    .password_per_minute = 1000,
+                                                                   .logout_per_minute = 1000,
                                                                    .refresh_per_minute = 1000,
                                                                    .login_per_minute = 1000,
                                                                    .register_per_minute = 1000,

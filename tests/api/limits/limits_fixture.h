@@ -13,6 +13,7 @@
                              .clear_per_minute = 3,    \
                              .flush_per_minute = 3,    \
                              .password_per_minute = 3, \
+                             .logout_per_minute = 3,   \
                              .refresh_per_minute = 3,  \
                              .login_per_minute = 3,    \
                              .register_per_minute = 3, \

@@ -86,6 +86,28 @@ START_TEST(each_of_one_number)
 }
 END_TEST
 
+/* An API key survives what it does. It fills nothing, and its owner can do the same all the while. */
+START_TEST(logouts_by_a_key_and_by_its_owner)
+{
+    struct principal key = loopback_key(SCOPE_USER, 7), owner = loopback_user(7);
+    struct principal stranger = loopback_user(7);
+    key.token_id = STR("0123456789ab");
+    owner.token_id = stranger.token_id = STR("a");
+    owner.expires_at_s = stranger.expires_at_s = clock_wall_s() + 1000;
+    stranger.is_stranger = true;
+#define LOG_OUT(who) LOOPBACK(&node, "auth.logout", who, .query = "all=true", .body = "{}")
+    for (int64_t left = 2; left >= 0; left--)
+        expect_rate(LOG_OUT(key), ERR_NOT_FOUND, 3, left);
+    int64_t events = redis_server_ask_integer(redis, "XLEN cw:events");
+    expect_rate(LOG_OUT(key), ERR_THROTTLED, 3, 0);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "XLEN cw:events"), events);
+    expect_rate(LOOPBACK(&node, "auth.password", key, .body = "{}"), ERR_FORBIDDEN, 3, 2);
+    expect_rate(LOOPBACK(&node, "auth.password", owner, .body = "{}"), ERR_BAD_INPUT, 3, 2);
+    expect_rate(LOOPBACK(&node, "auth.logout", stranger, .body = "{}"), ERR_OK, 3, 2);
+    expect_rate(LOOPBACK(&node, "auth.logout", owner, .body = "{}"), ERR_OK, 3, 2);
+}
+END_TEST
+
 /* Who may flush because everybody may is counted; who has the right of an operator or a key is not. */
 START_TEST(flushes_by_anybody)
 {
@@ -322,6 +344,7 @@ int main(void)
     tcase_add_test(tcase, on_and_off_are_counted_together);
     tcase_add_test(tcase, superusers_too_and_keys_for_their_owner);
     tcase_add_test(tcase, each_of_one_number);
+    tcase_add_test(tcase, logouts_by_a_key_and_by_its_owner);
     tcase_add_test(tcase, flushes_by_anybody);
     tcase_add_test(tcase, a_window_that_is_over);
     tcase_add_test(tcase, nobody_is_locked_out_for_ever);
