@@ -505,8 +505,8 @@ static enum err take_step(struct run *run, struct look *look, bool *is_over_out)
 }
 
 /* Ends, for every look is a pipeline and has the deadline. */
-enum err reconcile(struct version_guard *guard, enum version_guard_mode mode, int64_t deadline_ns,
-                   struct error *error)
+enum err version_guard_reconcile_once(struct version_guard *guard, enum version_guard_mode mode,
+                                      int64_t deadline_ns, struct error *error)
 {
     struct run run = {.guard = guard,
                       .mode = mode,

@@ -232,7 +232,7 @@ static void reconcile_now(struct version_guard *guard, enum version_guard_mode m
     guard->is_running = true;
     uint64_t mine = ++guard->begun;
     lock_give(&guard->lock);
-    enum err err = reconcile(guard, mode, deadline_ns, &error);
+    enum err err = version_guard_reconcile_once(guard, mode, deadline_ns, &error);
     arena_reset(guard->arena);
     lock_take(&guard->lock);
     error.code = err;

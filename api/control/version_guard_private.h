@@ -43,7 +43,7 @@ struct version_guard {
     struct lock_cond changed;
     /* guarded by lock */
     bool is_running;
-    uint64_t begun, ended; /* runs of reconcile */
+    uint64_t begun, ended; /* runs of version_guard_reconcile_once */
     struct error result;   /* of the last one that ended; .code too */
     int64_t result_deadline_ns;
     bool has_dataset;
@@ -74,7 +74,8 @@ void version_guard_note_dataset(struct version_guard *guard, struct str id);
 void version_guard_note_agreed(struct version_guard *guard, struct str id);
 
 /* One reconciling, from the first look to the agreement. Errors as version_guard_reconcile. */
-CW_MUST_CHECK enum err reconcile(struct version_guard *guard, enum version_guard_mode mode,
-                                 int64_t deadline_ns, struct error *error);
+CW_MUST_CHECK enum err version_guard_reconcile_once(struct version_guard *guard,
+                                                    enum version_guard_mode mode,
+                                                    int64_t deadline_ns, struct error *error);
 
 #endif

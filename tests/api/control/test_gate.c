@@ -7,6 +7,8 @@
 #include "redis_snapshot.h"
 #include "suite.h"
 
+#include <sqlite3.h>
+
 /* Node 0 and 1 are ours; the stranger has a users database of its own. */
 static struct loopback stranger;
 static struct session session; /* the stranger's, from when Redis was its own */
@@ -158,6 +160,38 @@ START_TEST(behind_the_same_address)
 }
 END_TEST
 
+/* How often others have written to the stranger's users database. */
+static int64_t writes_seen(sqlite3 *database)
+{
+    sqlite3_stmt *statement;
+    ck_assert_int_eq(sqlite3_prepare_v2(database, "PRAGMA data_version", -1, &statement, NULL),
+                     SQLITE_OK);
+    ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
+    int64_t version = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    return version;
+}
+
+/* A switch that was kept and taken back would stay, if the node died in between. */
+START_TEST(a_refused_switch_is_never_kept)
+{
+    char path[128];
+    sqlite3 *database;
+    struct cache_state state;
+    struct error error = {0};
+    notice();
+    snprintf(path, sizeof path, "%s/users.db", stranger.directory);
+    ck_assert_int_eq(sqlite3_open(path, &database), SQLITE_OK);
+    int64_t before = writes_seen(database);
+    ck_assert_int_eq(control_switch(stranger.app, arena, 7, false, soon(), &state, &error),
+                     ERR_UPSTREAM_REFUSED);
+    ck_assert_int_eq(writes_seen(database), before);
+    ck_assert_int_eq(users_switch_set(stranger.app->users, 7, true, &error), ERR_OK);
+    ck_assert_int_ne(writes_seen(database), before);
+    sqlite3_close(database);
+}
+END_TEST
+
 /* Redis came back with the other's data, and the first to ask is whoever writes. */
 START_TEST(after_a_restart)
 {
@@ -213,6 +247,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, open_all, close_all);
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, behind_the_same_address);
+    tcase_add_test(tcase, a_refused_switch_is_never_kept);
     tcase_add_test(tcase, after_a_restart);
     tcase_add_test(tcase, the_gate_itself);
     tcase_add_test(tcase, a_redis_that_takes_no_control_data);
