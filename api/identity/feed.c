@@ -117,6 +117,25 @@ static enum err run(struct feed *feed, struct pipeline *pipeline, struct error *
     return pipeline_run(feed->options.control, pipeline, deadline_ns(feed), error);
 }
 
+/* Of another type, it takes no revocation: every look and every logout would fail for good. What it should
+ * hold is put back, or comes anew. */
+static enum err remove_if_foreign(struct feed *feed, const struct pipeline *asked,
+                                  const struct key *key, enum err err, struct error *error)
+{
+    struct pipeline *pipeline = pipeline_new(feed->arena, PIPELINE_WRITE);
+
+    if (err != ERR_UPSTREAM_REFUSED ||
+        value_fault(pipeline_value(asked, 0)) != REDIS_FAULT_WRONGTYPE)
+        return err;
+    error_clear(error);
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(key));
+    err = run(feed, pipeline, error);
+    if (err == ERR_OK)
+        log_event(LOG_LEVEL_WARN, "revocations.key_removed", LOG_STR("key", key_str(key)),
+                  LOG_CSTR("because", "somebody wrote a value of another type to it"));
+    return err;
+}
+
 /* The highest expiries first: what others remove meanwhile, because it has expired, is at the other
  * end and moves nothing; what they add comes as an event, too. */
 static enum err load_page(struct feed *feed, size_t from, bool *is_last_out, struct error *error)
@@ -130,7 +149,7 @@ static enum err load_page(struct feed *feed, size_t from, bool *is_last_out, str
         return ERR_NO_MEMORY;
     PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("ZREVRANGE"), key_str(&key), first, last,
                  STR("WITHSCORES"));
-    enum err err = run(feed, pipeline, error);
+    enum err err = remove_if_foreign(feed, pipeline, &key, run(feed, pipeline, error), error);
     if (err != ERR_OK)
         return err;
     const struct value *page = pipeline_value(pipeline, 0);
@@ -150,7 +169,7 @@ static enum err find_end_of_events(struct feed *feed, struct error *error)
 
     PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("XREVRANGE"), key_str(&key), STR("+"), STR("-"),
                  STR("COUNT"), STR("1"));
-    enum err err = run(feed, pipeline, error);
+    enum err err = remove_if_foreign(feed, pipeline, &key, run(feed, pipeline, error), error);
     if (err != ERR_OK)
         return err;
     const struct value *events = pipeline_value(pipeline, 0);

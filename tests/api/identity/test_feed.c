@@ -6,6 +6,7 @@
 #include "slowness.h"
 #include "suite.h"
 
+#include <hiredis/hiredis.h>
 #include <string.h>
 
 static struct redis_server *redis;
@@ -316,6 +317,38 @@ START_TEST(without_redis)
 }
 END_TEST
 
+static bool is_string(const char *key)
+{
+    redisReply *reply = redis_server_ask(redis, "TYPE %s", key);
+    bool is_string = strcmp(reply->str, "string") == 0;
+    freeReplyObject(reply);
+    return is_string;
+}
+
+/* By a hand: it goes, what it held is put back, and the next logout is felt everywhere. */
+START_TEST(a_key_of_another_type)
+{
+    static const char *const keys[] = {"cw:events", "cw:revoked"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        struct session before, since;
+        session_open(&node, "alice", &before);
+        log_out(&node, &before);
+        redis_server_do(redis, "SET %s x", keys[i]);
+        int64_t deadline_ns = clock_deadline_ns(PATIENCE_MS);
+        while (is_string(keys[i]) && clock_mono_ns() < deadline_ns)
+            nanosleep(&(struct timespec){.tv_nsec = 10 * NS_PER_MS}, NULL);
+        ck_assert(!is_string(keys[i]));
+        wait_for("ZCARD cw:revoked", 2 + 4 * (int64_t)i);
+        session_open(&node, "alice", &since);
+        log_out(&node, &since);
+        expect_soon_refused(&other, since.access, 1000);
+        ck_assert_int_eq(session_try_access(&other, before.access), ERR_UNAUTHENTICATED);
+        session_free(&before);
+        session_free(&since);
+    }
+}
+END_TEST
+
 START_TEST(what_has_expired_goes)
 {
     redis_server_do(redis, "ZADD cw:revoked %lld t:gone", (long long)clock_wall_s() - 5);
@@ -343,6 +376,7 @@ int main(void)
     tcase_add_test(tcase, each_member_counts);
     tcase_add_loop_test(tcase, put_back_in_a_new_term, 0, 2);
     tcase_add_test(tcase, without_redis);
+    tcase_add_test(tcase, a_key_of_another_type);
     tcase_add_test(tcase, what_has_expired_goes);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
