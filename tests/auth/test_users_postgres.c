@@ -163,6 +163,21 @@ END_TEST
 
 enum { THREADS = 24, TURNS = 20 };
 
+/* Looks up an account by its id, or else by its name. */
+static enum err look(struct arena *own, int64_t id, struct str name, struct user *found,
+                     struct error *why)
+{
+    int64_t deadline_ns = clock_deadline_ns(PATIENCE_MS);
+    enum err err;
+
+    do {
+        error_clear(why);
+        err = id > 0 ? users_find_by_id(users, own, id, found, why)
+                     : users_find_by_name(users, own, name, found, why);
+    } while (users_backend_must_retry(err, why, deadline_ns));
+    return err;
+}
+
 static void *work(void *arg)
 {
     struct arena *own = arena_new(1024, 0);
@@ -172,13 +187,11 @@ static void *work(void *arg)
     int number = *(const int *)arg;
 
     for (int i = 0; i < TURNS; i++) {
-        error_clear(&why);
         snprintf(name, sizeof name, "w%d.%d", number, i);
         int64_t id = users_backend_add(users, name, "h");
-        ck_assert_msg(users_find_by_id(users, own, id, &found, &why) == ERR_OK, "%s", why.detail);
+        ck_assert_msg(look(own, id, STR_NONE, &found, &why) == ERR_OK, "%s", why.detail);
         ck_assert(str_eq(found.username, str_from(name)));
-        ck_assert_int_eq(users_find_by_name(users, own, STR("nobody"), &found, &why),
-                         ERR_NOT_FOUND);
+        ck_assert_int_eq(look(own, 0, STR("nobody"), &found, &why), ERR_NOT_FOUND);
         arena_reset(own);
     }
     arena_free(&own);

@@ -142,13 +142,14 @@ static inline struct users *users_backend_open(void)
 }
 
 /*
- * Whether a change has to be tried again: one of many at once is refused when its turn does not come in
- * time, which is right, and on a slow machine says nothing about what a test is about.
+ * Whether a look or a change has to be tried again: one of many at once is refused when its turn does not
+ * come in time, which is right, and on a slow machine says nothing about what a test is about.
  */
 static inline bool users_backend_must_retry(enum err err, const struct error *error,
                                             int64_t deadline_ns)
 {
     bool is_crowded = strstr(error->caller, "too many changes at once") ||
+                      strstr(error->caller, "too many requests at once") ||
                       strstr(error->caller, "another program keeps it locked");
 
     return err == ERR_UPSTREAM_DOWN && is_crowded && clock_mono_ns() < deadline_ns;
