@@ -1,5 +1,5 @@
 /*
- * The record of the control data in Redis: the hash cw:dataset says which data this is, and holds the
+ * The dataset, which is the hash cw:dataset in Redis, says which data this is, and holds the
  * epoch, so that whoever loses one loses both.
  *
  *   term      "<term>:<install id of the users database>"
@@ -27,7 +27,7 @@
 
 /* Strings point into the reply. */
 struct dataset {
-    bool is_whole;  /* a record: of us, or of another installation */
+    bool is_whole;  /* it is all there: of us, or of another installation */
     bool has_epoch; /* it is there, and a number from 0 up */
     int64_t term, epoch, seen_at_s, reserved, restored, spent, intact;
     struct str install, id, before;

@@ -93,8 +93,8 @@ static bool is_ours(const struct run *run, const struct look *look)
 }
 
 /*
- * Whether data that was agreed to at origin `agreed` (its record says so) goes on when it is `seen` at
- * this one. Who is not told where an answer came from has nothing to compare. A record without an
+ * Whether data that was agreed to at origin `agreed` (the dataset says so) goes on when it is `seen` at
+ * this one. Who is not told where an answer came from has nothing to compare. A dataset without an
  * origin is of somebody who was not told, or relies: who follows does as that one does.
  */
 static bool goes_by(const struct version_guard *guard, uint64_t agreed, uint64_t seen)
@@ -147,7 +147,7 @@ static struct str missing(struct run *run, int64_t found, int64_t target)
 
 /*
  * Makes the epoch `target` at least, and what was spent as much as this node has seen, by increments, so
- * that whatever others do meanwhile counts. A record that is damaged goes first. ERR_CONFLICT: the data
+ * that whatever others do meanwhile counts. A dataset that is damaged goes first. ERR_CONFLICT: the data
  * was lost since it was looked at.
  */
 static enum err raise_epoch(struct run *run, const struct look *look, bool is_damaged,
@@ -300,7 +300,9 @@ static enum err begin_term(struct run *run, const struct look *look, bool is_dam
               LOG_CSTR("because", !look->dataset.is_whole ? "redis held no control data"
                                   : !is_ours(run, look)   ? "it was another users database's"
                                                           : "redis may hold older control data"),
-              LOG_CSTR("refresh_tokens", has_lost_nothing(run, look) ? "kept" : "refused"));
+              LOG_CSTR("refresh_tokens", look->reserved.term == 0 || has_lost_nothing(run, look)
+                                             ? "kept"
+                                             : "refused"));
     return note_if_all_restored(run, look, term);
 }
 

@@ -54,7 +54,7 @@ struct version_guard {
 
 /* It is the id of our users database. */
 bool version_guard_is_install(const struct version_guard *guard, struct str install);
-/* A record of another users database, which is not to be taken over. */
+/* A dataset of another users database, which is not to be taken over. */
 bool version_guard_is_anothers(const struct version_guard *guard, const struct dataset *dataset);
 
 /* What was agreed to; false: nothing. */

@@ -75,7 +75,7 @@ static void switch_user(int64_t user_id, bool enabled, int64_t version)
 
 START_TEST(a_user_never_seen)
 {
-    expect_state(7, true, 1); /* the first look makes the record */
+    expect_state(7, true, 1); /* the first look makes the dataset */
     char *before = redis_snapshot(redis, NULL);
     expect_state(7, true, 1);
     expect_state(INT64_MAX, true, 1);

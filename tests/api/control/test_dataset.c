@@ -1,4 +1,4 @@
-/* The record of the control data: read as it was written, and whom it lets a token without a record
+/* The dataset: read as it was written, and whom it lets a token without a record
  * believe. */
 #include "control/dataset.h"
 

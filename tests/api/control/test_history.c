@@ -157,7 +157,7 @@ static const char *strike(unsigned *seed)
         return "the epoch is beyond belief";
     default:
         redis_server_do(redis, "DEL cw:dataset");
-        return "the record is deleted";
+        return "the dataset is deleted";
     }
 }
 

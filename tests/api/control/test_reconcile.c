@@ -1,4 +1,4 @@
-/* Whose control data it is, and what becomes of records and reserved numbers of another time. */
+/* Whose control data it is, and what becomes of datasets and reserved numbers of another time. */
 #include "control/dataset.h"
 #include "control/reserved.h"
 
@@ -112,7 +112,7 @@ START_TEST(a_redis_that_is_emptied_is_nobodys)
 }
 END_TEST
 
-START_TEST(what_the_record_says)
+START_TEST(what_the_dataset_says)
 {
     clear_on(0, 7);
     struct dataset first = dataset_now(), later;
@@ -141,7 +141,7 @@ START_TEST(what_the_record_says)
 END_TEST
 
 /* Of another program, or of a hand. */
-START_TEST(what_is_no_record_is_replaced)
+START_TEST(what_is_no_dataset_is_replaced)
 {
     static const char *const hands[] = {"HSET cw:dataset term nonsense", "HDEL cw:dataset id",
                                         "HSET cw:dataset before x", "HDEL cw:dataset term epoch",
@@ -207,7 +207,7 @@ START_TEST(a_number_beyond_belief)
 }
 END_TEST
 
-/* From a backup: the record in Redis knows what had been reserved. */
+/* From a backup: the dataset in Redis knows what had been reserved. */
 START_TEST(an_older_users_database_put_back)
 {
     struct error error = {0};
@@ -251,7 +251,7 @@ START_TEST(one_term_for_many_tries)
 }
 END_TEST
 
-/* A node that starts finds a term that was begun, and no record yet: whoever began it is about to write
+/* A node that starts finds a term that was begun, and is not in Redis yet: whoever began it is about to write
  * it. To begin another one would raise everybody's version for nothing. */
 START_TEST(left_to_the_one_that_began)
 {
@@ -334,8 +334,8 @@ int main(void)
     tcase_add_test(tcase, two_users_databases_on_one_redis);
     tcase_add_test(tcase, taken_over);
     tcase_add_test(tcase, a_redis_that_is_emptied_is_nobodys);
-    tcase_add_test(tcase, what_the_record_says);
-    tcase_add_test(tcase, what_is_no_record_is_replaced);
+    tcase_add_test(tcase, what_the_dataset_says);
+    tcase_add_test(tcase, what_is_no_dataset_is_replaced);
     tcase_add_test(tcase, what_is_no_hash_is_replaced);
     tcase_add_loop_test(tcase, a_number_beyond_belief, 0, 3);
     tcase_add_test(tcase, an_older_users_database_put_back);

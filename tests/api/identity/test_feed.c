@@ -165,7 +165,7 @@ START_TEST(put_back_after_a_flush)
 END_TEST
 
 /* With nobody else who could notice. */
-START_TEST(put_back_by_the_node_that_places_the_marker)
+START_TEST(put_back_by_the_node_that_makes_the_dataset)
 {
     struct session session;
     session_open(&node, "alice", &session);
@@ -193,7 +193,7 @@ START_TEST(put_back_after_a_restart)
 }
 END_TEST
 
-/* One that lost its last seconds, as at a failover: the marker is there, entries are not. */
+/* One that lost its last seconds, as at a failover: the dataset is there, entries are not. */
 START_TEST(put_back_what_went_unnoticed)
 {
     struct session session;
@@ -368,7 +368,7 @@ int main(void)
     tcase_add_test(tcase, news_in_a_flood);
     tcase_add_test(tcase, what_nobody_can_read_stops_nothing);
     tcase_add_test(tcase, put_back_after_a_flush);
-    tcase_add_test(tcase, put_back_by_the_node_that_places_the_marker);
+    tcase_add_test(tcase, put_back_by_the_node_that_makes_the_dataset);
     tcase_add_test(tcase, put_back_after_a_restart);
     tcase_add_test(tcase, put_back_what_went_unnoticed);
     tcase_add_loop_test(tcase, a_gap_in_the_stream, 0, 4);

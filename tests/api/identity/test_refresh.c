@@ -535,7 +535,7 @@ START_TEST(a_copy_from_before_a_logout_and_all_nodes_anew)
 }
 END_TEST
 
-/* A node that starts while Redis is down goes on with the marker it knew. */
+/* A node that starts while Redis is down goes on with the dataset it knew. */
 START_TEST(a_node_started_without_redis)
 {
     struct loopback late;
