@@ -141,7 +141,7 @@ static enum err refuse(struct error *error, const char *why)
 static enum err check_revoked(struct identity *identity, const struct account *account,
                               const struct token_claims *claims, struct error *error)
 {
-    const struct revocation_subject subject = {
+    struct revocation_subject subject = {
         .token_id = claims->id,
         .family = identity_family_of(claims),
         .is_own = identity_family_of(claims).len > 0,
@@ -151,9 +151,13 @@ static enum err check_revoked(struct identity *identity, const struct account *a
         .issued_at_s = claims->issued_at_s,
     };
 
-    if (revocations_cover(identity->revocations, &subject))
-        return refuse(error, "token: revoked");
-    return ERR_OK;
+    if (!revocations_cover(identity->revocations, &subject))
+        return ERR_OK;
+    subject.issued_at_s = INT64_MAX;
+    if (claims->issued_at_s == 0 && !revocations_cover(identity->revocations, &subject))
+        return refuse(error, "token: does not say when it was issued (iat), and its user was "
+                             "logged out everywhere");
+    return refuse(error, "token: revoked");
 }
 
 /* Whose token it is: one of our own (or minted with our secret), or another issuer's. The own one

@@ -96,10 +96,13 @@ static enum err check_account(const struct account *account, const struct token_
                       "token: made for another account of this id, or before it was deactivated");
     if (!is_foreign && !is_same_account(account, claims))
         return refuse(error, "token: user_id and sub name different accounts");
-    /* One that does not say when it was issued cannot show that it is younger than the password. */
-    if (claims->issued_at_s < account->tokens_not_before_s && !is_kept(account, claims))
-        return refuse(error, "token: issued before the password was changed");
-    return ERR_OK;
+    if (claims->issued_at_s >= account->tokens_not_before_s || is_kept(account, claims))
+        return ERR_OK;
+    if (claims->issued_at_s == 0)
+        return refuse(error, "token: does not say when it was issued (iat), and older ones of its "
+                             "account were ended");
+    return refuse(error, "token: issued before those of its account were ended (a new password, a "
+                         "logout everywhere, a deactivation, or a users database put back)");
 }
 
 /*

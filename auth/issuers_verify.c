@@ -51,6 +51,8 @@ static enum err prove(struct issuers *issuers, struct arena *arena, const struct
     if (!err)
         err = issuer_claims_read(&(*issuer_out)->spec, &issuers->rules, arena, jws->payload, claims,
                                  error);
+    if (!err && claims->claims.token.id.len == 0)
+        err = jws_id(arena, jws, &claims->claims.token.id);
     issuer_keys_release(&keys);
     return err;
 }

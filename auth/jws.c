@@ -1,6 +1,7 @@
 #include "jws_private.h"
 
 #include "cachewarden/arena.h"
+#include "cachewarden/digest.h"
 #include "cachewarden/json.h"
 
 #include <openssl/bn.h>
@@ -8,6 +9,8 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
+
+enum { ID_BYTES = 16 };
 
 static enum err refuse(struct error *error, const char *why)
 {
@@ -93,6 +96,17 @@ enum err jws_parse(struct arena *arena, struct str compact, struct jws *jws, str
     if (!base64url_decode(arena, header_text, &header))
         return refuse(error, "not canonical base64url");
     return read_header(arena, header, jws, error);
+}
+
+enum err jws_id(struct arena *arena, const struct jws *jws, struct str *id_out)
+{
+    unsigned char digest[DIGEST_SHA256_SIZE];
+    enum err err = digest_sha256(jws->signing_input, digest);
+
+    if (err)
+        return err;
+    *id_out = hex_encode(arena, (struct str){(const char *)digest, ID_BYTES});
+    return id_out->ptr ? ERR_OK : ERR_NO_MEMORY;
 }
 
 bool jws_is_jwt(const struct jws *jws)

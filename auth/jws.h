@@ -88,6 +88,12 @@ CW_MUST_CHECK enum err jws_parse(struct arena *arena, struct str compact, struct
                                  struct error *error);
 
 /*
+ * What stands for a token that has no id of its own: a digest of what is signed, which is the same however
+ * the signature is made. In the arena. ERR_NO_MEMORY, ERR_INTERNAL.
+ */
+CW_MUST_CHECK enum err jws_id(struct arena *arena, const struct jws *jws, struct str *id_out);
+
+/*
  * Explicit typing (RFC 8725 section 3.11): a token made for another purpose with the same key is
  * not an access token. No type at all will do, as most issuers write none or "JWT".
  */

@@ -127,7 +127,11 @@ static enum err prove(const struct tokens *tokens, struct arena *arena, struct s
         return refuse(error, "typ is not JWT");
     /* The payload is not looked at before the signature is proven. */
     err = jws_verify(tokens->key, &jws, error);
-    return err ? err : claims_read(&tokens->rules, arena, jws.payload, claims, error);
+    if (!err)
+        err = claims_read(&tokens->rules, arena, jws.payload, claims, error);
+    if (!err && !claims->token.is_own && claims->token.id.len == 0)
+        err = jws_id(arena, &jws, &claims->token.id);
+    return err;
 }
 
 static int64_t later_s(int64_t a_s, int64_t b_s)

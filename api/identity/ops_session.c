@@ -21,8 +21,11 @@ struct logout {
     const struct tokens *tokens;
     struct token_claims refresh; /* the one that was given; expires_at_s 0: none */
     struct revocation list[REVOCATIONS_MAX];
+    bool is_page
+        [REVOCATIONS_MAX]; /* the family of a browser's session: it may have no other tokens */
     size_t count;
     int64_t tokens_revoked;
+    int64_t counted;      /* those of the account that Redis knows of */
     int64_t not_before_s; /* the account's tokens from before are void already */
 };
 
@@ -68,7 +71,13 @@ static void add_family(struct logout *logout, struct str family)
     logout->list[logout->count++] = revocation_of_family(logout->call, family);
 }
 
-/* A family has one refresh token that is good. An API key is not a session: it is revoked by who
+static void add_page(struct logout *logout, struct str family)
+{
+    logout->is_page[logout->count] = true;
+    add_family(logout, family);
+}
+
+/* A family has one refresh token that is good; that of a page has one if Redis knows of it. An API key is not a session: it is revoked by who
  * made it. */
 static void add_session(struct logout *logout)
 {
@@ -79,15 +88,16 @@ static void add_session(struct logout *logout)
 
     if (principal->kind == PRINCIPAL_USER && principal->token_id.len > 0)
         add_token(logout, principal->token_id, has_family, principal->expires_at_s);
-    if (has_family) {
+    if (has_family && principal->credential == CREDENTIAL_SESSION) {
+        add_page(logout, principal->family);
+    } else if (has_family) {
         add_family(logout, principal->family);
         logout->tokens_revoked++;
     }
     /* A cookie that came along is the caller's, or the request had been refused. */
     if (session_read(logout->call, &beside) && !str_eq(beside.family, principal->family)) {
         add_token(logout, beside.id, true, beside.expires_at_s);
-        add_family(logout, beside.family);
-        logout->tokens_revoked++;
+        add_page(logout, beside.family);
     }
     if (refresh->expires_at_s == 0 || (has_family && str_eq(refresh->family, principal->family)))
         return;
@@ -110,6 +120,16 @@ static enum err read_not_before(struct logout *logout)
     if (err == ERR_OK)
         logout->not_before_s = user.tokens_not_before_s;
     return err;
+}
+
+/* One that does not say is before every cut. It would lock its owner out, with all later ones like it. */
+static enum err check_dated(struct call *call)
+{
+    if (call->principal.kind != PRINCIPAL_USER || call->principal.issued_at_s > 0)
+        return ERR_OK;
+    return error_set(&call->error, ERR_BAD_INPUT,
+                     "all: This token does not say when it was issued, so every later one like it "
+                     "would be refused as well. Let its maker add iat, or leave all out.");
 }
 
 /*
@@ -167,10 +187,9 @@ static enum err count_tokens(struct logout *logout)
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZCOUNT"), key_str(&key), refresh_from, STR("+inf"));
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZCOUNT"), key_str(&key), access_from, STR("+inf"));
     enum err err = pipeline_run(call->app->control, pipeline, call->deadline_ns, &call->error);
-    int64_t counted = pipeline_value(pipeline, 0)->integer + pipeline_value(pipeline, 1)->integer;
-    /* Tokens without a record are good, too. */
-    if (err == ERR_OK && counted > logout->tokens_revoked)
-        logout->tokens_revoked = counted;
+    if (err == ERR_OK)
+        logout->counted =
+            pipeline_value(pipeline, 0)->integer + pipeline_value(pipeline, 1)->integer;
     return err;
 }
 
@@ -189,13 +208,17 @@ static void void_tokens(struct logout *logout)
 
 /* ---- the operations ---- */
 
-/* The list of families is for counting: one that stays in it is counted once too often. */
+/*
+ * The list of families is for counting: one that stays in it is counted once too often. One that is in it
+ * has a refresh token, and is among those that were counted.
+ */
 static void forget_families(struct logout *logout)
 {
     struct call *call = logout->call;
     struct key key = key_user_families(call->principal.user_id);
     struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_WRITE);
     struct error error = {0};
+    bool is_listed = false;
 
     for (size_t i = 0; i < logout->count; i++) {
         if (logout->list[i].kind == REVOKED_FAMILY)
@@ -205,13 +228,26 @@ static void forget_families(struct logout *logout)
     if (pipeline_count(pipeline) > 0 &&
         pipeline_run(call->app->control, pipeline, call->deadline_ns, &error) != ERR_OK)
         log_event(LOG_LEVEL_DEBUG, "auth.family_kept", LOG_CSTR("detail", error.detail));
+    for (size_t i = 0, reply = 0; i < logout->count && error.code == ERR_OK; i++) {
+        if (logout->list[i].kind != REVOKED_FAMILY)
+            continue;
+        bool was_there = pipeline_value(pipeline, reply++)->integer > 0;
+        is_listed = is_listed || was_there;
+        logout->tokens_revoked += logout->is_page[i] && was_there ? 1 : 0;
+    }
+    if (!is_listed)
+        logout->tokens_revoked += logout->counted;
+    else if (logout->counted > logout->tokens_revoked)
+        logout->tokens_revoked = logout->counted;
 }
 
 static enum err log_out(struct logout *logout, bool is_all)
 {
     struct call *call = logout->call;
-    enum err err = is_all ? read_not_before(logout) : ERR_OK;
+    enum err err = is_all ? check_dated(call) : ERR_OK;
 
+    if (err == ERR_OK && is_all)
+        err = read_not_before(logout);
     add_session(logout);
     if (err == ERR_OK && is_all)
         err = check_ahead(logout);

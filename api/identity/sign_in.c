@@ -189,7 +189,8 @@ static enum err check_refresh(struct call *call, struct str refresh,
     if (err == ERR_OK && !str_eq(claims_out->incarnation, user_out->incarnation))
         return refuse(call, "is of another account of this id, or from before it was deactivated");
     if (err == ERR_OK && is_too_old(claims_out, user_out))
-        return refuse(call, "is older than the password");
+        return refuse(call, "is from before those of its account were ended (a new password, a "
+                            "logout everywhere, a deactivation, or a users database put back)");
     return err;
 }
 

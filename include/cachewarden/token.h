@@ -60,7 +60,7 @@ struct token_claims {
     enum token_use use;
     int64_t user_id;        /* > 0, or 0 when the token has only `sub` */
     struct str subject;     /* `sub`, or empty */
-    struct str id;          /* `jti`, or empty */
+    struct str id;          /* `jti`; of a token of others that has none a digest of it */
     struct str family;      /* `family` of our refresh and access tokens, or empty */
     struct str incarnation; /* of the account (users.h): in every token of ours, else empty */
     struct str issuer;      /* of another issuer's token: 32 hex digits that stand for its name */

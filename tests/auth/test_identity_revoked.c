@@ -64,6 +64,38 @@ START_TEST(strangers)
 }
 END_TEST
 
+/* It is before every moment up to which tokens were ended: the log says that, and not "revoked". */
+START_TEST(one_that_does_not_say_when)
+{
+    int64_t bob = users_backend_add(users, "bob", "h");
+    struct str undated =
+        bearer(str_format(arena, "{\"sub\":\"bob\",\"exp\":%lld}", (long long)now_s + 60).ptr);
+
+    ck_assert_int_eq(authenticate(undated, STR_NONE), ERR_OK);
+    ck_assert_int_eq(principal.issued_at_s, 0);
+    struct str id = str_dup(arena, principal.token_id);
+    put_on_list(REVOKED_USER, NULL, bob, now_s);
+    expect_refused(undated, STR_NONE, "does not say when it was issued (iat)");
+    put_on_list(REVOKED_FOREIGN, id.ptr, bob, 0);
+    expect_refused(undated, STR_NONE, "revoked");
+}
+END_TEST
+
+/* Its digest stands for the `jti` that it does not have. */
+START_TEST(one_without_an_id)
+{
+    int64_t bob = users_backend_add(users, "bob", "h");
+    const char *const more[] = {"", ",\"n\":1"};
+
+    for (size_t i = 0; i < 2; i++)
+        ck_assert_int_eq(authenticate(bearer_of_name("bob", more[i]), STR_NONE), ERR_OK);
+    ck_assert_uint_eq(principal.token_id.len, 32);
+    put_on_list(REVOKED_FOREIGN, str_dup(arena, principal.token_id).ptr, bob, 0);
+    expect_refused(bearer_of_name("bob", more[1]), STR_NONE, "revoked");
+    ck_assert_int_eq(authenticate(bearer_of_name("bob", more[0]), STR_NONE), ERR_OK);
+}
+END_TEST
+
 START_TEST(one_family_is_kept)
 {
     int64_t id = users_backend_add(users, "alice", "h");
@@ -86,10 +118,11 @@ START_TEST(one_family_is_kept)
                      ERR_OK);
     identity_forget(identity, id);
     ck_assert_int_eq(authenticate(kept, STR_NONE), ERR_OK);
-    expect_refused(compact, STR_NONE, "before the password was changed");
-    expect_refused(stranger, STR_NONE, "before the password was changed");
+    expect_refused(compact, STR_NONE,
+                   "issued before those of its account were ended (a new password");
+    expect_refused(stranger, STR_NONE, "does not say when it was issued (iat)");
     ck_assert_int_eq(identity_void_tokens(identity, id, &error), ERR_OK);
-    expect_refused(kept, STR_NONE, "before the password was changed");
+    expect_refused(kept, STR_NONE, "issued before those of its account were ended");
     ck_assert_int_eq(identity_void_tokens(identity, 4711, &error), ERR_NOT_FOUND);
 }
 END_TEST
@@ -102,6 +135,8 @@ int main(void)
     tcase_add_checked_fixture(tcase, fixture_init, fixture_fini);
     tcase_add_test(tcase, revoked_tokens);
     tcase_add_test(tcase, strangers);
+    tcase_add_test(tcase, one_that_does_not_say_when);
+    tcase_add_test(tcase, one_without_an_id);
     tcase_add_test(tcase, one_family_is_kept);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

@@ -357,7 +357,8 @@ START_TEST(a_session_alone)
     expect_status(browser_send(&browser, "POST", "/auth/login", session_only), 200);
     expect_over(&old);
     old = browser;
-    expect_status(browser_send(&browser, "POST", "/auth/logout", NULL), 200);
+    expect_answer(browser_send(&browser, "POST", "/auth/logout", NULL), 200,
+                  "{\"message\":\"Logged out\",\"tokens_revoked\":1}");
     expect_over(&old);
     expect_status(browser_send(&browser, "POST", "/auth/login",
                                "{\"username\":\"alice\",\"password\":\"" STAND_PASSWORD

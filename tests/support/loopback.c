@@ -53,7 +53,7 @@ enum err loopback_try_open(struct loopback *loopback, const struct loopback_opti
                    .access_ttl_s = 900,
                    .refresh_ttl_s = 604800,
                    .session_idle_s = 1800,
-                   .session_ttl_s = 43200},
+                   .session_ttl_s = 1728000}, /* the longest of them */
         .admin_group = STR("Admin"),
         .registration_open = options->is_registration_open,
         .audit_keep = {100000, 100000, 100000},

@@ -93,7 +93,16 @@ START_TEST(with_what_is_no_refresh_token_of_the_callers)
     struct session bobs;
     session_register(&node, "bob");
     session_open(&node, "bob", &bobs);
-    const char *const tokens[] = {"x.y.z", first.access, bobs.refresh};
+    /* Of somebody who had the caller's number before a users database was put back. */
+    struct token_claims former = {.use = TOKEN_REFRESH,
+                                  .user_id = first.user_id,
+                                  .family = STR("former"),
+                                  .incarnation = STR("0123456789abcdef")};
+    struct str formers;
+    ck_assert_int_eq(token_issue(identity_tokens(node.app->identity), first.answer->arena,
+                                 clock_wall_s(), &former, &formers),
+                     ERR_OK);
+    const char *const tokens[] = {"x.y.z", first.access, bobs.refresh, formers.ptr};
     for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++) {
         struct loopback_answer *answer = log_out(&first, NULL, tokens[i]);
         ck_assert_int_eq(answer->err, ERR_BAD_INPUT);
@@ -181,6 +190,29 @@ START_TEST(a_token_of_another_issuer)
 }
 END_TEST
 
+/* As scripts mint them, by a username. Later ones like it must go on being good. */
+START_TEST(a_token_that_does_not_say_when)
+{
+    struct principal undated = {.kind = PRINCIPAL_USER,
+                                .credential = CREDENTIAL_BEARER,
+                                .user_id = first.user_id,
+                                .incarnation = first.access_claims.incarnation,
+                                .token_id = STR("a"),
+                                .expires_at_s = clock_wall_s() + 100};
+    int64_t changes = redis_server_ask_integer(redis, "DBSIZE");
+    struct loopback_answer *answer =
+        LOOPBACK(&node, "auth.logout", undated, .query = "all=true", .body = "{}");
+    ck_assert_int_eq(answer->err, ERR_BAD_INPUT);
+    ck_assert_ptr_nonnull(strstr(answer->error.caller, "does not say when it was issued"));
+    loopback_free(&answer);
+    ck_assert_uint_eq(revocations_count(identity_revocations(node.app->identity)), 0);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "DBSIZE"), changes);
+    expect_access(&first, true);
+    expect_refresh(&second, true);
+    loopback_expect(LOOPBACK(&node, "auth.logout", undated, .body = "{}"), LOGGED_OUT(1));
+}
+END_TEST
+
 START_TEST(an_api_key_is_no_session)
 {
     struct principal key = loopback_key(SCOPE_USER, first.user_id);
@@ -214,11 +246,13 @@ static void *log_out_many(void *arg)
     return NULL;
 }
 
-/* However often: one member, whose score tells the second. */
+/* However often: one member, whose score tells the second. It outlives the longest of its tokens. */
 START_TEST(over_and_over_is_one_member)
 {
     struct principal key = loopback_key(SCOPE_USER, first.user_id);
+    const struct tokens *tokens = identity_tokens(node.app->identity);
     long long before = 0, score;
+    ck_assert_int_gt(token_longest_ttl_s(tokens), 2 * token_refresh_ttl_s(tokens));
     for (int i = 0; i < 3; i++) {
         struct loopback_answer *answer =
             LOOPBACK(&node, "auth.logout", key, .query = "all=true", .body = "{}");
@@ -229,6 +263,7 @@ START_TEST(over_and_over_is_one_member)
                                          "return tonumber(redis.call('ZRANGE', 'cw:revoked', 0, "
                                          "0, 'WITHSCORES')[2])");
         ck_assert_int_gt(score, before);
+        ck_assert_int_ge(score, clock_wall_s() + token_longest_ttl_s(tokens));
         before = score;
     }
     ck_assert_uint_eq(revocations_count(identity_revocations(node.app->identity)), 1);
@@ -388,6 +423,7 @@ int main(void)
     tcase_add_test(logout, every_session);
     tcase_add_test(logout, sign_in_again_at_once);
     tcase_add_test(logout, a_token_of_another_issuer);
+    tcase_add_test(logout, a_token_that_does_not_say_when);
     tcase_add_test(logout, an_api_key_is_no_session);
     tcase_add_test(logout, over_and_over_is_one_member);
     tcase_add_test(logout, over_and_over_locks_nobody_out);

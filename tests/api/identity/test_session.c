@@ -145,6 +145,28 @@ START_TEST(a_new_password_by_token)
 }
 END_TEST
 
+/* A session alone is one token; the account has a refresh token and an access token from its registration. */
+START_TEST(logging_out_of_one_alone)
+{
+    static const char *const queries[] = {NULL, "all=true"};
+    static const int counts[] = {1, 3};
+    for (size_t i = 0; i < 2; i++) {
+        struct principal principal;
+        char body[64];
+        struct loopback_answer *session =
+            PUBLIC("auth.login", .body = LOGIN(",\"session\":\"only\""), .is_same_origin = true);
+        ck_assert_int_eq(ask(session, &principal), ERR_OK);
+        struct loopback_answer *answer =
+            LOOPBACK(&loopback, "auth.logout", principal, .query = queries[i], .body = "{}");
+        snprintf(body, sizeof body, "{\"message\":\"Logged out\",\"tokens_revoked\":%d}",
+                 counts[i]);
+        ck_assert_str_eq(answer->body, body);
+        loopback_free(&answer);
+        loopback_free(&session);
+    }
+}
+END_TEST
+
 START_TEST(logging_out_beside_a_token)
 {
     struct principal principal;
@@ -175,6 +197,7 @@ int main(void)
     tcase_add_test(tcase, the_former_one_ends);
     tcase_add_test(tcase, a_new_cookie_now_and_then);
     tcase_add_test(tcase, a_new_password_by_token);
+    tcase_add_test(tcase, logging_out_of_one_alone);
     tcase_add_test(tcase, logging_out_beside_a_token);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
