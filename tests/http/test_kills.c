@@ -149,7 +149,7 @@ static void *client_run(void *arg)
     unsigned turn = 0;
     while (!atomic_load(&stop) && !one->failure[0]) {
         if (one - clients >= atomic_load(&active))
-            nanosleep(&(struct timespec){0, 1000000}, NULL);
+            nanosleep(&(struct timespec){0, 5000000}, NULL);
         else if (turn++ % 3)
             clear_once(one, http);
         else
@@ -217,7 +217,7 @@ static void let_work(int count)
 {
     const int until = atomic_load(&done) + count;
     while (atomic_load(&done) < until && !atomic_load(&failed))
-        nanosleep(&(struct timespec){0, 200000}, NULL);
+        nanosleep(&(struct timespec){0, 500000}, NULL);
 }
 
 static enum fault_kind choose(void)
@@ -243,7 +243,7 @@ static void strike_until(int kills)
          * the TLS handshake, the tickets and the handshake of Redis. */
         fault_proxy_arm(proxy, kind, draw(200) == 0 ? 0 : has_tls ? 3 : 1);
         while (fault_proxy_struck(proxy) == struck && !atomic_load(&failed))
-            nanosleep(&(struct timespec){0, 200000}, NULL);
+            nanosleep(&(struct timespec){0, 500000}, NULL);
         by_kind[kind]++;
         killed += kind != FAULT_DELAY && kind != FAULT_DRIP;
         if (round % 97 == 96)
