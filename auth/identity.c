@@ -354,14 +354,12 @@ static enum err authenticate(struct identity *identity, struct arena *arena, str
                               &shown->principal, error);
 }
 
-/* Keys without an owner have no user, and two of them are two callers. A stranger's number is the
- * issuer's. */
+/* Keys without an owner have no user, and two of them are two callers. */
 static bool is_same_caller(const struct principal *a, const struct principal *b)
 {
     bool are_keys = a->kind == PRINCIPAL_API_KEY && b->kind == PRINCIPAL_API_KEY;
 
     return a->user_id == b->user_id && a->is_stranger == b->is_stranger &&
-           (!a->is_stranger || str_eq(a->issuer, b->issuer)) &&
            (!are_keys || str_eq(a->token_id, b->token_id));
 }
 

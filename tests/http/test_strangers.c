@@ -179,7 +179,7 @@ START_TEST(rights_that_are_claimed)
                     "\"is_superuser\":true,\"groups\":[]}");
     expect_status(ask(ADMIN, "\"user_id\":7,\"groups\":[\"a\",\"Admin\"]"), 200);
     expect_body_has(ask("/auth/me", "\"user_id\":7,\"groups\":[\"a\",\"Admin\"]"), 200,
-                    "\"is_superuser\":false,\"groups\":[\"Admin\"]}");
+                    "\"is_superuser\":false,\"groups\":[\"a\",\"Admin\"]}");
     expect_status(ask(ADMIN, "\"user_id\":7,\"groups\":[\"a\"]"), 403);
     expect_status(http_get(stand.http, ADMIN, customer), 403);
     /* Who is named has the rights of the account. */
