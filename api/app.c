@@ -5,6 +5,7 @@
 #include "cachewarden/redis_error.h"
 #include "control/version_guard.h"
 #include "identity/feed.h"
+#include "janitor.h"
 #include "services.h"
 
 #include <stdarg.h>
@@ -13,7 +14,7 @@
 
 /* How long a closing program waits for the audit before the rest of it goes to the log. */
 enum { CLOSE_MS = 2000 };
-/* How long the first callers wait for Redis to say what is revoked. */
+/* How long a start, and who calls meanwhile, wait for Redis to say what is revoked. */
 enum { WATCH_MS = 2000 };
 
 enum err refuse_reply(struct error *error, const char *format, ...)
@@ -62,7 +63,6 @@ static enum err open_identity(struct app *app, const struct app_options *options
         .control = app->control,
         .guard = app->guard,
         .revocations = identity_revocations(app->identity),
-        .users = options->users,
         .budget_ms = app->budget_ms,
     };
     return feed_open(&feed, &app->feed, error);
@@ -108,6 +108,7 @@ enum err app_open(const struct app_options *options, struct app **app_out, struc
                      options->control.command_timeout_ms;
     atomic_init(&app->registration_open, options->registration_open);
     atomic_init(&app->ready, false);
+    atomic_init(&app->watch_until_ns, 0);
     enum err err = open_services(app, options, error);
     if (err != ERR_OK) {
         app_close(&app);
@@ -119,21 +120,47 @@ enum err app_open(const struct app_options *options, struct app **app_out, struc
     return ERR_OK;
 }
 
+void app_expect_watch(struct app *app)
+{
+    revocations_set_known(identity_revocations(app->identity), false);
+}
+
 enum err app_watch(struct app *app, struct error *error)
 {
-    enum err err = feed_start(app->feed, error);
+    const struct janitor_options janitor = {
+        .control = app->control,
+        .guard = app->guard,
+        .users = app->users,
+        .budget_ms = app->budget_ms,
+    };
 
+    app_expect_watch(app);
+    atomic_store(&app->watch_until_ns, clock_deadline_ns(WATCH_MS));
+    enum err err = feed_start(app->feed, error);
+    if (err == ERR_OK)
+        err = janitor_start(&janitor, &app->janitor, error);
     return err == ERR_OK ? identity_watch(app->identity, error) : err;
 }
 
 void app_await_watch(struct app *app)
 {
-    int64_t deadline_ns = clock_deadline_ns(WATCH_MS);
-
     if (app->feed)
-        feed_wait(app->feed, deadline_ns);
+        feed_wait(app->feed, atomic_load(&app->watch_until_ns));
     if (app->identity)
-        identity_await(app->identity, deadline_ns);
+        identity_await(app->identity, clock_deadline_ns(WATCH_MS));
+}
+
+void app_await_start(struct app *app)
+{
+    if (app->janitor)
+        janitor_wait(app->janitor, atomic_load(&app->watch_until_ns));
+    app_await_watch(app);
+}
+
+bool app_is_ready(struct app *app)
+{
+    return atomic_load(&app->ready) && !app_is_foreign(app, NULL) &&
+           (!app->identity || revocations_are_known(identity_revocations(app->identity)));
 }
 
 void app_adopt(struct app *app)
@@ -177,6 +204,7 @@ void app_close(struct app **app)
 
     if (!closing)
         return;
+    janitor_stop(&closing->janitor);
     feed_close(&closing->feed);
     audit_close(&closing->audit, clock_deadline_ns(CLOSE_MS));
     health_close(&closing->health);

@@ -151,8 +151,11 @@ static enum err check_revoked(struct identity *identity, const struct account *a
         .issued_at_s = claims->issued_at_s,
     };
 
+    bool is_known = revocations_are_known(identity->revocations);
+
     if (!revocations_cover(identity->revocations, &subject))
-        return ERR_OK;
+        return is_known ? ERR_OK
+                        : error_set_detail(error, ERR_BUSY, "what is revoked is not known yet");
     subject.issued_at_s = INT64_MAX;
     if (claims->issued_at_s == 0 && !revocations_cover(identity->revocations, &subject))
         return refuse(error, "token: does not say when it was issued (iat), and its user was "

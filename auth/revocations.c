@@ -43,6 +43,7 @@ struct revocations {
     _Atomic(struct table *) table;
     _Atomic uint64_t version; /* odd while a clean-up is under way */
     _Atomic size_t count;
+    _Atomic bool is_incomplete;
     struct lock lock;
     /* guarded by lock */
     struct entry *entries;
@@ -211,6 +212,16 @@ bool revocations_cover(struct revocations *revocations, const struct revocation_
     bool is_covered = look_up_all(revocations, subject);
     lock_give(&revocations->lock);
     return is_covered;
+}
+
+bool revocations_are_known(const struct revocations *revocations)
+{
+    return !atomic_load_explicit(&revocations->is_incomplete, memory_order_acquire);
+}
+
+void revocations_set_known(struct revocations *revocations, bool is_known)
+{
+    atomic_store_explicit(&revocations->is_incomplete, !is_known, memory_order_release);
 }
 
 size_t revocations_count(struct revocations *revocations)

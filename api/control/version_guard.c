@@ -203,6 +203,15 @@ bool version_guard_is_foreign(struct version_guard *guard, struct error *error)
     return true;
 }
 
+bool version_guard_may_write(struct version_guard *guard, uint64_t *origin_out)
+{
+    struct version_knowledge known;
+    bool is_agreed = version_guard_known(guard, &known) && !atomic_load(&guard->is_foreign);
+
+    *origin_out = is_agreed && !guard->relies ? known.origin : 0;
+    return is_agreed;
+}
+
 /* The gate of the pool. Of data that is another's nothing is agreed to, so it is looked at again each time. */
 static enum err let_write(void *with, uint64_t missed, int64_t deadline_ns, uint64_t *origin_out,
                           struct error *error)

@@ -98,6 +98,12 @@ bool version_guard_restore(struct version_guard *guard, int64_t deadline_ns);
 /* The last look found control data of another users database: error gets the text of that. */
 bool version_guard_is_foreign(struct version_guard *guard, struct error *error);
 
+/* It is the id of our users database: control data that names it is ours. */
+bool version_guard_is_install(const struct version_guard *guard, struct str install);
+/* What the gate of the pool says as long as it need ask nobody: false where nothing was agreed to, or what
+ * is there is another's. *origin_out is for pipeline_require. */
+bool version_guard_may_write(struct version_guard *guard, uint64_t *origin_out);
+
 /* What was agreed to, as far as it decides whether something in Redis may be missing or be another's:
  * when one of these is another one, all that was read from Redis is to be read again. */
 struct version_guard_basis {

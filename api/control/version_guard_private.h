@@ -52,8 +52,6 @@ struct version_guard {
     int64_t agreed_dataset_s; /* when that was seen last */
 };
 
-/* It is the id of our users database. */
-bool version_guard_is_install(const struct version_guard *guard, struct str install);
 /* A dataset of another users database, which is not to be taken over. */
 bool version_guard_is_anothers(const struct version_guard *guard, const struct dataset *dataset);
 

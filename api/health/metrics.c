@@ -268,7 +268,7 @@ static void write_log(struct strbuf *out)
 void app_write_metrics(struct app *app, struct strbuf *out)
 {
     exposition_single(out, "cachewarden_ready", "gauge", "1 while this node wants requests.",
-                      atomic_load(&app->ready));
+                      app_is_ready(app));
     write_pools(app, out);
     write_caches(app, out);
     write_tallies(app, out);

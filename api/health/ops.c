@@ -52,12 +52,11 @@ enum err op_health_ready(struct call *call)
     int64_t now_ns = clock_mono_ns();
 
     atomic_store(&app->ready_asked_before_ns, atomic_exchange(&app->ready_asked_ns, now_ns));
-    bool is_foreign = app_is_foreign(app, &call->error);
-    if (atomic_load(&app->ready) && !is_foreign)
+    if (app_is_ready(app))
         return answer_status(call, "ready");
     atomic_store(&app->ready_refused_ns, now_ns);
     call->reply.retry_after_s = 1;
-    if (is_foreign)
+    if (app_is_foreign(app, NULL))
         return error_set(&call->error, ERR_BUSY,
                          "the control data in redis belongs to another users database");
     return error_set(&call->error, ERR_BUSY, "starting or draining");

@@ -7,7 +7,7 @@
 
 #include <inttypes.h>
 
-/* A node that misses more than these reads the sorted set; ten thousand are about 1 MiB. */
+/* A node that finds the last one it read trimmed away reads the sorted set; ten thousand are about 1 MiB. */
 #define EVENTS_KEPT STR("10000")
 
 /* GT: of two expiries the later holds (Redis 6.2). First the set, then the stream: whoever reads

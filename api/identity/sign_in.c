@@ -146,8 +146,9 @@ static enum err refuse(struct call *call, const char *why)
 }
 
 /* What this node knows to be revoked stays so, whatever Redis says or does not. */
-static bool is_known_revoked(struct call *call, const struct token_claims *claims)
+static enum err check_revoked(struct call *call, const struct token_claims *claims)
 {
+    struct revocations *known = identity_revocations(call->app->identity);
     const struct revocation_subject subject = {
         .token_id = claims->id,
         .family = claims->family,
@@ -157,7 +158,12 @@ static bool is_known_revoked(struct call *call, const struct token_claims *claim
         .issued_at_s = claims->issued_at_s,
     };
 
-    return revocations_cover(identity_revocations(call->app->identity), &subject);
+    bool is_known = revocations_are_known(known);
+
+    if (revocations_cover(known, &subject))
+        return refuse(call, "is revoked");
+    return is_known ? ERR_OK
+                    : error_set_detail(&call->error, ERR_BUSY, "what is revoked is not known yet");
 }
 
 static bool is_too_old(const struct token_claims *claims, const struct user *user)
@@ -180,8 +186,9 @@ static enum err check_refresh(struct call *call, struct str refresh,
         return err;
     if (!claims_out->is_own || claims_out->user_id <= 0 || !key_is_token_id(claims_out->id))
         return refuse(call, "is not one of ours");
-    if (is_known_revoked(call, claims_out))
-        return refuse(call, "is revoked");
+    err = check_revoked(call, claims_out);
+    if (err != ERR_OK)
+        return err;
     err = users_find_by_id(call->app->users, call->arena, claims_out->user_id, user_out,
                            &call->error);
     if (err == ERR_NOT_FOUND || (err == ERR_OK && (user_out->is_deleted || !user_out->is_active)))

@@ -68,6 +68,7 @@ struct app_options {
 struct caches;
 struct audit;
 struct feed;
+struct janitor;
 struct health;
 struct version_guard;
 
@@ -88,13 +89,15 @@ struct app {
     struct users *users;
     struct caches *caches;
     struct audit *audit;
-    struct version_guard *guard; /* of versions, that they never go back; NULL without users */
-    struct feed *feed;           /* what other nodes revoke; NULL without users */
-    struct health *health;       /* the last probe of Redis, shared by all who ask */
-    struct limits *limits;       /* NULL: off */
+    struct version_guard *guard;    /* of versions, that they never go back; NULL without users */
+    struct feed *feed;              /* what other nodes revoke; NULL without users */
+    struct janitor *janitor;        /* from app_watch on */
+    _Atomic int64_t watch_until_ns; /* until then the first callers wait for what is revoked */
+    struct health *health;          /* the last probe of Redis, shared by all who ask */
+    struct limits *limits;          /* NULL: off */
     struct permit_policy policy;
     _Atomic bool registration_open;
-    _Atomic bool ready; /* false while starting and draining: /health/ready */
+    _Atomic bool ready; /* false while starting and draining; see app_is_ready */
     /* When /health/ready was asked last and the time before, and when it last said no; clock_mono_ns,
        0: never. A load balancer asks again and again. */
     _Atomic int64_t ready_asked_ns, ready_asked_before_ns, ready_refused_ns;
@@ -118,15 +121,24 @@ void app_own_redis(struct app *app);
 /* In its place, for a command beside servers: what they agreed to about the control data holds for it
  * too. Not for who serves: nobody would notice then that Redis came back with older data. */
 void app_follow(struct app *app);
-/* Follows what other nodes revoke, and the keys of other issuers, from here on until app_close; once,
- * and not without users. */
+/* For who takes requests before app_watch: tokens are not judged (ERR_BUSY) until Redis was asked what is
+ * revoked. Not without users. */
+void app_expect_watch(struct app *app);
+/* Follows what other nodes revoke, and the keys of other issuers, and looks after the control data, from
+ * here on until app_close; once, and not without users. */
 CW_MUST_CHECK enum err app_watch(struct app *app, struct error *error);
 /*
- * A node should know what is revoked before it lets anybody in: waits until Redis has been asked
- * once, two seconds at most, and as long for the keys of other issuers. One that does not answer is
- * no error. Costs nothing from then on.
+ * For who judges a token: waits until what is revoked is known, until two seconds after app_watch, and as
+ * long for the keys of other issuers. A Redis or an issuer that does not answer is no error; while Redis
+ * answers and not all is known after that time, tokens are not judged (ERR_BUSY). Costs nothing once all is
+ * known.
  */
 void app_await_watch(struct app *app);
+/* The same for who starts; waits as well until the control data was looked at. */
+void app_await_start(struct app *app);
+/* Whether this node wants requests: it was told so (`ready`), it knows what is revoked as far as Redis
+ * tells, and the control data is ours. */
+bool app_is_ready(struct app *app);
 /*
  * Whether the control data in Redis was found to belong to another users database, when it was
  * looked at last; error gets a text that says what to do. Such a node must not serve: its

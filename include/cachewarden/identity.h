@@ -66,7 +66,8 @@ struct credentials {
  * whatever a token says. A right whose claim the configuration names is different: of users of others
  * the token alone says. A token of ours for an account that is not there, and any for one that is
  * deleted or deactivated, or from before its password was changed, is not good; and a token that
- * identity_revocations covers is good for nobody.
+ * identity_revocations covers is good for nobody. Nor is it known to be good before those are complete:
+ * ERR_BUSY.
  *
  * No credential: ERR_OK and an anonymous principal; an Authorization of another scheme than Bearer
  * (Basic, for a proxy on the way) is none. Good: ERR_OK. Not good, or Bearer without a token:

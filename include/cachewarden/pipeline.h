@@ -32,8 +32,9 @@ enum pipeline_effect {
     PIPELINE_WRITE, /* control data: passes it */
     /* Does not, because it is no control data: keys of named caches, and of probes. */
     PIPELINE_WRITE_FREE,
-    /* Does not, because it is of whoever the gate asks, and makes control data such that the gate may open. It
-     * says by pipeline_require which Redis it is for, or is not sent: ERR_INTERNAL. */
+    /* Does not, because it is of whoever the gate asks, and makes control data such that the gate may open, or
+     * of whoever has looked for itself and must not wait for the gate. It says by pipeline_require which Redis
+     * it is for, or is not sent: ERR_INTERNAL. */
     PIPELINE_WRITE_REPAIR,
 };
 

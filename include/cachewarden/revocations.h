@@ -71,6 +71,13 @@ struct revocation_subject {
 /* The check of every request: some tens of nanoseconds, no lock but for the microseconds of a clean-up. */
 bool revocations_cover(struct revocations *revocations, const struct revocation_subject *subject);
 
+/*
+ * Whether all that is revoked is in there, so that what is not covered is not revoked. Without anybody who
+ * says otherwise it is. To be asked before revocations_cover.
+ */
+bool revocations_are_known(const struct revocations *revocations);
+void revocations_set_known(struct revocations *revocations, bool is_known);
+
 size_t revocations_count(struct revocations *revocations);
 /* Forgets those that are over. */
 void revocations_expire(struct revocations *revocations, int64_t now_s);

@@ -129,13 +129,14 @@ static bool open_listeners(struct server *server)
     server->http_options.certificates = &server->certificates;
     renewal_note(&server->certificates, OWNER_LISTENERS, server->config);
     renewal_note(&server->certificates, OWNER_REDIS, server->config);
+    app_expect_watch(server->app);
     if (err == ERR_OK)
         err = http_start(&server->http_options, &server->http, &error);
     /* Only now, so that a port in use is not hidden among lines about a Redis that is down. */
     if (err == ERR_OK)
         err = app_watch(server->app, &error);
     if (err == ERR_OK) {
-        app_await_watch(server->app);
+        app_await_start(server->app);
         if (!app_is_foreign(server->app, &error))
             return true;
     }

@@ -20,12 +20,18 @@ static const struct cache_spec usual_caches[] = {
     {.name = {"search", 6}, .kind = CACHE_DATABASE, .database = 1},
 };
 
-static struct users *open_users(struct loopback *loopback, const struct loopback *shares)
+static struct users *open_users(struct loopback *loopback, const struct loopback_options *options)
 {
+    const struct loopback *shares = options->shares;
     char url[128];
     struct users *users;
     struct error error = {0};
 
+    if (options->users_url) {
+        ck_assert_msg(users_open(str_from(options->users_url), &users, &error) == ERR_OK, "%s",
+                      error.detail);
+        return users;
+    }
     if (!shares) {
         snprintf(loopback->directory, sizeof loopback->directory, "/tmp/cw-loopback-XXXXXX");
         ck_assert_ptr_nonnull(mkdtemp(loopback->directory));
@@ -66,13 +72,13 @@ enum err loopback_try_open(struct loopback *loopback, const struct loopback_opti
     };
     ck_assert_int_eq(redis_address_parse(str_from(options->redis_url), &app.control.address, error),
                      ERR_OK);
-    app.users = options->has_no_users ? NULL : open_users(loopback, options->shares);
+    app.users = options->has_no_users ? NULL : open_users(loopback, options);
     enum err err = app_open(&app, &loopback->app, error);
     if (err != ERR_OK && app.users)
         users_close(&app.users);
     if (err == ERR_OK && app.users && !options->is_unwatched) {
         err = app_watch(loopback->app, error);
-        app_await_watch(loopback->app);
+        app_await_start(loopback->app);
     }
     redis_address_fini(&app.control.address);
     return err;

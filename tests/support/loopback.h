@@ -25,7 +25,8 @@ struct loopback_options {
     const struct loopback *shares;
     /* does not follow what others revoke: connects to nothing by itself */
     bool is_unwatched;
-    bool has_no_users; /* no users database: quicker, for tests without accounts */
+    const char *users_url; /* another database than the SQLite file of its own */
+    bool has_no_users;     /* no users database: quicker, for tests without accounts */
     bool is_registration_open;
     size_t pool_size;             /* 0: 4 */
     int64_t audit_delayed_ms;     /* 0: the usual 250 */

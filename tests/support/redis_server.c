@@ -383,6 +383,26 @@ int64_t redis_server_ask_integer(const struct redis_server *server, const char *
     return number;
 }
 
+int64_t redis_server_calls(const struct redis_server *server, const char *command)
+{
+    redisReply *reply = redis_server_ask(server, "INFO commandstats");
+    char wanted[64];
+    snprintf(wanted, sizeof wanted, "cmdstat_%s:calls=", command);
+    const char *found = strstr(reply->str, wanted);
+    int64_t calls = found ? strtoll(found + strlen(wanted), NULL, 10) : 0;
+    freeReplyObject(reply);
+    return calls;
+}
+
+void redis_server_wait_calls(const struct redis_server *server, const char *command, int64_t wanted)
+{
+    for (int waited_ms = 0; redis_server_calls(server, command) < wanted; waited_ms += 10) {
+        if (waited_ms > PATIENCE_MS)
+            die("%s was not called %lld times", command, (long long)wanted);
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    }
+}
+
 void redis_server_do(const struct redis_server *server, const char *format, ...)
 {
     va_list args;

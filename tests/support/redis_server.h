@@ -54,6 +54,12 @@ struct redisReply *redis_server_ask(const struct redis_server *server, const cha
 int64_t redis_server_ask_integer(const struct redis_server *server, const char *format, ...);
 void redis_server_do(const struct redis_server *server, const char *format, ...);
 
+/* How often it was given this command (lower case) since the start or CONFIG RESETSTAT; and waiting until
+ * it was that often. */
+int64_t redis_server_calls(const struct redis_server *server, const char *command);
+void redis_server_wait_calls(const struct redis_server *server, const char *command,
+                             int64_t wanted);
+
 /* User and system time it has used so far, in microseconds (/proc/<pid>/stat, 10 ms steps). */
 int64_t redis_server_cpu_us(const struct redis_server *server);
 

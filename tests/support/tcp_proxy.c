@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PAIRS_MAX 256
@@ -29,11 +30,16 @@ struct tcp_proxy {
     /* Not on the stack: with what the compiler inlines there, that were over 8 KiB. */
     struct pollfd entries[2 + 2 * PAIRS_MAX];
     int pair_count;
+    int held_pair; /* whose request is held; -1: none */
+    ssize_t held_size;
+    char held[4096];
     /* Under the lock. */
     pthread_mutex_t lock;
     struct proxy_segment *segments;
     size_t count;
     const char *garbled;
+    const char *held_text; /* NULL: nothing is to be held */
+    int held_nth;          /* 0: it is held */
 };
 
 __attribute__((noreturn)) static void die(const char *what)
@@ -100,6 +106,45 @@ static const char *garbled_answer(struct tcp_proxy *proxy)
     return answer;
 }
 
+static bool is_holding(struct tcp_proxy *proxy)
+{
+    pthread_mutex_lock(&proxy->lock);
+    bool is_holding = proxy->held_text && proxy->held_nth == 0;
+    pthread_mutex_unlock(&proxy->lock);
+    return is_holding;
+}
+
+/* Whether this is the request to hold. */
+static bool begin_hold(struct tcp_proxy *proxy, const char *bytes, size_t size)
+{
+    pthread_mutex_lock(&proxy->lock);
+    bool is_it = proxy->held_text && proxy->held_nth > 0 &&
+                 memmem(bytes, size, proxy->held_text, strlen(proxy->held_text)) &&
+                 --proxy->held_nth == 0;
+    pthread_mutex_unlock(&proxy->lock);
+    return is_it;
+}
+
+static void pass_on(struct pair *pair, int side, const char *bytes, ssize_t size)
+{
+    for (ssize_t sent = 0; sent < size;) {
+        ssize_t more = send(pair->fds[1 - side], bytes + sent, (size_t)(size - sent), MSG_NOSIGNAL);
+        if (more <= 0) {
+            close_pair(pair);
+            return;
+        }
+        sent += more;
+    }
+}
+
+static void end_hold(struct tcp_proxy *proxy)
+{
+    struct pair *pair = &proxy->pairs[proxy->held_pair];
+    proxy->held_pair = -1;
+    if (pair->fds[1] >= 0)
+        pass_on(pair, 0, proxy->held, proxy->held_size);
+}
+
 static void carry(struct tcp_proxy *proxy, int connection, int side)
 {
     struct pair *pair = &proxy->pairs[connection];
@@ -114,14 +159,13 @@ static void carry(struct tcp_proxy *proxy, int connection, int side)
     const char *garbled = side == 1 ? garbled_answer(proxy) : NULL;
     if (garbled)
         size = snprintf(bytes, sizeof bytes, "%s", garbled);
-    for (ssize_t sent = 0; sent < size;) {
-        ssize_t more = send(pair->fds[1 - side], bytes + sent, (size_t)(size - sent), MSG_NOSIGNAL);
-        if (more <= 0) {
-            close_pair(pair);
-            return;
-        }
-        sent += more;
+    if (side == 0 && begin_hold(proxy, bytes, (size_t)size)) {
+        proxy->held_pair = connection;
+        proxy->held_size = size;
+        memcpy(proxy->held, bytes, (size_t)size);
+        return;
     }
+    pass_on(pair, side, bytes, size);
 }
 
 static void *run(void *arg)
@@ -135,8 +179,12 @@ static void *run(void *arg)
         for (int i = 0; i < 2 * pairs; i++)
             entries[2 + i] =
                 (struct pollfd){.fd = proxy->pairs[i / 2].fds[i % 2], .events = POLLIN};
-        if (poll(entries, (nfds_t)(2 + 2 * pairs), -1) < 0)
+        if (proxy->held_pair >= 0)
+            entries[2 + 2 * proxy->held_pair].fd = -1;
+        if (poll(entries, (nfds_t)(2 + 2 * pairs), proxy->held_pair >= 0 ? 5 : -1) < 0)
             continue;
+        if (proxy->held_pair >= 0 && !is_holding(proxy))
+            end_hold(proxy);
         if (entries[0].revents)
             return NULL;
         for (int i = 0; i < 2 * pairs; i++)
@@ -155,6 +203,7 @@ struct tcp_proxy *tcp_proxy_start(int target_port)
     struct sockaddr_in address = loopback(0);
     socklen_t size = sizeof address;
     proxy->target_port = target_port;
+    proxy->held_pair = -1;
     proxy->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (proxy->listener < 0 || bind(proxy->listener, (struct sockaddr *)&address, size) != 0 ||
         listen(proxy->listener, 128) != 0 ||
@@ -196,6 +245,27 @@ void tcp_proxy_garble(struct tcp_proxy *proxy, const char *answer)
 {
     pthread_mutex_lock(&proxy->lock);
     proxy->garbled = answer;
+    pthread_mutex_unlock(&proxy->lock);
+}
+
+void tcp_proxy_hold(struct tcp_proxy *proxy, const char *text, int nth)
+{
+    pthread_mutex_lock(&proxy->lock);
+    proxy->held_text = text;
+    proxy->held_nth = nth;
+    pthread_mutex_unlock(&proxy->lock);
+}
+
+void tcp_proxy_wait_held(struct tcp_proxy *proxy)
+{
+    while (!is_holding(proxy))
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+}
+
+void tcp_proxy_release(struct tcp_proxy *proxy)
+{
+    pthread_mutex_lock(&proxy->lock);
+    proxy->held_text = NULL;
     pthread_mutex_unlock(&proxy->lock);
 }
 

@@ -29,6 +29,14 @@ int tcp_proxy_port(const struct tcp_proxy *proxy);
  * each read; NULL: unchanged again. */
 void tcp_proxy_garble(struct tcp_proxy *proxy, const char *answer);
 
+/*
+ * The `nth` request (1: the next) that has this text (borrowed) in it is not passed on, nor what comes
+ * behind it over that connection, until tcp_proxy_release. tcp_proxy_wait_held: until one is held.
+ */
+void tcp_proxy_hold(struct tcp_proxy *proxy, const char *text, int nth);
+void tcp_proxy_wait_held(struct tcp_proxy *proxy);
+void tcp_proxy_release(struct tcp_proxy *proxy);
+
 /* How many segments there have been; counts only upwards. */
 size_t tcp_proxy_count(struct tcp_proxy *proxy);
 struct proxy_segment tcp_proxy_segment(struct tcp_proxy *proxy, size_t index);

@@ -5,6 +5,7 @@
 #include "session.h"
 #include "slowness.h"
 #include "suite.h"
+#include "tcp_proxy.h"
 
 #include <hiredis/hiredis.h>
 #include <string.h>
@@ -357,6 +358,109 @@ START_TEST(what_has_expired_goes)
 }
 END_TEST
 
+/* ---- reading all of it ---- */
+
+static bool knows(const struct loopback *at, const char *token_id)
+{
+    const struct revocation_subject subject = {.is_own = true, .token_id = str_from(token_id)};
+    return revocations_cover(identity_revocations(at->app->identity), &subject);
+}
+
+/* The highest expiry of all, so that its place in the set is one that was read already. */
+static void revoke_at_the_top(const char *token_id)
+{
+    long long expires_at_s = (long long)clock_wall_s() + 100000;
+    redis_server_do(redis, "ZADD cw:revoked %lld t:%s", expires_at_s, token_id);
+    redis_server_do(redis, "XADD cw:events * revoked t:%s expires %lld", token_id, expires_at_s);
+}
+
+static void expect_unready(const struct loopback *at)
+{
+    loopback_expect_error(LOOPBACK(at, "health.ready", loopback_nobody()), ERR_BUSY,
+                          "starting or draining");
+}
+
+/*
+ * Until all that Redis holds was read nobody's token is judged, and the node is not ready. And what is
+ * revoked between two pages is not missed, although its page is over.
+ */
+START_TEST(a_node_that_has_not_read_all_lets_nobody_in)
+{
+    struct tcp_proxy *proxy = tcp_proxy_start(redis_server_port(redis));
+    struct session good, revoked;
+    struct loopback late;
+    char url[64];
+
+    revoke_many(false);
+    session_open(&node, "alice", &revoked);
+    session_open(&node, "alice", &good);
+    log_out(&node, &revoked);
+    snprintf(url, sizeof url, "redis://127.0.0.1:%d/0", tcp_proxy_port(proxy));
+    tcp_proxy_hold(proxy, "ZREVRANGE", 2);
+    loopback_open(&late, &(struct loopback_options){.redis_url = url, .shares = &node});
+    tcp_proxy_wait_held(proxy);
+    atomic_store(&late.app->ready, true);
+    ck_assert_int_eq(session_try_access(&late, good.access), ERR_BUSY);
+    /* Which was on the first page. */
+    ck_assert_int_eq(session_try_access(&late, revoked.access), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(session_try_refresh(&late, good.refresh), ERR_BUSY);
+    expect_unready(&late);
+    revoke_at_the_top("between-pages");
+    tcp_proxy_release(proxy);
+    feed_wait(late.app->feed, clock_deadline_ns(PATIENCE_MS));
+    ck_assert(knows(&late, "between-pages"));
+    ck_assert_int_eq(count_known(&late), MANY);
+    ck_assert_int_eq(session_try_access(&late, good.access), ERR_OK);
+    ck_assert_int_eq(session_try_access(&late, revoked.access), ERR_UNAUTHENTICATED);
+    loopback_expect(LOOPBACK(&late, "health.ready", loopback_nobody()), "{\"status\":\"ready\"}");
+    loopback_close(&late);
+    tcp_proxy_stop(&proxy);
+    session_free(&good);
+    session_free(&revoked);
+}
+END_TEST
+
+/* Without Redis a node serves with what it knows, which is nothing here. */
+START_TEST(a_node_that_starts_without_redis)
+{
+    struct session session;
+    struct loopback late;
+    session_open(&node, "alice", &session);
+    redis_server_kill(redis);
+    open_node(&late, &node);
+    atomic_store(&late.app->ready, true);
+    feed_wait(late.app->feed, clock_deadline_ns(PATIENCE_MS));
+    ck_assert_int_eq(session_try_access(&late, session.access), ERR_OK);
+    loopback_expect(LOOPBACK(&late, "health.ready", loopback_nobody()), "{\"status\":\"ready\"}");
+    loopback_close(&late);
+    session_free(&session);
+}
+END_TEST
+
+/* What has expired is not counted by Redis, and so is not missed there: nothing is read again. */
+START_TEST(what_has_expired_is_no_loss)
+{
+    struct loopback patient;
+    loopback_close(&other);
+    loopback_open(&patient, &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                                       .shares = &node});
+    long long expires_at_s = (long long)clock_wall_s() + 2;
+    redis_server_do(redis, "ZADD cw:revoked %lld t:soon", expires_at_s);
+    redis_server_do(redis, "XADD cw:events * revoked t:soon expires %lld", expires_at_s);
+    wait_known(&node, 1);
+    wait_known(&patient, 1);
+    loopback_close(&node);
+    redis_server_do(redis, "CONFIG RESETSTAT");
+    while (clock_wall_s() <= expires_at_s)
+        nanosleep(&(struct timespec){.tv_nsec = 20 * NS_PER_MS}, NULL);
+    redis_server_wait_calls(redis, "xrange", redis_server_calls(redis, "xrange") + 8);
+    ck_assert_int_eq(redis_server_calls(redis, "zrevrange"), 0);
+    loopback_close(&patient);
+    open_node(&node, NULL);
+    open_node(&other, &node);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api/identity/feed");
@@ -373,6 +477,9 @@ int main(void)
     tcase_add_test(tcase, put_back_what_went_unnoticed);
     tcase_add_loop_test(tcase, a_gap_in_the_stream, 0, 4);
     tcase_add_test(tcase, a_member_without_an_event);
+    tcase_add_test(tcase, a_node_that_has_not_read_all_lets_nobody_in);
+    tcase_add_test(tcase, a_node_that_starts_without_redis);
+    tcase_add_test(tcase, what_has_expired_is_no_loss);
     tcase_add_test(tcase, each_member_counts);
     tcase_add_loop_test(tcase, put_back_in_a_new_term, 0, 2);
     tcase_add_test(tcase, without_redis);
