@@ -9,7 +9,10 @@ failed=0
 while read -r header; do
 	room=${header%%/*}
 	case $header in
-	tests/*) own=(-I"${header%/*}" -Itests/support -Iserver -Iapi) ;;
+	tests/*)
+		folder=${header#tests/}
+		own=(-I"${header%/*}" -I"tests/${folder%%/*}" -Itests/support -Iserver -Iapi)
+		;;
 	*) own=(-I"$room") ;;
 	esac
 	# Twice: a header without a guard shows.

@@ -9,7 +9,10 @@ BEGIN {
 	uses["api"] = "api auth pool base"
 	uses["server"] = "server api auth pool base"
 
-	# Folders that may not look up: which folders of their room they may use.
+	# Folders that may not look up: which folders and files of their room they may use.
+	below["auth/users"] = "users"
+	below["auth/users/postgres"] = "users/postgres users"
+	below["auth/users/sqlite"] = "users/sqlite users"
 	below["pool/protocol"] = "protocol"
 	below["pool/transport"] = "transport protocol"
 	below["server/http"] = "http"
@@ -34,9 +37,9 @@ BEGIN {
 	home["hiredis/"] = "pool/protocol/"
 	home["jansson.h"] = "base/json.c"
 	home["libconfig.h"] = "server/config/"
-	home["libpq-fe.h"] = "auth/users_postgres*"
+	home["libpq-fe.h"] = "auth/users/postgres/"
 	home["openssl/"] = "auth/ pool/transport/ server/http/tls.c"
-	home["sqlite3.h"] = "auth/users_sqlite*"
+	home["sqlite3.h"] = "auth/users/sqlite/"
 
 	# Everything else in angle brackets is C11, POSIX or Linux.
 	n = split("arpa/inet.h assert.h ctype.h dirent.h errno.h fcntl.h float.h ifaddrs.h " \
@@ -156,10 +159,11 @@ function check_own_header(name,   folder, of)
 	folder = FILENAME
 	sub(/\/[^\/]*$/, "", folder)
 	of = name
-	if (!sub(/\/.*$/, "", of))
+	if (!sub(/\/[^\/]*$/, "", of))
 		of = ""
-	if (folder in below && index(" " below[folder] " ", " " of " ") == 0)
-		complain(folder " may include only headers of " below[folder])
+	if (folder in below && index(" " below[folder] " ", " " of " ") == 0 &&
+	    index(" " below[folder] " ", " " name " ") == 0)
+		complain(folder " may include only " below[folder])
 }
 
 function check_include(line,   name)

@@ -5,7 +5,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
-mkdir -p "$tree"/{include/cachewarden,base,pool/protocol,auth,api/control,server/http,tests/base}
+mkdir -p "$tree"/{include/cachewarden,base,pool/protocol,auth/users/sqlite,api/control,server/http,tests/base}
 cd "$tree"
 
 cat >include/cachewarden/error.h <<'EOF'
@@ -34,6 +34,13 @@ cat >pool/protocol/reply.c <<'EOF'
 #include "pool_private.h"        /* bad */
 #include "transport/transport.h" /* bad */
 #include <hiredis/hiredis.h>
+EOF
+cat >auth/users/sqlite/driver.c <<'EOF'
+#include "users/sqlite/sqlite.h"
+#include "users/driver.h"
+#include "users/postgres/postgres.h" /* bad */
+#include "memo.h"                    /* bad */
+#include <sqlite3.h>
 EOF
 cat >pool/pool.c <<'EOF'
 #include "cachewarden/token.h"   /* bad */

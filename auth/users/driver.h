@@ -1,0 +1,85 @@
+/*
+ * What stands behind users.h: a database that runs a fixed list of statements with bound
+ * parameters. The operations on accounts and keys are written once (users.c, keys.c); a
+ * driver knows connections, transactions, its schema, and how its errors map to enum err.
+ *
+ * A session is one borrowed connection. Reading sessions run side by side; a writing session is
+ * a transaction, and while it lasts no other one changes a row it has changed (ACCOUNT_HOLD counts).
+ * Sessions belong to one thread.
+ */
+#ifndef AUTH_USERS_DRIVER_H
+#define AUTH_USERS_DRIVER_H
+
+#include "cachewarden/users.h"
+
+/* The statements, users/statements.def; parameters are ?1, ?2 … */
+enum users_statement {
+#define STATEMENT(id, text) id,
+#include "users/statements.def"
+#undef STATEMENT
+    USERS_STATEMENT_COUNT
+};
+
+enum users_mode { USERS_READ, USERS_WRITE };
+
+enum users_value_kind { USERS_NULL = 0, USERS_INTEGER, USERS_TEXT, USERS_BYTES };
+
+struct users_value {
+    enum users_value_kind kind;
+    int64_t integer;
+    struct str bytes; /* of USERS_TEXT and USERS_BYTES */
+};
+
+struct users_result {
+    struct users_value *values; /* row after row; NULL without rows */
+    size_t row_count;
+    size_t column_count;
+    int64_t changed; /* rows that were inserted, updated or deleted */
+};
+
+/* What the caller hears of a unique constraint. */
+#define USERS_USERNAME_TAKEN "A user with that username already exists."
+#define USERS_EMAIL_TAKEN    "A user with that email already exists."
+#define USERS_KEY_NAME_TAKEN "An API key with that name already exists."
+#define USERS_KEY_ID_TAKEN   "An API key with that id already exists."
+
+struct users_db;
+struct users_session;
+
+struct users_driver {
+    const char *name;   /* "sqlite" */
+    const char *prefix; /* "sqlite:": what a URL of this driver begins with */
+
+    /* Form only: ERR_BAD_INPUT. `location` is what follows the prefix. */
+    enum err (*check_location)(struct str location, struct error *error);
+    /* Makes and migrates the schema of a location that was found good; errors as users_open. */
+    enum err (*open)(struct str location, struct users_db **db_out, struct error *error);
+    void (*close)(struct users_db **db);
+    /* users_look: opens it for this one question, and writes nothing. */
+    enum err (*look)(struct str location, struct users_sight *sight_out, struct error *error);
+
+    /* Whether the database is there and still the one that was opened. */
+    enum err (*check)(struct users_db *db, struct error *error);
+
+    /* Waits for its turn and for other processes a bounded time: ERR_UPSTREAM_DOWN. */
+    enum err (*begin)(struct users_db *db, enum users_mode mode, struct users_session **session_out,
+                      struct error *error);
+    /* All rows are copied into the arena, which may be NULL for a statement without rows.
+     * ERR_CONFLICT: a unique constraint; the caller's text is empty where the driver cannot tell
+     * which. ERR_UPSTREAM_DOWN: nothing has changed, and nothing will by this session. After any
+     * error a writing session can only be ended. */
+    enum err (*run)(struct users_session *session, enum users_statement statement,
+                    const struct users_value *parameters, size_t parameter_count,
+                    struct arena *arena, struct users_result *result_out, struct error *error);
+    /* In a writing session: no account gets an id up to `last` from here on. */
+    enum err (*skip_ids)(struct users_session *session, int64_t last, struct error *error);
+    /* Gives the connection back. A writing session is committed when `outcome` is ERR_OK, else
+     * undone, and the answer is `outcome` or what the commit said; ERR_UNCERTAIN: nothing came. */
+    enum err (*end)(struct users_session **session, enum err outcome, struct error *error);
+};
+
+extern const struct users_driver users_sqlite_driver;
+/* One driver; its URLs have two names. */
+extern const struct users_driver users_postgresql_driver, users_postgres_driver;
+
+#endif

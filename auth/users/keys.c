@@ -1,0 +1,140 @@
+/* API keys and facts of the users database. */
+#include "users/users_private.h"
+
+#include "cachewarden/clock.h"
+
+enum {
+    COLUMN_ID,
+    COLUMN_NAME,
+    COLUMN_DIGEST,
+    COLUMN_SCOPES,
+    COLUMN_SPACE,
+    COLUMN_OWNER,
+    COLUMN_CREATED,
+    COLUMN_EXPIRES,
+    COLUMN_REVOKED,
+    COLUMN_LAST_USED
+};
+
+enum err api_keys_add(struct users *users, const struct api_key *key, struct error *error)
+{
+    int64_t created_at_s = key->created_at_s > 0 ? key->created_at_s : clock_wall_s();
+    enum err err = users_change(
+        users, KEY_ADD,
+        USERS_PARAMETERS(USERS_STR(key->id), USERS_STR(key->name), USERS_BLOB(key->secret_digest),
+                         USERS_INT(key->scopes), USERS_STR(key->space),
+                         key->owner_id > 0 ? USERS_INT(key->owner_id) : USERS_NONE,
+                         USERS_INT(created_at_s), USERS_INT(key->expires_at_s)),
+        error);
+
+    /* Ids are random; where the driver cannot tell, it was the name. */
+    if (err == ERR_CONFLICT && error && error->caller[0] == '\0')
+        return error_set(error, ERR_CONFLICT, USERS_KEY_NAME_TAKEN);
+    return err;
+}
+
+static struct api_key read_key(const struct users_result *result, size_t row)
+{
+    return (struct api_key){
+        .id = users_bytes(result, row, COLUMN_ID),
+        .name = users_bytes(result, row, COLUMN_NAME),
+        .secret_digest = users_bytes(result, row, COLUMN_DIGEST),
+        .scopes = (unsigned)users_integer(result, row, COLUMN_SCOPES),
+        .space = users_bytes(result, row, COLUMN_SPACE),
+        .owner_id = users_integer(result, row, COLUMN_OWNER),
+        .created_at_s = users_integer(result, row, COLUMN_CREATED),
+        .expires_at_s = users_integer(result, row, COLUMN_EXPIRES),
+        .revoked_at_s = users_integer(result, row, COLUMN_REVOKED),
+        .last_used_at_s = users_integer(result, row, COLUMN_LAST_USED),
+    };
+}
+
+enum err api_keys_find(struct users *users, struct arena *arena, struct str id,
+                       struct api_key *key_out, struct error *error)
+{
+    struct users_result result = {0};
+
+    *key_out = (struct api_key){0};
+    enum err err = users_run(users, USERS_READ, KEY_BY_ID, USERS_PARAMETERS(USERS_STR(id)), arena,
+                             &result, error);
+    if (err)
+        return err;
+    if (result.row_count == 0)
+        return ERR_NOT_FOUND;
+    *key_out = read_key(&result, 0);
+    return ERR_OK;
+}
+
+enum err api_keys_ids(struct users *users, struct arena *arena, struct str **ids_out,
+                      size_t *count_out, struct error *error)
+{
+    struct users_result result = {0};
+
+    *ids_out = NULL;
+    *count_out = 0;
+    enum err err = users_run(users, USERS_READ, KEY_IDS, NULL, 0, arena, &result, error);
+    if (err)
+        return err;
+    struct str *ids = arena_calloc(arena, result.row_count, sizeof *ids);
+    if (!ids)
+        return ERR_NO_MEMORY;
+    for (size_t row = 0; row < result.row_count; row++)
+        ids[row] = users_bytes(&result, row, COLUMN_ID);
+    *ids_out = ids;
+    *count_out = result.row_count;
+    return ERR_OK;
+}
+
+enum err api_keys_list(struct users *users, struct arena *arena, struct api_key **keys_out,
+                       size_t *count_out, struct error *error)
+{
+    struct users_result result = {0};
+
+    *keys_out = NULL;
+    *count_out = 0;
+    enum err err = users_run(users, USERS_READ, KEY_LIST, NULL, 0, arena, &result, error);
+    if (err)
+        return err;
+    struct api_key *keys = arena_calloc(arena, result.row_count, sizeof *keys);
+    if (!keys)
+        return ERR_NO_MEMORY;
+    for (size_t row = 0; row < result.row_count; row++)
+        keys[row] = read_key(&result, row);
+    *keys_out = keys;
+    *count_out = result.row_count;
+    return ERR_OK;
+}
+
+enum err api_keys_revoke(struct users *users, struct str name, int64_t now_s, struct error *error)
+{
+    return users_change(users, KEY_REVOKE, USERS_PARAMETERS(USERS_STR(name), USERS_INT(now_s)),
+                        error);
+}
+
+enum err api_keys_touch(struct users *users, struct str id, int64_t now_s, struct error *error)
+{
+    return users_run(users, USERS_WRITE, KEY_TOUCH,
+                     USERS_PARAMETERS(USERS_STR(id), USERS_INT(now_s)), NULL, NULL, error);
+}
+
+enum err users_fact_get(struct users *users, struct arena *arena, struct str name,
+                        struct str *value_out, struct error *error)
+{
+    struct users_result result = {0};
+
+    *value_out = STR_NONE;
+    enum err err = users_run(users, USERS_READ, FACT_GET, USERS_PARAMETERS(USERS_STR(name)), arena,
+                             &result, error);
+    if (err)
+        return err;
+    if (result.row_count == 0)
+        return ERR_NOT_FOUND;
+    *value_out = users_bytes(&result, 0, 0);
+    return ERR_OK;
+}
+
+enum err users_fact_set(struct users *users, struct str name, struct str value, struct error *error)
+{
+    return users_run(users, USERS_WRITE, FACT_SET,
+                     USERS_PARAMETERS(USERS_STR(name), USERS_STR(value)), NULL, NULL, error);
+}

@@ -1,0 +1,246 @@
+/*
+ * The users database on a PostgreSQL server, which other nodes use too.
+ *
+ * A connection that was idle may have been closed meanwhile: by a restart, a failover, a firewall.
+ * It is looked at before it is used, and what the look misses is tried once more on a new one: a
+ * read, or the BEGIN of a change. Nothing else is ever sent twice.
+ */
+#include "users/postgres/schema.h"
+#include "users/postgres/sessions.h"
+#include "users/postgres/url.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What fails because an idle connection had gone after all is worth another attempt. */
+static bool is_worth_another(const struct users_session *session)
+{
+    return session->has_served &&
+           (session->state == USERS_POSTGRES_LOST || session->state == USERS_POSTGRES_SPENT);
+}
+
+static enum err postgres_begin(struct users_db *db, enum users_mode mode,
+                               struct users_session **session_out, struct error *error)
+{
+    static const char begin[] = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+    enum err err = users_postgres_take(db, mode, session_out, error);
+
+    if (err || mode == USERS_READ)
+        return err;
+    err = users_postgres_exec(*session_out, begin, USERS_POSTGRES_ANSWER_MS, error);
+    if (err && is_worth_another(*session_out)) {
+        err = users_postgres_reconnect(*session_out, error);
+        if (!err)
+            err = users_postgres_exec(*session_out, begin, USERS_POSTGRES_ANSWER_MS, error);
+    }
+    if (err)
+        users_postgres_give(session_out);
+    return err;
+}
+
+static enum err postgres_run(struct users_session *session, enum users_statement statement,
+                             const struct users_value *parameters, size_t parameter_count,
+                             struct arena *arena, struct users_result *result_out,
+                             struct error *error)
+{
+    enum err err = users_postgres_run(session, statement, parameters, parameter_count, arena,
+                                      result_out, error);
+
+    if (err != ERR_UPSTREAM_DOWN || session->mode == USERS_WRITE || !is_worth_another(session))
+        return err;
+    err = users_postgres_reconnect(session, error);
+    return err ? err
+               : users_postgres_run(session, statement, parameters, parameter_count, arena,
+                                    result_out, error);
+}
+
+static enum err postgres_end(struct users_session **session, enum err outcome, struct error *error)
+{
+    if ((*session)->mode == USERS_WRITE && !outcome)
+        outcome = users_postgres_commit(*session, error);
+    if ((*session)->state == USERS_POSTGRES_GOOD && !users_postgres_is_idle(*session) &&
+        users_postgres_exec(*session, "ROLLBACK", USERS_POSTGRES_ANSWER_MS, NULL) != ERR_OK &&
+        (*session)->state == USERS_POSTGRES_GOOD)
+        (*session)->state = USERS_POSTGRES_SPENT;
+    users_postgres_give(session);
+    return outcome;
+}
+
+/* Nobody inserts meanwhile: the sequence must not be set back by what was read of it a moment ago. */
+static enum err postgres_skip_ids(struct users_session *session, int64_t last, struct error *error)
+{
+    char sql[384];
+
+    snprintf(sql, sizeof sql,
+             "LOCK TABLE accounts IN SHARE ROW EXCLUSIVE MODE;"
+             "SELECT setval(s, %lld)"
+             " FROM (SELECT pg_get_serial_sequence('accounts', 'id')::regclass AS s) AS q"
+             " WHERE coalesce(pg_sequence_last_value(s), 0) < %lld",
+             (long long)last, (long long)last);
+    return users_postgres_exec(session, sql, USERS_POSTGRES_ANSWER_MS, error);
+}
+
+/* --- open, close, check --- */
+
+static void postgres_close(struct users_db **db)
+{
+    if (!*db)
+        return;
+    users_postgres_close_idle(*db);
+    lock_cond_fini(&(*db)->changed);
+    lock_fini(&(*db)->lock);
+    if ((*db)->url)
+        secret_wipe((*db)->url, strlen((*db)->url));
+    free((*db)->url);
+    free((*db)->schema_settings);
+    free(*db);
+    *db = NULL;
+}
+
+static enum err postgres_check_location(struct str location, struct error *error)
+{
+    return users_postgres_url_check(location, error);
+}
+
+static enum err make_db(struct str location, struct users_db **db_out)
+{
+    struct users_db *db = calloc(1, sizeof *db);
+
+    *db_out = db;
+    if (!db)
+        return ERR_NO_MEMORY;
+    lock_init(&db->lock, LOCK_RANK_USERS, "users database");
+    lock_cond_init(&db->changed);
+    if (asprintf(&db->url, "postgresql://%.*s", STR_ARG(location)) >= 0)
+        return ERR_OK;
+    db->url = NULL;
+    postgres_close(db_out);
+    return ERR_NO_MEMORY;
+}
+
+static enum err read_install_id(struct users_db *db, struct users_session *session,
+                                struct error *error)
+{
+    enum err err = users_postgres_text(session, USERS_POSTGRES_INSTALL_ID, USERS_POSTGRES_ANSWER_MS,
+                                       db->install_id, sizeof db->install_id, error);
+
+    if (!err && db->install_id[0] == '\0')
+        return error_set(error, ERR_UPSTREAM_DOWN, "users database: it has no install_id");
+    return err;
+}
+
+static enum err open_first(struct users_db *db, struct error *error)
+{
+    struct users_session *session;
+
+    enum err err = users_postgres_take(db, USERS_WRITE, &session, error);
+    if (err)
+        return err;
+    err = users_postgres_choose_schema(session, &db->schema_settings, error);
+    if (!err)
+        err = users_postgres_migrate(session, error);
+    if (!err)
+        err = read_install_id(db, session, error);
+    users_postgres_give(&session);
+    return err;
+}
+
+static enum err postgres_open(struct str location, struct users_db **db_out, struct error *error)
+{
+    struct error why;
+
+    enum err err = make_db(location, db_out);
+    if (err)
+        return err;
+    error_clear(&why);
+    err = open_first(*db_out, &why);
+    if (err) {
+        postgres_close(db_out);
+        /* The reader of this one is an operator: with PostgreSQL's words. */
+        return error_set(error, err, "%s", why.detail);
+    }
+    return ERR_OK;
+}
+
+/* 0: it is not there. */
+static enum err look_at_fact(struct users_session *session, const char *name, int64_t *value_out,
+                             struct error *error)
+{
+    char query[128], text[32];
+
+    snprintf(query, sizeof query,
+             "SELECT coalesce((SELECT value FROM facts WHERE name = '%s'), '0')", name);
+    enum err err =
+        users_postgres_text(session, query, USERS_POSTGRES_ANSWER_MS, text, sizeof text, error);
+    if (err || !str_to_int64(str_from(text), 0, INT64_MAX, value_out))
+        *value_out = 0;
+    return err;
+}
+
+static enum err look_over(const char *url, struct users_sight *sight, struct error *error)
+{
+    int64_t version = 0;
+    struct users_session *session;
+    char *settings = NULL;
+
+    enum err err = users_postgres_new(&session);
+    if (err)
+        return err;
+    err = users_postgres_connect(session, url, error);
+    if (!err)
+        err = users_postgres_choose_schema(session, &settings, error);
+    if (!err)
+        err = users_postgres_look_at_version(session, &version, error);
+    sight->version = (int)version;
+    if (!err && sight->version == sight->known)
+        err = look_at_fact(session, USERS_FACT_STRANGER, &sight->stranger, error);
+    if (!err && sight->version == sight->known)
+        err = look_at_fact(session, USERS_FACT_STRANGER_SEEN, &sight->stranger_seen_s, error);
+    if (!err && sight->version == sight->known)
+        err = users_postgres_text(session, USERS_POSTGRES_INSTALL_ID, USERS_POSTGRES_ANSWER_MS,
+                                  sight->install, sizeof sight->install, error);
+    free(settings);
+    users_postgres_free(&session);
+    return err;
+}
+
+static enum err postgres_look(struct str location, struct users_sight *sight_out,
+                              struct error *error)
+{
+    struct users_db *db;
+    struct error why;
+
+    sight_out->known = users_postgres_version;
+    enum err err = make_db(location, &db);
+    if (err)
+        return err;
+    error_clear(&why);
+    err = look_over(db->url, sight_out, &why);
+    postgres_close(&db);
+    return err ? error_set(error, err, "%s", why.detail) : ERR_OK;
+}
+
+static enum err postgres_check(struct users_db *db, struct error *error)
+{
+    struct users_session *session;
+
+    enum err err = users_postgres_take(db, USERS_READ, &session, error);
+    if (err)
+        return err;
+    err = users_postgres_check_identity(session, error);
+    if (err && is_worth_another(session))
+        err = users_postgres_reconnect(session, error);
+    users_postgres_give(&session);
+    return err;
+}
+
+#define DRIVER(url_prefix)                                                                       \
+    {                                                                                            \
+        .name = "postgresql", .prefix = (url_prefix), .check_location = postgres_check_location, \
+        .open = postgres_open, .close = postgres_close, .look = postgres_look,                   \
+        .check = postgres_check, .begin = postgres_begin, .run = postgres_run,                   \
+        .skip_ids = postgres_skip_ids, .end = postgres_end,                                      \
+    }
+
+const struct users_driver users_postgresql_driver = DRIVER("postgresql://");
+const struct users_driver users_postgres_driver = DRIVER("postgres://");

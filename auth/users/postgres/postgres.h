@@ -1,0 +1,89 @@
+/*
+ * One connection to a PostgreSQL users database. Who may use which connection when, and what is
+ * tried again, is users/postgres/driver.c's business.
+ *
+ * Every wait has a deadline of its own: a server that does not answer, be it dead, paused or cut
+ * off, is given up on after USERS_POSTGRES_ANSWER_MS. The server ends a statement of its own
+ * accord earlier (USERS_POSTGRES_STATEMENT_MS), so as a rule the reason comes from there.
+ */
+#ifndef AUTH_USERS_POSTGRES_POSTGRES_H
+#define AUTH_USERS_POSTGRES_POSTGRES_H
+
+#include "users/driver.h"
+
+enum {
+    USERS_POSTGRES_STATEMENT_MS = 2000,
+    USERS_POSTGRES_ANSWER_MS = 2500,
+    /* For each host of the URL. libpq counts in whole seconds: it may end a second early. */
+    USERS_POSTGRES_CONNECT_S = 3,
+};
+
+struct pg_conn;
+
+enum users_postgres_state {
+    USERS_POSTGRES_GOOD,
+    USERS_POSTGRES_SPENT, /* answered with an error that may last: to be closed, not kept */
+    USERS_POSTGRES_LOST,  /* closed by the other side */
+    USERS_POSTGRES_MUTE,  /* no answer in time */
+};
+
+struct users_session {
+    struct users_db *db;             /* the driver's */
+    struct users_session *next_idle; /* the driver's */
+    bool has_served;                 /* the driver's: was idle before it was taken */
+    enum users_mode mode;
+    enum users_postgres_state state;
+    struct pg_conn *conn; /* NULL: not connected */
+    bool is_prepared[USERS_STATEMENT_COUNT];
+};
+
+/*
+ * Errors of all functions: ERR_UPSTREAM_DOWN, ERR_NO_MEMORY, ERR_INTERNAL; caller's text without
+ * SQL, detail with PostgreSQL's own words. After an error session->state tells what became of the
+ * connection.
+ */
+
+/* A session that is not connected. ERR_NO_MEMORY. */
+CW_MUST_CHECK enum err users_postgres_new(struct users_session **session_out);
+/* Disconnects it, too. */
+void users_postgres_free(struct users_session **session);
+
+/*
+ * Connects a session that is not connected (any more), with `url` as users/postgres/url.h wants
+ * it. Out of a transaction the connection cannot write, whatever the database's defaults.
+ */
+CW_MUST_CHECK enum err users_postgres_connect(struct users_session *session, const char *url,
+                                              struct error *error);
+void users_postgres_disconnect(struct users_session *session);
+/* Looks without asking: false when the other side has closed. */
+bool users_postgres_is_alive(struct users_session *session);
+/* No transaction is open and no answer is owed: others may use it. */
+bool users_postgres_is_idle(const struct users_session *session);
+
+/* SQL without parameters and rows of interest: transactions, settings, schema. The server's own
+ * limit has to be raised where timeout_ms is longer. */
+CW_MUST_CHECK enum err users_postgres_exec(struct users_session *session, const char *sql,
+                                           int timeout_ms, struct error *error);
+/* The first column of the first row, NUL-terminated and cut to fit; empty without a row, or for
+ * NULL. */
+CW_MUST_CHECK enum err users_postgres_text(struct users_session *session, const char *query,
+                                           int timeout_ms, char *text_out, size_t size,
+                                           struct error *error);
+/* `name` as SQL wants an identifier, quoted; freed with free(). */
+CW_MUST_CHECK enum err users_postgres_quote(struct users_session *session, const char *name,
+                                            char **quoted_out, struct error *error);
+
+/* Ends a transaction. ERR_UNCERTAIN: it was sent and no answer came. After any other error nothing
+ * has changed. */
+CW_MUST_CHECK enum err users_postgres_commit(struct users_session *session, struct error *error);
+
+/* struct users_driver's `run`. Also ERR_CONFLICT (unique constraint; the caller's text names the
+ * field), ERR_NOT_FOUND (a row referred to is not there), ERR_BAD_INPUT (a text to be written is
+ * not UTF-8 or holds NUL). */
+CW_MUST_CHECK enum err users_postgres_run(struct users_session *session,
+                                          enum users_statement statement,
+                                          const struct users_value *parameters,
+                                          size_t parameter_count, struct arena *arena,
+                                          struct users_result *result_out, struct error *error);
+
+#endif

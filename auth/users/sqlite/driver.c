@@ -1,0 +1,429 @@
+/*
+ * The users database in a SQLite file. The server and the command line open the same file at the
+ * same time, and so do several threads: write-ahead logging lets readers go on while one writes.
+ *
+ * Writers of this process take turns at one connection; other processes are waited for by SQLite.
+ * Readers take a connection from a small stack. The lock guards who has which connection; it is
+ * never held while SQLite works.
+ */
+#include "users/sqlite/file.h"
+#include "users/sqlite/schema.h"
+#include "users/sqlite/sqlite.h"
+
+#include "cachewarden/clock.h"
+#include "cachewarden/lock.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* The caches in front spare most reads; more connections than this would only hold memory. */
+enum { IDLE_READERS_MAX = 8 };
+
+struct users_db {
+    /* set at open */
+    char *path;
+    struct users_file file;
+    struct lock lock;
+    struct lock_cond writer_came_free;
+    /* guarded by lock */
+    bool writer_is_taken;
+    struct users_session *writer; /* NULL until needed, while taken, and after it broke */
+    struct users_session *idle_readers;
+    int idle_reader_count;
+};
+
+static enum err open_session(struct users_db *db, enum users_mode mode,
+                             struct users_session **session_out, struct error *error)
+{
+    enum err err =
+        users_sqlite_open(db->path, mode, USERS_SQLITE_BUSY_TIMEOUT_MS, session_out, error);
+
+    if (!err)
+        (*session_out)->db = db;
+    return err;
+}
+
+/* --- who has which connection --- */
+
+static enum err take_reader(struct users_db *db, struct users_session **session_out,
+                            struct error *error)
+{
+    lock_take(&db->lock);
+    struct users_session *session = db->idle_readers;
+    if (session) {
+        db->idle_readers = session->next_idle;
+        db->idle_reader_count--;
+    }
+    lock_give(&db->lock);
+    *session_out = session;
+    return session ? ERR_OK : open_session(db, USERS_READ, session_out, error);
+}
+
+static void give_reader(struct users_session **session)
+{
+    struct users_db *db = (*session)->db;
+
+    if (!(*session)->is_broken) {
+        lock_take(&db->lock);
+        if (db->idle_reader_count < IDLE_READERS_MAX) {
+            (*session)->next_idle = db->idle_readers;
+            db->idle_readers = *session;
+            db->idle_reader_count++;
+            *session = NULL;
+        }
+        lock_give(&db->lock);
+    }
+    users_sqlite_close(session);
+}
+
+static void give_writer(struct users_db *db, struct users_session **session)
+{
+    if (*session && (*session)->is_broken)
+        users_sqlite_close(session);
+    lock_take(&db->lock);
+    db->writer = *session;
+    db->writer_is_taken = false;
+    lock_cond_signal(&db->writer_came_free);
+    lock_give(&db->lock);
+    *session = NULL;
+}
+
+static enum err take_writer(struct users_db *db, struct users_session **session_out,
+                            struct error *error)
+{
+    int64_t deadline_ns = clock_deadline_ns(USERS_SQLITE_BUSY_TIMEOUT_MS);
+    bool in_time = true;
+
+    *session_out = NULL;
+    lock_take(&db->lock);
+    while (db->writer_is_taken && in_time)
+        in_time = lock_cond_wait(&db->writer_came_free, &db->lock, deadline_ns);
+    bool is_ours = !db->writer_is_taken;
+    if (is_ours) {
+        db->writer_is_taken = true;
+        *session_out = db->writer;
+        db->writer = NULL;
+    }
+    lock_give(&db->lock);
+    if (!is_ours)
+        return error_set(error, ERR_UPSTREAM_DOWN,
+                         "The users database is out of reach: too many changes at once.");
+    if (*session_out)
+        return ERR_OK;
+    enum err err = open_session(db, USERS_WRITE, session_out, error);
+    if (err)
+        give_writer(db, session_out);
+    return err;
+}
+
+/* --- sessions --- */
+
+static enum err sqlite_begin(struct users_db *db, enum users_mode mode,
+                             struct users_session **session_out, struct error *error)
+{
+    if (mode == USERS_READ)
+        return take_reader(db, session_out, error);
+
+    enum err err = take_writer(db, session_out, error);
+    if (err)
+        return err;
+    /* IMMEDIATE: a transaction that reads first and writes later fails at once when another process
+     * wrote in between. */
+    err = users_sqlite_exec(*session_out, "BEGIN IMMEDIATE", error);
+    if (err)
+        give_writer(db, session_out);
+    return err;
+}
+
+static enum err sqlite_end(struct users_session **session, enum err outcome, struct error *error)
+{
+    struct users_db *db = (*session)->db;
+
+    if ((*session)->mode == USERS_READ) {
+        give_reader(session);
+        return outcome;
+    }
+    if (!outcome)
+        outcome = users_sqlite_exec(*session, "COMMIT", error);
+    /* SQLite undoes some failed transactions by itself. */
+    if (users_sqlite_in_transaction(*session) &&
+        users_sqlite_exec(*session, "ROLLBACK", NULL) != ERR_OK)
+        (*session)->is_broken = true;
+    give_writer(db, session);
+    return outcome;
+}
+
+/* --- schema --- */
+
+/* Nothing is written into a file that some other program made. */
+static enum err check_owner(struct users_session *session, int64_t *version_out,
+                            struct error *error)
+{
+    int64_t application_id, tables;
+    enum err err;
+
+    if ((err = users_sqlite_integer(session, "PRAGMA application_id", &application_id, error)) !=
+            ERR_OK ||
+        (err = users_sqlite_integer(session, "PRAGMA user_version", version_out, error)) !=
+            ERR_OK ||
+        (err = users_sqlite_integer(session, "SELECT count(*) FROM sqlite_schema", &tables,
+                                    error)) != ERR_OK)
+        return err;
+    bool is_ours = application_id == USERS_SQLITE_APPLICATION_ID;
+    bool is_new = application_id == 0 && *version_out == 0 && tables == 0;
+    if (!is_ours && !is_new)
+        return error_set(error, ERR_UPSTREAM_DOWN,
+                         "users database: it belongs to another program: %s", session->path);
+    if (*version_out > users_sqlite_version)
+        return error_set(error, ERR_CONFLICT,
+                         "users database: its schema has version %d and this program knows %d, use "
+                         "a newer one: %s",
+                         (int)*version_out, users_sqlite_version, session->path);
+    return ERR_OK;
+}
+
+/* One transaction, so that all it looks at is of one moment: another process may be making the schema. */
+static enum err look_at_owner(struct users_session *session, int64_t *version_out,
+                              struct error *error)
+{
+    enum err err = users_sqlite_exec(session, "BEGIN", error);
+
+    if (err)
+        return err;
+    err = check_owner(session, version_out, error);
+    enum err end = users_sqlite_exec(session, "ROLLBACK", err ? NULL : error);
+    return err ? err : end;
+}
+
+static enum err run_migration(struct users_session *session, int version, struct error *error)
+{
+    char mark[160];
+
+    enum err err = users_sqlite_exec(session, users_sqlite_migrations[version - 1], error);
+    if (err)
+        return err;
+    /* PRAGMA takes no parameters; these are numbers of our own. */
+    snprintf(mark, sizeof mark,
+             "INSERT INTO migrations (version, applied_at_s) VALUES (%d, %lld); PRAGMA "
+             "user_version = %d; PRAGMA application_id = %d",
+             version, (long long)clock_wall_s(), version, USERS_SQLITE_APPLICATION_ID);
+    return users_sqlite_exec(session, mark, error);
+}
+
+/* Another process may be doing the same: the version is read again once the file is ours. */
+static enum err migrate(struct users_session *session, struct error *error)
+{
+    int64_t version;
+    enum err err = users_sqlite_exec(session, "BEGIN IMMEDIATE", error);
+
+    if (err)
+        return err;
+    err = check_owner(session, &version, error);
+    while (!err && version < users_sqlite_version)
+        err = run_migration(session, (int)++version, error);
+    if (!err)
+        err = users_sqlite_exec(session, "COMMIT", error);
+    if (users_sqlite_in_transaction(session) &&
+        users_sqlite_exec(session, "ROLLBACK", NULL) != ERR_OK)
+        session->is_broken = true;
+    return err;
+}
+
+static enum err bring_up_to_date(struct users_session *session, struct error *error)
+{
+    int64_t version = 0;
+    enum err err = look_at_owner(session, &version, error);
+
+    if (!err)
+        err = users_sqlite_use_log(session, error);
+    if (!err && version < users_sqlite_version)
+        err = migrate(session, error);
+    return err;
+}
+
+/* --- open, close, check --- */
+
+static void sqlite_close(struct users_db **db)
+{
+    if (!*db)
+        return;
+    while ((*db)->idle_readers) {
+        struct users_session *session = (*db)->idle_readers;
+        (*db)->idle_readers = session->next_idle;
+        users_sqlite_close(&session);
+    }
+    /* The writer last: who closes a file last moves the log into it, and readers cannot write. */
+    users_sqlite_close(&(*db)->writer);
+    lock_cond_fini(&(*db)->writer_came_free);
+    lock_fini(&(*db)->lock);
+    free((*db)->path);
+    free(*db);
+    *db = NULL;
+}
+
+static enum err sqlite_check_location(struct str location, struct error *error)
+{
+    if (location.len == 0)
+        return error_set(error, ERR_BAD_INPUT,
+                         "users.database: the path is missing, write sqlite:PATH");
+    if (str_has_control(location))
+        return error_set(error, ERR_BAD_INPUT, "users.database: the path has control characters");
+    if (str_eq(location, STR(":memory:")))
+        return error_set(
+            error, ERR_BAD_INPUT,
+            "users.database: a database in memory cannot be shared, write sqlite:PATH");
+    return ERR_OK;
+}
+
+/* "./" in front of a relative path: SQLite gives "file:x" a meaning of its own. */
+static enum err make_db(struct str location, struct users_db **db_out)
+{
+    struct users_db *db = calloc(1, sizeof *db);
+
+    *db_out = NULL;
+    if (!db)
+        return ERR_NO_MEMORY;
+    lock_init(&db->lock, LOCK_RANK_USERS, "users database");
+    lock_cond_init(&db->writer_came_free);
+    *db_out = db;
+    if (asprintf(&db->path, "%s%.*s", location.ptr[0] == '/' ? "" : "./", STR_ARG(location)) >= 0)
+        return ERR_OK;
+    db->path = NULL;
+    sqlite_close(db_out);
+    return ERR_NO_MEMORY;
+}
+
+static enum err open_file(struct users_db *db, struct error *error)
+{
+    enum err err = users_file_prepare(db->path, error);
+
+    if (!err)
+        err = users_file_identify(db->path, &db->file, error);
+    if (!err)
+        err = users_sqlite_open(db->path, USERS_WRITE, USERS_SQLITE_OPEN_TIMEOUT_MS, &db->writer,
+                                error);
+    if (err)
+        return err;
+    db->writer->db = db;
+    err = bring_up_to_date(db->writer, error);
+    db->writer->patience_ms = USERS_SQLITE_BUSY_TIMEOUT_MS;
+    return err;
+}
+
+static enum err sqlite_open(struct str location, struct users_db **db_out, struct error *error)
+{
+    struct error why;
+
+    *db_out = NULL;
+    enum err err = make_db(location, db_out);
+    if (err)
+        return err;
+    error_clear(&why);
+    err = open_file(*db_out, &why);
+    if (err) {
+        sqlite_close(db_out);
+        /* The reader of this one is an operator: with the file's name and SQLite's words. */
+        return error_set(error, err, "%s", why.detail);
+    }
+    return ERR_OK;
+}
+
+#define FACT_QUERY(name) \
+    "SELECT coalesce((SELECT CAST(value AS INTEGER) FROM facts WHERE name = '" name "'), 0)"
+
+static enum err look_at_file(const char *path, struct users_sight *sight, struct error *error)
+{
+    struct users_session *session;
+    int64_t version = 0;
+    enum err err = users_sqlite_open_to_look(path, &session, error);
+
+    if (err)
+        return err;
+    err = look_at_owner(session, &version, error);
+    sight->version = (int)version;
+    if (!err && sight->version == sight->known)
+        err =
+            users_sqlite_integer(session, FACT_QUERY(USERS_FACT_STRANGER), &sight->stranger, error);
+    if (!err && sight->version == sight->known)
+        err = users_sqlite_integer(session, FACT_QUERY(USERS_FACT_STRANGER_SEEN),
+                                   &sight->stranger_seen_s, error);
+    if (!err && sight->version == sight->known)
+        err = users_sqlite_text(session,
+                                "SELECT coalesce((SELECT value FROM facts WHERE name = "
+                                "'install_id'), '')",
+                                sight->install, sizeof sight->install, error);
+    users_sqlite_close(&session);
+    return err;
+}
+
+static enum err sqlite_look(struct str location, struct users_sight *sight_out, struct error *error)
+{
+    struct users_db *db;
+    struct error why;
+
+    sight_out->known = users_sqlite_version;
+    enum err err = make_db(location, &db);
+    if (err)
+        return err;
+    error_clear(&why);
+    if (access(db->path, F_OK) != 0 && errno == ENOENT)
+        err = error_set(&why, ERR_NOT_FOUND, "users database: there is none yet: %s", db->path);
+    else
+        err = look_at_file(db->path, sight_out, &why);
+    sqlite_close(&db);
+    return err ? error_set(error, err, "%s", why.detail) : ERR_OK;
+}
+
+static enum err sqlite_check(struct users_db *db, struct error *error)
+{
+    struct users_file now;
+    struct users_result result;
+    struct users_session *session = NULL;
+
+    enum err err = users_file_identify(db->path, &now, error);
+    if (err)
+        return err;
+    if (now.inode != db->file.inode || now.device != db->file.device)
+        return error_set(error, ERR_UPSTREAM_DOWN,
+                         "users database: the file was replaced, restart the program: %s",
+                         db->path);
+    struct arena *arena = arena_new(512, 0);
+    if (!arena)
+        return ERR_NO_MEMORY;
+    err = sqlite_begin(db, USERS_READ, &session, error);
+    if (!err) {
+        err = users_sqlite_run(session, USERS_PING, NULL, 0, arena, &result, error);
+        err = sqlite_end(&session, err, error);
+    }
+    arena_free(&arena);
+    return err;
+}
+
+/* The table of AUTOINCREMENT, which has no row before the first account. */
+static enum err sqlite_skip_ids(struct users_session *session, int64_t last, struct error *error)
+{
+    char sql[320];
+
+    snprintf(sql, sizeof sql,
+             "UPDATE sqlite_sequence SET seq = %lld WHERE name = 'accounts' AND seq < %lld;"
+             "INSERT INTO sqlite_sequence (name, seq) SELECT 'accounts', %lld"
+             " WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'accounts')",
+             (long long)last, (long long)last, (long long)last);
+    return users_sqlite_exec(session, sql, error);
+}
+
+const struct users_driver users_sqlite_driver = {
+    .name = "sqlite",
+    .prefix = "sqlite:",
+    .check_location = sqlite_check_location,
+    .open = sqlite_open,
+    .close = sqlite_close,
+    .look = sqlite_look,
+    .check = sqlite_check,
+    .begin = sqlite_begin,
+    .run = users_sqlite_run,
+    .skip_ids = sqlite_skip_ids,
+    .end = sqlite_end,
+};

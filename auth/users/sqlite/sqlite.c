@@ -1,0 +1,441 @@
+#include "users/sqlite/sqlite.h"
+
+#include "cachewarden/clock.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *reason_of(int code)
+{
+    switch (code & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return "another program keeps it locked";
+    case SQLITE_READONLY:
+        return "it is read-only";
+    case SQLITE_CANTOPEN:
+        return "it cannot be opened";
+    case SQLITE_NOTADB:
+        return "it is not a SQLite database";
+    case SQLITE_CORRUPT:
+        return "it is damaged";
+    case SQLITE_FULL:
+        return "the disk is full";
+    case SQLITE_IOERR:
+        return "reading or writing it failed";
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+        return "access is denied";
+    default:
+        return "it failed unexpectedly";
+    }
+}
+
+static enum err err_of(int code)
+{
+    switch (code) {
+    case SQLITE_CONSTRAINT_UNIQUE:
+    case SQLITE_CONSTRAINT_PRIMARYKEY:
+        return ERR_CONFLICT;
+    case SQLITE_CONSTRAINT_FOREIGNKEY:
+        return ERR_NOT_FOUND;
+    }
+    switch (code & 0xff) {
+    case SQLITE_NOMEM:
+        return ERR_NO_MEMORY;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+    case SQLITE_NOTADB:
+    case SQLITE_CORRUPT:
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+        return ERR_UPSTREAM_DOWN;
+    default:
+        return ERR_INTERNAL;
+    }
+}
+
+/* The caller learns the kind of trouble; SQLite's own words, which may hold SQL, go to the log. */
+static enum err fail(struct users_session *session, int code, struct error *error)
+{
+    enum err err = err_of(code);
+    int kind = code & 0xff;
+
+    if (kind != SQLITE_CONSTRAINT && kind != SQLITE_BUSY && kind != SQLITE_FULL)
+        session->is_broken = true;
+    if (kind == SQLITE_CONSTRAINT)
+        error_set_detail(error, err, "users database: a constraint");
+    else
+        error_set(error, err, "The users database is out of reach: %s.", reason_of(code));
+    if (error)
+        snprintf(error->detail, sizeof error->detail, "users database: %s: %s (SQLite %d: %s)",
+                 reason_of(code), session->path, code, sqlite3_errmsg(session->handle));
+    return err;
+}
+
+/*
+ * Asked again while another process writes. SQLite's own handler waits longer from time to time, up
+ * to a tenth of a second, and so loses for ever to a process that writes one thing after the other;
+ * this one keeps looking.
+ */
+static int wait_for_others(void *arg, int times_asked)
+{
+    struct users_session *session = arg;
+    int64_t now_ns = clock_mono_ns();
+
+    if (times_asked == 0)
+        session->busy_until_ns = now_ns + session->patience_ms * NS_PER_MS;
+    if (now_ns >= session->busy_until_ns)
+        return 0;
+    sqlite3_sleep(times_asked < 10 ? 1 : 3);
+    return 1;
+}
+
+/*
+ * What passes: another process creates, opens, recovers or closes the file, and its journals come
+ * and go between a look at them and the use of them.
+ */
+static bool is_transient(int code)
+{
+    switch (code) {
+    case SQLITE_IOERR_DELETE_NOENT: /* the journal to delete is gone already */
+    case SQLITE_READONLY_RECOVERY:  /* who may not mend the log waits for who may */
+    case SQLITE_READONLY_CANTINIT:
+    case SQLITE_READONLY_ROLLBACK:
+        return true;
+    }
+    switch (code & 0xff) {
+    case SQLITE_CANTOPEN: /* a journal, or the shared memory, went between two calls */
+    case SQLITE_PROTOCOL: /* many opened the log at the same moment */
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* These last a moment, or for ever; the latter must not hold up a request. */
+enum { TRANSIENT_TRIES_MAX = 100 };
+
+struct tries {
+    int64_t busy_until_ns;
+    int count;
+};
+
+static struct tries tries_begin(const struct users_session *session)
+{
+    return (struct tries){clock_deadline_ns(session->patience_ms), 0};
+}
+
+/*
+ * Whether what failed with `code` is worth another try, after a nap. SQLite asks wait_for_others
+ * about most locks, and reports the rest as busy. Within a transaction the answer is no: part of it
+ * is done.
+ */
+static bool try_again(const struct users_session *session, int code, struct tries *tries)
+{
+    bool is_busy = (code & 0xff) == SQLITE_BUSY && clock_mono_ns() < tries->busy_until_ns;
+    bool will_pass = is_transient(code) && ++tries->count < TRANSIENT_TRIES_MAX;
+
+    if ((!is_busy && !will_pass) || users_sqlite_in_transaction(session))
+        return false;
+    sqlite3_sleep(3);
+    return true;
+}
+
+/* Outside a transaction the whole text is done again, and must bear that. */
+static int execute(struct users_session *session, const char *sql)
+{
+    struct tries tries = tries_begin(session);
+    int code;
+
+    do
+        code = sqlite3_exec(session->handle, sql, NULL, NULL, NULL);
+    while (try_again(session, code, &tries));
+    return code;
+}
+
+/* The first step, which takes the locks and opens the journals. */
+static int step_first(struct users_session *session, sqlite3_stmt *statement)
+{
+    struct tries tries = tries_begin(session);
+    int code;
+
+    while ((code = sqlite3_step(statement)) != SQLITE_ROW && try_again(session, code, &tries))
+        sqlite3_reset(statement);
+    return code;
+}
+
+enum err users_sqlite_open(const char *path, enum users_mode mode, int patience_ms,
+                           struct users_session **session_out, struct error *error)
+{
+    static const char settings[] =
+        "PRAGMA foreign_keys = ON;"
+        "PRAGMA synchronous = FULL;" /* an acknowledged account survives a power cut */
+        "PRAGMA secure_delete = ON;" /* old password hashes leave the file */
+        "PRAGMA trusted_schema = OFF;"
+        "PRAGMA temp_store = MEMORY;"
+        "PRAGMA cache_size = -1024;";
+    struct users_session *session = calloc(1, sizeof *session);
+
+    *session_out = NULL;
+    if (!session)
+        return ERR_NO_MEMORY;
+    session->path = path;
+    session->mode = mode;
+    session->patience_ms = patience_ms;
+    /* No SQLITE_OPEN_CREATE: a file that vanished is an error, not a new and empty database. */
+    int code =
+        sqlite3_open_v2(path, &session->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_extended_result_codes(session->handle, 1);
+        sqlite3_busy_handler(session->handle, wait_for_others, session);
+        sqlite3_db_config(session->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+        code = execute(session, settings);
+    }
+    if (code == SQLITE_OK && mode == USERS_READ)
+        code = execute(session, "PRAGMA query_only = ON");
+    if (code != SQLITE_OK) {
+        enum err err = fail(session, code, error);
+        users_sqlite_close(&session);
+        return err;
+    }
+    *session_out = session;
+    return ERR_OK;
+}
+
+/* As SQLite wants a file in a URI: '%', '?' and '#' would end or change the name. */
+static char *uri_of(const char *path)
+{
+    static const char is_logged[] = "?mode=ro", is_at_rest[] = "?mode=ro&immutable=1";
+    struct stat log;
+    struct strbuf uri;
+    char *log_path = NULL;
+
+    if (asprintf(&log_path, "%s-wal", path) < 0)
+        return NULL;
+    /* Without a log the file is whole, and "immutable" spares the making of one. */
+    bool has_log = stat(log_path, &log) == 0 && log.st_size > 0;
+    free(log_path);
+    strbuf_init(&uri, NULL, 256);
+    strbuf_add(&uri, STR("file:"));
+    for (const char *c = path; *c; c++)
+        if (strchr("%?#", *c))
+            strbuf_addf(&uri, "%%%02X", (unsigned)*c);
+        else
+            strbuf_add_char(&uri, *c);
+    strbuf_addf(&uri, "%s", has_log ? is_logged : is_at_rest);
+    char *text = uri.failed ? NULL : strndup(uri.ptr, uri.len);
+    strbuf_fini(&uri);
+    return text;
+}
+
+enum err users_sqlite_open_to_look(const char *path, struct users_session **session_out,
+                                   struct error *error)
+{
+    struct users_session *session = calloc(1, sizeof *session);
+    char *uri = uri_of(path);
+    enum err err = ERR_NO_MEMORY;
+
+    *session_out = NULL;
+    if (session && uri) {
+        session->path = path;
+        session->patience_ms = USERS_SQLITE_BUSY_TIMEOUT_MS;
+        int code =
+            sqlite3_open_v2(uri, &session->handle,
+                            SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL);
+        if (session->handle)
+            sqlite3_busy_handler(session->handle, wait_for_others, session);
+        err = code == SQLITE_OK ? ERR_OK : fail(session, code, error);
+    }
+    free(uri);
+    if (err)
+        users_sqlite_close(&session);
+    *session_out = session;
+    return err;
+}
+
+void users_sqlite_close(struct users_session **session)
+{
+    if (!*session)
+        return;
+    for (size_t i = 0; i < USERS_STATEMENT_COUNT; i++)
+        sqlite3_finalize((*session)->statements[i]);
+    sqlite3_close((*session)->handle);
+    free(*session);
+    *session = NULL;
+}
+
+enum err users_sqlite_exec(struct users_session *session, const char *sql, struct error *error)
+{
+    int code = execute(session, sql);
+
+    return code == SQLITE_OK ? ERR_OK : fail(session, code, error);
+}
+
+enum err users_sqlite_integer(struct users_session *session, const char *query, int64_t *value_out,
+                              struct error *error)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(session->handle, query, -1, &statement, NULL);
+
+    *value_out = 0;
+    if (code == SQLITE_OK && (code = step_first(session, statement)) == SQLITE_ROW) {
+        *value_out = sqlite3_column_int64(statement, 0);
+        code = SQLITE_OK;
+    }
+    enum err err = code == SQLITE_OK ? ERR_OK : fail(session, code, error);
+    sqlite3_finalize(statement);
+    return err;
+}
+
+enum err users_sqlite_text(struct users_session *session, const char *query, char *text_out,
+                           size_t size, struct error *error)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(session->handle, query, -1, &statement, NULL);
+
+    text_out[0] = '\0';
+    if (code == SQLITE_OK && (code = step_first(session, statement)) == SQLITE_ROW) {
+        const unsigned char *text = sqlite3_column_text(statement, 0);
+        snprintf(text_out, size, "%s", text ? (const char *)text : "");
+        code = SQLITE_OK;
+    }
+    enum err err = code == SQLITE_OK ? ERR_OK : fail(session, code, error);
+    sqlite3_finalize(statement);
+    return err;
+}
+
+/* The switch needs the file for itself; SQLite does not always wait for that on its own. */
+enum err users_sqlite_use_log(struct users_session *session, struct error *error)
+{
+    return users_sqlite_exec(session, "PRAGMA journal_mode = WAL", error);
+}
+
+bool users_sqlite_in_transaction(const struct users_session *session)
+{
+    return sqlite3_get_autocommit(session->handle) == 0;
+}
+
+static const char *const statement_texts[USERS_STATEMENT_COUNT] = {
+#define STATEMENT(id, text) [id] = text,
+#include "users/statements.def"
+#undef STATEMENT
+};
+
+static int prepare(struct users_session *session, enum users_statement statement)
+{
+    if (session->statements[statement])
+        return SQLITE_OK;
+    return sqlite3_prepare_v3(session->handle, statement_texts[statement], -1,
+                              SQLITE_PREPARE_PERSISTENT, &session->statements[statement], NULL);
+}
+
+/* SQLite takes a NULL pointer for SQL's NULL, and sizes are int there. */
+static int bind(sqlite3_stmt *statement, int index, const struct users_value *value)
+{
+    const char *bytes = value->bytes.ptr ? value->bytes.ptr : "";
+
+    switch (value->kind) {
+    case USERS_NULL:
+        return sqlite3_bind_null(statement, index);
+    case USERS_INTEGER:
+        return sqlite3_bind_int64(statement, index, value->integer);
+    case USERS_TEXT:
+        return sqlite3_bind_text64(statement, index, bytes, value->bytes.len, SQLITE_STATIC,
+                                   SQLITE_UTF8);
+    case USERS_BYTES:
+        return sqlite3_bind_blob64(statement, index, bytes, value->bytes.len, SQLITE_STATIC);
+    }
+    return SQLITE_MISUSE;
+}
+
+static enum err copy_value(sqlite3_stmt *statement, int column, struct arena *arena,
+                           struct users_value *value_out)
+{
+    *value_out = (struct users_value){0};
+    switch (sqlite3_column_type(statement, column)) {
+    case SQLITE_NULL:
+        return ERR_OK;
+    case SQLITE_INTEGER:
+        value_out->kind = USERS_INTEGER;
+        value_out->integer = sqlite3_column_int64(statement, column);
+        return ERR_OK;
+    case SQLITE_BLOB:
+        value_out->kind = USERS_BYTES;
+        break;
+    default:
+        value_out->kind = USERS_TEXT;
+        break;
+    }
+    /* The pointer first, then the size: the order SQLite asks for. */
+    const char *bytes = sqlite3_column_blob(statement, column);
+    size_t size = (size_t)sqlite3_column_bytes(statement, column);
+    value_out->bytes = str_dup(arena, (struct str){bytes, size});
+    return value_out->bytes.ptr ? ERR_OK : ERR_NO_MEMORY;
+}
+
+static enum err add_row(sqlite3_stmt *statement, struct arena *arena, size_t *capacity,
+                        struct users_result *result)
+{
+    size_t used = result->row_count * result->column_count;
+
+    if (!arena)
+        return ERR_INTERNAL;
+    if (used + result->column_count > *capacity) {
+        /* One row is the usual result; a list doubles. */
+        size_t wanted = used == 0 ? result->column_count : 2 * used;
+        struct users_value *values =
+            arena_grow(arena, result->values, used * sizeof *values, wanted * sizeof *values);
+        if (!values)
+            return ERR_NO_MEMORY;
+        *capacity = wanted;
+        result->values = values;
+    }
+    for (size_t i = 0; i < result->column_count; i++) {
+        enum err err = copy_value(statement, (int)i, arena, &result->values[used + i]);
+        if (err)
+            return err;
+    }
+    result->row_count++;
+    return ERR_OK;
+}
+
+enum err users_sqlite_run(struct users_session *session, enum users_statement id,
+                          const struct users_value *parameters, size_t parameter_count,
+                          struct arena *arena, struct users_result *result, struct error *error)
+{
+    size_t capacity = 0;
+    enum err err = ERR_OK;
+
+    *result = (struct users_result){0};
+    int code = prepare(session, id);
+    if (code != SQLITE_OK)
+        return fail(session, code, error);
+    sqlite3_stmt *statement = session->statements[id];
+    for (size_t i = 0; code == SQLITE_OK && i < parameter_count; i++)
+        code = bind(statement, (int)i + 1, &parameters[i]);
+    if (code == SQLITE_OK) {
+        result->column_count = (size_t)sqlite3_column_count(statement);
+        code = step_first(session, statement);
+        while (!err && code == SQLITE_ROW) {
+            err = add_row(statement, arena, &capacity, result);
+            if (!err)
+                code = sqlite3_step(statement);
+        }
+    }
+    if (!err && code != SQLITE_DONE)
+        err = fail(session, code, error);
+    if (!sqlite3_stmt_readonly(statement))
+        result->changed = sqlite3_changes(session->handle);
+    /* Ends the read snapshot and forgets the caller's strings. */
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return err;
+}

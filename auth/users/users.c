@@ -1,0 +1,536 @@
+#include "cachewarden/users.h"
+
+#include "users/users_private.h"
+
+#include "cachewarden/clock.h"
+#include "cachewarden/random.h"
+
+#include <stdlib.h>
+
+static const struct users_driver *const drivers[] = {
+    &users_sqlite_driver,
+    &users_postgresql_driver,
+    &users_postgres_driver,
+};
+
+static const struct users_driver *find_driver(struct str url, struct str *location_out)
+{
+    for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++) {
+        struct str prefix = str_from(drivers[i]->prefix);
+        if (str_starts(url, prefix)) {
+            *location_out = str_sub(url, prefix.len, url.len);
+            return drivers[i];
+        }
+    }
+    return NULL;
+}
+
+enum err users_check_url(struct str url, struct error *error)
+{
+    struct str location;
+    const struct users_driver *driver = find_driver(url, &location);
+
+    if (driver)
+        return driver->check_location(location, error);
+    /* The URL itself stays out of the text: it may hold a password. */
+    return error_set(error, ERR_BAD_INPUT,
+                     "users.database: not a kind of database this program knows, write "
+                     "sqlite:PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE");
+}
+
+enum err users_open(struct str url, struct users **users_out, struct error *error)
+{
+    struct str location;
+
+    *users_out = NULL;
+    enum err err = users_check_url(url, error);
+    if (err)
+        return err;
+    struct users *users = calloc(1, sizeof *users);
+    if (!users)
+        return ERR_NO_MEMORY;
+    users->driver = find_driver(url, &location);
+    err = users->driver->open(location, &users->db, error);
+    if (err)
+        free(users);
+    else
+        *users_out = users;
+    return err;
+}
+
+enum err users_set_first_id(struct users *users, int64_t first_id, struct error *error)
+{
+    struct users_session *session = NULL;
+
+    if (first_id <= 1)
+        return ERR_OK;
+    enum err err = users->driver->begin(users->db, USERS_WRITE, &session, error);
+    if (err)
+        return err;
+    err = users->driver->skip_ids(session, first_id - 1, error);
+    return users->driver->end(&session, err, error);
+}
+
+enum err users_look(struct str url, struct users_sight *sight_out, struct error *error)
+{
+    struct str location;
+
+    *sight_out = (struct users_sight){0};
+    enum err err = users_check_url(url, error);
+    if (err)
+        return err;
+    const struct users_driver *driver = find_driver(url, &location);
+    sight_out->driver = driver->name;
+    return driver->look(location, sight_out, error);
+}
+
+void users_close(struct users **users)
+{
+    if (!*users)
+        return;
+    (*users)->driver->close(&(*users)->db);
+    free(*users);
+    *users = NULL;
+}
+
+const char *users_driver_name(const struct users *users)
+{
+    return users->driver->name;
+}
+
+/* What else went wrong says nothing of the database. */
+static enum err note(struct users *users, enum err err)
+{
+    if (err == ERR_OK || err == ERR_UPSTREAM_DOWN)
+        atomic_store_explicit(&users->is_away, err == ERR_UPSTREAM_DOWN, memory_order_relaxed);
+    return err;
+}
+
+bool users_is_away(const struct users *users)
+{
+    return atomic_load_explicit(&users->is_away, memory_order_relaxed);
+}
+
+enum err users_ping(struct users *users, struct error *error)
+{
+    return note(users, users->driver->check(users->db, error));
+}
+
+enum err users_begin(struct users *users, enum users_mode mode, struct users_session **session_out,
+                     struct error *error)
+{
+    enum err err = users->driver->begin(users->db, mode, session_out, error);
+
+    return err == ERR_OK ? err : note(users, err);
+}
+
+enum err users_end(struct users *users, struct users_session **session, enum err outcome,
+                   struct error *error)
+{
+    return note(users, users->driver->end(session, outcome, error));
+}
+
+enum err users_run(struct users *users, enum users_mode mode, enum users_statement statement,
+                   const struct users_value *parameters, size_t parameter_count,
+                   struct arena *arena, struct users_result *result_out, struct error *error)
+{
+    struct users_result ignored;
+    struct users_session *session = NULL;
+
+    enum err err = users_begin(users, mode, &session, error);
+    if (err)
+        return err;
+    err = users->driver->run(session, statement, parameters, parameter_count, arena,
+                             result_out ? result_out : &ignored, error);
+    return users_end(users, &session, err, error);
+}
+
+enum err users_change(struct users *users, enum users_statement statement,
+                      const struct users_value *parameters, size_t parameter_count,
+                      struct error *error)
+{
+    struct users_result result = {0};
+
+    enum err err =
+        users_run(users, USERS_WRITE, statement, parameters, parameter_count, NULL, &result, error);
+    if (!err && result.changed == 0)
+        return ERR_NOT_FOUND;
+    return err;
+}
+
+int64_t users_integer(const struct users_result *result, size_t row, size_t column)
+{
+    const struct users_value *value = &result->values[row * result->column_count + column];
+
+    return value->kind == USERS_INTEGER ? value->integer : 0;
+}
+
+struct str users_bytes(const struct users_result *result, size_t row, size_t column)
+{
+    const struct users_value *value = &result->values[row * result->column_count + column];
+
+    return value->kind == USERS_TEXT || value->kind == USERS_BYTES ? value->bytes : STR_NONE;
+}
+
+/* Names and emails are compared in lower case. Both are ASCII, so this is the whole of it. */
+static struct str folded(struct arena *arena, struct str text)
+{
+    char *copy = arena_alloc(arena, text.len + 1);
+
+    if (!copy)
+        return STR_NONE;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        copy[i] = (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+    }
+    copy[text.len] = '\0';
+    return (struct str){copy, text.len};
+}
+
+enum {
+    COLUMN_ID,
+    COLUMN_USERNAME,
+    COLUMN_EMAIL,
+    COLUMN_HASH,
+    COLUMN_SUPERUSER,
+    COLUMN_ACTIVE,
+    COLUMN_DELETED,
+    COLUMN_CREATED,
+    COLUMN_NOT_BEFORE,
+    COLUMN_KEPT_FAMILY,
+    COLUMN_INCARNATION,
+    COLUMN_GROUP
+};
+
+static struct user read_account(const struct users_result *result, size_t row)
+{
+    return (struct user){
+        .id = users_integer(result, row, COLUMN_ID),
+        .username = users_bytes(result, row, COLUMN_USERNAME),
+        .email = users_bytes(result, row, COLUMN_EMAIL),
+        .password_hash = users_bytes(result, row, COLUMN_HASH),
+        .is_superuser = users_integer(result, row, COLUMN_SUPERUSER) != 0,
+        .is_active = users_integer(result, row, COLUMN_ACTIVE) != 0,
+        .is_deleted = users_integer(result, row, COLUMN_DELETED) != 0,
+        .created_at_s = users_integer(result, row, COLUMN_CREATED),
+        .tokens_not_before_s = users_integer(result, row, COLUMN_NOT_BEFORE),
+        .tokens_kept_family = users_bytes(result, row, COLUMN_KEPT_FAMILY),
+        .incarnation = users_bytes(result, row, COLUMN_INCARNATION),
+    };
+}
+
+/* A result has one row for each group of an account, or one without a group; rows of one account
+ * stand together. */
+static enum err read_accounts(struct arena *arena, const struct users_result *result,
+                              struct user **accounts_out, size_t *count_out)
+{
+    struct user *accounts = arena_calloc(arena, result->row_count, sizeof *accounts);
+    struct str *groups = arena_calloc(arena, result->row_count, sizeof *groups);
+    size_t count = 0;
+
+    if (!accounts || !groups)
+        return ERR_NO_MEMORY;
+    for (size_t row = 0; row < result->row_count; row++) {
+        if (count == 0 || accounts[count - 1].id != users_integer(result, row, COLUMN_ID)) {
+            accounts[count] = read_account(result, row);
+            accounts[count].groups = &groups[row];
+            count++;
+        }
+        groups[row] = users_bytes(result, row, COLUMN_GROUP);
+        if (groups[row].len > 0)
+            accounts[count - 1].group_count++;
+    }
+    *accounts_out = accounts;
+    *count_out = count;
+    return ERR_OK;
+}
+
+static enum err find_account(struct users *users, struct arena *arena,
+                             enum users_statement statement, struct users_value key,
+                             struct user *user_out, struct error *error)
+{
+    struct users_result result = {0};
+    struct user *found = NULL;
+    size_t count = 0;
+
+    *user_out = (struct user){0};
+    enum err err = users_run(users, USERS_READ, statement, &key, 1, arena, &result, error);
+    if (!err)
+        err = read_accounts(arena, &result, &found, &count);
+    if (err)
+        return err;
+    if (count == 0)
+        return ERR_NOT_FOUND;
+    *user_out = found[0];
+    return ERR_OK;
+}
+
+enum err users_find_by_id(struct users *users, struct arena *arena, int64_t id,
+                          struct user *user_out, struct error *error)
+{
+    return find_account(users, arena, ACCOUNT_BY_ID, USERS_INT(id), user_out, error);
+}
+
+enum err users_find_by_name(struct users *users, struct arena *arena, struct str username,
+                            struct user *user_out, struct error *error)
+{
+    struct str key = folded(arena, username);
+
+    if (!key.ptr)
+        return ERR_NO_MEMORY;
+    return find_account(users, arena, ACCOUNT_BY_NAME, USERS_STR(key), user_out, error);
+}
+
+enum err users_find_by_email(struct users *users, struct arena *arena, struct str email,
+                             struct user *user_out, struct error *error)
+{
+    struct str key = folded(arena, email);
+
+    if (!key.ptr)
+        return ERR_NO_MEMORY;
+    return find_account(users, arena, ACCOUNT_BY_EMAIL, USERS_STR(key), user_out, error);
+}
+
+enum err users_list(struct users *users, struct arena *arena, struct user **users_out,
+                    size_t *count_out, struct error *error)
+{
+    struct users_result result = {0};
+
+    *users_out = NULL;
+    *count_out = 0;
+    enum err err = users_run(users, USERS_READ, ACCOUNT_LIST, NULL, 0, arena, &result, error);
+    return err ? err : read_accounts(arena, &result, users_out, count_out);
+}
+
+struct str users_new_incarnation(struct arena *arena)
+{
+    return random_hex(arena, USERS_INCARNATION_SIZE / 2);
+}
+
+static enum err read_number(struct users *users, struct arena *arena,
+                            enum users_statement statement, int64_t *number_out,
+                            struct error *error)
+{
+    struct users_result result = {0};
+
+    *number_out = 0;
+    enum err err = users_run(users, USERS_READ, statement, NULL, 0, arena, &result, error);
+    if (!err)
+        *number_out = users_integer(&result, 0, 0);
+    return err;
+}
+
+enum err users_highest_id(struct users *users, struct arena *arena, int64_t *id_out,
+                          struct error *error)
+{
+    return read_number(users, arena, ACCOUNT_HIGHEST, id_out, error);
+}
+
+enum err users_last_voided(struct users *users, struct arena *arena, int64_t *second_out,
+                           struct error *error)
+{
+    return read_number(users, arena, ACCOUNT_LAST_VOIDED, second_out, error);
+}
+
+enum err users_void_all_tokens(struct users *users, int64_t not_before_s, struct error *error)
+{
+    return users_run(users, USERS_WRITE, ACCOUNT_VOID_ALL_TOKENS,
+                     USERS_PARAMETERS(USERS_INT(not_before_s)), NULL, NULL, error);
+}
+
+static enum err insert_account(struct users *users, struct users_session *session,
+                               struct arena *arena, const struct user *user, int64_t *id_out,
+                               struct error *error)
+{
+    struct users_result result = {0};
+    int64_t created_at_s = user->created_at_s > 0 ? user->created_at_s : clock_wall_s();
+    struct str username_key = folded(arena, user->username);
+    struct str email_key = folded(arena, user->email);
+    struct str incarnation = users_new_incarnation(arena);
+
+    if (!username_key.ptr || !email_key.ptr || !incarnation.ptr)
+        return ERR_NO_MEMORY;
+    enum err err = users->driver->run(
+        session, ACCOUNT_ADD,
+        USERS_PARAMETERS(USERS_STR(user->username), USERS_STR(username_key), USERS_STR(user->email),
+                         USERS_STR(email_key), USERS_STR(user->password_hash),
+                         USERS_INT(user->is_superuser), USERS_INT(user->is_active),
+                         USERS_INT(created_at_s), USERS_STR(incarnation)),
+        arena, &result, error);
+    if (err)
+        return err;
+    if (result.row_count != 1)
+        return error_set_detail(error, ERR_INTERNAL, "users database: an insert gave no id");
+    *id_out = users_integer(&result, 0, 0);
+    for (size_t i = 0; !err && i < user->group_count; i++)
+        err = users->driver->run(session, GROUP_ADD,
+                                 USERS_PARAMETERS(USERS_INT(*id_out), USERS_STR(user->groups[i])),
+                                 NULL, &result, error);
+    return err;
+}
+
+/* Which of the two names was taken, where the driver could not tell. The other account may have
+ * gone since. */
+static enum err explain_conflict(struct users *users, struct arena *arena, const struct user *user,
+                                 struct error *error)
+{
+    struct user other;
+
+    if (users_find_by_name(users, arena, user->username, &other, NULL) == ERR_OK)
+        return error_set(error, ERR_CONFLICT, USERS_USERNAME_TAKEN);
+    if (users_find_by_email(users, arena, user->email, &other, NULL) == ERR_OK)
+        return error_set(error, ERR_CONFLICT, USERS_EMAIL_TAKEN);
+    return error_set(error, ERR_CONFLICT, "A user with that username or email already exists.");
+}
+
+static enum err check_account(const struct user *user, struct error *error)
+{
+    enum err err = user_check_username(user->username, error);
+
+    if (!err)
+        err = user_check_email(user->email, error);
+    for (size_t i = 0; !err && i < user->group_count; i++)
+        err = user_check_group(user->groups[i], error);
+    return err;
+}
+
+enum err users_add(struct users *users, const struct user *user, int64_t *id_out,
+                   struct error *error)
+{
+    struct users_session *session = NULL;
+
+    *id_out = 0;
+    enum err err = check_account(user, error);
+    if (err)
+        return err;
+    struct arena *arena = arena_new(1024, 0);
+    if (!arena)
+        return ERR_NO_MEMORY;
+    err = users_begin(users, USERS_WRITE, &session, error);
+    if (!err) {
+        err = insert_account(users, session, arena, user, id_out, error);
+        err = users_end(users, &session, err, error);
+    }
+    if (err == ERR_CONFLICT && error && error->caller[0] == '\0')
+        err = explain_conflict(users, arena, user, error);
+    if (err)
+        *id_out = 0;
+    arena_free(&arena);
+    return err;
+}
+
+/* Dates of tokens are whole seconds, so to end those of this very second the next one is named. */
+enum err users_set_password(struct users *users, int64_t id, struct str password_hash,
+                            struct error *error)
+{
+    return users_change(
+        users, ACCOUNT_SET_PASSWORD,
+        USERS_PARAMETERS(USERS_INT(id), USERS_INT(clock_wall_s() + 1), USERS_STR(password_hash)),
+        error);
+}
+
+enum err users_change_password(struct users *users, int64_t id, struct str old_hash,
+                               struct str new_hash, struct str kept_family, struct error *error)
+{
+    struct str kept = kept_family.len > 0 ? kept_family : STR("");
+
+    return users_change(users, ACCOUNT_CHANGE_PASSWORD,
+                        USERS_PARAMETERS(USERS_INT(id), USERS_INT(clock_wall_s() + 1),
+                                         USERS_STR(new_hash), USERS_STR(kept), USERS_STR(old_hash)),
+                        error);
+}
+
+enum err users_void_tokens(struct users *users, int64_t id, struct error *error)
+{
+    return users_change(users, ACCOUNT_VOID_TOKENS,
+                        USERS_PARAMETERS(USERS_INT(id), USERS_INT(clock_wall_s() + 1)), error);
+}
+
+enum err users_replace_hash(struct users *users, int64_t id, struct str old_hash,
+                            struct str new_hash, struct error *error)
+{
+    return users_change(users, ACCOUNT_REPLACE_HASH,
+                        USERS_PARAMETERS(USERS_INT(id), USERS_STR(old_hash), USERS_STR(new_hash)),
+                        error);
+}
+
+enum err users_set_superuser(struct users *users, int64_t id, bool is_superuser,
+                             struct error *error)
+{
+    return users_change(users, ACCOUNT_SET_SUPERUSER,
+                        USERS_PARAMETERS(USERS_INT(id), USERS_INT(is_superuser)), error);
+}
+
+enum err users_set_active(struct users *users, int64_t id, bool is_active, struct error *error)
+{
+    struct arena *arena = arena_new(64, 0);
+    struct str incarnation = arena ? users_new_incarnation(arena) : STR_NONE;
+    enum err err;
+
+    if (!incarnation.ptr)
+        err = ERR_NO_MEMORY;
+    else if (is_active)
+        err = users_change(users, ACCOUNT_ACTIVATE,
+                           USERS_PARAMETERS(USERS_INT(id), USERS_STR(incarnation)), error);
+    else
+        err = users_change(
+            users, ACCOUNT_DEACTIVATE,
+            USERS_PARAMETERS(USERS_INT(id), USERS_INT(clock_wall_s() + 1), USERS_STR(incarnation)),
+            error);
+    arena_free(&arena);
+    return err;
+}
+
+/* Makes sure that the account is there, and stays while the session lasts. */
+static enum err hold_account(struct users *users, struct users_session *session, int64_t id,
+                             struct error *error)
+{
+    struct users_result result = {0};
+    enum err err = users->driver->run(session, ACCOUNT_HOLD, USERS_PARAMETERS(USERS_INT(id)), NULL,
+                                      &result, error);
+
+    return !err && result.changed == 0 ? ERR_NOT_FOUND : err;
+}
+
+enum err users_set_group(struct users *users, int64_t id, struct str group, bool is_member,
+                         struct error *error)
+{
+    struct users_session *session = NULL;
+    struct users_result result;
+
+    enum err err = user_check_group(group, error);
+    if (!err)
+        err = users_begin(users, USERS_WRITE, &session, error);
+    if (err)
+        return err;
+    err = hold_account(users, session, id, error);
+    if (!err)
+        err = users->driver->run(session, is_member ? GROUP_ADD : GROUP_REMOVE,
+                                 USERS_PARAMETERS(USERS_INT(id), USERS_STR(group)), NULL, &result,
+                                 error);
+    return users_end(users, &session, err, error);
+}
+
+enum err users_delete(struct users *users, int64_t id, struct error *error)
+{
+    struct users_session *session = NULL;
+    struct users_result result = {0};
+    int64_t now_s = clock_wall_s();
+
+    enum err err = users_begin(users, USERS_WRITE, &session, error);
+    if (err)
+        return err;
+    err =
+        users->driver->run(session, ACCOUNT_DELETE,
+                           USERS_PARAMETERS(USERS_INT(id), USERS_INT(now_s)), NULL, &result, error);
+    if (!err && result.changed == 0)
+        err = ERR_NOT_FOUND;
+    if (!err)
+        err = users->driver->run(session, GROUP_REMOVE_ALL, USERS_PARAMETERS(USERS_INT(id)), NULL,
+                                 &result, error);
+    if (!err)
+        err = users->driver->run(session, KEY_REVOKE_OWNED,
+                                 USERS_PARAMETERS(USERS_INT(id), USERS_INT(now_s)), NULL, &result,
+                                 error);
+    return users_end(users, &session, err, error);
+}
