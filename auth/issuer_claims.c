@@ -1,6 +1,6 @@
 #include "issuer_claims.h"
 
-#include "claimed_rights.h"
+#include "tokens/claimed_rights.h"
 
 #include "cachewarden/digest.h"
 #include "cachewarden/json.h"

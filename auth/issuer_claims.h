@@ -2,7 +2,7 @@
 #ifndef AUTH_ISSUER_CLAIMS_H
 #define AUTH_ISSUER_CLAIMS_H
 
-#include "claims.h"
+#include "tokens/claims.h"
 
 #include "cachewarden/issuer.h"
 

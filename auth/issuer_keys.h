@@ -5,7 +5,7 @@
 #ifndef AUTH_ISSUER_KEYS_H
 #define AUTH_ISSUER_KEYS_H
 
-#include "jws.h"
+#include "tokens/jws.h"
 
 #include "cachewarden/issuer.h"
 

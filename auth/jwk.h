@@ -5,7 +5,7 @@
 #ifndef AUTH_JWK_H
 #define AUTH_JWK_H
 
-#include "jws.h"
+#include "tokens/jws.h"
 
 #include "cachewarden/json.h"
 

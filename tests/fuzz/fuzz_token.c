@@ -5,8 +5,8 @@
  */
 #include "api_key.h"
 #include "issuer_claims.h"
-#include "jws.h"
-#include "mac.h"
+#include "tokens/jws.h"
+#include "tokens/mac.h"
 
 #include "cachewarden/arena.h"
 #include "cachewarden/token.h"

@@ -10,6 +10,7 @@ BEGIN {
 	uses["server"] = "server api auth pool base"
 
 	# Folders that may not look up: which folders and files of their room they may use.
+	below["auth/tokens"] = "tokens memo.h"
 	below["auth/users"] = "users"
 	below["auth/users/postgres"] = "users/postgres users"
 	below["auth/users/sqlite"] = "users/sqlite users"
@@ -38,7 +39,7 @@ BEGIN {
 	home["jansson.h"] = "base/json.c"
 	home["libconfig.h"] = "server/config/"
 	home["libpq-fe.h"] = "auth/users/postgres/"
-	home["openssl/"] = "auth/ pool/transport/ server/http/tls.c"
+	home["openssl/"] = "auth/digest.c auth/tokens/ pool/transport/ server/http/tls.c"
 	home["sqlite3.h"] = "auth/users/sqlite/"
 
 	# Everything else in angle brackets is C11, POSIX or Linux.

@@ -5,7 +5,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
-mkdir -p "$tree"/{include/cachewarden,base,pool/protocol,auth/users/sqlite,api/control,server/http,tests/base}
+mkdir -p "$tree"/{include/cachewarden,base,pool/protocol,auth/{tokens,users/sqlite},api/control,server/http,tests/base}
 cd "$tree"
 
 cat >include/cachewarden/error.h <<'EOF'
@@ -41,6 +41,12 @@ cat >auth/users/sqlite/driver.c <<'EOF'
 #include "users/postgres/postgres.h" /* bad */
 #include "memo.h"                    /* bad */
 #include <sqlite3.h>
+EOF
+cat >auth/tokens/token.c <<'EOF'
+#include "tokens/jws.h"
+#include "memo.h"
+#include "users/driver.h" /* bad */
+#include "api_key.h"      /* bad */
 EOF
 cat >pool/pool.c <<'EOF'
 #include "cachewarden/token.h"   /* bad */

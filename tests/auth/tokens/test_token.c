@@ -468,7 +468,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("auth/token");
+    Suite *suite = suite_create("auth/tokens/token");
     TCase *tcase = tcase_create("token");
 
     tcase_add_checked_fixture(tcase, set_up, tear_down);

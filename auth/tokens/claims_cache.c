@@ -1,4 +1,4 @@
-#include "claims_cache.h"
+#include "tokens/claims_cache.h"
 
 #include "memo.h"
 

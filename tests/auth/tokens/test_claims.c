@@ -1,4 +1,4 @@
-#include "claims.h"
+#include "tokens/claims.h"
 
 #include "cachewarden/arena.h"
 #include "suite.h"
@@ -327,7 +327,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("auth/claims");
+    Suite *suite = suite_create("auth/tokens/claims");
     TCase *tcase = tcase_create("claims");
 
     tcase_add_checked_fixture(tcase, set_up, tear_down);

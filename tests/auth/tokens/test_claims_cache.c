@@ -1,4 +1,4 @@
-#include "claims_cache.h"
+#include "tokens/claims_cache.h"
 
 #include "cachewarden/arena.h"
 #include "suite.h"
@@ -140,7 +140,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("auth/claims_cache");
+    Suite *suite = suite_create("auth/tokens/claims_cache");
     TCase *tcase = tcase_create("claims_cache");
 
     tcase_add_checked_fixture(tcase, set_up, tear_down);

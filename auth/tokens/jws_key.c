@@ -1,5 +1,5 @@
 /* Keys of jws.h: made from their parts, refused when they are not safe to use. */
-#include "jws_private.h"
+#include "tokens/jws_private.h"
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>

@@ -1,7 +1,7 @@
 /* The claims of a token whose signature is proven: read strictly, judged against rules and the time
  * (RFC 7519 section 4). */
-#ifndef AUTH_CLAIMS_H
-#define AUTH_CLAIMS_H
+#ifndef AUTH_TOKENS_CLAIMS_H
+#define AUTH_TOKENS_CLAIMS_H
 
 #include "cachewarden/json.h"
 #include "cachewarden/token.h"

@@ -1,6 +1,6 @@
 /* The rights that a token of somebody else says its user has, where configuration names the claims. */
-#ifndef AUTH_CLAIMED_RIGHTS_H
-#define AUTH_CLAIMED_RIGHTS_H
+#ifndef AUTH_TOKENS_CLAIMED_RIGHTS_H
+#define AUTH_TOKENS_CLAIMED_RIGHTS_H
 
 #include "cachewarden/json.h"
 #include "cachewarden/token.h"

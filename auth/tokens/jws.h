@@ -3,8 +3,8 @@
  * brings its own algorithm. What the token says about its algorithm is only ever compared
  * (RFC 8725 section 3.1). Claims are none of this file's business: see claims.h.
  */
-#ifndef AUTH_JWS_H
-#define AUTH_JWS_H
+#ifndef AUTH_TOKENS_JWS_H
+#define AUTH_TOKENS_JWS_H
 
 #include "cachewarden/error.h"
 #include "cachewarden/str.h"

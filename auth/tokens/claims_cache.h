@@ -4,10 +4,10 @@
  * its JSON as well. What a key has proven once stays proven, so a cache belongs to one key; dates
  * are judged anew every time. Thread-safe.
  */
-#ifndef AUTH_CLAIMS_CACHE_H
-#define AUTH_CLAIMS_CACHE_H
+#ifndef AUTH_TOKENS_CLAIMS_CACHE_H
+#define AUTH_TOKENS_CLAIMS_CACHE_H
 
-#include "claims.h"
+#include "tokens/claims.h"
 
 struct claims_cache;
 

@@ -1,4 +1,4 @@
-#include "claimed_rights.h"
+#include "tokens/claimed_rights.h"
 
 #include "cachewarden/arena.h"
 #include "suite.h"
@@ -105,7 +105,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("auth/claimed_rights");
+    Suite *suite = suite_create("auth/tokens/claimed_rights");
     TCase *tcase = tcase_create("claimed_rights");
 
     tcase_add_checked_fixture(tcase, set_up, tear_down);

@@ -1,4 +1,4 @@
-#include "jws_private.h"
+#include "tokens/jws_private.h"
 
 #include "cachewarden/arena.h"
 #include "cachewarden/digest.h"

@@ -71,7 +71,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("auth/token_lifetimes");
+    Suite *suite = suite_create("auth/tokens/token_lifetimes");
     TCase *tcase = tcase_create("token_lifetimes");
 
     tcase_add_checked_fixture(tcase, set_up, tear_down);

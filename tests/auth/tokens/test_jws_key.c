@@ -1,4 +1,4 @@
-#include "jws_private.h"
+#include "tokens/jws_private.h"
 
 #include "cachewarden/arena.h"
 #include "rfc_vectors.h"
@@ -279,7 +279,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("auth/jws_key");
+    Suite *suite = suite_create("auth/tokens/jws_key");
     TCase *tcase = tcase_create("jws_key");
 
     tcase_add_checked_fixture(tcase, set_up, tear_down);

@@ -1,9 +1,9 @@
 /* A key of jws.h, for the files that make and use keys. */
-#ifndef AUTH_JWS_PRIVATE_H
-#define AUTH_JWS_PRIVATE_H
+#ifndef AUTH_TOKENS_JWS_PRIVATE_H
+#define AUTH_TOKENS_JWS_PRIVATE_H
 
-#include "jws.h"
-#include "mac.h"
+#include "tokens/jws.h"
+#include "tokens/mac.h"
 
 #include <openssl/types.h>
 

@@ -1,4 +1,4 @@
-#include "jws.h"
+#include "tokens/jws.h"
 
 #include "cachewarden/arena.h"
 #include "mint.h"
@@ -531,7 +531,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("auth/jws");
+    Suite *suite = suite_create("auth/tokens/jws");
     TCase *tcase = tcase_create("jws");
 
     tcase_add_checked_fixture(tcase, set_up, tear_down);

@@ -1,4 +1,4 @@
-#include "mac.h"
+#include "tokens/mac.h"
 
 #include <openssl/core_names.h>
 #include <openssl/evp.h>

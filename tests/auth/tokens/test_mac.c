@@ -1,4 +1,4 @@
-#include "mac.h"
+#include "tokens/mac.h"
 
 #include "cachewarden/arena.h"
 #include "suite.h"
@@ -148,7 +148,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("auth/mac");
+    Suite *suite = suite_create("auth/tokens/mac");
     TCase *tcase = tcase_create("mac");
 
     tcase_add_test(tcase, known_macs);

@@ -1,9 +1,9 @@
 #include "cachewarden/token.h"
 
-#include "claims.h"
-#include "claims_cache.h"
-#include "jws.h"
-#include "mac.h"
+#include "tokens/claims.h"
+#include "tokens/claims_cache.h"
+#include "tokens/jws.h"
+#include "tokens/mac.h"
 
 #include "cachewarden/random.h"
 

@@ -1,4 +1,4 @@
-#include "claimed_rights.h"
+#include "tokens/claimed_rights.h"
 
 #include "cachewarden/arena.h"
 

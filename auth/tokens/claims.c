@@ -1,6 +1,6 @@
-#include "claims.h"
+#include "tokens/claims.h"
 
-#include "claimed_rights.h"
+#include "tokens/claimed_rights.h"
 
 #include "cachewarden/arena.h"
 #include "cachewarden/json.h"
