@@ -4,7 +4,7 @@
 
 #include "account_cache.h"
 #include "api_key.h"
-#include "issuers.h"
+#include "issuers/issuers.h"
 #include "key_touch.h"
 #include "stranger_watch.h"
 

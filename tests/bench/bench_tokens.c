@@ -8,7 +8,7 @@
  *
  *   tests/bench/bench_tokens [MILLISECONDS]     for each number: 300
  */
-#include "issuers_private.h"
+#include "issuers/issuers_private.h"
 #include "signer.h"
 
 #include "cachewarden/clock.h"

@@ -2,7 +2,7 @@
  * Key sets as an issuer, or somebody in its place, might publish them. Whatever is accepted has to
  * be a whole key that verifies without a crash and refuses a signature nobody made.
  */
-#include "jwks.h"
+#include "issuers/jwks.h"
 
 #include "cachewarden/arena.h"
 

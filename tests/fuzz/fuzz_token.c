@@ -4,7 +4,7 @@
  * past what random bytes cannot; as a header in front of it; and as claims of another issuer.
  */
 #include "api_key.h"
-#include "issuer_claims.h"
+#include "issuers/issuer_claims.h"
 #include "tokens/jws.h"
 #include "tokens/mac.h"
 

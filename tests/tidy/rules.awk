@@ -10,6 +10,7 @@ BEGIN {
 	uses["server"] = "server api auth pool base"
 
 	# Folders that may not look up: which folders and files of their room they may use.
+	below["auth/issuers"] = "issuers tokens memo.h"
 	below["auth/tokens"] = "tokens memo.h"
 	below["auth/users"] = "users"
 	below["auth/users/postgres"] = "users/postgres users"
@@ -34,7 +35,7 @@ BEGIN {
 	home["argon2.h"] = "auth/password.c"
 	home["civetweb.h"] = "server/http/"
 	home["civetweb_extra.h"] = "server/http/"
-	home["curl/"] = "auth/jwks_fetch.c"
+	home["curl/"] = "auth/issuers/jwks_fetch.c"
 	home["hiredis/"] = "pool/protocol/"
 	home["jansson.h"] = "base/json.c"
 	home["libconfig.h"] = "server/config/"

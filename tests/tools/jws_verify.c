@@ -8,7 +8,7 @@
  * key's, whatever the token says. Exit 0: valid. 1: invalid. 2: the algorithm is none we know, or
  * the file has no key for it. 64: usage.
  */
-#include "jwks.h"
+#include "issuers/jwks.h"
 
 #include "cachewarden/arena.h"
 
