@@ -11,6 +11,7 @@ BEGIN {
 
 	# Folders that may not look up: which folders and files of their room they may use.
 	below["auth/issuers"] = "issuers tokens memo.h"
+	below["auth/passwords"] = "passwords"
 	below["auth/tokens"] = "tokens memo.h"
 	below["auth/users"] = "users"
 	below["auth/users/postgres"] = "users/postgres users"
@@ -32,7 +33,7 @@ BEGIN {
 	owner["redis_commands.def"] = "api"
 
 	# Foreign headers have one home: a folder, a file, or (with *) a file and its parts.
-	home["argon2.h"] = "auth/password.c"
+	home["argon2.h"] = "auth/passwords/password.c"
 	home["civetweb.h"] = "server/http/"
 	home["civetweb_extra.h"] = "server/http/"
 	home["curl/"] = "auth/issuers/jwks_fetch.c"

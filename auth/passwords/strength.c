@@ -4,7 +4,7 @@
  * hash that follows. */
 static const char *const common_passwords[] = {
 #define COMMON(password) password,
-#include "common_passwords.def"
+#include "passwords/common_passwords.def"
 #undef COMMON
 };
 

@@ -260,7 +260,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("auth/password");
+    Suite *suite = suite_create("auth/passwords/password");
     TCase *tcase = tcase_create("password");
 
     tcase_add_checked_fixture(tcase, set_up, tear_down);

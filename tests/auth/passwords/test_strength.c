@@ -72,7 +72,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("auth/password_strength");
+    Suite *suite = suite_create("auth/passwords/strength");
     TCase *tcase = tcase_create("password_strength");
 
     tcase_add_test(tcase, length);
