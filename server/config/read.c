@@ -261,8 +261,8 @@ void config_read_default_list(struct config *config, const struct setting *row,
     config_init(&file);
     if (!text.failed && config_read_string(&file, text.ptr) == CONFIG_TRUE) {
         struct config_name name = {"", row->name};
-        config_read_list(&reader, row, config, config_setting_get_elem(config_root_setting(&file), 0),
-                  name);
+        config_read_list(&reader, row, config,
+                         config_setting_get_elem(config_root_setting(&file), 0), name);
     } else {
         config_error(report, NULL, (struct config_name){"", row->name},
                      "has a default that cannot be read: %s",

@@ -47,7 +47,10 @@ static struct issuer_claims make(char *subject, char *id)
                              .issuer = STR(ISSUER),
                              .issued_at_s = 6,
                              .expires_at_s = 7,
-                             .rights = {true, true, true, true}}},
+                             .rights = {.has_superuser = true,
+                                        .is_superuser = true,
+                                        .has_groups = true,
+                                        .is_admin_member = true}}},
     };
 }
 
