@@ -1,7 +1,7 @@
 /*
  * Sleeping on a word (futex(2)), private to the process. Used where one wake must release many
  * sleepers without a lock: what a condition variable would add here, every sleeper taking the
- * lock again one after the other, is what the measurements in ARCHITECTURE.md show to be slow.
+ * lock again one after the other, was measured to be slow.
  */
 #ifndef POOL_FUTEX_H
 #define POOL_FUTEX_H

@@ -1,4 +1,4 @@
-/* What the version guard does when it looks closely: see version_guard.h, and ARCHITECTURE.md for the
+/* What the version guard does when it looks closely: see version_guard.h, and docs/design/versions.md for the
  * reasons. */
 #include "cachewarden/clock.h"
 #include "cachewarden/log.h"

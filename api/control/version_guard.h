@@ -1,7 +1,6 @@
 /*
  * Keeps versions from going back and from repeating, whatever happens to Redis, and every write from
- * control data that is not ours. ARCHITECTURE.md, "Versions that never repeat", has the reasoning; in
- * short:
+ * control data that is not ours. docs/design/versions.md has the reasoning; in short:
  *
  * - Every operation on versions brings back, in its one round trip, what tells whether the control
  *   data is the one this node has agreed to. version_guard_trusts compares that with what the node
