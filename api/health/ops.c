@@ -3,6 +3,8 @@
 
 #include "cachewarden/app.h"
 #include "cachewarden/clock.h"
+#include "cachewarden/pool.h"
+#include "cachewarden/users.h"
 #include "health/probe.h"
 
 static void add_timestamp(struct json_writer *json)
@@ -12,38 +14,65 @@ static void add_timestamp(struct json_writer *json)
     json_add_string(json, "timestamp", clock_rfc3339(clock_wall_ms(), now));
 }
 
+static struct str status_of(bool is_connected)
+{
+    return is_connected ? STR("connected") : STR("unavailable");
+}
+
+/* The janitor asks it once a second, so nobody has to be kept waiting for it. */
+static bool has_users(const struct app *app)
+{
+    return !app->users || !users_is_away(app->users);
+}
+
 enum err op_health(struct call *call)
 {
     struct json_writer *json = &call->reply.json;
+    bool are_users_there = has_users(call->app);
     struct health_report report;
 
     health_probe(call->app, call->arena, call->deadline_ns, &report);
     json_open_object(json);
-    json_add_string(json, "status", report.read_write ? STR("ok") : STR("degraded"));
+    json_add_string(json, "status",
+                    report.read_write && are_users_there ? STR("ok") : STR("degraded"));
     json_name(json, "redis");
     json_open_object(json);
-    json_add_string(json, "status", report.connected ? STR("connected") : STR("unavailable"));
+    json_add_string(json, "status", status_of(report.connected));
     json_add_string(json, "message", str_from(report.message));
     json_add_bool(json, "read_write_test", report.read_write);
+    json_close_object(json);
+    json_name(json, "users_database");
+    json_open_object(json);
+    json_add_string(json, "status", status_of(are_users_there));
+    json_add_string(json, "message",
+                    are_users_there ? STR("it answers") : STR("users database unavailable"));
     json_close_object(json);
     add_timestamp(json);
     json_close_object(json);
     return call_finish(call);
 }
 
-static enum err answer_status(struct call *call, const char *status)
+enum err op_health_live(struct call *call)
 {
     struct json_writer *json = &call->reply.json;
 
     json_open_object(json);
-    json_add_string(json, "status", str_from(status));
+    json_add_string(json, "status", STR("alive"));
     json_close_object(json);
     return call_finish(call);
 }
 
-enum err op_health_live(struct call *call)
+/* What else is there does not make a node unready: each route does what it can without. */
+static enum err answer_ready(struct call *call)
 {
-    return answer_status(call, "alive");
+    struct json_writer *json = &call->reply.json;
+
+    json_open_object(json);
+    json_add_string(json, "status", STR("ready"));
+    json_add_string(json, "redis", status_of(!pool_is_down(call->app->control)));
+    json_add_string(json, "users_database", status_of(has_users(call->app)));
+    json_close_object(json);
+    return call_finish(call);
 }
 
 enum err op_health_ready(struct call *call)
@@ -53,7 +82,7 @@ enum err op_health_ready(struct call *call)
 
     atomic_store(&app->ready_asked_before_ns, atomic_exchange(&app->ready_asked_ns, now_ns));
     if (app_is_ready(app))
-        return answer_status(call, "ready");
+        return answer_ready(call);
     atomic_store(&app->ready_refused_ns, now_ns);
     call->reply.retry_after_s = 1;
     if (app_is_foreign(app, NULL))

@@ -50,9 +50,11 @@ START_TEST(health)
     const struct http_reply *reply = http_get(stand.http, "/health", NULL);
     expect_status(reply, 200);
     expect_header(reply, "Content-Type", "application/json");
-    ck_assert_str_eq(masked(reply->body),
-                     "{\"status\":\"ok\",\"redis\":{\"status\":\"connected\",\"message\":"
-                     "\"reads and writes work\",\"read_write_test\":true},\"timestamp\":\"TIME\"}");
+    ck_assert_str_eq(
+        masked(reply->body),
+        "{\"status\":\"ok\",\"redis\":{\"status\":\"connected\",\"message\":"
+        "\"reads and writes work\",\"read_write_test\":true},\"users_database\":{\"status\":"
+        "\"connected\",\"message\":\"it answers\"},\"timestamp\":\"TIME\"}");
     expect_status(http_get(stand.http, "/health/live", NULL), 200);
     expect_status(http_get(stand.http, "/health/ready", NULL), 200);
 }
@@ -108,9 +110,11 @@ START_TEST(health_gives_nothing_away)
         ck_assert_msg(stand_now_ms() < give_up, "%s", reply->body);
     ck_assert_msg(!strstr(reply->body, port) && !strstr(reply->body, "127.0.0.1"), "%s",
                   reply->body);
-    ck_assert_str_eq(masked(reply->body),
-                     "{\"status\":\"degraded\",\"redis\":{\"status\":\"unavailable\",\"message\":"
-                     "\"redis unavailable\",\"read_write_test\":false},\"timestamp\":\"TIME\"}");
+    ck_assert_str_eq(
+        masked(reply->body),
+        "{\"status\":\"degraded\",\"redis\":{\"status\":\"unavailable\",\"message\":"
+        "\"redis unavailable\",\"read_write_test\":false},\"users_database\":{\"status\":"
+        "\"connected\",\"message\":\"it answers\"},\"timestamp\":\"TIME\"}");
 }
 END_TEST
 

@@ -210,6 +210,18 @@ static void expect_told(const char *key, const char *sample)
     expect_body_has(http_get(stand.http, "/metrics", key), 200, sample);
 }
 
+static void expect_health(const char *status, const char *users, const char *message)
+{
+    char text[160];
+    snprintf(text, sizeof text,
+             "\"users_database\":{\"status\":\"%s\",\"message\":\"%s\"},\"timestamp\"", users,
+             message);
+    const struct http_reply *reply = http_get(stand.http, "/health", NULL);
+    expect_body_has(reply, 200, text);
+    snprintf(text, sizeof text, "{\"status\":\"%s\",", status);
+    expect_body_has(reply, 200, text);
+}
+
 START_TEST(the_database_goes_and_comes)
 {
     char key[STAND_KEY_SIZE];
@@ -219,6 +231,9 @@ START_TEST(the_database_goes_and_comes)
     postgres_server_kill(postgres);
     expect_status(log_in(stand.http, "alice", STAND_PASSWORD), 503);
     expect_told(key, "\ncachewarden_users_database_up 0\n");
+    expect_health("degraded", "unavailable", "users database unavailable");
+    expect_body_has(http_get(stand.http, "/health/ready", NULL), 200,
+                    "\"users_database\":\"unavailable\"");
     /* Whom it has just seen it still knows. */
     expect_status(http_get(stand.http, STATUS, stand.alice.bearer), 200);
     expect_status(http_get(stand.http, STATUS, stand.bob.bearer), 503);
@@ -226,6 +241,7 @@ START_TEST(the_database_goes_and_comes)
     postgres_server_start_again(postgres);
     stand_wait(can_log_in, "alice", "signing in works again");
     expect_told(key, "\ncachewarden_users_database_up 1\n");
+    expect_health("ok", "connected", "it answers");
     expect_status(http_get(stand.http, STATUS, stand.bob.bearer), 200);
     cw_server_wait_log(&stand.server, "event=users.up");
 }

@@ -41,12 +41,14 @@ static void expect_stamped(struct loopback_answer *answer, const char *start)
     loopback_free(&answer);
 }
 
+#define USERS(status, message) \
+    "\"users_database\":{\"status\":\"" status "\",\"message\":\"" message "\"}"
 #define HEALTHY                                                                              \
     "{\"status\":\"ok\",\"redis\":{\"status\":\"connected\",\"message\":\"reads and writes " \
-    "work\",\"read_write_test\":true}"
+    "work\",\"read_write_test\":true}," USERS("connected", "it answers")
 #define DEGRADED(status, message)                                                          \
     "{\"status\":\"degraded\",\"redis\":{\"status\":\"" status "\",\"message\":\"" message \
-    "\",\"read_write_test\":false}"
+    "\",\"read_write_test\":false}," USERS("connected", "it answers")
 
 START_TEST(healthy)
 {
@@ -76,6 +78,9 @@ START_TEST(a_replica_is_degraded)
 }
 END_TEST
 
+#define READY(redis) \
+    "{\"status\":\"ready\",\"redis\":\"" redis "\",\"users_database\":\"connected\"}"
+
 START_TEST(alive_and_ready)
 {
     loopback_expect(PUBLIC("health.live"), "{\"status\":\"alive\"}");
@@ -83,10 +88,10 @@ START_TEST(alive_and_ready)
     ck_assert_int_eq(answer->reply.retry_after_s, 1);
     loopback_expect_error(answer, ERR_BUSY, "starting or draining");
     atomic_store(&loopback.app->ready, true);
-    loopback_expect(PUBLIC("health.ready"), "{\"status\":\"ready\"}");
+    loopback_expect(PUBLIC("health.ready"), READY("connected"));
     redis_server_kill(redis);
-    loopback_expect(PUBLIC("health.ready"),
-                    "{\"status\":\"ready\"}"); /* a node without Redis still answers */
+    expect_stamped(PUBLIC("health.status"), DEGRADED("unavailable", "redis unavailable"));
+    loopback_expect(PUBLIC("health.ready"), READY("unavailable")); /* it still answers */
     loopback_expect(PUBLIC("health.live"), "{\"status\":\"alive\"}");
 }
 END_TEST

@@ -384,6 +384,9 @@ static void expect_unready(const struct loopback *at)
  * Until all that Redis holds was read nobody's token is judged, and the node is not ready. And what is
  * revoked between two pages is not missed, although its page is over.
  */
+#define READY(redis) \
+    "{\"status\":\"ready\",\"redis\":\"" redis "\",\"users_database\":\"connected\"}"
+
 START_TEST(a_node_that_has_not_read_all_lets_nobody_in)
 {
     struct tcp_proxy *proxy = tcp_proxy_start(redis_server_port(redis));
@@ -412,7 +415,7 @@ START_TEST(a_node_that_has_not_read_all_lets_nobody_in)
     ck_assert_int_eq(count_known(&late), MANY);
     ck_assert_int_eq(session_try_access(&late, good.access), ERR_OK);
     ck_assert_int_eq(session_try_access(&late, revoked.access), ERR_UNAUTHENTICATED);
-    loopback_expect(LOOPBACK(&late, "health.ready", loopback_nobody()), "{\"status\":\"ready\"}");
+    loopback_expect(LOOPBACK(&late, "health.ready", loopback_nobody()), READY("connected"));
     loopback_close(&late);
     tcp_proxy_stop(&proxy);
     session_free(&good);
@@ -431,7 +434,7 @@ START_TEST(a_node_that_starts_without_redis)
     atomic_store(&late.app->ready, true);
     feed_wait(late.app->feed, clock_deadline_ns(PATIENCE_MS));
     ck_assert_int_eq(session_try_access(&late, session.access), ERR_OK);
-    loopback_expect(LOOPBACK(&late, "health.ready", loopback_nobody()), "{\"status\":\"ready\"}");
+    loopback_expect(LOOPBACK(&late, "health.ready", loopback_nobody()), READY("unavailable"));
     loopback_close(&late);
     session_free(&session);
 }
