@@ -229,6 +229,7 @@ START_TEST(failures_are_recorded_too)
     redis_server_do(redis, "DEL cw:dataset");
     redis_server_do(redis, "RPUSH cw:dataset 1");
     DROP(AS_ADMIN("cache.admin_clear"));
+    redis_server_do(redis, "DEL cw:dataset"); /* who reads the audit asks whose data it is */
     expect_newest("cache.admin_clear", "all", "upstream_refused", -1, "admin");
 }
 END_TEST
