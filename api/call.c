@@ -45,7 +45,7 @@ enum err call_field_optional(struct call *call, const char *name, struct str *va
     struct str value = json_string(field);
     if (value.len == 0)
         return error_set(&call->error, ERR_BAD_INPUT, "%s: This field may not be blank.", name);
-    /* C code behind us would see a shorter text. */
+    /* For libraries in C the text would end there. */
     if (memchr(value.ptr, '\0', value.len))
         return error_set(&call->error, ERR_BAD_INPUT, "%s: This field may not contain NUL.", name);
     *value_out = value;

@@ -53,7 +53,7 @@ bool memo_recall(struct memo *memo, struct str key, int64_t now_ns, int64_t max_
                  void *record_out);
 void memo_remember(struct memo *memo, struct str key, int64_t now_ns, const void *record);
 
-/* Takes it out: one key, all. */
+/* Removes what is remembered of one key, or of all. */
 void memo_forget(struct memo *memo, struct str key);
 void memo_forget_all(struct memo *memo);
 

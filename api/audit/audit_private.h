@@ -47,7 +47,7 @@ struct audit {
     uint64_t saved_count, logged_count; /* records, by where they ended */
 };
 
-/* Starts the thread; 0, or an errno. It ends once `closing` is set and the queue is empty. */
+/* Starts the thread. ERR_INTERNAL: there is none to be had. It ends once `closing` is set and the queue is empty. */
 CW_MUST_CHECK enum err audit_writer_start(struct audit *audit, struct error *error);
 
 /* Logs all that waits; gives the lock for that time. Not while `is_logging`. */

@@ -506,7 +506,7 @@ static enum err take_step(struct run *run, struct look *look, bool *is_over_out)
     return pause_for_others(run);
 }
 
-/* Ends, for every look is a pipeline and has the deadline. */
+/* Every look is a pipeline, which ends at the deadline; so this ends, too. */
 enum err version_guard_reconcile_once(struct version_guard *guard, enum version_guard_mode mode,
                                       int64_t deadline_ns, struct error *error)
 {

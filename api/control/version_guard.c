@@ -232,7 +232,7 @@ static enum err let_write(void *with, uint64_t missed, int64_t deadline_ns, uint
 
 /* ---- one reconciles, the others wait ---- */
 
-/* With the lock, which is given while it lasts. */
+/* Called with the lock. It is released while Redis is asked, and taken again. */
 static void reconcile_now(struct version_guard *guard, enum version_guard_mode mode,
                           int64_t deadline_ns) CW_NEEDS_LOCK(&guard->lock)
 {

@@ -54,7 +54,7 @@ struct version_knowledge {
     int64_t restored;
 };
 
-/* So far when none is left. */
+/* The last account whose switch was put back: this, when none is left. */
 #define ALL_RESTORED INT64_MAX
 static inline bool version_is_all_restored(const struct version_knowledge *known)
 {

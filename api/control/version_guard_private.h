@@ -68,7 +68,7 @@ static inline uint64_t version_guard_origin(const struct version_guard *guard, u
 
 /* Remembers which data Redis holds; {NULL,0}: none. */
 void version_guard_note_dataset(struct version_guard *guard, struct str id);
-/* And that it was agreed to. */
+/* Notes the same, and that this node takes the data for its own. */
 void version_guard_note_agreed(struct version_guard *guard, struct str id);
 
 /* One reconciling, from the first look to the agreement. Errors as version_guard_reconcile. */

@@ -1,4 +1,4 @@
-/* Health, readiness, the Redis test, metrics and the schema. */
+/* Health, readiness and the Redis test; metrics and the schema are in ops_edge.c. */
 #include "ops.h"
 
 #include "cachewarden/app.h"

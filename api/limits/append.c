@@ -2,7 +2,7 @@
 
 #include "cachewarden/app.h"
 #include "limits/limits_private.h"
-#include "limits/shared.h"
+#include "limits/redis_counters.h"
 
 void limits_append(struct call *call, struct pipeline *pipeline,
                    struct limit_appended *appended_out)

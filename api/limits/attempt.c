@@ -5,7 +5,7 @@
 #include "cachewarden/pipeline.h"
 #include "limits/limits_private.h"
 #include "limits/network.h"
-#include "limits/shared.h"
+#include "limits/redis_counters.h"
 #include "services.h"
 
 #include <inttypes.h>

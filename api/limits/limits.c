@@ -1,6 +1,6 @@
 #include "limits/limits_private.h"
 #include "limits/network.h"
-#include "limits/shared.h"
+#include "limits/redis_counters.h"
 #include "services.h"
 
 #include <stdlib.h>
@@ -37,7 +37,7 @@ void limits_set(struct limits *limits, const struct limit_settings *settings)
 #include "cachewarden/limits.def"
 #undef LIMIT
     set(&limits->login_failures, settings->login_failures);
-    /* Last: who sees them on sees the numbers too. */
+    /* Last: a thread that reads `enabled` as true then reads these numbers, too. */
     atomic_store_explicit(&limits->enabled, settings->enabled, memory_order_release);
 }
 

@@ -63,7 +63,7 @@ static struct limit_slot *find_locked(struct limit_table *table, const struct ke
     return NULL;
 }
 
-/* Free or over counts as unused since ever. */
+/* A slot that is free, or whose window is over, is the first to be reused. */
 static int64_t last_use(const struct limit_slot *slot, int64_t now_ms)
 {
     return slot->count == 0 || slot->ends_ms <= now_ms ? INT64_MIN : slot->used_ms;

@@ -130,7 +130,7 @@ static bool set_options(CURL *curl, const struct jwks_fetch_options *options,
            (!options->ca_file ||
             (curl_easy_setopt(curl, CURLOPT_CAINFO, options->ca_file) == CURLE_OK &&
              curl_easy_setopt(curl, CURLOPT_CAPATH, NULL) == CURLE_OK)) &&
-           /* What goes to this very machine goes through nobody. */
+           /* Plain HTTP is for this very machine: no proxy. */
            (is_https || curl_easy_setopt(curl, CURLOPT_NOPROXY, "*") == CURLE_OK) &&
            curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, timeout_ms) == CURLE_OK &&

@@ -22,7 +22,7 @@ struct pace {
 };
 
 void pace_init(struct pace *pace, int64_t now_ns);
-/* A fetch begins; it has ended. */
+/* Notes that a fetch begins, and that it has ended. */
 void pace_start(struct pace *pace, int64_t now_ns);
 void pace_end(struct pace *pace, bool is_good, int64_t now_ns);
 /* A key is missing. True: the next fetch is earlier than it was, whoever waits for it should look. */

@@ -94,7 +94,7 @@ static uint64_t hash_revocation(const struct revocations *revocations,
                    revocation->whose);
 }
 
-/* In the slot. */
+/* Up to which second tokens are void, as it is kept in the slot. */
 static int64_t cut_of(const struct revocation *revocation)
 {
     return revocation->kind == REVOKED_USER ? revocation->cut_s : INT64_MAX;

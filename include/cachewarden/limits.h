@@ -1,5 +1,5 @@
 /*
- * How often a user, an address or a session may call a route (api/limits.def). Counts live in Redis and are shared by all
+ * How often a user, an address or a session may call a route (limits.def). Counts live in Redis and are shared by all
  * nodes; while Redis does not take them, each node counts for itself, so that a Redis that is down
  * neither keeps people out nor lets everybody in.
  *

@@ -1,4 +1,4 @@
-#include "limits/shared.h"
+#include "limits/redis_counters.h"
 
 #include "cachewarden/app.h"
 #include "cachewarden/clock.h"

@@ -1,6 +1,6 @@
 /* The counters all nodes share: the commands that count, and what they answered. */
-#ifndef API_LIMITS_SHARED_H
-#define API_LIMITS_SHARED_H
+#ifndef API_LIMITS_REDIS_COUNTERS_H
+#define API_LIMITS_REDIS_COUNTERS_H
 
 #include "keyspace.h"
 #include "limits/window.h"
@@ -25,7 +25,7 @@ bool shared_read_look(const struct pipeline *pipeline, size_t first,
  */
 struct limit_window limits_count(struct call *call, const struct key *key, int64_t window_ms);
 struct limit_window limits_look(struct call *call, const struct key *key, int64_t window_ms);
-/* In both places. One that cannot be forgotten now expires. */
+/* Removes the counter from Redis and from the node's own table. Where Redis does not answer it expires. */
 void limits_forget(struct call *call, const struct key *key);
 
 /* The node's own table alone. */

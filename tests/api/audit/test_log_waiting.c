@@ -67,7 +67,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("api/audit/delay");
+    Suite *suite = suite_create("api/audit/log_waiting");
     TCase *tcase = tcase_create("delay");
     tcase_add_checked_fixture(tcase, open_all, close_all);
     tcase_add_test(tcase, what_waits_behind_a_write_is_logged_before_it_fails);

@@ -116,7 +116,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("auth/identity_password");
+    Suite *suite = suite_create("auth/identity_change_password");
     TCase *tcase = tcase_create("identity_password");
     tcase_add_checked_fixture(tcase, fixture_init, fixture_fini);
     tcase_add_test(tcase, changed);
