@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- one thread ---- */
@@ -47,6 +48,7 @@ enum err thread_start(pthread_t *thread_out, const char *name, size_t stack_size
 struct periodic {
     periodic_task *task; /* set at the start */
     void *arg;
+    char name[16];
     pthread_t thread;
     _Atomic bool has_done_one; /* changed under the lock */
     struct lock lock;
@@ -77,6 +79,8 @@ static void *run_task(void *arg)
 {
     struct periodic *periodic = arg;
 
+    /* Its maker names it, too, but perhaps only after the first rounds. */
+    pthread_setname_np(pthread_self(), periodic->name);
     while (rest(periodic, periodic->task(periodic->arg)))
         ;
     return NULL;
@@ -100,6 +104,7 @@ enum err periodic_start(const char *name, periodic_task *task, void *arg,
         return error_set_detail(error, ERR_NO_MEMORY, "no memory for the thread %s", name);
     periodic->task = task;
     periodic->arg = arg;
+    snprintf(periodic->name, sizeof periodic->name, "%s", name);
     lock_init(&periodic->lock, LOCK_RANK_LEAF, "periodic task");
     lock_cond_init(&periodic->changed);
     enum err err = thread_start(&periodic->thread, name, 0, run_task, periodic, error);
