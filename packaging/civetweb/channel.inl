@@ -78,6 +78,7 @@ struct channel {
 	int is_gone;      /* the peer is: sending has failed */
 	int is_cut;       /* an answer did not find room to wait, or the peer was gone */
 	int may_block;  /* while TLS reads */
+	int has_ended_tls; /* close_notify was sent, or tried to be */
 	uint32_t events;
 	uint64_t deadline_ns; /* 0: begins when it is waited for */
 	SSL *ssl;
@@ -496,6 +497,8 @@ channel_write(struct channel *channel, const char *buf, size_t size)
 		ERR_clear_error();
 		while ((size > 0) && (n > 0)) {
 			n = SSL_write(channel->ssl, buf, (size < INT_MAX) ? (int)size : INT_MAX);
+			channel->is_gone |=
+			    (n <= 0) && (SSL_get_error(channel->ssl, n) == SSL_ERROR_SSL);
 			buf += (n > 0) ? n : 0;
 			size -= (n > 0) ? (size_t)n : 0;
 		}
@@ -532,9 +535,11 @@ channel_encrypt_next(struct channel *channel)
 		channel->lasting.len -= (n > 0) ? (size_t)n : 0;
 		return 1;
 	}
-	if (channel->keep || (SSL_get_shutdown(channel->ssl) & SSL_SENT_SHUTDOWN)) {
+	if (channel->keep || channel->has_ended_tls) {
 		return 0;
 	}
+	/* Once: after an error of TLS it says nothing, and does not say that it has */
+	channel->has_ended_tls = 1;
 	(void)SSL_shutdown(channel->ssl);
 	return 1;
 }

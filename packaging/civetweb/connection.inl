@@ -117,7 +117,10 @@ step_write(struct channel *channel)
 		if ((sent == CHANNEL_GONE) || channel->is_gone) {
 			return STEP_CLOSE;
 		}
-	} while (channel_encrypt_next(channel));
+	} while (channel_encrypt_next(channel) && !is_over(channel));
+	if (has_output(channel)) {
+		return STEP_CLOSE; /* its time is over */
+	}
 	count_unfinished(channel, 0);
 	channel->deadline_ns = 0;
 	channel->state = CHANNEL_HEAD;

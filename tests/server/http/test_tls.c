@@ -6,6 +6,7 @@
 #include "expect.h"
 #include "http_client.h"
 
+#include "patience.h"
 #include "suite.h"
 
 #include "cachewarden/clock.h"
@@ -295,6 +296,50 @@ START_TEST(a_record_in_drips_keeps_no_worker)
 }
 END_TEST
 
+/* False: it did not come within PATIENCE_MS. */
+static bool is_closed(int fd)
+{
+    struct pollfd readable = {.fd = fd, .events = POLLIN};
+    char bytes[1024];
+    ssize_t n = 1;
+
+    while (n > 0 && poll(&readable, 1, PATIENCE_MS) == 1)
+        n = recv(fd, bytes, sizeof bytes, 0);
+    return n <= 0;
+}
+
+/*
+ * OpenSSL says nothing more after a record that it cannot read, neither an answer nor a farewell. More
+ * connections than there are workers end so, in the middle of a head.
+ */
+START_TEST(a_record_that_cannot_be_read_ends_the_connection)
+{
+    static const char half[] = "GET /plain HTTP/1.1\r\nHo";
+    static const char record[37] = {23, 3, 3, 0, 32};
+    struct http_options options = tls_options();
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    SSL *clients[5];
+    const int count = (int)(sizeof clients / sizeof *clients);
+
+    SSL_CTX_set_max_proto_version(ctx, _i);
+    options.threads = count - 1;
+    edge_open(&options);
+    for (int i = 0; i < count; i++) {
+        clients[i] = connect_tls(ctx);
+        ck_assert_int_gt(SSL_write(clients[i], half, sizeof half - 1), 0);
+        ck_assert_int_eq(send(SSL_get_fd(clients[i]), record, sizeof record, MSG_NOSIGNAL),
+                         sizeof record);
+    }
+    for (int i = 0; i < count; i++) {
+        ck_assert_msg(is_closed(SSL_get_fd(clients[i])), "connection %d is open", i);
+        close(SSL_get_fd(clients[i]));
+        SSL_free(clients[i]);
+    }
+    expect_served(url_of("https", "127.0.0.1", 0));
+    SSL_CTX_free(ctx);
+}
+END_TEST
+
 /* Status of GET /plain with this client certificate (NULL: none); 0 when no answer came. */
 static long ask_with_certificate(const char *name)
 {
@@ -538,6 +583,8 @@ int main(void)
     tcase_add_loop_test(tcase, a_big_answer_passes_tls, 0, 4);
     tcase_add_test(tcase, a_broken_handshake_harms_nobody_else);
     tcase_add_test(tcase, a_record_in_drips_keeps_no_worker);
+    tcase_add_loop_test(tcase, a_record_that_cannot_be_read_ends_the_connection, TLS1_2_VERSION,
+                        TLS1_3_VERSION + 1);
     tcase_add_test(tcase, client_certificates_are_checked);
     tcase_add_test(tcase, handshakes_and_renewals_do_not_meet);
     tcase_add_test(tcase, without_tls_nothing_is_renewed);
