@@ -105,27 +105,40 @@ enum err limits_attempted(struct call *call, const struct limit_attempt *attempt
 
 /* ---- an operator's ---- */
 
-/* More networks than anybody signs in from: an attack may come from any number. */
-#define NETWORKS_MAX STR("9999")
+/* An attack may come from any number of networks: so many of them are forgotten in one go. */
+#define NETWORKS_AT_ONCE 1000
 
-static enum err forget_networks(struct app *app, struct arena *arena, struct str hex,
-                                int64_t deadline_ns, struct error *error)
+/* *count_out: how many were forgotten; fewer than NETWORKS_AT_ONCE: all. */
+static enum err forget_some(struct app *app, struct arena *arena, struct str hex,
+                            int64_t deadline_ns, size_t *count_out, struct error *error)
 {
     struct pipeline *look = pipeline_new(arena, PIPELINE_READ),
                     *forget = pipeline_new(arena, PIPELINE_WRITE);
     struct key failing = key_limit_failing(hex);
 
-    PIPELINE_ADD(look, EXPECT_ARRAY, STR("ZREVRANGE"), key_str(&failing), STR("0"), NETWORKS_MAX);
+    PIPELINE_ADD(look, EXPECT_ARRAY, STR("ZREVRANGE"), key_str(&failing), STR("0"),
+                 str_format(arena, "%d", NETWORKS_AT_ONCE - 1));
     enum err err = pipeline_run(app->control, look, deadline_ns, error);
     const struct value *networks = pipeline_value(look, 0);
     for (size_t i = 0; err == ERR_OK && i < networks->count; i++) {
         struct key key = key_limit_failures(hex, networks->items[i].text);
         PIPELINE_ADD(forget, EXPECT_INTEGER, STR("DEL"), key_str(&key));
+        PIPELINE_ADD(forget, EXPECT_INTEGER, STR("ZREM"), key_str(&failing),
+                     networks->items[i].text);
     }
-    if (err != ERR_OK || networks->count == 0)
-        return err;
-    PIPELINE_ADD(forget, EXPECT_INTEGER, STR("DEL"), key_str(&failing));
-    return pipeline_run(app->control, forget, deadline_ns, error);
+    *count_out = err == ERR_OK ? networks->count : 0;
+    return *count_out > 0 ? pipeline_run(app->control, forget, deadline_ns, error) : err;
+}
+
+static enum err forget_networks(struct app *app, struct arena *arena, struct str hex,
+                                int64_t deadline_ns, struct error *error)
+{
+    size_t count = NETWORKS_AT_ONCE;
+    enum err err = ERR_OK;
+
+    while (err == ERR_OK && count == NETWORKS_AT_ONCE)
+        err = forget_some(app, arena, hex, deadline_ns, &count, error);
+    return err;
 }
 
 enum err limits_unlock(struct app *app, struct arena *arena, const struct user *user,

@@ -58,6 +58,8 @@ static struct key key_of_principal(enum limit limit, const struct principal *pri
 
     if (limit_by(limit) == LIMIT_BY_CALLER && principal->kind == PRINCIPAL_API_KEY)
         return key_limit_key(name, principal->token_id);
+    if (limit_by(limit) == LIMIT_BY_CALLER && principal->family.len > 0)
+        return key_limit_family(name, principal->family);
     if (principal->is_stranger)
         return key_limit_stranger(name, principal->user_id, principal->issuer);
     return key_limit_user(name, principal->user_id);

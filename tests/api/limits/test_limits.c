@@ -108,6 +108,25 @@ START_TEST(logouts_by_a_key_and_by_its_owner)
 }
 END_TEST
 
+/* Whoever stole a token does not keep its owner from logging out everywhere, or changing the password. */
+START_TEST(each_session_for_itself)
+{
+    static const char *const routes[] = {"auth.logout", "auth.password"};
+    struct principal thief = loopback_user(7), owner = loopback_user(7);
+    thief.token_id = owner.token_id = STR("a");
+    thief.expires_at_s = owner.expires_at_s = clock_wall_s() + 1000;
+    thief.family = STR("0123456789abcdef0123456789abcdef");
+    owner.family = STR("fedcba9876543210fedcba9876543210");
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        for (int j = 0; j < 3; j++)
+            free_answer(LOOPBACK(&node, routes[i], thief, .body = "{\"refresh_token\":\"x\"}"));
+        expect_rate(LOOPBACK(&node, routes[i], thief, .body = "{}"), ERR_THROTTLED, 3, 0);
+        expect_rate(LOOPBACK(&node, routes[i], owner, .body = "{\"refresh_token\":\"x\"}"),
+                    ERR_BAD_INPUT, 3, 2);
+    }
+}
+END_TEST
+
 /* Who may flush because everybody may is counted; who has the right of an operator or a key is not. */
 START_TEST(flushes_by_anybody)
 {
@@ -345,6 +364,7 @@ int main(void)
     tcase_add_test(tcase, superusers_too_and_keys_for_their_owner);
     tcase_add_test(tcase, each_of_one_number);
     tcase_add_test(tcase, logouts_by_a_key_and_by_its_owner);
+    tcase_add_test(tcase, each_session_for_itself);
     tcase_add_test(tcase, flushes_by_anybody);
     tcase_add_test(tcase, a_window_that_is_over);
     tcase_add_test(tcase, nobody_is_locked_out_for_ever);
