@@ -177,6 +177,8 @@ enum err op_auth_me(struct call *call)
         user.group_count = 0; /* its owner's give it nothing */
     } else if (principal->has_claimed_groups) {
         err = list_groups(call, principal->claimed_groups, &user);
+        if (err != ERR_OK)
+            return err;
     }
     write_user(&call->reply.json, &user);
     return call_finish(call);

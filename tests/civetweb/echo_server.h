@@ -31,6 +31,7 @@ enum {
     DEADLINE_MS = 500,      /* what the echo sets for body and answer */
     BODY_MAX = 100000,
     FLOOD = 16 << 20, /* socket buffers hold much less than half (tcp_wmem: 4 MiB) */
+    LASTING = 1 << 20,
     SOME = 20000,
 };
 
@@ -63,8 +64,8 @@ static inline void write_zeros(struct mg_connection *conn, size_t size)
     free(bytes);
 }
 
-/* As much as /flood writes; it begins with this. */
-static char lasting[FLOOD] = "it lasts";
+/* What /lasting writes behind its own first bytes: more than the kernel takes. */
+static char lasting[LASTING] = "it lasts";
 
 /* So many workers are in /hold, and so many stay there, those that came first. */
 static int holders, held_back;
@@ -133,7 +134,7 @@ static inline int begin_request(struct mg_connection *conn)
         write_zeros(conn, FLOOD);
     } else if (strncmp(path, "/lasting", 8) == 0) {
         mg_write(conn, lasting, strlen(lasting));
-        mg_write_lasting(conn, lasting, FLOOD);
+        mg_write_lasting(conn, lasting, LASTING);
     } else if (strcmp(path, "/some") == 0) {
         write_zeros(conn, SOME);
     } else if (strcmp(path, "/unread") == 0) {

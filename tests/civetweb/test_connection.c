@@ -421,11 +421,11 @@ END_TEST
 /* Clients that do not take it hold no memory, so that none of them has to make room for others. */
 START_TEST(an_answer_that_lasts_is_not_copied)
 {
-    enum { CLIENTS = 8 };
+    enum { CLIENTS = 4 };
     static const char request[] =
         "GET /lasting/patient HTTP/1.1\r\n" HOST "\r\nGET /next HTTP/1.1\r\n" HOST "\r\n";
     static char bytes[65536];
-    const size_t whole = strlen(lasting) + FLOOD;
+    const size_t whole = strlen(lasting) + LASTING;
     int fds[CLIENTS];
 
     mg_limit_waiting(server, MG_CONNECTIONS_MAX, CLIENTS * 1024);
@@ -457,7 +457,7 @@ START_TEST(an_answer_that_lasts_ends_with_its_connection)
 {
     static const char request[] = "GET /lasting HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n";
     static char bytes[65536];
-    const size_t whole = strlen(lasting) + FLOOD;
+    const size_t whole = strlen(lasting) + LASTING;
     size_t total = 0;
     ssize_t n;
     int taker = connect_socket(0), idler = connect_socket(4096);
