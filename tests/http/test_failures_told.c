@@ -29,9 +29,9 @@ static const struct {
     {"POST", "/api/token/", PERSON, NULL},
     {"POST", "/api/token/refresh/", "{\"refresh\":\"%s\"}", NULL},
     {"POST", "/api/token/verify/", "{\"token\":\"%s\"}", NULL},
-    {"GET", "/health", NULL, "redis memory timeout refused"},
+    {"GET", "/health", NULL, "redis memory timeout refused database"},
     {"GET", "/health/live", NULL, NULL},
-    {"GET", "/health/ready", NULL, NULL},
+    {"GET", "/health/ready", NULL, "redis database"},
     {"GET", "/api/schema", NULL, "everything"},
 };
 enum { STRANGERS = sizeof strangers / sizeof *strangers };
