@@ -125,12 +125,17 @@ owner_of() {
 	in_tree stat --format='%a %U:%G' "$1"
 }
 
-# Every page of docs/ is there as it is, and the unit names one that is.
+# Every page of docs/ is there, as pages are installed (their links lead to where things are then), the
+# snippets as they are, and the unit names a page that is there.
 check_docs() {
-	local page
+	local page doc=$TREE/usr/share/doc/cachewarden
 
-	for page in "$ROOT"/docs/*.md "$ROOT"/docs/snippets/*; do
-		check "the page ${page#"$ROOT"/}" cmp -s "$page" "$TREE/usr/share/doc/cachewarden/${page#"$ROOT"/}"
+	"$ROOT/cmake/install_pages.sh" "$WORK/pages"
+	for page in "$WORK"/pages/docs/*.md; do
+		check "the page ${page#"$WORK"/pages/}" cmp -s "$page" "$doc/${page#"$WORK"/pages/}"
+	done
+	for page in "$ROOT"/docs/snippets/*; do
+		check "the snippet ${page#"$ROOT"/}" cmp -s "$page" "$doc/${page#"$ROOT"/}"
 	done
 	page=$(sed -n 's/^Documentation=.*file:\([^ ]*\).*/\1/p' "$1")
 	check "the page $page, which the unit names" test -f "$TREE$page"
