@@ -29,6 +29,8 @@ install(FILES ${systemd}/sysusers.conf DESTINATION ${CW_SYSUSERS_DIR} RENAME cac
 install(FILES CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs/benchmarks docs/snippets DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs
   PATTERN __pycache__ EXCLUDE)
+install(DIRECTORY clients DESTINATION ${CMAKE_INSTALL_DOCDIR}
+  PATTERN __pycache__ EXCLUDE PATTERN "*.egg-info" EXCLUDE PATTERN build EXCLUDE PATTERN dist EXCLUDE)
 install(CODE "execute_process(COMMAND ${CMAKE_SOURCE_DIR}/cmake/install_pages.sh
   \"\$ENV{DESTDIR}${CMAKE_INSTALL_FULL_DOCDIR}\" COMMAND_ERROR_IS_FATAL ANY)")
 install(FILES conf/cachewarden.conf DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)

@@ -7,7 +7,7 @@
 
 import { check, clearUser, credentialOf, key } from "./cachewarden.mjs";
 
-const nobody = { userId: null, version: null };
+const unknown = { userId: null, version: null, isUnknown: true };
 const why = (error) => error.cause?.message ?? error.message;
 const reads = ["GET", "HEAD", "OPTIONS"];
 const cache = new Map(); // in its place your Redis, with an expiry: nobody asks for old versions again
@@ -30,7 +30,7 @@ export function cachewarden(url, apiKey) {
       take(await check(url, credential));
     } catch (error) {
       console.warn(`cachewarden: ${why(error)}; this request goes without a cache`);
-      take(nobody);
+      take(unknown);
     }
     if (!reads.includes(req.method)) {
       const end = res.end;
@@ -39,7 +39,7 @@ export function cachewarden(url, apiKey) {
         (res.statusCode < 400 ? clear(credential).then(take) : Promise.resolve())
           .catch((error) => {
             console.error(`cachewarden: ${why(error)}; a user keeps an old view`);
-            take(nobody);
+            take(unknown);
           })
           .then(() => res.end(...args));
         return res;
@@ -49,9 +49,10 @@ export function cachewarden(url, apiKey) {
   };
 }
 
-// What tells a page whether the copy it keeps is out of date.
-function tell(res, { version }) {
-  res.set("X-Cache-Enabled", String(version !== null));
+// What tells a page whether the copy it keeps is out of date; of nobody in particular there is none.
+function tell(res, { userId, version, isUnknown }) {
+  if (userId === null && !isUnknown) res.removeHeader("X-Cache-Enabled");
+  else res.set("X-Cache-Enabled", String(version !== null));
   if (version === null) res.removeHeader("X-Cache-Version");
   else res.set("X-Cache-Version", version);
 }

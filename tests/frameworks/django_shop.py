@@ -13,7 +13,7 @@ settings.configure(
     CACHEWARDEN_URL=os.environ["CACHEWARDEN_URL"],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-    MIDDLEWARE=["cachewarden_django.CachewardenMiddleware"],
+    MIDDLEWARE=["cachewarden.django.CachewardenMiddleware"],
     ROOT_URLCONF=__name__,
 )
 django.setup()
@@ -23,7 +23,7 @@ from django.db import connection, models, transaction
 from django.http import HttpResponse
 from django.urls import path
 
-from cachewarden_django import cached, clear_on_save
+from cachewarden_django import count_orders, ready
 
 
 class Order(models.Model):
@@ -33,7 +33,7 @@ class Order(models.Model):
         app_label = "shop"
 
 
-clear_on_save(Order, lambda order: order.customer_id)
+ready(Order)
 with connection.schema_editor() as editor:
     editor.create_model(Order)
 
@@ -46,7 +46,7 @@ def orders(request):
     if request.method == "POST":
         order()
         return HttpResponse(status=201)
-    return HttpResponse(cached(request, "orders", Order.objects.count))
+    return count_orders(request, Order)
 
 
 def refused(request):

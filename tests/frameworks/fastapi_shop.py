@@ -3,27 +3,17 @@
 import socket
 
 import uvicorn
+from cachewarden.fastapi import CallerView
 from fastapi import Depends, FastAPI, HTTPException
 
-from cachewarden_fastapi import CallerView
+from cachewarden_fastapi import caller, router
 
 app = FastAPI()
-written = []
-
-
-@app.get("/orders")
-def orders(view: CallerView = Depends()):
-    return view.cached("orders", lambda: len(written))
-
-
-@app.post("/orders", status_code=201)
-def add_order(view: CallerView = Depends()):
-    written.append("order")
-    view.clear()
+app.include_router(router)
 
 
 @app.post("/refused")
-def refused(view: CallerView = Depends()):
+def refused(view: CallerView = Depends(caller)):
     raise HTTPException(409)
 
 

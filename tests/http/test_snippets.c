@@ -90,33 +90,29 @@ START_TEST(python_asks_and_clears)
     char out[1024];
 
     ck_assert_int_eq(setenv("PYTHONDONTWRITEBYTECODE", "1", 1), 0);
+    ck_assert_int_eq(setenv("PYTHONPATH", CW_SOURCE_DIR "/clients/python", 1), 0);
     ck_assert_int_eq(setenv("AUTHORIZATION", strchr(stand.alice.bearer, ' ') + 1, 1), 0);
     static const char script[] =
-        "import os, cachewarden_client as c\n"
-        "at = os.environ['CACHEWARDEN_URL'], {'Authorization': os.environ['AUTHORIZATION']}\n"
-        "key = open(os.environ['CACHEWARDEN_KEY_FILE']).read().strip()\n"
-        "me = c.check(*at).user_id\n"
-        "print(me, c.check(*at).version, c.clear(*at), c.clear_user(at[0], key, me))\n"
-        "print(c.clear_caller(at[0], key, at[1]).key('orders'))\n"
-        "c.call(at[0], 'POST', '/api/cache/disable/', at[1]).close()\n"
-        "view = c.check(*at)\n"
-        "print(view.user_id, view.key('orders'), view.headers())\n"
-        "print(c.clear_caller(at[0], key, at[1]).version)";
+        "import os\n"
+        "from cachewarden import LocalMemory\n"
+        "import cachewarden_client as c\n"
+        "memory, headers = LocalMemory(), {'Authorization': os.environ['AUTHORIZATION']}\n"
+        "orders = lambda n: c.orders(headers, memory, lambda: n)\n"
+        "me = c.client.view(headers).user_id\n"
+        "print(me, orders(1), orders(2))\n"
+        "c.after_a_write(me)\n"
+        "print(orders(3), c.client.clear(headers), c.client.clear_caller(headers))\n"
+        "c.client.clear_subject('shop', '6f1c2a9e-0000-4000-8000-000000000001')\n"
+        "print(c.client.user_of('shop', '6f1c2a9e-0000-4000-8000-000000000001'))\n"
+        "print(c.orders({'Cookie': 'a=b'}, memory, lambda: 4), c.client.wait_for_owed(0))";
     give_key("admin");
     ck_assert_int_eq(run("python3", script, out, sizeof out), 0);
-    ck_assert_str_eq(out, "1 1 2 3\n"
-                          "user:1:4:orders\n"
-                          "1 None {'X-Cache-Enabled': 'false'}\n"
-                          "None\n");
-    static const char nobodys[] =
-        "import os, cachewarden_client as c\n"
-        "at = os.environ['CACHEWARDEN_URL']\n"
-        "key = open(os.environ['CACHEWARDEN_KEY_FILE']).read().strip()\n"
-        "print(c.check(at, c.credential_of({})), c.check(at, c.credential_of({'Cookie': "
-        "'a=b'})).version)\n"
-        "print(c.user_of(at, key, 'shop', '6f1c2a9e-0000-4000-8000-000000000001'))";
-    ck_assert_int_eq(run("python3", nobodys, out, sizeof out), 0);
-    ck_assert_str_eq(out, "View(user_id=None, version=None) None\nNone\n");
+    ck_assert_str_eq(out, "1 (1, {'X-Cache-Enabled': 'true', 'X-Cache-Version': '1'}) "
+                          "(1, {'X-Cache-Enabled': 'true', 'X-Cache-Version': '1'})\n"
+                          "(3, {'X-Cache-Enabled': 'true', 'X-Cache-Version': '2'}) 3 "
+                          "View(user_id=1, version=4, must_bypass=False)\n"
+                          "None\n"
+                          "(4, {}) True\n");
 }
 END_TEST
 

@@ -126,7 +126,7 @@ owner_of() {
 }
 
 # Every page of docs/ is there, as pages are installed (their links lead to where things are then), the
-# snippets as they are, and the unit names a page that is there.
+# snippets and clients as they are, and the unit names a page that is there.
 check_docs() {
 	local page doc=$TREE/usr/share/doc/cachewarden
 
@@ -134,8 +134,8 @@ check_docs() {
 	for page in "$WORK"/pages/docs/*.md; do
 		check "the page ${page#"$WORK"/pages/}" cmp -s "$page" "$doc/${page#"$WORK"/pages/}"
 	done
-	for page in "$ROOT"/docs/snippets/*; do
-		check "the snippet ${page#"$ROOT"/}" cmp -s "$page" "$doc/${page#"$ROOT"/}"
+	for page in "$ROOT"/docs/snippets/* "$ROOT"/clients/*/*.*; do
+		check "the file ${page#"$ROOT"/}" cmp -s "$page" "$doc/${page#"$ROOT"/}"
 	done
 	page=$(sed -n 's/^Documentation=.*file:\([^ ]*\).*/\1/p' "$1")
 	check "the page $page, which the unit names" test -f "$TREE$page"

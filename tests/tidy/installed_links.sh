@@ -4,7 +4,7 @@ set -eu
 source=$(cd "$(dirname "$0")/../.." && pwd)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-cp -R "$source/conf/examples" "$source/docs" "$folder"
+cp -R "$source/conf/examples" "$source/docs" "$source/clients" "$folder"
 cp "$source/conf/cachewarden.conf" "$folder/examples"
 rm "$folder"/docs/*.md
 "$source/cmake/install_pages.sh" "$folder"

@@ -1,0 +1,28 @@
+"""Values as bytes with a type, and back. What comes back from a cache equals what went in, or is no hit."""
+
+import json
+import re
+
+BYTES, JSON = "application/octet-stream", "application/json"
+_INTEGER = re.compile(rb"-?[1-9][0-9]{0,18}|0")
+
+
+def encode(value):
+    """(bytes, type): bytes as they are, everything else as JSON; TypeError or ValueError for what JSON has not."""
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value), BYTES
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode(), JSON
+
+
+def decode(data, media_type):
+    """ValueError: that is not what its type says."""
+    media_type = (media_type or BYTES).lower()
+    if media_type == "text/plain" and _INTEGER.fullmatch(data):  # a counter
+        return int(data)
+    media_type = media_type.partition(";")[0].strip()
+    if media_type == JSON or media_type.endswith("+json"):
+        try:
+            return json.loads(data)
+        except RecursionError as error:
+            raise ValueError("too deep") from error
+    return data.decode() if media_type.startswith("text/") else data

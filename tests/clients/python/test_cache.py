@@ -1,0 +1,279 @@
+"""What the cache service is asked, and what is made of its answers."""
+
+import unittest
+
+from cachewarden import Client, values
+from cachewarden.cache import shortened
+from stand_in import PATIENCE_S, HangUp, StandIn, answer, script
+from test_connection import NO_ANSWERS
+
+NEVER = 3600
+LEASE = "bGVhc2U"
+MISS = answer(404, {"X-Cache": "MISS", "X-Cache-Lease": LEASE}, b'{"detail":"Not found."}')
+STORED = answer(201)
+CLEARED = answer(200, {}, b'{"model":"Product","cleared":true,"generation":4}')
+
+
+def hit(body=b'"old"', media_type="application/json", **fields):
+    fields = {name.replace("_", "-"): value for name, value in fields.items()}
+    return answer(200, {"X-Cache": "HIT", "Content-Type": media_type, **fields}, body)
+
+
+def cache_of(server, **options):
+    return Client(server.url, **{"timeout": PATIENCE_S, "pause": NEVER, **options}).cache("secret")
+
+
+class Remembering(unittest.TestCase):
+    def setUp(self):
+        self.filled = []
+
+    def fill(self):
+        self.filled.append("new")
+        return "new"
+
+    def remember(self, replies, **options):
+        """(the value, how often the source was asked, what the service was asked)."""
+        self.filled.clear()
+        with StandIn(script(*replies)) as server:
+            value = cache_of(server, **options).remember("orders:1", fill=self.fill, ttl=60, models=["Order", "Item"])
+            return value, len(self.filled), server.requests
+
+    def test_takes_what_is_there(self):
+        value, filled, requests = self.remember([hit(b'{"a":[1,null]}')])
+        self.assertEqual((value, filled), ({"a": [1, None]}, 0))
+        self.assertEqual([(r.method, r.path, r.headers["x-api-key"]) for r in requests],
+                         [("GET", "/api/v1/entries/orders%3A1?model=Order&model=Item&wait_ms=200", "secret")])
+
+    def test_fills_what_is_not_with_the_lease(self):
+        value, filled, requests = self.remember([MISS, STORED])
+        self.assertEqual((value, filled), ("new", 1))
+        put = requests[1]
+        self.assertEqual((put.method, put.path), ("PUT", "/api/v1/entries/orders%3A1?model=Order&model=Item&ttl=60"))
+        self.assertEqual((put.headers["x-cache-lease"], put.headers["content-type"], put.body),
+                         (LEASE, "application/json", b'"new"'))
+
+    def test_stores_nothing_without_a_lease(self):
+        value, filled, requests = self.remember([answer(404, {"X-Cache": "MISS", "X-Cache-Enabled": "false"})])
+        self.assertEqual((value, filled, len(requests)), ("new", 1, 1))
+
+    def test_refreshes_when_it_is_its_turn(self):
+        value, filled, requests = self.remember([hit(X_Cache_Refresh="1", X_Cache_Lease=LEASE), STORED])
+        self.assertEqual((value, filled), ("new", 1))
+        self.assertEqual(requests[1].headers["x-cache-lease"], LEASE)
+
+    def test_keeps_the_old_value_when_the_refresh_fails(self):
+        with StandIn(script(hit(X_Cache_Refresh="1", X_Cache_Lease=LEASE))) as server:
+            with self.assertLogs("cachewarden", "ERROR"):
+                self.assertEqual(cache_of(server).remember("a", fill=lambda: 1 / 0), "old")
+
+    def test_lets_the_source_fail(self):
+        with StandIn(script(MISS)) as server:
+            self.assertRaises(ZeroDivisionError, cache_of(server).remember, "a", fill=lambda: 1 / 0)
+
+    def test_asks_the_source_whatever_else_comes(self):
+        broken = {
+            **NO_ANSWERS,
+            "no answer": None,
+            "a 200 without anything": answer(200),
+            "a page": answer(200, {"Content-Type": "text/html"}, b"<html>"),
+            "a 404 of somebody else": answer(404, {}, b"<html>"),
+            "no JSON": hit(b"{"),
+            "JSON without an end": hit(b"[" * 100_000),
+            "text that is none": hit(b"\xff", "text/plain; charset=utf-8"),
+            "trouble": answer(503, {"Retry-After": "1"}),
+            "a refusal": answer(403),
+        }
+        for name, reply in broken.items():
+            with self.subTest(name):
+                value, filled, _ = self.remember([reply], timeout=0.2 if reply is None else PATIENCE_S)
+                self.assertEqual((value, filled), ("new", 1))
+
+    def test_goes_on_when_it_cannot_be_stored(self):
+        for trouble in (HangUp(b""), answer(413), answer(500), HangUp(b"garbage\r\n\r\n")):
+            with self.subTest(trouble[:20]):
+                self.assertEqual(self.remember([MISS, trouble])[0], "new")
+
+    def test_never_stores_twice(self):
+        """The connection ends after the value was sent: nobody knows whether it arrived."""
+        _, _, requests = self.remember([MISS, HangUp(b"")])
+        self.assertEqual([request.method for request in requests], ["GET", "PUT"])
+
+    def test_gives_the_same_now_and_later(self):
+        with StandIn(script(MISS, STORED)) as server:
+            self.assertEqual(cache_of(server).remember("a", fill=lambda: (1, {2: "b"})), [1, {"2": "b"}])
+        with StandIn(lambda _: answer(503)) as server:
+            self.assertEqual(cache_of(server).remember("a", fill=lambda: (1, {2: "b"})), [1, {"2": "b"}])
+
+    def test_gives_what_cannot_be_kept_as_it_is(self):
+        value = {"of": object()}
+        with StandIn(script(MISS)) as server, self.assertLogs("cachewarden", "ERROR"):
+            self.assertIs(cache_of(server).remember("a", fill=lambda: value), value)
+            self.assertEqual(len(server.requests), 1)
+
+    def test_wants_a_time_to_live_that_is_one(self):
+        with StandIn(lambda _: MISS) as server:
+            for ttl in (0, -1, 1.5, True, "60"):
+                with self.subTest(ttl):
+                    self.assertRaises(ValueError, cache_of(server).remember, "a", fill=self.fill, ttl=ttl)
+            self.assertEqual((server.requests, self.filled), ([], []))
+
+
+class Entries(unittest.TestCase):
+    def test_are_read(self):
+        with StandIn(script(hit(b"1"), MISS, hit(b"\x00\xff", "application/octet-stream"))) as server:
+            cache = cache_of(server)
+            self.assertEqual([cache.get("a"), cache.get("a", "nothing"), cache.get("a")], [1, "nothing", b"\x00\xff"])
+
+    def test_are_looked_for(self):
+        found = b"HTTP/1.1 200 OK\r\nX-Cache: HIT\r\nContent-Length: 5\r\n\r\n"
+        missed = b"HTTP/1.1 404 Not Found\r\nX-Cache: MISS\r\nContent-Length: 5\r\n\r\n"
+        with StandIn(script(found, missed)) as server:
+            cache = cache_of(server)
+            self.assertEqual([cache.exists("a"), cache.exists("a")], [True, False])
+            self.assertEqual([request.method for request in server.requests], ["HEAD", "HEAD"])
+
+    def test_are_stored(self):
+        with StandIn(script(answer(201), answer(204), answer(412))) as server:
+            cache = cache_of(server)
+            self.assertEqual([cache.set("a", b"x"), cache.set("a", 1, models="Order"), cache.set("a", 1, only_new=True)],
+                             [True, True, False])
+            self.assertEqual([request.path for request in server.requests],
+                             ["/api/v1/entries/a", "/api/v1/entries/a?model=Order", "/api/v1/entries/a"])
+            self.assertEqual([request.headers.get("if-none-match") for request in server.requests], [None, None, "*"])
+
+    def test_that_are_switched_off_are_not_stored(self):
+        with StandIn(script(answer(204, {"X-Cache-Enabled": "false"}))) as server:
+            self.assertFalse(cache_of(server).set("a", 1))
+            self.assertEqual(len(server.requests), 1)
+
+    def test_that_could_not_be_stored_are_forgotten(self):
+        """Else the value before would stay."""
+        with StandIn(script(answer(413), answer(200, {}, b'{"deleted":true}'))) as server:
+            self.assertFalse(cache_of(server).set("a", "x"))
+            self.assertEqual([request.method for request in server.requests], ["PUT", "DELETE"])
+
+    def test_are_forgotten(self):
+        with StandIn(script(answer(200, {}, b'{"deleted":true}'), answer(200, {}, b'{"deleted":false}'))) as server:
+            cache = cache_of(server)
+            self.assertEqual([cache.forget("a"), cache.forget("a")], [True, False])
+
+    def test_are_cleared_by_model_and_all_at_once(self):
+        with StandIn(script(CLEARED, answer(200, {}, b'{"cleared":true,"generation":2}'))) as server:
+            cache = cache_of(server)
+            self.assertEqual([cache.clear_model("shop.Order"), cache.clear()], [4, 2])
+            self.assertEqual([(request.method, request.path) for request in server.requests],
+                             [("DELETE", "/api/v1/models/shop.Order"), ("DELETE", "/api/v1/entries")])
+
+    def test_are_counted(self):
+        with StandIn(script(answer(200, {}, b'{"value":3}'))) as server:
+            self.assertEqual(cache_of(server).increment("a", 2, ttl=60), 3)
+            request = server.requests[0]
+            self.assertEqual((request.method, request.path, request.body, request.headers["content-type"]),
+                             ("POST", "/api/v1/entries/a/increment", b'{"by": 2, "ttl": 60}', "application/json"))
+
+    def test_are_never_counted_twice(self):
+        with StandIn(script(answer(200, {}, b'{"value":1}'), HangUp(b""))) as server:
+            cache = cache_of(server)
+            self.assertEqual([cache.increment("a"), cache.increment("a")], [1, None])
+            self.assertEqual(len(server.requests), 2)
+
+    def test_may_be_of_a_user_and_of_another_namespace(self):
+        with StandIn(lambda _: MISS) as server:
+            client = Client(server.url, "admin", timeout=PATIENCE_S)
+            client.cache(credential={"Authorization": "Bearer alice"}).get("a")
+            client.cache(namespace="user:7").get("a")
+            client.cache(credential={}).get("a")  # nobody has no namespace
+            self.assertEqual([(request.path, request.headers.get("authorization"), request.headers.get("x-api-key"))
+                              for request in server.requests],
+                             [("/api/v1/entries/a", "Bearer alice", None),
+                              ("/api/v1/entries/a?namespace=user%3A7", None, "admin")])
+
+
+class ALabel(unittest.TestCase):
+    def path_of(self, label):
+        with StandIn(lambda _: MISS) as server:
+            cache_of(server).get(label)
+            return server.paths()
+
+    def test_stands_in_the_path_as_one_segment(self):
+        for label, path in (("a/b c", "a%2Fb%20c"), ("é?#%", "%C3%A9%3F%23%25"), ("..", "%2E%2E"), (".", "%2E"),
+                            ("../models/a", "..%2Fmodels%2Fa"), ("a" * 512, "a" * 512)):
+            with self.subTest(label):
+                self.assertEqual(self.path_of(label), ["/api/v1/entries/" + path])
+
+    def test_that_cannot_be_is_not_asked_for(self):
+        """Least of all the empty one: DELETE of it would be that of everything."""
+        for label in ("", "a" * 513, "é" * 257, "a\nb", "a\0", "\x7f", "\ud800"):
+            with self.subTest(label), StandIn(lambda _: CLEARED) as server:
+                cache = cache_of(server)
+                self.assertIsNone(cache.get(label))
+                self.assertFalse(cache.set(label, 1))
+                self.assertFalse(cache.forget(label))
+                self.assertEqual(cache.remember(label, fill=lambda: 1), 1)
+                self.assertEqual(server.requests, [])
+
+    def test_is_text_and_so_is_a_model(self):
+        with StandIn(lambda _: MISS) as server:
+            self.assertRaises(TypeError, cache_of(server).get, 7)
+            for model in ("", "a/b", "a" * 129, "a\n", "\ud800"):
+                self.assertRaises(ValueError, cache_of(server).clear_model, model)
+            for models in ("", ["a", ""], ["a"] * 17, [7]):
+                self.assertRaises(ValueError, cache_of(server).get, "a", models=models)
+            self.assertEqual(server.requests, [])
+
+    def test_that_is_too_long_can_be_shortened(self):
+        self.assertEqual(shortened("a" * 512), "a" * 512)
+        for label in ("a" * 513, "é\n" * 300, "\ud800" * 300, "a\0"):
+            with self.subTest(label[:4]):
+                short = shortened(label)
+                self.assertEqual(len(self.path_of(short)), 1)
+                self.assertNotEqual(short, shortened(label + "b"))
+
+
+class AClearThatCannotBeSent(unittest.TestCase):
+    def test_is_sent_later_and_nothing_is_read_until_then(self):
+        replies = {"DELETE": HangUp(b""), "GET": hit()}
+        with StandIn(lambda request: replies[request.method]) as server:
+            cache = cache_of(server, pause=0.01)
+            self.assertIsNone(cache.clear_model("Product"))
+            self.assertIsNone(cache.get("a"))
+            self.assertFalse(cache.exists("a"))
+            self.assertEqual({request.method for request in server.requests}, {"DELETE"})
+            replies["DELETE"] = CLEARED
+            self.assertTrue(cache._owed.wait(PATIENCE_S))
+            self.assertEqual(cache.get("a"), "old")
+
+    def test_is_owed_for_its_namespace_alone(self):
+        with StandIn(lambda request: answer(500) if request.method == "DELETE" else hit()) as server:
+            client = Client(server.url, timeout=PATIENCE_S, pause=NEVER)
+            client.cache("a").clear()
+            self.assertEqual([client.cache(key).get("x") for key in ("a", "b")], [None, "old"])
+
+    def test_is_owed_after_a_value_that_could_not_be_replaced(self):
+        with StandIn(lambda request: answer(503) if request.method != "GET" else hit()) as server:
+            cache = cache_of(server)
+            self.assertFalse(cache.set("a", "new"))
+            self.assertIsNone(cache.get("a"))
+
+
+class AValue(unittest.TestCase):
+    def test_comes_back_as_it_went(self):
+        for value in (None, True, 0, -7, 2**70, 1.5, "", "5", "\u2603\0", b"", b"5", b"\xff", [], {"a": [1, {}]}):
+            with self.subTest(value):
+                self.assertEqual(values.decode(*values.encode(value)), value)
+
+    def test_must_be_one(self):
+        for value in (float("nan"), object(), {1, 2}):
+            with self.subTest(value):
+                self.assertRaises((TypeError, ValueError), values.encode, value)
+
+    def test_of_another_language_is_read_by_its_type(self):
+        self.assertEqual(values.decode(b"{}", "application/vnd.a+json; charset=utf-8"), {})
+        self.assertEqual(values.decode(b"\xc3\xa9", "text/html; charset=utf-8"), "é")
+        self.assertEqual(values.decode(b"-12", "text/plain"), -12)
+        self.assertEqual(values.decode(b"012", "text/plain"), "012")
+        self.assertEqual(values.decode(b"x", None), b"x")
+
+
+if __name__ == "__main__":
+    unittest.main()
