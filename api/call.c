@@ -12,8 +12,17 @@ void call_init(struct call *call, struct app *app, const struct route *route, st
 {
     *call = (struct call){.app = app, .route = route, .arena = arena};
     call->reply.cache_enabled = UNKNOWN;
+    call->reply.age_s = -1;
+    call->reply.ttl_s = -1;
     strbuf_init(&call->reply.body, arena, BODY_RESERVE);
     json_writer_init(&call->reply.json, &call->reply.body);
+}
+
+void call_give_content(struct call *call, struct str content, struct str media_type)
+{
+    call->reply.has_content = true;
+    call->reply.content = content;
+    call->reply.media_type = media_type;
 }
 
 enum err call_finish(struct call *call)

@@ -1,11 +1,9 @@
 /* The query and the path; the body is read in params_body.c. */
-#include "cachewarden/params.h"
+#include "params_private.h"
 
 #include "mentions.h"
 
 #include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
 
 /* What a client sent is shown back this far at most: the text has a size. */
 enum { SHOWN_MAX = 32 };
@@ -35,107 +33,42 @@ static const struct param_spec *spec_next(const struct param_spec *spec)
     spec;                                                       \
     spec = spec_next(spec + 1)
 
-int64_t params_target(const struct route *route, struct query query)
+/* Whom one value of a parameter names that says whose things are meant. */
+static struct permit_target target_of(const struct param_spec *spec, struct arena *arena,
+                                      struct str raw)
 {
-    const struct param_spec *own = NULL;
-    struct str rest = query.raw, part, name;
-    int64_t target = 0;
-    int found = 0;
+    struct permit_target target = {.user_id = -1};
+    struct str text;
 
-    for (EACH_SPEC(spec, route)) {
-        if (spec->kind == PARAM_OWN_ID)
-            own = spec;
-    }
-    while (own && str_split(&rest, '&', &part)) {
-        bool has_value;
-        struct str value = split_pair(part, &name, &has_value);
-        if (!str_eq(name, str_from(own->name)))
-            continue;
-        if (++found > 1 || !str_to_int64(value, 1, INT64_MAX, &target))
-            return -1;
-    }
+    if (spec->kind == PARAM_OWN_ID)
+        (void)str_to_int64(raw, 1, INT64_MAX, &target.user_id);
+    else if (percent_decode(arena, raw, &text))
+        (void)param_namespace(text, &target);
     return target;
 }
 
-/* What a value of the kind must look like: the mend that goes with every refusal. */
-static enum err refuse_value(struct call *call, const struct param_spec *spec)
+struct permit_target params_target(const struct route *route, struct arena *arena,
+                                   struct query query)
 {
-    struct error *error = &call->error;
+    const struct param_spec *whose = NULL;
+    struct permit_target target = {0};
+    struct str rest = query.raw, part, name;
+    int found = 0;
 
-    switch (spec->kind) {
-    case PARAM_ID:
-    case PARAM_OWN_ID:
-        return error_set(error, ERR_BAD_INPUT, "%s: Must be one positive whole number.",
-                         spec->name);
-    case PARAM_INTEGER:
-        return error_set(error, ERR_BAD_INPUT,
-                         "%s: Must be a whole number from %" PRId64 " to %" PRId64 ".", spec->name,
-                         spec->min, spec->max);
-    case PARAM_BOOLEAN:
-        return error_set(error, ERR_BAD_INPUT, "%s: Must be true or false.", spec->name);
-    case PARAM_NAME:
-        return error_set(error, ERR_BAD_INPUT,
-                         "%s: Must be 1 to 64 letters, digits, dots, underscores or hyphens.",
-                         spec->name);
-    case PARAM_STREAM_ID:
-        return error_set(error, ERR_BAD_INPUT,
-                         "%s: Must be an id such as 1700000000000-0, taken from an earlier answer.",
-                         spec->name);
-    case PARAM_TEXT:
-        return error_set(error, ERR_BAD_INPUT,
-                         "%s: Must be 1 to 255 bytes of UTF-8 without control characters.",
-                         spec->name);
-    case PARAM_END:
-        break;
+    for (EACH_SPEC(spec, route)) {
+        if (spec->kind == PARAM_OWN_ID || spec->kind == PARAM_NAMESPACE)
+            whose = spec;
     }
-    return error_set_detail(error, ERR_INTERNAL, "%s: a parameter without a kind", spec->name);
-}
-
-static bool is_name(struct str s)
-{
-    if (s.len == 0 || s.len > 64)
-        return false;
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.ptr[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        if (!letter && !(c >= '0' && c <= '9') && c != '.' && c != '_' && c != '-')
-            return false;
+    while (whose && str_split(&rest, '&', &part)) {
+        bool has_value;
+        struct str value = split_pair(part, &name, &has_value);
+        if (!str_eq(name, str_from(whose->name)))
+            continue;
+        target = target_of(whose, arena, value);
+        if (++found > 1)
+            return (struct permit_target){.user_id = -1};
     }
-    return true;
-}
-
-/* Redis would take more forms ("5", "+"); one canonical form is enough and cannot surprise. 0-0 is no
- * entry's id, and Redis refuses to look before it. */
-static bool is_stream_id(struct str s)
-{
-    struct str ms, rest = s;
-    int64_t time_ms, sequence;
-
-    return str_split(&rest, '-', &ms) && str_to_int64(ms, 0, INT64_MAX, &time_ms) &&
-           str_to_int64(rest, 0, INT64_MAX, &sequence) && (time_ms > 0 || sequence > 0);
-}
-
-static bool value_fits(const struct param_spec *spec, struct str text, int64_t *integer_out)
-{
-    switch (spec->kind) {
-    case PARAM_ID:
-    case PARAM_OWN_ID:
-        return str_to_int64(text, 1, INT64_MAX, integer_out);
-    case PARAM_INTEGER:
-        return str_to_int64(text, spec->min, spec->max, integer_out);
-    case PARAM_BOOLEAN:
-        *integer_out = str_eq(text, STR("true"));
-        return *integer_out || str_eq(text, STR("false"));
-    case PARAM_NAME:
-        return is_name(text);
-    case PARAM_STREAM_ID:
-        return is_stream_id(text);
-    case PARAM_TEXT:
-        return text.len >= 1 && text.len <= 255 && str_is_utf8(text) && !str_has_control(text);
-    case PARAM_END:
-        break;
-    }
-    return false;
+    return target;
 }
 
 static struct param_value *value_of(struct call *call, const struct param_spec *spec)
@@ -151,13 +84,45 @@ static enum err take_value(struct call *call, const struct param_spec *spec, str
 {
     struct param_value *value = value_of(call, spec);
 
-    if (!value_fits(spec, text, &value->integer))
-        return refuse_value(call, spec);
+    if (!param_fits(spec, text, &value->integer))
+        return param_refuse(call, spec);
     if (spec->kind == PARAM_OWN_ID && value->integer != call->principal.user_id)
         return error_set_detail(&call->error, ERR_FORBIDDEN, "%s is somebody else's", spec->name);
     value->given = true;
     value->text = text;
     return ERR_OK;
+}
+
+/* One more value of a parameter that may repeat. The same again says nothing new. */
+static enum err add_value(struct call *call, const struct param_spec *spec, struct str text)
+{
+    struct param_value *value = value_of(call, spec);
+    struct str first = value->given ? value->text : text;
+
+    for (size_t i = 0; i < value->text_count; i++) {
+        if (str_eq(value->texts[i], text))
+            return ERR_OK;
+    }
+    if (value->text_count == PARAM_REPEATS_MAX)
+        return error_set(&call->error, ERR_BAD_INPUT, "%s: Given more than %d times.", spec->name,
+                         PARAM_REPEATS_MAX);
+    if (!value->texts)
+        value->texts = arena_alloc(call->arena, PARAM_REPEATS_MAX * sizeof *value->texts);
+    if (!value->texts)
+        return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for %s", spec->name);
+    enum err err = take_value(call, spec, text);
+    if (err != ERR_OK)
+        return err;
+    value->text = first;
+    value->texts[value->text_count++] = text;
+    return ERR_OK;
+}
+
+static bool decode(struct arena *arena, const struct param_spec *spec, struct str raw,
+                   struct str *text_out)
+{
+    return param_is_path_text(spec) ? form_decode(arena, raw, text_out)
+                                    : percent_decode(arena, raw, text_out);
 }
 
 /* Of the name a piece, of the value nothing: it may be a token that somebody put into the query. */
@@ -201,11 +166,11 @@ static enum err read_part(struct call *call, struct str part)
     for (EACH_SPEC(spec, call->route)) {
         if (spec->place != PLACE_QUERY || !str_eq(name, str_from(spec->name)))
             continue;
-        if (value_of(call, spec)->given)
+        if (value_of(call, spec)->given && !spec->repeats)
             return error_set(&call->error, ERR_BAD_INPUT, "%s: Given more than once.", spec->name);
-        if (!has_value || !percent_decode(call->arena, raw_value, &value))
-            return refuse_value(call, spec);
-        return take_value(call, spec, value);
+        if (!has_value || !decode(call->arena, spec, raw_value, &value))
+            return param_refuse(call, spec);
+        return spec->repeats ? add_value(call, spec, value) : take_value(call, spec, value);
     }
     if (route_ignores_query(call->route) && !is_near_miss(call->route, name))
         return ERR_OK;
@@ -230,6 +195,22 @@ static enum err read_raw_only(struct call *call, const struct param_spec *spec, 
     return take_value(call, spec, value);
 }
 
+/*
+ * A segment that is text. ';' and '\\' as they are mean something else to some proxies, so they must come
+ * as %3B and %5C.
+ */
+static enum err read_segment(struct call *call, const struct param_spec *spec, struct str raw)
+{
+    struct str text;
+
+    if (str_find(raw, ';') >= 0 || str_find(raw, '\\') >= 0)
+        return error_set(&call->error, ERR_BAD_INPUT, "%s: Write ; as %%3B and \\ as %%5C.",
+                         spec->name);
+    if (!percent_decode(call->arena, raw, &text))
+        return param_refuse(call, spec);
+    return take_value(call, spec, text);
+}
+
 static enum err read_path(struct call *call, const struct str *path_values, size_t path_count)
 {
     size_t next = 0;
@@ -240,8 +221,13 @@ static enum err read_path(struct call *call, const struct str *path_values, size
         if (next == path_count)
             return error_set_detail(&call->error, ERR_INTERNAL, "no path segment for %s",
                                     spec->name);
+        struct str raw = path_values[next++];
+        enum err err =
+            param_is_path_text(spec) ? read_segment(call, spec, raw) : take_value(call, spec, raw);
+        if (err != ERR_OK && param_is_path_text(spec))
+            return err;
         /* A segment that cannot be a name names nothing: 404, like any other unknown path. */
-        if (take_value(call, spec, path_values[next++]) != ERR_OK)
+        if (err != ERR_OK)
             return error_set_detail(&call->error, ERR_NOT_FOUND, "%s has an impossible form",
                                     spec->name);
     }

@@ -1,5 +1,5 @@
 /* The request's body, as a row asks for it. */
-#include "cachewarden/params.h"
+#include "params_private.h"
 
 #include "mentions.h"
 
@@ -51,8 +51,7 @@ static enum err read_json(struct call *call)
     return ERR_OK;
 }
 
-/* One name or value of a form: '+' is a space (WHATWG URL, application/x-www-form-urlencoded). */
-static bool form_decode(struct arena *arena, struct str raw, struct str *text_out)
+bool form_decode(struct arena *arena, struct str raw, struct str *text_out)
 {
     struct str spaced = str_dup(arena, raw);
 
@@ -192,6 +191,35 @@ static enum err refuse_params(struct call *call, struct str content_type)
     return ERR_OK;
 }
 
+/* ---- bodies that are whatever they are ---- */
+
+/* type "/" subtype, and whatever parameters (RFC 9110, section 8.3.1). */
+static bool is_media_type(struct str content_type)
+{
+    struct str rest = content_type, type, name;
+
+    if (content_type.len > 255 || !str_split(&rest, ';', &type))
+        return false;
+    for (size_t i = 0; i < content_type.len; i++) {
+        unsigned char c = (unsigned char)content_type.ptr[i];
+        if ((c < ' ' && c != '\t') || c >= 0x7f)
+            return false;
+    }
+    type = str_trim(type);
+    return str_split(&type, '/', &name) && str_is_token(name) && str_is_token(type);
+}
+
+/* It is sent back one day, as a line of a head. */
+static enum err read_raw(struct call *call, struct str content_type)
+{
+    if (content_type.len > 0 && !is_media_type(content_type))
+        return error_set(&call->error, ERR_BAD_INPUT,
+                         "Content-Type: Must be a media type such as application/json, of at most "
+                         "255 visible ASCII characters.");
+    call->content_type = content_type;
+    return ERR_OK;
+}
+
 enum err params_read_body(struct call *call, struct str content_type)
 {
     switch (call->route->body) {
@@ -199,8 +227,9 @@ enum err params_read_body(struct call *call, struct str content_type)
         return read_fields(call, content_type);
     case BODY_NO_PARAMS:
         return refuse_params(call, content_type);
-    case BODY_IGNORED:
     case BODY_RAW:
+        return read_raw(call, content_type);
+    case BODY_IGNORED:
         break;
     }
     return ERR_OK;

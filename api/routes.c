@@ -1,6 +1,7 @@
 #include "cachewarden/routes.h"
 
 #include "ops.h"
+#include "params_private.h"
 
 /* A refresh token of TOKEN_MAX_SIZE with its JSON around it fits several times; a password too
  * long for us is still read and named, not cut off. */
@@ -98,6 +99,15 @@ bool route_ignores_query(const struct route *route)
 bool route_reads_body(const struct route *route)
 {
     return route->effect != EFFECT_READ || route->body != BODY_IGNORED;
+}
+
+bool route_takes_text(const struct route *route, struct str name)
+{
+    for (const struct param_spec *spec = route->params; spec && spec->kind != PARAM_END; spec++) {
+        if (spec->place == PLACE_PATH && str_eq(name, str_from(spec->name)))
+            return param_is_path_text(spec);
+    }
+    return false;
 }
 
 bool route_is_probe(const struct route *route)

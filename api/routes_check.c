@@ -1,5 +1,7 @@
 #include "routes_check.h"
 
+#include "params_private.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -73,7 +75,7 @@ static const char *check_access(const struct route *route)
         (route->permit == PERMIT_PUBLIC || route->effect != EFFECT_READ))
         return complain(route, "for those who watch, but public or no read");
     if ((limit_by(route->limit) == LIMIT_BY_USER || limit_by(route->limit) == LIMIT_BY_CALLER) &&
-        route->permit != PERMIT_USER)
+        route->permit != PERMIT_USER && route->permit != PERMIT_ENTRIES)
         return complain(route, "limit %s is for each user and needs permission user",
                         limit_name(route->limit));
     if (route->effect == EFFECT_UNSTATED)
@@ -103,6 +105,15 @@ static const char *check_error_format(const struct route *route)
     return NULL;
 }
 
+static const char *check_repeats(const struct route *route, const struct param_spec *spec)
+{
+    bool is_text = spec->kind == PARAM_NAME || spec->kind == PARAM_TEXT || param_is_path_text(spec);
+
+    if (spec->repeats && (!is_text || spec->place != PLACE_QUERY || spec->raw_only))
+        return complain(route, "parameter %s: only texts in a query may repeat", spec->name);
+    return NULL;
+}
+
 static const char *check_param(const struct route *route, const struct param_spec *spec)
 {
     if (is_blank(spec->name) || !all_in(spec->name, "abcdefghijklmnopqrstuvwxyz_"))
@@ -116,11 +127,15 @@ static const char *check_param(const struct route *route, const struct param_spe
         return complain(route, "parameter %s: its default is neither 0 nor 1", spec->name);
     if (spec->kind == PARAM_OWN_ID && route->permit != PERMIT_USER)
         return complain(route, "parameter %s: an own id needs permission user", spec->name);
+    if (spec->kind == PARAM_NAMESPACE &&
+        (route->permit != PERMIT_ENTRIES || spec->place != PLACE_QUERY || spec->raw_only))
+        return complain(route, "parameter %s: a namespace needs permission entries and a query",
+                        spec->name);
     for (const struct param_spec *other = route->params; other != spec; other++) {
         if (strcmp(other->name, spec->name) == 0)
             return complain(route, "parameter %s is there twice", spec->name);
     }
-    return NULL;
+    return check_repeats(route, spec);
 }
 
 /* Moves *path behind its next "{name}" and gives the name; false when there is none. */

@@ -18,18 +18,31 @@ static bool is_admin(const struct principal *principal)
            is_key_with(principal, SCOPE_ADMIN);
 }
 
+/* A user, or a key that acts as its owner. */
+static bool is_somebody(const struct principal *principal)
+{
+    return is_signed_in_user(principal) ||
+           (is_key_with(principal, SCOPE_USER) && principal->user_id > 0);
+}
+
 /* `user` routes act on the principal's own things only, whoever it is: admins have routes of their
  * own. */
-static bool acts_as_itself(const struct principal *principal, int64_t target_user_id)
+static bool acts_as_itself(const struct principal *principal, struct permit_target target)
 {
-    bool is_somebody = is_signed_in_user(principal) ||
-                       (is_key_with(principal, SCOPE_USER) && principal->user_id > 0);
+    return is_somebody(principal) && target.app.len == 0 &&
+           (target.user_id == 0 || target.user_id == principal->user_id);
+}
 
-    return is_somebody && (target_user_id == 0 || target_user_id == principal->user_id);
+static bool acts_in_its_namespace(const struct principal *principal, struct permit_target target)
+{
+    bool has_one = is_key_with(principal, SCOPE_ENTRIES) && principal->space.len > 0;
+
+    return has_one && target.user_id == 0 &&
+           (target.app.len == 0 || str_eq(target.app, principal->space));
 }
 
 static bool is_allowed(enum permit permit, const struct permit_policy *policy,
-                       const struct principal *principal, int64_t target_user_id)
+                       const struct principal *principal, struct permit_target target)
 {
     switch (permit) {
     case PERMIT_DENY:
@@ -37,13 +50,14 @@ static bool is_allowed(enum permit permit, const struct permit_policy *policy,
     case PERMIT_PUBLIC:
         return true;
     case PERMIT_USER:
-        return acts_as_itself(principal, target_user_id);
+        return acts_as_itself(principal, target);
     case PERMIT_ADMIN:
         return is_admin(principal);
     case PERMIT_SCOPE_FLUSH:
         return is_admin(principal) || is_key_with(principal, SCOPE_FLUSH);
-    case PERMIT_SCOPE_ENTRIES:
-        return is_admin(principal) || is_key_with(principal, SCOPE_ENTRIES);
+    case PERMIT_ENTRIES:
+        return is_admin(principal) || acts_as_itself(principal, target) ||
+               acts_in_its_namespace(principal, target);
     case PERMIT_SCOPE_METRICS:
         return is_admin(principal) || is_key_with(principal, SCOPE_METRICS);
     case PERMIT_FLUSH_MESSAGES:
@@ -54,9 +68,9 @@ static bool is_allowed(enum permit permit, const struct permit_policy *policy,
 }
 
 enum permit_answer permit_decide(enum permit permit, const struct permit_policy *policy,
-                                 const struct principal *principal, int64_t target_user_id)
+                                 const struct principal *principal, struct permit_target target)
 {
-    if (is_allowed(permit, policy, principal, target_user_id))
+    if (is_allowed(permit, policy, principal, target))
         return PERMIT_YES;
     /* A row without a permission is our mistake: no sign-in would mend it. */
     if (permit != PERMIT_DENY && principal->kind == PRINCIPAL_ANONYMOUS)
@@ -77,8 +91,8 @@ const char *permit_name(enum permit permit)
         return "admin";
     case PERMIT_SCOPE_FLUSH:
         return "scope:flush";
-    case PERMIT_SCOPE_ENTRIES:
-        return "scope:entries";
+    case PERMIT_ENTRIES:
+        return "user or scope:entries";
     case PERMIT_SCOPE_METRICS:
         return "scope:metrics";
     case PERMIT_FLUSH_MESSAGES:

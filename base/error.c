@@ -19,6 +19,7 @@ const char *err_name(enum err err)
         [ERR_FORBIDDEN] = "forbidden",
         [ERR_NOT_FOUND] = "not_found",
         [ERR_CONFLICT] = "conflict",
+        [ERR_PRECONDITION] = "precondition",
         [ERR_TOO_LARGE] = "too_large",
         [ERR_UNSUPPORTED_TYPE] = "unsupported_type",
         [ERR_THROTTLED] = "throttled",

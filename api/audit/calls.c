@@ -13,6 +13,7 @@ static bool is_refusal(enum err outcome)
     case ERR_FORBIDDEN:
     case ERR_NOT_FOUND:
     case ERR_CONFLICT:
+    case ERR_PRECONDITION:
     case ERR_TOO_LARGE:
     case ERR_UNSUPPORTED_TYPE:
     case ERR_THROTTLED:
@@ -28,7 +29,7 @@ static enum audit_part part_of_clear(const struct call *call)
 {
     const struct permit_policy *policy = &call->app->policy;
     bool is_anybodys =
-        call->route->permit == PERMIT_USER ||
+        call->route->permit == PERMIT_USER || call->route->permit == PERMIT_ENTRIES ||
         (call->route->permit == PERMIT_FLUSH_MESSAGES && policy->flush_for_authenticated);
 
     return is_anybodys || call->principal.kind == PRINCIPAL_API_KEY ? AUDIT_CLEARS : AUDIT_CHANGES;

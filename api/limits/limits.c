@@ -75,13 +75,16 @@ struct key limits_key(const struct call *call)
     return key_of_principal(limit, &call->principal);
 }
 
-/* Those who may do it by a right of their own do it as often as their work takes. */
+/* Those who may do it by a right of their own do it as often as their work takes. So does a key that acts
+ * for no account, where accounts are counted: it works in the namespace of an application. */
 static bool is_exempt(const struct call *call)
 {
     const struct principal *principal = &call->principal;
+    enum limit_by by = limit_by(call->route->limit);
 
-    return limit_by(call->route->limit) == LIMIT_BY_COMMON &&
-           (principal->is_admin || principal->kind == PRINCIPAL_API_KEY);
+    return (by == LIMIT_BY_COMMON &&
+            (principal->is_admin || principal->kind == PRINCIPAL_API_KEY)) ||
+           (by == LIMIT_BY_USER && principal->user_id == 0);
 }
 
 static enum err count(struct call *call, const struct key *key)

@@ -23,12 +23,24 @@ struct route;
 struct param_value {
     const char *name;
     bool given;
-    int64_t integer; /* ids, numbers; booleans as 0 and 1 */
-    struct str text; /* percent-decoded */
+    int64_t integer;   /* ids, numbers; booleans as 0 and 1 */
+    struct str text;   /* percent-decoded; of one that may repeat the first */
+    struct str *texts; /* one that may repeat: each once, in the order they came; else NULL */
+    size_t text_count;
 };
 
 /* What went well, in the words of the operation; server/http/status.c turns it into a status code. */
-enum outcome { OUTCOME_OK = 0, OUTCOME_CREATED, OUTCOME_ACCEPTED, OUTCOME_NO_CONTENT };
+enum outcome {
+    OUTCOME_OK = 0,
+    OUTCOME_CREATED,
+    OUTCOME_ACCEPTED,
+    OUTCOME_NO_CONTENT,
+    OUTCOME_NOT_MODIFIED, /* the caller has what it asked for; there is no body */
+    OUTCOME_MISS /* nothing is cached there; the body is the row's "Not found." with what the reply has */
+};
+
+/* Whether what was asked for came from the cache. */
+enum cache_result { CACHE_RESULT_NONE = 0, CACHE_RESULT_MISS, CACHE_RESULT_HIT };
 
 enum tristate { UNKNOWN = -1, NO = 0, YES = 1 };
 
@@ -51,12 +63,20 @@ struct reply {
     enum outcome outcome;
     struct strbuf body; /* the JSON written through `json`; empty for OUTCOME_NO_CONTENT */
     struct json_writer json;
+    bool has_content; /* instead of body: call_give_content */
+    struct str content;
     struct str
         lasting_body;      /* not empty: instead of body; it stays as it is until the server ends */
-    struct str media_type; /* empty: application/json */
+    struct str media_type; /* empty: application/json, of content application/octet-stream */
     int64_t cache_version; /* > 0: becomes X-Cache-Version */
-    enum tristate cache_enabled; /* not UNKNOWN: becomes X-Cache-Enabled */
-    int64_t user_id;             /* > 0: becomes X-User-Id */
+    enum tristate cache_enabled;    /* not UNKNOWN: becomes X-Cache-Enabled */
+    int64_t user_id;                /* > 0: becomes X-User-Id */
+    enum cache_result cache_result; /* not NONE: becomes X-Cache, and with it */
+    int64_t age_s;                  /* >= 0: Age, */
+    int64_t ttl_s;                  /* >= 0: X-Cache-TTL, */
+    bool is_refresh;                /* X-Cache-Refresh: 1 */
+    struct str lease;               /* not empty: becomes X-Cache-Lease */
+    struct str etag;                /* not empty: becomes ETag, in quotes, which it must not hold */
     struct str location;
     struct reply_session session;
     int64_t retry_after_s;  /* > 0, with an error */
@@ -75,6 +95,10 @@ struct call {
     struct str body; /* raw; already within the row's limit */
     /* BODY_FIELDS: the body as an object, from JSON or a form; else NULL */
     const struct json *fields;
+    struct str content_type;  /* BODY_RAW: what the body is, as it was sent; empty: not said */
+    struct str lease;         /* X-Cache-Lease, unproven; empty: none */
+    struct str if_none_match; /* If-None-Match, as it was sent (etag.h); empty: none */
+    bool is_head;             /* only the head of the answer is sent */
     /* The value of the browser's session cookie, unproven; empty: none. For sign-in and logout. */
     struct str session_cookie;
     bool is_same_origin;   /* a page of this server sent it */
@@ -92,6 +116,10 @@ struct call {
  * The caller then fills in what the request carried. The arena is borrowed.
  */
 void call_init(struct call *call, struct app *app, const struct route *route, struct arena *arena);
+
+/* Answers with these bytes, which may be none, as they are. They stay where they are until the answer is
+ * sent. An empty media type is application/octet-stream. */
+void call_give_content(struct call *call, struct str content, struct str media_type);
 
 /* What an operation ends with once its answer is written: ERR_OK, or ERR_NO_MEMORY when the body did not fit. */
 CW_MUST_CHECK enum err call_finish(struct call *call);

@@ -25,7 +25,8 @@ enum err {
     ERR_UNAUTHENTICATED, /* no credential, or one that is not good */
     ERR_FORBIDDEN,       /* known who, but not allowed */
     ERR_NOT_FOUND,
-    ERR_CONFLICT, /* exists already, or changed meanwhile */
+    ERR_CONFLICT,     /* exists already, or changed meanwhile */
+    ERR_PRECONDITION, /* what the caller made a condition is not so; nothing was changed */
     ERR_TOO_LARGE,
     ERR_UNSUPPORTED_TYPE, /* a media type this route does not take (HTTP 415) */
     ERR_THROTTLED,        /* a limit of ours; comes with a number of seconds */

@@ -13,7 +13,9 @@ enum permit {
     PERMIT_USER,   /* a signed-in user on its own things, or a key that acts as its owner */
     PERMIT_ADMIN,
     PERMIT_SCOPE_FLUSH, /* an admin, or an API key with the scope */
-    PERMIT_SCOPE_ENTRIES,
+    /* entries of the cache service: a signed-in user or a key that acts as its owner in the account's
+       namespace, an API key with the scope in the one it was made for, an admin in any */
+    PERMIT_ENTRIES,
     PERMIT_SCOPE_METRICS,
     PERMIT_FLUSH_MESSAGES /* as SCOPE_FLUSH, or any signed-in user when auth.flush_permission =
                              authenticated */
@@ -30,12 +32,15 @@ struct permit_policy {
     _Atomic bool flush_for_authenticated;
 };
 
-/*
- * May this principal do it? `target_user_id`: the account a `user` route acts on, 0 when the
- * request names none (then it is the principal's own).
- */
+/* Whose things a request names; all zero: nobody's, and then they are the principal's own. */
+struct permit_target {
+    int64_t user_id; /* an account; -1: something was named that is nobody */
+    struct str app;  /* the namespace of an application */
+};
+
+/* May this principal do it? */
 enum permit_answer permit_decide(enum permit permit, const struct permit_policy *policy,
-                                 const struct principal *principal, int64_t target_user_id);
+                                 const struct principal *principal, struct permit_target target);
 
 /* "user", "admin", "scope:flush" …: for `cachewarden routes`, the schema and the golden file. */
 const char *permit_name(enum permit permit);

@@ -63,9 +63,16 @@ enum param_kind {
     PARAM_BOOLEAN,   /* true or false */
     PARAM_NAME,      /* 1 to 64 of a-z A-Z 0-9 . _ - */
     PARAM_STREAM_ID, /* a Redis stream id: digits, '-', digits */
-    PARAM_TEXT       /* 1 to 255 bytes of UTF-8 without control characters */
+    PARAM_TEXT,      /* 1 to 255 bytes of UTF-8 without control characters */
+    /* The same, 1 to 512 bytes, with any slashes. In a path no part between them is "." or "..", which
+       a proxy on the way would take for steps. */
+    PARAM_LABEL,
+    PARAM_MODEL, /* the same, 1 to 128 bytes, no slash; neither "." nor "..", so that a path can name it */
+    PARAM_NAMESPACE /* user:<id> (as `integer`) or app:<name>, the name as PARAM_NAME */
 };
 enum param_place { PLACE_QUERY = 0, PLACE_PATH };
+
+#define PARAM_REPEATS_MAX 16
 
 struct param_spec {
     const char *name;
@@ -77,6 +84,7 @@ struct param_spec {
        parameter */
     bool raw_only;
     bool required; /* in a query; in a path all are */
+    bool repeats;  /* in a query: may come up to PARAM_REPEATS_MAX times (param_value.texts) */
     const char *help;
 };
 
@@ -85,7 +93,7 @@ enum body_kind {
     /* as ignored, but one that names a parameter of the query is ERR_BAD_INPUT: it belongs there */
     BODY_NO_PARAMS,
     BODY_FIELDS, /* a JSON object or a form; other media types are ERR_UNSUPPORTED_TYPE */
-    BODY_RAW
+    BODY_RAW     /* any bytes, and what they are (call.content_type) */
 };
 
 /* The shape of error bodies, as the clients of each family of routes know it. */
@@ -129,6 +137,11 @@ bool route_ignores_query(const struct route *route);
  * request it asks about, and sends none.
  */
 bool route_reads_body(const struct route *route);
+/*
+ * Whether {name} in the row's path is text: percent-decoded, %2F as a slash, and refused by params_read,
+ * which says why. What stands for other names is found by the router as it was sent, or is no path.
+ */
+bool route_takes_text(const struct route *route, struct str name);
 /* Whoever watches the server asks it every few seconds, without a credential: /health…. */
 bool route_is_probe(const struct route *route);
 

@@ -42,6 +42,17 @@ static void forget_dead_session(struct app *app, struct call *call,
         call->reply.session.change = SESSION_ENDED;
 }
 
+/* What the request says about caches, for the operation. */
+static void take_cache_fields(struct exchange *exchange)
+{
+    const struct http_request *request = &exchange->request;
+    struct call *call = &exchange->call;
+
+    call->is_head = request->method == METHOD_HEAD;
+    call->if_none_match = request->known[FIELD_IF_NONE_MATCH];
+    call->lease = request->known[FIELD_LEASE];
+}
+
 /* Who is calling? Public rows look at no credential at all. */
 static enum err authenticate(struct app *app, struct exchange *exchange,
                              const struct cookies *cookies)
@@ -76,8 +87,9 @@ static bool admit(const struct dispatcher *dispatcher, struct exchange *exchange
     }
     session_keep(call);
 
-    enum permit_answer answer = permit_decide(call->route->permit, &app->policy, &call->principal,
-                                              params_target(call->route, request->query));
+    enum permit_answer answer =
+        permit_decide(call->route->permit, &app->policy, &call->principal,
+                      params_target(call->route, call->arena, request->query));
     if (answer != PERMIT_YES) {
         status_denied(exchange, answer);
         return false;
@@ -185,6 +197,7 @@ void dispatch_run(const struct dispatcher *dispatcher, struct exchange *exchange
         break;
     }
     call->route = match.route;
+    take_cache_fields(exchange);
 
     if (!admit(dispatcher, exchange))
         return;

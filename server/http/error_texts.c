@@ -35,6 +35,8 @@ struct str error_text_detail(struct exchange *exchange, enum err err)
         return error_text_or(given, SENTENCE_404);
     case ERR_CONFLICT:
         return error_text_or(given, "Conflict with what is there already.");
+    case ERR_PRECONDITION:
+        return error_text_or(given, "Precondition failed: nothing was changed.");
     case ERR_TOO_LARGE:
         return error_text_or(given, "Request body is too large.");
     case ERR_UNSUPPORTED_TYPE:

@@ -39,6 +39,8 @@ enum known_field {
     FIELD_REQUEST_ID,       /* X-Request-Id */
     FIELD_COOKIE,
     FIELD_XSRF_TOKEN, /* X-XSRF-TOKEN */
+    FIELD_IF_NONE_MATCH,
+    FIELD_LEASE, /* X-Cache-Lease */
     FIELD_COUNT
 };
 
@@ -67,6 +69,7 @@ struct http_response {
     struct str media_type;
     struct str body;
     bool body_lasts;  /* until the server ends, and is not copied */
+    bool is_content;  /* the body is what a client stored: no page of ours */
     struct str allow; /* 405 and OPTIONS */
     struct str location;
     int64_t retry_after_s;
@@ -76,9 +79,14 @@ struct http_response {
     int64_t cache_version; /* > 0: X-Cache-Version */
     int64_t user_id;       /* > 0: X-User-Id */
     enum tristate cache_enabled;
-    struct reply_session session; /* becomes Set-Cookie */
-    bool challenge;               /* WWW-Authenticate: Bearer */
-    bool refuses_coding;          /* Accept-Encoding: identity, which tells a 415 from others */
+    enum cache_result cache_result; /* X-Cache, and then where they are known (>= 0) */
+    int64_t age_s, ttl_s;           /* Age and X-Cache-TTL */
+    bool is_refresh;                /* X-Cache-Refresh: 1 */
+    struct str lease;               /* X-Cache-Lease */
+    struct str etag;                /* ETag, without its quotes */
+    struct reply_session session;   /* becomes Set-Cookie */
+    bool challenge;                 /* WWW-Authenticate: Bearer */
+    bool refuses_coding;            /* Accept-Encoding: identity, which tells a 415 from others */
     bool no_store;
     bool close;             /* framing cannot be trusted any more, or the body was not read */
     struct str cors_origin; /* not empty: an origin that may read this answer */

@@ -20,11 +20,13 @@ static const struct {
     [FIELD_REQUEST_ID] = {STR("X-Request-Id"), false},
     [FIELD_COOKIE] = {STR("Cookie"), false},
     [FIELD_XSRF_TOKEN] = {STR("X-XSRF-TOKEN"), true},
+    [FIELD_IF_NONE_MATCH] = {STR("If-None-Match"), true},
+    [FIELD_LEASE] = {STR("X-Cache-Lease"), true},
 };
 
 /*
  * Fields a proxy may not be told to drop: `Connection: Authorization` would strip who the caller
- * is, or where a message ends, somewhere between it and us.
+ * is, or where a message ends, somewhere between it and us; others what a write depends on.
  */
 static const struct str never_hop_by_hop[] = {
     STR("Host"),
@@ -41,6 +43,8 @@ static const struct str never_hop_by_hop[] = {
     STR("X-Forwarded-For"),
     STR("X-Forwarded-Proto"),
     STR("X-Request-Id"),
+    STR("If-None-Match"),
+    STR("X-Cache-Lease"),
 };
 
 #define GUARD_REFUSE(code, sentence) ((struct guard_verdict){(code), STR(sentence)})

@@ -11,8 +11,10 @@ enum { HEAD_RESERVE = 1024 };
 /* What a script of another origin may read beside the body, and send beside the simple headers. */
 #define EXPOSED                                                                          \
     "X-Cache-Version, X-Cache-Enabled, X-User-Id, X-Request-Id, Retry-After, Location, " \
-    "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
-#define ACCEPTED "Authorization, Content-Type, X-Api-Key, X-Request-Id"
+    "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, "                            \
+    "X-Cache, X-Cache-TTL, X-Cache-Lease, X-Cache-Refresh, Age, ETag"
+#define ACCEPTED \
+    "Authorization, Content-Type, X-Api-Key, X-Request-Id, If-None-Match, X-Cache-Lease"
 /* Browsers keep a preflight's answer this long, seconds; Chromium's own limit is 7200. */
 #define PREFLIGHT_MAX_AGE "600"
 
@@ -79,6 +81,35 @@ static void add_rate(struct strbuf *head, const struct http_response *response)
     add_number(head, STR("RateLimit-Reset: "), response->rate_reset_s);
 }
 
+static void add_cache_result(struct strbuf *head, const struct http_response *response)
+{
+    strbuf_add(head, response->cache_result == CACHE_RESULT_HIT ? STR("X-Cache: HIT\r\n")
+                                                                : STR("X-Cache: MISS\r\n"));
+    if (response->age_s >= 0)
+        add_number(head, STR("Age: "), response->age_s);
+    if (response->ttl_s >= 0)
+        add_number(head, STR("X-Cache-TTL: "), response->ttl_s);
+    if (response->is_refresh)
+        strbuf_add(head, STR("X-Cache-Refresh: 1\r\n"));
+}
+
+static void add_cached(struct strbuf *head, const struct http_response *response)
+{
+    if (response->cache_result != CACHE_RESULT_NONE)
+        add_cache_result(head, response);
+    if (response->lease.len > 0)
+        add_line(head, STR("X-Cache-Lease: "), response->lease);
+    if (response->etag.len > 0) {
+        strbuf_add(head, STR("ETag: \""));
+        add_line(head, response->etag, STR("\""));
+    }
+    /* What somebody stored is no page of ours: a browser runs nothing in it as if it were, and does not
+     * guess what it is. */
+    if (response->is_content)
+        strbuf_add(head, STR("X-Content-Type-Options: nosniff\r\n"
+                             "Content-Security-Policy: sandbox\r\n"));
+}
+
 static void add_optional(struct strbuf *head, const struct http_response *response)
 {
     if (response->no_store)
@@ -90,6 +121,7 @@ static void add_optional(struct strbuf *head, const struct http_response *respon
                  response->cache_enabled == YES ? STR("true") : STR("false"));
     if (response->user_id > 0)
         add_number(head, STR("X-User-Id: "), response->user_id);
+    add_cached(head, response);
     if (response->allow.len > 0)
         add_line(head, STR("Allow: "), response->allow);
     if (response->retry_after_s > 0)
@@ -134,7 +166,7 @@ struct str response_compose(struct exchange *exchange, struct response_date *dat
                             bool keep)
 {
     const struct http_response *response = &exchange->response;
-    bool has_length = response->status != 204;
+    bool has_length = response->status != 204 && response->status != 304;
     bool has_body = has_length && exchange->request.method != METHOD_HEAD && !response->body_lasts;
     struct strbuf head;
 
@@ -142,7 +174,8 @@ struct str response_compose(struct exchange *exchange, struct response_date *dat
     add_status_line(&head, response->status);
     add_date(&head, date, wall_s);
     if (has_length) {
-        add_line(&head, STR("Content-Type: "), response->media_type);
+        if (response->media_type.len > 0)
+            add_line(&head, STR("Content-Type: "), response->media_type);
         add_number(&head, STR("Content-Length: "), (int64_t)response->body.len);
     }
     strbuf_add(&head, keep ? STR("Connection: keep-alive\r\n") : STR("Connection: close\r\n"));

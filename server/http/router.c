@@ -15,6 +15,7 @@ struct node {
     bool both;       /* answers with and without the trailing slash */
     bool is_pattern;
     struct str segments[MAX_SEGMENTS]; /* patterns only */
+    bool takes_text[MAX_SEGMENTS];     /* route_takes_text */
     size_t segment_count;
     const struct route *by_method[METHODS];
     enum error_format error_format;
@@ -64,6 +65,11 @@ static bool is_placeholder(struct str segment)
     return segment.len > 2 && segment.ptr[0] == '{' && segment.ptr[segment.len - 1] == '}';
 }
 
+static bool is_text(const struct route *route, struct str segment)
+{
+    return is_placeholder(segment) && route_takes_text(route, str_sub(segment, 1, segment.len - 2));
+}
+
 /* "/a/{b}" gives "a", "{b}"; 0 when there are more than fit. */
 static size_t split_path(struct str path, struct str segments[MAX_SEGMENTS])
 {
@@ -109,8 +115,10 @@ static enum err read_path(const struct route *route, struct node *node, struct e
     if (node->segment_count == 0)
         return error_set(error, ERR_INTERNAL, "route %s: path %s has too many segments",
                          route->name, route->path);
-    for (size_t i = 0; i < node->segment_count; i++)
+    for (size_t i = 0; i < node->segment_count; i++) {
         holes += is_placeholder(node->segments[i]);
+        node->takes_text[i] = is_text(route, node->segments[i]);
+    }
     node->is_pattern = holes > 0;
     if (holes > ROUTER_MAX_VALUES)
         return error_set(error, ERR_INTERNAL, "route %s: path %s has too many placeholders",
@@ -129,7 +137,8 @@ static enum err add_route(struct router *router, const struct route *route, stru
         struct node *other = &router->nodes[i];
         if (!same_shape(node, other))
             continue;
-        if (!str_eq(node->path, other->path) || node->both != other->both)
+        if (!str_eq(node->path, other->path) || node->both != other->both ||
+            memcmp(node->takes_text, other->takes_text, sizeof node->takes_text) != 0)
             return error_set(error, ERR_INTERNAL,
                              "route %s: path %s is spelt differently by another route", route->name,
                              route->path);
@@ -262,11 +271,11 @@ static const struct node *find_static(const struct router *router, struct str pa
 }
 
 /*
- * May these bytes stand for a placeholder? Whatever a proxy on the way could read as another
- * path is refused: dot segments in any spelling, encoded slashes (but in a {label}, whose value is
- * a name and no path), encoded NUL, ';' and '\', which some take for separators.
+ * May these bytes stand for a placeholder that takes no text? Whatever a proxy on the way could read as
+ * another path is refused: dot segments in any spelling, encoded slashes, encoded NUL, ';' and '\\', which
+ * some take for separators.
  */
-static bool is_value(struct str segment, bool is_label)
+static bool is_value(struct str segment)
 {
     size_t dots = 0, others = 0;
 
@@ -276,9 +285,7 @@ static bool is_value(struct str segment, bool is_label)
         struct str escape = str_sub(segment, i, 3);
         char c = segment.ptr[i];
         if (c == ';' || c == '\\' || str_eq(escape, STR("%00")) ||
-            str_eq_nocase(escape, STR("%5c")))
-            return false;
-        if (str_eq_nocase(escape, STR("%2f")) && !is_label)
+            str_eq_nocase(escape, STR("%5c")) || str_eq_nocase(escape, STR("%2f")))
             return false;
         if (str_eq_nocase(escape, STR("%2e"))) {
             dots++;
@@ -302,7 +309,7 @@ static bool match_pattern(const struct node *node, const struct str segments[],
             if (!str_eq(wanted, segments[i]))
                 return false;
         } else {
-            if (!is_value(segments[i], str_eq(wanted, STR("{label}"))))
+            if (!node->takes_text[i] && !is_value(segments[i]))
                 return false;
             match->values[match->value_count++] = segments[i];
         }
@@ -310,24 +317,31 @@ static bool match_pattern(const struct node *node, const struct str segments[],
     return true;
 }
 
-static const struct node *find_pattern(const struct router *router, struct str path,
-                                       struct router_match *match)
+static const struct node *find_among(const struct router *router, struct str path, bool has_slash,
+                                     struct router_match *match)
 {
     struct str segments[MAX_SEGMENTS];
-    bool slash = path.len > 1 && path.ptr[path.len - 1] == '/';
-
-    if (path.len == 0 || path.ptr[0] != '/')
-        return NULL;
-    if (slash)
-        path.len--;
     size_t count = split_path(path, segments);
+
     for (size_t i = 0; i < router->pattern_count; i++) {
         const struct node *node = router->patterns[i];
-        if (node->segment_count == count && (node->both || !slash) &&
+        if (node->segment_count == count && (node->both || !has_slash) &&
             match_pattern(node, segments, match))
             return node;
     }
     return NULL;
+}
+
+/* A slash at the end is one more segment first, an empty one: a text of no bytes is refused as that. */
+static const struct node *find_pattern(const struct router *router, struct str path,
+                                       struct router_match *match)
+{
+    if (path.len == 0 || path.ptr[0] != '/')
+        return NULL;
+    const struct node *node = find_among(router, path, false, match);
+    if (!node && path.len > 1 && path.ptr[path.len - 1] == '/')
+        node = find_among(router, str_sub(path, 0, path.len - 1), true, match);
+    return node;
 }
 
 enum router_answer router_find(const struct router *router, enum http_method method,

@@ -16,6 +16,7 @@ static const struct {
     {201, "Created"},
     {202, "Accepted"},
     {204, "No Content"},
+    {304, "Not Modified"},
     {400, "Bad Request"},
     {401, "Unauthorized"},
     {403, "Forbidden"},
@@ -23,6 +24,7 @@ static const struct {
     {405, "Method Not Allowed"},
     {408, "Request Timeout"},
     {409, "Conflict"},
+    {412, "Precondition Failed"},
     {413, "Content Too Large"},
     {414, "URI Too Long"},
     {415, "Unsupported Media Type"},
@@ -71,6 +73,8 @@ static int status_of(enum err err)
         return 404;
     case ERR_CONFLICT:
         return 409;
+    case ERR_PRECONDITION:
+        return 412;
     case ERR_TOO_LARGE:
         return 413;
     case ERR_UNSUPPORTED_TYPE:
@@ -161,19 +165,60 @@ static void begin_error(struct exchange *exchange, enum err err)
         exchange->response.retry_after_s = retry_after_s > 0 ? retry_after_s : RETRY_AFTER_S;
 }
 
-static void render_reply(struct exchange *exchange)
+/* What goes into the head. */
+static void take_fields(struct exchange *exchange)
+{
+    const struct reply *reply = &exchange->call.reply;
+    struct http_response *response = &exchange->response;
+
+    response->no_store = exchange->call.route->no_store;
+    response->cache_version = reply->cache_version;
+    response->cache_enabled = reply->cache_enabled;
+    response->cache_result = reply->cache_result;
+    response->age_s = reply->age_s;
+    response->ttl_s = reply->ttl_s;
+    response->is_refresh = reply->is_refresh;
+    response->lease = reply->lease;
+    response->etag = reply->etag;
+    response->user_id = reply->user_id;
+    response->location = reply->location;
+}
+
+static void take_body(struct exchange *exchange)
 {
     struct reply *reply = &exchange->call.reply;
+    struct http_response *response = &exchange->response;
 
+    if (reply->has_content) {
+        response->media_type = error_text_or(reply->media_type, "application/octet-stream");
+        response->body = reply->content;
+        response->is_content = true;
+        return;
+    }
+    /* "Created", and no word more. */
+    if (reply->outcome == OUTCOME_CREATED && reply->body.len == 0 && !reply->body.failed)
+        return;
+    status_use_body(exchange, error_text_or(reply->media_type, "application/json"));
+    if (reply->lasting_body.len > 0) {
+        response->body = reply->lasting_body;
+        response->body_lasts = true;
+    }
+}
+
+static void render_reply(struct exchange *exchange)
+{
     status_begin(exchange, 200);
-    exchange->response.no_store = exchange->call.route->no_store;
-    exchange->response.cache_version = reply->cache_version;
-    exchange->response.cache_enabled = reply->cache_enabled;
-    exchange->response.user_id = reply->user_id;
-    exchange->response.location = reply->location;
-    switch (reply->outcome) {
+    take_fields(exchange);
+    switch (exchange->call.reply.outcome) {
     case OUTCOME_NO_CONTENT:
         exchange->response.status = 204;
+        return;
+    case OUTCOME_NOT_MODIFIED:
+        exchange->response.status = 304;
+        return;
+    case OUTCOME_MISS:
+        exchange->response.status = 404;
+        error_format_write(exchange, error_format_of(exchange), STR(SENTENCE_404));
         return;
     case OUTCOME_CREATED:
         exchange->response.status = 201;
@@ -184,17 +229,15 @@ static void render_reply(struct exchange *exchange)
     case OUTCOME_OK:
         break;
     }
-    status_use_body(exchange, error_text_or(reply->media_type, "application/json"));
-    if (reply->lasting_body.len > 0) {
-        exchange->response.body = reply->lasting_body;
-        exchange->response.body_lasts = true;
-    }
+    take_body(exchange);
 }
 
-/* What an operation left to be written as it is must not end a header line. */
+/* What an operation left to be written as it is must not end a header line, or the quotes of a tag. */
 static bool has_broken_header(const struct reply *reply)
 {
-    return str_has_control(reply->media_type) || str_has_control(reply->location);
+    return str_has_control(reply->media_type) || str_has_control(reply->location) ||
+           str_has_control(reply->lease) || str_has_control(reply->etag) ||
+           str_find(reply->etag, '"') >= 0;
 }
 
 void status_render(struct exchange *exchange, enum err err)
@@ -206,7 +249,7 @@ void status_render(struct exchange *exchange, enum err err)
         err = error_set_detail(&exchange->call.error, ERR_NO_MEMORY, "no memory for the answer");
     if (err == ERR_OK && has_broken_header(reply))
         err = error_set_detail(&exchange->call.error, ERR_INTERNAL,
-                               "a control character in the media type or the location");
+                               "a control character in what becomes a header field");
     if (err == ERR_OK) {
         render_reply(exchange);
         return;

@@ -12,7 +12,7 @@
 /* "Not Found". Never NULL. */
 const char *status_phrase(int status);
 /* The statuses we answer with, numbered; STATUS_COUNT for any other. Cheap for 200. */
-enum { STATUS_COUNT = 21 };
+enum { STATUS_COUNT = 23 };
 size_t status_index(int status);
 /* The other way round; index < STATUS_COUNT. */
 int status_at(size_t index);

@@ -160,9 +160,15 @@ void openapi_write_responses(const struct openapi_writer *writer, const struct r
 
 /* ---- requests ---- */
 
-static void write_param_schema(struct json_writer *json, const struct param_spec *spec)
+static void write_text_schema(struct json_writer *json, int64_t max)
 {
-    json_name(json, "schema");
+    json_add_string(json, "type", STR("string"));
+    json_add_integer(json, "minLength", 1);
+    json_add_integer(json, "maxLength", max);
+}
+
+static void write_value_schema(struct json_writer *json, const struct param_spec *spec)
+{
     json_open_object(json);
     switch (spec->kind) {
     case PARAM_ID:
@@ -190,13 +196,37 @@ static void write_param_schema(struct json_writer *json, const struct param_spec
         json_add_string(json, "pattern", STR("^[0-9]+-[0-9]+$"));
         break;
     case PARAM_TEXT:
+        write_text_schema(json, 255);
+        break;
+    case PARAM_LABEL:
+        write_text_schema(json, 512);
+        break;
+    case PARAM_MODEL:
+        write_text_schema(json, 128);
+        break;
+    case PARAM_NAMESPACE:
         json_add_string(json, "type", STR("string"));
-        json_add_integer(json, "minLength", 1);
-        json_add_integer(json, "maxLength", 255);
+        json_add_string(json, "pattern", STR("^(user:[1-9][0-9]*|app:[A-Za-z0-9._-]{1,64})$"));
         break;
     case PARAM_END:
         break;
     }
+    json_close_object(json);
+}
+
+/* One that repeats is `model=a&model=b`: an array, exploded, as is the standard's default for a query. */
+static void write_param_schema(struct json_writer *json, const struct param_spec *spec)
+{
+    json_name(json, "schema");
+    if (!spec->repeats) {
+        write_value_schema(json, spec);
+        return;
+    }
+    json_open_object(json);
+    json_add_string(json, "type", STR("array"));
+    json_add_integer(json, "maxItems", PARAM_REPEATS_MAX);
+    json_name(json, "items");
+    write_value_schema(json, spec);
     json_close_object(json);
 }
 

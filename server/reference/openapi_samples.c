@@ -35,13 +35,13 @@ static const char *allowed_caller(const struct route *route)
     case PERMIT_PUBLIC:
         return "nobody";
     case PERMIT_USER:
+    case PERMIT_ENTRIES:
         return "user";
     case PERMIT_SCOPE_FLUSH:
     case PERMIT_FLUSH_MESSAGES:
         return "key";
     case PERMIT_DENY:
     case PERMIT_ADMIN:
-    case PERMIT_SCOPE_ENTRIES:
     case PERMIT_SCOPE_METRICS:
         break;
     }
@@ -104,7 +104,9 @@ static void add_denied(struct maker *maker)
     take(sample, maker->exchange);
 
     sample = add(maker, "not_allowed", "A caller without the permission.");
-    sample->as = maker->route->permit == PERMIT_USER ? "key" : "user";
+    sample->as = maker->route->permit == PERMIT_USER || maker->route->permit == PERMIT_ENTRIES
+                     ? "key"
+                     : "user";
     status_denied(begin(maker), PERMIT_NO);
     take(sample, maker->exchange);
 }

@@ -158,6 +158,14 @@ END_TEST
 
 /* ---- one's own id ---- */
 
+static int64_t target_of(const char *route, const char *query)
+{
+    struct permit_target target = params_target(route_named(route), arena, query_of(query));
+
+    ck_assert_uint_eq(target.app.len, 0);
+    return target.user_id;
+}
+
 START_TEST(targets)
 {
     static const struct {
@@ -180,13 +188,13 @@ START_TEST(targets)
         {"user_id=9223372036854775808", -1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        int64_t target = params_target(route_named("cache.clear"), query_of(cases[i].query));
+        int64_t target = target_of("cache.clear", cases[i].query);
         ck_assert_msg(target == cases[i].target, "?%s is %lld",
                       cases[i].query ? cases[i].query : "", (long long)target);
     }
     /* A route that does not act on somebody has no target, whatever the query says. */
-    ck_assert_int_eq(params_target(route_named("cache.admin_clear"), query_of("user_id=5")), 0);
-    ck_assert_int_eq(params_target(route_named("auth.me"), query_of("user_id=5")), 0);
+    ck_assert_int_eq(target_of("cache.admin_clear", "user_id=5"), 0);
+    ck_assert_int_eq(target_of("auth.me", "user_id=5"), 0);
 }
 END_TEST
 
@@ -277,7 +285,7 @@ START_TEST(a_read_of_ones_own_knows_a_user_id)
     ck_assert_int_eq(read_query("cache.status", "_=1&user_id=42"), ERR_OK);
     ck_assert_int_eq(call_param(&call, "user_id")->integer, 42);
     ck_assert_int_eq(read_query("cache.status", "_=1&user_id=43"), ERR_FORBIDDEN);
-    ck_assert_int_eq(params_target(route_named("cache.status"), query_of("_=1&user_id=43")), 43);
+    ck_assert_int_eq(target_of("cache.status", "_=1&user_id=43"), 43);
     static const char *const misspelt[] = {"user%5fid=43", "userId=43",     "user-id=43",
                                            "USER_ID=43",   "user_id[]=43",  "user_ids=43",
                                            "%75serid=43",  "_=1&userid=43", "x[user_id]=43"};

@@ -294,6 +294,71 @@ START_TEST(a_flush_whose_body_names_a_parameter)
 }
 END_TEST
 
+/* ---- bodies that are whatever they are ---- */
+
+static enum err read_raw(const char *type, struct str body)
+{
+    static const struct route raw = {.name = "raw", .body = BODY_RAW};
+
+    call_init(&call, NULL, &raw, arena);
+    call.body = body;
+    return params_read_body(&call, str_from(type));
+}
+
+START_TEST(any_bytes_of_any_type)
+{
+    static const char *const types[] = {NULL,
+                                        "",
+                                        "application/json",
+                                        "text/html; charset=\"utf-8\"",
+                                        "application/vnd.a+b.c-1_2",
+                                        "multipart/form-data;boundary=\"a b\"",
+                                        "a/b;\tc=d",
+                                        "application/x-www-form-urlencoded",
+                                        "text/plain ; charset=utf-8"};
+    static const char bytes[] = "\0\xff\r\n{";
+    const struct str body = {bytes, sizeof bytes};
+
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        ck_assert_msg(read_raw(types[i], body) == ERR_OK, "%s: %s", types[i], call.error.caller);
+        ck_assert(str_eq(call.content_type, str_from(types[i])));
+        ck_assert(str_eq(call.body, body));
+        ck_assert_ptr_null(call.fields);
+    }
+    ck_assert_int_eq(read_raw("text/plain", STR_NONE), ERR_OK);
+}
+END_TEST
+
+/* It goes out one day as a line of a head. */
+START_TEST(a_type_that_is_none)
+{
+    static const char *const types[] = {"text",
+                                        "/",
+                                        "text/",
+                                        "/plain",
+                                        "text/plain/x",
+                                        "te xt/plain",
+                                        "text/pl ain",
+                                        ";",
+                                        ";a=b",
+                                        "text/plain\r\nSet-Cookie: a=b",
+                                        "a/b;c=\x7f",
+                                        "a/b;c=\xc2\x80",
+                                        "a/b;c=caf\xc3\xa9",
+                                        "a/b, c/d"};
+    char text[300] = "text/plain;a=";
+
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        expect_refused(read_raw(types[i], STR("x")), "Content-Type: ");
+        ck_assert_uint_eq(call.content_type.len, 0);
+    }
+    memset(text + strlen(text), 'x', 255 - strlen(text));
+    ck_assert_int_eq(read_raw(text, STR("x")), ERR_OK);
+    text[255] = 'x';
+    expect_refused(read_raw(text, STR("x")), "Content-Type: ");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api/params_body");
@@ -309,6 +374,8 @@ int main(void)
     tcase_add_test(tcase, bodies_that_do_not);
     tcase_add_test(tcase, bodies_that_nobody_can_read);
     tcase_add_test(tcase, a_flush_whose_body_names_a_parameter);
+    tcase_add_test(tcase, any_bytes_of_any_type);
+    tcase_add_test(tcase, a_type_that_is_none);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

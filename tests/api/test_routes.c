@@ -120,6 +120,8 @@ START_TEST(limits)
         expect_wrong(route, "is for each user");
         route.permit = PERMIT_USER;
         expect_sound(route);
+        route.permit = PERMIT_ENTRIES;
+        expect_sound(route);
     }
     struct route route = good();
     route.limit = LIMIT_LOGIN;
@@ -225,6 +227,42 @@ START_TEST(parameters)
         (struct param_spec){
             .name = "a", .kind = PARAM_NAME, .place = PLACE_PATH, .raw_only = true, .help = "h"},
         "raw_only is for the query");
+}
+END_TEST
+
+START_TEST(what_may_repeat)
+{
+    static const enum param_kind numbers[] = {PARAM_ID, PARAM_INTEGER, PARAM_BOOLEAN,
+                                              PARAM_STREAM_ID};
+    struct param_spec params[] = {{.name = "a", .repeats = true, .help = "h"}, {.kind = PARAM_END}};
+    struct route route = good();
+    route.params = params;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        params[0].kind = numbers[i];
+        expect_wrong(route, "only texts in a query may repeat");
+    }
+    static const enum param_kind texts[] = {PARAM_NAME, PARAM_TEXT, PARAM_LABEL, PARAM_MODEL};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        params[0].kind = texts[i];
+        expect_sound(route);
+    }
+    params[0].place = PLACE_PATH;
+    route.path = "/api/things/{a}";
+    expect_wrong(route, "only texts in a query may repeat");
+}
+END_TEST
+
+START_TEST(whose_namespace)
+{
+    struct param_spec params[] = {{.name = "a", .kind = PARAM_NAMESPACE, .help = "h"},
+                                  {.kind = PARAM_END}};
+    struct route route = good();
+    route.params = params;
+    expect_wrong(route, "needs permission entries");
+    route.permit = PERMIT_ENTRIES;
+    expect_sound(route);
+    params[0].raw_only = true;
+    expect_wrong(route, "needs permission entries and a query");
 }
 END_TEST
 
@@ -341,6 +379,8 @@ int main(void)
     tcase_add_test(tcase, name_path_summary_operation);
     tcase_add_test(tcase, format_and_sentence);
     tcase_add_test(tcase, parameters);
+    tcase_add_test(tcase, what_may_repeat);
+    tcase_add_test(tcase, whose_namespace);
     tcase_add_test(tcase, parameters_together);
     tcase_add_test(tcase, placeholders);
     tcase_add_test(tcase, two_rows_for_one_request);

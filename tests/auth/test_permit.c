@@ -20,18 +20,29 @@ static struct principal key(unsigned scopes, int64_t owner)
                               .scopes = scopes};
 }
 
+static struct permit_target mine_or(int64_t user_id)
+{
+    return (struct permit_target){.user_id = user_id};
+}
+
+static struct principal of_shop(struct principal principal)
+{
+    principal.space = STR("shop");
+    return principal;
+}
+
 /* In the order of enum permit: Y yes, N no, ? no credential. */
 static void expect(const char *who, struct principal principal, const struct permit_policy *policy,
                    int64_t target, const char *wanted)
 {
     static const enum permit permits[] = {
-        PERMIT_DENY,        PERMIT_PUBLIC,        PERMIT_USER,           PERMIT_ADMIN,
-        PERMIT_SCOPE_FLUSH, PERMIT_SCOPE_ENTRIES, PERMIT_FLUSH_MESSAGES,
+        PERMIT_DENY,        PERMIT_PUBLIC,  PERMIT_USER,           PERMIT_ADMIN,
+        PERMIT_SCOPE_FLUSH, PERMIT_ENTRIES, PERMIT_FLUSH_MESSAGES,
     };
     char got[sizeof permits / sizeof *permits + 1] = "";
 
     for (size_t i = 0; i < sizeof permits / sizeof *permits; i++) {
-        enum permit_answer answer = permit_decide(permits[i], policy, &principal, target);
+        enum permit_answer answer = permit_decide(permits[i], policy, &principal, mine_or(target));
         got[i] = answer == PERMIT_YES ? 'Y' : answer == PERMIT_NO ? 'N' : '?';
     }
     ck_assert_msg(strcmp(got, wanted) == 0, "%s, target %d: %s, not %s", who, (int)target, got,
@@ -44,15 +55,17 @@ START_TEST(every_caller_and_every_permission)
     expect("nobody", (struct principal){0}, &admins_flush, 0, "NY?????");
     expect("nobody", (struct principal){0}, &users_flush, 0, "NY?????");
     expect("nobody", (struct principal){0}, &users_flush, ME, "NY?????");
-    expect("user", user(false), &admins_flush, 0, "NYYNNNN");
-    expect("user", user(false), &users_flush, 0, "NYYNNNY");
+    expect("user", user(false), &admins_flush, 0, "NYYNNYN");
+    expect("user", user(false), &users_flush, 0, "NYYNNYY");
     expect("admin", user(true), &admins_flush, 0, "NYYYYYY");
     expect("key", key(0, 0), &users_flush, 0, "NYNNNNN");
     expect("key of an owner", key(0, ME), &users_flush, 0, "NYNNNNN");
     expect("flush key", key(SCOPE_FLUSH, 0), &admins_flush, 0, "NYNNYNY");
-    expect("entries key", key(SCOPE_ENTRIES, 0), &admins_flush, 0, "NYNNNYN");
+    expect("entries key, no namespace", key(SCOPE_ENTRIES, 0), &admins_flush, 0, "NYNNNNN");
+    expect("entries key", of_shop(key(SCOPE_ENTRIES, 0)), &admins_flush, 0, "NYNNNYN");
+    expect("key of shop", of_shop(key(0, 0)), &admins_flush, 0, "NYNNNNN");
     expect("admin key", key(SCOPE_ADMIN, 0), &admins_flush, 0, "NYNYYYY");
-    expect("user key", key(SCOPE_USER, ME), &users_flush, 0, "NYYNNNN");
+    expect("user key", key(SCOPE_USER, ME), &users_flush, 0, "NYYNNYN");
     expect("user key, no owner", key(SCOPE_USER, 0), &users_flush, 0, "NYNNNNN");
     expect("all scopes", key(SCOPE_FLUSH | SCOPE_ENTRIES | SCOPE_ADMIN | SCOPE_USER, ME),
            &admins_flush, 0, "NYYYYYY");
@@ -61,19 +74,75 @@ END_TEST
 
 START_TEST(user_routes_act_on_oneself_alone)
 {
-    expect("user", user(false), &admins_flush, ME, "NYYNNNN");
+    expect("user", user(false), &admins_flush, ME, "NYYNNYN");
     expect("user", user(false), &admins_flush, SOMEBODY_ELSE, "NYNNNNN");
     /* Admins too: they have their own route. */
     expect("admin", user(true), &admins_flush, SOMEBODY_ELSE, "NYNYYYY");
-    expect("user key", key(SCOPE_USER, ME), &admins_flush, ME, "NYYNNNN");
+    expect("user key", key(SCOPE_USER, ME), &admins_flush, ME, "NYYNNYN");
     expect("user key", key(SCOPE_USER, ME), &admins_flush, SOMEBODY_ELSE, "NYNNNNN");
     expect("admin key", key(SCOPE_ADMIN, 0), &admins_flush, SOMEBODY_ELSE, "NYNYYYY");
 }
 END_TEST
 
+static void expect_entries(const char *who, struct principal principal, struct permit_target target,
+                           enum permit_answer wanted)
+{
+    enum permit_answer answer = permit_decide(PERMIT_ENTRIES, &users_flush, &principal, target);
+
+    ck_assert_msg(answer == wanted, "%s in user:%d app:%.*s: %d", who, (int)target.user_id,
+                  STR_ARG(target.app), answer);
+}
+
+/* Everybody in their own namespace, and nobody but an admin in another. */
+START_TEST(entries_are_in_ones_own_namespace)
+{
+    const struct permit_target none = {0}, mine = {.user_id = ME},
+                               other = {.user_id = SOMEBODY_ELSE}, wrong = {.user_id = -1},
+                               shop = {.app = STR("shop")}, shops = {.app = STR("shops")};
+    const struct {
+        const char *who;
+        struct principal principal;
+        enum permit_answer none, mine, other, wrong, shop, shops;
+    } rows[] = {
+        {"nobody", {0}, 1, 1, 1, 1, 1, 1},
+        {"user", user(false), 2, 2, 0, 0, 0, 0},
+        {"user with a space", of_shop(user(false)), 2, 2, 0, 0, 0, 0},
+        {"admin", user(true), 2, 2, 2, 2, 2, 2},
+        {"admin key", key(SCOPE_ADMIN, 0), 2, 2, 2, 2, 2, 2},
+        {"entries key", of_shop(key(SCOPE_ENTRIES, 0)), 2, 0, 0, 0, 2, 0},
+        {"entries key of an owner", of_shop(key(SCOPE_ENTRIES, ME)), 2, 0, 0, 0, 2, 0},
+        {"entries key, no namespace", key(SCOPE_ENTRIES, 0), 0, 0, 0, 0, 0, 0},
+        {"user key", key(SCOPE_USER, ME), 2, 2, 0, 0, 0, 0},
+        {"user key of a namespace", of_shop(key(SCOPE_USER, ME)), 2, 2, 0, 0, 0, 0},
+        {"both", of_shop(key(SCOPE_USER | SCOPE_ENTRIES, ME)), 2, 2, 0, 0, 2, 0},
+        {"flush key", of_shop(key(SCOPE_FLUSH, 0)), 0, 0, 0, 0, 0, 0},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        expect_entries(rows[i].who, rows[i].principal, none, rows[i].none);
+        expect_entries(rows[i].who, rows[i].principal, mine, rows[i].mine);
+        expect_entries(rows[i].who, rows[i].principal, other, rows[i].other);
+        expect_entries(rows[i].who, rows[i].principal, wrong, rows[i].wrong);
+        expect_entries(rows[i].who, rows[i].principal, shop, rows[i].shop);
+        expect_entries(rows[i].who, rows[i].principal, shops, rows[i].shops);
+    }
+}
+END_TEST
+
+/* A namespace is no account: a user route never acts in one. */
+START_TEST(user_routes_know_no_namespace)
+{
+    struct principal me = user(false), key_of_shop = of_shop(key(SCOPE_USER | SCOPE_ENTRIES, ME));
+    const struct permit_target shop = {.app = STR("shop")};
+
+    ck_assert_int_eq(permit_decide(PERMIT_USER, NULL, &me, shop), PERMIT_NO);
+    ck_assert_int_eq(permit_decide(PERMIT_USER, NULL, &key_of_shop, shop), PERMIT_NO);
+}
+END_TEST
+
 START_TEST(without_a_policy_users_do_not_flush)
 {
-    expect("user", user(false), NULL, 0, "NYYNNNN");
+    expect("user", user(false), NULL, 0, "NYYNNYN");
 }
 END_TEST
 
@@ -91,7 +160,7 @@ START_TEST(flags_alone_give_nothing)
     expect("nobody with flags", nobody, &users_flush, 0, "NY?????");
     expect("user without id", no_id, &users_flush, 0, "NYNNNNN");
     expect("key without scope", no_scope, &users_flush, 0, "NYNNNNN");
-    expect("user with scopes", scoped_user, &admins_flush, 0, "NYYNNNN");
+    expect("user with scopes", scoped_user, &admins_flush, 0, "NYYNNYN");
     expect("unknown kind", unknown, &users_flush, 0, "NYNNNNN");
 }
 END_TEST
@@ -100,8 +169,8 @@ START_TEST(an_unknown_permission_denies)
 {
     struct principal admin = user(true), nobody = {0};
 
-    ck_assert_int_ne(permit_decide((enum permit)99, &users_flush, &admin, 0), PERMIT_YES);
-    ck_assert_int_ne(permit_decide((enum permit)99, &users_flush, &nobody, 0), PERMIT_YES);
+    ck_assert_int_ne(permit_decide((enum permit)99, &users_flush, &admin, mine_or(0)), PERMIT_YES);
+    ck_assert_int_ne(permit_decide((enum permit)99, &users_flush, &nobody, mine_or(0)), PERMIT_YES);
 }
 END_TEST
 
@@ -112,7 +181,7 @@ START_TEST(names)
     ck_assert_str_eq(permit_name(PERMIT_USER), "user");
     ck_assert_str_eq(permit_name(PERMIT_ADMIN), "admin");
     ck_assert_str_eq(permit_name(PERMIT_SCOPE_FLUSH), "scope:flush");
-    ck_assert_str_eq(permit_name(PERMIT_SCOPE_ENTRIES), "scope:entries");
+    ck_assert_str_eq(permit_name(PERMIT_ENTRIES), "user or scope:entries");
     ck_assert_str_eq(permit_name(PERMIT_FLUSH_MESSAGES), "scope:flush or policy");
     ck_assert_str_eq(permit_name((enum permit)99), "unknown");
 }
@@ -125,6 +194,8 @@ int main(void)
 
     tcase_add_test(tcase, every_caller_and_every_permission);
     tcase_add_test(tcase, user_routes_act_on_oneself_alone);
+    tcase_add_test(tcase, entries_are_in_ones_own_namespace);
+    tcase_add_test(tcase, user_routes_know_no_namespace);
     tcase_add_test(tcase, without_a_policy_users_do_not_flush);
     tcase_add_test(tcase, flags_alone_give_nothing);
     tcase_add_test(tcase, an_unknown_permission_denies);

@@ -13,16 +13,19 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define ROW(verb, row_path)                                      \
-    {                                                            \
-        .method = (verb), .path = (row_path), .name = (row_path) \
+#define ROW(verb, row_path, ...)                                                \
+    {                                                                           \
+        .method = (verb), .path = (row_path), .name = (row_path), ##__VA_ARGS__ \
     }
+
+static const struct param_spec label[] = {
+    {.name = "label", .kind = PARAM_LABEL, .place = PLACE_PATH}, {.kind = PARAM_END}};
 
 static const struct route routes[] = {
     ROW(METHOD_GET, "/api/cache/status/"),
     ROW(METHOD_DELETE, "/api/v1/cache"),
     ROW(METHOD_POST, "/api/v1/caches/{name}/flush"),
-    ROW(METHOD_GET, "/api/v1/entries/{label}"),
+    ROW(METHOD_GET, "/api/v1/entries/{label}", .params = label),
     ROW(METHOD_GET, "/a/{x}/b/{y}/"),
 };
 
@@ -77,8 +80,25 @@ static void expect_guarded(const struct http_request *request)
            str_find(request->known[FIELD_HOST], '/') < 0);
 }
 
+/* Any segment; the label that params_read makes of it is a clean one, and no way to another path. */
+static void expect_label(const struct route *route, struct str segment, struct arena *arena)
+{
+    struct call call;
+
+    call_init(&call, NULL, route, arena);
+    if (params_read(&call, (struct query){STR_NONE, false}, &segment, 1) != ERR_OK) {
+        expect(call.error.code == ERR_BAD_INPUT && call.error.caller[0] != '\0');
+        return;
+    }
+    struct str text = call_param(&call, "label")->text, part;
+    expect(text.len >= 1 && text.len <= 512 && !str_has_control(text) && str_is_utf8(text));
+    while (str_split(&text, '/', &part))
+        expect(!str_eq(part, STR(".")) && !str_eq(part, STR("..")));
+}
+
 /* Rows are found by their exact path; what stands for a placeholder is one clean segment. */
-static void expect_routed(const struct router *router, const struct http_request *request)
+static void expect_routed(const struct router *router, const struct http_request *request,
+                          struct arena *arena)
 {
     struct router_match match;
     enum router_answer answer = router_find(router, request->method, request->path, &match);
@@ -90,7 +110,12 @@ static void expect_routed(const struct router *router, const struct http_request
         expect(str_starts(str_from(match.route->path), request->path));
     for (size_t i = 0; i < match.value_count; i++) {
         struct str value = match.values[i];
-        expect(value.len > 0 && str_find(value, '/') < 0 && str_find(value, ';') < 0);
+        expect(str_find(value, '/') < 0);
+        if (match.route->params) {
+            expect_label(match.route, value, arena);
+            continue;
+        }
+        expect(value.len > 0 && str_find(value, ';') < 0);
         expect(!str_eq(value, STR(".")) && !str_eq(value, STR("..")) &&
                !str_eq_nocase(value, STR("%2e%2e")));
     }
@@ -131,7 +156,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         expect_guarded(&request);
     else /* a listed host may be asked for whatever Host says */
         expect(request.is_absolute || guard_check(&request, &listed).status != 0);
-    expect_routed(router, &request);
+    expect_routed(router, &request, arena);
     expect_client(&request, arena);
     arena_reset(arena);
     return 0;

@@ -64,8 +64,11 @@ static void expect_query(struct call *call, struct query query)
     }
     if (!call->route->params && !route_ignores_query(call->route))
         expect(query.raw.len == 0, "no parameter without a row for it");
-    int64_t target = params_target(call->route, query);
-    expect(target == 0 || target == call->principal.user_id, "whoever got here acts on itself");
+    struct permit_target target = params_target(call->route, call->arena, query);
+    expect(call->route->permit == PERMIT_ENTRIES || target.user_id == 0 ||
+               target.user_id == call->principal.user_id,
+           "whoever got here acts on itself");
+    expect(target.user_id >= 0, "and on somebody");
 }
 
 static void expect_body(const struct call *call)

@@ -163,7 +163,7 @@ static enum err walk(struct call *call, const struct loopback_request *request)
     const char *type = request->type ? request->type : "application/json";
 
     switch (permit_decide(call->route->permit, &call->app->policy, &call->principal,
-                          params_target(call->route, query))) {
+                          params_target(call->route, call->arena, query))) {
     case PERMIT_NO:
         return ERR_FORBIDDEN;
     case PERMIT_NO_CREDENTIAL:
@@ -190,7 +190,11 @@ struct loopback_answer *loopback_call(const struct loopback_request *request)
     answer->arena = arena_new(4096, 0);
     call_init(&call, request->app, find_route(request->route), answer->arena);
     call.principal = request->principal;
-    call.body = str_from(request->body);
+    call.body = request->body_size > 0 ? (struct str){request->body, request->body_size}
+                                       : str_from(request->body);
+    call.lease = str_from(request->lease);
+    call.if_none_match = str_from(request->if_none_match);
+    call.is_head = request->is_head;
     call.session_cookie = str_from(request->session_cookie);
     call.is_same_origin = request->is_same_origin;
     call.request_id = STR("request-1");

@@ -58,12 +58,15 @@ struct principal loopback_key(unsigned scopes, int64_t owner_id);
 struct loopback_request {
     const char *route; /* the row's name: "cache.clear" */
     struct principal principal;
-    const char *query;          /* behind the '?'; NULL: there is none */
-    const char *name;           /* what stands for {name} in the path */
+    const char *query; /* behind the '?'; NULL: there is none */
+    const char *name;  /* what stands for {name}, or {label} … in the path, as it is sent */
     const char *session_cookie; /* what the browser's holds; NULL: none */
     bool is_same_origin;
     const char *type; /* NULL with a body: application/json */
     const char *body;
+    size_t body_size;                  /* 0: up to its NUL */
+    const char *lease, *if_none_match; /* X-Cache-Lease, If-None-Match; NULL: none */
+    bool is_head;
     const char *address; /* of the client; NULL: 127.0.0.1 */
     struct app *app;     /* set by LOOPBACK */
 };

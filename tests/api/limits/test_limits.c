@@ -3,7 +3,11 @@
 #include "session.h"
 
 #include "limits_fixture.h"
+#include "patience.h"
 
+#include "cachewarden/arena.h"
+#include "cachewarden/clock.h"
+#include "cachewarden/routes.h"
 #include "limits/window.h"
 
 #include <hiredis/hiredis.h>
@@ -139,6 +143,29 @@ START_TEST(flushes_by_anybody)
         expect_rate(LOOPBACK(&node, "messages.flush", loopback_admin()), ERR_OK, 0, 0);
         expect_rate(LOOPBACK(&node, "messages.flush", loopback_key(SCOPE_FLUSH, 0)), ERR_OK, 0, 0);
     }
+}
+END_TEST
+
+/* An application clears as often as it works; it is no user who could be slowed down. */
+START_TEST(a_key_of_no_account_where_users_are_counted)
+{
+    static const struct route clear = {.name = "entries.clear",
+                                       .permit = PERMIT_ENTRIES,
+                                       .limit = LIMIT_CLEAR,
+                                       .effect = EFFECT_WRITE};
+    struct arena *arena = arena_new(4096, 0);
+    struct call call;
+
+    for (int i = 1; i <= 5; i++) {
+        call_init(&call, node.app, &clear, arena);
+        call.deadline_ns = clock_deadline_ns(PATIENCE_MS);
+        call.principal = loopback_key(SCOPE_ENTRIES, 0);
+        ck_assert_int_eq(limits_check(&call), ERR_OK);
+        ck_assert(call.reply.rate_limit == 0 && !call.is_limit_pending);
+        call.principal = loopback_user(7);
+        ck_assert_int_eq(limits_check(&call), i <= 3 ? ERR_OK : ERR_THROTTLED);
+    }
+    arena_free(&arena);
 }
 END_TEST
 
@@ -366,6 +393,7 @@ int main(void)
     tcase_add_test(tcase, logouts_by_a_key_and_by_its_owner);
     tcase_add_test(tcase, each_session_for_itself);
     tcase_add_test(tcase, flushes_by_anybody);
+    tcase_add_test(tcase, a_key_of_no_account_where_users_are_counted);
     tcase_add_test(tcase, a_window_that_is_over);
     tcase_add_test(tcase, nobody_is_locked_out_for_ever);
     tcase_add_test(tcase, a_counter_that_is_none);

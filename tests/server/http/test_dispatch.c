@@ -64,6 +64,27 @@ static enum err op_redis_down(struct call *call)
                            "connect: nobody there");
 }
 
+/* Answers with what it was given. */
+static enum err op_entry(struct call *call)
+{
+    calls++;
+    if (call->route->method == METHOD_GET && call_param(call, "label")->text.ptr[0] == 'm') {
+        call->reply.outcome = OUTCOME_MISS;
+        call->reply.cache_result = CACHE_RESULT_MISS;
+        return ERR_OK;
+    }
+    struct str said = str_format(call->arena, "%.*s|%.*s|%.*s|%.*s|%.*s|%d",
+                                 STR_ARG(call_param(call, "label")->text),
+                                 STR_ARG(call->content_type), STR_ARG(call->lease),
+                                 STR_ARG(call->if_none_match), STR_ARG(call->body), call->is_head);
+    call_give_content(call, said, STR("text/plain"));
+    return ERR_OK;
+}
+
+static const struct param_spec entry[] = {
+    {.name = "label", .kind = PARAM_LABEL, .place = PLACE_PATH},
+    {.name = "namespace", .kind = PARAM_NAMESPACE},
+    {.kind = PARAM_END}};
 static const struct param_spec own_user[] = {
     {.name = "user_id", .kind = PARAM_OWN_ID, .place = PLACE_QUERY}, {.kind = PARAM_END}};
 static const struct param_spec any_user[] = {
@@ -90,6 +111,10 @@ static const struct route routes[] = {
      .error_format = ERROR_FORMAT_CONTROL, .failure = "Failed to look"},
     {ROW(METHOD_POST, "/new", op_note), .permit = PERMIT_ADMIN, .body_limit = 8,
      .error_format = ERROR_FORMAT_PROBLEM},
+    {ROW(METHOD_GET, "/e/{label}", op_entry), .permit = PERMIT_ENTRIES, .params = entry,
+     .effect = EFFECT_READ, .error_format = ERROR_FORMAT_PROBLEM},
+    {ROW(METHOD_PUT, "/e/{label}", op_entry), .permit = PERMIT_ENTRIES, .params = entry,
+     .body = BODY_RAW, .error_format = ERROR_FORMAT_PROBLEM},
     {ROW(METHOD_GET, "/denied", op_note)}, /* no permission stated: nobody */
 };
 
@@ -199,7 +224,8 @@ static void close_app(void)
 struct ask {
     const char *method, *target;
     const char *authorization, *api_key;
-    const char *body, *content_type;
+    const char *body, *content_type, *coding;
+    const char *lease, *if_none_match;
     const char *cookie, *xsrf;
     bool is_same_origin;
 };
@@ -233,6 +259,10 @@ static void run(const struct ask *ask)
     exchange.request.known[FIELD_AUTHORIZATION] = str_from(ask->authorization);
     exchange.request.known[FIELD_API_KEY] = str_from(ask->api_key);
     exchange.request.known[FIELD_CONTENT_TYPE] = str_from(ask->content_type);
+    exchange.request.known[FIELD_CONTENT_LENGTH] = str_from(ask->coding ? "1" : NULL);
+    exchange.request.known[FIELD_CONTENT_ENCODING] = str_from(ask->coding);
+    exchange.request.known[FIELD_LEASE] = str_from(ask->lease);
+    exchange.request.known[FIELD_IF_NONE_MATCH] = str_from(ask->if_none_match);
     const struct http_field cookie = {STR("Cookie"), str_from(ask->cookie)};
     exchange.request.fields = &cookie;
     exchange.request.field_count = 1;
@@ -429,6 +459,75 @@ START_TEST(then_it_is_done)
 }
 END_TEST
 
+START_TEST(raw_bodies_and_what_goes_with_them)
+{
+    EXPECT(200, "a/b|image/png|l1|\"e\"|x\xff|0", "PUT", "/e/a%2Fb", .authorization = user_bearer,
+           .body = "x\xff", .content_type = "image/png", .lease = "l1", .if_none_match = "\"e\"");
+    ck_assert(str_eq(exchange.response.media_type, STR("text/plain")));
+    EXPECT(200, "a|||||0", "PUT", "/e/a", .authorization = user_bearer);
+    ck_assert_int_eq(reads, 1);
+    EXPECT(200, "a||l1|*||0", "GET", "/e/a", .authorization = user_bearer, .body = "not read",
+           .content_type = "image/png", .lease = "l1", .if_none_match = "*");
+    ck_assert_int_eq(reads, 0);
+    EXPECT(200, "a|||||1", "HEAD", "/e/a", .authorization = user_bearer);
+}
+END_TEST
+
+START_TEST(raw_bodies_are_refused)
+{
+    EXPECT(400,
+           PROBLEM("400", "Bad Request",
+                   "Content-Type: Must be a media type such as application/json, of at most 255 "
+                   "visible ASCII characters."),
+           "PUT", "/e/a", .authorization = user_bearer, .content_type = "nonsense");
+    EXPECT(413, PROBLEM("413", "Content Too Large", "Request body is too large."), "PUT", "/e/a",
+           .authorization = user_bearer,
+           .body = "01234567890123456789012345678901234567890123456789012345678901234");
+    EXPECT(415, NULL, "PUT", "/e/a", .authorization = user_bearer, .coding = "gzip");
+    ck_assert_int_eq(reads, 0);
+    EXPECT(200, NULL, "PUT", "/e/a", .authorization = user_bearer, .coding = "identity");
+}
+END_TEST
+
+START_TEST(a_bad_label_is_named)
+{
+    static const char *const targets[] = {"/e/", "/e/..", "/e/%2e", "/e/%00", "/e/%ff", "/e/a;b"};
+
+    for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+        EXPECT(401, NULL, "PUT", targets[i]);
+        EXPECT(400, NULL, "PUT", targets[i], .authorization = user_bearer);
+        ck_assert(strstr(exchange.response.body.ptr, "\"detail\":\"label: ") != NULL);
+        ck_assert_int_eq(reads, 0);
+    }
+    EXPECT(404, "{\"detail\":\"Not found.\"}", "PUT", "/e/a/b", .authorization = user_bearer);
+}
+END_TEST
+
+START_TEST(a_namespace_is_a_matter_of_permission)
+{
+    char target[64];
+
+    snprintf(target, sizeof target, "/e/a?namespace=user%%3A%lld", (long long)user_id);
+    EXPECT(200, NULL, "GET", target, .authorization = user_bearer);
+    EXPECT(200, NULL, "GET", target, .authorization = admin_bearer);
+    EXPECT(200, NULL, "GET", "/e/a?namespace=app:shop", .authorization = admin_bearer);
+    EXPECT(403, NULL, "GET", "/e/a?namespace=app:shop", .authorization = user_bearer);
+    EXPECT(403, NULL, "GET", "/e/a?namespace=nonsense", .authorization = user_bearer);
+    EXPECT(400, NULL, "GET", "/e/a?namespace=nonsense", .authorization = admin_bearer);
+    EXPECT(403, NULL, "GET", "/e/a", .api_key = key_secret);
+}
+END_TEST
+
+START_TEST(a_miss_is_no_failure)
+{
+    run(ASK("GET", "/e/m", .authorization = user_bearer));
+    ck_assert_int_eq(exchange.response.status, 404);
+    ck_assert_int_eq(exchange.response.cache_result, CACHE_RESULT_MISS);
+    ck_assert_int_eq(exchange.result, ERR_OK);
+    ck_assert(str_eq(exchange.response.body, STR(PROBLEM("404", "Not Found", "Not found."))));
+}
+END_TEST
+
 START_TEST(the_call_knows_when_and_from_whom)
 {
     EXPECT(204, NULL, "GET", "/deadline");
@@ -460,6 +559,11 @@ int main(void)
     tcase_add_test(tcase, permission_comes_next);
     tcase_add_test(tcase, parameters_and_body_come_last);
     tcase_add_test(tcase, then_it_is_done);
+    tcase_add_test(tcase, raw_bodies_and_what_goes_with_them);
+    tcase_add_test(tcase, raw_bodies_are_refused);
+    tcase_add_test(tcase, a_bad_label_is_named);
+    tcase_add_test(tcase, a_namespace_is_a_matter_of_permission);
+    tcase_add_test(tcase, a_miss_is_no_failure);
     tcase_add_test(tcase, the_call_knows_when_and_from_whom);
     tcase_add_test(tcase, failures_have_the_format_of_the_row_and_keep_their_reason);
     suite_add_tcase(suite, tcase);

@@ -99,6 +99,72 @@ START_TEST(every_optional_line)
 }
 END_TEST
 
+#define BEGINS(status) "HTTP/1.1 " status "\r\n" DATE
+#define KEEPS          "Connection: keep-alive\r\nX-Request-Id: 0123456789abcdef\r\n"
+
+START_TEST(a_hit_and_all_that_is_known_of_it)
+{
+    exchange.response = (struct http_response){.status = 200,
+                                               .media_type = STR("text/html"),
+                                               .body = STR("a\0b"),
+                                               .cache_version = 5,
+                                               .cache_enabled = YES,
+                                               .cache_result = CACHE_RESULT_HIT,
+                                               .age_s = 0,
+                                               .ttl_s = 3600,
+                                               .is_refresh = true,
+                                               .lease = STR("abc-_"),
+                                               .etag = STR("0f"),
+                                               .is_content = true};
+    struct str message = response_compose(&exchange, &date, NOON_S, true);
+    const struct str head =
+        STR(BEGINS("200 OK") "Content-Type: text/html\r\nContent-Length: 3\r\n" KEEPS
+                             "X-Cache-Version: 5\r\nX-Cache-Enabled: true\r\n"
+                             "X-Cache: HIT\r\nAge: 0\r\nX-Cache-TTL: 3600\r\n"
+                             "X-Cache-Refresh: 1\r\nX-Cache-Lease: abc-_\r\nETag: \"0f\"\r\n"
+                             "X-Content-Type-Options: nosniff\r\n"
+                             "Content-Security-Policy: sandbox\r\n\r\n");
+    ck_assert_msg(str_starts(message, head), "%.*s", STR_ARG(message));
+    ck_assert(str_eq(str_sub(message, head.len, message.len), STR("a\0b")));
+}
+END_TEST
+
+START_TEST(a_miss_and_its_lease)
+{
+    exchange.response = (struct http_response){.status = 404,
+                                               .media_type = STR("application/json"),
+                                               .body = STR("{}"),
+                                               .cache_enabled = UNKNOWN,
+                                               .cache_result = CACHE_RESULT_MISS,
+                                               .age_s = -1,
+                                               .ttl_s = -1,
+                                               .lease = STR("abc")};
+    expect_message(true, BEGINS("404 Not Found") "Content-Type: application/json\r\n"
+                                                 "Content-Length: 2\r\n" KEEPS
+                                                 "X-Cache: MISS\r\nX-Cache-Lease: abc\r\n\r\n{}");
+}
+END_TEST
+
+START_TEST(not_modified_has_no_body_and_no_length)
+{
+    exchange.response = (struct http_response){.status = 304,
+                                               .cache_enabled = UNKNOWN,
+                                               .cache_result = CACHE_RESULT_HIT,
+                                               .age_s = 7,
+                                               .ttl_s = -1,
+                                               .etag = STR("0f")};
+    expect_message(true, BEGINS("304 Not Modified") KEEPS
+                   "X-Cache: HIT\r\nAge: 7\r\nETag: \"0f\"\r\n\r\n");
+}
+END_TEST
+
+START_TEST(an_empty_answer_has_no_type)
+{
+    exchange.response = (struct http_response){.status = 201, .cache_enabled = UNKNOWN};
+    expect_message(true, BEGINS("201 Created") "Content-Length: 0\r\n" KEEPS "\r\n");
+}
+END_TEST
+
 START_TEST(the_date_changes_with_the_second)
 {
     struct str later;
@@ -123,7 +189,8 @@ START_TEST(listed_origins_may_read)
                          "Access-Control-Expose-Headers: X-Cache-Version, X-Cache-Enabled, "
                          "X-User-Id, X-Request-Id, Retry-After, "
                          "Location, RateLimit-Limit, RateLimit-Remaining, "
-                         "RateLimit-Reset\r\n\r\n{\"a\":1}");
+                         "RateLimit-Reset, X-Cache, X-Cache-TTL, X-Cache-Lease, "
+                         "X-Cache-Refresh, Age, ETag\r\n\r\n{\"a\":1}");
 }
 END_TEST
 
@@ -139,14 +206,14 @@ START_TEST(a_preflight_is_told_methods_and_headers)
         .status = 204, .allow = STR("OPTIONS, POST"), .cache_enabled = UNKNOWN};
     response_allow_origin(&exchange, origins, 1);
     expect_message(
-        true,
-        "HTTP/1.1 204 No Content\r\n" DATE
-        "Connection: keep-alive\r\nX-Request-Id: 0123456789abcdef\r\n"
-        "Allow: OPTIONS, POST\r\nAccess-Control-Allow-Origin: https://app.example\r\nVary: "
-        "Origin\r\n"
-        "Access-Control-Allow-Methods: OPTIONS, POST\r\n"
-        "Access-Control-Allow-Headers: Authorization, Content-Type, X-Api-Key, X-Request-Id\r\n"
-        "Access-Control-Max-Age: 600\r\n\r\n");
+        true, "HTTP/1.1 204 No Content\r\n" DATE
+              "Connection: keep-alive\r\nX-Request-Id: 0123456789abcdef\r\n"
+              "Allow: OPTIONS, POST\r\nAccess-Control-Allow-Origin: https://app.example\r\nVary: "
+              "Origin\r\n"
+              "Access-Control-Allow-Methods: OPTIONS, POST\r\n"
+              "Access-Control-Allow-Headers: Authorization, Content-Type, X-Api-Key, X-Request-Id, "
+              "If-None-Match, X-Cache-Lease\r\n"
+              "Access-Control-Max-Age: 600\r\n\r\n");
 }
 END_TEST
 
@@ -196,6 +263,10 @@ int main(void)
     tcase_add_test(tcase, head_has_the_length_but_no_body);
     tcase_add_test(tcase, no_content_has_neither);
     tcase_add_test(tcase, every_optional_line);
+    tcase_add_test(tcase, a_hit_and_all_that_is_known_of_it);
+    tcase_add_test(tcase, a_miss_and_its_lease);
+    tcase_add_test(tcase, not_modified_has_no_body_and_no_length);
+    tcase_add_test(tcase, an_empty_answer_has_no_type);
     tcase_add_test(tcase, the_date_changes_with_the_second);
     tcase_add_test(tcase, listed_origins_may_read);
     tcase_add_test(tcase, a_preflight_is_told_methods_and_headers);

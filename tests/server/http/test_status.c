@@ -138,6 +138,11 @@ static const struct row rows[] = {
     {&detail, ERR_NOT_FOUND, NULL, 404, JSON, "{\"detail\":\"Not found.\"}"},
     {&detail, ERR_CONFLICT, "A user with that username already exists.", 409, JSON,
      "{\"detail\":\"A user with that username already exists.\"}"},
+    {&detail, ERR_PRECONDITION, NULL, 412, JSON,
+     "{\"detail\":\"Precondition failed: nothing was changed.\"}"},
+    {&problem, ERR_PRECONDITION, "There is an entry.", 412, PROBLEM,
+     "{\"type\":\"about:blank\",\"title\":\"Precondition Failed\",\"status\":412,"
+     "\"detail\":\"There is an entry.\"}"},
     {&detail, ERR_TOO_LARGE, NULL, 413, JSON, "{\"detail\":\"Request body is too large.\"}"},
     {&detail, ERR_UNSUPPORTED_TYPE, NULL, 415, JSON, "{\"detail\":\"Unsupported media type.\"}"},
     {&detail, ERR_BUSY, NULL, 503, JSON, "{\"detail\":\"Service temporarily unavailable.\"}"},
@@ -213,6 +218,10 @@ START_TEST(every_error_in_every_format)
         exchange.call.reply.rate_reset_s = 17;
         exchange.call.reply.cache_version = 5; /* half an answer leaves no trace in an error */
         exchange.call.reply.cache_enabled = YES;
+        exchange.call.reply.cache_result = CACHE_RESULT_HIT;
+        exchange.call.reply.lease = exchange.call.reply.etag = STR("abc");
+        exchange.call.reply.is_refresh = true;
+        call_give_content(&exchange.call, STR("content"), STR("text/plain"));
         json_open_object(&exchange.call.reply.json);
         json_add_bool(&exchange.call.reply.json, "enabled", true);
 
@@ -221,6 +230,9 @@ START_TEST(every_error_in_every_format)
         ck_assert_int_eq(exchange.result, row->err);
         ck_assert_int_eq(exchange.response.cache_version, 0);
         ck_assert_int_eq(exchange.response.cache_enabled, UNKNOWN);
+        ck_assert_int_eq(exchange.response.cache_result, CACHE_RESULT_NONE);
+        ck_assert(exchange.response.lease.len == 0 && exchange.response.etag.len == 0);
+        ck_assert(!exchange.response.is_content && !exchange.response.is_refresh);
         ck_assert(exchange.response.no_store);
         ck_assert_int_eq(exchange.response.challenge, row->status == 401);
         ck_assert_int_eq(exchange.response.retry_after_s, row->status == 429   ? 17

@@ -1,0 +1,169 @@
+/* What a value of each kind must look like, and what is said of one that does not. */
+#include "params_private.h"
+
+#include <inttypes.h>
+
+/* ---- texts ---- */
+
+static bool is_text(struct str text, size_t max)
+{
+    return text.len >= 1 && text.len <= max && str_is_utf8(text) && !str_has_control(text);
+}
+
+static bool is_name(struct str s)
+{
+    if (s.len == 0 || s.len > 64)
+        return false;
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!letter && !(c >= '0' && c <= '9') && c != '.' && c != '_' && c != '-')
+            return false;
+    }
+    return true;
+}
+
+/* Redis would take more forms ("5", "+"); one canonical form is enough and cannot surprise. 0-0 is no
+ * entry's id, and Redis refuses to look before it. */
+static bool is_stream_id(struct str s)
+{
+    struct str ms, rest = s;
+    int64_t time_ms, sequence;
+
+    return str_split(&rest, '-', &ms) && str_to_int64(ms, 0, INT64_MAX, &time_ms) &&
+           str_to_int64(rest, 0, INT64_MAX, &sequence) && (time_ms > 0 || sequence > 0);
+}
+
+static bool is_dots(struct str part)
+{
+    return str_eq(part, STR(".")) || str_eq(part, STR(".."));
+}
+
+/*
+ * "a/../b" in a path is "a%2F..%2Fb". A proxy that decodes before it normalises makes another path of
+ * it, and another permission than the one it asked for may be what that path needs.
+ */
+static bool has_dots(struct str label)
+{
+    struct str rest = label, part;
+
+    while (str_split(&rest, '/', &part)) {
+        if (is_dots(part))
+            return true;
+    }
+    return false;
+}
+
+static bool is_label(const struct param_spec *spec, struct str text)
+{
+    return is_text(text, 512) && (spec->place != PLACE_PATH || !has_dots(text));
+}
+
+static bool is_model(struct str text)
+{
+    return is_text(text, 128) && str_find(text, '/') < 0 && !is_dots(text);
+}
+
+bool param_namespace(struct str text, struct permit_target *target_out)
+{
+    const struct str user = STR("user:"), app = STR("app:");
+
+    *target_out = (struct permit_target){.user_id = -1};
+    if (str_starts(text, user))
+        return str_to_int64(str_sub(text, user.len, text.len), 1, INT64_MAX, &target_out->user_id);
+    struct str name = str_sub(text, app.len, text.len);
+    if (!str_starts(text, app) || !is_name(name))
+        return false;
+    *target_out = (struct permit_target){.app = name};
+    return true;
+}
+
+static bool is_namespace(struct str text, int64_t *user_id_out)
+{
+    struct permit_target target;
+    bool is_good = param_namespace(text, &target);
+
+    *user_id_out = is_good ? target.user_id : 0;
+    return is_good;
+}
+
+/* ---- all ---- */
+
+bool param_fits(const struct param_spec *spec, struct str text, int64_t *integer_out)
+{
+    switch (spec->kind) {
+    case PARAM_ID:
+    case PARAM_OWN_ID:
+        return str_to_int64(text, 1, INT64_MAX, integer_out);
+    case PARAM_INTEGER:
+        return str_to_int64(text, spec->min, spec->max, integer_out);
+    case PARAM_BOOLEAN:
+        *integer_out = str_eq(text, STR("true"));
+        return *integer_out || str_eq(text, STR("false"));
+    case PARAM_NAME:
+        return is_name(text);
+    case PARAM_STREAM_ID:
+        return is_stream_id(text);
+    case PARAM_TEXT:
+        return is_text(text, 255);
+    case PARAM_LABEL:
+        return is_label(spec, text);
+    case PARAM_MODEL:
+        return is_model(text);
+    case PARAM_NAMESPACE:
+        return is_namespace(text, integer_out);
+    case PARAM_END:
+        break;
+    }
+    return false;
+}
+
+static const char *form_of(const struct param_spec *spec)
+{
+    switch (spec->kind) {
+    case PARAM_ID:
+    case PARAM_OWN_ID:
+        return "one positive whole number";
+    case PARAM_BOOLEAN:
+        return "true or false";
+    case PARAM_NAME:
+        return "1 to 64 letters, digits, dots, underscores or hyphens";
+    case PARAM_STREAM_ID:
+        return "an id such as 1700000000000-0, taken from an earlier answer";
+    case PARAM_TEXT:
+        return "1 to 255 bytes of UTF-8 without control characters";
+    case PARAM_LABEL:
+        return spec->place != PLACE_PATH
+                   ? "1 to 512 bytes of UTF-8 without control characters"
+                   : "1 to 512 bytes of UTF-8, percent-encoded, without control characters and "
+                     "without a part that is . or ..";
+    case PARAM_MODEL:
+        return "1 to 128 bytes of UTF-8, percent-encoded, without control characters and slashes, "
+               "and neither . nor ..";
+    case PARAM_NAMESPACE:
+        return "user:<id> or app:<name>";
+    case PARAM_INTEGER:
+    case PARAM_END:
+        break;
+    }
+    return NULL;
+}
+
+enum err param_refuse(struct call *call, const struct param_spec *spec)
+{
+    const char *form = form_of(spec);
+
+    if (spec->kind == PARAM_INTEGER)
+        return error_set(&call->error, ERR_BAD_INPUT,
+                         "%s: Must be a whole number from %" PRId64 " to %" PRId64 ".", spec->name,
+                         spec->min, spec->max);
+    if (!form)
+        return error_set_detail(&call->error, ERR_INTERNAL, "%s: a parameter without a kind",
+                                spec->name);
+    return error_set(&call->error, ERR_BAD_INPUT, "%s: Must be %s.", spec->name, form);
+}
+
+bool param_is_path_text(const struct param_spec *spec)
+{
+    return spec->kind == PARAM_LABEL || spec->kind == PARAM_MODEL;
+}
