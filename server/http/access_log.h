@@ -7,7 +7,7 @@
 /* In the order of the choices of log.access. */
 enum access_log {
     ACCESS_LOG_ALL,
-    ACCESS_LOG_FAILED, /* answered with 400 or above, or not at all */
+    ACCESS_LOG_FAILED, /* answered with 400 or above, or not at all; not misses of a cache */
     ACCESS_LOG_OFF,
 };
 

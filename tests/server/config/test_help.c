@@ -91,11 +91,11 @@ START_TEST(help_of_a_group_has_that_group_only)
     ck_assert_str_eq(
         text.ptr,
         "log.access = \"all\"\n"
-        "    Which requests get a line: all, those answered with 400 or above, or none. A "
-        "request that\n"
-        "    failed (5xx) gets its warning in any case; a /health or /metrics that went "
-        "well gets none\n"
-        "    above debug.\n"
+        "    Which requests get a line: all, those answered with 400 or above (not misses of a "
+        "cache), or\n"
+        "    none. A request that failed (5xx) gets its warning in any case; a /health or "
+        "/metrics that\n"
+        "    went well gets none above debug.\n"
         "    all or failed or off; variable CACHEWARDEN_LOG_ACCESS; SIGHUP applies a "
         "change\n"
         "log.level = \"info\"\n"

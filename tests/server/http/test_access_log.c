@@ -192,6 +192,7 @@ static const struct {
 } levels[] = {
     {200, ERR_OK, "/auth/me", "info", "", ""},
     {404, ERR_NOT_FOUND, NULL, "info", "info", ""},
+    {404, ERR_OK, "/auth/me", "info", "", ""}, /* a miss of the cache */
     {429, ERR_THROTTLED, "/auth/login", "info", "info", ""},
     {0, ERR_OK, "/auth/me", "info", "info", ""}, /* it went before there was an answer */
     {500, ERR_INTERNAL, "/auth/me", "warn", "warn", "warn"},
