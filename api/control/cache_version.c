@@ -72,7 +72,7 @@ static void add_write(const struct operation *op, const struct version_knowledge
                      op->action == CLEAR ? STR("clears") : STR("epoch"), STR("1"));
 }
 
-/* A clear is given its own number, which nobody else is, and not that of a clear right behind it. */
+/* A clear is given its own number, not that of a clear right behind it. */
 static void take_write(struct operation *op, int64_t number)
 {
     op->written_term = op->action == SWITCH ? op->switch_term : op->seen.term;
@@ -164,10 +164,12 @@ static enum err judge(struct operation *op, struct version_knowledge *known, boo
 }
 
 /* Redis took a write, and what came then failed: the caller is not to be told that nothing happened.
- * The log gets the reason. Of data that no version can be made of it is said that it is refused. */
+ * The log gets the reason. A switch that is refused is taken back (control_switch). */
 static enum err after_write(const struct operation *op, enum err err)
 {
-    if (err == ERR_OK || err == ERR_UPSTREAM_REFUSED || !op->was_written)
+    bool is_taken_back = op->action == SWITCH && err == ERR_UPSTREAM_REFUSED;
+
+    if (err == ERR_OK || is_taken_back || !op->was_written)
         return err;
     return redis_error_set(op->error, ERR_UNCERTAIN, REDIS_ERROR_UNCERTAIN, "%s",
                            op->error->detail);
@@ -255,6 +257,26 @@ enum err control_clear(struct app *app, struct arena *arena, int64_t user_id, in
                    state_out);
 }
 
+/* What is told to have failed must not have happened, nor happen the next time switches are put back. Redis
+ * may have taken it all the same, where no version can be made of the account's clears. */
+static enum err take_back(const struct operation *op, bool was_off, enum err err)
+{
+    struct error unwanted = {0};
+    struct operation back = {.app = op->app,
+                             .arena = op->arena,
+                             .action = SWITCH,
+                             .user_id = op->user_id,
+                             .enabled = !was_off,
+                             .deadline_ns = op->deadline_ns,
+                             .error = &unwanted};
+
+    if (users_switch_set(op->app->users, op->user_id, was_off, NULL) != ERR_OK)
+        log_event(LOG_LEVEL_WARN, "switches.ahead", LOG_INT("user_id", op->user_id));
+    if (!op->was_written || run(&back) == ERR_OK || back.was_written)
+        return err;
+    return redis_error_set(op->error, ERR_UNCERTAIN, REDIS_ERROR_UNCERTAIN, "%s", unwanted.detail);
+}
+
 /*
  * The users database first: a switch that Redis alone has could be lost with it a moment later. Before
  * that, a look whose control data it is: a switch that is refused must not be kept anywhere.
@@ -282,11 +304,7 @@ enum err control_switch(struct app *app, struct arena *arena, int64_t user_id, b
         return err;
     err = run(&op);
     *state_out = op.state;
-    /* It did not happen, and must not the next time switches are put back. */
-    if (err != ERR_OK && err != ERR_UNCERTAIN && !op.was_written &&
-        users_switch_set(app->users, user_id, was_off, NULL) != ERR_OK)
-        log_event(LOG_LEVEL_WARN, "switches.ahead", LOG_INT("user_id", user_id));
-    return err;
+    return err == ERR_OK || err == ERR_UNCERTAIN ? err : take_back(&op, was_off, err);
 }
 
 enum err control_clear_all(struct app *app, struct arena *arena, int64_t deadline_ns,

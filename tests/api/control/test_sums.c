@@ -5,6 +5,7 @@
 #include "two_nodes.h"
 
 #include "suite.h"
+#include "tcp_proxy.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -114,11 +115,61 @@ START_TEST(each_clear_raises_by_one)
 }
 END_TEST
 
+/* ---- a number of one's own ---- */
+
+static void *clear_once(void *arg)
+{
+    struct player *player = arg;
+    struct arena *own = arena_new(8192, 0);
+    player->failures += play_once(player, own, 0, &player->versions[0]) != ERR_OK;
+    arena_free(&own);
+    return NULL;
+}
+
+static int64_t clear_by(enum role role, int node)
+{
+    return role == CLEARS ? clear_on(node, USER) : clear_all_on(node);
+}
+
+/*
+ * A node clears in a term that it hears of by this very clear. While it looks at that term, others clear, too.
+ * It is told the number that its clear has made, and not theirs.
+ */
+START_TEST(a_clear_in_a_term_that_is_new)
+{
+    static struct player player;
+    char url[64];
+    redis = redis_server_start(NULL);
+    struct tcp_proxy *proxy = tcp_proxy_start(redis_server_port(redis));
+    snprintf(url, sizeof url, "redis://127.0.0.1:%d/0", tcp_proxy_port(proxy));
+    arena = arena_new(4096, 0);
+    open_node(&nodes[0], NULL, false);
+    loopback_open(&nodes[1], &(struct loopback_options){
+                                 .redis_url = url, .shares = &nodes[0], .is_unwatched = true});
+    ck_assert_int_eq(version_on(1, USER), 1);
+    redis_server_do(redis, "FLUSHALL");
+    player = (struct player){.node = 1, .role = _i == 0 ? CLEARS : CLEARS_ALL};
+    int64_t before = clear_by(player.role, 0);
+    tcp_proxy_hold(proxy, "restored", 1); /* is asked for by nothing but that look */
+    ck_assert_int_eq(pthread_create(&player.thread, NULL, clear_once, &player), 0);
+    tcp_proxy_wait_held(proxy);
+    ck_assert_int_eq(clear_by(player.role, 0), before + 2);
+    clear_all_on(0);
+    tcp_proxy_release(proxy);
+    pthread_join(player.thread, NULL);
+    ck_assert_msg(player.failures == 0, "%s", player.error.detail);
+    ck_assert_int_eq(player.versions[0], before + 1);
+    close_two();
+    tcp_proxy_stop(&proxy);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api/control/sums");
     TCase *tcase = tcase_create("sums");
     tcase_add_loop_test(tcase, each_clear_raises_by_one, 0, 2);
+    tcase_add_loop_test(tcase, a_clear_in_a_term_that_is_new, 0, 2);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
