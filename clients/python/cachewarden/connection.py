@@ -44,17 +44,13 @@ class Answer:
 class _Incoming:
     """The bytes of one answer."""
 
-    def __init__(self, sock, deadline, room):
-        self._sock, self._deadline, self._room = sock, deadline, room
+    def __init__(self, connection, deadline, room):
+        self._connection, self._deadline, self._room = connection, deadline, room
         self._bytes = bytearray()
         self.is_empty = True
 
     def _more(self):
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("no answer in time")
-        self._sock.settimeout(left)
-        data = self._sock.recv(65536)
+        data = self._connection.until(self._deadline).recv(65536)
         if not data:
             raise Closed("closed") if self.is_empty else Broken("the answer was cut off")
         self.is_empty = False
@@ -150,20 +146,29 @@ class Connection:
         except BaseException:
             self._sock.close()
             raise
+        self._is_readable = _readiness(self._sock)
+        self._timeout = 0
         self.is_kept = False  # whether it may carry another exchange
         self.was_sent = False  # whether all of the last request was
 
     def is_quiet(self):
         """Whether nothing came since the last answer: neither its end, nor what nobody asked for."""
-        return not _is_readable(self._sock) and not (self._has_tls and self._sock.pending())
+        return not self._is_readable() and not (self._has_tls and self._sock.pending())
+
+    def until(self, deadline):
+        """The socket, for one call that ends by then. Setting its timeout costs a system call: a little off will do."""
+        left = _left(deadline)
+        if not 0.9 * self._timeout <= left <= 1.1 * self._timeout:
+            self._sock.settimeout(left)
+            self._timeout = left
+        return self._sock
 
     def exchange(self, request, is_head, deadline, room):
         """The answer to a request, all of which goes out in one write."""
         self.is_kept = self.was_sent = False
-        self._sock.settimeout(_left(deadline))
-        self._sock.sendall(request)
+        self.until(deadline).sendall(request)
         self.was_sent = True
-        incoming = _Incoming(self._sock, deadline, room)
+        incoming = _Incoming(self, deadline, room)
         for _ in range(MAX_INTERIM):
             try:
                 minor, status, fields = _head(incoming)
@@ -186,12 +191,13 @@ class Connection:
             self._sock.close()
 
 
-def _is_readable(sock):
+def _readiness(sock):
+    """A function that tells whether there is something to read."""
     if not hasattr(select, "poll"):  # Windows, whose select() takes any socket
-        return bool(select.select([sock], [], [], 0)[0])
+        return lambda: select.select([sock], [], [], 0)[0]
     poll = select.poll()
     poll.register(sock, select.POLLIN)
-    return bool(poll.poll(0))
+    return lambda: poll.poll(0)
 
 
 def _left(deadline):
