@@ -18,7 +18,11 @@ enum example_caller {
 };
 
 /* What must be so for this answer. */
-enum example_given { GIVEN_NOTHING = 0, GIVEN_REDIS_DOWN };
+enum example_given {
+    GIVEN_NOTHING = 0,
+    GIVEN_REDIS_DOWN,
+    GIVEN_ENTRY /* the caller has stored {"name":"Lamp"} as JSON where the target's path leads */
+};
 
 struct route_example {
     const char *route;   /* its name: "cache.status" */
@@ -26,10 +30,13 @@ struct route_example {
     const char *summary; /* what it shows */
     enum example_caller caller;
     enum example_given given;
+    const char *header; /* one more line of the request's head, or NULL */
     const char *target; /* as sent; NULL: the row's path */
     const char
         *body; /* JSON, or NULL. <access_token> and <refresh_token> stand for the caller's own */
     int status;
+    const char
+        *media_type;   /* of the reply; NULL: told from its text. What was stored is of any type */
     const char *reply; /* JSON or text; NULL: none, or for an error what its error format says */
 };
 

@@ -4,7 +4,8 @@
  *
  * Beyond the standard every example has an x-request: the request that gets this answer, as whom
  * (`as`: nobody, user, admin, key; in a browser on a page of this server: page, session, ended_session),
- * and what must be so (`given`: redis_down, limit_used_up).
+ * what else stands in its head (`header`), and what must be so (`given`: redis_down, limit_used_up,
+ * entry_stored).
  */
 #ifndef SERVER_REFERENCE_OPENAPI_H
 #define SERVER_REFERENCE_OPENAPI_H
@@ -21,7 +22,8 @@ void openapi_write(struct strbuf *out);
 struct sample {
     const char *label, *summary;
     const char *as;           /* "nobody", "user", … */
-    const char *given;        /* "redis_down", "limit_used_up", or NULL */
+    const char *given;        /* "redis_down", "limit_used_up", "entry_stored", or NULL */
+    const char *header;       /* one more line of the head, or NULL */
     struct str target;        /* path and query */
     const char *body;         /* of the request; NULL: none */
     const char *content_type; /* of that */

@@ -41,6 +41,8 @@ static void write_request(const struct openapi_writer *writer, const struct samp
     json_add_string(json, "as", str_from(sample->as));
     if (sample->given)
         json_add_string(json, "given", str_from(sample->given));
+    if (sample->header)
+        json_add_string(json, "header", str_from(sample->header));
     json_add_string(json, "target", sample->target);
     if (sample->content_type)
         json_add_string(json, "content_type", str_from(sample->content_type));
@@ -248,15 +250,59 @@ void openapi_write_parameters(struct json_writer *json, const struct route *rout
     json_close_array(json);
 }
 
+/* Of those that went well; they come first. */
+static void write_body_examples(const struct openapi_writer *writer, const struct sample *samples,
+                                size_t count, bool is_value)
+{
+    struct json_writer *json = writer->json;
+
+    json_name(json, "examples");
+    json_open_object(json);
+    for (size_t i = 0; i < count; i++) {
+        if (!samples[i].body)
+            continue;
+        json_name(json, samples[i].label);
+        json_open_object(json);
+        json_add_string(json, "summary", str_from(samples[i].summary));
+        json_name(json, "value");
+        write_text(writer, str_from(samples[i].body), is_value);
+        json_close_object(json);
+    }
+    json_close_object(json);
+}
+
+static void write_fields(const struct openapi_writer *writer, const struct sample *samples,
+                         size_t count)
+{
+    static const char *const types[] = {"application/json", "application/x-www-form-urlencoded"};
+
+    for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
+        json_name(writer->json, types[t]);
+        json_open_object(writer->json);
+        write_schema(writer, samples, count, true);
+        write_body_examples(writer, samples, count, true);
+        json_close_object(writer->json);
+    }
+}
+
+static void write_raw(const struct openapi_writer *writer, const struct sample *samples,
+                      size_t count)
+{
+    json_name(writer->json, "*/*");
+    json_open_object(writer->json);
+    openapi_write_type(writer->json, "string");
+    write_body_examples(writer, samples, count, false);
+    json_close_object(writer->json);
+}
+
 void openapi_write_request_body(const struct openapi_writer *writer, const struct route *route,
                                 const struct sample *samples, size_t count)
 {
-    static const char *const types[] = {"application/json", "application/x-www-form-urlencoded"};
     struct json_writer *json = writer->json;
-    bool is_needed = true;
+    bool is_needed = route->body == BODY_FIELDS;
     size_t good = 0; /* those that succeed come first */
 
-    if (route->body != BODY_FIELDS)
+    if (route->body != BODY_FIELDS && route->body != BODY_RAW)
         return;
     for (; good < count && samples[good].status < 300; good++)
         is_needed = is_needed && samples[good].body;
@@ -265,25 +311,10 @@ void openapi_write_request_body(const struct openapi_writer *writer, const struc
     json_add_bool(json, "required", is_needed);
     json_name(json, "content");
     json_open_object(json);
-    for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
-        json_name(json, types[t]);
-        json_open_object(json);
-        write_schema(writer, samples, good, true);
-        json_name(json, "examples");
-        json_open_object(json);
-        for (size_t i = 0; i < good; i++) {
-            if (!samples[i].body)
-                continue;
-            json_name(json, samples[i].label);
-            json_open_object(json);
-            json_add_string(json, "summary", str_from(samples[i].summary));
-            json_name(json, "value");
-            write_text(writer, str_from(samples[i].body), true);
-            json_close_object(json);
-        }
-        json_close_object(json);
-        json_close_object(json);
-    }
+    if (route->body == BODY_FIELDS)
+        write_fields(writer, samples, good);
+    else
+        write_raw(writer, samples, good);
     json_close_object(json);
     json_close_object(json);
 }

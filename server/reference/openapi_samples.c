@@ -11,7 +11,11 @@
 
 #include <stdlib.h>
 
-enum { SAMPLES_MAX = 32, THROTTLED_S = 60 };
+enum {
+    SAMPLES_MAX = 32,
+    THROTTLED_S = 60,
+    USUAL_MAX_BODY = 1048576 /* server.max_body, where nobody set it */
+};
 
 struct maker {
     const struct route *route;
@@ -28,6 +32,9 @@ struct maker {
 static const char *const caller_names[] = {
     [AS_NOBODY] = "nobody", [AS_USER] = "user", [AS_ADMIN] = "admin",
     [AS_KEY] = "key",       [AS_PAGE] = "page", [AS_SESSION] = "session"};
+
+static const char *const given_names[] = {
+    [GIVEN_NOTHING] = NULL, [GIVEN_REDIS_DOWN] = "redis_down", [GIVEN_ENTRY] = "entry_stored"};
 
 static const char *allowed_caller(const struct route *route)
 {
@@ -161,11 +168,23 @@ static void add_wrong_type(struct maker *maker)
 static void add_too_large(struct maker *maker)
 {
     struct sample *sample = add(maker, "too_large", "A body over the limit.");
+    size_t limit = maker->route->body_limit;
 
     sample->body = NULL;
     sample->content_type = "application/json";
-    sample->body_size = maker->route->body_limit + 1;
+    sample->body_size = (limit > 0 ? limit : USUAL_MAX_BODY) + 1;
     status_body_refused(begin(maker), 413);
+    take(sample, maker->exchange);
+}
+
+static void add_coded(struct maker *maker)
+{
+    struct sample *sample = add(maker, "compressed", "A body that is coded.");
+
+    sample->header = "Content-Encoding: gzip";
+    sample->body = "nonsense";
+    sample->content_type = "text/plain";
+    status_coding_refused(begin(maker));
     take(sample, maker->exchange);
 }
 
@@ -195,6 +214,10 @@ static void add_errors(struct maker *maker)
         add_wrong_type(maker);
         add_too_large(maker);
     }
+    if (maker->route->body == BODY_RAW) {
+        add_too_large(maker);
+        add_coded(maker);
+    }
     if (maker->route->limit != LIMIT_NONE && limit_by(maker->route->limit) != LIMIT_BY_COMMON)
         add_throttled(maker);
 }
@@ -218,6 +241,8 @@ static struct str media_type_of(const struct route_example *example)
 {
     if (!example->reply)
         return STR_NONE;
+    if (example->media_type)
+        return str_from(example->media_type);
     if (example->reply[0] != '{')
         return STR("text/plain");
     return str_starts(str_from(example->reply), STR("{\"type\":\"about:blank\""))
@@ -230,7 +255,8 @@ static void add_example(struct maker *maker, const struct route_example *example
     struct sample *sample = add(maker, example->label, example->summary);
 
     sample->as = caller_names[example->caller];
-    sample->given = example->given == GIVEN_REDIS_DOWN ? "redis_down" : NULL;
+    sample->given = given_names[example->given];
+    sample->header = example->header;
     sample->target = str_from(example->target ? example->target : maker->route->path);
     sample->body = example->body;
     sample->content_type = example->body ? "application/json" : NULL;
