@@ -224,7 +224,7 @@ def _quoted(name):
 
 
 def _names(models):
-    names = (models,) if isinstance(models, str) else tuple(models)
+    names = (models,) if isinstance(models, str) else tuple(dict.fromkeys(models))
     if len(names) > MAX_MODELS or not all(isinstance(name, str) and _MODEL.fullmatch(name) for name in names):
         raise ValueError(f"models are at most {MAX_MODELS} names of 1 to 128 bytes without a slash")
     return names

@@ -217,7 +217,7 @@ class ALabel(unittest.TestCase):
             self.assertRaises(TypeError, cache_of(server).get, 7)
             for model in ("", "a/b", "a" * 129, "a\n", "\ud800"):
                 self.assertRaises(ValueError, cache_of(server).clear_model, model)
-            for models in ("", ["a", ""], ["a"] * 17, [7]):
+            for models in ("", ["a", ""], [str(n) for n in range(17)], [7]):
                 self.assertRaises(ValueError, cache_of(server).get, "a", models=models)
             self.assertEqual(server.requests, [])
 
