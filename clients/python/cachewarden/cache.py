@@ -110,7 +110,7 @@ class Cache:
         return answer.status != 412 and answer.get("x-cache-enabled") != "false"
 
     def forget(self, label):
-        """Drops one value. Whether there was one, as far as that is known."""
+        """Drops one value. Whether there was one, as far as that is known. A fill under way may bring it back."""
         return self._drop(self._entry(label), f"entry {label!r}", "deleted") is True
 
     def clear_model(self, model):
@@ -121,6 +121,19 @@ class Cache:
     def clear(self):
         """Drops the namespace; as above."""
         return self._drop(self._path(_ENTRIES), f"namespace {self._namespace or 'of a key'}", "generation")
+
+    def clear_matching(self, pattern):
+        """Starts to drop the labels that a pattern matches ("products:*"), one by one.
+
+        The id of the job, or None: it was not started. What a clear promises to fills that are under way this does not.
+        """
+        if not pattern:
+            raise ValueError("without a pattern it would be everything: clear()")
+        answer = self._ask("DELETE", self._path(_ENTRIES, [("pattern", pattern)]))
+        if answer is not None and answer.status == 202:
+            return _member(answer, "id")
+        log.error("%r was not cleared: %s", pattern, f"status {answer.status}" if answer else "no answer")
+        return None
 
     def increment(self, label, by=1, ttl=None):
         """The new number, or None: nobody knows whether it was counted. ttl: of a counter that begins with this."""

@@ -164,6 +164,15 @@ class Entries(unittest.TestCase):
             self.assertEqual([(request.method, request.path) for request in server.requests],
                              [("DELETE", "/api/v1/models/shop.Order"), ("DELETE", "/api/v1/entries")])
 
+    def test_are_cleared_by_pattern(self):
+        with StandIn(script(answer(202, {}, b'{"id":"j1","state":"running"}'), answer(409), HangUp(b""))) as server:
+            cache = cache_of(server)
+            self.assertEqual(cache.clear_matching("a:*"), "j1")
+            with self.assertLogs("cachewarden", "ERROR"):
+                self.assertEqual([cache.clear_matching("a:*") for _ in range(2)], [None, None])
+            self.assertRaises(ValueError, cache.clear_matching, "")
+            self.assertEqual(server.paths(), ["/api/v1/entries?pattern=a%3A%2A"] * 3)
+
     def test_are_counted(self):
         with StandIn(script(answer(200, {}, b'{"value":3}'))) as server:
             self.assertEqual(cache_of(server).increment("a", 2, ttl=60), 3)

@@ -1,7 +1,7 @@
 """Whole answers of a view, kept in the cache service."""
 
-import asyncio
 import functools
+import inspect
 import json
 
 from django.core.exceptions import ImproperlyConfigured
@@ -24,7 +24,7 @@ def cache_response(ttl, *, models=(), public=False, vary=()):
     """
 
     def decorate(view):
-        if asyncio.iscoroutinefunction(view):
+        if inspect.iscoroutinefunction(view):
             raise ImproperlyConfigured("cache_response is for views that are def, not async def")
 
         @functools.wraps(view)
