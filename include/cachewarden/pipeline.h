@@ -19,7 +19,8 @@ enum expect {
     EXPECT_STRING_OR_NIL,
     EXPECT_COUNTER_OR_NIL, /* nil, or a string that is one canonical int64, parsed into .integer */
     EXPECT_ARRAY,
-    EXPECT_ANY /* anything but an error */
+    EXPECT_ANY,     /* anything but an error */
+    EXPECT_UNJUDGED /* anything, an error too: the caller looks at it, and it is not counted as one */
 };
 
 /*

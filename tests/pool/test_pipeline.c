@@ -213,6 +213,7 @@ static const struct {
     {EXPECT_COUNTER_OR_NIL, "cn"},
     {EXPECT_ARRAY, "a"},
     {EXPECT_ANY, "ositcna"},
+    {EXPECT_UNJUDGED, "ositcna-"},
 };
 static const struct {
     char kind;
