@@ -2,8 +2,8 @@
 #ifndef AUTH_TOKENS_JWS_PRIVATE_H
 #define AUTH_TOKENS_JWS_PRIVATE_H
 
+#include "cachewarden/mac.h"
 #include "tokens/jws.h"
-#include "tokens/mac.h"
 
 #include <openssl/types.h>
 

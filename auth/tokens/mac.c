@@ -1,4 +1,4 @@
-#include "tokens/mac.h"
+#include "cachewarden/mac.h"
 
 #include <openssl/core_names.h>
 #include <openssl/evp.h>

@@ -3,8 +3,8 @@
 #include "tokens/claims.h"
 #include "tokens/claims_cache.h"
 #include "tokens/jws.h"
-#include "tokens/mac.h"
 
+#include "cachewarden/mac.h"
 #include "cachewarden/random.h"
 
 #include <stdlib.h>

@@ -6,9 +6,9 @@
 #include "api_key.h"
 #include "issuers/issuer_claims.h"
 #include "tokens/jws.h"
-#include "tokens/mac.h"
 
 #include "cachewarden/arena.h"
+#include "cachewarden/mac.h"
 #include "cachewarden/token.h"
 
 #include <stdlib.h>

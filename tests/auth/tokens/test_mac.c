@@ -1,4 +1,4 @@
-#include "tokens/mac.h"
+#include "cachewarden/mac.h"
 
 #include "cachewarden/arena.h"
 #include "suite.h"

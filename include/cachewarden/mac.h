@@ -5,8 +5,8 @@
  * thread. So every thread keeps a few keyed contexts of its own, found by the key's number; numbers
  * are never given twice, so a context of a freed key can never be taken for another's.
  */
-#ifndef AUTH_TOKENS_MAC_H
-#define AUTH_TOKENS_MAC_H
+#ifndef CACHEWARDEN_MAC_H
+#define CACHEWARDEN_MAC_H
 
 #include "cachewarden/error.h"
 #include "cachewarden/str.h"
