@@ -75,6 +75,79 @@ struct key key_user(int64_t user_id)
     return make_of_user(user_id, STR("}"));
 }
 
+static struct key make_of_namespace(const struct namespace *space, struct str part)
+{
+    static const char start[] = "cw:{app:";
+    struct key key;
+
+    if (space->user_id > 0)
+        return make_of_user(space->user_id, part);
+    /* A name from elsewhere than our checks could end the tag, and be somebody else's key. */
+    if (!key_is_cache_name(space->app))
+        die("a namespace is neither a user's nor an application's");
+    memcpy(key.bytes, start, sizeof start - 1);
+    key.len = sizeof start - 1;
+    memcpy(key.bytes + key.len, space->app.ptr, space->app.len);
+    key.len += space->app.len;
+    memcpy(key.bytes + key.len, part.ptr, part.len);
+    key.len += part.len;
+    return key;
+}
+
+struct key key_namespace(const struct namespace *space)
+{
+    return make_of_namespace(space, STR("}"));
+}
+
+struct key key_models(const struct namespace *space)
+{
+    return make_of_namespace(space, STR("}:m"));
+}
+
+static struct label_key make_of_label(const struct namespace *space, struct str part,
+                                      struct str label)
+{
+    struct key start = make_of_namespace(space, part);
+    struct label_key key = {.len = start.len + label.len};
+
+    if (label.len == 0 || label.len > KEY_LABEL_MAX)
+        die("a label of %zu bytes", label.len);
+    memcpy(key.bytes, start.bytes, start.len);
+    memcpy(key.bytes + start.len, label.ptr, label.len);
+    return key;
+}
+
+struct label_key key_entry(const struct namespace *space, struct str label)
+{
+    return make_of_label(space, STR("}:e:"), label);
+}
+
+struct label_key key_fill(const struct namespace *space, struct str label)
+{
+    return make_of_label(space, STR("}:c:"), label);
+}
+
+struct label_key key_turn(const struct namespace *space, struct str label)
+{
+    return make_of_label(space, STR("}:t:"), label);
+}
+
+struct key key_entries(const struct namespace *space)
+{
+    return make_of_namespace(space, STR("}:e:"));
+}
+
+struct key key_scratch(const struct namespace *space)
+{
+    struct key key = make_of_namespace(space, STR("}:s:"));
+    uint64_t number;
+
+    random_bytes(&number, sizeof number);
+    str_put_hex64(key.bytes + key.len, number);
+    key.len += STR_HEX64_SIZE - 1;
+    return key;
+}
+
 struct key key_dataset(void)
 {
     return make_fixed(STR("cw:dataset"));

@@ -6,12 +6,13 @@
 #define API_KEYSPACE_H
 
 #include "cachewarden/app.h"
+#include "cachewarden/namespace.h"
 #include "cachewarden/str.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The longest is cw:flushed: and the name of a cache (64). */
+/* The longest is key_scratch of an application with a name of 64. */
 #define KEY_MAX_SIZE 96
 
 /* The longest `jti` a refresh token may have to be looked up; ours have 32 hex digits. */
@@ -29,6 +30,36 @@ static inline struct str key_str(const struct key *key)
 
 /* Hash: an account's clears, and its switch of each term ("off:<term>"). user_id > 0. */
 struct key key_user(int64_t user_id);
+/* The same of any namespace; an application's has clears only. */
+struct key key_namespace(const struct namespace *space);
+/* Hash: how often each model of the namespace was cleared (entries/models.h). */
+struct key key_models(const struct namespace *space);
+
+/*
+ * Keys that end with a label: any bytes, as they are. Longer than the others, so a type of their own.
+ * All keys of a namespace share a hash tag.
+ */
+#define KEY_LABEL_MAX 512
+struct label_key {
+    size_t len;
+    char bytes[KEY_MAX_SIZE + KEY_LABEL_MAX];
+};
+
+static inline struct str label_key_str(const struct label_key *key)
+{
+    return (struct str){key->bytes, key->len};
+}
+
+/* What a label holds: a string, or a hash that is a counter. 1 to KEY_LABEL_MAX bytes. */
+struct label_key key_entry(const struct namespace *space, struct str label);
+/* String: somebody fills this label; gone by itself. */
+struct label_key key_fill(const struct namespace *space, struct str label);
+/* String: somebody puts something in the place of what is out of date there; gone by itself. */
+struct label_key key_turn(const struct namespace *space, struct str label);
+/* What key_entry of every label begins with. */
+struct key key_entries(const struct namespace *space);
+/* A fresh random name beside the namespace's entries; whoever writes it lets it expire. */
+struct key key_scratch(const struct namespace *space);
 
 struct key key_dataset(void); /* hash: which control data set this is, and the epoch */
 struct key key_audit(enum audit_part part); /* stream of what was done */

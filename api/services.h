@@ -7,6 +7,7 @@
 
 #include "cachewarden/app.h"
 #include "cachewarden/call.h"
+#include "cachewarden/pipeline.h"
 
 /* ---- caches/ ---- */
 
@@ -18,6 +19,14 @@ void caches_close(struct caches **caches);
 /* pool_renew_tls for the pools of targets with a Redis or database of their own, until one fails. */
 CW_MUST_CHECK enum err caches_renew_tls(struct caches *caches, const struct redis_address *files,
                                         bool changed_out[TLS_PARTS], struct error *error);
+
+/* ---- entries/ ---- */
+
+/* Of options: tokens.secret, from which the key of leases is derived. `control` is borrowed, and closed after
+ * entries_close. Not without users. */
+CW_MUST_CHECK enum err entries_open(const struct app_options *options, struct pool *control,
+                                    struct entries **entries_out, struct error *error);
+void entries_close(struct entries **entries);
 
 /* ---- audit/ ---- */
 
@@ -73,6 +82,25 @@ void limits_close(struct limits **limits);
 
 /* control_status for the caller itself, counted on the way against the limit of the call's row. */
 CW_MUST_CHECK enum err control_status_counted(struct call *call, struct cache_state *state_out);
+
+/*
+ * Commands of somebody else's in the round trip that looks at a namespace, ahead of what looks at it: so a
+ * value that was read is judged by numbers that were read later. What writes is sent again when the look is
+ * repeated because the control data had been lost; the version is another one then.
+ */
+struct control_part {
+    void (*add)(void *with, struct pipeline *pipeline);
+    /* Once the replies of a try are there; those of `add` begin at 0. What is taken counts only if the look
+     * succeeds, and then what was taken last. */
+    enum err (*take)(void *with, const struct pipeline *pipeline, struct error *error);
+    void *with;
+    bool writes; /* it is sent as a PIPELINE_WRITE */
+};
+/* control_status of any namespace, with this part (NULL: none). An application's is always enabled. */
+CW_MUST_CHECK enum err control_look(struct app *app, struct arena *arena,
+                                    const struct namespace *whose, const struct control_part *part,
+                                    int64_t deadline_ns, struct cache_state *state_out,
+                                    struct error *error);
 
 /* ---- what they share ---- */
 

@@ -1,6 +1,6 @@
 /*
- * Cache control: an account's clears and switch, and the epoch. Clearing is one increment; nothing is
- * deleted, so it costs the same however much is cached. A version that is shown is 1, the account's
+ * Cache control: a namespace's clears, an account's switch, and the epoch. Clearing is one increment; nothing
+ * is deleted, so it costs the same however much is cached. A version that is shown is 1, the namespace's
  * clears and the epoch together. Every operation is one round trip, as long as the version guard
  * trusts what it brought back, and they all go through `run`.
  */
@@ -23,9 +23,10 @@ struct operation {
     struct arena *arena;
     enum action action;
     enum version_guard_mode mode;
-    int64_t user_id;      /* 0: everybody */
-    bool enabled;         /* SWITCH: what it is to be */
-    struct call *counted; /* its limit is counted on the way, the first time; NULL: none is */
+    struct namespace whose; /* none given: everybody's */
+    bool enabled;           /* SWITCH: what it is to be */
+    struct call *counted;   /* its limit is counted on the way, the first time; NULL: none is */
+    const struct control_part *part; /* what else goes with it; NULL: nothing */
     int64_t deadline_ns;
     struct error *error;
     /* What came of it. */
@@ -49,7 +50,7 @@ static bool is_to_be_written(const struct operation *op, const struct version_kn
 static void add_switch(const struct operation *op, const struct version_knowledge *known,
                        struct pipeline *pipeline)
 {
-    struct key user = key_user(op->user_id);
+    struct key user = key_namespace(&op->whose);
     char buffer[SWITCH_FIELD_SIZE];
     struct str field = switch_field(buffer, known->term);
 
@@ -63,7 +64,7 @@ static void add_switch(const struct operation *op, const struct version_knowledg
 static void add_write(const struct operation *op, const struct version_knowledge *known,
                       struct pipeline *pipeline)
 {
-    struct key key = op->action == CLEAR_ALL ? key_dataset() : key_user(op->user_id);
+    struct key key = op->action == CLEAR_ALL ? key_dataset() : key_namespace(&op->whose);
 
     if (op->action == SWITCH)
         add_switch(op, known, pipeline);
@@ -82,18 +83,35 @@ static void take_write(struct operation *op, int64_t number)
         op->seen.epoch = number;
 }
 
+/* Of a try that brought all its replies. The part's come first, then that of what was written. */
+static enum err take_replies(struct operation *op, const struct pipeline *pipeline, size_t part,
+                             bool writes)
+{
+    enum err err = observation_take(pipeline, part + writes, &op->whose, &op->seen, op->error);
+
+    if (err == ERR_OK && writes)
+        take_write(op, pipeline_value(pipeline, part)->integer);
+    if (err == ERR_OK && op->part)
+        err = op->part->take(op->part->with, pipeline, op->error);
+    return err;
+}
+
 /* One round trip. */
 static enum err ask(struct operation *op, const struct version_knowledge *known)
 {
-    bool writes = is_to_be_written(op, known);
-    struct pipeline *pipeline = pipeline_new(op->arena, writes ? PIPELINE_WRITE : PIPELINE_READ);
+    bool writes = is_to_be_written(op, known), part_writes = op->part && op->part->writes;
+    struct pipeline *pipeline =
+        pipeline_new(op->arena, writes || part_writes ? PIPELINE_WRITE : PIPELINE_READ);
     struct call *call = op->counted;
     struct limit_appended appended = {0};
 
+    if (op->part)
+        op->part->add(op->part->with, pipeline);
+    size_t part = pipeline_count(pipeline);
     if (writes)
         add_write(op, known, pipeline);
     op->switch_term = known->term;
-    observation_ask(pipeline, op->user_id, known->term);
+    observation_ask(pipeline, &op->whose, known->term);
     if (call)
         limits_append(call, pipeline, &appended);
     enum err err = pipeline_run(op->app->control, pipeline, op->deadline_ns, op->error);
@@ -105,11 +123,8 @@ static enum err ask(struct operation *op, const struct version_knowledge *known)
         return ask(op, known);
     if (err != ERR_OK)
         return err;
-    op->was_written |= writes;
-    err = observation_take(pipeline, writes, op->user_id, &op->seen, op->error);
-    if (err == ERR_OK && writes)
-        take_write(op, pipeline_value(pipeline, 0)->integer);
-    return err;
+    op->was_written |= writes || part_writes;
+    return take_replies(op, pipeline, part, writes);
 }
 
 /* While switches are being put back, only the users database knows of one that is not yet; and of one that
@@ -121,9 +136,10 @@ static enum err judge_switch(struct operation *op, const struct version_knowledg
 
     if (op->action == SWITCH)
         is_off = !op->enabled;
-    else if (op->user_id > 0 && (op->switch_term != known->term ||
-                                 (!op->seen.has_switch && op->user_id > known->restored)))
-        err = users_switch_is_off(op->app->users, op->user_id, &is_off, op->error);
+    else if (op->whose.user_id > 0 &&
+             (op->switch_term != known->term ||
+              (!op->seen.has_switch && op->whose.user_id > known->restored)))
+        err = users_switch_is_off(op->app->users, op->whose.user_id, &is_off, op->error);
     op->state.enabled = !is_off;
     return err;
 }
@@ -209,7 +225,7 @@ enum err control_status(struct app *app, struct arena *arena, int64_t user_id, i
 {
     return run_for((struct operation){.app = app,
                                       .arena = arena,
-                                      .user_id = user_id,
+                                      .whose = namespace_of_user(user_id),
                                       .deadline_ns = deadline_ns,
                                       .error = error},
                    state_out);
@@ -219,10 +235,23 @@ enum err control_status_counted(struct call *call, struct cache_state *state_out
 {
     return run_for((struct operation){.app = call->app,
                                       .arena = call->arena,
-                                      .user_id = call->principal.user_id,
+                                      .whose = namespace_of_user(call->principal.user_id),
                                       .counted = call,
                                       .deadline_ns = call->deadline_ns,
                                       .error = &call->error},
+                   state_out);
+}
+
+enum err control_look(struct app *app, struct arena *arena, const struct namespace *whose,
+                      const struct control_part *part, int64_t deadline_ns,
+                      struct cache_state *state_out, struct error *error)
+{
+    return run_for((struct operation){.app = app,
+                                      .arena = arena,
+                                      .whose = *whose,
+                                      .part = part,
+                                      .deadline_ns = deadline_ns,
+                                      .error = error},
                    state_out);
 }
 
@@ -232,7 +261,7 @@ enum err control_observe(struct app *app, struct arena *arena, int64_t user_id,
     enum err err = run_for((struct operation){.app = app,
                                               .arena = arena,
                                               .mode = VERSION_GUARD_PASSIVE,
-                                              .user_id = user_id,
+                                              .whose = namespace_of_user(user_id),
                                               .deadline_ns = clock_deadline_ns(
                                                   app->budget_ms + VERSION_GUARD_PASSIVE_MS),
                                               .error = error},
@@ -248,10 +277,19 @@ enum err control_observe(struct app *app, struct arena *arena, int64_t user_id,
 enum err control_clear(struct app *app, struct arena *arena, int64_t user_id, int64_t deadline_ns,
                        struct cache_state *state_out, struct error *error)
 {
+    struct namespace whose = namespace_of_user(user_id);
+
+    return control_clear_namespace(app, arena, &whose, deadline_ns, state_out, error);
+}
+
+enum err control_clear_namespace(struct app *app, struct arena *arena,
+                                 const struct namespace *whose, int64_t deadline_ns,
+                                 struct cache_state *state_out, struct error *error)
+{
     return run_for((struct operation){.app = app,
                                       .arena = arena,
                                       .action = CLEAR,
-                                      .user_id = user_id,
+                                      .whose = *whose,
                                       .deadline_ns = deadline_ns,
                                       .error = error},
                    state_out);
@@ -265,13 +303,13 @@ static enum err take_back(const struct operation *op, bool was_off, enum err err
     struct operation back = {.app = op->app,
                              .arena = op->arena,
                              .action = SWITCH,
-                             .user_id = op->user_id,
+                             .whose = op->whose,
                              .enabled = !was_off,
                              .deadline_ns = op->deadline_ns,
                              .error = &unwanted};
 
-    if (users_switch_set(op->app->users, op->user_id, was_off, NULL) != ERR_OK)
-        log_event(LOG_LEVEL_WARN, "switches.ahead", LOG_INT("user_id", op->user_id));
+    if (users_switch_set(op->app->users, op->whose.user_id, was_off, NULL) != ERR_OK)
+        log_event(LOG_LEVEL_WARN, "switches.ahead", LOG_INT("user_id", op->whose.user_id));
     if (!op->was_written || run(&back) == ERR_OK || back.was_written)
         return err;
     return redis_error_set(op->error, ERR_UNCERTAIN, REDIS_ERROR_UNCERTAIN, "%s", unwanted.detail);
@@ -287,7 +325,7 @@ enum err control_switch(struct app *app, struct arena *arena, int64_t user_id, b
     struct operation op = {.app = app,
                            .arena = arena,
                            .action = SWITCH,
-                           .user_id = user_id,
+                           .whose = namespace_of_user(user_id),
                            .enabled = enabled,
                            .deadline_ns = deadline_ns,
                            .error = error};

@@ -12,22 +12,23 @@ struct str switch_field(char buffer[SWITCH_FIELD_SIZE], int64_t term)
     return (struct str){buffer, prefix.len + str_put_int64(buffer + prefix.len, term)};
 }
 
-void observation_ask(struct pipeline *pipeline, int64_t user_id, int64_t term)
+void observation_ask(struct pipeline *pipeline, const struct namespace *whose, int64_t term)
 {
     struct key dataset = key_dataset();
     char buffer[SWITCH_FIELD_SIZE];
 
-    if (user_id > 0) {
-        struct key user = key_user(user_id);
-        PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("HMGET"), key_str(&user), STR("clears"),
+    /* Of an application as well, which has no switch: what comes back has one form. */
+    if (namespace_is_given(whose)) {
+        struct key key = key_namespace(whose);
+        PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("HMGET"), key_str(&key), STR("clears"),
                      switch_field(buffer, term));
     }
     PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("HMGET"), key_str(&dataset), STR("term"),
                  STR("epoch"));
 }
 
-static enum err take_user(const struct value *reply, struct observation *observation,
-                          struct error *error)
+static enum err take_namespace(const struct value *reply, struct observation *observation,
+                               struct error *error)
 {
     const struct value *clears = &reply->items[0], *is_off = &reply->items[1];
 
@@ -36,20 +37,21 @@ static enum err take_user(const struct value *reply, struct observation *observa
     if (clears->kind != VALUE_NIL &&
         (clears->kind != VALUE_STRING ||
          !str_to_int64(clears->text, 0, INT64_MAX, &observation->clears)))
-        return refuse_reply(error, "the clears of an account are no number");
+        return refuse_reply(error, "the clears of a namespace are no number");
     observation->has_switch = is_off->kind == VALUE_STRING;
     observation->is_off = observation->has_switch && str_eq(is_off->text, STR("1"));
     return ERR_OK;
 }
 
-enum err observation_take(const struct pipeline *pipeline, size_t first, int64_t user_id,
-                          struct observation *observation_out, struct error *error)
+enum err observation_take(const struct pipeline *pipeline, size_t first,
+                          const struct namespace *whose, struct observation *observation_out,
+                          struct error *error)
 {
     enum err err = ERR_OK;
 
     *observation_out = (struct observation){.origin = pipeline_origin(pipeline)};
-    if (user_id > 0)
-        err = take_user(pipeline_value(pipeline, first++), observation_out, error);
+    if (namespace_is_given(whose))
+        err = take_namespace(pipeline_value(pipeline, first++), observation_out, error);
     const struct value *data = pipeline_value(pipeline, first);
     if (err != ERR_OK || data->count != 2)
         return err;

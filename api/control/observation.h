@@ -1,16 +1,17 @@
 /*
- * What one round trip brings back about an account and the data it lies in: clears, switch, term and
+ * What one round trip brings back about a namespace and the data it lies in: clears, switch, term and
  * epoch. How it is asked for, and how a version is made of it; whether that may be shown is for the
  * version guard to say. Pure but for the pipeline.
  *
  * The epoch is asked for last. The two numbers lie in different keys, so clears may come between them;
  * but each raises a version by one, so what is made of them was the version at some moment between, and
- * never one from before the account's own clear in the same pipeline. (In a cluster they are two
+ * never one from before the namespace's own clear in the same pipeline. (In a cluster they are two
  * pipelines, in this order.)
  */
 #ifndef API_CONTROL_OBSERVATION_H
 #define API_CONTROL_OBSERVATION_H
 
+#include "cachewarden/namespace.h"
 #include "cachewarden/pipeline.h"
 
 #include <stdbool.h>
@@ -31,11 +32,11 @@ struct observation {
     struct str install; /* of the users database it belongs to; in the reply */
 };
 
-/* Adds what is asked for: one command for an account (user_id > 0), and one for the data. */
-void observation_ask(struct pipeline *pipeline, int64_t user_id, int64_t term);
-/* Of the replies from `first` on. ERR_UPSTREAM_REFUSED: the account's clears are no number. */
+/* Adds what is asked for: one command for a namespace, if one is given, and one for the data. */
+void observation_ask(struct pipeline *pipeline, const struct namespace *whose, int64_t term);
+/* Of the replies from `first` on. ERR_UPSTREAM_REFUSED: the namespace's clears are no number. */
 CW_MUST_CHECK enum err observation_take(const struct pipeline *pipeline, size_t first,
-                                        int64_t user_id, struct observation *observation_out,
-                                        struct error *error);
+                                        const struct namespace *whose,
+                                        struct observation *observation_out, struct error *error);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "cachewarden/identity.h"
 #include "cachewarden/limits.h"
+#include "cachewarden/namespace.h"
 #include "cachewarden/permit.h"
 #include "cachewarden/pool.h"
 #include "cachewarden/tally.h"
@@ -43,6 +44,11 @@ enum audit_part {
     AUDIT_PARTS
 };
 
+/* The cache service. */
+struct entry_options {
+    int64_t default_ttl_s; /* of what is stored without a ttl; 0: an hour */
+};
+
 struct app_options {
     struct pool_options control; /* address and timeouts; the pool for control data */
     /* Taken over by a successful app_open, closed by app_close. NULL: no accounts and no sign-in, for
@@ -59,6 +65,7 @@ struct app_options {
     struct str environment;
     const struct cache_spec *caches;
     size_t cache_count;
+    struct entry_options entries;
     int64_t audit_keep[AUDIT_PARTS]; /* records kept of each part */
     int64_t audit_delayed_ms;        /* a record that waits longer is in the log, too; 0: 250 */
     struct str node_name;            /* for the audit; host name */
@@ -66,6 +73,7 @@ struct app_options {
 };
 
 struct caches;
+struct entries;
 struct audit;
 struct feed;
 struct janitor;
@@ -88,6 +96,7 @@ struct app {
     struct identity *identity;
     struct users *users;
     struct caches *caches;
+    struct entries *entries; /* the cache service; NULL without users */
     struct audit *audit;
     struct version_guard *guard;    /* of versions, that they never go back; NULL without users */
     struct feed *feed;              /* what other nodes revoke; NULL without users */
@@ -204,6 +213,10 @@ CW_MUST_CHECK enum err control_switch(struct app *app, struct arena *arena, int6
 CW_MUST_CHECK enum err control_clear(struct app *app, struct arena *arena, int64_t user_id,
                                      int64_t deadline_ns, struct cache_state *state_out,
                                      struct error *error);
+/* The same of any namespace. */
+CW_MUST_CHECK enum err control_clear_namespace(struct app *app, struct arena *arena,
+                                               const struct namespace *whose, int64_t deadline_ns,
+                                               struct cache_state *state_out, struct error *error);
 /* Raises everybody's version by one. */
 CW_MUST_CHECK enum err control_clear_all(struct app *app, struct arena *arena, int64_t deadline_ns,
                                          int64_t *epoch_out, struct error *error);

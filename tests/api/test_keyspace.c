@@ -9,10 +9,25 @@ static void expect_key(struct key key, const char *text)
                   text);
 }
 
+static void expect_label_key(struct label_key key, struct str text)
+{
+    ck_assert(str_eq(label_key_str(&key), text));
+}
+
 START_TEST(names_are_those_of_the_layout)
 {
     expect_key(key_user(1), "cw:{u:1}");
     expect_key(key_user(INT64_MAX), "cw:{u:9223372036854775807}");
+    const struct namespace user = {.user_id = 7}, app = {.app = {"shop.eu-1_b", 11}};
+    expect_key(key_namespace(&user), "cw:{u:7}");
+    expect_key(key_namespace(&app), "cw:{app:shop.eu-1_b}");
+    expect_key(key_models(&user), "cw:{u:7}:m");
+    expect_key(key_models(&app), "cw:{app:shop.eu-1_b}:m");
+    expect_key(key_entries(&app), "cw:{app:shop.eu-1_b}:e:");
+    expect_label_key(key_entry(&user, STR("a/b:\xff")), STR("cw:{u:7}:e:a/b:\xff"));
+    expect_label_key(key_entry(&app, STR("}")), STR("cw:{app:shop.eu-1_b}:e:}"));
+    expect_label_key(key_fill(&user, STR("a")), STR("cw:{u:7}:c:a"));
+    expect_label_key(key_turn(&user, STR("a")), STR("cw:{u:7}:t:a"));
     expect_key(key_dataset(), "cw:dataset");
     expect_key(key_revoked(), "cw:revoked");
     expect_key(key_events(), "cw:events");

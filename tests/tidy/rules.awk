@@ -28,7 +28,7 @@ BEGIN {
 	own("base", "arena clock die error exposition json lock log owner random sink str thread")
 	own("pool", "pipeline pool redis_error tls_summary value")
 	own("auth", "digest identity issuer mac password permit principal revocations session token users")
-	own("api", "app call examples limits params routes tally")
+	own("api", "app call entries examples limits namespace params routes tally")
 	owner["limits.def"] = "api"
 	owner["redis_commands.def"] = "api"
 

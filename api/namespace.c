@@ -1,0 +1,25 @@
+#include "cachewarden/namespace.h"
+
+#include "keyspace.h"
+
+#include <inttypes.h>
+
+bool namespace_parse(struct str text, struct namespace *space_out)
+{
+    const struct str user = STR("user:"), app = STR("app:");
+    struct namespace space = {0};
+
+    if (str_starts(text, user))
+        (void)str_to_int64(str_sub(text, user.len, text.len), 1, INT64_MAX, &space.user_id);
+    else if (str_starts(text, app) && key_is_cache_name(str_sub(text, app.len, text.len)))
+        space.app = str_sub(text, app.len, text.len);
+    *space_out = space;
+    return namespace_is_given(&space);
+}
+
+struct str namespace_text(struct arena *arena, const struct namespace *space)
+{
+    if (space->user_id > 0)
+        return str_format(arena, "user:%" PRId64, space->user_id);
+    return str_format(arena, "app:%.*s", STR_ARG(space->app));
+}

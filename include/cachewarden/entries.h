@@ -1,0 +1,91 @@
+/*
+ * Entries of the cache service: any bytes under a label, in a namespace (namespace.h). What is kept carries the
+ * numbers that were current when its fill began, and is served only while they are: so a clear is one increment,
+ * and a fill that began before it is never seen (docs/cache.md).
+ *
+ * A miss hands out a lease: those numbers, signed. A fill that brings it back counts from the miss; one without
+ * counts from its arrival.
+ */
+#ifndef CACHEWARDEN_ENTRIES_H
+#define CACHEWARDEN_ENTRIES_H
+
+#include "cachewarden/arena.h"
+#include "cachewarden/error.h"
+#include "cachewarden/namespace.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct app;
+
+#define ENTRY_LABEL_MAX  512
+#define ENTRY_MODEL_MAX  128
+#define ENTRY_MODELS_MAX 16
+#define ENTRY_TYPE_MAX   255
+#define ENTRY_TTL_MAX_S  INT64_C(315360000)
+/* What names a model may not outlive what remembers its clears (entries/models.h). */
+#define ENTRY_MODEL_TTL_MAX_S (INT64_C(30) * 86400)
+#define LEASE_LIFE_S          3600
+
+/* What every operation is told: where, and how long it may take. */
+struct entry_request {
+    struct app *app;
+    struct arena *arena; /* answers lie in it */
+    int64_t deadline_ns;
+    struct error *error;
+    struct namespace space;
+    struct str label; /* 1 to ENTRY_LABEL_MAX bytes; not for what is about the whole namespace */
+    /* Up to ENTRY_MODELS_MAX, none twice. Of a read: those that a fill will name. */
+    const struct str *models;
+    size_t model_count;
+};
+
+struct entry_found {
+    bool is_hit;
+    bool is_enabled; /* false: the account's cache is off, and every read is a miss */
+    int64_t version; /* of the namespace */
+    /* Of a hit: */
+    struct str body, content_type, etag;
+    int64_t age_s, ttl_s;
+    bool is_refresh; /* the reader is asked to fill it anew, before its life ends */
+    /* Of a miss, and of a hit that is to be filled anew; empty while the cache is off. */
+    struct str lease;
+};
+/* Errors of pipeline_run and of the users database. */
+CW_MUST_CHECK enum err entries_get(const struct entry_request *request,
+                                   struct entry_found *found_out);
+
+struct entry_fill {
+    struct str body, content_type;
+    struct str lease; /* as it was sent; empty: none */
+    int64_t ttl_s;
+    bool only_if_absent; /* ERR_PRECONDITION where something good is */
+};
+struct entry_stored {
+    bool was_there; /* something good was, before */
+    bool is_enabled;
+    bool is_void; /* something was cleared since the lease: it will never be served */
+};
+/* ERR_BAD_INPUT: the lease is none of this label, or too old; a model is named and ttl_s is too long. Nothing has
+ * changed then. Further errors as entries_get; ERR_UNCERTAIN: it may be stored. */
+CW_MUST_CHECK enum err entries_put(const struct entry_request *request,
+                                   const struct entry_fill *fill, struct entry_stored *stored_out);
+
+/* *was_there_out: something good was. */
+CW_MUST_CHECK enum err entries_delete(const struct entry_request *request, bool *was_there_out);
+
+/*
+ * Raises a counter by `by`, which is not 0. One that is not there begins at 0, and lives for ttl_s from then on.
+ * While the cache is off nothing is kept, and *value_out is `by`. ERR_BAD_INPUT: it would overflow; ERR_CONFLICT: what
+ * is there is no whole number. Nothing has changed then. ERR_UNCERTAIN: it may have been raised.
+ */
+CW_MUST_CHECK enum err entries_increment(const struct entry_request *request, int64_t by,
+                                         int64_t ttl_s, int64_t *value_out, bool *is_enabled_out);
+
+/* Drops all of the namespace. *generation_out: its version now. */
+CW_MUST_CHECK enum err entries_clear(const struct entry_request *request, int64_t *generation_out);
+/* Drops every entry of the namespace that was filled with this model. */
+CW_MUST_CHECK enum err entries_clear_model(const struct entry_request *request, struct str model,
+                                           int64_t *generation_out);
+
+#endif
