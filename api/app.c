@@ -81,6 +81,8 @@ static enum err open_services(struct app *app, const struct app_options *options
         err = open_identity(app, options, error);
     if (err == ERR_OK)
         err = caches_open(options, app->control, &app->caches, error);
+    if (err == ERR_OK && options->users)
+        err = entries_open(options, app->control, &app->entries, error);
     if (err == ERR_OK)
         err = limits_open(&options->limits, &app->limits, error);
     if (err == ERR_OK)
@@ -209,6 +211,7 @@ void app_close(struct app **app)
     audit_close(&closing->audit, clock_deadline_ns(CLOSE_MS));
     health_close(&closing->health);
     limits_close(&closing->limits);
+    entries_close(&closing->entries);
     caches_close(&closing->caches);
     version_guard_free(&closing->guard);
     if (closing->identity)

@@ -128,6 +128,7 @@ static enum err open_app(const struct config *config, struct arena *arena, struc
         .policy = {.flush_for_authenticated = config->auth_flush_permission == FLUSH_AUTHENTICATED},
         .registration_open = config->users_registration == REGISTRATION_OPEN,
         .environment = str_from(config->environment),
+        .entries = {.default_ttl_s = config->entries_default_ttl_s},
         .node_name = str_from(node),
         .workers = (unsigned)config->server_threads,
     };

@@ -1,0 +1,54 @@
+/* Taking entries away: one by its label; those of a model, or all of a namespace, by one increment. */
+#include "cachewarden/app.h"
+#include "cachewarden/clock.h"
+#include "entries/counter.h"
+#include "entries/look.h"
+#include "keyspace.h"
+#include "services.h"
+
+static void add_drop(void *with, struct pipeline *pipeline)
+{
+    const struct label_key *key = with;
+
+    entry_ask_head(pipeline, label_key_str(key));
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("UNLINK"), label_key_str(key));
+}
+
+enum err entries_delete(const struct entry_request *request, bool *was_there_out)
+{
+    struct label_key key = key_entry(&request->space, request->label);
+    struct entry_look look = {.request = request,
+                              .add = add_drop,
+                              .with = &key,
+                              .writes = true,
+                              .models = models_of(request)};
+    enum err err = entry_look(&look);
+
+    *was_there_out = false;
+    if (err == ERR_OK)
+        err = entry_judge_head(&look, look.pipeline, 0, clock_wall_ms(), was_there_out);
+    return err;
+}
+
+enum err entries_clear(const struct entry_request *request, int64_t *generation_out)
+{
+    struct cache_state state;
+    enum err err = control_clear_namespace(request->app, request->arena, &request->space,
+                                           request->deadline_ns, &state, request->error);
+
+    *generation_out = state.version;
+    if (err == ERR_OK)
+        recent_note(request->app->entries->recent, &request->space,
+                    &(struct recent_state){state.version, state.enabled});
+    return err;
+}
+
+enum err entries_clear_model(const struct entry_request *request, struct str model,
+                             int64_t *generation_out)
+{
+    int64_t count = 0;
+    enum err err = models_clear(request, model, &count);
+
+    *generation_out = 1 + count;
+    return err;
+}

@@ -1,0 +1,17 @@
+/* app->entries: what the files of the cache service share. */
+#ifndef API_ENTRIES_ENTRIES_PRIVATE_H
+#define API_ENTRIES_ENTRIES_PRIVATE_H
+
+#include "cachewarden/mac.h"
+#include "cachewarden/pool.h"
+#include "entries/recent.h"
+
+struct entries {
+    struct pool *pool; /* where entries live: that of control data, or one of their own */
+    bool owns_pool;
+    int64_t default_ttl_s;
+    struct mac_key *lease_key;
+    struct recent *recent;
+};
+
+#endif

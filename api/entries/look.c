@@ -1,0 +1,166 @@
+#include "entries/look.h"
+
+#include "cachewarden/app.h"
+#include "cachewarden/redis_error.h"
+#include "entries/counter.h"
+#include "keyspace.h"
+#include "services.h"
+
+struct model_set models_of(const struct entry_request *request)
+{
+    struct model_set models = {.count = request->model_count};
+
+    for (size_t i = 0; i < request->model_count; i++)
+        models.names[i] = request->models[i];
+    return models;
+}
+
+struct pipeline *entry_pipeline(const struct entry_request *request, enum pipeline_effect effect)
+{
+    return pipeline_new(request->arena, effect);
+}
+
+enum err entry_run(const struct entry_request *request, struct pipeline *pipeline)
+{
+    return pipeline_run(request->app->entries->pool, pipeline, request->deadline_ns,
+                        request->error);
+}
+
+/* ---- the part of control_look ---- */
+
+static void add_entry(const struct entry_look *look, struct pipeline *pipeline)
+{
+    if (look->add)
+        look->add(look->with, pipeline);
+}
+
+/* Also where no model is named: a lease says how often any was cleared. */
+static void add_part(void *with, struct pipeline *pipeline)
+{
+    struct entry_look *look = with;
+    const struct namespace *space = &look->request->space;
+
+    if (!look->request->app->entries->owns_pool)
+        add_entry(look, pipeline);
+    if (look->keeps_models)
+        models_ask_base(pipeline, space);
+    look->models_at = pipeline_count(pipeline);
+    models_ask(pipeline, space, &look->models);
+}
+
+static enum err take_part(void *with, const struct pipeline *pipeline, struct error *error)
+{
+    struct entry_look *look = with;
+
+    if (!look->request->app->entries->owns_pool)
+        look->pipeline = pipeline;
+    return models_take(pipeline_value(pipeline, look->models_at), &look->models, error);
+}
+
+/* ---- the look ---- */
+
+/* What lives elsewhere is asked first: a value is judged by numbers that were read after it. */
+static enum err look_elsewhere(struct entry_look *look)
+{
+    struct pipeline *pipeline =
+        entry_pipeline(look->request, look->writes ? PIPELINE_WRITE : PIPELINE_READ);
+
+    look->pipeline = pipeline;
+    if (!look->add)
+        return ERR_OK;
+    add_entry(look, pipeline);
+    return entry_run(look->request, pipeline);
+}
+
+enum err entry_look(struct entry_look *look)
+{
+    const struct entry_request *request = look->request;
+    struct entries *entries = request->app->entries;
+    const struct control_part part = {.add = add_part,
+                                      .take = take_part,
+                                      .with = look,
+                                      .writes = look->keeps_models ||
+                                                (look->writes && !entries->owns_pool)};
+    struct cache_state state;
+    enum err err = entries->owns_pool ? look_elsewhere(look) : ERR_OK;
+
+    if (err != ERR_OK)
+        return err;
+    err = control_look(request->app, request->arena, &request->space, &part, request->deadline_ns,
+                       &state, request->error);
+    if (err != ERR_OK && entries->owns_pool && look->writes && look->add)
+        return redis_error_set(request->error, ERR_UNCERTAIN, REDIS_ERROR_UNCERTAIN,
+                               "the entry was written, and then: %s", err_name(err));
+    if (err != ERR_OK)
+        return err;
+    look->version = state.version;
+    look->is_enabled = state.enabled;
+    recent_note(entries->recent, &request->space,
+                &(struct recent_state){state.version, state.enabled});
+    return ERR_OK;
+}
+
+/* ---- judging what was found ---- */
+
+static bool is_alive(const struct envelope *envelope, int64_t now_ms)
+{
+    /* The clock of the node that stored it may be ahead of ours. */
+    return envelope->stored_at_ms + envelope->life_ms > now_ms;
+}
+
+enum err entry_judge(struct entry_look *look, const struct envelope *envelope, int64_t now_ms,
+                     bool *is_good_out)
+{
+    struct entry_look more = {.request = look->request, .models = envelope->models};
+    enum models_verdict verdict = models_judge(&envelope->models, &look->models);
+
+    *is_good_out = verdict != MODELS_MOVED && look->is_enabled &&
+                   envelope->version == look->version && is_alive(envelope, now_ms);
+    if (!*is_good_out || verdict == MODELS_CURRENT)
+        return ERR_OK;
+    enum err err = entry_look(&more);
+    *is_good_out = err == ERR_OK && more.is_enabled && envelope->version == more.version &&
+                   models_judge(&envelope->models, &more.models) == MODELS_CURRENT;
+    return err;
+}
+
+bool entry_is_other_type(const struct value *reply, struct error *error, enum err *err_out)
+{
+    *err_out = ERR_OK;
+    if (reply->kind != VALUE_ERROR)
+        return false;
+    if (value_fault(reply) == REDIS_FAULT_WRONGTYPE)
+        return true;
+    struct str word = value_error_word(reply);
+    *err_out = redis_error_set(error, ERR_UPSTREAM_REFUSED, redis_fault_cause(value_fault(reply)),
+                               "an entry: redis answered %.*s", STR_ARG(word));
+    return false;
+}
+
+void entry_ask_head(struct pipeline *pipeline, struct str key)
+{
+    char last[STR_INT64_SIZE];
+    size_t len = str_put_int64(last, ENVELOPE_HEAD_MAX - 1);
+
+    PIPELINE_ADD(pipeline, EXPECT_UNJUDGED, STR("GETRANGE"), key, STR("0"),
+                 (struct str){last, len});
+    PIPELINE_ADD(pipeline, EXPECT_UNJUDGED, STR("HGET"), key, COUNTER_HEAD);
+}
+
+enum err entry_judge_head(struct entry_look *look, const struct pipeline *pipeline, size_t first,
+                          int64_t now_ms, bool *is_good_out)
+{
+    const struct value *head = pipeline_value(pipeline, first);
+    struct envelope envelope;
+    enum err err;
+
+    *is_good_out = false;
+    if (entry_is_other_type(head, look->request->error, &err)) {
+        *is_good_out =
+            look->is_enabled && counter_is_of(pipeline_value(pipeline, first + 1), look->version);
+        return ERR_OK;
+    }
+    if (err != ERR_OK || head->kind != VALUE_STRING || !envelope_decode(head->text, &envelope))
+        return err;
+    return entry_judge(look, &envelope, now_ms, is_good_out);
+}

@@ -1,0 +1,59 @@
+/*
+ * A look at a namespace and at one of its entries: in one round trip, or in one to each Redis where entries have their
+ * own. What every operation on entries is made of.
+ */
+#ifndef API_ENTRIES_LOOK_H
+#define API_ENTRIES_LOOK_H
+
+#include "entries/entries_private.h"
+#include "entries/envelope.h"
+#include "entries/lease.h"
+#include "entries/models.h"
+
+struct entry_look {
+    const struct entry_request *request;
+    /* What is asked of the entry. Called once more when the look is repeated, because control data was lost. */
+    void (*add)(void *with, struct pipeline *pipeline);
+    void *with;
+    bool writes;
+    bool keeps_models; /* the hash of models is made, or lives on */
+    /* Names of models, and then their numbers. */
+    struct model_set models;
+    /* What came of it. */
+    const struct pipeline *pipeline; /* with the replies to `add`, from 0 on */
+    int64_t version;
+    bool is_enabled;
+    size_t models_at; /* their reply, for the look itself */
+};
+
+/* Errors of control_look. ERR_UNCERTAIN: what `add` wrote may have been written. */
+CW_MUST_CHECK enum err entry_look(struct entry_look *look);
+/* The models of a request, without numbers. */
+struct model_set models_of(const struct entry_request *request);
+/* Commands on the entry alone. */
+struct pipeline *entry_pipeline(const struct entry_request *request, enum pipeline_effect effect);
+CW_MUST_CHECK enum err entry_run(const struct entry_request *request, struct pipeline *pipeline);
+
+/*
+ * Whether an entry may be served by what the look saw. Models of it that were not asked for are asked for now, in
+ * another look.
+ */
+CW_MUST_CHECK enum err entry_judge(struct entry_look *look, const struct envelope *envelope,
+                                   int64_t now_ms, bool *is_good_out);
+
+/* Makes a hit of it, which has left_ms to live. ERR_NO_MEMORY. */
+CW_MUST_CHECK enum err entry_give_hit(struct arena *arena, const struct envelope *envelope,
+                                      int64_t now_ms, int64_t left_ms,
+                                      struct entry_found *found_out);
+
+/* Two commands that tell what is there before it is changed: the head of an entry, or that of a counter. */
+void entry_ask_head(struct pipeline *pipeline, struct str key);
+enum { HEAD_COMMANDS = 2 };
+/* What they told. */
+CW_MUST_CHECK enum err entry_judge_head(struct entry_look *look, const struct pipeline *pipeline,
+                                        size_t first, int64_t now_ms, bool *is_good_out);
+
+/* Whether a reply says that the key holds another type; of other errors *err_out is what they mean. */
+bool entry_is_other_type(const struct value *reply, struct error *error, enum err *err_out);
+
+#endif

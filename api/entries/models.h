@@ -1,0 +1,59 @@
+/*
+ * Models: names by which many entries are dropped at once. A namespace has one hash of how often each was cleared;
+ * an entry is good only while each of its models has the count it had when the fill began.
+ *
+ *     base         a number drawn when the hash is made: a hash that went and came again is another one
+ *     any          how often any model was cleared
+ *     m:<model>    how often this one was; absent: never
+ */
+#ifndef API_ENTRIES_MODELS_H
+#define API_ENTRIES_MODELS_H
+
+#include "cachewarden/entries.h"
+#include "cachewarden/pipeline.h"
+
+/* Some models of a namespace, and what the hash says of them. */
+struct model_set {
+    size_t count;
+    struct str names[ENTRY_MODELS_MAX];
+    int64_t counts[ENTRY_MODELS_MAX];
+    int64_t base; /* 0: there is no hash: no model was cleared, or filled, for a month */
+    int64_t any;
+};
+
+/*
+ * How long the hash lives after the last fill or clear that names a model. Longer than any entry that names one, and
+ * any lease: what it forgets is no longer of interest to anybody.
+ */
+#define MODELS_LIFE_S (31 * 86400)
+/* More models than this a namespace may not have: the hash begins anew, and every entry with a model is dropped. */
+#define MODELS_MAX 1000
+
+/* Adds the one command that reads the numbers of these. */
+void models_ask(struct pipeline *pipeline, const struct namespace *space,
+                const struct model_set *models);
+/* Adds the two commands that see to it that there is a hash, and that it lives on. */
+void models_ask_base(struct pipeline *pipeline, const struct namespace *space);
+enum { MODELS_BASE_COMMANDS = 2 };
+/* Its reply. ERR_UPSTREAM_REFUSED: they are no numbers. */
+CW_MUST_CHECK enum err models_take(const struct value *reply, struct model_set *models,
+                                   struct error *error);
+
+/* Where the model is among them, or -1. */
+int models_find(const struct model_set *models, struct str name);
+/* What the counts of now say of an entry. */
+enum models_verdict {
+    MODELS_MOVED,   /* one of its models was cleared since */
+    MODELS_UNKNOWN, /* none that is among `now`, but not all are */
+    MODELS_CURRENT
+};
+enum models_verdict models_judge(const struct model_set *entry, const struct model_set *now);
+
+/*
+ * Raises the count of a model: one round trip, whatever it drops, and a second one when there are too many models.
+ * *count_out: how often it was cleared. Errors of pipeline_run; ERR_UNCERTAIN: it may have been.
+ */
+CW_MUST_CHECK enum err models_clear(const struct entry_request *request, struct str name,
+                                    int64_t *count_out);
+
+#endif

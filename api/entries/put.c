@@ -1,0 +1,290 @@
+/*
+ * Filling an entry. The numbers it carries are those of its lease, or without one those current at its arrival. Where
+ * this node knows them, or believes to, it writes at once and reads the numbers of now in the same round trip; a
+ * guess that was wrong is written again with the right ones. Otherwise it looks first.
+ */
+#include "cachewarden/app.h"
+#include "cachewarden/clock.h"
+#include "entries/counter.h"
+#include "entries/look.h"
+#include "keyspace.h"
+#include "services.h"
+
+/* A value and its head must fit into one reply of Redis, with room to spare (pool/protocol/reply.h). */
+#define BODY_MAX ((size_t)60 * 1024 * 1024)
+/* Whose turn it is, longer than any request lasts. */
+#define TURN_MS STR("30000")
+
+enum store {
+    STORE_NOTHING = 0,
+    STORE_IN_PLACE,  /* of whatever is there */
+    STORE_IF_ABSENT, /* where nothing is, good or out of date */
+    STORE_DROP       /* what is there goes */
+};
+
+struct put {
+    const struct entry_request *request;
+    const struct entry_fill *fill;
+    struct label_key key;
+    struct key scratch;
+    struct lease lease;
+    bool has_lease;
+    bool is_number;
+    struct envelope envelope; /* with the numbers it is to carry */
+    enum store store;         /* of this try */
+    struct str bytes;         /* what is stored by it */
+    size_t stored_at;         /* the reply that says whether it was */
+};
+
+/* ---- commands ---- */
+
+/* With the numbers it has now. */
+static enum err encode(struct put *put, enum store store)
+{
+    put->store = store;
+    if (store == STORE_NOTHING || store == STORE_DROP)
+        return ERR_OK;
+    put->bytes = put->is_number ? envelope_encode_head(put->request->arena, &put->envelope)
+                                : envelope_encode(put->request->arena, &put->envelope);
+    return put->bytes.ptr
+               ? ERR_OK
+               : error_set_detail(put->request->error, ERR_NO_MEMORY, "no memory for an entry");
+}
+
+static void add_set(const struct put *put, struct pipeline *pipeline)
+{
+    char life[STR_INT64_SIZE];
+    struct str life_text = {life, str_put_int64(life, put->envelope.life_ms)};
+    struct str key = label_key_str(&put->key);
+
+    if (put->store == STORE_IF_ABSENT)
+        PIPELINE_ADD(pipeline, EXPECT_OK_OR_NIL, STR("SET"), key, put->bytes, STR("PX"), life_text,
+                     STR("NX"));
+    else
+        PIPELINE_ADD(pipeline, EXPECT_OK, STR("SET"), key, put->bytes, STR("PX"), life_text);
+}
+
+static void add_store(struct put *put, struct pipeline *pipeline)
+{
+    put->stored_at = pipeline_count(pipeline);
+    if (put->store == STORE_DROP)
+        PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("UNLINK"), label_key_str(&put->key));
+    else if (put->store != STORE_NOTHING && put->is_number) {
+        put->stored_at += 2; /* HSET and PEXPIRE come first */
+        counter_add_put(pipeline, label_key_str(&put->key), key_str(&put->scratch), &put->envelope,
+                        put->bytes, put->store == STORE_IF_ABSENT);
+    } else if (put->store != STORE_NOTHING)
+        add_set(put, pipeline);
+}
+
+static void add_try(void *with, struct pipeline *pipeline)
+{
+    struct put *put = with;
+
+    entry_ask_head(pipeline, label_key_str(&put->key));
+    add_store(put, pipeline);
+}
+
+static bool was_stored(const struct put *put, const struct pipeline *pipeline)
+{
+    const struct value *reply = pipeline_value(pipeline, put->stored_at);
+
+    if (put->store != STORE_IF_ABSENT)
+        return put->store == STORE_IN_PLACE;
+    return reply->kind == VALUE_INTEGER ? reply->integer == 1 : reply->kind == VALUE_STATUS;
+}
+
+static enum err store_now(struct put *put, enum store store, bool *was_stored_out)
+{
+    struct pipeline *pipeline = entry_pipeline(put->request, PIPELINE_WRITE);
+    enum err err = encode(put, store);
+
+    if (err != ERR_OK)
+        return err;
+    add_store(put, pipeline);
+    err = entry_run(put->request, pipeline);
+    *was_stored_out = err == ERR_OK && was_stored(put, pipeline);
+    return err;
+}
+
+/* ---- which numbers ---- */
+
+/* Those of the lease, as far as it has them. */
+static bool stamp_of_lease(struct put *put)
+{
+    put->envelope.version = put->lease.version;
+    return lease_has_models(&put->lease, &put->envelope.models);
+}
+
+/* Whether it may be written before anything was read. */
+static enum store first_try(struct put *put)
+{
+    struct recent_state state;
+    bool is_known = recent_find(put->request->app->entries->recent, &put->request->space, &state);
+    enum store store = put->fill->only_if_absent ? STORE_IF_ABSENT : STORE_IN_PLACE;
+
+    if (!is_known)
+        return STORE_NOTHING;
+    if (!state.is_enabled)
+        return STORE_DROP;
+    if (put->has_lease)
+        /* One that is void must not take the place of something good. */
+        return stamp_of_lease(put) && put->lease.version >= state.version ? store : STORE_NOTHING;
+    put->envelope.version = state.version;
+    return put->envelope.models.count == 0 ? store : STORE_NOTHING;
+}
+
+/* Nothing that the lease does not name may have been cleared since. */
+static bool lease_covers_others(const struct lease *lease, const struct model_set *now)
+{
+    if (lease->base == 0)
+        return now->any == 0;
+    return lease->base == now->base && lease->any == now->any;
+}
+
+/* The numbers it is to carry, now that those of now are known. False: something was cleared since the lease. */
+static bool stamp(struct put *put, const struct entry_look *look)
+{
+    if (!put->has_lease) {
+        put->envelope.version = look->version;
+        put->envelope.models = look->models;
+        return true;
+    }
+    if (put->lease.version != look->version)
+        return false;
+    if (stamp_of_lease(put))
+        return models_judge(&put->envelope.models, &look->models) == MODELS_CURRENT;
+    put->envelope.models = look->models;
+    return lease_covers_others(&put->lease, &look->models);
+}
+
+/* ---- where something is out of date, and may be replaced only by one ---- */
+
+/*
+ * Redis cannot replace a value on the condition that it is out of date. So whoever wants to takes the turn first, and
+ * looks once more: nobody else who wants the same can come between.
+ */
+static enum err store_in_turn(struct put *put, struct entry_look *look, int64_t now_ms,
+                              bool *was_stored_out)
+{
+    struct pipeline *pipeline = entry_pipeline(put->request, PIPELINE_WRITE);
+    struct label_key turn = key_turn(&put->request->space, put->request->label);
+    bool is_good = false;
+
+    *was_stored_out = false;
+    PIPELINE_ADD(pipeline, EXPECT_OK_OR_NIL, STR("SET"), label_key_str(&turn), STR("1"), STR("PX"),
+                 TURN_MS, STR("NX"));
+    entry_ask_head(pipeline, label_key_str(&put->key));
+    enum err err = entry_run(put->request, pipeline);
+    if (err != ERR_OK || pipeline_value(pipeline, 0)->kind == VALUE_NIL)
+        return err;
+    err = entry_judge_head(look, pipeline, 1, now_ms, &is_good);
+    if (err == ERR_OK)
+        err = encode(put, is_good ? STORE_NOTHING : STORE_IN_PLACE);
+    if (err != ERR_OK)
+        return err;
+    pipeline = entry_pipeline(put->request, PIPELINE_WRITE);
+    add_store(put, pipeline);
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("UNLINK"), label_key_str(&turn));
+    err = entry_run(put->request, pipeline);
+    *was_stored_out = err == ERR_OK && !is_good;
+    return err;
+}
+
+static enum err refuse_present(struct error *error)
+{
+    return error_set(error, ERR_PRECONDITION, "There is something under this label already.");
+}
+
+/* ---- the fill ---- */
+
+/* The first try was made with other numbers, or not at all. */
+static enum err store_again(struct put *put, struct entry_look *look, bool is_first, int64_t now_ms)
+{
+    bool was_stored = false;
+    enum err err;
+
+    if (!put->fill->only_if_absent || is_first) /* ours already, but for its numbers */
+        return store_now(put, STORE_IN_PLACE, &was_stored);
+    err = store_now(put, STORE_IF_ABSENT, &was_stored);
+    if (err == ERR_OK && !was_stored)
+        err = store_in_turn(put, look, now_ms, &was_stored);
+    return err == ERR_OK && !was_stored ? refuse_present(put->request->error) : err;
+}
+
+static enum err settle(struct put *put, struct entry_look *look, struct entry_stored *stored_out)
+{
+    int64_t now_ms = put->envelope.stored_at_ms;
+    struct envelope tried = put->envelope;
+    bool is_first = was_stored(put, look->pipeline), was_stored_now;
+    enum err err = entry_judge_head(look, look->pipeline, 0, now_ms, &stored_out->was_there);
+
+    stored_out->is_enabled = look->is_enabled;
+    if (err != ERR_OK)
+        return err;
+    if (!look->is_enabled)
+        return put->store == STORE_DROP ? ERR_OK : store_now(put, STORE_DROP, &was_stored_now);
+    if (put->fill->only_if_absent && stored_out->was_there)
+        return refuse_present(put->request->error);
+    stored_out->is_void = !stamp(put, look);
+    bool is_right = is_first && tried.version == put->envelope.version;
+    return stored_out->is_void || is_right ? ERR_OK : store_again(put, look, is_first, now_ms);
+}
+
+static enum err check(const struct entry_request *request, const struct entry_fill *fill)
+{
+    if (fill->body.len > BODY_MAX)
+        return error_set(request->error, ERR_TOO_LARGE, "An entry may have 60 MiB.");
+    if (request->model_count > 0 && fill->ttl_s > ENTRY_MODEL_TTL_MAX_S)
+        return error_set(request->error, ERR_BAD_INPUT,
+                         "ttl: An entry that names a model lives for 2592000 seconds at most.");
+    return ERR_OK;
+}
+
+/* What stays the same whatever the numbers are. */
+static enum err prepare(struct put *put)
+{
+    const struct entry_request *request = put->request;
+    const struct entry_fill *fill = put->fill;
+    int64_t now_ms = clock_wall_ms();
+    enum err err = check(request, fill);
+
+    put->has_lease = fill->lease.len > 0;
+    if (err == ERR_OK && put->has_lease)
+        err = lease_open(request->app->entries->lease_key, request->arena, &request->space,
+                         request->label, fill->lease, now_ms, &put->lease, request->error);
+    if (err != ERR_OK)
+        return err;
+    put->key = key_entry(&request->space, request->label);
+    put->scratch = key_scratch(&request->space);
+    put->envelope = (struct envelope){.stored_at_ms = now_ms,
+                                      .life_ms = fill->ttl_s * 1000,
+                                      .content_type = fill->content_type,
+                                      .models = models_of(request),
+                                      .body = fill->body};
+    if (put->has_lease && now_ms > put->lease.issued_at_ms)
+        put->envelope.fill_ms = now_ms - put->lease.issued_at_ms;
+    put->is_number = counter_is_number(&put->envelope);
+    return envelope_make_tag(request->arena, fill->content_type, fill->body, put->envelope.tag);
+}
+
+enum err entries_put(const struct entry_request *request, const struct entry_fill *fill,
+                     struct entry_stored *stored_out)
+{
+    struct put put = {.request = request, .fill = fill};
+    enum err err = prepare(&put);
+
+    *stored_out = (struct entry_stored){.is_enabled = true};
+    if (err == ERR_OK)
+        err = encode(&put, first_try(&put));
+    if (err != ERR_OK)
+        return err;
+    struct entry_look look = {.request = request,
+                              .add = add_try,
+                              .with = &put,
+                              .writes = put.store != STORE_NOTHING,
+                              .keeps_models = request->model_count > 0,
+                              .models = models_of(request)};
+    err = entry_look(&look);
+    return err == ERR_OK ? settle(&put, &look, stored_out) : err;
+}

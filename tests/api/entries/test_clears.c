@@ -1,0 +1,276 @@
+/* What a clear promises: nothing whose fill began before it is served after it, on any node, however late it comes. */
+#include "entries_case.h"
+
+/* ---- ways to clear what alice has under "k", filled with the model Product ---- */
+
+static void clear_user(int node)
+{
+    clear_on(node, alice);
+}
+
+static void clear_by_control(int node)
+{
+    struct cache_state state;
+
+    expect_ok(control_clear(nodes[node].app, arena, 7, in_time(), &state, &error));
+}
+
+static void clear_everybody(int node)
+{
+    clear_all_on(node);
+}
+
+static void clear_product(int node)
+{
+    clear_model_on(node, alice, "Product");
+}
+
+static void lose_all(int node)
+{
+    (void)node;
+    redis_server_do(redis, "FLUSHALL");
+}
+
+static void restart_empty(int node)
+{
+    (void)node;
+    redis_server_restart(redis);
+}
+
+static void (*const ways[])(int node) = {clear_user,    clear_by_control, clear_everybody,
+                                         clear_product, lose_all,         restart_empty};
+enum { WAYS = sizeof ways / sizeof *ways };
+
+START_TEST(what_was_there_is_gone)
+{
+    put_on(0, alice, "k", MODELS("Product"), "old", STR_NONE);
+    expect_hit(1, alice, "k", "old");
+    ways[_i](1);
+    expect_miss(0, alice, "k");
+    expect_miss(1, alice, "k");
+    ck_assert(!get_on(0, alice, "k", MODELS("Product")).is_hit);
+    ck_assert(!put_on(0, alice, "k", MODELS("Product"), "new", STR_NONE).was_there);
+    expect_hit(1, alice, "k", "new");
+}
+END_TEST
+
+/* The lease names the model; the fill comes to the other node than the clear, or to the same. */
+START_TEST(a_fill_that_began_before_it_is_never_served)
+{
+    for (int node = 0; node < 2; node++) {
+        struct entry_found found = get_on(0, alice, "k", MODELS("Product"));
+        ck_assert(!found.is_hit);
+        ways[_i](1);
+        struct entry_stored stored =
+            put_on(node, alice, "k", MODELS("Product"), "old", found.lease);
+        ck_assert(stored.is_void);
+        expect_miss(0, alice, "k");
+        expect_miss(1, alice, "k");
+        ways[_i](0); /* nor after another clear: numbers do not come back */
+        expect_miss(1, alice, "k");
+    }
+}
+END_TEST
+
+/* A lease that did not name the model. */
+START_TEST(nor_one_whose_lease_named_no_model)
+{
+    struct entry_found found = get_on(0, alice, "k", NULL);
+
+    ways[_i](1);
+    ck_assert(put_on(0, alice, "k", MODELS("Product"), "old", found.lease).is_void);
+    expect_miss(0, alice, "k");
+    expect_miss(1, alice, "k");
+}
+END_TEST
+
+/* What was filled after the clear stays, when the late fill comes to a node that knows of the clear. */
+START_TEST(a_late_fill_does_not_take_the_place_of_a_good_one)
+{
+    struct entry_found late = get_on(0, alice, "k", MODELS("Product"));
+
+    if (ways[_i] ==
+        clear_product) /* counts of models are not remembered by nodes: a miss, and no more */
+        return;
+    ways[_i](1);
+    struct entry_found found = get_on(0, alice, "k", MODELS("Product"));
+    put_on(0, alice, "k", MODELS("Product"), "new", found.lease);
+    expect_hit(1, alice, "k", "new");
+    ck_assert(put_on(0, alice, "k", MODELS("Product"), "old", late.lease).is_void);
+    expect_hit(1, alice, "k", "new");
+}
+END_TEST
+
+/* Without a lease it counts from its arrival, whatever the node remembers. */
+START_TEST(a_fill_without_a_lease_counts_from_its_arrival)
+{
+    put_on(0, alice, "k", MODELS("Product"), "one", STR_NONE);
+    put_on(1, alice, "k", MODELS("Product"), "one", STR_NONE);
+    ways[_i](1);
+    ck_assert(!put_on(0, alice, "k", MODELS("Product"), "two", STR_NONE).was_there);
+    expect_hit(1, alice, "k", "two");
+    ck_assert(put_on(1, alice, "k", NULL, "three", STR_NONE).was_there);
+    expect_hit(0, alice, "k", "three");
+}
+END_TEST
+
+START_TEST(a_fill_with_a_good_lease_is_served)
+{
+    struct entry_found found = get_on(0, alice, "k", MODELS("Product", "Order"));
+
+    ck_assert(!put_on(1, alice, "k", MODELS("Order"), "new", found.lease).is_void);
+    expect_hit(0, alice, "k", "new");
+    found = get_on(0, alice, "l", NULL);
+    ck_assert(!put_on(1, alice, "l", MODELS("Order"), "new", found.lease).is_void);
+    expect_hit(0, alice, "l", "new");
+    found = get_on(0, alice, "m", MODELS("Order"));
+    ck_assert(!put_on(1, alice, "m", NULL, "new", found.lease).is_void);
+    expect_hit(0, alice, "m", "new");
+}
+END_TEST
+
+/* ---- what a clear leaves alone ---- */
+
+START_TEST(others_stay)
+{
+    put_on(0, alice, "product", MODELS("Product"), "a", STR_NONE);
+    put_on(0, alice, "order", MODELS("Order"), "b", STR_NONE);
+    put_on(0, alice, "both", MODELS("Order", "Product"), "c", STR_NONE);
+    put_on(0, alice, "none", NULL, "d", STR_NONE);
+    put_on(0, shop, "product", MODELS("Product"), "e", STR_NONE);
+    put_on(0, bob, "product", MODELS("Product"), "f", STR_NONE);
+    ck_assert_int_eq(clear_model_on(1, alice, "Product"), 2);
+    expect_miss(0, alice, "product");
+    expect_hit(0, alice, "order", "b");
+    expect_miss(0, alice, "both");
+    expect_hit(0, alice, "none", "d");
+    expect_hit(0, shop, "product", "e");
+    expect_hit(0, bob, "product", "f");
+    ck_assert_int_eq(clear_model_on(0, alice, "Product"), 3);
+    ck_assert_int_eq(clear_model_on(0, shop, "Product"), 2);
+    ck_assert_int_eq(clear_model_on(1, alice, "never"), 2);
+    expect_hit(0, alice, "order", "b");
+    ck_assert_int_eq(clear_on(0, shop), 2);
+    ck_assert_int_eq(clear_on(1, shop), 3);
+    expect_hit(0, alice, "order", "b");
+    expect_hit(1, bob, "product", "f");
+}
+END_TEST
+
+/* A model may be called like a label, like a field of ours, or like another model's start. */
+START_TEST(models_with_strange_names)
+{
+    static const char *const names[] = {"base", "any", "m:Product", "Product",
+                                        "Prod", "k",   "*",         "Ürün"};
+    enum { NAMES = sizeof names / sizeof *names };
+
+    for (size_t cleared = 0; cleared < NAMES; cleared++) {
+        for (size_t i = 0; i < NAMES; i++)
+            put_on(0, alice, names[i], MODELS(names[i]), names[i], STR_NONE);
+        clear_model_on(1, alice, names[cleared]);
+        for (size_t i = 0; i < NAMES; i++) {
+            if (i == cleared)
+                expect_miss(0, alice, names[i]);
+            else
+                expect_hit(0, alice, names[i], names[i]);
+        }
+    }
+}
+END_TEST
+
+/* ---- the hash of models ---- */
+
+START_TEST(a_hash_that_went_and_came_again_is_another)
+{
+    put_on(0, alice, "k", MODELS("Product"), "old", STR_NONE);
+    struct entry_found found = get_on(0, alice, "l", MODELS("Product"));
+    clear_model_on(0, alice, "Product");
+    redis_server_do(redis, "DEL cw:{u:7}:m"); /* as its life ends */
+    expect_miss(0, alice, "k");
+    put_on(0, alice, "n", MODELS("Product"), "new", STR_NONE);
+    expect_miss(0, alice, "k");
+    ck_assert(put_on(1, alice, "l", MODELS("Product"), "old", found.lease).is_void);
+    expect_miss(0, alice, "l");
+    expect_hit(1, alice, "n", "new");
+}
+END_TEST
+
+START_TEST(it_lives_longer_than_what_needs_it)
+{
+    put_on(0, alice, "k", MODELS("Product"), "a", STR_NONE);
+    ck_assert_int_gt(redis_server_ask_integer(redis, "TTL cw:{u:7}:m"), ENTRY_MODEL_TTL_MAX_S);
+    redis_server_do(redis, "EXPIRE cw:{u:7}:m 100");
+    put_on(0, alice, "l", MODELS("Product"), "a", STR_NONE);
+    ck_assert_int_gt(redis_server_ask_integer(redis, "TTL cw:{u:7}:m"), ENTRY_MODEL_TTL_MAX_S);
+    redis_server_do(redis, "EXPIRE cw:{u:7}:m 100");
+    clear_model_on(0, alice, "Product");
+    ck_assert_int_gt(redis_server_ask_integer(redis, "TTL cw:{u:7}:m"), ENTRY_MODEL_TTL_MAX_S);
+    struct entry_stored stored;
+    enum err err =
+        try_put(0, alice, "k", MODELS("Product"),
+                (struct entry_fill){.body = STR("a"), .ttl_s = ENTRY_MODEL_TTL_MAX_S + 1}, &stored);
+    ck_assert_int_eq(err, ERR_BAD_INPUT);
+    ck_assert_msg(strstr(error.caller, "ttl"), "%s", error.caller);
+}
+END_TEST
+
+START_TEST(too_many_models_begin_anew)
+{
+    char name[16];
+
+    put_on(0, alice, "k", MODELS("Product"), "old", STR_NONE);
+    put_on(0, alice, "none", NULL, "stays", STR_NONE);
+    for (int i = 0; i < 1010; i++) {
+        snprintf(name, sizeof name, "model%d", i);
+        clear_model_on(i % 2, alice, name);
+    }
+    ck_assert_int_lt(redis_server_ask_integer(redis, "HLEN cw:{u:7}:m"), 1003);
+    expect_miss(0, alice, "k"); /* more than was asked for */
+    expect_hit(0, alice, "none", "stays");
+    put_on(0, alice, "k", MODELS("Product"), "new", STR_NONE);
+    expect_hit(1, alice, "k", "new");
+}
+END_TEST
+
+/* ---- no orphans ---- */
+
+START_TEST(clears_and_refills_leave_no_keys)
+{
+    char label[16];
+
+    for (int round = 0; round < 20; round++) {
+        for (int i = 0; i < 10; i++) {
+            snprintf(label, sizeof label, "k%d", i);
+            struct entry_found found = get_on(round % 2, alice, label, MODELS("Product"));
+            put_on(round % 2, alice, label, MODELS("Product"), "a", found.lease);
+        }
+        ways[round % 4](0);
+        if (round == 3)
+            ck_assert_int_eq(redis_server_ask_integer(redis, "DBSIZE"), 10 + 3);
+    }
+    /* the entries; cw:dataset, cw:{u:7}, cw:{u:7}:m */
+    ck_assert_int_eq(redis_server_ask_integer(redis, "DBSIZE"), 10 + 3);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("api/entries/clears");
+    TCase *all = tcase_create("all");
+
+    tcase_add_checked_fixture(all, open_two_nodes, close_two_nodes);
+    tcase_add_loop_test(all, what_was_there_is_gone, 0, WAYS);
+    tcase_add_loop_test(all, a_fill_that_began_before_it_is_never_served, 0, WAYS);
+    tcase_add_loop_test(all, nor_one_whose_lease_named_no_model, 0, WAYS);
+    tcase_add_loop_test(all, a_late_fill_does_not_take_the_place_of_a_good_one, 0, WAYS);
+    tcase_add_loop_test(all, a_fill_without_a_lease_counts_from_its_arrival, 0, WAYS);
+    tcase_add_test(all, a_fill_with_a_good_lease_is_served);
+    tcase_add_test(all, others_stay);
+    tcase_add_test(all, models_with_strange_names);
+    tcase_add_test(all, a_hash_that_went_and_came_again_is_another);
+    tcase_add_test(all, it_lives_longer_than_what_needs_it);
+    tcase_add_test(all, too_many_models_begin_anew);
+    tcase_add_test(all, clears_and_refills_leave_no_keys);
+    suite_add_tcase(suite, all);
+    return suite_run(suite);
+}

@@ -1,0 +1,199 @@
+/* What a fill says, and what it refuses. */
+#include "entries_case.h"
+
+#include <pthread.h>
+
+static enum err put_if_absent(int node, const char *label, const char *const *models,
+                              const char *body, struct entry_stored *stored_out)
+{
+    return try_put(node, alice, label, models,
+                   (struct entry_fill){.body = str_from(body), .only_if_absent = true}, stored_out);
+}
+
+static void expect_stored_if_absent(int node, const char *label, const char *const *models,
+                                    const char *body)
+{
+    struct entry_stored stored;
+
+    expect_ok(put_if_absent(node, label, models, body, &stored));
+    ck_assert(!stored.was_there);
+    expect_hit(1 - node, alice, label, body);
+}
+
+static void expect_refused(int node, const char *label, const char *const *models, const char *has)
+{
+    struct entry_stored stored;
+
+    ck_assert_int_eq(put_if_absent(node, label, models, "refused", &stored), ERR_PRECONDITION);
+    expect_hit(1 - node, alice, label, has);
+}
+
+START_TEST(new_or_replaced)
+{
+    ck_assert(!put_on(0, alice, "k", NULL, "a", STR_NONE).was_there);
+    ck_assert(put_on(1, alice, "k", NULL, "b", STR_NONE).was_there);
+    ck_assert(put_on(0, alice, "k", MODELS("Product"), "c", STR_NONE).was_there);
+    ck_assert(put_on(0, alice, "k", NULL, "d", STR_NONE).was_there); /* its model is asked for */
+    put_on(0, alice, "k", MODELS("Product"), "e", STR_NONE);
+    clear_model_on(1, alice, "Product");
+    ck_assert(!put_on(0, alice, "k", NULL, "f", STR_NONE).was_there);
+    clear_on(1, alice);
+    ck_assert(!put_on(0, alice, "k", NULL, "g", STR_NONE).was_there);
+    ck_assert(put_on(0, alice, "k", NULL, "7", STR_NONE).was_there);
+    ck_assert(put_on(0, alice, "k", NULL, "8", STR_NONE).was_there);
+    clear_on(1, alice);
+    ck_assert(!put_on(0, alice, "k", NULL, "9", STR_NONE).was_there);
+    ck_assert(delete_on(0, alice, "k"));
+    ck_assert(!delete_on(1, alice, "k"));
+    put_on(0, alice, "k", MODELS("Product"), "h", STR_NONE);
+    clear_model_on(1, alice, "Product");
+    ck_assert(!delete_on(0, alice, "k"));
+}
+END_TEST
+
+/* ---- only where nothing is ---- */
+
+START_TEST(only_where_nothing_is)
+{
+    expect_stored_if_absent(0, "k", NULL, "a");
+    expect_refused(1, "k", NULL, "a");
+    expect_refused(0, "k", MODELS("Product"), "a");
+    delete_on(0, alice, "k");
+    expect_stored_if_absent(1, "k", MODELS("Product"), "b");
+    expect_refused(0, "k", NULL, "b");
+    /* What is out of date is nothing. */
+    clear_model_on(0, alice, "Product");
+    expect_stored_if_absent(0, "k", MODELS("Product"), "c");
+    expect_refused(1, "k", MODELS("Product"), "c");
+    clear_on(0, alice);
+    expect_stored_if_absent(1, "k", NULL, "d");
+    clear_all_on(0);
+    expect_stored_if_absent(1, "k", NULL, "12");
+    expect_refused(1, "k", NULL, "12");
+    clear_on(0, alice);
+    expect_stored_if_absent(1, "k", NULL, "13");
+    clear_on(0, alice);
+    expect_stored_if_absent(0, "k", NULL, "e");
+    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:{u:7}:t:k"), 0);
+}
+END_TEST
+
+enum { RIVALS = 8 };
+
+struct rival {
+    pthread_t thread;
+    int number;
+    enum err err;
+    char body[16];
+};
+
+static void *put_as_rival(void *arg)
+{
+    struct rival *rival = arg;
+    struct arena *own = arena_new(16384, 0);
+    struct error why = {0};
+    const struct entry_request request = {.app = nodes[rival->number % 2].app,
+                                          .arena = own,
+                                          .deadline_ns = in_time(),
+                                          .error = &why,
+                                          .space = alice,
+                                          .label = STR("k")};
+    struct entry_stored stored;
+
+    snprintf(rival->body, sizeof rival->body, "rival %d", rival->number);
+    const struct entry_fill fill = {
+        .body = str_from(rival->body), .ttl_s = 3600, .only_if_absent = true};
+    rival->err = entries_put(&request, &fill, &stored);
+    arena_free(&own);
+    return NULL;
+}
+
+/* Of many at once one is taken, and it is there; nothing was there before, or something out of date. */
+START_TEST(of_many_at_once_one_is_taken)
+{
+    struct rival rivals[RIVALS];
+
+    for (int round = 0; round < 3; round++) {
+        const char *taken = NULL;
+        for (int i = 0; i < RIVALS; i++) {
+            rivals[i].number = i;
+            ck_assert_int_eq(pthread_create(&rivals[i].thread, NULL, put_as_rival, &rivals[i]), 0);
+        }
+        for (int i = 0; i < RIVALS; i++) {
+            pthread_join(rivals[i].thread, NULL);
+            if (rivals[i].err == ERR_OK) {
+                ck_assert_msg(!taken, "%s and %s", taken, rivals[i].body);
+                taken = rivals[i].body;
+            } else
+                ck_assert_int_eq(rivals[i].err, ERR_PRECONDITION);
+        }
+        ck_assert_ptr_nonnull(taken);
+        expect_hit(0, alice, "k", taken);
+        clear_on(round % 2, alice); /* from here on what is there is out of date */
+    }
+}
+END_TEST
+
+/* ---- leases that are none ---- */
+
+static void expect_bad_lease(struct namespace space, const char *label, struct str lease)
+{
+    struct entry_stored stored;
+    enum err err = try_put(0, space, label, NULL,
+                           (struct entry_fill){.body = STR("bad"), .lease = lease}, &stored);
+
+    ck_assert_int_eq(err, ERR_BAD_INPUT);
+    ck_assert_msg(strstr(error.caller, "X-Cache-Lease"), "%s", error.caller);
+}
+
+START_TEST(a_lease_of_elsewhere_changes_nothing)
+{
+    struct entry_found found = get_on(0, alice, "other", NULL);
+
+    put_on(0, alice, "k", NULL, "good", STR_NONE);
+    put_on(0, bob, "other", NULL, "good", STR_NONE);
+    expect_bad_lease(alice, "k", found.lease);
+    expect_bad_lease(bob, "other", found.lease);
+    expect_bad_lease(alice, "k", STR("forged"));
+    expect_bad_lease(alice, "other", str_sub(found.lease, 0, found.lease.len - 1));
+    expect_hit(0, alice, "k", "good");
+    expect_hit(1, bob, "other", "good");
+    expect_miss(1, alice, "other");
+    put_on(1, alice, "other", NULL, "good", found.lease); /* the other node takes it */
+    expect_hit(0, alice, "other", "good");
+}
+END_TEST
+
+/* ---- Redis takes no writes ---- */
+
+START_TEST(a_full_redis)
+{
+    struct entry_stored stored;
+
+    put_on(0, alice, "k", NULL, "a", STR_NONE);
+    redis_server_do(redis, "CONFIG SET maxmemory 1");
+    enum err err = try_put(0, alice, "k", NULL, (struct entry_fill){.body = STR("b")}, &stored);
+    ck_assert_int_eq(err, ERR_UPSTREAM_REFUSED);
+    ck_assert_int_eq(error.redis, REDIS_ERROR_OUT_OF_MEMORY);
+    expect_hit(0, alice, "k", "a");
+    expect_miss(0, alice, "l");
+    redis_server_do(redis, "CONFIG SET maxmemory 0");
+    put_on(0, alice, "k", NULL, "c", STR_NONE);
+    expect_hit(1, alice, "k", "c");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("api/entries/put");
+    TCase *all = tcase_create("all");
+
+    tcase_add_checked_fixture(all, open_two_nodes, close_two_nodes);
+    tcase_add_test(all, new_or_replaced);
+    tcase_add_test(all, only_where_nothing_is);
+    tcase_add_test(all, of_many_at_once_one_is_taken);
+    tcase_add_test(all, a_lease_of_elsewhere_changes_nothing);
+    tcase_add_test(all, a_full_redis);
+    suite_add_tcase(suite, all);
+    return suite_run(suite);
+}
