@@ -13,30 +13,38 @@ import { Observable, of, tap } from "rxjs";
 export class LocalCopy {
   // In IndexedDB, if it shall outlive the page; then keep the version beside it, and whose it is.
   answers = new Map<string, HttpResponse<unknown>>();
+  // Then what is kept is not shown. Afterwards it is good again, unless the version changed.
+  isOff = false;
   private version: string | null = null;
 
   // A new map: an answer that is still on its way lands in the old one, where nobody looks.
   forget(): void {
     this.answers = new Map();
     this.version = null;
+    this.isOff = false;
   }
 
-  // Whether what came with these headers may be kept.
+  // Whether what came with these headers may be kept. Nobody's answers have none, and tell nothing.
   see(headers: HttpHeaders): boolean {
     const version = headers.get("X-Cache-Version");
-    const isOff = headers.get("X-Cache-Enabled") === "false";
-    if (isOff || (version && this.version && version !== this.version)) this.forget();
+    const isEnabled = headers.get("X-Cache-Enabled");
+    if (version && this.version && isOlder(version, this.version)) return false;
+    if (version && this.version && version !== this.version) this.forget();
     if (version) this.version = version;
+    if (isEnabled) this.isOff = isEnabled === "false";
     return version !== null;
   }
 }
+
+// Versions only rise, so this answer was overtaken.
+const isOlder = (a: string, b: string): boolean => a.length < b.length || (a.length === b.length && a < b);
 
 export const localCopy: HttpInterceptorFn = (request, next) => {
   const copy = inject(LocalCopy);
   const answers = copy.answers;
   const isRead = request.method === "GET" && !request.url.includes("/api/cache/");
   const key = `${request.responseType} ${request.urlWithParams}`;
-  const kept = isRead ? answers.get(key) : undefined;
+  const kept = isRead && !copy.isOff ? answers.get(key) : undefined;
 
   if (kept) return of(kept.clone());
   return next(request).pipe(

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,31 +31,12 @@ struct shop {
     char url[64];
 };
 
+/* Where Node finds what is not beside a file of the source: the shop and the snippet it uses, with the package. */
+static char node_folder[300];
+
 static void set(const char *name, const char *value)
 {
     ck_assert_int_eq(setenv(name, value, 1), 0);
-}
-
-static void open_stand(void)
-{
-    char key[STAND_KEY_SIZE], id[32];
-    const struct stand_options limited = {
-        .environment = (const char *const[]){"CACHEWARDEN_LIMITS_ENABLED=true", NULL}};
-
-    stand_open(&stand, &limited);
-    stand_key(&stand, key, "shop", (const char *const[]){"--scope", "admin", NULL});
-    snprintf(id, sizeof id, "%lld", (long long)stand.alice.id);
-    set("CACHEWARDEN_KEY", strchr(key, ' ') + 1);
-    set("ALICE", strchr(stand.alice.bearer, ' ') + 1);
-    set("ALICE_ID", id);
-    set("PYTHONPATH", CW_SOURCE_DIR "/docs/snippets:" CW_SOURCE_DIR "/clients/python");
-    set("PYTHONDONTWRITEBYTECODE", "1");
-    set("NODE_PATH", "/usr/share/nodejs"); /* where Debian has Express */
-}
-
-static void close_stand(void)
-{
-    stand_close(&stand);
 }
 
 /* ---- programs ---- */
@@ -97,6 +79,45 @@ static void run(const struct command *command)
                   (unsigned)status);
 }
 
+/* As npm does it, but with a link; what npm packs and installs is tests/clients/node/test_package.mjs. */
+static void install_for_node(void)
+{
+    char modules[sizeof node_folder + 16], package[sizeof modules + 16];
+
+    snprintf(node_folder, sizeof node_folder, "%s/node", stand.directory);
+    snprintf(modules, sizeof modules, "%s/node_modules", node_folder);
+    snprintf(package, sizeof package, "%s/cachewarden", modules);
+    ck_assert_int_eq(mkdir(node_folder, 0700), 0);
+    ck_assert_int_eq(mkdir(modules, 0700), 0);
+    ck_assert_int_eq(symlink(CW_SOURCE_DIR "/clients/node", package), 0);
+    run(&(struct command){"cp",
+                          {FRAMEWORKS "/express_shop.mjs",
+                           CW_SOURCE_DIR "/docs/snippets/cachewarden_express.mjs", node_folder}});
+}
+
+static void open_stand(void)
+{
+    char key[STAND_KEY_SIZE], id[32];
+    const struct stand_options limited = {
+        .environment = (const char *const[]){"CACHEWARDEN_LIMITS_ENABLED=true", NULL}};
+
+    stand_open(&stand, &limited);
+    stand_key(&stand, key, "shop", (const char *const[]){"--scope", "admin", NULL});
+    snprintf(id, sizeof id, "%lld", (long long)stand.alice.id);
+    set("CACHEWARDEN_KEY", strchr(key, ' ') + 1);
+    set("ALICE", strchr(stand.alice.bearer, ' ') + 1);
+    set("ALICE_ID", id);
+    set("PYTHONPATH", CW_SOURCE_DIR "/docs/snippets:" CW_SOURCE_DIR "/clients/python");
+    set("PYTHONDONTWRITEBYTECODE", "1");
+    set("NODE_PATH", "/usr/share/nodejs"); /* where Debian has Express */
+    install_for_node();
+}
+
+static void close_stand(void)
+{
+    stand_close(&stand);
+}
+
 /* Its first line is where it listens. */
 static void open_shop(struct shop *shop, const char *program, const char *file,
                       const char *cachewarden_url)
@@ -105,7 +126,8 @@ static void open_shop(struct shop *shop, const char *program, const char *file,
     int output;
 
     set("CACHEWARDEN_URL", cachewarden_url);
-    snprintf(path, sizeof path, FRAMEWORKS "/%s", file);
+    snprintf(path, sizeof path, "%s/%s", strcmp(program, "node") == 0 ? node_folder : FRAMEWORKS,
+             file);
     shop->pid = start(&(struct command){program, {path}}, &output);
     FILE *lines = fdopen(output, "r");
     ck_assert_ptr_nonnull(lines);

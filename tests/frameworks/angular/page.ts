@@ -1,7 +1,7 @@
 // A page that uses docs/snippets/cachewarden_angular.ts as that says, with a shop and Cachewarden behind it;
 // see http/test_frameworks.c.
 
-import { HttpClient, page } from "@angular/common/http";
+import { HttpClient, HttpHeaders, page } from "@angular/common/http";
 import { inject } from "@angular/core";
 import { lastValueFrom } from "rxjs";
 
@@ -17,7 +17,8 @@ let sent = 0;
 
 function send(method: string, url: string): Promise<Response> {
   const base = url.startsWith("/api/cache/") ? CACHEWARDEN_URL : SHOP_URL;
-  return fetch(base + url, { method, headers: { authorization: ALICE } });
+  const headers: Record<string, string> = url.includes("anonymous") ? {} : { authorization: ALICE };
+  return fetch(base + url, { method, headers });
 }
 
 page.interceptor = localCopy;
@@ -57,8 +58,17 @@ async function main(): Promise<void> {
   await expectOrders("switched off", 2, 7);
   await expectOrders("not kept", 2, 8);
   await lastValueFrom(api.enable());
-  await expectOrders("switched on", 2, 9);
-  await expectOrders("kept again", 2, 9);
+  await expectOrders("what was kept is good again", 2, 8);
+
+  await lastValueFrom(http.get("/orders?anonymous"));
+  await expectOrders("nobody's answer drops nothing", 2, 8);
+
+  const isNews = (version: string): boolean =>
+    copy.see(new HttpHeaders(new Headers({ "X-Cache-Version": version, "X-Cache-Enabled": "true" })));
+  if (isNews("1")) throw new Error("kept an answer from before a clear");
+  await expectOrders("what was overtaken drops nothing", 2, 8);
+  if (!isNews("1000")) throw new Error("kept nothing of a new version");
+  await expectOrders("a version with more digits is news", 2, 9);
 }
 
 main().catch((error) => {

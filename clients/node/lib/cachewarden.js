@@ -1,0 +1,167 @@
+// A client of Cachewarden. Nothing that the service does, or does not do, becomes an error of the application:
+// answers that are missing are null, a miss, or a view without a version. Only wrong arguments throw.
+
+import { Entries } from "./entries.js";
+import { Service } from "./service.js";
+import { credentialOf, integerIn, modelsOf, queryOf, userIdOf } from "./values.js";
+
+const VERSION = /^[1-9][0-9]{0,18}$/;
+
+// Whose answer is being made, and in which version of their cache.
+export class View {
+  // userId null: nobody in particular. version null: the cache cannot be used.
+  constructor(userId, version, isAnonymous = false) {
+    this.userId = userId;
+    this.version = version;
+    this.isAnonymous = isAnonymous;
+  }
+
+  // The key of `name` in a cache of your own, or null: go to the source, and keep nothing.
+  key(name) {
+    return this.version === null ? null : `user:${this.userId}:${this.version}:${name}`;
+  }
+
+  // What tells a page whether its copy is out of date. Nobody's page has none.
+  get headers() {
+    if (this.isAnonymous) return {};
+    const isEnabled = { "X-Cache-Enabled": String(this.version !== null) };
+    return this.version === null ? isEnabled : { ...isEnabled, "X-Cache-Version": this.version };
+  }
+
+  // The same after a clear; version null: it was not heard, so nothing kept can be trusted.
+  after(version) {
+    return this.version === null ? this : new View(this.userId, version === null ? null : String(version));
+  }
+}
+
+const nobody = new View(null, null, true);
+const unknown = new View(null, null);
+
+export class Cachewarden extends Entries {
+  #service;
+  #apiKey;
+  #options;
+
+  constructor(options) {
+    const service = new Service(options);
+    const apiKey = options.apiKey ? { "x-api-key": options.apiKey } : {};
+    super(service, { ...options, credential: apiKey });
+    this.#service = service;
+    this.#apiKey = apiKey;
+    this.#options = options;
+  }
+
+  close() {
+    this.#service.close();
+  }
+
+  // The entries of a user, by the headers of the user's own request.
+  as(headers) {
+    return new Entries(this.#service, { ...this.#options, credential: credentialOf(headers), namespace: undefined });
+  }
+
+  // The entries of `user:7`, or of another application, for a key with the scope admin.
+  inNamespace(namespace) {
+    return new Entries(this.#service, { ...this.#options, credential: this.#apiKey, namespace });
+  }
+
+  // The view for a request with these headers. Ask once for each request, before the data is read.
+  async check(headers) {
+    const credential = credentialOf(headers);
+    if (Object.keys(credential).length === 0) return nobody;
+    const answer = await this.#service.ask({ method: "GET", path: "/api/cache/check/", headers: credential, mayRepeat: true });
+    if (answer?.status === 401) return nobody;
+    if (answer === null) return unknown;
+    const { "x-user-id": userId, "x-cache-version": version, "x-cache-enabled": isEnabled } = answer.headers;
+    if (answer.status !== 204 || !VERSION.test(userId)) {
+      this.#service.report(`${answer.status} for a check, without a user; going on without a cache`);
+      return unknown;
+    }
+    return new View(userId, isEnabled === "true" && VERSION.test(version) ? version : null);
+  }
+
+  // Makes everything cached for the user out of date: the new version, or null while nobody heard it; then it
+  // is tried again. With a key of scope admin.
+  clearUser(userId) {
+    const path = `/api/server-management/clear-cache/?user_id=${userIdOf(userId)}`;
+    return this.#service.clear({ ...this.#clearing(path, versionIn), whole: this.#clearingEverybody() });
+  }
+
+  // The same for everybody and every namespace: whether it was heard.
+  async clearEverybody() {
+    return (await this.#service.clear(this.#clearingEverybody())) !== null;
+  }
+
+  #clearingEverybody() {
+    const isMade = ({ status, body }) => (status === 200 && /"ok"\s*:\s*true/.test(body.toString()) ? true : undefined);
+    return this.#clearing("/api/server-management/clear-cache/", isMade);
+  }
+
+  #clearing(path, read) {
+    return { name: path, request: { method: "POST", path, headers: { ...this.#apiKey, "content-length": 0 }, mayRepeat: true }, read };
+  }
+
+  // The user's id of another issuer's subject, or null: they were not here yet, or nobody answered.
+  async userOf(issuer, subject) {
+    const path = `/api/v1/subjects${queryOf({ issuer, subject })}`;
+    const answer = await this.#service.ask({ method: "GET", path, headers: this.#apiKey, mayRepeat: true });
+    return (answer?.status === 200 ? integerIn(answer.body.toString(), "user_id") : undefined) ?? null;
+  }
+
+  // Clears to be sent together, once each: those of a request, or of a transaction when it is committed.
+  clears() {
+    return new Clears(this);
+  }
+}
+
+const versionIn = ({ status, body }) => (status === 200 ? integerIn(body.toString(), "new_version") : undefined);
+
+export class Clears {
+  #client;
+  #users = new Set();
+  #models = new Set();
+  #labels = new Set();
+
+  constructor(client) {
+    this.#client = client;
+  }
+
+  get isEmpty() {
+    return this.#users.size + this.#models.size + this.#labels.size === 0;
+  }
+
+  get users() {
+    return [...this.#users];
+  }
+
+  user(userId) {
+    this.#users.add(userIdOf(userId));
+    return this;
+  }
+
+  model(name) {
+    for (const model of modelsOf(name)) this.#models.add(model);
+    return this;
+  }
+
+  entry(label) {
+    this.#labels.add(label);
+    return this;
+  }
+
+  // None of them: the transaction was rolled back.
+  drop() {
+    for (const set of [this.#users, this.#models, this.#labels]) set.clear();
+  }
+
+  // The new versions of the users whose clears were heard, by id as text.
+  async send() {
+    const { users } = this;
+    const versions = users.map((id) => this.#client.clearUser(id));
+    const models = [...this.#models].map((name) => this.#client.clearModel(name));
+    const entries = [...this.#labels].map((label) => this.#client.forget(label));
+    this.drop();
+    const made = await Promise.all([...versions, ...models, ...entries]);
+    return new Map(users.map((id, at) => [id, made[at]]).filter(([, version]) => version !== null));
+  }
+}

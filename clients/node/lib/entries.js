@@ -1,0 +1,205 @@
+// The cache service: values by label, in one namespace. A service that is away, or talks nonsense, is a miss.
+
+import { Flights } from "./flights.js";
+import { decode, encode, integerIn, modelsOf, objectIn, queryOf, segmentOf, timeOf, typeOf } from "./values.js";
+
+const ENTRIES = "/api/v1/entries";
+const JSON_TYPE = { "content-type": "application/json" };
+const MAX_LEASE = 4096;
+
+export class Entries {
+  #service;
+  #credential;
+  #namespace;
+  #waitMs;
+  #flights = new Flights();
+
+  constructor(service, { credential, namespace, waitMs = 250 }) {
+    this.#service = service;
+    this.#credential = credential;
+    this.#namespace = namespace;
+    this.#waitMs = timeOf("waitMs", waitMs);
+  }
+
+  // What is cached, or undefined.
+  async get(label, options) {
+    return (await this.read(label, options)).value;
+  }
+
+  // { isHit, value, lease, isRefresh, ageS, ttlS }. With a lease the caller is to fill it: set(label, value,
+  // { lease }). waitMs: how long to wait for somebody else who is at it.
+  async read(label, { models, waitMs } = {}) {
+    const request = this.#request("GET", label, { model: modelsOf(models), wait_ms: timeOf("waitMs", waitMs) });
+    if (request === null) return miss();
+    const answer = await this.#service.ask({ ...request, mayRepeat: true, extraMs: waitMs ?? 0 });
+    if (answer === null) return miss();
+    const { status, headers } = answer;
+    const state = headers["x-cache"];
+    if (status === 200 && state === "HIT") return this.#hit(label, answer);
+    if (status === 404 && state === "MISS") return miss(leaseIn(headers));
+    this.#unexpected(answer, request);
+    return miss();
+  }
+
+  #hit(label, { headers, body }) {
+    try {
+      const value = decode(headers["content-type"], body);
+      const isRefresh = headers["x-cache-refresh"] === "1";
+      const lease = isRefresh ? leaseIn(headers) : null;
+      return { isHit: true, value, lease, isRefresh, ageS: secondsIn(headers.age), ttlS: secondsIn(headers["x-cache-ttl"]) };
+    } catch {
+      void this.forget(label); // nobody can read it, so somebody shall fill it
+      return miss();
+    }
+  }
+
+  // Whether it is stored: not so while the user has switched the cache off, or the service is away.
+  async set(label, value, options) {
+    const entry = encode(value);
+    if (entry === null) throw new TypeError("this value is neither bytes, nor text, nor JSON");
+    return this.#put(label, { ...entry, type: typeOf(options?.type) ?? entry.type }, options);
+  }
+
+  async #put(label, entry, { ttl, models, lease, onlyIfAbsent = false } = {}) {
+    const request = this.#request("PUT", label, { ttl: timeOf("ttl", ttl), model: modelsOf(models) }, {
+      "content-type": entry.type,
+      "content-length": entry.body.length,
+      ...(lease ? { "x-cache-lease": lease } : {}),
+      ...(onlyIfAbsent ? { "if-none-match": "*" } : {}),
+    });
+    if (request === null) return false;
+    const isNews = !lease && !onlyIfAbsent; // then what was there before is out of date
+    if (entry.body.length > this.#service.maxBytes) {
+      this.#service.report(`a value of more than ${this.#service.maxBytes} bytes is not cached`, { detail: label });
+      if (isNews) await this.forget(label);
+      return false;
+    }
+    const answer = await this.#service.ask({ ...request, body: entry.body, mayRepeat: !onlyIfAbsent });
+    if (answer?.status === 201 || answer?.status === 204) return answer.headers["x-cache-enabled"] !== "false";
+    if (isNews && (answer === null || answer.status >= 500)) this.#service.owe(this.#forgetting(label));
+    if (answer !== null && answer.status !== 412) this.#unexpected(answer, request);
+    return false;
+  }
+
+  // What is cached, or else what fill() gives, which is cached then. Calls of one process for one label at
+  // the same time are joined, and one of many is sent to fill it anew shortly before it ends.
+  remember(label, options, fill) {
+    return this.#flights.run(label, () => this.#remember(label, options, fill));
+  }
+
+  async #remember(label, { ttl, models, waitMs = this.#waitMs } = {}, fill) {
+    timeOf("ttl", ttl);
+    const found = await this.read(label, { models, waitMs });
+    if (found.isHit) {
+      if (found.lease !== null) void this.#refresh(label, { ttl, models, lease: found.lease }, fill);
+      return found.value;
+    }
+    const value = await fill();
+    // Without a lease nobody knows whether the value is older than a clear.
+    if (found.lease !== null) await this.#fill(label, value, { ttl, models, lease: found.lease });
+    return value;
+  }
+
+  async #refresh(label, options, fill) {
+    try {
+      await this.#fill(label, await fill(), options);
+    } catch (cause) {
+      this.#service.report("an early refresh failed; the value there is still good", { detail: label, cause });
+    }
+  }
+
+  async #fill(label, value, options) {
+    const entry = encode(value);
+    if (entry !== null) await this.#put(label, entry, options);
+    else if (value !== undefined) this.#service.report("a value that is no JSON is not cached", { detail: label });
+  }
+
+  // Whether there was something; null while the service is away, and then it is done later.
+  async forget(label) {
+    const clear = this.#forgetting(label);
+    return clear === null ? false : this.#service.clear(clear);
+  }
+
+  #forgetting(label) {
+    const request = this.#request("DELETE", label);
+    if (request === null) return null;
+    const read = ({ status, body }) => (status === 200 ? booleanIn(body, "deleted") : undefined);
+    return { ...clearBy(request, read), whole: this.#clearing() };
+  }
+
+  // The counter's new value, or null where it was not counted, or nobody knows. A bigint beyond 2^53.
+  async increment(label, by = 1, { ttl } = {}) {
+    if (typeof by !== "bigint" && !Number.isSafeInteger(by)) throw new TypeError(`not a whole number: ${String(by)}`);
+    const request = this.#request("POST", label, {}, JSON_TYPE, "/increment");
+    if (request === null) return null;
+    const life = timeOf("ttl", ttl) === undefined ? "" : `,"ttl":${ttl}`;
+    const body = Buffer.from(`{"by":${by}${life}}`);
+    request.headers["content-length"] = body.length;
+    const answer = await this.#service.ask({ ...request, body });
+    if (answer === null) return null;
+    const value = answer.status === 200 ? integerIn(answer.body.toString(), "value") : undefined;
+    if (value === undefined) this.#unexpected(answer, request);
+    return value ?? null;
+  }
+
+  // Makes every entry of the model out of date: the model's new generation, or null.
+  async clearModel(model) {
+    const [name] = modelsOf(model);
+    const path = `/api/v1/models/${encodeURIComponent(name)}${queryOf({ namespace: this.#namespace })}`;
+    return this.#service.clear({ ...clearBy(this.#send("DELETE", path), generationIn), whole: this.#clearing() });
+  }
+
+  // Makes every entry of the namespace out of date: its new generation, or null. With a pattern (a glob over
+  // labels) a job takes them away, one by one: what the service says of the job, or null.
+  async clear({ pattern } = {}) {
+    if (pattern === undefined) return this.#service.clear(this.#clearing());
+    const request = this.#send("DELETE", `${ENTRIES}${queryOf({ pattern, namespace: this.#namespace })}`);
+    const answer = await this.#service.ask(request);
+    if (answer?.status === 202) return objectIn(answer.body);
+    if (answer !== null) this.#unexpected(answer, request);
+    return null;
+  }
+
+  #clearing() {
+    return clearBy(this.#send("DELETE", ENTRIES + queryOf({ namespace: this.#namespace })), generationIn);
+  }
+
+  // null where the label can be none.
+  #request(method, label, query = {}, headers = {}, suffix = "") {
+    const segment = segmentOf(label);
+    if (segment === null) {
+      this.#service.report("what cannot be a label is not cached", { detail: JSON.stringify(label) });
+      return null;
+    }
+    return this.#send(method, `${ENTRIES}/${segment}${suffix}${queryOf({ ...query, namespace: this.#namespace })}`, headers);
+  }
+
+  #send(method, path, headers = {}) {
+    return { method, path, headers: { ...this.#credential, ...headers } };
+  }
+
+  #unexpected({ status }, { method, path }) {
+    this.#service.report(`${status} for an entry; going on without it`, { detail: `${method} ${path}` });
+  }
+}
+
+const miss = (lease = null) => ({ isHit: false, value: undefined, lease, isRefresh: false });
+
+const secondsIn = (text) => (/^[0-9]{1,15}$/.test(text) ? Number(text) : undefined);
+
+function leaseIn(headers) {
+  const lease = headers["x-cache-lease"];
+  return typeof lease === "string" && lease.length <= MAX_LEASE && /^[\w.~=-]+$/.test(lease) ? lease : null;
+}
+
+// To clear twice does no harm.
+function clearBy(request, read) {
+  return { name: JSON.stringify([request.path, request.headers]), request: { ...request, mayRepeat: true }, read };
+}
+
+const generationIn = ({ status, body }) => (status === 200 ? integerIn(body.toString(), "generation") : undefined);
+
+function booleanIn(body, member) {
+  const value = objectIn(body)[member];
+  return typeof value === "boolean" ? value : undefined;
+}

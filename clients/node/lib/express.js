@@ -1,0 +1,82 @@
+// Cachewarden in Express: a view for each request, clears after each write, and cached answers.
+//
+//   app.use(cachewarden({ url, apiKey }));
+//   app.get("/products", cacheAPIResponse(3600, { shared: true, models: ["Product"] }), listProducts);
+//   app.post("/products", clearsModel("Product"), addProduct);
+//   app.get("/orders", async (req, res) => res.json(await req.cached("orders", readOrders)));
+
+import { Cachewarden } from "./cachewarden.js";
+import { cacheAnswers } from "./express_answers.js";
+import { Local } from "./local.js";
+
+const SAFE = ["GET", "HEAD", "OPTIONS", "TRACE"];
+
+// options: those of a Cachewarden, or { client }, and clearsAfterWrites (true). Gives each request a view, cached()
+// in the memory of this process, remember() in the cache service, clears, and the client as cachewarden.
+export function cachewarden(options) {
+  const client = options.client ?? new Cachewarden(options);
+  const { clearsAfterWrites = true } = options;
+  const local = new Local();
+
+  return async function (req, res, next) {
+    req.cachewarden = client;
+    req.clears = client.clears();
+    req.view = await client.check(req.headers);
+    // make(), or what it gave when it was last called for this user in this version; for nobody always make().
+    const kept = async (name, make, keep) => {
+      const label = req.view.key(name);
+      return label === null ? make() : keep(label);
+    };
+    req.cached = (name, make) => kept(name, make, (label) => local.remember(label, make));
+    req.remember = (name, given, make) => kept(name, make, (label) => client.remember(label, given, make));
+    tell(res, req.view);
+    const clearsOwn = clearsAfterWrites && !SAFE.includes(req.method);
+    holdEnd(res, () => settle(req, res, clearsOwn));
+    next();
+  };
+}
+
+// cacheAPIResponse(3600) in front of a handler: see express_answers.js.
+export const cacheAPIResponse = cacheAnswers;
+
+// In front of a handler that writes: when it went well, what is cached of these models is out of date.
+export function clearsModel(...models) {
+  return function (req, _res, next) {
+    for (const model of models) req.clears.model(model);
+    next();
+  };
+}
+
+function tell(res, view) {
+  if (res.headersSent) return;
+  for (const name of ["X-Cache-Enabled", "X-Cache-Version"]) res.removeHeader(name);
+  for (const [name, value] of Object.entries(view.headers)) res.setHeader(name, value);
+}
+
+// The answer ends when before() is done.
+function holdEnd(res, before) {
+  const end = res.end;
+  res.end = (...args) => {
+    res.end = () => res; // once
+    const finish = () => {
+      res.end = end;
+      res.end(...args);
+    };
+    before().then(finish, finish);
+    return res;
+  };
+}
+
+async function settle(req, res, clearsOwn) {
+  if (res.statusCode >= 400) return;
+  if (clearsOwn) {
+    // Whose view it is was not known, but may be by now.
+    if (req.view.userId === null && !req.view.isAnonymous) req.view = await req.cachewarden.check(req.headers);
+    if (req.view.userId !== null) req.clears.user(req.view.userId);
+  }
+  if (req.clears.isEmpty) return;
+  const { users } = req.clears;
+  const versions = await req.clears.send();
+  if (users.includes(req.view.userId)) req.view = req.view.after(versions.get(req.view.userId) ?? null);
+  tell(res, req.view);
+}

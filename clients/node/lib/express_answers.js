@@ -1,0 +1,110 @@
+// cacheAPIResponse: answers of handlers, kept in the cache service.
+//
+// Kept for each user and each version of their cache, by host, path and query; with { shared: true } once for
+// everybody. A request with credentials that are not Cachewarden's goes by it, and so do parts of a file.
+
+import { createHash } from "node:crypto";
+
+import { capture, isStorable, pack, unpack } from "./express_capture.js";
+import { Flights } from "./flights.js";
+import { modelsOf, timeOf } from "./values.js";
+
+const MAX_LABEL_BYTES = 512;
+// How long others wait for the handler whose answer they want as well.
+const MAX_FLIGHT_MS = 5000;
+// How long nobody waits for an answer that could not be kept.
+const PASS_MS = 10_000;
+const MAX_PASSES = 1000;
+const CONDITIONS = ["if-none-match", "if-modified-since", "if-match", "if-unmodified-since"];
+
+// vary: names of headers of the request that make another answer. maxBytes: what is larger is not kept.
+export function cacheAnswers(ttl, { shared = false, models, vary = [], maxBytes = 1 << 20, waitMs = 250 } = {}) {
+  timeOf("ttl", ttl);
+  modelsOf(models);
+  const varied = vary.map((name) => name.toLowerCase());
+  const flights = new Flights();
+  const passes = new Passes();
+
+  return async function (req, res, next) {
+    const client = req.cachewarden;
+    if (!client) return next(new Error("cacheAPIResponse needs app.use(cachewarden(…)) before it"));
+    const label = labelOf(req, shared, varied);
+    if (label === null || passes.has(label)) return pass(res, next);
+
+    let isFilling = false;
+    const lookUp = async () => {
+      const found = await client.read(label, { models, waitMs });
+      const kept = found.isHit ? unpack(found) : null;
+      // Without a lease nobody knows whether an answer is older than a clear.
+      if (found.lease === null || req.method !== "GET") return kept;
+      isFilling = true;
+      for (const name of CONDITIONS) delete req.headers[name]; // the whole answer is wanted
+      const made = capture(res, maxBytes).then(async (answer) => {
+        if (answer === null) return null; // nobody waited for its end
+        if (!isStorable(answer, varied)) return passes.add(label);
+        await client.set(label, pack(answer), { ttl, models, lease: found.lease });
+        return answer;
+      });
+      res.setHeader("X-Cache", "MISS");
+      next();
+      return kept ?? Promise.race([made, nothingAfter(MAX_FLIGHT_MS)]);
+    };
+    const answer = await (req.method === "GET" ? flights.run(label, lookUp) : lookUp()).catch(() => null);
+    if (isFilling || res.headersSent || res.destroyed) return;
+    if (answer === null) pass(res, next);
+    else send(res, answer);
+  };
+}
+
+function pass(res, next) {
+  res.setHeader("X-Cache", "BYPASS");
+  next();
+}
+
+function send(res, { headers, body, ageS = 0 }) {
+  for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
+  res.setHeader("X-Cache", "HIT");
+  res.setHeader("Age", ageS);
+  res.status(200).send(body);
+}
+
+const nothingAfter = (ms) => new Promise((resolve) => setTimeout(resolve, ms, null).unref());
+
+// null: by the cache.
+function labelOf(req, isShared, varied) {
+  const { headers, method } = req;
+  if ((method !== "GET" && method !== "HEAD") || headers.range !== undefined) return null;
+  const whose = isShared ? "all" : whoseOf(req);
+  if (whose === null) return null;
+  const how = varied.map((name) => `\n${headers[name] ?? ""}`).join("");
+  const what = `${headers.host ?? ""}${req.originalUrl}`;
+  const label = `answer:${whose}:${what}${how === "" ? "" : `:${digestOf(how)}`}`;
+  return Buffer.byteLength(label) <= MAX_LABEL_BYTES ? label : `answer:${whose}:${digestOf(what + how)}`;
+}
+
+// A user in a version of their cache, or anyone: but nobody knows who is behind credentials of others.
+function whoseOf({ view, headers }) {
+  if (view.version !== null) return `${view.userId}.${view.version}`;
+  const hasCredentials = ["authorization", "cookie", "x-api-key"].some((name) => headers[name] !== undefined);
+  return view.isAnonymous && !hasCredentials ? "anyone" : null;
+}
+
+const digestOf = (text) => createHash("sha256").update(text).digest("base64url");
+
+// Labels of answers that could not be kept, for a while.
+class Passes {
+  #until = new Map();
+
+  add(label) {
+    this.#until.delete(label);
+    this.#until.set(label, performance.now() + PASS_MS);
+    if (this.#until.size > MAX_PASSES) this.#until.delete(this.#until.keys().next().value);
+    return null;
+  }
+
+  has(label) {
+    if (performance.now() < (this.#until.get(label) ?? 0)) return true;
+    this.#until.delete(label);
+    return false;
+  }
+}

@@ -1,0 +1,2 @@
+export { Cachewarden, Clears, View } from "./cachewarden.js";
+export { credentialOf } from "./values.js";

@@ -1,0 +1,128 @@
+// What is asked of the service, and never fails: an answer, or null while there is none. Clears that were
+// not heard are owed: until they are made, nothing is read from the cache.
+
+import { Breaker } from "./breaker.js";
+import { Connection } from "./connection.js";
+import { reporter } from "./reporter.js";
+import { timeOf } from "./values.js";
+
+// Of more than that, each becomes a clear of all it is a part of.
+const MAX_OWED = 1000;
+
+export class Service {
+  #connection;
+  #breaker;
+  #timeoutMs;
+  #pauseMs;
+  #maxBytes;
+  #owed = new Map();
+  #clears = 0;
+  #isSettling = false;
+  #timer;
+
+  constructor({ url, timeoutMs = 500, pauseMs = 1000, maxBytes = 8 << 20, connections, tls, report }) {
+    this.#timeoutMs = timeOf("timeoutMs", timeoutMs);
+    this.#pauseMs = timeOf("pauseMs", pauseMs);
+    this.#maxBytes = timeOf("maxBytes", maxBytes);
+    this.#connection = new Connection({ url, connections, tls });
+    this.#breaker = new Breaker(pauseMs);
+    this.report = reporter(report);
+  }
+
+  get maxBytes() {
+    return this.#maxBytes;
+  }
+
+  close() {
+    clearTimeout(this.#timer);
+    this.#connection.close();
+  }
+
+  // request: { method, path, headers, body, mayRepeat, extraMs }.
+  async ask(request) {
+    if (this.#owed.size === 0) return this.#call(request);
+    void this.#settle();
+    return null;
+  }
+
+  // clear: { name, request, read, whole }. read() finds the result in an answer, or undefined where that says
+  // nothing of a clear; whole is the clear of all that this one is a part of. null: it was not made.
+  async clear(clear) {
+    const number = ++this.#clears;
+    const answer = await this.#call(clear.request);
+    const result = answer === null ? undefined : clear.read(answer);
+    if (result !== undefined) {
+      // One that was owed since is still to be made.
+      if (this.#owed.get(clear.name)?.number < number) this.#owed.delete(clear.name);
+      return result;
+    }
+    if (isRefused(answer)) {
+      this.#reportRefused(answer, clear.request);
+    } else {
+      this.#owe(clear);
+      this.report("a clear was not heard. It is tried again, and nothing is cached meanwhile", { isClear: true });
+    }
+    return null;
+  }
+
+  // An entry that may be out of date, as what should have replaced it was not heard.
+  owe(clear) {
+    this.#owe(clear);
+  }
+
+  async #call({ extraMs = 0, ...request }) {
+    const admission = this.#breaker.admit();
+    if (admission === null) return null;
+    try {
+      const limits = { timeoutMs: this.#timeoutMs + extraMs, maxBytes: this.#maxBytes };
+      const answer = await this.#connection.call({ ...request, ...limits });
+      this.#breaker.settle(admission, true);
+      if (admission.isProbe) this.report("there are answers again");
+      return answer;
+    } catch (error) {
+      this.#breaker.settle(admission, false);
+      this.report(`${error.message}; going on without a cache`, { cause: error });
+      return null;
+    }
+  }
+
+  // ---- what is owed ----
+
+  #owe(clear) {
+    this.#owed.delete(clear.name);
+    this.#owed.set(clear.name, { ...clear, number: ++this.#clears });
+    if (this.#owed.size > MAX_OWED) {
+      const number = this.#clears;
+      const wholes = [...this.#owed.values()].map((debt) => ({ ...(debt.whole ?? debt), number }));
+      this.#owed = new Map(wholes.map((debt) => [debt.name, debt]));
+    }
+    this.#settleLater();
+  }
+
+  #settleLater() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#settle(), this.#pauseMs);
+    this.#timer.unref();
+  }
+
+  async #settle() {
+    if (this.#isSettling) return;
+    this.#isSettling = true;
+    for (const debt of [...this.#owed.values()]) {
+      const answer = await this.#call(debt.request);
+      const isMade = answer !== null && debt.read(answer) !== undefined;
+      if (!isMade && !isRefused(answer)) break;
+      if (!isMade) this.#reportRefused(answer, debt.request);
+      if (this.#owed.get(debt.name) === debt) this.#owed.delete(debt.name);
+    }
+    this.#isSettling = false;
+    if (this.#owed.size > 0) this.#settleLater();
+  }
+
+  #reportRefused({ status }, { method, path }) {
+    this.report(`${status} for a clear: nothing was cleared`, { detail: `${method} ${path}`, isClear: true });
+  }
+}
+
+// The service heard it, and will say the same the next time.
+const isRefused = (answer) => answer !== null && answer.status >= 400 && answer.status < 500 && answer.status !== 429;

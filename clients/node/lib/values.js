@@ -1,0 +1,111 @@
+// What is sent and what came back: labels, numbers, credentials, and the bytes of a value.
+
+const MAX_LABEL_BYTES = 512;
+const MAX_MODELS = 16;
+const MAX_MODEL_BYTES = 128;
+const MAX_HEADER_BYTES = 16 * 1024;
+const SESSION = "__Host-cachewarden=";
+
+// The label as a segment of a path, or null where it can be none. It may be made of what people type.
+export function segmentOf(label) {
+  if (typeof label !== "string") throw new TypeError(`a label is a string, not ${typeof label}`);
+  if (label === "" || Buffer.byteLength(label) > MAX_LABEL_BYTES || /[\x00-\x1f\x7f-\x9f]/.test(label)) return null;
+  try {
+    // Proxies resolve segments of dots, so those are encoded as well.
+    return encodeURIComponent(label).replace(/^\.{1,2}$/, (dots) => "%2E".repeat(dots.length));
+  } catch {
+    return null; // half of a pair of surrogates
+  }
+}
+
+// Each once.
+export function modelsOf(models = []) {
+  const names = [...new Set([models].flat())];
+  if (names.length > MAX_MODELS) throw new RangeError(`at most ${MAX_MODELS} models`);
+  for (const name of names) {
+    if (typeof name !== "string" || !/^[^\x00-\x1f\x7f-\x9f/\ud800-\udfff]+$/u.test(name) || Buffer.byteLength(name) > MAX_MODEL_BYTES)
+      throw new TypeError(`a model is a name of 1 to ${MAX_MODEL_BYTES} bytes without a slash: ${String(name)}`);
+  }
+  return names;
+}
+
+// A time in whole seconds or milliseconds, or undefined where the service shall choose.
+export function timeOf(name, value) {
+  if (value === undefined || (Number.isSafeInteger(value) && value > 0)) return value;
+  throw new RangeError(`${name} is a whole number above 0, not ${String(value)}`);
+}
+
+export function userIdOf(id) {
+  if (/^[1-9][0-9]{0,18}$/.test(String(id))) return String(id);
+  throw new TypeError(`a user's id is a whole number above 0, not ${String(id)}`);
+}
+
+// A number of JSON, exactly: a bigint where a number cannot hold it. undefined where there is none.
+export function integerIn(json, member) {
+  const digits = json.match(new RegExp(`"${member}"\\s*:\\s*(-?[0-9]{1,19})\\s*[,}]`))?.[1];
+  if (digits === undefined) return undefined;
+  return Number.isSafeInteger(Number(digits)) ? Number(digits) : BigInt(digits);
+}
+
+export function objectIn(body) {
+  try {
+    const value = JSON.parse(body.toString());
+    return typeof value === "object" && value !== null ? value : {};
+  } catch {
+    return {};
+  }
+}
+
+const encoded = (value) => encodeURIComponent(String(value).replace(/[\ud800-\udfff]/gu, "\ufffd"));
+
+export function queryOf(parameters) {
+  const pairs = Object.entries(parameters).flatMap(([name, value]) => [value].flat().map((one) => [name, one]));
+  const query = pairs.filter(([, value]) => value !== undefined);
+  return query.length === 0 ? "" : `?${query.map(([name, value]) => `${name}=${encoded(value)}`).join("&")}`;
+}
+
+// ---- who asks ----
+
+const isSendable = (value) =>
+  typeof value === "string" && value !== "" && value.length <= MAX_HEADER_BYTES && /^[\t\x20-\x7e\x80-\xff]+$/.test(value);
+
+// What tells who sent a request, as headers to pass on: a bearer's token, an API key, or the session's cookie
+// and no other. headers: those of node:http, or a Headers. An Authorization of another scheme is a proxy's.
+export function credentialOf(headers) {
+  const header = (name) => (typeof headers.get === "function" ? headers.get(name) : headers[name]);
+  const authorization = header("authorization");
+  if (isSendable(authorization) && /^bearer /i.test(authorization)) return { authorization };
+  const key = header("x-api-key");
+  if (isSendable(key)) return { "x-api-key": key };
+  const cookie = header("cookie");
+  if (!isSendable(cookie)) return {};
+  const sessions = cookie.split(";").map((pair) => pair.trim()).filter((pair) => pair.startsWith(SESSION));
+  return sessions.length === 0 ? {} : { cookie: sessions.join("; ") };
+}
+
+export function typeOf(type) {
+  if (type === undefined || (isSendable(type) && type.length <= 256)) return type;
+  throw new TypeError(`not a Content-Type: ${String(type)}`);
+}
+
+// ---- values ----
+
+// Bytes stay bytes, and text text; everything else is JSON. null where it is nothing that can be kept.
+export function encode(value) {
+  if (value instanceof Uint8Array)
+    return { type: "application/octet-stream", body: Buffer.from(value.buffer, value.byteOffset, value.byteLength) };
+  if (typeof value === "string") return { type: "text/plain; charset=utf-8", body: Buffer.from(value) };
+  try {
+    const json = JSON.stringify(value);
+    return json === undefined ? null : { type: "application/json", body: Buffer.from(json) };
+  } catch {
+    return null; // it contains itself, or a bigint
+  }
+}
+
+// Throws where it is no JSON although it says so.
+export function decode(type = "", body) {
+  const [media] = type.toLowerCase().split(";");
+  if (media.trim() === "application/json") return JSON.parse(body.toString());
+  return media.trim() === "text/plain" ? body.toString() : body;
+}

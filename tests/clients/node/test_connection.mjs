@@ -1,0 +1,247 @@
+// What reaches an application when the service is slow, away, or talks nonsense: nothing but a miss.
+
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+
+import { Breaker } from "../../../clients/node/lib/breaker.js";
+import { clientOf, until } from "./client.mjs";
+import { StandIn } from "./stand_in.mjs";
+
+const ALICE = { authorization: "Bearer alice" };
+let standIn;
+
+beforeEach(async () => {
+  standIn = await new StandIn().open();
+  standIn.users.set(ALICE.authorization, { id: 7, clears: 0 });
+});
+afterEach(() => standIn.close());
+
+const raw = (text) => (request) => {
+  request.socket.end(text);
+  return true;
+};
+const whole = (head, body) => raw(`HTTP/1.1 ${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+const HIT = "200 OK\r\nX-Cache: HIT\r\nContent-Type: application/json";
+
+const BROKEN = {
+  "the connection closed": raw(""),
+  garbage: raw("\x16\x03\x01 what?\r\n\r\n"),
+  "a 200 without headers": raw("HTTP/1.1 200 OK\r\n\r\n"),
+  "an empty 200": whole("200 OK", ""),
+  "a 200 of another program": whole("200 OK\r\nContent-Type: text/html", "<h1>Welcome</h1>"),
+  "a hit that is no JSON": whole(HIT, '{"a":'),
+  "a hit cut short": raw(`HTTP/1.1 ${HIT}\r\nContent-Length: 100\r\n\r\n"abc`),
+  "a hit of unknown length": raw(`HTTP/1.1 ${HIT}\r\n\r\n"abc"`),
+  "a hit in pieces, cut short": raw(`HTTP/1.1 ${HIT}\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n"ab\r\n`),
+  "a hit in pieces that are none": raw(`HTTP/1.1 ${HIT}\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`),
+  "a hit that is encoded": whole(`${HIT}\r\nContent-Encoding: gzip`, '"abc"'),
+  "a huge hit": whole(HIT, `"${"a".repeat(100_000)}"`),
+  "a huge head": whole(`${HIT}\r\nX-Long: ${"a".repeat(100_000)}`, '"abc"'),
+  "a miss with a lease that is none": whole("404 Not Found\r\nX-Cache: MISS\r\nX-Cache-Lease: <a b>", "{}"),
+  "two versions": whole("200 OK\r\nX-User-Id: 7\r\nX-Cache-Version: 5\r\nX-Cache-Version: 6\r\nX-Cache-Enabled: true", ""),
+  "JSON of another kind": whole("200 OK\r\nContent-Type: application/json", '[null,{"value":"1","generation":1.5,"deleted":1}]'),
+  "another protocol": raw("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"),
+  "somewhere else": whole("302 Found\r\nLocation: http://127.0.0.1:1/", ""),
+  "a 500": whole("500 Internal Server Error", "oops"),
+  "a status that is none": raw("HTTP/1.1 abc\r\n\r\n"),
+};
+
+// What each call gives when there is no answer to it.
+const CALLS = {
+  check: [async (client) => (await client.check(ALICE)).headers, { "X-Cache-Enabled": "false" }],
+  get: [(client) => client.get("a"), undefined],
+  set: [(client) => client.set("a", 1), false],
+  remember: [(client) => client.remember("a", { ttl: 60 }, () => "source"), "source"],
+  increment: [(client) => client.increment("a"), null],
+  forget: [(client) => client.forget("a"), null],
+  clearModel: [(client) => client.clearModel("Product"), null],
+  clear: [(client) => client.clear(), null],
+  "clear by pattern": [(client) => client.clear({ pattern: "a*" }), null],
+  clearUser: [(client) => client.clearUser(7), null],
+  clearEverybody: [(client) => client.clearEverybody(), false],
+  userOf: [(client) => client.userOf("shop", "a"), null],
+};
+
+for (const [answer, give] of Object.entries(BROKEN)) {
+  test(`no error of the application: ${answer}`, async () => {
+    standIn.answer = give;
+    for (const [name, [call, nothing]] of Object.entries(CALLS)) {
+      const client = clientOf(standIn, { maxBytes: 10_000 });
+      assert.deepEqual(await call(client), nothing, name);
+      client.close();
+    }
+  });
+}
+
+test("a view is of a number, in a version that is one", async () => {
+  const client = clientOf(standIn);
+  for (const [id, version, enabled] of [["x", "5", "true"], ["7", "x", "true"], ["7", "5", "false"], ["7", "5", ""], ["07", "5", "true"]]) {
+    standIn.answer = raw(
+      `HTTP/1.1 204 No Content\r\nX-User-Id: ${id}\r\nX-Cache-Version: ${version}\r\nX-Cache-Enabled: ${enabled}\r\n\r\n`,
+    );
+    assert.equal((await client.check(ALICE)).version, null);
+  }
+  client.close();
+});
+
+test("a service that hangs is waited for once", async () => {
+  standIn.answer = () => true;
+  const client = clientOf(standIn, { timeoutMs: 50, pauseMs: 3_600_000 });
+  for (let turn = 0; turn < 100; turn++)
+    for (const [call, nothing] of Object.values(CALLS)) assert.deepEqual(await call(client), nothing);
+  assert.equal(standIn.asked.length, 1);
+  client.close();
+});
+
+test("after a pause one call tries, and the others wait no more", async () => {
+  let now = 0;
+  const breaker = new Breaker(1000, () => now);
+  const [first, second] = [breaker.admit(), breaker.admit()];
+  breaker.settle(first, false);
+  breaker.settle(second, true); // old news
+  assert.equal(breaker.admit(), null);
+  now = 1000;
+  const probe = breaker.admit();
+  assert.equal(probe.isProbe, true);
+  assert.equal(breaker.admit(), null);
+  now = 1500;
+  breaker.settle(probe, false);
+  now = 2000;
+  assert.equal(breaker.admit(), null);
+  now = 2500;
+  breaker.settle(breaker.admit(), true);
+  assert.equal(breaker.admit().isProbe, false);
+});
+
+test("it is used again when it is back", async () => {
+  const client = clientOf(standIn);
+  await standIn.close();
+  assert.equal(await client.get("a"), undefined);
+  const { port } = standIn;
+  standIn = await new StandIn().open(port);
+  await until(() => client.set("a", 1, { onlyIfAbsent: true }));
+  assert.equal(await client.get("a"), 1);
+  client.close();
+});
+
+test("connections are kept", async () => {
+  const client = clientOf(standIn);
+  for (let turn = 0; turn < 50; turn++) await client.set("a", turn);
+  assert.equal(standIn.connections, 1);
+  client.close();
+});
+
+// Closes the connection of the next request, instead of an answer.
+function closeOnce() {
+  standIn.answer = (request) => {
+    standIn.answer = null;
+    request.socket.destroy();
+    return true;
+  };
+}
+
+test("what a kept connection lost is asked again, unless it counts", async () => {
+  const client = clientOf(standIn, { pauseMs: 3_600_000 });
+  await client.set("a", "kept");
+  closeOnce();
+  assert.equal(await client.get("a"), "kept");
+  closeOnce();
+  assert.equal(await client.clearModel("Product"), 2);
+  standIn.asked = [];
+  closeOnce();
+  assert.equal(await client.increment("n"), null);
+  assert.equal(standIn.asked.length, 1);
+  client.close();
+});
+
+test("a new connection that is closed is not asked again", async () => {
+  const client = clientOf(standIn, { pauseMs: 3_600_000 });
+  closeOnce();
+  assert.equal(await client.get("a"), undefined);
+  assert.equal(standIn.asked.length, 1);
+  client.close();
+});
+
+test("a process that stood still blames nobody", async () => {
+  const client = clientOf(standIn, { timeoutMs: 500 });
+  await client.set("a", 1);
+  const answer = client.get("a");
+  const end = performance.now() + 1000;
+  while (performance.now() < end);
+  assert.equal(await answer, 1);
+  client.close();
+});
+
+test("a clear that was not heard is made before anything is read again", async () => {
+  const client = clientOf(standIn);
+  await client.set("a", "old", { models: "Product" });
+  standIn.answer = whole("503 Service Unavailable", "");
+  assert.equal(await client.clearModel("Product"), null);
+  assert.equal(await client.clearUser(7), null);
+  assert.equal(client.told.some(({ isClear }) => isClear), true);
+  assert.equal(await client.get("a"), undefined);
+  standIn.answer = null;
+  standIn.asked = [];
+  await until(async () => {
+    assert.equal(await client.get("a"), undefined);
+    return (await client.check(ALICE)).version !== null;
+  });
+  const before = standIn.asked.slice(0, standIn.asked.findIndex((asked) => asked.startsWith("GET")));
+  assert.deepEqual([...new Set(before)], ["DELETE /api/v1/models/Product", "POST /api/server-management/clear-cache/?user_id=7"]);
+  assert.equal((await client.check(ALICE)).version, "2");
+  client.close();
+});
+
+test("a value that could not be replaced is not served", async () => {
+  const client = clientOf(standIn);
+  await client.set("a", "old");
+  standIn.answer = raw("");
+  assert.equal(await client.set("a", "new"), false);
+  standIn.answer = null;
+  await until(async () => (await client.check(ALICE)).version !== null);
+  assert.equal(await client.get("a"), undefined);
+  client.close();
+});
+
+test("many clears that were not heard become one of everything", async () => {
+  const client = clientOf(standIn);
+  standIn.answer = raw("");
+  for (let id = 1; id <= 1001; id++) await client.clearUser(id);
+  standIn.answer = null;
+  standIn.asked = [];
+  await until(async () => (await client.check(ALICE)).version !== null);
+  assert.equal(standIn.epoch, 1);
+  assert.ok(standIn.count("POST") <= 2); // the one that was under way
+  client.close();
+});
+
+test("a clear that is refused is told, and not tried again", async () => {
+  const client = clientOf(standIn, { apiKey: "another" });
+  assert.equal(await client.clear(), null);
+  assert.match(client.told[0].message, /401/);
+  assert.notEqual((await client.check(ALICE)).version, null);
+  client.close();
+});
+
+test("who listens to problems cannot break a call", async () => {
+  standIn.answer = raw("");
+  const report = () => {
+    throw new Error("no disk");
+  };
+  const client = clientOf(standIn, { report });
+  assert.equal(await client.get("a"), undefined);
+  client.close();
+});
+
+test("wrong arguments are errors, at once", async () => {
+  const client = clientOf(standIn);
+  await assert.rejects(client.get(7), TypeError);
+  await assert.rejects(client.set("a", 1, { ttl: 0 }), RangeError);
+  await assert.rejects(client.set("a", 1, { ttl: 1.5 }), RangeError);
+  await assert.rejects(client.set("a", () => 1), TypeError);
+  await assert.rejects(client.increment("a", 0.5), TypeError);
+  await assert.rejects(client.clearModel("a/b"), TypeError);
+  assert.throws(() => client.clearUser("7 or 8"), TypeError);
+  assert.throws(() => clientOf({ url: "redis://127.0.0.1" }), TypeError);
+  client.close();
+});
