@@ -46,8 +46,8 @@ class Cache:
     models: names; clear_model() of any of them drops the value. Name the same ones for get() and for remember().
     """
 
-    def __init__(self, transport, owed, credential, namespace=None):
-        self._transport, self._owed = transport, owed
+    def __init__(self, transport, owed, credential, namespace=None, is_of_user=False):
+        self._transport, self._owed, self._is_of_user = transport, owed, is_of_user
         self._credential, self._namespace = dict(credential), namespace
         self._scope = ("entries", tuple(self._credential.items()), namespace)
 
@@ -153,8 +153,8 @@ class Cache:
     # ---- requests ----
 
     def _read(self, method, path, wait_ms=0):
-        """The answer, or None; while a clear is owed what is there must not be used."""
-        if self._owed.holds(self._scope):
+        """The answer, or None: while a clear is owed what is there must not be used, nor what a user's clear drops."""
+        if self._owed.holds(self._scope) or self._is_of_user and self._owed.holds_a_user():
             return None
         return self._ask(method, path, may_repeat=True, extra_s=wait_ms / 1000)
 
@@ -183,7 +183,8 @@ class Cache:
         if answer.status != 200:
             log.error("%s keeps what is out of date: status %d", name, answer.status)
             return None, True
-        return _member(answer, member), True
+        value = _member(answer, member)
+        return value, value is not None  # a 200 of somebody else has dropped nothing
 
     def _ask(self, method, path, headers=None, body=None, *, may_repeat=False, extra_s=0):
         """The answer, or None; so it is for a label that is none, and for nobody, who has no namespace."""

@@ -8,7 +8,7 @@ import re
 import urllib.parse
 
 from .cache import Cache
-from .owed import Owed
+from .owed import UNKNOWN_USER, Owed
 from .transport import Request, Transport, Unavailable
 from .view import View
 
@@ -16,8 +16,6 @@ log = logging.getLogger("cachewarden")
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,18}")
 _WHO = ("Authorization", "Cookie", "X-API-Key")
-# While clears of users whose number is not known yet are owed, nobody's view is used.
-_UNKNOWN = "unknown"
 
 
 class Client:
@@ -39,9 +37,10 @@ class Client:
 
     def cache(self, key=None, *, namespace=None, credential=None):
         """The cache service, in the namespace of a key (default: the client's) or of the user of a credential."""
+        is_of_user = credential is not None or (namespace or "").startswith("user:")
         if credential is None:
             credential = self._headers(key or self._key)
-        return Cache(self._transport, self._owed, credential, namespace)
+        return Cache(self._transport, self._owed, credential, namespace, is_of_user)
 
     def view(self, credential):
         """The caller's View: once for each request, before its data is read. credential: credential_of its headers."""
@@ -88,7 +87,7 @@ class Client:
         version, done = self._try_to_clear_subject(issuer, subject)
         if not done:
             name = f"user {subject!r} of {issuer!r}"
-            self._owed.add(_UNKNOWN, name, lambda: self._try_to_clear_subject(issuer, subject)[1])
+            self._owed.add(UNKNOWN_USER, name, lambda: self._try_to_clear_subject(issuer, subject)[1])
         return version
 
     def clear_caller(self, credential, view=None):
@@ -101,7 +100,7 @@ class Client:
             return View(view.user_id, version) if is_on else View(view.user_id, must_bypass=True)
         if view.must_bypass:
             digest = hashlib.sha256(repr(sorted(credential.items())).encode()).hexdigest()
-            self._owed.add(_UNKNOWN, f"caller {digest[:16]}", lambda: self._try_to_clear_caller(credential))
+            self._owed.add(UNKNOWN_USER, f"caller {digest[:16]}", lambda: self._try_to_clear_caller(credential))
         return view
 
     def user_of(self, issuer, subject):
@@ -124,7 +123,8 @@ class Client:
         if answer is None:
             return None, False
         if answer.status == 200:
-            return _member(answer, "new_version"), True
+            version = _member(answer, "new_version")
+            return version, version is not None  # a 200 of somebody else has cleared nothing
         log.error("user %d keeps an old view: status %d", user_id, answer.status)
         return None, True
 
@@ -162,7 +162,7 @@ class Client:
         return answer
 
     def _owes(self, user_id):
-        return self._owed.holds(user_id) or self._owed.holds(_UNKNOWN)
+        return self._owed.holds(user_id) or self._owed.holds(UNKNOWN_USER)
 
     @staticmethod
     def _headers(key):

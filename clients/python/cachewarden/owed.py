@@ -9,6 +9,9 @@ import weakref
 log = logging.getLogger("cachewarden")
 
 MOST = 10000
+# The scope of a user is their number. While the clear of one whose number is not known yet is owed, nobody's view is
+# used.
+UNKNOWN_USER = "unknown user"
 
 
 class Owed:
@@ -38,6 +41,9 @@ class Owed:
 
     def holds(self, scope):
         return scope in self._scopes
+
+    def holds_a_user(self):
+        return any(type(scope) is int or scope == UNKNOWN_USER for scope in list(self._scopes))
 
     def wait(self, timeout):
         """Until nothing is owed. False: something still was after so many seconds."""

@@ -34,7 +34,8 @@ class Origin(NamedTuple):
     @classmethod
     def of(cls, url, context):
         parts = urllib.parse.urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        is_more = parts.query or parts.fragment or parts.username
+        if parts.scheme not in ("http", "https") or not parts.hostname or is_more:
             raise ValueError("the address of Cachewarden looks like http://host:port")
         is_tls = parts.scheme == "https"
         if is_tls and context is None:

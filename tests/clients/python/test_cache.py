@@ -135,8 +135,8 @@ class Entries(unittest.TestCase):
     def test_are_stored(self):
         with StandIn(script(answer(201), answer(204), answer(412))) as server:
             cache = cache_of(server)
-            self.assertEqual([cache.set("a", b"x"), cache.set("a", 1, models="Order"), cache.set("a", 1, only_new=True)],
-                             [True, True, False])
+            stored = [cache.set("a", b"x"), cache.set("a", 1, models="Order"), cache.set("a", 1, only_new=True)]
+            self.assertEqual(stored, [True, True, False])
             self.assertEqual([request.path for request in server.requests],
                              ["/api/v1/entries/a", "/api/v1/entries/a?model=Order", "/api/v1/entries/a"])
             self.assertEqual([request.headers.get("if-none-match") for request in server.requests], [None, None, "*"])
@@ -241,7 +241,7 @@ class ALabel(unittest.TestCase):
 
 class AClearThatCannotBeSent(unittest.TestCase):
     def test_is_sent_later_and_nothing_is_read_until_then(self):
-        replies = {"DELETE": HangUp(b""), "GET": hit()}
+        replies = {"DELETE": answer(200, {}, b"<html>"), "GET": hit()}
         with StandIn(lambda request: replies[request.method]) as server:
             cache = cache_of(server, pause=0.01)
             self.assertIsNone(cache.clear_model("Product"))
@@ -257,6 +257,14 @@ class AClearThatCannotBeSent(unittest.TestCase):
             client = Client(server.url, timeout=PATIENCE_S, pause=NEVER)
             client.cache("a").clear()
             self.assertEqual([client.cache(key).get("x") for key in ("a", "b")], [None, "old"])
+
+    def test_of_a_user_is_one_of_their_namespace(self):
+        with StandIn(lambda request: answer(500) if request.method == "POST" else hit()) as server:
+            client = Client(server.url, "admin", timeout=PATIENCE_S, pause=NEVER)
+            client.clear_user(7)
+            caches = [client.cache(credential={"Authorization": "Bearer alice"}), client.cache(namespace="user:7"),
+                      client.cache("of an application")]
+            self.assertEqual([cache.get("a") for cache in caches], [None, None, "old"])
 
     def test_is_owed_after_a_value_that_could_not_be_replaced(self):
         with StandIn(lambda request: answer(503) if request.method != "GET" else hit()) as server:

@@ -136,8 +136,11 @@ class AClear(unittest.TestCase):
             self.assertLessEqual({"origin", "x-xsrf-token", "cookie"}, server.requests[0].headers.keys())
 
     def test_by_the_caller_that_fails_is_none(self):
-        for reply in (answer(429), answer(200, {}, b"not JSON"), answer(200, {}, b"[" * 100_000), answer(200, {}, b'[]')):
-            with self.subTest(reply[:80]), StandIn(lambda _, reply=reply: reply) as server:
+        for body in (b"not JSON", b"[" * 100_000, b"[]", b'{"version":"6"}', b'{"version":0}'):
+            with self.subTest(body[:80]), StandIn(lambda _, body=body: answer(200, {}, body)) as server:
+                self.assertIsNone(client_of(server).clear(ALICE))
+        for reply in (answer(429), HangUp(b"")):
+            with self.subTest(reply[:20]), StandIn(lambda _, reply=reply: reply) as server:
                 self.assertIsNone(client_of(server).clear(ALICE))
 
     def test_of_another_issuers_user_asks_for_the_number(self):
@@ -154,7 +157,8 @@ class AClear(unittest.TestCase):
 
 class AClearThatCannotBeSent(unittest.TestCase):
     def test_is_sent_later(self):
-        for trouble in (HangUp(b""), HangUp(b"garbage\r\n\r\n"), answer(500), answer(429), answer(503)):
+        somebody_else = answer(200, {}, b"<html>Welcome to nginx!</html>")
+        for trouble in (HangUp(b""), HangUp(b"garbage\r\n\r\n"), answer(500), answer(429), answer(503), somebody_else):
             with self.subTest(trouble[:20]), StandIn(script(trouble, trouble, CLEARED)) as server:
                 client = client_of(server, pause=0.01)
                 self.assertIsNone(client.clear_user(7))

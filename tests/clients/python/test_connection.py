@@ -33,13 +33,14 @@ NO_ANSWERS = {
         b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
     "a coding that is none": HangUp(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nhello"),
     "a chunk that is none": HangUp(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nhello\r\n0\r\n\r\n"),
-    "a chunk longer than it says": HangUp(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhello\r\n0\r\n\r\n"),
+    "a chunk longer than it says": HangUp(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhello\r\n0\r\n\r\n"),
     "chunks that were cut off": HangUp(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"),
     "an endless head": HangUp(b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 300_000),
     "a length that is too large": HangUp(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\nhello"),
     "a body that is too large": HangUp(b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + b"a" * 200_000),
     "chunks that are too large": HangUp(
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"4000\r\n" + b"a" * 0x4000 + b"\r\n" + b"4000\r\n" * 9),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + (b"4000\r\n" + b"a" * 0x4000 + b"\r\n") * 9),
     "an answer that never begins": HangUp(b"HTTP/1.1 100 Continue\r\n\r\n" * 100),
 }
 

@@ -20,7 +20,8 @@ def answers(request):
         if user is None:
             return answer(401)
         enabled = "false" if version is None else "true"
-        return answer(204, {"X-User-Id": user, "X-Cache-Enabled": enabled, **({"X-Cache-Version": version} if version else {})})
+        fields = {"X-Cache-Version": version} if version else {}
+        return answer(204, {"X-User-Id": user, "X-Cache-Enabled": enabled, **fields})
     if path.startswith("/api/v1/entries/"):
         return entry(request, path)
     if path == "/api/v1/subjects":
@@ -310,8 +311,9 @@ class Pages(Shop):
         self.assertEqual(text("/public?somebody"), "1")
 
     def test_are_kept_by_what_they_say_they_depend_on(self):
-        self.assertEqual([text("/language", "alice", accept_language=language) for language in ("de", "en", "de", "en")],
-                         ["1", "2", "1", "2"])
+        languages = ["de", "en", "de", "en"]
+        found = [text("/language", "alice", accept_language=language) for language in languages]
+        self.assertEqual(found, ["1", "2", "1", "2"])
 
     def test_are_rendered_first(self):
         self.assertEqual([text("/template", "alice") for _ in range(2)], ["1", "1"])
@@ -420,7 +422,8 @@ class Clears(Shop):
     def test_of_another_issuers_users_ask_for_their_numbers(self):
         Gift.objects.create(giver="x", taker="y&z")
         subjects = sorted(path for path in SERVER.paths() if "subjects" in path)
-        self.assertEqual(subjects, ["/api/v1/subjects?issuer=shop&subject=x", "/api/v1/subjects?issuer=shop&subject=y%26z"])
+        self.assertEqual([path.partition("?")[2] for path in subjects],
+                         ["issuer=shop&subject=x", "issuer=shop&subject=y%26z"])
         self.assertEqual(self.sent()[0], [70, 70])
 
     def test_follow_what_sends_no_signal(self):

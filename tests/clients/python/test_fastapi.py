@@ -1,4 +1,4 @@
-"""The dependency by itself, with requests as FastAPI's framework makes them; http/test_frameworks.c has a whole shop."""
+"""The dependency by itself, with requests as FastAPI makes them; http/test_frameworks.c has a whole shop."""
 
 import unittest
 

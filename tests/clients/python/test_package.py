@@ -51,8 +51,8 @@ class ThePackage(unittest.TestCase):
 
     def test_is_installed_and_imported(self):
         target = self.work / "target"
-        run(sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--target", target, self.wheel,
-            cwd=self.work)
+        pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps")
+        run(*pip, "--target", target, self.wheel, cwd=self.work)
         script = f"import sys; sys.path.insert(0, {str(target)!r}); import cachewarden; print(cachewarden.__file__, " \
                  "cachewarden.__version__, cachewarden.Client('http://127.0.0.1:1').view({}))"
         self.assertEqual(run(sys.executable, "-I", "-c", script, cwd=self.work),
