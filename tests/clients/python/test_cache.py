@@ -165,7 +165,7 @@ class Entries(unittest.TestCase):
                              [("DELETE", "/api/v1/models/shop.Order"), ("DELETE", "/api/v1/entries")])
 
     def test_are_cleared_by_pattern(self):
-        with StandIn(script(answer(202, {}, b'{"id":"j1","state":"running"}'), answer(409), HangUp(b""))) as server:
+        with StandIn(script(answer(202, {}, b'{"id":"j1","state":"running"}'), answer(409, {}, b'{"id":"j1"}'), HangUp(b""))) as server:
             cache = cache_of(server)
             self.assertEqual(cache.clear_matching("a:*"), "j1")
             with self.assertLogs("cachewarden", "ERROR"):
