@@ -149,8 +149,9 @@ static bool take_type(struct str *rest, struct str *type_out)
 
     if (!number_take_byte(rest, &number))
         return false;
+    /* It becomes a line of a head, whoever stored it. */
     if (number == TYPE_SPELT_OUT)
-        return take_text(rest, ENTRY_TYPE_MAX, type_out);
+        return take_text(rest, ENTRY_TYPE_MAX, type_out) && !str_has_control(*type_out);
     *type_out = number < TYPES ? str_from(types[number]) : STR_NONE;
     return number < TYPES;
 }

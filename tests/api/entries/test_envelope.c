@@ -123,6 +123,19 @@ START_TEST(a_head_alone_is_an_envelope_without_a_body)
 }
 END_TEST
 
+/* It would become lines of an answer's head. */
+START_TEST(a_type_that_no_head_can_have_is_nothing)
+{
+    static const char *const types[] = {"text/plain\r\nSet-Cookie: a=b", "a/b\n", "a/b;c=\x7f"};
+    struct envelope envelope = sample(), back;
+
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        envelope.content_type = str_from(types[i]);
+        ck_assert_msg(!envelope_decode(envelope_encode(arena, &envelope), &back), "%s", types[i]);
+    }
+}
+END_TEST
+
 START_TEST(what_is_cut_within_the_head_is_nothing)
 {
     struct envelope envelope = sample(), back;
@@ -193,6 +206,7 @@ int main(void)
     tcase_add_test(all, the_longest_head_is_as_long_as_is_said);
     tcase_add_test(all, a_usual_head_is_short);
     tcase_add_test(all, a_head_alone_is_an_envelope_without_a_body);
+    tcase_add_test(all, a_type_that_no_head_can_have_is_nothing);
     tcase_add_test(all, what_is_cut_within_the_head_is_nothing);
     tcase_add_test(all, what_others_put_there_is_nothing);
     tcase_add_test(all, what_no_entry_can_have_is_nothing);
