@@ -2,7 +2,6 @@
 
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -27,9 +26,7 @@ class ThePackage(unittest.TestCase):
         cls.folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.folder.cleanup)
         cls.work = pathlib.Path(cls.folder.name)
-        shutil.copytree(SOURCE, cls.work / "source", ignore=shutil.ignore_patterns("__pycache__"))
-        # Both, the wheel out of the source archive: what that lacks the wheel lacks.
-        run(sys.executable, "-m", "build", "--no-isolation", "--outdir", cls.work, cwd=cls.work / "source")
+        run(ROOT / "packaging" / "clients", "python", cls.work, cwd=cls.work)
         cls.version = re.search(r"project\([^)]*VERSION ([0-9.]+)", (ROOT / "CMakeLists.txt").read_text())[1]
         cls.wheel = cls.work / f"cachewarden-{cls.version}-py3-none-any.whl"
         cls.sdist = cls.work / f"cachewarden-{cls.version}.tar.gz"
