@@ -20,12 +20,15 @@ enum {
         100, /* of reading all, or of putting back, and what there is besides gets its turn */
     PUT_BACK_LIMIT = 500, /* written at once */
     CLEAN_S = 10,         /* between two looks for what has expired */
+    /* The clocks of two nodes may be so far apart: what has expired by one is counted, and would be put
+     * back, by the other. */
+    CLOCKS_APART_S = 60,
     ARENA_BLOCK = 64 * 1024,
 };
 
 struct feed {
     struct revocation_reader reader; /* the thread's own, as the following */
-    bool has_loaded;                 /* all of Redis was read once */
+    bool has_loaded;                 /* all that Redis holds was read once */
     bool is_lost;                    /* said in the log that Redis is out of reach */
     int64_t cleaned_at_s;
 
@@ -64,7 +67,8 @@ static enum err put_back_some(struct feed *feed, uint64_t origin, bool *is_done_
     struct revocation *list;
     size_t count;
 
-    enum err err = revocations_unsaved(feed->list, arena, PUT_BACK_LIMIT, &list, &count);
+    enum err err =
+        revocations_unsaved(feed->list, arena, clock_wall_s(), PUT_BACK_LIMIT, &list, &count);
     *is_done_out = count == 0;
     for (size_t i = 0; i < count && err == ERR_OK; i++)
         err = revoke_add(pipeline, arena, &list[i]);
@@ -77,12 +81,6 @@ static enum err put_back_some(struct feed *feed, uint64_t origin, bool *is_done_
     return ERR_OK;
 }
 
-/* Only once all was read: before, what Redis holds and what it lacks look alike. */
-static bool may_write(const struct feed *feed, uint64_t *origin_out)
-{
-    return feed->reader.is_whole && version_guard_may_write(feed->reader.guard, origin_out);
-}
-
 /* *is_done_out: nothing is left that could be put back now. */
 static enum err put_back(struct feed *feed, bool *is_done_out, struct error *error)
 {
@@ -90,7 +88,7 @@ static enum err put_back(struct feed *feed, bool *is_done_out, struct error *err
     enum err err = ERR_OK;
     uint64_t origin;
 
-    *is_done_out = !may_write(feed, &origin);
+    *is_done_out = !revocation_reader_may_write(&feed->reader, &origin);
     while (err == ERR_OK && !*is_done_out && clock_mono_ns() < until_ns)
         err = put_back_some(feed, origin, is_done_out, error);
     return err;
@@ -106,10 +104,10 @@ static void clean_up(struct feed *feed, bool is_reachable)
     if (now_s - feed->cleaned_at_s < CLEAN_S && now_s >= feed->cleaned_at_s)
         return;
     revocations_expire(feed->list, now_s);
-    if (!is_reachable || !may_write(feed, &origin))
+    if (!is_reachable || !revocation_reader_may_write(&feed->reader, &origin))
         return;
     struct pipeline *pipeline = begin_writing(feed, origin);
-    struct str until = str_format(feed->reader.arena, "%" PRId64, now_s);
+    struct str until = str_format(feed->reader.arena, "%" PRId64, now_s - CLOCKS_APART_S);
     if (!until.ptr)
         return;
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZREMRANGEBYSCORE"), key_str(&key), STR("-inf"),
@@ -134,17 +132,20 @@ static void tell(struct feed *feed, enum err err, const struct error *error)
     feed->is_lost = is_lost;
 }
 
+/* Redis holds what this node has to know. */
+static bool has_revocations(const struct revocation_reader *reader)
+{
+    return reader->data == REVOCATION_DATA_OURS ||
+           (reader->data == REVOCATION_DATA_NONE && reader->held > 0);
+}
+
 /*
  * Whether requests have to wait: Redis answers, and has what this node never read to the end. While it
  * does not answer, or has another's data, what is not known to be revoked lives on.
  */
-static bool is_awaited(const struct feed *feed, enum err err)
+static bool is_awaited(const struct feed *feed)
 {
-    const struct revocation_reader *reader = &feed->reader;
-
-    return err == ERR_OK && !feed->has_loaded &&
-           (reader->data == REVOCATION_DATA_OURS ||
-            (reader->data == REVOCATION_DATA_NONE && reader->held > 0));
+    return feed->reader.has_answer && !feed->has_loaded && has_revocations(&feed->reader);
 }
 
 static void set_known(struct feed *feed, bool is_known)
@@ -164,8 +165,7 @@ static enum err read_some(struct feed *feed, struct error *error)
     do
         err = revocation_reader_look(reader, error);
     while (err == ERR_OK && reader->has_more && clock_mono_ns() < until_ns);
-    if (err == ERR_OK && reader->is_whole && !reader->has_more)
-        feed->has_loaded = true;
+    feed->has_loaded |= reader->is_proven && has_revocations(reader);
     return err;
 }
 
@@ -177,7 +177,7 @@ static int64_t do_round(void *arg)
     struct error error = {0};
     bool is_written = true;
     enum err err = read_some(feed, &error);
-    bool must_wait = is_awaited(feed, err);
+    bool must_wait = is_awaited(feed);
 
     set_known(feed, !must_wait);
     clean_up(feed, err == ERR_OK);

@@ -18,46 +18,65 @@ enum {
 /* Before all events: the stream was empty. */
 #define NO_EVENT "0-0"
 
+enum { DATASET, EVENTS, HELD, PAGE, REPLIES };
+
+/* What a look brought back. The last reply is only there while a page was asked for. */
+struct revocation_replies {
+    uint64_t origin;
+    const struct value *replies[REPLIES];
+    bool is_misused
+        [REPLIES]; /* the key is of another type; the reply is that of one that is not there */
+};
+
 /* ---- which data it is ---- */
 
 /* All is to be read again. */
 static void begin_again(struct revocation_reader *reader)
 {
-    reader->is_whole = reader->has_place = reader->is_suspicious = false;
+    reader->is_whole = reader->is_proven = reader->has_place = reader->is_suspicious = false;
     reader->page_from = 0;
 }
 
-static bool is_same(const struct revocation_reader *reader, const struct dataset *dataset,
-                    uint64_t origin)
+static enum revocation_data whose(const struct revocation_reader *reader,
+                                  const struct dataset *dataset)
 {
-    return reader->data == REVOCATION_DATA_OURS && reader->term == dataset->term &&
-           reader->origin == origin &&
-           memcmp(reader->dataset, dataset->id.ptr, DATASET_ID_SIZE) == 0;
+    if (!dataset->is_whole)
+        return REVOCATION_DATA_NONE;
+    return version_guard_is_install(reader->guard, dataset->install) ? REVOCATION_DATA_OURS
+                                                                     : REVOCATION_DATA_FOREIGN;
+}
+
+static bool is_same(const struct revocation_reader *reader, enum revocation_data data,
+                    const struct dataset *dataset, uint64_t origin)
+{
+    bool has_record = data == REVOCATION_DATA_OURS;
+
+    return reader->data == data && reader->origin == origin &&
+           (!has_record || (reader->term == dataset->term &&
+                            memcmp(reader->dataset, dataset->id.ptr, DATASET_ID_SIZE) == 0));
 }
 
 /* Whether something may be learnt from the answer. A new term, or another Redis behind the same data, may
  * have lost some of it. */
-static bool is_ours(struct revocation_reader *reader, const struct pipeline *pipeline)
+static bool may_learn(struct revocation_reader *reader, const struct revocation_replies *answer)
 {
-    uint64_t origin = pipeline_origin(pipeline);
     struct dataset dataset;
 
-    dataset_take(pipeline_value(pipeline, 0), &dataset);
-    bool is_ours = dataset.is_whole && version_guard_is_install(reader->guard, dataset.install);
-    if (!is_ours || !is_same(reader, &dataset, origin))
+    dataset_take(answer->replies[DATASET], &dataset);
+    enum revocation_data data = whose(reader, &dataset);
+    if (data == REVOCATION_DATA_FOREIGN || !is_same(reader, data, &dataset, answer->origin))
         begin_again(reader);
-    if (!is_ours) {
-        reader->data = dataset.is_whole ? REVOCATION_DATA_FOREIGN : REVOCATION_DATA_NONE;
-        return false;
-    }
-    reader->data = REVOCATION_DATA_OURS;
+    reader->data = data;
     reader->term = dataset.term;
-    reader->origin = origin;
-    memcpy(reader->dataset, dataset.id.ptr, DATASET_ID_SIZE);
-    return true;
+    reader->origin = answer->origin;
+    if (data == REVOCATION_DATA_OURS)
+        memcpy(reader->dataset, dataset.id.ptr, DATASET_ID_SIZE);
+    return data != REVOCATION_DATA_FOREIGN;
 }
 
 /* ---- members and events ---- */
+
+#define PLACE_SIZE sizeof(((struct revocation_reader *)0)->place)
 
 /* The number of seconds in a score or an expiry; a score of many digits comes as "1.7e+20". */
 static bool read_expiry(const struct value *value, int64_t *expires_at_s)
@@ -97,14 +116,12 @@ static enum err learn_event(struct revocation_reader *reader, const struct value
     return ERR_OK;
 }
 
-static enum err check_events(const struct revocation_reader *reader, const struct value *events,
-                             struct error *error)
+static enum err check_events(const struct value *events, struct error *error)
 {
     for (size_t i = 0; i < events->count; i++) {
         const struct value *event = &events->items[i];
         if (event->kind != VALUE_ARRAY || event->count != 2 ||
-            event->items[0].kind != VALUE_STRING ||
-            event->items[0].text.len >= sizeof reader->place)
+            event->items[0].kind != VALUE_STRING || event->items[0].text.len >= PLACE_SIZE)
             return refuse_reply(error, "cw:events has an entry of another shape");
     }
     return ERR_OK;
@@ -164,10 +181,12 @@ static void compare_counts(struct revocation_reader *reader, size_t saved)
 {
     bool is_less = reader->held < saved;
 
-    if (has_missed(reader) || (is_less && reader->is_suspicious))
+    if (has_missed(reader) || (is_less && reader->is_suspicious)) {
         begin_again(reader);
-    else
+    } else {
         reader->is_suspicious = is_less;
+        reader->is_proven = !is_less;
+    }
 }
 
 /* ---- pages ---- */
@@ -180,19 +199,21 @@ static enum err learn_page(struct revocation_reader *reader, const struct value 
                            struct error *error)
 {
     enum err err = ERR_OK;
+    size_t unreadable = 0;
 
     if (page->count % 2 != 0)
         return refuse_reply(error, "cw:revoked answered a member without a score");
     for (size_t i = 0; i < page->count && err == ERR_OK; i += 2)
-        err = learn(reader, &page->items[i], &page->items[i + 1], &reader->unreadable, error);
+        err = learn(reader, &page->items[i], &page->items[i + 1], &unreadable, error);
+    if (err != ERR_OK)
+        return err;
+    reader->unreadable += unreadable;
     reader->page_from += PAGE_SIZE;
-    reader->is_whole = err == ERR_OK && page->count < (size_t)PAGE_SIZE * 2;
-    return err;
+    reader->is_whole = page->count < (size_t)PAGE_SIZE * 2;
+    return ERR_OK;
 }
 
 /* ---- the round trip ---- */
-
-enum { DATASET, EVENTS, HELD, PAGE };
 
 static void add_events(struct revocation_reader *reader, struct pipeline *pipeline,
                        struct str limit)
@@ -207,15 +228,38 @@ static void add_events(struct revocation_reader *reader, struct pipeline *pipeli
                      STR("COUNT"), STR("1"));
 }
 
-static enum err ask(struct revocation_reader *reader, struct pipeline *pipeline, int64_t now_s,
-                    struct error *error)
+/* Of a key of another type nothing can be learnt, and it keeps nobody from learning what others hold. */
+static enum err take_replies(const struct pipeline *pipeline, enum err err,
+                             struct revocation_replies *answer, struct error *error)
 {
+    static const struct value absent[REPLIES] = {[DATASET] = {.kind = VALUE_ARRAY},
+                                                 [EVENTS] = {.kind = VALUE_ARRAY},
+                                                 [HELD] = {.kind = VALUE_INTEGER},
+                                                 [PAGE] = {.kind = VALUE_ARRAY}};
+
+    answer->origin = pipeline_origin(pipeline);
+    for (size_t i = 0; i < pipeline_count(pipeline); i++) {
+        const struct value *reply = pipeline_value(pipeline, i);
+        answer->is_misused[i] = value_fault(reply) == REDIS_FAULT_WRONGTYPE;
+        if (!answer->is_misused[i] && reply->kind != absent[i].kind)
+            return err;
+        answer->replies[i] = answer->is_misused[i] ? &absent[i] : reply;
+    }
+    error_clear(error);
+    return check_events(answer->replies[EVENTS], error);
+}
+
+static enum err ask(struct revocation_reader *reader, int64_t now_s,
+                    struct revocation_replies *answer_out, struct error *error)
+{
+    struct pipeline *pipeline = pipeline_new(reader->arena, PIPELINE_READ);
     struct key key = key_revoked();
     struct str limit = str_format(reader->arena, "%d", NEWS_LIMIT);
     struct str now = str_format(reader->arena, "(%" PRId64, now_s);
     struct str first = str_format(reader->arena, "%zu", reader->page_from);
     struct str last = str_format(reader->arena, "%zu", reader->page_from + PAGE_SIZE - 1);
 
+    *answer_out = (struct revocation_replies){0};
     if (!TEXTS_MADE(limit, now, first, last))
         return ERR_NO_MEMORY;
     dataset_ask(pipeline);
@@ -226,7 +270,9 @@ static enum err ask(struct revocation_reader *reader, struct pipeline *pipeline,
                      STR("WITHSCORES"));
     enum err err =
         pipeline_run(reader->control, pipeline, clock_deadline_ns(reader->budget_ms), error);
-    return err == ERR_OK ? check_events(reader, pipeline_value(pipeline, EVENTS), error) : err;
+    if (err != ERR_OK && err != ERR_UPSTREAM_REFUSED)
+        return err;
+    return take_replies(pipeline, err, answer_out, error);
 }
 
 /* What is whole stays so, or is found not to be. */
@@ -240,10 +286,11 @@ static void check_whole(struct revocation_reader *reader, size_t saved)
 
 /* The set was asked for behind the stream, so the first page comes with the place. `saved`: see
  * compare_counts. */
-static enum err learn_from(struct revocation_reader *reader, const struct pipeline *pipeline,
-                           bool asked_for_end, size_t saved, struct error *error)
+static enum err learn_from(struct revocation_reader *reader,
+                           const struct revocation_replies *answer, bool asked_for_end,
+                           size_t saved, struct error *error)
 {
-    const struct value *events = pipeline_value(pipeline, EVENTS);
+    const struct value *events = answer->replies[EVENTS];
     bool has_more_news = !asked_for_end && events->count == NEWS_LIMIT;
     bool was_whole = reader->is_whole;
     enum err err = ERR_OK;
@@ -255,63 +302,70 @@ static enum err learn_from(struct revocation_reader *reader, const struct pipeli
     if (err == ERR_OK && was_whole && reader->is_whole && !has_more_news)
         check_whole(reader, saved);
     else if (err == ERR_OK && !was_whole && reader->has_place)
-        err = learn_page(reader, pipeline_value(pipeline, PAGE), error);
-    reader->has_more = has_more_news || !reader->is_whole || reader->is_suspicious;
+        err = learn_page(reader, answer->replies[PAGE], error);
+    reader->has_more = has_more_news || !reader->is_proven;
     return err;
 }
 
-/* Of another type, a key takes no revocation: every look and every logout would fail for good. What it should
- * hold is put back, or comes anew. */
-static enum err remove_foreign_key(struct revocation_reader *reader, const struct pipeline *asked,
-                                   enum err err, struct error *error)
+static enum err look(struct revocation_reader *reader, struct revocation_replies *answer_out,
+                     struct error *error)
 {
-    bool is_stream = value_fault(pipeline_value(asked, EVENTS)) == REDIS_FAULT_WRONGTYPE;
-    bool is_set = value_fault(pipeline_value(asked, HELD)) == REDIS_FAULT_WRONGTYPE;
-    struct key key = is_stream ? key_events() : key_revoked();
-    struct pipeline *pipeline = pipeline_new(reader->arena, PIPELINE_WRITE_REPAIR);
-    uint64_t origin;
-
-    if (!(is_stream || is_set) || !is_ours(reader, asked) ||
-        !version_guard_may_write(reader->guard, &origin))
-        return err;
-    error_clear(error);
-    begin_again(reader);
-    reader->has_more = true;
-    pipeline_require(pipeline, origin);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
-    err = pipeline_run(reader->control, pipeline, clock_deadline_ns(reader->budget_ms), error);
-    if (err == ERR_OK)
-        log_event(LOG_LEVEL_WARN, "revocations.key_removed", LOG_STR("key", key_str(&key)),
-                  LOG_CSTR("because", "somebody wrote a value of another type to it"));
-    return err;
-}
-
-static enum err look(struct revocation_reader *reader, struct error *error)
-{
-    struct pipeline *pipeline = pipeline_new(reader->arena, PIPELINE_READ);
     int64_t now_s = clock_wall_s();
     bool asks_for_end = !reader->has_place;
 
     if (reader->is_suspicious)
         revocations_expire(reader->list, now_s);
     size_t saved = revocations_saved_count(reader->list);
-    enum err err = ask(reader, pipeline, now_s, error);
-    if (err == ERR_UPSTREAM_REFUSED)
-        return remove_foreign_key(reader, pipeline, err, error);
+    enum err err = ask(reader, now_s, answer_out, error);
+    reader->has_answer = err == ERR_OK;
     if (err != ERR_OK)
         return err;
-    int64_t held = pipeline_value(pipeline, HELD)->integer;
+    int64_t held = answer_out->replies[HELD]->integer;
     reader->held = held > 0 ? (size_t)held : 0;
-    return is_ours(reader, pipeline) ? learn_from(reader, pipeline, asks_for_end, saved, error)
-                                     : ERR_OK;
+    return may_learn(reader, answer_out)
+               ? learn_from(reader, answer_out, asks_for_end, saved, error)
+               : ERR_OK;
+}
+
+/* Of another type, a key takes no revocation: every logout would fail for good. What it should hold is put
+ * back, or comes anew. */
+static enum err remove_misused(struct revocation_reader *reader,
+                               const struct revocation_replies *answer, struct error *error)
+{
+    struct key key = answer->is_misused[EVENTS] ? key_events() : key_revoked();
+    uint64_t origin;
+
+    if (!(answer->is_misused[EVENTS] || answer->is_misused[HELD]) ||
+        !revocation_reader_may_write(reader, &origin))
+        return ERR_OK;
+    struct pipeline *pipeline = pipeline_new(reader->arena, PIPELINE_WRITE_REPAIR);
+    pipeline_require(pipeline, origin);
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
+    enum err err =
+        pipeline_run(reader->control, pipeline, clock_deadline_ns(reader->budget_ms), error);
+    if (err != ERR_OK)
+        return err;
+    begin_again(reader);
+    reader->has_more = true;
+    log_event(LOG_LEVEL_WARN, "revocations.key_removed", LOG_STR("key", key_str(&key)),
+              LOG_CSTR("because", "somebody wrote a value of another type to it"));
+    return ERR_OK;
+}
+
+bool revocation_reader_may_write(const struct revocation_reader *reader, uint64_t *origin_out)
+{
+    return reader->data == REVOCATION_DATA_OURS && reader->is_whole &&
+           version_guard_may_write(reader->guard, origin_out);
 }
 
 enum err revocation_reader_look(struct revocation_reader *reader, struct error *error)
 {
+    struct revocation_replies answer;
+
     arena_reset(reader->arena);
     reader->has_more = false;
-    enum err err = look(reader, error);
+    enum err err = look(reader, &answer, error);
     if (err != ERR_OK && reader->is_whole)
         reader->has_failed = true;
-    return err;
+    return err == ERR_OK ? remove_misused(reader, &answer, error) : err;
 }

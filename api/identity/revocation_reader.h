@@ -10,7 +10,10 @@
  * - Every look counts what has not expired. Redis may hold no less than this node saw there (something was
  *   lost), and no more than this node has (something came without an event).
  * - Every answer says whose data it is, and which: nothing is learnt from the data of another users
- *   database, and data that is another than before is read from the beginning.
+ *   database, and data that is another than before is read from the beginning. Data without a record of
+ *   that is read like ours, and never written to: most likely it is ours, and what is revoked by somebody
+ *   else speaks of none of our tokens.
+ * - A key of another type counts as one that is not there.
  *
  * Where one of these does not hold, all is read again: a page with each look, so that news need not wait
  * for it. One thread.
@@ -25,7 +28,7 @@
 
 /* What Redis held when it was asked last. */
 enum revocation_data {
-    REVOCATION_DATA_NONE, /* no record of whose data it is; a server is about to write one */
+    REVOCATION_DATA_NONE, /* no record of whose data it is: it was lost, and may be about to be made anew */
     REVOCATION_DATA_FOREIGN,
     REVOCATION_DATA_OURS
 };
@@ -40,15 +43,17 @@ struct revocation_reader {
 
     /* To be read by whoever owns it. */
     enum revocation_data data;
-    bool is_whole; /* all that Redis holds has been read, and news from there on */
-    bool has_more; /* the next look is to follow at once */
-    size_t held;   /* members that had not expired when Redis was asked last */
+    bool has_answer; /* Redis told, the last time it was asked, what it holds */
+    bool is_proven;  /* all of it has been read, and the counts were compared since */
+    bool has_more;   /* the next look is to follow at once */
+    size_t held;     /* members that had not expired when Redis was asked last */
 
     /* Which data it is. */
     char dataset[DATASET_ID_SIZE];
     int64_t term;
     uint64_t origin;
 
+    bool is_whole;  /* all that Redis holds has been read, and news from there on */
     bool has_place; /* in the stream */
     char place[48]; /* the last event read: "<ms>-<number>", 41 characters at most */
     size_t page_from;
@@ -60,8 +65,14 @@ struct revocation_reader {
 };
 
 /* One round trip: news, a count, and the next page while not all is read. Errors of pipeline_run: an outage
- * may hide a Redis that lost its last seconds, so all is read again after one, the news first. */
+ * may hide a Redis that lost its last seconds, so all is read again after one, the news first.
+ * ERR_NO_MEMORY: what was not learnt is read again. A second round trip removes a key of another type, where
+ * that may be written. */
 CW_MUST_CHECK enum err revocation_reader_look(struct revocation_reader *reader,
                                               struct error *error);
+
+/* Whether what was read last is ours and complete, so that something may be put back or removed. *origin_out
+ * is for pipeline_require. */
+bool revocation_reader_may_write(const struct revocation_reader *reader, uint64_t *origin_out);
 
 #endif

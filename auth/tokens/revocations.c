@@ -415,18 +415,19 @@ void revocations_doubt(struct revocations *revocations)
     lock_give(&revocations->lock);
 }
 
-enum err revocations_unsaved(struct revocations *revocations, struct arena *arena, size_t max,
-                             struct revocation **list_out, size_t *count_out)
+enum err revocations_unsaved(struct revocations *revocations, struct arena *arena, int64_t now_s,
+                             size_t max, struct revocation **list_out, size_t *count_out)
 {
     struct revocation *list = arena_calloc(arena, max, sizeof *list);
     enum err err = list ? ERR_OK : ERR_NO_MEMORY;
     size_t found = 0;
 
     lock_take(&revocations->lock);
+    size_t all = atomic_load(&revocations->count);
     size_t wanted = revocations->unsaved < max ? revocations->unsaved : max;
-    for (size_t i = 0; err == ERR_OK && found < wanted; i++) {
+    for (size_t i = 0; err == ERR_OK && found < wanted && i < all; i++) {
         const struct entry *entry = &revocations->entries[i];
-        if (entry->is_saved)
+        if (entry->is_saved || entry->revocation.expires_at_s <= now_s)
             continue;
         list[found] = entry->revocation;
         list[found].name = str_dup(arena, entry->revocation.name);

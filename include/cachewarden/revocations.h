@@ -84,12 +84,12 @@ void revocations_expire(struct revocations *revocations, int64_t now_s);
 
 /*
  * For whoever keeps Redis complete. revocations_doubt: none counts as saved any more.
- * revocations_unsaved: up to `max` that are not, copied into the arena; their number through
- * *count_out. ERR_NO_MEMORY. revocations_saved: these are in Redis now.
+ * revocations_unsaved: up to `max` that are not and have not expired, copied into the arena; their number
+ * through *count_out. ERR_NO_MEMORY. revocations_saved: these are in Redis now.
  */
 void revocations_doubt(struct revocations *revocations);
 CW_MUST_CHECK enum err revocations_unsaved(struct revocations *revocations, struct arena *arena,
-                                           size_t max, struct revocation **list_out,
+                                           int64_t now_s, size_t max, struct revocation **list_out,
                                            size_t *count_out);
 size_t revocations_saved_count(struct revocations *revocations);
 void revocations_saved(struct revocations *revocations, const struct revocation *list,
