@@ -11,7 +11,7 @@ import { clientOf, until } from "./client.mjs";
 import { MongoStandIn } from "./mongo_stand_in.mjs";
 import { StandIn } from "./stand_in.mjs";
 
-const mongoose = createRequire(import.meta.url)("mongoose"); // ./dev test installs it
+const mongoose = createRequire(import.meta.url)("mongoose"); // not there? ./dev test installs it
 const { ObjectId, Decimal128 } = mongoose.Types;
 let standIn;
 let client;
@@ -173,6 +173,9 @@ test("what has a session, or no name, runs as it is, and so does a write", async
   assert.equal(standIn.count("GET"), 0);
   await session.endSession();
   assert.ok(await bouquets().explain());
+  assert.notEqual(labelOf(Product, "key", "find", [{}], { limit: 1 }), null);
+  for (const options of [{ raw: true }, { tailable: true }, { session }])
+    assert.equal(labelOf(Product, "key", "find", [{}], options), null);
   assert.equal(labelOf(Product, "key", "find", [{ category: () => 1 }]), null);
   assert.equal(labelOf(Product, "key", "find", [{ category: new (class {})() }]), null);
 });
