@@ -65,44 +65,48 @@ enum err api_keys_find(struct users *users, struct arena *arena, struct str id,
     return ERR_OK;
 }
 
+/* All rows of a statement, and room for one item each. */
+static enum err read_all(struct users *users, enum users_statement statement, struct arena *arena,
+                         size_t item_size, struct users_result *result_out, void **items_out,
+                         struct error *error)
+{
+    *result_out = (struct users_result){0};
+    *items_out = NULL;
+    enum err err = users_run(users, USERS_READ, statement, NULL, 0, arena, result_out, error);
+    if (err)
+        return err;
+    *items_out = arena_calloc(arena, result_out->row_count, item_size);
+    return *items_out ? ERR_OK : ERR_NO_MEMORY;
+}
+
 enum err api_keys_ids(struct users *users, struct arena *arena, struct str **ids_out,
                       size_t *count_out, struct error *error)
 {
-    struct users_result result = {0};
+    struct users_result result;
+    void *items;
+    enum err err = read_all(users, KEY_IDS, arena, sizeof **ids_out, &result, &items, error);
+    struct str *ids = items;
 
-    *ids_out = NULL;
-    *count_out = 0;
-    enum err err = users_run(users, USERS_READ, KEY_IDS, NULL, 0, arena, &result, error);
-    if (err)
-        return err;
-    struct str *ids = arena_calloc(arena, result.row_count, sizeof *ids);
-    if (!ids)
-        return ERR_NO_MEMORY;
-    for (size_t row = 0; row < result.row_count; row++)
-        ids[row] = users_bytes(&result, row, COLUMN_ID);
     *ids_out = ids;
-    *count_out = result.row_count;
-    return ERR_OK;
+    *count_out = ids ? result.row_count : 0;
+    for (size_t row = 0; row < *count_out; row++)
+        ids[row] = users_bytes(&result, row, COLUMN_ID);
+    return err;
 }
 
 enum err api_keys_list(struct users *users, struct arena *arena, struct api_key **keys_out,
                        size_t *count_out, struct error *error)
 {
-    struct users_result result = {0};
+    struct users_result result;
+    void *items;
+    enum err err = read_all(users, KEY_LIST, arena, sizeof **keys_out, &result, &items, error);
+    struct api_key *keys = items;
 
-    *keys_out = NULL;
-    *count_out = 0;
-    enum err err = users_run(users, USERS_READ, KEY_LIST, NULL, 0, arena, &result, error);
-    if (err)
-        return err;
-    struct api_key *keys = arena_calloc(arena, result.row_count, sizeof *keys);
-    if (!keys)
-        return ERR_NO_MEMORY;
-    for (size_t row = 0; row < result.row_count; row++)
-        keys[row] = read_key(&result, row);
     *keys_out = keys;
-    *count_out = result.row_count;
-    return ERR_OK;
+    *count_out = keys ? result.row_count : 0;
+    for (size_t row = 0; row < *count_out; row++)
+        keys[row] = read_key(&result, row);
+    return err;
 }
 
 enum err api_keys_revoke(struct users *users, struct str name, int64_t now_s, struct error *error)
