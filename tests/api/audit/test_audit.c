@@ -1,41 +1,16 @@
 /* The queue and its thread: every record ends in the stream or in the log, whatever Redis does. */
 #include "cachewarden/app.h"
 
-#include "audit_records.h"
+#include "audit_case.h"
 #include "slowness.h"
 
 #include <pthread.h>
-
-static struct redis_server *redis;
-static struct loopback loopback;
-
-static void open_all(void)
-{
-    audit_records_open(&redis, &loopback);
-    log_capture_start();
-}
-
-static void close_all(void)
-{
-    loopback_close(&loopback);
-    redis_server_stop(&redis);
-}
-
-static void write_records(int from, int count)
-{
-    audit_records_write(&loopback, AUDIT_CHANGES, from, count);
-}
 
 /* Of the records in the log, those that are there for good, not because they wait. */
 static int unsaved(const char *log)
 {
     return audit_records_count(log, "event=audit.unsaved") -
            audit_records_count(log, "reason=waiting");
-}
-
-static void drain(void)
-{
-    audit_records_drain(&loopback);
 }
 
 static int64_t in_stream(void)

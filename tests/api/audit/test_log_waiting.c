@@ -1,24 +1,15 @@
 /* A record that waits for long is in the log while it waits, and so are those behind it. */
-#include "audit_records.h"
+#include "audit_case.h"
 
 #include <time.h>
 
-static struct redis_server *redis;
-static struct loopback loopback;
-
 /* No write fails within the loopback's patience: what is logged is so for its waiting alone. */
-static void open_all(void)
+static void open_patient(void)
 {
     redis = redis_server_start(NULL);
     loopback_open(&loopback, &(struct loopback_options){.redis_url = redis_server_url(redis),
                                                         .has_no_users = true});
     log_capture_start();
-}
-
-static void close_all(void)
-{
-    loopback_close(&loopback);
-    redis_server_stop(&redis);
 }
 
 static int waiting(void)
@@ -40,18 +31,18 @@ static void await_waiting(int count)
 
 START_TEST(what_waits_behind_a_write_is_logged_before_it_fails)
 {
-    audit_records_write(&loopback, AUDIT_CHANGES, 0, 1);
-    audit_records_drain(&loopback);
+    write_records(0, 1);
+    drain();
     int before = waiting();
     redis_server_pause(redis);
     /* More than a batch: one is under way, the others are queued. */
-    audit_records_write(&loopback, AUDIT_CHANGES, 1, 200);
+    write_records(1, 200);
     await_waiting(before + 200);
     /* From now on before audit_write returns. */
     audit_records_write(&loopback, AUDIT_CLEARS, 201, 1);
     ck_assert_int_eq(waiting(), before + 201);
     redis_server_resume(redis);
-    audit_records_drain(&loopback);
+    drain();
     ck_assert_int_eq(audit_records_in(redis, "changes"), 201);
     ck_assert_int_eq(audit_records_in(redis, "clears"), 1);
     char *log = log_capture_end();
@@ -69,7 +60,7 @@ int main(void)
 {
     Suite *suite = suite_create("api/audit/log_waiting");
     TCase *tcase = tcase_create("delay");
-    tcase_add_checked_fixture(tcase, open_all, close_all);
+    tcase_add_checked_fixture(tcase, open_patient, close_all);
     tcase_add_test(tcase, what_waits_behind_a_write_is_logged_before_it_fails);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

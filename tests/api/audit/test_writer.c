@@ -1,32 +1,7 @@
 /* What the thread does while Redis is away: a record that waits is in the log at once, and once. */
-#include "audit_records.h"
+#include "audit_case.h"
 
 #include <time.h>
-
-static struct redis_server *redis;
-static struct loopback loopback;
-
-static void open_all(void)
-{
-    audit_records_open(&redis, &loopback);
-    log_capture_start();
-}
-
-static void close_all(void)
-{
-    loopback_close(&loopback);
-    redis_server_stop(&redis);
-}
-
-static void write_records(int from, int count)
-{
-    audit_records_write(&loopback, AUDIT_CHANGES, from, count);
-}
-
-static void drain(void)
-{
-    audit_records_drain(&loopback);
-}
 
 /* Until there are `count` records in the log; each only once. */
 static void wait_for_logged(int count)
