@@ -18,6 +18,7 @@ export class Service {
   #owed = new Map();
   #clears = 0;
   #isSettling = false;
+  #settleAt = 0;
   #timer;
 
   constructor({ url, timeoutMs = 500, pauseMs = 1000, maxBytes = 8 << 20, connections, tls, report }) {
@@ -59,7 +60,7 @@ export class Service {
     if (isRefused(answer)) {
       this.#reportRefused(answer, clear.request);
     } else {
-      this.#owe(clear);
+      this.#owe(clear, answer);
       this.report("a clear was not heard. It is tried again, and nothing is cached meanwhile", { isClear: true });
     }
     return null;
@@ -67,7 +68,7 @@ export class Service {
 
   // An entry that may be out of date, as what should have replaced it was not heard.
   owe(clear) {
-    this.#owe(clear);
+    this.#owe(clear, null);
   }
 
   async #call({ extraMs = 0, ...request }) {
@@ -88,7 +89,7 @@ export class Service {
 
   // ---- what is owed ----
 
-  #owe(clear) {
+  #owe(clear, answer) {
     this.#owed.delete(clear.name);
     this.#owed.set(clear.name, { ...clear, number: ++this.#clears });
     if (this.#owed.size > MAX_OWED) {
@@ -96,33 +97,40 @@ export class Service {
       const wholes = [...this.#owed.values()].map((debt) => ({ ...(debt.whole ?? debt), number }));
       this.#owed = new Map(wholes.map((debt) => [debt.name, debt]));
     }
-    this.#settleLater();
+    this.#settleLater(answer);
   }
 
-  #settleLater() {
+  // After what a limit says, or a pause.
+  #settleLater(answer) {
+    const waitMs = answer?.status === 429 ? secondsIn(answer.headers["retry-after"]) * 1000 : 0;
+    this.#settleAt = performance.now() + waitMs;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#settle(), this.#pauseMs);
+    this.#timer = setTimeout(() => void this.#settle(), Math.max(waitMs, this.#pauseMs));
     this.#timer.unref();
   }
 
   async #settle() {
-    if (this.#isSettling) return;
+    if (this.#isSettling || performance.now() < this.#settleAt) return;
     this.#isSettling = true;
+    let answer = null;
     for (const debt of [...this.#owed.values()]) {
-      const answer = await this.#call(debt.request);
+      answer = await this.#call(debt.request);
       const isMade = answer !== null && debt.read(answer) !== undefined;
       if (!isMade && !isRefused(answer)) break;
       if (!isMade) this.#reportRefused(answer, debt.request);
       if (this.#owed.get(debt.name) === debt) this.#owed.delete(debt.name);
     }
     this.#isSettling = false;
-    if (this.#owed.size > 0) this.#settleLater();
+    if (this.#owed.size > 0) this.#settleLater(answer);
   }
 
   #reportRefused({ status }, { method, path }) {
     this.report(`${status} for a clear: nothing was cleared`, { detail: `${method} ${path}`, isClear: true });
   }
 }
+
+// Of a Retry-After; a minute at most, so that no answer stops it for good.
+const secondsIn = (text) => (/^[0-9]{1,9}$/.test(text) ? Math.min(Number(text), 60) : 0);
 
 // The service heard it, and will say the same the next time.
 const isRefused = (answer) => answer !== null && answer.status >= 400 && answer.status < 500 && answer.status !== 429;

@@ -215,6 +215,20 @@ test("many clears that were not heard become one of everything", async () => {
   client.close();
 });
 
+test("a clear that is limited waits for as long as it is told to", async () => {
+  const client = clientOf(standIn);
+  standIn.answer = whole("429 Too Many Requests\r\nRetry-After: 1", "");
+  assert.equal(await client.clear(), null);
+  const begin = performance.now();
+  for (let turn = 0; turn < 10; turn++) assert.equal(await client.get("a"), undefined);
+  assert.equal(standIn.asked.length, 1);
+  standIn.answer = null;
+  await until(async () => (await client.check(ALICE)).version !== null);
+  assert.ok(performance.now() - begin > 900);
+  assert.equal(standIn.count("DELETE"), 2);
+  client.close();
+});
+
 test("a clear that is refused is told, and not tried again", async () => {
   const client = clientOf(standIn, { apiKey: "another" });
   assert.equal(await client.clear(), null);
