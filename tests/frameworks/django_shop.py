@@ -1,5 +1,6 @@
 """A shop in Django that uses docs/snippets/cachewarden_django.py as that says; see http/test_frameworks.c."""
 
+import itertools
 import os
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
@@ -9,7 +10,9 @@ from django.conf import settings
 settings.configure(
     ALLOWED_HOSTS=["127.0.0.1"],
     CACHES={"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}},
+    CACHEWARDEN_ENTRIES_KEY=os.environ["CACHEWARDEN_ENTRIES_KEY"],
     CACHEWARDEN_KEY=os.environ["CACHEWARDEN_KEY"],
+    CACHEWARDEN_TIMEOUT=int(os.environ["SHOP_TIMEOUT_MS"]) / 1000,
     CACHEWARDEN_URL=os.environ["CACHEWARDEN_URL"],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
@@ -23,6 +26,7 @@ from django.db import connection, models, transaction
 from django.http import HttpResponse
 from django.urls import path
 
+from cachewarden.django import cache_response, clear_model_on_commit
 from cachewarden_django import count_orders, ready
 
 
@@ -49,6 +53,21 @@ def orders(request):
     return count_orders(request, Order)
 
 
+made = itertools.count(1)
+
+
+@cache_response(600, models=[Order])
+def summary(request):
+    """How many summaries were made."""
+    return HttpResponse(next(made))
+
+
+def imported(request):
+    """Orders came from elsewhere: no view is cleared, but what the cache service keeps of them."""
+    clear_model_on_commit(Order)
+    return HttpResponse(status=201)
+
+
 def refused(request):
     with transaction.atomic():
         order()
@@ -61,7 +80,12 @@ class Quiet(WSGIRequestHandler):
         pass
 
 
-urlpatterns = [path("orders", orders), path("refused", refused)]
+urlpatterns = [
+    path("orders", orders),
+    path("summary", summary),
+    path("imports", imported),
+    path("refused", refused),
+]
 server = make_server("127.0.0.1", 0, get_wsgi_application(), handler_class=Quiet)
 print("http://127.0.0.1:%d" % server.server_port, flush=True)
 server.serve_forever()

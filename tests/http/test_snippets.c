@@ -94,8 +94,9 @@ START_TEST(python_asks_and_clears)
     ck_assert_int_eq(setenv("AUTHORIZATION", strchr(stand.alice.bearer, ' ') + 1, 1), 0);
     static const char script[] =
         "import os\n"
-        "from cachewarden import LocalMemory\n"
+        "from cachewarden import Client, LocalMemory\n"
         "import cachewarden_client as c\n"
+        "c.client = Client.from_environment(timeout=60)\n"
         "memory, headers = LocalMemory(), {'Authorization': os.environ['AUTHORIZATION']}\n"
         "orders = lambda n: c.orders(headers, memory, lambda: n)\n"
         "me = c.client.view(headers).user_id\n"
