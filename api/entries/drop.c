@@ -50,5 +50,7 @@ enum err entries_clear_model(const struct entry_request *request, struct str mod
     enum err err = models_clear(request, model, &count);
 
     *generation_out = 1 + count;
+    if (err == ERR_OK)
+        entry_counts_add(request->app->entries->counts, &request->space, ENTRY_MODEL_CLEARS, 1);
     return err;
 }

@@ -20,6 +20,8 @@ enum err entries_open(const struct app_options *options, struct pool *control,
     entries->default_ttl_s =
         options->entries.default_ttl_s > 0 ? options->entries.default_ttl_s : DEFAULT_TTL_S;
     enum err err = recent_new(&entries->recent, error);
+    if (err == ERR_OK && entry_counts_new(&entries->counts) != ERR_OK)
+        err = error_set_detail(error, ERR_NO_MEMORY, "no memory for the counts of entries");
     if (err == ERR_OK)
         err = lease_key_new(options->tokens.secret, &entries->lease_key);
     if (err == ERR_OK)
@@ -38,6 +40,7 @@ void entries_close(struct entries **entries)
     if (closing->owns_pool)
         pool_close(&closing->pool);
     recent_free(&closing->recent);
+    entry_counts_free(&closing->counts);
     mac_key_free(&closing->lease_key);
     free(closing);
     *entries = NULL;

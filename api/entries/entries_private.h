@@ -4,6 +4,7 @@
 
 #include "cachewarden/mac.h"
 #include "cachewarden/pool.h"
+#include "entries/counts.h"
 #include "entries/recent.h"
 
 struct entries {
@@ -12,6 +13,7 @@ struct entries {
     int64_t default_ttl_s;
     struct mac_key *lease_key;
     struct recent *recent;
+    struct entry_counts *counts;
 };
 
 #endif

@@ -74,5 +74,9 @@ enum err entries_get(const struct entry_request *request, struct entry_found *fo
         err = counter_read(&look, &key, now_ms, found_out);
     else if (err == ERR_OK)
         err = take_entry(&look, reply, now_ms, found_out);
-    return err == ERR_OK && !found_out->is_hit ? give_lease(&look, now_ms, found_out) : err;
+    if (err == ERR_OK && !found_out->is_hit)
+        err = give_lease(&look, now_ms, found_out);
+    if (err == ERR_OK)
+        entry_counts_note_read(request, found_out);
+    return err;
 }

@@ -234,5 +234,7 @@ enum err entries_increment(const struct entry_request *request, int64_t by, int6
         err = try_once(&increment, is_enabled_out);
     }
     *value_out = increment.value;
+    if (err == ERR_OK)
+        entry_counts_add(request->app->entries->counts, &request->space, ENTRY_INCREMENTS, 1);
     return err;
 }

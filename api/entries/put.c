@@ -250,9 +250,12 @@ static enum err prepare(struct put *put)
     enum err err = check(request, fill);
 
     put->has_lease = fill->lease.len > 0;
-    if (err == ERR_OK && put->has_lease)
+    if (err == ERR_OK && put->has_lease) {
         err = lease_open(request->app->entries->lease_key, request->arena, &request->space,
                          request->label, fill->lease, now_ms, &put->lease, request->error);
+        if (err == ERR_BAD_INPUT)
+            entry_counts_add(request->app->entries->counts, &request->space, ENTRY_LEASES_WRONG, 1);
+    }
     if (err != ERR_OK)
         return err;
     put->key = key_entry(&request->space, request->label);
@@ -286,5 +289,8 @@ enum err entries_put(const struct entry_request *request, const struct entry_fil
                               .keeps_models = request->model_count > 0,
                               .models = models_of(request)};
     err = entry_look(&look);
-    return err == ERR_OK ? settle(&put, &look, stored_out) : err;
+    if (err == ERR_OK)
+        err = settle(&put, &look, stored_out);
+    entry_counts_note_fill(request, err, stored_out, fill->body.len);
+    return err;
 }

@@ -6,6 +6,7 @@
 #include "cachewarden/log.h"
 #include "cachewarden/password.h"
 #include "cachewarden/revocations.h"
+#include "entries/entries_private.h"
 #include "services.h"
 
 #include <stddef.h>
@@ -219,6 +220,12 @@ static void write_tallies(const struct app *app, struct strbuf *out)
                           revocations_count(identity_revocations(app->identity)));
 }
 
+static void write_entries(const struct app *app, struct strbuf *out)
+{
+    if (app->entries)
+        entry_counts_write(app->entries->counts, out);
+}
+
 static void write_hashing(struct strbuf *out)
 {
     struct password_stats stats;
@@ -272,6 +279,7 @@ void app_write_metrics(struct app *app, struct strbuf *out)
     write_pools(app, out);
     write_caches(app, out);
     write_tallies(app, out);
+    write_entries(app, out);
     write_hashing(out);
     write_audit(app, out);
     write_users(app, out);

@@ -1,0 +1,144 @@
+#include "entries/counts.h"
+
+#include "cachewarden/app.h"
+#include "cachewarden/exposition.h"
+#include "entries/entries_private.h"
+
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* More threads than this share one another's: they are counted all the same. */
+enum { SHARDS = 16, LINE = 64 };
+
+struct shard {
+    alignas(LINE) _Atomic uint64_t of[ENTRY_KINDS][ENTRY_COUNTS];
+};
+
+struct entry_counts {
+    struct shard shards[SHARDS];
+};
+
+enum err entry_counts_new(struct entry_counts **counts_out)
+{
+    *counts_out = aligned_alloc(alignof(struct entry_counts), sizeof **counts_out);
+    if (!*counts_out)
+        return ERR_NO_MEMORY;
+    memset(*counts_out, 0, sizeof **counts_out);
+    return ERR_OK;
+}
+
+void entry_counts_free(struct entry_counts **counts)
+{
+    free(*counts);
+    *counts = NULL;
+}
+
+/* The calling thread's, given in turn. */
+static unsigned own_shard(void)
+{
+    static atomic_uint given;
+    static _Thread_local unsigned own; /* one more than its number; 0: none yet */
+
+    if (own == 0)
+        own = atomic_fetch_add_explicit(&given, 1, memory_order_relaxed) % SHARDS + 1;
+    return own - 1;
+}
+
+void entry_counts_add(struct entry_counts *counts, const struct namespace *space,
+                      enum entry_count which, uint64_t number)
+{
+    enum entry_kind kind = space->user_id > 0 ? ENTRY_OF_USER : ENTRY_OF_APP;
+
+    atomic_fetch_add_explicit(&counts->shards[own_shard()].of[kind][which], number,
+                              memory_order_relaxed);
+}
+
+uint64_t entry_counts_read(const struct entry_counts *counts, enum entry_kind kind,
+                           enum entry_count which)
+{
+    uint64_t sum = 0;
+
+    for (int i = 0; i < SHARDS; i++)
+        sum += atomic_load_explicit(&counts->shards[i].of[kind][which], memory_order_relaxed);
+    return sum;
+}
+
+/* ---- what happened ---- */
+
+static void add(const struct entry_request *request, enum entry_count which, uint64_t number)
+{
+    entry_counts_add(request->app->entries->counts, &request->space, which, number);
+}
+
+void entry_counts_note_read(const struct entry_request *request, const struct entry_found *found)
+{
+    add(request, found->is_hit ? ENTRY_HITS : ENTRY_MISSES, 1);
+    if (found->is_refresh)
+        add(request, ENTRY_REFRESHES, 1);
+    if (found->is_hit)
+        add(request, ENTRY_BYTES_OUT, found->body.len);
+}
+
+static enum entry_count outcome_of(const struct entry_stored *stored)
+{
+    if (!stored->is_enabled)
+        return ENTRY_FILLS_OFF;
+    return stored->is_void ? ENTRY_FILLS_VOID : ENTRY_FILLS;
+}
+
+void entry_counts_note_fill(const struct entry_request *request, enum err err,
+                            const struct entry_stored *stored, size_t size)
+{
+    enum entry_count outcome = err == ERR_PRECONDITION ? ENTRY_FILLS_LATE : outcome_of(stored);
+
+    if (err == ERR_OK || err == ERR_PRECONDITION)
+        add(request, outcome, 1);
+    if (err == ERR_OK && outcome == ENTRY_FILLS)
+        add(request, ENTRY_BYTES_IN, size);
+}
+
+/* ---- telling ---- */
+
+static const struct {
+    enum entry_count which;
+    const char *family, *label, *help; /* of several with one name the first has the help */
+} samples[] = {
+    {ENTRY_HITS, "cachewarden_entries_reads_total", ",result=\"hit\"",
+     "Reads of entries, by whether something good was there."},
+    {ENTRY_MISSES, "cachewarden_entries_reads_total", ",result=\"miss\"", NULL},
+    {ENTRY_REFRESHES, "cachewarden_entries_refreshes_total", "",
+     "Hits whose reader was asked to fill the entry anew before its life ended."},
+    {ENTRY_FILLS, "cachewarden_entries_fills_total", ",result=\"stored\"",
+     "Fills of entries, by what became of them."},
+    {ENTRY_FILLS_VOID, "cachewarden_entries_fills_total", ",result=\"void\"", NULL},
+    {ENTRY_FILLS_OFF, "cachewarden_entries_fills_total", ",result=\"off\"", NULL},
+    {ENTRY_FILLS_LATE, "cachewarden_entries_fills_total", ",result=\"late\"", NULL},
+    {ENTRY_LEASES_WRONG, "cachewarden_entries_fills_total", ",result=\"wrong_lease\"", NULL},
+    {ENTRY_INCREMENTS, "cachewarden_entries_increments_total", "", "Counters raised."},
+    {ENTRY_MODEL_CLEARS, "cachewarden_models_cleared_total", "", "Clears of a model."},
+    {ENTRY_BYTES_IN, "cachewarden_entries_bytes_total", ",direction=\"in\"",
+     "Bytes of values stored and served, without what HTTP adds."},
+    {ENTRY_BYTES_OUT, "cachewarden_entries_bytes_total", ",direction=\"out\"", NULL},
+};
+
+static const char *const kind_names[ENTRY_KINDS] = {
+    [ENTRY_OF_USER] = "user", [ENTRY_OF_APP] = "app"};
+
+void entry_counts_write(const struct entry_counts *counts, struct strbuf *out)
+{
+    char labels[64];
+
+    for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
+        if (samples[i].help)
+            exposition_family(out, samples[i].family, "counter", samples[i].help);
+        for (int kind = 0; kind < ENTRY_KINDS; kind++) {
+            snprintf(labels, sizeof labels, "namespace=\"%s\"%s", kind_names[kind],
+                     samples[i].label);
+            exposition_count(out, samples[i].family, labels,
+                             entry_counts_read(counts, (enum entry_kind)kind, samples[i].which));
+        }
+    }
+}
