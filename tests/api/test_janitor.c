@@ -15,12 +15,11 @@ static struct loopback node;
 
 static void open_all(void)
 {
-    char database[POSTGRES_SHORT_NAME_SIZE], url[POSTGRES_URL_SIZE];
+    char url[POSTGRES_URL_SIZE];
 
     redis = redis_server_start(NULL);
     postgres = postgres_server_start(NULL);
-    postgres_server_database(postgres, database);
-    postgres_server_url(postgres, database, url);
+    postgres_server_url(postgres, POSTGRES_DATABASE, url);
     loopback_open(
         &node, &(struct loopback_options){.redis_url = redis_server_url(redis), .users_url = url});
 }

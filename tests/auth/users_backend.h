@@ -88,29 +88,31 @@ static inline void users_backend_sqlite_ruin(void)
 }
 
 static struct postgres_server *users_backend_server;
-static char users_backend_database[POSTGRES_SHORT_NAME_SIZE];
 
 static inline void users_backend_postgres_init(void)
 {
-    postgres_server_database(users_backend_server, users_backend_database);
-    postgres_server_url(users_backend_server, users_backend_database, users_backend_url);
+    postgres_server_empty(users_backend_server);
+    postgres_server_url(users_backend_server, POSTGRES_DATABASE, users_backend_url);
 }
 
-/* Whoever kept a connection open would be in the way of this. */
+/* Nobody keeps a connection open. The server hears a moment later that one was closed. */
 static inline void users_backend_postgres_fini(void)
 {
-    postgres_server_do(users_backend_server, "postgres", "DROP DATABASE %s",
-                       users_backend_database);
+    int64_t deadline_ns = clock_deadline_ns(PATIENCE_MS);
+
+    while (postgres_server_ask_integer(users_backend_server, "postgres",
+                                       "SELECT count(*) FROM pg_stat_activity"
+                                       " WHERE datname = '" POSTGRES_DATABASE "'") > 0)
+        ck_assert_msg(clock_mono_ns() < deadline_ns, "a connection is left open");
 }
 
 static inline void users_backend_postgres_ruin(void)
 {
     postgres_server_do(users_backend_server, "postgres",
-                       "ALTER DATABASE %s ALLOW_CONNECTIONS false", users_backend_database);
-    postgres_server_do(users_backend_server, "postgres",
+                       "BEGIN; ALTER DATABASE " POSTGRES_DATABASE
+                       " ALLOW_CONNECTIONS false; COMMIT;"
                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                       " WHERE datname = '%s'",
-                       users_backend_database);
+                       " WHERE datname = '" POSTGRES_DATABASE "'");
 }
 
 static const struct users_backend users_backends[] = {

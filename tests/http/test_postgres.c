@@ -26,9 +26,8 @@ static char database_variable[POSTGRES_URL_SIZE + 16];
 
 static void name_database(void)
 {
-    char database[POSTGRES_SHORT_NAME_SIZE], url[POSTGRES_URL_SIZE];
-    postgres_server_database(postgres, database);
-    postgres_server_url(postgres, database, url);
+    char url[POSTGRES_URL_SIZE];
+    postgres_server_url(postgres, POSTGRES_DATABASE, url);
     snprintf(database_variable, sizeof database_variable, "DATABASE_URL=%s", url);
 }
 

@@ -46,7 +46,7 @@ void postgres_dismiss_caretaker(int lifeline);
 /* The directory of a fresh cluster that nobody runs: made once a build folder, kept there, and only ever
  * copied. */
 const char *postgres_template(void);
-/* Copies a directory, both named as seen from the third. */
-void postgres_copy(const char *from, const char *to, const char *directory);
+/* Copies a directory of directories and files. */
+void postgres_copy(const char *from, const char *to);
 
 #endif

@@ -21,9 +21,8 @@
 #define PROCESSES_MAX 64
 
 struct postgres_server {
-    pid_t pid;   /* 0: not running */
-    int port;    /* also in the name of the socket */
-    int version; /* 150003 is 15.3 */
+    pid_t pid; /* 0: not running */
+    int port;  /* also in the name of the socket */
     bool has_tcp;
     char directory[64];
     int lifeline;      /* its end is what the caretaker waits for */
@@ -128,19 +127,50 @@ static PGconn *try_to_connect(const struct postgres_server *server, const char *
     return PQconnectdbParams(names, values, 0);
 }
 
+/* The one to the database "postgres" is kept: a connection costs more than most questions. It is of the process
+ * that made it, and of the thread that starts and stops servers. */
+static struct {
+    const struct postgres_server *server;
+    PGconn *connection;
+    pid_t owner;
+} kept;
+
+static void drop_kept(void)
+{
+    if (kept.owner == getpid())
+        PQfinish(kept.connection);
+    kept.connection = NULL;
+}
+
+static PGconn *connect_to(const struct postgres_server *server, const char *database)
+{
+    bool is_kept = strcmp(database, "postgres") == 0;
+    if (is_kept && kept.connection && kept.server == server && kept.owner == getpid())
+        return kept.connection;
+    PGconn *connection = try_to_connect(server, database);
+    if (PQstatus(connection) != CONNECTION_OK)
+        postgres_die("%s", PQerrorMessage(connection));
+    if (is_kept) {
+        drop_kept();
+        kept.server = server;
+        kept.connection = connection;
+        kept.owner = getpid();
+    }
+    return connection;
+}
+
 static PGresult *ask(const struct postgres_server *server, const char *database, const char *format,
                      va_list args)
 {
     char *sql = NULL;
     if (vasprintf(&sql, format, args) < 0)
         postgres_die("no memory");
-    PGconn *connection = try_to_connect(server, database);
-    if (PQstatus(connection) != CONNECTION_OK)
-        postgres_die("%s", PQerrorMessage(connection));
+    PGconn *connection = connect_to(server, database);
     PGresult *result = PQexec(connection, sql);
     if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
         postgres_die("%s: %s", sql, PQerrorMessage(connection));
-    PQfinish(connection);
+    if (connection != kept.connection)
+        PQfinish(connection);
     free(sql);
     return result;
 }
@@ -193,7 +223,6 @@ static bool answers(struct postgres_server *server)
 {
     PGconn *connection = try_to_connect(server, "postgres");
     bool yes = PQstatus(connection) == CONNECTION_OK;
-    server->version = PQserverVersion(connection);
     PQfinish(connection);
     return yes;
 }
@@ -210,6 +239,7 @@ static bool run_server(struct postgres_server *server)
         "fsync=off",
         "full_page_writes=off",
         "autovacuum=off",
+        "max_logical_replication_workers=0",
         "shared_buffers=16MB",
         /* In the directory, not in /dev/shm, where a killed one would leave it. */
         "dynamic_shared_memory_type=mmap",
@@ -261,15 +291,14 @@ struct postgres_server *postgres_server_start(const struct postgres_server_optio
     }
     postgres_make_directory(server->directory, sizeof server->directory, postgres_find_identity());
     server->lifeline = postgres_start_caretaker(server->directory);
-    postgres_copy(postgres_template(), "data", server->directory);
+    char data[80];
+    snprintf(data, sizeof data, "%s/data", server->directory);
+    postgres_copy(postgres_template(), data);
     for (int attempt = 0; attempt < 5; attempt++) {
         /* Without TCP any number will do: it is the end of the socket's name. */
         server->port = server->has_tcp ? support_free_port() : 5432;
-        if (run_server(server)) {
-            postgres_server_do(server, "postgres", "CREATE ROLE %s LOGIN PASSWORD '%s'",
-                               POSTGRES_USER, POSTGRES_PASSWORD);
+        if (run_server(server))
             return server;
-        }
     }
     postgres_print_log(server->directory);
     postgres_die("postgres ends at once (see above)");
@@ -306,6 +335,7 @@ static void end(struct postgres_server *server, int signal_number)
 {
     if (server->pid <= 0)
         return;
+    drop_kept();
     signal_all(server, SIGCONT);
     kill(server->pid, signal_number);
     wait_gone(&server->pid, 1);
@@ -320,6 +350,7 @@ void postgres_server_shut_down(struct postgres_server *server)
 void postgres_server_kill(struct postgres_server *server)
 {
     pid_t all[PROCESSES_MAX + 1];
+    drop_kept();
     server->shared_memory = find_shared_memory(server);
     /* First the one that would start new ones. */
     all[0] = server->pid;
@@ -378,15 +409,26 @@ void postgres_server_resume(struct postgres_server *server)
 
 /* ---- databases ---- */
 
-void postgres_server_database(const struct postgres_server *server,
-                              char name_out[POSTGRES_SHORT_NAME_SIZE])
+/* In two sessions: what locks a database out of reach is undone from another one. */
+void postgres_server_empty(const struct postgres_server *server)
 {
-    static unsigned number;
-    /* Its files are copied, where 15 and newer would write all of them to the log: three times the work. */
-    const char *strategy = server->version >= 150000 ? "STRATEGY file_copy" : "";
-    snprintf(name_out, POSTGRES_SHORT_NAME_SIZE, "t%d_%u", (int)getpid(), ++number);
-    postgres_server_do(server, "postgres", "CREATE DATABASE %s OWNER %s %s", name_out,
-                       POSTGRES_USER, strategy);
+    postgres_server_do(server, "postgres",
+                       "SELECT pg_terminate_backend(pid, %d) FROM pg_stat_activity"
+                       " WHERE datname = '" POSTGRES_DATABASE "';"
+                       "ALTER DATABASE " POSTGRES_DATABASE
+                       " ALLOW_CONNECTIONS true CONNECTION LIMIT -1;"
+                       "ALTER DATABASE " POSTGRES_DATABASE " OWNER TO " POSTGRES_USER ";"
+                       "ALTER DATABASE " POSTGRES_DATABASE " RESET ALL",
+                       PATIENCE_MS);
+    postgres_server_do(server, POSTGRES_DATABASE,
+                       "SET client_min_messages = warning;"
+                       "DO $$ DECLARE schema text; BEGIN"
+                       " FOR schema IN SELECT nspname FROM pg_namespace"
+                       "  WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' LOOP"
+                       "  EXECUTE format('DROP SCHEMA %%I CASCADE', schema);"
+                       " END LOOP; END $$;"
+                       "CREATE SCHEMA public AUTHORIZATION pg_database_owner;"
+                       "GRANT USAGE ON SCHEMA public TO PUBLIC");
 }
 
 void postgres_server_url(const struct postgres_server *server, const char *database,

@@ -6,7 +6,7 @@
  *
  * initdb takes a second, so it is done once a build folder, and the server works on a copy. A test that
  * needs a server of its own (to kill, pause or restart it) has one in a fifth of a second. Tests that only
- * need an empty database share a server started in main, and make a database each.
+ * need an empty database share a server started in main, and its database, which is emptied for each.
  */
 #ifndef SUPPORT_POSTGRES_SERVER_H
 #define SUPPORT_POSTGRES_SERVER_H
@@ -16,11 +16,11 @@
 #include <sys/types.h>
 
 /* The superuser, for the test's own hands, and who the program is to be: no rights but its own. */
-#define POSTGRES_SUPERUSER       "postgres"
-#define POSTGRES_USER            "cachewarden"
-#define POSTGRES_PASSWORD        "s3cret-of-postgres" /* of both */
-#define POSTGRES_URL_SIZE        512
-#define POSTGRES_SHORT_NAME_SIZE 32
+#define POSTGRES_SUPERUSER "postgres"
+#define POSTGRES_USER      "cachewarden"
+#define POSTGRES_PASSWORD  "s3cret-of-postgres" /* of both */
+#define POSTGRES_DATABASE  "users"              /* owned by POSTGRES_USER */
+#define POSTGRES_URL_SIZE  512
 
 struct postgres_server;
 
@@ -34,9 +34,9 @@ struct postgres_server *postgres_server_start(const struct postgres_server_optio
 /* Ends it, waits for it, removes its directory. Harmless for NULL and for a killed server. */
 void postgres_server_stop(struct postgres_server **server);
 
-/* A new and empty database, owned by POSTGRES_USER; its name. Any process may call it. */
-void postgres_server_database(const struct postgres_server *server,
-                              char name_out[POSTGRES_SHORT_NAME_SIZE]);
+/* Whatever was done to POSTGRES_DATABASE, and whoever is connected to it: it is empty and as it was at the
+ * start. A new server's is. Any process may call it. */
+void postgres_server_empty(const struct postgres_server *server);
 /* The URL of a database for POSTGRES_USER: through the socket, or through a port (this server's, or
  * that of a proxy in front of it). */
 void postgres_server_url(const struct postgres_server *server, const char *database,

@@ -415,9 +415,8 @@ END_TEST
 
 START_TEST(postgresql)
 {
-    char name[POSTGRES_SHORT_NAME_SIZE], url[POSTGRES_URL_SIZE], item[POSTGRES_URL_SIZE + 16];
-    postgres_server_database(postgres, name);
-    postgres_server_url(postgres, name, url);
+    char url[POSTGRES_URL_SIZE], item[POSTGRES_URL_SIZE + 16];
+    postgres_server_url(postgres, POSTGRES_DATABASE, url);
     snprintf(item, sizeof item, "DATABASE_URL=%s", url);
     const char *const variables[] = {item, "JWT_SECRET=" STRONG, NULL};
     cli_run_with(NULL, variables, ARGUMENTS("doctor"));
@@ -428,11 +427,12 @@ START_TEST(postgresql)
     cli_run_with(NULL, variables, ARGUMENTS("doctor"));
     expect_status(0);
     expect_line("ok       users database: ", "postgresql answers, schema version");
-    postgres_server_do(postgres, name, "INSERT INTO cachewarden_schema VALUES (999, 0)");
+    postgres_server_do(postgres, POSTGRES_DATABASE,
+                       "INSERT INTO cachewarden_schema VALUES (999, 0)");
     cli_run_with(NULL, variables, ARGUMENTS("doctor"));
     expect_status(1);
     expect_line("FAILED   users database: ", "999");
-    postgres_server_tcp_url(1, name, url);
+    postgres_server_tcp_url(1, POSTGRES_DATABASE, url);
     snprintf(item, sizeof item, "DATABASE_URL=%s", url);
     cli_run_with(NULL, variables, ARGUMENTS("doctor"));
     expect_status(1);

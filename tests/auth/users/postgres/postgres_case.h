@@ -1,6 +1,6 @@
 /*
  * What tests of the PostgreSQL driver share: the server all tests of a program work on, one of
- * its own for a test that breaks it, an empty database on it, and words for what is expected.
+ * its own for a test that breaks it, an empty database on either, and words for what is expected.
  */
 #ifndef CACHEWARDEN_TESTS_USERS_POSTGRES_CASE_H
 #define CACHEWARDEN_TESTS_USERS_POSTGRES_CASE_H
@@ -17,7 +17,7 @@
 enum { BUDGET_MS = 3000 + 2500 + 2000 + 2000 };
 
 static struct postgres_server *server; /* users_backend_server, or the test's own */
-static char database[POSTGRES_SHORT_NAME_SIZE];
+static const char *const database = POSTGRES_DATABASE;
 static char url[POSTGRES_URL_SIZE];
 static struct users *users;
 static struct arena *arena;
@@ -27,7 +27,6 @@ static struct user user;
 static inline void set_up_on(struct postgres_server *on)
 {
     server = on;
-    postgres_server_database(server, database);
     postgres_server_url(server, database, url);
     arena = arena_new(4096, 0);
     error_clear(&error);
@@ -35,6 +34,7 @@ static inline void set_up_on(struct postgres_server *on)
 
 static inline void set_up(void)
 {
+    postgres_server_empty(users_backend_server);
     set_up_on(users_backend_server);
 }
 

@@ -239,7 +239,8 @@ START_TEST(the_database_is_replaced)
     close_connections();
     postgres_server_do(server, "postgres", "ALTER DATABASE %s RENAME TO %s_old", database,
                        database);
-    postgres_server_do(server, "postgres", "CREATE DATABASE %s OWNER %s", database, POSTGRES_USER);
+    postgres_server_do(server, "postgres", "CREATE DATABASE %s OWNER %s TEMPLATE template0",
+                       database, POSTGRES_USER);
     expect(users_ping(users, &error), ERR_UPSTREAM_DOWN);
     ck_assert_ptr_nonnull(strstr(error.caller, "it was replaced by another one"));
     /* Nor does it become the old one by having our tables. */

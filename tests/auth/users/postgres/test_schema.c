@@ -60,7 +60,6 @@ START_TEST(several_hosts)
     snprintf(url, sizeof url, "postgresql://%s:%s@127.0.0.1:1,127.0.0.1:%d,127.0.0.1:%d/%s",
              POSTGRES_USER, POSTGRES_PASSWORD, postgres_server_port(first),
              postgres_server_port(server), database);
-    postgres_server_do(first, "postgres", "CREATE DATABASE %s", database);
     open_users();
     users_backend_add(users, "alice", "h");
     ck_assert_int_eq(postgres_server_ask_integer(server, database, "SELECT count(*) FROM accounts"),
@@ -96,7 +95,6 @@ START_TEST(over_tls)
     snprintf(key, sizeof key, "ssl_key_file=%s/server.key", folder.path);
     struct postgres_server *encrypted = postgres_server_start(&(struct postgres_server_options){
         .tcp = true, .args = (const char *const[]){"ssl=on", certificate, key, NULL}});
-    postgres_server_database(encrypted, database);
     postgres_server_tcp_url(postgres_server_port(encrypted), database, url);
 
     snprintf(verified, sizeof verified, "%s?sslmode=verify-full&sslrootcert=%s/server.pem", url,
@@ -269,9 +267,8 @@ END_TEST
 
 START_TEST(an_encoding_that_has_no_room_for_all_names)
 {
-    char latin[POSTGRES_SHORT_NAME_SIZE + 8];
+    static const char latin[] = "latin";
 
-    snprintf(latin, sizeof latin, "%s_latin", database);
     postgres_server_do(server, "postgres",
                        "CREATE DATABASE %s OWNER %s ENCODING 'LATIN1' LOCALE 'C'"
                        " TEMPLATE template0",
@@ -307,8 +304,7 @@ START_TEST(many_open_a_new_one_at_once)
         pid_t children[PROCESSES];
         int status;
 
-        postgres_server_database(server, database);
-        postgres_server_url(server, database, url);
+        postgres_server_empty(server);
         for (int i = 0; i < PROCESSES; i++) {
             children[i] = fork();
             ck_assert_int_ge(children[i], 0);
