@@ -1,6 +1,7 @@
 /* The query and the path; the body is read in params_body.c. */
 #include "params_private.h"
 
+#include "cachewarden/namespace.h"
 #include "mentions.h"
 
 #include <assert.h>
@@ -38,12 +39,13 @@ static struct permit_target target_of(const struct param_spec *spec, struct aren
                                       struct str raw)
 {
     struct permit_target target = {.user_id = -1};
+    struct namespace space;
     struct str text;
 
     if (spec->kind == PARAM_OWN_ID)
         (void)str_to_int64(raw, 1, INT64_MAX, &target.user_id);
-    else if (percent_decode(arena, raw, &text))
-        (void)param_namespace(text, &target);
+    else if (percent_decode(arena, raw, &text) && namespace_parse(text, &space))
+        target = (struct permit_target){.user_id = space.user_id, .app = space.app};
     return target;
 }
 

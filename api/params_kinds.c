@@ -1,6 +1,8 @@
 /* What a value of each kind must look like, and what is said of one that does not. */
 #include "params_private.h"
 
+#include "cachewarden/namespace.h"
+
 #include <inttypes.h>
 
 /* ---- texts ---- */
@@ -64,27 +66,13 @@ static bool is_model(struct str text)
     return is_text(text, 128) && str_find(text, '/') < 0 && !is_dots(text);
 }
 
-bool param_namespace(struct str text, struct permit_target *target_out)
-{
-    const struct str user = STR("user:"), app = STR("app:");
-
-    *target_out = (struct permit_target){.user_id = -1};
-    if (str_starts(text, user))
-        return str_to_int64(str_sub(text, user.len, text.len), 1, INT64_MAX, &target_out->user_id);
-    struct str name = str_sub(text, app.len, text.len);
-    if (!str_starts(text, app) || !is_name(name))
-        return false;
-    *target_out = (struct permit_target){.app = name};
-    return true;
-}
-
 static bool is_namespace(struct str text, int64_t *user_id_out)
 {
-    struct permit_target target;
-    bool is_good = param_namespace(text, &target);
+    struct namespace space;
+    bool is_one = namespace_parse(text, &space);
 
-    *user_id_out = is_good ? target.user_id : 0;
-    return is_good;
+    *user_id_out = is_one ? space.user_id : 0;
+    return is_one;
 }
 
 /* ---- all ---- */

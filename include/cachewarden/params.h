@@ -16,9 +16,6 @@ struct query {
  */
 struct permit_target params_target(const struct route *route, struct arena *arena,
                                    struct query query);
-/* Whose namespace a PARAM_NAMESPACE names; false, and user_id is -1, for what is none. The name is a part of
- * `text`. */
-bool param_namespace(struct str text, struct permit_target *target_out);
 
 /*
  * Fills call->params from the query and from path_values (the segments that stood for {…}, raw, in
