@@ -1,5 +1,6 @@
 #include "cachewarden/routes.h"
 
+#include "cachewarden/entries.h"
 #include "ops.h"
 #include "params_private.h"
 
@@ -60,6 +61,59 @@ static const struct param_spec params_subjects[] = {
      .kind = PARAM_TEXT,
      .required = true,
      .help = "Its user, as its tokens name them in the user claim."},
+    {.kind = PARAM_END},
+};
+
+#define PARAM_OF_NAMESPACE                                                                       \
+    {                                                                                            \
+        .name = "namespace", .kind = PARAM_NAMESPACE,                                            \
+        .help = "user:<id> or app:<name>, of an admin. Others have one, and may name that only." \
+    }
+#define PARAM_OF_LABEL                                                                         \
+    {                                                                                          \
+        .name = "label", .kind = PARAM_LABEL, .place = PLACE_PATH, .help = "The entry's name." \
+    }
+
+static const struct param_spec params_entry[] = {
+    PARAM_OF_LABEL,
+    PARAM_OF_NAMESPACE,
+    {.kind = PARAM_END},
+};
+
+static const struct param_spec params_entry_get[] = {
+    PARAM_OF_LABEL,
+    {.name = "model",
+     .kind = PARAM_MODEL,
+     .repeats = true,
+     .help = "A model that a fill will name; its lease is good for it then."},
+    PARAM_OF_NAMESPACE,
+    {.kind = PARAM_END},
+};
+
+static const struct param_spec params_entry_put[] = {
+    PARAM_OF_LABEL,
+    {.name = "ttl",
+     .kind = PARAM_INTEGER,
+     .min = 1,
+     .max = ENTRY_TTL_MAX_S,
+     .default_value = 3600,
+     .help = "Seconds to live; 2592000 at most with a model. Without it entries.default_ttl_s."},
+    {.name = "model",
+     .kind = PARAM_MODEL,
+     .repeats = true,
+     .help = "A model whose clear drops the entry."},
+    PARAM_OF_NAMESPACE,
+    {.kind = PARAM_END},
+};
+
+static const struct param_spec params_entries_clear[] = {
+    PARAM_OF_NAMESPACE,
+    {.kind = PARAM_END},
+};
+
+static const struct param_spec params_model[] = {
+    {.name = "model", .kind = PARAM_MODEL, .place = PLACE_PATH, .help = "The model's name."},
+    PARAM_OF_NAMESPACE,
     {.kind = PARAM_END},
 };
 

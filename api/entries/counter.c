@@ -46,12 +46,12 @@ void counter_add_put(struct pipeline *pipeline, struct str key, struct str scrat
 
 /* HMGET key <version> h, and PTTL key */
 static enum err take_counter(const struct entry_look *look, const struct pipeline *pipeline,
-                             struct envelope *envelope_out, bool *is_good_out)
+                             int64_t now_ms, struct envelope *envelope_out, bool *is_good_out)
 {
     const struct value *fields = pipeline_value(pipeline, 0);
     const struct value *life = pipeline_value(pipeline, 1);
 
-    *envelope_out = (struct envelope){.content_type = STR("text/plain")};
+    *envelope_out = (struct envelope){.stored_at_ms = now_ms, .content_type = STR("text/plain")};
     *is_good_out = false;
     if (fields->kind != VALUE_ARRAY || fields->count != 2 ||
         fields->items[0].kind != VALUE_STRING) /* another type by now, or of another version */
@@ -79,7 +79,7 @@ enum err counter_read(const struct entry_look *look, const struct label_key *key
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("PTTL"), label_key_str(key));
     enum err err = entry_run(request, pipeline);
     if (err == ERR_OK)
-        err = take_counter(look, pipeline, &envelope, &is_good);
+        err = take_counter(look, pipeline, now_ms, &envelope, &is_good);
     if (err != ERR_OK || !is_good)
         return err;
     return entry_give_hit(request->arena, &envelope, now_ms, envelope.life_ms, found_out);

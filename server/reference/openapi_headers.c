@@ -50,7 +50,23 @@ static bool tells_cache(const struct route *route, int status)
     return status < 300 && str_starts(str_from(route->path), STR("/api/cache/"));
 }
 
+/* In an account's namespace, not in an application's. */
+static bool may_tell_cache(const struct route *route, int status)
+{
+    if (strcmp(route->name, "entries.get") == 0)
+        return status < 400 || status == 404;
+    return (strcmp(route->name, "entries.put") == 0 && status < 300) ||
+           (strcmp(route->name, "entries.increment") == 0 && status == 200);
+}
+
 static enum presence cache_told(const struct route *route, int status)
+{
+    if (may_tell_cache(route, status))
+        return PRESENT_SOMETIMES;
+    return tells_cache(route, status) ? PRESENT_ALWAYS : PRESENT_NEVER;
+}
+
+static enum presence user_told(const struct route *route, int status)
 {
     return tells_cache(route, status) ? PRESENT_ALWAYS : PRESENT_NEVER;
 }
@@ -58,9 +74,48 @@ static enum presence cache_told(const struct route *route, int status)
 /* A cache that is off has no version to go by. */
 static enum presence cache_version(const struct route *route, int status)
 {
+    if (strcmp(route->name, "entries.get") == 0 && may_tell_cache(route, status))
+        return PRESENT_SOMETIMES;
     if (!tells_cache(route, status) || strcmp(route->name, "cache.disable") == 0)
         return PRESENT_NEVER;
     return strcmp(route->name, "cache.enable") == 0 ? PRESENT_ALWAYS : PRESENT_SOMETIMES;
+}
+
+/* A body that is taken as it comes may not come compressed. */
+static enum presence uncompressed(const struct route *route, int status)
+{
+    return status == 415 && route->body == BODY_RAW ? PRESENT_ALWAYS : PRESENT_NEVER;
+}
+
+/* ---- the cache service ---- */
+
+static bool is_read_of_entry(const struct route *route)
+{
+    return strcmp(route->name, "entries.get") == 0;
+}
+
+static enum presence read_told(const struct route *route, int status)
+{
+    bool is_told = status < 400 || status == 404;
+
+    return is_read_of_entry(route) && is_told ? PRESENT_ALWAYS : PRESENT_NEVER;
+}
+
+static enum presence hit(const struct route *route, int status)
+{
+    return is_read_of_entry(route) && status < 400 ? PRESENT_ALWAYS : PRESENT_NEVER;
+}
+
+/* What others stored is not to be taken for another type than they said. */
+static enum presence content(const struct route *route, int status)
+{
+    return is_read_of_entry(route) && status == 200 ? PRESENT_ALWAYS : PRESENT_NEVER;
+}
+
+/* While the cache is on. */
+static enum presence lease(const struct route *route, int status)
+{
+    return is_read_of_entry(route) && status == 404 ? PRESENT_SOMETIMES : PRESENT_NEVER;
 }
 
 /* A browser's session is begun, kept alive and ended by its cookies; one that is good for nothing is
@@ -94,7 +149,15 @@ static const struct {
     {"RateLimit-Reset", "integer", "Seconds until this window is over.", counted},
     {"X-Cache-Enabled", "boolean", "Whether the caller's cache is on.", cache_told},
     {"X-Cache-Version", "integer", "Its version; not there while it is off.", cache_version},
-    {"X-User-Id", "integer", "The caller's account.", cache_told},
+    {"X-User-Id", "integer", "The caller's account.", user_told},
+    {"Accept-Encoding", "string", "Always identity.", uncompressed},
+    {"X-Content-Type-Options", "string", "Always nosniff.", content},
+    {"Content-Security-Policy", "string", "Always sandbox.", content},
+    {"X-Cache", "string", "HIT or MISS.", read_told},
+    {"Age", "integer", "Seconds since it was stored.", hit},
+    {"X-Cache-TTL", "integer", "Seconds it has to live.", hit},
+    {"ETag", "string", "Of type and bytes, for If-None-Match.", hit},
+    {"X-Cache-Lease", "string", "To be sent back with the fill.", lease},
     {"Set-Cookie", "string",
      "The cookies of a browser's session: begun, kept alive, or taken back.", for_a_browser},
     {"Clear-Site-Data", "string", "What a browser is to forget of this origin with its session.",

@@ -322,8 +322,7 @@ END_TEST
 START_TEST(nothing_asked_for_is_left_out_in_silence)
 {
     case_expect("log: { level = \"warn\"; };\nbackup: { directory = \"/b\"; };\n",
-                ENVIRONMENT("REDIS_TTL=60", "BACKUP_SCHEDULE=0 3 * * *", "BACKUP_RETENTION_DAYS=7"),
-                "warning: REDIS_TTL: entries.default_ttl_s has no effect in this version\n"
+                ENVIRONMENT("BACKUP_SCHEDULE=0 3 * * *", "BACKUP_RETENTION_DAYS=7"),
                 "warning: %s:2: backup.directory has no effect in this version\n"
                 "warning: BACKUP_SCHEDULE: backup.schedule has no effect in this version\n");
 }
