@@ -17,7 +17,7 @@ log = logging.getLogger("cachewarden")
 MAX_LABEL = 512
 MAX_MODELS = 16
 _LABEL = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
-_MODEL = re.compile(r"[^\x00-\x1f\x7f-\x9f/\ud800-\udfff]{1,128}")
+_MODEL = re.compile(r"[^\x00-\x1f\x7f-\x9f/\ud800-\udfff]+")
 _ENTRIES = "/api/v1/entries"
 
 
@@ -42,8 +42,8 @@ class Found:
 class Cache:
     """A namespace of the cache service; Client.cache() makes one. Thread-safe.
 
-    A label is 1 to 512 bytes of UTF-8. A value is bytes or what JSON has; a tuple comes back as a list. ttl: seconds.
-    models: names; clear_model() of any of them drops the value. Name the same ones for get() and for remember().
+    A label is 1 to 512 bytes of UTF-8; "." and ".." are none, not between slashes either. A value is bytes or what
+    JSON has; a tuple comes back as a list. ttl: seconds. models: names; clear_model() of any of them drops the value.
     """
 
     def __init__(self, transport, owed, credential, namespace=None, is_of_user=False):
@@ -119,7 +119,7 @@ class Cache:
         return self._drop(self._path(f"/api/v1/models/{_quoted(model)}"), f"model {model!r}", "generation")
 
     def clear(self):
-        """Drops the namespace; as above."""
+        """Drops the namespace; as above. The service takes ten a minute; the next is sent when it may be."""
         return self._drop(self._path(_ENTRIES), f"namespace {self._namespace or 'of a key'}", "generation")
 
     def clear_matching(self, pattern):
@@ -209,7 +209,7 @@ class Cache:
         """The path of a label; None: no label can be that, and nothing is asked."""
         if not isinstance(label, str):
             raise TypeError("a label is a str")
-        if not _LABEL.fullmatch(label) or len(label.encode()) > MAX_LABEL:
+        if not _LABEL.fullmatch(label) or len(label.encode()) > MAX_LABEL or _is_way(label):
             log.warning("%.80r cannot be a label: it is not cached", label)
             return None
         return self._path(f"{_ENTRIES}/{_quoted(label)}{more}", query)
@@ -226,20 +226,29 @@ class Cache:
 def shortened(label):
     """A label, or one that fits and stands for it: queries can be of any length."""
     data = label.encode(errors="surrogatepass")
-    if len(data) <= MAX_LABEL and label.isprintable():
+    if len(data) <= MAX_LABEL and label.isprintable() and not _is_way(label):
         return label
-    start = "".join(c for c in label[:64] if c.isprintable())
+    start = "".join(c for c in label[:64] if c.isprintable()).replace("/", "|")
     return f"{start}:{hashlib.sha256(data).hexdigest()}"
 
 
+def _is_way(name):
+    """Proxies take a part of dots for a way to somewhere else, however it is written. The service refuses it."""
+    return any(part in (".", "..") for part in name.split("/"))
+
+
 def _quoted(name):
-    """As a segment of a path. Dots alone would be taken for a way."""
-    return name.replace(".", "%2E") if name in (".", "..") else urllib.parse.quote(name, safe="")
+    """As a segment of a path."""
+    return urllib.parse.quote(name, safe="")
+
+
+def _is_model(name):
+    return isinstance(name, str) and bool(_MODEL.fullmatch(name)) and len(name.encode()) <= 128 and not _is_way(name)
 
 
 def _names(models):
     names = (models,) if isinstance(models, str) else tuple(dict.fromkeys(models))
-    if len(names) > MAX_MODELS or not all(isinstance(name, str) and _MODEL.fullmatch(name) for name in names):
+    if len(names) > MAX_MODELS or not all(map(_is_model, names)):
         raise ValueError(f"models are at most {MAX_MODELS} names of 1 to 128 bytes without a slash")
     return names
 
