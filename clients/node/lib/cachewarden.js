@@ -44,10 +44,9 @@ export class Cachewarden extends Entries {
 
   constructor(options) {
     const service = new Service(options);
-    const apiKey = options.apiKey ? { "x-api-key": options.apiKey } : {};
-    super(service, { ...options, credential: apiKey });
+    super(service, { ...options, credential: credentialOf({ "x-api-key": options.entriesKey ?? options.apiKey }) });
     this.#service = service;
-    this.#apiKey = apiKey;
+    this.#apiKey = credentialOf({ "x-api-key": options.apiKey });
     this.#options = options;
   }
 

@@ -16,6 +16,8 @@ export interface Options {
   url: string;
   /** An API key: scope `entries` with a namespace for values of the application, scope `admin` for clears of users. */
   apiKey?: string;
+  /** One for values, where those are not for the same key. */
+  entriesKey?: string;
   /** How long an answer may take; 500. */
   timeoutMs?: number;
   /** How long nobody asks again after there was none; 1000. */

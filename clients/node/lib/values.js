@@ -6,13 +6,13 @@ const MAX_MODEL_BYTES = 128;
 const MAX_HEADER_BYTES = 16 * 1024;
 const SESSION = "__Host-cachewarden=";
 
-// The label as a segment of a path, or null where it can be none. It may be made of what people type.
+// The label as a segment of a path, or null where it can be none. It may be made of what people type. Proxies
+// resolve parts of dots, however they are encoded.
 export function segmentOf(label) {
   if (typeof label !== "string") throw new TypeError(`a label is a string, not ${typeof label}`);
-  if (label === "" || Buffer.byteLength(label) > MAX_LABEL_BYTES || /[\x00-\x1f\x7f-\x9f]/.test(label)) return null;
+  const isNone = label === "" || Buffer.byteLength(label) > MAX_LABEL_BYTES || /[\x00-\x1f\x7f-\x9f]|(^|\/)\.{1,2}(\/|$)/.test(label);
   try {
-    // Proxies resolve segments of dots, so those are encoded as well.
-    return encodeURIComponent(label).replace(/^\.{1,2}$/, (dots) => "%2E".repeat(dots.length));
+    return isNone ? null : encodeURIComponent(label);
   } catch {
     return null; // half of a pair of surrogates
   }

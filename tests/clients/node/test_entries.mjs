@@ -29,13 +29,13 @@ test("a value comes back as what it was", async () => {
 });
 
 test("any label is one entry", async () => {
-  const labels = ["a", "a/b", "a%2Fb", "..", ".", "a?b=c#d", "☕", "a b", "a+b", "A", "a".repeat(512), "%", "a&ttl=1"];
+  const labels = ["a", "a/b", "a%2Fb", "...", ".a/b.", "a?b=c#d", "☕", "a b", "a+b", "A", "a".repeat(512), "%", "a&ttl=1"];
   for (const label of labels) await client.set(label, label);
   for (const label of labels) assert.equal(await client.get(label), label);
 });
 
 test("what cannot be a label is not cached, and no error", async () => {
-  for (const label of ["", "a".repeat(513), "a\nb", "\x7f", "\ud800"]) {
+  for (const label of ["", "a".repeat(513), "a\nb", "\x7f", "\ud800", ".", "..", "a/../b", "a/."]) {
     assert.equal(await client.set(label, 1), false);
     assert.equal(await client.get(label), undefined);
     assert.equal(await client.forget(label), false);
@@ -47,6 +47,17 @@ test("what cannot be a label is not cached, and no error", async () => {
 test("ttl, models and the namespace are asked for", async () => {
   await client.inNamespace("user:7").set("a", 1, { ttl: 60, models: ["Product", "Größe", "Product"] });
   assert.deepEqual(standIn.asked, ["PUT /api/v1/entries/a?ttl=60&model=Product&model=Gr%C3%B6%C3%9Fe&namespace=user%3A7"]);
+});
+
+test("values may have a key of their own", async () => {
+  const keys = [];
+  standIn.answer = ({ headers }) => void keys.push(headers["x-api-key"]);
+  const other = clientOf(standIn, { apiKey: "admin", entriesKey: "entries" });
+  await other.get("a");
+  await other.clearUser(7);
+  await other.inNamespace("user:7").get("a");
+  assert.deepEqual(keys, ["entries", "admin", "admin"]);
+  other.close();
 });
 
 test("a user's own credential asks for the user's entries", async () => {
@@ -191,6 +202,18 @@ test("another process that fills is waited for", async () => {
   isReady.resolve();
   assert.deepEqual(await Promise.all([first, second]), ["first", "first"]);
   other.close();
+});
+
+test("a service that does not know how to wait is asked without", async () => {
+  standIn.answer = (request, response) => {
+    if (!request.url.includes("wait_ms")) return false;
+    const body = '{"detail":"wait_ms: Unknown parameter."}';
+    response.writeHead(400, { "content-type": "application/problem+json", "content-length": body.length }).end(body);
+    return true;
+  };
+  for (const turn of [1, 2]) assert.equal(await client.remember("a", {}, () => turn), 1);
+  assert.equal(standIn.count("GET"), 3);
+  assert.deepEqual(client.told, []);
 });
 
 test("what is no JSON is given, and not cached", async () => {

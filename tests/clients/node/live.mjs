@@ -1,0 +1,126 @@
+// The package against a server: http/test_node_client.c starts it and tells where it is, and keys and tokens.
+
+import assert from "node:assert/strict";
+import { after, beforeEach, test } from "node:test";
+
+import { until } from "./client.mjs";
+import { Cachewarden } from "../../../clients/node/lib/index.js";
+
+const { CACHEWARDEN_URL: url, CACHEWARDEN_KEY: apiKey } = process.env;
+const ALICE = { authorization: process.env.ALICE };
+const BOB = { authorization: process.env.BOB };
+const told = [];
+const options = { url, apiKey, timeoutMs: 60_000, report: (problem) => told.push(problem) };
+const cache = new Cachewarden(options);
+const other = new Cachewarden(options); // of another process
+
+beforeEach(async () => {
+  assert.notEqual(await cache.clear(), null);
+  told.length = 0;
+});
+after(() => {
+  cache.close();
+  other.close();
+});
+
+const after_ = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+test("values come back as what they were, under any label", async () => {
+  const values = [0, -1.5, "", "text ☕", "7", null, true, [1, [2]], { a: { b: "c" } }, Buffer.from([0, 255, 10, 13]), Buffer.alloc(0)];
+  for (const value of values) {
+    assert.equal(await cache.set("a", value, { ttl: 60 }), true);
+    assert.deepEqual(await other.get("a"), value);
+  }
+  const labels = ["a", "a/b", "a%2Fb", "...", ".a/b.", "a?b=c#d", "☕", "a b", "a+b", "A", "a".repeat(512), "%", "a&ttl=1", "increment"];
+  for (const label of labels) assert.equal(await cache.set(label, label), true, label);
+  for (const label of labels) assert.equal(await cache.get(label), label);
+  for (const label of labels) assert.equal(await cache.forget(label), true);
+  assert.equal(await cache.forget("a"), false);
+  assert.deepEqual(told, []);
+});
+
+test("it is filled once, and anew after each kind of clear", async () => {
+  let fills = 0;
+  const read = (client) => client.remember("a", { ttl: 60, models: ["Order", "Product"] }, () => ++fills);
+  const clears = [() => cache.clearModel("Order"), () => other.clearModel("Product"), () => cache.clear(), () => cache.forget("a"),
+    () => cache.clearEverybody()];
+  for (const [at, clear] of clears.entries()) {
+    assert.deepEqual([await read(cache), await read(other), await read(cache)], [at + 1, at + 1, at + 1]);
+    assert.ok(await clear());
+  }
+  assert.equal(await read(cache), clears.length + 1);
+  await cache.clearModel("Customer"); // is none of its own
+  assert.equal(await read(other), clears.length + 1);
+});
+
+test("what was read before a clear is never served", async () => {
+  for (const clear of [() => cache.clearModel("Order"), () => cache.clear(), () => cache.clearEverybody()]) {
+    const { lease } = await cache.read("a", { models: "Order" });
+    assert.ok(lease);
+    await clear();
+    assert.equal(await cache.set("a", "old", { models: "Order", lease }), true);
+    assert.equal(await cache.get("a"), undefined);
+  }
+});
+
+test("only where nothing is", async () => {
+  assert.equal(await cache.set("a", 1, { onlyIfAbsent: true }), true);
+  assert.equal(await cache.set("a", 2, { onlyIfAbsent: true }), false);
+  assert.equal(await cache.get("a"), 1);
+  await cache.clear();
+  assert.equal(await cache.set("a", 3, { onlyIfAbsent: true }), true);
+});
+
+test("counters are exact, and begin anew after a clear", async () => {
+  assert.deepEqual([await cache.increment("n"), await other.increment("n", 41, { ttl: 60 }), await cache.increment("n", -2)], [1, 42, 40]);
+  assert.equal(await cache.get("n"), "40");
+  assert.equal(await cache.increment("n", 2n ** 62n), 2n ** 62n + 40n);
+  assert.equal(await cache.increment("n", 2n ** 62n), null); // too large
+  assert.equal(await cache.get("n"), String(2n ** 62n + 40n));
+  await cache.set("text", "abc");
+  assert.equal(await cache.increment("text"), null);
+  await cache.clear();
+  assert.equal(await cache.increment("n"), 1);
+});
+
+test("what the service refuses is a problem, and no error", async () => {
+  assert.equal(await cache.set("a", "value", { ttl: 60 }), true);
+  assert.equal(await cache.set("a", "value", { ttl: Number.MAX_SAFE_INTEGER }), false);
+  assert.equal(await cache.set("b", Buffer.alloc(2 << 20)), false); // more than server.max_body
+  assert.equal(await cache.set("a", "forged", { lease: "bm9uZQ" }), false);
+  assert.equal(await cache.get("a"), "value");
+  assert.equal(told.length > 0, true);
+});
+
+test("a user has entries, and a view, and they are one", async () => {
+  const view = await cache.check(ALICE);
+  assert.match(view.key("orders"), /^user:[0-9]+:[0-9]+:orders$/);
+  const own = cache.as(ALICE);
+  assert.equal(await own.set("a", "alice's"), true);
+  assert.equal(await own.get("a"), "alice's");
+  assert.equal(await cache.inNamespace(`user:${view.userId}`).get("a"), "alice's");
+  assert.equal(await cache.as(BOB).get("a"), undefined);
+  assert.equal(await cache.get("a"), undefined);
+  const version = await cache.clearUser(view.userId);
+  assert.equal(version, Number(view.version) + 1);
+  assert.equal(await own.get("a"), undefined);
+  assert.equal((await cache.check(ALICE)).version, String(version));
+  await own.set("a", "kept");
+  await own.clear();
+  assert.equal((await cache.check(ALICE)).version, String(version + 1));
+  assert.deepEqual((await cache.check({ authorization: "Bearer none" })).headers, {});
+});
+
+test("a user who has switched the cache off has no entries", async () => {
+  const own = cache.as(BOB);
+  const turn = async (how) => assert.equal((await fetch(`${url}/api/cache/${how}/`, { method: "POST", headers: BOB })).status, 200);
+  await own.set("a", 1);
+  await turn("disable");
+  assert.deepEqual((await cache.check(BOB)).headers, { "X-Cache-Enabled": "false" });
+  assert.equal(await own.get("a"), undefined);
+  assert.equal(await own.set("a", 2), false);
+  let fills = 0;
+  assert.deepEqual([await own.remember("a", {}, () => ++fills), await own.remember("a", {}, () => ++fills)], [1, 2]);
+  await turn("enable");
+  assert.equal(await own.get("a"), undefined);
+});
