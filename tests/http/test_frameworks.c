@@ -222,6 +222,36 @@ static void keeps_views(struct shop *shop)
     expect_orders(shop, bob, MANY_ORDERS, version - 1);
 }
 
+/* Which summary it is: they are numbered as they are made. */
+static int summary(struct shop *shop, const char *target, const char *credential)
+{
+    const struct http_reply *reply = http_get(shop->http, target, credential);
+
+    expect_status(reply, 200);
+    return (int)strtol(reply->body, NULL, 10);
+}
+
+/* In the cache service: for a user, a version and a query, until a clear of the model. */
+static void keeps_summaries(struct shop *shop)
+{
+    const char *alice = stand.alice.bearer, *bob = stand.bob.bearer;
+    int hers = summary(shop, "/summary", alice), his = summary(shop, "/summary", bob);
+
+    ck_assert_int_ne(hers, his);
+    ck_assert_int_eq(summary(shop, "/summary", alice), hers);
+    ck_assert_int_ne(summary(shop, "/summary?page=2", alice), hers);
+    ck_assert_int_ne(summary(shop, "/summary", NULL), summary(shop, "/summary", NULL));
+
+    expect_status(http_post(stand.http, "/api/cache/clear/", alice), 200);
+    int hers_now = summary(shop, "/summary", alice);
+    ck_assert_int_ne(hers_now, hers);
+    ck_assert_int_eq(summary(shop, "/summary", bob), his);
+
+    expect_status(http_post(shop->http, "/imports", NULL), 201);
+    ck_assert_int_ne(summary(shop, "/summary", alice), hers_now);
+    ck_assert_int_ne(summary(shop, "/summary", bob), his);
+}
+
 static void goes_on_alone(struct shop *shop)
 {
     expect_orders(shop, stand.bob.bearer, 0, 0);
@@ -241,6 +271,8 @@ START_TEST(a_shop_keeps_views_and_clears_them)
 
     open_shop(&shop, shops[_i][0], shops[_i][1], stand.server.base_url);
     keeps_views(&shop);
+    if (strcmp(shops[_i][0], PYTHON) == 0)
+        keeps_summaries(&shop);
     close_shop(&shop);
 }
 END_TEST

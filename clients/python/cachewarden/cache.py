@@ -16,6 +16,7 @@ log = logging.getLogger("cachewarden")
 
 MAX_LABEL = 512
 MAX_MODELS = 16
+WAIT_MS = 0  # for another reader's fill
 _LABEL = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 _MODEL = re.compile(r"[^\x00-\x1f\x7f-\x9f/\ud800-\udfff]+")
 _ENTRIES = "/api/v1/entries"
@@ -51,7 +52,7 @@ class Cache:
         self._credential, self._namespace = dict(credential), namespace
         self._scope = ("entries", tuple(self._credential.items()), namespace)
 
-    def remember(self, label, *, fill, ttl=None, models=(), wait_ms=200):
+    def remember(self, label, *, fill, ttl=None, models=(), wait_ms=WAIT_MS):
         """The value of a label, or what fill() returns, which is stored.
 
         Of many that miss it at once one fills; the others wait up to wait_ms for that, and then ask the source, too.

@@ -42,7 +42,12 @@ class Remembering(unittest.TestCase):
         value, filled, requests = self.remember([hit(b'{"a":[1,null]}')])
         self.assertEqual((value, filled), ({"a": [1, None]}, 0))
         self.assertEqual([(r.method, r.path, r.headers["x-api-key"]) for r in requests],
-                         [("GET", "/api/v1/entries/orders%3A1?model=Order&model=Item&wait_ms=200", "secret")])
+                         [("GET", "/api/v1/entries/orders%3A1?model=Order&model=Item", "secret")])
+
+    def test_waits_for_another_readers_fill(self):
+        with StandIn(lambda _: hit()) as server:
+            self.assertEqual(cache_of(server).remember("a", fill=self.fill, wait_ms=50), "old")
+            self.assertEqual(server.paths(), ["/api/v1/entries/a?wait_ms=50"])
 
     def test_fills_what_is_not_with_the_lease(self):
         value, filled, requests = self.remember([MISS, STORED])

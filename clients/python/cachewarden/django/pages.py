@@ -7,7 +7,7 @@ import json
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpResponse
 
-from ..cache import shortened
+from ..cache import WAIT_MS, shortened
 from ..view import credential_of
 from .config import cache_service, model_names
 
@@ -33,7 +33,7 @@ def cache_response(ttl, *, models=(), public=False, vary=()):
             if label is None:
                 return view(request, *args, **kwargs)
             names = model_names(models)
-            found = cache_service().find(label, names, wait_ms=200)
+            found = cache_service().find(label, names, WAIT_MS)
             response = _unpacked(found.value) if found.is_hit and not found.lease else None
             if response is not None:
                 return response
