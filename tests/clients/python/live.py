@@ -35,19 +35,19 @@ class Values(unittest.TestCase):
 
     def test_are_filled_once(self):
         for _ in range(3):
-            self.assertEqual(cache.remember("a", wait_ms=0, fill=self.fill, ttl=60, models=["Order"]), {"filled": 1})
+            self.assertEqual(cache.remember("a", fill=self.fill, ttl=60, models=["Order"]), {"filled": 1})
         self.assertEqual(cache.get("a", models=["Order"]), {"filled": 1})
 
     def test_are_filled_anew_after_each_kind_of_clear(self):
         clears = [lambda: cache.clear_model("Order"), cache.clear, lambda: cache.forget("a")]
         for number, clear in enumerate(clears, start=1):
-            cache.remember("a", wait_ms=0, fill=self.fill, models=["Order"])
+            cache.remember("a", fill=self.fill, models=["Order"])
             self.assertTrue(clear())
             self.assertIsNone(cache.get("a"))
             self.assertEqual(self.filled, number)
         cache.clear_model("Item")  # is not one of its own
-        self.assertEqual(cache.remember("a", wait_ms=0, fill=self.fill, models=["Order"]), {"filled": 4})
-        self.assertEqual(cache.remember("a", wait_ms=0, fill=self.fill, models=["Order"]), {"filled": 4})
+        self.assertEqual(cache.remember("a", fill=self.fill, models=["Order"]), {"filled": 4})
+        self.assertEqual(cache.remember("a", fill=self.fill, models=["Order"]), {"filled": 4})
 
     def test_that_were_read_before_a_clear_are_never_served(self):
         for clear in (lambda: cache.clear_model("Order"), cache.clear):
@@ -99,7 +99,7 @@ class Values(unittest.TestCase):
 
         def read():
             together.wait(PATIENCE_S)
-            found.append(cache.remember("a", fill=lambda: {"filled": 1}, wait_ms=0))
+            found.append(cache.remember("a", fill=lambda: {"filled": 1}, wait_ms=1000))
 
         threads = [threading.Thread(target=read) for _ in range(8)]
         for thread in threads:
@@ -126,7 +126,7 @@ class Namespaces(unittest.TestCase):
         theirs = client.cache(os.environ["ENTRIES_KEY"], namespace="user:1")
         self.assertFalse(theirs.set("a", 1))
         self.assertIsNone(theirs.get("a"))
-        self.assertEqual(theirs.remember("a", wait_ms=0, fill=lambda: 2), 2)
+        self.assertEqual(theirs.remember("a", fill=lambda: 2), 2)
 
 
 if __name__ == "__main__":
