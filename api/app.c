@@ -89,6 +89,8 @@ static enum err open_services(struct app *app, const struct app_options *options
         err = health_open(&app->health, error);
     if (err == ERR_OK)
         err = audit_open(app->control, options, app->budget_ms, &app->audit, error);
+    if (err == ERR_OK)
+        err = jobs_open(app, options, &app->jobs, error);
     return err;
 }
 
@@ -141,6 +143,8 @@ enum err app_watch(struct app *app, struct error *error)
     enum err err = feed_start(app->feed, error);
     if (err == ERR_OK)
         err = janitor_start(&janitor, &app->janitor, error);
+    if (err == ERR_OK)
+        err = jobs_watch(app->jobs, error);
     return err == ERR_OK ? identity_watch(app->identity, error) : err;
 }
 
@@ -206,6 +210,7 @@ void app_close(struct app **app)
 
     if (!closing)
         return;
+    jobs_close(&closing->jobs);
     janitor_stop(&closing->janitor);
     feed_close(&closing->feed);
     audit_close(&closing->audit, clock_deadline_ns(CLOSE_MS));

@@ -248,6 +248,37 @@ struct key key_limit_failing(struct str name_digest)
     return make("cw:l:failing:%.*s", STR_ARG(name_digest));
 }
 
+struct key key_jobs(void)
+{
+    return make_fixed(STR("cw:jobs"));
+}
+
+struct key key_jobs_recent(void)
+{
+    return make_fixed(STR("cw:jobs:recent"));
+}
+
+struct key key_jobs_runner(void)
+{
+    return make_fixed(STR("cw:jobs:runner"));
+}
+
+static bool is_hex_digit(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
+bool key_is_job_id(struct str id)
+{
+    return id.len == 32 && made_of(id, 32, is_hex_digit);
+}
+
+struct key key_job(struct str id)
+{
+    assert(key_is_job_id(id));
+    return make("cw:jobs:%.*s", STR_ARG(id));
+}
+
 struct str key_of_cache(struct arena *arena, struct str pattern, struct str environment)
 {
     const struct str placeholder = STR("{env}");
@@ -274,4 +305,9 @@ struct key key_probe(void)
 bool key_is_ours(struct str key)
 {
     return str_starts(key, STR("cw:"));
+}
+
+bool key_prefix_reaches_ours(struct str prefix)
+{
+    return key_is_ours(prefix) || str_starts(STR("cw:"), prefix);
 }

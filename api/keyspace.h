@@ -98,10 +98,22 @@ struct key key_limit_failures(struct str name_digest, struct str network);
 /* From which networks sign-ins with the name failed. */
 struct key key_limit_failing(struct str name_digest);
 
+/*
+ * Jobs: a hash of the running ones, a sorted set of the last ones, who works on them, and a hash of each.
+ * `id` must be key_is_job_id: 32 hex digits, lower case.
+ */
+struct key key_jobs(void);
+struct key key_jobs_recent(void);
+struct key key_jobs_runner(void);
+struct key key_job(struct str id);
+bool key_is_job_id(struct str id);
+
 /* A fresh random name for a test of Redis itself; whoever writes it lets it expire. */
 struct key key_probe(void);
 
 /* Whether a key lies in our own part of the keyspace, which no named cache may empty. */
 bool key_is_ours(struct str key);
+/* Whether names that begin with `prefix` may be ours. */
+bool key_prefix_reaches_ours(struct str prefix);
 
 #endif

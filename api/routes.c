@@ -29,6 +29,11 @@ static const struct param_spec params_flush[] = {
     {.kind = PARAM_END},
 };
 
+static const struct param_spec params_job[] = {
+    {.name = "id", .kind = PARAM_NAME, .place = PLACE_PATH, .help = "The job's id."},
+    {.kind = PARAM_END},
+};
+
 static const struct param_spec params_logout[] = {
     {.name = "all",
      .kind = PARAM_BOOLEAN,

@@ -44,6 +44,8 @@ void audit_close(struct audit **audit, int64_t deadline_ns);
 void audit_call(const struct call *call, struct str target, enum err outcome, int64_t count);
 /* The same for a clear or a switch of a user's cache, or of everybody's. */
 void audit_clear(const struct call *call, struct str target, enum err outcome, int64_t count);
+/* The part that takes such a record. */
+enum audit_part audit_part_of(const struct call *call);
 /* The same for a user's own logout. */
 void audit_logout(const struct call *call, struct str target, enum err outcome, int64_t count);
 /* The same for the flush of a named cache, which is also remembered as its last. */
@@ -71,6 +73,21 @@ void audit_stats_read(struct audit *audit, struct audit_stats *stats_out);
 
 CW_MUST_CHECK enum err health_open(struct health **health_out, struct error *error);
 void health_close(struct health **health);
+
+/* ---- jobs/ ---- */
+
+/* Of options: jobs_duty_percent, jobs_give_up_ms. `app` is borrowed, and complete when a job runs. */
+CW_MUST_CHECK enum err jobs_open(struct app *app, const struct app_options *options,
+                                 struct jobs **jobs_out, struct error *error);
+/* Starts the runner, which works on jobs whenever no other node does. */
+CW_MUST_CHECK enum err jobs_watch(struct jobs *jobs, struct error *error);
+/* Lets another node go on with what is under way. */
+void jobs_close(struct jobs **jobs);
+struct job;
+/* The answer of an operation that has started a job. */
+CW_MUST_CHECK enum err jobs_answer_started(struct call *call, const struct job *job);
+/* For GET /metrics. */
+void jobs_write_metrics(const struct jobs *jobs, struct strbuf *out);
 
 /* ---- limits/ ---- */
 

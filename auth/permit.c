@@ -60,6 +60,9 @@ static bool is_allowed(enum permit permit, const struct permit_policy *policy,
                acts_in_its_namespace(principal, target);
     case PERMIT_SCOPE_METRICS:
         return is_admin(principal) || is_key_with(principal, SCOPE_METRICS);
+    case PERMIT_STARTER:
+        return is_admin(principal) || is_somebody(principal) ||
+               is_key_with(principal, SCOPE_FLUSH) || is_key_with(principal, SCOPE_ENTRIES);
     case PERMIT_FLUSH_MESSAGES:
         return is_admin(principal) || is_key_with(principal, SCOPE_FLUSH) ||
                (policy && policy->flush_for_authenticated && is_signed_in_user(principal));
@@ -95,6 +98,8 @@ const char *permit_name(enum permit permit)
         return "user or scope:entries";
     case PERMIT_SCOPE_METRICS:
         return "scope:metrics";
+    case PERMIT_STARTER:
+        return "starter";
     case PERMIT_FLUSH_MESSAGES:
         return "scope:flush or policy";
     }

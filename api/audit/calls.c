@@ -25,7 +25,7 @@ static bool is_refusal(enum err outcome)
 }
 
 /* An application clears all day long; so may everybody where the row, or the policy, lets them. */
-static enum audit_part part_of_clear(const struct call *call)
+enum audit_part audit_part_of(const struct call *call)
 {
     const struct permit_policy *policy = &call->app->policy;
     bool is_anybodys =
@@ -68,7 +68,7 @@ void audit_reuse(const struct call *call, int64_t user_id, enum err outcome)
 
 void audit_clear(const struct call *call, struct str target, enum err outcome, int64_t count)
 {
-    struct audit_record record = record_of(call, part_of_clear(call), target, outcome, count);
+    struct audit_record record = record_of(call, audit_part_of(call), target, outcome, count);
 
     if (!is_refusal(outcome))
         audit_write(call->app, &record);
@@ -85,7 +85,7 @@ void audit_logout(const struct call *call, struct str target, enum err outcome, 
 
 void audit_flush(const struct call *call, struct str cache, enum err outcome, int64_t removed)
 {
-    struct audit_record record = record_of(call, part_of_clear(call), cache, outcome, removed);
+    struct audit_record record = record_of(call, audit_part_of(call), cache, outcome, removed);
 
     record.is_flush = outcome == ERR_OK;
     if (!is_refusal(outcome))

@@ -8,13 +8,22 @@
 
 #include <inttypes.h>
 
-static const struct target *find_target(const struct caches *caches, struct str name)
+const struct target *caches_find(const struct caches *caches, struct str name)
 {
     for (size_t i = 0; i < caches->count; i++) {
         if (str_eq(caches->targets[i].name, name))
             return &caches->targets[i];
     }
     return NULL;
+}
+
+bool caches_kind(const struct app *app, struct str name, enum cache_kind *kind_out)
+{
+    const struct target *target = caches_find(app->caches, name);
+
+    if (target)
+        *kind_out = target->kind;
+    return target != NULL;
 }
 
 /* ---- keys ---- */
@@ -153,13 +162,15 @@ static enum err flush_ours(struct app *app, const struct target *target, struct 
 enum err caches_flush(struct app *app, struct arena *arena, struct str name, bool dry_run,
                       int64_t deadline_ns, struct flush_result *result_out, struct error *error)
 {
-    const struct target *target = find_target(app->caches, name);
+    const struct target *target = caches_find(app->caches, name);
 
     *result_out = (struct flush_result){0};
     if (!target)
         return error_set(error, ERR_NOT_FOUND, "There is no cache named %.*s.",
                          STR_ARG(str_sub(name, 0, 64)));
     result_out->kind = target->kind;
+    if (target->kind == CACHE_PREFIX)
+        return error_set_detail(error, ERR_INTERNAL, "a cache with a prefix is emptied by a job");
     enum err err = flush_ours(app, target, arena, dry_run, deadline_ns, result_out, error);
     if (!dry_run)
         count_flush(target->counts, err, result_out->removed);
@@ -238,6 +249,8 @@ enum err caches_list(struct app *app, struct arena *arena, int64_t deadline_ns,
 
     for (size_t i = 0; i < caches->count; i++) {
         struct error cause = {0};
+        if (infos[i].target->kind == CACHE_PREFIX)
+            continue;
         if (count_keys(infos[i].target, arena, deadline_ns, &infos[i].size, &cause) != ERR_OK)
             infos[i].cause = str_dup(arena, str_from(cause.caller));
     }

@@ -59,8 +59,11 @@ static enum err check_spec(const struct cache_spec *spec, const struct caches *c
             return REFUSE(error, spec, "a database has a number from 0 up");
         return ERR_OK;
     case CACHE_PREFIX:
-        return REFUSE(error, spec,
-                      "prefix targets are not available in this version; use keys or database");
+        if (str_eq(spec->name, STR("messages")) || str_eq(spec->name, STR("search")))
+            return REFUSE(error, spec,
+                          "the route that empties it says at once what it removed, which a prefix "
+                          "cannot; use keys or database");
+        return ERR_OK;
     }
     return REFUSE(error, spec, "has no kind; give it keys, database or prefix");
 }
@@ -82,6 +85,20 @@ static enum err copy_keys(struct target *target, const struct cache_spec *spec, 
             return REFUSE(error, spec, "keys that start with cw: are control data; name others");
         target->keys[i] = key;
     }
+    return ERR_OK;
+}
+
+static enum err copy_prefix(struct target *target, const struct cache_spec *spec,
+                            struct arena *arena, struct str environment, struct error *error)
+{
+    target->prefix = key_of_cache(arena, spec->prefix, environment);
+    if (!target->prefix.ptr)
+        return error_set_detail(error, ERR_NO_MEMORY, "no memory for the named caches");
+    if (target->prefix.len == 0 || target->prefix.len > KEY_LIMIT)
+        return REFUSE(error, spec, "a prefix has 1 to 1024 bytes");
+    if (key_prefix_reaches_ours(target->prefix))
+        return REFUSE(error, spec,
+                      "keys that start with cw: are control data, and this prefix reaches them");
     return ERR_OK;
 }
 
@@ -130,6 +147,8 @@ static enum err open_pool(struct target *target, const struct cache_spec *spec,
         err = REFUSE(error, spec, "its database holds the control data; give it one of its own");
     } else {
         options.size = TARGET_POOL_SIZE;
+        /* A scan is of one Redis, and begins anew on another one. */
+        options.asks_origin = spec->kind == CACHE_PREFIX;
         err = pool_open(&options, &target->pool, error);
         target->owns_pool = err == ERR_OK;
     }
@@ -152,6 +171,8 @@ static enum err add_target(struct caches *caches, const struct app_options *opti
         return error_set_detail(error, ERR_NO_MEMORY, "no memory for the named caches");
     if (spec->kind == CACHE_KEYS)
         err = copy_keys(target, spec, caches->arena, options->environment, error);
+    else if (spec->kind == CACHE_PREFIX)
+        err = copy_prefix(target, spec, caches->arena, options->environment, error);
     if (err != ERR_OK)
         return err;
 

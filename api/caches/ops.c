@@ -2,6 +2,7 @@
 #include "ops.h"
 
 #include "caches/targets.h"
+#include "cachewarden/jobs.h"
 
 /* Empties a target and records that, however it went. */
 static enum err flush(struct call *call, struct str name, struct flush_result *result_out)
@@ -62,12 +63,35 @@ static enum err dry_run(struct call *call, struct str name)
     return call_finish(call);
 }
 
+/* Counting takes a job, too. What was started is recorded; what came of it is, when it ends. */
+static enum err start_job(struct call *call, struct str name, bool only_counts)
+{
+    const struct job_order order = {
+        .target = job_target_of_cache(call->arena, name),
+        .only_counts = only_counts,
+        .principal = &call->principal,
+        .client_address = call->client_address,
+        .request_id = call->request_id,
+        .part = audit_part_of(call),
+    };
+    struct job job;
+    enum err err =
+        jobs_start(call->app, call->arena, &order, call->deadline_ns, &job, &call->error);
+
+    if (!only_counts)
+        audit_clear(call, name, err, -1);
+    return err == ERR_OK ? jobs_answer_started(call, &job) : err;
+}
+
 enum err op_caches_flush(struct call *call)
 {
     struct json_writer *json = &call->reply.json;
     struct str name = call_param(call, "name")->text;
     struct flush_result result;
+    enum cache_kind kind;
 
+    if (caches_kind(call->app, name, &kind) && kind == CACHE_PREFIX)
+        return start_job(call, name, call_param(call, "dry_run")->integer != 0);
     if (call_param(call, "dry_run")->integer)
         return dry_run(call, name);
     enum err err = flush(call, name, &result);
@@ -83,17 +107,19 @@ enum err op_caches_flush(struct call *call)
 
 static void write_info(struct json_writer *json, const struct cache_info *info)
 {
-    bool is_keys = info->target->kind == CACHE_KEYS;
+    static const char *const kinds[] = {
+        [CACHE_KEYS] = "keys", [CACHE_DATABASE] = "database", [CACHE_PREFIX] = "prefix"};
+    bool is_database = info->target->kind == CACHE_DATABASE;
 
     json_open_object(json);
     json_add_string(json, "name", info->target->name);
-    json_add_string(json, "kind", is_keys ? STR("keys") : STR("database"));
-    json_name(json, is_keys ? "keys" : "size");
+    json_add_string(json, "kind", str_from(kinds[info->target->kind]));
+    json_name(json, is_database ? "size" : "keys");
     if (info->size >= 0)
         json_write_integer(json, info->size);
     else
         json_write_null(json);
-    if (info->size < 0)
+    if (info->cause.len > 0)
         json_add_string(json, "error", info->cause);
     json_name(json, "last_flush");
     if (info->was_flushed) {

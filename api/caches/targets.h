@@ -14,6 +14,7 @@ struct target {
     enum cache_kind kind;
     struct str *keys; /* CACHE_KEYS: ready to send */
     size_t key_count;
+    struct str prefix; /* CACHE_PREFIX: what the names of its keys begin with */
     struct pool *pool;
     bool owns_pool; /* false: it is the pool of the control data */
     struct target_counts *counts;
@@ -25,11 +26,15 @@ struct caches {
     size_t count;
 };
 
+/* NULL: there is none of that name. */
+const struct target *caches_find(const struct caches *caches, struct str name);
+
 /* What GET /api/v1/caches says about one target. Strings live in the caller's arena or the target. */
 struct cache_info {
     const struct target *target;
-    int64_t size;     /* keys that are there; -1: its server did not say */
-    struct str cause; /* why not, one of the fixed causes of pipeline_run */
+    int64_t
+        size; /* keys that are there; -1: its server did not say, or it takes a job to count them */
+    struct str cause; /* why its server did not, one of the fixed causes of pipeline_run */
     bool was_flushed;
     struct str flushed_by, flushed_at;
     int64_t flushed_removed;

@@ -278,6 +278,7 @@ void app_write_metrics(struct app *app, struct strbuf *out)
                       app_is_ready(app));
     write_pools(app, out);
     write_caches(app, out);
+    jobs_write_metrics(app->jobs, out);
     write_tallies(app, out);
     write_entries(app, out);
     write_hashing(out);

@@ -70,6 +70,8 @@ struct app_options {
     int64_t audit_delayed_ms;        /* a record that waits longer is in the log, too; 0: 250 */
     struct str node_name;            /* for the audit; host name */
     unsigned workers;                /* threads that will serve requests; 0: none, a command */
+    int jobs_duty_percent;           /* share of the time that jobs may take, 1 to 100 */
+    int64_t jobs_give_up_ms; /* how long the Redis a job works on may be away; 0: a minute */
 };
 
 struct caches;
@@ -79,6 +81,7 @@ struct feed;
 struct janitor;
 struct health;
 struct version_guard;
+struct jobs;
 
 /*
  * What only the program around the services knows, for the operations that tell it. Whoever takes
@@ -104,6 +107,7 @@ struct app {
     _Atomic int64_t watch_until_ns; /* until then the first callers wait for what is revoked */
     struct health *health;          /* the last probe of Redis, shared by all who ask */
     struct limits *limits;          /* NULL: off */
+    struct jobs *jobs;
     struct permit_policy policy;
     _Atomic bool registration_open;
     _Atomic bool ready; /* false while starting and draining; see app_is_ready */
@@ -222,6 +226,9 @@ CW_MUST_CHECK enum err control_clear_all(struct app *app, struct arena *arena, i
                                          int64_t *epoch_out, struct error *error);
 
 /* ---- flushing named caches ---- */
+
+/* False: there is none of that name. One with a prefix is emptied by a job (jobs.h). */
+bool caches_kind(const struct app *app, struct str name, enum cache_kind *kind_out);
 
 struct flush_result {
     int64_t removed;        /* keys that were there and are gone; for dry_run: that would go */

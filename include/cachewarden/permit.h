@@ -17,6 +17,8 @@ enum permit {
        namespace, an API key with the scope in the one it was made for, an admin in any */
     PERMIT_ENTRIES,
     PERMIT_SCOPE_METRICS,
+    /* whoever may start a job; the operation asks whether it is theirs */
+    PERMIT_STARTER,
     PERMIT_FLUSH_MESSAGES /* as SCOPE_FLUSH, or any signed-in user when auth.flush_permission =
                              authenticated */
 };

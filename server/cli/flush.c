@@ -1,8 +1,10 @@
 /* `flush`: empties a named cache, straight in Redis. Its lines are those of the helper it replaces. */
 #include "cachewarden/redis_error.h"
 #include "cli/cli.h"
+#include "cli/job.h"
 
 #include "cachewarden/pipeline.h"
+#include "cachewarden/random.h"
 #include "cachewarden/users.h"
 
 #include <stdio.h>
@@ -108,11 +110,12 @@ static void print_text(const struct flush *flush, const struct flush_result *res
         (long long)result->removed, flush->dry_run ? "Keys" : "Deleted keys");
     for (size_t i = 0; i < result->key_count; i++)
         strbuf_addf(&text, "%s%.*s", i ? ", " : "", STR_ARG(result->keys[i]));
-    /* A database is emptied as a whole: nobody knows the names. */
+    /* A database is emptied as a whole: nobody knows the names. A prefix may have millions. */
     if (result->key_count == 0)
         strbuf_addf(&text, "%s",
-                    result->kind == CACHE_DATABASE && result->removed > 0 ? "the whole database"
-                                                                          : "none");
+                    result->removed == 0             ? "none"
+                    : result->kind == CACHE_DATABASE ? "the whole database"
+                                                     : "all that begin with its prefix");
     strbuf_add_char(&text, '\0');
     if (!flush->dry_run)
         say(flush, "✅ Cache flushed successfully!");
@@ -145,10 +148,55 @@ static int print_json(const struct flush *flush, const struct flush_result *resu
     return cli_print(&text);
 }
 
+/*
+ * A cache with a prefix is emptied by a job. What was started is recorded here; what came of it, by the
+ * program that ends the job: this one, or a server.
+ */
+static enum err flush_by_job(struct flush *flush, struct flush_result *result_out,
+                             struct error *error)
+{
+    struct cli_services *services = &flush->services;
+    const struct job_order order = {
+        .target = job_target_of_cache(services->arena, flush->target),
+        .only_counts = flush->dry_run,
+        .principal = &services->principal,
+        .client_address = STR("local"),
+        .request_id = random_hex(services->arena, 8),
+        .part = AUDIT_CHANGES,
+    };
+    struct job job;
+    enum err err =
+        jobs_start(services->app, services->arena, &order, cli_deadline_ns(services), &job, error);
+    if (!flush->dry_run)
+        (void)cli_audit(services, "caches.flush", flush->target, err, -1, false);
+    if (err == ERR_OK)
+        err = cli_job_follow(services, job.id, flush->json ? NULL : stdout, &job, error);
+    if (err != ERR_OK)
+        return err;
+    *result_out = (struct flush_result){.removed = flush->dry_run ? job.found : job.removed,
+                                        .kind = CACHE_PREFIX};
+    if (job.state == JOB_DONE)
+        return ERR_OK;
+    return error_set(error, ERR_UPSTREAM_REFUSED, "%.*s (keys removed before: %lld)",
+                     STR_ARG(job.reason), (long long)job.removed);
+}
+
+static enum err flush_directly(struct flush *flush, struct flush_result *result_out,
+                               struct error *error)
+{
+    struct cli_services *services = &flush->services;
+    enum err err = caches_flush(services->app, services->arena, flush->target, flush->dry_run,
+                                cli_deadline_ns(services), result_out, error);
+    if (!flush->dry_run && err != ERR_NOT_FOUND)
+        (void)cli_audit(services, "caches.flush", flush->target, err, result_out->removed, true);
+    return err;
+}
+
 static int empty_target(struct flush *flush)
 {
     struct cli_services *services = &flush->services;
     struct flush_result result;
+    enum cache_kind kind;
     struct error error = {0};
     enum err err = ping(services, &error);
     if (err == ERR_UPSTREAM_REFUSED || (err != ERR_OK && error.redis == REDIS_ERROR_AUTHENTICATION))
@@ -169,10 +217,10 @@ static int empty_target(struct flush *flush)
              flush->dry_run ? "Counting" : "Flushing", is_messages ? 8 : (int)flush->target.len,
              is_messages ? "WhatsApp" : flush->target.ptr);
     say(flush, line);
-    err = caches_flush(services->app, services->arena, flush->target, flush->dry_run,
-                       cli_deadline_ns(services), &result, &error);
-    if (!flush->dry_run && err != ERR_NOT_FOUND)
-        (void)cli_audit(services, "caches.flush", flush->target, err, result.removed, true);
+    bool by_job = caches_kind(services->app, flush->target, &kind) && kind == CACHE_PREFIX;
+    err = by_job ? flush_by_job(flush, &result, &error) : flush_directly(flush, &result, &error);
+    if (err == ERR_CONFLICT && by_job)
+        return complain(error.caller, "Wait until it has ended, or: cachewarden job cancel ID");
     if (err == ERR_OK && flush->json)
         return print_json(flush, &result);
     if (err == ERR_OK)

@@ -131,6 +131,7 @@ static enum err open_app(const struct config *config, struct arena *arena, struc
         .entries = {.default_ttl_s = config->entries_default_ttl_s},
         .node_name = str_from(node),
         .workers = (unsigned)config->server_threads,
+        .jobs_duty_percent = (int)config->jobs_duty_percent,
     };
     config_pool_options(config, &options.control);
     config_limit_settings(config, &options.limits);

@@ -5,6 +5,7 @@
 #include "http/access_log.h"
 
 #include "cachewarden/clock.h"
+#include "cachewarden/jobs.h"
 #include "cachewarden/log.h"
 
 #include <unistd.h>
@@ -117,6 +118,7 @@ static void apply(struct server *server)
     int64_t keep[AUDIT_PARTS];
     config_audit_keep(config, keep);
     audit_keep(server->app, keep);
+    jobs_set_duty(server->app, (int)config->jobs_duty_percent);
     apply_issuers(server);
 }
 

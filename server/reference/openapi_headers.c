@@ -134,6 +134,13 @@ static enum presence leaves(const struct route *route, int status)
                                                                     : PRESENT_NEVER;
 }
 
+/* Where to ask how far it is. */
+static enum presence goes_on(const struct route *route, int status)
+{
+    (void)route;
+    return status == 202 ? PRESENT_ALWAYS : PRESENT_NEVER;
+}
+
 /* ---- telling ---- */
 
 static const struct {
@@ -160,6 +167,7 @@ static const struct {
     {"X-Cache-Lease", "string", "To be sent back with the fill.", lease},
     {"Set-Cookie", "string",
      "The cookies of a browser's session: begun, kept alive, or taken back.", for_a_browser},
+    {"Location", "string", "The path of the job that was started.", goes_on},
     {"Clear-Site-Data", "string", "What a browser is to forget of this origin with its session.",
      leaves},
 };

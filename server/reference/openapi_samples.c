@@ -50,6 +50,7 @@ static const char *allowed_caller(const struct route *route)
     case PERMIT_DENY:
     case PERMIT_ADMIN:
     case PERMIT_SCOPE_METRICS:
+    case PERMIT_STARTER:
         break;
     }
     return "admin";

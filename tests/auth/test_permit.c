@@ -187,12 +187,32 @@ START_TEST(names)
 }
 END_TEST
 
+/* Any who may start one; whether it is theirs, the operation asks. */
+START_TEST(jobs_are_of_who_may_start_them)
+{
+    static const unsigned scopes[] = {SCOPE_FLUSH, SCOPE_ENTRIES, SCOPE_ADMIN, SCOPE_METRICS, 0};
+    static const enum permit_answer answers[] = {PERMIT_YES, PERMIT_YES, PERMIT_YES, PERMIT_NO,
+                                                 PERMIT_NO};
+    const struct principal nobody = {0}, someone = user(false);
+    const struct permit_target mine = {0};
+    ck_assert_int_eq(permit_decide(PERMIT_STARTER, &admins_flush, &nobody, mine),
+                     PERMIT_NO_CREDENTIAL);
+    ck_assert_int_eq(permit_decide(PERMIT_STARTER, &admins_flush, &someone, mine), PERMIT_YES);
+    for (size_t i = 0; i < sizeof scopes / sizeof *scopes; i++) {
+        const struct principal key = {.kind = PRINCIPAL_API_KEY, .scopes = scopes[i]};
+        ck_assert_int_eq(permit_decide(PERMIT_STARTER, &admins_flush, &key, mine), answers[i]);
+    }
+    ck_assert_str_eq(permit_name(PERMIT_STARTER), "starter");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("auth/permit");
     TCase *tcase = tcase_create("permit");
 
     tcase_add_test(tcase, every_caller_and_every_permission);
+    tcase_add_test(tcase, jobs_are_of_who_may_start_them);
     tcase_add_test(tcase, user_routes_act_on_oneself_alone);
     tcase_add_test(tcase, entries_are_in_ones_own_namespace);
     tcase_add_test(tcase, user_routes_know_no_namespace);

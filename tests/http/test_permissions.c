@@ -23,6 +23,8 @@
 static struct stand stand;
 static struct stand_account asleep, gone, owner;
 
+#define JOB "5f1c0e7a93b24d6f8a1e2c3d4b5a6978"
+
 enum { CREDENTIAL_SIZE = MINT_SIZE };
 
 /* One kind of caller; `write` makes its credential (fresh each time: a route may spend it), NULL: none.
@@ -179,6 +181,11 @@ static void open_stand(void)
         if (callers[i].key_arguments)
             stand_key(&stand, callers[i].key, callers[i].name, callers[i].key_arguments);
     expire_key("key-expired");
+    redis_server_do(stand.redis,
+                    "HSET cw:jobs:" JOB " target cache:sessions starter user:%lld: by_id 0 with 2 "
+                    "part 1 started 1769860800000 size 1000 scanned 420 found 12 removed 12 "
+                    "progress 420000 cursor 1 origin 1",
+                    (long long)stand.alice.id);
     stand_cli_do(&stand, NULL, (const char *const[]){"key", "revoke", "key-revoked", NULL});
 }
 
@@ -187,15 +194,18 @@ static void close_stand(void)
     stand_close(&stand);
 }
 
-/* "/api/v1/caches/{name}/flush" with something that exists for {name}; labels and models are as one likes. */
+/* "/api/v1/caches/{name}/flush" with something that exists for {name}; labels and models are as one likes, a
+ * job is the user's. */
 static void fill_in(char *out, size_t out_size, const char *path)
 {
     const char *open = strchr(path, '{'), *close = strchr(path, '}');
-    bool is_known = open && (strncmp(open, "{name}", 6) == 0 || strncmp(open, "{label}", 7) == 0 ||
-                             strncmp(open, "{model}", 7) == 0);
+    bool is_job = open && strncmp(open, "{id}", 4) == 0;
+    bool is_known = open && (is_job || strncmp(open, "{name}", 6) == 0 ||
+                             strncmp(open, "{label}", 7) == 0 || strncmp(open, "{model}", 7) == 0);
     ck_assert_msg(!open || is_known, "what stands for the segment of %s? Say it here.", path);
     if (open)
-        snprintf(out, out_size, "%.*smessages%s", (int)(open - path), path, close + 1);
+        snprintf(out, out_size, "%.*s%s%s", (int)(open - path), path, is_job ? JOB : "messages",
+                 close + 1);
     else
         snprintf(out, out_size, "%s", path);
 }

@@ -69,6 +69,8 @@ enum err loopback_try_open(struct loopback *loopback, const struct loopback_opti
         .cache_count = options->caches ? options->cache_count : 2,
         .node_name = STR("node-a"),
         .limits = options->limits,
+        .jobs_duty_percent = 100,
+        .jobs_give_up_ms = options->jobs_give_up_ms,
     };
     ck_assert_int_eq(redis_address_parse(str_from(options->redis_url), &app.control.address, error),
                      ERR_OK);

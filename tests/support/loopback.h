@@ -30,6 +30,7 @@ struct loopback_options {
     bool is_registration_open;
     size_t pool_size;             /* 0: 4 */
     int64_t audit_delayed_ms;     /* 0: the usual 250 */
+    int64_t jobs_give_up_ms;      /* 0: the usual minute */
     int64_t command_timeout_ms;   /* 0: a busy machine does not fail a test */
     struct limit_settings limits; /* zero: off */
 };

@@ -315,11 +315,31 @@ START_TEST(keys_of_caches)
 }
 END_TEST
 
-START_TEST(a_prefix_is_for_later)
+static struct cache_spec prefix_named(const char *name, struct str prefix)
 {
-    expect_refused(
-        (struct cache_spec){.name = STR("sessions"), .kind = CACHE_PREFIX, .prefix = STR("s:")},
-        "caches: sessions: prefix targets are not available in this version");
+    return (struct cache_spec){.name = str_from(name), .kind = CACHE_PREFIX, .prefix = prefix};
+}
+
+START_TEST(prefixes_of_caches)
+{
+    static const struct str reaching[] = {STR("c"), STR("cw"), STR("cw:"), STR("cw:{u:1}:e:")};
+    char text[1025];
+    struct cache_spec far = prefix_named("s", STR("cw"));
+    for (size_t i = 0; i < sizeof reaching / sizeof *reaching; i++)
+        expect_refused(prefix_named("s", reaching[i]),
+                       "caches: s: keys that start with cw: are control data");
+    /* One server may have two names. */
+    far.redis_url = STR("redis://elsewhere.example:6379");
+    expect_refused(far, "keys that start with cw:");
+    memset(text, 'x', sizeof text);
+    expect_refused(prefix_named("s", STR("")), "1 to 1024 bytes");
+    expect_refused(prefix_named("s", (struct str){text, 1025}), "1 to 1024 bytes");
+    expect_refused(prefix_named("messages", STR("s:")), "caches: messages: the route that empties");
+    expect_refused(prefix_named("search", STR("s:")), "caches: search: the route that empties");
+    struct cache_spec good[] = {prefix_named("a", STR("s:")), prefix_named("b", STR("ca")),
+                                prefix_named("d", STR("*")), prefix_named("e", STR("{env}:")),
+                                prefix_named("f", (struct str){text, 1024})};
+    expect_open(good, sizeof good / sizeof *good, ERR_OK, NULL);
 }
 END_TEST
 
@@ -444,7 +464,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, open_all, close_all);
     tcase_add_test(tcase, names_of_caches);
     tcase_add_test(tcase, keys_of_caches);
-    tcase_add_test(tcase, a_prefix_is_for_later);
+    tcase_add_test(tcase, prefixes_of_caches);
     tcase_add_test(tcase, databases_that_hold_control_data);
     tcase_add_test(tcase, which_database_it_is);
     tcase_add_test(tcase, urls_that_are_none);

@@ -1,0 +1,261 @@
+/* Finding, ending and listing jobs. */
+#include "jobs/jobs_private.h"
+
+#include "caches/targets.h"
+#include "cachewarden/clock.h"
+#include "cachewarden/log.h"
+#include "control/installation.h"
+#include "jobs/glob.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum { GIVE_UP_MS = 60000 };
+
+#define TARGET_CACHE STR("cache:")
+
+/* ---- life ---- */
+
+enum err jobs_open(struct app *app, const struct app_options *options, struct jobs **jobs_out,
+                   struct error *error)
+{
+    struct jobs *jobs = calloc(1, sizeof *jobs);
+
+    *jobs_out = jobs;
+    if (!jobs)
+        return error_set_detail(error, ERR_NO_MEMORY, "no memory for the jobs");
+    jobs->app = app;
+    jobs->give_up_ms = options->jobs_give_up_ms > 0 ? options->jobs_give_up_ms : GIVE_UP_MS;
+    atomic_init(&jobs->duty_percent, options->jobs_duty_percent);
+    return ERR_OK;
+}
+
+enum err jobs_watch(struct jobs *jobs, struct error *error)
+{
+    return jobs_runner_start(jobs, STR_NONE, &jobs->runner, error);
+}
+
+void jobs_close(struct jobs **jobs)
+{
+    if (!*jobs)
+        return;
+    jobs_runner_stop(&(*jobs)->runner);
+    free(*jobs);
+    *jobs = NULL;
+}
+
+enum err jobs_run(struct app *app, struct str id, struct error *error)
+{
+    return jobs_runner_start(app->jobs, id, &app->jobs->runner, error);
+}
+
+void jobs_set_duty(struct app *app, int percent)
+{
+    atomic_store(&app->jobs->duty_percent, percent);
+}
+
+/* ---- targets ---- */
+
+struct str job_target_of_cache(struct arena *arena, struct str name)
+{
+    return str_format(arena, "cache:%.*s", STR_ARG(name));
+}
+
+enum err job_ground_find(struct app *app, struct arena *arena, struct str target,
+                         struct str pattern, struct job_ground *ground_out, struct error *error)
+{
+    const struct target *cache = NULL;
+
+    if (str_starts(target, TARGET_CACHE))
+        cache = caches_find(app->caches, str_sub(target, TARGET_CACHE.len, target.len));
+    if (!cache || cache->kind != CACHE_PREFIX)
+        return error_set(error, ERR_NOT_FOUND, "There is nothing named %.*s with a prefix.",
+                         STR_ARG(str_sub(target, 0, 100)));
+    ground_out->pool = cache->pool;
+    ground_out->literal = cache->prefix;
+    ground_out->match = glob_behind(arena, cache->prefix, pattern);
+    return ground_out->match.ptr
+               ? ERR_OK
+               : error_set_detail(error, ERR_NO_MEMORY, "no memory for a pattern");
+}
+
+/* ---- who ---- */
+
+struct str job_starter(struct arena *arena, const struct principal *who)
+{
+    if (who->credential == CREDENTIAL_OPERATOR)
+        return STR("operator");
+    if (who->user_id > 0)
+        return str_format(arena, "%s:%" PRId64 ":%.*s", who->is_stranger ? "stranger" : "user",
+                          who->user_id, STR_ARG(who->is_stranger ? who->issuer : STR_NONE));
+    return str_format(arena, "key:%.*s", STR_ARG(who->token_id));
+}
+
+bool job_is_of(const struct job *job, struct arena *arena, const struct principal *principal)
+{
+    struct str starter = job_starter(arena, principal);
+
+    return starter.len > 0 && str_eq(starter, job->starter);
+}
+
+struct str job_listed_as(struct arena *arena, const struct job *job)
+{
+    return job->only_counts ? str_format(arena, "count:%.*s", STR_ARG(job->target)) : job->target;
+}
+
+/* ---- find ---- */
+
+enum err job_record_find(struct app *app, struct arena *arena, struct str id, int64_t deadline_ns,
+                         struct job_record *record_out, struct error *error)
+{
+    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
+
+    if (!key_is_job_id(id))
+        return error_set(error, ERR_NOT_FOUND, "There is no such job.");
+    job_record_ask(pipeline, id);
+    installation_ask(pipeline);
+    enum err err = pipeline_run(app->control, pipeline, deadline_ns, error);
+    if (err == ERR_OK)
+        err = installation_check(app, pipeline_value(pipeline, 1), error);
+    if (err != ERR_OK)
+        return err;
+    return job_record_take(pipeline_value(pipeline, 0), id, record_out)
+               ? ERR_OK
+               : error_set(error, ERR_NOT_FOUND, "There is no such job.");
+}
+
+enum err jobs_find(struct app *app, struct arena *arena, struct str id, int64_t deadline_ns,
+                   struct job *job_out, struct error *error)
+{
+    struct job_record record;
+    enum err err = job_record_find(app, arena, id, deadline_ns, &record, error);
+
+    *job_out = err == ERR_OK ? record.job : (struct job){0};
+    return err;
+}
+
+static enum err read_ids(struct app *app, struct arena *arena, int64_t deadline_ns,
+                         const struct value **ids_out, struct error *error)
+{
+    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
+    struct key recent = key_jobs_recent();
+
+    PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("ZREVRANGE"), key_str(&recent), STR("0"), STR("-1"));
+    installation_ask(pipeline);
+    enum err err = pipeline_run(app->control, pipeline, deadline_ns, error);
+    if (err == ERR_OK)
+        err = installation_check(app, pipeline_value(pipeline, 1), error);
+    *ids_out = pipeline_value(pipeline, 0);
+    return err;
+}
+
+enum err jobs_list(struct app *app, struct arena *arena, int64_t deadline_ns, struct job **jobs_out,
+                   size_t *count_out, struct error *error)
+{
+    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
+    struct str ids[JOBS_LISTED];
+    const struct value *listed;
+    struct job_record record;
+    size_t count = 0;
+    enum err err = read_ids(app, arena, deadline_ns, &listed, error);
+
+    *count_out = 0;
+    if (err != ERR_OK)
+        return err;
+    for (size_t i = 0; i < listed->count && count < JOBS_LISTED; i++) {
+        if (listed->items[i].kind != VALUE_STRING || !key_is_job_id(listed->items[i].text))
+            continue;
+        ids[count++] = listed->items[i].text;
+        job_record_ask(pipeline, ids[count - 1]);
+    }
+    *jobs_out = arena_calloc(arena, count + 1, sizeof **jobs_out);
+    if (!*jobs_out)
+        return error_set_detail(error, ERR_NO_MEMORY, "no memory for the list of jobs");
+    err = count > 0 ? pipeline_run(app->control, pipeline, deadline_ns, error) : ERR_OK;
+    for (size_t i = 0; i < count && err == ERR_OK; i++) {
+        if (job_record_take(pipeline_value(pipeline, i), ids[i], &record))
+            (*jobs_out)[(*count_out)++] = record.job;
+    }
+    return err;
+}
+
+/* ---- end ---- */
+
+void job_audit_end(struct app *app, const struct job_record *record, const char *result)
+{
+    const struct principal who = {
+        .kind = record->credential == CREDENTIAL_API_KEY ? PRINCIPAL_API_KEY : PRINCIPAL_USER,
+        .credential = record->credential,
+        .user_id = record->by_id,
+        .name = record->job.by};
+    const struct job *job = &record->job;
+    bool is_cache = str_starts(job->target, TARGET_CACHE);
+    const struct audit_record entry = {
+        .part = record->part,
+        .principal = &who,
+        .client_address = record->client_address,
+        .request_id = record->request_id,
+        .route = "job.end",
+        .target = is_cache ? str_sub(job->target, TARGET_CACHE.len, job->target.len) : job->target,
+        .result = result,
+        .count = job->removed,
+        .is_flush = is_cache && strcmp(result, "ok") == 0,
+    };
+
+    if (!job->only_counts)
+        audit_write(app, &entry);
+}
+
+static enum err take_off_list(struct app *app, struct arena *arena, const struct job *job,
+                              int64_t deadline_ns, struct error *error)
+{
+    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
+    struct key jobs = key_jobs();
+    struct str listed = job_listed_as(arena, job);
+
+    if (!listed.ptr)
+        return error_set_detail(error, ERR_NO_MEMORY, "no memory for a job");
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HDEL"), key_str(&jobs), listed);
+    return pipeline_run(app->control, pipeline, deadline_ns, error);
+}
+
+enum err job_end(struct app *app, struct arena *arena, const struct job_record *record,
+                 enum job_state state, const char *reason, int64_t deadline_ns,
+                 bool *was_running_out, struct error *error)
+{
+    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
+
+    *was_running_out = false;
+    job_record_end(pipeline, record->job.id, state, clock_wall_ms(), str_from(reason));
+    enum err err = pipeline_run(app->control, pipeline, deadline_ns, error);
+    if (err != ERR_OK || pipeline_value(pipeline, 0)->integer != 1)
+        return err;
+    *was_running_out = true;
+    /* The end counts; who is next on the target finds it over. */
+    if (take_off_list(app, arena, &record->job, deadline_ns, NULL) != ERR_OK)
+        log_event(LOG_LEVEL_DEBUG, "job.still_listed", LOG_STR("id", record->job.id));
+    log_event(LOG_LEVEL_INFO, "job.ended", LOG_STR("id", record->job.id),
+              LOG_STR("target", record->job.target), LOG_CSTR("state", job_state_name(state)),
+              LOG_CSTR("reason", reason), LOG_INT("removed", record->job.removed));
+    return ERR_OK;
+}
+
+enum err jobs_cancel(struct app *app, struct arena *arena, struct str id, int64_t deadline_ns,
+                     struct job *job_out, bool *was_running_out, struct error *error)
+{
+    struct job_record record;
+    enum err err = job_record_find(app, arena, id, deadline_ns, &record, error);
+
+    *was_running_out = false;
+    if (err == ERR_OK && record.job.state == JOB_RUNNING)
+        err = job_end(app, arena, &record, JOB_FAILED, "cancelled", deadline_ns, was_running_out,
+                      error);
+    if (err == ERR_OK)
+        err = job_record_find(app, arena, id, deadline_ns, &record, error);
+    if (err != ERR_OK)
+        return err;
+    if (*was_running_out)
+        atomic_fetch_add(&app->jobs->counts.cancelled, 1);
+    *job_out = record.job;
+    return ERR_OK;
+}

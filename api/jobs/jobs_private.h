@@ -1,0 +1,114 @@
+/*
+ * What the files of jobs/ share.
+ *
+ *   cw:jobs         hash: the target of each running job, and its id
+ *   cw:jobs:ID      hash: one job; a day longer than it is worked on
+ *   cw:jobs:recent  sorted set: ids by when they were started
+ *   cw:jobs:runner  which node works on the jobs; it expires unless that node says that it is there
+ *
+ * A job has ended when its field `end` is there. HSETNX sets it, so a job ends once, whoever is quicker:
+ * the runner that is done or who cancels. Only who has ended it takes it off the list.
+ *
+ * Two runners at once (one was frozen, and does not know yet that another one took over) harm nothing: what
+ * they remove is to go, and a place that was saved is one that a scan has come to. At worst something is not
+ * counted.
+ */
+#ifndef API_JOBS_PRIVATE_H
+#define API_JOBS_PRIVATE_H
+
+#include "cachewarden/arena.h"
+#include "cachewarden/jobs.h"
+#include "cachewarden/pipeline.h"
+#include "cachewarden/thread.h"
+#include "jobs/record.h"
+#include "keyspace.h"
+#include "services.h"
+
+enum {
+    JOBS_LIMIT = 16,         /* running ones, on all nodes together */
+    JOBS_LISTED = 100,       /* that jobs_list shows */
+    JOB_KEPT_S = 86400,      /* how long a record outlives the last that was written to it */
+    RUNNER_CLAIM_MS = 10000, /* how long a runner that says nothing is believed to be there */
+};
+
+/* ---- where a job works ---- */
+
+struct job_ground {
+    struct pool *pool; /* asks_origin */
+    struct str
+        literal; /* what the names of its keys begin with; never empty, and never all of ours */
+    struct str match; /* for SCAN */
+};
+
+/* Of a target, as this node is configured; in the arena. ERR_NOT_FOUND: it knows none. */
+CW_MUST_CHECK enum err job_ground_find(struct app *app, struct arena *arena, struct str target,
+                                       struct str pattern, struct job_ground *ground_out,
+                                       struct error *error);
+
+/* ---- a job under way (step.c) ---- */
+
+struct job_run {
+    struct arena *arena; /* holds it */
+    struct job_record record;
+    struct job_ground ground;
+    int64_t keys;       /* for the next SCAN */
+    int64_t failing_ns; /* since when its Redis fails; 0: it does not */
+    bool is_saved;      /* Redis knows all of it */
+    bool is_moved; /* it is on another Redis than it was: to be saved before anything is removed */
+    /* JOB_RUNNING: not over. Else its end, and for JOB_FAILED why, a text that lasts. */
+    enum job_state state;
+    const char *reason;
+    enum err err; /* for the audit */
+};
+
+/*
+ * Looks at some keys and removes those it is for. The run knows afterwards how far it is, and whether it is
+ * over. ERR_OK; or why its Redis could not be asked, which may pass: to be tried again.
+ */
+CW_MUST_CHECK enum err job_step(struct app *app, struct job_run *run, struct arena *arena,
+                                int64_t deadline_ns, struct error *error);
+
+/* ---- in jobs.c ---- */
+
+/* Who it is, for job_is_of: an account, whoever it is elsewhere, or an API key for itself. */
+struct str job_starter(struct arena *arena, const struct principal *who);
+/* Its name on the list. A job that counts and one that removes do not keep each other from the target. */
+struct str job_listed_as(struct arena *arena, const struct job *job);
+
+/* As jobs_find. */
+CW_MUST_CHECK enum err job_record_find(struct app *app, struct arena *arena, struct str id,
+                                       int64_t deadline_ns, struct job_record *record_out,
+                                       struct error *error);
+
+/* Sets the end of a job, and takes it off the list if that was not done before: *was_running_out. */
+CW_MUST_CHECK enum err job_end(struct app *app, struct arena *arena,
+                               const struct job_record *record, enum job_state state,
+                               const char *reason, int64_t deadline_ns, bool *was_running_out,
+                               struct error *error);
+/* Records the end in the audit, with who had started it. */
+void job_audit_end(struct app *app, const struct job_record *record, const char *result);
+
+/* ---- the runner ---- */
+
+struct jobs_runner;
+
+struct jobs_counts {
+    _Atomic uint64_t started, done, failed, cancelled, removed, scanned;
+    _Atomic uint64_t running; /* of this node */
+};
+
+struct jobs {
+    struct app *app;
+    _Atomic int duty_percent;
+    int64_t give_up_ms; /* how long the Redis of a target may be away */
+    struct jobs_counts counts;
+    struct jobs_runner *runner; /* NULL: this program runs none */
+};
+
+/* `only` an id: that job alone; empty: all. */
+CW_MUST_CHECK enum err jobs_runner_start(struct jobs *jobs, struct str only,
+                                         struct jobs_runner **runner_out, struct error *error);
+/* Ends the step that is under way, saves where the jobs are, and lets another node go on. */
+void jobs_runner_stop(struct jobs_runner **runner);
+
+#endif

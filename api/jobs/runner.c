@@ -1,0 +1,271 @@
+/* Which node works on the jobs, and which jobs there are. */
+#include "jobs/runner.h"
+
+#include "cachewarden/clock.h"
+#include "cachewarden/log.h"
+#include "cachewarden/random.h"
+#include "control/installation.h"
+#include "jobs/duty.h"
+
+#include <stdlib.h>
+
+enum { LOOK_MS = 250 }; /* how long a new job may wait, and one that ended may go unnoticed */
+
+int64_t runner_deadline_ns(const struct jobs_runner *runner)
+{
+    return clock_deadline_ns(runner->jobs->app->budget_ms);
+}
+
+/* ---- the runs ---- */
+
+void runner_drop(struct jobs_runner *runner, size_t index)
+{
+    struct arena *arena = runner->runs[index]->arena;
+
+    arena_free(&arena);
+    runner->runs[index] = runner->runs[--runner->count];
+    atomic_store(&runner->jobs->counts.running, runner->count);
+}
+
+static void drop_all(struct jobs_runner *runner)
+{
+    while (runner->count > 0)
+        runner_drop(runner, runner->count - 1);
+}
+
+void runner_lose_claim(struct jobs_runner *runner)
+{
+    runner->has_claim = false;
+    drop_all(runner);
+}
+
+/* A job that is on the list and needs not be: its record is lost, or it ended and nobody took it off. Who
+ * ended it just now is given the time to do so. */
+static void clean_up(struct jobs_runner *runner, struct str listed, int64_t finished_ms)
+{
+    struct pipeline *pipeline = pipeline_new(runner->arena, PIPELINE_WRITE);
+    struct key jobs = key_jobs();
+
+    if (clock_wall_ms() - finished_ms < RUNNER_CLAIM_MS)
+        return;
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HDEL"), key_str(&jobs), listed);
+    if (pipeline_run(runner->jobs->app->control, pipeline, runner_deadline_ns(runner), NULL) !=
+        ERR_OK)
+        log_event(LOG_LEVEL_DEBUG, "job.still_listed", LOG_STR("target", listed));
+}
+
+/* NULL: no memory, or Redis is away; to be tried at the next look. */
+static struct job_run *load(struct jobs_runner *runner, struct str id, struct str listed)
+{
+    struct app *app = runner->jobs->app;
+    struct arena *arena = arena_new(2048, 0);
+    struct job_run *run = arena ? arena_calloc(arena, 1, sizeof *run) : NULL;
+    struct str own_id = run ? str_dup(arena, id) : STR_NONE;
+    struct error error = {0};
+    enum err err = ERR_NO_MEMORY;
+
+    if (own_id.ptr)
+        err = job_record_find(app, arena, own_id, runner_deadline_ns(runner), &run->record, &error);
+    if (err == ERR_NOT_FOUND || (err == ERR_OK && run->record.job.state != JOB_RUNNING))
+        clean_up(runner, listed, err == ERR_OK ? run->record.job.finished_ms : 0);
+    if (err != ERR_OK || run->record.job.state != JOB_RUNNING) {
+        arena_free(&arena);
+        return NULL;
+    }
+    run->arena = arena;
+    run->keys = DUTY_KEYS_START;
+    run->is_saved = true;
+    run->err = job_ground_find(app, arena, run->record.job.target, run->record.job.pattern,
+                               &run->ground, &error);
+    if (run->err != ERR_OK) {
+        run->state = JOB_FAILED;
+        run->reason = "the node that works on jobs has no such cache in its configuration";
+    }
+    return run;
+}
+
+static bool has_run(const struct jobs_runner *runner, struct str id)
+{
+    for (size_t i = 0; i < runner->count; i++) {
+        if (str_eq(runner->runs[i]->record.job.id, id))
+            return true;
+    }
+    return false;
+}
+
+/* A reply of HGETALL: target, id, …. */
+static bool is_listed(const struct value *list, struct str id)
+{
+    for (size_t i = 1; i < list->count; i += 2) {
+        if (list->items[i].kind == VALUE_STRING && str_eq(list->items[i].text, id))
+            return true;
+    }
+    return false;
+}
+
+static void agree_with(struct jobs_runner *runner, const struct value *list)
+{
+    struct str only = str_from(runner->only);
+
+    for (size_t i = runner->count; i-- > 0 && runner->has_claim;) {
+        if (!is_listed(list, runner->runs[i]->record.job.id))
+            runner_let_go(runner, i);
+    }
+    for (size_t i = 0; i + 1 < list->count && runner->count < JOBS_LIMIT; i += 2) {
+        struct str listed = list->items[i].text, id = list->items[i + 1].text;
+        if ((only.len > 0 && !str_eq(only, id)) || has_run(runner, id))
+            continue;
+        struct job_run *run = load(runner, id, listed);
+        if (run)
+            runner->runs[runner->count++] = run;
+    }
+    atomic_store(&runner->jobs->counts.running, runner->count);
+}
+
+/* ---- the claim ---- */
+
+/* Ours for another while, if it is ours, or nobody's. */
+static void claim(struct jobs_runner *runner, const struct value *holder, int64_t now_ns)
+{
+    bool is_ours = holder->kind == VALUE_STRING && str_eq(holder->text, str_from(runner->token));
+    struct pipeline *pipeline = pipeline_new(runner->arena, PIPELINE_WRITE);
+    struct key key = key_jobs_runner();
+    char digits[STR_INT64_SIZE];
+    struct str ms = {digits, str_put_int64(digits, RUNNER_CLAIM_MS)};
+
+    if (!is_ours) {
+        /* Whoever had it meanwhile may have brought the jobs further. */
+        runner_lose_claim(runner);
+        if (holder->kind != VALUE_NIL)
+            return;
+        PIPELINE_ADD(pipeline, EXPECT_OK_OR_NIL, STR("SET"), key_str(&key), str_from(runner->token),
+                     STR("NX"), STR("PX"), ms);
+    } else {
+        PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(&key), ms);
+    }
+    if (pipeline_run(runner->jobs->app->control, pipeline, runner_deadline_ns(runner), NULL) !=
+        ERR_OK)
+        return;
+    const struct value *reply = pipeline_value(pipeline, 0);
+    if (reply->kind == VALUE_STATUS || (is_ours && reply->integer == 1)) {
+        runner->has_claim = true;
+        runner->claimed_ns = now_ns;
+    } else {
+        runner_lose_claim(runner);
+    }
+}
+
+static void give_up_claim(struct jobs_runner *runner)
+{
+    struct pipeline *pipeline = pipeline_new(runner->arena, PIPELINE_WRITE);
+    struct key key = key_jobs_runner();
+
+    runner_lose_claim(runner);
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("UNLINK"), key_str(&key));
+    if (pipeline_run(runner->jobs->app->control, pipeline, runner_deadline_ns(runner), NULL) !=
+        ERR_OK)
+        log_event(LOG_LEVEL_DEBUG, "job.claim_left", LOG_INT("ms", RUNNER_CLAIM_MS));
+}
+
+static bool claim_is_fresh(const struct jobs_runner *runner, int64_t now_ns)
+{
+    return runner->has_claim && now_ns - runner->claimed_ns < RUNNER_CLAIM_MS * NS_PER_MS / 2;
+}
+
+/* Which jobs there are, and who works on them. Afterwards the claim is fresh if there is work for us. */
+static void look(struct jobs_runner *runner, int64_t now_ns)
+{
+    struct app *app = runner->jobs->app;
+    struct pipeline *pipeline = pipeline_new(runner->arena, PIPELINE_READ);
+    struct key jobs = key_jobs(), claimed = key_jobs_runner();
+
+    runner->looked_ns = now_ns;
+    PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("HGETALL"), key_str(&jobs));
+    PIPELINE_ADD(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&claimed));
+    installation_ask(pipeline);
+    if (pipeline_run(app->control, pipeline, runner_deadline_ns(runner), NULL) != ERR_OK ||
+        installation_check(app, pipeline_value(pipeline, 2), NULL) != ERR_OK)
+        return;
+    const struct value *list = pipeline_value(pipeline, 0), *holder = pipeline_value(pipeline, 1);
+    bool has_work = runner->only[0] ? is_listed(list, str_from(runner->only)) : list->count > 0;
+    if (has_work) {
+        claim(runner, holder, now_ns);
+        if (runner->has_claim)
+            agree_with(runner, list);
+        return;
+    }
+    while (runner->count > 0)
+        runner_let_go(runner, runner->count - 1);
+    if (holder->kind == VALUE_STRING && str_eq(holder->text, str_from(runner->token)))
+        give_up_claim(runner);
+    else
+        runner_lose_claim(runner);
+}
+
+/* ---- life ---- */
+
+static int64_t do_round(void *arg)
+{
+    struct jobs_runner *runner = arg;
+    int64_t now_ns = clock_mono_ns();
+
+    arena_reset(runner->arena);
+    if (!claim_is_fresh(runner, now_ns) || now_ns - runner->looked_ns >= LOOK_MS * NS_PER_MS)
+        look(runner, now_ns);
+    if (!claim_is_fresh(runner, now_ns) || runner->count == 0)
+        return LOOK_MS;
+    int64_t rest_ms = runner_work(runner);
+    int64_t earned_ms = runner->debt_ns / NS_PER_MS;
+    runner->debt_ns -= earned_ms * NS_PER_MS;
+    return rest_ms > earned_ms ? rest_ms : earned_ms;
+}
+
+static void set_token(struct jobs_runner *runner)
+{
+    uint64_t number[2];
+
+    random_bytes(number, sizeof number);
+    str_put_hex64(runner->token, number[0]);
+    str_put_hex64(runner->token + STR_HEX64_SIZE - 1, number[1]);
+}
+
+enum err jobs_runner_start(struct jobs *jobs, struct str only, struct jobs_runner **runner_out,
+                           struct error *error)
+{
+    struct jobs_runner *runner = calloc(1, sizeof *runner);
+
+    *runner_out = NULL;
+    if (!runner)
+        return error_set_detail(error, ERR_NO_MEMORY, "no memory for the runner of jobs");
+    runner->jobs = jobs;
+    memcpy(runner->only, only.len > 0 ? only.ptr : "", only.len < RUNNER_TOKEN_SIZE ? only.len : 0);
+    set_token(runner);
+    runner->arena = arena_new(64 * 1024, 0);
+    enum err err = runner->arena
+                       ? periodic_start("cw-jobs", do_round, runner, &runner->thread, error)
+                       : error_set_detail(error, ERR_NO_MEMORY, "no memory for jobs");
+    if (err == ERR_OK)
+        *runner_out = runner;
+    else
+        jobs_runner_stop(&runner);
+    return err;
+}
+
+void jobs_runner_stop(struct jobs_runner **runner)
+{
+    struct jobs_runner *stopped = *runner;
+
+    if (!stopped)
+        return;
+    periodic_stop(&stopped->thread);
+    for (size_t i = stopped->count; stopped->has_claim && i-- > 0;) {
+        if (!stopped->runs[i]->is_saved && stopped->runs[i]->state == JOB_RUNNING)
+            (void)runner_save(stopped, i);
+    }
+    if (stopped->has_claim)
+        give_up_claim(stopped);
+    drop_all(stopped);
+    arena_free(&stopped->arena);
+    free(stopped);
+    *runner = NULL;
+}

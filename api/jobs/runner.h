@@ -1,0 +1,46 @@
+/*
+ * The runner: a thread that works on all jobs in turn, on one node at a time. runner.c finds out which node
+ * that is and which jobs there are; work.c works on one of them. All of it belongs to the thread, and to
+ * jobs_runner_stop after it.
+ */
+#ifndef API_JOBS_RUNNER_H
+#define API_JOBS_RUNNER_H
+
+#include "jobs/jobs_private.h"
+
+enum {
+    RUNNER_RETRY_MS = 250, /* while Redis is away */
+    RUNNER_TOKEN_SIZE = 33
+};
+
+struct jobs_runner {
+    struct jobs *jobs;
+    struct periodic *thread;
+    char only[RUNNER_TOKEN_SIZE];  /* the job to run; "": all */
+    char token[RUNNER_TOKEN_SIZE]; /* this program, in cw:jobs:runner */
+    struct arena *arena;           /* for one round */
+    bool has_claim;
+    int64_t claimed_ns; /* before Redis was asked, when it said that the claim is ours */
+    int64_t looked_ns;
+    int64_t saved_ns;
+    int64_t debt_ns; /* rest that was earned and not taken */
+    struct job_run *runs[JOBS_LIMIT];
+    size_t count, turn;
+};
+
+/* For one round trip. */
+int64_t runner_deadline_ns(const struct jobs_runner *runner);
+
+void runner_drop(struct jobs_runner *runner, size_t index);
+/* Another one is the runner; what is at hand is its. */
+void runner_lose_claim(struct jobs_runner *runner);
+
+/* Says in Redis how far a job is, and that we are here; and learns whether it is still to be done. False: not
+ * saved. The run may be gone either way. */
+bool runner_save(struct jobs_runner *runner, size_t index);
+/* Drops what is no longer on the list. What was done all the same is still told. */
+void runner_let_go(struct jobs_runner *runner, size_t index);
+/* A step of the job whose turn it is; there is one. How long to rest at least, in ms. */
+int64_t runner_work(struct jobs_runner *runner);
+
+#endif

@@ -1,0 +1,191 @@
+/* One step of a job: a SCAN, and what is done with the keys it gave. */
+#include "jobs/duty.h"
+#include "jobs/jobs_private.h"
+
+#include "cachewarden/clock.h"
+#include "cachewarden/redis_error.h"
+#include "control/installation.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* What a SCAN gave. */
+struct portion {
+    uint64_t cursor;
+    const struct value *keys;
+    size_t count;
+};
+
+static void fail(struct job_run *run, enum err err, const char *reason)
+{
+    run->state = JOB_FAILED;
+    run->err = err;
+    run->reason = reason;
+}
+
+static bool read_cursor(struct str text, uint64_t *cursor_out)
+{
+    uint64_t cursor = 0;
+
+    if (text.len == 0 || text.len > 20)
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned digit = (unsigned char)text.ptr[i] - (unsigned)'0';
+        if (digit > 9 || cursor > (UINT64_MAX - digit) / 10)
+            return false;
+        cursor = cursor * 10 + digit;
+    }
+    *cursor_out = cursor;
+    return true;
+}
+
+/* Only names that begin as they must: whatever Redis answers, nothing else is removed. */
+static bool read_portion(const struct value *reply, struct str literal, struct portion *portion_out)
+{
+    if (reply->kind != VALUE_ARRAY || reply->count != 2 || reply->items[0].kind != VALUE_STRING ||
+        reply->items[1].kind != VALUE_ARRAY)
+        return false;
+    portion_out->keys = reply->items[1].items;
+    portion_out->count = reply->items[1].count;
+    for (size_t i = 0; i < portion_out->count; i++) {
+        const struct value *key = &portion_out->keys[i];
+        if (key->kind != VALUE_STRING || !str_starts(key->text, literal))
+            return false;
+    }
+    return read_cursor(reply->items[0].text, &portion_out->cursor);
+}
+
+/* What was counted there is not here; what was removed is gone. */
+static void begin_anew(struct job_run *run, uint64_t origin)
+{
+    run->is_moved = true;
+    run->record.origin = origin;
+    run->record.cursor = 0;
+    if (run->record.job.only_counts)
+        run->record.job.found = 0;
+}
+
+/*
+ * In *is_here_out: there is a portion. Otherwise the scan begins anew, because this is another Redis than
+ * before; or the job has failed.
+ */
+static enum err scan(struct job_run *run, struct arena *arena, int64_t deadline_ns,
+                     struct portion *portion_out, bool *is_here_out, struct error *error)
+{
+    char cursor[24], keys[STR_INT64_SIZE];
+    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
+
+    *is_here_out = false;
+    snprintf(cursor, sizeof cursor, "%" PRIu64, run->record.cursor);
+    PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("SCAN"), str_from(cursor), STR("MATCH"),
+                 run->ground.match, STR("COUNT"),
+                 ((struct str){keys, str_put_int64(keys, run->keys)}));
+    if (run->record.size < 0)
+        PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DBSIZE"));
+    enum err err = pipeline_run(run->ground.pool, pipeline, deadline_ns, error);
+    if (err != ERR_OK)
+        return err;
+
+    if (pipeline_origin(pipeline) != run->record.origin) {
+        begin_anew(run, pipeline_origin(pipeline));
+        return ERR_OK;
+    }
+    if (run->record.size < 0)
+        run->record.size = pipeline_value(pipeline, 1)->integer;
+    *is_here_out = run->record.size >= 0 &&
+                   read_portion(pipeline_value(pipeline, 0), run->ground.literal, portion_out);
+    if (!*is_here_out)
+        fail(run, ERR_UPSTREAM_REFUSED, "redis gave an answer that is none");
+    return ERR_OK;
+}
+
+/* From the Redis that was scanned and no other. */
+static enum err remove_keys(struct app *app, struct job_run *run, const struct portion *portion,
+                            struct arena *arena, int64_t deadline_ns, struct error *error)
+{
+    struct str *argv = arena_calloc(arena, portion->count + 1, sizeof *argv);
+    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE_FREE);
+
+    if (!argv)
+        return error_set_detail(error, ERR_NO_MEMORY, "no memory for keys");
+    enum err err = app_admit(app, arena, deadline_ns, error);
+    if (err != ERR_OK)
+        return err;
+    argv[0] = STR("UNLINK");
+    for (size_t i = 0; i < portion->count; i++)
+        argv[1 + i] = portion->keys[i].text;
+    pipeline_require(pipeline, run->record.origin);
+    pipeline_add(pipeline, EXPECT_INTEGER, 1 + portion->count, argv);
+    err = pipeline_run(run->ground.pool, pipeline, deadline_ns, error);
+    if (err != ERR_OK)
+        return err;
+
+    int64_t removed = pipeline_value(pipeline, 0)->integer;
+    if (removed < 0 || removed > (int64_t)portion->count)
+        fail(run, ERR_UPSTREAM_REFUSED, "redis gave an answer that is none");
+    else
+        run->record.job.removed += removed;
+    return ERR_OK;
+}
+
+/* The share of the database that was looked at; never less than before, and than what was found. */
+static void note_place(struct job_run *run, uint64_t cursor)
+{
+    struct job *job = &run->record.job;
+    int64_t progress = cursor == 0 ? DUTY_WHOLE : duty_progress(cursor);
+
+    run->record.cursor = cursor;
+    if (progress > job->progress)
+        job->progress = progress;
+    int64_t scanned = (int64_t)((double)run->record.size * (double)job->progress / DUTY_WHOLE);
+    if (scanned < job->found)
+        scanned = job->found;
+    if (scanned > job->scanned)
+        job->scanned = scanned;
+    if (cursor == 0)
+        run->state = JOB_DONE;
+}
+
+/* What passes by itself: Redis is away, starts, or is full. Not what it refuses. */
+static bool may_pass(enum err err, const struct error *error)
+{
+    return err != ERR_NO_MEMORY && err != ERR_INTERNAL && err != ERR_BAD_INPUT &&
+           error->redis != REDIS_ERROR_REFUSED &&
+           (err != ERR_UPSTREAM_REFUSED || error->redis != REDIS_ERROR_NONE);
+}
+
+static enum err note_failure(struct job_run *run, enum err err, const struct error *error)
+{
+    if (may_pass(err, error))
+        return err;
+    fail(run, err,
+         error->redis != REDIS_ERROR_NONE ? redis_error_text(error->redis)
+         : err == ERR_UPSTREAM_REFUSED    ? "redis holds control data of others"
+                                          : err_name(err));
+    return ERR_OK;
+}
+
+enum err job_step(struct app *app, struct job_run *run, struct arena *arena, int64_t deadline_ns,
+                  struct error *error)
+{
+    struct portion portion;
+    bool is_here;
+    int64_t began_ns = clock_mono_ns();
+    enum err err = scan(run, arena, deadline_ns, &portion, &is_here, error);
+
+    if (err != ERR_OK)
+        return note_failure(run, err, error);
+    if (!is_here)
+        return ERR_OK;
+    if (portion.count > 0 && !run->record.job.only_counts) {
+        err = remove_keys(app, run, &portion, arena, deadline_ns, error);
+        if (err != ERR_OK)
+            return note_failure(run, err, error);
+    }
+    if (run->state != JOB_RUNNING)
+        return ERR_OK;
+    run->record.job.found += (int64_t)portion.count;
+    run->keys = duty_next_keys(run->keys, clock_mono_ns() - began_ns);
+    note_place(run, portion.cursor);
+    return ERR_OK;
+}

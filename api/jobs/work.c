@@ -1,0 +1,183 @@
+/* Working on one job: steps, how far it is, its end. */
+#include "jobs/runner.h"
+
+#include "cachewarden/clock.h"
+#include "cachewarden/log.h"
+#include "cachewarden/redis_error.h"
+#include "jobs/duty.h"
+
+enum {
+    SLICE_MS = 100
+}; /* what a job has before the next; how much work is done twice after a kill */
+
+enum { REPLY_HOLDER = 0, REPLY_RECORD = 4 };
+
+/* Redis has lost it. What was just written is all there is of it. */
+static void forget(struct jobs_runner *runner, size_t index)
+{
+    struct job_run *run = runner->runs[index];
+    struct pipeline *pipeline = pipeline_new(runner->arena, PIPELINE_WRITE);
+    struct key key = key_job(run->record.job.id);
+
+    log_event(LOG_LEVEL_WARN, "job.lost", LOG_STR("id", run->record.job.id),
+              LOG_STR("target", run->record.job.target));
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("UNLINK"), key_str(&key));
+    if (pipeline_run(runner->jobs->app->control, pipeline, runner_deadline_ns(runner), NULL) !=
+        ERR_OK)
+        log_event(LOG_LEVEL_DEBUG, "job.left_behind", LOG_STR("id", run->record.job.id));
+    runner_drop(runner, index);
+}
+
+/* What a reply to save says of the job and of us. False: it is not saved. */
+static bool learn(struct jobs_runner *runner, size_t index, const struct pipeline *pipeline,
+                  int64_t asked_ns)
+{
+    struct job_run *run = runner->runs[index];
+    const struct value *holder = pipeline_value(pipeline, REPLY_HOLDER);
+    struct job_record found;
+
+    if (!job_record_take(pipeline_value(pipeline, REPLY_RECORD), run->record.job.id, &found)) {
+        forget(runner, index);
+        return false;
+    }
+    if (holder->kind != VALUE_STRING || !str_eq(holder->text, str_from(runner->token))) {
+        runner_lose_claim(runner);
+        return false;
+    }
+    runner->claimed_ns = asked_ns;
+    if (found.job.state != JOB_RUNNING)
+        runner_drop(runner, index);
+    return true;
+}
+
+bool runner_save(struct jobs_runner *runner, size_t index)
+{
+    struct job_run *run = runner->runs[index];
+    struct pipeline *pipeline = pipeline_new(runner->arena, PIPELINE_WRITE);
+    struct key claimed = key_jobs_runner();
+    char ms[STR_INT64_SIZE];
+    struct error error = {0};
+    int64_t now_ns = clock_mono_ns();
+
+    PIPELINE_ADD(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&claimed));
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(&claimed),
+                 ((struct str){ms, str_put_int64(ms, RUNNER_CLAIM_MS)}));
+    job_record_save(pipeline, &run->record);
+    job_record_ask(pipeline, run->record.job.id);
+    enum err err =
+        pipeline_run(runner->jobs->app->control, pipeline, runner_deadline_ns(runner), &error);
+    bool is_full = error.redis == REDIS_ERROR_OUT_OF_MEMORY; /* what is removed makes room */
+    if (err != ERR_OK && !is_full)
+        return false;
+
+    size_t count = runner->count;
+    runner->saved_ns = now_ns;
+    bool is_saved = learn(runner, index, pipeline, now_ns);
+    if (runner->count != count)
+        return is_saved;
+    run->is_saved = !is_full;
+    run->is_moved = run->is_moved && is_full;
+    return !is_full;
+}
+
+void runner_let_go(struct jobs_runner *runner, size_t index)
+{
+    size_t count = runner->count;
+
+    if (runner->has_claim && !runner->runs[index]->is_saved)
+        (void)runner_save(runner, index);
+    if (runner->count == count)
+        runner_drop(runner, index);
+}
+
+static void count_end(struct jobs *jobs, const struct job_run *run)
+{
+    atomic_fetch_add(run->state == JOB_DONE ? &jobs->counts.done : &jobs->counts.failed, 1);
+}
+
+/* False: to be tried again. */
+static bool finish(struct jobs_runner *runner, size_t index)
+{
+    struct job_run *run = runner->runs[index];
+    size_t count = runner->count;
+    bool was_running;
+    struct error error = {0};
+
+    if (!runner_save(runner, index) || runner->count != count)
+        return runner->count != count;
+    if (job_end(runner->jobs->app, runner->arena, &run->record, run->state,
+                run->reason ? run->reason : "", runner_deadline_ns(runner), &was_running,
+                &error) != ERR_OK)
+        return false;
+    if (was_running) {
+        count_end(runner->jobs, run);
+        job_audit_end(runner->jobs->app, &run->record, err_name(run->err));
+    }
+    runner_drop(runner, index);
+    return true;
+}
+
+/* Its Redis does not answer. While ours does not either, nobody could be told, and it is not held against
+ * the job. */
+static void note_failing(struct jobs_runner *runner, size_t index, enum err err,
+                         const struct error *error)
+{
+    struct job_run *run = runner->runs[index];
+    size_t count = runner->count;
+    int64_t now_ns = clock_mono_ns();
+
+    if (run->failing_ns == 0) {
+        run->failing_ns = now_ns;
+        log_event(LOG_LEVEL_WARN, "job.waits", LOG_STR("id", run->record.job.id),
+                  LOG_STR("target", run->record.job.target), LOG_CSTR("error", error->detail));
+    }
+    if (!runner_save(runner, index)) {
+        if (runner->count == count)
+            run->failing_ns = now_ns;
+        return;
+    }
+    if (runner->count != count || now_ns - run->failing_ns < runner->jobs->give_up_ms * NS_PER_MS)
+        return;
+    run->state = JOB_FAILED;
+    run->err = err;
+    run->reason = error->redis != REDIS_ERROR_NONE ? redis_error_text(error->redis) : err_name(err);
+}
+
+static void count_step(struct jobs *jobs, const struct job_run *run, const struct job *before)
+{
+    atomic_fetch_add(&jobs->counts.scanned, (uint64_t)(run->record.job.scanned - before->scanned));
+    atomic_fetch_add(&jobs->counts.removed, (uint64_t)(run->record.job.removed - before->removed));
+}
+
+/* How long to rest. */
+int64_t runner_work(struct jobs_runner *runner)
+{
+    size_t index = runner->turn % runner->count;
+    struct job_run *run = runner->runs[index];
+    const struct job before = run->record.job;
+    struct error error = {0};
+    int64_t began_ns = clock_mono_ns();
+    enum err err = ERR_OK;
+
+    if (run->state == JOB_RUNNING) {
+        err = job_step(runner->jobs->app, run, runner->arena, runner_deadline_ns(runner), &error);
+        run->is_saved = false;
+        count_step(runner->jobs, run, &before);
+    }
+    int64_t now_ns = clock_mono_ns();
+    runner->debt_ns += duty_rest_ns(now_ns - began_ns, atomic_load(&runner->jobs->duty_percent));
+    if (err != ERR_OK) {
+        note_failing(runner, index, err, &error);
+        runner->turn++;
+        return RUNNER_RETRY_MS;
+    }
+    run->failing_ns = 0;
+    if (run->state != JOB_RUNNING) {
+        runner->turn++;
+        return finish(runner, index) ? 0 : RUNNER_RETRY_MS;
+    }
+    if (!run->is_moved && now_ns - runner->saved_ns < SLICE_MS * NS_PER_MS)
+        return 0;
+    runner->turn++;
+    return runner_save(runner, index) || runner->has_claim ? 0 : RUNNER_RETRY_MS;
+}

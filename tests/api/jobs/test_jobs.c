@@ -1,0 +1,158 @@
+/* Starting, finding and listing jobs: who keeps whom from it, and how many there may be. */
+#include "jobs/jobs_private.h"
+
+#include "jobs_case.h"
+#include "suite.h"
+
+static void open_case(void)
+{
+    start_jobs_redis();
+    open_jobs_node(0, false, 0);
+}
+
+static void close_case(void)
+{
+    loopback_close(&nodes[0]);
+    stop_jobs_redis();
+}
+
+static void expect_refusal(const char *target, const char *pattern, enum err expected,
+                           const char *says)
+{
+    struct job job;
+    struct error error;
+    int64_t before = matching(redis, "cw:jobs*");
+    enum err err = try_start_on(0, target, pattern, false, &job, &error);
+    ck_assert_msg(err == expected, "%s: %s", err_name(err), error.caller);
+    ck_assert_msg(strstr(error.caller, says) != NULL, "\"%s\" does not say \"%s\"", error.caller,
+                  says);
+    ck_assert_int_eq(matching(redis, "cw:jobs*"), before);
+}
+
+START_TEST(one_a_target)
+{
+    struct job job;
+    struct error error;
+    struct str id = start_on(0, "cache:sessions").id;
+    char says[96];
+    snprintf(says, sizeof says, "Job %.*s is at work on this already.", STR_ARG(id));
+    expect_refusal("cache:sessions", "", ERR_CONFLICT, says);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "ZCARD cw:jobs:recent"), 1);
+    /* Others and a count are not in each other's way. */
+    (void)start_on(0, "cache:far");
+    ck_assert_int_eq(try_start_on(0, "cache:sessions", "", true, &job, &error), ERR_OK);
+    ck_assert_int_eq(try_start_on(0, "cache:sessions", "", true, &job, &error), ERR_CONFLICT);
+}
+END_TEST
+
+START_TEST(what_is_over_is_in_nobodys_way)
+{
+    struct str id = start_on(0, "cache:sessions").id;
+    redis_server_do(redis, "HSET cw:jobs:%s end %s", id.ptr, "done 1769860800000 ");
+    id = start_on(0, "cache:sessions").id;
+    redis_server_do(redis, "UNLINK cw:jobs:%s", id.ptr);
+    id = start_on(0, "cache:sessions").id;
+    redis_server_do(redis, "HSET cw:jobs cache:sessions nonsense");
+    (void)start_on(0, "cache:sessions");
+    ck_assert_int_eq(redis_server_ask_integer(redis, "HLEN cw:jobs"), 1);
+}
+END_TEST
+
+START_TEST(a_few_in_all)
+{
+    for (int i = 0; i < JOBS_LIMIT; i++)
+        redis_server_do(redis, "HSET cw:jobs other:%d x", i);
+    expect_refusal("cache:sessions", "", ERR_BUSY, "Too many jobs");
+    ck_assert_int_eq(redis_server_ask_integer(redis, "HLEN cw:jobs"), JOBS_LIMIT);
+    redis_server_do(redis, "HDEL cw:jobs other:3");
+    (void)start_on(0, "cache:sessions");
+}
+END_TEST
+
+START_TEST(what_cannot_be_started)
+{
+    static const char *const targets[] = {
+        "",           "sessions",      "cache:", "cache:nothing", "cache:messages",
+        "cache:../x", "entries:user:0"};
+    for (size_t i = 0; i < sizeof targets / sizeof *targets; i++)
+        expect_refusal(targets[i], "", ERR_NOT_FOUND, "There is nothing named");
+    expect_refusal("cache:sessions", "a\nb", ERR_BAD_INPUT, "pattern: ");
+}
+END_TEST
+
+START_TEST(what_cannot_be_found)
+{
+    static const char *const ids[] = {"", "x", "0123456789ABCDEF0123456789ABCDEF", "recent",
+                                      "0123456789abcdef0123456789abcdef"};
+    struct job job;
+    struct error error;
+    bool was_running;
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        ck_assert_int_eq(jobs_find(nodes[0].app, arena, str_from(ids[i]), soon(), &job, &error),
+                         ERR_NOT_FOUND);
+        ck_assert_int_eq(
+            jobs_cancel(nodes[0].app, arena, str_from(ids[i]), soon(), &job, &was_running, &error),
+            ERR_NOT_FOUND);
+    }
+    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:jobs"), 0);
+}
+END_TEST
+
+START_TEST(the_last_ones_are_listed)
+{
+    struct error error;
+    struct job *jobs;
+    size_t count;
+    struct str first = start_on(0, "cache:sessions").id;
+    redis_server_do(redis, "ZADD cw:jobs:recent 1 %s", first.ptr);
+    struct str last = start_on(0, "cache:far").id;
+    redis_server_do(redis, "ZADD cw:jobs:recent 2 0123456789abcdef0123456789abcdef 3 nonsense");
+    ck_assert_int_eq(jobs_list(nodes[0].app, arena, soon(), &jobs, &count, &error), ERR_OK);
+    ck_assert_uint_eq(count, 2);
+    ck_assert(str_eq(jobs[0].id, last));
+    ck_assert(str_eq(jobs[1].id, first));
+    ck_assert(str_eq(jobs[1].target, STR("cache:sessions")));
+    for (int i = 0; i < 200; i++)
+        redis_server_do(redis, "ZADD cw:jobs:recent %d old-%d", i + 10, i);
+    (void)start_on(0, "cache:odd");
+    ck_assert_int_eq(redis_server_ask_integer(redis, "ZCARD cw:jobs:recent"), JOBS_LISTED);
+}
+END_TEST
+
+START_TEST(whose_it_is)
+{
+    const struct principal alice = {.kind = PRINCIPAL_USER, .user_id = 7};
+    const struct principal bob = {.kind = PRINCIPAL_USER, .user_id = 77};
+    const struct principal stranger = {
+        .kind = PRINCIPAL_USER, .user_id = 7, .is_stranger = true, .issuer = STR("ab")};
+    const struct principal key = {.kind = PRINCIPAL_API_KEY, .token_id = STR("7")};
+    const struct principal nobody = {0};
+    struct job job = start_on(0, "cache:sessions");
+    ck_assert(job_is_of(&job, arena, &alice));
+    ck_assert(!job_is_of(&job, arena, &bob));
+    ck_assert(!job_is_of(&job, arena, &stranger));
+    ck_assert(!job_is_of(&job, arena, &key));
+    ck_assert(!job_is_of(&job, arena, &nobody));
+    job.starter = STR("stranger:7:ab");
+    ck_assert(job_is_of(&job, arena, &stranger));
+    ck_assert(!job_is_of(&job, arena, &alice));
+    job.starter = STR("key:7");
+    ck_assert(job_is_of(&job, arena, &key));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("jobs");
+    TCase *all = tcase_create("jobs");
+    tcase_add_checked_fixture(all, open_case, close_case);
+    tcase_add_test(all, one_a_target);
+    tcase_add_test(all, what_is_over_is_in_nobodys_way);
+    tcase_add_test(all, a_few_in_all);
+    tcase_add_test(all, what_cannot_be_started);
+    tcase_add_test(all, what_cannot_be_found);
+    tcase_add_test(all, the_last_ones_are_listed);
+    tcase_add_test(all, whose_it_is);
+    suite_add_tcase(suite, all);
+    return suite_run(suite);
+}

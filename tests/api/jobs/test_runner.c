@@ -1,0 +1,328 @@
+/* Jobs from their start to their end, on one node and on two, with a Redis that comes and goes. */
+#include "jobs/jobs_private.h"
+
+#include "caches/targets.h"
+
+#include "audit_records.h"
+#include "jobs_case.h"
+#include "suite.h"
+
+static void open_case(void)
+{
+    start_jobs_redis();
+}
+
+static void close_case(void)
+{
+    loopback_close(&nodes[1]);
+    loopback_close(&nodes[0]);
+    stop_jobs_redis();
+}
+
+static void expect_nothing_listed(void)
+{
+    const struct timespec moment = {.tv_nsec = 5 * 1000 * 1000};
+    int64_t deadline_ns = soon();
+    while (redis_server_ask_integer(redis, "EXISTS cw:jobs cw:jobs:runner") > 0) {
+        ck_assert_msg(clock_mono_ns() < deadline_ns, "a job is still listed");
+        nanosleep(&moment, NULL);
+    }
+}
+
+START_TEST(all_that_begins_so_and_nothing_else)
+{
+    fill(redis, "sess:development:", 100000);
+    fill(redis, "sess:production:", 1000);
+    fill(redis, "other:", 20000);
+    redis_server_do(redis, "RPUSH sess:development:list a b");
+    open_jobs_node(0, true, 0);
+    struct job job = start_on(0, "cache:sessions");
+    ck_assert_int_eq(job.state, JOB_RUNNING);
+    struct job end = await_end(0, job.id);
+    expect_done(&end, 100001);
+    ck_assert_int_ge(end.scanned, 121001);
+    ck_assert_int_eq(matching(redis, "sess:development:*"), 0);
+    ck_assert_int_eq(matching(redis, "sess:production:*"), 1000);
+    ck_assert_int_eq(matching(redis, "other:*"), 20000);
+    expect_nothing_listed();
+    ck_assert_int_gt(redis_server_ask_integer(redis, "TTL cw:jobs:%s", job.id.ptr), 86000);
+    ck_assert_int_gt(redis_server_ask_integer(redis, "TTL cw:jobs:recent"), 86000);
+}
+END_TEST
+
+START_TEST(what_looks_like_a_pattern_is_none)
+{
+    redis_server_do(redis, "MSET o[d]*:1 x o[d]*:2 x od:1 x od*:1 x odd:1 x o[d]x:1 x");
+    open_jobs_node(0, true, 0);
+    struct job end = await_end(0, start_on(0, "cache:odd").id);
+    expect_done(&end, 2);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS od:1 od*:1 odd:1 o[d]x:1"), 4);
+}
+END_TEST
+
+START_TEST(counting_removes_nothing)
+{
+    struct job job;
+    struct error error;
+    fill(redis, "sess:development:", 5000);
+    fill(redis, "other:", 5000);
+    open_jobs_node(0, true, 0);
+    ck_assert_int_eq(try_start_on(0, "cache:sessions", "", true, &job, &error), ERR_OK);
+    struct job end = await_end(0, job.id);
+    expect_done(&end, 0);
+    ck_assert_int_eq(end.found, 5000);
+    ck_assert(end.only_counts);
+    ck_assert_int_eq(matching(redis, "sess:development:*"), 5000);
+}
+END_TEST
+
+START_TEST(an_empty_database_is_done_at_once)
+{
+    open_jobs_node(0, true, 0);
+    struct job end = await_end(0, start_on(0, "cache:far").id);
+    expect_done(&end, 0);
+    ck_assert_int_eq(end.scanned, 0);
+}
+END_TEST
+
+START_TEST(the_end_is_recorded_with_who_had_started_it)
+{
+    char count[24];
+    fill(redis, "sess:development:", 50);
+    open_jobs_node(0, true, 0);
+    struct job job = start_on(0, "cache:sessions");
+    (void)await_end(0, job.id);
+    audit_records_drain(&nodes[0]);
+    audit_records_expect(redis, "clears", AUDIT_ROUTE, "job.end");
+    audit_records_expect(redis, "clears", AUDIT_PRINCIPAL, "alice");
+    audit_records_expect(redis, "clears", AUDIT_PRINCIPAL_ID, "7");
+    audit_records_expect(redis, "clears", AUDIT_CREDENTIAL, "bearer");
+    audit_records_expect(redis, "clears", AUDIT_ADDRESS, "192.0.2.1");
+    audit_records_expect(redis, "clears", AUDIT_REQUEST_ID, "request-7");
+    audit_records_expect(redis, "clears", AUDIT_TARGET, "sessions");
+    audit_records_expect(redis, "clears", AUDIT_RESULT, "ok");
+    snprintf(count, sizeof count, "%d", 50);
+    audit_records_expect(redis, "clears", AUDIT_COUNT, count);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:flushed:sessions"), 1);
+}
+END_TEST
+
+/* ---- ends before the end ---- */
+
+START_TEST(cancelled_where_it_is)
+{
+    struct job job;
+    struct error error = {0};
+    bool was_running;
+    fill(redis, "sess:development:", 100000);
+    open_jobs_node(0, true, 0);
+    jobs_set_duty(nodes[0].app, 1);
+    struct str id = start_on(0, "cache:sessions").id;
+    await_work(0, id);
+    ck_assert_int_eq(jobs_cancel(nodes[0].app, arena, id, soon(), &job, &was_running, &error),
+                     ERR_OK);
+    ck_assert(was_running);
+    ck_assert_int_eq(job.state, JOB_FAILED);
+    ck_assert(str_eq(job.reason, STR("cancelled")));
+    ck_assert_int_gt(job.finished_ms, 0);
+    expect_nothing_listed();
+    int64_t left = matching(redis, "sess:development:*");
+    ck_assert_int_gt(left, 0);
+    /* Once the runner has noticed, its numbers are what was really removed. */
+    ck_assert_int_eq(job_seen_by(0, id).removed, 100000 - left);
+    ck_assert_int_eq(jobs_cancel(nodes[0].app, arena, id, soon(), &job, &was_running, &error),
+                     ERR_OK);
+    ck_assert(!was_running);
+    /* And the target is free. */
+    jobs_set_duty(nodes[0].app, 100);
+    struct job end = await_end(0, start_on(0, "cache:sessions").id);
+    expect_done(&end, left);
+}
+END_TEST
+
+START_TEST(a_redis_that_stays_away_fails_the_job)
+{
+    fill(elsewhere, "sess:", 1000);
+    open_jobs_node(0, true, 300);
+    redis_server_kill(elsewhere);
+    struct job end = await_end(0, start_on(0, "cache:far").id);
+    ck_assert_int_eq(end.state, JOB_FAILED);
+    ck_assert_msg(str_eq(end.reason, STR("redis unavailable")), "%.*s", STR_ARG(end.reason));
+    expect_nothing_listed();
+}
+END_TEST
+
+/* Waits until an answer was waited for in vain. */
+static void await_closed(struct pool *pool)
+{
+    const struct timespec moment = {.tv_nsec = 5 * 1000 * 1000};
+    int64_t deadline_ns = soon();
+    struct pool_stats stats;
+    for (;;) {
+        pool_stats_read(pool, &stats);
+        if (stats.closes > 0)
+            return;
+        ck_assert_msg(clock_mono_ns() < deadline_ns, "nobody notices that Redis stands still");
+        nanosleep(&moment, NULL);
+    }
+}
+
+START_TEST(a_redis_that_comes_back_is_waited_for)
+{
+    fill(elsewhere, "sess:", 20000);
+    open_jobs_node(0, true, PATIENCE_MS);
+    jobs_set_duty(nodes[0].app, 5);
+    struct str id = start_on(0, "cache:far").id;
+    await_work(0, id);
+    redis_server_pause(elsewhere);
+    await_closed(caches_find(nodes[0].app->caches, STR("far"))->pool);
+    jobs_set_duty(nodes[0].app, 100);
+    redis_server_resume(elsewhere);
+    struct job end = await_end(0, id);
+    ck_assert_int_eq(end.state, JOB_DONE);
+    ck_assert_int_eq(matching(elsewhere, "sess:*"), 0);
+}
+END_TEST
+
+START_TEST(what_redis_refuses_fails_the_job)
+{
+    fill(elsewhere, "sess:", 10);
+    redis_server_do(elsewhere, "ACL SETUSER default -unlink");
+    open_jobs_node(0, true, 0);
+    struct job end = await_end(0, start_on(0, "cache:far").id);
+    ck_assert_int_eq(end.state, JOB_FAILED);
+    ck_assert_msg(str_eq(end.reason, STR("redis refused the command")), "%.*s",
+                  STR_ARG(end.reason));
+    ck_assert_int_eq(end.removed, 0);
+}
+END_TEST
+
+/* ---- other nodes ---- */
+
+START_TEST(another_node_goes_on_when_this_one_stops)
+{
+    fill(redis, "sess:development:", 50000);
+    open_jobs_node(0, false, 0);
+    open_jobs_node(1, true, 0);
+    jobs_set_duty(nodes[1].app, 1);
+    struct str id = start_on(0, "cache:sessions").id;
+    await_work(0, id);
+    loopback_close(&nodes[1]);
+    struct job halfway = job_seen_by(0, id);
+    ck_assert_int_eq(halfway.state, JOB_RUNNING);
+    /* All that was done is known, and nobody is said to be at work. */
+    ck_assert_int_eq(halfway.removed, 50000 - matching(redis, "sess:development:*"));
+    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:jobs:runner"), 0);
+    open_jobs_node(1, true, 0);
+    struct job end = await_end(0, id);
+    expect_done(&end, 50000);
+}
+END_TEST
+
+/* As a node that was killed leaves it: a claim that expires, and a job that nobody works on. */
+START_TEST(a_dead_node_is_followed_when_its_claim_expires)
+{
+    fill(redis, "sess:development:", 10000);
+    redis_server_do(redis, "SET cw:jobs:runner a-dead-node");
+    open_jobs_node(0, true, 0);
+    struct str id = start_on(0, "cache:sessions").id;
+    int64_t calls = redis_server_calls(redis, "hgetall");
+    redis_server_wait_calls(redis, "hgetall", calls + 4);
+    ck_assert_int_eq(job_seen_by(0, id).progress, 0);
+    redis_server_do(redis, "PEXPIRE cw:jobs:runner 1");
+    struct job end = await_end(0, id);
+    expect_done(&end, 10000);
+}
+END_TEST
+
+/* In another Redis, or the same one started anew, keys stand in another order. */
+START_TEST(a_place_in_another_redis_is_none)
+{
+    fill(redis, "sess:development:", 20000);
+    open_jobs_node(0, false, 0);
+    struct str id = start_on(0, "cache:sessions").id;
+    /* Almost at the end of a scan. */
+    redis_server_do(redis, "HSET cw:jobs:%s cursor %lld origin 12345 size 20010 progress 990000",
+                    id.ptr, (long long)(INT64_MAX - (INT64_C(1) << 32)));
+    open_jobs_node(1, true, 0);
+    struct job end = await_end(0, id);
+    expect_done(&end, 20000);
+}
+END_TEST
+
+START_TEST(data_that_was_lost_takes_its_jobs_along)
+{
+    fill(redis, "sess:development:", 100000);
+    open_jobs_node(0, true, 0);
+    jobs_set_duty(nodes[0].app, 1);
+    struct str id = start_on(0, "cache:sessions").id;
+    await_work(0, id);
+    redis_server_do(redis, "FLUSHALL");
+    expect_nothing_listed();
+    int64_t calls = redis_server_calls(redis, "hgetall");
+    redis_server_wait_calls(redis, "hgetall", calls + 2);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:jobs:%s", id.ptr), 0);
+}
+END_TEST
+
+/* Several jobs are worked on in turn: a short one does not wait for a long one. */
+START_TEST(jobs_take_turns)
+{
+    fill(redis, "sess:development:", 100000);
+    open_jobs_node(0, true, 0);
+    jobs_set_duty(nodes[0].app, 2);
+    struct str slow = start_on(0, "cache:sessions").id;
+    await_work(0, slow);
+    struct job end = await_end(0, start_on(0, "cache:far").id);
+    expect_done(&end, 0);
+    ck_assert_int_eq(job_seen_by(0, slow).state, JOB_RUNNING);
+    jobs_set_duty(nodes[0].app, 100);
+    end = await_end(0, slow);
+    expect_done(&end, 100000);
+}
+END_TEST
+
+/* A command works on its own job, and leaves others alone. */
+START_TEST(a_command_runs_its_own_job_only)
+{
+    struct error error = {0};
+    fill(redis, "sess:development:", 1000);
+    fill(elsewhere, "sess:", 1000);
+    open_jobs_node(0, false, 0);
+    open_jobs_node(1, false, 0);
+    struct str other = start_on(0, "cache:sessions").id, own = start_on(0, "cache:far").id;
+    ck_assert_int_eq(jobs_run(nodes[1].app, own, &error), ERR_OK);
+    struct job end = await_end(0, own);
+    expect_done(&end, 1000);
+    loopback_close(&nodes[1]);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:jobs:runner"), 0);
+    ck_assert_int_eq(job_seen_by(0, other).progress, 0);
+    open_jobs_node(1, true, 0);
+    end = await_end(0, other);
+    expect_done(&end, 1000);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("runner");
+    TCase *all = tcase_create("runner");
+    tcase_add_checked_fixture(all, open_case, close_case);
+    tcase_add_test(all, all_that_begins_so_and_nothing_else);
+    tcase_add_test(all, what_looks_like_a_pattern_is_none);
+    tcase_add_test(all, counting_removes_nothing);
+    tcase_add_test(all, an_empty_database_is_done_at_once);
+    tcase_add_test(all, the_end_is_recorded_with_who_had_started_it);
+    tcase_add_test(all, cancelled_where_it_is);
+    tcase_add_test(all, a_redis_that_stays_away_fails_the_job);
+    tcase_add_test(all, a_redis_that_comes_back_is_waited_for);
+    tcase_add_test(all, what_redis_refuses_fails_the_job);
+    tcase_add_test(all, another_node_goes_on_when_this_one_stops);
+    tcase_add_test(all, a_dead_node_is_followed_when_its_claim_expires);
+    tcase_add_test(all, a_place_in_another_redis_is_none);
+    tcase_add_test(all, data_that_was_lost_takes_its_jobs_along);
+    tcase_add_test(all, jobs_take_turns);
+    tcase_add_test(all, a_command_runs_its_own_job_only);
+    suite_add_tcase(suite, all);
+    return suite_run(suite);
+}

@@ -1,0 +1,187 @@
+/* A step on a Redis that answers nonsense: nothing is removed that is not to go. */
+#include "jobs/duty.h"
+#include "jobs/jobs_private.h"
+
+#include "cachewarden/clock.h"
+#include "fake_redis.h"
+#include "loopback.h"
+#include "patience.h"
+#include "redis_server.h"
+#include "suite.h"
+
+#include <check.h>
+#include <stdio.h>
+
+static struct redis_server *redis;
+static struct fake_redis *fake;
+static struct loopback node;
+static struct arena *arena;
+static struct job_run run;
+static struct error error;
+
+static void open_case(void)
+{
+    redis = redis_server_start(NULL);
+    fake = fake_redis_start();
+    const struct cache_spec cache = {.name = STR("s"),
+                                     .kind = CACHE_PREFIX,
+                                     .prefix = STR("s:"),
+                                     .redis_url = str_from(fake_redis_url(fake))};
+    loopback_open(&node, &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                                    .caches = &cache,
+                                                    .cache_count = 1,
+                                                    .has_no_users = true});
+    arena = arena_new(4096, 0);
+    run = (struct job_run){.keys = DUTY_KEYS_START,
+                           .record = {.size = -1, .origin = POOL_ORIGIN_UNTOLD}};
+    ck_assert_int_eq(
+        job_ground_find(node.app, arena, STR("cache:s"), STR_NONE, &run.ground, &error), ERR_OK);
+    fake_redis_override(fake, "DBSIZE", ":100\r\n");
+    fake_redis_override(fake, "INFO", "-NOPERM no\r\n");
+}
+
+static void close_case(void)
+{
+    arena_free(&arena);
+    loopback_close(&node);
+    fake_redis_stop(&fake);
+    redis_server_stop(&redis);
+}
+
+static enum err step(void)
+{
+    error_clear(&error);
+    return job_step(node.app, &run, arena, clock_deadline_ns(PATIENCE_MS), &error);
+}
+
+#define PORTION(cursor, keys) "*2\r\n" cursor keys
+#define CURSOR_0              "$1\r\n0\r\n"
+#define CURSOR_1              "$1\r\n1\r\n"
+
+static const char *const strange[] = {
+    "+OK\r\n",
+    ":0\r\n",
+    "*0\r\n",
+    "*1\r\n" CURSOR_0,
+    "*3\r\n" CURSOR_0 "*0\r\n*0\r\n",
+    PORTION(":0\r\n", "*0\r\n"),
+    PORTION("$2\r\n-1\r\n", "*0\r\n"),
+    PORTION("$0\r\n\r\n", "*0\r\n"),
+    PORTION("$20\r\n18446744073709551616\r\n", "*0\r\n"),
+    PORTION("$21\r\n000000000000000000000\r\n", "*0\r\n"),
+    PORTION(CURSOR_0, "$3\r\ns:1\r\n"),
+    PORTION(CURSOR_0, "*1\r\n:5\r\n"),
+    PORTION(CURSOR_0, "*1\r\n$-1\r\n"),
+    /* A key that does not begin as it must, however it got there. */
+    PORTION(CURSOR_0, "*2\r\n$3\r\ns:1\r\n$10\r\ncw:dataset\r\n"),
+};
+
+START_TEST(a_strange_scan_removes_nothing)
+{
+    fake_redis_override(fake, "SCAN", strange[_i]);
+    ck_assert_int_eq(step(), ERR_OK);
+    ck_assert_int_eq(run.state, JOB_FAILED);
+    ck_assert_uint_eq(fake_redis_seen(fake, "UNLINK"), 0);
+    ck_assert_int_eq(run.record.job.removed, 0);
+}
+END_TEST
+
+START_TEST(a_strange_count_is_not_believed)
+{
+    static const char *const counts[] = {":2\r\n", ":-1\r\n", "+OK\r\n", "$1\r\n1\r\n"};
+    fake_redis_override(fake, "SCAN", PORTION(CURSOR_1, "*1\r\n$3\r\ns:1\r\n"));
+    fake_redis_override(fake, "UNLINK", counts[_i]);
+    ck_assert_int_eq(step(), ERR_OK);
+    ck_assert_int_eq(run.state, JOB_FAILED);
+    ck_assert_int_eq(run.record.job.removed, 0);
+    ck_assert_uint_eq(run.record.cursor, 0);
+}
+END_TEST
+
+START_TEST(it_goes_step_by_step)
+{
+    fake_redis_override(fake, "SCAN",
+                        PORTION("$19\r\n4611686018427387904\r\n", "*1\r\n$3\r\ns:1\r\n"));
+    fake_redis_override(fake, "UNLINK", ":1\r\n");
+    ck_assert_int_eq(step(), ERR_OK);
+    ck_assert_int_eq(run.state, JOB_RUNNING);
+    ck_assert_uint_eq(run.record.cursor, UINT64_C(1) << 62);
+    ck_assert_int_eq(run.record.job.removed, 1);
+    ck_assert_int_eq(run.record.job.scanned, 1); /* not less than what was found */
+    fake_redis_override(fake, "SCAN", PORTION("$19\r\n9223372036854775808\r\n", "*0\r\n"));
+    ck_assert_int_eq(step(), ERR_OK);
+    fake_redis_override(fake, "SCAN", PORTION("$1\r\n1\r\n", "*0\r\n"));
+    ck_assert_int_eq(step(), ERR_OK);
+    ck_assert_int_eq(run.record.job.progress, DUTY_WHOLE / 2);
+    ck_assert_int_eq(run.record.job.scanned, 50);
+    fake_redis_override(fake, "SCAN", PORTION(CURSOR_0, "*0\r\n"));
+    ck_assert_int_eq(step(), ERR_OK);
+    ck_assert_int_eq(run.state, JOB_DONE);
+    ck_assert_int_eq(run.record.job.scanned, 100);
+    ck_assert_int_eq(run.record.job.progress, DUTY_WHOLE);
+    ck_assert_uint_eq(fake_redis_seen(fake, "DBSIZE"), 1);
+}
+END_TEST
+
+START_TEST(what_passes_is_waited_for)
+{
+    static const char *const passing[] = {"-LOADING Redis is loading\r\n",
+                                          "-BUSY script\r\n",
+                                          "-MASTERDOWN x\r\n",
+                                          "-NOAUTH x\r\n",
+                                          "-READONLY x\r\n",
+                                          "-OOM x\r\n"};
+    fake_redis_override(fake, "SCAN", passing[_i]);
+    ck_assert_int_ne(step(), ERR_OK);
+    ck_assert_int_eq(run.state, JOB_RUNNING);
+    fake_redis_override(fake, "SCAN", PORTION(CURSOR_0, "*0\r\n"));
+    ck_assert_int_eq(step(), ERR_OK);
+    ck_assert_int_eq(run.state, JOB_DONE);
+}
+END_TEST
+
+START_TEST(what_is_refused_is_the_end)
+{
+    static const char *const refusals[] = {"-NOPERM x\r\n", "-ERR unknown command\r\n",
+                                           "-WRONGTYPE x\r\n"};
+    fake_redis_override(fake, "SCAN", refusals[_i]);
+    ck_assert_int_eq(step(), ERR_OK);
+    ck_assert_int_eq(run.state, JOB_FAILED);
+    ck_assert_str_eq(run.reason, "redis refused the command");
+}
+END_TEST
+
+/* Nothing is removed there before ours was asked again. */
+START_TEST(another_redis_is_scanned_from_the_start)
+{
+    run.record.origin = 77;
+    run.record.cursor = 5;
+    fake_redis_override(fake, "SCAN", PORTION(CURSOR_0, "*1\r\n$3\r\ns:1\r\n"));
+    fake_redis_override(fake, "UNLINK", ":1\r\n");
+    ck_assert_int_eq(step(), ERR_OK);
+    ck_assert_int_eq(run.state, JOB_RUNNING);
+    ck_assert(run.is_moved);
+    ck_assert_uint_eq(run.record.cursor, 0);
+    ck_assert_uint_eq(run.record.origin, POOL_ORIGIN_UNTOLD);
+    ck_assert_uint_eq(fake_redis_seen(fake, "UNLINK"), 0);
+    ck_assert_int_eq(step(), ERR_OK);
+    ck_assert_int_eq(run.state, JOB_DONE);
+    ck_assert_int_eq(run.record.job.removed, 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("step");
+    TCase *all = tcase_create("step");
+    tcase_add_checked_fixture(all, open_case, close_case);
+    tcase_add_loop_test(all, a_strange_scan_removes_nothing, 0,
+                        (int)(sizeof strange / sizeof *strange));
+    tcase_add_loop_test(all, a_strange_count_is_not_believed, 0, 4);
+    tcase_add_test(all, it_goes_step_by_step);
+    tcase_add_loop_test(all, what_passes_is_waited_for, 0, 6);
+    tcase_add_loop_test(all, what_is_refused_is_the_end, 0, 3);
+    tcase_add_test(all, another_redis_is_scanned_from_the_start);
+    suite_add_tcase(suite, all);
+    return suite_run(suite);
+}
