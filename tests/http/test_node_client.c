@@ -35,6 +35,7 @@ static void open_stand(void)
                                                  "--namespace", "shop", NULL}));
     set_value_of("ALICE", stand.alice.bearer);
     set_value_of("BOB", stand.bob.bearer);
+    set("NODE_PATH", CW_SOURCE_DIR "/tests/frameworks/node_modules");
 }
 
 static void close_stand(void)

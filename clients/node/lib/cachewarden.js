@@ -3,7 +3,7 @@
 
 import { Entries } from "./entries.js";
 import { Service } from "./service.js";
-import { credentialOf, integerIn, modelsOf, queryOf, userIdOf } from "./values.js";
+import { credentialOf, integerIn, keyHeaderOf, modelsOf, queryOf, userIdOf } from "./values.js";
 
 const VERSION = /^[1-9][0-9]{0,18}$/;
 
@@ -44,9 +44,9 @@ export class Cachewarden extends Entries {
 
   constructor(options) {
     const service = new Service(options);
-    super(service, { ...options, credential: credentialOf({ "x-api-key": options.entriesKey ?? options.apiKey }) });
+    super(service, { ...options, credential: keyHeaderOf(options.entriesKey ?? options.apiKey) });
     this.#service = service;
-    this.#apiKey = credentialOf({ "x-api-key": options.apiKey });
+    this.#apiKey = keyHeaderOf(options.apiKey);
     this.#options = options;
   }
 

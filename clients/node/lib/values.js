@@ -83,6 +83,13 @@ export function credentialOf(headers) {
   return sessions.length === 0 ? {} : { cookie: sessions.join("; ") };
 }
 
+// The header of an API key; it may come from a file, with the end of its line.
+export function keyHeaderOf(key) {
+  if (key === undefined) return {};
+  if (typeof key === "string" && isSendable(key.trim())) return { "x-api-key": key.trim() };
+  throw new TypeError("this is no API key");
+}
+
 export function typeOf(type) {
   if (type === undefined || (isSendable(type) && type.length <= 256)) return type;
   throw new TypeError(`not a Content-Type: ${String(type)}`);

@@ -1,10 +1,13 @@
 // The package against a server: http/test_node_client.c starts it and tells where it is, and keys and tokens.
 
 import assert from "node:assert/strict";
+import { createRequire } from "node:module";
 import { after, beforeEach, test } from "node:test";
 
 import { until } from "./client.mjs";
+import { MongoStandIn } from "./mongo_stand_in.mjs";
 import { Cachewarden } from "../../../clients/node/lib/index.js";
+import { cachePlugin } from "../../../clients/node/lib/mongoose.js";
 
 const { CACHEWARDEN_URL: url, CACHEWARDEN_KEY: apiKey } = process.env;
 const ALICE = { authorization: process.env.ALICE };
@@ -61,6 +64,21 @@ test("what was read before a clear is never served", async () => {
     assert.equal(await cache.set("a", "old", { models: "Order", lease }), true);
     assert.equal(await cache.get("a"), undefined);
   }
+});
+
+test("queries of Mongoose are cached, until a write", async () => {
+  const mongoose = createRequire(import.meta.url)("mongoose"); // not there? ./dev test installs it
+  const mongo = await new MongoStandIn(mongoose.mongo.BSON).open();
+  await mongoose.connect(mongo.url, { autoIndex: false, autoCreate: false });
+  const Product = mongoose.model("Product", new mongoose.Schema({ name: String, added: Date }).plugin(cachePlugin(cache)));
+  const read = async () => (await Product.find({ name: "Rose" }).cache({ ttl: 60, key: "roses" })).map(({ added }) => added?.getTime());
+  await Product.create({ name: "Rose", added: new Date(7) });
+  assert.deepEqual([await read(), await read(), mongo.count("find")], [[7], [7], 1]);
+  await Product.updateOne({ name: "Rose" }, { $set: { added: new Date(8) } });
+  assert.deepEqual([await read(), await read(), mongo.count("find")], [[8], [8], 2]);
+  assert.deepEqual(told, []);
+  await mongoose.disconnect();
+  await mongo.close();
 });
 
 test("only where nothing is", async () => {

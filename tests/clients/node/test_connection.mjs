@@ -5,7 +5,7 @@ import { afterEach, beforeEach, test } from "node:test";
 
 import { Breaker } from "../../../clients/node/lib/breaker.js";
 import { clientOf, until } from "./client.mjs";
-import { StandIn } from "./stand_in.mjs";
+import { KEY, StandIn } from "./stand_in.mjs";
 
 const ALICE = { authorization: "Bearer alice" };
 let standIn;
@@ -237,6 +237,12 @@ test("a clear that is refused is told, and not tried again", async () => {
   client.close();
 });
 
+test("a key from a file has the end of a line", async () => {
+  const client = clientOf(standIn, { apiKey: `${KEY}\n` });
+  assert.equal(await client.set("a", 1), true);
+  client.close();
+});
+
 test("who listens to problems cannot break a call", async () => {
   standIn.answer = raw("");
   const report = () => {
@@ -257,5 +263,7 @@ test("wrong arguments are errors, at once", async () => {
   await assert.rejects(client.clearModel("a/b"), TypeError);
   assert.throws(() => client.clearUser("7 or 8"), TypeError);
   assert.throws(() => clientOf({ url: "redis://127.0.0.1" }), TypeError);
+  assert.throws(() => clientOf(standIn, { apiKey: "" }), TypeError);
+  assert.throws(() => clientOf(standIn, { apiKey: "a\nb" }), TypeError);
   client.close();
 });
