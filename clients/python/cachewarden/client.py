@@ -47,6 +47,7 @@ class Client:
         who = {name: credential[name] for name in _WHO if name in credential}
         if not who:
             return View()
+        owed_before = self._owed.scopes()  # what is cleared meanwhile may be cleared after the answer was made
         try:
             answer = self._transport.call(Request("GET", "/api/cache/check/", who, may_repeat=True))
         except Unavailable:
@@ -58,7 +59,8 @@ class Client:
             log.warning("status %d for /api/cache/check/: this request goes without a cache", answer.status)
             return View(must_bypass=True)
         version = _number(answer.get("x-cache-version"))
-        is_on = answer.get("x-cache-enabled") == "true" and not self._owes(user_id)
+        owed = {*owed_before, *self._owed.scopes()}
+        is_on = answer.get("x-cache-enabled") == "true" and not owed & {user_id, UNKNOWN_USER}
         return View(user_id, version) if is_on and version else View(user_id, must_bypass=True)
 
     def clear(self, credential):
@@ -160,9 +162,6 @@ class Client:
             log.warning("status %d for %s %s: trying again", answer.status, request.method, request.path)
             return None
         return answer
-
-    def _owes(self, user_id):
-        return self._owed.holds(user_id) or self._owed.holds(UNKNOWN_USER)
 
     @staticmethod
     def _headers(key):

@@ -42,8 +42,11 @@ class Owed:
     def holds(self, scope):
         return scope in self._scopes
 
+    def scopes(self):
+        return tuple(self._scopes)
+
     def holds_a_user(self):
-        return any(type(scope) is int or scope == UNKNOWN_USER for scope in list(self._scopes))
+        return any(type(scope) is int or scope == UNKNOWN_USER for scope in self.scopes())
 
     def wait(self, timeout):
         """Until nothing is owed. False: something still was after so many seconds."""

@@ -178,6 +178,21 @@ class AClearThatCannotBeSent(unittest.TestCase):
             self.assertTrue(client.wait_for_owed(PATIENCE_S))
             self.assertEqual(client.view(ALICE), View(7, 5))
 
+    def test_that_is_sent_while_the_view_is_asked_for_keeps_that_from_being_used(self):
+        """The answer with the old version was on its way when the clear went through."""
+
+        def check_and_clear(_):
+            server.answers = lambda _: CLEARED
+            client._owed._is_done(*client._owed._first())
+            return CHECKED
+
+        with StandIn(lambda _: answer(500)) as server:
+            client = client_of(server)
+            client.clear_user(7)
+            server.answers = check_and_clear
+            self.assertEqual(client.view(ALICE), View(7, must_bypass=True))
+            self.assertTrue(client.wait_for_owed(0))
+
     def test_of_an_unknown_number_keeps_every_view_from_being_used(self):
         with StandIn(lambda request: answer(500) if "subjects" in request.path else CHECKED) as server:
             client = client_of(server)
