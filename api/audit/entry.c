@@ -3,8 +3,6 @@
 #include "cachewarden/clock.h"
 #include "cachewarden/log.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /* No field of ours comes near it; a request id or address that does is cut, not trusted. */
@@ -40,11 +38,9 @@ const char *audit_part_name(enum audit_part part)
     return names[part];
 }
 
-static struct str number_text(char *buffer, size_t size, int64_t number)
+static struct str number_text(char buffer[STR_INT64_SIZE], int64_t number)
 {
-    int len = snprintf(buffer, size, "%" PRId64, number);
-
-    return (struct str){buffer, (size_t)len};
+    return (struct str){buffer, str_put_int64(buffer, number)};
 }
 
 /* Nothing of ours has control characters; one that a client brought along must not end a field. */
@@ -72,19 +68,17 @@ void audit_unpack(struct str packed, struct str fields_out[AUDIT_FIELD_COUNT])
 
 struct audit_entry *audit_entry_new(const struct audit_record *record, struct str node_name)
 {
-    char time[CLOCK_RFC3339_SIZE], principal_id[24], count[24];
+    char time[CLOCK_RFC3339_SIZE], principal_id[STR_INT64_SIZE], count[STR_INT64_SIZE];
     const struct str fields[AUDIT_FIELD_COUNT] = {
         [AUDIT_TIME] = clock_rfc3339(clock_wall_ms(), time),
         [AUDIT_PRINCIPAL] = record->principal->name,
-        [AUDIT_PRINCIPAL_ID] =
-            number_text(principal_id, sizeof principal_id, record->principal->user_id),
+        [AUDIT_PRINCIPAL_ID] = number_text(principal_id, record->principal->user_id),
         [AUDIT_CREDENTIAL] = str_from(credential_name(record->principal->credential)),
         [AUDIT_ADDRESS] = record->client_address,
         [AUDIT_ROUTE] = str_from(record->route),
         [AUDIT_TARGET] = record->target,
         [AUDIT_RESULT] = str_from(record->result),
-        [AUDIT_COUNT] =
-            record->count < 0 ? STR_NONE : number_text(count, sizeof count, record->count),
+        [AUDIT_COUNT] = record->count < 0 ? STR_NONE : number_text(count, record->count),
         [AUDIT_REQUEST_ID] = record->request_id,
         [AUDIT_NODE] = node_name,
     };
@@ -105,7 +99,6 @@ struct audit_entry *audit_entry_new(const struct audit_record *record, struct st
     for (size_t i = 0; i < AUDIT_FIELD_COUNT; i++) {
         struct str field = str_sub(fields[i], 0, FIELD_LIMIT);
         copy_line(at, field);
-        entry->fields[i] = (struct str){at, field.len};
         at += field.len;
         *at++ = '\t';
     }
@@ -116,16 +109,18 @@ struct audit_entry *audit_entry_new(const struct audit_record *record, struct st
 void audit_entry_log(struct audit_entry *entry, const char *reason)
 {
     struct log_field fields[AUDIT_FIELD_COUNT + 1] = {LOG_CSTR("reason", reason)};
+    struct str texts[AUDIT_FIELD_COUNT];
     size_t count = 1;
 
     if (entry->is_logged)
         return;
     entry->is_logged = true;
+    audit_unpack(entry->packed, texts);
     for (int i = 0; i < AUDIT_FIELD_COUNT; i++) {
         /* "time" is the log line's own. */
         const char *name = i == AUDIT_TIME ? "recorded_at" : audit_field_name((enum audit_field)i);
-        if (i != AUDIT_COUNT || entry->fields[i].len > 0)
-            fields[count++] = LOG_STR(name, entry->fields[i]);
+        if (i != AUDIT_COUNT || texts[i].len > 0)
+            fields[count++] = LOG_STR(name, texts[i]);
     }
     /* An error, whatever the reason: a log level that hides warnings must not hide a record. */
     log_write(LOG_LEVEL_ERROR, "audit.unsaved", fields, count);

@@ -1,5 +1,5 @@
 /*
- * One record on its way to the stream: the fields as text, in one piece of memory. Made by the
+ * One record on its way to the stream: its fields as one text, in one piece of memory. Made by the
  * thread of the request, owned by the queue, freed by the thread that writes.
  */
 #ifndef API_AUDIT_ENTRY_H
@@ -31,9 +31,8 @@ struct audit_entry {
     bool is_flush;
     bool is_logged;    /* it is in the log already, wherever else it may get */
     int64_t queued_ns; /* when it began to wait */
-    struct str fields[AUDIT_FIELD_COUNT];
     struct str packed; /* as it is kept: the fields in their order, tabs between them */
-    char bytes[];      /* what `fields` and `packed` point into */
+    char bytes[];      /* what `packed` points to */
 };
 
 /* The name of the only field that an entry of the stream has. */

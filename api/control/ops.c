@@ -16,7 +16,12 @@ static void show_state(struct call *call, const struct cache_state *state)
 
 static struct str target_of_user(struct call *call, int64_t user_id)
 {
-    return str_format(call->arena, "user:%" PRId64, user_id);
+    struct strbuf text;
+
+    strbuf_init(&text, call->arena, 32);
+    strbuf_add(&text, STR("user:"));
+    strbuf_add_int64(&text, user_id);
+    return strbuf_str(&text);
 }
 
 /* {"enabled":…,"version":…,"message":…} */
@@ -83,17 +88,20 @@ enum err op_cache_clear(struct call *call)
 {
     struct json_writer *json = &call->reply.json;
     struct cache_state state;
+    struct strbuf message;
     enum err err = clear_user(call, call->principal.user_id, &state);
 
     if (err != ERR_OK)
         return err;
     show_state(call, &state);
+    strbuf_init(&message, call->arena, 64);
+    strbuf_add(&message, STR("Cache cleared successfully (new version: "));
+    strbuf_add_int64(&message, state.version);
+    strbuf_add_char(&message, ')');
     json_open_object(json);
     json_add_integer(json, "version", state.version);
     json_add_bool(json, "cleared", true);
-    json_add_string(json, "message",
-                    str_format(call->arena, "Cache cleared successfully (new version: %" PRId64 ")",
-                               state.version));
+    json_add_string(json, "message", strbuf_str(&message));
     json_close_object(json);
     return call_finish(call);
 }

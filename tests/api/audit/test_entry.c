@@ -24,15 +24,17 @@ static struct audit_record sample(void)
 
 static void expect_field(const struct audit_entry *entry, enum audit_field field, const char *text)
 {
-    ck_assert_msg(str_eq(entry->fields[field], str_from(text)), "%s is %.*s",
-                  audit_field_name(field), STR_ARG(entry->fields[field]));
+    struct str fields[AUDIT_FIELD_COUNT];
+    audit_unpack(entry->packed, fields);
+    ck_assert_msg(str_eq(fields[field], str_from(text)), "%s is %.*s", audit_field_name(field),
+                  STR_ARG(fields[field]));
 }
 
 START_TEST(fields_as_text)
 {
     struct audit_record record = sample();
     struct audit_entry *entry = audit_entry_new(&record, STR("node-a"));
-    ck_assert_uint_eq(entry->fields[AUDIT_TIME].len, 24);
+    ck_assert_int_eq(str_find(entry->packed, '\t'), 24); /* behind the time */
     expect_field(entry, AUDIT_PRINCIPAL, "admin");
     expect_field(entry, AUDIT_PRINCIPAL_ID, "1");
     expect_field(entry, AUDIT_CREDENTIAL, "bearer");
@@ -56,9 +58,6 @@ START_TEST(packed_and_unpacked)
     record.request_id = STR_NONE;
     struct audit_entry *entry = audit_entry_new(&record, STR("node-a"));
     struct str fields[AUDIT_FIELD_COUNT];
-    audit_unpack(entry->packed, fields);
-    for (size_t i = 0; i < AUDIT_FIELD_COUNT; i++)
-        ck_assert(str_eq(fields[i], entry->fields[i]));
     expect_field(entry, AUDIT_TARGET, "a b c");
     expect_field(entry, AUDIT_REQUEST_ID, "");
     expect_field(entry, AUDIT_NODE, "node-a");
@@ -100,7 +99,8 @@ START_TEST(long_fields_are_cut)
     struct audit_record record = sample();
     record.request_id = (struct str){text, sizeof text};
     struct audit_entry *entry = audit_entry_new(&record, STR("n"));
-    ck_assert_uint_eq(entry->fields[AUDIT_REQUEST_ID].len, 256);
+    text[256] = '\0';
+    expect_field(entry, AUDIT_REQUEST_ID, text);
     expect_field(entry, AUDIT_NODE, "n");
     free(entry);
 }
