@@ -180,12 +180,11 @@ static enum err judge(struct operation *op, struct version_knowledge *known, boo
 }
 
 /* Redis took a write, and what came then failed: the caller is not to be told that nothing happened.
- * The log gets the reason. A switch that is refused is taken back (control_switch). */
+ * The log gets the reason. Of data that no version can be made of it is said that it is refused; a switch is
+ * taken back first (control_switch). */
 static enum err after_write(const struct operation *op, enum err err)
 {
-    bool is_taken_back = op->action == SWITCH && err == ERR_UPSTREAM_REFUSED;
-
-    if (err == ERR_OK || is_taken_back || !op->was_written)
+    if (err == ERR_OK || err == ERR_UPSTREAM_REFUSED || !op->was_written)
         return err;
     return redis_error_set(op->error, ERR_UNCERTAIN, REDIS_ERROR_UNCERTAIN, "%s",
                            op->error->detail);
@@ -310,7 +309,10 @@ static enum err take_back(const struct operation *op, bool was_off, enum err err
 
     if (users_switch_set(op->app->users, op->whose.user_id, was_off, NULL) != ERR_OK)
         log_event(LOG_LEVEL_WARN, "switches.ahead", LOG_INT("user_id", op->whose.user_id));
-    if (!op->was_written || run(&back) == ERR_OK || back.was_written)
+    /* In data of somebody else, whose term is another one, a switch of ours says nothing. */
+    bool is_undone = !op->was_written || run(&back) == ERR_OK || back.was_written ||
+                     version_guard_is_foreign(op->app->guard, NULL);
+    if (is_undone)
         return err;
     return redis_error_set(op->error, ERR_UNCERTAIN, REDIS_ERROR_UNCERTAIN, "%s", unwanted.detail);
 }
