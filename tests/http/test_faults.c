@@ -14,14 +14,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void open_stand(void)
 {
     static const char *const debug[] = {"--enable-debug-command", "yes", NULL};
-    open_with(&(struct stand_options){.redis = &(struct redis_server_options){.args = debug},
-                                      .environment =
-                                          (const char *const[]){"CACHEWARDEN_LIMITS_ENABLED=false",
-                                                                STAND_DEFAULT_TIMEOUTS, NULL}});
+    open_with(&(struct stand_options){.redis = &(struct redis_server_options){.args = debug}});
+}
+
+static void open_hasty(void)
+{
+    open_with(&(struct stand_options){.environment =
+                                          (const char *const[]){STAND_DEFAULT_TIMEOUTS, NULL}});
 }
 
 static void close_stand(void)
@@ -33,8 +37,7 @@ START_TEST(never_there)
 {
     open_with(&(struct stand_options){
         .no_redis = true,
-        .environment = (const char *const[]){"CACHEWARDEN_USERS_REGISTRATION=open",
-                                             STAND_DEFAULT_TIMEOUTS, NULL}});
+        .environment = (const char *const[]){"CACHEWARDEN_USERS_REGISTRATION=open", NULL}});
     const struct http_reply *reply;
     for (size_t i = 0; i < PROBES;
          i++) /* whether this refresh token is good cannot be told: it is not one */
@@ -216,9 +219,7 @@ START_TEST(talking_nonsense)
     struct tcp_proxy *proxy = tcp_proxy_start(redis_server_port(redis));
     snprintf(url, sizeof url, "REDIS_URL=redis://127.0.0.1:%d/0", tcp_proxy_port(proxy));
     open_with(&(struct stand_options){
-        .no_redis = true,
-        .environment = (const char *const[]){url, "CACHEWARDEN_LIMITS_ENABLED=false",
-                                             STAND_DEFAULT_TIMEOUTS, NULL}});
+        .no_redis = true, .environment = (const char *const[]){url, STAND_DEFAULT_TIMEOUTS, NULL}});
     expect_recovered();
     for (size_t a = 0; a < sizeof answers / sizeof *answers; a++) {
         tcp_proxy_garble(proxy, answers[a]);
@@ -269,10 +270,7 @@ START_TEST(killed_under_load)
     static const char *const durable[] = {"--appendonly", "yes", "--appendfsync", "always", NULL};
     static struct load loads[CLIENTS];
     atomic_bool stop = false;
-    open_with(&(struct stand_options){.redis = &(struct redis_server_options){.args = durable},
-                                      .environment =
-                                          (const char *const[]){"CACHEWARDEN_LIMITS_ENABLED=false",
-                                                                STAND_DEFAULT_TIMEOUTS, NULL}});
+    open_with(&(struct stand_options){.redis = &(struct redis_server_options){.args = durable}});
     const int64_t before = control_clears(stand.redis, stand.alice.id);
     for (int i = 0; i < CLIENTS; i++) {
         loads[i] = (struct load){.stop = &stop};
@@ -281,7 +279,7 @@ START_TEST(killed_under_load)
     for (int kill = 0; kill < KILLS; kill++) {
         int64_t from = control_clears(stand.redis, stand.alice.id);
         while (control_clears(stand.redis, stand.alice.id) < from + 50)
-            ;
+            usleep(1000);
         redis_server_restart(stand.redis);
         stand_wait(works, row("/api/cache/status/"), "status works again");
     }
@@ -308,7 +306,6 @@ int main(void)
     TCase *each = tcase_create("a stand for each");
     tcase_add_checked_fixture(each, open_stand, close_stand);
     tcase_add_test(each, killed_and_restarted_empty);
-    tcase_add_test(each, paused);
     tcase_add_test(each, taking_no_writes_as_a_replica);
     tcase_add_test(each, out_of_memory);
     tcase_add_test(each, counters_that_are_none);
@@ -316,6 +313,10 @@ int main(void)
     tcase_add_test(each, a_password_we_do_not_have);
     tcase_add_test(each, loading);
     suite_add_tcase(suite, each);
+    TCase *silent = tcase_create("a silent Redis");
+    tcase_add_checked_fixture(silent, open_hasty, close_stand);
+    tcase_add_test(silent, paused);
+    suite_add_tcase(suite, silent);
     TCase *own = tcase_create("other stands");
     tcase_add_test(own, never_there);
     tcase_add_test(own, talking_nonsense);

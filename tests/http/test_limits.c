@@ -225,16 +225,23 @@ START_TEST(a_node_counts_alone)
 }
 END_TEST
 
+static bool is_shown(const void *unused)
+{
+    (void)unused;
+    return http_get(stand.http, STATUS, stand.alice.bearer)->status == 200;
+}
+
 /* Counting must not make anybody wait for longer than Redis itself would. */
 START_TEST(a_redis_that_does_not_answer)
 {
     stand_open(&stand, &(struct stand_options){
                            .environment = (const char *const[]){
                                "CACHEWARDEN_LIMITS_ENABLED=", STAND_DEFAULT_TIMEOUTS, NULL}});
-    expect_rate(http_post(stand.http, CLEAR, stand.alice.bearer), 10, 9);
+    stand_wait(is_shown, NULL, "there are connections to Redis");
     redis_server_pause(stand.redis);
     const struct http_reply *reply = http_post(stand.http, CLEAR, stand.alice.bearer);
     expect_status(reply, 500);
+    expect_rate(reply, 10, 9);
     expect_within_ms(reply->elapsed_ms, 2000);
     reply = http_post_json(stand.http, "/auth/login", NULL,
                            "{\"username\":\"alice\",\"password\":\"" STAND_PASSWORD "\"}");

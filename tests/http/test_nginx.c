@@ -4,6 +4,7 @@
  * is. Also as nginx asks when nobody tells it to leave the body out: it announces one and sends none.
  */
 #include "control_data.h"
+#include "patience.h"
 #include "stand.h"
 #include "suite.h"
 
@@ -195,7 +196,7 @@ static void ask_about_odd_bodies(void)
                   "POST / HTTP/1.1\r\nHost: a\r\n%s\r\nTransfer-Encoding: chunked\r\n\r\n"
                   "5\r\nhello\r\n0\r\n\r\n",
                   stand.alice.bearer);
-        const struct http_reply *reply = raw_reply(raw, 20000);
+        const struct http_reply *reply = raw_reply(raw, PATIENCE_MS);
         expect_status(reply, 200);
         expect_header(reply, "X-Cache-Version", "5");
         expect_told(http_get(front, "/", stand.bob.bearer), "GET", stand.bob.id, 7, 0);

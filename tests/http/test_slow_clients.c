@@ -208,12 +208,10 @@ int main(void)
     Suite *suite = suite_create("slow_clients");
     TCase *shared = tcase_create("shared"), *counted = tcase_create("counted");
 
-    tcase_set_timeout(shared, 120);
     tcase_add_unchecked_fixture(shared, open_stand, close_stand);
     tcase_add_loop_test(shared, nobody_else_notices, 0, KINDS);
     tcase_add_test(shared, a_refusal_needs_no_body);
     suite_add_tcase(suite, shared);
-    tcase_set_timeout(counted, 120);
     tcase_add_checked_fixture(counted, open_stand, close_stand);
     tcase_add_test(counted, a_body_that_comes_late_is_one_request);
     tcase_add_test(counted, slow_bodies_are_served);

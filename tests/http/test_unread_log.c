@@ -3,6 +3,7 @@
  * journal's is, a terminal after Ctrl-S. Requests are answered at the speed of answers, what is lost is
  * counted and told, and SIGTERM ends the server.
  */
+#include "patience.h"
 #include "slowness.h"
 #include "stand.h"
 #include "suite.h"
@@ -155,7 +156,7 @@ START_TEST(a_second_signal_stops_at_once)
     struct raw *slow = raw_open(server.port);
     raw_print(slow, "POST /auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
                     "application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
-    expect_status(raw_reply(slow, 10000), 100);
+    expect_status(raw_reply(slow, PATIENCE_MS), 100);
     cw_server_signal(&server, SIGTERM);
     stand_wait(is_under_way, NULL, "it drains");
     cw_server_signal(&server, SIGTERM);
@@ -248,7 +249,6 @@ int main(void)
 {
     Suite *suite = suite_create("unread log");
     TCase *each = tcase_create("all");
-    tcase_set_timeout(each, 110);
     tcase_add_loop_test(each, nothing_stops, 0, KINDS);
     tcase_add_loop_test(each, a_second_signal_stops_at_once, 0, KINDS);
     tcase_add_loop_test(each, what_was_lost_is_told_once_somebody_reads, 0, KINDS);

@@ -205,7 +205,6 @@ int main(void)
     Suite *suite = suite_create("gate");
     TCase *tcase = tcase_create("gate");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, every_write_asks);
     tcase_add_test(tcase, a_gate_that_is_shut);
     tcase_add_test(tcase, another_redis_than_agreed);

@@ -84,7 +84,7 @@ static void child_run(char *const *argv, const char *directory, pid_t parent)
 
 static redisContext *dial(const struct redis_server *server)
 {
-    const struct timeval patience = {5, 0};
+    const struct timeval patience = {PATIENCE_S, 0};
     redisContext *context = server->has_tcp
                                 ? redisConnectWithTimeout("127.0.0.1", server->port, patience)
                                 : redisConnectUnixWithTimeout(server->socket, patience);

@@ -5,7 +5,9 @@
 #include "cachewarden/clock.h"
 #include "cachewarden/identity.h"
 #include "loopback.h"
+#include "patience.h"
 #include "redis_server.h"
+#include "slowness.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -118,17 +120,16 @@ static inline struct principal session_caller(const struct loopback *node,
     return principal;
 }
 
-/* Waits, at most `limit_ms`, until the node refuses the access token; how long that took in ms, or -1. */
-static inline int64_t session_wait_refused(const struct loopback *node, const char *access,
-                                           int64_t limit_ms)
+/* The node comes to refuse the access token, within so many milliseconds. */
+static inline void session_expect_refused(const struct loopback *node, const char *access,
+                                          int64_t within_ms)
 {
     int64_t start_ns = clock_mono_ns();
-    while (clock_mono_ns() - start_ns < limit_ms * NS_PER_MS) {
-        if (session_try_access(node, access) == ERR_UNAUTHENTICATED)
-            return (clock_mono_ns() - start_ns) / NS_PER_MS;
+    while (session_try_access(node, access) != ERR_UNAUTHENTICATED) {
+        ck_assert_msg(clock_mono_ns() - start_ns < PATIENCE_MS * NS_PER_MS, "still good");
         nanosleep(&(struct timespec){.tv_nsec = 5 * NS_PER_MS}, NULL);
     }
-    return -1;
+    expect_within_ms((clock_mono_ns() - start_ns) / NS_PER_MS, within_ms);
 }
 
 /* Moves the moment a refresh token was spent into the past. */

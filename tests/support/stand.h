@@ -20,7 +20,8 @@
 
 #define STAND_SECRET "stand-secret-of-forty-bytes-and-then-some"
 
-/* The program's own defaults, in place of the stand's patient ones. */
+/* The program's own defaults, in place of the stand's patient ones: for a Redis that is silent. While it is
+ * well a busy machine may be late, too, so what then goes well is waited for. */
 #define STAND_DEFAULT_TIMEOUTS                                                             \
     "CACHEWARDEN_REDIS_BORROW_TIMEOUT_MS=100", "CACHEWARDEN_REDIS_CONNECT_TIMEOUT_MS=500", \
         "CACHEWARDEN_REDIS_COMMAND_TIMEOUT_MS=250"

@@ -86,6 +86,7 @@ cat >tests/base/test_json.c <<'EOF'
 #include <check.h>
 #include <jansson.h>
 char *f(void) { add("SCAN"); return strtok(a, b); } /* bad */
+void g(void) { tcase_set_timeout(tcase, 5); } /* bad */
 EOF
 seq -f 'int line_%g;' 601 >base/long.c
 sed -i '601s,$, /* bad */,' base/long.c

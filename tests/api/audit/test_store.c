@@ -19,9 +19,9 @@ static const int64_t keep[AUDIT_PARTS] = {
 static void open_all(void)
 {
     struct pool_options options = {.size = 1,
-                                   .borrow_timeout_ms = 1000,
-                                   .connect_timeout_ms = 500,
-                                   .command_timeout_ms = 2000};
+                                   .borrow_timeout_ms = REDIS_PATIENCE_MS,
+                                   .connect_timeout_ms = REDIS_PATIENCE_MS,
+                                   .command_timeout_ms = REDIS_PATIENCE_MS};
     struct error error = {0};
     redis = redis_server_start(NULL);
     arena = arena_new(4096, 0);

@@ -319,7 +319,10 @@ START_TEST(a_redis_that_does_not_answer)
                                                      .is_unwatched = true,
                                                      .command_timeout_ms = 100});
     struct cache_state state;
-    ck_assert_int_eq(control_status(hasty.app, arena, 7, soon(), &state, &error), ERR_OK);
+    /* A busy machine alone may make it give Redis up. */
+    const int64_t give_up_ns = soon();
+    while (control_status(hasty.app, arena, 7, soon(), &state, &error) != ERR_OK)
+        ck_assert_int_lt(clock_mono_ns(), give_up_ns);
     redis_server_pause(redis);
     int64_t start_ns = clock_mono_ns();
     ck_assert_int_eq(control_clear(hasty.app, arena, 7, soon(), &state, &error), ERR_UNCERTAIN);

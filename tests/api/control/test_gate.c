@@ -245,7 +245,6 @@ int main(void)
     Suite *suite = suite_create("api/control/gate");
     TCase *tcase = tcase_create("gate");
     tcase_add_checked_fixture(tcase, open_all, close_all);
-    tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, behind_the_same_address);
     tcase_add_test(tcase, a_refused_switch_is_never_kept);
     tcase_add_test(tcase, after_a_restart);

@@ -19,8 +19,7 @@ static void open_all(void)
 {
     redis = redis_server_start(NULL);
     loopback_open(&node, &(struct loopback_options){.redis_url = redis_server_url(redis),
-                                                    .is_registration_open = true,
-                                                    .command_timeout_ms = 500});
+                                                    .is_registration_open = true});
     loopback_open(
         &other, &(struct loopback_options){.redis_url = redis_server_url(redis), .shares = &node});
     session_register(&node, "alice");
@@ -128,7 +127,7 @@ START_TEST(every_session)
     expect_access(&third, false);
     expect_refresh(&first, false);
     expect_refresh(&third, false);
-    ck_assert(session_wait_refused(&other, third.access, 1000) >= 0);
+    session_expect_refused(&other, third.access, 1000);
     ck_assert_int_eq(session_try_refresh(&other, third.refresh), ERR_UNAUTHENTICATED);
     session_free(&third);
 }
@@ -321,6 +320,19 @@ START_TEST(a_redis_that_takes_no_writes)
 }
 END_TEST
 
+/* A busy machine alone may make a hasty node give Redis up. */
+static void await_connection(const struct loopback *at, const struct session *session)
+{
+    int64_t deadline_ns = clock_deadline_ns(PATIENCE_MS);
+    enum err err;
+    do {
+        struct loopback_answer *answer = SESSION_CALL(at, session, "cache.status");
+        err = answer->err;
+        ck_assert_msg(clock_mono_ns() < deadline_ns, "%s", answer->error.detail);
+        loopback_free(&answer);
+    } while (err != ERR_OK);
+}
+
 START_TEST(a_redis_that_does_not_answer)
 {
     /* A node that gives Redis up soon, and whose only connection nobody else uses. */
@@ -332,6 +344,7 @@ START_TEST(a_redis_that_does_not_answer)
                                                      .command_timeout_ms = 3000});
     session_open(&hasty, "alice", &third);
     ck_assert_int_eq(audit_drain(hasty.app, clock_deadline_ns(PATIENCE_MS)), ERR_OK);
+    await_connection(&hasty, &third);
     redis_server_pause(redis);
     struct loopback_answer *answer = SESSION_CALL(&hasty, &third, "auth.logout", .body = "{}");
     /* It was sent: it may be done, and counts here as if it were. */
@@ -339,7 +352,7 @@ START_TEST(a_redis_that_does_not_answer)
     loopback_free(&answer);
     ck_assert_int_eq(session_try_access(&hasty, third.access), ERR_UNAUTHENTICATED);
     redis_server_resume(redis);
-    ck_assert(session_wait_refused(&other, third.access, 10000) >= 0);
+    session_expect_refused(&other, third.access, 10000);
     session_free(&third);
     loopback_close(&hasty);
 }
@@ -363,7 +376,7 @@ START_TEST(a_new_password)
     expect_access(&first, true);
     expect_access(&second, false);
     expect_refresh(&second, false);
-    ck_assert(session_wait_refused(&other, second.access, 1100) >= 0);
+    session_expect_refused(&other, second.access, 1100);
     ck_assert_int_eq(session_try_access(&other, first.access), ERR_OK);
     struct session next;
     session_read(&node, session_refresh(&node, first.refresh), &next);
@@ -409,7 +422,7 @@ START_TEST(a_password_needs_no_redis)
     loopback_free(&answer);
     expect_access(&first, true);
     expect_access(&second, false);
-    ck_assert(session_wait_refused(&other, second.access, 1100) >= 0);
+    session_expect_refused(&other, second.access, 1100);
 }
 END_TEST
 

@@ -351,7 +351,7 @@ static long ask_with_certificate(const char *name)
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_CAINFO, path_of("server.crt"));
     curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, 20L);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)PATIENCE_S);
     if (name) {
         snprintf(certificate, sizeof certificate, "%s/%s.crt", directory, name);
         snprintf(key, sizeof key, "%s/%s.key", directory, name);
