@@ -6,6 +6,7 @@
 #include "pool_private.h"
 
 #include "redis_server.h"
+#include "sanitized.h"
 #include "slowness.h"
 #include "suite.h"
 
@@ -18,6 +19,7 @@
 #include <time.h>
 
 #define THREADS_MAX 64
+#define ROUNDS      (IS_SANITIZED ? 100 : 400)
 
 static struct redis_server *server;
 static struct pool *pool;
@@ -155,7 +157,7 @@ static const struct {
 
 START_TEST(everybody_gets_their_own_answers)
 {
-    struct callers callers = {.threads = shapes[_i].threads, .rounds = 400};
+    struct callers callers = {.threads = shapes[_i].threads, .rounds = ROUNDS};
 
     pool = case_pool_with(
         shapes[_i].is_unix ? redis_server_unix_url(server) : redis_server_url(server),

@@ -9,27 +9,15 @@
 #include "two_nodes.h"
 
 #include "patience.h"
+#include "sanitized.h"
 #include "suite.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
-/* Sanitizers slow every call down; the disasters are the same, only fewer. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifdef SANITIZED
-enum { DISASTERS = 25 };
-#else
-enum { DISASTERS = 100 };
-#endif
-
 enum {
+    DISASTERS = IS_SANITIZED ? 25 : 100,
     THREADS = 6,
     USERS = 3,
     RECORDS_MAX = 400000,

@@ -2,6 +2,7 @@
 #include "issuers/issuers_private.h"
 
 #include "identity_fixture.h"
+#include "sanitized.h"
 #include "signer.h"
 #include "suite.h"
 
@@ -11,7 +12,10 @@ static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 static const char *const algorithms[] = {"HS256", "HS384", "HS512", "RS256", "RS384",
                                          "RS512", "PS256", "PS384", "PS512", "ES256",
                                          "ES384", "ES512", "EdDSA"};
-enum { ALGORITHM_COUNT = sizeof algorithms / sizeof *algorithms };
+enum {
+    ALGORITHM_COUNT = sizeof algorithms / sizeof *algorithms,
+    STRIDE = IS_SANITIZED ? 5 : 1 /* from one place that is changed to the next */
+};
 
 static struct issuers *issuers;
 static struct issuer_claims claims;
@@ -65,7 +69,7 @@ static void expect_bad(const char *text, size_t size, size_t place, const char *
 /* Every bit of the six a character stands for, and bytes that stand for nothing. */
 static void change_characters(char *text, size_t size)
 {
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < size; i += STRIDE) {
         char was = text[i];
         const char *found = strchr(alphabet, was);
         for (int bit = 0; bit < 6 && found; bit++) {
@@ -86,13 +90,13 @@ static void change_length(const char *text, size_t size)
 {
     char changed[4096];
 
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < size; i += STRIDE) {
         expect_bad(text, i, i, "it is cut");
         memcpy(changed, text, i);
         memcpy(changed + i, text + i + 1, size - i - 1);
         expect_bad(changed, size - 1, i, "a byte is gone");
     }
-    for (size_t i = 0; i <= size; i++) {
+    for (size_t i = 0; i <= size; i += STRIDE) {
         memcpy(changed, text, i);
         changed[i] = 'A';
         memcpy(changed + i + 1, text + i, size - i);
@@ -111,7 +115,7 @@ START_TEST(no_place_is_free)
     ck_assert(is_good(str_from(compact)));
     change_characters(compact, size);
     change_length(compact, size);
-    ck_assert_int_gt(tried, (int)size * 10);
+    ck_assert_int_gt(tried, (int)size * 10 / STRIDE);
     ck_assert(is_good(str_from(compact)));
     free(compact);
     signer_free(&signer);
