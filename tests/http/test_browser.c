@@ -1,5 +1,6 @@
 /* Sessions of browsers, on two servers with one Redis: cookies, Origin and XSRF-TOKEN. */
 #include "browser.h"
+#include "slowness.h"
 #include "stand.h"
 #include "suite.h"
 
@@ -21,19 +22,23 @@ static struct cw_server other; /* a second node, on the same users database */
 static struct http_client *other_http;
 static struct browser browser;
 
-static void open_with(const char *const *environment)
+static void open_one(const char *const *environment)
 {
     stand_open(&stand, &(struct stand_options){.environment = environment});
-    cw_server_start(
-        &other, &(struct cw_server_options){.environment = (const char *const *)stand.environment,
-                                            .directory = stand.directory});
-    other_http = http_client_new(other.base_url);
-    browser_open(&browser, stand.http, stand.server.base_url);
 }
 
 static void open_both(void)
 {
-    open_with((const char *const[]){"CACHEWARDEN_LIMITS_ENABLED=false", NULL});
+    open_one(NULL);
+    cw_server_start(
+        &other, &(struct cw_server_options){.environment = (const char *const *)stand.environment,
+                                            .directory = stand.directory});
+    other_http = http_client_new(other.base_url);
+}
+
+static void open_browser(void)
+{
+    browser_open(&browser, stand.http, stand.server.base_url);
 }
 
 static void close_both(void)
@@ -65,8 +70,8 @@ static void expect_over(const struct browser *old)
     there.http = other_http;
     expect_answer(browser_send(&here, "GET", STATUS, NULL), 401, SAYS_401);
     int64_t start_ms = stand_now_ms();
-    while (!is_refused(&there))
-        ck_assert_msg(stand_now_ms() - start_ms <= 1000, "still good after a second");
+    stand_wait(is_refused, &there, "the other node refuses it");
+    expect_within_ms(stand_now_ms() - start_ms, 1000);
 }
 
 /* ---- what is allowed ---- */
@@ -222,9 +227,7 @@ END_TEST
 
 START_TEST(behind_a_proxy)
 {
-    close_both();
-    open_with((const char *const[]){"CACHEWARDEN_LIMITS_ENABLED=false",
-                                    "CACHEWARDEN_SERVER_TRUSTED_PROXIES=127.0.0.0/8", NULL});
+    open_one((const char *const[]){"CACHEWARDEN_SERVER_TRUSTED_PROXIES=127.0.0.0/8", NULL});
     const char *by_tls[] = {"Host: cache.example", "Origin: https://cache.example",
                             "X-Forwarded-Proto: https", "Content-Type: application/json", NULL};
     const char *login = LOGIN("alice");
@@ -234,18 +237,19 @@ START_TEST(behind_a_proxy)
                   SAYS_CSRF);
     by_tls[2] = "X-Forwarded-Proto: http";
     expect_status(http_send(stand.http, "POST", "/auth/login", by_tls, login, strlen(login)), 200);
+    stand_close(&stand);
 }
 END_TEST
 
 START_TEST(known_under_another_name)
 {
-    close_both();
-    open_with((const char *const[]){"CACHEWARDEN_LIMITS_ENABLED=false",
-                                    "CACHEWARDEN_SERVER_ORIGINS=https://cache.example", NULL});
+    open_one((const char *const[]){"CACHEWARDEN_SERVER_ORIGINS=https://cache.example", NULL});
+    open_browser();
     expect_answer(browser_send(&browser, "POST", "/auth/login", LOGIN("alice")), 403, SAYS_CSRF);
     browser_open(&browser, stand.http, "https://cache.example");
     browser_sign_in(&browser, "alice", STAND_PASSWORD);
     expect_status(browser_send(&browser, "POST", ENABLE, NULL), 200);
+    stand_close(&stand);
 }
 END_TEST
 
@@ -417,8 +421,9 @@ START_TEST(a_deactivated_account)
     expect_status(browser_send(&there, "GET", STATUS, NULL), 200);
     stand_cli_do(&stand, NULL, (const char *const[]){"user", "deactivate", "bob", NULL});
     int64_t start_ms = stand_now_ms();
-    while (!is_refused(&browser) || !is_refused(&there))
-        ck_assert_msg(stand_now_ms() - start_ms <= 1100, "still good after a second");
+    stand_wait(is_refused, &browser, "this node refuses it");
+    stand_wait(is_refused, &there, "the other node refuses it");
+    expect_within_ms(stand_now_ms() - start_ms, 1100);
 }
 END_TEST
 
@@ -440,10 +445,9 @@ static bool is_over(const void *with)
 START_TEST(its_time)
 {
     struct browser old;
-    close_both();
-    open_with((const char *const[]){"CACHEWARDEN_LIMITS_ENABLED=false",
-                                    "CACHEWARDEN_AUTH_SESSION_IDLE_S=6",
-                                    "CACHEWARDEN_AUTH_SESSION_TTL_S=9", NULL});
+    open_one((const char *const[]){"CACHEWARDEN_AUTH_SESSION_IDLE_S=6",
+                                   "CACHEWARDEN_AUTH_SESSION_TTL_S=9", NULL});
+    open_browser();
     browser_sign_in(&browser, "alice", STAND_PASSWORD);
     old = browser;
     /* Requests keep it alive, in a cookie that is renewed now and then, */
@@ -454,6 +458,7 @@ START_TEST(its_time)
     /* and even one in constant use does in the end. */
     stand_wait(is_over, NULL, "the session is over");
     ck_assert_str_eq(browser.session, "");
+    stand_close(&stand);
 }
 END_TEST
 
@@ -498,25 +503,34 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("browser");
-    TCase *tcase = tcase_create("browser");
-    tcase_add_checked_fixture(tcase, open_both, close_both);
+    TCase *tcase = tcase_create("servers for all");
+    tcase_add_unchecked_fixture(tcase, open_both, close_both);
+    tcase_add_checked_fixture(tcase, open_browser, NULL);
     tcase_add_test(tcase, a_session);
     tcase_add_test(tcase, without_asking_there_is_none);
     tcase_add_test(tcase, signing_in_from_elsewhere);
     tcase_add_test(tcase, requests_from_elsewhere);
     tcase_add_test(tcase, beside_planted_cookies);
-    tcase_add_test(tcase, behind_a_proxy);
-    tcase_add_test(tcase, known_under_another_name);
     tcase_add_test(tcase, two_at_once);
     tcase_add_test(tcase, neither_token_nor_refresh_token);
     tcase_add_test(tcase, beside_another_credential);
-    tcase_add_test(tcase, logging_out);
     tcase_add_test(tcase, a_session_alone);
     tcase_add_test(tcase, signing_in_again);
+    tcase_add_test(tcase, logging_out);
+    suite_add_tcase(suite, tcase);
+
+    tcase = tcase_create("servers for each");
+    tcase_add_checked_fixture(tcase, open_both, close_both);
+    tcase_add_checked_fixture(tcase, open_browser, NULL);
     tcase_add_test(tcase, a_new_password);
     tcase_add_test(tcase, a_deactivated_account);
-    tcase_add_test(tcase, its_time);
     tcase_add_test(tcase, redis_is_killed);
+    suite_add_tcase(suite, tcase);
+
+    tcase = tcase_create("other settings");
+    tcase_add_test(tcase, behind_a_proxy);
+    tcase_add_test(tcase, known_under_another_name);
+    tcase_add_test(tcase, its_time);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

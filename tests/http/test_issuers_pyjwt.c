@@ -26,7 +26,7 @@ static struct key_server *keys;
 static char *directory;
 static char config[8192];
 
-/* Once a program: it takes seconds. */
+/* Once a program: it takes a second. */
 static void mint(void)
 {
     int status = -1;

@@ -19,7 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CLIENTS = 4, ROUNDS = 3, ENVIRONMENT_MAX = 32 };
+/* Clients rest between two requests: the nodes are to be under load, not the machine. */
+enum { CLIENTS = 4, REST_US = 2000, ROUNDS = 3, ENVIRONMENT_MAX = 32 };
 
 static struct postgres_server *postgres;
 static struct stand stand; /* its server is node a */
@@ -53,12 +54,11 @@ static void start_node(struct cw_server *server, int node)
 static void open_nodes(const int ports[2])
 {
     static char database_variable[POSTGRES_URL_SIZE + 16];
-    char database[POSTGRES_SHORT_NAME_SIZE], url[POSTGRES_URL_SIZE];
+    char url[POSTGRES_URL_SIZE];
     for (int i = 0; i < 2; i++)
         snprintf(listen_of[i], sizeof listen_of[i], "CACHEWARDEN_LISTEN=127.0.0.1:%d", ports[i]);
     postgres = postgres_server_start(NULL);
-    postgres_server_database(postgres, database);
-    postgres_server_url(postgres, database, url);
+    postgres_server_url(postgres, POSTGRES_DATABASE, url);
     snprintf(database_variable, sizeof database_variable, "DATABASE_URL=%s", url);
     /* A drain as long as the slowest machine needs; it ends as soon as it may. */
     stand_open(&stand, &(struct stand_options){
@@ -153,6 +153,7 @@ static void *put_load(void *arg)
         load->clears += reply->status == 200;
         note(load, reply, "clear");
         note(load, http_get(http, "/api/cache/status/", stand.alice.bearer), "status");
+        usleep(REST_US);
     }
     http_client_free(&http);
     return NULL;

@@ -41,14 +41,22 @@ CURVES = {
 }
 
 
-def make_key(algorithm):
+def make_rsa_key():
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+# They take long to make: all RSA algorithms share the published one, and the other one.
+RSA_KEYS = {"published": make_rsa_key(), "other": make_rsa_key()}
+
+
+def make_key(algorithm, which="published"):
     if algorithm.startswith("HS"):
         return secrets.token_hex(int(algorithm[2:]) // 8)
     if algorithm in CURVES:
         return ec.generate_private_key(CURVES[algorithm][0])
     if algorithm == "EdDSA":
         return ed25519.Ed25519PrivateKey.generate()
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return RSA_KEYS[which]
 
 
 def public_jwk(algorithm, key):
@@ -93,6 +101,6 @@ for name in [family + size for family in ("HS", "RS", "PS", "ES") for size in ("
     write(name + ".audience", mint(name, key, aud="other"))
     write(name + ".early", mint(name, key, nbf=now + 3600))
     write(name + ".typed", mint(name, key, token_type="Bearer"))
-    write(name + ".other", mint(name, make_key(name)))
+    write(name + ".other", mint(name, make_key(name, "other")))
 write("jwks.json", json.dumps({"keys": keys}, indent=2))
 print("PyJWT", jwt.__version__)

@@ -2,6 +2,7 @@
 
 #include "mint.h"
 
+#include <fcntl.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { TEXT_MAX = 32768 };
 
@@ -140,6 +142,32 @@ struct signer *signer_new_like(const struct signer *signer, const char *algorith
     return other;
 }
 
+/* Whoever else makes the same one at the same time: the later file takes the place of the earlier. */
+static EVP_PKEY *make_rsa_key(const char *path)
+{
+    char fresh[512];
+    EVP_PKEY *key = EVP_RSA_gen(2048);
+    snprintf(fresh, sizeof fresh, "%s.%d", path, (int)getpid());
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
+    require(key && file && PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL) == 1, fresh);
+    require(fclose(file) == 0 && rename(fresh, path) == 0, path);
+    return key;
+}
+
+static EVP_PKEY *next_rsa_key(void)
+{
+    static int number;
+    char path[480];
+    snprintf(path, sizeof path, CW_BINARY "-rsa-%d.key", ++number);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return make_rsa_key(path);
+    EVP_PKEY *key = PEM_read_PrivateKey(file, NULL, NULL, NULL);
+    fclose(file);
+    return key;
+}
+
 struct signer *signer_new(const char *algorithm, const char *kid)
 {
     struct signer *signer = new_signer(algorithm, kid);
@@ -153,7 +181,7 @@ struct signer *signer_new(const char *algorithm, const char *kid)
     } else if (is_ec(signer)) {
         signer->key = EVP_EC_gen(curve_of(algorithm));
     } else {
-        signer->key = EVP_RSA_gen(2048);
+        signer->key = next_rsa_key();
     }
     require(is_hmac(signer) || signer->key, "key");
     write_jwk(signer);

@@ -1,5 +1,5 @@
 /*
- * An issuer of tokens for tests: a fresh key of an algorithm, its public part as a JWK, and compact
+ * An issuer of tokens for tests: a key of an algorithm, its public part as a JWK, and compact
  * signatures. On OpenSSL, and deliberately not a user of auth/: the tests must not share a mistake
  * with the code they test. Anything that goes wrong ends the program.
  */
@@ -8,7 +8,9 @@
 
 struct signer;
 
-/* "HS", "RS", "PS" or "ES" with 256, 384 or 512, or "EdDSA"; `kid` goes into JWK and tokens, NULL: none. */
+/* "HS", "RS", "PS" or "ES" with 256, 384 or 512, or "EdDSA"; `kid` goes into JWK and tokens, NULL: none. Each
+ * signer of a program has a key of its own. Those of RSA take a while to make, so they are kept in the build
+ * folder for the next program. */
 struct signer *signer_new(const char *algorithm, const char *kid);
 void signer_free(struct signer **signer);
 

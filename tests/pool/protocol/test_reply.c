@@ -242,7 +242,7 @@ END_TEST
 
 START_TEST(a_string_larger_than_allowed_is_refused_though_it_never_ends)
 {
-    enum { PART = 1 << 20 };
+    enum { PART = 16 << 20 }; /* few and large: hiredis may move all it has for each */
     struct value value = {0};
     char *part = calloc(1, PART);
     enum reply_status status = feed(STR("$10000000000\r\n"), &value);

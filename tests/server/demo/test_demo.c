@@ -5,6 +5,7 @@
 #include "redis_server.h"
 #include "suite.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -121,28 +122,30 @@ START_TEST(the_printed_lines_do_what_they_say)
 }
 END_TEST
 
-/* Every line stands for itself once the first four are pasted. */
+/* Every line stands for itself once the first four are pasted: each in a shell of its own behind them. */
 START_TEST(each_line_works_by_itself)
 {
     start_with("CACHEWARDEN_LIMITS_ENABLED=false"); /* signs in twice a line */
     char *lines = lines_to_paste(), *rest = NULL;
-    char head[2048] = "";
+    static char script[8192];
     int tried = 0;
     for (char *line = strtok_r(lines, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-        char script[4096];
-        if (strncmp(line, "curl", 4) != 0) {
-            snprintf(head + strlen(head), sizeof head - strlen(head), "%s\n", line);
-            continue;
-        }
-        snprintf(script, sizeof script, "%s%s\n", head, line);
-        char *answer = paste(script);
-        ck_assert_msg(answer[0] == '{' && !strstr(answer, "detail") && !strstr(answer, "error"),
-                      "%s\n%s", line, answer);
-        free(answer);
-        tried++;
+        bool is_call = strncmp(line, "curl", 4) == 0;
+        size_t used = strlen(script);
+        snprintf(script + used, sizeof script - used, is_call ? "(%s)\n" : "%s\n", line);
+        tried += is_call;
     }
     ck_assert_int_eq(tried, 9);
     free(lines);
+    char *answers = paste(script);
+    for (char *answer = strtok_r(answers, "\n", &rest); answer;
+         answer = strtok_r(NULL, "\n", &rest)) {
+        ck_assert_msg(answer[0] == '{' && !strstr(answer, "detail") && !strstr(answer, "error"),
+                      "%s", answer);
+        tried--;
+    }
+    ck_assert_int_eq(tried, 0);
+    free(answers);
 }
 END_TEST
 
@@ -235,14 +238,19 @@ END_TEST
 /* The redis-server of a demo, by the process that has our folder as its own; 0 when there is none. */
 static pid_t find_redis(void)
 {
-    char command[600];
-    snprintf(command, sizeof command,
-             "for p in /proc/[0-9]*; do [ \"$(readlink $p/cwd)\" = %s/.cachewarden ] && basename "
-             "$p; done; true\n",
-             directory);
-    char *answer = paste(command);
-    pid_t pid = (pid_t)strtol(answer, NULL, 10);
-    free(answer);
+    char wanted[600], link[300], found[600];
+    pid_t pid = 0;
+    DIR *processes = opendir("/proc");
+    ck_assert_ptr_nonnull(processes);
+    snprintf(wanted, sizeof wanted, "%s/.cachewarden", directory);
+    for (struct dirent *entry; pid == 0 && (entry = readdir(processes));) {
+        snprintf(link, sizeof link, "/proc/%s/cwd", entry->d_name);
+        ssize_t size = readlink(link, found, sizeof found - 1);
+        found[size > 0 ? size : 0] = '\0';
+        if (strcmp(found, wanted) == 0)
+            pid = (pid_t)strtol(entry->d_name, NULL, 10);
+    }
+    closedir(processes);
     return pid;
 }
 
