@@ -105,23 +105,26 @@ export class Entries {
       return found.value;
     }
     const value = await fill();
+    const entry = this.#entryOf(label, value);
+    if (entry === null) return value;
     // Without a lease nobody knows whether the value is older than a clear.
-    if (found.lease !== null) await this.#fill(label, value, { ttl, models, lease: found.lease });
-    return value;
+    if (found.lease !== null) await this.#put(label, entry, { ttl, models, lease: found.lease });
+    return decode(entry.type, entry.body); // the same as of a hit
   }
 
   async #refresh(label, options, fill) {
     try {
-      await this.#fill(label, await fill(), options);
+      const entry = this.#entryOf(label, await fill());
+      if (entry !== null) await this.#put(label, entry, options);
     } catch (cause) {
       this.#service.report("an early refresh failed; the value there is still good", { detail: label, cause });
     }
   }
 
-  async #fill(label, value, options) {
+  #entryOf(label, value) {
     const entry = encode(value);
-    if (entry !== null) await this.#put(label, entry, options);
-    else if (value !== undefined) this.#service.report("a value that is no JSON is not cached", { detail: label });
+    if (entry === null && value !== undefined) this.#service.report("a value that is no JSON is not cached", { detail: label });
+    return entry;
   }
 
   // Whether there was something; null while the service is away, and then it is done later.

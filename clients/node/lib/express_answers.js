@@ -74,7 +74,8 @@ const nothingAfter = (ms) => new Promise((resolve) => setTimeout(resolve, ms, nu
 function labelOf(req, isShared, varied) {
   const { headers, method } = req;
   if ((method !== "GET" && method !== "HEAD") || headers.range !== undefined) return null;
-  const whose = isShared ? "all" : whoseOf(req);
+  const isOff = req.view.version === null && !req.view.isAnonymous;
+  const whose = isOff ? null : isShared ? "all" : whoseOf(req);
   if (whose === null) return null;
   const how = varied.map((name) => `\n${headers[name] ?? ""}`).join("");
   const what = `${headers.host ?? ""}${req.originalUrl}`;

@@ -82,6 +82,16 @@ test("remember asks the source once", async () => {
   assert.deepEqual(await client.get("a"), { fills: 1 });
 });
 
+test("a value is the same at the first call as at all others", async () => {
+  const day = new Date(0);
+  const first = await client.remember("a", {}, () => ({ day, nothing: undefined }));
+  assert.deepEqual(first, { day: day.toJSON() });
+  assert.deepEqual(await client.remember("a", {}, () => 1), first);
+  await standIn.close();
+  assert.deepEqual(await client.remember("b", {}, () => ({ day })), { day: day.toJSON() });
+  await standIn.open(standIn.port);
+});
+
 test("calls at the same time are joined", async () => {
   let fills = 0;
   const isReady = promised();

@@ -184,6 +184,8 @@ test("with shared: true it is kept once", async () => {
   await ask("/page", { headers: ALICE });
   await stored();
   for (const headers of [{}, BOB, { cookie: "connect.sid=1" }]) assert.equal((await ask("/page", { headers })).text, "1");
+  standIn.users.get("Bearer bob").isOff = true;
+  assert.equal((await ask("/page", { headers: BOB })).text, "2");
 });
 
 test("who has credentials of others, or a cache that is off, goes by it", async () => {
