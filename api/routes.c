@@ -91,6 +91,10 @@ static const struct param_spec params_entry_get[] = {
      .kind = PARAM_MODEL,
      .repeats = true,
      .help = "A model that a fill will name; its lease is good for it then."},
+    {.name = "wait_ms",
+     .kind = PARAM_INTEGER,
+     .max = 60000,
+     .help = "How long a miss waits for the fill of another, within the time a request may take."},
     PARAM_OF_NAMESPACE,
     {.kind = PARAM_END},
 };

@@ -6,6 +6,7 @@
 #include "cachewarden/pool.h"
 #include "entries/counts.h"
 #include "entries/recent.h"
+#include "entries/wait.h"
 
 struct entries {
     struct pool *pool; /* where entries live: that of control data, or one of their own */
@@ -13,6 +14,7 @@ struct entries {
     int64_t default_ttl_s;
     struct mac_key *lease_key;
     struct recent *recent;
+    struct waits *waits;
     struct entry_counts *counts;
 };
 

@@ -1,81 +1,123 @@
-/* Reading an entry: a hit, or a miss with a lease. */
+/*
+ * Reading an entry. A miss hands out a lease. Shortly before the end of its life a hit hands one out too, to one
+ * reader of many, who fills it anew while the others are served. Of many that miss at once, those who say so wait for
+ * the first one's fill.
+ */
 #include "cachewarden/app.h"
 #include "cachewarden/clock.h"
-#include "entries/counter.h"
-#include "entries/look.h"
-#include "keyspace.h"
-#include "services.h"
+#include "cachewarden/random.h"
+#include "entries/promise.h"
+#include "entries/read.h"
+#include "entries/refresh.h"
+#include "entries/wait.h"
 
-static void add_get(void *with, struct pipeline *pipeline)
+/* A node that waits looks this often, once for all who wait for the same label there. */
+enum { POLL_MS = 20 };
+
+/* It is a hit in any case: a Redis that is full can still be read. */
+static enum err offer_refresh(struct reading *reading, struct entry_found *found_out)
 {
-    const struct label_key *key = with;
+    uint64_t drawn;
+    bool is_ours, is_good;
 
-    PIPELINE_ADD(pipeline, EXPECT_UNJUDGED, STR("GET"), label_key_str(key));
-}
-
-static enum err give_lease(const struct entry_look *look, int64_t now_ms,
-                           struct entry_found *found_out)
-{
-    const struct entry_request *request = look->request;
-    struct lease lease;
-
-    if (!look->is_enabled)
+    if (!refresh_may_be_due(reading->fill_ms, reading->left_ms))
         return ERR_OK;
-    enum err err = lease_fill_in(&lease, now_ms, look->version, &look->models);
-    return err == ERR_OK ? lease_seal(request->app->entries->lease_key, request->arena,
-                                      &request->space, request->label, &lease, &found_out->lease)
-                         : err;
+    random_bytes(&drawn, sizeof drawn);
+    if (!refresh_is_due(reading->fill_ms, reading->left_ms, drawn))
+        return ERR_OK;
+    if (promise_take(&reading->look, refresh_promise_ms(reading->fill_ms), &is_ours, &is_good) !=
+        ERR_OK) {
+        error_clear(reading->look.request->error);
+        return ERR_OK;
+    }
+    found_out->is_refresh = is_ours;
+    return is_ours ? entry_give_lease(reading, true, found_out) : ERR_OK;
 }
 
-enum err entry_give_hit(struct arena *arena, const struct envelope *envelope, int64_t now_ms,
-                        int64_t left_ms, struct entry_found *found_out)
-{
-    const struct str tag = {(const char *)envelope->tag, ENVELOPE_TAG_SIZE};
-    int64_t age_ms = now_ms > envelope->stored_at_ms ? now_ms - envelope->stored_at_ms : 0;
+/* ---- waiting for another's fill ---- */
 
-    found_out->is_hit = true;
-    found_out->body = envelope->body;
-    found_out->content_type = envelope->content_type;
-    found_out->etag = base64url_encode(arena, tag);
-    found_out->age_s = age_ms / 1000;
-    found_out->ttl_s = left_ms > 0 ? left_ms / 1000 : 0;
-    return found_out->etag.ptr ? ERR_OK : ERR_NO_MEMORY;
+/* Whether this reader is to fill: nobody else is at it, or was a moment ago. */
+static enum err try_to_be_first(struct reading *reading, struct entry_found *found_out,
+                                bool *is_over_out)
+{
+    bool is_good;
+    enum err err = promise_take(&reading->look, PROMISE_MS, is_over_out, &is_good);
+
+    if (err != ERR_OK || !*is_over_out)
+        return err;
+    if (!is_good)
+        return entry_give_lease(reading, true, found_out);
+    err = promise_end(reading->look.request);
+    if (err == ERR_OK)
+        err = entry_read(reading, found_out);
+    *is_over_out = found_out->is_hit;
+    return err;
 }
 
-static enum err take_entry(struct entry_look *look, const struct value *reply, int64_t now_ms,
-                           struct entry_found *found_out)
+/* Once more. A hit is the end of it; and a miss, for who is now the first. */
+static enum err look_again(struct reading *reading, struct waiter *waiter,
+                           struct entry_found *found_out, bool *is_over_out)
 {
-    struct envelope envelope;
-    bool is_good = false;
+    struct waits *waits = reading->look.request->app->entries->waits;
+    enum err err = entry_read(reading, found_out);
+
+    *is_over_out = err != ERR_OK || found_out->is_hit || !found_out->is_enabled;
+    if (found_out->is_hit)
+        waits_wake(waits, waiter->key);
+    return *is_over_out ? err : try_to_be_first(reading, found_out, is_over_out);
+}
+
+/* Once its time is over it is a miss like any other. */
+static enum err wait_for_fill(struct reading *reading, int64_t until_ns, bool *is_over_out,
+                              struct entry_found *found_out)
+{
+    struct waits *waits = reading->look.request->app->entries->waits;
+    struct label_key key = reading->key;
+    struct waiter waiter = {.key = label_key_str(&key)};
     enum err err = ERR_OK;
 
-    if (reply->kind == VALUE_STRING && envelope_decode(reply->text, &envelope))
-        err = entry_judge(look, &envelope, now_ms, &is_good);
-    if (err == ERR_OK && is_good)
-        err = entry_give_hit(look->request->arena, &envelope, now_ms,
-                             envelope.stored_at_ms + envelope.life_ms - now_ms, found_out);
+    if (!waits_enter(waits, &waiter))
+        return ERR_OK;
+    while (err == ERR_OK && !*is_over_out && clock_mono_ns() < until_ns) {
+        int64_t next_ns = clock_deadline_ns(POLL_MS);
+        waits_sleep(waits, &waiter, next_ns < until_ns ? next_ns : until_ns, until_ns);
+        err = look_again(reading, &waiter, found_out, is_over_out);
+    }
+    waits_leave(waits, &waiter);
     return err;
+}
+
+/* A reader that waits spends no more than its budget, and leaves a part of it for the last look. */
+static int64_t wait_end_ns(const struct entry_request *request)
+{
+    int64_t wanted_ns = clock_deadline_ns(request->wait_ms);
+    int64_t last_ns = request->deadline_ns - request->app->budget_ms * NS_PER_MS / 4;
+
+    return wanted_ns < last_ns ? wanted_ns : last_ns;
+}
+
+static enum err answer_miss(struct reading *reading, struct entry_found *found_out)
+{
+    bool is_over = false;
+    enum err err = ERR_OK;
+
+    if (reading->look.request->wait_ms > 0 && found_out->is_enabled) {
+        int64_t until_ns = wait_end_ns(reading->look.request);
+        err = try_to_be_first(reading, found_out, &is_over);
+        if (err == ERR_OK && !is_over)
+            err = wait_for_fill(reading, until_ns, &is_over, found_out);
+    }
+    return err == ERR_OK && !is_over ? entry_give_lease(reading, false, found_out) : err;
 }
 
 enum err entries_get(const struct entry_request *request, struct entry_found *found_out)
 {
-    struct label_key key = key_entry(&request->space, request->label);
-    struct entry_look look = {
-        .request = request, .add = add_get, .with = &key, .models = models_of(request)};
-    enum err err = entry_look(&look);
+    struct reading reading = {.look = {.request = request}};
+    enum err err = entry_read(&reading, found_out);
 
-    *found_out = (struct entry_found){.is_enabled = look.is_enabled, .version = look.version};
-    if (err != ERR_OK)
-        return err;
-    int64_t now_ms = clock_wall_ms();
-    const struct value *reply = pipeline_value(look.pipeline, 0);
-    bool is_counter = entry_is_other_type(reply, request->error, &err);
-    if (err == ERR_OK && is_counter)
-        err = counter_read(&look, &key, now_ms, found_out);
-    else if (err == ERR_OK)
-        err = take_entry(&look, reply, now_ms, found_out);
-    if (err == ERR_OK && !found_out->is_hit)
-        err = give_lease(&look, now_ms, found_out);
+    if (err == ERR_OK)
+        err = found_out->is_hit ? offer_refresh(&reading, found_out)
+                                : answer_miss(&reading, found_out);
     if (err == ERR_OK)
         entry_counts_note_read(request, found_out);
     return err;

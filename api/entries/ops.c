@@ -100,6 +100,7 @@ enum err op_entries_get(struct call *call)
     struct entry_found found;
     enum err err = begin(call, true, true, &request);
 
+    request.wait_ms = call_param(call, "wait_ms")->integer;
     if (err == ERR_OK)
         err = entries_get(&request, &found);
     if (err != ERR_OK)

@@ -7,6 +7,7 @@
 #include "cachewarden/clock.h"
 #include "entries/counter.h"
 #include "entries/look.h"
+#include "entries/promise.h"
 #include "keyspace.h"
 #include "services.h"
 
@@ -64,7 +65,7 @@ static void add_set(const struct put *put, struct pipeline *pipeline)
         PIPELINE_ADD(pipeline, EXPECT_OK, STR("SET"), key, put->bytes, STR("PX"), life_text);
 }
 
-static void add_store(struct put *put, struct pipeline *pipeline)
+static void add_what_is_stored(struct put *put, struct pipeline *pipeline)
 {
     put->stored_at = pipeline_count(pipeline);
     if (put->store == STORE_DROP)
@@ -75,6 +76,14 @@ static void add_store(struct put *put, struct pipeline *pipeline)
                         put->bytes, put->store == STORE_IF_ABSENT);
     } else if (put->store != STORE_NOTHING)
         add_set(put, pipeline);
+}
+
+/* Whoever waits for this fill is told behind it. */
+static void add_store(struct put *put, struct pipeline *pipeline)
+{
+    add_what_is_stored(put, pipeline);
+    if (put->lease.is_promised && put->store != STORE_NOTHING)
+        promise_add_end(pipeline, put->request);
 }
 
 static void add_try(void *with, struct pipeline *pipeline)
@@ -227,6 +236,9 @@ static enum err settle(struct put *put, struct entry_look *look, struct entry_st
     if (put->fill->only_if_absent && stored_out->was_there)
         return refuse_present(put->request->error);
     stored_out->is_void = !stamp(put, look);
+    /* Nothing is stored, and who waits need not wait for it. */
+    if (stored_out->is_void && put->store == STORE_NOTHING && put->lease.is_promised)
+        return promise_end(put->request);
     bool is_right = is_first && tried.version == put->envelope.version;
     return stored_out->is_void || is_right ? ERR_OK : store_again(put, look, is_first, now_ms);
 }
@@ -291,6 +303,7 @@ enum err entries_put(const struct entry_request *request, const struct entry_fil
     err = entry_look(&look);
     if (err == ERR_OK)
         err = settle(&put, &look, stored_out);
+    waits_wake(request->app->entries->waits, label_key_str(&put.key));
     entry_counts_note_fill(request, err, stored_out, fill->body.len);
     return err;
 }

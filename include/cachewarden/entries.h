@@ -38,6 +38,7 @@ struct entry_request {
     /* Up to ENTRY_MODELS_MAX, none twice. Of a read: those that a fill will name. */
     const struct str *models;
     size_t model_count;
+    int64_t wait_ms; /* of a read: how long a miss waits for another's fill; never beyond the deadline */
 };
 
 struct entry_found {

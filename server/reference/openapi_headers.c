@@ -112,10 +112,15 @@ static enum presence content(const struct route *route, int status)
     return is_read_of_entry(route) && status == 200 ? PRESENT_ALWAYS : PRESENT_NEVER;
 }
 
-/* While the cache is on. */
+/* Of a miss, while the cache is on; of a hit that is to be filled anew. */
 static enum presence lease(const struct route *route, int status)
 {
-    return is_read_of_entry(route) && status == 404 ? PRESENT_SOMETIMES : PRESENT_NEVER;
+    return read_told(route, status) == PRESENT_ALWAYS ? PRESENT_SOMETIMES : PRESENT_NEVER;
+}
+
+static enum presence refresh(const struct route *route, int status)
+{
+    return hit(route, status) == PRESENT_ALWAYS ? PRESENT_SOMETIMES : PRESENT_NEVER;
 }
 
 /* A browser's session is begun, kept alive and ended by its cookies; one that is good for nothing is
@@ -165,6 +170,7 @@ static const struct {
     {"X-Cache-TTL", "integer", "Seconds it has to live.", hit},
     {"ETag", "string", "Of type and bytes, for If-None-Match.", hit},
     {"X-Cache-Lease", "string", "To be sent back with the fill.", lease},
+    {"X-Cache-Refresh", "integer", "1: this reader is asked to fill it anew.", refresh},
     {"Set-Cookie", "string",
      "The cookies of a browser's session: begun, kept alive, or taken back.", for_a_browser},
     {"Location", "string", "The path of the job that was started.", goes_on},

@@ -1,0 +1,39 @@
+#include "entries/promise.h"
+
+#include "cachewarden/clock.h"
+#include "keyspace.h"
+
+enum err promise_take(struct entry_look *look, int64_t life_ms, bool *is_ours_out,
+                      bool *is_good_out)
+{
+    const struct entry_request *request = look->request;
+    struct pipeline *pipeline = entry_pipeline(request, PIPELINE_WRITE);
+    struct label_key key = key_fill(&request->space, request->label);
+    struct label_key entry = key_entry(&request->space, request->label);
+    char life[STR_INT64_SIZE];
+    struct str life_text = {life, str_put_int64(life, life_ms)};
+
+    PIPELINE_ADD(pipeline, EXPECT_OK_OR_NIL, STR("SET"), label_key_str(&key), STR("1"), STR("PX"),
+                 life_text, STR("NX"));
+    /* Who had it may have filled, and ended it, since the look. */
+    entry_ask_head(pipeline, label_key_str(&entry));
+    enum err err = entry_run(request, pipeline);
+    *is_ours_out = err == ERR_OK && pipeline_value(pipeline, 0)->kind == VALUE_STATUS;
+    *is_good_out = false;
+    return *is_ours_out ? entry_judge_head(look, pipeline, 1, clock_wall_ms(), is_good_out) : err;
+}
+
+void promise_add_end(struct pipeline *pipeline, const struct entry_request *request)
+{
+    struct label_key key = key_fill(&request->space, request->label);
+
+    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("UNLINK"), label_key_str(&key));
+}
+
+enum err promise_end(const struct entry_request *request)
+{
+    struct pipeline *pipeline = entry_pipeline(request, PIPELINE_WRITE);
+
+    promise_add_end(pipeline, request);
+    return entry_run(request, pipeline);
+}
