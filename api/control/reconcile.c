@@ -18,6 +18,8 @@ enum {
     /* Within this each node has looked at a Redis that came back, and says if it knows of a loss: at
      * the latest with the next try to connect, one second later. */
     SETTLE_MS = 2000,
+    /* Clears of so long are reserved for: half of it is left when the janitor looks again. */
+    RESERVED_FOR_S = 4,
     /* A node that saw nothing for longer may have missed what another one did that is gone, too. */
     WITNESS_S = 600,
 };
@@ -120,9 +122,12 @@ static bool is_plausible(const struct dataset *dataset, int64_t term, int64_t re
            dataset->spent <= VERSION_MAX;
 }
 
-static bool has_room(const struct version_guard *guard)
+/* Half of what was reserved last is left of a number. */
+static bool has_room(const struct version_guard *guard, int64_t reserved)
 {
-    return atomic_load(&guard->shown) <= atomic_load(&guard->reserved) - RESERVED_STEP / 2;
+    int64_t step = atomic_load(&guard->step);
+
+    return atomic_load(&guard->shown) <= reserved - (step > 0 ? step : RESERVED_STEP) / 2;
 }
 
 /* ---- writing ---- */
@@ -308,23 +313,45 @@ static enum err begin_term(struct run *run, const struct look *look, bool is_dam
 
 /* ---- deciding ---- */
 
+/* What lasts for a while at the pace of late: a request that finds nothing reserved waits for the users
+ * database, and everybody else who clears with it. */
+static int64_t choose_step(const struct version_guard *guard, int64_t shown, int64_t now_ns)
+{
+    int64_t more = guard->raised_at > 0 ? shown - guard->raised_at : 0;
+    int64_t ms = (now_ns - guard->raised_ns) / NS_PER_MS + 1;
+
+    more = more < RESERVED_STEP_MAX ? more : RESERVED_STEP_MAX;
+    int64_t step = more * 1000 / ms * RESERVED_FOR_S;
+    step = step > RESERVED_STEP ? step : RESERVED_STEP;
+    return step < RESERVED_STEP_MAX ? step : RESERVED_STEP_MAX;
+}
+
+static void note_step(struct version_guard *guard, int64_t step, int64_t shown, int64_t now_ns)
+{
+    atomic_store(&guard->step, step);
+    guard->raised_at = shown;
+    guard->raised_ns = now_ns;
+}
+
 /* Ahead of what is shown, so that no request has to wait for it; in Redis as well, for when the users
  * database is put back older. That Redis may take no writes is no reason to show nothing. */
 static enum err reserve(struct run *run, const struct look *look, int64_t *up_to)
 {
     struct version_guard *guard = run->guard;
-    int64_t shown = atomic_load(&guard->shown);
+    int64_t shown = atomic_load(&guard->shown), now_ns = clock_mono_ns();
     struct key key = key_dataset();
 
-    if (shown <= *up_to - RESERVED_STEP / 2)
+    if (has_room(guard, *up_to))
         return ERR_OK;
-    *up_to = shown + RESERVED_STEP;
+    int64_t step = choose_step(guard, shown, now_ns);
+    *up_to = shown + step;
     if (*up_to > VERSION_MAX)
         return at_the_end(run, *up_to);
     enum err err = reserved_move(guard->users, guard->arena, &look->reserved, look->reserved.term,
                                  *up_to, run->error);
     if (err != ERR_OK)
         return err;
+    note_step(guard, step, shown, now_ns);
     struct pipeline *pipeline = writing(run, look);
     struct str text = str_format(guard->arena, "%" PRId64, *up_to);
     if (!text.ptr)
@@ -348,8 +375,12 @@ static enum err agree(struct run *run, const struct look *look)
 {
     struct version_guard *guard = run->guard;
     int64_t up_to = look->reserved.up_to;
-    enum err err = run->mode == VERSION_GUARD_REPAIRS ? reserve(run, look, &up_to) : ERR_OK;
+    enum err err = ERR_OK;
 
+    if (atomic_load(&guard->term) != look->dataset.term)
+        note_step(guard, 0, 0, 0); /* what has jumped is no pace */
+    if (run->mode == VERSION_GUARD_REPAIRS)
+        err = reserve(run, look, &up_to);
     if (err != ERR_OK)
         return err;
     warn_untold(guard, look);
@@ -382,7 +413,8 @@ static bool is_done(const struct run *run, const struct look *look)
     int64_t term = atomic_load(&guard->term);
 
     return is_current(run, look, term) && atomic_load(&guard->origin) == look->origin &&
-           is_plausible(&look->dataset, term, atomic_load(&guard->reserved)) && has_room(guard);
+           is_plausible(&look->dataset, term, atomic_load(&guard->reserved)) &&
+           has_room(guard, atomic_load(&guard->reserved));
 }
 
 /* Another node has begun a term and may be about to write it to Redis. */

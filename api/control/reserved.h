@@ -12,8 +12,10 @@
 #include "cachewarden/arena.h"
 #include "cachewarden/users.h"
 
-/* Versions a node may show before the database is written again. */
-#define RESERVED_STEP 1000
+/* Versions a node may show before the database is written again: so many, or more while there are many
+ * clears (reconcile.c). */
+#define RESERVED_STEP     1000
+#define RESERVED_STEP_MAX (INT64_C(1) << 20)
 /* No clears bring a version, nor restarts a term, further than this above what the users database
  * knows: who finds such a number in Redis has found a mistake, and does not follow it. */
 #define RESERVED_JUMP_MAX (INT64_C(1) << 40)

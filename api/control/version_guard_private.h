@@ -20,6 +20,7 @@ struct version_guard {
     _Atomic int64_t term;
     _Atomic uint64_t origin;
     _Atomic int64_t reserved, restored;
+    _Atomic int64_t step; /* by so much the reserved number was raised last; 0: it was not */
     _Atomic bool is_foreign;
     _Atomic bool adopts; /* until another's control data was taken over */
     /* Raised by all. */
@@ -32,7 +33,10 @@ struct version_guard {
     struct arena *arena;
     int64_t begun_term; /* by this node, and not yet written to Redis; 0: none */
     int64_t agreed_ns;  /* when it last found what was agreed to */
-    bool is_told;       /* Redis tells its origin */
+    int64_t
+        raised_at; /* what was shown when the reserved number was raised last in this term; 0: it was not */
+    int64_t raised_ns; /* when that was */
+    bool is_told;      /* Redis tells its origin */
 
     /* Of the thread that restores. */
     struct arena *restore_arena;

@@ -222,8 +222,30 @@ START_TEST(what_is_reserved_stays_above_what_is_shown)
         up_to = state.up_to;
         arena_reset(arena);
     }
-    ck_assert_int_ge(steps, 2);
+    ck_assert_int_ge(steps, 1);
     ck_assert_int_le(steps, 8);
+}
+END_TEST
+
+/* Who clears fast does not come back for more every thousand times. The next term forgets the pace. */
+START_TEST(more_is_reserved_for_many_clears)
+{
+    version_on(0, 7);
+    clear_on(0, 7);
+    control_set_version(redis, 7, 2000); /* nothing is known of a pace yet */
+    int64_t version = clear_on(0, 7);
+    ck_assert_int_eq(reserved_now().up_to, version + RESERVED_STEP);
+    control_set_version(redis, 7, 500000);
+    version = clear_on(0, 7);
+    ck_assert_int_eq(version, 500001);
+    ck_assert_int_ge(reserved_now().up_to, version + 2 * RESERVED_STEP);
+    ck_assert_int_le(reserved_now().up_to, version + RESERVED_STEP_MAX);
+    redis_server_do(redis, "FLUSHALL");
+    version = version_on(0, 7);
+    int64_t up_to = reserved_now().up_to;
+    control_set_version(redis, 7, up_to);
+    version = clear_on(0, 7);
+    ck_assert_int_eq(reserved_now().up_to, version + RESERVED_STEP);
 }
 END_TEST
 
@@ -354,6 +376,7 @@ int main(void)
     tcase_add_loop_test(each, restarted_with_everything, 0, 2);
     tcase_add_loop_test(each, an_epoch_that_went_back, 0, 2);
     tcase_add_test(each, what_is_reserved_stays_above_what_is_shown);
+    tcase_add_test(each, more_is_reserved_for_many_clears);
     tcase_add_test(each, a_step_costs_a_clear_nothing_but_time);
     tcase_add_test(each, one_round_trip);
     tcase_add_test(each, two_nodes_repair_at_once);
