@@ -8,8 +8,8 @@ import re
 import urllib.parse
 
 from .cache import Cache
-from .owed import UNKNOWN_USER, Owed
-from .transport import Request, Transport, Unavailable
+from .owed import UNKNOWN, UNKNOWN_CALLER, UNKNOWN_USER, Owed
+from .transport import Request, Transport, Unavailable, Unsendable
 from .view import View
 
 log = logging.getLogger("cachewarden")
@@ -28,7 +28,7 @@ class Client:
     def __init__(self, url, key=None, *, timeout=0.5, pause=1.0, context=None):
         self._transport = Transport(url, timeout=timeout, pause=pause, context=context)
         self._owed = Owed(pause)
-        self._key = key
+        self._key = _checked(key)
 
     @classmethod
     def from_environment(cls, **options):
@@ -39,29 +39,12 @@ class Client:
         """The cache service, in the namespace of a key (default: the client's) or of the user of a credential."""
         is_of_user = credential is not None or (namespace or "").startswith("user:")
         if credential is None:
-            credential = self._headers(key or self._key)
+            credential = self._headers(_checked(key) or self._key)
         return Cache(self._transport, self._owed, credential, namespace, is_of_user)
 
     def view(self, credential):
         """The caller's View: once for each request, before its data is read. credential: credential_of its headers."""
-        who = {name: credential[name] for name in _WHO if name in credential}
-        if not who:
-            return View()
-        owed_before = self._owed.scopes()  # what is cleared meanwhile may be cleared after the answer was made
-        try:
-            answer = self._transport.call(Request("GET", "/api/cache/check/", who, may_repeat=True))
-        except Unavailable:
-            return View(must_bypass=True)
-        if answer.status in (401, 403):  # none that is good here, or a key that speaks for no user
-            return View()
-        user_id = _number(answer.get("x-user-id"))
-        if answer.status != 204 or user_id is None:
-            log.warning("status %d for /api/cache/check/: this request goes without a cache", answer.status)
-            return View(must_bypass=True)
-        version = _number(answer.get("x-cache-version"))
-        owed = {*owed_before, *self._owed.scopes()}
-        is_on = answer.get("x-cache-enabled") == "true" and not owed & {user_id, UNKNOWN_USER}
-        return View(user_id, version) if is_on and version else View(user_id, must_bypass=True)
+        return self._check(credential)[0]
 
     def clear(self, credential):
         """The caller clears their own view, ten times a minute at most; the new version, or None: it failed."""
@@ -95,14 +78,15 @@ class Client:
     def clear_caller(self, credential, view=None):
         """The same for the caller, after a write of theirs; their new View. view: theirs, if that is known."""
         if view is None or view.user_id is None:
-            view = self.view(credential)
+            view, is_final = self._check(credential)
+            if not is_final:
+                digest = hashlib.sha256(repr(sorted(credential.items())).encode()).hexdigest()
+                name = f"caller {digest[:16]}"
+                self._owed.add(UNKNOWN_CALLER, name, lambda: self._try_to_clear_caller(credential))
         if view.user_id is not None:
             version = self.clear_user(view.user_id)
             is_on = view.version is not None and version is not None
             return View(view.user_id, version) if is_on else View(view.user_id, must_bypass=True)
-        if view.must_bypass:
-            digest = hashlib.sha256(repr(sorted(credential.items())).encode()).hexdigest()
-            self._owed.add(UNKNOWN_USER, f"caller {digest[:16]}", lambda: self._try_to_clear_caller(credential))
         return view
 
     def user_of(self, issuer, subject):
@@ -117,6 +101,28 @@ class Client:
         self._transport.close()
 
     # ---- one try each: (what came of it, whether it is done) ----
+
+    def _check(self, credential):
+        who = {name: credential[name] for name in _WHO if name in credential}
+        if not who:
+            return View(), True
+        owed_before = self._owed.scopes()  # what is cleared meanwhile may be cleared after the answer was made
+        try:
+            answer = self._ask(Request("GET", "/api/cache/check/", who, may_repeat=True))
+        except Unsendable:
+            return View(), True
+        if answer is None:
+            return View(must_bypass=True), False
+        if answer.status in (401, 403):  # none that is good here, or a key that speaks for no user
+            return View(), True
+        user_id = _number(answer.get("x-user-id"))
+        if answer.status != 204 or user_id is None:
+            log.warning("status %d for /api/cache/check/: this request goes without a cache", answer.status)
+            return View(must_bypass=True), 400 <= answer.status < 500
+        owed = {*owed_before, *self._owed.scopes()} & {user_id, *UNKNOWN}
+        version = None if owed else _number(answer.get("x-cache-version"))
+        is_on = version is not None and answer.get("x-cache-enabled") == "true"
+        return (View(user_id, version) if is_on else View(user_id, must_bypass=True)), True
 
     def _try_to_clear(self, user_id):
         path = f"/api/server-management/clear-cache/?user_id={user_id}"
@@ -135,10 +141,8 @@ class Client:
         return self._try_to_clear(user_id) if user_id else (None, done)
 
     def _try_to_clear_caller(self, credential):
-        view = self.view(credential)
-        if view.user_id is None:
-            return not view.must_bypass  # a credential that has ended by now is nobody's
-        return self._try_to_clear(view.user_id)[1]
+        view, is_final = self._check(credential)
+        return self._try_to_clear(view.user_id)[1] if view.user_id is not None else is_final
 
     def _try_to_find(self, issuer, subject):
         query = urllib.parse.urlencode({"issuer": issuer, "subject": subject})
@@ -156,6 +160,8 @@ class Client:
         """An answer that settles it, or None: try again later."""
         try:
             answer = self._transport.call(request)
+        except Unsendable:
+            raise
         except Unavailable:
             return None
         if answer.status == 429 or answer.status >= 500:
@@ -174,7 +180,15 @@ def key_from_environment(name):
     if not path:
         return os.environ.get(name)
     with open(path, encoding="ascii") as file:
-        return file.read().strip()
+        return file.read()
+
+
+def _checked(key):
+    """A key, as it was read from a file with its line break; ValueError: none can be that."""
+    key = key.strip() if key else None
+    if key and not (key.isascii() and key.isprintable()):
+        raise ValueError("an API key is printable ASCII")
+    return key
 
 
 def _number(text):

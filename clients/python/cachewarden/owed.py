@@ -10,8 +10,10 @@ log = logging.getLogger("cachewarden")
 
 MOST = 10000
 # The scope of a user is their number. While the clear of one whose number is not known yet is owed, nobody's view is
-# used.
-UNKNOWN_USER = "unknown user"
+# used. Who sends requests with made-up tokens shall not leave others without room.
+UNKNOWN_USER, UNKNOWN_CALLER = "unknown user", "unknown caller"
+UNKNOWN = {UNKNOWN_USER, UNKNOWN_CALLER}
+MOST_CALLERS = 1000
 
 
 class Owed:
@@ -29,9 +31,11 @@ class Owed:
     def add(self, scope, name, work):
         """work() is True when it is done, whatever came of it. Of one scope and name the last is kept."""
         with self._lock:
-            is_new = name not in self._scopes.get(scope, ())
-            if is_new and self._count >= MOST:
-                log.error("%s keeps what is out of date: %d clears wait already", name, MOST)
+            names = self._scopes.get(scope, ())
+            is_new = name not in names
+            is_full = self._count >= MOST or scope == UNKNOWN_CALLER and len(names) >= MOST_CALLERS
+            if is_new and is_full:
+                log.error("%s keeps what is out of date: %d clears wait already", name, self._count)
                 return
             self._count += is_new
             self._scopes.setdefault(scope, {})[name] = work
@@ -46,7 +50,7 @@ class Owed:
         return tuple(self._scopes)
 
     def holds_a_user(self):
-        return any(type(scope) is int or scope == UNKNOWN_USER for scope in self.scopes())
+        return any(type(scope) is int or scope in UNKNOWN for scope in self.scopes())
 
     def wait(self, timeout):
         """Until nothing is owed. False: something still was after so many seconds."""

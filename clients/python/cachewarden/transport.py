@@ -22,6 +22,10 @@ class Unavailable(Exception):
     """There is no answer that can be used; why."""
 
 
+class Unsendable(Unavailable):
+    """It cannot be asked, now or later."""
+
+
 class Origin(NamedTuple):
     """Where a service is."""
 
@@ -79,7 +83,7 @@ class Transport:
         try:
             data = request.bytes_for(self._origin)
         except ValueError as error:
-            raise Unavailable(f"this cannot be asked: {error}") from error
+            raise Unsendable(f"this cannot be asked: {error}") from error
         if not self._breaker.allows(time.monotonic()):
             raise Unavailable("it did not answer a moment ago")
         try:

@@ -3,8 +3,10 @@
 import re
 from typing import NamedTuple, Optional
 
-# The session of a browser that signed in at Cachewarden. Cookies of other things are nobody's.
-_SESSION = re.compile(r"(?:^|;)[ \t]*__Host-cachewarden[ \t]*=")
+# The session of a browser that signed in at Cachewarden. Cookies of other things are nobody's, and stay here.
+_SESSION = "__Host-cachewarden"
+# What can be a credential. Longer than any token is: sent on, it would be an attack on the service.
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]{1,16400}")
 
 
 class View(NamedTuple):
@@ -39,11 +41,17 @@ def credential_of(headers):
     """
     authorization = headers.get("Authorization") or ""
     if authorization[:7].lower() == "bearer ":
-        return {"Authorization": authorization}
-    cookie = headers.get("Cookie") or ""
-    if _SESSION.search(cookie):
+        return _sendable({"Authorization": authorization})
+    pairs = (headers.get("Cookie") or "").split(";")
+    session = "; ".join(pair.strip() for pair in pairs if pair.partition("=")[0].strip() == _SESSION)
+    if session:
         # With a write the session has to prove that a page of ours sends it.
         proof = {name: headers.get(name) for name in ("Origin", "X-XSRF-TOKEN")}
-        return {"Cookie": cookie, **{name: value for name, value in proof.items() if value}}
+        return _sendable({"Cookie": session, **{name: value for name, value in proof.items() if value}})
     key = headers.get("X-API-Key")
-    return {"X-API-Key": key} if key else {}
+    return _sendable({"X-API-Key": key}) if key else {}
+
+
+def _sendable(credential):
+    """Itself, or nothing: no good one looks like that."""
+    return credential if all(map(_VALUE.fullmatch, credential.values())) else {}
