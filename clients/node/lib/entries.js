@@ -13,7 +13,6 @@ export class Entries {
   #namespace;
   #waitMs;
   #flights = new Flights();
-  #mayWait = true;
 
   constructor(service, { credential, namespace, waitMs = 250 }) {
     this.#service = service;
@@ -30,14 +29,6 @@ export class Entries {
   // { isHit, value, lease, isRefresh, ageS, ttlS }. With a lease the caller is to fill it: set(label, value,
   // { lease }). waitMs: how long to wait for somebody else who is at it.
   async read(label, { models, waitMs } = {}) {
-    const found = await this.#read(label, { models, waitMs: this.#mayWait ? waitMs : undefined });
-    if (found !== null) return found;
-    this.#mayWait = false;
-    return this.#read(label, { models });
-  }
-
-  // null: the service does not know how to wait.
-  async #read(label, { models, waitMs }) {
     const request = this.#request("GET", label, { model: modelsOf(models), wait_ms: timeOf("waitMs", waitMs) });
     if (request === null) return miss();
     const answer = await this.#service.ask({ ...request, mayRepeat: true, extraMs: waitMs ?? 0 });
@@ -46,7 +37,6 @@ export class Entries {
     const state = headers["x-cache"];
     if (status === 200 && state === "HIT") return this.#hit(label, answer);
     if (status === 404 && state === "MISS") return miss(leaseIn(headers));
-    if (status === 400 && waitMs !== undefined && answer.body.includes("wait_ms")) return null;
     this.#unexpected(answer, request);
     return miss();
   }

@@ -5,6 +5,7 @@ import { createRequire } from "node:module";
 import { after, beforeEach, test } from "node:test";
 
 import { until } from "./client.mjs";
+import { promised } from "./stand_in.mjs";
 import { MongoStandIn } from "./mongo_stand_in.mjs";
 import { Cachewarden } from "../../../clients/node/lib/index.js";
 import { cachePlugin } from "../../../clients/node/lib/mongoose.js";
@@ -64,6 +65,34 @@ test("what was read before a clear is never served", async () => {
     assert.equal(await cache.set("a", "old", { models: "Order", lease }), true);
     assert.equal(await cache.get("a"), undefined);
   }
+});
+
+test("another process waits for the fill", async () => {
+  const isReading = promised();
+  let reading;
+  const first = cache.remember("a", { ttl: 60 }, async () => {
+    reading = other.read("a", { waitMs: 60_000 });
+    isReading.resolve();
+    await after_(50);
+    return "first";
+  });
+  await isReading.promise;
+  assert.equal((await reading).value, "first");
+  assert.equal(await first, "first");
+});
+
+test("one of many readers is to fill it anew before its end", async () => {
+  await until(async () => {
+    const { lease } = await cache.read("a");
+    await after_(300); // so long a fill takes
+    await cache.set("a", "value", { ttl: 1, lease });
+    for (;;) {
+      const found = await cache.read("a");
+      if (!found.isHit) return false; // too slow a machine, or too much luck
+      if (found.isRefresh) return found.value === "value" && found.lease !== null;
+      await after_(5);
+    }
+  });
 });
 
 test("queries of Mongoose are cached, until a write", async () => {

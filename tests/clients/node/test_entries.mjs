@@ -214,18 +214,6 @@ test("another process that fills is waited for", async () => {
   other.close();
 });
 
-test("a service that does not know how to wait is asked without", async () => {
-  standIn.answer = (request, response) => {
-    if (!request.url.includes("wait_ms")) return false;
-    const body = '{"detail":"wait_ms: Unknown parameter."}';
-    response.writeHead(400, { "content-type": "application/problem+json", "content-length": body.length }).end(body);
-    return true;
-  };
-  for (const turn of [1, 2]) assert.equal(await client.remember("a", {}, () => turn), 1);
-  assert.equal(standIn.count("GET"), 3);
-  assert.deepEqual(client.told, []);
-});
-
 test("what is no JSON is given, and not cached", async () => {
   const loop = {};
   loop.self = loop;
