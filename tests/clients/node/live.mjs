@@ -67,6 +67,39 @@ test("what was read before a clear is never served", async () => {
   }
 });
 
+test("nobody gets what is older than a clear that was heard before they asked", async () => {
+  let source = 0; // raised by each write
+  let heard = 0; // what every reader must see, at least
+  let isOver = false;
+  let reads = 0;
+  const random = (max) => Math.floor(Math.random() * max);
+  const pause = () => (random(2) === 0 ? null : after_(random(4)));
+  const fill = async () => {
+    const value = source;
+    await pause();
+    return value;
+  };
+  const readers = Array.from({ length: 8 }, async (_, at) => {
+    for (; !isOver; reads++) {
+      const least = heard;
+      const value = await (at % 2 ? cache : other).remember("a", { ttl: 60, models: ["Order"], waitMs: 20 }, fill);
+      assert.ok(value >= least, `${value} after a clear of ${least}`);
+      await pause();
+    }
+  });
+  for (let write = 0; write < 200; write++) {
+    const written = ++source;
+    const clear = [() => cache.clearModel("Order"), () => other.clear(), () => cache.forget("a")][random(3)];
+    assert.notEqual(await clear(), null);
+    if (clear.toString().includes("forget")) continue; // a fill under way may bring it back
+    heard = written;
+    await pause();
+  }
+  isOver = true;
+  await Promise.all(readers);
+  assert.ok(reads > 0);
+});
+
 test("another process waits for the fill", async () => {
   const isReading = promised();
   let reading;
