@@ -1,7 +1,7 @@
 /* What a value of each kind must look like, and what is said of one that does not. */
 #include "params_private.h"
 
-#include "cachewarden/namespace.h"
+#include "cachewarden/entries.h"
 
 #include <inttypes.h>
 
@@ -36,36 +36,6 @@ static bool is_stream_id(struct str s)
            str_to_int64(rest, 0, INT64_MAX, &sequence) && (time_ms > 0 || sequence > 0);
 }
 
-static bool is_dots(struct str part)
-{
-    return str_eq(part, STR(".")) || str_eq(part, STR(".."));
-}
-
-/*
- * "a/../b" in a path is "a%2F..%2Fb". A proxy that decodes before it normalises makes another path of
- * it, and another permission than the one it asked for may be what that path needs.
- */
-static bool has_dots(struct str label)
-{
-    struct str rest = label, part;
-
-    while (str_split(&rest, '/', &part)) {
-        if (is_dots(part))
-            return true;
-    }
-    return false;
-}
-
-static bool is_label(const struct param_spec *spec, struct str text)
-{
-    return is_text(text, 512) && (spec->place != PLACE_PATH || !has_dots(text));
-}
-
-static bool is_model(struct str text)
-{
-    return is_text(text, 128) && str_find(text, '/') < 0 && !is_dots(text);
-}
-
 static bool is_namespace(struct str text, int64_t *user_id_out)
 {
     struct namespace space;
@@ -95,9 +65,9 @@ bool param_fits(const struct param_spec *spec, struct str text, int64_t *integer
     case PARAM_TEXT:
         return is_text(text, 255);
     case PARAM_LABEL:
-        return is_label(spec, text);
+        return spec->place == PLACE_PATH ? entry_is_label(text) : is_text(text, ENTRY_LABEL_MAX);
     case PARAM_MODEL:
-        return is_model(text);
+        return entry_is_model(text);
     case PARAM_NAMESPACE:
         return is_namespace(text, integer_out);
     case PARAM_END:

@@ -112,6 +112,8 @@ struct control_part {
     enum err (*take)(void *with, const struct pipeline *pipeline, struct error *error);
     void *with;
     bool writes; /* it is sent as a PIPELINE_WRITE */
+    /* As control_observe: nothing is repaired. ERR_NOT_FOUND: there is no control data. */
+    bool is_passive;
 };
 /* control_status of any namespace, with this part (NULL: none). An application's is always enabled. */
 CW_MUST_CHECK enum err control_look(struct app *app, struct arena *arena,

@@ -245,13 +245,19 @@ enum err control_look(struct app *app, struct arena *arena, const struct namespa
                       const struct control_part *part, int64_t deadline_ns,
                       struct cache_state *state_out, struct error *error)
 {
-    return run_for((struct operation){.app = app,
-                                      .arena = arena,
-                                      .whose = *whose,
-                                      .part = part,
-                                      .deadline_ns = deadline_ns,
-                                      .error = error},
-                   state_out);
+    bool is_passive = part && part->is_passive;
+
+    if (is_passive)
+        deadline_ns += VERSION_GUARD_PASSIVE_MS * NS_PER_MS;
+    return run_for(
+        (struct operation){.app = app,
+                           .arena = arena,
+                           .mode = is_passive ? VERSION_GUARD_PASSIVE : VERSION_GUARD_REPAIRS,
+                           .whose = *whose,
+                           .part = part,
+                           .deadline_ns = deadline_ns,
+                           .error = error},
+        state_out);
 }
 
 enum err control_observe(struct app *app, struct arena *arena, int64_t user_id,

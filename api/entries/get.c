@@ -115,7 +115,12 @@ enum err entries_get(const struct entry_request *request, struct entry_found *fo
     struct reading reading = {.look = {.request = request}};
     enum err err = entry_read(&reading, found_out);
 
-    if (err == ERR_OK)
+    if (err == ERR_NOT_FOUND && request->is_passive) { /* no control data, so no entries */
+        error_clear(request->error);
+        *found_out = (struct entry_found){.is_enabled = true};
+        return ERR_OK;
+    }
+    if (err == ERR_OK && !request->is_passive)
         err = found_out->is_hit ? offer_refresh(&reading, found_out)
                                 : answer_miss(&reading, found_out);
     if (err == ERR_OK)

@@ -79,6 +79,7 @@ enum err entry_look(struct entry_look *look)
     const struct control_part part = {.add = add_part,
                                       .take = take_part,
                                       .with = look,
+                                      .is_passive = request->is_passive,
                                       .writes = look->keeps_models ||
                                                 (look->writes && !entries->owns_pool)};
     struct cache_state state;

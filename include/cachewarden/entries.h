@@ -27,6 +27,11 @@ struct app;
 #define ENTRY_MODEL_TTL_MAX_S (INT64_C(30) * 86400)
 #define LEASE_LIFE_S          3600
 
+/* 1 to ENTRY_LABEL_MAX bytes of UTF-8 without control characters; no part between slashes is "." or "..". */
+bool entry_is_label(struct str text);
+/* The same, 1 to ENTRY_MODEL_MAX bytes, and no slash. */
+bool entry_is_model(struct str text);
+
 /* What every operation is told: where, and how long it may take. */
 struct entry_request {
     struct app *app;
@@ -34,6 +39,7 @@ struct entry_request {
     int64_t deadline_ns;
     struct error *error;
     struct namespace space;
+    bool is_passive;  /* of a command that only reads: nothing is written anywhere, nor repaired */
     struct str label; /* 1 to ENTRY_LABEL_MAX bytes; not for what is about the whole namespace */
     /* Up to ENTRY_MODELS_MAX, none twice. Of a read: those that a fill will name. */
     const struct str *models;
