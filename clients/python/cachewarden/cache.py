@@ -50,7 +50,6 @@ class Cache:
     def __init__(self, transport, owed, credential, namespace=None, is_of_user=False):
         self._transport, self._owed, self._is_of_user = transport, owed, is_of_user
         self._credential, self._namespace = dict(credential), namespace
-        self._may_wait = True
         self._scope = ("entries", tuple(self._credential.items()), namespace)
 
     def remember(self, label, *, fill, ttl=None, models=(), wait_ms=WAIT_MS):
@@ -84,13 +83,10 @@ class Cache:
     def find(self, label, models=(), wait_ms=0):
         """What remember() is made of: a Found."""
         query = [("model", model) for model in _names(models)]
-        waits = [("wait_ms", wait_ms)] if wait_ms and self._may_wait else []
-        answer = self._read("GET", self._entry(label, query + waits), wait_ms)
+        query += [("wait_ms", wait_ms)] if wait_ms else []
+        answer = self._read("GET", self._entry(label, query), wait_ms)
         if answer is None:
             return Found(self, label)
-        if waits and answer.status == 400 and b"wait_ms" in answer.body:
-            self._may_wait = False  # a service that does not know how to
-            return self.find(label, models)
         lease, says = answer.get("x-cache-lease"), answer.get("x-cache")
         if answer.status == 404 and says == "MISS":
             return Found(self, label, lease=lease)

@@ -49,13 +49,6 @@ class Remembering(unittest.TestCase):
             self.assertEqual(cache_of(server).remember("a", fill=self.fill, wait_ms=50), "old")
             self.assertEqual(server.paths(), ["/api/v1/entries/a?wait_ms=50"])
 
-    def test_asks_a_service_that_cannot_wait_without(self):
-        refusal = answer(400, {}, b'{"detail":"wait_ms: There is no such parameter."}')
-        with StandIn(script(refusal, hit(), hit())) as server:
-            cache = cache_of(server)
-            self.assertEqual([cache.remember("a", fill=self.fill) for _ in range(2)], ["old", "old"])
-            self.assertEqual(server.paths(), ["/api/v1/entries/a?wait_ms=200"] + ["/api/v1/entries/a"] * 2)
-
     def test_fills_what_is_not_with_the_lease(self):
         value, filled, requests = self.remember([MISS, STORED])
         self.assertEqual((value, filled), ("new", 1))
