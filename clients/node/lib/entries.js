@@ -26,6 +26,13 @@ export class Entries {
     return (await this.read(label, options)).value;
   }
 
+  async exists(label) {
+    const request = this.#request("HEAD", label);
+    if (request === null) return false;
+    const answer = await this.#service.ask({ ...request, mayRepeat: true });
+    return answer?.status === 200 && answer.headers["x-cache"] === "HIT";
+  }
+
   // { isHit, value, lease, isRefresh, ageS, ttlS }. With a lease the caller is to fill it: set(label, value,
   // { lease }). waitMs: how long to wait for somebody else who is at it.
   async read(label, { models, waitMs } = {}) {

@@ -77,6 +77,7 @@ export interface Job {
 /** Values by label, in one namespace. Without an answer of the service everything is a miss, false or null. */
 export class Entries {
   get<Value = unknown>(label: string, options?: ReadOptions): Promise<Value | undefined>;
+  exists(label: string): Promise<boolean>;
   read<Value = unknown>(label: string, options?: ReadOptions): Promise<Found<Value>>;
   /** Bytes stay bytes (a Buffer), text stays text, everything else is JSON. */
   set(label: string, value: unknown, options?: SetOptions): Promise<boolean>;

@@ -146,8 +146,9 @@ test("queries of Mongoose are cached, until a write", async () => {
 test("only where nothing is", async () => {
   assert.equal(await cache.set("a", 1, { onlyIfAbsent: true }), true);
   assert.equal(await cache.set("a", 2, { onlyIfAbsent: true }), false);
-  assert.equal(await cache.get("a"), 1);
+  assert.deepEqual([await cache.get("a"), await cache.exists("a")], [1, true]);
   await cache.clear();
+  assert.equal(await cache.exists("a"), false);
   assert.equal(await cache.set("a", 3, { onlyIfAbsent: true }), true);
 });
 

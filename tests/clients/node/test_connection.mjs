@@ -158,6 +158,7 @@ test("a new connection that is closed is not asked again", async () => {
   const client = clientOf(standIn, { pauseMs: 3_600_000 });
   closeOnce();
   assert.equal(await client.get("a"), undefined);
+  assert.equal(await client.exists("a"), false);
   assert.equal(standIn.asked.length, 1);
   client.close();
 });

@@ -233,7 +233,9 @@ test("forget, clear, and store only where nothing is", async () => {
   assert.equal(await client.set("a", 1, { onlyIfAbsent: true }), true);
   assert.equal(await client.set("a", 2, { onlyIfAbsent: true }), false);
   assert.equal(await client.get("a"), 1);
+  assert.equal(await client.exists("a"), true);
   assert.equal(await client.forget("a"), true);
+  assert.equal(await client.exists("a"), false);
   assert.equal(await client.forget("a"), false);
   await client.set("a", 1);
   assert.equal(await client.clear(), 2);
