@@ -20,7 +20,8 @@ static enum err offer_refresh(struct reading *reading, struct entry_found *found
     uint64_t drawn;
     bool is_ours, is_good;
 
-    if (!refresh_may_be_due(reading->fill_ms, reading->left_ms))
+    if (reading->look.request->is_question ||
+        !refresh_may_be_due(reading->fill_ms, reading->left_ms))
         return ERR_OK;
     random_bytes(&drawn, sizeof drawn);
     if (!refresh_is_due(reading->fill_ms, reading->left_ms, drawn))
@@ -98,11 +99,12 @@ static int64_t wait_end_ns(const struct entry_request *request)
 
 static enum err answer_miss(struct reading *reading, struct entry_found *found_out)
 {
+    const struct entry_request *request = reading->look.request;
     bool is_over = false;
     enum err err = ERR_OK;
 
-    if (reading->look.request->wait_ms > 0 && found_out->is_enabled) {
-        int64_t until_ns = wait_end_ns(reading->look.request);
+    if (request->wait_ms > 0 && found_out->is_enabled && !request->is_question) {
+        int64_t until_ns = wait_end_ns(request);
         err = try_to_be_first(reading, found_out, &is_over);
         if (err == ERR_OK && !is_over)
             err = wait_for_fill(reading, until_ns, &is_over, found_out);

@@ -101,6 +101,7 @@ enum err op_entries_get(struct call *call)
     enum err err = begin(call, true, true, &request);
 
     request.wait_ms = call_param(call, "wait_ms")->integer;
+    request.is_question = call->is_head;
     if (err == ERR_OK)
         err = entries_get(&request, &found);
     if (err != ERR_OK)

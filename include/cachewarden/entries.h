@@ -44,6 +44,8 @@ struct entry_request {
     /* Up to ENTRY_MODELS_MAX, none twice. Of a read: those that a fill will name. */
     const struct str *models;
     size_t model_count;
+    /* of a read that fills nothing: it is neither asked to fill anew, nor taken for the first of many */
+    bool is_question;
     int64_t wait_ms; /* of a read: how long a miss waits for another's fill; never beyond the deadline */
 };
 

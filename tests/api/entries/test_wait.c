@@ -202,6 +202,36 @@ START_TEST(one_reader_of_many_fills_anew)
 }
 END_TEST
 
+static struct entry_found ask_whether(int node, int64_t wait_ms)
+{
+    struct entry_request request = ask_on(node, alice, "k", NULL);
+    struct entry_found found;
+
+    request.is_question = true;
+    request.wait_ms = wait_ms;
+    expect_ok(entries_get(&request, &found));
+    return found;
+}
+
+/* Who only asks whether it is there would keep others from filling it. */
+START_TEST(a_question_is_not_asked_to_fill)
+{
+    struct entry_found found = ask_whether(0, PATIENCE_MS);
+
+    ck_assert(!found.is_hit && found.lease.len > 0);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:{u:7}:c:k"), 0);
+    found = get_waiting(1, PATIENCE_MS); /* the first of those who fill */
+    ck_assert(!found.is_hit);
+    ck_assert(!ask_whether(0, PATIENCE_MS).is_hit); /* and does not wait for it */
+
+    put_slowly(3000000, 600);
+    for (int i = 0; i < 20; i++) {
+        found = ask_whether(i % 2, 0);
+        ck_assert(found.is_hit && !found.is_refresh && found.lease.len == 0);
+    }
+}
+END_TEST
+
 START_TEST(long_before_the_end_nobody_does)
 {
     put_slowly(100, 3600);
@@ -250,6 +280,7 @@ int main(void)
     tcase_add_test(all, who_waited_in_vain_gets_a_lease_of_its_own);
     tcase_add_test(all, a_fill_that_is_void_ends_the_wait);
     tcase_add_test(all, one_reader_of_many_fills_anew);
+    tcase_add_test(all, a_question_is_not_asked_to_fill);
     tcase_add_test(all, long_before_the_end_nobody_does);
     tcase_add_test(all, a_lease_of_a_refresh_is_one_like_any_other);
     tcase_add_test(all, a_redis_that_takes_no_writes_still_serves);
