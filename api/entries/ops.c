@@ -3,6 +3,7 @@
 
 #include "cachewarden/app.h"
 #include "cachewarden/call.h"
+#include "cachewarden/jobs.h"
 #include "entries/entries_private.h"
 #include "etag.h"
 #include "ops.h"
@@ -215,6 +216,27 @@ enum err op_entries_increment(struct call *call)
 
 /* ---- clears ---- */
 
+/* What was started is recorded; what came of it is, when it ends. */
+static enum err start_job(struct call *call, const struct namespace *space, struct str pattern)
+{
+    const struct job_order order = {
+        .target = job_target_of_entries(call->arena, space),
+        .pattern = pattern,
+        .principal = &call->principal,
+        .client_address = call->client_address,
+        .request_id = call->request_id,
+        .part = audit_part_of(call),
+    };
+    char target[JOB_AUDIT_TARGET_SIZE];
+    struct job job;
+    enum err err =
+        jobs_start(call->app, call->arena, &order, call->deadline_ns, &job, &call->error);
+
+    audit_clear(call, job_audit_target(namespace_text(call->arena, space), pattern, target), err,
+                -1);
+    return err == ERR_OK ? jobs_answer_started(call, &job) : err;
+}
+
 enum err op_entries_clear(struct call *call)
 {
     struct json_writer *json = &call->reply.json;
@@ -224,6 +246,8 @@ enum err op_entries_clear(struct call *call)
 
     if (err != ERR_OK)
         return err;
+    if (call_param(call, "pattern")->given)
+        return start_job(call, &request.space, call_param(call, "pattern")->text);
     err = entries_clear(&request, &generation);
     audit_clear(call, namespace_text(call->arena, &request.space), err,
                 err == ERR_OK ? generation : -1);

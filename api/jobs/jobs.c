@@ -5,14 +5,17 @@
 #include "cachewarden/clock.h"
 #include "cachewarden/log.h"
 #include "control/installation.h"
+#include "entries/entries_private.h"
 #include "jobs/glob.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { GIVE_UP_MS = 60000 };
 
-#define TARGET_CACHE STR("cache:")
+#define TARGET_CACHE   STR("cache:")
+#define TARGET_ENTRIES STR("entries:")
 
 /* ---- life ---- */
 
@@ -61,19 +64,51 @@ struct str job_target_of_cache(struct arena *arena, struct str name)
     return str_format(arena, "cache:%.*s", STR_ARG(name));
 }
 
+struct str job_target_of_entries(struct arena *arena, const struct namespace *space)
+{
+    struct str name = namespace_text(arena, space);
+
+    return name.ptr ? str_format(arena, "entries:%.*s", STR_ARG(name)) : STR_NONE;
+}
+
+static bool find_cache(const struct app *app, struct str name, struct job_ground *ground_out)
+{
+    const struct target *cache = caches_find(app->caches, name);
+
+    if (!cache || cache->kind != CACHE_PREFIX)
+        return false;
+    ground_out->pool = cache->pool;
+    ground_out->literal = cache->prefix;
+    return true;
+}
+
+static bool find_entries(const struct app *app, struct arena *arena, struct str name,
+                         struct job_ground *ground_out)
+{
+    struct namespace space;
+
+    if (!app->entries || !namespace_parse(name, &space))
+        return false;
+    struct key start = key_entries(&space);
+    ground_out->pool = app->entries->pool;
+    ground_out->literal = str_dup(arena, key_str(&start));
+    return true;
+}
+
 enum err job_ground_find(struct app *app, struct arena *arena, struct str target,
                          struct str pattern, struct job_ground *ground_out, struct error *error)
 {
-    const struct target *cache = NULL;
+    bool is_cache = str_starts(target, TARGET_CACHE);
+    struct str name = str_sub(target, is_cache ? TARGET_CACHE.len : TARGET_ENTRIES.len, target.len);
 
-    if (str_starts(target, TARGET_CACHE))
-        cache = caches_find(app->caches, str_sub(target, TARGET_CACHE.len, target.len));
-    if (!cache || cache->kind != CACHE_PREFIX)
-        return error_set(error, ERR_NOT_FOUND, "There is nothing named %.*s with a prefix.",
+    *ground_out = (struct job_ground){0};
+    if (!(is_cache
+              ? find_cache(app, name, ground_out)
+              : str_starts(target, TARGET_ENTRIES) && find_entries(app, arena, name, ground_out)))
+        return error_set(error, ERR_NOT_FOUND, "There is nothing named %.*s for a job.",
                          STR_ARG(str_sub(target, 0, 100)));
-    ground_out->pool = cache->pool;
-    ground_out->literal = cache->prefix;
-    ground_out->match = glob_behind(arena, cache->prefix, pattern);
+    if (ground_out->literal.ptr)
+        ground_out->match = glob_behind(arena, ground_out->literal, pattern);
     return ground_out->match.ptr
                ? ERR_OK
                : error_set_detail(error, ERR_NO_MEMORY, "no memory for a pattern");
@@ -181,6 +216,13 @@ enum err jobs_list(struct app *app, struct arena *arena, int64_t deadline_ns, st
 
 /* ---- end ---- */
 
+struct str job_audit_target(struct str space, struct str pattern,
+                            char buffer[JOB_AUDIT_TARGET_SIZE])
+{
+    snprintf(buffer, JOB_AUDIT_TARGET_SIZE, "%.*s pattern:%.*s", STR_ARG(space), STR_ARG(pattern));
+    return str_from(buffer);
+}
+
 void job_audit_end(struct app *app, const struct job_record *record, const char *result)
 {
     const struct principal who = {
@@ -190,13 +232,16 @@ void job_audit_end(struct app *app, const struct job_record *record, const char 
         .name = record->job.by};
     const struct job *job = &record->job;
     bool is_cache = str_starts(job->target, TARGET_CACHE);
+    struct str name =
+        str_sub(job->target, is_cache ? TARGET_CACHE.len : TARGET_ENTRIES.len, job->target.len);
+    char target[JOB_AUDIT_TARGET_SIZE];
     const struct audit_record entry = {
         .part = record->part,
         .principal = &who,
         .client_address = record->client_address,
         .request_id = record->request_id,
         .route = "job.end",
-        .target = is_cache ? str_sub(job->target, TARGET_CACHE.len, job->target.len) : job->target,
+        .target = is_cache ? name : job_audit_target(name, job->pattern, target),
         .result = result,
         .count = job->removed,
         .is_flush = is_cache && strcmp(result, "ok") == 0,

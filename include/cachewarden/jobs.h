@@ -25,7 +25,7 @@ struct job {
     int64_t progress;                /* in millionths */
     int64_t started_ms, finished_ms; /* wall clock; finished 0: not yet */
     bool only_counts;
-    struct str target;  /* "cache:sessions" */
+    struct str target;  /* "cache:sessions", "entries:app:shop" */
     struct str pattern; /* of what is behind the target's own prefix; empty: everything */
     struct str by;      /* the name of who started it */
     struct str starter; /* who that is, for job_is_of */
@@ -41,8 +41,14 @@ struct job_order {
     enum audit_part part; /* where its end is recorded */
 };
 
-/* "cache:NAME": the named cache, which has a prefix. In the arena; {NULL,0} when memory is out. */
+/* "cache:NAME": the named cache, which has a prefix; "entries:app:shop": the entries of a namespace, whose
+ * labels the pattern is of. In the arena; {NULL,0} when memory is out. */
 struct str job_target_of_cache(struct arena *arena, struct str name);
+struct str job_target_of_entries(struct arena *arena, const struct namespace *space);
+/* What the audit says of such a clear: "app:shop pattern:products:*", in the buffer; cut at its size. */
+#define JOB_AUDIT_TARGET_SIZE 256
+struct str job_audit_target(struct str space, struct str pattern,
+                            char buffer[JOB_AUDIT_TARGET_SIZE]);
 
 /*
  * Starts a job: it is known to every node when this returns. ERR_BAD_INPUT: the pattern. ERR_NOT_FOUND: there

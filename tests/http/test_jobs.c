@@ -158,6 +158,90 @@ START_TEST(one_at_a_time_and_its_starters)
 }
 END_TEST
 
+/* ---- clears by pattern ---- */
+
+static void put(const char *label, const char *who)
+{
+    char target[128];
+    const char *headers[] = {who, "Content-Type: text/plain", NULL};
+    snprintf(target, sizeof target, "/api/v1/entries/%s", label);
+    ck_assert_int_eq(http_send(stand.http, "PUT", target, headers, "x", 1)->status / 100, 2);
+}
+
+static void expect_entry(const char *label, const char *who, int status)
+{
+    char target[128];
+    snprintf(target, sizeof target, "/api/v1/entries/%s", label);
+    expect_status(http_get(stand.http, target, who), status);
+}
+
+static bool is_over(const void *with)
+{
+    const struct watched *watched = with;
+    read_job(http_get(stand.http, watched->location, stand.alice.bearer)->body, watched->seen);
+    return strcmp(watched->seen->state, "running") != 0;
+}
+
+/* As alice. */
+static void clear(const char *query, int removed)
+{
+    char target[128], location[96];
+    struct seen seen;
+    struct watched watched = {location, stand.http, &seen, true};
+    snprintf(target, sizeof target, "/api/v1/entries%s", query);
+    const struct http_reply *reply = http_call(stand.http, "DELETE", target, stand.alice.bearer);
+    expect_status(reply, 202);
+    snprintf(location, sizeof location, "%s", http_header(reply, "Location"));
+    stand_wait(is_over, &watched, "the job has ended");
+    ck_assert_str_eq(seen.state, "done");
+    ck_assert_int_eq(seen.removed, removed);
+    expect_status(http_get(stand.http, location, stand.bob.bearer), 403);
+}
+
+START_TEST(labels_that_match_are_dropped)
+{
+    static const char *const bad[] = {"?pattern=",           "?pattern=%0a", "?pattern=%ff",
+                                      "?pattern=a*b*c*d*e*", "?patern=*",    "?pattern=a&pattern=b",
+                                      "?pattern=*&x=1",      "?pattern"};
+    static const char *const labels[] = {"products:1", "products:22", "users:1",
+                                         "a%2Fb",      "%2A",         "%5B"};
+    char target[96], shop[STAND_KEY_SIZE];
+    open_with("limits: { enabled = false; };\n" CONFIG);
+    stand_key(&stand, shop, "shop",
+              (const char *const[]){"--scope", "entries", "--namespace", "shop", NULL});
+    for (size_t i = 0; i < sizeof labels / sizeof *labels; i++) {
+        put(labels[i], stand.alice.bearer);
+        put(labels[i], stand.bob.bearer);
+        put(labels[i], shop);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        snprintf(target, sizeof target, "/api/v1/entries%s", bad[i]);
+        expect_status(http_call(stand.http, "DELETE", target, stand.alice.bearer), 400);
+    }
+    for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
+        expect_entry(labels[i], stand.alice.bearer, 200);
+    expect_status(http_call(stand.http, "DELETE", "/api/v1/entries?pattern=*&namespace=app:shop",
+                            stand.alice.bearer),
+                  403);
+    clear("?pattern=products:*", 2);
+    expect_entry("products:1", stand.alice.bearer, 404);
+    expect_entry("users:1", stand.alice.bearer, 200);
+    clear("?pattern=%5C*", 1);
+    expect_entry("%2A", stand.alice.bearer, 404);
+    clear("?pattern=%5B%5B%5D", 1);
+    expect_entry("%5B", stand.alice.bearer, 404);
+    clear("?pattern=a%2F?", 1);
+    clear("?pattern=*", 1);
+    for (size_t i = 0; i < sizeof labels / sizeof *labels; i++) {
+        expect_entry(labels[i], stand.alice.bearer, 404);
+        expect_entry(labels[i], stand.bob.bearer, 200);
+        expect_entry(labels[i], shop, 200);
+    }
+    expect_status(http_get(stand.http, "/auth/me", stand.alice.bearer), 200);
+    stand_close(&stand);
+}
+END_TEST
+
 /* ---- nodes ---- */
 
 static void start_other(struct cw_server *other)
@@ -227,6 +311,7 @@ int main(void)
     TCase *all = tcase_create("jobs");
     tcase_add_test(all, a_prefix_is_emptied);
     tcase_add_test(all, one_at_a_time_and_its_starters);
+    tcase_add_test(all, labels_that_match_are_dropped);
     tcase_add_test(all, another_node_goes_on_after_a_kill);
     tcase_add_test(all, a_stopped_node_hands_its_job_over);
     suite_add_tcase(suite, all);

@@ -60,6 +60,40 @@ START_TEST(what_looks_like_a_pattern_is_none)
 }
 END_TEST
 
+/* A pattern is of labels, and of one namespace's; nothing else of ours is reached, whatever it says. */
+START_TEST(labels_of_one_namespace)
+{
+    static const struct {
+        const char *pattern;
+        int removed;
+    } cases[] = {{"products:*", 2}, {"*", 5},    {"products:?", 1}, {"[ab]*", 1}, {"[*]", 1},
+                 {"nothing", 0},    {"cw:*", 0}, {"}:m", 0},        {"\\*", 1}};
+    struct job job;
+    struct error error;
+    open_jobs_node(0, true, 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        redis_server_do(redis,
+                        "MSET cw:{u:7}:e:products:1 x cw:{u:7}:e:products:10 x cw:{u:7}:e:a x "
+                        "cw:{u:7}:e:other x cw:{u:7}:e:* x cw:{u:77}:e:products:1 x "
+                        "cw:{app:7}:e:products:1 x cw:{u:7}:s:products:1 x");
+        redis_server_do(redis, "HSET cw:{u:7} clears 1");
+        redis_server_do(redis, "HSET cw:{u:7}:m base 1");
+        ck_assert_int_eq(try_start_on(0, "entries:user:7", cases[i].pattern, false, &job, &error),
+                         ERR_OK);
+        struct job end = await_end(0, job.id);
+        expect_done(&end, cases[i].removed);
+        ck_assert_int_eq(matching(redis, "cw:{u:7}:e:*"), 5 - cases[i].removed);
+        ck_assert_int_eq(redis_server_ask_integer(redis,
+                                                  "EXISTS cw:{u:77}:e:products:1 "
+                                                  "cw:{app:7}:e:products:1 cw:{u:7}:s:products:1 "
+                                                  "cw:{u:7} cw:{u:7}:m"),
+                         5);
+    }
+    audit_records_drain(&nodes[0]);
+    audit_records_expect(redis, "clears", AUDIT_TARGET, "user:7 pattern:\\*");
+}
+END_TEST
+
 START_TEST(counting_removes_nothing)
 {
     struct job job;
@@ -310,6 +344,7 @@ int main(void)
     tcase_add_checked_fixture(all, open_case, close_case);
     tcase_add_test(all, all_that_begins_so_and_nothing_else);
     tcase_add_test(all, what_looks_like_a_pattern_is_none);
+    tcase_add_test(all, labels_of_one_namespace);
     tcase_add_test(all, counting_removes_nothing);
     tcase_add_test(all, an_empty_database_is_done_at_once);
     tcase_add_test(all, the_end_is_recorded_with_who_had_started_it);
