@@ -141,7 +141,7 @@ export class StandIn {
   }
 }
 
-const after = (ms) => new Promise((resolve) => setTimeout(resolve, Number(ms)));
+const after = (ms) => new Promise((resolve) => setTimeout(resolve, Number(ms)).unref());
 
 export function promised() {
   let resolve;

@@ -89,7 +89,8 @@ test("a service that hangs is waited for once", async () => {
   const client = clientOf(standIn, { timeoutMs: 50, pauseMs: 3_600_000 });
   for (let turn = 0; turn < 100; turn++)
     for (const [call, nothing] of Object.values(CALLS)) assert.deepEqual(await call(client), nothing);
-  assert.equal(standIn.asked.length, 1);
+  assert.ok(standIn.asked.length <= 1); // none, on a machine that needs longer for the first
+  assert.equal(client.told.filter(({ message }) => message.startsWith("no answer within")).length, 1);
   client.close();
 });
 
@@ -164,11 +165,10 @@ test("a new connection that is closed is not asked again", async () => {
 });
 
 test("a process that stood still blames nobody", async () => {
-  const client = clientOf(standIn, { timeoutMs: 500 });
+  const client = clientOf(standIn, { timeoutMs: 2000 });
   await client.set("a", 1);
   const answer = client.get("a");
-  const end = performance.now() + 1000;
-  while (performance.now() < end);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 4000);
   assert.equal(await answer, 1);
   client.close();
 });

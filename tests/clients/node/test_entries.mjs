@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 
-import { clientOf, until } from "./client.mjs";
+import { clientOf, PATIENCE_MS, until } from "./client.mjs";
 import { promised, StandIn } from "./stand_in.mjs";
 
 let standIn;
@@ -202,12 +202,12 @@ test("an early refresh that fails harms nobody", async () => {
 test("another process that fills is waited for", async () => {
   const other = clientOf(standIn);
   const isReady = promised();
-  const first = client.remember("a", {}, async () => {
+  const first = client.remember("a", { waitMs: PATIENCE_MS }, async () => {
     await isReady.promise;
     return "first";
   });
   await until(() => standIn.waiting.has("a"));
-  const second = other.remember("a", {}, () => "second");
+  const second = other.remember("a", { waitMs: PATIENCE_MS }, () => "second");
   await until(() => standIn.count("GET") === 2);
   isReady.resolve();
   assert.deepEqual(await Promise.all([first, second]), ["first", "first"]);
