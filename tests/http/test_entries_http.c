@@ -1,4 +1,5 @@
 /* What the cache service makes of HTTP: bytes and types, conditions, lengths, HEAD, labels, namespaces. */
+#include "patience.h"
 #include "stand.h"
 #include "suite.h"
 
@@ -164,7 +165,7 @@ START_TEST(too_large_is_said_before_it_is_read)
               "PUT " ENTRIES "/large HTTP/1.1\r\nHost: a\r\n%s\r\nContent-Length: %d\r\n"
               "Expect: 100-continue\r\n\r\n",
               key, MAX_BODY + 1);
-    const struct http_reply *reply = raw_reply(raw, 20000);
+    const struct http_reply *reply = raw_reply(raw, PATIENCE_MS);
     ck_assert_ptr_nonnull(reply);
     expect_status(reply, 413);
     raw_close(&raw);
@@ -180,11 +181,34 @@ START_TEST(a_body_cut_short_is_not_stored)
               "PUT " ENTRIES "/cut HTTP/1.1\r\nHost: a\r\n%s\r\nContent-Length: 10\r\n\r\nfour",
               key);
     raw_finish(raw);
-    const struct http_reply *reply = raw_reply(raw, 20000);
+    const struct http_reply *reply = raw_reply(raw, PATIENCE_MS);
     if (reply) /* else it was closed */
         ck_assert_int_eq(reply->status, 400);
     raw_close(&raw);
     expect_content(http_get(stand.http, ENTRIES "/cut", key), "text/plain", "whole", 5);
+}
+END_TEST
+
+/* Chunks are one body; what ends in their middle is none. */
+START_TEST(chunks)
+{
+    static const char head[] = "PUT " ENTRIES "/chunks HTTP/1.1\r\nHost: a\r\n%s\r\n"
+                               "Content-Type: a/b\r\nTransfer-Encoding: chunked\r\n\r\n";
+    struct raw *raw = raw_open(stand.server.port);
+
+    raw_print(raw, head, key);
+    raw_print(raw, "3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n");
+    const struct http_reply *reply = raw_reply(raw, PATIENCE_MS);
+    ck_assert_ptr_nonnull(reply);
+    expect_status(reply, 201);
+    raw_print(raw, head, key);
+    raw_print(raw, "3\r\nxyz\r\n4\r\nd");
+    raw_finish(raw);
+    reply = raw_reply(raw, PATIENCE_MS);
+    if (reply) /* else it was closed */
+        ck_assert_int_eq(reply->status, 400);
+    raw_close(&raw);
+    expect_content(http_get(stand.http, ENTRIES "/chunks", key), "a/b", "abcdefg", 7);
 }
 END_TEST
 
@@ -519,6 +543,7 @@ int main(void)
     tcase_add_test(shared, the_largest_body_and_one_byte_more);
     tcase_add_test(shared, too_large_is_said_before_it_is_read);
     tcase_add_test(shared, a_body_cut_short_is_not_stored);
+    tcase_add_test(shared, chunks);
     tcase_add_test(shared, coded_bodies_and_types_that_are_none);
     tcase_add_test(shared, head_is_get_without_the_bytes);
     tcase_add_test(shared, who_has_it_already_is_told_so);

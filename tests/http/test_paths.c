@@ -342,6 +342,38 @@ START_TEST(request_ids_are_clean)
 }
 END_TEST
 
+/* Whatever can be got, can be asked about. */
+START_TEST(every_get_answers_head)
+{
+    struct cw_result result;
+    const char *at;
+    int count = 0;
+
+    stand_cli(&stand, NULL, (const char *const[]){"routes", "--json", NULL}, &result);
+    ck_assert_int_eq(result.status, 0);
+    for (at = result.out; (at = strstr(at, "\"method\":\"GET\",\"path\":\"")) != NULL; count++) {
+        char path[128], type[128];
+        at += strlen("\"method\":\"GET\",\"path\":\"");
+        snprintf(path, sizeof path, "%.*s", (int)strcspn(at, "\""), at);
+        char *open = strchr(path, '{');
+        if (open) /* what may be there or not */
+            snprintf(open, sizeof path - (size_t)(open - path), "x");
+        const struct http_reply *reply = http_get(stand.http, path, stand.root.bearer);
+        int status = reply->status;
+        snprintf(type, sizeof type, "%s",
+                 http_header(reply, "Content-Type") ? http_header(reply, "Content-Type") : "none");
+        reply = http_call(stand.http, "HEAD", path, stand.root.bearer);
+        ck_assert_msg(reply->status == status && reply->body_size == 0, "%s: %d, not %d", path,
+                      reply->status, status);
+        ck_assert_msg(strcmp(type, "none") == 0 ||
+                          strcmp(http_header(reply, "Content-Type"), type) == 0,
+                      "%s: %s", path, reply->head);
+    }
+    ck_assert_int_ge(count, 12);
+    cw_result_fini(&result);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("paths and methods");
@@ -356,6 +388,7 @@ int main(void)
     tcase_add_test(shared, head_has_no_body);
     tcase_add_test(shared, options_gives_nothing_away);
     tcase_add_test(shared, request_ids_are_clean);
+    tcase_add_test(shared, every_get_answers_head);
     suite_add_tcase(suite, shared);
     return suite_run(suite);
 }
