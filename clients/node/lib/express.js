@@ -6,7 +6,7 @@
 //   app.get("/orders", async (req, res) => res.json(await req.cached("orders", readOrders)));
 
 import { Cachewarden } from "./cachewarden.js";
-import { cacheAnswers } from "./express_answers.js";
+import { cacheAnswers, digestOf } from "./express_answers.js";
 import { Local } from "./local.js";
 
 const SAFE = ["GET", "HEAD", "OPTIONS", "TRACE"];
@@ -22,9 +22,10 @@ export function cachewarden(options) {
     req.cachewarden = client;
     req.clears = client.clears();
     req.view = await client.check(req.headers);
-    // make(), or what it gave when it was last called for this user in this version; for nobody always make().
+    // make(), or what it gave when it was last called for this user, version, path and query (?page=2); for nobody
+    // always make().
     const kept = async (name, make, keep) => {
-      const label = req.view.key(name);
+      const label = req.view.key(`${name}:${pageOf(req)}`);
       return label === null ? make() : keep(label);
     };
     req.cached = (name, make) => kept(name, make, (label) => local.remember(label, make));
@@ -46,6 +47,9 @@ export function clearsModel(...models) {
     next();
   };
 }
+
+// A label has 512 bytes, and a query may have more.
+const pageOf = ({ originalUrl }) => (originalUrl.length <= 256 ? originalUrl : digestOf(originalUrl));
 
 function tell(res, view) {
   if (res.headersSent) return;

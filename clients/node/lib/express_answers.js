@@ -90,7 +90,7 @@ function whoseOf({ view, headers }) {
   return view.isAnonymous && !hasCredentials ? "anyone" : null;
 }
 
-const digestOf = (text) => createHash("sha256").update(text).digest("base64url");
+export const digestOf = (text) => createHash("sha256").update(text).digest("base64url");
 
 // Labels of answers that could not be kept, for a while.
 class Passes {

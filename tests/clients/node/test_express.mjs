@@ -120,6 +120,15 @@ for (const [name, keep] of Object.entries({
   "cached(), in memory,": (req, make) => req.cached("orders", make),
   "remember(), in the service,": (req, make) => req.remember("orders", { ttl: 60 }, make),
 })) {
+  test(`${name} keeps a value for a path and a query`, async () => {
+    app.get(["/orders", "/orders/:id"], async (req, res) => res.json(await keep(req, async () => ++made)));
+    const numbers = [];
+    for (const target of ["/orders", "/orders?page=2", `/orders?q=${"q".repeat(600)}`, "/orders/7", "/orders", "/orders?page=2"])
+      numbers.push(Number((await ask(target, { headers: ALICE })).text));
+    assert.deepEqual(numbers, [1, 2, 3, 4, 1, 2]);
+    assert.equal(Number((await ask(`/orders?q=${"q".repeat(600)}`, { headers: ALICE })).text), 3);
+  });
+
   test(`${name} keeps a value for a user in a version`, async () => {
     app.get("/orders", async (req, res) => res.json(await keep(req, async () => ++made)));
     app.post("/orders", (req, res) => res.end());
