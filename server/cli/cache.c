@@ -1,5 +1,6 @@
 /* `cache`: the control operations, for an operator. */
 #include "cli/cli.h"
+#include "cli/job.h"
 
 #include <stdio.h>
 
@@ -12,6 +13,8 @@ static const struct cli_option user_options[] = {
 static const struct cli_option clear_options[] = {
     {"user", 0, "ID", false, "the account's id"},
     {"all", 0, NULL, false, "everybody's cache"},
+    {"namespace", 0, "N", false, "entries of the cache service: user:ID, or app:NAME"},
+    {"pattern", 0, "GLOB", false, "those whose labels match alone, one by one: products:*"},
     CLI_JSON,
     CLI_OPTIONS_END,
 };
@@ -156,14 +159,39 @@ static int run_disable(struct cli *cli)
     return run_on_user(cli, CACHE_COMMAND_DISABLE);
 }
 
+/* Of --namespace, or of --user where a pattern says that it is about entries. */
+static int take_namespace(const struct cli *cli, struct namespace *space_out)
+{
+    const char *name = cli_value(cli, "namespace");
+    int64_t user_id = 0;
+    if (name && !namespace_parse(str_from(name), space_out))
+        return cli_usage_error(cli, "--namespace is user:ID or app:NAME, not \"%.80s\"", name);
+    if (name)
+        return CLI_OK;
+    int status = take_user(cli, &user_id);
+    *space_out = namespace_of_user(user_id);
+    return status;
+}
+
 /* Everybody's cache goes only when that is said in so many words. */
 static int run_clear(struct cli *cli)
 {
-    bool all = cli_flag(cli, "all");
-    if (all == cli_flag(cli, "user"))
-        return cli_usage_error(cli, all ? "--user and --all do not go together"
-                                        : "needs --user ID, or --all");
-    return all ? run_clear_all(cli) : run_on_user(cli, CACHE_COMMAND_CLEAR);
+    const char *pattern = cli_value(cli, "pattern");
+    struct namespace space;
+    bool all = cli_flag(cli, "all"), has_space = cli_flag(cli, "namespace");
+    int whose = all + has_space + cli_flag(cli, "user");
+    if (whose != 1)
+        return cli_usage_error(cli, whose > 1 ? "--user, --namespace and --all do not go together"
+                                              : "needs --user ID, --namespace N, or --all");
+    if (pattern && all)
+        return cli_usage_error(cli, "--pattern is of one namespace: --user ID or --namespace N");
+    if (!pattern && !has_space)
+        return all ? run_clear_all(cli) : run_on_user(cli, CACHE_COMMAND_CLEAR);
+    int status = take_namespace(cli, &space);
+    if (status != CLI_OK)
+        return status;
+    return pattern ? cli_clear_by_pattern(cli, &space, str_from(pattern))
+                   : cli_clear_namespace(cli, &space);
 }
 
 const struct cli_command cli_cache = {
@@ -188,8 +216,12 @@ const struct cli_command cli_cache = {
              .options = user_options,
              .run = run_disable},
             {.name = "clear",
-             .arguments = "--user ID | --all [--json]",
+             .arguments = "--user ID | --namespace N | --all [--pattern GLOB] [--json]",
              .summary = "raises the version, so that everything cached before is out of date",
+             .details =
+                 "With --pattern it is a job instead: entries of the cache service whose labels "
+                 "match\n"
+                 "are removed, one by one. It shows how far it is; Ctrl-C ends it where it is.",
              .options = clear_options,
              .run = run_clear},
             {.name = NULL},

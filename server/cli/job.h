@@ -16,4 +16,8 @@
 CW_MUST_CHECK enum err cli_job_follow(struct cli_services *services, struct str id, FILE *out,
                                       struct job *job_out, struct error *error);
 
+/* `cache clear` of a namespace (cache_clear.c); the exit status. */
+int cli_clear_namespace(const struct cli *cli, const struct namespace *space);
+int cli_clear_by_pattern(const struct cli *cli, const struct namespace *space, struct str pattern);
+
 #endif

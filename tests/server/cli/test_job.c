@@ -1,8 +1,12 @@
 /* `job`, and `flush` of a cache with a prefix: what works in the background, from the shell. */
 #include "cli_case.h"
+#include "patience.h"
 
+#include <hiredis/hiredis.h>
 #include <jansson.h>
 #include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CONFIG "c.conf"
@@ -73,8 +77,8 @@ START_TEST(a_dry_run_counts)
                "");
     ck_assert_int_eq(redis_server_ask_integer(cli_test.redis, "EXISTS sess:1 sess:300"), 2);
     RUN("flush", "sessions", "--json");
-    cli_expect(0,
-               "{\"target\":\"sessions\",\"flushed\":true,\"keysRemoved\":300,\"keys\":[]}\n", "");
+    cli_expect(0, "{\"target\":\"sessions\",\"flushed\":true,\"keysRemoved\":300,\"keys\":[]}\n",
+               "");
 }
 END_TEST
 
@@ -125,6 +129,101 @@ START_TEST(a_job_that_was_left_is_cancelled)
 }
 END_TEST
 
+/* ---- cache clear ---- */
+
+static void fill_entries(void)
+{
+    redis_server_do(cli_test.redis,
+                    "MSET cw:{app:shop}:e:products:1 x cw:{app:shop}:e:products:2 x "
+                    "cw:{app:shop}:e:users:1 x cw:{u:7}:e:products:1 x");
+}
+
+START_TEST(entries_are_cleared_by_a_pattern)
+{
+    fill_entries();
+    cli_run("cache", "clear", "--namespace", "app:shop", "--pattern", "products:*");
+    cli_expect_out("100 %, 2 removed\nEntries removed: 2\n");
+    ck_assert_int_eq(redis_server_ask_integer(
+                         cli_test.redis, "EXISTS cw:{app:shop}:e:users:1 cw:{u:7}:e:products:1"),
+                     2);
+    cli_run("cache", "clear", "--user", "7", "--pattern", "*", "--json");
+    cli_expect_out("\"state\":\"done\"");
+    cli_expect_out("\"target\":\"entries:user:7\",\"pattern\":\"*\"");
+    ck_assert_int_eq(redis_server_ask_integer(cli_test.redis, "EXISTS cw:{u:7}:e:products:1"), 0);
+    cli_run("cache", "clear", "--namespace", "app:shop");
+    cli_expect(0, "Entries of app:shop cleared (generation: 2)\n", "");
+    cli_run("cache", "clear", "--namespace", "app:shop", "--json");
+    cli_expect(0, "{\"namespace\":\"app:shop\",\"cleared\":true,\"generation\":3}\n", "");
+}
+END_TEST
+
+START_TEST(whose_must_be_said)
+{
+    fill_entries();
+    cli_run("cache", "clear", "--pattern", "*");
+    cli_expect_err(64, "needs --user ID, --namespace N, or --all");
+    cli_run("cache", "clear", "--all", "--pattern", "*");
+    cli_expect_err(64, "--pattern is of one namespace");
+    cli_run("cache", "clear", "--user", "7", "--namespace", "app:shop");
+    cli_expect_err(64, "do not go together");
+    cli_run("cache", "clear", "--namespace", "shop", "--pattern", "*");
+    cli_expect_err(64, "--namespace is user:ID or app:NAME");
+    cli_run("cache", "clear", "--user", "0", "--pattern", "*");
+    cli_expect_err(64, "--user must be the id");
+    cli_run("cache", "clear", "--user", "7", "--pattern", "a*b*c*d*e*");
+    cli_expect_err(1, "at most four stars");
+    ck_assert_int_eq(redis_server_ask_integer(cli_test.redis, "EXISTS cw:{u:7}:e:products:1"), 1);
+}
+END_TEST
+
+/* The newest job, once it has removed something. */
+static bool has_begun(const char *id)
+{
+    redisReply *reply = redis_server_ask(cli_test.redis, "HGET cw:jobs:%s removed", id);
+    bool has = reply->type == REDIS_REPLY_STRING && strtol(reply->str, NULL, 10) > 0;
+    freeReplyObject(reply);
+    return has;
+}
+
+static void write_slow_config(char path_out[300])
+{
+    write_config(1);
+    snprintf(path_out, 300, "%s/" CONFIG, cli_test.directory);
+}
+
+/* Ctrl-C ends the job, and says so. */
+START_TEST(an_interrupt_cancels)
+{
+    const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
+    char config[300], id[64] = "";
+    write_slow_config(config);
+    fill(100000);
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)!freopen("/dev/null", "w", stdout);
+        (void)!freopen("/dev/null", "w", stderr);
+        execl(CW_BINARY, "cachewarden", "flush", "sessions", "--config", config, NULL);
+        _exit(99);
+    }
+    for (int64_t i = 0; !id[0] || !has_begun(id); i++) {
+        ck_assert_int_lt(i, PATIENCE_MS / 10);
+        redisReply *reply = redis_server_ask(cli_test.redis, "HGET cw:jobs cache:sessions");
+        if (reply->type == REDIS_REPLY_STRING)
+            snprintf(id, sizeof id, "%s", reply->str);
+        freeReplyObject(reply);
+        nanosleep(&moment, NULL);
+    }
+    int status;
+    kill(pid, SIGINT);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    RUN("job", "show", id);
+    cli_expect_out(": failed, cancelled\n");
+    ck_assert_int_eq(redis_server_ask_integer(cli_test.redis, "EXISTS cw:jobs cw:jobs:runner"), 0);
+    ck_assert_int_gt(redis_server_ask_integer(cli_test.redis, "DBSIZE"), 1000);
+}
+END_TEST
+
 START_TEST(no_such_job)
 {
     static const char *const ids[] = {"x", "0123456789abcdef0123456789abcdef", "../x", "recent"};
@@ -148,6 +247,9 @@ int main(void)
     tcase_add_test(all, a_dry_run_counts);
     tcase_add_test(all, jobs_are_listed_and_shown);
     tcase_add_test(all, a_job_that_was_left_is_cancelled);
+    tcase_add_test(all, entries_are_cleared_by_a_pattern);
+    tcase_add_test(all, whose_must_be_said);
+    tcase_add_test(all, an_interrupt_cancels);
     tcase_add_test(all, no_such_job);
     suite_add_tcase(suite, all);
     return suite_run(suite);
