@@ -194,13 +194,15 @@ bool app_is_foreign(struct app *app, struct error *error)
 enum err app_renew_tls(struct app *app, const struct redis_address *files,
                        bool changed_out[TLS_PARTS], struct error *error)
 {
-    bool more[TLS_PARTS];
+    bool more[TLS_PARTS], of_entries[TLS_PARTS];
     enum err err = pool_renew_tls(app->control, files, changed_out, error);
 
     if (err == ERR_OK)
         err = caches_renew_tls(app->caches, files, more, error);
+    if (err == ERR_OK)
+        err = entries_renew_tls(app->entries, files, of_entries, error);
     for (int part = 0; err == ERR_OK && part < TLS_PARTS; part++)
-        changed_out[part] = changed_out[part] || more[part];
+        changed_out[part] = changed_out[part] || more[part] || of_entries[part];
     return err;
 }
 

@@ -22,11 +22,17 @@ CW_MUST_CHECK enum err caches_renew_tls(struct caches *caches, const struct redi
 
 /* ---- entries/ ---- */
 
-/* Of options: tokens.secret, from which the key of leases is derived. `control` is borrowed, and closed after
- * entries_close. Not without users. */
+/* Of options: entries; and tokens.secret, from which the key of leases is derived. `control` is borrowed, and closed
+ * after entries_close. Not without users. ERR_BAD_INPUT names the setting. */
 CW_MUST_CHECK enum err entries_open(const struct app_options *options, struct pool *control,
                                     struct entries **entries_out, struct error *error);
 void entries_close(struct entries **entries);
+/* Where entries live; their own Redis, or that of the control data. */
+struct pool *entries_pool(const struct entries *entries);
+bool entries_own_pool(const struct entries *entries);
+/* pool_renew_tls for the pool of their own, if they have one. `entries` may be NULL. */
+CW_MUST_CHECK enum err entries_renew_tls(struct entries *entries, const struct redis_address *files,
+                                         bool changed_out[TLS_PARTS], struct error *error);
 
 /* ---- audit/ ---- */
 

@@ -14,6 +14,33 @@ static unsigned waits_max(unsigned workers)
     return workers > 0 ? (workers + 3) / 4 : WAITS_WITHOUT_WORKERS;
 }
 
+/* Of a URL that leads to the control data there is nothing to be had apart. */
+static bool is_apart(const struct redis_address *address, const struct redis_address *control)
+{
+    return !redis_address_same_server(address, control) || address->database != control->database;
+}
+
+/* Another Redis has as many connections, and as much time; its certificate is checked with the same files. */
+static enum err open_own_pool(struct entries *entries, const struct app_options *options,
+                              struct error *error)
+{
+    struct pool_options own = options->control;
+    struct error cause = {0};
+    enum err err = redis_address_parse(options->entries.redis_url, &own.address, &cause);
+
+    if (err != ERR_OK)
+        return error_set(error, err, "entries.redis_url: %s", cause.caller);
+    if (is_apart(&own.address, &options->control.address)) {
+        err = redis_address_copy_tls(&options->control.address, &own.address);
+        own.asks_origin = true; /* a scan is of one Redis, and begins anew on another one */
+        if (err == ERR_OK)
+            err = pool_open(&own, &entries->pool, error);
+        entries->owns_pool = err == ERR_OK;
+    }
+    redis_address_fini(&own.address);
+    return err;
+}
+
 enum err entries_open(const struct app_options *options, struct pool *control,
                       struct entries **entries_out, struct error *error)
 {
@@ -25,7 +52,10 @@ enum err entries_open(const struct app_options *options, struct pool *control,
     entries->pool = control;
     entries->default_ttl_s =
         options->entries.default_ttl_s > 0 ? options->entries.default_ttl_s : DEFAULT_TTL_S;
-    enum err err = recent_new(&entries->recent, error);
+    enum err err =
+        options->entries.redis_url.len > 0 ? open_own_pool(entries, options, error) : ERR_OK;
+    if (err == ERR_OK)
+        err = recent_new(&entries->recent, error);
     if (err == ERR_OK)
         err = waits_new(waits_max(options->workers), &entries->waits, error);
     if (err == ERR_OK && entry_counts_new(&entries->counts) != ERR_OK)
@@ -37,6 +67,24 @@ enum err entries_open(const struct app_options *options, struct pool *control,
     else
         entries_close(&entries);
     return err;
+}
+
+struct pool *entries_pool(const struct entries *entries)
+{
+    return entries->pool;
+}
+
+bool entries_own_pool(const struct entries *entries)
+{
+    return entries->owns_pool;
+}
+
+enum err entries_renew_tls(struct entries *entries, const struct redis_address *files,
+                           bool changed_out[TLS_PARTS], struct error *error)
+{
+    memset(changed_out, 0, TLS_PARTS * sizeof *changed_out);
+    return entries && entries->owns_pool ? pool_renew_tls(entries->pool, files, changed_out, error)
+                                         : ERR_OK;
 }
 
 void entries_close(struct entries **entries)

@@ -127,13 +127,15 @@ static void write_histograms(struct strbuf *out, const struct pool_view *views, 
 static void write_pools(const struct app *app, struct strbuf *out)
 {
     size_t targets = app->caches ? app->caches->count : 0, count = 0;
-    struct pool_view *views = calloc(targets + 1, sizeof *views);
+    struct pool_view *views = calloc(targets + 2, sizeof *views);
 
     if (!views) {
         out->failed = true;
         return;
     }
     count = add_view(views, count, app->control, "control", 7);
+    if (app->entries && entries_own_pool(app->entries))
+        count = add_view(views, count, entries_pool(app->entries), "entries", 7);
     for (size_t i = 0; i < targets; i++) {
         const struct target *target = &app->caches->targets[i];
         if (target->owns_pool)

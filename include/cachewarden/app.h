@@ -46,6 +46,7 @@ enum audit_part {
 
 /* The cache service. */
 struct entry_options {
+    struct str redis_url;  /* of the Redis where entries live; empty: that of the control data */
     int64_t default_ttl_s; /* of what is stored without a ttl; 0: an hour */
 };
 

@@ -299,11 +299,33 @@ static void check_cache(struct doctor *doctor, const struct config *config,
     redis_address_fini(&address);
 }
 
+/* It may evict and forget: that is a miss, and no more. */
+static void check_entries(struct doctor *doctor, const struct config *config, int64_t deadline_ns)
+{
+    struct redis_address address = {0};
+    struct error error = {0};
+    if (!config->entries_redis_url)
+        return;
+    enum err err = redis_address_parse(str_from(config->entries_redis_url), &address, &error);
+    if (err == ERR_OK)
+        err = redis_address_copy_tls(&config->redis, &address);
+    struct pool *pool =
+        err == ERR_OK ? open_pool(doctor, config, &address, "entries.redis_url") : NULL;
+    if (err != ERR_OK)
+        doctor_say(doctor, DOCTOR_FAILURE, "entries.redis_url", NULL, "%s",
+                   error.caller[0] ? error.caller : err_name(err));
+    if (pool)
+        (void)answers(doctor, pool, deadline_ns, &address, "entries.redis_url", "entries: ");
+    pool_close(&pool);
+    redis_address_fini(&address);
+}
+
 void doctor_check_redis(struct doctor *doctor, const struct config *config)
 {
     int64_t deadline_ns = clock_deadline_ns(ALL_MS);
     const struct config_cache *caches = config->caches.items;
     check_control(doctor, config, deadline_ns);
+    check_entries(doctor, config, deadline_ns);
     for (size_t i = 0; i < config->caches.count; i++)
         check_cache(doctor, config, &caches[i], deadline_ns);
 }

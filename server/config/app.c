@@ -63,7 +63,8 @@ void config_http_options(const struct config *config, struct http_options *optio
         .origins = (const char *const *)config->server_origins.items,
         .origin_count = config->server_origins.count,
         .redis_connections = (size_t)config->redis_pool_size + OTHER_CONNECTIONS +
-                             config->caches.count * CACHE_CONNECTIONS,
+                             config->caches.count * CACHE_CONNECTIONS +
+                             (config->entries_redis_url ? (size_t)config->redis_pool_size : 0),
     };
 }
 
@@ -128,7 +129,8 @@ static enum err open_app(const struct config *config, struct arena *arena, struc
         .policy = {.flush_for_authenticated = config->auth_flush_permission == FLUSH_AUTHENTICATED},
         .registration_open = config->users_registration == REGISTRATION_OPEN,
         .environment = str_from(config->environment),
-        .entries = {.default_ttl_s = config->entries_default_ttl_s},
+        .entries = {.redis_url = str_from(config->entries_redis_url),
+                    .default_ttl_s = config->entries_default_ttl_s},
         .node_name = str_from(node),
         .workers = (unsigned)config->server_threads,
         .jobs_duty_percent = (int)config->jobs_duty_percent,

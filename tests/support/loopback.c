@@ -69,6 +69,7 @@ enum err loopback_try_open(struct loopback *loopback, const struct loopback_opti
         .cache_count = options->caches ? options->cache_count : 2,
         .node_name = STR("node-a"),
         .limits = options->limits,
+        .entries = {.redis_url = str_from(options->entries_redis_url)},
         .jobs_duty_percent = 100,
         .jobs_give_up_ms = options->jobs_give_up_ms,
     };

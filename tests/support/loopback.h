@@ -17,7 +17,8 @@
 /* ---- the services ---- */
 
 struct loopback_options {
-    const char *redis_url; /* control data, and whatever has no URL of its own */
+    const char *redis_url;         /* control data, and whatever has no URL of its own */
+    const char *entries_redis_url; /* NULL: the same */
     const struct cache_spec
         *caches; /* NULL: `messages` and `search` as a new configuration has them */
     size_t cache_count;

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct redis_server *redis;
+static struct redis_server *redis, *store; /* of control data, and of entries */
 static struct loopback nodes[2];
 static struct arena *arena;
 static struct error error;
@@ -21,15 +21,30 @@ static struct error error;
 static const struct namespace alice = {.user_id = 7}, bob = {.user_id = 8},
                               shop = {.app = {"shop", 4}};
 
+static inline void open_nodes(void)
+{
+    struct loopback_options options = {.redis_url = redis_server_url(redis),
+                                       .entries_redis_url = redis_server_url(store),
+                                       .is_unwatched = true};
+
+    arena = arena_new(65536, 0);
+    loopback_open(&nodes[0], &options);
+    options.shares = &nodes[0];
+    loopback_open(&nodes[1], &options);
+}
+
 static inline void open_two_nodes(void)
 {
+    redis = store = redis_server_start(NULL);
+    open_nodes();
+}
+
+/* Entries have a Redis of their own. */
+static inline void open_two_nodes_apart(void)
+{
     redis = redis_server_start(NULL);
-    arena = arena_new(65536, 0);
-    loopback_open(&nodes[0], &(struct loopback_options){.redis_url = redis_server_url(redis),
-                                                        .is_unwatched = true});
-    loopback_open(&nodes[1], &(struct loopback_options){.redis_url = redis_server_url(redis),
-                                                        .shares = &nodes[0],
-                                                        .is_unwatched = true});
+    store = redis_server_start(NULL);
+    open_nodes();
 }
 
 static inline void close_two_nodes(void)
@@ -37,6 +52,8 @@ static inline void close_two_nodes(void)
     arena_free(&arena);
     loopback_close(&nodes[1]);
     loopback_close(&nodes[0]);
+    if (store != redis)
+        redis_server_stop(&store);
     redis_server_stop(&redis);
 }
 

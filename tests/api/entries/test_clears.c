@@ -253,12 +253,11 @@ START_TEST(clears_and_refills_leave_no_keys)
 }
 END_TEST
 
-int main(void)
+static void add_tests(Suite *suite, const char *name, void (*open)(void))
 {
-    Suite *suite = suite_create("api/entries/clears");
-    TCase *all = tcase_create("all");
+    TCase *all = tcase_create(name);
 
-    tcase_add_checked_fixture(all, open_two_nodes, close_two_nodes);
+    tcase_add_checked_fixture(all, open, close_two_nodes);
     tcase_add_loop_test(all, what_was_there_is_gone, 0, WAYS);
     tcase_add_loop_test(all, a_fill_that_began_before_it_is_never_served, 0, WAYS);
     tcase_add_loop_test(all, nor_one_whose_lease_named_no_model, 0, WAYS);
@@ -266,11 +265,22 @@ int main(void)
     tcase_add_loop_test(all, a_fill_without_a_lease_counts_from_its_arrival, 0, WAYS);
     tcase_add_test(all, a_fill_with_a_good_lease_is_served);
     tcase_add_test(all, others_stay);
-    tcase_add_test(all, models_with_strange_names);
-    tcase_add_test(all, a_hash_that_went_and_came_again_is_another);
-    tcase_add_test(all, it_lives_longer_than_what_needs_it);
-    tcase_add_test(all, too_many_models_begin_anew);
-    tcase_add_test(all, clears_and_refills_leave_no_keys);
     suite_add_tcase(suite, all);
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("api/entries/clears");
+    TCase *models = tcase_create("models");
+
+    add_tests(suite, "one redis", open_two_nodes);
+    add_tests(suite, "two", open_two_nodes_apart);
+    tcase_add_checked_fixture(models, open_two_nodes, close_two_nodes);
+    tcase_add_test(models, models_with_strange_names);
+    tcase_add_test(models, a_hash_that_went_and_came_again_is_another);
+    tcase_add_test(models, it_lives_longer_than_what_needs_it);
+    tcase_add_test(models, too_many_models_begin_anew);
+    tcase_add_test(models, clears_and_refills_leave_no_keys);
+    suite_add_tcase(suite, models);
     return suite_run(suite);
 }
