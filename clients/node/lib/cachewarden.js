@@ -1,6 +1,8 @@
 // A client of Cachewarden. Nothing that the service does, or does not do, becomes an error of the application:
 // answers that are missing are null, a miss, or a view without a version. Only wrong arguments throw.
 
+import { createHash } from "node:crypto";
+
 import { Entries } from "./entries.js";
 import { Service } from "./service.js";
 import { credentialOf, integerIn, keyHeaderOf, modelsOf, queryOf, userIdOf } from "./values.js";
@@ -36,6 +38,7 @@ export class View {
 
 const nobody = new View(null, null, true);
 const unknown = new View(null, null);
+const refused = new View(null, null); // the service answered, and will say the same the next time
 
 export class Cachewarden extends Entries {
   #service;
@@ -74,7 +77,7 @@ export class Cachewarden extends Entries {
     const { "x-user-id": userId, "x-cache-version": version, "x-cache-enabled": isEnabled } = answer.headers;
     if (answer.status !== 204 || !VERSION.test(userId)) {
       this.#service.report(`${answer.status} for a check, without a user; going on without a cache`);
-      return unknown;
+      return answer.status >= 400 && answer.status < 500 && answer.status !== 429 ? refused : unknown;
     }
     return new View(userId, isEnabled === "true" && VERSION.test(version) ? version : null);
   }
@@ -82,13 +85,33 @@ export class Cachewarden extends Entries {
   // Makes everything cached for the user out of date: the new version, or null while nobody heard it; then it
   // is tried again. With a key of scope admin.
   clearUser(userId) {
-    const path = `/api/server-management/clear-cache/?user_id=${userIdOf(userId)}`;
-    return this.#service.clear({ ...this.#clearing(path, versionIn), whole: this.#clearingEverybody() });
+    return this.#service.clear(this.#clearingUser(userIdOf(userId)));
+  }
+
+  // After a write of who sent these headers, when check() could not tell who that is: it is found out, and their
+  // cache cleared, as soon as the service answers. view: what check() gave.
+  oweCaller(headers, view) {
+    if (view !== unknown) return;
+    const credential = credentialOf(headers);
+    const name = `caller ${createHash("sha256").update(JSON.stringify(credential)).digest("base64url")}`;
+    const request = { method: "GET", path: "/api/cache/check/", headers: credential, mayRepeat: true };
+    this.#service.owe({ name, request, read: (answer) => this.#oweFound(answer), whole: this.#clearingEverybody() });
+  }
+
+  #oweFound({ status, headers: { "x-user-id": userId } }) {
+    if (status !== 204 || !VERSION.test(userId)) return undefined;
+    this.#service.owe(this.#clearingUser(userId));
+    return true;
   }
 
   // The same for everybody and every namespace: whether it was heard.
   async clearEverybody() {
     return (await this.#service.clear(this.#clearingEverybody())) !== null;
+  }
+
+  #clearingUser(userId) {
+    const path = `/api/server-management/clear-cache/?user_id=${userId}`;
+    return { ...this.#clearing(path, versionIn), whole: this.#clearingEverybody() };
   }
 
   #clearingEverybody() {

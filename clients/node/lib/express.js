@@ -77,6 +77,7 @@ async function settle(req, res, clearsOwn) {
     // Whose view it is was not known, but may be by now.
     if (req.view.userId === null && !req.view.isAnonymous) req.view = await req.cachewarden.check(req.headers);
     if (req.view.userId !== null) req.clears.user(req.view.userId);
+    else req.cachewarden.oweCaller(req.headers, req.view);
   }
   if (req.clears.isEmpty) return;
   const { users } = req.clears;

@@ -104,6 +104,21 @@ test("a write whose clear was not heard has no version", async () => {
   await until(() => standIn.users.get("Bearer alice").clears === 1);
 });
 
+test("a write of who was not known is cleared when the service is back", async () => {
+  app.post("/orders", (req, res) => res.sendStatus(201));
+  await standIn.close();
+  assert.deepEqual(state(await ask("/orders", { method: "POST", headers: ALICE })), ["false", undefined]);
+  await standIn.open(standIn.port);
+  await until(() => standIn.users.get("Bearer alice").clears === 1);
+});
+
+test("a write of who will never be known is owed nothing", async () => {
+  app.post("/orders", (req, res) => res.sendStatus(201));
+  await ask("/orders", { method: "POST", headers: { authorization: "Bearer nobody" } });
+  await ask("/orders", { method: "POST", headers: ALICE });
+  assert.equal(standIn.users.get("Bearer alice").clears, 1);
+});
+
 test("without the service everything goes on", async () => {
   await standIn.close();
   app.get("/", cacheAPIResponse(60, { shared: true }), (req, res) => res.send(String(++made)));
