@@ -128,6 +128,14 @@ test("one of many readers is to fill it anew before its end", async () => {
   });
 });
 
+test("a job takes away what a pattern names", async () => {
+  for (const label of ["products:1", "products:2", "orders:1"]) await cache.set(label, label);
+  const job = await cache.clear({ pattern: "products:*" });
+  assert.ok(job?.id && job.state, JSON.stringify(job));
+  for (const label of ["products:1", "products:2"]) await until(async () => !(await cache.exists(label)));
+  assert.equal(await cache.get("orders:1"), "orders:1");
+});
+
 test("queries of Mongoose are cached, until a write", async () => {
   const mongoose = createRequire(import.meta.url)("mongoose"); // not there? ./dev test installs it
   const mongo = await new MongoStandIn(mongoose.mongo.BSON).open();

@@ -73,6 +73,22 @@ for (const [answer, give] of Object.entries(BROKEN)) {
   });
 }
 
+test("an answer that is cut anywhere, or has another byte, is none", async () => {
+  const hit = `HTTP/1.1 ${HIT}\r\nContent-Length: 9\r\n\r\n{"a":"b"}`;
+  const read = async (text) => {
+    standIn.answer = raw(text);
+    const client = clientOf(standIn);
+    const value = await client.get("a");
+    client.close();
+    return value;
+  };
+  assert.deepEqual(await read(hit), { a: "b" });
+  for (let end = 0; end < hit.length; end++) assert.equal(await read(hit.slice(0, end)), undefined, `cut at ${end}`);
+  for (let at = 0; at < hit.length; at++) {
+    for (const byte of ["\0", "\n", ":", "\xff"]) await read(hit.slice(0, at) + byte + hit.slice(at + 1)); // no error
+  }
+});
+
 test("a view is of a number, in a version that is one", async () => {
   const client = clientOf(standIn);
   for (const [id, version, enabled] of [["x", "5", "true"], ["7", "x", "true"], ["7", "5", "false"], ["7", "5", ""], ["07", "5", "true"]]) {
