@@ -133,6 +133,8 @@ static enum err prepare_person(struct users *users, struct arena *arena, struct 
 
 /* ---- the API key ---- */
 
+#define KEY_SCOPES (SCOPE_FLUSH | SCOPE_ENTRIES)
+
 static bool is_key_good(struct app *app, struct arena *arena, const char *api_key)
 {
     const struct credentials credentials = {.api_key = str_from(api_key)};
@@ -141,22 +143,20 @@ static bool is_key_good(struct app *app, struct arena *arena, const char *api_ke
     return api_key[0] &&
            identity_authenticate(app->identity, arena, &credentials, clock_wall_s(), &principal,
                                  &error) == ERR_OK &&
-           principal.scopes & SCOPE_FLUSH;
+           (principal.scopes & KEY_SCOPES) == KEY_SCOPES;
 }
 
 static enum err prepare_key(struct demo *demo, struct app *app, struct arena *arena,
                             struct error *error)
 {
     struct str secret = STR_NONE;
-    struct api_key key = {.name = STR("demo"), .scopes = SCOPE_FLUSH};
+    struct api_key key = {.name = STR("demo"), .scopes = KEY_SCOPES, .space = STR("demo")};
     if (is_key_good(app, arena, demo->api_key))
         return ERR_OK;
     enum err err = identity_create_key(app->identity, arena, &key, clock_wall_s(), &secret, error);
     if (err == ERR_CONFLICT) {
         /* The old one is revoked or its secret is lost; names are never used again. */
-        key =
-            (struct api_key){.name = str_format(arena, "demo-%.*s", STR_ARG(random_hex(arena, 4))),
-                             .scopes = SCOPE_FLUSH};
+        key.name = str_format(arena, "demo-%.*s", STR_ARG(random_hex(arena, 4)));
         err = identity_create_key(app->identity, arena, &key, clock_wall_s(), &secret, error);
     }
     if (err == ERR_OK && secret.len < sizeof demo->api_key)
@@ -219,6 +219,7 @@ static void print_lines(struct strbuf *out, const struct demo *demo, struct str 
 {
     static const char user[] = "-H \"Authorization: Bearer $USER_TOKEN\"";
     static const char admin[] = "-H \"Authorization: Bearer $ADMIN_TOKEN\"";
+    static const char key[] = "-H \"x-api-key: $KEY\"";
     strbuf_addf(out, "CW=%.*s\n", STR_ARG(base));
     print_sign_in(out, "USER_TOKEN", "demo", demo->demo_password, curl);
     print_sign_in(out, "ADMIN_TOKEN", "admin", demo->admin_password, curl);
@@ -235,8 +236,14 @@ static void print_lines(struct strbuf *out, const struct demo *demo, struct str 
     strbuf_addf(out, "%s -X POST \"$CW/api/server-management/clear-cache/\" %s; echo\n", curl,
                 admin);
     strbuf_addf(out, "\n");
-    strbuf_addf(out, "%s -X DELETE \"$CW/api/v1/cache\" -H \"x-api-key: $KEY\"; echo\n", curl);
+    strbuf_addf(out, "%s -X DELETE \"$CW/api/v1/cache\" %s; echo\n", curl, key);
     strbuf_addf(out, "%s -X POST \"$CW/api/v1/analytics/cache/clear\" %s; echo\n", curl, admin);
+    strbuf_addf(out, "\n");
+    strbuf_addf(out,
+                "%s -X PUT \"$CW/api/v1/entries/greeting?ttl=60\" %s -d '{\"hello\":\"world\"}' && "
+                "%s \"$CW/api/v1/entries/greeting\" %s; echo\n",
+                curl, key, curl, key);
+    strbuf_addf(out, "%s -X POST \"$CW/api/v1/entries/visits/increment\" %s; echo\n", curl, key);
     strbuf_addf(out, "\n%s \"$CW/health\"; echo\n", curl);
 }
 
@@ -261,7 +268,7 @@ void demo_print(const struct demo *demo, const struct listen_address *listen, in
                 "Everything it keeps is in %s\n\n"
                 "  admin    password %s   (superuser)\n"
                 "  demo     password %s\n"
-                "  API key  %s   (scope flush)\n\n"
+                "  API key  %s   (scopes flush and entries)\n\n"
                 "Registration is open. Ctrl-C stops it. Paste into another shell:\n\n",
                 STR_ARG(strbuf_str(&base)), demo->path, demo->admin_password, demo->demo_password,
                 demo->api_key);
