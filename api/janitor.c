@@ -27,8 +27,9 @@ static bool reconcile(struct janitor *janitor)
     int64_t deadline_ns = clock_deadline_ns(janitor->options.budget_ms * BUDGETS);
     struct error error = {0};
 
-    return version_guard_reconcile(janitor->options.guard, VERSION_GUARD_REPAIRS, deadline_ns,
-                                   &error) == ERR_OK;
+    return version_guard_reconcile(janitor->options.guard, VERSION_GUARD_REPAIRS,
+                                   (struct work){.deadline_ns = deadline_ns, .error = &error}) ==
+           ERR_OK;
 }
 
 /* Only with control data that is known to be ours: it may change the users database. */

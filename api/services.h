@@ -122,10 +122,9 @@ struct control_part {
     bool is_passive;
 };
 /* control_status of any namespace, with this part (NULL: none). An application's is always enabled. */
-CW_MUST_CHECK enum err control_look(struct app *app, struct arena *arena,
+CW_MUST_CHECK enum err control_look(struct app *app, struct work work,
                                     const struct namespace *whose, const struct control_part *part,
-                                    int64_t deadline_ns, struct cache_state *state_out,
-                                    struct error *error);
+                                    struct cache_state *state_out);
 
 /* ---- what they share ---- */
 

@@ -35,16 +35,16 @@ static enum err find_owner(struct identity *identity, struct arena *arena, int64
 
 struct change {
     struct identity *identity;
-    struct arena *arena;
+    struct work work;
     int64_t user_id;
     struct str old_password, new_password, kept_family;
-    int64_t deadline_ns;
 };
 
 /* One attempt. ERR_NOT_FOUND: the hash was replaced while this one was checked. */
-static enum err try_change(const struct change *change, struct error *error)
+static enum err try_change(const struct change *change)
 {
-    struct arena *arena = change->arena;
+    struct arena *arena = change->work.arena;
+    struct error *error = change->work.error;
     struct str encoded;
     struct user user;
     bool is_old;
@@ -53,13 +53,14 @@ static enum err try_change(const struct change *change, struct error *error)
     if (err)
         return err;
     /* The old one first: a stranger at an open terminal learns nothing about the new one's worth. */
-    err = password_verify(user.password_hash, change->old_password, change->deadline_ns, &is_old);
+    err = password_verify(user.password_hash, change->old_password, change->work.deadline_ns,
+                          &is_old);
     if (err == ERR_UNAUTHENTICATED)
         return error_set_detail(error, err, "the old password is wrong");
     if (!err)
         err = check_new(arena, change->new_password, &user, error);
     if (!err)
-        err = password_hash(arena, change->new_password, change->deadline_ns, &encoded);
+        err = password_hash(arena, change->new_password, change->work.deadline_ns, &encoded);
     if (err == ERR_BUSY)
         return say_busy(error);
     if (!err)
@@ -73,26 +74,25 @@ static enum err try_change(const struct change *change, struct error *error)
  * at once one wins. Who loses checks the old password against the new hash: it is wrong by now,
  * unless a sign-in only hashed the same password anew.
  */
-enum err identity_change_password(struct identity *identity, struct arena *arena, int64_t user_id,
+enum err identity_change_password(struct identity *identity, struct work work, int64_t user_id,
                                   struct str old_password, struct str new_password,
-                                  struct str kept_family, int64_t deadline_ns, struct error *error)
+                                  struct str kept_family)
 {
     const size_t family_max = sizeof((struct account *)NULL)->kept_family;
     const struct change change = {
         .identity = identity,
-        .arena = arena,
+        .work = work,
         .user_id = user_id,
         .old_password = old_password,
         .new_password = new_password,
         .kept_family = kept_family.len <= family_max ? kept_family : STR_NONE,
-        .deadline_ns = deadline_ns,
     };
 
-    enum err err = try_change(&change, error);
+    enum err err = try_change(&change);
     if (err == ERR_NOT_FOUND)
-        err = try_change(&change, error);
+        err = try_change(&change);
     if (err == ERR_NOT_FOUND)
-        err = error_set_detail(error, ERR_UNAUTHENTICATED, "the password is being changed");
+        err = error_set_detail(work.error, ERR_UNAUTHENTICATED, "the password is being changed");
     /* Also when the outcome is unknown: it may have been changed. */
     identity_forget(identity, user_id);
     return err;

@@ -32,35 +32,34 @@ static enum err find_by(struct identity *identity, struct arena *arena, struct s
                     : users_find_by_name(identity->users, arena, name, user_out, error);
 }
 
-enum err identity_login(struct identity *identity, struct arena *arena, struct str name,
-                        bool by_email, struct str password, int64_t deadline_ns,
-                        struct user *user_out, struct error *error)
+enum err identity_login(struct identity *identity, struct work work, struct str name, bool by_email,
+                        struct str password, struct user *user_out)
 {
     struct user user;
     bool is_old = false;
 
     *user_out = (struct user){0};
-    enum err err = find_by(identity, arena, name, by_email, &user, error);
+    enum err err = find_by(identity, work.arena, name, by_email, &user, work.error);
     if (err && err != ERR_NOT_FOUND)
         return err;
     /* Without an account that may sign in the hash is empty, and password_verify takes its time all
      * the same. */
     bool may_sign_in = !err && user.is_active && !user.is_deleted;
-    err = password_verify(may_sign_in ? user.password_hash : STR_NONE, password, deadline_ns,
+    err = password_verify(may_sign_in ? user.password_hash : STR_NONE, password, work.deadline_ns,
                           &is_old);
     user_out->id = user.id; /* whose it is not */
     if (err == ERR_UNAUTHENTICATED || (!err && !may_sign_in))
-        return error_set(error, ERR_UNAUTHENTICATED,
+        return error_set(work.error, ERR_UNAUTHENTICATED,
                          "No active account found with the given credentials");
     if (err == ERR_BUSY)
-        return error_set(error, err, "Too many sign-ins at once, try again in a moment.");
+        return error_set(work.error, err, "Too many sign-ins at once, try again in a moment.");
     if (err)
-        return error_set_detail(error, err, "password of user %lld cannot be checked",
+        return error_set_detail(work.error, err, "password of user %lld cannot be checked",
                                 (long long)user.id);
     /* What this node remembers may be older than what was just read. */
     identity_forget(identity, user.id);
     if (is_old)
-        renew_hash(identity, arena, &user, password, deadline_ns);
+        renew_hash(identity, work.arena, &user, password, work.deadline_ns);
     *user_out = user;
     return ERR_OK;
 }
@@ -81,30 +80,29 @@ static enum err check_is_free(struct identity *identity, struct arena *arena, st
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
-enum err identity_register(struct identity *identity, struct arena *arena, struct str username,
-                           struct str email, struct str password, int64_t deadline_ns,
-                           struct user *user_out, struct error *error)
+enum err identity_register(struct identity *identity, struct work work, struct str username,
+                           struct str email, struct str password, struct user *user_out)
 {
     struct user user = {.username = username, .email = email, .is_active = true};
     int64_t id = 0;
     enum err err;
 
     *user_out = (struct user){0};
-    if ((err = user_check_username(username, error)) != ERR_OK ||
-        (err = user_check_email(email, error)) != ERR_OK ||
-        (err = password_check_strength(password, username, email, error)) != ERR_OK ||
-        (err = check_is_free(identity, arena, username, email, error)) != ERR_OK)
+    if ((err = user_check_username(username, work.error)) != ERR_OK ||
+        (err = user_check_email(email, work.error)) != ERR_OK ||
+        (err = password_check_strength(password, username, email, work.error)) != ERR_OK ||
+        (err = check_is_free(identity, work.arena, username, email, work.error)) != ERR_OK)
         return err;
-    err = password_hash(arena, password, deadline_ns, &user.password_hash);
+    err = password_hash(work.arena, password, work.deadline_ns, &user.password_hash);
     if (err == ERR_BUSY)
-        return error_set(error, err, "Too many sign-ins at once, try again in a moment.");
+        return error_set(work.error, err, "Too many sign-ins at once, try again in a moment.");
     if (!err)
-        err = users_add(identity->users, &user, &id, error);
+        err = users_add(identity->users, &user, &id, work.error);
     if (err)
         return err;
     /* A request that named this id a moment ago was told that nobody has it. */
     identity_forget(identity, id);
-    return users_find_by_id(identity->users, arena, id, user_out, error);
+    return users_find_by_id(identity->users, work.arena, id, user_out, work.error);
 }
 
 static enum err check_key(struct identity *identity, struct arena *arena, const struct api_key *key,

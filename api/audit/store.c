@@ -56,11 +56,10 @@ static void add_last_flush(struct pipeline *pipeline, const struct audit_entry *
                  fields[AUDIT_COUNT]);
 }
 
-enum err audit_store(struct pool *pool, struct arena *arena, struct audit_entry *const *entries,
-                     size_t count, const int64_t keep[AUDIT_PARTS], int64_t deadline_ns,
-                     bool *saved_out, struct error *error)
+enum err audit_store(struct pool *pool, struct work work, struct audit_entry *const *entries,
+                     size_t count, const int64_t keep[AUDIT_PARTS], bool *saved_out)
 {
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
+    struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_WRITE);
 
     /* Records first, so that reply i belongs to record i. */
     add_records(pipeline, entries, count, keep);
@@ -68,7 +67,7 @@ enum err audit_store(struct pool *pool, struct arena *arena, struct audit_entry 
         if (entries[i]->is_flush)
             add_last_flush(pipeline, entries[i]);
     }
-    enum err err = pipeline_run(pool, pipeline, deadline_ns, error);
+    enum err err = pipeline_run(pool, pipeline, work.deadline_ns, work.error);
     for (size_t i = 0; i < count; i++)
         saved_out[i] = err == ERR_OK || pipeline_value(pipeline, i)->kind == VALUE_STRING;
     return err;

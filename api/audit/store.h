@@ -4,6 +4,7 @@
 
 #include "audit/entry.h"
 #include "cachewarden/pool.h"
+#include "cachewarden/work.h"
 
 /* Records in one write at most: some 20 KiB of commands. */
 #define AUDIT_BATCH 64
@@ -11,11 +12,10 @@
 /*
  * One round trip; of each part the newest keep[part] records stay, from 1000 on up to some hundreds more.
  * ERR_OK: all are in the stream. ERR_BUSY, ERR_UPSTREAM_DOWN, ERR_TIMEOUT: none is, and it may be tried again. Any other error: saved_out[i] tells of each whether it surely is.
- * `count` is 1 to AUDIT_BATCH; `arena` holds the commands and replies.
+ * `count` is 1 to AUDIT_BATCH; its arena holds the commands and replies.
  */
-CW_MUST_CHECK enum err audit_store(struct pool *pool, struct arena *arena,
+CW_MUST_CHECK enum err audit_store(struct pool *pool, struct work work,
                                    struct audit_entry *const *entries, size_t count,
-                                   const int64_t keep[AUDIT_PARTS], int64_t deadline_ns,
-                                   bool *saved_out, struct error *error);
+                                   const int64_t keep[AUDIT_PARTS], bool *saved_out);
 
 #endif

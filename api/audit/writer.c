@@ -146,8 +146,8 @@ static enum err write_batch(struct audit *audit, struct batch *batch, int64_t de
     for (int part = 0; part < AUDIT_PARTS; part++)
         keep[part] = atomic_load_explicit(&audit->keep[part], memory_order_relaxed);
     arena_reset(audit->arena);
-    enum err err = audit_store(audit->control, audit->arena, batch->entries, batch->count, keep,
-                               deadline_ns, saved_out, error);
+    enum err err = audit_store(audit->control, (struct work){audit->arena, deadline_ns, error},
+                               batch->entries, batch->count, keep, saved_out);
     audit->written_part = batch->entries[batch->count - 1]->part;
     audit->written_ns = clock_mono_ns();
     return err;

@@ -32,20 +32,20 @@ bool caches_kind(const struct app *app, struct str name, enum cache_kind *kind_o
  * One command a key, all in one round trip: each reply tells whether that key was there. What is
  * known to be gone is reported even when a later command was refused.
  */
-static enum err flush_keys(const struct target *target, struct arena *arena, uint64_t origin,
-                           bool dry_run, int64_t deadline_ns, struct flush_result *result_out,
-                           struct error *error)
+static enum err flush_keys(const struct target *target, struct work work, uint64_t origin,
+                           bool dry_run, struct flush_result *result_out)
 {
-    struct pipeline *pipeline = pipeline_new(arena, dry_run ? PIPELINE_READ : PIPELINE_WRITE_FREE);
-    struct str *found = arena_calloc(arena, target->key_count, sizeof *found);
+    struct pipeline *pipeline =
+        pipeline_new(work.arena, dry_run ? PIPELINE_READ : PIPELINE_WRITE_FREE);
+    struct str *found = arena_calloc(work.arena, target->key_count, sizeof *found);
 
     if (!found)
-        return error_set_detail(error, ERR_NO_MEMORY, "no memory for a list of keys");
+        return error_set_detail(work.error, ERR_NO_MEMORY, "no memory for a list of keys");
     pipeline_require(pipeline, origin);
     for (size_t i = 0; i < target->key_count; i++)
         PIPELINE_ADD(pipeline, EXPECT_INTEGER, dry_run ? STR("EXISTS") : STR("UNLINK"),
                      target->keys[i]);
-    enum err err = pipeline_run(target->pool, pipeline, deadline_ns, error);
+    enum err err = pipeline_run(target->pool, pipeline, work.deadline_ns, work.error);
 
     result_out->keys = found;
     for (size_t i = 0; i < target->key_count; i++) {
@@ -53,7 +53,7 @@ static enum err flush_keys(const struct target *target, struct arena *arena, uin
         if (value->kind == VALUE_INTEGER && value->integer == 1)
             found[result_out->key_count++] = target->keys[i];
         else if (err == ERR_OK && value->integer != 0)
-            err = refuse_reply(error, "one key removed %" PRId64 " times", value->integer);
+            err = refuse_reply(work.error, "one key removed %" PRId64 " times", value->integer);
     }
     result_out->removed = (int64_t)result_out->key_count;
     return err;
@@ -72,12 +72,11 @@ static enum err check_size(const struct value *dbsize, struct error *error)
  * How many keys there are, after a look for control data: two addresses may be one database in
  * ways no configuration shows. The audit is there once anything at all was done.
  */
-static enum err look_at_database(const struct target *target, struct arena *arena,
-                                 int64_t deadline_ns, int64_t *size_out, struct error *error)
+static enum err look_at_database(const struct target *target, struct work work, int64_t *size_out)
 {
     struct key keys[1 + AUDIT_PARTS] = {key_dataset()};
     struct str argv[2 + AUDIT_PARTS] = {STR("EXISTS")};
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
+    struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_READ);
 
     for (int part = 0; part < AUDIT_PARTS; part++)
         keys[1 + part] = key_audit((enum audit_part)part);
@@ -85,24 +84,23 @@ static enum err look_at_database(const struct target *target, struct arena *aren
         argv[1 + i] = key_str(&keys[i]);
     pipeline_add(pipeline, EXPECT_INTEGER, 2 + AUDIT_PARTS, argv);
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DBSIZE"));
-    enum err err = pipeline_run(target->pool, pipeline, deadline_ns, error);
+    enum err err = pipeline_run(target->pool, pipeline, work.deadline_ns, work.error);
     if (err != ERR_OK)
         return err;
 
     if (pipeline_value(pipeline, 0)->integer != 0)
-        return error_set(error, ERR_CONFLICT,
+        return error_set(work.error, ERR_CONFLICT,
                          "The database of cache %.*s holds control data and was left alone. "
                          "Give the cache a database of its own.",
                          STR_ARG(target->name));
     *size_out = pipeline_value(pipeline, 1)->integer;
-    return check_size(pipeline_value(pipeline, 1), error);
+    return check_size(pipeline_value(pipeline, 1), work.error);
 }
 
-static enum err flush_database(const struct target *target, struct arena *arena, bool dry_run,
-                               int64_t deadline_ns, struct flush_result *result_out,
-                               struct error *error)
+static enum err flush_database(const struct target *target, struct work work, bool dry_run,
+                               struct flush_result *result_out)
 {
-    enum err err = look_at_database(target, arena, deadline_ns, &result_out->removed, error);
+    enum err err = look_at_database(target, work, &result_out->removed);
 
     if (err != ERR_OK || dry_run)
         return err;
@@ -110,14 +108,14 @@ static enum err flush_database(const struct target *target, struct arena *arena,
 
     /* FLUSHDB does not count. Its size right before, in the same write, is as near as one gets:
      * only a key that expires or arrives between the two commands is off. */
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE_FREE);
+    struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_WRITE_FREE);
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DBSIZE"));
     PIPELINE_ADD(pipeline, EXPECT_OK, STR("FLUSHDB"), STR("ASYNC"));
-    err = pipeline_run(target->pool, pipeline, deadline_ns, error);
+    err = pipeline_run(target->pool, pipeline, work.deadline_ns, work.error);
     if (err != ERR_OK)
         return err;
     result_out->removed = pipeline_value(pipeline, 0)->integer;
-    return check_size(pipeline_value(pipeline, 0), error);
+    return check_size(pipeline_value(pipeline, 0), work.error);
 }
 
 static void count_flush(struct target_counts *counts, enum err err, int64_t removed)
@@ -129,49 +127,47 @@ static void count_flush(struct target_counts *counts, enum err err, int64_t remo
 }
 
 /* What lives beside the control data may only go from the Redis that was looked at. */
-static enum err flush_at(const struct target *target, struct arena *arena, uint64_t origin,
-                         bool dry_run, int64_t deadline_ns, struct flush_result *result_out,
-                         struct error *error)
+static enum err flush_at(const struct target *target, struct work work, uint64_t origin,
+                         bool dry_run, struct flush_result *result_out)
 {
     if (target->kind == CACHE_KEYS)
-        return flush_keys(target, arena, target->owns_pool ? 0 : origin, dry_run, deadline_ns,
-                          result_out, error);
-    return flush_database(target, arena, dry_run, deadline_ns, result_out, error);
+        return flush_keys(target, work, target->owns_pool ? 0 : origin, dry_run, result_out);
+    return flush_database(target, work, dry_run, result_out);
 }
 
 /* Redis may become another one in between, but not for ever. */
 #define TRIES_MAX 3
 
-static enum err flush_ours(struct app *app, const struct target *target, struct arena *arena,
-                           bool dry_run, int64_t deadline_ns, struct flush_result *result_out,
-                           struct error *error)
+static enum err flush_ours(struct app *app, const struct target *target, struct work work,
+                           bool dry_run, struct flush_result *result_out)
 {
     uint64_t origin = 0;
 
     for (int i = 0; i < TRIES_MAX; i++) {
-        enum err err = installation_admit(app, arena, origin, deadline_ns, &origin, error);
+        enum err err = installation_admit(app, work, origin, &origin);
         if (err == ERR_OK)
-            err = flush_at(target, arena, origin, dry_run, deadline_ns, result_out, error);
+            err = flush_at(target, work, origin, dry_run, result_out);
         if (err != ERR_CONFLICT || target->kind == CACHE_DATABASE)
             return err;
     }
-    return redis_error_set(error, ERR_UPSTREAM_DOWN, REDIS_ERROR_UNAVAILABLE,
+    return redis_error_set(work.error, ERR_UPSTREAM_DOWN, REDIS_ERROR_UNAVAILABLE,
                            "Redis became another one again and again");
 }
 
-enum err caches_flush(struct app *app, struct arena *arena, struct str name, bool dry_run,
-                      int64_t deadline_ns, struct flush_result *result_out, struct error *error)
+enum err caches_flush(struct app *app, struct work work, struct str name, bool dry_run,
+                      struct flush_result *result_out)
 {
     const struct target *target = caches_find(app->caches, name);
 
     *result_out = (struct flush_result){0};
     if (!target)
-        return error_set(error, ERR_NOT_FOUND, "There is no cache named %.*s.",
+        return error_set(work.error, ERR_NOT_FOUND, "There is no cache named %.*s.",
                          STR_ARG(str_sub(name, 0, 64)));
     result_out->kind = target->kind;
     if (target->kind == CACHE_PREFIX)
-        return error_set_detail(error, ERR_INTERNAL, "a cache with a prefix is emptied by a job");
-    enum err err = flush_ours(app, target, arena, dry_run, deadline_ns, result_out, error);
+        return error_set_detail(work.error, ERR_INTERNAL,
+                                "a cache with a prefix is emptied by a job");
+    enum err err = flush_ours(app, target, work, dry_run, result_out);
     if (!dry_run)
         count_flush(target->counts, err, result_out->removed);
     return err;
@@ -193,10 +189,10 @@ static void read_last_flush(const struct value *reply, struct cache_info *info)
     info->was_flushed = true;
 }
 
-static enum err read_last_flushes(struct app *app, struct arena *arena, int64_t deadline_ns,
-                                  struct cache_info *infos, size_t count, struct error *error)
+static enum err read_last_flushes(struct app *app, struct work work, struct cache_info *infos,
+                                  size_t count)
 {
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
+    struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_READ);
 
     for (size_t i = 0; i < count; i++) {
         struct key key = key_last_flush(infos[i].target->name);
@@ -204,18 +200,17 @@ static enum err read_last_flushes(struct app *app, struct arena *arena, int64_t 
                      STR("removed"));
     }
     installation_ask(pipeline);
-    enum err err = pipeline_run(app->control, pipeline, deadline_ns, error);
+    enum err err = pipeline_run(app->control, pipeline, work.deadline_ns, work.error);
     if (err == ERR_OK)
-        err = installation_check(app, pipeline_value(pipeline, count), error);
+        err = installation_check(app, pipeline_value(pipeline, count), work.error);
     for (size_t i = 0; i < count && err == ERR_OK; i++)
         read_last_flush(pipeline_value(pipeline, i), &infos[i]);
     return err;
 }
 
-static enum err count_keys(const struct target *target, struct arena *arena, int64_t deadline_ns,
-                           int64_t *size_out, struct error *error)
+static enum err count_keys(const struct target *target, struct work work, int64_t *size_out)
 {
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
+    struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_READ);
     int64_t size = 0;
 
     if (target->kind == CACHE_KEYS) {
@@ -224,7 +219,7 @@ static enum err count_keys(const struct target *target, struct arena *arena, int
     } else {
         PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DBSIZE"));
     }
-    enum err err = pipeline_run(target->pool, pipeline, deadline_ns, error);
+    enum err err = pipeline_run(target->pool, pipeline, work.deadline_ns, work.error);
     if (err != ERR_OK)
         return err;
     for (size_t i = 0; i < pipeline_count(pipeline); i++)
@@ -233,17 +228,17 @@ static enum err count_keys(const struct target *target, struct arena *arena, int
     return ERR_OK;
 }
 
-enum err caches_list(struct app *app, struct arena *arena, int64_t deadline_ns,
-                     struct cache_info **infos_out, size_t *count_out, struct error *error)
+enum err caches_list(struct app *app, struct work work, struct cache_info **infos_out,
+                     size_t *count_out)
 {
     const struct caches *caches = app->caches;
-    struct cache_info *infos = arena_calloc(arena, caches->count, sizeof *infos);
+    struct cache_info *infos = arena_calloc(work.arena, caches->count, sizeof *infos);
 
     if (!infos)
-        return error_set_detail(error, ERR_NO_MEMORY, "no memory for the list of caches");
+        return error_set_detail(work.error, ERR_NO_MEMORY, "no memory for the list of caches");
     for (size_t i = 0; i < caches->count; i++)
         infos[i] = (struct cache_info){.target = &caches->targets[i], .size = -1};
-    enum err err = read_last_flushes(app, arena, deadline_ns, infos, caches->count, error);
+    enum err err = read_last_flushes(app, work, infos, caches->count);
     if (err != ERR_OK)
         return err;
 
@@ -251,8 +246,9 @@ enum err caches_list(struct app *app, struct arena *arena, int64_t deadline_ns,
         struct error cause = {0};
         if (infos[i].target->kind == CACHE_PREFIX)
             continue;
-        if (count_keys(infos[i].target, arena, deadline_ns, &infos[i].size, &cause) != ERR_OK)
-            infos[i].cause = str_dup(arena, str_from(cause.caller));
+        if (count_keys(infos[i].target, (struct work){work.arena, work.deadline_ns, &cause},
+                       &infos[i].size) != ERR_OK)
+            infos[i].cause = str_dup(work.arena, str_from(cause.caller));
     }
     *infos_out = infos;
     *count_out = caches->count;

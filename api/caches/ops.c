@@ -7,8 +7,7 @@
 /* Empties a target and records that, however it went. */
 static enum err flush(struct call *call, struct str name, struct flush_result *result_out)
 {
-    enum err err = caches_flush(call->app, call->arena, name, false, call->deadline_ns, result_out,
-                                &call->error);
+    enum err err = caches_flush(call->app, call_work(call), name, false, result_out);
 
     audit_flush(call, name, err, result_out->removed);
     return err;
@@ -48,8 +47,7 @@ static enum err dry_run(struct call *call, struct str name)
 {
     struct json_writer *json = &call->reply.json;
     struct flush_result result;
-    enum err err =
-        caches_flush(call->app, call->arena, name, true, call->deadline_ns, &result, &call->error);
+    enum err err = caches_flush(call->app, call_work(call), name, true, &result);
 
     if (err != ERR_OK)
         return err;
@@ -139,8 +137,7 @@ enum err op_caches_list(struct call *call)
     struct json_writer *json = &call->reply.json;
     struct cache_info *infos;
     size_t count;
-    enum err err =
-        caches_list(call->app, call->arena, call->deadline_ns, &infos, &count, &call->error);
+    enum err err = caches_list(call->app, call_work(call), &infos, &count);
 
     if (err != ERR_OK)
         return err;

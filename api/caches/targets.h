@@ -44,8 +44,7 @@ struct cache_info {
  * All targets in configured order: one round trip to the control data and one to each target. A
  * target that fails has size -1; only control data out of reach is an error.
  */
-CW_MUST_CHECK enum err caches_list(struct app *app, struct arena *arena, int64_t deadline_ns,
-                                   struct cache_info **infos_out, size_t *count_out,
-                                   struct error *error);
+CW_MUST_CHECK enum err caches_list(struct app *app, struct work work, struct cache_info **infos_out,
+                                   size_t *count_out);
 
 #endif

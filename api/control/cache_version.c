@@ -20,15 +20,13 @@ enum action { LOOK, SWITCH, CLEAR, CLEAR_ALL };
 
 struct operation {
     struct app *app;
-    struct arena *arena;
+    struct work work;
     enum action action;
     enum version_guard_mode mode;
     struct namespace whose; /* none given: everybody's */
     bool enabled;           /* SWITCH: what it is to be */
     struct call *counted;   /* its limit is counted on the way, the first time; NULL: none is */
     const struct control_part *part; /* what else goes with it; NULL: nothing */
-    int64_t deadline_ns;
-    struct error *error;
     /* What came of it. */
     bool was_written;     /* Redis took it */
     int64_t written_term; /* in the data of this term; 0: of none, or not yet */
@@ -87,12 +85,12 @@ static void take_write(struct operation *op, int64_t number)
 static enum err take_replies(struct operation *op, const struct pipeline *pipeline, size_t part,
                              bool writes)
 {
-    enum err err = observation_take(pipeline, part + writes, &op->whose, &op->seen, op->error);
+    enum err err = observation_take(pipeline, part + writes, &op->whose, &op->seen, op->work.error);
 
     if (err == ERR_OK && writes)
         take_write(op, pipeline_value(pipeline, part)->integer);
     if (err == ERR_OK && op->part)
-        err = op->part->take(op->part->with, pipeline, op->error);
+        err = op->part->take(op->part->with, pipeline, op->work.error);
     return err;
 }
 
@@ -101,7 +99,7 @@ static enum err ask(struct operation *op, const struct version_knowledge *known)
 {
     bool writes = is_to_be_written(op, known), part_writes = op->part && op->part->writes;
     struct pipeline *pipeline =
-        pipeline_new(op->arena, writes || part_writes ? PIPELINE_WRITE : PIPELINE_READ);
+        pipeline_new(op->work.arena, writes || part_writes ? PIPELINE_WRITE : PIPELINE_READ);
     struct call *call = op->counted;
     struct limit_appended appended = {0};
 
@@ -114,7 +112,7 @@ static enum err ask(struct operation *op, const struct version_knowledge *known)
     observation_ask(pipeline, &op->whose, known->term);
     if (call)
         limits_append(call, pipeline, &appended);
-    enum err err = pipeline_run(op->app->control, pipeline, op->deadline_ns, op->error);
+    enum err err = pipeline_run(op->app->control, pipeline, op->work.deadline_ns, op->work.error);
     if (call)
         err = limits_collect(call, pipeline, &appended, err);
     op->counted = NULL;
@@ -139,7 +137,7 @@ static enum err judge_switch(struct operation *op, const struct version_knowledg
     else if (op->whose.user_id > 0 &&
              (op->switch_term != known->term ||
               (!op->seen.has_switch && op->whose.user_id > known->restored)))
-        err = users_switch_is_off(op->app->users, op->whose.user_id, &is_off, op->error);
+        err = users_switch_is_off(op->app->users, op->whose.user_id, &is_off, op->work.error);
     op->state.enabled = !is_off;
     return err;
 }
@@ -151,10 +149,10 @@ static enum err judge_again(struct operation *op, struct version_knowledge *know
 {
     struct version_guard *guard = op->app->guard;
     int64_t term = known->term;
-    enum err err = version_guard_reconcile(guard, op->mode, op->deadline_ns, op->error);
+    enum err err = version_guard_reconcile(guard, op->mode, op->work);
 
     if (err == ERR_OK)
-        err = version_guard_know(guard, op->mode, op->deadline_ns, known, op->error);
+        err = version_guard_know(guard, op->mode, op->work, known);
     known->epoch = 0; /* nothing was known of it before it was asked for */
     /* A switch names its term, so it is to be written again. */
     *is_good_out = err == ERR_OK && op->action != SWITCH && op->seen.term > term &&
@@ -174,8 +172,8 @@ static enum err judge(struct operation *op, struct version_knowledge *known, boo
         err = judge_again(op, known, is_good_out);
     if (!*is_good_out)
         return err;
-    err = version_guard_show(guard, op->mode, known, &op->seen, op->deadline_ns, &op->state.version,
-                             is_good_out, op->error);
+    err = version_guard_show(guard, op->mode, op->work, known, &op->seen, &op->state.version);
+    *is_good_out = op->state.version > 0;
     return *is_good_out ? judge_switch(op, known) : err;
 }
 
@@ -186,8 +184,8 @@ static enum err after_write(const struct operation *op, enum err err)
 {
     if (err == ERR_OK || err == ERR_UPSTREAM_REFUSED || !op->was_written)
         return err;
-    return redis_error_set(op->error, ERR_UNCERTAIN, REDIS_ERROR_UNCERTAIN, "%s",
-                           op->error->detail);
+    return redis_error_set(op->work.error, ERR_UNCERTAIN, REDIS_ERROR_UNCERTAIN, "%s",
+                           op->work.error->detail);
 }
 
 static enum err run(struct operation *op)
@@ -198,9 +196,10 @@ static enum err run(struct operation *op)
     for (int i = 0; err == ERR_OK && !is_good; i++) {
         struct version_knowledge known;
         if (i == TRIES_MAX)
-            return after_write(op, refuse_reply(op->error, "the control data was lost again and "
-                                                           "again while it was read"));
-        err = version_guard_know(op->app->guard, op->mode, op->deadline_ns, &known, op->error);
+            return after_write(op,
+                               refuse_reply(op->work.error, "the control data was lost again and "
+                                                            "again while it was read"));
+        err = version_guard_know(op->app->guard, op->mode, op->work, &known);
         if (err == ERR_OK)
             err = ask(op, &known);
         if (err == ERR_OK)
@@ -219,58 +218,50 @@ static enum err run_for(struct operation op, struct cache_state *state_out)
     return err;
 }
 
-enum err control_status(struct app *app, struct arena *arena, int64_t user_id, int64_t deadline_ns,
-                        struct cache_state *state_out, struct error *error)
+enum err control_status(struct app *app, struct work work, int64_t user_id,
+                        struct cache_state *state_out)
 {
-    return run_for((struct operation){.app = app,
-                                      .arena = arena,
-                                      .whose = namespace_of_user(user_id),
-                                      .deadline_ns = deadline_ns,
-                                      .error = error},
-                   state_out);
+    return run_for(
+        (struct operation){.app = app, .work = work, .whose = namespace_of_user(user_id)},
+        state_out);
 }
 
 enum err control_status_counted(struct call *call, struct cache_state *state_out)
 {
     return run_for((struct operation){.app = call->app,
-                                      .arena = call->arena,
+                                      .work = call_work(call),
                                       .whose = namespace_of_user(call->principal.user_id),
-                                      .counted = call,
-                                      .deadline_ns = call->deadline_ns,
-                                      .error = &call->error},
+                                      .counted = call},
                    state_out);
 }
 
-enum err control_look(struct app *app, struct arena *arena, const struct namespace *whose,
-                      const struct control_part *part, int64_t deadline_ns,
-                      struct cache_state *state_out, struct error *error)
+enum err control_look(struct app *app, struct work work, const struct namespace *whose,
+                      const struct control_part *part, struct cache_state *state_out)
 {
     bool is_passive = part && part->is_passive;
 
     if (is_passive)
-        deadline_ns += VERSION_GUARD_PASSIVE_MS * NS_PER_MS;
+        work.deadline_ns += VERSION_GUARD_PASSIVE_MS * NS_PER_MS;
     return run_for(
         (struct operation){.app = app,
-                           .arena = arena,
+                           .work = work,
                            .mode = is_passive ? VERSION_GUARD_PASSIVE : VERSION_GUARD_REPAIRS,
                            .whose = *whose,
-                           .part = part,
-                           .deadline_ns = deadline_ns,
-                           .error = error},
+                           .part = part},
         state_out);
 }
 
 enum err control_observe(struct app *app, struct arena *arena, int64_t user_id,
                          struct cache_state *state_out, struct error *error)
 {
-    enum err err = run_for((struct operation){.app = app,
-                                              .arena = arena,
-                                              .mode = VERSION_GUARD_PASSIVE,
-                                              .whose = namespace_of_user(user_id),
-                                              .deadline_ns = clock_deadline_ns(
-                                                  app->budget_ms + VERSION_GUARD_PASSIVE_MS),
-                                              .error = error},
-                           state_out);
+    enum err err = run_for(
+        (struct operation){
+            .app = app,
+            .work = {arena, clock_deadline_ns(app->budget_ms + VERSION_GUARD_PASSIVE_MS), error},
+            .mode = VERSION_GUARD_PASSIVE,
+            .whose = namespace_of_user(user_id),
+        },
+        state_out);
 
     if (err != ERR_NOT_FOUND)
         return err;
@@ -279,24 +270,18 @@ enum err control_observe(struct app *app, struct arena *arena, int64_t user_id,
     return ERR_OK;
 }
 
-enum err control_clear(struct app *app, struct arena *arena, int64_t user_id, int64_t deadline_ns,
-                       struct cache_state *state_out, struct error *error)
+enum err control_clear(struct app *app, struct work work, int64_t user_id,
+                       struct cache_state *state_out)
 {
     struct namespace whose = namespace_of_user(user_id);
 
-    return control_clear_namespace(app, arena, &whose, deadline_ns, state_out, error);
+    return control_clear_namespace(app, work, &whose, state_out);
 }
 
-enum err control_clear_namespace(struct app *app, struct arena *arena,
-                                 const struct namespace *whose, int64_t deadline_ns,
-                                 struct cache_state *state_out, struct error *error)
+enum err control_clear_namespace(struct app *app, struct work work, const struct namespace *whose,
+                                 struct cache_state *state_out)
 {
-    return run_for((struct operation){.app = app,
-                                      .arena = arena,
-                                      .action = CLEAR,
-                                      .whose = *whose,
-                                      .deadline_ns = deadline_ns,
-                                      .error = error},
+    return run_for((struct operation){.app = app, .work = work, .action = CLEAR, .whose = *whose},
                    state_out);
 }
 
@@ -306,12 +291,10 @@ static enum err take_back(const struct operation *op, bool was_off, enum err err
 {
     struct error unwanted = {0};
     struct operation back = {.app = op->app,
-                             .arena = op->arena,
                              .action = SWITCH,
                              .whose = op->whose,
                              .enabled = !was_off,
-                             .deadline_ns = op->deadline_ns,
-                             .error = &unwanted};
+                             .work = {op->work.arena, op->work.deadline_ns, &unwanted}};
 
     if (users_switch_set(op->app->users, op->whose.user_id, was_off, NULL) != ERR_OK)
         log_event(LOG_LEVEL_WARN, "switches.ahead", LOG_INT("user_id", op->whose.user_id));
@@ -320,32 +303,30 @@ static enum err take_back(const struct operation *op, bool was_off, enum err err
                      version_guard_is_foreign(op->app->guard, NULL);
     if (is_undone)
         return err;
-    return redis_error_set(op->error, ERR_UNCERTAIN, REDIS_ERROR_UNCERTAIN, "%s", unwanted.detail);
+    return redis_error_set(op->work.error, ERR_UNCERTAIN, REDIS_ERROR_UNCERTAIN, "%s",
+                           unwanted.detail);
 }
 
 /*
  * The users database first: a switch that Redis alone has could be lost with it a moment later. Before
  * that, a look whose control data it is: a switch that is refused must not be kept anywhere.
  */
-enum err control_switch(struct app *app, struct arena *arena, int64_t user_id, bool enabled,
-                        int64_t deadline_ns, struct cache_state *state_out, struct error *error)
+enum err control_switch(struct app *app, struct work work, int64_t user_id, bool enabled,
+                        struct cache_state *state_out)
 {
     struct operation op = {.app = app,
-                           .arena = arena,
+                           .work = work,
                            .action = SWITCH,
                            .whose = namespace_of_user(user_id),
-                           .enabled = enabled,
-                           .deadline_ns = deadline_ns,
-                           .error = error};
+                           .enabled = enabled};
     struct version_knowledge known;
     bool was_off = false;
-    enum err err =
-        version_guard_know(app->guard, VERSION_GUARD_REPAIRS, deadline_ns, &known, error);
+    enum err err = version_guard_know(app->guard, VERSION_GUARD_REPAIRS, work, &known);
 
     if (err == ERR_OK)
-        err = users_switch_is_off(app->users, user_id, &was_off, error);
+        err = users_switch_is_off(app->users, user_id, &was_off, work.error);
     if (err == ERR_OK)
-        err = users_switch_set(app->users, user_id, !enabled, error);
+        err = users_switch_set(app->users, user_id, !enabled, work.error);
     if (err != ERR_OK)
         return err;
     err = run(&op);
@@ -353,14 +334,9 @@ enum err control_switch(struct app *app, struct arena *arena, int64_t user_id, b
     return err == ERR_OK || err == ERR_UNCERTAIN ? err : take_back(&op, was_off, err);
 }
 
-enum err control_clear_all(struct app *app, struct arena *arena, int64_t deadline_ns,
-                           int64_t *epoch_out, struct error *error)
+enum err control_clear_all(struct app *app, struct work work, int64_t *epoch_out)
 {
-    struct operation op = {.app = app,
-                           .arena = arena,
-                           .action = CLEAR_ALL,
-                           .deadline_ns = deadline_ns,
-                           .error = error};
+    struct operation op = {.app = app, .work = work, .action = CLEAR_ALL};
     enum err err = run(&op);
 
     *epoch_out = op.seen.epoch;

@@ -26,21 +26,20 @@ enum err installation_check(struct app *app, const struct value *reply, struct e
 }
 
 /* Of a Redis that does not answer now, what it held when it was looked at last. */
-static enum err look(struct app *app, struct arena *arena, int64_t deadline_ns,
-                     uint64_t *origin_out, struct error *error)
+static enum err look(struct app *app, struct work work, uint64_t *origin_out)
 {
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
+    struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_READ);
 
     installation_ask(pipeline);
-    if (pipeline_run(app->control, pipeline, deadline_ns, NULL) != ERR_OK)
-        return version_guard_is_foreign(app->guard, error) ? ERR_UPSTREAM_REFUSED : ERR_OK;
+    if (pipeline_run(app->control, pipeline, work.deadline_ns, NULL) != ERR_OK)
+        return version_guard_is_foreign(app->guard, work.error) ? ERR_UPSTREAM_REFUSED : ERR_OK;
     if (!app->guard->relies)
         *origin_out = pipeline_origin(pipeline);
-    return installation_check(app, pipeline_value(pipeline, 0), error);
+    return installation_check(app, pipeline_value(pipeline, 0), work.error);
 }
 
-enum err installation_admit(struct app *app, struct arena *arena, uint64_t missed,
-                            int64_t deadline_ns, uint64_t *origin_out, struct error *error)
+enum err installation_admit(struct app *app, struct work work, uint64_t missed,
+                            uint64_t *origin_out)
 {
     struct version_knowledge known;
 
@@ -48,28 +47,27 @@ enum err installation_admit(struct app *app, struct arena *arena, uint64_t misse
     if (!app->guard)
         return ERR_OK;
     if (!version_guard_known(app->guard, &known) || (missed != 0 && known.origin == missed))
-        return look(app, arena, deadline_ns, origin_out, error);
+        return look(app, work, origin_out);
     if (!app->guard->relies)
         *origin_out = known.origin;
     return ERR_OK;
 }
 
-enum err app_admit(struct app *app, struct arena *arena, int64_t deadline_ns, struct error *error)
+enum err app_admit(struct app *app, struct work work)
 {
     uint64_t origin;
 
-    return installation_admit(app, arena, 0, deadline_ns, &origin, error);
+    return installation_admit(app, work, 0, &origin);
 }
 
-enum err control_installation(struct pool *control, struct arena *arena, int64_t deadline_ns,
-                              struct str *install_out, struct error *error)
+enum err control_installation(struct pool *control, struct work work, struct str *install_out)
 {
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
+    struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_READ);
     struct dataset dataset;
 
     *install_out = STR_NONE;
     installation_ask(pipeline);
-    enum err err = pipeline_run(control, pipeline, deadline_ns, error);
+    enum err err = pipeline_run(control, pipeline, work.deadline_ns, work.error);
     if (err != ERR_OK)
         return err;
     dataset_take(pipeline_value(pipeline, 0), &dataset);

@@ -23,8 +23,7 @@ CW_MUST_CHECK enum err installation_check(struct app *app, const struct value *r
  * pipeline_require; 0: any. Costs nothing while a server has agreed to the control data, else one round
  * trip; `missed` is an origin that the connection did not lead to, or 0.
  */
-CW_MUST_CHECK enum err installation_admit(struct app *app, struct arena *arena, uint64_t missed,
-                                          int64_t deadline_ns, uint64_t *origin_out,
-                                          struct error *error);
+CW_MUST_CHECK enum err installation_admit(struct app *app, struct work work, uint64_t missed,
+                                          uint64_t *origin_out);
 
 #endif

@@ -52,8 +52,8 @@ enum err op_cache_status(struct call *call)
 static enum err switch_cache(struct call *call, bool enabled)
 {
     struct cache_state state;
-    enum err err = control_switch(call->app, call->arena, call->principal.user_id, enabled,
-                                  call->deadline_ns, &state, &call->error);
+    enum err err =
+        control_switch(call->app, call_work(call), call->principal.user_id, enabled, &state);
 
     audit_clear(call, target_of_user(call, call->principal.user_id), err, -1);
     if (err != ERR_OK)
@@ -75,8 +75,7 @@ enum err op_cache_disable(struct call *call)
 /* Clears one account's cache and records it. */
 static enum err clear_user(struct call *call, int64_t user_id, struct cache_state *state_out)
 {
-    enum err err =
-        control_clear(call->app, call->arena, user_id, call->deadline_ns, state_out, &call->error);
+    enum err err = control_clear(call->app, call_work(call), user_id, state_out);
 
     audit_clear(call, target_of_user(call, user_id), err, err == ERR_OK ? state_out->version : -1);
     if (err == ERR_OK)
@@ -113,8 +112,7 @@ enum err op_cache_clear(struct call *call)
 enum err op_cache_check(struct call *call)
 {
     struct cache_state state;
-    enum err err = control_status(call->app, call->arena, call->principal.user_id,
-                                  call->deadline_ns, &state, &call->error);
+    enum err err = control_status(call->app, call_work(call), call->principal.user_id, &state);
 
     if (err != ERR_OK) {
         error_clear(&call->error);
@@ -148,8 +146,7 @@ static enum err admin_clear_all(struct call *call)
 {
     struct json_writer *json = &call->reply.json;
     int64_t epoch = -1;
-    enum err err =
-        control_clear_all(call->app, call->arena, call->deadline_ns, &epoch, &call->error);
+    enum err err = control_clear_all(call->app, call_work(call), &epoch);
 
     audit_clear(call, STR("all"), err, err == ERR_OK ? epoch : -1);
     if (err != ERR_OK)

@@ -540,14 +540,14 @@ static enum err take_step(struct run *run, struct look *look, bool *is_over_out)
 
 /* Every look is a pipeline, which ends at the deadline; so this ends, too. */
 enum err version_guard_reconcile_once(struct version_guard *guard, enum version_guard_mode mode,
-                                      int64_t deadline_ns, struct error *error)
+                                      struct work work)
 {
     struct run run = {.guard = guard,
                       .mode = mode,
-                      .deadline_ns = deadline_ns,
+                      .deadline_ns = work.deadline_ns,
                       .give_up_ns = clock_deadline_ns(VERSION_GUARD_PASSIVE_MS),
                       .term = TERM_UNREAD,
-                      .error = error};
+                      .error = work.error};
     bool is_over = false;
     enum err err = ERR_OK;
 
@@ -565,7 +565,7 @@ enum err version_guard_reconcile_once(struct version_guard *guard, enum version_
             guard->agreed_ns = clock_mono_ns();
         }
         if (err == ERR_CONFLICT) {
-            error_clear(error);
+            error_clear(work.error);
             is_over = false;
         } else if (err != ERR_OK) {
             return err;

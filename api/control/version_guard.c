@@ -140,11 +140,10 @@ struct version_guard_basis version_guard_basis(const struct version_guard *guard
 }
 
 enum err version_guard_know(struct version_guard *guard, enum version_guard_mode mode,
-                            int64_t deadline_ns, struct version_knowledge *known_out,
-                            struct error *error)
+                            struct work work, struct version_knowledge *known_out)
 {
     while (!version_guard_known(guard, known_out)) {
-        enum err err = version_guard_reconcile(guard, mode, deadline_ns, error);
+        enum err err = version_guard_reconcile(guard, mode, work);
         if (err != ERR_OK)
             return err;
     }
@@ -175,23 +174,24 @@ bool version_guard_trusts(struct version_guard *guard, const struct version_know
 }
 
 enum err version_guard_show(struct version_guard *guard, enum version_guard_mode mode,
-                            const struct version_knowledge *known, const struct observation *seen,
-                            int64_t deadline_ns, int64_t *version_out, bool *may_show_out,
-                            struct error *error)
+                            struct work work, const struct version_knowledge *known,
+                            const struct observation *seen, int64_t *version_out)
 {
     int64_t reserved = atomic_load(&guard->reserved), most = reserved + RESERVED_JUMP_MAX;
     enum err err = ERR_OK;
 
-    *may_show_out = false;
+    *version_out = 0;
     if (seen->clears > most || seen->clears + seen->epoch >= most)
-        return refuse_reply(error, "%" PRId64 " clears of an account: somebody set them by hand",
+        return refuse_reply(work.error,
+                            "%" PRId64 " clears of an account: somebody set them by hand",
                             seen->clears);
-    *version_out = 1 + seen->clears + seen->epoch;
-    version_guard_raise(&guard->shown, *version_out);
-    if (*version_out > reserved)
-        err = version_guard_reconcile(guard, mode, deadline_ns, error);
-    *may_show_out = err == ERR_OK && atomic_load(&guard->term) == known->term &&
-                    *version_out <= atomic_load(&guard->reserved);
+    int64_t version = 1 + seen->clears + seen->epoch;
+    version_guard_raise(&guard->shown, version);
+    if (version > reserved)
+        err = version_guard_reconcile(guard, mode, work);
+    if (err == ERR_OK && atomic_load(&guard->term) == known->term &&
+        version <= atomic_load(&guard->reserved))
+        *version_out = version;
     return err;
 }
 
@@ -217,14 +217,15 @@ static enum err let_write(void *with, uint64_t missed, int64_t deadline_ns, uint
                           struct error *error)
 {
     struct version_guard *guard = with;
+    struct work work = {.deadline_ns = deadline_ns, .error = error};
     struct version_knowledge known;
     enum err err = ERR_OK;
 
     *origin_out = 0;
     if (missed != 0 && atomic_load(&guard->origin) == missed)
-        err = version_guard_reconcile(guard, VERSION_GUARD_REPAIRS, deadline_ns, error);
+        err = version_guard_reconcile(guard, VERSION_GUARD_REPAIRS, work);
     if (err == ERR_OK)
-        err = version_guard_know(guard, VERSION_GUARD_REPAIRS, deadline_ns, &known, error);
+        err = version_guard_know(guard, VERSION_GUARD_REPAIRS, work, &known);
     if (err == ERR_OK && !guard->relies)
         *origin_out = known.origin;
     return err;
@@ -241,7 +242,8 @@ static void reconcile_now(struct version_guard *guard, enum version_guard_mode m
     guard->is_running = true;
     uint64_t mine = ++guard->begun;
     lock_give(&guard->lock);
-    enum err err = version_guard_reconcile_once(guard, mode, deadline_ns, &error);
+    enum err err =
+        version_guard_reconcile_once(guard, mode, (struct work){guard->arena, deadline_ns, &error});
     arena_reset(guard->arena);
     lock_take(&guard->lock);
     error.code = err;
@@ -263,25 +265,25 @@ static bool is_result_for(const struct version_guard *guard, uint64_t wanted, in
 }
 
 enum err version_guard_reconcile(struct version_guard *guard, enum version_guard_mode mode,
-                                 int64_t deadline_ns, struct error *error)
+                                 struct work work)
 {
     enum err err = ERR_OK;
 
     lock_take(&guard->lock);
     /* One that is under way may have looked before the caller did. */
     uint64_t wanted = guard->begun + 1;
-    while (err == ERR_OK && !is_result_for(guard, wanted, deadline_ns)) {
+    while (err == ERR_OK && !is_result_for(guard, wanted, work.deadline_ns)) {
         if (!guard->is_running)
-            reconcile_now(guard, mode, deadline_ns);
-        else if (!lock_cond_wait(&guard->changed, &guard->lock, deadline_ns))
+            reconcile_now(guard, mode, work.deadline_ns);
+        else if (!lock_cond_wait(&guard->changed, &guard->lock, work.deadline_ns))
             err = ERR_TIMEOUT;
     }
     struct error result = guard->result;
     lock_give(&guard->lock);
     if (err != ERR_OK)
-        return error_set_detail(error, err, "the control data was not reconciled in time");
-    if (result.code != ERR_OK && error)
-        *error = result;
+        return error_set_detail(work.error, err, "the control data was not reconciled in time");
+    if (result.code != ERR_OK && work.error)
+        *work.error = result;
     return result.code;
 }
 

@@ -17,9 +17,9 @@
 #ifndef API_CONTROL_VERSION_GUARD_H
 #define API_CONTROL_VERSION_GUARD_H
 
-#include "cachewarden/arena.h"
 #include "cachewarden/pool.h"
 #include "cachewarden/users.h"
+#include "cachewarden/work.h"
 #include "control/observation.h"
 
 struct version_guard;
@@ -61,24 +61,21 @@ static inline bool version_is_all_restored(const struct version_knowledge *known
     return known->restored == ALL_RESTORED;
 }
 
-/* To be asked before Redis is. Agrees to the control data first where nothing was agreed to. Errors of
+/* Of `work` the guard needs no memory: it has its own. To be asked before Redis is. Agrees to the control data first where nothing was agreed to. Errors of
  * version_guard_reconcile. */
 CW_MUST_CHECK enum err version_guard_know(struct version_guard *guard, enum version_guard_mode mode,
-                                          int64_t deadline_ns, struct version_knowledge *known_out,
-                                          struct error *error);
+                                          struct work work, struct version_knowledge *known_out);
 
 /* Whether what was observed is of the control data agreed to, and no older than what was known. */
 bool version_guard_trusts(struct version_guard *guard, const struct version_knowledge *known,
                           const struct observation *seen);
 
-/* Makes of it the version to show. *may_show_out: no loss of data can bring it back; otherwise the
- * term has changed meanwhile, and it is to be looked at again. ERR_UPSTREAM_REFUSED: no clears could
+/* Makes of it the version to show, which no loss of data can bring back. *version_out is 0: the term has
+ * changed meanwhile, and it is to be looked at again. ERR_UPSTREAM_REFUSED: no clears could
  * have brought a number there. */
 CW_MUST_CHECK enum err version_guard_show(struct version_guard *guard, enum version_guard_mode mode,
-                                          const struct version_knowledge *known,
-                                          const struct observation *seen, int64_t deadline_ns,
-                                          int64_t *version_out, bool *may_show_out,
-                                          struct error *error);
+                                          struct work work, const struct version_knowledge *known,
+                                          const struct observation *seen, int64_t *version_out);
 
 /*
  * Makes sure that the control data is sound now, repairing it if need be. Two round trips when there
@@ -87,8 +84,7 @@ CW_MUST_CHECK enum err version_guard_show(struct version_guard *guard, enum vers
  * ERR_NOT_FOUND: passive, and no node ever wrote anything; ERR_TIMEOUT.
  */
 CW_MUST_CHECK enum err version_guard_reconcile(struct version_guard *guard,
-                                               enum version_guard_mode mode, int64_t deadline_ns,
-                                               struct error *error);
+                                               enum version_guard_mode mode, struct work work);
 
 /* Puts the next portion of switches back into Redis, where a new term has left them out. One thread.
  * True: there is more to do, and this node is the one to do it. */

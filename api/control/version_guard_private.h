@@ -77,7 +77,6 @@ void version_guard_note_agreed(struct version_guard *guard, struct str id);
 
 /* One reconciling, from the first look to the agreement. Errors as version_guard_reconcile. */
 CW_MUST_CHECK enum err version_guard_reconcile_once(struct version_guard *guard,
-                                                    enum version_guard_mode mode,
-                                                    int64_t deadline_ns, struct error *error);
+                                                    enum version_guard_mode mode, struct work work);
 
 #endif

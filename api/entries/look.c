@@ -87,8 +87,9 @@ enum err entry_look(struct entry_look *look)
 
     if (err != ERR_OK)
         return err;
-    err = control_look(request->app, request->arena, &request->space, &part, request->deadline_ns,
-                       &state, request->error);
+    err = control_look(request->app,
+                       (struct work){request->arena, request->deadline_ns, request->error},
+                       &request->space, &part, &state);
     if (err != ERR_OK && entries->owns_pool && look->writes && look->add)
         return redis_error_set(request->error, ERR_UNCERTAIN, REDIS_ERROR_UNCERTAIN,
                                "the entry was written, and then: %s", err_name(err));

@@ -63,8 +63,8 @@ enum err op_auth_register(struct call *call)
     if (err == ERR_OK)
         err = call_field_string(call, "password", &password);
     if (err == ERR_OK)
-        err = identity_register(call->app->identity, call->arena, username, email, password,
-                                call->deadline_ns, &user, &call->error);
+        err = identity_register(call->app->identity, call_work(call), username, email, password,
+                                &user);
     if (err == ERR_BUSY)
         return error_set(&call->error, err, "too many sign-ins at once");
     if (err != ERR_OK)

@@ -318,9 +318,8 @@ static enum err change_password(struct call *call, struct str old_password, stru
 
     if (err != ERR_OK)
         return err;
-    err = identity_change_password(call->app->identity, call->arena, principal->user_id,
-                                   old_password, new_password, kept_family(principal),
-                                   call->deadline_ns, &call->error);
+    err = identity_change_password(call->app->identity, call_work(call), principal->user_id,
+                                   old_password, new_password, kept_family(principal));
     err = limits_attempted(call, &attempt, err);
     if (err == ERR_UNAUTHENTICATED)
         return error_set(&call->error, ERR_BAD_INPUT, "old_password: it is wrong.");

@@ -112,8 +112,8 @@ static enum err judge_unrecorded(struct call *call, const struct value *ids,
         dataset_allows(ids, claims->unrecorded, claims->issued_at_s, &is_there);
     if (is_there)
         return ERR_OK;
-    enum err err = version_guard_reconcile(call->app->guard, VERSION_GUARD_REPAIRS,
-                                           call->deadline_ns, &call->error);
+    enum err err =
+        version_guard_reconcile(call->app->guard, VERSION_GUARD_REPAIRS, call_work(call));
     if (err != ERR_OK)
         return err;
     struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_READ);

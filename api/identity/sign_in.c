@@ -25,8 +25,7 @@ enum err check_password(struct call *call, struct str name, bool by_email, struc
 
     if (err != ERR_OK)
         return err;
-    err = identity_login(call->app->identity, call->arena, name, by_email, password,
-                         call->deadline_ns, user_out, &call->error);
+    err = identity_login(call->app->identity, call_work(call), name, by_email, password, user_out);
     err = limits_attempted(call, &attempt, err);
     if (err == ERR_OK || err == ERR_UNAUTHENTICATED)
         audit_sign_in(call, user_out, limits_name_digest(call, name), err);

@@ -108,7 +108,7 @@ static enum err remove_keys(struct app *app, struct job_run *run, const struct p
 
     if (!argv)
         return error_set_detail(error, ERR_NO_MEMORY, "no memory for keys");
-    enum err err = app_admit(app, arena, deadline_ns, error);
+    enum err err = app_admit(app, (struct work){arena, deadline_ns, error});
     if (err != ERR_OK)
         return err;
     argv[0] = STR("UNLINK");

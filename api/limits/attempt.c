@@ -109,16 +109,15 @@ enum err limits_attempted(struct call *call, const struct limit_attempt *attempt
 #define NETWORKS_AT_ONCE 1000
 
 /* *count_out: how many were forgotten; fewer than NETWORKS_AT_ONCE: all. */
-static enum err forget_some(struct app *app, struct arena *arena, struct str hex,
-                            int64_t deadline_ns, size_t *count_out, struct error *error)
+static enum err forget_some(struct app *app, struct work work, struct str hex, size_t *count_out)
 {
-    struct pipeline *look = pipeline_new(arena, PIPELINE_READ),
-                    *forget = pipeline_new(arena, PIPELINE_WRITE);
+    struct pipeline *look = pipeline_new(work.arena, PIPELINE_READ),
+                    *forget = pipeline_new(work.arena, PIPELINE_WRITE);
     struct key failing = key_limit_failing(hex);
 
     PIPELINE_ADD(look, EXPECT_ARRAY, STR("ZREVRANGE"), key_str(&failing), STR("0"),
-                 str_format(arena, "%d", NETWORKS_AT_ONCE - 1));
-    enum err err = pipeline_run(app->control, look, deadline_ns, error);
+                 str_format(work.arena, "%d", NETWORKS_AT_ONCE - 1));
+    enum err err = pipeline_run(app->control, look, work.deadline_ns, work.error);
     const struct value *networks = pipeline_value(look, 0);
     for (size_t i = 0; err == ERR_OK && i < networks->count; i++) {
         struct key key = key_limit_failures(hex, networks->items[i].text);
@@ -127,30 +126,28 @@ static enum err forget_some(struct app *app, struct arena *arena, struct str hex
                      networks->items[i].text);
     }
     *count_out = err == ERR_OK ? networks->count : 0;
-    return *count_out > 0 ? pipeline_run(app->control, forget, deadline_ns, error) : err;
+    return *count_out > 0 ? pipeline_run(app->control, forget, work.deadline_ns, work.error) : err;
 }
 
-static enum err forget_networks(struct app *app, struct arena *arena, struct str hex,
-                                int64_t deadline_ns, struct error *error)
+static enum err forget_networks(struct app *app, struct work work, struct str hex)
 {
     size_t count = NETWORKS_AT_ONCE;
     enum err err = ERR_OK;
 
     while (err == ERR_OK && count == NETWORKS_AT_ONCE)
-        err = forget_some(app, arena, hex, deadline_ns, &count, error);
+        err = forget_some(app, work, hex, &count);
     return err;
 }
 
-enum err limits_unlock(struct app *app, struct arena *arena, const struct user *user,
-                       int64_t deadline_ns, struct error *error)
+enum err limits_unlock(struct app *app, struct work work, const struct user *user)
 {
-    const struct str digests[] = {digest(app, arena, BY_NAME, user->username),
-                                  digest(app, arena, BY_EMAIL, user->email)};
+    const struct str digests[] = {digest(app, work.arena, BY_NAME, user->username),
+                                  digest(app, work.arena, BY_EMAIL, user->email)};
     enum err err = ERR_OK;
 
     if (!TEXTS_MADE(digests[0], digests[1]))
-        return error_set_detail(error, ERR_NO_MEMORY, "no memory for a name");
+        return error_set_detail(work.error, ERR_NO_MEMORY, "no memory for a name");
     for (size_t i = 0; i < 2 && err == ERR_OK; i++)
-        err = forget_networks(app, arena, digests[i], deadline_ns, error);
+        err = forget_networks(app, work, digests[i]);
     return err;
 }

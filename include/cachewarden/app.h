@@ -11,6 +11,7 @@
 #include "cachewarden/permit.h"
 #include "cachewarden/pool.h"
 #include "cachewarden/tally.h"
+#include "cachewarden/work.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -163,13 +164,11 @@ bool app_is_foreign(struct app *app, struct error *error);
  * Asks Redis whether it is so now: ERR_UPSTREAM_REFUSED with that text, and then nothing is to be changed
  * anywhere. A Redis that does not tell is no reason to refuse.
  */
-CW_MUST_CHECK enum err app_admit(struct app *app, struct arena *arena, int64_t deadline_ns,
-                                 struct error *error);
+CW_MUST_CHECK enum err app_admit(struct app *app, struct work work);
 /* The id of the users database that the control data in this Redis belongs to (users_sight has it too),
  * in the arena; empty: there is none, or of nobody. Errors of pipeline_run. */
-CW_MUST_CHECK enum err control_installation(struct pool *control, struct arena *arena,
-                                            int64_t deadline_ns, struct str *install_out,
-                                            struct error *error);
+CW_MUST_CHECK enum err control_installation(struct pool *control, struct work work,
+                                            struct str *install_out);
 /* ERR_UPSTREAM_REFUSED with the text of app_is_foreign. */
 enum err control_refuse_foreign(struct error *error);
 /* pool_renew_tls for every pool: the certificate files of Redis are read anew. */
@@ -200,9 +199,8 @@ struct cache_state {
     bool enabled;
     int64_t version; /* 1, the account's clears and the epoch together */
 };
-CW_MUST_CHECK enum err control_status(struct app *app, struct arena *arena, int64_t user_id,
-                                      int64_t deadline_ns, struct cache_state *state_out,
-                                      struct error *error);
+CW_MUST_CHECK enum err control_status(struct app *app, struct work work, int64_t user_id,
+                                      struct cache_state *state_out);
 /*
  * The same for a command, but nothing is written anywhere. Shows what a server shows. Where there is
  * something to repair it waits two seconds for a server to do it: after that, ERR_UPSTREAM_REFUSED
@@ -211,20 +209,17 @@ CW_MUST_CHECK enum err control_status(struct app *app, struct arena *arena, int6
 CW_MUST_CHECK enum err control_observe(struct app *app, struct arena *arena, int64_t user_id,
                                        struct cache_state *state_out, struct error *error);
 /* Kept in the users database first, then done. */
-CW_MUST_CHECK enum err control_switch(struct app *app, struct arena *arena, int64_t user_id,
-                                      bool enabled, int64_t deadline_ns,
-                                      struct cache_state *state_out, struct error *error);
+CW_MUST_CHECK enum err control_switch(struct app *app, struct work work, int64_t user_id,
+                                      bool enabled, struct cache_state *state_out);
 /* Raises the account's version by one. ERR_UNCERTAIN: it may have been raised. */
-CW_MUST_CHECK enum err control_clear(struct app *app, struct arena *arena, int64_t user_id,
-                                     int64_t deadline_ns, struct cache_state *state_out,
-                                     struct error *error);
+CW_MUST_CHECK enum err control_clear(struct app *app, struct work work, int64_t user_id,
+                                     struct cache_state *state_out);
 /* The same of any namespace. */
-CW_MUST_CHECK enum err control_clear_namespace(struct app *app, struct arena *arena,
-                                               const struct namespace *whose, int64_t deadline_ns,
-                                               struct cache_state *state_out, struct error *error);
+CW_MUST_CHECK enum err control_clear_namespace(struct app *app, struct work work,
+                                               const struct namespace *whose,
+                                               struct cache_state *state_out);
 /* Raises everybody's version by one. */
-CW_MUST_CHECK enum err control_clear_all(struct app *app, struct arena *arena, int64_t deadline_ns,
-                                         int64_t *epoch_out, struct error *error);
+CW_MUST_CHECK enum err control_clear_all(struct app *app, struct work work, int64_t *epoch_out);
 
 /* ---- flushing named caches ---- */
 
@@ -243,9 +238,8 @@ struct flush_result {
  * nothing was removed. ERR_UPSTREAM_REFUSED, ERR_UNCERTAIN, …: as pipeline_run. `removed` and `keys` hold
  * what is known to be gone even then.
  */
-CW_MUST_CHECK enum err caches_flush(struct app *app, struct arena *arena, struct str name,
-                                    bool dry_run, int64_t deadline_ns,
-                                    struct flush_result *result_out, struct error *error);
+CW_MUST_CHECK enum err caches_flush(struct app *app, struct work work, struct str name,
+                                    bool dry_run, struct flush_result *result_out);
 
 /* ---- metrics ---- */
 

@@ -6,10 +6,9 @@
 #ifndef CACHEWARDEN_CALL_H
 #define CACHEWARDEN_CALL_H
 
-#include "cachewarden/arena.h"
-#include "cachewarden/error.h"
 #include "cachewarden/json.h"
 #include "cachewarden/principal.h"
+#include "cachewarden/work.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -116,6 +115,12 @@ struct call {
  * The caller then fills in what the request carried. The arena is borrowed.
  */
 void call_init(struct call *call, struct app *app, const struct route *route, struct arena *arena);
+
+/* What the call lends to what it calls: its arena, its deadline, its error. */
+static inline struct work call_work(struct call *call)
+{
+    return (struct work){call->arena, call->deadline_ns, &call->error};
+}
 
 /* Answers with these bytes, which may be none, as they are. They stay where they are until the answer is
  * sent. An empty media type is application/octet-stream. */

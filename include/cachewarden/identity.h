@@ -13,6 +13,7 @@
 #include "cachewarden/session.h"
 #include "cachewarden/token.h"
 #include "cachewarden/users.h"
+#include "cachewarden/work.h"
 
 struct identity;
 
@@ -92,16 +93,13 @@ CW_MUST_CHECK enum err identity_authenticate(struct identity *identity, struct a
  * parameters are old. `by_email`: `name` is an email address. After ERR_UNAUTHENTICATED user_out->id is
  * the account that has the name, 0: nobody's; for the audit, never for the caller.
  */
-CW_MUST_CHECK enum err identity_login(struct identity *identity, struct arena *arena,
-                                      struct str name, bool by_email, struct str password,
-                                      int64_t deadline_ns, struct user *user_out,
-                                      struct error *error);
+CW_MUST_CHECK enum err identity_login(struct identity *identity, struct work work, struct str name,
+                                      bool by_email, struct str password, struct user *user_out);
 
 /* Checks form and strength, hashes, adds. ERR_BAD_INPUT names the field; ERR_CONFLICT; ERR_BUSY. */
-CW_MUST_CHECK enum err identity_register(struct identity *identity, struct arena *arena,
+CW_MUST_CHECK enum err identity_register(struct identity *identity, struct work work,
                                          struct str username, struct str email, struct str password,
-                                         int64_t deadline_ns, struct user *user_out,
-                                         struct error *error);
+                                         struct user *user_out);
 
 /*
  * A new password for an account that is signed in. Tokens issued until now are void, but for those
@@ -110,10 +108,9 @@ CW_MUST_CHECK enum err identity_register(struct identity *identity, struct arena
  * ERR_FORBIDDEN: the account's password is not kept here; ERR_BUSY; errors of users.h. Felt at once
  * by this process, by others within a second.
  */
-CW_MUST_CHECK enum err identity_change_password(struct identity *identity, struct arena *arena,
+CW_MUST_CHECK enum err identity_change_password(struct identity *identity, struct work work,
                                                 int64_t user_id, struct str old_password,
-                                                struct str new_password, struct str kept_family,
-                                                int64_t deadline_ns, struct error *error);
+                                                struct str new_password, struct str kept_family);
 
 /* Ends every token issued until now for the account, here at once, elsewhere within a second.
  * ERR_NOT_FOUND: this database does not have it (any more). */

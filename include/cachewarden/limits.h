@@ -55,7 +55,6 @@ CW_MUST_CHECK enum err limits_finish(struct call *call, enum err err);
  * Ends the lock-out of an account: failed sign-ins with its name and its email are forgotten, from wherever
  * they came. Not those that nodes counted alone while Redis was away. Errors of pipeline_run.
  */
-CW_MUST_CHECK enum err limits_unlock(struct app *app, struct arena *arena, const struct user *user,
-                                     int64_t deadline_ns, struct error *error);
+CW_MUST_CHECK enum err limits_unlock(struct app *app, struct work work, const struct user *user);
 
 #endif

@@ -89,19 +89,18 @@ enum cache_command {
 static enum err operate(struct cli_services *services, enum cache_command operation,
                         int64_t user_id, struct cache_state *state_out, struct error *error)
 {
-    int64_t deadline_ns = cli_deadline_ns(services);
     struct app *app = services->app;
     switch (operation) {
     case CACHE_COMMAND_STATUS:
         return control_observe(app, services->arena, user_id, state_out, error);
     case CACHE_COMMAND_CLEAR:
-        return control_clear(app, services->arena, user_id, deadline_ns, state_out, error);
+        return control_clear(app, cli_work(services, error), user_id, state_out);
     case CACHE_COMMAND_ENABLE:
     case CACHE_COMMAND_DISABLE:
         break;
     }
-    return control_switch(app, services->arena, user_id, operation == CACHE_COMMAND_ENABLE,
-                          deadline_ns, state_out, error);
+    return control_switch(app, cli_work(services, error), user_id,
+                          operation == CACHE_COMMAND_ENABLE, state_out);
 }
 
 static int run_on_user(struct cli *cli, enum cache_command operation)
@@ -136,8 +135,7 @@ static int run_clear_all(struct cli *cli)
     int64_t epoch = -1;
     if (!cli_open(cli, &services))
         return CLI_FAILED;
-    enum err err =
-        control_clear_all(services.app, services.arena, cli_deadline_ns(&services), &epoch, &error);
+    enum err err = control_clear_all(services.app, cli_work(&services, &error), &epoch);
     (void)cli_audit(&services, "cache.admin_clear", STR("all"), err, epoch, false);
     int status = err == ERR_OK ? print_epoch(cli, epoch) : cli_fail_with(err, &error);
     cli_close(&services);

@@ -39,8 +39,8 @@ int cli_clear_namespace(const struct cli *cli, const struct namespace *space)
 
     if (!cli_open_to_change(cli, &services))
         return CLI_FAILED;
-    enum err err = control_clear_namespace(services.app, services.arena, space,
-                                           cli_deadline_ns(&services), &state, &error);
+    enum err err =
+        control_clear_namespace(services.app, cli_work(&services, &error), space, &state);
     (void)cli_audit(&services, "entries.clear", namespace_text(services.arena, space), err,
                     err == ERR_OK ? state.version : -1, false);
     int status = err == ERR_OK ? print_cleared(cli, &services, space, state.version)

@@ -11,7 +11,7 @@
 #include "config/config.h"
 #include "reference/command.h"
 
-#include "cachewarden/arena.h"
+#include "cachewarden/work.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -97,6 +97,8 @@ bool cli_open_cache(const struct cli *cli, const char *name, struct cli_services
 void cli_close(struct cli_services *services);
 /* A deadline for one operation on Redis. */
 int64_t cli_deadline_ns(const struct cli_services *services);
+/* For one operation on Redis: with the memory of the services, and a deadline from now on. */
+struct work cli_work(const struct cli_services *services, struct error *error);
 /* Writes an audit record of the operator; count < 0: none. Returns err. */
 enum err cli_audit(struct cli_services *services, const char *route, struct str target,
                    enum err err, int64_t count, bool is_flush);

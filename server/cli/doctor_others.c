@@ -44,7 +44,8 @@ void doctor_check_installation(struct doctor *doctor, const struct config *confi
 {
     struct str install;
     struct error error = {0};
-    enum err err = control_installation(pool, doctor->arena, deadline_ns, &install, &error);
+    enum err err =
+        control_installation(pool, (struct work){doctor->arena, deadline_ns, &error}, &install);
     if (err != ERR_OK)
         doctor_say(doctor, DOCTOR_UNKNOWN, control_data, NULL, "cannot tell whose it is: %s",
                    error.caller);

@@ -59,7 +59,8 @@ static enum err ping(struct cli_services *services, struct error *error)
 {
     struct pipeline *pipeline = pipeline_new(services->arena, PIPELINE_READ);
     PIPELINE_ADD(pipeline, EXPECT_STATUS, STR("PING"));
-    return pipeline_run(services->app->control, pipeline, cli_deadline_ns(services), error);
+    return pipeline_run(services->app->control, pipeline, cli_work(services, error).deadline_ns,
+                        error);
 }
 
 /* The id of the users database that all of the settings name; empty: there is none, it is away, or the
@@ -93,8 +94,8 @@ static bool is_anothers(struct flush *flush)
     char ours[USERS_INSTALL_SIZE];
     struct error error = {0};
     struct str install;
-    enum err err = control_installation(services->app->control, services->arena,
-                                        cli_deadline_ns(services), &install, &error);
+    enum err err =
+        control_installation(services->app->control, cli_work(services, &error), &install);
     if (err != ERR_OK || install.len == 0)
         return false;
     look_at_users(flush, ours);
@@ -185,8 +186,8 @@ static enum err flush_directly(struct flush *flush, struct flush_result *result_
                                struct error *error)
 {
     struct cli_services *services = &flush->services;
-    enum err err = caches_flush(services->app, services->arena, flush->target, flush->dry_run,
-                                cli_deadline_ns(services), result_out, error);
+    enum err err = caches_flush(services->app, cli_work(services, error), flush->target,
+                                flush->dry_run, result_out);
     if (!flush->dry_run && err != ERR_NOT_FOUND)
         (void)cli_audit(services, "caches.flush", flush->target, err, result_out->removed, true);
     return err;

@@ -88,8 +88,7 @@ bool cli_open_to_change(const struct cli *cli, struct cli_services *services_out
     struct error error = {0};
     if (!cli_open(cli, services_out))
         return false;
-    enum err err =
-        app_admit(services_out->app, services_out->arena, cli_deadline_ns(services_out), &error);
+    enum err err = app_admit(services_out->app, cli_work(services_out, &error));
     if (err == ERR_OK)
         return true;
     (void)cli_fail_with(err, &error);
@@ -112,6 +111,11 @@ void cli_close(struct cli_services *services)
 int64_t cli_deadline_ns(const struct cli_services *services)
 {
     return clock_deadline_ns(services->app->budget_ms);
+}
+
+struct work cli_work(const struct cli_services *services, struct error *error)
+{
+    return (struct work){services->arena, cli_deadline_ns(services), error};
 }
 
 enum err cli_audit(struct cli_services *services, const char *route, struct str target,

@@ -167,8 +167,7 @@ static int run_show(struct cli *cli)
 static void unlock(struct cli_services *services, const struct user *user)
 {
     struct error error = {0};
-    enum err err =
-        limits_unlock(services->app, services->arena, user, cli_deadline_ns(services), &error);
+    enum err err = limits_unlock(services->app, cli_work(services, &error), user);
     if (err != ERR_OK)
         fprintf(stderr,
                 "warning: failed sign-ins were not forgotten (%s): who was locked out waits for up "

@@ -86,9 +86,10 @@ START_TEST(looks_after_control_data)
     struct error error = {0};
     struct arena *arena = arena_new(4096, 0);
 
-    ck_assert_int_eq(identity_register(node.app->identity, arena, STR("alice"),
-                                       STR("alice@example.org"), STR(LOOPBACK_PASSWORD),
-                                       clock_deadline_ns(PATIENCE_MS), &user, &error),
+    ck_assert_int_eq(identity_register(node.app->identity,
+                                       (struct work){arena, clock_deadline_ns(PATIENCE_MS), &error},
+                                       STR("alice"), STR("alice@example.org"),
+                                       STR(LOOPBACK_PASSWORD), &user),
                      ERR_OK);
     wait_for("EXISTS cw:dataset cw:ids", 2);
     redis_server_do(redis, "FLUSHALL");

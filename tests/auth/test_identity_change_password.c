@@ -11,8 +11,8 @@ static struct user user;
 
 static int64_t sign_up(void)
 {
-    ck_assert_msg(identity_register(identity, arena, STR("alice"), STR("alice@example.org"), OLD,
-                                    soon(), &user, &error) == ERR_OK,
+    ck_assert_msg(identity_register(identity, (struct work){arena, soon(), &error}, STR("alice"),
+                                    STR("alice@example.org"), OLD, &user) == ERR_OK,
                   "%s", error.caller);
     return user.id;
 }
@@ -21,13 +21,14 @@ static enum err change(int64_t id, struct str old_password, struct str new_passw
                        struct str kept)
 {
     error_clear(&error);
-    return identity_change_password(identity, arena, id, old_password, new_password, kept, soon(),
-                                    &error);
+    return identity_change_password(identity, (struct work){arena, soon(), &error}, id,
+                                    old_password, new_password, kept);
 }
 
 static enum err sign_in(struct str password)
 {
-    return identity_login(identity, arena, STR("alice"), false, password, soon(), &user, &error);
+    return identity_login(identity, (struct work){arena, soon(), &error}, STR("alice"), false,
+                          password, &user);
 }
 
 START_TEST(changed)
@@ -59,8 +60,8 @@ static void *change_it(void *arg)
     struct arena *own = arena_new(4096, 0);
     struct error ignored = {0};
 
-    change->err = identity_change_password(identity, own, change->id, OLD,
-                                           str_from(change->password), STR_NONE, soon(), &ignored);
+    change->err = identity_change_password(identity, (struct work){own, soon(), &ignored},
+                                           change->id, OLD, str_from(change->password), STR_NONE);
     arena_free(&own);
     return NULL;
 }

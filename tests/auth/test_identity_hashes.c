@@ -13,7 +13,8 @@ static struct user user;
 static enum err sign_in(struct str password)
 {
     error_clear(&error);
-    return identity_login(identity, arena, STR("alice"), false, password, soon(), &user, &error);
+    return identity_login(identity, (struct work){arena, soon(), &error}, STR("alice"), false,
+                          password, &user);
 }
 
 START_TEST(old_hashes_are_renewed)
@@ -45,7 +46,8 @@ static void *sign_in_without_waiting(void *arg)
     (void)arg;
 
     error_clear(&why);
-    enum err err = identity_login(identity, own, STR("alice"), false, PASSWORD, 0, &who, &why);
+    enum err err =
+        identity_login(identity, (struct work){own, 0, &why}, STR("alice"), false, PASSWORD, &who);
     if (err == ERR_OK) {
         atomic_fetch_add(&signed_in, 1);
     } else {
@@ -62,8 +64,8 @@ START_TEST(too_many_at_once)
 {
     int64_t deadline_ns = soon();
 
-    ck_assert_int_eq(identity_register(identity, arena, STR("alice"), STR("alice@example.org"),
-                                       PASSWORD, soon(), &user, &error),
+    ck_assert_int_eq(identity_register(identity, (struct work){arena, soon(), &error}, STR("alice"),
+                                       STR("alice@example.org"), PASSWORD, &user),
                      ERR_OK);
     while (turned_away == 0) {
         pthread_t threads[32];

@@ -11,8 +11,8 @@ static int64_t sign_up(const char *name)
 {
     struct str email = str_format(arena, "%s@example.org", name);
 
-    ck_assert_msg(identity_register(identity, arena, str_from(name), email, PASSWORD, soon(), &user,
-                                    &error) == ERR_OK,
+    ck_assert_msg(identity_register(identity, (struct work){arena, soon(), &error}, str_from(name),
+                                    email, PASSWORD, &user) == ERR_OK,
                   "%s", error.caller);
     return user.id;
 }
@@ -20,8 +20,8 @@ static int64_t sign_up(const char *name)
 static enum err sign_in(struct str name, struct str password)
 {
     error_clear(&error);
-    return identity_login(identity, arena, name, str_find(name, '@') >= 0, password, soon(), &user,
-                          &error);
+    return identity_login(identity, (struct work){arena, soon(), &error}, name,
+                          str_find(name, '@') >= 0, password, &user);
 }
 
 static void expect_no(struct str name, struct str password)
@@ -98,7 +98,8 @@ static void expect_not_registered(struct str name, struct str email, struct str 
                                   enum err wanted, const char *text)
 {
     error_clear(&error);
-    enum err err = identity_register(identity, arena, name, email, password, soon(), &user, &error);
+    enum err err = identity_register(identity, (struct work){arena, soon(), &error}, name, email,
+                                     password, &user);
     ck_assert_msg(err == wanted, "%s: %s", err_name(err), error.caller);
     ck_assert_msg(strstr(error.caller, text) != NULL, "%s", error.caller);
     ck_assert_uint_eq(user.username.len, 0);

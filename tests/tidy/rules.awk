@@ -25,7 +25,7 @@ BEGIN {
 	below["server/process"] = "process reference demo config http"
 
 	# The shared headers (include/cachewarden/) and whose they are.
-	own("base", "arena clock die error exposition json lock log owner random sink str thread")
+	own("base", "arena clock die error exposition json lock log owner random sink str thread work")
 	own("pool", "pipeline pool redis_error tls_summary value")
 	own("auth", "digest identity issuer mac password permit principal revocations session token users")
 	own("api", "app call entries examples jobs limits namespace params routes tally")

@@ -55,8 +55,8 @@ static void make(size_t index, const char *target, bool is_flush)
 static enum err store(size_t count)
 {
     struct error error = {0};
-    return audit_store(pool, arena, entries, count, keep, clock_deadline_ns(PATIENCE_MS), saved,
-                       &error);
+    return audit_store(pool, (struct work){arena, clock_deadline_ns(PATIENCE_MS), &error}, entries,
+                       count, keep, saved);
 }
 
 START_TEST(a_whole_batch_in_order)
@@ -113,8 +113,8 @@ START_TEST(small_lengths_are_exact)
         make(i, "messages", false);
         entries[i]->part = (enum audit_part)(i % AUDIT_PARTS);
     }
-    ck_assert_int_eq(audit_store(pool, arena, entries, AUDIT_BATCH, few,
-                                 clock_deadline_ns(PATIENCE_MS), saved, &error),
+    ck_assert_int_eq(audit_store(pool, (struct work){arena, clock_deadline_ns(PATIENCE_MS), &error},
+                                 entries, AUDIT_BATCH, few, saved),
                      ERR_OK);
     ck_assert_int_eq(redis_server_ask_integer(redis, "XLEN cw:audit:changes"), 5);
     ck_assert_int_eq(redis_server_ask_integer(redis, "XLEN cw:audit:clears"), 3);

@@ -35,8 +35,8 @@ static enum err flush(const char *name, bool dry_run, struct flush_result *resul
                       struct error *error)
 {
     error_clear(error);
-    return caches_flush(loopback.app, arena, str_from(name), dry_run,
-                        clock_deadline_ns(PATIENCE_MS), result_out, error);
+    return caches_flush(loopback.app, (struct work){arena, clock_deadline_ns(PATIENCE_MS), error},
+                        str_from(name), dry_run, result_out);
 }
 
 static struct flush_result flush_ok(const char *name, bool dry_run)
@@ -169,8 +169,9 @@ START_TEST(one_server_by_two_roads)
 
     struct flush_result result;
     struct error error = {0};
-    ck_assert_int_eq(caches_flush(by_socket.app, arena, STR("all"), false,
-                                  clock_deadline_ns(PATIENCE_MS), &result, &error),
+    ck_assert_int_eq(caches_flush(by_socket.app,
+                                  (struct work){arena, clock_deadline_ns(PATIENCE_MS), &error},
+                                  STR("all"), false, &result),
                      ERR_CONFLICT);
     ck_assert_int_eq(redis_server_ask_integer(both, "HINCRBY cw:{u:7} clears 0"), 1);
     loopback_close(&by_socket);
@@ -388,8 +389,9 @@ START_TEST(which_database_it_is)
                                                          .is_unwatched = true,
                                                          .caches = &spec,
                                                          .cache_count = 1});
-        ck_assert_int_eq(caches_flush(other.app, arena, STR("search"), true,
-                                      clock_deadline_ns(PATIENCE_MS), &result, &error),
+        ck_assert_int_eq(caches_flush(other.app,
+                                      (struct work){arena, clock_deadline_ns(PATIENCE_MS), &error},
+                                      STR("search"), true, &result),
                          ERR_OK);
         ck_assert_int_eq(result.removed, 2);
         loopback_close(&other);
@@ -432,8 +434,9 @@ START_TEST(another_server)
                                                      .has_no_users = true,
                                                      .caches = &spec,
                                                      .cache_count = 1});
-    ck_assert_int_eq(caches_flush(other.app, arena, STR("far"), false,
-                                  clock_deadline_ns(PATIENCE_MS), &result, &error),
+    ck_assert_int_eq(caches_flush(other.app,
+                                  (struct work){arena, clock_deadline_ns(PATIENCE_MS), &error},
+                                  STR("far"), false, &result),
                      ERR_OK);
     ck_assert_int_eq(result.removed, 1);
     ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS a"), 1);

@@ -42,7 +42,8 @@ static struct cache_state status_of(int64_t user_id)
 {
     struct cache_state state;
     struct error error = {0};
-    enum err err = control_status(loopback.app, arena, user_id, soon(), &state, &error);
+    enum err err =
+        control_status(loopback.app, (struct work){arena, soon(), &error}, user_id, &state);
     ck_assert_msg(err == ERR_OK, "%s: %s", err_name(err), error.detail);
     return state;
 }
@@ -58,7 +59,8 @@ static struct cache_state clear_user(int64_t user_id)
 {
     struct cache_state state;
     struct error error = {0};
-    enum err err = control_clear(loopback.app, arena, user_id, soon(), &state, &error);
+    enum err err =
+        control_clear(loopback.app, (struct work){arena, soon(), &error}, user_id, &state);
     ck_assert_msg(err == ERR_OK, "%s: %s", err_name(err), error.detail);
     return state;
 }
@@ -67,7 +69,8 @@ static void switch_user(int64_t user_id, bool enabled, int64_t version)
 {
     struct cache_state state;
     struct error error = {0};
-    enum err err = control_switch(loopback.app, arena, user_id, enabled, soon(), &state, &error);
+    enum err err = control_switch(loopback.app, (struct work){arena, soon(), &error}, user_id,
+                                  enabled, &state);
     ck_assert_msg(err == ERR_OK, "%s: %s", err_name(err), error.detail);
     ck_assert_int_eq(state.enabled, enabled);
     ck_assert_int_eq(state.version, version);
@@ -115,7 +118,8 @@ START_TEST(clearing_everything_raises_everybody_by_one)
     struct error error = {0};
     clear_user(7);
     for (int64_t i = 1; i <= 3; i++) {
-        ck_assert_int_eq(control_clear_all(loopback.app, arena, soon(), &epoch, &error), ERR_OK);
+        ck_assert_int_eq(
+            control_clear_all(loopback.app, (struct work){arena, soon(), &error}, &epoch), ERR_OK);
         ck_assert_int_eq(epoch, i);
         expect_state(7, true, 2 + i);
         expect_state(8, true, 1 + i);
@@ -143,11 +147,14 @@ static void *work(void *arg)
         struct cache_state state = {0};
         struct error error = {0};
         arena_reset(own);
-        enum err err = worker->toggles
-                           ? control_switch(loopback.app, own, 7, i % 2 == 0,
-                                            clock_deadline_ns(PATIENCE_MS), &state, &error)
-                           : control_clear(loopback.app, own, 7, clock_deadline_ns(PATIENCE_MS),
-                                           &state, &error);
+        enum err err =
+            worker->toggles
+                ? control_switch(loopback.app,
+                                 (struct work){own, clock_deadline_ns(PATIENCE_MS), &error}, 7,
+                                 i % 2 == 0, &state)
+                : control_clear(loopback.app,
+                                (struct work){own, clock_deadline_ns(PATIENCE_MS), &error}, 7,
+                                &state);
         worker->failures += err != ERR_OK;
         worker->versions[i] = state.version;
     }
@@ -190,16 +197,17 @@ static enum err run(enum which which, struct error *error)
     error_clear(error);
     switch (which) {
     case STATUS:
-        return control_status(loopback.app, arena, 7, soon(), &state, error);
+        return control_status(loopback.app, (struct work){arena, soon(), error}, 7, &state);
     case SWITCH_ON:
     case SWITCH_OFF:
-        return control_switch(loopback.app, arena, 7, which == SWITCH_ON, soon(), &state, error);
+        return control_switch(loopback.app, (struct work){arena, soon(), error}, 7,
+                              which == SWITCH_ON, &state);
     case CLEAR:
-        return control_clear(loopback.app, arena, 7, soon(), &state, error);
+        return control_clear(loopback.app, (struct work){arena, soon(), error}, 7, &state);
     case CLEAR_ALL:
         break;
     }
-    return control_clear_all(loopback.app, arena, soon(), &epoch, error);
+    return control_clear_all(loopback.app, (struct work){arena, soon(), error}, &epoch);
 }
 
 static void expect_refused(enum which which, const char *cause)
@@ -321,13 +329,14 @@ START_TEST(a_redis_that_does_not_answer)
     struct cache_state state;
     /* A busy machine alone may make it give Redis up. */
     const int64_t give_up_ns = soon();
-    while (control_status(hasty.app, arena, 7, soon(), &state, &error) != ERR_OK)
+    while (control_status(hasty.app, (struct work){arena, soon(), &error}, 7, &state) != ERR_OK)
         ck_assert_int_lt(clock_mono_ns(), give_up_ns);
     redis_server_pause(redis);
     int64_t start_ns = clock_mono_ns();
-    ck_assert_int_eq(control_clear(hasty.app, arena, 7, soon(), &state, &error), ERR_UNCERTAIN);
+    ck_assert_int_eq(control_clear(hasty.app, (struct work){arena, soon(), &error}, 7, &state),
+                     ERR_UNCERTAIN);
     ck_assert_str_eq(error.caller, "outcome unknown");
-    enum err err = control_status(hasty.app, arena, 7, soon(), &state, &error);
+    enum err err = control_status(hasty.app, (struct work){arena, soon(), &error}, 7, &state);
     ck_assert_msg(err == ERR_TIMEOUT || err == ERR_UPSTREAM_DOWN, "%s", err_name(err));
     expect_within_ms((clock_mono_ns() - start_ns) / NS_PER_MS, 4 * 1000);
     redis_server_resume(redis);
@@ -341,11 +350,15 @@ START_TEST(no_memory_is_no_success)
     struct cache_state state;
     int64_t epoch;
     struct error error = {0};
-    ck_assert_int_eq(control_status(loopback.app, tiny, 7, soon(), &state, &error), ERR_NO_MEMORY);
-    ck_assert_int_eq(control_switch(loopback.app, tiny, 7, false, soon(), &state, &error),
+    ck_assert_int_eq(control_status(loopback.app, (struct work){tiny, soon(), &error}, 7, &state),
                      ERR_NO_MEMORY);
-    ck_assert_int_eq(control_clear(loopback.app, tiny, 7, soon(), &state, &error), ERR_NO_MEMORY);
-    ck_assert_int_eq(control_clear_all(loopback.app, tiny, soon(), &epoch, &error), ERR_NO_MEMORY);
+    ck_assert_int_eq(
+        control_switch(loopback.app, (struct work){tiny, soon(), &error}, 7, false, &state),
+        ERR_NO_MEMORY);
+    ck_assert_int_eq(control_clear(loopback.app, (struct work){tiny, soon(), &error}, 7, &state),
+                     ERR_NO_MEMORY);
+    ck_assert_int_eq(control_clear_all(loopback.app, (struct work){tiny, soon(), &error}, &epoch),
+                     ERR_NO_MEMORY);
     arena_free(&tiny);
     expect_state(7, true, 1);
 }

@@ -55,9 +55,9 @@ static void close_all(void)
 static void notice(void)
 {
     struct error error = {0};
-    ck_assert_int_eq(
-        version_guard_reconcile(stranger.app->guard, VERSION_GUARD_REPAIRS, soon(), &error),
-        ERR_UPSTREAM_REFUSED);
+    ck_assert_int_eq(version_guard_reconcile(stranger.app->guard, VERSION_GUARD_REPAIRS,
+                                             (struct work){.deadline_ns = soon(), .error = &error}),
+                     ERR_UPSTREAM_REFUSED);
 }
 
 static char *everything(void)
@@ -183,8 +183,9 @@ START_TEST(a_refused_switch_is_never_kept)
     snprintf(path, sizeof path, "%s/users.db", stranger.directory);
     ck_assert_int_eq(sqlite3_open(path, &database), SQLITE_OK);
     int64_t before = writes_seen(database);
-    ck_assert_int_eq(control_switch(stranger.app, arena, 7, false, soon(), &state, &error),
-                     ERR_UPSTREAM_REFUSED);
+    ck_assert_int_eq(
+        control_switch(stranger.app, (struct work){arena, soon(), &error}, 7, false, &state),
+        ERR_UPSTREAM_REFUSED);
     ck_assert_int_eq(writes_seen(database), before);
     ck_assert_int_eq(users_switch_set(stranger.app->users, 7, true, &error), ERR_OK);
     ck_assert_int_ne(writes_seen(database), before);

@@ -68,7 +68,9 @@ static void clear_everybody(struct app *app, struct arena *own)
 {
     int64_t epoch;
     struct error error = {0};
-    count(control_clear_all(app, own, clock_deadline_ns(PATIENCE_MS), &epoch, &error), 0, true);
+    count(
+        control_clear_all(app, (struct work){own, clock_deadline_ns(PATIENCE_MS), &error}, &epoch),
+        0, true);
 }
 
 /* What fails shows nothing: it is not a record, whatever it did. */
@@ -84,9 +86,10 @@ static void play_once(struct player *player, struct arena *own)
         clear_everybody(app, own);
     record.began_ns = clock_mono_ns();
     int64_t deadline_ns = clock_deadline_ns(PATIENCE_MS);
-    enum err err = record.is_clear
-                       ? control_clear(app, own, record.user_id, deadline_ns, &state, &error)
-                       : control_status(app, own, record.user_id, deadline_ns, &state, &error);
+    enum err err =
+        record.is_clear
+            ? control_clear(app, (struct work){own, deadline_ns, &error}, record.user_id, &state)
+            : control_status(app, (struct work){own, deadline_ns, &error}, record.user_id, &state);
     record.ended_ns = clock_mono_ns();
     record.version = state.version;
     count(err, record.user_id, record.is_clear);
@@ -177,8 +180,9 @@ static void await_recovery(void)
     for (int node = 0; node < 2; node++) {
         int64_t give_up_ns = clock_deadline_ns(PATIENCE_MS);
         struct error error = {0};
-        while (version_guard_reconcile(nodes[node].app->guard, VERSION_GUARD_REPAIRS, soon(),
-                                       &error) != ERR_OK) {
+        while (version_guard_reconcile(nodes[node].app->guard, VERSION_GUARD_REPAIRS,
+                                       (struct work){.deadline_ns = soon(), .error = &error}) !=
+               ERR_OK) {
             ck_assert_msg(clock_mono_ns() < give_up_ns, "%s %s", error.caller, error.detail);
             usleep(500);
         }

@@ -116,9 +116,9 @@ START_TEST(what_a_server_has_to_repair)
     expect_not_seen(7, "no server has looked after the versions");
     /* As the server does by itself, four times a second. */
     struct error error = {0};
-    ck_assert_int_eq(
-        version_guard_reconcile(nodes[0].app->guard, VERSION_GUARD_REPAIRS, soon(), &error),
-        ERR_OK);
+    ck_assert_int_eq(version_guard_reconcile(nodes[0].app->guard, VERSION_GUARD_REPAIRS,
+                                             (struct work){.deadline_ns = soon(), .error = &error}),
+                     ERR_OK);
     int64_t version = version_on(0, 7);
     ck_assert_int_ge(version, 5);
     expect_seen(7, true, version);

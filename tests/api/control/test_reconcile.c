@@ -23,7 +23,7 @@ static enum err try_clear(struct loopback *node, struct error *error)
 {
     struct cache_state state;
     error_clear(error);
-    return control_clear(node->app, arena, 7, soon(), &state, error);
+    return control_clear(node->app, (struct work){arena, soon(), error}, 7, &state);
 }
 
 /* Strings live in the arena. */
@@ -47,9 +47,9 @@ static void expect_foreign(struct loopback *node)
     ck_assert_msg(strstr(error.caller, "another users database") && strstr(error.caller, "--adopt"),
                   "%s", error.caller);
     struct cache_state state;
-    ck_assert_int_eq(control_status(node->app, arena, 7, soon(), &state, &error),
+    ck_assert_int_eq(control_status(node->app, (struct work){arena, soon(), &error}, 7, &state),
                      ERR_UPSTREAM_REFUSED);
-    ck_assert_int_eq(control_clear_all(node->app, arena, soon(), &epoch, &error),
+    ck_assert_int_eq(control_clear_all(node->app, (struct work){arena, soon(), &error}, &epoch),
                      ERR_UPSTREAM_REFUSED);
     ck_assert(app_is_foreign(node->app, &error));
     ck_assert(strstr(error.caller, "--adopt"));
@@ -82,7 +82,8 @@ START_TEST(taken_over)
     app_adopt(stranger.app);
     struct error error = {0};
     struct cache_state state;
-    ck_assert_int_eq(control_status(stranger.app, arena, 7, soon(), &state, &error), ERR_OK);
+    ck_assert_int_eq(control_status(stranger.app, (struct work){arena, soon(), &error}, 7, &state),
+                     ERR_OK);
     ck_assert_int_gt(state.version, version);
     ck_assert(!app_is_foreign(stranger.app, &error));
     expect_foreign(&nodes[0]);
@@ -104,9 +105,9 @@ START_TEST(a_redis_that_is_emptied_is_nobodys)
     ck_assert_int_eq(try_clear(&stranger, &error), ERR_OK);
     ck_assert(!app_is_foreign(stranger.app, &error));
     /* As the node does by itself, four times a second. */
-    ck_assert_int_eq(
-        version_guard_reconcile(nodes[0].app->guard, VERSION_GUARD_REPAIRS, soon(), &error),
-        ERR_UPSTREAM_REFUSED);
+    ck_assert_int_eq(version_guard_reconcile(nodes[0].app->guard, VERSION_GUARD_REPAIRS,
+                                             (struct work){.deadline_ns = soon(), .error = &error}),
+                     ERR_UPSTREAM_REFUSED);
     expect_foreign(&nodes[0]);
     loopback_close(&stranger);
 }
@@ -261,8 +262,10 @@ START_TEST(left_to_the_one_that_began)
     ck_assert_int_eq(
         users_fact_set(nodes[0].app->users, STR("versions_reserved"), STR("1:1000"), &error),
         ERR_OK);
-    ck_assert_int_eq(version_guard_reconcile(nodes[0].app->guard, VERSION_GUARD_REPAIRS,
-                                             clock_deadline_ns(LESS_THAN_PATIENCE_MS), &error),
+    ck_assert_int_eq(version_guard_reconcile(
+                         nodes[0].app->guard, VERSION_GUARD_REPAIRS,
+                         (struct work){.deadline_ns = clock_deadline_ns(LESS_THAN_PATIENCE_MS),
+                                       .error = &error}),
                      ERR_TIMEOUT);
     ck_assert_int_eq(reserved_read(nodes[0].app->users, arena, &state, &error), ERR_OK);
     ck_assert_int_eq(state.term, 1);
@@ -302,7 +305,8 @@ static int64_t version_of(struct loopback *node)
     struct cache_state state = {0};
     struct error error = {0};
     ck_assert_int_eq(reconcile_on(node, &error), ERR_OK);
-    ck_assert_int_eq(control_status(node->app, arena, 7, soon(), &state, &error), ERR_OK);
+    ck_assert_int_eq(control_status(node->app, (struct work){arena, soon(), &error}, 7, &state),
+                     ERR_OK);
     return state.version;
 }
 

@@ -92,7 +92,9 @@ START_TEST(seen_by_one_that_knows_the_old_term)
         } else {
             struct cache_state state = {0};
             struct error error = {0};
-            ck_assert_int_eq(control_clear(nodes[1].app, arena, 7, soon(), &state, &error), ERR_OK);
+            ck_assert_int_eq(
+                control_clear(nodes[1].app, (struct work){arena, soon(), &error}, 7, &state),
+                ERR_OK);
             ck_assert(!state.enabled);
         }
         switch_on(0, 7, true);
@@ -270,10 +272,12 @@ START_TEST(refused_by_redis)
     switch_on(0, 8, false);
     redis_server_do(redis, "CONFIG SET maxmemory 1");
     redis_server_do(redis, "CONFIG SET maxmemory-policy noeviction");
-    ck_assert_int_eq(control_switch(nodes[0].app, arena, 7, false, soon(), &state, &error),
-                     ERR_UPSTREAM_REFUSED);
-    ck_assert_int_eq(control_switch(nodes[0].app, arena, 8, false, soon(), &state, &error),
-                     ERR_UPSTREAM_REFUSED);
+    ck_assert_int_eq(
+        control_switch(nodes[0].app, (struct work){arena, soon(), &error}, 7, false, &state),
+        ERR_UPSTREAM_REFUSED);
+    ck_assert_int_eq(
+        control_switch(nodes[0].app, (struct work){arena, soon(), &error}, 8, false, &state),
+        ERR_UPSTREAM_REFUSED);
     redis_server_do(redis, "CONFIG SET maxmemory 0");
     redis_server_do(redis, "FLUSHALL");
     ck_assert(is_on(1, 7));
@@ -292,18 +296,21 @@ START_TEST(what_happened_is_not_denied)
     ck_assert_int_eq(
         users_fact_set(nodes[0].app->users, STR("versions_reserved"), STR("x"), &error), ERR_OK);
     control_set_clears(redis, 7, 500000);
-    ck_assert_int_eq(control_switch(nodes[0].app, arena, 7, false, soon(), &state, &error),
-                     ERR_UNCERTAIN);
+    ck_assert_int_eq(
+        control_switch(nodes[0].app, (struct work){arena, soon(), &error}, 7, false, &state),
+        ERR_UNCERTAIN);
     ck_assert_str_eq(error.caller, "outcome unknown");
     ck_assert(control_is_off(redis, 7));
     bool is_off = false;
     ck_assert_int_eq(users_switch_is_off(nodes[0].app->users, 7, &is_off, &error), ERR_OK);
     ck_assert(is_off);
-    ck_assert_int_eq(control_clear(nodes[0].app, arena, 7, soon(), &state, &error), ERR_UNCERTAIN);
+    ck_assert_int_eq(control_clear(nodes[0].app, (struct work){arena, soon(), &error}, 7, &state),
+                     ERR_UNCERTAIN);
     ck_assert_int_eq(control_clears(redis, 7), 500001);
     int64_t before = epoch_held();
     redis_server_do(redis, "HSET cw:dataset term nonsense");
-    ck_assert_int_eq(control_clear_all(nodes[0].app, arena, soon(), &epoch, &error), ERR_UNCERTAIN);
+    ck_assert_int_eq(control_clear_all(nodes[0].app, (struct work){arena, soon(), &error}, &epoch),
+                     ERR_UNCERTAIN);
     ck_assert_int_eq(epoch_held(), before + 1);
 }
 END_TEST

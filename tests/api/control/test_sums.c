@@ -31,15 +31,16 @@ static enum err play_once(struct player *player, struct arena *own, int call, in
     enum err err = ERR_OK;
     switch (player->role) {
     case CLEARS_ALL:
-        return control_clear_all(app, own, soon(), version, &player->error);
+        return control_clear_all(app, (struct work){own, soon(), &player->error}, version);
     case CLEARS:
-        err = control_clear(app, own, USER, soon(), &state, &player->error);
+        err = control_clear(app, (struct work){own, soon(), &player->error}, USER, &state);
         break;
     case LOOKS:
-        err = control_status(app, own, USER, soon(), &state, &player->error);
+        err = control_status(app, (struct work){own, soon(), &player->error}, USER, &state);
         break;
     case SWITCHES:
-        err = control_switch(app, own, USER, call % 2, soon(), &state, &player->error);
+        err =
+            control_switch(app, (struct work){own, soon(), &player->error}, USER, call % 2, &state);
         break;
     }
     *version = state.version;

@@ -288,7 +288,7 @@ static void *ask_once(void *arg)
     struct error error = {0};
     int64_t *version = arg;
     int node = (int)*version;
-    enum err err = control_status(nodes[node].app, own, 7, soon(), &state, &error);
+    enum err err = control_status(nodes[node].app, (struct work){own, soon(), &error}, 7, &state);
     *version = err == ERR_OK ? state.version : -1;
     arena_free(&own);
     return NULL;
@@ -327,8 +327,9 @@ static void *reconcile_once(void *arg)
 {
     struct waiter *waiter = arg;
     struct error error = {0};
-    waiter->err = version_guard_reconcile(nodes[0].app->guard, VERSION_GUARD_REPAIRS,
-                                          waiter->deadline_ns, &error);
+    waiter->err =
+        version_guard_reconcile(nodes[0].app->guard, VERSION_GUARD_REPAIRS,
+                                (struct work){.deadline_ns = waiter->deadline_ns, .error = &error});
     return NULL;
 }
 

@@ -52,7 +52,8 @@ static inline struct cache_state status_on(int node, int64_t user_id)
 {
     struct cache_state state = {0};
     struct error error = {0};
-    enum err err = control_status(nodes[node].app, arena, user_id, soon(), &state, &error);
+    enum err err =
+        control_status(nodes[node].app, (struct work){arena, soon(), &error}, user_id, &state);
     ck_assert_msg(err == ERR_OK, "%s: %s %s", err_name(err), error.caller, error.detail);
     return state;
 }
@@ -66,7 +67,8 @@ static inline int64_t clear_on(int node, int64_t user_id)
 {
     struct cache_state state = {0};
     struct error error = {0};
-    enum err err = control_clear(nodes[node].app, arena, user_id, soon(), &state, &error);
+    enum err err =
+        control_clear(nodes[node].app, (struct work){arena, soon(), &error}, user_id, &state);
     ck_assert_msg(err == ERR_OK, "%s: %s %s", err_name(err), error.caller, error.detail);
     return state.version;
 }
@@ -75,7 +77,7 @@ static inline int64_t clear_all_on(int node)
 {
     int64_t epoch = -1;
     struct error error = {0};
-    enum err err = control_clear_all(nodes[node].app, arena, soon(), &epoch, &error);
+    enum err err = control_clear_all(nodes[node].app, (struct work){arena, soon(), &error}, &epoch);
     ck_assert_msg(err == ERR_OK, "%s: %s %s", err_name(err), error.caller, error.detail);
     return epoch;
 }
@@ -84,7 +86,8 @@ static inline void switch_on(int node, int64_t user_id, bool enabled)
 {
     struct cache_state state = {0};
     struct error error = {0};
-    enum err err = control_switch(nodes[node].app, arena, user_id, enabled, soon(), &state, &error);
+    enum err err = control_switch(nodes[node].app, (struct work){arena, soon(), &error}, user_id,
+                                  enabled, &state);
     ck_assert_msg(err == ERR_OK, "%s: %s %s", err_name(err), error.caller, error.detail);
 }
 
@@ -92,7 +95,8 @@ static inline void switch_on(int node, int64_t user_id, bool enabled)
 static inline enum err reconcile_on(const struct loopback *node, struct error *error)
 {
     error_clear(error);
-    return version_guard_reconcile(node->app->guard, VERSION_GUARD_REPAIRS, soon(), error);
+    return version_guard_reconcile(node->app->guard, VERSION_GUARD_REPAIRS,
+                                   (struct work){.deadline_ns = soon(), .error = error});
 }
 
 static inline void repair_on(int node)

@@ -160,14 +160,15 @@ static inline void clear_all_on(int node)
 {
     int64_t epoch;
 
-    expect_ok(control_clear_all(nodes[node].app, arena, in_time(), &epoch, &error));
+    expect_ok(control_clear_all(nodes[node].app, (struct work){arena, in_time(), &error}, &epoch));
 }
 
 static inline void switch_on(int node, int64_t user_id, bool enabled)
 {
     struct cache_state state;
 
-    expect_ok(control_switch(nodes[node].app, arena, user_id, enabled, in_time(), &state, &error));
+    expect_ok(control_switch(nodes[node].app, (struct work){arena, in_time(), &error}, user_id,
+                             enabled, &state));
 }
 
 static inline bool delete_on(int node, struct namespace space, const char *label)

@@ -12,7 +12,7 @@ static void clear_by_control(int node)
 {
     struct cache_state state;
 
-    expect_ok(control_clear(nodes[node].app, arena, 7, in_time(), &state, &error));
+    expect_ok(control_clear(nodes[node].app, (struct work){arena, in_time(), &error}, 7, &state));
 }
 
 static void clear_everybody(int node)

@@ -439,9 +439,11 @@ START_TEST(an_older_copy_is_put_back)
     /* Once each has told what it knows of the loss, what is issued is as always. */
     const struct loopback *const in_turn[] = {&other, &node, &other};
     for (size_t i = 0; i < 3; i++)
-        ck_assert_int_eq(version_guard_reconcile(in_turn[i]->app->guard, VERSION_GUARD_REPAIRS,
-                                                 clock_deadline_ns(PATIENCE_MS), NULL),
-                         ERR_OK);
+        ck_assert_int_eq(
+            version_guard_reconcile(
+                in_turn[i]->app->guard, VERSION_GUARD_REPAIRS,
+                (struct work){.deadline_ns = clock_deadline_ns(PATIENCE_MS), .error = NULL}),
+            ERR_OK);
     session_open(&other, "alice", &since);
     ck_assert_int_eq(session_try_refresh(&node, since.refresh), ERR_OK);
     session_age_spent(redis, &since, 10500);

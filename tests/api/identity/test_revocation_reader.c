@@ -41,7 +41,9 @@ static void open_all(void)
     struct cache_state state;
     struct error error = {0};
     ck_assert_int_eq(
-        control_status(node.app, reader.arena, 1, clock_deadline_ns(PATIENCE_MS), &state, &error),
+        control_status(node.app,
+                       (struct work){reader.arena, clock_deadline_ns(PATIENCE_MS), &error}, 1,
+                       &state),
         ERR_OK);
 }
 

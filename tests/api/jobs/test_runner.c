@@ -209,7 +209,7 @@ START_TEST(a_redis_that_comes_back_is_waited_for)
     struct str id = start_on(0, "cache:far").id;
     await_work(0, id);
     redis_server_pause(elsewhere);
-    await_closed(caches_find(nodes[0].app->caches, STR("far"))->pool);
+    await_closed(caches_find(nodes[0].app->caches, STR("far"))->redis);
     jobs_set_duty(nodes[0].app, 100);
     redis_server_resume(elsewhere);
     struct job end = await_end(0, id);

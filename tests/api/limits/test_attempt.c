@@ -156,7 +156,9 @@ START_TEST(an_account_is_unlocked)
                     "for _, key in ipairs(redis.call('KEYS', 'cw:l:failing:*')) do "
                     "for i = 1, 2500 do redis.call('ZADD', key, 0, '2001:' .. i) end end "
                     "return redis.status_reply('OK')");
-    ck_assert_int_eq(limits_unlock(node.app, arena, &alice, clock_deadline_ns(PATIENCE_MS), &error),
+    ck_assert_int_eq(limits_unlock(node.app,
+                                   (struct work){arena, clock_deadline_ns(PATIENCE_MS), &error},
+                                   &alice),
                      ERR_OK);
     expect_sign_in("alice", RIGHT, HERE, ERR_OK);
     expect_sign_in("alice", RIGHT, THERE, ERR_OK);
