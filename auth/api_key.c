@@ -196,12 +196,11 @@ static enum err refuse(struct error *error, const char *why)
     return error_set_detail(error, ERR_UNAUTHENTICATED, "API key: %s", why);
 }
 
-enum err api_key_verify(struct key_cache *cache, struct str whole, int64_t now_s, int64_t now_ns,
-                        int64_t stale_ns, struct str *id_out, struct key_record *record,
-                        struct error *error)
+enum err api_key_verify(struct key_cache *cache, struct str whole, struct key_times times,
+                        struct str *id_out, struct key_record *record, struct error *error)
 {
-    struct question question = {cache, now_ns};
-    const struct memo_source source = {load_record, &question, stale_ns, false};
+    struct question question = {cache, times.now_ns};
+    const struct memo_source source = {load_record, &question, times.stale_ns, false};
     unsigned char digest[DIGEST_SHA256_SIZE];
     struct str secret;
 
@@ -211,7 +210,7 @@ enum err api_key_verify(struct key_cache *cache, struct str whole, int64_t now_s
     if (err)
         return error_set_detail(error, err, "API key: its digest cannot be computed");
 
-    err = memo_fetch(cache->records, *id_out, now_ns, &source, record, error);
+    err = memo_fetch(cache->records, *id_out, times.now_ns, &source, record, error);
     bool is_known = err == ERR_OK;
     if (err && err != ERR_NOT_FOUND)
         return err;
@@ -223,7 +222,7 @@ enum err api_key_verify(struct key_cache *cache, struct str whole, int64_t now_s
         return refuse(error, "no such key");
     if (record->revoked_at_s != 0)
         return refuse(error, "revoked");
-    if (record->expires_at_s != 0 && now_s >= record->expires_at_s)
+    if (record->expires_at_s != 0 && times.now_s >= record->expires_at_s)
         return refuse(error, "expired");
     return ERR_OK;
 }

@@ -50,14 +50,19 @@ CW_MUST_CHECK enum err key_cache_new(struct users *users, struct key_cache **cac
 void key_cache_free(struct key_cache **cache);
 void key_cache_forget_all(struct key_cache *cache);
 
+struct key_times {
+    int64_t now_s;
+    int64_t now_ns;   /* the same moment by clock_mono_ns */
+    int64_t stale_ns; /* what was read so long ago will do while the database is away */
+};
 /*
  * ERR_OK: a key we gave out, whole, neither revoked nor expired. ERR_UNAUTHENTICATED with the
  * reason in error->detail; takes as long for an id nobody has. Errors of users.h; while the database is
- * away, what it said up to stale_ns ago will do (MEMO_STALE_NS, or what the caller can allow). Whether
+ * away, what it said up to times.stale_ns ago will do (MEMO_STALE_NS, or what the caller can allow). Whether
  * the owner is still there is for the caller to check.
  */
-CW_MUST_CHECK enum err api_key_verify(struct key_cache *cache, struct str whole, int64_t now_s,
-                                      int64_t now_ns, int64_t stale_ns, struct str *id_out,
+CW_MUST_CHECK enum err api_key_verify(struct key_cache *cache, struct str whole,
+                                      struct key_times times, struct str *id_out,
                                       struct key_record *record_out, struct error *error);
 
 #endif

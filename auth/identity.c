@@ -319,8 +319,9 @@ static enum err authenticate_key(struct identity *identity, struct arena *arena,
     struct account owner;
     struct str id;
 
-    enum err err = api_key_verify(identity->keys, whole, now_s, clock_mono_ns(), stale_ns, &id,
-                                  &record, error);
+    enum err err =
+        api_key_verify(identity->keys, whole, (struct key_times){now_s, clock_mono_ns(), stale_ns},
+                       &id, &record, error);
     if (!err)
         err = check_owner(identity, &record, stale_ns, &owner, error);
     if (!err)

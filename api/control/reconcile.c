@@ -272,11 +272,10 @@ static enum err move_term(struct run *run, const struct look *look, int64_t *bas
 static enum err note_if_all_restored(struct run *run, const struct look *look, int64_t term)
 {
     struct arena *arena = run->guard->arena;
-    int64_t *off;
-    size_t count;
-    enum err err = users_switches_off(run->guard->users, arena, 0, 1, &off, &count, run->error);
+    struct users_ids off;
+    enum err err = users_switches_off(run->guard->users, arena, 0, 1, &off, run->error);
 
-    if (err != ERR_OK || count > 0)
+    if (err != ERR_OK || off.count > 0)
         return err;
     struct pipeline *pipeline = writing(run, look);
     err = dataset_write_restored(pipeline, arena, term, ALL_RESTORED);

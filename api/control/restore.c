@@ -59,19 +59,17 @@ static enum err restore_portion(struct version_guard *guard, struct version_know
                                 int64_t deadline_ns, struct error *error)
 {
     struct arena *arena = guard->restore_arena;
-    int64_t *off;
-    size_t count;
+    struct users_ids off;
 
     arena_reset(arena);
-    enum err err =
-        users_switches_off(guard->users, arena, known->restored, PORTION, &off, &count, error);
+    enum err err = users_switches_off(guard->users, arena, known->restored, PORTION, &off, error);
     if (err != ERR_OK)
         return err;
-    int64_t restored = count < PORTION ? ALL_RESTORED : off[count - 1];
+    int64_t restored = off.count < PORTION ? ALL_RESTORED : off.ids[off.count - 1];
     struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE_REPAIR);
     pipeline_require(pipeline, guard->relies ? 0 : known->origin);
-    for (size_t i = 0; i < count; i++)
-        add_switch(pipeline, off[i], known->term);
+    for (size_t i = 0; i < off.count; i++)
+        add_switch(pipeline, off.ids[i], known->term);
     err = dataset_write_restored(pipeline, arena, known->term, restored);
     if (err == ERR_OK)
         err = pipeline_run(guard->control, pipeline, deadline_ns, error);

@@ -30,6 +30,13 @@ struct users_value {
     struct str bytes; /* of USERS_TEXT and USERS_BYTES */
 };
 
+/* A statement and what its parameters are to be. */
+struct users_query {
+    enum users_statement statement;
+    const struct users_value *parameters;
+    size_t count; /* of parameters */
+};
+
 struct users_result {
     struct users_value *values; /* row after row; NULL without rows */
     size_t row_count;
@@ -68,9 +75,8 @@ struct users_driver {
      * ERR_CONFLICT: a unique constraint; the caller's text is empty where the driver cannot tell
      * which. ERR_UPSTREAM_DOWN: nothing has changed, and nothing will by this session. After any
      * error a writing session can only be ended. */
-    enum err (*run)(struct users_session *session, enum users_statement statement,
-                    const struct users_value *parameters, size_t parameter_count,
-                    struct arena *arena, struct users_result *result_out, struct error *error);
+    enum err (*run)(struct users_session *session, struct users_query query, struct arena *arena,
+                    struct users_result *result_out, struct error *error);
     /* In a writing session: no account gets an id up to `last` from here on. */
     enum err (*skip_ids)(struct users_session *session, int64_t last, struct error *error);
     /* Gives the connection back. A writing session is committed when `outcome` is ERR_OK, else

@@ -2,6 +2,7 @@
 #include "users/users_private.h"
 
 #include "cachewarden/clock.h"
+#include "cachewarden/work.h"
 
 enum {
     COLUMN_ID,
@@ -20,11 +21,11 @@ enum err api_keys_add(struct users *users, const struct api_key *key, struct err
 {
     int64_t created_at_s = key->created_at_s > 0 ? key->created_at_s : clock_wall_s();
     enum err err = users_change(
-        users, KEY_ADD,
-        USERS_PARAMETERS(USERS_STR(key->id), USERS_STR(key->name), USERS_BLOB(key->secret_digest),
-                         USERS_INT(key->scopes), USERS_STR(key->space),
-                         key->owner_id > 0 ? USERS_INT(key->owner_id) : USERS_NONE,
-                         USERS_INT(created_at_s), USERS_INT(key->expires_at_s)),
+        users,
+        USERS_QUERY(KEY_ADD, USERS_STR(key->id), USERS_STR(key->name),
+                    USERS_BLOB(key->secret_digest), USERS_INT(key->scopes), USERS_STR(key->space),
+                    key->owner_id > 0 ? USERS_INT(key->owner_id) : USERS_NONE,
+                    USERS_INT(created_at_s), USERS_INT(key->expires_at_s)),
         error);
 
     /* Ids are random; where the driver cannot tell, it was the name. */
@@ -55,8 +56,8 @@ enum err api_keys_find(struct users *users, struct arena *arena, struct str id,
     struct users_result result = {0};
 
     *key_out = (struct api_key){0};
-    enum err err = users_run(users, USERS_READ, KEY_BY_ID, USERS_PARAMETERS(USERS_STR(id)), arena,
-                             &result, error);
+    enum err err =
+        users_run(users, USERS_READ, USERS_QUERY(KEY_BY_ID, USERS_STR(id)), arena, &result, error);
     if (err)
         return err;
     if (result.row_count == 0)
@@ -66,16 +67,16 @@ enum err api_keys_find(struct users *users, struct arena *arena, struct str id,
 }
 
 /* All rows of a statement, and room for one item each. */
-static enum err read_all(struct users *users, enum users_statement statement, struct arena *arena,
-                         size_t item_size, struct users_result *result_out, void **items_out,
-                         struct error *error)
+static enum err read_all(struct users *users, enum users_statement statement, struct work work,
+                         size_t item_size, struct users_result *result_out, void **items_out)
 {
     *result_out = (struct users_result){0};
     *items_out = NULL;
-    enum err err = users_run(users, USERS_READ, statement, NULL, 0, arena, result_out, error);
+    enum err err =
+        users_run(users, USERS_READ, USERS_PLAIN(statement), work.arena, result_out, work.error);
     if (err)
         return err;
-    *items_out = arena_calloc(arena, result_out->row_count, item_size);
+    *items_out = arena_calloc(work.arena, result_out->row_count, item_size);
     return *items_out ? ERR_OK : ERR_NO_MEMORY;
 }
 
@@ -84,7 +85,8 @@ enum err api_keys_ids(struct users *users, struct arena *arena, struct str **ids
 {
     struct users_result result;
     void *items;
-    enum err err = read_all(users, KEY_IDS, arena, sizeof **ids_out, &result, &items, error);
+    enum err err = read_all(users, KEY_IDS, (struct work){.arena = arena, .error = error},
+                            sizeof **ids_out, &result, &items);
     struct str *ids = items;
 
     *ids_out = ids;
@@ -99,7 +101,8 @@ enum err api_keys_list(struct users *users, struct arena *arena, struct api_key 
 {
     struct users_result result;
     void *items;
-    enum err err = read_all(users, KEY_LIST, arena, sizeof **keys_out, &result, &items, error);
+    enum err err = read_all(users, KEY_LIST, (struct work){.arena = arena, .error = error},
+                            sizeof **keys_out, &result, &items);
     struct api_key *keys = items;
 
     *keys_out = keys;
@@ -111,14 +114,13 @@ enum err api_keys_list(struct users *users, struct arena *arena, struct api_key 
 
 enum err api_keys_revoke(struct users *users, struct str name, int64_t now_s, struct error *error)
 {
-    return users_change(users, KEY_REVOKE, USERS_PARAMETERS(USERS_STR(name), USERS_INT(now_s)),
-                        error);
+    return users_change(users, USERS_QUERY(KEY_REVOKE, USERS_STR(name), USERS_INT(now_s)), error);
 }
 
 enum err api_keys_touch(struct users *users, struct str id, int64_t now_s, struct error *error)
 {
-    return users_run(users, USERS_WRITE, KEY_TOUCH,
-                     USERS_PARAMETERS(USERS_STR(id), USERS_INT(now_s)), NULL, NULL, error);
+    return users_run(users, USERS_WRITE, USERS_QUERY(KEY_TOUCH, USERS_STR(id), USERS_INT(now_s)),
+                     NULL, NULL, error);
 }
 
 enum err users_fact_get(struct users *users, struct arena *arena, struct str name,
@@ -127,8 +129,8 @@ enum err users_fact_get(struct users *users, struct arena *arena, struct str nam
     struct users_result result = {0};
 
     *value_out = STR_NONE;
-    enum err err = users_run(users, USERS_READ, FACT_GET, USERS_PARAMETERS(USERS_STR(name)), arena,
-                             &result, error);
+    enum err err =
+        users_run(users, USERS_READ, USERS_QUERY(FACT_GET, USERS_STR(name)), arena, &result, error);
     if (err)
         return err;
     if (result.row_count == 0)
@@ -139,6 +141,6 @@ enum err users_fact_get(struct users *users, struct arena *arena, struct str nam
 
 enum err users_fact_set(struct users *users, struct str name, struct str value, struct error *error)
 {
-    return users_run(users, USERS_WRITE, FACT_SET,
-                     USERS_PARAMETERS(USERS_STR(name), USERS_STR(value)), NULL, NULL, error);
+    return users_run(users, USERS_WRITE, USERS_QUERY(FACT_SET, USERS_STR(name), USERS_STR(value)),
+                     NULL, NULL, error);
 }

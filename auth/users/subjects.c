@@ -27,9 +27,9 @@ static enum err find(struct users *users, struct str issuer, struct str subject,
 
     if (!arena)
         return ERR_NO_MEMORY;
-    enum err err =
-        users_run(users, USERS_READ, SUBJECT_FIND,
-                  USERS_PARAMETERS(USERS_STR(issuer), USERS_STR(subject)), arena, &result, error);
+    enum err err = users_run(users, USERS_READ,
+                             USERS_QUERY(SUBJECT_FIND, USERS_STR(issuer), USERS_STR(subject)),
+                             arena, &result, error);
     if (!err && result.row_count == 0)
         err = ERR_NOT_FOUND;
     if (!err)
@@ -51,10 +51,10 @@ static enum err insert_account(struct users *users, struct users_session *sessio
     if (!random.ptr || !username.ptr || !email.ptr || !incarnation.ptr)
         return ERR_NO_MEMORY;
     enum err err = users->driver->run(
-        session, ACCOUNT_ADD,
-        USERS_PARAMETERS(USERS_STR(username), USERS_STR(username), USERS_STR(email),
-                         USERS_STR(email), USERS_STR(STR("")), USERS_INT(false), USERS_INT(true),
-                         USERS_INT(clock_wall_s()), USERS_STR(incarnation)),
+        session,
+        USERS_QUERY(ACCOUNT_ADD, USERS_STR(username), USERS_STR(username), USERS_STR(email),
+                    USERS_STR(email), USERS_STR(STR("")), USERS_INT(false), USERS_INT(true),
+                    USERS_INT(clock_wall_s()), USERS_STR(incarnation)),
         arena, &result, error);
     if (err)
         return err;
@@ -79,9 +79,9 @@ static enum err add(struct users *users, struct str issuer, struct str subject, 
         err = insert_account(users, session, arena, id_out, error);
         if (!err)
             err = users->driver->run(
-                session, SUBJECT_ADD,
-                USERS_PARAMETERS(USERS_STR(issuer), USERS_STR(subject), USERS_INT(*id_out)), NULL,
-                &result, error);
+                session,
+                USERS_QUERY(SUBJECT_ADD, USERS_STR(issuer), USERS_STR(subject), USERS_INT(*id_out)),
+                NULL, &result, error);
         if (!err && result.changed == 0)
             err = ERR_CONFLICT;
         err = users_end(users, &session, err, error);
@@ -124,8 +124,8 @@ enum err users_subject_of(struct users *users, struct arena *arena, int64_t id,
     struct users_result result = {0};
 
     *issuer_out = *subject_out = STR_NONE;
-    enum err err = users_run(users, USERS_READ, SUBJECT_OF, USERS_PARAMETERS(USERS_INT(id)), arena,
-                             &result, error);
+    enum err err =
+        users_run(users, USERS_READ, USERS_QUERY(SUBJECT_OF, USERS_INT(id)), arena, &result, error);
     if (err)
         return err;
     if (result.row_count == 0)

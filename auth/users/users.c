@@ -130,8 +130,7 @@ enum err users_end(struct users *users, struct users_session **session, enum err
     return note(users, users->driver->end(session, outcome, error));
 }
 
-enum err users_run(struct users *users, enum users_mode mode, enum users_statement statement,
-                   const struct users_value *parameters, size_t parameter_count,
+enum err users_run(struct users *users, enum users_mode mode, struct users_query query,
                    struct arena *arena, struct users_result *result_out, struct error *error)
 {
     struct users_result ignored;
@@ -140,19 +139,15 @@ enum err users_run(struct users *users, enum users_mode mode, enum users_stateme
     enum err err = users_begin(users, mode, &session, error);
     if (err)
         return err;
-    err = users->driver->run(session, statement, parameters, parameter_count, arena,
-                             result_out ? result_out : &ignored, error);
+    err = users->driver->run(session, query, arena, result_out ? result_out : &ignored, error);
     return users_end(users, &session, err, error);
 }
 
-enum err users_change(struct users *users, enum users_statement statement,
-                      const struct users_value *parameters, size_t parameter_count,
-                      struct error *error)
+enum err users_change(struct users *users, struct users_query query, struct error *error)
 {
     struct users_result result = {0};
 
-    enum err err =
-        users_run(users, USERS_WRITE, statement, parameters, parameter_count, NULL, &result, error);
+    enum err err = users_run(users, USERS_WRITE, query, NULL, &result, error);
     if (!err && result.changed == 0)
         return ERR_NOT_FOUND;
     return err;
@@ -254,7 +249,7 @@ static enum err find_account(struct users *users, struct arena *arena,
     size_t count = 0;
 
     *user_out = (struct user){0};
-    enum err err = users_run(users, USERS_READ, statement, &key, 1, arena, &result, error);
+    enum err err = users_run(users, USERS_READ, USERS_QUERY(statement, key), arena, &result, error);
     if (!err)
         err = read_accounts(arena, &result, &found, &count);
     if (err)
@@ -298,7 +293,7 @@ enum err users_list(struct users *users, struct arena *arena, struct user **user
 
     *users_out = NULL;
     *count_out = 0;
-    enum err err = users_run(users, USERS_READ, ACCOUNT_LIST, NULL, 0, arena, &result, error);
+    enum err err = users_run(users, USERS_READ, USERS_PLAIN(ACCOUNT_LIST), arena, &result, error);
     return err ? err : read_accounts(arena, &result, users_out, count_out);
 }
 
@@ -314,7 +309,7 @@ static enum err read_number(struct users *users, struct arena *arena,
     struct users_result result = {0};
 
     *number_out = 0;
-    enum err err = users_run(users, USERS_READ, statement, NULL, 0, arena, &result, error);
+    enum err err = users_run(users, USERS_READ, USERS_PLAIN(statement), arena, &result, error);
     if (!err)
         *number_out = users_integer(&result, 0, 0);
     return err;
@@ -334,8 +329,9 @@ enum err users_last_voided(struct users *users, struct arena *arena, int64_t *se
 
 enum err users_void_all_tokens(struct users *users, int64_t not_before_s, struct error *error)
 {
-    return users_run(users, USERS_WRITE, ACCOUNT_VOID_ALL_TOKENS,
-                     USERS_PARAMETERS(USERS_INT(not_before_s)), NULL, NULL, error);
+    return users_run(users, USERS_WRITE,
+                     USERS_QUERY(ACCOUNT_VOID_ALL_TOKENS, USERS_INT(not_before_s)), NULL, NULL,
+                     error);
 }
 
 static enum err insert_account(struct users *users, struct users_session *session,
@@ -351,11 +347,11 @@ static enum err insert_account(struct users *users, struct users_session *sessio
     if (!username_key.ptr || !email_key.ptr || !incarnation.ptr)
         return ERR_NO_MEMORY;
     enum err err = users->driver->run(
-        session, ACCOUNT_ADD,
-        USERS_PARAMETERS(USERS_STR(user->username), USERS_STR(username_key), USERS_STR(user->email),
-                         USERS_STR(email_key), USERS_STR(user->password_hash),
-                         USERS_INT(user->is_superuser), USERS_INT(user->is_active),
-                         USERS_INT(created_at_s), USERS_STR(incarnation)),
+        session,
+        USERS_QUERY(ACCOUNT_ADD, USERS_STR(user->username), USERS_STR(username_key),
+                    USERS_STR(user->email), USERS_STR(email_key), USERS_STR(user->password_hash),
+                    USERS_INT(user->is_superuser), USERS_INT(user->is_active),
+                    USERS_INT(created_at_s), USERS_STR(incarnation)),
         arena, &result, error);
     if (err)
         return err;
@@ -363,9 +359,9 @@ static enum err insert_account(struct users *users, struct users_session *sessio
         return error_set_detail(error, ERR_INTERNAL, "users database: an insert gave no id");
     *id_out = users_integer(&result, 0, 0);
     for (size_t i = 0; !err && i < user->group_count; i++)
-        err = users->driver->run(session, GROUP_ADD,
-                                 USERS_PARAMETERS(USERS_INT(*id_out), USERS_STR(user->groups[i])),
-                                 NULL, &result, error);
+        err = users->driver->run(
+            session, USERS_QUERY(GROUP_ADD, USERS_INT(*id_out), USERS_STR(user->groups[i])), NULL,
+            &result, error);
     return err;
 }
 
@@ -423,10 +419,10 @@ enum err users_add(struct users *users, const struct user *user, int64_t *id_out
 enum err users_set_password(struct users *users, int64_t id, struct str password_hash,
                             struct error *error)
 {
-    return users_change(
-        users, ACCOUNT_SET_PASSWORD,
-        USERS_PARAMETERS(USERS_INT(id), USERS_INT(clock_wall_s() + 1), USERS_STR(password_hash)),
-        error);
+    return users_change(users,
+                        USERS_QUERY(ACCOUNT_SET_PASSWORD, USERS_INT(id),
+                                    USERS_INT(clock_wall_s() + 1), USERS_STR(password_hash)),
+                        error);
 }
 
 enum err users_change_password(struct users *users, int64_t id, struct str old_hash,
@@ -434,31 +430,34 @@ enum err users_change_password(struct users *users, int64_t id, struct str old_h
 {
     struct str kept = kept_family.len > 0 ? kept_family : STR("");
 
-    return users_change(users, ACCOUNT_CHANGE_PASSWORD,
-                        USERS_PARAMETERS(USERS_INT(id), USERS_INT(clock_wall_s() + 1),
-                                         USERS_STR(new_hash), USERS_STR(kept), USERS_STR(old_hash)),
+    return users_change(users,
+                        USERS_QUERY(ACCOUNT_CHANGE_PASSWORD, USERS_INT(id),
+                                    USERS_INT(clock_wall_s() + 1), USERS_STR(new_hash),
+                                    USERS_STR(kept), USERS_STR(old_hash)),
                         error);
 }
 
 enum err users_void_tokens(struct users *users, int64_t id, struct error *error)
 {
-    return users_change(users, ACCOUNT_VOID_TOKENS,
-                        USERS_PARAMETERS(USERS_INT(id), USERS_INT(clock_wall_s() + 1)), error);
+    return users_change(
+        users, USERS_QUERY(ACCOUNT_VOID_TOKENS, USERS_INT(id), USERS_INT(clock_wall_s() + 1)),
+        error);
 }
 
 enum err users_replace_hash(struct users *users, int64_t id, struct str old_hash,
                             struct str new_hash, struct error *error)
 {
-    return users_change(users, ACCOUNT_REPLACE_HASH,
-                        USERS_PARAMETERS(USERS_INT(id), USERS_STR(old_hash), USERS_STR(new_hash)),
-                        error);
+    return users_change(
+        users,
+        USERS_QUERY(ACCOUNT_REPLACE_HASH, USERS_INT(id), USERS_STR(old_hash), USERS_STR(new_hash)),
+        error);
 }
 
 enum err users_set_superuser(struct users *users, int64_t id, bool is_superuser,
                              struct error *error)
 {
-    return users_change(users, ACCOUNT_SET_SUPERUSER,
-                        USERS_PARAMETERS(USERS_INT(id), USERS_INT(is_superuser)), error);
+    return users_change(
+        users, USERS_QUERY(ACCOUNT_SET_SUPERUSER, USERS_INT(id), USERS_INT(is_superuser)), error);
 }
 
 enum err users_set_active(struct users *users, int64_t id, bool is_active, struct error *error)
@@ -470,13 +469,13 @@ enum err users_set_active(struct users *users, int64_t id, bool is_active, struc
     if (!incarnation.ptr)
         err = ERR_NO_MEMORY;
     else if (is_active)
-        err = users_change(users, ACCOUNT_ACTIVATE,
-                           USERS_PARAMETERS(USERS_INT(id), USERS_STR(incarnation)), error);
-    else
         err = users_change(
-            users, ACCOUNT_DEACTIVATE,
-            USERS_PARAMETERS(USERS_INT(id), USERS_INT(clock_wall_s() + 1), USERS_STR(incarnation)),
-            error);
+            users, USERS_QUERY(ACCOUNT_ACTIVATE, USERS_INT(id), USERS_STR(incarnation)), error);
+    else
+        err = users_change(users,
+                           USERS_QUERY(ACCOUNT_DEACTIVATE, USERS_INT(id),
+                                       USERS_INT(clock_wall_s() + 1), USERS_STR(incarnation)),
+                           error);
     arena_free(&arena);
     return err;
 }
@@ -486,8 +485,8 @@ static enum err hold_account(struct users *users, struct users_session *session,
                              struct error *error)
 {
     struct users_result result = {0};
-    enum err err = users->driver->run(session, ACCOUNT_HOLD, USERS_PARAMETERS(USERS_INT(id)), NULL,
-                                      &result, error);
+    enum err err =
+        users->driver->run(session, USERS_QUERY(ACCOUNT_HOLD, USERS_INT(id)), NULL, &result, error);
 
     return !err && result.changed == 0 ? ERR_NOT_FOUND : err;
 }
@@ -505,9 +504,10 @@ enum err users_set_group(struct users *users, int64_t id, struct str group, bool
         return err;
     err = hold_account(users, session, id, error);
     if (!err)
-        err = users->driver->run(session, is_member ? GROUP_ADD : GROUP_REMOVE,
-                                 USERS_PARAMETERS(USERS_INT(id), USERS_STR(group)), NULL, &result,
-                                 error);
+        err = users->driver->run(
+            session,
+            USERS_QUERY(is_member ? GROUP_ADD : GROUP_REMOVE, USERS_INT(id), USERS_STR(group)),
+            NULL, &result, error);
     return users_end(users, &session, err, error);
 }
 
@@ -520,17 +520,16 @@ enum err users_delete(struct users *users, int64_t id, struct error *error)
     enum err err = users_begin(users, USERS_WRITE, &session, error);
     if (err)
         return err;
-    err =
-        users->driver->run(session, ACCOUNT_DELETE,
-                           USERS_PARAMETERS(USERS_INT(id), USERS_INT(now_s)), NULL, &result, error);
+    err = users->driver->run(session, USERS_QUERY(ACCOUNT_DELETE, USERS_INT(id), USERS_INT(now_s)),
+                             NULL, &result, error);
     if (!err && result.changed == 0)
         err = ERR_NOT_FOUND;
     if (!err)
-        err = users->driver->run(session, GROUP_REMOVE_ALL, USERS_PARAMETERS(USERS_INT(id)), NULL,
+        err = users->driver->run(session, USERS_QUERY(GROUP_REMOVE_ALL, USERS_INT(id)), NULL,
                                  &result, error);
     if (!err)
-        err = users->driver->run(session, KEY_REVOKE_OWNED,
-                                 USERS_PARAMETERS(USERS_INT(id), USERS_INT(now_s)), NULL, &result,
-                                 error);
+        err = users->driver->run(session,
+                                 USERS_QUERY(KEY_REVOKE_OWNED, USERS_INT(id), USERS_INT(now_s)),
+                                 NULL, &result, error);
     return users_end(users, &session, err, error);
 }

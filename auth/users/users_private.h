@@ -22,19 +22,20 @@ CW_MUST_CHECK enum err users_end(struct users *users, struct users_session **ses
 #define USERS_STR(value)  ((struct users_value){USERS_TEXT, 0, (value)})
 #define USERS_BLOB(value) ((struct users_value){USERS_BYTES, 0, (value)})
 #define USERS_NONE        ((struct users_value){USERS_NULL, 0, STR_NONE})
-#define USERS_PARAMETERS(...)                  \
-    (const struct users_value[]){__VA_ARGS__}, \
-        sizeof((const struct users_value[]){__VA_ARGS__}) / sizeof(struct users_value)
+
+/* USERS_QUERY(FACT_SET, USERS_STR(name), USERS_STR(value)); USERS_PLAIN for one without parameters. */
+#define USERS_QUERY(statement, ...)                                               \
+    ((struct users_query){(statement), (const struct users_value[]){__VA_ARGS__}, \
+                          sizeof((const struct users_value[]){__VA_ARGS__}) /     \
+                              sizeof(struct users_value)})
+#define USERS_PLAIN(statement) ((struct users_query){(statement), NULL, 0})
 
 /* One statement in a session of its own. `arena` and `result_out` may be NULL. */
 CW_MUST_CHECK enum err users_run(struct users *users, enum users_mode mode,
-                                 enum users_statement statement,
-                                 const struct users_value *parameters, size_t parameter_count,
-                                 struct arena *arena, struct users_result *result_out,
-                                 struct error *error);
+                                 struct users_query query, struct arena *arena,
+                                 struct users_result *result_out, struct error *error);
 /* One writing statement that has to hit a row: ERR_NOT_FOUND when it did not. */
-CW_MUST_CHECK enum err users_change(struct users *users, enum users_statement statement,
-                                    const struct users_value *parameters, size_t parameter_count,
+CW_MUST_CHECK enum err users_change(struct users *users, struct users_query query,
                                     struct error *error);
 
 /* For a new account, and for one that shall lose its tokens. In the arena; {NULL,0} when memory is out. */

@@ -231,9 +231,13 @@ CW_MUST_CHECK enum err users_switch_set(struct users *users, int64_t user_id, bo
                                         struct error *error);
 CW_MUST_CHECK enum err users_switch_is_off(struct users *users, int64_t user_id, bool *is_off_out,
                                            struct error *error);
-/* Up to `limit` of the users whose switch is off, by id, behind `after`; in the arena. */
+struct users_ids {
+    int64_t *ids; /* in the arena; NULL: none */
+    size_t count;
+};
+/* Up to `limit` of the users whose switch is off, by id, behind `after`. */
 CW_MUST_CHECK enum err users_switches_off(struct users *users, struct arena *arena, int64_t after,
-                                          size_t limit, int64_t **user_ids_out, size_t *count_out,
+                                          size_t limit, struct users_ids *off_out,
                                           struct error *error);
 
 #endif

@@ -16,16 +16,13 @@ enum {
 #define NOT_TOLD "let its user ask: +info"
 
 /* One command; the reply is never NULL. */
-static enum err ask(struct doctor *doctor, struct pool *pool, int64_t deadline_ns,
-                    enum expect expect, struct str command, struct str argument,
-                    const struct value **reply_out, struct error *error)
+static enum err ask(struct pool *pool, struct work work, enum expect expect, struct str command,
+                    const struct value **reply_out)
 {
-    const struct str argv[] = {command, argument};
-    struct pipeline *pipeline = pipeline_new(doctor->arena, PIPELINE_READ);
-    pipeline_add(pipeline, expect, argument.ptr ? 2 : 1, argv);
-    enum err err = pipeline_run(pool, pipeline, deadline_ns, error);
-    static const struct value none;
-    *reply_out = pipeline ? pipeline_value(pipeline, 0) : &none;
+    struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_READ);
+    PIPELINE_ADD(pipeline, expect, command);
+    enum err err = pipeline_run(pool, pipeline, work.deadline_ns, work.error);
+    *reply_out = pipeline_value(pipeline, 0);
     return err;
 }
 
@@ -176,8 +173,8 @@ static void check_clock(struct doctor *doctor, struct pool *pool, int64_t deadli
 {
     const struct value *reply;
     int64_t theirs_ms, before_ms = clock_wall_ms();
-    enum err err =
-        ask(doctor, pool, deadline_ns, EXPECT_ARRAY, STR("TIME"), STR_NONE, &reply, NULL);
+    enum err err = ask(pool, (struct work){doctor->arena, deadline_ns, NULL}, EXPECT_ARRAY,
+                       STR("TIME"), &reply);
     int64_t after_ms = clock_wall_ms();
     if (err != ERR_OK || !read_time(reply, &theirs_ms)) {
         doctor_say(doctor, DOCTOR_UNKNOWN, "clock", "let its user ask: +time",
@@ -228,8 +225,8 @@ static bool answers(struct doctor *doctor, struct pool *pool, int64_t deadline_n
     const struct value *reply;
     struct error error = {0};
     redis_address_describe(address, where, sizeof where);
-    enum err err =
-        ask(doctor, pool, deadline_ns, EXPECT_STATUS, STR("PING"), STR_NONE, &reply, &error);
+    enum err err = ask(pool, (struct work){doctor->arena, deadline_ns, &error}, EXPECT_STATUS,
+                       STR("PING"), &reply);
     if (err == ERR_OK) {
         doctor_say(doctor, DOCTOR_OK, check, NULL, "%sanswers at %s", what, where);
         return true;
@@ -248,8 +245,8 @@ static void check_control(struct doctor *doctor, const struct config *config, in
     if (!pool)
         return;
     if (answers(doctor, pool, deadline_ns, &config->redis, "redis", "")) {
-        enum err err =
-            ask(doctor, pool, deadline_ns, EXPECT_STRING, STR("INFO"), STR_NONE, &reply, NULL);
+        enum err err = ask(pool, (struct work){doctor->arena, deadline_ns, NULL}, EXPECT_STRING,
+                           STR("INFO"), &reply);
         struct str info = err == ERR_OK ? reply->text : STR_NONE;
         check_version(doctor, info);
         check_role(doctor, info);

@@ -55,7 +55,8 @@ static enum err verify_at(struct str text, int64_t now_s)
     struct str found;
 
     error_clear(&error);
-    return api_key_verify(cache, text, now_s, now_s * NS_PER_S, stale_ns, &found, &record, &error);
+    return api_key_verify(cache, text, (struct key_times){now_s, now_s * NS_PER_S, stale_ns},
+                          &found, &record, &error);
 }
 
 START_TEST(form)
@@ -107,9 +108,9 @@ START_TEST(a_good_key)
     struct str found;
 
     store(0);
-    ck_assert_int_eq(
-        api_key_verify(cache, whole, NOW, NS_PER_S, MEMO_STALE_NS, &found, &record, &error),
-        ERR_OK);
+    ck_assert_int_eq(api_key_verify(cache, whole, (struct key_times){NOW, NS_PER_S, MEMO_STALE_NS},
+                                    &found, &record, &error),
+                     ERR_OK);
     ck_assert(str_eq(found, id));
     ck_assert_uint_eq(record.scopes, SCOPE_FLUSH);
     ck_assert(str_eq((struct str){record.name, record.name_len}, STR("deploy")));

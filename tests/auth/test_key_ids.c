@@ -50,8 +50,10 @@ static enum err verify(struct str whole, int64_t now_ms)
     struct str id;
 
     error_clear(&error);
-    return api_key_verify(cache, whole, NOW, (int64_t)NOW * NS_PER_S + now_ms * NS_PER_MS,
-                          MEMO_STALE_NS, &id, &record, &error);
+    return api_key_verify(
+        cache, whole,
+        (struct key_times){NOW, (int64_t)NOW * NS_PER_S + now_ms * NS_PER_MS, MEMO_STALE_NS}, &id,
+        &record, &error);
 }
 
 static enum err verify_made_up(int64_t now_ms)

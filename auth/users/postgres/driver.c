@@ -38,20 +38,16 @@ static enum err postgres_begin(struct users_db *db, enum users_mode mode,
     return err;
 }
 
-static enum err postgres_run(struct users_session *session, enum users_statement statement,
-                             const struct users_value *parameters, size_t parameter_count,
+static enum err postgres_run(struct users_session *session, struct users_query query,
                              struct arena *arena, struct users_result *result_out,
                              struct error *error)
 {
-    enum err err = users_postgres_run(session, statement, parameters, parameter_count, arena,
-                                      result_out, error);
+    enum err err = users_postgres_run(session, query, arena, result_out, error);
 
     if (err != ERR_UPSTREAM_DOWN || session->mode == USERS_WRITE || !is_worth_another(session))
         return err;
     err = users_postgres_reconnect(session, error);
-    return err ? err
-               : users_postgres_run(session, statement, parameters, parameter_count, arena,
-                                    result_out, error);
+    return err ? err : users_postgres_run(session, query, arena, result_out, error);
 }
 
 static enum err postgres_end(struct users_session **session, enum err outcome, struct error *error)

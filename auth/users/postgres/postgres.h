@@ -80,10 +80,8 @@ CW_MUST_CHECK enum err users_postgres_commit(struct users_session *session, stru
 /* struct users_driver's `run`. Also ERR_CONFLICT (unique constraint; the caller's text names the
  * field), ERR_NOT_FOUND (a row referred to is not there), ERR_BAD_INPUT (a text to be written is
  * not UTF-8 or holds NUL). */
-CW_MUST_CHECK enum err users_postgres_run(struct users_session *session,
-                                          enum users_statement statement,
-                                          const struct users_value *parameters,
-                                          size_t parameter_count, struct arena *arena,
-                                          struct users_result *result_out, struct error *error);
+CW_MUST_CHECK enum err users_postgres_run(struct users_session *session, struct users_query query,
+                                          struct arena *arena, struct users_result *result_out,
+                                          struct error *error);
 
 #endif

@@ -73,25 +73,26 @@ static bool is_no_text(const struct users_value *value)
 
 /* The server knows the types, from where a parameter stands: an integer goes in words, so that it
  * may be any integer type. */
-static bool fill(struct parameters *parameters, const struct users_value *values, size_t count)
+static bool fill(struct parameters *parameters, struct users_query query)
 {
-    for (size_t i = 0; i < count; i++) {
-        switch (values[i].kind) {
+    for (size_t i = 0; i < query.count; i++) {
+        const struct users_value *value = &query.parameters[i];
+        switch (value->kind) {
         case USERS_NULL:
             parameters->values[i] = NULL;
             break;
         case USERS_INTEGER:
             snprintf(parameters->integers[i], sizeof parameters->integers[i], "%lld",
-                     (long long)values[i].integer);
+                     (long long)value->integer);
             parameters->values[i] = parameters->integers[i];
             parameters->formats[i] = 0;
             break;
         case USERS_TEXT:
         case USERS_BYTES:
-            if (values[i].bytes.len > INT_MAX)
+            if (value->bytes.len > INT_MAX)
                 return false;
-            parameters->values[i] = values[i].bytes.ptr ? values[i].bytes.ptr : "";
-            parameters->lengths[i] = (int)values[i].bytes.len;
+            parameters->values[i] = value->bytes.ptr ? value->bytes.ptr : "";
+            parameters->lengths[i] = (int)value->bytes.len;
             parameters->formats[i] = BINARY;
             break;
         }
@@ -172,19 +173,19 @@ static int64_t count_changed(PGresult *result)
     return count;
 }
 
-enum err users_postgres_run(struct users_session *session, enum users_statement id,
-                            const struct users_value *values, size_t count, struct arena *arena,
-                            struct users_result *result_out, struct error *error)
+enum err users_postgres_run(struct users_session *session, struct users_query query,
+                            struct arena *arena, struct users_result *result_out,
+                            struct error *error)
 {
     struct parameters parameters = {0};
     char name[USERS_POSTGRES_NAME_SIZE];
     PGresult *result;
 
     *result_out = (struct users_result){0};
-    if (count > PARAMETERS_MAX || !fill(&parameters, values, count))
+    if (query.count > PARAMETERS_MAX || !fill(&parameters, query))
         return error_set_detail(error, ERR_INTERNAL, "users database: too much for a statement");
-    for (size_t i = 0; i < count; i++) {
-        if (!is_no_text(&values[i]))
+    for (size_t i = 0; i < query.count; i++) {
+        if (!is_no_text(&query.parameters[i]))
             continue;
         /* Nothing in the database is equal to it. */
         if (session->mode == USERS_READ)
@@ -192,12 +193,13 @@ enum err users_postgres_run(struct users_session *session, enum users_statement 
         return error_set(error, ERR_BAD_INPUT,
                          "The users database keeps UTF-8 text without NUL characters only.");
     }
-    enum err err = users_postgres_prepare(session, id, name, error);
+    enum err err = users_postgres_prepare(session, query.statement, name, error);
     if (err)
         return err;
     err = users_postgres_ask(session,
-                             PQsendQueryPrepared(session->conn, name, (int)count, parameters.values,
-                                                 parameters.lengths, parameters.formats, BINARY),
+                             PQsendQueryPrepared(session->conn, name, (int)query.count,
+                                                 parameters.values, parameters.lengths,
+                                                 parameters.formats, BINARY),
                              USERS_POSTGRES_ANSWER_MS, &result, error);
     if (err)
         return err;

@@ -394,7 +394,8 @@ static enum err sqlite_check(struct users_db *db, struct error *error)
         return ERR_NO_MEMORY;
     err = sqlite_begin(db, USERS_READ, &session, error);
     if (!err) {
-        err = users_sqlite_run(session, USERS_PING, NULL, 0, arena, &result, error);
+        err = users_sqlite_run(session, (struct users_query){.statement = USERS_PING}, arena,
+                               &result, error);
         err = sqlite_end(&session, err, error);
     }
     arena_free(&arena);

@@ -407,20 +407,19 @@ static enum err add_row(sqlite3_stmt *statement, struct arena *arena, size_t *ca
     return ERR_OK;
 }
 
-enum err users_sqlite_run(struct users_session *session, enum users_statement id,
-                          const struct users_value *parameters, size_t parameter_count,
+enum err users_sqlite_run(struct users_session *session, struct users_query query,
                           struct arena *arena, struct users_result *result, struct error *error)
 {
     size_t capacity = 0;
     enum err err = ERR_OK;
 
     *result = (struct users_result){0};
-    int code = prepare(session, id);
+    int code = prepare(session, query.statement);
     if (code != SQLITE_OK)
         return fail(session, code, error);
-    sqlite3_stmt *statement = session->statements[id];
-    for (size_t i = 0; code == SQLITE_OK && i < parameter_count; i++)
-        code = bind(statement, (int)i + 1, &parameters[i]);
+    sqlite3_stmt *statement = session->statements[query.statement];
+    for (size_t i = 0; code == SQLITE_OK && i < query.count; i++)
+        code = bind(statement, (int)i + 1, &query.parameters[i]);
     if (code == SQLITE_OK) {
         result->column_count = (size_t)sqlite3_column_count(statement);
         code = step_first(session, statement);

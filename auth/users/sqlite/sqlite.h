@@ -62,10 +62,8 @@ bool users_sqlite_in_transaction(const struct users_session *session);
 
 /* struct users_driver's `run`. Also ERR_CONFLICT (unique constraint), ERR_NOT_FOUND (a row referred
  * to is not there). */
-CW_MUST_CHECK enum err users_sqlite_run(struct users_session *session,
-                                        enum users_statement statement,
-                                        const struct users_value *parameters,
-                                        size_t parameter_count, struct arena *arena,
-                                        struct users_result *result_out, struct error *error);
+CW_MUST_CHECK enum err users_sqlite_run(struct users_session *session, struct users_query query,
+                                        struct arena *arena, struct users_result *result_out,
+                                        struct error *error);
 
 #endif

@@ -74,12 +74,10 @@ static char *everything(void)
 
 static size_t switches_kept(void)
 {
-    int64_t *kept;
-    size_t count;
+    struct users_ids kept;
     struct error error = {0};
-    ck_assert_int_eq(users_switches_off(stranger.app->users, arena, 0, 9, &kept, &count, &error),
-                     ERR_OK);
-    return count;
+    ck_assert_int_eq(users_switches_off(stranger.app->users, arena, 0, 9, &kept, &error), ERR_OK);
+    return kept.count;
 }
 
 static void expect_err(struct loopback_answer *answer, enum err err)

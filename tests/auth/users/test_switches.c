@@ -91,19 +91,16 @@ static bool is_off(int64_t user_id)
     return is_off;
 }
 
-static size_t list(int64_t after, size_t limit, int64_t **user_ids_out)
+static size_t list(int64_t after, size_t limit, struct users_ids *off_out)
 {
-    size_t count;
-
-    ck_assert_int_eq(users_switches_off(users, arena, after, limit, user_ids_out, &count, &error),
-                     ERR_OK);
-    return count;
+    ck_assert_int_eq(users_switches_off(users, arena, after, limit, off_out, &error), ERR_OK);
+    return off_out->count;
 }
 
 /* Those that are off; of those that are on again nothing is left. */
 START_TEST(switches_are_kept_and_read_page_by_page)
 {
-    int64_t *page;
+    struct users_ids page;
 
     open_backend(_i);
     ck_assert_uint_eq(list(0, 10, &page), 0);
@@ -116,12 +113,12 @@ START_TEST(switches_are_kept_and_read_page_by_page)
     set(4, false);
     set(7, true);
     ck_assert_uint_eq(list(0, 10, &page), 3);
-    ck_assert_int_eq(page[0], 5);
-    ck_assert_int_eq(page[1], 7);
-    ck_assert_int_eq(page[2], INT64_MAX);
+    ck_assert_int_eq(page.ids[0], 5);
+    ck_assert_int_eq(page.ids[1], 7);
+    ck_assert_int_eq(page.ids[2], INT64_MAX);
     ck_assert_uint_eq(list(0, 2, &page), 2);
     ck_assert_uint_eq(list(7, 2, &page), 1);
-    ck_assert_int_eq(page[0], INT64_MAX);
+    ck_assert_int_eq(page.ids[0], INT64_MAX);
     ck_assert_uint_eq(list(INT64_MAX, 2, &page), 0);
     ck_assert(is_off(5) && is_off(7) && is_off(INT64_MAX));
     ck_assert(!is_off(1) && !is_off(3) && !is_off(6));
@@ -134,17 +131,15 @@ END_TEST
 
 START_TEST(a_database_out_of_reach)
 {
-    int64_t *page;
-    size_t count;
+    struct users_ids page;
     bool off;
 
     open_backend(_i);
     set(7, true);
     backend->ruin();
     ck_assert_int_eq(users_switch_set(users, 8, true, &error), ERR_UPSTREAM_DOWN);
-    ck_assert_int_eq(users_switches_off(users, arena, 0, 10, &page, &count, &error),
-                     ERR_UPSTREAM_DOWN);
-    ck_assert_uint_eq(count, 0);
+    ck_assert_int_eq(users_switches_off(users, arena, 0, 10, &page, &error), ERR_UPSTREAM_DOWN);
+    ck_assert_uint_eq(page.count, 0);
     ck_assert_int_eq(users_switch_is_off(users, 7, &off, &error), ERR_UPSTREAM_DOWN);
     ck_assert_int_eq(replace(NULL, "1"), ERR_UPSTREAM_DOWN);
     close_backend();

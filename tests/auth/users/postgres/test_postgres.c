@@ -26,7 +26,8 @@ static enum err run(struct users_session *session, enum users_statement statemen
 {
     struct users_result result;
 
-    return driver->run(session, statement, values, count, arena, &result, &error);
+    return driver->run(session, (struct users_query){statement, values, count}, arena, &result,
+                       &error);
 }
 
 static struct users_db *open_db(void)
@@ -67,7 +68,8 @@ START_TEST(what_is_read_has_not_changed)
     const struct users_value name = {USERS_TEXT, 0, STR("install_id")};
     struct users_result result;
 
-    expect(driver->run(session, FACT_GET, &name, 1, arena, &result, &error), ERR_OK);
+    expect(driver->run(session, (struct users_query){FACT_GET, &name, 1}, arena, &result, &error),
+           ERR_OK);
     ck_assert_uint_eq(result.row_count, 1);
     ck_assert_uint_eq(result.column_count, 1);
     ck_assert_int_eq(result.changed, 0);
