@@ -165,28 +165,27 @@ static enum err check_revoked(struct identity *identity, const struct account *a
 
 /* Whose token it is: one of our own (or minted with our secret), or another issuer's. The own one
  * is tried first, so what it is refused for is the reason unless another issuer is named. */
-static enum err verify_token(struct identity *identity, struct arena *arena, struct str token,
-                             enum token_use use, int64_t now_s, struct issuer_claims *proven,
-                             struct error *error)
+static enum err verify_token(struct identity *identity, struct work work, struct str token,
+                             enum token_use use, int64_t now_s, struct issuer_claims *proven)
 {
     bool may_be_foreign = use == TOKEN_ACCESS;
     enum err err = ERR_NOT_FOUND;
     struct error why;
 
     if (may_be_foreign)
-        err = issuers_recall(identity->issuers, arena, token, now_s, proven, error);
+        err = issuers_recall(identity->issuers, work.arena, token, now_s, proven, work.error);
     if (err != ERR_NOT_FOUND)
         return err;
     *proven = (struct issuer_claims){0};
-    err = token_verify(identity->tokens, arena, token, use, now_s, &proven->claims.token, error);
+    err = token_verify(identity->tokens, work, token, use, now_s, &proven->claims.token);
     if (err != ERR_UNAUTHENTICATED || !may_be_foreign)
         return err;
     error_clear(&why);
-    enum err other = issuers_verify(identity->issuers, arena, token, now_s, proven, &why);
+    enum err other = issuers_verify(identity->issuers, work.arena, token, now_s, proven, &why);
     if (other == ERR_NOT_FOUND)
         return err;
-    if (error)
-        *error = why;
+    if (work.error)
+        *work.error = why;
     return other;
 }
 
@@ -252,22 +251,21 @@ static bool take_bearer(struct str authorization, struct str *token_out)
     return true;
 }
 
-static enum err authenticate_token(struct identity *identity, struct arena *arena, struct str token,
-                                   enum token_use use, int64_t now_s, struct principal *principal,
-                                   struct error *error)
+static enum err authenticate_token(struct identity *identity, struct work work, struct str token,
+                                   enum token_use use, int64_t now_s, struct principal *principal)
 {
     struct issuer_claims proven;
     const struct token_claims *claims = &proven.claims.token;
     struct account account;
 
-    enum err err = verify_token(identity, arena, token, use, now_s, &proven, error);
+    enum err err = verify_token(identity, work, token, use, now_s, &proven);
     if (!err)
-        err = identity_find_account(identity, &proven, now_s, &account, error);
+        err = identity_find_account(identity, &proven, now_s, &account, work.error);
     if (!err)
-        err = identity_check_account(identity, &proven, now_s, &account, error);
+        err = identity_check_account(identity, &proven, now_s, &account, work.error);
     if (!err)
-        err = check_revoked(identity, &account, claims, error);
-    return err ? err : make_user(arena, &account, claims, principal);
+        err = check_revoked(identity, &account, claims, work.error);
+    return err ? err : make_user(work.arena, &account, claims, principal);
 }
 
 /* A key lives as long as its owner does, whatever its scopes. */
@@ -311,9 +309,8 @@ static enum err make_key(struct arena *arena, struct str id, const struct key_re
                                                                                   : ERR_NO_MEMORY;
 }
 
-static enum err authenticate_key(struct identity *identity, struct arena *arena, struct str whole,
-                                 int64_t now_s, int64_t stale_ns, struct principal *principal,
-                                 struct error *error)
+static enum err authenticate_key(struct identity *identity, struct work work, struct str whole,
+                                 int64_t now_s, int64_t stale_ns, struct principal *principal)
 {
     struct key_record record;
     struct account owner;
@@ -321,11 +318,11 @@ static enum err authenticate_key(struct identity *identity, struct arena *arena,
 
     enum err err =
         api_key_verify(identity->keys, whole, (struct key_times){now_s, clock_mono_ns(), stale_ns},
-                       &id, &record, error);
+                       &id, &record, work.error);
     if (!err)
-        err = check_owner(identity, &record, stale_ns, &owner, error);
+        err = check_owner(identity, &record, stale_ns, &owner, work.error);
     if (!err)
-        err = make_key(arena, id, &record, &owner, principal);
+        err = make_key(work.arena, id, &record, &owner, principal);
     if (!err)
         key_touch_note(identity->touch, id, record.last_used_at_s, now_s);
     return err;
@@ -346,16 +343,15 @@ struct shown {
 /* How long a watcher's key is good without the users database: through the longest night. */
 #define SCRAPER_STALE_NS (24 * 3600 * NS_PER_S)
 
-static enum err authenticate(struct identity *identity, struct arena *arena, struct shown *shown,
-                             int which, bool from_scraper, int64_t now_s, struct error *error)
+static enum err authenticate(struct identity *identity, struct work work, struct shown *shown,
+                             int which, bool from_scraper, int64_t now_s)
 {
     if (which == KEY || which == KEY_OF_SCRAPER)
-        return authenticate_key(identity, arena, shown->text, now_s,
-                                from_scraper ? SCRAPER_STALE_NS : MEMO_STALE_NS, &shown->principal,
-                                error);
-    return authenticate_token(identity, arena, shown->text,
+        return authenticate_key(identity, work, shown->text, now_s,
+                                from_scraper ? SCRAPER_STALE_NS : MEMO_STALE_NS, &shown->principal);
+    return authenticate_token(identity, work, shown->text,
                               which == SESSION ? TOKEN_SESSION : TOKEN_ACCESS, now_s,
-                              &shown->principal, error);
+                              &shown->principal);
 }
 
 /* Keys without an owner have no user, and two of them are two callers. */
@@ -393,9 +389,9 @@ static enum err agree(const struct shown shown[CREDENTIALS], const struct shown 
     return is_one_bad ? ERR_UNAUTHENTICATED : ERR_OK;
 }
 
-enum err identity_authenticate(struct identity *identity, struct arena *arena,
+enum err identity_authenticate(struct identity *identity, struct work work,
                                const struct credentials *credentials, int64_t now_s,
-                               struct principal *principal_out, struct error *error)
+                               struct principal *principal_out)
 {
     struct shown shown[CREDENTIALS] = {
         [KEY] = {.is_given = credentials->api_key.len > 0, .text = credentials->api_key},
@@ -404,23 +400,23 @@ enum err identity_authenticate(struct identity *identity, struct arena *arena,
     const struct shown *first;
 
     if (credentials->from_scraper)
-        shown[KEY_OF_SCRAPER].is_given = api_key_of_authorization(arena, credentials->authorization,
-                                                                  &shown[KEY_OF_SCRAPER].text);
+        shown[KEY_OF_SCRAPER].is_given = api_key_of_authorization(
+            work.arena, credentials->authorization, &shown[KEY_OF_SCRAPER].text);
     if (!shown[KEY_OF_SCRAPER].is_given)
         shown[BEARER].is_given = take_bearer(credentials->authorization, &shown[BEARER].text);
     *principal_out = (struct principal){0};
     for (int i = 0; i < CREDENTIALS; i++) {
         if (!shown[i].is_given)
             continue;
-        shown[i].err =
-            authenticate(identity, arena, &shown[i], i, credentials->from_scraper, now_s, error);
+        shown[i].err = authenticate(identity, work, &shown[i], i, credentials->from_scraper, now_s);
         /* Neither good nor bad: whoever is meant, it cannot be said now. */
         if (shown[i].err && shown[i].err != ERR_UNAUTHENTICATED)
             return shown[i].err;
     }
-    enum err err = agree(shown, &first, error);
+    enum err err = agree(shown, &first, work.error);
     if (!err && first == &shown[SESSION] && !credentials->is_safe)
-        err = session_check_proof(arena, first->principal.token_id, &credentials->proof, error);
+        err = session_check_proof(work.arena, first->principal.token_id, &credentials->proof,
+                                  work.error);
     if (!err && first)
         *principal_out = first->principal;
     return err;

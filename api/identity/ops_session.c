@@ -41,8 +41,8 @@ static enum err read_refresh(struct logout *logout)
         err = call_field_optional(call, "refresh_token", &text);
     if (err != ERR_OK || text.len == 0)
         return err;
-    err = token_verify(logout->tokens, call->arena, text, TOKEN_REFRESH, call->now_s,
-                       &logout->refresh, &call->error);
+    err = token_verify(logout->tokens, call_work(call), text, TOKEN_REFRESH, call->now_s,
+                       &logout->refresh);
     if (err != ERR_OK && err != ERR_UNAUTHENTICATED)
         return err;
     if (err != ERR_OK || !logout->refresh.is_own || logout->refresh.id.len == 0 ||

@@ -83,8 +83,8 @@ static enum err verify_access(struct call *call, struct str token)
 
     if (!credentials.authorization.ptr)
         return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a token");
-    return identity_authenticate(call->app->identity, call->arena, &credentials, call->now_s,
-                                 &principal, &call->error);
+    return identity_authenticate(call->app->identity, call_work(call), &credentials, call->now_s,
+                                 &principal);
 }
 
 enum err op_token_verify(struct call *call)

@@ -11,8 +11,9 @@ bool session_read(struct call *call, struct token_claims *claims_out)
     struct error ignored = {0};
 
     return call->session_cookie.len > 0 &&
-           token_verify(identity_tokens(call->app->identity), call->arena, call->session_cookie,
-                        TOKEN_SESSION, call->now_s, claims_out, &ignored) == ERR_OK;
+           token_verify(identity_tokens(call->app->identity),
+                        (struct work){.arena = call->arena, .error = &ignored},
+                        call->session_cookie, TOKEN_SESSION, call->now_s, claims_out) == ERR_OK;
 }
 
 /* Its whole family: who signs in anew has no use for the tokens of the last time. */

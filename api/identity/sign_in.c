@@ -178,8 +178,8 @@ static enum err check_refresh(struct call *call, struct str refresh,
                               struct token_claims *claims_out, struct user *user_out)
 {
     const struct tokens *tokens = identity_tokens(call->app->identity);
-    enum err err = token_verify(tokens, call->arena, refresh, TOKEN_REFRESH, call->now_s,
-                                claims_out, &call->error);
+    enum err err =
+        token_verify(tokens, call_work(call), refresh, TOKEN_REFRESH, call->now_s, claims_out);
 
     if (err != ERR_OK)
         return err;

@@ -172,24 +172,23 @@ static enum err judge_lifetime(const struct tokens *tokens, const struct token_c
     return ERR_OK;
 }
 
-enum err token_verify(const struct tokens *tokens, struct arena *arena, struct str compact,
-                      enum token_use use, int64_t now_s, struct token_claims *claims,
-                      struct error *error)
+enum err token_verify(const struct tokens *tokens, struct work work, struct str compact,
+                      enum token_use use, int64_t now_s, struct token_claims *claims)
 {
     struct claims read;
     enum err err = ERR_OK;
 
     *claims = (struct token_claims){.use = use};
-    if (!claims_recall(tokens->cache, arena, compact, now_s, &read)) {
-        err = prove(tokens, arena, compact, &read, error);
+    if (!claims_recall(tokens->cache, work.arena, compact, now_s, &read)) {
+        err = prove(tokens, work.arena, compact, &read, work.error);
         if (!err)
             claims_remember(tokens->cache, compact, now_s, &read);
     }
     if (!err)
-        err = claims_judge(&tokens->rules, &read, use, now_s, error);
+        err = claims_judge(&tokens->rules, &read, use, now_s, work.error);
     if (!err)
-        err = use == TOKEN_SESSION ? judge_session(tokens, &read.token, now_s, error)
-                                   : judge_lifetime(tokens, &read.token, now_s, error);
+        err = use == TOKEN_SESSION ? judge_session(tokens, &read.token, now_s, work.error)
+                                   : judge_lifetime(tokens, &read.token, now_s, work.error);
     if (!err)
         *claims = read.token;
     return err;

@@ -83,9 +83,9 @@ struct credentials {
  * Basic, whatever the name. And a key that was good within the last day is good while the users
  * database is out of reach. Not for a route that tells secrets or changes anything.
  */
-CW_MUST_CHECK enum err identity_authenticate(struct identity *identity, struct arena *arena,
+CW_MUST_CHECK enum err identity_authenticate(struct identity *identity, struct work work,
                                              const struct credentials *credentials, int64_t now_s,
-                                             struct principal *principal_out, struct error *error);
+                                             struct principal *principal_out);
 
 /*
  * Checks a name (or email) and password; same text and time for an unknown user as for a wrong

@@ -6,9 +6,8 @@
 #ifndef CACHEWARDEN_TOKEN_H
 #define CACHEWARDEN_TOKEN_H
 
-#include "cachewarden/arena.h"
-#include "cachewarden/error.h"
 #include "cachewarden/str.h"
+#include "cachewarden/work.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -95,9 +94,9 @@ void tokens_free(struct tokens **tokens);
  * settings allow, counted from `iat`, whatever their `exp` says. A session token is taken up to its very expiry, without leeway: that of two nodes' clocks
  * is nothing beside it.
  */
-CW_MUST_CHECK enum err token_verify(const struct tokens *tokens, struct arena *arena,
+CW_MUST_CHECK enum err token_verify(const struct tokens *tokens, struct work work,
                                     struct str compact, enum token_use use, int64_t now_s,
-                                    struct token_claims *claims_out, struct error *error);
+                                    struct token_claims *claims_out);
 
 /*
  * Signs an access or refresh token for claims->user_id/subject/incarnation with a fresh `jti` (and

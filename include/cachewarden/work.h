@@ -1,6 +1,7 @@
 /*
  * What a piece of work is lent by whoever began it, handed down as one: memory that is there until the
- * end, the moment at which it must have ended, and where to say why it failed.
+ * end, the moment at which it must have ended, and where to say why it failed. What needs no time or no
+ * memory of its own leaves that part alone.
  */
 #ifndef CACHEWARDEN_WORK_H
 #define CACHEWARDEN_WORK_H

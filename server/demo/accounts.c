@@ -141,8 +141,8 @@ static bool is_key_good(struct app *app, struct arena *arena, const char *api_ke
     struct principal principal;
     struct error error;
     return api_key[0] &&
-           identity_authenticate(app->identity, arena, &credentials, clock_wall_s(), &principal,
-                                 &error) == ERR_OK &&
+           identity_authenticate(app->identity, (struct work){.arena = arena, .error = &error},
+                                 &credentials, clock_wall_s(), &principal) == ERR_OK &&
            (principal.scopes & KEY_SCOPES) == KEY_SCOPES;
 }
 

@@ -37,8 +37,8 @@ static void forget_dead_session(struct app *app, struct call *call,
     struct error error;
 
     if (credentials->has_session &&
-        identity_authenticate(app->identity, call->arena, &alone, call->now_s, &principal,
-                              &error) == ERR_UNAUTHENTICATED)
+        identity_authenticate(app->identity, (struct work){.arena = call->arena, .error = &error},
+                              &alone, call->now_s, &principal) == ERR_UNAUTHENTICATED)
         call->reply.session.change = SESSION_ENDED;
 }
 
@@ -63,8 +63,8 @@ static enum err authenticate(struct app *app, struct exchange *exchange,
     if (call->route->permit == PERMIT_PUBLIC)
         return ERR_OK;
     app_await_watch(app);
-    enum err err = identity_authenticate(app->identity, call->arena, &credentials, call->now_s,
-                                         &call->principal, &call->error);
+    enum err err = identity_authenticate(app->identity, call_work(call), &credentials, call->now_s,
+                                         &call->principal);
     if (err == ERR_UNAUTHENTICATED || err == ERR_BAD_INPUT)
         forget_dead_session(app, call, &credentials);
     return err;

@@ -13,7 +13,8 @@ static inline enum err authenticate(struct str authorization, struct str api_key
 
     error_clear(&error);
     memset(&principal, 0x55, sizeof principal);
-    return identity_authenticate(identity, arena, &credentials, now_s, &principal, &error);
+    return identity_authenticate(identity, (struct work){.arena = arena, .error = &error},
+                                 &credentials, now_s, &principal);
 }
 
 /* The value of the Authorization header for a token with these claims, signed with our secret. */

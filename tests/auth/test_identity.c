@@ -398,7 +398,8 @@ static enum err scrape(struct str authorization, struct str api_key)
         .authorization = authorization, .api_key = api_key, .from_scraper = true};
 
     error_clear(&error);
-    return identity_authenticate(identity, arena, &credentials, now_s, &principal, &error);
+    return identity_authenticate(identity, (struct work){.arena = arena, .error = &error},
+                                 &credentials, now_s, &principal);
 }
 
 static struct str as_bearer(struct str key)
@@ -479,10 +480,13 @@ static void *authenticate_often(void *arg)
                            by_key = {.api_key = shared_key};
         struct principal who;
         struct error why;
-        ck_assert_int_eq(identity_authenticate(identity, own, &by_token, now_s, &who, &why),
+        ck_assert_int_eq(identity_authenticate(identity, (struct work){.arena = own, .error = &why},
+                                               &by_token, now_s, &who),
                          ERR_OK);
         ck_assert_int_eq(who.user_id, 1);
-        ck_assert_int_eq(identity_authenticate(identity, own, &by_key, now_s, &who, &why), ERR_OK);
+        ck_assert_int_eq(identity_authenticate(identity, (struct work){.arena = own, .error = &why},
+                                               &by_key, now_s, &who),
+                         ERR_OK);
         ck_assert_int_eq(who.user_id, 1);
         if (i % 20 == 0)
             identity_forget(identity, i % 40 == 0 ? 0 : 1);

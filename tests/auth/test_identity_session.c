@@ -48,7 +48,8 @@ static enum err authenticate(const struct credentials *credentials)
 {
     error_clear(&error);
     memset(&principal, 0x55, sizeof principal);
-    enum err err = identity_authenticate(identity, arena, credentials, now_s, &principal, &error);
+    enum err err = identity_authenticate(identity, (struct work){.arena = arena, .error = &error},
+                                         credentials, now_s, &principal);
     if (err != ERR_OK)
         ck_assert_int_eq(principal.kind, PRINCIPAL_ANONYMOUS);
     return err;

@@ -140,16 +140,18 @@ START_TEST(a_new_account_is_known_at_once)
     ck_assert_int_eq(token_issue(identity_tokens(identity), arena, now_s, &claims, &compact),
                      ERR_OK);
     credentials.authorization = str_format(arena, "Bearer %.*s", STR_ARG(compact));
-    ck_assert_int_eq(
-        identity_authenticate(identity, arena, &credentials, now_s, &principal, &error), ERR_OK);
+    ck_assert_int_eq(identity_authenticate(identity, (struct work){.arena = arena, .error = &error},
+                                           &credentials, now_s, &principal),
+                     ERR_OK);
     ck_assert_uint_eq(principal.email.len, 0);
     ck_assert_int_eq(sign_up("alice"), 1);
     claims.incarnation = incarnation_of(1);
     ck_assert_int_eq(token_issue(identity_tokens(identity), arena, now_s, &claims, &compact),
                      ERR_OK);
     credentials.authorization = str_format(arena, "Bearer %.*s", STR_ARG(compact));
-    ck_assert_int_eq(
-        identity_authenticate(identity, arena, &credentials, now_s, &principal, &error), ERR_OK);
+    ck_assert_int_eq(identity_authenticate(identity, (struct work){.arena = arena, .error = &error},
+                                           &credentials, now_s, &principal),
+                     ERR_OK);
     ck_assert_uint_gt(principal.email.len, 0);
 }
 END_TEST

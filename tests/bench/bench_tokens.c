@@ -69,8 +69,8 @@ static bool verify_own(struct bench *bench)
 {
     struct token_claims claims;
 
-    return token_verify(bench->own, bench->arena, bench->compact, TOKEN_ACCESS, bench->now_s,
-                        &claims, NULL) == ERR_OK;
+    return token_verify(bench->own, (struct work){.arena = bench->arena, .error = NULL},
+                        bench->compact, TOKEN_ACCESS, bench->now_s, &claims) == ERR_OK;
 }
 
 /* The best of many small batches: what else runs on the machine only ever adds. */

@@ -49,7 +49,8 @@ static void try_token(struct arena *arena, struct str compact, enum token_use us
     struct error error;
 
     error_clear(&error);
-    enum err err = token_verify(tokens, arena, compact, use, NOW, &claims, &error);
+    enum err err = token_verify(tokens, (struct work){.arena = arena, .error = &error}, compact,
+                                use, NOW, &claims);
     must(err == ERR_OK || err == ERR_UNAUTHENTICATED || err == ERR_NO_MEMORY);
     must(error.caller[0] == '\0');
     if (err != ERR_OK)

@@ -31,11 +31,13 @@ static inline void session_read(const struct loopback *node, struct loopback_ans
     session->access = json_string(json_get(root, "access_token")).ptr;
     session->refresh = json_string(json_get(root, "refresh_token")).ptr;
     int64_t now_s = clock_wall_s() + 1;
-    ck_assert_msg(token_verify(tokens, answer->arena, str_from(session->access), TOKEN_ACCESS,
-                               now_s, &session->access_claims, &error) == ERR_OK,
+    ck_assert_msg(token_verify(tokens, (struct work){.arena = answer->arena, .error = &error},
+                               str_from(session->access), TOKEN_ACCESS, now_s,
+                               &session->access_claims) == ERR_OK,
                   "%s", error.detail);
-    ck_assert_msg(token_verify(tokens, answer->arena, str_from(session->refresh), TOKEN_REFRESH,
-                               now_s, &session->refresh_claims, &error) == ERR_OK,
+    ck_assert_msg(token_verify(tokens, (struct work){.arena = answer->arena, .error = &error},
+                               str_from(session->refresh), TOKEN_REFRESH, now_s,
+                               &session->refresh_claims) == ERR_OK,
                   "%s", error.detail);
     session->user_id = session->access_claims.user_id;
 }
@@ -95,8 +97,9 @@ static inline enum err session_principal(const struct loopback *node, struct are
 {
     struct credentials credentials = {.authorization = str_format(arena, "Bearer %s", access)};
     struct error error = {0};
-    return identity_authenticate(node->app->identity, arena, &credentials, clock_wall_s(),
-                                 principal, &error);
+    return identity_authenticate(node->app->identity,
+                                 (struct work){.arena = arena, .error = &error}, &credentials,
+                                 clock_wall_s(), principal);
 }
 
 static inline enum err session_try_access(const struct loopback *node, const char *access)

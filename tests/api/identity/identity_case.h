@@ -107,11 +107,13 @@ static inline void expect_pair(const struct loopback_answer *answer, const char 
     const struct tokens *tokens = identity_tokens(loopback.app->identity);
     struct token_claims access, refreshing;
     struct error error = {0};
-    ck_assert_int_eq(token_verify(tokens, answer->arena, json_string(json_get(root, access_name)),
-                                  TOKEN_ACCESS, clock_wall_s(), &access, &error),
+    ck_assert_int_eq(token_verify(tokens, (struct work){.arena = answer->arena, .error = &error},
+                                  json_string(json_get(root, access_name)), TOKEN_ACCESS,
+                                  clock_wall_s(), &access),
                      ERR_OK);
-    ck_assert_int_eq(token_verify(tokens, answer->arena, json_string(json_get(root, refresh_name)),
-                                  TOKEN_REFRESH, clock_wall_s(), &refreshing, &error),
+    ck_assert_int_eq(token_verify(tokens, (struct work){.arena = answer->arena, .error = &error},
+                                  json_string(json_get(root, refresh_name)), TOKEN_REFRESH,
+                                  clock_wall_s(), &refreshing),
                      ERR_OK);
     ck_assert_int_eq(access.user_id, user_id);
     ck_assert_int_eq(refreshing.user_id, user_id);

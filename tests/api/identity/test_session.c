@@ -26,8 +26,9 @@ static struct token_claims claims_of(const struct loopback_answer *answer, struc
 {
     struct token_claims claims;
     struct error error = {0};
-    ck_assert_msg(token_verify(identity_tokens(loopback.app->identity), answer->arena, token, use,
-                               clock_wall_s(), &claims, &error) == ERR_OK,
+    ck_assert_msg(token_verify(identity_tokens(loopback.app->identity),
+                               (struct work){.arena = answer->arena, .error = &error}, token, use,
+                               clock_wall_s(), &claims) == ERR_OK,
                   "%s", error.detail);
     return claims;
 }
@@ -38,8 +39,9 @@ static enum err ask(const struct loopback_answer *answer, struct principal *prin
     const struct credentials credentials = {
         .has_session = true, .session = answer->reply.session.token, .is_safe = true};
     struct error error = {0};
-    return identity_authenticate(loopback.app->identity, answer->arena, &credentials,
-                                 clock_wall_s(), principal, &error);
+    return identity_authenticate(loopback.app->identity,
+                                 (struct work){.arena = answer->arena, .error = &error},
+                                 &credentials, clock_wall_s(), principal);
 }
 
 START_TEST(of_the_family_of_its_tokens)

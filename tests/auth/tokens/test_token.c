@@ -7,7 +7,7 @@
 
 static enum err verify(const char *compact)
 {
-    return token_verify(tokens, arena, str_from(compact), TOKEN_ACCESS, NOW, &claims, &error);
+    return token_verify(tokens, lent(), str_from(compact), TOKEN_ACCESS, NOW, &claims);
 }
 
 static enum err verify_forged(const char *header, const char *payload, const char *secret)
@@ -28,8 +28,7 @@ START_TEST(what_we_issue_we_take)
     ck_assert_int_eq(issued.issued_at_s, NOW);
     ck_assert_int_eq(issued.expires_at_s, NOW + 900);
     ck_assert_uint_eq(issued.id.len, 32);
-    ck_assert_int_eq(token_verify(tokens, arena, compact, TOKEN_ACCESS, NOW, &claims, &error),
-                     ERR_OK);
+    ck_assert_int_eq(token_verify(tokens, lent(), compact, TOKEN_ACCESS, NOW, &claims), ERR_OK);
     ck_assert_int_eq(claims.use, TOKEN_ACCESS);
     ck_assert_int_eq(claims.user_id, 42);
     ck_assert(str_eq(claims.subject, STR("alice")));
@@ -40,11 +39,11 @@ START_TEST(what_we_issue_we_take)
     ck_assert(claims.is_own);
 
     /* Good to the last second of the leeway. */
-    ck_assert_int_eq(token_verify(tokens, arena, compact, TOKEN_ACCESS, NOW + 929, &claims, &error),
+    ck_assert_int_eq(token_verify(tokens, lent(), compact, TOKEN_ACCESS, NOW + 929, &claims),
                      ERR_OK);
-    ck_assert_int_eq(token_verify(tokens, arena, compact, TOKEN_ACCESS, NOW + 930, &claims, &error),
+    ck_assert_int_eq(token_verify(tokens, lent(), compact, TOKEN_ACCESS, NOW + 930, &claims),
                      ERR_UNAUTHENTICATED);
-    ck_assert_int_eq(token_verify(tokens, arena, compact, TOKEN_REFRESH, NOW, &claims, &error),
+    ck_assert_int_eq(token_verify(tokens, lent(), compact, TOKEN_REFRESH, NOW, &claims),
                      ERR_UNAUTHENTICATED);
 }
 END_TEST
@@ -56,11 +55,10 @@ START_TEST(refresh_tokens)
 
     ck_assert_int_eq(token_issue(tokens, arena, NOW, &issued, &compact), ERR_OK);
     ck_assert_int_eq(issued.expires_at_s, NOW + 604800);
-    ck_assert_int_eq(token_verify(tokens, arena, compact, TOKEN_REFRESH, NOW, &claims, &error),
-                     ERR_OK);
+    ck_assert_int_eq(token_verify(tokens, lent(), compact, TOKEN_REFRESH, NOW, &claims), ERR_OK);
     ck_assert_int_eq(claims.use, TOKEN_REFRESH);
     /* A refresh token is no access token. */
-    ck_assert_int_eq(token_verify(tokens, arena, compact, TOKEN_ACCESS, NOW, &claims, &error),
+    ck_assert_int_eq(token_verify(tokens, lent(), compact, TOKEN_ACCESS, NOW, &claims),
                      ERR_UNAUTHENTICATED);
     ck_assert_int_eq(token_access_ttl_s(tokens), 900);
     ck_assert_int_eq(token_refresh_ttl_s(tokens), 604800);
@@ -87,28 +85,27 @@ START_TEST(session_tokens)
 
     ck_assert_int_eq(issued.expires_at_s, NOW + 1800);
     /* To the second, whatever the leeway. */
-    ck_assert_int_eq(
-        token_verify(tokens, arena, compact, TOKEN_SESSION, NOW + 1799, &claims, &error), ERR_OK);
+    ck_assert_int_eq(token_verify(tokens, lent(), compact, TOKEN_SESSION, NOW + 1799, &claims),
+                     ERR_OK);
     ck_assert(str_eq(claims.id, issued.id) && str_eq(claims.family, STR("fam")));
-    ck_assert_int_eq(
-        token_verify(tokens, arena, compact, TOKEN_SESSION, NOW + 1800, &claims, &error),
-        ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(token_verify(tokens, lent(), compact, TOKEN_SESSION, NOW + 1800, &claims),
+                     ERR_UNAUTHENTICATED);
     ck_assert_str_eq(error.detail, "token: the session was idle for too long");
     /* Good for nothing else, and nothing else for it. */
-    ck_assert_int_eq(token_verify(tokens, arena, compact, TOKEN_ACCESS, NOW, &claims, &error),
+    ck_assert_int_eq(token_verify(tokens, lent(), compact, TOKEN_ACCESS, NOW, &claims),
                      ERR_UNAUTHENTICATED);
-    ck_assert_int_eq(token_verify(tokens, arena, compact, TOKEN_REFRESH, NOW, &claims, &error),
+    ck_assert_int_eq(token_verify(tokens, lent(), compact, TOKEN_REFRESH, NOW, &claims),
                      ERR_UNAUTHENTICATED);
     ck_assert_int_eq(token_issue(tokens, arena, NOW, &issued, &compact), ERR_OK);
     issued.use = TOKEN_ACCESS;
     ck_assert_int_eq(token_issue(tokens, arena, NOW, &issued, &compact), ERR_OK);
-    ck_assert_int_eq(token_verify(tokens, arena, compact, TOKEN_SESSION, NOW, &claims, &error),
+    ck_assert_int_eq(token_verify(tokens, lent(), compact, TOKEN_SESSION, NOW, &claims),
                      ERR_UNAUTHENTICATED);
     /* The next one is of the same session, and lasts longer. */
     compact = issue_session(NOW, NOW, &issued);
     struct token_claims renewed = issued;
     ck_assert_int_eq(token_issue_session(tokens, arena, NOW + 600, &renewed, &next), ERR_OK);
-    ck_assert_int_eq(token_verify(tokens, arena, next, TOKEN_SESSION, NOW + 2399, &claims, &error),
+    ck_assert_int_eq(token_verify(tokens, lent(), next, TOKEN_SESSION, NOW + 2399, &claims),
                      ERR_OK);
     ck_assert(str_eq(claims.id, issued.id));
     ck_assert_int_eq(claims.issued_at_s, NOW);
@@ -122,20 +119,18 @@ START_TEST(sessions_do_not_last_for_ever)
     struct str compact = issue_session(NOW, NOW + 43000, &issued);
 
     ck_assert_int_eq(issued.expires_at_s, NOW + 43200);
-    ck_assert_int_eq(
-        token_verify(tokens, arena, compact, TOKEN_SESSION, NOW + 43199, &claims, &error), ERR_OK);
-    ck_assert_int_eq(
-        token_verify(tokens, arena, compact, TOKEN_SESSION, NOW + 43200, &claims, &error),
-        ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(token_verify(tokens, lent(), compact, TOKEN_SESSION, NOW + 43199, &claims),
+                     ERR_OK);
+    ck_assert_int_eq(token_verify(tokens, lent(), compact, TOKEN_SESSION, NOW + 43200, &claims),
+                     ERR_UNAUTHENTICATED);
     /* A shorter time holds for sessions that have begun, too. */
     compact = issue_session(NOW, NOW + 5000, &issued);
     shorter.session_ttl_s = 5500;
     struct tokens *other = new_tokens(&shorter);
-    ck_assert_int_eq(
-        token_verify(other, arena, compact, TOKEN_SESSION, NOW + 5499, &claims, &error), ERR_OK);
-    ck_assert_int_eq(
-        token_verify(other, arena, compact, TOKEN_SESSION, NOW + 5500, &claims, &error),
-        ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(token_verify(other, lent(), compact, TOKEN_SESSION, NOW + 5499, &claims),
+                     ERR_OK);
+    ck_assert_int_eq(token_verify(other, lent(), compact, TOKEN_SESSION, NOW + 5500, &claims),
+                     ERR_UNAUTHENTICATED);
     ck_assert_str_eq(error.detail, "token: the session has lasted its time");
     ck_assert_int_eq(token_longest_ttl_s(other), 604800);
     tokens_free(&other);
@@ -180,7 +175,7 @@ START_TEST(sessions_that_others_made)
         char line[MINT_SIZE];
         mint_bearer(line, SECRET, "%s", payloads[i]);
         struct str compact = str_from(line + strlen("Authorization: Bearer "));
-        ck_assert_msg(token_verify(tokens, arena, compact, TOKEN_SESSION, NOW, &claims, &error) ==
+        ck_assert_msg(token_verify(tokens, lent(), compact, TOKEN_SESSION, NOW, &claims) ==
                           ERR_UNAUTHENTICATED,
                       "%s", payloads[i]);
     }
@@ -209,9 +204,9 @@ START_TEST(audience_is_written_and_asked_for)
     options.audience = STR("api");
     struct tokens *with_audience = new_tokens(&options);
     ck_assert_int_eq(token_issue(with_audience, arena, NOW, &issued, &compact), ERR_OK);
-    ck_assert_int_eq(
-        token_verify(with_audience, arena, compact, TOKEN_ACCESS, NOW, &claims, &error), ERR_OK);
-    ck_assert_int_eq(token_verify(tokens, arena, compact, TOKEN_ACCESS, NOW, &claims, &error),
+    ck_assert_int_eq(token_verify(with_audience, lent(), compact, TOKEN_ACCESS, NOW, &claims),
+                     ERR_OK);
+    ck_assert_int_eq(token_verify(tokens, lent(), compact, TOKEN_ACCESS, NOW, &claims),
                      ERR_UNAUTHENTICATED);
     tokens_free(&with_audience);
 }
@@ -262,9 +257,9 @@ START_TEST(the_token_of_another_shop)
     char line[MINT_SIZE];
     mint_forged(line, sizeof line, HS256, "{\"sub\":\"admin\",\"exp\":1758870788}", SECRET,
                 strlen(SECRET));
-    ck_assert_int_eq(token_verify(tokens, arena, str_from(mint_token(line)), TOKEN_ACCESS,
-                                  1758870818, &claims, &error),
-                     ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(
+        token_verify(tokens, lent(), str_from(mint_token(line)), TOKEN_ACCESS, 1758870818, &claims),
+        ERR_UNAUTHENTICATED);
     ck_assert_str_eq(error.detail, "token: exp is over");
 }
 END_TEST
@@ -349,8 +344,7 @@ START_TEST(every_changed_byte_is_refused)
 
     ck_assert_int_eq(token_issue(tokens, arena, NOW, &issued, &compact), ERR_OK);
     if (_i)
-        ck_assert_int_eq(token_verify(tokens, arena, compact, TOKEN_ACCESS, NOW, &claims, &error),
-                         ERR_OK);
+        ck_assert_int_eq(token_verify(tokens, lent(), compact, TOKEN_ACCESS, NOW, &claims), ERR_OK);
     char *text = arena_alloc(arena, compact.len);
     memcpy(text, compact.ptr, compact.len);
     struct str changed = {text, compact.len};
@@ -360,15 +354,14 @@ START_TEST(every_changed_byte_is_refused)
             if ((char)with == compact.ptr[i])
                 continue;
             text[i] = (char)with;
-            ck_assert_int_eq(
-                token_verify(tokens, scratch, changed, TOKEN_ACCESS, NOW, &claims, &error),
-                ERR_UNAUTHENTICATED);
+            ck_assert_int_eq(token_verify(tokens, (struct work){.arena = scratch, .error = &error},
+                                          changed, TOKEN_ACCESS, NOW, &claims),
+                             ERR_UNAUTHENTICATED);
         }
         text[i] = compact.ptr[i];
         arena_free(&scratch);
     }
-    ck_assert_int_eq(token_verify(tokens, arena, changed, TOKEN_ACCESS, NOW, &claims, &error),
-                     ERR_OK);
+    ck_assert_int_eq(token_verify(tokens, lent(), changed, TOKEN_ACCESS, NOW, &claims), ERR_OK);
 }
 END_TEST
 
@@ -378,9 +371,9 @@ START_TEST(size)
 
     memset(text, 'A', sizeof text);
     text[10] = text[20] = '.';
-    ck_assert_int_eq(token_verify(tokens, arena, (struct str){text, sizeof text}, TOKEN_ACCESS, NOW,
-                                  &claims, &error),
-                     ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(
+        token_verify(tokens, lent(), (struct str){text, sizeof text}, TOKEN_ACCESS, NOW, &claims),
+        ERR_UNAUTHENTICATED);
     ck_assert_str_eq(error.detail, "token: longer than 16384 bytes");
 }
 END_TEST
@@ -426,12 +419,11 @@ START_TEST(two_secrets_in_one_process)
     ck_assert_int_eq(token_issue(tokens, arena, NOW, &claims_a, &a), ERR_OK);
     ck_assert_int_eq(token_issue(other, arena, NOW, &claims_b, &b), ERR_OK);
     for (int i = 0; i < 3; i++) {
-        ck_assert_int_eq(token_verify(tokens, arena, a, TOKEN_ACCESS, NOW, &claims, &error),
-                         ERR_OK);
-        ck_assert_int_eq(token_verify(other, arena, b, TOKEN_ACCESS, NOW, &claims, &error), ERR_OK);
-        ck_assert_int_eq(token_verify(tokens, arena, b, TOKEN_ACCESS, NOW, &claims, &error),
+        ck_assert_int_eq(token_verify(tokens, lent(), a, TOKEN_ACCESS, NOW, &claims), ERR_OK);
+        ck_assert_int_eq(token_verify(other, lent(), b, TOKEN_ACCESS, NOW, &claims), ERR_OK);
+        ck_assert_int_eq(token_verify(tokens, lent(), b, TOKEN_ACCESS, NOW, &claims),
                          ERR_UNAUTHENTICATED);
-        ck_assert_int_eq(token_verify(other, arena, a, TOKEN_ACCESS, NOW, &claims, &error),
+        ck_assert_int_eq(token_verify(other, lent(), a, TOKEN_ACCESS, NOW, &claims),
                          ERR_UNAUTHENTICATED);
     }
     tokens_free(&other);
@@ -447,7 +439,9 @@ static void *issue_and_verify(void *arg)
         struct error why;
         struct str compact;
         ck_assert_int_eq(token_issue(arg, own, NOW, &issued, &compact), ERR_OK);
-        ck_assert_int_eq(token_verify(arg, own, compact, TOKEN_ACCESS, NOW, &read, &why), ERR_OK);
+        ck_assert_int_eq(token_verify(arg, (struct work){.arena = own, .error = &why}, compact,
+                                      TOKEN_ACCESS, NOW, &read),
+                         ERR_OK);
         ck_assert_int_eq(read.user_id, i);
         arena_reset(own);
     }

@@ -22,18 +22,17 @@ START_TEST(shorter_lifetimes)
     } cases[] = {{access_text, TOKEN_ACCESS, 60, 900}, {refresh_text, TOKEN_REFRESH, 600, 604800}};
     for (size_t i = 0; i < 2; i++) {
         int64_t last_s = NOW + cases[i].ttl_s + 29;
-        ck_assert_int_eq(
-            token_verify(today, arena, cases[i].text, cases[i].use, last_s, &claims, &error),
-            ERR_OK);
+        ck_assert_int_eq(token_verify(today, lent(), cases[i].text, cases[i].use, last_s, &claims),
+                         ERR_OK);
         /* What is recorded of it has to last as long as it may. */
         ck_assert_int_eq(claims.expires_at_s, NOW + cases[i].first_ttl_s);
         ck_assert_int_eq(
-            token_verify(today, arena, cases[i].text, cases[i].use, last_s + 1, &claims, &error),
+            token_verify(today, lent(), cases[i].text, cases[i].use, last_s + 1, &claims),
             ERR_UNAUTHENTICATED);
         ck_assert_str_eq(error.detail, "token: it has lasted as long as tokens do today");
         /* Longer ones do not lengthen it. */
-        ck_assert_int_eq(token_verify(tokens, arena, cases[i].text, cases[i].use,
-                                      NOW + cases[i].first_ttl_s + 30, &claims, &error),
+        ck_assert_int_eq(token_verify(tokens, lent(), cases[i].text, cases[i].use,
+                                      NOW + cases[i].first_ttl_s + 30, &claims),
                          ERR_UNAUTHENTICATED);
     }
     ck_assert_int_eq(token_longest_ttl_s(today), 604800);
@@ -42,7 +41,7 @@ START_TEST(shorter_lifetimes)
     char line[MINT_SIZE];
     mint_bearer(line, SECRET, "{\"user_id\":1,\"iat\":1600000000,\"exp\":1700000010}");
     ck_assert_int_eq(
-        token_verify(tokens, arena, str_from(mint_token(line)), TOKEN_ACCESS, NOW, &claims, &error),
+        token_verify(tokens, lent(), str_from(mint_token(line)), TOKEN_ACCESS, NOW, &claims),
         ERR_OK);
 }
 END_TEST
@@ -57,14 +56,13 @@ START_TEST(shorter_idle_time)
     ck_assert_int_eq(token_issue_session(tokens, arena, NOW + 1000, &issued, &compact), ERR_OK);
     options.session_idle_s = 300;
     struct tokens *today = new_tokens(&options);
-    ck_assert_int_eq(
-        token_verify(today, arena, compact, TOKEN_SESSION, NOW + 1299, &claims, &error), ERR_OK);
+    ck_assert_int_eq(token_verify(today, lent(), compact, TOKEN_SESSION, NOW + 1299, &claims),
+                     ERR_OK);
     ck_assert_int_eq(claims.expires_at_s, NOW + 1300);
     /* So it is renewed in time. */
     ck_assert(token_session_is_stale(today, NOW, claims.expires_at_s, NOW + 1030));
-    ck_assert_int_eq(
-        token_verify(today, arena, compact, TOKEN_SESSION, NOW + 1300, &claims, &error),
-        ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(token_verify(today, lent(), compact, TOKEN_SESSION, NOW + 1300, &claims),
+                     ERR_UNAUTHENTICATED);
     tokens_free(&today);
 }
 END_TEST

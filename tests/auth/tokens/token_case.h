@@ -37,6 +37,11 @@ static inline struct tokens *new_tokens(const struct token_options *options)
     return made;
 }
 
+static inline struct work lent(void)
+{
+    return (struct work){.arena = arena, .error = &error};
+}
+
 static inline void set_up(void)
 {
     struct token_options options = default_options();
