@@ -75,7 +75,7 @@ static enum err open_services(struct app *app, const struct app_options *options
     struct pool_options control = options->control;
 
     control.asks_origin = options->users != NULL;
-    enum err err = pool_open(&control, &app->control, error);
+    enum err err = redis_open(&control, &app->control, error);
 
     if (err == ERR_OK)
         err = open_identity(app, options, error);
@@ -195,7 +195,7 @@ enum err app_renew_tls(struct app *app, const struct redis_address *files,
                        bool changed_out[TLS_PARTS], struct error *error)
 {
     bool more[TLS_PARTS], of_entries[TLS_PARTS];
-    enum err err = pool_renew_tls(app->control, files, changed_out, error);
+    enum err err = redis_renew_tls(app->control, files, changed_out, error);
 
     if (err == ERR_OK)
         err = caches_renew_tls(app->caches, files, more, error);
@@ -226,7 +226,7 @@ void app_close(struct app **app)
     if (closing->users)
         users_close(&closing->users);
     if (closing->control)
-        pool_close(&closing->control);
+        redis_close(&closing->control);
     free(closing->tallies);
     free(closing);
     *app = NULL;

@@ -6,7 +6,7 @@
 #ifndef API_JANITOR_H
 #define API_JANITOR_H
 
-#include "cachewarden/pool.h"
+#include "cachewarden/redis.h"
 #include "cachewarden/users.h"
 #include "control/version_guard.h"
 
@@ -14,7 +14,7 @@ struct janitor;
 
 /* All borrowed; they outlive the janitor. */
 struct janitor_options {
-    struct pool *control;
+    struct redis *control;
     struct version_guard *guard;
     struct users *users;
     int64_t budget_ms; /* for one round trip */

@@ -13,10 +13,10 @@
 
 /* Checks and copies the targets and opens a pool for each that does not live beside the control
  * data (`control` is borrowed; closed after caches_close). ERR_BAD_INPUT names target and mend. */
-CW_MUST_CHECK enum err caches_open(const struct app_options *options, struct pool *control,
+CW_MUST_CHECK enum err caches_open(const struct app_options *options, struct redis *control,
                                    struct caches **caches_out, struct error *error);
 void caches_close(struct caches **caches);
-/* pool_renew_tls for the pools of targets with a Redis or database of their own, until one fails. */
+/* redis_renew_tls for the pools of targets with a Redis or database of their own, until one fails. */
 CW_MUST_CHECK enum err caches_renew_tls(struct caches *caches, const struct redis_address *files,
                                         bool changed_out[TLS_PARTS], struct error *error);
 
@@ -24,13 +24,13 @@ CW_MUST_CHECK enum err caches_renew_tls(struct caches *caches, const struct redi
 
 /* Of options: entries; and tokens.secret, from which the key of leases is derived. `control` is borrowed, and closed
  * after entries_close. Not without users. ERR_BAD_INPUT names the setting. */
-CW_MUST_CHECK enum err entries_open(const struct app_options *options, struct pool *control,
+CW_MUST_CHECK enum err entries_open(const struct app_options *options, struct redis *control,
                                     struct entries **entries_out, struct error *error);
 void entries_close(struct entries **entries);
 /* Where entries live; their own Redis, or that of the control data. */
-struct pool *entries_pool(const struct entries *entries);
-bool entries_own_pool(const struct entries *entries);
-/* pool_renew_tls for the pool of their own, if they have one. `entries` may be NULL. */
+struct redis *entries_redis(const struct entries *entries);
+bool entries_own_redis(const struct entries *entries);
+/* redis_renew_tls for the pool of their own, if they have one. `entries` may be NULL. */
 CW_MUST_CHECK enum err entries_renew_tls(struct entries *entries, const struct redis_address *files,
                                          bool changed_out[TLS_PARTS], struct error *error);
 
@@ -38,7 +38,7 @@ CW_MUST_CHECK enum err entries_renew_tls(struct entries *entries, const struct r
 
 /* Starts the thread that writes records through `control` (borrowed; closed after audit_close). Of
  * options: node_name, audit_keep. */
-CW_MUST_CHECK enum err audit_open(struct pool *control, const struct app_options *options,
+CW_MUST_CHECK enum err audit_open(struct redis *control, const struct app_options *options,
                                   int64_t budget_ms, struct audit **audit_out, struct error *error);
 /* Waits until all is written, at most until deadline_ns; what is left then goes to the log. */
 void audit_close(struct audit **audit, int64_t deadline_ns);

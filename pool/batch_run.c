@@ -10,6 +10,7 @@
 #include "cachewarden/redis_error.h"
 #include "futex.h"
 #include "histogram.h"
+#include "pipeline_private.h"
 
 #include <sched.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 #ifndef POOL_HISTOGRAM_H
 #define POOL_HISTOGRAM_H
 
-#include "cachewarden/pool.h"
+#include "cachewarden/redis.h"
 
 /* The first bound that is not lower; POOL_TIME_BOUNDS: there is none. */
 static inline size_t histogram_time_bound(int64_t ns)

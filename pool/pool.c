@@ -1,7 +1,6 @@
-#include "cachewarden/pool.h"
+#include "pool_private.h"
 
 #include "batch.h"
-#include "pool_private.h"
 #include "transport/tls.h"
 
 #include <stdlib.h>
@@ -165,11 +164,6 @@ enum err pool_open(const struct pool_options *options, struct pool **pool_out, s
     lock_init(&pool->lock, LOCK_RANK_POOL, "pool");
     *pool_out = pool;
     return ERR_OK;
-}
-
-void pool_set_gate(struct pool *pool, struct pool_gate gate)
-{
-    pool->gate = gate;
 }
 
 void pool_close(struct pool **pool)

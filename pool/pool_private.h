@@ -8,6 +8,7 @@
 #include "cachewarden/clock.h"
 #include "cachewarden/lock.h"
 #include "cachewarden/pipeline.h"
+#include "cachewarden/redis.h"
 
 struct batch;
 
@@ -19,6 +20,15 @@ struct pool_tuning {
     bool yields;      /* a leader lets threads that are ready to run join before it writes */
 };
 
+/*
+ * A bounded set of connections to one Redis database. While few threads call, each pipeline acquires
+ * a connection of its own. While many call, pipelines are sent in batches: the first that waits leads
+ * the batch, takes the next connection and writes what has gathered. Everybody gets their own replies.
+ *
+ * When Redis cannot be reached, the breaker opens: pipelines fail at once, and one a second tries
+ * again. When Redis does not answer a command in time, the breaker opens too, but the next pipeline
+ * may try at once.
+ */
 struct pool {
     /* Set by pool_open, constant. */
     struct redis_address address;
@@ -29,7 +39,6 @@ struct pool {
     size_t size;
     size_t batch_limit;
     int64_t borrow_timeout_ns, connect_timeout_ns, command_timeout_ns;
-    struct pool_gate gate; /* set before the first pipeline */
     int64_t down_after_ns; /* no answer for so long: Redis is down; a shorter wait tells nothing */
     struct pool_tuning tuning;
 
@@ -41,7 +50,7 @@ struct pool {
     size_t live;           /* connections that exist or are being made, <= size */
     size_t busy;           /* of these, those in somebody's hands */
     size_t connecting;     /* of the busy, those being made */
-    size_t under_way;      /* pipelines inside pipeline_run */
+    size_t under_way;      /* pipelines inside pool_run */
     size_t recent_peak;    /* how many of these there were lately at most, in 256ths (acquire.c) */
     int64_t grow_again_ns; /* no further connection before that (one could not be made) */
     struct batch *queue;   /* waiting for a connection, oldest first */
@@ -130,8 +139,18 @@ enum err pipeline_wrong_redis(struct error *error);
  * *may_retry_out: nothing has happened, and a fresh connection may do better. */
 enum err pipeline_failed(const struct pool_request *request, const struct round_trip *round_trip,
                          size_t from, bool *may_retry_out, struct error *error);
-/* Copies the replies into the pipeline's own memory. ERR_NO_MEMORY. */
-CW_MUST_CHECK enum err pipeline_take(struct pipeline *pipeline, const struct round_trip *round_trip,
-                                     const struct value *replies, struct error *error);
+
+/* What the front does with its pool; see redis.h. */
+CW_MUST_CHECK enum err pool_open(const struct pool_options *options, struct pool **pool_out,
+                                 struct error *error);
+void pool_close(struct pool **pool);
+void pool_renew(struct pool *pool);
+CW_MUST_CHECK enum err pool_renew_tls(struct pool *pool, const struct redis_address *files,
+                                      bool changed_out[TLS_PARTS], struct error *error);
+void pool_stats_read(struct pool *pool, struct pool_stats *stats_out);
+bool pool_is_down(struct pool *pool);
+/* One pipeline, up to its replies, which are not judged. Errors of redis_run. */
+CW_MUST_CHECK enum err pool_run(struct pool *pool, struct pipeline *pipeline, int64_t deadline_ns,
+                                struct error *error);
 
 #endif

@@ -140,7 +140,7 @@ void audit_keep(struct app *app, const int64_t keep[AUDIT_PARTS])
     set_keep(app->audit, keep);
 }
 
-enum err audit_open(struct pool *control, const struct app_options *options, int64_t budget_ms,
+enum err audit_open(struct redis *control, const struct app_options *options, int64_t budget_ms,
                     struct audit **audit_out, struct error *error)
 {
     struct str node_name = options->node_name;

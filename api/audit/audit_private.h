@@ -14,7 +14,7 @@
 
 struct audit {
     /* Set at open. */
-    struct pool *control;
+    struct redis *control;
     char *node_name;
     int64_t budget_ms;
     int64_t delayed_ms; /* a record that waits for longer is delayed */

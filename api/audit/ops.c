@@ -186,7 +186,7 @@ static enum err read_page(struct call *call, struct page *page)
     size_t whose = pipeline_count(pipeline);
     installation_ask(pipeline);
     if (err == ERR_OK)
-        err = pipeline_run(call->app->control, pipeline, call->deadline_ns, &call->error);
+        err = redis_run(call->app->control, pipeline, call_work(call));
     if (err == ERR_OK)
         err = installation_check(call->app, pipeline_value(pipeline, whose), &call->error);
     for (int part = 0; part < AUDIT_PARTS && err == ERR_OK; part++) {

@@ -56,7 +56,7 @@ static void add_last_flush(struct pipeline *pipeline, const struct audit_entry *
                  fields[AUDIT_COUNT]);
 }
 
-enum err audit_store(struct pool *pool, struct work work, struct audit_entry *const *entries,
+enum err audit_store(struct redis *redis, struct work work, struct audit_entry *const *entries,
                      size_t count, const int64_t keep[AUDIT_PARTS], bool *saved_out)
 {
     struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_WRITE);
@@ -67,7 +67,7 @@ enum err audit_store(struct pool *pool, struct work work, struct audit_entry *co
         if (entries[i]->is_flush)
             add_last_flush(pipeline, entries[i]);
     }
-    enum err err = pipeline_run(pool, pipeline, work.deadline_ns, work.error);
+    enum err err = redis_run(redis, pipeline, work);
     for (size_t i = 0; i < count; i++)
         saved_out[i] = err == ERR_OK || pipeline_value(pipeline, i)->kind == VALUE_STRING;
     return err;

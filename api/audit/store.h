@@ -3,7 +3,7 @@
 #define API_AUDIT_STORE_H
 
 #include "audit/entry.h"
-#include "cachewarden/pool.h"
+#include "cachewarden/redis.h"
 #include "cachewarden/work.h"
 
 /* Records in one write at most: some 20 KiB of commands. */
@@ -14,7 +14,7 @@
  * ERR_OK: all are in the stream. ERR_BUSY, ERR_UPSTREAM_DOWN, ERR_TIMEOUT: none is, and it may be tried again. Any other error: saved_out[i] tells of each whether it surely is.
  * `count` is 1 to AUDIT_BATCH; its arena holds the commands and replies.
  */
-CW_MUST_CHECK enum err audit_store(struct pool *pool, struct work work,
+CW_MUST_CHECK enum err audit_store(struct redis *redis, struct work work,
                                    struct audit_entry *const *entries, size_t count,
                                    const int64_t keep[AUDIT_PARTS], bool *saved_out);
 

@@ -45,7 +45,7 @@ static enum err flush_keys(const struct target *target, struct work work, uint64
     for (size_t i = 0; i < target->key_count; i++)
         PIPELINE_ADD(pipeline, EXPECT_INTEGER, dry_run ? STR("EXISTS") : STR("UNLINK"),
                      target->keys[i]);
-    enum err err = pipeline_run(target->pool, pipeline, work.deadline_ns, work.error);
+    enum err err = redis_run(target->redis, pipeline, work);
 
     result_out->keys = found;
     for (size_t i = 0; i < target->key_count; i++) {
@@ -84,7 +84,7 @@ static enum err look_at_database(const struct target *target, struct work work, 
         argv[1 + i] = key_str(&keys[i]);
     pipeline_add(pipeline, EXPECT_INTEGER, 2 + AUDIT_PARTS, argv);
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DBSIZE"));
-    enum err err = pipeline_run(target->pool, pipeline, work.deadline_ns, work.error);
+    enum err err = redis_run(target->redis, pipeline, work);
     if (err != ERR_OK)
         return err;
 
@@ -111,7 +111,7 @@ static enum err flush_database(const struct target *target, struct work work, bo
     struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_WRITE_FREE);
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DBSIZE"));
     PIPELINE_ADD(pipeline, EXPECT_OK, STR("FLUSHDB"), STR("ASYNC"));
-    err = pipeline_run(target->pool, pipeline, work.deadline_ns, work.error);
+    err = redis_run(target->redis, pipeline, work);
     if (err != ERR_OK)
         return err;
     result_out->removed = pipeline_value(pipeline, 0)->integer;
@@ -131,7 +131,7 @@ static enum err flush_at(const struct target *target, struct work work, uint64_t
                          bool dry_run, struct flush_result *result_out)
 {
     if (target->kind == CACHE_KEYS)
-        return flush_keys(target, work, target->owns_pool ? 0 : origin, dry_run, result_out);
+        return flush_keys(target, work, target->owns_redis ? 0 : origin, dry_run, result_out);
     return flush_database(target, work, dry_run, result_out);
 }
 
@@ -200,7 +200,7 @@ static enum err read_last_flushes(struct app *app, struct work work, struct cach
                      STR("removed"));
     }
     installation_ask(pipeline);
-    enum err err = pipeline_run(app->control, pipeline, work.deadline_ns, work.error);
+    enum err err = redis_run(app->control, pipeline, work);
     if (err == ERR_OK)
         err = installation_check(app, pipeline_value(pipeline, count), work.error);
     for (size_t i = 0; i < count && err == ERR_OK; i++)
@@ -219,7 +219,7 @@ static enum err count_keys(const struct target *target, struct work work, int64_
     } else {
         PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DBSIZE"));
     }
-    enum err err = pipeline_run(target->pool, pipeline, work.deadline_ns, work.error);
+    enum err err = redis_run(target->redis, pipeline, work);
     if (err != ERR_OK)
         return err;
     for (size_t i = 0; i < pipeline_count(pipeline); i++)

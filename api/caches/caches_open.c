@@ -149,15 +149,16 @@ static enum err open_pool(struct target *target, const struct cache_spec *spec,
         options.size = TARGET_POOL_SIZE;
         /* A scan is of one Redis, and begins anew on another one. */
         options.asks_origin = spec->kind == CACHE_PREFIX;
-        err = pool_open(&options, &target->pool, error);
-        target->owns_pool = err == ERR_OK;
+        err = redis_open(&options, &target->redis, error);
+        target->owns_redis = err == ERR_OK;
     }
     redis_address_fini(&options.address);
     return err;
 }
 
 static enum err add_target(struct caches *caches, const struct app_options *options,
-                           const struct cache_spec *spec, struct pool *control, struct error *error)
+                           const struct cache_spec *spec, struct redis *control,
+                           struct error *error)
 {
     struct target *target = &caches->targets[caches->count];
     enum err err = check_spec(spec, caches, error);
@@ -177,7 +178,7 @@ static enum err add_target(struct caches *caches, const struct app_options *opti
         return err;
 
     if (spec->kind == CACHE_KEYS && spec->redis_url.len == 0)
-        target->pool = control;
+        target->redis = control;
     else
         err = open_pool(target, spec, &options->control, error);
     if (err == ERR_OK)
@@ -185,7 +186,7 @@ static enum err add_target(struct caches *caches, const struct app_options *opti
     return err;
 }
 
-enum err caches_open(const struct app_options *options, struct pool *control,
+enum err caches_open(const struct app_options *options, struct redis *control,
                      struct caches **caches_out, struct error *error)
 {
     struct caches *caches = calloc(1, sizeof *caches);
@@ -213,9 +214,9 @@ enum err caches_renew_tls(struct caches *caches, const struct redis_address *fil
     memset(changed_out, 0, TLS_PARTS * sizeof *changed_out);
     for (size_t i = 0; i < caches->count; i++) {
         bool changed[TLS_PARTS];
-        if (!caches->targets[i].owns_pool)
+        if (!caches->targets[i].owns_redis)
             continue;
-        enum err err = pool_renew_tls(caches->targets[i].pool, files, changed, error);
+        enum err err = redis_renew_tls(caches->targets[i].redis, files, changed, error);
         if (err != ERR_OK)
             return err;
         for (int part = 0; part < TLS_PARTS; part++)
@@ -229,8 +230,8 @@ void caches_close(struct caches **caches)
     if (!*caches)
         return;
     for (size_t i = 0; i < (*caches)->count; i++) {
-        if ((*caches)->targets[i].owns_pool)
-            pool_close(&(*caches)->targets[i].pool);
+        if ((*caches)->targets[i].owns_redis)
+            redis_close(&(*caches)->targets[i].redis);
     }
     arena_free(&(*caches)->arena);
     free(*caches);

@@ -15,8 +15,8 @@ struct target {
     struct str *keys; /* CACHE_KEYS: ready to send */
     size_t key_count;
     struct str prefix; /* CACHE_PREFIX: what the names of its keys begin with */
-    struct pool *pool;
-    bool owns_pool; /* false: it is the pool of the control data */
+    struct redis *redis;
+    bool owns_redis; /* false: it is the pool of the control data */
     struct target_counts *counts;
 };
 
@@ -34,7 +34,7 @@ struct cache_info {
     const struct target *target;
     int64_t
         size; /* keys that are there; -1: its server did not say, or it takes a job to count them */
-    struct str cause; /* why its server did not, one of the fixed causes of pipeline_run */
+    struct str cause; /* why its server did not, one of the fixed causes of redis_run */
     bool was_flushed;
     struct str flushed_by, flushed_at;
     int64_t flushed_removed;

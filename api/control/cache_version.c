@@ -112,7 +112,7 @@ static enum err ask(struct operation *op, const struct version_knowledge *known)
     observation_ask(pipeline, &op->whose, known->term);
     if (call)
         limits_append(call, pipeline, &appended);
-    enum err err = pipeline_run(op->app->control, pipeline, op->work.deadline_ns, op->work.error);
+    enum err err = redis_run(op->app->control, pipeline, op->work);
     if (call)
         err = limits_collect(call, pipeline, &appended, err);
     op->counted = NULL;

@@ -31,7 +31,7 @@ static enum err look(struct app *app, struct work work, uint64_t *origin_out)
     struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_READ);
 
     installation_ask(pipeline);
-    if (pipeline_run(app->control, pipeline, work.deadline_ns, NULL) != ERR_OK)
+    if (redis_run(app->control, pipeline, (struct work){.deadline_ns = work.deadline_ns}) != ERR_OK)
         return version_guard_is_foreign(app->guard, work.error) ? ERR_UPSTREAM_REFUSED : ERR_OK;
     if (!app->guard->relies)
         *origin_out = pipeline_origin(pipeline);
@@ -60,14 +60,14 @@ enum err app_admit(struct app *app, struct work work)
     return installation_admit(app, work, 0, &origin);
 }
 
-enum err control_installation(struct pool *control, struct work work, struct str *install_out)
+enum err control_installation(struct redis *control, struct work work, struct str *install_out)
 {
     struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_READ);
     struct dataset dataset;
 
     *install_out = STR_NONE;
     installation_ask(pipeline);
-    enum err err = pipeline_run(control, pipeline, work.deadline_ns, work.error);
+    enum err err = redis_run(control, pipeline, work);
     if (err != ERR_OK)
         return err;
     dataset_take(pipeline_value(pipeline, 0), &dataset);

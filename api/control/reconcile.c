@@ -58,7 +58,7 @@ static bool has_moved(struct version_guard *guard, const struct value *info, uin
                      pool_origin_is_other(pool_origin_of(info->text), origin);
 
     if (has_moved)
-        pool_renew(guard->control);
+        redis_renew(guard->control);
     return has_moved;
 }
 
@@ -73,7 +73,8 @@ static enum err look_at_redis(struct run *run, struct look *look, bool *is_stale
     dataset_ask(pipeline);
     if (guard->is_told)
         PIPELINE_ADD(pipeline, EXPECT_STRING, STR("INFO"), STR("replication"));
-    enum err err = pipeline_run(guard->control, pipeline, run->deadline_ns, run->error);
+    enum err err = redis_run(guard->control, pipeline,
+                             (struct work){.deadline_ns = run->deadline_ns, .error = run->error});
     /* No hash at all: it counts as absent, and goes with the repair. */
     if (err == ERR_UPSTREAM_REFUSED &&
         value_fault(pipeline_value(pipeline, 0)) == REDIS_FAULT_WRONGTYPE) {
@@ -142,7 +143,8 @@ static struct pipeline *writing(struct run *run, const struct look *look)
 
 static enum err send(struct run *run, struct pipeline *pipeline)
 {
-    return pipeline_run(run->guard->control, pipeline, run->deadline_ns, run->error);
+    return redis_run(run->guard->control, pipeline,
+                     (struct work){.deadline_ns = run->deadline_ns, .error = run->error});
 }
 
 static struct str missing(struct run *run, int64_t found, int64_t target)
@@ -356,7 +358,7 @@ static enum err reserve(struct run *run, const struct look *look, int64_t *up_to
     if (!text.ptr)
         return no_memory(run);
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(&key), STR("reserved"), text);
-    (void)!pipeline_run(guard->control, pipeline, run->deadline_ns, NULL);
+    (void)!redis_run(guard->control, pipeline, (struct work){.deadline_ns = run->deadline_ns});
     return ERR_OK;
 }
 

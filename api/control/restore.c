@@ -72,7 +72,8 @@ static enum err restore_portion(struct version_guard *guard, struct version_know
         add_switch(pipeline, off.ids[i], known->term);
     err = dataset_write_restored(pipeline, arena, known->term, restored);
     if (err == ERR_OK)
-        err = pipeline_run(guard->control, pipeline, deadline_ns, error);
+        err = redis_run(guard->control, pipeline,
+                        (struct work){.deadline_ns = deadline_ns, .error = error});
     if (err != ERR_OK)
         return err;
     known->restored = restored;

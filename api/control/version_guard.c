@@ -61,7 +61,7 @@ static enum err read_dataset(struct version_guard *guard, struct error *error)
 static enum err let_write(void *with, uint64_t missed, int64_t deadline_ns, uint64_t *origin_out,
                           struct error *error);
 
-enum err version_guard_new(struct pool *control, struct users *users,
+enum err version_guard_new(struct redis *control, struct users *users,
                            struct version_guard **guard_out, struct error *error)
 {
     struct version_guard *guard = calloc(1, sizeof *guard);
@@ -80,7 +80,7 @@ enum err version_guard_new(struct pool *control, struct users *users,
     if (err == ERR_OK)
         err = read_dataset(guard, error);
     if (err == ERR_OK)
-        pool_set_gate(control, (struct pool_gate){.ask = let_write, .with = guard});
+        redis_set_gate(control, (struct redis_gate){.ask = let_write, .with = guard});
     else
         version_guard_free(&guard);
     *guard_out = guard;

@@ -17,7 +17,7 @@
 #ifndef API_CONTROL_VERSION_GUARD_H
 #define API_CONTROL_VERSION_GUARD_H
 
-#include "cachewarden/pool.h"
+#include "cachewarden/redis.h"
 #include "cachewarden/users.h"
 #include "cachewarden/work.h"
 #include "control/observation.h"
@@ -26,7 +26,7 @@ struct version_guard;
 
 /* Asks Redis nothing, and becomes the gate of the pool (with asks_origin): nothing is written to
  * control data that was not agreed to. Both are borrowed. Errors of users_fact_get. */
-CW_MUST_CHECK enum err version_guard_new(struct pool *control, struct users *users,
+CW_MUST_CHECK enum err version_guard_new(struct redis *control, struct users *users,
                                          struct version_guard **guard_out, struct error *error);
 void version_guard_free(struct version_guard **guard);
 
@@ -79,7 +79,7 @@ CW_MUST_CHECK enum err version_guard_show(struct version_guard *guard, enum vers
 
 /*
  * Makes sure that the control data is sound now, repairing it if need be. Two round trips when there
- * is nothing to repair. Errors of pipeline_run and of the users database; ERR_UPSTREAM_REFUSED as well
+ * is nothing to repair. Errors of redis_run and of the users database; ERR_UPSTREAM_REFUSED as well
  * when the data belongs to another users database (the caller's text says so and what to do);
  * ERR_NOT_FOUND: passive, and no node ever wrote anything; ERR_TIMEOUT.
  */

@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 
 struct version_guard {
-    struct pool *control; /* set by version_guard_new */
+    struct redis *control; /* set by version_guard_new */
     struct users *users;
     char install[DATASET_ID_SIZE];
     bool relies, follows; /* see version_guard_rely, version_guard_follow */

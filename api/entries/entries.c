@@ -21,8 +21,8 @@ static bool is_apart(const struct redis_address *address, const struct redis_add
 }
 
 /* Another Redis has as many connections, and as much time; its certificate is checked with the same files. */
-static enum err open_own_pool(struct entries *entries, const struct app_options *options,
-                              struct error *error)
+static enum err open_own_redis(struct entries *entries, const struct app_options *options,
+                               struct error *error)
 {
     struct pool_options own = options->control;
     struct error cause = {0};
@@ -34,14 +34,14 @@ static enum err open_own_pool(struct entries *entries, const struct app_options 
         err = redis_address_copy_tls(&options->control.address, &own.address);
         own.asks_origin = true; /* a scan is of one Redis, and begins anew on another one */
         if (err == ERR_OK)
-            err = pool_open(&own, &entries->pool, error);
-        entries->owns_pool = err == ERR_OK;
+            err = redis_open(&own, &entries->redis, error);
+        entries->owns_redis = err == ERR_OK;
     }
     redis_address_fini(&own.address);
     return err;
 }
 
-enum err entries_open(const struct app_options *options, struct pool *control,
+enum err entries_open(const struct app_options *options, struct redis *control,
                       struct entries **entries_out, struct error *error)
 {
     struct entries *entries = calloc(1, sizeof *entries);
@@ -49,11 +49,11 @@ enum err entries_open(const struct app_options *options, struct pool *control,
     *entries_out = NULL;
     if (!entries)
         return error_set_detail(error, ERR_NO_MEMORY, "no memory for the entries");
-    entries->pool = control;
+    entries->redis = control;
     entries->default_ttl_s =
         options->entries.default_ttl_s > 0 ? options->entries.default_ttl_s : DEFAULT_TTL_S;
     enum err err =
-        options->entries.redis_url.len > 0 ? open_own_pool(entries, options, error) : ERR_OK;
+        options->entries.redis_url.len > 0 ? open_own_redis(entries, options, error) : ERR_OK;
     if (err == ERR_OK)
         err = recent_new(&entries->recent, error);
     if (err == ERR_OK)
@@ -69,22 +69,23 @@ enum err entries_open(const struct app_options *options, struct pool *control,
     return err;
 }
 
-struct pool *entries_pool(const struct entries *entries)
+struct redis *entries_redis(const struct entries *entries)
 {
-    return entries->pool;
+    return entries->redis;
 }
 
-bool entries_own_pool(const struct entries *entries)
+bool entries_own_redis(const struct entries *entries)
 {
-    return entries->owns_pool;
+    return entries->owns_redis;
 }
 
 enum err entries_renew_tls(struct entries *entries, const struct redis_address *files,
                            bool changed_out[TLS_PARTS], struct error *error)
 {
     memset(changed_out, 0, TLS_PARTS * sizeof *changed_out);
-    return entries && entries->owns_pool ? pool_renew_tls(entries->pool, files, changed_out, error)
-                                         : ERR_OK;
+    return entries && entries->owns_redis
+               ? redis_renew_tls(entries->redis, files, changed_out, error)
+               : ERR_OK;
 }
 
 void entries_close(struct entries **entries)
@@ -93,8 +94,8 @@ void entries_close(struct entries **entries)
 
     if (!closing)
         return;
-    if (closing->owns_pool)
-        pool_close(&closing->pool);
+    if (closing->owns_redis)
+        redis_close(&closing->redis);
     recent_free(&closing->recent);
     waits_free(&closing->waits);
     entry_counts_free(&closing->counts);

@@ -3,14 +3,14 @@
 #define API_ENTRIES_ENTRIES_PRIVATE_H
 
 #include "cachewarden/mac.h"
-#include "cachewarden/pool.h"
+#include "cachewarden/redis.h"
 #include "entries/counts.h"
 #include "entries/recent.h"
 #include "entries/wait.h"
 
 struct entries {
-    struct pool *pool; /* where entries live: that of control data, or one of their own */
-    bool owns_pool;
+    struct redis *redis; /* where entries live: that of control data, or one of their own */
+    bool owns_redis;
     int64_t default_ttl_s;
     struct mac_key *lease_key;
     struct recent *recent;

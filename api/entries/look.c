@@ -22,8 +22,8 @@ struct pipeline *entry_pipeline(const struct entry_request *request, enum pipeli
 
 enum err entry_run(const struct entry_request *request, struct pipeline *pipeline)
 {
-    return pipeline_run(request->app->entries->pool, pipeline, request->deadline_ns,
-                        request->error);
+    return redis_run(request->app->entries->redis, pipeline,
+                     (struct work){.deadline_ns = request->deadline_ns, .error = request->error});
 }
 
 /* ---- the part of control_look ---- */
@@ -40,7 +40,7 @@ static void add_part(void *with, struct pipeline *pipeline)
     struct entry_look *look = with;
     const struct namespace *space = &look->request->space;
 
-    if (!look->request->app->entries->owns_pool)
+    if (!look->request->app->entries->owns_redis)
         add_entry(look, pipeline);
     if (look->keeps_models)
         models_ask_base(pipeline, space);
@@ -52,7 +52,7 @@ static enum err take_part(void *with, const struct pipeline *pipeline, struct er
 {
     struct entry_look *look = with;
 
-    if (!look->request->app->entries->owns_pool)
+    if (!look->request->app->entries->owns_redis)
         look->pipeline = pipeline;
     return models_take(pipeline_value(pipeline, look->models_at), &look->models, error);
 }
@@ -81,16 +81,16 @@ enum err entry_look(struct entry_look *look)
                                       .with = look,
                                       .is_passive = request->is_passive,
                                       .writes = look->keeps_models ||
-                                                (look->writes && !entries->owns_pool)};
+                                                (look->writes && !entries->owns_redis)};
     struct cache_state state;
-    enum err err = entries->owns_pool ? look_elsewhere(look) : ERR_OK;
+    enum err err = entries->owns_redis ? look_elsewhere(look) : ERR_OK;
 
     if (err != ERR_OK)
         return err;
     err = control_look(request->app,
                        (struct work){request->arena, request->deadline_ns, request->error},
                        &request->space, &part, &state);
-    if (err != ERR_OK && entries->owns_pool && look->writes && look->add)
+    if (err != ERR_OK && entries->owns_redis && look->writes && look->add)
         return redis_error_set(request->error, ERR_UNCERTAIN, REDIS_ERROR_UNCERTAIN,
                                "the entry was written, and then: %s", err_name(err));
     if (err != ERR_OK)

@@ -104,7 +104,8 @@ static enum err begin_anew(const struct entry_request *request)
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
     models_ask_base(pipeline, &request->space);
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), STR("any"), STR("1"));
-    return pipeline_run(request->app->control, pipeline, request->deadline_ns, request->error);
+    return redis_run(request->app->control, pipeline,
+                     (struct work){.deadline_ns = request->deadline_ns, .error = request->error});
 }
 
 enum err models_clear(const struct entry_request *request, struct str name, int64_t *count_out)
@@ -120,7 +121,8 @@ enum err models_clear(const struct entry_request *request, struct str name, int6
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), field, STR("1"));
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HLEN"), key_str(&key));
     enum err err =
-        pipeline_run(request->app->control, pipeline, request->deadline_ns, request->error);
+        redis_run(request->app->control, pipeline,
+                  (struct work){.deadline_ns = request->deadline_ns, .error = request->error});
     if (err != ERR_OK)
         return err;
     *count_out = pipeline_value(pipeline, COUNT)->integer;

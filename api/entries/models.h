@@ -51,7 +51,7 @@ enum models_verdict models_judge(const struct model_set *entry, const struct mod
 
 /*
  * Raises the count of a model: one round trip, whatever it drops, and a second one when there are too many models.
- * *count_out: how often it was cleared. Errors of pipeline_run; ERR_UNCERTAIN: it may have been.
+ * *count_out: how often it was cleared. Errors of redis_run; ERR_UNCERTAIN: it may have been.
  */
 CW_MUST_CHECK enum err models_clear(const struct entry_request *request, struct str name,
                                     int64_t *count_out);

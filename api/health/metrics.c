@@ -45,11 +45,11 @@ static const struct {
 #undef COUNTER
 };
 
-static size_t add_view(struct pool_view *views, size_t count, struct pool *pool, const char *name,
+static size_t add_view(struct pool_view *views, size_t count, struct redis *redis, const char *name,
                        int size)
 {
     snprintf(views[count].labels, LABELS_SIZE, "pool=\"%.*s\"", size, name);
-    pool_stats_read(pool, &views[count].stats);
+    redis_stats_read(redis, &views[count].stats);
     return count + 1;
 }
 
@@ -134,12 +134,12 @@ static void write_pools(const struct app *app, struct strbuf *out)
         return;
     }
     count = add_view(views, count, app->control, "control", 7);
-    if (app->entries && entries_own_pool(app->entries))
-        count = add_view(views, count, entries_pool(app->entries), "entries", 7);
+    if (app->entries && entries_own_redis(app->entries))
+        count = add_view(views, count, entries_redis(app->entries), "entries", 7);
     for (size_t i = 0; i < targets; i++) {
         const struct target *target = &app->caches->targets[i];
-        if (target->owns_pool)
-            count = add_view(views, count, target->pool, target->name.ptr, (int)target->name.len);
+        if (target->owns_redis)
+            count = add_view(views, count, target->redis, target->name.ptr, (int)target->name.len);
     }
     write_connections(out, views, count);
     for (size_t c = 0; c < sizeof pool_counters / sizeof *pool_counters; c++) {

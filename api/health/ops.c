@@ -3,7 +3,7 @@
 
 #include "cachewarden/app.h"
 #include "cachewarden/clock.h"
-#include "cachewarden/pool.h"
+#include "cachewarden/redis.h"
 #include "cachewarden/users.h"
 #include "health/probe.h"
 
@@ -69,7 +69,7 @@ static enum err answer_ready(struct call *call)
 
     json_open_object(json);
     json_add_string(json, "status", STR("ready"));
-    json_add_string(json, "redis", status_of(!pool_is_down(call->app->control)));
+    json_add_string(json, "redis", status_of(!redis_is_down(call->app->control)));
     json_add_string(json, "users_database", status_of(has_users(call->app)));
     json_close_object(json);
     return call_finish(call);

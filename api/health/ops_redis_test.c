@@ -21,7 +21,8 @@ static bool run(const struct attempt *attempt, struct pipeline *pipeline)
 {
     struct error error = {0};
 
-    return pipeline_run(attempt->app->control, pipeline, attempt->deadline_ns, &error) == ERR_OK;
+    return redis_run(attempt->app->control, pipeline,
+                     (struct work){.deadline_ns = attempt->deadline_ns, .error = &error}) == ERR_OK;
 }
 
 static bool text_is(const struct pipeline *pipeline, size_t index, struct str text)

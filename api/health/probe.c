@@ -57,7 +57,8 @@ static struct health_report ask_redis(struct app *app, struct arena *arena, int6
         PIPELINE_ADD(pipeline, EXPECT_STATUS, STR("PING"));
     else
         add_trial(pipeline);
-    enum err err = pipeline_run(app->control, pipeline, deadline_ns, &error);
+    enum err err = redis_run(app->control, pipeline,
+                             (struct work){.deadline_ns = deadline_ns, .error = &error});
 
     report.connected = err == ERR_OK || err == ERR_UPSTREAM_REFUSED;
     report.read_write = err == ERR_OK && !is_foreign && has_gone_well(pipeline);

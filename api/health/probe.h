@@ -12,7 +12,7 @@
 struct health_report {
     bool connected;  /* Redis answered */
     bool read_write; /* and the key came back as it was written */
-    /* "reads and writes work", a fixed cause of pipeline_run, or whose control data it is */
+    /* "reads and writes work", a fixed cause of redis_run, or whose control data it is */
     char message[192];
 };
 

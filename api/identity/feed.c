@@ -54,8 +54,9 @@ static struct pipeline *begin_writing(struct feed *feed, uint64_t origin)
 
 static enum err run(struct feed *feed, struct pipeline *pipeline, struct error *error)
 {
-    return pipeline_run(feed->reader.control, pipeline, clock_deadline_ns(feed->reader.budget_ms),
-                        error);
+    return redis_run(
+        feed->reader.control, pipeline,
+        (struct work){.deadline_ns = clock_deadline_ns(feed->reader.budget_ms), .error = error});
 }
 
 /* Also to the stream: the others may have missed it. *is_done_out: there are no more. */

@@ -7,7 +7,7 @@
 #ifndef API_IDENTITY_FEED_H
 #define API_IDENTITY_FEED_H
 
-#include "cachewarden/pool.h"
+#include "cachewarden/redis.h"
 #include "cachewarden/revocations.h"
 #include "control/version_guard.h"
 
@@ -15,7 +15,7 @@ struct feed;
 
 /* All borrowed; they outlive the feed. */
 struct feed_options {
-    struct pool *control;
+    struct redis *control;
     struct version_guard *guard;
     struct revocations *revocations;
     int64_t budget_ms; /* for one round trip */

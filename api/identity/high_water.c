@@ -89,8 +89,9 @@ static enum err ask(const struct high_water_options *options, struct arena *aren
     PIPELINE_ADD(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&ids));
     PIPELINE_ADD(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&voids));
     PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("TIME"));
-    enum err err =
-        pipeline_run(options->control, pipeline, clock_deadline_ns(options->budget_ms), error);
+    enum err err = redis_run(
+        options->control, pipeline,
+        (struct work){.deadline_ns = clock_deadline_ns(options->budget_ms), .error = error});
     if (err != ERR_OK && err != ERR_UPSTREAM_REFUSED)
         return err;
     for (int i = 0; i < HIGH_WATER_MARKS; i++)
@@ -110,7 +111,9 @@ static enum err tell(const struct high_water_options *options, struct arena *are
     if (!text.ptr)
         return ERR_NO_MEMORY;
     PIPELINE_ADD(pipeline, EXPECT_OK, STR("SET"), key_str(&key), text);
-    return pipeline_run(options->control, pipeline, clock_deadline_ns(options->budget_ms), error);
+    return redis_run(
+        options->control, pipeline,
+        (struct work){.deadline_ns = clock_deadline_ns(options->budget_ms), .error = error});
 }
 
 /* ---- what may be believed ---- */

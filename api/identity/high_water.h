@@ -12,12 +12,12 @@
 #ifndef API_IDENTITY_HIGH_WATER_H
 #define API_IDENTITY_HIGH_WATER_H
 
-#include "cachewarden/pool.h"
+#include "cachewarden/redis.h"
 #include "cachewarden/users.h"
 
 /* All borrowed. */
 struct high_water_options {
-    struct pool *control; /* of control data that is ours */
+    struct redis *control; /* of control data that is ours */
     struct users *users;
     int64_t budget_ms; /* for one round trip */
 };
@@ -32,7 +32,7 @@ struct high_water {
 };
 
 /* One look at both sides, once in a while; a write where they differ. Errors of users.h and of
- * pipeline_run: nothing is lost by trying again later. */
+ * redis_run: nothing is lost by trying again later. */
 CW_MUST_CHECK enum err high_water_agree(struct high_water *water,
                                         const struct high_water_options *options,
                                         struct error *error);

@@ -186,7 +186,7 @@ static enum err count_tokens(struct logout *logout)
         return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a count of tokens");
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZCOUNT"), key_str(&key), refresh_from, STR("+inf"));
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZCOUNT"), key_str(&key), access_from, STR("+inf"));
-    enum err err = pipeline_run(call->app->control, pipeline, call->deadline_ns, &call->error);
+    enum err err = redis_run(call->app->control, pipeline, call_work(call));
     if (err == ERR_OK)
         logout->counted =
             pipeline_value(pipeline, 0)->integer + pipeline_value(pipeline, 1)->integer;
@@ -226,7 +226,8 @@ static void forget_families(struct logout *logout)
                          logout->list[i].name);
     }
     if (pipeline_count(pipeline) > 0 &&
-        pipeline_run(call->app->control, pipeline, call->deadline_ns, &error) != ERR_OK)
+        redis_run(call->app->control, pipeline,
+                  (struct work){.deadline_ns = call->deadline_ns, .error = &error}) != ERR_OK)
         log_event(LOG_LEVEL_DEBUG, "auth.family_kept", LOG_CSTR("detail", error.detail));
     for (size_t i = 0, reply = 0; i < logout->count && error.code == ERR_OK; i++) {
         if (logout->list[i].kind != REVOKED_FAMILY)

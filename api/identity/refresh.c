@@ -118,7 +118,7 @@ static enum err judge_unrecorded(struct call *call, const struct value *ids,
         return err;
     struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_READ);
     dataset_ask_ids(pipeline);
-    err = pipeline_run(call->app->control, pipeline, call->deadline_ns, &call->error);
+    err = redis_run(call->app->control, pipeline, call_work(call));
     facts->may_be_unrecorded =
         err == ERR_OK && dataset_allows(pipeline_value(pipeline, 0), claims->unrecorded,
                                         claims->issued_at_s, &is_there);
@@ -148,7 +148,7 @@ enum err refresh_look_up(struct call *call, const struct token_claims *claims,
         return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a token");
     pipeline_pass_gate(pipeline); /* elsewhere it would look like a token nobody recorded */
     PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("TIME"));
-    enum err err = pipeline_run(call->app->control, pipeline, call->deadline_ns, &call->error);
+    enum err err = redis_run(call->app->control, pipeline, call_work(call));
     if (err == ERR_OK)
         err = read_answers(call, pipeline, 0, claims, facts_out);
     if (err == ERR_OK)

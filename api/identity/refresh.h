@@ -49,7 +49,7 @@ struct refresh_facts {
 enum refresh_verdict refresh_judge(const struct refresh_facts *facts);
 
 /* Asks Redis; one round trip, or three for the first unrecorded token after a loss. Errors of
- * pipeline_run. */
+ * redis_run. */
 CW_MUST_CHECK enum err refresh_look_up(struct call *call, const struct token_claims *claims,
                                        struct refresh_facts *facts_out);
 
@@ -60,7 +60,7 @@ CW_MUST_CHECK enum err refresh_add_spend(struct call *call, struct pipeline *pip
 
 /*
  * Reads the outcome of that: *is_spent_out, whether it was this pipeline that spent it. `run` is
- * what pipeline_run said: a command behind may have failed while the spending stands. Returns `run`
+ * what redis_run said: a command behind may have failed while the spending stands. Returns `run`
  * when nobody can tell.
  */
 CW_MUST_CHECK enum err refresh_spent(struct call *call, const struct pipeline *pipeline,

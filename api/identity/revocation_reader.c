@@ -268,8 +268,9 @@ static enum err ask(struct revocation_reader *reader, int64_t now_s,
     if (!reader->is_whole)
         PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("ZREVRANGE"), key_str(&key), first, last,
                      STR("WITHSCORES"));
-    enum err err =
-        pipeline_run(reader->control, pipeline, clock_deadline_ns(reader->budget_ms), error);
+    enum err err = redis_run(
+        reader->control, pipeline,
+        (struct work){.deadline_ns = clock_deadline_ns(reader->budget_ms), .error = error});
     if (err != ERR_OK && err != ERR_UPSTREAM_REFUSED)
         return err;
     return take_replies(pipeline, err, answer_out, error);
@@ -341,8 +342,9 @@ static enum err remove_misused(struct revocation_reader *reader,
     struct pipeline *pipeline = pipeline_new(reader->arena, PIPELINE_WRITE_REPAIR);
     pipeline_require(pipeline, origin);
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
-    enum err err =
-        pipeline_run(reader->control, pipeline, clock_deadline_ns(reader->budget_ms), error);
+    enum err err = redis_run(
+        reader->control, pipeline,
+        (struct work){.deadline_ns = clock_deadline_ns(reader->budget_ms), .error = error});
     if (err != ERR_OK)
         return err;
     begin_again(reader);

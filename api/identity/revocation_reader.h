@@ -21,7 +21,7 @@
 #ifndef API_IDENTITY_REVOCATION_READER_H
 #define API_IDENTITY_REVOCATION_READER_H
 
-#include "cachewarden/pool.h"
+#include "cachewarden/redis.h"
 #include "cachewarden/revocations.h"
 #include "control/dataset.h"
 #include "control/version_guard.h"
@@ -35,7 +35,7 @@ enum revocation_data {
 
 struct revocation_reader {
     /* Borrowed; set before the first call, the rest is 0. */
-    struct pool *control;
+    struct redis *control;
     struct version_guard *guard;
     struct revocations *list;
     struct arena *arena; /* of one round trip */
@@ -64,7 +64,7 @@ struct revocation_reader {
     bool has_failed;   /* since all was read; while it is read, what was read stays */
 };
 
-/* One round trip: news, a count, and the next page while not all is read. Errors of pipeline_run: an outage
+/* One round trip: news, a count, and the next page while not all is read. Errors of redis_run: an outage
  * may hide a Redis that lost its last seconds, so all is read again after one, the news first.
  * ERR_NO_MEMORY: what was not learnt is read again. A second round trip removes a key of another type, where
  * that may be written. */

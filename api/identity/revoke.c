@@ -51,7 +51,8 @@ enum err revoke_all(struct call *call, const struct revocation *list, size_t cou
     for (size_t i = 0; i < count && err == ERR_OK; i++)
         err = revoke_add(pipeline, call->arena, &list[i]);
     if (err == ERR_OK)
-        err = pipeline_run(call->app->control, pipeline, call->deadline_ns, error);
+        err = redis_run(call->app->control, pipeline,
+                        (struct work){.deadline_ns = call->deadline_ns, .error = error});
     if (mode == REVOKE_OR_FAIL && !may_have_happened(pipeline, err))
         return err;
     for (size_t i = 0; i < count && added == ERR_OK; i++)

@@ -22,7 +22,7 @@ enum revoke_mode {
 };
 
 /*
- * Revokes them, at once on this node, within a second on the others. Errors of pipeline_run, also
+ * Revokes them, at once on this node, within a second on the others. Errors of redis_run, also
  * with REVOKE_ANYWAY: then only the other nodes do not know yet.
  */
 CW_MUST_CHECK enum err revoke_all(struct call *call, const struct revocation *list, size_t count,

@@ -119,8 +119,9 @@ static enum err sign_recorded(struct call *call, const struct user *user, struct
         if (record_add(call, pipeline, &issued) != ERR_OK)
             return no_memory(call);
         /* A budget of its own: waiting for a place to hash may have used up the call's. */
-        err = pipeline_run(call->app->control, pipeline, clock_deadline_ns(call->app->budget_ms),
-                           &unrecorded);
+        err = redis_run(call->app->control, pipeline,
+                        (struct work){.deadline_ns = clock_deadline_ns(call->app->budget_ms),
+                                      .error = &unrecorded});
         if (err != ERR_OK)
             return sign_unrecorded(call, user, family, &unrecorded, pair_out);
         if (issued.refresh.recorded_term == term_of(call))
@@ -235,7 +236,7 @@ static enum err trade(struct call *call, const struct token_claims *claims, cons
     if (refresh_add_spend(call, pipeline, claims, now_ms) != ERR_OK ||
         record_add(call, pipeline, &issued) != ERR_OK)
         return no_memory(call);
-    enum err run = pipeline_run(call->app->control, pipeline, call->deadline_ns, &call->error);
+    enum err run = redis_run(call->app->control, pipeline, call_work(call));
     struct error why = call->error;
     err = refresh_spent(call, pipeline, claims, run, &is_spent);
     if (err != ERR_OK)

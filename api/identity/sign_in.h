@@ -38,7 +38,7 @@ CW_MUST_CHECK enum err sign_in(struct call *call, const struct user *user,
 /*
  * Trades a refresh token for the next pair. ERR_UNAUTHENTICATED: bad, expired, spent, revoked or
  * lost, older than the password, or its account is gone or inactive; one spent more than ten
- * seconds ago takes its family with it. Else errors of the users database and of pipeline_run:
+ * seconds ago takes its family with it. Else errors of the users database and of redis_run:
  * without Redis nobody can say whether it was spent already. It is spent once and for all even if
  * many trade it at once: one of them gets the pair.
  */

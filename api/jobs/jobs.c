@@ -77,7 +77,7 @@ static bool find_cache(const struct app *app, struct str name, struct job_ground
 
     if (!cache || cache->kind != CACHE_PREFIX)
         return false;
-    ground_out->pool = cache->pool;
+    ground_out->redis = cache->redis;
     ground_out->literal = cache->prefix;
     return true;
 }
@@ -90,7 +90,7 @@ static bool find_entries(const struct app *app, struct arena *arena, struct str 
     if (!app->entries || !namespace_parse(name, &space))
         return false;
     struct key start = key_entries(&space);
-    ground_out->pool = app->entries->pool;
+    ground_out->redis = app->entries->redis;
     ground_out->literal = str_dup(arena, key_str(&start));
     return true;
 }
@@ -149,7 +149,8 @@ enum err job_record_find(struct app *app, struct arena *arena, struct str id, in
         return error_set(error, ERR_NOT_FOUND, "There is no such job.");
     job_record_ask(pipeline, id);
     installation_ask(pipeline);
-    enum err err = pipeline_run(app->control, pipeline, deadline_ns, error);
+    enum err err = redis_run(app->control, pipeline,
+                             (struct work){.deadline_ns = deadline_ns, .error = error});
     if (err == ERR_OK)
         err = installation_check(app, pipeline_value(pipeline, 1), error);
     if (err != ERR_OK)
@@ -177,7 +178,8 @@ static enum err read_ids(struct app *app, struct arena *arena, int64_t deadline_
 
     PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("ZREVRANGE"), key_str(&recent), STR("0"), STR("-1"));
     installation_ask(pipeline);
-    enum err err = pipeline_run(app->control, pipeline, deadline_ns, error);
+    enum err err = redis_run(app->control, pipeline,
+                             (struct work){.deadline_ns = deadline_ns, .error = error});
     if (err == ERR_OK)
         err = installation_check(app, pipeline_value(pipeline, 1), error);
     *ids_out = pipeline_value(pipeline, 0);
@@ -206,7 +208,9 @@ enum err jobs_list(struct app *app, struct arena *arena, int64_t deadline_ns, st
     *jobs_out = arena_calloc(arena, count + 1, sizeof **jobs_out);
     if (!*jobs_out)
         return error_set_detail(error, ERR_NO_MEMORY, "no memory for the list of jobs");
-    err = count > 0 ? pipeline_run(app->control, pipeline, deadline_ns, error) : ERR_OK;
+    err = count > 0 ? redis_run(app->control, pipeline,
+                                (struct work){.deadline_ns = deadline_ns, .error = error})
+                    : ERR_OK;
     for (size_t i = 0; i < count && err == ERR_OK; i++) {
         if (job_record_take(pipeline_value(pipeline, i), ids[i], &record))
             (*jobs_out)[(*count_out)++] = record.job;
@@ -261,7 +265,8 @@ static enum err take_off_list(struct app *app, struct arena *arena, const struct
     if (!listed.ptr)
         return error_set_detail(error, ERR_NO_MEMORY, "no memory for a job");
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HDEL"), key_str(&jobs), listed);
-    return pipeline_run(app->control, pipeline, deadline_ns, error);
+    return redis_run(app->control, pipeline,
+                     (struct work){.deadline_ns = deadline_ns, .error = error});
 }
 
 enum err job_end(struct app *app, struct arena *arena, const struct job_record *record,
@@ -272,7 +277,8 @@ enum err job_end(struct app *app, struct arena *arena, const struct job_record *
 
     *was_running_out = false;
     job_record_end(pipeline, record->job.id, state, clock_wall_ms(), str_from(reason));
-    enum err err = pipeline_run(app->control, pipeline, deadline_ns, error);
+    enum err err = redis_run(app->control, pipeline,
+                             (struct work){.deadline_ns = deadline_ns, .error = error});
     if (err != ERR_OK || pipeline_value(pipeline, 0)->integer != 1)
         return err;
     *was_running_out = true;

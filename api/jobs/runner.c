@@ -49,8 +49,8 @@ static void clean_up(struct jobs_runner *runner, struct str listed, int64_t fini
     if (clock_wall_ms() - finished_ms < RUNNER_CLAIM_MS)
         return;
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HDEL"), key_str(&jobs), listed);
-    if (pipeline_run(runner->jobs->app->control, pipeline, runner_deadline_ns(runner), NULL) !=
-        ERR_OK)
+    if (redis_run(runner->jobs->app->control, pipeline,
+                  (struct work){.deadline_ns = runner_deadline_ns(runner)}) != ERR_OK)
         log_event(LOG_LEVEL_DEBUG, "job.still_listed", LOG_STR("target", listed));
 }
 
@@ -143,8 +143,8 @@ static void claim(struct jobs_runner *runner, const struct value *holder, int64_
     } else {
         PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(&key), ms);
     }
-    if (pipeline_run(runner->jobs->app->control, pipeline, runner_deadline_ns(runner), NULL) !=
-        ERR_OK)
+    if (redis_run(runner->jobs->app->control, pipeline,
+                  (struct work){.deadline_ns = runner_deadline_ns(runner)}) != ERR_OK)
         return;
     const struct value *reply = pipeline_value(pipeline, 0);
     if (reply->kind == VALUE_STATUS || (is_ours && reply->integer == 1)) {
@@ -162,8 +162,8 @@ static void give_up_claim(struct jobs_runner *runner)
 
     runner_lose_claim(runner);
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("UNLINK"), key_str(&key));
-    if (pipeline_run(runner->jobs->app->control, pipeline, runner_deadline_ns(runner), NULL) !=
-        ERR_OK)
+    if (redis_run(runner->jobs->app->control, pipeline,
+                  (struct work){.deadline_ns = runner_deadline_ns(runner)}) != ERR_OK)
         log_event(LOG_LEVEL_DEBUG, "job.claim_left", LOG_INT("ms", RUNNER_CLAIM_MS));
 }
 
@@ -183,7 +183,8 @@ static void look(struct jobs_runner *runner, int64_t now_ns)
     PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("HGETALL"), key_str(&jobs));
     PIPELINE_ADD(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&claimed));
     installation_ask(pipeline);
-    if (pipeline_run(app->control, pipeline, runner_deadline_ns(runner), NULL) != ERR_OK ||
+    if (redis_run(app->control, pipeline,
+                  (struct work){.deadline_ns = runner_deadline_ns(runner)}) != ERR_OK ||
         installation_check(app, pipeline_value(pipeline, 2), NULL) != ERR_OK)
         return;
     const struct value *list = pipeline_value(pipeline, 0), *holder = pipeline_value(pipeline, 1);

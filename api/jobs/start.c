@@ -43,7 +43,7 @@ static enum err take_back(struct app *app, struct arena *arena, struct str id, s
         PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HDEL"), key_str(&jobs), listed);
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("UNLINK"), key_str(&key));
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZREM"), key_str(&recent), id);
-    return pipeline_run(app->control, pipeline, deadline_ns, NULL);
+    return redis_run(app->control, pipeline, (struct work){.deadline_ns = deadline_ns});
 }
 
 enum { REPLY_LISTED = 2, REPLY_COUNT, REPLY_HOLDER };
@@ -90,7 +90,8 @@ static enum err look_at_holder(struct app *app, struct arena *arena, const struc
         return err;
     struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HDEL"), key_str(&jobs), listed);
-    return pipeline_run(app->control, pipeline, deadline_ns, error);
+    return redis_run(app->control, pipeline,
+                     (struct work){.deadline_ns = deadline_ns, .error = error});
 }
 
 /* *is_started_out false, and ERR_OK: to be tried again. */
@@ -103,7 +104,8 @@ static enum err try_start(struct app *app, struct arena *arena, const struct job
     *is_started_out = false;
     if (!listed.ptr)
         return error_set_detail(error, ERR_NO_MEMORY, "no memory for a job");
-    enum err err = pipeline_run(app->control, pipeline, deadline_ns, error);
+    enum err err = redis_run(app->control, pipeline,
+                             (struct work){.deadline_ns = deadline_ns, .error = error});
     if (err != ERR_OK)
         return err;
     bool is_listed = pipeline_value(pipeline, REPLY_LISTED)->integer == 1;

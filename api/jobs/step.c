@@ -82,7 +82,8 @@ static enum err scan(struct job_run *run, struct arena *arena, int64_t deadline_
                  ((struct str){keys, str_put_int64(keys, run->keys)}));
     if (run->record.size < 0)
         PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DBSIZE"));
-    enum err err = pipeline_run(run->ground.pool, pipeline, deadline_ns, error);
+    enum err err = redis_run(run->ground.redis, pipeline,
+                             (struct work){.deadline_ns = deadline_ns, .error = error});
     if (err != ERR_OK)
         return err;
 
@@ -116,7 +117,8 @@ static enum err remove_keys(struct app *app, struct job_run *run, const struct p
         argv[1 + i] = portion->keys[i].text;
     pipeline_require(pipeline, run->record.origin);
     pipeline_add(pipeline, EXPECT_INTEGER, 1 + portion->count, argv);
-    err = pipeline_run(run->ground.pool, pipeline, deadline_ns, error);
+    err = redis_run(run->ground.redis, pipeline,
+                    (struct work){.deadline_ns = deadline_ns, .error = error});
     if (err != ERR_OK)
         return err;
 

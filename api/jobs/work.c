@@ -22,8 +22,8 @@ static void forget(struct jobs_runner *runner, size_t index)
     log_event(LOG_LEVEL_WARN, "job.lost", LOG_STR("id", run->record.job.id),
               LOG_STR("target", run->record.job.target));
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("UNLINK"), key_str(&key));
-    if (pipeline_run(runner->jobs->app->control, pipeline, runner_deadline_ns(runner), NULL) !=
-        ERR_OK)
+    if (redis_run(runner->jobs->app->control, pipeline,
+                  (struct work){.deadline_ns = runner_deadline_ns(runner)}) != ERR_OK)
         log_event(LOG_LEVEL_DEBUG, "job.left_behind", LOG_STR("id", run->record.job.id));
     runner_drop(runner, index);
 }
@@ -65,7 +65,8 @@ bool runner_save(struct jobs_runner *runner, size_t index)
     job_record_save(pipeline, &run->record);
     job_record_ask(pipeline, run->record.job.id);
     enum err err =
-        pipeline_run(runner->jobs->app->control, pipeline, runner_deadline_ns(runner), &error);
+        redis_run(runner->jobs->app->control, pipeline,
+                  (struct work){.deadline_ns = runner_deadline_ns(runner), .error = &error});
     bool is_full = error.redis == REDIS_ERROR_OUT_OF_MEMORY; /* what is removed makes room */
     if (err != ERR_OK && !is_full)
         return false;

@@ -2,7 +2,7 @@
  * Counting that costs a read no round trip: the commands travel at the end of its pipeline.
  *
  *     limits_append(call, pipeline, &appended);
- *     err = limits_collect(call, pipeline, &appended, pipeline_run(…));
+ *     err = limits_collect(call, pipeline, &appended, redis_run(…));
  *
  * Where nothing is pending (limits are off, the row has none, it was counted), the pipeline stays as it was.
  */
@@ -27,7 +27,7 @@ void limits_append(struct call *call, struct pipeline *pipeline,
                    struct limit_appended *appended_out);
 
 /*
- * `err` is what pipeline_run said, and what this says too unless it is ERR_THROTTLED. A pipeline
+ * `err` is what redis_run said, and what this says too unless it is ERR_THROTTLED. A pipeline
  * that failed is counted in the node's own table. After ERR_UPSTREAM_REFUSED with appended->is_on it
  * may be the count alone that was refused (a full or read-only Redis): the caller reads once more
  * without it.

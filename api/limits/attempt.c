@@ -81,8 +81,9 @@ static void note_network(struct call *call, const struct limit_attempt *attempt)
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZADD"), key_str(&attempt->failing), STR("0"),
                  attempt->network);
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(&attempt->failing), window);
-    enum err ignored = pipeline_run(call->app->control, pipeline,
-                                    clock_deadline_ns(call->app->budget_ms), &unwanted);
+    enum err ignored = redis_run(
+        call->app->control, pipeline,
+        (struct work){.deadline_ns = clock_deadline_ns(call->app->budget_ms), .error = &unwanted});
     (void)ignored;
 }
 
@@ -117,7 +118,7 @@ static enum err forget_some(struct app *app, struct work work, struct str hex, s
 
     PIPELINE_ADD(look, EXPECT_ARRAY, STR("ZREVRANGE"), key_str(&failing), STR("0"),
                  str_format(work.arena, "%d", NETWORKS_AT_ONCE - 1));
-    enum err err = pipeline_run(app->control, look, work.deadline_ns, work.error);
+    enum err err = redis_run(app->control, look, work);
     const struct value *networks = pipeline_value(look, 0);
     for (size_t i = 0; err == ERR_OK && i < networks->count; i++) {
         struct key key = key_limit_failures(hex, networks->items[i].text);
@@ -126,7 +127,7 @@ static enum err forget_some(struct app *app, struct work work, struct str hex, s
                      networks->items[i].text);
     }
     *count_out = err == ERR_OK ? networks->count : 0;
-    return *count_out > 0 ? pipeline_run(app->control, forget, work.deadline_ns, work.error) : err;
+    return *count_out > 0 ? redis_run(app->control, forget, work) : err;
 }
 
 static enum err forget_networks(struct app *app, struct work work, struct str hex)

@@ -66,8 +66,9 @@ static enum err run(struct call *call, struct pipeline *pipeline)
 {
     struct error unwanted;
 
-    return pipeline_run(call->app->control, pipeline, clock_deadline_ns(call->app->budget_ms),
-                        &unwanted);
+    return redis_run(
+        call->app->control, pipeline,
+        (struct work){.deadline_ns = clock_deadline_ns(call->app->budget_ms), .error = &unwanted});
 }
 
 void limits_restore_expiry(struct call *call, const struct key *key, int64_t window_ms,

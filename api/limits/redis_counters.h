@@ -12,7 +12,7 @@ void shared_add_count(struct pipeline *pipeline, const struct key *key, int64_t 
 /* Adds those that only look. */
 void shared_add_look(struct pipeline *pipeline, const struct key *key);
 
-/* What they answered; `first` was pipeline_count() before they were added, and pipeline_run was
+/* What they answered; `first` was pipeline_count() before they were added, and redis_run was
  * ERR_OK. False: not to be believed. */
 bool shared_read_count(const struct pipeline *pipeline, size_t first,
                        struct limit_window *window_out);

@@ -9,7 +9,7 @@
 #include "cachewarden/limits.h"
 #include "cachewarden/namespace.h"
 #include "cachewarden/permit.h"
-#include "cachewarden/pool.h"
+#include "cachewarden/redis.h"
 #include "cachewarden/tally.h"
 #include "cachewarden/work.h"
 
@@ -97,7 +97,7 @@ struct app_edge {
 };
 
 struct app {
-    struct pool *control; /* control data: versions, switches, epoch, audit, tokens */
+    struct redis *control; /* control data: versions, switches, epoch, audit, tokens */
     struct identity *identity;
     struct users *users;
     struct caches *caches;
@@ -166,12 +166,12 @@ bool app_is_foreign(struct app *app, struct error *error);
  */
 CW_MUST_CHECK enum err app_admit(struct app *app, struct work work);
 /* The id of the users database that the control data in this Redis belongs to (users_sight has it too),
- * in the arena; empty: there is none, or of nobody. Errors of pipeline_run. */
-CW_MUST_CHECK enum err control_installation(struct pool *control, struct work work,
+ * in the arena; empty: there is none, or of nobody. Errors of redis_run. */
+CW_MUST_CHECK enum err control_installation(struct redis *control, struct work work,
                                             struct str *install_out);
 /* ERR_UPSTREAM_REFUSED with the text of app_is_foreign. */
 enum err control_refuse_foreign(struct error *error);
-/* pool_renew_tls for every pool: the certificate files of Redis are read anew. */
+/* redis_renew_tls for every Redis: the certificate files of Redis are read anew. */
 CW_MUST_CHECK enum err app_renew_tls(struct app *app, const struct redis_address *files,
                                      bool changed_out[TLS_PARTS], struct error *error);
 /* Writes out what the audit still holds (bounded wait), then closes. No call may be running. */
@@ -235,7 +235,7 @@ struct flush_result {
 /*
  * Not while the control data is known to be another installation's (ERR_UPSTREAM_REFUSED, see app_admit).
  * ERR_NOT_FOUND: no target of that name. ERR_CONFLICT: the database turned out to hold control data;
- * nothing was removed. ERR_UPSTREAM_REFUSED, ERR_UNCERTAIN, …: as pipeline_run. `removed` and `keys` hold
+ * nothing was removed. ERR_UPSTREAM_REFUSED, ERR_UNCERTAIN, …: as redis_run. `removed` and `keys` hold
  * what is known to be gone even then.
  */
 CW_MUST_CHECK enum err caches_flush(struct app *app, struct work work, struct str name,

@@ -60,7 +60,7 @@ struct entry_found {
     /* Of a miss, and of a hit that is to be filled anew; empty while the cache is off. */
     struct str lease;
 };
-/* Errors of pipeline_run and of the users database. */
+/* Errors of redis_run and of the users database. */
 CW_MUST_CHECK enum err entries_get(const struct entry_request *request,
                                    struct entry_found *found_out);
 

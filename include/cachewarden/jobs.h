@@ -53,7 +53,7 @@ struct str job_audit_target(struct str space, struct str pattern,
 /*
  * Starts a job: it is known to every node when this returns. ERR_BAD_INPUT: the pattern. ERR_NOT_FOUND: there
  * is no such target. ERR_CONFLICT: one is at work on the target already; the text names it. ERR_BUSY: there
- * are too many. Errors of pipeline_run and of the gate.
+ * are too many. Errors of redis_run and of the gate.
  */
 CW_MUST_CHECK enum err jobs_start(struct app *app, struct arena *arena,
                                   const struct job_order *order, int64_t deadline_ns,

@@ -53,7 +53,7 @@ CW_MUST_CHECK enum err limits_finish(struct call *call, enum err err);
 
 /*
  * Ends the lock-out of an account: failed sign-ins with its name and its email are forgotten, from wherever
- * they came. Not those that nodes counted alone while Redis was away. Errors of pipeline_run.
+ * they came. Not those that nodes counted alone while Redis was away. Errors of redis_run.
  */
 CW_MUST_CHECK enum err limits_unlock(struct app *app, struct work work, const struct user *user);
 

@@ -13,7 +13,7 @@
 
 /*
  * What clang's -Wthread-safety is told (gcc sees nothing). A function of yours that is to be called
- * with the lock held says so behind its declaration: static void wake_locked(struct pool *pool)
+ * with the lock held says so behind its declaration: static void wake_locked(struct redis *redis)
  * CW_NEEDS_LOCK(&pool->lock); clang then refuses callers that do not hold it, and takes that are
  * never given back.
  */

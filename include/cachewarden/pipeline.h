@@ -6,7 +6,7 @@
 #define CACHEWARDEN_PIPELINE_H
 
 #include "cachewarden/arena.h"
-#include "cachewarden/pool.h"
+#include "cachewarden/redis.h"
 #include "cachewarden/value.h"
 
 /* What a command must answer. Anything else, a Redis error above all, is ERR_UPSTREAM_REFUSED. */
@@ -25,8 +25,8 @@ enum expect {
 
 /*
  * Decides what a lost connection means: after a READ nothing has changed (ERR_UPSTREAM_DOWN or
- * ERR_TIMEOUT), after a write that was sent it may have (ERR_UNCERTAIN). And who passes the gate of a pool
- * that has one (pool_gate).
+ * ERR_TIMEOUT), after a write that was sent it may have (ERR_UNCERTAIN). And who passes the gate of a Redis
+ * that has one (redis_gate).
  */
 enum pipeline_effect {
     PIPELINE_READ,  /* passes it only with a command among it that is not known to only read */
@@ -41,7 +41,7 @@ enum pipeline_effect {
 
 struct pipeline;
 
-/* NULL when memory is out; the other functions take NULL, and pipeline_run says ERR_NO_MEMORY. */
+/* NULL when memory is out; the other functions take NULL, and redis_run says ERR_NO_MEMORY. */
 struct pipeline *pipeline_new(struct arena *arena, enum pipeline_effect effect);
 
 /* Adds a command: binary-safe arguments, copied (RESP-encoded) at once. The first argument is the
@@ -65,26 +65,6 @@ void pipeline_pass_gate(struct pipeline *pipeline);
 void pipeline_require(struct pipeline *pipeline, uint64_t origin);
 
 size_t pipeline_count(const struct pipeline *pipeline);
-
-/*
- * Sends all commands in one write and reads all replies, alone or inside a batch. Returns by
- * deadline_ns (clock_mono_ns) or the pool's own timeouts, whichever comes first.
- * ERR_OK: every reply arrived and is of the kind expected.
- * ERR_UPSTREAM_REFUSED: all replies arrived, at least one is an error or of the wrong kind;
- *   pipeline_value tells which, and commands before and behind it may have taken effect.
- * ERR_BUSY, ERR_UPSTREAM_DOWN, ERR_TIMEOUT, ERR_NO_MEMORY, errors of a gate: nothing has changed in Redis, or only
- *   what a READ changes. ERR_UNCERTAIN: it may have. No reply can be read then.
- * Behind the commands goes one ECHO of a fresh number; only when its answer comes last, the replies
- * are believed to be ours. So an ACL user needs +echo besides its commands (and +select for another
- * database; +client|setname is welcome).
- * A deadline later than the pool's borrow and command timeouts together is cheaper: a pipeline in a
- * batch then needs no timer of its own.
- * `error` gets a text for the log, in .redis the cause, and in .caller the text of that
- * (redis_error.h).
- * A pipeline runs once.
- */
-CW_MUST_CHECK enum err pipeline_run(struct pool *pool, struct pipeline *pipeline,
-                                    int64_t deadline_ns, struct error *error);
 
 /* Reply `index` in the order of pipeline_add. Never NULL: its kind is VALUE_MISSING before a run
  * and when none arrived. */

@@ -1,5 +1,5 @@
 /* Which Redis is it? Read out of INFO replication. */
-#include "cachewarden/pool.h"
+#include "cachewarden/redis.h"
 
 /* So many hexadecimal digits of the replication id's forty are plenty to tell histories apart, and
  * leave two bits below for the role and for the numbers that mean nothing was told. */

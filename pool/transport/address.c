@@ -1,4 +1,4 @@
-#include "cachewarden/pool.h"
+#include "cachewarden/redis.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
 #ifndef POOL_TRANSPORT_TRANSPORT_H
 #define POOL_TRANSPORT_TRANSPORT_H
 
-#include "cachewarden/pool.h"
+#include "cachewarden/redis.h"
 
 #include <stddef.h>
 #include <sys/types.h>

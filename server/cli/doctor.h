@@ -42,12 +42,12 @@ void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *
  */
 void doctor_check_redis(struct doctor *doctor, const struct config *config);
 /* Whether the user of Redis may do what is needed with the default settings (doctor_rights.c). */
-struct pool;
-void doctor_check_rights(struct doctor *doctor, const struct config *config, struct pool *pool,
+struct redis;
+void doctor_check_rights(struct doctor *doctor, const struct config *config, struct redis *redis,
                          int64_t deadline_ns);
 /* Whose the control data is, and whether other issuers have keys for us (doctor_others.c). */
 void doctor_check_installation(struct doctor *doctor, const struct config *config,
-                               struct pool *pool, int64_t deadline_ns);
+                               struct redis *redis, int64_t deadline_ns);
 void doctor_check_issuers(struct doctor *doctor, const struct config *config);
 /* Secret, modes of files, certificates, room on disk (doctor_files.c). */
 void doctor_check_files(struct doctor *doctor, const struct config *config);

@@ -40,12 +40,12 @@ static void compare(struct doctor *doctor, const struct config *config, struct s
 }
 
 void doctor_check_installation(struct doctor *doctor, const struct config *config,
-                               struct pool *pool, int64_t deadline_ns)
+                               struct redis *redis, int64_t deadline_ns)
 {
     struct str install;
     struct error error = {0};
     enum err err =
-        control_installation(pool, (struct work){doctor->arena, deadline_ns, &error}, &install);
+        control_installation(redis, (struct work){doctor->arena, deadline_ns, &error}, &install);
     if (err != ERR_OK)
         doctor_say(doctor, DOCTOR_UNKNOWN, control_data, NULL, "cannot tell whose it is: %s",
                    error.caller);

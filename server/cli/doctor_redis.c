@@ -16,12 +16,12 @@ enum {
 #define NOT_TOLD "let its user ask: +info"
 
 /* One command; the reply is never NULL. */
-static enum err ask(struct pool *pool, struct work work, enum expect expect, struct str command,
+static enum err ask(struct redis *redis, struct work work, enum expect expect, struct str command,
                     const struct value **reply_out)
 {
     struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_READ);
     PIPELINE_ADD(pipeline, expect, command);
-    enum err err = pipeline_run(pool, pipeline, work.deadline_ns, work.error);
+    enum err err = redis_run(redis, pipeline, work);
     *reply_out = pipeline_value(pipeline, 0);
     return err;
 }
@@ -127,7 +127,7 @@ static void check_last_saves(struct doctor *doctor, struct str info)
 }
 
 /* Whether snapshots are made only CONFIG GET save tells, which the user seldom may. */
-static void check_persistence(struct doctor *doctor, struct pool *pool, int64_t deadline_ns,
+static void check_persistence(struct doctor *doctor, struct redis *redis, int64_t deadline_ns,
                               struct str info)
 {
     static const char check[] = "redis persistence";
@@ -140,7 +140,7 @@ static void check_persistence(struct doctor *doctor, struct pool *pool, int64_t 
     }
     struct pipeline *pipeline = pipeline_new(doctor->arena, PIPELINE_READ);
     pipeline_add(pipeline, EXPECT_ARRAY, 3, argv);
-    enum err err = pipeline_run(pool, pipeline, deadline_ns, NULL);
+    enum err err = redis_run(redis, pipeline, (struct work){.deadline_ns = deadline_ns});
     reply = pipeline_value(pipeline, 0);
     if (err != ERR_OK || reply->count != 2 || reply->items[1].kind != VALUE_STRING)
         doctor_say(doctor, DOCTOR_UNKNOWN, check, "see that appendonly is yes, or save is set",
@@ -169,11 +169,11 @@ static bool read_time(const struct value *reply, int64_t *ms_out)
     return true;
 }
 
-static void check_clock(struct doctor *doctor, struct pool *pool, int64_t deadline_ns)
+static void check_clock(struct doctor *doctor, struct redis *redis, int64_t deadline_ns)
 {
     const struct value *reply;
     int64_t theirs_ms, before_ms = clock_wall_ms();
-    enum err err = ask(pool, (struct work){doctor->arena, deadline_ns, NULL}, EXPECT_ARRAY,
+    enum err err = ask(redis, (struct work){doctor->arena, deadline_ns, NULL}, EXPECT_ARRAY,
                        STR("TIME"), &reply);
     int64_t after_ms = clock_wall_ms();
     if (err != ERR_OK || !read_time(reply, &theirs_ms)) {
@@ -200,32 +200,32 @@ static int64_t at_most(int64_t value, int64_t limit)
     return value < limit ? value : limit;
 }
 
-static struct pool *open_pool(struct doctor *doctor, const struct config *config,
-                              const struct redis_address *address, const char *check)
+static struct redis *open_pool(struct doctor *doctor, const struct config *config,
+                               const struct redis_address *address, const char *check)
 {
     struct pool_options options;
-    struct pool *pool = NULL;
+    struct redis *redis = NULL;
     struct error error = {0};
     config_pool_options(config, &options);
     options.address = *address;
     options.size = 1;
     options.connect_timeout_ms = at_most(options.connect_timeout_ms, STEP_MS_MAX);
     options.command_timeout_ms = at_most(options.command_timeout_ms, STEP_MS_MAX);
-    enum err err = pool_open(&options, &pool, &error);
+    enum err err = redis_open(&options, &redis, &error);
     if (err != ERR_OK)
         doctor_say(doctor, DOCTOR_FAILURE, check, "correct the address, or the files for TLS", "%s",
                    error.caller[0] ? error.caller : err_name(err));
-    return err == ERR_OK ? pool : NULL;
+    return err == ERR_OK ? redis : NULL;
 }
 
-static bool answers(struct doctor *doctor, struct pool *pool, int64_t deadline_ns,
+static bool answers(struct doctor *doctor, struct redis *redis, int64_t deadline_ns,
                     const struct redis_address *address, const char *check, const char *what)
 {
     char where[256];
     const struct value *reply;
     struct error error = {0};
     redis_address_describe(address, where, sizeof where);
-    enum err err = ask(pool, (struct work){doctor->arena, deadline_ns, &error}, EXPECT_STATUS,
+    enum err err = ask(redis, (struct work){doctor->arena, deadline_ns, &error}, EXPECT_STATUS,
                        STR("PING"), &reply);
     if (err == ERR_OK) {
         doctor_say(doctor, DOCTOR_OK, check, NULL, "%sanswers at %s", what, where);
@@ -241,24 +241,24 @@ static bool answers(struct doctor *doctor, struct pool *pool, int64_t deadline_n
 static void check_control(struct doctor *doctor, const struct config *config, int64_t deadline_ns)
 {
     const struct value *reply;
-    struct pool *pool = open_pool(doctor, config, &config->redis, "redis");
-    if (!pool)
+    struct redis *redis = open_pool(doctor, config, &config->redis, "redis");
+    if (!redis)
         return;
-    if (answers(doctor, pool, deadline_ns, &config->redis, "redis", "")) {
-        enum err err = ask(pool, (struct work){doctor->arena, deadline_ns, NULL}, EXPECT_STRING,
+    if (answers(doctor, redis, deadline_ns, &config->redis, "redis", "")) {
+        enum err err = ask(redis, (struct work){doctor->arena, deadline_ns, NULL}, EXPECT_STRING,
                            STR("INFO"), &reply);
         struct str info = err == ERR_OK ? reply->text : STR_NONE;
         check_version(doctor, info);
         check_role(doctor, info);
         check_eviction(doctor, info);
         check_memory(doctor, info);
-        check_persistence(doctor, pool, deadline_ns, info);
-        doctor_check_rights(doctor, config, pool, deadline_ns);
-        check_clock(doctor, pool, deadline_ns);
+        check_persistence(doctor, redis, deadline_ns, info);
+        doctor_check_rights(doctor, config, redis, deadline_ns);
+        check_clock(doctor, redis, deadline_ns);
         if (doctor->knows_all)
-            doctor_check_installation(doctor, config, pool, deadline_ns);
+            doctor_check_installation(doctor, config, redis, deadline_ns);
     }
-    pool_close(&pool);
+    redis_close(&redis);
 }
 
 /* A cache's own database or server; caches of keys beside the control data have neither. */
@@ -287,11 +287,11 @@ static void check_cache(struct doctor *doctor, const struct config *config,
         doctor_say(doctor, DOCTOR_FAILURE, "named cache", NULL, "%s: %s", cache->name,
                    error.caller[0] ? error.caller : err_name(err));
     } else {
-        struct pool *pool = open_pool(doctor, config, &address, "named cache");
+        struct redis *redis = open_pool(doctor, config, &address, "named cache");
         struct str what = str_format(doctor->arena, "%s: ", cache->name);
-        if (pool)
-            (void)answers(doctor, pool, deadline_ns, &address, "named cache", what.ptr);
-        pool_close(&pool);
+        if (redis)
+            (void)answers(doctor, redis, deadline_ns, &address, "named cache", what.ptr);
+        redis_close(&redis);
     }
     redis_address_fini(&address);
 }
@@ -306,14 +306,14 @@ static void check_entries(struct doctor *doctor, const struct config *config, in
     enum err err = redis_address_parse(str_from(config->entries_redis_url), &address, &error);
     if (err == ERR_OK)
         err = redis_address_copy_tls(&config->redis, &address);
-    struct pool *pool =
+    struct redis *pool =
         err == ERR_OK ? open_pool(doctor, config, &address, "entries.redis_url") : NULL;
     if (err != ERR_OK)
         doctor_say(doctor, DOCTOR_FAILURE, "entries.redis_url", NULL, "%s",
                    error.caller[0] ? error.caller : err_name(err));
     if (pool)
         (void)answers(doctor, pool, deadline_ns, &address, "entries.redis_url", "entries: ");
-    pool_close(&pool);
+    redis_close(&pool);
     redis_address_fini(&address);
 }
 

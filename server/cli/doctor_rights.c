@@ -117,13 +117,13 @@ static void judge(struct doctor *doctor, const struct trials *trials)
                    STR_ARG(trials->user));
 }
 
-void doctor_check_rights(struct doctor *doctor, const struct config *config, struct pool *pool,
+void doctor_check_rights(struct doctor *doctor, const struct config *config, struct redis *redis,
                          int64_t deadline_ns)
 {
     struct pipeline *question = pipeline_new(doctor->arena, PIPELINE_READ);
     struct trials *trials = arena_calloc(doctor->arena, 1, sizeof *trials);
     PIPELINE_ADD(question, EXPECT_STRING, STR("ACL"), STR("WHOAMI"));
-    enum err err = pipeline_run(pool, question, deadline_ns, NULL);
+    enum err err = redis_run(redis, question, (struct work){.deadline_ns = deadline_ns});
     if (err != ERR_OK || !trials) {
         say_unknown(doctor, err == ERR_UPSTREAM_REFUSED
                                 ? "Redis does not let its user ask (ACL WHOAMI)"
@@ -133,7 +133,7 @@ void doctor_check_rights(struct doctor *doctor, const struct config *config, str
     trials->user = pipeline_value(question, 0)->text;
     trials->pipeline = pipeline_new(doctor->arena, PIPELINE_READ);
     add_all(doctor, config, trials);
-    err = pipeline_run(pool, trials->pipeline, deadline_ns, NULL);
+    err = redis_run(redis, trials->pipeline, (struct work){.deadline_ns = deadline_ns});
     if (err == ERR_OK || err == ERR_UPSTREAM_REFUSED)
         judge(doctor, trials);
     else

@@ -59,8 +59,7 @@ static enum err ping(struct cli_services *services, struct error *error)
 {
     struct pipeline *pipeline = pipeline_new(services->arena, PIPELINE_READ);
     PIPELINE_ADD(pipeline, EXPECT_STATUS, STR("PING"));
-    return pipeline_run(services->app->control, pipeline, cli_work(services, error).deadline_ns,
-                        error);
+    return redis_run(services->app->control, pipeline, cli_work(services, error));
 }
 
 /* The id of the users database that all of the settings name; empty: there is none, it is away, or the

@@ -12,7 +12,7 @@
 #include "cachewarden/app.h"
 #include "cachewarden/error.h"
 #include "cachewarden/json.h"
-#include "cachewarden/pool.h"
+#include "cachewarden/redis.h"
 #include "http/http.h"
 
 #include <stdbool.h>

@@ -13,7 +13,7 @@ START_TEST(opening_connects_nothing)
     loopback_open(&loopback, &(struct loopback_options){.redis_url = LOOPBACK_NO_REDIS,
                                                         .command_timeout_ms = 2000,
                                                         .is_unwatched = true});
-    pool_stats_read(loopback.app->control, &stats);
+    redis_stats_read(loopback.app->control, &stats);
     ck_assert_uint_eq(stats.connects + stats.connect_failures, 0);
     ck_assert(!atomic_load(&loopback.app->ready));
     ck_assert(!atomic_load(&loopback.app->registration_open));

@@ -9,6 +9,7 @@
  *   bench_pool [--seconds N] [--rounds N] [--threads 1,16,64] [--unix] [--only POLICY]
  */
 #include "pool_private.h"
+#include "redis_private.h"
 #include "redis_server.h"
 
 #include "cachewarden/arena.h"
@@ -50,7 +51,7 @@ struct result {
     double per_s, client_us, redis_us, p50_us, p99_us, batch;
 };
 
-static struct pool *pool;
+static struct redis *redis;
 static atomic_bool stop;
 static atomic_ulong failures;
 static int ends[THREADS_MAX][2]; /* [0] the client's, [1] the worker's */
@@ -64,7 +65,8 @@ static enum err one_request(struct arena *arena)
     PIPELINE_ADD(pipeline, EXPECT_COUNTER_OR_NIL, STR("GET"), STR("cw:{u:123}:v"));
     PIPELINE_ADD(pipeline, EXPECT_COUNTER_OR_NIL, STR("GET"), STR("cw:epoch"));
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("EXISTS"), STR("cw:{u:123}:off"));
-    return pipeline_run(pool, pipeline, clock_deadline_ns(5000), &error);
+    return redis_run(redis, pipeline,
+                     (struct work){.deadline_ns = clock_deadline_ns(5000), .error = &error});
 }
 
 static void *work(void *argument)
@@ -165,14 +167,14 @@ static void open_pool(const char *url, const struct policy *policy, size_t threa
                                    .command_timeout_ms = 2000};
 
     if (redis_address_parse(str_from(url), &options.address, &error) ||
-        pool_open(&options, &pool, &error)) {
+        redis_open(&options, &redis, &error)) {
         fprintf(stderr, "%s\n", error.caller);
         exit(1);
     }
     redis_address_fini(&options.address);
-    int64_t hedge_ns = pool->tuning.hedge_ns;
-    pool->tuning = policy->tuning;
-    pool->tuning.hedge_ns = hedge_ns;
+    int64_t hedge_ns = redis->pool->tuning.hedge_ns;
+    redis->pool->tuning = policy->tuning;
+    redis->pool->tuning.hedge_ns = hedge_ns;
 }
 
 static struct result measure(const struct redis_server *server, const char *url,
@@ -209,8 +211,8 @@ static struct result measure(const struct redis_server *server, const char *url,
         close(ends[i][1]);
     }
     struct pool_stats stats;
-    pool_stats_read(pool, &stats);
-    pool_close(&pool);
+    redis_stats_read(redis, &stats);
+    redis_close(&redis);
     size_t kept = client.answers < client.room ? client.answers : client.room;
     qsort(client.latency_us, kept, sizeof *client.latency_us, by_number);
     return (struct result){.per_s = count / took_s,

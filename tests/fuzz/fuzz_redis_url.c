@@ -2,7 +2,7 @@
  * Addresses of Redis. What is taken must be whole, survive a copy and describe itself without the
  * password; what is refused must say why, without a piece of the URL.
  */
-#include "cachewarden/pool.h"
+#include "cachewarden/redis.h"
 
 #include <stdint.h>
 #include <stdlib.h>

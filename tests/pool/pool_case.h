@@ -13,10 +13,10 @@
 /* Times long enough that only what is meant to be late is late, also under sanitizers. */
 #define CASE_PATIENCE_MS PATIENCE_MS
 
-static inline struct pool *case_pool_with(const char *url, struct pool_options options)
+static inline struct redis *case_pool_with(const char *url, struct pool_options options)
 {
     struct error error;
-    struct pool *pool = NULL;
+    struct redis *redis = NULL;
 
     ck_assert_msg(redis_address_parse(str_from(url), &options.address, &error) == ERR_OK, "%s",
                   error.caller);
@@ -28,12 +28,12 @@ static inline struct pool *case_pool_with(const char *url, struct pool_options o
         options.connect_timeout_ms = CASE_PATIENCE_MS;
     if (!options.command_timeout_ms)
         options.command_timeout_ms = CASE_PATIENCE_MS;
-    ck_assert_msg(pool_open(&options, &pool, &error) == ERR_OK, "%s", error.caller);
+    ck_assert_msg(redis_open(&options, &redis, &error) == ERR_OK, "%s", error.caller);
     redis_address_fini(&options.address);
-    return pool;
+    return redis;
 }
 
-static inline struct pool *case_pool(const char *url)
+static inline struct redis *case_pool(const char *url)
 {
     return case_pool_with(url, (struct pool_options){0});
 }
@@ -43,30 +43,32 @@ static inline int64_t case_deadline_ns(void)
     return clock_deadline_ns(CASE_PATIENCE_MS);
 }
 
-static inline struct pool_stats case_stats(struct pool *pool)
+static inline struct pool_stats case_stats(struct redis *redis)
 {
     struct pool_stats stats;
 
-    pool_stats_read(pool, &stats);
+    redis_stats_read(redis, &stats);
     return stats;
 }
 
 /* One command; its reply in *reply_out when that is not NULL. */
-static inline enum err case_run(struct pool *pool, struct arena *arena, enum pipeline_effect effect,
-                                enum expect expect, size_t argc, const struct str *argv,
-                                const struct value **reply_out, struct error *error)
+static inline enum err case_run(struct redis *redis, struct arena *arena,
+                                enum pipeline_effect effect, enum expect expect, size_t argc,
+                                const struct str *argv, const struct value **reply_out,
+                                struct error *error)
 {
     struct pipeline *pipeline = pipeline_new(arena, effect);
 
     pipeline_add(pipeline, expect, argc, argv);
-    enum err err = pipeline_run(pool, pipeline, case_deadline_ns(), error);
+    enum err err = redis_run(redis, pipeline,
+                             (struct work){.deadline_ns = case_deadline_ns(), .error = error});
     if (reply_out)
         *reply_out = pipeline_value(pipeline, 0);
     return err;
 }
 
-#define CASE_RUN(pool, arena, effect, expect, reply_out, error, ...)         \
-    case_run(pool, arena, effect, expect,                                    \
+#define CASE_RUN(redis, arena, effect, expect, reply_out, error, ...)        \
+    case_run(redis, arena, effect, expect,                                   \
              sizeof((const struct str[]){__VA_ARGS__}) / sizeof(struct str), \
              (const struct str[]){__VA_ARGS__}, reply_out, error)
 

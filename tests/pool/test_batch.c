@@ -4,6 +4,7 @@
  */
 #include "batch.h"
 #include "pool_case.h"
+#include "redis_private.h"
 
 #include "fake_redis.h"
 #include "slowness.h"
@@ -14,7 +15,7 @@
 #include <time.h>
 
 static struct fake_redis *fake;
-static struct pool *pool;
+static struct redis *redis;
 static struct arena *arena;
 static struct error error;
 
@@ -23,18 +24,18 @@ static void set_up_with(struct pool_options options)
     fake = fake_redis_start();
     arena = arena_new(0, 0);
     options.size = options.size ? options.size : 1;
-    pool = case_pool_with(fake_redis_url(fake), options);
+    redis = case_pool_with(fake_redis_url(fake), options);
 }
 
 static void set_up(void)
 {
     set_up_with((struct pool_options){0});
-    pool->tuning.hedge_ns = CASE_PATIENCE_MS * NS_PER_MS;
+    redis->pool->tuning.hedge_ns = CASE_PATIENCE_MS * NS_PER_MS;
 }
 
 static void tear_down(void)
 {
-    pool_close(&pool);
+    redis_close(&redis);
     fake_redis_stop(&fake);
     arena_free(&arena);
 }
@@ -60,8 +61,9 @@ static void *run_one(void *argument)
 
     snprintf(number, sizeof number, "%d", runner->number);
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, str_from(runner->command), str_from(number));
-    runner->err =
-        pipeline_run(pool, pipeline, clock_deadline_ns(runner->timeout_ms), &runner->error);
+    runner->err = redis_run(redis, pipeline,
+                            (struct work){.deadline_ns = clock_deadline_ns(runner->timeout_ms),
+                                          .error = &runner->error});
     runner->integer = pipeline_value(pipeline, 0)->integer;
     arena_free(&own); /* at once: nobody may touch it any more */
     return NULL;
@@ -89,9 +91,9 @@ static void wait_queued(size_t members)
     int64_t give_up_ns = case_deadline_ns();
 
     for (;;) {
-        lock_take(&pool->lock);
-        size_t present = pool->queue_last ? pool->queue_last->present : 0;
-        lock_give(&pool->lock);
+        lock_take(&redis->pool->lock);
+        size_t present = redis->pool->queue_last ? redis->pool->queue_last->present : 0;
+        lock_give(&redis->pool->lock);
         if (present == members)
             return;
         ck_assert_msg(clock_mono_ns() < give_up_ns, "%zu members instead of %zu", present, members);
@@ -132,7 +134,7 @@ START_TEST(who_comes_while_the_connection_is_out_is_sent_together)
     FAKE_SCRIPT(fake, {.bytes = ":0\r\n"}, {.bytes = ":1\r\n"}, {.bytes = "-ERR not you\r\n"},
                 {.bytes = "$1\r\n3\r\n"}, {.bytes = ":4\r\n"});
     uint64_t waited_ns = (uint64_t)(clock_mono_ns() - began_ns);
-    ck_assert_uint_eq(case_stats(pool).under_way, 6);
+    ck_assert_uint_eq(case_stats(redis).under_way, 6);
     fake_redis_release(fake);
     expect(&holder, ERR_OK);
     for (int i = 0; i < 5; i++) {
@@ -141,16 +143,16 @@ START_TEST(who_comes_while_the_connection_is_out_is_sent_together)
         if (i != 2 && i != 3)
             ck_assert_int_eq(others[i].integer, i);
     }
-    ck_assert_uint_eq(case_stats(pool).batches, 1);
-    ck_assert_uint_eq(case_stats(pool).batched, 5);
-    ck_assert_uint_eq(case_stats(pool).batch_sizes[3], 1); /* up to eight */
-    ck_assert_uint_eq(sum(case_stats(pool).waits.counts), 1);
-    ck_assert_uint_ge(case_stats(pool).waits.sum_ns, waited_ns);
-    ck_assert_uint_eq(sum(case_stats(pool).round_trip_times.counts), 2);
-    ck_assert_uint_ge(case_stats(pool).round_trip_times.sum_ns, waited_ns);
-    ck_assert_uint_eq(case_stats(pool).borrows, 1);
+    ck_assert_uint_eq(case_stats(redis).batches, 1);
+    ck_assert_uint_eq(case_stats(redis).batched, 5);
+    ck_assert_uint_eq(case_stats(redis).batch_sizes[3], 1); /* up to eight */
+    ck_assert_uint_eq(sum(case_stats(redis).waits.counts), 1);
+    ck_assert_uint_ge(case_stats(redis).waits.sum_ns, waited_ns);
+    ck_assert_uint_eq(sum(case_stats(redis).round_trip_times.counts), 2);
+    ck_assert_uint_ge(case_stats(redis).round_trip_times.sum_ns, waited_ns);
+    ck_assert_uint_eq(case_stats(redis).borrows, 1);
     ck_assert_uint_eq(fake_redis_accepted(fake), 1);
-    ck_assert_uint_eq(pool->under_way, 0);
+    ck_assert_uint_eq(redis->pool->under_way, 0);
 }
 END_TEST
 
@@ -160,7 +162,7 @@ START_TEST(a_batch_that_is_full_is_followed_by_another)
 
     tear_down();
     set_up_with((struct pool_options){.batch_limit = 3});
-    pool->tuning.hedge_ns = CASE_PATIENCE_MS * NS_PER_MS;
+    redis->pool->tuning.hedge_ns = CASE_PATIENCE_MS * NS_PER_MS;
     occupy(&holder);
     for (int i = 0; i < 7; i++) {
         static const struct fake_step answers[] = {
@@ -177,8 +179,8 @@ START_TEST(a_batch_that_is_full_is_followed_by_another)
         expect(&others[i], ERR_OK);
         ck_assert_int_eq(others[i].integer, i);
     }
-    ck_assert_uint_eq(case_stats(pool).batches, 3);
-    ck_assert_uint_eq(case_stats(pool).batched, 7);
+    ck_assert_uint_eq(case_stats(redis).batches, 3);
+    ck_assert_uint_eq(case_stats(redis).batched, 7);
 }
 END_TEST
 
@@ -235,7 +237,7 @@ START_TEST(a_leader_that_leaves_the_queue_makes_way_for_a_follower)
     ck_assert_int_eq(follower.integer, 22);
     ck_assert_int_eq(third.integer, 33);
     ck_assert_uint_eq(fake_redis_seen(fake, "DEL"), 0);
-    ck_assert_uint_eq(pool->under_way, 0);
+    ck_assert_uint_eq(redis->pool->under_way, 0);
 }
 END_TEST
 
@@ -255,9 +257,9 @@ START_TEST(when_all_have_left_the_queue_nothing_is_sent)
     fake_redis_release(fake);
     expect(&holder, ERR_OK);
     ck_assert_uint_eq(fake_redis_seen(fake, "DEL"), 0);
-    ck_assert_uint_eq(case_stats(pool).idle, 1);
-    ck_assert_uint_eq(pool->under_way, 0);
-    ck_assert_uint_eq(case_stats(pool).waits_timed_out, 3);
+    ck_assert_uint_eq(case_stats(redis).idle, 1);
+    ck_assert_uint_eq(redis->pool->under_way, 0);
+    ck_assert_uint_eq(case_stats(redis).waits_timed_out, 3);
 }
 END_TEST
 
@@ -288,9 +290,9 @@ START_TEST(a_leader_that_leaves_a_round_trip_passes_it_on)
     fake_redis_release(fake);
     expect(&follower, ERR_OK);
     ck_assert_int_eq(follower.integer, 22);
-    ck_assert_uint_eq(case_stats(pool).idle, 1);
+    ck_assert_uint_eq(case_stats(redis).idle, 1);
     ck_assert_uint_eq(fake_redis_accepted(fake), 1);
-    ck_assert(!pool_is_down(pool));
+    ck_assert(!redis_is_down(redis));
 }
 END_TEST
 
@@ -305,7 +307,7 @@ START_TEST(a_follower_that_leaves_a_round_trip_does_not_disturb_it)
     fake_redis_release(fake);
     expect(&leader, ERR_OK);
     ck_assert_int_eq(leader.integer, 11);
-    ck_assert_uint_eq(case_stats(pool).idle, 1);
+    ck_assert_uint_eq(case_stats(redis).idle, 1);
 }
 END_TEST
 
@@ -317,14 +319,14 @@ START_TEST(when_all_have_left_a_round_trip_its_connection_is_closed)
     send_two(&leader, &follower);
     expect(&leader, ERR_TIMEOUT);
     expect(&follower, ERR_TIMEOUT);
-    ck_assert_uint_eq(case_stats(pool).idle, 0);
-    ck_assert_uint_eq(case_stats(pool).busy, 0);
-    ck_assert_uint_eq(case_stats(pool).desynchronised, 1);
+    ck_assert_uint_eq(case_stats(redis).idle, 0);
+    ck_assert_uint_eq(case_stats(redis).busy, 0);
+    ck_assert_uint_eq(case_stats(redis).desynchronised, 1);
     fake_redis_forget(fake);
     FAKE_SCRIPT(fake, {.bytes = ":7\r\n"});
-    case_err(
-        CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_INTEGER, NULL, &error, STR("STRLEN"), STR("k")),
-        ERR_OK);
+    case_err(CASE_RUN(redis, arena, PIPELINE_READ, EXPECT_INTEGER, NULL, &error, STR("STRLEN"),
+                      STR("k")),
+             ERR_OK);
 }
 END_TEST
 
@@ -359,7 +361,7 @@ START_TEST(one_reply_too_many_taints_the_whole_batch)
     expect(&holder, ERR_OK);
     expect(&one, ERR_UNCERTAIN);
     expect(&two, ERR_UNCERTAIN);
-    ck_assert_uint_eq(case_stats(pool).desynchronised, 1);
+    ck_assert_uint_eq(case_stats(redis).desynchronised, 1);
 }
 END_TEST
 
@@ -382,7 +384,7 @@ START_TEST(no_connection_within_the_bounded_wait_is_busy)
     fake_redis_release(fake);
     expect(&holder, ERR_OK);
     ck_assert_uint_eq(fake_redis_seen(fake, "INCR"), 0);
-    ck_assert_uint_eq(case_stats(pool).waits_timed_out, 2);
+    ck_assert_uint_eq(case_stats(redis).waits_timed_out, 2);
 }
 END_TEST
 
@@ -392,8 +394,8 @@ START_TEST(a_batch_that_waits_too_long_takes_another_connection)
 
     tear_down();
     set_up_with((struct pool_options){.size = 2});
-    pool->tuning.spread_until = 0; /* as if many were under way: one connection at a time */
-    pool->tuning.hedge_ns = 20 * NS_PER_MS;
+    redis->pool->tuning.spread_until = 0; /* as if many were under way: one connection at a time */
+    redis->pool->tuning.hedge_ns = 20 * NS_PER_MS;
     occupy(&holder);
     FAKE_SCRIPT(fake, {.bytes = ":5\r\n"});
     start(&other);
@@ -418,7 +420,9 @@ START_TEST(a_large_pipeline_waits_like_all_and_is_sent_alone)
     wait_queued(1);
     FAKE_SCRIPT(fake, {.bytes = ":1\r\n"}, {.bytes = "+OK\r\n"});
     fake_redis_release(fake);
-    case_err(pipeline_run(pool, large, case_deadline_ns(), &error), ERR_OK);
+    case_err(
+        redis_run(redis, large, (struct work){.deadline_ns = case_deadline_ns(), .error = &error}),
+        ERR_OK);
     expect(&holder, ERR_OK);
     expect(&small, ERR_OK);
     /* And once more when it is it that waits. */
@@ -430,12 +434,14 @@ START_TEST(a_large_pipeline_waits_like_all_and_is_sent_alone)
     ck_assert(fake_redis_wait_seen(fake, "GET", 2));
     large = pipeline_new(arena, PIPELINE_WRITE);
     PIPELINE_ADD(large, EXPECT_OK, STR("SET"), STR("k"), ((struct str){bytes, SIZE}));
-    case_err(pipeline_run(pool, large, clock_deadline_ns(30), &error), ERR_TIMEOUT);
+    case_err(redis_run(redis, large,
+                       (struct work){.deadline_ns = clock_deadline_ns(30), .error = &error}),
+             ERR_TIMEOUT);
     ck_assert_uint_eq(fake_redis_seen(fake, "SET"), 1);
     fake_redis_release(fake);
     expect(&again, ERR_OK);
-    ck_assert_uint_eq(pool->under_way, 0);
-    ck_assert_uint_eq(case_stats(pool).busy, 0);
+    ck_assert_uint_eq(redis->pool->under_way, 0);
+    ck_assert_uint_eq(case_stats(redis).busy, 0);
 }
 END_TEST
 
@@ -455,10 +461,10 @@ START_TEST(a_batch_fails_when_its_connection_cannot_be_made)
     expect(&holder, ERR_UPSTREAM_DOWN);
     expect(&one, ERR_UPSTREAM_DOWN);
     expect(&two, ERR_UPSTREAM_DOWN);
-    ck_assert(pool_is_down(pool));
+    ck_assert(redis_is_down(redis));
     ck_assert_uint_eq(fake_redis_seen(fake, "INCR"), 0);
-    ck_assert_uint_eq(pool->under_way, 0);
-    ck_assert_uint_eq(case_stats(pool).busy, 0);
+    ck_assert_uint_eq(redis->pool->under_way, 0);
+    ck_assert_uint_eq(case_stats(redis).busy, 0);
 }
 END_TEST
 

@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 
 static struct redis_server *redis;
-static struct pool *pool;
+static struct redis *front;
 static struct arena *arena;
 static struct error error;
 
@@ -36,7 +36,9 @@ static uint64_t origin_now(void)
 {
     struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
     PIPELINE_ADD(pipeline, EXPECT_STATUS, STR("PING"));
-    case_err(pipeline_run(pool, pipeline, case_deadline_ns(), &error), ERR_OK);
+    case_err(redis_run(front, pipeline,
+                       (struct work){.deadline_ns = case_deadline_ns(), .error = &error}),
+             ERR_OK);
     return pipeline_origin(pipeline);
 }
 
@@ -44,9 +46,9 @@ static void set_up(void)
 {
     redis = redis_server_start(NULL);
     arena = arena_new(0, 0);
-    pool = case_pool_with(redis_server_url(redis),
-                          (struct pool_options){.asks_origin = true, .size = 2});
-    pool_set_gate(pool, (struct pool_gate){.ask = ask, .with = &asked});
+    front = case_pool_with(redis_server_url(redis),
+                           (struct pool_options){.asks_origin = true, .size = 2});
+    redis_set_gate(front, (struct redis_gate){.ask = ask, .with = &asked});
     atomic_store(&agreed, origin_now());
     atomic_store(&asked, 0);
     atomic_store(&is_shut, false);
@@ -54,14 +56,14 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-    pool_close(&pool);
+    redis_close(&front);
     arena_free(&arena);
     redis_server_stop(&redis);
 }
 
 static enum err increment(enum pipeline_effect effect)
 {
-    return CASE_RUN(pool, arena, effect, EXPECT_INTEGER, NULL, &error, STR("INCR"), STR("n"));
+    return CASE_RUN(front, arena, effect, EXPECT_INTEGER, NULL, &error, STR("INCR"), STR("n"));
 }
 
 static int64_t held(void)
@@ -78,7 +80,7 @@ START_TEST(every_write_asks)
     ck_assert_int_eq(asked, 2);
     case_err(increment(PIPELINE_WRITE_FREE), ERR_OK);
     case_err(
-        CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_STRING, NULL, &error, STR("GET"), STR("n")),
+        CASE_RUN(front, arena, PIPELINE_READ, EXPECT_STRING, NULL, &error, STR("GET"), STR("n")),
         ERR_OK);
     ck_assert_int_eq(asked, 2);
     ck_assert_int_eq(held(), 3);
@@ -110,8 +112,8 @@ START_TEST(another_redis_than_agreed)
     atomic_store(&after_a_miss, here + 8);
     case_err(increment(PIPELINE_WRITE), ERR_UPSTREAM_DOWN);
     ck_assert_int_eq(held(), 1);
-    ck_assert_uint_eq(case_stats(pool).busy, 0);
-    ck_assert_uint_eq(case_stats(pool).under_way, 0);
+    ck_assert_uint_eq(case_stats(front).busy, 0);
+    ck_assert_uint_eq(case_stats(front).under_way, 0);
 }
 END_TEST
 
@@ -121,7 +123,8 @@ START_TEST(a_pipeline_for_one_redis)
         struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE_FREE);
         PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("INCR"), STR("n"));
         pipeline_require(pipeline, agreed + (i ? 8 : 0));
-        case_err(pipeline_run(pool, pipeline, case_deadline_ns(), &error),
+        case_err(redis_run(front, pipeline,
+                           (struct work){.deadline_ns = case_deadline_ns(), .error = &error}),
                  i ? ERR_CONFLICT : ERR_OK);
     }
     ck_assert_int_eq(held(), 1);
@@ -140,7 +143,9 @@ START_TEST(a_repair)
         PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("INCR"), STR("n"));
         if (i != UNNAMED)
             pipeline_require(pipeline, origins[i]);
-        case_err(pipeline_run(pool, pipeline, case_deadline_ns(), &error), expected[i]);
+        case_err(redis_run(front, pipeline,
+                           (struct work){.deadline_ns = case_deadline_ns(), .error = &error}),
+                 expected[i]);
     }
     ck_assert_int_eq(asked, 0);
     ck_assert_int_eq(held(), 2);
@@ -169,7 +174,8 @@ static void *call_many(void *arg)
             PIPELINE_ADD(pipeline, EXPECT_STATUS, STR("PING"));
         if (caller->writes)
             pipeline_require(pipeline, agreed + (i % 2 ? 8 : 0));
-        enum err err = pipeline_run(pool, pipeline, case_deadline_ns(), &why);
+        enum err err = redis_run(front, pipeline,
+                                 (struct work){.deadline_ns = case_deadline_ns(), .error = &why});
         caller->done += err == ERR_OK;
         caller->failures += err != ERR_OK && err != ERR_CONFLICT;
         arena_reset(own);
@@ -196,7 +202,7 @@ START_TEST(in_a_batch_everybody_goes_where_they_may)
         ck_assert_int_eq(callers[i].failures, 0);
     }
     ck_assert_int_eq(held(), done);
-    ck_assert_uint_eq(case_stats(pool).under_way, 0);
+    ck_assert_uint_eq(case_stats(front).under_way, 0);
 }
 END_TEST
 

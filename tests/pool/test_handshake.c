@@ -41,12 +41,12 @@ static void stop_fake(void)
 }
 
 /* redis_server_ask signs in nowhere, so this does it over a pool. */
-static void admin(struct pool *pool, size_t argc, const struct str *argv)
+static void admin(struct redis *redis, size_t argc, const struct str *argv)
 {
-    case_err(case_run(pool, arena, PIPELINE_WRITE, EXPECT_ANY, argc, argv, NULL, &error), ERR_OK);
+    case_err(case_run(redis, arena, PIPELINE_WRITE, EXPECT_ANY, argc, argv, NULL, &error), ERR_OK);
 }
-#define ADMIN(pool, ...)                                                        \
-    admin(pool, sizeof((const struct str[]){__VA_ARGS__}) / sizeof(struct str), \
+#define ADMIN(redis, ...)                                                        \
+    admin(redis, sizeof((const struct str[]){__VA_ARGS__}) / sizeof(struct str), \
           (const struct str[]){__VA_ARGS__})
 
 static char *url_with(const char *userinfo, const char *rest)
@@ -61,11 +61,11 @@ static char *url_with(const char *userinfo, const char *rest)
 /* What a pool of this URL gets for GET k. */
 static enum err try_get(const char *url)
 {
-    struct pool *pool = case_pool(url);
-    enum err err = CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_STRING_OR_NIL, NULL, &error,
+    struct redis *redis = case_pool(url);
+    enum err err = CASE_RUN(redis, arena, PIPELINE_READ, EXPECT_STRING_OR_NIL, NULL, &error,
                             STR("GET"), STR("k"));
 
-    pool_close(&pool);
+    redis_close(&redis);
     return err;
 }
 
@@ -73,10 +73,10 @@ START_TEST(a_password_and_a_user_open_the_door)
 {
     case_err(try_get(url_with(":swordfish@", "/0")), ERR_OK);
     case_err(try_get(url_with("default:swordfish@", "/0")), ERR_OK);
-    struct pool *pool = case_pool(url_with(":swordfish@", "/0"));
-    ADMIN(pool, STR("ACL"), STR("SETUSER"), STR("app"), STR("on"), STR(">p@ss:w/rd %"), STR("~*"),
+    struct redis *redis = case_pool(url_with(":swordfish@", "/0"));
+    ADMIN(redis, STR("ACL"), STR("SETUSER"), STR("app"), STR("on"), STR(">p@ss:w/rd %"), STR("~*"),
           STR("+get"), STR("+echo"));
-    pool_close(&pool);
+    redis_close(&redis);
     case_err(try_get(url_with("app:p%40ss%3Aw%2Frd%20%25@", "/0")), ERR_OK);
 }
 END_TEST
@@ -102,27 +102,27 @@ END_TEST
 
 START_TEST(while_the_password_is_wrong_others_fail_at_once_for_the_same_cause)
 {
-    struct pool *pool = case_pool(url_with(":tuna@", "/0"));
+    struct redis *redis = case_pool(url_with(":tuna@", "/0"));
 
     for (int i = 0; i < 5; i++) {
         case_err(
-            CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_ANY, NULL, &error, STR("GET"), STR("k")),
+            CASE_RUN(redis, arena, PIPELINE_READ, EXPECT_ANY, NULL, &error, STR("GET"), STR("k")),
             ERR_UPSTREAM_DOWN);
         ck_assert_str_eq(error.caller, "redis authentication failed");
     }
-    ck_assert(pool_is_down(pool));
-    ck_assert_uint_eq(case_stats(pool).breaker_refusals, 4);
-    pool_close(&pool);
+    ck_assert(redis_is_down(redis));
+    ck_assert_uint_eq(case_stats(redis).breaker_refusals, 4);
+    redis_close(&redis);
 }
 END_TEST
 
 START_TEST(an_acl_user_without_echo_is_told_so)
 {
-    struct pool *pool = case_pool(url_with(":swordfish@", "/0"));
+    struct redis *redis = case_pool(url_with(":swordfish@", "/0"));
 
-    ADMIN(pool, STR("ACL"), STR("SETUSER"), STR("mute"), STR("on"), STR(">pw"), STR("~*"),
+    ADMIN(redis, STR("ACL"), STR("SETUSER"), STR("mute"), STR("on"), STR(">pw"), STR("~*"),
           STR("+get"));
-    pool_close(&pool);
+    redis_close(&redis);
     case_err(try_get(url_with("mute:pw@", "/0")), ERR_UPSTREAM_DOWN);
     ck_assert_ptr_nonnull(strstr(error.detail, "ECHO"));
     ck_assert_ptr_nonnull(strstr(error.detail, "NOPERM"));
@@ -132,8 +132,8 @@ END_TEST
 START_TEST(the_database_is_the_one_of_the_url)
 {
     const struct value *reply;
-    struct pool *zero = case_pool(url_with(":swordfish@", "/0")),
-                *three = case_pool(url_with(":swordfish@", "/3"));
+    struct redis *zero = case_pool(url_with(":swordfish@", "/0")),
+                 *three = case_pool(url_with(":swordfish@", "/3"));
 
     ADMIN(zero, STR("SET"), STR("k"), STR("zero"));
     ADMIN(three, STR("SET"), STR("k"), STR("three"));
@@ -146,22 +146,22 @@ START_TEST(the_database_is_the_one_of_the_url)
         CASE_RUN(three, arena, PIPELINE_READ, EXPECT_STRING, &reply, &error, STR("GET"), STR("k")),
         ERR_OK);
     ck_assert(str_eq(reply->text, STR("three")));
-    pool_close(&zero);
-    pool_close(&three);
+    redis_close(&zero);
+    redis_close(&three);
 }
 END_TEST
 
 START_TEST(the_name_shows_in_client_list)
 {
     const struct value *reply;
-    struct pool *pool = case_pool_with(url_with(":swordfish@", "/0"),
-                                       (struct pool_options){.client_name = "warden-7"});
+    struct redis *redis = case_pool_with(url_with(":swordfish@", "/0"),
+                                         (struct pool_options){.client_name = "warden-7"});
 
-    case_err(CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_STRING, &reply, &error, STR("CLIENT"),
+    case_err(CASE_RUN(redis, arena, PIPELINE_READ, EXPECT_STRING, &reply, &error, STR("CLIENT"),
                       STR("LIST")),
              ERR_OK);
     ck_assert_ptr_nonnull(strstr(reply->text.ptr, "name=warden-7 "));
-    pool_close(&pool);
+    redis_close(&redis);
 }
 END_TEST
 
@@ -202,16 +202,16 @@ END_TEST
 
 START_TEST(a_server_full_of_clients_is_busy_not_down_while_others_work)
 {
-    struct pool *pool = case_pool(url_with(":swordfish@", "/0"));
-    struct pool *other;
+    struct redis *redis = case_pool(url_with(":swordfish@", "/0"));
+    struct redis *other;
 
-    ADMIN(pool, STR("CONFIG"), STR("SET"), STR("maxclients"), STR("1"));
+    ADMIN(redis, STR("CONFIG"), STR("SET"), STR("maxclients"), STR("1"));
     other = case_pool(url_with(":swordfish@", "/0"));
     case_err(CASE_RUN(other, arena, PIPELINE_READ, EXPECT_ANY, NULL, &error, STR("GET"), STR("k")),
              ERR_UPSTREAM_DOWN);
     ck_assert_str_eq(error.caller, "redis busy");
-    pool_close(&other);
-    pool_close(&pool);
+    redis_close(&other);
+    redis_close(&redis);
 }
 END_TEST
 
@@ -291,28 +291,28 @@ START_TEST(options_that_make_no_sense_are_refused)
 {
     struct pool_options options = {
         .size = 1, .borrow_timeout_ms = 1, .connect_timeout_ms = 1, .command_timeout_ms = 1};
-    struct pool *pool = NULL;
+    struct redis *redis = NULL;
 
     case_err(redis_address_parse(STR("unix:///x"), &options.address, &error), ERR_OK);
     options.address.tls = true;
-    case_err(pool_open(&options, &pool, &error), ERR_BAD_INPUT);
+    case_err(redis_open(&options, &redis, &error), ERR_BAD_INPUT);
     ck_assert_ptr_nonnull(strstr(error.caller, "TLS"));
     options.address.tls = false;
     options.size = 0;
-    case_err(pool_open(&options, &pool, &error), ERR_BAD_INPUT);
+    case_err(redis_open(&options, &redis, &error), ERR_BAD_INPUT);
     options.size = 1;
     options.command_timeout_ms = 0;
-    case_err(pool_open(&options, &pool, &error), ERR_BAD_INPUT);
+    case_err(redis_open(&options, &redis, &error), ERR_BAD_INPUT);
     options.command_timeout_ms = 1;
     options.client_name = "two words";
-    case_err(pool_open(&options, &pool, &error), ERR_BAD_INPUT);
+    case_err(redis_open(&options, &redis, &error), ERR_BAD_INPUT);
     options.client_name = "";
-    case_err(pool_open(&options, &pool, &error), ERR_BAD_INPUT);
+    case_err(redis_open(&options, &redis, &error), ERR_BAD_INPUT);
     options.client_name = NULL;
-    case_err(pool_open(&options, &pool, &error), ERR_OK);
-    pool_close(&pool);
-    ck_assert_ptr_null(pool);
-    pool_close(&pool);
+    case_err(redis_open(&options, &redis, &error), ERR_OK);
+    redis_close(&redis);
+    ck_assert_ptr_null(redis);
+    redis_close(&redis);
     redis_address_fini(&options.address);
 }
 END_TEST

@@ -4,6 +4,7 @@
  */
 #include "pool_case.h"
 #include "pool_private.h"
+#include "redis_private.h"
 
 #include "redis_server.h"
 #include "sanitized.h"
@@ -22,17 +23,17 @@
 #define ROUNDS      (IS_SANITIZED ? 100 : 400)
 
 static struct redis_server *server;
-static struct pool *pool;
+static struct redis *redis;
 
 static void set_up(void)
 {
     server = redis_server_start(&(struct redis_server_options){.unix_socket = true});
-    pool = NULL;
+    redis = NULL;
 }
 
 static void tear_down(void)
 {
-    pool_close(&pool);
+    redis_close(&redis);
     redis_server_stop(&server);
 }
 
@@ -65,7 +66,9 @@ static enum err one_round(struct arena *arena, unsigned id, unsigned round, int6
         PIPELINE_ADD(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), str_from(key));
         PIPELINE_ADD(pipeline, EXPECT_STRING, STR("ECHO"), str_from(nonce));
     }
-    enum err err = pipeline_run(pool, pipeline, clock_deadline_ns(budget_ms), &error);
+    enum err err =
+        redis_run(redis, pipeline,
+                  (struct work){.deadline_ns = clock_deadline_ns(budget_ms), .error = &error});
     *is_foreign_out = !err && !str_eq(pipeline_value(pipeline, 1)->text, str_from(nonce));
     if (!err && !is_write && round > 0 && pipeline_value(pipeline, 0)->kind == VALUE_STRING) {
         char own[32];
@@ -129,9 +132,9 @@ static void disperse(struct callers *callers)
         ck_assert_int_eq(pthread_join(callers->ids[i], NULL), 0);
     ck_assert_uint_eq(callers->foreign, 0);
     ck_assert_uint_eq(callers->wrong_code, 0);
-    ck_assert_uint_eq(case_stats(pool).busy, 0);
-    ck_assert_uint_eq(pool->under_way, 0);
-    ck_assert_ptr_null(pool->queue);
+    ck_assert_uint_eq(case_stats(redis).busy, 0);
+    ck_assert_uint_eq(redis->pool->under_way, 0);
+    ck_assert_ptr_null(redis->pool->queue);
 }
 
 static void wait_for(atomic_uint *counter, unsigned more)
@@ -159,15 +162,15 @@ START_TEST(everybody_gets_their_own_answers)
 {
     struct callers callers = {.threads = shapes[_i].threads, .rounds = ROUNDS};
 
-    pool = case_pool_with(
+    redis = case_pool_with(
         shapes[_i].is_unix ? redis_server_unix_url(server) : redis_server_url(server),
         (struct pool_options){.size = shapes[_i].size, .batch_limit = shapes[_i].batch_limit});
-    pool->tuning.spread_until = shapes[_i].spread_until;
-    pool->tuning.spread_beyond = shapes[_i].spread_beyond;
+    redis->pool->tuning.spread_until = shapes[_i].spread_until;
+    redis->pool->tuning.spread_beyond = shapes[_i].spread_beyond;
     gather(&callers);
     disperse(&callers);
     ck_assert_uint_eq(callers.ok, callers.threads * callers.rounds);
-    struct pool_stats stats = case_stats(pool);
+    struct pool_stats stats = case_stats(redis);
     ck_assert_uint_eq(stats.borrows + stats.batched, callers.ok);
     ck_assert_uint_eq(stats.commands, 2 * callers.ok);
     ck_assert_uint_le(stats.connects, shapes[_i].size);
@@ -181,7 +184,7 @@ START_TEST(a_killed_redis_costs_answers_but_never_a_wrong_one_or_a_hang)
 {
     struct callers callers = {.threads = 32};
 
-    pool =
+    redis =
         case_pool_with(redis_server_url(server), (struct pool_options){.size = 8,
                                                                        .borrow_timeout_ms = 100,
                                                                        .connect_timeout_ms = 500,
@@ -197,7 +200,7 @@ START_TEST(a_killed_redis_costs_answers_but_never_a_wrong_one_or_a_hang)
     atomic_store(&callers.stop, true);
     disperse(&callers);
     ck_assert_uint_eq(callers.refused, 0);
-    ck_assert(!pool_is_down(pool));
+    ck_assert(!redis_is_down(redis));
     /* At most one batch and a few lone writes were on their way at each kill. */
     ck_assert_uint_le(callers.uncertain, 3 * 32);
 }
@@ -208,7 +211,7 @@ START_TEST(a_redis_restarted_between_requests_is_not_noticed)
     struct arena *arena = arena_new(0, 0);
     bool is_foreign;
 
-    pool = case_pool(redis_server_url(server));
+    redis = case_pool(redis_server_url(server));
     for (unsigned round = 0; round < 6; round++) {
         enum err err = one_round(arena, 7, round, CASE_PATIENCE_MS, round % 2 == 0, &is_foreign);
         ck_assert_msg(err == ERR_OK, "round %u: %s", round, err_name(err));
@@ -223,7 +226,7 @@ START_TEST(a_paused_redis_costs_its_budget_once_and_then_nothing)
 {
     struct callers callers = {.threads = 32};
 
-    pool =
+    redis =
         case_pool_with(redis_server_url(server), (struct pool_options){.size = 8,
                                                                        .borrow_timeout_ms = 100,
                                                                        .connect_timeout_ms = 300,
@@ -234,14 +237,14 @@ START_TEST(a_paused_redis_costs_its_budget_once_and_then_nothing)
     atomic_store(&callers.slowest_ns, 0);
     /* 32 threads that all waited out their time would need many seconds for this. */
     wait_for(&callers.failed, 20000);
-    ck_assert(pool_is_down(pool));
+    ck_assert(redis_is_down(redis));
     /* borrow + connect + command, and what two busy cores and a sanitizer take. */
     expect_within_ms((int64_t)(atomic_load(&callers.slowest_ns) / NS_PER_MS), 650 + 2000);
     redis_server_resume(server);
     wait_for(&callers.ok, 500);
     atomic_store(&callers.stop, true);
     disperse(&callers);
-    ck_assert(!pool_is_down(pool));
+    ck_assert(!redis_is_down(redis));
 }
 END_TEST
 
@@ -250,7 +253,7 @@ START_TEST(a_short_deadline_is_kept_while_redis_is_paused)
     struct arena *arena = arena_new(0, 0);
     bool is_foreign;
 
-    pool = case_pool(redis_server_url(server));
+    redis = case_pool(redis_server_url(server));
     ck_assert_int_eq(one_round(arena, 1, 0, CASE_PATIENCE_MS, true, &is_foreign), ERR_OK);
     redis_server_pause(server);
     int64_t begin_ns = clock_mono_ns();
@@ -267,7 +270,7 @@ START_TEST(refused_writes_are_never_successes)
     struct arena *arena = arena_new(0, 0);
     bool is_foreign;
 
-    pool = case_pool(redis_server_url(server));
+    redis = case_pool(redis_server_url(server));
     redis_server_do(server, "CONFIG SET maxmemory 1");
     ck_assert_int_eq(one_round(arena, 1, 0, CASE_PATIENCE_MS, true, &is_foreign),
                      ERR_UPSTREAM_REFUSED);
@@ -287,7 +290,7 @@ START_TEST(clients_killed_from_the_inside_are_replaced)
 {
     struct callers callers = {.threads = 16};
 
-    pool = case_pool_with(redis_server_url(server), (struct pool_options){.size = 4});
+    redis = case_pool_with(redis_server_url(server), (struct pool_options){.size = 4});
     gather(&callers);
     for (int i = 0; i < 20; i++) {
         wait_for(&callers.ok, 50);
@@ -297,7 +300,7 @@ START_TEST(clients_killed_from_the_inside_are_replaced)
     atomic_store(&callers.stop, true);
     disperse(&callers);
     ck_assert_uint_eq(callers.failed, 0);
-    ck_assert_uint_ge(case_stats(pool).closes, 20);
+    ck_assert_uint_ge(case_stats(redis).closes, 20);
 }
 END_TEST
 
@@ -308,8 +311,8 @@ START_TEST(values_of_all_sizes_go_through_a_crowd)
     struct arena *arena = arena_new(0, 0);
     char *bytes = arena_alloc(arena, SIZE);
 
-    pool = case_pool_with(redis_server_url(server), (struct pool_options){.size = 2});
-    pool->tuning.spread_until = 0;
+    redis = case_pool_with(redis_server_url(server), (struct pool_options){.size = 2});
+    redis->pool->tuning.spread_until = 0;
     gather(&callers);
     for (size_t i = 0; i < SIZE; i++)
         bytes[i] = (char)(i * 2654435761u >> 13);
@@ -318,7 +321,9 @@ START_TEST(values_of_all_sizes_go_through_a_crowd)
         struct error error;
         PIPELINE_ADD(pipeline, EXPECT_OK, STR("SET"), STR("large"), ((struct str){bytes, size}));
         PIPELINE_ADD(pipeline, EXPECT_STRING, STR("GET"), STR("large"));
-        case_err(pipeline_run(pool, pipeline, case_deadline_ns(), &error), ERR_OK);
+        case_err(redis_run(redis, pipeline,
+                           (struct work){.deadline_ns = case_deadline_ns(), .error = &error}),
+                 ERR_OK);
         ck_assert(str_eq(pipeline_value(pipeline, 1)->text, (struct str){bytes, size}));
     }
     atomic_store(&callers.stop, true);

@@ -9,28 +9,28 @@
 
 static struct fake_redis *fake;
 static struct arena *arena;
-static struct pool *pool;
+static struct redis *redis;
 static struct error error;
 
 static void set_up(void)
 {
     fake = fake_redis_start();
     arena = arena_new(0, 0);
-    pool = case_pool(fake_redis_url(fake));
+    redis = case_pool(fake_redis_url(fake));
 }
 
 static void tear_down(void)
 {
-    pool_close(&pool);
+    redis_close(&redis);
     fake_redis_stop(&fake);
     arena_free(&arena);
 }
 
 static void patience(int64_t command_timeout_ms)
 {
-    pool_close(&pool);
-    pool = case_pool_with(fake_redis_url(fake),
-                          (struct pool_options){.command_timeout_ms = command_timeout_ms});
+    redis_close(&redis);
+    redis = case_pool_with(fake_redis_url(fake),
+                           (struct pool_options){.command_timeout_ms = command_timeout_ms});
 }
 
 #define COMMANDS 3
@@ -118,7 +118,8 @@ static void strike(const struct fault *fault, int position, enum pipeline_effect
     script_fault(&fault->step, position);
     struct pipeline *pipeline = three_incrs(effect);
     int64_t begin_ns = clock_mono_ns();
-    enum err err = pipeline_run(pool, pipeline, case_deadline_ns(), &error);
+    enum err err = redis_run(redis, pipeline,
+                             (struct work){.deadline_ns = case_deadline_ns(), .error = &error});
     expect_within_ms((clock_mono_ns() - begin_ns) / NS_PER_MS, 5 * 1000);
     ck_assert_msg(err == (effect == PIPELINE_READ ? fault->read : fault->write),
                   "%s at %d: %s (%s)", fault->name, position, err_name(err), error.detail);
@@ -132,19 +133,19 @@ static void strike(const struct fault *fault, int position, enum pipeline_effect
             ck_assert_int_eq(pipeline_value(pipeline, (size_t)i)->integer, 10 + i);
     }
 
-    ck_assert_int_eq(pool_is_down(pool), fault->is_late);
+    ck_assert_int_eq(redis_is_down(redis), fault->is_late);
 
     fake_redis_forget(fake);
     /* The next ones get what is theirs; after a timeout the first of them is the probe. */
     FAKE_SCRIPT(fake, {.bytes = "$5\r\nfirst\r\n"}, {.bytes = "$6\r\nsecond\r\n"});
-    case_err(CASE_RUN(pool, arena, effect, EXPECT_STRING, &reply, &error, STR("GET"), STR("a")),
+    case_err(CASE_RUN(redis, arena, effect, EXPECT_STRING, &reply, &error, STR("GET"), STR("a")),
              ERR_OK);
     ck_assert(str_eq(reply->text, STR("first")));
-    case_err(CASE_RUN(pool, arena, effect, EXPECT_STRING, &reply, &error, STR("GET"), STR("b")),
+    case_err(CASE_RUN(redis, arena, effect, EXPECT_STRING, &reply, &error, STR("GET"), STR("b")),
              ERR_OK);
     ck_assert(str_eq(reply->text, STR("second")));
     ck_assert_uint_eq(fake_redis_accepted(fake), fault->is_kept ? 1 : 2);
-    ck_assert_uint_eq(case_stats(pool).busy, 0);
+    ck_assert_uint_eq(case_stats(redis).busy, 0);
 }
 
 START_TEST(each_fault_at_each_position_has_its_answer_and_no_after_effect)
@@ -166,7 +167,7 @@ START_TEST(a_slow_drip_within_the_time_is_fine)
 
     FAKE_SCRIPT(fake, {.bytes = "$11\r\nhello world\r\n", .is_drip = true, .delay_ms = 2});
     case_err(
-        CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_STRING, &reply, &error, STR("GET"), STR("a")),
+        CASE_RUN(redis, arena, PIPELINE_READ, EXPECT_STRING, &reply, &error, STR("GET"), STR("a")),
         ERR_OK);
     ck_assert(str_eq(reply->text, STR("hello world")));
 }
@@ -191,8 +192,10 @@ START_TEST(replies_come_back_in_order_and_of_their_kinds)
     PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("I"));
     PIPELINE_ADD(pipeline, EXPECT_ANY, STR("J"));
     ck_assert_uint_eq(pipeline_count(pipeline), 10);
-    ck_assert_msg(pipeline_run(pool, pipeline, case_deadline_ns(), &error) == ERR_OK, "%s",
-                  error.detail);
+    ck_assert_msg(redis_run(redis, pipeline,
+                            (struct work){.deadline_ns = case_deadline_ns(), .error = &error}) ==
+                      ERR_OK,
+                  "%s", error.detail);
     ck_assert_int_eq(pipeline_value(pipeline, 3)->integer, -3);
     ck_assert(str_eq(pipeline_value(pipeline, 4)->text, STR("a\0b")));
     ck_assert_int_eq(pipeline_value(pipeline, 5)->kind, VALUE_NIL);
@@ -201,8 +204,8 @@ START_TEST(replies_come_back_in_order_and_of_their_kinds)
     ck_assert_uint_eq(pipeline_value(pipeline, 8)->count, 2);
     ck_assert_int_eq(pipeline_value(pipeline, 8)->items[1].integer, 1);
     ck_assert_int_eq(pipeline_value(pipeline, 10)->kind, VALUE_MISSING);
-    ck_assert_uint_eq(case_stats(pool).round_trips, 1);
-    ck_assert_uint_eq(case_stats(pool).commands, 10);
+    ck_assert_uint_eq(case_stats(redis).round_trips, 1);
+    ck_assert_uint_eq(case_stats(redis).commands, 10);
 }
 END_TEST
 
@@ -238,7 +241,7 @@ START_TEST(each_expectation_takes_its_own_replies_and_no_other)
         bool is_taken = strchr(expectations[_i].takes, kinds[kind].kind);
         FAKE_SCRIPT(fake, {.bytes = kinds[kind].bytes});
         enum err err =
-            CASE_RUN(pool, arena, PIPELINE_READ, expectations[_i].expect, NULL, &error, STR("X"));
+            CASE_RUN(redis, arena, PIPELINE_READ, expectations[_i].expect, NULL, &error, STR("X"));
         ck_assert_msg(err == (is_taken ? ERR_OK : ERR_UPSTREAM_REFUSED), "%s: %s",
                       kinds[kind].bytes, err_name(err));
     }
@@ -275,7 +278,7 @@ START_TEST(a_counter_is_one_canonical_integer_or_refused)
 
     snprintf(bytes, sizeof bytes, "$%zu\r\n%s\r\n", strlen(counters[_i].text), counters[_i].text);
     FAKE_SCRIPT(fake, {.bytes = bytes});
-    enum err err = CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_COUNTER_OR_NIL, &reply, &error,
+    enum err err = CASE_RUN(redis, arena, PIPELINE_READ, EXPECT_COUNTER_OR_NIL, &reply, &error,
                             STR("GET"), STR("k"));
     ck_assert_int_eq(err, counters[_i].is_counter ? ERR_OK : ERR_UPSTREAM_REFUSED);
     if (counters[_i].is_counter)
@@ -288,16 +291,16 @@ START_TEST(a_connection_that_spoke_out_of_turn_is_not_used)
     const struct value *reply;
 
     FAKE_SCRIPT(fake, {.bytes = ":1\r\n"}, {.bytes = ":2\r\n"});
-    case_err(CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_INTEGER, &reply, &error, STR("INCR"),
+    case_err(CASE_RUN(redis, arena, PIPELINE_WRITE, EXPECT_INTEGER, &reply, &error, STR("INCR"),
                       STR("k")),
              ERR_OK);
     fake_redis_say(fake, ":99\r\n");
-    case_err(CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_INTEGER, &reply, &error, STR("INCR"),
+    case_err(CASE_RUN(redis, arena, PIPELINE_WRITE, EXPECT_INTEGER, &reply, &error, STR("INCR"),
                       STR("k")),
              ERR_OK);
     ck_assert_int_eq(reply->integer, 2);
     ck_assert_uint_eq(fake_redis_accepted(fake), 2);
-    ck_assert_uint_eq(case_stats(pool).desynchronised, 1);
+    ck_assert_uint_eq(case_stats(redis).desynchronised, 1);
 }
 END_TEST
 
@@ -305,10 +308,10 @@ START_TEST(an_error_inside_an_array_is_an_error)
 {
     FAKE_SCRIPT(fake, {.bytes = "*2\r\n:1\r\n*1\r\n-WRONGTYPE no\r\n"},
                 {.bytes = "*1\r\n-OOM no\r\n"});
-    case_err(CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_ARRAY, NULL, &error, STR("EXEC")),
+    case_err(CASE_RUN(redis, arena, PIPELINE_READ, EXPECT_ARRAY, NULL, &error, STR("EXEC")),
              ERR_UPSTREAM_REFUSED);
     ck_assert_str_eq(error.caller, "redis refused the command");
-    case_err(CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_ANY, NULL, &error, STR("EXEC")),
+    case_err(CASE_RUN(redis, arena, PIPELINE_READ, EXPECT_ANY, NULL, &error, STR("EXEC")),
              ERR_UPSTREAM_REFUSED);
     ck_assert_str_eq(error.caller, "redis out of memory");
 }
@@ -318,13 +321,13 @@ START_TEST(bytes_behind_the_last_reply_end_the_connection)
 {
     enum pipeline_effect effect = _i ? PIPELINE_WRITE : PIPELINE_READ;
 
-    case_err(CASE_RUN(pool, arena, effect, EXPECT_OK, NULL, &error, STR("SET"), STR("k")), ERR_OK);
+    case_err(CASE_RUN(redis, arena, effect, EXPECT_OK, NULL, &error, STR("SET"), STR("k")), ERR_OK);
     fake_redis_trail(fake, "+");
-    enum err err = CASE_RUN(pool, arena, effect, EXPECT_OK, NULL, &error, STR("SET"), STR("k"));
+    enum err err = CASE_RUN(redis, arena, effect, EXPECT_OK, NULL, &error, STR("SET"), STR("k"));
     /* A read is tried once more, over a new connection whose handshake then has the same flaw. */
     case_err(err, effect == PIPELINE_WRITE ? ERR_UNCERTAIN : ERR_UPSTREAM_DOWN);
-    ck_assert_uint_eq(case_stats(pool).desynchronised, 1);
-    ck_assert_uint_eq(case_stats(pool).idle, 0);
+    ck_assert_uint_eq(case_stats(redis).desynchronised, 1);
+    ck_assert_uint_eq(case_stats(redis).idle, 0);
 }
 END_TEST
 
@@ -335,12 +338,12 @@ START_TEST(a_late_duplicate_is_never_taken_for_an_answer)
     /* The second copy arrives when the next request is out already: only the echo can tell. */
     FAKE_SCRIPT(fake, {.bytes = "$3\r\nold\r\n"}, {.bytes = "", .is_held = true});
     case_err(
-        CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_STRING, &reply, &error, STR("GET"), STR("a")),
+        CASE_RUN(redis, arena, PIPELINE_READ, EXPECT_STRING, &reply, &error, STR("GET"), STR("a")),
         ERR_OK);
     fake_redis_override(fake, "INCR", "$3\r\nold\r\n$3\r\nnew\r\n");
-    case_err(
-        CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_STRING, &reply, &error, STR("INCR"), STR("a")),
-        ERR_UNCERTAIN);
+    case_err(CASE_RUN(redis, arena, PIPELINE_WRITE, EXPECT_STRING, &reply, &error, STR("INCR"),
+                      STR("a")),
+             ERR_UNCERTAIN);
     ck_assert_int_eq(reply->kind, VALUE_MISSING);
 }
 END_TEST
@@ -350,10 +353,10 @@ START_TEST(a_connection_that_died_idle_fails_neither_read_nor_write)
     enum pipeline_effect effect = _i ? PIPELINE_WRITE : PIPELINE_READ;
 
     FAKE_SCRIPT(fake, {.bytes = ":1\r\n"}, {.bytes = ":2\r\n"});
-    case_err(CASE_RUN(pool, arena, effect, EXPECT_INTEGER, NULL, &error, STR("INCR"), STR("k")),
+    case_err(CASE_RUN(redis, arena, effect, EXPECT_INTEGER, NULL, &error, STR("INCR"), STR("k")),
              ERR_OK);
     fake_redis_hang_up(fake);
-    ck_assert_msg(CASE_RUN(pool, arena, effect, EXPECT_INTEGER, NULL, &error, STR("INCR"),
+    ck_assert_msg(CASE_RUN(redis, arena, effect, EXPECT_INTEGER, NULL, &error, STR("INCR"),
                            STR("k")) == ERR_OK,
                   "%s", error.detail);
     ck_assert_uint_eq(fake_redis_accepted(fake), 2);
@@ -366,10 +369,10 @@ START_TEST(a_read_on_a_used_connection_that_dies_unanswered_is_tried_once_more)
 
     FAKE_SCRIPT(fake, {.bytes = ":1\r\n"}, {.then = FAKE_CLOSE}, {.bytes = ":2\r\n"});
     case_err(
-        CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_INTEGER, NULL, &error, STR("GET"), STR("k")),
+        CASE_RUN(redis, arena, PIPELINE_READ, EXPECT_INTEGER, NULL, &error, STR("GET"), STR("k")),
         ERR_OK);
     case_err(
-        CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_INTEGER, &reply, &error, STR("GET"), STR("k")),
+        CASE_RUN(redis, arena, PIPELINE_READ, EXPECT_INTEGER, &reply, &error, STR("GET"), STR("k")),
         ERR_OK);
     ck_assert_int_eq(reply->integer, 2);
     ck_assert_uint_eq(fake_redis_seen(fake, "GET"), 3);
@@ -380,10 +383,10 @@ START_TEST(a_write_that_was_sent_is_never_sent_again)
 {
     FAKE_SCRIPT(fake, {.bytes = ":1\r\n"}, {.then = FAKE_CLOSE}, {.bytes = ":2\r\n"});
     case_err(
-        CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_INTEGER, NULL, &error, STR("INCR"), STR("k")),
+        CASE_RUN(redis, arena, PIPELINE_WRITE, EXPECT_INTEGER, NULL, &error, STR("INCR"), STR("k")),
         ERR_OK);
     case_err(
-        CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_INTEGER, NULL, &error, STR("INCR"), STR("k")),
+        CASE_RUN(redis, arena, PIPELINE_WRITE, EXPECT_INTEGER, NULL, &error, STR("INCR"), STR("k")),
         ERR_UNCERTAIN);
     ck_assert_uint_eq(fake_redis_seen(fake, "INCR"), 2);
 }
@@ -393,12 +396,14 @@ START_TEST(a_deadline_that_has_passed_sends_nothing)
 {
     for (int i = 0; i < 2; i++) { /* without a connection, and with one at hand */
         struct pipeline *pipeline = three_incrs(PIPELINE_WRITE);
-        case_err(pipeline_run(pool, pipeline, clock_mono_ns() - 1, &error), ERR_TIMEOUT);
+        case_err(redis_run(redis, pipeline,
+                           (struct work){.deadline_ns = clock_mono_ns() - 1, .error = &error}),
+                 ERR_TIMEOUT);
         ck_assert_str_eq(error.caller, "redis timeout");
         ck_assert_uint_eq(fake_redis_accepted(fake), (size_t)i);
         ck_assert_uint_eq(fake_redis_seen(fake, "INCR"), 0);
         case_err(
-            CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_OK, NULL, &error, STR("GET"), STR("k")),
+            CASE_RUN(redis, arena, PIPELINE_READ, EXPECT_OK, NULL, &error, STR("GET"), STR("k")),
             ERR_OK);
     }
 }
@@ -411,11 +416,13 @@ START_TEST(a_callers_deadline_ends_the_wait_and_does_not_accuse_redis)
 
     FAKE_SCRIPT(fake, {.bytes = ":1\r\n"}, {.is_held = true});
     case_err(
-        CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_INTEGER, NULL, &error, STR("GET"), STR("k")),
+        CASE_RUN(redis, arena, PIPELINE_READ, EXPECT_INTEGER, NULL, &error, STR("GET"), STR("k")),
         ERR_OK);
-    case_err(pipeline_run(pool, pipeline, clock_deadline_ns(20), &error), ERR_TIMEOUT);
+    case_err(redis_run(redis, pipeline,
+                       (struct work){.deadline_ns = clock_deadline_ns(20), .error = &error}),
+             ERR_TIMEOUT);
     expect_within_ms((clock_mono_ns() - begin_ns) / NS_PER_MS, 5 * 1000);
-    ck_assert(!pool_is_down(pool));
+    ck_assert(!redis_is_down(redis));
 }
 END_TEST
 
@@ -427,13 +434,14 @@ START_TEST(a_server_that_reads_nothing_is_given_up_in_time)
     char *large = arena_alloc(arena, SIZE);
 
     patience(200);
-    case_err(CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_OK, NULL, &error, STR("GET"), STR("k")),
+    case_err(CASE_RUN(redis, arena, PIPELINE_READ, EXPECT_OK, NULL, &error, STR("GET"), STR("k")),
              ERR_OK);
     fake_redis_deafen(fake, true);
     memset(large, 'x', SIZE);
     PIPELINE_ADD(pipeline, EXPECT_OK, STR("SET"), STR("k"), ((struct str){large, SIZE}));
     int64_t begin_ns = clock_mono_ns();
-    enum err err = pipeline_run(pool, pipeline, case_deadline_ns(), &error);
+    enum err err = redis_run(redis, pipeline,
+                             (struct work){.deadline_ns = case_deadline_ns(), .error = &error});
     ck_assert_int_eq(err, effect == PIPELINE_READ ? ERR_TIMEOUT : ERR_UNCERTAIN);
     expect_within_ms((clock_mono_ns() - begin_ns) / NS_PER_MS, 5 * 1000);
 }
@@ -441,7 +449,8 @@ END_TEST
 
 START_TEST(an_empty_pipeline_asks_nobody)
 {
-    case_err(pipeline_run(pool, pipeline_new(arena, PIPELINE_READ), case_deadline_ns(), &error),
+    case_err(redis_run(redis, pipeline_new(arena, PIPELINE_READ),
+                       (struct work){.deadline_ns = case_deadline_ns(), .error = &error}),
              ERR_OK);
     ck_assert_uint_eq(fake_redis_accepted(fake), 0);
 }
@@ -453,8 +462,10 @@ START_TEST(a_pipeline_runs_once)
 
     script_fault(&(struct fake_step){.bytes = ":10\r\n"}, 0);
     ck_assert_int_eq(pipeline_value(pipeline, 0)->kind, VALUE_MISSING);
-    case_err(pipeline_run(pool, pipeline, case_deadline_ns(), NULL), ERR_OK);
-    case_err(pipeline_run(pool, pipeline, case_deadline_ns(), &error), ERR_INTERNAL);
+    case_err(redis_run(redis, pipeline, (struct work){.deadline_ns = case_deadline_ns()}), ERR_OK);
+    case_err(redis_run(redis, pipeline,
+                       (struct work){.deadline_ns = case_deadline_ns(), .error = &error}),
+             ERR_INTERNAL);
     ck_assert_uint_eq(fake_redis_seen(fake, "INCR"), COMMANDS);
 }
 END_TEST
@@ -467,8 +478,12 @@ START_TEST(no_memory_is_said_and_nothing_is_sent)
 
     memset(value, 'x', sizeof value);
     PIPELINE_ADD(pipeline, EXPECT_OK, STR("SET"), STR("k"), ((struct str){value, sizeof value}));
-    case_err(pipeline_run(pool, pipeline, case_deadline_ns(), &error), ERR_NO_MEMORY);
-    case_err(pipeline_run(pool, NULL, case_deadline_ns(), &error), ERR_NO_MEMORY);
+    case_err(redis_run(redis, pipeline,
+                       (struct work){.deadline_ns = case_deadline_ns(), .error = &error}),
+             ERR_NO_MEMORY);
+    case_err(
+        redis_run(redis, NULL, (struct work){.deadline_ns = case_deadline_ns(), .error = &error}),
+        ERR_NO_MEMORY);
     ck_assert_uint_eq(pipeline_count(NULL), 0);
     ck_assert_int_eq(pipeline_value(NULL, 0)->kind, VALUE_MISSING);
     ck_assert_uint_eq(fake_redis_accepted(fake), 0);
@@ -487,10 +502,10 @@ START_TEST(a_reply_that_does_not_fit_the_callers_arena_costs_the_connection_only
     memcpy(bytes + head + SIZE, "\r\n", 2);
     FAKE_SCRIPT(fake, {.bytes = bytes, .size = (size_t)head + SIZE + 2}, {.bytes = ":5\r\n"});
     case_err(
-        CASE_RUN(pool, small, PIPELINE_READ, EXPECT_STRING, NULL, &error, STR("GET"), STR("k")),
+        CASE_RUN(redis, small, PIPELINE_READ, EXPECT_STRING, NULL, &error, STR("GET"), STR("k")),
         ERR_NO_MEMORY);
     case_err(
-        CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_INTEGER, NULL, &error, STR("GET"), STR("k")),
+        CASE_RUN(redis, arena, PIPELINE_READ, EXPECT_INTEGER, NULL, &error, STR("GET"), STR("k")),
         ERR_OK);
     arena_free(&small);
 }
@@ -500,12 +515,12 @@ START_TEST(a_log_text_never_quotes_more_of_a_redis_error_than_its_first_word)
 {
     FAKE_SCRIPT(fake, {.bytes = "-WRONGTYPE key secret-label holds secret-value\r\n"});
     case_err(
-        CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_STRING, NULL, &error, STR("GET"), STR("k")),
+        CASE_RUN(redis, arena, PIPELINE_READ, EXPECT_STRING, NULL, &error, STR("GET"), STR("k")),
         ERR_UPSTREAM_REFUSED);
     ck_assert_ptr_nonnull(strstr(error.detail, "WRONGTYPE"));
     ck_assert_ptr_null(strstr(error.detail, "secret"));
     ck_assert_ptr_null(strstr(error.caller, "secret"));
-    ck_assert_uint_eq(case_stats(pool).replies_refused, 1);
+    ck_assert_uint_eq(case_stats(redis).replies_refused, 1);
 }
 END_TEST
 
@@ -516,15 +531,15 @@ START_TEST(a_redis_that_refuses_everything_refuses)
     static const char *const causes[] = {"redis busy", "redis refused the command",
                                          "redis authentication failed"};
 
-    case_err(CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_OK, NULL, &error, STR("GET"), STR("k")),
+    case_err(CASE_RUN(redis, arena, PIPELINE_READ, EXPECT_OK, NULL, &error, STR("GET"), STR("k")),
              ERR_OK);
     fake_redis_override(fake, "GET", refusals[_i]);
     fake_redis_override(fake, "ECHO", refusals[_i]);
-    case_err(CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_OK, NULL, &error, STR("GET"), STR("k")),
+    case_err(CASE_RUN(redis, arena, PIPELINE_WRITE, EXPECT_OK, NULL, &error, STR("GET"), STR("k")),
              ERR_UPSTREAM_REFUSED);
     ck_assert_int_eq(error.code, ERR_UPSTREAM_REFUSED);
     /* A new connection is refused as well: nothing was asked over it, so nothing has happened. */
-    case_err(CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_OK, NULL, &error, STR("GET"), STR("k")),
+    case_err(CASE_RUN(redis, arena, PIPELINE_WRITE, EXPECT_OK, NULL, &error, STR("GET"), STR("k")),
              ERR_UPSTREAM_DOWN);
     ck_assert_str_eq(error.caller, causes[_i]);
 }

@@ -1,6 +1,7 @@
 /* The pool as a whole: what it counts, what it keeps, when it stops trying. */
 #include "pool_case.h"
 #include "pool_private.h"
+#include "redis_private.h"
 
 #include "fake_redis.h"
 #include "slowness.h"
@@ -26,20 +27,20 @@ static void tear_down(void)
     arena_free(&arena);
 }
 
-static enum err ask(struct pool *pool)
+static enum err ask(struct redis *redis)
 {
-    return CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_OK, NULL, &error, STR("GET"), STR("k"));
+    return CASE_RUN(redis, arena, PIPELINE_READ, EXPECT_OK, NULL, &error, STR("GET"), STR("k"));
 }
 
 START_TEST(opening_connects_nothing_and_one_connection_serves_one_caller)
 {
-    struct pool *pool = case_pool_with(fake_redis_url(fake), (struct pool_options){.size = 8});
+    struct redis *redis = case_pool_with(fake_redis_url(fake), (struct pool_options){.size = 8});
 
     ck_assert_uint_eq(fake_redis_accepted(fake), 0);
-    ck_assert(!pool_is_down(pool));
+    ck_assert(!redis_is_down(redis));
     for (int i = 0; i < 10; i++)
-        case_err(ask(pool), ERR_OK);
-    struct pool_stats stats = case_stats(pool);
+        case_err(ask(redis), ERR_OK);
+    struct pool_stats stats = case_stats(redis);
     ck_assert_uint_eq(fake_redis_accepted(fake), 1);
     ck_assert_uint_eq(stats.size, 8);
     ck_assert_uint_eq(stats.idle, 1);
@@ -50,8 +51,8 @@ START_TEST(opening_connects_nothing_and_one_connection_serves_one_caller)
     ck_assert_uint_eq(stats.commands, 10);
     ck_assert_uint_eq(stats.closes + stats.batches + stats.connect_failures + stats.desynchronised,
                       0);
-    pool_close(&pool);
-    ck_assert_ptr_null(pool);
+    redis_close(&redis);
+    ck_assert_ptr_null(redis);
 }
 END_TEST
 
@@ -61,59 +62,61 @@ START_TEST(the_caller_keeps_its_options)
                                    .borrow_timeout_ms = 1000,
                                    .connect_timeout_ms = 1000,
                                    .command_timeout_ms = 1000};
-    struct pool *pool;
+    struct redis *redis;
     char name[] = "mine";
 
     case_err(redis_address_parse(str_from(fake_redis_url(fake)), &options.address, &error), ERR_OK);
     options.client_name = name;
-    case_err(pool_open(&options, &pool, &error), ERR_OK);
+    case_err(redis_open(&options, &redis, &error), ERR_OK);
     redis_address_fini(&options.address);
     name[0] = ' ';
-    case_err(ask(pool), ERR_OK);
-    pool_close(&pool);
+    case_err(ask(redis), ERR_OK);
+    redis_close(&redis);
 }
 END_TEST
 
 START_TEST(an_endpoint_that_is_down_is_tried_once_a_second_however_many_ask)
 {
-    struct pool *pool = case_pool(fake_redis_url(fake));
+    struct redis *redis = case_pool(fake_redis_url(fake));
     unsigned asked = 0;
 
     fake_redis_slam(fake, "");
-    case_err(ask(pool), ERR_UPSTREAM_DOWN);
-    ck_assert(pool_is_down(pool));
+    case_err(ask(redis), ERR_UPSTREAM_DOWN);
+    ck_assert(redis_is_down(redis));
     size_t before = fake_redis_accepted(fake);
     ck_assert_uint_eq(before, 1);
     int64_t begin_ns = clock_mono_ns();
     while (fake_redis_accepted(fake) < before + 2) {
-        case_err(ask(pool), ERR_UPSTREAM_DOWN);
+        case_err(ask(redis), ERR_UPSTREAM_DOWN);
         ck_assert_str_eq(error.caller, "redis unavailable");
         asked++;
     }
     ck_assert_int_ge(clock_mono_ns() - begin_ns, 1900 * NS_PER_MS);
     ck_assert_uint_gt(asked, 1000);
-    ck_assert_uint_ge(case_stats(pool).breaker_refusals, asked - 2);
-    ck_assert_uint_eq(case_stats(pool).connect_failures, 3);
+    ck_assert_uint_ge(case_stats(redis).breaker_refusals, asked - 2);
+    ck_assert_uint_eq(case_stats(redis).connect_failures, 3);
 
     fake_redis_slam(fake, NULL);
-    while (ask(pool) != ERR_OK)
+    while (ask(redis) != ERR_OK)
         expect_within_ms((clock_mono_ns() - begin_ns) / NS_PER_MS, CASE_PATIENCE_MS);
-    ck_assert(!pool_is_down(pool));
+    ck_assert(!redis_is_down(redis));
     ck_assert_uint_eq(fake_redis_accepted(fake), before + 3);
-    pool_close(&pool);
+    redis_close(&redis);
 }
 END_TEST
 
 static atomic_uint answered;
 
-static void *ask_once(void *pool)
+static void *ask_once(void *redis)
 {
     struct arena *own = arena_new(0, 0);
     struct pipeline *pipeline = pipeline_new(own, PIPELINE_READ);
     struct error ignored;
 
     PIPELINE_ADD(pipeline, EXPECT_OK, STR("GET"), STR("k"));
-    if (pipeline_run(pool, pipeline, case_deadline_ns(), &ignored) == ERR_UPSTREAM_DOWN)
+    if (redis_run(redis, pipeline,
+                  (struct work){.deadline_ns = case_deadline_ns(), .error = &ignored}) ==
+        ERR_UPSTREAM_DOWN)
         atomic_fetch_add(&answered, 1);
     arena_free(&own);
     return NULL;
@@ -122,13 +125,13 @@ static void *ask_once(void *pool)
 START_TEST(all_who_wait_for_a_dead_endpoint_are_told_at_once)
 {
     enum { THREADS = 50 };
-    struct pool *pool = case_pool_with(fake_redis_url(fake), (struct pool_options){.size = 2});
+    struct redis *redis = case_pool_with(fake_redis_url(fake), (struct pool_options){.size = 2});
     pthread_t threads[THREADS];
     int64_t begin_ns = clock_mono_ns();
 
     fake_redis_slam(fake, "");
     for (int i = 0; i < THREADS; i++)
-        ck_assert_int_eq(pthread_create(&threads[i], NULL, ask_once, pool), 0);
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, ask_once, redis), 0);
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
     ck_assert_uint_eq(atomic_load(&answered), THREADS);
@@ -136,53 +139,55 @@ START_TEST(all_who_wait_for_a_dead_endpoint_are_told_at_once)
     /* Two may have been trying when the first failed, and one probe a second after it. */
     ck_assert_int_le((int64_t)fake_redis_accepted(fake),
                      2 + (clock_mono_ns() - begin_ns) / NS_PER_S);
-    ck_assert_uint_eq(pool->live, 0);
-    pool_close(&pool);
+    ck_assert_uint_eq(redis->pool->live, 0);
+    redis_close(&redis);
 }
 END_TEST
 
 START_TEST(a_pool_that_cannot_grow_goes_on_with_what_it_has)
 {
-    struct pool *pool = case_pool_with(fake_redis_url(fake), (struct pool_options){.size = 2});
+    struct redis *redis = case_pool_with(fake_redis_url(fake), (struct pool_options){.size = 2});
     pthread_t thread;
 
-    case_err(ask(pool), ERR_OK);
+    case_err(ask(redis), ERR_OK);
     FAKE_SCRIPT(fake, {.bytes = "+OK\r\n", .is_held = true});
-    ck_assert_int_eq(pthread_create(&thread, NULL, ask_once, pool), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, ask_once, redis), 0);
     ck_assert(fake_redis_wait_seen(fake, "GET", 2));
     fake_redis_slam(fake, "");
     /* One connection is held, a second cannot be made: wait for the first, Redis is not down. */
     struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
     PIPELINE_ADD(pipeline, EXPECT_OK, STR("GET"), STR("k"));
-    case_err(pipeline_run(pool, pipeline, clock_deadline_ns(100), &error), ERR_TIMEOUT);
-    ck_assert(!pool_is_down(pool));
-    ck_assert_uint_eq(case_stats(pool).connect_failures, 1);
+    case_err(redis_run(redis, pipeline,
+                       (struct work){.deadline_ns = clock_deadline_ns(100), .error = &error}),
+             ERR_TIMEOUT);
+    ck_assert(!redis_is_down(redis));
+    ck_assert_uint_eq(case_stats(redis).connect_failures, 1);
     fake_redis_release(fake);
     pthread_join(thread, NULL);
-    case_err(ask(pool), ERR_OK);
+    case_err(ask(redis), ERR_OK);
     ck_assert_uint_eq(fake_redis_accepted(fake), 2);
-    pool_close(&pool);
+    redis_close(&redis);
 }
 END_TEST
 
 START_TEST(a_pool_that_lost_all_while_it_may_not_grow_dials_again_at_once)
 {
-    struct pool *pool = case_pool_with(fake_redis_url(fake), (struct pool_options){.size = 2});
+    struct redis *redis = case_pool_with(fake_redis_url(fake), (struct pool_options){.size = 2});
     pthread_t holder, other;
 
-    case_err(ask(pool), ERR_OK);
+    case_err(ask(redis), ERR_OK);
     FAKE_SCRIPT(fake, {.bytes = "+OK\r\n", .is_held = true});
-    ck_assert_int_eq(pthread_create(&holder, NULL, ask_once, pool), 0);
+    ck_assert_int_eq(pthread_create(&holder, NULL, ask_once, redis), 0);
     ck_assert(fake_redis_wait_seen(fake, "GET", 2));
     fake_redis_slam(fake, "");
-    ck_assert_int_eq(pthread_create(&other, NULL, ask_once, pool), 0);
+    ck_assert_int_eq(pthread_create(&other, NULL, ask_once, redis), 0);
     ck_assert(fake_redis_wait_accepted(fake, 2));
-    while (case_stats(pool).connect_failures == 0)
+    while (case_stats(redis).connect_failures == 0)
         sched_yield();
-    lock_take(&pool->lock);
-    ck_assert_int_gt(pool->grow_again_ns, clock_mono_ns());
-    pool->grow_again_ns = INT64_MAX; /* the second may not save the day */
-    lock_give(&pool->lock);
+    lock_take(&redis->pool->lock);
+    ck_assert_int_gt(redis->pool->grow_again_ns, clock_mono_ns());
+    redis->pool->grow_again_ns = INT64_MAX; /* the second may not save the day */
+    lock_give(&redis->pool->lock);
     fake_redis_slam(fake, NULL);
     int64_t begin_ns = clock_mono_ns();
     fake_redis_hang_up(fake);
@@ -190,7 +195,7 @@ START_TEST(a_pool_that_lost_all_while_it_may_not_grow_dials_again_at_once)
     pthread_join(other, NULL);
     ck_assert_uint_eq(atomic_load(&answered), 0); /* neither was told that Redis is down */
     expect_within_ms((clock_mono_ns() - begin_ns) / NS_PER_MS, CASE_PATIENCE_MS / 2);
-    pool_close(&pool);
+    redis_close(&redis);
 }
 END_TEST
 

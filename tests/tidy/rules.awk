@@ -26,7 +26,7 @@ BEGIN {
 
 	# The shared headers (include/cachewarden/) and whose they are.
 	own("base", "arena clock die error exposition json lock log owner random sink str thread work")
-	own("pool", "pipeline pool redis_error tls_summary value")
+	own("pool", "pipeline redis redis_error tls_summary value")
 	own("auth", "digest identity issuer mac password permit principal revocations session token users")
 	own("api", "app call entries examples jobs limits namespace params routes tally")
 	owner["limits.def"] = "api"

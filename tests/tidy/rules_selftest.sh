@@ -10,9 +10,9 @@ cd "$tree"
 
 cat >include/cachewarden/error.h <<'EOF'
 #include <stdbool.h>
-#include "cachewarden/pool.h" /* bad */
+#include "cachewarden/redis.h" /* bad */
 EOF
-echo '#include "cachewarden/error.h"' >include/cachewarden/pool.h
+echo '#include "cachewarden/error.h"' >include/cachewarden/redis.h
 echo '/* bad: nobody knows this header */' >include/cachewarden/novelty.h
 cat >base/json.c <<'EOF'
 #include "cachewarden/json.h"
@@ -71,7 +71,7 @@ echo 'typedef struct thing thing; /* bad */' >auth/jws.h
 echo 'typedef int (*call_fn)(int);' >auth/token.c
 cat >api/control/clear.c <<'EOF'
 #include "cachewarden/token.h"
-#include "cachewarden/pool.h"
+#include "cachewarden/redis.h"
 #include <civetweb.h> /* bad */
 /* bad: TODO */
 EOF

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 static struct redis_server *redis;
-static struct pool *pool;
+static struct redis *control;
 static struct arena *arena;
 static struct audit_entry *entries[AUDIT_BATCH];
 static bool saved[AUDIT_BATCH];
@@ -27,7 +27,7 @@ static void open_all(void)
     arena = arena_new(4096, 0);
     ck_assert_int_eq(
         redis_address_parse(str_from(redis_server_url(redis)), &options.address, &error), ERR_OK);
-    ck_assert_int_eq(pool_open(&options, &pool, &error), ERR_OK);
+    ck_assert_int_eq(redis_open(&options, &control, &error), ERR_OK);
     redis_address_fini(&options.address);
 }
 
@@ -35,7 +35,7 @@ static void close_all(void)
 {
     for (size_t i = 0; i < AUDIT_BATCH; i++)
         free(entries[i]);
-    pool_close(&pool);
+    redis_close(&control);
     arena_free(&arena);
     redis_server_stop(&redis);
 }
@@ -55,8 +55,8 @@ static void make(size_t index, const char *target, bool is_flush)
 static enum err store(size_t count)
 {
     struct error error = {0};
-    return audit_store(pool, (struct work){arena, clock_deadline_ns(PATIENCE_MS), &error}, entries,
-                       count, keep, saved);
+    return audit_store(control, (struct work){arena, clock_deadline_ns(PATIENCE_MS), &error},
+                       entries, count, keep, saved);
 }
 
 START_TEST(a_whole_batch_in_order)
@@ -113,7 +113,8 @@ START_TEST(small_lengths_are_exact)
         make(i, "messages", false);
         entries[i]->part = (enum audit_part)(i % AUDIT_PARTS);
     }
-    ck_assert_int_eq(audit_store(pool, (struct work){arena, clock_deadline_ns(PATIENCE_MS), &error},
+    ck_assert_int_eq(audit_store(control,
+                                 (struct work){arena, clock_deadline_ns(PATIENCE_MS), &error},
                                  entries, AUDIT_BATCH, few, saved),
                      ERR_OK);
     ck_assert_int_eq(redis_server_ask_integer(redis, "XLEN cw:audit:changes"), 5);

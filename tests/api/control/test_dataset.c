@@ -26,7 +26,8 @@ static struct value text(const char *text)
 static struct pipeline *run(struct pipeline *pipeline)
 {
     struct error error = {0};
-    enum err err = pipeline_run(nodes[0].app->control, pipeline, soon(), &error);
+    enum err err = redis_run(nodes[0].app->control, pipeline,
+                             (struct work){.deadline_ns = soon(), .error = &error});
     ck_assert_msg(err == ERR_OK, "%s: %s", err_name(err), error.detail);
     return pipeline;
 }

@@ -210,7 +210,8 @@ static enum err write_through(enum pipeline_effect effect)
     struct error error = {0};
     struct pipeline *pipeline = pipeline_new(arena, effect);
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("INCR"), STR("cw:written"));
-    return pipeline_run(stranger.app->control, pipeline, soon(), &error);
+    return redis_run(stranger.app->control, pipeline,
+                     (struct work){.deadline_ns = soon(), .error = &error});
 }
 
 /* Whoever writes with the node's pool: the gate alone is between them and the others' data. */

@@ -33,7 +33,9 @@ static struct dataset dataset_now(void)
     struct error error = {0};
     struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
     dataset_ask(pipeline);
-    ck_assert_int_eq(pipeline_run(nodes[0].app->control, pipeline, soon(), &error), ERR_OK);
+    ck_assert_int_eq(redis_run(nodes[0].app->control, pipeline,
+                               (struct work){.deadline_ns = soon(), .error = &error}),
+                     ERR_OK);
     dataset_take(pipeline_value(pipeline, 0), &dataset);
     ck_assert(dataset.is_whole);
     return dataset;

@@ -264,14 +264,14 @@ START_TEST(one_round_trip)
 {
     struct pool_stats before, after;
     live();
-    pool_stats_read(nodes[0].app->control, &before);
+    redis_stats_read(nodes[0].app->control, &before);
     version_on(0, 7);
-    pool_stats_read(nodes[0].app->control, &after);
+    redis_stats_read(nodes[0].app->control, &after);
     ck_assert_uint_eq(after.round_trips - before.round_trips, 1);
     ck_assert_uint_eq(after.commands - before.commands, 2);
     before = after;
     clear_on(0, 7);
-    pool_stats_read(nodes[0].app->control, &after);
+    redis_stats_read(nodes[0].app->control, &after);
     ck_assert_uint_eq(after.round_trips - before.round_trips, 1);
     ck_assert_uint_eq(after.commands - before.commands, 3);
 }

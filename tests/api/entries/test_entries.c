@@ -35,14 +35,14 @@ START_TEST(one_round_trip_to_each)
 
     put_on(0, shop, "k", NULL, "a", STR_NONE);
     get_on(0, shop, "k", NULL);
-    pool_stats_read(nodes[0].app->control, &control[0]);
-    pool_stats_read(entries_pool(nodes[0].app->entries), &entries[0]);
+    redis_stats_read(nodes[0].app->control, &control[0]);
+    redis_stats_read(entries_redis(nodes[0].app->entries), &entries[0]);
     get_on(0, shop, "k", NULL);
     get_on(0, shop, "nothing", NULL);
     put_on(0, shop, "k", NULL, "b", STR_NONE);
     delete_on(0, shop, "k");
-    pool_stats_read(nodes[0].app->control, &control[1]);
-    pool_stats_read(entries_pool(nodes[0].app->entries), &entries[1]);
+    redis_stats_read(nodes[0].app->control, &control[1]);
+    redis_stats_read(entries_redis(nodes[0].app->entries), &entries[1]);
     ck_assert_uint_eq(control[1].round_trips - control[0].round_trips, 4);
     ck_assert_uint_eq(entries[1].round_trips - entries[0].round_trips, 4);
 }
@@ -120,10 +120,10 @@ START_TEST(the_url_of_the_control_data_is_no_other)
                                                     .entries_redis_url = redis_server_url(redis),
                                                     .shares = &nodes[0],
                                                     .is_unwatched = true});
-    ck_assert(!entries_own_pool(same.app->entries));
-    ck_assert_ptr_eq(entries_pool(same.app->entries), same.app->control);
+    ck_assert(!entries_own_redis(same.app->entries));
+    ck_assert_ptr_eq(entries_redis(same.app->entries), same.app->control);
     loopback_close(&same);
-    ck_assert(entries_own_pool(nodes[0].app->entries));
+    ck_assert(entries_own_redis(nodes[0].app->entries));
 }
 END_TEST
 

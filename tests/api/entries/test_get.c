@@ -173,7 +173,7 @@ START_TEST(one_round_trip_each)
     put_on(0, shop, "k", NULL, "a", STR_NONE);
     put_on(0, shop, "with", MODELS("Product"), "a", STR_NONE);
     get_on(0, shop, "k", NULL);
-    pool_stats_read(nodes[0].app->control, &before);
+    redis_stats_read(nodes[0].app->control, &before);
     get_on(0, shop, "k", NULL);
     get_on(0, shop, "nothing", NULL);
     get_on(0, shop, "with", MODELS("Product"));
@@ -184,12 +184,12 @@ START_TEST(one_round_trip_each)
     clear_on(0, shop);
     clear_model_on(0, shop, "Product");
     put_on(0, shop, "k", NULL, "b", STR_NONE); /* the node saw its own clear */
-    pool_stats_read(nodes[0].app->control, &after);
+    redis_stats_read(nodes[0].app->control, &after);
     ck_assert_uint_eq(after.round_trips - before.round_trips, 10);
     put_on(0, shop, "with", MODELS("Product"), "a", STR_NONE);
-    pool_stats_read(nodes[0].app->control, &before);
+    redis_stats_read(nodes[0].app->control, &before);
     get_on(0, shop, "with", NULL); /* its models are learnt from it, and then asked for */
-    pool_stats_read(nodes[0].app->control, &after);
+    redis_stats_read(nodes[0].app->control, &after);
     ck_assert_uint_eq(after.round_trips - before.round_trips, 2);
 }
 END_TEST

@@ -144,7 +144,7 @@ END_TEST
 static uint64_t attempts(void)
 {
     struct pool_stats stats;
-    pool_stats_read(loopback.app->control, &stats);
+    redis_stats_read(loopback.app->control, &stats);
     return stats.borrows + stats.batched + stats.connects + stats.connect_failures +
            stats.breaker_refusals + stats.waits_timed_out;
 }

@@ -35,7 +35,8 @@ static void open_case(void)
     open_jobs_node(0, false, 0);
     struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
     job_record_add(pipeline, &whole);
-    ck_assert_int_eq(pipeline_run(nodes[0].app->control, pipeline, soon(), NULL), ERR_OK);
+    ck_assert_int_eq(
+        redis_run(nodes[0].app->control, pipeline, (struct work){.deadline_ns = soon()}), ERR_OK);
 }
 
 static void close_case(void)
@@ -48,7 +49,8 @@ static bool read_back(struct job_record *record_out)
 {
     struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
     job_record_ask(pipeline, whole.job.id);
-    ck_assert_int_eq(pipeline_run(nodes[0].app->control, pipeline, soon(), NULL), ERR_OK);
+    ck_assert_int_eq(
+        redis_run(nodes[0].app->control, pipeline, (struct work){.deadline_ns = soon()}), ERR_OK);
     return job_record_take(pipeline_value(pipeline, 0), whole.job.id, record_out);
 }
 
@@ -90,7 +92,9 @@ START_TEST(it_ends_once)
         struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
         job_record_end(pipeline, whole.job.id, ends[i].state, 1769860800001 + (int64_t)i,
                        str_from(ends[i].reason));
-        ck_assert_int_eq(pipeline_run(nodes[0].app->control, pipeline, soon(), NULL), ERR_OK);
+        ck_assert_int_eq(
+            redis_run(nodes[0].app->control, pipeline, (struct work){.deadline_ns = soon()}),
+            ERR_OK);
         ck_assert_int_eq(pipeline_value(pipeline, 0)->integer, ends[i].reply);
         ck_assert(read_back(&record));
         ck_assert_int_eq(record.job.state, JOB_FAILED);

@@ -187,13 +187,13 @@ START_TEST(a_redis_that_stays_away_fails_the_job)
 END_TEST
 
 /* Waits until an answer was waited for in vain. */
-static void await_closed(struct pool *pool)
+static void await_closed(struct redis *pool)
 {
     const struct timespec moment = {.tv_nsec = 5 * 1000 * 1000};
     int64_t deadline_ns = soon();
     struct pool_stats stats;
     for (;;) {
-        pool_stats_read(pool, &stats);
+        redis_stats_read(pool, &stats);
         if (stats.closes > 0)
             return;
         ck_assert_msg(clock_mono_ns() < deadline_ns, "nobody notices that Redis stands still");

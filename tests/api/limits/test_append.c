@@ -4,7 +4,7 @@
 #include "patience.h"
 
 #include "cachewarden/clock.h"
-#include "cachewarden/pool.h"
+#include "cachewarden/redis.h"
 #include "cachewarden/routes.h"
 #include "limits/window.h"
 
@@ -42,15 +42,15 @@ START_TEST(one_round_trip)
 {
     struct pool_stats before, after;
     expect_rate(STATUS(7), ERR_OK, 3, 2); /* the connection is there */
-    pool_stats_read(node.app->control, &before);
+    redis_stats_read(node.app->control, &before);
     expect_rate(STATUS(7), ERR_OK, 3, 1);
-    pool_stats_read(node.app->control, &after);
+    redis_stats_read(node.app->control, &after);
     ck_assert_uint_eq(after.round_trips - before.round_trips, 1);
 
     limits_set(node.app->limits, &(struct limit_settings){.enabled = false});
     before = after;
     expect_rate(STATUS(7), ERR_OK, 0, 0);
-    pool_stats_read(node.app->control, &after);
+    redis_stats_read(node.app->control, &after);
     ck_assert_uint_eq(after.round_trips - before.round_trips, 1);
     ck_assert_uint_eq(after.commands - before.commands, 2);
 }

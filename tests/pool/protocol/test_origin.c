@@ -23,26 +23,28 @@ static void tear_down(void)
     redis_server_stop(&redis);
 }
 
-static struct pool *open_pool(void)
+static struct redis *open_pool(void)
 {
     return case_pool_with(redis_server_url(redis),
                           (struct pool_options){.asks_origin = true, .size = 2});
 }
 
-static uint64_t ask_with(struct pool *pool, struct arena *memory)
+static uint64_t ask_with(struct redis *front, struct arena *memory)
 {
     struct pipeline *pipeline = pipeline_new(memory, PIPELINE_READ);
     struct error own;
 
     ck_assert_uint_eq(pipeline_origin(pipeline), POOL_ORIGIN_UNKNOWN);
     PIPELINE_ADD(pipeline, EXPECT_STATUS, STR("PING"));
-    case_err(pipeline_run(pool, pipeline, case_deadline_ns(), &own), ERR_OK);
+    case_err(
+        redis_run(front, pipeline, (struct work){.deadline_ns = case_deadline_ns(), .error = &own}),
+        ERR_OK);
     return pipeline_origin(pipeline);
 }
 
-static uint64_t ask(struct pool *pool)
+static uint64_t ask(struct redis *front)
 {
-    return ask_with(pool, arena);
+    return ask_with(front, arena);
 }
 
 #define ID "0123456789abcde"
@@ -82,82 +84,84 @@ END_TEST
 
 START_TEST(the_same_for_everybody_until_redis_restarts)
 {
-    struct pool *pool = open_pool(), *other = open_pool();
-    uint64_t first = ask(pool);
+    struct redis *front = open_pool(), *other = open_pool();
+    uint64_t first = ask(front);
 
     ck_assert_uint_gt(first, POOL_ORIGIN_UNTOLD);
-    ck_assert_uint_eq(ask(pool), first);
+    ck_assert_uint_eq(ask(front), first);
     ck_assert_uint_eq(ask(other), first);
     redis_server_restart(redis);
-    uint64_t second = ask(pool);
+    uint64_t second = ask(front);
     ck_assert_uint_gt(second, POOL_ORIGIN_UNTOLD);
     ck_assert(pool_origin_is_other(first, second));
     ck_assert_uint_eq(ask(other), second);
-    pool_close(&pool);
-    pool_close(&other);
+    redis_close(&front);
+    redis_close(&other);
 }
 END_TEST
 
 START_TEST(nothing_is_told_by_what_failed_or_was_not_asked)
 {
-    struct pool *pool = open_pool(), *plain = case_pool(redis_server_url(redis));
+    struct redis *front = open_pool(), *plain = case_pool(redis_server_url(redis));
     struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
 
     ck_assert_uint_eq(ask(plain), POOL_ORIGIN_UNKNOWN);
-    ck_assert_uint_gt(ask(pool), POOL_ORIGIN_UNTOLD);
+    ck_assert_uint_gt(ask(front), POOL_ORIGIN_UNTOLD);
     redis_server_kill(redis);
     PIPELINE_ADD(pipeline, EXPECT_STATUS, STR("PING"));
-    case_err(pipeline_run(pool, pipeline, case_deadline_ns(), &error), ERR_UPSTREAM_DOWN);
+    case_err(redis_run(front, pipeline,
+                       (struct work){.deadline_ns = case_deadline_ns(), .error = &error}),
+             ERR_UPSTREAM_DOWN);
     ck_assert_uint_eq(pipeline_origin(pipeline), POOL_ORIGIN_UNKNOWN);
-    pool_close(&pool);
-    pool_close(&plain);
+    redis_close(&front);
+    redis_close(&plain);
 }
 END_TEST
 
 START_TEST(a_user_who_may_not_ask)
 {
     redis_server_do(redis, "ACL SETUSER default -info");
-    struct pool *pool = open_pool();
+    struct redis *front = open_pool();
 
-    ck_assert_uint_eq(ask(pool), POOL_ORIGIN_UNTOLD);
-    pool_close(&pool);
+    ck_assert_uint_eq(ask(front), POOL_ORIGIN_UNTOLD);
+    redis_close(&front);
 }
 END_TEST
 
 /* A Redis that was promoted has another replication id, and its clients stay connected. */
 START_TEST(renewed_connections_ask_again)
 {
-    struct pool *pool = open_pool();
-    uint64_t first = ask(pool);
+    struct redis *front = open_pool();
+    uint64_t first = ask(front);
 
     redis_server_do(redis, "REPLICAOF 127.0.0.1 1");
     redis_server_do(redis, "REPLICAOF NO ONE");
-    ck_assert_uint_eq(ask(pool), first);
-    pool_renew(pool);
-    ck_assert(pool_origin_is_other(ask(pool), first));
-    ck_assert_uint_eq(case_stats(pool).connects, 2);
-    pool_close(&pool);
+    ck_assert_uint_eq(ask(front), first);
+    redis_renew(front);
+    ck_assert(pool_origin_is_other(ask(front), first));
+    ck_assert_uint_eq(case_stats(front).connects, 2);
+    redis_close(&front);
 }
 END_TEST
 
 /* A connection to the old place, in somebody's hands while a new one leads elsewhere. */
 START_TEST(connections_to_another_place_are_not_kept)
 {
-    struct pool *pool = open_pool();
-    uint64_t first = ask(pool);
+    struct redis *front = open_pool();
+    uint64_t first = ask(front);
 
-    pool_renew(pool);
-    ck_assert_uint_eq(ask(pool), first);
-    ck_assert_uint_eq(case_stats(pool).idle, 1);
-    ck_assert_uint_eq(case_stats(pool).closes, 1);
-    pool_close(&pool);
+    redis_renew(front);
+    ck_assert_uint_eq(ask(front), first);
+    ck_assert_uint_eq(case_stats(front).idle, 1);
+    ck_assert_uint_eq(case_stats(front).closes, 1);
+    redis_close(&front);
 }
 END_TEST
 
 enum { THREADS = 16, ROUNDS = 50 };
 
 struct many {
-    struct pool *pool;
+    struct redis *front;
     uint64_t expected;
     int wrong;
 };
@@ -168,7 +172,7 @@ static void *ask_many(void *arg)
     struct arena *own = arena_new(0, 0);
 
     for (int i = 0; i < ROUNDS; i++) {
-        many->wrong += ask_with(many->pool, own) != many->expected;
+        many->wrong += ask_with(many->front, own) != many->expected;
         arena_reset(own);
     }
     arena_free(&own);
@@ -177,17 +181,17 @@ static void *ask_many(void *arg)
 
 START_TEST(members_of_a_batch_are_told_too)
 {
-    struct pool *pool = open_pool();
+    struct redis *front = open_pool();
     struct many many[THREADS];
     pthread_t threads[THREADS];
-    uint64_t expected = ask(pool);
+    uint64_t expected = ask(front);
 
     /* Once more where each thread was through before the next had begun. */
     int64_t deadline_ns = case_deadline_ns();
-    while (case_stats(pool).batched == 0) {
+    while (case_stats(front).batched == 0) {
         ck_assert_int_lt(clock_mono_ns(), deadline_ns);
         for (int i = 0; i < THREADS; i++) {
-            many[i] = (struct many){pool, expected, 0};
+            many[i] = (struct many){front, expected, 0};
             ck_assert_int_eq(pthread_create(&threads[i], NULL, ask_many, &many[i]), 0);
         }
         for (int i = 0; i < THREADS; i++) {
@@ -195,7 +199,7 @@ START_TEST(members_of_a_batch_are_told_too)
             ck_assert_int_eq(many[i].wrong, 0);
         }
     }
-    pool_close(&pool);
+    redis_close(&front);
 }
 END_TEST
 

@@ -99,11 +99,11 @@ static void set(const char *name, const char *value)
 {
     char url[64];
     snprintf(url, sizeof url, "redis://:swordfish@127.0.0.1:%d/0", redis_server_port(server));
-    struct pool *pool = case_pool(url);
-    case_err(CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_OK, NULL, &error, STR("CONFIG"),
+    struct redis *redis = case_pool(url);
+    case_err(CASE_RUN(redis, arena, PIPELINE_WRITE, EXPECT_OK, NULL, &error, STR("CONFIG"),
                       STR("SET"), str_from(name), str_from(value)),
              ERR_OK);
-    pool_close(&pool);
+    redis_close(&redis);
 }
 
 /* Both at once, for they must fit each other. */
@@ -113,12 +113,12 @@ static void set_certificate(const char *name)
     snprintf(url, sizeof url, "redis://:swordfish@127.0.0.1:%d/0", redis_server_port(server));
     snprintf(certificate, sizeof certificate, "%s/%s.pem", directory, name);
     snprintf(key, sizeof key, "%s/%s.key", directory, name);
-    struct pool *pool = case_pool(url);
-    case_err(CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_OK, NULL, &error, STR("CONFIG"),
+    struct redis *redis = case_pool(url);
+    case_err(CASE_RUN(redis, arena, PIPELINE_WRITE, EXPECT_OK, NULL, &error, STR("CONFIG"),
                       STR("SET"), STR("tls-cert-file"), str_from(certificate), STR("tls-key-file"),
                       str_from(key)),
              ERR_OK);
-    pool_close(&pool);
+    redis_close(&redis);
 }
 
 struct door {
@@ -147,7 +147,7 @@ static struct redis_address address_of(const struct door *door)
     return address;
 }
 
-static struct pool *pool_through(const struct door *door)
+static struct redis *pool_through(const struct door *door)
 {
     const int64_t timeout_ms = door->timeout_ms ? door->timeout_ms : CASE_PATIENCE_MS;
     struct pool_options options = {.address = address_of(door),
@@ -155,23 +155,23 @@ static struct pool *pool_through(const struct door *door)
                                    .borrow_timeout_ms = timeout_ms,
                                    .connect_timeout_ms = timeout_ms,
                                    .command_timeout_ms = timeout_ms};
-    struct pool *pool = NULL;
-    ck_assert_msg(pool_open(&options, &pool, &error) == ERR_OK, "%s", error.caller);
+    struct redis *redis = NULL;
+    ck_assert_msg(redis_open(&options, &redis, &error) == ERR_OK, "%s", error.caller);
     redis_address_fini(&options.address);
-    return pool;
+    return redis;
 }
 
-static enum err incr(struct pool *pool)
+static enum err incr(struct redis *redis)
 {
-    return CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_INTEGER, NULL, &error, STR("INCR"),
+    return CASE_RUN(redis, arena, PIPELINE_WRITE, EXPECT_INTEGER, NULL, &error, STR("INCR"),
                     STR("n"));
 }
 
 static enum err try_door(const struct door *door)
 {
-    struct pool *pool = pool_through(door);
-    enum err err = incr(pool);
-    pool_close(&pool);
+    struct redis *redis = pool_through(door);
+    enum err err = incr(redis);
+    redis_close(&redis);
     return err;
 }
 
@@ -287,8 +287,8 @@ START_TEST(files_that_will_not_do_are_refused_at_the_start)
                                        .borrow_timeout_ms = 1,
                                        .connect_timeout_ms = 1,
                                        .command_timeout_ms = 1};
-        struct pool *pool = NULL;
-        case_err(pool_open(&options, &pool, &error), ERR_BAD_INPUT);
+        struct redis *redis = NULL;
+        case_err(redis_open(&options, &redis, &error), ERR_BAD_INPUT);
         ck_assert_ptr_nonnull(strstr(error.caller, cases[i].says));
     }
 }
@@ -300,35 +300,35 @@ START_TEST(large_values_arrive_whole)
 {
     static char bytes[3000000];
     const struct value *reply;
-    struct pool *pool = pool_through(&(struct door){0});
+    struct redis *redis = pool_through(&(struct door){0});
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (char)(i * 7 + i / 4096);
     static const size_t sizes[] = {0, 1, 16383, 16384, 16385, 200000, 500000};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         struct str value = {bytes + i, sizes[i]};
-        case_err(CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_OK, NULL, &error, STR("SET"),
+        case_err(CASE_RUN(redis, arena, PIPELINE_WRITE, EXPECT_OK, NULL, &error, STR("SET"),
                           STR("big"), value),
                  ERR_OK);
-        case_err(CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_STRING, &reply, &error, STR("GET"),
+        case_err(CASE_RUN(redis, arena, PIPELINE_READ, EXPECT_STRING, &reply, &error, STR("GET"),
                           STR("big")),
                  ERR_OK);
         ck_assert(str_eq(reply->text, value));
     }
     /* Far more than the socket takes at once: sent in many parts. */
-    case_err(CASE_RUN(pool, arena, PIPELINE_WRITE, EXPECT_OK, NULL, &error, STR("SET"), STR("huge"),
-                      ((struct str){bytes, sizeof bytes})),
+    case_err(CASE_RUN(redis, arena, PIPELINE_WRITE, EXPECT_OK, NULL, &error, STR("SET"),
+                      STR("huge"), ((struct str){bytes, sizeof bytes})),
              ERR_OK);
-    case_err(CASE_RUN(pool, arena, PIPELINE_READ, EXPECT_INTEGER, &reply, &error, STR("STRLEN"),
+    case_err(CASE_RUN(redis, arena, PIPELINE_READ, EXPECT_INTEGER, &reply, &error, STR("STRLEN"),
                       STR("huge")),
              ERR_OK);
     ck_assert_int_eq(reply->integer, sizeof bytes);
-    pool_close(&pool);
+    redis_close(&redis);
 }
 END_TEST
 
 struct caller {
     pthread_t thread;
-    struct pool *pool;
+    struct redis *redis;
     int index, failures;
 };
 
@@ -342,7 +342,7 @@ static void *count_up(void *arg)
     for (int64_t i = 1; i <= ROUNDS; i++) {
         const struct value *reply;
         struct error why;
-        enum err err = CASE_RUN(one->pool, own, PIPELINE_WRITE, EXPECT_INTEGER, &reply, &why,
+        enum err err = CASE_RUN(one->redis, own, PIPELINE_WRITE, EXPECT_INTEGER, &reply, &why,
                                 STR("INCR"), str_from(key));
         one->failures += err != ERR_OK || reply->integer != i;
         arena_reset(own);
@@ -355,19 +355,19 @@ START_TEST(batches_are_sent_as_well)
 {
     enum { CALLERS = 24 };
     static struct caller callers[CALLERS];
-    struct pool *pool = pool_through(&(struct door){0});
+    struct redis *redis = pool_through(&(struct door){0});
     for (int i = 0; i < CALLERS; i++) {
-        callers[i] = (struct caller){.pool = pool, .index = i};
+        callers[i] = (struct caller){.redis = redis, .index = i};
         ck_assert_int_eq(pthread_create(&callers[i].thread, NULL, count_up, &callers[i]), 0);
     }
     for (int i = 0; i < CALLERS; i++) {
         pthread_join(callers[i].thread, NULL);
         ck_assert_int_eq(callers[i].failures, 0);
     }
-    ck_assert_uint_gt(case_stats(pool).batches, 0);
-    ck_assert_uint_gt(case_stats(pool).batched, case_stats(pool).batches);
-    ck_assert_uint_eq(case_stats(pool).desynchronised, 0);
-    pool_close(&pool);
+    ck_assert_uint_gt(case_stats(redis).batches, 0);
+    ck_assert_uint_gt(case_stats(redis).batched, case_stats(redis).batches);
+    ck_assert_uint_eq(case_stats(redis).desynchronised, 0);
+    redis_close(&redis);
 }
 END_TEST
 
@@ -380,11 +380,11 @@ static struct redis_address files_of(const char *ca, const char *certificate, co
                                   .tls_key_file = key ? file(key) : NULL};
 }
 
-static void expect_renewed(struct pool *pool, const struct redis_address *files, bool certificate,
+static void expect_renewed(struct redis *redis, const struct redis_address *files, bool certificate,
                            bool key, bool authorities)
 {
     bool changed[TLS_PARTS];
-    case_err(pool_renew_tls(pool, files, changed, &error), ERR_OK);
+    case_err(redis_renew_tls(redis, files, changed, &error), ERR_OK);
     ck_assert_int_eq(changed[TLS_CERTIFICATE], certificate);
     ck_assert_int_eq(changed[TLS_KEY], key);
     ck_assert_int_eq(changed[TLS_AUTHORITIES], authorities);
@@ -396,33 +396,33 @@ START_TEST(renewed_files_are_used_and_bad_ones_are_not)
     bool changed[TLS_PARTS];
     certificates_issue(directory, &(struct certificate){"client2", "ca", NULL, 0, 0});
     set("tls-auth-clients", "yes");
-    struct pool *pool = pool_through(&(struct door){.client = "client"});
-    case_err(incr(pool), ERR_OK);
-    uint64_t connects = case_stats(pool).connects;
+    struct redis *redis = pool_through(&(struct door){.client = "client"});
+    case_err(incr(redis), ERR_OK);
+    uint64_t connects = case_stats(redis).connects;
 
     files = files_of("ca.pem", "client.pem", "client.key");
-    expect_renewed(pool, &files, false, false, false);
-    case_err(incr(pool), ERR_OK);
-    ck_assert_uint_eq(case_stats(pool).connects, connects);
+    expect_renewed(redis, &files, false, false, false);
+    case_err(incr(redis), ERR_OK);
+    ck_assert_uint_eq(case_stats(redis).connects, connects);
 
     /* What was connected with the old certificate is connected anew. */
     files = files_of("ca.pem", "client2.pem", "client2.key");
-    expect_renewed(pool, &files, true, true, false);
-    case_err(incr(pool), ERR_OK);
-    ck_assert_uint_eq(case_stats(pool).connects, connects + 1);
+    expect_renewed(redis, &files, true, true, false);
+    case_err(incr(redis), ERR_OK);
+    ck_assert_uint_eq(case_stats(redis).connects, connects + 1);
 
     files = files_of("ca.pem", "client.pem", "client2.key");
-    case_err(pool_renew_tls(pool, &files, changed, &error), ERR_BAD_INPUT);
+    case_err(redis_renew_tls(redis, &files, changed, &error), ERR_BAD_INPUT);
     ck_assert_msg(strstr(error.caller, "redis.tls_key: ") != NULL, "%s", error.caller);
     ck_assert(!changed[TLS_CERTIFICATE] && !changed[TLS_KEY] && !changed[TLS_AUTHORITIES]);
-    case_err(incr(pool), ERR_OK);
-    ck_assert_uint_eq(case_stats(pool).connects, connects + 1);
+    case_err(incr(redis), ERR_OK);
+    ck_assert_uint_eq(case_stats(redis).connects, connects + 1);
 
     /* Who is trusted no longer is not reached, not by a session of before either. */
     files = files_of("other-ca.pem", "client2.pem", "client2.key");
-    expect_renewed(pool, &files, false, false, true);
-    case_err(incr(pool), ERR_UPSTREAM_DOWN);
-    pool_close(&pool);
+    expect_renewed(redis, &files, false, false, true);
+    case_err(incr(redis), ERR_UPSTREAM_DOWN);
+    redis_close(&redis);
 }
 END_TEST
 
@@ -437,21 +437,21 @@ START_TEST(renewals_harm_nobody_who_connects)
     one.tls_certificate_file = strdup(one.tls_certificate_file);
     one.tls_key_file = strdup(one.tls_key_file);
     set("tls-auth-clients", "yes");
-    struct pool *pool = pool_through(&(struct door){.client = "client"});
+    struct redis *redis = pool_through(&(struct door){.client = "client"});
     for (int i = 0; i < CALLERS; i++) {
-        callers[i] = (struct caller){.pool = pool, .index = i};
+        callers[i] = (struct caller){.redis = redis, .index = i};
         ck_assert_int_eq(pthread_create(&callers[i].thread, NULL, count_up, &callers[i]), 0);
     }
     for (int i = 0; i < RENEWALS; i++) {
         struct redis_address two = files_of("ca.pem", "client2.pem", "client2.key");
-        expect_renewed(pool, i % 2 ? &one : &two, true, true, false);
+        expect_renewed(redis, i % 2 ? &one : &two, true, true, false);
     }
     for (int i = 0; i < CALLERS; i++) {
         pthread_join(callers[i].thread, NULL);
         ck_assert_int_eq(callers[i].failures, 0);
     }
-    ck_assert_uint_gt(case_stats(pool).connects, 1);
-    pool_close(&pool);
+    ck_assert_uint_gt(case_stats(redis).connects, 1);
+    redis_close(&redis);
     redis_address_fini(&one);
 }
 END_TEST
@@ -496,18 +496,18 @@ END_TEST
 
 START_TEST(a_redis_that_has_gone_is_no_signal_and_comes_back)
 {
-    struct pool *pool = pool_through(&(struct door){0});
-    case_err(incr(pool), ERR_OK);
+    struct redis *redis = pool_through(&(struct door){0});
+    case_err(incr(redis), ERR_OK);
     redis_server_kill(server);
     for (int i = 0; i < 3; i++)
-        ck_assert_int_ne(incr(pool), ERR_OK);
+        ck_assert_int_ne(incr(redis), ERR_OK);
     redis_server_restart(server);
-    while (incr(pool) != ERR_OK) /* the breaker tries once a second */
+    while (incr(redis) != ERR_OK) /* the breaker tries once a second */
         ;
     /* Restarted while our connection was idle: found dead and made anew, nobody notices. */
     redis_server_restart(server);
-    case_err(incr(pool), ERR_OK);
-    pool_close(&pool);
+    case_err(incr(redis), ERR_OK);
+    redis_close(&redis);
 }
 END_TEST
 
@@ -515,12 +515,12 @@ START_TEST(a_paused_redis_costs_the_time_allowed_and_no_more)
 {
     enum { ALLOWED_MS = 200 };
     const struct door door = {.timeout_ms = ALLOWED_MS};
-    struct pool *pool = pool_through(&door), *fresh = pool_through(&door);
-    while (incr(pool) != ERR_OK)
+    struct redis *redis = pool_through(&door), *fresh = pool_through(&door);
+    while (incr(redis) != ERR_OK)
         ; /* a busy machine may need more than one handshake */
     redis_server_pause(server);
     int64_t begin_ns = clock_mono_ns();
-    case_err(incr(pool), ERR_UNCERTAIN);
+    case_err(incr(redis), ERR_UNCERTAIN);
     int64_t middle_ns = clock_mono_ns();
     case_err(incr(fresh), ERR_TIMEOUT);
     ck_assert_ptr_nonnull(strstr(error.detail, "TLS handshake: no answer in time"));
@@ -529,8 +529,8 @@ START_TEST(a_paused_redis_costs_the_time_allowed_and_no_more)
     ck_assert_int_ge(end_ns - middle_ns, ALLOWED_MS * NS_PER_MS);
     expect_within_ms((end_ns - begin_ns) / NS_PER_MS, 10 * 1000);
     redis_server_resume(server);
-    pool_close(&pool);
-    pool_close(&fresh);
+    redis_close(&redis);
+    redis_close(&fresh);
 }
 END_TEST
 
@@ -555,22 +555,22 @@ START_TEST(bytes_that_were_tampered_with_poison_the_connection)
                                    .borrow_timeout_ms = CASE_PATIENCE_MS,
                                    .connect_timeout_ms = CASE_PATIENCE_MS,
                                    .command_timeout_ms = 1000};
-    struct pool *pool = NULL;
-    case_err(pool_open(&options, &pool, &error), ERR_OK);
+    struct redis *redis = NULL;
+    case_err(redis_open(&options, &redis, &error), ERR_OK);
     for (size_t i = 0; i < sizeof forgeries / sizeof *forgeries; i++) {
-        while (incr(pool) != ERR_OK) /* late on a busy machine, or not closed yet */
+        while (incr(redis) != ERR_OK) /* late on a busy machine, or not closed yet */
             ;
-        uint64_t closes = case_stats(pool).closes;
+        uint64_t closes = case_stats(redis).closes;
         tcp_proxy_garble(proxy, forgeries[i].bytes);
-        case_err(incr(pool), ERR_UNCERTAIN);
+        case_err(incr(redis), ERR_UNCERTAIN);
         ck_assert_msg((strstr(error.detail, "in time") != NULL) == forgeries[i].is_waited_out,
                       "%zu: %s", i, error.detail);
-        ck_assert_uint_gt(case_stats(pool).closes, closes);
+        ck_assert_uint_gt(case_stats(redis).closes, closes);
         tcp_proxy_garble(proxy, NULL);
     }
-    while (incr(pool) != ERR_OK)
+    while (incr(redis) != ERR_OK)
         ;
-    pool_close(&pool);
+    redis_close(&redis);
     redis_address_fini(&address);
     tcp_proxy_stop(&proxy);
 }

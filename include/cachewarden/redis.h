@@ -1,27 +1,24 @@
 /*
- * A bounded set of connections to one Redis database. While few threads call, each pipeline acquires
- * a connection of its own. While many call, pipelines are sent in batches: the first that waits leads
- * the batch, takes the next connection and writes what has gathered. Everybody gets their own replies.
+ * The front to Redis: what everybody holds who runs pipelines. Behind it stands one server today, with a
+ * pool of connections to one of its databases; which servers there are, and which of them a command goes
+ * to, is decided behind it.
  *
- * When Redis cannot be reached, the breaker opens: pipelines fail at once, and one a second tries
- * again. When Redis does not answer a command in time, the breaker opens too, but the next pipeline
- * may try at once.
- *
- * Threads: any thread may call any function, unless it says otherwise. The pool holds no lock while
- * it talks to the network. A write that may have been sent is never sent again. A read is, once, if
- * the connection it was given was dead already.
+ * Threads: any thread may call any function, unless it says otherwise. No lock is held during the talk to
+ * the network. A write that may have been sent is never sent again. A read is, once, if the connection it
+ * was given was dead already.
  */
-#ifndef CACHEWARDEN_POOL_H
-#define CACHEWARDEN_POOL_H
+#ifndef CACHEWARDEN_REDIS_H
+#define CACHEWARDEN_REDIS_H
 
-#include "cachewarden/error.h"
 #include "cachewarden/str.h"
 #include "cachewarden/tls_summary.h"
+#include "cachewarden/work.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct pool;
+struct redis;
+struct pipeline;
 
 /* Where Redis is and how to authenticate. All strings are NUL-terminated copies owned by the holder
  * (redis_address_fini); password is wiped. */
@@ -53,7 +50,7 @@ CW_MUST_CHECK enum err redis_address_copy(const struct redis_address *from,
 /* Takes the three files of `from` in place of those of `address`. ERR_NO_MEMORY: some are missing. */
 CW_MUST_CHECK enum err redis_address_copy_tls(const struct redis_address *from,
                                               struct redis_address *address);
-/* Reads the three files as pool_open does; the address has a host. ERR_BAD_INPUT: error->caller says
+/* Reads the three files as redis_open does; the address has a host. ERR_BAD_INPUT: error->caller says
  * what is wrong with *file_out, beginning with a verb ("cannot be read: …"). summary_out may be NULL. */
 CW_MUST_CHECK enum err redis_address_check_tls(const struct redis_address *address,
                                                enum redis_tls_file *file_out,
@@ -66,7 +63,7 @@ bool redis_address_same_server(const struct redis_address *a, const struct redis
 void redis_address_describe(const struct redis_address *address, char *out, size_t size);
 
 struct pool_options {
-    struct redis_address address; /* copied by pool_open */
+    struct redis_address address; /* copied by redis_open */
     size_t size;                  /* connections at most, >= 1 */
     int64_t borrow_timeout_ms;  /* bounded wait for a connection or a batch place, then ERR_BUSY */
     int64_t connect_timeout_ms; /* name look-up excepted (documented limit of getaddrinfo) */
@@ -81,24 +78,43 @@ struct pool_options {
  * Says which Redis may take writes. `ask` is called before every PIPELINE_WRITE, and before a read
  * with a command that writes. It gives the origin that may have them, or 0 for any; an error of it
  * ends the pipeline, and nothing is sent. If the connection leads to another origin, nothing is sent
- * either, and `ask` is called again, with the origin it gave as `missed`. It may run pipelines on the
- * pool itself, but only with PIPELINE_WRITE_REPAIR.
+ * either, and `ask` is called again, with the origin it gave as `missed`. It may run pipelines here
+ * itself, but only with PIPELINE_WRITE_REPAIR.
  */
-struct pool_gate {
+struct redis_gate {
     enum err (*ask)(void *with, uint64_t missed, int64_t deadline_ns, uint64_t *origin_out,
                     struct error *error);
     void *with;
 };
 /* Before the first pipeline runs. */
-void pool_set_gate(struct pool *pool, struct pool_gate gate);
+void redis_set_gate(struct redis *redis, struct redis_gate gate);
 
-/* Makes the pool; connects nothing (a Redis that is down must not stop the start). ERR_BAD_INPUT
- * names the option that makes no sense, or the file for TLS that cannot be used. */
-CW_MUST_CHECK enum err pool_open(const struct pool_options *options, struct pool **pool_out,
-                                 struct error *error);
+/* Connects nothing (a Redis that is down must not stop the start). ERR_BAD_INPUT names the option that
+ * makes no sense, or the file for TLS that cannot be used. */
+CW_MUST_CHECK enum err redis_open(const struct pool_options *options, struct redis **redis_out,
+                                  struct error *error);
 
 /* Closes all connections; the caller sees to it that no pipeline is running any more. */
-void pool_close(struct pool **pool);
+void redis_close(struct redis **redis);
+
+/*
+ * Sends all commands in one write and reads all replies, alone or inside a batch. Returns by
+ * work.deadline_ns or the pool's own timeouts, whichever comes first.
+ * ERR_OK: every reply arrived and is of the kind expected.
+ * ERR_UPSTREAM_REFUSED: all replies arrived, at least one is an error or of the wrong kind;
+ *   pipeline_value tells which, and commands before and behind it may have taken effect.
+ * ERR_BUSY, ERR_UPSTREAM_DOWN, ERR_TIMEOUT, ERR_NO_MEMORY, errors of a gate: nothing has changed in Redis, or only
+ *   what a READ changes. ERR_UNCERTAIN: it may have. No reply can be read then.
+ * Behind the commands goes one ECHO of a fresh number; only when its answer comes last, the replies
+ * are believed to be ours. So an ACL user needs +echo besides its commands (and +select for another
+ * database; +client|setname is welcome).
+ * A deadline later than the pool's borrow and command timeouts together is cheaper: a pipeline in a
+ * batch then needs no timer of its own.
+ * work.error gets a text for the log, in .redis the cause, and in .caller the text of that
+ * (redis_error.h).
+ * A pipeline runs once.
+ */
+CW_MUST_CHECK enum err redis_run(struct redis *redis, struct pipeline *pipeline, struct work work);
 
 /*
  * Which Redis it is: a number made of the replication id and the role in INFO replication. It changes
@@ -113,14 +129,14 @@ bool pool_origin_is_other(uint64_t a, uint64_t b);
 
 /* Replaces every connection there is now, as soon as nobody uses it. For a caller who has learnt that
  * another Redis is behind the address now. */
-void pool_renew(struct pool *pool);
+void redis_renew(struct redis *redis);
 
 /*
- * Reads the TLS files that `files` names, in place of those the pool has. *changed_out says which of
- * them differ. New connections use them from now on; if one differs, pool_renew replaces the others.
- * Does nothing for a pool without TLS. ERR_BAD_INPUT as pool_open; nothing has changed then.
+ * Reads the TLS files that `files` names, in place of those it has. *changed_out says which of
+ * them differ. New connections use them from now on; if one differs, redis_renew replaces the others.
+ * Does nothing without TLS. ERR_BAD_INPUT as redis_open; nothing has changed then.
  */
-CW_MUST_CHECK enum err pool_renew_tls(struct pool *pool, const struct redis_address *files,
+CW_MUST_CHECK enum err redis_renew_tls(struct redis *redis, const struct redis_address *files,
                                       bool changed_out[TLS_PARTS], struct error *error);
 
 /* How long something took: how often up to each bound, and beyond the last. */
@@ -152,9 +168,9 @@ struct pool_stats {
     uint64_t desynchronised;  /* closed: a reply was owed, or one came that nobody asked for */
     bool breaker_open;
 };
-void pool_stats_read(struct pool *pool, struct pool_stats *stats_out);
+void redis_stats_read(struct redis *redis, struct pool_stats *stats_out);
 
 /* True while the last attempt to connect failed and no probe has succeeded since. */
-bool pool_is_down(struct pool *pool);
+bool redis_is_down(struct redis *redis);
 
 #endif

@@ -1,0 +1,39 @@
+/* A pipeline as those see it that run it: what is to be sent, and where the replies go. */
+#ifndef POOL_PIPELINE_PRIVATE_H
+#define POOL_PIPELINE_PRIVATE_H
+
+#include "cachewarden/pipeline.h"
+#include "conn.h"
+
+struct pipeline {
+    struct arena *arena;
+    enum pipeline_effect effect;
+    struct strbuf out;
+    unsigned char *expects; /* enum expect, one a command */
+    size_t count, capacity;
+    struct value *values; /* count + 1: behind the last is room for the guard's reply */
+    uint64_t origin;
+    uint64_t required; /* it may only be sent there; 0: anywhere */
+    bool is_bound;     /* it was said where it may be sent */
+    bool is_repair;
+    bool is_gated;
+    bool has_failed; /* memory ran out while it was built */
+    bool has_run;
+};
+
+/* Before it is run: whether it may be, and room for its replies. ERR_NO_MEMORY, ERR_INTERNAL. */
+CW_MUST_CHECK enum err pipeline_begin(struct pipeline *pipeline, struct error *error);
+
+/* Copies the replies into the pipeline's own memory. ERR_NO_MEMORY. */
+CW_MUST_CHECK enum err pipeline_take(struct pipeline *pipeline, const struct round_trip *round_trip,
+                                     const struct value *replies, struct error *error);
+
+/* All replies are there: the first that is not as it should be decides. *is_refused_out: it is an error of
+ * Redis. ERR_UPSTREAM_REFUSED. */
+CW_MUST_CHECK enum err pipeline_judge(const struct pipeline *pipeline, bool *is_refused_out,
+                                      struct error *error);
+
+/* Replies of a round trip that failed are not to be believed, whole as they may look. */
+void pipeline_forget(struct pipeline *pipeline);
+
+#endif
