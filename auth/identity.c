@@ -415,8 +415,7 @@ enum err identity_authenticate(struct identity *identity, struct work work,
     }
     enum err err = agree(shown, &first, work.error);
     if (!err && first == &shown[SESSION] && !credentials->is_safe)
-        err = session_check_proof(work.arena, first->principal.token_id, &credentials->proof,
-                                  work.error);
+        err = xsrf_check(work.arena, first->principal.token_id, &credentials->proof, work.error);
     if (!err && first)
         *principal_out = first->principal;
     return err;

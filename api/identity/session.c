@@ -3,7 +3,7 @@
 #include "cachewarden/app.h"
 #include "cachewarden/clock.h"
 #include "cachewarden/log.h"
-#include "cachewarden/session.h"
+#include "cachewarden/xsrf.h"
 #include "identity/revoke.h"
 
 bool session_read(struct call *call, struct token_claims *claims_out)
@@ -49,7 +49,7 @@ static enum err begin(struct call *call, const struct user *user, struct str fam
     enum err err =
         token_issue_session(tokens, call->arena, call->now_s, &claims, &begun_out->token);
     if (err == ERR_OK)
-        err = session_xsrf(call->arena, claims.id, &begun_out->xsrf);
+        err = xsrf_of_session(call->arena, claims.id, &begun_out->xsrf);
     return err == ERR_OK ? err : error_set_detail(&call->error, err, "a session could not be made");
 }
 

@@ -10,10 +10,10 @@
 #include "cachewarden/issuer.h"
 #include "cachewarden/principal.h"
 #include "cachewarden/revocations.h"
-#include "cachewarden/session.h"
 #include "cachewarden/token.h"
 #include "cachewarden/users.h"
 #include "cachewarden/work.h"
+#include "cachewarden/xsrf.h"
 
 struct identity;
 
@@ -55,7 +55,7 @@ struct credentials {
     bool has_session;   /* our cookie is there, */
     struct str session; /* with this value: a session token, or nothing that could be one */
     bool is_safe;       /* GET, HEAD, OPTIONS: a session needs no proof */
-    struct session_proof proof;
+    struct xsrf_proof proof;
     bool from_scraper; /* see below */
 };
 

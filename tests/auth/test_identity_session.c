@@ -36,7 +36,7 @@ static void set_up(void)
     ck_assert_int_eq(
         token_issue_session(identity_tokens(identity), arena, now_s, &session_claims, &session),
         ERR_OK);
-    ck_assert_int_eq(session_xsrf(arena, session_claims.id, &xsrf), ERR_OK);
+    ck_assert_int_eq(xsrf_of_session(arena, session_claims.id, &xsrf), ERR_OK);
 }
 
 static struct credentials safe(void)
@@ -77,7 +77,7 @@ START_TEST(what_must_be_proven)
     credentials.is_safe = false;
     ck_assert_int_eq(authenticate(&credentials), ERR_FORBIDDEN);
     ck_assert_str_eq(error.caller, "CSRF Failed");
-    credentials.proof = (struct session_proof){true, xsrf};
+    credentials.proof = (struct xsrf_proof){true, xsrf};
     ck_assert_int_eq(authenticate(&credentials), ERR_OK);
     /* A session that is none has nothing to prove. */
     credentials.proof.is_same_origin = false;

@@ -27,7 +27,7 @@ BEGIN {
 	# The shared headers (include/cachewarden/) and whose they are.
 	own("base", "arena clock die error exposition json lock log owner random sink str thread work")
 	own("pool", "pipeline redis redis_error tls_summary value")
-	own("auth", "digest identity issuer mac password permit principal revocations session token users")
+	own("auth", "digest identity issuer mac password permit principal revocations token users xsrf")
 	own("api", "app call entries examples jobs limits namespace params routes tally")
 	owner["limits.def"] = "api"
 	owner["redis_commands.def"] = "api"

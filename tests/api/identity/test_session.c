@@ -3,7 +3,7 @@
 #include "identity_case.h"
 #include "suite.h"
 
-#include "cachewarden/session.h"
+#include "cachewarden/xsrf.h"
 
 #define LOGIN(more) "{\"username\":\"alice\",\"password\":\"" LOOPBACK_PASSWORD "\"" more "}"
 
@@ -58,7 +58,7 @@ START_TEST(of_the_family_of_its_tokens)
     ck_assert_int_eq(session.user_id, alice);
     ck_assert_int_eq(session.issued_at_s, access.issued_at_s);
     struct str xsrf;
-    ck_assert_int_eq(session_xsrf(answer->arena, session.id, &xsrf), ERR_OK);
+    ck_assert_int_eq(xsrf_of_session(answer->arena, session.id, &xsrf), ERR_OK);
     ck_assert(str_eq(begun->xsrf, xsrf));
     loopback_free(&answer);
 }

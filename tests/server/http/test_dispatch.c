@@ -349,7 +349,7 @@ START_TEST(a_session_and_its_proof)
     struct str token, xsrf;
     must(token_issue_session(identity_tokens(identity), arena, claims.issued_at_s, &claims, &token),
          &error);
-    must(session_xsrf(arena, claims.id, &xsrf), &error);
+    must(xsrf_of_session(arena, claims.id, &xsrf), &error);
     const char *cookie = str_format(arena, COOKIE_SESSION "=%.*s; " COOKIE_XSRF "=%.*s",
                                     STR_ARG(token), STR_ARG(xsrf))
                              .ptr;

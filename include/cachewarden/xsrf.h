@@ -1,10 +1,10 @@
 /*
- * Sessions of browsers. A session is a token in a cookie that scripts cannot read (TOKEN_SESSION);
- * browsers send that cookie whoever asks them to, so a request that may change something must also
- * show that a page of ours made it.
+ * Proof that a page of ours made a request. The token of a browser's session is in a cookie that scripts
+ * cannot read (TOKEN_SESSION); browsers send that cookie whoever asks them to, so a request that may
+ * change something must also show what only our pages can read.
  */
-#ifndef CACHEWARDEN_SESSION_H
-#define CACHEWARDEN_SESSION_H
+#ifndef CACHEWARDEN_XSRF_H
+#define CACHEWARDEN_XSRF_H
 
 #include "cachewarden/arena.h"
 #include "cachewarden/error.h"
@@ -13,7 +13,7 @@
 #include <stdbool.h>
 
 /* What a request shows; empty strings for what it does not have. */
-struct session_proof {
+struct xsrf_proof {
     bool is_same_origin;    /* its Origin is this server's own */
     struct str xsrf_header; /* X-XSRF-TOKEN: what our pages read in the cookie XSRF-TOKEN */
 };
@@ -25,11 +25,11 @@ struct session_proof {
  * for as long as the session does.
  * ERR_NO_MEMORY, ERR_INTERNAL.
  */
-CW_MUST_CHECK enum err session_xsrf(struct arena *arena, struct str session_id,
-                                    struct str *xsrf_out);
+CW_MUST_CHECK enum err xsrf_of_session(struct arena *arena, struct str session_id,
+                                       struct str *xsrf_out);
 
 /* ERR_FORBIDDEN with "CSRF Failed" for the caller and the reason for the log; errors as above. */
-CW_MUST_CHECK enum err session_check_proof(struct arena *arena, struct str session_id,
-                                           const struct session_proof *proof, struct error *error);
+CW_MUST_CHECK enum err xsrf_check(struct arena *arena, struct str session_id,
+                                  const struct xsrf_proof *proof, struct error *error);
 
 #endif

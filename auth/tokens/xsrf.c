@@ -1,4 +1,4 @@
-#include "cachewarden/session.h"
+#include "cachewarden/xsrf.h"
 
 #include "cachewarden/digest.h"
 
@@ -7,7 +7,7 @@
 /* 128 bits in hex: as hard to guess as the id it is made from. */
 enum { XSRF_BYTES = 16 };
 
-enum err session_xsrf(struct arena *arena, struct str session_id, struct str *xsrf_out)
+enum err xsrf_of_session(struct arena *arena, struct str session_id, struct str *xsrf_out)
 {
     unsigned char digest[DIGEST_SHA256_SIZE];
     struct str text = str_format(arena, "xsrf:%.*s", STR_ARG(session_id));
@@ -32,14 +32,14 @@ static enum err refuse(struct error *error, const char *why)
     return err;
 }
 
-enum err session_check_proof(struct arena *arena, struct str session_id,
-                             const struct session_proof *proof, struct error *error)
+enum err xsrf_check(struct arena *arena, struct str session_id, const struct xsrf_proof *proof,
+                    struct error *error)
 {
     struct str expected;
 
     if (!proof->is_same_origin)
         return refuse(error, "Origin is missing or not ours");
-    enum err err = session_xsrf(arena, session_id, &expected);
+    enum err err = xsrf_of_session(arena, session_id, &expected);
     if (err != ERR_OK)
         return error_set_detail(error, err, "XSRF-TOKEN cannot be computed");
     if (!str_eq_secret(proof->xsrf_header, expected))

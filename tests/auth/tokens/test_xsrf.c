@@ -1,4 +1,4 @@
-#include "cachewarden/session.h"
+#include "cachewarden/xsrf.h"
 
 #include "suite.h"
 
@@ -8,7 +8,7 @@ static struct str xsrf;
 static void set_up(void)
 {
     arena = arena_new(1024, 0);
-    ck_assert_int_eq(session_xsrf(arena, STR("id-1"), &xsrf), ERR_OK);
+    ck_assert_int_eq(xsrf_of_session(arena, STR("id-1"), &xsrf), ERR_OK);
 }
 
 static void tear_down(void)
@@ -20,8 +20,8 @@ START_TEST(one_for_each_session)
 {
     struct str again, other;
 
-    ck_assert_int_eq(session_xsrf(arena, STR("id-1"), &again), ERR_OK);
-    ck_assert_int_eq(session_xsrf(arena, STR("id-2"), &other), ERR_OK);
+    ck_assert_int_eq(xsrf_of_session(arena, STR("id-1"), &again), ERR_OK);
+    ck_assert_int_eq(xsrf_of_session(arena, STR("id-2"), &other), ERR_OK);
     ck_assert_uint_eq(xsrf.len, 32);
     ck_assert(str_eq(xsrf, again));
     ck_assert(!str_eq(xsrf, other));
@@ -30,9 +30,9 @@ END_TEST
 
 static void expect(bool is_same_origin, struct str header, const char *why)
 {
-    const struct session_proof proof = {is_same_origin, header};
+    const struct xsrf_proof proof = {is_same_origin, header};
     struct error error = {0};
-    enum err err = session_check_proof(arena, STR("id-1"), &proof, &error);
+    enum err err = xsrf_check(arena, STR("id-1"), &proof, &error);
 
     if (!why) {
         ck_assert_msg(err == ERR_OK, "%s", error.detail);
@@ -50,7 +50,7 @@ START_TEST(all_of_it_or_nothing)
     static const char no_header[] = "session: X-XSRF-TOKEN is missing or not this session's";
     struct str other;
 
-    ck_assert_int_eq(session_xsrf(arena, STR("id-2"), &other), ERR_OK);
+    ck_assert_int_eq(xsrf_of_session(arena, STR("id-2"), &other), ERR_OK);
     expect(true, xsrf, NULL);
     expect(false, xsrf, no_origin);
     expect(true, STR_NONE, no_header);
@@ -61,8 +61,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("session");
-    TCase *tcase = tcase_create("session");
+    Suite *suite = suite_create("xsrf");
+    TCase *tcase = tcase_create("xsrf");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, one_for_each_session);
     tcase_add_test(tcase, all_of_it_or_nothing);
