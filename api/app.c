@@ -1,42 +1,23 @@
 #include "cachewarden/app.h"
 
+#include "audit/service.h"
+#include "caches/targets.h"
 #include "cachewarden/clock.h"
 #include "cachewarden/password.h"
-#include "cachewarden/redis_error.h"
 #include "control/version_guard.h"
+#include "entries/entries_private.h"
+#include "health/probe.h"
 #include "identity/feed.h"
 #include "janitor.h"
-#include "services.h"
+#include "jobs/service.h"
+#include "limits/limits_private.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /* How long a closing program waits for the audit before the rest of it goes to the log. */
 enum { CLOSE_MS = 2000 };
 /* How long a start, and who calls meanwhile, wait for Redis to say what is revoked. */
 enum { WATCH_MS = 2000 };
-
-enum err refuse_reply(struct error *error, const char *format, ...)
-{
-    char detail[sizeof error->detail];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(detail, sizeof detail, format, args);
-    va_end(args);
-    /* To the caller it is the same as a command that Redis refused. */
-    return redis_error_set(error, ERR_UPSTREAM_REFUSED, REDIS_ERROR_REFUSED, "%s", detail);
-}
-
-bool texts_made(size_t count, const struct str *texts)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (!texts[i].ptr)
-            return false;
-    }
-    return true;
-}
 
 static enum err open_identity(struct app *app, const struct app_options *options,
                               struct error *error)

@@ -1,6 +1,7 @@
 #include "keyspace.h"
 
 #include "cachewarden/arena.h"
+#include "cachewarden/caches.h"
 #include "cachewarden/die.h"
 #include "cachewarden/random.h"
 

@@ -6,6 +6,7 @@
 #define API_KEYSPACE_H
 
 #include "cachewarden/app.h"
+#include "cachewarden/audit.h"
 #include "cachewarden/namespace.h"
 #include "cachewarden/str.h"
 

@@ -7,11 +7,12 @@
 #include "cachewarden/app.h"
 
 #include "audit/audit_private.h"
+#include "audit/service.h"
+#include "cachewarden/audit.h"
 #include "cachewarden/clock.h"
 #include "cachewarden/lock.h"
 #include "cachewarden/log.h"
 #include "cachewarden/routes.h"
-#include "services.h"
 
 #include <stdlib.h>
 

@@ -3,6 +3,7 @@
 #define API_AUDIT_AUDIT_PRIVATE_H
 
 #include "audit/store.h"
+#include "cachewarden/audit.h"
 #include "cachewarden/lock.h"
 #include "cachewarden/thread.h"
 

@@ -1,6 +1,9 @@
 /* What the call of a route leaves in the audit, if anything. */
+#include "audit/calls.h"
+#include "cachewarden/app.h"
+#include "cachewarden/audit.h"
+#include "cachewarden/call.h"
 #include "cachewarden/routes.h"
-#include "services.h"
 
 #include <inttypes.h>
 

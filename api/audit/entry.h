@@ -6,6 +6,7 @@
 #define API_AUDIT_ENTRY_H
 
 #include "cachewarden/app.h"
+#include "cachewarden/audit.h"
 
 /* The fields of a record, in the order of the stream and of GET /api/v1/audit. */
 enum audit_field {

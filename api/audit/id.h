@@ -7,6 +7,7 @@
 #define API_AUDIT_ID_H
 
 #include "cachewarden/app.h"
+#include "cachewarden/audit.h"
 
 struct audit_id {
     int64_t time_ms, sequence;

@@ -3,11 +3,14 @@
 
 #include "audit/entry.h"
 #include "audit/id.h"
+#include "cachewarden/app.h"
+#include "cachewarden/audit.h"
+#include "cachewarden/call.h"
 #include "cachewarden/clock.h"
 #include "cachewarden/pipeline.h"
 #include "control/installation.h"
 #include "keyspace.h"
-#include "services.h"
+#include "redis_reply.h"
 
 #include <inttypes.h>
 

@@ -3,6 +3,7 @@
 #define API_AUDIT_STORE_H
 
 #include "audit/entry.h"
+#include "cachewarden/audit.h"
 #include "cachewarden/redis.h"
 #include "cachewarden/work.h"
 

@@ -1,10 +1,13 @@
 /* Emptying named caches, counting what is in them, and who emptied them last. */
 #include "caches/targets.h"
 
+#include "cachewarden/audit.h"
+#include "cachewarden/caches.h"
 #include "cachewarden/pipeline.h"
 #include "cachewarden/redis_error.h"
 #include "control/installation.h"
 #include "keyspace.h"
+#include "redis_reply.h"
 
 #include <inttypes.h>
 

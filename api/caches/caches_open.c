@@ -1,6 +1,7 @@
 /* From the configured list of named caches to targets with a pool each. */
 #include "caches/targets.h"
 
+#include "cachewarden/caches.h"
 #include "keyspace.h"
 
 #include <stdlib.h>

@@ -1,8 +1,11 @@
 /* The routes of named caches. */
 #include "ops.h"
 
+#include "audit/calls.h"
 #include "caches/targets.h"
+#include "cachewarden/caches.h"
 #include "cachewarden/jobs.h"
+#include "jobs/service.h"
 
 /* Empties a target and records that, however it went. */
 static enum err flush(struct call *call, struct str name, struct flush_result *result_out)

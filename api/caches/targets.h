@@ -2,7 +2,8 @@
 #ifndef API_CACHES_TARGETS_H
 #define API_CACHES_TARGETS_H
 
-#include "services.h"
+#include "cachewarden/app.h"
+#include "cachewarden/caches.h"
 
 /* Of GET /metrics. */
 struct target_counts {
@@ -46,5 +47,14 @@ struct cache_info {
  */
 CW_MUST_CHECK enum err caches_list(struct app *app, struct work work, struct cache_info **infos_out,
                                    size_t *count_out);
+
+/* Checks and copies the targets and opens a pool for each that does not live beside the control
+ * data (`control` is borrowed; closed after caches_close). ERR_BAD_INPUT names target and mend. */
+CW_MUST_CHECK enum err caches_open(const struct app_options *options, struct redis *control,
+                                   struct caches **caches_out, struct error *error);
+void caches_close(struct caches **caches);
+/* redis_renew_tls for the pools of targets with a Redis or database of their own, until one fails. */
+CW_MUST_CHECK enum err caches_renew_tls(struct caches *caches, const struct redis_address *files,
+                                        bool changed_out[TLS_PARTS], struct error *error);
 
 #endif

@@ -7,14 +7,17 @@
 #include "cachewarden/app.h"
 #include "cachewarden/redis_error.h"
 
+#include "cachewarden/call.h"
 #include "cachewarden/clock.h"
+#include "cachewarden/control.h"
 #include "cachewarden/log.h"
 #include "cachewarden/pipeline.h"
+#include "control/look.h"
 #include "control/observation.h"
 #include "control/version_guard.h"
 #include "keyspace.h"
 #include "limits/append.h"
-#include "services.h"
+#include "redis_reply.h"
 
 enum action { LOOK, SWITCH, CLEAR, CLEAR_ALL };
 

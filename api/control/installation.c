@@ -1,5 +1,7 @@
 #include "control/installation.h"
 
+#include "cachewarden/app.h"
+#include "cachewarden/control.h"
 #include "control/version_guard_private.h"
 
 enum err control_refuse_foreign(struct error *error)

@@ -10,7 +10,8 @@
 #define API_CONTROL_INSTALLATION_H
 
 #include "cachewarden/pipeline.h"
-#include "services.h"
+
+struct app;
 
 /* Adds one command to a pipeline that reads control data; its reply is installation_check's. */
 void installation_ask(struct pipeline *pipeline);

@@ -2,7 +2,7 @@
 
 #include "control/dataset.h"
 #include "keyspace.h"
-#include "services.h"
+#include "redis_reply.h"
 
 struct str switch_field(char buffer[SWITCH_FIELD_SIZE], int64_t term)
 {

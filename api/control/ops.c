@@ -1,8 +1,10 @@
 /* The routes of users' own caches, and of the clear by an admin. */
 #include "ops.h"
 
+#include "audit/calls.h"
 #include "cachewarden/app.h"
-#include "services.h"
+#include "cachewarden/call.h"
+#include "cachewarden/control.h"
 
 #include <inttypes.h>
 

@@ -1,11 +1,12 @@
 /* What the version guard does when it looks closely: see version_guard.h, and docs/design/versions.md for the
  * reasons. */
 #include "cachewarden/clock.h"
+#include "cachewarden/control.h"
 #include "cachewarden/log.h"
 #include "cachewarden/random.h"
 #include "control/version_guard_private.h"
 #include "keyspace.h"
-#include "services.h"
+#include "redis_reply.h"
 
 #include <inttypes.h>
 #include <time.h>

@@ -1,10 +1,11 @@
 #include "control/version_guard.h"
 
 #include "cachewarden/clock.h"
+#include "cachewarden/control.h"
 #include "cachewarden/log.h"
 #include "cachewarden/random.h"
 #include "control/version_guard_private.h"
-#include "services.h"
+#include "redis_reply.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

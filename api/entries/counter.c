@@ -1,7 +1,5 @@
 #include "entries/counter.h"
 
-#include "services.h"
-
 struct str counter_field(char buffer[STR_INT64_SIZE], int64_t version)
 {
     return (struct str){buffer, str_put_int64(buffer, version)};

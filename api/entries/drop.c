@@ -1,10 +1,10 @@
 /* Taking entries away: one by its label; those of a model, or all of a namespace, by one increment. */
 #include "cachewarden/app.h"
 #include "cachewarden/clock.h"
+#include "cachewarden/control.h"
 #include "entries/counter.h"
 #include "entries/look.h"
 #include "keyspace.h"
-#include "services.h"
 
 static void add_drop(void *with, struct pipeline *pipeline)
 {

@@ -2,7 +2,6 @@
 #include "cachewarden/app.h"
 #include "entries/entries_private.h"
 #include "entries/lease.h"
-#include "services.h"
 
 #include <stdlib.h>
 

@@ -8,7 +8,7 @@
 #include "entries/counter.h"
 #include "entries/look.h"
 #include "keyspace.h"
-#include "services.h"
+#include "redis_reply.h"
 
 /* Who clears between each try and the next makes it fail; not for ever. */
 #define TRIES_MAX 4

@@ -1,10 +1,11 @@
 #include "entries/look.h"
 
 #include "cachewarden/app.h"
+#include "cachewarden/control.h"
 #include "cachewarden/redis_error.h"
+#include "control/look.h"
 #include "entries/counter.h"
 #include "keyspace.h"
-#include "services.h"
 
 struct model_set models_of(const struct entry_request *request)
 {

@@ -3,7 +3,7 @@
 #include "cachewarden/app.h"
 #include "cachewarden/random.h"
 #include "keyspace.h"
-#include "services.h"
+#include "redis_reply.h"
 
 #define MODEL_FIELD "m:"
 enum { MODEL_FIELD_SIZE = sizeof MODEL_FIELD - 1 + ENTRY_MODEL_MAX };

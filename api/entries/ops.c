@@ -1,13 +1,14 @@
 /* The routes of the cache service. */
 #include "cachewarden/entries.h"
 
+#include "audit/calls.h"
 #include "cachewarden/app.h"
 #include "cachewarden/call.h"
 #include "cachewarden/jobs.h"
 #include "entries/entries_private.h"
 #include "etag.h"
+#include "jobs/service.h"
 #include "ops.h"
-#include "services.h"
 
 /* ---- whose ---- */
 

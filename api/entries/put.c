@@ -9,7 +9,6 @@
 #include "entries/look.h"
 #include "entries/promise.h"
 #include "keyspace.h"
-#include "services.h"
 
 /* A value and its head must fit into one reply of Redis, with room to spare (pool/protocol/reply.h). */
 #define BODY_MAX ((size_t)60 * 1024 * 1024)

@@ -4,7 +4,6 @@
 #include "cachewarden/clock.h"
 #include "entries/counter.h"
 #include "keyspace.h"
-#include "services.h"
 
 static void add_get(void *with, struct pipeline *pipeline)
 {

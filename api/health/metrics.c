@@ -1,13 +1,15 @@
 /* What the services have counted, in Prometheus' text format. Labels are fixed words and the names of
  * configured caches, so the number of lines is bounded by the configuration. */
+#include "audit/service.h"
 #include "caches/targets.h"
 #include "cachewarden/app.h"
 #include "cachewarden/exposition.h"
+#include "cachewarden/health.h"
 #include "cachewarden/log.h"
 #include "cachewarden/password.h"
 #include "cachewarden/revocations.h"
 #include "entries/entries_private.h"
-#include "services.h"
+#include "jobs/service.h"
 
 #include <stddef.h>
 #include <stdio.h>

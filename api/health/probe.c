@@ -5,7 +5,6 @@
 #include "cachewarden/pipeline.h"
 #include "cachewarden/redis_error.h"
 #include "keyspace.h"
-#include "services.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -29,4 +29,7 @@ struct health_tests {
 void health_test(struct app *app, struct arena *arena, int64_t deadline_ns,
                  struct health_tests *tests_out);
 
+CW_MUST_CHECK enum err health_open(struct health **health_out, struct error *error);
+void health_close(struct health **health);
+
 #endif

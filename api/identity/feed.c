@@ -8,7 +8,6 @@
 #include "identity/revocation_reader.h"
 #include "identity/revoke.h"
 #include "keyspace.h"
-#include "services.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

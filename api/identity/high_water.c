@@ -5,7 +5,6 @@
 #include "cachewarden/log.h"
 #include "cachewarden/pipeline.h"
 #include "keyspace.h"
-#include "services.h"
 
 #include <inttypes.h>
 

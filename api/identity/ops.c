@@ -1,10 +1,11 @@
 /* Accounts: register, sign in, who am I. */
 #include "ops.h"
 
+#include "audit/calls.h"
 #include "cachewarden/app.h"
+#include "cachewarden/call.h"
 #include "identity/session.h"
 #include "identity/sign_in.h"
-#include "services.h"
 
 #include <inttypes.h>
 

@@ -1,14 +1,16 @@
 /* Ending sessions: logging out, here or everywhere, and a new password, which ends the others. */
 #include "ops.h"
 
+#include "audit/calls.h"
 #include "cachewarden/app.h"
+#include "cachewarden/call.h"
 #include "cachewarden/log.h"
 #include "identity/revoke.h"
 #include "identity/session.h"
 #include "keyspace.h"
 #include "limits/attempt.h"
 #include "limits/window.h"
-#include "services.h"
+#include "redis_reply.h"
 
 #include <inttypes.h>
 

@@ -2,7 +2,7 @@
 #include "ops.h"
 
 #include "cachewarden/app.h"
-#include "services.h"
+#include "cachewarden/call.h"
 
 enum err op_subjects_find(struct call *call)
 {

@@ -2,7 +2,7 @@
 
 #include "cachewarden/app.h"
 #include "keyspace.h"
-#include "services.h"
+#include "redis_reply.h"
 
 #include <inttypes.h>
 

@@ -6,7 +6,7 @@
 #include "control/version_guard.h"
 #include "identity/record.h"
 #include "keyspace.h"
-#include "services.h"
+#include "redis_reply.h"
 
 #include <inttypes.h>
 

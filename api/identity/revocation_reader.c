@@ -4,7 +4,7 @@
 #include "cachewarden/log.h"
 #include "cachewarden/pipeline.h"
 #include "keyspace.h"
-#include "services.h"
+#include "redis_reply.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #include "cachewarden/app.h"
 #include "cachewarden/clock.h"
 #include "keyspace.h"
-#include "services.h"
+#include "redis_reply.h"
 
 #include <inttypes.h>
 

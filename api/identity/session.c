@@ -3,6 +3,7 @@
 #include "cachewarden/app.h"
 #include "cachewarden/clock.h"
 #include "cachewarden/log.h"
+#include "cachewarden/session.h"
 #include "cachewarden/xsrf.h"
 #include "identity/revoke.h"
 

@@ -1,6 +1,6 @@
 /*
  * A browser's session: begun by a sign-in that asks for it, kept alive by requests
- * (session_keep in cachewarden/app.h), ended with its family of tokens.
+ * (session_keep in cachewarden/session.h), ended with its family of tokens.
  */
 #ifndef API_IDENTITY_SESSION_H
 #define API_IDENTITY_SESSION_H

@@ -1,5 +1,6 @@
 #include "identity/sign_in.h"
 
+#include "audit/calls.h"
 #include "cachewarden/app.h"
 #include "cachewarden/clock.h"
 #include "cachewarden/limits.h"
@@ -12,7 +13,6 @@
 #include "identity/revoke.h"
 #include "keyspace.h"
 #include "limits/attempt.h"
-#include "services.h"
 
 /* 128 bits: a family is never guessed and never meets another. */
 enum { FAMILY_BYTES = 16 };

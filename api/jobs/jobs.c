@@ -2,11 +2,14 @@
 #include "jobs/jobs_private.h"
 
 #include "caches/targets.h"
+#include "cachewarden/audit.h"
+#include "cachewarden/caches.h"
 #include "cachewarden/clock.h"
 #include "cachewarden/log.h"
 #include "control/installation.h"
 #include "entries/entries_private.h"
 #include "jobs/glob.h"
+#include "jobs/service.h"
 
 #include <inttypes.h>
 #include <stdio.h>

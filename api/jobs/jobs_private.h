@@ -16,13 +16,13 @@
 #ifndef API_JOBS_PRIVATE_H
 #define API_JOBS_PRIVATE_H
 
+#include "cachewarden/app.h"
 #include "cachewarden/arena.h"
 #include "cachewarden/jobs.h"
 #include "cachewarden/pipeline.h"
 #include "cachewarden/thread.h"
 #include "jobs/record.h"
 #include "keyspace.h"
-#include "services.h"
 
 enum {
     JOBS_LIMIT = 16,         /* running ones, on all nodes together */

@@ -2,6 +2,7 @@
 #include "jobs/jobs_private.h"
 
 #include "cachewarden/exposition.h"
+#include "jobs/service.h"
 
 void jobs_write_metrics(const struct jobs *jobs, struct strbuf *out)
 {

@@ -1,8 +1,10 @@
 /* The routes of jobs. Who starts one answers with jobs_answer_started. */
 #include "ops.h"
 
+#include "audit/calls.h"
+#include "cachewarden/call.h"
 #include "cachewarden/jobs.h"
-#include "services.h"
+#include "jobs/service.h"
 
 static bool is_admin(const struct principal *principal)
 {

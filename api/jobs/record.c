@@ -1,5 +1,6 @@
 #include "jobs/record.h"
 
+#include "cachewarden/audit.h"
 #include "jobs/duty.h"
 #include "jobs/jobs_private.h"
 

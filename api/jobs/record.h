@@ -2,6 +2,7 @@
 #ifndef API_JOBS_RECORD_H
 #define API_JOBS_RECORD_H
 
+#include "cachewarden/audit.h"
 #include "cachewarden/jobs.h"
 #include "cachewarden/pipeline.h"
 

@@ -5,6 +5,7 @@
 #include "cachewarden/log.h"
 #include "cachewarden/random.h"
 #include "jobs/glob.h"
+#include "redis_reply.h"
 
 enum { ID_BYTES = 16, TRIES_MAX = 3 };
 

@@ -1,12 +1,13 @@
 #include "limits/attempt.h"
 
 #include "cachewarden/app.h"
+#include "cachewarden/call.h"
 #include "cachewarden/clock.h"
 #include "cachewarden/pipeline.h"
 #include "limits/limits_private.h"
 #include "limits/network.h"
 #include "limits/redis_counters.h"
-#include "services.h"
+#include "redis_reply.h"
 
 #include <inttypes.h>
 

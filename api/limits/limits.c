@@ -1,7 +1,8 @@
+#include "cachewarden/app.h"
+#include "cachewarden/call.h"
 #include "limits/limits_private.h"
 #include "limits/network.h"
 #include "limits/redis_counters.h"
-#include "services.h"
 
 #include <stdlib.h>
 

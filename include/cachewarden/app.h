@@ -1,13 +1,14 @@
 /*
- * The services behind the operations, opened once at start and shared by all threads: Redis
- * pools, identity, named caches, audit. The command line uses the same functions as the routes.
+ * The life of the services behind the operations, opened once at start and shared by all threads. What
+ * each does is in a header of its own (control.h, caches.h, audit.h, limits.h, …); the command line uses
+ * the same functions as the routes.
  */
 #ifndef CACHEWARDEN_APP_H
 #define CACHEWARDEN_APP_H
 
+#include "cachewarden/audit.h"
 #include "cachewarden/identity.h"
 #include "cachewarden/limits.h"
-#include "cachewarden/namespace.h"
 #include "cachewarden/permit.h"
 #include "cachewarden/redis.h"
 #include "cachewarden/tally.h"
@@ -17,33 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* ---- named caches ---- */
-
-enum cache_kind { CACHE_KEYS, CACHE_DATABASE, CACHE_PREFIX };
-
-/* One target as configured. Strings are borrowed during app_open only. */
-struct cache_spec {
-    struct str name;
-    enum cache_kind kind;
-    const struct str *keys; /* CACHE_KEYS; "{env}" is replaced by the environment */
-    size_t key_count;
-    /* CACHE_DATABASE: its number; 0 with a redis_url of its own: the one that URL names */
-    int database;
-    struct str prefix;    /* CACHE_PREFIX */
-    struct str redis_url; /* empty: the server of redis.url */
-};
-
-/*
- * The parts of the audit, each with a length of its own: what somebody may do as often as they like
- * pushes out its like and nothing else.
- */
-enum audit_part {
-    AUDIT_CHANGES = 0, /* what matters: by operators, to accounts, to rights, to sessions */
-    /* clears, flushes and switches by API keys, and by users of what every user may */
-    AUDIT_CLEARS,
-    AUDIT_SIGN_INS, /* with a name and a password, good and bad */
-    AUDIT_PARTS
-};
+struct cache_spec;
 
 /* The cache service. */
 struct entry_options {
@@ -165,116 +140,10 @@ bool app_is_foreign(struct app *app, struct error *error);
  * anywhere. A Redis that does not tell is no reason to refuse.
  */
 CW_MUST_CHECK enum err app_admit(struct app *app, struct work work);
-/* The id of the users database that the control data in this Redis belongs to (users_sight has it too),
- * in the arena; empty: there is none, or of nobody. Errors of redis_run. */
-CW_MUST_CHECK enum err control_installation(struct redis *control, struct work work,
-                                            struct str *install_out);
-/* ERR_UPSTREAM_REFUSED with the text of app_is_foreign. */
-enum err control_refuse_foreign(struct error *error);
 /* redis_renew_tls for every Redis: the certificate files of Redis are read anew. */
 CW_MUST_CHECK enum err app_renew_tls(struct app *app, const struct redis_address *files,
                                      bool changed_out[TLS_PARTS], struct error *error);
 /* Writes out what the audit still holds (bounded wait), then closes. No call may be running. */
 void app_close(struct app **app);
-
-/* ---- sessions of browsers ---- */
-
-/*
- * Of a call whose caller is known: one that came with a session's cookie keeps that session alive.
- * Now and then this takes a new cookie, which goes out with the answer, whatever that is; it costs no
- * round trip.
- */
-void session_keep(struct call *call);
-
-/*
- * ---- cache control: each is one round trip, O(1) ----
- *
- * A version never goes back and never repeats, whatever happens to Redis (control/version_guard.h): an
- * operation that finds the control data gone or older than it was repairs it first and looks again; one
- * that finds another installation's fails and writes nothing anywhere. Further errors: those of the
- * users database. Not without users.
- */
-
-struct cache_state {
-    bool enabled;
-    int64_t version; /* 1, the account's clears and the epoch together */
-};
-CW_MUST_CHECK enum err control_status(struct app *app, struct work work, int64_t user_id,
-                                      struct cache_state *state_out);
-/*
- * The same for a command, but nothing is written anywhere. Shows what a server shows. Where there is
- * something to repair it waits two seconds for a server to do it: after that, ERR_UPSTREAM_REFUSED
- * says so.
- */
-CW_MUST_CHECK enum err control_observe(struct app *app, struct arena *arena, int64_t user_id,
-                                       struct cache_state *state_out, struct error *error);
-/* Kept in the users database first, then done. */
-CW_MUST_CHECK enum err control_switch(struct app *app, struct work work, int64_t user_id,
-                                      bool enabled, struct cache_state *state_out);
-/* Raises the account's version by one. ERR_UNCERTAIN: it may have been raised. */
-CW_MUST_CHECK enum err control_clear(struct app *app, struct work work, int64_t user_id,
-                                     struct cache_state *state_out);
-/* The same of any namespace. */
-CW_MUST_CHECK enum err control_clear_namespace(struct app *app, struct work work,
-                                               const struct namespace *whose,
-                                               struct cache_state *state_out);
-/* Raises everybody's version by one. */
-CW_MUST_CHECK enum err control_clear_all(struct app *app, struct work work, int64_t *epoch_out);
-
-/* ---- flushing named caches ---- */
-
-/* False: there is none of that name. One with a prefix is emptied by a job (jobs.h). */
-bool caches_kind(const struct app *app, struct str name, enum cache_kind *kind_out);
-
-struct flush_result {
-    int64_t removed;        /* keys that were there and are gone; for dry_run: that would go */
-    const struct str *keys; /* CACHE_KEYS: the names of those, in configured order */
-    size_t key_count;
-    enum cache_kind kind;
-};
-/*
- * Not while the control data is known to be another installation's (ERR_UPSTREAM_REFUSED, see app_admit).
- * ERR_NOT_FOUND: no target of that name. ERR_CONFLICT: the database turned out to hold control data;
- * nothing was removed. ERR_UPSTREAM_REFUSED, ERR_UNCERTAIN, …: as redis_run. `removed` and `keys` hold
- * what is known to be gone even then.
- */
-CW_MUST_CHECK enum err caches_flush(struct app *app, struct work work, struct str name,
-                                    bool dry_run, struct flush_result *result_out);
-
-/* ---- metrics ---- */
-
-/* Appends the counters of all services in Prometheus' text format. */
-void app_write_metrics(struct app *app, struct strbuf *out);
-
-/* ---- audit ---- */
-
-/* One thing that happened; strings are copied. */
-struct audit_record {
-    enum audit_part part;
-    const struct principal *principal;
-    struct str client_address;
-    struct str request_id;
-    const char *route;  /* "cache.clear" */
-    struct str target;  /* "user:123", "all", "messages", … */
-    const char *result; /* "ok", or err_name() */
-    int64_t count;      /* keys removed, new version, …; < 0: none */
-    /* `target` is a named cache just emptied: remembered as its last flush (GET /api/v1/caches) */
-    bool is_flush;
-};
-/*
- * Queues the record; a thread of its own writes it to the stream of its part, so the request pays
- * no round trip. When the queue is full or Redis is down it goes to the log instead: never lost silently.
- */
-void audit_write(struct app *app, const struct audit_record *record);
-/* From now on this many records are kept of each part, or some more. */
-void audit_keep(struct app *app, const int64_t keep[AUDIT_PARTS]);
-/* Waits until all that was queued before is in Redis or in the log. ERR_TIMEOUT. */
-CW_MUST_CHECK enum err audit_drain(struct app *app, int64_t deadline_ns);
-
-/*
- * One of the keys a named cache lists, "{env}" replaced by the environment; NUL-terminated in the
- * arena, {NULL,0} when memory is out.
- */
-struct str key_of_cache(struct arena *arena, struct str pattern, struct str environment);
 
 #endif

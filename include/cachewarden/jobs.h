@@ -9,7 +9,9 @@
 #define CACHEWARDEN_JOBS_H
 
 #include "cachewarden/app.h"
+#include "cachewarden/audit.h"
 #include "cachewarden/json.h"
+#include "cachewarden/namespace.h"
 
 enum job_state { JOB_RUNNING, JOB_DONE, JOB_FAILED };
 const char *job_state_name(enum job_state state); /* "running", "done", "failed" */

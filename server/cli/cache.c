@@ -1,4 +1,5 @@
 /* `cache`: the control operations, for an operator. */
+#include "cachewarden/control.h"
 #include "cli/cli.h"
 #include "cli/job.h"
 

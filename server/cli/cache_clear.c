@@ -1,6 +1,8 @@
 /* `cache clear` of the entries of a namespace: all at once, or by a job those whose labels match a pattern. */
 #include "cli/job.h"
 
+#include "cachewarden/audit.h"
+#include "cachewarden/control.h"
 #include "cachewarden/namespace.h"
 #include "cachewarden/random.h"
 

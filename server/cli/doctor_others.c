@@ -2,6 +2,7 @@
 #include "cli/doctor.h"
 
 #include "cachewarden/app.h"
+#include "cachewarden/control.h"
 #include "cachewarden/users.h"
 
 /* An issuer that is asked for longer is of no use to anybody. */

@@ -4,6 +4,7 @@
  */
 #include "cli/doctor.h"
 
+#include "cachewarden/caches.h"
 #include "cachewarden/pipeline.h"
 
 enum { WORDS_MAX = 8, TRIALS_MAX = 512 };

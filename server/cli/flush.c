@@ -3,6 +3,9 @@
 #include "cli/cli.h"
 #include "cli/job.h"
 
+#include "cachewarden/audit.h"
+#include "cachewarden/caches.h"
+#include "cachewarden/control.h"
 #include "cachewarden/pipeline.h"
 #include "cachewarden/random.h"
 #include "cachewarden/users.h"

@@ -1,6 +1,7 @@
 /* What commands share that work on the services: settings, app, the person at the keyboard. */
 #include "cli/cli.h"
 
+#include "cachewarden/audit.h"
 #include "cachewarden/clock.h"
 #include "cachewarden/log.h"
 #include "cachewarden/random.h"

@@ -1,6 +1,8 @@
 /* From settings to the options of the rooms below. */
 #include "config/config_private.h"
 
+#include "cachewarden/audit.h"
+#include "cachewarden/caches.h"
 #include "cachewarden/users.h"
 
 #include <stdlib.h>

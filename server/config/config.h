@@ -107,6 +107,7 @@ enum setting_id {
 /* Texts are NULL where there is none. */
 struct config {
 #define SETTING(name, field, kind, ...) CONFIG_TYPE_##kind field;
+#include "cachewarden/audit.h"
 #include "config/config.def"
 #undef SETTING
 

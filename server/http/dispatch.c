@@ -8,6 +8,7 @@
 #include "cachewarden/arena.h"
 #include "cachewarden/clock.h"
 #include "cachewarden/limits.h"
+#include "cachewarden/session.h"
 
 static struct credentials credentials_of(const struct exchange *exchange,
                                          const struct cookies *cookies)

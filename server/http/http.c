@@ -8,6 +8,7 @@
 
 #include "cachewarden/clock.h"
 #include "cachewarden/exposition.h"
+#include "cachewarden/health.h"
 #include "cachewarden/random.h"
 
 #include <civetweb.h>

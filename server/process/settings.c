@@ -4,6 +4,7 @@
 #include "config/certificates.h"
 #include "http/access_log.h"
 
+#include "cachewarden/audit.h"
 #include "cachewarden/clock.h"
 #include "cachewarden/jobs.h"
 #include "cachewarden/log.h"

@@ -1,8 +1,9 @@
 /* Opening and closing the services together. */
 #include "cachewarden/app.h"
 
+#include "cachewarden/caches.h"
 #include "loopback.h"
-#include "services.h"
+#include "redis_reply.h"
 #include "suite.h"
 
 /* A Redis that is down must not stop the start. */

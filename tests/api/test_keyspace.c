@@ -1,6 +1,8 @@
 #include "keyspace.h"
 
 #include "cachewarden/arena.h"
+#include "cachewarden/audit.h"
+#include "cachewarden/caches.h"
 #include "suite.h"
 
 static void expect_key(struct key key, const char *text)

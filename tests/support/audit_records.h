@@ -9,6 +9,7 @@
 #include "redis_server.h"
 #include "suite.h"
 
+#include "cachewarden/audit.h"
 #include "cachewarden/clock.h"
 
 #include <hiredis/hiredis.h>

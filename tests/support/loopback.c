@@ -2,6 +2,7 @@
 
 #include "patience.h"
 
+#include "cachewarden/caches.h"
 #include "cachewarden/clock.h"
 #include "cachewarden/params.h"
 

@@ -7,6 +7,7 @@
 #define SUPPORT_LOOPBACK_H
 
 #include "cachewarden/app.h"
+#include "cachewarden/caches.h"
 #include "cachewarden/call.h"
 
 #define LOOPBACK_SECRET "loopback-secret-of-some-forty-bytes-length"

@@ -4,6 +4,7 @@
 #define TESTS_AUDIT_CASE_H
 
 #include "audit_records.h"
+#include "cachewarden/audit.h"
 
 static struct redis_server *redis;
 static struct loopback loopback;

@@ -2,6 +2,7 @@
 #include "cachewarden/app.h"
 
 #include "audit_case.h"
+#include "cachewarden/audit.h"
 #include "slowness.h"
 
 #include <pthread.h>

@@ -1,5 +1,6 @@
 #include "audit/entry.h"
 
+#include "cachewarden/audit.h"
 #include "cachewarden/log.h"
 #include "log_capture.h"
 #include "suite.h"

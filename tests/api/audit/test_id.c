@@ -1,5 +1,6 @@
 #include "audit/id.h"
 
+#include "cachewarden/audit.h"
 #include "suite.h"
 
 static struct arena *arena;

@@ -1,5 +1,6 @@
 /* A record that waits for long is in the log while it waits, and so are those behind it. */
 #include "audit_case.h"
+#include "cachewarden/audit.h"
 
 #include <time.h>
 

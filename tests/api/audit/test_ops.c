@@ -1,4 +1,5 @@
 /* GET /api/v1/audit, and what each route leaves behind for it. */
+#include "cachewarden/audit.h"
 #include "cachewarden/clock.h"
 #include "loopback.h"
 #include "patience.h"

@@ -1,5 +1,6 @@
 #include "audit/store.h"
 
+#include "cachewarden/audit.h"
 #include "cachewarden/clock.h"
 #include "patience.h"
 #include "redis_server.h"

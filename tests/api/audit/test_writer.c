@@ -1,5 +1,6 @@
 /* What the thread does while Redis is away: a record that waits is in the log at once, and once. */
 #include "audit_case.h"
+#include "cachewarden/audit.h"
 
 #include <time.h>
 

@@ -1,6 +1,8 @@
 /* Flushing, counting and the rules for what may be configured, on a real Redis. */
 #include "cachewarden/app.h"
 
+#include "cachewarden/audit.h"
+#include "cachewarden/caches.h"
 #include "cachewarden/clock.h"
 #include "loopback.h"
 #include "patience.h"

@@ -1,4 +1,6 @@
 /* The routes of named caches: bodies to the byte, and who may. */
+#include "cachewarden/audit.h"
+#include "cachewarden/caches.h"
 #include "cachewarden/clock.h"
 #include "loopback.h"
 #include "patience.h"

@@ -2,6 +2,7 @@
 #include "cachewarden/app.h"
 
 #include "cachewarden/clock.h"
+#include "cachewarden/control.h"
 #include "control_data.h"
 #include "loopback.h"
 #include "patience.h"

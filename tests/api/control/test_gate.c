@@ -3,6 +3,8 @@
 
 #include "two_nodes.h"
 
+#include "cachewarden/audit.h"
+#include "cachewarden/control.h"
 #include "health/probe.h"
 #include "redis_snapshot.h"
 #include "suite.h"

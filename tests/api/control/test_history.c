@@ -8,6 +8,7 @@
  */
 #include "two_nodes.h"
 
+#include "cachewarden/control.h"
 #include "patience.h"
 #include "sanitized.h"
 #include "suite.h"

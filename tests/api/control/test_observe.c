@@ -3,6 +3,7 @@
 
 #include "two_nodes.h"
 
+#include "cachewarden/control.h"
 #include "redis_snapshot.h"
 #include "suite.h"
 

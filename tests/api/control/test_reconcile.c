@@ -4,6 +4,7 @@
 
 #include "two_nodes.h"
 
+#include "cachewarden/control.h"
 #include "suite.h"
 
 static void open_all(void)

@@ -2,6 +2,7 @@
 
 #include "two_nodes.h"
 
+#include "cachewarden/control.h"
 #include "suite.h"
 
 #include <sqlite3.h>

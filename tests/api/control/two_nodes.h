@@ -3,6 +3,7 @@
 #define TESTS_TWO_NODES_H
 
 #include "cachewarden/clock.h"
+#include "cachewarden/control.h"
 #include "control/version_guard.h"
 #include "control_data.h"
 #include "loopback.h"

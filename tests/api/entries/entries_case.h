@@ -4,6 +4,7 @@
 
 #include "cachewarden/app.h"
 #include "cachewarden/clock.h"
+#include "cachewarden/control.h"
 #include "cachewarden/entries.h"
 #include "loopback.h"
 #include "patience.h"

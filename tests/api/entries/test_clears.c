@@ -1,4 +1,5 @@
 /* What a clear promises: nothing whose fill began before it is served after it, on any node, however late it comes. */
+#include "cachewarden/control.h"
 #include "entries_case.h"
 
 /* ---- ways to clear what alice has under "k", filled with the model Product ---- */

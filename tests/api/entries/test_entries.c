@@ -1,7 +1,8 @@
 /* Entries on a Redis of their own, which may evict, forget and be away; numbers stay with the control data. */
 #include "entries_case.h"
 
-#include "services.h"
+#include "cachewarden/app.h"
+#include "entries/entries_private.h"
 
 #include <hiredis/hiredis.h>
 

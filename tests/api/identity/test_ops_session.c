@@ -1,4 +1,5 @@
 /* Logging out, here and everywhere, and changing the password. */
+#include "cachewarden/audit.h"
 #include "patience.h"
 #include "session.h"
 #include "suite.h"

@@ -1,10 +1,11 @@
 /* What a look leaves behind when it fails in the middle. The rest of the reader is in test_feed.c. */
 #include "identity/revocation_reader.h"
 
+#include "cachewarden/app.h"
+#include "cachewarden/control.h"
 #include "loopback.h"
 #include "patience.h"
 #include "redis_server.h"
-#include "services.h"
 #include "suite.h"
 
 #include "cachewarden/clock.h"

@@ -3,6 +3,7 @@
 #include "identity_case.h"
 #include "suite.h"
 
+#include "cachewarden/session.h"
 #include "cachewarden/xsrf.h"
 
 #define LOGIN(more) "{\"username\":\"alice\",\"password\":\"" LOOPBACK_PASSWORD "\"" more "}"

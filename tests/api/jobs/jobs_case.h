@@ -2,6 +2,8 @@
 #ifndef TESTS_JOBS_CASE_H
 #define TESTS_JOBS_CASE_H
 
+#include "cachewarden/audit.h"
+#include "cachewarden/caches.h"
 #include "cachewarden/clock.h"
 #include "cachewarden/jobs.h"
 #include "loopback.h"

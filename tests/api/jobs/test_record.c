@@ -1,6 +1,7 @@
 /* A record comes back as it was written; anything else in its place is none. */
 #include "jobs/record.h"
 
+#include "cachewarden/audit.h"
 #include "jobs_case.h"
 #include "keyspace.h"
 #include "suite.h"

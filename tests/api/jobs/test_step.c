@@ -2,6 +2,7 @@
 #include "jobs/duty.h"
 #include "jobs/jobs_private.h"
 
+#include "cachewarden/caches.h"
 #include "cachewarden/clock.h"
 #include "fake_redis.h"
 #include "loopback.h"
