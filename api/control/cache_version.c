@@ -221,21 +221,13 @@ static enum err run_for(struct operation op, struct cache_state *state_out)
     return err;
 }
 
-enum err control_status(struct app *app, struct work work, int64_t user_id,
+enum err control_status(struct app *app, struct work work, int64_t user_id, struct call *counted,
                         struct cache_state *state_out)
 {
     return run_for(
-        (struct operation){.app = app, .work = work, .whose = namespace_of_user(user_id)},
+        (struct operation){
+            .app = app, .work = work, .whose = namespace_of_user(user_id), .counted = counted},
         state_out);
-}
-
-enum err control_status_counted(struct call *call, struct cache_state *state_out)
-{
-    return run_for((struct operation){.app = call->app,
-                                      .work = call_work(call),
-                                      .whose = namespace_of_user(call->principal.user_id),
-                                      .counted = call},
-                   state_out);
 }
 
 enum err control_look(struct app *app, struct work work, const struct namespace *whose,

@@ -44,7 +44,8 @@ static enum err answer_state(struct call *call, const struct cache_state *state,
 enum err op_cache_status(struct call *call)
 {
     struct cache_state state;
-    enum err err = control_status_counted(call, &state);
+    enum err err =
+        control_status(call->app, call_work(call), call->principal.user_id, call, &state);
 
     if (err != ERR_OK)
         return err;
@@ -114,7 +115,8 @@ enum err op_cache_clear(struct call *call)
 enum err op_cache_check(struct call *call)
 {
     struct cache_state state;
-    enum err err = control_status(call->app, call_work(call), call->principal.user_id, &state);
+    enum err err =
+        control_status(call->app, call_work(call), call->principal.user_id, NULL, &state);
 
     if (err != ERR_OK) {
         error_clear(&call->error);

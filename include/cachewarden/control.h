@@ -16,14 +16,16 @@
 #include <stdbool.h>
 
 struct app;
+struct call;
 struct redis;
 
 struct cache_state {
     bool enabled;
     int64_t version; /* 1, the account's clears and the epoch together */
 };
+/* `counted` is a call whose row's limit is counted on the way, if it still is to be; NULL: none is. */
 CW_MUST_CHECK enum err control_status(struct app *app, struct work work, int64_t user_id,
-                                      struct cache_state *state_out);
+                                      struct call *counted, struct cache_state *state_out);
 /*
  * The same for a command, but nothing is written anywhere. Shows what a server shows. Where there is
  * something to repair it waits two seconds for a server to do it: after that, ERR_UPSTREAM_REFUSED

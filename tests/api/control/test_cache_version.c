@@ -44,7 +44,7 @@ static struct cache_state status_of(int64_t user_id)
     struct cache_state state;
     struct error error = {0};
     enum err err =
-        control_status(loopback.app, (struct work){arena, soon(), &error}, user_id, &state);
+        control_status(loopback.app, (struct work){arena, soon(), &error}, user_id, NULL, &state);
     ck_assert_msg(err == ERR_OK, "%s: %s", err_name(err), error.detail);
     return state;
 }
@@ -198,7 +198,7 @@ static enum err run(enum which which, struct error *error)
     error_clear(error);
     switch (which) {
     case STATUS:
-        return control_status(loopback.app, (struct work){arena, soon(), error}, 7, &state);
+        return control_status(loopback.app, (struct work){arena, soon(), error}, 7, NULL, &state);
     case SWITCH_ON:
     case SWITCH_OFF:
         return control_switch(loopback.app, (struct work){arena, soon(), error}, 7,
@@ -330,14 +330,15 @@ START_TEST(a_redis_that_does_not_answer)
     struct cache_state state;
     /* A busy machine alone may make it give Redis up. */
     const int64_t give_up_ns = soon();
-    while (control_status(hasty.app, (struct work){arena, soon(), &error}, 7, &state) != ERR_OK)
+    while (control_status(hasty.app, (struct work){arena, soon(), &error}, 7, NULL, &state) !=
+           ERR_OK)
         ck_assert_int_lt(clock_mono_ns(), give_up_ns);
     redis_server_pause(redis);
     int64_t start_ns = clock_mono_ns();
     ck_assert_int_eq(control_clear(hasty.app, (struct work){arena, soon(), &error}, 7, &state),
                      ERR_UNCERTAIN);
     ck_assert_str_eq(error.caller, "outcome unknown");
-    enum err err = control_status(hasty.app, (struct work){arena, soon(), &error}, 7, &state);
+    enum err err = control_status(hasty.app, (struct work){arena, soon(), &error}, 7, NULL, &state);
     ck_assert_msg(err == ERR_TIMEOUT || err == ERR_UPSTREAM_DOWN, "%s", err_name(err));
     expect_within_ms((clock_mono_ns() - start_ns) / NS_PER_MS, 4 * 1000);
     redis_server_resume(redis);
@@ -351,8 +352,9 @@ START_TEST(no_memory_is_no_success)
     struct cache_state state;
     int64_t epoch;
     struct error error = {0};
-    ck_assert_int_eq(control_status(loopback.app, (struct work){tiny, soon(), &error}, 7, &state),
-                     ERR_NO_MEMORY);
+    ck_assert_int_eq(
+        control_status(loopback.app, (struct work){tiny, soon(), &error}, 7, NULL, &state),
+        ERR_NO_MEMORY);
     ck_assert_int_eq(
         control_switch(loopback.app, (struct work){tiny, soon(), &error}, 7, false, &state),
         ERR_NO_MEMORY);

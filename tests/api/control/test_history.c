@@ -87,10 +87,10 @@ static void play_once(struct player *player, struct arena *own)
         clear_everybody(app, own);
     record.began_ns = clock_mono_ns();
     int64_t deadline_ns = clock_deadline_ns(PATIENCE_MS);
-    enum err err =
-        record.is_clear
-            ? control_clear(app, (struct work){own, deadline_ns, &error}, record.user_id, &state)
-            : control_status(app, (struct work){own, deadline_ns, &error}, record.user_id, &state);
+    enum err err = record.is_clear ? control_clear(app, (struct work){own, deadline_ns, &error},
+                                                   record.user_id, &state)
+                                   : control_status(app, (struct work){own, deadline_ns, &error},
+                                                    record.user_id, NULL, &state);
     record.ended_ns = clock_mono_ns();
     record.version = state.version;
     count(err, record.user_id, record.is_clear);

@@ -50,8 +50,9 @@ static void expect_foreign(struct loopback *node)
     ck_assert_msg(strstr(error.caller, "another users database") && strstr(error.caller, "--adopt"),
                   "%s", error.caller);
     struct cache_state state;
-    ck_assert_int_eq(control_status(node->app, (struct work){arena, soon(), &error}, 7, &state),
-                     ERR_UPSTREAM_REFUSED);
+    ck_assert_int_eq(
+        control_status(node->app, (struct work){arena, soon(), &error}, 7, NULL, &state),
+        ERR_UPSTREAM_REFUSED);
     ck_assert_int_eq(control_clear_all(node->app, (struct work){arena, soon(), &error}, &epoch),
                      ERR_UPSTREAM_REFUSED);
     ck_assert(app_is_foreign(node->app, &error));
@@ -85,8 +86,9 @@ START_TEST(taken_over)
     app_adopt(stranger.app);
     struct error error = {0};
     struct cache_state state;
-    ck_assert_int_eq(control_status(stranger.app, (struct work){arena, soon(), &error}, 7, &state),
-                     ERR_OK);
+    ck_assert_int_eq(
+        control_status(stranger.app, (struct work){arena, soon(), &error}, 7, NULL, &state),
+        ERR_OK);
     ck_assert_int_gt(state.version, version);
     ck_assert(!app_is_foreign(stranger.app, &error));
     expect_foreign(&nodes[0]);
@@ -308,8 +310,8 @@ static int64_t version_of(struct loopback *node)
     struct cache_state state = {0};
     struct error error = {0};
     ck_assert_int_eq(reconcile_on(node, &error), ERR_OK);
-    ck_assert_int_eq(control_status(node->app, (struct work){arena, soon(), &error}, 7, &state),
-                     ERR_OK);
+    ck_assert_int_eq(
+        control_status(node->app, (struct work){arena, soon(), &error}, 7, NULL, &state), ERR_OK);
     return state.version;
 }
 

@@ -37,7 +37,7 @@ static enum err play_once(struct player *player, struct arena *own, int call, in
         err = control_clear(app, (struct work){own, soon(), &player->error}, USER, &state);
         break;
     case LOOKS:
-        err = control_status(app, (struct work){own, soon(), &player->error}, USER, &state);
+        err = control_status(app, (struct work){own, soon(), &player->error}, USER, NULL, &state);
         break;
     case SWITCHES:
         err =

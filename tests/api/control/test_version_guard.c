@@ -289,7 +289,8 @@ static void *ask_once(void *arg)
     struct error error = {0};
     int64_t *version = arg;
     int node = (int)*version;
-    enum err err = control_status(nodes[node].app, (struct work){own, soon(), &error}, 7, &state);
+    enum err err =
+        control_status(nodes[node].app, (struct work){own, soon(), &error}, 7, NULL, &state);
     *version = err == ERR_OK ? state.version : -1;
     arena_free(&own);
     return NULL;

@@ -53,8 +53,8 @@ static inline struct cache_state status_on(int node, int64_t user_id)
 {
     struct cache_state state = {0};
     struct error error = {0};
-    enum err err =
-        control_status(nodes[node].app, (struct work){arena, soon(), &error}, user_id, &state);
+    enum err err = control_status(nodes[node].app, (struct work){arena, soon(), &error}, user_id,
+                                  NULL, &state);
     ck_assert_msg(err == ERR_OK, "%s: %s %s", err_name(err), error.caller, error.detail);
     return state;
 }

@@ -43,7 +43,7 @@ static void open_all(void)
     struct error error = {0};
     ck_assert_int_eq(
         control_status(node.app,
-                       (struct work){reader.arena, clock_deadline_ns(PATIENCE_MS), &error}, 1,
+                       (struct work){reader.arena, clock_deadline_ns(PATIENCE_MS), &error}, 1, NULL,
                        &state),
         ERR_OK);
 }
