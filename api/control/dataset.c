@@ -142,7 +142,7 @@ bool dataset_allows(const struct value *reply, struct str id, int64_t issued_at_
     return (str_eq(id, items[0].text) || str_eq(id, items[1].text)) && issued_at_s >= seen_at_s;
 }
 
-bool dataset_is_older(const struct value *reply, int64_t issued_at_s)
+bool dataset_existed_at(const struct value *reply, int64_t issued_at_s)
 {
     int64_t seen_at_s;
 

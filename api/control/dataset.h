@@ -56,7 +56,7 @@ bool dataset_allows(const struct value *reply, struct str id, int64_t issued_at_
                     bool *is_there_out);
 /* The same reply: whether what was issued then was issued for the data that is there, not for what was
  * lost before. */
-bool dataset_is_older(const struct value *reply, int64_t issued_at_s);
+bool dataset_existed_at(const struct value *reply, int64_t issued_at_s);
 /* The same reply: whether nothing was lost since that term, so that a token of it was not spent in what
  * was. */
 bool dataset_is_intact(const struct value *reply, int64_t term);

@@ -5,7 +5,7 @@
 #include "identity/sign_in.h"
 
 /* The only member such a request has. */
-static enum err read_only_field(struct call *call, const char *name, struct str *value_out)
+static enum err read_single_field(struct call *call, const char *name, struct str *value_out)
 {
     const char *const known[] = {name, NULL};
     enum err err = call_fields_only(call, known);
@@ -29,7 +29,7 @@ enum err op_auth_refresh(struct call *call)
     struct json_writer *json = &call->reply.json;
     struct token_pair pair;
     struct str refresh;
-    enum err err = read_only_field(call, "refresh_token", &refresh);
+    enum err err = read_single_field(call, "refresh_token", &refresh);
 
     if (err == ERR_OK)
         err = sign_in_again(call, refresh, &pair);
@@ -67,7 +67,7 @@ enum err op_token_refresh(struct call *call)
 {
     struct token_pair pair;
     struct str refresh;
-    enum err err = read_only_field(call, "refresh", &refresh);
+    enum err err = read_single_field(call, "refresh", &refresh);
 
     if (err == ERR_OK)
         err = sign_in_again(call, refresh, &pair);
@@ -90,7 +90,7 @@ static enum err verify_access(struct call *call, struct str token)
 enum err op_token_verify(struct call *call)
 {
     struct str token;
-    enum err err = read_only_field(call, "token", &token);
+    enum err err = read_single_field(call, "token", &token);
 
     if (err != ERR_OK)
         return err;

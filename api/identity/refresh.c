@@ -156,7 +156,7 @@ enum err refresh_look_up(struct call *call, const struct token_claims *claims,
     /* A copy of Redis that was put back may have the family of a token that is younger than the copy. */
     facts_out->is_forgotten =
         err == ERR_OK && facts_out->is_forgotten &&
-        dataset_is_older(pipeline_value(pipeline, ASK_IDS), claims->issued_at_s);
+        dataset_existed_at(pipeline_value(pipeline, ASK_IDS), claims->issued_at_s);
     if (err == ERR_OK)
         err = wait_for_others(call, claims, facts_out);
     if (err != ERR_OK || claims->unrecorded.len == 0)
