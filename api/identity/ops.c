@@ -22,7 +22,7 @@ static enum err answer_session(struct call *call, const struct user *user)
         return err;
     json_open_object(json);
     json_name(json, "user");
-    write_user(json, user);
+    sign_in_write_user(json, user);
     json_close_object(json);
     return call_finish(call);
 }
@@ -43,7 +43,7 @@ static enum err answer_signed_in(struct call *call, const struct user *user, enu
     json_add_string(json, "token_type", STR("bearer"));
     json_add_integer(json, "expires_in", token_access_ttl_s(identity_tokens(call->app->identity)));
     json_name(json, "user");
-    write_user(json, user);
+    sign_in_write_user(json, user);
     json_close_object(json);
     return call_finish(call);
 }
@@ -133,7 +133,7 @@ enum err op_auth_login(struct call *call)
     if (err == ERR_OK)
         err = read_session(call, &wanted);
     if (err == ERR_OK)
-        err = check_password(call, name, by_email, password, &user);
+        err = sign_in_check_password(call, name, by_email, password, &user);
     if (err != ERR_OK)
         return err;
     return wanted == WANTED_SESSION ? answer_session(call, &user)
@@ -181,6 +181,6 @@ enum err op_auth_me(struct call *call)
         if (err != ERR_OK)
             return err;
     }
-    write_user(&call->reply.json, &user);
+    sign_in_write_user(&call->reply.json, &user);
     return call_finish(call);
 }

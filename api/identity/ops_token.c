@@ -4,7 +4,7 @@
 #include "cachewarden/app.h"
 #include "identity/sign_in.h"
 
-/* The only member such a request has. */
+/* Such a request has one member and no other. */
 static enum err read_single_field(struct call *call, const char *name, struct str *value_out)
 {
     const char *const known[] = {name, NULL};
@@ -32,7 +32,7 @@ enum err op_auth_refresh(struct call *call)
     enum err err = read_single_field(call, "refresh_token", &refresh);
 
     if (err == ERR_OK)
-        err = sign_in_again(call, refresh, &pair);
+        err = refresh_trade(call, refresh, &pair);
     if (err != ERR_OK)
         return err;
     json_open_object(json);
@@ -57,7 +57,7 @@ enum err op_token_obtain(struct call *call)
     if (err == ERR_OK)
         err = call_field_string(call, "password", &password);
     if (err == ERR_OK)
-        err = check_password(call, username, false, password, &user);
+        err = sign_in_check_password(call, username, false, password, &user);
     if (err == ERR_OK)
         err = sign_in(call, &user, &pair);
     return err == ERR_OK ? answer_pair(call, &pair) : err;
@@ -70,7 +70,7 @@ enum err op_token_refresh(struct call *call)
     enum err err = read_single_field(call, "refresh", &refresh);
 
     if (err == ERR_OK)
-        err = sign_in_again(call, refresh, &pair);
+        err = refresh_trade(call, refresh, &pair);
     return err == ERR_OK ? answer_pair(call, &pair) : err;
 }
 
@@ -99,7 +99,7 @@ enum err op_token_verify(struct call *call)
     err = is_bare ? verify_access(call, token) : ERR_UNAUTHENTICATED;
     if (err == ERR_UNAUTHENTICATED) {
         error_clear(&call->error);
-        err = sign_in_would(call, token);
+        err = refresh_check(call, token);
     }
     if (err != ERR_OK)
         return err;

@@ -69,11 +69,11 @@ enum err session_begin(struct call *call, const struct user *user, const struct 
 static enum err begin_alone(struct call *call, const struct user *user,
                             struct reply_session *begun_out)
 {
-    struct str family = token_new_family(call->arena);
+    struct str family = sign_in_new_family(call->arena);
 
     if (!family.ptr)
         return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a session");
-    return begin(call, user, family, token_issue_time_s(call, user), begun_out);
+    return begin(call, user, family, sign_in_issue_time_s(call, user), begun_out);
 }
 
 enum err session_begin_alone(struct call *call, const struct user *user)

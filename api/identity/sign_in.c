@@ -17,8 +17,8 @@
 /* 128 bits: a family is never guessed and never meets another. */
 enum { FAMILY_BYTES = 16 };
 
-enum err check_password(struct call *call, struct str name, bool by_email, struct str password,
-                        struct user *user_out)
+enum err sign_in_check_password(struct call *call, struct str name, bool by_email,
+                                struct str password, struct user *user_out)
 {
     struct limit_attempt attempt;
     enum err err = limits_attempt(call, name, by_email, &attempt);
@@ -38,7 +38,7 @@ enum err check_password(struct call *call, struct str name, bool by_email, struc
     return err;
 }
 
-struct str token_new_family(struct arena *arena)
+struct str sign_in_new_family(struct arena *arena)
 {
     return random_hex(arena, FAMILY_BYTES);
 }
@@ -50,7 +50,7 @@ static enum err no_memory(struct call *call)
 
 /* Whoever voids an account's tokens dates that a second ahead, so that it covers a whole second: the
  * next ones begin there (users.h). */
-int64_t token_issue_time_s(const struct call *call, const struct user *user)
+int64_t sign_in_issue_time_s(const struct call *call, const struct user *user)
 {
     return user->tokens_not_before_s > call->now_s ? user->tokens_not_before_s : call->now_s;
 }
@@ -69,7 +69,7 @@ static enum err sign_pair(struct call *call, const struct user *user, struct str
                                   .subject = user->username,
                                   .family = family,
                                   .incarnation = user->incarnation};
-    int64_t now_s = token_issue_time_s(call, user);
+    int64_t now_s = sign_in_issue_time_s(call, user);
 
     *issued_out = (struct issued){claims, claims};
     issued_out->access.use = TOKEN_ACCESS;
@@ -132,7 +132,7 @@ static enum err sign_recorded(struct call *call, const struct user *user, struct
 
 enum err sign_in(struct call *call, const struct user *user, struct token_pair *pair_out)
 {
-    struct str family = token_new_family(call->arena);
+    struct str family = sign_in_new_family(call->arena);
 
     if (!family.ptr)
         return no_memory(call);
@@ -175,8 +175,8 @@ static bool is_too_old(const struct token_claims *claims, const struct user *use
 }
 
 /* Signature and claims, then the account. The reason of a refusal is for the log alone. */
-static enum err check_refresh(struct call *call, struct str refresh,
-                              struct token_claims *claims_out, struct user *user_out)
+static enum err verify_refresh(struct call *call, struct str refresh,
+                               struct token_claims *claims_out, struct user *user_out)
 {
     const struct tokens *tokens = identity_tokens(call->app->identity);
     enum err err =
@@ -250,12 +250,12 @@ static enum err trade(struct call *call, const struct token_claims *claims, cons
                : sign_recorded(call, user, claims->family, pair_out);
 }
 
-enum err sign_in_again(struct call *call, struct str refresh, struct token_pair *pair_out)
+enum err refresh_trade(struct call *call, struct str refresh, struct token_pair *pair_out)
 {
     struct refresh_facts facts;
     struct token_claims claims;
     struct user user;
-    enum err err = check_refresh(call, refresh, &claims, &user);
+    enum err err = verify_refresh(call, refresh, &claims, &user);
 
     if (err == ERR_OK)
         err = limits_check_family(call, claims.family, claims.user_id);
@@ -279,12 +279,12 @@ enum err sign_in_again(struct call *call, struct str refresh, struct token_pair 
     return refuse(call, "is spent, revoked, or has no record");
 }
 
-enum err sign_in_would(struct call *call, struct str refresh)
+enum err refresh_check(struct call *call, struct str refresh)
 {
     struct refresh_facts facts;
     struct token_claims claims;
     struct user user;
-    enum err err = check_refresh(call, refresh, &claims, &user);
+    enum err err = verify_refresh(call, refresh, &claims, &user);
 
     if (err == ERR_OK)
         err = refresh_look_up(call, &claims, &facts);
@@ -293,7 +293,7 @@ enum err sign_in_would(struct call *call, struct str refresh)
     return err;
 }
 
-void write_user(struct json_writer *json, const struct user *user)
+void sign_in_write_user(struct json_writer *json, const struct user *user)
 {
     json_open_object(json);
     json_add_integer(json, "id", user->id);

@@ -9,9 +9,9 @@
 #include "cachewarden/users.h"
 
 /* A name for what begins with a sign-in. In the arena; {NULL,0} when memory is out. */
-struct str token_new_family(struct arena *arena);
+struct str sign_in_new_family(struct arena *arena);
 /* What tokens for the account are dated with now. */
-int64_t token_issue_time_s(const struct call *call, const struct user *user);
+int64_t sign_in_issue_time_s(const struct call *call, const struct user *user);
 
 struct token_pair {
     struct str access, refresh; /* compact, in the call's arena */
@@ -24,8 +24,8 @@ struct token_pair {
  * sentence for every bad login, ERR_BUSY when too many passwords are checked already, ERR_THROTTLED
  * after too many bad ones (limits/attempt.h).
  */
-CW_MUST_CHECK enum err check_password(struct call *call, struct str name, bool by_email,
-                                      struct str password, struct user *user_out);
+CW_MUST_CHECK enum err sign_in_check_password(struct call *call, struct str name, bool by_email,
+                                              struct str password, struct user *user_out);
 
 /*
  * A pair for the account, the first of a family. Sign-in must work without Redis, so a pair that
@@ -42,13 +42,13 @@ CW_MUST_CHECK enum err sign_in(struct call *call, const struct user *user,
  * without Redis nobody can say whether it was spent already. It is spent once and for all even if
  * many trade it at once: one of them gets the pair.
  */
-CW_MUST_CHECK enum err sign_in_again(struct call *call, struct str refresh,
+CW_MUST_CHECK enum err refresh_trade(struct call *call, struct str refresh,
                                      struct token_pair *pair_out);
 
-/* Whether sign_in_again would take the token now; spends nothing. Errors as there. */
-CW_MUST_CHECK enum err sign_in_would(struct call *call, struct str refresh);
+/* Whether refresh_trade would take the token now; spends nothing. Errors as there. */
+CW_MUST_CHECK enum err refresh_check(struct call *call, struct str refresh);
 
 /* The members of the user object that clients know, as the next value. */
-void write_user(struct json_writer *json, const struct user *user);
+void sign_in_write_user(struct json_writer *json, const struct user *user);
 
 #endif
