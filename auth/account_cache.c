@@ -7,8 +7,8 @@ enum { ACCOUNTS_MAX = 4096, NAMES_MAX = 1024 };
 
 struct account_cache {
     struct users *users;
-    struct memo *by_id;   /* struct account */
-    struct memo *by_name; /* int64_t: the id; 0: nobody's */
+    struct ttl_cache *by_id;   /* struct account */
+    struct ttl_cache *by_name; /* int64_t: the id; 0: nobody's */
     size_t admin_group_len;
     char admin_group[];
 };
@@ -25,8 +25,8 @@ enum err account_cache_new(struct users *users, struct str admin_group,
     cache->admin_group_len = admin_group.len;
     if (admin_group.len > 0)
         memcpy(cache->admin_group, admin_group.ptr, admin_group.len);
-    if (memo_new("accounts", ACCOUNTS_MAX, sizeof(struct account), &cache->by_id) != ERR_OK ||
-        memo_new("account names", NAMES_MAX, sizeof(int64_t), &cache->by_name) != ERR_OK) {
+    if (ttl_cache_new("accounts", ACCOUNTS_MAX, sizeof(struct account), &cache->by_id) != ERR_OK ||
+        ttl_cache_new("account names", NAMES_MAX, sizeof(int64_t), &cache->by_name) != ERR_OK) {
         account_cache_free(&cache);
         return ERR_NO_MEMORY;
     }
@@ -38,8 +38,8 @@ void account_cache_free(struct account_cache **cache)
 {
     if (!*cache)
         return;
-    memo_free(&(*cache)->by_id);
-    memo_free(&(*cache)->by_name);
+    ttl_cache_free(&(*cache)->by_id);
+    ttl_cache_free(&(*cache)->by_name);
     free(*cache);
     *cache = NULL;
 }
@@ -136,40 +136,40 @@ static struct str key_of(const int64_t *id)
 enum err account_by_id(struct account_cache *cache, int64_t id, int64_t now_ns, int64_t stale_ns,
                        struct account *account_out, struct error *error)
 {
-    const struct memo_source source = {load_account, cache, stale_ns, false};
+    const struct ttl_cache_source source = {load_account, cache, stale_ns, false};
 
-    return memo_fetch(cache->by_id, key_of(&id), now_ns, &source, account_out, error);
+    return ttl_cache_fetch(cache->by_id, key_of(&id), now_ns, &source, account_out, error);
 }
 
 enum err account_again(struct account_cache *cache, int64_t id, int64_t now_ns,
                        struct account *account_out, struct error *error)
 {
-    const struct memo_source source = {load_account, cache, MEMO_STALE_NS, true};
+    const struct ttl_cache_source source = {load_account, cache, TTL_CACHE_STALE_NS, true};
 
-    return memo_fetch(cache->by_id, key_of(&id), now_ns, &source, account_out, error);
+    return ttl_cache_fetch(cache->by_id, key_of(&id), now_ns, &source, account_out, error);
 }
 
 enum err account_by_name(struct account_cache *cache, struct str username, int64_t now_ns,
                          bool believes_absence, struct account *account_out, struct error *error)
 {
-    struct memo_source source = {load_id, cache, MEMO_STALE_NS, false};
+    struct ttl_cache_source source = {load_id, cache, TTL_CACHE_STALE_NS, false};
     int64_t id = 0;
 
     *account_out = (struct account){0};
     /* Nobody has a name that is not one; and the table has no room for it. */
     if (user_check_username(username, NULL) != ERR_OK)
         return ERR_NOT_FOUND;
-    enum err err = memo_fetch(cache->by_name, username, now_ns, &source, &id, error);
+    enum err err = ttl_cache_fetch(cache->by_name, username, now_ns, &source, &id, error);
     if (!err && id == 0 && believes_absence)
         return ERR_NOT_FOUND;
     if (!err && id > 0)
-        err = account_by_id(cache, id, now_ns, MEMO_STALE_NS, account_out, error);
+        err = account_by_id(cache, id, now_ns, TTL_CACHE_STALE_NS, account_out, error);
     if (err || (id > 0 && account_out->is_usable))
         return err;
     /* The account behind a remembered name may be deleted by now, and the name another's; or it was
      * not there yet when its name or id was asked for. */
     source.is_doubted = true;
-    err = memo_fetch(cache->by_name, username, now_ns, &source, &id, error);
+    err = ttl_cache_fetch(cache->by_name, username, now_ns, &source, &id, error);
     if (!err)
         err = id > 0 ? account_again(cache, id, now_ns, account_out, error) : ERR_NOT_FOUND;
     return !err && !account_out->exists ? ERR_NOT_FOUND : err;
@@ -177,11 +177,11 @@ enum err account_by_name(struct account_cache *cache, struct str username, int64
 
 void account_forget(struct account_cache *cache, int64_t id)
 {
-    memo_forget(cache->by_id, key_of(&id));
+    ttl_cache_forget(cache->by_id, key_of(&id));
 }
 
 void account_forget_all(struct account_cache *cache)
 {
-    memo_forget_all(cache->by_id);
-    memo_forget_all(cache->by_name);
+    ttl_cache_forget_all(cache->by_id);
+    ttl_cache_forget_all(cache->by_name);
 }

@@ -1,8 +1,8 @@
-/* Accounts as every request needs them, remembered for a second (memo.h). Thread-safe. */
+/* Accounts as every request needs them, remembered for a second (ttl_cache.h). Thread-safe. */
 #ifndef AUTH_ACCOUNT_CACHE_H
 #define AUTH_ACCOUNT_CACHE_H
 
-#include "memo.h"
+#include "ttl_cache.h"
 
 #include "cachewarden/users.h"
 
@@ -34,7 +34,7 @@ CW_MUST_CHECK enum err account_cache_new(struct users *users, struct str admin_g
 void account_cache_free(struct account_cache **cache);
 
 /* ERR_OK also for an id nobody has (`exists` is false). Errors of users.h. While the database is away
- * what was known so long ago will do: MEMO_STALE_NS, or what the caller can allow. */
+ * what was known so long ago will do: TTL_CACHE_STALE_NS, or what the caller can allow. */
 CW_MUST_CHECK enum err account_by_id(struct account_cache *cache, int64_t id, int64_t now_ns,
                                      int64_t stale_ns, struct account *account_out,
                                      struct error *error);

@@ -1,7 +1,7 @@
 #include "api_key.h"
 
 #include "key_ids.h"
-#include "memo.h"
+#include "ttl_cache.h"
 
 #include "cachewarden/arena.h"
 #include "cachewarden/random.h"
@@ -108,7 +108,7 @@ enum err api_key_check_name(const char *field, struct str name, struct error *er
 
 struct key_cache {
     struct users *users;
-    struct memo *records; /* struct key_record by id */
+    struct ttl_cache *records; /* struct key_record by id */
     struct key_ids *ids;
 };
 
@@ -120,7 +120,7 @@ enum err key_cache_new(struct users *users, struct key_cache **cache_out)
     if (!cache)
         return ERR_NO_MEMORY;
     cache->users = users;
-    enum err err = memo_new("API keys", KEYS_MAX, sizeof(struct key_record), &cache->records);
+    enum err err = ttl_cache_new("API keys", KEYS_MAX, sizeof(struct key_record), &cache->records);
     if (!err)
         err = key_ids_new(users, &cache->ids);
     if (err)
@@ -135,14 +135,14 @@ void key_cache_free(struct key_cache **cache)
         return;
     key_ids_free(&(*cache)->ids);
     if ((*cache)->records)
-        memo_free(&(*cache)->records);
+        ttl_cache_free(&(*cache)->records);
     free(*cache);
     *cache = NULL;
 }
 
 void key_cache_forget_all(struct key_cache *cache)
 {
-    memo_forget_all(cache->records);
+    ttl_cache_forget_all(cache->records);
     key_ids_forget(cache->ids);
 }
 
@@ -200,7 +200,7 @@ enum err api_key_verify(struct key_cache *cache, struct str whole, struct key_ti
                         struct str *id_out, struct key_record *record, struct error *error)
 {
     struct question question = {cache, times.now_ns};
-    const struct memo_source source = {load_record, &question, times.stale_ns, false};
+    const struct ttl_cache_source source = {load_record, &question, times.stale_ns, false};
     unsigned char digest[DIGEST_SHA256_SIZE];
     struct str secret;
 
@@ -210,7 +210,7 @@ enum err api_key_verify(struct key_cache *cache, struct str whole, struct key_ti
     if (err)
         return error_set_detail(error, err, "API key: its digest cannot be computed");
 
-    err = memo_fetch(cache->records, *id_out, times.now_ns, &source, record, error);
+    err = ttl_cache_fetch(cache->records, *id_out, times.now_ns, &source, record, error);
     bool is_known = err == ERR_OK;
     if (err && err != ERR_NOT_FOUND)
         return err;

@@ -44,7 +44,7 @@ bool api_key_of_authorization(struct arena *arena, struct str authorization, str
 /* Names and namespaces: 1 to 64 of A-Z a-z 0-9 . _ - ; ERR_BAD_INPUT names `field`. */
 CW_MUST_CHECK enum err api_key_check_name(const char *field, struct str name, struct error *error);
 
-/* The records, remembered for a second (memo.h). Thread-safe; `users` is borrowed. */
+/* The records, remembered for a second (ttl_cache.h). Thread-safe; `users` is borrowed. */
 struct key_cache;
 CW_MUST_CHECK enum err key_cache_new(struct users *users, struct key_cache **cache_out);
 void key_cache_free(struct key_cache **cache);
@@ -58,7 +58,7 @@ struct key_times {
 /*
  * ERR_OK: a key we gave out, whole, neither revoked nor expired. ERR_UNAUTHENTICATED with the
  * reason in error->detail; takes as long for an id nobody has. Errors of users.h; while the database is
- * away, what it said up to times.stale_ns ago will do (MEMO_STALE_NS, or what the caller can allow). Whether
+ * away, what it said up to times.stale_ns ago will do (TTL_CACHE_STALE_NS, or what the caller can allow). Whether
  * the owner is still there is for the caller to check.
  */
 CW_MUST_CHECK enum err api_key_verify(struct key_cache *cache, struct str whole,

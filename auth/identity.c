@@ -348,7 +348,8 @@ static enum err authenticate(struct identity *identity, struct work work, struct
 {
     if (which == KEY || which == KEY_OF_SCRAPER)
         return authenticate_key(identity, work, shown->text, now_s,
-                                from_scraper ? SCRAPER_STALE_NS : MEMO_STALE_NS, &shown->principal);
+                                from_scraper ? SCRAPER_STALE_NS : TTL_CACHE_STALE_NS,
+                                &shown->principal);
     return authenticate_token(identity, work, shown->text,
                               which == SESSION ? TOKEN_SESSION : TOKEN_ACCESS, now_s,
                               &shown->principal);

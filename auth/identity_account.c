@@ -46,8 +46,8 @@ enum err identity_find_account(struct identity *identity, struct issuer_claims *
     enum err err = ERR_NOT_FOUND;
 
     if (claims->user_id > 0 && has_our_number(identity, proven))
-        return account_by_id(identity->accounts, claims->user_id, clock_mono_ns(), MEMO_STALE_NS,
-                             account_out, error);
+        return account_by_id(identity->accounts, claims->user_id, clock_mono_ns(),
+                             TTL_CACHE_STALE_NS, account_out, error);
     if (!proven->is_foreign && claims->subject.len > 0 &&
         !is_number(claims->subject, claims->user_id))
         err = find_named(identity, proven, account_out, error);

@@ -85,8 +85,8 @@ static bool look(struct stranger_watch *watch, int64_t number, int64_t now_s)
 {
     struct account account;
 
-    if (account_by_id(watch->accounts, number, clock_mono_ns(), MEMO_STALE_NS, &account, NULL) !=
-        ERR_OK)
+    if (account_by_id(watch->accounts, number, clock_mono_ns(), TTL_CACHE_STALE_NS, &account,
+                      NULL) != ERR_OK)
         return false;
     if (account.is_usable && take_turn(&watch->next_write_s, now_s, WRITE_EVERY_S))
         write_down(watch, number, now_s);

@@ -1,6 +1,6 @@
 #include "issuers/issuer_cache.h"
 
-#include "memo.h"
+#include "ttl_cache.h"
 
 #include "cachewarden/arena.h"
 
@@ -19,7 +19,7 @@ struct record {
 };
 
 struct issuer_cache {
-    struct memo *records;
+    struct ttl_cache *records;
 };
 
 enum err issuer_cache_new(struct issuer_cache **cache_out)
@@ -29,7 +29,8 @@ enum err issuer_cache_new(struct issuer_cache **cache_out)
     *cache_out = NULL;
     if (!cache)
         return ERR_NO_MEMORY;
-    if (memo_new("issuers' tokens", TOKENS_MAX, sizeof(struct record), &cache->records) != ERR_OK) {
+    if (ttl_cache_new("issuers' tokens", TOKENS_MAX, sizeof(struct record), &cache->records) !=
+        ERR_OK) {
         free(cache);
         return ERR_NO_MEMORY;
     }
@@ -41,7 +42,7 @@ void issuer_cache_free(struct issuer_cache **cache)
 {
     if (!*cache)
         return;
-    memo_free(&(*cache)->records);
+    ttl_cache_free(&(*cache)->records);
     free(*cache);
     *cache = NULL;
 }
@@ -57,7 +58,7 @@ bool issuer_cache_recall(struct issuer_cache *cache, struct arena *arena,
 {
     struct record record;
 
-    if (!memo_recall(cache->records, key_of(digest), now_s, INT64_MAX, &record) ||
+    if (!ttl_cache_recall(cache->records, key_of(digest), now_s, INT64_MAX, &record) ||
         record.generation != generation)
         return false;
     struct str text = str_dup(
@@ -96,5 +97,5 @@ void issuer_cache_remember(struct issuer_cache *cache,
     pack(record.text, token->subject);
     pack(record.text + token->subject.len, token->id);
     pack(record.text + token->subject.len + token->id.len, token->issuer);
-    memo_remember(cache->records, key_of(digest), now_s, &record);
+    ttl_cache_remember(cache->records, key_of(digest), now_s, &record);
 }

@@ -1,6 +1,6 @@
 #include "tokens/claims_cache.h"
 
-#include "memo.h"
+#include "ttl_cache.h"
 
 #include "cachewarden/arena.h"
 
@@ -21,7 +21,7 @@ struct record {
 };
 
 struct claims_cache {
-    struct memo *records;
+    struct ttl_cache *records;
 };
 
 enum err claims_cache_new(struct claims_cache **cache_out)
@@ -31,7 +31,7 @@ enum err claims_cache_new(struct claims_cache **cache_out)
     *cache_out = NULL;
     if (!cache)
         return ERR_NO_MEMORY;
-    if (memo_new("claims", TOKENS_MAX, sizeof(struct record), &cache->records) != ERR_OK) {
+    if (ttl_cache_new("claims", TOKENS_MAX, sizeof(struct record), &cache->records) != ERR_OK) {
         free(cache);
         return ERR_NO_MEMORY;
     }
@@ -43,7 +43,7 @@ void claims_cache_free(struct claims_cache **cache)
 {
     if (!*cache)
         return;
-    memo_free(&(*cache)->records);
+    ttl_cache_free(&(*cache)->records);
     free(*cache);
     *cache = NULL;
 }
@@ -93,7 +93,7 @@ bool claims_recall(struct claims_cache *cache, struct arena *arena, struct str c
 {
     struct record record;
 
-    if (!memo_recall(cache->records, key_of(compact), now_s, INT64_MAX, &record) ||
+    if (!ttl_cache_recall(cache->records, key_of(compact), now_s, INT64_MAX, &record) ||
         !is_same(compact, (struct str){record.token, record.token_len}))
         return false;
     size_t len = record.subject_len + record.id_len + record.family_len + record.incarnation_len +
@@ -144,5 +144,5 @@ void claims_remember(struct claims_cache *cache, struct str compact, int64_t now
     memset(record.token, 0, sizeof record.token);
     memcpy(record.token, compact.ptr, compact.len);
     record.token_len = compact.len;
-    memo_remember(cache->records, key_of(compact), now_s, &record);
+    ttl_cache_remember(cache->records, key_of(compact), now_s, &record);
 }

@@ -28,8 +28,8 @@ static void tear_down(void)
 
 static void fetch(int64_t id, int64_t at_s)
 {
-    ck_assert_int_eq(account_by_id(cache, id, at_s * NS_PER_S, MEMO_STALE_NS, &account, &error),
-                     ERR_OK);
+    ck_assert_int_eq(
+        account_by_id(cache, id, at_s * NS_PER_S, TTL_CACHE_STALE_NS, &account, &error), ERR_OK);
     ck_assert_int_eq(account.id, id);
 }
 
@@ -90,8 +90,8 @@ START_TEST(admins)
 
     /* No admin group: superusers alone. */
     ck_assert_int_eq(account_cache_new(users, STR_NONE, &no_group), ERR_OK);
-    ck_assert_int_eq(account_by_id(no_group, member, NS_PER_S, MEMO_STALE_NS, &account, &error),
-                     ERR_OK);
+    ck_assert_int_eq(
+        account_by_id(no_group, member, NS_PER_S, TTL_CACHE_STALE_NS, &account, &error), ERR_OK);
     ck_assert(!account.is_admin_member);
     account_cache_free(&no_group);
 }

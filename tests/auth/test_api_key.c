@@ -1,6 +1,6 @@
 #include "api_key.h"
 
-#include "memo.h"
+#include "ttl_cache.h"
 
 #include "cachewarden/clock.h"
 #include "cachewarden/principal.h"
@@ -48,7 +48,7 @@ static void store(int64_t expires_at_s)
 }
 
 static struct key_record record;
-static int64_t stale_ns = MEMO_STALE_NS;
+static int64_t stale_ns = TTL_CACHE_STALE_NS;
 
 static enum err verify_at(struct str text, int64_t now_s)
 {
@@ -108,8 +108,9 @@ START_TEST(a_good_key)
     struct str found;
 
     store(0);
-    ck_assert_int_eq(api_key_verify(cache, whole, (struct key_times){NOW, NS_PER_S, MEMO_STALE_NS},
-                                    &found, &record, &error),
+    ck_assert_int_eq(api_key_verify(cache, whole,
+                                    (struct key_times){NOW, NS_PER_S, TTL_CACHE_STALE_NS}, &found,
+                                    &record, &error),
                      ERR_OK);
     ck_assert(str_eq(found, id));
     ck_assert_uint_eq(record.scopes, SCOPE_FLUSH);
@@ -175,7 +176,7 @@ START_TEST(the_database_is_away)
     memcpy(text, whole.ptr, whole.len);
     text[whole.len - 1] = text[whole.len - 1] == '0' ? '1' : '0';
     ck_assert_int_eq(verify_at((struct str){text, whole.len}, NOW + 31), ERR_UNAUTHENTICATED);
-    stale_ns = MEMO_STALE_NS;
+    stale_ns = TTL_CACHE_STALE_NS;
 }
 END_TEST
 
@@ -188,7 +189,7 @@ START_TEST(it_expires_without_the_database)
     stale_ns = 24 * 3600 * NS_PER_S;
     ck_assert_int_eq(verify_at(whole, NOW + 59), ERR_OK);
     ck_assert_int_eq(verify_at(whole, NOW + 60), ERR_UNAUTHENTICATED);
-    stale_ns = MEMO_STALE_NS;
+    stale_ns = TTL_CACHE_STALE_NS;
 }
 END_TEST
 

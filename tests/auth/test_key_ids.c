@@ -2,7 +2,7 @@
 #include "key_ids.h"
 
 #include "api_key.h"
-#include "memo.h"
+#include "ttl_cache.h"
 
 #include "cachewarden/clock.h"
 #include "cachewarden/principal.h"
@@ -52,8 +52,8 @@ static enum err verify(struct str whole, int64_t now_ms)
     error_clear(&error);
     return api_key_verify(
         cache, whole,
-        (struct key_times){NOW, (int64_t)NOW * NS_PER_S + now_ms * NS_PER_MS, MEMO_STALE_NS}, &id,
-        &record, &error);
+        (struct key_times){NOW, (int64_t)NOW * NS_PER_S + now_ms * NS_PER_MS, TTL_CACHE_STALE_NS},
+        &id, &record, &error);
 }
 
 static enum err verify_made_up(int64_t now_ms)

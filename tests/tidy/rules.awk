@@ -10,9 +10,9 @@ BEGIN {
 	uses["server"] = "server api auth pool base"
 
 	# Folders that may not look up: which folders and files of their room they may use.
-	below["auth/issuers"] = "issuers tokens memo.h"
+	below["auth/issuers"] = "issuers tokens ttl_cache.h"
 	below["auth/passwords"] = "passwords"
-	below["auth/tokens"] = "tokens memo.h"
+	below["auth/tokens"] = "tokens ttl_cache.h"
 	below["auth/users"] = "users"
 	below["auth/users/postgres"] = "users/postgres users"
 	below["auth/users/sqlite"] = "users/sqlite users"

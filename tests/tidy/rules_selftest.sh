@@ -39,12 +39,12 @@ cat >auth/users/sqlite/driver.c <<'EOF'
 #include "users/sqlite/sqlite.h"
 #include "users/driver.h"
 #include "users/postgres/postgres.h" /* bad */
-#include "memo.h"                    /* bad */
+#include "ttl_cache.h"                    /* bad */
 #include <sqlite3.h>
 EOF
 cat >auth/tokens/token.c <<'EOF'
 #include "tokens/jws.h"
-#include "memo.h"
+#include "ttl_cache.h"
 #include "users/driver.h" /* bad */
 #include "api_key.h"      /* bad */
 EOF

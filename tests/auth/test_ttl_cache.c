@@ -1,4 +1,4 @@
-#include "memo.h"
+#include "ttl_cache.h"
 
 #include "suite.h"
 
@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-static struct memo *memo;
+static struct ttl_cache *cache;
 static struct error error;
 
 /* The database: what it answers, and how often it was asked. */
@@ -36,11 +36,11 @@ static enum err load(void *arg, struct str key, void *record_out, struct error *
     return ERR_OK;
 }
 
-static const struct memo_source source = {load, &database, MEMO_STALE_NS, false};
+static const struct ttl_cache_source source = {load, &database, TTL_CACHE_STALE_NS, false};
 
 static void set_up(void)
 {
-    ck_assert_int_eq(memo_new("test", 64, sizeof(struct record), &memo), ERR_OK);
+    ck_assert_int_eq(ttl_cache_new("test", 64, sizeof(struct record), &cache), ERR_OK);
     database.err = ERR_OK;
     atomic_store(&database.value, 1);
     atomic_store(&database.questions, 0);
@@ -49,9 +49,9 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-    memo_free(&memo);
-    ck_assert_ptr_null(memo);
-    memo_free(&memo);
+    ttl_cache_free(&cache);
+    ck_assert_ptr_null(cache);
+    ttl_cache_free(&cache);
 }
 
 enum { START_S = 1000 };
@@ -61,7 +61,8 @@ static int fetch_at(const char *key, double after_s)
     struct record record;
     int64_t now_ns = START_S * NS_PER_S + (int64_t)(after_s * (double)NS_PER_S);
 
-    ck_assert_int_eq(memo_fetch(memo, str_from(key), now_ns, &source, &record, &error), ERR_OK);
+    ck_assert_int_eq(ttl_cache_fetch(cache, str_from(key), now_ns, &source, &record, &error),
+                     ERR_OK);
     return record.value;
 }
 
@@ -70,7 +71,7 @@ static enum err try_at(const char *key, double after_s)
     struct record record;
     int64_t now_ns = START_S * NS_PER_S + (int64_t)(after_s * (double)NS_PER_S);
 
-    return memo_fetch(memo, str_from(key), now_ns, &source, &record, &error);
+    return ttl_cache_fetch(cache, str_from(key), now_ns, &source, &record, &error);
 }
 
 START_TEST(an_answer_is_used_for_a_second)
@@ -152,16 +153,16 @@ START_TEST(forgetting)
     ck_assert_int_eq(fetch_at("a", 0), 1);
     ck_assert_int_eq(fetch_at("b", 0), 1);
     atomic_store(&database.value, 2);
-    memo_forget(memo, STR("a"));
-    memo_forget(memo, STR("never seen"));
+    ttl_cache_forget(cache, STR("a"));
+    ttl_cache_forget(cache, STR("never seen"));
     ck_assert_int_eq(fetch_at("a", 0.1), 2);
     ck_assert_int_eq(fetch_at("b", 0.1), 1);
     atomic_store(&database.value, 3);
-    memo_forget_all(memo);
+    ttl_cache_forget_all(cache);
     ck_assert_int_eq(fetch_at("a", 0.2), 3);
     ck_assert_int_eq(fetch_at("b", 0.2), 3);
     /* What was forgotten is not an old answer either. */
-    memo_forget(memo, STR("a"));
+    ttl_cache_forget(cache, STR("a"));
     database.err = ERR_UPSTREAM_DOWN;
     ck_assert_int_eq(try_at("a", 0.3), ERR_UPSTREAM_DOWN);
 }
@@ -169,15 +170,15 @@ END_TEST
 
 START_TEST(sizes_of_keys)
 {
-    char longest[MEMO_KEY_MAX_SIZE + 2];
+    char longest[TTL_CACHE_KEY_MAX_SIZE + 2];
 
     memset(longest, 'k', sizeof longest);
-    longest[MEMO_KEY_MAX_SIZE + 1] = '\0';
+    longest[TTL_CACHE_KEY_MAX_SIZE + 1] = '\0';
     ck_assert_int_eq(fetch_at(longest, 0), 1);
     ck_assert_int_eq(fetch_at(longest, 0), 1);
     ck_assert_int_eq(database.questions, 2);
-    memo_forget(memo, str_from(longest));
-    longest[MEMO_KEY_MAX_SIZE] = '\0';
+    ttl_cache_forget(cache, str_from(longest));
+    longest[TTL_CACHE_KEY_MAX_SIZE] = '\0';
     ck_assert_int_eq(fetch_at(longest, 0), 1);
     ck_assert_int_eq(fetch_at(longest, 0), 1);
     ck_assert_int_eq(database.questions, 3);
@@ -207,31 +208,32 @@ START_TEST(late_answers)
 {
     struct record old = {.value = 1}, young = {.value = 2}, found;
 
-    memo_remember(memo, STR("a"), 5 * NS_PER_S, &young);
-    memo_remember(memo, STR("a"), 3 * NS_PER_S, &old);
-    ck_assert(memo_recall(memo, STR("a"), 5 * NS_PER_S, NS_PER_S, &found));
+    ttl_cache_remember(cache, STR("a"), 5 * NS_PER_S, &young);
+    ttl_cache_remember(cache, STR("a"), 3 * NS_PER_S, &old);
+    ck_assert(ttl_cache_recall(cache, STR("a"), 5 * NS_PER_S, NS_PER_S, &found));
     ck_assert_int_eq(found.value, 2);
-    memo_remember(memo, STR("a"), 6 * NS_PER_S, &old);
-    ck_assert(memo_recall(memo, STR("a"), 6 * NS_PER_S, NS_PER_S, &found));
+    ttl_cache_remember(cache, STR("a"), 6 * NS_PER_S, &old);
+    ck_assert(ttl_cache_recall(cache, STR("a"), 6 * NS_PER_S, NS_PER_S, &found));
     ck_assert_int_eq(found.value, 1);
 }
 END_TEST
 
 START_TEST(the_two_halves)
 {
-    char too_long[MEMO_KEY_MAX_SIZE + 1];
+    char too_long[TTL_CACHE_KEY_MAX_SIZE + 1];
     struct record record = {.value = 7}, found = {0};
 
     memset(too_long, 'k', sizeof too_long);
-    ck_assert(!memo_recall(memo, STR("a"), 100, INT64_MAX, &found));
-    memo_remember(memo, STR("a"), 100, &record);
-    ck_assert(memo_recall(memo, STR("a"), INT64_MAX, INT64_MAX, &found));
+    ck_assert(!ttl_cache_recall(cache, STR("a"), 100, INT64_MAX, &found));
+    ttl_cache_remember(cache, STR("a"), 100, &record);
+    ck_assert(ttl_cache_recall(cache, STR("a"), INT64_MAX, INT64_MAX, &found));
     ck_assert_int_eq(found.value, 7);
-    ck_assert(!memo_recall(memo, STR("a"), 150, 50, &found));
-    memo_remember(memo, (struct str){too_long, sizeof too_long}, 100, &record);
-    ck_assert(!memo_recall(memo, (struct str){too_long, sizeof too_long}, 100, INT64_MAX, &found));
-    memo_remember(memo, STR_NONE, 100, &record);
-    ck_assert(!memo_recall(memo, STR_NONE, 100, INT64_MAX, &found));
+    ck_assert(!ttl_cache_recall(cache, STR("a"), 150, 50, &found));
+    ttl_cache_remember(cache, (struct str){too_long, sizeof too_long}, 100, &record);
+    ck_assert(
+        !ttl_cache_recall(cache, (struct str){too_long, sizeof too_long}, 100, INT64_MAX, &found));
+    ttl_cache_remember(cache, STR_NONE, 100, &record);
+    ck_assert(!ttl_cache_recall(cache, STR_NONE, 100, INT64_MAX, &found));
 }
 END_TEST
 
@@ -244,14 +246,14 @@ static void *fetch_often(void *arg)
         struct error why;
         char key[16];
         snprintf(key, sizeof key, "%d", (int)((i * 7 + seed) % 100));
-        ck_assert_int_eq(
-            memo_fetch(memo, str_from(key), (START_S + i / 100) * NS_PER_S, &source, &record, &why),
-            ERR_OK);
+        ck_assert_int_eq(ttl_cache_fetch(cache, str_from(key), (START_S + i / 100) * NS_PER_S,
+                                         &source, &record, &why),
+                         ERR_OK);
         ck_assert_int_eq(record.value, 1);
         if (i % 50 == 0)
-            memo_forget(memo, str_from(key));
+            ttl_cache_forget(cache, str_from(key));
         if (i % 1000 == 0)
-            memo_forget_all(memo);
+            ttl_cache_forget_all(cache);
     }
     return NULL;
 }
@@ -272,8 +274,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("auth/memo");
-    TCase *tcase = tcase_create("memo");
+    Suite *suite = suite_create("auth/ttl_cache");
+    TCase *tcase = tcase_create("ttl_cache");
 
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, an_answer_is_used_for_a_second);
