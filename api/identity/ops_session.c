@@ -8,7 +8,7 @@
 #include "identity/revoke.h"
 #include "identity/session.h"
 #include "keyspace.h"
-#include "limits/attempt.h"
+#include "limits/password_attempts.h"
 #include "limits/window.h"
 #include "redis_reply.h"
 
@@ -311,19 +311,19 @@ static struct str kept_family(const struct principal *principal)
 static enum err change_password(struct call *call, struct str old_password, struct str new_password)
 {
     const struct principal *principal = &call->principal;
-    struct limit_attempt attempt;
+    struct limit_password_attempt attempt;
 
     /* Its number may be an account's here. */
     if (principal->is_stranger)
         return error_set(&call->error, ERR_FORBIDDEN,
                          "The password of this account is not kept here.");
-    enum err err = limits_attempt(call, principal->name, false, &attempt);
+    enum err err = limits_password_attempt(call, principal->name, false, &attempt);
 
     if (err != ERR_OK)
         return err;
     err = identity_change_password(call->app->identity, call_work(call), principal->user_id,
                                    old_password, new_password, kept_family(principal));
-    err = limits_attempted(call, &attempt, err);
+    err = limits_password_attempted(call, &attempt, err);
     if (err == ERR_UNAUTHENTICATED)
         return error_set(&call->error, ERR_BAD_INPUT, "old_password: it is wrong.");
     if (err == ERR_BUSY)

@@ -12,7 +12,7 @@
 #include "identity/refresh.h"
 #include "identity/revoke.h"
 #include "keyspace.h"
-#include "limits/attempt.h"
+#include "limits/password_attempts.h"
 
 /* 128 bits: a family is never guessed and never meets another. */
 enum { FAMILY_BYTES = 16 };
@@ -20,13 +20,13 @@ enum { FAMILY_BYTES = 16 };
 enum err sign_in_check_password(struct call *call, struct str name, bool by_email,
                                 struct str password, struct user *user_out)
 {
-    struct limit_attempt attempt;
-    enum err err = limits_attempt(call, name, by_email, &attempt);
+    struct limit_password_attempt attempt;
+    enum err err = limits_password_attempt(call, name, by_email, &attempt);
 
     if (err != ERR_OK)
         return err;
     err = identity_login(call->app->identity, call_work(call), name, by_email, password, user_out);
-    err = limits_attempted(call, &attempt, err);
+    err = limits_password_attempted(call, &attempt, err);
     if (err == ERR_OK || err == ERR_UNAUTHENTICATED)
         audit_sign_in(call, user_out, limits_name_digest(call, name), err);
     if (err == ERR_UNAUTHENTICATED)

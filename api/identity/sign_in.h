@@ -22,7 +22,7 @@ struct token_pair {
 /*
  * The account that a name (or an email) and a password belong to. ERR_UNAUTHENTICATED with the one
  * sentence for every bad login, ERR_BUSY when too many passwords are checked already, ERR_THROTTLED
- * after too many bad ones (limits/attempt.h).
+ * after too many bad ones (limits/password_attempts.h).
  */
 CW_MUST_CHECK enum err sign_in_check_password(struct call *call, struct str name, bool by_email,
                                               struct str password, struct user *user_out);

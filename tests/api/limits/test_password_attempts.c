@@ -2,7 +2,7 @@
 #include "limits_fixture.h"
 
 #include "cachewarden/clock.h"
-#include "limits/attempt.h"
+#include "limits/password_attempts.h"
 #include "limits/window.h"
 #include "patience.h"
 
@@ -250,24 +250,25 @@ END_TEST
 START_TEST(a_guess_that_comes_too_late)
 {
     struct arena *arena = arena_new(4096, 0);
-    struct limit_attempt lucky;
+    struct limit_password_attempt lucky;
     struct call call;
     call_init(&call, node.app, NULL, arena);
     call.client_address = STR(HERE);
-    ck_assert_int_eq(limits_attempt(&call, STR("alice"), false, &lucky), ERR_OK);
+    ck_assert_int_eq(limits_password_attempt(&call, STR("alice"), false, &lucky), ERR_OK);
     fail_thrice("alice", HERE);
-    ck_assert_int_eq(limits_attempted(&call, &lucky, ERR_OK), ERR_THROTTLED);
+    ck_assert_int_eq(limits_password_attempted(&call, &lucky, ERR_OK), ERR_THROTTLED);
     expect_sign_in("alice", RIGHT, HERE, ERR_THROTTLED); /* and it cleared nothing */
     /* What says nothing about the password is passed on. */
-    ck_assert_int_eq(limits_attempted(&call, &lucky, ERR_BUSY), ERR_BUSY);
-    ck_assert_int_eq(limits_attempted(&call, &lucky, ERR_UPSTREAM_DOWN), ERR_UPSTREAM_DOWN);
+    ck_assert_int_eq(limits_password_attempted(&call, &lucky, ERR_BUSY), ERR_BUSY);
+    ck_assert_int_eq(limits_password_attempted(&call, &lucky, ERR_UPSTREAM_DOWN),
+                     ERR_UPSTREAM_DOWN);
     arena_free(&arena);
 }
 END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("api/limits/attempt");
+    Suite *suite = suite_create("api/limits/password_attempts");
     TCase *tcase = tcase_create("with Redis");
     tcase_add_checked_fixture(tcase, open_all, close_all);
     tcase_add_test(tcase, after_three_the_right_password_is_too_late);

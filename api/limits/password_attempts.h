@@ -4,8 +4,8 @@
  * the first are over. A success clears it. Nobody is locked out from elsewhere, or for ever, and a
  * name nobody has counts the same.
  */
-#ifndef API_LIMITS_ATTEMPT_H
-#define API_LIMITS_ATTEMPT_H
+#ifndef API_LIMITS_PASSWORD_ATTEMPTS_H
+#define API_LIMITS_PASSWORD_ATTEMPTS_H
 
 #include "keyspace.h"
 
@@ -15,7 +15,7 @@
 
 struct call;
 
-struct limit_attempt {
+struct limit_password_attempt {
     bool is_on;
     struct key key;
     struct key failing; /* where the network is noted, for limits_unlock */
@@ -27,15 +27,16 @@ struct limit_attempt {
 struct str limits_name_digest(const struct call *call, struct str name);
 
 /* Before the password is looked at: ERR_THROTTLED when there were too many failures already. */
-CW_MUST_CHECK enum err limits_attempt(struct call *call, struct str name, bool by_email,
-                                      struct limit_attempt *attempt_out);
+CW_MUST_CHECK enum err limits_password_attempt(struct call *call, struct str name, bool by_email,
+                                               struct limit_password_attempt *attempt_out);
 
 /*
  * Settles the attempt; `outcome` is what checking the password said, and what this says too unless
  * it is ERR_THROTTLED: of many attempts at once no more than the limit are told whether they were
  * right.
  */
-CW_MUST_CHECK enum err limits_attempted(struct call *call, const struct limit_attempt *attempt,
-                                        enum err outcome);
+CW_MUST_CHECK enum err limits_password_attempted(struct call *call,
+                                                 const struct limit_password_attempt *attempt,
+                                                 enum err outcome);
 
 #endif

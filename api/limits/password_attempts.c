@@ -1,4 +1,4 @@
-#include "limits/attempt.h"
+#include "limits/password_attempts.h"
 
 #include "cachewarden/app.h"
 #include "cachewarden/call.h"
@@ -51,8 +51,8 @@ static enum err judge_so_far(struct call *call, struct limit_window failed)
  * By what was typed into which field, not by whose account it is: a counter that a name and an email shared
  * would tell that both belong to one account, and whose name is somebody's email could clear theirs.
  */
-enum err limits_attempt(struct call *call, struct str name, bool by_email,
-                        struct limit_attempt *attempt_out)
+enum err limits_password_attempt(struct call *call, struct str name, bool by_email,
+                                 struct limit_password_attempt *attempt_out)
 {
     char buffer[LIMIT_NETWORK_SIZE];
 
@@ -71,7 +71,7 @@ enum err limits_attempt(struct call *call, struct str name, bool by_email,
 
 /* The list lives as long as the youngest window in it. A network that is missing is not unlocked; it is no
  * reason to fail. */
-static void note_network(struct call *call, const struct limit_attempt *attempt)
+static void note_network(struct call *call, const struct limit_password_attempt *attempt)
 {
     struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_WRITE);
     struct str window = str_format(call->arena, "%" PRId64, (int64_t)LIMIT_FAILURE_WINDOW_MS);
@@ -88,7 +88,8 @@ static void note_network(struct call *call, const struct limit_attempt *attempt)
     (void)ignored;
 }
 
-enum err limits_attempted(struct call *call, const struct limit_attempt *attempt, enum err outcome)
+enum err limits_password_attempted(struct call *call, const struct limit_password_attempt *attempt,
+                                   enum err outcome)
 {
     if (!attempt->is_on || (outcome != ERR_OK && outcome != ERR_UNAUTHENTICATED))
         return outcome;
