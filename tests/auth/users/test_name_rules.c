@@ -108,7 +108,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("auth/users/check");
+    Suite *suite = suite_create("auth/users/name_rules");
     TCase *tcase = tcase_create("users_check");
 
     tcase_add_test(tcase, usernames);
