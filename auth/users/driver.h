@@ -3,9 +3,9 @@
  * parameters. The operations on accounts and keys are written once (users.c, keys.c); a
  * driver knows connections, transactions, its schema, and how its errors map to enum err.
  *
- * A session is one borrowed connection. Reading sessions run side by side; a writing session is
+ * A connection is borrowed from begin to end. Those that read run side by side; one that writes is
  * a transaction, and while it lasts no other one changes a row it has changed (ACCOUNT_HOLD counts).
- * Sessions belong to one thread.
+ * Connections belong to one thread.
  */
 #ifndef AUTH_USERS_DRIVER_H
 #define AUTH_USERS_DRIVER_H
@@ -51,7 +51,7 @@ struct users_result {
 #define USERS_KEY_ID_TAKEN   "An API key with that id already exists."
 
 struct users_db;
-struct users_session;
+struct users_connection;
 
 struct users_driver {
     const char *name;   /* "sqlite" */
@@ -69,19 +69,19 @@ struct users_driver {
     enum err (*check)(struct users_db *db, struct error *error);
 
     /* Waits for its turn and for other processes a bounded time: ERR_UPSTREAM_DOWN. */
-    enum err (*begin)(struct users_db *db, enum users_mode mode, struct users_session **session_out,
-                      struct error *error);
+    enum err (*begin)(struct users_db *db, enum users_mode mode,
+                      struct users_connection **connection_out, struct error *error);
     /* All rows are copied into the arena, which may be NULL for a statement without rows.
      * ERR_CONFLICT: a unique constraint; the caller's text is empty where the driver cannot tell
-     * which. ERR_UPSTREAM_DOWN: nothing has changed, and nothing will by this session. After any
-     * error a writing session can only be ended. */
-    enum err (*run)(struct users_session *session, struct users_query query, struct arena *arena,
-                    struct users_result *result_out, struct error *error);
-    /* In a writing session: no account gets an id up to `last` from here on. */
-    enum err (*skip_ids)(struct users_session *session, int64_t last, struct error *error);
-    /* Gives the connection back. A writing session is committed when `outcome` is ERR_OK, else
+     * which. ERR_UPSTREAM_DOWN: nothing has changed, and nothing will by this connection. After any
+     * error a writing connection can only be ended. */
+    enum err (*run)(struct users_connection *connection, struct users_query query,
+                    struct arena *arena, struct users_result *result_out, struct error *error);
+    /* In a writing connection: no account gets an id up to `last` from here on. */
+    enum err (*skip_ids)(struct users_connection *connection, int64_t last, struct error *error);
+    /* Gives the connection back. A writing connection is committed when `outcome` is ERR_OK, else
      * undone, and the answer is `outcome` or what the commit said; ERR_UNCERTAIN: nothing came. */
-    enum err (*end)(struct users_session **session, enum err outcome, struct error *error);
+    enum err (*end)(struct users_connection **connection, enum err outcome, struct error *error);
 };
 
 extern const struct users_driver users_sqlite_driver;

@@ -39,7 +39,7 @@ static enum err find(struct users *users, struct str issuer, struct str subject,
 }
 
 /* RFC 2606 section 2: no mail ever goes to .invalid. */
-static enum err insert_account(struct users *users, struct users_session *session,
+static enum err insert_account(struct users *users, struct users_connection *connection,
                                struct arena *arena, int64_t *id_out, struct error *error)
 {
     struct users_result result = {0};
@@ -51,7 +51,7 @@ static enum err insert_account(struct users *users, struct users_session *sessio
     if (!random.ptr || !username.ptr || !email.ptr || !incarnation.ptr)
         return ERR_NO_MEMORY;
     enum err err = users->driver->run(
-        session,
+        connection,
         USERS_QUERY(ACCOUNT_ADD, USERS_STR(username), USERS_STR(username), USERS_STR(email),
                     USERS_STR(email), USERS_STR(STR("")), USERS_INT(false), USERS_INT(true),
                     USERS_INT(clock_wall_s()), USERS_STR(incarnation)),
@@ -68,23 +68,23 @@ static enum err insert_account(struct users *users, struct users_session *sessio
 static enum err add(struct users *users, struct str issuer, struct str subject, int64_t *id_out,
                     struct error *error)
 {
-    struct users_session *session = NULL;
+    struct users_connection *connection = NULL;
     struct users_result result = {0};
     struct arena *arena = arena_new(1024, 0);
 
     if (!arena)
         return ERR_NO_MEMORY;
-    enum err err = users_begin(users, USERS_WRITE, &session, error);
+    enum err err = users_begin(users, USERS_WRITE, &connection, error);
     if (!err) {
-        err = insert_account(users, session, arena, id_out, error);
+        err = insert_account(users, connection, arena, id_out, error);
         if (!err)
             err = users->driver->run(
-                session,
+                connection,
                 USERS_QUERY(SUBJECT_ADD, USERS_STR(issuer), USERS_STR(subject), USERS_INT(*id_out)),
                 NULL, &result, error);
         if (!err && result.changed == 0)
             err = ERR_CONFLICT;
-        err = users_end(users, &session, err, error);
+        err = users_end(users, &connection, err, error);
     }
     arena_free(&arena);
     return err;

@@ -60,15 +60,15 @@ enum err users_open(struct str url, struct users **users_out, struct error *erro
 
 enum err users_set_first_id(struct users *users, int64_t first_id, struct error *error)
 {
-    struct users_session *session = NULL;
+    struct users_connection *connection = NULL;
 
     if (first_id <= 1)
         return ERR_OK;
-    enum err err = users->driver->begin(users->db, USERS_WRITE, &session, error);
+    enum err err = users->driver->begin(users->db, USERS_WRITE, &connection, error);
     if (err)
         return err;
-    err = users->driver->skip_ids(session, first_id - 1, error);
-    return users->driver->end(&session, err, error);
+    err = users->driver->skip_ids(connection, first_id - 1, error);
+    return users->driver->end(&connection, err, error);
 }
 
 enum err users_look(struct str url, struct users_sight *sight_out, struct error *error)
@@ -116,31 +116,31 @@ enum err users_ping(struct users *users, struct error *error)
     return note(users, users->driver->check(users->db, error));
 }
 
-enum err users_begin(struct users *users, enum users_mode mode, struct users_session **session_out,
-                     struct error *error)
+enum err users_begin(struct users *users, enum users_mode mode,
+                     struct users_connection **connection_out, struct error *error)
 {
-    enum err err = users->driver->begin(users->db, mode, session_out, error);
+    enum err err = users->driver->begin(users->db, mode, connection_out, error);
 
     return err == ERR_OK ? err : note(users, err);
 }
 
-enum err users_end(struct users *users, struct users_session **session, enum err outcome,
+enum err users_end(struct users *users, struct users_connection **connection, enum err outcome,
                    struct error *error)
 {
-    return note(users, users->driver->end(session, outcome, error));
+    return note(users, users->driver->end(connection, outcome, error));
 }
 
 enum err users_run(struct users *users, enum users_mode mode, struct users_query query,
                    struct arena *arena, struct users_result *result_out, struct error *error)
 {
     struct users_result ignored;
-    struct users_session *session = NULL;
+    struct users_connection *connection = NULL;
 
-    enum err err = users_begin(users, mode, &session, error);
+    enum err err = users_begin(users, mode, &connection, error);
     if (err)
         return err;
-    err = users->driver->run(session, query, arena, result_out ? result_out : &ignored, error);
-    return users_end(users, &session, err, error);
+    err = users->driver->run(connection, query, arena, result_out ? result_out : &ignored, error);
+    return users_end(users, &connection, err, error);
 }
 
 enum err users_change(struct users *users, struct users_query query, struct error *error)
@@ -334,7 +334,7 @@ enum err users_void_all_tokens(struct users *users, int64_t not_before_s, struct
                      error);
 }
 
-static enum err insert_account(struct users *users, struct users_session *session,
+static enum err insert_account(struct users *users, struct users_connection *connection,
                                struct arena *arena, const struct user *user, int64_t *id_out,
                                struct error *error)
 {
@@ -347,7 +347,7 @@ static enum err insert_account(struct users *users, struct users_session *sessio
     if (!username_key.ptr || !email_key.ptr || !incarnation.ptr)
         return ERR_NO_MEMORY;
     enum err err = users->driver->run(
-        session,
+        connection,
         USERS_QUERY(ACCOUNT_ADD, USERS_STR(user->username), USERS_STR(username_key),
                     USERS_STR(user->email), USERS_STR(email_key), USERS_STR(user->password_hash),
                     USERS_INT(user->is_superuser), USERS_INT(user->is_active),
@@ -360,8 +360,8 @@ static enum err insert_account(struct users *users, struct users_session *sessio
     *id_out = users_integer(&result, 0, 0);
     for (size_t i = 0; !err && i < user->group_count; i++)
         err = users->driver->run(
-            session, USERS_QUERY(GROUP_ADD, USERS_INT(*id_out), USERS_STR(user->groups[i])), NULL,
-            &result, error);
+            connection, USERS_QUERY(GROUP_ADD, USERS_INT(*id_out), USERS_STR(user->groups[i])),
+            NULL, &result, error);
     return err;
 }
 
@@ -393,7 +393,7 @@ static enum err check_account(const struct user *user, struct error *error)
 enum err users_add(struct users *users, const struct user *user, int64_t *id_out,
                    struct error *error)
 {
-    struct users_session *session = NULL;
+    struct users_connection *connection = NULL;
 
     *id_out = 0;
     enum err err = check_account(user, error);
@@ -402,10 +402,10 @@ enum err users_add(struct users *users, const struct user *user, int64_t *id_out
     struct arena *arena = arena_new(1024, 0);
     if (!arena)
         return ERR_NO_MEMORY;
-    err = users_begin(users, USERS_WRITE, &session, error);
+    err = users_begin(users, USERS_WRITE, &connection, error);
     if (!err) {
-        err = insert_account(users, session, arena, user, id_out, error);
-        err = users_end(users, &session, err, error);
+        err = insert_account(users, connection, arena, user, id_out, error);
+        err = users_end(users, &connection, err, error);
     }
     if (err == ERR_CONFLICT && error && error->caller[0] == '\0')
         err = explain_conflict(users, arena, user, error);
@@ -480,13 +480,13 @@ enum err users_set_active(struct users *users, int64_t id, bool is_active, struc
     return err;
 }
 
-/* Makes sure that the account is there, and stays while the session lasts. */
-static enum err hold_account(struct users *users, struct users_session *session, int64_t id,
+/* Makes sure that the account is there, and stays while the connection lasts. */
+static enum err hold_account(struct users *users, struct users_connection *connection, int64_t id,
                              struct error *error)
 {
     struct users_result result = {0};
-    enum err err =
-        users->driver->run(session, USERS_QUERY(ACCOUNT_HOLD, USERS_INT(id)), NULL, &result, error);
+    enum err err = users->driver->run(connection, USERS_QUERY(ACCOUNT_HOLD, USERS_INT(id)), NULL,
+                                      &result, error);
 
     return !err && result.changed == 0 ? ERR_NOT_FOUND : err;
 }
@@ -494,42 +494,43 @@ static enum err hold_account(struct users *users, struct users_session *session,
 enum err users_set_group(struct users *users, int64_t id, struct str group, bool is_member,
                          struct error *error)
 {
-    struct users_session *session = NULL;
+    struct users_connection *connection = NULL;
     struct users_result result;
 
     enum err err = user_check_group(group, error);
     if (!err)
-        err = users_begin(users, USERS_WRITE, &session, error);
+        err = users_begin(users, USERS_WRITE, &connection, error);
     if (err)
         return err;
-    err = hold_account(users, session, id, error);
+    err = hold_account(users, connection, id, error);
     if (!err)
         err = users->driver->run(
-            session,
+            connection,
             USERS_QUERY(is_member ? GROUP_ADD : GROUP_REMOVE, USERS_INT(id), USERS_STR(group)),
             NULL, &result, error);
-    return users_end(users, &session, err, error);
+    return users_end(users, &connection, err, error);
 }
 
 enum err users_delete(struct users *users, int64_t id, struct error *error)
 {
-    struct users_session *session = NULL;
+    struct users_connection *connection = NULL;
     struct users_result result = {0};
     int64_t now_s = clock_wall_s();
 
-    enum err err = users_begin(users, USERS_WRITE, &session, error);
+    enum err err = users_begin(users, USERS_WRITE, &connection, error);
     if (err)
         return err;
-    err = users->driver->run(session, USERS_QUERY(ACCOUNT_DELETE, USERS_INT(id), USERS_INT(now_s)),
-                             NULL, &result, error);
+    err =
+        users->driver->run(connection, USERS_QUERY(ACCOUNT_DELETE, USERS_INT(id), USERS_INT(now_s)),
+                           NULL, &result, error);
     if (!err && result.changed == 0)
         err = ERR_NOT_FOUND;
     if (!err)
-        err = users->driver->run(session, USERS_QUERY(GROUP_REMOVE_ALL, USERS_INT(id)), NULL,
+        err = users->driver->run(connection, USERS_QUERY(GROUP_REMOVE_ALL, USERS_INT(id)), NULL,
                                  &result, error);
     if (!err)
-        err = users->driver->run(session,
+        err = users->driver->run(connection,
                                  USERS_QUERY(KEY_REVOKE_OWNED, USERS_INT(id), USERS_INT(now_s)),
                                  NULL, &result, error);
-    return users_end(users, &session, err, error);
+    return users_end(users, &connection, err, error);
 }

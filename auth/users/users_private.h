@@ -14,8 +14,8 @@ struct users {
 
 /* The driver's, and what they tell of the database is noted. */
 CW_MUST_CHECK enum err users_begin(struct users *users, enum users_mode mode,
-                                   struct users_session **session_out, struct error *error);
-CW_MUST_CHECK enum err users_end(struct users *users, struct users_session **session,
+                                   struct users_connection **connection_out, struct error *error);
+CW_MUST_CHECK enum err users_end(struct users *users, struct users_connection **connection,
                                  enum err outcome, struct error *error);
 
 #define USERS_INT(value)  ((struct users_value){USERS_INTEGER, (int64_t)(value), STR_NONE})
@@ -30,7 +30,7 @@ CW_MUST_CHECK enum err users_end(struct users *users, struct users_session **ses
                               sizeof(struct users_value)})
 #define USERS_PLAIN(statement) ((struct users_query){(statement), NULL, 0})
 
-/* One statement in a session of its own. `arena` and `result_out` may be NULL. */
+/* One statement in a connection of its own. `arena` and `result_out` may be NULL. */
 CW_MUST_CHECK enum err users_run(struct users *users, enum users_mode mode,
                                  struct users_query query, struct arena *arena,
                                  struct users_result *result_out, struct error *error);

@@ -7,25 +7,25 @@
 
 enum { VERSION_MIN = 130000 /* gen_random_uuid */ };
 
-enum err users_postgres_new(struct users_session **session_out)
+enum err users_postgres_new(struct users_connection **connection_out)
 {
-    *session_out = calloc(1, sizeof **session_out);
-    return *session_out ? ERR_OK : ERR_NO_MEMORY;
+    *connection_out = calloc(1, sizeof **connection_out);
+    return *connection_out ? ERR_OK : ERR_NO_MEMORY;
 }
 
-void users_postgres_free(struct users_session **session)
+void users_postgres_free(struct users_connection **connection)
 {
-    if (!*session)
+    if (!*connection)
         return;
-    users_postgres_disconnect(*session);
-    free(*session);
-    *session = NULL;
+    users_postgres_disconnect(*connection);
+    free(*connection);
+    *connection = NULL;
 }
 
-void users_postgres_disconnect(struct users_session *session)
+void users_postgres_disconnect(struct users_connection *connection)
 {
-    PQfinish(session->conn);
-    session->conn = NULL;
+    PQfinish(connection->conn);
+    connection->conn = NULL;
 }
 
 /* libpq writes notices to standard error otherwise. */
@@ -69,12 +69,12 @@ static PGconn *dial(const char *url)
     return PQconnectdbParams(names, values, 1);
 }
 
-static enum err check_server(struct users_session *session, struct error *error)
+static enum err check_server(struct users_connection *connection, struct error *error)
 {
-    const char *encoding = PQparameterStatus(session->conn, "server_encoding");
-    int version = PQserverVersion(session->conn);
+    const char *encoding = PQparameterStatus(connection->conn, "server_encoding");
+    int version = PQserverVersion(connection->conn);
 
-    session->state = USERS_POSTGRES_SPENT;
+    connection->state = USERS_POSTGRES_SPENT;
     if (version < VERSION_MIN)
         return error_set(error, ERR_UPSTREAM_DOWN,
                          "users database: PostgreSQL %d is needed, this server is %d.%d",
@@ -84,28 +84,29 @@ static enum err check_server(struct users_session *session, struct error *error)
         return error_set(error, ERR_UPSTREAM_DOWN,
                          "users database: its encoding is %s, make one with ENCODING 'UTF8'",
                          encoding);
-    session->state = USERS_POSTGRES_GOOD;
+    connection->state = USERS_POSTGRES_GOOD;
     return ERR_OK;
 }
 
-enum err users_postgres_connect(struct users_session *session, const char *url, struct error *error)
+enum err users_postgres_connect(struct users_connection *connection, const char *url,
+                                struct error *error)
 {
     char settings[256];
 
-    session->state = USERS_POSTGRES_GOOD;
-    memset(session->is_prepared, 0, sizeof session->is_prepared);
-    session->conn = dial(url);
-    if (PQstatus(session->conn) != CONNECTION_OK) {
-        session->state = USERS_POSTGRES_LOST;
-        if (!session->conn)
+    connection->state = USERS_POSTGRES_GOOD;
+    memset(connection->is_prepared, 0, sizeof connection->is_prepared);
+    connection->conn = dial(url);
+    if (PQstatus(connection->conn) != CONNECTION_OK) {
+        connection->state = USERS_POSTGRES_LOST;
+        if (!connection->conn)
             return ERR_NO_MEMORY;
         return users_postgres_complain(error, ERR_UPSTREAM_DOWN, "it cannot be connected to",
-                                       PQerrorMessage(session->conn));
+                                       PQerrorMessage(connection->conn));
     }
-    PQsetNoticeProcessor(session->conn, ignore_notice, NULL);
-    if (PQsetnonblocking(session->conn, 1) != 0)
-        return users_postgres_fail_silently(session, error);
-    enum err err = check_server(session, error);
+    PQsetNoticeProcessor(connection->conn, ignore_notice, NULL);
+    if (PQsetnonblocking(connection->conn, 1) != 0)
+        return users_postgres_fail_silently(connection, error);
+    enum err err = check_server(connection, error);
     if (err)
         return err;
     /* Of a node that stopped in the middle of a transaction the server frees itself. Writers say
@@ -114,13 +115,13 @@ enum err users_postgres_connect(struct users_session *session, const char *url, 
              "SET statement_timeout = %d; SET idle_in_transaction_session_timeout = 10000;"
              "SET default_transaction_read_only = on",
              USERS_POSTGRES_STATEMENT_MS);
-    return users_postgres_exec(session, settings, USERS_POSTGRES_ANSWER_MS, error);
+    return users_postgres_exec(connection, settings, USERS_POSTGRES_ANSWER_MS, error);
 }
 
-enum err users_postgres_quote(struct users_session *session, const char *name, char **quoted_out,
-                              struct error *error)
+enum err users_postgres_quote(struct users_connection *connection, const char *name,
+                              char **quoted_out, struct error *error)
 {
-    char *quoted = PQescapeIdentifier(session->conn, name, strlen(name));
+    char *quoted = PQescapeIdentifier(connection->conn, name, strlen(name));
 
     *quoted_out = quoted ? strdup(quoted) : NULL;
     if (quoted)

@@ -5,65 +5,68 @@
  * It is looked at before it is used, and what the look misses is tried once more on a new one: a
  * read, or the BEGIN of a change. Nothing else is ever sent twice.
  */
+#include "users/postgres/connections.h"
 #include "users/postgres/schema.h"
-#include "users/postgres/sessions.h"
 #include "users/postgres/url.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 /* What fails because an idle connection had gone after all is worth another attempt. */
-static bool is_worth_another(const struct users_session *session)
+static bool is_worth_another(const struct users_connection *connection)
 {
-    return session->has_served &&
-           (session->state == USERS_POSTGRES_LOST || session->state == USERS_POSTGRES_SPENT);
+    return connection->has_served &&
+           (connection->state == USERS_POSTGRES_LOST || connection->state == USERS_POSTGRES_SPENT);
 }
 
 static enum err postgres_begin(struct users_db *db, enum users_mode mode,
-                               struct users_session **session_out, struct error *error)
+                               struct users_connection **connection_out, struct error *error)
 {
     static const char begin[] = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
-    enum err err = users_postgres_take(db, mode, session_out, error);
+    enum err err = users_postgres_take(db, mode, connection_out, error);
 
     if (err || mode == USERS_READ)
         return err;
-    err = users_postgres_exec(*session_out, begin, USERS_POSTGRES_ANSWER_MS, error);
-    if (err && is_worth_another(*session_out)) {
-        err = users_postgres_reconnect(*session_out, error);
+    err = users_postgres_exec(*connection_out, begin, USERS_POSTGRES_ANSWER_MS, error);
+    if (err && is_worth_another(*connection_out)) {
+        err = users_postgres_reconnect(*connection_out, error);
         if (!err)
-            err = users_postgres_exec(*session_out, begin, USERS_POSTGRES_ANSWER_MS, error);
+            err = users_postgres_exec(*connection_out, begin, USERS_POSTGRES_ANSWER_MS, error);
     }
     if (err)
-        users_postgres_give(session_out);
+        users_postgres_give(connection_out);
     return err;
 }
 
-static enum err postgres_run(struct users_session *session, struct users_query query,
+static enum err postgres_run(struct users_connection *connection, struct users_query query,
                              struct arena *arena, struct users_result *result_out,
                              struct error *error)
 {
-    enum err err = users_postgres_run(session, query, arena, result_out, error);
+    enum err err = users_postgres_run(connection, query, arena, result_out, error);
 
-    if (err != ERR_UPSTREAM_DOWN || session->mode == USERS_WRITE || !is_worth_another(session))
+    if (err != ERR_UPSTREAM_DOWN || connection->mode == USERS_WRITE ||
+        !is_worth_another(connection))
         return err;
-    err = users_postgres_reconnect(session, error);
-    return err ? err : users_postgres_run(session, query, arena, result_out, error);
+    err = users_postgres_reconnect(connection, error);
+    return err ? err : users_postgres_run(connection, query, arena, result_out, error);
 }
 
-static enum err postgres_end(struct users_session **session, enum err outcome, struct error *error)
+static enum err postgres_end(struct users_connection **connection, enum err outcome,
+                             struct error *error)
 {
-    if ((*session)->mode == USERS_WRITE && !outcome)
-        outcome = users_postgres_commit(*session, error);
-    if ((*session)->state == USERS_POSTGRES_GOOD && !users_postgres_is_idle(*session) &&
-        users_postgres_exec(*session, "ROLLBACK", USERS_POSTGRES_ANSWER_MS, NULL) != ERR_OK &&
-        (*session)->state == USERS_POSTGRES_GOOD)
-        (*session)->state = USERS_POSTGRES_SPENT;
-    users_postgres_give(session);
+    if ((*connection)->mode == USERS_WRITE && !outcome)
+        outcome = users_postgres_commit(*connection, error);
+    if ((*connection)->state == USERS_POSTGRES_GOOD && !users_postgres_is_idle(*connection) &&
+        users_postgres_exec(*connection, "ROLLBACK", USERS_POSTGRES_ANSWER_MS, NULL) != ERR_OK &&
+        (*connection)->state == USERS_POSTGRES_GOOD)
+        (*connection)->state = USERS_POSTGRES_SPENT;
+    users_postgres_give(connection);
     return outcome;
 }
 
 /* Nobody inserts meanwhile: the sequence must not be set back by what was read of it a moment ago. */
-static enum err postgres_skip_ids(struct users_session *session, int64_t last, struct error *error)
+static enum err postgres_skip_ids(struct users_connection *connection, int64_t last,
+                                  struct error *error)
 {
     char sql[384];
 
@@ -73,7 +76,7 @@ static enum err postgres_skip_ids(struct users_session *session, int64_t last, s
              " FROM (SELECT pg_get_serial_sequence('accounts', 'id')::regclass AS s) AS q"
              " WHERE coalesce(pg_sequence_last_value(s), 0) < %lld",
              (long long)last, (long long)last);
-    return users_postgres_exec(session, sql, USERS_POSTGRES_ANSWER_MS, error);
+    return users_postgres_exec(connection, sql, USERS_POSTGRES_ANSWER_MS, error);
 }
 
 /* --- open, close, check --- */
@@ -114,11 +117,12 @@ static enum err make_db(struct str location, struct users_db **db_out)
     return ERR_NO_MEMORY;
 }
 
-static enum err read_install_id(struct users_db *db, struct users_session *session,
+static enum err read_install_id(struct users_db *db, struct users_connection *connection,
                                 struct error *error)
 {
-    enum err err = users_postgres_text(session, USERS_POSTGRES_INSTALL_ID, USERS_POSTGRES_ANSWER_MS,
-                                       db->install_id, sizeof db->install_id, error);
+    enum err err =
+        users_postgres_text(connection, USERS_POSTGRES_INSTALL_ID, USERS_POSTGRES_ANSWER_MS,
+                            db->install_id, sizeof db->install_id, error);
 
     if (!err && db->install_id[0] == '\0')
         return error_set(error, ERR_UPSTREAM_DOWN, "users database: it has no install_id");
@@ -127,17 +131,17 @@ static enum err read_install_id(struct users_db *db, struct users_session *sessi
 
 static enum err open_first(struct users_db *db, struct error *error)
 {
-    struct users_session *session;
+    struct users_connection *connection;
 
-    enum err err = users_postgres_take(db, USERS_WRITE, &session, error);
+    enum err err = users_postgres_take(db, USERS_WRITE, &connection, error);
     if (err)
         return err;
-    err = users_postgres_choose_schema(session, &db->schema_settings, error);
+    err = users_postgres_choose_schema(connection, &db->schema_settings, error);
     if (!err)
-        err = users_postgres_migrate(session, error);
+        err = users_postgres_migrate(connection, error);
     if (!err)
-        err = read_install_id(db, session, error);
-    users_postgres_give(&session);
+        err = read_install_id(db, connection, error);
+    users_postgres_give(&connection);
     return err;
 }
 
@@ -159,15 +163,15 @@ static enum err postgres_open(struct str location, struct users_db **db_out, str
 }
 
 /* 0: it is not there. */
-static enum err look_at_fact(struct users_session *session, const char *name, int64_t *value_out,
-                             struct error *error)
+static enum err look_at_fact(struct users_connection *connection, const char *name,
+                             int64_t *value_out, struct error *error)
 {
     char query[128], text[32];
 
     snprintf(query, sizeof query,
              "SELECT coalesce((SELECT value FROM facts WHERE name = '%s'), '0')", name);
     enum err err =
-        users_postgres_text(session, query, USERS_POSTGRES_ANSWER_MS, text, sizeof text, error);
+        users_postgres_text(connection, query, USERS_POSTGRES_ANSWER_MS, text, sizeof text, error);
     if (err || !str_to_int64(str_from(text), 0, INT64_MAX, value_out))
         *value_out = 0;
     return err;
@@ -176,27 +180,27 @@ static enum err look_at_fact(struct users_session *session, const char *name, in
 static enum err look_over(const char *url, struct users_sight *sight, struct error *error)
 {
     int64_t version = 0;
-    struct users_session *session;
+    struct users_connection *connection;
     char *settings = NULL;
 
-    enum err err = users_postgres_new(&session);
+    enum err err = users_postgres_new(&connection);
     if (err)
         return err;
-    err = users_postgres_connect(session, url, error);
+    err = users_postgres_connect(connection, url, error);
     if (!err)
-        err = users_postgres_choose_schema(session, &settings, error);
+        err = users_postgres_choose_schema(connection, &settings, error);
     if (!err)
-        err = users_postgres_look_at_version(session, &version, error);
+        err = users_postgres_look_at_version(connection, &version, error);
     sight->version = (int)version;
     if (!err && sight->version == sight->known)
-        err = look_at_fact(session, USERS_FACT_STRANGER, &sight->stranger, error);
+        err = look_at_fact(connection, USERS_FACT_STRANGER, &sight->stranger, error);
     if (!err && sight->version == sight->known)
-        err = look_at_fact(session, USERS_FACT_STRANGER_SEEN, &sight->stranger_seen_s, error);
+        err = look_at_fact(connection, USERS_FACT_STRANGER_SEEN, &sight->stranger_seen_s, error);
     if (!err && sight->version == sight->known)
-        err = users_postgres_text(session, USERS_POSTGRES_INSTALL_ID, USERS_POSTGRES_ANSWER_MS,
+        err = users_postgres_text(connection, USERS_POSTGRES_INSTALL_ID, USERS_POSTGRES_ANSWER_MS,
                                   sight->install, sizeof sight->install, error);
     free(settings);
-    users_postgres_free(&session);
+    users_postgres_free(&connection);
     return err;
 }
 
@@ -218,15 +222,15 @@ static enum err postgres_look(struct str location, struct users_sight *sight_out
 
 static enum err postgres_check(struct users_db *db, struct error *error)
 {
-    struct users_session *session;
+    struct users_connection *connection;
 
-    enum err err = users_postgres_take(db, USERS_READ, &session, error);
+    enum err err = users_postgres_take(db, USERS_READ, &connection, error);
     if (err)
         return err;
-    err = users_postgres_check_identity(session, error);
-    if (err && is_worth_another(session))
-        err = users_postgres_reconnect(session, error);
-    users_postgres_give(&session);
+    err = users_postgres_check_identity(connection, error);
+    if (err && is_worth_another(connection))
+        err = users_postgres_reconnect(connection, error);
+    users_postgres_give(&connection);
     return err;
 }
 

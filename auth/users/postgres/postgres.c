@@ -31,29 +31,30 @@ enum err users_postgres_complain(struct error *error, enum err err, const char *
     return err;
 }
 
-enum err users_postgres_fail_silently(struct users_session *session, struct error *error)
+enum err users_postgres_fail_silently(struct users_connection *connection, struct error *error)
 {
-    if (session->state == USERS_POSTGRES_GOOD)
-        session->state = USERS_POSTGRES_LOST;
-    return users_postgres_complain(error, ERR_UPSTREAM_DOWN, reason_of_state(session->state),
-                                   session->state == USERS_POSTGRES_MUTE
+    if (connection->state == USERS_POSTGRES_GOOD)
+        connection->state = USERS_POSTGRES_LOST;
+    return users_postgres_complain(error, ERR_UPSTREAM_DOWN, reason_of_state(connection->state),
+                                   connection->state == USERS_POSTGRES_MUTE
                                        ? "no answer in time"
-                                       : PQerrorMessage(session->conn));
+                                       : PQerrorMessage(connection->conn));
 }
 
-static enum err fail(struct users_session *session, const PGresult *result, struct error *error)
+static enum err fail(struct users_connection *connection, const PGresult *result,
+                     struct error *error)
 {
     const char *sqlstate = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
 
     if (!sqlstate)
-        return users_postgres_fail_silently(session, error);
+        return users_postgres_fail_silently(connection, error);
     const struct users_postgres_meaning *meaning = users_postgres_meaning(sqlstate);
     enum err err = meaning->err;
     /* A read that would write is our mistake, not the server's state. */
-    if (strcmp(sqlstate, "25006") == 0 && session->mode == USERS_READ)
+    if (strcmp(sqlstate, "25006") == 0 && connection->mode == USERS_READ)
         err = ERR_INTERNAL;
-    if (meaning->lasts && session->state == USERS_POSTGRES_GOOD)
-        session->state = USERS_POSTGRES_SPENT;
+    if (meaning->lasts && connection->state == USERS_POSTGRES_GOOD)
+        connection->state = USERS_POSTGRES_SPENT;
     users_postgres_complain(error, err, meaning->reason,
                             PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
     if (!error)
@@ -69,9 +70,9 @@ static enum err fail(struct users_session *session, const PGresult *result, stru
 
 /* --- one exchange --- */
 
-static bool wait_for(struct users_session *session, short events, int64_t deadline_ns)
+static bool wait_for(struct users_connection *connection, short events, int64_t deadline_ns)
 {
-    struct pollfd socket = {.fd = PQsocket(session->conn), .events = events};
+    struct pollfd socket = {.fd = PQsocket(connection->conn), .events = events};
     int ready;
 
     do
@@ -80,24 +81,24 @@ static bool wait_for(struct users_session *session, short events, int64_t deadli
     return ready > 0;
 }
 
-static bool receive(struct users_session *session, short events, int64_t deadline_ns)
+static bool receive(struct users_connection *connection, short events, int64_t deadline_ns)
 {
-    if (!wait_for(session, events, deadline_ns))
-        session->state = USERS_POSTGRES_MUTE;
-    else if (!PQconsumeInput(session->conn))
-        session->state = USERS_POSTGRES_LOST;
-    return session->state == USERS_POSTGRES_GOOD;
+    if (!wait_for(connection, events, deadline_ns))
+        connection->state = USERS_POSTGRES_MUTE;
+    else if (!PQconsumeInput(connection->conn))
+        connection->state = USERS_POSTGRES_LOST;
+    return connection->state == USERS_POSTGRES_GOOD;
 }
 
-static bool send_all(struct users_session *session, int64_t deadline_ns)
+static bool send_all(struct users_connection *connection, int64_t deadline_ns)
 {
     int left;
 
-    while ((left = PQflush(session->conn)) > 0)
-        if (!receive(session, POLLIN | POLLOUT, deadline_ns))
+    while ((left = PQflush(connection->conn)) > 0)
+        if (!receive(connection, POLLIN | POLLOUT, deadline_ns))
             return false;
     if (left < 0)
-        session->state = USERS_POSTGRES_LOST;
+        connection->state = USERS_POSTGRES_LOST;
     return left == 0;
 }
 
@@ -110,28 +111,28 @@ static bool is_error(const PGresult *result)
 
 /*
  * Sends what was queued (`is_queued` tells whether that worked) and takes everything that is owed:
- * the last result, or the first one that is an error. NULL when there is none; session->state tells
+ * the last result, or the first one that is an error. NULL when there is none; connection->state tells
  * why. The caller clears it.
  */
-static PGresult *exchange(struct users_session *session, int is_queued, int timeout_ms)
+static PGresult *exchange(struct users_connection *connection, int is_queued, int timeout_ms)
 {
     int64_t deadline_ns = clock_deadline_ns(timeout_ms);
     PGresult *kept = NULL, *next;
 
-    if (!is_queued || !send_all(session, deadline_ns)) {
-        if (session->state == USERS_POSTGRES_GOOD)
-            session->state = USERS_POSTGRES_LOST;
+    if (!is_queued || !send_all(connection, deadline_ns)) {
+        if (connection->state == USERS_POSTGRES_GOOD)
+            connection->state = USERS_POSTGRES_LOST;
         return NULL;
     }
     for (;;) {
         /* Of a connection that ended the last words may be here: why it was closed. */
-        while (session->state == USERS_POSTGRES_GOOD && PQisBusy(session->conn))
-            receive(session, POLLIN, deadline_ns);
-        if (session->state == USERS_POSTGRES_MUTE) {
+        while (connection->state == USERS_POSTGRES_GOOD && PQisBusy(connection->conn))
+            receive(connection, POLLIN, deadline_ns);
+        if (connection->state == USERS_POSTGRES_MUTE) {
             PQclear(kept);
             return NULL;
         }
-        if (!(next = PQgetResult(session->conn)))
+        if (!(next = PQgetResult(connection->conn)))
             break;
         if (kept && is_error(kept)) {
             PQclear(next);
@@ -140,41 +141,41 @@ static PGresult *exchange(struct users_session *session, int is_queued, int time
             kept = next;
         }
     }
-    if (PQstatus(session->conn) != CONNECTION_OK)
-        session->state = USERS_POSTGRES_LOST;
+    if (PQstatus(connection->conn) != CONNECTION_OK)
+        connection->state = USERS_POSTGRES_LOST;
     return kept;
 }
 
-enum err users_postgres_ask(struct users_session *session, int is_queued, int timeout_ms,
+enum err users_postgres_ask(struct users_connection *connection, int is_queued, int timeout_ms,
                             PGresult **result_out, struct error *error)
 {
-    *result_out = exchange(session, is_queued, timeout_ms);
-    if (*result_out && !is_error(*result_out) && session->state == USERS_POSTGRES_GOOD)
+    *result_out = exchange(connection, is_queued, timeout_ms);
+    if (*result_out && !is_error(*result_out) && connection->state == USERS_POSTGRES_GOOD)
         return ERR_OK;
-    enum err err = fail(session, *result_out, error);
+    enum err err = fail(connection, *result_out, error);
     PQclear(*result_out);
     *result_out = NULL;
     return err;
 }
 
-enum err users_postgres_exec(struct users_session *session, const char *sql, int timeout_ms,
+enum err users_postgres_exec(struct users_connection *connection, const char *sql, int timeout_ms,
                              struct error *error)
 {
     PGresult *result;
-    enum err err =
-        users_postgres_ask(session, PQsendQuery(session->conn, sql), timeout_ms, &result, error);
+    enum err err = users_postgres_ask(connection, PQsendQuery(connection->conn, sql), timeout_ms,
+                                      &result, error);
 
     if (!err)
         PQclear(result);
     return err;
 }
 
-enum err users_postgres_text(struct users_session *session, const char *query, int timeout_ms,
+enum err users_postgres_text(struct users_connection *connection, const char *query, int timeout_ms,
                              char *text_out, size_t size, struct error *error)
 {
     PGresult *result;
-    enum err err =
-        users_postgres_ask(session, PQsendQuery(session->conn, query), timeout_ms, &result, error);
+    enum err err = users_postgres_ask(connection, PQsendQuery(connection->conn, query), timeout_ms,
+                                      &result, error);
 
     text_out[0] = '\0';
     if (err)
@@ -186,27 +187,27 @@ enum err users_postgres_text(struct users_session *session, const char *query, i
 }
 
 /* What has arrived unasked is read, a few times at most: reasons for closing, then the end. */
-bool users_postgres_is_alive(struct users_session *session)
+bool users_postgres_is_alive(struct users_connection *connection)
 {
-    if (session->state != USERS_POSTGRES_GOOD || PQstatus(session->conn) != CONNECTION_OK)
+    if (connection->state != USERS_POSTGRES_GOOD || PQstatus(connection->conn) != CONNECTION_OK)
         return false;
-    for (int i = 0; i < 4 && wait_for(session, POLLIN, 0); i++)
-        if (!PQconsumeInput(session->conn)) {
-            session->state = USERS_POSTGRES_LOST;
+    for (int i = 0; i < 4 && wait_for(connection, POLLIN, 0); i++)
+        if (!PQconsumeInput(connection->conn)) {
+            connection->state = USERS_POSTGRES_LOST;
             return false;
         }
-    return PQstatus(session->conn) == CONNECTION_OK;
+    return PQstatus(connection->conn) == CONNECTION_OK;
 }
 
-bool users_postgres_is_idle(const struct users_session *session)
+bool users_postgres_is_idle(const struct users_connection *connection)
 {
-    return session->conn && PQtransactionStatus(session->conn) == PQTRANS_IDLE;
+    return connection->conn && PQtransactionStatus(connection->conn) == PQTRANS_IDLE;
 }
 
-static enum err fail_uncertain(struct users_session *session, struct error *error)
+static enum err fail_uncertain(struct users_connection *connection, struct error *error)
 {
-    enum err err = users_postgres_complain(error, ERR_UNCERTAIN, reason_of_state(session->state),
-                                           PQerrorMessage(session->conn));
+    enum err err = users_postgres_complain(error, ERR_UNCERTAIN, reason_of_state(connection->state),
+                                           PQerrorMessage(connection->conn));
 
     if (error)
         snprintf(
@@ -215,20 +216,20 @@ static enum err fail_uncertain(struct users_session *session, struct error *erro
     return err;
 }
 
-enum err users_postgres_commit(struct users_session *session, struct error *error)
+enum err users_postgres_commit(struct users_connection *connection, struct error *error)
 {
     /* Closed before it was asked: the server has undone it. */
-    if (!users_postgres_is_alive(session))
-        return users_postgres_fail_silently(session, error);
+    if (!users_postgres_is_alive(connection))
+        return users_postgres_fail_silently(connection, error);
     PGresult *result =
-        exchange(session, PQsendQuery(session->conn, "COMMIT"), USERS_POSTGRES_ANSWER_MS);
+        exchange(connection, PQsendQuery(connection->conn, "COMMIT"), USERS_POSTGRES_ANSWER_MS);
     enum err err = ERR_OK;
     /* Even an error in front of the end tells nothing: a server that shuts down while it waits for
      * a standby has committed. */
-    if (session->state != USERS_POSTGRES_GOOD)
-        err = fail_uncertain(session, error);
+    if (connection->state != USERS_POSTGRES_GOOD)
+        err = fail_uncertain(connection, error);
     else if (!result || is_error(result))
-        err = fail(session, result, error);
+        err = fail(connection, result, error);
     else if (strcmp(PQcmdStatus(result), "COMMIT") != 0)
         err = error_set_detail(error, ERR_INTERNAL,
                                "users database: a transaction that had failed was to be committed");

@@ -27,10 +27,10 @@ enum users_postgres_state {
     USERS_POSTGRES_MUTE,  /* no answer in time */
 };
 
-struct users_session {
-    struct users_db *db;             /* the driver's */
-    struct users_session *next_idle; /* the driver's */
-    bool has_served;                 /* the driver's: was idle before it was taken */
+struct users_connection {
+    struct users_db *db;                /* the driver's */
+    struct users_connection *next_idle; /* the driver's */
+    bool has_served;                    /* the driver's: was idle before it was taken */
     enum users_mode mode;
     enum users_postgres_state state;
     struct pg_conn *conn; /* NULL: not connected */
@@ -39,49 +39,50 @@ struct users_session {
 
 /*
  * Errors of all functions: ERR_UPSTREAM_DOWN, ERR_NO_MEMORY, ERR_INTERNAL; caller's text without
- * SQL, detail with PostgreSQL's own words. After an error session->state tells what became of the
+ * SQL, detail with PostgreSQL's own words. After an error connection->state tells what became of the
  * connection.
  */
 
-/* A session that is not connected. ERR_NO_MEMORY. */
-CW_MUST_CHECK enum err users_postgres_new(struct users_session **session_out);
+/* A connection that is not made yet. ERR_NO_MEMORY. */
+CW_MUST_CHECK enum err users_postgres_new(struct users_connection **connection_out);
 /* Disconnects it, too. */
-void users_postgres_free(struct users_session **session);
+void users_postgres_free(struct users_connection **connection);
 
 /*
- * Connects a session that is not connected (any more), with `url` as users/postgres/url.h wants
+ * Makes a connection that is not made yet, or was lost, with `url` as users/postgres/url.h wants
  * it. Out of a transaction the connection cannot write, whatever the database's defaults.
  */
-CW_MUST_CHECK enum err users_postgres_connect(struct users_session *session, const char *url,
+CW_MUST_CHECK enum err users_postgres_connect(struct users_connection *connection, const char *url,
                                               struct error *error);
-void users_postgres_disconnect(struct users_session *session);
+void users_postgres_disconnect(struct users_connection *connection);
 /* Looks without asking: false when the other side has closed. */
-bool users_postgres_is_alive(struct users_session *session);
+bool users_postgres_is_alive(struct users_connection *connection);
 /* No transaction is open and no answer is owed: others may use it. */
-bool users_postgres_is_idle(const struct users_session *session);
+bool users_postgres_is_idle(const struct users_connection *connection);
 
 /* SQL without parameters and rows of interest: transactions, settings, schema. The server's own
  * limit has to be raised where timeout_ms is longer. */
-CW_MUST_CHECK enum err users_postgres_exec(struct users_session *session, const char *sql,
+CW_MUST_CHECK enum err users_postgres_exec(struct users_connection *connection, const char *sql,
                                            int timeout_ms, struct error *error);
 /* The first column of the first row, NUL-terminated and cut to fit; empty without a row, or for
  * NULL. */
-CW_MUST_CHECK enum err users_postgres_text(struct users_session *session, const char *query,
+CW_MUST_CHECK enum err users_postgres_text(struct users_connection *connection, const char *query,
                                            int timeout_ms, char *text_out, size_t size,
                                            struct error *error);
 /* `name` as SQL wants an identifier, quoted; freed with free(). */
-CW_MUST_CHECK enum err users_postgres_quote(struct users_session *session, const char *name,
+CW_MUST_CHECK enum err users_postgres_quote(struct users_connection *connection, const char *name,
                                             char **quoted_out, struct error *error);
 
 /* Ends a transaction. ERR_UNCERTAIN: it was sent and no answer came. After any other error nothing
  * has changed. */
-CW_MUST_CHECK enum err users_postgres_commit(struct users_session *session, struct error *error);
+CW_MUST_CHECK enum err users_postgres_commit(struct users_connection *connection,
+                                             struct error *error);
 
 /* struct users_driver's `run`. Also ERR_CONFLICT (unique constraint; the caller's text names the
  * field), ERR_NOT_FOUND (a row referred to is not there), ERR_BAD_INPUT (a text to be written is
  * not UTF-8 or holds NUL). */
-CW_MUST_CHECK enum err users_postgres_run(struct users_session *session, struct users_query query,
-                                          struct arena *arena, struct users_result *result_out,
-                                          struct error *error);
+CW_MUST_CHECK enum err users_postgres_run(struct users_connection *connection,
+                                          struct users_query query, struct arena *arena,
+                                          struct users_result *result_out, struct error *error);
 
 #endif

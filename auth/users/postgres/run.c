@@ -35,23 +35,24 @@ static bool translate(char *out, const char *text)
     return true;
 }
 
-enum err users_postgres_prepare(struct users_session *session, enum users_statement id,
+enum err users_postgres_prepare(struct users_connection *connection, enum users_statement id,
                                 char name[USERS_POSTGRES_NAME_SIZE], struct error *error)
 {
     char text[STATEMENT_TEXT_SIZE];
     PGresult *result;
 
     snprintf(name, USERS_POSTGRES_NAME_SIZE, "s%d", (int)id);
-    if (session->is_prepared[id])
+    if (connection->is_prepared[id])
         return ERR_OK;
     if (!translate(text, statement_texts[id]))
         return error_set_detail(error, ERR_INTERNAL, "users database: a statement is too long");
-    enum err err = users_postgres_ask(session, PQsendPrepare(session->conn, name, text, 0, NULL),
-                                      USERS_POSTGRES_ANSWER_MS, &result, error);
+    enum err err =
+        users_postgres_ask(connection, PQsendPrepare(connection->conn, name, text, 0, NULL),
+                           USERS_POSTGRES_ANSWER_MS, &result, error);
     if (err)
         return err;
     PQclear(result);
-    session->is_prepared[id] = true;
+    connection->is_prepared[id] = true;
     return ERR_OK;
 }
 
@@ -173,7 +174,7 @@ static int64_t count_changed(PGresult *result)
     return count;
 }
 
-enum err users_postgres_run(struct users_session *session, struct users_query query,
+enum err users_postgres_run(struct users_connection *connection, struct users_query query,
                             struct arena *arena, struct users_result *result_out,
                             struct error *error)
 {
@@ -188,16 +189,16 @@ enum err users_postgres_run(struct users_session *session, struct users_query qu
         if (!is_no_text(&query.parameters[i]))
             continue;
         /* Nothing in the database is equal to it. */
-        if (session->mode == USERS_READ)
+        if (connection->mode == USERS_READ)
             return ERR_OK;
         return error_set(error, ERR_BAD_INPUT,
                          "The users database keeps UTF-8 text without NUL characters only.");
     }
-    enum err err = users_postgres_prepare(session, query.statement, name, error);
+    enum err err = users_postgres_prepare(connection, query.statement, name, error);
     if (err)
         return err;
-    err = users_postgres_ask(session,
-                             PQsendQueryPrepared(session->conn, name, (int)query.count,
+    err = users_postgres_ask(connection,
+                             PQsendQueryPrepared(connection->conn, name, (int)query.count,
                                                  parameters.values, parameters.lengths,
                                                  parameters.formats, BINARY),
                              USERS_POSTGRES_ANSWER_MS, &result, error);

@@ -83,20 +83,20 @@ const char *const users_postgres_migrations[] = {
 const int users_postgres_version =
     (int)(sizeof users_postgres_migrations / sizeof *users_postgres_migrations);
 
-enum err users_postgres_choose_schema(struct users_session *session, char **settings_out,
+enum err users_postgres_choose_schema(struct users_connection *connection, char **settings_out,
                                       struct error *error)
 {
     char name[128], *quoted = NULL;
 
     *settings_out = NULL;
-    enum err err = users_postgres_text(session, "SELECT current_schema()", USERS_POSTGRES_ANSWER_MS,
-                                       name, sizeof name, error);
+    enum err err = users_postgres_text(connection, "SELECT current_schema()",
+                                       USERS_POSTGRES_ANSWER_MS, name, sizeof name, error);
     if (!err && name[0] == '\0')
         err = error_set(error, ERR_UPSTREAM_DOWN,
                         "users database: no schema of the search path is there, or open to this "
                         "user; make one, or name it: ?options=-csearch_path%%3DNAME");
     if (!err)
-        err = users_postgres_quote(session, name, &quoted, error);
+        err = users_postgres_quote(connection, name, &quoted, error);
     if (err)
         return err;
     int size = asprintf(settings_out, "SET search_path = %s", quoted);
@@ -105,12 +105,12 @@ enum err users_postgres_choose_schema(struct users_session *session, char **sett
         *settings_out = NULL;
         return ERR_NO_MEMORY;
     }
-    return users_postgres_exec(session, *settings_out, USERS_POSTGRES_ANSWER_MS, error);
+    return users_postgres_exec(connection, *settings_out, USERS_POSTGRES_ANSWER_MS, error);
 }
 
 /* In one statement, so that all it looks at is of one moment: another node may be making the
  * tables. 0: there are none. */
-static enum err look_at_tables(struct users_session *session, bool *are_ours_out,
+static enum err look_at_tables(struct users_connection *connection, bool *are_ours_out,
                                struct error *error)
 {
     static const char query[] =
@@ -121,8 +121,8 @@ static enum err look_at_tables(struct users_session *session, bool *are_ours_out
     char found[128];
 
     *are_ours_out = false;
-    enum err err =
-        users_postgres_text(session, query, USERS_POSTGRES_ANSWER_MS, found, sizeof found, error);
+    enum err err = users_postgres_text(connection, query, USERS_POSTGRES_ANSWER_MS, found,
+                                       sizeof found, error);
     if (err)
         return err;
     *are_ours_out = strcmp(found, "cachewarden_schema") == 0;
@@ -134,16 +134,16 @@ static enum err look_at_tables(struct users_session *session, bool *are_ours_out
     return ERR_OK;
 }
 
-enum err users_postgres_look_at_version(struct users_session *session, int64_t *version_out,
+enum err users_postgres_look_at_version(struct users_connection *connection, int64_t *version_out,
                                         struct error *error)
 {
     char text[32];
     bool are_ours;
 
     *version_out = 0;
-    enum err err = look_at_tables(session, &are_ours, error);
+    enum err err = look_at_tables(connection, &are_ours, error);
     if (!err && are_ours)
-        err = users_postgres_text(session, "SELECT max(version) FROM cachewarden_schema",
+        err = users_postgres_text(connection, "SELECT max(version) FROM cachewarden_schema",
                                   USERS_POSTGRES_ANSWER_MS, text, sizeof text, error);
     if (err || !are_ours)
         return err;
@@ -158,22 +158,23 @@ enum err users_postgres_look_at_version(struct users_session *session, int64_t *
     return ERR_OK;
 }
 
-static enum err run_migration(struct users_session *session, int version, struct error *error)
+static enum err run_migration(struct users_connection *connection, int version, struct error *error)
 {
     char mark[128];
 
     enum err err =
-        users_postgres_exec(session, users_postgres_migrations[version - 1], MIGRATE_MS, error);
+        users_postgres_exec(connection, users_postgres_migrations[version - 1], MIGRATE_MS, error);
     if (err)
         return err;
     snprintf(mark, sizeof mark,
              "INSERT INTO cachewarden_schema (version, applied_at_s) VALUES (%d, %lld)", version,
              (long long)clock_wall_s());
-    return users_postgres_exec(session, mark, MIGRATE_MS, error);
+    return users_postgres_exec(connection, mark, MIGRATE_MS, error);
 }
 
 /* Another node may have done the same: the version is read again once it is our turn. */
-static enum err take_turn(struct users_session *session, int64_t *version_out, struct error *error)
+static enum err take_turn(struct users_connection *connection, int64_t *version_out,
+                          struct error *error)
 {
     char begin[192];
 
@@ -182,24 +183,24 @@ static enum err take_turn(struct users_session *session, int64_t *version_out, s
              "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = %d;"
              "SELECT pg_advisory_xact_lock(" MIGRATION_LOCK ")",
              MIGRATE_MS - 500);
-    enum err err = users_postgres_exec(session, begin, MIGRATE_MS, error);
-    return err ? err : users_postgres_look_at_version(session, version_out, error);
+    enum err err = users_postgres_exec(connection, begin, MIGRATE_MS, error);
+    return err ? err : users_postgres_look_at_version(connection, version_out, error);
 }
 
-enum err users_postgres_migrate(struct users_session *session, struct error *error)
+enum err users_postgres_migrate(struct users_connection *connection, struct error *error)
 {
     int64_t version;
-    enum err err = users_postgres_look_at_version(session, &version, error);
+    enum err err = users_postgres_look_at_version(connection, &version, error);
 
     if (err || version == users_postgres_version)
         return err;
-    err = take_turn(session, &version, error);
+    err = take_turn(connection, &version, error);
     while (!err && version < users_postgres_version)
-        err = run_migration(session, (int)++version, error);
+        err = run_migration(connection, (int)++version, error);
     if (!err)
-        err = users_postgres_commit(session, error);
-    if (session->state == USERS_POSTGRES_GOOD && !users_postgres_is_idle(session) &&
-        users_postgres_exec(session, "ROLLBACK", USERS_POSTGRES_ANSWER_MS, NULL) != ERR_OK)
-        session->state = USERS_POSTGRES_SPENT;
+        err = users_postgres_commit(connection, error);
+    if (connection->state == USERS_POSTGRES_GOOD && !users_postgres_is_idle(connection) &&
+        users_postgres_exec(connection, "ROLLBACK", USERS_POSTGRES_ANSWER_MS, NULL) != ERR_OK)
+        connection->state = USERS_POSTGRES_SPENT;
     return err;
 }

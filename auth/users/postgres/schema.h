@@ -10,14 +10,14 @@ extern const char *const users_postgres_migrations[];
 extern const int users_postgres_version;
 
 /*
- * Finds the schema our tables are, or will be, in, and makes the session keep to it;
- * *settings_out (freed with free()) makes other sessions do so. ERR_UPSTREAM_DOWN: there is none.
+ * Finds the schema our tables are, or will be, in, and makes the connection keep to it;
+ * *settings_out (freed with free()) makes other connections do so. ERR_UPSTREAM_DOWN: there is none.
  */
-CW_MUST_CHECK enum err users_postgres_choose_schema(struct users_session *session,
+CW_MUST_CHECK enum err users_postgres_choose_schema(struct users_connection *connection,
                                                     char **settings_out, struct error *error);
 
 /* The version of our tables, 0: there are none. Only reads; errors as below. */
-CW_MUST_CHECK enum err users_postgres_look_at_version(struct users_session *session,
+CW_MUST_CHECK enum err users_postgres_look_at_version(struct users_connection *connection,
                                                       int64_t *version_out, struct error *error);
 
 /*
@@ -26,6 +26,7 @@ CW_MUST_CHECK enum err users_postgres_look_at_version(struct users_session *sess
  * there is nothing to do. ERR_CONFLICT: they are newer than this program; ERR_UPSTREAM_DOWN also:
  * there are another program's tables by the names of ours.
  */
-CW_MUST_CHECK enum err users_postgres_migrate(struct users_session *session, struct error *error);
+CW_MUST_CHECK enum err users_postgres_migrate(struct users_connection *connection,
+                                              struct error *error);
 
 #endif

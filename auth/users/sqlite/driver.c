@@ -29,179 +29,180 @@ struct users_db {
     struct lock_cond writer_came_free;
     /* guarded by lock */
     bool writer_is_taken;
-    struct users_session *writer; /* NULL until needed, while taken, and after it broke */
-    struct users_session *idle_readers;
+    struct users_connection *writer; /* NULL until needed, while taken, and after it broke */
+    struct users_connection *idle_readers;
     int idle_reader_count;
 };
 
-static enum err open_session(struct users_db *db, enum users_mode mode,
-                             struct users_session **session_out, struct error *error)
+static enum err open_connection(struct users_db *db, enum users_mode mode,
+                                struct users_connection **connection_out, struct error *error)
 {
     enum err err =
-        users_sqlite_open(db->path, mode, USERS_SQLITE_BUSY_TIMEOUT_MS, session_out, error);
+        users_sqlite_open(db->path, mode, USERS_SQLITE_BUSY_TIMEOUT_MS, connection_out, error);
 
     if (!err)
-        (*session_out)->db = db;
+        (*connection_out)->db = db;
     return err;
 }
 
 /* --- who has which connection --- */
 
-static enum err take_reader(struct users_db *db, struct users_session **session_out,
+static enum err take_reader(struct users_db *db, struct users_connection **connection_out,
                             struct error *error)
 {
     lock_take(&db->lock);
-    struct users_session *session = db->idle_readers;
-    if (session) {
-        db->idle_readers = session->next_idle;
+    struct users_connection *connection = db->idle_readers;
+    if (connection) {
+        db->idle_readers = connection->next_idle;
         db->idle_reader_count--;
     }
     lock_give(&db->lock);
-    *session_out = session;
-    return session ? ERR_OK : open_session(db, USERS_READ, session_out, error);
+    *connection_out = connection;
+    return connection ? ERR_OK : open_connection(db, USERS_READ, connection_out, error);
 }
 
-static void give_reader(struct users_session **session)
+static void give_reader(struct users_connection **connection)
 {
-    struct users_db *db = (*session)->db;
+    struct users_db *db = (*connection)->db;
 
-    if (!(*session)->is_broken) {
+    if (!(*connection)->is_broken) {
         lock_take(&db->lock);
         if (db->idle_reader_count < IDLE_READERS_MAX) {
-            (*session)->next_idle = db->idle_readers;
-            db->idle_readers = *session;
+            (*connection)->next_idle = db->idle_readers;
+            db->idle_readers = *connection;
             db->idle_reader_count++;
-            *session = NULL;
+            *connection = NULL;
         }
         lock_give(&db->lock);
     }
-    users_sqlite_close(session);
+    users_sqlite_close(connection);
 }
 
-static void give_writer(struct users_db *db, struct users_session **session)
+static void give_writer(struct users_db *db, struct users_connection **connection)
 {
-    if (*session && (*session)->is_broken)
-        users_sqlite_close(session);
+    if (*connection && (*connection)->is_broken)
+        users_sqlite_close(connection);
     lock_take(&db->lock);
-    db->writer = *session;
+    db->writer = *connection;
     db->writer_is_taken = false;
     lock_cond_signal(&db->writer_came_free);
     lock_give(&db->lock);
-    *session = NULL;
+    *connection = NULL;
 }
 
-static enum err take_writer(struct users_db *db, struct users_session **session_out,
+static enum err take_writer(struct users_db *db, struct users_connection **connection_out,
                             struct error *error)
 {
     int64_t deadline_ns = clock_deadline_ns(USERS_SQLITE_BUSY_TIMEOUT_MS);
     bool in_time = true;
 
-    *session_out = NULL;
+    *connection_out = NULL;
     lock_take(&db->lock);
     while (db->writer_is_taken && in_time)
         in_time = lock_cond_wait(&db->writer_came_free, &db->lock, deadline_ns);
     bool is_ours = !db->writer_is_taken;
     if (is_ours) {
         db->writer_is_taken = true;
-        *session_out = db->writer;
+        *connection_out = db->writer;
         db->writer = NULL;
     }
     lock_give(&db->lock);
     if (!is_ours)
         return error_set(error, ERR_UPSTREAM_DOWN,
                          "The users database is out of reach: too many changes at once.");
-    if (*session_out)
+    if (*connection_out)
         return ERR_OK;
-    enum err err = open_session(db, USERS_WRITE, session_out, error);
+    enum err err = open_connection(db, USERS_WRITE, connection_out, error);
     if (err)
-        give_writer(db, session_out);
+        give_writer(db, connection_out);
     return err;
 }
 
-/* --- sessions --- */
+/* --- connections --- */
 
 static enum err sqlite_begin(struct users_db *db, enum users_mode mode,
-                             struct users_session **session_out, struct error *error)
+                             struct users_connection **connection_out, struct error *error)
 {
     if (mode == USERS_READ)
-        return take_reader(db, session_out, error);
+        return take_reader(db, connection_out, error);
 
-    enum err err = take_writer(db, session_out, error);
+    enum err err = take_writer(db, connection_out, error);
     if (err)
         return err;
     /* IMMEDIATE: a transaction that reads first and writes later fails at once when another process
      * wrote in between. */
-    err = users_sqlite_exec(*session_out, "BEGIN IMMEDIATE", error);
+    err = users_sqlite_exec(*connection_out, "BEGIN IMMEDIATE", error);
     if (err)
-        give_writer(db, session_out);
+        give_writer(db, connection_out);
     return err;
 }
 
-static enum err sqlite_end(struct users_session **session, enum err outcome, struct error *error)
+static enum err sqlite_end(struct users_connection **connection, enum err outcome,
+                           struct error *error)
 {
-    struct users_db *db = (*session)->db;
+    struct users_db *db = (*connection)->db;
 
-    if ((*session)->mode == USERS_READ) {
-        give_reader(session);
+    if ((*connection)->mode == USERS_READ) {
+        give_reader(connection);
         return outcome;
     }
     if (!outcome)
-        outcome = users_sqlite_exec(*session, "COMMIT", error);
+        outcome = users_sqlite_exec(*connection, "COMMIT", error);
     /* SQLite undoes some failed transactions by itself. */
-    if (users_sqlite_in_transaction(*session) &&
-        users_sqlite_exec(*session, "ROLLBACK", NULL) != ERR_OK)
-        (*session)->is_broken = true;
-    give_writer(db, session);
+    if (users_sqlite_in_transaction(*connection) &&
+        users_sqlite_exec(*connection, "ROLLBACK", NULL) != ERR_OK)
+        (*connection)->is_broken = true;
+    give_writer(db, connection);
     return outcome;
 }
 
 /* --- schema --- */
 
 /* Nothing is written into a file that some other program made. */
-static enum err check_owner(struct users_session *session, int64_t *version_out,
+static enum err check_owner(struct users_connection *connection, int64_t *version_out,
                             struct error *error)
 {
     int64_t application_id, tables;
     enum err err;
 
-    if ((err = users_sqlite_integer(session, "PRAGMA application_id", &application_id, error)) !=
+    if ((err = users_sqlite_integer(connection, "PRAGMA application_id", &application_id, error)) !=
             ERR_OK ||
-        (err = users_sqlite_integer(session, "PRAGMA user_version", version_out, error)) !=
+        (err = users_sqlite_integer(connection, "PRAGMA user_version", version_out, error)) !=
             ERR_OK ||
-        (err = users_sqlite_integer(session, "SELECT count(*) FROM sqlite_schema", &tables,
+        (err = users_sqlite_integer(connection, "SELECT count(*) FROM sqlite_schema", &tables,
                                     error)) != ERR_OK)
         return err;
     bool is_ours = application_id == USERS_SQLITE_APPLICATION_ID;
     bool is_new = application_id == 0 && *version_out == 0 && tables == 0;
     if (!is_ours && !is_new)
         return error_set(error, ERR_UPSTREAM_DOWN,
-                         "users database: it belongs to another program: %s", session->path);
+                         "users database: it belongs to another program: %s", connection->path);
     if (*version_out > users_sqlite_version)
         return error_set(error, ERR_CONFLICT,
                          "users database: its schema has version %d and this program knows %d, use "
                          "a newer one: %s",
-                         (int)*version_out, users_sqlite_version, session->path);
+                         (int)*version_out, users_sqlite_version, connection->path);
     return ERR_OK;
 }
 
 /* One transaction, so that all it looks at is of one moment: another process may be making the schema. */
-static enum err look_at_owner(struct users_session *session, int64_t *version_out,
+static enum err look_at_owner(struct users_connection *connection, int64_t *version_out,
                               struct error *error)
 {
-    enum err err = users_sqlite_exec(session, "BEGIN", error);
+    enum err err = users_sqlite_exec(connection, "BEGIN", error);
 
     if (err)
         return err;
-    err = check_owner(session, version_out, error);
-    enum err end = users_sqlite_exec(session, "ROLLBACK", err ? NULL : error);
+    err = check_owner(connection, version_out, error);
+    enum err end = users_sqlite_exec(connection, "ROLLBACK", err ? NULL : error);
     return err ? err : end;
 }
 
-static enum err run_migration(struct users_session *session, int version, struct error *error)
+static enum err run_migration(struct users_connection *connection, int version, struct error *error)
 {
     char mark[160];
 
-    enum err err = users_sqlite_exec(session, users_sqlite_migrations[version - 1], error);
+    enum err err = users_sqlite_exec(connection, users_sqlite_migrations[version - 1], error);
     if (err)
         return err;
     /* PRAGMA takes no parameters; these are numbers of our own. */
@@ -209,37 +210,37 @@ static enum err run_migration(struct users_session *session, int version, struct
              "INSERT INTO migrations (version, applied_at_s) VALUES (%d, %lld); PRAGMA "
              "user_version = %d; PRAGMA application_id = %d",
              version, (long long)clock_wall_s(), version, USERS_SQLITE_APPLICATION_ID);
-    return users_sqlite_exec(session, mark, error);
+    return users_sqlite_exec(connection, mark, error);
 }
 
 /* Another process may be doing the same: the version is read again once the file is ours. */
-static enum err migrate(struct users_session *session, struct error *error)
+static enum err migrate(struct users_connection *connection, struct error *error)
 {
     int64_t version;
-    enum err err = users_sqlite_exec(session, "BEGIN IMMEDIATE", error);
+    enum err err = users_sqlite_exec(connection, "BEGIN IMMEDIATE", error);
 
     if (err)
         return err;
-    err = check_owner(session, &version, error);
+    err = check_owner(connection, &version, error);
     while (!err && version < users_sqlite_version)
-        err = run_migration(session, (int)++version, error);
+        err = run_migration(connection, (int)++version, error);
     if (!err)
-        err = users_sqlite_exec(session, "COMMIT", error);
-    if (users_sqlite_in_transaction(session) &&
-        users_sqlite_exec(session, "ROLLBACK", NULL) != ERR_OK)
-        session->is_broken = true;
+        err = users_sqlite_exec(connection, "COMMIT", error);
+    if (users_sqlite_in_transaction(connection) &&
+        users_sqlite_exec(connection, "ROLLBACK", NULL) != ERR_OK)
+        connection->is_broken = true;
     return err;
 }
 
-static enum err bring_up_to_date(struct users_session *session, struct error *error)
+static enum err bring_up_to_date(struct users_connection *connection, struct error *error)
 {
     int64_t version = 0;
-    enum err err = look_at_owner(session, &version, error);
+    enum err err = look_at_owner(connection, &version, error);
 
     if (!err)
-        err = users_sqlite_use_log(session, error);
+        err = users_sqlite_use_log(connection, error);
     if (!err && version < users_sqlite_version)
-        err = migrate(session, error);
+        err = migrate(connection, error);
     return err;
 }
 
@@ -250,9 +251,9 @@ static void sqlite_close(struct users_db **db)
     if (!*db)
         return;
     while ((*db)->idle_readers) {
-        struct users_session *session = (*db)->idle_readers;
-        (*db)->idle_readers = session->next_idle;
-        users_sqlite_close(&session);
+        struct users_connection *connection = (*db)->idle_readers;
+        (*db)->idle_readers = connection->next_idle;
+        users_sqlite_close(&connection);
     }
     /* The writer last: who closes a file last moves the log into it, and readers cannot write. */
     users_sqlite_close(&(*db)->writer);
@@ -335,26 +336,26 @@ static enum err sqlite_open(struct str location, struct users_db **db_out, struc
 
 static enum err look_at_file(const char *path, struct users_sight *sight, struct error *error)
 {
-    struct users_session *session;
+    struct users_connection *connection;
     int64_t version = 0;
-    enum err err = users_sqlite_open_to_look(path, &session, error);
+    enum err err = users_sqlite_open_to_look(path, &connection, error);
 
     if (err)
         return err;
-    err = look_at_owner(session, &version, error);
+    err = look_at_owner(connection, &version, error);
     sight->version = (int)version;
     if (!err && sight->version == sight->known)
-        err =
-            users_sqlite_integer(session, FACT_QUERY(USERS_FACT_STRANGER), &sight->stranger, error);
+        err = users_sqlite_integer(connection, FACT_QUERY(USERS_FACT_STRANGER), &sight->stranger,
+                                   error);
     if (!err && sight->version == sight->known)
-        err = users_sqlite_integer(session, FACT_QUERY(USERS_FACT_STRANGER_SEEN),
+        err = users_sqlite_integer(connection, FACT_QUERY(USERS_FACT_STRANGER_SEEN),
                                    &sight->stranger_seen_s, error);
     if (!err && sight->version == sight->known)
-        err = users_sqlite_text(session,
+        err = users_sqlite_text(connection,
                                 "SELECT coalesce((SELECT value FROM facts WHERE name = "
                                 "'install_id'), '')",
                                 sight->install, sizeof sight->install, error);
-    users_sqlite_close(&session);
+    users_sqlite_close(&connection);
     return err;
 }
 
@@ -380,7 +381,7 @@ static enum err sqlite_check(struct users_db *db, struct error *error)
 {
     struct users_file now;
     struct users_result result;
-    struct users_session *session = NULL;
+    struct users_connection *connection = NULL;
 
     enum err err = users_file_identify(db->path, &now, error);
     if (err)
@@ -392,18 +393,19 @@ static enum err sqlite_check(struct users_db *db, struct error *error)
     struct arena *arena = arena_new(512, 0);
     if (!arena)
         return ERR_NO_MEMORY;
-    err = sqlite_begin(db, USERS_READ, &session, error);
+    err = sqlite_begin(db, USERS_READ, &connection, error);
     if (!err) {
-        err = users_sqlite_run(session, (struct users_query){.statement = USERS_PING}, arena,
+        err = users_sqlite_run(connection, (struct users_query){.statement = USERS_PING}, arena,
                                &result, error);
-        err = sqlite_end(&session, err, error);
+        err = sqlite_end(&connection, err, error);
     }
     arena_free(&arena);
     return err;
 }
 
 /* The table of AUTOINCREMENT, which has no row before the first account. */
-static enum err sqlite_skip_ids(struct users_session *session, int64_t last, struct error *error)
+static enum err sqlite_skip_ids(struct users_connection *connection, int64_t last,
+                                struct error *error)
 {
     char sql[320];
 
@@ -412,7 +414,7 @@ static enum err sqlite_skip_ids(struct users_session *session, int64_t last, str
              "INSERT INTO sqlite_sequence (name, seq) SELECT 'accounts', %lld"
              " WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'accounts')",
              (long long)last, (long long)last, (long long)last);
-    return users_sqlite_exec(session, sql, error);
+    return users_sqlite_exec(connection, sql, error);
 }
 
 const struct users_driver users_sqlite_driver = {

@@ -63,20 +63,20 @@ static enum err err_of(int code)
 }
 
 /* The caller learns the kind of trouble; SQLite's own words, which may hold SQL, go to the log. */
-static enum err fail(struct users_session *session, int code, struct error *error)
+static enum err fail(struct users_connection *connection, int code, struct error *error)
 {
     enum err err = err_of(code);
     int kind = code & 0xff;
 
     if (kind != SQLITE_CONSTRAINT && kind != SQLITE_BUSY && kind != SQLITE_FULL)
-        session->is_broken = true;
+        connection->is_broken = true;
     if (kind == SQLITE_CONSTRAINT)
         error_set_detail(error, err, "users database: a constraint");
     else
         error_set(error, err, "The users database is out of reach: %s.", reason_of(code));
     if (error)
         snprintf(error->detail, sizeof error->detail, "users database: %s: %s (SQLite %d: %s)",
-                 reason_of(code), session->path, code, sqlite3_errmsg(session->handle));
+                 reason_of(code), connection->path, code, sqlite3_errmsg(connection->handle));
     return err;
 }
 
@@ -87,12 +87,12 @@ static enum err fail(struct users_session *session, int code, struct error *erro
  */
 static int wait_for_others(void *arg, int times_asked)
 {
-    struct users_session *session = arg;
+    struct users_connection *connection = arg;
     int64_t now_ns = clock_mono_ns();
 
     if (times_asked == 0)
-        session->busy_until_ns = now_ns + session->patience_ms * NS_PER_MS;
-    if (now_ns >= session->busy_until_ns)
+        connection->busy_until_ns = now_ns + connection->patience_ms * NS_PER_MS;
+    if (now_ns >= connection->busy_until_ns)
         return 0;
     sqlite3_sleep(times_asked < 10 ? 1 : 3);
     return 1;
@@ -128,9 +128,9 @@ struct tries {
     int count;
 };
 
-static struct tries tries_begin(const struct users_session *session)
+static struct tries tries_begin(const struct users_connection *connection)
 {
-    return (struct tries){clock_deadline_ns(session->patience_ms), 0};
+    return (struct tries){clock_deadline_ns(connection->patience_ms), 0};
 }
 
 /*
@@ -138,42 +138,42 @@ static struct tries tries_begin(const struct users_session *session)
  * about most locks, and reports the rest as busy. Within a transaction the answer is no: part of it
  * is done.
  */
-static bool try_again(const struct users_session *session, int code, struct tries *tries)
+static bool try_again(const struct users_connection *connection, int code, struct tries *tries)
 {
     bool is_busy = (code & 0xff) == SQLITE_BUSY && clock_mono_ns() < tries->busy_until_ns;
     bool will_pass = is_transient(code) && ++tries->count < TRANSIENT_TRIES_MAX;
 
-    if ((!is_busy && !will_pass) || users_sqlite_in_transaction(session))
+    if ((!is_busy && !will_pass) || users_sqlite_in_transaction(connection))
         return false;
     sqlite3_sleep(3);
     return true;
 }
 
 /* Outside a transaction the whole text is done again, and must bear that. */
-static int execute(struct users_session *session, const char *sql)
+static int execute(struct users_connection *connection, const char *sql)
 {
-    struct tries tries = tries_begin(session);
+    struct tries tries = tries_begin(connection);
     int code;
 
     do
-        code = sqlite3_exec(session->handle, sql, NULL, NULL, NULL);
-    while (try_again(session, code, &tries));
+        code = sqlite3_exec(connection->handle, sql, NULL, NULL, NULL);
+    while (try_again(connection, code, &tries));
     return code;
 }
 
 /* The first step, which takes the locks and opens the journals. */
-static int step_first(struct users_session *session, sqlite3_stmt *statement)
+static int step_first(struct users_connection *connection, sqlite3_stmt *statement)
 {
-    struct tries tries = tries_begin(session);
+    struct tries tries = tries_begin(connection);
     int code;
 
-    while ((code = sqlite3_step(statement)) != SQLITE_ROW && try_again(session, code, &tries))
+    while ((code = sqlite3_step(statement)) != SQLITE_ROW && try_again(connection, code, &tries))
         sqlite3_reset(statement);
     return code;
 }
 
 enum err users_sqlite_open(const char *path, enum users_mode mode, int patience_ms,
-                           struct users_session **session_out, struct error *error)
+                           struct users_connection **connection_out, struct error *error)
 {
     static const char settings[] =
         "PRAGMA foreign_keys = ON;"
@@ -182,31 +182,31 @@ enum err users_sqlite_open(const char *path, enum users_mode mode, int patience_
         "PRAGMA trusted_schema = OFF;"
         "PRAGMA temp_store = MEMORY;"
         "PRAGMA cache_size = -1024;";
-    struct users_session *session = calloc(1, sizeof *session);
+    struct users_connection *connection = calloc(1, sizeof *connection);
 
-    *session_out = NULL;
-    if (!session)
+    *connection_out = NULL;
+    if (!connection)
         return ERR_NO_MEMORY;
-    session->path = path;
-    session->mode = mode;
-    session->patience_ms = patience_ms;
+    connection->path = path;
+    connection->mode = mode;
+    connection->patience_ms = patience_ms;
     /* No SQLITE_OPEN_CREATE: a file that vanished is an error, not a new and empty database. */
-    int code =
-        sqlite3_open_v2(path, &session->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    int code = sqlite3_open_v2(path, &connection->handle,
+                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     if (code == SQLITE_OK) {
-        sqlite3_extended_result_codes(session->handle, 1);
-        sqlite3_busy_handler(session->handle, wait_for_others, session);
-        sqlite3_db_config(session->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-        code = execute(session, settings);
+        sqlite3_extended_result_codes(connection->handle, 1);
+        sqlite3_busy_handler(connection->handle, wait_for_others, connection);
+        sqlite3_db_config(connection->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+        code = execute(connection, settings);
     }
     if (code == SQLITE_OK && mode == USERS_READ)
-        code = execute(session, "PRAGMA query_only = ON");
+        code = execute(connection, "PRAGMA query_only = ON");
     if (code != SQLITE_OK) {
-        enum err err = fail(session, code, error);
-        users_sqlite_close(&session);
+        enum err err = fail(connection, code, error);
+        users_sqlite_close(&connection);
         return err;
     }
-    *session_out = session;
+    *connection_out = connection;
     return ERR_OK;
 }
 
@@ -236,91 +236,92 @@ static char *uri_of(const char *path)
     return text;
 }
 
-enum err users_sqlite_open_to_look(const char *path, struct users_session **session_out,
+enum err users_sqlite_open_to_look(const char *path, struct users_connection **connection_out,
                                    struct error *error)
 {
-    struct users_session *session = calloc(1, sizeof *session);
+    struct users_connection *connection = calloc(1, sizeof *connection);
     char *uri = uri_of(path);
     enum err err = ERR_NO_MEMORY;
 
-    *session_out = NULL;
-    if (session && uri) {
-        session->path = path;
-        session->patience_ms = USERS_SQLITE_BUSY_TIMEOUT_MS;
+    *connection_out = NULL;
+    if (connection && uri) {
+        connection->path = path;
+        connection->patience_ms = USERS_SQLITE_BUSY_TIMEOUT_MS;
         int code =
-            sqlite3_open_v2(uri, &session->handle,
+            sqlite3_open_v2(uri, &connection->handle,
                             SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL);
-        if (session->handle)
-            sqlite3_busy_handler(session->handle, wait_for_others, session);
-        err = code == SQLITE_OK ? ERR_OK : fail(session, code, error);
+        if (connection->handle)
+            sqlite3_busy_handler(connection->handle, wait_for_others, connection);
+        err = code == SQLITE_OK ? ERR_OK : fail(connection, code, error);
     }
     free(uri);
     if (err)
-        users_sqlite_close(&session);
-    *session_out = session;
+        users_sqlite_close(&connection);
+    *connection_out = connection;
     return err;
 }
 
-void users_sqlite_close(struct users_session **session)
+void users_sqlite_close(struct users_connection **connection)
 {
-    if (!*session)
+    if (!*connection)
         return;
     for (size_t i = 0; i < USERS_STATEMENT_COUNT; i++)
-        sqlite3_finalize((*session)->statements[i]);
-    sqlite3_close((*session)->handle);
-    free(*session);
-    *session = NULL;
+        sqlite3_finalize((*connection)->statements[i]);
+    sqlite3_close((*connection)->handle);
+    free(*connection);
+    *connection = NULL;
 }
 
-enum err users_sqlite_exec(struct users_session *session, const char *sql, struct error *error)
+enum err users_sqlite_exec(struct users_connection *connection, const char *sql,
+                           struct error *error)
 {
-    int code = execute(session, sql);
+    int code = execute(connection, sql);
 
-    return code == SQLITE_OK ? ERR_OK : fail(session, code, error);
+    return code == SQLITE_OK ? ERR_OK : fail(connection, code, error);
 }
 
-enum err users_sqlite_integer(struct users_session *session, const char *query, int64_t *value_out,
-                              struct error *error)
+enum err users_sqlite_integer(struct users_connection *connection, const char *query,
+                              int64_t *value_out, struct error *error)
 {
     sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(session->handle, query, -1, &statement, NULL);
+    int code = sqlite3_prepare_v2(connection->handle, query, -1, &statement, NULL);
 
     *value_out = 0;
-    if (code == SQLITE_OK && (code = step_first(session, statement)) == SQLITE_ROW) {
+    if (code == SQLITE_OK && (code = step_first(connection, statement)) == SQLITE_ROW) {
         *value_out = sqlite3_column_int64(statement, 0);
         code = SQLITE_OK;
     }
-    enum err err = code == SQLITE_OK ? ERR_OK : fail(session, code, error);
+    enum err err = code == SQLITE_OK ? ERR_OK : fail(connection, code, error);
     sqlite3_finalize(statement);
     return err;
 }
 
-enum err users_sqlite_text(struct users_session *session, const char *query, char *text_out,
+enum err users_sqlite_text(struct users_connection *connection, const char *query, char *text_out,
                            size_t size, struct error *error)
 {
     sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(session->handle, query, -1, &statement, NULL);
+    int code = sqlite3_prepare_v2(connection->handle, query, -1, &statement, NULL);
 
     text_out[0] = '\0';
-    if (code == SQLITE_OK && (code = step_first(session, statement)) == SQLITE_ROW) {
+    if (code == SQLITE_OK && (code = step_first(connection, statement)) == SQLITE_ROW) {
         const unsigned char *text = sqlite3_column_text(statement, 0);
         snprintf(text_out, size, "%s", text ? (const char *)text : "");
         code = SQLITE_OK;
     }
-    enum err err = code == SQLITE_OK ? ERR_OK : fail(session, code, error);
+    enum err err = code == SQLITE_OK ? ERR_OK : fail(connection, code, error);
     sqlite3_finalize(statement);
     return err;
 }
 
 /* The switch needs the file for itself; SQLite does not always wait for that on its own. */
-enum err users_sqlite_use_log(struct users_session *session, struct error *error)
+enum err users_sqlite_use_log(struct users_connection *connection, struct error *error)
 {
-    return users_sqlite_exec(session, "PRAGMA journal_mode = WAL", error);
+    return users_sqlite_exec(connection, "PRAGMA journal_mode = WAL", error);
 }
 
-bool users_sqlite_in_transaction(const struct users_session *session)
+bool users_sqlite_in_transaction(const struct users_connection *connection)
 {
-    return sqlite3_get_autocommit(session->handle) == 0;
+    return sqlite3_get_autocommit(connection->handle) == 0;
 }
 
 static const char *const statement_texts[USERS_STATEMENT_COUNT] = {
@@ -329,12 +330,12 @@ static const char *const statement_texts[USERS_STATEMENT_COUNT] = {
 #undef STATEMENT
 };
 
-static int prepare(struct users_session *session, enum users_statement statement)
+static int prepare(struct users_connection *connection, enum users_statement statement)
 {
-    if (session->statements[statement])
+    if (connection->statements[statement])
         return SQLITE_OK;
-    return sqlite3_prepare_v3(session->handle, statement_texts[statement], -1,
-                              SQLITE_PREPARE_PERSISTENT, &session->statements[statement], NULL);
+    return sqlite3_prepare_v3(connection->handle, statement_texts[statement], -1,
+                              SQLITE_PREPARE_PERSISTENT, &connection->statements[statement], NULL);
 }
 
 /* SQLite takes a NULL pointer for SQL's NULL, and sizes are int there. */
@@ -407,22 +408,22 @@ static enum err add_row(sqlite3_stmt *statement, struct arena *arena, size_t *ca
     return ERR_OK;
 }
 
-enum err users_sqlite_run(struct users_session *session, struct users_query query,
+enum err users_sqlite_run(struct users_connection *connection, struct users_query query,
                           struct arena *arena, struct users_result *result, struct error *error)
 {
     size_t capacity = 0;
     enum err err = ERR_OK;
 
     *result = (struct users_result){0};
-    int code = prepare(session, query.statement);
+    int code = prepare(connection, query.statement);
     if (code != SQLITE_OK)
-        return fail(session, code, error);
-    sqlite3_stmt *statement = session->statements[query.statement];
+        return fail(connection, code, error);
+    sqlite3_stmt *statement = connection->statements[query.statement];
     for (size_t i = 0; code == SQLITE_OK && i < query.count; i++)
         code = bind(statement, (int)i + 1, &query.parameters[i]);
     if (code == SQLITE_OK) {
         result->column_count = (size_t)sqlite3_column_count(statement);
-        code = step_first(session, statement);
+        code = step_first(connection, statement);
         while (!err && code == SQLITE_ROW) {
             err = add_row(statement, arena, &capacity, result);
             if (!err)
@@ -430,9 +431,9 @@ enum err users_sqlite_run(struct users_session *session, struct users_query quer
         }
     }
     if (!err && code != SQLITE_DONE)
-        err = fail(session, code, error);
+        err = fail(connection, code, error);
     if (!sqlite3_stmt_readonly(statement))
-        result->changed = sqlite3_changes(session->handle);
+        result->changed = sqlite3_changes(connection->handle);
     /* Ends the read snapshot and forgets the caller's strings. */
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);

@@ -15,9 +15,9 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
-struct users_session {
-    struct users_db *db;             /* the driver's */
-    struct users_session *next_idle; /* the driver's */
+struct users_connection {
+    struct users_db *db;                /* the driver's */
+    struct users_connection *next_idle; /* the driver's */
     enum users_mode mode;
     bool is_broken;        /* saw an error that may last: to be closed, not kept */
     int patience_ms;       /* how long a statement waits for other processes */
@@ -34,36 +34,38 @@ struct users_session {
 
 /* Opens an existing file, `path` is borrowed. A USERS_READ connection cannot write. */
 CW_MUST_CHECK enum err users_sqlite_open(const char *path, enum users_mode mode, int patience_ms,
-                                         struct users_session **session_out, struct error *error);
+                                         struct users_connection **connection_out,
+                                         struct error *error);
 /*
  * Opens an existing file so that nothing comes of it: not even the journal files that reading makes
  * where no other process has them open. For a short look, `path` is borrowed.
  */
 CW_MUST_CHECK enum err users_sqlite_open_to_look(const char *path,
-                                                 struct users_session **session_out,
+                                                 struct users_connection **connection_out,
                                                  struct error *error);
-void users_sqlite_close(struct users_session **session);
+void users_sqlite_close(struct users_connection **connection);
 
 /*
  * Statements without parameters and rows of interest: transactions, settings, schema. Outside a
  * transaction all of it may be done more than once, until others are out of the way.
  */
-CW_MUST_CHECK enum err users_sqlite_exec(struct users_session *session, const char *sql,
+CW_MUST_CHECK enum err users_sqlite_exec(struct users_connection *connection, const char *sql,
                                          struct error *error);
 /* The one integer of a PRAGMA or a query. */
-CW_MUST_CHECK enum err users_sqlite_integer(struct users_session *session, const char *query,
+CW_MUST_CHECK enum err users_sqlite_integer(struct users_connection *connection, const char *query,
                                             int64_t *value_out, struct error *error);
 /* Its one text, cut at size; empty: it has no row. */
-CW_MUST_CHECK enum err users_sqlite_text(struct users_session *session, const char *query,
+CW_MUST_CHECK enum err users_sqlite_text(struct users_connection *connection, const char *query,
                                          char *text_out, size_t size, struct error *error);
 /* Switches the file to write-ahead logging, once and for ever. */
-CW_MUST_CHECK enum err users_sqlite_use_log(struct users_session *session, struct error *error);
-bool users_sqlite_in_transaction(const struct users_session *session);
+CW_MUST_CHECK enum err users_sqlite_use_log(struct users_connection *connection,
+                                            struct error *error);
+bool users_sqlite_in_transaction(const struct users_connection *connection);
 
 /* struct users_driver's `run`. Also ERR_CONFLICT (unique constraint), ERR_NOT_FOUND (a row referred
  * to is not there). */
-CW_MUST_CHECK enum err users_sqlite_run(struct users_session *session, struct users_query query,
-                                        struct arena *arena, struct users_result *result_out,
-                                        struct error *error);
+CW_MUST_CHECK enum err users_sqlite_run(struct users_connection *connection,
+                                        struct users_query query, struct arena *arena,
+                                        struct users_result *result_out, struct error *error);
 
 #endif

@@ -1,4 +1,4 @@
-/* What is PostgreSQL's own: sessions, their connections, and a server that goes away. */
+/* What is PostgreSQL's own: connections, and a server that goes away. */
 #include "users/postgres/postgres.h"
 
 #include "log_capture.h"
@@ -9,24 +9,24 @@
 #include <libpq-fe.h>
 #include <pthread.h>
 
-/* --- sessions --- */
+/* --- connections --- */
 
 static const struct users_driver *driver = &users_postgresql_driver;
 
-static struct users_session *begin(struct users_db *db, enum users_mode mode)
+static struct users_connection *begin(struct users_db *db, enum users_mode mode)
 {
-    struct users_session *session = NULL;
+    struct users_connection *connection = NULL;
 
-    expect(driver->begin(db, mode, &session, &error), ERR_OK);
-    return session;
+    expect(driver->begin(db, mode, &connection, &error), ERR_OK);
+    return connection;
 }
 
-static enum err run(struct users_session *session, enum users_statement statement,
+static enum err run(struct users_connection *connection, enum users_statement statement,
                     const struct users_value *values, size_t count)
 {
     struct users_result result;
 
-    return driver->run(session, (struct users_query){statement, values, count}, arena, &result,
+    return driver->run(connection, (struct users_query){statement, values, count}, arena, &result,
                        &error);
 }
 
@@ -47,14 +47,14 @@ static int64_t count_facts(void)
                                        "SELECT count(*) FROM facts WHERE name = 'fact'");
 }
 
-START_TEST(a_reading_session_cannot_write)
+START_TEST(a_reading_connection_cannot_write)
 {
     struct users_db *db = open_db();
-    struct users_session *session = begin(db, USERS_READ);
+    struct users_connection *connection = begin(db, USERS_READ);
 
-    expect(run(session, FACT_SET, fact, 2), ERR_INTERNAL);
-    ck_assert_int_eq(driver->end(&session, ERR_INTERNAL, &error), ERR_INTERNAL);
-    ck_assert_ptr_null(session);
+    expect(run(connection, FACT_SET, fact, 2), ERR_INTERNAL);
+    ck_assert_int_eq(driver->end(&connection, ERR_INTERNAL, &error), ERR_INTERNAL);
+    ck_assert_ptr_null(connection);
     ck_assert_int_eq(count_facts(), 0);
     driver->close(&db);
     ck_assert_ptr_null(db);
@@ -64,16 +64,17 @@ END_TEST
 START_TEST(what_is_read_has_not_changed)
 {
     struct users_db *db = open_db();
-    struct users_session *session = begin(db, USERS_READ);
+    struct users_connection *connection = begin(db, USERS_READ);
     const struct users_value name = {USERS_TEXT, 0, STR("install_id")};
     struct users_result result;
 
-    expect(driver->run(session, (struct users_query){FACT_GET, &name, 1}, arena, &result, &error),
-           ERR_OK);
+    expect(
+        driver->run(connection, (struct users_query){FACT_GET, &name, 1}, arena, &result, &error),
+        ERR_OK);
     ck_assert_uint_eq(result.row_count, 1);
     ck_assert_uint_eq(result.column_count, 1);
     ck_assert_int_eq(result.changed, 0);
-    ck_assert_int_eq(driver->end(&session, ERR_OK, &error), ERR_OK);
+    ck_assert_int_eq(driver->end(&connection, ERR_OK, &error), ERR_OK);
     driver->close(&db);
 }
 END_TEST
@@ -81,24 +82,25 @@ END_TEST
 START_TEST(what_failed_is_undone_whatever_its_end_says)
 {
     struct users_db *db = open_db();
-    struct users_session *session = begin(db, USERS_WRITE);
+    struct users_connection *connection = begin(db, USERS_WRITE);
     struct users_value broken = {USERS_TEXT, 0, STR("a\0b")};
 
-    expect(run(session, FACT_SET, fact, 2), ERR_OK);
+    expect(run(connection, FACT_SET, fact, 2), ERR_OK);
     /* No such account: the transaction has failed from here on. */
     const struct users_value nobody[] = {{USERS_INTEGER, 77, STR_NONE}, fact[0]};
-    expect(run(session, GROUP_ADD, nobody, 2), ERR_NOT_FOUND);
-    ck_assert_int_eq(driver->end(&session, ERR_OK, &error), ERR_INTERNAL);
+    expect(run(connection, GROUP_ADD, nobody, 2), ERR_NOT_FOUND);
+    ck_assert_int_eq(driver->end(&connection, ERR_OK, &error), ERR_INTERNAL);
     ck_assert_int_eq(count_facts(), 0);
 
-    session = begin(db, USERS_WRITE);
-    expect(run(session, FACT_SET, fact, 2), ERR_OK);
-    ck_assert_int_eq(driver->end(&session, ERR_NOT_FOUND, &error), ERR_NOT_FOUND);
+    connection = begin(db, USERS_WRITE);
+    expect(run(connection, FACT_SET, fact, 2), ERR_OK);
+    ck_assert_int_eq(driver->end(&connection, ERR_NOT_FOUND, &error), ERR_NOT_FOUND);
     ck_assert_int_eq(count_facts(), 0);
 
-    session = begin(db, USERS_WRITE);
-    expect(run(session, FACT_SET, (const struct users_value[]){fact[0], broken}, 2), ERR_BAD_INPUT);
-    ck_assert_int_eq(driver->end(&session, ERR_BAD_INPUT, &error), ERR_BAD_INPUT);
+    connection = begin(db, USERS_WRITE);
+    expect(run(connection, FACT_SET, (const struct users_value[]){fact[0], broken}, 2),
+           ERR_BAD_INPUT);
+    ck_assert_int_eq(driver->end(&connection, ERR_BAD_INPUT, &error), ERR_BAD_INPUT);
     driver->close(&db);
 }
 END_TEST
@@ -273,26 +275,26 @@ END_TEST
 START_TEST(closed_behind_our_back)
 {
     struct users_db *db = open_db();
-    struct users_session *session = begin(db, USERS_READ);
+    struct users_connection *connection = begin(db, USERS_READ);
 
     close_connections();
-    expect(run(session, FACT_GET, fact, 1), ERR_OK);
-    ck_assert_int_eq(driver->end(&session, ERR_OK, &error), ERR_OK);
+    expect(run(connection, FACT_GET, fact, 1), ERR_OK);
+    ck_assert_int_eq(driver->end(&connection, ERR_OK, &error), ERR_OK);
 
     /* A change is not begun anew, because of what was done in it before. */
-    session = begin(db, USERS_WRITE);
-    expect(run(session, FACT_SET, fact, 2), ERR_OK);
+    connection = begin(db, USERS_WRITE);
+    expect(run(connection, FACT_SET, fact, 2), ERR_OK);
     close_connections();
-    expect(run(session, FACT_SET, fact, 2), ERR_UPSTREAM_DOWN);
+    expect(run(connection, FACT_SET, fact, 2), ERR_UPSTREAM_DOWN);
     ck_assert_ptr_nonnull(strstr(error.caller, "it is shutting down"));
-    ck_assert_int_eq(driver->end(&session, ERR_UPSTREAM_DOWN, &error), ERR_UPSTREAM_DOWN);
+    ck_assert_int_eq(driver->end(&connection, ERR_UPSTREAM_DOWN, &error), ERR_UPSTREAM_DOWN);
     ck_assert_int_eq(count_facts(), 0);
 
     /* Nor is it uncertain what became of it, as long as nobody asked for a commit. */
-    session = begin(db, USERS_WRITE);
-    expect(run(session, FACT_SET, fact, 2), ERR_OK);
+    connection = begin(db, USERS_WRITE);
+    expect(run(connection, FACT_SET, fact, 2), ERR_OK);
     close_connections();
-    expect(driver->end(&session, ERR_OK, &error), ERR_UPSTREAM_DOWN);
+    expect(driver->end(&connection, ERR_OK, &error), ERR_UPSTREAM_DOWN);
     ck_assert_int_eq(count_facts(), 0);
     driver->close(&db);
 }
@@ -304,13 +306,13 @@ START_TEST(prepared_statements_are_forgotten)
     struct users_db *db = open_db();
 
     for (int i = 0; i < 2; i++) {
-        struct users_session *session = begin(db, USERS_READ);
-        expect(run(session, FACT_GET, fact, 1), ERR_OK);
-        PGresult *result = PQexec(session->conn, "DEALLOCATE ALL");
+        struct users_connection *connection = begin(db, USERS_READ);
+        expect(run(connection, FACT_GET, fact, 1), ERR_OK);
+        PGresult *result = PQexec(connection->conn, "DEALLOCATE ALL");
         ck_assert_int_eq(PQresultStatus(result), PGRES_COMMAND_OK);
         PQclear(result);
-        expect(run(session, FACT_GET, fact, 1), ERR_OK);
-        ck_assert_int_eq(driver->end(&session, ERR_OK, &error), ERR_OK);
+        expect(run(connection, FACT_GET, fact, 1), ERR_OK);
+        ck_assert_int_eq(driver->end(&connection, ERR_OK, &error), ERR_OK);
     }
     driver->close(&db);
 }
@@ -366,11 +368,11 @@ END_TEST
 START_TEST(killed_during_a_transaction)
 {
     struct users_db *db = open_db();
-    struct users_session *session = begin(db, USERS_WRITE);
+    struct users_connection *connection = begin(db, USERS_WRITE);
 
-    expect(run(session, FACT_SET, fact, 2), ERR_OK);
+    expect(run(connection, FACT_SET, fact, 2), ERR_OK);
     postgres_server_kill(server);
-    expect(driver->end(&session, ERR_OK, &error), ERR_UPSTREAM_DOWN);
+    expect(driver->end(&connection, ERR_OK, &error), ERR_UPSTREAM_DOWN);
     postgres_server_start_again(server);
     ck_assert_int_eq(count_facts(), 0);
     driver->close(&db);
@@ -381,12 +383,12 @@ END_TEST
 START_TEST(a_commit_without_an_answer_is_uncertain)
 {
     struct users_db *db = open_db();
-    struct users_session *session = begin(db, USERS_WRITE);
+    struct users_connection *connection = begin(db, USERS_WRITE);
 
-    expect(run(session, FACT_SET, fact, 2), ERR_OK);
+    expect(run(connection, FACT_SET, fact, 2), ERR_OK);
     postgres_server_pause(server);
     int64_t before = now_ms();
-    expect(driver->end(&session, ERR_OK, &error), ERR_UNCERTAIN);
+    expect(driver->end(&connection, ERR_OK, &error), ERR_UNCERTAIN);
     expect_within_ms(now_ms() - before, BUDGET_MS);
     ck_assert_str_eq(
         error.caller,
@@ -487,23 +489,23 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("auth/users/postgres/postgres");
-    TCase *sessions = tcase_create("sessions"), *trouble = tcase_create("trouble");
+    TCase *connections = tcase_create("connections"), *trouble = tcase_create("trouble");
 
-    tcase_add_checked_fixture(sessions, set_up, tear_down);
-    tcase_add_test(sessions, a_reading_session_cannot_write);
-    tcase_add_test(sessions, what_is_read_has_not_changed);
-    tcase_add_test(sessions, what_failed_is_undone_whatever_its_end_says);
-    tcase_add_test(sessions, what_is_no_text_is_not_found);
-    tcase_add_test(sessions, no_sql_for_the_caller);
-    tcase_add_test(sessions, which_of_a_keys_fields_is_taken);
-    tcase_add_test(sessions, locked_by_another_program);
-    tcase_add_test(sessions, many_threads_few_connections);
-    tcase_add_test(sessions, a_server_with_few_connections);
-    tcase_add_test(sessions, the_database_is_replaced);
-    tcase_add_test(sessions, closed_while_idle);
-    tcase_add_test(sessions, closed_behind_our_back);
-    tcase_add_test(sessions, prepared_statements_are_forgotten);
-    suite_add_tcase(suite, sessions);
+    tcase_add_checked_fixture(connections, set_up, tear_down);
+    tcase_add_test(connections, a_reading_connection_cannot_write);
+    tcase_add_test(connections, what_is_read_has_not_changed);
+    tcase_add_test(connections, what_failed_is_undone_whatever_its_end_says);
+    tcase_add_test(connections, what_is_no_text_is_not_found);
+    tcase_add_test(connections, no_sql_for_the_caller);
+    tcase_add_test(connections, which_of_a_keys_fields_is_taken);
+    tcase_add_test(connections, locked_by_another_program);
+    tcase_add_test(connections, many_threads_few_connections);
+    tcase_add_test(connections, a_server_with_few_connections);
+    tcase_add_test(connections, the_database_is_replaced);
+    tcase_add_test(connections, closed_while_idle);
+    tcase_add_test(connections, closed_behind_our_back);
+    tcase_add_test(connections, prepared_statements_are_forgotten);
+    suite_add_tcase(suite, connections);
 
     tcase_add_checked_fixture(trouble, set_up_own, tear_down);
     tcase_add_test(trouble, the_server_restarts);

@@ -281,17 +281,17 @@ END_TEST
 /* Every statement of users/statements.def is good PostgreSQL, too. */
 START_TEST(all_statements_can_be_prepared)
 {
-    struct users_session *session;
+    struct users_connection *connection;
     char name[USERS_POSTGRES_NAME_SIZE];
 
     open_users();
-    ck_assert_int_eq(users_postgres_new(&session), ERR_OK);
-    expect(users_postgres_connect(session, url, &error), ERR_OK);
+    ck_assert_int_eq(users_postgres_new(&connection), ERR_OK);
+    expect(users_postgres_connect(connection, url, &error), ERR_OK);
     for (int i = 0; i < USERS_STATEMENT_COUNT; i++) {
-        enum err err = users_postgres_prepare(session, (enum users_statement)i, name, &error);
+        enum err err = users_postgres_prepare(connection, (enum users_statement)i, name, &error);
         ck_assert_msg(err == ERR_OK, "statement %d: %s", i, error.detail);
     }
-    users_postgres_free(&session);
+    users_postgres_free(&connection);
 }
 END_TEST
 

@@ -6,8 +6,8 @@
  * After a failure to connect, and after a server fell silent, new connections are tried by one
  * thread at a time and once a second; the others hear at once why.
  */
-#ifndef AUTH_USERS_POSTGRES_SESSIONS_H
-#define AUTH_USERS_POSTGRES_SESSIONS_H
+#ifndef AUTH_USERS_POSTGRES_CONNECTIONS_H
+#define AUTH_USERS_POSTGRES_CONNECTIONS_H
 
 #include "users/postgres/postgres.h"
 
@@ -24,9 +24,9 @@ struct users_db {
     struct lock lock;
     struct lock_cond changed;
     /* guarded by lock */
-    struct users_session *idle;
-    int session_count; /* idle, at work, and being connected */
-    int working_count; /* taken and connected */
+    struct users_connection *idle;
+    int connection_count; /* idle, at work, and being connected */
+    int working_count;    /* taken and connected */
     bool is_failing;
     bool is_trying; /* while failing: somebody connects */
     int64_t try_again_ns;
@@ -38,15 +38,17 @@ struct users_db {
  * ERR_UPSTREAM_DOWN, ERR_NO_MEMORY.
  */
 CW_MUST_CHECK enum err users_postgres_take(struct users_db *db, enum users_mode mode,
-                                           struct users_session **session_out, struct error *error);
-/* Back among the idle ones when it is good, else closed. Sets *session to NULL. */
-void users_postgres_give(struct users_session **session);
-/* A session that was taken, on a new connection; to be given back whatever comes of it. */
-CW_MUST_CHECK enum err users_postgres_reconnect(struct users_session *session, struct error *error);
-/* Whether a session's connection leads to the database that was opened; ERR_UPSTREAM_DOWN. */
-CW_MUST_CHECK enum err users_postgres_check_identity(struct users_session *session,
+                                           struct users_connection **connection_out,
+                                           struct error *error);
+/* Back among the idle ones when it is good, else closed. Sets *connection to NULL. */
+void users_postgres_give(struct users_connection **connection);
+/* Makes a connection that was taken anew; it is to be given back whatever comes of it. */
+CW_MUST_CHECK enum err users_postgres_reconnect(struct users_connection *connection,
+                                                struct error *error);
+/* Whether a connection leads to the database that was opened; ERR_UPSTREAM_DOWN. */
+CW_MUST_CHECK enum err users_postgres_check_identity(struct users_connection *connection,
                                                      struct error *error);
-/* For the end, when every session has been given back. */
+/* For the end, when every connection has been given back. */
 void users_postgres_close_idle(struct users_db *db);
 
 #endif

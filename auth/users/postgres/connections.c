@@ -1,4 +1,4 @@
-#include "users/postgres/sessions.h"
+#include "users/postgres/connections.h"
 
 #include "cachewarden/clock.h"
 #include "cachewarden/log.h"
@@ -7,29 +7,30 @@
 #include <stdlib.h>
 
 enum {
-    SESSIONS_MAX = 8,
+    CONNECTIONS_MAX = 8,
     TURN_TIMEOUT_MS = 2000,
     TRY_INTERVAL_MS = 1000,
 };
 
 /* --- failing, and coming back --- */
 
-static struct users_session *take_all_idle_locked(struct users_db *db) CW_NEEDS_LOCK(&db->lock)
+static struct users_connection *take_all_idle_locked(struct users_db *db) CW_NEEDS_LOCK(&db->lock)
 {
-    struct users_session *sessions = db->idle;
+    struct users_connection *connections = db->idle;
 
-    for (struct users_session *session = sessions; session; session = session->next_idle)
-        db->session_count--;
+    for (struct users_connection *connection = connections; connection;
+         connection = connection->next_idle)
+        db->connection_count--;
     db->idle = NULL;
-    return sessions;
+    return connections;
 }
 
-static void free_all(struct users_session *sessions)
+static void free_all(struct users_connection *connections)
 {
-    while (sessions) {
-        struct users_session *next = sessions->next_idle;
-        users_postgres_free(&sessions);
-        sessions = next;
+    while (connections) {
+        struct users_connection *next = connections->next_idle;
+        users_postgres_free(&connections);
+        connections = next;
     }
 }
 
@@ -41,7 +42,7 @@ static void note_failure(struct users_db *db, const char *why, bool drop_idle)
     bool is_open = db->install_id[0] != '\0';
     lock_take(&db->lock);
     bool is_news = is_open && !db->is_failing;
-    struct users_session *dropped = drop_idle ? take_all_idle_locked(db) : NULL;
+    struct users_connection *dropped = drop_idle ? take_all_idle_locked(db) : NULL;
     db->is_failing = true;
     db->is_trying = false;
     db->try_again_ns = clock_deadline_ns(TRY_INTERVAL_MS);
@@ -89,102 +90,102 @@ static bool may_connect_locked(struct users_db *db) CW_NEEDS_LOCK(&db->lock)
 
 /* A server that was set up anew, or a URL that leads elsewhere by now, must not pass for the
  * database that was opened: its ids mean other people. */
-enum err users_postgres_check_identity(struct users_session *session, struct error *error)
+enum err users_postgres_check_identity(struct users_connection *connection, struct error *error)
 {
     char found[USERS_POSTGRES_INSTALL_ID_SIZE];
 
-    enum err err = users_postgres_text(session, USERS_POSTGRES_INSTALL_ID, USERS_POSTGRES_ANSWER_MS,
-                                       found, sizeof found, error);
+    enum err err = users_postgres_text(connection, USERS_POSTGRES_INSTALL_ID,
+                                       USERS_POSTGRES_ANSWER_MS, found, sizeof found, error);
     /* ERR_INTERNAL: not even the table is there. */
-    if ((err && err != ERR_INTERNAL) || (!err && strcmp(found, session->db->install_id) == 0))
+    if ((err && err != ERR_INTERNAL) || (!err && strcmp(found, connection->db->install_id) == 0))
         return err;
-    session->state = USERS_POSTGRES_SPENT;
+    connection->state = USERS_POSTGRES_SPENT;
     return error_set(error, ERR_UPSTREAM_DOWN,
                      "users database: it was replaced by another one, restart the program");
 }
 
 /* While the database is being opened there is nothing yet to lead a connection by. */
-static enum err prepare_session(struct users_session *session, struct error *error)
+static enum err prepare_connection(struct users_connection *connection, struct error *error)
 {
-    struct users_db *db = session->db;
+    struct users_db *db = connection->db;
 
-    enum err err = users_postgres_connect(session, db->url, error);
+    enum err err = users_postgres_connect(connection, db->url, error);
     if (!err && db->schema_settings)
-        err = users_postgres_exec(session, db->schema_settings, USERS_POSTGRES_ANSWER_MS, error);
+        err = users_postgres_exec(connection, db->schema_settings, USERS_POSTGRES_ANSWER_MS, error);
     if (!err && db->install_id[0] != '\0')
-        err = users_postgres_check_identity(session, error);
+        err = users_postgres_check_identity(connection, error);
     return err;
 }
 
-/* may_connect_locked has allowed it. The session has its place among session_count; on success it
+/* may_connect_locked has allowed it. The connection has its place among connection_count; on success it
  * is at work. */
-static enum err connect_session(struct users_session *session, struct error *error)
+static enum err make_connection(struct users_connection *connection, struct error *error)
 {
     struct error why;
 
     error_clear(&why);
-    session->has_served = false;
-    enum err err = prepare_session(session, &why);
+    connection->has_served = false;
+    enum err err = prepare_connection(connection, &why);
     if (!err) {
-        note_connection(session->db);
+        note_connection(connection->db);
         return ERR_OK;
     }
-    users_postgres_disconnect(session);
-    note_failure(session->db, why.detail, false);
+    users_postgres_disconnect(connection);
+    note_failure(connection->db, why.detail, false);
     if (error)
         *error = why;
     return err;
 }
 
-/* Frees a session that is not counted as working (any more), and its place. */
-static void drop_session(struct users_session **session)
+/* Frees a connection that is not counted as working (any more), and its place. */
+static void drop_connection(struct users_connection **connection)
 {
-    struct users_db *db = (*session)->db;
+    struct users_db *db = (*connection)->db;
 
-    users_postgres_free(session);
+    users_postgres_free(connection);
     lock_take(&db->lock);
-    db->session_count--;
+    db->connection_count--;
     /* All of them: while failing, those who waited for this one are to hear that it is gone. */
     lock_cond_broadcast(&db->changed);
     lock_give(&db->lock);
 }
 
-static enum err open_session(struct users_db *db, struct users_session **session_out,
-                             struct error *error)
+static enum err open_connection(struct users_db *db, struct users_connection **connection_out,
+                                struct error *error)
 {
-    enum err err = users_postgres_new(session_out);
+    enum err err = users_postgres_new(connection_out);
 
     if (err) {
         lock_take(&db->lock);
-        db->session_count--;
+        db->connection_count--;
         db->is_trying = false;
         lock_give(&db->lock);
         return err;
     }
-    (*session_out)->db = db;
-    err = connect_session(*session_out, error);
+    (*connection_out)->db = db;
+    err = make_connection(*connection_out, error);
     if (err)
-        drop_session(session_out);
+        drop_connection(connection_out);
     return err;
 }
 
-/* An idle session, or a place for a new one (ERR_OK with NULL). */
+/* An idle connection, or a place for a new one (ERR_OK with NULL). */
 static enum err take_place(struct users_db *db, int64_t deadline_ns,
-                           struct users_session **session_out, struct error *error)
+                           struct users_connection **connection_out, struct error *error)
 {
     bool in_time = true, is_ours = false;
     enum err err = ERR_OK;
 
-    *session_out = NULL;
+    *connection_out = NULL;
     lock_take(&db->lock);
     while (!err && !is_ours) {
         if (db->idle) {
-            *session_out = db->idle;
+            *connection_out = db->idle;
             db->idle = db->idle->next_idle;
             db->working_count++;
             is_ours = true;
-        } else if (db->session_count < SESSIONS_MAX && may_connect_locked(db)) {
-            db->session_count++;
+        } else if (db->connection_count < CONNECTIONS_MAX && may_connect_locked(db)) {
+            db->connection_count++;
             is_ours = true;
         } else if (db->is_failing && db->working_count == 0) {
             err = refuse_locked(db, error);
@@ -199,19 +200,19 @@ static enum err take_place(struct users_db *db, int64_t deadline_ns,
     return err;
 }
 
-enum err users_postgres_reconnect(struct users_session *session, struct error *error)
+enum err users_postgres_reconnect(struct users_connection *connection, struct error *error)
 {
-    struct users_db *db = session->db;
+    struct users_db *db = connection->db;
     enum err err = ERR_OK;
 
-    users_postgres_disconnect(session);
+    users_postgres_disconnect(connection);
     lock_take(&db->lock);
     db->working_count--;
     if (!may_connect_locked(db))
         err = refuse_locked(db, error);
     lock_give(&db->lock);
     if (!err)
-        err = connect_session(session, error);
+        err = make_connection(connection, error);
     if (!err)
         return ERR_OK;
     /* Its end gives the place back. */
@@ -221,44 +222,45 @@ enum err users_postgres_reconnect(struct users_session *session, struct error *e
     return err;
 }
 
-void users_postgres_give(struct users_session **session)
+void users_postgres_give(struct users_connection **connection)
 {
-    struct users_db *db = (*session)->db;
-    bool is_good = (*session)->state == USERS_POSTGRES_GOOD && users_postgres_is_idle(*session);
+    struct users_db *db = (*connection)->db;
+    bool is_good =
+        (*connection)->state == USERS_POSTGRES_GOOD && users_postgres_is_idle(*connection);
 
-    if ((*session)->state == USERS_POSTGRES_MUTE)
+    if ((*connection)->state == USERS_POSTGRES_MUTE)
         note_failure(db, "users database: it does not answer", true);
     if (!is_good)
-        users_postgres_disconnect(*session);
+        users_postgres_disconnect(*connection);
     lock_take(&db->lock);
     db->working_count--;
     if (is_good) {
-        (*session)->has_served = true;
-        (*session)->next_idle = db->idle;
-        db->idle = *session;
-        *session = NULL;
+        (*connection)->has_served = true;
+        (*connection)->next_idle = db->idle;
+        db->idle = *connection;
+        *connection = NULL;
         lock_cond_signal(&db->changed);
     }
     lock_give(&db->lock);
-    if (*session)
-        drop_session(session);
+    if (*connection)
+        drop_connection(connection);
 }
 
 static enum err take_once(struct users_db *db, int64_t deadline_ns,
-                          struct users_session **session_out, struct error *error)
+                          struct users_connection **connection_out, struct error *error)
 {
-    enum err err = take_place(db, deadline_ns, session_out, error);
+    enum err err = take_place(db, deadline_ns, connection_out, error);
 
     if (err)
         return err;
-    if (!*session_out)
-        return open_session(db, session_out, error);
-    if (users_postgres_is_alive(*session_out))
+    if (!*connection_out)
+        return open_connection(db, connection_out, error);
+    if (users_postgres_is_alive(*connection_out))
         return ERR_OK;
     /* The others that were idle are looked at when it is their turn. */
-    err = users_postgres_reconnect(*session_out, error);
+    err = users_postgres_reconnect(*connection_out, error);
     if (err)
-        users_postgres_give(session_out);
+        users_postgres_give(connection_out);
     return err;
 }
 
@@ -273,23 +275,23 @@ static bool others_work(struct users_db *db)
 /* A server that has connections left for others, but not for one more of ours, is no reason to
  * refuse: one of those we have will come free. */
 enum err users_postgres_take(struct users_db *db, enum users_mode mode,
-                             struct users_session **session_out, struct error *error)
+                             struct users_connection **connection_out, struct error *error)
 {
     int64_t deadline_ns = clock_deadline_ns(TURN_TIMEOUT_MS);
     enum err err;
 
     do
-        err = take_once(db, deadline_ns, session_out, error);
+        err = take_once(db, deadline_ns, connection_out, error);
     while (err == ERR_UPSTREAM_DOWN && clock_mono_ns() < deadline_ns && others_work(db));
     if (!err)
-        (*session_out)->mode = mode;
+        (*connection_out)->mode = mode;
     return err;
 }
 
 void users_postgres_close_idle(struct users_db *db)
 {
     lock_take(&db->lock);
-    struct users_session *sessions = take_all_idle_locked(db);
+    struct users_connection *connections = take_all_idle_locked(db);
     lock_give(&db->lock);
-    free_all(sessions);
+    free_all(connections);
 }
