@@ -55,7 +55,7 @@ static enum err open_services(struct app *app, const struct app_options *options
 {
     struct pool_options control = options->control;
 
-    control.asks_origin = options->users != NULL;
+    control.asks_replication_id = options->users != NULL;
     enum err err = redis_open(&control, &app->control, error);
 
     if (err == ERR_OK)

@@ -110,12 +110,12 @@ void batch_grant_locked(struct batch *batch)
 
 void batch_seal_locked(struct batch *batch)
 {
-    uint64_t origin = batch->conn->origin;
+    uint64_t replication_id = batch->conn->replication_id;
     size_t bytes = 0, commands = 0;
     batch->phase = BATCH_SENT;
     for (size_t i = 0; i < batch->count; i++) {
         struct batch_member *member = &batch->members[i];
-        member->is_wrong_redis = member->required && member->required != origin;
+        member->is_wrong_redis = member->required && member->required != replication_id;
         if (member->has_left || member->is_wrong_redis)
             continue;
         if (bytes != member->from)

@@ -30,7 +30,7 @@ enum batch_phase {
 struct batch_member {
     size_t from, size;           /* its bytes in .out */
     size_t first_reply, replies; /* its replies in .values */
-    uint64_t required;           /* the origin it may be sent to; 0: any */
+    uint64_t required;           /* the replication id it may be sent to; 0: any */
     bool has_left;
     bool is_wrong_redis; /* the connection leads to another Redis: it was not sent */
 };

@@ -47,7 +47,7 @@ enum err conn_begin(struct conn *conn, struct round_trip *round_trip)
     round_trip->received = 0;
     round_trip->failure = ROUND_TRIP_OK;
     round_trip->is_reused = conn->is_reused;
-    round_trip->origin = conn->origin;
+    round_trip->replication_id = conn->replication_id;
     if (conn->state == CONN_READY) /* the handshake is a round trip too, and stays HANDSHAKE */
         conn_move(conn, CONN_OWING);
     return ERR_OK;

@@ -52,9 +52,9 @@ struct round_trip {
     size_t arrived;       /* whole replies so far, the guard's included */
     size_t received;      /* bytes so far */
     enum round_trip_failure failure;
-    uint64_t origin;  /* of the connection: which Redis it leads to */
-    int64_t began_ns; /* set by conn_begin's caller, for the pool */
-    bool is_reused;   /* the connection had served before: it may have died while it was idle */
+    uint64_t replication_id; /* of the connection: which Redis it leads to */
+    int64_t began_ns;        /* set by conn_begin's caller, for the pool */
+    bool is_reused; /* the connection had served before: it may have died while it was idle */
     char guard[STR_HEX64_SIZE];
 };
 
@@ -70,9 +70,10 @@ struct conn {
     struct conn *next;     /* the pool's list of idle ones; guarded by its lock */
     int64_t idle_since_ns;
     struct reply_reader *reader;
-    uint64_t nonce;  /* of the last guard */
-    uint64_t origin; /* pool_origin_of what the handshake learnt; POOL_ORIGIN_UNKNOWN: not asked */
-    bool is_reused;  /* a round trip has succeeded on it */
+    uint64_t nonce; /* of the last guard */
+    uint64_t
+        replication_id; /* redis_replication_id_of what the handshake learnt; REDIS_REPLICATION_ID_UNKNOWN: not asked */
+    bool is_reused; /* a round trip has succeeded on it */
     char buffer[CONN_READ_BUFFER];
 };
 
@@ -81,14 +82,14 @@ struct conn_target {
     const struct redis_address *address;
     struct tls_context *tls; /* NULL: plain */
     const char *client_name;
-    bool asks_origin; /* it is to find out which Redis it leads to */
+    bool asks_replication_id; /* it is to find out which Redis it leads to */
 };
 
 /*
  * Connects, authenticates, selects the database and sets the client's name, all before deadline_ns.
  * ERR_UPSTREAM_DOWN and ERR_TIMEOUT as transport_open; ERR_UPSTREAM_REFUSED when Redis answered and
  * said no (password, database, max clients): error->redis has the cause. A refused CLIENT SETNAME
- * is no failure (the ACL user may lack it), nor is a refused INFO: the origin is untold then.
+ * is no failure (the ACL user may lack it), nor is a refused INFO: the replication id is untold then.
  */
 CW_MUST_CHECK enum err conn_open(const struct conn_target *target, int64_t deadline_ns,
                                  struct conn **conn_out, struct error *error);

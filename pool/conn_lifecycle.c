@@ -97,9 +97,9 @@ enum err pool_connect(struct pool *pool, int64_t deadline_ns, bool is_probe, str
         pool->grow_again_ns = 0;
         closed = breaker_succeeded(&pool->breaker);
         /* The address leads to another Redis now: connections to the old one are not kept. */
-        if ((*conn_out)->origin != pool->origin)
+        if ((*conn_out)->replication_id != pool->replication_id)
             to_close = drop_idle_locked(pool);
-        pool->origin = (*conn_out)->origin;
+        pool->replication_id = (*conn_out)->replication_id;
     }
     pool_serve_locked(pool, clock_mono_ns(), &wakes);
     lock_give(&pool->lock);
@@ -154,7 +154,7 @@ void pool_release(struct pool *pool, struct conn *conn, const struct round_trip 
         batch->phase = BATCH_ENDED;
     pool->under_way -= pipelines;
     count_locked(pool, round_trip, pipelines, batch);
-    bool is_kept = is_ready && conn->origin == pool->origin;
+    bool is_kept = is_ready && conn->replication_id == pool->replication_id;
     if (is_ready)
         closed = breaker_succeeded(&pool->breaker);
     if (is_kept) {
@@ -182,7 +182,7 @@ void pool_renew(struct pool *pool)
 {
     lock_take(&pool->lock);
     struct conn *to_close = drop_idle_locked(pool);
-    pool->origin = POOL_ORIGIN_UNKNOWN;
+    pool->replication_id = REDIS_REPLICATION_ID_UNKNOWN;
     lock_give(&pool->lock);
     conn_close_list(to_close);
 }
@@ -192,7 +192,7 @@ void pool_release_unused(struct pool *pool, struct conn *conn)
     struct pool_wakes wakes = {0};
     int64_t now_ns = clock_mono_ns();
     lock_take(&pool->lock);
-    bool is_kept = conn->origin == pool->origin;
+    bool is_kept = conn->replication_id == pool->replication_id;
     if (is_kept) {
         pool_release_conn_locked(pool, now_ns, conn);
     } else {

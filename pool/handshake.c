@@ -45,7 +45,7 @@ static void compose(struct handshake *handshake, const struct conn_target *targe
     handshake->may_be_refused[handshake->count] = true;
     add(handshake, "CLIENT SETNAME", 3,
         (const struct str[]){STR("CLIENT"), STR("SETNAME"), str_from(target->client_name)});
-    if (target->asks_origin) {
+    if (target->asks_replication_id) {
         handshake->may_be_refused[handshake->count] = true;
         add(handshake, "INFO", 2, (const struct str[]){STR("INFO"), STR("replication")});
     }
@@ -117,8 +117,9 @@ static enum err shake_hands(struct conn *conn, const struct conn_target *target,
     else
         err = judge(conn, &handshake, &round_trip, conn_continue(conn, &round_trip, deadline_ns),
                     error);
-    if (!err && target->asks_origin) /* the last command; a refusal is a text without the fields */
-        conn->origin = pool_origin_of(values[handshake.count - 1].text);
+    if (!err &&
+        target->asks_replication_id) /* the last command; a refusal is a text without the fields */
+        conn->replication_id = redis_replication_id_of(values[handshake.count - 1].text);
     if (handshake.out.ptr)
         secret_wipe(handshake.out.ptr, handshake.out.len);
     strbuf_fini(&handshake.out);

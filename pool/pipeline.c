@@ -75,11 +75,11 @@ void pipeline_pass_gate(struct pipeline *pipeline)
         pipeline->is_gated = true;
 }
 
-void pipeline_require(struct pipeline *pipeline, uint64_t origin)
+void pipeline_require(struct pipeline *pipeline, uint64_t replication_id)
 {
     if (!pipeline)
         return;
-    pipeline->required = origin;
+    pipeline->required = replication_id;
     pipeline->is_bound = true;
 }
 
@@ -94,9 +94,9 @@ const struct value *pipeline_value(const struct pipeline *pipeline, size_t index
                                                                    : &missing;
 }
 
-uint64_t pipeline_origin(const struct pipeline *pipeline)
+uint64_t pipeline_replication_id(const struct pipeline *pipeline)
 {
-    return pipeline ? pipeline->origin : POOL_ORIGIN_UNKNOWN;
+    return pipeline ? pipeline->replication_id : REDIS_REPLICATION_ID_UNKNOWN;
 }
 
 /* An error inside an array counts: EXEC answers so, and its OK must not hide it. */
@@ -160,7 +160,7 @@ static bool copy_value(struct arena *arena, const struct value *from, struct val
 enum err pipeline_take(struct pipeline *pipeline, const struct round_trip *round_trip,
                        const struct value *replies, struct error *error)
 {
-    pipeline->origin = round_trip->origin;
+    pipeline->replication_id = round_trip->replication_id;
     for (size_t i = 0; i < pipeline->count; i++)
         if (!copy_value(pipeline->arena, &replies[i], &pipeline->values[i]))
             return redis_error_set(error, ERR_NO_MEMORY, REDIS_ERROR_UNAVAILABLE,
@@ -213,5 +213,5 @@ enum err pipeline_begin(struct pipeline *pipeline, struct error *error)
 void pipeline_forget(struct pipeline *pipeline)
 {
     memset(pipeline->values, 0, (pipeline->count + 1) * sizeof *pipeline->values);
-    pipeline->origin = POOL_ORIGIN_UNKNOWN;
+    pipeline->replication_id = REDIS_REPLICATION_ID_UNKNOWN;
 }

@@ -153,7 +153,7 @@ enum err pool_open(const struct pool_options *options, struct pool **pool_out, s
     pool->target = (struct conn_target){.address = &pool->address,
                                         .tls = tls,
                                         .client_name = pool->client_name,
-                                        .asks_origin = options->asks_origin};
+                                        .asks_replication_id = options->asks_replication_id};
     pool->batch_limit = options->batch_limit ? options->batch_limit : BATCH_LIMIT;
     pool->borrow_timeout_ns = options->borrow_timeout_ms * NS_PER_MS;
     pool->connect_timeout_ns = options->connect_timeout_ms * NS_PER_MS;

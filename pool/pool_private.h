@@ -44,8 +44,8 @@ struct pool {
 
     struct lock lock;
     /* Guarded by lock. */
-    uint64_t origin;   /* of the newest connection; those of another are not kept */
-    struct conn *idle; /* newest first: the one whose socket is warm */
+    uint64_t replication_id; /* of the newest connection; those of another are not kept */
+    struct conn *idle;       /* newest first: the one whose socket is warm */
     size_t idle_count;
     size_t live;           /* connections that exist or are being made, <= size */
     size_t busy;           /* of these, those in somebody's hands */
@@ -66,7 +66,7 @@ struct pool_request {
     enum pipeline_effect effect;
     struct str bytes; /* its commands, without a guard */
     size_t commands;
-    uint64_t required; /* the origin it may be sent to; 0: any */
+    uint64_t required; /* the replication id it may be sent to; 0: any */
     int64_t start_ns;
     int64_t deadline_ns;         /* the caller's */
     int64_t acquire_deadline_ns; /* until then it waits for a connection; <= deadline_ns */

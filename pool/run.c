@@ -61,7 +61,7 @@ static enum err run_alone(struct pool *pool, struct conn *conn, const struct poo
                                     .arena = pipeline->arena,
                                     .began_ns = clock_mono_ns()};
     size_t own_size = pipeline->out.len;
-    if (request->required && conn->origin != request->required) {
+    if (request->required && conn->replication_id != request->required) {
         pool_release_unused(pool, conn);
         pool_count_out(pool);
         return pipeline_wrong_redis(error);
@@ -77,7 +77,7 @@ static enum err run_alone(struct pool *pool, struct conn *conn, const struct poo
     if (conn_continue(conn, &round_trip, until_ns) == ROUND_TRIP_WAITING)
         conn_abort(conn, &round_trip);
     enum round_trip_failure failure = round_trip.failure;
-    pipeline->origin = round_trip.origin;
+    pipeline->replication_id = round_trip.replication_id;
     pool_release(pool, conn, &round_trip, NULL);
     pipeline->out.len = own_size; /* without the guard, for another try */
     return failure ? pipeline_failed(request, &round_trip, 0, may_retry_out, error) : ERR_OK;

@@ -35,7 +35,7 @@ bool caches_kind(const struct app *app, struct str name, enum cache_kind *kind_o
  * One command a key, all in one round trip: each reply tells whether that key was there. What is
  * known to be gone is reported even when a later command was refused.
  */
-static enum err flush_keys(const struct target *target, struct work work, uint64_t origin,
+static enum err flush_keys(const struct target *target, struct work work, uint64_t replication_id,
                            bool dry_run, struct flush_result *result_out)
 {
     struct pipeline *pipeline =
@@ -44,7 +44,7 @@ static enum err flush_keys(const struct target *target, struct work work, uint64
 
     if (!found)
         return error_set_detail(work.error, ERR_NO_MEMORY, "no memory for a list of keys");
-    pipeline_require(pipeline, origin);
+    pipeline_require(pipeline, replication_id);
     for (size_t i = 0; i < target->key_count; i++)
         PIPELINE_ADD(pipeline, EXPECT_INTEGER, dry_run ? STR("EXISTS") : STR("UNLINK"),
                      target->keys[i]);
@@ -130,11 +130,12 @@ static void count_flush(struct target_counts *counts, enum err err, int64_t remo
 }
 
 /* What lives beside the control data may only go from the Redis that was looked at. */
-static enum err flush_at(const struct target *target, struct work work, uint64_t origin,
+static enum err flush_at(const struct target *target, struct work work, uint64_t replication_id,
                          bool dry_run, struct flush_result *result_out)
 {
     if (target->kind == CACHE_KEYS)
-        return flush_keys(target, work, target->owns_redis ? 0 : origin, dry_run, result_out);
+        return flush_keys(target, work, target->owns_redis ? 0 : replication_id, dry_run,
+                          result_out);
     return flush_database(target, work, dry_run, result_out);
 }
 
@@ -144,12 +145,12 @@ static enum err flush_at(const struct target *target, struct work work, uint64_t
 static enum err flush_ours(struct app *app, const struct target *target, struct work work,
                            bool dry_run, struct flush_result *result_out)
 {
-    uint64_t origin = 0;
+    uint64_t replication_id = 0;
 
     for (int i = 0; i < TRIES_MAX; i++) {
-        enum err err = installation_admit(app, work, origin, &origin);
+        enum err err = installation_admit(app, work, replication_id, &replication_id);
         if (err == ERR_OK)
-            err = flush_at(target, work, origin, dry_run, result_out);
+            err = flush_at(target, work, replication_id, dry_run, result_out);
         if (err != ERR_CONFLICT || target->kind == CACHE_DATABASE)
             return err;
     }

@@ -149,7 +149,7 @@ static enum err open_pool(struct target *target, const struct cache_spec *spec,
     } else {
         options.size = TARGET_POOL_SIZE;
         /* A scan is of one Redis, and begins anew on another one. */
-        options.asks_origin = spec->kind == CACHE_PREFIX;
+        options.asks_replication_id = spec->kind == CACHE_PREFIX;
         err = redis_open(&options, &target->redis, error);
         target->owns_redis = err == ERR_OK;
     }

@@ -23,14 +23,14 @@ bool dataset_read_term(struct str text, int64_t *term_out, struct str *install_o
 }
 
 /* The fields, in the order they are asked for. */
-enum { TERM, EPOCH, ID, BEFORE, SEEN, ORIGIN, RESERVED, RESTORED, SPENT, INTACT, FIELDS };
+enum { TERM, EPOCH, ID, BEFORE, SEEN, REPLICATION_ID, RESERVED, RESTORED, SPENT, INTACT, FIELDS };
 
 void dataset_ask(struct pipeline *pipeline)
 {
     struct key key = key_dataset();
 
     PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("HMGET"), key_str(&key), STR("term"), STR("epoch"),
-                 STR("id"), STR("before"), STR("seen"), STR("origin"), STR("reserved"),
+                 STR("id"), STR("before"), STR("seen"), STR("replication_id"), STR("reserved"),
                  STR("restored"), STR("spent"), STR("intact"));
 }
 
@@ -60,7 +60,7 @@ static int64_t take_restored(const struct value *item, int64_t term)
 void dataset_take(const struct value *reply, struct dataset *dataset_out)
 {
     const struct value *items = reply->items;
-    int64_t origin = 0;
+    int64_t replication_id = 0;
 
     *dataset_out = (struct dataset){0};
     if (reply->kind != VALUE_ARRAY || reply->count != FIELDS)
@@ -73,11 +73,11 @@ void dataset_take(const struct value *reply, struct dataset *dataset_out)
         dataset_read_term(items[TERM].text, &dataset_out->term, &dataset_out->install) &&
         dataset_is_id(dataset_out->id) && dataset_is_id(dataset_out->before) &&
         take_number(&items[SEEN], &dataset_out->seen_at_s) &&
-        take_number(&items[ORIGIN], &origin) &&
+        take_number(&items[REPLICATION_ID], &replication_id) &&
         take_number(&items[RESERVED], &dataset_out->reserved) &&
         take_number_or_none(&items[SPENT], &dataset_out->spent) &&
         take_number_or_none(&items[INTACT], &dataset_out->intact);
-    dataset_out->origin = (uint64_t)origin;
+    dataset_out->replication_id = (uint64_t)replication_id;
     dataset_out->restored = take_restored(&items[RESTORED], dataset_out->term);
 }
 
@@ -100,16 +100,17 @@ enum err dataset_write(struct pipeline *pipeline, struct arena *arena,
     struct str term =
         str_format(arena, "%" PRId64 ":%.*s", dataset->term, STR_ARG(dataset->install));
     struct str seen = str_format(arena, "%" PRId64, dataset->seen_at_s);
-    struct str origin = str_format(arena, "%" PRId64, (int64_t)dataset->origin);
+    struct str replication_id = str_format(arena, "%" PRId64, (int64_t)dataset->replication_id);
     struct str reserved = str_format(arena, "%" PRId64, dataset->reserved);
     struct str intact = str_format(arena, "%" PRId64, dataset->intact);
 
-    if (!term.ptr || !seen.ptr || !origin.ptr || !reserved.ptr || !intact.ptr || !dataset->id.ptr ||
-        !dataset->before.ptr)
+    if (!term.ptr || !seen.ptr || !replication_id.ptr || !reserved.ptr || !intact.ptr ||
+        !dataset->id.ptr || !dataset->before.ptr)
         return ERR_NO_MEMORY;
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(&key), STR("term"), term, STR("id"),
-                 dataset->id, STR("before"), dataset->before, STR("seen"), seen, STR("origin"),
-                 origin, STR("reserved"), reserved, STR("intact"), intact);
+                 dataset->id, STR("before"), dataset->before, STR("seen"), seen,
+                 STR("replication_id"), replication_id, STR("reserved"), reserved, STR("intact"),
+                 intact);
     return dataset_write_restored(pipeline, arena, dataset->term, dataset->restored);
 }
 

@@ -7,7 +7,8 @@
  *   id        random; another one whenever the data was lost, not when it may only be older
  *   before    the id before it
  *   seen      when what was lost was last seen, in seconds
- *   origin    the Redis it was written to (pool_origin_of)
+ *   replication_id
+ *             the Redis it was written to (redis_replication_id_of)
  *   reserved  what the users database had reserved then, for when that one is put back older
  *   restored  "<term>:<user id>": up to there the switches have been put back
  *   spent     how many refresh tokens were spent; below what a node has seen, some of that was lost
@@ -31,7 +32,7 @@ struct dataset {
     bool has_epoch; /* it is there, and a number from 0 up */
     int64_t term, epoch, seen_at_s, reserved, restored, spent, intact;
     struct str install, id, before;
-    uint64_t origin;
+    uint64_t replication_id;
 };
 
 /* Adds one command; its reply is dataset_take's. What holds something else counts as absent. */

@@ -28,7 +28,7 @@ enum err installation_check(struct app *app, const struct value *reply, struct e
 }
 
 /* Of a Redis that does not answer now, what it held when it was looked at last. */
-static enum err look(struct app *app, struct work work, uint64_t *origin_out)
+static enum err look(struct app *app, struct work work, uint64_t *replication_id_out)
 {
     struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_READ);
 
@@ -36,30 +36,30 @@ static enum err look(struct app *app, struct work work, uint64_t *origin_out)
     if (redis_run(app->control, pipeline, (struct work){.deadline_ns = work.deadline_ns}) != ERR_OK)
         return version_guard_is_foreign(app->guard, work.error) ? ERR_UPSTREAM_REFUSED : ERR_OK;
     if (!app->guard->relies)
-        *origin_out = pipeline_origin(pipeline);
+        *replication_id_out = pipeline_replication_id(pipeline);
     return installation_check(app, pipeline_value(pipeline, 0), work.error);
 }
 
 enum err installation_admit(struct app *app, struct work work, uint64_t missed,
-                            uint64_t *origin_out)
+                            uint64_t *replication_id_out)
 {
     struct version_knowledge known;
 
-    *origin_out = 0;
+    *replication_id_out = 0;
     if (!app->guard)
         return ERR_OK;
-    if (!version_guard_known(app->guard, &known) || (missed != 0 && known.origin == missed))
-        return look(app, work, origin_out);
+    if (!version_guard_known(app->guard, &known) || (missed != 0 && known.replication_id == missed))
+        return look(app, work, replication_id_out);
     if (!app->guard->relies)
-        *origin_out = known.origin;
+        *replication_id_out = known.replication_id;
     return ERR_OK;
 }
 
 enum err app_admit(struct app *app, struct work work)
 {
-    uint64_t origin;
+    uint64_t replication_id;
 
-    return installation_admit(app, work, 0, &origin);
+    return installation_admit(app, work, 0, &replication_id);
 }
 
 enum err control_installation(struct redis *control, struct work work, struct str *install_out)

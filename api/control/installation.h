@@ -20,11 +20,11 @@ CW_MUST_CHECK enum err installation_check(struct app *app, const struct value *r
                                           struct error *error);
 
 /*
- * Before something is changed: ERR_UPSTREAM_REFUSED as above. *origin_out: the Redis this holds for, for
+ * Before something is changed: ERR_UPSTREAM_REFUSED as above. *replication_id_out: the Redis this holds for, for
  * pipeline_require; 0: any. Costs nothing while a server has agreed to the control data, else one round
- * trip; `missed` is an origin that the connection did not lead to, or 0.
+ * trip; `missed` is a replication id that the connection did not lead to, or 0.
  */
 CW_MUST_CHECK enum err installation_admit(struct app *app, struct work work, uint64_t missed,
-                                          uint64_t *origin_out);
+                                          uint64_t *replication_id_out);
 
 #endif

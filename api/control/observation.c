@@ -49,7 +49,7 @@ enum err observation_take(const struct pipeline *pipeline, size_t first,
 {
     enum err err = ERR_OK;
 
-    *observation_out = (struct observation){.origin = pipeline_origin(pipeline)};
+    *observation_out = (struct observation){.replication_id = pipeline_replication_id(pipeline)};
     if (namespace_is_given(whose))
         err = take_namespace(pipeline_value(pipeline, first++), observation_out, error);
     const struct value *data = pipeline_value(pipeline, first);

@@ -22,7 +22,7 @@
 struct str switch_field(char buffer[SWITCH_FIELD_SIZE], int64_t term);
 
 struct observation {
-    uint64_t origin;
+    uint64_t replication_id;
     int64_t term;   /* 0: the dataset names none */
     bool has_epoch; /* it is there, and a number from 0 up */
     int64_t epoch;

@@ -39,7 +39,7 @@ struct run {
 
 /* What was seen at one moment. */
 struct look {
-    uint64_t origin;
+    uint64_t replication_id;
     int64_t known_epoch, known_spent; /* by this node, before it looked */
     struct dataset dataset;
     struct reserved reserved;
@@ -53,10 +53,12 @@ static enum err no_memory(struct run *run)
 /* ---- looking ---- */
 
 /* A Redis that was promoted, or made to follow another one, keeps its connections. */
-static bool has_moved(struct version_guard *guard, const struct value *info, uint64_t origin)
+static bool has_moved(struct version_guard *guard, const struct value *info,
+                      uint64_t replication_id)
 {
-    bool has_moved = info->kind == VALUE_STRING && origin > POOL_ORIGIN_UNTOLD &&
-                     pool_origin_is_other(pool_origin_of(info->text), origin);
+    bool has_moved =
+        info->kind == VALUE_STRING && replication_id > REDIS_REPLICATION_ID_UNTOLD &&
+        redis_replication_id_is_other(redis_replication_id_of(info->text), replication_id);
 
     if (has_moved)
         redis_renew(guard->control);
@@ -84,10 +86,10 @@ static enum err look_at_redis(struct run *run, struct look *look, bool *is_stale
     }
     if (err != ERR_OK)
         return err;
-    look->origin = version_guard_origin(guard, pipeline_origin(pipeline));
+    look->replication_id = version_guard_replication_id(guard, pipeline_replication_id(pipeline));
     dataset_take(pipeline_value(pipeline, 0), &look->dataset);
-    *is_stale_out = has_moved(guard, pipeline_value(pipeline, 1), look->origin);
-    guard->is_told = look->origin > POOL_ORIGIN_UNTOLD;
+    *is_stale_out = has_moved(guard, pipeline_value(pipeline, 1), look->replication_id);
+    guard->is_told = look->replication_id > REDIS_REPLICATION_ID_UNTOLD;
     return ERR_OK;
 }
 
@@ -97,14 +99,14 @@ static bool is_ours(const struct run *run, const struct look *look)
 }
 
 /*
- * Whether data that was agreed to at origin `agreed` (the dataset says so) goes on when it is `seen` at
- * this one. Who is not told where an answer came from has nothing to compare. A dataset without an
- * origin is of somebody who was not told, or relies: who follows does as that one does.
+ * Whether data that was agreed to at replication id `agreed` (the dataset says so) goes on when it is `seen` at
+ * this one. Who is not told where an answer came from has nothing to compare. A dataset without a
+ * replication id is of somebody who was not told, or relies: who follows does as that one does.
  */
 static bool goes_by(const struct version_guard *guard, uint64_t agreed, uint64_t seen)
 {
-    return agreed == seen || seen == POOL_ORIGIN_UNTOLD ||
-           (guard->follows && agreed == POOL_ORIGIN_UNTOLD);
+    return agreed == seen || seen == REDIS_REPLICATION_ID_UNTOLD ||
+           (guard->follows && agreed == REDIS_REPLICATION_ID_UNTOLD);
 }
 
 /* The data has been made good for the Redis that holds it now, in the term that it still is, and has
@@ -112,8 +114,9 @@ static bool goes_by(const struct version_guard *guard, uint64_t agreed, uint64_t
 static bool is_current(const struct run *run, const struct look *look, int64_t term)
 {
     return is_ours(run, look) && look->dataset.term == term &&
-           goes_by(run->guard, look->dataset.origin, look->origin) && look->dataset.has_epoch &&
-           look->dataset.epoch >= look->known_epoch && look->dataset.spent >= look->known_spent;
+           goes_by(run->guard, look->dataset.replication_id, look->replication_id) &&
+           look->dataset.has_epoch && look->dataset.epoch >= look->known_epoch &&
+           look->dataset.spent >= look->known_spent;
 }
 
 static bool is_plausible(const struct dataset *dataset, int64_t term, int64_t reserved)
@@ -138,7 +141,7 @@ static struct pipeline *writing(struct run *run, const struct look *look)
 {
     struct pipeline *pipeline = pipeline_new(run->guard->arena, PIPELINE_WRITE_REPAIR);
 
-    pipeline_require(pipeline, run->guard->relies ? 0 : look->origin);
+    pipeline_require(pipeline, run->guard->relies ? 0 : look->replication_id);
     return pipeline;
 }
 
@@ -219,7 +222,7 @@ static enum err write_dataset(struct run *run, const struct look *look, int64_t 
     dataset.term = term;
     describe_loss(run, look, &dataset);
     dataset.install = (struct str){guard->install, DATASET_ID_SIZE};
-    dataset.origin = look->origin;
+    dataset.replication_id = look->replication_id;
     dataset.reserved = reserved;
     dataset.restored = 0;
     if (dataset_write(pipeline, guard->arena, &dataset) != ERR_OK)
@@ -365,9 +368,9 @@ static enum err reserve(struct run *run, const struct look *look, int64_t *up_to
 
 static void warn_untold(const struct version_guard *guard, const struct look *look)
 {
-    if (look->origin == POOL_ORIGIN_UNTOLD && !guard->relies &&
-        atomic_load(&guard->origin) != look->origin)
-        log_event(LOG_LEVEL_WARN, "versions.origin_untold",
+    if (look->replication_id == REDIS_REPLICATION_ID_UNTOLD && !guard->relies &&
+        atomic_load(&guard->replication_id) != look->replication_id)
+        log_event(LOG_LEVEL_WARN, "versions.replication_id_untold",
                   LOG_CSTR("mend", "grant +info, so that a Redis that came back with older data is "
                                    "noticed"));
 }
@@ -390,7 +393,8 @@ static enum err agree(struct run *run, const struct look *look)
     version_guard_note_spent(guard, look->dataset.spent);
     atomic_store(&guard->adopts, false);
     int64_t agreed = atomic_load(&guard->term);
-    if (agreed != look->dataset.term || atomic_load(&guard->origin) != look->origin) {
+    if (agreed != look->dataset.term ||
+        atomic_load(&guard->replication_id) != look->replication_id) {
         lock_take(&guard->lock);
         /* One that starts finds what the others have settled, and of data that is gone nothing is left
          * to settle. */
@@ -398,7 +402,7 @@ static enum err agree(struct run *run, const struct look *look)
             memcmp(guard->agreed_dataset, look->dataset.id.ptr, DATASET_ID_SIZE) == 0)
             atomic_store(&guard->settled_ns, clock_deadline_ns(SETTLE_MS));
         atomic_store(&guard->term, 0);
-        atomic_store(&guard->origin, look->origin);
+        atomic_store(&guard->replication_id, look->replication_id);
         atomic_store(&guard->restored, look->dataset.restored);
         atomic_store(&guard->reserved, up_to);
         atomic_store(&guard->term, look->dataset.term);
@@ -414,7 +418,8 @@ static bool is_done(const struct run *run, const struct look *look)
     struct version_guard *guard = run->guard;
     int64_t term = atomic_load(&guard->term);
 
-    return is_current(run, look, term) && atomic_load(&guard->origin) == look->origin &&
+    return is_current(run, look, term) &&
+           atomic_load(&guard->replication_id) == look->replication_id &&
            is_plausible(&look->dataset, term, atomic_load(&guard->reserved)) &&
            has_room(guard, atomic_load(&guard->reserved));
 }

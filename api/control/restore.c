@@ -67,7 +67,7 @@ static enum err restore_portion(struct version_guard *guard, struct version_know
         return err;
     int64_t restored = off.count < PORTION ? ALL_RESTORED : off.ids[off.count - 1];
     struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE_REPAIR);
-    pipeline_require(pipeline, guard->relies ? 0 : known->origin);
+    pipeline_require(pipeline, guard->relies ? 0 : known->replication_id);
     for (size_t i = 0; i < off.count; i++)
         add_switch(pipeline, off.ids[i], known->term);
     err = dataset_write_restored(pipeline, arena, known->term, restored);

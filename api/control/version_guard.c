@@ -59,8 +59,8 @@ static enum err read_dataset(struct version_guard *guard, struct error *error)
     return ERR_OK;
 }
 
-static enum err let_write(void *with, uint64_t missed, int64_t deadline_ns, uint64_t *origin_out,
-                          struct error *error);
+static enum err let_write(void *with, uint64_t missed, int64_t deadline_ns,
+                          uint64_t *replication_id_out, struct error *error);
 
 enum err version_guard_new(struct redis *control, struct users *users,
                            struct version_guard **guard_out, struct error *error)
@@ -128,7 +128,7 @@ void version_guard_raise(_Atomic int64_t *highest, int64_t value)
 bool version_guard_known(struct version_guard *guard, struct version_knowledge *known)
 {
     known->term = atomic_load(&guard->term);
-    known->origin = atomic_load(&guard->origin);
+    known->replication_id = atomic_load(&guard->replication_id);
     known->restored = atomic_load(&guard->restored);
     known->epoch = atomic_load(&guard->epoch);
     return known->term != 0 && known->term == atomic_load(&guard->term);
@@ -137,7 +137,7 @@ bool version_guard_known(struct version_guard *guard, struct version_knowledge *
 struct version_guard_basis version_guard_basis(const struct version_guard *guard)
 {
     return (struct version_guard_basis){.term = atomic_load(&guard->term),
-                                        .origin = atomic_load(&guard->origin)};
+                                        .replication_id = atomic_load(&guard->replication_id)};
 }
 
 enum err version_guard_know(struct version_guard *guard, enum version_guard_mode mode,
@@ -165,9 +165,9 @@ bool version_guard_is_anothers(const struct version_guard *guard, const struct d
 bool version_guard_trusts(struct version_guard *guard, const struct version_knowledge *known,
                           const struct observation *seen)
 {
-    if (version_guard_origin(guard, seen->origin) != known->origin || seen->term != known->term ||
-        !version_guard_is_install(guard, seen->install) || !seen->has_epoch ||
-        seen->epoch < known->epoch ||
+    if (version_guard_replication_id(guard, seen->replication_id) != known->replication_id ||
+        seen->term != known->term || !version_guard_is_install(guard, seen->install) ||
+        !seen->has_epoch || seen->epoch < known->epoch ||
         seen->epoch > atomic_load(&guard->reserved) + RESERVED_JUMP_MAX)
         return false;
     version_guard_raise(&guard->epoch, seen->epoch);
@@ -204,31 +204,31 @@ bool version_guard_is_foreign(struct version_guard *guard, struct error *error)
     return true;
 }
 
-bool version_guard_may_write(struct version_guard *guard, uint64_t *origin_out)
+bool version_guard_may_write(struct version_guard *guard, uint64_t *replication_id_out)
 {
     struct version_knowledge known;
     bool is_agreed = version_guard_known(guard, &known) && !atomic_load(&guard->is_foreign);
 
-    *origin_out = is_agreed && !guard->relies ? known.origin : 0;
+    *replication_id_out = is_agreed && !guard->relies ? known.replication_id : 0;
     return is_agreed;
 }
 
 /* The gate of the pool. Of data that is another's nothing is agreed to, so it is looked at again each time. */
-static enum err let_write(void *with, uint64_t missed, int64_t deadline_ns, uint64_t *origin_out,
-                          struct error *error)
+static enum err let_write(void *with, uint64_t missed, int64_t deadline_ns,
+                          uint64_t *replication_id_out, struct error *error)
 {
     struct version_guard *guard = with;
     struct work work = {.deadline_ns = deadline_ns, .error = error};
     struct version_knowledge known;
     enum err err = ERR_OK;
 
-    *origin_out = 0;
-    if (missed != 0 && atomic_load(&guard->origin) == missed)
+    *replication_id_out = 0;
+    if (missed != 0 && atomic_load(&guard->replication_id) == missed)
         err = version_guard_reconcile(guard, VERSION_GUARD_REPAIRS, work);
     if (err == ERR_OK)
         err = version_guard_know(guard, VERSION_GUARD_REPAIRS, work, &known);
     if (err == ERR_OK && !guard->relies)
-        *origin_out = known.origin;
+        *replication_id_out = known.replication_id;
     return err;
 }
 

@@ -24,7 +24,7 @@
 
 struct version_guard;
 
-/* Asks Redis nothing, and becomes the gate of the pool (with asks_origin): nothing is written to
+/* Asks Redis nothing, and becomes the gate of the pool (with asks_replication_id): nothing is written to
  * control data that was not agreed to. Both are borrowed. Errors of users_fact_get. */
 CW_MUST_CHECK enum err version_guard_new(struct redis *control, struct users *users,
                                          struct version_guard **guard_out, struct error *error);
@@ -48,7 +48,7 @@ enum version_guard_mode { VERSION_GUARD_REPAIRS, VERSION_GUARD_PASSIVE };
 /* What a node knows at one moment. */
 struct version_knowledge {
     int64_t term;
-    uint64_t origin;
+    uint64_t replication_id;
     int64_t epoch; /* the highest one seen */
     /* The switches of users up to this id are in Redis; those above are only in the users database. */
     int64_t restored;
@@ -96,14 +96,14 @@ bool version_guard_is_foreign(struct version_guard *guard, struct error *error);
 /* It is the id of our users database: control data that names it is ours. */
 bool version_guard_is_install(const struct version_guard *guard, struct str install);
 /* What the gate of the pool says as long as it need ask nobody: false where nothing was agreed to, or what
- * is there is another's. *origin_out is for pipeline_require. */
-bool version_guard_may_write(struct version_guard *guard, uint64_t *origin_out);
+ * is there is another's. *replication_id_out is for pipeline_require. */
+bool version_guard_may_write(struct version_guard *guard, uint64_t *replication_id_out);
 
 /* What was agreed to, as far as it decides whether something in Redis may be missing or be another's:
  * when one of these is another one, all that was read from Redis is to be read again. */
 struct version_guard_basis {
     int64_t term; /* 0: nothing was agreed to */
-    uint64_t origin;
+    uint64_t replication_id;
 };
 struct version_guard_basis version_guard_basis(const struct version_guard *guard);
 

@@ -18,7 +18,7 @@ struct version_guard {
     /* What was agreed to: written by the one that reconciles, read by all. `term` is 0 while the others
      * change; so who finds it the same before and after has read what belongs together. */
     _Atomic int64_t term;
-    _Atomic uint64_t origin;
+    _Atomic uint64_t replication_id;
     _Atomic int64_t reserved, restored;
     _Atomic int64_t step; /* by so much the reserved number was raised last; 0: it was not */
     _Atomic bool is_foreign;
@@ -36,7 +36,7 @@ struct version_guard {
     int64_t
         raised_at; /* what was shown when the reserved number was raised last in this term; 0: it was not */
     int64_t raised_ns; /* when that was */
-    bool is_told;      /* Redis tells its origin */
+    bool is_told;      /* Redis tells its replication id */
 
     /* Of the thread that restores. */
     struct arena *restore_arena;
@@ -64,10 +64,11 @@ bool version_guard_known(struct version_guard *guard, struct version_knowledge *
 
 void version_guard_raise(_Atomic int64_t *highest, int64_t value);
 
-/* What counts as the origin of an answer. */
-static inline uint64_t version_guard_origin(const struct version_guard *guard, uint64_t origin)
+/* What counts as the replication id of an answer. */
+static inline uint64_t version_guard_replication_id(const struct version_guard *guard,
+                                                    uint64_t replication_id)
 {
-    return guard->relies ? POOL_ORIGIN_UNTOLD : origin;
+    return guard->relies ? REDIS_REPLICATION_ID_UNTOLD : replication_id;
 }
 
 /* Remembers which data Redis holds; {NULL,0}: none. */

@@ -43,11 +43,11 @@ struct feed {
  * What is read in this round is ours, and so is what was agreed to; else nothing is written. The gate of the
  * pool is not asked, because it may have to wait for the users database. NULL: no memory.
  */
-static struct pipeline *begin_writing(struct feed *feed, uint64_t origin)
+static struct pipeline *begin_writing(struct feed *feed, uint64_t replication_id)
 {
     arena_reset(feed->reader.arena);
     struct pipeline *pipeline = pipeline_new(feed->reader.arena, PIPELINE_WRITE_REPAIR);
-    pipeline_require(pipeline, origin);
+    pipeline_require(pipeline, replication_id);
     return pipeline;
 }
 
@@ -59,10 +59,10 @@ static enum err run(struct feed *feed, struct pipeline *pipeline, struct error *
 }
 
 /* Also to the stream: the others may have missed it. *is_done_out: there are no more. */
-static enum err put_back_some(struct feed *feed, uint64_t origin, bool *is_done_out,
+static enum err put_back_some(struct feed *feed, uint64_t replication_id, bool *is_done_out,
                               struct error *error)
 {
-    struct pipeline *pipeline = begin_writing(feed, origin);
+    struct pipeline *pipeline = begin_writing(feed, replication_id);
     struct arena *arena = feed->reader.arena;
     struct revocation *list;
     size_t count;
@@ -86,11 +86,11 @@ static enum err put_back(struct feed *feed, bool *is_done_out, struct error *err
 {
     int64_t until_ns = clock_deadline_ns(SLICE_MS);
     enum err err = ERR_OK;
-    uint64_t origin;
+    uint64_t replication_id;
 
-    *is_done_out = !revocation_reader_may_write(&feed->reader, &origin);
+    *is_done_out = !revocation_reader_may_write(&feed->reader, &replication_id);
     while (err == ERR_OK && !*is_done_out && clock_mono_ns() < until_ns)
-        err = put_back_some(feed, origin, is_done_out, error);
+        err = put_back_some(feed, replication_id, is_done_out, error);
     return err;
 }
 
@@ -99,14 +99,14 @@ static void clean_up(struct feed *feed, bool is_reachable)
 {
     int64_t now_s = clock_wall_s();
     struct key key = key_revoked();
-    uint64_t origin;
+    uint64_t replication_id;
 
     if (now_s - feed->cleaned_at_s < CLEAN_S && now_s >= feed->cleaned_at_s)
         return;
     revocations_expire(feed->list, now_s);
-    if (!is_reachable || !revocation_reader_may_write(&feed->reader, &origin))
+    if (!is_reachable || !revocation_reader_may_write(&feed->reader, &replication_id))
         return;
-    struct pipeline *pipeline = begin_writing(feed, origin);
+    struct pipeline *pipeline = begin_writing(feed, replication_id);
     struct str until = str_format(feed->reader.arena, "%" PRId64, now_s - CLOCKS_APART_S);
     if (!until.ptr)
         return;

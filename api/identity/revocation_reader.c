@@ -22,7 +22,7 @@ enum { DATASET, EVENTS, HELD, PAGE, REPLIES };
 
 /* What a look brought back. The last reply is only there while a page was asked for. */
 struct revocation_replies {
-    uint64_t origin;
+    uint64_t replication_id;
     const struct value *replies[REPLIES];
     bool is_misused
         [REPLIES]; /* the key is of another type; the reply is that of one that is not there */
@@ -47,11 +47,11 @@ static enum revocation_data whose(const struct revocation_reader *reader,
 }
 
 static bool is_same(const struct revocation_reader *reader, enum revocation_data data,
-                    const struct dataset *dataset, uint64_t origin)
+                    const struct dataset *dataset, uint64_t replication_id)
 {
     bool has_record = data == REVOCATION_DATA_OURS;
 
-    return reader->data == data && reader->origin == origin &&
+    return reader->data == data && reader->replication_id == replication_id &&
            (!has_record || (reader->term == dataset->term &&
                             memcmp(reader->dataset, dataset->id.ptr, DATASET_ID_SIZE) == 0));
 }
@@ -64,11 +64,11 @@ static bool may_learn(struct revocation_reader *reader, const struct revocation_
 
     dataset_take(answer->replies[DATASET], &dataset);
     enum revocation_data data = whose(reader, &dataset);
-    if (data == REVOCATION_DATA_FOREIGN || !is_same(reader, data, &dataset, answer->origin))
+    if (data == REVOCATION_DATA_FOREIGN || !is_same(reader, data, &dataset, answer->replication_id))
         begin_again(reader);
     reader->data = data;
     reader->term = dataset.term;
-    reader->origin = answer->origin;
+    reader->replication_id = answer->replication_id;
     if (data == REVOCATION_DATA_OURS)
         memcpy(reader->dataset, dataset.id.ptr, DATASET_ID_SIZE);
     return data != REVOCATION_DATA_FOREIGN;
@@ -237,7 +237,7 @@ static enum err take_replies(const struct pipeline *pipeline, enum err err,
                                                  [HELD] = {.kind = VALUE_INTEGER},
                                                  [PAGE] = {.kind = VALUE_ARRAY}};
 
-    answer->origin = pipeline_origin(pipeline);
+    answer->replication_id = pipeline_replication_id(pipeline);
     for (size_t i = 0; i < pipeline_count(pipeline); i++) {
         const struct value *reply = pipeline_value(pipeline, i);
         answer->is_misused[i] = value_fault(reply) == REDIS_FAULT_WRONGTYPE;
@@ -334,13 +334,13 @@ static enum err remove_misused(struct revocation_reader *reader,
                                const struct revocation_replies *answer, struct error *error)
 {
     struct key key = answer->is_misused[EVENTS] ? key_events() : key_revoked();
-    uint64_t origin;
+    uint64_t replication_id;
 
     if (!(answer->is_misused[EVENTS] || answer->is_misused[HELD]) ||
-        !revocation_reader_may_write(reader, &origin))
+        !revocation_reader_may_write(reader, &replication_id))
         return ERR_OK;
     struct pipeline *pipeline = pipeline_new(reader->arena, PIPELINE_WRITE_REPAIR);
-    pipeline_require(pipeline, origin);
+    pipeline_require(pipeline, replication_id);
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
     enum err err = redis_run(
         reader->control, pipeline,
@@ -354,10 +354,11 @@ static enum err remove_misused(struct revocation_reader *reader,
     return ERR_OK;
 }
 
-bool revocation_reader_may_write(const struct revocation_reader *reader, uint64_t *origin_out)
+bool revocation_reader_may_write(const struct revocation_reader *reader,
+                                 uint64_t *replication_id_out)
 {
     return reader->data == REVOCATION_DATA_OURS && reader->is_whole &&
-           version_guard_may_write(reader->guard, origin_out);
+           version_guard_may_write(reader->guard, replication_id_out);
 }
 
 enum err revocation_reader_look(struct revocation_reader *reader, struct error *error)

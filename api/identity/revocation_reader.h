@@ -51,7 +51,7 @@ struct revocation_reader {
     /* Which data it is. */
     char dataset[DATASET_ID_SIZE];
     int64_t term;
-    uint64_t origin;
+    uint64_t replication_id;
 
     bool is_whole;  /* all that Redis holds has been read, and news from there on */
     bool has_place; /* in the stream */
@@ -71,8 +71,9 @@ struct revocation_reader {
 CW_MUST_CHECK enum err revocation_reader_look(struct revocation_reader *reader,
                                               struct error *error);
 
-/* Whether what was read last is ours and complete, so that something may be put back or removed. *origin_out
+/* Whether what was read last is ours and complete, so that something may be put back or removed. *replication_id_out
  * is for pipeline_require. */
-bool revocation_reader_may_write(const struct revocation_reader *reader, uint64_t *origin_out);
+bool revocation_reader_may_write(const struct revocation_reader *reader,
+                                 uint64_t *replication_id_out);
 
 #endif

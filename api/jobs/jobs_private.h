@@ -34,7 +34,7 @@ enum {
 /* ---- where a job works ---- */
 
 struct job_ground {
-    struct redis *redis; /* asks_origin */
+    struct redis *redis; /* asks_replication_id */
     struct str
         literal; /* what the names of its keys begin with; never empty, and never all of ours */
     struct str match; /* for SCAN */

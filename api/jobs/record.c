@@ -39,7 +39,7 @@ static const char *const names[FIELD_COUNT] = {
     [FIELD_CREDENTIAL] = "with",   [FIELD_PART] = "part",       [FIELD_ADDRESS] = "address",
     [FIELD_REQUEST] = "request",   [FIELD_STARTED] = "started", [FIELD_SIZE] = "size",
     [FIELD_SCANNED] = "scanned",   [FIELD_FOUND] = "found",     [FIELD_REMOVED] = "removed",
-    [FIELD_PROGRESS] = "progress", [FIELD_CURSOR] = "cursor",   [FIELD_ORIGIN] = "origin",
+    [FIELD_PROGRESS] = "progress", [FIELD_CURSOR] = "cursor",   [FIELD_ORIGIN] = "replication_id",
     [FIELD_END] = "end",
 };
 
@@ -68,7 +68,7 @@ void job_record_ask(struct pipeline *pipeline, struct str id)
     pipeline_add(pipeline, EXPECT_ARRAY, 2 + FIELD_COUNT, argv);
 }
 
-/* Cursors and origins use all 64 bits, and are written as if they had a sign. */
+/* Cursors and replication ids use all 64 bits, and are written as if they had a sign. */
 static bool take_bits(struct str text, uint64_t *bits_out)
 {
     int64_t number;
@@ -111,7 +111,7 @@ static bool take_numbers(const struct str text[FIELD_COUNT], struct job_record *
     record->credential = (enum credential_kind)credential;
     record->part = (enum audit_part)part;
     return take_bits(text[FIELD_CURSOR], &record->cursor) &&
-           take_bits(text[FIELD_ORIGIN], &record->origin) && take_end(text[FIELD_END], job);
+           take_bits(text[FIELD_ORIGIN], &record->replication_id) && take_end(text[FIELD_END], job);
 }
 
 bool job_record_take(const struct value *reply, struct str id, struct job_record *record_out)
@@ -161,7 +161,7 @@ static void put_changing(const struct job_record *record, struct digits *digits,
     put(digits, text, FIELD_REMOVED, record->job.removed);
     put(digits, text, FIELD_PROGRESS, record->job.progress);
     put(digits, text, FIELD_CURSOR, (int64_t)record->cursor);
-    put(digits, text, FIELD_ORIGIN, (int64_t)record->origin);
+    put(digits, text, FIELD_ORIGIN, (int64_t)record->replication_id);
 }
 
 /* HSET of the fields from `first` on but for the end, and EXPIRE: a record that Redis lost meanwhile is not

@@ -8,9 +8,9 @@
 
 struct job_record {
     struct job job;
-    /* Where it is: SCAN's cursor, of this Redis (pipeline_origin). In another Redis, or one that was started
+    /* Where it is: SCAN's cursor, of this Redis (pipeline_replication_id). In another Redis, or one that was started
      * anew, keys stand in another order, and a cursor of before means nothing. */
-    uint64_t cursor, origin;
+    uint64_t cursor, replication_id;
     int64_t size; /* keys of the database when it began; -1: not asked yet */
     /* Who started it. */
     int64_t by_id;

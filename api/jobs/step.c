@@ -56,10 +56,10 @@ static bool read_portion(const struct value *reply, struct str literal, struct p
 }
 
 /* What was counted there is not here; what was removed is gone. */
-static void begin_anew(struct job_run *run, uint64_t origin)
+static void begin_anew(struct job_run *run, uint64_t replication_id)
 {
     run->is_moved = true;
-    run->record.origin = origin;
+    run->record.replication_id = replication_id;
     run->record.cursor = 0;
     if (run->record.job.only_counts)
         run->record.job.found = 0;
@@ -87,8 +87,8 @@ static enum err scan(struct job_run *run, struct arena *arena, int64_t deadline_
     if (err != ERR_OK)
         return err;
 
-    if (pipeline_origin(pipeline) != run->record.origin) {
-        begin_anew(run, pipeline_origin(pipeline));
+    if (pipeline_replication_id(pipeline) != run->record.replication_id) {
+        begin_anew(run, pipeline_replication_id(pipeline));
         return ERR_OK;
     }
     if (run->record.size < 0)
@@ -115,7 +115,7 @@ static enum err remove_keys(struct app *app, struct job_run *run, const struct p
     argv[0] = STR("UNLINK");
     for (size_t i = 0; i < portion->count; i++)
         argv[1 + i] = portion->keys[i].text;
-    pipeline_require(pipeline, run->record.origin);
+    pipeline_require(pipeline, run->record.replication_id);
     pipeline_add(pipeline, EXPECT_INTEGER, 1 + portion->count, argv);
     err = redis_run(run->ground.redis, pipeline,
                     (struct work){.deadline_ns = deadline_ns, .error = error});

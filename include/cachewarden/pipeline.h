@@ -60,9 +60,9 @@ void pipeline_add(struct pipeline *pipeline, enum expect expect, size_t argc,
  * data of another installation every key of ours is missing. */
 void pipeline_pass_gate(struct pipeline *pipeline);
 
-/* Sends it only to the Redis of this origin (0: to any). ERR_CONFLICT: the connection leads to another
+/* Sends it only to the Redis of this replication id (0: to any). ERR_CONFLICT: the connection leads to another
  * one, and nothing was sent. For a pipeline that passes no gate. */
-void pipeline_require(struct pipeline *pipeline, uint64_t origin);
+void pipeline_require(struct pipeline *pipeline, uint64_t replication_id);
 
 size_t pipeline_count(const struct pipeline *pipeline);
 
@@ -70,8 +70,8 @@ size_t pipeline_count(const struct pipeline *pipeline);
  * and when none arrived. */
 const struct value *pipeline_value(const struct pipeline *pipeline, size_t index);
 
-/* Which Redis answered (pool_origin_of, as the connection was made); POOL_ORIGIN_UNKNOWN when the
+/* Which Redis answered (redis_replication_id_of, as the connection was made); REDIS_REPLICATION_ID_UNKNOWN when the
  * pool does not ask, before a run, and after one that failed. */
-uint64_t pipeline_origin(const struct pipeline *pipeline);
+uint64_t pipeline_replication_id(const struct pipeline *pipeline);
 
 #endif

@@ -70,19 +70,19 @@ struct pool_options {
     int64_t command_timeout_ms; /* from the write to the last owed reply */
     size_t batch_limit;         /* commands in one batched write at most; 0: the default */
     const char *client_name;    /* CLIENT SETNAME; NULL: "cachewarden" */
-    /* Every connection asks which Redis it got (pipeline_origin); an ACL user needs +info for it. */
-    bool asks_origin;
+    /* Every connection asks which Redis it got (pipeline_replication_id); an ACL user needs +info for it. */
+    bool asks_replication_id;
 };
 
 /*
  * Says which Redis may take writes. `ask` is called before every PIPELINE_WRITE, and before a read
- * with a command that writes. It gives the origin that may have them, or 0 for any; an error of it
- * ends the pipeline, and nothing is sent. If the connection leads to another origin, nothing is sent
- * either, and `ask` is called again, with the origin it gave as `missed`. It may run pipelines here
+ * with a command that writes. It gives the replication id that may have them, or 0 for any; an error of it
+ * ends the pipeline, and nothing is sent. If the connection leads to another replication id, nothing is sent
+ * either, and `ask` is called again, with the replication id it gave as `missed`. It may run pipelines here
  * itself, but only with PIPELINE_WRITE_REPAIR.
  */
 struct redis_gate {
-    enum err (*ask)(void *with, uint64_t missed, int64_t deadline_ns, uint64_t *origin_out,
+    enum err (*ask)(void *with, uint64_t missed, int64_t deadline_ns, uint64_t *replication_id_out,
                     struct error *error);
     void *with;
 };
@@ -121,11 +121,11 @@ CW_MUST_CHECK enum err redis_run(struct redis *redis, struct pipeline *pipeline,
  * when Redis restarts, at a failover, and when the address leads to another server. Everybody who is
  * connected to the same Redis gets the same number.
  */
-#define POOL_ORIGIN_UNKNOWN 0 /* nobody asked */
-#define POOL_ORIGIN_UNTOLD  2 /* Redis does not tell: the ACL user lacks +info */
-uint64_t pool_origin_of(struct str replication_info);
+#define REDIS_REPLICATION_ID_UNKNOWN 0 /* nobody asked */
+#define REDIS_REPLICATION_ID_UNTOLD  2 /* Redis does not tell: the ACL user lacks +info */
+uint64_t redis_replication_id_of(struct str replication_info);
 /* Whether two differ in more than the role: a Redis that was made a replica has lost nothing yet. */
-bool pool_origin_is_other(uint64_t a, uint64_t b);
+bool redis_replication_id_is_other(uint64_t a, uint64_t b);
 
 /* Replaces every connection there is now, as soon as nobody uses it. For a caller who has learnt that
  * another Redis is behind the address now. */
@@ -137,7 +137,7 @@ void redis_renew(struct redis *redis);
  * Does nothing without TLS. ERR_BAD_INPUT as redis_open; nothing has changed then.
  */
 CW_MUST_CHECK enum err redis_renew_tls(struct redis *redis, const struct redis_address *files,
-                                      bool changed_out[TLS_PARTS], struct error *error);
+                                       bool changed_out[TLS_PARTS], struct error *error);
 
 /* How long something took: how often up to each bound, and beyond the last. */
 enum { POOL_TIME_BOUNDS = 11 };

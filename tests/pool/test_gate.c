@@ -19,7 +19,7 @@ static atomic_int asked;
 static _Atomic uint64_t last_missed, after_a_miss;
 static atomic_bool is_shut;
 
-static enum err ask(void *with, uint64_t missed, int64_t deadline_ns, uint64_t *origin_out,
+static enum err ask(void *with, uint64_t missed, int64_t deadline_ns, uint64_t *replication_id_out,
                     struct error *why)
 {
     ck_assert_ptr_eq(with, &asked);
@@ -28,7 +28,7 @@ static enum err ask(void *with, uint64_t missed, int64_t deadline_ns, uint64_t *
     atomic_store(&last_missed, missed);
     if (missed != 0)
         atomic_store(&agreed, after_a_miss);
-    *origin_out = agreed;
+    *replication_id_out = agreed;
     return is_shut ? error_set(why, ERR_UPSTREAM_REFUSED, "shut") : ERR_OK;
 }
 
@@ -39,7 +39,7 @@ static uint64_t origin_now(void)
     case_err(redis_run(front, pipeline,
                        (struct work){.deadline_ns = case_deadline_ns(), .error = &error}),
              ERR_OK);
-    return pipeline_origin(pipeline);
+    return pipeline_replication_id(pipeline);
 }
 
 static void set_up(void)
@@ -47,7 +47,7 @@ static void set_up(void)
     redis = redis_server_start(NULL);
     arena = arena_new(0, 0);
     front = case_pool_with(redis_server_url(redis),
-                           (struct pool_options){.asks_origin = true, .size = 2});
+                           (struct pool_options){.asks_replication_id = true, .size = 2});
     redis_set_gate(front, (struct redis_gate){.ask = ask, .with = &asked});
     atomic_store(&agreed, origin_now());
     atomic_store(&asked, 0);
@@ -136,13 +136,13 @@ START_TEST(a_repair)
 {
     enum { UNNAMED, HERE, ELSEWHERE, ANYWHERE, CASES };
     static const enum err expected[CASES] = {ERR_INTERNAL, ERR_OK, ERR_CONFLICT, ERR_OK};
-    const uint64_t origins[CASES] = {0, agreed, agreed + 8, 0};
+    const uint64_t replication_ids[CASES] = {0, agreed, agreed + 8, 0};
     atomic_store(&is_shut, true);
     for (int i = 0; i < CASES; i++) {
         struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE_REPAIR);
         PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("INCR"), STR("n"));
         if (i != UNNAMED)
-            pipeline_require(pipeline, origins[i]);
+            pipeline_require(pipeline, replication_ids[i]);
         case_err(redis_run(front, pipeline,
                            (struct work){.deadline_ns = case_deadline_ns(), .error = &error}),
                  expected[i]);

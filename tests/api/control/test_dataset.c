@@ -57,7 +57,7 @@ START_TEST(what_is_written)
                                     .install = STR(C),
                                     .id = STR(A),
                                     .before = STR(B),
-                                    .origin = UINT64_MAX / 2,
+                                    .replication_id = UINT64_MAX / 2,
                                     .intact = 2};
     ck_assert(!read_it().is_whole);
     ck_assert(!read_it().has_epoch);
@@ -72,7 +72,7 @@ START_TEST(what_is_written)
     ck_assert(str_eq(dataset.install, STR(C)));
     ck_assert(str_eq(dataset.id, STR(A)));
     ck_assert(str_eq(dataset.before, STR(B)));
-    ck_assert_uint_eq(dataset.origin, UINT64_MAX / 2);
+    ck_assert_uint_eq(dataset.replication_id, UINT64_MAX / 2);
     ck_assert_int_eq(dataset.intact, 2);
     ck_assert_int_eq(dataset.spent, 0);
     redis_server_do(redis, "HINCRBY cw:dataset epoch 7");
@@ -94,14 +94,26 @@ START_TEST(what_is_no_record)
     static const struct {
         const char *field, *value;
     } cases[] = {
-        {"term", "0:" C},    {"term", "3"},    {"term", "3:"},       {"term", ":" C},
-        {"term", "-1:" C},   {"term", "x:" C}, {"term", "3:" C "0"}, {"id", ""},
-        {"id", "A"},         {"id", A "a"},    {"before", "x"},      {"seen", "-1"},
-        {"seen", "x"},       {"origin", "-1"}, {"origin", "x"},      {"reserved", "-1"},
+        {"term", "0:" C},
+        {"term", "3"},
+        {"term", "3:"},
+        {"term", ":" C},
+        {"term", "-1:" C},
+        {"term", "x:" C},
+        {"term", "3:" C "0"},
+        {"id", ""},
+        {"id", "A"},
+        {"id", A "a"},
+        {"before", "x"},
+        {"seen", "-1"},
+        {"seen", "x"},
+        {"replication_id", "-1"},
+        {"replication_id", "x"},
+        {"reserved", "-1"},
         {"reserved", "1.5"},
     };
     const struct dataset written = {
-        .term = 3, .install = STR(C), .id = STR(A), .before = STR(B), .origin = 7};
+        .term = 3, .install = STR(C), .id = STR(A), .before = STR(B), .replication_id = 7};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         write_it(&written);
         ck_assert(read_it().is_whole);

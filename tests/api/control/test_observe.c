@@ -87,7 +87,7 @@ START_TEST(what_a_server_shows)
 }
 END_TEST
 
-/* A server whose own child Redis is, or that may not ask for INFO, writes no origin into the record:
+/* A server whose own child Redis is, or that may not ask for INFO, writes no replication id into the record:
  * what a command is told of it is then no sign of a loss. */
 START_TEST(beside_a_server_that_relies_on_its_redis)
 {

@@ -135,13 +135,13 @@ START_TEST(what_the_dataset_says)
     version_on(0, 7);
     later = dataset_now();
     ck_assert(str_eq(later.id, first.id));
-    ck_assert_uint_ne(later.origin, first.origin);
+    ck_assert_uint_ne(later.replication_id, first.replication_id);
     ck_assert_int_eq(later.term, 2);
     redis_server_do(redis, "FLUSHALL");
     version_on(0, 7);
     first = dataset_now();
     ck_assert(!str_eq(later.id, first.id));
-    ck_assert_uint_eq(later.origin, first.origin);
+    ck_assert_uint_eq(later.replication_id, first.replication_id);
     ck_assert_int_eq(first.term, 3);
 }
 END_TEST

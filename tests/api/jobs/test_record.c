@@ -21,7 +21,7 @@ static const struct job_record whole = {
             .by = {"al\tice", 6},
             .starter = {"user:7:", 7}},
     .cursor = UINT64_MAX,
-    .origin = UINT64_C(1) << 63,
+    .replication_id = UINT64_C(1) << 63,
     .size = 20,
     .by_id = 7,
     .credential = CREDENTIAL_API_KEY,
@@ -73,7 +73,7 @@ START_TEST(all_of_it_comes_back)
     ck_assert_int_eq(record.job.progress, 250000);
     ck_assert_int_eq(record.job.started_ms, whole.job.started_ms);
     ck_assert_uint_eq(record.cursor, UINT64_MAX);
-    ck_assert_uint_eq(record.origin, UINT64_C(1) << 63);
+    ck_assert_uint_eq(record.replication_id, UINT64_C(1) << 63);
     ck_assert_int_eq(record.size, 20);
     ck_assert_int_eq(record.by_id, 7);
     ck_assert_int_eq(record.credential, CREDENTIAL_API_KEY);
@@ -114,7 +114,7 @@ static const char *const broken[][2] = {
     {"removed", "1e3"},
     {"progress", "1000001"},
     {"cursor", "18446744073709551615"},
-    {"origin", ""},
+    {"replication_id", ""},
     {"size", "-2"},
     {"with", "99"},
     {"part", "3"},

@@ -276,7 +276,8 @@ START_TEST(a_place_in_another_redis_is_none)
     open_jobs_node(0, false, 0);
     struct str id = start_on(0, "cache:sessions").id;
     /* Almost at the end of a scan. */
-    redis_server_do(redis, "HSET cw:jobs:%s cursor %lld origin 12345 size 20010 progress 990000",
+    redis_server_do(redis,
+                    "HSET cw:jobs:%s cursor %lld replication_id 12345 size 20010 progress 990000",
                     id.ptr, (long long)(INT64_MAX - (INT64_C(1) << 32)));
     open_jobs_node(1, true, 0);
     struct job end = await_end(0, id);

@@ -34,7 +34,7 @@ static void open_case(void)
                                                     .has_no_users = true});
     arena = arena_new(4096, 0);
     run = (struct job_run){.keys = DUTY_KEYS_START,
-                           .record = {.size = -1, .origin = POOL_ORIGIN_UNTOLD}};
+                           .record = {.size = -1, .replication_id = REDIS_REPLICATION_ID_UNTOLD}};
     ck_assert_int_eq(
         job_ground_find(node.app, arena, STR("cache:s"), STR_NONE, &run.ground, &error), ERR_OK);
     fake_redis_override(fake, "DBSIZE", ":100\r\n");
@@ -155,7 +155,7 @@ END_TEST
 /* Nothing is removed there before ours was asked again. */
 START_TEST(another_redis_is_scanned_from_the_start)
 {
-    run.record.origin = 77;
+    run.record.replication_id = 77;
     run.record.cursor = 5;
     fake_redis_override(fake, "SCAN", PORTION(CURSOR_0, "*1\r\n$3\r\ns:1\r\n"));
     fake_redis_override(fake, "UNLINK", ":1\r\n");
@@ -163,7 +163,7 @@ START_TEST(another_redis_is_scanned_from_the_start)
     ck_assert_int_eq(run.state, JOB_RUNNING);
     ck_assert(run.is_moved);
     ck_assert_uint_eq(run.record.cursor, 0);
-    ck_assert_uint_eq(run.record.origin, POOL_ORIGIN_UNTOLD);
+    ck_assert_uint_eq(run.record.replication_id, REDIS_REPLICATION_ID_UNTOLD);
     ck_assert_uint_eq(fake_redis_seen(fake, "UNLINK"), 0);
     ck_assert_int_eq(step(), ERR_OK);
     ck_assert_int_eq(run.state, JOB_DONE);

@@ -35,18 +35,18 @@ static bool read_digits(struct str text, uint64_t *number_out)
     return true;
 }
 
-uint64_t pool_origin_of(struct str replication_info)
+uint64_t redis_replication_id_of(struct str replication_info)
 {
     struct str id = find_field(replication_info, STR("master_replid:"));
     struct str role = find_field(replication_info, STR("role:"));
     uint64_t number;
 
     if (role.len == 0 || !read_digits(id, &number))
-        return POOL_ORIGIN_UNTOLD;
+        return REDIS_REPLICATION_ID_UNTOLD;
     return number << 3 | IS_TOLD | (str_eq(role, STR("master")) ? 0 : ROLE_MASK);
 }
 
-bool pool_origin_is_other(uint64_t a, uint64_t b)
+bool redis_replication_id_is_other(uint64_t a, uint64_t b)
 {
     return (a | ROLE_MASK) != (b | ROLE_MASK);
 }

@@ -26,7 +26,7 @@ static void tear_down(void)
 static struct redis *open_pool(void)
 {
     return case_pool_with(redis_server_url(redis),
-                          (struct pool_options){.asks_origin = true, .size = 2});
+                          (struct pool_options){.asks_replication_id = true, .size = 2});
 }
 
 static uint64_t ask_with(struct redis *front, struct arena *memory)
@@ -34,12 +34,12 @@ static uint64_t ask_with(struct redis *front, struct arena *memory)
     struct pipeline *pipeline = pipeline_new(memory, PIPELINE_READ);
     struct error own;
 
-    ck_assert_uint_eq(pipeline_origin(pipeline), POOL_ORIGIN_UNKNOWN);
+    ck_assert_uint_eq(pipeline_replication_id(pipeline), REDIS_REPLICATION_ID_UNKNOWN);
     PIPELINE_ADD(pipeline, EXPECT_STATUS, STR("PING"));
     case_err(
         redis_run(front, pipeline, (struct work){.deadline_ns = case_deadline_ns(), .error = &own}),
         ERR_OK);
-    return pipeline_origin(pipeline);
+    return pipeline_replication_id(pipeline);
 }
 
 static uint64_t ask(struct redis *front)
@@ -51,34 +51,34 @@ static uint64_t ask(struct redis *front)
 
 static const struct {
     const char *info;
-    uint64_t origin;
+    uint64_t replication_id;
 } infos[] = {
     {"# Replication\r\nrole:master\r\nconnected_slaves:0\r\nmaster_replid:" ID
      "f01234\r\nmaster_replid2:00\r\n",
      UINT64_C(0x0123456789abcde) << 3 | 4},
     {"role:slave\nmaster_replid:" ID "\n", UINT64_C(0x0123456789abcde) << 3 | 5},
-    {"role:master\r\nmaster_replid:0123456789abcd", POOL_ORIGIN_UNTOLD},
-    {"role:master\r\nmaster_replid:0123456789abcdX\r\n", POOL_ORIGIN_UNTOLD},
-    {"role:\r\nmaster_replid:" ID "\r\n", POOL_ORIGIN_UNTOLD},
-    {"master_replid:" ID "\r\n", POOL_ORIGIN_UNTOLD},
-    {"xrole:master\r\nxmaster_replid:" ID "\r\n", POOL_ORIGIN_UNTOLD},
-    {"NOPERM this user has no permissions to run the 'info' command", POOL_ORIGIN_UNTOLD},
-    {"", POOL_ORIGIN_UNTOLD},
+    {"role:master\r\nmaster_replid:0123456789abcd", REDIS_REPLICATION_ID_UNTOLD},
+    {"role:master\r\nmaster_replid:0123456789abcdX\r\n", REDIS_REPLICATION_ID_UNTOLD},
+    {"role:\r\nmaster_replid:" ID "\r\n", REDIS_REPLICATION_ID_UNTOLD},
+    {"master_replid:" ID "\r\n", REDIS_REPLICATION_ID_UNTOLD},
+    {"xrole:master\r\nxmaster_replid:" ID "\r\n", REDIS_REPLICATION_ID_UNTOLD},
+    {"NOPERM this user has no permissions to run the 'info' command", REDIS_REPLICATION_ID_UNTOLD},
+    {"", REDIS_REPLICATION_ID_UNTOLD},
 };
 
 START_TEST(out_of_info)
 {
-    ck_assert_msg(pool_origin_of(str_from(infos[_i].info)) == infos[_i].origin, "%s",
-                  infos[_i].info);
+    ck_assert_msg(redis_replication_id_of(str_from(infos[_i].info)) == infos[_i].replication_id,
+                  "%s", infos[_i].info);
 }
 END_TEST
 
 START_TEST(a_role_is_no_other_history)
 {
-    ck_assert(!pool_origin_is_other(infos[0].origin, infos[1].origin));
-    ck_assert(!pool_origin_is_other(infos[1].origin, infos[0].origin));
-    ck_assert(pool_origin_is_other(infos[0].origin, infos[0].origin + 8));
-    ck_assert(pool_origin_is_other(infos[0].origin, POOL_ORIGIN_UNTOLD));
+    ck_assert(!redis_replication_id_is_other(infos[0].replication_id, infos[1].replication_id));
+    ck_assert(!redis_replication_id_is_other(infos[1].replication_id, infos[0].replication_id));
+    ck_assert(redis_replication_id_is_other(infos[0].replication_id, infos[0].replication_id + 8));
+    ck_assert(redis_replication_id_is_other(infos[0].replication_id, REDIS_REPLICATION_ID_UNTOLD));
 }
 END_TEST
 
@@ -87,13 +87,13 @@ START_TEST(the_same_for_everybody_until_redis_restarts)
     struct redis *front = open_pool(), *other = open_pool();
     uint64_t first = ask(front);
 
-    ck_assert_uint_gt(first, POOL_ORIGIN_UNTOLD);
+    ck_assert_uint_gt(first, REDIS_REPLICATION_ID_UNTOLD);
     ck_assert_uint_eq(ask(front), first);
     ck_assert_uint_eq(ask(other), first);
     redis_server_restart(redis);
     uint64_t second = ask(front);
-    ck_assert_uint_gt(second, POOL_ORIGIN_UNTOLD);
-    ck_assert(pool_origin_is_other(first, second));
+    ck_assert_uint_gt(second, REDIS_REPLICATION_ID_UNTOLD);
+    ck_assert(redis_replication_id_is_other(first, second));
     ck_assert_uint_eq(ask(other), second);
     redis_close(&front);
     redis_close(&other);
@@ -105,14 +105,14 @@ START_TEST(nothing_is_told_by_what_failed_or_was_not_asked)
     struct redis *front = open_pool(), *plain = case_pool(redis_server_url(redis));
     struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
 
-    ck_assert_uint_eq(ask(plain), POOL_ORIGIN_UNKNOWN);
-    ck_assert_uint_gt(ask(front), POOL_ORIGIN_UNTOLD);
+    ck_assert_uint_eq(ask(plain), REDIS_REPLICATION_ID_UNKNOWN);
+    ck_assert_uint_gt(ask(front), REDIS_REPLICATION_ID_UNTOLD);
     redis_server_kill(redis);
     PIPELINE_ADD(pipeline, EXPECT_STATUS, STR("PING"));
     case_err(redis_run(front, pipeline,
                        (struct work){.deadline_ns = case_deadline_ns(), .error = &error}),
              ERR_UPSTREAM_DOWN);
-    ck_assert_uint_eq(pipeline_origin(pipeline), POOL_ORIGIN_UNKNOWN);
+    ck_assert_uint_eq(pipeline_replication_id(pipeline), REDIS_REPLICATION_ID_UNKNOWN);
     redis_close(&front);
     redis_close(&plain);
 }
@@ -123,7 +123,7 @@ START_TEST(a_user_who_may_not_ask)
     redis_server_do(redis, "ACL SETUSER default -info");
     struct redis *front = open_pool();
 
-    ck_assert_uint_eq(ask(front), POOL_ORIGIN_UNTOLD);
+    ck_assert_uint_eq(ask(front), REDIS_REPLICATION_ID_UNTOLD);
     redis_close(&front);
 }
 END_TEST
@@ -138,7 +138,7 @@ START_TEST(renewed_connections_ask_again)
     redis_server_do(redis, "REPLICAOF NO ONE");
     ck_assert_uint_eq(ask(front), first);
     redis_renew(front);
-    ck_assert(pool_origin_is_other(ask(front), first));
+    ck_assert(redis_replication_id_is_other(ask(front), first));
     ck_assert_uint_eq(case_stats(front).connects, 2);
     redis_close(&front);
 }
@@ -205,7 +205,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("origin");
+    Suite *suite = suite_create("replication_id");
     TCase *tcase = tcase_create("told");
     tcase_add_loop_test(tcase, out_of_info, 0, sizeof infos / sizeof *infos);
     tcase_add_test(tcase, a_role_is_no_other_history);
