@@ -1,4 +1,4 @@
-#include "users/sqlite/sqlite.h"
+#include "users/sqlite/sqlite_private.h"
 
 #include "cachewarden/clock.h"
 
@@ -62,8 +62,7 @@ static enum err err_of(int code)
     }
 }
 
-/* The caller learns the kind of trouble; SQLite's own words, which may hold SQL, go to the log. */
-static enum err fail(struct users_connection *connection, int code, struct error *error)
+enum err users_sqlite_fail(struct users_connection *connection, int code, struct error *error)
 {
     enum err err = err_of(code);
     int kind = code & 0xff;
@@ -161,8 +160,7 @@ static int execute(struct users_connection *connection, const char *sql)
     return code;
 }
 
-/* The first step, which takes the locks and opens the journals. */
-static int step_first(struct users_connection *connection, sqlite3_stmt *statement)
+int users_sqlite_step_first(struct users_connection *connection, sqlite3_stmt *statement)
 {
     struct tries tries = tries_begin(connection);
     int code;
@@ -202,7 +200,7 @@ enum err users_sqlite_open(const char *path, enum users_mode mode, int patience_
     if (code == SQLITE_OK && mode == USERS_READ)
         code = execute(connection, "PRAGMA query_only = ON");
     if (code != SQLITE_OK) {
-        enum err err = fail(connection, code, error);
+        enum err err = users_sqlite_fail(connection, code, error);
         users_sqlite_close(&connection);
         return err;
     }
@@ -252,7 +250,7 @@ enum err users_sqlite_open_to_look(const char *path, struct users_connection **c
                             SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL);
         if (connection->handle)
             sqlite3_busy_handler(connection->handle, wait_for_others, connection);
-        err = code == SQLITE_OK ? ERR_OK : fail(connection, code, error);
+        err = code == SQLITE_OK ? ERR_OK : users_sqlite_fail(connection, code, error);
     }
     free(uri);
     if (err)
@@ -277,7 +275,7 @@ enum err users_sqlite_exec(struct users_connection *connection, const char *sql,
 {
     int code = execute(connection, sql);
 
-    return code == SQLITE_OK ? ERR_OK : fail(connection, code, error);
+    return code == SQLITE_OK ? ERR_OK : users_sqlite_fail(connection, code, error);
 }
 
 enum err users_sqlite_integer(struct users_connection *connection, const char *query,
@@ -287,11 +285,12 @@ enum err users_sqlite_integer(struct users_connection *connection, const char *q
     int code = sqlite3_prepare_v2(connection->handle, query, -1, &statement, NULL);
 
     *value_out = 0;
-    if (code == SQLITE_OK && (code = step_first(connection, statement)) == SQLITE_ROW) {
+    if (code == SQLITE_OK &&
+        (code = users_sqlite_step_first(connection, statement)) == SQLITE_ROW) {
         *value_out = sqlite3_column_int64(statement, 0);
         code = SQLITE_OK;
     }
-    enum err err = code == SQLITE_OK ? ERR_OK : fail(connection, code, error);
+    enum err err = code == SQLITE_OK ? ERR_OK : users_sqlite_fail(connection, code, error);
     sqlite3_finalize(statement);
     return err;
 }
@@ -303,12 +302,13 @@ enum err users_sqlite_text(struct users_connection *connection, const char *quer
     int code = sqlite3_prepare_v2(connection->handle, query, -1, &statement, NULL);
 
     text_out[0] = '\0';
-    if (code == SQLITE_OK && (code = step_first(connection, statement)) == SQLITE_ROW) {
+    if (code == SQLITE_OK &&
+        (code = users_sqlite_step_first(connection, statement)) == SQLITE_ROW) {
         const unsigned char *text = sqlite3_column_text(statement, 0);
         snprintf(text_out, size, "%s", text ? (const char *)text : "");
         code = SQLITE_OK;
     }
-    enum err err = code == SQLITE_OK ? ERR_OK : fail(connection, code, error);
+    enum err err = code == SQLITE_OK ? ERR_OK : users_sqlite_fail(connection, code, error);
     sqlite3_finalize(statement);
     return err;
 }
@@ -322,120 +322,4 @@ enum err users_sqlite_use_log(struct users_connection *connection, struct error 
 bool users_sqlite_in_transaction(const struct users_connection *connection)
 {
     return sqlite3_get_autocommit(connection->handle) == 0;
-}
-
-static const char *const statement_texts[USERS_STATEMENT_COUNT] = {
-#define STATEMENT(id, text) [id] = text,
-#include "users/statements.def"
-#undef STATEMENT
-};
-
-static int prepare(struct users_connection *connection, enum users_statement statement)
-{
-    if (connection->statements[statement])
-        return SQLITE_OK;
-    return sqlite3_prepare_v3(connection->handle, statement_texts[statement], -1,
-                              SQLITE_PREPARE_PERSISTENT, &connection->statements[statement], NULL);
-}
-
-/* SQLite takes a NULL pointer for SQL's NULL, and sizes are int there. */
-static int bind(sqlite3_stmt *statement, int index, const struct users_value *value)
-{
-    const char *bytes = value->bytes.ptr ? value->bytes.ptr : "";
-
-    switch (value->kind) {
-    case USERS_NULL:
-        return sqlite3_bind_null(statement, index);
-    case USERS_INTEGER:
-        return sqlite3_bind_int64(statement, index, value->integer);
-    case USERS_TEXT:
-        return sqlite3_bind_text64(statement, index, bytes, value->bytes.len, SQLITE_STATIC,
-                                   SQLITE_UTF8);
-    case USERS_BYTES:
-        return sqlite3_bind_blob64(statement, index, bytes, value->bytes.len, SQLITE_STATIC);
-    }
-    return SQLITE_MISUSE;
-}
-
-static enum err copy_value(sqlite3_stmt *statement, int column, struct arena *arena,
-                           struct users_value *value_out)
-{
-    *value_out = (struct users_value){0};
-    switch (sqlite3_column_type(statement, column)) {
-    case SQLITE_NULL:
-        return ERR_OK;
-    case SQLITE_INTEGER:
-        value_out->kind = USERS_INTEGER;
-        value_out->integer = sqlite3_column_int64(statement, column);
-        return ERR_OK;
-    case SQLITE_BLOB:
-        value_out->kind = USERS_BYTES;
-        break;
-    default:
-        value_out->kind = USERS_TEXT;
-        break;
-    }
-    /* The pointer first, then the size: the order SQLite asks for. */
-    const char *bytes = sqlite3_column_blob(statement, column);
-    size_t size = (size_t)sqlite3_column_bytes(statement, column);
-    value_out->bytes = str_dup(arena, (struct str){bytes, size});
-    return value_out->bytes.ptr ? ERR_OK : ERR_NO_MEMORY;
-}
-
-static enum err add_row(sqlite3_stmt *statement, struct arena *arena, size_t *capacity,
-                        struct users_result *result)
-{
-    size_t used = result->row_count * result->column_count;
-
-    if (!arena)
-        return ERR_INTERNAL;
-    if (used + result->column_count > *capacity) {
-        /* One row is the usual result; a list doubles. */
-        size_t wanted = used == 0 ? result->column_count : 2 * used;
-        struct users_value *values =
-            arena_grow(arena, result->values, used * sizeof *values, wanted * sizeof *values);
-        if (!values)
-            return ERR_NO_MEMORY;
-        *capacity = wanted;
-        result->values = values;
-    }
-    for (size_t i = 0; i < result->column_count; i++) {
-        enum err err = copy_value(statement, (int)i, arena, &result->values[used + i]);
-        if (err)
-            return err;
-    }
-    result->row_count++;
-    return ERR_OK;
-}
-
-enum err users_sqlite_run(struct users_connection *connection, struct users_query query,
-                          struct arena *arena, struct users_result *result, struct error *error)
-{
-    size_t capacity = 0;
-    enum err err = ERR_OK;
-
-    *result = (struct users_result){0};
-    int code = prepare(connection, query.statement);
-    if (code != SQLITE_OK)
-        return fail(connection, code, error);
-    sqlite3_stmt *statement = connection->statements[query.statement];
-    for (size_t i = 0; code == SQLITE_OK && i < query.count; i++)
-        code = bind(statement, (int)i + 1, &query.parameters[i]);
-    if (code == SQLITE_OK) {
-        result->column_count = (size_t)sqlite3_column_count(statement);
-        code = step_first(connection, statement);
-        while (!err && code == SQLITE_ROW) {
-            err = add_row(statement, arena, &capacity, result);
-            if (!err)
-                code = sqlite3_step(statement);
-        }
-    }
-    if (!err && code != SQLITE_DONE)
-        err = fail(connection, code, error);
-    if (!sqlite3_stmt_readonly(statement))
-        result->changed = sqlite3_changes(connection->handle);
-    /* Ends the read snapshot and forgets the caller's strings. */
-    sqlite3_reset(statement);
-    sqlite3_clear_bindings(statement);
-    return err;
 }

@@ -1,5 +1,5 @@
 /*
- * One connection to a SQLite users database; users/sqlite/sqlite.c is the one home of sqlite3.h. Who may
+ * One connection to a SQLite users database; sqlite.c and run.c are the home of sqlite3.h. Who may
  * use which connection when is users/sqlite/driver.c's business.
  */
 #ifndef AUTH_USERS_SQLITE_SQLITE_H
