@@ -1,5 +1,9 @@
 #include "users/sqlite/schema.h"
 
+#include "cachewarden/clock.h"
+
+#include <stdio.h>
+
 /*
  * username_key and email_key are the lower-case forms: uniqueness ignores case. They are NULL, and
  * so free again, once an account is deleted; its row and id stay for ever. Times are seconds since
@@ -74,3 +78,89 @@ const char *const users_sqlite_migrations[] = {
 
 const int users_sqlite_version =
     (int)(sizeof users_sqlite_migrations / sizeof *users_sqlite_migrations);
+
+/* Nothing is written into a file that some other program made. */
+static enum err check_owner(struct users_connection *connection, int64_t *version_out,
+                            struct error *error)
+{
+    int64_t application_id, tables;
+    enum err err;
+
+    if ((err = users_sqlite_integer(connection, "PRAGMA application_id", &application_id, error)) !=
+            ERR_OK ||
+        (err = users_sqlite_integer(connection, "PRAGMA user_version", version_out, error)) !=
+            ERR_OK ||
+        (err = users_sqlite_integer(connection, "SELECT count(*) FROM sqlite_schema", &tables,
+                                    error)) != ERR_OK)
+        return err;
+    bool is_ours = application_id == USERS_SQLITE_APPLICATION_ID;
+    bool is_new = application_id == 0 && *version_out == 0 && tables == 0;
+    if (!is_ours && !is_new)
+        return error_set(error, ERR_UPSTREAM_DOWN,
+                         "users database: it belongs to another program: %s", connection->path);
+    if (*version_out > users_sqlite_version)
+        return error_set(error, ERR_CONFLICT,
+                         "users database: its schema has version %d and this program knows %d, use "
+                         "a newer one: %s",
+                         (int)*version_out, users_sqlite_version, connection->path);
+    return ERR_OK;
+}
+
+/* One transaction, so that all it looks at is of one moment: another process may be making the schema. */
+enum err users_sqlite_check_owner(struct users_connection *connection, int64_t *version_out,
+                                  struct error *error)
+{
+    enum err err = users_sqlite_exec(connection, "BEGIN", error);
+
+    if (err)
+        return err;
+    err = check_owner(connection, version_out, error);
+    enum err end = users_sqlite_exec(connection, "ROLLBACK", err ? NULL : error);
+    return err ? err : end;
+}
+
+static enum err run_migration(struct users_connection *connection, int version, struct error *error)
+{
+    char mark[160];
+
+    enum err err = users_sqlite_exec(connection, users_sqlite_migrations[version - 1], error);
+    if (err)
+        return err;
+    /* PRAGMA takes no parameters; these are numbers of our own. */
+    snprintf(mark, sizeof mark,
+             "INSERT INTO migrations (version, applied_at_s) VALUES (%d, %lld); PRAGMA "
+             "user_version = %d; PRAGMA application_id = %d",
+             version, (long long)clock_wall_s(), version, USERS_SQLITE_APPLICATION_ID);
+    return users_sqlite_exec(connection, mark, error);
+}
+
+/* Another process may be doing the same: the version is read again once the file is ours. */
+static enum err migrate(struct users_connection *connection, struct error *error)
+{
+    int64_t version;
+    enum err err = users_sqlite_exec(connection, "BEGIN IMMEDIATE", error);
+
+    if (err)
+        return err;
+    err = check_owner(connection, &version, error);
+    while (!err && version < users_sqlite_version)
+        err = run_migration(connection, (int)++version, error);
+    if (!err)
+        err = users_sqlite_exec(connection, "COMMIT", error);
+    if (users_sqlite_in_transaction(connection) &&
+        users_sqlite_exec(connection, "ROLLBACK", NULL) != ERR_OK)
+        connection->is_broken = true;
+    return err;
+}
+
+enum err users_sqlite_migrate(struct users_connection *connection, struct error *error)
+{
+    int64_t version = 0;
+    enum err err = users_sqlite_check_owner(connection, &version, error);
+
+    if (!err)
+        err = users_sqlite_use_log(connection, error);
+    if (!err && version < users_sqlite_version)
+        err = migrate(connection, error);
+    return err;
+}
