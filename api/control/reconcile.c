@@ -4,7 +4,7 @@
 #include "cachewarden/control.h"
 #include "cachewarden/log.h"
 #include "cachewarden/random.h"
-#include "control/version_guard_private.h"
+#include "control/reconcile_private.h"
 #include "keyspace.h"
 #include "redis_reply.h"
 
@@ -21,34 +21,9 @@ enum {
     SETTLE_MS = 2000,
     /* Clears of so long are reserved for: half of it is left when the janitor looks again. */
     RESERVED_FOR_S = 4,
-    /* A node that saw nothing for longer may have missed what another one did that is gone, too. */
-    WITNESS_S = 600,
 };
 
 #define TERM_UNREAD (-1)
-
-/* What one run remembers from look to look. */
-struct run {
-    struct version_guard *guard;
-    enum version_guard_mode mode;
-    int64_t deadline_ns, give_up_ns;
-    int64_t term;       /* of the users database, when it was read last */
-    int64_t patient_ns; /* until then another node is left to it; 0: nobody is at it */
-    struct error *error;
-};
-
-/* What was seen at one moment. */
-struct look {
-    uint64_t replication_id;
-    int64_t known_epoch, known_spent; /* by this node, before it looked */
-    struct dataset dataset;
-    struct reserved reserved;
-};
-
-static enum err no_memory(struct run *run)
-{
-    return error_set_detail(run->error, ERR_NO_MEMORY, "no memory for the control data");
-}
 
 /* ---- looking ---- */
 
@@ -66,7 +41,8 @@ static bool has_moved(struct version_guard *guard, const struct value *info,
 }
 
 /* *is_stale_out: it came over a connection that is not to be used any more; look again. */
-static enum err look_at_redis(struct run *run, struct look *look, bool *is_stale_out)
+static enum err look_at_redis(struct reconcile_run *run, struct reconcile_look *look,
+                              bool *is_stale_out)
 {
     struct version_guard *guard = run->guard;
     struct pipeline *pipeline = pipeline_new(guard->arena, PIPELINE_READ);
@@ -93,7 +69,7 @@ static enum err look_at_redis(struct run *run, struct look *look, bool *is_stale
     return ERR_OK;
 }
 
-static bool is_ours(const struct run *run, const struct look *look)
+bool reconcile_is_ours(const struct reconcile_run *run, const struct reconcile_look *look)
 {
     return look->dataset.is_whole && version_guard_is_install(run->guard, look->dataset.install);
 }
@@ -111,9 +87,10 @@ static bool goes_by(const struct version_guard *guard, uint64_t agreed, uint64_t
 
 /* The data has been made good for the Redis that holds it now, in the term that it still is, and has
  * lost nothing since. */
-static bool is_current(const struct run *run, const struct look *look, int64_t term)
+static bool is_current(const struct reconcile_run *run, const struct reconcile_look *look,
+                       int64_t term)
 {
-    return is_ours(run, look) && look->dataset.term == term &&
+    return reconcile_is_ours(run, look) && look->dataset.term == term &&
            goes_by(run->guard, look->dataset.replication_id, look->replication_id) &&
            look->dataset.has_epoch && look->dataset.epoch >= look->known_epoch &&
            look->dataset.spent >= look->known_spent;
@@ -133,187 +110,6 @@ static bool has_room(const struct version_guard *guard, int64_t reserved)
     int64_t step = atomic_load(&guard->step);
 
     return atomic_load(&guard->shown) <= reserved - (step > 0 ? step : RESERVED_STEP) / 2;
-}
-
-/* ---- writing ---- */
-
-static struct pipeline *writing(struct run *run, const struct look *look)
-{
-    struct pipeline *pipeline = pipeline_new(run->guard->arena, PIPELINE_WRITE_REPAIR);
-
-    pipeline_require(pipeline, run->guard->relies ? 0 : look->replication_id);
-    return pipeline;
-}
-
-static enum err send(struct run *run, struct pipeline *pipeline)
-{
-    return redis_run(run->guard->control, pipeline,
-                     (struct work){.deadline_ns = run->deadline_ns, .error = run->error});
-}
-
-static struct str missing(struct run *run, int64_t found, int64_t target)
-{
-    return str_format(run->guard->arena, "%" PRId64, found < target ? target - found : 0);
-}
-
-/*
- * Makes the epoch `target` at least, and what was spent as much as this node has seen, by increments, so
- * that whatever others do meanwhile counts. A dataset that is damaged goes first. ERR_CONFLICT: the data
- * was lost since it was looked at.
- */
-static enum err raise_epoch(struct run *run, const struct look *look, bool is_damaged,
-                            int64_t target)
-{
-    struct key key = key_dataset();
-    struct pipeline *pipeline = writing(run, look);
-    struct str epoch = missing(run, is_damaged ? 0 : look->dataset.epoch, target);
-    struct str spent = missing(run, is_damaged ? 0 : look->dataset.spent, look->known_spent);
-
-    if (!TEXTS_MADE(epoch, spent))
-        return no_memory(run);
-    if (is_damaged)
-        PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), STR("epoch"), epoch);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), STR("spent"), spent);
-    enum err err = send(run, pipeline);
-    if (err != ERR_OK)
-        return err;
-    return pipeline_value(pipeline, is_damaged)->integer < target ? ERR_CONFLICT : ERR_OK;
-}
-
-/* Whether this data, which may be older, is all that there was: this node saw it until a moment ago, in
- * the term that it still is, and nothing was spent that it does not know of. */
-static bool has_lost_nothing(const struct run *run, const struct look *look)
-{
-    const struct version_guard *guard = run->guard;
-
-    return is_ours(run, look) && look->dataset.term == atomic_load(&guard->term) &&
-           look->dataset.spent >= look->known_spent &&
-           clock_mono_ns() - guard->agreed_ns <= WITNESS_S * NS_PER_S;
-}
-
-/* What is known of the data before. Of what may have been spent in data that is lost, the term tells
- * that has a record, and the time that has none. */
-static void describe_loss(struct run *run, const struct look *look, struct dataset *dataset)
-{
-    struct version_guard *guard = run->guard;
-    struct str last = version_guard_last_dataset(guard, guard->arena);
-
-    if (look->dataset.is_whole && has_lost_nothing(run, look))
-        return;
-    lock_take(&guard->lock);
-    dataset->seen_at_s = guard->agreed_dataset_s;
-    lock_give(&guard->lock);
-    dataset->intact = look->dataset.is_whole ? dataset->term : 0;
-    if (!look->dataset.is_whole)
-        dataset->id = random_hex(guard->arena, DATASET_ID_SIZE / 2);
-    if (!look->dataset.is_whole || !str_eq(last, dataset->id))
-        dataset->before = last;
-}
-
-/* What was lost gets a new id; what may only be older stays the data it is. */
-static enum err write_dataset(struct run *run, const struct look *look, int64_t term,
-                              int64_t reserved)
-{
-    struct version_guard *guard = run->guard;
-    struct pipeline *pipeline = writing(run, look);
-    struct dataset dataset = look->dataset;
-
-    dataset.term = term;
-    describe_loss(run, look, &dataset);
-    dataset.install = (struct str){guard->install, DATASET_ID_SIZE};
-    dataset.replication_id = look->replication_id;
-    dataset.reserved = reserved;
-    dataset.restored = 0;
-    if (dataset_write(pipeline, guard->arena, &dataset) != ERR_OK)
-        return no_memory(run);
-    return send(run, pipeline);
-}
-
-/* ---- a new term ---- */
-
-static enum err at_the_end(struct run *run, int64_t number)
-{
-    return error_set_detail(run->error, ERR_UPSTREAM_REFUSED,
-                            "versions have come to their end at %" PRId64, number);
-}
-
-/* Where it begins: above all that was shown, and a good step above an epoch that may have lost its
- * last raises. A Redis this installation never showed anything from goes on as it is. */
-static enum err choose_base(struct run *run, const struct look *look, int64_t *base_out)
-{
-    int64_t epoch = look->dataset.has_epoch ? look->dataset.epoch : 0;
-    bool is_first = look->reserved.term == 0 && !look->dataset.is_whole;
-
-    if (look->known_epoch > epoch)
-        epoch = look->known_epoch;
-    if (!is_first)
-        epoch += RESERVED_STEP;
-    *base_out = look->reserved.up_to > epoch ? look->reserved.up_to : epoch;
-    return *base_out > VERSION_MAX ? at_the_end(run, *base_out) : ERR_OK;
-}
-
-/* In the users database, where one node wins. Or one this node has begun and could not go on with:
- * while Redis takes no writes there would be a new one every time. Nobody agrees to it before it is in
- * Redis, so nothing above its base has been shown. */
-static enum err move_term(struct run *run, const struct look *look, int64_t *base_out)
-{
-    struct version_guard *guard = run->guard;
-    int64_t term = look->reserved.term + 1;
-
-    if (guard->begun_term > 0 && guard->begun_term == look->reserved.term) {
-        *base_out = look->reserved.up_to - RESERVED_STEP;
-        return ERR_OK;
-    }
-    enum err err = choose_base(run, look, base_out);
-    if (err == ERR_OK)
-        err = reserved_move(guard->users, guard->arena, &look->reserved, term,
-                            *base_out + RESERVED_STEP, run->error);
-    guard->begun_term = err == ERR_OK ? term : 0;
-    return err;
-}
-
-/* Mostly nobody has a switch that is off, and there is nothing to put back. Counted when the new term can
- * be seen: one that is switched off later is written in it. */
-static enum err note_if_all_restored(struct run *run, const struct look *look, int64_t term)
-{
-    struct arena *arena = run->guard->arena;
-    struct users_ids off;
-    enum err err = users_switches_off(run->guard->users, arena, 0, 1, &off, run->error);
-
-    if (err != ERR_OK || off.count > 0)
-        return err;
-    struct pipeline *pipeline = writing(run, look);
-    err = dataset_write_restored(pipeline, arena, term, ALL_RESTORED);
-    return err == ERR_OK ? send(run, pipeline) : no_memory(run);
-}
-
-/* The dataset's description comes last: who sees the term in it may trust the rest. */
-static enum err begin_term(struct run *run, const struct look *look, bool is_damaged)
-{
-    struct version_guard *guard = run->guard;
-    int64_t base;
-    enum err err = move_term(run, look, &base);
-    int64_t term = guard->begun_term;
-
-    if (err == ERR_OK)
-        err = raise_epoch(run, look, is_damaged, base);
-    if (err != ERR_OK)
-        return err;
-    guard->begun_term = 0;
-    err = write_dataset(run, look, term, base + RESERVED_STEP);
-    if (err != ERR_OK)
-        return err;
-    run->term = term;
-    atomic_store(&guard->own_term, term);
-    log_event(LOG_LEVEL_INFO, "versions.term_begun", LOG_INT("term", term), LOG_INT("epoch", base),
-              LOG_CSTR("because", !look->dataset.is_whole ? "redis held no control data"
-                                  : !is_ours(run, look)   ? "it was another users database's"
-                                                          : "redis may hold older control data"),
-              LOG_CSTR("refresh_tokens", look->reserved.term == 0 || has_lost_nothing(run, look)
-                                             ? "kept"
-                                             : "refused"));
-    return note_if_all_restored(run, look, term);
 }
 
 /* ---- deciding ---- */
@@ -340,7 +136,8 @@ static void note_step(struct version_guard *guard, int64_t step, int64_t shown, 
 
 /* Ahead of what is shown, so that no request has to wait for it; in Redis as well, for when the users
  * database is put back older. That Redis may take no writes is no reason to show nothing. */
-static enum err reserve(struct run *run, const struct look *look, int64_t *up_to)
+static enum err reserve(struct reconcile_run *run, const struct reconcile_look *look,
+                        int64_t *up_to)
 {
     struct version_guard *guard = run->guard;
     int64_t shown = atomic_load(&guard->shown), now_ns = clock_mono_ns();
@@ -351,22 +148,22 @@ static enum err reserve(struct run *run, const struct look *look, int64_t *up_to
     int64_t step = choose_step(guard, shown, now_ns);
     *up_to = shown + step;
     if (*up_to > VERSION_MAX)
-        return at_the_end(run, *up_to);
+        return reconcile_at_the_end(run, *up_to);
     enum err err = reserved_move(guard->users, guard->arena, &look->reserved, look->reserved.term,
                                  *up_to, run->error);
     if (err != ERR_OK)
         return err;
     note_step(guard, step, shown, now_ns);
-    struct pipeline *pipeline = writing(run, look);
+    struct pipeline *pipeline = reconcile_writing(run, look);
     struct str text = str_format(guard->arena, "%" PRId64, *up_to);
     if (!text.ptr)
-        return no_memory(run);
+        return reconcile_no_memory(run);
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(&key), STR("reserved"), text);
     (void)!redis_run(guard->control, pipeline, (struct work){.deadline_ns = run->deadline_ns});
     return ERR_OK;
 }
 
-static void warn_untold(const struct version_guard *guard, const struct look *look)
+static void warn_untold(const struct version_guard *guard, const struct reconcile_look *look)
 {
     if (look->replication_id == REDIS_REPLICATION_ID_UNTOLD && !guard->relies &&
         atomic_load(&guard->replication_id) != look->replication_id)
@@ -376,7 +173,7 @@ static void warn_untold(const struct version_guard *guard, const struct look *lo
 }
 
 /* See struct version_guard for the order. */
-static enum err agree(struct run *run, const struct look *look)
+static enum err agree(struct reconcile_run *run, const struct reconcile_look *look)
 {
     struct version_guard *guard = run->guard;
     int64_t up_to = look->reserved.up_to;
@@ -413,7 +210,7 @@ static enum err agree(struct run *run, const struct look *look)
     return ERR_OK;
 }
 
-static bool is_done(const struct run *run, const struct look *look)
+static bool is_done(const struct reconcile_run *run, const struct reconcile_look *look)
 {
     struct version_guard *guard = run->guard;
     int64_t term = atomic_load(&guard->term);
@@ -425,7 +222,7 @@ static bool is_done(const struct run *run, const struct look *look)
 }
 
 /* Another node has begun a term and may be about to write it to Redis. */
-static bool is_anothers_turn(struct run *run, const struct look *look)
+static bool is_anothers_turn(struct reconcile_run *run, const struct reconcile_look *look)
 {
     int64_t now_ns = clock_mono_ns(), agreed = atomic_load(&run->guard->term);
 
@@ -440,7 +237,7 @@ static bool is_anothers_turn(struct run *run, const struct look *look)
     return now_ns < run->patient_ns;
 }
 
-static enum err look_for_foreigners(struct run *run, const struct look *look)
+static enum err look_for_foreigners(struct reconcile_run *run, const struct reconcile_look *look)
 {
     struct version_guard *guard = run->guard;
     bool is_foreign = version_guard_is_anothers(guard, &look->dataset);
@@ -458,7 +255,7 @@ static enum err look_for_foreigners(struct run *run, const struct look *look)
 }
 
 /* Numbers that no clears can have brought there are not followed: what they stand in counts as lost. */
-static bool is_implausible(const struct look *look)
+static bool is_implausible(const struct reconcile_look *look)
 {
     if (is_plausible(&look->dataset, look->reserved.term, look->reserved.up_to))
         return false;
@@ -471,7 +268,7 @@ static bool is_implausible(const struct look *look)
 }
 
 /* An older users database was put back, or another one's control data is taken over. */
-static bool is_behind(const struct look *look)
+static bool is_behind(const struct reconcile_look *look)
 {
     const struct dataset *dataset = &look->dataset;
 
@@ -480,7 +277,7 @@ static bool is_behind(const struct look *look)
             (dataset->term == look->reserved.term && dataset->reserved > look->reserved.up_to));
 }
 
-static enum err catch_up(struct run *run, const struct look *look)
+static enum err catch_up(struct reconcile_run *run, const struct reconcile_look *look)
 {
     int64_t up_to = look->reserved.up_to;
 
@@ -490,7 +287,7 @@ static enum err catch_up(struct run *run, const struct look *look)
                          up_to, run->error);
 }
 
-static enum err pause_for_others(struct run *run)
+static enum err pause_for_others(struct reconcile_run *run)
 {
     if (run->mode == VERSION_GUARD_PASSIVE && clock_mono_ns() > run->give_up_ns)
         return error_set(run->error, ERR_UPSTREAM_REFUSED,
@@ -502,7 +299,8 @@ static enum err pause_for_others(struct run *run)
 }
 
 /* What a node that writes nothing makes of it. */
-static enum err watch(struct run *run, const struct look *look, bool *is_over_out)
+static enum err watch(struct reconcile_run *run, const struct reconcile_look *look,
+                      bool *is_over_out)
 {
     int64_t shown = atomic_load(&run->guard->shown);
 
@@ -514,7 +312,7 @@ static enum err watch(struct run *run, const struct look *look, bool *is_over_ou
 }
 
 /* One step on what was seen. *is_over_out: all is well. ERR_CONFLICT: look again. */
-static enum err take_step(struct run *run, struct look *look, bool *is_over_out)
+static enum err take_step(struct reconcile_run *run, struct reconcile_look *look, bool *is_over_out)
 {
     struct version_guard *guard = run->guard;
     enum err err = look_for_foreigners(run, look);
@@ -540,8 +338,8 @@ static enum err take_step(struct run *run, struct look *look, bool *is_over_out)
     if (*is_over_out)
         return agree(run, look);
     if (!is_anothers_turn(run, look))
-        return begin_term(run, look,
-                          is_wrong || !look->dataset.is_whole || !look->dataset.has_epoch);
+        return reconcile_begin_term(
+            run, look, is_wrong || !look->dataset.is_whole || !look->dataset.has_epoch);
     return pause_for_others(run);
 }
 
@@ -549,22 +347,23 @@ static enum err take_step(struct run *run, struct look *look, bool *is_over_out)
 enum err version_guard_reconcile_once(struct version_guard *guard, enum version_guard_mode mode,
                                       struct work work)
 {
-    struct run run = {.guard = guard,
-                      .mode = mode,
-                      .deadline_ns = work.deadline_ns,
-                      .give_up_ns = clock_deadline_ns(VERSION_GUARD_PASSIVE_MS),
-                      .term = TERM_UNREAD,
-                      .error = work.error};
+    struct reconcile_run run = {.guard = guard,
+                                .mode = mode,
+                                .deadline_ns = work.deadline_ns,
+                                .give_up_ns = clock_deadline_ns(VERSION_GUARD_PASSIVE_MS),
+                                .term = TERM_UNREAD,
+                                .error = work.error};
     bool is_over = false;
     enum err err = ERR_OK;
 
     while (!is_over) {
-        struct look look = {0};
+        struct reconcile_look look = {0};
         bool is_stale = false;
         arena_reset(guard->arena);
         err = look_at_redis(&run, &look, &is_stale);
         if (err == ERR_OK && !is_stale) {
-            version_guard_note_dataset(guard, is_ours(&run, &look) ? look.dataset.id : STR_NONE);
+            version_guard_note_dataset(guard,
+                                       reconcile_is_ours(&run, &look) ? look.dataset.id : STR_NONE);
             err = take_step(&run, &look, &is_over);
         }
         if (err == ERR_OK && is_over) {
