@@ -9,47 +9,13 @@
  * Hashes are of 64 bits and keyed by a secret of the process. Two different names with one hash
  * would refuse a good token; with a million revocations that is one token in 10^13.
  */
-#include "cachewarden/revocations.h"
+#include "tokens/revocations_private.h"
 
-#include "cachewarden/lock.h"
 #include "cachewarden/random.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 
 enum { FIRST_SLOTS = 1024, SLOTS_PER_ENTRY = 2 };
-
-/* A slot is free while its hash is 0. */
-struct slot {
-    _Atomic uint64_t hash;
-    _Atomic int64_t cut_s; /* INT64_MAX: whenever the token was issued */
-    size_t entry;          /* guarded by lock */
-};
-
-struct table {
-    size_t mask; /* slots - 1, a power of two less one */
-    struct table *older;
-    struct slot slots[];
-};
-
-struct entry {
-    struct revocation revocation;
-    bool is_saved;
-    char *texts; /* its own, one behind the other */
-};
-
-struct revocations {
-    uint64_t key; /* set at open */
-    _Atomic(struct table *) table;
-    _Atomic uint64_t version; /* odd while a clean-up is under way */
-    _Atomic size_t count;
-    _Atomic bool is_incomplete;
-    struct lock lock;
-    /* guarded by lock */
-    struct entry *entries;
-    size_t capacity;
-    size_t unsaved;
-};
 
 /* ---- hashes ---- */
 
@@ -102,9 +68,9 @@ static int64_t cut_of(const struct revocation *revocation)
 
 /* ---- life ---- */
 
-static struct table *table_new(size_t slots, struct table *older)
+static struct revocations_table *table_new(size_t slots, struct revocations_table *older)
 {
-    struct table *table = calloc(1, sizeof *table + slots * sizeof table->slots[0]);
+    struct revocations_table *table = calloc(1, sizeof *table + slots * sizeof table->slots[0]);
 
     if (table) {
         table->mask = slots - 1;
@@ -116,7 +82,7 @@ static struct table *table_new(size_t slots, struct table *older)
 enum err revocations_new(struct revocations **revocations_out)
 {
     struct revocations *revocations = calloc(1, sizeof *revocations);
-    struct table *table = table_new(FIRST_SLOTS, NULL);
+    struct revocations_table *table = table_new(FIRST_SLOTS, NULL);
 
     *revocations_out = NULL;
     if (!revocations || !table) {
@@ -140,7 +106,8 @@ void revocations_free(struct revocations **revocations)
     for (size_t i = 0; i < atomic_load(&freed->count); i++)
         free(freed->entries[i].texts);
     free(freed->entries);
-    for (struct table *table = atomic_load(&freed->table), *older; table; table = older) {
+    for (struct revocations_table *table = atomic_load(&freed->table), *older; table;
+         table = older) {
         older = table->older;
         free(table);
     }
@@ -157,7 +124,8 @@ void revocations_free(struct revocations **revocations)
  */
 static bool look_up(struct revocations *revocations, uint64_t hash, int64_t issued_at_s)
 {
-    struct table *table = atomic_load_explicit(&revocations->table, memory_order_acquire);
+    struct revocations_table *table =
+        atomic_load_explicit(&revocations->table, memory_order_acquire);
 
     for (size_t i = hash & table->mask, steps = 0; steps <= table->mask;
          i = (i + 1) & table->mask, steps++) {
@@ -245,10 +213,11 @@ static bool is_same(const struct revocation *a, const struct revocation *b)
 }
 
 /* Its slot, or NULL. */
-static struct slot *find_locked(struct revocations *revocations, const struct revocation *wanted)
+struct revocations_slot *revocations_find_locked(struct revocations *revocations,
+                                                 const struct revocation *wanted)
     CW_NEEDS_LOCK(&revocations->lock)
 {
-    struct table *table = atomic_load(&revocations->table);
+    struct revocations_table *table = atomic_load(&revocations->table);
     uint64_t hash = hash_revocation(revocations, wanted), found;
 
     for (size_t i = hash & table->mask; (found = atomic_load(&table->slots[i].hash)) != 0;
@@ -261,7 +230,8 @@ static struct slot *find_locked(struct revocations *revocations, const struct re
 }
 
 /* Into a free slot: there always is one, the table is half empty. */
-static void place(const struct revocations *revocations, struct table *table, size_t entry)
+static void place(const struct revocations *revocations, struct revocations_table *table,
+                  size_t entry)
 {
     const struct revocation *revocation = &revocations->entries[entry].revocation;
     uint64_t hash = hash_revocation(revocations, revocation);
@@ -277,12 +247,13 @@ static void place(const struct revocations *revocations, struct table *table, si
 /* Room for one more entry, and for its slot. */
 static enum err make_room_locked(struct revocations *revocations) CW_NEEDS_LOCK(&revocations->lock)
 {
-    struct table *table = atomic_load(&revocations->table);
+    struct revocations_table *table = atomic_load(&revocations->table);
     size_t count = atomic_load(&revocations->count);
 
     if (count == revocations->capacity) {
         size_t capacity = count > 0 ? count * 2 : 64;
-        struct entry *entries = reallocarray(revocations->entries, capacity, sizeof *entries);
+        struct revocations_entry *entries =
+            reallocarray(revocations->entries, capacity, sizeof *entries);
         if (!entries)
             return ERR_NO_MEMORY;
         revocations->entries = entries;
@@ -290,7 +261,7 @@ static enum err make_room_locked(struct revocations *revocations) CW_NEEDS_LOCK(
     }
     if ((count + 1) * SLOTS_PER_ENTRY <= table->mask + 1)
         return ERR_OK;
-    struct table *larger = table_new((table->mask + 1) * 2, table);
+    struct revocations_table *larger = table_new((table->mask + 1) * 2, table);
     if (!larger)
         return ERR_NO_MEMORY;
     for (size_t i = 0; i < count; i++)
@@ -300,11 +271,11 @@ static enum err make_room_locked(struct revocations *revocations) CW_NEEDS_LOCK(
 }
 
 /* The later expiry holds, and with it the later cut. What has changed is not in Redis yet. */
-static void extend_locked(struct revocations *revocations, struct slot *slot,
+static void extend_locked(struct revocations *revocations, struct revocations_slot *slot,
                           const struct revocation *revocation, bool is_saved)
     CW_NEEDS_LOCK(&revocations->lock)
 {
-    struct entry *entry = &revocations->entries[slot->entry];
+    struct revocations_entry *entry = &revocations->entries[slot->entry];
     bool was_saved = entry->is_saved;
 
     if (revocation->expires_at_s > entry->revocation.expires_at_s) {
@@ -318,7 +289,7 @@ static void extend_locked(struct revocations *revocations, struct slot *slot,
     revocations->unsaved += (size_t)was_saved - (size_t)entry->is_saved;
 }
 
-static bool copy_texts(struct entry *entry)
+static bool copy_texts(struct revocations_entry *entry)
 {
     struct str *name = &entry->revocation.name, *whose = &entry->revocation.whose;
 
@@ -344,8 +315,8 @@ static enum err insert_locked(struct revocations *revocations, const struct revo
     if (err != ERR_OK)
         return err;
 
-    struct entry *entry = &revocations->entries[count];
-    *entry = (struct entry){*revocation, is_saved, NULL};
+    struct revocations_entry *entry = &revocations->entries[count];
+    *entry = (struct revocations_entry){*revocation, is_saved, NULL};
     if (!copy_texts(entry))
         return ERR_NO_MEMORY;
     place(revocations, atomic_load(&revocations->table), count);
@@ -360,7 +331,7 @@ enum err revocations_add(struct revocations *revocations, const struct revocatio
     enum err err = ERR_OK;
 
     lock_take(&revocations->lock);
-    struct slot *slot = find_locked(revocations, revocation);
+    struct revocations_slot *slot = revocations_find_locked(revocations, revocation);
     if (slot)
         extend_locked(revocations, slot, revocation, is_saved);
     else
@@ -376,7 +347,7 @@ static bool compact_locked(struct revocations *revocations, int64_t now_s)
     size_t count = atomic_load(&revocations->count), kept = 0;
 
     for (size_t i = 0; i < count; i++) {
-        struct entry *entry = &revocations->entries[i];
+        struct revocations_entry *entry = &revocations->entries[i];
         if (entry->revocation.expires_at_s > now_s) {
             revocations->entries[kept++] = *entry;
             continue;
@@ -392,7 +363,7 @@ void revocations_expire(struct revocations *revocations, int64_t now_s)
 {
     lock_take(&revocations->lock);
     if (compact_locked(revocations, now_s)) {
-        struct table *table = atomic_load(&revocations->table);
+        struct revocations_table *table = atomic_load(&revocations->table);
         /* Odd before the first word moves: the stores below are releases. */
         uint64_t version = atomic_fetch_add(&revocations->version, 1);
         for (size_t i = 0; i <= table->mask; i++)
@@ -400,67 +371,6 @@ void revocations_expire(struct revocations *revocations, int64_t now_s)
         for (size_t i = 0; i < atomic_load(&revocations->count); i++)
             place(revocations, table, i);
         atomic_store_explicit(&revocations->version, version + 2, memory_order_release);
-    }
-    lock_give(&revocations->lock);
-}
-
-/* ---- what Redis holds ---- */
-
-void revocations_doubt(struct revocations *revocations)
-{
-    lock_take(&revocations->lock);
-    revocations->unsaved = atomic_load(&revocations->count);
-    for (size_t i = 0; i < revocations->unsaved; i++)
-        revocations->entries[i].is_saved = false;
-    lock_give(&revocations->lock);
-}
-
-enum err revocations_unsaved(struct revocations *revocations, struct arena *arena, int64_t now_s,
-                             size_t max, struct revocation **list_out, size_t *count_out)
-{
-    struct revocation *list = arena_calloc(arena, max, sizeof *list);
-    enum err err = list ? ERR_OK : ERR_NO_MEMORY;
-    size_t found = 0;
-
-    lock_take(&revocations->lock);
-    size_t all = atomic_load(&revocations->count);
-    size_t wanted = revocations->unsaved < max ? revocations->unsaved : max;
-    for (size_t i = 0; err == ERR_OK && found < wanted && i < all; i++) {
-        const struct entry *entry = &revocations->entries[i];
-        if (entry->is_saved || entry->revocation.expires_at_s <= now_s)
-            continue;
-        list[found] = entry->revocation;
-        list[found].name = str_dup(arena, entry->revocation.name);
-        list[found].whose = str_dup(arena, entry->revocation.whose);
-        if (!list[found].name.ptr || !list[found].whose.ptr)
-            err = ERR_NO_MEMORY;
-        found++;
-    }
-    lock_give(&revocations->lock);
-    *list_out = list;
-    *count_out = err == ERR_OK ? found : 0;
-    return err;
-}
-
-size_t revocations_saved_count(struct revocations *revocations)
-{
-    lock_take(&revocations->lock);
-    size_t count = atomic_load(&revocations->count) - revocations->unsaved;
-    lock_give(&revocations->lock);
-    return count;
-}
-
-/* One that has become later meanwhile has to be saved again. */
-void revocations_saved(struct revocations *revocations, const struct revocation *list, size_t count)
-{
-    lock_take(&revocations->lock);
-    for (size_t i = 0; i < count; i++) {
-        struct slot *slot = find_locked(revocations, &list[i]);
-        struct entry *entry = slot ? &revocations->entries[slot->entry] : NULL;
-        if (!entry || entry->is_saved || entry->revocation.expires_at_s != list[i].expires_at_s)
-            continue;
-        entry->is_saved = true;
-        revocations->unsaved--;
     }
     lock_give(&revocations->lock);
 }
