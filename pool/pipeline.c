@@ -53,8 +53,7 @@ static bool only_reads(struct str command)
     return false;
 }
 
-void pipeline_add(struct pipeline *pipeline, enum expect expect, size_t argc,
-                  const struct str *argv)
+static void add(struct pipeline *pipeline, unsigned expect, size_t argc, const struct str *argv)
 {
     if (!pipeline || pipeline->has_failed)
         return;
@@ -67,6 +66,27 @@ void pipeline_add(struct pipeline *pipeline, enum expect expect, size_t argc,
     pipeline->expects[pipeline->count++] = (unsigned char)expect;
     resp_add_command(&pipeline->out, argc, argv);
     pipeline->has_failed = pipeline->out.failed;
+}
+
+void pipeline_add(struct pipeline *pipeline, enum expect expect, size_t argc,
+                  const struct str *argv)
+{
+    add(pipeline, expect, argc, argv);
+}
+
+void pipeline_add_key(struct pipeline *pipeline, enum expect expect, size_t argc,
+                      const struct str *argv)
+{
+    add(pipeline, (unsigned)expect | PIPELINE_HAS_KEY, argc, argv);
+}
+
+struct str pipeline_key(const struct pipeline *pipeline, size_t index)
+{
+    struct str commands = strbuf_str(&pipeline->out), key = STR_NONE;
+
+    for (size_t i = 0; i <= index; i++)
+        key = resp_take_command(&commands, 1);
+    return (pipeline->expects[index] & PIPELINE_HAS_KEY) != 0 ? key : STR_NONE;
 }
 
 void pipeline_pass_gate(struct pipeline *pipeline)
@@ -172,8 +192,9 @@ enum err pipeline_judge(const struct pipeline *pipeline, bool *is_refused_out, s
 {
     *is_refused_out = false;
     for (size_t i = 0; i < pipeline->count; i++) {
+        enum expect expect = (enum expect)(pipeline->expects[i] & ~PIPELINE_HAS_KEY);
         struct value *value = &pipeline->values[i];
-        if (pipeline->expects[i] == EXPECT_UNJUDGED)
+        if (expect == EXPECT_UNJUDGED)
             continue;
         const struct value *refusal = find_error(value);
         if (refusal) {
@@ -183,7 +204,7 @@ enum err pipeline_judge(const struct pipeline *pipeline, bool *is_refused_out, s
                 error, ERR_UPSTREAM_REFUSED, redis_fault_cause(value_fault(refusal)),
                 "command %zu of %zu: redis answered %.*s", i + 1, pipeline->count, STR_ARG(word));
         }
-        if (!is_as_expected(pipeline->expects[i], value))
+        if (!is_as_expected(expect, value))
             return redis_error_set(error, ERR_UPSTREAM_REFUSED, REDIS_ERROR_REFUSED,
                                    "command %zu of %zu: the reply is not of the kind expected",
                                    i + 1, pipeline->count);

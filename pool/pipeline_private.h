@@ -5,11 +5,13 @@
 #include "cachewarden/pipeline.h"
 #include "conn.h"
 
+#define PIPELINE_HAS_KEY 0x80
+
 struct pipeline {
     struct arena *arena;
     enum pipeline_effect effect;
     struct strbuf out;
-    unsigned char *expects; /* enum expect, one a command */
+    unsigned char *expects; /* enum expect, one a command; with PIPELINE_HAS_KEY or not */
     size_t count, capacity;
     struct value *values; /* count + 1: behind the last is room for the guard's reply */
     uint64_t replication_id;
@@ -20,6 +22,9 @@ struct pipeline {
     bool has_failed; /* memory ran out while it was built */
     bool has_run;
 };
+
+/* The key that command `index` names; {NULL,0}: it names none. */
+struct str pipeline_key(const struct pipeline *pipeline, size_t index);
 
 /* Before it is run: whether it may be, and room for its replies. ERR_NO_MEMORY, ERR_INTERNAL. */
 CW_MUST_CHECK enum err pipeline_begin(struct pipeline *pipeline, struct error *error);

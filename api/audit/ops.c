@@ -160,7 +160,7 @@ static enum err add_read(struct call *call, struct pipeline *pipeline, enum audi
         newest = audit_id_end(call->arena, id, part);
     if (!TEXTS_MADE(newest, count))
         return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a command");
-    PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("XREVRANGE"), key_str(&stream), newest, STR("-"),
+    PIPELINE_KEY(pipeline, EXPECT_ARRAY, STR("XREVRANGE"), key_str(&stream), newest, STR("-"),
                  STR("COUNT"), count);
     return ERR_OK;
 }

@@ -10,7 +10,7 @@ static void add_record(struct pipeline *pipeline, const struct audit_entry *entr
 {
     struct key stream = key_audit(entry->part);
 
-    PIPELINE_ADD(pipeline, EXPECT_STRING, STR("XADD"), key_str(&stream), STR("*"), AUDIT_PACKED,
+    PIPELINE_KEY(pipeline, EXPECT_STRING, STR("XADD"), key_str(&stream), STR("*"), AUDIT_PACKED,
                  entry->packed);
 }
 
@@ -22,7 +22,7 @@ static void add_record_and_trim(struct pipeline *pipeline, const struct audit_en
     struct key stream = key_audit(entry->part);
     struct str length = {text, str_put_int64(text, keep)};
 
-    PIPELINE_ADD(pipeline, EXPECT_STRING, STR("XADD"), key_str(&stream), STR("MAXLEN"),
+    PIPELINE_KEY(pipeline, EXPECT_STRING, STR("XADD"), key_str(&stream), STR("MAXLEN"),
                  keep < EXACT_BELOW ? STR("=") : STR("~"), length, STR("*"), AUDIT_PACKED,
                  entry->packed);
 }
@@ -51,7 +51,7 @@ static void add_last_flush(struct pipeline *pipeline, const struct audit_entry *
     if (!key_is_cache_name(fields[AUDIT_TARGET]))
         return;
     struct key key = key_last_flush(fields[AUDIT_TARGET]);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(&key), STR("by"),
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(&key), STR("by"),
                  fields[AUDIT_PRINCIPAL], STR("at"), fields[AUDIT_TIME], STR("removed"),
                  fields[AUDIT_COUNT]);
 }

@@ -46,7 +46,7 @@ static enum err flush_keys(const struct target *target, struct work work, uint64
         return error_set_detail(work.error, ERR_NO_MEMORY, "no memory for a list of keys");
     pipeline_require(pipeline, replication_id);
     for (size_t i = 0; i < target->key_count; i++)
-        PIPELINE_ADD(pipeline, EXPECT_INTEGER, dry_run ? STR("EXISTS") : STR("UNLINK"),
+        PIPELINE_KEY(pipeline, EXPECT_INTEGER, dry_run ? STR("EXISTS") : STR("UNLINK"),
                      target->keys[i]);
     enum err err = redis_run(target->redis, pipeline, work);
 
@@ -85,7 +85,7 @@ static enum err look_at_database(const struct target *target, struct work work, 
         keys[1 + part] = key_audit((enum audit_part)part);
     for (size_t i = 0; i < 1 + AUDIT_PARTS; i++)
         argv[1 + i] = key_str(&keys[i]);
-    pipeline_add(pipeline, EXPECT_INTEGER, 2 + AUDIT_PARTS, argv);
+    pipeline_add_key(pipeline, EXPECT_INTEGER, 2 + AUDIT_PARTS, argv);
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DBSIZE"));
     enum err err = redis_run(target->redis, pipeline, work);
     if (err != ERR_OK)
@@ -200,7 +200,7 @@ static enum err read_last_flushes(struct app *app, struct work work, struct cach
 
     for (size_t i = 0; i < count; i++) {
         struct key key = key_last_flush(infos[i].target->name);
-        PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("HMGET"), key_str(&key), STR("by"), STR("at"),
+        PIPELINE_KEY(pipeline, EXPECT_ARRAY, STR("HMGET"), key_str(&key), STR("by"), STR("at"),
                      STR("removed"));
     }
     installation_ask(pipeline);
@@ -219,7 +219,7 @@ static enum err count_keys(const struct target *target, struct work work, int64_
 
     if (target->kind == CACHE_KEYS) {
         for (size_t i = 0; i < target->key_count; i++)
-            PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("EXISTS"), target->keys[i]);
+            PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("EXISTS"), target->keys[i]);
     } else {
         PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DBSIZE"));
     }

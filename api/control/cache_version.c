@@ -56,9 +56,9 @@ static void add_switch(const struct operation *op, const struct version_knowledg
     struct str field = switch_field(buffer, known->term);
 
     if (op->enabled && version_is_all_restored(known))
-        PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HDEL"), key_str(&user), field);
+        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HDEL"), key_str(&user), field);
     else
-        PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(&user), field,
+        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(&user), field,
                      op->enabled ? STR("0") : STR("1"));
 }
 
@@ -70,7 +70,7 @@ static void add_write(const struct operation *op, const struct version_knowledge
     if (op->action == SWITCH)
         add_switch(op, known, pipeline);
     else
-        PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key),
+        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key),
                      op->action == CLEAR ? STR("clears") : STR("epoch"), STR("1"));
 }
 

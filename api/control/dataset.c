@@ -29,7 +29,7 @@ void dataset_ask(struct pipeline *pipeline)
 {
     struct key key = key_dataset();
 
-    PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("HMGET"), key_str(&key), STR("term"), STR("epoch"),
+    PIPELINE_KEY(pipeline, EXPECT_ARRAY, STR("HMGET"), key_str(&key), STR("term"), STR("epoch"),
                  STR("id"), STR("before"), STR("seen"), STR("replication_id"), STR("reserved"),
                  STR("restored"), STR("spent"), STR("intact"));
 }
@@ -89,7 +89,7 @@ enum err dataset_write_restored(struct pipeline *pipeline, struct arena *arena, 
 
     if (!value.ptr)
         return ERR_NO_MEMORY;
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(&key), STR("restored"), value);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(&key), STR("restored"), value);
     return ERR_OK;
 }
 
@@ -107,7 +107,7 @@ enum err dataset_write(struct pipeline *pipeline, struct arena *arena,
     if (!term.ptr || !seen.ptr || !replication_id.ptr || !reserved.ptr || !intact.ptr ||
         !dataset->id.ptr || !dataset->before.ptr)
         return ERR_NO_MEMORY;
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(&key), STR("term"), term, STR("id"),
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(&key), STR("term"), term, STR("id"),
                  dataset->id, STR("before"), dataset->before, STR("seen"), seen,
                  STR("replication_id"), replication_id, STR("reserved"), reserved, STR("intact"),
                  intact);
@@ -118,7 +118,7 @@ void dataset_ask_ids(struct pipeline *pipeline)
 {
     struct key key = key_dataset();
 
-    PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("HMGET"), key_str(&key), STR("id"), STR("before"),
+    PIPELINE_KEY(pipeline, EXPECT_ARRAY, STR("HMGET"), key_str(&key), STR("id"), STR("before"),
                  STR("seen"), STR("intact"));
 }
 
@@ -162,5 +162,5 @@ void dataset_count_spent(struct pipeline *pipeline)
 {
     struct key key = key_dataset();
 
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), STR("spent"), STR("1"));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), STR("spent"), STR("1"));
 }

@@ -53,9 +53,9 @@ static enum err raise_epoch(struct reconcile_run *run, const struct reconcile_lo
     if (!TEXTS_MADE(epoch, spent))
         return reconcile_no_memory(run);
     if (is_damaged)
-        PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), STR("epoch"), epoch);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), STR("spent"), spent);
+        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), STR("epoch"), epoch);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), STR("spent"), spent);
     enum err err = reconcile_send(run, pipeline);
     if (err != ERR_OK)
         return err;

@@ -20,10 +20,10 @@ void observation_ask(struct pipeline *pipeline, const struct namespace *whose, i
     /* Of an application as well, which has no switch: what comes back has one form. */
     if (namespace_is_given(whose)) {
         struct key key = key_namespace(whose);
-        PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("HMGET"), key_str(&key), STR("clears"),
+        PIPELINE_KEY(pipeline, EXPECT_ARRAY, STR("HMGET"), key_str(&key), STR("clears"),
                      switch_field(buffer, term));
     }
-    PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("HMGET"), key_str(&dataset), STR("term"),
+    PIPELINE_KEY(pipeline, EXPECT_ARRAY, STR("HMGET"), key_str(&dataset), STR("term"),
                  STR("epoch"));
 }
 

@@ -158,7 +158,7 @@ static enum err reserve(struct reconcile_run *run, const struct reconcile_look *
     struct str text = str_format(guard->arena, "%" PRId64, *up_to);
     if (!text.ptr)
         return reconcile_no_memory(run);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(&key), STR("reserved"), text);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(&key), STR("reserved"), text);
     (void)!redis_run(guard->control, pipeline, (struct work){.deadline_ns = run->deadline_ns});
     return ERR_OK;
 }

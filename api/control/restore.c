@@ -39,11 +39,11 @@ static void add_switch(struct pipeline *pipeline, int64_t user_id, int64_t term)
     struct key key = key_user(user_id);
     struct str remove[2 + OLDER_TERMS] = {STR("HDEL"), key_str(&key)};
 
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HSETNX"), key_str(&key), switch_field(now, term),
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSETNX"), key_str(&key), switch_field(now, term),
                  STR("1"));
     for (int i = 0; i < OLDER_TERMS; i++)
         remove[2 + i] = switch_field(older[i], term - 1 - i);
-    pipeline_add(pipeline, EXPECT_INTEGER, 2 + OLDER_TERMS, remove);
+    pipeline_add_key(pipeline, EXPECT_INTEGER, 2 + OLDER_TERMS, remove);
 }
 
 /* What another thread agreed to meanwhile is not touched. */

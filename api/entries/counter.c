@@ -29,15 +29,15 @@ void counter_add_put(struct pipeline *pipeline, struct str key, struct str scrat
     char version[STR_INT64_SIZE], life[STR_INT64_SIZE];
     struct str life_text = {life, str_put_int64(life, envelope->life_ms)};
 
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HSET"), scratch,
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSET"), scratch,
                  counter_field(version, envelope->version), envelope->body, COUNTER_HEAD, head);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), scratch, life_text);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), scratch, life_text);
     if (!only_if_absent) {
-        PIPELINE_ADD(pipeline, EXPECT_OK, STR("RENAME"), scratch, key);
+        PIPELINE_KEY(pipeline, EXPECT_OK, STR("RENAME"), scratch, key);
         return;
     }
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("RENAMENX"), scratch, key);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("UNLINK"), scratch);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("RENAMENX"), scratch, key);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), scratch);
 }
 
 /* ---- reading ---- */
@@ -72,9 +72,9 @@ enum err counter_read(const struct entry_look *look, const struct label_key *key
     char field[STR_INT64_SIZE];
     bool is_good;
 
-    PIPELINE_ADD(pipeline, EXPECT_UNJUDGED, STR("HMGET"), label_key_str(key),
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HMGET"), label_key_str(key),
                  counter_field(field, look->version), COUNTER_HEAD);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("PTTL"), label_key_str(key));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PTTL"), label_key_str(key));
     enum err err = entry_run(request, pipeline);
     if (err == ERR_OK)
         err = take_counter(look, pipeline, now_ms, &envelope, &is_good);

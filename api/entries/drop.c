@@ -11,7 +11,7 @@ static void add_drop(void *with, struct pipeline *pipeline)
     const struct label_key *key = with;
 
     entry_ask_head(pipeline, label_key_str(key));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("UNLINK"), label_key_str(key));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), label_key_str(key));
 }
 
 enum err entries_delete(const struct entry_request *request, bool *was_there_out)

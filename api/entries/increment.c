@@ -40,12 +40,12 @@ static void add_raise(const struct increment *increment, struct pipeline *pipeli
     struct str life_text = {life, str_put_int64(life, increment->envelope.life_ms)};
     struct str key = label_key_str(&increment->key), scratch = key_str(&increment->scratch);
 
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HSET"), scratch, field, STR("0"), COUNTER_HEAD,
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSET"), scratch, field, STR("0"), COUNTER_HEAD,
                  increment->head);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), scratch, life_text);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("RENAMENX"), scratch, key);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("UNLINK"), scratch);
-    PIPELINE_ADD(pipeline, EXPECT_UNJUDGED, STR("HINCRBY"), key, field, by_text);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), scratch, life_text);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("RENAMENX"), scratch, key);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), scratch);
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HINCRBY"), key, field, by_text);
 }
 
 /* When the look is repeated, the data it was counted in is gone; then the version is another one, too. */
@@ -99,10 +99,10 @@ static enum err begin_in_old(const struct increment *increment, struct str old_h
     struct str life_text = {life, str_put_int64(life, increment->envelope.life_ms)};
     struct envelope old;
 
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HSET"), key, COUNTER_HEAD, increment->head);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key, life_text);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSET"), key, COUNTER_HEAD, increment->head);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key, life_text);
     if (envelope_decode(old_head, &old))
-        PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HDEL"), key, counter_field(field, old.version));
+        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HDEL"), key, counter_field(field, old.version));
     return entry_run(increment->request, pipeline);
 }
 
@@ -134,9 +134,9 @@ static enum err raise_in_place_of_old(struct increment *increment)
     char version[STR_INT64_SIZE];
     struct str field = counter_field(version, increment->guess);
 
-    PIPELINE_ADD(pipeline, EXPECT_UNJUDGED, STR("RENAME"), key, key_str(&taken));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(&taken), TAKEN_MS);
-    PIPELINE_ADD(pipeline, EXPECT_UNJUDGED, STR("HGET"), key_str(&taken), field);
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("RENAME"), key, key_str(&taken));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(&taken), TAKEN_MS);
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HGET"), key_str(&taken), field);
     size_t first = pipeline_count(pipeline);
     add_raise(increment, pipeline);
     enum err err = entry_run(increment->request, pipeline);
@@ -147,8 +147,8 @@ static enum err raise_in_place_of_old(struct increment *increment)
         return err;
     pipeline = entry_pipeline(increment->request, PIPELINE_WRITE);
     if (number->kind == VALUE_STRING)
-        PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key, field, number->text);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("UNLINK"), key_str(&taken));
+        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key, field, number->text);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), key_str(&taken));
     err = entry_run(increment->request, pipeline);
     if (err == ERR_OK && number->kind == VALUE_STRING)
         increment->value = pipeline_value(pipeline, 0)->integer;
@@ -163,7 +163,7 @@ static enum err forget_guess(const struct increment *increment)
     struct pipeline *pipeline = entry_pipeline(increment->request, PIPELINE_WRITE);
     char version[STR_INT64_SIZE];
 
-    PIPELINE_ADD(pipeline, EXPECT_UNJUDGED, STR("HDEL"), label_key_str(&increment->key),
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HDEL"), label_key_str(&increment->key),
                  counter_field(version, increment->guess));
     return entry_run(increment->request, pipeline);
 }
@@ -172,7 +172,7 @@ static enum err take_away(struct increment *increment)
 {
     struct pipeline *pipeline = entry_pipeline(increment->request, PIPELINE_WRITE);
 
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("UNLINK"), label_key_str(&increment->key));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), label_key_str(&increment->key));
     increment->value = increment->by;
     increment->is_done = true;
     return entry_run(increment->request, pipeline);

@@ -145,9 +145,9 @@ void entry_ask_head(struct pipeline *pipeline, struct str key)
     char last[STR_INT64_SIZE];
     size_t len = str_put_int64(last, ENVELOPE_HEAD_MAX - 1);
 
-    PIPELINE_ADD(pipeline, EXPECT_UNJUDGED, STR("GETRANGE"), key, STR("0"),
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("GETRANGE"), key, STR("0"),
                  (struct str){last, len});
-    PIPELINE_ADD(pipeline, EXPECT_UNJUDGED, STR("HGET"), key, COUNTER_HEAD);
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HGET"), key, COUNTER_HEAD);
 }
 
 enum err entry_judge_head(struct entry_look *look, const struct pipeline *pipeline, size_t first,

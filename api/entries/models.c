@@ -30,7 +30,7 @@ void models_ask(struct pipeline *pipeline, const struct namespace *space,
 
     for (size_t i = 0; i < models->count; i++)
         argv[ASK_FIXED + i] = model_field(fields[i], models->names[i]);
-    pipeline_add(pipeline, EXPECT_ARRAY, ASK_FIXED + models->count, argv);
+    pipeline_add_key(pipeline, EXPECT_ARRAY, ASK_FIXED + models->count, argv);
 }
 
 void models_ask_base(struct pipeline *pipeline, const struct namespace *space)
@@ -43,9 +43,9 @@ void models_ask_base(struct pipeline *pipeline, const struct namespace *space)
     /* From 1 up: 0 stands for no hash. */
     size_t base_len = str_put_int64(base, (int64_t)(drawn >> 2) + 1);
     size_t life_len = str_put_int64(life, MODELS_LIFE_S);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HSETNX"), key_str(&key), STR("base"),
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSETNX"), key_str(&key), STR("base"),
                  (struct str){base, base_len});
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("EXPIRE"), key_str(&key),
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("EXPIRE"), key_str(&key),
                  (struct str){life, life_len});
 }
 
@@ -101,9 +101,9 @@ static enum err begin_anew(const struct entry_request *request)
     struct pipeline *pipeline = pipeline_new(request->arena, PIPELINE_WRITE);
     struct key key = key_models(&request->space);
 
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
     models_ask_base(pipeline, &request->space);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), STR("any"), STR("1"));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), STR("any"), STR("1"));
     return redis_run(request->app->control, pipeline,
                      (struct work){.deadline_ns = request->deadline_ns, .error = request->error});
 }
@@ -117,9 +117,9 @@ enum err models_clear(const struct entry_request *request, struct str name, int6
     struct str field = model_field(buffer, name);
 
     models_ask_base(pipeline, &request->space);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), STR("any"), STR("1"));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), field, STR("1"));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HLEN"), key_str(&key));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), STR("any"), STR("1"));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), field, STR("1"));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HLEN"), key_str(&key));
     enum err err =
         redis_run(request->app->control, pipeline,
                   (struct work){.deadline_ns = request->deadline_ns, .error = request->error});

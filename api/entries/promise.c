@@ -13,7 +13,7 @@ enum err promise_take(struct entry_look *look, int64_t life_ms, bool *is_ours_ou
     char life[STR_INT64_SIZE];
     struct str life_text = {life, str_put_int64(life, life_ms)};
 
-    PIPELINE_ADD(pipeline, EXPECT_OK_OR_NIL, STR("SET"), label_key_str(&key), STR("1"), STR("PX"),
+    PIPELINE_KEY(pipeline, EXPECT_OK_OR_NIL, STR("SET"), label_key_str(&key), STR("1"), STR("PX"),
                  life_text, STR("NX"));
     /* Who had it may have filled, and ended it, since the look. */
     entry_ask_head(pipeline, label_key_str(&entry));
@@ -27,7 +27,7 @@ void promise_add_end(struct pipeline *pipeline, const struct entry_request *requ
 {
     struct label_key key = key_fill(&request->space, request->label);
 
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("UNLINK"), label_key_str(&key));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), label_key_str(&key));
 }
 
 enum err promise_end(const struct entry_request *request)

@@ -58,17 +58,17 @@ static void add_set(const struct put *put, struct pipeline *pipeline)
     struct str key = label_key_str(&put->key);
 
     if (put->store == STORE_IF_ABSENT)
-        PIPELINE_ADD(pipeline, EXPECT_OK_OR_NIL, STR("SET"), key, put->bytes, STR("PX"), life_text,
+        PIPELINE_KEY(pipeline, EXPECT_OK_OR_NIL, STR("SET"), key, put->bytes, STR("PX"), life_text,
                      STR("NX"));
     else
-        PIPELINE_ADD(pipeline, EXPECT_OK, STR("SET"), key, put->bytes, STR("PX"), life_text);
+        PIPELINE_KEY(pipeline, EXPECT_OK, STR("SET"), key, put->bytes, STR("PX"), life_text);
 }
 
 static void add_what_is_stored(struct put *put, struct pipeline *pipeline)
 {
     put->stored_at = pipeline_count(pipeline);
     if (put->store == STORE_DROP)
-        PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("UNLINK"), label_key_str(&put->key));
+        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), label_key_str(&put->key));
     else if (put->store != STORE_NOTHING && put->is_number) {
         put->stored_at += 2; /* HSET and PEXPIRE come first */
         counter_add_put(pipeline, label_key_str(&put->key), key_str(&put->scratch), &put->envelope,
@@ -180,7 +180,7 @@ static enum err store_in_turn(struct put *put, struct entry_look *look, int64_t 
     bool is_good = false;
 
     *was_stored_out = false;
-    PIPELINE_ADD(pipeline, EXPECT_OK_OR_NIL, STR("SET"), label_key_str(&turn), STR("1"), STR("PX"),
+    PIPELINE_KEY(pipeline, EXPECT_OK_OR_NIL, STR("SET"), label_key_str(&turn), STR("1"), STR("PX"),
                  TURN_MS, STR("NX"));
     entry_ask_head(pipeline, label_key_str(&put->key));
     enum err err = entry_run(put->request, pipeline);
@@ -193,7 +193,7 @@ static enum err store_in_turn(struct put *put, struct entry_look *look, int64_t 
         return err;
     pipeline = entry_pipeline(put->request, PIPELINE_WRITE);
     add_store(put, pipeline);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("UNLINK"), label_key_str(&turn));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), label_key_str(&turn));
     err = entry_run(put->request, pipeline);
     *was_stored_out = err == ERR_OK && !is_good;
     return err;

@@ -9,7 +9,7 @@ static void add_get(void *with, struct pipeline *pipeline)
 {
     const struct label_key *key = with;
 
-    PIPELINE_ADD(pipeline, EXPECT_UNJUDGED, STR("GET"), label_key_str(key));
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("GET"), label_key_str(key));
 }
 
 enum err entry_give_lease(const struct reading *reading, bool is_promised,

@@ -40,9 +40,9 @@ static bool test_set_get(const struct attempt *attempt)
     struct key key = key_probe();
     struct pipeline *pipeline = pipeline_new(attempt->arena, PIPELINE_WRITE_FREE);
 
-    PIPELINE_ADD(pipeline, EXPECT_OK, STR("SET"), key_str(&key), STR("value"), STR("EX"), LIFETIME);
-    PIPELINE_ADD(pipeline, EXPECT_STRING, STR("GET"), key_str(&key));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
+    PIPELINE_KEY(pipeline, EXPECT_OK, STR("SET"), key_str(&key), STR("value"), STR("EX"), LIFETIME);
+    PIPELINE_KEY(pipeline, EXPECT_STRING, STR("GET"), key_str(&key));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
     return run(attempt, pipeline) && text_is(pipeline, 1, STR("value")) &&
            number_is(pipeline, 2, 1);
 }
@@ -53,10 +53,10 @@ static bool test_token_storage(const struct attempt *attempt)
     struct key key = key_probe();
     struct pipeline *pipeline = pipeline_new(attempt->arena, PIPELINE_WRITE_FREE);
 
-    PIPELINE_ADD(pipeline, EXPECT_OK, STR("SETEX"), key_str(&key), LIFETIME, STR("token"));
-    PIPELINE_ADD(pipeline, EXPECT_STRING, STR("GET"), key_str(&key));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("TTL"), key_str(&key));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
+    PIPELINE_KEY(pipeline, EXPECT_OK, STR("SETEX"), key_str(&key), LIFETIME, STR("token"));
+    PIPELINE_KEY(pipeline, EXPECT_STRING, STR("GET"), key_str(&key));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("TTL"), key_str(&key));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
     if (!run(attempt, pipeline) || !text_is(pipeline, 1, STR("token")) ||
         !number_is(pipeline, 3, 1))
         return false;
@@ -70,13 +70,13 @@ static bool test_token_revocation(const struct attempt *attempt)
     struct key token = key_probe(), revoked = key_probe();
     struct pipeline *pipeline = pipeline_new(attempt->arena, PIPELINE_WRITE_FREE);
 
-    PIPELINE_ADD(pipeline, EXPECT_OK, STR("SETEX"), key_str(&token), LIFETIME, STR("token"));
-    PIPELINE_ADD(pipeline, EXPECT_STRING, STR("GETDEL"), key_str(&token));
-    PIPELINE_ADD(pipeline, EXPECT_STRING_OR_NIL, STR("GETDEL"), key_str(&token));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZADD"), key_str(&revoked), STR("10"), STR("token"));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("EXPIRE"), key_str(&revoked), LIFETIME);
-    PIPELINE_ADD(pipeline, EXPECT_STRING, STR("ZSCORE"), key_str(&revoked), STR("token"));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&revoked));
+    PIPELINE_KEY(pipeline, EXPECT_OK, STR("SETEX"), key_str(&token), LIFETIME, STR("token"));
+    PIPELINE_KEY(pipeline, EXPECT_STRING, STR("GETDEL"), key_str(&token));
+    PIPELINE_KEY(pipeline, EXPECT_STRING_OR_NIL, STR("GETDEL"), key_str(&token));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("ZADD"), key_str(&revoked), STR("10"), STR("token"));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("EXPIRE"), key_str(&revoked), LIFETIME);
+    PIPELINE_KEY(pipeline, EXPECT_STRING, STR("ZSCORE"), key_str(&revoked), STR("token"));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&revoked));
     return run(attempt, pipeline) && text_is(pipeline, 1, STR("token")) &&
            pipeline_value(pipeline, 2)->kind == VALUE_NIL && number_is(pipeline, 3, 1) &&
            text_is(pipeline, 5, STR("10")) && number_is(pipeline, 6, 1);
@@ -87,10 +87,10 @@ static bool test_increment(const struct attempt *attempt)
     struct key key = key_probe();
     struct pipeline *pipeline = pipeline_new(attempt->arena, PIPELINE_WRITE_FREE);
 
-    PIPELINE_ADD(pipeline, EXPECT_OK, STR("SET"), key_str(&key), STR("41"), STR("EX"), LIFETIME);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("INCR"), key_str(&key));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("INCRBY"), key_str(&key), STR("8"));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
+    PIPELINE_KEY(pipeline, EXPECT_OK, STR("SET"), key_str(&key), STR("41"), STR("EX"), LIFETIME);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("INCR"), key_str(&key));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("INCRBY"), key_str(&key), STR("8"));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
     return run(attempt, pipeline) && number_is(pipeline, 1, 42) && number_is(pipeline, 2, 50) &&
            number_is(pipeline, 3, 1);
 }
@@ -102,10 +102,10 @@ static bool test_pipeline(const struct attempt *attempt)
     struct key key = key_probe();
     struct pipeline *pipeline = pipeline_new(attempt->arena, PIPELINE_WRITE_FREE);
 
-    PIPELINE_ADD(pipeline, EXPECT_OK, STR("SETEX"), key_str(&key), LIFETIME, STR("0"));
+    PIPELINE_KEY(pipeline, EXPECT_OK, STR("SETEX"), key_str(&key), LIFETIME, STR("0"));
     for (int i = 1; i <= STEPS; i++)
-        PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("INCR"), key_str(&key));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
+        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("INCR"), key_str(&key));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
     if (!run(attempt, pipeline))
         return false;
     for (size_t i = 1; i <= STEPS; i++) {

@@ -31,10 +31,10 @@ static void add_trial(struct pipeline *pipeline)
 {
     struct key key = key_probe();
 
-    PIPELINE_ADD(pipeline, EXPECT_OK, STR("SET"), key_str(&key), STR("probe"), STR("EX"),
+    PIPELINE_KEY(pipeline, EXPECT_OK, STR("SET"), key_str(&key), STR("probe"), STR("EX"),
                  STR("10"));
-    PIPELINE_ADD(pipeline, EXPECT_STRING, STR("GET"), key_str(&key));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
+    PIPELINE_KEY(pipeline, EXPECT_STRING, STR("GET"), key_str(&key));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
 }
 
 static bool has_gone_well(const struct pipeline *pipeline)

@@ -110,7 +110,7 @@ static void clean_up(struct feed *feed, bool is_reachable)
     struct str until = str_format(feed->reader.arena, "%" PRId64, now_s - CLOCKS_APART_S);
     if (!until.ptr)
         return;
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZREMRANGEBYSCORE"), key_str(&key), STR("-inf"),
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("ZREMRANGEBYSCORE"), key_str(&key), STR("-inf"),
                  until);
     if (run(feed, pipeline, NULL) == ERR_OK)
         feed->cleaned_at_s = now_s;

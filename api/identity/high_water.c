@@ -85,8 +85,8 @@ static enum err ask(const struct high_water_options *options, struct arena *aren
     struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
     struct key ids = marks[HIGH_WATER_IDS].key(), voids = marks[HIGH_WATER_VOIDS].key();
 
-    PIPELINE_ADD(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&ids));
-    PIPELINE_ADD(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&voids));
+    PIPELINE_KEY(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&ids));
+    PIPELINE_KEY(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&voids));
     PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("TIME"));
     enum err err = redis_run(
         options->control, pipeline,
@@ -109,7 +109,7 @@ static enum err tell(const struct high_water_options *options, struct arena *are
 
     if (!text.ptr)
         return ERR_NO_MEMORY;
-    PIPELINE_ADD(pipeline, EXPECT_OK, STR("SET"), key_str(&key), text);
+    PIPELINE_KEY(pipeline, EXPECT_OK, STR("SET"), key_str(&key), text);
     return redis_run(
         options->control, pipeline,
         (struct work){.deadline_ns = clock_deadline_ns(options->budget_ms), .error = error});

@@ -186,8 +186,8 @@ static enum err count_tokens(struct logout *logout)
     struct str access_from = str_format(call->arena, "%" PRId64, access_from_s);
     if (!TEXTS_MADE(refresh_from, access_from))
         return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a count of tokens");
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZCOUNT"), key_str(&key), refresh_from, STR("+inf"));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZCOUNT"), key_str(&key), access_from, STR("+inf"));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("ZCOUNT"), key_str(&key), refresh_from, STR("+inf"));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("ZCOUNT"), key_str(&key), access_from, STR("+inf"));
     enum err err = redis_run(call->app->control, pipeline, call_work(call));
     if (err == ERR_OK)
         logout->counted =
@@ -224,7 +224,7 @@ static void forget_families(struct logout *logout)
 
     for (size_t i = 0; i < logout->count; i++) {
         if (logout->list[i].kind == REVOKED_FAMILY)
-            PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZREM"), key_str(&key),
+            PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("ZREM"), key_str(&key),
                          logout->list[i].name);
     }
     if (pipeline_count(pipeline) > 0 &&

@@ -29,7 +29,7 @@ static enum err add_access(struct call *call, struct pipeline *pipeline,
 
     if (!TEXTS_MADE(record, lifetime_s))
         return ERR_NO_MEMORY;
-    PIPELINE_ADD(pipeline, EXPECT_OK, STR("SET"), key_str(&key), record, STR("EX"), lifetime_s);
+    PIPELINE_KEY(pipeline, EXPECT_OK, STR("SET"), key_str(&key), record, STR("EX"), lifetime_s);
     return ERR_OK;
 }
 
@@ -41,8 +41,8 @@ static enum err add_refresh(struct call *call, struct pipeline *pipeline,
 
     if (!TEXTS_MADE(record, last))
         return ERR_NO_MEMORY;
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(&key), RECORD_FIELD, record);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("EXPIREAT"), key_str(&key), last);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(&key), RECORD_FIELD, record);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("EXPIREAT"), key_str(&key), last);
     return ERR_OK;
 }
 
@@ -57,10 +57,10 @@ static enum err add_family(struct call *call, struct pipeline *pipeline,
 
     if (!TEXTS_MADE(now, expiry, last))
         return ERR_NO_MEMORY;
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZADD"), key_str(&key), expiry, refresh->family);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZREMRANGEBYSCORE"), key_str(&key), STR("-inf"),
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("ZADD"), key_str(&key), expiry, refresh->family);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("ZREMRANGEBYSCORE"), key_str(&key), STR("-inf"),
                  now);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("EXPIREAT"), key_str(&key), last);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("EXPIREAT"), key_str(&key), last);
     return ERR_OK;
 }
 

@@ -44,7 +44,7 @@ static enum err ask_revoked(struct call *call, struct pipeline *pipeline, enum r
 
     if (!member.ptr)
         return ERR_NO_MEMORY;
-    PIPELINE_ADD(pipeline, EXPECT_STRING_OR_NIL, STR("ZSCORE"), key_str(&key), member);
+    PIPELINE_KEY(pipeline, EXPECT_STRING_OR_NIL, STR("ZSCORE"), key_str(&key), member);
     return ERR_OK;
 }
 
@@ -53,11 +53,11 @@ static enum err ask(struct call *call, struct pipeline *pipeline, const struct t
 {
     struct key key = key_token(claims->id), families = key_user_families(claims->user_id);
 
-    PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("HMGET"), key_str(&key), RECORD_FIELD, SPENT_FIELD);
+    PIPELINE_KEY(pipeline, EXPECT_ARRAY, STR("HMGET"), key_str(&key), RECORD_FIELD, SPENT_FIELD);
     enum err err = ask_revoked(call, pipeline, REVOKED_TOKEN, claims->id);
     if (err == ERR_OK)
         err = ask_revoked(call, pipeline, REVOKED_FAMILY, claims->family);
-    PIPELINE_ADD(pipeline, EXPECT_STRING_OR_NIL, STR("ZSCORE"), key_str(&families), claims->family);
+    PIPELINE_KEY(pipeline, EXPECT_STRING_OR_NIL, STR("ZSCORE"), key_str(&families), claims->family);
     dataset_ask_ids(pipeline);
     return err;
 }
@@ -178,12 +178,12 @@ enum err refresh_add_spend(struct call *call, struct pipeline *pipeline,
 
     if (!TEXTS_MADE(spent_at, expiry, kept))
         return ERR_NO_MEMORY;
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HSETNX"), key_str(&key), SPENT_FIELD, spent_at);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSETNX"), key_str(&key), SPENT_FIELD, spent_at);
     /* One that says that it has no record would be good again without this. */
     if (claims->unrecorded.len > 0)
-        PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("EXPIREAT"), key_str(&key), expiry);
+        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("EXPIREAT"), key_str(&key), expiry);
     else
-        PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("EXPIRE"), key_str(&key), kept);
+        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("EXPIRE"), key_str(&key), kept);
     dataset_count_spent(pipeline);
     return ask(call, pipeline, claims);
 }

@@ -221,10 +221,10 @@ static void add_events(struct revocation_reader *reader, struct pipeline *pipeli
     struct key key = key_events();
 
     if (reader->has_place)
-        PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("XRANGE"), key_str(&key), str_from(reader->place),
+        PIPELINE_KEY(pipeline, EXPECT_ARRAY, STR("XRANGE"), key_str(&key), str_from(reader->place),
                      STR("+"), STR("COUNT"), limit);
     else
-        PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("XREVRANGE"), key_str(&key), STR("+"), STR("-"),
+        PIPELINE_KEY(pipeline, EXPECT_ARRAY, STR("XREVRANGE"), key_str(&key), STR("+"), STR("-"),
                      STR("COUNT"), STR("1"));
 }
 
@@ -264,9 +264,9 @@ static enum err ask(struct revocation_reader *reader, int64_t now_s,
         return ERR_NO_MEMORY;
     dataset_ask(pipeline);
     add_events(reader, pipeline, limit);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZCOUNT"), key_str(&key), now, STR("+inf"));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("ZCOUNT"), key_str(&key), now, STR("+inf"));
     if (!reader->is_whole)
-        PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("ZREVRANGE"), key_str(&key), first, last,
+        PIPELINE_KEY(pipeline, EXPECT_ARRAY, STR("ZREVRANGE"), key_str(&key), first, last,
                      STR("WITHSCORES"));
     enum err err = redis_run(
         reader->control, pipeline,
@@ -341,7 +341,7 @@ static enum err remove_misused(struct revocation_reader *reader,
         return ERR_OK;
     struct pipeline *pipeline = pipeline_new(reader->arena, PIPELINE_WRITE_REPAIR);
     pipeline_require(pipeline, replication_id);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
     enum err err = redis_run(
         reader->control, pipeline,
         (struct work){.deadline_ns = clock_deadline_ns(reader->budget_ms), .error = error});

@@ -21,9 +21,9 @@ enum err revoke_add(struct pipeline *pipeline, struct arena *arena,
 
     if (!TEXTS_MADE(member, expires))
         return ERR_NO_MEMORY;
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZADD"), key_str(&revoked), STR("GT"), expires,
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("ZADD"), key_str(&revoked), STR("GT"), expires,
                  member);
-    PIPELINE_ADD(pipeline, EXPECT_STRING, STR("XADD"), key_str(&events), STR("MAXLEN"), STR("~"),
+    PIPELINE_KEY(pipeline, EXPECT_STRING, STR("XADD"), key_str(&events), STR("MAXLEN"), STR("~"),
                  EVENTS_KEPT, STR("*"), STR("revoked"), member, STR("expires"), expires);
     return ERR_OK;
 }

@@ -179,7 +179,7 @@ static enum err read_ids(struct app *app, struct arena *arena, int64_t deadline_
     struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
     struct key recent = key_jobs_recent();
 
-    PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("ZREVRANGE"), key_str(&recent), STR("0"), STR("-1"));
+    PIPELINE_KEY(pipeline, EXPECT_ARRAY, STR("ZREVRANGE"), key_str(&recent), STR("0"), STR("-1"));
     installation_ask(pipeline);
     enum err err = redis_run(app->control, pipeline,
                              (struct work){.deadline_ns = deadline_ns, .error = error});
@@ -267,7 +267,7 @@ static enum err take_off_list(struct app *app, struct arena *arena, const struct
 
     if (!listed.ptr)
         return error_set_detail(error, ERR_NO_MEMORY, "no memory for a job");
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HDEL"), key_str(&jobs), listed);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HDEL"), key_str(&jobs), listed);
     return redis_run(app->control, pipeline,
                      (struct work){.deadline_ns = deadline_ns, .error = error});
 }

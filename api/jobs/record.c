@@ -65,7 +65,7 @@ void job_record_ask(struct pipeline *pipeline, struct str id)
 
     for (int i = 0; i < FIELD_COUNT; i++)
         argv[2 + i] = str_from(names[i]);
-    pipeline_add(pipeline, EXPECT_ARRAY, 2 + FIELD_COUNT, argv);
+    pipeline_add_key(pipeline, EXPECT_ARRAY, 2 + FIELD_COUNT, argv);
 }
 
 /* Cursors and replication ids use all 64 bits, and are written as if they had a sign. */
@@ -178,8 +178,8 @@ static void add_fields(struct pipeline *pipeline, struct str id, enum field firs
         argv[argc++] = str_from(names[i]);
         argv[argc++] = text[i];
     }
-    pipeline_add(pipeline, EXPECT_INTEGER, argc, argv);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("EXPIRE"), key_str(&key),
+    pipeline_add_key(pipeline, EXPECT_INTEGER, argc, argv);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("EXPIRE"), key_str(&key),
                  ((struct str){seconds, str_put_int64(seconds, JOB_KEPT_S)}));
 }
 
@@ -222,6 +222,6 @@ void job_record_end(struct pipeline *pipeline, struct str id, enum job_state sta
     assert(state != JOB_RUNNING);
     snprintf(end, sizeof end, "%s %" PRId64 " %.*s", job_state_name(state), wall_ms,
              STR_ARG(str_sub(reason, 0, 128)));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HSETNX"), key_str(&key), str_from(names[FIELD_END]),
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSETNX"), key_str(&key), str_from(names[FIELD_END]),
                  str_from(end));
 }

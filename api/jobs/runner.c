@@ -48,7 +48,7 @@ static void clean_up(struct jobs_runner *runner, struct str listed, int64_t fini
 
     if (clock_wall_ms() - finished_ms < RUNNER_CLAIM_MS)
         return;
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HDEL"), key_str(&jobs), listed);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HDEL"), key_str(&jobs), listed);
     if (redis_run(runner->jobs->app->control, pipeline,
                   (struct work){.deadline_ns = runner_deadline_ns(runner)}) != ERR_OK)
         log_event(LOG_LEVEL_DEBUG, "job.still_listed", LOG_STR("target", listed));
@@ -138,10 +138,10 @@ static void claim(struct jobs_runner *runner, const struct value *holder, int64_
         runner_lose_claim(runner);
         if (holder->kind != VALUE_NIL)
             return;
-        PIPELINE_ADD(pipeline, EXPECT_OK_OR_NIL, STR("SET"), key_str(&key), str_from(runner->token),
+        PIPELINE_KEY(pipeline, EXPECT_OK_OR_NIL, STR("SET"), key_str(&key), str_from(runner->token),
                      STR("NX"), STR("PX"), ms);
     } else {
-        PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(&key), ms);
+        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(&key), ms);
     }
     if (redis_run(runner->jobs->app->control, pipeline,
                   (struct work){.deadline_ns = runner_deadline_ns(runner)}) != ERR_OK)
@@ -161,7 +161,7 @@ static void give_up_claim(struct jobs_runner *runner)
     struct key key = key_jobs_runner();
 
     runner_lose_claim(runner);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("UNLINK"), key_str(&key));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), key_str(&key));
     if (redis_run(runner->jobs->app->control, pipeline,
                   (struct work){.deadline_ns = runner_deadline_ns(runner)}) != ERR_OK)
         log_event(LOG_LEVEL_DEBUG, "job.claim_left", LOG_INT("ms", RUNNER_CLAIM_MS));
@@ -180,8 +180,8 @@ static void look(struct jobs_runner *runner, int64_t now_ns)
     struct key jobs = key_jobs(), claimed = key_jobs_runner();
 
     runner->looked_ns = now_ns;
-    PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("HGETALL"), key_str(&jobs));
-    PIPELINE_ADD(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&claimed));
+    PIPELINE_KEY(pipeline, EXPECT_ARRAY, STR("HGETALL"), key_str(&jobs));
+    PIPELINE_KEY(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&claimed));
     installation_ask(pipeline);
     if (redis_run(app->control, pipeline,
                   (struct work){.deadline_ns = runner_deadline_ns(runner)}) != ERR_OK ||

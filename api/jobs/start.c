@@ -41,9 +41,9 @@ static enum err take_back(struct app *app, struct arena *arena, struct str id, s
     struct key key = key_job(id), jobs = key_jobs(), recent = key_jobs_recent();
 
     if (listed.len > 0)
-        PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HDEL"), key_str(&jobs), listed);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("UNLINK"), key_str(&key));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZREM"), key_str(&recent), id);
+        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HDEL"), key_str(&jobs), listed);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), key_str(&key));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("ZREM"), key_str(&recent), id);
     return redis_run(app->control, pipeline, (struct work){.deadline_ns = deadline_ns});
 }
 
@@ -58,15 +58,15 @@ static struct pipeline *start_pipeline(struct arena *arena, const struct job_rec
     char started[STR_INT64_SIZE], seconds[STR_INT64_SIZE], last[STR_INT64_SIZE];
 
     job_record_add(pipeline, record);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HSETNX"), key_str(&jobs), listed, record->job.id);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HLEN"), key_str(&jobs));
-    PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("HMGET"), key_str(&jobs), listed);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZADD"), key_str(&recent),
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSETNX"), key_str(&jobs), listed, record->job.id);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HLEN"), key_str(&jobs));
+    PIPELINE_KEY(pipeline, EXPECT_ARRAY, STR("HMGET"), key_str(&jobs), listed);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("ZADD"), key_str(&recent),
                  ((struct str){started, str_put_int64(started, record->job.started_ms)}),
                  record->job.id);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZREMRANGEBYRANK"), key_str(&recent), STR("0"),
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("ZREMRANGEBYRANK"), key_str(&recent), STR("0"),
                  ((struct str){last, str_put_int64(last, -1 - JOBS_LISTED)}));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("EXPIRE"), key_str(&recent),
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("EXPIRE"), key_str(&recent),
                  ((struct str){seconds, str_put_int64(seconds, JOB_KEPT_S)}));
     return pipeline;
 }
@@ -90,7 +90,7 @@ static enum err look_at_holder(struct app *app, struct arena *arena, const struc
     if (err != ERR_OK && err != ERR_NOT_FOUND)
         return err;
     struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("HDEL"), key_str(&jobs), listed);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HDEL"), key_str(&jobs), listed);
     return redis_run(app->control, pipeline,
                      (struct work){.deadline_ns = deadline_ns, .error = error});
 }

@@ -116,7 +116,7 @@ static enum err remove_keys(struct app *app, struct job_run *run, const struct p
     for (size_t i = 0; i < portion->count; i++)
         argv[1 + i] = portion->keys[i].text;
     pipeline_require(pipeline, run->record.replication_id);
-    pipeline_add(pipeline, EXPECT_INTEGER, 1 + portion->count, argv);
+    pipeline_add_key(pipeline, EXPECT_INTEGER, 1 + portion->count, argv);
     err = redis_run(run->ground.redis, pipeline,
                     (struct work){.deadline_ns = deadline_ns, .error = error});
     if (err != ERR_OK)

@@ -21,7 +21,7 @@ static void forget(struct jobs_runner *runner, size_t index)
 
     log_event(LOG_LEVEL_WARN, "job.lost", LOG_STR("id", run->record.job.id),
               LOG_STR("target", run->record.job.target));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("UNLINK"), key_str(&key));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), key_str(&key));
     if (redis_run(runner->jobs->app->control, pipeline,
                   (struct work){.deadline_ns = runner_deadline_ns(runner)}) != ERR_OK)
         log_event(LOG_LEVEL_DEBUG, "job.left_behind", LOG_STR("id", run->record.job.id));
@@ -59,8 +59,8 @@ bool runner_save(struct jobs_runner *runner, size_t index)
     struct error error = {0};
     int64_t now_ns = clock_mono_ns();
 
-    PIPELINE_ADD(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&claimed));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(&claimed),
+    PIPELINE_KEY(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&claimed));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(&claimed),
                  ((struct str){ms, str_put_int64(ms, RUNNER_CLAIM_MS)}));
     job_record_save(pipeline, &run->record);
     job_record_ask(pipeline, run->record.job.id);

@@ -79,9 +79,9 @@ static void note_network(struct call *call, const struct limit_password_attempt 
 
     if (!TEXTS_MADE(window, attempt->network))
         return;
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("ZADD"), key_str(&attempt->failing), STR("0"),
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("ZADD"), key_str(&attempt->failing), STR("0"),
                  attempt->network);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(&attempt->failing), window);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(&attempt->failing), window);
     enum err ignored = redis_run(
         call->app->control, pipeline,
         (struct work){.deadline_ns = clock_deadline_ns(call->app->budget_ms), .error = &unwanted});
@@ -118,14 +118,14 @@ static enum err forget_some(struct app *app, struct work work, struct str hex, s
                     *forget = pipeline_new(work.arena, PIPELINE_WRITE);
     struct key failing = key_limit_failing(hex);
 
-    PIPELINE_ADD(look, EXPECT_ARRAY, STR("ZREVRANGE"), key_str(&failing), STR("0"),
+    PIPELINE_KEY(look, EXPECT_ARRAY, STR("ZREVRANGE"), key_str(&failing), STR("0"),
                  str_format(work.arena, "%d", NETWORKS_AT_ONCE - 1));
     enum err err = redis_run(app->control, look, work);
     const struct value *networks = pipeline_value(look, 0);
     for (size_t i = 0; err == ERR_OK && i < networks->count; i++) {
         struct key key = key_limit_failures(hex, networks->items[i].text);
-        PIPELINE_ADD(forget, EXPECT_INTEGER, STR("DEL"), key_str(&key));
-        PIPELINE_ADD(forget, EXPECT_INTEGER, STR("ZREM"), key_str(&failing),
+        PIPELINE_KEY(forget, EXPECT_INTEGER, STR("DEL"), key_str(&key));
+        PIPELINE_KEY(forget, EXPECT_INTEGER, STR("ZREM"), key_str(&failing),
                      networks->items[i].text);
     }
     *count_out = err == ERR_OK ? networks->count : 0;

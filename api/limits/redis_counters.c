@@ -25,16 +25,16 @@ void shared_add_count(struct pipeline *pipeline, const struct key *key, int64_t 
     char text[24];
     struct str lifetime = milliseconds(window_ms, text, sizeof text);
 
-    PIPELINE_ADD(pipeline, EXPECT_OK_OR_NIL, STR("SET"), key_str(key), STR("0"), STR("PX"),
+    PIPELINE_KEY(pipeline, EXPECT_OK_OR_NIL, STR("SET"), key_str(key), STR("0"), STR("PX"),
                  lifetime, STR("NX"));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("INCR"), key_str(key));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("PTTL"), key_str(key));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("INCR"), key_str(key));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PTTL"), key_str(key));
 }
 
 void shared_add_look(struct pipeline *pipeline, const struct key *key)
 {
-    PIPELINE_ADD(pipeline, EXPECT_COUNTER_OR_NIL, STR("GET"), key_str(key));
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("PTTL"), key_str(key));
+    PIPELINE_KEY(pipeline, EXPECT_COUNTER_OR_NIL, STR("GET"), key_str(key));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PTTL"), key_str(key));
 }
 
 bool shared_read_count(const struct pipeline *pipeline, size_t first,
@@ -79,7 +79,7 @@ void limits_restore_expiry(struct call *call, const struct key *key, int64_t win
     if (window->left_ms != PTTL_NONE)
         return;
     struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_WRITE);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(key),
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(key),
                  milliseconds(window_ms, text, sizeof text));
     /* When this fails, whoever comes next sees the same and tries again. */
     enum err ignored = run(call, pipeline);
@@ -126,7 +126,7 @@ void limits_forget(struct call *call, const struct key *key)
     struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_WRITE);
 
     limit_table_forget(call->app->limits->table, key);
-    PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(key));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(key));
     enum err ignored = run(call, pipeline);
     (void)ignored;
 }

@@ -45,15 +45,27 @@ struct pipeline;
 struct pipeline *pipeline_new(struct arena *arena, enum pipeline_effect effect);
 
 /* Adds a command: binary-safe arguments, copied (RESP-encoded) at once. The first argument is the
- * command's name. */
+ * command's name; it names no key. */
 void pipeline_add(struct pipeline *pipeline, enum expect expect, size_t argc,
                   const struct str *argv);
-/* PIPELINE_ADD(p, EXPECT_INTEGER, STR("INCR"), key); */
+/* PIPELINE_ADD(p, EXPECT_INTEGER, STR("DBSIZE")); */
 #define PIPELINE_ADD(pipeline, expect, ...)                                                \
     do {                                                                                   \
         const struct str pipeline_argv_[] = {__VA_ARGS__};                                 \
         pipeline_add((pipeline), (expect), sizeof pipeline_argv_ / sizeof *pipeline_argv_, \
                      pipeline_argv_);                                                      \
+    } while (0)
+
+/* The same for a command that names a key, which is the second argument: which server of several a command
+ * goes to will be decided by it. Further keys must lie at the same server. */
+void pipeline_add_key(struct pipeline *pipeline, enum expect expect, size_t argc,
+                      const struct str *argv);
+/* PIPELINE_KEY(p, EXPECT_INTEGER, STR("INCRBY"), key, STR("2")); */
+#define PIPELINE_KEY(pipeline, expect, ...)                                                    \
+    do {                                                                                       \
+        const struct str pipeline_argv_[] = {__VA_ARGS__};                                     \
+        pipeline_add_key((pipeline), (expect), sizeof pipeline_argv_ / sizeof *pipeline_argv_, \
+                         pipeline_argv_);                                                      \
     } while (0)
 
 /* For a READ that must pass the gate like a WRITE: one in which a missing key means something. In the

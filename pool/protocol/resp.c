@@ -31,3 +31,28 @@ void resp_add_command(struct strbuf *out, size_t argc, const struct str *argv)
     }
     out->len += (size_t)(to - start);
 }
+
+/* The number in a header, and what follows it. */
+static size_t take_header(struct str *bytes)
+{
+    struct str line = STR_NONE;
+    int64_t number = 0;
+
+    (void)str_split(bytes, '\n', &line);
+    (void)str_to_int64(str_sub(line, 1, line.len - 2), 0, INT64_MAX, &number);
+    return (size_t)number;
+}
+
+struct str resp_take_command(struct str *commands, size_t index)
+{
+    struct str found = STR_NONE;
+    size_t argc = take_header(commands);
+
+    for (size_t i = 0; i < argc; i++) {
+        size_t size = take_header(commands);
+        if (i == index)
+            found = str_sub(*commands, 0, size);
+        *commands = str_sub(*commands, size + 2, commands->len);
+    }
+    return found;
+}

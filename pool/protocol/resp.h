@@ -10,4 +10,8 @@
 /* Binary-safe. out->failed is set when memory is out. */
 void resp_add_command(struct strbuf *out, size_t argc, const struct str *argv);
 
+/* Takes the first of commands that resp_add_command wrote away from *commands, and says its argument
+ * `index`; {NULL,0}: it has not so many. */
+struct str resp_take_command(struct str *commands, size_t index);
+
 #endif

@@ -62,6 +62,7 @@ void g(void)
     pthread_create(&t, 0, f, 0); /* bad */
     clock_gettime(0, &t);        /* bad */
     add("GET"), add("SCAN");     /* bad */
+    PIPELINE_ADD(p, E, STR("GET"), key_str(&k)); /* bad */
     strcat (a, b);               /* bad */
     my_strcat(a, b), x->system(1), table.random(2);
     time_t time;
