@@ -109,9 +109,9 @@ static enum answer look_locked(struct key_ids *ids, uint64_t number, int64_t now
 
 static enum answer look(struct key_ids *ids, uint64_t number, int64_t now_ns)
 {
-    lock_take(&ids->lock);
+    lock_acquire(&ids->lock);
     enum answer answer = look_locked(ids, number, now_ns);
-    lock_give(&ids->lock);
+    lock_release(&ids->lock);
     return answer;
 }
 
@@ -126,20 +126,20 @@ bool key_ids_may_exist(struct key_ids *ids, struct str id, int64_t now_ns)
     uint64_t *known = load(ids->users, &count);
     if (!known)
         return true;
-    lock_take(&ids->lock);
+    lock_acquire(&ids->lock);
     uint64_t *old = ids->known;
     ids->known = known;
     ids->count = count;
     ids->loaded_ns = now_ns; /* from before the question: dated too old rather than too young */
-    lock_give(&ids->lock);
+    lock_release(&ids->lock);
     free(old);
     return look(ids, number, now_ns) == MAY_EXIST;
 }
 
 void key_ids_forget(struct key_ids *ids)
 {
-    lock_take(&ids->lock);
+    lock_acquire(&ids->lock);
     ids->loaded_ns = ids->tried_ns = 0;
     ids->looked_up = 0;
-    lock_give(&ids->lock);
+    lock_release(&ids->lock);
 }

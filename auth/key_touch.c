@@ -68,12 +68,12 @@ static void *write_notes(void *arg)
     struct note note;
     bool go_on = true;
 
-    lock_take(&touch->lock);
+    lock_acquire(&touch->lock);
     while (go_on) {
         if (take_note_locked(touch, &note)) {
-            lock_give(&touch->lock);
+            lock_release(&touch->lock);
             bool is_good = write_note(touch, &note);
-            lock_take(&touch->lock);
+            lock_acquire(&touch->lock);
             /* At the end a database that does not answer is not waited for once more. */
             go_on = is_good || !touch->is_stopping;
         } else if (touch->is_stopping) {
@@ -82,7 +82,7 @@ static void *write_notes(void *arg)
             lock_cond_wait(&touch->changed, &touch->lock, INT64_MAX);
         }
     }
-    lock_give(&touch->lock);
+    lock_release(&touch->lock);
     return NULL;
 }
 
@@ -103,11 +103,11 @@ void key_touch_free(struct key_touch **touch)
 {
     if (!*touch)
         return;
-    lock_take(&(*touch)->lock);
+    lock_acquire(&(*touch)->lock);
     (*touch)->is_stopping = true;
     bool has_thread = (*touch)->has_thread;
     lock_cond_signal(&(*touch)->changed);
-    lock_give(&(*touch)->lock);
+    lock_release(&(*touch)->lock);
     if (has_thread)
         pthread_join((*touch)->thread, NULL);
     lock_cond_fini(&(*touch)->changed);
@@ -138,7 +138,7 @@ void key_touch_note(struct key_touch *touch, struct str id, int64_t last_used_at
 {
     if (id.len != API_KEY_ID_SIZE || now_s - last_used_at_s < KEY_TOUCH_INTERVAL_S)
         return;
-    lock_take(&touch->lock);
+    lock_acquire(&touch->lock);
     struct note *note = find_place_locked(touch, id, now_s);
     if (note) {
         memcpy(note->id, id.ptr, sizeof note->id);
@@ -150,5 +150,5 @@ void key_touch_note(struct key_touch *touch, struct str id, int64_t last_used_at
                                              write_notes, touch, NULL) == ERR_OK;
         lock_cond_signal(&touch->changed);
     }
-    lock_give(&touch->lock);
+    lock_release(&touch->lock);
 }

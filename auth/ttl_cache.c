@@ -122,12 +122,12 @@ bool ttl_cache_recall(struct ttl_cache *cache, struct str key, int64_t now_ns, i
         return false;
     size_t set = set_of(cache, key);
 
-    lock_take(&cache->stripes[set % STRIPES]);
+    lock_acquire(&cache->stripes[set % STRIPES]);
     struct slot *slot = find_locked(cache, set, key);
     bool is_good = slot && now_ns - slot->stored_ns < max_age_ns;
     if (is_good)
         memcpy(record_out, record_of(slot), cache->record_size);
-    lock_give(&cache->stripes[set % STRIPES]);
+    lock_release(&cache->stripes[set % STRIPES]);
     return is_good;
 }
 
@@ -137,7 +137,7 @@ void ttl_cache_remember(struct ttl_cache *cache, struct str key, int64_t now_ns,
         return;
     size_t set = set_of(cache, key);
 
-    lock_take(&cache->stripes[set % STRIPES]);
+    lock_acquire(&cache->stripes[set % STRIPES]);
     struct slot *slot = find_locked(cache, set, key);
     /* Another thread may have asked later and been answered sooner. */
     bool is_news = !slot || slot->stored_ns <= now_ns;
@@ -149,7 +149,7 @@ void ttl_cache_remember(struct ttl_cache *cache, struct str key, int64_t now_ns,
         memcpy(slot->key, key.ptr, key.len);
         memcpy(record_of(slot), record, cache->record_size);
     }
-    lock_give(&cache->stripes[set % STRIPES]);
+    lock_release(&cache->stripes[set % STRIPES]);
 }
 
 enum err ttl_cache_fetch(struct ttl_cache *cache, struct str key, int64_t now_ns,
@@ -182,19 +182,19 @@ void ttl_cache_forget(struct ttl_cache *cache, struct str key)
     if (!is_key(key))
         return;
     size_t set = set_of(cache, key);
-    lock_take(&cache->stripes[set % STRIPES]);
+    lock_acquire(&cache->stripes[set % STRIPES]);
     struct slot *slot = find_locked(cache, set, key);
     if (slot)
         slot->stored_ns = 0;
-    lock_give(&cache->stripes[set % STRIPES]);
+    lock_release(&cache->stripes[set % STRIPES]);
 }
 
 void ttl_cache_forget_all(struct ttl_cache *cache)
 {
     for (size_t set = 0; set < cache->set_count; set++) {
-        lock_take(&cache->stripes[set % STRIPES]);
+        lock_acquire(&cache->stripes[set % STRIPES]);
         for (size_t way = 0; way < WAYS; way++)
             slot_at(cache, set, way)->stored_ns = 0;
-        lock_give(&cache->stripes[set % STRIPES]);
+        lock_release(&cache->stripes[set % STRIPES]);
     }
 }

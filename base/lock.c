@@ -142,14 +142,14 @@ void lock_fini(struct lock *lock)
 
 /* clang sees no capability in a pthread mutex, so the two that stand for it are left out. */
 
-CW_NO_LOCK_CHECK void lock_take(struct lock *lock)
+CW_NO_LOCK_CHECK void lock_acquire(struct lock *lock)
 {
     held_check_order(lock);
     check(pthread_mutex_lock(&lock->mutex), "taking", lock->name);
     held_add(lock);
 }
 
-CW_NO_LOCK_CHECK void lock_give(struct lock *lock)
+CW_NO_LOCK_CHECK void lock_release(struct lock *lock)
 {
     held_remove(lock);
     check(pthread_mutex_unlock(&lock->mutex), "giving", lock->name);

@@ -63,7 +63,7 @@ static bool rest(struct periodic *periodic, int64_t rest_ms)
     int64_t until_ns = clock_deadline_ns(rest_ms);
     bool in_time = rest_ms > 0;
 
-    lock_take(&periodic->lock);
+    lock_acquire(&periodic->lock);
     if (!atomic_load(&periodic->has_done_one)) {
         atomic_store(&periodic->has_done_one, true);
         lock_cond_broadcast(&periodic->changed);
@@ -71,7 +71,7 @@ static bool rest(struct periodic *periodic, int64_t rest_ms)
     while (!periodic->is_stopping && in_time)
         in_time = lock_cond_wait(&periodic->changed, &periodic->lock, until_ns);
     bool go_on = !periodic->is_stopping;
-    lock_give(&periodic->lock);
+    lock_release(&periodic->lock);
     return go_on;
 }
 
@@ -117,10 +117,10 @@ void periodic_stop(struct periodic **periodic)
 {
     if (!*periodic)
         return;
-    lock_take(&(*periodic)->lock);
+    lock_acquire(&(*periodic)->lock);
     (*periodic)->is_stopping = true;
     lock_cond_broadcast(&(*periodic)->changed);
-    lock_give(&(*periodic)->lock);
+    lock_release(&(*periodic)->lock);
     pthread_join((*periodic)->thread, NULL);
     destroy(periodic);
 }
@@ -131,9 +131,9 @@ bool periodic_wait_first(struct periodic *periodic, int64_t deadline_ns)
 
     if (atomic_load(&periodic->has_done_one))
         return true;
-    lock_take(&periodic->lock);
+    lock_acquire(&periodic->lock);
     while (!atomic_load(&periodic->has_done_one) && in_time)
         in_time = lock_cond_wait(&periodic->changed, &periodic->lock, deadline_ns);
-    lock_give(&periodic->lock);
+    lock_release(&periodic->lock);
     return atomic_load(&periodic->has_done_one);
 }

@@ -117,9 +117,9 @@ void pool_wake(struct pool *pool, struct pool_wakes *wakes)
         if (wakes->count < POOL_WAKES_MAX)
             return;
         wakes->count = 0;
-        lock_take(&pool->lock);
+        lock_acquire(&pool->lock);
         pool_serve_locked(pool, clock_mono_ns(), wakes);
-        lock_give(&pool->lock);
+        lock_release(&pool->lock);
     }
 }
 
@@ -208,18 +208,18 @@ enum err pool_acquire(struct pool *pool, const struct pool_request *request,
 {
     struct conn *to_close = NULL;
     *acquired_out = (struct acquired){.kind = ACQUIRED_CONN};
-    lock_take(&pool->lock);
+    lock_acquire(&pool->lock);
     enum err err = pool->breaker.is_open ? acquire_probe_locked(pool, request->start_ns,
                                                                 acquired_out, &to_close, error)
                                          : acquire_locked(pool, request, acquired_out, error);
-    lock_give(&pool->lock);
+    lock_release(&pool->lock);
     conn_close_list(to_close);
     return err;
 }
 
 void pool_count_out(struct pool *pool)
 {
-    lock_take(&pool->lock);
+    lock_acquire(&pool->lock);
     pool->under_way--;
-    lock_give(&pool->lock);
+    lock_release(&pool->lock);
 }

@@ -57,10 +57,10 @@ struct batch *batch_new_locked(struct pool *pool)
 static void recycle(struct pool *pool, struct batch *batch)
 {
     arena_reset(batch->arena);
-    lock_take(&pool->lock);
+    lock_acquire(&pool->lock);
     batch->next = pool->spare;
     pool->spare = batch;
-    lock_give(&pool->lock);
+    lock_release(&pool->lock);
 }
 
 void batch_unref(struct pool *pool, struct batch *batch)

@@ -35,12 +35,12 @@ static void finish(struct batch *batch)
 /* Ends a batch without a round trip. Its connection, if any, has been given back. */
 static void finish_unsent(struct pool *pool, struct batch *batch, const struct error *error)
 {
-    lock_take(&pool->lock);
+    lock_acquire(&pool->lock);
     if (batch->phase == BATCH_GATHERING)
         pool_unqueue_locked(pool, batch);
     batch->phase = BATCH_ENDED;
     pool->under_way -= batch->present;
-    lock_give(&pool->lock);
+    lock_release(&pool->lock);
     batch->failed = error->code;
     batch->error = *error;
     finish(batch);
@@ -59,10 +59,10 @@ static bool await_grant(struct pool *pool, struct batch *batch, const struct poo
         if (now_ns >= request->acquire_deadline_ns)
             return false;
         hedge_ns = now_ns + pool->tuning.hedge_ns;
-        lock_take(&pool->lock);
+        lock_acquire(&pool->lock);
         if (!batch->is_granted && pool_acquire_conn_locked(pool, now_ns, &batch->conn))
             batch_grant_locked(batch);
-        lock_give(&pool->lock);
+        lock_release(&pool->lock);
     }
     return true;
 }
@@ -81,12 +81,12 @@ static enum err connect_batch(struct pool *pool, struct batch *batch,
 static void revoke_grant(struct pool *pool, struct batch *batch)
 {
     struct pool_wakes wakes = {0};
-    lock_take(&pool->lock);
+    lock_acquire(&pool->lock);
     batch->is_granted = false;
     batch->conn = NULL;
     atomic_store_explicit(&batch->grant, 0, memory_order_relaxed);
     pool_serve_locked(pool, clock_mono_ns(), &wakes);
-    lock_give(&pool->lock);
+    lock_release(&pool->lock);
     pool_wake(pool, &wakes);
 }
 
@@ -122,12 +122,12 @@ static void seal(struct pool *pool, struct batch *batch, const struct pool_reque
 {
     int64_t wait_ns = now_ns - request->start_ns;
     size_t bound = histogram_time_bound(wait_ns);
-    lock_take(&pool->lock);
+    lock_acquire(&pool->lock);
     histogram_add_time(&pool->stats.waits, bound, wait_ns);
     pool_unqueue_locked(pool, batch);
     batch_seal_locked(batch);
     batch->reply_by_ns = now_ns + pool->command_timeout_ns;
-    lock_give(&pool->lock);
+    lock_release(&pool->lock);
 }
 
 static enum err begin(struct batch *batch, int64_t now_ns)
@@ -169,9 +169,9 @@ static enum lead_end read_replies(struct pool *pool, struct batch *batch,
 static enum lead_end lead(struct pool *pool, struct batch *batch,
                           const struct pool_request *request)
 {
-    lock_take(&pool->lock);
+    lock_acquire(&pool->lock);
     bool is_sent = batch->phase == BATCH_SENT;
-    lock_give(&pool->lock);
+    lock_release(&pool->lock);
     if (is_sent)
         return read_replies(pool, batch, request);
     enum lead_end end;
@@ -224,9 +224,9 @@ static bool leave(struct pool *pool, struct batch *batch, size_t slot, bool is_l
     struct conn *to_close = NULL;
     bool is_leaderless = false;
     int64_t now_ns = clock_mono_ns();
-    lock_take(&pool->lock);
+    lock_acquire(&pool->lock);
     if (batch->phase == BATCH_ENDED) {
-        lock_give(&pool->lock);
+        lock_release(&pool->lock);
         return false;
     }
     *was_sent_out = batch->phase == BATCH_SENT;
@@ -239,7 +239,7 @@ static bool leave(struct pool *pool, struct batch *batch, size_t slot, bool is_l
     else if (is_leader)
         is_leaderless = true;
     pool_serve_locked(pool, now_ns, &wakes);
-    lock_give(&pool->lock);
+    lock_release(&pool->lock);
     if (is_leaderless) {
         atomic_store_explicit(&batch->word, BATCH_LEADERLESS, memory_order_release);
         futex_wake_all(&batch->word);
@@ -298,10 +298,10 @@ enum err batch_lead(struct pool *pool, struct batch *batch, size_t slot,
 static int64_t follower_limit(struct pool *pool, const struct batch *batch,
                               const struct pool_request *request)
 {
-    lock_take(&pool->lock);
+    lock_acquire(&pool->lock);
     int64_t limit_ns = batch->phase == BATCH_GATHERING ? request->acquire_deadline_ns
                                                        : batch->reply_by_ns + FOLLOWER_GRACE_NS;
-    lock_give(&pool->lock);
+    lock_release(&pool->lock);
     return limit_ns < request->deadline_ns ? limit_ns : request->deadline_ns;
 }
 
@@ -351,11 +351,11 @@ enum err batch_wait_alone(struct pool *pool, struct batch *batch, size_t slot,
     enum lead_end end;
     if (wait_for_connection(pool, batch, request, &end)) {
         int64_t wait_ns = clock_mono_ns() - request->start_ns;
-        lock_take(&pool->lock);
+        lock_acquire(&pool->lock);
         histogram_add_time(&pool->stats.waits, histogram_time_bound(wait_ns), wait_ns);
         pool_unqueue_locked(pool, batch);
         batch->phase = BATCH_ENDED;
-        lock_give(&pool->lock);
+        lock_release(&pool->lock);
         *conn_out = batch->conn;
         batch_unref(pool, batch);
         return ERR_OK;

@@ -32,11 +32,11 @@ bool pool_check_idle(struct pool *pool, struct conn **conn, enum pipeline_effect
     enum io_idle_check found = conn_check_idle(*conn);
     if (found == IO_IDLE)
         return true;
-    lock_take(&pool->lock);
+    lock_acquire(&pool->lock);
     pool->connecting++;
     pool->stats.closes++;
     pool->stats.desynchronised += found == IO_UNEXPECTED_DATA;
-    lock_give(&pool->lock);
+    lock_release(&pool->lock);
     conn_close(conn);
     return false;
 }
@@ -86,7 +86,7 @@ enum err pool_connect(struct pool *pool, int64_t deadline_ns, bool is_probe, str
     enum err err = conn_open(&pool->target, least(limit_ns, deadline_ns), conn_out, &why);
     bool is_conclusive = err != ERR_TIMEOUT || limit_ns <= deadline_ns ||
                          clock_mono_ns() - start_ns >= pool->down_after_ns;
-    lock_take(&pool->lock);
+    lock_acquire(&pool->lock);
     pool->connecting--;
     if (err) {
         *conn_out = NULL;
@@ -102,7 +102,7 @@ enum err pool_connect(struct pool *pool, int64_t deadline_ns, bool is_probe, str
         pool->replication_id = (*conn_out)->replication_id;
     }
     pool_serve_locked(pool, clock_mono_ns(), &wakes);
-    lock_give(&pool->lock);
+    lock_release(&pool->lock);
     pool_wake(pool, &wakes);
     conn_close_list(to_close);
     log_breaker(pool, opened, closed, why.detail);
@@ -147,7 +147,7 @@ void pool_release(struct pool *pool, struct conn *conn, const struct round_trip 
     bool is_ready = conn->state == CONN_READY, opened = false, closed = false;
     int64_t now_ns = clock_mono_ns(), duration_ns = now_ns - round_trip->began_ns;
     size_t bound = histogram_time_bound(duration_ns);
-    lock_take(&pool->lock);
+    lock_acquire(&pool->lock);
     histogram_add_time(&pool->stats.round_trip_times, bound, duration_ns);
     size_t pipelines = batch ? batch->present : 1;
     if (batch)
@@ -170,7 +170,7 @@ void pool_release(struct pool *pool, struct conn *conn, const struct round_trip 
             opened = breaker_suspect(&pool->breaker, REDIS_ERROR_TIMEOUT, now_ns);
     }
     pool_serve_locked(pool, now_ns, &wakes);
-    lock_give(&pool->lock);
+    lock_release(&pool->lock);
     pool_wake(pool, &wakes);
     if (!is_kept)
         conn_close(&conn);
@@ -180,10 +180,10 @@ void pool_release(struct pool *pool, struct conn *conn, const struct round_trip 
 
 void pool_renew(struct pool *pool)
 {
-    lock_take(&pool->lock);
+    lock_acquire(&pool->lock);
     struct conn *to_close = drop_idle_locked(pool);
     pool->replication_id = REDIS_REPLICATION_ID_UNKNOWN;
-    lock_give(&pool->lock);
+    lock_release(&pool->lock);
     conn_close_list(to_close);
 }
 
@@ -191,7 +191,7 @@ void pool_release_unused(struct pool *pool, struct conn *conn)
 {
     struct pool_wakes wakes = {0};
     int64_t now_ns = clock_mono_ns();
-    lock_take(&pool->lock);
+    lock_acquire(&pool->lock);
     bool is_kept = conn->replication_id == pool->replication_id;
     if (is_kept) {
         pool_release_conn_locked(pool, now_ns, conn);
@@ -201,7 +201,7 @@ void pool_release_unused(struct pool *pool, struct conn *conn)
         pool->stats.closes++;
     }
     pool_serve_locked(pool, now_ns, &wakes);
-    lock_give(&pool->lock);
+    lock_release(&pool->lock);
     pool_wake(pool, &wakes);
     if (!is_kept)
         conn_close(&conn);

@@ -187,7 +187,7 @@ void pool_close(struct pool **pool)
 
 void pool_stats_read(struct pool *pool, struct pool_stats *stats_out)
 {
-    lock_take(&pool->lock);
+    lock_acquire(&pool->lock);
     *stats_out = pool->stats;
     stats_out->size = pool->size;
     stats_out->idle = pool->idle_count;
@@ -195,19 +195,19 @@ void pool_stats_read(struct pool *pool, struct pool_stats *stats_out)
     stats_out->connecting = pool->connecting;
     stats_out->under_way = pool->under_way;
     stats_out->breaker_open = pool->breaker.is_open;
-    lock_give(&pool->lock);
+    lock_release(&pool->lock);
 }
 
 bool pool_is_down(struct pool *pool)
 {
-    lock_take(&pool->lock);
+    lock_acquire(&pool->lock);
     bool is_down = pool->breaker.is_open;
-    lock_give(&pool->lock);
+    lock_release(&pool->lock);
     return is_down;
 }
 void pool_count_refusal(struct pool *pool)
 {
-    lock_take(&pool->lock);
+    lock_acquire(&pool->lock);
     pool->stats.replies_refused++;
-    lock_give(&pool->lock);
+    lock_release(&pool->lock);
 }

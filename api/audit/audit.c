@@ -31,7 +31,7 @@ static enum place enqueue(struct audit *audit, struct audit_entry *entry)
 {
     enum place place = PLACE_QUEUE;
 
-    lock_take(&audit->lock);
+    lock_acquire(&audit->lock);
     if (audit->queued >= QUEUE_LIMIT)
         place = PLACE_NONE;
     else if (audit->is_delayed && !entry->is_logged)
@@ -48,7 +48,7 @@ static enum place enqueue(struct audit *audit, struct audit_entry *entry)
         if (audit->is_idle)
             lock_cond_signal(&audit->wake);
     }
-    lock_give(&audit->lock);
+    lock_release(&audit->lock);
     return place;
 }
 
@@ -83,9 +83,9 @@ void audit_write(struct app *app, const struct audit_record *record)
     }
     if (place == PLACE_QUEUE)
         return;
-    lock_take(&app->audit->lock);
+    lock_acquire(&app->audit->lock);
     app->audit->logged_count++;
-    lock_give(&app->audit->lock);
+    lock_release(&app->audit->lock);
     if (entry)
         audit_entry_log(entry, "queue full");
     else
@@ -95,18 +95,18 @@ void audit_write(struct app *app, const struct audit_record *record)
 
 void audit_stats_read(struct audit *audit, struct audit_stats *stats_out)
 {
-    lock_take(&audit->lock);
+    lock_acquire(&audit->lock);
     stats_out->saved = audit->saved_count;
     stats_out->logged = audit->logged_count;
     stats_out->waiting = audit->taken_count - audit->settled_count;
-    lock_give(&audit->lock);
+    lock_release(&audit->lock);
 }
 
 enum err audit_drain(struct app *app, int64_t deadline_ns)
 {
     struct audit *audit = app->audit;
 
-    lock_take(&audit->lock);
+    lock_acquire(&audit->lock);
     uint64_t wanted = audit->taken_count;
     bool in_time = true;
     audit->drains++;
@@ -115,7 +115,7 @@ enum err audit_drain(struct app *app, int64_t deadline_ns)
         in_time = lock_cond_wait(&audit->settled, &audit->lock, deadline_ns);
     bool is_settled = audit->settled_count >= wanted;
     audit->drains--;
-    lock_give(&audit->lock);
+    lock_release(&audit->lock);
     return is_settled ? ERR_OK : ERR_TIMEOUT;
 }
 
@@ -181,11 +181,11 @@ void audit_close(struct audit **audit, int64_t deadline_ns)
 {
     if (!*audit)
         return;
-    lock_take(&(*audit)->lock);
+    lock_acquire(&(*audit)->lock);
     (*audit)->closing = true;
     (*audit)->close_deadline_ns = deadline_ns;
     lock_cond_broadcast(&(*audit)->wake);
-    lock_give(&(*audit)->lock);
+    lock_release(&(*audit)->lock);
     pthread_join((*audit)->thread, NULL);
     periodic_stop(&(*audit)->watch);
     destroy(*audit);

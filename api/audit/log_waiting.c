@@ -20,12 +20,12 @@ void audit_log_waiting_locked(struct audit *audit)
     size_t count = audit->under_way_count;
 
     audit->is_delayed = audit->is_logging = true;
-    lock_give(&audit->lock);
+    lock_release(&audit->lock);
     for (size_t i = 0; i < count; i++)
         audit_entry_log(under_way[i], AUDIT_WAITING);
     for (; entry; entry = entry == last ? NULL : entry->next)
         audit_entry_log(entry, AUDIT_WAITING);
-    lock_take(&audit->lock);
+    lock_acquire(&audit->lock);
     audit->is_logging = false;
     lock_cond_broadcast(&audit->logged);
 }
@@ -40,12 +40,12 @@ int64_t audit_look_for_delay(void *arg)
 {
     struct audit *audit = arg;
 
-    lock_take(&audit->lock);
+    lock_acquire(&audit->lock);
     const struct audit_entry *first =
         audit->under_way_count > 0 ? audit->under_way[0] : audit->oldest;
     if (first && !audit->is_delayed && !audit->is_logging &&
         clock_mono_ns() - first->queued_ns > audit->delayed_ms * NS_PER_MS)
         audit_log_waiting_locked(audit);
-    lock_give(&audit->lock);
+    lock_release(&audit->lock);
     return LOOK_MS;
 }

@@ -50,7 +50,7 @@ static bool fits_locked(const struct audit *audit, const struct batch *batch)
 static bool take_batch(struct audit *audit, struct batch *batch)
 {
     batch->count = 0;
-    lock_take(&audit->lock);
+    lock_acquire(&audit->lock);
     while (!audit->oldest && !audit->closing) {
         audit->is_idle = true;
         (void)lock_cond_wait(&audit->wake, &audit->lock, INT64_MAX);
@@ -68,7 +68,7 @@ static bool take_batch(struct audit *audit, struct batch *batch)
     }
     audit->under_way = batch->entries;
     audit->under_way_count = batch->count;
-    lock_give(&audit->lock);
+    lock_release(&audit->lock);
     return batch->count > 0;
 }
 
@@ -77,22 +77,22 @@ static void settle(struct audit *audit, struct batch *batch, const bool *saved, 
 {
     size_t saved_count = 0;
 
-    lock_take(&audit->lock);
+    lock_acquire(&audit->lock);
     audit_await_logged_locked(audit);
     audit->under_way_count = 0;
-    lock_give(&audit->lock);
+    lock_release(&audit->lock);
     for (size_t i = 0; i < batch->count; i++) {
         saved_count += saved[i];
         if (!saved[i])
             audit_entry_log(batch->entries[i], reason);
         free(batch->entries[i]);
     }
-    lock_take(&audit->lock);
+    lock_acquire(&audit->lock);
     audit->settled_count += batch->count;
     audit->saved_count += saved_count;
     audit->logged_count += batch->count - saved_count;
     lock_cond_broadcast(&audit->settled);
-    lock_give(&audit->lock);
+    lock_release(&audit->lock);
 }
 
 /* How long one write may take: the usual budget, and when closing no longer than the end of it. */
@@ -100,11 +100,11 @@ static int64_t write_deadline_ns(struct audit *audit, bool *closing_out)
 {
     int64_t deadline_ns = clock_deadline_ns(audit->budget_ms);
 
-    lock_take(&audit->lock);
+    lock_acquire(&audit->lock);
     *closing_out = audit->closing;
     if (audit->closing && audit->close_deadline_ns < deadline_ns)
         deadline_ns = audit->close_deadline_ns;
-    lock_give(&audit->lock);
+    lock_release(&audit->lock);
     return deadline_ns;
 }
 
@@ -113,10 +113,10 @@ static void pause_until(struct audit *audit, int64_t deadline_ns)
 {
     bool in_time = clock_mono_ns() < deadline_ns;
 
-    lock_take(&audit->lock);
+    lock_acquire(&audit->lock);
     while (!audit->closing && in_time)
         in_time = lock_cond_wait(&audit->wake, &audit->lock, deadline_ns);
-    lock_give(&audit->lock);
+    lock_release(&audit->lock);
 }
 
 static bool is_worth_another_try(enum err err)
@@ -130,12 +130,12 @@ static void note_outcome(struct audit *audit, enum err err)
 {
     bool is_delayed = is_worth_another_try(err);
 
-    lock_take(&audit->lock);
+    lock_acquire(&audit->lock);
     audit_await_logged_locked(audit);
     if (is_delayed && !audit->is_delayed)
         audit_log_waiting_locked(audit);
     audit->is_delayed = is_delayed;
-    lock_give(&audit->lock);
+    lock_release(&audit->lock);
 }
 
 static enum err write_batch(struct audit *audit, struct batch *batch, int64_t deadline_ns,

@@ -83,9 +83,9 @@ static void describe_loss(struct reconcile_run *run, const struct reconcile_look
 
     if (look->dataset.is_whole && has_lost_nothing(run, look))
         return;
-    lock_take(&guard->lock);
+    lock_acquire(&guard->lock);
     dataset->seen_at_s = guard->agreed_dataset_s;
-    lock_give(&guard->lock);
+    lock_release(&guard->lock);
     dataset->intact = look->dataset.is_whole ? dataset->term : 0;
     if (!look->dataset.is_whole)
         dataset->id = random_hex(guard->arena, DATASET_ID_SIZE / 2);

@@ -192,7 +192,7 @@ static enum err agree(struct reconcile_run *run, const struct reconcile_look *lo
     int64_t agreed = atomic_load(&guard->term);
     if (agreed != look->dataset.term ||
         atomic_load(&guard->replication_id) != look->replication_id) {
-        lock_take(&guard->lock);
+        lock_acquire(&guard->lock);
         /* One that starts finds what the others have settled, and of data that is gone nothing is left
          * to settle. */
         if (agreed != 0 &&
@@ -203,7 +203,7 @@ static enum err agree(struct reconcile_run *run, const struct reconcile_look *lo
         atomic_store(&guard->restored, look->dataset.restored);
         atomic_store(&guard->reserved, up_to);
         atomic_store(&guard->term, look->dataset.term);
-        lock_give(&guard->lock);
+        lock_release(&guard->lock);
     }
     version_guard_raise(&guard->restored, look->dataset.restored);
     version_guard_raise(&guard->reserved, up_to);

@@ -49,10 +49,10 @@ static void add_switch(struct pipeline *pipeline, int64_t user_id, int64_t term)
 /* What another thread agreed to meanwhile is not touched. */
 static void note_progress(struct version_guard *guard, const struct version_knowledge *known)
 {
-    lock_take(&guard->lock);
+    lock_acquire(&guard->lock);
     if (atomic_load(&guard->term) == known->term)
         version_guard_raise(&guard->restored, known->restored);
-    lock_give(&guard->lock);
+    lock_release(&guard->lock);
 }
 
 static enum err restore_portion(struct version_guard *guard, struct version_knowledge *known,

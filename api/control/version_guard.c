@@ -242,11 +242,11 @@ static void reconcile_now(struct version_guard *guard, enum version_guard_mode m
 
     guard->is_running = true;
     uint64_t mine = ++guard->begun;
-    lock_give(&guard->lock);
+    lock_release(&guard->lock);
     enum err err =
         version_guard_reconcile_once(guard, mode, (struct work){guard->arena, deadline_ns, &error});
     arena_reset(guard->arena);
-    lock_take(&guard->lock);
+    lock_acquire(&guard->lock);
     error.code = err;
     guard->result = error;
     guard->result_deadline_ns = deadline_ns;
@@ -270,7 +270,7 @@ enum err version_guard_reconcile(struct version_guard *guard, enum version_guard
 {
     enum err err = ERR_OK;
 
-    lock_take(&guard->lock);
+    lock_acquire(&guard->lock);
     /* One that is under way may have looked before the caller did. */
     uint64_t wanted = guard->begun + 1;
     while (err == ERR_OK && !is_result_for(guard, wanted, work.deadline_ns)) {
@@ -280,7 +280,7 @@ enum err version_guard_reconcile(struct version_guard *guard, enum version_guard
             err = ERR_TIMEOUT;
     }
     struct error result = guard->result;
-    lock_give(&guard->lock);
+    lock_release(&guard->lock);
     if (err != ERR_OK)
         return error_set_detail(work.error, err, "the control data was not reconciled in time");
     if (result.code != ERR_OK && work.error)
@@ -302,30 +302,30 @@ bool version_guard_is_settled(const struct version_guard *guard)
 
 void version_guard_note_dataset(struct version_guard *guard, struct str id)
 {
-    lock_take(&guard->lock);
+    lock_acquire(&guard->lock);
     guard->has_dataset = id.ptr != NULL;
     if (id.ptr)
         memcpy(guard->dataset, id.ptr, DATASET_ID_SIZE);
-    lock_give(&guard->lock);
+    lock_release(&guard->lock);
 }
 
 void version_guard_note_agreed(struct version_guard *guard, struct str id)
 {
-    lock_take(&guard->lock);
+    lock_acquire(&guard->lock);
     bool is_new = memcmp(guard->agreed_dataset, id.ptr, DATASET_ID_SIZE) != 0;
     memcpy(guard->agreed_dataset, id.ptr, DATASET_ID_SIZE);
     guard->agreed_dataset_s = clock_wall_s();
-    lock_give(&guard->lock);
+    lock_release(&guard->lock);
     if (is_new)
         save_dataset(guard, id);
 }
 
 bool version_guard_dataset(struct version_guard *guard, char id_out[VERSION_GUARD_ID_SIZE])
 {
-    lock_take(&guard->lock);
+    lock_acquire(&guard->lock);
     bool is_there = guard->has_dataset;
     memcpy(id_out, guard->dataset, DATASET_ID_SIZE);
-    lock_give(&guard->lock);
+    lock_release(&guard->lock);
     return is_there;
 }
 
@@ -333,8 +333,8 @@ struct str version_guard_last_dataset(struct version_guard *guard, struct arena 
 {
     char id[DATASET_ID_SIZE];
 
-    lock_take(&guard->lock);
+    lock_acquire(&guard->lock);
     memcpy(id, guard->agreed_dataset, sizeof id);
-    lock_give(&guard->lock);
+    lock_release(&guard->lock);
     return str_dup(arena, (struct str){id, sizeof id});
 }

@@ -65,10 +65,10 @@ bool recent_find(struct recent *recent, const struct namespace *space,
     const struct recent_slot *slot = &recent->slots[index];
     struct lock *lock = &recent->locks[index % STRIPES];
 
-    lock_take(lock);
+    lock_acquire(lock);
     bool is_known = slot->state.version > 0 && is_of(slot, space);
     *state_out = slot->state;
-    lock_give(lock);
+    lock_release(lock);
     return is_known;
 }
 
@@ -81,7 +81,7 @@ void recent_note(struct recent *recent, const struct namespace *space,
 
     if (space->app.len > sizeof slot->app)
         return;
-    lock_take(lock);
+    lock_acquire(lock);
     bool is_older = is_of(slot, space) && slot->state.version > state->version;
     if (!is_older) {
         slot->user_id = space->user_id;
@@ -90,5 +90,5 @@ void recent_note(struct recent *recent, const struct namespace *space,
         if (slot->app_len > 0)
             memcpy(slot->app, space->app.ptr, slot->app_len);
     }
-    lock_give(lock);
+    lock_release(lock);
 }

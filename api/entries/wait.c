@@ -50,7 +50,7 @@ static struct waiter *find_locked(struct waits *waits, struct str key, bool who_
 
 bool waits_enter(struct waits *waits, struct waiter *waiter)
 {
-    lock_take(&waits->lock);
+    lock_acquire(&waits->lock);
     bool has_room = waits->count < waits->max;
     if (has_room) {
         waiter->looks = !find_locked(waits, waiter->key, true);
@@ -59,7 +59,7 @@ bool waits_enter(struct waits *waits, struct waiter *waiter)
         waits->first = waiter;
         waits->count++;
     }
-    lock_give(&waits->lock);
+    lock_release(&waits->lock);
     return has_room;
 }
 
@@ -67,16 +67,16 @@ void waits_sleep(struct waits *waits, struct waiter *waiter, int64_t next_ns, in
 {
     bool has_time = true, looked = waiter->looks;
 
-    lock_take(&waits->lock);
+    lock_acquire(&waits->lock);
     while (has_time && !waiter->is_woken && waiter->looks == looked)
         has_time = lock_cond_wait(&waits->changed, &waits->lock, looked ? next_ns : until_ns);
     waiter->is_woken = false;
-    lock_give(&waits->lock);
+    lock_release(&waits->lock);
 }
 
 void waits_leave(struct waits *waits, struct waiter *waiter)
 {
-    lock_take(&waits->lock);
+    lock_acquire(&waits->lock);
     struct waiter **link = &waits->first;
     while (*link != waiter)
         link = &(*link)->next;
@@ -85,7 +85,7 @@ void waits_leave(struct waits *waits, struct waiter *waiter)
     struct waiter *heir = waiter->looks ? find_locked(waits, waiter->key, false) : NULL;
     if (heir)
         heir->looks = true;
-    lock_give(&waits->lock);
+    lock_release(&waits->lock);
     if (heir)
         lock_cond_broadcast(&waits->changed);
 }
@@ -94,9 +94,9 @@ void waits_wake(struct waits *waits, struct str key)
 {
     if (atomic_load_explicit(&waits->count, memory_order_acquire) == 0)
         return;
-    lock_take(&waits->lock);
+    lock_acquire(&waits->lock);
     for (struct waiter *each = waits->first; each; each = each->next)
         each->is_woken = each->is_woken || str_eq(each->key, key);
-    lock_give(&waits->lock);
+    lock_release(&waits->lock);
     lock_cond_broadcast(&waits->changed);
 }

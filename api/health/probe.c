@@ -102,7 +102,7 @@ static bool shared_report(struct health *health, int64_t deadline_ns,
     *report_out = (struct health_report){0};
     snprintf(report_out->message, sizeof report_out->message, "%s",
              redis_error_text(REDIS_ERROR_TIMEOUT));
-    lock_take(&health->lock);
+    lock_acquire(&health->lock);
     while (!(is_shared = will_do(health, clock_mono_ns())) && health->is_probing && in_time)
         in_time = lock_cond_wait(&health->probed, &health->lock, deadline_ns);
     if (is_shared) {
@@ -113,19 +113,19 @@ static bool shared_report(struct health *health, int64_t deadline_ns,
     } else {
         is_shared = true; /* who asks did not come back in time */
     }
-    lock_give(&health->lock);
+    lock_release(&health->lock);
     return is_shared;
 }
 
 static void share_report(struct health *health, const struct health_report *report)
 {
-    lock_take(&health->lock);
+    lock_acquire(&health->lock);
     health->report = *report;
     health->has_report = true;
     health->probed_at_ns = clock_mono_ns();
     health->is_probing = false;
     lock_cond_broadcast(&health->probed);
-    lock_give(&health->lock);
+    lock_release(&health->lock);
 }
 
 void health_probe(struct app *app, struct arena *arena, int64_t deadline_ns,

@@ -150,10 +150,10 @@ static bool is_awaited(const struct feed *feed)
 
 static void set_known(struct feed *feed, bool is_known)
 {
-    lock_take(&feed->lock);
+    lock_acquire(&feed->lock);
     revocations_set_known(feed->list, is_known);
     lock_cond_broadcast(&feed->changed);
-    lock_give(&feed->lock);
+    lock_release(&feed->lock);
 }
 
 static enum err read_some(struct feed *feed, struct error *error)
@@ -238,8 +238,8 @@ void feed_wait(struct feed *feed, int64_t until_ns)
 
     if (revocations_are_known(feed->list))
         return;
-    lock_take(&feed->lock);
+    lock_acquire(&feed->lock);
     while (!revocations_are_known(feed->list) && in_time)
         in_time = lock_cond_wait(&feed->changed, &feed->lock, until_ns);
-    lock_give(&feed->lock);
+    lock_release(&feed->lock);
 }

@@ -86,7 +86,7 @@ static struct limit_slot *evict_locked(struct limit_table *table, const struct k
 struct limit_window limit_table_count(struct limit_table *table, const struct key *key,
                                       int64_t window_ms, int64_t now_ms)
 {
-    lock_take(&table->lock);
+    lock_acquire(&table->lock);
     struct limit_slot *slot = find_locked(table, key);
     if (!slot)
         slot = evict_locked(table, key, now_ms);
@@ -95,7 +95,7 @@ struct limit_window limit_table_count(struct limit_table *table, const struct ke
     slot->count++;
     slot->used_ms = now_ms;
     struct limit_window window = {slot->count, slot->ends_ms - now_ms};
-    lock_give(&table->lock);
+    lock_release(&table->lock);
     return window;
 }
 
@@ -104,19 +104,19 @@ struct limit_window limit_table_look(struct limit_table *table, const struct key
 {
     struct limit_window window = {0, 0};
 
-    lock_take(&table->lock);
+    lock_acquire(&table->lock);
     const struct limit_slot *slot = find_locked(table, key);
     if (slot && slot->ends_ms > now_ms)
         window = (struct limit_window){slot->count, slot->ends_ms - now_ms};
-    lock_give(&table->lock);
+    lock_release(&table->lock);
     return window;
 }
 
 void limit_table_forget(struct limit_table *table, const struct key *key)
 {
-    lock_take(&table->lock);
+    lock_acquire(&table->lock);
     struct limit_slot *slot = find_locked(table, key);
     if (slot)
         slot->count = 0;
-    lock_give(&table->lock);
+    lock_release(&table->lock);
 }

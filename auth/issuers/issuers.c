@@ -144,14 +144,14 @@ enum err issuers_set(struct issuers *issuers, const struct issuer_spec *specs, s
 
     if (err)
         return err;
-    lock_take(&issuers->lock);
+    lock_acquire(&issuers->lock);
     old = issuers->list;
     take_over_locked(&old, &fresh);
     issuers->list = fresh;
     atomic_store(&issuers->count, fresh.count);
     atomic_fetch_add(&issuers->generation, 1);
     lock_cond_broadcast(&issuers->changed);
-    lock_give(&issuers->lock);
+    lock_release(&issuers->lock);
     release_list(&old);
     return ERR_OK;
 }
@@ -204,10 +204,10 @@ void issuers_free(struct issuers **issuers)
     if (!freed)
         return;
     if (freed->has_thread) {
-        lock_take(&freed->lock);
+        lock_acquire(&freed->lock);
         atomic_store(&freed->stops, true);
         lock_cond_broadcast(&freed->changed);
-        lock_give(&freed->lock);
+        lock_release(&freed->lock);
         pthread_join(freed->thread, NULL);
     }
     release_list(&freed->list);
@@ -248,10 +248,10 @@ bool issuers_wait(struct issuers *issuers, int64_t deadline_ns)
 
     if (atomic_load(&issuers->count) == 0)
         return true;
-    lock_take(&issuers->lock);
+    lock_acquire(&issuers->lock);
     while (in_time && !were_asked_locked(issuers))
         in_time = lock_cond_wait(&issuers->changed, &issuers->lock, deadline_ns);
     bool were_asked = were_asked_locked(issuers);
-    lock_give(&issuers->lock);
+    lock_release(&issuers->lock);
     return were_asked;
 }

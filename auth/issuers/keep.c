@@ -74,11 +74,11 @@ static void look_at_file(struct issuers *issuers, struct issuer *issuer)
     error_clear(&error);
     enum err err = issuer_read_file(issuer, &keys, &error), before = issuer->read_outcome;
     issuer->read_outcome = err;
-    lock_take(&issuers->lock);
+    lock_acquire(&issuers->lock);
     if (!err)
         is_installed = install_locked(issuers, issuer, &keys);
     held = issuer_keys_hold(issuer->keys);
-    lock_give(&issuers->lock);
+    lock_release(&issuers->lock);
     if (err && (is_other || err != before))
         log_failed(issuer, held != NULL, err, &error);
     else if (!err && (is_installed || before))
@@ -102,7 +102,7 @@ static void ask_server(struct issuers *issuers, struct issuer *issuer)
         issuer_keys_release(&keys);
         return;
     }
-    lock_take(&issuers->lock);
+    lock_acquire(&issuers->lock);
     int64_t now_ns = clock_mono_ns();
     pace_end(&issuer->pace, err == ERR_OK, now_ns);
     if (!err || pace_is_stale(&issuer->pace, now_ns))
@@ -110,7 +110,7 @@ static void ask_server(struct issuers *issuers, struct issuer *issuer)
     held = issuer_keys_hold(issuer->keys);
     issuer->was_asked = true;
     lock_cond_broadcast(&issuers->changed);
-    lock_give(&issuers->lock);
+    lock_release(&issuers->lock);
     if (err)
         log_failed(issuer, held != NULL, err, &error);
     else if (is_changed)
@@ -138,7 +138,7 @@ static struct issuer *await_turn(struct issuers *issuers)
 {
     struct issuer *issuer = NULL;
 
-    lock_take(&issuers->lock);
+    lock_acquire(&issuers->lock);
     while (!issuer && !atomic_load(&issuers->stops)) {
         int64_t now_ns = clock_mono_ns(), wake_ns = now_ns + 3600 * NS_PER_S;
         issuer = next_locked(issuers, now_ns, &wake_ns);
@@ -149,7 +149,7 @@ static struct issuer *await_turn(struct issuers *issuers)
         pace_start(&issuer->pace, clock_mono_ns());
     else if (issuer)
         issuer->pace.next_ns = clock_mono_ns() + LOOK_NS;
-    lock_give(&issuers->lock);
+    lock_release(&issuers->lock);
     return issuer;
 }
 

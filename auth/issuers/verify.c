@@ -19,7 +19,7 @@ static enum err choose_key(struct issuers *issuers, struct str name, const struc
     const char *why = "there are no keys of its issuer yet";
     bool has_key = false;
 
-    lock_take(&issuers->lock);
+    lock_acquire(&issuers->lock);
     for (size_t i = 0; i < issuers->list.count && !issuer; i++) {
         if (str_eq(issuers->list.items[i]->spec.name, name))
             issuer = issuer_hold(issuers->list.items[i]);
@@ -31,7 +31,7 @@ static enum err choose_key(struct issuers *issuers, struct str name, const struc
     if (issuer && !has_key && issuer->spec.jwks_url.len > 0 &&
         pace_want(&issuer->pace, clock_mono_ns()))
         lock_cond_broadcast(&issuers->changed);
-    lock_give(&issuers->lock);
+    lock_release(&issuers->lock);
     *issuer_out = issuer;
     if (!issuer)
         return ERR_NOT_FOUND;

@@ -57,9 +57,9 @@ static void gate_set_up(void)
 void password_set_workers(unsigned workers)
 {
     pthread_once(&gate_once, gate_set_up);
-    lock_take(&gate.lock);
+    lock_acquire(&gate.lock);
     gate.workers = workers;
-    lock_give(&gate.lock);
+    lock_release(&gate.lock);
 }
 
 /* How many threads may be in here, running or waiting. */
@@ -95,7 +95,7 @@ static enum err gate_enter(int64_t deadline_ns)
     enum err err = ERR_OK;
 
     pthread_once(&gate_once, gate_set_up);
-    lock_take(&gate.lock);
+    lock_acquire(&gate.lock);
     if (gate_has_place())
         gate.running++;
     else if (gate.running + gate.waiting - gate.granted >= gate_room())
@@ -106,32 +106,32 @@ static enum err gate_enter(int64_t deadline_ns)
         gate.hashes++;
     else
         gate.refusals++;
-    lock_give(&gate.lock);
+    lock_release(&gate.lock);
     return err;
 }
 
 static void gate_leave(void)
 {
-    lock_take(&gate.lock);
+    lock_acquire(&gate.lock);
     if (gate.waiting > gate.granted) {
         gate.granted++;
         lock_cond_signal(&gate.place_came_free);
     } else {
         gate.running--;
     }
-    lock_give(&gate.lock);
+    lock_release(&gate.lock);
 }
 
 void password_stats_read(struct password_stats *stats_out)
 {
     pthread_once(&gate_once, gate_set_up);
-    lock_take(&gate.lock);
+    lock_acquire(&gate.lock);
     *stats_out = (struct password_stats){.places = gate.cores,
                                          .running = gate.running - gate.granted,
                                          .waiting = gate.waiting,
                                          .hashes = gate.hashes,
                                          .refusals = gate.refusals};
-    lock_give(&gate.lock);
+    lock_release(&gate.lock);
 }
 
 enum err password_hash(struct arena *arena, struct str password, int64_t deadline_ns,

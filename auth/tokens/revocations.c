@@ -176,9 +176,9 @@ bool revocations_cover(struct revocations *revocations, const struct revocation_
         if (atomic_load_explicit(&revocations->version, memory_order_acquire) == before)
             return is_covered;
     }
-    lock_take(&revocations->lock);
+    lock_acquire(&revocations->lock);
     bool is_covered = look_up_all(revocations, subject);
-    lock_give(&revocations->lock);
+    lock_release(&revocations->lock);
     return is_covered;
 }
 
@@ -330,13 +330,13 @@ enum err revocations_add(struct revocations *revocations, const struct revocatio
 {
     enum err err = ERR_OK;
 
-    lock_take(&revocations->lock);
+    lock_acquire(&revocations->lock);
     struct revocations_slot *slot = revocations_find_locked(revocations, revocation);
     if (slot)
         extend_locked(revocations, slot, revocation, is_saved);
     else
         err = insert_locked(revocations, revocation, is_saved);
-    lock_give(&revocations->lock);
+    lock_release(&revocations->lock);
     return err;
 }
 
@@ -361,7 +361,7 @@ static bool compact_locked(struct revocations *revocations, int64_t now_s)
 
 void revocations_expire(struct revocations *revocations, int64_t now_s)
 {
-    lock_take(&revocations->lock);
+    lock_acquire(&revocations->lock);
     if (compact_locked(revocations, now_s)) {
         struct revocations_table *table = atomic_load(&revocations->table);
         /* Odd before the first word moves: the stores below are releases. */
@@ -372,5 +372,5 @@ void revocations_expire(struct revocations *revocations, int64_t now_s)
             place(revocations, table, i);
         atomic_store_explicit(&revocations->version, version + 2, memory_order_release);
     }
-    lock_give(&revocations->lock);
+    lock_release(&revocations->lock);
 }

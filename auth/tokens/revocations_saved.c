@@ -3,11 +3,11 @@
 
 void revocations_doubt(struct revocations *revocations)
 {
-    lock_take(&revocations->lock);
+    lock_acquire(&revocations->lock);
     revocations->unsaved = atomic_load(&revocations->count);
     for (size_t i = 0; i < revocations->unsaved; i++)
         revocations->entries[i].is_saved = false;
-    lock_give(&revocations->lock);
+    lock_release(&revocations->lock);
 }
 
 enum err revocations_unsaved(struct revocations *revocations, struct arena *arena, int64_t now_s,
@@ -17,7 +17,7 @@ enum err revocations_unsaved(struct revocations *revocations, struct arena *aren
     enum err err = list ? ERR_OK : ERR_NO_MEMORY;
     size_t found = 0;
 
-    lock_take(&revocations->lock);
+    lock_acquire(&revocations->lock);
     size_t all = atomic_load(&revocations->count);
     size_t wanted = revocations->unsaved < max ? revocations->unsaved : max;
     for (size_t i = 0; err == ERR_OK && found < wanted && i < all; i++) {
@@ -31,7 +31,7 @@ enum err revocations_unsaved(struct revocations *revocations, struct arena *aren
             err = ERR_NO_MEMORY;
         found++;
     }
-    lock_give(&revocations->lock);
+    lock_release(&revocations->lock);
     *list_out = list;
     *count_out = err == ERR_OK ? found : 0;
     return err;
@@ -39,16 +39,16 @@ enum err revocations_unsaved(struct revocations *revocations, struct arena *aren
 
 size_t revocations_saved_count(struct revocations *revocations)
 {
-    lock_take(&revocations->lock);
+    lock_acquire(&revocations->lock);
     size_t count = atomic_load(&revocations->count) - revocations->unsaved;
-    lock_give(&revocations->lock);
+    lock_release(&revocations->lock);
     return count;
 }
 
 /* One that has become later meanwhile has to be saved again. */
 void revocations_saved(struct revocations *revocations, const struct revocation *list, size_t count)
 {
-    lock_take(&revocations->lock);
+    lock_acquire(&revocations->lock);
     for (size_t i = 0; i < count; i++) {
         struct revocations_slot *slot = revocations_find_locked(revocations, &list[i]);
         struct revocations_entry *entry = slot ? &revocations->entries[slot->entry] : NULL;
@@ -57,5 +57,5 @@ void revocations_saved(struct revocations *revocations, const struct revocation 
         entry->is_saved = true;
         revocations->unsaved--;
     }
-    lock_give(&revocations->lock);
+    lock_release(&revocations->lock);
 }

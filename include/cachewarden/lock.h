@@ -1,5 +1,5 @@
 /*
- * Mutexes with a name and a rank. A thread may take a lock only when its rank is higher than
+ * Mutexes with a name and a rank. A thread may acquire a lock only when its rank is higher than
  * every rank the thread holds already; debug builds (no NDEBUG) assert it, so a wrong order
  * fails in the first test that walks it, not in production. No lock is held across the
  * network, a callback or a log write. The ranks below are printed in ARCHITECTURE.md.
@@ -13,22 +13,22 @@
 
 /*
  * What clang's -Wthread-safety is told (gcc sees nothing). A function of yours that is to be called
- * with the lock held says so behind its declaration: static void wake_locked(struct redis *redis)
- * CW_NEEDS_LOCK(&pool->lock); clang then refuses callers that do not hold it, and takes that are
- * never given back.
+ * with the lock held says so behind its declaration: static void wake_locked(struct pool *pool)
+ * CW_NEEDS_LOCK(&pool->lock); clang then refuses callers that do not hold it, and locks that are
+ * never released.
  */
 #if defined(__clang__)
-#define CW_LOCK_TYPE          __attribute__((capability("mutex")))
-#define CW_TAKES_LOCK(lock)   __attribute__((acquire_capability(lock)))
-#define CW_GIVES_LOCK(lock)   __attribute__((release_capability(lock)))
-#define CW_NEEDS_LOCK(lock)   __attribute__((requires_capability(lock)))
-#define CW_ASSERTS_LOCK(lock) __attribute__((assert_capability(lock)))
-/* For a function whose taking and giving clang cannot follow; say why where it is used. */
+#define CW_LOCK_TYPE           __attribute__((capability("mutex")))
+#define CW_ACQUIRES_LOCK(lock) __attribute__((acquire_capability(lock)))
+#define CW_RELEASES_LOCK(lock) __attribute__((release_capability(lock)))
+#define CW_NEEDS_LOCK(lock)    __attribute__((requires_capability(lock)))
+#define CW_ASSERTS_LOCK(lock)  __attribute__((assert_capability(lock)))
+/* For a function whose acquiring and releasing clang cannot follow; say why where it is used. */
 #define CW_NO_LOCK_CHECK __attribute__((no_thread_safety_analysis))
 #else
 #define CW_LOCK_TYPE
-#define CW_TAKES_LOCK(lock)
-#define CW_GIVES_LOCK(lock)
+#define CW_ACQUIRES_LOCK(lock)
+#define CW_RELEASES_LOCK(lock)
 #define CW_NEEDS_LOCK(lock)
 #define CW_ASSERTS_LOCK(lock)
 #define CW_NO_LOCK_CHECK
@@ -57,8 +57,8 @@ struct CW_LOCK_TYPE lock {
  * behind it could be trusted. */
 void lock_init(struct lock *lock, enum lock_rank rank, const char *name);
 void lock_fini(struct lock *lock);
-void lock_take(struct lock *lock) CW_TAKES_LOCK(lock);
-void lock_give(struct lock *lock) CW_GIVES_LOCK(lock);
+void lock_acquire(struct lock *lock) CW_ACQUIRES_LOCK(lock);
+void lock_release(struct lock *lock) CW_RELEASES_LOCK(lock);
 /* Debug builds abort when the calling thread does not hold it; release builds do nothing. */
 void lock_assert_held(const struct lock *lock) CW_ASSERTS_LOCK(lock);
 /* For what may take long, such as "a log write": debug builds abort when the thread holds any lock. */
@@ -70,7 +70,7 @@ struct lock_cond {
 };
 void lock_cond_init(struct lock_cond *cond);
 void lock_cond_fini(struct lock_cond *cond);
-/* Gives the lock while waiting, holds it again on return; it must be the only one held. False once
+/* Releases the lock while waiting, holds it again on return; it must be the only one held. False once
  * deadline_ns (clock_mono_ns) has passed; may also return true without a signal: check your condition. */
 bool lock_cond_wait(struct lock_cond *cond, struct lock *lock, int64_t deadline_ns)
     CW_NEEDS_LOCK(lock);

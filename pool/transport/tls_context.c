@@ -107,13 +107,13 @@ static enum err use_files(SSL_CTX *ssl, const struct redis_address *address,
 static int keep_session(SSL *ssl, SSL_SESSION *session)
 {
     struct tls_context *context = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-    lock_take(&context->lock);
+    lock_acquire(&context->lock);
     /* One that was begun with files that have been replaced would carry them on. */
     bool is_current = SSL_get_SSL_CTX(ssl) == context->ssl;
     SSL_SESSION *old = is_current ? context->session : NULL;
     if (is_current)
         context->session = session;
-    lock_give(&context->lock);
+    lock_release(&context->lock);
     SSL_SESSION_free(old);
     return is_current;
 }
@@ -188,10 +188,10 @@ enum err tls_context_new(const struct redis_address *address, struct tls_context
 /* A reference to the one in force, which the caller frees. */
 static SSL_CTX *current(struct tls_context *context)
 {
-    lock_take(&context->lock);
+    lock_acquire(&context->lock);
     SSL_CTX *ssl = context->ssl;
     SSL_CTX_up_ref(ssl);
-    lock_give(&context->lock);
+    lock_release(&context->lock);
     return ssl;
 }
 
@@ -209,12 +209,12 @@ enum err tls_context_renew(struct tls_context *context, const struct redis_addre
     SSL_CTX *fresh = make_ssl(context, address, file_out, &err, error);
     if (!fresh)
         return err;
-    lock_take(&context->lock);
+    lock_acquire(&context->lock);
     SSL_CTX *old = context->ssl;
     SSL_SESSION *session = context->session;
     context->ssl = fresh;
     context->session = NULL;
-    lock_give(&context->lock);
+    lock_release(&context->lock);
     SSL_SESSION_free(session);
     SSL_CTX_free(old); /* handshakes and connections that use it hold it too */
     return ERR_OK;
@@ -234,13 +234,13 @@ void tls_context_free(struct tls_context **context)
 
 SSL *tls_context_ssl(struct tls_context *context)
 {
-    lock_take(&context->lock);
+    lock_acquire(&context->lock);
     SSL_CTX *in_force = context->ssl;
     SSL_SESSION *session = context->session;
     SSL_CTX_up_ref(in_force);
     if (session)
         SSL_SESSION_up_ref(session);
-    lock_give(&context->lock);
+    lock_release(&context->lock);
     SSL *ssl = SSL_new(in_force); /* takes a reference of its own */
     SSL_CTX_free(in_force);
     if (!ssl || (!context->host_is_ip && SSL_set_tlsext_host_name(ssl, context->host) != 1)) {
@@ -257,9 +257,9 @@ SSL *tls_context_ssl(struct tls_context *context)
 
 void tls_context_forget(struct tls_context *context)
 {
-    lock_take(&context->lock);
+    lock_acquire(&context->lock);
     SSL_SESSION *old = context->session;
     context->session = NULL;
-    lock_give(&context->lock);
+    lock_release(&context->lock);
     SSL_SESSION_free(old);
 }

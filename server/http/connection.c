@@ -28,10 +28,10 @@ static void *on_thread_start(const struct mg_context *library, int type)
 {
     struct http *http = mg_get_user_data(library);
 
-    lock_take(&http->lock);
+    lock_acquire(&http->lock);
     http->thread_count++;
     lock_cond_broadcast(&http->finished);
-    lock_give(&http->lock);
+    lock_release(&http->lock);
     if (type != 1) /* 1: a worker; others are the library's own */
         return NULL;
     int index = atomic_fetch_add(&http->worker_count, 1);
@@ -292,9 +292,9 @@ static void end_exchange(struct worker *worker, size_t bytes_sent)
     count(&worker->by_class[status / 100]);
     atomic_store(&worker->is_busy, false);
     if (atomic_load(&http->draining)) {
-        lock_take(&http->lock);
+        lock_acquire(&http->lock);
         lock_cond_broadcast(&http->finished);
-        lock_give(&http->lock);
+        lock_release(&http->lock);
     }
 }
 
@@ -374,7 +374,7 @@ static int on_message(const struct mg_connection *connection, const char *messag
 {
     struct http *http = mg_get_user_data(mg_get_context(connection));
 
-    lock_take(&http->lock);
+    lock_acquire(&http->lock);
     bool is_started = http->is_started;
     if (!is_started && (strstr(message, "thread") || strstr(message, "worker"))) {
         http->is_short_of_threads = true;
@@ -383,7 +383,7 @@ static int on_message(const struct mg_connection *connection, const char *messag
     } else if (!is_started && http->complaint.code == ERR_OK) {
         (void)error_set(&http->complaint, ERR_BAD_INPUT, "server.listen: %s", message);
     }
-    lock_give(&http->lock);
+    lock_release(&http->lock);
     if (is_started)
         log_event(LOG_LEVEL_INFO, "http.library", LOG_CSTR("message", message));
     return 1;

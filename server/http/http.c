@@ -187,10 +187,10 @@ enum err http_wait_idle(struct http *http, int64_t deadline_ns)
 {
     bool is_idle, in_time = true;
 
-    lock_take(&http->lock);
+    lock_acquire(&http->lock);
     while (!(is_idle = under_way(http) == 0) && in_time)
         in_time = lock_cond_wait(&http->finished, &http->lock, deadline_ns);
-    lock_give(&http->lock);
+    lock_release(&http->lock);
     return is_idle ? ERR_OK : ERR_TIMEOUT;
 }
 

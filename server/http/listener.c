@@ -150,7 +150,7 @@ static enum err start_library(struct http *http, struct error *error)
     if (http->library)
         mg_limit_waiting(http->library, http->connections_max, waiting_bytes_max(options));
 
-    lock_take(&http->lock);
+    lock_acquire(&http->lock);
     if (!http->library) {
         *error = http->complaint;
         err = error->code != ERR_OK
@@ -160,7 +160,7 @@ static enum err start_library(struct http *http, struct error *error)
         err = await_threads(http, error);
     }
     http->is_started = err == ERR_OK;
-    lock_give(&http->lock);
+    lock_release(&http->lock);
     return err;
 }
 

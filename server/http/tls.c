@@ -167,10 +167,10 @@ void tls_free(struct tls **tls)
 /* A reference, which the caller frees. */
 static SSL_CTX *current_of(struct tls *tls)
 {
-    lock_take(&tls->lock);
+    lock_acquire(&tls->lock);
     SSL_CTX *current = tls->current;
     SSL_CTX_up_ref(current);
-    lock_give(&tls->lock);
+    lock_release(&tls->lock);
     return current;
 }
 
@@ -223,10 +223,10 @@ enum err tls_renew(struct tls *tls, const struct tls_files *files, bool changed_
     if (!fresh)
         return err;
     tls_summarize(fresh, &after);
-    lock_take(&tls->lock);
+    lock_acquire(&tls->lock);
     SSL_CTX *old = tls->current;
     tls->current = fresh;
-    lock_give(&tls->lock);
+    lock_release(&tls->lock);
     tls_summarize(old, &before);
     SSL_CTX_free(old);
     for (int part = 0; part < TLS_PARTS; part++)

@@ -26,17 +26,17 @@ static void teardown(void)
 START_TEST(rising_ranks_are_fine)
 {
     for (int round = 0; round < 3; round++) {
-        lock_take(&users);
-        lock_take(&pool);
-        lock_take(&leaf);
+        lock_acquire(&users);
+        lock_acquire(&pool);
+        lock_acquire(&leaf);
         lock_assert_held(&users);
         lock_assert_held(&pool);
         lock_assert_held(&leaf);
         /* Given back in any order. */
-        lock_give(&users);
+        lock_release(&users);
         lock_assert_held(&pool);
-        lock_give(&leaf);
-        lock_give(&pool);
+        lock_release(&leaf);
+        lock_release(&pool);
         lock_assert_none_held("the end of a round");
     }
 }
@@ -44,26 +44,26 @@ END_TEST
 
 START_TEST(what_was_given_back_no_longer_counts)
 {
-    lock_take(&pool);
-    lock_give(&pool);
-    lock_take(&users);
-    lock_take(&pool);
-    lock_give(&users);
+    lock_acquire(&pool);
+    lock_release(&pool);
+    lock_acquire(&users);
+    lock_acquire(&pool);
+    lock_release(&users);
     /* users is gone, pool is still held: leaf may follow, users may not. */
-    lock_take(&leaf);
-    lock_give(&leaf);
-    lock_give(&pool);
-    lock_take(&users);
-    lock_give(&users);
+    lock_acquire(&leaf);
+    lock_release(&leaf);
+    lock_release(&pool);
+    lock_acquire(&users);
+    lock_release(&users);
 }
 END_TEST
 
 static void take_in_the_wrong_order(void)
 {
-    lock_take(&pool);
-    lock_take(&users);
-    lock_give(&users);
-    lock_give(&pool);
+    lock_acquire(&pool);
+    lock_acquire(&users);
+    lock_release(&users);
+    lock_release(&pool);
 }
 
 START_TEST(falling_ranks_abort_and_both_names_are_told)
@@ -77,10 +77,10 @@ static void take_two_of_one_rank(void)
     struct lock twin;
 
     lock_init(&twin, LOCK_RANK_POOL, "twin");
-    lock_take(&pool);
-    lock_take(&twin);
-    lock_give(&twin);
-    lock_give(&pool);
+    lock_acquire(&pool);
+    lock_acquire(&twin);
+    lock_release(&twin);
+    lock_release(&pool);
     lock_fini(&twin);
 }
 
@@ -92,12 +92,12 @@ END_TEST
 
 static void take_behind_a_higher_one_given_last(void)
 {
-    lock_take(&users);
-    lock_take(&leaf);
-    lock_give(&users);
-    lock_take(&pool);
-    lock_give(&pool);
-    lock_give(&leaf);
+    lock_acquire(&users);
+    lock_acquire(&leaf);
+    lock_release(&users);
+    lock_acquire(&pool);
+    lock_release(&pool);
+    lock_release(&leaf);
 }
 
 START_TEST(the_highest_held_counts_not_the_newest)
@@ -119,9 +119,9 @@ END_TEST
 
 static void claim_to_hold_none(void)
 {
-    lock_take(&pool);
+    lock_acquire(&pool);
     lock_assert_none_held("a round trip");
-    lock_give(&pool);
+    lock_release(&pool);
 }
 
 START_TEST(holding_none_is_asserted)
@@ -136,18 +136,18 @@ END_TEST
 
 static CW_NO_LOCK_CHECK void take_twice(void)
 {
-    lock_take(&pool);
-    lock_take(&pool);
+    lock_acquire(&pool);
+    lock_acquire(&pool);
 }
 
 static CW_NO_LOCK_CHECK void give_what_is_not_held(void)
 {
-    lock_give(&pool);
+    lock_release(&pool);
 }
 
 static CW_NO_LOCK_CHECK void destroy_while_held(void)
 {
-    lock_take(&pool);
+    lock_acquire(&pool);
     lock_fini(&pool);
 }
 
@@ -180,11 +180,11 @@ static void wait_while_holding_another(void)
     struct lock_cond cond;
 
     lock_cond_init(&cond);
-    lock_take(&users);
-    lock_take(&pool);
+    lock_acquire(&users);
+    lock_acquire(&pool);
     lock_cond_wait(&cond, &pool, 0);
-    lock_give(&pool);
-    lock_give(&users);
+    lock_release(&pool);
+    lock_release(&users);
     lock_cond_fini(&cond);
 }
 
@@ -198,8 +198,8 @@ static void *take_a_lower_one(void *arg)
 {
     (void)arg;
     lock_assert_none_held("a new thread");
-    lock_take(&users);
-    lock_give(&users);
+    lock_acquire(&users);
+    lock_release(&users);
     return NULL;
 }
 
@@ -207,10 +207,10 @@ START_TEST(ranks_are_each_thread_s_own)
 {
     pthread_t thread;
 
-    lock_take(&pool);
+    lock_acquire(&pool);
     ck_assert_int_eq(pthread_create(&thread, NULL, take_a_lower_one, NULL), 0);
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
-    lock_give(&pool);
+    lock_release(&pool);
 }
 END_TEST
 
@@ -221,9 +221,9 @@ static void *count_up(void *arg)
 {
     (void)arg;
     for (int i = 0; i < TURNS; i++) {
-        lock_take(&pool);
+        lock_acquire(&pool);
         counter++;
-        lock_give(&pool);
+        lock_release(&pool);
     }
     return NULL;
 }
@@ -246,7 +246,7 @@ START_TEST(a_wait_ends_at_its_deadline)
     struct lock_cond cond;
 
     lock_cond_init(&cond);
-    lock_take(&pool);
+    lock_acquire(&pool);
     int64_t deadline_ns = clock_deadline_ns(30);
     while (lock_cond_wait(&cond, &pool, deadline_ns))
         ; /* woken without a signal */
@@ -258,7 +258,7 @@ START_TEST(a_wait_ends_at_its_deadline)
     ck_assert(!lock_cond_wait(&cond, &pool, 0));
     ck_assert(!lock_cond_wait(&cond, &pool, -1));
     ck_assert(!lock_cond_wait(&cond, &pool, INT64_MIN));
-    lock_give(&pool);
+    lock_release(&pool);
     lock_cond_fini(&cond);
 }
 END_TEST
@@ -273,22 +273,22 @@ static struct gate gate;
 static void *pass_the_gate(void *arg)
 {
     (void)arg;
-    lock_take(&pool);
+    lock_acquire(&pool);
     gate.waiting++;
     while (!gate.open)
         ck_assert(lock_cond_wait(&gate.cond, &pool, INT64_MAX));
     lock_assert_held(&pool);
     gate.passed++;
-    lock_give(&pool);
+    lock_release(&pool);
     return NULL;
 }
 
 static void await_waiters(int count)
 {
     for (;;) {
-        lock_take(&pool);
+        lock_acquire(&pool);
         int waiting = gate.waiting;
-        lock_give(&pool);
+        lock_release(&pool);
         if (waiting == count)
             return;
         sched_yield();
@@ -304,10 +304,10 @@ START_TEST(a_signal_wakes_one_and_a_broadcast_all)
 
     ck_assert_int_eq(pthread_create(&threads[0], NULL, pass_the_gate, NULL), 0);
     await_waiters(1);
-    lock_take(&pool);
+    lock_acquire(&pool);
     gate.open = true;
     lock_cond_signal(&gate.cond);
-    lock_give(&pool);
+    lock_release(&pool);
     ck_assert_int_eq(pthread_join(threads[0], NULL), 0);
     ck_assert_int_eq(gate.passed, 1);
 
@@ -316,10 +316,10 @@ START_TEST(a_signal_wakes_one_and_a_broadcast_all)
     for (int i = 0; i < THREADS; i++)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, pass_the_gate, NULL), 0);
     await_waiters(THREADS);
-    lock_take(&pool);
+    lock_acquire(&pool);
     gate.open = true;
     lock_cond_broadcast(&gate.cond);
-    lock_give(&pool);
+    lock_release(&pool);
     for (int i = 0; i < THREADS; i++)
         ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
     ck_assert_int_eq(gate.passed, THREADS);

@@ -258,9 +258,9 @@ static void log_while_holding_a_lock(void)
     /* Not into the test's stderr, where the abort's message is looked for. */
     log_set_fd(ends[1]);
     lock_init(&lock, LOCK_RANK_POOL, "pool");
-    lock_take(&lock);
+    lock_acquire(&lock);
     log_event(LOG_LEVEL_INFO, "e", LOG_INT("n", 1));
-    lock_give(&lock);
+    lock_release(&lock);
     lock_fini(&lock);
 }
 

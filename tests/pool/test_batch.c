@@ -91,9 +91,9 @@ static void wait_queued(size_t members)
     int64_t give_up_ns = case_deadline_ns();
 
     for (;;) {
-        lock_take(&redis->pool->lock);
+        lock_acquire(&redis->pool->lock);
         size_t present = redis->pool->queue_last ? redis->pool->queue_last->present : 0;
-        lock_give(&redis->pool->lock);
+        lock_release(&redis->pool->lock);
         if (present == members)
             return;
         ck_assert_msg(clock_mono_ns() < give_up_ns, "%zu members instead of %zu", present, members);

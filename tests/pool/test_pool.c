@@ -184,10 +184,10 @@ START_TEST(a_pool_that_lost_all_while_it_may_not_grow_dials_again_at_once)
     ck_assert(fake_redis_wait_accepted(fake, 2));
     while (case_stats(redis).connect_failures == 0)
         sched_yield();
-    lock_take(&redis->pool->lock);
+    lock_acquire(&redis->pool->lock);
     ck_assert_int_gt(redis->pool->grow_again_ns, clock_mono_ns());
     redis->pool->grow_again_ns = INT64_MAX; /* the second may not save the day */
-    lock_give(&redis->pool->lock);
+    lock_release(&redis->pool->lock);
     fake_redis_slam(fake, NULL);
     int64_t begin_ns = clock_mono_ns();
     fake_redis_hang_up(fake);

@@ -40,7 +40,7 @@ static void note_failure(struct users_db *db, const char *why, bool drop_idle)
 {
     /* Who opens it hears of a failure anyway. */
     bool is_open = db->install_id[0] != '\0';
-    lock_take(&db->lock);
+    lock_acquire(&db->lock);
     bool is_news = is_open && !db->is_failing;
     struct users_connection *dropped = drop_idle ? take_all_idle_locked(db) : NULL;
     db->is_failing = true;
@@ -48,7 +48,7 @@ static void note_failure(struct users_db *db, const char *why, bool drop_idle)
     db->try_again_ns = clock_deadline_ns(TRY_INTERVAL_MS);
     snprintf(db->why_failing, sizeof db->why_failing, "%s", why);
     lock_cond_broadcast(&db->changed);
-    lock_give(&db->lock);
+    lock_release(&db->lock);
     free_all(dropped);
     if (is_news)
         log_event(LOG_LEVEL_WARN, "users.down", LOG_CSTR("detail", why));
@@ -56,13 +56,13 @@ static void note_failure(struct users_db *db, const char *why, bool drop_idle)
 
 static void note_connection(struct users_db *db)
 {
-    lock_take(&db->lock);
+    lock_acquire(&db->lock);
     bool is_news = db->is_failing;
     db->is_failing = false;
     db->is_trying = false;
     db->working_count++;
     lock_cond_broadcast(&db->changed);
-    lock_give(&db->lock);
+    lock_release(&db->lock);
     if (is_news)
         log_event(LOG_LEVEL_INFO, "users.up", LOG_CSTR("driver", "postgresql"));
 }
@@ -143,11 +143,11 @@ static void drop_connection(struct users_connection **connection)
     struct users_db *db = (*connection)->db;
 
     users_postgres_free(connection);
-    lock_take(&db->lock);
+    lock_acquire(&db->lock);
     db->connection_count--;
     /* All of them: while failing, those who waited for this one are to hear that it is gone. */
     lock_cond_broadcast(&db->changed);
-    lock_give(&db->lock);
+    lock_release(&db->lock);
 }
 
 static enum err open_connection(struct users_db *db, struct users_connection **connection_out,
@@ -156,10 +156,10 @@ static enum err open_connection(struct users_db *db, struct users_connection **c
     enum err err = users_postgres_new(connection_out);
 
     if (err) {
-        lock_take(&db->lock);
+        lock_acquire(&db->lock);
         db->connection_count--;
         db->is_trying = false;
-        lock_give(&db->lock);
+        lock_release(&db->lock);
         return err;
     }
     (*connection_out)->db = db;
@@ -177,7 +177,7 @@ static enum err take_place(struct users_db *db, int64_t deadline_ns,
     enum err err = ERR_OK;
 
     *connection_out = NULL;
-    lock_take(&db->lock);
+    lock_acquire(&db->lock);
     while (!err && !is_ours) {
         if (db->idle) {
             *connection_out = db->idle;
@@ -196,7 +196,7 @@ static enum err take_place(struct users_db *db, int64_t deadline_ns,
             in_time = lock_cond_wait(&db->changed, &db->lock, deadline_ns);
         }
     }
-    lock_give(&db->lock);
+    lock_release(&db->lock);
     return err;
 }
 
@@ -206,19 +206,19 @@ enum err users_postgres_reconnect(struct users_connection *connection, struct er
     enum err err = ERR_OK;
 
     users_postgres_disconnect(connection);
-    lock_take(&db->lock);
+    lock_acquire(&db->lock);
     db->working_count--;
     if (!may_connect_locked(db))
         err = refuse_locked(db, error);
-    lock_give(&db->lock);
+    lock_release(&db->lock);
     if (!err)
         err = make_connection(connection, error);
     if (!err)
         return ERR_OK;
     /* Its end gives the place back. */
-    lock_take(&db->lock);
+    lock_acquire(&db->lock);
     db->working_count++;
-    lock_give(&db->lock);
+    lock_release(&db->lock);
     return err;
 }
 
@@ -232,7 +232,7 @@ void users_postgres_give(struct users_connection **connection)
         note_failure(db, "users database: it does not answer", true);
     if (!is_good)
         users_postgres_disconnect(*connection);
-    lock_take(&db->lock);
+    lock_acquire(&db->lock);
     db->working_count--;
     if (is_good) {
         (*connection)->has_served = true;
@@ -241,7 +241,7 @@ void users_postgres_give(struct users_connection **connection)
         *connection = NULL;
         lock_cond_signal(&db->changed);
     }
-    lock_give(&db->lock);
+    lock_release(&db->lock);
     if (*connection)
         drop_connection(connection);
 }
@@ -266,9 +266,9 @@ static enum err take_once(struct users_db *db, int64_t deadline_ns,
 
 static bool others_work(struct users_db *db)
 {
-    lock_take(&db->lock);
+    lock_acquire(&db->lock);
     bool yes = db->working_count > 0 || db->idle != NULL;
-    lock_give(&db->lock);
+    lock_release(&db->lock);
     return yes;
 }
 
@@ -290,8 +290,8 @@ enum err users_postgres_take(struct users_db *db, enum users_mode mode,
 
 void users_postgres_close_idle(struct users_db *db)
 {
-    lock_take(&db->lock);
+    lock_acquire(&db->lock);
     struct users_connection *connections = take_all_idle_locked(db);
-    lock_give(&db->lock);
+    lock_release(&db->lock);
     free_all(connections);
 }

@@ -50,13 +50,13 @@ static enum err open_connection(struct users_db *db, enum users_mode mode,
 static enum err take_reader(struct users_db *db, struct users_connection **connection_out,
                             struct error *error)
 {
-    lock_take(&db->lock);
+    lock_acquire(&db->lock);
     struct users_connection *connection = db->idle_readers;
     if (connection) {
         db->idle_readers = connection->next_idle;
         db->idle_reader_count--;
     }
-    lock_give(&db->lock);
+    lock_release(&db->lock);
     *connection_out = connection;
     return connection ? ERR_OK : open_connection(db, USERS_READ, connection_out, error);
 }
@@ -66,14 +66,14 @@ static void give_reader(struct users_connection **connection)
     struct users_db *db = (*connection)->db;
 
     if (!(*connection)->is_broken) {
-        lock_take(&db->lock);
+        lock_acquire(&db->lock);
         if (db->idle_reader_count < IDLE_READERS_MAX) {
             (*connection)->next_idle = db->idle_readers;
             db->idle_readers = *connection;
             db->idle_reader_count++;
             *connection = NULL;
         }
-        lock_give(&db->lock);
+        lock_release(&db->lock);
     }
     users_sqlite_close(connection);
 }
@@ -82,11 +82,11 @@ static void give_writer(struct users_db *db, struct users_connection **connectio
 {
     if (*connection && (*connection)->is_broken)
         users_sqlite_close(connection);
-    lock_take(&db->lock);
+    lock_acquire(&db->lock);
     db->writer = *connection;
     db->writer_is_taken = false;
     lock_cond_signal(&db->writer_came_free);
-    lock_give(&db->lock);
+    lock_release(&db->lock);
     *connection = NULL;
 }
 
@@ -97,7 +97,7 @@ static enum err take_writer(struct users_db *db, struct users_connection **conne
     bool in_time = true;
 
     *connection_out = NULL;
-    lock_take(&db->lock);
+    lock_acquire(&db->lock);
     while (db->writer_is_taken && in_time)
         in_time = lock_cond_wait(&db->writer_came_free, &db->lock, deadline_ns);
     bool is_ours = !db->writer_is_taken;
@@ -106,7 +106,7 @@ static enum err take_writer(struct users_db *db, struct users_connection **conne
         *connection_out = db->writer;
         db->writer = NULL;
     }
-    lock_give(&db->lock);
+    lock_release(&db->lock);
     if (!is_ours)
         return error_set(error, ERR_UPSTREAM_DOWN,
                          "The users database is out of reach: too many changes at once.");
