@@ -118,3 +118,11 @@ enum err call_fields_only(struct call *call, const char *const *names)
     return known.unknown.ptr ? call_refuse_name(call, known.unknown, "Unknown field. Leave it out.")
                              : ERR_OK;
 }
+
+enum err call_only_field(struct call *call, const char *name, struct str *value_out)
+{
+    const char *const known[] = {name, NULL};
+    enum err err = call_fields_only(call, known);
+
+    return err == ERR_OK ? call_field_string(call, name, value_out) : err;
+}

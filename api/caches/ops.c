@@ -7,42 +7,12 @@
 #include "cachewarden/jobs.h"
 #include "jobs/service.h"
 
-/* Empties a target and records that, however it went. */
-static enum err flush(struct call *call, struct str name, struct flush_result *result_out)
+enum err caches_flush_recorded(struct call *call, struct str name, struct flush_result *result_out)
 {
     enum err err = caches_flush(call->app, call_work(call), name, false, result_out);
 
     audit_flush(call, name, err, result_out->removed);
     return err;
-}
-
-enum err op_messages_flush(struct call *call)
-{
-    struct json_writer *json = &call->reply.json;
-    struct flush_result result;
-    enum err err = flush(call, STR("messages"), &result);
-
-    if (err != ERR_OK)
-        return err;
-    json_open_object(json);
-    json_add_bool(json, "flushed", true);
-    json_add_integer(json, "keysRemoved", result.removed);
-    json_close_object(json);
-    return call_finish(call);
-}
-
-enum err op_search_clear(struct call *call)
-{
-    struct json_writer *json = &call->reply.json;
-    struct flush_result result;
-    enum err err = flush(call, STR("search"), &result);
-
-    if (err != ERR_OK)
-        return err;
-    json_open_object(json);
-    json_add_string(json, "message", STR("Search cache cleared"));
-    json_close_object(json);
-    return call_finish(call);
 }
 
 /* A count, and nothing changed: "flushed" must not say otherwise. */
@@ -95,7 +65,7 @@ enum err op_caches_flush(struct call *call)
         return start_job(call, name, call_param(call, "dry_run")->integer != 0);
     if (call_param(call, "dry_run")->integer)
         return dry_run(call, name);
-    enum err err = flush(call, name, &result);
+    enum err err = caches_flush_recorded(call, name, &result);
     if (err != ERR_OK)
         return err;
     json_open_object(json);

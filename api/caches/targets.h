@@ -57,4 +57,8 @@ void caches_close(struct caches **caches);
 CW_MUST_CHECK enum err caches_renew_tls(struct caches *caches, const struct redis_address *files,
                                         bool changed_out[TLS_PARTS], struct error *error);
 
+/* Empties a target for a call and records that, however it went. */
+CW_MUST_CHECK enum err caches_flush_recorded(struct call *call, struct str name,
+                                             struct flush_result *result_out);
+
 #endif

@@ -4,7 +4,7 @@
 #include "audit/calls.h"
 #include "cachewarden/app.h"
 #include "cachewarden/call.h"
-#include "cachewarden/control.h"
+#include "control/clear.h"
 
 #include <inttypes.h>
 
@@ -75,8 +75,7 @@ enum err op_cache_disable(struct call *call)
     return switch_cache(call, false);
 }
 
-/* Clears one account's cache and records it. */
-static enum err clear_user(struct call *call, int64_t user_id, struct cache_state *state_out)
+enum err control_clear_recorded(struct call *call, int64_t user_id, struct cache_state *state_out)
 {
     enum err err = control_clear(call->app, call_work(call), user_id, state_out);
 
@@ -91,7 +90,7 @@ enum err op_cache_clear(struct call *call)
     struct json_writer *json = &call->reply.json;
     struct cache_state state;
     struct strbuf message;
-    enum err err = clear_user(call, call->principal.user_id, &state);
+    enum err err = control_clear_recorded(call, call->principal.user_id, &state);
 
     if (err != ERR_OK)
         return err;
@@ -126,46 +125,4 @@ enum err op_cache_check(struct call *call)
     call->reply.user_id = call->principal.user_id;
     call->reply.outcome = OUTCOME_NO_CONTENT;
     return ERR_OK;
-}
-
-static enum err admin_clear_user(struct call *call, int64_t user_id)
-{
-    struct json_writer *json = &call->reply.json;
-    struct cache_state state;
-    enum err err = clear_user(call, user_id, &state);
-
-    if (err != ERR_OK)
-        return err;
-    json_open_object(json);
-    json_add_bool(json, "ok", true);
-    json_add_string(json, "message",
-                    str_format(call->arena, "Cache cleared for user %" PRId64, user_id));
-    json_add_integer(json, "user_id", user_id);
-    json_add_integer(json, "new_version", state.version);
-    json_close_object(json);
-    return call_finish(call);
-}
-
-static enum err admin_clear_all(struct call *call)
-{
-    struct json_writer *json = &call->reply.json;
-    int64_t epoch = -1;
-    enum err err = control_clear_all(call->app, call_work(call), &epoch);
-
-    audit_clear(call, STR("all"), err, err == ERR_OK ? epoch : -1);
-    if (err != ERR_OK)
-        return err;
-    tally_add(call->app->tallies, TALLY_CLEARS_ALL);
-    json_open_object(json);
-    json_add_bool(json, "ok", true);
-    json_add_string(json, "message", STR("Cache cleared"));
-    json_close_object(json);
-    return call_finish(call);
-}
-
-enum err op_admin_clear(struct call *call)
-{
-    const struct param_value *user = call_param(call, "user_id");
-
-    return user->given ? admin_clear_user(call, user->integer) : admin_clear_all(call);
 }

@@ -1,4 +1,4 @@
-/* Accounts: register, sign in, who am I. */
+/* Accounts: register, sign in, refresh, who am I. */
 #include "ops.h"
 
 #include "audit/calls.h"
@@ -27,6 +27,16 @@ static enum err answer_session(struct call *call, const struct user *user)
     return call_finish(call);
 }
 
+static void add_tokens(struct call *call, const struct token_pair *pair)
+{
+    struct json_writer *json = &call->reply.json;
+
+    json_add_string(json, "access_token", pair->access);
+    json_add_string(json, "refresh_token", pair->refresh);
+    json_add_string(json, "token_type", STR("bearer"));
+    json_add_integer(json, "expires_in", token_access_ttl_s(identity_tokens(call->app->identity)));
+}
+
 static enum err answer_signed_in(struct call *call, const struct user *user, enum wanted wanted)
 {
     struct json_writer *json = &call->reply.json;
@@ -38,10 +48,7 @@ static enum err answer_signed_in(struct call *call, const struct user *user, enu
     if (err != ERR_OK)
         return err;
     json_open_object(json);
-    json_add_string(json, "access_token", pair.access);
-    json_add_string(json, "refresh_token", pair.refresh);
-    json_add_string(json, "token_type", STR("bearer"));
-    json_add_integer(json, "expires_in", token_access_ttl_s(identity_tokens(call->app->identity)));
+    add_tokens(call, &pair);
     json_name(json, "user");
     sign_in_write_user(json, user);
     json_close_object(json);
@@ -138,6 +145,23 @@ enum err op_auth_login(struct call *call)
         return err;
     return wanted == WANTED_SESSION ? answer_session(call, &user)
                                     : answer_signed_in(call, &user, wanted);
+}
+
+enum err op_auth_refresh(struct call *call)
+{
+    struct json_writer *json = &call->reply.json;
+    struct token_pair pair;
+    struct str refresh;
+    enum err err = call_only_field(call, "refresh_token", &refresh);
+
+    if (err == ERR_OK)
+        err = refresh_trade(call, refresh, &pair);
+    if (err != ERR_OK)
+        return err;
+    json_open_object(json);
+    add_tokens(call, &pair);
+    json_close_object(json);
+    return call_finish(call);
 }
 
 /* Identities may live elsewhere (simplejwt with the same secret): then the token is all we know. */

@@ -145,5 +145,7 @@ CW_MUST_CHECK enum err call_field_boolean(struct call *call, const char *name, b
 CW_MUST_CHECK enum err call_refuse_name(struct call *call, struct str name, const char *why);
 /* ERR_BAD_INPUT naming the first member that is not in `names` (NULL-terminated list). */
 CW_MUST_CHECK enum err call_fields_only(struct call *call, const char *const *names);
+/* The one member the body has: ERR_BAD_INPUT as call_fields_only and call_field_string. */
+CW_MUST_CHECK enum err call_only_field(struct call *call, const char *name, struct str *value_out);
 
 #endif

@@ -1,17 +1,8 @@
-/* The token endpoints: in our own shape (/auth/refresh) and in that of Django's simplejwt. */
+/* The token endpoints in the shape of Django's simplejwt. */
 #include "ops.h"
 
 #include "cachewarden/app.h"
 #include "identity/sign_in.h"
-
-/* Such a request has one member and no other. */
-static enum err read_single_field(struct call *call, const char *name, struct str *value_out)
-{
-    const char *const known[] = {name, NULL};
-    enum err err = call_fields_only(call, known);
-
-    return err == ERR_OK ? call_field_string(call, name, value_out) : err;
-}
 
 static enum err answer_pair(struct call *call, const struct token_pair *pair)
 {
@@ -20,26 +11,6 @@ static enum err answer_pair(struct call *call, const struct token_pair *pair)
     json_open_object(json);
     json_add_string(json, "access", pair->access);
     json_add_string(json, "refresh", pair->refresh);
-    json_close_object(json);
-    return call_finish(call);
-}
-
-enum err op_auth_refresh(struct call *call)
-{
-    struct json_writer *json = &call->reply.json;
-    struct token_pair pair;
-    struct str refresh;
-    enum err err = read_single_field(call, "refresh_token", &refresh);
-
-    if (err == ERR_OK)
-        err = refresh_trade(call, refresh, &pair);
-    if (err != ERR_OK)
-        return err;
-    json_open_object(json);
-    json_add_string(json, "access_token", pair.access);
-    json_add_string(json, "refresh_token", pair.refresh);
-    json_add_string(json, "token_type", STR("bearer"));
-    json_add_integer(json, "expires_in", token_access_ttl_s(identity_tokens(call->app->identity)));
     json_close_object(json);
     return call_finish(call);
 }
@@ -67,7 +38,7 @@ enum err op_token_refresh(struct call *call)
 {
     struct token_pair pair;
     struct str refresh;
-    enum err err = read_single_field(call, "refresh", &refresh);
+    enum err err = call_only_field(call, "refresh", &refresh);
 
     if (err == ERR_OK)
         err = refresh_trade(call, refresh, &pair);
@@ -90,7 +61,7 @@ static enum err verify_access(struct call *call, struct str token)
 enum err op_token_verify(struct call *call)
 {
     struct str token;
-    enum err err = read_single_field(call, "token", &token);
+    enum err err = call_only_field(call, "token", &token);
 
     if (err != ERR_OK)
         return err;
