@@ -1,5 +1,4 @@
 /* Pipelines against a Redis that misbehaves at each position. */
-#include "pipeline_private.h"
 #include "pool_case.h"
 
 #include "fake_redis.h"
@@ -33,25 +32,6 @@ static void patience(int64_t command_timeout_ms)
     redis = case_pool_with(fake_redis_url(fake),
                            (struct pool_options){.command_timeout_ms = command_timeout_ms});
 }
-
-/* By its key, whatever stands before and behind it. */
-START_TEST(a_command_says_which_key_it_names)
-{
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
-    const struct str odd = STR("a\r\n$1\r\nb");
-
-    PIPELINE_ADD(pipeline, EXPECT_STATUS, STR("PING"));
-    PIPELINE_KEY(pipeline, EXPECT_OK, STR("SET"), STR("cw:{u:7}"), odd);
-    PIPELINE_ADD(pipeline, EXPECT_STRING, STR("ECHO"), STR("no key"));
-    PIPELINE_KEY(pipeline, EXPECT_STRING, STR("GET"), odd);
-    PIPELINE_KEY(pipeline, EXPECT_STRING, STR("GET"), STR(""));
-    ck_assert_ptr_null(pipeline_key(pipeline, 0).ptr);
-    ck_assert(str_eq(pipeline_key(pipeline, 1), STR("cw:{u:7}")));
-    ck_assert_ptr_null(pipeline_key(pipeline, 2).ptr);
-    ck_assert(str_eq(pipeline_key(pipeline, 3), odd));
-    ck_assert(pipeline_key(pipeline, 4).ptr && pipeline_key(pipeline, 4).len == 0);
-}
-END_TEST
 
 #define COMMANDS 3
 
@@ -596,7 +576,6 @@ int main(void)
     tcase_add_test(rest, a_deadline_that_has_passed_sends_nothing);
     tcase_add_test(rest, a_callers_deadline_ends_the_wait_and_does_not_accuse_redis);
     tcase_add_loop_test(rest, a_server_that_reads_nothing_is_given_up_in_time, 0, 2);
-    tcase_add_test(rest, a_command_says_which_key_it_names);
     tcase_add_test(rest, an_empty_pipeline_asks_nobody);
     tcase_add_test(rest, a_pipeline_runs_once);
     tcase_add_test(rest, no_memory_is_said_and_nothing_is_sent);
