@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 /* Clients rest between two requests: the nodes are to be under load, not the machine. */
-enum { CLIENTS = 4, REST_US = 2000, ROUNDS = 3, ENVIRONMENT_MAX = 32 };
+enum { CLIENTS = 4, REST_US = 5000, ROUNDS = 3, ENVIRONMENT_MAX = 32 };
 
 static struct postgres_server *postgres;
 static struct stand stand; /* its server is node a */
