@@ -137,6 +137,17 @@ class Cache:
         log.error("%r was not cleared: %s", pattern, f"status {answer.status}" if answer else "no answer")
         return None
 
+    def job(self, job_id):
+        """How far clear_matching() is: {"state": "running", "progress": …} and more. None: nobody knows."""
+        answer = self._ask("GET", f"/api/v1/jobs/{_quoted(str(job_id))}", may_repeat=True)
+        if answer is None or answer.status != 200:
+            return None
+        try:
+            found = json.loads(answer.body)
+        except (ValueError, RecursionError):
+            return None
+        return found if isinstance(found, dict) else None
+
     def increment(self, label, by=1, ttl=None):
         """The new number, or None: nobody knows whether it was counted. ttl: of a counter that begins with this."""
         _check_ttl(ttl)

@@ -77,6 +77,17 @@ class Values(unittest.TestCase):
         self.assertEqual([cache.forget(label) for label in labels], [True] * len(labels))
         self.assertEqual([cache.exists(label) for label in labels], [False] * len(labels))
 
+    def test_are_dropped_by_pattern(self):
+        labels = ["page:1", "page:2?a b+c", "other"]
+        for label in labels:
+            cache.set(label, label)
+        job_id = cache.clear_matching("page:*")
+        self.assertTrue(job_id)
+        while cache.job(job_id)["state"] == "running":
+            time.sleep(0.01)
+        self.assertEqual((cache.job(job_id)["state"], cache.job(job_id)["removed"]), ("done", 2))
+        self.assertEqual([cache.exists(label) for label in labels], [False, False, True])
+
     def test_are_stored_only_where_nothing_is(self):
         self.assertEqual([cache.set("a", number, only_new=True) for number in (1, 2)], [True, False])
         self.assertEqual(cache.get("a"), 1)

@@ -178,6 +178,13 @@ class Entries(unittest.TestCase):
             self.assertRaises(ValueError, cache.clear_matching, "")
             self.assertEqual(server.paths(), ["/api/v1/entries?pattern=a%3A%2A"] * 3)
 
+    def test_tell_how_far_a_job_is(self):
+        with StandIn(script(answer(200, {}, b'{"id":"j1","state":"done"}'), answer(404), answer(200, {}, b"[]"),
+                            answer(200, {}, b"["), HangUp(b""))) as server:
+            cache = cache_of(server)
+            self.assertEqual([cache.job("j/1") for _ in range(5)], [{"id": "j1", "state": "done"}] + [None] * 4)
+            self.assertEqual(server.paths()[0], "/api/v1/jobs/j%2F1")
+
     def test_are_counted(self):
         with StandIn(script(answer(200, {}, b'{"value":3}'))) as server:
             self.assertEqual(cache_of(server).increment("a", 2, ttl=60), 3)
