@@ -3,6 +3,7 @@
 
 import { once } from "node:events";
 import http from "node:http";
+import https from "node:https";
 
 export const KEY = "cw_stand_in";
 
@@ -18,13 +19,15 @@ export class StandIn {
   users = new Map(); // by token or cookie: { id, clears, isOff }
   waiting = new Map();
 
-  async open(port = 0) {
-    this.server = http.createServer({ keepAliveTimeout: 0 }, (request, response) => this.#take(request, response));
+  // tls: { key, cert } for https.
+  async open(port = 0, tls = null) {
+    const take = (request, response) => this.#take(request, response);
+    this.server = tls ? https.createServer(tls, take) : http.createServer({ keepAliveTimeout: 0 }, take);
     this.server.on("connection", () => this.connections++);
     this.server.listen(port, "127.0.0.1");
     await once(this.server, "listening");
     this.port = this.server.address().port;
-    this.url = `http://127.0.0.1:${this.port}`;
+    this.url = `${tls ? "https" : "http"}://127.0.0.1:${this.port}`;
     return this;
   }
 

@@ -1,6 +1,10 @@
 // What reaches an application when the service is slow, away, or talks nonsense: nothing but a miss.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 
 import { Breaker } from "../../../clients/node/lib/breaker.js";
@@ -145,6 +149,31 @@ test("connections are kept", async () => {
   const client = clientOf(standIn);
   for (let turn = 0; turn < 50; turn++) await client.set("a", turn);
   assert.equal(standIn.connections, 1);
+  client.close();
+});
+
+test("over TLS only a service that is known is asked", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "cachewarden-"));
+  const [keyFile, certFile] = ["key", "cert"].map((name) => join(folder, name));
+  const certificate = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=stand-in"];
+  execFileSync("openssl", ["req", ...certificate, "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", keyFile, "-out", certFile], { stdio: "ignore" });
+  const [key, cert] = [keyFile, certFile].map((file) => readFileSync(file));
+  rmSync(folder, { recursive: true });
+  const secured = await new StandIn().open(0, { key, cert });
+  const [knowing, another] = [clientOf(secured, { tls: { ca: cert } }), clientOf(secured)];
+  for (let turn = 0; turn < 3; turn++) assert.equal(await knowing.set("a", turn), true);
+  assert.equal(await knowing.get("a"), 2);
+  assert.equal(secured.connections, 1);
+  assert.equal(await another.get("a"), undefined);
+  assert.equal(secured.count("GET"), 1);
+  for (const client of [knowing, another]) client.close();
+  await secured.close();
+});
+
+test("a service behind a path is asked there", async () => {
+  const client = clientOf({ url: `${standIn.url}/cw/` });
+  await client.get("a");
+  assert.deepEqual(standIn.asked, ["GET /cw/api/v1/entries/a"]);
   client.close();
 });
 
