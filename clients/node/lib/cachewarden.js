@@ -1,13 +1,11 @@
 // A client of Cachewarden. Nothing that the service does, or does not do, becomes an error of the application:
 // answers that are missing are null, a miss, or a view without a version. Only wrong arguments throw.
 
-import { createHash } from "node:crypto";
-
 import { Entries } from "./entries.js";
-import { Service } from "./service.js";
+import { isRefused, Service } from "./service.js";
 import { credentialOf, integerIn, keyHeaderOf, modelsOf, queryOf, userIdOf } from "./values.js";
 
-const VERSION = /^[1-9][0-9]{0,18}$/;
+const NUMBER = /^[1-9][0-9]{0,18}$/;
 
 // Whose answer is being made, and in which version of their cache.
 export class View {
@@ -38,7 +36,6 @@ export class View {
 
 const nobody = new View(null, null, true);
 const unknown = new View(null, null);
-const refused = new View(null, null); // the service answered, and will say the same the next time
 
 export class Cachewarden extends Entries {
   #service;
@@ -69,17 +66,18 @@ export class Cachewarden extends Entries {
 
   // The view for a request with these headers. Ask once for each request, before the data is read.
   async check(headers) {
-    const credential = credentialOf(headers);
-    if (Object.keys(credential).length === 0) return nobody;
-    const answer = await this.#service.ask({ method: "GET", path: "/api/cache/check/", headers: credential, mayRepeat: true });
-    if (answer?.status === 401) return nobody;
-    if (answer === null) return unknown;
-    const { "x-user-id": userId, "x-cache-version": version, "x-cache-enabled": isEnabled } = answer.headers;
-    if (answer.status !== 204 || !VERSION.test(userId)) {
-      this.#service.report(`${answer.status} for a check, without a user; going on without a cache`);
-      return answer.status >= 400 && answer.status < 500 && answer.status !== 429 ? refused : unknown;
-    }
-    return new View(userId, isEnabled === "true" && VERSION.test(version) ? version : null);
+    return (await this.#look(credentialOf(headers))).view;
+  }
+
+  // isLost: it was a failure of the service that left nobody to know whose view it is.
+  async #look(credential) {
+    if (Object.keys(credential).length === 0) return { view: nobody, isLost: false };
+    const answer = await this.#service.ask(checking(credential));
+    const view = answer === null ? undefined : viewIn(answer);
+    if (view !== undefined) return { view, isLost: false };
+    if (answer?.status === 401 || answer?.status === 403) return { view: nobody, isLost: false };
+    if (answer !== null) this.#service.report(`${answer.status} for a check, without a user; going on without a cache`);
+    return { view: unknown, isLost: !isRefused(answer) };
   }
 
   // Makes everything cached for the user out of date: the new version, or null while nobody heard it; then it
@@ -88,20 +86,23 @@ export class Cachewarden extends Entries {
     return this.#service.clear(this.#clearingUser(userIdOf(userId)));
   }
 
-  // After a write of who sent these headers, when check() could not tell who that is: it is found out, and their
-  // cache cleared, as soon as the service answers. view: what check() gave.
-  oweCaller(headers, view) {
-    if (view !== unknown) return;
+  // The same for who sent a request with these headers: their view afterwards. Where nobody could tell whose it is, it
+  // is done as soon as somebody can.
+  async clearCaller(headers) {
     const credential = credentialOf(headers);
-    const name = `caller ${createHash("sha256").update(JSON.stringify(credential)).digest("base64url")}`;
-    const request = { method: "GET", path: "/api/cache/check/", headers: credential, mayRepeat: true };
-    this.#service.owe({ name, request, read: (answer) => this.#oweFound(answer), whole: this.#clearingEverybody() });
+    const { view, isLost } = await this.#look(credential);
+    if (view.userId !== null) return view.after(await this.clearUser(view.userId));
+    if (isLost) this.#service.owe(this.#clearingCaller(credential));
+    return view;
   }
 
-  #oweFound({ status, headers: { "x-user-id": userId } }) {
-    if (status !== 204 || !VERSION.test(userId)) return undefined;
-    this.#service.owe(this.#clearingUser(userId));
-    return true;
+  #clearingCaller(credential) {
+    const read = (answer) => {
+      const view = viewIn(answer);
+      if (view !== undefined) this.#service.owe(this.#clearingUser(view.userId));
+      return view;
+    };
+    return { name: JSON.stringify(credential), request: checking(credential), read, whole: this.#clearingEverybody() };
   }
 
   // The same for everybody and every namespace: whether it was heard.
@@ -134,6 +135,14 @@ export class Cachewarden extends Entries {
   clears() {
     return new Clears(this);
   }
+}
+
+const checking = (headers) => ({ method: "GET", path: "/api/cache/check/", headers, mayRepeat: true });
+
+// undefined where it does not tell whose it is.
+function viewIn({ status, headers: { "x-user-id": userId, "x-cache-version": version, "x-cache-enabled": isEnabled } }) {
+  if (status !== 204 || !NUMBER.test(userId)) return undefined;
+  return new View(userId, isEnabled === "true" && NUMBER.test(version) ? version : null);
 }
 
 const versionIn = ({ status, body }) => (status === 200 ? integerIn(body.toString(), "new_version") : undefined);

@@ -74,12 +74,9 @@ function holdEnd(res, before) {
 async function settle(req, res, clearsOwn) {
   if (res.statusCode >= 400) return;
   if (clearsOwn) {
-    // Whose view it is was not known, but may be by now.
-    if (req.view.userId === null && !req.view.isAnonymous) req.view = await req.cachewarden.check(req.headers);
     if (req.view.userId !== null) req.clears.user(req.view.userId);
-    else req.cachewarden.oweCaller(req.headers, req.view);
+    else if (!req.view.isAnonymous) req.view = await req.cachewarden.clearCaller(req.headers);
   }
-  if (req.clears.isEmpty) return;
   const { users } = req.clears;
   const versions = await req.clears.send();
   if (users.includes(req.view.userId)) req.view = req.view.after(versions.get(req.view.userId) ?? null);

@@ -126,8 +126,8 @@ export class Cachewarden extends Entries {
   inNamespace(namespace: string): Entries;
   /** The user's new version; null: not heard yet, and tried again. */
   clearUser(userId: string | number | bigint): Promise<number | bigint | null>;
-  /** After a write of who sent these headers, where check() gave a view without a user: cleared once that is known. */
-  oweCaller(headers: RequestHeaders, view: View): void;
+  /** The view of who sent these headers, after the clear. */
+  clearCaller(headers: RequestHeaders): Promise<View>;
   clearEverybody(): Promise<boolean>;
   /** The user of another issuer's subject. */
   userOf(issuer: string, subject: string): Promise<number | bigint | null>;

@@ -66,7 +66,7 @@ export class Service {
     return null;
   }
 
-  // An entry that may be out of date, as what should have replaced it was not heard.
+  // Without trying it first.
   owe(clear) {
     this.#owe(clear, null);
   }
@@ -133,4 +133,4 @@ export class Service {
 const secondsIn = (text) => (/^[0-9]{1,9}$/.test(text) ? Math.min(Number(text), 60) : 0);
 
 // The service heard it, and will say the same the next time.
-const isRefused = (answer) => answer !== null && answer.status >= 400 && answer.status < 500 && answer.status !== 429;
+export const isRefused = (answer) => answer !== null && answer.status >= 400 && answer.status < 500 && answer.status !== 429;

@@ -61,6 +61,7 @@ const CALLS = {
   clearModel: [(client) => client.clearModel("Product"), null],
   clear: [(client) => client.clear(), null],
   "clear by pattern": [(client) => client.clear({ pattern: "a*" }), null],
+  clearCaller: [async (client) => (await client.clearCaller(ALICE)).version, null],
   clearUser: [(client) => client.clearUser(7), null],
   clearEverybody: [(client) => client.clearEverybody(), false],
   userOf: [(client) => client.userOf("shop", "a"), null],

@@ -114,9 +114,14 @@ test("a write of who was not known is cleared when the service is back", async (
 
 test("a write of who will never be known is owed nothing", async () => {
   app.post("/orders", (req, res) => res.sendStatus(201));
-  await ask("/orders", { method: "POST", headers: { authorization: "Bearer nobody" } });
+  for (const status of [401, 403, 431]) {
+    standIn.answer = (request, response) => response.writeHead(status, { "content-length": 0 }).end();
+    await ask("/orders", { method: "POST", headers: { authorization: "Bearer nobody" } });
+  }
+  standIn.answer = null;
   await ask("/orders", { method: "POST", headers: ALICE });
   assert.equal(standIn.users.get("Bearer alice").clears, 1);
+  assert.deepEqual(client.told.map(({ message }) => message.slice(0, 3)), ["431"]); // once in a while
 });
 
 test("without the service everything goes on", async () => {
