@@ -26,7 +26,8 @@ export class Connection {
     const base = new URL(url);
     if (!/^https?:$/.test(base.protocol)) throw new TypeError(`not an http or https address: ${url}`);
     const { Agent, request } = base.protocol === "https:" ? https : http;
-    this.#agent = new Agent({ keepAlive: true, maxSockets: connections, timeout: IDLE_MS, ...tls });
+    // A name may have an address of IPv6 where nobody listens, before the one that is meant: localhost has.
+    this.#agent = new Agent({ keepAlive: true, maxSockets: connections, timeout: IDLE_MS, autoSelectFamily: true, ...tls });
     this.#send = request;
     this.#base = {
       hostname: base.hostname.replace(/^\[(.*)\]$/, "$1"),

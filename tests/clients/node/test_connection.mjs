@@ -171,6 +171,17 @@ test("over TLS only a service that is known is asked", async () => {
   await secured.close();
 });
 
+test("a name's first address may be one where nobody listens", async () => {
+  const addresses = [
+    { address: "::1", family: 6 },
+    { address: "127.0.0.1", family: 4 },
+  ];
+  const lookup = (_name, { all }, give) => (all ? give(null, addresses) : give(null, "::1", 6));
+  const client = clientOf({ url: `http://localhost:${standIn.port}` }, { tls: { lookup } });
+  assert.equal(await client.set("a", 1), true);
+  client.close();
+});
+
 test("a service behind a path is asked there", async () => {
   const client = clientOf({ url: `${standIn.url}/cw/` });
   await client.get("a");
