@@ -165,7 +165,18 @@ export class Entries {
     if (pattern === undefined) return this.#service.clear(this.#clearing());
     const request = this.#send("DELETE", `${ENTRIES}${queryOf({ pattern, namespace: this.#namespace })}`);
     const answer = await this.#service.ask(request);
-    if (answer?.status === 202) return objectIn(answer.body);
+    return this.#jobIn(answer, 202, request);
+  }
+
+  // How far the job is that clear() with a pattern began: { state, progress } and more, or null.
+  async job(id) {
+    const request = this.#send("GET", `/api/v1/jobs/${encodeURIComponent(String(id))}`);
+    return this.#jobIn(await this.#service.ask({ ...request, mayRepeat: true }), 200, request);
+  }
+
+  #jobIn(answer, status, request) {
+    const job = answer?.status === status ? objectIn(answer.body) : {};
+    if (job.id !== undefined) return job;
     if (answer !== null) this.#unexpected(answer, request);
     return null;
   }
@@ -189,7 +200,7 @@ export class Entries {
   }
 
   #unexpected({ status }, { method, path }) {
-    this.#service.report(`${status} for an entry; going on without it`, { detail: `${method} ${path}` });
+    this.#service.report(`${status}, which was not expected; going on without it`, { detail: `${method} ${path}` });
   }
 }
 

@@ -71,6 +71,7 @@ export interface Found<Value = unknown> {
 export interface Job {
   id?: string | number;
   state?: string;
+  progress?: number;
   [member: string]: unknown;
 }
 
@@ -90,6 +91,8 @@ export class Entries {
   clear(): Promise<number | bigint | null>;
   /** A job that takes away what a glob over labels names. */
   clear(what: { pattern: string }): Promise<Job | null>;
+  /** How far it is. */
+  job(id: string | number): Promise<Job | null>;
 }
 
 export class View {
