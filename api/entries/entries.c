@@ -10,7 +10,7 @@ enum { DEFAULT_TTL_S = 3600, WAITS_WITHOUT_WORKERS = 64 };
 /* A quarter of the workers: the others go on serving. A program without workers has threads of its own. */
 static unsigned waits_max(unsigned workers)
 {
-    return workers > 0 ? (workers + 3) / 4 : WAITS_WITHOUT_WORKERS;
+    return workers > 0 ? workers / 4 : WAITS_WITHOUT_WORKERS;
 }
 
 /* Of a URL that leads to the control data there is nothing to be had apart. */

@@ -100,6 +100,7 @@ enum err entry_look(struct entry_look *look)
     look->is_enabled = state.enabled;
     recent_note(entries->recent, &request->space,
                 &(struct recent_state){state.version, state.enabled});
+    recent_note_models(entries->recent, &request->space, &look->models);
     return ERR_OK;
 }
 

@@ -139,7 +139,10 @@ static enum store first_try(struct put *put)
         /* One that is void must not take the place of something good. */
         return stamp_of_lease(put) && put->lease.version >= state.version ? store : STORE_NOTHING;
     put->envelope.version = state.version;
-    return put->envelope.models.count == 0 ? store : STORE_NOTHING;
+    return recent_find_models(put->request->app->entries->recent, &put->request->space,
+                              &put->envelope.models)
+               ? store
+               : STORE_NOTHING;
 }
 
 /* Nothing that the lease does not name may have been cleared since. */
@@ -238,7 +241,8 @@ static enum err settle(struct put *put, struct entry_look *look, struct entry_st
     /* Nothing is stored, and who waits need not wait for it. */
     if (stored_out->is_void && put->store == STORE_NOTHING && put->lease.is_promised)
         return promise_end(put->request);
-    bool is_right = is_first && tried.version == put->envelope.version;
+    bool is_right = is_first && tried.version == put->envelope.version &&
+                    models_judge(&tried.models, &put->envelope.models) == MODELS_CURRENT;
     return stored_out->is_void || is_right ? ERR_OK : store_again(put, look, is_first, now_ms);
 }
 

@@ -1,5 +1,5 @@
 /*
- * What this node saw last of each namespace, so that a fill need not ask before it writes: it writes with these numbers
+ * What this node saw last of each namespace and its models, so that a fill need not ask before it writes: it writes with these numbers
  * and reads those of now in the same round trip. A guess that was wrong costs another one, and nothing else: numbers
  * only rise, so what was written with older ones is never served. Bounded; a namespace may be forgotten at any time.
  * Any thread.
@@ -9,6 +9,7 @@
 
 #include "cachewarden/error.h"
 #include "cachewarden/namespace.h"
+#include "entries/models.h"
 
 struct recent;
 
@@ -26,5 +27,12 @@ bool recent_find(struct recent *recent, const struct namespace *space,
 /* A version that the version guard trusted. One that is higher already stays. */
 void recent_note(struct recent *recent, const struct namespace *space,
                  const struct recent_state *state);
+
+/* The same of models: base and counts of all of them, or false. */
+bool recent_find_models(struct recent *recent, const struct namespace *space,
+                        struct model_set *models);
+/* Without a base there is nothing to remember. */
+void recent_note_models(struct recent *recent, const struct namespace *space,
+                        const struct model_set *models);
 
 #endif

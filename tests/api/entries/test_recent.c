@@ -88,6 +88,44 @@ START_TEST(many_more_than_there_is_room_for)
 }
 END_TEST
 
+static struct model_set two_models(int64_t base, int64_t first, int64_t second)
+{
+    return (struct model_set){.count = 2,
+                              .names = {STR("Product"), STR("Order")},
+                              .counts = {first, second},
+                              .base = base};
+}
+
+START_TEST(models_are_known_together)
+{
+    const struct namespace shop = {.app = STR("shop")};
+    struct model_set models = two_models(5, 3, 0), found = two_models(0, 0, 0);
+
+    ck_assert(!recent_find_models(recent, &shop, &found));
+    recent_note_models(recent, &shop, &models);
+    ck_assert(recent_find_models(recent, &shop, &found));
+    ck_assert_int_eq(found.base, 5);
+    ck_assert_int_eq(found.counts[0], 3);
+    ck_assert_int_eq(found.counts[1], 0);
+    struct namespace other = namespace_of_user(7);
+    ck_assert(!recent_find_models(recent, &other, &found));
+    /* counts of one base do not go back; another base is another hash */
+    models = two_models(5, 2, 1);
+    recent_note_models(recent, &shop, &models);
+    ck_assert(recent_find_models(recent, &shop, &found));
+    ck_assert_int_eq(found.counts[0], 3);
+    ck_assert_int_eq(found.counts[1], 1);
+    models = (struct model_set){.count = 1, .names = {STR("Order")}, .base = 4};
+    recent_note_models(recent, &shop, &models);
+    ck_assert(!recent_find_models(recent, &shop, &found)); /* of two bases */
+    models = two_models(0, 0, 0);
+    recent_note_models(recent, &shop, &models); /* there is no hash */
+    found = (struct model_set){.count = 1, .names = {STR("Product")}};
+    ck_assert(recent_find_models(recent, &shop, &found));
+    ck_assert_int_eq(found.base, 5);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api/entries/recent");
@@ -96,6 +134,7 @@ int main(void)
     tcase_add_checked_fixture(all, open_recent, close_recent);
     tcase_add_test(all, what_was_seen_last);
     tcase_add_test(all, a_version_does_not_go_back);
+    tcase_add_test(all, models_are_known_together);
     tcase_add_test(all, many_more_than_there_is_room_for);
     suite_add_tcase(suite, all);
     return suite_run(suite);
