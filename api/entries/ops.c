@@ -254,6 +254,8 @@ enum err op_entries_clear(struct call *call)
                 err == ERR_OK ? generation : -1);
     if (err != ERR_OK)
         return err;
+    if (request.space.user_id > 0)
+        tally_add(call->app->tallies, TALLY_CLEARS_USER);
     json_open_object(json);
     json_add_bool(json, "cleared", true);
     json_add_integer(json, "generation", generation);

@@ -12,6 +12,8 @@
 
 /* A value and its head must fit into one reply of Redis, with room to spare (pool/protocol/reply.h). */
 #define BODY_MAX ((size_t)60 * 1024 * 1024)
+/* A larger one is not sent on a guess: it may have to be sent again, and is copied for it. */
+#define GUESS_BODY_MAX ((size_t)1024 * 1024)
 /* Whose turn it is, longer than any request lasts. */
 #define TURN_MS STR("30000")
 
@@ -131,7 +133,7 @@ static enum store first_try(struct put *put)
     bool is_known = recent_find(put->request->app->entries->recent, &put->request->space, &state);
     enum store store = put->fill->only_if_absent ? STORE_IF_ABSENT : STORE_IN_PLACE;
 
-    if (!is_known)
+    if (!is_known || put->fill->body.len > GUESS_BODY_MAX)
         return STORE_NOTHING;
     if (!state.is_enabled)
         return STORE_DROP;

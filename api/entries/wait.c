@@ -65,9 +65,10 @@ bool waits_enter(struct waits *waits, struct waiter *waiter)
 
 void waits_sleep(struct waits *waits, struct waiter *waiter, int64_t next_ns, int64_t until_ns)
 {
-    bool has_time = true, looked = waiter->looks;
+    bool has_time = true;
 
     lock_acquire(&waits->lock);
+    bool looked = waiter->looks;
     while (has_time && !waiter->is_woken && waiter->looks == looked)
         has_time = lock_cond_wait(&waits->changed, &waits->lock, looked ? next_ns : until_ns);
     waiter->is_woken = false;

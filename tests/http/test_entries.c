@@ -319,6 +319,24 @@ START_TEST(bad_input_changes_nothing)
 }
 END_TEST
 
+START_TEST(a_miss_may_wait)
+{
+    static const char *const bad[] = {"-1", "60001", "1.5", "x", ""};
+    char line[512], target[64];
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        snprintf(target, sizeof target, "/api/v1/entries/w?wait_ms=%s", bad[i]);
+        expect_problem(ask("GET", target, key, NULL, NULL), 400, "wait_ms:");
+    }
+    lease_of(line, "/api/v1/entries/w?wait_ms=60000", key); /* the first need not */
+    const struct http_reply *reply = ask("GET", "/api/v1/entries/w?wait_ms=20", key, NULL, NULL);
+    expect_status(reply, 404); /* in vain */
+    ck_assert_ptr_nonnull(http_header(reply, "X-Cache-Lease"));
+    expect_status(ask("PUT", "/api/v1/entries/w", key, line, "filled"), 201);
+    expect_value("/api/v1/entries/w?wait_ms=60000", key, "filled");
+}
+END_TEST
+
 static bool audit_tells(const void *target)
 {
     const struct http_reply *reply =
@@ -351,6 +369,7 @@ int main(void)
     tcase_add_test(all, only_where_nothing_is);
     tcase_add_test(all, counters);
     tcase_add_test(all, bad_input_changes_nothing);
+    tcase_add_test(all, a_miss_may_wait);
     tcase_add_test(all, clears_are_in_the_audit);
     suite_add_tcase(suite, all);
     return suite_run(suite);

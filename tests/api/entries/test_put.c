@@ -134,6 +134,36 @@ START_TEST(of_many_at_once_one_is_taken)
 }
 END_TEST
 
+/* ---- large values ---- */
+
+/* The edge gives a request 8 MiB and four times the largest body; it may have used two of those to read it. */
+START_TEST(a_large_value_takes_no_more_than_a_request_has)
+{
+    size_t size = (size_t)(_i ? 16 : 1) * 1024 * 1024;
+    char *bytes = calloc(1, size);
+    struct arena *own = arena_new(16 * 1024, 8 * 1024 * 1024 + 2 * size);
+    struct entry_stored stored;
+
+    for (int i = 0; i < 3; i++) {
+        struct entry_request request = ask_on(0, alice, "k", NULL);
+        const struct entry_fill fill = {.body = {bytes, size}, .ttl_s = 3600};
+        request.arena = own;
+        expect_ok(entries_put(&request, &fill, &stored));
+        ck_assert_int_eq(stored.was_there, i == 1);
+        arena_reset(own);
+        if (i == 1)
+            clear_on(1, alice); /* what node 0 believes is wrong from here on */
+    }
+    struct entry_request request = ask_on(0, alice, "k", NULL);
+    struct entry_found found;
+    request.arena = own;
+    expect_ok(entries_get(&request, &found));
+    ck_assert(found.is_hit && found.body.len == size);
+    arena_free(&own);
+    free(bytes);
+}
+END_TEST
+
 /* ---- leases that are none ---- */
 
 static void expect_bad_lease(struct namespace space, const char *label, struct str lease)
@@ -192,6 +222,7 @@ int main(void)
     tcase_add_test(all, new_or_replaced);
     tcase_add_test(all, only_where_nothing_is);
     tcase_add_test(all, of_many_at_once_one_is_taken);
+    tcase_add_loop_test(all, a_large_value_takes_no_more_than_a_request_has, 0, 2);
     tcase_add_test(all, a_lease_of_elsewhere_changes_nothing);
     tcase_add_test(all, a_full_redis);
     suite_add_tcase(suite, all);
