@@ -354,6 +354,34 @@ START_TEST(clears_are_in_the_audit)
 }
 END_TEST
 
+/* ---- on a Redis of their own ---- */
+
+START_TEST(entries_redis_url)
+{
+    struct redis_server *store = redis_server_start(NULL);
+    struct cw_result result;
+    char url[128], own_key[STAND_KEY_SIZE];
+
+    snprintf(url, sizeof url, "CACHEWARDEN_ENTRIES_REDIS_URL=%s", redis_server_url(store));
+    stand_open(&stand, &(struct stand_options){.environment = (const char *const[]){url, NULL}});
+    stand_key(&stand, own_key, "shop",
+              (const char *const[]){"--scope", "entries", "--namespace", "shop", NULL});
+    expect_put("/api/v1/entries/k", own_key, "there", 201);
+    expect_value("/api/v1/entries/k", own_key, "there");
+    ck_assert_int_eq(redis_server_ask_integer(store, "EXISTS cw:{app:shop}:e:k"), 1);
+    ck_assert_int_eq(redis_server_ask_integer(stand.redis, "EXISTS cw:{app:shop}:e:k"), 0);
+    const struct http_reply *reply = ask("GET", "/metrics", stand.root.bearer, NULL, NULL);
+    expect_body_has(reply, 200, "cachewarden_redis_connections_max{pool=\"entries\"}");
+    stand_cli(&stand, NULL, (const char *const[]){"doctor", NULL}, &result);
+    ck_assert_msg(strstr(result.out, "entries.redis_url") != NULL, "%s", result.out);
+    cw_result_fini(&result);
+    redis_server_kill(store);
+    expect_problem(ask("GET", "/api/v1/entries/k", own_key, NULL, NULL), 503, "redis unavailable");
+    stand_close(&stand);
+    redis_server_stop(&store);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("entries");
@@ -372,5 +400,8 @@ int main(void)
     tcase_add_test(all, a_miss_may_wait);
     tcase_add_test(all, clears_are_in_the_audit);
     suite_add_tcase(suite, all);
+    TCase *apart = tcase_create("apart");
+    tcase_add_test(apart, entries_redis_url);
+    suite_add_tcase(suite, apart);
     return suite_run(suite);
 }
