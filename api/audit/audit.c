@@ -19,7 +19,7 @@
 enum {
     QUEUE_LIMIT = 4096, /* some 1.5 MiB; at ten thousand changes a second 0.4 s of a slow Redis */
     DELAYED_MS = 250,   /* longer than any write of a Redis that is well */
-    ARENA_BLOCK = 64 * 1024, /* a whole batch and its replies */
+    ARENA_BLOCK = 256 * 1024, /* a whole batch and its replies */
 };
 
 /* ---- the side of the requests ---- */

@@ -2,6 +2,8 @@
 #include "audit_case.h"
 #include "cachewarden/audit.h"
 
+#include "audit/store.h"
+
 #include <time.h>
 
 /* No write fails within the loopback's patience: what is logged is so for its waiting alone. */
@@ -30,6 +32,8 @@ static void await_waiting(int count)
     ck_assert_int_eq(waiting(), count);
 }
 
+enum { MANY = 3 * AUDIT_BATCH };
+
 START_TEST(what_waits_behind_a_write_is_logged_before_it_fails)
 {
     write_records(0, 1);
@@ -37,17 +41,17 @@ START_TEST(what_waits_behind_a_write_is_logged_before_it_fails)
     int before = waiting();
     redis_server_pause(redis);
     /* More than a batch: one is under way, the others are queued. */
-    write_records(1, 200);
-    await_waiting(before + 200);
+    write_records(1, MANY);
+    await_waiting(before + MANY);
     /* From now on before audit_write returns. */
-    audit_records_write(&loopback, AUDIT_CLEARS, 201, 1);
-    ck_assert_int_eq(waiting(), before + 201);
+    audit_records_write(&loopback, AUDIT_CLEARS, MANY + 1, 1);
+    ck_assert_int_eq(waiting(), before + MANY + 1);
     redis_server_resume(redis);
     drain();
-    ck_assert_int_eq(audit_records_in(redis, "changes"), 201);
+    ck_assert_int_eq(audit_records_in(redis, "changes"), MANY + 1);
     ck_assert_int_eq(audit_records_in(redis, "clears"), 1);
     char *log = log_capture_end();
-    for (int i = 1; i <= 201; i++) {
+    for (int i = 1; i <= MANY + 1; i++) {
         char target[32];
         snprintf(target, sizeof target, "target=user:%d ", i);
         ck_assert_msg(audit_records_count(log, target) == 1, "%s", target);

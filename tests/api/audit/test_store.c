@@ -62,11 +62,13 @@ static enum err store(size_t count)
 
 START_TEST(a_whole_batch_in_order)
 {
-    for (size_t i = 0; i < AUDIT_BATCH; i++)
+    for (size_t i = 0; i < AUDIT_BATCH; i++) {
         make(i, "messages", false);
+        entries[i]->part = AUDIT_CLEARS; /* of which more are kept than that */
+    }
     ck_assert_int_eq(store(AUDIT_BATCH), ERR_OK);
-    ck_assert_int_eq(redis_server_ask_integer(redis, "XLEN cw:audit:changes"), AUDIT_BATCH);
-    redisReply *reply = redis_server_ask(redis, "XRANGE cw:audit:changes - + COUNT 2");
+    ck_assert_int_eq(redis_server_ask_integer(redis, "XLEN cw:audit:clears"), AUDIT_BATCH);
+    redisReply *reply = redis_server_ask(redis, "XRANGE cw:audit:clears - + COUNT 2");
     for (size_t i = 0; i < 2; i++) {
         const redisReply *pairs = reply->element[i]->element[1];
         ck_assert_uint_eq(pairs->elements, 2);
