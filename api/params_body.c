@@ -1,6 +1,7 @@
 /* The request's body, as a row asks for it. */
 #include "params_private.h"
 
+#include "cachewarden/entries.h"
 #include "mentions.h"
 
 /* Whether a parameter of a media type is its charset, with quotes or without. */
@@ -193,26 +194,10 @@ static enum err refuse_params(struct call *call, struct str content_type)
 
 /* ---- bodies that are whatever they are ---- */
 
-/* type "/" subtype, and whatever parameters (RFC 9110, section 8.3.1). */
-static bool is_media_type(struct str content_type)
-{
-    struct str rest = content_type, type, name;
-
-    if (content_type.len > 255 || !str_split(&rest, ';', &type))
-        return false;
-    for (size_t i = 0; i < content_type.len; i++) {
-        unsigned char c = (unsigned char)content_type.ptr[i];
-        if ((c < ' ' && c != '\t') || c >= 0x7f)
-            return false;
-    }
-    type = str_trim(type);
-    return str_split(&type, '/', &name) && str_is_token(name) && str_is_token(type);
-}
-
 /* It is sent back one day, as a line of a head. */
 static enum err read_raw(struct call *call, struct str content_type)
 {
-    if (content_type.len > 0 && !is_media_type(content_type))
+    if (content_type.len > 0 && !entry_is_type(content_type))
         return error_set(&call->error, ERR_BAD_INPUT,
                          "Content-Type: Must be a media type such as application/json, of at most "
                          "255 visible ASCII characters.");

@@ -1,4 +1,4 @@
-/* What entries and models may be called: the same over HTTP and from the command line. */
+/* What entries and models may be called, and be: the same over HTTP and from the command line. */
 #include "cachewarden/entries.h"
 
 static bool is_text(struct str text, size_t max)
@@ -34,4 +34,20 @@ bool entry_is_label(struct str text)
 bool entry_is_model(struct str text)
 {
     return is_text(text, ENTRY_MODEL_MAX) && str_find(text, '/') < 0 && !is_dots(text);
+}
+
+/* type "/" subtype, and whatever parameters (RFC 9110, section 8.3.1). */
+bool entry_is_type(struct str content_type)
+{
+    struct str rest = content_type, type, name;
+
+    if (content_type.len > ENTRY_TYPE_MAX || !str_split(&rest, ';', &type))
+        return false;
+    for (size_t i = 0; i < content_type.len; i++) {
+        unsigned char c = (unsigned char)content_type.ptr[i];
+        if ((c < ' ' && c != '\t') || c >= 0x7f)
+            return false;
+    }
+    type = str_trim(type);
+    return str_split(&type, '/', &name) && str_is_token(name) && str_is_token(type);
 }

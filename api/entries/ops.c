@@ -183,8 +183,8 @@ static enum err take_integer(struct call *call, const char *name, int64_t min, i
                      (kind == JSON_STRING && str_to_int64(json_string(field), min, max, &number));
     if (!is_number || number < min || number > max || number == 0)
         return error_set(&call->error, ERR_BAD_INPUT,
-                         "%s: Must be a whole number from %lld to %lld, and not 0.", name,
-                         (long long)min, (long long)max);
+                         "%s: Must be a whole number from %lld to %lld%s.", name, (long long)min,
+                         (long long)max, min < 0 ? ", and not 0" : "");
     *value = number;
     return ERR_OK;
 }

@@ -31,6 +31,8 @@ struct app;
 bool entry_is_label(struct str text);
 /* The same, 1 to ENTRY_MODEL_MAX bytes, and no slash. */
 bool entry_is_model(struct str text);
+/* A media type of 1 to ENTRY_TYPE_MAX visible ASCII characters, which can stand in a head. */
+bool entry_is_type(struct str content_type);
 
 /* What every operation is told: where, and how long it may take. */
 struct entry_request {
@@ -46,7 +48,8 @@ struct entry_request {
     size_t model_count;
     /* of a read that fills nothing: it is neither asked to fill anew, nor taken for the first of many */
     bool is_question;
-    int64_t wait_ms; /* of a read: how long a miss waits for another's fill; never beyond the deadline */
+    int64_t
+        wait_ms; /* of a read: how long a miss waits for another's fill; never beyond the deadline */
 };
 
 struct entry_found {

@@ -221,7 +221,7 @@ static int take_fill(const struct entry_call *call, struct entry_fill *fill)
 
     fill->content_type = str_from(type);
     fill->ttl_s = usual_s < longest_s ? usual_s : longest_s;
-    if (type && (fill->content_type.len > ENTRY_TYPE_MAX || str_has_control(fill->content_type)))
+    if (type && !entry_is_type(fill->content_type))
         return cli_usage_error(call->cli, "--type is a media type such as application/json");
     if (ttl && !str_to_int64(str_from(ttl), 1, longest_s, &fill->ttl_s))
         return cli_usage_error(call->cli, "--ttl must be a whole number from 1 to %lld%s",

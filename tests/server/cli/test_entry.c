@@ -130,6 +130,7 @@ START_TEST(what_is_no_entry)
         {"entry", "set", "k", SHOP, "--model=a/b"},
         {"entry", "set", "k", SHOP, "--model="},
         {"entry", "set", "k", SHOP, "--type=a\nb"},
+        {"entry", "set", "k", SHOP, "--type=text"},
     };
     int status = cli_run_with("", NULL, bad[_i]);
     ck_assert_msg(status == 64, "%d: %d %s", _i, status, cli_test.result.err);
@@ -157,7 +158,7 @@ int main(void)
     tcase_add_test(with, a_cache_that_is_off);
     tcase_add_test(with, changes_are_audited);
     tcase_add_test(with, what_is_no_value);
-    tcase_add_loop_test(with, what_is_no_entry, 0, 14);
+    tcase_add_loop_test(with, what_is_no_entry, 0, 15);
     tcase_add_checked_fixture(without, cli_open, cli_close);
     tcase_add_loop_test(without, no_redis_is_a_failure, 0, 4);
     suite_add_tcase(suite, with);
