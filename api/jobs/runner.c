@@ -172,6 +172,18 @@ static bool claim_is_fresh(const struct jobs_runner *runner, int64_t now_ns)
     return runner->has_claim && now_ns - runner->claimed_ns < RUNNER_CLAIM_MS * NS_PER_MS / 2;
 }
 
+/* What every node asks all day, so it is the least one can ask. */
+static bool has_any(struct jobs_runner *runner)
+{
+    struct pipeline *pipeline = pipeline_new(runner->arena, PIPELINE_READ);
+    struct key jobs = key_jobs();
+
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HLEN"), key_str(&jobs));
+    return redis_run(runner->jobs->app->control, pipeline,
+                     (struct work){.deadline_ns = runner_deadline_ns(runner)}) == ERR_OK &&
+           pipeline_value(pipeline, 0)->integer > 0;
+}
+
 /* Which jobs there are, and who works on them. Afterwards the claim is fresh if there is work for us. */
 static void look(struct jobs_runner *runner, int64_t now_ns)
 {
@@ -180,6 +192,8 @@ static void look(struct jobs_runner *runner, int64_t now_ns)
     struct key jobs = key_jobs(), claimed = key_jobs_runner();
 
     runner->looked_ns = now_ns;
+    if (!runner->has_claim && !has_any(runner))
+        return;
     PIPELINE_KEY(pipeline, EXPECT_ARRAY, STR("HGETALL"), key_str(&jobs));
     PIPELINE_KEY(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&claimed));
     installation_ask(pipeline);
