@@ -9,9 +9,9 @@
 
 #include <stdint.h>
 
-/* Keys of one SCAN. The most is what keeps Redis busy for some 0.3 ms; fewer than the least would be all
- * round trip and no work. */
-enum { DUTY_KEYS_MIN = 64, DUTY_KEYS_START = 128, DUTY_KEYS_MAX = 512 };
+/* Keys of one SCAN. The most keeps Redis busy for some 0.3 ms. With fewer than the least a step would be all
+ * round trip, and on a busy machine a job of millions of keys would take for ever. */
+enum { DUTY_KEYS_MIN = 256, DUTY_KEYS_START = 256, DUTY_KEYS_MAX = 512 };
 
 /* How many keys the next SCAN is to look at, after one of `keys` took so long. */
 int64_t duty_next_keys(int64_t keys, int64_t took_ns);

@@ -19,8 +19,8 @@ START_TEST(steps_grow_while_they_are_short)
         keys = duty_next_keys(keys, 50 * MS);
     ck_assert_int_eq(keys, DUTY_KEYS_MIN);
     ck_assert_int_eq(duty_next_keys(keys, 500 * US), DUTY_KEYS_MIN);
-    ck_assert_int_eq(duty_next_keys(128, 100 * US), 256);
-    ck_assert_int_eq(duty_next_keys(256, 2 * MS), 128);
+    ck_assert_int_eq(duty_next_keys(256, 100 * US), 512);
+    ck_assert_int_eq(duty_next_keys(512, 2 * MS), 256);
 }
 END_TEST
 
