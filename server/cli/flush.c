@@ -224,6 +224,8 @@ static int empty_target(struct flush *flush)
     err = by_job ? flush_by_job(flush, &result, &error) : flush_directly(flush, &result, &error);
     if (err == ERR_CONFLICT && by_job)
         return complain(error.caller, "Wait until it has ended, or: cachewarden job cancel ID");
+    if (by_job && str_starts(str_from(error.caller), STR("cancelled")))
+        return complain(error.caller, "What was removed stays removed; it is safe to flush again");
     if (err == ERR_OK && flush->json)
         return print_json(flush, &result);
     if (err == ERR_OK)
