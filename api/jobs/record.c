@@ -27,19 +27,31 @@ enum field {
     FIELD_REMOVED,
     FIELD_PROGRESS,
     FIELD_CURSOR,
-    FIELD_ORIGIN,
+    FIELD_REPLICATION_ID,
     FIELD_END, /* STATE MS REASON */
     FIELD_COUNT
 };
 #define FIELD_FIRST_CHANGING FIELD_SIZE
 
 static const char *const names[FIELD_COUNT] = {
-    [FIELD_TARGET] = "target",     [FIELD_PATTERN] = "pattern", [FIELD_ONLY_COUNTS] = "counts",
-    [FIELD_STARTER] = "starter",   [FIELD_BY] = "by",           [FIELD_BY_ID] = "by_id",
-    [FIELD_CREDENTIAL] = "with",   [FIELD_PART] = "part",       [FIELD_ADDRESS] = "address",
-    [FIELD_REQUEST] = "request",   [FIELD_STARTED] = "started", [FIELD_SIZE] = "size",
-    [FIELD_SCANNED] = "scanned",   [FIELD_FOUND] = "found",     [FIELD_REMOVED] = "removed",
-    [FIELD_PROGRESS] = "progress", [FIELD_CURSOR] = "cursor",   [FIELD_ORIGIN] = "replication_id",
+    [FIELD_TARGET] = "target",
+    [FIELD_PATTERN] = "pattern",
+    [FIELD_ONLY_COUNTS] = "counts",
+    [FIELD_STARTER] = "starter",
+    [FIELD_BY] = "by",
+    [FIELD_BY_ID] = "by_id",
+    [FIELD_CREDENTIAL] = "with",
+    [FIELD_PART] = "part",
+    [FIELD_ADDRESS] = "address",
+    [FIELD_REQUEST] = "request",
+    [FIELD_STARTED] = "started",
+    [FIELD_SIZE] = "size",
+    [FIELD_SCANNED] = "scanned",
+    [FIELD_FOUND] = "found",
+    [FIELD_REMOVED] = "removed",
+    [FIELD_PROGRESS] = "progress",
+    [FIELD_CURSOR] = "cursor",
+    [FIELD_REPLICATION_ID] = "replication_id",
     [FIELD_END] = "end",
 };
 
@@ -111,7 +123,8 @@ static bool take_numbers(const struct str text[FIELD_COUNT], struct job_record *
     record->credential = (enum credential_kind)credential;
     record->part = (enum audit_part)part;
     return take_bits(text[FIELD_CURSOR], &record->cursor) &&
-           take_bits(text[FIELD_ORIGIN], &record->replication_id) && take_end(text[FIELD_END], job);
+           take_bits(text[FIELD_REPLICATION_ID], &record->replication_id) &&
+           take_end(text[FIELD_END], job);
 }
 
 bool job_record_take(const struct value *reply, struct str id, struct job_record *record_out)
@@ -161,7 +174,7 @@ static void put_changing(const struct job_record *record, struct digits *digits,
     put(digits, text, FIELD_REMOVED, record->job.removed);
     put(digits, text, FIELD_PROGRESS, record->job.progress);
     put(digits, text, FIELD_CURSOR, (int64_t)record->cursor);
-    put(digits, text, FIELD_ORIGIN, (int64_t)record->replication_id);
+    put(digits, text, FIELD_REPLICATION_ID, (int64_t)record->replication_id);
 }
 
 /* HSET of the fields from `first` on but for the end, and EXPIRE: a record that Redis lost meanwhile is not

@@ -184,7 +184,7 @@ static void open_stand(void)
     redis_server_do(stand.redis,
                     "HSET cw:jobs:" JOB " target cache:sessions starter user:%lld: by_id 0 with 2 "
                     "part 1 started 1769860800000 size 1000 scanned 420 found 12 removed 12 "
-                    "progress 420000 cursor 1 origin 1",
+                    "progress 420000 cursor 1 replication_id 1",
                     (long long)stand.alice.id);
     stand_cli_do(&stand, NULL, (const char *const[]){"key", "revoke", "key-revoked", NULL});
 }

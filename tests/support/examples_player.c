@@ -17,10 +17,11 @@ struct actor {
 };
 
 const struct stand_options examples_stand = {
-    .config = "caches = ("
-              "  { name = \"messages\"; keys = [ \"whatsapp:{env}:in\", \"whatsapp:{env}:out\" ]; },"
-              "  { name = \"search\"; database = 1; },"
-              "  { name = \"sessions\"; prefix = \"whatsapp:session:\"; } );\n",
+    .config =
+        "caches = ("
+        "  { name = \"messages\"; keys = [ \"whatsapp:{env}:in\", \"whatsapp:{env}:out\" ]; },"
+        "  { name = \"search\"; database = 1; },"
+        "  { name = \"sessions\"; prefix = \"whatsapp:session:\"; } );\n",
     .environment = (const char *const[]){
         "CACHEWARDEN_LIMITS_ENABLED=true", "CACHEWARDEN_USERS_REGISTRATION=open",
         "CACHEWARDEN_LIMITS_STATUS_PER_MINUTE=100000",
@@ -67,10 +68,11 @@ static void add_subject(const struct stand *stand)
 /* Jobs that are said to run, and that no runner finds on its list. */
 static void add_job(const struct stand *stand, const char *id)
 {
-    redis_server_do(stand->redis,
-                    "HSET cw:jobs:%s target cache:sessions by_id 0 with 2 part 1 started 1769860800000 "
-                    "size 1000 scanned 420 found 12 removed 12 progress 420000 cursor 1 origin 1",
-                    id);
+    redis_server_do(
+        stand->redis,
+        "HSET cw:jobs:%s target cache:sessions by_id 0 with 2 part 1 started 1769860800000 "
+        "size 1000 scanned 420 found 12 removed 12 progress 420000 cursor 1 replication_id 1",
+        id);
 }
 
 void examples_open(struct examples *examples, struct stand *stand)
