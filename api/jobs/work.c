@@ -166,12 +166,13 @@ int64_t runner_work(struct jobs_runner *runner)
         count_step(runner->jobs, run, &before);
     }
     int64_t now_ns = clock_mono_ns();
-    runner->debt_ns += duty_rest_ns(now_ns - began_ns, atomic_load(&runner->jobs->duty_percent));
+    /* It was waited for, and no work. */
     if (err != ERR_OK) {
         note_failing(runner, index, err, &error);
         runner->turn++;
         return RUNNER_RETRY_MS;
     }
+    runner->debt_ns += duty_rest_ns(now_ns - began_ns, atomic_load(&runner->jobs->duty_percent));
     run->failing_ns = 0;
     if (run->state != JOB_RUNNING) {
         runner->turn++;
