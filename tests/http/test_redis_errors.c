@@ -190,6 +190,7 @@ static const struct trouble {
 static bool goes_on(const struct probe *probe, enum reach reach)
 {
     bool only_deletes = probe->who == KEY || strstr(probe->target, "analytics") ||
+                        strstr(probe->target, "/entries/gone") ||
                         strcmp(probe->target, "/api/cache/enable/") == 0;
     return reach != NOTHING && (probe->reads_only || (reach == READS_DELETES && only_deletes));
 }
