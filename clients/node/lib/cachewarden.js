@@ -3,7 +3,7 @@
 
 import { Entries } from "./entries.js";
 import { isRefused, Service } from "./service.js";
-import { credentialOf, integerIn, keyHeaderOf, modelsOf, queryOf, userIdOf } from "./values.js";
+import { credentialOf, integerIn, keyHeaderOf, modelsToClear, queryOf, userIdOf } from "./values.js";
 
 const NUMBER = /^[1-9][0-9]{0,18}$/;
 
@@ -171,7 +171,7 @@ export class Clears {
   }
 
   model(name) {
-    for (const model of modelsOf(name)) this.#models.add(model);
+    for (const model of modelsToClear(name)) this.#models.add(model);
     return this;
   }
 

@@ -1,7 +1,7 @@
 // The cache service: values by label, in one namespace. A service that is away, or talks nonsense, is a miss.
 
 import { Flights } from "./flights.js";
-import { decode, encode, integerIn, modelsOf, objectIn, queryOf, segmentOf, timeOf, typeOf } from "./values.js";
+import { decode, encode, integerIn, modelsOf, modelsToClear, objectIn, patternIn, queryOf, segmentOf, timeOf, typeOf } from "./values.js";
 
 const ENTRIES = "/api/v1/entries";
 const JSON_TYPE = { "content-type": "application/json" };
@@ -152,18 +152,20 @@ export class Entries {
     return value ?? null;
   }
 
-  // Makes every entry of the model out of date: the model's new generation, or null.
+  // Makes every entry of the model out of date: the model's new generation, or null. Of several models:
+  // clears().model(names).send().
   async clearModel(model) {
-    const [name] = modelsOf(model);
+    const [name, ...more] = modelsToClear(model);
+    if (more.length > 0) throw new TypeError("clearModel() clears one model; clears().model(names).send() clears several");
     const path = `/api/v1/models/${encodeURIComponent(name)}${queryOf({ namespace: this.#namespace })}`;
     return this.#service.clear({ ...clearBy(this.#send("DELETE", path), generationIn), whole: this.#clearing() });
   }
 
   // Makes every entry of the namespace out of date: its new generation, or null. With a pattern (a glob over
   // labels) a job takes them away, one by one: what the service says of the job, or null.
-  async clear({ pattern } = {}) {
-    if (pattern === undefined) return this.#service.clear(this.#clearing());
-    const request = this.#send("DELETE", `${ENTRIES}${queryOf({ pattern, namespace: this.#namespace })}`);
+  async clear(...what) {
+    if (what.length === 0) return this.#service.clear(this.#clearing());
+    const request = this.#send("DELETE", `${ENTRIES}${queryOf({ pattern: patternIn(what[0]), namespace: this.#namespace })}`);
     const answer = await this.#service.ask(request);
     return this.#jobIn(answer, 202, request);
   }

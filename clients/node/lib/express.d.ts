@@ -32,4 +32,4 @@ export interface AnswerOptions {
 export function cacheAPIResponse(ttl?: number, options?: AnswerOptions): Middleware;
 
 /** In front of a handler that writes: what was made of these models is out of date then. */
-export function clearsModel(...models: string[]): Middleware;
+export function clearsModel(...models: (string | readonly string[])[]): Middleware;

@@ -8,6 +8,7 @@
 import { Cachewarden } from "./cachewarden.js";
 import { cacheAnswers, digestOf } from "./express_answers.js";
 import { Local } from "./local.js";
+import { modelsToClear } from "./values.js";
 
 const SAFE = ["GET", "HEAD", "OPTIONS", "TRACE"];
 
@@ -42,8 +43,9 @@ export const cacheAPIResponse = cacheAnswers;
 
 // In front of a handler that writes: when it went well, what is cached of these models is out of date.
 export function clearsModel(...models) {
+  const names = modelsToClear(models.flat());
   return function (req, _res, next) {
-    for (const model of models) req.clears.model(model);
+    req.clears.model(names);
     next();
   };
 }

@@ -86,7 +86,7 @@ export class Entries {
   remember<Value>(label: string, options: FillOptions & { waitMs?: number }, fill: () => Value | Promise<Value>): Promise<Value>;
   forget(label: string): Promise<boolean | null>;
   increment(label: string, by?: number | bigint, options?: { ttl?: number }): Promise<number | bigint | null>;
-  /** The new generation. */
+  /** The new generation. Of several models: clears().model(names).send(). */
   clearModel(model: string): Promise<number | bigint | null>;
   clear(): Promise<number | bigint | null>;
   /** A job that takes away what a glob over labels names. */

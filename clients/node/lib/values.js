@@ -18,15 +18,39 @@ export function segmentOf(label) {
   }
 }
 
-// Each once.
+// Those of an entry, each once.
 export function modelsOf(models = []) {
-  const names = [...new Set([models].flat())];
+  const names = namesIn(models);
   if (names.length > MAX_MODELS) throw new RangeError(`at most ${MAX_MODELS} models`);
+  return names;
+}
+
+// Those to clear, each once. None is a mistake: what was meant to be cleared would stay.
+export function modelsToClear(models) {
+  const names = namesIn(models);
+  if (names.length === 0) throw new TypeError("a clear of models names them");
+  return names;
+}
+
+function namesIn(models) {
+  const names = [...new Set([models].flat())];
   for (const name of names) {
-    if (typeof name !== "string" || !/^[^\x00-\x1f\x7f-\x9f/\ud800-\udfff]+$/u.test(name) || Buffer.byteLength(name) > MAX_MODEL_BYTES)
-      throw new TypeError(`a model is a name of 1 to ${MAX_MODEL_BYTES} bytes without a slash: ${String(name)}`);
+    if (!isModel(name)) throw new TypeError(`a model is a name of 1 to ${MAX_MODEL_BYTES} bytes without a slash: ${String(name)}`);
   }
   return names;
+}
+
+// A name of dots alone is a way to somewhere else for proxies.
+const isModel = (name) =>
+  typeof name === "string" &&
+  /^(?!\.{1,2}$)[^\x00-\x1f\x7f-\x9f/\ud800-\udfff]+$/u.test(name) &&
+  Buffer.byteLength(name) <= MAX_MODEL_BYTES;
+
+// The pattern of a clear. Nothing else stands for it: without one everything would be cleared.
+export function patternIn(what) {
+  const pattern = what?.pattern;
+  if (typeof pattern !== "string" || pattern === "") throw new TypeError("a clear of a part is { pattern: \"products:*\" }");
+  return pattern;
 }
 
 // A time in whole seconds or milliseconds, or undefined where the service shall choose.
