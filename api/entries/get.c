@@ -37,20 +37,27 @@ static enum err offer_refresh(struct reading *reading, struct entry_found *found
 
 /* ---- waiting for another's fill ---- */
 
-/* Whether this reader is to fill: nobody else is at it, or was a moment ago. */
+/* Whether this reader is to fill: nobody else is at it, or was a moment ago. Where a Redis takes no writes nobody can
+ * be waited for, and it is a miss as for one who does not wait. */
 static enum err try_to_be_first(struct reading *reading, struct entry_found *found_out,
                                 bool *is_over_out)
 {
-    bool is_good;
-    enum err err = promise_take(&reading->look, PROMISE_MS, is_over_out, &is_good);
+    const struct entry_request *request = reading->look.request;
+    bool is_ours, is_good;
 
-    if (err != ERR_OK || !*is_over_out)
-        return err;
+    *is_over_out = true;
+    if (promise_take(&reading->look, PROMISE_MS, &is_ours, &is_good) != ERR_OK) {
+        error_clear(request->error);
+        return entry_give_lease(reading, is_ours, found_out);
+    }
+    *is_over_out = is_ours;
+    if (!is_ours)
+        return ERR_OK;
     if (!is_good)
         return entry_give_lease(reading, true, found_out);
-    err = promise_end(reading->look.request);
-    if (err == ERR_OK)
-        err = entry_read(reading, found_out);
+    if (promise_end(request) != ERR_OK) /* then it ends with its life */
+        error_clear(request->error);
+    enum err err = entry_read(reading, found_out);
     *is_over_out = found_out->is_hit;
     return err;
 }

@@ -269,6 +269,22 @@ START_TEST(a_redis_that_takes_no_writes_still_serves)
 }
 END_TEST
 
+/* Nobody can be told to wait there: it is the miss of one who does not. */
+START_TEST(a_redis_that_takes_no_writes_makes_nobody_wait)
+{
+    static const char *const reasons[] = {"CONFIG SET maxmemory 1", "REPLICAOF 127.0.0.1 1"};
+
+    expect_miss(0, alice, "k");
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+        redis_server_do(redis, reasons[i]);
+        struct entry_found found = get_waiting(0, PATIENCE_MS);
+        ck_assert(!found.is_hit && found.is_enabled && found.lease.len > 0);
+        ck_assert_int_eq(error.code, ERR_OK);
+        redis_server_do(redis, "CONFIG SET maxmemory 0");
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api/entries/wait");
@@ -284,6 +300,7 @@ int main(void)
     tcase_add_test(all, long_before_the_end_nobody_does);
     tcase_add_test(all, a_lease_of_a_refresh_is_one_like_any_other);
     tcase_add_test(all, a_redis_that_takes_no_writes_still_serves);
+    tcase_add_test(all, a_redis_that_takes_no_writes_makes_nobody_wait);
     suite_add_tcase(suite, all);
     return suite_run(suite);
 }
