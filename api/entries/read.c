@@ -28,17 +28,21 @@ enum err entry_give_lease(const struct reading *reading, bool is_promised,
                          : err;
 }
 
+static int64_t age_ms(const struct envelope *envelope, int64_t now_ms)
+{
+    return now_ms > envelope->stored_at_ms ? now_ms - envelope->stored_at_ms : 0;
+}
+
 enum err entry_give_hit(struct arena *arena, const struct envelope *envelope, int64_t now_ms,
                         int64_t left_ms, struct entry_found *found_out)
 {
     const struct str tag = {(const char *)envelope->tag, ENVELOPE_TAG_SIZE};
-    int64_t age_ms = now_ms > envelope->stored_at_ms ? now_ms - envelope->stored_at_ms : 0;
 
     found_out->is_hit = true;
     found_out->body = envelope->body;
     found_out->content_type = envelope->content_type;
     found_out->etag = base64url_encode(arena, tag);
-    found_out->age_s = age_ms / 1000;
+    found_out->age_s = age_ms(envelope, now_ms) / 1000;
     found_out->ttl_s = left_ms > 0 ? left_ms / 1000 : 0;
     return found_out->etag.ptr ? ERR_OK : ERR_NO_MEMORY;
 }
@@ -55,7 +59,8 @@ static enum err take_entry(struct reading *reading, const struct value *reply,
     if (err != ERR_OK || !is_good)
         return err;
     reading->fill_ms = envelope.fill_ms;
-    reading->left_ms = envelope.stored_at_ms + envelope.life_ms - reading->now_ms;
+    /* Who stored it may have a clock that is ahead of ours. */
+    reading->left_ms = envelope.life_ms - age_ms(&envelope, reading->now_ms);
     return entry_give_hit(reading->look.request->arena, &envelope, reading->now_ms,
                           reading->left_ms, found_out);
 }

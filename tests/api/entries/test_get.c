@@ -1,6 +1,8 @@
 /* What a read brings: what was put, as it was put, where it was put; else a miss with a lease. */
 #include "entries_case.h"
 
+#include "entries/envelope.h"
+
 START_TEST(the_same_bytes_come_back)
 {
     static const struct {
@@ -143,6 +145,25 @@ START_TEST(it_ends_with_its_life)
 }
 END_TEST
 
+/* By the clock of a node that is ahead; this one counts no more life than the entry was given, and no age below 0. */
+START_TEST(stored_by_a_clock_that_is_ahead)
+{
+    struct envelope envelope = {.stored_at_ms = clock_wall_ms() + 3600000,
+                                .life_ms = 60000,
+                                .content_type = STR("text/plain"),
+                                .body = STR("ahead")};
+
+    envelope.version = get_on(0, shop, "k", NULL).version;
+    expect_ok(envelope_make_tag(arena, envelope.content_type, envelope.body, envelope.tag));
+    struct str bytes = envelope_encode(arena, &envelope);
+    redis_server_do(redis, "SET cw:{app:shop}:e:k %b", bytes.ptr, bytes.len);
+    struct entry_found found = get_on(0, shop, "k", NULL);
+    ck_assert(found.is_hit);
+    ck_assert_int_eq(found.age_s, 0);
+    ck_assert_int_eq(found.ttl_s, 60);
+}
+END_TEST
+
 START_TEST(switched_off_everything_is_a_miss)
 {
     put_on(0, alice, "before", NULL, "a", STR_NONE);
@@ -231,6 +252,7 @@ int main(void)
     tcase_add_test(all, strange_labels_are_labels);
     tcase_add_test(all, what_is_no_entry_is_a_miss);
     tcase_add_test(all, it_ends_with_its_life);
+    tcase_add_test(all, stored_by_a_clock_that_is_ahead);
     tcase_add_test(all, switched_off_everything_is_a_miss);
     tcase_add_test(all, one_round_trip_each);
     tcase_add_test(all, without_redis_it_fails_and_nothing_is_claimed);
