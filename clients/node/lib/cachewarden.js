@@ -3,8 +3,9 @@
 
 import { Entries } from "./entries.js";
 import { isRefused, Service } from "./service.js";
-import { credentialOf, integerIn, keyHeaderOf, modelsToClear, queryOf, userIdOf } from "./values.js";
+import { credentialOf, integerIn, keyHeaderOf, modelsToClear, optionsIn, queryOf, userIdOf } from "./values.js";
 
+const OPTIONS = ["url", "apiKey", "entriesKey", "namespace", "timeoutMs", "pauseMs", "waitMs", "maxBytes", "connections", "tls", "report"];
 const NUMBER = /^[1-9][0-9]{0,18}$/;
 
 // Whose answer is being made, and in which version of their cache.
@@ -43,7 +44,7 @@ export class Cachewarden extends Entries {
   #options;
 
   constructor(options) {
-    const service = new Service(options);
+    const service = new Service(optionsIn(options, OPTIONS));
     super(service, { ...options, credential: keyHeaderOf(options.entriesKey ?? options.apiKey) });
     this.#service = service;
     this.#apiKey = keyHeaderOf(options.apiKey);

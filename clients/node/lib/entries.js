@@ -1,11 +1,15 @@
 // The cache service: values by label, in one namespace. A service that is away, or talks nonsense, is a miss.
 
 import { Flights } from "./flights.js";
-import { decode, encode, integerIn, modelsOf, modelsToClear, objectIn, patternIn, queryOf, segmentOf, timeOf, typeOf } from "./values.js";
+import { decode, encode, integerIn, modelsOf, modelsToClear, objectIn, optionsIn, patternIn, queryOf, segmentOf, timeOf, typeOf } from "./values.js";
 
 const ENTRIES = "/api/v1/entries";
 const JSON_TYPE = { "content-type": "application/json" };
 const MAX_LEASE = 4096;
+
+const READ = ["models", "waitMs"];
+const SET = ["ttl", "models", "lease", "onlyIfAbsent", "type"];
+const REMEMBER = ["ttl", "models", "waitMs"];
 
 export class Entries {
   #service;
@@ -35,7 +39,8 @@ export class Entries {
 
   // { isHit, value, lease, isRefresh, ageS, ttlS }. With a lease the caller is to fill it: set(label, value,
   // { lease }). waitMs: how long to wait for somebody else who is at it.
-  async read(label, { models, waitMs } = {}) {
+  async read(label, options) {
+    const { models, waitMs } = optionsIn(options, READ);
     const request = this.#request("GET", label, { model: modelsOf(models), wait_ms: timeOf("waitMs", waitMs) });
     if (request === null) return miss();
     const answer = await this.#service.ask({ ...request, mayRepeat: true, extraMs: waitMs ?? 0 });
@@ -62,12 +67,13 @@ export class Entries {
 
   // Whether it is stored: not so while the user has switched the cache off, or the service is away.
   async set(label, value, options) {
+    const { type, ...how } = optionsIn(options, SET);
     const entry = encode(value);
     if (entry === null) throw new TypeError("this value is neither bytes, nor text, nor JSON");
-    return this.#put(label, { ...entry, type: typeOf(options?.type) ?? entry.type }, options);
+    return this.#put(label, { ...entry, type: typeOf(type) ?? entry.type }, how);
   }
 
-  async #put(label, entry, { ttl, models, lease, onlyIfAbsent = false } = {}) {
+  async #put(label, entry, { ttl, models, lease, onlyIfAbsent = false }) {
     const request = this.#request("PUT", label, { ttl: timeOf("ttl", ttl), model: modelsOf(models) }, {
       "content-type": entry.type,
       "content-length": entry.body.length,
@@ -90,7 +96,8 @@ export class Entries {
 
   // What is cached, or else what fill() gives, which is cached then. Calls of one process for one label at
   // the same time are joined, and one of many is sent to fill it anew shortly before it ends.
-  remember(label, options, fill) {
+  async remember(label, options, fill) {
+    optionsIn(options, REMEMBER);
     return this.#flights.run(label, () => this.#remember(label, options, fill));
   }
 
@@ -138,7 +145,8 @@ export class Entries {
   }
 
   // The counter's new value, or null where it was not counted, or nobody knows. A bigint beyond 2^53.
-  async increment(label, by = 1, { ttl } = {}) {
+  async increment(label, by = 1, options) {
+    const { ttl } = optionsIn(options, ["ttl"]);
     if (typeof by !== "bigint" && !Number.isSafeInteger(by)) throw new TypeError(`not a whole number: ${String(by)}`);
     const request = this.#request("POST", label, {}, JSON_TYPE, "/increment");
     if (request === null) return null;

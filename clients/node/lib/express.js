@@ -8,15 +8,14 @@
 import { Cachewarden } from "./cachewarden.js";
 import { cacheAnswers, digestOf } from "./express_answers.js";
 import { Local } from "./local.js";
-import { modelsToClear } from "./values.js";
+import { modelsToClear, optionsIn } from "./values.js";
 
 const SAFE = ["GET", "HEAD", "OPTIONS", "TRACE"];
 
 // options: those of a Cachewarden, or { client }, and clearsAfterWrites (true). Gives each request a view, cached()
 // in the memory of this process, remember() in the cache service, clears, and the client as cachewarden.
 export function cachewarden(options) {
-  const client = options.client ?? new Cachewarden(options);
-  const { clearsAfterWrites = true } = options;
+  const { client, clearsAfterWrites } = clientIn(options);
   const local = new Local();
 
   return async function (req, res, next) {
@@ -36,6 +35,13 @@ export function cachewarden(options) {
     holdEnd(res, () => settle(req, res, clearsOwn));
     next();
   };
+}
+
+function clientIn(options) {
+  const { client, clearsAfterWrites = true, ...own } = options;
+  if (client === undefined) return { client: new Cachewarden(own), clearsAfterWrites };
+  optionsIn(options, ["client", "clearsAfterWrites"]);
+  return { client, clearsAfterWrites };
 }
 
 // cacheAPIResponse(3600) in front of a handler: see express_answers.js.

@@ -7,8 +7,9 @@ import { createHash } from "node:crypto";
 
 import { capture, isStorable, pack, unpack } from "./express_capture.js";
 import { Flights } from "./flights.js";
-import { modelsOf, timeOf } from "./values.js";
+import { modelsOf, optionsIn, timeOf } from "./values.js";
 
+const OPTIONS = ["shared", "models", "vary", "maxBytes", "waitMs"];
 const MAX_LABEL_BYTES = 512;
 // How long others wait for the handler whose answer they want as well.
 const MAX_FLIGHT_MS = 5000;
@@ -18,7 +19,8 @@ const MAX_PASSES = 1000;
 const CONDITIONS = ["if-none-match", "if-modified-since", "if-match", "if-unmodified-since"];
 
 // vary: names of headers of the request that make another answer. maxBytes: what is larger is not kept.
-export function cacheAnswers(ttl, { shared = false, models, vary = [], maxBytes = 1 << 20, waitMs = 250 } = {}) {
+export function cacheAnswers(ttl, options) {
+  const { shared = false, models, vary = [], maxBytes = 1 << 20, waitMs = 250 } = optionsIn(options, OPTIONS);
   timeOf("ttl", ttl);
   modelsOf(models);
   const varied = vary.map((name) => name.toLowerCase());

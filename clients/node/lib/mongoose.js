@@ -9,17 +9,19 @@
 
 import { baseNameOf, labelOf } from "./mongoose_query.js";
 import { clearAfterWrites } from "./mongoose_writes.js";
+import { optionsIn } from "./values.js";
 
 // Options of a query or a client that say what types the values of an answer have.
 const TYPES = ["bsonRegExp", "promoteBuffers", "promoteLongs", "promoteValues", "useBigInt64"];
 
 // ttl: seconds, for queries that name none. client: a Cachewarden, or its inNamespace().
-export function cachePlugin(client, { ttl, clearsAfterWrites = true } = {}) {
+export function cachePlugin(client, options) {
+  const { ttl, clearsAfterWrites = true } = optionsIn(options, ["ttl", "clearsAfterWrites"]);
   const hookUp = clearsAfterWrites ? clearAfterWrites(client) : () => {};
 
   return function (schema) {
     schema.query.cache = function (options) {
-      this.mongooseCollection = cached(client, this, { ttl, ...options });
+      this.mongooseCollection = cached(client, this, { ttl, ...optionsIn(options, ["ttl", "key", "models"]) });
       return this;
     };
     hookUp(schema);

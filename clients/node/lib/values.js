@@ -46,9 +46,17 @@ const isModel = (name) =>
   /^(?!\.{1,2}$)[^\x00-\x1f\x7f-\x9f/\ud800-\udfff]+$/u.test(name) &&
   Buffer.byteLength(name) <= MAX_MODEL_BYTES;
 
+// Options, all of which are among the names: one with a slip in its name would change nothing, in silence.
+export function optionsIn(options = {}, names) {
+  if (typeof options !== "object" || options === null) throw new TypeError(`options are an object, not ${String(options)}`);
+  const slip = Object.keys(options).find((name) => !names.includes(name));
+  if (slip !== undefined) throw new TypeError(`the option ${slip} is none of ${names.join(", ")}`);
+  return options;
+}
+
 // The pattern of a clear. Nothing else stands for it: without one everything would be cleared.
 export function patternIn(what) {
-  const pattern = what?.pattern;
+  const { pattern } = optionsIn(what, ["pattern"]);
   if (typeof pattern !== "string" || pattern === "") throw new TypeError("a clear of a part is { pattern: \"products:*\" }");
   return pattern;
 }
