@@ -133,10 +133,9 @@ static enum store first_try(struct put *put)
     bool is_known = recent_find(put->request->app->entries->recent, &put->request->space, &state);
     enum store store = put->fill->only_if_absent ? STORE_IF_ABSENT : STORE_IN_PLACE;
 
-    if (!is_known || put->fill->body.len > GUESS_BODY_MAX)
+    /* Another node may have switched it on since: what is there by now is dropped by no guess. */
+    if (!is_known || !state.is_enabled || put->fill->body.len > GUESS_BODY_MAX)
         return STORE_NOTHING;
-    if (!state.is_enabled)
-        return STORE_DROP;
     if (put->has_lease)
         /* One that is void must not take the place of something good. */
         return stamp_of_lease(put) && put->lease.version >= state.version ? store : STORE_NOTHING;
@@ -236,7 +235,7 @@ static enum err settle(struct put *put, struct entry_look *look, struct entry_st
     if (err != ERR_OK)
         return err;
     if (!look->is_enabled)
-        return put->store == STORE_DROP ? ERR_OK : store_now(put, STORE_DROP, &was_stored_now);
+        return store_now(put, STORE_DROP, &was_stored_now);
     if (put->fill->only_if_absent && stored_out->was_there)
         return refuse_present(put->request->error);
     stored_out->is_void = !stamp(put, look);

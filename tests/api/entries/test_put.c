@@ -134,6 +134,33 @@ START_TEST(of_many_at_once_one_is_taken)
 }
 END_TEST
 
+/* ---- what a node remembers is out of date ---- */
+
+/* Node 1 saw the switch off, and not that it is on again. */
+static void let_node_1_believe_it_is_off(void)
+{
+    switch_on(0, 7, false);
+    ck_assert(!get_on(1, alice, "k", NULL).is_enabled);
+    switch_on(0, 7, true);
+}
+
+START_TEST(who_believes_it_is_off_drops_nothing)
+{
+    let_node_1_believe_it_is_off();
+    put_on(0, alice, "k", NULL, "good", STR_NONE);
+    expect_refused(1, "k", NULL, "good");
+    let_node_1_believe_it_is_off();
+    ck_assert(put_on(1, alice, "k", NULL, "new", STR_NONE).was_there);
+    expect_hit(0, alice, "k", "new");
+    switch_on(0, 7, false);
+    for (int i = 0; i < 2; i++) { /* unknown to this node, and known */
+        redis_server_do(redis, "SET cw:{u:7}:e:k left");
+        ck_assert(!put_on(1, alice, "k", NULL, "off", STR_NONE).is_enabled);
+        ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:{u:7}:e:k"), 0);
+    }
+}
+END_TEST
+
 /* ---- large values ---- */
 
 /* The edge gives a request 8 MiB and four times the largest body; it may have used two of those to read it. */
@@ -222,6 +249,7 @@ int main(void)
     tcase_add_test(all, new_or_replaced);
     tcase_add_test(all, only_where_nothing_is);
     tcase_add_test(all, of_many_at_once_one_is_taken);
+    tcase_add_test(all, who_believes_it_is_off_drops_nothing);
     tcase_add_loop_test(all, a_large_value_takes_no_more_than_a_request_has, 0, 2);
     tcase_add_test(all, a_lease_of_elsewhere_changes_nothing);
     tcase_add_test(all, a_full_redis);
