@@ -126,6 +126,19 @@ static bool stamp_of_lease(struct put *put)
     return lease_has_models(&put->lease, &put->envelope.models);
 }
 
+/*
+ * One that is void must not take the place of something good: with a lease it is written before anything was read only
+ * if all that this node remembers agrees with it.
+ */
+static bool is_lease_current(const struct put *put, const struct recent_state *state)
+{
+    struct model_set now = put->envelope.models;
+
+    return put->lease.version == state->version &&
+           recent_find_models(put->request->app->entries->recent, &put->request->space, &now) &&
+           models_judge(&put->envelope.models, &now) == MODELS_CURRENT;
+}
+
 /* Whether it may be written before anything was read. */
 static enum store first_try(struct put *put)
 {
@@ -137,8 +150,7 @@ static enum store first_try(struct put *put)
     if (!is_known || !state.is_enabled || put->fill->body.len > GUESS_BODY_MAX)
         return STORE_NOTHING;
     if (put->has_lease)
-        /* One that is void must not take the place of something good. */
-        return stamp_of_lease(put) && put->lease.version >= state.version ? store : STORE_NOTHING;
+        return stamp_of_lease(put) && is_lease_current(put, &state) ? store : STORE_NOTHING;
     put->envelope.version = state.version;
     return recent_find_models(put->request->app->entries->recent, &put->request->space,
                               &put->envelope.models)

@@ -161,6 +161,25 @@ START_TEST(who_believes_it_is_off_drops_nothing)
 }
 END_TEST
 
+/* Filled late: what the lease names was cleared since, this node saw it, and something good is there. */
+START_TEST(a_fill_known_to_be_void_replaces_nothing)
+{
+    const char *const *models = _i ? MODELS("Product", "Order") : MODELS("Product");
+
+    put_on(0, alice, "other", models, "a hash of models", STR_NONE);
+    struct entry_found found = get_on(0, alice, "k", models);
+    clear_model_on(1, alice, "Product");
+    put_on(0, alice, "k", models, "good", STR_NONE);
+    ck_assert(put_on(0, alice, "k", models, "late", found.lease).is_void);
+    expect_hit(1, alice, "k", "good");
+    /* One of now is taken. */
+    delete_on(1, alice, "k");
+    found = get_on(1, alice, "k", models);
+    ck_assert(!put_on(0, alice, "k", models, "new", found.lease).is_void);
+    expect_hit(1, alice, "k", "new");
+}
+END_TEST
+
 /* ---- large values ---- */
 
 /* The edge gives a request 8 MiB and four times the largest body; it may have used two of those to read it. */
@@ -250,6 +269,7 @@ int main(void)
     tcase_add_test(all, only_where_nothing_is);
     tcase_add_test(all, of_many_at_once_one_is_taken);
     tcase_add_test(all, who_believes_it_is_off_drops_nothing);
+    tcase_add_loop_test(all, a_fill_known_to_be_void_replaces_nothing, 0, 2);
     tcase_add_loop_test(all, a_large_value_takes_no_more_than_a_request_has, 0, 2);
     tcase_add_test(all, a_lease_of_elsewhere_changes_nothing);
     tcase_add_test(all, a_full_redis);
