@@ -3,7 +3,7 @@
 
 import { Entries } from "./entries.js";
 import { isRefused, Service } from "./service.js";
-import { credentialOf, integerIn, keyHeaderOf, modelsToClear, optionsIn, queryOf, userIdOf } from "./values.js";
+import { credentialOf, integerIn, keyHeaderOf, modelsToClear, optionsIn, queryOf, refusalOf, userIdOf } from "./values.js";
 
 const OPTIONS = ["url", "apiKey", "entriesKey", "namespace", "timeoutMs", "pauseMs", "waitMs", "maxBytes", "connections", "tls", "report"];
 const NUMBER = /^[1-9][0-9]{0,18}$/;
@@ -77,7 +77,10 @@ export class Cachewarden extends Entries {
     const view = answer === null ? undefined : viewIn(answer);
     if (view !== undefined) return { view, isLost: false };
     if (answer?.status === 401 || answer?.status === 403) return { view: nobody, isLost: false };
-    if (answer !== null) this.#service.report(`${answer.status} for a check, without a user; going on without a cache`);
+    if (answer !== null) {
+      const detail = refusalOf(checking({}), answer);
+      this.#service.report(`${answer.status} for a check, without a user; going on without a cache`, { detail });
+    }
     return { view: unknown, isLost: !isRefused(answer) };
   }
 
@@ -128,8 +131,12 @@ export class Cachewarden extends Entries {
   // The user's id of another issuer's subject, or null: they were not here yet, or nobody answered.
   async userOf(issuer, subject) {
     const path = `/api/v1/subjects${queryOf({ issuer, subject })}`;
-    const answer = await this.#service.ask({ method: "GET", path, headers: this.#apiKey, mayRepeat: true });
-    return (answer?.status === 200 ? integerIn(answer.body.toString(), "user_id") : undefined) ?? null;
+    const request = { method: "GET", path, headers: this.#apiKey, mayRepeat: true };
+    const answer = await this.#service.ask(request);
+    if (answer?.status === 200) return integerIn(answer.body.toString(), "user_id") ?? null;
+    if (answer !== null && answer.status !== 404)
+      this.#service.report(`${answer.status} for the number of a user`, { detail: refusalOf(request, answer) });
+    return null;
   }
 
   // Clears to be sent together, once each: those of a request, or of a transaction when it is committed.

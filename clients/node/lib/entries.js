@@ -1,7 +1,7 @@
 // The cache service: values by label, in one namespace. A service that is away, or talks nonsense, is a miss.
 
 import { Flights } from "./flights.js";
-import { decode, encode, integerIn, modelsOf, modelsToClear, objectIn, optionsIn, patternIn, queryOf, segmentOf, timeOf, typeOf } from "./values.js";
+import { decode, encode, integerIn, modelsOf, modelsToClear, objectIn, optionsIn, patternIn, queryOf, refusalOf, segmentOf, timeOf, typeOf } from "./values.js";
 
 const ENTRIES = "/api/v1/entries";
 const JSON_TYPE = { "content-type": "application/json" };
@@ -209,8 +209,8 @@ export class Entries {
     return { method, path, headers: { ...this.#credential, ...headers } };
   }
 
-  #unexpected({ status }, { method, path }) {
-    this.#service.report(`${status}, which was not expected; going on without it`, { detail: `${method} ${path}` });
+  #unexpected(answer, request) {
+    this.#service.report(`${answer.status}, which was not expected; going on without it`, { detail: refusalOf(request, answer) });
   }
 }
 

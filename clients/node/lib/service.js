@@ -4,7 +4,7 @@
 import { Breaker } from "./breaker.js";
 import { Connection } from "./connection.js";
 import { reporter } from "./reporter.js";
-import { timeOf } from "./values.js";
+import { refusalOf, timeOf } from "./values.js";
 
 // Of more than that, each becomes a clear of all it is a part of.
 const MAX_OWED = 1000;
@@ -124,8 +124,8 @@ export class Service {
     if (this.#owed.size > 0) this.#settleLater(answer);
   }
 
-  #reportRefused({ status }, { method, path }) {
-    this.report(`${status} for a clear: nothing was cleared`, { detail: `${method} ${path}`, isClear: true });
+  #reportRefused(answer, request) {
+    this.report(`${answer.status} for a clear: nothing was cleared`, { detail: refusalOf(request, answer), isClear: true });
   }
 }
 

@@ -4,6 +4,7 @@ const MAX_LABEL_BYTES = 512;
 const MAX_MODELS = 16;
 const MAX_MODEL_BYTES = 128;
 const MAX_HEADER_BYTES = 16 * 1024;
+const MAX_REASON = 200;
 const SESSION = "__Host-cachewarden=";
 
 // The label as a segment of a path, or null where it can be none. It may be made of what people type. Proxies
@@ -86,6 +87,13 @@ export function objectIn(body) {
   } catch {
     return {};
   }
+}
+
+// A request, and why the service refused it, for people.
+export function refusalOf({ method, path }, { body }) {
+  const { detail } = objectIn(body);
+  const reason = typeof detail === "string" ? detail.slice(0, MAX_REASON).replace(/[\x00-\x1f\x7f-\x9f]+/g, " ") : "";
+  return `${method} ${path}${reason === "" ? "" : `: ${reason}`}`;
 }
 
 const encoded = (value) => encodeURIComponent(String(value).replace(/[\ud800-\udfff]/gu, "\ufffd"));

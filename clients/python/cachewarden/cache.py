@@ -134,7 +134,7 @@ class Cache:
         answer = self._ask("DELETE", self._path(_ENTRIES, [("pattern", pattern)]))
         if answer is not None and answer.status == 202:
             return _member(answer, "id")
-        log.error("%r was not cleared: %s", pattern, f"status {answer.status}" if answer else "no answer")
+        log.error("%r was not cleared: %s", pattern, answer or "no answer")
         return None
 
     def job(self, job_id):
@@ -149,8 +149,13 @@ class Cache:
         return found if isinstance(found, dict) else None
 
     def increment(self, label, by=1, ttl=None):
-        """The new number, or None: nobody knows whether it was counted. ttl: of a counter that begins with this."""
+        """The new number. None: it was refused, and the log says why, or nobody knows whether it was counted.
+
+        ttl: of a counter that begins with this.
+        """
         _check_ttl(ttl)
+        if type(by) is not int:
+            raise ValueError("by is a whole number")
         body = {"by": by} if ttl is None else {"by": by, "ttl": ttl}
         path = self._entry(label, more="/increment")
         headers = {"Content-Type": values.JSON}
@@ -194,7 +199,7 @@ class Cache:
         if answer is None or answer.status == 429 or answer.status >= 500:
             return None, False
         if answer.status != 200:
-            log.error("%s keeps what is out of date: status %d", name, answer.status)
+            log.error("%s keeps what is out of date: %s", name, answer)
             return None, True
         value = _member(answer, member)
         return value, value is not None  # a 200 of somebody else has dropped nothing
@@ -233,7 +238,7 @@ class Cache:
 
     @staticmethod
     def _refused(what, label, answer):
-        log.warning("%s %r: status %d", what, label, answer.status)
+        log.warning("%s %r: %s", what, label, answer)
 
 
 def shortened(label):

@@ -54,7 +54,7 @@ class Client:
             log.error("a user keeps an old view: %s", error)
             return None
         if answer.status != 200:
-            log.error("a user keeps an old view: status %d", answer.status)
+            log.error("a user keeps an old view: %s", answer)
             return None
         return _member(answer, "version")
 
@@ -117,7 +117,7 @@ class Client:
             return View(), True
         user_id = _number(answer.get("x-user-id"))
         if answer.status != 204 or user_id is None:
-            log.warning("status %d for /api/cache/check/: this request goes without a cache", answer.status)
+            log.warning("a request goes without a cache: /api/cache/check/ gave %s", answer)
             return View(must_bypass=True), 400 <= answer.status < 500
         owed = {*owed_before, *self._owed.scopes()} & {user_id, *UNKNOWN}
         version = None if owed else _number(answer.get("x-cache-version"))
@@ -133,7 +133,7 @@ class Client:
         if answer.status == 200:
             version = _member(answer, "new_version")
             return version, version is not None  # a 200 of somebody else has cleared nothing
-        log.error("user %d keeps an old view: status %d", user_id, answer.status)
+        log.error("user %d keeps an old view: %s", user_id, answer)
         return None, True
 
     def _try_to_clear_subject(self, issuer, subject):
@@ -153,7 +153,7 @@ class Client:
             user_id = _member(answer, "user_id")
             return user_id, user_id is not None
         if answer.status != 404:
-            log.error("status %d for the number of %r of %r", answer.status, subject, issuer)
+            log.error("nobody knows the number of %r of %r: %s", subject, issuer, answer)
         return None, True
 
     def _ask(self, request):
@@ -165,7 +165,7 @@ class Client:
         except Unavailable:
             return None
         if answer.status == 429 or answer.status >= 500:
-            log.warning("status %d for %s %s: trying again", answer.status, request.method, request.path)
+            log.warning("%s %s is tried again: %s", request.method, request.path, answer)
             return None
         return answer
 

@@ -4,6 +4,7 @@ http.client takes a head that was cut off for a whole one, gives every read a ti
 comes behind an answer. A cache must not: half a value is worse than none, and so is the answer to another question.
 """
 
+import json
 import re
 import select
 import socket
@@ -11,6 +12,7 @@ import time
 
 MAX_HEAD = 64 * 1024
 MAX_INTERIM = 8
+MAX_REASON = 200
 # A large answer may take longer than a small one, as long as this many bytes a second come.
 BYTES_PER_SECOND = 1024 * 1024
 
@@ -39,6 +41,16 @@ class Answer:
     def get(self, name):
         """The value of a field, or None. One that came twice is both, with a comma between."""
         return self.fields.get(name)
+
+    def __str__(self):
+        """For a log: the status, and what the service says of it."""
+        try:
+            reason = json.loads(self.body).get("detail")
+        except (ValueError, AttributeError, RecursionError):
+            reason = None
+        if not isinstance(reason, str) or not reason:
+            return f"status {self.status}"
+        return f"status {self.status}: " + "".join(c if c.isprintable() else " " for c in reason[:MAX_REASON])
 
 
 class _Incoming:

@@ -252,6 +252,34 @@ test("counters are exact", async () => {
   assert.equal(await client.increment("text"), null);
 });
 
+test("a refusal is told with what the service said of it", async () => {
+  const calls = [
+    ...[(own) => own.increment("a"), (own) => own.get("a"), (own) => own.set("a", 1), (own) => own.clearModel("Order")],
+    ...[(own) => own.clear(), (own) => own.clear({ pattern: "a*" }), (own) => own.clearUser(7), (own) => own.userOf("shop", "a")],
+    (own) => own.check({ authorization: "Bearer alice" }),
+  ];
+  standIn.answer = (request, response) => {
+    response.writeHead(409, { "content-type": "application/problem+json" }).end('{"detail":"Not a\\ncounter."}');
+    return true;
+  };
+  for (const call of calls) {
+    const own = clientOf(standIn); // what was told a moment ago is not told again
+    await call(own);
+    own.close();
+    assert.match(own.told[0]?.detail ?? "", /: Not a counter\.$/, String(call));
+  }
+});
+
+test("a refusal without a reason is told without one", async () => {
+  for (const body of ["", "<html>", "[]", "null", '{"detail":7}', '{"detail":""}']) {
+    standIn.answer = (request, response) => response.writeHead(400).end(body);
+    const own = clientOf(standIn);
+    assert.equal(await own.increment("a"), null);
+    own.close();
+    assert.equal(own.told[0].detail, "POST /api/v1/entries/a/increment");
+  }
+});
+
 test("clears of a transaction are joined", async () => {
   standIn.users.set("alice", { id: 7, clears: 4 });
   const clears = client.clears();

@@ -198,6 +198,27 @@ class Entries(unittest.TestCase):
             self.assertEqual([cache.increment("a"), cache.increment("a")], [1, None])
             self.assertEqual(len(server.requests), 2)
 
+    def test_are_counted_by_whole_numbers(self):
+        with StandIn(lambda _: CLEARED) as server:
+            for by in (1.5, "1", None, True):
+                self.assertRaises(ValueError, cache_of(server).increment, "a", by)
+            self.assertEqual(server.requests, [])
+
+    def test_that_are_refused_tell_the_log_why(self):
+        calls = (lambda cache: cache.increment("a"), lambda cache: cache.get("a"), lambda cache: cache.set("a", 1),
+                 lambda cache: cache.clear_model("Order"), lambda cache: cache.clear_matching("a*"))
+        with StandIn(lambda _: answer(409, {}, b'{"detail":"Not a\\ncounter."}')) as server:
+            for number, call in enumerate(calls):
+                with self.subTest(number), self.assertLogs("cachewarden", "WARNING") as logs:
+                    self.assertIn(call(cache_of(server)), (None, False))
+                    self.assertIn("status 409: Not a counter.", logs.output[0])
+
+    def test_that_are_refused_without_a_reason_have_their_status(self):
+        for body in (b"", b"<html>", b"[]", b'{"detail":7}', b'{"detail":""}', b"[" * 100_000, b"\xff"):
+            with StandIn(lambda _: answer(400, {}, body)) as server, self.assertLogs("cachewarden", "WARNING") as logs:
+                self.assertIsNone(cache_of(server).increment("a"))
+                self.assertTrue(logs.output[0].endswith("status 400"), logs.output)
+
     def test_may_be_of_a_user_and_of_another_namespace(self):
         with StandIn(lambda _: MISS) as server:
             client = Client(server.url, "admin", timeout=PATIENCE_S)
