@@ -117,7 +117,10 @@ class Cache:
 
     def clear_model(self, model):
         """Drops every value that names the model. None: it could not be sent now, and will be as soon as it can."""
-        (model,) = _names(model)
+        names = _names(model)
+        if len(names) != 1:
+            raise ValueError("one model is cleared at a time")
+        (model,) = names
         return self._drop(self._path(f"/api/v1/models/{_quoted(model)}"), f"model {model!r}", "generation")
 
     def clear(self):
@@ -129,8 +132,8 @@ class Cache:
 
         The id of the job, or None: it was not started. What a clear promises to fills that are under way this does not.
         """
-        if not pattern:
-            raise ValueError("without a pattern it would be everything: clear()")
+        if not isinstance(pattern, str) or not pattern:
+            raise ValueError("a pattern is a str that is not empty; clear() drops everything")
         answer = self._ask("DELETE", self._path(_ENTRIES, [("pattern", pattern)]))
         if answer is not None and answer.status == 202:
             return _member(answer, "id")
@@ -265,7 +268,10 @@ def _is_model(name):
 
 
 def _names(models):
-    names = (models,) if isinstance(models, str) else tuple(dict.fromkeys(models))
+    try:
+        names = (models,) if isinstance(models, str) else tuple(dict.fromkeys(models))
+    except TypeError:
+        raise ValueError(f"no names of models: {models!r}") from None
     if len(names) > MAX_MODELS or not all(map(_is_model, names)):
         raise ValueError(f"models are at most {MAX_MODELS} names of 1 to 128 bytes without a slash")
     return names

@@ -263,6 +263,16 @@ class ALabel(unittest.TestCase):
                 self.assertRaises(ValueError, cache_of(server).get, "a", models=models)
             self.assertEqual(server.requests, [])
 
+    def test_or_a_pattern_that_is_to_be_cleared_is_one(self):
+        with StandIn(lambda _: CLEARED) as server:
+            for pattern in ("", None, 7, b"a*", ["a*", "b*"]):
+                with self.subTest(pattern):
+                    self.assertRaises(ValueError, cache_of(server).clear_matching, pattern)
+            for models in ([], ["Order", "Item"], None, 7):
+                with self.subTest(models), self.assertRaisesRegex(ValueError, "model"):
+                    cache_of(server).clear_model(models)
+            self.assertEqual(server.requests, [])
+
     def test_that_is_too_long_can_be_shortened(self):
         self.assertEqual(shortened("a" * 512), "a" * 512)
         for label in ("a" * 513, "é\n" * 300, "\ud800" * 300, "a\0", "a/../b"):
