@@ -4,6 +4,7 @@
  *
  *     <version>    the number, as it was counted under this version of the namespace
  *     h            the head of an envelope (envelope.h): when it was stored, for how long, as what
+ *     o            the head it had under an earlier version, if it goes on in the place of an old one
  *
  * Who raises it need not know the version for certain: what was counted under one that is over is in a field nobody
  * reads, and is counted again under the right one.
@@ -15,7 +16,8 @@
 #include "entries/look.h"
 #include "keyspace.h"
 
-#define COUNTER_HEAD STR("h")
+#define COUNTER_HEAD     STR("h")
+#define COUNTER_OLD_HEAD STR("o")
 /* The field of a counter under this version. */
 struct str counter_field(char buffer[STR_INT64_SIZE], int64_t version);
 

@@ -10,7 +10,7 @@
 #include "keyspace.h"
 #include "redis_reply.h"
 
-/* Who clears between each try and the next makes it fail; not for ever. */
+/* Who clears, or takes the counter away, between each try and the next makes it fail; not for ever. */
 #define TRIES_MAX 4
 /* What was taken away lives on for a moment, to be looked at. */
 #define TAKEN_MS STR("30000")
@@ -90,8 +90,8 @@ static enum err refuse_text(struct error *error)
                      "What is stored under this label is no whole number, or names a model.");
 }
 
-/* A hash of an earlier version: its head and its life are not ours, and its number is nobody's. */
-static enum err begin_in_old(const struct increment *increment, struct str old_head)
+/* Its head and its life become ours, and its number nobody's. That it began as another one stays written in it. */
+static enum err adopt(const struct increment *increment, struct str old_head)
 {
     struct pipeline *pipeline = entry_pipeline(increment->request, PIPELINE_WRITE);
     struct str key = label_key_str(&increment->key);
@@ -99,11 +99,57 @@ static enum err begin_in_old(const struct increment *increment, struct str old_h
     struct str life_text = {life, str_put_int64(life, increment->envelope.life_ms)};
     struct envelope old;
 
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSET"), key, COUNTER_HEAD, increment->head);
+    /* Whoever puts a text there meanwhile comes after us. */
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HSET"), key, COUNTER_HEAD, increment->head,
+                 COUNTER_OLD_HEAD, old_head);
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key, life_text);
     if (envelope_decode(old_head, &old))
-        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HDEL"), key, counter_field(field, old.version));
+        PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HDEL"), key,
+                     counter_field(field, old.version));
     return entry_run(increment->request, pipeline);
+}
+
+static struct str text_of(const struct value *value)
+{
+    return value->kind == VALUE_STRING ? value->text : STR_NONE;
+}
+
+/* `fields`: head, old head and number, after the life was made longer. */
+static enum err take_old(struct increment *increment, const struct value *fields,
+                         struct str old_head)
+{
+    if (fields->kind != VALUE_ARRAY || fields->count != 3) { /* a text took its place, after us */
+        increment->is_done = true;
+        return ERR_OK;
+    }
+    struct str head = text_of(&fields->items[0]);
+    if (fields->items[2].kind != VALUE_STRING) /* it is gone, and ours with it */
+        return ERR_OK;
+    bool is_adopted = counter_is_of(&fields->items[0], increment->guess);
+    struct str began_as = is_adopted ? text_of(&fields->items[1]) : head;
+    if (old_head.len > 0 && !str_eq(began_as, old_head)) /* another one, without ours */
+        return ERR_OK;
+    increment->is_done = true;
+    return is_adopted ? ERR_OK : adopt(increment, head);
+}
+
+/*
+ * It was counted in a hash of an earlier version, whose life may end at any moment. So its life is made longer first,
+ * and then looked at: if it is still the same, or another one of this version that began as it, ours is in it. If not,
+ * ours is gone, and is counted again.
+ */
+static enum err begin_in_old(struct increment *increment, struct str old_head)
+{
+    struct pipeline *pipeline = entry_pipeline(increment->request, PIPELINE_WRITE);
+    struct str key = label_key_str(&increment->key);
+    char life[STR_INT64_SIZE], version[STR_INT64_SIZE];
+    struct str life_text = {life, str_put_int64(life, increment->envelope.life_ms)};
+
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key, life_text);
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HMGET"), key, COUNTER_HEAD, COUNTER_OLD_HEAD,
+                 counter_field(version, increment->guess));
+    enum err err = entry_run(increment->request, pipeline);
+    return err == ERR_OK ? take_old(increment, pipeline_value(pipeline, 1), old_head) : err;
 }
 
 /* `first` is where the commands of add_raise begin; old_head: of the counter there was before, if any. */
@@ -116,10 +162,9 @@ static enum err take_raise(struct increment *increment, const struct pipeline *p
     if (raised->kind != VALUE_INTEGER)
         return refuse_raise(increment->request->error, raised);
     increment->value = raised->integer;
-    increment->is_done = true;
-    if (moved->integer == 1 || !old_head || counter_is_of(old_head, increment->guess))
-        return ERR_OK;
-    return begin_in_old(increment, old_head->kind == VALUE_STRING ? old_head->text : STR_NONE);
+    increment->is_done =
+        moved->integer == 1 || !old_head || counter_is_of(old_head, increment->guess);
+    return increment->is_done ? ERR_OK : begin_in_old(increment, text_of(old_head));
 }
 
 /*
@@ -229,8 +274,9 @@ enum err entries_increment(const struct entry_request *request, int64_t by, int6
 
     for (int i = 0; err == ERR_OK && !increment.is_done; i++) {
         if (i == TRIES_MAX)
-            return error_set_detail(request->error, ERR_BUSY,
-                                    "the cache was cleared again and again");
+            return error_set_detail(
+                request->error, ERR_BUSY,
+                "the cache was cleared, or the counter taken away, again and again");
         err = try_once(&increment, is_enabled_out);
     }
     *value_out = increment.value;

@@ -1,5 +1,6 @@
 /* Counters: nothing that was acknowledged is lost or counted twice. */
 #include "entries_case.h"
+#include "tcp_proxy.h"
 
 #include <pthread.h>
 
@@ -48,7 +49,7 @@ START_TEST(its_life_begins_once)
     clear_on(1, shop);
     ck_assert_int_eq(raise_on(0, shop, "n", 1), 1);
     ck_assert_int_gt(redis_server_ask_integer(redis, "TTL cw:{app:shop}:e:n"), 3500);
-    ck_assert_int_eq(redis_server_ask_integer(redis, "HLEN cw:{app:shop}:e:n"), 2);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "HLEN cw:{app:shop}:e:n"), 3);
 }
 END_TEST
 
@@ -136,7 +137,7 @@ START_TEST(a_clear_begins_it_anew)
     ck_assert_int_eq(raise_on(1, alice, "n", 1), 1);
     clear_model_on(0, alice, "Product");
     ck_assert_int_eq(raise_on(0, alice, "n", 1), 2);
-    ck_assert_int_eq(redis_server_ask_integer(redis, "HLEN cw:{u:7}:e:n"), 2);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "HLEN cw:{u:7}:e:n"), 3);
 }
 END_TEST
 
@@ -153,6 +154,84 @@ START_TEST(switched_off_nothing_is_kept)
     ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:{u:7}:e:n"), 0);
     switch_on(1, 7, true);
     ck_assert_int_eq(raise_on(0, alice, "n", 2), 2);
+}
+END_TEST
+
+/* ---- one that is out of date ends ---- */
+
+static struct tcp_proxy *proxy; /* between node 0 and Redis */
+
+static void open_two_nodes_and_proxy(void)
+{
+    char url[64];
+
+    redis = store = redis_server_start(NULL);
+    proxy = tcp_proxy_start(redis_server_port(redis));
+    snprintf(url, sizeof url, "redis://127.0.0.1:%d", tcp_proxy_port(proxy));
+    arena = arena_new(65536, 0);
+    struct loopback_options options = {
+        .redis_url = url, .entries_redis_url = url, .is_unwatched = true};
+    loopback_open(&nodes[0], &options);
+    options.redis_url = options.entries_redis_url = redis_server_url(redis);
+    options.shares = &nodes[0];
+    loopback_open(&nodes[1], &options);
+}
+
+static void close_two_nodes_and_proxy(void)
+{
+    arena_free(&arena);
+    loopback_close(&nodes[1]);
+    loopback_close(&nodes[0]);
+    tcp_proxy_stop(&proxy);
+    redis_server_stop(&redis);
+}
+
+static void *raise_once(void *arg)
+{
+    struct arena *own = arena_new(16384, 0);
+    struct error why = {0};
+    const struct entry_request request = {.app = nodes[0].app,
+                                          .arena = own,
+                                          .deadline_ns = in_time(),
+                                          .error = &why,
+                                          .space = shop,
+                                          .label = STR("n")};
+    bool is_enabled;
+    int64_t *value = arg;
+
+    if (entries_increment(&request, 1, 3600, value, &is_enabled) != ERR_OK)
+        *value = -1;
+    arena_free(&own);
+    return NULL;
+}
+
+/* Node 0 raised it in an old counter, and before it can say more, that one ... */
+static const struct {
+    bool is_over;     /* comes to its end */
+    int64_t on_other; /* and node 1 raises it by this */
+    int64_t value;    /* what node 0 answers */
+} ends[] = {{true, 0, 1}, {true, 5, 6}, {false, 5, 1}, {false, 0, 1}};
+
+START_TEST(what_ends_with_an_old_one_is_counted_again)
+{
+    pthread_t thread;
+    int64_t value;
+
+    raise_on(0, shop, "n", 1000);
+    clear_on(1, shop);
+    expect_miss(0, shop, "other"); /* from here on node 0 knows of it */
+    tcp_proxy_hold(proxy, "PEXPIRE", 2);
+    ck_assert_int_eq(pthread_create(&thread, NULL, raise_once, &value), 0);
+    tcp_proxy_wait_held(proxy);
+    if (ends[_i].is_over)
+        redis_server_do(redis, "DEL cw:{app:shop}:e:n");
+    if (ends[_i].on_other > 0)
+        raise_on(1, shop, "n", ends[_i].on_other);
+    tcp_proxy_release(proxy);
+    pthread_join(thread, NULL);
+    ck_assert_int_eq(value, ends[_i].value);
+    ck_assert_int_eq(raise_on(1, shop, "n", 10), 1 + ends[_i].on_other + 10);
+    ck_assert_int_gt(redis_server_ask_integer(redis, "TTL cw:{app:shop}:e:n"), 3000);
 }
 END_TEST
 
@@ -236,5 +315,11 @@ int main(void)
     tcase_add_test(all, switched_off_nothing_is_kept);
     tcase_add_loop_test(all, each_is_counted_once, 0, 3);
     suite_add_tcase(suite, all);
+
+    TCase *held = tcase_create("held");
+    tcase_add_checked_fixture(held, open_two_nodes_and_proxy, close_two_nodes_and_proxy);
+    tcase_add_loop_test(held, what_ends_with_an_old_one_is_counted_again, 0,
+                        sizeof ends / sizeof *ends);
+    suite_add_tcase(suite, held);
     return suite_run(suite);
 }
