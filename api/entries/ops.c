@@ -50,6 +50,34 @@ static enum err begin(struct call *call, bool has_label, bool has_models,
     return choose_namespace(call, &request_out->space);
 }
 
+/* A write must not happen as if a condition had held that nobody looks at. */
+static enum err refuse_conditions(struct call *call, bool takes_if_none_match)
+{
+    const char *field = NULL;
+
+    if (call->has_if_match)
+        field = "If-Match";
+    else if (call->has_if_unmodified)
+        field = "If-Unmodified-Since";
+    else if (call->if_none_match.len > 0 && !takes_if_none_match)
+        field = "If-None-Match";
+    if (!field)
+        return ERR_OK;
+    return error_set(&call->error, ERR_BAD_INPUT,
+                     "%s: Not taken here. The only condition of a write is If-None-Match: * of a "
+                     "PUT.",
+                     field);
+}
+
+/* As begin, of what changes something. */
+static enum err begin_write(struct call *call, bool has_label, bool has_models,
+                            struct entry_request *request_out)
+{
+    enum err err = begin(call, has_label, has_models, request_out);
+
+    return err == ERR_OK ? refuse_conditions(call, false) : err;
+}
+
 /* A user's namespace has a switch and a version that users know; an application's has neither. version 0: it is not
  * told. */
 static void show_state(struct call *call, const struct namespace *space, bool is_enabled,
@@ -117,6 +145,9 @@ static enum err take_condition(struct call *call, bool *only_if_absent_out)
     enum etag_answer answer = etag_compare(call->if_none_match, STR_NONE);
 
     *only_if_absent_out = answer == ETAG_ANY;
+    if (call->has_content_range)
+        return error_set(&call->error, ERR_BAD_INPUT,
+                         "Content-Range: A part is not taken here: send the whole of it.");
     if (answer == ETAG_ANY || answer == ETAG_NOT_ASKED)
         return ERR_OK;
     return error_set(&call->error, ERR_BAD_INPUT,
@@ -131,6 +162,8 @@ enum err op_entries_put(struct call *call)
     struct entry_stored stored;
     enum err err = begin(call, true, true, &request);
 
+    if (err == ERR_OK)
+        err = refuse_conditions(call, true);
     if (err == ERR_OK)
         err = take_condition(call, &fill.only_if_absent);
     if (err != ERR_OK)
@@ -160,7 +193,7 @@ enum err op_entries_delete(struct call *call)
 {
     struct entry_request request;
     bool was_there;
-    enum err err = begin(call, true, false, &request);
+    enum err err = begin_write(call, true, false, &request);
 
     if (err == ERR_OK)
         err = entries_delete(&request, &was_there);
@@ -196,7 +229,7 @@ enum err op_entries_increment(struct call *call)
     struct entry_request request;
     int64_t by = 1, ttl_s = call->app->entries->default_ttl_s, value = 0;
     bool is_enabled = true;
-    enum err err = begin(call, true, false, &request);
+    enum err err = begin_write(call, true, false, &request);
 
     if (err == ERR_OK)
         err = call_fields_only(call, names);
@@ -243,7 +276,7 @@ enum err op_entries_clear(struct call *call)
     struct json_writer *json = &call->reply.json;
     struct entry_request request;
     int64_t generation = -1;
-    enum err err = begin(call, false, false, &request);
+    enum err err = begin_write(call, false, false, &request);
 
     if (err != ERR_OK)
         return err;
@@ -277,7 +310,7 @@ enum err op_models_clear(struct call *call)
     struct str model = call_param(call, "model")->text;
     struct entry_request request;
     int64_t generation = -1;
-    enum err err = begin(call, false, false, &request);
+    enum err err = begin_write(call, false, false, &request);
 
     if (err != ERR_OK)
         return err;

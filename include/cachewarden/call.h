@@ -97,6 +97,9 @@ struct call {
     struct str content_type;  /* BODY_RAW: what the body is, as it was sent; empty: not said */
     struct str lease;         /* X-Cache-Lease, unproven; empty: none */
     struct str if_none_match; /* If-None-Match, as it was sent (etag.h); empty: none */
+    bool has_if_match;        /* If-Match, */
+    bool has_if_unmodified;   /* If-Unmodified-Since, */
+    bool has_content_range;   /* and Content-Range: nobody here does what they say */
     bool is_head;             /* only the head of the answer is sent */
     /* The value of the browser's session cookie, unproven; empty: none. For sign-in and logout. */
     struct str session_cookie;

@@ -51,6 +51,9 @@ static void take_cache_fields(struct exchange *exchange)
 
     call->is_head = request->method == METHOD_HEAD;
     call->if_none_match = request->known[FIELD_IF_NONE_MATCH];
+    call->has_if_match = request->known_count[FIELD_IF_MATCH] > 0;
+    call->has_if_unmodified = request->known_count[FIELD_IF_UNMODIFIED_SINCE] > 0;
+    call->has_content_range = request->known_count[FIELD_CONTENT_RANGE] > 0;
     call->lease = request->known[FIELD_LEASE];
 }
 

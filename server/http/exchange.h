@@ -40,6 +40,9 @@ enum known_field {
     FIELD_COOKIE,
     FIELD_XSRF_TOKEN, /* X-XSRF-TOKEN */
     FIELD_IF_NONE_MATCH,
+    FIELD_IF_MATCH,
+    FIELD_IF_UNMODIFIED_SINCE,
+    FIELD_CONTENT_RANGE,
     FIELD_LEASE, /* X-Cache-Lease */
     FIELD_COUNT
 };

@@ -21,6 +21,9 @@ static const struct {
     [FIELD_COOKIE] = {STR("Cookie"), false},
     [FIELD_XSRF_TOKEN] = {STR("X-XSRF-TOKEN"), true},
     [FIELD_IF_NONE_MATCH] = {STR("If-None-Match"), true},
+    [FIELD_IF_MATCH] = {STR("If-Match"), false},
+    [FIELD_IF_UNMODIFIED_SINCE] = {STR("If-Unmodified-Since"), false},
+    [FIELD_CONTENT_RANGE] = {STR("Content-Range"), false},
     [FIELD_LEASE] = {STR("X-Cache-Lease"), true},
 };
 
@@ -44,6 +47,9 @@ static const struct str never_hop_by_hop[] = {
     STR("X-Forwarded-Proto"),
     STR("X-Request-Id"),
     STR("If-None-Match"),
+    STR("If-Match"),
+    STR("If-Unmodified-Since"),
+    STR("Content-Range"),
     STR("X-Cache-Lease"),
 };
 
