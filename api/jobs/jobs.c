@@ -6,6 +6,7 @@
 #include "cachewarden/caches.h"
 #include "cachewarden/clock.h"
 #include "cachewarden/log.h"
+#include "cachewarden/redis_error.h"
 #include "control/installation.h"
 #include "entries/entries_private.h"
 #include "jobs/glob.h"
@@ -294,6 +295,25 @@ enum err job_end(struct app *app, struct arena *arena, const struct job_record *
     return ERR_OK;
 }
 
+/* For a Redis that has no room for an end: the runner writes it later. */
+static enum err stop(struct app *app, struct arena *arena, struct str id, int64_t deadline_ns,
+                     bool *was_running_out, struct error *error)
+{
+    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
+    struct job_record record;
+
+    error_clear(error);
+    job_record_stop(pipeline, id);
+    enum err err = redis_run(app->control, pipeline,
+                             (struct work){.deadline_ns = deadline_ns, .error = error});
+    if (err != ERR_OK)
+        return err;
+    *was_running_out = pipeline_value(pipeline, 0)->integer == 1 &&
+                       job_record_take(pipeline_value(pipeline, 1), id, &record) &&
+                       record.job.finished_ms == 0;
+    return ERR_OK;
+}
+
 enum err jobs_cancel(struct app *app, struct arena *arena, struct str id, int64_t deadline_ns,
                      struct job *job_out, bool *was_running_out, struct error *error)
 {
@@ -301,9 +321,12 @@ enum err jobs_cancel(struct app *app, struct arena *arena, struct str id, int64_
     enum err err = job_record_find(app, arena, id, deadline_ns, &record, error);
 
     *was_running_out = false;
-    if (err == ERR_OK && record.job.state == JOB_RUNNING)
-        err = job_end(app, arena, &record, JOB_FAILED, "cancelled", deadline_ns, was_running_out,
+    if (err == ERR_OK && record.job.state == JOB_RUNNING) {
+        err = job_end(app, arena, &record, JOB_FAILED, JOB_CANCELLED, deadline_ns, was_running_out,
                       error);
+        if (err != ERR_OK && error->redis == REDIS_ERROR_OUT_OF_MEMORY)
+            err = stop(app, arena, id, deadline_ns, was_running_out, error);
+    }
     if (err == ERR_OK)
         err = job_record_find(app, arena, id, deadline_ns, &record, error);
     if (err != ERR_OK)

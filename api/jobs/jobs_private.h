@@ -9,7 +9,11 @@
  * A job has ended when its field `end` is there. HSETNX sets it, so a job ends once, whoever is quicker:
  * the runner that is done or who cancels. Only who has ended it takes it off the list.
  *
- * Two runners at once (one was frozen, and does not know yet that another one took over) harm nothing: what
+ * A full Redis takes no end. Who cancels removes the field `goes_on`, which needs no room; the runner stops,
+ * and writes the end when there is room.
+ *
+ * Two runners at once (one was frozen, and does not know yet that another one took over; or Redis is too full
+ * for the claim of either) harm nothing: what
  * they remove is to go, and a place that was saved is one that a scan has come to. At worst something is not
  * counted.
  */
@@ -30,6 +34,8 @@ enum {
     JOB_KEPT_S = 86400,      /* how long a record outlives the last that was written to it */
     RUNNER_CLAIM_MS = 10000, /* how long a runner that says nothing is believed to be there */
 };
+
+#define JOB_CANCELLED "cancelled" /* the reason */
 
 /* ---- where a job works ---- */
 
@@ -54,6 +60,8 @@ struct job_run {
     int64_t keys;       /* for the next SCAN */
     int64_t failing_ns; /* since when its Redis fails; 0: it does not */
     bool is_saved;      /* Redis knows all of it */
+    bool is_waiting;    /* Redis is full, and it was said */
+    bool is_cancelled;  /* who cancelled it has told so; only its end is to be written */
     bool is_moved; /* it is on another Redis than it was: to be saved before anything is removed */
     /* JOB_RUNNING: not over. Else its end, and for JOB_FAILED why, a text that lasts. */
     enum job_state state;
@@ -94,7 +102,8 @@ struct jobs_runner;
 
 struct jobs_counts {
     _Atomic uint64_t started, done, failed, cancelled, removed, scanned;
-    _Atomic uint64_t running; /* of this node */
+    _Atomic uint64_t unclaimed; /* claims that a full Redis refused */
+    _Atomic uint64_t running;   /* of this node */
 };
 
 struct jobs {

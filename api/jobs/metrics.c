@@ -21,6 +21,9 @@ void jobs_write_metrics(const struct jobs *jobs, struct strbuf *out)
                      atomic_load(&counts->failed));
     exposition_count(out, "cachewarden_jobs_ended_total", "result=\"cancelled\"",
                      atomic_load(&counts->cancelled));
+    exposition_single(out, "cachewarden_jobs_claims_refused_total", "counter",
+                      "Claims on the jobs that a full Redis had no room for.",
+                      atomic_load(&counts->unclaimed));
     exposition_single(out, "cachewarden_jobs_scanned_keys_total", "counter",
                       "Keys that jobs looked at, by what share of the database that was.",
                       atomic_load(&counts->scanned));

@@ -20,6 +20,7 @@ enum field {
     FIELD_ADDRESS,
     FIELD_REQUEST,
     FIELD_STARTED,
+    FIELD_GOES_ON, /* gone: it was cancelled while Redis had no room for an end */
     /* From here on what changes. */
     FIELD_SIZE,
     FIELD_SCANNED,
@@ -45,6 +46,7 @@ static const char *const names[FIELD_COUNT] = {
     [FIELD_ADDRESS] = "address",
     [FIELD_REQUEST] = "request",
     [FIELD_STARTED] = "started",
+    [FIELD_GOES_ON] = "goes_on",
     [FIELD_SIZE] = "size",
     [FIELD_SCANNED] = "scanned",
     [FIELD_FOUND] = "found",
@@ -145,6 +147,10 @@ bool job_record_take(const struct value *reply, struct str id, struct job_record
     record_out->request_id = text[FIELD_REQUEST];
     if (text[FIELD_TARGET].len == 0 || !take_numbers(text, record_out))
         return false;
+    if (record_out->job.state == JOB_RUNNING && text[FIELD_GOES_ON].len == 0) {
+        record_out->job.state = JOB_FAILED;
+        record_out->job.reason = STR(JOB_CANCELLED);
+    }
     /* All was looked at, and the end is about to be written. */
     if (record_out->job.state == JOB_RUNNING && record_out->job.progress == DUTY_WHOLE)
         record_out->job.progress--;
@@ -206,6 +212,7 @@ void job_record_add(struct pipeline *pipeline, const struct job_record *record)
         [FIELD_BY] = record->job.by,
         [FIELD_ADDRESS] = record->client_address,
         [FIELD_REQUEST] = record->request_id,
+        [FIELD_GOES_ON] = STR("1"),
     };
     struct digits digits;
 
@@ -237,4 +244,13 @@ void job_record_end(struct pipeline *pipeline, struct str id, enum job_state sta
              STR_ARG(str_sub(reason, 0, 128)));
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSETNX"), key_str(&key), str_from(names[FIELD_END]),
                  str_from(end));
+}
+
+void job_record_stop(struct pipeline *pipeline, struct str id)
+{
+    struct key key = key_job(id);
+
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HDEL"), key_str(&key),
+                 str_from(names[FIELD_GOES_ON]));
+    job_record_ask(pipeline, id);
 }

@@ -31,5 +31,7 @@ void job_record_save(struct pipeline *pipeline, const struct job_record *record)
 /* Adds one command, whose reply is 1 if the job had not ended yet. */
 void job_record_end(struct pipeline *pipeline, struct str id, enum job_state state, int64_t wall_ms,
                     struct str reason);
+/* Adds two commands that need no room in Redis: 1 if the job was not stopped before, and the record. */
+void job_record_stop(struct pipeline *pipeline, struct str id);
 
 #endif

@@ -4,6 +4,7 @@
 #include "cachewarden/clock.h"
 #include "cachewarden/log.h"
 #include "cachewarden/random.h"
+#include "cachewarden/redis_error.h"
 #include "control/installation.h"
 #include "jobs/duty.h"
 
@@ -35,7 +36,7 @@ static void drop_all(struct jobs_runner *runner)
 
 void runner_lose_claim(struct jobs_runner *runner)
 {
-    runner->has_claim = false;
+    runner->has_claim = runner->is_unwritten = false;
     drop_all(runner);
 }
 
@@ -66,15 +67,20 @@ static struct job_run *load(struct jobs_runner *runner, struct str id, struct st
 
     if (own_id.ptr)
         err = job_record_find(app, arena, own_id, runner_deadline_ns(runner), &run->record, &error);
-    if (err == ERR_NOT_FOUND || (err == ERR_OK && run->record.job.state != JOB_RUNNING))
-        clean_up(runner, listed, err == ERR_OK ? run->record.job.finished_ms : 0);
-    if (err != ERR_OK || run->record.job.state != JOB_RUNNING) {
+    bool has_ended = err == ERR_OK && run->record.job.finished_ms > 0;
+    if (err == ERR_NOT_FOUND || has_ended)
+        clean_up(runner, listed, has_ended ? run->record.job.finished_ms : 0);
+    if (err != ERR_OK || has_ended) {
         arena_free(&arena);
         return NULL;
     }
     run->arena = arena;
     run->keys = DUTY_KEYS_START;
     run->is_saved = true;
+    if (run->record.job.state != JOB_RUNNING) {
+        run_note_cancelled(run);
+        return run;
+    }
     run->err = job_ground_find(app, arena, run->record.job.target, run->record.job.pattern,
                                &run->ground, &error);
     if (run->err != ERR_OK) {
@@ -124,6 +130,18 @@ static void agree_with(struct jobs_runner *runner, const struct value *list)
 
 /* ---- the claim ---- */
 
+/* Redis is full, and a job is what makes room: it is worked on without a claim until one can be written. Two
+ * runners at once harm nothing. */
+static void go_on_unwritten(struct jobs_runner *runner, int64_t now_ns)
+{
+    if (!runner->is_unwritten)
+        log_event(LOG_LEVEL_WARN, "jobs.unclaimed",
+                  LOG_CSTR("error", redis_error_text(REDIS_ERROR_OUT_OF_MEMORY)));
+    atomic_fetch_add(&runner->jobs->counts.unclaimed, 1);
+    runner->has_claim = runner->is_unwritten = true;
+    runner->claimed_ns = now_ns;
+}
+
 /* Ours for another while, if it is ours, or nobody's. */
 static void claim(struct jobs_runner *runner, const struct value *holder, int64_t now_ns)
 {
@@ -133,9 +151,12 @@ static void claim(struct jobs_runner *runner, const struct value *holder, int64_
     char digits[STR_INT64_SIZE];
     struct str ms = {digits, str_put_int64(digits, RUNNER_CLAIM_MS)};
 
+    struct error error = {0};
+
     if (!is_ours) {
         /* Whoever had it meanwhile may have brought the jobs further. */
-        runner_lose_claim(runner);
+        if (holder->kind != VALUE_NIL || !runner->is_unwritten)
+            runner_lose_claim(runner);
         if (holder->kind != VALUE_NIL)
             return;
         PIPELINE_KEY(pipeline, EXPECT_OK_OR_NIL, STR("SET"), key_str(&key), str_from(runner->token),
@@ -144,11 +165,16 @@ static void claim(struct jobs_runner *runner, const struct value *holder, int64_
         PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(&key), ms);
     }
     if (redis_run(runner->jobs->app->control, pipeline,
-                  (struct work){.deadline_ns = runner_deadline_ns(runner)}) != ERR_OK)
+                  (struct work){.deadline_ns = runner_deadline_ns(runner), .error = &error}) !=
+        ERR_OK) {
+        if (error.redis == REDIS_ERROR_OUT_OF_MEMORY)
+            go_on_unwritten(runner, now_ns);
         return;
+    }
     const struct value *reply = pipeline_value(pipeline, 0);
     if (reply->kind == VALUE_STATUS || (is_ours && reply->integer == 1)) {
         runner->has_claim = true;
+        runner->is_unwritten = false;
         runner->claimed_ns = now_ns;
     } else {
         runner_lose_claim(runner);
@@ -277,7 +303,7 @@ void jobs_runner_stop(struct jobs_runner **runner)
         if (!stopped->runs[i]->is_saved && stopped->runs[i]->state == JOB_RUNNING)
             (void)runner_save(stopped, i);
     }
-    if (stopped->has_claim)
+    if (stopped->has_claim && !stopped->is_unwritten)
         give_up_claim(stopped);
     drop_all(stopped);
     arena_free(&stopped->arena);

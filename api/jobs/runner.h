@@ -20,6 +20,7 @@ struct jobs_runner {
     char token[RUNNER_TOKEN_SIZE]; /* this program, in cw:jobs:runner */
     struct arena *arena;           /* for one round */
     bool has_claim;
+    bool is_unwritten;  /* the claim: Redis had no room for it */
     int64_t claimed_ns; /* before Redis was asked, when it said that the claim is ours */
     int64_t looked_ns;
     int64_t saved_ns;
@@ -38,6 +39,8 @@ void runner_lose_claim(struct jobs_runner *runner);
 /* Says in Redis how far a job is, and that we are here; and learns whether it is still to be done. False: not
  * saved. The run may be gone either way. */
 bool runner_save(struct jobs_runner *runner, size_t index);
+/* It was cancelled while Redis was full: what is left is to write its end. */
+void run_note_cancelled(struct job_run *run);
 /* Drops what is no longer on the list. What was done all the same is still told. */
 void runner_let_go(struct jobs_runner *runner, size_t index);
 /* A step of the job whose turn it is; there is one. How long to rest at least, in ms. */

@@ -28,6 +28,13 @@ static void forget(struct jobs_runner *runner, size_t index)
     runner_drop(runner, index);
 }
 
+void run_note_cancelled(struct job_run *run)
+{
+    run->state = JOB_FAILED;
+    run->reason = JOB_CANCELLED;
+    run->is_cancelled = true;
+}
+
 /* What a reply to save says of the job and of us. False: it is not saved. */
 static bool learn(struct jobs_runner *runner, size_t index, const struct pipeline *pipeline,
                   int64_t asked_ns)
@@ -40,13 +47,16 @@ static bool learn(struct jobs_runner *runner, size_t index, const struct pipelin
         forget(runner, index);
         return false;
     }
-    if (holder->kind != VALUE_STRING || !str_eq(holder->text, str_from(runner->token))) {
+    bool is_ours = holder->kind == VALUE_STRING && str_eq(holder->text, str_from(runner->token));
+    if (!is_ours && !(holder->kind == VALUE_NIL && runner->is_unwritten)) {
         runner_lose_claim(runner);
         return false;
     }
     runner->claimed_ns = asked_ns;
-    if (found.job.state != JOB_RUNNING)
+    if (found.job.finished_ms > 0)
         runner_drop(runner, index);
+    else if (found.job.state != JOB_RUNNING)
+        run_note_cancelled(run);
     return true;
 }
 
@@ -76,6 +86,10 @@ bool runner_save(struct jobs_runner *runner, size_t index)
     bool is_saved = learn(runner, index, pipeline, now_ns);
     if (runner->count != count)
         return is_saved;
+    if (is_full && !run->is_waiting)
+        log_event(LOG_LEVEL_WARN, "job.waits_for_room", LOG_STR("id", run->record.job.id),
+                  LOG_STR("target", run->record.job.target), LOG_CSTR("error", error.detail));
+    run->is_waiting = is_full;
     run->is_saved = !is_full;
     run->is_moved = run->is_moved && is_full;
     return !is_full;
@@ -110,7 +124,7 @@ static bool finish(struct jobs_runner *runner, size_t index)
                 run->reason ? run->reason : "", runner_deadline_ns(runner), &was_running,
                 &error) != ERR_OK)
         return false;
-    if (was_running) {
+    if (was_running && !run->is_cancelled) {
         count_end(runner->jobs, run);
         job_audit_end(runner->jobs->app, &run->record, err_name(run->err));
     }

@@ -182,7 +182,8 @@ static void open_stand(void)
             stand_key(&stand, callers[i].key, callers[i].name, callers[i].key_arguments);
     expire_key("key-expired");
     redis_server_do(stand.redis,
-                    "HSET cw:jobs:" JOB " target cache:sessions starter user:%lld: by_id 0 with 2 "
+                    "HSET cw:jobs:" JOB
+                    " goes_on 1 target cache:sessions starter user:%lld: by_id 0 with 2 "
                     "part 1 started 1769860800000 size 1000 scanned 420 found 12 removed 12 "
                     "progress 420000 cursor 1 replication_id 1",
                     (long long)stand.alice.id);

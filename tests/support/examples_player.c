@@ -70,7 +70,8 @@ static void add_job(const struct stand *stand, const char *id)
 {
     redis_server_do(
         stand->redis,
-        "HSET cw:jobs:%s target cache:sessions by_id 0 with 2 part 1 started 1769860800000 "
+        "HSET cw:jobs:%s goes_on 1 target cache:sessions by_id 0 with 2 part 1 started "
+        "1769860800000 "
         "size 1000 scanned 420 found 12 removed 12 progress 420000 cursor 1 replication_id 1",
         id);
 }

@@ -5,6 +5,7 @@
 
 #include "audit_records.h"
 #include "jobs_case.h"
+#include "log_capture.h"
 #include "suite.h"
 
 static void open_case(void)
@@ -338,6 +339,83 @@ START_TEST(a_command_runs_its_own_job_only)
 }
 END_TEST
 
+/* ---- a full Redis ---- */
+
+static void expect_once(const char *log, const char *line)
+{
+    const char *found = strstr(log, line);
+    ck_assert_msg(found && !strstr(found + 1, line), "%s: not once in\n%s", line, log);
+}
+
+/* On a Redis that is full of what a job is to remove, the job removes it: nothing it needs first needs room. */
+START_TEST(a_full_redis_is_emptied)
+{
+    const struct timespec moment = {.tv_nsec = 5 * 1000 * 1000};
+    int64_t deadline_ns = soon();
+    struct error error = {0};
+    fill(redis, "sess:development:", 1000);
+    open_jobs_node(0, false, 0);
+    struct str id = start_on(0, "cache:sessions").id;
+    redis_server_do(redis, "CONFIG SET maxmemory 1");
+    log_capture_start();
+    ck_assert_int_eq(jobs_run(nodes[0].app, id, &error), ERR_OK);
+    while (matching(redis, "sess:*") > 0) {
+        ck_assert_msg(clock_mono_ns() < deadline_ns, "the job does not begin");
+        nanosleep(&moment, NULL);
+    }
+    struct job job = job_seen_by(0, id);
+    ck_assert_int_eq(job.state, JOB_RUNNING);
+    /* It tries to write its end again and again, and says so once. */
+    int64_t calls = redis_server_calls(redis, "hmget");
+    redis_server_wait_calls(redis, "hmget", calls + 3);
+    char *log = log_capture_end();
+    expect_once(log, "event=jobs.unclaimed error=\"redis out of memory\"");
+    expect_once(log, "event=job.waits_for_room");
+    free(log);
+    redis_server_do(redis, "CONFIG SET maxmemory 0");
+    job = await_end(0, id);
+    expect_done(&job, 1000);
+}
+END_TEST
+
+/* A full Redis takes no end. Who cancels is heard all the same, and the end is written when there is room. */
+START_TEST(cancelled_while_redis_is_full)
+{
+    const struct timespec moment = {.tv_nsec = 5 * 1000 * 1000};
+    int64_t deadline_ns = soon();
+    struct error error = {0};
+    struct job job;
+    bool was_running;
+    fill(redis, "sess:development:", 1000);
+    open_jobs_node(0, false, 0);
+    struct str id = start_on(0, "cache:sessions").id;
+    redis_server_do(redis, "CONFIG SET maxmemory 1");
+    enum err err = jobs_cancel(nodes[0].app, arena, id, soon(), &job, &was_running, &error);
+    ck_assert_msg(err == ERR_OK, "%s: %s", err_name(err), error.detail);
+    ck_assert(was_running);
+    ck_assert_int_eq(job.state, JOB_FAILED);
+    ck_assert(str_eq(job.reason, STR("cancelled")));
+    err = jobs_cancel(nodes[0].app, arena, id, soon(), &job, &was_running, &error);
+    ck_assert_int_eq(err, ERR_OK);
+    ck_assert(!was_running);
+    ck_assert_int_eq(jobs_run(nodes[0].app, id, &error), ERR_OK);
+    /* The runner has seen it, and removes nothing. */
+    int64_t calls = redis_server_calls(redis, "hmget");
+    redis_server_wait_calls(redis, "hmget", calls + 3);
+    ck_assert_int_eq(job_seen_by(0, id).finished_ms, 0);
+    redis_server_do(redis, "CONFIG SET maxmemory 0");
+    while (job_seen_by(0, id).finished_ms == 0) {
+        ck_assert_msg(clock_mono_ns() < deadline_ns, "the end is not written");
+        nanosleep(&moment, NULL);
+    }
+    job = job_seen_by(0, id);
+    ck_assert_int_eq(job.state, JOB_FAILED);
+    ck_assert(str_eq(job.reason, STR("cancelled")));
+    ck_assert_int_eq(job.removed, 0);
+    ck_assert_int_eq(matching(redis, "sess:*"), 1000);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("runner");
@@ -359,6 +437,8 @@ int main(void)
     tcase_add_test(all, data_that_was_lost_takes_its_jobs_along);
     tcase_add_test(all, jobs_take_turns);
     tcase_add_test(all, a_command_runs_its_own_job_only);
+    tcase_add_test(all, a_full_redis_is_emptied);
+    tcase_add_test(all, cancelled_while_redis_is_full);
     suite_add_tcase(suite, all);
     return suite_run(suite);
 }

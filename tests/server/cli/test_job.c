@@ -112,10 +112,11 @@ START_TEST(a_job_that_was_left_is_cancelled)
 {
     const char *id = "0123456789abcdef0123456789abcdef";
     write_config(100);
-    redis_server_do(cli_test.redis,
-                    "HSET cw:jobs:%s target cache:sessions by_id 0 with 4 part 0 started 1 size 9 "
-                    "scanned 1 found 1 removed 1 progress 1 cursor 1 replication_id 1",
-                    id);
+    redis_server_do(
+        cli_test.redis,
+        "HSET cw:jobs:%s goes_on 1 target cache:sessions by_id 0 with 4 part 0 started 1 size 9 "
+        "scanned 1 found 1 removed 1 progress 1 cursor 1 replication_id 1",
+        id);
     redis_server_do(cli_test.redis, "HSET cw:jobs cache:sessions %s", id);
     RUN("flush", "sessions");
     ck_assert_int_eq(cli_test.result.status, 1);
