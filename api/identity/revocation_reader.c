@@ -238,12 +238,15 @@ static enum err take_replies(const struct pipeline *pipeline, enum err err,
                                                  [PAGE] = {.kind = VALUE_ARRAY}};
 
     answer->replication_id = pipeline_replication_id(pipeline);
+    for (size_t i = 0; i < REPLIES; i++)
+        answer->replies[i] = &absent[i];
     for (size_t i = 0; i < pipeline_count(pipeline); i++) {
         const struct value *reply = pipeline_value(pipeline, i);
         answer->is_misused[i] = value_fault(reply) == REDIS_FAULT_WRONGTYPE;
         if (!answer->is_misused[i] && reply->kind != absent[i].kind)
             return err;
-        answer->replies[i] = answer->is_misused[i] ? &absent[i] : reply;
+        if (!answer->is_misused[i])
+            answer->replies[i] = reply;
     }
     error_clear(error);
     return check_events(answer->replies[EVENTS], error);

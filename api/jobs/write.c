@@ -17,6 +17,8 @@ static void write_time(struct json_writer *json, const char *name, int64_t wall_
 
 static void write_members(struct json_writer *json, const struct job *job)
 {
+    int64_t percent = job->progress / (DUTY_WHOLE / 100);
+
     json_add_string(json, "id", job->id);
     json_add_string(json, "state", str_from(job_state_name(job->state)));
     json_add_integer(json, "scanned", job->scanned);
@@ -26,7 +28,7 @@ static void write_members(struct json_writer *json, const struct job *job)
     if (job->progress >= DUTY_WHOLE)
         json_write_integer(json, 1);
     else
-        json_write_real(json, (double)(job->progress / (DUTY_WHOLE / 100)) / 100, 2);
+        json_write_real(json, (double)percent / 100, 2);
     write_time(json, "started_at", job->started_ms);
     write_time(json, "finished_at", job->finished_ms);
     if (job->state == JOB_FAILED)
