@@ -245,6 +245,57 @@ START_TEST(only_where_nothing_is)
 }
 END_TEST
 
+#define HELD     "/api/v1/entries/held"
+#define COUNT_ON "/api/v1/entries/count-on"
+
+/* What would have to be looked at first is not done as if it had held. */
+START_TEST(a_write_on_a_condition_that_is_not_taken_changes_nothing)
+{
+    static const struct {
+        const char *line, *says;
+        bool is_taken_by_put; /* only_where_nothing_is */
+    } rows[] = {
+        {"If-Match: *", "If-Match: ", false},
+        {"If-Match: \"a\"", "If-Match: ", false},
+        {"if-match: W/\"a\", \"b\"", "If-Match: ", false},
+        {"If-Match;", "If-Match: ", false}, /* so libcurl sends one without a value */
+        {"If-Unmodified-Since: Mon, 01 Jan 2024 00:00:00 GMT", "If-Unmodified-Since: ", false},
+        {"If-Unmodified-Since: then", "If-Unmodified-Since: ", false},
+        {"If-None-Match: *", "If-None-Match: ", true},
+        {"If-None-Match: \"a\"", "If-None-Match: ", true},
+    };
+
+    expect_put(HELD "?model=Held", key, "held", 201);
+    expect_put(COUNT_ON, key, "1", 201);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *line = rows[i].line, *says = rows[i].says;
+        if (!rows[i].is_taken_by_put) {
+            expect_problem(ask("PUT", HELD, key, line, "x"), 400, says);
+            expect_problem(ask("PUT", "/api/v1/entries/not-there", key, line, "x"), 400, says);
+        }
+        expect_problem(ask("DELETE", HELD, key, line, NULL), 400, says);
+        expect_problem(ask("DELETE", "/api/v1/entries", key, line, NULL), 400, says);
+        expect_problem(ask("DELETE", "/api/v1/models/Held", key, line, NULL), 400, says);
+        expect_problem(ask("POST", COUNT_ON "/increment", key, line, NULL), 400, says);
+    }
+    expect_miss("/api/v1/entries/not-there", key);
+    expect_value(HELD, key, "held");
+    expect_value(COUNT_ON, key, "1");
+    /* This one is of reads only: a write does not ask for it (RFC 9110, section 13.1.3). */
+    expect_status(ask("PUT", HELD, key, "If-Modified-Since: Mon, 01 Jan 2024 00:00:00 GMT", "x"),
+                  204);
+}
+END_TEST
+
+START_TEST(a_part_is_not_stored_as_the_whole)
+{
+    expect_put("/api/v1/entries/part", key, "whole", 201);
+    expect_problem(ask("PUT", "/api/v1/entries/part", key, "Content-Range: bytes 0-0/5", "W"), 400,
+                   "Content-Range: ");
+    expect_value("/api/v1/entries/part", key, "whole");
+}
+END_TEST
+
 static const struct http_reply *raise(const char *label, const char *body)
 {
     char target[128];
@@ -395,6 +446,8 @@ int main(void)
     tcase_add_test(all, an_account_sees_its_switch_and_version);
     tcase_add_test(all, a_late_fill_is_taken_and_never_served);
     tcase_add_test(all, only_where_nothing_is);
+    tcase_add_test(all, a_write_on_a_condition_that_is_not_taken_changes_nothing);
+    tcase_add_test(all, a_part_is_not_stored_as_the_whole);
     tcase_add_test(all, counters);
     tcase_add_test(all, bad_input_changes_nothing);
     tcase_add_test(all, a_miss_may_wait);

@@ -34,7 +34,6 @@ static void close_stand(void)
 struct ask {
     const char *as; /* NULL: the key of shop */
     const char *type, *condition, *lease, *coding;
-    const char *line; /* a whole one */
     const char *bytes;
     size_t size;
 };
@@ -42,7 +41,7 @@ struct ask {
 static const struct http_reply *ask(const char *method, const char *target, const struct ask *how)
 {
     static char lines[4][1200];
-    const char *headers[7] = {how->as ? how->as : key};
+    const char *headers[6] = {how->as ? how->as : key};
     const char *const names[] = {"Content-Type", "If-None-Match", "X-Cache-Lease",
                                  "Content-Encoding"};
     const char *const values[] = {how->type, how->condition, how->lease, how->coding};
@@ -54,8 +53,6 @@ static const struct http_reply *ask(const char *method, const char *target, cons
         snprintf(lines[i], sizeof lines[i], "%s: %s", names[i], values[i]);
         headers[count++] = lines[i];
     }
-    if (how->line)
-        headers[count++] = how->line;
     headers[count] = NULL;
     return http_send(stand.http, method, target, headers, how->bytes, how->size);
 }
@@ -329,59 +326,6 @@ START_TEST(only_where_nothing_is)
 }
 END_TEST
 
-/* What would have to be looked at first is not done as if it had held. */
-START_TEST(a_write_on_a_condition_that_is_not_taken_changes_nothing)
-{
-    static const struct {
-        const char *line, *says;
-        bool is_taken_by_put; /* only_where_nothing_is */
-    } rows[] = {
-        {"If-Match: *", "If-Match: ", false},
-        {"If-Match: \"a\"", "If-Match: ", false},
-        {"if-match: W/\"a\", \"b\"", "If-Match: ", false},
-        {"If-Match;", "If-Match: ", false}, /* so libcurl sends one without a value */
-        {"If-Unmodified-Since: Mon, 01 Jan 2024 00:00:00 GMT", "If-Unmodified-Since: ", false},
-        {"If-None-Match: *", "If-None-Match: ", true},
-        {"If-None-Match: \"a\"", "If-None-Match: ", true},
-    };
-
-    expect_status(put(ENTRIES "/held?model=Held", "held"), 201);
-    expect_status(put(ENTRIES "/count-on", "1"), 201);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const char *line = rows[i].line, *says = rows[i].says;
-        if (!rows[i].is_taken_by_put) {
-            expect_problem(line, ASK("PUT", ENTRIES "/held", .line = line), 400, says);
-            expect_problem(line, ASK("PUT", ENTRIES "/not-there", .line = line), 400, says);
-        }
-        expect_problem(line, ASK("DELETE", ENTRIES "/held", .line = line), 400, says);
-        expect_problem(line, ASK("DELETE", ENTRIES, .line = line), 400, says);
-        expect_problem(line, ASK("DELETE", "/api/v1/models/Held", .line = line), 400, says);
-        expect_problem(line,
-                       ASK("POST", ENTRIES "/count-on/increment", .line = line,
-                           .type = "application/json", .bytes = "{\"by\":1}", .size = 8),
-                       400, says);
-    }
-    expect_miss(http_get(stand.http, ENTRIES "/not-there", key));
-    expect_content(http_get(stand.http, ENTRIES "/held", key), "text/plain", "held", 4);
-    expect_content(http_get(stand.http, ENTRIES "/count-on", key), "text/plain", "1", 1);
-    /* This one is of reads only: a write does not ask for it (RFC 9110, section 13.1.3). */
-    expect_status(ASK("PUT", ENTRIES "/held", .bytes = "x", .size = 1,
-                      .line = "If-Modified-Since: Mon, 01 Jan 2024 00:00:00 GMT"),
-                  204);
-}
-END_TEST
-
-START_TEST(a_part_is_not_stored_as_the_whole)
-{
-    expect_status(put(ENTRIES "/part", "whole"), 201);
-    expect_problem(
-        "part",
-        ASK("PUT", ENTRIES "/part", .line = "Content-Range: bytes 0-0/5", .bytes = "W", .size = 1),
-        400, "Content-Range: ");
-    expect_content(http_get(stand.http, ENTRIES "/part", key), "text/plain", "whole", 5);
-}
-END_TEST
-
 /* ---- labels ---- */
 
 START_TEST(labels_are_any_text)
@@ -605,8 +549,6 @@ int main(void)
     tcase_add_test(shared, who_has_it_already_is_told_so);
     tcase_add_test(shared, a_miss_is_a_miss_whatever_the_condition);
     tcase_add_test(shared, only_where_nothing_is);
-    tcase_add_test(shared, a_write_on_a_condition_that_is_not_taken_changes_nothing);
-    tcase_add_test(shared, a_part_is_not_stored_as_the_whole);
     tcase_add_test(shared, labels_are_any_text);
     tcase_add_test(shared, bad_labels_are_named_and_change_nothing);
     tcase_add_test(shared, other_paths_are_none);
