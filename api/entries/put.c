@@ -5,6 +5,7 @@
  */
 #include "cachewarden/app.h"
 #include "cachewarden/clock.h"
+#include "entries/aside.h"
 #include "entries/counter.h"
 #include "entries/look.h"
 #include "entries/promise.h"
@@ -184,9 +185,36 @@ static bool stamp(struct put *put, const struct entry_look *look)
 
 /* ---- where something is out of date, and may be replaced only by one ---- */
 
+/* Where nothing is by now; what was moved aside goes. */
+static enum err store_if_nothing(struct put *put, const struct aside *aside, bool *was_stored_out)
+{
+    struct pipeline *pipeline = entry_pipeline(put->request, PIPELINE_WRITE);
+    enum err err = encode(put, STORE_IF_ABSENT);
+
+    if (err != ERR_OK)
+        return err;
+    add_store(put, pipeline);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), key_str(&aside->key));
+    err = entry_run(put->request, pipeline);
+    *was_stored_out = err == ERR_OK && was_stored(put, pipeline);
+    return err;
+}
+
+static enum err replace_old(struct put *put, struct entry_look *look, int64_t now_ms,
+                            bool *was_stored_out)
+{
+    struct aside aside;
+    enum err err = aside_take(look, &put->key, now_ms, &aside);
+
+    if (err != ERR_OK)
+        return err;
+    return aside.is_good ? aside_put_back(look, &put->key, &aside)
+                         : store_if_nothing(put, &aside, was_stored_out);
+}
+
 /*
- * Redis cannot replace a value on the condition that it is out of date. So whoever wants to takes the turn first, and
- * looks once more: nobody else who wants the same can come between.
+ * Whoever wants to takes the turn first, and looks once more, so that of many who want the same none takes away what
+ * another has just stored.
  */
 static enum err store_in_turn(struct put *put, struct entry_look *look, int64_t now_ms,
                               bool *was_stored_out)
@@ -203,16 +231,13 @@ static enum err store_in_turn(struct put *put, struct entry_look *look, int64_t 
     if (err != ERR_OK || pipeline_value(pipeline, 0)->kind == VALUE_NIL)
         return err;
     err = entry_judge_head(look, pipeline, 1, now_ms, &is_good);
-    if (err == ERR_OK)
-        err = encode(put, is_good ? STORE_NOTHING : STORE_IN_PLACE);
+    if (err == ERR_OK && !is_good)
+        err = replace_old(put, look, now_ms, was_stored_out);
     if (err != ERR_OK)
         return err;
     pipeline = entry_pipeline(put->request, PIPELINE_WRITE);
-    add_store(put, pipeline);
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), label_key_str(&turn));
-    err = entry_run(put->request, pipeline);
-    *was_stored_out = err == ERR_OK && !is_good;
-    return err;
+    return entry_run(put->request, pipeline);
 }
 
 static enum err refuse_present(struct error *error)

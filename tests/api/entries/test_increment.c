@@ -1,6 +1,6 @@
 /* Counters: nothing that was acknowledged is lost or counted twice. */
 #include "entries_case.h"
-#include "tcp_proxy.h"
+#include "entries_held.h"
 
 #include <pthread.h>
 
@@ -158,33 +158,6 @@ START_TEST(switched_off_nothing_is_kept)
 END_TEST
 
 /* ---- one that is out of date ends ---- */
-
-static struct tcp_proxy *proxy; /* between node 0 and Redis */
-
-static void open_two_nodes_and_proxy(void)
-{
-    char url[64];
-
-    redis = store = redis_server_start(NULL);
-    proxy = tcp_proxy_start(redis_server_port(redis));
-    snprintf(url, sizeof url, "redis://127.0.0.1:%d", tcp_proxy_port(proxy));
-    arena = arena_new(65536, 0);
-    struct loopback_options options = {
-        .redis_url = url, .entries_redis_url = url, .is_unwatched = true};
-    loopback_open(&nodes[0], &options);
-    options.redis_url = options.entries_redis_url = redis_server_url(redis);
-    options.shares = &nodes[0];
-    loopback_open(&nodes[1], &options);
-}
-
-static void close_two_nodes_and_proxy(void)
-{
-    arena_free(&arena);
-    loopback_close(&nodes[1]);
-    loopback_close(&nodes[0]);
-    tcp_proxy_stop(&proxy);
-    redis_server_stop(&redis);
-}
 
 static void *raise_once(void *arg)
 {

@@ -1,5 +1,6 @@
 /* What a fill says, and what it refuses. */
 #include "entries_case.h"
+#include "entries_held.h"
 
 #include <pthread.h>
 
@@ -131,6 +132,36 @@ START_TEST(of_many_at_once_one_is_taken)
         expect_hit(0, alice, "k", taken);
         clear_on(round % 2, alice); /* from here on what is there is out of date */
     }
+}
+END_TEST
+
+/* ---- something good comes in the place of what is out of date, meanwhile ---- */
+
+static const struct {
+    const char *request; /* that waits; the other node stores before it */
+    const char *old, *body;
+} meanwhile[] = {
+    {"RENAME", "old", "text"}, {"RENAME", "1000", "7"}, {"RENAME", "old", "7"},
+    {"UNLINK", "old", "text"}, {"UNLINK", "1000", "7"}, {"UNLINK", "old", "7"},
+};
+
+START_TEST(it_does_not_replace_what_came_meanwhile)
+{
+    struct rival rival = {.number = 0};
+
+    put_on(0, alice, "k", NULL, meanwhile[_i].old, STR_NONE);
+    clear_on(1, alice);
+    expect_miss(0, alice, "other"); /* from here on node 0 knows of it */
+    tcp_proxy_hold(proxy, meanwhile[_i].request, 1);
+    ck_assert_int_eq(pthread_create(&rival.thread, NULL, put_as_rival, &rival), 0);
+    tcp_proxy_wait_held(proxy);
+    put_on(1, alice, "k", NULL, meanwhile[_i].body, STR_NONE);
+    tcp_proxy_release(proxy);
+    pthread_join(rival.thread, NULL);
+    ck_assert_int_eq(rival.err, ERR_PRECONDITION);
+    expect_hit(1, alice, "k", meanwhile[_i].body);
+    ck_assert_int_gt(redis_server_ask_integer(redis, "TTL cw:{u:7}:e:k"), 3000);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:{u:7}:t:k"), 0);
 }
 END_TEST
 
@@ -274,5 +305,11 @@ int main(void)
     tcase_add_test(all, a_lease_of_elsewhere_changes_nothing);
     tcase_add_test(all, a_full_redis);
     suite_add_tcase(suite, all);
+
+    TCase *held = tcase_create("held");
+    tcase_add_checked_fixture(held, open_two_nodes_and_proxy, close_two_nodes_and_proxy);
+    tcase_add_loop_test(held, it_does_not_replace_what_came_meanwhile, 0,
+                        sizeof meanwhile / sizeof *meanwhile);
+    suite_add_tcase(suite, held);
     return suite_run(suite);
 }
