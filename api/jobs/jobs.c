@@ -137,11 +137,6 @@ bool job_is_of(const struct job *job, struct arena *arena, const struct principa
     return starter.len > 0 && str_eq(starter, job->starter);
 }
 
-struct str job_listed_as(struct arena *arena, const struct job *job)
-{
-    return job->only_counts ? str_format(arena, "count:%.*s", STR_ARG(job->target)) : job->target;
-}
-
 /* ---- find ---- */
 
 enum err job_record_find(struct app *app, struct arena *arena, struct str id, int64_t deadline_ns,
@@ -263,12 +258,11 @@ static enum err take_off_list(struct app *app, struct arena *arena, const struct
                               int64_t deadline_ns, struct error *error)
 {
     struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
-    struct key jobs = key_jobs();
     struct str listed = job_listed_as(arena, job);
 
     if (!listed.ptr)
         return error_set_detail(error, ERR_NO_MEMORY, "no memory for a job");
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HDEL"), key_str(&jobs), listed);
+    job_list_remove(pipeline, listed);
     return redis_run(app->control, pipeline,
                      (struct work){.deadline_ns = deadline_ns, .error = error});
 }

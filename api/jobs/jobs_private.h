@@ -1,13 +1,17 @@
 /*
  * What the files of jobs/ share.
  *
- *   cw:jobs         hash: the target of each running job, and its id
+ *   cw:jobs         list: the id of each running job, and its target
  *   cw:jobs:ID      hash: one job; a day longer than it is worked on
  *   cw:jobs:recent  sorted set: ids by when they were started
  *   cw:jobs:runner  which node works on the jobs; it expires unless that node says that it is there
  *
  * A job has ended when its field `end` is there. HSETNX sets it, so a job ends once, whoever is quicker:
- * the runner that is done or who cancels. Only who has ended it takes it off the list.
+ * the runner that is done or who cancels. Who has ended it takes it off the list.
+ *
+ * Of the entries of one target the first is the job at work. Whoever starts a job adds an entry and then reads
+ * the list, so of two that start at once both see the same one first. An entry holds its id: who takes it off
+ * cannot hit the job that comes after.
  *
  * A full Redis takes no end. Who cancels removes the field `goes_on`, which needs no room; the runner stops,
  * and writes the end when there is room.
@@ -80,9 +84,6 @@ CW_MUST_CHECK enum err job_step(struct app *app, struct job_run *run, struct are
 
 /* Who it is, for job_is_of: an account, whoever it is elsewhere, or an API key for itself. */
 struct str job_starter(struct arena *arena, const struct principal *who);
-/* Its name on the list. A job that counts and one that removes do not keep each other from the target. */
-struct str job_listed_as(struct arena *arena, const struct job *job);
-
 /* As jobs_find. */
 CW_MUST_CHECK enum err job_record_find(struct app *app, struct arena *arena, struct str id,
                                        int64_t deadline_ns, struct job_record *record_out,
@@ -95,6 +96,34 @@ CW_MUST_CHECK enum err job_end(struct app *app, struct arena *arena,
                                struct error *error);
 /* Records the end in the audit, with who had started it. */
 void job_audit_end(struct app *app, const struct job_record *record, const char *result);
+
+/* ---- the list (jobs_list.c) ---- */
+
+/* Strings of a reply. */
+struct job_entry {
+    struct str text, id;
+    struct str
+        target; /* that of a job that counts is another one: they do not wait for each other */
+};
+
+/* The text of its entry. */
+struct str job_listed_as(struct arena *arena, const struct job *job);
+/* Adds one command, whose reply is the list. */
+void job_list_ask(struct pipeline *pipeline);
+/* Adds one command, which takes the entry with this text off the list, and no other. */
+void job_list_remove(struct pipeline *pipeline, struct str text);
+
+/* False: it is no entry of ours. Its text is there all the same, unless Redis gave none. */
+bool job_entry_take(const struct value *list, size_t index, struct job_entry *entry_out);
+/* Where on the list it is. False: it is not there. */
+bool job_list_place(const struct value *list, struct str id, size_t *index_out);
+/* Another job that has the target of this entry. False: it is the first one. */
+bool job_list_holder(const struct value *list, size_t index, struct job_entry *holder_out);
+/* How many targets there are before `end`. */
+size_t job_list_count(const struct value *list, size_t end);
+
+/* Ends as failed what still runs and is on the list no more, so that nobody would ever end it. */
+void jobs_end_unlisted(struct jobs *jobs, struct arena *arena, int64_t deadline_ns);
 
 /* ---- the runner ---- */
 

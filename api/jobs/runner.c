@@ -10,7 +10,10 @@
 
 #include <stdlib.h>
 
-enum { LOOK_MS = 250 }; /* how long a new job may wait, and one that ended may go unnoticed */
+enum {
+    LOOK_MS = 250,       /* how long a new job may wait, and one that ended may go unnoticed */
+    UNLISTED_MS = 30000, /* how long one that the list has lost may seem to run */
+};
 
 int64_t runner_deadline_ns(const struct jobs_runner *runner)
 {
@@ -42,26 +45,25 @@ void runner_lose_claim(struct jobs_runner *runner)
 
 /* A job that is on the list and needs not be: its record is lost, or it ended and nobody took it off. Who
  * ended it just now is given the time to do so. */
-static void clean_up(struct jobs_runner *runner, struct str listed, int64_t finished_ms)
+static void clean_up(struct jobs_runner *runner, struct str text, int64_t finished_ms)
 {
     struct pipeline *pipeline = pipeline_new(runner->arena, PIPELINE_WRITE);
-    struct key jobs = key_jobs();
 
     if (clock_wall_ms() - finished_ms < RUNNER_CLAIM_MS)
         return;
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HDEL"), key_str(&jobs), listed);
+    job_list_remove(pipeline, text);
     if (redis_run(runner->jobs->app->control, pipeline,
                   (struct work){.deadline_ns = runner_deadline_ns(runner)}) != ERR_OK)
-        log_event(LOG_LEVEL_DEBUG, "job.still_listed", LOG_STR("target", listed));
+        log_event(LOG_LEVEL_DEBUG, "job.still_listed", LOG_STR("entry", text));
 }
 
 /* NULL: no memory, or Redis is away; to be tried at the next look. */
-static struct job_run *load(struct jobs_runner *runner, struct str id, struct str listed)
+static struct job_run *load(struct jobs_runner *runner, const struct job_entry *entry)
 {
     struct app *app = runner->jobs->app;
     struct arena *arena = arena_new(2048, 0);
     struct job_run *run = arena ? arena_calloc(arena, 1, sizeof *run) : NULL;
-    struct str own_id = run ? str_dup(arena, id) : STR_NONE;
+    struct str own_id = run ? str_dup(arena, entry->id) : STR_NONE;
     struct error error = {0};
     enum err err = ERR_NO_MEMORY;
 
@@ -69,7 +71,7 @@ static struct job_run *load(struct jobs_runner *runner, struct str id, struct st
         err = job_record_find(app, arena, own_id, runner_deadline_ns(runner), &run->record, &error);
     bool has_ended = err == ERR_OK && run->record.job.finished_ms > 0;
     if (err == ERR_NOT_FOUND || has_ended)
-        clean_up(runner, listed, has_ended ? run->record.job.finished_ms : 0);
+        clean_up(runner, entry->text, has_ended ? run->record.job.finished_ms : 0);
     if (err != ERR_OK || has_ended) {
         arena_free(&arena);
         return NULL;
@@ -99,14 +101,11 @@ static bool has_run(const struct jobs_runner *runner, struct str id)
     return false;
 }
 
-/* A reply of HGETALL: target, id, …. */
 static bool is_listed(const struct value *list, struct str id)
 {
-    for (size_t i = 1; i < list->count; i += 2) {
-        if (list->items[i].kind == VALUE_STRING && str_eq(list->items[i].text, id))
-            return true;
-    }
-    return false;
+    size_t index;
+
+    return job_list_place(list, id, &index);
 }
 
 static void agree_with(struct jobs_runner *runner, const struct value *list)
@@ -117,11 +116,16 @@ static void agree_with(struct jobs_runner *runner, const struct value *list)
         if (!is_listed(list, runner->runs[i]->record.job.id))
             runner_let_go(runner, i);
     }
-    for (size_t i = 0; i + 1 < list->count && runner->count < JOBS_LIMIT; i += 2) {
-        struct str listed = list->items[i].text, id = list->items[i + 1].text;
-        if ((only.len > 0 && !str_eq(only, id)) || has_run(runner, id))
+    for (size_t i = 0; i < list->count && runner->count < JOBS_LIMIT; i++) {
+        struct job_entry entry, holder;
+        if (!job_entry_take(list, i, &entry)) {
+            clean_up(runner, entry.text, 0);
             continue;
-        struct job_run *run = load(runner, id, listed);
+        }
+        if ((only.len > 0 && !str_eq(only, entry.id)) || has_run(runner, entry.id) ||
+            job_list_holder(list, i, &holder))
+            continue;
+        struct job_run *run = load(runner, &entry);
         if (run)
             runner->runs[runner->count++] = run;
     }
@@ -204,7 +208,7 @@ static bool has_any(struct jobs_runner *runner)
     struct pipeline *pipeline = pipeline_new(runner->arena, PIPELINE_READ);
     struct key jobs = key_jobs();
 
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HLEN"), key_str(&jobs));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("LLEN"), key_str(&jobs));
     return redis_run(runner->jobs->app->control, pipeline,
                      (struct work){.deadline_ns = runner_deadline_ns(runner)}) == ERR_OK &&
            pipeline_value(pipeline, 0)->integer > 0;
@@ -215,12 +219,12 @@ static void look(struct jobs_runner *runner, int64_t now_ns)
 {
     struct app *app = runner->jobs->app;
     struct pipeline *pipeline = pipeline_new(runner->arena, PIPELINE_READ);
-    struct key jobs = key_jobs(), claimed = key_jobs_runner();
+    struct key claimed = key_jobs_runner();
 
     runner->looked_ns = now_ns;
     if (!runner->has_claim && !has_any(runner))
         return;
-    PIPELINE_KEY(pipeline, EXPECT_ARRAY, STR("HGETALL"), key_str(&jobs));
+    job_list_ask(pipeline);
     PIPELINE_KEY(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&claimed));
     installation_ask(pipeline);
     if (redis_run(app->control, pipeline,
@@ -251,6 +255,10 @@ static int64_t do_round(void *arg)
     int64_t now_ns = clock_mono_ns();
 
     arena_reset(runner->arena);
+    if (now_ns >= runner->end_unlisted_ns) {
+        jobs_end_unlisted(runner->jobs, runner->arena, runner_deadline_ns(runner));
+        runner->end_unlisted_ns = now_ns + UNLISTED_MS * NS_PER_MS;
+    }
     if (!claim_is_fresh(runner, now_ns) || now_ns - runner->looked_ns >= LOOK_MS * NS_PER_MS)
         look(runner, now_ns);
     if (!claim_is_fresh(runner, now_ns) || runner->count == 0)

@@ -23,6 +23,7 @@ struct jobs_runner {
     bool is_unwritten;  /* the claim: Redis had no room for it */
     int64_t claimed_ns; /* before Redis was asked, when it said that the claim is ours */
     int64_t looked_ns;
+    int64_t end_unlisted_ns; /* when to do so next */
     int64_t saved_ns;
     int64_t debt_ns; /* rest that was earned and not taken */
     struct job_run *runs[JOBS_LIMIT];

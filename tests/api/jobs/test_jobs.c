@@ -4,6 +4,10 @@
 #include "jobs_case.h"
 #include "suite.h"
 
+#include <pthread.h>
+
+#define SOME_ID "0123456789abcdef0123456789abcdef"
+
 static void open_case(void)
 {
     start_jobs_redis();
@@ -52,19 +56,87 @@ START_TEST(what_is_over_is_in_nobodys_way)
     id = start_on(0, "cache:sessions").id;
     redis_server_do(redis, "UNLINK cw:jobs:%s", id.ptr);
     id = start_on(0, "cache:sessions").id;
-    redis_server_do(redis, "HSET cw:jobs cache:sessions nonsense");
+    redis_server_do(redis, "UNLINK cw:jobs:%s", id.ptr);
     (void)start_on(0, "cache:sessions");
-    ck_assert_int_eq(redis_server_ask_integer(redis, "HLEN cw:jobs"), 1);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "LLEN cw:jobs"), 1);
+    redis_server_do(redis, "RPUSH cw:jobs nonsense");
+    (void)start_on(0, "cache:far");
+}
+END_TEST
+
+struct racer {
+    int started;
+    struct str id; /* to be cancelled */
+    bool is_over;
+};
+
+static void *cancel_one(void *arg)
+{
+    struct racer *racer = arg;
+    struct arena *own = arena_new(4096, 0);
+    struct job job;
+    struct error error;
+    bool was_running;
+    if (jobs_cancel(nodes[0].app, own, racer->id, soon(), &job, &was_running, &error) == ERR_OK)
+        racer->is_over = was_running;
+    arena_free(&own);
+    return NULL;
+}
+
+static void *start_one(void *arg)
+{
+    struct racer *racer = arg;
+    struct arena *own = arena_new(4096, 0);
+    const struct principal who = {.kind = PRINCIPAL_USER, .user_id = 7, .name = STR("alice")};
+    const struct job_order order = {.target = STR("cache:sessions"), .principal = &who};
+    struct job job;
+    struct error error;
+    for (int i = 0; i < 20 && racer->started == 0; i++) {
+        error_clear(&error);
+        racer->started = jobs_start(nodes[0].app, own, &order, soon(), &job, &error) == ERR_OK;
+    }
+    arena_free(&own);
+    return NULL;
+}
+
+/* Whoever takes an ended job off the list does not hit the one that was started after it. */
+START_TEST(an_end_hits_no_job_that_comes_after)
+{
+    struct str id = start_on(0, "cache:sessions").id;
+    for (int round = 0; round < 100; round++) {
+        struct racer canceller = {.id = id}, starters[3] = {0};
+        pthread_t threads[4];
+        struct job job;
+        struct error error;
+        size_t count;
+        struct job *jobs;
+        ck_assert_int_eq(pthread_create(&threads[3], NULL, cancel_one, &canceller), 0);
+        for (int i = 0; i < 3; i++)
+            ck_assert_int_eq(pthread_create(&threads[i], NULL, start_one, &starters[i]), 0);
+        for (int i = 0; i < 4; i++)
+            ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+        ck_assert(canceller.is_over);
+        int started = starters[0].started + starters[1].started + starters[2].started;
+        ck_assert_int_le(started, 1);
+        if (started == 0)
+            (void)start_on(0, "cache:sessions");
+        ck_assert_int_eq(try_start_on(0, "cache:sessions", "", false, &job, &error), ERR_CONFLICT);
+        ck_assert_int_eq(jobs_list(nodes[0].app, arena, soon(), &jobs, &count, &error), ERR_OK);
+        id = STR_NONE;
+        for (size_t i = 0; i < count; i++)
+            id = jobs[i].state == JOB_RUNNING ? jobs[i].id : id;
+        ck_assert_uint_gt(id.len, 0);
+    }
 }
 END_TEST
 
 START_TEST(a_few_in_all)
 {
     for (int i = 0; i < JOBS_LIMIT; i++)
-        redis_server_do(redis, "HSET cw:jobs other:%d x", i);
+        redis_server_do(redis, "RPUSH cw:jobs %s%d", SOME_ID " other:", i);
     expect_refusal("cache:sessions", "", ERR_BUSY, "Too many jobs");
-    ck_assert_int_eq(redis_server_ask_integer(redis, "HLEN cw:jobs"), JOBS_LIMIT);
-    redis_server_do(redis, "HDEL cw:jobs other:3");
+    ck_assert_int_eq(redis_server_ask_integer(redis, "LLEN cw:jobs"), JOBS_LIMIT);
+    redis_server_do(redis, "LREM cw:jobs 1 %s", SOME_ID " other:3");
     (void)start_on(0, "cache:sessions");
 }
 END_TEST
@@ -148,6 +220,7 @@ int main(void)
     tcase_add_checked_fixture(all, open_case, close_case);
     tcase_add_test(all, one_a_target);
     tcase_add_test(all, what_is_over_is_in_nobodys_way);
+    tcase_add_test(all, an_end_hits_no_job_that_comes_after);
     tcase_add_test(all, a_few_in_all);
     tcase_add_test(all, what_cannot_be_started);
     tcase_add_test(all, what_cannot_be_found);

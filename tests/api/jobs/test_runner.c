@@ -261,8 +261,8 @@ START_TEST(a_dead_node_is_followed_when_its_claim_expires)
     redis_server_do(redis, "SET cw:jobs:runner a-dead-node");
     open_jobs_node(0, true, 0);
     struct str id = start_on(0, "cache:sessions").id;
-    int64_t calls = redis_server_calls(redis, "hlen");
-    redis_server_wait_calls(redis, "hlen", calls + 4);
+    int64_t calls = redis_server_calls(redis, "llen");
+    redis_server_wait_calls(redis, "llen", calls + 4);
     ck_assert_int_eq(job_seen_by(0, id).progress, 0);
     redis_server_do(redis, "PEXPIRE cw:jobs:runner 1");
     struct job end = await_end(0, id);
@@ -295,8 +295,8 @@ START_TEST(data_that_was_lost_takes_its_jobs_along)
     await_work(0, id);
     redis_server_do(redis, "FLUSHALL");
     expect_nothing_listed();
-    int64_t calls = redis_server_calls(redis, "hlen");
-    redis_server_wait_calls(redis, "hlen", calls + 2);
+    int64_t calls = redis_server_calls(redis, "llen");
+    redis_server_wait_calls(redis, "llen", calls + 2);
     ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:jobs:%s", id.ptr), 0);
 }
 END_TEST
@@ -315,6 +315,22 @@ START_TEST(jobs_take_turns)
     jobs_set_duty(nodes[0].app, 100);
     end = await_end(0, slow);
     expect_done(&end, 100000);
+}
+END_TEST
+
+/* Nothing seems to run for ever that no runner can find. */
+START_TEST(what_the_list_has_lost_is_ended)
+{
+    open_jobs_node(0, false, 0);
+    struct str lost = start_on(0, "cache:sessions").id;
+    redis_server_do(redis, "UNLINK cw:jobs");
+    struct str listed = start_on(0, "cache:far").id;
+    open_jobs_node(1, true, 0);
+    struct job end = await_end(0, lost);
+    ck_assert_int_eq(end.state, JOB_FAILED);
+    ck_assert(str_eq(end.reason, STR("the list of jobs in Redis has lost it")));
+    end = await_end(0, listed);
+    expect_done(&end, 0);
 }
 END_TEST
 
@@ -436,6 +452,7 @@ int main(void)
     tcase_add_test(all, a_place_in_another_redis_is_none);
     tcase_add_test(all, data_that_was_lost_takes_its_jobs_along);
     tcase_add_test(all, jobs_take_turns);
+    tcase_add_test(all, what_the_list_has_lost_is_ended);
     tcase_add_test(all, a_command_runs_its_own_job_only);
     tcase_add_test(all, a_full_redis_is_emptied);
     tcase_add_test(all, cancelled_while_redis_is_full);

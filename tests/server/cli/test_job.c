@@ -117,7 +117,7 @@ START_TEST(a_job_that_was_left_is_cancelled)
         "HSET cw:jobs:%s goes_on 1 target cache:sessions by_id 0 with 4 part 0 started 1 size 9 "
         "scanned 1 found 1 removed 1 progress 1 cursor 1 replication_id 1",
         id);
-    redis_server_do(cli_test.redis, "HSET cw:jobs cache:sessions %s", id);
+    redis_server_do(cli_test.redis, "RPUSH cw:jobs %s%s", id, " cache:sessions");
     RUN("flush", "sessions");
     ck_assert_int_eq(cli_test.result.status, 1);
     ck_assert_ptr_nonnull(strstr(cli_test.result.err, "Job 0123456789abcdef0123456789abcdef is at "
@@ -208,9 +208,9 @@ START_TEST(an_interrupt_cancels)
     }
     for (int64_t i = 0; !id[0] || !has_begun(id); i++) {
         ck_assert_int_lt(i, PATIENCE_MS / 10);
-        redisReply *reply = redis_server_ask(cli_test.redis, "HGET cw:jobs cache:sessions");
+        redisReply *reply = redis_server_ask(cli_test.redis, "LINDEX cw:jobs 0");
         if (reply->type == REDIS_REPLY_STRING)
-            snprintf(id, sizeof id, "%s", reply->str);
+            snprintf(id, sizeof id, "%.32s", reply->str);
         freeReplyObject(reply);
         nanosleep(&moment, NULL);
     }
