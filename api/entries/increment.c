@@ -90,15 +90,47 @@ static enum err refuse_text(struct error *error)
                      "What is stored under this label is no whole number, or names a model.");
 }
 
-/* Its head and its life become ours, and its number nobody's. That it began as another one stays written in it. */
-static enum err adopt(const struct increment *increment, struct str old_head)
+static struct str text_of(const struct value *value)
+{
+    return value->kind == VALUE_STRING ? value->text : STR_NONE;
+}
+
+static void ask_fields(const struct increment *increment, struct pipeline *pipeline)
+{
+    char version[STR_INT64_SIZE];
+
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HMGET"), label_key_str(&increment->key),
+                 COUNTER_HEAD, COUNTER_OLD_HEAD, counter_field(version, increment->guess));
+}
+
+/* Whether ours is in what ask_fields met. Not adopted yet: the head is still the old one. */
+static bool has_ours(const struct increment *increment, const struct value *fields,
+                     struct str old_head, bool *is_adopted_out)
+{
+    *is_adopted_out = true;
+    if (fields->kind != VALUE_ARRAY || fields->count != 3) /* a text took its place, after us */
+        return true;
+    if (fields->items[2].kind != VALUE_STRING) /* it is gone, and ours with it */
+        return false;
+    *is_adopted_out = counter_is_of(&fields->items[0], increment->guess);
+    struct str began_as = text_of(&fields->items[*is_adopted_out ? 1 : 0]);
+    return old_head.len == 0 || str_eq(began_as, old_head);
+}
+
+/*
+ * Its head and its life become ours, and its number nobody's. That it began as another one stays written in it. If it
+ * was taken away in between, ours is gone.
+ */
+static enum err adopt(struct increment *increment, struct str old_head)
 {
     struct pipeline *pipeline = entry_pipeline(increment->request, PIPELINE_WRITE);
     struct str key = label_key_str(&increment->key);
     char life[STR_INT64_SIZE], field[STR_INT64_SIZE];
     struct str life_text = {life, str_put_int64(life, increment->envelope.life_ms)};
     struct envelope old;
+    bool is_adopted;
 
+    ask_fields(increment, pipeline);
     /* Whoever puts a text there meanwhile comes after us. */
     PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HSET"), key, COUNTER_HEAD, increment->head,
                  COUNTER_OLD_HEAD, old_head);
@@ -106,31 +138,10 @@ static enum err adopt(const struct increment *increment, struct str old_head)
     if (envelope_decode(old_head, &old))
         PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HDEL"), key,
                      counter_field(field, old.version));
-    return entry_run(increment->request, pipeline);
-}
-
-static struct str text_of(const struct value *value)
-{
-    return value->kind == VALUE_STRING ? value->text : STR_NONE;
-}
-
-/* `fields`: head, old head and number, after the life was made longer. */
-static enum err take_old(struct increment *increment, const struct value *fields,
-                         struct str old_head)
-{
-    if (fields->kind != VALUE_ARRAY || fields->count != 3) { /* a text took its place, after us */
-        increment->is_done = true;
-        return ERR_OK;
-    }
-    struct str head = text_of(&fields->items[0]);
-    if (fields->items[2].kind != VALUE_STRING) /* it is gone, and ours with it */
-        return ERR_OK;
-    bool is_adopted = counter_is_of(&fields->items[0], increment->guess);
-    struct str began_as = is_adopted ? text_of(&fields->items[1]) : head;
-    if (old_head.len > 0 && !str_eq(began_as, old_head)) /* another one, without ours */
-        return ERR_OK;
-    increment->is_done = true;
-    return is_adopted ? ERR_OK : adopt(increment, head);
+    enum err err = entry_run(increment->request, pipeline);
+    increment->is_done =
+        err == ERR_OK && has_ours(increment, pipeline_value(pipeline, 0), old_head, &is_adopted);
+    return err;
 }
 
 /*
@@ -141,15 +152,18 @@ static enum err take_old(struct increment *increment, const struct value *fields
 static enum err begin_in_old(struct increment *increment, struct str old_head)
 {
     struct pipeline *pipeline = entry_pipeline(increment->request, PIPELINE_WRITE);
-    struct str key = label_key_str(&increment->key);
-    char life[STR_INT64_SIZE], version[STR_INT64_SIZE];
+    char life[STR_INT64_SIZE];
     struct str life_text = {life, str_put_int64(life, increment->envelope.life_ms)};
+    bool is_adopted;
 
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key, life_text);
-    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HMGET"), key, COUNTER_HEAD, COUNTER_OLD_HEAD,
-                 counter_field(version, increment->guess));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), label_key_str(&increment->key),
+                 life_text);
+    ask_fields(increment, pipeline);
     enum err err = entry_run(increment->request, pipeline);
-    return err == ERR_OK ? take_old(increment, pipeline_value(pipeline, 1), old_head) : err;
+    if (err != ERR_OK || !has_ours(increment, pipeline_value(pipeline, 1), old_head, &is_adopted))
+        return err;
+    increment->is_done = is_adopted;
+    return is_adopted ? ERR_OK : adopt(increment, old_head);
 }
 
 /* `first` is where the commands of add_raise begin; old_head: of the counter there was before, if any. */

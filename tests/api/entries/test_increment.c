@@ -183,7 +183,9 @@ static const struct {
     bool is_over;     /* comes to its end */
     int64_t on_other; /* and node 1 raises it by this */
     int64_t value;    /* what node 0 answers */
-} ends[] = {{true, 0, 1}, {true, 5, 6}, {false, 5, 1}, {false, 0, 1}};
+    int nth;          /* before its second request, or its third */
+} ends[] = {{true, 0, 1, 2}, {true, 5, 6, 2}, {false, 5, 1, 2}, {false, 0, 1, 2},
+            {true, 0, 1, 3}, {true, 5, 6, 3}, {false, 5, 1, 3}, {false, 0, 1, 3}};
 
 START_TEST(what_ends_with_an_old_one_is_counted_again)
 {
@@ -193,7 +195,7 @@ START_TEST(what_ends_with_an_old_one_is_counted_again)
     raise_on(0, shop, "n", 1000);
     clear_on(1, shop);
     expect_miss(0, shop, "other"); /* from here on node 0 knows of it */
-    tcp_proxy_hold(proxy, "PEXPIRE", 2);
+    tcp_proxy_hold(proxy, "PEXPIRE", ends[_i].nth);
     ck_assert_int_eq(pthread_create(&thread, NULL, raise_once, &value), 0);
     tcp_proxy_wait_held(proxy);
     if (ends[_i].is_over)
