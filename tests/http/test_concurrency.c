@@ -210,12 +210,13 @@ struct traffic {
 
 /*
  * A node asks for some things by itself, now and then: it writes the audit behind the answers, follows
- * revocations, looks after the epoch, and introduces itself on a new connection. A request of these
+ * revocations, looks after the epoch and for jobs, and introduces itself on a new connection. A request of these
  * tests is about an account, and everything else it asked for would be one more turn.
  */
 static bool is_for_a_request(const struct proxy_segment *segment)
 {
-    static const char *const by_itself[] = {"cw:audit", "cw:events", "cw:revoked", "cw:dataset"};
+    static const char *const by_itself[] = {"cw:audit", "cw:events", "cw:revoked", "cw:dataset",
+                                            "cw:jobs"};
     if (strstr(segment->bytes, "cw:{u:"))
         return true;
     for (size_t i = 0; i < sizeof by_itself / sizeof *by_itself; i++)
