@@ -52,6 +52,6 @@ enum err entries_clear_model(const struct entry_request *request, struct str mod
 
     *generation_out = 1 + count;
     if (err == ERR_OK)
-        entry_counts_add(request->app->entries->counts, &request->space, ENTRY_MODEL_CLEARS, 1);
+        entries_metrics_add(request->app->entries->metrics, &request->space, ENTRY_MODEL_CLEARS, 1);
     return err;
 }

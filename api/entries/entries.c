@@ -57,7 +57,7 @@ enum err entries_open(const struct app_options *options, struct redis *control,
         err = recent_new(&entries->recent, error);
     if (err == ERR_OK)
         err = waits_new(waits_max(options->workers), &entries->waits, error);
-    if (err == ERR_OK && entry_counts_new(&entries->counts) != ERR_OK)
+    if (err == ERR_OK && entries_metrics_new(&entries->metrics) != ERR_OK)
         err = error_set_detail(error, ERR_NO_MEMORY, "no memory for the counts of entries");
     if (err == ERR_OK)
         err = lease_key_new(options->tokens.secret, &entries->lease_key);
@@ -97,7 +97,7 @@ void entries_close(struct entries **entries)
         redis_close(&closing->redis);
     recent_free(&closing->recent);
     waits_free(&closing->waits);
-    entry_counts_free(&closing->counts);
+    entries_metrics_free(&closing->metrics);
     mac_key_free(&closing->lease_key);
     free(closing);
     *entries = NULL;

@@ -5,7 +5,7 @@
 #include "cachewarden/app.h"
 #include "cachewarden/mac.h"
 #include "cachewarden/redis.h"
-#include "entries/counts.h"
+#include "entries/metrics.h"
 #include "entries/recent.h"
 #include "entries/wait.h"
 
@@ -16,7 +16,7 @@ struct entries {
     struct mac_key *lease_key;
     struct recent *recent;
     struct waits *waits;
-    struct entry_counts *counts;
+    struct entries_metrics *metrics;
 };
 
 /* Of options: entries; and tokens.secret, from which the key of leases is derived. `control` is borrowed, and closed

@@ -133,6 +133,6 @@ enum err entries_get(const struct entry_request *request, struct entry_found *fo
         err = found_out->is_hit ? offer_refresh(&reading, found_out)
                                 : answer_miss(&reading, found_out);
     if (err == ERR_OK)
-        entry_counts_note_read(request, found_out);
+        entries_metrics_note_read(request, found_out);
     return err;
 }

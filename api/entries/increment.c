@@ -295,6 +295,6 @@ enum err entries_increment(const struct entry_request *request, int64_t by, int6
     }
     *value_out = increment.value;
     if (err == ERR_OK)
-        entry_counts_add(request->app->entries->counts, &request->space, ENTRY_INCREMENTS, 1);
+        entries_metrics_add(request->app->entries->metrics, &request->space, ENTRY_INCREMENTS, 1);
     return err;
 }

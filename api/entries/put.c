@@ -307,7 +307,8 @@ static enum err prepare(struct put *put)
         err = lease_open(request->app->entries->lease_key, request->arena, &request->space,
                          request->label, fill->lease, now_ms, &put->lease, request->error);
         if (err == ERR_BAD_INPUT)
-            entry_counts_add(request->app->entries->counts, &request->space, ENTRY_LEASES_WRONG, 1);
+            entries_metrics_add(request->app->entries->metrics, &request->space, ENTRY_LEASES_WRONG,
+                                1);
     }
     if (err != ERR_OK)
         return err;
@@ -345,6 +346,6 @@ enum err entries_put(const struct entry_request *request, const struct entry_fil
     if (err == ERR_OK)
         err = settle(&put, &look, stored_out);
     waits_wake(request->app->entries->waits, label_key_str(&put.key));
-    entry_counts_note_fill(request, err, stored_out, fill->body.len);
+    entries_metrics_note_fill(request, err, stored_out, fill->body.len);
     return err;
 }

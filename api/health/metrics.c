@@ -227,7 +227,7 @@ static void write_tallies(const struct app *app, struct strbuf *out)
 static void write_entries(const struct app *app, struct strbuf *out)
 {
     if (app->entries)
-        entry_counts_write(app->entries->counts, out);
+        entries_metrics_write(app->entries->metrics, out);
 }
 
 static void write_hashing(struct strbuf *out)

@@ -326,7 +326,7 @@ enum err jobs_cancel(struct app *app, struct arena *arena, struct str id, int64_
     if (err != ERR_OK)
         return err;
     if (*was_running_out)
-        atomic_fetch_add(&app->jobs->counts.cancelled, 1);
+        atomic_fetch_add(&app->jobs->metrics.cancelled, 1);
     *job_out = record.job;
     return ERR_OK;
 }

@@ -129,7 +129,7 @@ void jobs_end_unlisted(struct jobs *jobs, struct arena *arena, int64_t deadline_
 
 struct jobs_runner;
 
-struct jobs_counts {
+struct jobs_metrics {
     _Atomic uint64_t started, done, failed, cancelled, removed, scanned;
     _Atomic uint64_t unclaimed; /* claims that a full Redis refused */
     _Atomic uint64_t running;   /* of this node */
@@ -139,7 +139,7 @@ struct jobs {
     struct app *app;
     _Atomic int duty_percent;
     int64_t give_up_ms; /* how long the Redis of a target may be away */
-    struct jobs_counts counts;
+    struct jobs_metrics metrics;
     struct jobs_runner *runner; /* NULL: this program runs none */
 };
 

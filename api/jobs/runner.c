@@ -28,7 +28,7 @@ void runner_drop(struct jobs_runner *runner, size_t index)
 
     arena_free(&arena);
     runner->runs[index] = runner->runs[--runner->count];
-    atomic_store(&runner->jobs->counts.running, runner->count);
+    atomic_store(&runner->jobs->metrics.running, runner->count);
 }
 
 static void drop_all(struct jobs_runner *runner)
@@ -129,7 +129,7 @@ static void agree_with(struct jobs_runner *runner, const struct value *list)
         if (run)
             runner->runs[runner->count++] = run;
     }
-    atomic_store(&runner->jobs->counts.running, runner->count);
+    atomic_store(&runner->jobs->metrics.running, runner->count);
 }
 
 /* ---- the claim ---- */
@@ -141,7 +141,7 @@ static void go_on_unwritten(struct jobs_runner *runner, int64_t now_ns)
     if (!runner->is_unwritten)
         log_event(LOG_LEVEL_WARN, "jobs.unclaimed",
                   LOG_CSTR("error", redis_error_text(REDIS_ERROR_OUT_OF_MEMORY)));
-    atomic_fetch_add(&runner->jobs->counts.unclaimed, 1);
+    atomic_fetch_add(&runner->jobs->metrics.unclaimed, 1);
     runner->has_claim = runner->is_unwritten = true;
     runner->claimed_ns = now_ns;
 }

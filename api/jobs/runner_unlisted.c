@@ -19,7 +19,7 @@ static void end_one(struct jobs *jobs, struct arena *arena, struct str id, int64
         log_event(LOG_LEVEL_DEBUG, "job.unlisted", LOG_STR("id", id));
     if (!was_running || !is_running)
         return;
-    atomic_fetch_add(&jobs->counts.failed, 1);
+    atomic_fetch_add(&jobs->metrics.failed, 1);
     job_audit_end(jobs->app, &record, err_name(ERR_NOT_FOUND));
 }
 

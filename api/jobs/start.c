@@ -147,7 +147,7 @@ enum err jobs_start(struct app *app, struct arena *arena, const struct job_order
         err = try_start(app, arena, &record, deadline_ns, error);
     if (err != ERR_OK)
         return err;
-    atomic_fetch_add(&app->jobs->counts.started, 1);
+    atomic_fetch_add(&app->jobs->metrics.started, 1);
     log_event(LOG_LEVEL_INFO, "job.started", LOG_STR("id", record.job.id),
               LOG_STR("target", record.job.target), LOG_STR("by", record.job.by));
     *job_out = record.job;

@@ -107,7 +107,7 @@ void runner_let_go(struct jobs_runner *runner, size_t index)
 
 static void count_end(struct jobs *jobs, const struct job_run *run)
 {
-    atomic_fetch_add(run->state == JOB_DONE ? &jobs->counts.done : &jobs->counts.failed, 1);
+    atomic_fetch_add(run->state == JOB_DONE ? &jobs->metrics.done : &jobs->metrics.failed, 1);
 }
 
 /* False: to be tried again. */
@@ -160,8 +160,8 @@ static void note_failing(struct jobs_runner *runner, size_t index, enum err err,
 
 static void count_step(struct jobs *jobs, const struct job_run *run, const struct job *before)
 {
-    atomic_fetch_add(&jobs->counts.scanned, (uint64_t)(run->record.job.scanned - before->scanned));
-    atomic_fetch_add(&jobs->counts.removed, (uint64_t)(run->record.job.removed - before->removed));
+    atomic_fetch_add(&jobs->metrics.scanned, (uint64_t)(run->record.job.scanned - before->scanned));
+    atomic_fetch_add(&jobs->metrics.removed, (uint64_t)(run->record.job.removed - before->removed));
 }
 
 /* How long to rest. */

@@ -1,4 +1,4 @@
-#include "entries/counts.h"
+#include "entries/metrics.h"
 
 #include "entries/entries_private.h"
 #include "entries_case.h"
@@ -7,39 +7,39 @@
 
 enum { THREADS = 20, EACH = 1000 };
 
-static struct entry_counts *counts;
+static struct entries_metrics *metrics;
 static const struct namespace user = {.user_id = 7}, app = {.app = {"blog", 4}};
 
-static void open_counts(void)
+static void open_metrics(void)
 {
-    ck_assert_int_eq(entry_counts_new(&counts), ERR_OK);
+    ck_assert_int_eq(entries_metrics_new(&metrics), ERR_OK);
 }
 
-static void close_counts(void)
+static void close_metrics(void)
 {
-    entry_counts_free(&counts);
-    ck_assert_ptr_null(counts);
+    entries_metrics_free(&metrics);
+    ck_assert_ptr_null(metrics);
 }
 
 START_TEST(each_kind_has_its_own)
 {
-    entry_counts_add(counts, &user, ENTRY_HITS, 1);
-    entry_counts_add(counts, &app, ENTRY_HITS, 2);
-    entry_counts_add(counts, &app, ENTRY_BYTES_OUT, UINT64_C(5000000000));
-    entry_counts_add(counts, &app, ENTRY_BYTES_OUT, 0);
-    ck_assert_uint_eq(entry_counts_read(counts, ENTRY_OF_USER, ENTRY_HITS), 1);
-    ck_assert_uint_eq(entry_counts_read(counts, ENTRY_OF_APP, ENTRY_HITS), 2);
-    ck_assert_uint_eq(entry_counts_read(counts, ENTRY_OF_APP, ENTRY_BYTES_OUT),
+    entries_metrics_add(metrics, &user, ENTRY_HITS, 1);
+    entries_metrics_add(metrics, &app, ENTRY_HITS, 2);
+    entries_metrics_add(metrics, &app, ENTRY_BYTES_OUT, UINT64_C(5000000000));
+    entries_metrics_add(metrics, &app, ENTRY_BYTES_OUT, 0);
+    ck_assert_uint_eq(entries_metrics_read(metrics, ENTRY_OF_USER, ENTRY_HITS), 1);
+    ck_assert_uint_eq(entries_metrics_read(metrics, ENTRY_OF_APP, ENTRY_HITS), 2);
+    ck_assert_uint_eq(entries_metrics_read(metrics, ENTRY_OF_APP, ENTRY_BYTES_OUT),
                       UINT64_C(5000000000));
-    ck_assert_uint_eq(entry_counts_read(counts, ENTRY_OF_USER, ENTRY_BYTES_OUT), 0);
-    ck_assert_uint_eq(entry_counts_read(counts, ENTRY_OF_APP, ENTRY_MISSES), 0);
+    ck_assert_uint_eq(entries_metrics_read(metrics, ENTRY_OF_USER, ENTRY_BYTES_OUT), 0);
+    ck_assert_uint_eq(entries_metrics_read(metrics, ENTRY_OF_APP, ENTRY_MISSES), 0);
 }
 END_TEST
 
 static void *add_many(void *unused)
 {
     for (int i = 0; i < EACH; i++)
-        entry_counts_add(counts, &user, ENTRY_MISSES, 1);
+        entries_metrics_add(metrics, &user, ENTRY_MISSES, 1);
     return unused;
 }
 
@@ -52,7 +52,7 @@ START_TEST(nothing_is_lost_among_threads)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, add_many, NULL), 0);
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
-    ck_assert_uint_eq(entry_counts_read(counts, ENTRY_OF_USER, ENTRY_MISSES), THREADS * EACH);
+    ck_assert_uint_eq(entries_metrics_read(metrics, ENTRY_OF_USER, ENTRY_MISSES), THREADS * EACH);
 }
 END_TEST
 
@@ -61,14 +61,14 @@ START_TEST(the_format)
 {
     struct strbuf out;
 
-    for (int i = 0; i < ENTRY_COUNTS; i++) {
-        entry_counts_add(counts, &user, (enum entry_count)i, (uint64_t)i + 100);
-        entry_counts_add(counts, &app, (enum entry_count)i, (uint64_t)i + 200);
+    for (int i = 0; i < ENTRIES_METRICS; i++) {
+        entries_metrics_add(metrics, &user, (enum entries_metric)i, (uint64_t)i + 100);
+        entries_metrics_add(metrics, &app, (enum entries_metric)i, (uint64_t)i + 200);
     }
     strbuf_init(&out, NULL, 4096);
-    entry_counts_write(counts, &out);
+    entries_metrics_write(metrics, &out);
     strbuf_add_char(&out, '\0');
-    for (int i = 0; i < ENTRY_COUNTS; i++) {
+    for (int i = 0; i < ENTRIES_METRICS; i++) {
         char user_value[16], app_value[16];
         snprintf(user_value, sizeof user_value, "} %d\n", i + 100);
         snprintf(app_value, sizeof app_value, "} %d\n", i + 200);
@@ -84,18 +84,19 @@ END_TEST
 
 /* ---- what was done ---- */
 
-static uint64_t counted(const struct namespace *space, enum entry_count which)
+static uint64_t counted(const struct namespace *space, enum entries_metric which)
 {
-    return entry_counts_read(nodes[0].app->entries->counts,
-                             space->user_id > 0 ? ENTRY_OF_USER : ENTRY_OF_APP, which);
+    return entries_metrics_read(nodes[0].app->entries->metrics,
+                                space->user_id > 0 ? ENTRY_OF_USER : ENTRY_OF_APP, which);
 }
 
-static void expect_counts(const struct namespace *space, const uint64_t wanted[ENTRY_COUNTS])
+static void expect_metrics(const struct namespace *space, const uint64_t wanted[ENTRIES_METRICS])
 {
-    for (int i = 0; i < ENTRY_COUNTS; i++)
-        ck_assert_msg(
-            counted(space, (enum entry_count)i) == wanted[i], "number %d is %llu, not %llu", i,
-            (unsigned long long)counted(space, (enum entry_count)i), (unsigned long long)wanted[i]);
+    for (int i = 0; i < ENTRIES_METRICS; i++)
+        ck_assert_msg(counted(space, (enum entries_metric)i) == wanted[i],
+                      "number %d is %llu, not %llu", i,
+                      (unsigned long long)counted(space, (enum entries_metric)i),
+                      (unsigned long long)wanted[i]);
 }
 
 static void do_each_once(struct namespace space)
@@ -130,30 +131,30 @@ static void do_each_once(struct namespace space)
 
 START_TEST(what_is_done_is_counted)
 {
-    uint64_t wanted[ENTRY_COUNTS] = {
+    uint64_t wanted[ENTRIES_METRICS] = {
         [ENTRY_HITS] = 1,       [ENTRY_MISSES] = 1,       [ENTRY_FILLS] = 1,
         [ENTRY_FILLS_VOID] = 1, [ENTRY_FILLS_LATE] = 1,   [ENTRY_LEASES_WRONG] = 1,
         [ENTRY_INCREMENTS] = 1, [ENTRY_MODEL_CLEARS] = 1, [ENTRY_BYTES_IN] = 7,
         [ENTRY_BYTES_OUT] = 7};
 
     do_each_once(shop);
-    expect_counts(&shop, wanted);
+    expect_metrics(&shop, wanted);
     do_each_once(alice);
-    expect_counts(&alice, wanted);
-    expect_counts(&shop, wanted);
+    expect_metrics(&alice, wanted);
+    expect_metrics(&shop, wanted);
     switch_on(0, alice.user_id, false);
     put_on(0, alice, "k", NULL, "off", STR_NONE);
     wanted[ENTRY_FILLS_OFF] = 1;
-    expect_counts(&alice, wanted);
+    expect_metrics(&alice, wanted);
 }
 END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("api/entries/counts");
-    TCase *tcase = tcase_create("counts");
+    Suite *suite = suite_create("api/entries/metrics");
+    TCase *tcase = tcase_create("metrics");
 
-    tcase_add_checked_fixture(tcase, open_counts, close_counts);
+    tcase_add_checked_fixture(tcase, open_metrics, close_metrics);
     tcase_add_test(tcase, each_kind_has_its_own);
     tcase_add_test(tcase, nothing_is_lost_among_threads);
     tcase_add_test(tcase, the_format);

@@ -1,4 +1,4 @@
-#include "entries/counts.h"
+#include "entries/metrics.h"
 
 #include "cachewarden/app.h"
 #include "cachewarden/exposition.h"
@@ -14,26 +14,26 @@
 enum { SHARDS = 16, LINE = 64 };
 
 struct shard {
-    alignas(LINE) _Atomic uint64_t of[ENTRY_KINDS][ENTRY_COUNTS];
+    alignas(LINE) _Atomic uint64_t of[ENTRY_KINDS][ENTRIES_METRICS];
 };
 
-struct entry_counts {
+struct entries_metrics {
     struct shard shards[SHARDS];
 };
 
-enum err entry_counts_new(struct entry_counts **counts_out)
+enum err entries_metrics_new(struct entries_metrics **metrics_out)
 {
-    *counts_out = aligned_alloc(alignof(struct entry_counts), sizeof **counts_out);
-    if (!*counts_out)
+    *metrics_out = aligned_alloc(alignof(struct entries_metrics), sizeof **metrics_out);
+    if (!*metrics_out)
         return ERR_NO_MEMORY;
-    memset(*counts_out, 0, sizeof **counts_out);
+    memset(*metrics_out, 0, sizeof **metrics_out);
     return ERR_OK;
 }
 
-void entry_counts_free(struct entry_counts **counts)
+void entries_metrics_free(struct entries_metrics **metrics)
 {
-    free(*counts);
-    *counts = NULL;
+    free(*metrics);
+    *metrics = NULL;
 }
 
 /* The calling thread's, given in turn. */
@@ -47,33 +47,33 @@ static unsigned own_shard(void)
     return own - 1;
 }
 
-void entry_counts_add(struct entry_counts *counts, const struct namespace *space,
-                      enum entry_count which, uint64_t number)
+void entries_metrics_add(struct entries_metrics *metrics, const struct namespace *space,
+                         enum entries_metric which, uint64_t number)
 {
     enum entry_kind kind = space->user_id > 0 ? ENTRY_OF_USER : ENTRY_OF_APP;
 
-    atomic_fetch_add_explicit(&counts->shards[own_shard()].of[kind][which], number,
+    atomic_fetch_add_explicit(&metrics->shards[own_shard()].of[kind][which], number,
                               memory_order_relaxed);
 }
 
-uint64_t entry_counts_read(const struct entry_counts *counts, enum entry_kind kind,
-                           enum entry_count which)
+uint64_t entries_metrics_read(const struct entries_metrics *metrics, enum entry_kind kind,
+                              enum entries_metric which)
 {
     uint64_t sum = 0;
 
     for (int i = 0; i < SHARDS; i++)
-        sum += atomic_load_explicit(&counts->shards[i].of[kind][which], memory_order_relaxed);
+        sum += atomic_load_explicit(&metrics->shards[i].of[kind][which], memory_order_relaxed);
     return sum;
 }
 
 /* ---- what happened ---- */
 
-static void add(const struct entry_request *request, enum entry_count which, uint64_t number)
+static void add(const struct entry_request *request, enum entries_metric which, uint64_t number)
 {
-    entry_counts_add(request->app->entries->counts, &request->space, which, number);
+    entries_metrics_add(request->app->entries->metrics, &request->space, which, number);
 }
 
-void entry_counts_note_read(const struct entry_request *request, const struct entry_found *found)
+void entries_metrics_note_read(const struct entry_request *request, const struct entry_found *found)
 {
     add(request, found->is_hit ? ENTRY_HITS : ENTRY_MISSES, 1);
     if (found->is_refresh)
@@ -82,17 +82,17 @@ void entry_counts_note_read(const struct entry_request *request, const struct en
         add(request, ENTRY_BYTES_OUT, found->body.len);
 }
 
-static enum entry_count outcome_of(const struct entry_stored *stored)
+static enum entries_metric outcome_of(const struct entry_stored *stored)
 {
     if (!stored->is_enabled)
         return ENTRY_FILLS_OFF;
     return stored->is_void ? ENTRY_FILLS_VOID : ENTRY_FILLS;
 }
 
-void entry_counts_note_fill(const struct entry_request *request, enum err err,
-                            const struct entry_stored *stored, size_t size)
+void entries_metrics_note_fill(const struct entry_request *request, enum err err,
+                               const struct entry_stored *stored, size_t size)
 {
-    enum entry_count outcome = err == ERR_PRECONDITION ? ENTRY_FILLS_LATE : outcome_of(stored);
+    enum entries_metric outcome = err == ERR_PRECONDITION ? ENTRY_FILLS_LATE : outcome_of(stored);
 
     if (err == ERR_OK || err == ERR_PRECONDITION)
         add(request, outcome, 1);
@@ -103,7 +103,7 @@ void entry_counts_note_fill(const struct entry_request *request, enum err err,
 /* ---- telling ---- */
 
 static const struct {
-    enum entry_count which;
+    enum entries_metric which;
     const char *family, *label, *help; /* of several with one name the first has the help */
 } samples[] = {
     {ENTRY_HITS, "cachewarden_entries_reads_total", ",result=\"hit\"",
@@ -127,7 +127,7 @@ static const struct {
 static const char *const kind_names[ENTRY_KINDS] = {
     [ENTRY_OF_USER] = "user", [ENTRY_OF_APP] = "app"};
 
-void entry_counts_write(const struct entry_counts *counts, struct strbuf *out)
+void entries_metrics_write(const struct entries_metrics *metrics, struct strbuf *out)
 {
     char labels[64];
 
@@ -137,8 +137,9 @@ void entry_counts_write(const struct entry_counts *counts, struct strbuf *out)
         for (int kind = 0; kind < ENTRY_KINDS; kind++) {
             snprintf(labels, sizeof labels, "namespace=\"%s\"%s", kind_names[kind],
                      samples[i].label);
-            exposition_count(out, samples[i].family, labels,
-                             entry_counts_read(counts, (enum entry_kind)kind, samples[i].which));
+            exposition_count(
+                out, samples[i].family, labels,
+                entries_metrics_read(metrics, (enum entry_kind)kind, samples[i].which));
         }
     }
 }
