@@ -1,7 +1,7 @@
 #include "entries/envelope.h"
 
 #include "cachewarden/digest.h"
-#include "entries/number.h"
+#include "entries/varint.h"
 
 /* The first byte of what we store; another format has another. Not a digit, a letter or a brace: what somebody else
  * put under the key is not taken for ours. */
@@ -80,7 +80,7 @@ enum err envelope_make_tag(struct arena *arena, struct str content_type, struct 
 
 static void add_text(struct strbuf *out, struct str text)
 {
-    number_add(out, (int64_t)text.len);
+    varint_add(out, (int64_t)text.len);
     strbuf_add(out, text);
 }
 
@@ -88,10 +88,10 @@ static void add_models(struct strbuf *out, const struct model_set *models)
 {
     strbuf_add_char(out, (char)models->count);
     if (models->count > 0)
-        number_add(out, models->base);
+        varint_add(out, models->base);
     for (size_t i = 0; i < models->count; i++) {
         add_text(out, models->names[i]);
-        number_add(out, models->counts[i]);
+        varint_add(out, models->counts[i]);
     }
 }
 
@@ -100,10 +100,10 @@ static void add_head(struct strbuf *out, const struct envelope *envelope)
     int type = type_number(envelope->content_type);
 
     strbuf_add_char(out, (char)FORMAT);
-    number_add(out, envelope->version);
-    number_add(out, envelope->stored_at_ms);
-    number_add(out, envelope->life_ms);
-    number_add(out, envelope->fill_ms);
+    varint_add(out, envelope->version);
+    varint_add(out, envelope->stored_at_ms);
+    varint_add(out, envelope->life_ms);
+    varint_add(out, envelope->fill_ms);
     strbuf_add(out, (struct str){(const char *)envelope->tag, ENVELOPE_TAG_SIZE});
     strbuf_add_char(out, (char)type);
     if (type == TYPE_SPELT_OUT)
@@ -139,15 +139,15 @@ static bool take_text(struct str *rest, size_t max, struct str *text_out)
 {
     int64_t len;
 
-    return number_take(rest, &len) && len >= 1 && (uint64_t)len <= max &&
-           number_take_bytes(rest, (size_t)len, text_out);
+    return varint_take(rest, &len) && len >= 1 && (uint64_t)len <= max &&
+           take_bytes(rest, (size_t)len, text_out);
 }
 
 static bool take_type(struct str *rest, struct str *type_out)
 {
     unsigned char number;
 
-    if (!number_take_byte(rest, &number))
+    if (!take_byte(rest, &number))
         return false;
     /* It becomes a line of a head, whoever stored it. */
     if (number == TYPE_SPELT_OUT)
@@ -160,13 +160,13 @@ static bool take_models(struct str *rest, struct model_set *models)
 {
     unsigned char count;
 
-    if (!number_take_byte(rest, &count) || count > ENTRY_MODELS_MAX ||
-        (count > 0 && !number_take(rest, &models->base)))
+    if (!take_byte(rest, &count) || count > ENTRY_MODELS_MAX ||
+        (count > 0 && !varint_take(rest, &models->base)))
         return false;
     for (models->count = 0; models->count < count; models->count++) {
         size_t i = models->count;
         if (!take_text(rest, ENTRY_MODEL_MAX, &models->names[i]) ||
-            !number_take(rest, &models->counts[i]))
+            !varint_take(rest, &models->counts[i]))
             return false;
     }
     return true;
@@ -178,10 +178,9 @@ bool envelope_decode(struct str bytes, struct envelope *envelope_out)
     struct str rest = bytes, tag;
     unsigned char format;
 
-    if (!number_take_byte(&rest, &format) || format != FORMAT ||
-        !number_take(&rest, &envelope.version) || !number_take(&rest, &envelope.stored_at_ms) ||
-        !number_take(&rest, &envelope.life_ms) || !number_take(&rest, &envelope.fill_ms) ||
-        !number_take_bytes(&rest, ENVELOPE_TAG_SIZE, &tag) ||
+    if (!take_byte(&rest, &format) || format != FORMAT || !varint_take(&rest, &envelope.version) ||
+        !varint_take(&rest, &envelope.stored_at_ms) || !varint_take(&rest, &envelope.life_ms) ||
+        !varint_take(&rest, &envelope.fill_ms) || !take_bytes(&rest, ENVELOPE_TAG_SIZE, &tag) ||
         !take_type(&rest, &envelope.content_type) || !take_models(&rest, &envelope.models))
         return false;
     if (envelope.stored_at_ms > TIME_MAX_MS || envelope.life_ms < 1 ||

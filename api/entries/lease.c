@@ -1,7 +1,7 @@
 #include "entries/lease.h"
 
 #include "cachewarden/digest.h"
-#include "entries/number.h"
+#include "entries/varint.h"
 #include "keyspace.h"
 
 #define FORMAT       1
@@ -65,8 +65,8 @@ static enum err sign(const struct mac_key *key, struct arena *arena, const struc
     struct strbuf text;
     size_t size;
 
-    strbuf_init(&text, arena, said.len + entry.len + NUMBER_SIZE_MAX);
-    number_add(&text, (int64_t)said.len);
+    strbuf_init(&text, arena, said.len + entry.len + VARINT_SIZE_MAX);
+    varint_add(&text, (int64_t)said.len);
     strbuf_add(&text, said);
     strbuf_add(&text, label_key_str(&entry));
     return text.failed ? ERR_NO_MEMORY : mac_compute(key, strbuf_str(&text), signature_out, &size);
@@ -80,15 +80,15 @@ enum err lease_seal(const struct mac_key *key, struct arena *arena, const struct
 
     strbuf_init(&out, arena, RESERVE);
     strbuf_add_char(&out, FORMAT);
-    number_add(&out, lease->issued_at_ms);
-    number_add(&out, lease->version);
-    number_add(&out, lease->base);
-    number_add(&out, lease->any);
+    varint_add(&out, lease->issued_at_ms);
+    varint_add(&out, lease->version);
+    varint_add(&out, lease->base);
+    varint_add(&out, lease->any);
     strbuf_add_char(&out, lease->is_promised ? FLAG_PROMISE : 0);
     strbuf_add_char(&out, (char)lease->model_count);
     for (size_t i = 0; i < lease->model_count; i++) {
         strbuf_add(&out, (struct str){(const char *)lease->models[i], LEASE_MODEL_SIZE});
-        number_add(&out, lease->counts[i]);
+        varint_add(&out, lease->counts[i]);
     }
     if (out.failed)
         return ERR_NO_MEMORY;
@@ -105,12 +105,11 @@ static bool take_lease_models(struct str *rest, struct lease *lease)
     unsigned char count;
     struct str digest;
 
-    if (!number_take_byte(rest, &count) || count > ENTRY_MODELS_MAX)
+    if (!take_byte(rest, &count) || count > ENTRY_MODELS_MAX)
         return false;
     for (lease->model_count = 0; lease->model_count < count; lease->model_count++) {
         size_t i = lease->model_count;
-        if (!number_take_bytes(rest, LEASE_MODEL_SIZE, &digest) ||
-            !number_take(rest, &lease->counts[i]))
+        if (!take_bytes(rest, LEASE_MODEL_SIZE, &digest) || !varint_take(rest, &lease->counts[i]))
             return false;
         memcpy(lease->models[i], digest.ptr, LEASE_MODEL_SIZE);
     }
@@ -123,10 +122,10 @@ static bool decode(struct str said, struct lease *lease)
     unsigned char format, flags;
 
     *lease = (struct lease){0};
-    if (!number_take_byte(&rest, &format) || format != FORMAT ||
-        !number_take(&rest, &lease->issued_at_ms) || !number_take(&rest, &lease->version) ||
-        !number_take(&rest, &lease->base) || !number_take(&rest, &lease->any) ||
-        !number_take_byte(&rest, &flags) || !take_lease_models(&rest, lease))
+    if (!take_byte(&rest, &format) || format != FORMAT ||
+        !varint_take(&rest, &lease->issued_at_ms) || !varint_take(&rest, &lease->version) ||
+        !varint_take(&rest, &lease->base) || !varint_take(&rest, &lease->any) ||
+        !take_byte(&rest, &flags) || !take_lease_models(&rest, lease))
         return false;
     lease->is_promised = flags & FLAG_PROMISE;
     return rest.len == 0;

@@ -4,7 +4,7 @@
  * here, taken, and then spoilt in one place.
  */
 #include "entries/lease.h"
-#include "entries/number.h"
+#include "entries/varint.h"
 
 #include "cachewarden/arena.h"
 
@@ -36,7 +36,7 @@ static int64_t take(struct str *bytes)
 {
     int64_t number;
 
-    if (!number_take(bytes, &number)) {
+    if (!varint_take(bytes, &number)) {
         *bytes = str_sub(*bytes, 1, bytes->len);
         return 0;
     }

@@ -1,16 +1,16 @@
 /*
- * Numbers from 0 up in seven bits a byte, the lowest first, in as few bytes as they take (LEB128): for what is stored
- * or signed. Readers take what they read off *rest; false: it is not there, or not in this form.
+ * Whole numbers from 0 up as varints: seven bits a byte, the lowest first, in as few bytes as they take (LEB128). For
+ * what is stored or signed. Each take_ takes what it read off *rest; false: it is not there, or not in this form.
  */
-#ifndef API_ENTRIES_NUMBER_H
-#define API_ENTRIES_NUMBER_H
+#ifndef API_ENTRIES_VARINT_H
+#define API_ENTRIES_VARINT_H
 
 #include "cachewarden/str.h"
 
 /* Seven bits a byte: 63 bits are nine. */
-enum { NUMBER_SIZE_MAX = 9 };
+enum { VARINT_SIZE_MAX = 9 };
 
-static inline void number_add(struct strbuf *out, int64_t number)
+static inline void varint_add(struct strbuf *out, int64_t number)
 {
     uint64_t rest = number > 0 ? (uint64_t)number : 0;
 
@@ -19,7 +19,7 @@ static inline void number_add(struct strbuf *out, int64_t number)
     strbuf_add_char(out, (char)rest);
 }
 
-static inline bool number_take_byte(struct str *rest, unsigned char *byte_out)
+static inline bool take_byte(struct str *rest, unsigned char *byte_out)
 {
     if (rest->len == 0)
         return false;
@@ -28,7 +28,7 @@ static inline bool number_take_byte(struct str *rest, unsigned char *byte_out)
     return true;
 }
 
-static inline bool number_take_bytes(struct str *rest, size_t count, struct str *bytes_out)
+static inline bool take_bytes(struct str *rest, size_t count, struct str *bytes_out)
 {
     if (rest->len < count)
         return false;
@@ -37,13 +37,13 @@ static inline bool number_take_bytes(struct str *rest, size_t count, struct str 
     return true;
 }
 
-static inline bool number_take(struct str *rest, int64_t *number_out)
+static inline bool varint_take(struct str *rest, int64_t *number_out)
 {
     uint64_t number = 0;
     unsigned char byte = 0x80;
 
     for (unsigned i = 0; byte & 0x80; i++) {
-        if (i == NUMBER_SIZE_MAX || !number_take_byte(rest, &byte))
+        if (i == VARINT_SIZE_MAX || !take_byte(rest, &byte))
             return false;
         number |= (uint64_t)(byte & 0x7f) << (7 * i);
         if (byte == 0 && i > 0) /* a longer form of a shorter number */
