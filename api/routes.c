@@ -119,8 +119,8 @@ static const struct param_spec params_entries_clear[] = {
     {.name = "pattern",
      .kind = PARAM_LABEL,
      .help = "Starts a job that drops the labels it matches: * any bytes, ? one, [a-z] one of "
-             "these, \\\\ before what is "
-             "meant itself. At most four stars."},
+             "these, [^a-z] "
+             "any but these, \\ before what is meant itself. At most four stars."},
     PARAM_OF_NAMESPACE,
     {.kind = PARAM_END},
 };

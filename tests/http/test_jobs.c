@@ -202,7 +202,8 @@ START_TEST(labels_that_match_are_dropped)
 {
     static const char *const bad[] = {"?pattern=",           "?pattern=%0a", "?pattern=%ff",
                                       "?pattern=a*b*c*d*e*", "?patern=*",    "?pattern=a&pattern=b",
-                                      "?pattern=*&x=1",      "?pattern"};
+                                      "?pattern=*&x=1",      "?pattern",     "?pattern=%5Bab",
+                                      "?pattern=%5B!a%5D",   "?pattern=a%5C"};
     static const char *const labels[] = {"products:1", "products:22", "users:1",
                                          "a%2Fb",      "%2A",         "%5B"};
     char target[96], shop[STAND_KEY_SIZE];

@@ -9,11 +9,58 @@
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 
+/* What Redis would read as another pattern than was meant is told, with the mend. */
+START_TEST(a_mistake_is_no_pattern)
+{
+    static const struct {
+        struct str pattern;
+        const char *mend;
+    } bad[] = {
+        {STR("[ab"), "write \\[ "},
+        {STR("["), "write \\[ "},
+        {STR("[^"), "write \\[ "},
+        {STR("x[a-]"), "write \\[ "}, /* from a to ], and no end */
+        {STR("[a\\]"), "write \\[ "},
+        {STR("[a][b"), "write \\[ "},
+        {STR("[!a]"), "write [^"},
+        {STR("a*[!a-z]b"), "write [^"},
+        {STR("[]"), "write \\]"},
+        {STR("[]a]"), "write \\]"},
+        {STR("[^]"), "write \\]"},
+        {STR("[\xc3\xa4]"), "write ? for each"},
+        {STR("[a-\xc3\xa4]"), "write ? for each"},
+        {STR("[\\\xc3\xa4]"), "write ? for each"},
+        {STR("\\"), "write \\\\ "},
+        {STR("a*\\"), "write \\\\ "},
+        {STR("a\\\\\\"), "write \\\\ "},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct error error = {0};
+        ck_assert_msg(glob_check(bad[i].pattern, &error) == ERR_BAD_INPUT, "%s",
+                      bad[i].pattern.ptr);
+        ck_assert_msg(str_starts(str_from(error.caller), STR("pattern: ")), "%s", error.caller);
+        ck_assert_msg(strstr(error.caller, bad[i].mend), "%s: %s", bad[i].pattern.ptr,
+                      error.caller);
+    }
+}
+END_TEST
+
 START_TEST(what_may_be_chosen)
 {
-    static const struct str good[] = {STR("*"),      STR("products:*"), STR("a?c"),
-                                      STR("[a-z]*"), STR("\xc3\xa4*"),  STR("a**b***c*d*"),
-                                      STR("\\**"),   STR("["),          STR("\\")};
+    static const struct str good[] = {STR("*"),
+                                      STR("products:*"),
+                                      STR("a?c"),
+                                      STR("[a-z]*"),
+                                      STR("\xc3\xa4*"),
+                                      STR("a**b***c*d*"),
+                                      STR("\\**"),
+                                      STR("\\["),
+                                      STR("\\\\"),
+                                      STR("[^a]"),
+                                      STR("[a!]"),
+                                      STR("[\\]]"),
+                                      STR("[*][*]****[*][*][*]"),
+                                      STR("]!^-")};
     static const struct str bad[] = {STR(""),
                                      STR("a\nb"),
                                      STR("a\0b"),
@@ -66,6 +113,7 @@ int main(void)
     Suite *suite = suite_create("glob");
     TCase *all = tcase_create("glob");
     tcase_add_test(all, what_may_be_chosen);
+    tcase_add_test(all, a_mistake_is_no_pattern);
     tcase_add_test(all, a_literal_means_itself);
     suite_add_tcase(suite, all);
     return suite_run(suite);
