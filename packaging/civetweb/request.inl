@@ -86,19 +86,34 @@ read_framing(struct mg_request_info *info, struct request_body *body)
 }
 
 
+/* The field is a list, and a list may come in several lines (RFC 9110, section 5.3). */
+static int
+has_connection_option(const struct mg_request_info *info, const char *option)
+{
+	int i;
+
+	for (i = 0; i < info->num_headers; i++) {
+		const struct mg_header *field = &info->http_headers[i];
+		if ((mg_strcasecmp(field->name, "Connection") == 0)
+		    && header_has_option(field->value, option)) {
+			return 1;
+		}
+	}
+	return 0;
+}
+
+
 /* Kept unless one of us says otherwise (RFC 9112, section 9.3). */
 static int
 may_keep(const struct mg_connection *conn)
 {
 	const struct mg_request_info *info = &conn->request_info;
-	const char *field = field_of(info, "Connection");
 
-	if (!conn->channel->waiting->keeps
-	    || ((field != NULL) && header_has_option(field, "close"))) {
+	if (!conn->channel->waiting->keeps || has_connection_option(info, "close")) {
 		return 0;
 	}
 	return (strcmp(info->http_version, "1.1") == 0)
-	       || ((field != NULL) && header_has_option(field, "keep-alive"));
+	       || has_connection_option(info, "keep-alive");
 }
 
 

@@ -43,18 +43,41 @@ static void forget_dead_session(struct app *app, struct call *call,
         call->reply.session.change = SESSION_ENDED;
 }
 
+/* A list may come in several lines, which are one with commas between them (RFC 9110, section 5.3). */
+static enum err join_lines(struct exchange *exchange, enum known_field known, struct str name,
+                           struct str *list_out)
+{
+    const struct http_request *request = &exchange->request;
+    struct strbuf list;
+
+    *list_out = request->known[known];
+    if (request->known_count[known] < 2)
+        return ERR_OK;
+    strbuf_init(&list, exchange->call.arena, 256);
+    for (size_t i = 0; i < request->field_count; i++) {
+        if (request->fields[i].value.len == 0 || !str_eq_nocase(request->fields[i].name, name))
+            continue;
+        strbuf_add(&list, list.len > 0 ? STR(", ") : STR_NONE);
+        strbuf_add(&list, request->fields[i].value);
+    }
+    *list_out = strbuf_str(&list);
+    return list.failed ? error_set_detail(&exchange->call.error, ERR_NO_MEMORY,
+                                          "no memory for the lines of a field")
+                       : ERR_OK;
+}
+
 /* What the request says about caches, for the operation. */
-static void take_cache_fields(struct exchange *exchange)
+static enum err take_cache_fields(struct exchange *exchange)
 {
     const struct http_request *request = &exchange->request;
     struct call *call = &exchange->call;
 
     call->is_head = request->method == METHOD_HEAD;
-    call->if_none_match = request->known[FIELD_IF_NONE_MATCH];
     call->has_if_match = request->known_count[FIELD_IF_MATCH] > 0;
     call->has_if_unmodified = request->known_count[FIELD_IF_UNMODIFIED_SINCE] > 0;
     call->has_content_range = request->known_count[FIELD_CONTENT_RANGE] > 0;
     call->lease = request->known[FIELD_LEASE];
+    return join_lines(exchange, FIELD_IF_NONE_MATCH, STR("If-None-Match"), &call->if_none_match);
 }
 
 /* Who is calling? Public rows look at no credential at all. */
@@ -201,11 +224,12 @@ void dispatch_run(const struct dispatcher *dispatcher, struct exchange *exchange
         break;
     }
     call->route = match.route;
-    take_cache_fields(exchange);
 
     if (!admit(dispatcher, exchange))
         return;
     enum err err = check_limit(exchange);
+    if (err == ERR_OK)
+        err = take_cache_fields(exchange);
     if (err == ERR_OK)
         err = params_read(call, request->query, match.values, match.value_count);
     if (err == ERR_OK) {

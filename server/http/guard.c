@@ -20,7 +20,7 @@ static const struct {
     [FIELD_REQUEST_ID] = {STR("X-Request-Id"), false},
     [FIELD_COOKIE] = {STR("Cookie"), false},
     [FIELD_XSRF_TOKEN] = {STR("X-XSRF-TOKEN"), true},
-    [FIELD_IF_NONE_MATCH] = {STR("If-None-Match"), true},
+    [FIELD_IF_NONE_MATCH] = {STR("If-None-Match"), false},
     [FIELD_IF_MATCH] = {STR("If-Match"), false},
     [FIELD_IF_UNMODIFIED_SINCE] = {STR("If-Unmodified-Since"), false},
     [FIELD_CONTENT_RANGE] = {STR("Content-Range"), false},

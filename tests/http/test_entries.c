@@ -112,6 +112,39 @@ START_TEST(put_get_and_delete)
 }
 END_TEST
 
+/* A list in several lines is the list of them all (RFC 9110, section 5.3). */
+START_TEST(tags_in_several_lines_are_one_list)
+{
+    static const char target[] = "/api/v1/entries/lines";
+    char tag[64], line[128];
+    const struct {
+        const char *first, *second, *third;
+        int status;
+    } reads[] = {
+        {"If-None-Match: \"x\"", line, NULL, 304},
+        {line, "if-none-match: \"x\"", NULL, 304},
+        {"If-None-Match: \"x\"", "If-None-Match;", line, 304},
+        {"If-None-Match: \"x\"", "If-None-Match: W/\"y\"", "X-Other: a", 200},
+        {"If-None-Match;", "If-None-Match: *", NULL, 304},
+        {"If-None-Match: *", line, NULL, 200}, /* no list of tags */
+    };
+
+    expect_put(target, key, "a", 201);
+    snprintf(tag, sizeof tag, "%s", http_header(ask("GET", target, key, NULL, NULL), "ETag"));
+    snprintf(line, sizeof line, "If-None-Match: W/\"v\",%s", tag);
+    for (size_t i = 0; i < sizeof reads / sizeof *reads; i++) {
+        const char *headers[] = {key, reads[i].first, reads[i].second, reads[i].third, NULL};
+        expect_status(http_send(stand.http, "GET", target, headers, NULL, 0), reads[i].status);
+    }
+    const char *only_absent[] = {key, "If-None-Match;", "If-None-Match: *", NULL};
+    expect_status(http_send(stand.http, "PUT", target, only_absent, "b", 1), 412);
+    const char *mixed[] = {key, "If-None-Match: *", "If-None-Match: \"x\"", NULL};
+    expect_problem(http_send(stand.http, "PUT", target, mixed, "b", 1), 400, "If-None-Match: ");
+    expect_problem(http_send(stand.http, "DELETE", target, mixed, NULL, 0), 400, "If-None-Match: ");
+    expect_value(target, key, "a");
+}
+END_TEST
+
 START_TEST(any_bytes)
 {
     static const char bytes[] = "\x00\xff\r\n\r\n\x80{}";
@@ -440,6 +473,7 @@ int main(void)
 
     tcase_add_unchecked_fixture(all, open_stand, close_stand);
     tcase_add_test(all, put_get_and_delete);
+    tcase_add_test(all, tags_in_several_lines_are_one_list);
     tcase_add_test(all, any_bytes);
     tcase_add_test(all, labels_in_a_path);
     tcase_add_test(all, namespaces);

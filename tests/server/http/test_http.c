@@ -161,6 +161,27 @@ START_TEST(http_1_0_closes_unless_asked)
 }
 END_TEST
 
+/* A list in several lines is the list of them all, whichever comes first. */
+START_TEST(close_counts_in_every_line_of_connection)
+{
+    raw_print(raw, "GET /plain HTTP/1.1\r\n" H "Connection: TE\r\nTE: trailers\r\n"
+                   "connection: keep-alive, close\r\n\r\n");
+    const struct http_reply *got = reply();
+    expect_body(got, 200, "{\"plain\":true}");
+    expect_header(got, "Connection", "close");
+    expect_closed();
+}
+END_TEST
+
+START_TEST(keep_alive_counts_in_every_line_of_connection)
+{
+    raw_print(raw, "GET /plain HTTP/1.0\r\nConnection: TE\r\nConnection: keep-alive\r\n\r\n");
+    const struct http_reply *got = reply();
+    expect_body(got, 200, "{\"plain\":true}");
+    expect_header(got, "Connection", "keep-alive");
+}
+END_TEST
+
 /* Not through the raw client, which keeps what it receives and is slow with much of it. */
 START_TEST(a_big_answer_arrives_whole)
 {
@@ -361,6 +382,8 @@ int main(void)
     tcase_add_test(tcase, our_own_mistake_is_a_500_without_words);
     tcase_add_test(tcase, pipelined_requests_are_answered_in_order);
     tcase_add_test(tcase, http_1_0_closes_unless_asked);
+    tcase_add_test(tcase, close_counts_in_every_line_of_connection);
+    tcase_add_test(tcase, keep_alive_counts_in_every_line_of_connection);
     tcase_add_test(tcase, a_big_answer_arrives_whole);
     tcase_add_test(tcase, strangers_are_not_believed);
     tcase_add_test(tcase, trusted_proxies_are);
