@@ -46,8 +46,7 @@ static enum err start_job(struct call *call, struct str name, bool only_counts)
         .part = audit_part_of(call),
     };
     struct job job;
-    enum err err =
-        jobs_start(call->app, call->arena, &order, call->deadline_ns, &job, &call->error);
+    enum err err = jobs_start(call->app, call_work(call), &order, &job);
 
     if (!only_counts)
         audit_clear(call, name, err, -1);

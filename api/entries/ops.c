@@ -263,8 +263,7 @@ static enum err start_job(struct call *call, const struct namespace *space, stru
     };
     char target[JOB_AUDIT_TARGET_SIZE];
     struct job job;
-    enum err err =
-        jobs_start(call->app, call->arena, &order, call->deadline_ns, &job, &call->error);
+    enum err err = jobs_start(call->app, call_work(call), &order, &job);
 
     audit_clear(call, job_audit_target(namespace_text(call->arena, space), pattern, target), err,
                 -1);

@@ -99,23 +99,23 @@ static bool find_entries(const struct app *app, struct arena *arena, struct str 
     return true;
 }
 
-enum err job_ground_find(struct app *app, struct arena *arena, struct str target,
-                         struct str pattern, struct job_ground *ground_out, struct error *error)
+enum err job_ground_find(struct app *app, struct work work, struct str target, struct str pattern,
+                         struct job_ground *ground_out)
 {
     bool is_cache = str_starts(target, TARGET_CACHE);
     struct str name = str_sub(target, is_cache ? TARGET_CACHE.len : TARGET_ENTRIES.len, target.len);
 
     *ground_out = (struct job_ground){0};
-    if (!(is_cache
-              ? find_cache(app, name, ground_out)
-              : str_starts(target, TARGET_ENTRIES) && find_entries(app, arena, name, ground_out)))
-        return error_set(error, ERR_NOT_FOUND, "There is nothing named %.*s for a job.",
+    if (!(is_cache ? find_cache(app, name, ground_out)
+                   : str_starts(target, TARGET_ENTRIES) &&
+                         find_entries(app, work.arena, name, ground_out)))
+        return error_set(work.error, ERR_NOT_FOUND, "There is nothing named %.*s for a job.",
                          STR_ARG(str_sub(target, 0, 100)));
     if (ground_out->literal.ptr)
-        ground_out->match = glob_behind(arena, ground_out->literal, pattern);
+        ground_out->match = glob_behind(work.arena, ground_out->literal, pattern);
     return ground_out->match.ptr
                ? ERR_OK
-               : error_set_detail(error, ERR_NO_MEMORY, "no memory for a pattern");
+               : error_set_detail(work.error, ERR_NO_MEMORY, "no memory for a pattern");
 }
 
 /* ---- who ---- */
@@ -139,61 +139,56 @@ bool job_is_of(const struct job *job, struct arena *arena, const struct principa
 
 /* ---- find ---- */
 
-enum err job_record_find(struct app *app, struct arena *arena, struct str id, int64_t deadline_ns,
-                         struct job_record *record_out, struct error *error)
+enum err job_record_find(struct app *app, struct work work, struct str id,
+                         struct job_record *record_out)
 {
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
+    struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_READ);
 
     if (!key_is_job_id(id))
-        return error_set(error, ERR_NOT_FOUND, "There is no such job.");
+        return error_set(work.error, ERR_NOT_FOUND, "There is no such job.");
     job_record_ask(pipeline, id);
     installation_ask(pipeline);
-    enum err err = redis_run(app->control, pipeline,
-                             (struct work){.deadline_ns = deadline_ns, .error = error});
+    enum err err = redis_run(app->control, pipeline, work);
     if (err == ERR_OK)
-        err = installation_check(app, pipeline_value(pipeline, 1), error);
+        err = installation_check(app, pipeline_value(pipeline, 1), work.error);
     if (err != ERR_OK)
         return err;
     return job_record_take(pipeline_value(pipeline, 0), id, record_out)
                ? ERR_OK
-               : error_set(error, ERR_NOT_FOUND, "There is no such job.");
+               : error_set(work.error, ERR_NOT_FOUND, "There is no such job.");
 }
 
-enum err jobs_find(struct app *app, struct arena *arena, struct str id, int64_t deadline_ns,
-                   struct job *job_out, struct error *error)
+enum err jobs_find(struct app *app, struct work work, struct str id, struct job *job_out)
 {
     struct job_record record;
-    enum err err = job_record_find(app, arena, id, deadline_ns, &record, error);
+    enum err err = job_record_find(app, work, id, &record);
 
     *job_out = err == ERR_OK ? record.job : (struct job){0};
     return err;
 }
 
-static enum err read_ids(struct app *app, struct arena *arena, int64_t deadline_ns,
-                         const struct value **ids_out, struct error *error)
+static enum err read_ids(struct app *app, struct work work, const struct value **ids_out)
 {
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
+    struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_READ);
     struct key recent = key_jobs_recent();
 
     PIPELINE_KEY(pipeline, EXPECT_ARRAY, STR("ZREVRANGE"), key_str(&recent), STR("0"), STR("-1"));
     installation_ask(pipeline);
-    enum err err = redis_run(app->control, pipeline,
-                             (struct work){.deadline_ns = deadline_ns, .error = error});
+    enum err err = redis_run(app->control, pipeline, work);
     if (err == ERR_OK)
-        err = installation_check(app, pipeline_value(pipeline, 1), error);
+        err = installation_check(app, pipeline_value(pipeline, 1), work.error);
     *ids_out = pipeline_value(pipeline, 0);
     return err;
 }
 
-enum err jobs_list(struct app *app, struct arena *arena, int64_t deadline_ns, struct job **jobs_out,
-                   size_t *count_out, struct error *error)
+enum err jobs_list(struct app *app, struct work work, struct job **jobs_out, size_t *count_out)
 {
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
+    struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_READ);
     struct str ids[JOBS_LISTED];
     const struct value *listed;
     struct job_record record;
     size_t count = 0;
-    enum err err = read_ids(app, arena, deadline_ns, &listed, error);
+    enum err err = read_ids(app, work, &listed);
 
     *count_out = 0;
     if (err != ERR_OK)
@@ -204,12 +199,10 @@ enum err jobs_list(struct app *app, struct arena *arena, int64_t deadline_ns, st
         ids[count++] = listed->items[i].text;
         job_record_ask(pipeline, ids[count - 1]);
     }
-    *jobs_out = arena_calloc(arena, count + 1, sizeof **jobs_out);
+    *jobs_out = arena_calloc(work.arena, count + 1, sizeof **jobs_out);
     if (!*jobs_out)
-        return error_set_detail(error, ERR_NO_MEMORY, "no memory for the list of jobs");
-    err = count > 0 ? redis_run(app->control, pipeline,
-                                (struct work){.deadline_ns = deadline_ns, .error = error})
-                    : ERR_OK;
+        return error_set_detail(work.error, ERR_NO_MEMORY, "no memory for the list of jobs");
+    err = count > 0 ? redis_run(app->control, pipeline, work) : ERR_OK;
     for (size_t i = 0; i < count && err == ERR_OK; i++) {
         if (job_record_take(pipeline_value(pipeline, i), ids[i], &record))
             (*jobs_out)[(*count_out)++] = record.job;
@@ -254,34 +247,31 @@ void job_audit_end(struct app *app, const struct job_record *record, const char 
         audit_write(app, &entry);
 }
 
-static enum err take_off_list(struct app *app, struct arena *arena, const struct job *job,
-                              int64_t deadline_ns, struct error *error)
+static enum err take_off_list(struct app *app, struct work work, const struct job *job)
 {
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
-    struct str listed = job_listed_as(arena, job);
+    struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_WRITE);
+    struct str listed = job_listed_as(work.arena, job);
 
     if (!listed.ptr)
-        return error_set_detail(error, ERR_NO_MEMORY, "no memory for a job");
+        return error_set_detail(work.error, ERR_NO_MEMORY, "no memory for a job");
     job_list_remove(pipeline, listed);
-    return redis_run(app->control, pipeline,
-                     (struct work){.deadline_ns = deadline_ns, .error = error});
+    return redis_run(app->control, pipeline, work);
 }
 
-enum err job_end(struct app *app, struct arena *arena, const struct job_record *record,
-                 enum job_state state, const char *reason, int64_t deadline_ns,
-                 bool *was_running_out, struct error *error)
+enum err job_end(struct app *app, struct work work, const struct job_record *record,
+                 enum job_state state, const char *reason, bool *was_running_out)
 {
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
+    struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_WRITE);
 
     *was_running_out = false;
     job_record_end(pipeline, record->job.id, state, clock_wall_ms(), str_from(reason));
-    enum err err = redis_run(app->control, pipeline,
-                             (struct work){.deadline_ns = deadline_ns, .error = error});
+    enum err err = redis_run(app->control, pipeline, work);
     if (err != ERR_OK || pipeline_value(pipeline, 0)->integer != 1)
         return err;
     *was_running_out = true;
     /* The end counts; who is next on the target finds it over. */
-    if (take_off_list(app, arena, &record->job, deadline_ns, NULL) != ERR_OK)
+    work.error = NULL;
+    if (take_off_list(app, work, &record->job) != ERR_OK)
         log_event(LOG_LEVEL_DEBUG, "job.still_listed", LOG_STR("id", record->job.id));
     log_event(LOG_LEVEL_INFO, "job.ended", LOG_STR("id", record->job.id),
               LOG_STR("target", record->job.target), LOG_CSTR("state", job_state_name(state)),
@@ -290,16 +280,14 @@ enum err job_end(struct app *app, struct arena *arena, const struct job_record *
 }
 
 /* For a Redis that has no room for an end: the runner writes it later. */
-static enum err stop(struct app *app, struct arena *arena, struct str id, int64_t deadline_ns,
-                     bool *was_running_out, struct error *error)
+static enum err stop(struct app *app, struct work work, struct str id, bool *was_running_out)
 {
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
+    struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_WRITE);
     struct job_record record;
 
-    error_clear(error);
+    error_clear(work.error);
     job_record_stop(pipeline, id);
-    enum err err = redis_run(app->control, pipeline,
-                             (struct work){.deadline_ns = deadline_ns, .error = error});
+    enum err err = redis_run(app->control, pipeline, work);
     if (err != ERR_OK)
         return err;
     *was_running_out = pipeline_value(pipeline, 0)->integer == 1 &&
@@ -308,21 +296,20 @@ static enum err stop(struct app *app, struct arena *arena, struct str id, int64_
     return ERR_OK;
 }
 
-enum err jobs_cancel(struct app *app, struct arena *arena, struct str id, int64_t deadline_ns,
-                     struct job *job_out, bool *was_running_out, struct error *error)
+enum err jobs_cancel(struct app *app, struct work work, struct str id, struct job *job_out,
+                     bool *was_running_out)
 {
     struct job_record record;
-    enum err err = job_record_find(app, arena, id, deadline_ns, &record, error);
+    enum err err = job_record_find(app, work, id, &record);
 
     *was_running_out = false;
     if (err == ERR_OK && record.job.state == JOB_RUNNING) {
-        err = job_end(app, arena, &record, JOB_FAILED, JOB_CANCELLED, deadline_ns, was_running_out,
-                      error);
-        if (err != ERR_OK && error->redis == REDIS_ERROR_OUT_OF_MEMORY)
-            err = stop(app, arena, id, deadline_ns, was_running_out, error);
+        err = job_end(app, work, &record, JOB_FAILED, JOB_CANCELLED, was_running_out);
+        if (err != ERR_OK && work.error->redis == REDIS_ERROR_OUT_OF_MEMORY)
+            err = stop(app, work, id, was_running_out);
     }
     if (err == ERR_OK)
-        err = job_record_find(app, arena, id, deadline_ns, &record, error);
+        err = job_record_find(app, work, id, &record);
     if (err != ERR_OK)
         return err;
     if (*was_running_out)

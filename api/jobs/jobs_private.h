@@ -51,9 +51,8 @@ struct job_ground {
 };
 
 /* Of a target, as this node is configured; in the arena. ERR_NOT_FOUND: it knows none. */
-CW_MUST_CHECK enum err job_ground_find(struct app *app, struct arena *arena, struct str target,
-                                       struct str pattern, struct job_ground *ground_out,
-                                       struct error *error);
+CW_MUST_CHECK enum err job_ground_find(struct app *app, struct work work, struct str target,
+                                       struct str pattern, struct job_ground *ground_out);
 
 /* ---- a job under way (step.c) ---- */
 
@@ -77,23 +76,19 @@ struct job_run {
  * Looks at some keys and removes those it is for. The run knows afterwards how far it is, and whether it is
  * over. ERR_OK; or why its Redis could not be asked, which may pass: to be tried again.
  */
-CW_MUST_CHECK enum err job_step(struct app *app, struct job_run *run, struct arena *arena,
-                                int64_t deadline_ns, struct error *error);
+CW_MUST_CHECK enum err job_step(struct app *app, struct work work, struct job_run *run);
 
 /* ---- in jobs.c ---- */
 
 /* Who it is, for job_is_of: an account, whoever it is elsewhere, or an API key for itself. */
 struct str job_starter(struct arena *arena, const struct principal *who);
 /* As jobs_find. */
-CW_MUST_CHECK enum err job_record_find(struct app *app, struct arena *arena, struct str id,
-                                       int64_t deadline_ns, struct job_record *record_out,
-                                       struct error *error);
+CW_MUST_CHECK enum err job_record_find(struct app *app, struct work work, struct str id,
+                                       struct job_record *record_out);
 
 /* Sets the end of a job, and takes it off the list if that was not done before: *was_running_out. */
-CW_MUST_CHECK enum err job_end(struct app *app, struct arena *arena,
-                               const struct job_record *record, enum job_state state,
-                               const char *reason, int64_t deadline_ns, bool *was_running_out,
-                               struct error *error);
+CW_MUST_CHECK enum err job_end(struct app *app, struct work work, const struct job_record *record,
+                               enum job_state state, const char *reason, bool *was_running_out);
 /* Records the end in the audit, with who had started it. */
 void job_audit_end(struct app *app, const struct job_record *record, const char *result);
 
@@ -123,7 +118,7 @@ bool job_list_holder(const struct value *list, size_t index, struct job_entry *h
 size_t job_list_count(const struct value *list, size_t end);
 
 /* Ends as failed what still runs and is on the list no more, so that nobody would ever end it. */
-void jobs_end_unlisted(struct jobs *jobs, struct arena *arena, int64_t deadline_ns);
+void jobs_end_unlisted(struct jobs *jobs, struct work work);
 
 /* ---- the runner ---- */
 

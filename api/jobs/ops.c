@@ -15,7 +15,7 @@ static bool is_admin(const struct principal *principal)
 static enum err find_own(struct call *call, struct job *job_out)
 {
     struct str id = call_param(call, "id")->text;
-    enum err err = jobs_find(call->app, call->arena, id, call->deadline_ns, job_out, &call->error);
+    enum err err = jobs_find(call->app, call_work(call), id, job_out);
 
     if (err != ERR_OK || is_admin(&call->principal) ||
         job_is_of(job_out, call->arena, &call->principal))
@@ -54,8 +54,7 @@ enum err op_jobs_cancel(struct call *call)
 
     if (err != ERR_OK)
         return err;
-    err = jobs_cancel(call->app, call->arena, job.id, call->deadline_ns, &job, &was_running,
-                      &call->error);
+    err = jobs_cancel(call->app, call_work(call), job.id, &job, &was_running);
     if (err != ERR_OK || was_running)
         audit_clear(call, job.target, err, job.removed);
     return err == ERR_OK ? answer(call, &job) : err;

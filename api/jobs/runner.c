@@ -15,9 +15,9 @@ enum {
     UNLISTED_MS = 30000, /* how long one that the list has lost may seem to run */
 };
 
-int64_t runner_deadline_ns(const struct jobs_runner *runner)
+struct work runner_work(const struct jobs_runner *runner, struct error *error)
 {
-    return clock_deadline_ns(runner->jobs->app->budget_ms);
+    return (struct work){runner->arena, clock_deadline_ns(runner->jobs->app->budget_ms), error};
 }
 
 /* ---- the runs ---- */
@@ -52,8 +52,7 @@ static void clean_up(struct jobs_runner *runner, struct str text, int64_t finish
     if (clock_wall_ms() - finished_ms < RUNNER_CLAIM_MS)
         return;
     job_list_remove(pipeline, text);
-    if (redis_run(runner->jobs->app->control, pipeline,
-                  (struct work){.deadline_ns = runner_deadline_ns(runner)}) != ERR_OK)
+    if (redis_run(runner->jobs->app->control, pipeline, runner_work(runner, NULL)) != ERR_OK)
         log_event(LOG_LEVEL_DEBUG, "job.still_listed", LOG_STR("entry", text));
 }
 
@@ -65,10 +64,12 @@ static struct job_run *load(struct jobs_runner *runner, const struct job_entry *
     struct job_run *run = arena ? arena_calloc(arena, 1, sizeof *run) : NULL;
     struct str own_id = run ? str_dup(arena, entry->id) : STR_NONE;
     struct error error = {0};
+    struct work work = runner_work(runner, &error);
     enum err err = ERR_NO_MEMORY;
 
+    work.arena = arena; /* what is read lives as long as the run */
     if (own_id.ptr)
-        err = job_record_find(app, arena, own_id, runner_deadline_ns(runner), &run->record, &error);
+        err = job_record_find(app, work, own_id, &run->record);
     bool has_ended = err == ERR_OK && run->record.job.finished_ms > 0;
     if (err == ERR_NOT_FOUND || has_ended)
         clean_up(runner, entry->text, has_ended ? run->record.job.finished_ms : 0);
@@ -83,8 +84,8 @@ static struct job_run *load(struct jobs_runner *runner, const struct job_entry *
         run_note_cancelled(run);
         return run;
     }
-    run->err = job_ground_find(app, arena, run->record.job.target, run->record.job.pattern,
-                               &run->ground, &error);
+    run->err =
+        job_ground_find(app, work, run->record.job.target, run->record.job.pattern, &run->ground);
     if (run->err != ERR_OK) {
         run->state = JOB_FAILED;
         run->reason = "the node that works on jobs has no such cache in its configuration";
@@ -168,9 +169,7 @@ static void claim(struct jobs_runner *runner, const struct value *holder, int64_
     } else {
         PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(&key), ms);
     }
-    if (redis_run(runner->jobs->app->control, pipeline,
-                  (struct work){.deadline_ns = runner_deadline_ns(runner), .error = &error}) !=
-        ERR_OK) {
+    if (redis_run(runner->jobs->app->control, pipeline, runner_work(runner, &error)) != ERR_OK) {
         if (error.redis == REDIS_ERROR_OUT_OF_MEMORY)
             go_on_unwritten(runner, now_ns);
         return;
@@ -192,8 +191,7 @@ static void give_up_claim(struct jobs_runner *runner)
 
     runner_lose_claim(runner);
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), key_str(&key));
-    if (redis_run(runner->jobs->app->control, pipeline,
-                  (struct work){.deadline_ns = runner_deadline_ns(runner)}) != ERR_OK)
+    if (redis_run(runner->jobs->app->control, pipeline, runner_work(runner, NULL)) != ERR_OK)
         log_event(LOG_LEVEL_DEBUG, "job.claim_left", LOG_INT("ms", RUNNER_CLAIM_MS));
 }
 
@@ -209,8 +207,7 @@ static bool has_any(struct jobs_runner *runner)
     struct key jobs = key_jobs();
 
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("LLEN"), key_str(&jobs));
-    return redis_run(runner->jobs->app->control, pipeline,
-                     (struct work){.deadline_ns = runner_deadline_ns(runner)}) == ERR_OK &&
+    return redis_run(runner->jobs->app->control, pipeline, runner_work(runner, NULL)) == ERR_OK &&
            pipeline_value(pipeline, 0)->integer > 0;
 }
 
@@ -227,8 +224,7 @@ static void look(struct jobs_runner *runner, int64_t now_ns)
     job_list_ask(pipeline);
     PIPELINE_KEY(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&claimed));
     installation_ask(pipeline);
-    if (redis_run(app->control, pipeline,
-                  (struct work){.deadline_ns = runner_deadline_ns(runner)}) != ERR_OK ||
+    if (redis_run(app->control, pipeline, runner_work(runner, NULL)) != ERR_OK ||
         installation_check(app, pipeline_value(pipeline, 2), NULL) != ERR_OK)
         return;
     const struct value *list = pipeline_value(pipeline, 0), *holder = pipeline_value(pipeline, 1);
@@ -256,14 +252,14 @@ static int64_t do_round(void *arg)
 
     arena_reset(runner->arena);
     if (now_ns >= runner->end_unlisted_ns) {
-        jobs_end_unlisted(runner->jobs, runner->arena, runner_deadline_ns(runner));
+        jobs_end_unlisted(runner->jobs, runner_work(runner, NULL));
         runner->end_unlisted_ns = now_ns + UNLISTED_MS * NS_PER_MS;
     }
     if (!claim_is_fresh(runner, now_ns) || now_ns - runner->looked_ns >= LOOK_MS * NS_PER_MS)
         look(runner, now_ns);
     if (!claim_is_fresh(runner, now_ns) || runner->count == 0)
         return LOOK_MS;
-    int64_t rest_ms = runner_work(runner);
+    int64_t rest_ms = runner_take_turn(runner);
     int64_t earned_ms = runner->debt_ns / NS_PER_MS;
     runner->debt_ns -= earned_ms * NS_PER_MS;
     return rest_ms > earned_ms ? rest_ms : earned_ms;

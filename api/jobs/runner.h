@@ -30,8 +30,8 @@ struct jobs_runner {
     size_t count, turn;
 };
 
-/* For one round trip. */
-int64_t runner_deadline_ns(const struct jobs_runner *runner);
+/* For one round trip; the memory is there until the next round. `error` may be NULL. */
+struct work runner_work(const struct jobs_runner *runner, struct error *error);
 
 void runner_drop(struct jobs_runner *runner, size_t index);
 /* Another one is the runner; what is at hand is its. */
@@ -45,6 +45,6 @@ void run_note_cancelled(struct job_run *run);
 /* Drops what is no longer on the list. What was done all the same is still told. */
 void runner_let_go(struct jobs_runner *runner, size_t index);
 /* A step of the job whose turn it is; there is one. How long to rest at least, in ms. */
-int64_t runner_work(struct jobs_runner *runner);
+int64_t runner_take_turn(struct jobs_runner *runner);
 
 #endif

@@ -9,18 +9,18 @@
 
 enum { ID_BYTES = 16 };
 
-static enum err make_record(struct arena *arena, const struct job_order *order,
-                            struct job_record *record_out, struct error *error)
+static enum err make_record(struct work work, const struct job_order *order,
+                            struct job_record *record_out)
 {
     *record_out = (struct job_record){
-        .job = {.id = random_hex(arena, ID_BYTES),
+        .job = {.id = random_hex(work.arena, ID_BYTES),
                 .state = JOB_RUNNING,
                 .started_ms = clock_wall_ms(),
                 .only_counts = order->only_counts,
                 .target = order->target,
                 .pattern = order->pattern,
                 .by = order->principal->name,
-                .starter = job_starter(arena, order->principal)},
+                .starter = job_starter(work.arena, order->principal)},
         .size = -1,
         .by_id = order->principal->user_id,
         .credential = order->principal->credential,
@@ -30,21 +30,21 @@ static enum err make_record(struct arena *arena, const struct job_order *order,
     };
     return TEXTS_MADE(record_out->job.id, record_out->job.target, record_out->job.starter)
                ? ERR_OK
-               : error_set_detail(error, ERR_NO_MEMORY, "no memory for a job");
+               : error_set_detail(work.error, ERR_NO_MEMORY, "no memory for a job");
 }
 
 /* What a new job leaves behind that may not run after all. The entry last: what is not on the list has no
  * record that seems to run. */
-static void take_back(struct app *app, struct arena *arena, struct str id, struct str listed,
-                      int64_t deadline_ns)
+static void take_back(struct app *app, struct work work, struct str id, struct str listed)
 {
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
+    struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_WRITE);
     struct key key = key_job(id), recent = key_jobs_recent();
 
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), key_str(&key));
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("ZREM"), key_str(&recent), id);
     job_list_remove(pipeline, listed);
-    if (redis_run(app->control, pipeline, (struct work){.deadline_ns = deadline_ns}) != ERR_OK)
+    work.error = NULL; /* it has the reason already */
+    if (redis_run(app->control, pipeline, work) != ERR_OK)
         log_event(LOG_LEVEL_DEBUG, "job.left_behind", LOG_STR("id", id)); /* it expires */
 }
 
@@ -73,30 +73,27 @@ static struct pipeline *start_pipeline(struct arena *arena, const struct job_rec
 
 /* Another job has the target. Takes that off the list if it is over, which its runner did not live to do:
  * then ERR_OK, and the list as it is now. */
-static enum err look_at_holder(struct app *app, struct arena *arena, const struct job_entry *holder,
-                               int64_t deadline_ns, const struct value **list_out,
-                               struct error *error)
+static enum err look_at_holder(struct app *app, struct work work, const struct job_entry *holder,
+                               const struct value **list_out)
 {
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
+    struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_WRITE);
     struct job other;
-    enum err err = jobs_find(app, arena, holder->id, deadline_ns, &other, error);
+    enum err err = jobs_find(app, work, holder->id, &other);
 
     if (err == ERR_OK && other.state == JOB_RUNNING)
-        return error_set(error, ERR_CONFLICT, "Job %.*s is at work on this already.",
+        return error_set(work.error, ERR_CONFLICT, "Job %.*s is at work on this already.",
                          STR_ARG(holder->id));
     if (err != ERR_OK && err != ERR_NOT_FOUND)
         return err;
     job_list_remove(pipeline, holder->text);
     job_list_ask(pipeline);
-    err = redis_run(app->control, pipeline,
-                    (struct work){.deadline_ns = deadline_ns, .error = error});
+    err = redis_run(app->control, pipeline, work);
     *list_out = pipeline_value(pipeline, 1);
     return err;
 }
 
 /* Whether a job on this list may run. One that is not on it any more was at work, and has ended. */
-static enum err be_first(struct app *app, struct arena *arena, struct str id,
-                         const struct value *list, int64_t deadline_ns, struct error *error)
+static enum err be_first(struct app *app, struct work work, struct str id, const struct value *list)
 {
     struct job_entry holder;
     enum err err = ERR_OK;
@@ -104,47 +101,44 @@ static enum err be_first(struct app *app, struct arena *arena, struct str id,
 
     while (err == ERR_OK && job_list_place(list, id, &index)) {
         if (job_list_holder(list, index, &holder))
-            err = look_at_holder(app, arena, &holder, deadline_ns, &list, error);
+            err = look_at_holder(app, work, &holder, &list);
         else if (job_list_count(list, index) >= JOBS_LIMIT)
-            return error_set(error, ERR_BUSY, "Too many jobs are at work. Try again later.");
+            return error_set(work.error, ERR_BUSY, "Too many jobs are at work. Try again later.");
         else
             return ERR_OK;
     }
     return err;
 }
 
-static enum err try_start(struct app *app, struct arena *arena, const struct job_record *record,
-                          int64_t deadline_ns, struct error *error)
+static enum err try_start(struct app *app, struct work work, const struct job_record *record)
 {
-    struct str listed = job_listed_as(arena, &record->job);
-    struct pipeline *pipeline = start_pipeline(arena, record, listed);
+    struct str listed = job_listed_as(work.arena, &record->job);
+    struct pipeline *pipeline = start_pipeline(work.arena, record, listed);
 
     if (!listed.ptr)
-        return error_set_detail(error, ERR_NO_MEMORY, "no memory for a job");
-    enum err err = redis_run(app->control, pipeline,
-                             (struct work){.deadline_ns = deadline_ns, .error = error});
+        return error_set_detail(work.error, ERR_NO_MEMORY, "no memory for a job");
+    enum err err = redis_run(app->control, pipeline, work);
     if (err != ERR_OK)
         return err;
-    err = be_first(app, arena, record->job.id, pipeline_value(pipeline, REPLY_LIST), deadline_ns,
-                   error);
+    err = be_first(app, work, record->job.id, pipeline_value(pipeline, REPLY_LIST));
     if (err != ERR_OK)
-        take_back(app, arena, record->job.id, listed, deadline_ns);
+        take_back(app, work, record->job.id, listed);
     return err;
 }
 
-enum err jobs_start(struct app *app, struct arena *arena, const struct job_order *order,
-                    int64_t deadline_ns, struct job *job_out, struct error *error)
+enum err jobs_start(struct app *app, struct work work, const struct job_order *order,
+                    struct job *job_out)
 {
     struct job_record record;
     struct job_ground ground;
-    enum err err = order->pattern.len > 0 ? glob_check(order->pattern, error) : ERR_OK;
+    enum err err = order->pattern.len > 0 ? glob_check(order->pattern, work.error) : ERR_OK;
 
     if (err == ERR_OK)
-        err = job_ground_find(app, arena, order->target, order->pattern, &ground, error);
+        err = job_ground_find(app, work, order->target, order->pattern, &ground);
     if (err == ERR_OK)
-        err = make_record(arena, order, &record, error);
+        err = make_record(work, order, &record);
     if (err == ERR_OK)
-        err = try_start(app, arena, &record, deadline_ns, error);
+        err = try_start(app, work, &record);
     if (err != ERR_OK)
         return err;
     atomic_fetch_add(&app->jobs->metrics.started, 1);

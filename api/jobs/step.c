@@ -69,11 +69,11 @@ static void begin_anew(struct job_run *run, uint64_t replication_id)
  * In *is_here_out: there is a portion. Otherwise the scan begins anew, because this is another Redis than
  * before; or the job has failed.
  */
-static enum err scan(struct job_run *run, struct arena *arena, int64_t deadline_ns,
-                     struct portion *portion_out, bool *is_here_out, struct error *error)
+static enum err scan(struct job_run *run, struct work work, struct portion *portion_out,
+                     bool *is_here_out)
 {
     char cursor[24], keys[STR_INT64_SIZE];
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_READ);
+    struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_READ);
 
     *is_here_out = false;
     snprintf(cursor, sizeof cursor, "%" PRIu64, run->record.cursor);
@@ -82,8 +82,7 @@ static enum err scan(struct job_run *run, struct arena *arena, int64_t deadline_
                  ((struct str){keys, str_put_int64(keys, run->keys)}));
     if (run->record.size < 0)
         PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DBSIZE"));
-    enum err err = redis_run(run->ground.redis, pipeline,
-                             (struct work){.deadline_ns = deadline_ns, .error = error});
+    enum err err = redis_run(run->ground.redis, pipeline, work);
     if (err != ERR_OK)
         return err;
 
@@ -101,15 +100,15 @@ static enum err scan(struct job_run *run, struct arena *arena, int64_t deadline_
 }
 
 /* From the Redis that was scanned and no other. */
-static enum err remove_keys(struct app *app, struct job_run *run, const struct portion *portion,
-                            struct arena *arena, int64_t deadline_ns, struct error *error)
+static enum err remove_keys(struct app *app, struct work work, struct job_run *run,
+                            const struct portion *portion)
 {
-    struct str *argv = arena_calloc(arena, portion->count + 1, sizeof *argv);
-    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE_FREE);
+    struct str *argv = arena_calloc(work.arena, portion->count + 1, sizeof *argv);
+    struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_WRITE_FREE);
 
     if (!argv)
-        return error_set_detail(error, ERR_NO_MEMORY, "no memory for keys");
-    enum err err = app_admit(app, (struct work){arena, deadline_ns, error});
+        return error_set_detail(work.error, ERR_NO_MEMORY, "no memory for keys");
+    enum err err = app_admit(app, work);
     if (err != ERR_OK)
         return err;
     argv[0] = STR("UNLINK");
@@ -117,8 +116,7 @@ static enum err remove_keys(struct app *app, struct job_run *run, const struct p
         argv[1 + i] = portion->keys[i].text;
     pipeline_require(pipeline, run->record.replication_id);
     pipeline_add_key(pipeline, EXPECT_INTEGER, 1 + portion->count, argv);
-    err = redis_run(run->ground.redis, pipeline,
-                    (struct work){.deadline_ns = deadline_ns, .error = error});
+    err = redis_run(run->ground.redis, pipeline, work);
     if (err != ERR_OK)
         return err;
 
@@ -167,22 +165,21 @@ static enum err note_failure(struct job_run *run, enum err err, const struct err
     return ERR_OK;
 }
 
-enum err job_step(struct app *app, struct job_run *run, struct arena *arena, int64_t deadline_ns,
-                  struct error *error)
+enum err job_step(struct app *app, struct work work, struct job_run *run)
 {
     struct portion portion;
     bool is_here;
     int64_t began_ns = clock_mono_ns();
-    enum err err = scan(run, arena, deadline_ns, &portion, &is_here, error);
+    enum err err = scan(run, work, &portion, &is_here);
 
     if (err != ERR_OK)
-        return note_failure(run, err, error);
+        return note_failure(run, err, work.error);
     if (!is_here)
         return ERR_OK;
     if (portion.count > 0 && !run->record.job.only_counts) {
-        err = remove_keys(app, run, &portion, arena, deadline_ns, error);
+        err = remove_keys(app, work, run, &portion);
         if (err != ERR_OK)
-            return note_failure(run, err, error);
+            return note_failure(run, err, work.error);
     }
     if (run->state != JOB_RUNNING)
         return ERR_OK;

@@ -22,8 +22,7 @@ static void forget(struct jobs_runner *runner, size_t index)
     log_event(LOG_LEVEL_WARN, "job.lost", LOG_STR("id", run->record.job.id),
               LOG_STR("target", run->record.job.target));
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), key_str(&key));
-    if (redis_run(runner->jobs->app->control, pipeline,
-                  (struct work){.deadline_ns = runner_deadline_ns(runner)}) != ERR_OK)
+    if (redis_run(runner->jobs->app->control, pipeline, runner_work(runner, NULL)) != ERR_OK)
         log_event(LOG_LEVEL_DEBUG, "job.left_behind", LOG_STR("id", run->record.job.id));
     runner_drop(runner, index);
 }
@@ -74,9 +73,7 @@ bool runner_save(struct jobs_runner *runner, size_t index)
                  ((struct str){ms, str_put_int64(ms, RUNNER_CLAIM_MS)}));
     job_record_save(pipeline, &run->record);
     job_record_ask(pipeline, run->record.job.id);
-    enum err err =
-        redis_run(runner->jobs->app->control, pipeline,
-                  (struct work){.deadline_ns = runner_deadline_ns(runner), .error = &error});
+    enum err err = redis_run(runner->jobs->app->control, pipeline, runner_work(runner, &error));
     bool is_full = error.redis == REDIS_ERROR_OUT_OF_MEMORY; /* what is removed makes room */
     if (err != ERR_OK && !is_full)
         return false;
@@ -116,13 +113,11 @@ static bool finish(struct jobs_runner *runner, size_t index)
     struct job_run *run = runner->runs[index];
     size_t count = runner->count;
     bool was_running;
-    struct error error = {0};
 
     if (!runner_save(runner, index) || runner->count != count)
         return runner->count != count;
-    if (job_end(runner->jobs->app, runner->arena, &run->record, run->state,
-                run->reason ? run->reason : "", runner_deadline_ns(runner), &was_running,
-                &error) != ERR_OK)
+    if (job_end(runner->jobs->app, runner_work(runner, NULL), &run->record, run->state,
+                run->reason ? run->reason : "", &was_running) != ERR_OK)
         return false;
     if (was_running && !run->is_cancelled) {
         count_end(runner->jobs, run);
@@ -165,7 +160,7 @@ static void count_step(struct jobs *jobs, const struct job_run *run, const struc
 }
 
 /* How long to rest. */
-int64_t runner_work(struct jobs_runner *runner)
+int64_t runner_take_turn(struct jobs_runner *runner)
 {
     size_t index = runner->turn % runner->count;
     struct job_run *run = runner->runs[index];
@@ -175,7 +170,7 @@ int64_t runner_work(struct jobs_runner *runner)
     enum err err = ERR_OK;
 
     if (run->state == JOB_RUNNING) {
-        err = job_step(runner->jobs->app, run, runner->arena, runner_deadline_ns(runner), &error);
+        err = job_step(runner->jobs->app, runner_work(runner, &error), run);
         run->is_saved = false;
         count_step(runner->jobs, run, &before);
     }

@@ -12,6 +12,7 @@
 #include "cachewarden/audit.h"
 #include "cachewarden/json.h"
 #include "cachewarden/namespace.h"
+#include "cachewarden/work.h"
 
 enum job_state { JOB_RUNNING, JOB_DONE, JOB_FAILED };
 const char *job_state_name(enum job_state state); /* "running", "done", "failed" */
@@ -57,25 +58,23 @@ struct str job_audit_target(struct str space, struct str pattern,
  * is no such target. ERR_CONFLICT: one is at work on the target already; the text names it. ERR_BUSY: there
  * are too many. Errors of redis_run and of the gate.
  */
-CW_MUST_CHECK enum err jobs_start(struct app *app, struct arena *arena,
-                                  const struct job_order *order, int64_t deadline_ns,
-                                  struct job *job_out, struct error *error);
+CW_MUST_CHECK enum err jobs_start(struct app *app, struct work work, const struct job_order *order,
+                                  struct job *job_out);
 
 /* ERR_NOT_FOUND: there is none, or it ended more than a day ago. */
-CW_MUST_CHECK enum err jobs_find(struct app *app, struct arena *arena, struct str id,
-                                 int64_t deadline_ns, struct job *job_out, struct error *error);
+CW_MUST_CHECK enum err jobs_find(struct app *app, struct work work, struct str id,
+                                 struct job *job_out);
 
 /*
  * Ends a job as failed, "cancelled"; one that has ended stays as it is. *was_running_out: it was this call
  * that ended it. The runner notices within the time of a few steps. ERR_NOT_FOUND as jobs_find.
  */
-CW_MUST_CHECK enum err jobs_cancel(struct app *app, struct arena *arena, struct str id,
-                                   int64_t deadline_ns, struct job *job_out, bool *was_running_out,
-                                   struct error *error);
+CW_MUST_CHECK enum err jobs_cancel(struct app *app, struct work work, struct str id,
+                                   struct job *job_out, bool *was_running_out);
 
 /* The jobs of the last day, newest first, a hundred at most. */
-CW_MUST_CHECK enum err jobs_list(struct app *app, struct arena *arena, int64_t deadline_ns,
-                                 struct job **jobs_out, size_t *count_out, struct error *error);
+CW_MUST_CHECK enum err jobs_list(struct app *app, struct work work, struct job **jobs_out,
+                                 size_t *count_out);
 
 /* Whether the principal is who started it. */
 bool job_is_of(const struct job *job, struct arena *arena, const struct principal *principal);

@@ -66,8 +66,7 @@ static enum err run_job(const struct cli *cli, struct cli_services *services,
         .request_id = random_hex(services->arena, 8),
         .part = AUDIT_CHANGES,
     };
-    enum err err = jobs_start(services->app, services->arena, &order, cli_deadline_ns(services),
-                              job_out, error);
+    enum err err = jobs_start(services->app, cli_work(services, error), &order, job_out);
 
     (void)job_audit_target(namespace_text(services->arena, space), pattern, target);
     (void)cli_audit(services, "entries.clear", str_from(target), err, -1, false);

@@ -168,8 +168,7 @@ static enum err flush_by_job(struct flush *flush, struct flush_result *result_ou
         .part = AUDIT_CHANGES,
     };
     struct job job;
-    enum err err =
-        jobs_start(services->app, services->arena, &order, cli_deadline_ns(services), &job, error);
+    enum err err = jobs_start(services->app, cli_work(services, error), &order, &job);
     if (!flush->dry_run)
         (void)cli_audit(services, "caches.flush", flush->target, err, -1, false);
     if (err == ERR_OK)

@@ -56,8 +56,7 @@ static int run_list(struct cli *cli)
 
     if (!cli_open(cli, &services))
         return CLI_FAILED;
-    enum err err =
-        jobs_list(services.app, services.arena, cli_deadline_ns(&services), &jobs, &count, &error);
+    enum err err = jobs_list(services.app, cli_work(&services, &error), &jobs, &count);
     int status = CLI_FAILED;
     if (err != ERR_OK) {
         status = cli_fail_with(err, &error);
@@ -116,8 +115,8 @@ static int run_show(struct cli *cli)
 
     if (!cli_open(cli, &services))
         return CLI_FAILED;
-    enum err err = jobs_find(services.app, services.arena, str_from(cli_argument(cli, 0)),
-                             cli_deadline_ns(&services), &job, &error);
+    enum err err =
+        jobs_find(services.app, cli_work(&services, &error), str_from(cli_argument(cli, 0)), &job);
     int status = err == ERR_OK ? print_one(cli, &job) : cli_fail_with(err, &error);
     cli_close(&services);
     return status;
@@ -133,8 +132,8 @@ static int run_cancel(struct cli *cli)
 
     if (!cli_open_to_change(cli, &services))
         return CLI_FAILED;
-    enum err err = jobs_cancel(services.app, services.arena, str_from(cli_argument(cli, 0)),
-                               cli_deadline_ns(&services), &job, &was_running, &error);
+    enum err err = jobs_cancel(services.app, cli_work(&services, &error),
+                               str_from(cli_argument(cli, 0)), &job, &was_running);
     if (was_running || (err != ERR_OK && err != ERR_NOT_FOUND))
         (void)cli_audit(&services, "jobs.cancel",
                         str_format(services.arena, "job:%.64s", cli_argument(cli, 0)), err,

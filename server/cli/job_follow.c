@@ -84,12 +84,12 @@ static enum err look(struct cli_services *services, struct arena *arena, struct 
                      struct job *job_out, struct error *error)
 {
     bool was_running;
+    struct work work = cli_work(services, error);
 
     arena_reset(arena);
-    if (!is_interrupted)
-        return jobs_find(services->app, arena, id, cli_deadline_ns(services), job_out, error);
-    return jobs_cancel(services->app, arena, id, cli_deadline_ns(services), job_out, &was_running,
-                       error);
+    work.arena = arena;
+    return is_interrupted ? jobs_cancel(services->app, work, id, job_out, &was_running)
+                          : jobs_find(services->app, work, id, job_out);
 }
 
 static enum err watch(struct cli_services *services, struct arena *arena, struct str id,
@@ -131,7 +131,5 @@ enum err cli_job_follow(struct cli_services *services, struct str id, FILE *out,
     end_bar(&progress);
     restore_interrupts(before);
     arena_free(&arena);
-    return err == ERR_OK ? jobs_find(services->app, services->arena, id, cli_deadline_ns(services),
-                                     job_out, error)
-                         : err;
+    return err == ERR_OK ? jobs_find(services->app, cli_work(services, error), id, job_out) : err;
 }

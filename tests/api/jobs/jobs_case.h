@@ -91,7 +91,7 @@ static inline enum err try_start_on(int node, const char *target, const char *pa
                                     .request_id = STR("request-7"),
                                     .part = AUDIT_CLEARS};
     error_clear(error);
-    return jobs_start(nodes[node].app, arena, &order, soon(), job_out, error);
+    return jobs_start(nodes[node].app, (struct work){arena, soon(), error}, &order, job_out);
 }
 
 static inline struct job start_on(int node, const char *target)
@@ -107,7 +107,7 @@ static inline struct job job_seen_by(int node, struct str id)
 {
     struct job job;
     struct error error = {0};
-    enum err err = jobs_find(nodes[node].app, arena, id, soon(), &job, &error);
+    enum err err = jobs_find(nodes[node].app, (struct work){arena, soon(), &error}, id, &job);
     ck_assert_msg(err == ERR_OK, "%s: %s %s", err_name(err), error.caller, error.detail);
     return job;
 }

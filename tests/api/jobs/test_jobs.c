@@ -77,7 +77,8 @@ static void *cancel_one(void *arg)
     struct job job;
     struct error error;
     bool was_running;
-    if (jobs_cancel(nodes[0].app, own, racer->id, soon(), &job, &was_running, &error) == ERR_OK)
+    if (jobs_cancel(nodes[0].app, (struct work){own, soon(), &error}, racer->id, &job,
+                    &was_running) == ERR_OK)
         racer->is_over = was_running;
     arena_free(&own);
     return NULL;
@@ -93,7 +94,8 @@ static void *start_one(void *arg)
     struct error error;
     for (int i = 0; i < 20 && racer->started == 0; i++) {
         error_clear(&error);
-        racer->started = jobs_start(nodes[0].app, own, &order, soon(), &job, &error) == ERR_OK;
+        racer->started =
+            jobs_start(nodes[0].app, (struct work){own, soon(), &error}, &order, &job) == ERR_OK;
     }
     arena_free(&own);
     return NULL;
@@ -121,7 +123,8 @@ START_TEST(an_end_hits_no_job_that_comes_after)
         if (started == 0)
             (void)start_on(0, "cache:sessions");
         ck_assert_int_eq(try_start_on(0, "cache:sessions", "", false, &job, &error), ERR_CONFLICT);
-        ck_assert_int_eq(jobs_list(nodes[0].app, arena, soon(), &jobs, &count, &error), ERR_OK);
+        ck_assert_int_eq(
+            jobs_list(nodes[0].app, (struct work){arena, soon(), &error}, &jobs, &count), ERR_OK);
         id = STR_NONE;
         for (size_t i = 0; i < count; i++)
             id = jobs[i].state == JOB_RUNNING ? jobs[i].id : id;
@@ -160,11 +163,12 @@ START_TEST(what_cannot_be_found)
     struct error error;
     bool was_running;
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
-        ck_assert_int_eq(jobs_find(nodes[0].app, arena, str_from(ids[i]), soon(), &job, &error),
-                         ERR_NOT_FOUND);
         ck_assert_int_eq(
-            jobs_cancel(nodes[0].app, arena, str_from(ids[i]), soon(), &job, &was_running, &error),
+            jobs_find(nodes[0].app, (struct work){arena, soon(), &error}, str_from(ids[i]), &job),
             ERR_NOT_FOUND);
+        ck_assert_int_eq(jobs_cancel(nodes[0].app, (struct work){arena, soon(), &error},
+                                     str_from(ids[i]), &job, &was_running),
+                         ERR_NOT_FOUND);
     }
     ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:jobs"), 0);
 }
@@ -179,7 +183,8 @@ START_TEST(the_last_ones_are_listed)
     redis_server_do(redis, "ZADD cw:jobs:recent 1 %s", first.ptr);
     struct str last = start_on(0, "cache:far").id;
     redis_server_do(redis, "ZADD cw:jobs:recent 2 0123456789abcdef0123456789abcdef 3 nonsense");
-    ck_assert_int_eq(jobs_list(nodes[0].app, arena, soon(), &jobs, &count, &error), ERR_OK);
+    ck_assert_int_eq(jobs_list(nodes[0].app, (struct work){arena, soon(), &error}, &jobs, &count),
+                     ERR_OK);
     ck_assert_uint_eq(count, 2);
     ck_assert(str_eq(jobs[0].id, last));
     ck_assert(str_eq(jobs[1].id, first));

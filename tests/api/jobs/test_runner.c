@@ -156,8 +156,9 @@ START_TEST(cancelled_where_it_is)
     jobs_set_duty(nodes[0].app, 1);
     struct str id = start_on(0, "cache:sessions").id;
     await_work(0, id);
-    ck_assert_int_eq(jobs_cancel(nodes[0].app, arena, id, soon(), &job, &was_running, &error),
-                     ERR_OK);
+    ck_assert_int_eq(
+        jobs_cancel(nodes[0].app, (struct work){arena, soon(), &error}, id, &job, &was_running),
+        ERR_OK);
     ck_assert(was_running);
     ck_assert_int_eq(job.state, JOB_FAILED);
     ck_assert(str_eq(job.reason, STR("cancelled")));
@@ -167,8 +168,9 @@ START_TEST(cancelled_where_it_is)
     ck_assert_int_gt(left, 0);
     /* Once the runner has noticed, its numbers are what was really removed. */
     ck_assert_int_eq(job_seen_by(0, id).removed, 100000 - left);
-    ck_assert_int_eq(jobs_cancel(nodes[0].app, arena, id, soon(), &job, &was_running, &error),
-                     ERR_OK);
+    ck_assert_int_eq(
+        jobs_cancel(nodes[0].app, (struct work){arena, soon(), &error}, id, &job, &was_running),
+        ERR_OK);
     ck_assert(!was_running);
     /* And the target is free. */
     jobs_set_duty(nodes[0].app, 100);
@@ -408,12 +410,13 @@ START_TEST(cancelled_while_redis_is_full)
     open_jobs_node(0, false, 0);
     struct str id = start_on(0, "cache:sessions").id;
     redis_server_do(redis, "CONFIG SET maxmemory 1");
-    enum err err = jobs_cancel(nodes[0].app, arena, id, soon(), &job, &was_running, &error);
+    enum err err =
+        jobs_cancel(nodes[0].app, (struct work){arena, soon(), &error}, id, &job, &was_running);
     ck_assert_msg(err == ERR_OK, "%s: %s", err_name(err), error.detail);
     ck_assert(was_running);
     ck_assert_int_eq(job.state, JOB_FAILED);
     ck_assert(str_eq(job.reason, STR("cancelled")));
-    err = jobs_cancel(nodes[0].app, arena, id, soon(), &job, &was_running, &error);
+    err = jobs_cancel(nodes[0].app, (struct work){arena, soon(), &error}, id, &job, &was_running);
     ck_assert_int_eq(err, ERR_OK);
     ck_assert(!was_running);
     ck_assert_int_eq(jobs_run(nodes[0].app, id, &error), ERR_OK);

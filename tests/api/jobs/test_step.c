@@ -35,8 +35,9 @@ static void open_case(void)
     arena = arena_new(4096, 0);
     run = (struct job_run){.keys = DUTY_KEYS_START,
                            .record = {.size = -1, .replication_id = REDIS_REPLICATION_ID_UNTOLD}};
-    ck_assert_int_eq(
-        job_ground_find(node.app, arena, STR("cache:s"), STR_NONE, &run.ground, &error), ERR_OK);
+    ck_assert_int_eq(job_ground_find(node.app, (struct work){arena, 0, &error}, STR("cache:s"),
+                                     STR_NONE, &run.ground),
+                     ERR_OK);
     fake_redis_override(fake, "DBSIZE", ":100\r\n");
     fake_redis_override(fake, "INFO", "-NOPERM no\r\n");
 }
@@ -52,7 +53,7 @@ static void close_case(void)
 static enum err step(void)
 {
     error_clear(&error);
-    return job_step(node.app, &run, arena, clock_deadline_ns(PATIENCE_MS), &error);
+    return job_step(node.app, (struct work){arena, clock_deadline_ns(PATIENCE_MS), &error}, &run);
 }
 
 #define PORTION(cursor, keys) "*2\r\n" cursor keys
