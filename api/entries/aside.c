@@ -10,10 +10,10 @@ enum err aside_take(struct entry_look *look, const struct label_key *key, int64_
 {
     struct pipeline *pipeline = entry_pipeline(look->request, PIPELINE_WRITE);
     char version[STR_INT64_SIZE];
-    char *life = arena_alloc(look->request->arena, STR_INT64_SIZE);
+    char *life = arena_alloc(look->request->work.arena, STR_INT64_SIZE);
 
     if (!life)
-        return error_set_detail(look->request->error, ERR_NO_MEMORY, "no memory for an entry");
+        return error_set_detail(look->request->work.error, ERR_NO_MEMORY, "no memory for an entry");
     *aside_out = (struct aside){.key = key_scratch(&look->request->space)};
     struct str aside = key_str(&aside_out->key);
     PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("RENAME"), label_key_str(key), aside);

@@ -59,8 +59,8 @@ static enum err take_counter(const struct entry_look *look, const struct pipelin
     envelope_out->body = fields->items[0].text;
     envelope_out->life_ms = life->integer > 0 ? life->integer : 0;
     *is_good_out = look->is_enabled;
-    return envelope_make_tag(look->request->arena, envelope_out->content_type, envelope_out->body,
-                             envelope_out->tag);
+    return envelope_make_tag(look->request->work.arena, envelope_out->content_type,
+                             envelope_out->body, envelope_out->tag);
 }
 
 enum err counter_read(const struct entry_look *look, const struct label_key *key, int64_t now_ms,
@@ -80,5 +80,5 @@ enum err counter_read(const struct entry_look *look, const struct label_key *key
         err = take_counter(look, pipeline, now_ms, &envelope, &is_good);
     if (err != ERR_OK || !is_good)
         return err;
-    return entry_give_hit(request->arena, &envelope, now_ms, envelope.life_ms, found_out);
+    return entry_give_hit(request->work.arena, &envelope, now_ms, envelope.life_ms, found_out);
 }

@@ -33,9 +33,7 @@ enum err entries_delete(const struct entry_request *request, bool *was_there_out
 enum err entries_clear(const struct entry_request *request, int64_t *generation_out)
 {
     struct cache_state state;
-    enum err err = control_clear_namespace(
-        request->app, (struct work){request->arena, request->deadline_ns, request->error},
-        &request->space, &state);
+    enum err err = control_clear_namespace(request->app, request->work, &request->space, &state);
 
     *generation_out = state.version;
     if (err == ERR_OK)

@@ -28,7 +28,7 @@ static enum err offer_refresh(struct reading *reading, struct entry_found *found
         return ERR_OK;
     if (promise_take(&reading->look, refresh_promise_ms(reading->fill_ms), &is_ours, &is_good) !=
         ERR_OK) {
-        error_clear(reading->look.request->error);
+        error_clear(reading->look.request->work.error);
         return ERR_OK;
     }
     found_out->is_refresh = is_ours;
@@ -47,7 +47,7 @@ static enum err try_to_be_first(struct reading *reading, struct entry_found *fou
 
     *is_over_out = true;
     if (promise_take(&reading->look, PROMISE_MS, &is_ours, &is_good) != ERR_OK) {
-        error_clear(request->error);
+        error_clear(request->work.error);
         return entry_give_lease(reading, is_ours, found_out);
     }
     *is_over_out = is_ours;
@@ -56,7 +56,7 @@ static enum err try_to_be_first(struct reading *reading, struct entry_found *fou
     if (!is_good)
         return entry_give_lease(reading, true, found_out);
     if (promise_end(request) != ERR_OK) /* then it ends with its life */
-        error_clear(request->error);
+        error_clear(request->work.error);
     enum err err = entry_read(reading, found_out);
     *is_over_out = found_out->is_hit;
     return err;
@@ -99,7 +99,7 @@ static enum err wait_for_fill(struct reading *reading, int64_t until_ns, bool *i
 static int64_t wait_end_ns(const struct entry_request *request)
 {
     int64_t wanted_ns = clock_deadline_ns(request->wait_ms);
-    int64_t last_ns = request->deadline_ns - request->app->budget_ms * NS_PER_MS / 4;
+    int64_t last_ns = request->work.deadline_ns - request->app->budget_ms * NS_PER_MS / 4;
 
     return wanted_ns < last_ns ? wanted_ns : last_ns;
 }
@@ -125,7 +125,7 @@ enum err entries_get(const struct entry_request *request, struct entry_found *fo
     enum err err = entry_read(&reading, found_out);
 
     if (err == ERR_NOT_FOUND && request->is_passive) { /* no control data, so no entries */
-        error_clear(request->error);
+        error_clear(request->work.error);
         *found_out = (struct entry_found){.is_enabled = true};
         return ERR_OK;
     }

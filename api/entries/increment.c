@@ -65,9 +65,9 @@ static enum err prepare(struct increment *increment, int64_t version)
     increment->sends = 0;
     increment->scratch = key_scratch(&increment->request->space);
     increment->envelope.version = version;
-    increment->head = envelope_encode_head(increment->request->arena, &increment->envelope);
+    increment->head = envelope_encode_head(increment->request->work.arena, &increment->envelope);
     return increment->head.ptr ? ERR_OK
-                               : error_set_detail(increment->request->error, ERR_NO_MEMORY,
+                               : error_set_detail(increment->request->work.error, ERR_NO_MEMORY,
                                                   "no memory for a counter");
 }
 
@@ -174,7 +174,7 @@ static enum err take_raise(struct increment *increment, const struct pipeline *p
     const struct value *raised = pipeline_value(pipeline, first + RAISED);
 
     if (raised->kind != VALUE_INTEGER)
-        return refuse_raise(increment->request->error, raised);
+        return refuse_raise(increment->request->work.error, raised);
     increment->value = raised->integer;
     increment->is_done =
         moved->integer == 1 || !old_head || counter_is_of(old_head, increment->guess);
@@ -248,7 +248,7 @@ static enum err settle(struct increment *increment, struct entry_look *look)
     if (increment->guess != look->version)
         return increment->guess > 0 ? forget_guess(increment) : ERR_OK;
     if (increment->sends > 1)
-        return error_set_detail(request->error, ERR_UNCERTAIN,
+        return error_set_detail(request->work.error, ERR_UNCERTAIN,
                                 "the control data was repaired while a counter was raised");
     if (raised->kind != VALUE_ERROR || value_fault(raised) != REDIS_FAULT_WRONGTYPE)
         return take_raise(increment, look->pipeline, HEAD_COMMANDS,
@@ -256,7 +256,7 @@ static enum err settle(struct increment *increment, struct entry_look *look)
     enum err err = entry_judge_head(look, look->pipeline, 0, clock_wall_ms(), &is_good);
     if (err != ERR_OK)
         return err;
-    return is_good ? refuse_text(request->error) : raise_in_place_of_old(increment);
+    return is_good ? refuse_text(request->work.error) : raise_in_place_of_old(increment);
 }
 
 static enum err try_once(struct increment *increment, bool *is_enabled_out)
@@ -289,7 +289,7 @@ enum err entries_increment(const struct entry_request *request, int64_t by, int6
     for (int i = 0; err == ERR_OK && !increment.is_done; i++) {
         if (i == TRIES_MAX)
             return error_set_detail(
-                request->error, ERR_BUSY,
+                request->work.error, ERR_BUSY,
                 "the cache was cleared, or the counter taken away, again and again");
         err = try_once(&increment, is_enabled_out);
     }

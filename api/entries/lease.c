@@ -58,10 +58,10 @@ enum err lease_fill_in(struct lease *lease, int64_t now_ms, int64_t version,
 }
 
 /* Over what is said, and where it holds: the entry's key names both namespace and label. */
-static enum err sign(const struct mac_key *key, struct arena *arena, const struct namespace *space,
-                     struct str label, struct str said, unsigned char signature_out[MAC_MAX_SIZE])
+static enum err sign(const struct lease_scope *scope, struct arena *arena, struct str said,
+                     unsigned char signature_out[MAC_MAX_SIZE])
 {
-    struct label_key entry = key_entry(space, label);
+    struct label_key entry = key_entry(scope->space, scope->label);
     struct strbuf text;
     size_t size;
 
@@ -69,11 +69,12 @@ static enum err sign(const struct mac_key *key, struct arena *arena, const struc
     varint_add(&text, (int64_t)said.len);
     strbuf_add(&text, said);
     strbuf_add(&text, label_key_str(&entry));
-    return text.failed ? ERR_NO_MEMORY : mac_compute(key, strbuf_str(&text), signature_out, &size);
+    return text.failed ? ERR_NO_MEMORY
+                       : mac_compute(scope->key, strbuf_str(&text), signature_out, &size);
 }
 
-enum err lease_seal(const struct mac_key *key, struct arena *arena, const struct namespace *space,
-                    struct str label, const struct lease *lease, struct str *text_out)
+enum err lease_seal(const struct lease_scope *scope, struct arena *arena, const struct lease *lease,
+                    struct str *text_out)
 {
     unsigned char signature[MAC_MAX_SIZE];
     struct strbuf out;
@@ -92,7 +93,7 @@ enum err lease_seal(const struct mac_key *key, struct arena *arena, const struct
     }
     if (out.failed)
         return ERR_NO_MEMORY;
-    enum err err = sign(key, arena, space, label, strbuf_str(&out), signature);
+    enum err err = sign(scope, arena, strbuf_str(&out), signature);
     strbuf_add(&out, (struct str){(const char *)signature, SIGNATURE_SIZE});
     *text_out = err == ERR_OK && !out.failed ? base64url_encode(arena, strbuf_str(&out)) : STR_NONE;
     return err != ERR_OK || text_out->ptr ? err : ERR_NO_MEMORY;
@@ -131,32 +132,31 @@ static bool decode(struct str said, struct lease *lease)
     return rest.len == 0;
 }
 
-static bool is_signed(const struct mac_key *key, struct arena *arena, const struct namespace *space,
-                      struct str label, struct str bytes, struct str *said_out)
+static bool is_signed(const struct lease_scope *scope, struct arena *arena, struct str bytes,
+                      struct str *said_out)
 {
     unsigned char signature[MAC_MAX_SIZE];
 
     if (bytes.len <= SIGNATURE_SIZE)
         return false;
     *said_out = str_sub(bytes, 0, bytes.len - SIGNATURE_SIZE);
-    return sign(key, arena, space, label, *said_out, signature) == ERR_OK &&
+    return sign(scope, arena, *said_out, signature) == ERR_OK &&
            str_eq_secret(str_sub(bytes, said_out->len, SIGNATURE_SIZE),
                          (struct str){(const char *)signature, SIGNATURE_SIZE});
 }
 
-enum err lease_open(const struct mac_key *key, struct arena *arena, const struct namespace *space,
-                    struct str label, struct str text, int64_t now_ms, struct lease *lease_out,
-                    struct error *error)
+enum err lease_open(const struct lease_scope *scope, struct work work, struct str text,
+                    int64_t now_ms, struct lease *lease_out)
 {
     struct str bytes, said;
 
-    if (text.len > LEASE_TEXT_MAX || !base64url_decode(arena, text, &bytes) ||
-        !is_signed(key, arena, space, label, bytes, &said) || !decode(said, lease_out))
-        return error_set(error, ERR_BAD_INPUT,
+    if (text.len > LEASE_TEXT_MAX || !base64url_decode(work.arena, text, &bytes) ||
+        !is_signed(scope, work.arena, bytes, &said) || !decode(said, lease_out))
+        return error_set(work.error, ERR_BAD_INPUT,
                          "X-Cache-Lease: This is not a lease for this label. Send the one that "
                          "the miss handed out, as it is, or none.");
     if (now_ms - lease_out->issued_at_ms > LEASE_LIFE_S * INT64_C(1000))
-        return error_set(error, ERR_BAD_INPUT,
+        return error_set(work.error, ERR_BAD_INPUT,
                          "X-Cache-Lease: It is older than an hour. Read the label again, and take "
                          "the lease of that miss.");
     return ERR_OK;

@@ -39,15 +39,20 @@ CW_MUST_CHECK enum err lease_key_new(struct str secret, struct mac_key **key_out
 /* The numbers of now, with the counts of these models. ERR_INTERNAL: there is no digest. */
 CW_MUST_CHECK enum err lease_fill_in(struct lease *lease, int64_t now_ms, int64_t version,
                                      const struct model_set *models);
+/* What a lease is signed with, and where alone it holds. */
+struct lease_scope {
+    const struct mac_key *key;
+    const struct namespace *space;
+    struct str label;
+};
+
 /* The text in the arena. */
-CW_MUST_CHECK enum err lease_seal(const struct mac_key *key, struct arena *arena,
-                                  const struct namespace *space, struct str label,
+CW_MUST_CHECK enum err lease_seal(const struct lease_scope *scope, struct arena *arena,
                                   const struct lease *lease, struct str *text_out);
 /* ERR_BAD_INPUT, with the text for the caller: it was not made here, or for another label or namespace, or it is
  * older than LEASE_LIFE_S. */
-CW_MUST_CHECK enum err lease_open(const struct mac_key *key, struct arena *arena,
-                                  const struct namespace *space, struct str label, struct str text,
-                                  int64_t now_ms, struct lease *lease_out, struct error *error);
+CW_MUST_CHECK enum err lease_open(const struct lease_scope *scope, struct work work,
+                                  struct str text, int64_t now_ms, struct lease *lease_out);
 
 /* The counts it has of these models into models->counts, and the base. False: it does not name them all, or there
  * was no hash of models when it was made. */

@@ -16,15 +16,19 @@ struct model_set models_of(const struct entry_request *request)
     return models;
 }
 
+struct lease_scope entry_lease_scope(const struct entry_request *request)
+{
+    return (struct lease_scope){request->app->entries->lease_key, &request->space, request->label};
+}
+
 struct pipeline *entry_pipeline(const struct entry_request *request, enum pipeline_effect effect)
 {
-    return pipeline_new(request->arena, effect);
+    return pipeline_new(request->work.arena, effect);
 }
 
 enum err entry_run(const struct entry_request *request, struct pipeline *pipeline)
 {
-    return redis_run(request->app->entries->redis, pipeline,
-                     (struct work){.deadline_ns = request->deadline_ns, .error = request->error});
+    return redis_run(request->app->entries->redis, pipeline, request->work);
 }
 
 /* ---- the part of control_look ---- */
@@ -88,11 +92,9 @@ enum err entry_look(struct entry_look *look)
 
     if (err != ERR_OK)
         return err;
-    err = control_look(request->app,
-                       (struct work){request->arena, request->deadline_ns, request->error},
-                       &request->space, &part, &state);
+    err = control_look(request->app, request->work, &request->space, &part, &state);
     if (err != ERR_OK && entries->owns_redis && look->writes && look->add)
-        return redis_error_set(request->error, ERR_UNCERTAIN, REDIS_ERROR_UNCERTAIN,
+        return redis_error_set(request->work.error, ERR_UNCERTAIN, REDIS_ERROR_UNCERTAIN,
                                "the entry was written, and then: %s", err_name(err));
     if (err != ERR_OK)
         return err;
@@ -159,7 +161,7 @@ enum err entry_judge_head(struct entry_look *look, const struct pipeline *pipeli
     enum err err;
 
     *is_good_out = false;
-    if (entry_is_other_type(head, look->request->error, &err)) {
+    if (entry_is_other_type(head, look->request->work.error, &err)) {
         *is_good_out =
             look->is_enabled && counter_is_of(pipeline_value(pipeline, first + 1), look->version);
         return ERR_OK;

@@ -30,6 +30,8 @@ struct entry_look {
 CW_MUST_CHECK enum err entry_look(struct entry_look *look);
 /* The models of a request, without numbers. */
 struct model_set models_of(const struct entry_request *request);
+/* For leases of its label; it holds on to the request. */
+struct lease_scope entry_lease_scope(const struct entry_request *request);
 /* Commands on the entry alone. */
 struct pipeline *entry_pipeline(const struct entry_request *request, enum pipeline_effect effect);
 CW_MUST_CHECK enum err entry_run(const struct entry_request *request, struct pipeline *pipeline);

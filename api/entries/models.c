@@ -98,20 +98,19 @@ enum models_verdict models_judge(const struct model_set *entry, const struct mod
 /* Every entry that names a model is dropped with the hash: its base is another one. */
 static enum err begin_anew(const struct entry_request *request)
 {
-    struct pipeline *pipeline = pipeline_new(request->arena, PIPELINE_WRITE);
+    struct pipeline *pipeline = pipeline_new(request->work.arena, PIPELINE_WRITE);
     struct key key = key_models(&request->space);
 
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
     models_ask_base(pipeline, &request->space);
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), STR("any"), STR("1"));
-    return redis_run(request->app->control, pipeline,
-                     (struct work){.deadline_ns = request->deadline_ns, .error = request->error});
+    return redis_run(request->app->control, pipeline, request->work);
 }
 
 enum err models_clear(const struct entry_request *request, struct str name, int64_t *count_out)
 {
     enum { ANY = MODELS_BASE_COMMANDS, COUNT, SIZE };
-    struct pipeline *pipeline = pipeline_new(request->arena, PIPELINE_WRITE);
+    struct pipeline *pipeline = pipeline_new(request->work.arena, PIPELINE_WRITE);
     struct key key = key_models(&request->space);
     char buffer[MODEL_FIELD_SIZE];
     struct str field = model_field(buffer, name);
@@ -120,15 +119,13 @@ enum err models_clear(const struct entry_request *request, struct str name, int6
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), STR("any"), STR("1"));
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), field, STR("1"));
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HLEN"), key_str(&key));
-    enum err err =
-        redis_run(request->app->control, pipeline,
-                  (struct work){.deadline_ns = request->deadline_ns, .error = request->error});
+    enum err err = redis_run(request->app->control, pipeline, request->work);
     if (err != ERR_OK)
         return err;
     *count_out = pipeline_value(pipeline, COUNT)->integer;
     /* This one was cleared whatever becomes of that: the next clear finds too many again. */
     if (pipeline_value(pipeline, SIZE)->integer > TAKE_FIXED + MODELS_MAX &&
         begin_anew(request) != ERR_OK)
-        error_clear(request->error);
+        error_clear(request->work.error);
     return ERR_OK;
 }

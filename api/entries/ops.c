@@ -36,10 +36,7 @@ static enum err choose_namespace(struct call *call, struct namespace *space_out)
 static enum err begin(struct call *call, bool has_label, bool has_models,
                       struct entry_request *request_out)
 {
-    *request_out = (struct entry_request){.app = call->app,
-                                          .arena = call->arena,
-                                          .deadline_ns = call->deadline_ns,
-                                          .error = &call->error};
+    *request_out = (struct entry_request){.app = call->app, .work = call_work(call)};
     if (has_label)
         request_out->label = call_param(call, "label")->text;
     if (has_models) {

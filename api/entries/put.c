@@ -47,11 +47,11 @@ static enum err encode(struct put *put, enum store store)
     put->store = store;
     if (store == STORE_NOTHING || store == STORE_DROP)
         return ERR_OK;
-    put->bytes = put->is_number ? envelope_encode_head(put->request->arena, &put->envelope)
-                                : envelope_encode(put->request->arena, &put->envelope);
-    return put->bytes.ptr
-               ? ERR_OK
-               : error_set_detail(put->request->error, ERR_NO_MEMORY, "no memory for an entry");
+    put->bytes = put->is_number ? envelope_encode_head(put->request->work.arena, &put->envelope)
+                                : envelope_encode(put->request->work.arena, &put->envelope);
+    return put->bytes.ptr ? ERR_OK
+                          : error_set_detail(put->request->work.error, ERR_NO_MEMORY,
+                                             "no memory for an entry");
 }
 
 static void add_set(const struct put *put, struct pipeline *pipeline)
@@ -258,7 +258,7 @@ static enum err store_again(struct put *put, struct entry_look *look, bool is_fi
     err = store_now(put, STORE_IF_ABSENT, &was_stored);
     if (err == ERR_OK && !was_stored)
         err = store_in_turn(put, look, now_ms, &was_stored);
-    return err == ERR_OK && !was_stored ? refuse_present(put->request->error) : err;
+    return err == ERR_OK && !was_stored ? refuse_present(put->request->work.error) : err;
 }
 
 static enum err settle(struct put *put, struct entry_look *look, struct entry_stored *stored_out)
@@ -274,7 +274,7 @@ static enum err settle(struct put *put, struct entry_look *look, struct entry_st
     if (!look->is_enabled)
         return store_now(put, STORE_DROP, &was_stored_now);
     if (put->fill->only_if_absent && stored_out->was_there)
-        return refuse_present(put->request->error);
+        return refuse_present(put->request->work.error);
     stored_out->is_void = !stamp(put, look);
     /* Nothing is stored, and who waits need not wait for it. */
     if (stored_out->is_void && put->store == STORE_NOTHING && put->lease.is_promised)
@@ -287,9 +287,9 @@ static enum err settle(struct put *put, struct entry_look *look, struct entry_st
 static enum err check(const struct entry_request *request, const struct entry_fill *fill)
 {
     if (fill->body.len > BODY_MAX)
-        return error_set(request->error, ERR_TOO_LARGE, "An entry may have 60 MiB.");
+        return error_set(request->work.error, ERR_TOO_LARGE, "An entry may have 60 MiB.");
     if (request->model_count > 0 && fill->ttl_s > ENTRY_MODEL_TTL_MAX_S)
-        return error_set(request->error, ERR_BAD_INPUT,
+        return error_set(request->work.error, ERR_BAD_INPUT,
                          "ttl: An entry that names a model lives for 2592000 seconds at most.");
     return ERR_OK;
 }
@@ -304,8 +304,8 @@ static enum err prepare(struct put *put)
 
     put->has_lease = fill->lease.len > 0;
     if (err == ERR_OK && put->has_lease) {
-        err = lease_open(request->app->entries->lease_key, request->arena, &request->space,
-                         request->label, fill->lease, now_ms, &put->lease, request->error);
+        const struct lease_scope scope = entry_lease_scope(request);
+        err = lease_open(&scope, request->work, fill->lease, now_ms, &put->lease);
         if (err == ERR_BAD_INPUT)
             entries_metrics_add(request->app->entries->metrics, &request->space, ENTRY_LEASES_WRONG,
                                 1);
@@ -322,7 +322,8 @@ static enum err prepare(struct put *put)
     if (put->has_lease && now_ms > put->lease.issued_at_ms)
         put->envelope.fill_ms = now_ms - put->lease.issued_at_ms;
     put->is_number = counter_is_number(&put->envelope);
-    return envelope_make_tag(request->arena, fill->content_type, fill->body, put->envelope.tag);
+    return envelope_make_tag(request->work.arena, fill->content_type, fill->body,
+                             put->envelope.tag);
 }
 
 enum err entries_put(const struct entry_request *request, const struct entry_fill *fill,

@@ -23,9 +23,8 @@ enum err entry_give_lease(const struct reading *reading, bool is_promised,
         return ERR_OK;
     enum err err = lease_fill_in(&lease, reading->now_ms, look->version, &look->models);
     lease.is_promised = is_promised;
-    return err == ERR_OK ? lease_seal(request->app->entries->lease_key, request->arena,
-                                      &request->space, request->label, &lease, &found_out->lease)
-                         : err;
+    const struct lease_scope scope = entry_lease_scope(request);
+    return err == ERR_OK ? lease_seal(&scope, request->work.arena, &lease, &found_out->lease) : err;
 }
 
 static int64_t age_ms(const struct envelope *envelope, int64_t now_ms)
@@ -61,7 +60,7 @@ static enum err take_entry(struct reading *reading, const struct value *reply,
     reading->fill_ms = envelope.fill_ms;
     /* Who stored it may have a clock that is ahead of ours. */
     reading->left_ms = envelope.life_ms - age_ms(&envelope, reading->now_ms);
-    return entry_give_hit(reading->look.request->arena, &envelope, reading->now_ms,
+    return entry_give_hit(reading->look.request->work.arena, &envelope, reading->now_ms,
                           reading->left_ms, found_out);
 }
 
@@ -80,7 +79,7 @@ enum err entry_read(struct reading *reading, struct entry_found *found_out)
         return err;
     reading->now_ms = clock_wall_ms();
     const struct value *reply = pipeline_value(look->pipeline, 0);
-    bool is_counter = entry_is_other_type(reply, request->error, &err);
+    bool is_counter = entry_is_other_type(reply, request->work.error, &err);
     if (err == ERR_OK && is_counter)
         err = counter_read(look, &reading->key, reading->now_ms, found_out);
     else if (err == ERR_OK)

@@ -9,9 +9,9 @@
 #ifndef CACHEWARDEN_ENTRIES_H
 #define CACHEWARDEN_ENTRIES_H
 
-#include "cachewarden/arena.h"
 #include "cachewarden/error.h"
 #include "cachewarden/namespace.h"
+#include "cachewarden/work.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,9 +37,7 @@ bool entry_is_type(struct str content_type);
 /* What every operation is told: where, and how long it may take. */
 struct entry_request {
     struct app *app;
-    struct arena *arena; /* answers lie in it */
-    int64_t deadline_ns;
-    struct error *error;
+    struct work work; /* answers lie in its arena */
     struct namespace space;
     bool is_passive;  /* of a command that only reads: nothing is written anywhere, nor repaired */
     struct str label; /* 1 to ENTRY_LABEL_MAX bytes; not for what is about the whole namespace */

@@ -95,8 +95,6 @@ bool cli_open_to_change(const struct cli *cli, struct cli_services *services_out
 bool cli_open_cache(const struct cli *cli, const char *name, struct cli_services *services_out);
 /* Writes out the audit. */
 void cli_close(struct cli_services *services);
-/* A deadline for one operation on Redis. */
-int64_t cli_deadline_ns(const struct cli_services *services);
 /* For one operation on Redis: with the memory of the services, and a deadline from now on. */
 struct work cli_work(const struct cli_services *services, struct error *error);
 /* Writes an audit record of the operator; count < 0: none. Returns err. */

@@ -82,10 +82,8 @@ static int begin(struct cli *cli, bool changes, struct entry_call *call)
     if (!(changes ? cli_open_to_change : cli_open)(cli, &call->services))
         return CLI_FAILED;
     call->request.app = call->services.app;
-    call->request.arena = call->services.arena;
-    call->request.error = &call->error;
+    call->request.work = cli_work(&call->services, &call->error);
     call->request.is_passive = !changes;
-    call->request.deadline_ns = cli_deadline_ns(&call->services);
     return CLI_OK;
 }
 
@@ -267,7 +265,7 @@ static int store(struct entry_call *call, struct strbuf *value)
         return CLI_FAILED;
     fill.body = strbuf_str(value);
     /* Whoever types the value may take their time. */
-    call->request.deadline_ns = cli_deadline_ns(&call->services);
+    call->request.work = cli_work(&call->services, &call->error);
     enum err err = entries_put(&call->request, &fill, &stored);
     (void)cli_audit(&call->services, "entries.put",
                     namespace_text(call->services.arena, &call->request.space), err, -1, false);

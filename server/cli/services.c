@@ -109,14 +109,9 @@ void cli_close(struct cli_services *services)
     config_free(&services->config);
 }
 
-int64_t cli_deadline_ns(const struct cli_services *services)
-{
-    return clock_deadline_ns(services->app->budget_ms);
-}
-
 struct work cli_work(const struct cli_services *services, struct error *error)
 {
-    return (struct work){services->arena, cli_deadline_ns(services), error};
+    return (struct work){services->arena, clock_deadline_ns(services->app->budget_ms), error};
 }
 
 enum err cli_audit(struct cli_services *services, const char *route, struct str target,

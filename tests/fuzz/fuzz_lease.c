@@ -27,7 +27,8 @@ static void expect_none(const struct mac_key *with, struct arena *arena, struct 
     struct error error;
 
     error_clear(&error);
-    enum err err = lease_open(with, arena, &space, label, text, now_ms, &lease, &error);
+    const struct lease_scope scope = {with, &space, label};
+    enum err err = lease_open(&scope, (struct work){arena, 0, &error}, text, now_ms, &lease);
     must(err == ERR_BAD_INPUT && str_starts(str_from(error.caller), STR("X-Cache-Lease: ")));
 }
 
@@ -88,8 +89,9 @@ static void try_own(struct arena *arena, struct str label, struct str bytes)
     int64_t now_ms = lease.issued_at_ms;
     struct str text;
 
-    must(lease_seal(key, arena, &mine, label, &lease, &text) == ERR_OK);
-    must(lease_open(key, arena, &mine, label, text, now_ms, &opened, NULL) == ERR_OK);
+    const struct lease_scope scope = {key, &mine, label};
+    must(lease_seal(&scope, arena, &lease, &text) == ERR_OK);
+    must(lease_open(&scope, (struct work){.arena = arena}, text, now_ms, &opened) == ERR_OK);
     check_same(&lease, &opened);
     expect_none(key, arena, other, label, text, now_ms);
     expect_none(key, arena, app, label, text, now_ms);

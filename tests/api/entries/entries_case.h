@@ -69,9 +69,7 @@ static inline struct entry_request ask_on(int node, struct namespace space, cons
 {
     struct str *names = arena_calloc(arena, ENTRY_MODELS_MAX, sizeof *names);
     struct entry_request request = {.app = nodes[node].app,
-                                    .arena = arena,
-                                    .deadline_ns = in_time(),
-                                    .error = &error,
+                                    .work = {arena, in_time(), &error},
                                     .space = space,
                                     .label = str_from(label),
                                     .models = names};

@@ -36,9 +36,7 @@ static struct entry_request request_of(struct player *player, const char *label,
 {
     error_clear(&player->error);
     return (struct entry_request){.app = nodes[draw(player, 2)].app,
-                                  .arena = player->arena,
-                                  .deadline_ns = in_time(),
-                                  .error = &player->error,
+                                  .work = {player->arena, in_time(), &player->error},
                                   .space = alice,
                                   .label = str_from(label),
                                   .models = models,
@@ -101,10 +99,7 @@ static enum err clear_somehow(struct player *player)
         return entries_clear(&request, &number);
     case 1:
         return control_clear_all(request.app,
-                                 (struct work){.arena = player->arena,
-                                               .deadline_ns = in_time(),
-                                               .error = &player->error},
-                                 &number);
+                                 (struct work){player->arena, in_time(), &player->error}, &number);
     default:
         return entries_clear_model(&request, STR("Product"), &number);
     }

@@ -163,12 +163,8 @@ static void *raise_once(void *arg)
 {
     struct arena *own = arena_new(16384, 0);
     struct error why = {0};
-    const struct entry_request request = {.app = nodes[0].app,
-                                          .arena = own,
-                                          .deadline_ns = in_time(),
-                                          .error = &why,
-                                          .space = shop,
-                                          .label = STR("n")};
+    const struct entry_request request = {
+        .app = nodes[0].app, .work = {own, in_time(), &why}, .space = shop, .label = STR("n")};
     bool is_enabled;
     int64_t *value = arg;
 
@@ -229,9 +225,7 @@ static void *raise_many(void *arg)
 
     for (int i = 0; i < RAISES; i++) {
         const struct entry_request request = {.app = nodes[raiser->number % 2].app,
-                                              .arena = own,
-                                              .deadline_ns = in_time(),
-                                              .error = &why,
+                                              .work = {own, in_time(), &why},
                                               .space = alice,
                                               .label = STR("n")};
         bool is_enabled;

@@ -36,7 +36,8 @@ static struct str seal(const struct model_set *models)
     struct str text;
 
     ck_assert_int_eq(lease_fill_in(&lease, NOW_MS, 9, models), ERR_OK);
-    ck_assert_int_eq(lease_seal(key, arena, &user, label, &lease, &text), ERR_OK);
+    ck_assert_int_eq(lease_seal(&(struct lease_scope){key, &user, label}, arena, &lease, &text),
+                     ERR_OK);
     return text;
 }
 
@@ -44,7 +45,8 @@ static enum err open_at(const struct namespace *space, struct str at, struct str
                         int64_t now_ms, struct lease *lease_out, struct error *error)
 {
     error_clear(error);
-    return lease_open(key, arena, space, at, text, now_ms, lease_out, error);
+    return lease_open(&(struct lease_scope){key, space, at}, (struct work){arena, 0, error}, text,
+                      now_ms, lease_out);
 }
 
 static void expect_refused(const struct namespace *space, struct str at, struct str text,

@@ -94,9 +94,7 @@ static void *put_as_rival(void *arg)
     struct arena *own = arena_new(16384, 0);
     struct error why = {0};
     const struct entry_request request = {.app = nodes[rival->number % 2].app,
-                                          .arena = own,
-                                          .deadline_ns = in_time(),
-                                          .error = &why,
+                                          .work = {own, in_time(), &why},
                                           .space = alice,
                                           .label = STR("k")};
     struct entry_stored stored;
@@ -224,7 +222,7 @@ START_TEST(a_large_value_takes_no_more_than_a_request_has)
     for (int i = 0; i < 3; i++) {
         struct entry_request request = ask_on(0, alice, "k", NULL);
         const struct entry_fill fill = {.body = {bytes, size}, .ttl_s = 3600};
-        request.arena = own;
+        request.work.arena = own;
         expect_ok(entries_put(&request, &fill, &stored));
         ck_assert_int_eq(stored.was_there, i == 1);
         arena_reset(own);
@@ -233,7 +231,7 @@ START_TEST(a_large_value_takes_no_more_than_a_request_has)
     }
     struct entry_request request = ask_on(0, alice, "k", NULL);
     struct entry_found found;
-    request.arena = own;
+    request.work.arena = own;
     expect_ok(entries_get(&request, &found));
     ck_assert(found.is_hit && found.body.len == size);
     arena_free(&own);

@@ -53,12 +53,8 @@ static _Atomic int leases;
 static void fill(int node, struct str lease, struct arena *own)
 {
     struct error why = {0};
-    const struct entry_request request = {.app = nodes[node].app,
-                                          .arena = own,
-                                          .deadline_ns = in_time(),
-                                          .error = &why,
-                                          .space = alice,
-                                          .label = STR("k")};
+    const struct entry_request request = {
+        .app = nodes[node].app, .work = {own, in_time(), &why}, .space = alice, .label = STR("k")};
     const struct entry_fill fill = {.body = STR("filled"), .lease = lease, .ttl_s = 3600};
     struct entry_stored stored;
 
@@ -72,9 +68,7 @@ static void *read_and_fill(void *arg)
     struct error why = {0};
     int node = reader->number % 2;
     const struct entry_request request = {.app = nodes[node].app,
-                                          .arena = own,
-                                          .deadline_ns = in_time(),
-                                          .error = &why,
+                                          .work = {own, in_time(), &why},
                                           .space = alice,
                                           .label = STR("k"),
                                           .wait_ms = PATIENCE_MS};
@@ -167,7 +161,8 @@ static struct str lease_of_slow_fill(int64_t fill_ms)
 
     expect_ok(lease_fill_in(&lease, clock_wall_ms() - fill_ms, get_on(0, alice, "k", NULL).version,
                             &none));
-    expect_ok(lease_seal(nodes[0].app->entries->lease_key, arena, &alice, STR("k"), &lease, &text));
+    const struct lease_scope scope = {nodes[0].app->entries->lease_key, &alice, STR("k")};
+    expect_ok(lease_seal(&scope, arena, &lease, &text));
     return text;
 }
 
