@@ -37,6 +37,21 @@ static int take_expiry(const struct cli *cli, int64_t now_s, int64_t *expires_at
     return CLI_OK;
 }
 
+/* NAME, or app:NAME, as the routes and the other commands call it. */
+static int take_space(const struct cli *cli, struct str *name_out)
+{
+    const char *text = cli_value(cli, "namespace");
+    struct str name = str_from(text), app = STR("app:");
+    *name_out = str_starts(name, app) ? str_sub(name, app.len, name.len) : name;
+    if (text && (name_out->len == 0 || str_starts(name, STR("user:"))))
+        return cli_usage_error(
+            cli,
+            "--namespace is app:NAME, not \"%.80s\"; in that of an account works "
+            "a key with --scope user --user NAME",
+            text);
+    return CLI_OK;
+}
+
 static enum err find_owner(struct cli_services *services, const char *name, struct api_key *key,
                            struct error *error)
 {
@@ -126,9 +141,10 @@ static int run_create(struct cli *cli)
     struct error error = {0};
     struct str secret = STR_NONE;
     int64_t now_s = clock_wall_s();
-    struct api_key key = {.name = str_from(cli_argument(cli, 0)),
-                          .space = str_from(cli_value(cli, "namespace"))};
+    struct api_key key = {.name = str_from(cli_argument(cli, 0))};
     int status = take_scopes(cli, &key.scopes);
+    if (status == CLI_OK)
+        status = take_space(cli, &key.space);
     if (status == CLI_OK)
         status = take_expiry(cli, now_s, &key.expires_at_s);
     if (status != CLI_OK)
@@ -274,7 +290,7 @@ static int run_revoke(struct cli *cli)
 static const struct cli_option json_only[] = {CLI_JSON, CLI_OPTIONS_END};
 static const struct cli_option create_options[] = {
     {"scope", 0, "S", true, "of " SCOPES_TEXT},
-    {"namespace", 0, "N", false, "the namespace of its entries"},
+    {"namespace", 0, "N", false, "the namespace of its entries: app:NAME, or NAME"},
     {"user", 0, "NAME", false, "the account it belongs to"},
     {"expires-days", 0, "D", false, "how long it is good; for ever without"},
     CLI_JSON,

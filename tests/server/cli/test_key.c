@@ -69,6 +69,28 @@ START_TEST(everything_about_it_as_json)
 }
 END_TEST
 
+/* As it was named for the key, and as the routes name it. */
+START_TEST(a_namespace_in_both_spellings)
+{
+    static const char *const bad[] = {"app:", "user:", "user:7"};
+    cli_run("key", "create", "a", "--scope", "entries", "--namespace", "shop");
+    cli_run("key", "create", "b", "--scope", "entries", "--namespace", "app:shop");
+    cli_run("key", "list", "--json");
+    ck_assert_uint_eq(json_array_size(parse()), 2);
+    for (size_t i = 0; i < 2; i++)
+        ck_assert_str_eq(json_string_value(json_object_get(json_array_get(answer, i), "namespace")),
+                         "shop");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        cli_run("key", "create", "c", "--scope", "entries", "--namespace", bad[i]);
+        cli_expect_err(64, "--namespace is app:NAME, not \"");
+    }
+    cli_run("key", "create", "c", "--scope", "entries", "--namespace", "app:a b");
+    cli_expect_err(1, "namespace");
+    cli_run("key", "list", "--json");
+    ck_assert_uint_eq(json_array_size(parse()), 2);
+}
+END_TEST
+
 START_TEST(a_key_without_scope_is_warned_of)
 {
     cli_run("key", "create", "idle");
@@ -169,6 +191,7 @@ int main(void)
     tcase_add_checked_fixture(all, cli_open_redis, close_all);
     tcase_add_test(all, the_secret_is_alone_on_the_last_line);
     tcase_add_test(all, everything_about_it_as_json);
+    tcase_add_test(all, a_namespace_in_both_spellings);
     tcase_add_test(all, a_key_without_scope_is_warned_of);
     tcase_add_test(all, listing_shows_no_secret);
     tcase_add_test(all, revoking);
