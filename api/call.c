@@ -84,7 +84,7 @@ enum err call_field_boolean(struct call *call, const char *name, bool *value_out
 enum err call_refuse_name(struct call *call, struct str name, const char *why)
 {
     /* Cut: the client chose the length, and the text has a size. */
-    struct str shown = str_sub(name, 0, 64);
+    struct str shown = name.len > 0 ? str_sub(name, 0, 64) : STR("(empty name)");
     enum err err = error_set(&call->error, ERR_BAD_INPUT, "%.*s: %s", STR_ARG(shown), why);
 
     snprintf(call->error.detail, sizeof call->error.detail, "(a name of the client's): %s", why);
