@@ -212,6 +212,30 @@ static void print_sign_in(struct strbuf *out, const char *variable, const char *
                 variable, curl, name, password);
 }
 
+/* One word of a shell, whatever is in it. */
+static void print_word(struct strbuf *out, const char *word)
+{
+    strbuf_add_char(out, '\'');
+    for (; *word; word++)
+        strbuf_addf(out, *word == '\'' ? "'\\''" : "%c", *word);
+    strbuf_add_char(out, '\'');
+}
+
+/* A command of this program beside the demo needs to know where the demo keeps what it has. */
+static void print_command(struct strbuf *out, const struct demo *demo, const char *arguments)
+{
+    char self[DEMO_PATH_SIZE];
+    ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
+    self[size > 0 ? size : 0] = '\0';
+    strbuf_addf(out, "REDIS_URL=");
+    print_word(out, demo->redis_url);
+    strbuf_addf(out, " DATABASE_URL='sqlite:'");
+    print_word(out, demo->path);
+    strbuf_addf(out, "/users.db ");
+    print_word(out, self);
+    strbuf_addf(out, " %s\n", arguments);
+}
+
 /* Once the first four are pasted, every line can be by itself. No comments: an interactive zsh takes them
  * for commands, and an apostrophe in one for a quote. */
 static void print_lines(struct strbuf *out, const struct demo *demo, struct str base,
@@ -244,6 +268,7 @@ static void print_lines(struct strbuf *out, const struct demo *demo, struct str 
                 "%s \"$CW/api/v1/entries/greeting\" %s; echo\n",
                 curl, key, curl, key);
     strbuf_addf(out, "%s -X POST \"$CW/api/v1/entries/visits/increment\" %s; echo\n", curl, key);
+    print_command(out, demo, "entry get visits --namespace app:demo; echo");
     strbuf_addf(out, "\n%s \"$CW/health\"; echo\n", curl);
 }
 

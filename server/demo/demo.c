@@ -213,7 +213,8 @@ static void add_escaped(struct strbuf *out, struct str path)
     }
 }
 
-/* A socket's name has 107 bytes at most; through the opened folder it is short wherever that is. */
+/* A socket's name has 107 bytes at most; through the opened folder it is short wherever that is,
+ * and for commands beside the demo, too. */
 static bool describe_socket(struct demo *demo)
 {
     struct strbuf url;
@@ -222,7 +223,7 @@ static bool describe_socket(struct demo *demo)
     if (strlen(demo->path) + sizeof "/redis.sock" <= sizeof((struct sockaddr_un *)NULL)->sun_path)
         add_escaped(&url, str_from(demo->path));
     else
-        strbuf_addf(&url, "/proc/self/fd/%d", demo->folder);
+        strbuf_addf(&url, "/proc/%d/fd/%d", (int)getpid(), demo->folder);
     strbuf_addf(&url, "/redis.sock");
     bool fits = !url.failed && url.len < sizeof demo->redis_url;
     if (fits)
@@ -235,6 +236,7 @@ static void fill_overrides(struct demo *demo)
 {
     const struct config_override overrides[DEMO_OVERRIDES] = {
         {"redis.url", demo->redis_url, "--demo"},
+        {"entries.redis_url", "", "--demo"}, /* none: nobody's entries are the demo's */
         {"users.database", "sqlite:.cachewarden/users.db", "--demo"},
         {"users.registration", "open", "--demo"},
         {"auth.secret", "", "--demo"}, /* none: it makes its own, beside the database */

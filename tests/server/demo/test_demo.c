@@ -43,6 +43,7 @@ static void start_with(const char *variable)
                     &(struct cw_server_options){
                         .arguments = LIST("--demo"),
                         .environment = LIST("DATABASE_URL=sqlite:/proc/nowhere",
+                                            "CACHEWARDEN_ENTRIES_REDIS_URL=redis://127.0.0.1:1",
                                             "REDIS_HOST=nowhere", "JWT_SECRET=short", variable),
                         .directory = directory});
 }
@@ -115,6 +116,7 @@ START_TEST(the_printed_lines_do_what_they_say)
         "{\"message\":\"Search cache cleared\"}\n"
         "{\"hello\":\"world\"}\n"
         "{\"value\":1}\n"
+        "1\n"
         "{\"status\":\"ok\",\"redis\":{\"status\":\"connected\",";
     ck_assert_msg(strncmp(answers, wanted, sizeof wanted - 1) == 0, "%s", answers);
     free(answers);
@@ -132,17 +134,18 @@ START_TEST(each_line_works_by_itself)
     static char script[8192];
     int tried = 0;
     for (char *line = strtok_r(lines, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-        bool is_call = strncmp(line, "curl", 4) == 0;
+        bool is_call = strncmp(line, "curl", 4) == 0 || strncmp(line, "REDIS_URL=", 10) == 0;
         size_t used = strlen(script);
         snprintf(script + used, sizeof script - used, is_call ? "(%s)\n" : "%s\n", line);
         tried += is_call;
     }
-    ck_assert_int_eq(tried, 11);
+    ck_assert_int_eq(tried, 12);
     free(lines);
     char *answers = paste(script);
     for (char *answer = strtok_r(answers, "\n", &rest); answer;
          answer = strtok_r(NULL, "\n", &rest)) {
-        ck_assert_msg(answer[0] == '{' && !strstr(answer, "detail") && !strstr(answer, "error"),
+        ck_assert_msg((answer[0] == '{' || strcmp(answer, "1") == 0) && !strstr(answer, "detail") &&
+                          !strstr(answer, "error"),
                       "%s", answer);
         tried--;
     }
@@ -435,6 +438,7 @@ START_TEST(any_folder_will_do)
     char *answers = paste(script);
     ck_assert_ptr_nonnull(strstr(answers, "\"Cache is enabled\""));
     ck_assert_ptr_nonnull(strstr(answers, "\"status\":\"connected\""));
+    ck_assert_ptr_nonnull(strstr(answers, "{\"value\":1}\n1\n"));
     free(answers);
     free(deep);
 }
