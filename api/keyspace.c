@@ -35,7 +35,7 @@ static struct key make_of_user(int64_t user_id, struct str part)
     assert(user_id > 0);
     memcpy(key.bytes, start, sizeof start - 1);
     key.len = sizeof start - 1;
-    key.len += str_put_int64(key.bytes + key.len, user_id);
+    key.len += str_of_int64(key.bytes + key.len, user_id).len;
     memcpy(key.bytes + key.len, part.ptr, part.len);
     key.len += part.len;
     return key;

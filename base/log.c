@@ -221,8 +221,7 @@ static void put_field(struct line *line, struct str name, const struct log_field
 {
     put_name(line, name);
     if (field->kind == LOG_FIELD_INT) {
-        char digits[STR_INT64_SIZE];
-        put(line, (struct str){digits, str_put_int64(digits, field->integer)});
+        put(line, STR_INT64(field->integer));
     } else {
         put_text(line, field->text);
     }

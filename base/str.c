@@ -146,7 +146,7 @@ void secret_wipe(void *memory, size_t size)
         explicit_bzero(memory, size);
 }
 
-size_t str_put_int64(char out[STR_INT64_SIZE], int64_t value)
+struct str str_of_int64(char buffer[STR_INT64_SIZE], int64_t value)
 {
     char digits[STR_INT64_SIZE];
     char *first = digits + sizeof digits;
@@ -161,9 +161,9 @@ size_t str_put_int64(char out[STR_INT64_SIZE], int64_t value)
         *--first = '-';
 
     size_t length = (size_t)(digits + sizeof digits - first);
-    memcpy(out, first, length);
-    out[length] = '\0';
-    return length;
+    memcpy(buffer, first, length);
+    buffer[length] = '\0';
+    return (struct str){buffer, length};
 }
 
 void str_put_hex64(char out[STR_HEX64_SIZE], uint64_t value)

@@ -77,10 +77,7 @@ void strbuf_add_char(struct strbuf *buf, char c)
 
 void strbuf_add_int64(struct strbuf *buf, int64_t value)
 {
-    char digits[STR_INT64_SIZE];
-    size_t len = str_put_int64(digits, value);
-
-    strbuf_add(buf, (struct str){digits, len});
+    strbuf_add(buf, STR_INT64(value));
 }
 
 void strbuf_addf(struct strbuf *buf, const char *format, ...)

@@ -38,11 +38,6 @@ const char *audit_part_name(enum audit_part part)
     return names[part];
 }
 
-static struct str number_text(char buffer[STR_INT64_SIZE], int64_t number)
-{
-    return (struct str){buffer, str_put_int64(buffer, number)};
-}
-
 /* Nothing of ours has control characters; one that a client brought along must not end a field. */
 static void copy_line(char *to, struct str field)
 {
@@ -72,13 +67,13 @@ struct audit_entry *audit_entry_new(const struct audit_record *record, struct st
     const struct str fields[AUDIT_FIELD_COUNT] = {
         [AUDIT_TIME] = clock_rfc3339(clock_wall_ms(), time),
         [AUDIT_PRINCIPAL] = record->principal->name,
-        [AUDIT_PRINCIPAL_ID] = number_text(principal_id, record->principal->user_id),
+        [AUDIT_PRINCIPAL_ID] = str_of_int64(principal_id, record->principal->user_id),
         [AUDIT_CREDENTIAL] = str_from(credential_name(record->principal->credential)),
         [AUDIT_ADDRESS] = record->client_address,
         [AUDIT_ROUTE] = str_from(record->route),
         [AUDIT_TARGET] = record->target,
         [AUDIT_RESULT] = str_from(record->result),
-        [AUDIT_COUNT] = record->count < 0 ? STR_NONE : number_text(count, record->count),
+        [AUDIT_COUNT] = record->count < 0 ? STR_NONE : str_of_int64(count, record->count),
         [AUDIT_REQUEST_ID] = record->request_id,
         [AUDIT_NODE] = node_name,
     };

@@ -18,12 +18,10 @@ static void add_record(struct pipeline *pipeline, const struct audit_entry *entr
 static void add_record_and_trim(struct pipeline *pipeline, const struct audit_entry *entry,
                                 int64_t keep)
 {
-    char text[STR_INT64_SIZE];
     struct key stream = key_audit(entry->part);
-    struct str length = {text, str_put_int64(text, keep)};
 
     PIPELINE_KEY(pipeline, EXPECT_STRING, STR("XADD"), key_str(&stream), STR("MAXLEN"),
-                 keep < EXACT_BELOW ? STR("=") : STR("~"), length, STR("*"), AUDIT_PACKED,
+                 keep < EXACT_BELOW ? STR("=") : STR("~"), STR_INT64(keep), STR("*"), AUDIT_PACKED,
                  entry->packed);
 }
 

@@ -9,7 +9,7 @@ struct str switch_field(char buffer[SWITCH_FIELD_SIZE], int64_t term)
     const struct str prefix = STR("off:");
 
     memcpy(buffer, prefix.ptr, prefix.len);
-    return (struct str){buffer, prefix.len + str_put_int64(buffer + prefix.len, term)};
+    return (struct str){buffer, prefix.len + str_of_int64(buffer + prefix.len, term).len};
 }
 
 void observation_ask(struct pipeline *pipeline, const struct namespace *whose, int64_t term)

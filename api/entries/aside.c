@@ -29,7 +29,7 @@ enum err aside_take(struct entry_look *look, const struct label_key *key, int64_
     const struct value *number = pipeline_value(pipeline, head_at - 1);
     if (number->kind == VALUE_STRING)
         aside_out->number = number->text;
-    aside_out->life = (struct str){life, str_put_int64(life, pipeline_value(pipeline, 1)->integer)};
+    aside_out->life = str_of_int64(life, pipeline_value(pipeline, 1)->integer);
     return entry_judge_head(look, pipeline, head_at, now_ms, &aside_out->is_good);
 }
 

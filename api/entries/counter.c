@@ -2,7 +2,7 @@
 
 struct str counter_field(char buffer[STR_INT64_SIZE], int64_t version)
 {
-    return (struct str){buffer, str_put_int64(buffer, version)};
+    return str_of_int64(buffer, version);
 }
 
 bool counter_is_number(const struct envelope *envelope)
@@ -26,12 +26,11 @@ bool counter_is_of(const struct value *head, int64_t version)
 void counter_add_put(struct pipeline *pipeline, struct str key, struct str scratch,
                      const struct envelope *envelope, struct str head, bool only_if_absent)
 {
-    char version[STR_INT64_SIZE], life[STR_INT64_SIZE];
-    struct str life_text = {life, str_put_int64(life, envelope->life_ms)};
+    char version[STR_INT64_SIZE];
 
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSET"), scratch,
                  counter_field(version, envelope->version), envelope->body, COUNTER_HEAD, head);
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), scratch, life_text);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), scratch, STR_INT64(envelope->life_ms));
     if (!only_if_absent) {
         PIPELINE_KEY(pipeline, EXPECT_OK, STR("RENAME"), scratch, key);
         return;

@@ -34,18 +34,17 @@ enum { MADE, MADE_LIFE, MOVED, MADE_GONE, RAISED };
 /* A counter that begins is made beside its place, with its life, and moved there if nothing is. */
 static void add_raise(const struct increment *increment, struct pipeline *pipeline)
 {
-    char version[STR_INT64_SIZE], by[STR_INT64_SIZE], life[STR_INT64_SIZE];
+    char version[STR_INT64_SIZE];
     struct str field = counter_field(version, increment->guess);
-    struct str by_text = {by, str_put_int64(by, increment->by)};
-    struct str life_text = {life, str_put_int64(life, increment->envelope.life_ms)};
     struct str key = label_key_str(&increment->key), scratch = key_str(&increment->scratch);
 
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSET"), scratch, field, STR("0"), COUNTER_HEAD,
                  increment->head);
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), scratch, life_text);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), scratch,
+                 STR_INT64(increment->envelope.life_ms));
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("RENAMENX"), scratch, key);
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), scratch);
-    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HINCRBY"), key, field, by_text);
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HINCRBY"), key, field, STR_INT64(increment->by));
 }
 
 /* When the look is repeated, the data it was counted in is gone; then the version is another one, too. */
@@ -125,8 +124,7 @@ static enum err adopt(struct increment *increment, struct str old_head)
 {
     struct pipeline *pipeline = entry_pipeline(increment->request, PIPELINE_WRITE);
     struct str key = label_key_str(&increment->key);
-    char life[STR_INT64_SIZE], field[STR_INT64_SIZE];
-    struct str life_text = {life, str_put_int64(life, increment->envelope.life_ms)};
+    char field[STR_INT64_SIZE];
     struct envelope old;
     bool is_adopted;
 
@@ -134,7 +132,8 @@ static enum err adopt(struct increment *increment, struct str old_head)
     /* Whoever puts a text there meanwhile comes after us. */
     PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HSET"), key, COUNTER_HEAD, increment->head,
                  COUNTER_OLD_HEAD, old_head);
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key, life_text);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key,
+                 STR_INT64(increment->envelope.life_ms));
     if (envelope_decode(old_head, &old))
         PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HDEL"), key,
                      counter_field(field, old.version));
@@ -152,12 +151,10 @@ static enum err adopt(struct increment *increment, struct str old_head)
 static enum err begin_in_old(struct increment *increment, struct str old_head)
 {
     struct pipeline *pipeline = entry_pipeline(increment->request, PIPELINE_WRITE);
-    char life[STR_INT64_SIZE];
-    struct str life_text = {life, str_put_int64(life, increment->envelope.life_ms)};
     bool is_adopted;
 
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), label_key_str(&increment->key),
-                 life_text);
+                 STR_INT64(increment->envelope.life_ms));
     ask_fields(increment, pipeline);
     enum err err = entry_run(increment->request, pipeline);
     if (err != ERR_OK || !has_ours(increment, pipeline_value(pipeline, 1), old_head, &is_adopted))

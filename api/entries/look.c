@@ -145,11 +145,8 @@ bool entry_is_other_type(const struct value *reply, struct error *error, enum er
 
 void entry_ask_head(struct pipeline *pipeline, struct str key)
 {
-    char last[STR_INT64_SIZE];
-    size_t len = str_put_int64(last, ENVELOPE_HEAD_MAX - 1);
-
     PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("GETRANGE"), key, STR("0"),
-                 (struct str){last, len});
+                 STR_INT64(ENVELOPE_HEAD_MAX - 1));
     PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HGET"), key, COUNTER_HEAD);
 }
 

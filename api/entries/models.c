@@ -36,17 +36,13 @@ void models_ask(struct pipeline *pipeline, const struct namespace *space,
 void models_ask_base(struct pipeline *pipeline, const struct namespace *space)
 {
     struct key key = key_models(space);
-    char base[STR_INT64_SIZE], life[STR_INT64_SIZE];
     uint64_t drawn;
 
     random_bytes(&drawn, sizeof drawn);
     /* From 1 up: 0 stands for no hash. */
-    size_t base_len = str_put_int64(base, (int64_t)(drawn >> 2) + 1);
-    size_t life_len = str_put_int64(life, MODELS_LIFE_S);
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSETNX"), key_str(&key), STR("base"),
-                 (struct str){base, base_len});
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("EXPIRE"), key_str(&key),
-                 (struct str){life, life_len});
+                 STR_INT64((int64_t)(drawn >> 2) + 1));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("EXPIRE"), key_str(&key), STR_INT64(MODELS_LIFE_S));
 }
 
 /* A number from 0 up; 0 where there is none. */

@@ -10,11 +10,9 @@ enum err promise_take(struct entry_look *look, int64_t life_ms, bool *is_ours_ou
     struct pipeline *pipeline = entry_pipeline(request, PIPELINE_WRITE);
     struct label_key key = key_fill(&request->space, request->label);
     struct label_key entry = key_entry(&request->space, request->label);
-    char life[STR_INT64_SIZE];
-    struct str life_text = {life, str_put_int64(life, life_ms)};
 
     PIPELINE_KEY(pipeline, EXPECT_OK_OR_NIL, STR("SET"), label_key_str(&key), STR("1"), STR("PX"),
-                 life_text, STR("NX"));
+                 STR_INT64(life_ms), STR("NX"));
     /* Who had it may have filled, and ended it, since the look. */
     entry_ask_head(pipeline, label_key_str(&entry));
     enum err err = entry_run(request, pipeline);

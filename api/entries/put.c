@@ -57,7 +57,7 @@ static enum err encode(struct put *put, enum store store)
 static void add_set(const struct put *put, struct pipeline *pipeline)
 {
     char life[STR_INT64_SIZE];
-    struct str life_text = {life, str_put_int64(life, put->envelope.life_ms)};
+    struct str life_text = str_of_int64(life, put->envelope.life_ms);
     struct str key = label_key_str(&put->key);
 
     if (put->store == STORE_IF_ABSENT)

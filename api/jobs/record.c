@@ -167,8 +167,7 @@ struct digits {
 static void put(struct digits *digits, struct str text[FIELD_COUNT], enum field field,
                 int64_t number)
 {
-    text[field].len = str_put_int64(digits->text[field], number);
-    text[field].ptr = digits->text[field];
+    text[field] = str_of_int64(digits->text[field], number);
 }
 
 static void put_changing(const struct job_record *record, struct digits *digits,
@@ -190,7 +189,6 @@ static void add_fields(struct pipeline *pipeline, struct str id, enum field firs
 {
     struct key key = key_job(id);
     struct str argv[2 + 2 * FIELD_COUNT] = {STR("HSET"), key_str(&key)};
-    char seconds[STR_INT64_SIZE];
     size_t argc = 2;
 
     for (int i = (int)first; i < FIELD_END; i++) {
@@ -198,8 +196,7 @@ static void add_fields(struct pipeline *pipeline, struct str id, enum field firs
         argv[argc++] = text[i];
     }
     pipeline_add_key(pipeline, EXPECT_INTEGER, argc, argv);
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("EXPIRE"), key_str(&key),
-                 ((struct str){seconds, str_put_int64(seconds, JOB_KEPT_S)}));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("EXPIRE"), key_str(&key), STR_INT64(JOB_KEPT_S));
 }
 
 void job_record_add(struct pipeline *pipeline, const struct job_record *record)

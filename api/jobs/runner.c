@@ -154,8 +154,7 @@ static void claim(struct jobs_runner *runner, const struct value *holder, int64_
     struct pipeline *pipeline = pipeline_new(runner->arena, PIPELINE_WRITE);
     struct key key = key_jobs_runner();
     char digits[STR_INT64_SIZE];
-    struct str ms = {digits, str_put_int64(digits, RUNNER_CLAIM_MS)};
-
+    struct str ms = str_of_int64(digits, RUNNER_CLAIM_MS);
     struct error error = {0};
 
     if (!is_ours) {

@@ -56,18 +56,15 @@ static struct pipeline *start_pipeline(struct arena *arena, const struct job_rec
 {
     struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
     struct key jobs = key_jobs(), recent = key_jobs_recent();
-    char started[STR_INT64_SIZE], seconds[STR_INT64_SIZE], last[STR_INT64_SIZE];
 
     job_record_add(pipeline, record);
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("RPUSH"), key_str(&jobs), listed);
     job_list_ask(pipeline);
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("ZADD"), key_str(&recent),
-                 ((struct str){started, str_put_int64(started, record->job.started_ms)}),
-                 record->job.id);
+                 STR_INT64(record->job.started_ms), record->job.id);
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("ZREMRANGEBYRANK"), key_str(&recent), STR("0"),
-                 ((struct str){last, str_put_int64(last, -1 - JOBS_LISTED)}));
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("EXPIRE"), key_str(&recent),
-                 ((struct str){seconds, str_put_int64(seconds, JOB_KEPT_S)}));
+                 STR_INT64(-1 - JOBS_LISTED));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("EXPIRE"), key_str(&recent), STR_INT64(JOB_KEPT_S));
     return pipeline;
 }
 

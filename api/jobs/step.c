@@ -72,14 +72,13 @@ static void begin_anew(struct job_run *run, uint64_t replication_id)
 static enum err scan(struct job_run *run, struct work work, struct portion *portion_out,
                      bool *is_here_out)
 {
-    char cursor[24], keys[STR_INT64_SIZE];
+    char cursor[24];
     struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_READ);
 
     *is_here_out = false;
     snprintf(cursor, sizeof cursor, "%" PRIu64, run->record.cursor);
     PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("SCAN"), str_from(cursor), STR("MATCH"),
-                 run->ground.match, STR("COUNT"),
-                 ((struct str){keys, str_put_int64(keys, run->keys)}));
+                 run->ground.match, STR("COUNT"), STR_INT64(run->keys));
     if (run->record.size < 0)
         PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DBSIZE"));
     enum err err = redis_run(run->ground.redis, pipeline, work);

@@ -64,13 +64,12 @@ bool runner_save(struct jobs_runner *runner, size_t index)
     struct job_run *run = runner->runs[index];
     struct pipeline *pipeline = pipeline_new(runner->arena, PIPELINE_WRITE);
     struct key claimed = key_jobs_runner();
-    char ms[STR_INT64_SIZE];
     struct error error = {0};
     int64_t now_ns = clock_mono_ns();
 
     PIPELINE_KEY(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&claimed));
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(&claimed),
-                 ((struct str){ms, str_put_int64(ms, RUNNER_CLAIM_MS)}));
+                 STR_INT64(RUNNER_CLAIM_MS));
     job_record_save(pipeline, &run->record);
     job_record_ask(pipeline, run->record.job.id);
     enum err err = redis_run(runner->jobs->app->control, pipeline, runner_work(runner, &error));

@@ -4,29 +4,18 @@
 #include "cachewarden/clock.h"
 #include "limits/limits_private.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 /* How many commands shared_add_count adds, and where its numbers stand. */
 enum { COUNT_AT = 1, COUNT_TTL_AT = 2 };
 enum { LOOK_AT = 0, LOOK_TTL_AT = 1 };
 /* PTTL of a key that has no expiry. */
 enum { PTTL_NONE = -1 };
 
-static struct str milliseconds(int64_t ms, char *buffer, size_t size)
-{
-    return (struct str){buffer, (size_t)snprintf(buffer, size, "%" PRId64, ms)};
-}
-
 /* The expiry comes first, so that a connection lost half way leaves no counter without one. The key
  * may still expire between the first two: limits_restore_expiry. */
 void shared_add_count(struct pipeline *pipeline, const struct key *key, int64_t window_ms)
 {
-    char text[24];
-    struct str lifetime = milliseconds(window_ms, text, sizeof text);
-
     PIPELINE_KEY(pipeline, EXPECT_OK_OR_NIL, STR("SET"), key_str(key), STR("0"), STR("PX"),
-                 lifetime, STR("NX"));
+                 STR_INT64(window_ms), STR("NX"));
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("INCR"), key_str(key));
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PTTL"), key_str(key));
 }
@@ -74,13 +63,10 @@ static enum err run(struct call *call, struct pipeline *pipeline)
 void limits_restore_expiry(struct call *call, const struct key *key, int64_t window_ms,
                            struct limit_window *window)
 {
-    char text[24];
-
     if (window->left_ms != PTTL_NONE)
         return;
     struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_WRITE);
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(key),
-                 milliseconds(window_ms, text, sizeof text));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(key), STR_INT64(window_ms));
     /* When this fails, whoever comes next sees the same and tries again. */
     enum err ignored = run(call, pipeline);
     (void)ignored;

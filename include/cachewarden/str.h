@@ -78,9 +78,11 @@ bool percent_decode(struct arena *arena, struct str text, struct str *bytes_out)
 /* Overwrites with zeros in a way the compiler may not drop. */
 void secret_wipe(void *memory, size_t size);
 
-/* Numbers as text with a NUL behind: decimal digits, whose count is returned; 16 hex digits, lower case. */
+/* A number as decimal digits: in a buffer, with a NUL behind; or for as long as the block lasts in which it stands. */
 #define STR_INT64_SIZE 21
-size_t str_put_int64(char out[STR_INT64_SIZE], int64_t value);
+struct str str_of_int64(char buffer[STR_INT64_SIZE], int64_t value);
+#define STR_INT64(value) str_of_int64((char[STR_INT64_SIZE]){0}, (value))
+/* 16 hex digits, lower case, with a NUL behind. */
 #define STR_HEX64_SIZE 17
 void str_put_hex64(char out[STR_HEX64_SIZE], uint64_t value);
 

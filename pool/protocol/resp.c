@@ -5,7 +5,7 @@
 static size_t put_header(char *to, char kind, size_t number)
 {
     *to = kind;
-    size_t len = 1 + str_put_int64(to + 1, (int64_t)number);
+    size_t len = 1 + str_of_int64(to + 1, (int64_t)number).len;
     to[len++] = '\r';
     to[len++] = '\n';
     return len;

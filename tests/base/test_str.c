@@ -229,8 +229,9 @@ START_TEST(numbers)
     char hex[STR_HEX64_SIZE];
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        ck_assert_uint_eq(str_put_int64(out, cases[i].value), strlen(cases[i].text));
+        ck_assert(str_eq(str_of_int64(out, cases[i].value), str_from(cases[i].text)));
         ck_assert_str_eq(out, cases[i].text);
+        ck_assert(str_eq(STR_INT64(cases[i].value), str_from(cases[i].text)));
     }
     str_put_hex64(hex, UINT64_C(0x0123456789abcdef));
     ck_assert_str_eq(hex, "0123456789abcdef");

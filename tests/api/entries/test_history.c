@@ -67,8 +67,9 @@ static void read_once(struct player *player)
     if (err != ERR_OK || found.is_hit)
         return;
     text[0] = 'v'; /* no counter */
-    const struct entry_fill fill = {
-        .lease = found.lease, .ttl_s = 3600, .body = {text, 1 + str_put_int64(text + 1, source)}};
+    const struct entry_fill fill = {.lease = found.lease,
+                                    .ttl_s = 3600,
+                                    .body = {text, 1 + str_of_int64(text + 1, source).len}};
     for (unsigned i = draw(player, 50); i > 0; i--)
         sched_yield(); /* a fill takes its time */
     request = request_of(player, label, &product, 1);
