@@ -93,9 +93,7 @@ END_TEST
 /* Sent, and no answer: nobody may send it again, so it is in the log (and maybe in the stream). */
 START_TEST(a_redis_that_does_not_answer)
 {
-    write_records(0, 1);
-    drain();
-    redis_server_pause(redis);
+    begin_silence();
     write_records(1, 1);
     drain();
     redis_server_resume(redis);
@@ -158,9 +156,7 @@ END_TEST
 
 START_TEST(closing_does_not_wait_for_ever)
 {
-    write_records(0, 1);
-    drain();
-    redis_server_pause(redis);
+    begin_silence();
     write_records(1, 500);
     int64_t start_ns = clock_mono_ns();
     loopback_close(&loopback);
@@ -182,11 +178,14 @@ int main(void)
     tcase_add_test(tcase, many_threads);
     tcase_add_test(tcase, a_redis_that_comes_back);
     tcase_add_test(tcase, a_redis_that_refuses);
-    tcase_add_test(tcase, a_redis_that_does_not_answer);
     tcase_add_test(tcase, a_full_queue_goes_to_the_log);
     tcase_add_test(tcase, closing_writes_what_is_left);
     tcase_add_test(tcase, closing_without_redis_logs_what_is_left);
-    tcase_add_test(tcase, closing_does_not_wait_for_ever);
     suite_add_tcase(suite, tcase);
+    TCase *silence = tcase_create("silence");
+    tcase_add_checked_fixture(silence, open_hasty, close_all);
+    tcase_add_test(silence, a_redis_that_does_not_answer);
+    tcase_add_test(silence, closing_does_not_wait_for_ever);
+    suite_add_tcase(suite, silence);
     return suite_run(suite);
 }
