@@ -138,6 +138,36 @@ START_TEST(the_doctor_compares_key_and_certificate)
 }
 END_TEST
 
+/* What no listener shows and no connection to Redis asks for may end as it likes: it is told to be unused,
+ * which is no failure. */
+START_TEST(what_nobody_uses_may_end)
+{
+    char url[128];
+    struct cw_result result;
+    redis = redis_server_start(NULL);
+    issue("ended", "one-ca", -9 * DAY_S, -3 * DAY_S - 60);
+    install("ended");
+    snprintf(url, sizeof url, "REDIS_URL=%s", redis_server_url(redis));
+    cw_run(
+        &(struct cw_command){
+            .arguments = (const char *const[]){"doctor", NULL},
+            .environment = (const char *const[]){url, "CACHEWARDEN_LISTEN=127.0.0.1:0",
+                                                 "CACHEWARDEN_SERVER_TLS_CERTIFICATE=node.pem",
+                                                 "CACHEWARDEN_SERVER_TLS_KEY=node.key",
+                                                 "CACHEWARDEN_SERVER_TLS_CLIENT_CA=node.pem",
+                                                 "CACHEWARDEN_REDIS_TLS_CA=node.pem",
+                                                 "CACHEWARDEN_REDIS_TLS_CERTIFICATE=node.pem",
+                                                 "CACHEWARDEN_REDIS_TLS_KEY=node.key", NULL},
+            .directory = directory},
+        &result);
+    ck_assert_msg(result.status == 0, "%s", result.out);
+    ck_assert_msg(!strstr(result.out, "expired"), "%s", result.out);
+    ck_assert_msg(strstr(result.out, ": redis.tls_ca is not used: ") != NULL, "%s", result.out);
+    ck_assert_ptr_nonnull(strstr(result.out, ": server.tls.certificate is not used: "));
+    cw_result_fini(&result);
+}
+END_TEST
+
 START_TEST(the_metric_tells_what_is_in_use)
 {
     struct certificates_in_use in_use = {0};
@@ -213,6 +243,7 @@ int main(void)
     tcase_add_test(each, the_earliest_end_of_the_chain_counts);
     tcase_add_test(each, the_last_end_of_authorities_counts);
     tcase_add_test(each, the_doctor_compares_key_and_certificate);
+    tcase_add_test(each, what_nobody_uses_may_end);
     tcase_add_test(each, the_metric_tells_what_is_in_use);
     tcase_add_test(each, the_metric_follows_a_renewal);
     suite_add_tcase(suite, each);
