@@ -1,6 +1,8 @@
 /* The example file and the help: made of the same rows as everything else. */
 #include "config_case.h"
 
+#include "cachewarden/routes.h"
+
 #include <ctype.h>
 
 static char *example(void)
@@ -67,6 +69,29 @@ START_TEST(its_values_are_the_defaults)
 }
 END_TEST
 
+/* Of each limit the help names all routes that are counted against it. */
+START_TEST(limits_name_what_they_count)
+{
+    size_t count;
+    const struct route *routes = routes_table(&count);
+    int limited = 0;
+    for (size_t i = 0; i < count; i++) {
+        char setting[64], name[128];
+        const char *help = "";
+        if (routes[i].limit == LIMIT_NONE)
+            continue;
+        snprintf(setting, sizeof setting, "limits.%s_per_minute", limit_name(routes[i].limit));
+        snprintf(name, sizeof name, "%s %s", method_name(routes[i].method), routes[i].path);
+        for (size_t k = 0; k < SETTING_COUNT; k++)
+            if (strcmp(config_settings.rows[k].name, setting) == 0)
+                help = config_settings.rows[k].help;
+        ck_assert_msg(strstr(help, name) != NULL, "%s does not name %s", setting, name);
+        limited++;
+    }
+    ck_assert_int_gt(limited, 10);
+}
+END_TEST
+
 FOR_EACH_SETTING(help_tells_of_every_setting)
 {
     struct strbuf text;
@@ -118,6 +143,7 @@ int main(void)
     tcase_add_test(all, the_committed_file_is_the_generated_one);
     tcase_add_test(all, it_is_a_sound_file);
     tcase_add_test(all, its_values_are_the_defaults);
+    tcase_add_test(all, limits_name_what_they_count);
     tcase_add_test(all, help_tells_of_every_setting);
     tcase_add_test(all, help_of_a_group_has_that_group_only);
     suite_add_tcase(suite, all);
