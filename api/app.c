@@ -5,12 +5,12 @@
 #include "cachewarden/clock.h"
 #include "cachewarden/password.h"
 #include "control/version_guard.h"
-#include "entries/entries_private.h"
+#include "entries/service.h"
 #include "health/probe.h"
 #include "identity/feed.h"
 #include "janitor.h"
 #include "jobs/service.h"
-#include "limits/limits_private.h"
+#include "limits/service.h"
 
 #include <stdlib.h>
 

@@ -58,7 +58,7 @@ enum err entries_open(const struct app_options *options, struct redis *control,
     if (err == ERR_OK)
         err = waits_new(waits_max(options->workers), &entries->waits, error);
     if (err == ERR_OK && entries_metrics_new(&entries->metrics) != ERR_OK)
-        err = error_set_detail(error, ERR_NO_MEMORY, "no memory for the counts of entries");
+        err = error_set_detail(error, ERR_NO_MEMORY, "no memory for the metrics of entries");
     if (err == ERR_OK)
         err = lease_key_new(options->tokens.secret, &entries->lease_key);
     if (err == ERR_OK)

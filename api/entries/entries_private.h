@@ -1,12 +1,26 @@
-/* app->entries: what the files of the cache service share. */
+/*
+ * app->entries: what the files of the cache service share.
+ *
+ * Keys, {SPACE} being u:ID of an account or app:NAME of an application:
+ *
+ *   cw:{SPACE}:e:LABEL  what is stored under a label: head and value as one string (envelope.h), or a hash that is
+ *                       a counter (counter.h); as long as it lives
+ *   cw:{SPACE}:c:LABEL  somebody has promised to fill the label (promise.h); seconds
+ *   cw:{SPACE}:t:LABEL  whose turn it is to replace what is out of date there (put.c); moments
+ *   cw:{SPACE}:s:RANDOM what is made, or was moved aside (aside.h), beside an entry; moments
+ *   cw:{SPACE}:m        hash: how often each model was cleared (models.h); 31 days from its last use
+ *
+ * The braces make one slot of a namespace, so what belongs together can be written in one pipeline. The first four lie
+ * where entries live. The models lie beside the control data, with the clears of the namespace, because an entry is
+ * judged by both at once.
+ */
 #ifndef API_ENTRIES_ENTRIES_PRIVATE_H
 #define API_ENTRIES_ENTRIES_PRIVATE_H
 
-#include "cachewarden/app.h"
 #include "cachewarden/mac.h"
-#include "cachewarden/redis.h"
 #include "entries/metrics.h"
 #include "entries/recent.h"
+#include "entries/service.h"
 #include "entries/wait.h"
 
 struct entries {
@@ -18,17 +32,5 @@ struct entries {
     struct waits *waits;
     struct entries_metrics *metrics;
 };
-
-/* Of options: entries; and tokens.secret, from which the key of leases is derived. `control` is borrowed, and closed
- * after entries_close. Not without users. ERR_BAD_INPUT names the setting. */
-CW_MUST_CHECK enum err entries_open(const struct app_options *options, struct redis *control,
-                                    struct entries **entries_out, struct error *error);
-void entries_close(struct entries **entries);
-/* Where entries live; their own Redis, or that of the control data. */
-struct redis *entries_redis(const struct entries *entries);
-bool entries_own_redis(const struct entries *entries);
-/* redis_renew_tls for the pool of their own, if they have one. `entries` may be NULL. */
-CW_MUST_CHECK enum err entries_renew_tls(struct entries *entries, const struct redis_address *files,
-                                         bool changed_out[TLS_PARTS], struct error *error);
 
 #endif

@@ -127,7 +127,7 @@ static const struct {
 static const char *const kind_names[ENTRY_KINDS] = {
     [ENTRY_OF_USER] = "user", [ENTRY_OF_APP] = "app"};
 
-void entries_metrics_write(const struct entries_metrics *metrics, struct strbuf *out)
+void entries_write_metrics(const struct entries *entries, struct strbuf *out)
 {
     char labels[64];
 
@@ -139,7 +139,7 @@ void entries_metrics_write(const struct entries_metrics *metrics, struct strbuf 
                      samples[i].label);
             exposition_count(
                 out, samples[i].family, labels,
-                entries_metrics_read(metrics, (enum entry_kind)kind, samples[i].which));
+                entries_metrics_read(entries->metrics, (enum entry_kind)kind, samples[i].which));
         }
     }
 }

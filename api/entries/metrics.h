@@ -42,7 +42,4 @@ void entries_metrics_note_read(const struct entry_request *request,
 void entries_metrics_note_fill(const struct entry_request *request, enum err err,
                                const struct entry_stored *stored, size_t size);
 
-/* Appends all of them in Prometheus' text format. */
-void entries_metrics_write(const struct entries_metrics *metrics, struct strbuf *out);
-
 #endif

@@ -8,7 +8,7 @@
 #include "cachewarden/log.h"
 #include "cachewarden/password.h"
 #include "cachewarden/revocations.h"
-#include "entries/entries_private.h"
+#include "entries/service.h"
 #include "jobs/service.h"
 
 #include <stddef.h>
@@ -227,7 +227,7 @@ static void write_tallies(const struct app *app, struct strbuf *out)
 static void write_entries(const struct app *app, struct strbuf *out)
 {
     if (app->entries)
-        entries_metrics_write(app->entries->metrics, out);
+        entries_write_metrics(app->entries, out);
 }
 
 static void write_hashing(struct strbuf *out)

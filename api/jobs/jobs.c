@@ -8,7 +8,7 @@
 #include "cachewarden/log.h"
 #include "cachewarden/redis_error.h"
 #include "control/installation.h"
-#include "entries/entries_private.h"
+#include "entries/service.h"
 #include "jobs/glob.h"
 #include "jobs/service.h"
 
@@ -94,7 +94,7 @@ static bool find_entries(const struct app *app, struct arena *arena, struct str 
     if (!app->entries || !namespace_parse(name, &space))
         return false;
     struct key start = key_entries(&space);
-    ground_out->redis = app->entries->redis;
+    ground_out->redis = entries_redis(app->entries);
     ground_out->literal = str_dup(arena, key_str(&start));
     return true;
 }

@@ -3,6 +3,7 @@
 #include "limits/limits_private.h"
 #include "limits/network.h"
 #include "limits/redis_counters.h"
+#include "limits/service.h"
 
 #include <stdlib.h>
 

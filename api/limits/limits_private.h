@@ -22,8 +22,4 @@ int64_t limits_max(const struct limits *limits, enum limit limit);
 /* Whom a call of the row is counted for: its user, or its address. */
 struct key limits_key(const struct call *call);
 
-CW_MUST_CHECK enum err limits_open(const struct limit_settings *settings,
-                                   struct limits **limits_out, struct error *error);
-void limits_close(struct limits **limits);
-
 #endif

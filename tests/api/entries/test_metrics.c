@@ -66,7 +66,7 @@ START_TEST(the_format)
         entries_metrics_add(metrics, &app, (enum entries_metric)i, (uint64_t)i + 200);
     }
     strbuf_init(&out, NULL, 4096);
-    entries_metrics_write(metrics, &out);
+    entries_write_metrics(&(struct entries){.metrics = metrics}, &out);
     strbuf_add_char(&out, '\0');
     for (int i = 0; i < ENTRIES_METRICS; i++) {
         char user_value[16], app_value[16];

@@ -1,0 +1,24 @@
+/* The life of the cache service, and what other folders ask of it. */
+#ifndef API_ENTRIES_SERVICE_H
+#define API_ENTRIES_SERVICE_H
+
+#include "cachewarden/app.h"
+#include "cachewarden/redis.h"
+#include "cachewarden/str.h"
+
+/* Of options: entries; and tokens.secret, from which the key of leases is derived. `control` is borrowed, and closed
+ * after entries_close. Not without users. ERR_BAD_INPUT names the setting. */
+CW_MUST_CHECK enum err entries_open(const struct app_options *options, struct redis *control,
+                                    struct entries **entries_out, struct error *error);
+void entries_close(struct entries **entries);
+
+/* Where entries live; their own Redis, or that of the control data. */
+struct redis *entries_redis(const struct entries *entries);
+bool entries_own_redis(const struct entries *entries);
+/* redis_renew_tls for the pool of their own, if they have one. `entries` may be NULL. */
+CW_MUST_CHECK enum err entries_renew_tls(struct entries *entries, const struct redis_address *files,
+                                         bool changed_out[TLS_PARTS], struct error *error);
+/* For GET /metrics. */
+void entries_write_metrics(const struct entries *entries, struct strbuf *out);
+
+#endif
