@@ -1,76 +1,11 @@
 /*
- * What the files of the configuration share: the rows of config.def, values by row, and the
+ * What the files of the configuration share: values by row, and the
  * collecting of problems. One thread loads a configuration; nothing here takes locks.
  */
 #ifndef SERVER_CONFIG_CONFIG_PRIVATE_H
 #define SERVER_CONFIG_CONFIG_PRIVATE_H
 
-#include "config/config.h"
-
-/* ---- rows (config/table.c) ---- */
-
-enum setting_kind {
-    KIND_TEXT,
-    KIND_SECRET,
-    KIND_URL,
-    KIND_INTEGER,
-    KIND_BOOLEAN,
-    KIND_CHOICE,
-    KIND_TEXTS,
-    KIND_DATABASE,
-    KIND_CACHES, /* the kinds from here on are lists of groups */
-    KIND_ISSUERS,
-    KIND_ROUTES
-};
-
-enum setting_flag {
-    RELOAD = 1u << 0,
-    DIRECT = 1u << 1,
-    LATER = 1u << 2,
-    REFUSED = 1u << 3,
-    MUST = 1u << 4
-};
-
-struct setting {
-    const char *name;
-    enum setting_kind kind;
-    size_t offset; /* of the field in its struct */
-    const char *default_text;
-    int64_t min, max;
-    const char *choices;
-    const char *environment;
-    unsigned flags;
-    const char *help;
-};
-
-/* The rows of one struct: of struct config, or of the items of a list. */
-struct setting_table {
-    const struct setting *rows;
-    size_t count;
-    size_t item_size;
-};
-extern const struct setting_table config_settings;
-/* The fields of the groups in a list of that kind; NULL for other kinds. */
-const struct setting_table *setting_fields(enum setting_kind kind);
-
-/* NULL when there is none. */
-const struct setting *setting_find(const struct setting_table *table, struct str name);
-/* The row whose `_file` variant it is ("auth.secret_file" is that of auth.secret), or NULL. */
-const struct setting *setting_find_secret_file(const struct setting_table *table, struct str name);
-/* Whether some row's name begins with `group` and a dot. */
-bool setting_is_group(const struct setting_table *table, struct str group);
-/* The name nearest to a wrong one, or NULL when none is near. */
-const char *setting_suggest(const struct setting_table *table, struct str name);
-/* The same among environment variables. */
-const char *setting_suggest_variable(struct str name);
-static inline bool setting_is_secret(const struct setting *row)
-{
-    return row->kind == KIND_SECRET || row->kind == KIND_URL;
-}
-/* "whole number, 1 to 4096": for help. */
-void setting_describe(const struct setting *row, struct strbuf *out);
-/* The same, then where it can come from and when a change counts. */
-void setting_explain(const struct setting *row, struct strbuf *out);
+#include "config/settings.h"
 
 /* ---- problems (config/report.c) ---- */
 
@@ -121,8 +56,6 @@ void value_read_secret(const struct setting *row, void *base, const char *path,
 bool texts_add(struct config_texts *texts, struct str text);
 void texts_fini(struct config_texts *texts);
 
-/* As it would stand in the file; of secrets only that they are set, of URLs no credentials. */
-void value_print(struct strbuf *out, const struct setting *row, const void *base);
 bool value_equal(const struct setting *row, const void *a, const void *b);
 void value_fini(const struct setting *row, void *base);
 void values_fini(const struct setting_table *table, void *base);
@@ -182,7 +115,6 @@ const char *config_include_place(struct config *config, const char *folder, cons
 
 /* Copies a place's name so that sources may point to it. */
 const char *config_place(struct config *config, const char *text);
-void config_set_defaults(struct config *config, struct config_report *report);
 /* Takes what `layer` said about redis.url and its parts into config->redis. */
 void config_merge_redis(struct config *config, enum config_layer layer,
                         struct config_report *report);

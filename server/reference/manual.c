@@ -1,6 +1,6 @@
 #include "reference/manual.h"
 
-#include "config/config_private.h"
+#include "config/settings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
