@@ -160,17 +160,22 @@ function check_foreign_header(name,   prefix)
 		complain("<" name "> is neither a system header nor one with a home in tests/tidy/rules.awk")
 }
 
-# A header of the room itself, named from its root.
-function check_own_header(name,   folder, of)
+# A header of the room itself, named from its root. What a folder keeps to itself is its <name>_private.h.
+function check_own_header(name,   folder, here, of)
 {
 	folder = FILENAME
 	sub(/\/[^\/]*$/, "", folder)
+	here = folder
+	if (!sub(/^[^\/]*\//, "", here))
+		here = ""
 	of = name
 	if (!sub(/\/[^\/]*$/, "", of))
 		of = ""
 	if (folder in below && index(" " below[folder] " ", " " of " ") == 0 &&
 	    index(" " below[folder] " ", " " name " ") == 0)
 		complain(folder " may include only " below[folder])
+	else if (name ~ /_private\.h$/ && of != here && room != "tests")
+		complain(name " is for the files beside it: what others need goes into a header of its own")
 }
 
 function check_include(line,   name)

@@ -83,6 +83,13 @@ cat >server/http/http.c <<'EOF'
 #include "http/guard.h"
 #include "config/config.h" /* bad */
 EOF
+cat >api/app.c <<'EOF'
+#include "control/clear.h"
+#include "control/control_private.h" /* bad */
+EOF
+cat >api/control/look.c <<'EOF'
+#include "control/control_private.h"
+EOF
 cat >tests/base/test_json.c <<'EOF'
 #include <check.h>
 #include <jansson.h>
