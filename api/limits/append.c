@@ -16,7 +16,7 @@ void limits_append(struct call *call, struct pipeline *pipeline,
     appended_out->key = limits_key(call);
     appended_out->first = pipeline_count(pipeline);
     appended_out->max = limits_max(limits, call->route->limit);
-    shared_add_count(pipeline, &appended_out->key, LIMIT_WINDOW_MS);
+    redis_counters_add(pipeline, &appended_out->key, LIMIT_WINDOW_MS);
 }
 
 enum err limits_collect(struct call *call, const struct pipeline *pipeline,
@@ -26,7 +26,7 @@ enum err limits_collect(struct call *call, const struct pipeline *pipeline,
 
     if (!appended->is_on)
         return err;
-    if (err == ERR_OK && shared_read_count(pipeline, appended->first, &window))
+    if (err == ERR_OK && redis_counters_take(pipeline, appended->first, &window))
         limits_restore_expiry(call, &appended->key, LIMIT_WINDOW_MS, &window);
     else
         window = limits_count_here(call, &appended->key, LIMIT_WINDOW_MS);

@@ -28,7 +28,7 @@ void limits_append(struct call *call, struct pipeline *pipeline,
 
 /*
  * `err` is what redis_run said, and what this says too unless it is ERR_THROTTLED. A pipeline
- * that failed is counted in the node's own table. After ERR_UPSTREAM_REFUSED with appended->is_on it
+ * that failed is counted by the node alone. After ERR_UPSTREAM_REFUSED with appended->is_on it
  * may be the count alone that was refused (a full or read-only Redis): the caller reads once more
  * without it.
  */

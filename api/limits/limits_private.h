@@ -2,7 +2,7 @@
 #ifndef API_LIMITS_LIMITS_PRIVATE_H
 #define API_LIMITS_LIMITS_PRIVATE_H
 
-#include "limits/table.h"
+#include "limits/local_counters.h"
 
 #include "cachewarden/limits.h"
 #include "cachewarden/routes.h"
@@ -13,7 +13,7 @@ struct limits {
     _Atomic bool enabled;
     _Atomic int64_t max[LIMIT_COUNT]; /* by enum limit; of LIMIT_NONE unused */
     _Atomic int64_t login_failures;
-    struct limit_table *table;
+    struct local_counters *local;
 };
 
 /* False while limits are off, and for an app that was opened without them. */

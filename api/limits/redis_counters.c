@@ -4,7 +4,7 @@
 #include "cachewarden/clock.h"
 #include "limits/limits_private.h"
 
-/* How many commands shared_add_count adds, and where its numbers stand. */
+/* How many commands redis_counters_add adds, and where its numbers stand. */
 enum { COUNT_AT = 1, COUNT_TTL_AT = 2 };
 enum { LOOK_AT = 0, LOOK_TTL_AT = 1 };
 /* PTTL of a key that has no expiry. */
@@ -12,7 +12,7 @@ enum { PTTL_NONE = -1 };
 
 /* The expiry comes first, so that a connection lost half way leaves no counter without one. The key
  * may still expire between the first two: limits_restore_expiry. */
-void shared_add_count(struct pipeline *pipeline, const struct key *key, int64_t window_ms)
+void redis_counters_add(struct pipeline *pipeline, const struct key *key, int64_t window_ms)
 {
     PIPELINE_KEY(pipeline, EXPECT_OK_OR_NIL, STR("SET"), key_str(key), STR("0"), STR("PX"),
                  STR_INT64(window_ms), STR("NX"));
@@ -20,14 +20,14 @@ void shared_add_count(struct pipeline *pipeline, const struct key *key, int64_t 
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PTTL"), key_str(key));
 }
 
-void shared_add_look(struct pipeline *pipeline, const struct key *key)
+void redis_counters_add_look(struct pipeline *pipeline, const struct key *key)
 {
     PIPELINE_KEY(pipeline, EXPECT_COUNTER_OR_NIL, STR("GET"), key_str(key));
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PTTL"), key_str(key));
 }
 
-bool shared_read_count(const struct pipeline *pipeline, size_t first,
-                       struct limit_window *window_out)
+bool redis_counters_take(const struct pipeline *pipeline, size_t first,
+                         struct limit_window *window_out)
 {
     *window_out = (struct limit_window){
         .count = pipeline_value(pipeline, first + COUNT_AT)->integer,
@@ -36,8 +36,8 @@ bool shared_read_count(const struct pipeline *pipeline, size_t first,
     return window_out->count > 0;
 }
 
-bool shared_read_look(const struct pipeline *pipeline, size_t first,
-                      struct limit_window *window_out)
+bool redis_counters_take_look(const struct pipeline *pipeline, size_t first,
+                              struct limit_window *window_out)
 {
     const struct value *count = pipeline_value(pipeline, first + LOOK_AT);
 
@@ -80,7 +80,7 @@ static int64_t now_ms(void)
 
 struct limit_window limits_count_here(struct call *call, const struct key *key, int64_t window_ms)
 {
-    return limit_table_count(call->app->limits->table, key, window_ms, now_ms());
+    return local_counters_count(call->app->limits->local, key, window_ms, now_ms());
 }
 
 struct limit_window limits_count(struct call *call, const struct key *key, int64_t window_ms)
@@ -88,8 +88,8 @@ struct limit_window limits_count(struct call *call, const struct key *key, int64
     struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_WRITE);
     struct limit_window window;
 
-    shared_add_count(pipeline, key, window_ms);
-    if (run(call, pipeline) != ERR_OK || !shared_read_count(pipeline, 0, &window))
+    redis_counters_add(pipeline, key, window_ms);
+    if (run(call, pipeline) != ERR_OK || !redis_counters_take(pipeline, 0, &window))
         return limits_count_here(call, key, window_ms);
     limits_restore_expiry(call, key, window_ms, &window);
     return window;
@@ -100,9 +100,9 @@ struct limit_window limits_look(struct call *call, const struct key *key, int64_
     struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_READ);
     struct limit_window window;
 
-    shared_add_look(pipeline, key);
-    if (run(call, pipeline) != ERR_OK || !shared_read_look(pipeline, 0, &window))
-        return limit_table_look(call->app->limits->table, key, now_ms());
+    redis_counters_add_look(pipeline, key);
+    if (run(call, pipeline) != ERR_OK || !redis_counters_take_look(pipeline, 0, &window))
+        return local_counters_look(call->app->limits->local, key, now_ms());
     limits_restore_expiry(call, key, window_ms, &window);
     return window;
 }
@@ -111,7 +111,7 @@ void limits_forget(struct call *call, const struct key *key)
 {
     struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_WRITE);
 
-    limit_table_forget(call->app->limits->table, key);
+    local_counters_forget(call->app->limits->local, key);
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(key));
     enum err ignored = run(call, pipeline);
     (void)ignored;

@@ -1,30 +1,30 @@
-/* A node's own counters: windows by a given clock, and what happens when the table is full. */
-#include "limits/table.h"
+/* A node's own counters: windows by a given clock, and what happens when they are full. */
+#include "limits/local_counters.h"
 
 #include "suite.h"
 
 #include <pthread.h>
 
 #define MINUTE LIMIT_WINDOW_MS
-#define SLOTS  (LIMIT_TABLE_SETS * LIMIT_TABLE_WAYS)
+#define SLOTS  (LOCAL_COUNTERS_SETS * LOCAL_COUNTERS_WAYS)
 
-static struct limit_table *table;
+static struct local_counters *counters;
 
-static void open_table(void)
+static void open_counters(void)
 {
-    ck_assert_int_eq(limit_table_new(&table), ERR_OK);
+    ck_assert_int_eq(local_counters_new(&counters), ERR_OK);
 }
 
-static void close_table(void)
+static void close_counters(void)
 {
-    limit_table_free(&table);
-    ck_assert_ptr_null(table);
-    limit_table_free(&table);
+    local_counters_free(&counters);
+    ck_assert_ptr_null(counters);
+    local_counters_free(&counters);
 }
 
 static void expect_count(const struct key *key, int64_t now_ms, int64_t count, int64_t left_ms)
 {
-    struct limit_window window = limit_table_count(table, key, MINUTE, now_ms);
+    struct limit_window window = local_counters_count(counters, key, MINUTE, now_ms);
     ck_assert_int_eq(window.count, count);
     ck_assert_int_eq(window.left_ms, left_ms);
 }
@@ -39,7 +39,7 @@ START_TEST(a_window_begins_with_its_first_call)
     expect_count(&key, MINUTE + 5, 1, MINUTE);
     /* Calls that were one too many do not keep it open. */
     for (int64_t now = MINUTE + 6; now < 2 * MINUTE + 5; now += 1000)
-        ck_assert_int_gt(limit_table_count(table, &key, MINUTE, now).count, 1);
+        ck_assert_int_gt(local_counters_count(counters, &key, MINUTE, now).count, 1);
     expect_count(&key, 2 * MINUTE + 5, 1, MINUTE);
 }
 END_TEST
@@ -47,25 +47,25 @@ END_TEST
 START_TEST(looking_does_not_count)
 {
     struct key key = key_limit_network("login", STR("192.0.2.7"));
-    ck_assert_int_eq(limit_table_look(table, &key, 0).count, 0);
+    ck_assert_int_eq(local_counters_look(counters, &key, 0).count, 0);
     expect_count(&key, 0, 1, MINUTE);
     for (int i = 0; i < 3; i++) {
-        struct limit_window window = limit_table_look(table, &key, 1000);
+        struct limit_window window = local_counters_look(counters, &key, 1000);
         ck_assert_int_eq(window.count, 1);
         ck_assert_int_eq(window.left_ms, MINUTE - 1000);
     }
-    ck_assert_int_eq(limit_table_look(table, &key, MINUTE).count, 0);
+    ck_assert_int_eq(local_counters_look(counters, &key, MINUTE).count, 0);
 }
 END_TEST
 
 START_TEST(what_is_forgotten_begins_anew)
 {
     struct key key = key_limit_network("login", STR("192.0.2.7"));
-    limit_table_forget(table, &key);
+    local_counters_forget(counters, &key);
     expect_count(&key, 0, 1, MINUTE);
     expect_count(&key, 0, 2, MINUTE);
-    limit_table_forget(table, &key);
-    ck_assert_int_eq(limit_table_look(table, &key, 1).count, 0);
+    local_counters_forget(counters, &key);
+    ck_assert_int_eq(local_counters_look(counters, &key, 1).count, 0);
     expect_count(&key, 7, 1, MINUTE);
 }
 END_TEST
@@ -80,7 +80,7 @@ START_TEST(a_flood_of_addresses)
         struct key key = key_limit_user("status", i + 1);
         expect_count(&key, i / 100, 1, MINUTE);
         if (i % 256 == 0)
-            ck_assert_int_eq(limit_table_count(table, &busy, MINUTE, i / 100).count, ++calls);
+            ck_assert_int_eq(local_counters_count(counters, &busy, MINUTE, i / 100).count, ++calls);
     }
 }
 END_TEST
@@ -90,12 +90,12 @@ END_TEST
 START_TEST(windows_that_are_over_make_room)
 {
     struct key key = key_limit_user("clear", 1);
-    ck_assert_int_eq(limit_table_count(table, &key, LIMIT_FAILURE_WINDOW_MS, 0).count, 1);
+    ck_assert_int_eq(local_counters_count(counters, &key, LIMIT_FAILURE_WINDOW_MS, 0).count, 1);
     for (int64_t i = 0; i < 4 * SLOTS; i++) {
         struct key other = key_limit_user("status", i + 1);
-        ck_assert_int_eq(limit_table_count(table, &other, 1, 2 * i).count, 1);
+        ck_assert_int_eq(local_counters_count(counters, &other, 1, 2 * i).count, 1);
     }
-    ck_assert_int_eq(limit_table_look(table, &key, 8 * SLOTS).count, 1);
+    ck_assert_int_eq(local_counters_look(counters, &key, 8 * SLOTS).count, 1);
 }
 END_TEST
 
@@ -107,8 +107,8 @@ static void *count_on(void *arg)
     (void)arg;
     for (int64_t i = 0; i < ROUNDS; i++) {
         struct key other = key_limit_user("status", i + 1);
-        (void)limit_table_count(table, &shared, MINUTE, 0);
-        (void)limit_table_look(table, &other, 0);
+        (void)local_counters_count(counters, &shared, MINUTE, 0);
+        (void)local_counters_look(counters, &other, 0);
     }
     return NULL;
 }
@@ -121,15 +121,15 @@ START_TEST(no_call_is_lost_between_threads)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, count_on, NULL), 0);
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
-    ck_assert_int_eq(limit_table_look(table, &shared, 0).count, THREADS * ROUNDS);
+    ck_assert_int_eq(local_counters_look(counters, &shared, 0).count, THREADS * ROUNDS);
 }
 END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("api/limits/table");
-    TCase *tcase = tcase_create("table");
-    tcase_add_checked_fixture(tcase, open_table, close_table);
+    Suite *suite = suite_create("api/limits/local_counters");
+    TCase *tcase = tcase_create("counters");
+    tcase_add_checked_fixture(tcase, open_counters, close_counters);
     tcase_add_test(tcase, a_window_begins_with_its_first_call);
     tcase_add_test(tcase, looking_does_not_count);
     tcase_add_test(tcase, what_is_forgotten_begins_anew);

@@ -383,7 +383,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("api/limits/limits");
+    Suite *suite = suite_create("api/limits/count");
     TCase *tcase = tcase_create("with Redis");
     tcase_add_checked_fixture(tcase, open_three, close_all);
     tcase_add_test(tcase, a_throttled_clear_clears_nothing);
