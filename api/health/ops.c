@@ -25,28 +25,37 @@ static bool has_users(const struct app *app)
     return !app->users || !users_is_away(app->users);
 }
 
+static void add_redis(struct json_writer *json, const char *name,
+                      const struct health_report *report)
+{
+    json_name(json, name);
+    json_open_object(json);
+    json_add_string(json, "status", status_of(report->connected));
+    json_add_string(json, "message", str_from(report->message));
+    json_add_bool(json, "read_write_test", report->read_write);
+    json_close_object(json);
+}
+
 enum err op_health(struct call *call)
 {
     struct json_writer *json = &call->reply.json;
     bool are_users_there = has_users(call->app);
-    struct health_report report;
+    struct health_report control, entries;
 
-    health_probe(call->app, call->arena, call->deadline_ns, &report);
+    health_probe(call->app, call->arena, call->deadline_ns, &control);
+    bool has_entries = health_probe_entries(call->app, call->arena, call->deadline_ns, &entries);
+    bool is_well = control.read_write && are_users_there && (!has_entries || entries.read_write);
     json_open_object(json);
-    json_add_string(json, "status",
-                    report.read_write && are_users_there ? STR("ok") : STR("degraded"));
-    json_name(json, "redis");
-    json_open_object(json);
-    json_add_string(json, "status", status_of(report.connected));
-    json_add_string(json, "message", str_from(report.message));
-    json_add_bool(json, "read_write_test", report.read_write);
-    json_close_object(json);
+    json_add_string(json, "status", is_well ? STR("ok") : STR("degraded"));
+    add_redis(json, "redis", &control);
     json_name(json, "users_database");
     json_open_object(json);
     json_add_string(json, "status", status_of(are_users_there));
     json_add_string(json, "message",
                     are_users_there ? STR("it answers") : STR("users database unavailable"));
     json_close_object(json);
+    if (has_entries)
+        add_redis(json, "entries_redis", &entries);
     add_timestamp(json);
     json_close_object(json);
     return call_finish(call);
@@ -66,11 +75,14 @@ enum err op_health_live(struct call *call)
 static enum err answer_ready(struct call *call)
 {
     struct json_writer *json = &call->reply.json;
+    struct redis *entries = health_entries_redis(call->app);
 
     json_open_object(json);
     json_add_string(json, "status", STR("ready"));
     json_add_string(json, "redis", status_of(!redis_is_down(call->app->control)));
     json_add_string(json, "users_database", status_of(has_users(call->app)));
+    if (entries)
+        json_add_string(json, "entries_redis", status_of(!redis_is_down(entries)));
     json_close_object(json);
     return call_finish(call);
 }

@@ -4,6 +4,7 @@
 #include "cachewarden/lock.h"
 #include "cachewarden/pipeline.h"
 #include "cachewarden/redis_error.h"
+#include "entries/service.h"
 #include "keyspace.h"
 
 #include <stdio.h>
@@ -15,7 +16,8 @@ enum {
     PROBE_MS = 250,       /* what a health check may wait for Redis */
 };
 
-struct health {
+/* The last report about one Redis, and who is making the next. */
+struct probe {
     /* Guarded by `lock` (LOCK_RANK_LEAF). */
     struct lock lock;
     struct lock_cond probed;
@@ -25,6 +27,10 @@ struct health {
     int64_t second_began_ns; /* of `probes`, which were made since */
     int probes;
     struct health_report report;
+};
+
+struct health {
+    struct probe control, entries; /* the latter where entries have a Redis of their own */
 };
 
 static void add_trial(struct pipeline *pipeline)
@@ -44,7 +50,8 @@ static bool has_gone_well(const struct pipeline *pipeline)
 }
 
 /* Where the control data is another installation's nothing is written, and so nothing works. */
-static struct health_report ask_redis(struct app *app, struct arena *arena, int64_t deadline_ns)
+static struct health_report ask_redis(struct app *app, struct redis *redis, struct arena *arena,
+                                      int64_t deadline_ns)
 {
     bool is_foreign = app_is_foreign(app, NULL);
     struct health_report report = {.message = "reads and writes work"};
@@ -56,8 +63,8 @@ static struct health_report ask_redis(struct app *app, struct arena *arena, int6
         PIPELINE_ADD(pipeline, EXPECT_STATUS, STR("PING"));
     else
         add_trial(pipeline);
-    enum err err = redis_run(app->control, pipeline,
-                             (struct work){.deadline_ns = deadline_ns, .error = &error});
+    enum err err =
+        redis_run(redis, pipeline, (struct work){.deadline_ns = deadline_ns, .error = &error});
 
     report.connected = err == ERR_OK || err == ERR_UPSTREAM_REFUSED;
     report.read_write = err == ERR_OK && !is_foreign && has_gone_well(pipeline);
@@ -66,19 +73,20 @@ static struct health_report ask_redis(struct app *app, struct arena *arena, int6
                  redis_error_text(error.redis ? error.redis : REDIS_ERROR_UNAVAILABLE));
     else if (!report.read_write)
         snprintf(report.message, sizeof report.message, "%s",
-                 is_foreign ? "redis holds the control data of another installation"
-                            : "redis lost what was written");
+                 !is_foreign             ? "redis lost what was written"
+                 : redis == app->control ? "redis holds the control data of another installation"
+                                         : "not tried beside another installation's control data");
     return report;
 }
 
 /* Whether Redis may be asked once more in this second. Needs the lock. */
-static bool may_ask(struct health *health, int64_t now_ns)
+static bool may_ask(struct probe *probe, int64_t now_ns)
 {
-    if (now_ns - health->second_began_ns >= NS_PER_S) {
-        health->second_began_ns = now_ns;
-        health->probes = 0;
+    if (now_ns - probe->second_began_ns >= NS_PER_S) {
+        probe->second_began_ns = now_ns;
+        probe->probes = 0;
     }
-    return health->probes < PROBES_A_SECOND;
+    return probe->probes < PROBES_A_SECOND;
 }
 
 /*
@@ -86,15 +94,15 @@ static bool may_ask(struct health *health, int64_t now_ns)
  * lost it is told that all is well; that it cannot be reached is believed, for finding out may take
  * a worker PROBE_MS. Needs the lock.
  */
-static bool will_do(struct health *health, int64_t now_ns)
+static bool will_do(struct probe *probe, int64_t now_ns)
 {
-    if (!health->has_report || now_ns - health->probed_at_ns >= FRESH_MS * NS_PER_MS)
+    if (!probe->has_report || now_ns - probe->probed_at_ns >= FRESH_MS * NS_PER_MS)
         return false;
-    return health->is_probing || !health->report.connected || !may_ask(health, now_ns);
+    return probe->is_probing || !probe->report.connected || !may_ask(probe, now_ns);
 }
 
 /* True: *report_out is good. False: the caller is the one to ask Redis. */
-static bool shared_report(struct health *health, int64_t deadline_ns,
+static bool shared_report(struct probe *probe, int64_t deadline_ns,
                           struct health_report *report_out)
 {
     bool in_time = true, is_shared;
@@ -102,43 +110,76 @@ static bool shared_report(struct health *health, int64_t deadline_ns,
     *report_out = (struct health_report){0};
     snprintf(report_out->message, sizeof report_out->message, "%s",
              redis_error_text(REDIS_ERROR_TIMEOUT));
-    lock_acquire(&health->lock);
-    while (!(is_shared = will_do(health, clock_mono_ns())) && health->is_probing && in_time)
-        in_time = lock_cond_wait(&health->probed, &health->lock, deadline_ns);
+    lock_acquire(&probe->lock);
+    while (!(is_shared = will_do(probe, clock_mono_ns())) && probe->is_probing && in_time)
+        in_time = lock_cond_wait(&probe->probed, &probe->lock, deadline_ns);
     if (is_shared) {
-        *report_out = health->report;
-    } else if (!health->is_probing) {
-        health->is_probing = true;
-        health->probes++;
+        *report_out = probe->report;
+    } else if (!probe->is_probing) {
+        probe->is_probing = true;
+        probe->probes++;
     } else {
         is_shared = true; /* who asks did not come back in time */
     }
-    lock_release(&health->lock);
+    lock_release(&probe->lock);
     return is_shared;
 }
 
-static void share_report(struct health *health, const struct health_report *report)
+static void share_report(struct probe *probe, const struct health_report *report)
 {
-    lock_acquire(&health->lock);
-    health->report = *report;
-    health->has_report = true;
-    health->probed_at_ns = clock_mono_ns();
-    health->is_probing = false;
-    lock_cond_broadcast(&health->probed);
-    lock_release(&health->lock);
+    lock_acquire(&probe->lock);
+    probe->report = *report;
+    probe->has_report = true;
+    probe->probed_at_ns = clock_mono_ns();
+    probe->is_probing = false;
+    lock_cond_broadcast(&probe->probed);
+    lock_release(&probe->lock);
 }
 
-void health_probe(struct app *app, struct arena *arena, int64_t deadline_ns,
-                  struct health_report *report_out)
+static void probe_redis(struct app *app, struct probe *probe, struct redis *redis,
+                        struct arena *arena, int64_t deadline_ns, struct health_report *report_out)
 {
     int64_t own_ns = clock_deadline_ns(PROBE_MS);
 
     if (own_ns < deadline_ns)
         deadline_ns = own_ns;
-    if (shared_report(app->health, deadline_ns, report_out))
+    if (shared_report(probe, deadline_ns, report_out))
         return;
-    *report_out = ask_redis(app, arena, deadline_ns);
-    share_report(app->health, report_out);
+    *report_out = ask_redis(app, redis, arena, deadline_ns);
+    share_report(probe, report_out);
+}
+
+void health_probe(struct app *app, struct arena *arena, int64_t deadline_ns,
+                  struct health_report *report_out)
+{
+    probe_redis(app, &app->health->control, app->control, arena, deadline_ns, report_out);
+}
+
+struct redis *health_entries_redis(const struct app *app)
+{
+    return app->entries && entries_own_redis(app->entries) ? entries_redis(app->entries) : NULL;
+}
+
+bool health_probe_entries(struct app *app, struct arena *arena, int64_t deadline_ns,
+                          struct health_report *report_out)
+{
+    struct redis *redis = health_entries_redis(app);
+
+    if (redis)
+        probe_redis(app, &app->health->entries, redis, arena, deadline_ns, report_out);
+    return redis != NULL;
+}
+
+static void probe_init(struct probe *probe, const char *name)
+{
+    lock_init(&probe->lock, LOCK_RANK_LEAF, name);
+    lock_cond_init(&probe->probed);
+}
+
+static void probe_fini(struct probe *probe)
+{
+    lock_cond_fini(&probe->probed);
+    lock_fini(&probe->lock);
 }
 
 enum err health_open(struct health **health_out, struct error *error)
@@ -148,8 +189,8 @@ enum err health_open(struct health **health_out, struct error *error)
     *health_out = health;
     if (!health)
         return error_set_detail(error, ERR_NO_MEMORY, "no memory for the health report");
-    lock_init(&health->lock, LOCK_RANK_LEAF, "health");
-    lock_cond_init(&health->probed);
+    probe_init(&health->control, "health");
+    probe_init(&health->entries, "health.entries");
     return ERR_OK;
 }
 
@@ -157,8 +198,8 @@ void health_close(struct health **health)
 {
     if (!*health)
         return;
-    lock_cond_fini(&(*health)->probed);
-    lock_fini(&(*health)->lock);
+    probe_fini(&(*health)->control);
+    probe_fini(&(*health)->entries);
     free(*health);
     *health = NULL;
 }

@@ -20,6 +20,12 @@ struct health_report {
 void health_probe(struct app *app, struct arena *arena, int64_t deadline_ns,
                   struct health_report *report_out);
 
+/* The Redis of entries.redis_url; NULL: entries live beside the control data. */
+struct redis *health_entries_redis(const struct app *app);
+/* The same of that one. False: there is none. */
+bool health_probe_entries(struct app *app, struct arena *arena, int64_t deadline_ns,
+                          struct health_report *report_out);
+
 /* The five tests of /api/redis-test; each stands alone. Beside another installation's control data nothing
  * is tried, and all of them are false. */
 struct health_tests {

@@ -46,6 +46,9 @@ static void expect_stamped(struct loopback_answer *answer, const char *start)
 #define HEALTHY                                                                              \
     "{\"status\":\"ok\",\"redis\":{\"status\":\"connected\",\"message\":\"reads and writes " \
     "work\",\"read_write_test\":true}," USERS("connected", "it answers")
+#define ENTRIES_DEGRADED                                                                    \
+    "{\"status\":\"degraded\",\"redis\":{\"status\":\"connected\",\"message\":\"reads and " \
+    "writes work\",\"read_write_test\":true}," USERS("connected", "it answers")
 #define DEGRADED(status, message)                                                          \
     "{\"status\":\"degraded\",\"redis\":{\"status\":\"" status "\",\"message\":\"" message \
     "\",\"read_write_test\":false}," USERS("connected", "it answers")
@@ -93,6 +96,38 @@ START_TEST(alive_and_ready)
     expect_stamped(PUBLIC("health.status"), DEGRADED("unavailable", "redis unavailable"));
     loopback_expect(PUBLIC("health.ready"), READY("unavailable")); /* it still answers */
     loopback_expect(PUBLIC("health.live"), "{\"status\":\"alive\"}");
+}
+END_TEST
+
+#define ENTRIES(status, message, works)                                    \
+    ",\"entries_redis\":{\"status\":\"" status "\",\"message\":\"" message \
+    "\",\"read_write_test\":" works "}"
+
+/* A Redis of their own is looked at by itself. */
+START_TEST(the_redis_of_entries)
+{
+    struct redis_server *own = redis_server_start(NULL);
+    loopback_close(&loopback);
+    loopback_open(&loopback,
+                  &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                             .entries_redis_url = redis_server_url(own)});
+    atomic_store(&loopback.app->ready, true);
+    expect_stamped(PUBLIC("health.status"),
+                   HEALTHY ENTRIES("connected", "reads and writes work", "true"));
+    ck_assert_int_eq(redis_server_ask_integer(own, "DBSIZE"), 0);
+    loopback_expect(PUBLIC("health.ready"),
+                    "{\"status\":\"ready\",\"redis\":\"connected\",\"users_database\":"
+                    "\"connected\",\"entries_redis\":\"connected\"}");
+    redis_server_do(own, "CONFIG SET maxmemory 1");
+    expect_stamped(PUBLIC("health.status"),
+                   ENTRIES_DEGRADED ENTRIES("connected", "redis out of memory", "false"));
+    redis_server_kill(own);
+    expect_stamped(PUBLIC("health.status"),
+                   ENTRIES_DEGRADED ENTRIES("unavailable", "redis unavailable", "false"));
+    loopback_expect(PUBLIC("health.ready"),
+                    "{\"status\":\"ready\",\"redis\":\"connected\",\"users_database\":"
+                    "\"connected\",\"entries_redis\":\"unavailable\"}");
+    redis_server_stop(&own);
 }
 END_TEST
 
@@ -155,6 +190,7 @@ int main(void)
     TCase *tcase = tcase_create("routes");
     tcase_add_checked_fixture(tcase, open_all, close_all);
     tcase_add_test(tcase, healthy);
+    tcase_add_test(tcase, the_redis_of_entries);
     tcase_add_test(tcase, a_dead_redis_is_degraded);
     tcase_add_test(tcase, a_full_redis_is_degraded);
     tcase_add_test(tcase, a_replica_is_degraded);
