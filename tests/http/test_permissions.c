@@ -8,6 +8,7 @@
  *     CW_UPDATE_GOLDEN=1 build-dev/tests/http/test_permissions && git diff tests/api/permissions.golden
  */
 #include "browser.h"
+#include "golden.h"
 #include "stand.h"
 #include "suite.h"
 
@@ -17,8 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define GOLDEN CW_SOURCE_DIR "/tests/api/permissions.golden"
 
 static struct stand stand;
 static struct stand_account asleep, gone, owner;
@@ -298,32 +297,10 @@ static char *matrix(void)
     return text;
 }
 
-/* Fails with the first line that differs. */
-static void compare(const char *golden, const char *now)
-{
-    for (int line = 1; *golden != '\0' || *now != '\0'; line++) {
-        size_t golden_size = strcspn(golden, "\n"), now_size = strcspn(now, "\n");
-        ck_assert_msg(golden_size == now_size && memcmp(golden, now, now_size) == 0,
-                      "tests/api/permissions.golden, line %d\nsays: %.*s\nis:   %.*s", line,
-                      (int)golden_size, golden, (int)now_size, now);
-        golden += golden_size + (golden[golden_size] == '\n');
-        now += now_size + (now[now_size] == '\n');
-    }
-}
-
 START_TEST(every_route_for_every_caller)
 {
     char *now = matrix();
-    if (getenv("CW_UPDATE_GOLDEN")) {
-        FILE *file = fopen(GOLDEN, "we");
-        ck_assert_ptr_nonnull(file);
-        fputs(now, file);
-        fclose(file);
-    }
-    char *golden = cw_file_read(GOLDEN);
-    ck_assert_msg(golden != NULL, "no " GOLDEN);
-    compare(golden, now);
-    free(golden);
+    golden_expect("tests/api/permissions.golden", now);
     free(now);
 }
 END_TEST
