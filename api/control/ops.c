@@ -6,24 +6,12 @@
 #include "cachewarden/call.h"
 #include "control/clear.h"
 
-#include <inttypes.h>
-
 /* X-Cache-Version and X-Cache-Enabled. A version while disabled would invite a client to cache. */
 static void show_state(struct call *call, const struct cache_state *state)
 {
     call->reply.cache_enabled = state->enabled ? YES : NO;
     call->reply.cache_version = state->enabled ? state->version : 0;
     call->reply.user_id = call->principal.user_id;
-}
-
-static struct str target_of_user(struct call *call, int64_t user_id)
-{
-    struct strbuf text;
-
-    strbuf_init(&text, call->arena, 32);
-    strbuf_add(&text, STR("user:"));
-    strbuf_add_int64(&text, user_id);
-    return strbuf_str(&text);
 }
 
 /* {"enabled":…,"version":…,"message":…} */
@@ -58,7 +46,8 @@ static enum err switch_cache(struct call *call, bool enabled)
     enum err err =
         control_switch(call->app, call_work(call), call->principal.user_id, enabled, &state);
 
-    audit_clear(call, target_of_user(call, call->principal.user_id), err, -1);
+    struct namespace own = namespace_of_user(call->principal.user_id);
+    audit_clear(call, namespace_text(call->arena, &own), err, -1);
     if (err != ERR_OK)
         return err;
     return answer_state(call, &state,
@@ -73,16 +62,6 @@ enum err op_cache_enable(struct call *call)
 enum err op_cache_disable(struct call *call)
 {
     return switch_cache(call, false);
-}
-
-enum err control_clear_recorded(struct call *call, int64_t user_id, struct cache_state *state_out)
-{
-    enum err err = control_clear(call->app, call_work(call), user_id, state_out);
-
-    audit_clear(call, target_of_user(call, user_id), err, err == ERR_OK ? state_out->version : -1);
-    if (err == ERR_OK)
-        tally_add(call->app->tallies, TALLY_CLEARS_USER);
-    return err;
 }
 
 enum err op_cache_clear(struct call *call)
