@@ -72,6 +72,10 @@ BEGIN {
 	# A job scans, little by little, and the pool knows that this changes nothing.
 	scanning_files = "^(\\./)?(api/jobs/step\\.c|pool/pipeline\\.c)$"
 
+	# Whoever runs pipelines holds a struct redis. Which servers stand behind it, with a pool of connections
+	# each, is the pool's own affair; where they are is read from the settings, and compared by these.
+	address_readers = "^(\\./)?(server/config/|api/caches/caches_open\\.c$)"
+
 	max_lines = 600
 }
 
@@ -206,6 +210,8 @@ function check_calls(code,   rest, name)
 		if (room != "tests" && FILENAME !~ /^(base\/thread|server\/http\/capacity)\.c$/ &&
 		    name == "pthread_create")
 			complain(name "(): threads are started by thread.h")
+		if (room !~ /^(tests|pool)$/ && name ~ /^pool_/)
+			complain(name "(): what runs pipelines is struct redis (redis.h); the pools are behind it")
 		if (room != "tests" && FILENAME != "base/clock.c" && name ~ /^(clock_gettime|gettimeofday|time)$/)
 			complain(name "(): the time is that of clock.h")
 		rest = substr(rest, RSTART + RLENGTH)
@@ -241,6 +247,10 @@ room != "tests" && $0 ~ slow_commands { complain("this command's cost grows with
 		check_include($0)
 	else {
 		check_calls(code)
+		if (room !~ /^(tests|pool)$/ && code ~ /struct pool([^_A-Za-z0-9]|$)/)
+			complain("struct pool is behind struct redis (redis.h)")
+		if (room !~ /^(tests|pool)$/ && code ~ /(->|\.)unix_path/ && FILENAME !~ address_readers)
+			complain("where a server is, is for the pool and the settings to know")
 		if (code ~ /typedef[ \t]+(struct|union|enum)/)
 			complain("structs, unions and enums are written out")
 	}

@@ -87,6 +87,12 @@ cat >api/app.c <<'EOF'
 #include "control/clear.h"
 #include "control/control_private.h" /* bad */
 EOF
+cat >api/control/pools.c <<'EOF'
+struct pool *pool;              /* bad */
+struct pool_options *options;
+int x = pool_run(pool);         /* bad */
+bool y = address->unix_path;    /* bad */
+EOF
 cat >api/control/look.c <<'EOF'
 #include "control/control_private.h"
 EOF
