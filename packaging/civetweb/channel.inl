@@ -20,7 +20,7 @@
 /* What a worker reads into, and what it encrypts into. A request that is there as a whole, and an answer
  * that is taken at once, need no memory of their own. */
 #define SCRATCH_SIZE (32 * 1024)
-/* Of lasting bytes so many are encrypted at a time: a record. */
+/* Of lasting bytes and of a source so many are encrypted at a time: a record. */
 #define PIECE_BYTES (16 * 1024)
 
 enum channel_state {
@@ -38,6 +38,7 @@ struct bytes {
 
 struct scratch {
 	char in[SCRATCH_SIZE], out[SCRATCH_SIZE];
+	char plain[PIECE_BYTES]; /* of a source, before it is encrypted */
 };
 
 struct request_body {
@@ -88,6 +89,7 @@ struct channel {
 		const char *ptr;
 		size_t len;
 	} lasting; /* behind them, the application's, as it wrote them */
+	struct mg_source source; /* behind them; next is NULL: there is none, or no more */
 	struct scratch *scratch; /* of the worker that holds it; in.ptr and out.ptr may be in there */
 	size_t head_len;
 	struct request_body body;
@@ -548,5 +550,6 @@ channel_encrypt_next(struct channel *channel)
 static int
 has_output(const struct channel *channel)
 {
-	return (channel->out.len > 0) || (channel->lasting.len > 0);
+	return (channel->out.len > 0) || (channel->lasting.len > 0)
+	       || (channel->source.next != NULL);
 }

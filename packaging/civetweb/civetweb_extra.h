@@ -57,6 +57,27 @@ void mg_set_write_deadline(struct mg_connection *conn, uint64_t mono_ns);
  */
 void mg_write_lasting(struct mg_connection *conn, const void *buf, size_t size);
 
+/* A source has no more bytes; or it cannot go on, and the connection is reset, so that nobody takes what came for
+ * all of it. */
+enum { MG_SOURCE_END = 0, MG_SOURCE_FAILED = -1 };
+
+struct mg_source {
+	/* The next bytes into buf, 1 to size: how many, or one of the above. Whatever worker is free calls it
+	 * when the client has taken what came before; mg_get_thread_pointer knows the worker. Its time is not
+	 * the client's. */
+	int (*next)(struct mg_connection *conn, void *with, char *buf, size_t size);
+	/* Once, by any thread: all is sent, or the rest will not be. */
+	void (*close)(void *with, int is_whole);
+	void *with;
+	/* Each byte that is taken moves the write deadline on by so much, but not further ahead than that: who
+	 * takes less than one byte in ns_a_byte for long, or nothing for ahead_ns, is cut off. */
+	uint64_t ns_a_byte, ahead_ns;
+};
+
+/* Behind what mg_write has written, the rest of the answer, which need not be there yet. Of it never more is in
+ * memory than one piece. */
+void mg_write_source(struct mg_connection *conn, const struct mg_source *source);
+
 /* 1 if the connection may be kept after this request as far as is known now: the setting, what the
  * client asked for, and a body that is there to its end. Else 0. */
 int mg_will_keep_alive(struct mg_connection *conn);
@@ -64,7 +85,7 @@ int mg_will_keep_alive(struct mg_connection *conn);
 struct mg_waiting_stats {
     int64_t accepted; /* connections since the start */
     int64_t evicted;  /* that had to make room: for a new one, or for others' bytes */
-    int64_t cut;    /* answers that the peer did not take whole: gone, too slow, or it made room */
+    int64_t cut;    /* answers that did not go out whole: the peer is gone, too slow or made room, or the source failed */
     int64_t bytes;  /* that have come or are to go, and wait */
     int open;       /* connections now */
     int waiting;    /* of these, without a worker: silent, slow, or waiting for one */

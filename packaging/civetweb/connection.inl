@@ -13,6 +13,8 @@
 
 #include "channel.inl"
 
+#include "source.inl"
+
 #include "waiting.inl"
 
 #include "request.inl"
@@ -104,22 +106,63 @@ step_linger(struct channel *channel)
 
 /* ---- requests ---- */
 
+/* What was written and can go out now does. STEP_ON: all of it. */
+static enum step
+flush_answer(struct channel *channel)
+{
+	const size_t before = channel->out.len;
+	const int sent = channel_flush(channel);
+
+	credit_bytes(channel, before - channel->out.len);
+	if (sent == CHANNEL_AGAIN) {
+		return is_over(channel) ? STEP_CLOSE : STEP_WAIT;
+	}
+	return ((sent == CHANNEL_GONE) || channel->is_gone) ? STEP_CLOSE : STEP_ON;
+}
+
+
+/* Is there more to be sent, from a source or by TLS? Then it is ready. */
+static int
+prepare_more(struct mg_connection *conn)
+{
+	struct channel *channel = conn->channel;
+
+	if ((channel->source.next != NULL) && (channel->lasting.len == 0)) {
+		if (channel_take_piece(conn)) {
+			return 1;
+		}
+		if (channel->source.next != NULL) {
+			return 0; /* it has failed, or TLS has */
+		}
+	}
+	return channel_encrypt_next(channel);
+}
+
+
 /* The rest of an answer, or all of it. */
 static enum step
-step_write(struct channel *channel)
+step_write(struct mg_connection *conn)
 {
-	do {
-		const int sent = channel_flush(channel);
+	struct channel *channel = conn->channel;
+	size_t taken = 0;
 
-		if (sent == CHANNEL_AGAIN) {
-			return is_over(channel) ? STEP_CLOSE : STEP_WAIT;
+	do {
+		const enum step step = flush_answer(channel);
+
+		if (step != STEP_ON) {
+			return step;
 		}
-		if ((sent == CHANNEL_GONE) || channel->is_gone) {
-			return STEP_CLOSE;
+		if (taken >= STEP_BYTES) {
+			channel->events = EPOLLOUT;
+			return STEP_WAIT;
 		}
-	} while (channel_encrypt_next(channel) && !is_over(channel));
+		if (!prepare_more(conn)) {
+			break;
+		}
+		taken += channel->out.len;
+	} while (!is_over(channel));
 	if (has_output(channel)) {
-		return STEP_CLOSE; /* its time is over */
+		return STEP_CLOSE; /* its time is over, or the source has failed */
 	}
 	count_unfinished(channel, 0);
 	channel->deadline_ns = 0;
@@ -152,7 +195,7 @@ finish_request(struct mg_connection *conn)
 	channel->deadline_ns = 0;
 	channel->state = CHANNEL_WRITE;
 	channel->deadline_ns = conn->write_deadline_ns;
-	return step_write(channel);
+	return step_write(conn);
 }
 
 
@@ -376,7 +419,7 @@ take_step(struct mg_connection *conn)
 	case CHANNEL_BODY:
 		return step_body(conn);
 	case CHANNEL_WRITE:
-		return step_write(conn->channel);
+		return step_write(conn);
 	case CHANNEL_LINGER:
 	default:
 		return step_linger(conn->channel);

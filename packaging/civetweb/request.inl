@@ -467,3 +467,11 @@ mg_write_lasting(struct mg_connection *conn, const void *buf, size_t size)
 	conn->channel->lasting.len = size;
 	note_output(conn, size);
 }
+
+
+void
+mg_write_source(struct mg_connection *conn, const struct mg_source *source)
+{
+	conn->channel->source = *source;
+	note_output(conn, 0);
+}

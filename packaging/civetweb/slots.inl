@@ -338,12 +338,19 @@ resume_accepting(struct waiting *waiting)
 static void
 waiting_close(struct waiting *waiting, struct channel *channel)
 {
+	const struct linger reset = {1, 0};
+
 	if ((channel->ssl != NULL) && (channel->state == CHANNEL_HEAD)) {
 		(void)SSL_shutdown(channel->ssl);
 		(void)channel_flush(channel);
 	}
 	if (channel->is_cut || ((channel->state == CHANNEL_WRITE) && has_output(channel))) {
 		__atomic_fetch_add(&waiting->cut, 1, __ATOMIC_RELAXED);
+	}
+	if (channel->source.next != NULL) {
+		/* An answer may end where its connection does: a reset shows that this one did not */
+		(void)setsockopt(channel->sock, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+		close_source(channel, 0);
 	}
 	count_unfinished(channel, 0);
 	SSL_free(channel->ssl);

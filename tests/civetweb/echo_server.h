@@ -81,6 +81,58 @@ static inline void hold(void)
     __atomic_fetch_sub(&holders, 1, __ATOMIC_SEQ_CST);
 }
 
+/* What /source writes: as many bytes as its query says, in pieces of any size. */
+struct made {
+    size_t at, size;
+    bool fails; /* behind them */
+};
+
+static int sources_closed, sources_whole;
+static size_t source_bytes; /* of all sources so far */
+
+static inline char made_byte(size_t at)
+{
+    return (char)('a' + at % 23);
+}
+
+static inline int source_next(struct mg_connection *conn, void *with, char *buf, size_t size)
+{
+    struct made *made = with;
+    size_t left = made->size - made->at, part = size - made->at % 1000;
+
+    (void)conn;
+    if (left == 0)
+        return made->fails ? MG_SOURCE_FAILED : MG_SOURCE_END;
+    if (part > left)
+        part = left;
+    for (size_t i = 0; i < part; i++)
+        buf[i] = made_byte(made->at + i);
+    made->at += part;
+    __atomic_fetch_add(&source_bytes, part, __ATOMIC_SEQ_CST);
+    return (int)part;
+}
+
+static inline void source_close(void *with, int is_whole)
+{
+    free(with);
+    __atomic_fetch_add(&sources_whole, is_whole, __ATOMIC_SEQ_CST);
+    __atomic_fetch_add(&sources_closed, 1, __ATOMIC_SEQ_CST);
+}
+
+/* A thousandth of a second for each byte, but with /source/hasty never more than DEADLINE_MS ahead. */
+static inline void write_source(struct mg_connection *conn, const char *path, const char *query)
+{
+    bool is_hasty = strcmp(path, "/source/hasty") == 0;
+    struct made *made = calloc(1, sizeof *made);
+    struct mg_source source = {source_next, source_close, made, 1000000,
+                               (uint64_t)(is_hasty ? DEADLINE_MS : PATIENCE_MS) * 1000000};
+
+    made->size = strtoul(query, NULL, 10);
+    made->fails = strcmp(path, "/source/fails") == 0;
+    mg_write(conn, "->", 2);
+    mg_write_source(conn, &source);
+}
+
 static const char *const body_states[] = {"unknown", "whole",  "awaited", "too large",
                                           "late",    "broken", "no room"};
 
@@ -135,6 +187,8 @@ static inline int begin_request(struct mg_connection *conn)
     } else if (strncmp(path, "/lasting", 8) == 0) {
         mg_write(conn, lasting, strlen(lasting));
         mg_write_lasting(conn, lasting, LASTING);
+    } else if (strncmp(path, "/source", 7) == 0) {
+        write_source(conn, path, mg_get_request_info(conn)->query_string);
     } else if (strcmp(path, "/some") == 0) {
         write_zeros(conn, SOME);
     } else if (strcmp(path, "/unread") == 0) {
