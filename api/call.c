@@ -25,6 +25,12 @@ void call_give_content(struct call *call, struct str content, struct str media_t
     call->reply.media_type = media_type;
 }
 
+void call_give_source(struct call *call, const struct body_source *source, struct str media_type)
+{
+    call->reply.source = *source;
+    call->reply.media_type = media_type;
+}
+
 enum err call_finish(struct call *call)
 {
     if (call->reply.body.failed)

@@ -6,6 +6,7 @@
 #ifndef CACHEWARDEN_CALL_H
 #define CACHEWARDEN_CALL_H
 
+#include "cachewarden/body_source.h"
 #include "cachewarden/json.h"
 #include "cachewarden/principal.h"
 #include "cachewarden/work.h"
@@ -65,9 +66,11 @@ struct reply {
     bool has_content; /* instead of body: call_give_content */
     struct str content;
     struct str
-        lasting_body;      /* not empty: instead of body; it stays as it is until the server ends */
-    struct str media_type; /* empty: application/json, of content application/octet-stream */
-    int64_t cache_version; /* > 0: becomes X-Cache-Version */
+        lasting_body; /* not empty: instead of body; it stays as it is until the server ends */
+    struct body_source source; /* next is not NULL: instead of body; call_give_source */
+    struct str
+        media_type; /* empty: application/json, of content and sources application/octet-stream */
+    int64_t cache_version;          /* > 0: becomes X-Cache-Version */
     enum tristate cache_enabled;    /* not UNKNOWN: becomes X-Cache-Enabled */
     int64_t user_id;                /* > 0: becomes X-User-Id */
     enum cache_result cache_result; /* not NONE: becomes X-Cache, and with it */
@@ -128,6 +131,13 @@ static inline struct work call_work(struct call *call)
 /* Answers with these bytes, which may be none, as they are. They stay where they are until the answer is
  * sent. An empty media type is application/octet-stream. */
 void call_give_content(struct call *call, struct str content, struct str media_type);
+
+/*
+ * Answers with what the source gives, while the client takes it: after the operation has ended, perhaps by another
+ * thread, and without the call. It is closed in any case, also when nothing of it is sent. Of an error there
+ * the client sees an answer that is cut short, so ask first what may be refused.
+ */
+void call_give_source(struct call *call, const struct body_source *source, struct str media_type);
 
 /* What an operation ends with once its answer is written: ERR_OK, or ERR_NO_MEMORY when the body did not fit. */
 CW_MUST_CHECK enum err call_finish(struct call *call);

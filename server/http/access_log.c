@@ -3,6 +3,7 @@
 #include "cachewarden/log.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
 
 enum { FIELDS_MIN = 11, FIELDS_MAX = FIELDS_MIN + 3 };
 
@@ -29,7 +30,7 @@ static bool choose_level(const struct exchange *exchange, enum log_level *level_
         status > 0 && (status < 400 || exchange->result == ERR_OK) && exchange->cut == NOT_CUT;
 
     *level_out = LOG_LEVEL_INFO;
-    if (exchange->cut == CUT_NO_ROOM ||
+    if (exchange->cut == CUT_NO_ROOM || exchange->cut == CUT_SOURCE_FAILED ||
         (status >= 500 && exchange->result != ERR_BAD_INPUT)) /* 505 is the client's affair */
         *level_out = LOG_LEVEL_WARN;
     else if (which == ACCESS_LOG_OFF || (which == ACCESS_LOG_FAILED && went_well))
@@ -52,6 +53,48 @@ static struct log_field principal_field(const struct principal *principal)
 static struct str or_dash(struct str value)
 {
     return value.len > 0 ? value : STR("-");
+}
+
+static const char *cut_name(const struct exchange *exchange)
+{
+    switch (exchange->cut) {
+    case CUT_NO_ROOM:
+        return "no_room";
+    case CUT_NOT_TAKEN:
+        return "not_taken";
+    case CUT_SOURCE_FAILED:
+        return "source_failed";
+    case CUT_CLIENT_GONE:
+    case NOT_CUT:
+        break;
+    }
+    return "client_gone";
+}
+
+static char *keep(struct str *text, char *at)
+{
+    if (text->len > 0)
+        memcpy(at, text->ptr, text->len);
+    text->ptr = at;
+    return at + text->len;
+}
+
+struct exchange *access_log_keep(const struct exchange *exchange)
+{
+    const struct http_request *request = &exchange->request;
+    size_t size = request->id.len + request->client_address.len + request->method_name.len +
+                  request->path.len + exchange->call.principal.name.len;
+    struct exchange *kept = malloc(sizeof *kept + size);
+
+    if (!kept)
+        return NULL;
+    *kept = *exchange;
+    char *at = keep(&kept->request.id, (char *)(kept + 1));
+    at = keep(&kept->request.client_address, at);
+    at = keep(&kept->request.method_name, at);
+    at = keep(&kept->request.path, at);
+    (void)keep(&kept->call.principal.name, at);
+    return kept;
 }
 
 void access_log_write(const struct exchange *exchange, size_t bytes_sent, int64_t duration_ns)
@@ -80,7 +123,7 @@ void access_log_write(const struct exchange *exchange, size_t bytes_sent, int64_
     const struct error *error = &call->error;
 
     if (exchange->cut != NOT_CUT)
-        fields[count++] = LOG_CSTR("cut", exchange->cut == CUT_NO_ROOM ? "no_room" : "client_gone");
+        fields[count++] = LOG_CSTR("cut", cut_name(exchange));
 
     /* A failure's short words may name what its long ones do not: Redis, the users database. */
     if (level == LOG_LEVEL_WARN && error->caller[0] && strcmp(error->caller, error->detail) != 0)

@@ -24,4 +24,8 @@ void access_log_configure(enum access_log which);
  */
 void access_log_write(const struct exchange *exchange, size_t bytes_sent, int64_t duration_ns);
 
+/* A copy with all that access_log_write tells, for when the exchange is over before its answer is. The caller's to
+ * free. NULL: no memory. */
+struct exchange *access_log_keep(const struct exchange *exchange);
+
 #endif

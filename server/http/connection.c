@@ -1,6 +1,5 @@
 /*
- * From the library's callbacks to an exchange and back: reading the body, sending the answer,
- * deciding whether the connection stays. Each callback runs on the worker thread that serves the
+ * From the library's callbacks to an exchange and back. Each callback runs on the worker thread that serves the
  * request; between two requests a connection may change to another.
  */
 #include "http/http_private.h"
@@ -17,8 +16,6 @@
 #include <civetweb.h>
 
 #include <civetweb_extra.h>
-
-#include <errno.h>
 
 _Static_assert(sizeof(struct request_memory) <= MG_REQUEST_MEMORY, "the library keeps that much");
 
@@ -93,8 +90,6 @@ static struct str next_request_id(struct worker *worker)
     return (struct str){worker->id, REQUEST_ID_SIZE - 1};
 }
 
-static int read_body(struct exchange *exchange, size_t limit, struct str *body_out);
-
 /* When it began and what it is called, now or before it waited for its body. */
 static void begin_or_resume(struct worker *worker, const struct request_memory *memory)
 {
@@ -130,9 +125,10 @@ static struct exchange *begin_exchange(struct worker *worker, struct mg_connecti
 
     exchange->response = (struct http_response){.cache_enabled = UNKNOWN};
     exchange->result = ERR_OK;
-    exchange->read_body = read_body;
+    exchange->read_body = transfer_read_body;
     exchange->body_source = worker;
     exchange->is_suspended = false;
+    exchange->is_streamed = false;
     exchange->cut = NOT_CUT;
     call_init(&exchange->call, worker->http->options.app, NULL, worker->arena);
     return exchange;
@@ -204,67 +200,7 @@ static void take_request(struct worker *worker, const struct mg_request_info *in
     exchange->call.client_address = request->client_address;
 }
 
-/* ---- body ---- */
-
-/* exchange->read_body: what is announced is judged before a byte of it has come. */
-static int read_body(struct exchange *exchange, size_t limit, struct str *body_out)
-{
-    struct worker *worker = exchange->body_source;
-    int64_t deadline_ns = clock_deadline_ns(worker->http->options.body_timeout_ms);
-    const char *bytes;
-    size_t size;
-
-    *body_out = STR_NONE;
-    switch (mg_body(worker->connection, limit, (uint64_t)deadline_ns, &bytes, &size)) {
-    case MG_BODY_WHOLE:
-        *body_out = (struct str){bytes, size};
-        return 0;
-    case MG_BODY_AWAITED:
-        return BODY_AWAITED;
-    case MG_BODY_TOO_LARGE:
-        return 413;
-    case MG_BODY_LATE:
-        return 408;
-    case MG_BODY_BROKEN:
-        return 400;
-    case MG_BODY_UNKNOWN:
-    case MG_BODY_NO_ROOM:
-    default:
-        return 503;
-    }
-}
-
-/* ---- answer ---- */
-
-static bool will_keep(const struct worker *worker)
-{
-    return !worker->exchange.response.close && !atomic_load(&worker->http->draining) &&
-           mg_will_keep_alive(worker->connection);
-}
-
-static size_t send_answer(struct worker *worker)
-{
-    struct exchange *exchange = &worker->exchange;
-    struct mg_connection *connection = worker->connection;
-    int64_t now_ns = clock_mono_ns();
-
-    bool keep = will_keep(worker);
-    struct str message = response_compose(exchange, &worker->date, clock_wall_s(), keep);
-    if (!keep || exchange->response.close)
-        mg_disable_connection_keep_alive(connection);
-
-    /* So long has the client to take the answer. */
-    int64_t deadline_ns = now_ns + worker->http->options.body_timeout_ms * NS_PER_MS;
-    mg_set_write_deadline(connection, (uint64_t)deadline_ns);
-    int sent = mg_write(connection, message.ptr, message.len);
-    if (exchange->response.body_lasts && exchange->request.method != METHOD_HEAD && sent > 0) {
-        mg_write_lasting(connection, exchange->response.body.ptr, exchange->response.body.len);
-        sent += (int)exchange->response.body.len;
-    }
-    if (sent < 0)
-        exchange->cut = errno == ENOMEM ? CUT_NO_ROOM : CUT_CLIENT_GONE;
-    return sent > 0 ? (size_t)sent : 0;
-}
+/* ---- the end ---- */
 
 /* Probes go on while a server drains; who else comes was not told yet. */
 static bool is_probe(const struct exchange *exchange)
@@ -285,7 +221,8 @@ static void end_exchange(struct worker *worker, size_t bytes_sent)
 
     if (!is_probe(exchange))
         atomic_store_explicit(&worker->ended_ns, now_ns, memory_order_relaxed);
-    access_log_write(exchange, bytes_sent, duration_ns);
+    if (!exchange->is_streamed)
+        access_log_write(exchange, bytes_sent, duration_ns);
     metrics_count(http->metrics, (int)(worker - http->workers), exchange->call.route, status,
                   duration_ns);
     arena_reset(worker->arena);
@@ -332,7 +269,7 @@ static int on_request(struct mg_connection *connection)
     }
     response_allow_origin(exchange, http->options.cors_origins, http->options.cors_origin_count);
 
-    size_t bytes_sent = send_answer(worker);
+    size_t bytes_sent = transfer_send(worker);
     int status = exchange->response.status;
     end_exchange(worker, bytes_sent);
     return status;
@@ -362,7 +299,7 @@ static int on_refused_head(struct mg_connection *connection, int status, const c
         exchange->result = error_set_detail(&exchange->call.error, ERR_INTERNAL, "%s", message);
     else if (status == 503)
         exchange->result = error_set_detail(&exchange->call.error, ERR_BUSY, STATUS_MADE_ROOM);
-    end_exchange(worker, send_answer(worker));
+    end_exchange(worker, transfer_send(worker));
     return 0;
 }
 

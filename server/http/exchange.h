@@ -71,8 +71,11 @@ struct http_response {
     int status;
     struct str media_type;
     struct str body;
-    bool body_lasts;  /* until the server ends, and is not copied */
-    bool is_content;  /* the body is what a client stored: no page of ours */
+    bool body_lasts; /* until the server ends, and is not copied */
+    bool is_content; /* the body is what a client stored: no page of ours */
+    /* instead of `body`, of this length or BODY_LENGTH_UNKNOWN: what the reply's source gives */
+    bool has_source;
+    int64_t source_length;
     struct str allow; /* 405 and OPTIONS */
     struct str location;
     int64_t retry_after_s;
@@ -118,7 +121,9 @@ struct exchange {
     int (*read_body)(struct exchange *exchange, size_t limit, struct str *body_out);
     void *body_source; /* what read_body reads from */
     bool is_suspended; /* it waits for its body, and has no answer */
-    enum { NOT_CUT, CUT_CLIENT_GONE, CUT_NO_ROOM } cut; /* why the answer did not go out */
+    bool is_streamed;  /* its answer is still being made; the log hears of it when that ends */
+    /* Why the answer did not go out. Not taken: the client was gone, too slow, or had to make room. */
+    enum { NOT_CUT, CUT_CLIENT_GONE, CUT_NO_ROOM, CUT_NOT_TAKEN, CUT_SOURCE_FAILED } cut;
     struct exchange_kept kept;
 };
 

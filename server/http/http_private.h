@@ -86,6 +86,13 @@ struct http {
  * http_start; what was started is mg_stop's to end. */
 CW_MUST_CHECK enum err listener_start(struct http *http, struct error *error);
 
+/* exchange->read_body: what is announced is judged before a byte of it has come. */
+int transfer_read_body(struct exchange *exchange, size_t limit, struct str *body_out);
+
+/* Sends the exchange's response, or begins to; closes the reply's source where that is not sent. How many bytes are
+ * known to be on their way. */
+size_t transfer_send(struct worker *worker);
+
 /* The library's callbacks for threads, connections, requests, messages. user_data: struct http. */
 void connection_callbacks(struct mg_callbacks *callbacks_out);
 

@@ -162,6 +162,19 @@ static struct str out_of_memory(struct exchange *exchange)
                "close\r\nCache-Control: no-store\r\n\r\n");
 }
 
+/* A body without a length ends with its last chunk; for HTTP/1.0, with the connection. */
+static void add_framing(struct strbuf *head, const struct exchange *exchange)
+{
+    const struct http_response *response = &exchange->response;
+
+    if (!response->has_source)
+        add_number(head, STR("Content-Length: "), (int64_t)response->body.len);
+    else if (response->source_length >= 0)
+        add_number(head, STR("Content-Length: "), response->source_length);
+    else if (exchange->request.minor_version > 0 && exchange->request.method != METHOD_HEAD)
+        strbuf_add(head, STR("Transfer-Encoding: chunked\r\n"));
+}
+
 struct str response_compose(struct exchange *exchange, struct response_date *date, int64_t wall_s,
                             bool keep)
 {
@@ -176,7 +189,7 @@ struct str response_compose(struct exchange *exchange, struct response_date *dat
     if (has_length) {
         if (response->media_type.len > 0)
             add_line(&head, STR("Content-Type: "), response->media_type);
-        add_number(&head, STR("Content-Length: "), (int64_t)response->body.len);
+        add_framing(&head, exchange);
     }
     strbuf_add(&head, keep ? STR("Connection: keep-alive\r\n") : STR("Connection: close\r\n"));
     add_line(&head, STR("X-Request-Id: "), exchange->request.id);

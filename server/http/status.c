@@ -195,6 +195,12 @@ static void take_body(struct exchange *exchange)
         response->is_content = true;
         return;
     }
+    if (reply->source.next) {
+        response->media_type = error_text_or(reply->media_type, "application/octet-stream");
+        response->has_source = true;
+        response->source_length = reply->source.length;
+        return;
+    }
     /* "Created", and no word more. */
     if (reply->outcome == OUTCOME_CREATED && reply->body.len == 0 && !reply->body.failed)
         return;

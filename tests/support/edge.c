@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static struct app app;
 static struct http *http;
@@ -83,6 +84,40 @@ static enum err op_lasting(struct call *call)
     return ERR_OK;
 }
 
+/* `with` is how much of it is left. */
+static enum err next_of_big(void *with, const struct work *work, char *buffer, size_t size,
+                            size_t *len_out)
+{
+    size_t *left = with;
+
+    (void)work;
+    *len_out = *left < size ? *left : size;
+    memset(buffer, EDGE_BIG_BYTE, *len_out);
+    *left -= *len_out;
+    return ERR_OK;
+}
+
+static enum err give_big(struct call *call, int64_t length)
+{
+    size_t *left = malloc(sizeof *left);
+    const struct body_source source = {length, next_of_big, free, left};
+
+    ck_assert_ptr_nonnull(left);
+    *left = EDGE_BIG_SIZE;
+    call_give_source(call, &source, STR_NONE);
+    return ERR_OK;
+}
+
+static enum err op_made(struct call *call)
+{
+    return give_big(call, EDGE_BIG_SIZE);
+}
+
+static enum err op_made_chunked(struct call *call)
+{
+    return give_big(call, BODY_LENGTH_UNKNOWN);
+}
+
 static enum err op_fail(struct call *call)
 {
     atomic_fetch_add(&calls, 1);
@@ -115,6 +150,9 @@ static const struct route routes[] = {
      .effect = EFFECT_READ},
     {ROW(METHOD_GET, "/big", "big", op_big), .permit = PERMIT_PUBLIC, .effect = EFFECT_READ},
     {ROW(METHOD_GET, "/lasting", "lasting", op_lasting), .permit = PERMIT_PUBLIC,
+     .effect = EFFECT_READ},
+    {ROW(METHOD_GET, "/made", "made", op_made), .permit = PERMIT_PUBLIC, .effect = EFFECT_READ},
+    {ROW(METHOD_GET, "/made-chunked", "made-chunked", op_made_chunked), .permit = PERMIT_PUBLIC,
      .effect = EFFECT_READ},
     {ROW(METHOD_GET, "/fail", "fail", op_fail), .permit = PERMIT_PUBLIC, .effect = EFFECT_READ},
     {ROW(METHOD_GET, "/gate", "gate", op_gate), .permit = PERMIT_PUBLIC, .effect = EFFECT_READ},

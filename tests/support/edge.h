@@ -11,7 +11,8 @@
  *
  * The routes, all public: GET /plain, GET /status/ (version 5, enabled), POST /echo (the body comes
  * back as text/plain), POST /small (16 bytes of body at most), POST /ignored, GET /client
- * ({"client":…,"id":…}), GET /big (6 MiB), GET /lasting (the same, not copied), GET /fail (our own mistake), GET /gate (waits for
+ * ({"client":…,"id":…}), GET /big (6 MiB), GET /lasting (the same, not copied), GET /made and /made-chunked
+ * (the same, from a source), GET /fail (our own mistake), GET /gate (waits for
  * edge_open_gate).
  */
 #ifndef SUPPORT_EDGE_H

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static struct arena *arena;
@@ -223,12 +224,36 @@ START_TEST(each_setting_has_its_requests)
 }
 END_TEST
 
+/* What it was copied from is overwritten, as the next request does. */
+START_TEST(a_line_may_be_kept_for_later)
+{
+    char path[] = "/api/cache/clear/", name[] = "deploy";
+    exchange.request.path = str_from(path);
+    exchange.call.principal = (struct principal){
+        .kind = PRINCIPAL_API_KEY, .credential = CREDENTIAL_API_KEY, .name = str_from(name)};
+    struct exchange *kept = access_log_keep(&exchange);
+    ck_assert_ptr_nonnull(kept);
+    memset(path, 'x', strlen(path));
+    memset(name, 'x', strlen(name));
+    memset(&exchange, 0, sizeof exchange);
+
+    kept->cut = CUT_NOT_TAKEN;
+    access_log_write(kept, 312, 1234567);
+    ck_assert_str_eq(
+        written(), "http.request request_id=r1 client=192.0.2.7 method=POST path=/api/cache/clear/ "
+                   "route=cache.clear status=200 bytes=312 duration_us=1234 principal=deploy "
+                   "credential=api_key error=ok cut=not_taken\n");
+    free(kept);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("server/access_log");
     TCase *tcase = tcase_create("access_log");
 
     tcase_add_checked_fixture(tcase, open_log, close_log);
+    tcase_add_test(tcase, a_line_may_be_kept_for_later);
     tcase_add_test(tcase, one_line_with_who_what_and_how);
     tcase_add_test(tcase, a_stranger_is_named);
     tcase_add_test(tcase, a_key_is_named);

@@ -4,6 +4,8 @@
 
 #include "cachewarden/arena.h"
 
+#include <stdio.h>
+
 /* 2026-01-31T12:00:00Z. */
 #define NOON_S INT64_C(1769860800)
 #define DATE   "Date: Sat, 31 Jan 2026 12:00:00 GMT\r\n"
@@ -53,6 +55,38 @@ START_TEST(head_has_the_length_but_no_body)
     expect_message(true, "HTTP/1.1 200 OK\r\n" DATE
                          "Content-Type: application/json\r\nContent-Length: 7\r\n"
                          "Connection: keep-alive\r\nX-Request-Id: 0123456789abcdef\r\n\r\n");
+}
+END_TEST
+
+/* Its bytes come later; only their length is known, or not even that. */
+START_TEST(a_source_is_announced_or_chunked)
+{
+    static const struct {
+        enum http_method method;
+        int minor_version;
+        int64_t length;
+        const char *framing;
+    } rows[] = {{METHOD_GET, 1, 12345678901, "Content-Length: 12345678901\r\n"},
+                {METHOD_HEAD, 0, 0, "Content-Length: 0\r\n"},
+                {METHOD_GET, 1, BODY_LENGTH_UNKNOWN, "Transfer-Encoding: chunked\r\n"},
+                {METHOD_HEAD, 1, BODY_LENGTH_UNKNOWN, ""},
+                {METHOD_GET, 0, BODY_LENGTH_UNKNOWN, ""}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[512];
+        exchange.request.method = rows[i].method;
+        exchange.request.minor_version = rows[i].minor_version;
+        exchange.response = (struct http_response){.status = 200,
+                                                   .media_type = STR("text/plain"),
+                                                   .has_source = true,
+                                                   .source_length = rows[i].length,
+                                                   .cache_enabled = UNKNOWN};
+        snprintf(text, sizeof text,
+                 "HTTP/1.1 200 OK\r\n" DATE "Content-Type: text/plain\r\n%sConnection: close\r\n"
+                 "X-Request-Id: 0123456789abcdef\r\n\r\n",
+                 rows[i].framing);
+        expect_message(false, text);
+    }
 }
 END_TEST
 
@@ -261,6 +295,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, open_exchange, close_exchange);
     tcase_add_test(tcase, head_and_body_are_one_piece);
     tcase_add_test(tcase, head_has_the_length_but_no_body);
+    tcase_add_test(tcase, a_source_is_announced_or_chunked);
     tcase_add_test(tcase, no_content_has_neither);
     tcase_add_test(tcase, every_optional_line);
     tcase_add_test(tcase, a_hit_and_all_that_is_known_of_it);

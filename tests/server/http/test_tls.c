@@ -193,18 +193,18 @@ static size_t count_bytes(char *bytes, size_t one, size_t size, void *arg)
 /* Twice on a connection that is kept, or on one each. */
 START_TEST(a_big_answer_passes_tls)
 {
-    static const char *const paths[] = {"/big", "/lasting"};
+    static const char *const paths[] = {"/big", "/lasting", "/made", "/made-chunked"};
     struct http_options options = tls_options();
     CURL *curl = curl_easy_init();
     struct curl_slist *close = curl_slist_append(NULL, "Connection: close");
     char url[128];
 
     edge_open(&options);
-    snprintf(url, sizeof url, "%s%s", url_of("https", "127.0.0.1", 0), paths[_i % 2]);
+    snprintf(url, sizeof url, "%s%s", url_of("https", "127.0.0.1", 0), paths[_i % 4]);
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_CAINFO, path_of("server.crt"));
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, count_bytes);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, _i >= 2 ? close : NULL);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, _i >= 4 ? close : NULL);
     for (int i = 0; i < 2; i++) {
         size_t count = 0;
         curl_easy_setopt(curl, CURLOPT_WRITEDATA, &count);
@@ -580,7 +580,7 @@ int main(void)
     tcase_add_test(tcase, one_server_speaks_all);
     tcase_add_test(tcase, key_and_certificate_may_share_a_file);
     tcase_add_test(tcase, old_versions_are_refused);
-    tcase_add_loop_test(tcase, a_big_answer_passes_tls, 0, 4);
+    tcase_add_loop_test(tcase, a_big_answer_passes_tls, 0, 8);
     tcase_add_test(tcase, a_broken_handshake_harms_nobody_else);
     tcase_add_test(tcase, a_record_in_drips_keeps_no_worker);
     tcase_add_loop_test(tcase, a_record_that_cannot_be_read_ends_the_connection, TLS1_2_VERSION,
