@@ -116,6 +116,7 @@ enum err app_watch(struct app *app, struct error *error)
         .control = app->control,
         .guard = app->guard,
         .users = app->users,
+        .entries = app->entries,
         .budget_ms = app->budget_ms,
     };
 

@@ -3,12 +3,13 @@
 #include "cachewarden/clock.h"
 #include "cachewarden/log.h"
 #include "cachewarden/thread.h"
+#include "entries/service.h"
 #include "identity/high_water.h"
 
 #include <stdlib.h>
 
 enum {
-    LOOK_MS = 250,     /* how long lost control data may go unnoticed */
+    LOOK_MS = 250, /* how long lost control data may go unnoticed, and that entries have no room */
     ROUNDS_A_LOOK = 4, /* at the numbers of accounts, which have no news for hours */
     BUDGETS = 4,       /* of a round trip, for one reconciling; nobody waits for it */
 };
@@ -51,6 +52,8 @@ static void agree_on_high_water(struct janitor *janitor)
 static int64_t do_round(void *arg)
 {
     struct janitor *janitor = arg;
+
+    entries_look_for_room(janitor->options.entries, clock_deadline_ns(janitor->options.budget_ms));
     bool is_agreed = reconcile(janitor);
 
     if (is_agreed && janitor->rounds++ % ROUNDS_A_LOOK == 0)

@@ -1,7 +1,7 @@
 /*
  * Looks after what needs the users database as well as Redis, while nobody asks for it: that control data
  * which was lost is repaired, that neither side is behind in the numbers of accounts, that switches are put
- * back. A thread of its own, because a database may take its time.
+ * back. And how much room entries have. A thread of its own, because a database may take its time.
  */
 #ifndef API_JANITOR_H
 #define API_JANITOR_H
@@ -17,6 +17,7 @@ struct janitor_options {
     struct redis *control;
     struct version_guard *guard;
     struct users *users;
+    struct entries *entries;
     int64_t budget_ms; /* for one round trip */
 };
 

@@ -49,6 +49,7 @@ enum err entries_open(const struct app_options *options, struct redis *control,
     if (!entries)
         return error_set_detail(error, ERR_NO_MEMORY, "no memory for the entries");
     entries->redis = control;
+    room_init(&entries->room, options->entries.memory_percent);
     entries->default_ttl_s =
         options->entries.default_ttl_s > 0 ? options->entries.default_ttl_s : DEFAULT_TTL_S;
     enum err err =
@@ -66,6 +67,12 @@ enum err entries_open(const struct app_options *options, struct redis *control,
     else
         entries_close(&entries);
     return err;
+}
+
+void entries_look_for_room(struct entries *entries, int64_t deadline_ns)
+{
+    if (!entries->owns_redis)
+        room_look(&entries->room, entries->redis, deadline_ns);
 }
 
 struct redis *entries_redis(const struct entries *entries)

@@ -20,6 +20,7 @@
 #include "cachewarden/mac.h"
 #include "entries/metrics.h"
 #include "entries/recent.h"
+#include "entries/room.h"
 #include "entries/service.h"
 #include "entries/wait.h"
 
@@ -31,6 +32,7 @@ struct entries {
     struct recent *recent;
     struct waits *waits;
     struct entries_metrics *metrics;
+    struct room room;
 };
 
 #endif

@@ -116,6 +116,7 @@ static const struct {
     {ENTRY_FILLS_VOID, "cachewarden_entries_fills_total", ",result=\"void\"", NULL},
     {ENTRY_FILLS_OFF, "cachewarden_entries_fills_total", ",result=\"off\"", NULL},
     {ENTRY_FILLS_LATE, "cachewarden_entries_fills_total", ",result=\"late\"", NULL},
+    {ENTRY_FILLS_NO_ROOM, "cachewarden_entries_fills_total", ",result=\"no_room\"", NULL},
     {ENTRY_LEASES_WRONG, "cachewarden_entries_fills_total", ",result=\"wrong_lease\"", NULL},
     {ENTRY_INCREMENTS, "cachewarden_entries_increments_total", "", "Counters raised."},
     {ENTRY_MODEL_CLEARS, "cachewarden_models_cleared_total", "", "Clears of a model."},

@@ -12,12 +12,13 @@
 enum entries_metric {
     ENTRY_HITS,
     ENTRY_MISSES,
-    ENTRY_REFRESHES,    /* hits whose reader was asked to fill it anew */
-    ENTRY_FILLS,        /* stored */
-    ENTRY_FILLS_VOID,   /* stored, but something was cleared since the lease: never served */
-    ENTRY_FILLS_OFF,    /* not stored: the account's cache is off */
-    ENTRY_FILLS_LATE,   /* not stored: something was there, and the fill was to be the first */
-    ENTRY_LEASES_WRONG, /* not stored: the lease is none of this label, or too old */
+    ENTRY_REFRESHES,     /* hits whose reader was asked to fill it anew */
+    ENTRY_FILLS,         /* stored */
+    ENTRY_FILLS_VOID,    /* stored, but something was cleared since the lease: never served */
+    ENTRY_FILLS_OFF,     /* not stored: the account's cache is off */
+    ENTRY_FILLS_LATE,    /* not stored: something was there, and the fill was to be the first */
+    ENTRY_FILLS_NO_ROOM, /* not stored: entries have their share of Redis' memory; increments, too */
+    ENTRY_LEASES_WRONG,  /* not stored: the lease is none of this label, or too old */
     ENTRY_INCREMENTS,
     ENTRY_MODEL_CLEARS,
     ENTRY_BYTES_IN, /* bodies of fills that were stored */

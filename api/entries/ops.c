@@ -5,6 +5,7 @@
 #include "cachewarden/app.h"
 #include "cachewarden/call.h"
 #include "cachewarden/jobs.h"
+#include "entries/admit.h"
 #include "entries/entries_private.h"
 #include "etag.h"
 #include "jobs/service.h"
@@ -166,7 +167,9 @@ enum err op_entries_put(struct call *call)
     if (err != ERR_OK)
         return err;
     fill.ttl_s = ttl_of(call, &request, call_param(call, "ttl"));
-    err = entries_put(&request, &fill, &stored);
+    err = entry_admit(call, &request, fill.body.len, fill.ttl_s);
+    if (err == ERR_OK)
+        err = entries_put(&request, &fill, &stored);
     if (err != ERR_OK)
         return err;
     show_state(call, &request.space, stored.is_enabled, 0);
@@ -234,6 +237,8 @@ enum err op_entries_increment(struct call *call)
         err = take_integer(call, "by", INT64_MIN, INT64_MAX, &by);
     if (err == ERR_OK)
         err = take_integer(call, "ttl", 1, ENTRY_TTL_MAX_S, &ttl_s);
+    if (err == ERR_OK)
+        err = entry_admit(call, &request, sizeof value, ttl_s);
     if (err == ERR_OK)
         err = entries_increment(&request, by, ttl_s, &value, &is_enabled);
     if (err != ERR_OK)

@@ -12,6 +12,8 @@ CW_MUST_CHECK enum err entries_open(const struct app_options *options, struct re
                                     struct entries **entries_out, struct error *error);
 void entries_close(struct entries **entries);
 
+/* For the janitor: asks how much room there is for entries beside the control data, if anybody filled since. */
+void entries_look_for_room(struct entries *entries, int64_t deadline_ns);
 /* Where entries live; their own Redis, or that of the control data. */
 struct redis *entries_redis(const struct entries *entries);
 bool entries_own_redis(const struct entries *entries);

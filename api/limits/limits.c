@@ -36,6 +36,7 @@ void limits_set(struct limits *limits, const struct limit_settings *settings)
 #include "cachewarden/limits.def"
 #undef LIMIT
     set(&limits->login_failures, settings->login_failures);
+    set(&limits->fill_bytes, settings->fill_bytes);
     /* Last: a thread that reads `enabled` as true then reads these numbers, too. */
     atomic_store_explicit(&limits->enabled, settings->enabled, memory_order_release);
 }

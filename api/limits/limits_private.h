@@ -12,7 +12,7 @@
 struct limits {
     _Atomic bool enabled;
     _Atomic int64_t max[LIMIT_COUNT]; /* by enum limit; of LIMIT_NONE unused */
-    _Atomic int64_t login_failures;
+    _Atomic int64_t login_failures, fill_bytes;
     struct local_counters *local;
 };
 

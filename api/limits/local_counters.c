@@ -83,8 +83,8 @@ static struct limit_slot *evict_locked(struct local_counters *counters, const st
     return oldest;
 }
 
-struct limit_window local_counters_count(struct local_counters *counters, const struct key *key,
-                                         int64_t window_ms, int64_t now_ms)
+struct limit_window local_counters_add(struct local_counters *counters, const struct key *key,
+                                       int64_t number, int64_t window_ms, int64_t now_ms)
 {
     lock_acquire(&counters->lock);
     struct limit_slot *slot = find_locked(counters, key);
@@ -92,11 +92,17 @@ struct limit_window local_counters_count(struct local_counters *counters, const 
         slot = evict_locked(counters, key, now_ms);
     if (slot->count == 0 || slot->ends_ms <= now_ms || !str_eq(key_str(&slot->key), key_str(key)))
         *slot = (struct limit_slot){.key = *key, .ends_ms = now_ms + window_ms};
-    slot->count++;
+    slot->count = slot->count > INT64_MAX - number ? INT64_MAX : slot->count + number;
     slot->used_ms = now_ms;
     struct limit_window window = {slot->count, slot->ends_ms - now_ms};
     lock_release(&counters->lock);
     return window;
+}
+
+struct limit_window local_counters_count(struct local_counters *counters, const struct key *key,
+                                         int64_t window_ms, int64_t now_ms)
+{
+    return local_counters_add(counters, key, 1, window_ms, now_ms);
 }
 
 struct limit_window local_counters_look(struct local_counters *counters, const struct key *key,

@@ -21,6 +21,9 @@ void local_counters_free(struct local_counters **counters);
 /* Counts one more; the first of a window begins it. `now_ms` is of any clock that goes forward. */
 struct limit_window local_counters_count(struct local_counters *counters, const struct key *key,
                                          int64_t window_ms, int64_t now_ms);
+/* The same with `number` more, at least 1; it stops at INT64_MAX. */
+struct limit_window local_counters_add(struct local_counters *counters, const struct key *key,
+                                       int64_t number, int64_t window_ms, int64_t now_ms);
 /* What is counted so far; 0 when there is no window. */
 struct limit_window local_counters_look(struct local_counters *counters, const struct key *key,
                                         int64_t now_ms);

@@ -24,6 +24,7 @@ struct cache_spec;
 struct entry_options {
     struct str redis_url;  /* of the Redis where entries live; empty: that of the control data */
     int64_t default_ttl_s; /* of what is stored without a ttl; 0: an hour */
+    int memory_percent;    /* of maxmemory that may be in use beside the control data; 0: 80 */
 };
 
 struct app_options {

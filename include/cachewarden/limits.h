@@ -14,6 +14,7 @@
 #define CACHEWARDEN_LIMITS_H
 
 #include "cachewarden/call.h"
+#include "cachewarden/namespace.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,6 +29,7 @@ struct limit_settings {
 #include "cachewarden/limits.def"
 #undef LIMIT
     int64_t login_failures; /* in 15 minutes, for each name and address */
+    int64_t fill_bytes;     /* in an hour, for each user's namespace; 0: any number */
 };
 
 /* From now on these; windows that have begun go on. One atomic word each: requests under way may
@@ -50,6 +52,14 @@ CW_MUST_CHECK enum err limits_check_family(struct call *call, struct str family,
  * Says `err`, or ERR_THROTTLED. ERR_INTERNAL for one that went well without a family to count.
  */
 CW_MUST_CHECK enum err limits_finish(struct call *call, enum err err);
+
+/*
+ * Counts what is about to be stored in a user's namespace, each byte once for each hour that it is to live, 720 at most.
+ * ERR_THROTTLED when as much as is allowed has been counted before in this hour. Each node counts for itself, in
+ * memory; applications are not counted.
+ */
+CW_MUST_CHECK enum err limits_count_fill(struct call *call, const struct namespace *space,
+                                         int64_t bytes, int64_t ttl_s);
 
 /*
  * Ends the lock-out of an account: failed sign-ins with its name and its email are forgotten, from wherever

@@ -116,6 +116,9 @@ void redis_close(struct redis **redis);
  */
 CW_MUST_CHECK enum err redis_run(struct redis *redis, struct pipeline *pipeline, struct work work);
 
+/* The value of the line "name:value" in a reply to INFO; {NULL,0}: there is none. */
+struct str redis_info_field(struct str info, const char *name);
+
 /*
  * Which Redis it is: a number made of the replication id and the role in INFO replication. It changes
  * when Redis restarts, at a failover, and when the address leads to another server. Everybody who is

@@ -7,19 +7,6 @@
 #define IS_TOLD   4
 #define ROLE_MASK UINT64_C(1)
 
-/* The rest of the line that begins with `name`; {NULL,0} when there is none. */
-static struct str find_field(struct str info, struct str name)
-{
-    struct str line;
-    while (str_split(&info, '\n', &line)) {
-        if (!str_starts(line, name))
-            continue;
-        size_t end = line.ptr[line.len - 1] == '\r' ? line.len - 1 : line.len;
-        return str_sub(line, name.len, end - name.len);
-    }
-    return STR_NONE;
-}
-
 static bool read_digits(struct str text, uint64_t *number_out)
 {
     *number_out = 0;
@@ -37,8 +24,8 @@ static bool read_digits(struct str text, uint64_t *number_out)
 
 uint64_t redis_replication_id_of(struct str replication_info)
 {
-    struct str id = find_field(replication_info, STR("master_replid:"));
-    struct str role = find_field(replication_info, STR("role:"));
+    struct str id = redis_info_field(replication_info, "master_replid");
+    struct str role = redis_info_field(replication_info, "role");
     uint64_t number;
 
     if (role.len == 0 || !read_digits(id, &number))

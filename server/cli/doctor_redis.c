@@ -26,28 +26,16 @@ static enum err ask(struct redis *redis, struct work work, enum expect expect, s
     return err;
 }
 
-/* The value of "name:value" in an INFO, or {NULL,0}. */
-static struct str field(struct str info, const char *name)
-{
-    struct str line, wanted = str_from(name);
-    while (str_split(&info, '\n', &line))
-        if (str_starts(line, wanted) && line.len > wanted.len && line.ptr[wanted.len] == ':')
-            return str_trim(
-                str_sub(line, wanted.len + 1,
-                        line.len - wanted.len - 1 - (str_ends(line, STR("\r")) ? 1 : 0)));
-    return STR_NONE;
-}
-
 static bool is(struct str info, const char *name, const char *value)
 {
-    return str_eq(field(info, name), str_from(value));
+    return str_eq(redis_info_field(info, name), str_from(value));
 }
 
 /* ---- what INFO tells ---- */
 
 static void check_version(struct doctor *doctor, struct str info)
 {
-    struct str version = field(info, "redis_version"), rest = version, part;
+    struct str version = redis_info_field(info, "redis_version"), rest = version, part;
     int64_t major = 0, minor = 0;
     if (!str_split(&rest, '.', &part) || !str_to_int64(part, 0, 1000, &major) ||
         !str_split(&rest, '.', &part) || !str_to_int64(part, 0, 1000, &minor))
@@ -61,7 +49,7 @@ static void check_version(struct doctor *doctor, struct str info)
 
 static void check_role(struct doctor *doctor, struct str info)
 {
-    struct str role = field(info, "role");
+    struct str role = redis_info_field(info, "role");
     if (role.len == 0)
         doctor_say(doctor, DOCTOR_UNKNOWN, "redis role", NOT_TOLD, "Redis does not tell");
     else if (!str_eq(role, STR("master")))
@@ -81,7 +69,7 @@ static void check_eviction(struct doctor *doctor, struct str info)
     static const char check[] = "redis eviction";
     static const char mend[] =
         "set maxmemory-policy noeviction, and give caches a Redis of their own";
-    struct str policy = field(info, "maxmemory_policy");
+    struct str policy = redis_info_field(info, "maxmemory_policy");
     if (policy.len == 0)
         doctor_say(doctor, DOCTOR_UNKNOWN, check, NOT_TOLD, "Redis does not tell");
     else if (str_eq(policy, STR("noeviction")))
@@ -94,15 +82,20 @@ static void check_eviction(struct doctor *doctor, struct str info)
                    is(info, "maxmemory", "0") ? " as soon as there is a maxmemory" : "");
 }
 
-/* Where nothing is evicted, a full Redis refuses every clear. */
-static void check_memory(struct doctor *doctor, struct str info)
+/* Where nothing is evicted, a full Redis refuses every clear. Entries keep away from its maxmemory, where there is
+ * one. */
+static void check_memory(struct doctor *doctor, const struct config *config, struct str info)
 {
     static const char check[] = "redis memory";
     static const char mend[] = "raise maxmemory, or move what fills it to a Redis of its own";
     int64_t used, max;
-    if (!str_to_int64(field(info, "used_memory"), 0, INT64_MAX, &used) ||
-        !str_to_int64(field(info, "maxmemory"), 0, INT64_MAX, &max))
+    if (!str_to_int64(redis_info_field(info, "used_memory"), 0, INT64_MAX, &used) ||
+        !str_to_int64(redis_info_field(info, "maxmemory"), 0, INT64_MAX, &max))
         doctor_say(doctor, DOCTOR_UNKNOWN, check, NOT_TOLD, "Redis does not tell");
+    else if (max == 0 && !config->entries_redis_url)
+        doctor_say(doctor, DOCTOR_WARNING, check,
+                   "set one, or give entries a Redis of their own (entries.redis_url)",
+                   "no maxmemory: entries of the cache service may use all memory of its machine");
     else if (max == 0)
         doctor_say(doctor, DOCTOR_OK, check, NULL, "no maxmemory");
     else if (used >= max)
@@ -251,7 +244,7 @@ static void check_control(struct doctor *doctor, const struct config *config, in
         check_version(doctor, info);
         check_role(doctor, info);
         check_eviction(doctor, info);
-        check_memory(doctor, info);
+        check_memory(doctor, config, info);
         check_persistence(doctor, redis, deadline_ns, info);
         doctor_check_rights(doctor, config, redis, deadline_ns);
         check_clock(doctor, redis, deadline_ns);

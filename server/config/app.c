@@ -27,6 +27,7 @@ void config_limit_settings(const struct config *config, struct limit_settings *s
 #include "cachewarden/limits.def"
 #undef LIMIT
         .login_failures = config->limits_login_failures,
+        .fill_bytes = config->limits_fill_bytes_per_hour,
     };
 }
 
@@ -132,7 +133,8 @@ static enum err open_app(const struct config *config, struct arena *arena, struc
         .registration_open = config->users_registration == REGISTRATION_OPEN,
         .environment = str_from(config->environment),
         .entries = {.redis_url = str_from(config->entries_redis_url),
-                    .default_ttl_s = config->entries_default_ttl_s},
+                    .default_ttl_s = config->entries_default_ttl_s,
+                    .memory_percent = (int)config->entries_memory_percent},
         .node_name = str_from(node),
         .workers = (unsigned)config->server_threads,
         .jobs_duty_percent = (int)config->jobs_duty_percent,

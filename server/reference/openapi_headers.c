@@ -27,6 +27,12 @@ static enum presence try_again(const struct route *route, int status)
     return status == 429 || status == 503 ? PRESENT_ALWAYS : PRESENT_NEVER;
 }
 
+/* What is stored is counted in bytes, by the operation, which tells of it only when it was too much. */
+bool openapi_counts_bytes(const struct route *route)
+{
+    return strcmp(route->name, "entries.put") == 0 || strcmp(route->name, "entries.increment") == 0;
+}
+
 /* Who may call is counted against the limit before anything else, but for a read, whose operation
  * counts on its way. Limits may be off, or Redis away, and then nothing was counted. Whether there are any
  * callers of a COMMON limit is up to the settings, and a document that told of it would mostly be wrong. */
@@ -35,6 +41,8 @@ static enum presence counted(const struct route *route, int status)
     bool was_let_in = route->permit == PERMIT_PUBLIC || (status != 401 && status != 403);
     bool has_begun = route->effect != EFFECT_READ || status < 400 || status >= 500;
 
+    if (openapi_counts_bytes(route))
+        return status == 429 ? PRESENT_ALWAYS : PRESENT_NEVER;
     if (route->limit == LIMIT_NONE || limit_by(route->limit) == LIMIT_BY_COMMON)
         return PRESENT_NEVER;
     if (status == 429)

@@ -3,7 +3,7 @@
  * error looks like is asked of the code that answers it (params.h, status.h), on a made-up request.
  */
 #include "cachewarden/redis_error.h"
-#include "reference/openapi.h"
+#include "reference/openapi_private.h"
 
 #include "http/status.h"
 
@@ -219,7 +219,8 @@ static void add_errors(struct maker *maker)
         add_too_large(maker);
         add_coded(maker);
     }
-    if (maker->route->limit != LIMIT_NONE && limit_by(maker->route->limit) != LIMIT_BY_COMMON)
+    if (openapi_counts_bytes(maker->route) ||
+        (maker->route->limit != LIMIT_NONE && limit_by(maker->route->limit) != LIMIT_BY_COMMON))
         add_throttled(maker);
 }
 

@@ -44,6 +44,16 @@ START_TEST(a_window_begins_with_its_first_call)
 }
 END_TEST
 
+START_TEST(many_at_once)
+{
+    struct key key = key_limit_user("fill", 1);
+    ck_assert_int_eq(local_counters_add(counters, &key, 500, MINUTE, 0).count, 500);
+    expect_count(&key, 1, 501, MINUTE - 1);
+    ck_assert_int_eq(local_counters_add(counters, &key, INT64_MAX, MINUTE, 2).count, INT64_MAX);
+    expect_count(&key, 3, INT64_MAX, MINUTE - 3);
+}
+END_TEST
+
 START_TEST(looking_does_not_count)
 {
     struct key key = key_limit_network("login", STR("192.0.2.7"));
@@ -131,6 +141,7 @@ int main(void)
     TCase *tcase = tcase_create("counters");
     tcase_add_checked_fixture(tcase, open_counters, close_counters);
     tcase_add_test(tcase, a_window_begins_with_its_first_call);
+    tcase_add_test(tcase, many_at_once);
     tcase_add_test(tcase, looking_does_not_count);
     tcase_add_test(tcase, what_is_forgotten_begins_anew);
     tcase_add_test(tcase, a_flood_of_addresses);

@@ -200,6 +200,13 @@ START_TEST(it_is_full)
     cli_run("doctor");
     expect_status(1);
     expect_line("FAILED   redis memory: ", "raise maxmemory");
+    redis_server_do(cli_test.redis, "CONFIG SET maxmemory 0");
+    cli_run("doctor");
+    expect_status(0);
+    expect_line("warning  redis memory: ", "no maxmemory: entries");
+    cli_run_with(NULL, VARIABLES("CACHEWARDEN_ENTRIES_REDIS_URL=redis://127.0.0.1:1"),
+                 ARGUMENTS("doctor"));
+    expect_line("ok       redis memory: ", "no maxmemory");
 }
 END_TEST
 

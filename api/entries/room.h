@@ -1,0 +1,35 @@
+/*
+ * How much more entries may take where they live beside the control data. A full Redis refuses clears, sign-outs and
+ * sign-ins, so entries get a share of its maxmemory and no more: the rest is for what must always be possible.
+ *
+ * The janitor asks Redis how much is in use, while there are fills; between two looks this node lets in no more than
+ * was left at the last one. Other nodes do so for themselves: together they may be over by what they take in between.
+ */
+#ifndef API_ENTRIES_ROOM_H
+#define API_ENTRIES_ROOM_H
+
+#include "cachewarden/redis.h"
+
+#include <stdatomic.h>
+
+#define ROOM_PERCENT 80 /* of maxmemory, where the settings say nothing */
+
+struct room {
+    int percent;
+    _Atomic int64_t left; /* bytes; INT64_MAX: as many as one likes, or nobody looks */
+    /* The janitor's own. */
+    int64_t seen; /* what was left after the last look */
+    bool is_short;
+};
+
+void room_init(struct room *room, int percent);
+/* Takes so many of them. False: there are fewer. */
+bool room_take(struct room *room, size_t bytes);
+/* Looks again, if anybody asked for room since, or there is none. A Redis that does not tell: as it was. */
+void room_look(struct room *room, struct redis *redis, int64_t deadline_ns);
+
+/* What INFO says of memory. INT64_MAX: there is no maxmemory; below 0: more is in use than the share. False: it says
+ * neither. */
+bool room_read(struct str info, int percent, int64_t *left_out);
+
+#endif
