@@ -233,27 +233,6 @@ START_TEST(too_many_models_begin_anew)
 }
 END_TEST
 
-/* ---- no orphans ---- */
-
-START_TEST(clears_and_refills_leave_no_keys)
-{
-    char label[16];
-
-    for (int round = 0; round < 20; round++) {
-        for (int i = 0; i < 10; i++) {
-            snprintf(label, sizeof label, "k%d", i);
-            struct entry_found found = get_on(round % 2, alice, label, MODELS("Product"));
-            put_on(round % 2, alice, label, MODELS("Product"), "a", found.lease);
-        }
-        ways[round % 4](0);
-        if (round == 3)
-            ck_assert_int_eq(redis_server_ask_integer(redis, "DBSIZE"), 10 + 3);
-    }
-    /* the entries; cw:dataset, cw:{u:7}, cw:{u:7}:m */
-    ck_assert_int_eq(redis_server_ask_integer(redis, "DBSIZE"), 10 + 3);
-}
-END_TEST
-
 static void add_tests(Suite *suite, const char *name, void (*open)(void))
 {
     TCase *all = tcase_create(name);
@@ -281,7 +260,6 @@ int main(void)
     tcase_add_test(models, a_hash_that_went_and_came_again_is_another);
     tcase_add_test(models, it_lives_longer_than_what_needs_it);
     tcase_add_test(models, too_many_models_begin_anew);
-    tcase_add_test(models, clears_and_refills_leave_no_keys);
     suite_add_tcase(suite, models);
     return suite_run(suite);
 }
