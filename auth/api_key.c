@@ -1,6 +1,6 @@
 #include "api_key.h"
 
-#include "key_ids.h"
+#include "api_key_ids.h"
 #include "ttl_cache.h"
 
 #include "cachewarden/arena.h"
@@ -109,7 +109,7 @@ enum err api_key_check_name(const char *field, struct str name, struct error *er
 struct key_cache {
     struct users *users;
     struct ttl_cache *records; /* struct key_record by id */
-    struct key_ids *ids;
+    struct api_key_ids *ids;
 };
 
 enum err key_cache_new(struct users *users, struct key_cache **cache_out)
@@ -122,7 +122,7 @@ enum err key_cache_new(struct users *users, struct key_cache **cache_out)
     cache->users = users;
     enum err err = ttl_cache_new("API keys", KEYS_MAX, sizeof(struct key_record), &cache->records);
     if (!err)
-        err = key_ids_new(users, &cache->ids);
+        err = api_key_ids_new(users, &cache->ids);
     if (err)
         key_cache_free(&cache);
     *cache_out = cache;
@@ -133,7 +133,7 @@ void key_cache_free(struct key_cache **cache)
 {
     if (!*cache)
         return;
-    key_ids_free(&(*cache)->ids);
+    api_key_ids_free(&(*cache)->ids);
     if ((*cache)->records)
         ttl_cache_free(&(*cache)->records);
     free(*cache);
@@ -143,7 +143,7 @@ void key_cache_free(struct key_cache **cache)
 void key_cache_forget_all(struct key_cache *cache)
 {
     ttl_cache_forget_all(cache->records);
-    key_ids_forget(cache->ids);
+    api_key_ids_forget(cache->ids);
 }
 
 static enum err fill(const struct api_key *key, struct key_record *record)
@@ -179,7 +179,7 @@ static enum err load_record(void *arg, struct str id, void *record_out, struct e
     const struct key_cache *cache = question->cache;
     struct api_key key;
 
-    if (!key_ids_may_exist(cache->ids, id, question->now_ns))
+    if (!api_key_ids_may_exist(cache->ids, id, question->now_ns))
         return ERR_NOT_FOUND;
     struct arena *arena = arena_new(1024, 0);
     if (!arena)

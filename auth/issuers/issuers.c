@@ -36,7 +36,7 @@ enum err issuer_new(const struct issuer_spec *spec, struct issuer **issuer_out, 
         issuer->was_read = false;
         err = ERR_OK;
     }
-    pace_init(&issuer->pace, clock_mono_ns());
+    refetch_init(&issuer->refetch, clock_mono_ns());
     if (err)
         issuer_release(&issuer);
     *issuer_out = issuer;
@@ -129,9 +129,9 @@ static void take_over_locked(const struct issuer_list *from, struct issuer_list 
             if (!issuer_spec_same_keys(&issuer->spec, &old->spec))
                 continue;
             issuer->keys = issuer_keys_hold(old->keys);
-            issuer->pace = old->pace;
+            issuer->refetch = old->refetch;
             issuer->was_asked = old->was_asked;
-            pace_hurry(&issuer->pace, clock_mono_ns());
+            refetch_hurry(&issuer->refetch, clock_mono_ns());
         }
     }
 }
@@ -220,7 +220,7 @@ void issuers_free(struct issuers **issuers)
 
 static void *run(void *arg)
 {
-    issuers_keep(arg);
+    issuers_refresh(arg);
     return NULL;
 }
 

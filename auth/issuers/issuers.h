@@ -3,7 +3,7 @@
  * A request never waits for a file or a server: it finds keys in memory or is refused.
  *
  * Where keys come from a server, the last good set is used while fetches fail, for a day at most;
- * pace.h says when they are made. A file is looked at every second, and read when it changed.
+ * refetch.h says when they are made. A file is looked at every second, and read when it changed.
  */
 #ifndef AUTH_ISSUERS_ISSUERS_H
 #define AUTH_ISSUERS_ISSUERS_H

@@ -6,7 +6,7 @@
 #include "issuers/issuer_keys.h"
 #include "issuers/issuers.h"
 #include "issuers/key_file.h"
-#include "issuers/pace.h"
+#include "issuers/refetch.h"
 
 #include "cachewarden/lock.h"
 
@@ -19,7 +19,7 @@ struct issuer {
     struct issuer_spec spec; /* set at the beginning, like its texts in memory */
     /* guarded by the lock of struct issuers */
     struct issuer_keys *keys; /* NULL: none yet, or none any more */
-    struct pace pace;         /* of jwks_url */
+    struct refetch refetch;   /* of jwks_url */
     bool was_asked;           /* whatever came of it */
     /* the thread's alone: of a file, how it looked when it was read, and what came of that */
     bool was_read;
@@ -65,6 +65,6 @@ struct issuer *issuer_hold(struct issuer *issuer);
 void issuer_release(struct issuer **issuer);
 
 /* What the thread does: takes care of keys until issuers->stops. */
-void issuers_keep(struct issuers *issuers);
+void issuers_refresh(struct issuers *issuers);
 
 #endif

@@ -29,7 +29,7 @@ static enum err choose_key(struct issuers *issuers, struct str name, const struc
         *keys_out = issuer_keys_hold(issuer->keys);
     }
     if (issuer && !has_key && issuer->spec.jwks_url.len > 0 &&
-        pace_want(&issuer->pace, clock_mono_ns()))
+        refetch_want(&issuer->refetch, clock_mono_ns()))
         lock_cond_broadcast(&issuers->changed);
     lock_release(&issuers->lock);
     *issuer_out = issuer;

@@ -5,31 +5,31 @@
  * From then on at most one fetch a minute is made, whatever asks for it: every five
  * minutes, a minute after a failure, and when a token names a key that is not in the set.
  */
-#ifndef AUTH_ISSUERS_PACE_H
-#define AUTH_ISSUERS_PACE_H
+#ifndef AUTH_ISSUERS_REFETCH_H
+#define AUTH_ISSUERS_REFETCH_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PACE_NEVER_NS INT64_MAX
+#define REFETCH_NEVER_NS INT64_MAX
 
-struct pace {
-    int64_t next_ns;      /* when to fetch; PACE_NEVER_NS while one is under way */
+struct refetch {
+    int64_t next_ns;      /* when to fetch; REFETCH_NEVER_NS while one is under way */
     int64_t refetched_ns; /* when the last fetch but the first began; 0: none has */
     int64_t good_ns;      /* when the last good one began; 0: none has been good */
     int64_t started_ns;
     int failures; /* in a row */
 };
 
-void pace_init(struct pace *pace, int64_t now_ns);
+void refetch_init(struct refetch *refetch, int64_t now_ns);
 /* Notes that a fetch begins, and that it has ended. */
-void pace_start(struct pace *pace, int64_t now_ns);
-void pace_end(struct pace *pace, bool is_good, int64_t now_ns);
+void refetch_start(struct refetch *refetch, int64_t now_ns);
+void refetch_end(struct refetch *refetch, bool is_good, int64_t now_ns);
 /* A key is missing. True: the next fetch is earlier than it was, whoever waits for it should look. */
-bool pace_want(struct pace *pace, int64_t now_ns);
+bool refetch_want(struct refetch *refetch, int64_t now_ns);
 /* An operator asks: at once. */
-void pace_hurry(struct pace *pace, int64_t now_ns);
+void refetch_hurry(struct refetch *refetch, int64_t now_ns);
 /* No fetch was good for a day: what it brought is not to be trusted any longer. */
-bool pace_is_stale(const struct pace *pace, int64_t now_ns);
+bool refetch_is_stale(const struct refetch *refetch, int64_t now_ns);
 
 #endif

@@ -1,5 +1,5 @@
 /* Made-up keys: a few a second are looked up in the database, however many there are. */
-#include "key_ids.h"
+#include "api_key_ids.h"
 
 #include "api_key.h"
 #include "ttl_cache.h"
@@ -84,7 +84,7 @@ END_TEST
 
 START_TEST(a_new_key_is_good_at_once)
 {
-    for (int i = 0; i < KEY_IDS_BURST - 1; i++)
+    for (int i = 0; i < API_KEY_IDS_BURST - 1; i++)
         ck_assert_int_eq(verify_made_up(0), ERR_UNAUTHENTICATED);
     ck_assert_int_eq(verify(make_key("first"), 0), ERR_OK);
 }
@@ -124,8 +124,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("key_ids");
-    TCase *tcase = tcase_create("key_ids");
+    Suite *suite = suite_create("api_key_ids");
+    TCase *tcase = tcase_create("api_key_ids");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, a_flood_is_told_by_memory);
     tcase_add_test(tcase, a_new_key_is_good_at_once);

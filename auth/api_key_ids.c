@@ -1,4 +1,4 @@
-#include "key_ids.h"
+#include "api_key_ids.h"
 
 #include "api_key.h"
 
@@ -10,7 +10,7 @@
 
 enum { FRESH_NS = NS_PER_S };
 
-struct key_ids {
+struct api_key_ids {
     struct users *users;
 
     /* Guarded by `lock` (LOCK_RANK_IDENTITY). */
@@ -23,9 +23,9 @@ struct key_ids {
     int looked_up;
 };
 
-enum err key_ids_new(struct users *users, struct key_ids **ids_out)
+enum err api_key_ids_new(struct users *users, struct api_key_ids **ids_out)
 {
-    struct key_ids *ids = calloc(1, sizeof *ids);
+    struct api_key_ids *ids = calloc(1, sizeof *ids);
 
     *ids_out = ids;
     if (!ids)
@@ -35,7 +35,7 @@ enum err key_ids_new(struct users *users, struct key_ids **ids_out)
     return ERR_OK;
 }
 
-void key_ids_free(struct key_ids **ids)
+void api_key_ids_free(struct api_key_ids **ids)
 {
     if (!*ids)
         return;
@@ -83,7 +83,7 @@ static uint64_t *load(struct users *users, size_t *count_out)
 
 enum answer { MAY_EXIST, DOES_NOT_EXIST, LOAD_FIRST };
 
-static enum answer look_locked(struct key_ids *ids, uint64_t number, int64_t now_ns)
+static enum answer look_locked(struct api_key_ids *ids, uint64_t number, int64_t now_ns)
     CW_NEEDS_LOCK(&ids->lock)
 {
     if (ids->known && bsearch(&number, ids->known, ids->count, sizeof number, by_number))
@@ -92,7 +92,7 @@ static enum answer look_locked(struct key_ids *ids, uint64_t number, int64_t now
         ids->counted_ns = now_ns;
         ids->looked_up = 0;
     }
-    if (ids->looked_up < KEY_IDS_BURST) {
+    if (ids->looked_up < API_KEY_IDS_BURST) {
         ids->looked_up++;
         return MAY_EXIST;
     }
@@ -107,7 +107,7 @@ static enum answer look_locked(struct key_ids *ids, uint64_t number, int64_t now
                                                                          : MAY_EXIST;
 }
 
-static enum answer look(struct key_ids *ids, uint64_t number, int64_t now_ns)
+static enum answer look(struct api_key_ids *ids, uint64_t number, int64_t now_ns)
 {
     lock_acquire(&ids->lock);
     enum answer answer = look_locked(ids, number, now_ns);
@@ -115,7 +115,7 @@ static enum answer look(struct key_ids *ids, uint64_t number, int64_t now_ns)
     return answer;
 }
 
-bool key_ids_may_exist(struct key_ids *ids, struct str id, int64_t now_ns)
+bool api_key_ids_may_exist(struct api_key_ids *ids, struct str id, int64_t now_ns)
 {
     uint64_t number = number_of(id);
     enum answer answer = look(ids, number, now_ns);
@@ -136,7 +136,7 @@ bool key_ids_may_exist(struct key_ids *ids, struct str id, int64_t now_ns)
     return look(ids, number, now_ns) == MAY_EXIST;
 }
 
-void key_ids_forget(struct key_ids *ids)
+void api_key_ids_forget(struct api_key_ids *ids)
 {
     lock_acquire(&ids->lock);
     ids->loaded_ns = ids->tried_ns = 0;

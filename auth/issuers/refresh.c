@@ -104,8 +104,8 @@ static void ask_server(struct issuers *issuers, struct issuer *issuer)
     }
     lock_acquire(&issuers->lock);
     int64_t now_ns = clock_mono_ns();
-    pace_end(&issuer->pace, err == ERR_OK, now_ns);
-    if (!err || pace_is_stale(&issuer->pace, now_ns))
+    refetch_end(&issuer->refetch, err == ERR_OK, now_ns);
+    if (!err || refetch_is_stale(&issuer->refetch, now_ns))
         is_changed = install_locked(issuers, issuer, &keys);
     held = issuer_keys_hold(issuer->keys);
     issuer->was_asked = true;
@@ -126,10 +126,10 @@ static struct issuer *next_locked(struct issuers *issuers, int64_t now_ns, int64
 {
     for (size_t i = 0; i < issuers->list.count; i++) {
         struct issuer *issuer = issuers->list.items[i];
-        if (issuer->pace.next_ns <= now_ns)
+        if (issuer->refetch.next_ns <= now_ns)
             return issuer_hold(issuer);
-        if (issuer->pace.next_ns < *wake_ns_out)
-            *wake_ns_out = issuer->pace.next_ns;
+        if (issuer->refetch.next_ns < *wake_ns_out)
+            *wake_ns_out = issuer->refetch.next_ns;
     }
     return NULL;
 }
@@ -146,14 +146,14 @@ static struct issuer *await_turn(struct issuers *issuers)
             lock_cond_wait(&issuers->changed, &issuers->lock, wake_ns);
     }
     if (issuer && issuer->spec.jwks_url.len > 0)
-        pace_start(&issuer->pace, clock_mono_ns());
+        refetch_start(&issuer->refetch, clock_mono_ns());
     else if (issuer)
-        issuer->pace.next_ns = clock_mono_ns() + LOOK_NS;
+        issuer->refetch.next_ns = clock_mono_ns() + LOOK_NS;
     lock_release(&issuers->lock);
     return issuer;
 }
 
-void issuers_keep(struct issuers *issuers)
+void issuers_refresh(struct issuers *issuers)
 {
     struct issuer *issuer;
 

@@ -205,8 +205,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("auth/issuers/keep");
-    TCase *tcase = tcase_create("issuers_keep");
+    Suite *suite = suite_create("auth/issuers/refresh");
+    TCase *tcase = tcase_create("issuers_refresh");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, each_bad_version_is_told_once);
     tcase_add_test(tcase, an_old_file_is_not_opened);

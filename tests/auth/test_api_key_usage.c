@@ -1,4 +1,4 @@
-#include "key_touch.h"
+#include "api_key_usage.h"
 
 #include "cachewarden/clock.h"
 #include "cachewarden/log.h"
@@ -13,7 +13,7 @@
 
 static const struct users_backend *backend = &users_backends[0];
 static struct users *users;
-static struct key_touch *touch;
+static struct api_key_usage *usage;
 static struct arena *arena;
 static struct error error;
 
@@ -34,13 +34,13 @@ static void set_up(void)
     error_clear(&error);
     add_key("aaaaaaaaaaaa");
     add_key("bbbbbbbbbbbb");
-    ck_assert_int_eq(key_touch_new(users, &touch), ERR_OK);
+    ck_assert_int_eq(api_key_usage_new(users, &usage), ERR_OK);
 }
 
 static void tear_down(void)
 {
-    key_touch_free(&touch);
-    ck_assert_ptr_null(touch);
+    api_key_usage_free(&usage);
+    ck_assert_ptr_null(usage);
     arena_free(&arena);
     users_close(&users);
     backend->fini();
@@ -67,9 +67,9 @@ static void expect_last_used(const char *id, int64_t wanted)
 
 START_TEST(a_use_is_written)
 {
-    key_touch_note(touch, STR("aaaaaaaaaaaa"), 0, 1000);
+    api_key_usage_note(usage, STR("aaaaaaaaaaaa"), 0, 1000);
     expect_last_used("aaaaaaaaaaaa", 1000);
-    key_touch_note(touch, STR("bbbbbbbbbbbb"), 0, 1001);
+    api_key_usage_note(usage, STR("bbbbbbbbbbbb"), 0, 1001);
     expect_last_used("bbbbbbbbbbbb", 1001);
 }
 END_TEST
@@ -77,26 +77,26 @@ END_TEST
 START_TEST(at_most_once_a_minute)
 {
     /* The record says so. */
-    key_touch_note(touch, STR("aaaaaaaaaaaa"), 941, 1000);
-    key_touch_note(touch, STR("bbbbbbbbbbbb"), 940, 1000);
+    api_key_usage_note(usage, STR("aaaaaaaaaaaa"), 941, 1000);
+    api_key_usage_note(usage, STR("bbbbbbbbbbbb"), 940, 1000);
     expect_last_used("bbbbbbbbbbbb", 1000);
     ck_assert_int_eq(last_used("aaaaaaaaaaaa"), 0);
 
     /* The record is an old one, but we know better. */
-    key_touch_note(touch, STR("bbbbbbbbbbbb"), 0, 1059);
-    key_touch_note(touch, STR("aaaaaaaaaaaa"), 0, 1059);
+    api_key_usage_note(usage, STR("bbbbbbbbbbbb"), 0, 1059);
+    api_key_usage_note(usage, STR("aaaaaaaaaaaa"), 0, 1059);
     expect_last_used("aaaaaaaaaaaa", 1059);
     ck_assert_int_eq(last_used("bbbbbbbbbbbb"), 1000);
-    key_touch_note(touch, STR("bbbbbbbbbbbb"), 0, 1060);
+    api_key_usage_note(usage, STR("bbbbbbbbbbbb"), 0, 1060);
     expect_last_used("bbbbbbbbbbbb", 1060);
 }
 END_TEST
 
 START_TEST(what_is_noted_is_written_at_the_end)
 {
-    key_touch_note(touch, STR("aaaaaaaaaaaa"), 0, 1000);
-    key_touch_note(touch, STR("bbbbbbbbbbbb"), 0, 1000);
-    key_touch_free(&touch);
+    api_key_usage_note(usage, STR("aaaaaaaaaaaa"), 0, 1000);
+    api_key_usage_note(usage, STR("bbbbbbbbbbbb"), 0, 1000);
+    api_key_usage_free(&usage);
     ck_assert_int_eq(last_used("aaaaaaaaaaaa"), 1000);
     ck_assert_int_eq(last_used("bbbbbbbbbbbb"), 1000);
 }
@@ -104,10 +104,10 @@ END_TEST
 
 START_TEST(ids_of_no_key)
 {
-    key_touch_note(touch, STR("short"), 0, 1000);
-    key_touch_note(touch, STR_NONE, 0, 1000);
-    key_touch_note(touch, STR("cccccccccccc"), 0, 1000);
-    key_touch_note(touch, STR("aaaaaaaaaaaa"), 0, 1000);
+    api_key_usage_note(usage, STR("short"), 0, 1000);
+    api_key_usage_note(usage, STR_NONE, 0, 1000);
+    api_key_usage_note(usage, STR("cccccccccccc"), 0, 1000);
+    api_key_usage_note(usage, STR("aaaaaaaaaaaa"), 0, 1000);
     expect_last_used("aaaaaaaaaaaa", 1000);
 }
 END_TEST
@@ -119,11 +119,11 @@ START_TEST(more_keys_than_places)
 
     for (int i = 0; i < 2000; i++) {
         snprintf(id, sizeof id, "%012d", i);
-        key_touch_note(touch, str_from(id), 0, 1000);
+        api_key_usage_note(usage, str_from(id), 0, 1000);
     }
-    key_touch_free(&touch);
-    ck_assert_int_eq(key_touch_new(users, &touch), ERR_OK);
-    key_touch_note(touch, STR("aaaaaaaaaaaa"), 0, 1000);
+    api_key_usage_free(&usage);
+    ck_assert_int_eq(api_key_usage_new(users, &usage), ERR_OK);
+    api_key_usage_note(usage, STR("aaaaaaaaaaaa"), 0, 1000);
     expect_last_used("aaaaaaaaaaaa", 1000);
 }
 END_TEST
@@ -138,12 +138,12 @@ START_TEST(a_database_that_fails)
     ck_assert_int_ge(log, 0);
     log_set_fd(log);
     backend->ruin();
-    key_touch_note(touch, STR("aaaaaaaaaaaa"), 0, 1000);
-    key_touch_note(touch, STR("bbbbbbbbbbbb"), 0, 1000);
-    key_touch_free(&touch);
+    api_key_usage_note(usage, STR("aaaaaaaaaaaa"), 0, 1000);
+    api_key_usage_note(usage, STR("bbbbbbbbbbbb"), 0, 1000);
+    api_key_usage_free(&usage);
     log_set_fd(STDERR_FILENO);
     ck_assert_int_gt(pread(log, text, sizeof text - 1, 0), 0);
-    ck_assert_msg(strstr(text, "users.key_touch_failed") != NULL, "%s", text);
+    ck_assert_msg(strstr(text, "users.key_usage_failed") != NULL, "%s", text);
     close(log);
 }
 END_TEST
@@ -151,8 +151,8 @@ END_TEST
 static void *note_often(void *arg)
 {
     for (int64_t i = 0; i < 500; i++) {
-        key_touch_note(touch, STR("aaaaaaaaaaaa"), 0, 1000 + i);
-        key_touch_note(touch, str_from(arg), 0, 1000 + i);
+        api_key_usage_note(usage, STR("aaaaaaaaaaaa"), 0, 1000 + i);
+        api_key_usage_note(usage, str_from(arg), 0, 1000 + i);
     }
     return NULL;
 }
@@ -166,15 +166,15 @@ START_TEST(all_threads_at_once)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, note_often, ids[i]), 0);
     for (int i = 0; i < 4; i++)
         ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
-    key_touch_free(&touch);
+    api_key_usage_free(&usage);
     ck_assert_int_ge(last_used("aaaaaaaaaaaa"), 1000);
 }
 END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("auth/key_touch");
-    TCase *tcase = tcase_create("key_touch");
+    Suite *suite = suite_create("auth/api_key_usage");
+    TCase *tcase = tcase_create("api_key_usage");
 
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, a_use_is_written);
