@@ -5,6 +5,8 @@
 
 #include "cachewarden/die.h"
 
+#include <stdlib.h>
+
 /* Row: from; bits: to. */
 #define TO(state) (1u << (state))
 static const unsigned legal_moves[CONN_STATES] = {
@@ -164,4 +166,21 @@ void conn_abort(struct conn *conn, struct round_trip *round_trip)
 enum io_idle_check conn_check_idle(struct conn *conn)
 {
     return conn->transport.ops->check_idle(&conn->transport);
+}
+
+void conn_close(struct conn **conn)
+{
+    transport_close(&(*conn)->transport);
+    reply_reader_free(&(*conn)->reader);
+    free(*conn);
+    *conn = NULL;
+}
+
+void conn_close_list(struct conn *conn)
+{
+    while (conn) {
+        struct conn *next = conn->next;
+        conn_close(&conn);
+        conn = next;
+    }
 }

@@ -157,20 +157,3 @@ enum err conn_open(const struct conn_target *target, int64_t deadline_ns, struct
     *conn_out = conn;
     return ERR_OK;
 }
-
-void conn_close(struct conn **conn)
-{
-    transport_close(&(*conn)->transport);
-    reply_reader_free(&(*conn)->reader);
-    free(*conn);
-    *conn = NULL;
-}
-
-void conn_close_list(struct conn *conn)
-{
-    while (conn) {
-        struct conn *next = conn->next;
-        conn_close(&conn);
-        conn = next;
-    }
-}
