@@ -4,7 +4,7 @@
 #include "cachewarden/pipeline.h"
 #include "cachewarden/redis_error.h"
 #include "keyspace.h"
-#include "limits/append.h"
+#include "limits/count.h"
 #include "redis_reply.h"
 
 /* Redis may be lost again while it is repaired, and another node may be at it; not for ever. */

@@ -6,8 +6,8 @@
  *
  * Where nothing is pending (limits are off, the row has none, it was counted), the pipeline stays as it was.
  */
-#ifndef API_LIMITS_APPEND_H
-#define API_LIMITS_APPEND_H
+#ifndef API_LIMITS_COUNT_H
+#define API_LIMITS_COUNT_H
 
 #include "keyspace.h"
 

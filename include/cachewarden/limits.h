@@ -40,7 +40,7 @@ void limits_set(struct limits *limits, const struct limit_settings *settings);
  * Counts the call against the limit of its row, before anything is done. ERR_THROTTLED, with
  * reply.retry_after_s, when that was one too many; fills reply.rate_*. Two kinds of rows are left pending:
  * one that only reads may be counted in the round trip of its operation (limits_append in
- * api/limits/append.h), and a limit for each family is counted once the token is proven
+ * api/limits/count.h), and a limit for each family is counted once the token is proven
  * (limits_check_family). Nothing happens while limits are off.
  */
 CW_MUST_CHECK enum err limits_check(struct call *call);

@@ -181,7 +181,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("api/limits/append");
+    Suite *suite = suite_create("api/limits/count_append");
     TCase *tcase = tcase_create("append");
     tcase_add_checked_fixture(tcase, open_three, close_all);
     tcase_add_test(tcase, three_and_no_more);
