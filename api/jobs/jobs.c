@@ -258,44 +258,81 @@ static enum err take_off_list(struct app *app, struct work work, const struct jo
     return redis_run(app->control, pipeline, work);
 }
 
-enum err job_end(struct app *app, struct work work, const struct job_record *record,
-                 enum job_state state, const char *reason, bool *was_running_out)
+/* Who stopped it while Redis had no room was told that it is cancelled, a moment before its last step had ended: so
+ * it is. */
+static void end_as_told(struct app *app, struct work work, struct job_record *record)
 {
     struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_WRITE);
 
+    record->job.state = JOB_FAILED;
+    record->job.reason = STR(JOB_CANCELLED);
+    job_record_end_anyway(pipeline, record->job.id, JOB_FAILED, record->job.finished_ms,
+                          record->job.reason);
+    if (redis_run(app->control, pipeline, work) != ERR_OK)
+        log_event(LOG_LEVEL_DEBUG, "job.told_otherwise", LOG_STR("id", record->job.id));
+}
+
+/* What the pipeline of an end says; where the record itself was lost, what is known of it. */
+static void take_end(const struct pipeline *pipeline, enum job_state state, const char *reason,
+                     int64_t now_ms, struct job_record *record)
+{
+    struct job_record found;
+
+    if (job_record_take(pipeline_value(pipeline, JOB_END_RECORD), record->job.id, &found)) {
+        *record = found;
+        return;
+    }
+    record->job.state = state;
+    record->job.reason = str_from(reason);
+    record->job.finished_ms = now_ms;
+}
+
+enum err job_end(struct app *app, struct work work, struct job_record *record, enum job_state state,
+                 const char *reason, bool *was_running_out)
+{
+    struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_WRITE);
+    int64_t now_ms = clock_wall_ms();
+
     *was_running_out = false;
-    job_record_end(pipeline, record->job.id, state, clock_wall_ms(), str_from(reason));
+    job_record_end(pipeline, record->job.id, state, now_ms, str_from(reason));
     enum err err = redis_run(app->control, pipeline, work);
-    if (err != ERR_OK || pipeline_value(pipeline, 0)->integer != 1)
+    if (err != ERR_OK)
         return err;
+    take_end(pipeline, state, reason, now_ms, record);
+    if (pipeline_value(pipeline, 0)->integer != 1)
+        return ERR_OK;
     *was_running_out = true;
-    /* The end counts; who is next on the target finds it over. */
+    /* The end counts, whatever fails from here on; who is next on the target finds it over. */
     work.error = NULL;
+    if (record->is_stopped && record->job.state == JOB_DONE)
+        end_as_told(app, work, record);
     if (take_off_list(app, work, &record->job) != ERR_OK)
         log_event(LOG_LEVEL_DEBUG, "job.still_listed", LOG_STR("id", record->job.id));
     log_event(LOG_LEVEL_INFO, "job.ended", LOG_STR("id", record->job.id),
-              LOG_STR("target", record->job.target), LOG_CSTR("state", job_state_name(state)),
-              LOG_CSTR("reason", reason), LOG_INT("removed", record->job.removed));
+              LOG_STR("target", record->job.target),
+              LOG_CSTR("state", job_state_name(record->job.state)),
+              LOG_STR("reason", record->job.reason), LOG_INT("removed", record->job.removed));
     return ERR_OK;
 }
 
 /* For a Redis that has no room for an end: the runner writes it later. */
-static enum err stop(struct app *app, struct work work, struct str id, bool *was_running_out)
+static enum err stop(struct app *app, struct work work, struct job_record *record,
+                     bool *was_running_out)
 {
     struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_WRITE);
-    struct job_record record;
+    struct str id = record->job.id;
 
     error_clear(work.error);
     job_record_stop(pipeline, id);
     enum err err = redis_run(app->control, pipeline, work);
-    if (err != ERR_OK)
-        return err;
-    *was_running_out = pipeline_value(pipeline, 0)->integer == 1 &&
-                       job_record_take(pipeline_value(pipeline, 1), id, &record) &&
-                       record.job.finished_ms == 0;
-    return ERR_OK;
+    if (err == ERR_OK && !job_record_take(pipeline_value(pipeline, 1), id, record))
+        err = error_set(work.error, ERR_NOT_FOUND, "There is no such job.");
+    *was_running_out =
+        err == ERR_OK && pipeline_value(pipeline, 0)->integer == 1 && record->job.finished_ms == 0;
+    return err;
 }
 
+/* What it tells is in the reply that says that the job is over: nothing has to go well after that. */
 enum err jobs_cancel(struct app *app, struct work work, struct str id, struct job *job_out,
                      bool *was_running_out)
 {
@@ -306,10 +343,8 @@ enum err jobs_cancel(struct app *app, struct work work, struct str id, struct jo
     if (err == ERR_OK && record.job.state == JOB_RUNNING) {
         err = job_end(app, work, &record, JOB_FAILED, JOB_CANCELLED, was_running_out);
         if (err != ERR_OK && work.error->redis == REDIS_ERROR_OUT_OF_MEMORY)
-            err = stop(app, work, id, was_running_out);
+            err = stop(app, work, &record, was_running_out);
     }
-    if (err == ERR_OK)
-        err = job_record_find(app, work, id, &record);
     if (err != ERR_OK)
         return err;
     if (*was_running_out)

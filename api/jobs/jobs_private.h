@@ -14,7 +14,7 @@
  * cannot hit the job that comes after.
  *
  * A full Redis takes no end. Who cancels removes the field `goes_on`, which needs no room; the runner stops,
- * and writes the end when there is room.
+ * and writes the end when there is room. Where it is done a moment later, the end is `cancelled` even so.
  *
  * Two runners at once (one was frozen, and does not know yet that another one took over; or Redis is too full
  * for the claim of either) harm nothing: what
@@ -34,6 +34,7 @@
 
 enum {
     JOBS_LIMIT = 16,         /* running ones, on all nodes together */
+    JOBS_LIMIT_OTHERS = 12,  /* of them, for who is neither admin nor operator */
     JOBS_LISTED = 100,       /* that jobs_list shows */
     JOB_KEPT_S = 86400,      /* how long a record outlives the last that was written to it */
     RUNNER_CLAIM_MS = 10000, /* how long a runner that says nothing is believed to be there */
@@ -86,8 +87,9 @@ struct str job_starter(struct arena *arena, const struct principal *who);
 CW_MUST_CHECK enum err job_record_find(struct app *app, struct work work, struct str id,
                                        struct job_record *record_out);
 
-/* Sets the end of a job, and takes it off the list if that was not done before: *was_running_out. */
-CW_MUST_CHECK enum err job_end(struct app *app, struct work work, const struct job_record *record,
+/* Sets the end of a job, and takes it off the list if that was not done before: *was_running_out. The record is that
+ * of Redis then, in the arena of `work`: who ended it before, or stopped it, decides. */
+CW_MUST_CHECK enum err job_end(struct app *app, struct work work, struct job_record *record,
                                enum job_state state, const char *reason, bool *was_running_out);
 /* Records the end in the audit, with who had started it. */
 void job_audit_end(struct app *app, const struct job_record *record, const char *result);

@@ -147,7 +147,8 @@ bool job_record_take(const struct value *reply, struct str id, struct job_record
     record_out->request_id = text[FIELD_REQUEST];
     if (text[FIELD_TARGET].len == 0 || !take_numbers(text, record_out))
         return false;
-    if (record_out->job.state == JOB_RUNNING && text[FIELD_GOES_ON].len == 0) {
+    record_out->is_stopped = text[FIELD_GOES_ON].len == 0;
+    if (record_out->job.state == JOB_RUNNING && record_out->is_stopped) {
         record_out->job.state = JOB_FAILED;
         record_out->job.reason = STR(JOB_CANCELLED);
     }
@@ -182,8 +183,15 @@ static void put_changing(const struct job_record *record, struct digits *digits,
     put(digits, text, FIELD_REPLICATION_ID, (int64_t)record->replication_id);
 }
 
-/* HSET of the fields from `first` on but for the end, and EXPIRE: a record that Redis lost meanwhile is not
- * left there for ever. */
+/* A record that Redis lost meanwhile is not left there for ever. */
+static void add_expiry(struct pipeline *pipeline, struct str id)
+{
+    struct key key = key_job(id);
+
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("EXPIRE"), key_str(&key), STR_INT64(JOB_KEPT_S));
+}
+
+/* HSET of the fields from `first` on but for the end, and EXPIRE. */
 static void add_fields(struct pipeline *pipeline, struct str id, enum field first,
                        const struct str text[FIELD_COUNT])
 {
@@ -196,7 +204,7 @@ static void add_fields(struct pipeline *pipeline, struct str id, enum field firs
         argv[argc++] = text[i];
     }
     pipeline_add_key(pipeline, EXPECT_INTEGER, argc, argv);
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("EXPIRE"), key_str(&key), STR_INT64(JOB_KEPT_S));
+    add_expiry(pipeline, id);
 }
 
 void job_record_add(struct pipeline *pipeline, const struct job_record *record)
@@ -230,8 +238,8 @@ void job_record_save(struct pipeline *pipeline, const struct job_record *record)
     add_fields(pipeline, record->job.id, FIELD_FIRST_CHANGING, text);
 }
 
-void job_record_end(struct pipeline *pipeline, struct str id, enum job_state state, int64_t wall_ms,
-                    struct str reason)
+static void add_end(struct pipeline *pipeline, struct str command, struct str id,
+                    enum job_state state, int64_t wall_ms, struct str reason)
 {
     struct key key = key_job(id);
     char end[192]; /* reasons are fixed texts, or of the size of struct error */
@@ -239,8 +247,22 @@ void job_record_end(struct pipeline *pipeline, struct str id, enum job_state sta
     assert(state != JOB_RUNNING);
     snprintf(end, sizeof end, "%s %" PRId64 " %.*s", job_state_name(state), wall_ms,
              STR_ARG(str_sub(reason, 0, 128)));
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSETNX"), key_str(&key), str_from(names[FIELD_END]),
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, command, key_str(&key), str_from(names[FIELD_END]),
                  str_from(end));
+}
+
+void job_record_end(struct pipeline *pipeline, struct str id, enum job_state state, int64_t wall_ms,
+                    struct str reason)
+{
+    add_end(pipeline, STR("HSETNX"), id, state, wall_ms, reason);
+    add_expiry(pipeline, id);
+    job_record_ask(pipeline, id);
+}
+
+void job_record_end_anyway(struct pipeline *pipeline, struct str id, enum job_state state,
+                           int64_t wall_ms, struct str reason)
+{
+    add_end(pipeline, STR("HSET"), id, state, wall_ms, reason);
 }
 
 void job_record_stop(struct pipeline *pipeline, struct str id)

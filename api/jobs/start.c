@@ -89,8 +89,16 @@ static enum err look_at_holder(struct app *app, struct work work, const struct j
     return err;
 }
 
+/* However many jobs others have, those who look after it all can start one. */
+static size_t limit_of(const struct principal *principal)
+{
+    return principal->is_admin || principal->credential == CREDENTIAL_OPERATOR ? JOBS_LIMIT
+                                                                               : JOBS_LIMIT_OTHERS;
+}
+
 /* Whether a job on this list may run. One that is not on it any more was at work, and has ended. */
-static enum err be_first(struct app *app, struct work work, struct str id, const struct value *list)
+static enum err be_first(struct app *app, struct work work, struct str id, size_t limit,
+                         const struct value *list)
 {
     struct job_entry holder;
     enum err err = ERR_OK;
@@ -99,7 +107,7 @@ static enum err be_first(struct app *app, struct work work, struct str id, const
     while (err == ERR_OK && job_list_place(list, id, &index)) {
         if (job_list_holder(list, index, &holder))
             err = look_at_holder(app, work, &holder, &list);
-        else if (job_list_count(list, index) >= JOBS_LIMIT)
+        else if (job_list_count(list, index) >= limit)
             return error_set(work.error, ERR_BUSY, "Too many jobs are at work. Try again later.");
         else
             return ERR_OK;
@@ -107,7 +115,8 @@ static enum err be_first(struct app *app, struct work work, struct str id, const
     return err;
 }
 
-static enum err try_start(struct app *app, struct work work, const struct job_record *record)
+static enum err try_start(struct app *app, struct work work, const struct job_record *record,
+                          size_t limit)
 {
     struct str listed = job_listed_as(work.arena, &record->job);
     struct pipeline *pipeline = start_pipeline(work.arena, record, listed);
@@ -117,7 +126,7 @@ static enum err try_start(struct app *app, struct work work, const struct job_re
     enum err err = redis_run(app->control, pipeline, work);
     if (err != ERR_OK)
         return err;
-    err = be_first(app, work, record->job.id, pipeline_value(pipeline, REPLY_LIST));
+    err = be_first(app, work, record->job.id, limit, pipeline_value(pipeline, REPLY_LIST));
     if (err != ERR_OK)
         take_back(app, work, record->job.id, listed);
     return err;
@@ -135,7 +144,7 @@ enum err jobs_start(struct app *app, struct work work, const struct job_order *o
     if (err == ERR_OK)
         err = make_record(work, order, &record);
     if (err == ERR_OK)
-        err = try_start(app, work, &record);
+        err = try_start(app, work, &record, limit_of(order->principal));
     if (err != ERR_OK)
         return err;
     atomic_fetch_add(&app->jobs->metrics.started, 1);

@@ -118,7 +118,7 @@ static bool finish(struct jobs_runner *runner, size_t index)
     if (job_end(runner->jobs->app, runner_work(runner, NULL), &run->record, run->state,
                 run->reason ? run->reason : "", &was_running) != ERR_OK)
         return false;
-    if (was_running && !run->is_cancelled) {
+    if (was_running && !run->is_cancelled && !run->record.is_stopped) {
         count_end(runner->jobs, run);
         job_audit_end(runner->jobs->app, &run->record, err_name(run->err));
     }

@@ -3,6 +3,7 @@
 
 #include "jobs_case.h"
 #include "suite.h"
+#include "tcp_proxy.h"
 
 #include <pthread.h>
 
@@ -135,12 +136,151 @@ END_TEST
 
 START_TEST(a_few_in_all)
 {
-    for (int i = 0; i < JOBS_LIMIT; i++)
+    for (int i = 0; i < JOBS_LIMIT_OTHERS; i++)
         redis_server_do(redis, "RPUSH cw:jobs %s%d", SOME_ID " other:", i);
     expect_refusal("cache:sessions", "", ERR_BUSY, "Too many jobs");
-    ck_assert_int_eq(redis_server_ask_integer(redis, "LLEN cw:jobs"), JOBS_LIMIT);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "LLEN cw:jobs"), JOBS_LIMIT_OTHERS);
     redis_server_do(redis, "LREM cw:jobs 1 %s", SOME_ID " other:3");
     (void)start_on(0, "cache:sessions");
+}
+END_TEST
+
+/* Others hold no more than that, and who looks after it all has the rest. */
+START_TEST(who_looks_after_it_all_has_room)
+{
+    const struct principal shell = {.kind = PRINCIPAL_USER, .credential = CREDENTIAL_OPERATOR};
+    const struct principal admin = {.kind = PRINCIPAL_USER, .user_id = 1, .is_admin = true};
+    const struct principal *const who[] = {&shell, &admin};
+    static const char *const targets[] = {"cache:sessions", "cache:far"};
+
+    for (int i = 0; i < JOBS_LIMIT_OTHERS; i++)
+        redis_server_do(redis, "RPUSH cw:jobs %s%d", SOME_ID " other:", i);
+    expect_refusal("cache:sessions", "", ERR_BUSY, "Too many jobs");
+    for (size_t i = 0; i < 2; i++) {
+        const struct job_order order = {.target = str_from(targets[i]), .principal = who[i]};
+        struct job job;
+        struct error error = {0};
+        enum err err = jobs_start(nodes[0].app, (struct work){arena, soon(), &error}, &order, &job);
+        ck_assert_msg(err == ERR_OK, "%s: %s", err_name(err), error.caller);
+    }
+}
+END_TEST
+
+/* ---- ends ---- */
+
+static struct tcp_proxy *proxy; /* between node 1 and Redis */
+
+static void open_behind(void)
+{
+    char url[64];
+
+    start_jobs_redis();
+    proxy = tcp_proxy_start(redis_server_port(redis));
+    snprintf(url, sizeof url, "redis://127.0.0.1:%d", tcp_proxy_port(proxy));
+    open_jobs_node(0, false, 0);
+    loopback_open(&nodes[1], &(struct loopback_options){
+                                 .redis_url = url, .shares = &nodes[0], .is_unwatched = true});
+}
+
+static void close_behind(void)
+{
+    loopback_close(&nodes[1]);
+    tcp_proxy_stop(&proxy);
+    close_case();
+}
+
+struct canceller {
+    struct str id;
+    enum err err;
+    bool was_running, is_cancelled, has_ended;
+};
+
+static void *cancel_behind(void *arg)
+{
+    struct canceller *canceller = arg;
+    struct arena *own = arena_new(4096, 0);
+    struct error error = {0};
+    struct job job;
+
+    canceller->err = jobs_cancel(nodes[1].app, (struct work){own, soon(), &error}, canceller->id,
+                                 &job, &canceller->was_running);
+    if (canceller->err == ERR_OK) {
+        canceller->is_cancelled = job.state == JOB_FAILED && str_eq(job.reason, STR("cancelled"));
+        canceller->has_ended = job.finished_ms >= job.started_ms;
+    }
+    arena_free(&own);
+    return NULL;
+}
+
+/* Once it has ended, and Redis said so, nothing that comes after makes a failure of it. */
+START_TEST(a_cancel_that_happened_is_no_failure)
+{
+    struct canceller canceller = {.id = start_on(0, "cache:sessions").id};
+    pthread_t thread;
+
+    tcp_proxy_hold(proxy, "LREM", 1);
+    ck_assert_int_eq(pthread_create(&thread, NULL, cancel_behind, &canceller), 0);
+    tcp_proxy_wait_held(proxy);
+    redis_server_kill(redis);
+    tcp_proxy_release(proxy);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_msg(canceller.err == ERR_OK, "%s", err_name(canceller.err));
+    ck_assert(canceller.was_running && canceller.is_cancelled && canceller.has_ended);
+}
+END_TEST
+
+static bool end_here(struct job_record *record, enum job_state state)
+{
+    struct error error = {0};
+    bool was_running;
+
+    ck_assert_int_eq(job_end(nodes[0].app, (struct work){arena, soon(), &error}, record, state, "",
+                             &was_running),
+                     ERR_OK);
+    return was_running;
+}
+
+static struct job_record record_of(struct str id)
+{
+    struct job_record record;
+    struct error error = {0};
+
+    ck_assert_int_eq(
+        job_record_find(nodes[0].app, (struct work){arena, soon(), &error}, id, &record), ERR_OK);
+    return record;
+}
+
+/* A record that was lost before its end is written leaves nothing behind for ever. */
+START_TEST(an_end_that_comes_too_late_expires)
+{
+    struct job_record record = record_of(start_on(0, "cache:sessions").id);
+
+    redis_server_do(redis, "DEL cw:jobs:%s", record.job.id.ptr);
+    ck_assert(end_here(&record, JOB_DONE));
+    ck_assert_int_eq(record.job.state, JOB_DONE);
+    ck_assert_int_gt(record.job.finished_ms, 0);
+    ck_assert_int_gt(redis_server_ask_integer(redis, "TTL cw:jobs:%s", record.job.id.ptr), 0);
+}
+END_TEST
+
+/* It was stopped between the last step and the end: who stopped it was told that it is cancelled. */
+START_TEST(what_was_stopped_is_not_done)
+{
+    struct job_record record = record_of(start_on(0, "cache:sessions").id);
+
+    redis_server_do(redis, "HDEL cw:jobs:%s goes_on", record.job.id.ptr);
+    ck_assert(end_here(&record, JOB_DONE));
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(record.job.state, JOB_FAILED);
+        ck_assert(str_eq(record.job.reason, STR("cancelled")));
+        record = record_of(record.job.id);
+    }
+    /* One that had ended before it was stopped is what it was. */
+    record = record_of(start_on(0, "cache:far").id);
+    ck_assert(end_here(&record, JOB_DONE));
+    redis_server_do(redis, "HDEL cw:jobs:%s goes_on", record.job.id.ptr);
+    ck_assert(!end_here(&record, JOB_FAILED));
+    ck_assert_int_eq(record.job.state, JOB_DONE);
 }
 END_TEST
 
@@ -227,10 +367,18 @@ int main(void)
     tcase_add_test(all, what_is_over_is_in_nobodys_way);
     tcase_add_test(all, an_end_hits_no_job_that_comes_after);
     tcase_add_test(all, a_few_in_all);
+    tcase_add_test(all, who_looks_after_it_all_has_room);
+    tcase_add_test(all, an_end_that_comes_too_late_expires);
+    tcase_add_test(all, what_was_stopped_is_not_done);
     tcase_add_test(all, what_cannot_be_started);
     tcase_add_test(all, what_cannot_be_found);
     tcase_add_test(all, the_last_ones_are_listed);
     tcase_add_test(all, whose_it_is);
     suite_add_tcase(suite, all);
+
+    TCase *behind = tcase_create("behind");
+    tcase_add_checked_fixture(behind, open_behind, close_behind);
+    tcase_add_test(behind, a_cancel_that_happened_is_no_failure);
+    suite_add_tcase(suite, behind);
     return suite_run(suite);
 }
