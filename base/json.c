@@ -40,7 +40,7 @@ static const struct json *outside(const json_t *value)
 }
 
 /* Where a scan of the text stands. Lines and columns count from 1, columns in bytes. */
-struct place {
+struct json_position {
     int line;
     int column;
 };
@@ -51,18 +51,18 @@ struct place {
  * a number or a word as if it were not there. Only brackets and commas outside strings count.
  * Whether the text is JSON at all is jansson's to say.
  */
-static const char *find_fault(struct str text, struct place *place_out)
+static const char *find_fault(struct str text, struct json_position *at_out)
 {
     int depth = 0, values = 1;
     bool in_string = false, escaped = false;
-    struct place at = {1, 0};
+    struct json_position at = {1, 0};
 
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
         at.column++;
         if (c == '\n')
-            at = (struct place){at.line + 1, 0};
-        *place_out = at;
+            at = (struct json_position){at.line + 1, 0};
+        *at_out = at;
         if (c == '\0')
             return "a NUL byte";
         if (in_string) {
@@ -169,11 +169,11 @@ static bool load(struct arena *arena, struct str text, size_t flags, json_t **ro
 static enum err parse(struct arena *arena, struct str text, size_t flags,
                       const struct json **root_out, struct error *error)
 {
-    struct place place;
-    const char *fault = find_fault(text, &place);
+    struct json_position at;
+    const char *fault = find_fault(text, &at);
     if (fault)
-        return error_set(error, ERR_BAD_INPUT, "Invalid JSON at line %d, column %d: %s.",
-                         place.line, place.column, fault);
+        return error_set(error, ERR_BAD_INPUT, "Invalid JSON at line %d, column %d: %s.", at.line,
+                         at.column, fault);
 
     json_error_t found;
     json_t *root;

@@ -14,7 +14,7 @@ enum {
     LONGEST_PAUSE_MS = 2000,
 };
 
-struct batch {
+struct record_batch {
     struct audit_entry *entries[AUDIT_BATCH];
     size_t count;
 };
@@ -37,7 +37,7 @@ static void gather_locked(struct audit *audit) CW_NEEDS_LOCK(&audit->lock)
  * Whether the oldest record may go with this batch. Ids of one part tell which record came first; of
  * two parts their milliseconds do. So a batch is of one part, as long as nobody has to queue for that.
  */
-static bool fits_locked(const struct audit *audit, const struct batch *batch)
+static bool fits_locked(const struct audit *audit, const struct record_batch *batch)
     CW_NEEDS_LOCK(&audit->lock)
 {
     if (!audit->oldest || batch->count == AUDIT_BATCH)
@@ -47,7 +47,7 @@ static bool fits_locked(const struct audit *audit, const struct batch *batch)
 }
 
 /* Waits for records and takes the oldest; false when there are none and never will be. */
-static bool take_batch(struct audit *audit, struct batch *batch)
+static bool take_batch(struct audit *audit, struct record_batch *batch)
 {
     batch->count = 0;
     lock_acquire(&audit->lock);
@@ -73,7 +73,8 @@ static bool take_batch(struct audit *audit, struct batch *batch)
 }
 
 /* Frees the batch and tells those who wait in audit_drain. What was not saved goes to the log. */
-static void settle(struct audit *audit, struct batch *batch, const bool *saved, const char *reason)
+static void settle(struct audit *audit, struct record_batch *batch, const bool *saved,
+                   const char *reason)
 {
     size_t saved_count = 0;
 
@@ -138,7 +139,7 @@ static void note_outcome(struct audit *audit, enum err err)
     lock_release(&audit->lock);
 }
 
-static enum err write_batch(struct audit *audit, struct batch *batch, int64_t deadline_ns,
+static enum err write_batch(struct audit *audit, struct record_batch *batch, int64_t deadline_ns,
                             bool *saved_out, struct error *error)
 {
     int64_t keep[AUDIT_PARTS];
@@ -158,7 +159,7 @@ static enum err write_batch(struct audit *audit, struct batch *batch, int64_t de
  * tried again, for as long as it takes: meanwhile the queue fills, and what no longer fits is
  * logged by the requests. False when closing and Redis is out of reach: no use trying the rest.
  */
-static bool deliver(struct audit *audit, struct batch *batch)
+static bool deliver(struct audit *audit, struct record_batch *batch)
 {
     bool saved[AUDIT_BATCH] = {false}, closing = false;
     struct error error = {0};
@@ -187,7 +188,7 @@ static void *run(void *arg)
 {
     static const bool none_saved[AUDIT_BATCH];
     struct audit *audit = arg;
-    struct batch batch;
+    struct record_batch batch;
     bool reachable = true;
 
     while (take_batch(audit, &batch)) {

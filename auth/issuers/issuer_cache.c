@@ -11,7 +11,7 @@ enum {
     TEXT_SIZE = 352, /* a subject and a `jti`, both as issuers usually have them, and the issuer */
 };
 
-struct record {
+struct cached_issuer_claims {
     int64_t generation;
     struct issuer_claims claims; /* its strings point nowhere: lengths and text stand for them */
     size_t subject_len, id_len, issuer_len;
@@ -29,8 +29,8 @@ enum err issuer_cache_new(struct issuer_cache **cache_out)
     *cache_out = NULL;
     if (!cache)
         return ERR_NO_MEMORY;
-    if (ttl_cache_new("issuers' tokens", TOKENS_MAX, sizeof(struct record), &cache->records) !=
-        ERR_OK) {
+    if (ttl_cache_new("issuers' tokens", TOKENS_MAX, sizeof(struct cached_issuer_claims),
+                      &cache->records) != ERR_OK) {
         free(cache);
         return ERR_NO_MEMORY;
     }
@@ -56,7 +56,7 @@ bool issuer_cache_recall(struct issuer_cache *cache, struct arena *arena,
                          const unsigned char digest[DIGEST_SHA256_SIZE], int64_t generation,
                          int64_t now_s, struct issuer_claims *claims)
 {
-    struct record record;
+    struct cached_issuer_claims record;
 
     if (!ttl_cache_recall(cache->records, key_of(digest), now_s, INT64_MAX, &record) ||
         record.generation != generation)
@@ -84,7 +84,7 @@ void issuer_cache_remember(struct issuer_cache *cache,
                            int64_t now_s, const struct issuer_claims *claims)
 {
     const struct token_claims *token = &claims->claims.token;
-    struct record record = {.generation = generation, .claims = *claims};
+    struct cached_issuer_claims record = {.generation = generation, .claims = *claims};
 
     if (token->subject.len + token->id.len + token->issuer.len > sizeof record.text)
         return;

@@ -158,7 +158,7 @@ enum err password_hash(struct arena *arena, struct str password, int64_t deadlin
     return ERR_OK;
 }
 
-struct parameters {
+struct argon2_parameters {
     int64_t memory_kib, passes, lanes;
 };
 
@@ -173,7 +173,7 @@ static bool take_parameter(struct str *rest, char separator, struct str name, in
 }
 
 /* $argon2id$v=19$m=19456,t=2,p=1$salt$hash: the parameters. The library checks the rest. */
-static bool read_parameters(struct str encoded, struct parameters *parameters_out)
+static bool read_parameters(struct str encoded, struct argon2_parameters *parameters_out)
 {
     struct str prefix = STR("$argon2id$v=19$");
     struct str rest = str_sub(encoded, prefix.len, encoded.len);
@@ -205,7 +205,7 @@ static enum err refuse_slowly(struct str password, int64_t deadline_ns)
 enum err password_verify(struct str encoded, struct str password, int64_t deadline_ns,
                          bool *rehash_out)
 {
-    struct parameters parameters;
+    struct argon2_parameters parameters;
     char text[ENCODED_MAX_SIZE];
 
     *rehash_out = false;

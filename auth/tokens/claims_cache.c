@@ -13,7 +13,7 @@ enum {
     KEY_SIZE = 16,   /* of the signature's text: 96 bits */
 };
 
-struct record {
+struct cached_claims {
     struct claims claims; /* its strings point nowhere: lengths and text stand for them */
     size_t subject_len, id_len, family_len, incarnation_len, unrecorded_len, token_len;
     char token[TOKEN_SIZE];
@@ -31,7 +31,8 @@ enum err claims_cache_new(struct claims_cache **cache_out)
     *cache_out = NULL;
     if (!cache)
         return ERR_NO_MEMORY;
-    if (ttl_cache_new("claims", TOKENS_MAX, sizeof(struct record), &cache->records) != ERR_OK) {
+    if (ttl_cache_new("claims", TOKENS_MAX, sizeof(struct cached_claims), &cache->records) !=
+        ERR_OK) {
         free(cache);
         return ERR_NO_MEMORY;
     }
@@ -91,7 +92,7 @@ static struct str key_of(struct str compact)
 bool claims_recall(struct claims_cache *cache, struct arena *arena, struct str compact,
                    int64_t now_s, struct claims *claims)
 {
-    struct record record;
+    struct cached_claims record;
 
     if (!ttl_cache_recall(cache->records, key_of(compact), now_s, INT64_MAX, &record) ||
         !is_same(compact, (struct str){record.token, record.token_len}))
@@ -123,7 +124,7 @@ void claims_remember(struct claims_cache *cache, struct str compact, int64_t now
                      const struct claims *claims)
 {
     const struct token_claims *token = &claims->token;
-    struct record record;
+    struct cached_claims record;
     char *end = record.text;
 
     if (token->subject.len + token->id.len + token->family.len + token->incarnation.len +

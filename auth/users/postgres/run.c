@@ -58,7 +58,7 @@ enum err users_postgres_prepare(struct users_connection *connection, enum users_
 
 /* --- parameters --- */
 
-struct parameters {
+struct query_parameters {
     const char *values[PARAMETERS_MAX];
     int lengths[PARAMETERS_MAX];
     int formats[PARAMETERS_MAX];
@@ -74,7 +74,7 @@ static bool is_no_text(const struct users_value *value)
 
 /* The server knows the types, from where a parameter stands: an integer goes in words, so that it
  * may be any integer type. */
-static bool fill(struct parameters *parameters, struct users_query query)
+static bool fill(struct query_parameters *parameters, struct users_query query)
 {
     for (size_t i = 0; i < query.count; i++) {
         const struct users_value *value = &query.parameters[i];
@@ -178,7 +178,7 @@ enum err users_postgres_run(struct users_connection *connection, struct users_qu
                             struct arena *arena, struct users_result *result_out,
                             struct error *error)
 {
-    struct parameters parameters = {0};
+    struct query_parameters parameters = {0};
     char name[USERS_POSTGRES_NAME_SIZE];
     PGresult *result;
 
