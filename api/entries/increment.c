@@ -1,19 +1,20 @@
 /*
  * Raising a counter. Nothing that was acknowledged is lost or counted twice: each number is raised by one command that
- * Redis does whole, under the version that is believed to be the current one; if it was not, the field is dead, and
- * the same is done under the right one.
+ * Redis does whole, under the version that is believed to be the current one; if it was not, the number is dead, and
+ * the same is done under the right one. What may come between these steps: docs/design/counters.md.
  */
 #include "cachewarden/app.h"
 #include "cachewarden/clock.h"
+#include "cachewarden/redis_error.h"
 #include "entries/counter.h"
 #include "entries/look.h"
+#include "entries/old.h"
+#include "entries/transaction.h"
 #include "keyspace.h"
 #include "redis_reply.h"
 
 /* Who clears, or takes the counter away, between each try and the next makes it fail; not for ever. */
-#define TRIES_MAX 4
-/* What was taken away lives on for a moment, to be looked at. */
-#define TAKEN_MS STR("30000")
+#define TRIES_MAX 6
 
 struct increment {
     const struct entry_request *request;
@@ -22,48 +23,78 @@ struct increment {
     struct key scratch;
     struct envelope envelope; /* of a counter that begins now */
     struct str head;
-    int64_t guess;  /* the version that is believed to be the current one; 0: none */
+    int64_t guess;                /* the version that is believed to be the current one; 0: none */
+    struct counter_fields fields; /* of that */
+    struct counter_fields dead;   /* of the guess before, if that was wrong */
+    bool has_dead;
     unsigned sends; /* how often the look was made */
     int64_t value;
     bool is_done;
 };
 
-/* The commands of add_raise, in their order. */
-enum { MADE, MADE_LIFE, MOVED, MADE_GONE, RAISED };
-
-/* A counter that begins is made beside its place, with its life, and moved there if nothing is. */
-static void add_raise(const struct increment *increment, struct pipeline *pipeline)
-{
-    char version[STR_INT64_SIZE];
-    struct str field = counter_field(version, increment->guess);
-    struct str key = label_key_str(&increment->key), scratch = key_str(&increment->scratch);
-
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSET"), scratch, field, STR("0"), COUNTER_HEAD,
-                 increment->head);
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), scratch,
-                 STR_INT64(increment->envelope.life_ms));
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("RENAMENX"), scratch, key);
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), scratch);
-    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HINCRBY"), key, field, STR_INT64(increment->by));
-}
-
-/* When the look is repeated, the data it was counted in is gone; then the version is another one, too. */
-static void add_increment(void *with, struct pipeline *pipeline)
+/* The commands of add_raise, in their order; the first only if a guess was wrong. */
+enum {
+    DROPPED,
+    TEXT,
+    BEGUN,
+    BEGUN_LIFE,
+    MOVED,
+    UNMADE,
+    RAISED,
+    HEADED,
+    FIELDS,
+    LEFT,
+    RAISE_COMMANDS
+};
+/*
+ * Where nothing is, a hash that has nothing but its life is moved there first: so none lives for ever. Then the number
+ * is raised, wherever it lies.
+ */
+static void add_raise(void *with, struct pipeline *pipeline)
 {
     struct increment *increment = with;
+    struct str key = label_key_str(&increment->key), scratch = key_str(&increment->scratch);
+    const struct counter_fields *fields = &increment->fields;
 
-    entry_ask_head(pipeline, label_key_str(&increment->key));
-    if (increment->sends++ == 0)
-        add_raise(increment, pipeline);
+    /* When the look is repeated, the data it was counted in is gone; then the version is another one, too. */
+    if (increment->sends++ > 0)
+        return;
+    transaction_begin(pipeline);
+    if (increment->has_dead)
+        TRANSACTION_KEY(pipeline, STR("HDEL"), key, increment->dead.number, increment->dead.head,
+                        increment->dead.life);
+    TRANSACTION_KEY(pipeline, STR("GETRANGE"), key, STR("0"), STR_INT64(ENVELOPE_HEAD_MAX - 1));
+    TRANSACTION_KEY(pipeline, STR("HSET"), scratch, fields->life, STR("1"));
+    TRANSACTION_KEY(pipeline, STR("PEXPIRE"), scratch, STR_INT64(increment->envelope.life_ms));
+    TRANSACTION_KEY(pipeline, STR("RENAMENX"), scratch, key);
+    TRANSACTION_KEY(pipeline, STR("UNLINK"), scratch);
+    TRANSACTION_KEY(pipeline, STR("HINCRBY"), key, fields->number, STR_INT64(increment->by));
+    TRANSACTION_KEY(pipeline, STR("HSETNX"), key, fields->head, increment->head);
+    TRANSACTION_KEY(pipeline, STR("HGETALL"), key);
+    TRANSACTION_KEY(pipeline, STR("PTTL"), key);
+    (void)transaction_end(pipeline);
 }
 
-/* Under the version that is believed in. */
+static const struct value *raise_reply(const struct increment *increment,
+                                       const struct entry_look *look, size_t index)
+{
+    size_t absent = increment->has_dead ? 0 : 1;
+
+    return transaction_reply(look->pipeline, 1 + RAISE_COMMANDS - absent, index - absent);
+}
+
+/* Under the version that is believed in. What was counted under another is dead, and goes. */
 static enum err prepare(struct increment *increment, int64_t version)
 {
+    increment->has_dead = increment->guess > 0 && increment->guess != version;
+    if (increment->has_dead)
+        counter_name_fields(&increment->dead, increment->guess);
     increment->guess = version;
     increment->sends = 0;
     increment->scratch = key_scratch(&increment->request->space);
     increment->envelope.version = version;
+    counter_name_fields(&increment->fields, version);
+    counter_make_tag(&increment->envelope);
     increment->head = envelope_encode_head(increment->request->work.arena, &increment->envelope);
     return increment->head.ptr ? ERR_OK
                                : error_set_detail(increment->request->work.error, ERR_NO_MEMORY,
@@ -83,146 +114,64 @@ static enum err refuse_raise(struct error *error, const struct value *reply)
     return refuse_reply(error, "a counter: redis answered %.*s", STR_ARG(word));
 }
 
-static enum err refuse_text(struct error *error)
+/* What is good is refused; what is out of date goes, and the next try begins a counter. */
+static enum err meet_text(struct increment *increment, struct entry_look *look)
 {
-    return error_set(error, ERR_CONFLICT,
-                     "What is stored under this label is no whole number, or names a model.");
-}
+    int64_t now_ms = clock_wall_ms();
+    bool is_good;
+    enum err err = entry_judge_text(look, raise_reply(increment, look, TEXT), now_ms, &is_good);
 
-static struct str text_of(const struct value *value)
-{
-    return value->kind == VALUE_STRING ? value->text : STR_NONE;
-}
-
-static void ask_fields(const struct increment *increment, struct pipeline *pipeline)
-{
-    char version[STR_INT64_SIZE];
-
-    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HMGET"), label_key_str(&increment->key),
-                 COUNTER_HEAD, COUNTER_OLD_HEAD, counter_field(version, increment->guess));
-}
-
-/* Whether ours is in what ask_fields met. Not adopted yet: the head is still the old one. */
-static bool has_ours(const struct increment *increment, const struct value *fields,
-                     struct str old_head, bool *is_adopted_out)
-{
-    *is_adopted_out = true;
-    if (fields->kind != VALUE_ARRAY || fields->count != 3) /* a text took its place, after us */
-        return true;
-    if (fields->items[2].kind != VALUE_STRING) /* it is gone, and ours with it */
-        return false;
-    *is_adopted_out = counter_is_of(&fields->items[0], increment->guess);
-    struct str began_as = text_of(&fields->items[*is_adopted_out ? 1 : 0]);
-    return old_head.len == 0 || str_eq(began_as, old_head);
+    if (err == ERR_OK && !is_good)
+        err = old_take_text(look, &increment->key, now_ms, &is_good);
+    return err == ERR_OK && is_good
+               ? error_set(increment->request->work.error, ERR_CONFLICT,
+                           "What is stored under this label is no whole number, or names a model.")
+               : err;
 }
 
 /*
- * Its head and its life become ours, and its number nobody's. That it began as another one stays written in it. If it
- * was taken away in between, ours is gone.
+ * It was counted in a hash of an earlier version, whose life may end at any moment. So its own life is set, what is
+ * out of date goes, and all of that only counts if it is still the one that was raised: if not, ours ended with it, and
+ * is counted again. A text that is there by now came after us.
  */
-static enum err adopt(struct increment *increment, struct str old_head)
+static enum err set_life(struct increment *increment, const struct value *all)
 {
     struct pipeline *pipeline = entry_pipeline(increment->request, PIPELINE_WRITE);
+    struct error *error = increment->request->work.error;
     struct str key = label_key_str(&increment->key);
-    char field[STR_INT64_SIZE];
-    struct envelope old;
-    bool is_adopted;
 
-    ask_fields(increment, pipeline);
-    /* Whoever puts a text there meanwhile comes after us. */
-    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HSET"), key, COUNTER_HEAD, increment->head,
-                 COUNTER_OLD_HEAD, old_head);
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key,
-                 STR_INT64(increment->envelope.life_ms));
-    if (envelope_decode(old_head, &old))
-        PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HDEL"), key,
-                     counter_field(field, old.version));
+    transaction_begin(pipeline);
+    TRANSACTION_KEY(pipeline, STR("HMGET"), key, increment->fields.head);
+    TRANSACTION_KEY(pipeline, STR("HSET"), key, increment->fields.life, STR("1"));
+    TRANSACTION_KEY(pipeline, STR("PEXPIRE"), key, STR_INT64(increment->envelope.life_ms));
+    (void)counter_add_drop(pipeline, EXPECT_STATUS, key, all, increment->guess);
+    size_t end = transaction_end(pipeline);
     enum err err = entry_run(increment->request, pipeline);
-    increment->is_done =
-        err == ERR_OK && has_ours(increment, pipeline_value(pipeline, 0), old_head, &is_adopted);
-    return err;
+    const struct value *heads = transaction_reply(pipeline, end, 0);
+    if (err == ERR_OK && entry_is_other_type(heads, error, &err))
+        increment->is_done = true;
+    else if (err == ERR_OK && heads->kind == VALUE_ARRAY && heads->count == 1)
+        increment->is_done =
+            heads->items[0].kind == VALUE_STRING &&
+            str_eq(heads->items[0].text, counter_find(all, increment->fields.head));
+    else if (err == ERR_OK)
+        err = refuse_reply(error, "a counter: redis answered with no fields");
+    return err == ERR_OK ? err
+                         : redis_error_set(error, ERR_UNCERTAIN, REDIS_ERROR_UNCERTAIN,
+                                           "a counter was raised, and then: %s", err_name(err));
 }
 
-/*
- * It was counted in a hash of an earlier version, whose life may end at any moment. So its life is made longer first,
- * and then looked at: if it is still the same, or another one of this version that began as it, ours is in it. If not,
- * ours is gone, and is counted again.
- */
-static enum err begin_in_old(struct increment *increment, struct str old_head)
+static enum err take_raise(struct increment *increment, const struct entry_look *look)
 {
-    struct pipeline *pipeline = entry_pipeline(increment->request, PIPELINE_WRITE);
-    bool is_adopted;
+    const struct value *all = raise_reply(increment, look, FIELDS);
 
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), label_key_str(&increment->key),
-                 STR_INT64(increment->envelope.life_ms));
-    ask_fields(increment, pipeline);
-    enum err err = entry_run(increment->request, pipeline);
-    if (err != ERR_OK || !has_ours(increment, pipeline_value(pipeline, 1), old_head, &is_adopted))
-        return err;
-    increment->is_done = is_adopted;
-    return is_adopted ? ERR_OK : adopt(increment, old_head);
-}
-
-/* `first` is where the commands of add_raise begin; old_head: of the counter there was before, if any. */
-static enum err take_raise(struct increment *increment, const struct pipeline *pipeline,
-                           size_t first, const struct value *old_head)
-{
-    const struct value *moved = pipeline_value(pipeline, first + MOVED);
-    const struct value *raised = pipeline_value(pipeline, first + RAISED);
-
-    if (raised->kind != VALUE_INTEGER)
-        return refuse_raise(increment->request->work.error, raised);
-    increment->value = raised->integer;
-    increment->is_done =
-        moved->integer == 1 || !old_head || counter_is_of(old_head, increment->guess);
-    return increment->is_done ? ERR_OK : begin_in_old(increment, text_of(old_head));
-}
-
-/*
- * Something out of date is in the way. It is moved aside, in one step, so that nobody's number can be lost with it: if
- * it was a counter of this version after all, its number is added to ours.
- */
-static enum err raise_in_place_of_old(struct increment *increment)
-{
-    struct pipeline *pipeline = entry_pipeline(increment->request, PIPELINE_WRITE);
-    struct key taken = key_scratch(&increment->request->space);
-    struct str key = label_key_str(&increment->key);
-    char version[STR_INT64_SIZE];
-    struct str field = counter_field(version, increment->guess);
-
-    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("RENAME"), key, key_str(&taken));
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(&taken), TAKEN_MS);
-    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HGET"), key_str(&taken), field);
-    size_t first = pipeline_count(pipeline);
-    add_raise(increment, pipeline);
-    enum err err = entry_run(increment->request, pipeline);
-    const struct value *number = pipeline_value(pipeline, first - 1);
-    if (err == ERR_OK)
-        err = take_raise(increment, pipeline, first, NULL);
-    if (err != ERR_OK)
-        return err;
-    pipeline = entry_pipeline(increment->request, PIPELINE_WRITE);
-    if (number->kind == VALUE_STRING)
-        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key, field, number->text);
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), key_str(&taken));
-    err = entry_run(increment->request, pipeline);
-    if (err == ERR_OK && number->kind == VALUE_STRING)
-        increment->value = pipeline_value(pipeline, 0)->integer;
-    return err;
+    increment->value = raise_reply(increment, look, RAISED)->integer;
+    increment->is_done = counter_find(all, increment->fields.life).len > 0 &&
+                         raise_reply(increment, look, LEFT)->integer >= 0;
+    return increment->is_done ? ERR_OK : set_life(increment, all);
 }
 
 /* ---- one try ---- */
-
-/* Nobody reads the field, and after the next clear nobody knows of it. */
-static enum err forget_guess(const struct increment *increment)
-{
-    struct pipeline *pipeline = entry_pipeline(increment->request, PIPELINE_WRITE);
-    char version[STR_INT64_SIZE];
-
-    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HDEL"), label_key_str(&increment->key),
-                 counter_field(version, increment->guess));
-    return entry_run(increment->request, pipeline);
-}
 
 static enum err take_away(struct increment *increment)
 {
@@ -237,29 +186,26 @@ static enum err take_away(struct increment *increment)
 static enum err settle(struct increment *increment, struct entry_look *look)
 {
     const struct entry_request *request = increment->request;
-    const struct value *raised = pipeline_value(look->pipeline, HEAD_COMMANDS + RAISED);
-    bool is_good;
+    const struct value *raised = raise_reply(increment, look, RAISED);
 
     if (!look->is_enabled)
         return take_away(increment);
-    if (increment->guess != look->version)
-        return increment->guess > 0 ? forget_guess(increment) : ERR_OK;
+    if (increment->guess !=
+        look->version) /* the number is dead, and the next one who raises it removes it */
+        return ERR_OK;
     if (increment->sends > 1)
         return error_set_detail(request->work.error, ERR_UNCERTAIN,
                                 "the control data was repaired while a counter was raised");
-    if (raised->kind != VALUE_ERROR || value_fault(raised) != REDIS_FAULT_WRONGTYPE)
-        return take_raise(increment, look->pipeline, HEAD_COMMANDS,
-                          pipeline_value(look->pipeline, 1));
-    enum err err = entry_judge_head(look, look->pipeline, 0, clock_wall_ms(), &is_good);
-    if (err != ERR_OK)
-        return err;
-    return is_good ? refuse_text(request->work.error) : raise_in_place_of_old(increment);
+    if (raised->kind == VALUE_INTEGER)
+        return take_raise(increment, look);
+    return value_fault(raised) == REDIS_FAULT_WRONGTYPE ? meet_text(increment, look)
+                                                        : refuse_raise(request->work.error, raised);
 }
 
 static enum err try_once(struct increment *increment, bool *is_enabled_out)
 {
     struct entry_look look = {.request = increment->request,
-                              .add = increment->guess > 0 ? add_increment : NULL,
+                              .add = increment->guess > 0 ? add_raise : NULL,
                               .with = increment,
                               .writes = increment->guess > 0};
     enum err err = entry_look(&look);

@@ -143,27 +143,35 @@ bool entry_is_other_type(const struct value *reply, struct error *error, enum er
     return false;
 }
 
+enum err entry_judge_text(struct entry_look *look, const struct value *text, int64_t now_ms,
+                          bool *is_good_out)
+{
+    struct envelope envelope;
+
+    *is_good_out = false;
+    if (text->kind != VALUE_STRING || !envelope_decode(text->text, &envelope))
+        return ERR_OK;
+    return entry_judge(look, &envelope, now_ms, is_good_out);
+}
+
 void entry_ask_head(struct pipeline *pipeline, struct str key)
 {
     PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("GETRANGE"), key, STR("0"),
                  STR_INT64(ENVELOPE_HEAD_MAX - 1));
-    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HGET"), key, COUNTER_HEAD);
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HGETALL"), key);
 }
 
 enum err entry_judge_head(struct entry_look *look, const struct pipeline *pipeline, size_t first,
                           int64_t now_ms, bool *is_good_out)
 {
     const struct value *head = pipeline_value(pipeline, first);
-    struct envelope envelope;
     enum err err;
 
     *is_good_out = false;
     if (entry_is_other_type(head, look->request->work.error, &err)) {
         *is_good_out =
-            look->is_enabled && counter_is_of(pipeline_value(pipeline, first + 1), look->version);
+            look->is_enabled && counter_counts(pipeline_value(pipeline, first + 1), look->version);
         return ERR_OK;
     }
-    if (err != ERR_OK || head->kind != VALUE_STRING || !envelope_decode(head->text, &envelope))
-        return err;
-    return entry_judge(look, &envelope, now_ms, is_good_out);
+    return err == ERR_OK ? entry_judge_text(look, head, now_ms, is_good_out) : err;
 }

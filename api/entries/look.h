@@ -48,9 +48,12 @@ CW_MUST_CHECK enum err entry_give_hit(struct arena *arena, const struct envelope
                                       int64_t now_ms, int64_t left_ms,
                                       struct entry_found *found_out);
 
-/* Two commands that tell what is there before it is changed: the head of an entry, or that of a counter. */
+/* The same of a text as Redis gave it, or its head; whatever is no text, or no entry, is not good. */
+CW_MUST_CHECK enum err entry_judge_text(struct entry_look *look, const struct value *text,
+                                        int64_t now_ms, bool *is_good_out);
+
+/* Two commands that tell what is there before it is changed: the head of a text, or the fields of a counter. */
 void entry_ask_head(struct pipeline *pipeline, struct str key);
-enum { HEAD_COMMANDS = 2 };
 /* What they told. */
 CW_MUST_CHECK enum err entry_judge_head(struct entry_look *look, const struct pipeline *pipeline,
                                         size_t first, int64_t now_ms, bool *is_good_out);

@@ -5,18 +5,19 @@
  */
 #include "cachewarden/app.h"
 #include "cachewarden/clock.h"
-#include "entries/aside.h"
 #include "entries/counter.h"
 #include "entries/look.h"
+#include "entries/old.h"
 #include "entries/promise.h"
+#include "entries/turn.h"
 #include "keyspace.h"
 
 /* A value and its head must fit into one reply of Redis, with room to spare (pool/protocol/reply.h). */
 #define BODY_MAX ((size_t)60 * 1024 * 1024)
 /* A larger one is not sent on a guess: it may have to be sent again, and is copied for it. */
 #define GUESS_BODY_MAX ((size_t)1024 * 1024)
-/* Whose turn it is, longer than any request lasts. */
-#define TURN_MS STR("30000")
+/* What is in the way is removed this often, if something void comes in its place each time. */
+#define REMOVALS_MAX 4
 
 enum store {
     STORE_NOTHING = 0,
@@ -56,27 +57,27 @@ static enum err encode(struct put *put, enum store store)
 
 static void add_set(const struct put *put, struct pipeline *pipeline)
 {
-    char life[STR_INT64_SIZE];
-    struct str life_text = str_of_int64(life, put->envelope.life_ms);
+    struct str life = STR_INT64(put->envelope.life_ms);
     struct str key = label_key_str(&put->key);
 
     if (put->store == STORE_IF_ABSENT)
-        PIPELINE_KEY(pipeline, EXPECT_OK_OR_NIL, STR("SET"), key, put->bytes, STR("PX"), life_text,
+        PIPELINE_KEY(pipeline, EXPECT_OK_OR_NIL, STR("SET"), key, put->bytes, STR("PX"), life,
                      STR("NX"));
     else
-        PIPELINE_KEY(pipeline, EXPECT_OK, STR("SET"), key, put->bytes, STR("PX"), life_text);
+        PIPELINE_KEY(pipeline, EXPECT_OK, STR("SET"), key, put->bytes, STR("PX"), life);
 }
 
 static void add_what_is_stored(struct put *put, struct pipeline *pipeline)
 {
+    struct str key = label_key_str(&put->key);
+
     put->stored_at = pipeline_count(pipeline);
     if (put->store == STORE_DROP)
-        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), label_key_str(&put->key));
-    else if (put->store != STORE_NOTHING && put->is_number) {
-        put->stored_at += 2; /* HSET and PEXPIRE come first */
-        counter_add_put(pipeline, label_key_str(&put->key), key_str(&put->scratch), &put->envelope,
-                        put->bytes, put->store == STORE_IF_ABSENT);
-    } else if (put->store != STORE_NOTHING)
+        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), key);
+    else if (put->store != STORE_NOTHING && put->is_number)
+        put->stored_at = counter_add_put(pipeline, key, key_str(&put->scratch), &put->envelope,
+                                         put->bytes, put->store == STORE_IF_ABSENT);
+    else if (put->store != STORE_NOTHING)
         add_set(put, pipeline);
 }
 
@@ -98,24 +99,19 @@ static void add_try(void *with, struct pipeline *pipeline)
 
 static bool was_stored(const struct put *put, const struct pipeline *pipeline)
 {
-    const struct value *reply = pipeline_value(pipeline, put->stored_at);
-
     if (put->store != STORE_IF_ABSENT)
         return put->store == STORE_IN_PLACE;
-    return reply->kind == VALUE_INTEGER ? reply->integer == 1 : reply->kind == VALUE_STATUS;
+    return put->is_number ? counter_was_put(pipeline, put->stored_at)
+                          : pipeline_value(pipeline, put->stored_at)->kind == VALUE_STATUS;
 }
 
-static enum err store_now(struct put *put, enum store store, bool *was_stored_out)
+static enum err store_now(struct put *put, enum store store)
 {
     struct pipeline *pipeline = entry_pipeline(put->request, PIPELINE_WRITE);
     enum err err = encode(put, store);
 
-    if (err != ERR_OK)
-        return err;
     add_store(put, pipeline);
-    err = entry_run(put->request, pipeline);
-    *was_stored_out = err == ERR_OK && was_stored(put, pipeline);
-    return err;
+    return err == ERR_OK ? entry_run(put->request, pipeline) : err;
 }
 
 /* ---- which numbers ---- */
@@ -183,61 +179,69 @@ static bool stamp(struct put *put, const struct entry_look *look)
     return lease_covers_others(&put->lease, &look->models);
 }
 
-/* ---- where something is out of date, and may be replaced only by one ---- */
+/* ---- where nothing is, or something out of date ---- */
 
-/* Where nothing is by now; what was moved aside goes. */
-static enum err store_if_nothing(struct put *put, const struct aside *aside, bool *was_stored_out)
+/* What became of it where something was in the way. */
+struct store_try {
+    const struct pipeline *pipeline; /* with what was there, from 0 on */
+    bool was_stored;
+    bool is_good; /* what is there */
+};
+
+static enum err store_if_nothing(struct put *put, struct entry_look *look,
+                                 struct store_try *attempt)
 {
     struct pipeline *pipeline = entry_pipeline(put->request, PIPELINE_WRITE);
-    enum err err = encode(put, STORE_IF_ABSENT);
 
-    if (err != ERR_OK)
-        return err;
+    *attempt = (struct store_try){.pipeline = pipeline};
+    entry_ask_head(pipeline, label_key_str(&put->key));
     add_store(put, pipeline);
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), key_str(&aside->key));
-    err = entry_run(put->request, pipeline);
-    *was_stored_out = err == ERR_OK && was_stored(put, pipeline);
+    enum err err = entry_run(put->request, pipeline);
+    attempt->was_stored = err == ERR_OK && was_stored(put, pipeline);
+    if (err == ERR_OK && !attempt->was_stored)
+        err = entry_judge_head(look, pipeline, 0, put->envelope.stored_at_ms, &attempt->is_good);
     return err;
 }
 
-static enum err replace_old(struct put *put, struct entry_look *look, int64_t now_ms,
-                            bool *was_stored_out)
+static enum err replace_old(struct put *put, struct entry_look *look, struct store_try *attempt)
 {
-    struct aside aside;
-    enum err err = aside_take(look, &put->key, now_ms, &aside);
-
-    if (err != ERR_OK)
-        return err;
-    return aside.is_good ? aside_put_back(look, &put->key, &aside)
-                         : store_if_nothing(put, &aside, was_stored_out);
+    for (int i = 0;; i++) {
+        enum err err = store_if_nothing(put, look, attempt);
+        if (err != ERR_OK || attempt->was_stored || attempt->is_good)
+            return err;
+        if (i == REMOVALS_MAX)
+            return error_set_detail(put->request->work.error, ERR_BUSY,
+                                    "something void is stored under the label again and again");
+        err = old_remove(look, &put->key, attempt->pipeline, 0, put->envelope.stored_at_ms,
+                         &attempt->is_good);
+        if (err != ERR_OK || attempt->is_good)
+            return err;
+    }
 }
 
 /*
- * Whoever wants to takes the turn first, and looks once more, so that of many who want the same none takes away what
- * another has just stored.
+ * Of many who want to replace the same only one may remove it, so that none takes away what another has just stored.
+ * The others wait until it has: then something good is there.
  */
-static enum err store_in_turn(struct put *put, struct entry_look *look, int64_t now_ms,
-                              bool *was_stored_out)
+static enum err store_in_turn(struct put *put, struct entry_look *look, struct store_try *attempt)
 {
-    struct pipeline *pipeline = entry_pipeline(put->request, PIPELINE_WRITE);
-    struct label_key turn = key_turn(&put->request->space, put->request->label);
-    bool is_good = false;
+    bool is_ours;
+    enum err err = turn_take(put->request, &is_ours);
 
-    *was_stored_out = false;
-    PIPELINE_KEY(pipeline, EXPECT_OK_OR_NIL, STR("SET"), label_key_str(&turn), STR("1"), STR("PX"),
-                 TURN_MS, STR("NX"));
-    entry_ask_head(pipeline, label_key_str(&put->key));
-    enum err err = entry_run(put->request, pipeline);
-    if (err != ERR_OK || pipeline_value(pipeline, 0)->kind == VALUE_NIL)
-        return err;
-    err = entry_judge_head(look, pipeline, 1, now_ms, &is_good);
-    if (err == ERR_OK && !is_good)
-        err = replace_old(put, look, now_ms, was_stored_out);
+    while (err == ERR_OK && !is_ours) {
+        if (!turn_wait(put->request))
+            return error_set_detail(put->request->work.error, ERR_BUSY,
+                                    "another fill replaces what is out of date under the label");
+        err = store_if_nothing(put, look, attempt);
+        if (err != ERR_OK || attempt->was_stored || attempt->is_good)
+            return err;
+        err = turn_take(put->request, &is_ours);
+    }
     if (err != ERR_OK)
         return err;
-    pipeline = entry_pipeline(put->request, PIPELINE_WRITE);
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), label_key_str(&turn));
-    return entry_run(put->request, pipeline);
+    err = replace_old(put, look, attempt);
+    turn_end(put->request);
+    return err;
 }
 
 static enum err refuse_present(struct error *error)
@@ -245,43 +249,44 @@ static enum err refuse_present(struct error *error)
     return error_set(error, ERR_PRECONDITION, "There is something under this label already.");
 }
 
-/* ---- the fill ---- */
-
-/* The first try was made with other numbers, or not at all. */
-static enum err store_again(struct put *put, struct entry_look *look, bool is_first, int64_t now_ms)
+static enum err store_where_nothing_is(struct put *put, struct entry_look *look)
 {
-    bool was_stored = false;
-    enum err err;
+    struct store_try attempt = {0};
+    enum err err = encode(put, STORE_IF_ABSENT);
 
-    if (!put->fill->only_if_absent || is_first) /* ours already, but for its numbers */
-        return store_now(put, STORE_IN_PLACE, &was_stored);
-    err = store_now(put, STORE_IF_ABSENT, &was_stored);
-    if (err == ERR_OK && !was_stored)
-        err = store_in_turn(put, look, now_ms, &was_stored);
-    return err == ERR_OK && !was_stored ? refuse_present(put->request->work.error) : err;
+    if (err == ERR_OK)
+        err = store_if_nothing(put, look, &attempt);
+    if (err == ERR_OK && !attempt.was_stored && !attempt.is_good)
+        err = store_in_turn(put, look, &attempt);
+    return err == ERR_OK && !attempt.was_stored ? refuse_present(put->request->work.error) : err;
 }
+
+/* ---- the fill ---- */
 
 static enum err settle(struct put *put, struct entry_look *look, struct entry_stored *stored_out)
 {
     int64_t now_ms = put->envelope.stored_at_ms;
     struct envelope tried = put->envelope;
-    bool is_first = was_stored(put, look->pipeline), was_stored_now;
     enum err err = entry_judge_head(look, look->pipeline, 0, now_ms, &stored_out->was_there);
 
     stored_out->is_enabled = look->is_enabled;
     if (err != ERR_OK)
         return err;
     if (!look->is_enabled)
-        return store_now(put, STORE_DROP, &was_stored_now);
+        return store_now(put, STORE_DROP);
     if (put->fill->only_if_absent && stored_out->was_there)
         return refuse_present(put->request->work.error);
     stored_out->is_void = !stamp(put, look);
     /* Nothing is stored, and who waits need not wait for it. */
     if (stored_out->is_void && put->store == STORE_NOTHING && put->lease.is_promised)
         return promise_end(put->request);
-    bool is_right = is_first && tried.version == put->envelope.version &&
-                    models_judge(&tried.models, &put->envelope.models) == MODELS_CURRENT;
-    return stored_out->is_void || is_right ? ERR_OK : store_again(put, look, is_first, now_ms);
+    if (stored_out->is_void ||
+        (was_stored(put, look->pipeline) && tried.version == put->envelope.version &&
+         models_judge(&tried.models, &put->envelope.models) == MODELS_CURRENT))
+        return ERR_OK;
+    /* The first try was made with other numbers, or not at all. Who saw it took it for out of date. */
+    return put->fill->only_if_absent ? store_where_nothing_is(put, look)
+                                     : store_now(put, STORE_IN_PLACE);
 }
 
 static enum err check(const struct entry_request *request, const struct entry_fill *fill)

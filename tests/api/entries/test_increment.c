@@ -179,9 +179,7 @@ static const struct {
     bool is_over;     /* comes to its end */
     int64_t on_other; /* and node 1 raises it by this */
     int64_t value;    /* what node 0 answers */
-    int nth;          /* before its second request, or its third */
-} ends[] = {{true, 0, 1, 2}, {true, 5, 6, 2}, {false, 5, 1, 2}, {false, 0, 1, 2},
-            {true, 0, 1, 3}, {true, 5, 6, 3}, {false, 5, 1, 3}, {false, 0, 1, 3}};
+} ends[] = {{true, 0, 1}, {true, 5, 6}, {false, 5, 1}, {false, 0, 1}};
 
 START_TEST(what_ends_with_an_old_one_is_counted_again)
 {
@@ -190,8 +188,8 @@ START_TEST(what_ends_with_an_old_one_is_counted_again)
 
     raise_on(0, shop, "n", 1000);
     clear_on(1, shop);
-    expect_miss(0, shop, "other"); /* from here on node 0 knows of it */
-    tcp_proxy_hold(proxy, "PEXPIRE", ends[_i].nth);
+    expect_miss(0, shop, "other");       /* from here on node 0 knows of it */
+    tcp_proxy_hold(proxy, "PEXPIRE", 2); /* between its two transactions */
     ck_assert_int_eq(pthread_create(&thread, NULL, raise_once, &value), 0);
     tcp_proxy_wait_held(proxy);
     if (ends[_i].is_over)
@@ -259,7 +257,7 @@ START_TEST(each_is_counted_once)
     }
     ck_assert_int_eq(sum, COUNTERS * RAISES);
     ck_assert_int_eq(raise_on(0, alice, "n", 1), sum + 1);
-    for (int i = 0; _i != 1 && i < COUNTERS; i++) {
+    for (int i = 0; i < COUNTERS; i++) {
         for (int k = 0; k < RAISES; k++) {
             int64_t seen = raisers[i].seen[k];
             ck_assert_msg(seen >= 1 && seen <= sum && !is_seen[seen], "%lld", (long long)seen);

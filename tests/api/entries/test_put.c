@@ -1,24 +1,11 @@
 /* What a fill says, and what it refuses. */
 #include "entries_case.h"
-#include "entries_held.h"
-
-#include <pthread.h>
 
 static enum err put_if_absent(int node, const char *label, const char *const *models,
                               const char *body, struct entry_stored *stored_out)
 {
     return try_put(node, alice, label, models,
                    (struct entry_fill){.body = str_from(body), .only_if_absent = true}, stored_out);
-}
-
-static void expect_stored_if_absent(int node, const char *label, const char *const *models,
-                                    const char *body)
-{
-    struct entry_stored stored;
-
-    expect_ok(put_if_absent(node, label, models, body, &stored));
-    ck_assert(!stored.was_there);
-    expect_hit(1 - node, alice, label, body);
 }
 
 static void expect_refused(int node, const char *label, const char *const *models, const char *has)
@@ -49,117 +36,6 @@ START_TEST(new_or_replaced)
     put_on(0, alice, "k", MODELS("Product"), "h", STR_NONE);
     clear_model_on(1, alice, "Product");
     ck_assert(!delete_on(0, alice, "k"));
-}
-END_TEST
-
-/* ---- only where nothing is ---- */
-
-START_TEST(only_where_nothing_is)
-{
-    expect_stored_if_absent(0, "k", NULL, "a");
-    expect_refused(1, "k", NULL, "a");
-    expect_refused(0, "k", MODELS("Product"), "a");
-    delete_on(0, alice, "k");
-    expect_stored_if_absent(1, "k", MODELS("Product"), "b");
-    expect_refused(0, "k", NULL, "b");
-    /* What is out of date is nothing. */
-    clear_model_on(0, alice, "Product");
-    expect_stored_if_absent(0, "k", MODELS("Product"), "c");
-    expect_refused(1, "k", MODELS("Product"), "c");
-    clear_on(0, alice);
-    expect_stored_if_absent(1, "k", NULL, "d");
-    clear_all_on(0);
-    expect_stored_if_absent(1, "k", NULL, "12");
-    expect_refused(1, "k", NULL, "12");
-    clear_on(0, alice);
-    expect_stored_if_absent(1, "k", NULL, "13");
-    clear_on(0, alice);
-    expect_stored_if_absent(0, "k", NULL, "e");
-    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:{u:7}:t:k"), 0);
-}
-END_TEST
-
-enum { RIVALS = 8 };
-
-struct rival {
-    pthread_t thread;
-    int number;
-    enum err err;
-    char body[16];
-};
-
-static void *put_as_rival(void *arg)
-{
-    struct rival *rival = arg;
-    struct arena *own = arena_new(16384, 0);
-    struct error why = {0};
-    const struct entry_request request = {.app = nodes[rival->number % 2].app,
-                                          .work = {own, in_time(), &why},
-                                          .space = alice,
-                                          .label = STR("k")};
-    struct entry_stored stored;
-
-    snprintf(rival->body, sizeof rival->body, "rival %d", rival->number);
-    const struct entry_fill fill = {
-        .body = str_from(rival->body), .ttl_s = 3600, .only_if_absent = true};
-    rival->err = entries_put(&request, &fill, &stored);
-    arena_free(&own);
-    return NULL;
-}
-
-/* Of many at once one is taken, and it is there; nothing was there before, or something out of date. */
-START_TEST(of_many_at_once_one_is_taken)
-{
-    struct rival rivals[RIVALS];
-
-    for (int round = 0; round < 3; round++) {
-        const char *taken = NULL;
-        for (int i = 0; i < RIVALS; i++) {
-            rivals[i].number = i;
-            ck_assert_int_eq(pthread_create(&rivals[i].thread, NULL, put_as_rival, &rivals[i]), 0);
-        }
-        for (int i = 0; i < RIVALS; i++) {
-            pthread_join(rivals[i].thread, NULL);
-            if (rivals[i].err == ERR_OK) {
-                ck_assert_msg(!taken, "%s and %s", taken, rivals[i].body);
-                taken = rivals[i].body;
-            } else
-                ck_assert_int_eq(rivals[i].err, ERR_PRECONDITION);
-        }
-        ck_assert_ptr_nonnull(taken);
-        expect_hit(0, alice, "k", taken);
-        clear_on(round % 2, alice); /* from here on what is there is out of date */
-    }
-}
-END_TEST
-
-/* ---- something good comes in the place of what is out of date, meanwhile ---- */
-
-static const struct {
-    const char *request; /* that waits; the other node stores before it */
-    const char *old, *body;
-} meanwhile[] = {
-    {"RENAME", "old", "text"}, {"RENAME", "1000", "7"}, {"RENAME", "old", "7"},
-    {"UNLINK", "old", "text"}, {"UNLINK", "1000", "7"}, {"UNLINK", "old", "7"},
-};
-
-START_TEST(it_does_not_replace_what_came_meanwhile)
-{
-    struct rival rival = {.number = 0};
-
-    put_on(0, alice, "k", NULL, meanwhile[_i].old, STR_NONE);
-    clear_on(1, alice);
-    expect_miss(0, alice, "other"); /* from here on node 0 knows of it */
-    tcp_proxy_hold(proxy, meanwhile[_i].request, 1);
-    ck_assert_int_eq(pthread_create(&rival.thread, NULL, put_as_rival, &rival), 0);
-    tcp_proxy_wait_held(proxy);
-    put_on(1, alice, "k", NULL, meanwhile[_i].body, STR_NONE);
-    tcp_proxy_release(proxy);
-    pthread_join(rival.thread, NULL);
-    ck_assert_int_eq(rival.err, ERR_PRECONDITION);
-    expect_hit(1, alice, "k", meanwhile[_i].body);
-    ck_assert_int_gt(redis_server_ask_integer(redis, "TTL cw:{u:7}:e:k"), 3000);
-    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:{u:7}:t:k"), 0);
 }
 END_TEST
 
@@ -295,8 +171,6 @@ int main(void)
 
     tcase_add_checked_fixture(all, open_two_nodes, close_two_nodes);
     tcase_add_test(all, new_or_replaced);
-    tcase_add_test(all, only_where_nothing_is);
-    tcase_add_test(all, of_many_at_once_one_is_taken);
     tcase_add_test(all, who_believes_it_is_off_drops_nothing);
     tcase_add_loop_test(all, a_fill_known_to_be_void_replaces_nothing, 0, 2);
     tcase_add_loop_test(all, a_large_value_takes_no_more_than_a_request_has, 0, 2);
@@ -304,10 +178,5 @@ int main(void)
     tcase_add_test(all, a_full_redis);
     suite_add_tcase(suite, all);
 
-    TCase *held = tcase_create("held");
-    tcase_add_checked_fixture(held, open_two_nodes_and_proxy, close_two_nodes_and_proxy);
-    tcase_add_loop_test(held, it_does_not_replace_what_came_meanwhile, 0,
-                        sizeof meanwhile / sizeof *meanwhile);
-    suite_add_tcase(suite, held);
     return suite_run(suite);
 }

@@ -1,0 +1,74 @@
+#include "entries/old.h"
+
+#include "entries/counter.h"
+#include "entries/transaction.h"
+
+/* With the life that it had. */
+static enum err put_back(const struct entry_look *look, const struct label_key *key,
+                         struct str text, int64_t left_ms, bool *is_there_out)
+{
+    struct pipeline *pipeline = entry_pipeline(look->request, PIPELINE_WRITE);
+
+    PIPELINE_KEY(pipeline, EXPECT_OK_OR_NIL, STR("SET"), label_key_str(key), text, STR("PX"),
+                 STR_INT64(left_ms > 0 ? left_ms : 1), STR("NX"));
+    enum err err = entry_run(look->request, pipeline);
+    *is_there_out = err == ERR_OK && pipeline_value(pipeline, 0)->kind == VALUE_STATUS;
+    return err;
+}
+
+/* Somebody cleared since the look, and this was stored after that. */
+static bool is_newer(const struct entry_look *look, const struct value *text)
+{
+    struct envelope envelope;
+
+    return text->kind == VALUE_STRING && envelope_decode(text->text, &envelope) &&
+           envelope.version > look->version;
+}
+
+enum err old_take_text(struct entry_look *look, const struct label_key *key, int64_t now_ms,
+                       bool *is_good_out)
+{
+    enum { LEFT, TEXT };
+    struct pipeline *pipeline = entry_pipeline(look->request, PIPELINE_WRITE);
+    bool is_good, is_there;
+
+    *is_good_out = false;
+    transaction_begin(pipeline);
+    TRANSACTION_KEY(pipeline, STR("PTTL"), label_key_str(key));
+    TRANSACTION_KEY(pipeline, STR("GETDEL"), label_key_str(key));
+    size_t end = transaction_end(pipeline);
+    enum err err = entry_run(look->request, pipeline);
+    const struct value *text = transaction_reply(pipeline, end, TEXT);
+    if (err != ERR_OK || entry_is_other_type(text, look->request->work.error, &err) ||
+        err != ERR_OK)
+        return err;
+    err = entry_judge_text(look, text, now_ms, &is_good);
+    if (err != ERR_OK || !(is_good || is_newer(look, text)))
+        return err;
+    err =
+        put_back(look, key, text->text, transaction_reply(pipeline, end, LEFT)->integer, &is_there);
+    *is_good_out = is_good && is_there;
+    return err;
+}
+
+static enum err remove_fields(const struct entry_look *look, const struct label_key *key,
+                              const struct value *fields)
+{
+    struct pipeline *pipeline = entry_pipeline(look->request, PIPELINE_WRITE);
+
+    if (!counter_add_drop(pipeline, EXPECT_UNJUDGED, label_key_str(key), fields, look->version))
+        return ERR_OK;
+    enum err err = entry_run(look->request, pipeline);
+    if (err == ERR_OK)
+        (void)entry_is_other_type(pipeline_value(pipeline, 0), look->request->work.error, &err);
+    return err;
+}
+
+enum err old_remove(struct entry_look *look, const struct label_key *key,
+                    const struct pipeline *seen, size_t first, int64_t now_ms, bool *is_good_out)
+{
+    *is_good_out = false;
+    if (pipeline_value(seen, first)->kind == VALUE_STRING)
+        return old_take_text(look, key, now_ms, is_good_out);
+    return remove_fields(look, key, pipeline_value(seen, first + 1));
+}
