@@ -70,6 +70,7 @@ bool param_fits(const struct param_spec *spec, struct str text, int64_t *integer
         return entry_is_model(text);
     case PARAM_NAMESPACE:
         return is_namespace(text, integer_out);
+    case PARAM_FIELD:
     case PARAM_END:
         break;
     }
@@ -101,6 +102,7 @@ static const char *form_of(const struct param_spec *spec)
     case PARAM_NAMESPACE:
         return "user:<id> or app:<name>";
     case PARAM_INTEGER:
+    case PARAM_FIELD:
     case PARAM_END:
         break;
     }

@@ -79,6 +79,11 @@ static const struct param_spec params_subjects[] = {
         .name = "label", .kind = PARAM_LABEL, .place = PLACE_PATH, .help = "The entry's name." \
     }
 
+#define PARAM_OF_HEAD(field, text)                                                \
+    {                                                                             \
+        .name = (field), .kind = PARAM_FIELD, .place = PLACE_HEAD, .help = (text) \
+    }
+
 static const struct param_spec params_entry[] = {
     PARAM_OF_LABEL,
     PARAM_OF_NAMESPACE,
@@ -96,6 +101,7 @@ static const struct param_spec params_entry_get[] = {
      .max = 60000,
      .help = "How long a miss waits for the fill of another, within the time a request may take."},
     PARAM_OF_NAMESPACE,
+    PARAM_OF_HEAD("If-None-Match", "ETags of what the caller has: 304 when it is still that."),
     {.kind = PARAM_END},
 };
 
@@ -112,6 +118,8 @@ static const struct param_spec params_entry_put[] = {
      .repeats = true,
      .help = "A model whose clear drops the entry."},
     PARAM_OF_NAMESPACE,
+    PARAM_OF_HEAD("X-Cache-Lease", "The lease of the miss, or of the hit to be filled anew."),
+    PARAM_OF_HEAD("If-None-Match", "Only *: stores where nothing is, else 412."),
     {.kind = PARAM_END},
 };
 

@@ -116,7 +116,13 @@ static const char *check_repeats(const struct route *route, const struct param_s
 
 static const char *check_param(const struct route *route, const struct param_spec *spec)
 {
-    if (is_blank(spec->name) || !all_in(spec->name, "abcdefghijklmnopqrstuvwxyz_"))
+    if ((spec->kind == PARAM_FIELD) != (spec->place == PLACE_HEAD))
+        return complain(route, "parameter %s: a field stands in the head, and nothing else does",
+                        spec->name ? spec->name : "");
+    if (spec->kind == PARAM_FIELD && (spec->required || spec->raw_only || spec->repeats))
+        return complain(route, "parameter %s: a field is told of, and that is all", spec->name);
+    if (is_blank(spec->name) ||
+        (spec->kind != PARAM_FIELD && !all_in(spec->name, "abcdefghijklmnopqrstuvwxyz_")))
         return complain(route, "a parameter's name has a-z and _ only");
     if (is_blank(spec->help))
         return complain(route, "parameter %s has no help", spec->name);

@@ -68,9 +68,10 @@ enum param_kind {
        a proxy on the way would take for steps. */
     PARAM_LABEL,
     PARAM_MODEL, /* the same, 1 to 128 bytes, no slash; neither "." nor "..", so that a path can name it */
-    PARAM_NAMESPACE /* user:<id> (as `integer`) or app:<name>, the name as PARAM_NAME */
+    PARAM_NAMESPACE, /* user:<id> (as `integer`) or app:<name>, the name as PARAM_NAME */
+    PARAM_FIELD /* a field of the head, and no other place; the operation reads it from the call */
 };
-enum param_place { PLACE_QUERY = 0, PLACE_PATH };
+enum param_place { PLACE_QUERY = 0, PLACE_PATH, PLACE_HEAD };
 
 #define PARAM_REPEATS_MAX 16
 

@@ -210,6 +210,9 @@ static void write_value_schema(struct json_writer *json, const struct param_spec
         json_add_string(json, "type", STR("string"));
         json_add_string(json, "pattern", STR("^(user:[1-9][0-9]*|app:[A-Za-z0-9._-]{1,64})$"));
         break;
+    case PARAM_FIELD:
+        json_add_string(json, "type", STR("string"));
+        break;
     case PARAM_END:
         break;
     }
@@ -234,6 +237,9 @@ static void write_param_schema(struct json_writer *json, const struct param_spec
 
 void openapi_write_parameters(struct json_writer *json, const struct route *route)
 {
+    static const char *const places[] = {
+        [PLACE_QUERY] = "query", [PLACE_PATH] = "path", [PLACE_HEAD] = "header"};
+
     if (!route->params)
         return;
     json_name(json, "parameters");
@@ -241,7 +247,7 @@ void openapi_write_parameters(struct json_writer *json, const struct route *rout
     for (const struct param_spec *spec = route->params; spec->kind != PARAM_END; spec++) {
         json_open_object(json);
         json_add_string(json, "name", str_from(spec->name));
-        json_add_string(json, "in", spec->place == PLACE_PATH ? STR("path") : STR("query"));
+        json_add_string(json, "in", str_from(places[spec->place]));
         json_add_string(json, "description", str_from(spec->help));
         json_add_bool(json, "required", spec->place == PLACE_PATH || spec->required);
         write_param_schema(json, spec);

@@ -282,6 +282,48 @@ START_TEST(every_route_is_in_it)
 }
 END_TEST
 
+static const json_t *operation_of(const char *path, const char *method)
+{
+    const json_t *paths = json_object_get(examples.document, "paths");
+    const json_t *operation = json_object_get(json_object_get(paths, path), method);
+    ck_assert_msg(operation != NULL, "%s %s is not in it", method, path);
+    return operation;
+}
+
+static bool takes_field(const json_t *operation, const char *name)
+{
+    const json_t *each;
+    size_t i;
+    bool is_told = false;
+    json_array_foreach(json_object_get(operation, "parameters"), i, each)
+    {
+        is_told = is_told || (strcmp(text_of(each, "in"), "header") == 0 &&
+                              strcmp(text_of(each, "name"), name) == 0 &&
+                              json_is_false(json_object_get(each, "required")));
+    }
+    return is_told;
+}
+
+/* What a request may carry in its head, and what its body may leave out. */
+START_TEST(what_is_optional_is_told)
+{
+    static const char entry[] = "/api/v1/entries/{label}";
+    ck_assert(takes_field(operation_of(entry, "get"), "If-None-Match"));
+    ck_assert(!takes_field(operation_of(entry, "get"), "X-Cache-Lease"));
+    ck_assert(takes_field(operation_of(entry, "put"), "If-None-Match"));
+    ck_assert(takes_field(operation_of(entry, "put"), "X-Cache-Lease"));
+    ck_assert(!takes_field(operation_of(entry, "delete"), "If-None-Match"));
+
+    const json_t *body =
+        json_object_get(operation_of("/api/v1/entries/{label}/increment", "post"), "requestBody");
+    ck_assert(json_is_false(json_object_get(body, "required")));
+    const json_t *content = json_object_get(json_object_get(body, "content"), "application/json");
+    const json_t *schema = json_object_get(content, "schema");
+    ck_assert_uint_eq(json_array_size(json_object_get(schema, "required")), 0);
+    ck_assert_uint_eq(json_object_size(json_object_get(schema, "properties")), 2);
+}
+END_TEST
+
 START_TEST(the_command_prints_the_same)
 {
     struct cw_result result;
@@ -309,8 +351,8 @@ int main(void)
     add_case(suite, "plenty", open_plenty,
              (const TTest *[]){every_example_is_answered_so,
                                every_example_without_redis_is_answered_so, every_route_is_in_it,
-                               the_command_prints_the_same},
-             4);
+                               what_is_optional_is_told, the_command_prints_the_same},
+             5);
     add_case(suite, "limits", open_hardly_any, (const TTest *[]){every_limit_is_answered_so}, 1);
     return suite_run(suite);
 }
