@@ -21,7 +21,9 @@ enum example_caller {
 enum example_given {
     GIVEN_NOTHING = 0,
     GIVEN_REDIS_DOWN,
-    GIVEN_ENTRY /* the caller has stored {"name":"Lamp"} as JSON where the target's path leads */
+    GIVEN_ENTRY,   /* the caller has stored {"name":"Lamp"} as JSON where the target's path leads */
+    GIVEN_JOB,     /* a job that the same request started is at work */
+    GIVEN_STARTING /* the node has not read yet what is revoked */
 };
 
 struct route_example {

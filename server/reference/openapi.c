@@ -97,7 +97,9 @@ static void write_operation(const struct openapi_writer *writer, const struct ro
     }
     json_name(json, methods[route->method]);
     json_open_object(json);
-    json_add_string(json, "operationId", str_from(route->name));
+    json_add_string(json, "operationId",
+                    route->method == METHOD_HEAD ? str_format(writer->arena, "%s.head", route->name)
+                                                 : str_from(route->name));
     json_add_string(json, "summary", str_from(route->summary));
     write_description(json, route);
     json_name(json, "tags");
@@ -112,6 +114,17 @@ static void write_operation(const struct openapi_writer *writer, const struct ro
     openapi_write_request_body(writer, route, samples, count);
     openapi_write_responses(writer, route, samples, count);
     json_close_object(json);
+}
+
+/* A row for GET answers HEAD, too, with the same head and nothing behind it. */
+static void write_operations(const struct openapi_writer *writer, const struct route *route)
+{
+    struct route head = *route;
+
+    write_operation(writer, route);
+    head.method = METHOD_HEAD;
+    if (route->method == METHOD_GET)
+        write_operation(writer, &head);
 }
 
 /* The path as most write it. With a slash behind it is taken as well, where the row has one. */
@@ -141,7 +154,7 @@ static void write_paths(const struct openapi_writer *writer)
         json_open_object(writer->json);
         for (size_t j = i; j < count; j++)
             if (strcmp(routes[j].path, routes[i].path) == 0)
-                write_operation(writer, &routes[j]);
+                write_operations(writer, &routes[j]);
         json_close_object(writer->json);
     }
     json_close_object(writer->json);
@@ -153,9 +166,8 @@ static const char description[] =
     "Looks after caches in Redis: a user clears their own view, an operator empties one cache or "
     "all, a browser learns that its copy is old.\n\n"
     "Any request may also be answered 400 (framing that could be read in two ways, or two "
-    "credentials that disagree), 404, 405 (with `Allow`), 408, 413, 414, 415 (a "
-    "compressed body), 421, 431, 500 or 503 (with `Retry-After`); the body then is "
-    "`{\"detail\": …}`.\n\n"
+    "credentials that disagree), 404, 405 (with `Allow`), 408, 413, 414, 421, "
+    "431 or 500; the body then is `{\"detail\": …}`.\n\n"
     "Every example of an answer has an `x-request`: the request that gets it.";
 
 static void write_info(struct json_writer *json)

@@ -136,7 +136,7 @@ static void write_response(const struct openapi_writer *writer, const struct rou
     json_open_object(json);
     json_add_string(json, "description", str_from(status_phrase(samples[0].status)));
     openapi_write_headers(json, route, samples[0].status);
-    if (samples[0].reply.len > 0) {
+    if (samples[0].reply.len > 0 && route->method != METHOD_HEAD) {
         json_name(json, "content");
         json_open_object(json);
         write_content(writer, samples, count);

@@ -89,10 +89,14 @@ static enum presence cache_version(const struct route *route, int status)
     return strcmp(route->name, "cache.enable") == 0 ? PRESENT_ALWAYS : PRESENT_SOMETIMES;
 }
 
-/* A body that is taken as it comes may not come compressed. */
+/* No body may come compressed; of some, other types than theirs are 415, too. */
 static enum presence uncompressed(const struct route *route, int status)
 {
-    return status == 415 && route->body == BODY_RAW ? PRESENT_ALWAYS : PRESENT_NEVER;
+    bool has_type = route->body == BODY_FIELDS || route->body == BODY_NO_PARAMS;
+
+    if (status != 415)
+        return PRESENT_NEVER;
+    return has_type ? PRESENT_SOMETIMES : PRESENT_ALWAYS;
 }
 
 /* ---- the cache service ---- */
@@ -120,14 +124,19 @@ static enum presence content(const struct route *route, int status)
     return is_read_of_entry(route) && status == 200 ? PRESENT_ALWAYS : PRESENT_NEVER;
 }
 
-/* Of a miss, while the cache is on; of a hit that is to be filled anew. */
+/* Of a miss, while the cache is on; of a hit that is to be filled anew. Who asks with HEAD is
+ * not asked to. */
 static enum presence lease(const struct route *route, int status)
 {
+    if (route->method == METHOD_HEAD && status < 400)
+        return PRESENT_NEVER;
     return read_told(route, status) == PRESENT_ALWAYS ? PRESENT_SOMETIMES : PRESENT_NEVER;
 }
 
 static enum presence refresh(const struct route *route, int status)
 {
+    if (route->method == METHOD_HEAD)
+        return PRESENT_NEVER;
     return hit(route, status) == PRESENT_ALWAYS ? PRESENT_SOMETIMES : PRESENT_NEVER;
 }
 

@@ -33,8 +33,11 @@ static const char *const caller_names[] = {
     [AS_NOBODY] = "nobody", [AS_USER] = "user", [AS_ADMIN] = "admin",
     [AS_KEY] = "key",       [AS_PAGE] = "page", [AS_SESSION] = "session"};
 
-static const char *const given_names[] = {
-    [GIVEN_NOTHING] = NULL, [GIVEN_REDIS_DOWN] = "redis_down", [GIVEN_ENTRY] = "entry_stored"};
+static const char *const given_names[] = {[GIVEN_NOTHING] = NULL,
+                                          [GIVEN_REDIS_DOWN] = "redis_down",
+                                          [GIVEN_ENTRY] = "entry_stored",
+                                          [GIVEN_JOB] = "job_running",
+                                          [GIVEN_STARTING] = "starting"};
 
 static const char *allowed_caller(const struct route *route)
 {
@@ -189,6 +192,29 @@ static void add_coded(struct maker *maker)
     take(sample, maker->exchange);
 }
 
+static bool has_status(const struct maker *maker, int status)
+{
+    for (size_t i = 0; i < maker->count; i++)
+        if (maker->samples[i].status == status)
+            return true;
+    return false;
+}
+
+/* Who is calling is asked of the users database, and what they send may find no room. */
+static void add_unavailable(struct maker *maker)
+{
+    bool is_asked = maker->route->permit != PERMIT_PUBLIC || route_reads_body(maker->route);
+    struct sample *sample;
+
+    if (!is_asked || has_status(maker, 503))
+        return;
+    sample = add(maker, "unavailable", "The users database is away, or there is no room.");
+    sample->given = "users_database_down";
+    status_identity_failed(begin(maker), error_set_detail(&maker->exchange->call.error,
+                                                          ERR_UPSTREAM_DOWN, "not asked"));
+    take(sample, maker->exchange);
+}
+
 static void add_throttled(struct maker *maker)
 {
     struct sample *sample = add(maker, "throttled", "Too many within a minute.");
@@ -215,10 +241,11 @@ static void add_errors(struct maker *maker)
         add_wrong_type(maker);
         add_too_large(maker);
     }
-    if (maker->route->body == BODY_RAW) {
+    if (maker->route->body == BODY_RAW)
         add_too_large(maker);
+    if (route_reads_body(maker->route))
         add_coded(maker);
-    }
+    add_unavailable(maker);
     if (openapi_counts_bytes(maker->route) ||
         (maker->route->limit != LIMIT_NONE && limit_by(maker->route->limit) != LIMIT_BY_COMMON))
         add_throttled(maker);
