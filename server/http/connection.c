@@ -5,7 +5,7 @@
 #include "http/http_private.h"
 
 #include "http/access_log.h"
-#include "http/client.h"
+#include "http/client_address.h"
 #include "http/router.h"
 #include "http/status.h"
 

@@ -31,7 +31,7 @@ struct server {
 /* Tells the watchdog that all is well, when it is due and the workers get on. */
 void serve_feed_watchdog(struct server *server);
 
-/* ---- settings.c ---- */
+/* ---- reload.c ---- */
 
 /* At the start. False after a complaint. */
 bool settings_load(struct server *server);

@@ -2,7 +2,7 @@
  * What the edge makes of a request whose head was read already: guard, router, client address.
  * The input is "METHOD TARGET" and then "Name: value" lines, each with a line feed.
  */
-#include "http/client.h"
+#include "http/client_address.h"
 #include "http/guard.h"
 #include "http/router.h"
 

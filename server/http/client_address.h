@@ -2,8 +2,8 @@
  * Which address a request came from. X-Forwarded-For is anybody's to write, so it is believed only
  * when the peer is a proxy we trust, and only as far back as trusted proxies wrote it. Pure.
  */
-#ifndef SERVER_HTTP_CLIENT_H
-#define SERVER_HTTP_CLIENT_H
+#ifndef SERVER_HTTP_CLIENT_ADDRESS_H
+#define SERVER_HTTP_CLIENT_ADDRESS_H
 
 #include "http/exchange.h"
 #include "http/http.h"

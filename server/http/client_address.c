@@ -1,4 +1,4 @@
-#include "http/client.h"
+#include "http/client_address.h"
 
 #include "cachewarden/arena.h"
 

@@ -1,4 +1,4 @@
-#include "http/client.h"
+#include "http/client_address.h"
 
 #include "suite.h"
 
@@ -117,7 +117,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("server/client");
+    Suite *suite = suite_create("server/http/client_address");
     TCase *tcase = tcase_create("client");
 
     tcase_add_checked_fixture(tcase, open_arena, close_arena);
