@@ -242,8 +242,24 @@ static void look(struct jobs_runner *runner, int64_t now_ns)
         runner_lose_claim(runner);
 }
 
+/* ---- rest ---- */
+
+/* What is left of the rest that work has earned, in ms. What is less than one of them is rested later. */
+static int64_t rest_left_ms(struct jobs_runner *runner)
+{
+    int64_t owed_ns = duty_rest_ns(runner->worked_ns, atomic_load(&runner->jobs->duty_percent));
+    int64_t rest_ns = owed_ns / NS_PER_MS * NS_PER_MS;
+    int64_t left_ns = runner->worked_until_ns + rest_ns - clock_mono_ns();
+
+    if (rest_ns > 0 && left_ns > 0)
+        return (left_ns + NS_PER_MS - 1) / NS_PER_MS;
+    runner->worked_ns = owed_ns > 0 ? runner->worked_ns * (owed_ns - rest_ns) / owed_ns : 0;
+    return 0;
+}
+
 /* ---- life ---- */
 
+/* A long rest is taken in pieces, between which the runner looks: others would take it for dead. */
 static int64_t do_round(void *arg)
 {
     struct jobs_runner *runner = arg;
@@ -258,10 +274,13 @@ static int64_t do_round(void *arg)
         look(runner, now_ns);
     if (!claim_is_fresh(runner, now_ns) || runner->count == 0)
         return LOOK_MS;
-    int64_t rest_ms = runner_take_turn(runner);
-    int64_t earned_ms = runner->debt_ns / NS_PER_MS;
-    runner->debt_ns -= earned_ms * NS_PER_MS;
-    return rest_ms > earned_ms ? rest_ms : earned_ms;
+    int64_t rest_ms = rest_left_ms(runner);
+    if (rest_ms == 0) {
+        int64_t retry_ms = runner_take_turn(runner);
+        rest_ms = rest_left_ms(runner);
+        rest_ms = rest_ms > retry_ms ? rest_ms : retry_ms;
+    }
+    return rest_ms < LOOK_MS ? rest_ms : LOOK_MS;
 }
 
 static void set_token(struct jobs_runner *runner)

@@ -25,7 +25,7 @@ struct jobs_runner {
     int64_t looked_ns;
     int64_t end_unlisted_ns; /* when to do so next */
     int64_t saved_ns;
-    int64_t debt_ns; /* rest that was earned and not taken */
+    int64_t worked_ns, worked_until_ns; /* work that was not rested for, and when it ended */
     struct job_run *runs[JOBS_LIMIT];
     size_t count, turn;
 };
@@ -44,7 +44,7 @@ bool runner_save(struct jobs_runner *runner, size_t index);
 void run_note_cancelled(struct job_run *run);
 /* Drops what is no longer on the list. What was done all the same is still told. */
 void runner_let_go(struct jobs_runner *runner, size_t index);
-/* A step of the job whose turn it is; there is one. How long to rest at least, in ms. */
+/* A step of the job whose turn it is; there is one. How long not to try again, in ms. */
 int64_t runner_take_turn(struct jobs_runner *runner);
 
 #endif

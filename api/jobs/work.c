@@ -180,7 +180,8 @@ int64_t runner_take_turn(struct jobs_runner *runner)
         runner->turn++;
         return RUNNER_RETRY_MS;
     }
-    runner->debt_ns += duty_rest_ns(now_ns - began_ns, atomic_load(&runner->jobs->duty_percent));
+    runner->worked_ns += now_ns - began_ns;
+    runner->worked_until_ns = now_ns;
     run->failing_ns = 0;
     if (run->state != JOB_RUNNING) {
         runner->turn++;

@@ -33,14 +33,12 @@ static inline void open_jobs_node(int node, bool is_watched, int64_t give_up_ms)
          .redis_url = str_from(far_url)},
         {.name = STR("odd"), .kind = CACHE_PREFIX, .prefix = STR("o[d]*:")},
     };
-    loopback_open(&nodes[node],
-                  &(struct loopback_options){.redis_url = redis_server_url(redis),
-                                             .shares = node == 1 ? &nodes[0] : NULL,
-                                             .caches = caches,
-                                             .cache_count = 3,
-                                             .command_timeout_ms = give_up_ms > 0 ? 2000 : 0,
-                                             .jobs_give_up_ms = give_up_ms,
-                                             .is_unwatched = !is_watched});
+    loopback_open(&nodes[node], &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                                           .shares = node == 1 ? &nodes[0] : NULL,
+                                                           .caches = caches,
+                                                           .cache_count = 3,
+                                                           .jobs_give_up_ms = give_up_ms,
+                                                           .is_unwatched = !is_watched});
 }
 
 static inline void start_jobs_redis(void)

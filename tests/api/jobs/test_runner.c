@@ -7,6 +7,7 @@
 #include "jobs_case.h"
 #include "log_capture.h"
 #include "suite.h"
+#include "tcp_proxy.h"
 
 static void open_case(void)
 {
@@ -191,7 +192,7 @@ START_TEST(a_redis_that_stays_away_fails_the_job)
 }
 END_TEST
 
-/* Waits until an answer was waited for in vain. */
+/* Waits until a connection of it was seen to be broken. */
 static void await_closed(struct redis *pool)
 {
     const struct timespec moment = {.tv_nsec = 5 * 1000 * 1000};
@@ -201,7 +202,7 @@ static void await_closed(struct redis *pool)
         redis_stats_read(pool, &stats);
         if (stats.closes > 0)
             return;
-        ck_assert_msg(clock_mono_ns() < deadline_ns, "nobody notices that Redis stands still");
+        ck_assert_msg(clock_mono_ns() < deadline_ns, "nobody notices that Redis is gone");
         nanosleep(&moment, NULL);
     }
 }
@@ -213,10 +214,11 @@ START_TEST(a_redis_that_comes_back_is_waited_for)
     jobs_set_duty(nodes[0].app, 5);
     struct str id = start_on(0, "cache:far").id;
     await_work(0, id);
-    redis_server_pause(elsewhere);
+    redis_server_do(elsewhere, "SAVE");
+    redis_server_kill(elsewhere);
     await_closed(caches_find(nodes[0].app->caches, STR("far"))->redis);
     jobs_set_duty(nodes[0].app, 100);
-    redis_server_resume(elsewhere);
+    redis_server_restart(elsewhere);
     struct job end = await_end(0, id);
     ck_assert_int_eq(end.state, JOB_DONE);
     ck_assert_int_eq(matching(elsewhere, "sess:*"), 0);
@@ -302,6 +304,36 @@ START_TEST(data_that_was_lost_takes_its_jobs_along)
     int64_t calls = redis_server_calls(redis, "llen");
     redis_server_wait_calls(redis, "llen", calls + 2);
     ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:jobs:%s", id.ptr), 0);
+}
+END_TEST
+
+/* A step that took long is followed by a long rest. Meanwhile the node holds its claim and sees what is new; and it
+ * hears at once that it has less to rest. */
+START_TEST(a_long_rest)
+{
+    enum { HELD_MS = 300 }; /* with one percent that makes half a minute */
+    struct tcp_proxy *proxy = tcp_proxy_start(redis_server_port(elsewhere));
+    const struct timespec moment = {.tv_nsec = 5 * 1000 * 1000};
+    snprintf(far_url, sizeof far_url, "redis://127.0.0.1:%d/0", tcp_proxy_port(proxy));
+    fill(elsewhere, "sess:", 20000);
+    open_jobs_node(0, true, 0);
+    jobs_set_duty(nodes[0].app, 1);
+    tcp_proxy_hold(proxy, "SCAN", 2); /* the first one finds out which Redis it is */
+    struct str id = start_on(0, "cache:far").id;
+    tcp_proxy_wait_held(proxy);
+    int64_t until_ns = clock_deadline_ns(HELD_MS);
+    while (clock_mono_ns() < until_ns)
+        nanosleep(&moment, NULL);
+    tcp_proxy_release(proxy);
+    await_work(0, id);
+    int64_t removed = job_seen_by(0, id).removed;
+    redis_server_wait_calls(redis, "lrange", redis_server_calls(redis, "lrange") + 4);
+    ck_assert_int_eq(job_seen_by(0, id).removed, removed);
+    jobs_set_duty(nodes[0].app, 100);
+    struct job end = await_end(0, id);
+    expect_done(&end, 20000);
+    loopback_close(&nodes[0]);
+    tcp_proxy_stop(&proxy);
 }
 END_TEST
 
@@ -456,6 +488,7 @@ int main(void)
     tcase_add_test(all, a_dead_node_is_followed_when_its_claim_expires);
     tcase_add_test(all, a_place_in_another_redis_is_none);
     tcase_add_test(all, data_that_was_lost_takes_its_jobs_along);
+    tcase_add_test(all, a_long_rest);
     tcase_add_test(all, jobs_take_turns);
     tcase_add_test(all, what_the_list_has_lost_is_ended);
     tcase_add_test(all, a_command_runs_its_own_job_only);
