@@ -99,9 +99,9 @@ static inline const struct http_reply *run(const struct probe *probe)
                      probe->json ? strlen(probe->json) : 0);
 }
 
-static inline void expect_failed(const struct probe *probe, const char *fault)
+static inline void expect_failure(const struct probe *probe, const char *fault,
+                                  const struct http_reply *reply)
 {
-    const struct http_reply *reply = run(probe);
     bool good = probe->down == 0 ? reply->status == 200 || reply->status == 503
                                  : reply->status == probe->down;
     ck_assert_msg(good && strncmp(reply->body, probe->down_says, strlen(probe->down_says)) == 0,
@@ -117,6 +117,11 @@ static inline void expect_failed(const struct probe *probe, const char *fault)
         expect_header(reply, "X-Cache-Enabled", "false");
     if (strcmp(probe->target, "/api/redis-test") == 0)
         ck_assert_msg(strstr(reply->body, "\"basic_set_get\":true") == NULL, "%s", reply->body);
+}
+
+static inline void expect_failed(const struct probe *probe, const char *fault)
+{
+    expect_failure(probe, fault, run(probe));
 }
 
 /* Whether /health says it now; it tries Redis once a second at most. */
