@@ -24,21 +24,27 @@ static struct postgres_server *postgres;
 static struct stand stand;
 static char database_variable[POSTGRES_URL_SIZE + 16];
 
-static void name_database(void)
+static void open_on(void (*find_url)(const struct postgres_server *server, const char *database,
+                                     char url_out[POSTGRES_URL_SIZE]))
 {
     char url[POSTGRES_URL_SIZE];
-    postgres_server_url(postgres, POSTGRES_DATABASE, url);
-    snprintf(database_variable, sizeof database_variable, "DATABASE_URL=%s", url);
-}
-
-static void open_stand(void)
-{
     postgres = postgres_server_start(NULL);
-    name_database();
+    find_url(postgres, POSTGRES_DATABASE, url);
+    snprintf(database_variable, sizeof database_variable, "DATABASE_URL=%s", url);
     stand_open(&stand,
                &(struct stand_options){.environment = (const char *const[]){
                                            database_variable, "CACHEWARDEN_USERS_REGISTRATION=open",
                                            "CACHEWARDEN_LIMITS_ENABLED=false", NULL}});
+}
+
+static void open_stand(void)
+{
+    open_on(postgres_server_url);
+}
+
+static void open_hasty(void)
+{
+    open_on(postgres_server_hasty_url);
 }
 
 static void expect_no_secret(const struct cw_server *server)
@@ -298,8 +304,11 @@ int main(void)
     tcase_add_test(tcase, from_sign_in_to_flush);
     tcase_add_test(tcase, two_servers_share_accounts);
     tcase_add_test(tcase, the_database_goes_and_comes);
-    tcase_add_test(tcase, the_database_is_paused);
     tcase_add_test(tcase, starts_that_fail_say_why);
     suite_add_tcase(suite, tcase);
+    TCase *silent = tcase_create("a silent database");
+    tcase_add_checked_fixture(silent, open_hasty, close_stand);
+    tcase_add_test(silent, the_database_is_paused);
+    suite_add_tcase(suite, silent);
     return suite_run(suite);
 }

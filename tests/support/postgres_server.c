@@ -434,8 +434,15 @@ void postgres_server_empty(const struct postgres_server *server)
 void postgres_server_url(const struct postgres_server *server, const char *database,
                          char url_out[POSTGRES_URL_SIZE])
 {
-    snprintf(url_out, POSTGRES_URL_SIZE, "postgresql://%s:%s@:%d/%s?host=%s", POSTGRES_USER,
-             POSTGRES_PASSWORD, server->port, database, server->directory);
+    snprintf(url_out, POSTGRES_URL_SIZE, "postgresql://%s:%s@:%d/%s?host=%s&connect_timeout=30",
+             POSTGRES_USER, POSTGRES_PASSWORD, server->port, database, server->directory);
+}
+
+void postgres_server_hasty_url(const struct postgres_server *server, const char *database,
+                               char url_out[POSTGRES_URL_SIZE])
+{
+    postgres_server_url(server, database, url_out);
+    *strrchr(url_out, '&') = '\0';
 }
 
 void postgres_server_tcp_url(int port, const char *database, char url_out[POSTGRES_URL_SIZE])

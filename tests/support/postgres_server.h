@@ -37,10 +37,13 @@ void postgres_server_stop(struct postgres_server **server);
 /* Whatever was done to POSTGRES_DATABASE, and whoever is connected to it: it is empty and as it was at the
  * start. A new server's is. Any process may call it. */
 void postgres_server_empty(const struct postgres_server *server);
-/* The URL of a database for POSTGRES_USER: through the socket, or through a port (this server's, or
+/* The URL of a database for POSTGRES_USER: through the socket, with patience to connect or with the program's
+ * own three seconds, for a server that is silent; or through a port (this server's, or
  * that of a proxy in front of it). */
 void postgres_server_url(const struct postgres_server *server, const char *database,
                          char url_out[POSTGRES_URL_SIZE]);
+void postgres_server_hasty_url(const struct postgres_server *server, const char *database,
+                               char url_out[POSTGRES_URL_SIZE]);
 void postgres_server_tcp_url(int port, const char *database, char url_out[POSTGRES_URL_SIZE]);
 int postgres_server_port(const struct postgres_server *server);              /* 0 without tcp */
 const char *postgres_server_directory(const struct postgres_server *server); /* of the socket */

@@ -27,7 +27,6 @@ static struct user user;
 static inline void set_up_on(struct postgres_server *on)
 {
     server = on;
-    postgres_server_url(server, database, url);
     arena = arena_new(4096, 0);
     error_clear(&error);
 }
@@ -36,12 +35,14 @@ static inline void set_up(void)
 {
     postgres_server_empty(users_backend_server);
     set_up_on(users_backend_server);
+    postgres_server_url(server, database, url);
 }
 
 /* For what breaks the server. */
 static inline void set_up_own(void)
 {
     set_up_on(postgres_server_start(&(struct postgres_server_options){.tcp = true}));
+    postgres_server_hasty_url(server, database, url);
 }
 
 static inline void tear_down(void)
