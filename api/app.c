@@ -16,8 +16,7 @@
 
 /* How long a closing program waits for the audit before the rest of it goes to the log. */
 enum { CLOSE_MS = 2000 };
-/* How long a start, and who calls meanwhile, wait for Redis to say what is revoked. */
-enum { WATCH_MS = 2000 };
+enum { START_WAIT_MS = 2000, TERM_PATIENCE_MS = 500 }; /* see app_options */
 
 static enum err open_identity(struct app *app, const struct app_options *options,
                               struct error *error)
@@ -40,6 +39,8 @@ static enum err open_identity(struct app *app, const struct app_options *options
         err = version_guard_new(app->control, options->users, &app->guard, error);
     if (err != ERR_OK)
         return err;
+    version_guard_set_patience(app->guard, options->term_patience_ms > 0 ? options->term_patience_ms
+                                                                         : TERM_PATIENCE_MS);
     const struct feed_options feed = {
         .control = app->control,
         .guard = app->guard,
@@ -91,6 +92,7 @@ enum err app_open(const struct app_options *options, struct app **app_out, struc
     app->policy = options->policy;
     app->budget_ms = options->control.borrow_timeout_ms + options->control.connect_timeout_ms +
                      options->control.command_timeout_ms;
+    app->start_wait_ms = options->start_wait_ms > 0 ? options->start_wait_ms : START_WAIT_MS;
     atomic_init(&app->registration_open, options->registration_open);
     atomic_init(&app->ready, false);
     atomic_init(&app->watch_until_ns, 0);
@@ -121,7 +123,7 @@ enum err app_watch(struct app *app, struct error *error)
     };
 
     app_expect_watch(app);
-    atomic_store(&app->watch_until_ns, clock_deadline_ns(WATCH_MS));
+    atomic_store(&app->watch_until_ns, clock_deadline_ns(app->start_wait_ms));
     enum err err = feed_start(app->feed, error);
     if (err == ERR_OK)
         err = janitor_start(&janitor, &app->janitor, error);
@@ -135,7 +137,7 @@ void app_await_watch(struct app *app)
     if (app->feed)
         feed_wait(app->feed, atomic_load(&app->watch_until_ns));
     if (app->identity)
-        identity_await(app->identity, clock_deadline_ns(WATCH_MS));
+        identity_await(app->identity, clock_deadline_ns(app->start_wait_ms));
 }
 
 void app_await_start(struct app *app)

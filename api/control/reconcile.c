@@ -12,9 +12,6 @@
 #include <time.h>
 
 enum {
-    /* Another node may be at it: three round trips. After that it is taken for dead, and the next term
-     * begins. */
-    PATIENCE_MS = 500,
     PAUSE_MS = 5, /* between two looks at what another node does */
     /* Within this each node has looked at a Redis that came back, and says if it knows of a loss: at
      * the latest with the next try to connect, one second later. */
@@ -231,7 +228,8 @@ static bool is_anothers_turn(struct reconcile_run *run, const struct reconcile_l
         bool is_ahead = look->reserved.term > (agreed > 0 ? agreed : look->dataset.term) &&
                         look->reserved.term != look->dataset.term;
         bool has_changed = run->term != TERM_UNREAD;
-        run->patient_ns = has_changed || is_ahead ? now_ns + PATIENCE_MS * NS_PER_MS : 0;
+        run->patient_ns =
+            has_changed || is_ahead ? now_ns + run->guard->patience_ms * NS_PER_MS : 0;
         run->term = look->reserved.term;
     }
     return now_ns < run->patient_ns;
@@ -359,6 +357,8 @@ enum err version_guard_reconcile_once(struct version_guard *guard, enum version_
     while (!is_over) {
         struct reconcile_look look = {0};
         bool is_stale = false;
+        int64_t asked_at_s =
+            clock_wall_s(); /* Redis may be gone by the time that the answer is read */
         arena_reset(guard->arena);
         err = look_at_redis(&run, &look, &is_stale);
         if (err == ERR_OK && !is_stale) {
@@ -367,7 +367,7 @@ enum err version_guard_reconcile_once(struct version_guard *guard, enum version_
             err = take_step(&run, &look, &is_over);
         }
         if (err == ERR_OK && is_over) {
-            version_guard_note_agreed(guard, look.dataset.id);
+            version_guard_note_agreed(guard, look.dataset.id, asked_at_s);
             guard->agreed_ns = clock_mono_ns();
         }
         if (err == ERR_CONFLICT) {

@@ -100,6 +100,11 @@ void version_guard_free(struct version_guard **guard)
     *guard = NULL;
 }
 
+void version_guard_set_patience(struct version_guard *guard, int64_t patience_ms)
+{
+    guard->patience_ms = patience_ms;
+}
+
 void version_guard_adopt(struct version_guard *guard)
 {
     atomic_store(&guard->adopts, true);
@@ -309,12 +314,12 @@ void version_guard_note_dataset(struct version_guard *guard, struct str id)
     lock_release(&guard->lock);
 }
 
-void version_guard_note_agreed(struct version_guard *guard, struct str id)
+void version_guard_note_agreed(struct version_guard *guard, struct str id, int64_t seen_at_s)
 {
     lock_acquire(&guard->lock);
     bool is_new = memcmp(guard->agreed_dataset, id.ptr, DATASET_ID_SIZE) != 0;
     memcpy(guard->agreed_dataset, id.ptr, DATASET_ID_SIZE);
-    guard->agreed_dataset_s = clock_wall_s();
+    guard->agreed_dataset_s = seen_at_s;
     lock_release(&guard->lock);
     if (is_new)
         save_dataset(guard, id);

@@ -29,6 +29,9 @@ struct version_guard;
 CW_MUST_CHECK enum err version_guard_new(struct redis *control, struct users *users,
                                          struct version_guard **guard_out, struct error *error);
 void version_guard_free(struct version_guard **guard);
+/* Before anything is asked: how long a term that another node has begun, and not yet written to Redis, is left
+ * to it. After that the node is taken for dead, and the next term begins. */
+void version_guard_set_patience(struct version_guard *guard, int64_t patience_ms);
 
 /* These three before anything is asked. Control data of another users database is taken over, once,
  * with a new term, because its ids are other people's. */

@@ -14,6 +14,7 @@ struct version_guard {
     struct users *users;
     char install[DATASET_ID_SIZE];
     bool relies, follows; /* see version_guard_rely, version_guard_follow */
+    int64_t patience_ms;  /* see version_guard_set_patience */
 
     /* What was agreed to: written by the one that reconciles, read by all. `term` is 0 while the others
      * change; so who finds it the same before and after has read what belongs together. */
@@ -73,8 +74,8 @@ static inline uint64_t version_guard_replication_id(const struct version_guard *
 
 /* Remembers which data Redis holds; {NULL,0}: none. */
 void version_guard_note_dataset(struct version_guard *guard, struct str id);
-/* Notes the same, and that this node takes the data for its own. */
-void version_guard_note_agreed(struct version_guard *guard, struct str id);
+/* Notes the same, and that this node takes the data for its own, as it was at that time at least. */
+void version_guard_note_agreed(struct version_guard *guard, struct str id, int64_t seen_at_s);
 
 /* One reconciling, from the first look to the agreement. Errors as version_guard_reconcile. */
 CW_MUST_CHECK enum err version_guard_reconcile_once(struct version_guard *guard,

@@ -158,6 +158,7 @@ static enum err check_revoked(struct call *call, const struct token_claims *clai
         .issued_at_s = claims->issued_at_s,
     };
 
+    app_await_watch(call->app);
     bool is_known = revocations_are_known(known);
 
     if (revocations_cover(known, &subject))

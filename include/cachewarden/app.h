@@ -50,6 +50,10 @@ struct app_options {
     unsigned workers;                /* threads that will serve requests; 0: none, a command */
     int jobs_duty_percent;           /* share of the time that jobs may take, 1 to 100 */
     int64_t jobs_give_up_ms; /* how long the Redis a job works on may be away; 0: a minute */
+    /* How long the start, and requests after it, wait for what this node has to learn first; 0: two seconds. */
+    int64_t start_wait_ms;
+    /* How long a term that another node has begun is left to it; 0: half a second. */
+    int64_t term_patience_ms;
 };
 
 struct caches;
@@ -95,6 +99,7 @@ struct app {
     const struct app_edge *edge; /* NULL: no requests are taken */
     struct tallies *tallies;     /* what the services did since the start */
     int64_t budget_ms;           /* what one request may spend on Redis in all */
+    int64_t start_wait_ms;       /* see app_options */
 };
 
 /*
@@ -119,7 +124,7 @@ void app_expect_watch(struct app *app);
  * here on until app_close; once, and not without users. */
 CW_MUST_CHECK enum err app_watch(struct app *app, struct error *error);
 /*
- * For who judges a token: waits until what is revoked is known, until two seconds after app_watch, and as
+ * For who judges a token: waits until what is revoked is known, until start_wait_ms after app_watch, and as
  * long for the keys of other issuers. A Redis or an issuer that does not answer is no error; while Redis
  * answers and not all is known after that time, tokens are not judged (ERR_BUSY). Costs nothing once all is
  * known.

@@ -63,7 +63,7 @@ void fake_redis_hang_up(struct fake_redis *fake); /* closes every connection, ke
 size_t fake_redis_accepted(struct fake_redis *fake);
 size_t fake_redis_seen(struct fake_redis *fake, const char *command);
 size_t fake_redis_open_connections(struct fake_redis *fake);
-/* Wait until a counter is at least `count`; false after ten seconds. */
+/* Wait until a counter is at least `count`; false when the test has no patience left. */
 bool fake_redis_wait_accepted(struct fake_redis *fake, size_t count);
 bool fake_redis_wait_seen(struct fake_redis *fake, const char *command, size_t count);
 

@@ -14,6 +14,9 @@
 
 /* ---- the services ---- */
 
+/* Nodes that look by themselves begin terms at once, where one of them stands still for a moment. */
+#define TERM_PATIENCE_MS 15000
+
 static const struct str messages_keys[] = {{"whatsapp:{env}:in", 17}, {"whatsapp:{env}:out", 18}};
 
 static const struct cache_spec usual_caches[] = {
@@ -73,6 +76,8 @@ enum err loopback_try_open(struct loopback *loopback, const struct loopback_opti
         .entries = {.redis_url = str_from(options->entries_redis_url)},
         .jobs_duty_percent = 100,
         .jobs_give_up_ms = options->jobs_give_up_ms,
+        .start_wait_ms = options->start_wait_ms > 0 ? options->start_wait_ms : PATIENCE_MS,
+        .term_patience_ms = options->is_unwatched ? 0 : TERM_PATIENCE_MS,
     };
     ck_assert_int_eq(redis_address_parse(str_from(options->redis_url), &app.control.address, error),
                      ERR_OK);

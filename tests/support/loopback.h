@@ -34,6 +34,7 @@ struct loopback_options {
     int64_t audit_delayed_ms;     /* 0: the usual 250 */
     int64_t jobs_give_up_ms;      /* 0: the usual minute */
     int64_t command_timeout_ms;   /* 0: a busy machine does not fail a test */
+    int64_t start_wait_ms;        /* the same */
     struct limit_settings limits; /* zero: off */
 };
 

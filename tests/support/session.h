@@ -4,6 +4,7 @@
 
 #include "cachewarden/clock.h"
 #include "cachewarden/identity.h"
+#include "control/version_guard.h"
 #include "loopback.h"
 #include "patience.h"
 #include "redis_server.h"
@@ -97,6 +98,7 @@ static inline enum err session_principal(const struct loopback *node, struct are
 {
     struct credentials credentials = {.authorization = str_format(arena, "Bearer %s", access)};
     struct error error = {0};
+    app_await_watch(node->app); /* as server/http/dispatch.c does */
     return identity_authenticate(node->app->identity,
                                  (struct work){.arena = arena, .error = &error}, &credentials,
                                  clock_wall_s(), principal);
@@ -133,6 +135,19 @@ static inline void session_expect_refused(const struct loopback *node, const cha
         nanosleep(&(struct timespec){.tv_nsec = 5 * NS_PER_MS}, NULL);
     }
     expect_within_ms((clock_mono_ns() - start_ns) / NS_PER_MS, within_ms);
+}
+
+/* As a node does by itself, four times a second: the node has seen Redis since this was called. */
+static inline void session_look_at_redis(const struct loopback *at)
+{
+    int64_t deadline_ns = clock_deadline_ns(PATIENCE_MS);
+    struct error error = {0};
+    while (version_guard_reconcile(at->app->guard, VERSION_GUARD_REPAIRS,
+                                   (struct work){.deadline_ns = deadline_ns, .error = &error}) !=
+           ERR_OK) {
+        ck_assert_msg(clock_mono_ns() < deadline_ns, "%s", error.detail);
+        nanosleep(&(struct timespec){.tv_nsec = 20 * NS_PER_MS}, NULL);
+    }
 }
 
 /* Moves the moment a refresh token was spent into the past. */

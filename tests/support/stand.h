@@ -85,7 +85,7 @@ char *stand_bearer(char *out, const struct stand_account *account);
  * number here. */
 char *stand_stranger(char *out, int64_t user_id);
 
-/* Waits up to 20 s until is_true(with); ends the test with `what` when it never is. */
+/* Waits until is_true(with); ends the test with `what` when it never is. */
 void stand_wait(bool (*is_true)(const void *with), const void *with, const char *what);
 int64_t stand_now_ms(void);
 

@@ -414,7 +414,8 @@ START_TEST(a_node_that_has_not_read_all_lets_nobody_in)
     log_out(&node, &revoked);
     snprintf(url, sizeof url, "redis://127.0.0.1:%d/0", tcp_proxy_port(proxy));
     tcp_proxy_hold(proxy, held_requests[_i].request, held_requests[_i].nth);
-    loopback_open(&late, &(struct loopback_options){.redis_url = url, .shares = &node});
+    loopback_open(
+        &late, &(struct loopback_options){.redis_url = url, .shares = &node, .start_wait_ms = 1});
     tcp_proxy_wait_held(proxy);
     atomic_store(&late.app->ready, true);
     ck_assert_int_eq(session_try_access(&late, good.access), ERR_BUSY);
