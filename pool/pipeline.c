@@ -3,6 +3,8 @@
 #include "cachewarden/redis_error.h"
 #include "protocol/resp.h"
 
+#include <assert.h>
+
 /* First guess; most pipelines are two or three short commands. */
 #define BYTES_RESERVED    256
 #define COMMANDS_RESERVED 4
@@ -19,19 +21,19 @@ struct pipeline *pipeline_new(struct arena *arena, enum pipeline_effect effect)
     pipeline->is_gated = effect == PIPELINE_WRITE;
     pipeline->is_repair = effect == PIPELINE_WRITE_REPAIR;
     pipeline->capacity = COMMANDS_RESERVED;
-    pipeline->expects = arena_alloc(arena, COMMANDS_RESERVED);
+    pipeline->commands = arena_calloc(arena, COMMANDS_RESERVED, sizeof *pipeline->commands);
     strbuf_init(&pipeline->out, arena, BYTES_RESERVED);
-    pipeline->has_failed = !pipeline->expects || pipeline->out.failed;
+    pipeline->has_failed = !pipeline->commands || pipeline->out.failed;
     return pipeline;
 }
 
 static bool grow(struct pipeline *pipeline)
 {
-    unsigned char *more =
-        arena_grow(pipeline->arena, pipeline->expects, pipeline->capacity, pipeline->capacity * 2);
+    size_t size = pipeline->capacity * sizeof *pipeline->commands;
+    struct pipeline_command *more = arena_grow(pipeline->arena, pipeline->commands, size, size * 2);
     if (!more)
         return false;
-    pipeline->expects = more;
+    pipeline->commands = more;
     pipeline->capacity *= 2;
     return true;
 }
@@ -53,7 +55,8 @@ static bool only_reads(struct str command)
     return false;
 }
 
-static void add(struct pipeline *pipeline, unsigned expect, size_t argc, const struct str *argv)
+static void add(struct pipeline *pipeline, struct pipeline_command command, size_t argc,
+                const struct str *argv)
 {
     if (!pipeline || pipeline->has_failed)
         return;
@@ -63,7 +66,8 @@ static void add(struct pipeline *pipeline, unsigned expect, size_t argc, const s
     }
     if (pipeline->effect == PIPELINE_READ && !only_reads(argv[0]))
         pipeline->is_gated = true;
-    pipeline->expects[pipeline->count++] = (unsigned char)expect;
+    command.is_queued = pipeline->is_in_transaction;
+    pipeline->commands[pipeline->count++] = command;
     resp_add_command(&pipeline->out, argc, argv);
     pipeline->has_failed = pipeline->out.failed;
 }
@@ -71,23 +75,94 @@ static void add(struct pipeline *pipeline, unsigned expect, size_t argc, const s
 void pipeline_add(struct pipeline *pipeline, enum expect expect, size_t argc,
                   const struct str *argv)
 {
-    add(pipeline, expect, argc, argv);
+    pipeline_add_keys(pipeline, expect, 0, argc, argv);
 }
 
-void pipeline_add_key(struct pipeline *pipeline, enum expect expect, size_t argc,
-                      const struct str *argv)
+void pipeline_add_keys(struct pipeline *pipeline, enum expect expect, unsigned keys, size_t argc,
+                       const struct str *argv)
 {
-    add(pipeline, (unsigned)expect | PIPELINE_HAS_KEY, argc, argv);
+    assert(keys < argc);
+    for (unsigned i = 2; i <= keys; i++)
+        assert(str_eq(pipeline_key_tag(argv[i]), pipeline_key_tag(argv[1])));
+    add(pipeline, (struct pipeline_command){.expect = expect, .keys = keys}, argc, argv);
 }
 
-struct str pipeline_key(const struct pipeline *pipeline, size_t index)
+struct str pipeline_key_tag(struct str key)
+{
+    struct str rest = key, before, tag;
+
+    bool is_tagged = str_split(&rest, '{', &before) && str_split(&rest, '}', &tag) && tag.len > 0 &&
+                     rest.ptr; /* or the brace is not closed */
+
+    return is_tagged ? tag : key;
+}
+
+struct str pipeline_key(const struct pipeline *pipeline, size_t index, size_t nth)
 {
     struct str commands = strbuf_str(&pipeline->out), key = STR_NONE;
 
+    if (nth >= pipeline->commands[index].keys)
+        return key;
     for (size_t i = 0; i <= index; i++)
-        key = resp_take_command(&commands, 1);
-    return (pipeline->expects[index] & PIPELINE_HAS_KEY) != 0 ? key : STR_NONE;
+        key = resp_take_command(&commands, 1 + (i == index ? nth : 0));
+    return key;
 }
+
+/* ---- transactions ---- */
+
+void pipeline_begin_transaction(struct pipeline *pipeline)
+{
+    PIPELINE_ADD(pipeline, EXPECT_OK, STR("MULTI"));
+    if (pipeline)
+        pipeline->is_in_transaction = true;
+}
+
+void pipeline_end_transaction(struct pipeline *pipeline)
+{
+    if (pipeline)
+        pipeline->is_in_transaction = false;
+    PIPELINE_ADD(pipeline, EXPECT_ARRAY, STR("EXEC"));
+}
+
+/* The replies of the commands that were queued right before `end`. An array that has not one for each is no
+ * reply. */
+static void take_transaction(struct pipeline *pipeline, size_t end, size_t queued)
+{
+    struct value *together = &pipeline->values[end];
+    bool is_whole = together->kind == VALUE_ARRAY && together->count == queued;
+
+    for (size_t i = 0; is_whole && i < queued; i++) {
+        pipeline->values[end - queued + i] = together->items[i];
+        pipeline->commands[end - queued + i].is_queued = false;
+    }
+    if (together->kind == VALUE_ARRAY)
+        *together = (struct value){.kind = is_whole ? VALUE_ARRAY : VALUE_MISSING};
+}
+
+static void take_transactions(struct pipeline *pipeline)
+{
+    size_t queued = 0;
+
+    for (size_t i = 0; i < pipeline->count; i++) {
+        if (pipeline->commands[i].is_queued) {
+            queued++;
+        } else if (queued > 0) {
+            take_transaction(pipeline, i, queued);
+            queued = 0;
+        }
+    }
+}
+
+/* Its transaction failed, and why is in the reply to that, or to another command of it. */
+static bool is_only_queued(const struct pipeline *pipeline, size_t index)
+{
+    const struct value *value = &pipeline->values[index];
+
+    return pipeline->commands[index].is_queued && value->kind == VALUE_STATUS &&
+           str_eq(value->text, STR("QUEUED"));
+}
+
+/* ---- what is sent ---- */
 
 void pipeline_pass_gate(struct pipeline *pipeline)
 {
@@ -188,13 +263,14 @@ enum err pipeline_take(struct pipeline *pipeline, const struct round_trip *round
     return ERR_OK;
 }
 
-enum err pipeline_judge(const struct pipeline *pipeline, bool *is_refused_out, struct error *error)
+enum err pipeline_judge(struct pipeline *pipeline, bool *is_refused_out, struct error *error)
 {
     *is_refused_out = false;
+    take_transactions(pipeline);
     for (size_t i = 0; i < pipeline->count; i++) {
-        enum expect expect = (enum expect)(pipeline->expects[i] & ~PIPELINE_HAS_KEY);
+        enum expect expect = pipeline->commands[i].expect;
         struct value *value = &pipeline->values[i];
-        if (expect == EXPECT_UNJUDGED)
+        if (expect == EXPECT_UNJUDGED || is_only_queued(pipeline, i))
             continue;
         const struct value *refusal = find_error(value);
         if (refusal) {

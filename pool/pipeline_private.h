@@ -5,13 +5,17 @@
 #include "cachewarden/pipeline.h"
 #include "conn.h"
 
-#define PIPELINE_HAS_KEY 0x80
+struct pipeline_command {
+    enum expect expect;
+    unsigned keys;  /* so many of its arguments are keys, from the second on */
+    bool is_queued; /* in a transaction: what it answers comes with its end */
+};
 
 struct pipeline {
     struct arena *arena;
     enum pipeline_effect effect;
     struct strbuf out;
-    unsigned char *expects; /* enum expect, one a command; with PIPELINE_HAS_KEY or not */
+    struct pipeline_command *commands;
     size_t count, capacity;
     struct value *values; /* count + 1: behind the last is room for the guard's reply */
     uint64_t replication_id;
@@ -19,12 +23,16 @@ struct pipeline {
     bool is_bound;     /* it was said where it may be sent */
     bool is_repair;
     bool is_gated;
-    bool has_failed; /* memory ran out while it was built */
+    bool is_in_transaction; /* that is not ended yet */
+    bool has_failed;        /* memory ran out while it was built */
     bool has_run;
 };
 
-/* The key that command `index` names; {NULL,0}: it names none. */
-struct str pipeline_key(const struct pipeline *pipeline, size_t index);
+/* The nth key (0: the first) that command `index` names; {NULL,0}: it names no more. */
+struct str pipeline_key(const struct pipeline *pipeline, size_t index, size_t nth);
+/* The part of a key that decides where it lies in a cluster: what is in the first braces, if something is, else
+ * all of it. Keys of one tag lie together. */
+struct str pipeline_key_tag(struct str key);
 
 /* Before it is run: whether it may be, and room for its replies. ERR_NO_MEMORY, ERR_INTERNAL. */
 CW_MUST_CHECK enum err pipeline_begin(struct pipeline *pipeline, struct error *error);
@@ -33,9 +41,9 @@ CW_MUST_CHECK enum err pipeline_begin(struct pipeline *pipeline, struct error *e
 CW_MUST_CHECK enum err pipeline_take(struct pipeline *pipeline, const struct round_trip *round_trip,
                                      const struct value *replies, struct error *error);
 
-/* All replies are there: the first that is not as it should be decides. *is_refused_out: it is an error of
+/* All replies are there: those of a transaction go to where their commands are, and the first that is not as it should be decides. *is_refused_out: it is an error of
  * Redis. ERR_UPSTREAM_REFUSED. */
-CW_MUST_CHECK enum err pipeline_judge(const struct pipeline *pipeline, bool *is_refused_out,
+CW_MUST_CHECK enum err pipeline_judge(struct pipeline *pipeline, bool *is_refused_out,
                                       struct error *error);
 
 /* Replies of a round trip that failed are not to be believed, whole as they may look. */

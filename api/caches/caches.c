@@ -78,26 +78,28 @@ static enum err check_size(const struct value *dbsize, struct error *error)
 static enum err look_at_database(const struct target *target, struct work work, int64_t *size_out)
 {
     struct key keys[1 + AUDIT_PARTS] = {key_dataset()};
-    struct str argv[2 + AUDIT_PARTS] = {STR("EXISTS")};
     struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_READ);
+    bool is_control_data = false;
 
     for (int part = 0; part < AUDIT_PARTS; part++)
         keys[1 + part] = key_audit((enum audit_part)part);
     for (size_t i = 0; i < 1 + AUDIT_PARTS; i++)
-        argv[1 + i] = key_str(&keys[i]);
-    pipeline_add_key(pipeline, EXPECT_INTEGER, 2 + AUDIT_PARTS, argv);
+        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("EXISTS"), key_str(&keys[i]));
     PIPELINE_ADD(pipeline, EXPECT_INTEGER, STR("DBSIZE"));
     enum err err = redis_run(target->redis, pipeline, work);
     if (err != ERR_OK)
         return err;
 
-    if (pipeline_value(pipeline, 0)->integer != 0)
+    for (size_t i = 0; i < 1 + AUDIT_PARTS; i++)
+        is_control_data |= pipeline_value(pipeline, i)->integer != 0;
+    if (is_control_data)
         return error_set(work.error, ERR_CONFLICT,
                          "The database of cache %.*s holds control data and was left alone. "
                          "Give the cache a database of its own.",
                          STR_ARG(target->name));
-    *size_out = pipeline_value(pipeline, 1)->integer;
-    return check_size(pipeline_value(pipeline, 1), work.error);
+    const struct value *size = pipeline_value(pipeline, 1 + AUDIT_PARTS);
+    *size_out = size->integer;
+    return check_size(size, work.error);
 }
 
 static enum err flush_database(const struct target *target, struct work work, bool dry_run,

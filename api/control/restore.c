@@ -43,7 +43,7 @@ static void add_switch(struct pipeline *pipeline, int64_t user_id, int64_t term)
                  STR("1"));
     for (int i = 0; i < OLDER_TERMS; i++)
         remove[2 + i] = switch_field(older[i], term - 1 - i);
-    pipeline_add_key(pipeline, EXPECT_INTEGER, 2 + OLDER_TERMS, remove);
+    pipeline_add_keys(pipeline, EXPECT_INTEGER, 1, 2 + OLDER_TERMS, remove);
 }
 
 /* What another thread agreed to meanwhile is not touched. */

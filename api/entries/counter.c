@@ -73,7 +73,7 @@ bool counter_add_drop(struct pipeline *pipeline, enum expect expect, struct str 
             argv[argc++] = field;
     }
     if (argc > 2)
-        pipeline_add_key(pipeline, expect, argc, argv);
+        pipeline_add_keys(pipeline, expect, 1, argc, argv);
     return argc > 2;
 }
 

@@ -30,7 +30,7 @@ void models_ask(struct pipeline *pipeline, const struct namespace *space,
 
     for (size_t i = 0; i < models->count; i++)
         argv[ASK_FIXED + i] = model_field(fields[i], models->names[i]);
-    pipeline_add_key(pipeline, EXPECT_ARRAY, ASK_FIXED + models->count, argv);
+    pipeline_add_keys(pipeline, EXPECT_ARRAY, 1, ASK_FIXED + models->count, argv);
 }
 
 void models_ask_base(struct pipeline *pipeline, const struct namespace *space)

@@ -79,7 +79,7 @@ void job_record_ask(struct pipeline *pipeline, struct str id)
 
     for (int i = 0; i < FIELD_COUNT; i++)
         argv[2 + i] = str_from(names[i]);
-    pipeline_add_key(pipeline, EXPECT_ARRAY, 2 + FIELD_COUNT, argv);
+    pipeline_add_keys(pipeline, EXPECT_ARRAY, 1, 2 + FIELD_COUNT, argv);
 }
 
 /* Cursors and replication ids use all 64 bits, and are written as if they had a sign. */
@@ -203,7 +203,7 @@ static void add_fields(struct pipeline *pipeline, struct str id, enum field firs
         argv[argc++] = str_from(names[i]);
         argv[argc++] = text[i];
     }
-    pipeline_add_key(pipeline, EXPECT_INTEGER, argc, argv);
+    pipeline_add_keys(pipeline, EXPECT_INTEGER, 1, argc, argv);
     add_expiry(pipeline, id);
 }
 

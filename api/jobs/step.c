@@ -98,32 +98,29 @@ static enum err scan(struct job_run *run, struct work work, struct portion *port
     return ERR_OK;
 }
 
-/* From the Redis that was scanned and no other. */
+/* From the Redis that was scanned and no other. A command a key: they need not lie together. */
 static enum err remove_keys(struct app *app, struct work work, struct job_run *run,
                             const struct portion *portion)
 {
-    struct str *argv = arena_calloc(work.arena, portion->count + 1, sizeof *argv);
     struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_WRITE_FREE);
-
-    if (!argv)
-        return error_set_detail(work.error, ERR_NO_MEMORY, "no memory for keys");
     enum err err = app_admit(app, work);
+
     if (err != ERR_OK)
         return err;
-    argv[0] = STR("UNLINK");
-    for (size_t i = 0; i < portion->count; i++)
-        argv[1 + i] = portion->keys[i].text;
     pipeline_require(pipeline, run->record.replication_id);
-    pipeline_add_key(pipeline, EXPECT_INTEGER, 1 + portion->count, argv);
+    for (size_t i = 0; i < portion->count; i++)
+        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), portion->keys[i].text);
     err = redis_run(run->ground.redis, pipeline, work);
     if (err != ERR_OK)
         return err;
 
-    int64_t removed = pipeline_value(pipeline, 0)->integer;
-    if (removed < 0 || removed > (int64_t)portion->count)
-        fail(run, ERR_UPSTREAM_REFUSED, "redis gave an answer that is none");
-    else
-        run->record.job.removed += removed;
+    for (size_t i = 0; i < portion->count; i++) {
+        int64_t removed = pipeline_value(pipeline, i)->integer;
+        if (removed != 0 && removed != 1)
+            fail(run, ERR_UPSTREAM_REFUSED, "redis gave an answer that is none");
+        else
+            run->record.job.removed += removed;
+    }
     return ERR_OK;
 }
 

@@ -56,17 +56,30 @@ void pipeline_add(struct pipeline *pipeline, enum expect expect, size_t argc,
                      pipeline_argv_);                                                      \
     } while (0)
 
-/* The same for a command that names a key, which is the second argument: which server of several a command
- * goes to will be decided by it. Further keys must lie at the same server. */
-void pipeline_add_key(struct pipeline *pipeline, enum expect expect, size_t argc,
-                      const struct str *argv);
-/* PIPELINE_KEY(p, EXPECT_INTEGER, STR("INCRBY"), key, STR("2")); */
-#define PIPELINE_KEY(pipeline, expect, ...)                                                    \
-    do {                                                                                       \
-        const struct str pipeline_argv_[] = {__VA_ARGS__};                                     \
-        pipeline_add_key((pipeline), (expect), sizeof pipeline_argv_ / sizeof *pipeline_argv_, \
-                         pipeline_argv_);                                                      \
+/*
+ * The same for a command of which `keys` arguments are keys, from the second on: which server of several a command
+ * goes to will be decided by them. They share a hash tag, so that they lie at the same one; debug builds
+ * assert it.
+ */
+void pipeline_add_keys(struct pipeline *pipeline, enum expect expect, unsigned keys, size_t argc,
+                       const struct str *argv);
+/* PIPELINE_KEYS(p, EXPECT_OK, 2, STR("RENAME"), from, to); */
+#define PIPELINE_KEYS(pipeline, expect, keys, ...)                                         \
+    do {                                                                                   \
+        const struct str pipeline_argv_[] = {__VA_ARGS__};                                 \
+        pipeline_add_keys((pipeline), (expect), (keys),                                    \
+                          sizeof pipeline_argv_ / sizeof *pipeline_argv_, pipeline_argv_); \
     } while (0)
+/* PIPELINE_KEY(p, EXPECT_INTEGER, STR("INCRBY"), key, STR("2")); */
+#define PIPELINE_KEY(pipeline, expect, ...) PIPELINE_KEYS(pipeline, expect, 1, __VA_ARGS__)
+
+/*
+ * What is added between these two happens in one step: nobody else's command comes between. Each is a command of its
+ * own; the replies of the others stand where they would without. A command that Redis refuses to take refuses
+ * all of them; one that fails when it is its turn does not undo the others.
+ */
+void pipeline_begin_transaction(struct pipeline *pipeline);
+void pipeline_end_transaction(struct pipeline *pipeline);
 
 /* For a READ that must pass the gate like a WRITE: one in which a missing key means something. In the
  * data of another installation every key of ours is missing. */
