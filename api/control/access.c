@@ -44,26 +44,41 @@ static void add_write(const struct access *access, const struct version_knowledg
                      access->action == ACCESS_CLEAR ? STR("clears") : STR("epoch"), STR("1"));
 }
 
-/* A clear is given its own number, not that of a clear right behind it. */
-static void take_write(struct access *access, int64_t number)
+/*
+ * A clear and what is seen of it are one transaction. So it is shown the version that it made itself, and not what a
+ * clear for all right behind it has made of that, which another clear may have been shown. A switch makes no version;
+ * and a Redis that is full still switches on, but takes nothing in a transaction.
+ */
+static bool is_transaction(const struct access *access, bool writes)
 {
-    access->written_term =
-        access->action == ACCESS_SWITCH ? access->switch_term : access->seen.term;
-    if (access->action == ACCESS_CLEAR)
-        access->seen.clears = number;
-    if (access->action == ACCESS_CLEAR_ALL)
-        access->seen.epoch = number;
+    return writes && access->action != ACCESS_SWITCH;
 }
 
-/* Of a try that brought all its replies. The part's come first, then that of what was written. */
+static void add_and_look(const struct access *access, const struct version_knowledge *known,
+                         bool writes, struct pipeline *pipeline)
+{
+    bool is_one = is_transaction(access, writes);
+
+    if (is_one)
+        pipeline_begin_transaction(pipeline);
+    if (writes)
+        add_write(access, known, pipeline);
+    observation_ask(pipeline, &access->whose, known->term);
+    if (is_one)
+        pipeline_end_transaction(pipeline);
+}
+
+/* Of a try that brought all its replies. The part's come first, then those of what was written. */
 static enum err take_replies(struct access *access, const struct pipeline *pipeline, size_t part,
                              bool writes)
 {
-    enum err err = observation_take(pipeline, part + writes, &access->whose, &access->seen,
-                                    access->work.error);
+    size_t seen_at = part + writes + is_transaction(access, writes);
+    enum err err =
+        observation_take(pipeline, seen_at, &access->whose, &access->seen, access->work.error);
 
     if (err == ERR_OK && writes)
-        take_write(access, pipeline_value(pipeline, part)->integer);
+        access->written_term =
+            access->action == ACCESS_SWITCH ? access->switch_term : access->seen.term;
     if (err == ERR_OK && access->part)
         err = access->part->take(access->part->with, pipeline, access->work.error);
     return err;
@@ -82,10 +97,8 @@ static enum err ask(struct access *access, const struct version_knowledge *known
     if (access->part)
         access->part->add(access->part->with, pipeline);
     size_t part = pipeline_count(pipeline);
-    if (writes)
-        add_write(access, known, pipeline);
+    add_and_look(access, known, writes, pipeline);
     access->switch_term = known->term;
-    observation_ask(pipeline, &access->whose, known->term);
     if (call)
         limits_append(call, pipeline, &appended);
     enum err err = redis_run(access->app->control, pipeline, access->work);

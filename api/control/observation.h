@@ -5,8 +5,8 @@
  *
  * The epoch is asked for last. The two numbers lie in different keys, so clears may come between them;
  * but each raises a version by one, so what is made of them was the version at some moment between, and
- * never one from before the namespace's own clear in the same pipeline. (In a cluster they are two
- * pipelines, in this order.)
+ * never one from before the namespace's own clear in the same pipeline. A clear asks in one transaction with its
+ * increment: what it is shown is the version that it made.
  */
 #ifndef API_CONTROL_OBSERVATION_H
 #define API_CONTROL_OBSERVATION_H

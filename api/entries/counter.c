@@ -96,7 +96,7 @@ size_t counter_add_put(struct pipeline *pipeline, struct str key, struct str scr
                     fields.life, STR("1"));
     TRANSACTION_KEY(pipeline, STR("PEXPIRE"), made, STR_INT64(envelope->life_ms));
     if (only_if_absent) {
-        TRANSACTION_KEY(pipeline, STR("RENAMENX"), scratch, key);
+        PIPELINE_KEYS(pipeline, EXPECT_STATUS, 2, STR("RENAMENX"), scratch, key);
         TRANSACTION_KEY(pipeline, STR("UNLINK"), scratch);
     }
     return transaction_end(pipeline);

@@ -66,7 +66,7 @@ static void add_raise(void *with, struct pipeline *pipeline)
     TRANSACTION_KEY(pipeline, STR("GETRANGE"), key, STR("0"), STR_INT64(ENVELOPE_HEAD_MAX - 1));
     TRANSACTION_KEY(pipeline, STR("HSET"), scratch, fields->life, STR("1"));
     TRANSACTION_KEY(pipeline, STR("PEXPIRE"), scratch, STR_INT64(increment->envelope.life_ms));
-    TRANSACTION_KEY(pipeline, STR("RENAMENX"), scratch, key);
+    PIPELINE_KEYS(pipeline, EXPECT_STATUS, 2, STR("RENAMENX"), scratch, key);
     TRANSACTION_KEY(pipeline, STR("UNLINK"), scratch);
     TRANSACTION_KEY(pipeline, STR("HINCRBY"), key, fields->number, STR_INT64(increment->by));
     TRANSACTION_KEY(pipeline, STR("HSETNX"), key, fields->head, increment->head);

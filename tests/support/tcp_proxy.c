@@ -40,6 +40,7 @@ struct tcp_proxy {
     const char *garbled;
     const char *held_text; /* NULL: nothing is to be held */
     int held_nth;          /* 0: it is held */
+    bool is_cut;           /* what is before the text is passed on */
 };
 
 __attribute__((noreturn)) static void die(const char *what)
@@ -114,15 +115,31 @@ static bool is_holding(struct tcp_proxy *proxy)
     return is_holding;
 }
 
-/* Whether this is the request to hold. */
-static bool begin_hold(struct tcp_proxy *proxy, const char *bytes, size_t size)
+/* Where what is to be held begins in this request; `size`: nothing is. */
+static size_t find_held(struct tcp_proxy *proxy, const char *bytes, size_t size)
 {
+    const char *found = NULL;
+    size_t from = size;
     pthread_mutex_lock(&proxy->lock);
-    bool is_it = proxy->held_text && proxy->held_nth > 0 &&
-                 memmem(bytes, size, proxy->held_text, strlen(proxy->held_text)) &&
-                 --proxy->held_nth == 0;
+    if (proxy->held_text && proxy->held_nth > 0)
+        found = memmem(bytes, size, proxy->held_text, strlen(proxy->held_text));
+    if (found && proxy->held_nth == 1)
+        from = proxy->is_cut ? (size_t)(found - bytes) : 0;
+    else if (found)
+        proxy->held_nth--;
     pthread_mutex_unlock(&proxy->lock);
-    return is_it;
+    return from;
+}
+
+/* Once what goes before it has been passed on. */
+static void begin_hold(struct tcp_proxy *proxy, int connection, const char *bytes, size_t size)
+{
+    proxy->held_pair = connection;
+    proxy->held_size = (ssize_t)size;
+    memcpy(proxy->held, bytes, size);
+    pthread_mutex_lock(&proxy->lock);
+    proxy->held_nth = 0;
+    pthread_mutex_unlock(&proxy->lock);
 }
 
 static void pass_on(struct pair *pair, int side, const char *bytes, ssize_t size)
@@ -159,13 +176,10 @@ static void carry(struct tcp_proxy *proxy, int connection, int side)
     const char *garbled = side == 1 ? garbled_answer(proxy) : NULL;
     if (garbled)
         size = snprintf(bytes, sizeof bytes, "%s", garbled);
-    if (side == 0 && begin_hold(proxy, bytes, (size_t)size)) {
-        proxy->held_pair = connection;
-        proxy->held_size = size;
-        memcpy(proxy->held, bytes, (size_t)size);
-        return;
-    }
-    pass_on(pair, side, bytes, size);
+    size_t passed = side == 0 ? find_held(proxy, bytes, (size_t)size) : (size_t)size;
+    pass_on(pair, side, bytes, (ssize_t)passed);
+    if (passed < (size_t)size)
+        begin_hold(proxy, connection, bytes + passed, (size_t)size - passed);
 }
 
 static void *run(void *arg)
@@ -248,12 +262,23 @@ void tcp_proxy_garble(struct tcp_proxy *proxy, const char *answer)
     pthread_mutex_unlock(&proxy->lock);
 }
 
-void tcp_proxy_hold(struct tcp_proxy *proxy, const char *text, int nth)
+static void hold(struct tcp_proxy *proxy, const char *text, int nth, bool is_cut)
 {
     pthread_mutex_lock(&proxy->lock);
     proxy->held_text = text;
     proxy->held_nth = nth;
+    proxy->is_cut = is_cut;
     pthread_mutex_unlock(&proxy->lock);
+}
+
+void tcp_proxy_hold(struct tcp_proxy *proxy, const char *text, int nth)
+{
+    hold(proxy, text, nth, false);
+}
+
+void tcp_proxy_hold_from(struct tcp_proxy *proxy, const char *text)
+{
+    hold(proxy, text, 1, true);
 }
 
 void tcp_proxy_wait_held(struct tcp_proxy *proxy)

@@ -34,6 +34,8 @@ void tcp_proxy_garble(struct tcp_proxy *proxy, const char *answer);
  * behind it over that connection, until tcp_proxy_release. tcp_proxy_wait_held: until one is held.
  */
 void tcp_proxy_hold(struct tcp_proxy *proxy, const char *text, int nth);
+/* The same of the next request, but what stands in it before the text is passed on. */
+void tcp_proxy_hold_from(struct tcp_proxy *proxy, const char *text);
 void tcp_proxy_wait_held(struct tcp_proxy *proxy);
 void tcp_proxy_release(struct tcp_proxy *proxy);
 

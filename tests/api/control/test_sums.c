@@ -133,13 +133,9 @@ static int64_t clear_by(enum role role, int node)
     return role == CLEARS ? clear_on(node, USER) : clear_all_on(node);
 }
 
-/*
- * A node clears in a term that it hears of by this very clear. While it looks at that term, others clear, too.
- * It is told the number that its clear has made, and not theirs.
- */
-START_TEST(a_clear_in_a_term_that_is_new)
+/* Node 1 asks Redis through a proxy. Nobody has cleared yet. */
+static struct tcp_proxy *open_with_proxy(void)
 {
-    static struct player player;
     char url[64];
     redis = redis_server_start(NULL);
     struct tcp_proxy *proxy = tcp_proxy_start(redis_server_port(redis));
@@ -149,6 +145,17 @@ START_TEST(a_clear_in_a_term_that_is_new)
     loopback_open(&nodes[1], &(struct loopback_options){
                                  .redis_url = url, .shares = &nodes[0], .is_unwatched = true});
     ck_assert_int_eq(version_on(1, USER), 1);
+    return proxy;
+}
+
+/*
+ * A node clears in a term that it hears of by this very clear. While it looks at that term, others clear, too.
+ * It is told the number that its clear has made, and not theirs.
+ */
+START_TEST(a_clear_in_a_term_that_is_new)
+{
+    static struct player player;
+    struct tcp_proxy *proxy = open_with_proxy();
     redis_server_do(redis, "FLUSHALL");
     player = (struct player){.node = 1, .role = _i == 0 ? CLEARS : CLEARS_ALL};
     int64_t before = clear_by(player.role, 0);
@@ -166,12 +173,37 @@ START_TEST(a_clear_in_a_term_that_is_new)
 }
 END_TEST
 
+/*
+ * Redis reads the commands of a clear in two parts. Between them another node clears the same cache, and then all:
+ * each clear is told a number of its own.
+ */
+START_TEST(a_clear_for_all_between_two_clears)
+{
+    static struct player player;
+    struct tcp_proxy *proxy = open_with_proxy();
+    player = (struct player){.node = 1, .role = CLEARS};
+    tcp_proxy_hold_from(proxy, "*4\r\n$5\r\nHMGET\r\n$10\r\ncw:dataset\r\n");
+    ck_assert_int_eq(pthread_create(&player.thread, NULL, clear_once, &player), 0);
+    tcp_proxy_wait_held(proxy);
+    int64_t others = clear_on(0, USER);
+    clear_all_on(0);
+    tcp_proxy_release(proxy);
+    pthread_join(player.thread, NULL);
+    ck_assert_msg(player.failures == 0, "%s", player.error.detail);
+    ck_assert_int_ne(player.versions[0], others);
+    ck_assert_int_eq(version_on(0, USER), 4);
+    close_two();
+    tcp_proxy_stop(&proxy);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api/control/sums");
     TCase *tcase = tcase_create("sums");
     tcase_add_loop_test(tcase, each_clear_raises_by_one, 0, 2);
     tcase_add_loop_test(tcase, a_clear_in_a_term_that_is_new, 0, 2);
+    tcase_add_test(tcase, a_clear_for_all_between_two_clears);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

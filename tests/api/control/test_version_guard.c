@@ -274,7 +274,7 @@ START_TEST(one_round_trip)
     clear_on(0, 7);
     redis_stats_read(nodes[0].app->control, &after);
     ck_assert_uint_eq(after.round_trips - before.round_trips, 1);
-    ck_assert_uint_eq(after.commands - before.commands, 3);
+    ck_assert_uint_eq(after.commands - before.commands, 5);
 }
 END_TEST
 
