@@ -7,6 +7,7 @@
 #include "cachewarden/log.h"
 #include "cachewarden/pipeline.h"
 #include "cachewarden/random.h"
+#include "control/observation.h"
 #include "control/version_guard.h"
 #include "identity/record.h"
 #include "identity/refresh.h"
@@ -16,6 +17,12 @@
 
 /* 128 bits: a family is never guessed and never meets another. */
 enum { FAMILY_BYTES = 16 };
+
+/* Redis may be lost again while a pair is recorded; not for ever. */
+enum { RECORD_TRIES = 3 };
+
+/* The term is asked for beside no account's numbers. */
+static const struct namespace nobody;
 
 enum err sign_in_check_password(struct call *call, struct str name, bool by_email,
                                 struct str password, struct user *user_out)
@@ -55,13 +62,9 @@ int64_t sign_in_issue_time_s(const struct call *call, const struct user *user)
     return user->tokens_not_before_s > call->now_s ? user->tokens_not_before_s : call->now_s;
 }
 
-static int64_t term_of(const struct call *call)
-{
-    return version_guard_basis(call->app->guard).term;
-}
-
+/* `term` is that of its record; of one without, `unrecorded` is the control data it belongs to. */
 static enum err sign_pair(struct call *call, const struct user *user, struct str family,
-                          struct str unrecorded, struct issued *issued_out,
+                          struct str unrecorded, int64_t term, struct issued *issued_out,
                           struct token_pair *pair_out)
 {
     const struct tokens *tokens = identity_tokens(call->app->identity);
@@ -75,8 +78,7 @@ static enum err sign_pair(struct call *call, const struct user *user, struct str
     issued_out->access.use = TOKEN_ACCESS;
     issued_out->refresh.use = TOKEN_REFRESH;
     issued_out->refresh.unrecorded = unrecorded;
-    if (unrecorded.len == 0)
-        issued_out->refresh.recorded_term = term_of(call);
+    issued_out->refresh.recorded_term = term;
     enum err err = token_issue(tokens, call->arena, now_s, &issued_out->access, &pair_out->access);
     if (err == ERR_OK)
         err = token_issue(tokens, call->arena, now_s, &issued_out->refresh, &pair_out->refresh);
@@ -100,34 +102,73 @@ static enum err sign_unrecorded(struct call *call, const struct user *user, stru
               LOG_STR("request_id", call->request_id));
     if (!dataset.ptr)
         return no_memory(call);
-    return sign_pair(call, user, family, dataset, &issued, pair_out);
+    return sign_pair(call, user, family, dataset, 0, &issued, pair_out);
 }
 
-/* A pair that Redis has recorded, in the term that it names; or one that says that it is not. Recording
- * is how a node may find out that a term is over: then the pair is made anew, once more. */
+/* Looks behind the records that are written, at the data they are written to. */
+static void ask_term(struct pipeline *pipeline)
+{
+    observation_ask(pipeline, &nobody, 0);
+}
+
+/*
+ * Whether a record came into the term that its token names. If not, this node has not heard of the one that there
+ * is, or the data was lost: then what was wrong is repaired, and the pair is to be made anew. Else a token would name
+ * a term that may be over, and be refused in the next one.
+ */
+static enum err check_term(struct call *call, const struct pipeline *pipeline,
+                           const struct version_knowledge *known, struct work work,
+                           bool *is_current_out)
+{
+    struct version_guard *guard = call->app->guard;
+    struct observation seen;
+    enum err err =
+        observation_take(pipeline, pipeline_count(pipeline) - 1, &nobody, &seen, work.error);
+
+    *is_current_out = err == ERR_OK && version_guard_trusts(guard, known, &seen);
+    return err != ERR_OK || *is_current_out
+               ? err
+               : version_guard_reconcile(guard, VERSION_GUARD_REPAIRS, work);
+}
+
+/* Once. What fails has been recorded nowhere, or nobody knows where. */
+static enum err sign_and_record(struct call *call, const struct user *user, struct str family,
+                                struct work work, struct token_pair *pair_out, bool *is_current_out)
+{
+    struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_WRITE);
+    struct version_knowledge known;
+    struct issued issued;
+    enum err err = version_guard_know(call->app->guard, VERSION_GUARD_REPAIRS, work, &known);
+
+    if (err == ERR_OK)
+        err = sign_pair(call, user, family, STR_NONE, known.term, &issued, pair_out);
+    if (err == ERR_OK)
+        err = record_add(call, pipeline, &issued);
+    if (err != ERR_OK)
+        return err;
+    ask_term(pipeline);
+    err = redis_run(call->app->control, pipeline, work);
+    return err == ERR_OK ? check_term(call, pipeline, &known, work, is_current_out) : err;
+}
+
+/* A pair that Redis has recorded, in the term that it names; or one that says that it is not. */
 static enum err sign_recorded(struct call *call, const struct user *user, struct str family,
                               struct token_pair *pair_out)
 {
-    struct issued issued = {0};
+    /* A budget of its own: waiting for a place to hash may have used up the call's. */
+    struct error why = {0};
+    struct work work = {call->arena, clock_deadline_ns(call->app->budget_ms), &why};
+    bool is_current = false;
+    enum err err = ERR_OK;
 
-    for (int i = 0; i < 2; i++) {
-        struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_WRITE);
-        struct error unrecorded = {0};
-        enum err err = sign_pair(call, user, family, STR_NONE, &issued, pair_out);
-        if (err != ERR_OK)
-            return err;
-        if (record_add(call, pipeline, &issued) != ERR_OK)
-            return no_memory(call);
-        /* A budget of its own: waiting for a place to hash may have used up the call's. */
-        err = redis_run(call->app->control, pipeline,
-                        (struct work){.deadline_ns = clock_deadline_ns(call->app->budget_ms),
-                                      .error = &unrecorded});
-        if (err != ERR_OK)
-            return sign_unrecorded(call, user, family, &unrecorded, pair_out);
-        if (issued.refresh.recorded_term == term_of(call))
-            break;
-    }
-    return ERR_OK;
+    for (int i = 0; err == ERR_OK && !is_current && i < RECORD_TRIES; i++)
+        err = sign_and_record(call, user, family, work, pair_out, &is_current);
+    if (is_current)
+        return ERR_OK;
+    if (err == ERR_OK)
+        (void)error_set_detail(&why, ERR_UPSTREAM_REFUSED,
+                               "the control data was lost again and again");
+    return sign_unrecorded(call, user, family, &why, pair_out);
 }
 
 enum err sign_in(struct call *call, const struct user *user, struct token_pair *pair_out)
@@ -228,15 +269,20 @@ static enum err trade(struct call *call, const struct token_claims *claims, cons
                       int64_t now_ms, struct token_pair *pair_out)
 {
     struct pipeline *pipeline = pipeline_new(call->arena, PIPELINE_WRITE);
+    struct version_knowledge known;
     struct issued issued;
-    bool is_spent = false;
-    enum err err = sign_pair(call, user, claims->family, STR_NONE, &issued, pair_out);
+    bool is_spent = false, is_current = false;
+    enum err err =
+        version_guard_know(call->app->guard, VERSION_GUARD_REPAIRS, call_work(call), &known);
 
+    if (err == ERR_OK)
+        err = sign_pair(call, user, claims->family, STR_NONE, known.term, &issued, pair_out);
     if (err != ERR_OK)
         return err;
     if (refresh_add_spend(call, pipeline, claims, now_ms) != ERR_OK ||
         record_add(call, pipeline, &issued) != ERR_OK)
         return no_memory(call);
+    ask_term(pipeline);
     enum err run = redis_run(call->app->control, pipeline, call_work(call));
     struct error why = call->error;
     err = refresh_spent(call, pipeline, claims, run, &is_spent);
@@ -246,9 +292,10 @@ static enum err trade(struct call *call, const struct token_claims *claims, cons
         return refuse(call, "was spent, lost or revoked a moment ago");
     if (run != ERR_OK)
         return sign_unrecorded(call, user, claims->family, &why, pair_out);
-    return issued.refresh.recorded_term == term_of(call)
-               ? ERR_OK
-               : sign_recorded(call, user, claims->family, pair_out);
+    if (check_term(call, pipeline, &known, call_work(call), &is_current) == ERR_OK && is_current)
+        return ERR_OK;
+    error_clear(&call->error);
+    return sign_recorded(call, user, claims->family, pair_out);
 }
 
 enum err refresh_trade(struct call *call, struct str refresh, struct token_pair *pair_out)
