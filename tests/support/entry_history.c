@@ -93,12 +93,31 @@ static bool clears(const struct history_event *clear, const struct history_event
     return fill->leased_at > 0 && (fill->models & ~fill->leased) != 0 && clear->ended < fill->began;
 }
 
-static bool replaces(const struct history_event *event, const struct history_event *fill)
+/*
+ * Redis cannot take away a value on the condition that it is out of date. So an increment, or a fill on a condition,
+ * that met one takes what is there by now in its hand, for a moment, and puts back what is good. Whether one may have
+ * held something while this happened.
+ */
+static bool may_be_held(const struct history_view *view, const struct history_event *event)
+{
+    for (size_t i = 0; i < view->count && view->events[i]->began < event->ended; i++) {
+        const struct history_event *other = view->events[i];
+        bool may_hold = other->kind == HISTORY_INCREMENT ||
+                        (other->kind == HISTORY_FILL && other->only_if_absent);
+        if (may_hold && other != event && other->ended > event->began)
+            return true;
+    }
+    return false;
+}
+
+static bool replaces(const struct history_view *view, const struct history_event *event,
+                     const struct history_event *fill)
 {
     if (fill->ended >= event->began)
         return false;
-    return event->kind == HISTORY_DELETE || event->kind == HISTORY_INCREMENT ||
-           (event->kind == HISTORY_FILL && !event->is_void);
+    if (event->kind == HISTORY_DELETE)
+        return !may_be_held(view, event);
+    return event->kind == HISTORY_INCREMENT || (event->kind == HISTORY_FILL && !event->is_void);
 }
 
 /* What has certainly ended it before `at`; NULL: nothing. */
@@ -112,7 +131,7 @@ static const struct history_event *find_end(const struct history_view *view,
         const struct history_event *event = view->events[i];
         if (event->outcome != HISTORY_DONE || event->ended >= at || event == fill)
             continue;
-        if (event->kind == HISTORY_CLEAR ? clears(event, fill) : replaces(event, fill))
+        if (event->kind == HISTORY_CLEAR ? clears(event, fill) : replaces(view, event, fill))
             return event;
     }
     return NULL;
@@ -147,18 +166,32 @@ static bool judge_read(const struct history_view *view, const struct history_eve
 
 /* ---- only if nothing is there ---- */
 
-/* What may have taken away what was there, or what came in its place and named a model. */
-static bool may_drop(const struct history_event *event)
+/* Something else was done there at the same time than to store where nothing is. */
+static bool is_alone_on_condition(const struct history_view *view,
+                                  const struct history_event *event)
+{
+    for (size_t i = 0; i < view->count && view->events[i]->began < event->ended; i++) {
+        const struct history_event *other = view->events[i];
+        bool is_other = other->kind == HISTORY_INCREMENT || other->kind == HISTORY_DELETE ||
+                        (other->kind == HISTORY_FILL && !other->only_if_absent);
+        if (is_other && other->ended > event->began)
+            return false;
+    }
+    return true;
+}
+
+/* What may have taken away what was there, or what came in its place and named a model; or may have had it in its
+ * hand, and lost it when something else was stored meanwhile. */
+static bool may_drop(const struct history_view *view, const struct history_event *event)
 {
     switch (event->kind) {
     case HISTORY_CLEAR:
     case HISTORY_DELETE:
+    case HISTORY_INCREMENT:
         return true;
     case HISTORY_FILL:
-        return event->outcome == HISTORY_UNKNOWN ||
-               (event->outcome == HISTORY_DONE && (event->is_void || !event->is_enabled));
-    case HISTORY_INCREMENT:
-        return !event->is_enabled || event->outcome == HISTORY_UNKNOWN;
+        return event->outcome == HISTORY_UNKNOWN || !event->is_enabled || event->is_void ||
+               !event->only_if_absent || !is_alone_on_condition(view, event);
     case HISTORY_DISASTER:
         return event->loses;
     default:
@@ -175,7 +208,7 @@ static bool are_alone(const struct history_view *view, const struct history_even
 
     for (size_t i = 0; i < view->count && view->events[i]->began < to; i++) {
         const struct history_event *event = view->events[i];
-        if (event != one && event != other && event->ended > from && may_drop(event))
+        if (event != one && event != other && event->ended > from && may_drop(view, event))
             return false;
     }
     return true;

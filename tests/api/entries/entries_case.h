@@ -22,16 +22,23 @@ static struct error error;
 static const struct namespace alice = {.user_id = 7}, bob = {.user_id = 8},
                               shop = {.app = {"shop", 4}};
 
-static inline void open_nodes(void)
+/* command_timeout_ms 0: a busy machine fails no request. */
+static inline void open_nodes_with(int64_t command_timeout_ms)
 {
     struct loopback_options options = {.redis_url = redis_server_url(redis),
                                        .entries_redis_url = redis_server_url(store),
+                                       .command_timeout_ms = command_timeout_ms,
                                        .is_unwatched = true};
 
     arena = arena_new(65536, 0);
     loopback_open(&nodes[0], &options);
     options.shares = &nodes[0];
     loopback_open(&nodes[1], &options);
+}
+
+static inline void open_nodes(void)
+{
+    open_nodes_with(0);
 }
 
 static inline void open_two_nodes(void)
