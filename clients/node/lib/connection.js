@@ -76,7 +76,7 @@ export class Connection {
         port: this.#base.port,
         path: this.#base.path + call.path,
         method: call.method,
-        headers: call.headers,
+        headers: { "accept-encoding": "identity", ...call.headers },
       });
       const stopTimer = patiently(leftMs, () => fail(`no answer within ${call.timeoutMs} ms`));
       request.on("error", (error) => fail(error.message, error));

@@ -1,7 +1,7 @@
 // The cache service: values by label, in one namespace. A service that is away, or talks nonsense, is a miss.
 
 import { Flights } from "./flights.js";
-import { decode, encode, integerIn, modelsOf, modelsToClear, objectIn, optionsIn, patternIn, queryOf, refusalOf, segmentOf, timeOf, typeOf } from "./values.js";
+import { decode, encode, integerIn, modelsOf, modelsToClear, objectIn, optionsIn, patternIn, queryOf, refusalOf, segmentOf, timeOf, ttlOf, typeOf } from "./values.js";
 
 const ENTRIES = "/api/v1/entries";
 const JSON_TYPE = { "content-type": "application/json" };
@@ -74,7 +74,7 @@ export class Entries {
   }
 
   async #put(label, entry, { ttl, models, lease, onlyIfAbsent = false }) {
-    const request = this.#request("PUT", label, { ttl: timeOf("ttl", ttl), model: modelsOf(models) }, {
+    const request = this.#request("PUT", label, { ttl: ttlOf(ttl, models), model: modelsOf(models) }, {
       "content-type": entry.type,
       "content-length": entry.body.length,
       ...(lease ? { "x-cache-lease": lease } : {}),
@@ -102,7 +102,7 @@ export class Entries {
   }
 
   async #remember(label, { ttl, models, waitMs = this.#waitMs } = {}, fill) {
-    timeOf("ttl", ttl);
+    ttlOf(ttl, models);
     const found = await this.read(label, { models, waitMs });
     if (found.isHit) {
       if (found.lease !== null) void this.#refresh(label, { ttl, models, lease: found.lease }, fill);

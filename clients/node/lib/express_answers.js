@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 
 import { capture, isStorable, pack, unpack } from "./express_capture.js";
 import { Flights } from "./flights.js";
-import { modelsOf, optionsIn, timeOf } from "./values.js";
+import { modelsOf, optionsIn, ttlOf } from "./values.js";
 
 const OPTIONS = ["shared", "models", "vary", "maxBytes", "waitMs"];
 const MAX_LABEL_BYTES = 512;
@@ -21,8 +21,7 @@ const CONDITIONS = ["if-none-match", "if-modified-since", "if-match", "if-unmodi
 // vary: names of headers of the request that make another answer. maxBytes: what is larger is not kept.
 export function cacheAnswers(ttl, options) {
   const { shared = false, models, vary = [], maxBytes = 1 << 20, waitMs = 250 } = optionsIn(options, OPTIONS);
-  timeOf("ttl", ttl);
-  modelsOf(models);
+  ttlOf(ttl, modelsOf(models));
   const varied = vary.map((name) => name.toLowerCase());
   const flights = new Flights();
   const passes = new Passes();

@@ -3,6 +3,8 @@
 const MAX_LABEL_BYTES = 512;
 const MAX_MODELS = 16;
 const MAX_MODEL_BYTES = 128;
+const MAX_TTL_S = 315_360_000;
+const MAX_TTL_WITH_MODELS_S = 30 * 24 * 3600;
 const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_REASON = 200;
 const SESSION = "__Host-cachewarden=";
@@ -66,6 +68,14 @@ export function patternIn(what) {
 export function timeOf(name, value) {
   if (value === undefined || (Number.isSafeInteger(value) && value > 0)) return value;
   throw new RangeError(`${name} is a whole number above 0, not ${String(value)}`);
+}
+
+// The life of an entry: of what names models 30 days at most.
+export function ttlOf(ttl, models = []) {
+  const hasModels = [models].flat().length > 0;
+  const most = hasModels ? MAX_TTL_WITH_MODELS_S : MAX_TTL_S;
+  if (timeOf("ttl", ttl) === undefined || ttl <= most) return ttl;
+  throw new RangeError(`ttl is ${most} seconds at most${hasModels ? " with a model" : ""}, not ${ttl}`);
 }
 
 export function userIdOf(id) {
@@ -137,11 +147,18 @@ export function typeOf(type) {
 
 // ---- values ----
 
+// Half of a pair of surrogates: UTF-8 has no bytes for it, and JSON writes it as an escape.
+const hasHalves = (text) => /[\ud800-\udfff]/u.test(text);
+
+// Of bytes that are no UTF-8 nobody knows what they meant: an error, in place of text with holes.
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 // Bytes stay bytes, and text text; everything else is JSON. null where it is nothing that can be kept.
 export function encode(value) {
   if (value instanceof Uint8Array)
     return { type: "application/octet-stream", body: Buffer.from(value.buffer, value.byteOffset, value.byteLength) };
-  if (typeof value === "string") return { type: "text/plain; charset=utf-8", body: Buffer.from(value) };
+  if (typeof value === "number" && !Number.isFinite(value)) return null; // null in JSON
+  if (typeof value === "string" && !hasHalves(value)) return { type: "text/plain; charset=utf-8", body: Buffer.from(value) };
   try {
     const json = JSON.stringify(value);
     return json === undefined ? null : { type: "application/json", body: Buffer.from(json) };
@@ -150,9 +167,9 @@ export function encode(value) {
   }
 }
 
-// Throws where it is no JSON although it says so.
+// Throws where it is no JSON, or no UTF-8, although it says so.
 export function decode(type = "", body) {
   const [media] = type.toLowerCase().split(";");
-  if (media.trim() === "application/json") return JSON.parse(body.toString());
-  return media.trim() === "text/plain" ? body.toString() : body;
+  if (media.trim() === "application/json") return JSON.parse(utf8.decode(body));
+  return media.trim() === "text/plain" ? utf8.decode(body) : body;
 }

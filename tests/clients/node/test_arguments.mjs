@@ -23,6 +23,11 @@ afterEach(async () => {
 
 const NO_MODEL = [undefined, null, "", [], [""], [undefined], 7, "a/b", ".", ".."];
 
+test("an answer with a model lives for 30 days at most", () => {
+  assert.throws(() => cacheAPIResponse(30 * 24 * 3600 + 1, { models: ["Product"] }), RangeError);
+  assert.equal(typeof cacheAPIResponse(30 * 24 * 3600 + 1), "function");
+});
+
 test("a clear of a model names one", async () => {
   for (const wrong of [...NO_MODEL, ["Product", "Order"]]) await assert.rejects(client.clearModel(wrong), TypeError, String(wrong));
   await assert.rejects(client.clearModel(), TypeError);

@@ -229,6 +229,40 @@ test("an entry that nobody can read is taken away", async () => {
   assert.equal(await client.get("a"), 1);
 });
 
+test("text that is no UTF-8 is no text, and taken away", async () => {
+  for (const type of ["text/plain; charset=utf-8", "application/json"]) {
+    standIn.answer = (request, response) => {
+      if (request.method !== "GET") return false;
+      const body = Buffer.from([0x22, 0xc3, 0x22]);
+      response.writeHead(200, { "content-type": type, "x-cache": "HIT", "content-length": body.length }).end(body);
+      return true;
+    };
+    assert.equal(await client.get("broken"), undefined);
+    await until(() => standIn.count("DELETE /api/v1/entries/broken") === 1);
+    standIn.asked.length = 0;
+  }
+});
+
+test("text that UTF-8 cannot hold comes back as it was, and a number that JSON cannot hold is not kept", async () => {
+  for (const text of ["\ud800", "a\udc00b", "\ufeffa", "\ufffd"]) {
+    assert.equal(await client.set("half", text), true);
+    assert.equal(await client.get("half"), text);
+  }
+  await assert.rejects(client.set("half", NaN), TypeError);
+  await assert.rejects(client.set("half", Infinity), TypeError);
+});
+
+test("an entry with a model lives for 30 days at most", async () => {
+  const most = 30 * 24 * 3600;
+  for (const [ttl, models] of [[most + 1, ["Product"]], [most + 1, "Product"], [315_360_001, []]]) {
+    await assert.rejects(client.set("long", 1, { ttl, models }), RangeError);
+    await assert.rejects(client.remember("long", { ttl, models }, () => 1), RangeError);
+  }
+  assert.deepEqual(standIn.asked, []);
+  assert.equal(await client.set("long", 1, { ttl: most, models: ["Product"] }), true);
+  assert.equal(await client.set("long", 1, { ttl: most + 1 }), true);
+});
+
 test("forget, clear, and store only where nothing is", async () => {
   assert.equal(await client.set("a", 1, { onlyIfAbsent: true }), true);
   assert.equal(await client.set("a", 2, { onlyIfAbsent: true }), false);
