@@ -16,6 +16,8 @@ log = logging.getLogger("cachewarden")
 
 MAX_LABEL = 512
 MAX_MODELS = 16
+MAX_TTL = 315_360_000
+MAX_TTL_WITH_MODELS = 30 * 24 * 3600
 WAIT_MS = 200  # for another reader's fill
 _LABEL = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 _MODEL = re.compile(r"[^\x00-\x1f\x7f-\x9f/\ud800-\udfff]+")
@@ -33,6 +35,7 @@ class Found:
 
     def fill(self, value, ttl=None, models=()):
         """Stores what was read from the source since. If a clear came in between it is never served."""
+        check_ttl(ttl, models)
         self._fill(values.encode(value), ttl, models)
 
     def _fill(self, encoded, ttl, models):
@@ -44,7 +47,8 @@ class Cache:
     """A namespace of the cache service; Client.cache() makes one. Thread-safe.
 
     A label is 1 to 512 bytes of UTF-8; "." and ".." are none, not between slashes either. A value is bytes or what
-    JSON has; a tuple comes back as a list. ttl: seconds. models: names; clear_model() of any of them drops the value.
+    JSON has; a tuple comes back as a list. ttl: seconds, of what names
+    a model those of 30 days at most. models: names; clear_model() of any of them drops the value.
     """
 
     def __init__(self, transport, owed, credential, namespace=None, is_of_user=False):
@@ -57,7 +61,7 @@ class Cache:
 
         Of many that miss it at once one fills; the others wait up to wait_ms for that, and then ask the source, too.
         """
-        _check_ttl(ttl)
+        check_ttl(ttl, models)
         found = self.find(label, models, wait_ms)
         if found.is_hit and not found.lease:
             return found.value
@@ -104,7 +108,7 @@ class Cache:
 
         When it was not, the label is forgotten: an older value must not stay.
         """
-        _check_ttl(ttl)
+        check_ttl(ttl, models)
         answer = self._put(label, values.encode(value), ttl, models, {"If-None-Match": "*"} if only_new else {})
         if answer is None or answer.status not in (201, 204, 412):
             self.forget(label)
@@ -156,7 +160,7 @@ class Cache:
 
         ttl: of a counter that begins with this.
         """
-        _check_ttl(ttl)
+        check_ttl(ttl)
         if type(by) is not int:
             raise ValueError("by is a whole number")
         body = {"by": by} if ttl is None else {"by": by, "ttl": ttl}
@@ -277,9 +281,10 @@ def _names(models):
     return names
 
 
-def _check_ttl(ttl):
-    if ttl is not None and (type(ttl) is not int or ttl < 1):
-        raise ValueError("ttl is a whole number of seconds, 1 or more")
+def check_ttl(ttl, models=()):
+    most = MAX_TTL_WITH_MODELS if models else MAX_TTL
+    if ttl is not None and (type(ttl) is not int or not 1 <= ttl <= most):
+        raise ValueError(f"ttl is a whole number of seconds, 1 to {most}{' with a model' if models else ''}")
 
 
 def _member(answer, name):

@@ -133,6 +133,8 @@ def _chunks(incoming):
 def _body(incoming, status, fields, is_head):
     if is_head or status in (204, 304):
         return b""
+    if fields.get("content-encoding", "identity").lower() != "identity":
+        raise Broken("the answer is encoded")  # by somebody on the way, who was asked not to
     length, coding = fields.get("content-length"), fields.get("transfer-encoding")
     if coding is not None:
         if length is not None or coding.lower() != "chunked":

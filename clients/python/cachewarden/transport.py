@@ -61,6 +61,7 @@ class Request(NamedTuple):
 
     def bytes_for(self, origin):
         lines = [f"{self.method} {origin.prefix}{self.path} HTTP/1.1", f"Host: {origin.authority}"]
+        lines.append("Accept-Encoding: identity")
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
         if self.body is not None or self.method not in ("GET", "HEAD"):
             lines.append(f"Content-Length: {len(self.body or b'')}")

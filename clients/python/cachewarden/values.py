@@ -1,6 +1,7 @@
 """Values as bytes with a type, and back. What comes back from a cache equals what went in, or is no hit."""
 
 import json
+import math
 import re
 
 BYTES, JSON = "application/octet-stream", "application/json"
@@ -14,6 +15,15 @@ def encode(value):
     return json.dumps(value, separators=(",", ":"), allow_nan=False).encode(), JSON
 
 
+def _refuse(word):
+    raise ValueError(f"{word} is no JSON")
+
+
+def _number(digits):
+    number = float(digits)
+    return number if math.isfinite(number) else _refuse(digits)
+
+
 def decode(data, media_type):
     """ValueError: that is not what its type says."""
     media_type = (media_type or BYTES).lower()
@@ -22,7 +32,7 @@ def decode(data, media_type):
     media_type = media_type.partition(";")[0].strip()
     if media_type == JSON or media_type.endswith("+json"):
         try:
-            return json.loads(data)
+            return json.loads(data, parse_constant=_refuse, parse_float=_number)
         except RecursionError as error:
             raise ValueError("too deep") from error
     return data.decode() if media_type.startswith("text/") else data

@@ -83,6 +83,8 @@ class Remembering(unittest.TestCase):
             "a page": answer(200, {"Content-Type": "text/html"}, b"<html>"),
             "a 404 of somebody else": answer(404, {}, b"<html>"),
             "no JSON": hit(b"{"),
+            "a number that is none": hit(b"NaN"),
+            "a compressed answer": hit(b"5").replace(b"\r\n", b"\r\nContent-Encoding: gzip\r\n", 1),
             "JSON without an end": hit(b"[" * 100_000),
             "text that is none": hit(b"\xff", "text/plain; charset=utf-8"),
             "trouble": answer(503, {"Retry-After": "1"}),
@@ -117,10 +119,14 @@ class Remembering(unittest.TestCase):
 
     def test_wants_a_time_to_live_that_is_one(self):
         with StandIn(lambda _: MISS) as server:
-            for ttl in (0, -1, 1.5, True, "60"):
+            for ttl in (0, -1, 1.5, True, "60", 315_360_001):
                 with self.subTest(ttl):
                     self.assertRaises(ValueError, cache_of(server).remember, "a", fill=self.fill, ttl=ttl)
+            for call in (lambda **how: cache_of(server).remember("a", fill=self.fill, **how),
+                         lambda **how: cache_of(server).set("a", 1, **how)):
+                self.assertRaisesRegex(ValueError, "2592000 with a model", call, ttl=2_592_001, models=["M"])
             self.assertEqual((server.requests, self.filled), ([], []))
+            self.assertEqual(cache_of(server).remember("a", fill=self.fill, ttl=2_592_000, models=["M"]), "new")
 
 
 class Entries(unittest.TestCase):
@@ -326,6 +332,12 @@ class AValue(unittest.TestCase):
         for value in (float("nan"), object(), {1, 2}):
             with self.subTest(value):
                 self.assertRaises((TypeError, ValueError), values.encode, value)
+
+    def test_is_strict_json(self):
+        for text in (b"NaN", b"[1,-Infinity]", b'{"a":Infinity}', b"1e999", b"-1e999", b"\xff", b'"\xc3"'):
+            with self.subTest(text):
+                self.assertRaises(ValueError, values.decode, text, "application/json")
+        self.assertEqual(values.decode(b"1e3", "application/json"), 1000.0)
 
     def test_of_another_language_is_read_by_its_type(self):
         self.assertEqual(values.decode(b"{}", "application/vnd.a+json; charset=utf-8"), {})

@@ -336,6 +336,10 @@ class Pages(Shop):
                 self.assertNotEqual(text("/page?broken", "alice"), first)
                 self.assertEqual(text("/page?broken", "alice"), text("/page?broken", "alice"))
 
+    def test_wants_a_time_to_live_that_the_service_takes(self):
+        self.assertRaises(ValueError, cache_response, 2_592_001, models=["Order"])
+        self.assertRaises(ValueError, cache_response, 0)
+
     def test_are_for_reads(self):
         with self.assertRaises(Exception):
             @cache_response(60)

@@ -7,7 +7,7 @@ import json
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpResponse
 
-from ..cache import WAIT_MS, shortened
+from ..cache import WAIT_MS, check_ttl, shortened
 from ..view import credential_of
 from .config import cache_service, model_names
 
@@ -22,6 +22,8 @@ def cache_response(ttl, *, models=(), public=False, vary=()):
     Kept are answers with 200 that are whole and set no cookie; with no-store, with a form's CSRF token, or with a
     Vary on anything else they are not.
     """
+
+    check_ttl(ttl, models)
 
     def decorate(view):
         if inspect.iscoroutinefunction(view):
