@@ -103,13 +103,15 @@ static enum err prepare(struct increment *increment, int64_t version)
 
 /* ---- what it met ---- */
 
-static enum err refuse_raise(struct error *error, const struct value *reply)
+static enum err refuse_raise(const struct increment *increment, const struct value *reply)
 {
+    struct error *error = increment->request->work.error;
     enum redis_fault fault = value_fault(reply);
 
     if (fault == REDIS_FAULT_OVERFLOW)
         return error_set(error, ERR_BAD_INPUT,
-                         "by: The counter would become larger than a whole number of 64 bits.");
+                         "by: The counter would become %s than a whole number of 64 bits.",
+                         increment->by > 0 ? "larger" : "smaller");
     struct str word = value_error_word(reply);
     return refuse_reply(error, "a counter: redis answered %.*s", STR_ARG(word));
 }
@@ -199,7 +201,7 @@ static enum err settle(struct increment *increment, struct entry_look *look)
     if (raised->kind == VALUE_INTEGER)
         return take_raise(increment, look);
     return value_fault(raised) == REDIS_FAULT_WRONGTYPE ? meet_text(increment, look)
-                                                        : refuse_raise(request->work.error, raised);
+                                                        : refuse_raise(increment, raised);
 }
 
 static enum err try_once(struct increment *increment, bool *is_enabled_out)
