@@ -47,10 +47,8 @@ static void add_part(void *with, struct pipeline *pipeline)
 
     if (!look->request->app->entries->owns_redis)
         add_entry(look, pipeline);
-    if (look->keeps_models)
-        models_ask_base(pipeline, space);
     look->models_at = pipeline_count(pipeline);
-    models_ask(pipeline, space, &look->models);
+    models_ask(pipeline, space, &look->models, look->keeps_models);
 }
 
 static enum err take_part(void *with, const struct pipeline *pipeline, struct error *error)
@@ -59,7 +57,7 @@ static enum err take_part(void *with, const struct pipeline *pipeline, struct er
 
     if (!look->request->app->entries->owns_redis)
         look->pipeline = pipeline;
-    return models_take(pipeline_value(pipeline, look->models_at), &look->models, error);
+    return models_take(pipeline, look->models_at, look->keeps_models, &look->models, error);
 }
 
 /* ---- the look ---- */
@@ -100,6 +98,10 @@ enum err entry_look(struct entry_look *look)
         return err;
     look->version = state.version;
     look->is_enabled = state.enabled;
+    if (look->models.is_damaged && look->keeps_models)
+        err = models_begin_anew(request, STR_NONE, &look->models);
+    if (err != ERR_OK)
+        return err;
     recent_note(entries->recent, &request->space,
                 &(struct recent_state){state.version, state.enabled});
     recent_note_models(entries->recent, &request->space, &look->models);

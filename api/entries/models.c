@@ -2,8 +2,8 @@
 
 #include "cachewarden/app.h"
 #include "cachewarden/random.h"
+#include "cachewarden/redis_error.h"
 #include "keyspace.h"
-#include "redis_reply.h"
 
 #define MODEL_FIELD "m:"
 enum { MODEL_FIELD_SIZE = sizeof MODEL_FIELD - 1 + ENTRY_MODEL_MAX };
@@ -17,32 +17,41 @@ static struct str model_field(char buffer[MODEL_FIELD_SIZE], struct str name)
     return (struct str){buffer, sizeof MODEL_FIELD - 1 + shown.len};
 }
 
+/* From 1 up: 0 stands for no hash. */
+static int64_t draw_base(void)
+{
+    uint64_t drawn;
+
+    random_bytes(&drawn, sizeof drawn);
+    return (int64_t)(drawn >> 2) + 1;
+}
+
+/* ---- reading ---- */
+
 /* HMGET key base any m:… */
-enum { ASK_FIXED = 4, TAKE_FIXED = 2 };
+enum { ASK_FIXED = 4, TAKE_FIXED = 2, KEEP_COMMANDS = 2 };
+
+/* Who reads the replies judges them: what somebody wrote there by hand must not be in the way for ever. */
+static void add_keep(struct pipeline *pipeline, struct str key)
+{
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HSETNX"), key, STR("base"),
+                 STR_INT64(draw_base()));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("EXPIRE"), key, STR_INT64(MODELS_LIFE_S));
+}
 
 void models_ask(struct pipeline *pipeline, const struct namespace *space,
-                const struct model_set *models)
+                const struct model_set *models, bool keeps)
 {
     struct key key = key_models(space);
     char fields[ENTRY_MODELS_MAX][MODEL_FIELD_SIZE];
     struct str argv[ASK_FIXED + ENTRY_MODELS_MAX] = {STR("HMGET"), key_str(&key), STR("base"),
                                                      STR("any")};
 
+    if (keeps)
+        add_keep(pipeline, key_str(&key));
     for (size_t i = 0; i < models->count; i++)
         argv[ASK_FIXED + i] = model_field(fields[i], models->names[i]);
-    pipeline_add_keys(pipeline, EXPECT_ARRAY, 1, ASK_FIXED + models->count, argv);
-}
-
-void models_ask_base(struct pipeline *pipeline, const struct namespace *space)
-{
-    struct key key = key_models(space);
-    uint64_t drawn;
-
-    random_bytes(&drawn, sizeof drawn);
-    /* From 1 up: 0 stands for no hash. */
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSETNX"), key_str(&key), STR("base"),
-                 STR_INT64((int64_t)(drawn >> 2) + 1));
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("EXPIRE"), key_str(&key), STR_INT64(MODELS_LIFE_S));
+    pipeline_add_keys(pipeline, EXPECT_UNJUDGED, 1, ASK_FIXED + models->count, argv);
 }
 
 /* A number from 0 up; 0 where there is none. */
@@ -53,7 +62,7 @@ static bool take_count(const struct value *field, int64_t *count_out)
            (field->kind == VALUE_STRING && str_to_int64(field->text, 0, INT64_MAX, count_out));
 }
 
-enum err models_take(const struct value *reply, struct model_set *models, struct error *error)
+static bool take_counts(const struct value *reply, struct model_set *models)
 {
     bool is_sound = reply->kind == VALUE_ARRAY && reply->count == TAKE_FIXED + models->count &&
                     take_count(&reply->items[0], &models->base) &&
@@ -61,7 +70,34 @@ enum err models_take(const struct value *reply, struct model_set *models, struct
 
     for (size_t i = 0; is_sound && i < models->count; i++)
         is_sound = take_count(&reply->items[TAKE_FIXED + i], &models->counts[i]);
-    return is_sound ? ERR_OK : refuse_reply(error, "the counts of models are no numbers");
+    return is_sound;
+}
+
+static enum err take_error(const struct value *reply, struct error *error)
+{
+    struct str word = value_error_word(reply);
+
+    return redis_error_set(error, ERR_UPSTREAM_REFUSED, redis_fault_cause(value_fault(reply)),
+                           "models: redis answered %.*s", STR_ARG(word));
+}
+
+enum err models_take(const struct pipeline *pipeline, size_t first, bool keeps,
+                     struct model_set *models, struct error *error)
+{
+    const struct value *kept = pipeline_value(pipeline, first);
+    const struct value *reply = pipeline_value(pipeline, first + (keeps ? KEEP_COMMANDS : 0));
+
+    models->is_damaged = false;
+    if (keeps && kept->kind == VALUE_ERROR && value_fault(kept) != REDIS_FAULT_WRONGTYPE)
+        return take_error(kept, error);
+    if (reply->kind == VALUE_ERROR && value_fault(reply) != REDIS_FAULT_WRONGTYPE)
+        return take_error(reply, error);
+    if (take_counts(reply, models))
+        return ERR_OK;
+    models->is_damaged = true;
+    models->base = models->any = 0;
+    memset(models->counts, 0, sizeof models->counts);
+    return ERR_OK;
 }
 
 int models_find(const struct model_set *models, struct str name)
@@ -91,37 +127,78 @@ enum models_verdict models_judge(const struct model_set *entry, const struct mod
 
 /* ---- clearing ---- */
 
-/* Every entry that names a model is dropped with the hash: its base is another one. */
-static enum err begin_anew(const struct entry_request *request)
+/* It is made beside, and takes the place of the other in one command: at no moment is there no hash, which would
+ * look as if no model had ever been cleared. */
+enum err models_begin_anew(const struct entry_request *request, struct str cleared,
+                           struct model_set *models)
 {
     struct pipeline *pipeline = pipeline_new(request->work.arena, PIPELINE_WRITE);
-    struct key key = key_models(&request->space);
+    struct key key = key_models(&request->space), scratch = key_scratch(&request->space);
+    char buffer[MODEL_FIELD_SIZE];
+    int64_t base = draw_base();
+    const struct str argv[] = {STR("HSET"),
+                               key_str(&scratch),
+                               STR("base"),
+                               STR_INT64(base),
+                               STR("any"),
+                               STR("1"),
+                               model_field(buffer, cleared),
+                               STR("1")};
 
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
-    models_ask_base(pipeline, &request->space);
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), STR("any"), STR("1"));
-    return redis_run(request->app->control, pipeline, request->work);
+    pipeline_add_keys(pipeline, EXPECT_INTEGER, 1, cleared.len > 0 ? 8 : 6, argv);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("EXPIRE"), key_str(&scratch),
+                 STR_INT64(MODELS_LIFE_S));
+    PIPELINE_KEYS(pipeline, EXPECT_OK, 2, STR("RENAME"), key_str(&scratch), key_str(&key));
+    enum err err = redis_run(request->app->control, pipeline, request->work);
+    if (err != ERR_OK)
+        return err;
+    models->is_damaged = false;
+    models->base = base;
+    models->any = 1;
+    memset(models->counts, 0, sizeof models->counts);
+    return ERR_OK;
+}
+
+/* How often it was cleared; 0: what is there is no number. Of other errors *err_out is what they mean. */
+static int64_t take_raised(const struct value *reply, struct error *error, enum err *err_out)
+{
+    enum redis_fault fault = value_fault(reply);
+
+    if (reply->kind == VALUE_INTEGER)
+        return reply->integer > 0 ? reply->integer : 0;
+    if (fault != REDIS_FAULT_WRONGTYPE && fault != REDIS_FAULT_OVERFLOW &&
+        fault != REDIS_FAULT_OTHER && *err_out == ERR_OK)
+        *err_out = take_error(reply, error);
+    return 0;
 }
 
 enum err models_clear(const struct entry_request *request, struct str name, int64_t *count_out)
 {
-    enum { ANY = MODELS_BASE_COMMANDS, COUNT, SIZE };
+    enum { ANY = KEEP_COMMANDS, COUNT, SIZE };
     struct pipeline *pipeline = pipeline_new(request->work.arena, PIPELINE_WRITE);
     struct key key = key_models(&request->space);
     char buffer[MODEL_FIELD_SIZE];
     struct str field = model_field(buffer, name);
+    struct model_set anew;
 
-    models_ask_base(pipeline, &request->space);
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), STR("any"), STR("1"));
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), field, STR("1"));
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HLEN"), key_str(&key));
+    add_keep(pipeline, key_str(&key));
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HINCRBY"), key_str(&key), STR("any"), STR("1"));
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HINCRBY"), key_str(&key), field, STR("1"));
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HLEN"), key_str(&key));
     enum err err = redis_run(request->app->control, pipeline, request->work);
     if (err != ERR_OK)
         return err;
-    *count_out = pipeline_value(pipeline, COUNT)->integer;
+    int64_t any = take_raised(pipeline_value(pipeline, ANY), request->work.error, &err);
+    *count_out = take_raised(pipeline_value(pipeline, COUNT), request->work.error, &err);
+    if (err != ERR_OK)
+        return err;
+    if (any == 0 || *count_out == 0) {
+        *count_out = 1;
+        return models_begin_anew(request, name, &anew);
+    }
     /* This one was cleared whatever becomes of that: the next clear finds too many again. */
     if (pipeline_value(pipeline, SIZE)->integer > TAKE_FIXED + MODELS_MAX &&
-        begin_anew(request) != ERR_OK)
+        models_begin_anew(request, STR_NONE, &anew) != ERR_OK)
         error_clear(request->work.error);
     return ERR_OK;
 }

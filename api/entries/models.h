@@ -19,6 +19,8 @@ struct model_set {
     int64_t counts[ENTRY_MODELS_MAX];
     int64_t base; /* 0: there is no hash: no model was cleared, or filled, for a month */
     int64_t any;
+    bool
+        is_damaged; /* somebody wrote there what is no number: all are 0, as if there were no hash */
 };
 
 /*
@@ -29,15 +31,21 @@ struct model_set {
 /* More models than this a namespace may not have: the hash begins anew, and every entry with a model is dropped. */
 #define MODELS_MAX 1000
 
-/* Adds the one command that reads the numbers of these. */
+/* Adds the one command that reads the numbers of these; `keeps`: and before it two that see to it that there is a hash,
+ * and that it lives on. */
 void models_ask(struct pipeline *pipeline, const struct namespace *space,
-                const struct model_set *models);
-/* Adds the two commands that see to it that there is a hash, and that it lives on. */
-void models_ask_base(struct pipeline *pipeline, const struct namespace *space);
-enum { MODELS_BASE_COMMANDS = 2 };
-/* Its reply. ERR_UPSTREAM_REFUSED: they are no numbers. */
-CW_MUST_CHECK enum err models_take(const struct value *reply, struct model_set *models,
-                                   struct error *error);
+                const struct model_set *models, bool keeps);
+/* Their replies, from `first` on. Errors of redis_run. */
+CW_MUST_CHECK enum err models_take(const struct pipeline *pipeline, size_t first, bool keeps,
+                                   struct model_set *models, struct error *error);
+
+/*
+ * Makes another hash in the place of what is there, whatever that is, at once: every entry that names a model is
+ * dropped, and every lease is void for models. `cleared`: a model that is; empty: none. The numbers of `models` are
+ * those of the new one then. Errors of redis_run; nothing has changed, unless ERR_UNCERTAIN.
+ */
+CW_MUST_CHECK enum err models_begin_anew(const struct entry_request *request, struct str cleared,
+                                         struct model_set *models);
 
 /* Where the model is among them, or -1. */
 int models_find(const struct model_set *models, struct str name);
@@ -50,7 +58,8 @@ enum models_verdict {
 enum models_verdict models_judge(const struct model_set *entry, const struct model_set *now);
 
 /*
- * Raises the count of a model: one round trip, whatever it drops, and a second one when there are too many models.
+ * Raises the count of a model: one round trip, whatever it drops, and a second one when there are too many models, or
+ * what is there is no number.
  * *count_out: how often it was cleared. Errors of redis_run; ERR_UNCERTAIN: it may have been.
  */
 CW_MUST_CHECK enum err models_clear(const struct entry_request *request, struct str name,

@@ -85,20 +85,115 @@ START_TEST(nor_one_whose_lease_named_no_model)
 }
 END_TEST
 
+/* The counts are there already, and any of them may have been raised: of a model that the lease does not name nobody
+ * knows which. */
+START_TEST(nor_one_whose_lease_knows_the_counts_but_not_the_model)
+{
+    put_on(0, alice, "first", MODELS("Order"), "x", STR_NONE);
+    for (int node = 0; node < 2; node++) {
+        struct entry_found none = get_on(0, alice, "k", NULL),
+                           other = get_on(0, alice, "l", MODELS("Order"));
+        clear_model_on(1, alice, "Product");
+        ck_assert(put_on(node, alice, "k", MODELS("Product"), "old", none.lease).is_void);
+        ck_assert(put_on(node, alice, "l", MODELS("Product"), "old", other.lease).is_void);
+        ck_assert(put_on(node, alice, "l", MODELS("Order", "Product"), "old", other.lease).is_void);
+        expect_miss(0, alice, "k");
+        expect_miss(1, alice, "l");
+        ck_assert(!put_on(node, alice, "l", MODELS("Order"), "new", other.lease).is_void);
+        expect_hit(1, alice, "l", "new");
+        delete_on(0, alice, "l");
+    }
+}
+END_TEST
+
 /* What was filled after the clear stays, when the late fill comes to a node that knows of the clear. */
 START_TEST(a_late_fill_does_not_take_the_place_of_a_good_one)
 {
     struct entry_found late = get_on(0, alice, "k", MODELS("Product"));
 
-    if (ways[_i] ==
-        clear_product) /* counts of models are not remembered by nodes: a miss, and no more */
-        return;
     ways[_i](1);
     struct entry_found found = get_on(0, alice, "k", MODELS("Product"));
     put_on(0, alice, "k", MODELS("Product"), "new", found.lease);
     expect_hit(1, alice, "k", "new");
     ck_assert(put_on(0, alice, "k", MODELS("Product"), "old", late.lease).is_void);
     expect_hit(1, alice, "k", "new");
+}
+END_TEST
+
+/* ---- what somebody wrote by hand ---- */
+
+static const char *const damages[] = {
+    "SET cw:{u:7}:m x",
+    "HSET cw:{u:7}:m base x",
+    "HSET cw:{u:7}:m any -1",
+    "HSET cw:{u:7}:m m:Product x",
+    "HSET cw:{u:7}:m m:Product 1.5",
+    "HSET cw:{u:7}:m m:Product -5",
+    "HSET cw:{u:7}:m m:Product 9223372036854775807",
+    "HSET cw:{u:7}:m any 9223372036854775807",
+};
+enum { DAMAGES = sizeof damages / sizeof *damages };
+
+static void expect_sound(void)
+{
+    ck_assert_int_gt(redis_server_ask_integer(redis, "HEXISTS cw:{u:7}:m base"), 0);
+    ck_assert_int_gt(redis_server_ask_integer(redis, "TTL cw:{u:7}:m"), 30 * 86400);
+    ck_assert_int_eq(
+        redis_server_ask_integer(redis, "EVAL %s 0", "return #redis.call('KEYS', 'cw:{u:7}:s:*')"),
+        0);
+}
+
+/* Nobody has to mend it: more is dropped than was asked for, and then all is as it was. */
+START_TEST(damaged_counts_heal_with_a_fill)
+{
+    put_on(0, alice, "k", MODELS("Product"), "old", STR_NONE);
+    redis_server_do(redis, damages[_i]);
+    get_on(0, alice, "k", NULL);
+    get_on(1, alice, "k", MODELS("Product"));
+    for (int node = 0; node < 2; node++) {
+        put_on(node, alice, "k", MODELS("Product"), "new", STR_NONE);
+        expect_hit(0, alice, "k", "new");
+        ck_assert(get_on(1, alice, "k", MODELS("Product")).is_hit);
+    }
+    clear_model_on(1, alice, "Product");
+    expect_miss(0, alice, "k");
+    expect_sound();
+}
+END_TEST
+
+START_TEST(damaged_counts_heal_with_a_clear)
+{
+    struct entry_found late = get_on(0, alice, "k", MODELS("Product")),
+                       none = get_on(0, alice, "l", NULL);
+
+    put_on(0, alice, "k", MODELS("Product"), "old", STR_NONE);
+    redis_server_do(redis, damages[_i]);
+    ck_assert_int_ge(clear_model_on(1, alice, "Product"), 2);
+    expect_miss(0, alice, "k");
+    ck_assert(put_on(0, alice, "k", MODELS("Product"), "old", late.lease).is_void);
+    ck_assert(put_on(1, alice, "l", MODELS("Product"), "old", none.lease).is_void);
+    expect_miss(1, alice, "k");
+    expect_miss(1, alice, "l");
+    late = get_on(0, alice, "k", MODELS("Product"));
+    ck_assert(!put_on(1, alice, "k", MODELS("Product"), "new", late.lease).is_void);
+    expect_hit(0, alice, "k", "new");
+    expect_sound();
+}
+END_TEST
+
+/* A lease of before any model was cleared is void for one, however often the counts began anew. */
+START_TEST(a_fill_with_a_lease_heals_them)
+{
+    struct entry_found found;
+
+    put_on(0, alice, "other", MODELS("Product"), "x", STR_NONE);
+    redis_server_do(redis, "SET cw:{u:7}:m x");
+    found = get_on(0, alice, "k", MODELS("Product"));
+    ck_assert(put_on(0, alice, "k", MODELS("Product"), "old", found.lease).is_void);
+    expect_miss(1, alice, "k");
+    found = get_on(1, alice, "k", MODELS("Product"));
+    ck_assert(!put_on(1, alice, "k", MODELS("Product"), "new", found.lease).is_void);
+    expect_hit(0, alice, "k", "new");
 }
 END_TEST
 
@@ -260,6 +355,10 @@ int main(void)
     tcase_add_test(models, a_hash_that_went_and_came_again_is_another);
     tcase_add_test(models, it_lives_longer_than_what_needs_it);
     tcase_add_test(models, too_many_models_begin_anew);
+    tcase_add_test(models, nor_one_whose_lease_knows_the_counts_but_not_the_model);
+    tcase_add_loop_test(models, damaged_counts_heal_with_a_fill, 0, DAMAGES);
+    tcase_add_loop_test(models, damaged_counts_heal_with_a_clear, 0, DAMAGES);
+    tcase_add_test(models, a_fill_with_a_lease_heals_them);
     suite_add_tcase(suite, models);
     return suite_run(suite);
 }
