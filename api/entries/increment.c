@@ -14,7 +14,7 @@
 #include "redis_reply.h"
 
 /* Who clears, or takes the counter away, between each try and the next makes it fail; not for ever. */
-#define TRIES_MAX 6
+#define TRIES_MAX 16
 
 struct increment {
     const struct entry_request *request;

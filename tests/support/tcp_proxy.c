@@ -38,6 +38,7 @@ struct tcp_proxy {
     struct proxy_segment *segments;
     size_t count;
     const char *garbled;
+    const char *cut_text;
     const char *held_text; /* NULL: nothing is to be held */
     int held_nth;          /* 0: it is held */
     bool is_cut;           /* what is before the text is passed on */
@@ -142,6 +143,18 @@ static void begin_hold(struct tcp_proxy *proxy, int connection, const char *byte
     pthread_mutex_unlock(&proxy->lock);
 }
 
+/* How much of it is to be passed on; less than all: then its connection ends. */
+static size_t size_until_cut(struct tcp_proxy *proxy, const char *bytes, size_t size)
+{
+    pthread_mutex_lock(&proxy->lock);
+    const char *text = proxy->cut_text;
+    const char *at = text ? memmem(bytes, size, text, strlen(text)) : NULL;
+    if (at)
+        proxy->cut_text = NULL;
+    pthread_mutex_unlock(&proxy->lock);
+    return at ? (size_t)(at - bytes) : size;
+}
+
 static void pass_on(struct pair *pair, int side, const char *bytes, ssize_t size)
 {
     for (ssize_t sent = 0; sent < size;) {
@@ -176,10 +189,13 @@ static void carry(struct tcp_proxy *proxy, int connection, int side)
     const char *garbled = side == 1 ? garbled_answer(proxy) : NULL;
     if (garbled)
         size = snprintf(bytes, sizeof bytes, "%s", garbled);
-    size_t passed = side == 0 ? find_held(proxy, bytes, (size_t)size) : (size_t)size;
+    size_t until = side == 0 ? size_until_cut(proxy, bytes, (size_t)size) : (size_t)size;
+    size_t passed = side == 0 ? find_held(proxy, bytes, until) : until;
     pass_on(pair, side, bytes, (ssize_t)passed);
-    if (passed < (size_t)size)
-        begin_hold(proxy, connection, bytes + passed, (size_t)size - passed);
+    if (passed < until)
+        begin_hold(proxy, connection, bytes + passed, until - passed);
+    else if (until < (size_t)size)
+        close_pair(pair);
 }
 
 static void *run(void *arg)
@@ -279,6 +295,13 @@ void tcp_proxy_hold(struct tcp_proxy *proxy, const char *text, int nth)
 void tcp_proxy_hold_from(struct tcp_proxy *proxy, const char *text)
 {
     hold(proxy, text, 1, true);
+}
+
+void tcp_proxy_cut(struct tcp_proxy *proxy, const char *text)
+{
+    pthread_mutex_lock(&proxy->lock);
+    proxy->cut_text = text;
+    pthread_mutex_unlock(&proxy->lock);
 }
 
 void tcp_proxy_wait_held(struct tcp_proxy *proxy)

@@ -39,6 +39,9 @@ void tcp_proxy_hold_from(struct tcp_proxy *proxy, const char *text);
 void tcp_proxy_wait_held(struct tcp_proxy *proxy);
 void tcp_proxy_release(struct tcp_proxy *proxy);
 
+/* The next request that has this text (borrowed) in it is passed on up to there, and then its connection ends. */
+void tcp_proxy_cut(struct tcp_proxy *proxy, const char *text);
+
 /* How many segments there have been; counts only upwards. */
 size_t tcp_proxy_count(struct tcp_proxy *proxy);
 struct proxy_segment tcp_proxy_segment(struct tcp_proxy *proxy, size_t index);

@@ -1,25 +1,8 @@
 /* Counters: nothing that was acknowledged is lost or counted twice. */
 #include "entries_case.h"
-#include "entries_held.h"
+#include "entries_raised.h"
 
 #include <pthread.h>
-
-static enum err try_raise(int node, struct namespace space, const char *label, int64_t by,
-                          int64_t *value_out, bool *is_enabled_out)
-{
-    struct entry_request request = ask_on(node, space, label, NULL);
-
-    return entries_increment(&request, by, 3600, value_out, is_enabled_out);
-}
-
-static int64_t raise_on(int node, struct namespace space, const char *label, int64_t by)
-{
-    int64_t value;
-    bool is_enabled;
-
-    expect_ok(try_raise(node, space, label, by, &value, &is_enabled));
-    return value;
-}
 
 START_TEST(it_counts)
 {
@@ -158,53 +141,6 @@ START_TEST(switched_off_nothing_is_kept)
 }
 END_TEST
 
-/* ---- one that is out of date ends ---- */
-
-static void *raise_once(void *arg)
-{
-    struct arena *own = arena_new(16384, 0);
-    struct error why = {0};
-    const struct entry_request request = {
-        .app = nodes[0].app, .work = {own, in_time(), &why}, .space = shop, .label = STR("n")};
-    bool is_enabled;
-    int64_t *value = arg;
-
-    if (entries_increment(&request, 1, 3600, value, &is_enabled) != ERR_OK)
-        *value = -1;
-    arena_free(&own);
-    return NULL;
-}
-
-/* Node 0 raised it in an old counter, and before it can say more, that one ... */
-static const struct {
-    bool is_over;     /* comes to its end */
-    int64_t on_other; /* and node 1 raises it by this */
-    int64_t value;    /* what node 0 answers */
-} ends[] = {{true, 0, 1}, {true, 5, 6}, {false, 5, 1}, {false, 0, 1}};
-
-START_TEST(what_ends_with_an_old_one_is_counted_again)
-{
-    pthread_t thread;
-    int64_t value;
-
-    raise_on(0, shop, "n", 1000);
-    clear_on(1, shop);
-    expect_miss(0, shop, "other");       /* from here on node 0 knows of it */
-    tcp_proxy_hold(proxy, "PEXPIRE", 2); /* between its two transactions */
-    ck_assert_int_eq(pthread_create(&thread, NULL, raise_once, &value), 0);
-    tcp_proxy_wait_held(proxy);
-    if (ends[_i].is_over)
-        redis_server_do(redis, "DEL cw:{app:shop}:e:n");
-    if (ends[_i].on_other > 0)
-        raise_on(1, shop, "n", ends[_i].on_other);
-    tcp_proxy_release(proxy);
-    pthread_join(thread, NULL);
-    ck_assert_int_eq(value, ends[_i].value);
-    ck_assert_int_eq(raise_on(1, shop, "n", 10), 1 + ends[_i].on_other + 10);
-    ck_assert_int_gt(redis_server_ask_integer(redis, "TTL cw:{app:shop}:e:n"), 3000);
-}
-END_TEST
-
 /* ---- many at once ---- */
 
 enum { COUNTERS = 6, RAISES = 50 };
@@ -284,10 +220,5 @@ int main(void)
     tcase_add_loop_test(all, each_is_counted_once, 0, 3);
     suite_add_tcase(suite, all);
 
-    TCase *held = tcase_create("held");
-    tcase_add_checked_fixture(held, open_two_nodes_and_proxy, close_two_nodes_and_proxy);
-    tcase_add_loop_test(held, what_ends_with_an_old_one_is_counted_again, 0,
-                        sizeof ends / sizeof *ends);
-    suite_add_tcase(suite, held);
     return suite_run(suite);
 }
