@@ -445,8 +445,11 @@ static bool is_over(const void *with)
 START_TEST(its_time)
 {
     struct browser old;
-    open_one((const char *const[]){"CACHEWARDEN_AUTH_SESSION_IDLE_S=6",
-                                   "CACHEWARDEN_AUTH_SESSION_TTL_S=9", NULL});
+    char idle[64], ttl[64];
+    int64_t third_s = slowness_stretch_ms(3000) / 1000;
+    snprintf(idle, sizeof idle, "CACHEWARDEN_AUTH_SESSION_IDLE_S=%lld", 2 * (long long)third_s);
+    snprintf(ttl, sizeof ttl, "CACHEWARDEN_AUTH_SESSION_TTL_S=%lld", 3 * (long long)third_s);
+    open_one((const char *const[]){idle, ttl, NULL});
     open_browser();
     browser_sign_in(&browser, "alice", STAND_PASSWORD);
     old = browser;

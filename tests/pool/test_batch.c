@@ -69,6 +69,12 @@ static void *run_one(void *argument)
     return NULL;
 }
 
+/* Long enough for a test to see a runner in the queue, or its commands at the fake. */
+static int64_t a_while(void)
+{
+    return slowness_stretch_ms(200);
+}
+
 static void start(struct runner *runner)
 {
     if (!runner->command)
@@ -218,7 +224,7 @@ START_TEST(a_leader_that_leaves_the_queue_makes_way_for_a_follower)
                   leader = {.number = 1,
                             .command = "DEL",
                             .effect = PIPELINE_WRITE,
-                            .timeout_ms = 100},
+                            .timeout_ms = a_while()},
                   follower = {.number = 2}, third = {.number = 3};
 
     occupy(&holder);
@@ -282,7 +288,10 @@ static void send_two(struct runner *leader, struct runner *follower)
 START_TEST(a_leader_that_leaves_a_round_trip_passes_it_on)
 {
     enum pipeline_effect effect = _i ? PIPELINE_WRITE : PIPELINE_READ;
-    struct runner leader = {.number = 1, .command = "INCR", .effect = effect, .timeout_ms = 200},
+    struct runner leader = {.number = 1,
+                            .command = "INCR",
+                            .effect = effect,
+                            .timeout_ms = a_while()},
                   follower = {.number = 2, .command = "DECR"};
 
     send_two(&leader, &follower);
@@ -300,7 +309,8 @@ START_TEST(a_follower_that_leaves_a_round_trip_does_not_disturb_it)
 {
     enum pipeline_effect effect = _i ? PIPELINE_WRITE : PIPELINE_READ;
     struct runner leader = {.number = 1, .command = "INCR"},
-                  follower = {.number = 2, .command = "DECR", .effect = effect, .timeout_ms = 200};
+                  follower = {
+                      .number = 2, .command = "DECR", .effect = effect, .timeout_ms = a_while()};
 
     send_two(&leader, &follower);
     expect(&follower, effect == PIPELINE_READ ? ERR_TIMEOUT : ERR_UNCERTAIN);
@@ -313,8 +323,8 @@ END_TEST
 
 START_TEST(when_all_have_left_a_round_trip_its_connection_is_closed)
 {
-    struct runner leader = {.number = 1, .command = "INCR", .timeout_ms = 150},
-                  follower = {.number = 2, .command = "DECR", .timeout_ms = 200};
+    struct runner leader = {.number = 1, .command = "INCR", .timeout_ms = a_while()},
+                  follower = {.number = 2, .command = "DECR", .timeout_ms = a_while()};
 
     send_two(&leader, &follower);
     expect(&leader, ERR_TIMEOUT);

@@ -92,6 +92,11 @@ bool slowness_allows(int64_t took_ms, int64_t budget_ms)
     return took_ms <= budget_ms || took_ms <= budget_ms * factor() / 100;
 }
 
+int64_t slowness_stretch_ms(int64_t ms)
+{
+    return ms * factor() / 100;
+}
+
 void slowness_expect_within(int64_t took_ms, int64_t budget_ms, const char *file, int line)
 {
     ck_assert_msg(slowness_allows(took_ms, budget_ms),

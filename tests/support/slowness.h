@@ -13,6 +13,10 @@
  * any thread. */
 bool slowness_allows(int64_t took_ms, int64_t budget_ms);
 
+/* So much time, as much longer as this machine is slower now than a quiet one: for a time limit of the
+ * program that must run out in a test, but not before the test has done its part. */
+int64_t slowness_stretch_ms(int64_t ms);
+
 /* Ends the test when more than that was taken. */
 #define expect_within_ms(took_ms, budget_ms) \
     slowness_expect_within(took_ms, budget_ms, __FILE__, __LINE__)
