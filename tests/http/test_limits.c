@@ -82,6 +82,21 @@ static int64_t version_of(const struct stand_account *account)
     return control_version(stand.redis, account->id);
 }
 
+/* A busy machine may need more than a minute for what is counted in one: no window ends meanwhile. */
+static void hold_windows(void)
+{
+    redis_server_do(
+        stand.redis, "EVAL %s 0",
+        "for _, key in ipairs(redis.call('KEYS', 'cw:l:*')) do "
+        "if redis.call('PTTL', key) <= 60000 then redis.call('EXPIRE', key, 60) end end");
+}
+
+static void expect_counted(const struct http_reply *reply, int limit, int remaining)
+{
+    expect_rate(reply, limit, remaining);
+    hold_windows();
+}
+
 /* ---- users ---- */
 
 START_TEST(ten_clears_and_no_more)
@@ -89,7 +104,7 @@ START_TEST(ten_clears_and_no_more)
     for (int i = 0; i < 10; i++) {
         const struct http_reply *reply = http_post(stand.http, CLEAR, stand.alice.bearer);
         expect_status(reply, 200);
-        expect_rate(reply, 10, 9 - i);
+        expect_counted(reply, 10, 9 - i);
         expect_header(reply, "Retry-After", NULL);
     }
     int64_t version = version_of(&stand.alice);
@@ -106,15 +121,15 @@ END_TEST
 START_TEST(toggles_and_reads)
 {
     for (int i = 0; i < 10; i++)
-        expect_rate(http_post(stand.http, i % 2 ? "/api/cache/enable/" : "/api/cache/disable",
-                              stand.root.bearer),
-                    10, 9 - i);
+        expect_counted(http_post(stand.http, i % 2 ? "/api/cache/enable/" : "/api/cache/disable",
+                                 stand.root.bearer),
+                       10, 9 - i);
     expect_throttled(http_post(stand.http, "/api/cache/disable/", stand.root.bearer), 10, 60);
     expect_throttled(http_post(stand.http, "/api/cache/enable/", stand.root.bearer), 10, 60);
     for (int i = 0; i < 100; i++) {
         const struct http_reply *reply = http_get(stand.http, STATUS, stand.root.bearer);
         expect_status(reply, 200);
-        expect_rate(reply, 100, 99 - i);
+        expect_counted(reply, 100, 99 - i);
     }
     expect_throttled(http_get(stand.http, STATUS, stand.root.bearer), 100, 60);
     const struct http_reply *reply = http_get(stand.http, "/api/cache/check/", stand.root.bearer);
@@ -130,7 +145,7 @@ START_TEST(only_who_may_is_counted)
         expect_status(http_post(stand.http, CLEAR, NULL), 401);
         expect_status(http_post(stand.http, CLEAR "?user_id=999", stand.alice.bearer), 403);
     }
-    expect_rate(http_post(stand.http, CLEAR, stand.alice.bearer), 10, 9);
+    expect_counted(http_post(stand.http, CLEAR, stand.alice.bearer), 10, 9);
 }
 END_TEST
 
@@ -149,7 +164,7 @@ START_TEST(sign_ins_of_an_address)
 {
     /* Both doors are one. */
     for (int i = 0; i < 10; i++)
-        expect_rate(guess("192.0.2.7", i % 2 ? "/auth/login" : "/api/token/", i), 10, 9 - i);
+        expect_counted(guess("192.0.2.7", i % 2 ? "/auth/login" : "/api/token/", i), 10, 9 - i);
     expect_throttled(guess("192.0.2.7", "/auth/login", 10), 10, 60);
     expect_throttled(guess("192.0.2.7", "/api/token/", 10), 10, 60);
     expect_throttled(guess("::ffff:192.0.2.7", "/api/token/", 10), 10, 60);
@@ -164,7 +179,7 @@ START_TEST(an_ipv6_address_is_its_64)
     char address[64];
     for (int i = 0; i < 10; i++) {
         snprintf(address, sizeof address, "2001:db8:0:1:%x::%x", i * 7, i + 1);
-        expect_rate(post_from(address, "/auth/register", "{}"), 10, 9 - i);
+        expect_counted(post_from(address, "/auth/register", "{}"), 10, 9 - i);
     }
     expect_throttled(post_from("2001:db8:0:1:ffff::1", "/auth/register", "{}"), 10, 60);
     expect_status(post_from("2001:db8:0:2::1", "/auth/register", "{}"), 400);

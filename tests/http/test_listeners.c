@@ -18,7 +18,7 @@ static void start(const char *listen, const char *const *more)
 {
     const char *environment[16] = {listen, "CACHEWARDEN_SERVER_TLS_CERTIFICATE=node.pem",
                                    "CACHEWARDEN_SERVER_TLS_KEY=node.key",
-                                   "CACHEWARDEN_SERVER_HEADER_TIMEOUT_MS=1000",
+                                   "CACHEWARDEN_SERVER_HEADER_TIMEOUT_MS=600000",
                                    "CACHEWARDEN_SERVER_THREADS=4"};
     for (size_t count = 5; more && *more; more++)
         environment[count++] = *more;
