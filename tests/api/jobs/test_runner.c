@@ -391,6 +391,42 @@ START_TEST(a_command_runs_its_own_job_only)
 }
 END_TEST
 
+/* ---- what is listed and need not be ---- */
+
+static void await_unlisted(struct str id, const char *target)
+{
+    const struct timespec moment = {.tv_nsec = 5 * 1000 * 1000};
+    struct str entry = str_format(arena, "%.*s %s", STR_ARG(id), target);
+    int64_t deadline_ns = soon();
+
+    while (redis_server_ask_integer(redis, "EVAL %s 0 %b",
+                                    "return redis.call('LPOS', 'cw:jobs', ARGV[1]) and 1 or 0",
+                                    entry.ptr, entry.len) == 1) {
+        ck_assert_msg(clock_mono_ns() < deadline_ns, "%s stays on the list", target);
+        nanosleep(&moment, NULL);
+    }
+}
+
+/* Who ended a job a moment ago is about to take it off; whose end is old will not come any more. */
+START_TEST(an_ended_job_is_given_time_to_leave)
+{
+    struct str end = str_format(arena, "done %lld ", (long long)clock_wall_ms() + 3600 * 1000);
+
+    open_jobs_node(0, false, 0);
+    struct str fresh = start_on(0, "cache:sessions").id, old = start_on(0, "cache:far").id,
+               lost = start_on(0, "cache:odd").id;
+    redis_server_do(redis, "HSET cw:jobs:%s end %b", fresh.ptr, end.ptr, end.len);
+    redis_server_do(redis, "HSET cw:jobs:%s end %s", old.ptr, "done 1769860800000 ");
+    redis_server_do(redis, "UNLINK cw:jobs:%s", lost.ptr);
+    open_jobs_node(1, true, 0);
+    await_unlisted(old, "cache:far");
+    await_unlisted(lost, "cache:odd");
+    ck_assert_int_eq(redis_server_ask_integer(redis, "LLEN cw:jobs"), 1);
+    redis_server_do(redis, "HSET cw:jobs:%s end %s", fresh.ptr, "done 1769860800000 ");
+    await_unlisted(fresh, "cache:sessions");
+}
+END_TEST
+
 /* ---- a full Redis ---- */
 
 static void expect_once(const char *log, const char *line)
@@ -492,6 +528,7 @@ int main(void)
     tcase_add_test(all, jobs_take_turns);
     tcase_add_test(all, what_the_list_has_lost_is_ended);
     tcase_add_test(all, a_command_runs_its_own_job_only);
+    tcase_add_test(all, an_ended_job_is_given_time_to_leave);
     tcase_add_test(all, a_full_redis_is_emptied);
     tcase_add_test(all, cancelled_while_redis_is_full);
     suite_add_tcase(suite, all);

@@ -9,8 +9,10 @@
 #include "patience.h"
 #include "redis_server.h"
 #include "suite.h"
+#include "tcp_proxy.h"
 
 #include <check.h>
+#include <pthread.h>
 #include <stdio.h>
 
 static struct redis_server *redis;
@@ -172,6 +174,73 @@ START_TEST(another_redis_is_scanned_from_the_start)
 }
 END_TEST
 
+/* ---- from the Redis that was scanned and no other ---- */
+
+#define INFO_OF(id) "role:master\r\nmaster_replid:" id id id id id "\r\n" /* 8 digits each */
+
+static struct tcp_proxy *proxy; /* between the node and its own Redis */
+
+static void open_behind(void)
+{
+    char url[64];
+
+    open_case();
+    loopback_close(&node);
+    proxy = tcp_proxy_start(redis_server_port(redis));
+    snprintf(url, sizeof url, "redis://127.0.0.1:%d", tcp_proxy_port(proxy));
+    const struct cache_spec cache = {.name = STR("s"),
+                                     .kind = CACHE_PREFIX,
+                                     .prefix = STR("s:"),
+                                     .redis_url = str_from(fake_redis_url(fake))};
+    loopback_open(&node,
+                  &(struct loopback_options){
+                      .redis_url = url, .caches = &cache, .cache_count = 1, .is_unwatched = true});
+    ck_assert_int_eq(job_ground_find(node.app, (struct work){arena, 0, &error}, STR("cache:s"),
+                                     STR_NONE, &run.ground),
+                     ERR_OK);
+}
+
+static void close_behind(void)
+{
+    close_case();
+    tcp_proxy_stop(&proxy);
+}
+
+static void *step_behind(void *err_out)
+{
+    *(enum err *)err_out = step();
+    return NULL;
+}
+
+/* Between the scan and the removal the address leads to another one. */
+START_TEST(another_redis_loses_nothing)
+{
+    static const char first[] = INFO_OF("aaaaaaaa"), second[] = INFO_OF("bbbbbbbb");
+    char reply[128];
+    pthread_t thread;
+    enum err err;
+
+    snprintf(reply, sizeof reply, "$%zu\r\n%s\r\n", strlen(first), first);
+    fake_redis_override(fake, "INFO", reply);
+    fake_redis_override(fake, "SCAN", PORTION(CURSOR_0, "*1\r\n$3\r\ns:1\r\n"));
+    fake_redis_override(fake, "UNLINK", ":1\r\n");
+    run.record.replication_id = redis_replication_id_of(str_from(first));
+    tcp_proxy_hold(proxy, "cw:dataset", 1);
+    ck_assert_int_eq(pthread_create(&thread, NULL, step_behind, &err), 0);
+    tcp_proxy_wait_held(proxy);
+    ck_assert_uint_eq(fake_redis_seen(fake, "SCAN"), 1);
+    snprintf(reply, sizeof reply, "$%zu\r\n%s\r\n", strlen(second), second);
+    fake_redis_override(fake, "INFO", reply);
+    fake_redis_hang_up(fake);
+    tcp_proxy_release(proxy);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_int_ne(err, ERR_OK);
+    ck_assert_int_eq(run.state, JOB_RUNNING);
+    ck_assert_int_eq(run.record.job.removed, 0);
+    ck_assert_uint_eq(fake_redis_seen(fake, "UNLINK"), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("step");
@@ -185,5 +254,10 @@ int main(void)
     tcase_add_loop_test(all, what_is_refused_is_the_end, 0, 3);
     tcase_add_test(all, another_redis_is_scanned_from_the_start);
     suite_add_tcase(suite, all);
+
+    TCase *behind = tcase_create("behind");
+    tcase_add_checked_fixture(behind, open_behind, close_behind);
+    tcase_add_test(behind, another_redis_loses_nothing);
+    suite_add_tcase(suite, behind);
     return suite_run(suite);
 }
