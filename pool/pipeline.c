@@ -270,7 +270,9 @@ enum err pipeline_judge(struct pipeline *pipeline, bool *is_refused_out, struct 
     for (size_t i = 0; i < pipeline->count; i++) {
         enum expect expect = pipeline->commands[i].expect;
         struct value *value = &pipeline->values[i];
-        if (expect == EXPECT_UNJUDGED || is_only_queued(pipeline, i))
+        /* What Redis did not even queue is no reply that a caller could look at. */
+        bool is_unjudged = expect == EXPECT_UNJUDGED && !pipeline->commands[i].is_queued;
+        if (is_unjudged || is_only_queued(pipeline, i))
             continue;
         const struct value *refusal = find_error(value);
         if (refusal) {

@@ -1,7 +1,6 @@
 #include "entries/counter.h"
 
 #include "cachewarden/random.h"
-#include "entries/transaction.h"
 
 static struct str name_field(char bytes[STR_INT64_SIZE + 1], char kind, int64_t version)
 {
@@ -57,8 +56,8 @@ bool counter_counts(const struct value *all, int64_t version)
     return counter_find(all, fields.number).len > 0;
 }
 
-bool counter_add_drop(struct pipeline *pipeline, enum expect expect, struct str key,
-                      const struct value *all, int64_t version)
+bool counter_add_drop(struct pipeline *pipeline, struct str key, const struct value *all,
+                      int64_t version)
 {
     enum { DROPS_MAX = 64 }; /* what is left goes the next time */
     struct str argv[2 + DROPS_MAX] = {STR("HDEL"), key};
@@ -73,7 +72,7 @@ bool counter_add_drop(struct pipeline *pipeline, enum expect expect, struct str 
             argv[argc++] = field;
     }
     if (argc > 2)
-        pipeline_add_keys(pipeline, expect, 1, argc, argv);
+        pipeline_add_keys(pipeline, EXPECT_UNJUDGED, 1, argc, argv);
     return argc > 2;
 }
 
@@ -89,22 +88,24 @@ size_t counter_add_put(struct pipeline *pipeline, struct str key, struct str scr
     struct counter_fields fields;
 
     counter_name_fields(&fields, envelope->version);
-    transaction_begin(pipeline);
+    pipeline_begin_transaction(pipeline);
+    size_t first = pipeline_count(pipeline);
     if (!only_if_absent)
-        TRANSACTION_KEY(pipeline, STR("UNLINK"), key);
-    TRANSACTION_KEY(pipeline, STR("HSET"), made, fields.number, envelope->body, fields.head, head,
-                    fields.life, STR("1"));
-    TRANSACTION_KEY(pipeline, STR("PEXPIRE"), made, STR_INT64(envelope->life_ms));
+        PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("UNLINK"), key);
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HSET"), made, fields.number, envelope->body,
+                 fields.head, head, fields.life, STR("1"));
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("PEXPIRE"), made, STR_INT64(envelope->life_ms));
     if (only_if_absent) {
-        PIPELINE_KEYS(pipeline, EXPECT_STATUS, 2, STR("RENAMENX"), scratch, key);
-        TRANSACTION_KEY(pipeline, STR("UNLINK"), scratch);
+        PIPELINE_KEYS(pipeline, EXPECT_UNJUDGED, 2, STR("RENAMENX"), scratch, key);
+        PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("UNLINK"), scratch);
     }
-    return transaction_end(pipeline);
+    pipeline_end_transaction(pipeline);
+    return first;
 }
 
-bool counter_was_put(const struct pipeline *pipeline, size_t end)
+bool counter_was_put(const struct pipeline *pipeline, size_t first)
 {
-    return transaction_reply(pipeline, end, MOVED)->integer == 1;
+    return pipeline_value(pipeline, first + MOVED)->integer == 1;
 }
 
 /* ---- reading ---- */

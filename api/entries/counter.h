@@ -36,16 +36,16 @@ struct str counter_find(const struct value *all, struct str field);
 /* Whether HGETALL answered one that counts under this version. */
 bool counter_counts(const struct value *all, int64_t version);
 /* Adds the command that removes what HGETALL answered, of versions before this one, and of this one what is left
- * without a number. False: there is nothing to remove. */
-bool counter_add_drop(struct pipeline *pipeline, enum expect expect, struct str key,
-                      const struct value *all, int64_t version);
+ * without a number; its reply is not judged. False: there is nothing to remove. */
+bool counter_add_drop(struct pipeline *pipeline, struct str key, const struct value *all,
+                      int64_t version);
 
 /* Adds the commands that put a counter in the place of whatever is there, or (only_if_absent) where nothing is, as a
- * transaction. `scratch` is a key_scratch. Returns its end. */
+ * transaction. `scratch` is a key_scratch. Returns where their replies begin. */
 size_t counter_add_put(struct pipeline *pipeline, struct str key, struct str scratch,
                        const struct envelope *envelope, struct str head, bool only_if_absent);
 /* Whether it was put, where only_if_absent was said. */
-bool counter_was_put(const struct pipeline *pipeline, size_t end);
+bool counter_was_put(const struct pipeline *pipeline, size_t first);
 
 /* Reads the counter that a look found: a hit if it counts under the version seen. */
 CW_MUST_CHECK enum err counter_read(const struct entry_look *look, const struct label_key *key,

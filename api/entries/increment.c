@@ -9,7 +9,6 @@
 #include "entries/counter.h"
 #include "entries/look.h"
 #include "entries/old.h"
-#include "entries/transaction.h"
 #include "keyspace.h"
 #include "redis_reply.h"
 
@@ -32,20 +31,8 @@ struct increment {
     bool is_done;
 };
 
-/* The commands of add_raise, in their order; the first only if a guess was wrong. */
-enum {
-    DROPPED,
-    TEXT,
-    BEGUN,
-    BEGUN_LIFE,
-    MOVED,
-    UNMADE,
-    RAISED,
-    HEADED,
-    FIELDS,
-    LEFT,
-    RAISE_COMMANDS
-};
+/* The commands of add_raise, in their order; DROPPED only if a guess was wrong. */
+enum { MULTI, DROPPED, TEXT, BEGUN, BEGUN_LIFE, MOVED, UNMADE, RAISED, HEADED, FIELDS, LEFT };
 /*
  * Where nothing is, a hash that has nothing but its life is moved there first: so none lives for ever. Then the number
  * is raised, wherever it lies.
@@ -59,20 +46,23 @@ static void add_raise(void *with, struct pipeline *pipeline)
     /* When the look is repeated, the data it was counted in is gone; then the version is another one, too. */
     if (increment->sends++ > 0)
         return;
-    transaction_begin(pipeline);
+    pipeline_begin_transaction(pipeline);
     if (increment->has_dead)
-        TRANSACTION_KEY(pipeline, STR("HDEL"), key, increment->dead.number, increment->dead.head,
-                        increment->dead.life);
-    TRANSACTION_KEY(pipeline, STR("GETRANGE"), key, STR("0"), STR_INT64(ENVELOPE_HEAD_MAX - 1));
-    TRANSACTION_KEY(pipeline, STR("HSET"), scratch, fields->life, STR("1"));
-    TRANSACTION_KEY(pipeline, STR("PEXPIRE"), scratch, STR_INT64(increment->envelope.life_ms));
-    PIPELINE_KEYS(pipeline, EXPECT_STATUS, 2, STR("RENAMENX"), scratch, key);
-    TRANSACTION_KEY(pipeline, STR("UNLINK"), scratch);
-    TRANSACTION_KEY(pipeline, STR("HINCRBY"), key, fields->number, STR_INT64(increment->by));
-    TRANSACTION_KEY(pipeline, STR("HSETNX"), key, fields->head, increment->head);
-    TRANSACTION_KEY(pipeline, STR("HGETALL"), key);
-    TRANSACTION_KEY(pipeline, STR("PTTL"), key);
-    (void)transaction_end(pipeline);
+        PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HDEL"), key, increment->dead.number,
+                     increment->dead.head, increment->dead.life);
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("GETRANGE"), key, STR("0"),
+                 STR_INT64(ENVELOPE_HEAD_MAX - 1));
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HSET"), scratch, fields->life, STR("1"));
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("PEXPIRE"), scratch,
+                 STR_INT64(increment->envelope.life_ms));
+    PIPELINE_KEYS(pipeline, EXPECT_UNJUDGED, 2, STR("RENAMENX"), scratch, key);
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("UNLINK"), scratch);
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HINCRBY"), key, fields->number,
+                 STR_INT64(increment->by));
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HSETNX"), key, fields->head, increment->head);
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HGETALL"), key);
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("PTTL"), key);
+    pipeline_end_transaction(pipeline);
 }
 
 static const struct value *raise_reply(const struct increment *increment,
@@ -80,7 +70,7 @@ static const struct value *raise_reply(const struct increment *increment,
 {
     size_t absent = increment->has_dead ? 0 : 1;
 
-    return transaction_reply(look->pipeline, 1 + RAISE_COMMANDS - absent, index - absent);
+    return pipeline_value(look->pipeline, index - absent);
 }
 
 /* Under the version that is believed in. What was counted under another is dead, and goes. */
@@ -142,14 +132,15 @@ static enum err set_life(struct increment *increment, const struct value *all)
     struct error *error = increment->request->work.error;
     struct str key = label_key_str(&increment->key);
 
-    transaction_begin(pipeline);
-    TRANSACTION_KEY(pipeline, STR("HMGET"), key, increment->fields.head);
-    TRANSACTION_KEY(pipeline, STR("HSET"), key, increment->fields.life, STR("1"));
-    TRANSACTION_KEY(pipeline, STR("PEXPIRE"), key, STR_INT64(increment->envelope.life_ms));
-    (void)counter_add_drop(pipeline, EXPECT_STATUS, key, all, increment->guess);
-    size_t end = transaction_end(pipeline);
+    pipeline_begin_transaction(pipeline);
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HMGET"), key, increment->fields.head);
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HSET"), key, increment->fields.life, STR("1"));
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("PEXPIRE"), key,
+                 STR_INT64(increment->envelope.life_ms));
+    (void)counter_add_drop(pipeline, key, all, increment->guess);
+    pipeline_end_transaction(pipeline);
     enum err err = entry_run(increment->request, pipeline);
-    const struct value *heads = transaction_reply(pipeline, end, 0);
+    const struct value *heads = pipeline_value(pipeline, 1);
     if (err == ERR_OK && entry_is_other_type(heads, error, &err))
         increment->is_done = true;
     else if (err == ERR_OK && heads->kind == VALUE_ARRAY && heads->count == 1)

@@ -1,7 +1,6 @@
 #include "entries/old.h"
 
 #include "entries/counter.h"
-#include "entries/transaction.h"
 
 /* With the life that it had. */
 static enum err put_back(const struct entry_look *look, const struct label_key *key,
@@ -28,25 +27,24 @@ static bool is_newer(const struct entry_look *look, const struct value *text)
 enum err old_take_text(struct entry_look *look, const struct label_key *key, int64_t now_ms,
                        bool *is_good_out)
 {
-    enum { LEFT, TEXT };
+    enum { MULTI, LEFT, TEXT };
     struct pipeline *pipeline = entry_pipeline(look->request, PIPELINE_WRITE);
     bool is_good, is_there;
 
     *is_good_out = false;
-    transaction_begin(pipeline);
-    TRANSACTION_KEY(pipeline, STR("PTTL"), label_key_str(key));
-    TRANSACTION_KEY(pipeline, STR("GETDEL"), label_key_str(key));
-    size_t end = transaction_end(pipeline);
+    pipeline_begin_transaction(pipeline);
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("PTTL"), label_key_str(key));
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("GETDEL"), label_key_str(key));
+    pipeline_end_transaction(pipeline);
     enum err err = entry_run(look->request, pipeline);
-    const struct value *text = transaction_reply(pipeline, end, TEXT);
+    const struct value *text = pipeline_value(pipeline, TEXT);
     if (err != ERR_OK || entry_is_other_type(text, look->request->work.error, &err) ||
         err != ERR_OK)
         return err;
     err = entry_judge_text(look, text, now_ms, &is_good);
     if (err != ERR_OK || !(is_good || is_newer(look, text)))
         return err;
-    err =
-        put_back(look, key, text->text, transaction_reply(pipeline, end, LEFT)->integer, &is_there);
+    err = put_back(look, key, text->text, pipeline_value(pipeline, LEFT)->integer, &is_there);
     *is_good_out = is_good && is_there;
     return err;
 }
@@ -56,7 +54,7 @@ static enum err remove_fields(const struct entry_look *look, const struct label_
 {
     struct pipeline *pipeline = entry_pipeline(look->request, PIPELINE_WRITE);
 
-    if (!counter_add_drop(pipeline, EXPECT_UNJUDGED, label_key_str(key), fields, look->version))
+    if (!counter_add_drop(pipeline, label_key_str(key), fields, look->version))
         return ERR_OK;
     enum err err = entry_run(look->request, pipeline);
     if (err == ERR_OK)

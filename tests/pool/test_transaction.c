@@ -95,6 +95,32 @@ START_TEST(anything_else_is_refused)
 }
 END_TEST
 
+/* Where the caller judges replies himself, an error in his turn is his, and a command that was not taken is not. */
+static const struct {
+    const char *raised, *end, *cause;
+} unjudged[] = {
+    {"+QUEUED\r\n", "*1\r\n-WRONGTYPE no\r\n", NULL},
+    {"-OOM full\r\n", "-EXECABORT discarded\r\n", "redis out of memory"},
+    {"+QUEUED\r\n", "-EXECABORT discarded\r\n", "redis refused the command"},
+};
+
+START_TEST(replies_that_nobody_judges)
+{
+    struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
+
+    pipeline_begin_transaction(pipeline);
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("INCR"), STR("a"));
+    pipeline_end_transaction(pipeline);
+    FAKE_SCRIPT(fake, {.bytes = "+OK\r\n"}, {.bytes = unjudged[_i].raised},
+                {.bytes = unjudged[_i].end});
+    case_err(run(pipeline), unjudged[_i].cause ? ERR_UPSTREAM_REFUSED : ERR_OK);
+    if (unjudged[_i].cause)
+        ck_assert_str_eq(error.caller, unjudged[_i].cause);
+    else
+        ck_assert_int_eq(value_fault(pipeline_value(pipeline, 1)), REDIS_FAULT_WRONGTYPE);
+}
+END_TEST
+
 START_TEST(two_in_one_pipeline)
 {
     struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
@@ -131,6 +157,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, replies_stand_where_their_commands_do);
     tcase_add_loop_test(tcase, anything_else_is_refused, 0, sizeof refusals / sizeof *refusals);
+    tcase_add_loop_test(tcase, replies_that_nobody_judges, 0, sizeof unjudged / sizeof *unjudged);
     tcase_add_test(tcase, two_in_one_pipeline);
     tcase_add_test(tcase, queued_is_no_reply_of_a_single_command);
     suite_add_tcase(suite, tcase);
