@@ -31,6 +31,13 @@ void call_give_source(struct call *call, const struct body_source *source, struc
     call->reply.media_type = media_type;
 }
 
+enum err call_read_body(struct call *call, char *buffer, size_t size, size_t *len_out)
+{
+    const struct work work = call_work(call);
+
+    return call->body_source->next(call->body_source->with, &work, buffer, size, len_out);
+}
+
 enum err call_finish(struct call *call)
 {
     if (call->reply.body.failed)

@@ -213,6 +213,7 @@ enum err params_read_body(struct call *call, struct str content_type)
     case BODY_NO_PARAMS:
         return refuse_params(call, content_type);
     case BODY_RAW:
+    case BODY_STREAM:
         return read_raw(call, content_type);
     case BODY_IGNORED:
         break;

@@ -97,7 +97,10 @@ struct call {
     struct str body; /* raw; already within the row's limit */
     /* BODY_FIELDS: the body as an object, from JSON or a form; else NULL */
     const struct json *fields;
-    struct str content_type;  /* BODY_RAW: what the body is, as it was sent; empty: not said */
+    /* BODY_STREAM: what call_read_body reads, good until the operation returns; it is not to be closed */
+    const struct body_source *body_source;
+    struct str
+        content_type; /* BODY_RAW and BODY_STREAM: what the body is, as it was sent; empty: not said */
     struct str lease;         /* X-Cache-Lease, unproven; empty: none */
     struct str if_none_match; /* If-None-Match, as it was sent (etag.h); empty: none */
     bool has_if_match;        /* If-Match, */
@@ -141,6 +144,14 @@ void call_give_source(struct call *call, const struct body_source *source, struc
 
 /* What an operation ends with once its answer is written: ERR_OK, or ERR_NO_MEMORY when the body did not fit. */
 CW_MUST_CHECK enum err call_finish(struct call *call);
+/*
+ * The next bytes of the body, of a BODY_STREAM row: *len_out of them, 0 at its end. Waits for the client. An error is
+ * what the operation returns then: the edge has the words for it. Nothing that was read before is known to be
+ * all, so what it was for must not count yet.
+ */
+CW_MUST_CHECK enum err call_read_body(struct call *call, char *buffer, size_t size,
+                                      size_t *len_out);
+
 
 /* The value of a parameter the route declares; aborts on a name it does not. Never NULL. */
 const struct param_value *call_param(const struct call *call, const char *name);

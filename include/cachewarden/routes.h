@@ -94,7 +94,8 @@ enum body_kind {
     /* as ignored, but one that names a parameter of the query is ERR_BAD_INPUT: it belongs there */
     BODY_NO_PARAMS,
     BODY_FIELDS, /* a JSON object or a form; other media types are ERR_UNSUPPORTED_TYPE */
-    BODY_RAW     /* any bytes, and what they are (call.content_type) */
+    BODY_RAW,    /* any bytes, and what they are (call.content_type) */
+    BODY_STREAM  /* the same, which the operation reads while they come (call_read_body) */
 };
 
 /* The shape of error bodies, as the clients of each family of routes know it. */

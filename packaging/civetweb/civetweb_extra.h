@@ -6,7 +6,7 @@
  * requests it may change to another worker: for the application that is its end (connection_closed), and
  * the next request its beginning (init_connection).
  *
- * No function here waits for a client, and mg_write does not either. mg_read finds nothing on a server's
+ * No function here but mg_body_read waits for a client, and mg_write does not either. mg_read finds nothing on a server's
  * connection: use mg_body. A request that begin_request did not answer gets no answer.
  */
 #ifndef CIVETWEB_EXTRA_H
@@ -39,6 +39,34 @@ enum mg_body_state {
 enum mg_body_state mg_body(struct mg_connection *conn, size_t limit, uint64_t deadline_ns,
                            const char **bytes_out, size_t *size_out);
 
+/* How fast a peer must be: each byte moves its deadline on by so much, but not further ahead than that. Who needs
+ * more than ns_a_byte for one for long, or is silent for ahead_ns, is cut off. */
+struct mg_pace {
+	uint64_t ns_a_byte, ahead_ns;
+};
+
+/*
+ * Instead of mg_body, for a body that is read while it comes: MG_BODY_WHOLE, and it may be read. AWAITED as
+ * with mg_body, but only until the first `first` bytes are there, so that a small body is read by a worker that
+ * does not wait; not at all where the client waits for `100 Continue`, which the first read sends.
+ */
+enum mg_body_state
+mg_body_open(struct mg_connection *conn, size_t limit, size_t first, uint64_t deadline_ns);
+
+/*
+ * The next 1 to `size` bytes of a body that was opened: how many; 0: it has ended; -1: *why_out says how it failed.
+ * Waits for the client, for as long as was left of its time when it was opened, and by its pace: the time between two
+ * reads does not count.
+ */
+int mg_body_read(struct mg_connection *conn,
+                 char *buf,
+                 size_t size,
+                 const struct mg_pace *pace,
+                 enum mg_body_state *why_out);
+
+/* 1: reading never waits: all of it is here. */
+int mg_body_is_here(struct mg_connection *conn);
+
 /* So many bytes that belong to the request: zero at first, they are kept while its body is awaited. */
 #define MG_REQUEST_MEMORY 128
 void *mg_request_memory(struct mg_connection *conn);
@@ -69,9 +97,7 @@ struct mg_source {
 	/* Once, by any thread: all is sent, or the rest will not be. */
 	void (*close)(void *with, int is_whole);
 	void *with;
-	/* Each byte that is taken moves the write deadline on by so much, but not further ahead than that: who
-	 * takes less than one byte in ns_a_byte for long, or nothing for ahead_ns, is cut off. */
-	uint64_t ns_a_byte, ahead_ns;
+	struct mg_pace pace; /* of the peer, from the write deadline on */
 };
 
 /* Behind what mg_write has written, the rest of the answer, which need not be there yet. Of it never more is in

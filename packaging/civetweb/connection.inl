@@ -19,6 +19,8 @@
 
 #include "request.inl"
 
+#include "body_stream.inl"
+
 /* How long, and for how many bytes, a connection that is closed takes in what the client is still
  * sending. A client that sends first and reads then has to get rid of all its bytes. */
 #define LINGER_MS (1000)

@@ -287,6 +287,20 @@ look_at_body(struct channel *channel)
 }
 
 
+/* Of the body, here and behind the head. */
+static size_t
+decoded_bytes(const struct channel *channel)
+{
+	const struct request_body *body = &channel->body;
+	const size_t here = channel->in.len - channel->head_len;
+
+	if (body->is_chunked) {
+		return body->len;
+	}
+	return ((int64_t)here < body->announced) ? here : (size_t)body->announced;
+}
+
+
 /* Room for what is to come next; not for more than was announced. */
 static int
 reserve_for_body(struct channel *channel)
@@ -318,6 +332,9 @@ fill_body(struct channel *channel, int may_block)
 
 		if (result != BODY_AGAIN) {
 			return result;
+		}
+		if ((body->first > 0) && (decoded_bytes(channel) >= body->first)) {
+			return body_ends(body, MG_BODY_WHOLE); /* as far as it is awaited */
 		}
 		if (taken >= BODY_STEP_BYTES) {
 			return BODY_TURN;
@@ -372,6 +389,17 @@ say_continue(struct mg_connection *conn)
 }
 
 
+/* For the rest of the body. */
+static enum mg_body_state
+suspend(struct mg_connection *conn, uint64_t deadline_ns)
+{
+	conn->channel->body.is_suspended = 1;
+	count_unfinished(conn->channel, 1);
+	conn->channel->deadline_ns = deadline_ns;
+	return MG_BODY_AWAITED;
+}
+
+
 enum mg_body_state
 mg_body(struct mg_connection *conn,
         size_t limit,
@@ -388,10 +416,7 @@ mg_body(struct mg_connection *conn,
 		body->limit = limit;
 		if (fill_body(channel, 0) != BODY_DONE) {
 			say_continue(conn);
-			body->is_suspended = 1;
-			count_unfinished(channel, 1);
-			channel->deadline_ns = deadline_ns;
-			return MG_BODY_AWAITED;
+			return suspend(conn, deadline_ns);
 		}
 	}
 	if (body->verdict == MG_BODY_WHOLE) {

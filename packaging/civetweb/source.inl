@@ -25,9 +25,9 @@ credit_bytes(struct channel *channel, size_t size)
 	const struct mg_source *source = &channel->source;
 
 	if ((source->next != NULL) && (size > 0)) {
-		const uint64_t most_ns = mono_now_ns() + source->ahead_ns;
+		const uint64_t most_ns = mono_now_ns() + source->pace.ahead_ns;
 
-		channel->deadline_ns += (uint64_t)size * source->ns_a_byte;
+		channel->deadline_ns += (uint64_t)size * source->pace.ns_a_byte;
 		if (channel->deadline_ns > most_ns) {
 			channel->deadline_ns = most_ns;
 		}

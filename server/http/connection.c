@@ -126,7 +126,10 @@ static struct exchange *begin_exchange(struct worker *worker, struct mg_connecti
     exchange->response = (struct http_response){.cache_enabled = UNKNOWN};
     exchange->result = ERR_OK;
     exchange->read_body = transfer_read_body;
+    exchange->open_body = transfer_open_body;
     exchange->body_source = worker;
+    exchange->has_stream_place = false;
+    exchange->body_status = 0;
     exchange->is_suspended = false;
     exchange->is_streamed = false;
     exchange->cut = NOT_CUT;
@@ -263,6 +266,7 @@ static int on_request(struct mg_connection *connection)
         status_refused(exchange, verdict.status, verdict.detail);
     else
         dispatch_run(&http->dispatcher, exchange);
+    transfer_end_body(exchange);
     if (exchange->is_suspended) {
         suspend_exchange(worker);
         return 0;

@@ -155,13 +155,28 @@ static bool receive_body(const struct dispatcher *dispatcher, struct exchange *e
     /* Passwords and tokens, and all that is made of them on the way. */
     if (exchange->call.route->body == BODY_FIELDS)
         arena_wipe_at_reset(exchange->call.arena);
-    int refused = exchange->read_body(exchange, limit > 0 ? limit : dispatcher->max_body,
-                                      &exchange->call.body);
+    if (limit == 0)
+        limit = dispatcher->max_body;
+    int refused = exchange->call.route->body == BODY_STREAM
+                      ? exchange->open_body(exchange, limit)
+                      : exchange->read_body(exchange, limit, &exchange->call.body);
 
     exchange->is_suspended = refused == BODY_AWAITED;
-    if (refused > 0)
+    if (refused == BODY_BUSY)
+        status_render(exchange, error_set_detail(&exchange->call.error, ERR_BUSY,
+                                                 "too many bodies are read while they come"));
+    else if (refused > 0)
         status_body_refused(exchange, refused);
     return refused == 0;
+}
+
+/* An operation that could not read its body says so by failing; why is told in the same words as ever. */
+static void render(struct exchange *exchange, enum err err)
+{
+    if (err != ERR_OK && exchange->body_status != 0)
+        status_body_refused(exchange, exchange->body_status);
+    else
+        status_render(exchange, err);
 }
 
 /* A request that is begun again is not counted again. */
@@ -242,5 +257,5 @@ void dispatch_run(const struct dispatcher *dispatcher, struct exchange *exchange
         call->deadline_ns = clock_deadline_ns(dispatcher->app->budget_ms);
         err = limits_finish(call, call->route->operation(call));
     }
-    status_render(exchange, err);
+    render(exchange, err);
 }

@@ -105,8 +105,8 @@ struct exchange_kept {
     int64_t rate_limit, rate_remaining, rate_reset_s;
 };
 
-/* Answered by exchange.read_body. */
-enum { BODY_AWAITED = -1 };
+/* Answered by exchange.read_body and open_body; by the latter, too: too many are read while they come. */
+enum { BODY_AWAITED = -1, BODY_BUSY = -2 };
 
 struct exchange {
     struct http_request request;
@@ -119,7 +119,12 @@ struct exchange {
      * BODY_AWAITED: it is not there yet. Then the request is not answered but begun again later.
      */
     int (*read_body)(struct exchange *exchange, size_t limit, struct str *body_out);
-    void *body_source; /* what read_body reads from */
+    /* As read_body, for BODY_STREAM: 0, and call.body_source is the body. */
+    int (*open_body)(struct exchange *exchange, size_t limit);
+    void *body_source;           /* what both read from */
+    struct body_source incoming; /* call.body_source, if there is one */
+    bool has_stream_place;
+    int body_status;   /* why reading it failed, as read_body answers it; 0: it has not */
     bool is_suspended; /* it waits for its body, and has no answer */
     bool is_streamed;  /* its answer is still being made; the log hears of it when that ends */
     /* Why the answer did not go out. Not taken: the client was gone, too slow, or had to make room. */

@@ -72,6 +72,7 @@ struct http {
     struct mg_context *_Atomic library; /* NULL to a request that came before the start was over */
     atomic_int worker_count;            /* threads that have taken their struct worker */
     atomic_bool draining;
+    atomic_int streams; /* operations that may wait for more of a request's body */
 
     struct lock lock; /* LOCK_RANK_HTTP; guards what follows */
     /* Signalled by threads that begin, and by workers that end a request while draining. */
@@ -88,6 +89,10 @@ CW_MUST_CHECK enum err listener_start(struct http *http, struct error *error);
 
 /* exchange->read_body: what is announced is judged before a byte of it has come. */
 int transfer_read_body(struct exchange *exchange, size_t limit, struct str *body_out);
+
+/* exchange->open_body. transfer_end_body: the operation has ended, and reads no more. */
+int transfer_open_body(struct exchange *exchange, size_t limit);
+void transfer_end_body(struct exchange *exchange);
 
 /* Sends the exchange's response, or begins to; closes the reply's source where that is not sent. How many bytes are
  * known to be on their way. */

@@ -16,24 +16,28 @@
 #include <errno.h>
 
 /*
- * Who takes an answer that is made meanwhile may be slower than body_timeout_ms, but not than this for long, nor
- * silent for that long.
+ * Who takes an answer that is made meanwhile, or sends a body that is read meanwhile, may need more than
+ * body_timeout_ms, but not be slower than this for long, nor silent for that long.
  */
 enum { RATE_MIN = 1024 /* bytes a second */, AHEAD_MS = 60000 };
 
+static struct mg_pace pace_of(const struct worker *worker)
+{
+    int64_t ahead_ms = worker->http->options.body_timeout_ms;
+
+    return (struct mg_pace){
+        .ns_a_byte = NS_PER_S / RATE_MIN,
+        .ahead_ns = (uint64_t)((ahead_ms > AHEAD_MS ? ahead_ms : AHEAD_MS) * NS_PER_MS),
+    };
+}
+
 /* ---- the body of the request ---- */
 
-int transfer_read_body(struct exchange *exchange, size_t limit, struct str *body_out)
+/* 0, or what refuses the body. */
+static int status_of_body(enum mg_body_state state)
 {
-    struct worker *worker = exchange->body_source;
-    int64_t deadline_ns = clock_deadline_ns(worker->http->options.body_timeout_ms);
-    const char *bytes;
-    size_t size;
-
-    *body_out = STR_NONE;
-    switch (mg_body(worker->connection, limit, (uint64_t)deadline_ns, &bytes, &size)) {
+    switch (state) {
     case MG_BODY_WHOLE:
-        *body_out = (struct str){bytes, size};
         return 0;
     case MG_BODY_AWAITED:
         return BODY_AWAITED;
@@ -48,6 +52,111 @@ int transfer_read_body(struct exchange *exchange, size_t limit, struct str *body
     default:
         return 503;
     }
+}
+
+static uint64_t body_deadline_ns(const struct worker *worker)
+{
+    return (uint64_t)clock_deadline_ns(worker->http->options.body_timeout_ms);
+}
+
+int transfer_read_body(struct exchange *exchange, size_t limit, struct str *body_out)
+{
+    struct worker *worker = exchange->body_source;
+    const char *bytes;
+    size_t size;
+    enum mg_body_state state =
+        mg_body(worker->connection, limit, body_deadline_ns(worker), &bytes, &size);
+
+    *body_out = state == MG_BODY_WHOLE ? (struct str){bytes, size} : STR_NONE;
+    return status_of_body(state);
+}
+
+/* ---- a body that is read while it comes ---- */
+
+/* A body up to this size is there before its operation begins. */
+enum { STREAM_FIRST = 64 * 1024 };
+
+static enum err code_of_body(int status)
+{
+    switch (status) {
+    case 413:
+        return ERR_TOO_LARGE;
+    case 408:
+        return ERR_TIMEOUT;
+    case 400:
+        return ERR_BAD_INPUT;
+    default:
+        return ERR_BUSY;
+    }
+}
+
+static enum err next_of_request(void *with, const struct work *work, char *buffer, size_t size,
+                                size_t *len_out)
+{
+    struct worker *worker = with;
+    struct exchange *exchange = &worker->exchange;
+    const struct mg_pace pace = pace_of(worker);
+    enum mg_body_state state;
+    int len = mg_body_read(worker->connection, buffer, size, &pace, &state);
+
+    *len_out = len > 0 ? (size_t)len : 0;
+    if (len >= 0)
+        return ERR_OK;
+    exchange->body_status = status_of_body(state);
+    return error_set_detail(work->error, code_of_body(exchange->body_status),
+                            "the body of the request did not come whole");
+}
+
+static void close_of_request(void *with)
+{
+    (void)with; /* what was not read is dealt with at the end of the request */
+}
+
+/* One of few, so that slow clients leave workers for others. */
+static bool take_place(struct worker *worker)
+{
+    struct http *http = worker->http;
+    int most = http->options.threads * 3 / 4;
+
+    if (atomic_fetch_add(&http->streams, 1) >= (most > 0 ? most : 1)) {
+        atomic_fetch_sub(&http->streams, 1);
+        return false;
+    }
+    worker->exchange.has_stream_place = true;
+    return true;
+}
+
+int transfer_open_body(struct exchange *exchange, size_t limit)
+{
+    struct worker *worker = exchange->body_source;
+    struct http_request *request = &exchange->request;
+    int64_t announced = mg_get_request_info(worker->connection)->content_length;
+    int status = status_of_body(
+        mg_body_open(worker->connection, limit, STREAM_FIRST, body_deadline_ns(worker)));
+
+    if (status != 0)
+        return status;
+    if (!mg_body_is_here(worker->connection) && !take_place(worker))
+        return BODY_BUSY;
+    exchange->incoming = (struct body_source){
+        .length = request->known_count[FIELD_TRANSFER_ENCODING] > 0 ? BODY_LENGTH_UNKNOWN
+                  : announced > 0                                   ? announced
+                                                                    : 0,
+        .next = next_of_request,
+        .close = close_of_request,
+        .with = worker,
+    };
+    exchange->call.body_source = &exchange->incoming;
+    return 0;
+}
+
+void transfer_end_body(struct exchange *exchange)
+{
+    struct worker *worker = exchange->body_source;
+
+    if (exchange->has_stream_place)
+        atomic_fetch_sub(&worker->http->streams, 1);
+    exchange->has_stream_place = false;
 }
 
 /* ---- an answer that is made while it is sent ---- */
@@ -77,13 +186,11 @@ static void close_sender(void *with, int is_whole)
 
 static void send_source(struct worker *worker, struct body_sender *sender, size_t head_bytes)
 {
-    int64_t ahead_ms = worker->http->options.body_timeout_ms;
     const struct mg_source source = {
         .next = next_piece,
         .close = close_sender,
         .with = sender,
-        .ns_a_byte = NS_PER_S / RATE_MIN,
-        .ahead_ns = (uint64_t)((ahead_ms > AHEAD_MS ? ahead_ms : AHEAD_MS) * NS_PER_MS),
+        .pace = pace_of(worker),
     };
 
     worker->exchange.is_streamed = true;

@@ -308,7 +308,7 @@ void openapi_write_request_body(const struct openapi_writer *writer, const struc
     bool is_needed = route->body == BODY_FIELDS;
     size_t good = 0; /* those that succeed come first */
 
-    if (route->body != BODY_FIELDS && route->body != BODY_RAW)
+    if (route->body != BODY_FIELDS && route->body != BODY_RAW && route->body != BODY_STREAM)
         return;
     for (; good < count && samples[good].status < 300; good++)
         is_needed = is_needed && samples[good].body;

@@ -241,7 +241,7 @@ static void add_errors(struct maker *maker)
         add_wrong_type(maker);
         add_too_large(maker);
     }
-    if (maker->route->body == BODY_RAW)
+    if (maker->route->body == BODY_RAW || maker->route->body == BODY_STREAM)
         add_too_large(maker);
     if (route_reads_body(maker->route))
         add_coded(maker);
