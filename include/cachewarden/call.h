@@ -59,6 +59,13 @@ struct reply_session {
     struct str xsrf;  /* BEGUN: what XSRF-TOKEN is to hold */
 };
 
+/* A field of the answer's head that no member of the reply stands for. */
+struct reply_field {
+    struct str name, value;
+};
+
+#define REPLY_FIELDS_MAX 64
+
 struct reply {
     enum outcome outcome;
     struct strbuf body; /* the JSON written through `json`; empty for OUTCOME_NO_CONTENT */
@@ -80,6 +87,8 @@ struct reply {
     struct str lease;               /* not empty: becomes X-Cache-Lease */
     struct str etag;                /* not empty: becomes ETag, in quotes, which it must not hold */
     struct str location;
+    struct reply_field *fields; /* call_add_field */
+    size_t field_count;
     struct reply_session session;
     int64_t retry_after_s;  /* > 0, with an error */
     int64_t rate_limit;     /* > 0: calls allowed in a window; the call was counted, and */
@@ -136,15 +145,6 @@ static inline struct work call_work(struct call *call)
 void call_give_content(struct call *call, struct str content, struct str media_type);
 
 /*
- * Answers with what the source gives, while the client takes it: after the operation has ended, perhaps by another
- * thread, and without the call. It is closed in any case, also when nothing of it is sent. Of an error there
- * the client sees an answer that is cut short, so ask first what may be refused.
- */
-void call_give_source(struct call *call, const struct body_source *source, struct str media_type);
-
-/* What an operation ends with once its answer is written: ERR_OK, or ERR_NO_MEMORY when the body did not fit. */
-CW_MUST_CHECK enum err call_finish(struct call *call);
-/*
  * The next bytes of the body, of a BODY_STREAM row: *len_out of them, 0 at its end. Waits for the client. An error is
  * what the operation returns then: the edge has the words for it. Nothing that was read before is known to be
  * all, so what it was for must not count yet.
@@ -152,6 +152,28 @@ CW_MUST_CHECK enum err call_finish(struct call *call);
 CW_MUST_CHECK enum err call_read_body(struct call *call, char *buffer, size_t size,
                                       size_t *len_out);
 
+/*
+ * Answers with what the source gives, while the client takes it: after the operation has ended, perhaps by another
+ * thread, and without the call. It is closed in any case, also when nothing of it is sent. Of an error there
+ * the client sees an answer that is cut short, so ask first what may be refused.
+ */
+void call_give_source(struct call *call, const struct body_source *source, struct str media_type);
+
+/*
+ * Whether the answer may carry this field: the name is a token and none that the edge writes itself (framing, the
+ * connection, Content-Type, X-Request-Id), the value has no control character but tabs. What comes from elsewhere is
+ * asked first.
+ */
+bool call_takes_field(struct str name, struct str value);
+/*
+ * Adds it to the head of the answer, where that is a success; a name may come more than once, and a Date
+ * stands for the edge's own. Both strings stay where they are until the answer is sent. ERR_INTERNAL: it is
+ * not taken, or is one of too many.
+ */
+CW_MUST_CHECK enum err call_add_field(struct call *call, struct str name, struct str value);
+
+/* What an operation ends with once its answer is written: ERR_OK, or ERR_NO_MEMORY when the body did not fit. */
+CW_MUST_CHECK enum err call_finish(struct call *call);
 
 /* The value of a parameter the route declares; aborts on a name it does not. Never NULL. */
 const struct param_value *call_param(const struct call *call, const char *name);

@@ -110,6 +110,24 @@ static void add_cached(struct strbuf *head, const struct http_response *response
                              "Content-Security-Policy: sandbox\r\n"));
 }
 
+static void add_fields(struct strbuf *head, const struct http_response *response)
+{
+    for (size_t i = 0; i < response->field_count; i++) {
+        strbuf_add(head, response->fields[i].name);
+        add_line(head, STR(": "), response->fields[i].value);
+    }
+}
+
+/* Of an answer that was made elsewhere, or before, the date says when. */
+static bool has_date(const struct http_response *response)
+{
+    for (size_t i = 0; i < response->field_count; i++) {
+        if (str_eq_nocase(response->fields[i].name, STR("Date")))
+            return true;
+    }
+    return false;
+}
+
 static void add_optional(struct strbuf *head, const struct http_response *response)
 {
     if (response->no_store)
@@ -136,6 +154,8 @@ static void add_optional(struct strbuf *head, const struct http_response *respon
         cookies_write(head, &response->session);
     if (response->location.len > 0)
         add_line(head, STR("Location: "), response->location);
+    if (response->field_count > 0)
+        add_fields(head, response);
     if (response->cors_origin.len > 0)
         add_cors(head, response);
 }
@@ -185,7 +205,8 @@ struct str response_compose(struct exchange *exchange, struct response_date *dat
 
     strbuf_init(&head, exchange->call.arena, HEAD_RESERVE + (has_body ? response->body.len : 0));
     add_status_line(&head, response->status);
-    add_date(&head, date, wall_s);
+    if (response->field_count == 0 || !has_date(response))
+        add_date(&head, date, wall_s);
     if (has_length) {
         if (response->media_type.len > 0)
             add_line(&head, STR("Content-Type: "), response->media_type);

@@ -182,6 +182,8 @@ static void take_fields(struct exchange *exchange)
     response->etag = reply->etag;
     response->user_id = reply->user_id;
     response->location = reply->location;
+    response->fields = reply->fields;
+    response->field_count = reply->field_count;
 }
 
 static void take_body(struct exchange *exchange)

@@ -90,6 +90,30 @@ START_TEST(a_source_is_announced_or_chunked)
 }
 END_TEST
 
+/* As an answer of others has them; its date is the time that it was made. */
+START_TEST(fields_that_an_operation_added)
+{
+    const struct reply_field fields[] = {
+        {STR("Vary"), STR("Accept")},
+        {STR("date"), STR("Sat, 31 Jan 2026 11:00:00 GMT")},
+        {STR("X-Empty"), STR("")}};
+
+    exchange.response.body = STR_NONE;
+    exchange.response.fields = fields;
+    exchange.response.field_count = 3;
+    expect_message(true,
+                   "HTTP/1.1 200 OK\r\n"
+                   "Content-Type: application/json\r\nContent-Length: 0\r\n"
+                   "Connection: keep-alive\r\nX-Request-Id: 0123456789abcdef\r\n"
+                   "Vary: Accept\r\ndate: Sat, 31 Jan 2026 11:00:00 GMT\r\nX-Empty: \r\n\r\n");
+    exchange.response.field_count = 1;
+    expect_message(true, "HTTP/1.1 200 OK\r\n" DATE
+                         "Content-Type: application/json\r\nContent-Length: 0\r\n"
+                         "Connection: keep-alive\r\nX-Request-Id: 0123456789abcdef\r\n"
+                         "Vary: Accept\r\n\r\n");
+}
+END_TEST
+
 START_TEST(no_content_has_neither)
 {
     exchange.response.status = 204;
@@ -296,6 +320,7 @@ int main(void)
     tcase_add_test(tcase, head_and_body_are_one_piece);
     tcase_add_test(tcase, head_has_the_length_but_no_body);
     tcase_add_test(tcase, a_source_is_announced_or_chunked);
+    tcase_add_test(tcase, fields_that_an_operation_added);
     tcase_add_test(tcase, no_content_has_neither);
     tcase_add_test(tcase, every_optional_line);
     tcase_add_test(tcase, a_hit_and_all_that_is_known_of_it);
