@@ -124,8 +124,11 @@ static inline void write_source(struct mg_connection *conn, const char *path, co
 {
     bool is_hasty = strcmp(path, "/source/hasty") == 0;
     struct made *made = calloc(1, sizeof *made);
-    struct mg_source source = {source_next, source_close, made, 1000000,
-                               (uint64_t)(is_hasty ? DEADLINE_MS : PATIENCE_MS) * 1000000};
+    struct mg_source source = {
+        source_next,
+        source_close,
+        made,
+        {1000000, (uint64_t)(is_hasty ? DEADLINE_MS : PATIENCE_MS) * 1000000}};
 
     made->size = strtoul(query, NULL, 10);
     made->fails = strcmp(path, "/source/fails") == 0;
