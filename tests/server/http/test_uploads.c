@@ -15,7 +15,8 @@
 enum { MUCH = 20 * 1024 * 1024, LITTLE = 1000, PLACES = 3 /* of the edge's four threads */ };
 
 static atomic_int called;
-static size_t most_memory; /* beside what there was when the body was opened */
+static atomic_size_t bytes_read; /* by the last operation, so far */
+static size_t most_memory;       /* beside what there was when the body was opened */
 
 static char sent_byte(size_t at)
 {
@@ -56,6 +57,7 @@ static enum err op_read(struct call *call)
         for (size_t i = 0; i < len; i++)
             is_right = is_right && piece[i] == sent_byte(at + i);
         at += len;
+        atomic_store(&bytes_read, at);
         note_memory(before);
     } while (len > 0);
     answer(call, (int64_t)at, is_right);
@@ -280,6 +282,11 @@ END_TEST
 
 #define SAYS_413 "{\"detail\":\"Request body is too large.\"}"
 
+static bool are_read(void *arg)
+{
+    return atomic_load(&bytes_read) == *(size_t *)arg;
+}
+
 START_TEST(too_much_is_refused_before_it_is_read_or_where_the_limit_is)
 {
     raw_print(raw, "POST /few HTTP/1.1\r\n" H "Content-Length: 1001\r\n\r\n");
@@ -299,6 +306,7 @@ START_TEST(too_much_is_refused_before_it_is_read_or_where_the_limit_is)
     expect_status(reply(), 100);
     raw_print(raw, "3e7\r\n");
     (void)send_bytes(999, 0);
+    edge_wait(are_read, &(size_t){999}, "the first 999 bytes to be read");
     raw_print(raw, "\r\n2\r\nab\r\n");
     expect_body(reply(), 413, SAYS_413);
     expect_closed();
