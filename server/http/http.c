@@ -239,6 +239,7 @@ void http_stats_read(const struct http *http, struct http_stats *stats_out)
     for (int i = 0; i < http->options.threads; i++) {
         const struct worker *worker = &http->workers[i];
         stats_out->requests += atomic_load_explicit(&worker->requests, memory_order_relaxed);
+        stats_out->pieces += atomic_load_explicit(&worker->pieces, memory_order_relaxed);
         stats_out->active_connections +=
             atomic_load_explicit(&worker->has_connection, memory_order_relaxed);
         for (int class = 0; class < 6; class ++)

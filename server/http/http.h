@@ -91,6 +91,7 @@ struct http_stats {
     uint64_t requests, connections;
     int active_connections, requests_under_way;
     uint64_t answers_by_class[6]; /* [2] = 2xx … */
+    uint64_t pieces;              /* of bodies that stream, either way */
 };
 void http_stats_read(const struct http *http, struct http_stats *stats_out);
 

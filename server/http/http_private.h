@@ -48,7 +48,7 @@ struct worker {
     char id[REQUEST_ID_SIZE];
 
     /* Written by this worker alone, so that adding needs no atomic read-modify-write. */
-    alignas(WORKER_ALIGNMENT) _Atomic uint64_t requests, by_class[6];
+    alignas(WORKER_ALIGNMENT) _Atomic uint64_t requests, by_class[6], pieces;
     atomic_bool has_connection, is_busy;
     _Atomic int64_t
         ended_ns; /* when its last request ended that was not about health; 0: none yet */

@@ -17,9 +17,10 @@
 
 /*
  * Who takes an answer that is made meanwhile, or sends a body that is read meanwhile, may need more than
- * body_timeout_ms, but not be slower than this for long, nor silent for that long.
+ * body_timeout_ms, but not be slower than this for long, nor silent for that long. The watchdog allows for so much
+ * more silence (process/watchdog.c).
  */
-enum { RATE_MIN = 1024 /* bytes a second */, AHEAD_MS = 60000 };
+enum { RATE_MIN = 1024 /* bytes a second */, AHEAD_MS = 30000 };
 
 static struct mg_pace pace_of(const struct worker *worker)
 {
@@ -29,6 +30,13 @@ static struct mg_pace pace_of(const struct worker *worker)
         .ns_a_byte = NS_PER_S / RATE_MIN,
         .ahead_ns = (uint64_t)((ahead_ms > AHEAD_MS ? ahead_ms : AHEAD_MS) * NS_PER_MS),
     };
+}
+
+static void note_piece(struct worker *worker)
+{
+    uint64_t pieces = atomic_load_explicit(&worker->pieces, memory_order_relaxed);
+
+    atomic_store_explicit(&worker->pieces, pieces + 1, memory_order_relaxed);
 }
 
 /* ---- the body of the request ---- */
@@ -99,6 +107,7 @@ static enum err next_of_request(void *with, const struct work *work, char *buffe
     enum mg_body_state state;
     int len = mg_body_read(worker->connection, buffer, size, &pace, &state);
 
+    note_piece(worker);
     *len_out = len > 0 ? (size_t)len : 0;
     if (len >= 0)
         return ERR_OK;
@@ -173,6 +182,7 @@ static int next_piece(struct mg_connection *connection, void *with, char *buffer
                               clock_deadline_ns(worker->http->options.app->budget_ms), &error};
     int len = body_sender_next(with, &work, buffer, size);
 
+    note_piece(worker);
     arena_reset(worker->arena);
     return len;
 }

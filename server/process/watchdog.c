@@ -11,7 +11,8 @@
 /* Looks in one wish of the manager, so that a busy machine may be late for three of them. */
 #define LOOKS_A_PERIOD 4
 /* What a request may take besides waiting for its client's body: its turn at hashing a password, the
- * users database, Redis, and a client that is slow to read (all of them bounded, all below 10 s). */
+ * users database, Redis, and a client that is slow to read (all of them bounded, all below 10 s), or silent
+ * while a body streams (30 s). */
 #define STALL_MORE_MS 30000
 
 /* A positive number that the environment has under this name; 0: none. */
@@ -49,10 +50,10 @@ bool watchdog_is_due(const struct watchdog *watchdog, int64_t now_ns)
     return watchdog->period_ns > 0 && now_ns >= watchdog->next_ns;
 }
 
-/* Beginnings and ends: with either, some worker is alive. */
+/* Beginnings, ends, and what streams meanwhile: with any of them, some worker is alive. */
 static uint64_t movements(const struct http_stats *stats)
 {
-    uint64_t count = stats->requests;
+    uint64_t count = stats->requests + stats->pieces;
     for (size_t class = 0; class < sizeof stats->answers_by_class / sizeof(uint64_t); class ++)
         count += stats->answers_by_class[class];
     return count;

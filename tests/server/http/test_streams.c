@@ -189,6 +189,7 @@ START_TEST(a_large_body_arrives_whole_and_its_connection_is_kept)
 {
     static const char *const paths[] = {"/announced", "/unannounced"};
     struct http_client *client = http_client_new(edge_url());
+    struct http_stats stats;
     size_t wrong = 0;
 
     for (int i = 0; i < 4; i++) {
@@ -204,6 +205,8 @@ START_TEST(a_large_body_arrives_whole_and_its_connection_is_kept)
     }
     http_client_free(&client);
     await_closed();
+    http_stats_read(edge_http(), &stats);
+    ck_assert_uint_ge(stats.pieces, 4 * MUCH / (32 * 1024)); /* which the watchdog counts */
 }
 END_TEST
 

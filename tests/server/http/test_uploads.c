@@ -208,11 +208,15 @@ END_TEST
 
 START_TEST(a_large_one_needs_no_more_memory_than_a_small_one)
 {
+    struct http_stats stats;
+
     for (int chunked = 0; chunked < 2; chunked++) {
         post("/read", MUCH, chunked ? 30000 : 0);
         expect_read(reply(), MUCH, chunked ? BODY_LENGTH_UNKNOWN : MUCH);
         ck_assert_uint_lt(most_memory, 1024 * 1024);
     }
+    http_stats_read(edge_http(), &stats);
+    ck_assert_uint_ge(stats.pieces, 2 * MUCH / 5000); /* which the watchdog counts */
     expect_kept();
 }
 END_TEST

@@ -151,6 +151,21 @@ START_TEST(one_that_hangs_among_others_is_not_enough)
 }
 END_TEST
 
+/* It begins once and ends once, hours later. */
+START_TEST(a_long_download_does_not_hang)
+{
+    struct http_stats stats = {.requests = 1, .requests_under_way = 1};
+    watchdog_init(&watchdog, 10000);
+    int64_t now_ns = clock_mono_ns();
+    for (int i = 0; i < 20; i++) {
+        ck_assert(fed_after(&stats, &now_ns, 30));
+        stats.pieces++;
+    }
+    ck_assert(fed_after(&stats, &now_ns, 30));
+    ck_assert(!fed_after(&stats, &now_ns, 41));
+}
+END_TEST
+
 START_TEST(nothing_to_do_is_no_fault)
 {
     struct http_stats stats = {.requests = 9, .answers_by_class = {[4] = 9}};
@@ -247,6 +262,7 @@ int main(void)
     tcase_add_test(all, four_times_a_period);
     tcase_add_test(all, requests_that_hang_are_found_out);
     tcase_add_test(all, one_that_hangs_among_others_is_not_enough);
+    tcase_add_test(all, a_long_download_does_not_hang);
     tcase_add_test(all, nothing_to_do_is_no_fault);
     suite_add_tcase(suite, all);
     TCase *program = tcase_create("program");
