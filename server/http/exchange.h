@@ -7,6 +7,7 @@
 #define SERVER_HTTP_EXCHANGE_H
 
 #include "cachewarden/call.h"
+#include "cachewarden/http_field.h"
 #include "cachewarden/params.h"
 #include "cachewarden/routes.h"
 
@@ -15,11 +16,6 @@
 
 /* Fields a request may have in all. The HTTP library stores no more (MG_MAX_HEADERS). */
 #define HTTP_MAX_FIELDS 64
-
-struct http_field {
-    struct str name;
-    struct str value; /* without blanks around it */
-};
 
 /* The fields we read ourselves; guard_index() finds them. */
 enum known_field {
@@ -55,8 +51,8 @@ struct http_request {
     struct str path;
     bool is_absolute;
     struct query query;
-    int minor_version; /* HTTP/1.x */
-    const struct http_field *fields;
+    int minor_version;               /* HTTP/1.x */
+    const struct http_field *fields; /* values without blanks around them */
     size_t field_count;
     struct str known[FIELD_COUNT]; /* the last of that name; empty when there is none */
     unsigned char known_count[FIELD_COUNT];

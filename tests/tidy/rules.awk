@@ -16,6 +16,7 @@ BEGIN {
 	below["auth/users"] = "users"
 	below["auth/users/postgres"] = "users/postgres users"
 	below["auth/users/sqlite"] = "users/sqlite users"
+	below["api/gateway/rules"] = "gateway/rules"
 	below["pool/protocol"] = "protocol"
 	below["pool/transport"] = "transport protocol"
 	below["server/http"] = "http"
@@ -25,7 +26,7 @@ BEGIN {
 	below["server/process"] = "process reference demo config http"
 
 	# The shared headers (include/cachewarden/) and whose they are.
-	own("base", "arena body_source clock die error exposition json lock log owner random sink str thread work")
+	own("base", "arena body_source clock die error exposition http_field json lock log owner random sink str thread work")
 	own("pool", "pipeline redis redis_error tls_summary value")
 	own("auth", "digest identity issuer mac password permit principal revocations token users xsrf")
 	own("api", "app audit caches call control entries examples health jobs limits namespace params routes session tally")
