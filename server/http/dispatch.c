@@ -170,10 +170,10 @@ static bool receive_body(const struct dispatcher *dispatcher, struct exchange *e
     return refused == 0;
 }
 
-/* An operation that could not read its body says so by failing; why is told in the same words as ever. */
+/* Whatever an operation makes of a body that did not come whole, the answer is that it did not. */
 static void render(struct exchange *exchange, enum err err)
 {
-    if (err != ERR_OK && exchange->body_status != 0)
+    if (exchange->body_status != 0)
         status_body_refused(exchange, exchange->body_status);
     else
         status_render(exchange, err);
