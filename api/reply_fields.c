@@ -58,6 +58,6 @@ enum err call_add_field(struct call *call, struct str name, struct str value)
         reply->fields = arena_alloc(call->arena, REPLY_FIELDS_MAX * sizeof *reply->fields);
     if (!reply->fields)
         return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a field");
-    reply->fields[reply->field_count++] = (struct reply_field){name, value};
+    reply->fields[reply->field_count++] = (struct http_field){name, value};
     return ERR_OK;
 }

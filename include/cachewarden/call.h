@@ -7,6 +7,7 @@
 #define CACHEWARDEN_CALL_H
 
 #include "cachewarden/body_source.h"
+#include "cachewarden/http_field.h"
 #include "cachewarden/json.h"
 #include "cachewarden/principal.h"
 #include "cachewarden/work.h"
@@ -59,11 +60,7 @@ struct reply_session {
     struct str xsrf;  /* BEGUN: what XSRF-TOKEN is to hold */
 };
 
-/* A field of the answer's head that no member of the reply stands for. */
-struct reply_field {
-    struct str name, value;
-};
-
+/* Fields of the answer's head that no member of the reply stands for. */
 #define REPLY_FIELDS_MAX 64
 
 struct reply {
@@ -87,7 +84,7 @@ struct reply {
     struct str lease;               /* not empty: becomes X-Cache-Lease */
     struct str etag;                /* not empty: becomes ETag, in quotes, which it must not hold */
     struct str location;
-    struct reply_field *fields; /* call_add_field */
+    struct http_field *fields; /* call_add_field */
     size_t field_count;
     struct reply_session session;
     int64_t retry_after_s;  /* > 0, with an error */

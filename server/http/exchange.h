@@ -81,12 +81,12 @@ struct http_response {
     int64_t cache_version; /* > 0: X-Cache-Version */
     int64_t user_id;       /* > 0: X-User-Id */
     enum tristate cache_enabled;
-    enum cache_result cache_result;   /* X-Cache, and then where they are known (>= 0) */
-    int64_t age_s, ttl_s;             /* Age and X-Cache-TTL */
-    bool is_refresh;                  /* X-Cache-Refresh: 1 */
-    struct str lease;                 /* X-Cache-Lease */
-    struct str etag;                  /* ETag, without its quotes */
-    const struct reply_field *fields; /* as they are */
+    enum cache_result cache_result;  /* X-Cache, and then where they are known (>= 0) */
+    int64_t age_s, ttl_s;            /* Age and X-Cache-TTL */
+    bool is_refresh;                 /* X-Cache-Refresh: 1 */
+    struct str lease;                /* X-Cache-Lease */
+    struct str etag;                 /* ETag, without its quotes */
+    const struct http_field *fields; /* as they are */
     size_t field_count;
     struct reply_session session; /* becomes Set-Cookie */
     bool challenge;               /* WWW-Authenticate: Bearer */
