@@ -5,6 +5,8 @@
 #include "gateway/rules/freshness.h"
 #include "gateway/rules/hop_by_hop.h"
 
+#include "field_lines.h"
+
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -20,21 +22,6 @@ static void must(bool condition)
 static bool is_seconds(int64_t seconds)
 {
     return seconds >= CACHE_NOT_TOLD && seconds <= CACHE_SECONDS_MAX;
-}
-
-static struct http_fields read_lines(struct str text, struct http_field *items, size_t most)
-{
-    struct http_fields fields = {items, 0};
-    struct str line;
-
-    while (fields.count < most && str_split(&text, '\n', &line)) {
-        const ptrdiff_t colon = str_find(line, ':');
-
-        if (colon >= 0)
-            items[fields.count++] = (struct http_field){str_sub(line, 0, (size_t)colon),
-                                                        str_sub(line, (size_t)colon + 1, line.len)};
-    }
-    return fields;
 }
 
 static void check_directives(const struct http_fields *fields)
@@ -70,8 +57,8 @@ static void check_terms(const struct response_head *head)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct http_field items[64];
-    struct http_fields fields = read_lines((struct str){(const char *)data, size}, items, 64),
-                       passed;
+    const struct str text = {(const char *)data, size};
+    struct http_fields fields = {items, read_field_lines(text, items, 64)}, passed;
     struct arena *arena = arena_new(4096, (size_t)1 << 20);
 
     if (arena && fields_end_to_end(arena, &fields, &passed) == ERR_OK) {
