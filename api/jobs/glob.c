@@ -1,26 +1,53 @@
 #include "jobs/glob.h"
 
-/*
- * Moves *at, which is behind a '[', behind its ']', as Redis reads it: what follows a backslash is itself,
- * and so is what a '-' leads to, even a ']'. What Redis reads otherwise than a shell, or not as what was
- * meant, is not taken. NULL, or what is wrong.
- */
+/* Behind a range's '-' stands `end`. Redis takes a ] and a \ there as the end itself, and turns z-a round. */
+static const char *check_range(char begin, char end)
+{
+    if (begin == '\\' || end == '\\')
+        return "A range with a \\ at an end is not known, write each byte by itself";
+    if (end == ']')
+        return "[a-] is not known, write [-a]";
+    if ((unsigned char)end < (unsigned char)begin)
+        return "A range goes upwards, write [a-z] for [z-a], and [-az] where - is meant itself";
+    return NULL;
+}
+
+/* Moves *at behind one byte, an escaped one, or a range. NULL, or what is wrong. */
+static const char *skip_member(struct str pattern, size_t *at)
+{
+    const char *here = pattern.ptr + *at;
+    size_t left = pattern.len - *at, size = here[0] == '\\' ? 2 : 1;
+    const char *mistake = NULL;
+
+    if (left >= 2 && here[0] == '[' && (here[1] == ':' || here[1] == '=' || here[1] == '.'))
+        return "[[:digit:]] is not known, write [0-9], and \\[ where it is meant itself";
+    /* An escaped byte begins no range for Redis: for it \a-z is a, - and z. */
+    if (left >= size + 2 && here[size] == '-' && (size == 1 || here[size + 1] != ']')) {
+        mistake = check_range(here[0], here[size + 1]);
+        size += 2;
+    }
+    for (size_t i = 0; i < size && i < left && !mistake; i++)
+        if ((unsigned char)here[i] >= 0x80)
+            mistake = "Brackets are for one byte, and this letter has several: write ? for each of "
+                      "them";
+    *at += size;
+    return mistake;
+}
+
+/* Moves *at, which is behind a '[', behind its ']'. What Redis reads otherwise than a shell, or not as what was
+ * meant, is not taken. NULL, or what is wrong. */
 static const char *skip_class(struct str pattern, size_t *at)
 {
     size_t i = *at, first;
+    const char *mistake = NULL;
 
     if (i < pattern.len && pattern.ptr[i] == '!')
         return "[!a] is not known, write [^a]; where ! itself is meant, put it behind another";
     i += i < pattern.len && pattern.ptr[i] == '^';
-    for (first = i; i < pattern.len && pattern.ptr[i] != ']'; i++) {
-        if (pattern.ptr[i] == '\\')
-            i++;
-        else if (i + 2 < pattern.len && pattern.ptr[i + 1] == '-')
-            i += 2;
-        if (i < pattern.len && (unsigned char)pattern.ptr[i] >= 0x80)
-            return "Brackets are for one byte, and this letter has several: write ? for each of "
-                   "them";
-    }
+    for (first = i; i < pattern.len && pattern.ptr[i] != ']' && !mistake;)
+        mistake = skip_member(pattern, &i);
+    if (mistake)
+        return mistake;
     if (i >= pattern.len)
         return "[ has no ], write \\[ where it is meant itself";
     if (i == first)

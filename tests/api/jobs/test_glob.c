@@ -19,7 +19,18 @@ START_TEST(a_mistake_is_no_pattern)
         {STR("[ab"), "write \\[ "},
         {STR("["), "write \\[ "},
         {STR("[^"), "write \\[ "},
-        {STR("x[a-]"), "write \\[ "}, /* from a to ], and no end */
+        {STR("x[a-]"), "write [-a]"}, /* from a to ] for Redis, and no end */
+        {STR("[A-]b]"), "write [-a]"},
+        {STR("[\\0-9]"), "write each byte"}, /* 0, - and 9 for Redis */
+        {STR("[a-\\z]"), "write each byte"}, /* from a to a backslash, and z */
+        {STR("[x\\a-\\z]"), "write each byte"},
+        {STR("[\\]-a]"), "write each byte"},
+        {STR("[z-a]"), "write [a-z]"}, /* turned round */
+        {STR("[^9-0]"), "write [a-z]"},
+        {STR("[[:digit:]]"), "write [0-9]"},
+        {STR("[^a[:alpha:]]"), "write [0-9]"},
+        {STR("[[=a=]]"), "write [0-9]"},
+        {STR("[[.a.]]"), "write [0-9]"},
         {STR("[a\\]"), "write \\[ "},
         {STR("[a][b"), "write \\[ "},
         {STR("[!a]"), "write [^"},
@@ -60,6 +71,13 @@ START_TEST(what_may_be_chosen)
                                       STR("[a!]"),
                                       STR("[\\]]"),
                                       STR("[*][*]****[*][*][*]"),
+                                      STR("[-a]"),
+                                      STR("[\\a-]"),
+                                      STR("[+--]"),
+                                      STR("[a-a]"),
+                                      STR("[\\[:]"),
+                                      STR("[:digit]"),
+                                      STR("{a,b}"),
                                       STR("]!^-")};
     static const struct str bad[] = {STR(""),
                                      STR("a\nb"),
