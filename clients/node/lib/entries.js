@@ -65,7 +65,8 @@ export class Entries {
     }
   }
 
-  // Whether it is stored: not so while the user has switched the cache off, or the service is away.
+  // Whether it is stored: not so while the user has switched the cache off, or the service is away. What
+  // stands in the place of a value that was refused, or lost, is forgotten: with a lease or onlyIfAbsent it is no older.
   async set(label, value, options) {
     const { type, ...how } = optionsIn(options, SET);
     const entry = encode(value);
@@ -87,11 +88,18 @@ export class Entries {
       if (isNews) await this.forget(label);
       return false;
     }
-    const answer = await this.#service.ask({ ...request, body: entry.body, mayRepeat: !onlyIfAbsent });
+    // Never sent twice: the second could come after a clear that the first came before.
+    const answer = await this.#service.ask({ ...request, body: entry.body });
     if (answer?.status === 201 || answer?.status === 204) return answer.headers["x-cache-enabled"] !== "false";
-    if (isNews && (answer === null || answer.status >= 500)) this.#service.owe(this.#forgetting(label));
     if (answer !== null && answer.status !== 412) this.#unexpected(answer, request);
+    if (isNews) await this.#forgetOlder(label, answer);
     return false;
+  }
+
+  // What was there before a value that was not stored. One that may still be on its way is waited for.
+  async #forgetOlder(label, answer) {
+    if (answer === null) this.#service.owe(this.#forgetting(label));
+    else await this.forget(label);
   }
 
   // What is cached, or else what fill() gives, which is cached then. Calls of one process for one label at

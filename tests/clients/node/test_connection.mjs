@@ -214,6 +214,19 @@ test("what a kept connection lost is asked again, unless it counts", async () =>
   client.close();
 });
 
+test("a value is never stored twice: a clear may have come in between", async () => {
+  const client = clientOf(standIn);
+  await client.set("price", "old");
+  for (const how of [{}, { lease: "bGVhc2U" }, { onlyIfAbsent: true }]) {
+    standIn.asked = [];
+    closeOnce();
+    assert.equal(await client.set("price", "older than a clear", how), false);
+    await until(async () => (await client.check(ALICE)).version !== null);
+    assert.equal(standIn.count("PUT"), 1, JSON.stringify(how));
+  }
+  client.close();
+});
+
 test("a new connection that is closed is not asked again", async () => {
   const client = clientOf(standIn, { pauseMs: 3_600_000 });
   closeOnce();
@@ -260,6 +273,35 @@ test("a value that could not be replaced is not served", async () => {
   standIn.answer = null;
   await until(async () => (await client.check(ALICE)).version !== null);
   assert.equal(await client.get("a"), undefined);
+  client.close();
+});
+
+// Takes every value, and refuses it.
+const refusing = (status) => (request, response) => {
+  if (request.method !== "PUT") return false;
+  request.resume().on("end", () => response.writeHead(status, { "content-length": 0 }).end());
+  return true;
+};
+
+test("nor is what stood in the place of a value that was refused", async () => {
+  for (const status of [400, 413, 429, 507]) {
+    const client = clientOf(standIn);
+    await client.set("price", "old");
+    standIn.answer = refusing(status);
+    assert.equal(await client.set("price", "new"), false);
+    assert.equal(standIn.entries.has("price"), false, String(status));
+    standIn.answer = null;
+    assert.equal(await client.get("price"), undefined);
+    client.close();
+  }
+});
+
+test("what is there stays when a fill with a lease was refused, or one for where nothing is", async () => {
+  const client = clientOf(standIn);
+  await client.set("price", "old");
+  standIn.answer = refusing(429);
+  for (const how of [{ lease: "bGVhc2U" }, { onlyIfAbsent: true }]) assert.equal(await client.set("price", "new", how), false);
+  assert.equal(await client.get("price"), "old");
   client.close();
 });
 
