@@ -36,11 +36,26 @@ class Found:
     def fill(self, value, ttl=None, models=()):
         """Stores what was read from the source since. If a clear came in between it is never served."""
         check_ttl(ttl, models)
-        self._fill(values.encode(value), ttl, models)
+        try:
+            encoded = values.encode(value)
+        except Exception:
+            self.give_up()
+            raise
+        self._fill(encoded, ttl, models)
+
+    def give_up(self):
+        """Nothing is filled: for ten seconds this process does not wait for a fill of the label."""
+        self._note(False)
 
     def _fill(self, encoded, ttl, models):
         if self.lease:
-            self._cache._put(self._label, encoded, ttl, models, {"X-Cache-Lease": self.lease})
+            answer = self._cache._put(self._label, encoded, ttl, models, {"X-Cache-Lease": self.lease})
+            self._note(answer is not None and answer.status in (201, 204))
+
+    def _note(self, is_kept):
+        """Of a miss: after a refresh that failed the value is still there."""
+        if self.lease and not self.is_hit:
+            self._cache._unkept.note((self._cache._scope, self._label), is_kept)
 
 
 class Cache:
@@ -51,8 +66,8 @@ class Cache:
     a model those of 30 days at most. models: names; clear_model() of any of them drops the value.
     """
 
-    def __init__(self, transport, owed, credential, namespace=None, is_of_user=False):
-        self._transport, self._owed, self._is_of_user = transport, owed, is_of_user
+    def __init__(self, transport, owed, unkept, credential, namespace=None, is_of_user=False):
+        self._transport, self._owed, self._unkept, self._is_of_user = transport, owed, unkept, is_of_user
         self._credential, self._namespace = dict(credential), namespace
         self._scope = ("entries", tuple(self._credential.items()), namespace)
 
@@ -60,6 +75,7 @@ class Cache:
         """The value of a label, or what fill() returns, which is stored.
 
         Of many that miss it at once one fills; the others wait up to wait_ms for that, and then ask the source, too.
+        After a fill that was not kept (an error, a value that JSON has not, a refusal) nobody waits for ten seconds.
         """
         check_ttl(ttl, models)
         found = self.find(label, models, wait_ms)
@@ -67,8 +83,9 @@ class Cache:
             return found.value
         try:
             value = fill()
-        except Exception:
-            if not found.is_hit:
+        except BaseException as error:
+            found.give_up()
+            if not found.is_hit or not isinstance(error, Exception):
                 raise
             log.exception("%r could not be refreshed", label)
             return found.value
@@ -76,6 +93,7 @@ class Cache:
             encoded = values.encode(value)
         except (TypeError, ValueError, RecursionError) as error:
             log.error("%r cannot be kept: %s", label, error)
+            found.give_up()
             return value
         found._fill(encoded, ttl, models)
         return values.decode(*encoded)  # what was made now and what is found later are alike
@@ -86,6 +104,8 @@ class Cache:
 
     def find(self, label, models=(), wait_ms=0):
         """What remember() is made of: a Found."""
+        if self._unkept.holds((self._scope, label)):
+            wait_ms = 0
         query = [("model", model) for model in _names(models)]
         query += [("wait_ms", wait_ms)] if wait_ms else []
         answer = self._read("GET", self._entry(label, query), wait_ms)

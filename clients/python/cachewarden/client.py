@@ -10,6 +10,7 @@ import urllib.parse
 from .cache import Cache
 from .owed import UNKNOWN, UNKNOWN_CALLER, UNKNOWN_USER, Owed
 from .transport import Request, Transport, Unavailable, Unsendable
+from .unkept import Unkept
 from .view import View
 
 log = logging.getLogger("cachewarden")
@@ -28,6 +29,7 @@ class Client:
     def __init__(self, url, key=None, *, timeout=0.5, pause=1.0, context=None):
         self._transport = Transport(url, timeout=timeout, pause=pause, context=context)
         self._owed = Owed(pause)
+        self._unkept = Unkept()
         self._key = _checked(key)
 
     @classmethod
@@ -40,7 +42,7 @@ class Client:
         is_of_user = credential is not None or (namespace or "").startswith("user:")
         if credential is None:
             credential = self._headers(_checked(key) or self._key)
-        return Cache(self._transport, self._owed, credential, namespace, is_of_user)
+        return Cache(self._transport, self._owed, self._unkept, credential, namespace, is_of_user)
 
     def view(self, credential):
         """The caller's View: once for each request, before its data is read. credential: credential_of its headers."""

@@ -1,9 +1,11 @@
 """What the cache service is asked, and what is made of its answers."""
 
 import unittest
+from unittest import mock
 
 from cachewarden import Client, values
 from cachewarden.cache import shortened
+from cachewarden.unkept import Unkept
 from stand_in import PATIENCE_S, HangUp, StandIn, answer, script
 from test_connection import NO_ANSWERS
 
@@ -116,6 +118,39 @@ class Remembering(unittest.TestCase):
         with StandIn(script(MISS)) as server, self.assertLogs("cachewarden", "ERROR"):
             self.assertIs(cache_of(server).remember("a", fill=lambda: value), value)
             self.assertEqual(len(server.requests), 1)
+
+    def test_waits_no_more_after_a_fill_that_was_not_kept(self):
+        """Nobody fills it, so the wait would be for nobody."""
+        def fail():
+            raise KeyError
+
+        with self.subTest("an error"), StandIn(lambda _: MISS) as server:
+            cache = cache_of(server)
+            for _ in range(2):
+                self.assertRaises(KeyError, cache.remember, "a", fill=fail)
+            self.assertRaises(KeyError, cache.remember, "b", fill=fail)
+            self.assertEqual(server.paths(), ["/api/v1/entries/a?wait_ms=200", "/api/v1/entries/a", "/api/v1/entries/b?wait_ms=200"])
+        with self.subTest("no JSON"), StandIn(lambda _: MISS) as server:
+            cache = cache_of(server)
+            for _ in range(2):
+                cache.remember("a", fill=object)
+            self.assertEqual(server.paths(), ["/api/v1/entries/a?wait_ms=200", "/api/v1/entries/a"])
+        for status in (400, 403, 412, 413, 429):
+            with self.subTest(status), StandIn(script(MISS, answer(status), MISS, STORED, MISS)) as server:
+                cache = cache_of(server)
+                for _ in range(3):
+                    cache.remember("a", fill=lambda: 1)
+                gets = [request.path for request in server.requests if request.method == "GET"]
+                self.assertEqual(gets, ["/api/v1/entries/a?wait_ms=200", "/api/v1/entries/a", "/api/v1/entries/a?wait_ms=200"])
+
+    def test_waits_again_after_a_while(self):
+        unkept = Unkept()
+        with mock.patch("time.monotonic", lambda: 1000):
+            for number in range(1001):
+                unkept.note(number, False)
+            self.assertEqual([unkept.holds(number) for number in (0, 1, 1000)], [False, True, True])
+        with mock.patch("time.monotonic", lambda: 1010):
+            self.assertFalse(unkept.holds(1000))
 
     def test_wants_a_time_to_live_that_is_one(self):
         with StandIn(lambda _: MISS) as server:

@@ -9,6 +9,7 @@ from django.conf import settings
 from stand_in import PATIENCE_S, StandIn, answer
 
 KEPT = {}
+MOST = 100_000
 VIEWS = {"Bearer alice": ("7", "5"), "Bearer bob": ("8", "5"), "Bearer off": ("9", None)}
 
 
@@ -34,6 +35,8 @@ def answers(request):
 
 def entry(request, path):
     if request.method == "PUT":
+        if len(request.body) > MOST:
+            return answer(413)
         KEPT[path] = request.headers["content-type"], request.body
         return answer(201)
     if request.method == "DELETE":
@@ -197,14 +200,16 @@ urlpatterns = [
     page("cookie", with_cookie),
     page("csrf", with_csrf),
     page("stream", lambda request, count: StreamingHttpResponse([f"{count}"])),
+    page("error", lambda request, count: 1 / 0),
+    page("huge", lambda request, count: HttpResponse("x" * MOST)),
     page("trouble", lambda request, count: HttpResponse(f"{count}", status=503)),
 ]
 
 
-def get(target, who=None, **headers):
+def get(target, who=None, raise_errors=True, **headers):
     extra = {"HTTP_AUTHORIZATION": f"Bearer {who}"} if who else {}
     extra.update({f"HTTP_{name.upper()}": value for name, value in headers.items()})
-    return Browser(raise_request_exception=True).get(target, **extra)
+    return Browser(raise_request_exception=raise_errors).get(target, **extra)
 
 
 def text(target, who=None, **headers):
@@ -325,6 +330,16 @@ class Pages(Shop):
         for target in ("/public_session", "/public_private"):
             with self.subTest(target):
                 self.assertEqual([text(target) for _ in range(2)], ["1", "2"])
+
+    def test_that_are_not_kept_are_not_waited_for(self):
+        """No reader fills them, so the wait would be for nobody."""
+        for target in ("/cookie?wait", "/trouble?wait", "/error?wait", "/huge?wait"):
+            with self.subTest(target):
+                SERVER.requests.clear()
+                for _ in range(2):
+                    get(target, "alice", raise_errors=False)
+                asked = [request.path for request in SERVER.requests if request.method == "GET" and "/entries/" in request.path]
+                self.assertEqual(["wait_ms" in path for path in asked], [True, False])
 
     def test_that_are_broken_in_the_cache_are_made_anew(self):
         self.assertEqual(text("/page?broken", "alice"), "1")

@@ -41,7 +41,11 @@ def cache_response(ttl, *, models=(), public=False, vary=()):
                 return response
             if found.is_hit and not found.lease:
                 cache_service().forget(label)  # nobody can read it, so somebody shall fill it
-            response = view(request, *args, **kwargs)
+            try:
+                response = view(request, *args, **kwargs)
+            except BaseException:
+                found.give_up()
+                raise
             if found.lease:
                 _when_rendered(response, lambda done: _keep(found, request, done, ttl, names, vary))
             return response
@@ -81,6 +85,8 @@ def _when_rendered(response, keep):
 def _keep(found, request, response, ttl, names, vary):
     if _may_be_kept(request, response, vary):
         found.fill(_packed(response), ttl, names)
+    else:
+        found.give_up()
 
 
 def _may_be_kept(request, response, vary):
