@@ -44,6 +44,8 @@ struct cache_terms {
     bool stale_forbidden;             /* must-revalidate and its like */
     int64_t stale_while_revalidate_s; /* beyond the lifetime; 0: none */
     int64_t stale_if_error_s;
+    /* Its model was cleared softly: it is stale, and served while one request refreshes it. Told by who asks. */
+    bool outdated;
 };
 
 void cache_terms_of(const struct response_head *response, const struct cache_policy *policy,

@@ -34,9 +34,10 @@ static const struct str other_methods[] = {
     STR("x-method-override"),
 };
 
+/* X-Cache-… are ours: what reads X-Cache-Version believes it. */
 static const struct str for_us[] = {
-    STR("cache-tag"), STR("surrogate-key"),   STR("surrogate-control"),
-    STR("x-cache"),   STR("x-cache-version"), STR("x-cache-enabled"),
+    STR("cache-tag"), STR("surrogate-key"), STR("surrogate-control"),
+    STR("x-cache"),   STR("x-cache-"),
 };
 
 static const struct str cookies[] = {STR("set-cookie"), STR("set-cookie2")};
@@ -78,7 +79,7 @@ bool request_field_is_passed(const struct http_fields *request, struct str metho
 
 bool response_field_is_passed(const struct http_fields *response, struct str name)
 {
-    return !field_is_hop_by_hop(response, name) && !name_is_among(name, for_us, COUNT(for_us));
+    return !field_is_hop_by_hop(response, name) && !is_like(name, for_us, COUNT(for_us));
 }
 
 bool response_field_is_stored(const struct http_fields *response, struct str name)

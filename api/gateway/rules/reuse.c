@@ -43,6 +43,12 @@ static bool is_within(int64_t window_s, int64_t staleness_ms)
     return window_s > 0 && staleness_ms <= window_s * MS_PER_S;
 }
 
+/* What was cleared softly has a window for as long as it is stored; what forbids stale answers does so here, too. */
+static enum reuse judge_outdated(const struct cache_terms *terms)
+{
+    return terms->stale_forbidden ? REUSE_VALIDATE : REUSE_STALE_WHILE_REVALIDATE;
+}
+
 static enum reuse judge_stale(const struct cache_terms *terms, int64_t max_stale_s,
                               int64_t staleness_ms)
 {
@@ -63,6 +69,8 @@ static void judge_stored(const struct request_directives *request, const struct 
     enum reuse reuse =
         left_ms > 0 ? REUSE_FRESH : judge_stale(terms, request->max_stale_s, -left_ms);
 
+    if (terms->outdated && reuse == REUSE_FRESH)
+        reuse = judge_outdated(terms);
     if (terms->validate_always)
         reuse = REUSE_VALIDATE;
     *verdict = (struct reuse_verdict){

@@ -89,6 +89,35 @@ START_TEST(stale_while_it_is_refreshed)
 }
 END_TEST
 
+/* Cleared softly: good until it is replaced, but not for who forbids stale answers, or wants it fresher. */
+START_TEST(outdated_by_a_soft_clear)
+{
+    static const struct {
+        const char *request;
+        bool stale_forbidden, validate_always;
+        enum reuse wanted;
+    } cases[] = {
+        {"", false, false, REUSE_STALE_WHILE_REVALIDATE},
+        {"", true, false, REUSE_VALIDATE},
+        {"", false, true, REUSE_VALIDATE},
+        {"Cache-Control: no-cache", false, false, REUSE_VALIDATE},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct http_fields request = fields_of(cases[i].request);
+        const struct cache_terms terms = {.lifetime_s = 100,
+                                          .response_time_ms = NOW_MS,
+                                          .stale_forbidden = cases[i].stale_forbidden,
+                                          .validate_always = cases[i].validate_always,
+                                          .outdated = true};
+        struct reuse_verdict verdict;
+
+        reuse_judge(&request, &terms, NOW_MS, &verdict);
+        ck_assert_msg(verdict.reuse == cases[i].wanted, "case %zu: %d", i, verdict.reuse);
+    }
+}
+END_TEST
+
 static bool on_error(const char *request, const char *response, int64_t age_s)
 {
     return judge(request, response, age_s).serve_on_error;
@@ -140,6 +169,7 @@ int main(void)
     tcase_add_test(tests, a_request_may_want_it_fresher);
     tcase_add_test(tests, a_request_may_take_it_stale);
     tcase_add_test(tests, stale_while_it_is_refreshed);
+    tcase_add_test(tests, outdated_by_a_soft_clear);
     tcase_add_test(tests, stale_when_the_upstream_fails);
     tcase_add_test(tests, only_if_cached);
     tcase_add_test(tests, questions_for_the_upstream);
