@@ -38,12 +38,14 @@ export class Entries {
   }
 
   // { isHit, value, lease, isRefresh, ageS, ttlS }. With a lease the caller is to fill it: set(label, value,
-  // { lease }). waitMs: how long to wait for somebody else who is at it.
+  // { lease }). waitMs: how long to wait for somebody else who is at it; not at all for a while after a fill that was
+  // not kept.
   async read(label, options) {
     const { models, waitMs } = optionsIn(options, READ);
-    const request = this.#request("GET", label, { model: modelsOf(models), wait_ms: timeOf("waitMs", waitMs) });
+    const patienceMs = timeOf("waitMs", waitMs) !== undefined && !this.#service.unkept.has(this.#nameOf(label)) ? waitMs : undefined;
+    const request = this.#request("GET", label, { model: modelsOf(models), wait_ms: patienceMs });
     if (request === null) return miss();
-    const answer = await this.#service.ask({ ...request, mayRepeat: true, extraMs: waitMs ?? 0 });
+    const answer = await this.#service.ask({ ...request, mayRepeat: true, extraMs: patienceMs ?? 0 });
     if (answer === null) return miss();
     const { status, headers } = answer;
     const state = headers["x-cache"];
@@ -71,7 +73,17 @@ export class Entries {
     const { type, ...how } = optionsIn(options, SET);
     const entry = encode(value);
     if (entry === null) throw new TypeError("this value is neither bytes, nor text, nor JSON");
-    return this.#put(label, { ...entry, type: typeOf(type) ?? entry.type }, how);
+    const isStored = await this.#put(label, { ...entry, type: typeOf(type) ?? entry.type }, how);
+    if (how.lease) this.#note(label, isStored);
+    return isStored;
+  }
+
+  #note(label, isKept) {
+    this.#service.unkept.note(this.#nameOf(label), isKept);
+  }
+
+  #nameOf(label) {
+    return JSON.stringify([this.#credential, this.#namespace, label]);
   }
 
   async #put(label, entry, { ttl, models, lease, onlyIfAbsent = false }) {
@@ -116,12 +128,25 @@ export class Entries {
       if (found.lease !== null) void this.#refresh(label, { ttl, models, lease: found.lease }, fill);
       return found.value;
     }
+    // Without a lease nobody knows whether the value is older than a clear.
+    if (found.lease === null) return this.#filled(label, fill, () => {});
+    let isKept = false;
+    try {
+      return await this.#filled(label, fill, async (entry) => {
+        isKept = await this.#put(label, entry, { ttl, models, lease: found.lease });
+      });
+    } finally {
+      this.#note(label, isKept);
+    }
+  }
+
+  // What fill() gives, the same as of a hit.
+  async #filled(label, fill, keep) {
     const value = await fill();
     const entry = this.#entryOf(label, value);
     if (entry === null) return value;
-    // Without a lease nobody knows whether the value is older than a clear.
-    if (found.lease !== null) await this.#put(label, entry, { ttl, models, lease: found.lease });
-    return decode(entry.type, entry.body); // the same as of a hit
+    await keep(entry);
+    return decode(entry.type, entry.body);
   }
 
   async #refresh(label, options, fill) {

@@ -7,15 +7,13 @@ import { createHash } from "node:crypto";
 
 import { capture, isStorable, pack, unpack } from "./express_capture.js";
 import { Flights } from "./flights.js";
+import { Unkept } from "./unkept.js";
 import { modelsOf, optionsIn, ttlOf } from "./values.js";
 
 const OPTIONS = ["shared", "models", "vary", "maxBytes", "waitMs"];
 const MAX_LABEL_BYTES = 512;
 // How long others wait for the handler whose answer they want as well.
 const MAX_FLIGHT_MS = 5000;
-// How long nobody waits for an answer that could not be kept.
-const PASS_MS = 10_000;
-const MAX_PASSES = 1000;
 const CONDITIONS = ["if-none-match", "if-modified-since", "if-match", "if-unmodified-since"];
 
 // vary: names of headers of the request that make another answer. maxBytes: what is larger is not kept.
@@ -24,17 +22,18 @@ export function cacheAnswers(ttl, options) {
   ttlOf(ttl, modelsOf(models));
   const varied = vary.map((name) => name.toLowerCase());
   const flights = new Flights();
-  const passes = new Passes();
+  const unkept = new Unkept();
 
   return async function (req, res, next) {
     const client = req.cachewarden;
     if (!client) return next(new Error("cacheAPIResponse needs app.use(cachewarden(…)) before it"));
     const label = labelOf(req, shared, varied);
-    if (label === null || passes.has(label)) return pass(res, next);
+    if (label === null || unkept.has(label)) return pass(res, next);
 
     let isFilling = false;
     const lookUp = async () => {
-      const found = await client.read(label, { models, waitMs });
+      // Who waits may be promised to others as the one who fills it, which a HEAD does not.
+      const found = await client.read(label, { models, waitMs: req.method === "GET" ? waitMs : undefined });
       const kept = found.isHit ? unpack(found) : null;
       // Without a lease nobody knows whether an answer is older than a clear.
       if (found.lease === null || req.method !== "GET") return kept;
@@ -42,7 +41,10 @@ export function cacheAnswers(ttl, options) {
       for (const name of CONDITIONS) delete req.headers[name]; // the whole answer is wanted
       const made = capture(res, maxBytes).then(async (answer) => {
         if (answer === null) return null; // nobody waited for its end
-        if (!isStorable(answer, varied)) return passes.add(label);
+        if (!isStorable(answer, varied)) {
+          unkept.note(label, false);
+          return null;
+        }
         await client.set(label, pack(answer), { ttl, models, lease: found.lease });
         return answer;
       });
@@ -92,21 +94,3 @@ function whoseOf({ view, headers }) {
 }
 
 export const digestOf = (text) => createHash("sha256").update(text).digest("base64url");
-
-// Labels of answers that could not be kept, for a while.
-class Passes {
-  #until = new Map();
-
-  add(label) {
-    this.#until.delete(label);
-    this.#until.set(label, performance.now() + PASS_MS);
-    if (this.#until.size > MAX_PASSES) this.#until.delete(this.#until.keys().next().value);
-    return null;
-  }
-
-  has(label) {
-    if (performance.now() < (this.#until.get(label) ?? 0)) return true;
-    this.#until.delete(label);
-    return false;
-  }
-}

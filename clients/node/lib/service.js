@@ -4,6 +4,7 @@
 import { Breaker } from "./breaker.js";
 import { Connection } from "./connection.js";
 import { reporter } from "./reporter.js";
+import { Unkept } from "./unkept.js";
 import { refusalOf, timeOf } from "./values.js";
 
 // Of more than that, each becomes a clear of all it is a part of.
@@ -20,6 +21,8 @@ export class Service {
   #isSettling = false;
   #settleAt = 0;
   #timer;
+  // Labels of entries, each with whose it is.
+  unkept = new Unkept();
 
   constructor({ url, timeoutMs = 500, pauseMs = 1000, maxBytes = 8 << 20, connections, tls, report }) {
     this.#timeoutMs = timeOf("timeoutMs", timeoutMs);

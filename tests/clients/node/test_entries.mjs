@@ -5,6 +5,7 @@ import { afterEach, beforeEach, test } from "node:test";
 
 import { clientOf, PATIENCE_MS, until } from "./client.mjs";
 import { promised, StandIn } from "./stand_in.mjs";
+import { Unkept } from "../../../clients/node/lib/unkept.js";
 
 let standIn;
 let client;
@@ -212,6 +213,55 @@ test("another process that fills is waited for", async () => {
   isReady.resolve();
   assert.deepEqual(await Promise.all([first, second]), ["first", "first"]);
   other.close();
+});
+
+const refusing = (status) => (request, response) => {
+  if (request.method !== "PUT") return false;
+  request.resume().on("end", () => response.writeHead(status, { "content-length": 0 }).end());
+  return true;
+};
+const fails = () => Promise.reject(new Error("no database"));
+
+test("nobody waits for a fill after one that was not kept", async () => {
+  const never = {
+    "an error": () => client.remember("a", {}, fails).catch(() => {}),
+    "no JSON": () => client.remember("a", {}, () => 7n),
+    "nothing": () => client.remember("a", {}, () => undefined),
+    "a refusal": async () => {
+      standIn.answer = refusing(429);
+      await client.remember("a", {}, () => 1);
+      standIn.answer = null;
+    },
+    "a refusal of what was filled with a lease": async () => {
+      const { lease } = await client.read("a", { waitMs: 250 });
+      standIn.answer = refusing(413);
+      await client.set("a", 1, { lease });
+      standIn.answer = null;
+    },
+  };
+  for (const [why, fill] of Object.entries(never)) {
+    standIn.asked = [];
+    await fill();
+    await client.remember("a", {}, () => why);
+    await client.forget("a");
+    await client.remember("a", {}, () => "kept, so the next one is waited for");
+    await client.forget("a");
+    const waits = standIn.asked.filter((asked) => asked.startsWith("GET")).map((asked) => asked.includes("wait_ms"));
+    assert.deepEqual(waits, [true, false, true], why);
+    standIn.waiting.clear();
+  }
+});
+
+test("that is so for ten seconds, of the label of one user, and of a thousand labels", async () => {
+  let now = 0;
+  const unkept = new Unkept(() => now);
+  for (let label = 0; label <= 1000; label++) unkept.note(label, false);
+  assert.deepEqual([0, 1, 1000].map((label) => unkept.has(label)), [false, true, true]);
+  now = 10_000;
+  assert.equal(unkept.has(1000), false);
+  await client.remember("a", {}, fails).catch(() => {});
+  await client.inNamespace("user:7").read("a", { waitMs: 1 });
+  assert.equal(standIn.count("GET /api/v1/entries/a?wait_ms=1&namespace=user%3A7"), 1);
 });
 
 test("what is no JSON is given, and not cached", async () => {

@@ -344,6 +344,14 @@ test("nobody waits for an answer that cannot be kept", async () => {
   for (const { headers } of await Promise.all(others)) assert.equal(headers["x-cache"], "BYPASS");
 });
 
+test("nor for one that a HEAD asked for, which fills nothing", async () => {
+  app.get("/page", cacheAPIResponse(60), (req, res) => res.send("page"));
+  await ask("/page", { method: "HEAD" });
+  await ask("/page");
+  const reads = standIn.asked.filter((asked) => asked.startsWith("GET /api/v1/entries"));
+  assert.deepEqual(reads.map((asked) => asked.includes("wait_ms")), [false, true]);
+});
+
 test("a long address has a label of its own", async () => {
   app.get("/page", cacheAPIResponse(60), (req, res) => res.send(req.query.q));
   const paths = ["a", "b"].map((last) => `/page?q=${"x".repeat(1000)}${last}`);
