@@ -1,6 +1,7 @@
 """The middleware, what is cached for a view, and clears of transactions, on the real Django."""
 
 import unittest
+import warnings
 
 import django
 from django.apps import AppConfig
@@ -69,6 +70,7 @@ settings.configure(
 )
 django.setup()
 
+from django.core.cache import CacheKeyWarning
 from django.core.cache import cache as djangos_cache
 from django.db import connection, models, transaction
 from django.http import HttpResponse, StreamingHttpResponse
@@ -187,6 +189,7 @@ def page(name, body, **options):
 urlpatterns = [
     path("write", write),
     path("data", lambda request: HttpResponse(cached(request, "data", lambda: more("data")))),
+    path("name", lambda request: HttpResponse(cached(request, "all the d\xe4ta", lambda: more("data")))),
     path("entry", lambda request: HttpResponse(
         remember(request, "entry", fill=lambda: more("entry"), models=[Order]))),
     page("page", plain),
@@ -276,6 +279,15 @@ class Data(Shop):
             for who in (None, "off", "stranger"):
                 with self.subTest(target, who=who):
                     self.assertNotEqual(text(target, who), text(target, who))
+
+    def test_has_a_key_that_any_cache_of_django_takes(self):
+        """Of one that memcached would refuse the others warn."""
+        targets = ["/data?q=" + "q" * 300 + last for last in "ab"] + ["/data?q=" + "q" * 210, "/name"]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", CacheKeyWarning)
+            found = [[text(target, "alice") for _ in range(2)] for target in targets]
+        self.assertEqual([len(set(pair)) for pair in found], [1] * len(targets))
+        self.assertEqual(len({first for first, _ in found}), len(targets))
 
     def test_in_the_cache_service_names_its_models(self):
         text("/entry?" + "q" * 600, "alice")  # longer than a label

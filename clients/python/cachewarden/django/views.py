@@ -1,5 +1,8 @@
 """Whose view an answer is made for, and data that is cached for it."""
 
+import hashlib
+import re
+
 from django.core.cache import cache
 
 from ..cache import shortened
@@ -7,6 +10,9 @@ from ..view import credential_of
 from .config import cache_service, client, model_names
 
 _READS = ("GET", "HEAD", "OPTIONS")
+# What memcached takes as a key, with the prefix that Django puts before it.
+_PLAIN = re.compile("[!-~]+")
+_MOST = 250
 
 
 class CachewardenMiddleware:
@@ -32,7 +38,14 @@ def cached(request, name, make, timeout=3600):
     It is kept in Django's cache. For what several pages share, make a key of your own: request.view.key("menu").
     """
     key = request.view.key(_of_page(request, name))
-    return make() if key is None else cache.get_or_set(key, make, timeout)
+    return make() if key is None else cache.get_or_set(_for_any_cache(key), make, timeout)
+
+
+def _for_any_cache(key):
+    """The key, or one that stands for it: not all of Django's caches take a long one, or a space."""
+    if _PLAIN.fullmatch(key) and len(cache.make_key(key)) <= _MOST:
+        return key
+    return f"{re.sub('[^!-~]', '_', key[:64])}:{hashlib.sha256(key.encode(errors='surrogatepass')).hexdigest()}"
 
 
 def remember(request, name, *, fill, ttl=3600, models=()):
