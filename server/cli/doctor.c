@@ -1,4 +1,4 @@
-/* `doctor`: looks at everything the server depends on, and changes nothing. */
+/* `doctor`: looks at everything the server depends on, and leaves it as it was. */
 #include "cli/doctor.h"
 #include "cli/cli.h"
 
@@ -224,10 +224,12 @@ const struct cli_command cli_doctor = {
     .summary = "looks for what is wrong with the installation, and says the mend",
     .details =
         "One line a check: the settings, Redis (version, role, rights, eviction, persistence, "
-        "clock), whose the control data is, the Redis of named caches, the users database, the "
+        "clock, a key that is written and removed), whose the control data is, the Redis of named "
+        "caches, the users database, the "
         "keys of other issuers, numbers that an account here and a user of somebody else both "
         "have, the signing key, modes of files, certificates and room on disk. \"unknown\" is what "
-        "it cannot tell. It changes nothing and prints no secret; run it as the user the server "
+        "it cannot tell. It leaves everything as it was and prints no secret; run it as the user "
+        "the server "
         "runs as. Exit status 1 if a check failed.",
     .options = (const struct cli_option[]){CLI_JSON, CLI_OPTIONS_END},
     .run = run_doctor,

@@ -37,15 +37,15 @@ void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *
                 const char *mend, const char *format, ...) CW_PRINTF(5, 6);
 
 /*
- * Asks the Redis of the control data, and those of the named caches; only questions, nothing is
- * written. All of it is over in about ten seconds, whatever they answer (doctor_redis.c).
+ * Asks the Redis of the control data, and those of the named caches; nothing stays written. All of it is over in about ten seconds, whatever they answer (doctor_redis.c).
  */
 void doctor_check_redis(struct doctor *doctor, const struct config *config);
 /* Whether the user of Redis may do what is needed with the default settings (doctor_rights.c). */
 struct redis;
 void doctor_check_rights(struct doctor *doctor, const struct config *config, struct redis *redis,
                          int64_t deadline_ns);
-/* Whose the control data is, and whether other issuers have keys for us (doctor_others.c). */
+/* Whose the control data is, whether a key can be written beside it, and whether other issuers have keys for us
+ * (doctor_others.c). */
 void doctor_check_installation(struct doctor *doctor, const struct config *config,
                                struct redis *redis, int64_t deadline_ns);
 void doctor_check_issuers(struct doctor *doctor, const struct config *config);

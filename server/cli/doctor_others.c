@@ -1,4 +1,5 @@
-/* The doctor's look at others: whose control data is in Redis, and whether other issuers have keys. */
+/* The doctor's look at others: whose control data is in Redis, whether it may be written, and whether other issuers
+ * have keys. */
 #include "cli/doctor.h"
 
 #include "cachewarden/app.h"
@@ -23,7 +24,7 @@ static void say_anothers(struct doctor *doctor, const char *why)
 }
 
 /* `install` is in the record. A database that the next start makes will have another id. */
-static void compare(struct doctor *doctor, const struct config *config, struct str install)
+static bool is_ours(struct doctor *doctor, const struct config *config, struct str install)
 {
     struct users_sight sight;
     struct error error = {0};
@@ -38,6 +39,21 @@ static void compare(struct doctor *doctor, const struct config *config, struct s
         doctor_say(doctor, DOCTOR_OK, control_data, NULL, "is of our users database");
     else
         say_anothers(doctor, "");
+    return err == ERR_OK && str_eq(str_from(sight.install), install);
+}
+
+/* The rights do not tell all: a Redis that lacks replicas, or cannot save, refuses each write. */
+static void try_write(struct doctor *doctor, struct redis *redis, int64_t deadline_ns)
+{
+    struct error error = {0};
+    enum err err = control_try_write(redis, (struct work){doctor->arena, deadline_ns, &error});
+    if (err == ERR_OK)
+        doctor_say(doctor, DOCTOR_OK, "redis writes", NULL, "a key was written and removed");
+    else
+        doctor_say(doctor, DOCTOR_FAILURE, "redis writes",
+                   "mend what Redis names: docs/redis.md has a table of it",
+                   "a key cannot be written, so no clear can: %s%s%s", error.caller,
+                   error.detail[0] ? ": " : "", error.detail);
 }
 
 void doctor_check_installation(struct doctor *doctor, const struct config *config,
@@ -52,8 +68,12 @@ void doctor_check_installation(struct doctor *doctor, const struct config *confi
                    error.caller);
     else if (install.len == 0)
         doctor_say(doctor, DOCTOR_OK, control_data, NULL, "there is none yet");
+    /* Beside another installation's control data nothing is written. */
+    if (err == ERR_OK && (install.len == 0 || is_ours(doctor, config, install)))
+        try_write(doctor, redis, deadline_ns);
     else
-        compare(doctor, config, install);
+        doctor_say(doctor, DOCTOR_UNKNOWN, "redis writes", NULL,
+                   "not tried: the control data is not known to be ours");
 }
 
 /* ---- other issuers ---- */

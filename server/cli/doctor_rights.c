@@ -1,6 +1,6 @@
 /*
  * The doctor's look at the rights of the user of Redis. Redis tells with ACL DRYRUN (7.0), which runs
- * nothing; where it does not, nobody is troubled with trials: they would have to write.
+ * nothing; where it does not, only what the trial of a write needs is known (doctor_others.c).
  */
 #include "cli/doctor.h"
 

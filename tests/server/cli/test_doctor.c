@@ -1,4 +1,4 @@
-/* `doctor`: finds what is wrong, goes on after it, and changes nothing. */
+/* `doctor`: finds what is wrong, goes on after it, and leaves all as it was. */
 #include "cli_case.h"
 
 #include "fake_redis.h"
@@ -92,6 +92,7 @@ START_TEST(whose_control_data_it_is)
     char *before = redis_snapshot(cli_test.redis, NULL);
     cli_run("doctor");
     expect_status(1);
+    expect_line("unknown  redis writes: ", "not tried");
     expect_line("FAILED   control data: is of another users database", "cachewarden serve --adopt");
     char *after = redis_snapshot(cli_test.redis, NULL);
     ck_assert_str_eq(before, after);
@@ -207,6 +208,27 @@ START_TEST(it_is_full)
     cli_run_with(NULL, VARIABLES("CACHEWARDEN_ENTRIES_REDIS_URL=redis://127.0.0.1:1"),
                  ARGUMENTS("doctor"));
     expect_line("ok       redis memory: ", "no maxmemory");
+}
+END_TEST
+
+/* The rights are all there, and yet no clear would go through. */
+START_TEST(it_refuses_writes)
+{
+    redis_server_do(cli_test.redis, "CONFIG SET min-replicas-to-write 1");
+    cli_run("doctor");
+    expect_status(1);
+    expect_line("ok       redis rights: ", "has all");
+    expect_line("FAILED   redis writes: ", "NOREPLICAS");
+    redis_server_do(cli_test.redis, "CONFIG SET min-replicas-to-write 0");
+    redis_server_do(cli_test.redis, "ACL SETUSER default -acl|whoami -multi");
+    cli_run("doctor");
+    expect_status(1);
+    expect_line("unknown  redis rights: ", "cannot tell");
+    expect_line("FAILED   redis writes: ", "NOPERM");
+    redis_server_do(cli_test.redis, "ACL SETUSER default +acl|whoami +multi");
+    cli_run("doctor");
+    expect_status(0);
+    expect_line("ok       redis writes: ", "written and removed");
 }
 END_TEST
 
@@ -480,6 +502,7 @@ int main(void)
     tcase_add_test(with, redis_stands_still);
     tcase_add_test(with, it_evicts);
     tcase_add_test(with, it_is_full);
+    tcase_add_test(with, it_refuses_writes);
     tcase_add_test(with, it_is_a_replica);
     tcase_add_test(with, it_keeps_nothing);
     tcase_add_test(with, each_right_is_missed);
