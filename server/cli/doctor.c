@@ -119,7 +119,9 @@ static void check_users(struct doctor *doctor, const struct config *config)
                    "%s", why);
     else if (err != ERR_OK)
         doctor_say(doctor, DOCTOR_FAILURE, check,
-                   "correct users.database, or bring the database back", "%s", why);
+                   "correct users.database or the rights on its folder and file, or bring the "
+                   "database back",
+                   "%s", why);
     else if (sight.version == 0)
         doctor_say(doctor, DOCTOR_UNKNOWN, check, "its tables are made by the first start",
                    "%s answers and is empty", sight.driver);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 enum { ROOM_LEAST_MIB = 16, ROOM_GOOD_MIB = 128 };
 
@@ -49,6 +50,17 @@ static void check_secret_file(struct doctor *doctor, const char *database)
 
 /* ---- modes ---- */
 
+/* Where the group's rights are how the server gets at it, taking them away would lock it out. */
+static const char *mode_mend(const struct stat *info)
+{
+    bool is_root = geteuid() == 0;
+    bool is_owned = is_root ? info->st_uid != 0 || info->st_gid == 0 : info->st_uid == geteuid();
+
+    return is_owned ? "take them away with chmod"
+                    : "make the account the server runs as its owner (chown), then take them away "
+                      "with chmod";
+}
+
 /* The group may read what an administrator gave it; who is in no group with us may not. */
 static void check_mode(struct doctor *doctor, const char *what, const char *path, unsigned allowed)
 {
@@ -68,7 +80,7 @@ static void check_mode(struct doctor *doctor, const char *what, const char *path
                is_open     ? DOCTOR_FAILURE
                : is_shared ? DOCTOR_WARNING
                            : DOCTOR_OK,
-               "file modes", is_open || is_shared ? "take them away with chmod" : NULL,
+               "file modes", is_open || is_shared ? mode_mend(&info) : NULL,
                "%s: %s has mode %04o%s", what, path, mode,
                is_open     ? ", others have rights"
                : is_shared ? ", the group has rights"

@@ -281,9 +281,10 @@ static enum err sqlite_look(struct str location, struct users_sight *sight_out, 
     if (err)
         return err;
     error_clear(&why);
-    if (access(db->path, F_OK) != 0 && errno == ENOENT)
+    err = users_file_check(db->path, &why);
+    if (!err && access(db->path, F_OK) != 0)
         err = error_set(&why, ERR_NOT_FOUND, "users database: there is none yet: %s", db->path);
-    else
+    else if (!err)
         err = look_at_file(db->path, sight_out, &why);
     sqlite_close(&db);
     return err ? error_set(error, err, "%s", why.detail) : ERR_OK;

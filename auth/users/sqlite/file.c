@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -68,15 +69,20 @@ static enum err make_file(const char *path, struct error *error)
     return result == 0 ? ERR_OK : complain(error, path, "it cannot be made private", reason);
 }
 
-enum err users_file_prepare(const char *path, struct error *error)
+/* SQLite makes files of its own beside the database. `folder_out` has room for PATH_MAX. */
+static void folder_of(const char *path, char *folder_out)
+{
+    const char *slash = strrchr(path, '/');
+
+    snprintf(folder_out, PATH_MAX, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+}
+
+/* One that is there. */
+static enum err judge_file(const char *path, struct error *error)
 {
     struct stat status;
+    char folder[PATH_MAX];
 
-    enum err err = make_folders(path, error);
-    if (!err)
-        err = make_file(path, error);
-    if (err)
-        return err;
     if (stat(path, &status) != 0)
         return complain(error, path, "it cannot be looked at", errno);
     if (S_ISDIR(status.st_mode))
@@ -87,10 +93,74 @@ enum err users_file_prepare(const char *path, struct error *error)
                          path);
     if (euidaccess(path, R_OK | W_OK) != 0)
         return complain(error, path, "it cannot be read and written", errno);
-    if ((status.st_mode & 077) != 0)
-        log_event(LOG_LEVEL_WARN, "users.file_not_private", LOG_CSTR("path", path),
-                  LOG_CSTR("mend", "chmod 600"));
+    folder_of(path, folder);
+    if (euidaccess(folder, W_OK | X_OK) != 0)
+        return complain(error, path, "its folder cannot be written", errno);
     return ERR_OK;
+}
+
+enum err users_file_prepare(const char *path, struct error *error)
+{
+    struct stat status;
+
+    enum err err = make_folders(path, error);
+    if (!err)
+        err = make_file(path, error);
+    if (!err)
+        err = judge_file(path, error);
+    /* Whoever gets at it through the group alone must not take that right away. */
+    if (!err && stat(path, &status) == 0 && (status.st_mode & 077) != 0)
+        log_event(LOG_LEVEL_WARN, "users.file_not_private", LOG_CSTR("path", path),
+                  LOG_CSTR("mend", status.st_uid == geteuid()
+                                       ? "chmod 600"
+                                       : "chown it to the account of the server, then chmod 600"));
+    return err;
+}
+
+/* Whether make_folders would succeed. *is_there_out: nothing is missing. */
+static enum err check_folders(const char *path, bool *is_there_out, struct error *error)
+{
+    char folder[PATH_MAX], *above = NULL;
+    size_t len = strlen(path);
+
+    *is_there_out = false;
+    if (len >= sizeof folder)
+        return complain(error, path, "its name is too long", ENAMETOOLONG);
+    memcpy(folder, path, len + 1);
+    for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (euidaccess(folder, F_OK) != 0) {
+            int reason = errno;
+            if (above)
+                *above = '\0';
+            const char *parent = above ? folder : folder[0] == '/' ? "/" : ".";
+            if (reason == ENOENT && euidaccess(parent, W_OK | X_OK) == 0)
+                return ERR_OK;
+            return complain(error, path, "its folder cannot be made",
+                            reason == ENOENT ? errno : reason);
+        }
+        *slash = '/';
+        above = slash;
+    }
+    *is_there_out = true;
+    return ERR_OK;
+}
+
+enum err users_file_check(const char *path, struct error *error)
+{
+    char folder[PATH_MAX];
+    bool is_there;
+
+    enum err err = check_folders(path, &is_there, error);
+    if (err || !is_there)
+        return err;
+    if (euidaccess(path, F_OK) == 0)
+        return judge_file(path, error);
+    int reason = errno;
+    folder_of(path, folder);
+    if (reason == ENOENT && euidaccess(folder, W_OK | X_OK) == 0)
+        return ERR_OK;
+    return complain(error, path, "it cannot be made", reason == ENOENT ? errno : reason);
 }
 
 enum err users_file_identify(const char *path, struct users_file *file_out, struct error *error)

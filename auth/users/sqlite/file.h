@@ -19,6 +19,9 @@ struct users_file {
  */
 CW_MUST_CHECK enum err users_file_prepare(const char *path, struct error *error);
 
+/* Whether that would succeed, as the account that asks: the same texts, and nothing is made. */
+CW_MUST_CHECK enum err users_file_check(const char *path, struct error *error);
+
 /* Which file the path leads to now. ERR_UPSTREAM_DOWN when to none. */
 CW_MUST_CHECK enum err users_file_identify(const char *path, struct users_file *file_out,
                                            struct error *error);

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 static char *directory;
+static bool is_nobody; /* who runs what failure_of runs */
 static struct cw_server server;
 
 static void open_all(void)
@@ -62,7 +63,8 @@ static char *failure_of(const char *const *arguments, const char *const *variabl
 
     cw_run(&(struct cw_command){.arguments = arguments,
                                 .environment = variables,
-                                .directory = directory},
+                                .directory = directory,
+                                .is_nobody = is_nobody},
            &result);
     ck_assert_msg(result.status == 1, "%s: exit status %d\n%s%s", variables[0], result.status,
                   result.out, result.err);
@@ -104,6 +106,45 @@ START_TEST(a_made_secret_is_looked_at_too)
              failure_of((const char *const[]){"serve", "--check-config", NULL}, none));
     ck_assert_ptr_nonnull(strstr(of_check, "holds fewer than 32 bytes"));
     ck_assert_str_eq(failure_of((const char *const[]){"serve", NULL}, none), of_check);
+}
+END_TEST
+
+static void expect_the_same_as_nobody(const char *words)
+{
+    const char *const none[] = {"NODE_ENV=test", NULL};
+    char of_check[1024];
+    struct cw_result result = {0};
+
+    is_nobody = true;
+    snprintf(of_check, sizeof of_check, "%s",
+             failure_of((const char *const[]){"serve", "--check-config", NULL}, none));
+    ck_assert_str_eq(failure_of((const char *const[]){"serve", NULL}, none), of_check);
+    ck_assert_msg(strstr(of_check, words) != NULL, "expected: %s\ngot: %s", words, of_check);
+    cw_run(&(struct cw_command){.arguments = (const char *const[]){"doctor", NULL},
+                                .environment = none,
+                                .directory = directory,
+                                .is_nobody = true},
+           &result);
+    ck_assert_msg(strstr(result.out, "FAILED   users database: ") && strstr(result.out, words),
+                  "%s", result.out);
+    cw_result_fini(&result);
+}
+
+/* Whoever may not write the users database, or make it, does not get past the check. */
+START_TEST(rights_on_the_users_database)
+{
+    char path[300];
+
+    ck_assert_int_eq(chmod(directory, 0755), 0);
+    expect_the_same_as_nobody("it cannot be made (Permission denied)");
+    cw_file_write(directory, "users.db", "", 0644);
+    expect_the_same_as_nobody("it cannot be read and written (Permission denied)");
+    snprintf(path, sizeof path, "%s/users.db", directory);
+    ck_assert_int_eq(chmod(path, 0666), 0);
+    expect_the_same_as_nobody("its folder cannot be written (Permission denied)");
+    ck_assert_int_eq(chmod(directory, 0), 0);
+    expect_the_same_as_nobody("(Permission denied)");
+    ck_assert_int_eq(chmod(directory, 0755), 0);
 }
 END_TEST
 
@@ -175,6 +216,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, open_all, close_all);
     tcase_add_loop_test(tcase, what_one_refuses_the_other_refuses, 0, REFUSALS);
     tcase_add_test(tcase, a_made_secret_is_looked_at_too);
+    tcase_add_test(tcase, rights_on_the_users_database);
     tcase_add_loop_test(tcase, at_its_edges_the_table_is_right, 0, 2);
     tcase_add_test(tcase, beyond_its_edges_everything_is_refused);
     suite_add_tcase(suite, tcase);
