@@ -2,8 +2,8 @@
  * What the files of jobs/ share.
  *
  *   cw:jobs         list: the id of each running job, and its target
- *   cw:jobs:ID      hash: one job; a day longer than it is worked on
- *   cw:jobs:recent  sorted set: ids by when they were started
+ *   cw:jobs:ID      hash: one job; a day longer than it is worked on, if it stays among the last ones
+ *   cw:jobs:recent  sorted set: the last ids, by when they were started, and each that has not ended
  *   cw:jobs:runner  which node works on the jobs; it expires unless that node says that it is there
  *
  * A job has ended when its field `end` is there. HSETNX sets it, so a job ends once, whoever is quicker:
@@ -35,7 +35,8 @@
 enum {
     JOBS_LIMIT = 16,         /* running ones, on all nodes together */
     JOBS_LIMIT_OTHERS = 12,  /* of them, for who is neither admin nor operator */
-    JOBS_LISTED = 100,       /* that jobs_list shows */
+    JOBS_KEPT = 100,         /* the last ones, and older ones that have not ended */
+    JOBS_LISTED = 200,       /* of them, that jobs_list shows at most */
     JOB_KEPT_S = 86400,      /* how long a record outlives the last that was written to it */
     RUNNER_CLAIM_MS = 10000, /* how long a runner that says nothing is believed to be there */
 };

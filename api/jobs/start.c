@@ -48,7 +48,7 @@ static void take_back(struct app *app, struct work work, struct str id, struct s
         log_event(LOG_LEVEL_DEBUG, "job.left_behind", LOG_STR("id", id)); /* it expires */
 }
 
-enum { REPLY_LIST = 3 };
+enum { REPLY_LIST = 3, REPLY_OLD = 5 };
 
 /* The record first, so that whoever sees the job on the list finds it. */
 static struct pipeline *start_pipeline(struct arena *arena, const struct job_record *record,
@@ -62,10 +62,57 @@ static struct pipeline *start_pipeline(struct arena *arena, const struct job_rec
     job_list_ask(pipeline);
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("ZADD"), key_str(&recent),
                  STR_INT64(record->job.started_ms), record->job.id);
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("ZREMRANGEBYRANK"), key_str(&recent), STR("0"),
-                 STR_INT64(-1 - JOBS_LISTED));
+    PIPELINE_KEY(pipeline, EXPECT_ARRAY, STR("ZREVRANGE"), key_str(&recent), STR_INT64(JOBS_KEPT),
+                 STR("-1"));
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("EXPIRE"), key_str(&recent), STR_INT64(JOB_KEPT_S));
     return pipeline;
+}
+
+/* Adds the reading of a record for each id that is one. */
+static void ask_for(struct pipeline *pipeline, const struct value *ids)
+{
+    for (size_t i = 0; i < ids->count; i++) {
+        if (key_is_job_id(ids->items[i].text))
+            job_record_ask(pipeline, ids->items[i].text);
+    }
+}
+
+/* Adds the removal of each but of what has still to end. */
+static void add_removals(struct pipeline *pipeline, const struct value *ids,
+                         const struct pipeline *records)
+{
+    struct key recent = key_jobs_recent();
+    struct job_record record;
+    size_t next = 0;
+
+    for (size_t i = 0; i < ids->count; i++) {
+        struct str id = ids->items[i].text;
+        bool is_id = key_is_job_id(id);
+        if (is_id && job_record_take(pipeline_value(records, next++), id, &record) &&
+            record.job.finished_ms == 0)
+            continue;
+        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("ZREM"), key_str(&recent), id);
+        if (!is_id)
+            continue;
+        struct key key = key_job(id);
+        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), key_str(&key));
+    }
+}
+
+/* So that nobody fills Redis by starting jobs: what is not among the last ones goes with its record, once it has
+ * ended. What fails here is tried again at the next start. */
+static void remove_old(struct app *app, struct work work, const struct value *old)
+{
+    struct pipeline *records = pipeline_new(work.arena, PIPELINE_READ);
+    struct pipeline *removals = pipeline_new(work.arena, PIPELINE_WRITE);
+
+    work.error = NULL; /* the job was started all the same */
+    ask_for(records, old);
+    if (pipeline_count(records) > 0 && redis_run(app->control, records, work) != ERR_OK)
+        return;
+    add_removals(removals, old, records);
+    if (pipeline_count(removals) > 0 && redis_run(app->control, removals, work) != ERR_OK)
+        log_event(LOG_LEVEL_DEBUG, "job.old_ones_left", LOG_INT("count", (int64_t)old->count));
 }
 
 /* Another job has the target. Takes that off the list if it is over, which its runner did not live to do:
@@ -124,11 +171,15 @@ static enum err try_start(struct app *app, struct work work, const struct job_re
     if (!listed.ptr)
         return error_set_detail(work.error, ERR_NO_MEMORY, "no memory for a job");
     enum err err = redis_run(app->control, pipeline, work);
-    if (err != ERR_OK)
+    if (err != ERR_OK && err != ERR_UPSTREAM_REFUSED)
         return err;
-    err = be_first(app, work, record->job.id, limit, pipeline_value(pipeline, REPLY_LIST));
+    if (err == ERR_OK)
+        err = be_first(app, work, record->job.id, limit, pipeline_value(pipeline, REPLY_LIST));
+    /* Redis may be full since the record was written. */
     if (err != ERR_OK)
         take_back(app, work, record->job.id, listed);
+    else
+        remove_old(app, work, pipeline_value(pipeline, REPLY_OLD));
     return err;
 }
 

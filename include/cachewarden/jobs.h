@@ -61,7 +61,7 @@ struct str job_audit_target(struct str space, struct str pattern,
 CW_MUST_CHECK enum err jobs_start(struct app *app, struct work work, const struct job_order *order,
                                   struct job *job_out);
 
-/* ERR_NOT_FOUND: there is none, or it ended more than a day ago. */
+/* ERR_NOT_FOUND: there is none, or it ended more than a day, or a hundred jobs, ago. */
 CW_MUST_CHECK enum err jobs_find(struct app *app, struct work work, struct str id,
                                  struct job *job_out);
 

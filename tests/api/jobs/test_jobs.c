@@ -332,7 +332,57 @@ START_TEST(the_last_ones_are_listed)
     for (int i = 0; i < 200; i++)
         redis_server_do(redis, "ZADD cw:jobs:recent %d old-%d", i + 10, i);
     (void)start_on(0, "cache:odd");
-    ck_assert_int_eq(redis_server_ask_integer(redis, "ZCARD cw:jobs:recent"), JOBS_LISTED);
+    /* The first one runs. */
+    ck_assert_int_eq(redis_server_ask_integer(redis, "ZCARD cw:jobs:recent"), JOBS_KEPT + 1);
+}
+END_TEST
+
+static void cancel(struct str id)
+{
+    struct job job;
+    struct error error = {0};
+    bool was_running;
+
+    ck_assert_int_eq(
+        jobs_cancel(nodes[0].app, (struct work){arena, soon(), &error}, id, &job, &was_running),
+        ERR_OK);
+    ck_assert(was_running);
+}
+
+/* Who starts and cancels all day long fills nothing, and pushes out nothing that still runs. */
+START_TEST(records_go_with_the_last_ones)
+{
+    struct str running = start_on(0, "cache:far").id, first = start_on(0, "cache:sessions").id;
+    struct str last = STR_NONE;
+    struct error error;
+
+    redis_server_do(redis, "ZADD cw:jobs:recent 1 %s 2 %s", running.ptr, first.ptr);
+    cancel(first);
+    for (int i = 0; i < JOBS_KEPT + 10; i++) {
+        last = start_on(0, "cache:sessions").id;
+        cancel(last);
+    }
+    ck_assert_int_eq(redis_server_ask_integer(redis, "ZCARD cw:jobs:recent"), JOBS_KEPT + 1);
+    ck_assert_int_eq(matching(redis, "cw:jobs:????????????????????????????????"), JOBS_KEPT + 1);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:jobs:%s", first.ptr), 0);
+    ck_assert_int_eq(job_seen_by(0, last).state, JOB_FAILED);
+    /* It is found again should the list lose it. */
+    ck_assert_int_eq(job_seen_by(0, running).state, JOB_RUNNING);
+    redis_server_do(redis, "DEL cw:jobs");
+    jobs_end_unlisted(nodes[0].app->jobs, (struct work){arena, soon(), &error});
+    ck_assert_int_eq(job_seen_by(0, running).state, JOB_FAILED);
+}
+END_TEST
+
+/* Redis may be full from the record on. */
+START_TEST(a_start_that_is_refused_leaves_nothing)
+{
+    struct job job;
+    struct error error;
+
+    redis_server_do(redis, "SET cw:jobs x");
+    ck_assert_int_ne(try_start_on(0, "cache:sessions", "", false, &job, &error), ERR_OK);
+    ck_assert_int_eq(matching(redis, "cw:jobs*"), 1);
 }
 END_TEST
 
@@ -373,6 +423,8 @@ int main(void)
     tcase_add_test(all, what_cannot_be_started);
     tcase_add_test(all, what_cannot_be_found);
     tcase_add_test(all, the_last_ones_are_listed);
+    tcase_add_test(all, records_go_with_the_last_ones);
+    tcase_add_test(all, a_start_that_is_refused_leaves_nothing);
     tcase_add_test(all, whose_it_is);
     suite_add_tcase(suite, all);
 
