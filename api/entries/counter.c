@@ -88,7 +88,6 @@ size_t counter_add_put(struct pipeline *pipeline, struct str key, struct str scr
     struct counter_fields fields;
 
     counter_name_fields(&fields, envelope->version);
-    pipeline_begin_transaction(pipeline);
     size_t first = pipeline_count(pipeline);
     if (!only_if_absent)
         PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("UNLINK"), key);
@@ -99,7 +98,6 @@ size_t counter_add_put(struct pipeline *pipeline, struct str key, struct str scr
         PIPELINE_KEYS(pipeline, EXPECT_UNJUDGED, 2, STR("RENAMENX"), scratch, key);
         PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("UNLINK"), scratch);
     }
-    pipeline_end_transaction(pipeline);
     return first;
 }
 

@@ -40,8 +40,8 @@ bool counter_counts(const struct value *all, int64_t version);
 bool counter_add_drop(struct pipeline *pipeline, struct str key, const struct value *all,
                       int64_t version);
 
-/* Adds the commands that put a counter in the place of whatever is there, or (only_if_absent) where nothing is, as a
- * transaction. `scratch` is a key_scratch. Returns where their replies begin. */
+/* Adds the commands that put a counter in the place of whatever is there, or (only_if_absent) where nothing is, to a
+ * transaction that has begun. `scratch` is a key_scratch. Returns where their replies begin. */
 size_t counter_add_put(struct pipeline *pipeline, struct str key, struct str scratch,
                        const struct envelope *envelope, struct str head, bool only_if_absent);
 /* Whether it was put, where only_if_absent was said. */

@@ -2,31 +2,41 @@
 #include "cachewarden/app.h"
 #include "cachewarden/clock.h"
 #include "cachewarden/control.h"
-#include "entries/counter.h"
-#include "entries/look.h"
+#include "entries/promise.h"
 #include "keyspace.h"
 
+struct drop {
+    const struct entry_request *request;
+    struct label_key key;
+};
+
+enum { MULTI, HEAD };
+/* One step: what is removed is what the head tells of. Whoever waits for a fill may fill it from now on. */
 static void add_drop(void *with, struct pipeline *pipeline)
 {
-    const struct label_key *key = with;
+    const struct drop *drop = with;
+    struct str key = label_key_str(&drop->key);
 
-    entry_ask_head(pipeline, label_key_str(key));
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), label_key_str(key));
+    pipeline_begin_transaction(pipeline);
+    entry_ask_head(pipeline, key);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), key);
+    promise_add_end(pipeline, drop->request);
+    pipeline_end_transaction(pipeline);
 }
 
 enum err entries_delete(const struct entry_request *request, bool *was_there_out)
 {
-    struct label_key key = key_entry(&request->space, request->label);
+    struct drop drop = {request, key_entry(&request->space, request->label)};
     struct entry_look look = {.request = request,
                               .add = add_drop,
-                              .with = &key,
+                              .with = &drop,
                               .writes = true,
                               .models = models_of(request)};
     enum err err = entry_look(&look);
 
     *was_there_out = false;
     if (err == ERR_OK)
-        err = entry_judge_head(&look, look.pipeline, 0, clock_wall_ms(), was_there_out);
+        err = entry_judge_head(&look, look.pipeline, HEAD, clock_wall_ms(), was_there_out);
     return err;
 }
 

@@ -6,8 +6,8 @@
  *   cw:{SPACE}:e:LABEL  what is stored under a label: head and value as one string (envelope.h), or a hash that is
  *                       a counter (counter.h); as long as it lives
  *   cw:{SPACE}:c:LABEL  somebody has promised to fill the label (promise.h); seconds
- *   cw:{SPACE}:t:LABEL  whose turn it is to replace what is out of date there (put.c); moments
- *   cw:{SPACE}:s:RANDOM what is made, or was moved aside (aside.h), beside an entry; moments
+ *   cw:{SPACE}:t:LABEL  whose turn it is to replace what is out of date there (turn.h); moments
+ *   cw:{SPACE}:s:RANDOM a counter that is made, before it is moved to its place (counter.h); moments
  *   cw:{SPACE}:m        hash: how often each model was cleared (models.h); 31 days from its last use
  *
  * The braces make one slot of a namespace, so what belongs together can be written in one pipeline. The first four lie

@@ -81,20 +81,22 @@ static void add_what_is_stored(struct put *put, struct pipeline *pipeline)
         add_set(put, pipeline);
 }
 
-/* Whoever waits for this fill is told behind it. */
-static void add_store(struct put *put, struct pipeline *pipeline)
-{
-    add_what_is_stored(put, pipeline);
-    if (put->lease.is_promised && put->store != STORE_NOTHING)
-        promise_add_end(pipeline, put->request);
-}
-
+/* The commands of a try; what is stored by it is behind them. */
+enum { MULTI, HEAD };
+/*
+ * One step: what is stored takes the place of what the head tells of, and of nothing that came since. Whoever waits
+ * for this fill is told behind it.
+ */
 static void add_try(void *with, struct pipeline *pipeline)
 {
     struct put *put = with;
 
+    pipeline_begin_transaction(pipeline);
     entry_ask_head(pipeline, label_key_str(&put->key));
-    add_store(put, pipeline);
+    add_what_is_stored(put, pipeline);
+    if (put->lease.is_promised && put->store != STORE_NOTHING)
+        promise_add_end(pipeline, put->request);
+    pipeline_end_transaction(pipeline);
 }
 
 static bool was_stored(const struct put *put, const struct pipeline *pipeline)
@@ -110,7 +112,7 @@ static enum err store_now(struct put *put, enum store store)
     struct pipeline *pipeline = entry_pipeline(put->request, PIPELINE_WRITE);
     enum err err = encode(put, store);
 
-    add_store(put, pipeline);
+    add_try(put, pipeline);
     return err == ERR_OK ? entry_run(put->request, pipeline) : err;
 }
 
@@ -183,7 +185,7 @@ static bool stamp(struct put *put, const struct entry_look *look)
 
 /* What became of it where something was in the way. */
 struct store_try {
-    const struct pipeline *pipeline; /* with what was there, from 0 on */
+    const struct pipeline *pipeline; /* of the try, with what was there */
     bool was_stored;
     bool is_good; /* what is there */
 };
@@ -194,12 +196,11 @@ static enum err store_if_nothing(struct put *put, struct entry_look *look,
     struct pipeline *pipeline = entry_pipeline(put->request, PIPELINE_WRITE);
 
     *attempt = (struct store_try){.pipeline = pipeline};
-    entry_ask_head(pipeline, label_key_str(&put->key));
-    add_store(put, pipeline);
+    add_try(put, pipeline);
     enum err err = entry_run(put->request, pipeline);
     attempt->was_stored = err == ERR_OK && was_stored(put, pipeline);
     if (err == ERR_OK && !attempt->was_stored)
-        err = entry_judge_head(look, pipeline, 0, put->envelope.stored_at_ms, &attempt->is_good);
+        err = entry_judge_head(look, pipeline, HEAD, put->envelope.stored_at_ms, &attempt->is_good);
     return err;
 }
 
@@ -212,7 +213,7 @@ static enum err replace_old(struct put *put, struct entry_look *look, struct sto
         if (i == REMOVALS_MAX)
             return error_set_detail(put->request->work.error, ERR_BUSY,
                                     "something void is stored under the label again and again");
-        err = old_remove(look, &put->key, attempt->pipeline, 0, put->envelope.stored_at_ms,
+        err = old_remove(look, &put->key, attempt->pipeline, HEAD, put->envelope.stored_at_ms,
                          &attempt->is_good);
         if (err != ERR_OK || attempt->is_good)
             return err;
@@ -267,7 +268,7 @@ static enum err settle(struct put *put, struct entry_look *look, struct entry_st
 {
     int64_t now_ms = put->envelope.stored_at_ms;
     struct envelope tried = put->envelope;
-    enum err err = entry_judge_head(look, look->pipeline, 0, now_ms, &stored_out->was_there);
+    enum err err = entry_judge_head(look, look->pipeline, HEAD, now_ms, &stored_out->was_there);
 
     stored_out->is_enabled = look->is_enabled;
     if (err != ERR_OK)

@@ -60,7 +60,10 @@ enum { RIVALS = 8 };
 struct rival {
     pthread_t thread;
     int number;
+    const char *says; /* NULL: what is its own */
+    bool replaces;
     enum err err;
+    bool was_there;
     char body[16];
 };
 
@@ -76,9 +79,11 @@ static void *put_as_rival(void *arg)
     struct entry_stored stored;
 
     snprintf(rival->body, sizeof rival->body, "rival %d", rival->number);
-    const struct entry_fill fill = {
-        .body = str_from(rival->body), .ttl_s = 3600, .only_if_absent = true};
+    const struct entry_fill fill = {.body = str_from(rival->says ? rival->says : rival->body),
+                                    .ttl_s = 3600,
+                                    .only_if_absent = !rival->replaces};
     rival->err = entries_put(&request, &fill, &stored);
+    rival->was_there = stored.was_there;
     arena_free(&own);
     return NULL;
 }
@@ -91,7 +96,7 @@ START_TEST(of_many_at_once_one_is_taken)
     for (int round = 0; round < 3; round++) {
         const char *taken = NULL;
         for (int i = 0; i < RIVALS; i++) {
-            rivals[i].number = i;
+            rivals[i] = (struct rival){.number = i};
             ck_assert_int_eq(pthread_create(&rivals[i].thread, NULL, put_as_rival, &rivals[i]), 0);
         }
         for (int i = 0; i < RIVALS; i++) {
@@ -213,6 +218,33 @@ START_TEST(a_turn_that_is_left_over)
 }
 END_TEST
 
+/* What it saw goes, or comes, before it stores: what it answers is true of the moment in which it stored. */
+START_TEST(looking_and_storing_is_one_step)
+{
+    const char *body = _i % 2 ? "17" : "text";
+    struct rival rival = {.number = 0, .says = body, .replaces = _i / 2 % 2 != 0};
+    bool comes = _i / 4 != 0;
+
+    put_on(0, alice, "k", NULL, "before", STR_NONE); /* node 0 knows all it needs to try at once */
+    if (comes)
+        delete_on(0, alice, "k");
+    tcp_proxy_hold_from(proxy, _i % 2 ? "\r\nHSET\r\n" : "\r\nSET\r\n");
+    ck_assert_int_eq(pthread_create(&rival.thread, NULL, put_as_rival, &rival), 0);
+    tcp_proxy_wait_held(proxy);
+    if (comes)
+        put_on(1, alice, "k", NULL, "meanwhile", STR_NONE);
+    else
+        ck_assert(delete_on(1, alice, "k"));
+    tcp_proxy_release(proxy);
+    pthread_join(rival.thread, NULL);
+    bool is_refused = comes && !rival.replaces;
+    ck_assert_int_eq(rival.err, is_refused ? ERR_PRECONDITION : ERR_OK);
+    if (!is_refused)
+        ck_assert_int_eq(rival.was_there, comes);
+    expect_hit(1, alice, "k", is_refused ? "meanwhile" : body);
+}
+END_TEST
+
 /* Its first try was made under an old version, so another one that saw it took it for out of date. */
 START_TEST(a_try_on_an_old_version_is_no_claim)
 {
@@ -242,6 +274,7 @@ int main(void)
     tcase_add_checked_fixture(held, open_two_nodes_and_proxy, close_two_nodes_and_proxy);
     tcase_add_loop_test(held, it_does_not_replace_what_came_meanwhile, 0, WINDOWS * OLDS * COMES);
     tcase_add_loop_test(held, what_it_puts_back_replaces_nothing, 0, COMES);
+    tcase_add_loop_test(held, looking_and_storing_is_one_step, 0, 8);
     tcase_add_loop_test(held, a_try_on_an_old_version_is_no_claim, 0, 2);
     suite_add_tcase(suite, held);
     return suite_run(suite);
