@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+#define MEDIA_ANY "*/*"
+
 void openapi_write_type(struct json_writer *json, const char *type)
 {
     json_name(json, "schema");
@@ -88,6 +90,14 @@ static void write_schema(const struct openapi_writer *writer, const struct sampl
         writer->json->out->failed = true;
 }
 
+/* Bytes of any kind have no type: where they are JSON, a string would be said of an object. */
+static void write_any_schema(struct json_writer *json)
+{
+    json_name(json, "schema");
+    json_open_object(json);
+    json_close_object(json);
+}
+
 static void write_content(const struct openapi_writer *writer, const struct sample *samples,
                           size_t count)
 {
@@ -99,6 +109,8 @@ static void write_content(const struct openapi_writer *writer, const struct samp
     json_open_object(json);
     if (is_json(samples[0].media_type))
         write_schema(writer, samples, count, false);
+    else if (str_eq(samples[0].media_type, STR(MEDIA_ANY)))
+        write_any_schema(json);
     else
         openapi_write_type(json, "string");
     json_name(json, "examples");
@@ -294,9 +306,9 @@ static void write_fields(const struct openapi_writer *writer, const struct sampl
 static void write_raw(const struct openapi_writer *writer, const struct sample *samples,
                       size_t count)
 {
-    json_name(writer->json, "*/*");
+    json_name(writer->json, MEDIA_ANY);
     json_open_object(writer->json);
-    openapi_write_type(writer->json, "string");
+    write_any_schema(writer->json);
     write_body_examples(writer, samples, count, false);
     json_close_object(writer->json);
 }

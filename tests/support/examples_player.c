@@ -21,7 +21,8 @@ const struct stand_options examples_stand = {
         "caches = ("
         "  { name = \"messages\"; keys = [ \"whatsapp:{env}:in\", \"whatsapp:{env}:out\" ]; },"
         "  { name = \"search\"; database = 1; },"
-        "  { name = \"sessions\"; prefix = \"whatsapp:session:\"; } );\n",
+        "  { name = \"sessions\"; prefix = \"whatsapp:session:\"; },"
+        "  { name = \"carts\"; prefix = \"shop:cart:\"; } );\n",
     .environment = (const char *const[]){
         "CACHEWARDEN_LIMITS_ENABLED=true", "CACHEWARDEN_USERS_REGISTRATION=open",
         "CACHEWARDEN_LIMITS_STATUS_PER_MINUTE=100000",
@@ -76,12 +77,27 @@ static void add_job(const struct stand *stand, const char *id)
         id);
 }
 
+static void add_jobs(const struct stand *stand)
+{
+    static const char *const ids[] = {
+        "5f1c0e7a93b24d6f8a1e2c3d4b5a6978", "6a1c0e7a93b24d6f8a1e2c3d4b5a6978",
+        "7b1c0e7a93b24d6f8a1e2c3d4b5a6978", "8c1c0e7a93b24d6f8a1e2c3d4b5a6978",
+        "9d1c0e7a93b24d6f8a1e2c3d4b5a6978"};
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        add_job(stand, ids[i]);
+    redis_server_do(stand->redis, "HSET cw:jobs:%s progress 1000000 end %s", ids[2],
+                    "done 1769860801000 ");
+    redis_server_do(stand->redis, "HSET cw:jobs:%s end %s", ids[3],
+                    "failed 1769860801000 redis unavailable");
+    redis_server_do(stand->redis, "HSET cw:jobs:%s progress 1000000 counts 1 end %s", ids[4],
+                    "done 1769860801000 ");
+}
+
 void examples_open(struct examples *examples, struct stand *stand)
 {
     examples->stand = stand;
     add_subject(stand);
-    add_job(stand, "5f1c0e7a93b24d6f8a1e2c3d4b5a6978");
-    add_job(stand, "6a1c0e7a93b24d6f8a1e2c3d4b5a6978");
+    add_jobs(stand);
     examples->document = fetch(stand);
     stand_key(stand, examples->flush_key, "deploy",
               (const char *const[]){"--scope", "flush", NULL});
