@@ -62,8 +62,8 @@ class Cache:
     """A namespace of the cache service; Client.cache() makes one. Thread-safe.
 
     A label is 1 to 512 bytes of UTF-8; "." and ".." are none, not between slashes either. A value is bytes or what
-    JSON has; a tuple comes back as a list. ttl: seconds, of what names
-    a model those of 30 days at most. models: names; clear_model() of any of them drops the value.
+    JSON has, with keys that are str; a tuple comes back as a list. ttl: seconds, of what names a model those of 30 days
+    at most. models: names; clear_model() of any of them drops the value.
     """
 
     def __init__(self, transport, owed, unkept, credential, namespace=None, is_of_user=False):

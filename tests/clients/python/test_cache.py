@@ -109,9 +109,9 @@ class Remembering(unittest.TestCase):
 
     def test_gives_the_same_now_and_later(self):
         with StandIn(script(MISS, STORED)) as server:
-            self.assertEqual(cache_of(server).remember("a", fill=lambda: (1, {2: "b"})), [1, {"2": "b"}])
+            self.assertEqual(cache_of(server).remember("a", fill=lambda: (1, {"2": ("b",)})), [1, {"2": ["b"]}])
         with StandIn(lambda _: answer(503)) as server:
-            self.assertEqual(cache_of(server).remember("a", fill=lambda: (1, {2: "b"})), [1, {"2": "b"}])
+            self.assertEqual(cache_of(server).remember("a", fill=lambda: (1, {"2": ("b",)})), [1, {"2": ["b"]}])
 
     def test_gives_what_cannot_be_kept_as_it_is(self):
         value = {"of": object()}
@@ -364,9 +364,29 @@ class AValue(unittest.TestCase):
                 self.assertEqual(values.decode(*values.encode(value)), value)
 
     def test_must_be_one(self):
-        for value in (float("nan"), object(), {1, 2}):
-            with self.subTest(value):
+        deep = []
+        for _ in range(100_000):
+            deep = [deep]
+        for value in (float("nan"), object(), {1, 2}, [float("inf")], deep):
+            with self.subTest(str(type(value))):
                 self.assertRaises((TypeError, ValueError), values.encode, value)
+
+    def test_comes_back_as_it_went_in_or_is_refused(self):
+        for value in ({1: "a"}, {None: 1}, [{"a": {True: 1}}], ({"1": 1, 1: 2},), "\ud800", ["a\udc00"], {"\ud83d": 1}):
+            with self.subTest(ascii(value)), StandIn(lambda _: STORED) as server:
+                self.assertRaises(ValueError, cache_of(server).set, "a", value)
+                self.assertEqual(server.requests, [])
+        for value in ("\u2603\0\U0001f600", {"": [{}]}, 2**70, -(2**63), [1.5, None], {"\u00e9": "\\ud800"}):
+            with self.subTest(ascii(value)):
+                self.assertEqual(values.decode(*values.encode(value)), value)
+        self.assertEqual(values.decode(rb'"\ud83d\ude00"', "application/json"), "\U0001f600")
+
+    def test_is_utf_8(self):
+        halves = (rb'"\ud800"', rb'["\uDC00"]', rb'{"\ud83d":1}')
+        others = [text.encode(name) for text in ('{"a":1}', "1", '"a"') for name in ("utf-16", "utf-16-le", "utf-32-be", "utf-8-sig")]
+        for data in (*halves, *others, b'"\xed\xa0\x80"'):
+            with self.subTest(data):
+                self.assertRaises(ValueError, values.decode, data, "application/json")
 
     def test_is_strict_json(self):
         for text in (b"NaN", b"[1,-Infinity]", b'{"a":Infinity}', b"1e999", b"-1e999", b"\xff", b'"\xc3"'):
