@@ -16,7 +16,23 @@ BEGIN {
 	below["auth/users"] = "users"
 	below["auth/users/postgres"] = "users/postgres users"
 	below["auth/users/sqlite"] = "users/sqlite users"
+	# Inside api/, every folder has a row. "top" are the headers at the top of api/: names of keys, operations.
+	# Three pairs use each other:
+	# - control writes a record when a cache is cleared, and the list of audit asks whose control data it reads:
+	#   that header of control alone.
+	# - caches and entries start a job to scan for them, and a job asks each of them which Redis it works on:
+	#   that header of each alone.
+	top = "keyspace.h ops.h redis_reply.h etag.h"
+	below["api/audit"] = top " audit control/installation.h"
+	below["api/caches"] = top " caches audit control jobs/service.h"
+	below["api/compat"] = top " compat audit caches control identity"
+	below["api/control"] = top " control audit/calls.h limits"
+	below["api/entries"] = top " entries audit control jobs/service.h"
 	below["api/gateway/rules"] = "gateway/rules"
+	below["api/health"] = top " health audit caches entries jobs"
+	below["api/identity"] = top " identity audit control limits"
+	below["api/jobs"] = top " jobs audit control caches/targets.h entries/service.h"
+	below["api/limits"] = top " limits"
 	below["pool/protocol"] = "protocol"
 	below["pool/transport"] = "transport protocol"
 	below["server/http"] = "http"
@@ -176,6 +192,8 @@ function check_own_header(name,   folder, here, of)
 	of = name
 	if (!sub(/\/[^\/]*$/, "", of))
 		of = ""
+	if (folder ~ /^api\// && !(folder in below))
+		complain("give " folder " a row in tests/tidy/rules.awk: which folders of api/ it may use")
 	if (folder in below && index(" " below[folder] " ", " " of " ") == 0 &&
 	    index(" " below[folder] " ", " " name " ") == 0)
 		complain(folder " may include only " below[folder])

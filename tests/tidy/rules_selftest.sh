@@ -5,7 +5,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
-mkdir -p "$tree"/{include/cachewarden,base,pool/protocol,auth/{tokens,users/sqlite},api/control,server/http,tests/base}
+mkdir -p "$tree"/{include/cachewarden,base,pool/protocol,auth/{tokens,users/sqlite},api/{control,jobs,limits,things},server/http,tests/base}
 cd "$tree"
 
 cat >include/cachewarden/error.h <<'EOF'
@@ -86,6 +86,18 @@ EOF
 cat >api/app.c <<'EOF'
 #include "control/clear.h"
 #include "control/control_private.h" /* bad */
+EOF
+cat >api/limits/count.c <<'EOF'
+#include "keyspace.h"
+#include "limits/window.h"
+#include "audit/calls.h" /* bad */
+EOF
+cat >api/jobs/jobs.c <<'EOF'
+#include "caches/targets.h"
+#include "entries/lease.h" /* bad */
+EOF
+cat >api/things/things.c <<'EOF'
+#include "things/things.h" /* bad: a folder without a row */
 EOF
 cat >api/control/pools.c <<'EOF'
 struct pool *pool;              /* bad */
