@@ -106,6 +106,16 @@ START_TEST(a_redis_that_takes_no_writes)
 }
 END_TEST
 
+/* A counter that lost its expiry, by a person's hand or between SET and INCR, must not shut the user out
+ * for ever. */
+START_TEST(a_counter_without_an_expiry_is_given_one)
+{
+    redis_server_do(redis, "SET cw:l:{u:7}:status 99");
+    expect_rate(STATUS(7), ERR_THROTTLED, 3, 0);
+    expect_expiry("cw:l:{u:7}:status", LIMIT_WINDOW_MS);
+}
+END_TEST
+
 /* The count being refused must not hide that the answer is; then this node counts for itself. */
 START_TEST(a_bad_answer_stays_bad)
 {
@@ -188,6 +198,7 @@ int main(void)
     tcase_add_test(tcase, one_round_trip);
     tcase_add_test(tcase, two_nodes_share_one_window);
     tcase_add_test(tcase, a_redis_that_takes_no_writes);
+    tcase_add_test(tcase, a_counter_without_an_expiry_is_given_one);
     tcase_add_test(tcase, a_bad_answer_stays_bad);
     tcase_add_test(tcase, redis_is_gone);
     tcase_add_test(tcase, a_read_that_forgot_is_counted_all_the_same);
