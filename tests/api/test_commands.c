@@ -9,6 +9,7 @@
  */
 #include "cachewarden/app.h"
 #include "cachewarden/clock.h"
+#include "cachewarden/routes.h"
 #include "entries/entries_private.h"
 #include "entries/lease.h"
 #include "golden.h"
@@ -314,6 +315,29 @@ static void show_two_redis(void)
     close_all();
 }
 
+/* A case begins with the name of its route, and what Redis was told is indented. */
+static void expect_shown(const char *text, const char *name)
+{
+    char begin[64];
+
+    snprintf(begin, sizeof begin, "\n%s, ", name);
+    ck_assert_msg(strncmp(text, begin + 1, strlen(begin + 1)) == 0 || strstr(text, begin),
+                  "%s is in no case: show it in tests/api/test_commands.c", name);
+}
+
+static void expect_all_shown(const char *text)
+{
+    static const char *const prefixes[] = {"entries.", "models.",   "jobs.",
+                                           "caches.",  "messages.", "search."};
+    size_t count;
+    const struct route *rows = routes_table(&count);
+
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < sizeof prefixes / sizeof *prefixes; k++)
+            if (str_starts(str_from(rows[i].name), str_from(prefixes[k])))
+                expect_shown(text, rows[i].name);
+}
+
 START_TEST(every_route_in_its_cases)
 {
     static const char *const forbidden[] = {"    KEYS ", "    SCAN ",   "    EVAL ",
@@ -327,6 +351,7 @@ START_TEST(every_route_in_its_cases)
     fclose(out);
     for (size_t i = 0; i < sizeof forbidden / sizeof *forbidden; i++)
         ck_assert_msg(!strstr(text, forbidden[i]), "a route uses%s", forbidden[i]);
+    expect_all_shown(text);
     golden_expect("tests/api/commands.golden", text);
     free(text);
 }
