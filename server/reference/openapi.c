@@ -16,22 +16,25 @@ static const struct {
     {"caches.", "caches", "Named caches that operators and deploy scripts empty."},
     {"messages.", "caches", NULL},
     {"search.", "caches", NULL},
+    {"jobs.", "jobs", "What takes longer than a request: how far it is, and how to stop it."},
     {"entries.", "entries",
      "The cache service: values under labels, until they are cleared or their time is over."},
     {"models.", "entries", NULL},
     {"audit.", "audit", "Who did what."},
     {"auth.", "accounts", "Signing in and out."},
     {"token.", "accounts", NULL},
-    {"", "diagnostics", "How the service is."},
+    {"subjects.", "subjects", "Accounts that were made for users of other issuers."},
+    {"health.", "diagnostics", "How the service is."},
+    {"metrics", "diagnostics", NULL},
+    {"api.", "diagnostics", NULL},
 };
 
-static const char *tag_of(const struct route *route)
+const char *openapi_tag(const struct route *route)
 {
-    size_t i = 0;
-
-    while (!str_starts(str_from(route->name), str_from(tags[i].prefix)))
-        i++; /* the last fits all */
-    return tags[i].tag;
+    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
+        if (str_starts(str_from(route->name), str_from(tags[i].prefix)))
+            return tags[i].tag;
+    return NULL;
 }
 
 static void write_tags(struct json_writer *json)
@@ -46,6 +49,15 @@ static void write_tags(struct json_writer *json)
         json_add_string(json, "description", str_from(tags[i].description));
         json_close_object(json);
     }
+    json_close_array(json);
+}
+
+static void write_tag(struct json_writer *json, const char *tag)
+{
+    json_name(json, "tags");
+    json_open_array(json);
+    if (tag)
+        json_write_string(json, str_from(tag));
     json_close_array(json);
 }
 
@@ -102,10 +114,7 @@ static void write_operation(const struct openapi_writer *writer, const struct ro
                                                  : str_from(route->name));
     json_add_string(json, "summary", str_from(route->summary));
     write_description(json, route);
-    json_name(json, "tags");
-    json_open_array(json);
-    json_write_string(json, str_from(tag_of(route)));
-    json_close_array(json);
+    write_tag(json, openapi_tag(route));
     json_add_string(json, "x-permission", str_from(permit_name(route->permit)));
     if (route->limit != LIMIT_NONE)
         json_add_string(json, "x-limit", str_from(limit_name(route->limit)));

@@ -16,6 +16,8 @@
 
 /* Appends the document. out->failed afterwards: memory was out. Takes some milliseconds. */
 void openapi_write(struct strbuf *out);
+/* The section a route stands in, told from the prefix of its name. NULL: its prefix has none yet. */
+const char *openapi_tag(const struct route *route);
 
 /* ---- reference/openapi_samples.c: requests and their answers ---- */
 

@@ -127,6 +127,20 @@ START_TEST(every_sample_is_whole)
 }
 END_TEST
 
+/* A route stands where its name says, not with what is left over. */
+START_TEST(every_route_has_a_tag)
+{
+    size_t count;
+    const struct route *routes = routes_table(&count);
+    for (size_t i = 0; i < count; i++)
+        ck_assert_msg(openapi_tag(&routes[i]),
+                      "%s: its prefix needs a tag in server/reference/openapi.c", routes[i].name);
+    ck_assert_ptr_null(openapi_tag(&(struct route){.name = "things.list"}));
+    ck_assert_str_eq(openapi_tag(&(struct route){.name = "jobs.show"}), "jobs");
+    ck_assert_str_eq(openapi_tag(&(struct route){.name = "subjects.find"}), "subjects");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("openapi");
@@ -137,6 +151,7 @@ int main(void)
     tcase_add_test(each, values_are_written_as_they_were);
     tcase_add_test(each, errors_follow_from_the_row);
     tcase_add_test(each, every_sample_is_whole);
+    tcase_add_test(each, every_route_has_a_tag);
     suite_add_tcase(suite, each);
     return suite_run(suite);
 }
