@@ -1,4 +1,5 @@
-/* Clearing is one increment; nothing is deleted, so it costs the same however much is cached. */
+/* A front of access.c, which makes the round trip. Clearing is one increment; nothing is deleted, so it costs the
+ * same however much is cached. */
 #include "control/clear.h"
 #include "audit/calls.h"
 #include "control/access_private.h"

@@ -1,4 +1,4 @@
-/* Switching an account's cache on and off. */
+/* A front of access.c, which makes the round trip: switching an account's cache on and off. */
 #include "cachewarden/log.h"
 #include "cachewarden/redis_error.h"
 #include "control/access_private.h"

@@ -1,4 +1,5 @@
-/* Showing a namespace's version, which is 1, its clears and the epoch together, and an account's switch. */
+/* A front of access.c, which makes the round trip: showing a namespace's version, which is 1, its clears and the
+ * epoch together, and an account's switch. */
 #include "cachewarden/clock.h"
 #include "control/access_private.h"
 
