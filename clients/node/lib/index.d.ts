@@ -80,7 +80,7 @@ export class Entries {
   get<Value = unknown>(label: string, options?: ReadOptions): Promise<Value | undefined>;
   exists(label: string): Promise<boolean>;
   read<Value = unknown>(label: string, options?: ReadOptions): Promise<Found<Value>>;
-  /** Bytes stay bytes (a Buffer), text stays text, everything else is JSON. */
+  /** Bytes stay bytes (a Buffer), text stays text, everything else is JSON. A TypeError where it would come back as something else. */
   set(label: string, value: unknown, options?: SetOptions): Promise<boolean>;
   /** What is cached, or what fill() gives, which is cached then. */
   remember<Value>(label: string, options: FillOptions & { waitMs?: number }, fill: () => Value | Promise<Value>): Promise<Value>;

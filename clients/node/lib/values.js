@@ -153,23 +153,56 @@ const hasHalves = (text) => /[\ud800-\udfff]/u.test(text);
 // Of bytes that are no UTF-8 nobody knows what they meant: an error, in place of text with holes.
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-// Bytes stay bytes, and text text; everything else is JSON. null where it is nothing that can be kept.
+// Bytes stay bytes, and text text; everything else is JSON. null where it is nothing that can be kept, or would come back
+// as something else.
 export function encode(value) {
   if (value instanceof Uint8Array)
     return { type: "application/octet-stream", body: Buffer.from(value.buffer, value.byteOffset, value.byteLength) };
-  if (typeof value === "number" && !Number.isFinite(value)) return null; // null in JSON
   if (typeof value === "string" && !hasHalves(value)) return { type: "text/plain; charset=utf-8", body: Buffer.from(value) };
   try {
-    const json = JSON.stringify(value);
+    const json = JSON.stringify(value, kept);
     return json === undefined ? null : { type: "application/json", body: Buffer.from(json) };
   } catch {
-    return null; // it contains itself, or a bigint
+    return null; // it contains itself, a bigint, or what kept() refuses
   }
+}
+
+// A replacer that replaces nothing. A date is text in JSON and a member that is undefined is none, as everybody knows.
+// Others would be lost, and nobody would be told.
+function kept(key, value) {
+  const given = this[key];
+  if (typeof value === "number" ? !Number.isFinite(value) : isLost(value, given, Array.isArray(this))) throw new TypeError(`no JSON: ${key}`);
+  return value;
+}
+
+function isLost(value, given, isItem) {
+  if (value === null) return given instanceof Date; // one that is none
+  if (typeof value !== "object") return ["function", "symbol"].includes(typeof value) || (value === undefined && isItem);
+  if (ArrayBuffer.isView(given) || value instanceof Map || value instanceof Set || value instanceof Error) return true;
+  if (Array.isArray(value)) return false;
+  return ![Object.prototype, null].includes(Object.getPrototypeOf(value)) && Object.keys(value).length === 0; // a RegExp
+}
+
+// A number that is too large for one. Only where there may be one it is looked for.
+function hasInfinity(text, value) {
+  const left = /[0-9]e|[0-9]{290}/i.test(text) ? [value] : [];
+  while (left.length > 0) {
+    const one = left.pop();
+    if (one === Infinity || one === -Infinity) return true;
+    if (typeof one === "object" && one !== null) for (const item of Object.values(one)) left.push(item);
+  }
+  return false;
+}
+
+function parse(text) {
+  const value = JSON.parse(text);
+  if (hasInfinity(text, value)) throw new RangeError("a number that is too large");
+  return value;
 }
 
 // Throws where it is no JSON, or no UTF-8, although it says so.
 export function decode(type = "", body) {
   const [media] = type.toLowerCase().split(";");
-  if (media.trim() === "application/json") return JSON.parse(utf8.decode(body));
+  if (media.trim() === "application/json") return parse(utf8.decode(body));
   return media.trim() === "text/plain" ? utf8.decode(body) : body;
 }
