@@ -123,7 +123,7 @@ enum err fields_filter(struct arena *arena, const struct http_fields *fields,
 {
     struct http_fields kept = {arena_calloc(arena, fields->count, sizeof *fields->items), 0};
 
-    if (kept.items == NULL && fields->count > 0)
+    if (kept.items == NULL)
         return ERR_NO_MEMORY;
     for (size_t i = 0; i < fields->count; i++)
         if (keep(&fields->items[i], arg))

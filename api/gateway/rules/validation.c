@@ -115,7 +115,7 @@ enum err freshened_fields(struct arena *arena, const struct http_fields *stored,
     struct http_fields all = {
         arena_calloc(arena, stored->count + received->count, sizeof *all.items), 0};
 
-    if (all.items == NULL && stored->count + received->count > 0)
+    if (all.items == NULL)
         return ERR_NO_MEMORY;
     for (size_t i = 0; i < stored->count; i++)
         if (stays(received, stored->items[i].name))

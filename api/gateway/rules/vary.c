@@ -199,7 +199,11 @@ static bool add_preferences(struct strbuf *out, struct arena *arena,
     for (size_t i = 0; i < count; i++) {
         if (i > 0 && compare_preferences(&found[i], &found[i - 1]) == 0)
             continue;
-        strbuf_addf(out, "%s%.*s;q=%d", i > 0 ? "," : "", STR_ARG(found[i].name), found[i].weight);
+        if (i > 0)
+            strbuf_add_char(out, ',');
+        strbuf_add(out, found[i].name);
+        strbuf_add_char(out, ';');
+        strbuf_add_int64(out, found[i].weight);
     }
     return true;
 }
@@ -220,7 +224,14 @@ static void add_value(struct strbuf *out, struct arena *arena, const struct http
         add_lines(out, request, name, add_list);
 }
 
-/* Each name and value behind its length, so that no value can pass for another one and a name. */
+/* Behind its length, so that no value can pass for another one and a name. */
+static void add_part(struct strbuf *key, struct str part)
+{
+    strbuf_add_int64(key, (int64_t)part.len);
+    strbuf_add_char(key, ':');
+    strbuf_add(key, part);
+}
+
 enum err vary_key(struct arena *arena, struct str names, const struct http_fields *request,
                   struct str *key_out)
 {
@@ -234,10 +245,8 @@ enum err vary_key(struct arena *arena, struct str names, const struct http_field
         add_value(&value, arena, request, name);
         if (value.failed)
             return ERR_NO_MEMORY;
-        strbuf_addf(&key, "%zu:", name.len);
-        strbuf_add(&key, name);
-        strbuf_addf(&key, "%zu:", value.len);
-        strbuf_add(&key, strbuf_str(&value));
+        add_part(&key, name);
+        add_part(&key, strbuf_str(&value));
     }
     *key_out = strbuf_str(&key);
     return key.failed ? ERR_NO_MEMORY : ERR_OK;
