@@ -25,12 +25,16 @@ static int64_t version_of(struct str field)
     return str_to_int64(field, 1, INT64_MAX, &version) ? version : 0;
 }
 
-bool counter_is_number(const struct envelope *envelope)
+static bool is_number(struct str text)
 {
     int64_t number;
 
-    return envelope->models.count == 0 &&
-           str_to_int64(envelope->body, INT64_MIN, INT64_MAX, &number);
+    return str_to_int64(text, INT64_MIN, INT64_MAX, &number);
+}
+
+bool counter_is_number(const struct envelope *envelope)
+{
+    return envelope->models.count == 0 && is_number(envelope->body);
 }
 
 void counter_make_tag(struct envelope *envelope)
@@ -48,12 +52,24 @@ struct str counter_find(const struct value *all, struct str field)
     return STR_NONE;
 }
 
-bool counter_counts(const struct value *all, int64_t version)
+static struct str find_number(const struct value *all, int64_t version)
 {
     struct counter_fields fields;
 
     counter_name_fields(&fields, version);
-    return counter_find(all, fields.number).len > 0;
+    return counter_find(all, fields.number);
+}
+
+bool counter_counts(const struct value *all, int64_t version)
+{
+    return is_number(find_number(all, version));
+}
+
+bool counter_is_damaged(const struct value *all, int64_t version)
+{
+    struct str number = find_number(all, version);
+
+    return number.ptr && !is_number(number);
 }
 
 bool counter_add_drop(struct pipeline *pipeline, struct str key, const struct value *all,
@@ -121,7 +137,8 @@ static enum err take_counter(const struct entry_look *look, const struct pipelin
     if (entry_is_other_type(fields, look->request->work.error, &err) || err != ERR_OK)
         return err;
     if (fields->kind != VALUE_ARRAY || fields->count != 2 ||
-        fields->items[0].kind != VALUE_STRING) /* gone by now, or of another version */
+        fields->items[0].kind != VALUE_STRING || !is_number(fields->items[0].text))
+        /* gone by now, or of another version, or damaged */
         return ERR_OK;
     if (fields->items[1].kind == VALUE_STRING)
         (void)envelope_decode(fields->items[1].text, envelope_out);

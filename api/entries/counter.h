@@ -35,6 +35,8 @@ void counter_make_tag(struct envelope *envelope);
 struct str counter_find(const struct value *all, struct str field);
 /* Whether HGETALL answered one that counts under this version. */
 bool counter_counts(const struct value *all, int64_t version);
+/* Whether somebody wrote into it by hand what is no number: then nobody can raise it. */
+bool counter_is_damaged(const struct value *all, int64_t version);
 /* Adds the command that removes what HGETALL answered, of versions before this one, and of this one what is left
  * without a number; its reply is not judged. False: there is nothing to remove. */
 bool counter_add_drop(struct pipeline *pipeline, struct str key, const struct value *all,

@@ -191,6 +191,9 @@ static enum err settle(struct increment *increment, struct entry_look *look)
                                 "the control data was repaired while a counter was raised");
     if (raised->kind == VALUE_INTEGER)
         return take_raise(increment, look);
+    if (old_is_foreign(raise_reply(increment, look, TEXT), raise_reply(increment, look, FIELDS),
+                       look->version))
+        return old_take_foreign(look, &increment->key);
     return value_fault(raised) == REDIS_FAULT_WRONGTYPE ? meet_text(increment, look)
                                                         : refuse_raise(increment, raised);
 }

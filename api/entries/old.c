@@ -62,11 +62,33 @@ static enum err remove_fields(const struct entry_look *look, const struct label_
     return err;
 }
 
+static bool is_other_type(const struct value *reply)
+{
+    return reply->kind == VALUE_ERROR && value_fault(reply) == REDIS_FAULT_WRONGTYPE;
+}
+
+bool old_is_foreign(const struct value *text, const struct value *all, int64_t version)
+{
+    return is_other_type(text) && (is_other_type(all) || counter_is_damaged(all, version));
+}
+
+enum err old_take_foreign(const struct entry_look *look, const struct label_key *key)
+{
+    struct pipeline *pipeline = entry_pipeline(look->request, PIPELINE_WRITE);
+
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), label_key_str(key));
+    return entry_run(look->request, pipeline);
+}
+
 enum err old_remove(struct entry_look *look, const struct label_key *key,
                     const struct pipeline *seen, size_t first, int64_t now_ms, bool *is_good_out)
 {
+    const struct value *text = pipeline_value(seen, first);
+    const struct value *all = pipeline_value(seen, first + 1);
+
     *is_good_out = false;
-    if (pipeline_value(seen, first)->kind == VALUE_STRING)
+    if (text->kind == VALUE_STRING)
         return old_take_text(look, key, now_ms, is_good_out);
-    return remove_fields(look, key, pipeline_value(seen, first + 1));
+    return old_is_foreign(text, all, look->version) ? old_take_foreign(look, key)
+                                                    : remove_fields(look, key, all);
 }
