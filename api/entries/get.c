@@ -37,8 +37,8 @@ static enum err offer_refresh(struct reading *reading, struct entry_found *found
 
 /* ---- waiting for another's fill ---- */
 
-/* Whether this reader is to fill: nobody else is at it, or was a moment ago. Where a Redis takes no writes nobody can
- * be waited for, and it is a miss as for one who does not wait. */
+/* Whether this reader is to fill: nobody else is at it, or was a moment ago. Where a Redis takes no writes, or
+ * entries have no room, nobody can be waited for, and it is a miss as for one who does not wait. */
 static enum err try_to_be_first(struct reading *reading, struct entry_found *found_out,
                                 bool *is_over_out)
 {

@@ -3,6 +3,29 @@
 #include "cachewarden/clock.h"
 #include "keyspace.h"
 
+/* What Redis keeps of one beside its label: about so much. */
+enum { OVERHEAD = 160 };
+
+/* Who waits asks many times, and takes room once: when the promise is theirs. What is refused is taken, too, so that
+ * the next look sees that somebody asked. */
+static enum err ask_room(const struct entry_request *request)
+{
+    struct entries *entries = request->app->entries;
+    size_t size = OVERHEAD + request->label.len;
+
+    if (entries->owns_redis || room_has(&entries->room, size) || room_take(&entries->room, size))
+        return ERR_OK;
+    return error_set_detail(request->work.error, ERR_UPSTREAM_REFUSED, "no room for a promise");
+}
+
+static void take_room(const struct entry_request *request)
+{
+    struct entries *entries = request->app->entries;
+
+    if (!entries->owns_redis)
+        (void)room_take(&entries->room, OVERHEAD + request->label.len);
+}
+
 enum err promise_take(struct entry_look *look, int64_t life_ms, bool *is_ours_out,
                       bool *is_good_out)
 {
@@ -11,13 +34,17 @@ enum err promise_take(struct entry_look *look, int64_t life_ms, bool *is_ours_ou
     struct label_key key = key_fill(&request->space, request->label);
     struct label_key entry = key_entry(&request->space, request->label);
 
+    *is_ours_out = *is_good_out = false;
+    if (ask_room(request) != ERR_OK)
+        return ERR_UPSTREAM_REFUSED;
     PIPELINE_KEY(pipeline, EXPECT_OK_OR_NIL, STR("SET"), label_key_str(&key), STR("1"), STR("PX"),
                  STR_INT64(life_ms), STR("NX"));
     /* Who had it may have filled, and ended it, since the look. */
     entry_ask_head(pipeline, label_key_str(&entry));
     enum err err = entry_run(request, pipeline);
     *is_ours_out = err == ERR_OK && pipeline_value(pipeline, 0)->kind == VALUE_STATUS;
-    *is_good_out = false;
+    if (*is_ours_out)
+        take_room(request);
     return *is_ours_out ? entry_judge_head(look, pipeline, 1, clock_wall_ms(), is_good_out) : err;
 }
 

@@ -11,7 +11,7 @@
 #define PROMISE_MS 5000
 
 /* *is_ours_out: nobody had it. *is_good_out: and by now something good is there, as far as the look can tell.
- * Errors of redis_run. */
+ * Errors of redis_run; ERR_UPSTREAM_REFUSED where entries have no room, either. */
 CW_MUST_CHECK enum err promise_take(struct entry_look *look, int64_t life_ms, bool *is_ours_out,
                                     bool *is_good_out);
 /* One that is ours and not needed. */

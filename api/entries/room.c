@@ -17,6 +17,11 @@ bool room_take(struct room *room, size_t bytes)
     return left >= (int64_t)bytes;
 }
 
+bool room_has(const struct room *room, size_t bytes)
+{
+    return atomic_load_explicit(&room->left, memory_order_relaxed) >= (int64_t)bytes;
+}
+
 bool room_read(struct str info, int percent, int64_t *left_out)
 {
     int64_t used, max;

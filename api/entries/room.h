@@ -25,6 +25,8 @@ struct room {
 void room_init(struct room *room, int percent);
 /* Takes so many of them. False: there are fewer. */
 bool room_take(struct room *room, size_t bytes);
+/* Whether there are so many, and takes none. */
+bool room_has(const struct room *room, size_t bytes);
 /* Looks again, if anybody asked for room since, or there is none. A Redis that does not tell: as it was. */
 void room_look(struct room *room, struct redis *redis, int64_t deadline_ns);
 

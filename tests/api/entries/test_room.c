@@ -190,6 +190,38 @@ START_TEST(a_user_who_fills_keeps_nobody_from_clearing)
 }
 END_TEST
 
+static bool tells_lease(const char *label, const char *query)
+{
+    struct loopback_answer *answer =
+        LOOPBACK(&node, "entries.get", loopback_user(7), .name = label, .query = query);
+    bool has_lease = answer->reply.outcome == OUTCOME_MISS && answer->reply.lease.len > 0;
+
+    loopback_free(&answer);
+    return has_lease;
+}
+
+/* Who reads what is not there, and would wait, promises nothing where there is no room: it is a miss like any other. */
+START_TEST(a_promise_takes_room)
+{
+    struct room *room = &node.app->entries->room;
+    int64_t before = 1024 * 1024;
+
+    atomic_store(&room->left, before);
+    ck_assert(tells_lease("a", "wait_ms=60000"));
+    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:{u:7}:c:a"), 1);
+    ck_assert_int_lt(atomic_load(&room->left), before);
+    before = atomic_load(&room->left);
+    ck_assert(tells_lease("a", "wait_ms=50")); /* looks more than once, and takes nothing */
+    ck_assert_int_eq(atomic_load(&room->left), before);
+    atomic_store(&room->left, 0);
+    for (int i = 0; i < 2; i++)
+        ck_assert(tells_lease("b", "wait_ms=60000"));
+    ck_assert(tells_lease("b", ""));
+    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:{u:7}:c:b"), 0);
+    ck_assert_int_lt(atomic_load(&room->left), 0); /* so that somebody looks */
+}
+END_TEST
+
 START_TEST(room_that_comes_by_itself_is_noticed)
 {
     leave(0);
@@ -279,6 +311,7 @@ int main(void)
     tcase_add_checked_fixture(unwatched, open_unwatched, close_all);
     tcase_add_test(unwatched, a_quiet_node_does_not_look);
     tcase_add_test(unwatched, a_redis_that_is_away);
+    tcase_add_test(unwatched, a_promise_takes_room);
     suite_add_tcase(suite, unwatched);
     tcase_add_checked_fixture(apart, open_apart, close_all);
     tcase_add_test(apart, not_on_a_redis_of_their_own);
