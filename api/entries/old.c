@@ -49,19 +49,6 @@ enum err old_take_text(struct entry_look *look, const struct label_key *key, int
     return err;
 }
 
-static enum err remove_fields(const struct entry_look *look, const struct label_key *key,
-                              const struct value *fields)
-{
-    struct pipeline *pipeline = entry_pipeline(look->request, PIPELINE_WRITE);
-
-    if (!counter_add_drop(pipeline, label_key_str(key), fields, look->version))
-        return ERR_OK;
-    enum err err = entry_run(look->request, pipeline);
-    if (err == ERR_OK)
-        (void)entry_is_other_type(pipeline_value(pipeline, 0), look->request->work.error, &err);
-    return err;
-}
-
 static bool is_other_type(const struct value *reply)
 {
     return reply->kind == VALUE_ERROR && value_fault(reply) == REDIS_FAULT_WRONGTYPE;
@@ -78,6 +65,29 @@ enum err old_take_foreign(const struct entry_look *look, const struct label_key 
 
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), label_key_str(key));
     return entry_run(look->request, pipeline);
+}
+
+/* Fields that count under no version before this one: of a later one, if somebody cleared since the look, or else put
+ * there by hand. */
+static enum err take_if_foreign(const struct entry_look *look, const struct label_key *key)
+{
+    struct entry_look now = {.request = look->request};
+    enum err err = entry_look(&now);
+
+    return err == ERR_OK && now.version == look->version ? old_take_foreign(look, key) : err;
+}
+
+static enum err remove_fields(const struct entry_look *look, const struct label_key *key,
+                              const struct value *fields)
+{
+    struct pipeline *pipeline = entry_pipeline(look->request, PIPELINE_WRITE);
+
+    if (!counter_add_drop(pipeline, label_key_str(key), fields, look->version))
+        return take_if_foreign(look, key);
+    enum err err = entry_run(look->request, pipeline);
+    if (err == ERR_OK)
+        (void)entry_is_other_type(pipeline_value(pipeline, 0), look->request->work.error, &err);
+    return err;
 }
 
 enum err old_remove(struct entry_look *look, const struct label_key *key,

@@ -12,6 +12,8 @@ static const char *const damages[] = {
     "HSET cw:{u:7}:e:k %s 1.5 h%s x t%s 1",
     "HSET cw:{u:7}:e:k %s 007 t%s 1",
     "HSET cw:{u:7}:e:k foo bar",
+    "HSET cw:{u:7}:e:k 9%s 5", /* of a version that is none yet */
+    "HSET cw:{u:7}:e:k h%s x",
 };
 enum { DAMAGES = sizeof damages / sizeof *damages };
 
