@@ -1,8 +1,8 @@
 #include "jobs/record.h"
 
 #include "cachewarden/audit.h"
-#include "jobs/duty.h"
 #include "jobs/jobs_private.h"
+#include "jobs/pace.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -120,7 +120,7 @@ static bool take_numbers(const struct str text[FIELD_COUNT], struct job_record *
         !str_to_int64(text[FIELD_SCANNED], 0, INT64_MAX, &job->scanned) ||
         !str_to_int64(text[FIELD_FOUND], 0, INT64_MAX, &job->found) ||
         !str_to_int64(text[FIELD_REMOVED], 0, INT64_MAX, &job->removed) ||
-        !str_to_int64(text[FIELD_PROGRESS], 0, DUTY_WHOLE, &job->progress))
+        !str_to_int64(text[FIELD_PROGRESS], 0, PACE_WHOLE, &job->progress))
         return false;
     record->credential = (enum credential_kind)credential;
     record->part = (enum audit_part)part;
@@ -153,7 +153,7 @@ bool job_record_take(const struct value *reply, struct str id, struct job_record
         record_out->job.reason = STR(JOB_CANCELLED);
     }
     /* All was looked at, and the end is about to be written. */
-    if (record_out->job.state == JOB_RUNNING && record_out->job.progress == DUTY_WHOLE)
+    if (record_out->job.state == JOB_RUNNING && record_out->job.progress == PACE_WHOLE)
         record_out->job.progress--;
     return true;
 }

@@ -6,7 +6,7 @@
 #include "cachewarden/random.h"
 #include "cachewarden/redis_error.h"
 #include "control/installation.h"
-#include "jobs/duty.h"
+#include "jobs/pace.h"
 
 #include <stdlib.h>
 
@@ -78,7 +78,7 @@ static struct job_run *load(struct jobs_runner *runner, const struct job_entry *
         return NULL;
     }
     run->arena = arena;
-    run->keys = DUTY_KEYS_START;
+    run->keys = PACE_KEYS_START;
     run->is_saved = true;
     if (run->record.job.state != JOB_RUNNING) {
         run_note_cancelled(run);
@@ -247,7 +247,7 @@ static void look(struct jobs_runner *runner, int64_t now_ns)
 /* What is left of the rest that work has earned, in ms. What is less than one of them is rested later. */
 static int64_t rest_left_ms(struct jobs_runner *runner)
 {
-    int64_t owed_ns = duty_rest_ns(runner->worked_ns, atomic_load(&runner->jobs->duty_percent));
+    int64_t owed_ns = pace_rest_ns(runner->worked_ns, atomic_load(&runner->jobs->duty_percent));
     int64_t rest_ns = owed_ns / NS_PER_MS * NS_PER_MS;
     int64_t left_ns = runner->worked_until_ns + rest_ns - clock_mono_ns();
 

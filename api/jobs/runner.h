@@ -1,6 +1,6 @@
 /*
  * The runner: a thread that works on all jobs in turn, on one node at a time. runner.c finds out which node
- * that is and which jobs there are; work.c works on one of them. All of it belongs to the thread, and to
+ * that is and which jobs there are; run.c works on one of them. All of it belongs to the thread, and to
  * jobs_runner_stop after it.
  */
 #ifndef API_JOBS_RUNNER_H

@@ -1,6 +1,6 @@
 /* One step of a job: a SCAN, and what is done with the keys it gave. */
-#include "jobs/duty.h"
 #include "jobs/jobs_private.h"
+#include "jobs/pace.h"
 
 #include "cachewarden/clock.h"
 #include "cachewarden/redis_error.h"
@@ -128,12 +128,12 @@ static enum err remove_keys(struct app *app, struct work work, struct job_run *r
 static void note_place(struct job_run *run, uint64_t cursor)
 {
     struct job *job = &run->record.job;
-    int64_t progress = cursor == 0 ? DUTY_WHOLE : duty_progress(cursor);
+    int64_t progress = cursor == 0 ? PACE_WHOLE : pace_progress(cursor);
 
     run->record.cursor = cursor;
     if (progress > job->progress)
         job->progress = progress;
-    int64_t scanned = (int64_t)((double)run->record.size * (double)job->progress / DUTY_WHOLE);
+    int64_t scanned = (int64_t)((double)run->record.size * (double)job->progress / PACE_WHOLE);
     if (scanned < job->found)
         scanned = job->found;
     if (scanned > job->scanned)
@@ -180,7 +180,7 @@ enum err job_step(struct app *app, struct work work, struct job_run *run)
     if (run->state != JOB_RUNNING)
         return ERR_OK;
     run->record.job.found += (int64_t)portion.count;
-    run->keys = duty_next_keys(run->keys, clock_mono_ns() - began_ns);
+    run->keys = pace_next_keys(run->keys, clock_mono_ns() - began_ns);
     note_place(run, portion.cursor);
     return ERR_OK;
 }

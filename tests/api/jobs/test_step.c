@@ -1,6 +1,6 @@
 /* A step on a Redis that answers nonsense: nothing is removed that is not to go. */
-#include "jobs/duty.h"
 #include "jobs/jobs_private.h"
+#include "jobs/pace.h"
 
 #include "cachewarden/caches.h"
 #include "cachewarden/clock.h"
@@ -35,7 +35,7 @@ static void open_case(void)
                                                     .cache_count = 1,
                                                     .has_no_users = true});
     arena = arena_new(4096, 0);
-    run = (struct job_run){.keys = DUTY_KEYS_START,
+    run = (struct job_run){.keys = PACE_KEYS_START,
                            .record = {.size = -1, .replication_id = REDIS_REPLICATION_ID_UNTOLD}};
     ck_assert_int_eq(job_ground_find(node.app, (struct work){arena, 0, &error}, STR("cache:s"),
                                      STR_NONE, &run.ground),
@@ -116,13 +116,13 @@ START_TEST(it_goes_step_by_step)
     ck_assert_int_eq(step(), ERR_OK);
     fake_redis_override(fake, "SCAN", PORTION("$1\r\n1\r\n", "*0\r\n"));
     ck_assert_int_eq(step(), ERR_OK);
-    ck_assert_int_eq(run.record.job.progress, DUTY_WHOLE / 2);
+    ck_assert_int_eq(run.record.job.progress, PACE_WHOLE / 2);
     ck_assert_int_eq(run.record.job.scanned, 50);
     fake_redis_override(fake, "SCAN", PORTION(CURSOR_0, "*0\r\n"));
     ck_assert_int_eq(step(), ERR_OK);
     ck_assert_int_eq(run.state, JOB_DONE);
     ck_assert_int_eq(run.record.job.scanned, 100);
-    ck_assert_int_eq(run.record.job.progress, DUTY_WHOLE);
+    ck_assert_int_eq(run.record.job.progress, PACE_WHOLE);
     ck_assert_uint_eq(fake_redis_seen(fake, "DBSIZE"), 1);
 }
 END_TEST

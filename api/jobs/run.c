@@ -4,7 +4,7 @@
 #include "cachewarden/clock.h"
 #include "cachewarden/log.h"
 #include "cachewarden/redis_error.h"
-#include "jobs/duty.h"
+#include "jobs/pace.h"
 
 enum {
     SLICE_MS = 100

@@ -1,21 +1,21 @@
-#include "jobs/duty.h"
+#include "jobs/pace.h"
 
 #include "cachewarden/clock.h"
 
 enum { SHORT_NS = 250 * 1000, LONG_NS = 1000 * 1000 };
 
-int64_t duty_next_keys(int64_t keys, int64_t took_ns)
+int64_t pace_next_keys(int64_t keys, int64_t took_ns)
 {
     if (took_ns < SHORT_NS)
         keys *= 2;
     else if (took_ns > LONG_NS)
         keys /= 2;
-    if (keys < DUTY_KEYS_MIN)
-        return DUTY_KEYS_MIN;
-    return keys > DUTY_KEYS_MAX ? DUTY_KEYS_MAX : keys;
+    if (keys < PACE_KEYS_MIN)
+        return PACE_KEYS_MIN;
+    return keys > PACE_KEYS_MAX ? PACE_KEYS_MAX : keys;
 }
 
-int64_t duty_rest_ns(int64_t took_ns, int percent)
+int64_t pace_rest_ns(int64_t took_ns, int percent)
 {
     /* Longer than any round trip, and far from an overflow. */
     const int64_t longest_ns = 60 * NS_PER_S;
@@ -36,8 +36,8 @@ static uint64_t mirror(uint64_t bits)
     return mirrored;
 }
 
-int64_t duty_progress(uint64_t cursor)
+int64_t pace_progress(uint64_t cursor)
 {
     /* 44 bits of it: exact enough, and the product fits. */
-    return (int64_t)((mirror(cursor) >> 20) * DUTY_WHOLE >> 44);
+    return (int64_t)((mirror(cursor) >> 20) * PACE_WHOLE >> 44);
 }

@@ -50,8 +50,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("write");
-    TCase *all = tcase_create("write");
+    Suite *suite = suite_create("job_json");
+    TCase *all = tcase_create("job_json");
     tcase_add_test(all, each_state);
     suite_add_tcase(suite, all);
     return suite_run(suite);

@@ -2,7 +2,7 @@
 #include "cachewarden/jobs.h"
 
 #include "cachewarden/clock.h"
-#include "jobs/duty.h"
+#include "jobs/pace.h"
 
 static void write_time(struct json_writer *json, const char *name, int64_t wall_ms)
 {
@@ -17,7 +17,7 @@ static void write_time(struct json_writer *json, const char *name, int64_t wall_
 
 static void write_members(struct json_writer *json, const struct job *job)
 {
-    int64_t percent = job->progress / (DUTY_WHOLE / 100);
+    int64_t percent = job->progress / (PACE_WHOLE / 100);
 
     json_add_string(json, "id", job->id);
     json_add_string(json, "state", str_from(job_state_name(job->state)));
@@ -25,7 +25,7 @@ static void write_members(struct json_writer *json, const struct job *job)
     json_add_integer(json, "removed", job->removed);
     json_name(json, "progress");
     /* Cut, not rounded: 1 is said at the end alone. */
-    if (job->progress >= DUTY_WHOLE)
+    if (job->progress >= PACE_WHOLE)
         json_write_integer(json, 1);
     else
         json_write_real(json, (double)percent / 100, 2);

@@ -1,5 +1,5 @@
 /* How fast jobs go and how far they are: numbers only. */
-#include "jobs/duty.h"
+#include "jobs/pace.h"
 
 #include "suite.h"
 
@@ -10,29 +10,29 @@
 
 START_TEST(steps_grow_while_they_are_short)
 {
-    int64_t keys = DUTY_KEYS_START;
+    int64_t keys = PACE_KEYS_START;
     for (int i = 0; i < 20; i++)
-        keys = duty_next_keys(keys, 100 * US);
-    ck_assert_int_eq(keys, DUTY_KEYS_MAX);
-    ck_assert_int_eq(duty_next_keys(keys, 500 * US), DUTY_KEYS_MAX);
+        keys = pace_next_keys(keys, 100 * US);
+    ck_assert_int_eq(keys, PACE_KEYS_MAX);
+    ck_assert_int_eq(pace_next_keys(keys, 500 * US), PACE_KEYS_MAX);
     for (int i = 0; i < 20; i++)
-        keys = duty_next_keys(keys, 50 * MS);
-    ck_assert_int_eq(keys, DUTY_KEYS_MIN);
-    ck_assert_int_eq(duty_next_keys(keys, 500 * US), DUTY_KEYS_MIN);
-    ck_assert_int_eq(duty_next_keys(256, 100 * US), 512);
-    ck_assert_int_eq(duty_next_keys(512, 2 * MS), 256);
+        keys = pace_next_keys(keys, 50 * MS);
+    ck_assert_int_eq(keys, PACE_KEYS_MIN);
+    ck_assert_int_eq(pace_next_keys(keys, 500 * US), PACE_KEYS_MIN);
+    ck_assert_int_eq(pace_next_keys(256, 100 * US), 512);
+    ck_assert_int_eq(pace_next_keys(512, 2 * MS), 256);
 }
 END_TEST
 
 START_TEST(rest_makes_the_share)
 {
-    ck_assert_int_eq(duty_rest_ns(MS, 20), 4 * MS);
-    ck_assert_int_eq(duty_rest_ns(MS, 50), MS);
-    ck_assert_int_eq(duty_rest_ns(MS, 1), 99 * MS);
-    ck_assert_int_eq(duty_rest_ns(MS, 100), 0);
-    ck_assert_int_eq(duty_rest_ns(0, 20), 0);
-    ck_assert_int_eq(duty_rest_ns(-5, 20), 0);
-    ck_assert_int_gt(duty_rest_ns(INT64_MAX, 1), 0);
+    ck_assert_int_eq(pace_rest_ns(MS, 20), 4 * MS);
+    ck_assert_int_eq(pace_rest_ns(MS, 50), MS);
+    ck_assert_int_eq(pace_rest_ns(MS, 1), 99 * MS);
+    ck_assert_int_eq(pace_rest_ns(MS, 100), 0);
+    ck_assert_int_eq(pace_rest_ns(0, 20), 0);
+    ck_assert_int_eq(pace_rest_ns(-5, 20), 0);
+    ck_assert_int_gt(pace_rest_ns(INT64_MAX, 1), 0);
 }
 END_TEST
 
@@ -57,17 +57,17 @@ START_TEST(progress_is_the_mirrored_cursor)
     uint64_t cursor = 0;
     int64_t last = 0, steps = 0;
     while ((cursor = next_cursor(cursor, 10)) != 0) {
-        int64_t progress = duty_progress(cursor);
+        int64_t progress = pace_progress(cursor);
         steps++;
         ck_assert_int_gt(progress, last);
-        ck_assert_int_lt(progress, DUTY_WHOLE);
+        ck_assert_int_lt(progress, PACE_WHOLE);
         /* The part of the 1024 places that were visited. */
-        ck_assert_int_le(llabs(progress - steps * DUTY_WHOLE / 1024), 1);
+        ck_assert_int_le(llabs(progress - steps * PACE_WHOLE / 1024), 1);
         last = progress;
     }
     ck_assert_int_eq(steps, 1023);
-    ck_assert_int_eq(duty_progress(0), 0);
-    ck_assert_int_lt(duty_progress(UINT64_MAX), DUTY_WHOLE);
+    ck_assert_int_eq(pace_progress(0), 0);
+    ck_assert_int_lt(pace_progress(UINT64_MAX), PACE_WHOLE);
 }
 END_TEST
 
@@ -80,17 +80,17 @@ START_TEST(progress_rises_while_the_table_changes)
         cursor = next_cursor(cursor, bits[i]);
         if (cursor == 0)
             break;
-        ck_assert_int_ge(duty_progress(cursor), last);
-        last = duty_progress(cursor);
+        ck_assert_int_ge(pace_progress(cursor), last);
+        last = pace_progress(cursor);
     }
-    ck_assert_int_gt(last, DUTY_WHOLE / 2);
+    ck_assert_int_gt(last, PACE_WHOLE / 2);
 }
 END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("duty");
-    TCase *all = tcase_create("duty");
+    Suite *suite = suite_create("pace");
+    TCase *all = tcase_create("pace");
     tcase_add_test(all, steps_grow_while_they_are_short);
     tcase_add_test(all, rest_makes_the_share);
     tcase_add_test(all, progress_is_the_mirrored_cursor);
