@@ -9,8 +9,8 @@
 /* What a client sent is shown back this far at most: the text has a size. */
 enum { SHOWN_MAX = 32 };
 
-/* "name=value" in two, still encoded; names are compared as they came, since no client needs to
- * encode one and a second spelling is a second chance to slip past a check. A part without '=' is all name and has no value. */
+/* "name=value" in two, still encoded; names are compared as they came, since no client needs to encode one and a second
+ * spelling is a second chance to slip past a check. A part without '=' is all name and has no value. */
 static struct str split_pair(struct str part, struct str *name_out, bool *has_value_out)
 {
     ptrdiff_t equals = str_find(part, '=');

@@ -12,7 +12,8 @@
 
 /*
  * One round trip; of each part the newest keep[part] records stay, from 1000 on up to some hundreds more.
- * ERR_OK: all are in the stream. ERR_BUSY, ERR_UPSTREAM_DOWN, ERR_TIMEOUT: none is, and it may be tried again. Any other error: saved_out[i] tells of each whether it surely is.
+ * ERR_OK: all are in the stream. ERR_BUSY, ERR_UPSTREAM_DOWN, ERR_TIMEOUT: none is, and it may be tried again. Any
+ * other error: saved_out[i] tells of each whether it surely is.
  * `count` is 1 to AUDIT_BATCH; its arena holds the commands and replies.
  */
 CW_MUST_CHECK enum err audit_store(struct redis *redis, struct work work,

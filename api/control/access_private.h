@@ -1,7 +1,7 @@
 /*
- * An access to control data, of which version.c, clear.c and switch.c are made: one round trip that asks for a namespace's clears, an account's
- * switch and the epoch, and may write one of them. It counts as long as the version guard trusts what it brought back;
- * else what is wrong is repaired, and it is done again.
+ * An access to control data, of which version.c, clear.c and switch.c are fronts: one round trip that asks for a
+ * namespace's clears, an account's switch and the epoch, and may write one of them. It counts as long as the version
+ * guard trusts what it brought back; else what is wrong is repaired, and it is done again.
  */
 #ifndef API_CONTROL_ACCESS_PRIVATE_H
 #define API_CONTROL_ACCESS_PRIVATE_H

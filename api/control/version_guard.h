@@ -64,8 +64,8 @@ static inline bool version_is_all_restored(const struct version_knowledge *known
     return known->restored == ALL_RESTORED;
 }
 
-/* Of `work` the guard needs no memory: it has its own. To be asked before Redis is. Agrees to the control data first where nothing was agreed to. Errors of
- * version_guard_reconcile. */
+/* Of `work` the guard needs no memory: it has its own. To be asked before Redis is. Agrees to the
+ * control data first where nothing was agreed to. Errors of version_guard_reconcile. */
 CW_MUST_CHECK enum err version_guard_know(struct version_guard *guard, enum version_guard_mode mode,
                                           struct work work, struct version_knowledge *known_out);
 

@@ -1,6 +1,7 @@
 /*
  * A body that comes a piece at a time, so that it need not be in memory as a whole: the answer that an operation
- * gives (call_give_source), or the request's body that it reads (call->body_source). It is copied by value; what `with` points to belongs to whoever has it.
+ * gives (call_give_source), or the request's body that it reads (call->body_source). It is copied by
+ * value; what `with` points to belongs to whoever has it.
  */
 #ifndef CACHEWARDEN_BODY_SOURCE_H
 #define CACHEWARDEN_BODY_SOURCE_H

@@ -1,6 +1,7 @@
 /*
  * One line an event, to standard error, as key=value text or as JSON. A line is written by one
- * write(2), so lines of threads never mix; values are escaped, so no value can start a line. Fields never hold passwords, tokens or keys: that is the caller's duty.
+ * write(2), so lines of threads never mix; values are escaped, so no value can start a line. Fields never hold
+ * passwords, tokens or keys: that is the caller's duty.
  * Thread-safe without a lock: level and format are atomics. Debug builds abort when a line is
  * written while a lock is held (lock.h). errno is left alone.
  */

@@ -91,8 +91,8 @@ void tokens_free(struct tokens **tokens);
  * ERR_NO_MEMORY, ERR_INTERNAL. Accepts our own tokens, those of Django's simplejwt with the same
  * secret, and a token with only `sub` and `exp` (use: access). A token_type that is not `use` is
  * refused, and so is a `type` (flask-jwt-extended) that is not access. Ours live no longer than today's
- * settings allow, counted from `iat`, whatever their `exp` says. A session token is taken up to its very expiry, without leeway: that of two nodes' clocks
- * is nothing beside it.
+ * settings allow, counted from `iat`, whatever their `exp` says. A session token is taken up to its very
+ * expiry, without leeway: that of two nodes' clocks is nothing beside it.
  */
 CW_MUST_CHECK enum err token_verify(const struct tokens *tokens, struct work work,
                                     struct str compact, enum token_use use, int64_t now_s,

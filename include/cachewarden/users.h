@@ -96,7 +96,8 @@ struct users_sight {
     char install[USERS_INSTALL_SIZE];
 };
 /* Reads which schema a database has: makes nothing, migrates nothing, leaves no file behind. Errors as
- * users_open, also where the account that asks may not write or make what users_open would, and ERR_NOT_FOUND: there is no such SQLite file yet. *sight_out then has what is known. */
+ * users_open, also where the account that asks may not write or make what users_open would; and ERR_NOT_FOUND: there is
+ * no such SQLite file yet. *sight_out then has what is known. */
 CW_MUST_CHECK enum err users_look(struct str url, struct users_sight *sight_out,
                                   struct error *error);
 
