@@ -3,7 +3,7 @@ import type { Cachewarden, Clears, FillOptions, Options, View } from "./index.js
 /** As Express calls it; of any version. */
 export type Middleware = (req: any, res: any, next: (error?: unknown) => void) => void;
 
-/** What cachewarden() adds to a request. In TypeScript: `declare global { namespace Express { interface Request extends CachewardenRequest {} } }`. */
+/** What cachewarden() adds to a request. */
 export interface CachewardenRequest {
   cachewarden: Cachewarden;
   view: View;
@@ -13,6 +13,12 @@ export interface CachewardenRequest {
   cached<Value>(name: string, make: () => Value | Promise<Value>): Promise<Value>;
   /** The same in the cache service. */
   remember<Value>(name: string, options: FillOptions & { waitMs?: number }, make: () => Value | Promise<Value>): Promise<Value>;
+}
+
+declare global {
+  namespace Express {
+    interface Request extends CachewardenRequest {}
+  }
 }
 
 export function cachewarden(options: (Options | { client: Cachewarden }) & { clearsAfterWrites?: boolean }): Middleware;

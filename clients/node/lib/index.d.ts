@@ -15,9 +15,9 @@ export interface Options {
   /** Where Cachewarden is, such as "http://127.0.0.1:8000". */
   url: string;
   /** An API key: scope `entries` with a namespace for values of the application, scope `admin` for clears of users. */
-  apiKey?: string;
+  apiKey?: string | undefined;
   /** One for values, where those are not for the same key. */
-  entriesKey?: string;
+  entriesKey?: string | undefined;
   /** How long an answer may take; 500. */
   timeoutMs?: number;
   /** How long nobody asks again after there was none; 1000. */

@@ -3,13 +3,13 @@ import type { Entries } from "./index.js";
 export interface CacheOptions {
   /** Seconds to live. */
   ttl?: number;
-  /** The entry's name in place of one made of the query: queries with the same key must ask the same. */
+  /** A name to clear it by: clear({ pattern: "query:Product:bouquets:*" }). Queries that ask for different things stay apart. */
   key?: string;
-  /** Models beside the query's own and those it populates. */
+  /** Models beside the query's own. */
   models?: string | readonly string[];
 }
 
-/** For `new Schema<…, …, …, CacheHelpers>` or `Query` in your own declarations. */
+/** `new Schema<Bouquet, Model<Bouquet, CacheHelpers>, {}, CacheHelpers>({ … })` gives the queries of a model cache(). */
 export interface CacheHelpers {
   cache<Query>(this: Query, options?: CacheOptions): Query;
 }

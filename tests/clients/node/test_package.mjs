@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -75,5 +75,38 @@ test("its types say what it does", () => {
      // @ts-expect-error
      cacheAPIResponse("3600");`,
   );
-  run("tsc", "--strict", "--noEmit", "--target", "es2022", "--module", "node16", "--moduleResolution", "node16", "app.mts");
+  check("app.mts");
+});
+
+function check(file) {
+  run("tsc", "--strict", "--noEmit", "--target", "es2022", "--module", "node16", "--moduleResolution", "node16", file);
+}
+
+// As much of Express, Mongoose and Node as their types say to the lines of the page.
+const SURROUNDINGS = `
+  declare global { namespace Express { interface Request { headers: { [name: string]: string | undefined } } } }
+  declare const process: { env: { [name: string]: string | undefined } };
+  type Handler = (req: Express.Request, res: { json(value: unknown): void }, next: (error?: unknown) => void) => unknown;
+  declare const app: { use(handler: Handler): void; get(path: string, ...handlers: Handler[]): void; post(path: string, ...handlers: Handler[]): void };
+  declare const listProducts: Handler, addProduct: Handler, _id: string;
+  interface Bouquet { category: string; price: number }
+  declare function readBouquets(): Promise<Bouquet[]>;
+  declare function readOrders(): Promise<number[]>;
+  declare namespace mongoose {
+    interface Query<Result> extends Promise<Result> { limit(most: number): this }
+    interface Model<Document, Helpers> { find(filter: object): Query<Document[]> & Helpers; updateOne(filter: object, update: object): Query<number> & Helpers }
+    class Schema<Document, AModel, Methods, Helpers> { constructor(fields: object); of: [Document, AModel, Methods, Helpers] }
+    function plugin(plugin: (schema: any) => void): void;
+    function model<Document, AModel>(name: string, schema: Schema<Document, AModel, any, any>): AModel;
+  }
+`;
+
+test("the lines of the page are TypeScript, too", () => {
+  const page = readFileSync(join(HERE, "../../../docs/clients.md"), "utf8").split("\n## Node\n")[1];
+  const parts = [...page.matchAll(/^ *```(js|ts)\n(.*?)^ *```/gms)].map(([, language, lines]) => ({ language, lines }));
+  assert.deepEqual(parts.map(({ language }) => language), ["js", "js", "js", "ts"]);
+  const [cache, express, mongoose, schema] = parts.map(({ lines }) => lines);
+  const uses = "app.get('/', (req) => { const key: string | null = req.view.key('a'); return [key, bouquets, products[0]?.price.toFixed()]; });";
+  writeFileSync(join(folder, "page.mts"), [cache, express, schema, mongoose, SURROUNDINGS, uses].join("\n"));
+  check("page.mts");
 });
