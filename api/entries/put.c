@@ -107,13 +107,34 @@ static bool was_stored(const struct put *put, const struct pipeline *pipeline)
                           : pipeline_value(pipeline, put->stored_at)->kind == VALUE_STATUS;
 }
 
-static enum err store_now(struct put *put, enum store store)
+static enum err store_now(struct put *put, enum store store, const struct pipeline **pipeline_out)
 {
     struct pipeline *pipeline = entry_pipeline(put->request, PIPELINE_WRITE);
     enum err err = encode(put, store);
 
+    *pipeline_out = pipeline;
     add_try(put, pipeline);
     return err == ERR_OK ? entry_run(put->request, pipeline) : err;
+}
+
+static enum err drop_now(struct put *put)
+{
+    const struct pipeline *ignored;
+
+    return store_now(put, STORE_DROP, &ignored);
+}
+
+/* The numbers are right now. *was_there: at the look; if nothing was stored by it, it is of this try alone. */
+static enum err replace_now(struct put *put, struct entry_look *look, bool *was_there)
+{
+    bool was_replaced = *was_there && put->store == STORE_IN_PLACE;
+    const struct pipeline *pipeline;
+    enum err err = store_now(put, STORE_IN_PLACE, &pipeline);
+
+    if (err == ERR_OK)
+        err = entry_judge_head(look, pipeline, HEAD, put->envelope.stored_at_ms, was_there);
+    *was_there = *was_there || was_replaced;
+    return err;
 }
 
 /* ---- which numbers ---- */
@@ -274,7 +295,7 @@ static enum err settle(struct put *put, struct entry_look *look, struct entry_st
     if (err != ERR_OK)
         return err;
     if (!look->is_enabled)
-        return store_now(put, STORE_DROP);
+        return drop_now(put);
     if (put->fill->only_if_absent && stored_out->was_there)
         return refuse_present(put->request->work.error);
     stored_out->is_void = !stamp(put, look);
@@ -287,7 +308,7 @@ static enum err settle(struct put *put, struct entry_look *look, struct entry_st
         return ERR_OK;
     /* The first try was made with other numbers, or not at all. Who saw it took it for out of date. */
     return put->fill->only_if_absent ? store_where_nothing_is(put, look)
-                                     : store_now(put, STORE_IN_PLACE);
+                                     : replace_now(put, look, &stored_out->was_there);
 }
 
 static enum err check(const struct entry_request *request, const struct entry_fill *fill)

@@ -245,6 +245,31 @@ START_TEST(looking_and_storing_is_one_step)
 }
 END_TEST
 
+/* One that is too large to be sent on a guess is looked for first. */
+START_TEST(so_it_is_for_a_large_value)
+{
+    size_t size = 1024 * 1024 + 1;
+    char *body = malloc(size + 1);
+    struct rival rival = {.number = 0, .says = body, .replaces = true};
+
+    memset(body, 'x', size);
+    body[size] = '\0';
+    if (_i == 0)
+        put_on(0, alice, "k", NULL, "before", STR_NONE);
+    start_rival_held_at(&rival, "HGETALL", 2);
+    if (_i == 0)
+        ck_assert(delete_on(1, alice, "k"));
+    else
+        put_on(1, alice, "k", NULL, "meanwhile", STR_NONE);
+    tcp_proxy_release(proxy);
+    pthread_join(rival.thread, NULL);
+    ck_assert_int_eq(rival.err, ERR_OK);
+    ck_assert_int_eq(rival.was_there, _i != 0);
+    expect_hit(1, alice, "k", body);
+    free(body);
+}
+END_TEST
+
 /* Its first try was made under an old version, so another one that saw it took it for out of date. */
 START_TEST(a_try_on_an_old_version_is_no_claim)
 {
@@ -275,6 +300,7 @@ int main(void)
     tcase_add_loop_test(held, it_does_not_replace_what_came_meanwhile, 0, WINDOWS * OLDS * COMES);
     tcase_add_loop_test(held, what_it_puts_back_replaces_nothing, 0, COMES);
     tcase_add_loop_test(held, looking_and_storing_is_one_step, 0, 8);
+    tcase_add_loop_test(held, so_it_is_for_a_large_value, 0, 2);
     tcase_add_loop_test(held, a_try_on_an_old_version_is_no_claim, 0, 2);
     suite_add_tcase(suite, held);
     return suite_run(suite);
