@@ -265,8 +265,11 @@ static enum err start_job(struct call *call, const struct namespace *space, stru
     };
     char target[JOB_AUDIT_TARGET_SIZE];
     struct job job;
-    enum err err = jobs_start(call->app, call_work(call), &order, &job);
+    enum err err = limits_count_job(call);
 
+    if (err != ERR_OK)
+        return err;
+    err = jobs_start(call->app, call_work(call), &order, &job);
     audit_clear(call, job_audit_target(namespace_text(call->arena, space), pattern, target), err,
                 -1);
     return err == ERR_OK ? jobs_answer_started(call, &job) : err;

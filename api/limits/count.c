@@ -43,10 +43,15 @@ static bool is_exempt(const struct call *call)
            (by == LIMIT_BY_USER && principal->user_id == 0);
 }
 
+static enum err count_for(struct call *call, enum limit limit, const struct key *key)
+{
+    return limit_judge(call, limits_max(call->app->limits, limit),
+                       limits_count(call, key, LIMIT_WINDOW_MS));
+}
+
 static enum err count(struct call *call, const struct key *key)
 {
-    return limit_judge(call, limits_max(call->app->limits, call->route->limit),
-                       limits_count(call, key, LIMIT_WINDOW_MS));
+    return count_for(call, call->route->limit, key);
 }
 
 enum err limits_check(struct call *call)
@@ -61,6 +66,18 @@ enum err limits_check(struct call *call)
         return ERR_OK;
     struct key key = limits_key(call);
     return count(call, &key);
+}
+
+enum err limits_count_job(struct call *call)
+{
+    const struct principal *principal = &call->principal;
+    bool was_counted = call->route->limit != LIMIT_NONE && !is_exempt(call);
+
+    if (principal->kind != PRINCIPAL_API_KEY || principal->is_admin || was_counted ||
+        !limits_are_on(call->app->limits))
+        return ERR_OK;
+    struct key key = key_of_principal(LIMIT_JOB, principal);
+    return count_for(call, LIMIT_JOB, &key);
 }
 
 enum err limits_check_family(struct call *call, struct str family, int64_t user_id)

@@ -54,6 +54,12 @@ CW_MUST_CHECK enum err limits_check_family(struct call *call, struct str family,
 CW_MUST_CHECK enum err limits_finish(struct call *call, enum err err);
 
 /*
+ * Counts the job that an API key is about to start, unless the row of its route has counted the call. ERR_THROTTLED as
+ * limits_check. Whoever else may start one is counted by a row, or looks after it all.
+ */
+CW_MUST_CHECK enum err limits_count_job(struct call *call);
+
+/*
  * Counts what is about to be stored in a user's namespace, each byte once for each hour that it is to live, 720 at most.
  * ERR_THROTTLED when as much as is allowed has been counted before in this hour. Each node counts for itself, in
  * memory; applications are not counted.

@@ -32,6 +32,7 @@ static void open_all(void)
                                                                    .password_per_minute = 1000,
                                                                    .logout_per_minute = 1000,
                                                                    .refresh_per_minute = 1000,
+                                                                   .job_per_minute = 1000,
                                                                    .login_per_minute = 1000,
                                                                    .register_per_minute = 1000,
                                                                    .login_failures = 1000}});

@@ -15,6 +15,7 @@
                              .password_per_minute = 3, \
                              .logout_per_minute = 3,   \
                              .refresh_per_minute = 3,  \
+                             .job_per_minute = 3,      \
                              .login_per_minute = 3,    \
                              .register_per_minute = 3, \
                              .login_failures = 3})

@@ -169,6 +169,40 @@ START_TEST(a_key_of_no_account_where_users_are_counted)
 }
 END_TEST
 
+START_TEST(clears_of_models_with_the_others)
+{
+    expect_rate(USER("entries.clear", 7), ERR_OK, 3, 2);
+    for (int64_t left = 1; left >= 0; left--)
+        expect_rate(LOOPBACK(&node, "models.clear", loopback_user(7), .name = "Product"), ERR_OK, 3,
+                    left);
+    expect_rate(LOOPBACK(&node, "models.clear", loopback_user(7), .name = "Order"), ERR_THROTTLED,
+                3, 0);
+    expect_rate(USER("cache.clear", 7), ERR_THROTTLED, 3, 0);
+}
+END_TEST
+
+/* Each job is some work for Redis, and a record. One that is refused because another is at work counts, too. */
+START_TEST(jobs_that_a_key_of_no_account_starts)
+{
+    struct principal key = loopback_key(SCOPE_ENTRIES, 0), other = key;
+    key.space = other.space = STR("shop");
+    key.token_id = STR("0123456789ab");
+    other.token_id = STR("ba9876543210");
+#define START(who) LOOPBACK(&node, "entries.clear", who, .query = "pattern=a*")
+    expect_rate(START(key), ERR_OK, 3, 2);
+    expect_rate(START(key), ERR_CONFLICT, 3, 1);
+    expect_rate(START(key), ERR_CONFLICT, 3, 0);
+    expect_rate(START(key), ERR_THROTTLED, 3, 0);
+    expect_rate(START(other), ERR_CONFLICT, 3, 2);
+    for (int i = 0; i < 5; i++)
+        expect_rate(LOOPBACK(&node, "entries.clear", key), ERR_OK, 0, 0);
+    /* Whom the row has counted is not counted twice. */
+    expect_rate(START(loopback_user(7)), ERR_OK, 3, 2);
+    expect_rate(START(loopback_key(SCOPE_USER, 7)), ERR_CONFLICT, 3, 1);
+    expect_rate(USER("cache.clear", 7), ERR_OK, 3, 0);
+}
+END_TEST
+
 START_TEST(a_window_that_is_over)
 {
     for (int i = 0; i < 4; i++)
@@ -394,6 +428,8 @@ int main(void)
     tcase_add_test(tcase, each_session_for_itself);
     tcase_add_test(tcase, flushes_by_anybody);
     tcase_add_test(tcase, a_key_of_no_account_where_users_are_counted);
+    tcase_add_test(tcase, clears_of_models_with_the_others);
+    tcase_add_test(tcase, jobs_that_a_key_of_no_account_starts);
     tcase_add_test(tcase, a_window_that_is_over);
     tcase_add_test(tcase, nobody_is_locked_out_for_ever);
     tcase_add_test(tcase, a_counter_that_is_none);
