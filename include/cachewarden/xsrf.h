@@ -12,6 +12,14 @@
 
 #include <stdbool.h>
 
+/*
+ * The prefix makes browsers insist on Secure, Path=/ and no Domain: neither a neighbour below the
+ * same domain nor a page without TLS can set it. Named after the program, because cookies do not
+ * care about ports: another service on this host has cookies of its own.
+ */
+#define COOKIE_SESSION "__Host-cachewarden"
+#define COOKIE_XSRF    "XSRF-TOKEN" /* the name Angular looks for, and X-XSRF-TOKEN what it sends */
+
 /* What a request shows; empty strings for what it does not have. */
 struct xsrf_proof {
     bool is_same_origin;    /* its Origin is this server's own */

@@ -11,7 +11,7 @@
 
 
 static void
-begin_stream(struct channel *channel, uint64_t deadline_ns)
+begin_stream(struct channel *channel)
 {
 	struct request_body *body = &channel->body;
 	const uint64_t now_ns = mono_now_ns();
@@ -21,10 +21,8 @@ begin_stream(struct channel *channel, uint64_t deadline_ns)
 		body->end -= channel->head_len;
 	}
 	channel->head_len = 0;
-	if (channel->deadline_ns < deadline_ns) {
-		deadline_ns = channel->deadline_ns; /* what it was the first time counts */
-	}
-	body->left_ns = (deadline_ns > now_ns) ? deadline_ns - now_ns : 0;
+	body->left_ns =
+	    (channel->deadline_ns > now_ns) ? channel->deadline_ns - now_ns : 0;
 	body->first = 0;
 }
 
@@ -38,7 +36,11 @@ is_ended(const struct request_body *body)
 
 
 enum mg_body_state
-mg_body_open(struct mg_connection *conn, size_t limit, size_t first, uint64_t deadline_ns)
+mg_body_open(struct mg_connection *conn,
+             size_t limit,
+             size_t first,
+             const struct mg_pace *pace,
+             uint64_t deadline_ns)
 {
 	struct channel *channel = conn->channel;
 	struct request_body *body = &channel->body;
@@ -48,16 +50,18 @@ mg_body_open(struct mg_connection *conn, size_t limit, size_t first, uint64_t de
 
 		body->limit = limit;
 		body->first = is_waiting ? 1 : first;
+		body->pace = *pace;
+		channel->deadline_ns = deadline_ns;
+		credit_body(channel, channel->in.len - channel->head_len);
 		if ((fill_body(channel, 0) != BODY_DONE) && !is_waiting) {
-			return suspend(conn, deadline_ns);
+			return suspend(conn, channel->deadline_ns);
 		}
 		if (body->verdict == MG_BODY_UNKNOWN) {
 			body->verdict = MG_BODY_WHOLE; /* as far as it is awaited */
 		}
-		channel->deadline_ns = deadline_ns;
 	}
 	if (body->verdict == MG_BODY_WHOLE) {
-		begin_stream(channel, deadline_ns);
+		begin_stream(channel);
 	}
 	return body->verdict;
 }
@@ -132,7 +136,7 @@ receive_more(struct mg_connection *conn, const struct mg_pace *pace)
 			return MG_BODY_LATE;
 		}
 		if (!STOP_FLAG_IS_ZERO(&conn->phys_ctx->stop_flag)) {
-			return MG_BODY_NO_ROOM;
+			return MG_BODY_STOPPED;
 		}
 		wait_for_client(channel);
 	}

@@ -52,6 +52,7 @@ struct request_body {
 	size_t end;   /* with chunks that are whole: where the next request begins */
 	size_t limit; /* what the application takes */
 	size_t first; /* so much of it is awaited; 0: all */
+	struct mg_pace pace; /* of those bytes */
 	/* Of one that is read while it comes, where `announced` or `len` and `limit` are what is left: */
 	int is_told;      /* to continue */
 	uint64_t left_ns; /* of the client's time to send it */

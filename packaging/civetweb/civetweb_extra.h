@@ -25,7 +25,8 @@ enum mg_body_state {
     MG_BODY_TOO_LARGE, /* by its announcement, or by what came */
     MG_BODY_LATE,      /* the deadline has passed */
     MG_BODY_BROKEN,    /* the client ended it too soon, or its chunks are not sound */
-    MG_BODY_NO_ROOM    /* it had to make room for others: see mg_limit_waiting */
+    MG_BODY_NO_ROOM,   /* it had to make room for others: see mg_limit_waiting */
+    MG_BODY_STOPPED    /* the server stops, and does not wait for it */
 };
 
 /*
@@ -48,10 +49,14 @@ struct mg_pace {
 /*
  * Instead of mg_body, for a body that is read while it comes: MG_BODY_WHOLE, and it may be read. AWAITED as
  * with mg_body, but only until the first `first` bytes are there, so that a small body is read by a worker that
- * does not wait; not at all where the client waits for `100 Continue`, which the first read sends.
+ * does not wait; not at all where the client waits for `100 Continue`, which the first read sends. The pace counts from
+ * the first byte.
  */
-enum mg_body_state
-mg_body_open(struct mg_connection *conn, size_t limit, size_t first, uint64_t deadline_ns);
+enum mg_body_state mg_body_open(struct mg_connection *conn,
+                                size_t limit,
+                                size_t first,
+                                const struct mg_pace *pace,
+                                uint64_t deadline_ns);
 
 /*
  * The next 1 to `size` bytes of a body that was opened: how many; 0: it has ended; -1: *why_out says how it failed.

@@ -28,6 +28,9 @@
 /* What one step takes in at most, before it is somebody else's turn. */
 #define STEP_BYTES (1024 * 1024)
 
+/* An answer is not given more time than this, and one piece, before others get the worker. */
+#define STEP_NS (1000000)
+
 enum step {
 	STEP_ON,   /* the next one, at once */
 	STEP_WAIT, /* for channel->events */
@@ -146,6 +149,7 @@ static enum step
 step_write(struct mg_connection *conn)
 {
 	struct channel *channel = conn->channel;
+	const uint64_t begun_ns = mono_now_ns();
 	size_t taken = 0;
 
 	do {
@@ -154,7 +158,8 @@ step_write(struct mg_connection *conn)
 		if (step != STEP_ON) {
 			return step;
 		}
-		if (taken >= STEP_BYTES) {
+		if ((taken >= STEP_BYTES)
+		    || ((taken > 0) && (mono_now_ns() - begun_ns >= STEP_NS))) {
 			channel->events = EPOLLOUT;
 			return STEP_WAIT;
 		}

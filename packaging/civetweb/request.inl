@@ -318,6 +318,22 @@ reserve_for_body(struct channel *channel)
 }
 
 
+/* Of a body that is awaited in part: its bytes move its deadline on. */
+static void
+credit_body(struct channel *channel, size_t n)
+{
+	const struct mg_pace *pace = &channel->body.pace;
+	const uint64_t most_ns = mono_now_ns() + pace->ahead_ns;
+
+	if (channel->body.first > 0) {
+		channel->deadline_ns += (uint64_t)n * pace->ns_a_byte;
+		if (channel->deadline_ns > most_ns) {
+			channel->deadline_ns = most_ns;
+		}
+	}
+}
+
+
 /* What comes is taken in until the body is whole or nothing more is there, now or with may_block in a
  * moment. */
 static enum body_result
@@ -349,6 +365,7 @@ fill_body(struct channel *channel, int may_block)
 		if (n == CHANNEL_GONE) {
 			return body_ends(body, MG_BODY_BROKEN);
 		}
+		credit_body(channel, (size_t)n);
 		taken += n;
 	}
 }

@@ -7,13 +7,7 @@
 
 #include "http/exchange.h"
 
-/*
- * The prefix makes browsers insist on Secure, Path=/ and no Domain: neither a neighbour below the
- * same domain nor a page without TLS can set it. Named after the program, because cookies do not
- * care about ports: another service on this host has cookies of its own.
- */
-#define COOKIE_SESSION "__Host-cachewarden"
-#define COOKIE_XSRF    "XSRF-TOKEN" /* the name Angular looks for, and X-XSRF-TOKEN what it sends */
+#include "cachewarden/xsrf.h"
 
 /* More no browser stores for one cookie (RFC 6265, section 6.1), and no token of ours is. */
 #define COOKIE_MAX_SIZE 4096

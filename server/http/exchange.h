@@ -103,8 +103,9 @@ struct exchange_kept {
     int64_t rate_limit, rate_remaining, rate_reset_s;
 };
 
-/* Answered by exchange.read_body and open_body; by the latter, too: too many are read while they come. */
-enum { BODY_AWAITED = -1, BODY_BUSY = -2 };
+/* Answered by exchange.read_body and open_body; by the latter, too: too many are read while they come. And why
+ * reading ended: the server stops. */
+enum { BODY_AWAITED = -1, BODY_BUSY = -2, BODY_STOPPED = -3 };
 
 struct exchange {
     struct http_request request;

@@ -32,6 +32,17 @@ void response_allow_origin(struct exchange *exchange, const char *const *origins
     }
 }
 
+/* Whether the operation has added a field of that name: then it stands, as of an answer that was made elsewhere, or
+ * before, the Date. */
+static bool is_added(const struct http_response *response, struct str name)
+{
+    for (size_t i = 0; i < response->field_count; i++) {
+        if (str_eq_nocase(response->fields[i].name, name))
+            return true;
+    }
+    return false;
+}
+
 static void add_line(struct strbuf *head, struct str name_and_colon, struct str value)
 {
     strbuf_add(head, name_and_colon);
@@ -85,7 +96,7 @@ static void add_cache_result(struct strbuf *head, const struct http_response *re
 {
     strbuf_add(head, response->cache_result == CACHE_RESULT_HIT ? STR("X-Cache: HIT\r\n")
                                                                 : STR("X-Cache: MISS\r\n"));
-    if (response->age_s >= 0)
+    if (response->age_s >= 0 && !is_added(response, STR("Age")))
         add_number(head, STR("Age: "), response->age_s);
     if (response->ttl_s >= 0)
         add_number(head, STR("X-Cache-TTL: "), response->ttl_s);
@@ -99,15 +110,16 @@ static void add_cached(struct strbuf *head, const struct http_response *response
         add_cache_result(head, response);
     if (response->lease.len > 0)
         add_line(head, STR("X-Cache-Lease: "), response->lease);
-    if (response->etag.len > 0) {
+    if (response->etag.len > 0 && !is_added(response, STR("ETag"))) {
         strbuf_add(head, STR("ETag: \""));
         add_line(head, response->etag, STR("\""));
     }
     /* What somebody stored is no page of ours: a browser runs nothing in it as if it were, and does not
      * guess what it is. */
-    if (response->is_content)
-        strbuf_add(head, STR("X-Content-Type-Options: nosniff\r\n"
-                             "Content-Security-Policy: sandbox\r\n"));
+    if (response->is_content && !is_added(response, STR("X-Content-Type-Options")))
+        strbuf_add(head, STR("X-Content-Type-Options: nosniff\r\n"));
+    if (response->is_content && !is_added(response, STR("Content-Security-Policy")))
+        strbuf_add(head, STR("Content-Security-Policy: sandbox\r\n"));
 }
 
 static void add_fields(struct strbuf *head, const struct http_response *response)
@@ -118,19 +130,9 @@ static void add_fields(struct strbuf *head, const struct http_response *response
     }
 }
 
-/* Of an answer that was made elsewhere, or before, the date says when. */
-static bool has_date(const struct http_response *response)
-{
-    for (size_t i = 0; i < response->field_count; i++) {
-        if (str_eq_nocase(response->fields[i].name, STR("Date")))
-            return true;
-    }
-    return false;
-}
-
 static void add_optional(struct strbuf *head, const struct http_response *response)
 {
-    if (response->no_store)
+    if (response->no_store && !is_added(response, STR("Cache-Control")))
         strbuf_add(head, STR("Cache-Control: no-store\r\n"));
     if (response->cache_version > 0)
         add_number(head, STR("X-Cache-Version: "), response->cache_version);
@@ -152,7 +154,7 @@ static void add_optional(struct strbuf *head, const struct http_response *respon
         strbuf_add(head, STR("Accept-Encoding: identity\r\n"));
     if (response->session.change != SESSION_UNCHANGED)
         cookies_write(head, &response->session);
-    if (response->location.len > 0)
+    if (response->location.len > 0 && !is_added(response, STR("Location")))
         add_line(head, STR("Location: "), response->location);
     if (response->field_count > 0)
         add_fields(head, response);
@@ -205,7 +207,7 @@ struct str response_compose(struct exchange *exchange, struct response_date *dat
 
     strbuf_init(&head, exchange->call.arena, HEAD_RESERVE + (has_body ? response->body.len : 0));
     add_status_line(&head, response->status);
-    if (response->field_count == 0 || !has_date(response))
+    if (!is_added(response, STR("Date")))
         add_date(&head, date, wall_s);
     if (has_length) {
         if (response->media_type.len > 0)

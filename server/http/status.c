@@ -200,6 +200,7 @@ static void take_body(struct exchange *exchange)
     if (reply->source.next) {
         response->media_type = error_text_or(reply->media_type, "application/octet-stream");
         response->has_source = true;
+        response->is_content = true;
         response->source_length = reply->source.length;
         return;
     }
@@ -357,6 +358,11 @@ void status_body_refused(struct exchange *exchange, int status)
     case 400:
         status_refused(exchange, status,
                        STR("The request body is cut short or its chunks are broken."));
+        break;
+    case BODY_STOPPED:
+        status_refused(exchange, 503, STR(SENTENCE_503));
+        exchange->result = error_set_detail(&exchange->call.error, ERR_BUSY,
+                                            "the server stops, and does not wait");
         break;
     default:
         status_refused(exchange, 503, STR(SENTENCE_503));

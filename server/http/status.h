@@ -42,7 +42,7 @@ void status_coding_refused(struct exchange *exchange);
 /* Why a request that had not come as a whole was given up, for the log. */
 #define STATUS_MADE_ROOM "too many connections, or bytes of requests, wait: it made room for others"
 
-/* The fixed sentence for a body that could not be read (exchange->read_body). */
+/* The fixed sentence for a body that could not be read (exchange->read_body). BODY_STOPPED: 503. */
 void status_body_refused(struct exchange *exchange, int status);
 
 #endif

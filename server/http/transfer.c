@@ -55,6 +55,8 @@ static int status_of_body(enum mg_body_state state)
         return 408;
     case MG_BODY_BROKEN:
         return 400;
+    case MG_BODY_STOPPED:
+        return BODY_STOPPED;
     case MG_BODY_UNKNOWN:
     case MG_BODY_NO_ROOM:
     default:
@@ -104,9 +106,11 @@ static enum err next_of_request(void *with, const struct work *work, char *buffe
     struct worker *worker = with;
     struct exchange *exchange = &worker->exchange;
     const struct mg_pace pace = pace_of(worker);
+    const int64_t begun_ns = clock_mono_ns();
     enum mg_body_state state;
     int len = mg_body_read(worker->connection, buffer, size, &pace, &state);
 
+    exchange->call.deadline_ns += clock_mono_ns() - begun_ns; /* that time was the client's */
     note_piece(worker);
     *len_out = len > 0 ? (size_t)len : 0;
     if (len >= 0)
@@ -140,8 +144,9 @@ int transfer_open_body(struct exchange *exchange, size_t limit)
     struct worker *worker = exchange->body_source;
     struct http_request *request = &exchange->request;
     int64_t announced = mg_get_request_info(worker->connection)->content_length;
+    const struct mg_pace pace = pace_of(worker);
     int status = status_of_body(
-        mg_body_open(worker->connection, limit, STREAM_FIRST, body_deadline_ns(worker)));
+        mg_body_open(worker->connection, limit, STREAM_FIRST, &pace, body_deadline_ns(worker)));
 
     if (status != 0)
         return status;

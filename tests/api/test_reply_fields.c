@@ -40,11 +40,20 @@ END_TEST
 START_TEST(refuses_what_the_edge_writes)
 {
     static const char *const names[] = {
-        "Connection", "content-length", "CONTENT-TYPE",      "Keep-Alive", "Proxy-Connection",
-        "te",         "Trailer",        "Transfer-Encoding", "upgrade",    "x-request-id"};
+        "Connection",      "content-length",    "CONTENT-TYPE",
+        "Keep-Alive",      "Proxy-Connection",  "te",
+        "Trailer",         "Transfer-Encoding", "upgrade",
+        "x-request-id",    "X-USER-ID",         "x-cache",
+        "X-Cache-Version", "X-Cache-Enabled",   "x-cache-anything",
+        "RateLimit-Limit", "ratelimit-reset",   "Access-Control-Allow-Origin",
+        "WWW-Authenticate"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         ck_assert_msg(!takes(names[i], "1"), "%s", names[i]);
+    ck_assert(!takes("set-cookie", "__Host-cachewarden=a; Path=/"));
+    ck_assert(!takes("Set-Cookie", " XSRF-TOKEN=a"));
+    ck_assert(takes("Set-Cookie", "XSRF-TOKENS=a"));
+    ck_assert(takes("X-Cached", "1"));
 }
 END_TEST
 

@@ -119,8 +119,45 @@ static enum err op_unmodified(struct call *call)
     return call_finish(call);
 }
 
+enum { SLOW_PIECES = 500, SLOW_PIECE = 100 };
+
+static atomic_int pieces_made, pieces_before_plain;
+static atomic_bool is_asked, may_go_on;
+
+static bool is_set(void *arg)
+{
+    return atomic_load((atomic_bool *)arg);
+}
+
+/* Each piece takes its time, the first as long as the test wants. */
+static enum err next_of_slow(void *with, const struct work *work, char *buffer, size_t size,
+                             size_t *len_out)
+{
+    (void)with;
+    (void)work;
+    atomic_store(&is_asked, true);
+    edge_wait(is_set, &may_go_on, "the other client's request to be there");
+    int64_t end_ns = clock_mono_ns() + 2 * NS_PER_MS;
+    while (clock_mono_ns() < end_ns)
+        poll(NULL, 0, 1);
+    *len_out = size < SLOW_PIECE ? size : SLOW_PIECE;
+    memset(buffer, 'x', *len_out);
+    atomic_fetch_add(&pieces_made, 1);
+    return ERR_OK;
+}
+
+static enum err op_slow(struct call *call)
+{
+    const struct body_source source = {SLOW_PIECES * SLOW_PIECE, next_of_slow, close_of, malloc(1)};
+
+    atomic_fetch_add(&sources_open, 1);
+    call_give_source(call, &source, STR("text/plain"));
+    return call_finish(call);
+}
+
 static enum err op_plain(struct call *call)
 {
+    atomic_store(&pieces_before_plain, atomic_load(&pieces_made));
     json_open_object(&call->reply.json);
     json_add_bool(&call->reply.json, "plain", true);
     json_close_object(&call->reply.json);
@@ -134,11 +171,17 @@ static enum err op_plain(struct call *call)
     }
 
 static const struct route routes[] = {
-    ROW("announced", op_announced),   ROW("unannounced", op_unannounced),
-    ROW("little", op_little),         ROW("empty", op_empty),
-    ROW("endless", op_endless),       ROW("short", op_short),
-    ROW("failing", op_failing),       ROW("refused", op_refused),
-    ROW("unmodified", op_unmodified), ROW("plain", op_plain),
+    ROW("announced", op_announced),
+    ROW("unannounced", op_unannounced),
+    ROW("little", op_little),
+    ROW("empty", op_empty),
+    ROW("endless", op_endless),
+    ROW("short", op_short),
+    ROW("failing", op_failing),
+    ROW("refused", op_refused),
+    ROW("unmodified", op_unmodified),
+    ROW("plain", op_plain),
+    ROW("slow", op_slow),
 };
 
 static void open_streams(void)
@@ -273,6 +316,29 @@ START_TEST(what_is_not_sent_is_closed)
 }
 END_TEST
 
+/* However few bytes it gives: who waits for the only worker gets it between two pieces. */
+START_TEST(a_slow_source_lets_others_have_the_worker)
+{
+    struct http_options options = edge_options();
+
+    options.routes = routes;
+    options.route_count = sizeof routes / sizeof *routes;
+    options.threads = 1;
+    reopen_edge(&options);
+    struct raw *slow = raw_open(edge_port());
+    raw_print(slow, "GET /slow HTTP/1.1\r\n" H "\r\n");
+    edge_wait(is_set, &is_asked, "the first piece to be asked for");
+    raw_print(raw, "GET /plain HTTP/1.1\r\n" H "\r\n");
+    atomic_store(&may_go_on, true);
+    const struct http_reply *got = raw_reply(slow, SOON_MS);
+    expect_status(got, 200);
+    ck_assert_uint_eq(got->body_size, SLOW_PIECES * SLOW_PIECE);
+    expect_body(reply(), 200, "{\"plain\":true}");
+    ck_assert_int_lt(atomic_load(&pieces_before_plain), SLOW_PIECES);
+    raw_close(&slow);
+}
+END_TEST
+
 /* ---- those that are cut ---- */
 
 static char *await_line(const char *text)
@@ -382,6 +448,7 @@ int main(void)
     TCase *tcase = tcase_create("streams");
 
     tcase_add_checked_fixture(tcase, open_streams, close_edge);
+    tcase_add_test(tcase, a_slow_source_lets_others_have_the_worker);
     tcase_add_test(tcase, a_large_body_arrives_whole_and_its_connection_is_kept);
     tcase_add_test(tcase, chunks_to_the_byte_and_the_next_request_behind_them);
     tcase_add_test(tcase, an_old_client_gets_it_up_to_the_end_of_the_connection);

@@ -1,5 +1,6 @@
 /* Bodies that an operation reads while they come: from the client's socket to the operation. */
 #include "http_case.h"
+#include "log_capture.h"
 #include "self_signed.h"
 
 #include "cachewarden/app.h"
@@ -8,6 +9,7 @@
 
 #include <inttypes.h>
 #include <malloc.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,6 +78,30 @@ static enum err op_careless(struct call *call)
     return call_finish(call);
 }
 
+enum { BUDGET_LEFT_MS = 200 };
+
+/* After a body that was long awaited: how much time it has left is the answer. */
+static enum err op_budget(struct call *call)
+{
+    size_t len;
+    char piece[5000];
+
+    call->deadline_ns = clock_deadline_ns(BUDGET_LEFT_MS);
+    int64_t given_ns = call->deadline_ns, begun_ns = clock_mono_ns();
+    do {
+        enum err err = call_read_body(call, piece, sizeof piece, &len);
+        if (err != ERR_OK)
+            return err;
+        atomic_fetch_add(&bytes_read, len);
+    } while (len > 0);
+    int64_t waited_ns = clock_mono_ns() - begun_ns;
+    json_open_object(&call->reply.json);
+    json_add_bool(&call->reply.json, "waited", waited_ns > BUDGET_LEFT_MS * NS_PER_MS);
+    json_add_bool(&call->reply.json, "has_time", call->deadline_ns - given_ns > waited_ns / 2);
+    json_close_object(&call->reply.json);
+    return call_finish(call);
+}
+
 static enum err op_leave(struct call *call)
 {
     atomic_fetch_add(&called, 1);
@@ -103,6 +129,7 @@ static const struct route routes[] = {
     POST_ROW("few", op_read, LITTLE),
     POST_ROW("careless", op_careless, 2 * MUCH),
     POST_ROW("leave", op_leave, 2 * MUCH),
+    POST_ROW("budget", op_budget, 2 * MUCH),
     {.method = METHOD_GET,
      .path = "/plain",
      .name = "plain",
@@ -295,6 +322,27 @@ START_TEST(what_is_left_unread_ends_the_connection_where_it_is_large)
 }
 END_TEST
 
+static void pass(int64_t ms)
+{
+    int64_t end_ns = clock_deadline_ns(ms);
+
+    while (clock_mono_ns() < end_ns)
+        poll(NULL, 0, 10);
+}
+
+/* The client's time is not the operation's. */
+START_TEST(a_slow_body_leaves_the_operation_its_time)
+{
+    raw_print(raw,
+              "POST /budget HTTP/1.1\r\n" H "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+    expect_status(reply(), 100);
+    raw_print(raw, "a");
+    pass(2 * BUDGET_LEFT_MS);
+    raw_print(raw, "b");
+    expect_body(reply(), 200, "{\"waited\":true,\"has_time\":true}");
+}
+END_TEST
+
 /* ---- refusals ---- */
 
 #define SAYS_413 "{\"detail\":\"Request body is too large.\"}"
@@ -364,6 +412,28 @@ START_TEST(a_client_that_sends_nothing_more_is_late)
 }
 END_TEST
 
+enum { FIRST_TIMEOUT_MS = 1000 };
+
+/* Each byte of the first part gives it time, as each of the rest does. */
+START_TEST(a_first_part_that_comes_slowly_is_not_late)
+{
+    struct http_options options = upload_options();
+    static char part[20000], message[21000];
+
+    options.body_timeout_ms = FIRST_TIMEOUT_MS;
+    reopen_edge(&options);
+    memset(part, 'x', sizeof part);
+    int head =
+        snprintf(message, sizeof message,
+                 "POST /leave HTTP/1.1\r\n" H "Content-Length: %zu\r\n\r\n", 2 * sizeof part);
+    memcpy(message + head, part, sizeof part);
+    ck_assert(raw_send(raw, message, (size_t)head + sizeof part));
+    pass(2 * FIRST_TIMEOUT_MS);
+    ck_assert(raw_send(raw, part, sizeof part));
+    expect_read(reply(), 0, 2 * sizeof part);
+}
+END_TEST
+
 /* Each of these may have a worker wait for it: others have theirs. */
 START_TEST(slow_bodies_do_not_take_all_workers)
 {
@@ -403,8 +473,13 @@ START_TEST(a_stop_ends_the_reading)
 {
     raw_print(raw, "POST /read HTTP/1.1\r\n" H "Content-Length: 3\r\nExpect: 100-continue\r\n\r\n");
     expect_status(reply(), 100);
+    log_capture_start();
     edge_close();
     ck_assert_int_eq(atomic_load(&called), 1);
+    char *lines = log_capture_end();
+    ck_assert_msg(strstr(lines, "the server stops"), "%s", lines);
+    ck_assert_msg(!strstr(lines, "made room"), "%s", lines);
+    free(lines);
 }
 END_TEST
 
@@ -425,6 +500,8 @@ int main(void)
     tcase_add_loop_test(tcase, broken_chunks_are_400, 0, 2);
     tcase_add_test(tcase, slow_bodies_do_not_take_all_workers);
     tcase_add_test(tcase, a_stop_ends_the_reading);
+    tcase_add_test(tcase, a_slow_body_leaves_the_operation_its_time);
+    tcase_add_test(tcase, a_first_part_that_comes_slowly_is_not_late);
     suite_add_tcase(suite, tcase);
     tcase_add_checked_fixture(hasty, open_hasty_uploads, close_edge);
     tcase_add_test(hasty, a_client_that_sends_nothing_more_is_late);
