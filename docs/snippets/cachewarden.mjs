@@ -3,7 +3,7 @@
 //   const orders = await cache.remember(`orders:${id}`, { ttl: 600, models: ["Order"] }, () => readOrders(id));
 //   await cache.clearModel("Order"); // after a write
 //
-// The key: cachewarden key create shop --scope entries --namespace shop
+// The key: cachewarden key create shop-entries --scope entries --namespace shop
 
 import { Cachewarden } from "cachewarden";
 

@@ -26,6 +26,17 @@ static int take_scopes(const struct cli *cli, unsigned *scopes_out)
     return CLI_OK;
 }
 
+/* Its entries have to lie somewhere: an admin names a namespace with each request, who acts as a user has that one. */
+static int check_has_space(const struct cli *cli, const struct api_key *key)
+{
+    if (!(key->scopes & SCOPE_ENTRIES) || key->scopes & (SCOPE_USER | SCOPE_ADMIN) ||
+        key->space.len > 0)
+        return CLI_OK;
+    return cli_usage_error(cli, "a key with the scope entries works in a namespace: add "
+                                "--namespace app:NAME, or for that of an account --scope user "
+                                "--user NAME");
+}
+
 static int take_expiry(const struct cli *cli, int64_t now_s, int64_t *expires_at_s_out)
 {
     const char *text = cli_value(cli, "expires-days");
@@ -145,6 +156,8 @@ static int run_create(struct cli *cli)
     int status = take_scopes(cli, &key.scopes);
     if (status == CLI_OK)
         status = take_space(cli, &key.space);
+    if (status == CLI_OK)
+        status = check_has_space(cli, &key);
     if (status == CLI_OK)
         status = take_expiry(cli, now_s, &key.expires_at_s);
     if (status != CLI_OK)

@@ -40,6 +40,21 @@ static const char *type_found(const config_setting_t *setting)
     }
 }
 
+/* A choice is named by its words, which tell more than their kind. */
+static void refuse_kind(const struct setting *row, const config_setting_t *setting,
+                        const struct config_source *source, struct config_name name,
+                        struct config_report *report)
+{
+    struct strbuf words;
+    strbuf_init(&words, NULL, 64);
+    if (row->kind == KIND_CHOICE)
+        setting_describe(row, &words);
+    config_error(report, source, name, "must be %.*s%s%s, not %s", STR_ARG(strbuf_str(&words)),
+                 row->kind == KIND_CHOICE ? ", in quotes" : "",
+                 row->kind == KIND_CHOICE ? "" : kind_wanted(row), type_found(setting));
+    strbuf_fini(&words);
+}
+
 static bool is_integer(const config_setting_t *setting)
 {
     return config_setting_type(setting) == CONFIG_TYPE_INT ||
@@ -134,6 +149,5 @@ void config_read_value(struct config_reader *reader, const struct setting *row, 
         value_set_text(row, base, str_from(config_setting_get_string(setting)), source, name,
                        reader->report);
     else
-        config_error(reader->report, source, name, "must be %s, not %s", kind_wanted(row),
-                     type_found(setting));
+        refuse_kind(row, setting, source, name, reader->report);
 }

@@ -59,6 +59,8 @@ static char *configuration(int port, bool announces_a_body, bool keeps)
     example = replaced(example, "listen 80;", number("listen 127.0.0.1:%d;", front_port));
     example = replaced(example, "127.0.0.1:8000", number("127.0.0.1:%d", port));
     example = replaced(example, "127.0.0.1:9000", number("127.0.0.1:%d", application_port));
+    /* How long it waits is for a machine that has nothing else to do. */
+    example = replaced(example, "proxy_read_timeout 1s;", "proxy_read_timeout 60s;");
     if (announces_a_body)
         example = replaced(example, QUESTION_WITHOUT_BODY, "");
     if (!keeps)

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Links between our pages lead somewhere: the file is there, and so is the heading.
+"""Links between our pages lead somewhere: the file is there, and so is the heading. And a key that several pages
+create is one key: a second one of its name is refused, so pasting both would fail.
 
 links.py [FOLDER]: in the source, or where pages were installed
 """
@@ -35,7 +36,17 @@ def faults(page):
             yield f"{page.relative_to(ROOT)}: {link}: there is no such heading"
 
 
+def keys_of_two_kinds(files):
+    first = {}
+    for file in files:
+        for name, options in re.findall(r"key create ([a-z0-9-]+)((?: --(?:scope|namespace|user) [\w:]+)+)", file.read_text()):
+            if first.setdefault(name, options) != options:
+                yield f"{file.relative_to(ROOT)}: key create {name}{options}: elsewhere it is{first[name]}"
+
+
 pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("packaging/**/*.md")]
 found = [fault for page in pages for fault in faults(page)]
+found += keys_of_two_kinds([*pages, *ROOT.glob("docs/snippets/*"), *ROOT.glob("clients/*/README.md"),
+                            *ROOT.glob("clients/python/cachewarden/*/*.py")])
 print("\n".join(found), file=sys.stderr)
 sys.exit(1 if found else 0)

@@ -92,6 +92,20 @@ START_TEST(limits_name_what_they_count)
 }
 END_TEST
 
+/* As `cachewarden routes` prints them. */
+START_TEST(the_page_tells_of_every_permission)
+{
+    size_t count;
+    const struct route *routes = routes_table(&count);
+    char *page = cw_file_read(CW_SOURCE_DIR "/docs/secure.md"), name[64];
+    for (size_t i = 0; i < count; i++) {
+        snprintf(name, sizeof name, "`%s`", permit_name(routes[i].permit));
+        ck_assert_msg(strstr(page, name) != NULL, "docs/secure.md has no %s", name);
+    }
+    free(page);
+}
+END_TEST
+
 FOR_EACH_SETTING(help_tells_of_every_setting)
 {
     struct strbuf text;
@@ -144,6 +158,7 @@ int main(void)
     tcase_add_test(all, it_is_a_sound_file);
     tcase_add_test(all, its_values_are_the_defaults);
     tcase_add_test(all, limits_name_what_they_count);
+    tcase_add_test(all, the_page_tells_of_every_permission);
     tcase_add_test(all, help_tells_of_every_setting);
     tcase_add_test(all, help_of_a_group_has_that_group_only);
     suite_add_tcase(suite, all);

@@ -232,7 +232,7 @@ START_TEST(every_problem_is_reported)
         "error: %s:2: server.threads must be a whole number from 1 to 1024, not 0\n"
         "error: %s:3: there is no setting server.lisen; did you mean server.listen?\n"
         "error: %s:5: there is no setting nonsense; `cachewarden help settings` lists them\n"
-        "error: %s:6: log.level must be a text in quotes, not a number\n"
+        "error: %s:6: log.level must be debug or info or warn or error, in quotes, not a number\n"
         "error: REDIS_PORT: redis.port must be a whole number from 1 to 65535, not \"x\"\n");
 }
 END_TEST
@@ -414,7 +414,7 @@ START_TEST(includes_are_read_and_named)
 
     char words[512];
     cw_file_write(one.directory, "more.conf", "log: {\n  level = 1;\n};\n", 0600);
-    snprintf(words, sizeof words, "%s/more.conf:2: log.level must be a text", one.directory);
+    snprintf(words, sizeof words, "%s/more.conf:2: log.level must be debug or info", one.directory);
     case_expect_error("@include \"more.conf\"\n", NULL, words);
     cw_file_write(one.directory, "more.conf", "server: {\n\n  threads = 5000000000;\n};\n", 0600);
     snprintf(words, sizeof words,
