@@ -18,23 +18,12 @@ enum {
 #define REFUSE(error, spec, text) \
     error_set((error), ERR_BAD_INPUT, "caches: %.*s: " text, STR_ARG(str_sub((spec)->name, 0, 64)))
 
-static bool is_loopback(const char *host)
-{
-    return host && (strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
-                    strncmp(host, "127.", 4) == 0);
-}
-
 /* As far as it shows without asking anybody. What does not show (a Unix socket and a port of one
  * server, two names of one host) is found out before each FLUSHDB, see caches.c. */
 static bool is_control_database(const struct redis_address *address,
                                 const struct redis_address *control)
 {
-    if (address->database != control->database)
-        return false;
-    if (redis_address_same_server(address, control))
-        return true;
-    return !address->unix_path && !control->unix_path && address->port == control->port &&
-           is_loopback(address->host) && is_loopback(control->host);
+    return address->database == control->database && redis_address_same_server(address, control);
 }
 
 static enum err check_spec(const struct cache_spec *spec, const struct caches *caches,

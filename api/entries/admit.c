@@ -16,7 +16,7 @@ enum err entry_admit(struct call *call, const struct entry_request *request, siz
 
     if (!call->principal.is_admin)
         err = limits_count_fill(call, &request->space, (int64_t)size, ttl_s);
-    if (err != ERR_OK || entries->owns_redis || room_take(&entries->room, size))
+    if (err != ERR_OK || entries->has_own_memory || room_take(&entries->room, size))
         return err;
     entries_metrics_add(entries->metrics, &request->space, ENTRY_FILLS_NO_ROOM, 1);
     return redis_error_set(&call->error, ERR_UPSTREAM_REFUSED, REDIS_ERROR_OUT_OF_MEMORY,

@@ -35,6 +35,8 @@ static enum err open_own_redis(struct entries *entries, const struct app_options
         if (err == ERR_OK)
             err = redis_open(&own, &entries->redis, error);
         entries->owns_redis = err == ERR_OK;
+        entries->has_own_memory =
+            !redis_address_same_server(&own.address, &options->control.address);
     }
     redis_address_fini(&own.address);
     return err;
@@ -71,7 +73,7 @@ enum err entries_open(const struct app_options *options, struct redis *control,
 
 void entries_look_for_room(struct entries *entries, int64_t deadline_ns)
 {
-    if (!entries->owns_redis)
+    if (!entries->has_own_memory)
         room_look(&entries->room, entries->redis, deadline_ns);
 }
 

@@ -27,6 +27,7 @@
 struct entries {
     struct redis *redis; /* where entries live: that of control data, or one of their own */
     bool owns_redis;
+    bool has_own_memory; /* it is not the server of control data, whatever its database */
     int64_t default_ttl_s;
     struct mac_key *lease_key;
     struct recent *recent;

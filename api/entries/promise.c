@@ -13,7 +13,8 @@ static enum err ask_room(const struct entry_request *request)
     struct entries *entries = request->app->entries;
     size_t size = OVERHEAD + request->label.len;
 
-    if (entries->owns_redis || room_has(&entries->room, size) || room_take(&entries->room, size))
+    if (entries->has_own_memory || room_has(&entries->room, size) ||
+        room_take(&entries->room, size))
         return ERR_OK;
     return error_set_detail(request->work.error, ERR_UPSTREAM_REFUSED, "no room for a promise");
 }
@@ -22,7 +23,7 @@ static void take_room(const struct entry_request *request)
 {
     struct entries *entries = request->app->entries;
 
-    if (!entries->owns_redis)
+    if (!entries->has_own_memory)
         (void)room_take(&entries->room, OVERHEAD + request->label.len);
 }
 

@@ -288,11 +288,18 @@ void redis_address_fini(struct redis_address *address)
     memset(address, 0, sizeof *address);
 }
 
+static bool is_loopback(const char *host)
+{
+    return strcasecmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
+           strncmp(host, "127.", 4) == 0;
+}
+
 bool redis_address_same_server(const struct redis_address *a, const struct redis_address *b)
 {
     if (a->unix_path || b->unix_path)
         return a->unix_path && b->unix_path && strcmp(a->unix_path, b->unix_path) == 0;
-    return a->port == b->port && str_eq_nocase(str_from(a->host), str_from(b->host));
+    return a->port == b->port && (str_eq_nocase(str_from(a->host), str_from(b->host)) ||
+                                  (is_loopback(a->host) && is_loopback(b->host)));
 }
 
 void redis_address_describe(const struct redis_address *address, char *out, size_t size)

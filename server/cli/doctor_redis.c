@@ -82,6 +82,25 @@ static void check_eviction(struct doctor *doctor, struct str info)
                    is(info, "maxmemory", "0") ? " as soon as there is a maxmemory" : "");
 }
 
+/* Whether entries have the memory of another server: another database of one server is none. */
+static bool entries_are_apart(const struct config *config)
+{
+    struct redis_address address = {0};
+    bool is_apart =
+        config->entries_redis_url &&
+        redis_address_parse(str_from(config->entries_redis_url), &address, NULL) == ERR_OK &&
+        !redis_address_same_server(&address, &config->redis);
+    redis_address_fini(&address);
+    return is_apart;
+}
+
+/* Entries leave this much of maxmemory alone (entries.memory_percent). */
+static bool has_room_for_entries(const struct config *config, int64_t used, int64_t max)
+{
+    int64_t percent = config->entries_memory_percent;
+    return entries_are_apart(config) || used < max / 100 * percent + max % 100 * percent / 100;
+}
+
 /* Where nothing is evicted, a full Redis refuses every clear. Entries keep away from its maxmemory, where there is
  * one. */
 static void check_memory(struct doctor *doctor, const struct config *config, struct str info)
@@ -92,7 +111,7 @@ static void check_memory(struct doctor *doctor, const struct config *config, str
     if (!str_to_int64(redis_info_field(info, "used_memory"), 0, INT64_MAX, &used) ||
         !str_to_int64(redis_info_field(info, "maxmemory"), 0, INT64_MAX, &max))
         doctor_say(doctor, DOCTOR_UNKNOWN, check, NOT_TOLD, "Redis does not tell");
-    else if (max == 0 && !config->entries_redis_url)
+    else if (max == 0 && !entries_are_apart(config))
         doctor_say(doctor, DOCTOR_WARNING, check,
                    "set one, or give entries a Redis of their own (entries.redis_url)",
                    "no maxmemory: entries of the cache service may use all memory of its machine");
@@ -101,6 +120,13 @@ static void check_memory(struct doctor *doctor, const struct config *config, str
     else if (used >= max)
         doctor_say(doctor, DOCTOR_FAILURE, check, mend,
                    "all of maxmemory is in use: it takes no writes");
+    else if (!has_room_for_entries(config, used, max))
+        doctor_say(doctor, DOCTOR_WARNING, check,
+                   "raise maxmemory, give entries a Redis of their own (entries.redis_url) or a "
+                   "larger share (entries.memory_percent), or move what else fills it",
+                   "no room for entries: %d %% of maxmemory are in use, and they stop at %d %%; "
+                   "fills are refused, clears go on",
+                   (int)(used / (max / 100 + 1)), (int)config->entries_memory_percent);
     else if (used >= max / 10 * 9)
         doctor_say(doctor, DOCTOR_WARNING, check, mend, "%d %% of maxmemory are in use",
                    (int)(used / (max / 100)));
@@ -289,7 +315,50 @@ static void check_cache(struct doctor *doctor, const struct config *config,
     redis_address_fini(&address);
 }
 
-/* It may evict and forget: that is a miss, and no more. */
+/* It may evict and forget: that is a miss, and no more. What it may not is fill up: then it takes no fills. */
+static void judge_entries_memory(struct doctor *doctor, struct str info)
+{
+    static const char check[] = "entries.redis_url";
+    static const char mend[] = "set maxmemory and maxmemory-policy allkeys-lru";
+    int64_t used, max;
+    bool evicts = !is(info, "maxmemory_policy", "noeviction");
+    if (!str_to_int64(redis_info_field(info, "used_memory"), 0, INT64_MAX, &used) ||
+        !str_to_int64(redis_info_field(info, "maxmemory"), 0, INT64_MAX, &max))
+        doctor_say(doctor, DOCTOR_UNKNOWN, check, NOT_TOLD, "its memory: Redis does not tell");
+    else if (max == 0)
+        doctor_say(doctor, DOCTOR_WARNING, check, mend,
+                   "no maxmemory: entries may use all memory of its machine");
+    else if (!evicts && used >= max / 10 * 9)
+        doctor_say(doctor, used >= max ? DOCTOR_FAILURE : DOCTOR_WARNING, check, mend,
+                   "%d %% of maxmemory are in use, and noeviction: when it is full, fills are "
+                   "refused",
+                   (int)(used / (max / 100 + 1)));
+    else
+        doctor_say(doctor, DOCTOR_OK, check, NULL, "%d %% of maxmemory are in use, %.*s",
+                   (int)(used / (max / 100 + 1)),
+                   STR_ARG(redis_info_field(info, "maxmemory_policy")));
+}
+
+static void look_at_entries(struct doctor *doctor, const struct config *config,
+                            const struct redis_address *address, int64_t deadline_ns)
+{
+    static const char check[] = "entries.redis_url";
+    const struct value *reply;
+    if (redis_address_same_server(address, &config->redis))
+        doctor_say(doctor, DOCTOR_WARNING, check,
+                   "name another server, or leave it out and let entries live beside the control "
+                   "data",
+                   "is the server of the control data: entries have no memory apart");
+    struct redis *pool = open_pool(doctor, config, address, check);
+    if (pool && answers(doctor, pool, deadline_ns, address, check, "entries: ") &&
+        !redis_address_same_server(address, &config->redis)) {
+        enum err err = ask(pool, (struct work){doctor->arena, deadline_ns, NULL}, EXPECT_STRING,
+                           STR("INFO"), &reply);
+        judge_entries_memory(doctor, err == ERR_OK ? reply->text : STR_NONE);
+    }
+    redis_close(&pool);
+}
+
 static void check_entries(struct doctor *doctor, const struct config *config, int64_t deadline_ns)
 {
     struct redis_address address = {0};
@@ -299,14 +368,11 @@ static void check_entries(struct doctor *doctor, const struct config *config, in
     enum err err = redis_address_parse(str_from(config->entries_redis_url), &address, &error);
     if (err == ERR_OK)
         err = redis_address_copy_tls(&config->redis, &address);
-    struct redis *pool =
-        err == ERR_OK ? open_pool(doctor, config, &address, "entries.redis_url") : NULL;
     if (err != ERR_OK)
         doctor_say(doctor, DOCTOR_FAILURE, "entries.redis_url", NULL, "%s",
                    error.caller[0] ? error.caller : err_name(err));
-    if (pool)
-        (void)answers(doctor, pool, deadline_ns, &address, "entries.redis_url", "entries: ");
-    redis_close(&pool);
+    else
+        look_at_entries(doctor, config, &address, deadline_ns);
     redis_address_fini(&address);
 }
 

@@ -171,6 +171,10 @@ START_TEST(the_same_server_is_known_by_host_and_port_or_path)
     ck_assert(same("redis://h", "redis://u:p@H:6379/7"));
     ck_assert(!same("redis://h", "redis://h:6380"));
     ck_assert(!same("redis://h", "redis://i"));
+    ck_assert(same("redis://LOCALHOST", "redis://127.0.0.1/1"));
+    ck_assert(same("redis://[::1]:6380", "redis://127.0.0.2:6380"));
+    ck_assert(!same("redis://localhost", "redis://127.0.0.1:6380"));
+    ck_assert(!same("redis://localhost", "redis://h"));
     ck_assert(same("unix:///a?db=1", "unix:///a"));
     ck_assert(!same("unix:///a", "unix:///b"));
     ck_assert(!same("unix:///a", "redis://a"));

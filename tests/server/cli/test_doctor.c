@@ -211,6 +211,37 @@ START_TEST(it_is_full)
 }
 END_TEST
 
+/* Entries stop before Redis is full. */
+START_TEST(no_room_for_entries)
+{
+    char same[96], other[96];
+    redis_server_do(cli_test.redis, "CONFIG SET maxmemory 20mb");
+    cli_run_with(NULL, VARIABLES("CACHEWARDEN_ENTRIES_MEMORY_PERCENT=1"), ARGUMENTS("doctor"));
+    expect_status(0);
+    expect_line("warning  redis memory: no room for entries", "they stop at 1 %");
+    /* This Redis under another name is none apart. */
+    snprintf(same, sizeof same, "CACHEWARDEN_ENTRIES_REDIS_URL=redis://localhost:%d/5",
+             redis_server_port(cli_test.redis));
+    cli_run_with(NULL, VARIABLES("CACHEWARDEN_ENTRIES_MEMORY_PERCENT=1", same),
+                 ARGUMENTS("doctor"));
+    expect_line("warning  redis memory: no room for entries", "they stop at 1 %");
+    expect_line("warning  entries.redis_url: ", "is the server of the control data");
+    redis_server_do(cli_test.redis, "CONFIG SET maxmemory 0");
+    cli_run_with(NULL, VARIABLES(same), ARGUMENTS("doctor"));
+    expect_line("warning  redis memory: ", "no maxmemory: entries");
+    struct redis_server *apart = redis_server_start(NULL);
+    snprintf(other, sizeof other, "CACHEWARDEN_ENTRIES_REDIS_URL=%s", redis_server_url(apart));
+    cli_run_with(NULL, VARIABLES(other), ARGUMENTS("doctor"));
+    expect_line("ok       redis memory: ", "no maxmemory");
+    expect_line("warning  entries.redis_url: ", "no maxmemory: entries");
+    redis_server_do(apart, "CONFIG SET maxmemory 1kb");
+    cli_run_with(NULL, VARIABLES(other), ARGUMENTS("doctor"));
+    expect_status(1);
+    expect_line("FAILED   entries.redis_url: ", "noeviction");
+    redis_server_stop(&apart);
+}
+END_TEST
+
 /* The rights are all there, and yet no clear would go through. */
 START_TEST(it_refuses_writes)
 {
@@ -502,6 +533,7 @@ int main(void)
     tcase_add_test(with, redis_stands_still);
     tcase_add_test(with, it_evicts);
     tcase_add_test(with, it_is_full);
+    tcase_add_test(with, no_room_for_entries);
     tcase_add_test(with, it_refuses_writes);
     tcase_add_test(with, it_is_a_replica);
     tcase_add_test(with, it_keeps_nothing);
