@@ -98,7 +98,7 @@ void audit_stats_read(struct audit *audit, struct audit_stats *stats_out)
     lock_acquire(&audit->lock);
     stats_out->saved = audit->saved_count;
     stats_out->logged = audit->logged_count;
-    stats_out->waiting = audit->taken_count - audit->settled_count;
+    stats_out->waiting = audit->taken_count - audit->finished_count;
     lock_release(&audit->lock);
 }
 
@@ -111,18 +111,18 @@ enum err audit_drain(struct app *app, int64_t deadline_ns)
     bool in_time = true;
     audit->drains++;
     lock_cond_signal(&audit->wake);
-    while (audit->settled_count < wanted && in_time)
-        in_time = lock_cond_wait(&audit->settled, &audit->lock, deadline_ns);
-    bool is_settled = audit->settled_count >= wanted;
+    while (audit->finished_count < wanted && in_time)
+        in_time = lock_cond_wait(&audit->finished, &audit->lock, deadline_ns);
+    bool is_finished = audit->finished_count >= wanted;
     audit->drains--;
     lock_release(&audit->lock);
-    return is_settled ? ERR_OK : ERR_TIMEOUT;
+    return is_finished ? ERR_OK : ERR_TIMEOUT;
 }
 
 static void destroy(struct audit *audit)
 {
     lock_cond_fini(&audit->logged);
-    lock_cond_fini(&audit->settled);
+    lock_cond_fini(&audit->finished);
     lock_cond_fini(&audit->wake);
     lock_fini(&audit->lock);
     arena_free(&audit->arena);
@@ -156,7 +156,7 @@ enum err audit_open(struct redis *control, const struct app_options *options, in
     set_keep(audit, options->audit_keep);
     lock_init(&audit->lock, LOCK_RANK_AUDIT, "audit");
     lock_cond_init(&audit->wake);
-    lock_cond_init(&audit->settled);
+    lock_cond_init(&audit->finished);
     lock_cond_init(&audit->logged);
     audit->node_name = strndup(node_name.ptr ? node_name.ptr : "", node_name.len);
     audit->arena = arena_new(ARENA_BLOCK, 0);

@@ -30,19 +30,19 @@ struct audit {
 
     /* Guarded by `lock` (LOCK_RANK_AUDIT). */
     struct lock lock;
-    struct lock_cond wake;    /* for the writing thread: something to do */
-    struct lock_cond settled; /* for audit_drain: `settled_count` has grown */
-    struct lock_cond logged;  /* `is_logging` is over */
+    struct lock_cond wake;     /* for the writing thread: something to do */
+    struct lock_cond finished; /* for audit_drain: `finished_count` has grown */
+    struct lock_cond logged;   /* `is_logging` is over */
     struct audit_entry *oldest, *newest;
     size_t queued;
     struct audit_entry *const *under_way; /* the batch of the writing thread */
     size_t under_way_count;
-    uint64_t taken_count;   /* records ever put into the queue */
-    uint64_t settled_count; /* of those, the ones in the stream or in the log by now */
-    bool is_idle;           /* the thread waits for work and wants to be woken */
-    unsigned drains;        /* threads in audit_drain: no time to gather */
-    bool is_delayed;        /* records wait for long: each that waits is in the log, too */
-    bool is_logging;        /* somebody reads what waits, without the lock: it stays where it is */
+    uint64_t taken_count;    /* records ever put into the queue */
+    uint64_t finished_count; /* of those, the ones in the stream or in the log by now */
+    bool is_idle;            /* the thread waits for work and wants to be woken */
+    unsigned drains;         /* threads in audit_drain: no time to gather */
+    bool is_delayed;         /* records wait for long: each that waits is in the log, too */
+    bool is_logging;         /* somebody reads what waits, without the lock: it stays where it is */
     bool closing;
     int64_t close_deadline_ns;
     uint64_t saved_count, logged_count; /* records, by where they ended */

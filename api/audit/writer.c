@@ -73,8 +73,8 @@ static bool take_batch(struct audit *audit, struct record_batch *batch)
 }
 
 /* Frees the batch and tells those who wait in audit_drain. What was not saved goes to the log. */
-static void settle(struct audit *audit, struct record_batch *batch, const bool *saved,
-                   const char *reason)
+static void finish_batch(struct audit *audit, struct record_batch *batch, const bool *saved,
+                         const char *reason)
 {
     size_t saved_count = 0;
 
@@ -89,10 +89,10 @@ static void settle(struct audit *audit, struct record_batch *batch, const bool *
         free(batch->entries[i]);
     }
     lock_acquire(&audit->lock);
-    audit->settled_count += batch->count;
+    audit->finished_count += batch->count;
     audit->saved_count += saved_count;
     audit->logged_count += batch->count - saved_count;
-    lock_cond_broadcast(&audit->settled);
+    lock_cond_broadcast(&audit->finished);
     lock_release(&audit->lock);
 }
 
@@ -126,7 +126,7 @@ static bool is_worth_another_try(enum err err)
 }
 
 /* Once Redis does not take records, those that wait are logged, and from then on each that comes is logged
- * before it is queued, until Redis answers again. What may have got there is settle's to log. */
+ * before it is queued, until Redis answers again. What may have got there is finish_batch's to log. */
 static void note_outcome(struct audit *audit, enum err err)
 {
     bool is_delayed = is_worth_another_try(err);
@@ -180,7 +180,7 @@ static bool deliver(struct audit *audit, struct record_batch *batch)
         pause_until(audit, clock_deadline_ns(pause_ms));
         pause_ms = pause_ms * 2 < LONGEST_PAUSE_MS ? pause_ms * 2 : LONGEST_PAUSE_MS;
     }
-    settle(audit, batch, saved, err_name(err));
+    finish_batch(audit, batch, saved, err_name(err));
     return !is_worth_another_try(err);
 }
 
@@ -195,7 +195,7 @@ static void *run(void *arg)
         if (reachable)
             reachable = deliver(audit, &batch);
         else
-            settle(audit, &batch, none_saved, "closing");
+            finish_batch(audit, &batch, none_saved, "closing");
     }
     return NULL;
 }

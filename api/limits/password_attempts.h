@@ -31,7 +31,7 @@ CW_MUST_CHECK enum err limits_password_attempt(struct call *call, struct str nam
                                                struct limit_password_attempt *attempt_out);
 
 /*
- * Settles the attempt; `outcome` is what checking the password said, and what this says too unless
+ * Finishes the attempt; `outcome` is what checking the password said, and what this says too unless
  * it is ERR_THROTTLED: of many attempts at once no more than the limit are told whether they were
  * right.
  */

@@ -31,7 +31,7 @@ static void close_all(void)
 #define DROP(call)           loopback_free(&(struct loopback_answer *){call})
 
 /* All that was recorded is in Redis: the route itself waits for that only a moment. */
-static void settle(void)
+static void drain(void)
 {
     ck_assert_int_eq(audit_drain(loopback.app, clock_deadline_ns(PATIENCE_MS)), ERR_OK);
 }
@@ -122,7 +122,7 @@ START_TEST(the_order_is_that_of_the_deeds)
         DROP(AS_USER("cache.clear"));
         DROP(AS_ADMIN("cache.admin_clear", .query = "user_id=123"));
     }
-    settle();
+    drain();
     struct loopback_answer *answer = AS_ADMIN("audit.list");
     const struct json *records = json_get(loopback_json(answer), "records");
     ck_assert_uint_eq(json_count(records), 2 * TURNS);
@@ -183,7 +183,7 @@ static void expect_text(const struct json *record, const char *name, const char 
 static void expect_newest(const char *route, const char *target, const char *result, int count,
                           const char *who)
 {
-    settle();
+    drain();
     struct loopback_answer *answer = AS_ADMIN("audit.list", .query = "limit=1");
     const struct json *record = json_at(json_get(loopback_json(answer), "records"), 0);
     ck_assert_ptr_nonnull(record);
@@ -244,7 +244,7 @@ START_TEST(reading_is_not_recorded)
     DROP(AS_ADMIN("caches.flush", .name = "messages", .query = "dry_run=true"));
     DROP(AS_ADMIN("cache.admin_clear", .query = "user_id=abc"));
     DROP(AS_USER("cache.admin_clear"));
-    settle();
+    drain();
     loopback_expect(AS_ADMIN("audit.list"), "{\"records\":[],\"next\":null}");
 }
 END_TEST

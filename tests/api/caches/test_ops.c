@@ -44,7 +44,7 @@ static void fill_search(void)
     redisFree(context);
 }
 
-static void settle(void)
+static void drain(void)
 {
     ck_assert_int_eq(audit_drain(loopback.app, clock_deadline_ns(PATIENCE_MS)), ERR_OK);
 }
@@ -140,7 +140,7 @@ START_TEST(who_flushed_last)
     /* Counting is no flush. */
     loopback_free(&(struct loopback_answer *){
         AS_ADMIN("caches.flush", .name = "messages", .query = "dry_run=true")});
-    settle();
+    drain();
     redis_server_do(redis, "HSET cw:flushed:messages at 2026-01-31T00:00:00.000Z");
     redis_server_do(redis, "HSET cw:flushed:search at 2026-01-31T00:00:01.000Z");
     loopback_expect(
