@@ -7,19 +7,38 @@
 /* What Redis keeps of an entry beside its label and value: about so much. */
 enum { OVERHEAD = 160 };
 
-enum err entry_admit(struct call *call, const struct entry_request *request, size_t bytes,
-                     int64_t ttl_s)
+static size_t size_of(const struct entry_request *request, size_t bytes)
 {
-    struct entries *entries = call->app->entries;
-    size_t size = OVERHEAD + request->label.len + bytes;
-    enum err err = ERR_OK;
+    return OVERHEAD + request->label.len + bytes;
+}
 
-    if (!call->principal.is_admin)
-        err = limits_count_fill(call, &request->space, (int64_t)size, ttl_s);
-    if (err != ERR_OK || entries->has_own_memory || room_take(&entries->room, size))
-        return err;
+enum err entry_admit(const struct entry_request *request, size_t bytes)
+{
+    struct entries *entries = request->app->entries;
+
+    if (request->allowance && request->allowance->is_used_up)
+        return ERR_THROTTLED;
+    if (entries->has_own_memory)
+        return ERR_OK;
+    room_refresh(&entries->room, entries->redis, request->work.deadline_ns);
+    return room_take(&entries->room, size_of(request, bytes)) ? ERR_OK : ERR_UPSTREAM_REFUSED;
+}
+
+enum err entry_refuse(const struct entry_request *request, enum err why)
+{
+    struct entries *entries = request->app->entries;
+
+    if (why == ERR_THROTTLED)
+        return error_set_detail(request->work.error, why, "the account has stored enough for now");
     entries_metrics_add(entries->metrics, &request->space, ENTRY_FILLS_NO_ROOM, 1);
-    return redis_error_set(&call->error, ERR_UPSTREAM_REFUSED, REDIS_ERROR_OUT_OF_MEMORY,
-                           "entries have %d %% of the memory of redis, and no more",
-                           entries->room.percent);
+    return redis_error_set(
+        request->work.error, why, REDIS_ERROR_OUT_OF_MEMORY,
+        "entries.memory_percent: entries have %d %% of redis' memory, and no more",
+        entries->room.percent);
+}
+
+void entry_note_kept(const struct entry_request *request, size_t bytes)
+{
+    if (request->allowance)
+        request->allowance->kept = size_of(request, bytes);
 }

@@ -77,6 +77,11 @@ void entries_look_for_room(struct entries *entries, int64_t deadline_ns)
         room_look(&entries->room, entries->redis, deadline_ns);
 }
 
+void entries_find_room(struct app *app, struct work work)
+{
+    entries_look_for_room(app->entries, work.deadline_ns);
+}
+
 struct redis *entries_redis(const struct entries *entries)
 {
     return entries->redis;

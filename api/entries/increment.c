@@ -6,6 +6,7 @@
 #include "cachewarden/app.h"
 #include "cachewarden/clock.h"
 #include "cachewarden/redis_error.h"
+#include "entries/admit.h"
 #include "entries/counter.h"
 #include "entries/look.h"
 #include "entries/old.h"
@@ -28,6 +29,7 @@ struct increment {
     bool has_dead;
     unsigned sends; /* how often the look was made */
     int64_t value;
+    bool has_begun; /* it was not there */
     bool is_done;
 };
 
@@ -159,6 +161,7 @@ static enum err take_raise(struct increment *increment, const struct entry_look 
     const struct value *all = raise_reply(increment, look, FIELDS);
 
     increment->value = raise_reply(increment, look, RAISED)->integer;
+    increment->has_begun = raise_reply(increment, look, HEADED)->integer == 1;
     increment->is_done = counter_find(all, increment->fields.life).len > 0 &&
                          raise_reply(increment, look, LEFT)->integer >= 0;
     return increment->is_done ? ERR_OK : set_life(increment, all);
@@ -172,6 +175,7 @@ static enum err take_away(struct increment *increment)
 
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), label_key_str(&increment->key));
     increment->value = increment->by;
+    increment->has_begun = false;
     increment->is_done = true;
     return entry_run(increment->request, pipeline);
 }
@@ -212,6 +216,28 @@ static enum err try_once(struct increment *increment, bool *is_enabled_out)
     return err == ERR_OK && !increment->is_done ? prepare(increment, look.version) : err;
 }
 
+static void add_head(void *with, struct pipeline *pipeline)
+{
+    const struct label_key *key = with;
+
+    entry_ask_head(pipeline, label_key_str(key));
+}
+
+/* What is there may be raised, and where the cache is off nothing is stored. */
+static enum err refuse_to_begin(const struct increment *increment, enum err why)
+{
+    struct label_key key = increment->key;
+    struct entry_look look = {.request = increment->request, .add = add_head, .with = &key};
+    bool is_there;
+    enum err err = entry_look(&look);
+
+    if (err == ERR_OK)
+        err =
+            entry_judge_head(&look, look.pipeline, 0, increment->envelope.stored_at_ms, &is_there);
+    return err == ERR_OK && look.is_enabled && !is_there ? entry_refuse(increment->request, why)
+                                                         : err;
+}
+
 enum err entries_increment(const struct entry_request *request, int64_t by, int64_t ttl_s,
                            int64_t *value_out, bool *is_enabled_out)
 {
@@ -222,8 +248,12 @@ enum err entries_increment(const struct entry_request *request, int64_t by, int6
                                   .envelope = {.stored_at_ms = clock_wall_ms(),
                                                .life_ms = ttl_s * 1000,
                                                .content_type = STR("text/plain")}};
+    enum err why = entry_admit(request, sizeof increment.value);
+    enum err err = why == ERR_OK ? ERR_OK : refuse_to_begin(&increment, why);
     bool is_known = recent_find(request->app->entries->recent, &request->space, &state);
-    enum err err = is_known && state.is_enabled ? prepare(&increment, state.version) : ERR_OK;
+
+    if (err == ERR_OK && is_known && state.is_enabled)
+        err = prepare(&increment, state.version);
 
     for (int i = 0; err == ERR_OK && !increment.is_done; i++) {
         if (i == TRIES_MAX)
@@ -233,6 +263,8 @@ enum err entries_increment(const struct entry_request *request, int64_t by, int6
         err = try_once(&increment, is_enabled_out);
     }
     *value_out = increment.value;
+    if (err == ERR_OK && increment.has_begun)
+        entry_note_kept(request, sizeof increment.value);
     if (err == ERR_OK)
         entries_metrics_add(request->app->entries->metrics, &request->space, ENTRY_INCREMENTS, 1);
     return err;

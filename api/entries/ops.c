@@ -5,7 +5,6 @@
 #include "cachewarden/app.h"
 #include "cachewarden/call.h"
 #include "cachewarden/jobs.h"
-#include "entries/admit.h"
 #include "entries/entries_private.h"
 #include "etag.h"
 #include "jobs/service.h"
@@ -152,24 +151,46 @@ static enum err take_condition(struct call *call, bool *only_if_absent_out)
                      "If-None-Match: Only * is taken here: store where nothing is.");
 }
 
+/* How much the user may still store; whoever may store any amount, and an application, is not asked. */
+static void begin_to_store(struct call *call, struct entry_request *request,
+                           struct entry_allowance *allowance)
+{
+    *allowance = (struct entry_allowance){0};
+    if (call->principal.is_admin)
+        return;
+    allowance->is_used_up = limits_are_fills_used_up(call, &request->space);
+    request->allowance = allowance;
+}
+
+static enum err end_to_store(struct call *call, const struct entry_request *request, enum err err,
+                             int64_t ttl_s)
+{
+    if (request->allowance && request->allowance->kept > 0)
+        limits_count_fill(call, &request->space, (int64_t)request->allowance->kept, ttl_s);
+    return err == ERR_THROTTLED ? limits_refuse_fill(call, &request->space) : err;
+}
+
 enum err op_entries_put(struct call *call)
 {
     struct entry_fill fill = {
         .body = call->body, .content_type = call->content_type, .lease = call->lease};
     struct entry_request request;
+    struct entry_allowance allowance;
     struct entry_stored stored;
     enum err err = begin(call, true, true, &request);
 
-    if (err == ERR_OK)
-        err = refuse_conditions(call, true);
-    if (err == ERR_OK)
-        err = take_condition(call, &fill.only_if_absent);
     if (err != ERR_OK)
         return err;
-    fill.ttl_s = ttl_of(call, &request, call_param(call, "ttl"));
-    err = entry_admit(call, &request, fill.body.len, fill.ttl_s);
+    err = refuse_conditions(call, true);
     if (err == ERR_OK)
-        err = entries_put(&request, &fill, &stored);
+        err = take_condition(call, &fill.only_if_absent);
+    if (err != ERR_OK) {
+        entries_give_up(&request, fill.lease);
+        return err;
+    }
+    fill.ttl_s = ttl_of(call, &request, call_param(call, "ttl"));
+    begin_to_store(call, &request, &allowance);
+    err = end_to_store(call, &request, entries_put(&request, &fill, &stored), fill.ttl_s);
     if (err != ERR_OK)
         return err;
     show_state(call, &request.space, stored.is_enabled, 0);
@@ -227,6 +248,7 @@ enum err op_entries_increment(struct call *call)
     static const char *const names[] = {"by", "ttl", NULL};
     struct json_writer *json = &call->reply.json;
     struct entry_request request;
+    struct entry_allowance allowance;
     int64_t by = 1, ttl_s = call->app->entries->default_ttl_s, value = 0;
     bool is_enabled = true;
     enum err err = begin_write(call, true, false, &request);
@@ -237,10 +259,11 @@ enum err op_entries_increment(struct call *call)
         err = take_integer(call, "by", INT64_MIN, INT64_MAX, &by);
     if (err == ERR_OK)
         err = take_integer(call, "ttl", 1, ENTRY_TTL_MAX_S, &ttl_s);
-    if (err == ERR_OK)
-        err = entry_admit(call, &request, sizeof value, ttl_s);
-    if (err == ERR_OK)
-        err = entries_increment(&request, by, ttl_s, &value, &is_enabled);
+    if (err != ERR_OK)
+        return err;
+    begin_to_store(call, &request, &allowance);
+    err = entries_increment(&request, by, ttl_s, &value, &is_enabled);
+    err = end_to_store(call, &request, err, ttl_s);
     if (err != ERR_OK)
         return err;
     show_state(call, &request.space, is_enabled, 0);

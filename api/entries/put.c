@@ -5,6 +5,7 @@
  */
 #include "cachewarden/app.h"
 #include "cachewarden/clock.h"
+#include "entries/admit.h"
 #include "entries/counter.h"
 #include "entries/look.h"
 #include "entries/old.h"
@@ -34,6 +35,8 @@ struct put {
     struct lease lease;
     bool has_lease;
     bool is_number;
+    enum err admission;       /* what is to be said, if it would be stored */
+    bool is_kept;             /* something was stored, be it void */
     struct envelope envelope; /* with the numbers it is to carry */
     enum store store;         /* of this try */
     struct str bytes;         /* what is stored by it */
@@ -114,7 +117,10 @@ static enum err store_now(struct put *put, enum store store, const struct pipeli
 
     *pipeline_out = pipeline;
     add_try(put, pipeline);
-    return err == ERR_OK ? entry_run(put->request, pipeline) : err;
+    if (err == ERR_OK)
+        err = entry_run(put->request, pipeline);
+    put->is_kept = err == ERR_OK && store != STORE_DROP;
+    return err;
 }
 
 static enum err drop_now(struct put *put)
@@ -167,7 +173,8 @@ static enum store first_try(struct put *put)
     enum store store = put->fill->only_if_absent ? STORE_IF_ABSENT : STORE_IN_PLACE;
 
     /* Another node may have switched it on since: what is there by now is dropped by no guess. */
-    if (!is_known || !state.is_enabled || put->fill->body.len > GUESS_BODY_MAX)
+    if (!is_known || !state.is_enabled || put->fill->body.len > GUESS_BODY_MAX ||
+        put->admission != ERR_OK)
         return STORE_NOTHING;
     if (put->has_lease)
         return stamp_of_lease(put) && is_lease_current(put, &state) ? store : STORE_NOTHING;
@@ -280,6 +287,7 @@ static enum err store_where_nothing_is(struct put *put, struct entry_look *look)
         err = store_if_nothing(put, look, &attempt);
     if (err == ERR_OK && !attempt.was_stored && !attempt.is_good)
         err = store_in_turn(put, look, &attempt);
+    put->is_kept = err == ERR_OK && attempt.was_stored;
     return err == ERR_OK && !attempt.was_stored ? refuse_present(put->request->work.error) : err;
 }
 
@@ -298,12 +306,15 @@ static enum err settle(struct put *put, struct entry_look *look, struct entry_st
         return drop_now(put);
     if (put->fill->only_if_absent && stored_out->was_there)
         return refuse_present(put->request->work.error);
+    put->is_kept = was_stored(put, look->pipeline);
     stored_out->is_void = !stamp(put, look);
     /* Nothing is stored, and who waits need not wait for it. */
     if (stored_out->is_void && put->store == STORE_NOTHING && put->lease.is_promised)
         return promise_end(put->request);
+    if (!stored_out->is_void && put->admission != ERR_OK)
+        return entry_refuse(put->request, put->admission);
     if (stored_out->is_void ||
-        (was_stored(put, look->pipeline) && tried.version == put->envelope.version &&
+        (put->is_kept && tried.version == put->envelope.version &&
          models_judge(&tried.models, &put->envelope.models) == MODELS_CURRENT))
         return ERR_OK;
     /* The first try was made with other numbers, or not at all. Who saw it took it for out of date. */
@@ -327,19 +338,25 @@ static enum err prepare(struct put *put)
     const struct entry_request *request = put->request;
     const struct entry_fill *fill = put->fill;
     int64_t now_ms = clock_wall_ms();
-    enum err err = check(request, fill);
+    enum err err = ERR_OK;
 
+    put->key = key_entry(&request->space, request->label);
     put->has_lease = fill->lease.len > 0;
-    if (err == ERR_OK && put->has_lease) {
+    if (put->has_lease) {
         const struct lease_scope scope = entry_lease_scope(request);
         err = lease_open(&scope, request->work, fill->lease, now_ms, &put->lease);
         if (err == ERR_BAD_INPUT)
             entries_metrics_add(request->app->entries->metrics, &request->space, ENTRY_LEASES_WRONG,
                                 1);
     }
+    if (err != ERR_OK) {
+        put->lease.is_promised = false; /* whatever it says */
+        return err;
+    }
+    err = check(request, fill);
     if (err != ERR_OK)
         return err;
-    put->key = key_entry(&request->space, request->label);
+    put->admission = entry_admit(request, fill->body.len);
     put->scratch = key_scratch(&request->space);
     put->envelope = (struct envelope){.stored_at_ms = now_ms,
                                       .life_ms = fill->ttl_s * 1000,
@@ -353,27 +370,75 @@ static enum err prepare(struct put *put)
                              put->envelope.tag);
 }
 
-enum err entries_put(const struct entry_request *request, const struct entry_fill *fill,
-                     struct entry_stored *stored_out)
+/*
+ * Refused. Whoever waits for the fill need not. What is there is out of date to who wanted to replace it: a miss is
+ * better. Not to a reader, who comes with a lease and knows of no change.
+ */
+static void give_up(const struct put *put, enum err err)
 {
-    struct put put = {.request = request, .fill = fill};
-    enum err err = prepare(&put);
+    bool has_no_room = err == ERR_THROTTLED || err == ERR_UPSTREAM_REFUSED;
+    struct error ignored = {0};
+    struct entry_request quiet = *put->request;
+    struct pipeline *pipeline = entry_pipeline(put->request, PIPELINE_WRITE);
 
-    *stored_out = (struct entry_stored){.is_enabled = true};
+    if (err == ERR_UPSTREAM_DOWN || err == ERR_TIMEOUT)
+        return;
+    quiet.work.error = &ignored;
+    if (put->lease.is_promised)
+        promise_add_end(pipeline, put->request);
+    if (has_no_room && !put->has_lease && !put->fill->only_if_absent)
+        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), label_key_str(&put->key));
+    if (pipeline_count(pipeline) > 0 && entry_run(&quiet, pipeline) != ERR_OK)
+        error_clear(&ignored);
+}
+
+static enum err fill(struct put *put, struct entry_stored *stored_out)
+{
+    const struct entry_request *request = put->request;
+    enum err err = prepare(put);
+
     if (err == ERR_OK)
-        err = encode(&put, first_try(&put));
+        err = encode(put, first_try(put));
     if (err != ERR_OK)
         return err;
     struct entry_look look = {.request = request,
                               .add = add_try,
-                              .with = &put,
-                              .writes = put.store != STORE_NOTHING,
-                              .keeps_models = request->model_count > 0,
+                              .with = put,
+                              .writes = put->store != STORE_NOTHING,
+                              .keeps_models = request->model_count > 0 && put->admission == ERR_OK,
                               .models = models_of(request)};
     err = entry_look(&look);
-    if (err == ERR_OK)
-        err = settle(&put, &look, stored_out);
+    return err == ERR_OK ? settle(put, &look, stored_out) : err;
+}
+
+enum err entries_put(const struct entry_request *request, const struct entry_fill *what,
+                     struct entry_stored *stored_out)
+{
+    struct put put = {.request = request, .fill = what};
+
+    *stored_out = (struct entry_stored){.is_enabled = true};
+    enum err err = fill(&put, stored_out);
+    if (err != ERR_OK)
+        give_up(&put, err);
+    else if (put.is_kept)
+        entry_note_kept(request, what->body.len);
     waits_wake(request->app->entries->waits, label_key_str(&put.key));
-    entries_metrics_note_fill(request, err, stored_out, fill->body.len);
+    entries_metrics_note_fill(request, err, stored_out, what->body.len);
     return err;
+}
+
+void entries_give_up(const struct entry_request *request, struct str lease)
+{
+    const struct entry_fill none = {.lease = lease};
+    struct put put = {.request = request, .fill = &none, .has_lease = true};
+    const struct lease_scope scope = entry_lease_scope(request);
+    struct error ignored = {0};
+    struct work work = request->work;
+
+    work.error = &ignored;
+    if (lease.len == 0 || lease_open(&scope, work, lease, clock_wall_ms(), &put.lease) != ERR_OK)
+        return;
+    put.key = key_entry(&request->space, request->label);
+    give_up(&put, ERR_BAD_INPUT);
+    waits_wake(request->app->entries->waits, label_key_str(&put.key));
 }

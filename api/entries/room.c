@@ -1,12 +1,18 @@
 #include "entries/room.h"
 
+#include "cachewarden/clock.h"
 #include "cachewarden/log.h"
 #include "cachewarden/pipeline.h"
+
+/* The janitor looks more often while there are fills. */
+#define OLD_MS INT64_C(1000)
 
 void room_init(struct room *room, int percent)
 {
     *room = (struct room){.percent = percent > 0 ? percent : ROOM_PERCENT, .seen = -1};
     atomic_init(&room->left, INT64_MAX);
+    atomic_init(&room->looked_ns, 0);
+    atomic_flag_clear(&room->is_looking);
 }
 
 bool room_take(struct room *room, size_t bytes)
@@ -55,17 +61,34 @@ static bool ask(struct redis *redis, struct arena *arena, int percent, int64_t d
            room_read(pipeline_value(pipeline, 0)->text, percent, left_out);
 }
 
-void room_look(struct room *room, struct redis *redis, int64_t deadline_ns)
+/* Of those who look at the same time the first does. */
+static void look(struct room *room, struct redis *redis, int64_t deadline_ns, bool is_due)
 {
-    int64_t left = atomic_load_explicit(&room->left, memory_order_relaxed);
-
-    if (left == room->seen && left > 0)
+    if (atomic_flag_test_and_set(&room->is_looking))
         return;
-    struct arena *arena = arena_new(4096, 0);
+    int64_t left = atomic_load_explicit(&room->left, memory_order_relaxed);
+    bool is_idle = !is_due && left == room->seen && left > 0;
+    struct arena *arena = is_idle ? NULL : arena_new(4096, 0);
+    if (!is_idle)
+        atomic_store_explicit(&room->looked_ns, clock_mono_ns(), memory_order_relaxed);
     if (arena && ask(redis, arena, room->percent, deadline_ns, &left)) {
         room->seen = left;
         atomic_store_explicit(&room->left, left, memory_order_relaxed);
         tell(room, left);
     }
     arena_free(&arena);
+    atomic_flag_clear(&room->is_looking);
+}
+
+void room_look(struct room *room, struct redis *redis, int64_t deadline_ns)
+{
+    look(room, redis, deadline_ns, false);
+}
+
+void room_refresh(struct room *room, struct redis *redis, int64_t deadline_ns)
+{
+    int64_t looked_ns = atomic_load_explicit(&room->looked_ns, memory_order_relaxed);
+
+    if (looked_ns > 0 && clock_mono_ns() - looked_ns > OLD_MS * NS_PER_MS)
+        look(room, redis, deadline_ns, true);
 }

@@ -5,6 +5,8 @@
 
 #include "cachewarden/clock.h"
 
+#include <inttypes.h>
+
 enum { HOUR_S = 3600, HOURS_MAX = 720 };
 
 /* Byte-hours: what lives longer takes its room longer. */
@@ -17,24 +19,53 @@ static int64_t cost(int64_t bytes, int64_t ttl_s)
     return bytes > INT64_MAX / HOURS_MAX ? INT64_MAX : bytes * hours;
 }
 
-enum err limits_count_fill(struct call *call, const struct namespace *space, int64_t bytes,
-                           int64_t ttl_s)
+/* False: the namespace has no bound. */
+static bool find(const struct call *call, const struct namespace *space, int64_t *max_out,
+                 struct key *key_out)
 {
-    struct limits *limits = call->app->limits;
-    int64_t added = cost(bytes, ttl_s);
+    const struct limits *limits = call->app->limits;
 
     if (space->user_id == 0 || !limits_are_on(limits))
-        return ERR_OK;
-    int64_t max = atomic_load_explicit(&limits->fill_bytes, memory_order_relaxed);
-    if (max <= 0)
-        return ERR_OK;
-    struct key key = key_limit_user("fill", space->user_id);
-    struct limit_window window = local_counters_add(
-        limits->local, &key, added, HOUR_S * NS_PER_S / NS_PER_MS, clock_mono_ns() / NS_PER_MS);
-    /* The one that goes beyond is let in: so there is no entry that can never be stored. */
-    window.count -= added;
-    if (window.count < max)
-        return ERR_OK;
-    window.count = max + 1;
-    return limit_judge(call, max, window);
+        return false;
+    *max_out = atomic_load_explicit(&limits->fill_bytes, memory_order_relaxed);
+    *key_out = key_limit_user("fill", space->user_id);
+    return *max_out > 0;
+}
+
+bool limits_are_fills_used_up(const struct call *call, const struct namespace *space)
+{
+    struct key key;
+    int64_t max;
+
+    return find(call, space, &max, &key) &&
+           local_counters_look(call->app->limits->local, &key, clock_mono_ns() / NS_PER_MS).count >=
+               max;
+}
+
+void limits_count_fill(const struct call *call, const struct namespace *space, int64_t bytes,
+                       int64_t ttl_s)
+{
+    struct key key;
+    int64_t max;
+
+    if (find(call, space, &max, &key))
+        (void)local_counters_add(call->app->limits->local, &key, cost(bytes, ttl_s),
+                                 HOUR_S * NS_PER_S / NS_PER_MS, clock_mono_ns() / NS_PER_MS);
+}
+
+enum err limits_refuse_fill(struct call *call, const struct namespace *space)
+{
+    struct limit_window window = {0};
+    struct key key;
+    int64_t max = 0;
+
+    if (find(call, space, &max, &key))
+        window = local_counters_look(call->app->limits->local, &key, clock_mono_ns() / NS_PER_MS);
+    limit_show(call, max, window);
+    call->reply.retry_after_s = call->reply.rate_reset_s;
+    error_clear(&call->error);
+    return error_set_detail(&call->error, ERR_THROTTLED,
+                            "%" PRId64 " bytes stored in an hour, each for every hour it lives; "
+                            "%" PRId64 " are allowed",
+                            window.count, max);
 }

@@ -34,11 +34,18 @@ bool entry_is_model(struct str text);
 /* A media type of 1 to ENTRY_TYPE_MAX visible ASCII characters, which can stand in a head. */
 bool entry_is_type(struct str content_type);
 
+/* How much an account may still store, and what it stored. */
+struct entry_allowance {
+    bool is_used_up; /* what would be stored is ERR_THROTTLED */
+    size_t kept;     /* about as many bytes were stored, with label and head; 0: none */
+};
+
 /* What every operation is told: where, and how long it may take. */
 struct entry_request {
     struct app *app;
     struct work work; /* answers lie in its arena */
     struct namespace space;
+    struct entry_allowance *allowance; /* NULL: as much as one likes */
     bool is_passive;  /* of a command that only reads: nothing is written anywhere, nor repaired */
     struct str label; /* 1 to ENTRY_LABEL_MAX bytes; not for what is about the whole namespace */
     /* Up to ENTRY_MODELS_MAX, none twice. Of a read: those that a fill will name. */
@@ -76,10 +83,19 @@ struct entry_stored {
     bool is_enabled;
     bool is_void; /* something was cleared since the lease: it will never be served */
 };
-/* ERR_BAD_INPUT: the lease is none of this label, or too old; a model is named and ttl_s is too long. Nothing has
- * changed then. Further errors as entries_get; ERR_UNCERTAIN: it may be stored. */
+/*
+ * ERR_BAD_INPUT: the lease is none of this label, or too old; a model is named and ttl_s is too long. Nothing has
+ * changed then. ERR_THROTTLED: the allowance is used up. ERR_UPSTREAM_REFUSED: there is no room. Then what was there is
+ * gone, if the fill had neither a lease nor only_if_absent: it is out of date to who wanted to replace it. Further errors
+ * as entries_get; ERR_UNCERTAIN: it may be stored. Whoever is refused with a lease keeps nobody waiting any longer.
+ */
 CW_MUST_CHECK enum err entries_put(const struct entry_request *request,
                                    const struct entry_fill *fill, struct entry_stored *stored_out);
+/* The fill that was promised with this lease does not come: nobody waits for it any longer. A lease that is not good
+ * changes nothing. */
+void entries_give_up(const struct entry_request *request, struct str lease);
+/* For a program that does not look by itself (api/janitor.h), before it stores: asks how much room there is. */
+void entries_find_room(struct app *app, struct work work);
 
 /* *was_there_out: something good was. */
 CW_MUST_CHECK enum err entries_delete(const struct entry_request *request, bool *was_there_out);
@@ -87,7 +103,8 @@ CW_MUST_CHECK enum err entries_delete(const struct entry_request *request, bool 
 /*
  * Raises a counter by `by`, which is not 0. One that is not there begins at 0, and lives for ttl_s from then on.
  * While the cache is off nothing is kept, and *value_out is `by`. ERR_BAD_INPUT: it would overflow; ERR_CONFLICT: what
- * is there is no whole number. Nothing has changed then. ERR_UNCERTAIN: it may have been raised.
+ * is there is no whole number. ERR_THROTTLED, ERR_UPSTREAM_REFUSED as entries_put, of a counter that would begin; one
+ * that is there is raised. Nothing has changed then. ERR_UNCERTAIN: it may have been raised.
  */
 CW_MUST_CHECK enum err entries_increment(const struct entry_request *request, int64_t by,
                                          int64_t ttl_s, int64_t *value_out, bool *is_enabled_out);

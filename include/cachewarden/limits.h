@@ -60,12 +60,15 @@ CW_MUST_CHECK enum err limits_finish(struct call *call, enum err err);
 CW_MUST_CHECK enum err limits_count_job(struct call *call);
 
 /*
- * Counts what is about to be stored in a user's namespace, each byte once for each hour that it is to live, 720 at most.
- * ERR_THROTTLED when as much as is allowed has been counted before in this hour. Each node counts for itself, in
+ * How much is stored in a user's namespace in an hour. Each byte counts once for each hour that it is to live, 720 at
+ * most, when it has been stored; so what is under way at the same time may go beyond. Each node counts for itself, in
  * memory; applications are not counted.
  */
-CW_MUST_CHECK enum err limits_count_fill(struct call *call, const struct namespace *space,
-                                         int64_t bytes, int64_t ttl_s);
+bool limits_are_fills_used_up(const struct call *call, const struct namespace *space);
+void limits_count_fill(const struct call *call, const struct namespace *space, int64_t bytes,
+                       int64_t ttl_s);
+/* ERR_THROTTLED, with reply.retry_after_s and reply.rate_*. */
+CW_MUST_CHECK enum err limits_refuse_fill(struct call *call, const struct namespace *space);
 
 /*
  * Ends the lock-out of an account: failed sign-ins with its name and its email are forgotten, from wherever

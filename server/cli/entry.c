@@ -266,9 +266,12 @@ static int store(struct entry_call *call, struct strbuf *value)
     fill.body = strbuf_str(value);
     /* Whoever types the value may take their time. */
     call->request.work = cli_work(&call->services, &call->error);
+    entries_find_room(call->services.app, call->request.work);
     enum err err = entries_put(&call->request, &fill, &stored);
     (void)cli_audit(&call->services, "entries.put",
                     namespace_text(call->services.arena, &call->request.space), err, -1, false);
+    if (err == ERR_UPSTREAM_REFUSED) /* whose memory is full, says the detail */
+        return cli_fail("%s: %s", call->error.caller, call->error.detail);
     return err == ERR_OK ? print_stored(call->cli, &stored, fill.ttl_s)
                          : cli_fail_with(err, &call->error);
 }

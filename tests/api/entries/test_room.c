@@ -268,6 +268,47 @@ START_TEST(a_quiet_node_does_not_look)
 }
 END_TEST
 
+/* The first fill after it looks itself: the janitor did not. */
+START_TEST(the_first_fill_after_a_quiet_time)
+{
+    struct room *room = &node.app->entries->room;
+
+    ck_assert_uint_eq(trips_of_a_look(), 1);
+    redis_server_do(redis, "SETRANGE others 16777215 x");
+    leave(2 * 1024 * 1024); /* Redis takes more; the share of entries is used up */
+    ck_assert_int_eq(outcome(put(0)), ERR_OK);
+    atomic_store(&room->looked_ns, 1); /* long ago */
+    ck_assert_int_eq(outcome(put(1)), ERR_UPSTREAM_REFUSED);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:{u:7}:e:k1"), 0);
+    redis_server_do(redis, "CONFIG SET maxmemory 0");
+    ck_assert_int_eq(outcome(put(1)), ERR_UPSTREAM_REFUSED); /* looked a moment ago */
+    atomic_store(&room->looked_ns, 1);
+    ck_assert_int_eq(outcome(put(1)), ERR_OK);
+    uint64_t before = trips();
+    ck_assert_int_eq(outcome(put(1)), ERR_OK);
+    ck_assert_uint_eq(trips() - before, 1);
+}
+END_TEST
+
+/* What stores nothing takes no room; what it would replace goes. */
+START_TEST(what_goes_on_without_room)
+{
+    struct room *room = &node.app->entries->room;
+
+    ck_assert_int_eq(outcome(put(0)), ERR_OK);
+    ck_assert_int_eq(outcome(put(1)), ERR_OK);
+    ck_assert_int_eq(outcome(increment("n")), ERR_OK);
+    atomic_store(&room->left, 0);
+    ck_assert_int_eq(outcome(increment("n")), ERR_OK);
+    ck_assert_int_eq(outcome(increment("m")), ERR_UPSTREAM_REFUSED);
+    ck_assert_int_eq(outcome(put(0)), ERR_UPSTREAM_REFUSED);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:{u:7}:e:k0"), 0);
+    ck_assert_int_eq(outcome(LOOPBACK(&node, "cache.disable", loopback_user(7))), ERR_OK);
+    ck_assert_int_eq(outcome(put(1)), ERR_OK);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:{u:7}:e:k1"), 0);
+}
+END_TEST
+
 /* What Redis does not tell now is as it was. */
 START_TEST(a_redis_that_is_away)
 {
@@ -310,6 +351,8 @@ int main(void)
     TCase *unwatched = tcase_create("unwatched");
     tcase_add_checked_fixture(unwatched, open_unwatched, close_all);
     tcase_add_test(unwatched, a_quiet_node_does_not_look);
+    tcase_add_test(unwatched, the_first_fill_after_a_quiet_time);
+    tcase_add_test(unwatched, what_goes_on_without_room);
     tcase_add_test(unwatched, a_redis_that_is_away);
     tcase_add_test(unwatched, a_promise_takes_room);
     suite_add_tcase(suite, unwatched);

@@ -8,8 +8,10 @@
 static void set_up(void)
 {
     redis = redis_server_start(NULL);
-    open_node(&node, redis_server_url(redis),
-              (struct limit_settings){.enabled = true, .fill_bytes = 1000}, false);
+    open_node(
+        &node, redis_server_url(redis),
+        (struct limit_settings){.enabled = true, .toggle_per_minute = 100, .fill_bytes = 1000},
+        false);
 }
 
 static void tear_down(void)
@@ -47,6 +49,8 @@ START_TEST(who_has_stored_enough_is_throttled)
     expect_rate(LOOPBACK(&node, "entries.increment", loopback_user(7), .name = "n", .body = "{}"),
                 ERR_THROTTLED, 1000, 0);
     ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:{u:7}:e:n"), 0);
+    /* It is out of date to who wanted to replace it. */
+    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:{u:7}:e:k"), 0);
     /* What takes no room goes on; so do others. */
     ck_assert_int_eq(outcome(LOOPBACK(&node, "entries.get", loopback_user(7), .name = "k")),
                      ERR_OK);
@@ -74,6 +78,73 @@ START_TEST(whose_it_is)
         ck_assert_int_eq(outcome(put_as(key, NULL)), ERR_OK);
         ck_assert_int_eq(outcome(put_as(loopback_admin(), "namespace=user:7")), ERR_OK);
     }
+}
+END_TEST
+
+static enum err increment(const char *label)
+{
+    return outcome(LOOPBACK(&node, "entries.increment", loopback_user(7), .name = label,
+                            .body = "{\"ttl\":3600}"));
+}
+
+static struct loopback_answer *put_with(const char *lease, const char *if_none_match)
+{
+    return LOOPBACK(&node, "entries.put", loopback_user(7), .name = "n", .lease = lease,
+                    .if_none_match = if_none_match, .type = "text/plain", .body = body,
+                    .body_size = sizeof body);
+}
+
+static void switch_cache(const char *route)
+{
+    ck_assert_int_eq(outcome(LOOPBACK(&node, route, loopback_user(7))), ERR_OK);
+}
+
+START_TEST(what_stores_nothing_counts_nothing)
+{
+    for (int i = 0; i < 20; i++)
+        ck_assert_int_eq(increment("n"), ERR_OK);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(outcome(put_with(NULL, "*")), ERR_PRECONDITION);
+        ck_assert_int_eq(outcome(put_with("none", NULL)), ERR_BAD_INPUT);
+    }
+    switch_cache("cache.disable");
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(outcome(put_as(loopback_user(7), "ttl=2592000")), ERR_OK);
+    switch_cache("cache.enable");
+    ck_assert_int_eq(outcome(put_as(loopback_user(7), NULL)), ERR_OK);
+    ck_assert_int_eq(outcome(put_as(loopback_user(7), NULL)), ERR_OK); /* goes beyond */
+    ck_assert_int_eq(outcome(put_as(loopback_user(7), NULL)), ERR_THROTTLED);
+}
+END_TEST
+
+/* Each that begins counts. */
+START_TEST(counters_that_begin)
+{
+    static const char *const labels[] = {"a", "b", "c", "d", "e", "f"};
+
+    for (size_t i = 0; i < 6; i++) /* 169 bytes each */
+        ck_assert_int_eq(increment(labels[i]), ERR_OK);
+    ck_assert_int_eq(increment("g"), ERR_THROTTLED);
+}
+END_TEST
+
+/* Who has stored enough may still raise what is there, and be told why nothing else is stored. */
+START_TEST(what_would_store_nothing_is_not_refused)
+{
+    ck_assert_int_eq(increment("n"), ERR_OK);
+    ck_assert_int_eq(outcome(put_as(loopback_user(7), "ttl=7200")), ERR_OK);
+    ck_assert_int_eq(increment("n"), ERR_OK);
+    ck_assert_int_eq(increment("m"), ERR_THROTTLED);
+    ck_assert_int_eq(outcome(put_with(NULL, "*")), ERR_PRECONDITION);
+    ck_assert_int_eq(outcome(put_with("none", NULL)), ERR_BAD_INPUT);
+    ck_assert_int_eq(increment("n"), ERR_OK);
+    switch_cache("cache.disable");
+    ck_assert_int_eq(increment("m"), ERR_OK);
+    struct loopback_answer *answer = put_as(loopback_user(7), NULL);
+    ck_assert_int_eq(answer->err, ERR_OK);
+    ck_assert_int_eq(answer->reply.outcome, OUTCOME_NO_CONTENT);
+    loopback_free(&answer);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:{u:7}:e:k"), 0);
 }
 END_TEST
 
@@ -108,6 +179,9 @@ int main(void)
     tcase_add_test(all, who_has_stored_enough_is_throttled);
     tcase_add_test(all, what_lives_longer_counts_more);
     tcase_add_test(all, whose_it_is);
+    tcase_add_test(all, what_stores_nothing_counts_nothing);
+    tcase_add_test(all, counters_that_begin);
+    tcase_add_test(all, what_would_store_nothing_is_not_refused);
     tcase_add_loop_test(all, without_a_limit, 0, 2);
     tcase_add_test(all, the_longest_life);
     suite_add_tcase(suite, all);

@@ -89,6 +89,26 @@ START_TEST(a_cache_that_is_off)
 }
 END_TEST
 
+/* Nor does an operator take the room that control data needs. */
+START_TEST(no_room_for_entries)
+{
+    cli_run_input("a", "entry", "set", "k", SHOP);
+    cli_expect(0, "Stored, for 3600 seconds\n", "");
+    redis_server_do(cli_test.redis, "SETRANGE others 41943039 x");
+    int64_t used = redis_server_ask_integer(
+        cli_test.redis, "EVAL %s 0",
+        "return tonumber(string.match(redis.call('INFO','memory'), 'used_memory:(%d+)'))");
+    redis_server_do(cli_test.redis, "CONFIG SET maxmemory %lld",
+                    (long long)(used + 5 * 1024 * 1024));
+    cli_run_input("b", "entry", "set", "k", SHOP);
+    cli_expect_err(1, "cachewarden: redis out of memory: entries.memory_percent: entries have 80 % "
+                      "of redis' memory, and no more\n");
+    redis_server_do(cli_test.redis, "CONFIG SET maxmemory 0");
+    cli_run("entry", "get", "k", SHOP);
+    cli_expect_err(1, "cachewarden: nothing is there\n");
+}
+END_TEST
+
 START_TEST(changes_are_audited)
 {
     cli_run("entry", "get", "k", SHOP);
@@ -156,6 +176,7 @@ int main(void)
     tcase_add_test(with, as_json);
     tcase_add_test(with, each_namespace_is_its_own);
     tcase_add_test(with, a_cache_that_is_off);
+    tcase_add_test(with, no_room_for_entries);
     tcase_add_test(with, changes_are_audited);
     tcase_add_test(with, what_is_no_value);
     tcase_add_loop_test(with, what_is_no_entry, 0, 15);
