@@ -60,10 +60,12 @@ __attribute__((format(printf, 3, 4))) static int64_t in_database(const struct re
     return number;
 }
 
+/* A flush of everything took along what the server puts back by itself. */
 static bool is_settled(const void *with)
 {
     (void)with;
-    return redis_server_ask_integer(stand.redis, "HEXISTS cw:dataset term") == 1;
+    return redis_server_ask_integer(stand.redis, "HEXISTS cw:dataset term") == 1 &&
+           redis_server_ask_integer(stand.redis, "EXISTS cw:ids") == 1;
 }
 
 /* The list waits for what is on its way to the stream, and to the last flushes. */
