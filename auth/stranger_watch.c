@@ -75,7 +75,7 @@ static void write_down(struct stranger_watch *watch, int64_t number, int64_t now
         err = users_fact_set(watch->users, STR(USERS_FACT_STRANGER_SEEN), seen, &error);
     log_event(LOG_LEVEL_WARN, "auth.number_of_two", LOG_INT("user_id", number),
               LOG_CSTR("effect", "an account here and a user elsewhere share a cache"),
-              LOG_CSTR("mend", "see cachewarden doctor"),
+              LOG_CSTR("fix", "see cachewarden doctor"),
               LOG_CSTR("recorded", err ? err_name(err) : "yes"));
     arena_free(&arena);
 }

@@ -165,8 +165,8 @@ static void warn_untold(const struct version_guard *guard, const struct reconcil
     if (look->replication_id == REDIS_REPLICATION_ID_UNTOLD && !guard->relies &&
         atomic_load(&guard->replication_id) != look->replication_id)
         log_event(LOG_LEVEL_WARN, "versions.replication_id_untold",
-                  LOG_CSTR("mend", "grant +info, so that a Redis that came back with older data is "
-                                   "noticed"));
+                  LOG_CSTR("fix", "grant +info, so that a Redis that came back with older data is "
+                                  "noticed"));
 }
 
 /* See struct version_guard for the order. */
@@ -243,9 +243,9 @@ static enum err look_for_foreigners(struct reconcile_run *run, const struct reco
     if (atomic_exchange(&guard->is_foreign, is_foreign) != is_foreign)
         log_event(is_foreign ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
                   is_foreign ? "versions.foreign" : "versions.ours_again",
-                  LOG_CSTR("mend", is_foreign ? "give all nodes on this Redis one users database, "
-                                                "or start one with --adopt"
-                                              : "none needed"));
+                  LOG_CSTR("fix", is_foreign ? "give all nodes on this Redis one users database, "
+                                               "or start one with --adopt"
+                                             : "none needed"));
     if (!is_foreign)
         return ERR_OK;
     atomic_store(&guard->term, 0); /* nothing is trusted any more */
@@ -261,7 +261,7 @@ static bool is_implausible(const struct reconcile_look *look)
               LOG_INT("reserved", look->dataset.reserved), LOG_INT("epoch", look->dataset.epoch),
               LOG_INT("known_term", look->reserved.term),
               LOG_INT("known_reserved", look->reserved.up_to),
-              LOG_CSTR("mend", "somebody wrote to cw:dataset by hand; a new term begins"));
+              LOG_CSTR("fix", "somebody wrote to cw:dataset by hand; a new term begins"));
     return true;
 }
 

@@ -156,7 +156,7 @@ static void warn_bad(struct high_water *water, int which, const struct held *hel
 
     if (held->is_bad && !water->is_bad[which])
         log_event(LOG_LEVEL_WARN, "users.mark_implausible", LOG_STR("key", key_str(&key)),
-                  LOG_CSTR("mend",
+                  LOG_CSTR("fix",
                            "somebody wrote to it by hand, or a clock is wrong; it is put right "
                            "by what the users database knows"));
     water->is_bad[which] = held->is_bad;

@@ -61,7 +61,7 @@ static void warn_of_few_connections(const struct server *server)
     int fit = http_connections_max(server->http);
     if (fit < CONNECTIONS_GOOD)
         log_event(LOG_LEVEL_WARN, "server.few_connections", LOG_INT("connections", fit),
-                  LOG_CSTR("mend", "raise the limit of open files: LimitNOFILE=, ulimit -Hn"));
+                  LOG_CSTR("fix", "raise the limit of open files: LimitNOFILE=, ulimit -Hn"));
 }
 
 static void announce(const struct server *server)
@@ -206,7 +206,7 @@ static bool wait_for_stop(struct server *server)
             reload(server);
         if (signal_number == SIGCHLD && waitpid(demo_redis(server->demo), NULL, WNOHANG) > 0) {
             log_event(LOG_LEVEL_ERROR, "demo.redis_ended",
-                      LOG_CSTR("mend", "see .cachewarden/redis.log"));
+                      LOG_CSTR("fix", "see .cachewarden/redis.log"));
             return false;
         }
     }

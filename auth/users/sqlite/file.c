@@ -111,9 +111,9 @@ enum err users_file_prepare(const char *path, struct error *error)
     /* Whoever gets at it through the group alone must not take that right away. */
     if (!err && stat(path, &status) == 0 && (status.st_mode & 077) != 0)
         log_event(LOG_LEVEL_WARN, "users.file_not_private", LOG_CSTR("path", path),
-                  LOG_CSTR("mend", status.st_uid == geteuid()
-                                       ? "chmod 600"
-                                       : "chown it to the account of the server, then chmod 600"));
+                  LOG_CSTR("fix", status.st_uid == geteuid()
+                                      ? "chmod 600"
+                                      : "chown it to the account of the server, then chmod 600"));
     return err;
 }
 

@@ -86,7 +86,7 @@ START_TEST(it_says_what_fits)
     cw_server_start(
         &server, &(struct cw_server_options){.environment = LIST("CACHEWARDEN_SERVER_THREADS=9")});
     cw_server_wait_log(&server, " threads=9 connections=746 ");
-    cw_server_wait_log(&server, "level=warn event=server.few_connections connections=746 mend=");
+    cw_server_wait_log(&server, "level=warn event=server.few_connections connections=746 fix=");
 }
 END_TEST
 
