@@ -166,7 +166,7 @@ static void write_json(const struct doctor *doctor, struct strbuf *out)
         json_add_string(&json, "result",
                         finding->verdict == DOCTOR_FAILURE ? STR("failed") : str_from(verdict));
         json_add_string(&json, "text", finding->text);
-        json_name(&json, "mend");
+        json_name(&json, "fix");
         if (finding->mend)
             json_write_string(&json, str_from(finding->mend));
         else
@@ -223,7 +223,7 @@ static int run_doctor(struct cli *cli)
 const struct cli_command cli_doctor = {
     .name = "doctor",
     .arguments = "[--json]",
-    .summary = "looks for what is wrong with the installation, and says the mend",
+    .summary = "tells what is wrong with the installation, and how to repair it",
     .details =
         "One line a check: the settings, Redis (version, role, rights, eviction, persistence, "
         "clock, a key that is written and removed), whose the control data is, the Redis of named "
