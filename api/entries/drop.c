@@ -8,36 +8,50 @@
 struct drop {
     const struct entry_request *request;
     struct label_key key;
+    bool is_full; /* Redis is, and refuses every transaction */
 };
 
-enum { MULTI, HEAD };
-/* One step: what is removed is what the head tells of. Whoever waits for a fill may fill it from now on. */
+/* One step: what is removed is what the head tells of. A full Redis takes no step of several commands, but nobody
+ * stores there in between, either. Whoever waits for a fill may fill it from now on. */
 static void add_drop(void *with, struct pipeline *pipeline)
 {
     const struct drop *drop = with;
     struct str key = label_key_str(&drop->key);
 
-    pipeline_begin_transaction(pipeline);
+    if (!drop->is_full)
+        pipeline_begin_transaction(pipeline);
     entry_ask_head(pipeline, key);
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), key);
     promise_add_end(pipeline, drop->request);
-    pipeline_end_transaction(pipeline);
+    if (!drop->is_full)
+        pipeline_end_transaction(pipeline);
+}
+
+static enum err drop_now(struct drop *drop, bool *was_there_out)
+{
+    struct entry_look look = {.request = drop->request,
+                              .add = add_drop,
+                              .with = drop,
+                              .writes = true,
+                              .models = models_of(drop->request)};
+    enum err err = entry_look(&look);
+
+    return err == ERR_OK ? entry_judge_head(&look, look.pipeline, drop->is_full ? 0 : 1,
+                                            clock_wall_ms(), was_there_out)
+                         : err;
 }
 
 enum err entries_delete(const struct entry_request *request, bool *was_there_out)
 {
-    struct drop drop = {request, key_entry(&request->space, request->label)};
-    struct entry_look look = {.request = request,
-                              .add = add_drop,
-                              .with = &drop,
-                              .writes = true,
-                              .models = models_of(request)};
-    enum err err = entry_look(&look);
+    struct drop drop = {request, key_entry(&request->space, request->label), false};
 
     *was_there_out = false;
-    if (err == ERR_OK)
-        err = entry_judge_head(&look, look.pipeline, HEAD, clock_wall_ms(), was_there_out);
-    return err;
+    enum err err = drop_now(&drop, was_there_out);
+    if (err == ERR_OK || request->work.error->redis != REDIS_ERROR_OUT_OF_MEMORY)
+        return err;
+    drop.is_full = true;
+    error_clear(request->work.error);
+    return drop_now(&drop, was_there_out);
 }
 
 enum err entries_clear(const struct entry_request *request, int64_t *generation_out)
