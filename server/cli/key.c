@@ -27,14 +27,22 @@ static int take_scopes(const struct cli *cli, unsigned *scopes_out)
 }
 
 /* Its entries have to lie somewhere: an admin names a namespace with each request, who acts as a user has that one. */
-static int check_has_space(const struct cli *cli, const struct api_key *key)
+static bool lacks_space(const struct api_key *key)
 {
-    if (!(key->scopes & SCOPE_ENTRIES) || key->scopes & (SCOPE_USER | SCOPE_ADMIN) ||
-        key->space.len > 0)
-        return CLI_OK;
-    return cli_usage_error(cli, "a key with the scope entries works in a namespace: add "
-                                "--namespace app:NAME, or for that of an account --scope user "
-                                "--user NAME");
+    return key->scopes & SCOPE_ENTRIES && !(key->scopes & (SCOPE_USER | SCOPE_ADMIN)) &&
+           key->space.len == 0;
+}
+
+static void warn_of_useless(const struct api_key *key)
+{
+    if (!key->scopes)
+        fprintf(stderr,
+                "warning: the key has no scope and may do nothing; give it one with --scope\n");
+    if (lacks_space(key))
+        fprintf(
+            stderr,
+            "warning: a key with the scope entries works in a namespace, and has none; make one "
+            "with --namespace app:NAME, or for that of an account with --scope user --user NAME\n");
 }
 
 static int take_expiry(const struct cli *cli, int64_t now_s, int64_t *expires_at_s_out)
@@ -157,8 +165,6 @@ static int run_create(struct cli *cli)
     if (status == CLI_OK)
         status = take_space(cli, &key.space);
     if (status == CLI_OK)
-        status = check_has_space(cli, &key);
-    if (status == CLI_OK)
         status = take_expiry(cli, now_s, &key.expires_at_s);
     if (status != CLI_OK)
         return status;
@@ -176,9 +182,8 @@ static int run_create(struct cli *cli)
             &error, err,
             "there is or was an API key \"%.64s\"; take another name, a revoked key keeps its own",
             cli_argument(cli, 0));
-    if (err == ERR_OK && !key.scopes)
-        fprintf(stderr,
-                "warning: the key has no scope and may do nothing; give it one with --scope\n");
+    if (err == ERR_OK)
+        warn_of_useless(&key);
     status = err == ERR_OK ? show_created(cli, services.arena, &key, secret)
                            : cli_fail_with(err, &error);
     if (secret.ptr)

@@ -105,10 +105,13 @@ static inline void wait_until_found(int64_t id)
     }
 }
 
+/* Not the vacuum's, which PostgreSQL begins by itself. */
 static inline int64_t count_connections(void)
 {
-    return postgres_server_ask_integer(
-        server, "postgres", "SELECT count(*) FROM pg_stat_activity WHERE datname = '%s'", database);
+    return postgres_server_ask_integer(server, "postgres",
+                                       "SELECT count(*) FROM pg_stat_activity WHERE datname = '%s'"
+                                       " AND backend_type = 'client backend'",
+                                       database);
 }
 
 /* What an administrator does, or a server that ends: every connection of ours is closed. */
