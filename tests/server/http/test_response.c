@@ -93,10 +93,9 @@ END_TEST
 /* As an answer of others has them; its date is the time that it was made. */
 START_TEST(fields_that_an_operation_added)
 {
-    const struct http_field fields[] = {
-        {STR("Vary"), STR("Accept")},
-        {STR("date"), STR("Sat, 31 Jan 2026 11:00:00 GMT")},
-        {STR("X-Empty"), STR("")}};
+    const struct http_field fields[] = {{STR("Vary"), STR("Accept")},
+                                        {STR("date"), STR("Sat, 31 Jan 2026 11:00:00 GMT")},
+                                        {STR("X-Empty"), STR("")}};
 
     exchange.response.body = STR_NONE;
     exchange.response.fields = fields;
