@@ -13,7 +13,8 @@ static struct str model_field(char buffer[MODEL_FIELD_SIZE], struct str name)
     struct str shown = str_sub(name, 0, ENTRY_MODEL_MAX);
 
     memcpy(buffer, MODEL_FIELD, sizeof MODEL_FIELD - 1);
-    memcpy(buffer + sizeof MODEL_FIELD - 1, shown.ptr, shown.len);
+    if (shown.len > 0)
+        memcpy(buffer + sizeof MODEL_FIELD - 1, shown.ptr, shown.len);
     return (struct str){buffer, sizeof MODEL_FIELD - 1 + shown.len};
 }
 
