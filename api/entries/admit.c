@@ -7,7 +7,7 @@
 /* What Redis keeps of an entry beside its label and value: about so much. */
 enum { OVERHEAD = 160 };
 
-static size_t size_of(const struct entry_request *request, size_t bytes)
+size_t entry_size(const struct entry_request *request, size_t bytes)
 {
     return OVERHEAD + request->label.len + bytes;
 }
@@ -21,7 +21,7 @@ enum err entry_admit(const struct entry_request *request, size_t bytes)
     if (entries->has_own_memory)
         return ERR_OK;
     room_refresh(&entries->room, entries->redis, request->work.deadline_ns);
-    return room_take(&entries->room, size_of(request, bytes)) ? ERR_OK : ERR_UPSTREAM_REFUSED;
+    return room_take(&entries->room, entry_size(request, bytes)) ? ERR_OK : ERR_UPSTREAM_REFUSED;
 }
 
 enum err entry_refuse(const struct entry_request *request, enum err why)
@@ -40,5 +40,5 @@ enum err entry_refuse(const struct entry_request *request, enum err why)
 void entry_note_kept(const struct entry_request *request, size_t bytes)
 {
     if (request->allowance)
-        request->allowance->kept = size_of(request, bytes);
+        request->allowance->kept = entry_size(request, bytes);
 }

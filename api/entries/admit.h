@@ -4,6 +4,8 @@
 
 #include "cachewarden/entries.h"
 
+/* About so much of Redis' memory an entry takes whose value has so many bytes. */
+size_t entry_size(const struct entry_request *request, size_t bytes);
 /*
  * So many bytes under the request's label. Sets no text: what stores nothing is not refused, and that is known later.
  * ERR_THROTTLED: the allowance is used up. ERR_UPSTREAM_REFUSED: there is no room left for entries (room.h).

@@ -1,17 +1,15 @@
 #include "entries/promise.h"
 
 #include "cachewarden/clock.h"
+#include "entries/admit.h"
 #include "keyspace.h"
-
-/* What Redis keeps of one beside its label: about so much. */
-enum { OVERHEAD = 160 };
 
 /* Who waits asks many times, and takes room once: when the promise is theirs. What is refused is taken, too, so that
  * the next look sees that somebody asked. */
 static enum err ask_room(const struct entry_request *request)
 {
     struct entries *entries = request->app->entries;
-    size_t size = OVERHEAD + request->label.len;
+    size_t size = entry_size(request, 0);
 
     if (entries->has_own_memory || room_has(&entries->room, size) ||
         room_take(&entries->room, size))
@@ -24,7 +22,7 @@ static void take_room(const struct entry_request *request)
     struct entries *entries = request->app->entries;
 
     if (!entries->has_own_memory)
-        (void)room_take(&entries->room, OVERHEAD + request->label.len);
+        (void)room_take(&entries->room, entry_size(request, 0));
 }
 
 enum err promise_take(struct entry_look *look, int64_t life_ms, bool *is_ours_out,
