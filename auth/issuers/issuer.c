@@ -165,7 +165,8 @@ static enum err check_ca_file(const struct issuer_spec *spec, struct error *erro
 static enum err check_file(const struct issuer_spec *spec, struct error *error)
 {
     struct issuer_keys *keys = NULL;
-    enum err err = issuer_keys_load(spec, &keys, error);
+    struct key_file_stamp stamp;
+    enum err err = issuer_keys_load(spec, &stamp, &keys, error);
 
     issuer_keys_release(&keys);
     return err == ERR_UPSTREAM_DOWN || err == ERR_TOO_LARGE

@@ -64,8 +64,8 @@ enum err issuer_keys_new(const struct issuer_spec *spec, struct str text,
     return err;
 }
 
-enum err issuer_keys_load(const struct issuer_spec *spec, struct issuer_keys **keys_out,
-                          struct error *error)
+enum err issuer_keys_load(const struct issuer_spec *spec, struct key_file_stamp *stamp_out,
+                          struct issuer_keys **keys_out, struct error *error)
 {
     bool is_secret = spec->secret_file.len > 0;
     size_t max = is_secret ? ISSUER_SECRET_MAX_SIZE : JWKS_MAX_SIZE, size = 0;
@@ -74,8 +74,9 @@ enum err issuer_keys_load(const struct issuer_spec *spec, struct issuer_keys **k
     enum err err = ERR_NO_MEMORY;
 
     *keys_out = NULL;
+    *stamp_out = (struct key_file_stamp){0};
     if (memory && name)
-        err = key_file_read(name, memory, max + 1, &size, error);
+        err = key_file_read(name, memory, max + 1, &size, stamp_out, error);
     if (!err && size > max)
         err = error_set(error, ERR_TOO_LARGE, "the key file has more than %zu bytes", max);
     if (!err)

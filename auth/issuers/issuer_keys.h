@@ -14,6 +14,7 @@
 #define ISSUER_SECRET_MAX_SIZE 4096
 
 struct issuer_keys;
+struct key_file_stamp;
 
 /*
  * Reads what a file or a server holds. ERR_BAD_INPUT, ERR_TOO_LARGE: these are no keys for the
@@ -22,8 +23,9 @@ struct issuer_keys;
  */
 CW_MUST_CHECK enum err issuer_keys_new(const struct issuer_spec *spec, struct str text,
                                        struct issuer_keys **keys_out, struct error *error);
-/* The same from jwks_file or secret_file. Also ERR_UPSTREAM_DOWN: it cannot be read. */
+/* The same from jwks_file or secret_file. Also ERR_UPSTREAM_DOWN: it cannot be read. The stamp as in key_file_read. */
 CW_MUST_CHECK enum err issuer_keys_load(const struct issuer_spec *spec,
+                                        struct key_file_stamp *stamp_out,
                                         struct issuer_keys **keys_out, struct error *error);
 
 /* The same from jwks_url, in timeout_ms: texts end with a NUL. Errors of jwks_fetch as well. `stops` as there. */

@@ -48,12 +48,10 @@ struct str issuer_file(const struct issuer_spec *spec)
     return spec->jwks_file.len > 0 ? spec->jwks_file : spec->secret_file;
 }
 
-/* First the look: what is written between the two is then seen at the next one. */
 enum err issuer_read_file(struct issuer *issuer, struct issuer_keys **keys_out, struct error *error)
 {
-    key_file_look(issuer_file(&issuer->spec).ptr, &issuer->stamp); /* copied with a NUL behind */
     issuer->was_read = true;
-    return issuer_keys_load(&issuer->spec, keys_out, error);
+    return issuer_keys_load(&issuer->spec, &issuer->stamp, keys_out, error);
 }
 
 struct issuer *issuer_hold(struct issuer *issuer)

@@ -207,12 +207,13 @@ enum err jwks_load_file(const struct jwk_rules *rules, const char *path, struct 
                         struct error *error)
 {
     size_t size = 0;
+    struct key_file_stamp stamp;
     char *memory = malloc(JWKS_MAX_SIZE + 1);
 
     *jwks_out = NULL;
     if (!memory)
         return ERR_NO_MEMORY;
-    enum err err = key_file_read(path, memory, JWKS_MAX_SIZE + 1, &size, error);
+    enum err err = key_file_read(path, memory, JWKS_MAX_SIZE + 1, &size, &stamp, error);
     if (!err)
         err = jwks_parse(rules, (struct str){memory, size}, jwks_out, error);
     secret_wipe(memory, size);

@@ -13,18 +13,41 @@ static enum err complain(struct error *error, const char *path, const char *what
     return error_set(error, ERR_UPSTREAM_DOWN, "the key file cannot be read (%s): %s", what, path);
 }
 
-enum err key_file_read(const char *path, char *memory, size_t size, size_t *size_out,
-                       struct error *error)
+static struct key_file_stamp stamp_of(const struct stat *status)
+{
+    return (struct key_file_stamp){
+        .exists = true,
+        .device = status->st_dev,
+        .inode = status->st_ino,
+        .size = status->st_size,
+        .modified = status->st_mtim,
+        .changed = status->st_ctim,
+    };
+}
+
+void key_file_look(const char *path, struct key_file_stamp *stamp_out)
 {
     struct stat status;
+
+    *stamp_out = stat(path, &status) == 0 ? stamp_of(&status) : (struct key_file_stamp){0};
+}
+
+enum err key_file_read(const char *path, char *memory, size_t size, size_t *size_out,
+                       struct key_file_stamp *stamp_out, struct error *error)
+{
+    struct stat status = {0};
     ssize_t got = 1;
 
     *size_out = 0;
     /* O_NONBLOCK: a FIFO would make us wait for ever. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return complain(error, path, strerrordesc_np(errno));
+    if (fd < 0) {
+        int why = errno;
+        key_file_look(path, stamp_out);
+        return complain(error, path, strerrordesc_np(why));
+    }
     bool is_regular = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+    *stamp_out = stamp_of(&status);
     while (is_regular && got > 0 && *size_out < size) {
         got = read(fd, memory + *size_out, size - *size_out);
         if (got > 0)
@@ -34,21 +57,6 @@ enum err key_file_read(const char *path, char *memory, size_t size, size_t *size
     if (!is_regular)
         return complain(error, path, "it is not a regular file");
     return got < 0 ? complain(error, path, "reading failed") : ERR_OK;
-}
-
-void key_file_look(const char *path, struct key_file_stamp *stamp)
-{
-    struct stat status;
-
-    *stamp = (struct key_file_stamp){0};
-    if (stat(path, &status) != 0)
-        return;
-    stamp->exists = true;
-    stamp->device = status.st_dev;
-    stamp->inode = status.st_ino;
-    stamp->size = status.st_size;
-    stamp->modified = status.st_mtim;
-    stamp->changed = status.st_ctim;
 }
 
 static bool is_same_time(struct timespec a, struct timespec b)

@@ -117,6 +117,8 @@ static void measure_issuer(struct bench *bench, const char *algorithm, int64_t m
                                .user_claim = STR("sub"),
                                .accounts = ISSUER_ACCOUNTS_NONE};
 
+    struct key_file_stamp stamp;
+
     int fd = mkstemp(path);
     must(fd >= 0, path);
     close(fd);
@@ -125,7 +127,7 @@ static void measure_issuer(struct bench *bench, const char *algorithm, int64_t m
     const struct issuers_options options = {
         .specs = &spec, .spec_count = 1, .own_name = STR("cachewarden")};
     must(issuers_new(&options, &bench->issuers, NULL) == ERR_OK, "the issuer is refused");
-    must(issuer_keys_load(&spec, &bench->keys, NULL) == ERR_OK, "the keys are refused");
+    must(issuer_keys_load(&spec, &stamp, &bench->keys, NULL) == ERR_OK, "the keys are refused");
     bench->compact = str_from(compact);
     double signature_us = measure_us(bench, prove, ms);
     double first_us = measure_us(bench, verify_first, ms);

@@ -1,5 +1,7 @@
 #include "issuers/issuer_keys.h"
 
+#include "issuers/key_file.h"
+
 #include "cachewarden/arena.h"
 #include "signer.h"
 #include "suite.h"
@@ -88,6 +90,7 @@ START_TEST(a_secret)
     struct temp_folder folder;
     char path[300];
     struct issuer_keys *keys;
+    struct key_file_stamp stamp;
 
     temp_folder_init(&folder);
     snprintf(path, sizeof path, "%s/secret", folder.path);
@@ -96,14 +99,14 @@ START_TEST(a_secret)
     ck_assert_int_eq(fclose(file), 0);
     const struct issuer_spec spec = {
         .algorithms = algorithms, .algorithm_count = 1, .secret_file = str_from(path)};
-    ck_assert_int_eq(issuer_keys_load(&spec, &keys, &error), ERR_OK);
+    ck_assert_int_eq(issuer_keys_load(&spec, &stamp, &keys, &error), ERR_OK);
     ck_assert_uint_eq(issuer_keys_count(keys), 1);
     ck_assert_int_eq(verify(keys, signer), ERR_OK);
     ck_assert_int_eq(verify(keys, named), ERR_NOT_FOUND); /* it has a kid, and the secret none */
     ck_assert_int_eq(verify(keys, hs256), ERR_UNAUTHENTICATED);
     issuer_keys_release(&keys);
     temp_folder_fini(&folder);
-    ck_assert_int_eq(issuer_keys_load(&spec, &keys, &error), ERR_UPSTREAM_DOWN);
+    ck_assert_int_eq(issuer_keys_load(&spec, &stamp, &keys, &error), ERR_UPSTREAM_DOWN);
     ck_assert_ptr_null(keys);
     signer_free(&signer);
     signer_free(&named);

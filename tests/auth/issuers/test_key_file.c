@@ -5,6 +5,7 @@
 
 #include "cachewarden/clock.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@ static struct temp_folder folder;
 static char path[400], memory[64];
 static struct error error;
 static size_t size;
+static struct key_file_stamp stamp;
 
 static void set_up(void)
 {
@@ -38,20 +40,21 @@ static void write_file(const char *text)
 START_TEST(up_to_what_fits)
 {
     write_file("0123456789");
-    ck_assert_int_eq(key_file_read(path, memory, sizeof memory, &size, &error), ERR_OK);
+    ck_assert_int_eq(key_file_read(path, memory, sizeof memory, &size, &stamp, &error), ERR_OK);
     ck_assert_uint_eq(size, 10);
     ck_assert_mem_eq(memory, "0123456789", 10);
-    ck_assert_int_eq(key_file_read(path, memory, 4, &size, &error), ERR_OK);
+    ck_assert_int_eq(key_file_read(path, memory, 4, &size, &stamp, &error), ERR_OK);
     ck_assert_uint_eq(size, 4);
     write_file("");
-    ck_assert_int_eq(key_file_read(path, memory, sizeof memory, &size, &error), ERR_OK);
+    ck_assert_int_eq(key_file_read(path, memory, sizeof memory, &size, &stamp, &error), ERR_OK);
     ck_assert_uint_eq(size, 0);
 }
 END_TEST
 
 static void expect_refused(const char *why)
 {
-    ck_assert_int_eq(key_file_read(path, memory, sizeof memory, &size, &error), ERR_UPSTREAM_DOWN);
+    ck_assert_int_eq(key_file_read(path, memory, sizeof memory, &size, &stamp, &error),
+                     ERR_UPSTREAM_DOWN);
     ck_assert_msg(strstr(error.caller, why) && strstr(error.caller, path), "%s", error.caller);
     ck_assert_uint_eq(size, 0);
 }
@@ -88,11 +91,59 @@ START_TEST(changes_are_seen)
 }
 END_TEST
 
+static _Atomic bool is_over;
+
+/* Files of another size in its place, again and again. */
+static void *replace(void *arg)
+{
+    char next[410];
+
+    snprintf(next, sizeof next, "%s.next", path);
+    for (int i = 0; !is_over; i++) {
+        FILE *file = fopen(next, "w");
+        fputs(i % 2 == 0 ? "one" : "three", file);
+        fclose(file);
+        (void)rename(next, path);
+    }
+    return arg;
+}
+
+START_TEST(the_stamp_is_of_what_was_read)
+{
+    pthread_t thread;
+    bool has_seen[8] = {false};
+
+    write_file("one");
+    ck_assert_int_eq(pthread_create(&thread, NULL, replace, NULL), 0);
+    for (int i = 0; i < 10000 || !has_seen[3] || !has_seen[5]; i++) {
+        ck_assert_int_eq(key_file_read(path, memory, sizeof memory, &size, &stamp, &error), ERR_OK);
+        ck_assert_int_eq(stamp.size, (off_t)size);
+        has_seen[size] = true;
+    }
+    is_over = true;
+    pthread_join(thread, NULL);
+}
+END_TEST
+
+/* One that cannot be read looks as it does from outside: it is no other one at the next look. */
+START_TEST(the_stamp_of_what_cannot_be_read)
+{
+    struct key_file_stamp outside;
+
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    expect_refused("not a regular file");
+    key_file_look(path, &outside);
+    ck_assert(stamp.exists && key_file_same(&stamp, &outside));
+    ck_assert_int_eq(rmdir(path), 0);
+    ck_assert_int_eq(symlink(path, path), 0);
+    expect_refused("symbolic links");
+    ck_assert(!stamp.exists);
+}
+END_TEST
+
 /* A young one may be written again within the same step of the clock. */
 START_TEST(young_ones)
 {
-    struct key_file_stamp stamp;
-
     key_file_look(path, &stamp);
     ck_assert(!key_file_is_young(&stamp, 0) && !key_file_is_young(&stamp, clock_wall_s()));
     write_file("one");
@@ -117,6 +168,8 @@ int main(void)
     tcase_add_test(tcase, up_to_what_fits);
     tcase_add_test(tcase, what_is_no_file);
     tcase_add_test(tcase, changes_are_seen);
+    tcase_add_test(tcase, the_stamp_is_of_what_was_read);
+    tcase_add_test(tcase, the_stamp_of_what_cannot_be_read);
     tcase_add_test(tcase, young_ones);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
