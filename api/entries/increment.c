@@ -27,7 +27,8 @@ struct increment {
     struct counter_fields fields; /* of that */
     struct counter_fields dead;   /* of the guess before, if that was wrong */
     bool has_dead;
-    unsigned sends; /* how often the look was made */
+    unsigned sends;   /* how often the look was made */
+    int64_t began_ns; /* the try */
     int64_t value;
     bool has_begun; /* it was not there */
     bool is_done;
@@ -123,12 +124,18 @@ static enum err meet_text(struct increment *increment, struct entry_look *look)
                : err;
 }
 
+/* PTTL, as the raise found it: milliseconds, or -1 for a hash without an end. */
+static bool may_have_expired(const struct increment *increment, int64_t left_ms)
+{
+    return left_ms >= 0 && (clock_mono_ns() - increment->began_ns) / NS_PER_MS >= left_ms;
+}
+
 /*
- * It was counted in a hash of an earlier version, whose life may end at any moment. So its own life is set, what is
- * out of date goes, and all of that only counts if it is still the one that was raised: if not, ours ended with it, and
- * is counted again. A text that is there by now came after us.
+ * It was counted in a hash of an earlier version, which ends when that was to end. So its own life is set, and what is
+ * out of date goes. If it is not the one any more that was raised, and its time was over, ours ended with it and is
+ * counted again. Else somebody deleted or replaced it after us: we were counted, and others may have been told so.
  */
-static enum err set_life(struct increment *increment, const struct value *all)
+static enum err set_life(struct increment *increment, const struct value *all, int64_t left_ms)
 {
     struct pipeline *pipeline = entry_pipeline(increment->request, PIPELINE_WRITE);
     struct error *error = increment->request->work.error;
@@ -147,8 +154,9 @@ static enum err set_life(struct increment *increment, const struct value *all)
         increment->is_done = true;
     else if (err == ERR_OK && heads->kind == VALUE_ARRAY && heads->count == 1)
         increment->is_done =
-            heads->items[0].kind == VALUE_STRING &&
-            str_eq(heads->items[0].text, counter_find(all, increment->fields.head));
+            (heads->items[0].kind == VALUE_STRING &&
+             str_eq(heads->items[0].text, counter_find(all, increment->fields.head))) ||
+            !may_have_expired(increment, left_ms);
     else if (err == ERR_OK)
         err = refuse_reply(error, "a counter: redis answered with no fields");
     return err == ERR_OK ? err
@@ -159,12 +167,12 @@ static enum err set_life(struct increment *increment, const struct value *all)
 static enum err take_raise(struct increment *increment, const struct entry_look *look)
 {
     const struct value *all = raise_reply(increment, look, FIELDS);
+    int64_t left_ms = raise_reply(increment, look, LEFT)->integer;
 
     increment->value = raise_reply(increment, look, RAISED)->integer;
     increment->has_begun = raise_reply(increment, look, HEADED)->integer == 1;
-    increment->is_done = counter_find(all, increment->fields.life).len > 0 &&
-                         raise_reply(increment, look, LEFT)->integer >= 0;
-    return increment->is_done ? ERR_OK : set_life(increment, all);
+    increment->is_done = counter_find(all, increment->fields.life).len > 0 && left_ms >= 0;
+    return increment->is_done ? ERR_OK : set_life(increment, all, left_ms);
 }
 
 /* ---- one try ---- */
@@ -208,8 +216,9 @@ static enum err try_once(struct increment *increment, bool *is_enabled_out)
                               .add = increment->guess > 0 ? add_raise : NULL,
                               .with = increment,
                               .writes = increment->guess > 0};
-    enum err err = entry_look(&look);
 
+    increment->began_ns = clock_mono_ns();
+    enum err err = entry_look(&look);
     *is_enabled_out = look.is_enabled;
     if (err == ERR_OK)
         err = settle(increment, &look);

@@ -6,6 +6,7 @@
 #include "entries_raised.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 struct raiser {
     pthread_t thread;
@@ -49,7 +50,7 @@ static void leave_an_old(const char *body)
     expect_miss(0, shop, "other");
 }
 
-static void let_expire(void)
+static void evict_it(void)
 {
     redis_server_do(redis, "DEL cw:{app:shop}:e:n");
 }
@@ -74,9 +75,9 @@ static void raise_by_5(void)
     (void)raise_on(1, shop, "n", 5);
 }
 
-static void expire_and_raise(void)
+static void delete_and_raise(void)
 {
-    let_expire();
+    delete_it();
     raise_by_5();
 }
 
@@ -121,11 +122,9 @@ static void expect_counted(const struct window *window, const struct raiser *rai
 /* ---- it was raised in the hash of an earlier version, and its life is not set ---- */
 
 static const struct window in_old_hash[] = {
-    {do_nothing, ERR_OK, 1, 11},  {raise_by_5, ERR_OK, 1, 16},
-    {let_expire, ERR_OK, 1, 11},  {expire_and_raise, ERR_OK, 6, 16},
-    {put_number, ERR_OK, 21, 31}, {put_and_raise, ERR_OK, 26, 36},
-    {delete_it, ERR_OK, 1, 11},   {put_text, ERR_OK, 1, 0},
-    {clear_it, ERR_OK, 1, 10},
+    {do_nothing, ERR_OK, 1, 11},       {raise_by_5, ERR_OK, 1, 16}, {delete_it, ERR_OK, 1, 10},
+    {delete_and_raise, ERR_OK, 1, 15}, {put_number, ERR_OK, 1, 30}, {put_and_raise, ERR_OK, 1, 35},
+    {evict_it, ERR_OK, 1, 10},         {put_text, ERR_OK, 1, 0},    {clear_it, ERR_OK, 1, 10},
 };
 
 START_TEST(before_its_life_is_set)
@@ -137,6 +136,39 @@ START_TEST(before_its_life_is_set)
     in_old_hash[_i].comes();
     release(&raiser);
     expect_counted(&in_old_hash[_i], &raiser);
+}
+END_TEST
+
+/* Node 1's sum has ours in it, and the hash is gone before we look again. */
+START_TEST(others_were_told_of_it)
+{
+    struct raiser raiser;
+
+    leave_an_old("1000");
+    raise_held_at(&raiser, "PEXPIRE", 2);
+    ck_assert_int_eq(raise_on(1, shop, "n", 5), 6);
+    delete_it();
+    release(&raiser);
+    expect_counted(&(struct window){.value = 1, .next = 10}, &raiser);
+}
+END_TEST
+
+/* The time of the earlier hash is over, before its life is set. */
+static const struct window in_dying_hash[] = {{do_nothing, ERR_OK, 1, 11},
+                                              {raise_by_5, ERR_OK, 6, 16}};
+
+START_TEST(before_its_time_is_over)
+{
+    struct raiser raiser;
+
+    leave_an_old("1000");
+    redis_server_do(redis, "PEXPIRE cw:{app:shop}:e:n 4000");
+    raise_held_at(&raiser, "PEXPIRE", 2);
+    while (redis_server_ask_integer(redis, "EXISTS cw:{app:shop}:e:n"))
+        usleep(10000);
+    in_dying_hash[_i].comes();
+    release(&raiser);
+    expect_counted(&in_dying_hash[_i], &raiser);
 }
 END_TEST
 
@@ -160,7 +192,7 @@ END_TEST
 /* ---- a text that is out of date is to go ---- */
 
 static const struct window on_old_text[] = {
-    {do_nothing, ERR_OK, 1, 11},  {raise_by_5, ERR_OK, 6, 16},     {let_expire, ERR_OK, 1, 11},
+    {do_nothing, ERR_OK, 1, 11},  {raise_by_5, ERR_OK, 6, 16},     {evict_it, ERR_OK, 1, 11},
     {put_number, ERR_OK, 21, 31}, {put_and_raise, ERR_OK, 26, 36}, {put_text, ERR_CONFLICT, 0, 0},
 };
 
@@ -256,6 +288,8 @@ int main(void)
 
     tcase_add_checked_fixture(all, open_two_nodes_and_proxy, close_two_nodes_and_proxy);
     tcase_add_loop_test(all, before_its_life_is_set, 0, CASES(in_old_hash));
+    tcase_add_test(all, others_were_told_of_it);
+    tcase_add_loop_test(all, before_its_time_is_over, 0, CASES(in_dying_hash));
     tcase_add_loop_test(all, what_is_uncertain_is_said_to_be, 0, 2);
     tcase_add_loop_test(all, before_an_old_text_is_taken, 0, CASES(on_old_text));
     tcase_add_loop_test(all, before_a_good_text_is_put_back, 0, CASES(with_text_in_hand));
