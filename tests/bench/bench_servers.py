@@ -78,13 +78,14 @@ class Servers:
                 os.killpg(child.pid, signal.SIGKILL)
         shutil.rmtree(self.folder)
 
-    def redis_url(self):
+    def redis_url(self, database=0):
         if self.kind == "unix":
-            return f"unix://{self.redis_socket}"
-        return f"redis://127.0.0.1:{self.redis_port}/0"
+            return f"unix://{self.redis_socket}?db={database}"
+        return f"redis://127.0.0.1:{self.redis_port}/{database}"
 
     def cachewarden(self, build=None):
-        """The process, its port, and its port with TLS; `build` is another build than the one to compare."""
+        """The process, its port, and its port with TLS. `build` is that of another commit: it gets a users
+        database and a database of Redis of its own, for it may read neither of ours."""
         port, tls_port = free_port(), free_port()
         name = "cachewarden" if build is None else "before"
         config = self.folder / f"{name}.conf"
@@ -94,11 +95,12 @@ class Servers:
                           f'auth = {{ secret = "{SECRET}"; }};\n'
                           'limits = { enabled = false; };\nlog = { level = "warn"; };\n')
         config.chmod(0o600)
-        env = {"DATABASE_URL": f"sqlite:{self.folder}/users.db", "REDIS_URL": self.redis_url()}
+        users = self.folder / f"{name}.db"
+        env = {"DATABASE_URL": f"sqlite:{users}", "REDIS_URL": self.redis_url(0 if build is None else 2)}
         program = str((build or self.build) / "cachewarden")
         password = self.folder / "password"
         password.write_text("a long bench password\n")
-        if self.token is None:
+        if not users.exists():
             subprocess.run([program, "user", "add", "bench", "--email", "bench@example.com",
                             "--password-file", str(password), "--superuser", "--config", str(config)],
                            env={**os.environ, **env}, check=True, stdout=subprocess.DEVNULL)
