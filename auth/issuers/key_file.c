@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,7 +57,9 @@ enum err key_file_read(const char *path, char *memory, size_t size, size_t *size
     close(fd);
     if (!is_regular)
         return complain(error, path, "it is not a regular file");
-    return got < 0 ? complain(error, path, "reading failed") : ERR_OK;
+    if (got < 0)
+        return complain(error, path, "reading failed");
+    return digest_sha256((struct str){memory, *size_out}, stamp_out->digest);
 }
 
 static bool is_same_time(struct timespec a, struct timespec b)
@@ -69,6 +72,11 @@ bool key_file_same(const struct key_file_stamp *a, const struct key_file_stamp *
     return a->exists == b->exists && a->device == b->device && a->inode == b->inode &&
            a->size == b->size && is_same_time(a->modified, b->modified) &&
            is_same_time(a->changed, b->changed);
+}
+
+bool key_file_same_text(const struct key_file_stamp *a, const struct key_file_stamp *b)
+{
+    return memcmp(a->digest, b->digest, sizeof a->digest) == 0;
 }
 
 bool key_file_is_young(const struct key_file_stamp *stamp, int64_t now_s)

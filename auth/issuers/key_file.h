@@ -2,6 +2,7 @@
 #ifndef AUTH_ISSUERS_KEY_FILE_H
 #define AUTH_ISSUERS_KEY_FILE_H
 
+#include "cachewarden/digest.h"
 #include "cachewarden/error.h"
 #include "cachewarden/str.h"
 
@@ -17,6 +18,7 @@ struct key_file_stamp {
     ino_t inode;
     off_t size;
     struct timespec modified, changed;
+    unsigned char digest[DIGEST_SHA256_SIZE]; /* of what was read; of a look zeros */
 };
 
 /*
@@ -29,7 +31,10 @@ CW_MUST_CHECK enum err key_file_read(const char *path, char *memory, size_t size
                                      struct key_file_stamp *stamp_out, struct error *error);
 
 void key_file_look(const char *path, struct key_file_stamp *stamp_out);
+/* From outside. */
 bool key_file_same(const struct key_file_stamp *a, const struct key_file_stamp *b);
+/* The same bytes were read, or none both times. */
+bool key_file_same_text(const struct key_file_stamp *a, const struct key_file_stamp *b);
 /*
  * Times of files have steps: one that changed within the last seconds before now_s may change again and
  * look the same. False for a time that is ahead of the clock by more than that: it would be true for as long.

@@ -50,29 +50,31 @@ static bool may_heal(enum err err)
     return err != ERR_OK && err != ERR_BAD_INPUT && err != ERR_TOO_LARGE;
 }
 
-/* Whether to read it now; *is_other_out: it is not the one that was read. A file that is not there needs no
- * second try. */
-static bool is_to_read(const struct issuer *issuer, bool *is_other_out)
+/* Whether to read it now. A file that is not there needs no second try. */
+static bool is_to_read(const struct issuer *issuer)
 {
     struct key_file_stamp stamp;
 
     key_file_look(issuer_file(&issuer->spec).ptr, &stamp);
-    *is_other_out = !issuer->was_read || !key_file_same(&issuer->stamp, &stamp);
-    return *is_other_out || key_file_is_young(&stamp, clock_wall_s()) ||
+    return !issuer->was_read || !key_file_same(&issuer->stamp, &stamp) ||
+           key_file_is_young(&stamp, clock_wall_s()) ||
            (stamp.exists && may_heal(issuer->read_outcome));
 }
 
-/* One line in the log for each change. */
+/* One line in the log for each change of what it holds. */
 static void look_at_file(struct issuers *issuers, struct issuer *issuer)
 {
     struct issuer_keys *keys = NULL, *held;
-    bool is_other, is_installed = false;
+    const struct key_file_stamp stamp_before = issuer->stamp;
+    const enum err before = issuer->read_outcome;
+    bool is_first = !issuer->was_read, is_installed = false;
     struct error error;
 
-    if (!is_to_read(issuer, &is_other))
+    if (!is_to_read(issuer))
         return;
     error_clear(&error);
-    enum err err = issuer_read_file(issuer, &keys, &error), before = issuer->read_outcome;
+    enum err err = issuer_read_file(issuer, &keys, &error);
+    bool is_other = is_first || !key_file_same_text(&issuer->stamp, &stamp_before);
     issuer->read_outcome = err;
     lock_acquire(&issuers->lock);
     if (!err)

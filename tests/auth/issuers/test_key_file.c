@@ -125,6 +125,22 @@ START_TEST(the_stamp_is_of_what_was_read)
 }
 END_TEST
 
+START_TEST(another_file_with_the_same_text)
+{
+    struct key_file_stamp first;
+
+    write_file("one");
+    ck_assert_int_eq(key_file_read(path, memory, sizeof memory, &size, &first, &error), ERR_OK);
+    ck_assert_int_eq(unlink(path), 0);
+    write_file("one");
+    ck_assert_int_eq(key_file_read(path, memory, sizeof memory, &size, &stamp, &error), ERR_OK);
+    ck_assert(!key_file_same(&first, &stamp) && key_file_same_text(&first, &stamp));
+    write_file("two");
+    ck_assert_int_eq(key_file_read(path, memory, sizeof memory, &size, &stamp, &error), ERR_OK);
+    ck_assert(!key_file_same_text(&first, &stamp));
+}
+END_TEST
+
 /* One that cannot be read looks as it does from outside: it is no other one at the next look. */
 START_TEST(the_stamp_of_what_cannot_be_read)
 {
@@ -169,6 +185,7 @@ int main(void)
     tcase_add_test(tcase, what_is_no_file);
     tcase_add_test(tcase, changes_are_seen);
     tcase_add_test(tcase, the_stamp_is_of_what_was_read);
+    tcase_add_test(tcase, another_file_with_the_same_text);
     tcase_add_test(tcase, the_stamp_of_what_cannot_be_read);
     tcase_add_test(tcase, young_ones);
     suite_add_tcase(suite, tcase);

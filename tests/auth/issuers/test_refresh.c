@@ -132,6 +132,9 @@ START_TEST(each_bad_version_is_told_once)
     write_text(first_path, "{\"keys\":[");
     await_looks(3);
     ck_assert_int_eq(failures_told(), 1);
+    write_text(first_path, "{\"keys\":["); /* another file that says the same */
+    await_looks(2);
+    ck_assert_int_eq(failures_told(), 1);
     ck_assert_int_eq(verify(FIRST, signer), ERR_OK);
     write_text(first_path, "[]");
     await_looks(2);
