@@ -5,6 +5,7 @@
 #include "cachewarden/app.h"
 #include "cachewarden/call.h"
 #include "cachewarden/jobs.h"
+#include "cachewarden/routes.h"
 #include "entries/entries_private.h"
 #include "etag.h"
 #include "jobs/service.h"
@@ -12,20 +13,23 @@
 
 /* ---- whose ---- */
 
-static enum err choose_namespace(struct call *call, struct namespace *space_out)
+static struct namespace own_namespace(const struct principal *who)
 {
-    const struct principal *who = &call->principal;
-    const struct param_value *named = call_param(call, "namespace");
     bool is_key_of_app =
         who->kind == PRINCIPAL_API_KEY && (who->scopes & SCOPE_ENTRIES) != 0 && who->space.len > 0;
+
+    return is_key_of_app ? namespace_of_app(who->space) : namespace_of_user(who->user_id);
+}
+
+static enum err choose_namespace(struct call *call, struct namespace *space_out)
+{
+    const struct param_value *named = call_param(call, "namespace");
 
     *space_out = (struct namespace){0};
     if (named->given)
         (void)namespace_parse(named->text, space_out);
-    else if (is_key_of_app)
-        *space_out = namespace_of_app(who->space);
     else
-        *space_out = namespace_of_user(who->user_id);
+        *space_out = own_namespace(&call->principal);
     if (namespace_is_given(space_out))
         return ERR_OK;
     return error_set(&call->error, ERR_BAD_INPUT,
@@ -197,6 +201,24 @@ enum err op_entries_put(struct call *call)
     call->reply.outcome =
         stored.was_there || !stored.is_enabled ? OUTCOME_NO_CONTENT : OUTCOME_CREATED;
     return call_finish(call);
+}
+
+void entries_refused(struct call *call, struct permit_target whose)
+{
+    struct entry_request request = {.app = call->app, .work = call_work(call)};
+
+    if (call->route->operation != op_entries_put || call->lease.len == 0 ||
+        call->param_count == 0 || !call_param(call, "label")->given)
+        return;
+    request.label = call_param(call, "label")->text;
+    if (whose.app.len > 0)
+        request.space = namespace_of_app(whose.app);
+    else if (whose.user_id != 0)
+        request.space = namespace_of_user(whose.user_id);
+    else
+        request.space = own_namespace(&call->principal);
+    if (namespace_is_given(&request.space))
+        entries_give_up(&request, call->lease);
 }
 
 /* {"<name>":true} or false */

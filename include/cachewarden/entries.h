@@ -11,12 +11,14 @@
 
 #include "cachewarden/error.h"
 #include "cachewarden/namespace.h"
+#include "cachewarden/permit.h"
 #include "cachewarden/work.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct app;
+struct call;
 
 #define ENTRY_LABEL_MAX  512
 #define ENTRY_MODEL_MAX  128
@@ -94,6 +96,12 @@ CW_MUST_CHECK enum err entries_put(const struct entry_request *request,
 /* The fill that was promised with this lease does not come: nobody waits for it any longer. A lease that is not good
  * changes nothing. */
 void entries_give_up(const struct entry_request *request, struct str lease);
+/*
+ * The same of a request that is refused before its operation began, and changes nothing of the answer: its parameters
+ * or its body are bad, so as much of it is read as was sound. `whose` is params_target of it; the caller may do
+ * what the row says. Of a row that takes no lease it is nothing.
+ */
+void entries_refused(struct call *call, struct permit_target whose);
 /* For a program that does not look by itself (api/janitor.h), before it stores: asks how much room there is. */
 void entries_find_room(struct app *app, struct work work);
 

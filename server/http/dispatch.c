@@ -7,6 +7,7 @@
 #include "cachewarden/app.h"
 #include "cachewarden/arena.h"
 #include "cachewarden/clock.h"
+#include "cachewarden/entries.h"
 #include "cachewarden/limits.h"
 #include "cachewarden/session.h"
 
@@ -198,6 +199,28 @@ static enum err check_limit(struct exchange *exchange)
     return err;
 }
 
+/* All that stands before the operation. False: answered, or suspended. */
+static bool read_request(const struct dispatcher *dispatcher, struct exchange *exchange,
+                         const struct router_match *match)
+{
+    const struct http_request *request = &exchange->request;
+    struct call *call = &exchange->call;
+    enum err err = check_limit(exchange);
+
+    if (err == ERR_OK)
+        err = take_cache_fields(exchange);
+    if (err == ERR_OK)
+        err = params_read(call, request->query, match->values, match->value_count);
+    if (err == ERR_OK) {
+        if (!receive_body(dispatcher, exchange))
+            return false;
+        err = params_read_body(call, request->known[FIELD_CONTENT_TYPE]);
+    }
+    if (err != ERR_OK)
+        render(exchange, err);
+    return err == ERR_OK;
+}
+
 /*
  * 204 with what the path allows. HAProxy's checks ask with OPTIONS unless they are told otherwise: where
  * GET would say that the server is not well, so does this.
@@ -242,20 +265,12 @@ void dispatch_run(const struct dispatcher *dispatcher, struct exchange *exchange
 
     if (!admit(dispatcher, exchange))
         return;
-    enum err err = check_limit(exchange);
-    if (err == ERR_OK)
-        err = take_cache_fields(exchange);
-    if (err == ERR_OK)
-        err = params_read(call, request->query, match.values, match.value_count);
-    if (err == ERR_OK) {
-        if (!receive_body(dispatcher, exchange))
-            return;
-        err = params_read_body(call, request->known[FIELD_CONTENT_TYPE]);
+    if (!read_request(dispatcher, exchange, &match)) {
+        if (!exchange->is_suspended)
+            entries_refused(call, params_target(call->route, call->arena, request->query));
+        return;
     }
-    if (err == ERR_OK) {
-        /* From here on, not from the first byte: a slow body is the client's time, not Redis's. */
-        call->deadline_ns = clock_deadline_ns(dispatcher->app->budget_ms);
-        err = limits_finish(call, call->route->operation(call));
-    }
-    render(exchange, err);
+    /* From here on, not from the first byte: a slow body is the client's time, not Redis's. */
+    call->deadline_ns = clock_deadline_ns(dispatcher->app->budget_ms);
+    render(exchange, limits_finish(call, call->route->operation(call)));
 }
