@@ -7,7 +7,7 @@
 #include "control/version_guard.h"
 #include "entries/service.h"
 #include "health/probe.h"
-#include "identity/feed.h"
+#include "identity/revocation_sync.h"
 #include "janitor.h"
 #include "jobs/service.h"
 #include "limits/service.h"
@@ -41,13 +41,13 @@ static enum err open_identity(struct app *app, const struct app_options *options
         return err;
     version_guard_set_patience(app->guard, options->term_patience_ms > 0 ? options->term_patience_ms
                                                                          : TERM_PATIENCE_MS);
-    const struct feed_options feed = {
+    const struct revocation_sync_options sync = {
         .control = app->control,
         .guard = app->guard,
         .revocations = identity_revocations(app->identity),
         .budget_ms = app->budget_ms,
     };
-    return feed_open(&feed, &app->feed, error);
+    return revocation_sync_open(&sync, &app->revocation_sync, error);
 }
 
 /* In the order the services need each other; app_close goes the other way. */
@@ -124,7 +124,7 @@ enum err app_watch(struct app *app, struct error *error)
 
     app_expect_watch(app);
     atomic_store(&app->watch_until_ns, clock_deadline_ns(app->start_wait_ms));
-    enum err err = feed_start(app->feed, error);
+    enum err err = revocation_sync_start(app->revocation_sync, error);
     if (err == ERR_OK)
         err = janitor_start(&janitor, &app->janitor, error);
     if (err == ERR_OK)
@@ -134,8 +134,8 @@ enum err app_watch(struct app *app, struct error *error)
 
 void app_await_watch(struct app *app)
 {
-    if (app->feed)
-        feed_wait(app->feed, atomic_load(&app->watch_until_ns));
+    if (app->revocation_sync)
+        revocation_sync_wait(app->revocation_sync, atomic_load(&app->watch_until_ns));
     if (app->identity)
         identity_await(app->identity, clock_deadline_ns(app->start_wait_ms));
 }
@@ -198,7 +198,7 @@ void app_close(struct app **app)
         return;
     jobs_close(&closing->jobs);
     janitor_stop(&closing->janitor);
-    feed_close(&closing->feed);
+    revocation_sync_close(&closing->revocation_sync);
     audit_close(&closing->audit, clock_deadline_ns(CLOSE_MS));
     health_close(&closing->health);
     limits_close(&closing->limits);

@@ -1,6 +1,6 @@
 /*
  * Revocations as the nodes share them: a sorted set says what is revoked and until when that
- * matters, a stream tells the others of what is new (identity/feed.h reads both).
+ * matters, a stream tells the others of what is new (identity/revocation_sync.h reads both).
  */
 #ifndef API_IDENTITY_REVOKE_H
 #define API_IDENTITY_REVOKE_H

@@ -59,7 +59,7 @@ struct app_options {
 struct caches;
 struct entries;
 struct audit;
-struct feed;
+struct revocation_sync;
 struct janitor;
 struct health;
 struct version_guard;
@@ -83,9 +83,9 @@ struct app {
     struct caches *caches;
     struct entries *entries; /* the cache service; NULL without users */
     struct audit *audit;
-    struct version_guard *guard;    /* of versions, that they never go back; NULL without users */
-    struct feed *feed;              /* what other nodes revoke; NULL without users */
-    struct janitor *janitor;        /* from app_watch on */
+    struct version_guard *guard; /* of versions, that they never go back; NULL without users */
+    struct revocation_sync *revocation_sync; /* what other nodes revoke; NULL without users */
+    struct janitor *janitor;                 /* from app_watch on */
     _Atomic int64_t watch_until_ns; /* until then the first callers wait for what is revoked */
     struct health *health;          /* the last probe of Redis, shared by all who ask */
     struct limits *limits;          /* NULL: off */

@@ -1,4 +1,4 @@
-/* What a look leaves behind when it fails in the middle. The rest of the reader is in test_feed.c. */
+/* What a look leaves behind when it fails in the middle. The rest of the reader is in test_revocation_sync.c. */
 #include "identity/revocation_reader.h"
 
 #include "cachewarden/app.h"

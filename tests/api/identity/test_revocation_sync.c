@@ -1,5 +1,5 @@
 /* Two nodes and a Redis: what one revokes the other knows, and what Redis forgets they do not. */
-#include "identity/feed.h"
+#include "identity/revocation_sync.h"
 
 #include "patience.h"
 #include "session.h"
@@ -426,7 +426,7 @@ START_TEST(a_node_that_has_not_read_all_lets_nobody_in)
     revoke_at_the_top("between-pages");
     revoke_silently("without-an-event");
     tcp_proxy_release(proxy);
-    feed_wait(late.app->feed, clock_deadline_ns(PATIENCE_MS));
+    revocation_sync_wait(late.app->revocation_sync, clock_deadline_ns(PATIENCE_MS));
     ck_assert(knows(&late, "between-pages") && knows(&late, "without-an-event"));
     ck_assert_int_eq(count_known(&late), MANY);
     ck_assert_int_eq(session_try_access(&late, good.access), ERR_OK);
@@ -458,7 +458,7 @@ START_TEST(a_node_that_starts_on_damaged_data)
     redis_server_do(redis, hands[_i]);
     redis_server_do(redis, "CONFIG SET min-replicas-to-write 1");
     open_node(&late, &owner);
-    feed_wait(late.app->feed, clock_deadline_ns(PATIENCE_MS));
+    revocation_sync_wait(late.app->revocation_sync, clock_deadline_ns(PATIENCE_MS));
     ck_assert_int_eq(session_try_access(&late, good.access), ERR_OK);
     ck_assert_int_eq(session_try_access(&late, revoked.access), ERR_UNAUTHENTICATED);
     loopback_close(&late);
@@ -477,7 +477,7 @@ START_TEST(a_node_that_starts_without_redis)
     redis_server_kill(redis);
     open_node(&late, &node);
     atomic_store(&late.app->ready, true);
-    feed_wait(late.app->feed, clock_deadline_ns(PATIENCE_MS));
+    revocation_sync_wait(late.app->revocation_sync, clock_deadline_ns(PATIENCE_MS));
     ck_assert_int_eq(session_try_access(&late, session.access), ERR_OK);
     loopback_expect(LOOPBACK(&late, "health.ready", loopback_nobody()), READY("unavailable"));
     loopback_close(&late);
@@ -514,8 +514,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("api/identity/feed");
-    TCase *tcase = tcase_create("feed");
+    Suite *suite = suite_create("api/identity/revocation_sync");
+    TCase *tcase = tcase_create("revocation sync");
     tcase_add_checked_fixture(tcase, open_all, close_all);
     tcase_add_test(tcase, felt_within_a_second);
     tcase_add_test(tcase, a_node_that_starts_knows_what_was_revoked);
