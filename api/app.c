@@ -54,7 +54,7 @@ static enum err open_identity(struct app *app, const struct app_options *options
 static enum err open_services(struct app *app, const struct app_options *options,
                               struct error *error)
 {
-    struct pool_options control = options->control;
+    struct redis_options control = options->control;
 
     control.asks_replication_id = options->users != NULL;
     enum err err = redis_open(&control, &app->control, error);

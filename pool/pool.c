@@ -50,7 +50,7 @@ static bool is_client_name(const char *name)
     return *name != '\0';
 }
 
-static enum err check(const struct pool_options *options, struct error *error)
+static enum err check(const struct redis_options *options, struct error *error)
 {
     if (options->size < 1 || options->size > 10000)
         return error_set(error, ERR_BAD_INPUT, "pool size must be 1 to 10000");
@@ -130,7 +130,7 @@ enum err pool_renew_tls(struct pool *pool, const struct redis_address *files,
     return ERR_OK;
 }
 
-enum err pool_open(const struct pool_options *options, struct pool **pool_out, struct error *error)
+enum err pool_open(const struct redis_options *options, struct pool **pool_out, struct error *error)
 {
     struct tls_context *tls;
     enum err err = check(options, error);
@@ -185,7 +185,7 @@ void pool_close(struct pool **pool)
     *pool = NULL;
 }
 
-void pool_stats_read(struct pool *pool, struct pool_stats *stats_out)
+void pool_stats_read(struct pool *pool, struct redis_stats *stats_out)
 {
     lock_acquire(&pool->lock);
     *stats_out = pool->stats;

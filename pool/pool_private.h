@@ -57,7 +57,7 @@ struct pool {
     struct batch *queue_last;
     struct batch *spare; /* for the next batch; never freed before pool_close */
     struct breaker breaker;
-    struct pool_stats stats;
+    struct redis_stats stats;
 };
 
 /* One attempt to run a pipeline. */
@@ -141,13 +141,13 @@ enum err pipeline_failed(const struct pool_request *request, const struct round_
                          size_t from, bool *may_retry_out, struct error *error);
 
 /* What the front does with its pool; see redis.h. */
-CW_MUST_CHECK enum err pool_open(const struct pool_options *options, struct pool **pool_out,
+CW_MUST_CHECK enum err pool_open(const struct redis_options *options, struct pool **pool_out,
                                  struct error *error);
 void pool_close(struct pool **pool);
 void pool_renew(struct pool *pool);
 CW_MUST_CHECK enum err pool_renew_tls(struct pool *pool, const struct redis_address *files,
                                       bool changed_out[TLS_PARTS], struct error *error);
-void pool_stats_read(struct pool *pool, struct pool_stats *stats_out);
+void pool_stats_read(struct pool *pool, struct redis_stats *stats_out);
 bool pool_is_down(struct pool *pool);
 /* One pipeline, up to its replies, which are not judged. Errors of redis_run. */
 CW_MUST_CHECK enum err pool_run(struct pool *pool, struct pipeline *pipeline, int64_t deadline_ns,

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum err redis_open(const struct pool_options *options, struct redis **redis_out,
+enum err redis_open(const struct redis_options *options, struct redis **redis_out,
                     struct error *error)
 {
     struct redis *redis = calloc(1, sizeof *redis);
@@ -48,7 +48,7 @@ enum err redis_renew_tls(struct redis *redis, const struct redis_address *files,
     return pool_renew_tls(redis->pool, files, changed_out, error);
 }
 
-void redis_stats_read(struct redis *redis, struct pool_stats *stats_out)
+void redis_stats_read(struct redis *redis, struct redis_stats *stats_out)
 {
     pool_stats_read(redis->pool, stats_out);
 }

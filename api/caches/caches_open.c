@@ -126,9 +126,9 @@ static enum err find_address(const struct cache_spec *spec, const struct redis_a
 }
 
 static enum err open_pool(struct target *target, const struct cache_spec *spec,
-                          const struct pool_options *control, struct error *error)
+                          const struct redis_options *control, struct error *error)
 {
-    struct pool_options options = *control;
+    struct redis_options options = *control;
     enum err err = find_address(spec, &control->address, &options.address, error);
 
     if (err != ERR_OK)

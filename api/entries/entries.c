@@ -23,7 +23,7 @@ static bool is_apart(const struct redis_address *address, const struct redis_add
 static enum err open_own_redis(struct entries *entries, const struct app_options *options,
                                struct error *error)
 {
-    struct pool_options own = options->control;
+    struct redis_options own = options->control;
     struct error cause = {0};
     enum err err = redis_address_parse(options->entries.redis_url, &own.address, &cause);
 

@@ -22,16 +22,16 @@ enum { LABELS_SIZE = 128 };
 
 struct pool_view {
     char labels[LABELS_SIZE];
-    struct pool_stats stats;
+    struct redis_stats stats;
 };
 
 static const struct {
     const char *name, *help;
-    size_t offset; /* of a uint64_t in struct pool_stats */
+    size_t offset; /* of a uint64_t in struct redis_stats */
 } pool_counters[] = {
-#define COUNTER(name_, field_, help_)                                                   \
-    {                                                                                   \
-        "cachewarden_redis_" name_ "_total", help_, offsetof(struct pool_stats, field_) \
+#define COUNTER(name_, field_, help_)                                                    \
+    {                                                                                    \
+        "cachewarden_redis_" name_ "_total", help_, offsetof(struct redis_stats, field_) \
     }
     COUNTER("connects", connects, "Connections made to Redis."),
     COUNTER("connect_failures", connect_failures, "Attempts to connect to Redis that failed."),
@@ -91,12 +91,12 @@ static void write_times(struct strbuf *out, const struct pool_view *views, size_
 {
     exposition_family(out, name, "histogram", help);
     for (size_t i = 0; i < count; i++) {
-        const struct pool_times *times =
-            (const struct pool_times *)(const void *)((const char *)&views[i].stats + offset);
+        const struct redis_times *times =
+            (const struct redis_times *)(const void *)((const char *)&views[i].stats + offset);
         exposition_histogram(out, name, views[i].labels,
-                             &(struct exposition_histogram){.bounds = pool_time_bounds_ns,
+                             &(struct exposition_histogram){.bounds = redis_time_bounds_ns,
                                                             .counts = times->counts,
-                                                            .bound_count = POOL_TIME_BOUNDS,
+                                                            .bound_count = REDIS_TIME_BOUNDS,
                                                             .sum = times->sum_ns,
                                                             .is_time = true});
     }
@@ -105,25 +105,25 @@ static void write_times(struct strbuf *out, const struct pool_view *views, size_
 static void write_histograms(struct strbuf *out, const struct pool_view *views, size_t count)
 {
     static const char sizes[] = "cachewarden_redis_batch_pipelines";
-    int64_t bounds[POOL_SIZE_BOUNDS];
+    int64_t bounds[REDIS_BATCH_SIZE_BOUNDS];
 
-    for (size_t i = 0; i < POOL_SIZE_BOUNDS; i++)
+    for (size_t i = 0; i < REDIS_BATCH_SIZE_BOUNDS; i++)
         bounds[i] = INT64_C(1) << i;
     exposition_family(out, sizes, "histogram", "Pipelines that shared a write, by batch.");
     for (size_t i = 0; i < count; i++)
         exposition_histogram(out, sizes, views[i].labels,
                              &(struct exposition_histogram){.bounds = bounds,
                                                             .counts = views[i].stats.batch_sizes,
-                                                            .bound_count = POOL_SIZE_BOUNDS,
+                                                            .bound_count = REDIS_BATCH_SIZE_BOUNDS,
                                                             .sum = views[i].stats.batched});
     write_times(
         out, views, count, "cachewarden_redis_wait_seconds",
         "How long the first of a batch waited for a connection. Who got one at once (borrows) "
         "is not in it.",
-        offsetof(struct pool_stats, waits));
+        offsetof(struct redis_stats, waits));
     write_times(out, views, count, "cachewarden_redis_round_trip_seconds",
                 "From a write to its last reply, or until that was given up.",
-                offsetof(struct pool_stats, round_trip_times));
+                offsetof(struct redis_stats, round_trip_times));
 }
 
 static void write_pools(const struct app *app, struct strbuf *out)

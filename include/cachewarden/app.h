@@ -28,7 +28,7 @@ struct entry_options {
 };
 
 struct app_options {
-    struct pool_options control; /* address and timeouts; the pool for control data */
+    struct redis_options control; /* address and timeouts; the pool for control data */
     /* Taken over by a successful app_open, closed by app_close. NULL: no accounts and no sign-in, for
        a command that needs none; routes must not be served then. */
     struct users *users;

@@ -62,7 +62,7 @@ bool redis_address_same_server(const struct redis_address *a, const struct redis
 /* "redis.example:6379/0" or "/run/redis.sock/0" for logs: never the password. Cut at size. */
 void redis_address_describe(const struct redis_address *address, char *out, size_t size);
 
-struct pool_options {
+struct redis_options {
     struct redis_address address; /* copied by redis_open */
     size_t size;                  /* connections at most, >= 1 */
     int64_t borrow_timeout_ms;  /* bounded wait for a connection or a batch place, then ERR_BUSY */
@@ -91,7 +91,7 @@ void redis_set_gate(struct redis *redis, struct redis_gate gate);
 
 /* Connects nothing (a Redis that is down must not stop the start). ERR_BAD_INPUT names the option that
  * makes no sense, or the file for TLS that cannot be used. */
-CW_MUST_CHECK enum err redis_open(const struct pool_options *options, struct redis **redis_out,
+CW_MUST_CHECK enum err redis_open(const struct redis_options *options, struct redis **redis_out,
                                   struct error *error);
 
 /* Closes all connections; the caller sees to it that no pipeline is running any more. */
@@ -143,35 +143,35 @@ CW_MUST_CHECK enum err redis_renew_tls(struct redis *redis, const struct redis_a
                                        bool changed_out[TLS_PARTS], struct error *error);
 
 /* How long something took: how often up to each bound, and beyond the last. */
-enum { POOL_TIME_BOUNDS = 11 };
-extern const int64_t pool_time_bounds_ns[POOL_TIME_BOUNDS];
-struct pool_times {
-    uint64_t counts[POOL_TIME_BOUNDS + 1];
+enum { REDIS_TIME_BOUNDS = 11 };
+extern const int64_t redis_time_bounds_ns[REDIS_TIME_BOUNDS];
+struct redis_times {
+    uint64_t counts[REDIS_TIME_BOUNDS + 1];
     uint64_t sum_ns;
 };
 
 /* Pipelines in a batch: 1, 2, up to 4, up to 8, … up to 512, more. */
-enum { POOL_SIZE_BOUNDS = 10 };
+enum { REDIS_BATCH_SIZE_BOUNDS = 10 };
 
 /* A snapshot of counters for /metrics, logs and tests. */
-struct pool_stats {
+struct redis_stats {
     size_t size, idle, busy; /* connections */
     size_t connecting;       /* of the busy: being made */
     size_t under_way;        /* pipelines that wait or were sent, and have no answer yet */
     uint64_t connects, connect_failures, closes;
     uint64_t borrows;          /* pipelines that got a connection of their own */
     uint64_t batches, batched; /* batched writes, and pipelines that went in them */
-    uint64_t batch_sizes[POOL_SIZE_BOUNDS + 1]; /* batches by the pipelines in them */
-    struct pool_times waits;            /* of batches for a connection, as their leaders saw it */
-    struct pool_times round_trip_times; /* from a write to the last reply, or to its failure */
-    uint64_t waits_timed_out;           /* ERR_BUSY */
-    uint64_t breaker_refusals;          /* failed at once while the breaker was open */
+    uint64_t batch_sizes[REDIS_BATCH_SIZE_BOUNDS + 1]; /* batches by the pipelines in them */
+    struct redis_times waits;            /* of batches for a connection, as their leaders saw it */
+    struct redis_times round_trip_times; /* from a write to the last reply, or to its failure */
+    uint64_t waits_timed_out;            /* ERR_BUSY */
+    uint64_t breaker_refusals;           /* failed at once while the breaker was open */
     uint64_t round_trips, commands;
     uint64_t replies_refused; /* Redis error replies */
     uint64_t desynchronised;  /* closed: a reply was owed, or one came that nobody asked for */
     bool breaker_open;
 };
-void redis_stats_read(struct redis *redis, struct pool_stats *stats_out);
+void redis_stats_read(struct redis *redis, struct redis_stats *stats_out);
 
 /* True while the last attempt to connect failed and no probe has succeeded since. */
 bool redis_is_down(struct redis *redis);

@@ -222,10 +222,10 @@ static int64_t at_most(int64_t value, int64_t limit)
 static struct redis *open_pool(struct doctor *doctor, const struct config *config,
                                const struct redis_address *address, const char *check)
 {
-    struct pool_options options;
+    struct redis_options options;
     struct redis *redis = NULL;
     struct error error = {0};
-    config_pool_options(config, &options);
+    config_redis_options(config, &options);
     options.address = *address;
     options.size = 1;
     options.connect_timeout_ms = at_most(options.connect_timeout_ms, STEP_MS_MAX);

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-void config_pool_options(const struct config *config, struct pool_options *options_out)
+void config_redis_options(const struct config *config, struct redis_options *options_out)
 {
-    *options_out = (struct pool_options){
+    *options_out = (struct redis_options){
         .address = config->redis,
         .size = (size_t)config->redis_pool_size,
         .borrow_timeout_ms = config->redis_borrow_timeout_ms,
@@ -139,7 +139,7 @@ static enum err open_app(const struct config *config, struct arena *arena, struc
         .workers = (unsigned)config->server_threads,
         .jobs_duty_percent = (int)config->jobs_duty_percent,
     };
-    config_pool_options(config, &options.control);
+    config_redis_options(config, &options.control);
     config_limit_settings(config, &options.limits);
     config_audit_keep(config, options.audit_keep);
     enum err err = fill_specs(config, arena, &options);

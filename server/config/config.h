@@ -206,7 +206,7 @@ CW_MUST_CHECK enum err config_issuer_specs(const struct config *config, struct a
 /* Borrows from the config; listeners, limits and files only, `app` is the caller's to set. */
 void config_http_options(const struct config *config, struct http_options *options_out);
 /* The pool of control data. Borrows from the config. */
-void config_pool_options(const struct config *config, struct pool_options *options_out);
+void config_redis_options(const struct config *config, struct redis_options *options_out);
 void config_limit_settings(const struct config *config, struct limit_settings *settings_out);
 void config_audit_keep(const struct config *config, int64_t keep_out[AUDIT_PARTS]);
 

@@ -10,7 +10,7 @@
 START_TEST(opening_connects_nothing)
 {
     struct loopback loopback;
-    struct pool_stats stats;
+    struct redis_stats stats;
     loopback_open(&loopback, &(struct loopback_options){.redis_url = LOOPBACK_NO_REDIS,
                                                         .command_timeout_ms = 2000,
                                                         .is_unwatched = true});

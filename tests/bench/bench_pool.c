@@ -161,10 +161,10 @@ static int by_number(const void *a, const void *b)
 static void open_pool(const char *url, const struct policy *policy, size_t threads)
 {
     struct error error;
-    struct pool_options options = {.size = policy->size ? policy->size : threads,
-                                   .borrow_timeout_ms = 2000,
-                                   .connect_timeout_ms = 2000,
-                                   .command_timeout_ms = 2000};
+    struct redis_options options = {.size = policy->size ? policy->size : threads,
+                                    .borrow_timeout_ms = 2000,
+                                    .connect_timeout_ms = 2000,
+                                    .command_timeout_ms = 2000};
 
     if (redis_address_parse(str_from(url), &options.address, &error) ||
         redis_open(&options, &redis, &error)) {
@@ -210,7 +210,7 @@ static struct result measure(const struct redis_server *server, const char *url,
         pthread_join(workers[i], NULL);
         close(ends[i][1]);
     }
-    struct pool_stats stats;
+    struct redis_stats stats;
     redis_stats_read(redis, &stats);
     redis_close(&redis);
     size_t kept = client.answers < client.room ? client.answers : client.room;

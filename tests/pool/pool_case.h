@@ -13,7 +13,7 @@
 /* Times long enough that only what is meant to be late is late, also under sanitizers. */
 #define CASE_PATIENCE_MS PATIENCE_MS
 
-static inline struct redis *case_pool_with(const char *url, struct pool_options options)
+static inline struct redis *case_pool_with(const char *url, struct redis_options options)
 {
     struct error error;
     struct redis *redis = NULL;
@@ -35,7 +35,7 @@ static inline struct redis *case_pool_with(const char *url, struct pool_options 
 
 static inline struct redis *case_pool(const char *url)
 {
-    return case_pool_with(url, (struct pool_options){0});
+    return case_pool_with(url, (struct redis_options){0});
 }
 
 static inline int64_t case_deadline_ns(void)
@@ -43,9 +43,9 @@ static inline int64_t case_deadline_ns(void)
     return clock_deadline_ns(CASE_PATIENCE_MS);
 }
 
-static inline struct pool_stats case_stats(struct redis *redis)
+static inline struct redis_stats case_stats(struct redis *redis)
 {
-    struct pool_stats stats;
+    struct redis_stats stats;
 
     redis_stats_read(redis, &stats);
     return stats;

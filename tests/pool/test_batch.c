@@ -19,7 +19,7 @@ static struct redis *redis;
 static struct arena *arena;
 static struct error error;
 
-static void set_up_with(struct pool_options options)
+static void set_up_with(struct redis_options options)
 {
     fake = fake_redis_start();
     arena = arena_new(0, 0);
@@ -29,7 +29,7 @@ static void set_up_with(struct pool_options options)
 
 static void set_up(void)
 {
-    set_up_with((struct pool_options){0});
+    set_up_with((struct redis_options){0});
     redis->pool->tuning.hedge_ns = CASE_PATIENCE_MS * NS_PER_MS;
 }
 
@@ -116,10 +116,10 @@ static void occupy(struct runner *holder)
     ck_assert(fake_redis_wait_seen(fake, "GET", 1));
 }
 
-static uint64_t sum(const uint64_t counts[POOL_TIME_BOUNDS + 1])
+static uint64_t sum(const uint64_t counts[REDIS_TIME_BOUNDS + 1])
 {
     uint64_t all = 0;
-    for (size_t i = 0; i <= POOL_TIME_BOUNDS; i++)
+    for (size_t i = 0; i <= REDIS_TIME_BOUNDS; i++)
         all += counts[i];
     return all;
 }
@@ -167,7 +167,7 @@ START_TEST(a_batch_that_is_full_is_followed_by_another)
     struct runner holder = {.number = 0}, others[7];
 
     tear_down();
-    set_up_with((struct pool_options){.batch_limit = 3});
+    set_up_with((struct redis_options){.batch_limit = 3});
     redis->pool->tuning.hedge_ns = CASE_PATIENCE_MS * NS_PER_MS;
     occupy(&holder);
     for (int i = 0; i < 7; i++) {
@@ -381,7 +381,7 @@ START_TEST(no_connection_within_the_bounded_wait_is_busy)
                   follower = {.number = 2};
 
     tear_down();
-    set_up_with((struct pool_options){.borrow_timeout_ms = 60});
+    set_up_with((struct redis_options){.borrow_timeout_ms = 60});
     occupy(&holder);
     int64_t begin_ns = clock_mono_ns();
     start(&leader);
@@ -403,7 +403,7 @@ START_TEST(a_batch_that_waits_too_long_takes_another_connection)
     struct runner holder = {.number = 0}, other = {.number = 1};
 
     tear_down();
-    set_up_with((struct pool_options){.size = 2});
+    set_up_with((struct redis_options){.size = 2});
     redis->pool->tuning.spread_until = 0; /* as if many were under way: one connection at a time */
     redis->pool->tuning.hedge_ns = 20 * NS_PER_MS;
     occupy(&holder);

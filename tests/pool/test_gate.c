@@ -47,7 +47,7 @@ static void set_up(void)
     redis = redis_server_start(NULL);
     arena = arena_new(0, 0);
     front = case_pool_with(redis_server_url(redis),
-                           (struct pool_options){.asks_replication_id = true, .size = 2});
+                           (struct redis_options){.asks_replication_id = true, .size = 2});
     redis_set_gate(front, (struct redis_gate){.ask = ask, .with = &asked});
     atomic_store(&agreed, origin_now());
     atomic_store(&asked, 0);

@@ -155,7 +155,7 @@ START_TEST(the_name_shows_in_client_list)
 {
     const struct value *reply;
     struct redis *redis = case_pool_with(url_with(":swordfish@", "/0"),
-                                         (struct pool_options){.client_name = "warden-7"});
+                                         (struct redis_options){.client_name = "warden-7"});
 
     case_err(CASE_RUN(redis, arena, PIPELINE_READ, EXPECT_STRING, &reply, &error, STR("CLIENT"),
                       STR("LIST")),
@@ -289,7 +289,7 @@ END_TEST
 
 START_TEST(options_that_make_no_sense_are_refused)
 {
-    struct pool_options options = {
+    struct redis_options options = {
         .size = 1, .borrow_timeout_ms = 1, .connect_timeout_ms = 1, .command_timeout_ms = 1};
     struct redis *redis = NULL;
 

@@ -9,17 +9,17 @@ START_TEST(time_bounds)
 {
     ck_assert_uint_eq(histogram_time_bound(-1), 0); /* two clocks of two processors */
     ck_assert_uint_eq(histogram_time_bound(0), 0);
-    for (size_t i = 0; i < POOL_TIME_BOUNDS; i++) {
-        ck_assert_uint_eq(histogram_time_bound(pool_time_bounds_ns[i]), i);
-        ck_assert_uint_eq(histogram_time_bound(pool_time_bounds_ns[i] + 1), i + 1);
+    for (size_t i = 0; i < REDIS_TIME_BOUNDS; i++) {
+        ck_assert_uint_eq(histogram_time_bound(redis_time_bounds_ns[i]), i);
+        ck_assert_uint_eq(histogram_time_bound(redis_time_bounds_ns[i] + 1), i + 1);
     }
-    ck_assert_uint_eq(histogram_time_bound(INT64_MAX), POOL_TIME_BOUNDS);
+    ck_assert_uint_eq(histogram_time_bound(INT64_MAX), REDIS_TIME_BOUNDS);
 }
 END_TEST
 
 START_TEST(times_add_up)
 {
-    struct pool_times times = {0};
+    struct redis_times times = {0};
     histogram_add_time(&times, 2, 300000);
     histogram_add_time(&times, 2, 400000);
     histogram_add_time(&times, 0, -7);

@@ -164,13 +164,13 @@ START_TEST(everybody_gets_their_own_answers)
 
     redis = case_pool_with(
         shapes[_i].is_unix ? redis_server_unix_url(server) : redis_server_url(server),
-        (struct pool_options){.size = shapes[_i].size, .batch_limit = shapes[_i].batch_limit});
+        (struct redis_options){.size = shapes[_i].size, .batch_limit = shapes[_i].batch_limit});
     redis->pool->tuning.spread_until = shapes[_i].spread_until;
     redis->pool->tuning.spread_beyond = shapes[_i].spread_beyond;
     gather(&callers);
     disperse(&callers);
     ck_assert_uint_eq(callers.ok, callers.threads * callers.rounds);
-    struct pool_stats stats = case_stats(redis);
+    struct redis_stats stats = case_stats(redis);
     ck_assert_uint_eq(stats.borrows + stats.batched, callers.ok);
     ck_assert_uint_eq(stats.commands, 2 * callers.ok);
     ck_assert_uint_le(stats.connects, shapes[_i].size);
@@ -185,10 +185,10 @@ START_TEST(a_killed_redis_costs_answers_but_never_a_wrong_one_or_a_hang)
     struct callers callers = {.threads = 32};
 
     redis =
-        case_pool_with(redis_server_url(server), (struct pool_options){.size = 8,
-                                                                       .borrow_timeout_ms = 100,
-                                                                       .connect_timeout_ms = 500,
-                                                                       .command_timeout_ms = 250});
+        case_pool_with(redis_server_url(server), (struct redis_options){.size = 8,
+                                                                        .borrow_timeout_ms = 100,
+                                                                        .connect_timeout_ms = 500,
+                                                                        .command_timeout_ms = 250});
     gather(&callers);
     for (int i = 0; i < 3; i++) {
         wait_for(&callers.ok, 500);
@@ -227,10 +227,10 @@ START_TEST(a_paused_redis_costs_its_budget_once_and_then_nothing)
     struct callers callers = {.threads = 32};
 
     redis =
-        case_pool_with(redis_server_url(server), (struct pool_options){.size = 8,
-                                                                       .borrow_timeout_ms = 100,
-                                                                       .connect_timeout_ms = 300,
-                                                                       .command_timeout_ms = 250});
+        case_pool_with(redis_server_url(server), (struct redis_options){.size = 8,
+                                                                        .borrow_timeout_ms = 100,
+                                                                        .connect_timeout_ms = 300,
+                                                                        .command_timeout_ms = 250});
     gather(&callers);
     wait_for(&callers.ok, 500);
     redis_server_pause(server);
@@ -290,7 +290,7 @@ START_TEST(clients_killed_from_the_inside_are_replaced)
 {
     struct callers callers = {.threads = 16};
 
-    redis = case_pool_with(redis_server_url(server), (struct pool_options){.size = 4});
+    redis = case_pool_with(redis_server_url(server), (struct redis_options){.size = 4});
     gather(&callers);
     for (int i = 0; i < 20; i++) {
         wait_for(&callers.ok, 50);
@@ -311,7 +311,7 @@ START_TEST(values_of_all_sizes_go_through_a_crowd)
     struct arena *arena = arena_new(0, 0);
     char *bytes = arena_alloc(arena, SIZE);
 
-    redis = case_pool_with(redis_server_url(server), (struct pool_options){.size = 2});
+    redis = case_pool_with(redis_server_url(server), (struct redis_options){.size = 2});
     redis->pool->tuning.spread_until = 0;
     gather(&callers);
     for (size_t i = 0; i < SIZE; i++)

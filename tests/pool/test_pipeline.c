@@ -30,7 +30,7 @@ static void patience(int64_t command_timeout_ms)
 {
     redis_close(&redis);
     redis = case_pool_with(fake_redis_url(fake),
-                           (struct pool_options){.command_timeout_ms = command_timeout_ms});
+                           (struct redis_options){.command_timeout_ms = command_timeout_ms});
 }
 
 #define COMMANDS 3

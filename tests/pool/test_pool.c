@@ -34,13 +34,13 @@ static enum err ask(struct redis *redis)
 
 START_TEST(opening_connects_nothing_and_one_connection_serves_one_caller)
 {
-    struct redis *redis = case_pool_with(fake_redis_url(fake), (struct pool_options){.size = 8});
+    struct redis *redis = case_pool_with(fake_redis_url(fake), (struct redis_options){.size = 8});
 
     ck_assert_uint_eq(fake_redis_accepted(fake), 0);
     ck_assert(!redis_is_down(redis));
     for (int i = 0; i < 10; i++)
         case_err(ask(redis), ERR_OK);
-    struct pool_stats stats = case_stats(redis);
+    struct redis_stats stats = case_stats(redis);
     ck_assert_uint_eq(fake_redis_accepted(fake), 1);
     ck_assert_uint_eq(stats.size, 8);
     ck_assert_uint_eq(stats.idle, 1);
@@ -58,10 +58,10 @@ END_TEST
 
 START_TEST(the_caller_keeps_its_options)
 {
-    struct pool_options options = {.size = 1,
-                                   .borrow_timeout_ms = 1000,
-                                   .connect_timeout_ms = 1000,
-                                   .command_timeout_ms = 1000};
+    struct redis_options options = {.size = 1,
+                                    .borrow_timeout_ms = 1000,
+                                    .connect_timeout_ms = 1000,
+                                    .command_timeout_ms = 1000};
     struct redis *redis;
     char name[] = "mine";
 
@@ -125,7 +125,7 @@ static void *ask_once(void *redis)
 START_TEST(all_who_wait_for_a_dead_endpoint_are_told_at_once)
 {
     enum { THREADS = 50 };
-    struct redis *redis = case_pool_with(fake_redis_url(fake), (struct pool_options){.size = 2});
+    struct redis *redis = case_pool_with(fake_redis_url(fake), (struct redis_options){.size = 2});
     pthread_t threads[THREADS];
     int64_t begin_ns = clock_mono_ns();
 
@@ -146,7 +146,7 @@ END_TEST
 
 START_TEST(a_pool_that_cannot_grow_goes_on_with_what_it_has)
 {
-    struct redis *redis = case_pool_with(fake_redis_url(fake), (struct pool_options){.size = 2});
+    struct redis *redis = case_pool_with(fake_redis_url(fake), (struct redis_options){.size = 2});
     pthread_t thread;
 
     case_err(ask(redis), ERR_OK);
@@ -172,7 +172,7 @@ END_TEST
 
 START_TEST(a_pool_that_lost_all_while_it_may_not_grow_dials_again_at_once)
 {
-    struct redis *redis = case_pool_with(fake_redis_url(fake), (struct pool_options){.size = 2});
+    struct redis *redis = case_pool_with(fake_redis_url(fake), (struct redis_options){.size = 2});
     pthread_t holder, other;
 
     case_err(ask(redis), ERR_OK);

@@ -19,10 +19,10 @@ static const int64_t keep[AUDIT_PARTS] = {
 
 static void open_all(void)
 {
-    struct pool_options options = {.size = 1,
-                                   .borrow_timeout_ms = REDIS_PATIENCE_MS,
-                                   .connect_timeout_ms = REDIS_PATIENCE_MS,
-                                   .command_timeout_ms = REDIS_PATIENCE_MS};
+    struct redis_options options = {.size = 1,
+                                    .borrow_timeout_ms = REDIS_PATIENCE_MS,
+                                    .connect_timeout_ms = REDIS_PATIENCE_MS,
+                                    .command_timeout_ms = REDIS_PATIENCE_MS};
     struct error error = {0};
     redis = redis_server_start(NULL);
     arena = arena_new(4096, 0);

@@ -263,7 +263,7 @@ END_TEST
 
 START_TEST(one_round_trip)
 {
-    struct pool_stats before, after;
+    struct redis_stats before, after;
     live();
     redis_stats_read(nodes[0].app->control, &before);
     version_on(0, 7);

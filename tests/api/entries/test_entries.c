@@ -32,7 +32,7 @@ END_TEST
 
 START_TEST(one_round_trip_to_each)
 {
-    struct pool_stats control[2], entries[2];
+    struct redis_stats control[2], entries[2];
 
     put_on(0, shop, "k", NULL, "a", STR_NONE);
     get_on(0, shop, "k", NULL);

@@ -189,7 +189,7 @@ END_TEST
 
 START_TEST(one_round_trip_each)
 {
-    struct pool_stats before, after;
+    struct redis_stats before, after;
 
     put_on(0, shop, "k", NULL, "a", STR_NONE);
     put_on(0, shop, "with", MODELS("Product"), "a", STR_NONE);

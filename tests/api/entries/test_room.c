@@ -233,7 +233,7 @@ END_TEST
 
 static uint64_t trips(void)
 {
-    struct pool_stats stats;
+    struct redis_stats stats;
 
     redis_stats_read(node.app->control, &stats);
     return stats.round_trips;

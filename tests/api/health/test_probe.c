@@ -143,7 +143,7 @@ END_TEST
 /* How often anybody turned to Redis, with what success whatever. */
 static uint64_t attempts(void)
 {
-    struct pool_stats stats;
+    struct redis_stats stats;
     redis_stats_read(loopback.app->control, &stats);
     return stats.borrows + stats.batched + stats.connects + stats.connect_failures +
            stats.breaker_refusals + stats.waits_timed_out;

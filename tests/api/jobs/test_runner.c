@@ -197,7 +197,7 @@ static void await_closed(struct redis *pool)
 {
     const struct timespec moment = {.tv_nsec = 5 * 1000 * 1000};
     int64_t deadline_ns = soon();
-    struct pool_stats stats;
+    struct redis_stats stats;
     for (;;) {
         redis_stats_read(pool, &stats);
         if (stats.closes > 0)

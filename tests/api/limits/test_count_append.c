@@ -40,7 +40,7 @@ END_TEST
 
 START_TEST(one_round_trip)
 {
-    struct pool_stats before, after;
+    struct redis_stats before, after;
     expect_rate(STATUS(7), ERR_OK, 3, 2); /* the connection is there */
     redis_stats_read(node.app->control, &before);
     expect_rate(STATUS(7), ERR_OK, 3, 1);

@@ -26,7 +26,7 @@ static void tear_down(void)
 static struct redis *open_pool(void)
 {
     return case_pool_with(redis_server_url(redis),
-                          (struct pool_options){.asks_replication_id = true, .size = 2});
+                          (struct redis_options){.asks_replication_id = true, .size = 2});
 }
 
 static uint64_t ask_with(struct redis *front, struct arena *memory)

@@ -150,11 +150,11 @@ static struct redis_address address_of(const struct door *door)
 static struct redis *pool_through(const struct door *door)
 {
     const int64_t timeout_ms = door->timeout_ms ? door->timeout_ms : CASE_PATIENCE_MS;
-    struct pool_options options = {.address = address_of(door),
-                                   .size = 4,
-                                   .borrow_timeout_ms = timeout_ms,
-                                   .connect_timeout_ms = timeout_ms,
-                                   .command_timeout_ms = timeout_ms};
+    struct redis_options options = {.address = address_of(door),
+                                    .size = 4,
+                                    .borrow_timeout_ms = timeout_ms,
+                                    .connect_timeout_ms = timeout_ms,
+                                    .command_timeout_ms = timeout_ms};
     struct redis *redis = NULL;
     ck_assert_msg(redis_open(&options, &redis, &error) == ERR_OK, "%s", error.caller);
     redis_address_fini(&options.address);
@@ -282,11 +282,11 @@ START_TEST(files_that_will_not_do_are_refused_at_the_start)
         case_err(redis_address_check_tls(&address, &bad, NULL, &error), ERR_BAD_INPUT);
         ck_assert_int_eq(bad, cases[i].file);
         ck_assert_msg(strstr(error.caller, cases[i].says) != NULL, "%zu: %s", i, error.caller);
-        struct pool_options options = {.address = address,
-                                       .size = 1,
-                                       .borrow_timeout_ms = 1,
-                                       .connect_timeout_ms = 1,
-                                       .command_timeout_ms = 1};
+        struct redis_options options = {.address = address,
+                                        .size = 1,
+                                        .borrow_timeout_ms = 1,
+                                        .connect_timeout_ms = 1,
+                                        .command_timeout_ms = 1};
         struct redis *redis = NULL;
         case_err(redis_open(&options, &redis, &error), ERR_BAD_INPUT);
         ck_assert_ptr_nonnull(strstr(error.caller, cases[i].says));
@@ -550,11 +550,11 @@ START_TEST(bytes_that_were_tampered_with_poison_the_connection)
     struct tcp_proxy *proxy = tcp_proxy_start(redis_server_tls_port(server));
     struct redis_address address = address_of(&(struct door){0});
     address.port = tcp_proxy_port(proxy);
-    struct pool_options options = {.address = address,
-                                   .size = 1,
-                                   .borrow_timeout_ms = CASE_PATIENCE_MS,
-                                   .connect_timeout_ms = CASE_PATIENCE_MS,
-                                   .command_timeout_ms = 1000};
+    struct redis_options options = {.address = address,
+                                    .size = 1,
+                                    .borrow_timeout_ms = CASE_PATIENCE_MS,
+                                    .connect_timeout_ms = CASE_PATIENCE_MS,
+                                    .command_timeout_ms = 1000};
     struct redis *redis = NULL;
     case_err(redis_open(&options, &redis, &error), ERR_OK);
     for (size_t i = 0; i < sizeof forgeries / sizeof *forgeries; i++) {
