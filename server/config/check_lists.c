@@ -85,23 +85,6 @@ static void check_cache(struct config_cache *caches, size_t index, struct config
     check_cache_url(cache, index, report);
 }
 
-/* ---- gateway routes: read for later versions ---- */
-
-static void check_route(const struct config_route *route, size_t index,
-                        struct config_report *report)
-{
-    char buffer[96];
-    if (route->prefix && route->prefix[0] != '/')
-        config_error(report, &route->source, field_name(buffer, "gateway.routes", index, "prefix"),
-                     "must begin with /");
-    struct str upstream = str_from(route->upstream);
-    if (upstream.len > 0 && !str_starts(upstream, STR("http://")) &&
-        !str_starts(upstream, STR("https://")))
-        config_error(report, &route->source,
-                     field_name(buffer, "gateway.routes", index, "upstream"),
-                     "must begin with http:// or https://");
-}
-
 /* ---- */
 
 /* Fields that this version reads but cannot honour. */
@@ -128,6 +111,4 @@ void config_check_lists(struct config *config, const struct config_input *input,
     refuse_fields(setting_fields(KIND_CACHES), &config->caches, "caches", report);
     if (!input->direct)
         config_check_issuers(config, input->is_strict, report);
-    for (size_t i = 0; !input->direct && i < config->gateway_routes.count; i++)
-        check_route((const struct config_route *)config->gateway_routes.items + i, i, report);
 }

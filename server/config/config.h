@@ -11,6 +11,7 @@
 
 #include "cachewarden/app.h"
 #include "cachewarden/error.h"
+#include "cachewarden/gateway.h"
 #include "cachewarden/json.h"
 #include "cachewarden/redis.h"
 #include "http/http.h"
@@ -58,6 +59,7 @@ struct config_list {
 enum config_topology { TOPOLOGY_STANDALONE, TOPOLOGY_SENTINEL, TOPOLOGY_CLUSTER };
 enum config_registration { REGISTRATION_CLOSED, REGISTRATION_OPEN };
 enum config_shared_accounts { SHARED_NONE, SHARED_LOCAL };
+enum config_route_scope { ROUTE_USER, ROUTE_PUBLIC };
 enum config_flush_permission { FLUSH_ADMIN, FLUSH_AUTHENTICATED };
 
 enum config_layer {
@@ -203,6 +205,9 @@ CW_MUST_CHECK enum err config_secret_read(const char *database, char **secret_ou
 /* The issuers beside our own, in the arena; texts borrow from the config. ERR_NO_MEMORY. */
 CW_MUST_CHECK enum err config_issuer_specs(const struct config *config, struct arena *arena,
                                            const struct issuer_spec **specs_out, size_t *count_out);
+/* The routes of the gateway, in the arena; texts borrow from the config. ERR_NO_MEMORY. */
+CW_MUST_CHECK enum err config_gateway_options(const struct config *config, struct arena *arena,
+                                              struct gateway_options *options_out);
 /* Borrows from the config; listeners, limits and files only, `app` is the caller's to set. */
 void config_http_options(const struct config *config, struct http_options *options_out);
 /* The pool of control data. Borrows from the config. */

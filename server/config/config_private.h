@@ -131,12 +131,14 @@ bool config_uses_redis_tls(const struct config *config);
 bool config_parse_endpoint(struct str text, int64_t min_port, char **host_out, int *port_out);
 /* Listeners, proxies, hosts, origins, TLS files (config/check_server.c). */
 void config_check_server(struct config *config, struct config_report *report);
-/* Named caches, issuers, gateway routes (config/check_lists.c). */
+/* Named caches, issuers (config/check_lists.c). */
 void config_check_lists(struct config *config, const struct config_input *input,
                         struct config_report *report);
 /* Other issuers of tokens, with the files they name (config/issuers.c). */
 void config_check_issuers(const struct config *config, bool is_strict,
                           struct config_report *report);
+/* The routes of the gateway; after the server's listeners (config/gateway.c). */
+void config_check_gateway(struct config *config, struct config_report *report);
 /* What needs more than one setting, or more than its form; fills what is made of the settings. */
 void config_check(struct config *config, const struct config_input *input,
                   struct config_report *report);

@@ -59,6 +59,13 @@ static void show_text(struct strbuf *out, const struct setting *row, const void 
         strbuf_add(out, str_from(text));
 }
 
+/* What is empty, or off, is not told, unless it is on by itself. */
+static bool is_left_out(const struct setting *row, const void *item, const void *blank)
+{
+    return value_equal(row, item, blank) &&
+           !(row->kind == KIND_BOOLEAN && str_eq(str_from(row->default_text), STR("true")));
+}
+
 static void print_list(struct strbuf *out, const struct setting *row,
                        const struct config_list *list)
 {
@@ -69,7 +76,7 @@ static void print_list(struct strbuf *out, const struct setting *row,
         void *blank = calloc(1, fields->item_size);
         strbuf_addf(out, "%s {", i ? "," : "");
         for (size_t j = 0; blank && j < fields->count; j++) {
-            if (value_equal(&fields->rows[j], item, blank))
+            if (is_left_out(&fields->rows[j], item, blank))
                 continue;
             strbuf_addf(out, " %s = ", fields->rows[j].name);
             value_print(out, &fields->rows[j], item);

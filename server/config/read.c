@@ -117,15 +117,21 @@ static void set_defaults(const struct group_target *target, struct config_report
     }
 }
 
+static bool is_empty_list(const config_setting_t *setting)
+{
+    return config_setting_is_aggregate(setting) && config_setting_length(setting) == 0;
+}
+
 static void require_fields(struct config_reader *reader, const struct group_target *target,
                            const config_setting_t *group)
 {
     struct config_source source = source_of(reader, group);
     for (size_t i = 0; i < target->table->count; i++) {
         const struct setting *row = &target->table->rows[i];
-        if (row->flags & MUST && !config_setting_get_member(group, row->name))
+        const config_setting_t *setting = config_setting_get_member(group, row->name);
+        if (row->flags & MUST && (!setting || is_empty_list(setting)))
             config_error(reader->report, &source, (struct config_name){target->prefix, row->name},
-                         "is missing");
+                         setting ? "must not be empty" : "is missing");
     }
 }
 

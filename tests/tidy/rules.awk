@@ -45,7 +45,7 @@ BEGIN {
 	own("base", "arena body_source clock die error exposition http_field json lock log owner random sink str thread work")
 	own("pool", "pipeline redis redis_error tls_summary value")
 	own("auth", "digest identity issuer mac password permit principal revocations token users xsrf")
-	own("api", "app audit caches call control entries examples health jobs limits namespace params routes session tally")
+	own("api", "app audit caches call control entries examples gateway health jobs limits namespace params routes session tally")
 	owner["limits.def"] = "api"
 	owner["redis_commands.def"] = "api"
 

@@ -175,12 +175,6 @@ static const struct refusal others[] = {
     {"caches = ( { name = \"a\"; database = \"redis://h/1\"; redis_url = \"redis://h/1\"; } );",
      "keep one"},
     {"caches = ( { name = \"a\"; keys = [ \"\" ]; } );", "must hold texts that are not empty"},
-    {"gateway: { routes = ( { prefix = \"a\"; upstream = \"http://u\"; } ); };",
-     "gateway.routes[0].prefix must begin with /"},
-    {"gateway: { routes = ( { prefix = \"/a\"; upstream = \"ftp://u\"; } ); };",
-     "gateway.routes[0].upstream must begin with http"},
-    {"gateway: { routes = ( { prefix = \"/a\"; upstream = \"http://u\"; scope = \"x\"; } ); };",
-     "gateway.routes[0].scope must be user or public"},
 };
 
 START_TEST(others_that_will_not_do)
