@@ -190,8 +190,8 @@ static enum err agree(struct reconcile_run *run, const struct reconcile_look *lo
     if (agreed != look->dataset.term ||
         atomic_load(&guard->replication_id) != look->replication_id) {
         lock_acquire(&guard->lock);
-        /* One that starts finds what the others have settled, and of data that is gone nothing is left
-         * to settle. */
+        /* A node that starts finds what the others agreed on long ago. Data that is gone has nothing left to
+         * agree on. */
         if (agreed != 0 &&
             memcmp(guard->agreed_dataset, look->dataset.id.ptr, DATASET_ID_SIZE) == 0)
             atomic_store(&guard->settled_ns, clock_deadline_ns(SETTLE_MS));

@@ -188,7 +188,7 @@ static enum err take_away(struct increment *increment)
     return entry_run(increment->request, pipeline);
 }
 
-static enum err settle(struct increment *increment, struct entry_look *look)
+static enum err take_answer(struct increment *increment, struct entry_look *look)
 {
     const struct entry_request *request = increment->request;
     const struct value *raised = raise_reply(increment, look, RAISED);
@@ -221,7 +221,7 @@ static enum err try_once(struct increment *increment, bool *is_enabled_out)
     enum err err = entry_look(&look);
     *is_enabled_out = look.is_enabled;
     if (err == ERR_OK)
-        err = settle(increment, &look);
+        err = take_answer(increment, &look);
     return err == ERR_OK && !increment->is_done ? prepare(increment, look.version) : err;
 }
 

@@ -293,7 +293,8 @@ static enum err store_where_nothing_is(struct put *put, struct entry_look *look)
 
 /* ---- the fill ---- */
 
-static enum err settle(struct put *put, struct entry_look *look, struct entry_stored *stored_out)
+static enum err finish_fill(struct put *put, struct entry_look *look,
+                            struct entry_stored *stored_out)
 {
     int64_t now_ms = put->envelope.stored_at_ms;
     struct envelope tried = put->envelope;
@@ -408,7 +409,7 @@ static enum err fill(struct put *put, struct entry_stored *stored_out)
                               .keeps_models = request->model_count > 0 && put->admission == ERR_OK,
                               .models = models_of(request)};
     err = entry_look(&look);
-    return err == ERR_OK ? settle(put, &look, stored_out) : err;
+    return err == ERR_OK ? finish_fill(put, &look, stored_out) : err;
 }
 
 enum err entries_put(const struct entry_request *request, const struct entry_fill *what,

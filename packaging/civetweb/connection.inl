@@ -196,7 +196,7 @@ finish_request(struct mg_connection *conn)
 	channel->handled++;
 	channel->is_served = channel->is_own = 1;
 	if (channel->keep) {
-		settle(channel, 0);
+		end_newcomer(channel, 0);
 	}
 	channel->is_late = 0;
 	channel->deadline_ns = 0;
@@ -487,7 +487,7 @@ serve_channel(struct mg_connection *conn)
 			step = prepare_to_wait(conn);
 		}
 		if (step == STEP_WAIT) {
-			settle(channel, 1);
+			end_newcomer(channel, 1);
 			channel->scratch = NULL;
 			channel->is_own = 0;
 			given = waiting_give(waiting, channel);
@@ -498,7 +498,7 @@ serve_channel(struct mg_connection *conn)
 			step = (given == GIVEN_BACK) ? STEP_ON : STEP_CLOSE;
 		}
 		if (step == STEP_CLOSE) {
-			settle(channel, 1);
+			end_newcomer(channel, 1);
 			waiting_close(waiting, channel);
 			break;
 		}

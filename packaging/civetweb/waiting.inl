@@ -88,7 +88,7 @@ admit_more(struct waiting *waiting)
 /* By its holder: the channel is no newcomer any more. Who does not come back at once for the next one lets
  * others have it. */
 static void
-settle(struct channel *channel, int comes_back)
+end_newcomer(struct channel *channel, int comes_back)
 {
 	struct waiting *waiting = channel->waiting;
 

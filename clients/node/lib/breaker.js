@@ -16,7 +16,7 @@ export class Breaker {
     return this.#isOpen;
   }
 
-  // null: do not call. Else settle() must hear of it how the call went.
+  // null: do not call. Else record() must hear how the call went.
   admit() {
     if (!this.#isOpen) return { isProbe: false };
     if (this.#isProbing || this.#now() < this.#openUntil) return null;
@@ -25,7 +25,7 @@ export class Breaker {
   }
 
   // While it is open only the probe counts: the other calls were made before it opened.
-  settle({ isProbe }, wentWell) {
+  record({ isProbe }, wentWell) {
     if (!isProbe && (wentWell || this.#isOpen)) return;
     if (isProbe) this.#isProbing = false;
     this.#isOpen = !wentWell;

@@ -32,7 +32,7 @@ export function cachewarden(options) {
     req.remember = (name, given, make) => kept(name, make, (label) => client.remember(label, given, make));
     tell(res, req.view);
     const clearsOwn = clearsAfterWrites && !SAFE.includes(req.method);
-    holdEnd(res, () => settle(req, res, clearsOwn));
+    holdEnd(res, () => sendClears(req, res, clearsOwn));
     next();
   };
 }
@@ -79,7 +79,7 @@ function holdEnd(res, before) {
   };
 }
 
-async function settle(req, res, clearsOwn) {
+async function sendClears(req, res, clearsOwn) {
   if (res.statusCode >= 400) return;
   if (clearsOwn) {
     if (req.view.userId !== null) req.clears.user(req.view.userId);

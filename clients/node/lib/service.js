@@ -18,8 +18,8 @@ export class Service {
   #maxBytes;
   #owed = new Map();
   #clears = 0;
-  #isSettling = false;
-  #settleAt = 0;
+  #isClearingOwed = false;
+  #clearOwedFrom = 0;
   #timer;
   // Labels of entries, each with whose it is.
   unkept = new Unkept();
@@ -45,7 +45,7 @@ export class Service {
   // request: { method, path, headers, body, mayRepeat, extraMs }.
   async ask(request) {
     if (this.#owed.size === 0) return this.#call(request);
-    void this.#settle();
+    void this.#clearOwed();
     return null;
   }
 
@@ -80,11 +80,11 @@ export class Service {
     try {
       const limits = { timeoutMs: this.#timeoutMs + extraMs, maxBytes: this.#maxBytes };
       const answer = await this.#connection.call({ ...request, ...limits });
-      this.#breaker.settle(admission, true);
+      this.#breaker.record(admission, true);
       if (admission.isProbe) this.report("there are answers again");
       return answer;
     } catch (error) {
-      this.#breaker.settle(admission, false);
+      this.#breaker.record(admission, false);
       this.report(`${error.message}; going on without a cache`, { cause: error });
       return null;
     }
@@ -100,21 +100,21 @@ export class Service {
       const wholes = [...this.#owed.values()].map((debt) => ({ ...(debt.whole ?? debt), number }));
       this.#owed = new Map(wholes.map((debt) => [debt.name, debt]));
     }
-    this.#settleLater(answer);
+    this.#clearOwedLater(answer);
   }
 
   // After what a limit says, or a pause.
-  #settleLater(answer) {
+  #clearOwedLater(answer) {
     const waitMs = answer?.status === 429 ? secondsIn(answer.headers["retry-after"]) * 1000 : 0;
-    this.#settleAt = performance.now() + waitMs;
+    this.#clearOwedFrom = performance.now() + waitMs;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#settle(), Math.max(waitMs, this.#pauseMs));
+    this.#timer = setTimeout(() => void this.#clearOwed(), Math.max(waitMs, this.#pauseMs));
     this.#timer.unref();
   }
 
-  async #settle() {
-    if (this.#isSettling || performance.now() < this.#settleAt) return;
-    this.#isSettling = true;
+  async #clearOwed() {
+    if (this.#isClearingOwed || performance.now() < this.#clearOwedFrom) return;
+    this.#isClearingOwed = true;
     let answer = null;
     for (const debt of [...this.#owed.values()]) {
       answer = await this.#call(debt.request);
@@ -123,8 +123,8 @@ export class Service {
       if (!isMade) this.#reportRefused(answer, debt.request);
       if (this.#owed.get(debt.name) === debt) this.#owed.delete(debt.name);
     }
-    this.#isSettling = false;
-    if (this.#owed.size > 0) this.#settleLater(answer);
+    this.#isClearingOwed = false;
+    if (this.#owed.size > 0) this.#clearOwedLater(answer);
   }
 
   #reportRefused(answer, request) {

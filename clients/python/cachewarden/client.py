@@ -159,7 +159,7 @@ class Client:
         return None, True
 
     def _ask(self, request):
-        """An answer that settles it, or None: try again later."""
+        """An answer that is final, or None: try again later."""
         try:
             answer = self._transport.call(request)
         except Unsendable:

@@ -121,19 +121,19 @@ test("after a pause one call tries, and the others wait no more", async () => {
   let now = 0;
   const breaker = new Breaker(1000, () => now);
   const [first, second] = [breaker.admit(), breaker.admit()];
-  breaker.settle(first, false);
-  breaker.settle(second, true); // old news
+  breaker.record(first, false);
+  breaker.record(second, true); // old news
   assert.equal(breaker.admit(), null);
   now = 1000;
   const probe = breaker.admit();
   assert.equal(probe.isProbe, true);
   assert.equal(breaker.admit(), null);
   now = 1500;
-  breaker.settle(probe, false);
+  breaker.record(probe, false);
   now = 2000;
   assert.equal(breaker.admit(), null);
   now = 2500;
-  breaker.settle(breaker.admit(), true);
+  breaker.record(breaker.admit(), true);
   assert.equal(breaker.admit().isProbe, false);
 });
 
