@@ -75,7 +75,7 @@ enum permit_answer permit_decide(enum permit permit, const struct permit_policy 
 {
     if (is_allowed(permit, policy, principal, target))
         return PERMIT_YES;
-    /* A row without a permission is our mistake: no sign-in would mend it. */
+    /* A row without a permission is our mistake: no sign-in would help. */
     if (permit != PERMIT_DENY && principal->kind == PRINCIPAL_ANONYMOUS)
         return PERMIT_NO_CREDENTIAL;
     return PERMIT_NO;

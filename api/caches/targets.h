@@ -49,7 +49,7 @@ CW_MUST_CHECK enum err caches_list(struct app *app, struct work work, struct cac
                                    size_t *count_out);
 
 /* Checks and copies the targets and opens a pool for each that does not live beside the control
- * data (`control` is borrowed; closed after caches_close). ERR_BAD_INPUT names target and mend. */
+ * data (`control` is borrowed; closed after caches_close). ERR_BAD_INPUT names the target and says what to do. */
 CW_MUST_CHECK enum err caches_open(const struct app_options *options, struct redis *control,
                                    struct caches **caches_out, struct error *error);
 void caches_close(struct caches **caches);

@@ -9,9 +9,10 @@
 enum { GLOB_STARS_MAX = 4, GLOB_MAX_SIZE = 512 };
 
 /*
- * Whether a caller may choose it: 1 to 512 bytes of UTF-8 without control characters, at most four stars
- * that are not next to each other, and nothing that Redis would read as another pattern than was meant: a [
- * without its ], [!…], [], [[:digit:]], [z-a], a range with a \ or ] at an end, and a backslash at the end. ERR_BAD_INPUT names the field `pattern`, and the mend.
+ * Whether a caller may choose it: 1 to 512 bytes of UTF-8 without control characters, and at most four stars that
+ * are not next to each other. Nothing that Redis would read as another pattern than was meant: a [ without its ],
+ * [!…], [], [[:digit:]], [z-a], a range with a \ or ] at an end, and a backslash at the end. ERR_BAD_INPUT names the
+ * field `pattern`, and says what to write instead.
  */
 CW_MUST_CHECK enum err glob_check(struct str pattern, struct error *error);
 

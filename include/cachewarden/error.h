@@ -21,7 +21,7 @@
 /* ERR_OK is the only success. The order is part of nothing; names are printed by err_name(). */
 enum err {
     ERR_OK = 0,
-    ERR_BAD_INPUT,       /* the caller's fault; error text says which field and the mend */
+    ERR_BAD_INPUT, /* the caller's fault; error text says which field, and how to correct it */
     ERR_UNAUTHENTICATED, /* no credential, or one that is not good */
     ERR_FORBIDDEN,       /* known who, but not allowed */
     ERR_NOT_FOUND,

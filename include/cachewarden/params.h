@@ -19,7 +19,7 @@ struct permit_target params_target(const struct route *route, struct arena *aren
 
 /*
  * Fills call->params from the query and from path_values (the segments that stood for {…}, raw, in
- * order). ERR_BAD_INPUT names the parameter and the mend: unknown (but see route_ignores_query), repeated,
+ * order). ERR_BAD_INPUT names the parameter and how to correct it: unknown (but see route_ignores_query), repeated,
  * badly encoded, out of range. In a query '+' is a blank to the kinds whose values also stand in paths
  * (PARAM_LABEL, PARAM_MODEL), as forms and most libraries write it: else one thing would have two names.
  * ERR_NOT_FOUND: a path segment that cannot be what it stands for; of text (route_takes_text) that is

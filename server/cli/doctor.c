@@ -20,7 +20,7 @@ static const char *const verdicts[] = {
 };
 
 void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *check,
-                const char *mend, const char *format, ...)
+                const char *fix, const char *format, ...)
 {
     char text[512];
     va_list args;
@@ -32,7 +32,7 @@ void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *
     if (doctor->count >= DOCTOR_FINDINGS_MAX)
         return;
     doctor->findings[doctor->count++] =
-        (struct doctor_finding){check, verdict, str_dup(doctor->arena, str_from(text)), mend};
+        (struct doctor_finding){check, verdict, str_dup(doctor->arena, str_from(text)), fix};
 }
 
 /* ---- configuration ---- */
@@ -53,10 +53,10 @@ static void say_report(struct doctor *doctor, const struct config_report *report
     for (size_t i = 0; i < report->count; i++) {
         const char *text = report->items[i].text;
         bool is_error = report->items[i].severity == CONFIG_ERROR;
-        bool has_mend = strstr(text, "; ") != NULL;
+        bool has_fix = strstr(text, "; ") != NULL;
         doctor_say(doctor, is_error ? DOCTOR_FAILURE : DOCTOR_WARNING, "configuration",
-                   is_error && !has_mend ? "correct the setting; see cachewarden help settings"
-                                         : NULL,
+                   is_error && !has_fix ? "correct the setting; see cachewarden help settings"
+                                        : NULL,
                    "%s", text);
     }
 }
@@ -144,8 +144,8 @@ static void write_text(const struct doctor *doctor, struct strbuf *out)
         const struct doctor_finding *finding = &doctor->findings[i];
         cli_pad(out, str_from(verdicts[finding->verdict]), 9);
         strbuf_addf(out, "%s: %.*s", finding->check, STR_ARG(finding->text));
-        if (finding->mend)
-            strbuf_addf(out, "; %s", finding->mend);
+        if (finding->fix)
+            strbuf_addf(out, "; %s", finding->fix);
         strbuf_add_char(out, '\n');
     }
 }
@@ -167,8 +167,8 @@ static void write_json(const struct doctor *doctor, struct strbuf *out)
                         finding->verdict == DOCTOR_FAILURE ? STR("failed") : str_from(verdict));
         json_add_string(&json, "text", finding->text);
         json_name(&json, "fix");
-        if (finding->mend)
-            json_write_string(&json, str_from(finding->mend));
+        if (finding->fix)
+            json_write_string(&json, str_from(finding->fix));
         else
             json_write_null(&json);
         json_close_object(&json);

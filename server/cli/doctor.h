@@ -18,8 +18,8 @@ enum doctor_verdict {
 struct doctor_finding {
     const char *check; /* "redis eviction": the same word for the same check, for scripts */
     enum doctor_verdict verdict;
-    struct str text;  /* never a secret */
-    const char *mend; /* what to do, or NULL */
+    struct str text; /* never a secret */
+    const char *fix; /* what to do, or NULL */
 };
 
 enum { DOCTOR_FINDINGS_MAX = 256 };
@@ -32,9 +32,9 @@ struct doctor {
     bool knows_all; /* all settings are good, not only those of Redis */
 };
 
-/* Adds a finding; check and mend have to last. */
+/* Adds a finding; check and fix have to last. */
 void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *check,
-                const char *mend, const char *format, ...) CW_PRINTF(5, 6);
+                const char *fix, const char *format, ...) CW_PRINTF(5, 6);
 
 /*
  * Asks the Redis of the control data, and those of the named caches; nothing stays written. All of it is over in about ten seconds, whatever they answer (doctor_redis.c).

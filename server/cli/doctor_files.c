@@ -51,7 +51,7 @@ static void check_secret_file(struct doctor *doctor, const char *database)
 /* ---- modes ---- */
 
 /* Where the group's rights are how the server gets at it, taking them away would lock it out. */
-static const char *mode_mend(const struct stat *info)
+static const char *mode_fix(const struct stat *info)
 {
     bool is_root = geteuid() == 0;
     bool is_owned = is_root ? info->st_uid != 0 || info->st_gid == 0 : info->st_uid == geteuid();
@@ -80,7 +80,7 @@ static void check_mode(struct doctor *doctor, const char *what, const char *path
                is_open     ? DOCTOR_FAILURE
                : is_shared ? DOCTOR_WARNING
                            : DOCTOR_OK,
-               "file modes", is_open || is_shared ? mode_mend(&info) : NULL,
+               "file modes", is_open || is_shared ? mode_fix(&info) : NULL,
                "%s: %s has mode %04o%s", what, path, mode,
                is_open     ? ", others have rights"
                : is_shared ? ", the group has rights"
@@ -128,7 +128,7 @@ static void check_certificates(struct doctor *doctor, const struct config *confi
 {
     static const struct {
         enum doctor_verdict verdict;
-        const char *mend;
+        const char *fix;
     } verdicts[] = {
         [CERTIFICATE_GOOD] = {DOCTOR_OK, NULL},
         [CERTIFICATE_NEAR] = {DOCTOR_WARNING, "renew it, then reload the server (SIGHUP)"},
@@ -141,7 +141,7 @@ static void check_certificates(struct doctor *doctor, const struct config *confi
     for (int i = 0; i < CERTIFICATES; i++)
         if (each[i].state != CERTIFICATE_UNUSED)
             doctor_say(doctor, verdicts[each[i].state].verdict, "certificates",
-                       verdicts[each[i].state].mend, "%s: %s: %s",
+                       verdicts[each[i].state].fix, "%s: %s: %s",
                        certificate_setting((enum certificate_place)i), each[i].file, each[i].text);
 }
 

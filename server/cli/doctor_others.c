@@ -51,7 +51,7 @@ static void try_write(struct doctor *doctor, struct redis *redis, int64_t deadli
         doctor_say(doctor, DOCTOR_OK, "redis writes", NULL, "a key was written and removed");
     else
         doctor_say(doctor, DOCTOR_FAILURE, "redis writes",
-                   "mend what Redis names: docs/redis.md has a table of it",
+                   "repair what Redis names: docs/redis.md has a table of it",
                    "a key cannot be written, so no clear can: %s%s%s", error.caller,
                    error.detail[0] ? ": " : "", error.detail);
 }

@@ -67,7 +67,7 @@ static void check_role(struct doctor *doctor, struct str info)
 static void check_eviction(struct doctor *doctor, struct str info)
 {
     static const char check[] = "redis eviction";
-    static const char mend[] =
+    static const char fix[] =
         "set maxmemory-policy noeviction, and give caches a Redis of their own";
     struct str policy = redis_info_field(info, "maxmemory_policy");
     if (policy.len == 0)
@@ -75,7 +75,7 @@ static void check_eviction(struct doctor *doctor, struct str info)
     else if (str_eq(policy, STR("noeviction")))
         doctor_say(doctor, DOCTOR_OK, check, NULL, "noeviction");
     else
-        doctor_say(doctor, DOCTOR_FAILURE, check, mend,
+        doctor_say(doctor, DOCTOR_FAILURE, check, fix,
                    "%.*s: it throws away control data%s, and then versions go back and what was "
                    "revoked or spent is good again, unnoticed",
                    STR_ARG(policy),
@@ -106,7 +106,7 @@ static bool has_room_for_entries(const struct config *config, int64_t used, int6
 static void check_memory(struct doctor *doctor, const struct config *config, struct str info)
 {
     static const char check[] = "redis memory";
-    static const char mend[] = "raise maxmemory, or move what fills it to a Redis of its own";
+    static const char fix[] = "raise maxmemory, or move what fills it to a Redis of its own";
     int64_t used, max;
     if (!str_to_int64(redis_info_field(info, "used_memory"), 0, INT64_MAX, &used) ||
         !str_to_int64(redis_info_field(info, "maxmemory"), 0, INT64_MAX, &max))
@@ -118,7 +118,7 @@ static void check_memory(struct doctor *doctor, const struct config *config, str
     else if (max == 0)
         doctor_say(doctor, DOCTOR_OK, check, NULL, "no maxmemory");
     else if (used >= max)
-        doctor_say(doctor, DOCTOR_FAILURE, check, mend,
+        doctor_say(doctor, DOCTOR_FAILURE, check, fix,
                    "all of maxmemory is in use: it takes no writes");
     else if (!has_room_for_entries(config, used, max))
         doctor_say(doctor, DOCTOR_WARNING, check,
@@ -128,7 +128,7 @@ static void check_memory(struct doctor *doctor, const struct config *config, str
                    "fills are refused, clears go on",
                    (int)(used / (max / 100 + 1)), (int)config->entries_memory_percent);
     else if (used >= max / 10 * 9)
-        doctor_say(doctor, DOCTOR_WARNING, check, mend, "%d %% of maxmemory are in use",
+        doctor_say(doctor, DOCTOR_WARNING, check, fix, "%d %% of maxmemory are in use",
                    (int)(used / (max / 100)));
     else
         doctor_say(doctor, DOCTOR_OK, check, NULL, "%d %% of maxmemory are in use",
@@ -137,11 +137,11 @@ static void check_memory(struct doctor *doctor, const struct config *config, str
 
 static void check_last_saves(struct doctor *doctor, struct str info)
 {
-    static const char mend[] = "look at the log of Redis, and at the room on its disk";
+    static const char fix[] = "look at the log of Redis, and at the room on its disk";
     if (is(info, "rdb_last_bgsave_status", "err"))
-        doctor_say(doctor, DOCTOR_FAILURE, "redis persistence", mend, "the last snapshot failed");
+        doctor_say(doctor, DOCTOR_FAILURE, "redis persistence", fix, "the last snapshot failed");
     if (is(info, "aof_last_write_status", "err") || is(info, "aof_last_bgrewrite_status", "err"))
-        doctor_say(doctor, DOCTOR_FAILURE, "redis persistence", mend,
+        doctor_say(doctor, DOCTOR_FAILURE, "redis persistence", fix,
                    "the last write of the append-only file failed");
 }
 
@@ -319,17 +319,17 @@ static void check_cache(struct doctor *doctor, const struct config *config,
 static void judge_entries_memory(struct doctor *doctor, struct str info)
 {
     static const char check[] = "entries.redis_url";
-    static const char mend[] = "set maxmemory and maxmemory-policy allkeys-lru";
+    static const char fix[] = "set maxmemory and maxmemory-policy allkeys-lru";
     int64_t used, max;
     bool evicts = !is(info, "maxmemory_policy", "noeviction");
     if (!str_to_int64(redis_info_field(info, "used_memory"), 0, INT64_MAX, &used) ||
         !str_to_int64(redis_info_field(info, "maxmemory"), 0, INT64_MAX, &max))
         doctor_say(doctor, DOCTOR_UNKNOWN, check, NOT_TOLD, "its memory: Redis does not tell");
     else if (max == 0)
-        doctor_say(doctor, DOCTOR_WARNING, check, mend,
+        doctor_say(doctor, DOCTOR_WARNING, check, fix,
                    "no maxmemory: entries may use all memory of its machine");
     else if (!evicts && used >= max / 10 * 9)
-        doctor_say(doctor, used >= max ? DOCTOR_FAILURE : DOCTOR_WARNING, check, mend,
+        doctor_say(doctor, used >= max ? DOCTOR_FAILURE : DOCTOR_WARNING, check, fix,
                    "%d %% of maxmemory are in use, and noeviction: when it is full, fills are "
                    "refused",
                    (int)(used / (max / 100 + 1)));

@@ -32,15 +32,15 @@ static void say(const struct flush *flush, const char *line)
     fflush(stdout);
 }
 
-static int complain(const char *what, const char *mend)
+static int complain(const char *what, const char *fix)
 {
     fflush(stdout);
-    fprintf(stderr, "❌ Error flushing cache: %s\n💡 %s\n", what, mend);
+    fprintf(stderr, "❌ Error flushing cache: %s\n💡 %s\n", what, fix);
     return CLI_FAILED;
 }
 
 /* What a person can do about it. */
-static const char *mend_for(enum err err, const struct error *error)
+static const char *fix_for(enum err err, const struct error *error)
 {
     if (error->redis == REDIS_ERROR_AUTHENTICATION)
         return "Check REDIS_USERNAME and REDIS_PASSWORD, or redis.url";
@@ -202,9 +202,9 @@ static int empty_target(struct flush *flush)
     struct error error = {0};
     enum err err = ping(services, &error);
     if (err == ERR_UPSTREAM_REFUSED || (err != ERR_OK && error.redis == REDIS_ERROR_AUTHENTICATION))
-        return complain(error.caller, mend_for(err, &error));
+        return complain(error.caller, fix_for(err, &error));
     if (err != ERR_OK)
-        return complain("Redis connection failed", mend_for(err, &error));
+        return complain("Redis connection failed", fix_for(err, &error));
     say(flush, "✅ Connected to Redis");
     if (is_anothers(flush))
         return complain(
@@ -231,17 +231,17 @@ static int empty_target(struct flush *flush)
         print_text(flush, &result);
     int status = err == ERR_OK ? CLI_OK
                                : complain(error.caller[0] ? error.caller : err_name(err),
-                                          mend_for(err, &error));
+                                          fix_for(err, &error));
     return status;
 }
 
 /* `file`: as --config names it, or NULL. */
 static int complain_of_config(const char *file)
 {
-    char mend[4200];
-    snprintf(mend, sizeof mend, "Look at it with: cachewarden serve --check-config%s%s",
+    char fix[4200];
+    snprintf(fix, sizeof fix, "Look at it with: cachewarden serve --check-config%s%s",
              file ? " --config " : "", file ? file : "");
-    return complain("The configuration cannot be used", mend);
+    return complain("The configuration cannot be used", fix);
 }
 
 static int run_flush(struct cli *cli)

@@ -95,7 +95,7 @@ static void check_file(const struct config *config, enum setting_id id, const ch
 {
     if (path && access(path, R_OK) != 0)
         config_error(report, &config->sources[id], name_of(id), "cannot be read: %s: %s%s", path,
-                     strerror(errno), config_read_mend(path, errno));
+                     strerror(errno), config_read_fix(path, errno));
 }
 
 static void check_tls(const struct config *config, struct config_report *report)

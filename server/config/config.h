@@ -182,7 +182,7 @@ void config_free(struct config **config);
 /*
  * Opens the users database and finds or makes auth.secret, then opens the app; `direct` leaves out
  * both, for commands that work straight on Redis. Connects nothing. ERR_BAD_INPUT,
- * ERR_UPSTREAM_DOWN, ...: error->caller is one line that says what and the mend. Warnings are added
+ * ERR_UPSTREAM_DOWN, ...: error->caller is one line that says what is wrong and what to do. Warnings are added
  * to the report.
  */
 CW_MUST_CHECK enum err config_open_app(const struct config *config, bool direct,

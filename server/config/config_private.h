@@ -78,7 +78,7 @@ void config_load_files(struct config *config, const struct config_input *input,
 /* The whole file, NUL-terminated, cut at a megabyte; the caller wipes and frees it. NULL with errno. */
 char *config_file_text(const char *path, size_t *size_out);
 /* What to do about the errno of a path that could not be read: "; run this as root or …", or "". */
-const char *config_read_mend(const char *path, int why);
+const char *config_read_fix(const char *path, int why);
 
 /* ---- what libconfig does not tell (config/scan.c, config/include.c) ---- */
 

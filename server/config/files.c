@@ -52,7 +52,7 @@ static bool is_absent(const char *path)
     return !is_lost;
 }
 
-const char *config_read_mend(const char *path, int why)
+const char *config_read_fix(const char *path, int why)
 {
     switch (why) {
     case EACCES:
@@ -73,7 +73,7 @@ static void report_unreadable(const char *path, int why, struct config_report *r
 {
     const struct config_source source = {.layer = CONFIG_FILE, .place = path};
     config_error(report, &source, NAMELESS, "cannot be read: %s%s", strerror(why),
-                 config_read_mend(path, why));
+                 config_read_fix(path, why));
 }
 
 /* ---- one file ---- */

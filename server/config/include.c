@@ -49,7 +49,7 @@ static bool scan_included(const struct walk *walk, const struct scan_include *in
         const struct config_source source = {CONFIG_FILE, include->file, include->line};
         int why = errno;
         config_error(walk->report, &source, NAMELESS, "includes %s, which cannot be read: %s%s",
-                     place, strerror(why), config_read_mend(place, why));
+                     place, strerror(why), config_read_fix(place, why));
         return false;
     }
     bool fine = scan_text(walk, (struct str){text, size}, place, depth);

@@ -196,8 +196,8 @@ static void report_findings(struct config_reader *reader)
     }
 }
 
-/* The mend for the mistake that is most easily made. */
-static const char *syntax_mend(const char *text, int line)
+/* What to do about the mistake that is most easily made. */
+static const char *syntax_fix(const char *text, int line)
 {
     for (int at = 1; at < line && text; at++)
         text = strchr(text, '\n') ? strchr(text, '\n') + 1 : NULL;
@@ -227,7 +227,7 @@ static void parse(struct config_reader *reader, config_t *file, const char *text
         report_number(reader, &source, finding);
     else
         config_error(reader->report, &source, NAMELESS, "%s%s", config_error_text(file),
-                     included ? "" : syntax_mend(text, config_error_line(file)));
+                     included ? "" : syntax_fix(text, config_error_line(file)));
 }
 
 static char *folder_of(const char *path)

@@ -163,13 +163,13 @@ static void parse_integer(const struct setting *row, void *base, struct str text
         return;
     }
     /* Kubernetes sets REDIS_PORT=tcp://10.0.0.1:6379 in every pod beside a Service named redis. */
-    const char *mend = str_starts(text, STR("tcp://"))
-                           ? " (Kubernetes sets this for a Service of that name: set the variable "
-                             "yourself, or enableServiceLinks: false)"
-                           : "";
+    const char *fix = str_starts(text, STR("tcp://"))
+                          ? " (Kubernetes sets this for a Service of that name: set the variable "
+                            "yourself, or enableServiceLinks: false)"
+                          : "";
     config_error(report, source, name, "must be a whole number from %lld to %lld, not \"%.*s\"%s",
                  (long long)row->min, (long long)row->max, (int)(text.len < 64 ? text.len : 64),
-                 text.ptr, mend);
+                 text.ptr, fix);
 }
 
 static void parse_boolean(const struct setting *row, void *base, struct str text,
@@ -244,7 +244,7 @@ void value_read_secret(const struct setting *row, void *base, const char *path,
         secret.len--;
     if (size < 0)
         config_error(report, source, name, "cannot be read from %s: %s%s", path, strerror(errno),
-                     config_read_mend(path, errno));
+                     config_read_fix(path, errno));
     else if (size == SECRET_FILE_MAX)
         config_error(report, source, name, "cannot be read from %s: it is longer than %d bytes",
                      path, SECRET_FILE_MAX - 1);

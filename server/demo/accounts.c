@@ -97,8 +97,8 @@ static enum err add_person(struct users *users, struct arena *arena, const struc
 }
 
 /* What is printed must be true, even after somebody has played with the accounts. */
-static enum err mend_person(struct users *users, struct arena *arena, const struct person *person,
-                            const struct user *user, struct error *error)
+static enum err repair_person(struct users *users, struct arena *arena, const struct person *person,
+                              const struct user *user, struct error *error)
 {
     bool rehash;
     struct str encoded;
@@ -128,7 +128,7 @@ static enum err prepare_person(struct users *users, struct arena *arena, struct 
         return add_person(users, arena, person, id_out, error);
     if (err == ERR_OK)
         *id_out = user.id;
-    return err == ERR_OK ? mend_person(users, arena, person, &user, error) : err;
+    return err == ERR_OK ? repair_person(users, arena, person, &user, error) : err;
 }
 
 /* ---- the API key ---- */

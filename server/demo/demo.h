@@ -15,7 +15,7 @@ struct demo;
  * Makes the folder (mode 0700), sees to it that no other demo runs in it, and starts redis-server on a
  * Unix socket there; returns once it answers. The child dies with this process. To be called
  * before there are other threads. ERR_CONFLICT: another demo runs here; ERR_UPSTREAM_DOWN,
- * ERR_BAD_INPUT: error->caller is one line with the mend.
+ * ERR_BAD_INPUT: error->caller is one line that says what to do, too.
  */
 CW_MUST_CHECK enum err demo_open(struct demo **demo_out, struct error *error);
 /* Ends redis-server and waits for it. */

@@ -63,7 +63,7 @@ CW_MUST_CHECK enum err http_check(const struct http_options *options, struct err
 
 /*
  * Returns once every worker takes requests. ERR_BAD_INPUT: a listener, certificate, key or limit of this
- * machine that it cannot work with; the caller text names the setting and the mend.
+ * machine that it cannot work with; the caller text names the setting and says what to do.
  */
 CW_MUST_CHECK enum err http_start(const struct http_options *options, struct http **http_out,
                                   struct error *error);

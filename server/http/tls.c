@@ -32,14 +32,14 @@ static int refuse_password(char *buffer, int size, int is_writing, void *arg)
 
 /* The last of OpenSSL's reasons, which is the nearest to the cause. */
 static enum err complain(struct error *error, const char *setting, const char *file,
-                         const char *mend)
+                         const char *fix)
 {
     unsigned long code = ERR_peek_last_error();
     const char *reason = code ? ERR_reason_error_string(code) : NULL;
 
     ERR_clear_error();
     return error_set(error, ERR_BAD_INPUT, "%s: %s: %s (%s)", setting, file,
-                     reason ? reason : "cannot be used", mend);
+                     reason ? reason : "cannot be used", fix);
 }
 
 static enum err check_readable(const char *setting, const char *file, struct error *error)

@@ -105,7 +105,7 @@ static bool is_transient(int code)
 {
     switch (code) {
     case SQLITE_IOERR_DELETE_NOENT: /* the journal to delete is gone already */
-    case SQLITE_READONLY_RECOVERY:  /* who may not mend the log waits for who may */
+    case SQLITE_READONLY_RECOVERY:  /* who may not repair the log waits for who may */
     case SQLITE_READONLY_CANTINIT:
     case SQLITE_READONLY_ROLLBACK:
         return true;

@@ -143,7 +143,7 @@ static void expect_sound(void)
         0);
 }
 
-/* Nobody has to mend it: more is dropped than was asked for, and then all is as it was. */
+/* Nobody has to repair it: more is dropped than was asked for, and then all is as it was. */
 START_TEST(damaged_counts_heal_with_a_fill)
 {
     put_on(0, alice, "k", MODELS("Product"), "old", STR_NONE);

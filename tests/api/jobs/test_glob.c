@@ -9,12 +9,12 @@
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 
-/* What Redis would read as another pattern than was meant is told, with the mend. */
+/* What Redis would read as another pattern than was meant is told, with what to write instead. */
 START_TEST(a_mistake_is_no_pattern)
 {
     static const struct {
         struct str pattern;
-        const char *mend;
+        const char *fix;
     } bad[] = {
         {STR("[ab"), "write \\[ "},
         {STR("["), "write \\[ "},
@@ -50,8 +50,7 @@ START_TEST(a_mistake_is_no_pattern)
         ck_assert_msg(glob_check(bad[i].pattern, &error) == ERR_BAD_INPUT, "%s",
                       bad[i].pattern.ptr);
         ck_assert_msg(str_starts(str_from(error.caller), STR("pattern: ")), "%s", error.caller);
-        ck_assert_msg(strstr(error.caller, bad[i].mend), "%s: %s", bad[i].pattern.ptr,
-                      error.caller);
+        ck_assert_msg(strstr(error.caller, bad[i].fix), "%s: %s", bad[i].pattern.ptr, error.caller);
     }
 }
 END_TEST

@@ -172,7 +172,7 @@ START_TEST(user_ids)
     refuse("{\"exp\":1700000010,\"user_id\":\"0x1\"}", "user_id");
     refuse("{\"exp\":1700000010,\"user_id\":\"9223372036854775808\"}", "user_id");
     refuse("{\"exp\":1700000010,\"user_id\":\"alice\"}", "user_id");
-    /* A name beside it does not mend a bad id. */
+    /* A name beside it makes no bad id good. */
     refuse("{\"exp\":1700000010,\"user_id\":0,\"sub\":\"alice\"}", "user_id is not");
     refuse("{\"exp\":1700000010,\"user_id\":-1,\"sub\":\"alice\"}", "user_id is not");
     refuse("{\"exp\":1700000010}", "user_id");

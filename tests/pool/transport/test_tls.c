@@ -228,7 +228,7 @@ static const struct {
     {.door = {.scheme = "redis"}, .says = "if Redis speaks TLS on this port, use rediss://"},
 };
 
-START_TEST(a_closed_door_says_why_and_the_mend)
+START_TEST(a_closed_door_says_why_and_the_fix)
 {
     if (closed_doors[_i].certificate)
         set_certificate(closed_doors[_i].certificate);
@@ -583,7 +583,7 @@ int main(void)
     tcase_add_checked_fixture(all, open_all, close_all);
     tcase_add_test(all, a_trusted_redis_is_reached_by_name_and_by_address);
     tcase_add_test(all, a_redis_that_wants_our_certificate_gets_it);
-    tcase_add_loop_test(all, a_closed_door_says_why_and_the_mend, 0,
+    tcase_add_loop_test(all, a_closed_door_says_why_and_the_fix, 0,
                         sizeof closed_doors / sizeof *closed_doors);
     tcase_add_test(all, files_that_will_not_do_are_refused_at_the_start);
     tcase_add_test(all, large_values_arrive_whole);

@@ -136,7 +136,7 @@ START_TEST(an_end_of_input_is_told)
 }
 END_TEST
 
-START_TEST(without_a_terminal_the_mend_is_told)
+START_TEST(without_a_terminal_the_fix_is_told)
 {
     /* A session of its own has no terminal. */
     int output[2], status;
@@ -170,7 +170,7 @@ int main(void)
     tcase_add_test(all, two_that_differ_change_nothing);
     tcase_add_test(all, an_interrupt_leaves_the_terminal_as_it_was);
     tcase_add_test(all, an_end_of_input_is_told);
-    tcase_add_test(all, without_a_terminal_the_mend_is_told);
+    tcase_add_test(all, without_a_terminal_the_fix_is_told);
     suite_add_tcase(suite, all);
     return suite_run(suite);
 }

@@ -74,7 +74,7 @@ START_TEST(all_who_start_at_once_agree)
 }
 END_TEST
 
-START_TEST(a_short_one_is_refused_with_the_mend)
+START_TEST(a_short_one_is_refused_with_the_fix)
 {
     cw_file_write(one.directory, "users.db.secret", "canary\n", 0600);
     take(ERR_BAD_INPUT);
@@ -118,7 +118,7 @@ int main(void)
     tcase_add_checked_fixture(all, open_folder, case_close);
     tcase_add_test(all, it_is_made_once);
     tcase_add_test(all, all_who_start_at_once_agree);
-    tcase_add_test(all, a_short_one_is_refused_with_the_mend);
+    tcase_add_test(all, a_short_one_is_refused_with_the_fix);
     tcase_add_test(all, an_empty_one_is_refused);
     tcase_add_test(all, one_that_everybody_may_read_is_warned_of);
     tcase_add_test(all, a_folder_that_is_not_there_is_named);

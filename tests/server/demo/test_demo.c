@@ -379,7 +379,7 @@ END_TEST
 
 /* ---- not starting ---- */
 
-START_TEST(without_redis_server_the_mend_is_told)
+START_TEST(without_redis_server_the_fix_is_told)
 {
     cw_run(&(struct cw_command){.arguments = LIST("serve", "--demo"),
                                 .environment = LIST("PATH=/nonexistent:"),
@@ -462,7 +462,7 @@ int main(void)
     tcase_add_test(all, without_its_redis_it_gives_up);
     tcase_add_test(all, versions_survive_a_restart);
     tcase_add_test(all, commands_show_and_do_what_it_does);
-    tcase_add_test(all, without_redis_server_the_mend_is_told);
+    tcase_add_test(all, without_redis_server_the_fix_is_told);
     tcase_add_test(all, a_busy_port_is_told_with_the_way_out);
     tcase_add_loop_test(all, any_folder_will_do, 0, 2);
     suite_add_tcase(suite, all);

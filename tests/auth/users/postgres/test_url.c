@@ -78,7 +78,7 @@ START_TEST(refused)
     ck_assert_ptr_null(strstr(error.caller, "can"));
     ck_assert_ptr_null(strstr(error.caller, "ary"));
     ck_assert_ptr_null(strstr(error.detail, "ary"));
-    /* The whole sentence finds room, the mend included. */
+    /* The whole sentence finds room, with what to do. */
     ck_assert_uint_lt(strlen(error.caller), sizeof error.caller - 1);
     ck_assert_int_eq(users_open(str_from(bad[_i].url), &users, &error), ERR_BAD_INPUT);
     ck_assert_ptr_null(users);
