@@ -32,7 +32,7 @@ enum err entry_refuse(const struct entry_request *request, enum err why)
         return error_set_detail(request->work.error, why, "the account has stored enough for now");
     entries_metrics_add(entries->metrics, &request->space, ENTRY_FILLS_NO_ROOM, 1);
     return redis_error_set(
-        request->work.error, why, REDIS_ERROR_OUT_OF_MEMORY,
+        request->work.error, why, REDIS_ERROR_NO_ROOM,
         "entries.memory_percent: entries have %d %% of redis' memory, and no more",
         entries->room.percent);
 }

@@ -11,8 +11,10 @@ static enum err ask_room(const struct entry_request *request)
     struct entries *entries = request->app->entries;
     size_t size = entry_size(request, 0);
 
-    if (entries->has_own_memory || room_has(&entries->room, size) ||
-        room_take(&entries->room, size))
+    if (entries->has_own_memory)
+        return ERR_OK;
+    room_refresh(&entries->room, entries->redis, request->work.deadline_ns);
+    if (room_has(&entries->room, size) || room_take(&entries->room, size))
         return ERR_OK;
     return error_set_detail(request->work.error, ERR_UPSTREAM_REFUSED, "no room for a promise");
 }

@@ -55,6 +55,7 @@ enum redis_error {
     REDIS_ERROR_READ_ONLY,
     REDIS_ERROR_LOADING,
     REDIS_ERROR_AUTHENTICATION,
+    REDIS_ERROR_NO_ROOM,  /* entries have their share of its memory; it takes all else */
     REDIS_ERROR_UNCERTAIN /* a write was sent, and nobody knows whether it happened */
 };
 

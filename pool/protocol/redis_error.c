@@ -25,6 +25,8 @@ const char *redis_error_text(enum redis_error cause)
         return "redis is loading";
     case REDIS_ERROR_AUTHENTICATION:
         return "redis authentication failed";
+    case REDIS_ERROR_NO_ROOM:
+        return "entries have used up their share of redis";
     case REDIS_ERROR_UNCERTAIN:
         return "outcome unknown";
     }

@@ -101,8 +101,8 @@ START_TEST(no_room_for_entries)
     redis_server_do(cli_test.redis, "CONFIG SET maxmemory %lld",
                     (long long)(used + 5 * 1024 * 1024));
     cli_run_input("b", "entry", "set", "k", SHOP);
-    cli_expect_err(1, "cachewarden: redis out of memory: entries.memory_percent: entries have 80 % "
-                      "of redis' memory, and no more\n");
+    cli_expect_err(1, "cachewarden: entries have used up their share of redis: "
+                      "entries.memory_percent: entries have 80 % of redis' memory, and no more\n");
     redis_server_do(cli_test.redis, "CONFIG SET maxmemory 0");
     cli_run("entry", "get", "k", SHOP);
     cli_expect_err(1, "cachewarden: nothing is there\n");

@@ -183,6 +183,9 @@ static const struct row rows[] = {
     {&problem, ERR_UPSTREAM_DOWN, "redis unavailable", 503, PROBLEM,
      "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
      "\"detail\":\"Service temporarily unavailable: redis unavailable.\"}"},
+    {&problem, ERR_UPSTREAM_REFUSED, "entries have used up their share of redis", 503, PROBLEM,
+     "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
+     "\"detail\":\"Service temporarily unavailable: entries have used up their share of redis.\"}"},
     {&problem, ERR_INTERNAL, NULL, 500, PROBLEM,
      "{\"type\":\"about:blank\",\"title\":\"Internal Server "
      "Error\",\"status\":500,\"detail\":\"Internal server error.\"}"},
