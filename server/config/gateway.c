@@ -304,7 +304,7 @@ static void check_upstreams(const struct config *config, const struct route_plac
         REFUSE(place, "upstream_ca", "is for upstreams with https://, and there is none");
     else if (ca && access(ca, R_OK) != 0)
         REFUSE(place, "upstream_ca", "cannot be read: %s: %s%s", ca, strerror(errno),
-               config_read_mend(ca, errno));
+               config_read_fix(ca, errno));
 }
 
 /* ---- the rest ---- */
