@@ -3,50 +3,21 @@
  * this node knows them, or believes to, it writes at once and reads the numbers of now in the same round trip; a
  * guess that was wrong is written again with the right ones. Otherwise it looks first.
  */
+#include "entries/put.h"
 #include "cachewarden/app.h"
 #include "cachewarden/clock.h"
 #include "entries/admit.h"
 #include "entries/counter.h"
-#include "entries/look.h"
-#include "entries/old.h"
 #include "entries/promise.h"
-#include "entries/turn.h"
-#include "keyspace.h"
 
 /* A value and its head must fit into one reply of Redis, with room to spare (pool/protocol/reply.h). */
 #define BODY_MAX ((size_t)60 * 1024 * 1024)
 /* A larger one is not sent on a guess: it may have to be sent again, and is copied for it. */
 #define GUESS_BODY_MAX ((size_t)1024 * 1024)
-/* What is in the way is removed this often, if something void comes in its place each time. */
-#define REMOVALS_MAX 4
-
-enum store {
-    STORE_NOTHING = 0,
-    STORE_IN_PLACE,  /* of whatever is there */
-    STORE_IF_ABSENT, /* where nothing is, good or out of date */
-    STORE_DROP       /* what is there goes */
-};
-
-struct put {
-    const struct entry_request *request;
-    const struct entry_fill *fill;
-    struct label_key key;
-    struct key scratch;
-    struct lease lease;
-    bool has_lease;
-    bool is_number;
-    enum err admission;       /* what is to be said, if it would be stored */
-    bool is_kept;             /* something was stored, be it void */
-    struct envelope envelope; /* with the numbers it is to carry */
-    enum store store;         /* of this try */
-    struct str bytes;         /* what is stored by it */
-    size_t stored_at;         /* the reply that says whether it was */
-};
 
 /* ---- commands ---- */
 
-/* With the numbers it has now. */
-static enum err encode(struct put *put, enum store store)
+enum err put_encode(struct put *put, enum store store)
 {
     put->store = store;
     if (store == STORE_NOTHING || store == STORE_DROP)
@@ -84,13 +55,7 @@ static void add_what_is_stored(struct put *put, struct pipeline *pipeline)
         add_set(put, pipeline);
 }
 
-/* The commands of a try; what is stored by it is behind them. */
-enum { MULTI, HEAD };
-/*
- * One step: what is stored takes the place of what the head tells of, and of nothing that came since. Whoever waits
- * for this fill is told behind it.
- */
-static void add_try(void *with, struct pipeline *pipeline)
+void put_add_try(void *with, struct pipeline *pipeline)
 {
     struct put *put = with;
 
@@ -102,7 +67,7 @@ static void add_try(void *with, struct pipeline *pipeline)
     pipeline_end_transaction(pipeline);
 }
 
-static bool was_stored(const struct put *put, const struct pipeline *pipeline)
+bool put_was_stored(const struct put *put, const struct pipeline *pipeline)
 {
     if (put->store != STORE_IF_ABSENT)
         return put->store == STORE_IN_PLACE;
@@ -113,10 +78,10 @@ static bool was_stored(const struct put *put, const struct pipeline *pipeline)
 static enum err store_now(struct put *put, enum store store, const struct pipeline **pipeline_out)
 {
     struct pipeline *pipeline = entry_pipeline(put->request, PIPELINE_WRITE);
-    enum err err = encode(put, store);
+    enum err err = put_encode(put, store);
 
     *pipeline_out = pipeline;
-    add_try(put, pipeline);
+    put_add_try(put, pipeline);
     if (err == ERR_OK)
         err = entry_run(put->request, pipeline);
     put->is_kept = err == ERR_OK && store != STORE_DROP;
@@ -138,7 +103,7 @@ static enum err replace_now(struct put *put, struct entry_look *look, bool *was_
     enum err err = store_now(put, STORE_IN_PLACE, &pipeline);
 
     if (err == ERR_OK)
-        err = entry_judge_head(look, pipeline, HEAD, put->envelope.stored_at_ms, was_there);
+        err = entry_judge_head(look, pipeline, PUT_HEAD, put->envelope.stored_at_ms, was_there);
     *was_there = *was_there || was_replaced;
     return err;
 }
@@ -209,88 +174,6 @@ static bool stamp(struct put *put, const struct entry_look *look)
     return lease_covers_others(&put->lease, &look->models);
 }
 
-/* ---- where nothing is, or something out of date ---- */
-
-/* What became of it where something was in the way. */
-struct store_try {
-    const struct pipeline *pipeline; /* of the try, with what was there */
-    bool was_stored;
-    bool is_good; /* what is there */
-};
-
-static enum err store_if_nothing(struct put *put, struct entry_look *look,
-                                 struct store_try *attempt)
-{
-    struct pipeline *pipeline = entry_pipeline(put->request, PIPELINE_WRITE);
-
-    *attempt = (struct store_try){.pipeline = pipeline};
-    add_try(put, pipeline);
-    enum err err = entry_run(put->request, pipeline);
-    attempt->was_stored = err == ERR_OK && was_stored(put, pipeline);
-    if (err == ERR_OK && !attempt->was_stored)
-        err = entry_judge_head(look, pipeline, HEAD, put->envelope.stored_at_ms, &attempt->is_good);
-    return err;
-}
-
-static enum err replace_old(struct put *put, struct entry_look *look, struct store_try *attempt)
-{
-    for (int i = 0;; i++) {
-        enum err err = store_if_nothing(put, look, attempt);
-        if (err != ERR_OK || attempt->was_stored || attempt->is_good)
-            return err;
-        if (i == REMOVALS_MAX)
-            return error_set_detail(put->request->work.error, ERR_BUSY,
-                                    "something void is stored under the label again and again");
-        err = old_remove(look, &put->key, attempt->pipeline, HEAD, put->envelope.stored_at_ms,
-                         &attempt->is_good);
-        if (err != ERR_OK || attempt->is_good)
-            return err;
-    }
-}
-
-/*
- * Of many who want to replace the same only one may remove it, so that none takes away what another has just stored.
- * The others wait until it has: then something good is there.
- */
-static enum err store_in_turn(struct put *put, struct entry_look *look, struct store_try *attempt)
-{
-    bool is_ours;
-    enum err err = turn_take(put->request, &is_ours);
-
-    while (err == ERR_OK && !is_ours) {
-        if (!turn_wait(put->request))
-            return error_set_detail(put->request->work.error, ERR_BUSY,
-                                    "another fill replaces what is out of date under the label");
-        err = store_if_nothing(put, look, attempt);
-        if (err != ERR_OK || attempt->was_stored || attempt->is_good)
-            return err;
-        err = turn_take(put->request, &is_ours);
-    }
-    if (err != ERR_OK)
-        return err;
-    err = replace_old(put, look, attempt);
-    turn_end(put->request);
-    return err;
-}
-
-static enum err refuse_present(struct error *error)
-{
-    return error_set(error, ERR_PRECONDITION, "There is something under this label already.");
-}
-
-static enum err store_where_nothing_is(struct put *put, struct entry_look *look)
-{
-    struct store_try attempt = {0};
-    enum err err = encode(put, STORE_IF_ABSENT);
-
-    if (err == ERR_OK)
-        err = store_if_nothing(put, look, &attempt);
-    if (err == ERR_OK && !attempt.was_stored && !attempt.is_good)
-        err = store_in_turn(put, look, &attempt);
-    put->is_kept = err == ERR_OK && attempt.was_stored;
-    return err == ERR_OK && !attempt.was_stored ? refuse_present(put->request->work.error) : err;
-}
-
 /* ---- the fill ---- */
 
 static enum err finish_fill(struct put *put, struct entry_look *look,
@@ -298,7 +181,7 @@ static enum err finish_fill(struct put *put, struct entry_look *look,
 {
     int64_t now_ms = put->envelope.stored_at_ms;
     struct envelope tried = put->envelope;
-    enum err err = entry_judge_head(look, look->pipeline, HEAD, now_ms, &stored_out->was_there);
+    enum err err = entry_judge_head(look, look->pipeline, PUT_HEAD, now_ms, &stored_out->was_there);
 
     stored_out->is_enabled = look->is_enabled;
     if (err != ERR_OK)
@@ -306,8 +189,8 @@ static enum err finish_fill(struct put *put, struct entry_look *look,
     if (!look->is_enabled)
         return drop_now(put);
     if (put->fill->only_if_absent && stored_out->was_there)
-        return refuse_present(put->request->work.error);
-    put->is_kept = was_stored(put, look->pipeline);
+        return put_refuse_present(put->request->work.error);
+    put->is_kept = put_was_stored(put, look->pipeline);
     stored_out->is_void = !stamp(put, look);
     /* Nothing is stored, and who waits need not wait for it. */
     if (stored_out->is_void && put->store == STORE_NOTHING && put->lease.is_promised)
@@ -319,7 +202,7 @@ static enum err finish_fill(struct put *put, struct entry_look *look,
          models_judge(&tried.models, &put->envelope.models) == MODELS_CURRENT))
         return ERR_OK;
     /* The first try was made with other numbers, or not at all. Who saw it took it for out of date. */
-    return put->fill->only_if_absent ? store_where_nothing_is(put, look)
+    return put->fill->only_if_absent ? put_if_absent(put, look)
                                      : replace_now(put, look, &stored_out->was_there);
 }
 
@@ -371,39 +254,17 @@ static enum err prepare(struct put *put)
                              put->envelope.tag);
 }
 
-/*
- * Refused. Whoever waits for the fill need not. What is there is out of date to who wanted to replace it: a miss is
- * better. Not to a reader, who comes with a lease and knows of no change.
- */
-static void give_up(const struct put *put, enum err err)
-{
-    bool has_no_room = err == ERR_THROTTLED || err == ERR_UPSTREAM_REFUSED;
-    struct error ignored = {0};
-    struct entry_request quiet = *put->request;
-    struct pipeline *pipeline = entry_pipeline(put->request, PIPELINE_WRITE);
-
-    if (err == ERR_UPSTREAM_DOWN || err == ERR_TIMEOUT)
-        return;
-    quiet.work.error = &ignored;
-    if (put->lease.is_promised)
-        promise_add_end(pipeline, put->request);
-    if (has_no_room && !put->has_lease && !put->fill->only_if_absent)
-        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), label_key_str(&put->key));
-    if (pipeline_count(pipeline) > 0 && entry_run(&quiet, pipeline) != ERR_OK)
-        error_clear(&ignored);
-}
-
 static enum err fill(struct put *put, struct entry_stored *stored_out)
 {
     const struct entry_request *request = put->request;
     enum err err = prepare(put);
 
     if (err == ERR_OK)
-        err = encode(put, first_try(put));
+        err = put_encode(put, first_try(put));
     if (err != ERR_OK)
         return err;
     struct entry_look look = {.request = request,
-                              .add = add_try,
+                              .add = put_add_try,
                               .with = put,
                               .writes = put->store != STORE_NOTHING,
                               .keeps_models = request->model_count > 0 && put->admission == ERR_OK,
@@ -420,26 +281,10 @@ enum err entries_put(const struct entry_request *request, const struct entry_fil
     *stored_out = (struct entry_stored){.is_enabled = true};
     enum err err = fill(&put, stored_out);
     if (err != ERR_OK)
-        give_up(&put, err);
+        put_give_up(&put, err);
     else if (put.is_kept)
         entry_note_kept(request, what->body.len);
     waits_wake(request->app->entries->waits, label_key_str(&put.key));
     entries_metrics_note_fill(request, err, stored_out, what->body.len);
     return err;
-}
-
-void entries_give_up(const struct entry_request *request, struct str lease)
-{
-    const struct entry_fill none = {.lease = lease};
-    struct put put = {.request = request, .fill = &none, .has_lease = true};
-    const struct lease_scope scope = entry_lease_scope(request);
-    struct error ignored = {0};
-    struct work work = request->work;
-
-    work.error = &ignored;
-    if (lease.len == 0 || lease_open(&scope, work, lease, clock_wall_ms(), &put.lease) != ERR_OK)
-        return;
-    put.key = key_entry(&request->space, request->label);
-    give_up(&put, ERR_BAD_INPUT);
-    waits_wake(request->app->entries->waits, label_key_str(&put.key));
 }

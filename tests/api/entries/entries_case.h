@@ -103,6 +103,17 @@ static inline struct entry_found get_on(int node, struct namespace space, const 
     return found;
 }
 
+/* A miss leaves a promise, unless another reader has one. */
+static inline struct entry_found get_waiting(int node, int64_t wait_ms)
+{
+    struct entry_request request = ask_on(node, alice, "k", NULL);
+    struct entry_found found;
+
+    request.wait_ms = wait_ms;
+    expect_ok(entries_get(&request, &found));
+    return found;
+}
+
 static inline enum err try_put(int node, struct namespace space, const char *label,
                                const char *const *models, struct entry_fill fill,
                                struct entry_stored *stored_out)

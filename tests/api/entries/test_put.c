@@ -145,25 +145,6 @@ START_TEST(a_lease_of_elsewhere_changes_nothing)
 }
 END_TEST
 
-/* ---- Redis takes no writes ---- */
-
-START_TEST(a_full_redis)
-{
-    struct entry_stored stored;
-
-    put_on(0, alice, "k", NULL, "a", STR_NONE);
-    redis_server_do(redis, "CONFIG SET maxmemory 1");
-    enum err err = try_put(0, alice, "k", NULL, (struct entry_fill){.body = STR("b")}, &stored);
-    ck_assert_int_eq(err, ERR_UPSTREAM_REFUSED);
-    ck_assert_int_eq(error.redis, REDIS_ERROR_OUT_OF_MEMORY);
-    expect_miss(0, alice, "k"); /* who wanted to replace it knows that it is out of date */
-    expect_miss(0, alice, "l");
-    redis_server_do(redis, "CONFIG SET maxmemory 0");
-    put_on(0, alice, "k", NULL, "c", STR_NONE);
-    expect_hit(1, alice, "k", "c");
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("api/entries/put");
@@ -175,7 +156,6 @@ int main(void)
     tcase_add_loop_test(all, a_fill_known_to_be_void_replaces_nothing, 0, 2);
     tcase_add_loop_test(all, a_large_value_takes_no_more_than_a_request_has, 0, 2);
     tcase_add_test(all, a_lease_of_elsewhere_changes_nothing);
-    tcase_add_test(all, a_full_redis);
     suite_add_tcase(suite, all);
 
     return suite_run(suite);

@@ -112,16 +112,6 @@ START_TEST(one_fills_and_the_others_wait_for_it)
 }
 END_TEST
 
-static struct entry_found get_waiting(int node, int64_t wait_ms)
-{
-    struct entry_request request = ask_on(node, alice, "k", NULL);
-    struct entry_found found;
-
-    request.wait_ms = wait_ms;
-    expect_ok(entries_get(&request, &found));
-    return found;
-}
-
 START_TEST(who_waited_in_vain_gets_a_lease_of_its_own)
 {
     ck_assert_uint_gt(get_waiting(0, 100).lease.len, 0);
@@ -147,50 +137,6 @@ START_TEST(a_fill_that_is_void_ends_the_wait)
     ck_assert(!found.is_hit && found.lease.len > 0);
     put_on(1, alice, "k", NULL, "new", found.lease);
     expect_hit(0, alice, "k", "new");
-}
-END_TEST
-
-/* Nor for what was refused, whoever refused it. */
-enum refusal { USED_UP, NO_ROOM, TOO_LONG, PRESENT, CONDITION, REFUSALS };
-
-static enum err try_refused(enum refusal refusal, struct str lease)
-{
-    struct entry_request request = ask_on(0, alice, "k", refusal == TOO_LONG ? MODELS("M") : NULL);
-    struct entry_allowance used_up = {.is_used_up = true};
-    struct entry_fill fill = {.body = STR("b"), .lease = lease, .ttl_s = ENTRY_TTL_MAX_S};
-    struct entry_stored stored;
-
-    if (refusal == USED_UP)
-        request.allowance = &used_up;
-    if (refusal == NO_ROOM)
-        atomic_store(&nodes[0].app->entries->room.left, 0);
-    fill.only_if_absent = refusal == PRESENT;
-    if (refusal != CONDITION)
-        return entries_put(&request, &fill, &stored);
-    char text[512];
-    snprintf(text, sizeof text, "%.*s", STR_ARG(lease));
-    struct loopback_answer *answer =
-        LOOPBACK(&nodes[0], "entries.put", loopback_user(7), .name = "k", .lease = text,
-                 .if_none_match = "\"a\"", .type = "text/plain", .body = "b");
-    enum err err = answer->err;
-    loopback_free(&answer);
-    return err;
-}
-
-START_TEST(a_fill_that_is_refused_ends_the_wait)
-{
-    static const enum err expected[REFUSALS] = {[USED_UP] = ERR_THROTTLED,
-                                                [NO_ROOM] = ERR_UPSTREAM_REFUSED,
-                                                [TOO_LONG] = ERR_BAD_INPUT,
-                                                [PRESENT] = ERR_PRECONDITION,
-                                                [CONDITION] = ERR_BAD_INPUT};
-    struct entry_found found = get_waiting(0, 100);
-
-    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:{u:7}:c:k"), 1);
-    if (_i == PRESENT)
-        put_on(1, alice, "k", NULL, "a", STR_NONE);
-    ck_assert_int_eq(try_refused((enum refusal)_i, found.lease), expected[_i]);
-    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:{u:7}:c:k"), 0);
 }
 END_TEST
 
@@ -334,7 +280,6 @@ int main(void)
     tcase_add_test(all, one_fills_and_the_others_wait_for_it);
     tcase_add_test(all, who_waited_in_vain_gets_a_lease_of_its_own);
     tcase_add_test(all, a_fill_that_is_void_ends_the_wait);
-    tcase_add_loop_test(all, a_fill_that_is_refused_ends_the_wait, 0, REFUSALS);
     tcase_add_test(all, one_reader_of_many_fills_anew);
     tcase_add_test(all, a_question_is_not_asked_to_fill);
     tcase_add_test(all, long_before_the_end_nobody_does);

@@ -288,7 +288,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("api/entries/if_absent");
+    Suite *suite = suite_create("api/entries/put_if_absent");
     TCase *all = tcase_create("all"), *held = tcase_create("held");
 
     tcase_add_checked_fixture(all, open_two_nodes, close_two_nodes);
