@@ -50,15 +50,18 @@ static void nap(void)
     nanosleep(&two_ms, NULL);
 }
 
+/* The socket stays open, bound and not listening: the kernel gives the port to nobody who asks for any, and lets
+ * the server have it that asks for this one with SO_REUSEADDR, as all do. While that server is away, too. */
 int support_free_port(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
+    const int on = 1;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) != 0 ||
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        bind(fd, (struct sockaddr *)&address, size) != 0 ||
         getsockname(fd, (struct sockaddr *)&address, &size) != 0)
         die("no free port: %s", strerror(errno));
-    close(fd);
     return ntohs(address.sin_port);
 }
 

@@ -63,7 +63,7 @@ void redis_server_wait_calls(const struct redis_server *server, const char *comm
 /* User and system time it has used so far, in microseconds (/proc/<pid>/stat, 10 ms steps). */
 int64_t redis_server_cpu_us(const struct redis_server *server);
 
-/* A TCP port of 127.0.0.1 that was free a moment ago. */
+/* A free TCP port of 127.0.0.1, kept for this process and the servers it starts until it ends. */
 int support_free_port(void);
 
 #endif

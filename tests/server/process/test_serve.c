@@ -124,10 +124,23 @@ START_TEST(several_listeners)
 }
 END_TEST
 
+/* Whether another program could listen there. */
+static bool is_free(int port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool is_bound = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    close(fd);
+    return is_bound;
+}
+
 START_TEST(the_command_line_beats_the_environment)
 {
     int port = support_free_port();
     char listen[32];
+    ck_assert(!is_free(port)); /* until our server takes it */
     snprintf(listen, sizeof listen, "127.0.0.1:%d", port);
     cw_server_start(&server, &(struct cw_server_options){
                                  .arguments = LIST("--listen", listen),
