@@ -68,10 +68,17 @@ static bool is_settled(const void *with)
            redis_server_ask_integer(stand.redis, "EXISTS cw:ids") == 1;
 }
 
-/* The list waits for what is on its way to the stream, and to the last flushes. */
+static bool is_written(const void *with)
+{
+    (void)with;
+    const struct http_reply *reply = http_get(stand.http, "/metrics", stand.root.bearer);
+    return reply->status == 200 && strstr(reply->body, "\ncachewarden_audit_waiting 0\n");
+}
+
+/* Until nothing is on its way to the stream, and to the last flushes. */
 static void await_audit(void)
 {
-    expect_status(http_get(stand.http, "/api/v1/audit", stand.root.bearer), 200);
+    stand_wait(is_written, NULL, "the records are written");
 }
 
 /* The server notices within a moment, and puts back what it needs. */

@@ -1,6 +1,7 @@
 /* Accounts: register, sign in, who am I. */
 #include "identity_case.h"
 #include "log_capture.h"
+#include "patience.h"
 #include "suite.h"
 
 /* ---- register ---- */
@@ -99,6 +100,7 @@ START_TEST(registering_is_recorded_and_failing_to_is_not)
         PUBLIC("auth.register", .body = "{\"username\":\"alice\",\"email\":\"x@example.org\","
                                         "\"password\":\"" LOOPBACK_PASSWORD "\"}"),
         ERR_CONFLICT, NULL);
+    ck_assert_int_eq(audit_drain(loopback.app, clock_deadline_ns(PATIENCE_MS)), ERR_OK);
     struct loopback_answer *answer = LOOPBACK(&loopback, "audit.list", loopback_admin());
     const struct json *records = json_get(loopback_json(answer), "records");
     char target[32];
