@@ -77,7 +77,9 @@ enum err loopback_try_open(struct loopback *loopback, const struct loopback_opti
         .jobs_duty_percent = 100,
         .jobs_give_up_ms = options->jobs_give_up_ms,
         .start_wait_ms = options->start_wait_ms > 0 ? options->start_wait_ms : PATIENCE_MS,
-        .term_patience_ms = options->is_unwatched ? 0 : TERM_PATIENCE_MS,
+        .term_patience_ms = options->term_patience_ms > 0 ? options->term_patience_ms
+                            : options->is_unwatched       ? 0
+                                                          : TERM_PATIENCE_MS,
     };
     ck_assert_int_eq(redis_address_parse(str_from(options->redis_url), &app.control.address, error),
                      ERR_OK);

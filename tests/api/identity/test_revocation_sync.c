@@ -457,7 +457,9 @@ START_TEST(a_node_that_starts_on_damaged_data)
     log_out(&owner, &revoked);
     redis_server_do(redis, hands[_i]);
     redis_server_do(redis, "CONFIG SET min-replicas-to-write 1");
-    open_node(&late, &owner);
+    loopback_open(&late, &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                                    .shares = &owner,
+                                                    .term_patience_ms = 1});
     revocation_sync_wait(late.app->revocation_sync, clock_deadline_ns(PATIENCE_MS));
     ck_assert_int_eq(session_try_access(&late, good.access), ERR_OK);
     ck_assert_int_eq(session_try_access(&late, revoked.access), ERR_UNAUTHENTICATED);
