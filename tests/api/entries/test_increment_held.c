@@ -4,6 +4,7 @@
  */
 #include "entries_held.h"
 #include "entries_raised.h"
+#include "slowness.h"
 
 #include <pthread.h>
 #include <unistd.h>
@@ -162,7 +163,7 @@ START_TEST(before_its_time_is_over)
     struct raiser raiser;
 
     leave_an_old("1000");
-    redis_server_do(redis, "PEXPIRE cw:{app:shop}:e:n 4000");
+    redis_server_do(redis, "PEXPIRE cw:{app:shop}:e:n %lld", (long long)slowness_stretch_ms(1000));
     raise_held_at(&raiser, "PEXPIRE", 2);
     while (redis_server_ask_integer(redis, "EXISTS cw:{app:shop}:e:n"))
         usleep(10000);

@@ -110,7 +110,7 @@ static inline int64_t count_connections(void)
 {
     return postgres_server_ask_integer(server, "postgres",
                                        "SELECT count(*) FROM pg_stat_activity WHERE datname = '%s'"
-                                       " AND backend_type = 'client backend'",
+                                       " AND application_name = 'cachewarden'",
                                        database);
 }
 
