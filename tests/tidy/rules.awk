@@ -28,6 +28,7 @@ BEGIN {
 	below["api/compat"] = top " compat audit caches control identity"
 	below["api/control"] = top " control audit/calls.h limits"
 	below["api/entries"] = top " entries audit control jobs/service.h"
+	below["api/gateway"] = top " gateway gateway/rules"
 	below["api/gateway/rules"] = "gateway/rules"
 	below["api/health"] = top " health audit caches entries jobs"
 	below["api/identity"] = top " identity audit control limits"
@@ -42,7 +43,7 @@ BEGIN {
 	below["server/process"] = "process reference demo config http"
 
 	# The shared headers (include/cachewarden/) and whose they are.
-	own("base", "arena body_source clock die error exposition http_field json lock log owner random sink str thread work")
+	own("base", "arena body_source clock die error exposition http_client http_field json lock log owner random sink str thread work")
 	own("pool", "pipeline redis redis_error tls_summary value")
 	own("auth", "digest identity issuer mac password permit principal revocations token users xsrf")
 	own("api", "app audit caches call control entries examples gateway health jobs limits namespace params routes session tally")
@@ -53,7 +54,7 @@ BEGIN {
 	home["argon2.h"] = "auth/passwords/password.c"
 	home["civetweb.h"] = "server/http/"
 	home["civetweb_extra.h"] = "server/http/"
-	home["curl/"] = "auth/issuers/jwks_fetch.c"
+	home["curl/"] = "auth/issuers/jwks_fetch.c base/http_connection.c"
 	home["hiredis/"] = "pool/protocol/"
 	home["jansson.h"] = "base/json.c"
 	home["libconfig.h"] = "server/config/"

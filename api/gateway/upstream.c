@@ -1,0 +1,290 @@
+#include "gateway/upstream.h"
+
+#include "cachewarden/clock.h"
+#include "cachewarden/http_client.h"
+#include "cachewarden/lock.h"
+
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum { LEFT_OUT_FIRST_S = 1, LEFT_OUT_MAX_S = 30 };
+
+/* ---- places ---- */
+
+struct upstream_places {
+    int max;
+    atomic_int taken;
+};
+
+struct upstream_places *upstream_places_new(int max_waiting)
+{
+    struct upstream_places *places = calloc(1, sizeof *places);
+
+    if (places)
+        places->max = max_waiting;
+    return places;
+}
+
+void upstream_places_free(struct upstream_places **places)
+{
+    free(*places);
+    *places = NULL;
+}
+
+int upstream_places_taken(const struct upstream_places *places)
+{
+    return atomic_load(&places->taken);
+}
+
+static bool take_place(atomic_int *taken, int max)
+{
+    if (atomic_fetch_add(taken, 1) < max)
+        return true;
+    atomic_fetch_sub(taken, 1);
+    return false;
+}
+
+/* ---- an upstream ---- */
+
+struct upstream_address {
+    struct http_peer *peer;
+    /* guarded by the upstream's lock */
+    int left_out_s; /* how long after the last failure; 0: it is well */
+    int64_t left_out_until_ns, failed_ns;
+};
+
+struct upstream {
+    struct upstream_places *places;
+    int max_connections;
+    atomic_int active;
+    size_t count;
+    struct lock lock;
+    size_t next; /* whose turn it is; guarded by lock */
+    struct upstream_address addresses[];
+};
+
+/* Several addresses share the time of one, so that trying them in turn takes no longer than that. */
+static enum err add_addresses(struct upstream *upstream, const struct upstream_options *options,
+                              struct error *error)
+{
+    int connect_ms = options->timeout_ms / (int)options->url_count;
+    enum err err = ERR_OK;
+
+    for (size_t i = 0; !err && i < options->url_count; i++) {
+        const struct http_peer_options peer = {.url = options->urls[i],
+                                               .ca_file = options->ca_file,
+                                               .connect_timeout_ms =
+                                                   connect_ms > 0 ? connect_ms : 1,
+                                               .timeout_ms = options->timeout_ms};
+        err = http_peer_new(&peer, &upstream->addresses[i].peer, error);
+        upstream->count += !err;
+    }
+    return err;
+}
+
+enum err upstream_new(const struct upstream_options *options, struct upstream **upstream_out,
+                      struct error *error)
+{
+    struct upstream *upstream;
+
+    *upstream_out = NULL;
+    if (options->url_count == 0)
+        return error_set(error, ERR_BAD_INPUT, "names no address");
+    upstream = calloc(1, sizeof *upstream + options->url_count * sizeof *upstream->addresses);
+    if (!upstream)
+        return ERR_NO_MEMORY;
+    lock_init(&upstream->lock, LOCK_RANK_LEAF, "upstream");
+    upstream->places = options->places;
+    upstream->max_connections = options->max_connections > 0 ? options->max_connections : INT_MAX;
+    enum err err = add_addresses(upstream, options, error);
+    if (err)
+        upstream_free(&upstream);
+    *upstream_out = upstream;
+    return err;
+}
+
+void upstream_free(struct upstream **upstream)
+{
+    struct upstream *freed = *upstream;
+
+    *upstream = NULL;
+    if (!freed)
+        return;
+    for (size_t i = 0; i < freed->count; i++)
+        http_peer_free(&freed->addresses[i].peer);
+    lock_fini(&freed->lock);
+    free(freed);
+}
+
+int upstream_active(const struct upstream *upstream)
+{
+    return atomic_load(&upstream->active);
+}
+
+/* ---- which address ---- */
+
+/*
+ * The next one in turn that is not left out; of those that are, the one whose time ends first. `tried` are not asked
+ * again. Whoever is the first to try one again when its time is over does so alone: the others leave it out until
+ * that is known.
+ */
+static struct upstream_address *choose_locked(struct upstream *upstream, const bool *tried)
+    CW_NEEDS_LOCK(&upstream->lock)
+{
+    struct upstream_address *best = NULL;
+    int64_t now_ns = clock_mono_ns();
+
+    for (size_t i = 0; i < upstream->count; i++) {
+        size_t at = (upstream->next + i) % upstream->count;
+        struct upstream_address *address = &upstream->addresses[at];
+        if (tried[at])
+            continue;
+        if (address->left_out_until_ns <= now_ns) {
+            upstream->next = at + 1;
+            if (address->left_out_s > 0)
+                address->left_out_until_ns = now_ns + address->left_out_s * NS_PER_S;
+            return address;
+        }
+        if (!best || address->left_out_until_ns < best->left_out_until_ns)
+            best = address;
+    }
+    return best;
+}
+
+static struct upstream_address *choose(struct upstream *upstream, bool *tried)
+{
+    lock_acquire(&upstream->lock);
+    struct upstream_address *address = choose_locked(upstream, tried);
+    lock_release(&upstream->lock);
+    if (address)
+        tried[address - upstream->addresses] = true;
+    return address;
+}
+
+/* Of many that fail at once, one counts: who began before the last failure says nothing new. */
+static void note(struct upstream *upstream, struct upstream_address *address, bool is_unreached,
+                 int64_t began_ns)
+{
+    lock_acquire(&upstream->lock);
+    if (!is_unreached) {
+        address->left_out_s = 0;
+        address->left_out_until_ns = 0;
+    } else if (began_ns > address->failed_ns) {
+        int longer_s = address->left_out_s * 2;
+        address->left_out_s = longer_s == 0               ? LEFT_OUT_FIRST_S
+                              : longer_s > LEFT_OUT_MAX_S ? LEFT_OUT_MAX_S
+                                                          : longer_s;
+        address->failed_ns = clock_mono_ns();
+        address->left_out_until_ns = address->failed_ns + address->left_out_s * NS_PER_S;
+    }
+    lock_release(&upstream->lock);
+}
+
+/* ---- a request ---- */
+
+/* A response's body, with the places that it holds. */
+struct upstream_body {
+    struct upstream *upstream;
+    struct body_source source;
+};
+
+static void leave(struct upstream *upstream)
+{
+    atomic_fetch_sub(&upstream->active, 1);
+    atomic_fetch_sub(&upstream->places->taken, 1);
+}
+
+static enum err enter(struct upstream *upstream, struct error *error)
+{
+    if (!take_place(&upstream->active, upstream->max_connections))
+        return error_set_detail(error, ERR_BUSY, "all connections of the upstream are in use");
+    if (!take_place(&upstream->places->taken, upstream->places->max)) {
+        atomic_fetch_sub(&upstream->active, 1);
+        return error_set_detail(error, ERR_BUSY, "too many requests wait for upstreams");
+    }
+    return ERR_OK;
+}
+
+static enum err next_of_body(void *with, const struct work *work, char *buffer, size_t size,
+                             size_t *len_out)
+{
+    const struct upstream_body *body = with;
+
+    return body->source.next(body->source.with, work, buffer, size, len_out);
+}
+
+static void close_body(void *with)
+{
+    struct upstream_body *body = with;
+
+    body->source.close(body->source.with);
+    leave(body->upstream);
+    free(body);
+}
+
+/* Asks one address after another until one is reached. */
+static enum err ask(struct upstream *upstream, const struct http_peer_request *request,
+                    const struct work *work, struct http_peer_response *response_out)
+{
+    bool *tried = arena_calloc(work->arena, upstream->count, sizeof *tried);
+    struct upstream_address *address;
+    enum err err = tried ? ERR_INTERNAL : ERR_NO_MEMORY;
+
+    while (tried && (address = choose(upstream, tried)) != NULL) {
+        bool is_unreached;
+        int64_t began_ns = clock_mono_ns();
+        err = http_peer_send(address->peer, request, work, response_out, &is_unreached);
+        if (err == ERR_BAD_INPUT || err == ERR_NO_MEMORY)
+            break;
+        note(upstream, address, is_unreached, began_ns);
+        if (!is_unreached)
+            break;
+    }
+    return err;
+}
+
+static void give(struct upstream_response *out, const struct http_peer_response *response)
+{
+    *out = (struct upstream_response){
+        .status = response->status,
+        .minor_version = response->minor_version,
+        .fields = response->fields,
+        .field_count = response->field_count,
+        .request_time_ms = response->request_time_ms,
+        .response_time_ms = response->response_time_ms,
+        .has_body = response->has_body,
+    };
+}
+
+enum err upstream_send(struct upstream *upstream, const struct upstream_request *request,
+                       const struct work *work, struct upstream_response *response_out)
+{
+    const struct http_peer_request sent = {.method = request->method,
+                                           .target = request->target,
+                                           .fields = request->fields,
+                                           .field_count = request->field_count,
+                                           .body = request->body,
+                                           .may_repeat = request->may_repeat};
+    struct http_peer_response response;
+    struct upstream_body *body;
+
+    *response_out = (struct upstream_response){0};
+    enum err err = enter(upstream, work->error);
+    if (err)
+        return err;
+    body = malloc(sizeof *body);
+    err = body ? ask(upstream, &sent, work, &response) : ERR_NO_MEMORY;
+    if (err || !response.has_body) {
+        free(body);
+        leave(upstream);
+        if (!err)
+            give(response_out, &response);
+        return err;
+    }
+    *body = (struct upstream_body){upstream, response.body};
+    give(response_out, &response);
+    response_out->body = (struct body_source){
+        .length = response.body.length, .next = next_of_body, .close = close_body, .with = body};
+    return ERR_OK;
+}

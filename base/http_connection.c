@@ -1,0 +1,190 @@
+#include "http_connection.h"
+
+#include "cachewarden/clock.h"
+
+#include <curl/curl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { STOP_POLL_MS = 200 };
+
+struct http_connection {
+    CURL *curl;
+    curl_socket_t fd;
+    const atomic_bool *stops;
+    bool is_link_local; /* an address was not connected to */
+};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static bool is_ready;
+
+static void set_up(void)
+{
+    is_ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+}
+
+static bool is_stopped(const atomic_bool *stops)
+{
+    return stops && atomic_load(stops);
+}
+
+/* ---- connecting ---- */
+
+/* Where clouds answer with a machine's own credentials: 169.254.169.254, fe80::…, fd00:ec2::254. */
+static bool is_link_local(const struct sockaddr *address)
+{
+    static const unsigned char metadata[] = {0xfd, 0x00, 0x0e, 0xc2};
+    struct sockaddr_in ipv4;
+    struct sockaddr_in6 ipv6;
+
+    if (address->sa_family == AF_INET) {
+        memcpy(&ipv4, address, sizeof ipv4);
+        return ntohl(ipv4.sin_addr.s_addr) >> 16 == 0xa9fe;
+    }
+    if (address->sa_family != AF_INET6)
+        return false;
+    memcpy(&ipv6, address, sizeof ipv6);
+    const unsigned char *bytes = ipv6.sin6_addr.s6_addr;
+    if (IN6_IS_ADDR_V4MAPPED(&ipv6.sin6_addr))
+        return bytes[12] == 0xa9 && bytes[13] == 0xfe;
+    return IN6_IS_ADDR_LINKLOCAL(&ipv6.sin6_addr) || memcmp(bytes, metadata, sizeof metadata) == 0;
+}
+
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct http_connection *connection = arg;
+
+    (void)purpose;
+    if (is_link_local(&address->addr)) {
+        connection->is_link_local = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+/* libcurl calls it about once a second while it connects, too. */
+static int is_over(void *arg, curl_off_t total, curl_off_t now, curl_off_t sent_total,
+                   curl_off_t sent)
+{
+    (void)total, (void)now, (void)sent_total, (void)sent;
+    return is_stopped(arg);
+}
+
+static bool set_options(struct http_connection *connection,
+                        const struct http_connection_options *options)
+{
+    CURL *curl = connection->curl;
+
+    return curl_easy_setopt(curl, CURLOPT_URL, options->url) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_CONNECT_ONLY, 1L) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, options->socket_path) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
+           (!options->ca_file ||
+            (curl_easy_setopt(curl, CURLOPT_CAINFO, options->ca_file) == CURLE_OK &&
+             curl_easy_setopt(curl, CURLOPT_CAPATH, NULL) == CURLE_OK)) &&
+           /* An empty one means none, whatever the environment says. */
+           (options->uses_proxy || curl_easy_setopt(curl, CURLOPT_PROXY, "") == CURLE_OK) &&
+           curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)options->timeout_ms) ==
+               CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, connection) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, is_over) == CURLE_OK &&
+           /* It only reads what it is lent. */
+           curl_easy_setopt(curl, CURLOPT_XFERINFODATA, (void *)(uintptr_t)options->stops) ==
+               CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_NOPROGRESS, options->stops ? 0L : 1L) == CURLE_OK;
+}
+
+static enum err judge(CURLcode code, struct error *error)
+{
+    if (code == CURLE_OUT_OF_MEMORY)
+        return ERR_NO_MEMORY;
+    return error_set_detail(error,
+                            code == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_UPSTREAM_DOWN,
+                            "%s", curl_easy_strerror(code));
+}
+
+enum err http_connection_open(const struct http_connection_options *options,
+                              struct http_connection **connection_out, struct error *error)
+{
+    struct http_connection *connection = calloc(1, sizeof *connection);
+
+    *connection_out = NULL;
+    pthread_once(&once, set_up);
+    if (connection && is_ready)
+        connection->curl = curl_easy_init();
+    if (!connection || !connection->curl || !set_options(connection, options)) {
+        http_connection_close(&connection);
+        return ERR_NO_MEMORY;
+    }
+    connection->stops = options->stops;
+    CURLcode code = curl_easy_perform(connection->curl);
+    if (code == CURLE_OK)
+        code = curl_easy_getinfo(connection->curl, CURLINFO_ACTIVESOCKET, &connection->fd);
+    if (code == CURLE_OK && connection->fd == CURL_SOCKET_BAD)
+        code = CURLE_COULDNT_CONNECT;
+    if (code != CURLE_OK) {
+        bool is_refused = code == CURLE_COULDNT_CONNECT && connection->is_link_local;
+        http_connection_close(&connection);
+        return is_refused ? error_set_detail(error, ERR_UPSTREAM_DOWN,
+                                             "a link-local address, which is not connected to")
+                          : judge(code, error);
+    }
+    *connection_out = connection;
+    return ERR_OK;
+}
+
+void http_connection_close(struct http_connection **connection)
+{
+    if (*connection)
+        curl_easy_cleanup((*connection)->curl);
+    free(*connection);
+    *connection = NULL;
+}
+
+/* ---- bytes ---- */
+
+enum err http_connection_send(struct http_connection *connection, const char *bytes, size_t size,
+                              size_t *sent_out, struct error *error)
+{
+    *sent_out = 0;
+    CURLcode code = curl_easy_send(connection->curl, bytes, size, sent_out);
+    return code == CURLE_OK || code == CURLE_AGAIN ? ERR_OK : judge(code, error);
+}
+
+enum err http_connection_receive(struct http_connection *connection, char *buffer, size_t size,
+                                 size_t *got_out, bool *is_end_out, struct error *error)
+{
+    *got_out = 0;
+    CURLcode code = curl_easy_recv(connection->curl, buffer, size, got_out);
+    *is_end_out = code == CURLE_OK && *got_out == 0;
+    return code == CURLE_OK || code == CURLE_AGAIN ? ERR_OK : judge(code, error);
+}
+
+short http_connection_wait(const struct http_connection *connection, short events,
+                           int64_t deadline_ns)
+{
+    struct pollfd polled = {.fd = connection->fd, .events = events};
+
+    for (;;) {
+        int wait_ms = clock_left_ms(deadline_ns);
+        if (connection->stops && wait_ms > STOP_POLL_MS)
+            wait_ms = STOP_POLL_MS;
+        int ready = poll(&polled, 1, wait_ms);
+        /* What is wrong with it is said by reading. */
+        if (ready > 0)
+            return polled.revents & events ? polled.revents & events : events;
+        if (is_stopped(connection->stops) || clock_left_ms(deadline_ns) == 0)
+            return 0;
+    }
+}

@@ -1,0 +1,40 @@
+/* A byte stream to a server: TCP, TLS or a Unix socket. The one home of libcurl. For one thread at a time. */
+#ifndef BASE_HTTP_CONNECTION_H
+#define BASE_HTTP_CONNECTION_H
+
+#include "cachewarden/error.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct http_connection_options {
+    const char *url;         /* scheme and authority */
+    const char *socket_path; /* NULL: none */
+    const char *ca_file;     /* NULL: the system's */
+    bool uses_proxy;
+    int64_t timeout_ms;       /* for all of connecting */
+    const atomic_bool *stops; /* may be NULL */
+};
+
+struct http_connection;
+
+/* ERR_TIMEOUT, ERR_UPSTREAM_DOWN, ERR_NO_MEMORY. */
+CW_MUST_CHECK enum err http_connection_open(const struct http_connection_options *options,
+                                            struct http_connection **connection_out,
+                                            struct error *error);
+void http_connection_close(struct http_connection **connection);
+
+/* Neither waits: 0 bytes where they would have to. ERR_UPSTREAM_DOWN. */
+CW_MUST_CHECK enum err http_connection_send(struct http_connection *connection, const char *bytes,
+                                            size_t size, size_t *sent_out, struct error *error);
+CW_MUST_CHECK enum err http_connection_receive(struct http_connection *connection, char *buffer,
+                                               size_t size, size_t *got_out, bool *is_end_out,
+                                               struct error *error);
+
+/* Waits until one of these events (POLLIN, POLLOUT) has come, or a deadline (clock_mono_ns) or the stop: 0. */
+short http_connection_wait(const struct http_connection *connection, short events,
+                           int64_t deadline_ns);
+
+#endif

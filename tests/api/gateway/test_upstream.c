@@ -1,0 +1,325 @@
+#include "gateway/upstream.h"
+
+#include "cachewarden/clock.h"
+
+#include "patience.h"
+#include "scripted_origin.h"
+#include "self_signed.h"
+#include "suite.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static struct scripted_origin *origin, *second;
+static struct upstream_places *places;
+static struct upstream *upstream;
+static struct error error;
+static struct work work = {.error = &error};
+
+static void open_upstream(const char *first_url, const char *second_url, int max_connections)
+{
+    const struct str urls[] = {str_from(first_url), str_from(second_url)};
+    const struct upstream_options options = {.urls = urls,
+                                             .url_count = second_url ? 2 : 1,
+                                             .timeout_ms = PATIENCE_MS,
+                                             .max_connections = max_connections,
+                                             .places = places};
+
+    upstream_free(&upstream);
+    ck_assert_msg(upstream_new(&options, &upstream, &error) == ERR_OK, "%s", error.caller);
+}
+
+static void set_up(void)
+{
+    origin = scripted_origin_start(NULL);
+    second = scripted_origin_start(NULL);
+    places = upstream_places_new(3);
+    work.arena = arena_new(4096, 0);
+    open_upstream(scripted_origin_url(origin), NULL, 0);
+}
+
+static void tear_down(void)
+{
+    upstream_free(&upstream);
+    ck_assert_int_eq(upstream_places_taken(places), 0);
+    upstream_places_free(&places);
+    scripted_origin_stop(&origin);
+    scripted_origin_stop(&second);
+    arena_free(&work.arena);
+}
+
+static enum err ask(const char *method, struct upstream_response *response_out)
+{
+    static const struct http_field host[] = {{{"Host", 4}, {"shop.example", 12}}};
+    const struct upstream_request request = {.method = str_from(method),
+                                             .target = STR("/a"),
+                                             .fields = host,
+                                             .field_count = 1,
+                                             .may_repeat = true};
+
+    error_clear(&error);
+    return upstream_send(upstream, &request, &work, response_out);
+}
+
+static void finish(struct upstream_response *response)
+{
+    char buffer[100];
+    size_t len = 1;
+
+    while (len > 0)
+        ck_assert_int_eq(
+            response->body.next(response->body.with, &work, buffer, sizeof buffer, &len), ERR_OK);
+    response->body.close(response->body.with);
+}
+
+static void expect_answer(void)
+{
+    struct upstream_response response;
+
+    ck_assert_msg(ask("GET", &response) == ERR_OK, "%s", error.detail);
+    ck_assert_int_eq(response.status, 200);
+    ck_assert_int_eq(response.body.length, 5);
+    finish(&response);
+}
+
+START_TEST(an_answer)
+{
+    struct upstream_response response;
+
+    expect_answer();
+    ck_assert_str_eq(scripted_origin_request(origin, 0)->head,
+                     "GET /a HTTP/1.1\r\nHost: shop.example\r\n\r\n");
+    ORIGIN_SAY(origin, "HTTP/1.1 204 No Content\r\nA: b\r\n\r\n");
+    ck_assert_int_eq(ask("DELETE", &response), ERR_OK);
+    ck_assert_int_eq(response.status, 204);
+    ck_assert_int_eq(response.minor_version, 1);
+    ck_assert_uint_eq(response.field_count, 1);
+    ck_assert(str_eq(response.fields[0].value, STR("b")));
+    ck_assert_int_gt(response.request_time_ms, 0);
+    ck_assert_int_ge(response.response_time_ms, response.request_time_ms);
+    ck_assert(!response.has_body);
+    ck_assert_int_eq(upstream_active(upstream), 0);
+    ORIGIN_SAY(origin, "junk", .then = ORIGIN_CLOSES);
+    ck_assert_int_eq(ask("GET", &response), ERR_UPSTREAM_DOWN);
+    ck_assert_int_eq(upstream_active(upstream), 0);
+}
+END_TEST
+
+/* ---- places ---- */
+
+START_TEST(places_of_all)
+{
+    struct upstream_response held[3], more;
+
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(ask("GET", &held[i]), ERR_OK);
+    ck_assert_int_eq(upstream_places_taken(places), 3);
+    ck_assert_int_eq(upstream_active(upstream), 3);
+    ck_assert_int_eq(ask("GET", &more), ERR_BUSY);
+    ck_assert_uint_eq(scripted_origin_count(origin), 3);
+    finish(&held[1]);
+    expect_answer();
+    held[1].body.close = NULL;
+    held[0].body.close(held[0].body.with); /* unread */
+    expect_answer();
+    finish(&held[2]);
+    ck_assert_int_eq(upstream_places_taken(places), 0);
+}
+END_TEST
+
+START_TEST(places_of_one)
+{
+    struct upstream_response held, more;
+    struct upstream *other;
+
+    open_upstream(scripted_origin_url(origin), NULL, 1);
+    other = upstream;
+    upstream = NULL;
+    open_upstream(scripted_origin_url(second), NULL, 1);
+    ck_assert_int_eq(ask("GET", &held), ERR_OK);
+    ck_assert_int_eq(ask("GET", &more), ERR_BUSY);
+    struct upstream *full = upstream;
+    upstream = other;
+    expect_answer(); /* what one is full of is not the other's */
+    upstream = full;
+    finish(&held);
+    expect_answer();
+    upstream_free(&other);
+}
+END_TEST
+
+static void *ask_in_vain(void *arg)
+{
+    struct error own_error;
+    struct work own = {.arena = arena_new(4096, 0), .error = &own_error};
+    const struct upstream_request request = {.method = STR("GET"), .target = STR("/")};
+    struct upstream_response response;
+
+    (void)arg;
+    ck_assert_int_eq(upstream_send(upstream, &request, &own, &response), ERR_OK);
+    response.body.close(response.body.with);
+    arena_free(&own.arena);
+    return NULL;
+}
+
+/* Whoever waits for an answer has a place, too; who comes then is told so at once. */
+START_TEST(those_who_wait)
+{
+    pthread_t threads[3];
+    struct upstream_response response;
+
+    scripted_origin_always(
+        origin, &(struct origin_answer){.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
+                                        .is_held = true});
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, ask_in_vain, NULL), 0);
+    scripted_origin_wait_count(origin, 3);
+    ck_assert_int_eq(ask("GET", &response), ERR_BUSY);
+    ck_assert_int_eq(upstream_places_taken(places), 3);
+    scripted_origin_release(origin);
+    for (int i = 0; i < 3; i++)
+        pthread_join(threads[i], NULL);
+}
+END_TEST
+
+/* ---- addresses ---- */
+
+START_TEST(in_turn)
+{
+    open_upstream(scripted_origin_url(origin), scripted_origin_url(second), 0);
+    for (int i = 0; i < 4; i++)
+        expect_answer();
+    ck_assert_uint_eq(scripted_origin_count(origin), 2);
+    ck_assert_uint_eq(scripted_origin_count(second), 2);
+}
+END_TEST
+
+/* Sockets whose names are nobody else's, so that a server can go and come again. */
+static char paths[2][64], urls[2][80];
+
+static struct scripted_origin *start_at(const char *path)
+{
+    return scripted_origin_start(&(struct scripted_origin_options){.unix_path = path});
+}
+
+static void move_to_sockets(void)
+{
+    scripted_origin_stop(&origin);
+    scripted_origin_stop(&second);
+    for (int i = 0; i < 2; i++) {
+        snprintf(paths[i], sizeof paths[i], "/tmp/cw-upstream-%d-%d.sock", (int)getpid(), i);
+        snprintf(urls[i], sizeof urls[i], "unix:%s", paths[i]);
+    }
+    origin = start_at(paths[0]);
+    second = start_at(paths[1]);
+    open_upstream(urls[0], urls[1], 0);
+}
+
+/* The one that is not there costs nobody an answer. */
+START_TEST(one_is_away)
+{
+    move_to_sockets();
+    scripted_origin_stop(&second);
+    for (int i = 0; i < 6; i++)
+        expect_answer();
+    ck_assert_uint_eq(scripted_origin_count(origin), 6);
+    /* It is asked again, by itself. */
+    second = start_at(paths[1]);
+    int64_t deadline_ns = clock_deadline_ns(PATIENCE_MS);
+    while (scripted_origin_count(second) == 0) {
+        ck_assert_int_gt(clock_left_ms(deadline_ns), 0);
+        expect_answer();
+    }
+}
+END_TEST
+
+START_TEST(all_are_away)
+{
+    struct upstream_response response;
+
+    move_to_sockets();
+    scripted_origin_stop(&origin);
+    scripted_origin_stop(&second);
+    for (int i = 0; i < 5; i++)
+        ck_assert_int_eq(ask("GET", &response), ERR_UPSTREAM_DOWN);
+    /* Left out or not: where no other is there, it is asked at once. */
+    origin = start_at(paths[0]);
+    expect_answer();
+}
+END_TEST
+
+/* An address that fails is left out for a second, then for two: so many tries need so much time. */
+START_TEST(one_is_left_out)
+{
+    char folder[] = "/tmp/cw-upstream-XXXXXX", certificate[64], path[80];
+    int64_t began_ns = clock_mono_ns();
+
+    /* Its certificate is nobody's whom we know: each try to connect fails, and is counted. */
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    self_signed_write(folder, "server");
+    snprintf(certificate, sizeof certificate, "%s/server", folder);
+    scripted_origin_stop(&second);
+    second = scripted_origin_start(&(struct scripted_origin_options){.certificate = certificate});
+    open_upstream(scripted_origin_url(second), scripted_origin_url(origin), 0);
+    for (int i = 0; i < 60; i++)
+        expect_answer();
+    ck_assert_uint_eq(scripted_origin_count(origin), 60);
+    int tries = scripted_origin_connections(second);
+    int64_t took_s = (clock_mono_ns() - began_ns) / NS_PER_S;
+    ck_assert_int_ge(tries, 1);
+    ck_assert_msg(tries <= 1 + took_s, "%d tries in %lld s", tries, (long long)took_s);
+    static const char *const ends[] = {"pem", "key"};
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s.%s", certificate, ends[i]);
+        ck_assert_int_eq(unlink(path), 0);
+    }
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+END_TEST
+
+/* A server that was reached and broke HTTP is there: no other gets the request, too. */
+START_TEST(one_that_was_reached)
+{
+    struct upstream_response response;
+
+    open_upstream(scripted_origin_url(origin), scripted_origin_url(second), 0);
+    ORIGIN_SAY(origin, "junk", .then = ORIGIN_CLOSES);
+    ck_assert_int_eq(ask("GET", &response), ERR_UPSTREAM_DOWN);
+    ck_assert_uint_eq(scripted_origin_count(second), 0);
+}
+END_TEST
+
+START_TEST(what_is_refused)
+{
+    static const struct str url = {"ftp://shop", 10};
+    struct upstream_options options = {.urls = &url, .places = places};
+    struct upstream *none;
+
+    ck_assert_int_eq(upstream_new(&options, &none, &error), ERR_BAD_INPUT);
+    options.url_count = 1;
+    ck_assert_int_eq(upstream_new(&options, &none, &error), ERR_BAD_INPUT);
+    ck_assert_ptr_null(none);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("api/gateway/upstream");
+    TCase *tcase = tcase_create("upstream");
+
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_test(tcase, an_answer);
+    tcase_add_test(tcase, places_of_all);
+    tcase_add_test(tcase, places_of_one);
+    tcase_add_test(tcase, those_who_wait);
+    tcase_add_test(tcase, in_turn);
+    tcase_add_test(tcase, one_is_away);
+    tcase_add_test(tcase, all_are_away);
+    tcase_add_test(tcase, one_is_left_out);
+    tcase_add_test(tcase, one_that_was_reached);
+    tcase_add_test(tcase, what_is_refused);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}

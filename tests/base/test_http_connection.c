@@ -1,0 +1,199 @@
+#include "cachewarden/clock.h"
+
+#include "peer_case.h"
+#include "self_signed.h"
+#include "suite.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+START_TEST(a_unix_socket)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "/tmp/cw-peer-%d.sock", (int)getpid());
+    scripted_origin_stop(&origin);
+    origin = scripted_origin_start(&(struct scripted_origin_options){.unix_path = path});
+    open_peer(scripted_origin_url(origin), NULL, PATIENCE_MS);
+    expect("GET", 200, "hello");
+    expect("GET", 200, "hello");
+    ck_assert_int_eq(scripted_origin_connections(origin), 1);
+    open_peer("unix:/nonexistent/socket", NULL, PATIENCE_MS);
+    ck_assert_int_eq(ask("GET"), ERR_UPSTREAM_DOWN);
+    ck_assert(is_unreached);
+}
+END_TEST
+
+static void expect_unreached(const char *url, const char *ca_file)
+{
+    open_peer(url, ca_file, PATIENCE_MS);
+    ck_assert_int_eq(ask("GET"), ERR_UPSTREAM_DOWN);
+    ck_assert(is_unreached);
+    ck_assert(error.detail[0] != '\0');
+}
+
+START_TEST(certificates_are_verified)
+{
+    char folder[] = "/tmp/cw-peer-XXXXXX", name[64], ca[80], other[80], url[64];
+
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    self_signed_write(folder, "server");
+    self_signed_write(folder, "other");
+    snprintf(name, sizeof name, "%s/server", folder);
+    snprintf(ca, sizeof ca, "%s/server.pem", folder);
+    snprintf(other, sizeof other, "%s/other.pem", folder);
+    scripted_origin_stop(&origin);
+    origin = scripted_origin_start(&(struct scripted_origin_options){.certificate = name});
+    open_peer(scripted_origin_url(origin), ca, PATIENCE_MS);
+    ORIGIN_SAY(origin, "HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n",
+               .filler_size = 3000000);
+    struct str body;
+    ck_assert_msg(ask("GET") == ERR_OK, "%s", error.detail);
+    ck_assert_int_eq(read_body(&body), ERR_OK);
+    ck_assert_uint_eq(body.len, 3000000);
+    struct pieces pieces = {.filler_size = 3000000};
+    struct body_source source = source_of(&pieces, BODY_LENGTH_UNKNOWN);
+    ck_assert_int_eq(send_with("PUT", &source, false), ERR_OK);
+    ck_assert_int_eq(read_body(&body), ERR_OK);
+    ck_assert_int_eq(scripted_origin_request(origin, 1)->body_size, 3000000);
+    expect("GET", 200, "hello");
+    ck_assert_int_eq(scripted_origin_request(origin, 1)->connection,
+                     scripted_origin_request(origin, 2)->connection);
+    expect_unreached(scripted_origin_url(origin), other);
+    expect_unreached(scripted_origin_url(origin), NULL);
+    /* That name is not in the certificate. */
+    snprintf(url, sizeof url, "https://127.0.0.2:%d", scripted_origin_port(origin));
+    expect_unreached(url, ca);
+    ck_assert_uint_eq(scripted_origin_count(origin), 3);
+    static const char *const files[] = {"server.pem", "server.key", "other.pem", "other.key"};
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(name, sizeof name, "%s/%s", folder, files[i]);
+        ck_assert_int_eq(unlink(name), 0);
+    }
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+END_TEST
+
+/* Nor does what the environment says lead anywhere else. */
+START_TEST(no_proxy_is_asked)
+{
+    setenv("http_proxy", "http://127.0.0.1:1", 1);
+    setenv("all_proxy", "http://127.0.0.1:1", 1);
+    expect("GET", 200, "hello");
+    setenv("https_proxy", scripted_origin_url(origin), 1);
+    expect_unreached("https://127.0.0.1:1", NULL);
+    ck_assert_uint_eq(scripted_origin_count(origin), 1);
+}
+END_TEST
+
+/* Where a cloud hands out the machine's own credentials. */
+START_TEST(nothing_link_local)
+{
+    expect_unreached("http://169.254.169.254", NULL);
+    ck_assert_ptr_nonnull(strstr(error.detail, "link-local"));
+    expect_unreached("http://[::ffff:169.254.169.254]", NULL);
+    ck_assert_ptr_nonnull(strstr(error.detail, "link-local"));
+}
+END_TEST
+
+/* TLS that does not come about is no connection. */
+START_TEST(silence_while_connecting)
+{
+    char url[64];
+    struct http_peer_options options = {.connect_timeout_ms = SHORT_MS, .timeout_ms = PATIENCE_MS};
+
+    snprintf(url, sizeof url, "https://127.0.0.1:%d", scripted_origin_port(origin));
+    options.url = str_from(url);
+    http_peer_free(&peer);
+    ck_assert_int_eq(http_peer_new(&options, &peer, &error), ERR_OK);
+    ck_assert_int_eq(ask("GET"), ERR_TIMEOUT);
+    ck_assert(is_unreached);
+}
+END_TEST
+
+START_TEST(urls)
+{
+    static const char *const good[] = {"http://shop", "http://shop:80/", "https://[::1]:8443",
+                                       "unix:/run/shop.sock", "https://shop.example"};
+    static const char *const bad[] = {"",
+                                      "shop:80",
+                                      "ftp://shop",
+                                      "http://",
+                                      "http:///",
+                                      "http://shop/path",
+                                      "http://shop?x",
+                                      "http://user@shop",
+                                      "http://sh op",
+                                      "http://shop\r\n",
+                                      "unix:shop.sock",
+                                      "unix:",
+                                      "file:///etc/passwd"};
+
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        open_peer(good[i], NULL, PATIENCE_MS);
+    http_peer_free(&peer);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const struct http_peer_options options = {.url = str_from(bad[i])};
+        ck_assert_msg(http_peer_new(&options, &peer, &error) == ERR_BAD_INPUT, "%s", bad[i]);
+    }
+}
+END_TEST
+
+/* ---- many at once ---- */
+
+enum { ASKERS = 8, TIMES = 40 };
+
+static void *ask_often(void *arg)
+{
+    struct error own_error;
+    struct work own = {.arena = arena_new(4096, 0), .error = &own_error};
+    const struct http_peer_request request = {
+        .method = STR("GET"), .target = STR("/"), .may_repeat = true};
+
+    (void)arg;
+    for (int i = 0; i < TIMES; i++) {
+        struct http_peer_response got;
+        char buffer[100];
+        size_t len;
+        bool never;
+        ck_assert_int_eq(http_peer_send(peer, &request, &own, &got, &never), ERR_OK);
+        ck_assert_int_eq(got.body.next(got.body.with, &own, buffer, sizeof buffer, &len), ERR_OK);
+        ck_assert_uint_eq(len, 5);
+        got.body.close(got.body.with);
+        arena_reset(own.arena);
+    }
+    arena_free(&own.arena);
+    return NULL;
+}
+
+START_TEST(many_at_once)
+{
+    pthread_t threads[ASKERS];
+
+    for (int i = 0; i < ASKERS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, ask_often, NULL), 0);
+    for (int i = 0; i < ASKERS; i++)
+        pthread_join(threads[i], NULL);
+    ck_assert_uint_eq(scripted_origin_count(origin), ASKERS * TIMES);
+    ck_assert_int_le(scripted_origin_connections(origin), ASKERS);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("base/http_connection");
+    TCase *tcase = tcase_create("http_connection");
+
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_test(tcase, a_unix_socket);
+    tcase_add_test(tcase, certificates_are_verified);
+    tcase_add_test(tcase, no_proxy_is_asked);
+    tcase_add_test(tcase, nothing_link_local);
+    tcase_add_test(tcase, urls);
+    tcase_add_test(tcase, many_at_once);
+    tcase_add_test(tcase, silence_while_connecting);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
