@@ -5,6 +5,7 @@
 #include "caches/targets.h"
 #include "cachewarden/caches.h"
 #include "cachewarden/jobs.h"
+#include "cachewarden/limits.h"
 #include "jobs/service.h"
 
 enum err caches_flush_recorded(struct call *call, struct str name, struct flush_result *result_out)
@@ -46,8 +47,11 @@ static enum err start_job(struct call *call, struct str name, bool only_counts)
         .part = audit_part_of(call),
     };
     struct job job;
-    enum err err = jobs_start(call->app, call_work(call), &order, &job);
+    enum err err = limits_count_job(call);
 
+    if (err != ERR_OK)
+        return err;
+    err = jobs_start(call->app, call_work(call), &order, &job);
     if (!only_counts)
         audit_clear(call, name, err, -1);
     return err == ERR_OK ? jobs_answer_started(call, &job) : err;

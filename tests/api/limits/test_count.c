@@ -203,6 +203,33 @@ START_TEST(jobs_that_a_key_of_no_account_starts)
 }
 END_TEST
 
+/* A key that flushes, too, and together with what it clears. Admins look after it all. */
+START_TEST(jobs_on_a_prefix)
+{
+    const struct cache_spec sessions = {
+        .name = STR("sessions"), .kind = CACHE_PREFIX, .prefix = STR("sess:")};
+    struct principal key = loopback_key(SCOPE_FLUSH | SCOPE_ENTRIES, 0);
+
+    key.space = STR("shop");
+    key.token_id = STR("0123456789ab");
+    loopback_close(&node);
+    loopback_open(&node, &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                                    .limits = THREE,
+                                                    .caches = &sessions,
+                                                    .cache_count = 1,
+                                                    .is_unwatched = true});
+#define FLUSH(who, how) LOOPBACK(&node, "caches.flush", who, .name = "sessions", .query = how)
+    expect_rate(FLUSH(key, ""), ERR_OK, 3, 2);
+    expect_rate(FLUSH(key, "dry_run=true"), ERR_OK, 3, 1);
+    expect_rate(LOOPBACK(&node, "entries.clear", key, .query = "pattern=a*"), ERR_OK, 3, 0);
+    int64_t records = redis_server_ask_integer(redis, "XLEN cw:audit:clears");
+    expect_rate(FLUSH(key, ""), ERR_THROTTLED, 3, 0);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "XLEN cw:audit:clears"), records);
+    for (int i = 0; i < 5; i++)
+        expect_rate(FLUSH(loopback_admin(), ""), ERR_CONFLICT, 0, 0);
+}
+END_TEST
+
 START_TEST(a_window_that_is_over)
 {
     for (int i = 0; i < 4; i++)
@@ -430,6 +457,7 @@ int main(void)
     tcase_add_test(tcase, a_key_of_no_account_where_users_are_counted);
     tcase_add_test(tcase, clears_of_models_with_the_others);
     tcase_add_test(tcase, jobs_that_a_key_of_no_account_starts);
+    tcase_add_test(tcase, jobs_on_a_prefix);
     tcase_add_test(tcase, a_window_that_is_over);
     tcase_add_test(tcase, nobody_is_locked_out_for_ever);
     tcase_add_test(tcase, a_counter_that_is_none);
