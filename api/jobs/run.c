@@ -10,9 +10,9 @@ enum {
     SLICE_MS = 100
 }; /* what a job has before the next; how much work is done twice after a kill */
 
-enum { REPLY_HOLDER = 0, REPLY_RECORD = 4 };
+enum { REPLY_HOLDER, REPLY_RECORD };
 
-/* Redis has lost it. What was just written is all there is of it. */
+/* Redis has lost it. What was written since is all there is of it. */
 static void forget(struct jobs_runner *runner, size_t index)
 {
     struct job_run *run = runner->runs[index];
@@ -34,9 +34,8 @@ void run_note_cancelled(struct job_run *run)
     run->is_cancelled = true;
 }
 
-/* What a reply to save says of the job and of us. False: it is not saved. */
-static bool learn(struct jobs_runner *runner, size_t index, const struct pipeline *pipeline,
-                  int64_t asked_ns)
+/* What Redis says of the job and of us. False: it is not ours any more. */
+static bool learn(struct jobs_runner *runner, size_t index, const struct pipeline *pipeline)
 {
     struct job_run *run = runner->runs[index];
     const struct value *holder = pipeline_value(pipeline, REPLY_HOLDER);
@@ -46,17 +45,30 @@ static bool learn(struct jobs_runner *runner, size_t index, const struct pipelin
         forget(runner, index);
         return false;
     }
-    bool is_ours = holder->kind == VALUE_STRING && str_eq(holder->text, str_from(runner->token));
-    if (!is_ours && !(holder->kind == VALUE_NIL && runner->is_unwritten)) {
+    if (!runner_is_holder(runner, holder) && !(holder->kind == VALUE_NIL && runner->is_unwritten)) {
         runner_lose_claim(runner);
         return false;
     }
-    runner->claimed_ns = asked_ns;
-    if (found.job.finished_ms > 0)
+    if (found.job.finished_ms > 0) {
         runner_drop(runner, index);
-    else if (found.job.state != JOB_RUNNING)
+        return false;
+    }
+    if (found.job.state != JOB_RUNNING)
         run_note_cancelled(run);
     return true;
+}
+
+/* A step may have taken long. Another runner that took over meanwhile has brought the job further: what we know of it
+ * is not written over that. */
+static bool is_still_ours(struct jobs_runner *runner, size_t index)
+{
+    struct pipeline *pipeline = pipeline_new(runner->arena, PIPELINE_READ);
+    struct key claimed = key_jobs_runner();
+
+    PIPELINE_KEY(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&claimed));
+    job_record_ask(pipeline, runner->runs[index]->record.job.id);
+    return redis_run(runner->jobs->app->control, pipeline, runner_work(runner, NULL)) == ERR_OK &&
+           learn(runner, index, pipeline);
 }
 
 bool runner_save(struct jobs_runner *runner, size_t index)
@@ -67,21 +79,17 @@ bool runner_save(struct jobs_runner *runner, size_t index)
     struct error error = {0};
     int64_t now_ns = clock_mono_ns();
 
-    PIPELINE_KEY(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&claimed));
+    if (!is_still_ours(runner, index))
+        return false;
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(&claimed),
                  STR_INT64(RUNNER_CLAIM_MS));
     job_record_save(pipeline, &run->record);
-    job_record_ask(pipeline, run->record.job.id);
     enum err err = redis_run(runner->jobs->app->control, pipeline, runner_work(runner, &error));
     bool is_full = error.redis == REDIS_ERROR_OUT_OF_MEMORY; /* what is removed makes room */
     if (err != ERR_OK && !is_full)
         return false;
 
-    size_t count = runner->count;
-    runner->saved_ns = now_ns;
-    bool is_saved = learn(runner, index, pipeline, now_ns);
-    if (runner->count != count)
-        return is_saved;
+    runner->saved_ns = runner->claimed_ns = now_ns;
     if (is_full && !run->is_waiting)
         log_event(LOG_LEVEL_WARN, "job.waits_for_room", LOG_STR("id", run->record.job.id),
                   LOG_STR("target", run->record.job.target), LOG_CSTR("error", error.detail));

@@ -135,6 +135,11 @@ static void agree_with(struct jobs_runner *runner, const struct value *list)
 
 /* ---- the claim ---- */
 
+bool runner_is_holder(const struct jobs_runner *runner, const struct value *holder)
+{
+    return holder->kind == VALUE_STRING && str_eq(holder->text, str_from(runner->token));
+}
+
 /* Redis is full, and a job is what makes room: it is worked on without a claim until one can be written. Two
  * runners at once harm nothing. */
 static void go_on_unwritten(struct jobs_runner *runner, int64_t now_ns)
@@ -150,7 +155,7 @@ static void go_on_unwritten(struct jobs_runner *runner, int64_t now_ns)
 /* Ours for another while, if it is ours, or nobody's. */
 static void claim(struct jobs_runner *runner, const struct value *holder, int64_t now_ns)
 {
-    bool is_ours = holder->kind == VALUE_STRING && str_eq(holder->text, str_from(runner->token));
+    bool is_ours = runner_is_holder(runner, holder);
     struct pipeline *pipeline = pipeline_new(runner->arena, PIPELINE_WRITE);
     struct key key = key_jobs_runner();
     char digits[STR_INT64_SIZE];
@@ -167,14 +172,16 @@ static void claim(struct jobs_runner *runner, const struct value *holder, int64_
                      STR("NX"), STR("PX"), ms);
     } else {
         PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(&key), ms);
+        /* It may have ended since the look, and be another's: then it is that one's for a while longer. */
+        PIPELINE_KEY(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&key));
     }
     if (redis_run(runner->jobs->app->control, pipeline, runner_work(runner, &error)) != ERR_OK) {
         if (error.redis == REDIS_ERROR_OUT_OF_MEMORY)
             go_on_unwritten(runner, now_ns);
         return;
     }
-    const struct value *reply = pipeline_value(pipeline, 0);
-    if (reply->kind == VALUE_STATUS || (is_ours && reply->integer == 1)) {
+    if (is_ours ? runner_is_holder(runner, pipeline_value(pipeline, 1))
+                : pipeline_value(pipeline, 0)->kind == VALUE_STATUS) {
         runner->has_claim = true;
         runner->is_unwritten = false;
         runner->claimed_ns = now_ns;
@@ -192,6 +199,17 @@ static void give_up_claim(struct jobs_runner *runner)
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), key_str(&key));
     if (redis_run(runner->jobs->app->control, pipeline, runner_work(runner, NULL)) != ERR_OK)
         log_event(LOG_LEVEL_DEBUG, "job.claim_left", LOG_INT("ms", RUNNER_CLAIM_MS));
+}
+
+/* Who stood still for long may still take itself for the runner. */
+static bool holds_claim(struct jobs_runner *runner)
+{
+    struct pipeline *pipeline = pipeline_new(runner->arena, PIPELINE_READ);
+    struct key key = key_jobs_runner();
+
+    PIPELINE_KEY(pipeline, EXPECT_STRING_OR_NIL, STR("GET"), key_str(&key));
+    return redis_run(runner->jobs->app->control, pipeline, runner_work(runner, NULL)) == ERR_OK &&
+           runner_is_holder(runner, pipeline_value(pipeline, 0));
 }
 
 static bool claim_is_fresh(const struct jobs_runner *runner, int64_t now_ns)
@@ -236,7 +254,7 @@ static void look(struct jobs_runner *runner, int64_t now_ns)
     }
     while (runner->count > 0)
         runner_let_go(runner, runner->count - 1);
-    if (holder->kind == VALUE_STRING && str_eq(holder->text, str_from(runner->token)))
+    if (runner_is_holder(runner, holder))
         give_up_claim(runner);
     else
         runner_lose_claim(runner);
@@ -325,7 +343,7 @@ void jobs_runner_stop(struct jobs_runner **runner)
         if (!stopped->runs[i]->is_saved && stopped->runs[i]->state == JOB_RUNNING)
             (void)runner_save(stopped, i);
     }
-    if (stopped->has_claim && !stopped->is_unwritten)
+    if (stopped->has_claim && !stopped->is_unwritten && holds_claim(stopped))
         give_up_claim(stopped);
     drop_all(stopped);
     arena_free(&stopped->arena);

@@ -33,6 +33,8 @@ struct jobs_runner {
 /* For one round trip; the memory is there until the next round. `error` may be NULL. */
 struct work runner_work(const struct jobs_runner *runner, struct error *error);
 
+/* Whether cw:jobs:runner, as Redis gave it, is ours. */
+bool runner_is_holder(const struct jobs_runner *runner, const struct value *holder);
 void runner_drop(struct jobs_runner *runner, size_t index);
 /* Another one is the runner; what is at hand is its. */
 void runner_lose_claim(struct jobs_runner *runner);
