@@ -31,50 +31,76 @@ static void add_switch(const struct access *access, const struct version_knowled
                      access->enabled ? STR("0") : STR("1"));
 }
 
-static void add_write(const struct access *access, const struct version_knowledge *known,
-                      struct pipeline *pipeline)
-{
-    struct key key =
-        access->action == ACCESS_CLEAR_ALL ? key_dataset() : key_namespace(&access->whose);
-
-    if (access->action == ACCESS_SWITCH)
-        add_switch(access, known, pipeline);
-    else
-        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key),
-                     access->action == ACCESS_CLEAR ? STR("clears") : STR("epoch"), STR("1"));
-}
-
-/*
- * A clear and what is seen of it are one transaction. So it is shown the version that it made itself, and not what a
- * clear for all right behind it has made of that, which another clear may have been shown. A switch makes no version;
- * and a Redis that is full still switches on, but takes nothing in a transaction.
- */
-static bool is_transaction(const struct access *access, bool writes)
+/* Whether what is written is an increment: then it is one transaction with what is seen of the data. */
+static bool is_clear(const struct access *access, bool writes)
 {
     return writes && access->action != ACCESS_SWITCH;
 }
 
+/* Only a clear of an account shows a switch. */
+static bool clear_shows_switch(const struct access *access)
+{
+    return access->action == ACCESS_CLEAR && access->whose.user_id > 0;
+}
+
+/*
+ * A clear and what is seen of it are one transaction. So it is shown the version that it made itself, and not what a
+ * clear for all right behind it has made of that, which another clear may have been shown. Of the two numbers the
+ * increment answers one. The switch says nothing of versions, and costs less outside; its command is one that the
+ * transaction has, too, so a Redis that refuses it does not clear.
+ */
+static void add_clear(const struct access *access, const struct version_knowledge *known,
+                      struct pipeline *pipeline)
+{
+    bool is_for_all = access->action == ACCESS_CLEAR_ALL;
+    struct key key = is_for_all ? key_dataset() : key_namespace(&access->whose);
+
+    if (clear_shows_switch(access))
+        observation_ask_switch(pipeline, &access->whose, known->term);
+    pipeline_begin_transaction(pipeline);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key),
+                 is_for_all ? STR("epoch") : STR("clears"), STR("1"));
+    observation_ask_data(pipeline);
+    pipeline_end_transaction(pipeline);
+}
+
+/* A switch makes no version; and a Redis that is full still switches on, but takes nothing in a transaction. */
 static void add_and_look(const struct access *access, const struct version_knowledge *known,
                          bool writes, struct pipeline *pipeline)
 {
-    bool is_one = is_transaction(access, writes);
-
-    if (is_one)
-        pipeline_begin_transaction(pipeline);
+    if (is_clear(access, writes)) {
+        add_clear(access, known, pipeline);
+        return;
+    }
     if (writes)
-        add_write(access, known, pipeline);
+        add_switch(access, known, pipeline);
     observation_ask(pipeline, &access->whose, known->term);
-    if (is_one)
-        pipeline_end_transaction(pipeline);
+}
+
+static enum err take_clear(struct access *access, const struct pipeline *pipeline, size_t first)
+{
+    struct observation *seen = &access->seen;
+
+    *seen = (struct observation){0};
+    if (clear_shows_switch(access))
+        observation_take_switch(pipeline_value(pipeline, first++), seen);
+    first++; /* MULTI */
+    if (access->action == ACCESS_CLEAR)
+        seen->clears = pipeline_value(pipeline, first)->integer;
+    observation_take_data(pipeline, first + 1, seen);
+    return seen->clears < 0
+               ? refuse_reply(access->work.error, "the clears of a namespace are below 0")
+               : ERR_OK;
 }
 
 /* Of a try that brought all its replies. The part's come first, then those of what was written. */
 static enum err take_replies(struct access *access, const struct pipeline *pipeline, size_t part,
                              bool writes)
 {
-    size_t seen_at = part + writes + is_transaction(access, writes);
-    enum err err =
-        observation_take(pipeline, seen_at, &access->whose, &access->seen, access->work.error);
+    enum err err = is_clear(access, writes)
+                       ? take_clear(access, pipeline, part)
+                       : observation_take(pipeline, part + writes, &access->whose, &access->seen,
+                                          access->work.error);
 
     if (err == ERR_OK && writes)
         access->written_term =

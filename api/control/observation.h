@@ -6,7 +6,8 @@
  * The epoch is asked for last. The two numbers lie in different keys, so clears may come between them;
  * but each raises a version by one, so what is made of them was the version at some moment between, and
  * never one from before the namespace's own clear in the same pipeline. A clear asks in one transaction with its
- * increment: what it is shown is the version that it made.
+ * increment: what it is shown is the version that it made. The increment answers the clears, so it asks for the
+ * rest alone.
  */
 #ifndef API_CONTROL_OBSERVATION_H
 #define API_CONTROL_OBSERVATION_H
@@ -38,5 +39,12 @@ void observation_ask(struct pipeline *pipeline, const struct namespace *whose, i
 CW_MUST_CHECK enum err observation_take(const struct pipeline *pipeline, size_t first,
                                         const struct namespace *whose,
                                         struct observation *observation_out, struct error *error);
+
+/* The parts of it. A switch, of an account; what is known of the data, whose reply is at `index`. */
+void observation_ask_switch(struct pipeline *pipeline, const struct namespace *whose, int64_t term);
+void observation_take_switch(const struct value *reply, struct observation *observation);
+void observation_ask_data(struct pipeline *pipeline);
+void observation_take_data(const struct pipeline *pipeline, size_t index,
+                           struct observation *observation);
 
 #endif
