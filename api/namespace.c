@@ -2,8 +2,6 @@
 
 #include "keyspace.h"
 
-#include <inttypes.h>
-
 bool namespace_parse(struct str text, struct namespace *space_out)
 {
     const struct str user = STR("user:"), app = STR("app:");
@@ -19,7 +17,13 @@ bool namespace_parse(struct str text, struct namespace *space_out)
 
 struct str namespace_text(struct arena *arena, const struct namespace *space)
 {
+    struct strbuf text;
+
+    strbuf_init(&text, arena, 32);
+    strbuf_add(&text, space->user_id > 0 ? STR("user:") : STR("app:"));
     if (space->user_id > 0)
-        return str_format(arena, "user:%" PRId64, space->user_id);
-    return str_format(arena, "app:%.*s", STR_ARG(space->app));
+        strbuf_add_int64(&text, space->user_id);
+    else
+        strbuf_add(&text, space->app);
+    return text.failed ? STR_NONE : strbuf_str(&text);
 }

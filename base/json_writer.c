@@ -6,12 +6,32 @@
 #include <float.h>
 #include <stdio.h>
 
+static bool is_plain(char c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* Whether all of eight bytes are plain. Taking 1 from a byte that is 0 borrows its high bit, taking 0x20 from a control
+ * does; what has that bit already is no ASCII. */
+static bool are_plain(const char bytes[8])
+{
+    const uint64_t each = UINT64_MAX / 255;
+    uint64_t word;
+
+    memcpy(&word, bytes, sizeof word);
+    uint64_t quote = word ^ (each * '"'), escape = word ^ (each * '\\'), del = word ^ (each * 0x7f);
+    uint64_t odd = word | (word - each * 0x20) | (quote - each) | (escape - each) | (del - each);
+    return (odd & (each * 0x80)) == 0;
+}
+
 /* The longest prefix that stands for itself: ASCII but for controls, '"' and '\'. */
 static size_t plain_prefix(struct str s)
 {
     size_t i = 0;
 
-    while (i < s.len && s.ptr[i] >= 0x20 && s.ptr[i] < 0x7f && s.ptr[i] != '"' && s.ptr[i] != '\\')
+    while (i + 8 <= s.len && are_plain(s.ptr + i))
+        i += 8;
+    while (i < s.len && is_plain(s.ptr[i]))
         i++;
     return i;
 }

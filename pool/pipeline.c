@@ -5,9 +5,9 @@
 
 #include <assert.h>
 
-/* First guess; most pipelines are two or three short commands. */
+/* First guess: most pipelines are two or three short commands, a clear is five. */
 #define BYTES_RESERVED    256
-#define COMMANDS_RESERVED 4
+#define COMMANDS_RESERVED 6
 
 static const struct value missing = {.kind = VALUE_MISSING};
 
@@ -239,6 +239,8 @@ static bool is_as_expected(enum expect expect, struct value *value)
 static bool copy_value(struct arena *arena, const struct value *from, struct value *to)
 {
     *to = *from;
+    if (from->kind == VALUE_STATUS && value_fixed_status(from->text).ptr == from->text.ptr)
+        return true;
     if (from->kind == VALUE_STRING || from->kind == VALUE_STATUS || from->kind == VALUE_ERROR) {
         to->text = str_dup(arena, from->text);
         return to->text.ptr;

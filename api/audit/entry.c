@@ -38,11 +38,42 @@ const char *audit_part_name(enum audit_part part)
     return names[part];
 }
 
+/* Whether one of eight bytes is a control character: bytes below 0x80 borrow when 0x20 is taken from them. */
+static bool has_control(const char bytes[8])
+{
+    const uint64_t each = UINT64_MAX / 255;
+    uint64_t word;
+
+    memcpy(&word, bytes, sizeof word);
+    return ((word - each * ' ') & ~word & (each * 0x80)) != 0;
+}
+
+/* Eight bytes at a time, the last of them once more. */
+static bool is_line(struct str field)
+{
+    const size_t word = 8;
+
+    if (field.len < word) {
+        for (size_t i = 0; i < field.len; i++) {
+            if ((unsigned char)field.ptr[i] < ' ')
+                return false;
+        }
+        return true;
+    }
+    for (size_t i = 0; i < field.len - word; i += word) {
+        if (has_control(field.ptr + i))
+            return false;
+    }
+    return !has_control(field.ptr + field.len - word);
+}
+
 /* Nothing of ours has control characters; one that a client brought along must not end a field. */
 static void copy_line(char *to, struct str field)
 {
-    for (size_t i = 0; i < field.len; i++)
-        to[i] = field.ptr[i];
+    if (field.len > 0)
+        memcpy(to, field.ptr, field.len);
+    if (is_line(field))
+        return;
     for (size_t i = 0; i < field.len; i++) {
         if ((unsigned char)to[i] < ' ')
             to[i] = ' ';

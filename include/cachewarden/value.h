@@ -50,6 +50,9 @@ const char *redis_fault_name(enum redis_fault fault); /* "oom", "readonly", … 
 /* What a caller may be told of it. */
 enum redis_error redis_fault_cause(enum redis_fault fault);
 
+/* What Redis says all the time ("OK", "QUEUED") as a text that lasts for ever, or {NULL,0}. */
+struct str value_fixed_status(struct str text);
+
 /* The first word of a Redis error ("WRONGTYPE"): the rest may quote keys and values. Cut at 32. */
 struct str value_error_word(const struct value *value);
 

@@ -48,6 +48,10 @@ static void *create_string(const redisReadTask *task, char *bytes, size_t size)
     /* hiredis has counted two bytes behind a bulk string without looking at them. */
     if (task->type == REDIS_REPLY_STRING && (bytes[size] != '\r' || bytes[size + 1] != '\n'))
         return refuse(task, REPLY_PROTOCOL_ERROR);
+    struct str fixed =
+        task->type == REDIS_REPLY_STATUS ? value_fixed_status((struct str){bytes, size}) : STR_NONE;
+    if (fixed.ptr)
+        return put(task, (struct value){.kind = VALUE_STATUS, .text = fixed});
     struct reply_reader *reader = task->privdata;
     char *text = arena_alloc(reader->arena, size + 1);
     if (!text)

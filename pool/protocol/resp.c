@@ -4,8 +4,16 @@
 #define HEADER_SIZE (STR_INT64_SIZE + 3)
 static size_t put_header(char *to, char kind, size_t number)
 {
-    *to = kind;
-    size_t len = 1 + str_of_int64(to + 1, (int64_t)number).len;
+    size_t len = 0;
+    to[len++] = kind;
+    /* Almost all are the lengths of short words. */
+    if (number < 100) {
+        if (number >= 10)
+            to[len++] = (char)('0' + number / 10);
+        to[len++] = (char)('0' + number % 10);
+    } else {
+        len += str_of_int64(to + len, (int64_t)number).len;
+    }
     to[len++] = '\r';
     to[len++] = '\n';
     return len;

@@ -110,6 +110,16 @@ enum redis_error redis_fault_cause(enum redis_fault fault)
     return REDIS_ERROR_REFUSED;
 }
 
+struct str value_fixed_status(struct str text)
+{
+    static const struct str fixed[] = {{"QUEUED", 6}, {"OK", 2}};
+
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+        if (str_eq(text, fixed[i]))
+            return fixed[i];
+    return STR_NONE;
+}
+
 struct str value_error_word(const struct value *value)
 {
     struct str word = first_word(value->text);

@@ -113,6 +113,30 @@ START_TEST(strings_are_escaped)
 }
 END_TEST
 
+/* A byte says the same wherever in a text it stands, and its neighbours stay what they are. */
+START_TEST(every_byte_at_every_place)
+{
+    static const char around[] = "0 ~!]abcdefghijklmn";
+    const size_t size = sizeof around - 1;
+
+    for (int byte = 0; byte < 256; byte++) {
+        char alone[32], text[sizeof around], expected[64];
+        json_escape(&buf, (struct str){(char[]){(char)byte}, 1});
+        int length = snprintf(alone, sizeof alone, "%.*s", STR_ARG(strbuf_str(&buf)));
+        ck_assert_int_ge(length, 1);
+        buf.len = 0;
+        for (size_t at = 0; at < size; at++) {
+            memcpy(text, around, sizeof around);
+            text[at] = (char)byte;
+            snprintf(expected, sizeof expected, "\"%.*s%s%s\"", (int)at, around, alone,
+                     around + at + 1);
+            json_write_string(&writer, (struct str){text, size});
+            check_written(expected);
+        }
+    }
+}
+END_TEST
+
 static const struct {
     double value;
     int decimals;
@@ -298,6 +322,7 @@ int main(void)
     tcase_add_test(tcase, commas_in_every_nesting);
     tcase_add_test(tcase, a_lone_value);
     tcase_add_test(tcase, strings_are_escaped);
+    tcase_add_test(tcase, every_byte_at_every_place);
     tcase_add_test(tcase, reals_have_the_decimals_asked_for);
     tcase_add_test(tcase, reals_agree_with_printf);
     tcase_add_test(tcase, whatever_is_written_can_be_read);

@@ -70,6 +70,28 @@ START_TEST(packed_and_unpacked)
 }
 END_TEST
 
+/* A control character becomes a blank wherever it stands; bytes above ASCII, and those beside it, stay. */
+START_TEST(no_control_character_gets_through)
+{
+    static const char plain[] = "h\xc3\xa9llo w\xc3\xb6rld, \xff\x80\x7f! and so on";
+    const size_t size = sizeof plain - 1;
+    struct audit_record record = sample();
+
+    for (size_t at = 0; at < size; at++)
+        for (int control = 0; control <= ' '; control++) {
+            char text[sizeof plain], wanted[sizeof plain];
+            memcpy(text, plain, sizeof plain);
+            memcpy(wanted, plain, sizeof plain);
+            text[at] = (char)control;
+            wanted[at] = ' ';
+            record.target = (struct str){text, size};
+            struct audit_entry *entry = audit_entry_new(&record, STR("node-a"));
+            expect_field(entry, AUDIT_TARGET, wanted);
+            free(entry);
+        }
+}
+END_TEST
+
 START_TEST(nothing_is_borrowed)
 {
     char name[] = "mallory", route[] = "x.y";
@@ -156,6 +178,7 @@ int main(void)
     TCase *tcase = tcase_create("entry");
     tcase_add_test(tcase, fields_as_text);
     tcase_add_test(tcase, packed_and_unpacked);
+    tcase_add_test(tcase, no_control_character_gets_through);
     tcase_add_test(tcase, nothing_is_borrowed);
     tcase_add_test(tcase, long_fields_are_cut);
     tcase_add_test(tcase, the_log_has_it_all);
