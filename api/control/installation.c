@@ -78,17 +78,3 @@ enum err control_installation(struct redis *control, struct work work, struct st
         *install_out = dataset.install;
     return ERR_OK;
 }
-
-enum err control_try_write(struct redis *control, struct work work)
-{
-    struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_WRITE_FREE);
-    struct key key = key_probe();
-
-    pipeline_begin_transaction(pipeline);
-    PIPELINE_KEY(pipeline, EXPECT_OK, STR("SET"), key_str(&key), STR("probe"), STR("EX"),
-                 STR("10"));
-    PIPELINE_KEY(pipeline, EXPECT_STRING, STR("GET"), key_str(&key));
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
-    pipeline_end_transaction(pipeline);
-    return redis_run(control, pipeline, work);
-}

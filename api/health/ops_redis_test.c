@@ -95,24 +95,37 @@ static bool test_increment(const struct attempt *attempt)
            number_is(pipeline, 3, 1);
 }
 
-/* Many commands in one write: every answer comes, in order. */
+/* As a clear does: a count in a hash, in a transaction. */
+static void add_transaction(struct pipeline *pipeline, struct str hash)
+{
+    pipeline_begin_transaction(pipeline);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HINCRBY"), hash, STR("clears"), STR("1"));
+    PIPELINE_KEY(pipeline, EXPECT_ARRAY, STR("HMGET"), hash, STR("clears"));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("DEL"), hash);
+    pipeline_end_transaction(pipeline);
+}
+
+/* Many commands in one write, and then a transaction: every answer comes, in order. */
 static bool test_pipeline(const struct attempt *attempt)
 {
-    enum { STEPS = 16 };
-    struct key key = key_probe();
+    enum { STEPS = 16, DEL = STEPS + 1, HINCRBY = DEL + 2, HMGET, DEL_HASH };
+    struct key key = key_probe(), hash = key_probe();
     struct pipeline *pipeline = pipeline_new(attempt->arena, PIPELINE_WRITE_FREE);
 
     PIPELINE_KEY(pipeline, EXPECT_OK, STR("SETEX"), key_str(&key), LIFETIME, STR("0"));
     for (int i = 1; i <= STEPS; i++)
         PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("INCR"), key_str(&key));
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
+    add_transaction(pipeline, key_str(&hash));
     if (!run(attempt, pipeline))
         return false;
     for (size_t i = 1; i <= STEPS; i++) {
         if (!number_is(pipeline, i, (int64_t)i))
             return false;
     }
-    return number_is(pipeline, STEPS + 1, 1);
+    const struct value *clears = pipeline_value(pipeline, HMGET);
+    return number_is(pipeline, DEL, 1) && number_is(pipeline, HINCRBY, 1) && clears->count == 1 &&
+           str_eq(clears->items[0].text, STR("1")) && number_is(pipeline, DEL_HASH, 1);
 }
 
 static double measure_latency_ms(const struct attempt *attempt)

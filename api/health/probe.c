@@ -1,11 +1,11 @@
 #include "health/probe.h"
 
 #include "cachewarden/clock.h"
+#include "cachewarden/control.h"
 #include "cachewarden/lock.h"
 #include "cachewarden/pipeline.h"
 #include "cachewarden/redis_error.h"
 #include "entries/service.h"
-#include "keyspace.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,49 +33,38 @@ struct health {
     struct probe control, entries; /* the latter where entries have a Redis of their own */
 };
 
-static void add_trial(struct pipeline *pipeline)
-{
-    struct key key = key_probe();
-
-    PIPELINE_KEY(pipeline, EXPECT_OK, STR("SET"), key_str(&key), STR("probe"), STR("EX"),
-                 STR("10"));
-    PIPELINE_KEY(pipeline, EXPECT_STRING, STR("GET"), key_str(&key));
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
-}
-
-static bool has_gone_well(const struct pipeline *pipeline)
-{
-    return str_eq(pipeline_value(pipeline, 1)->text, STR("probe")) &&
-           pipeline_value(pipeline, 2)->integer == 1;
-}
-
 /* Where the control data is another installation's nothing is written, and so nothing works. */
+static struct health_report ask_foreign(struct app *app, struct redis *redis, struct work work)
+{
+    struct health_report report = {0};
+    struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_READ);
+
+    PIPELINE_ADD(pipeline, EXPECT_STATUS, STR("PING"));
+    enum err err = redis_run(redis, pipeline, work);
+    report.connected = err == ERR_OK || err == ERR_UPSTREAM_REFUSED;
+    snprintf(report.message, sizeof report.message, "%s",
+             err != ERR_OK           ? work.error->caller
+             : redis == app->control ? "redis holds the control data of another installation"
+                                     : "not tried beside another installation's control data");
+    return report;
+}
+
 static struct health_report ask_redis(struct app *app, struct redis *redis, struct arena *arena,
                                       int64_t deadline_ns)
 {
-    bool is_foreign = app_is_foreign(app, NULL);
-    struct health_report report = {.message = "reads and writes work"};
+    struct health_report report = {0};
     struct error error = {0};
-    struct pipeline *pipeline =
-        pipeline_new(arena, is_foreign ? PIPELINE_READ : PIPELINE_WRITE_FREE);
+    struct work work = {arena, deadline_ns, &error};
 
-    if (is_foreign)
-        PIPELINE_ADD(pipeline, EXPECT_STATUS, STR("PING"));
-    else
-        add_trial(pipeline);
-    enum err err =
-        redis_run(redis, pipeline, (struct work){.deadline_ns = deadline_ns, .error = &error});
-
+    if (app_is_foreign(app, NULL))
+        return ask_foreign(app, redis, work);
+    enum err err = control_try_write(redis, work);
     report.connected = err == ERR_OK || err == ERR_UPSTREAM_REFUSED;
-    report.read_write = err == ERR_OK && !is_foreign && has_gone_well(pipeline);
-    if (err != ERR_OK)
-        snprintf(report.message, sizeof report.message, "%s",
-                 redis_error_text(error.redis ? error.redis : REDIS_ERROR_UNAVAILABLE));
-    else if (!report.read_write)
-        snprintf(report.message, sizeof report.message, "%s",
-                 !is_foreign             ? "redis lost what was written"
-                 : redis == app->control ? "redis holds the control data of another installation"
-                                         : "not tried beside another installation's control data");
+    report.read_write = err == ERR_OK;
+    snprintf(report.message, sizeof report.message, "%s",
+             err == ERR_OK     ? "reads and writes work"
+             : error.caller[0] ? error.caller
+                               : redis_error_text(REDIS_ERROR_UNAVAILABLE));
     return report;
 }
 

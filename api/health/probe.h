@@ -1,6 +1,5 @@
 /*
- * Trying Redis for real: a key of a random name is written, read and removed, and expires if that
- * fails. One thread at a time asks, some fifty times a second at most, so that a public route cannot
+ * Trying Redis for real, with what status, switch and clear ask of it (control_try_write). One thread at a time asks, some fifty times a second at most, so that a public route cannot
  * be used to load Redis; who comes meanwhile, and whoever asks within a second after Redis was out of
  * reach, is told the last report.
  */
@@ -12,7 +11,7 @@
 struct health_report {
     bool connected;  /* Redis answered */
     bool read_write; /* and the key came back as it was written */
-    /* "reads and writes work", a fixed cause of redis_run, or whose control data it is */
+    /* "reads and writes work", what control_try_write tells a caller, or whose control data it is */
     char message[192];
 };
 

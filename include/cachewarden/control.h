@@ -52,8 +52,9 @@ CW_MUST_CHECK enum err control_clear_all(struct app *app, struct work work, int6
  * in the arena; empty: there is none, or of nobody. Errors of redis_run. */
 CW_MUST_CHECK enum err control_installation(struct redis *control, struct work work,
                                             struct str *install_out);
-/* Writes, reads and removes a key of a random name in one transaction, as a clear writes; it expires if that fails.
- * Not beside another installation's control data. Errors of redis_run, with what Redis answered in `detail`. */
+/* Tries what status, switch and clear ask of a Redis, a transaction above all, on keys of random names, which are
+ * removed, and expire if that fails. Not beside another installation's control data. Errors of redis_run.
+ * ERR_UPSTREAM_REFUSED: the caller's text names the command, `detail` has what Redis said. */
 CW_MUST_CHECK enum err control_try_write(struct redis *control, struct work work);
 /* ERR_UPSTREAM_REFUSED with the text of app_is_foreign. */
 enum err control_refuse_foreign(struct error *error);

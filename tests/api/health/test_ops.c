@@ -3,6 +3,7 @@
 #include "redis_server.h"
 #include "suite.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -71,6 +72,26 @@ START_TEST(a_full_redis_is_degraded)
 {
     redis_server_do(redis, "CONFIG SET maxmemory 1");
     expect_stamped(PUBLIC("health.status"), DEGRADED("connected", "redis out of memory"));
+}
+END_TEST
+
+/* Whatever a clear needs: without it a clear fails, and this is where people look why. */
+START_TEST(a_redis_that_refuses_a_command_is_degraded)
+{
+    static const char *const commands[] = {"set",    "get",  "multi",  "hincrby", "hmget",
+                                           "expire", "hset", "hsetnx", "hdel",    "del"};
+
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        char expected[256], name[16];
+        for (size_t at = 0; at <= strlen(commands[i]); at++)
+            name[at] = (char)toupper((unsigned char)commands[i][at]);
+        redis_server_do(redis, "ACL SETUSER default -%s", commands[i]);
+        snprintf(expected, sizeof expected, DEGRADED("connected", "redis refused %s (NOPERM)"),
+                 name);
+        expect_stamped(PUBLIC("health.status"), expected);
+        redis_server_do(redis, "ACL SETUSER default +%s", commands[i]);
+    }
+    expect_stamped(PUBLIC("health.status"), HEALTHY);
 }
 END_TEST
 
@@ -165,6 +186,10 @@ START_TEST(each_test_stands_alone)
     expect_tests(TESTS("true", "true", "true", "false", "true"), true);
     redis_server_do(redis, "ACL SETUSER default +incrby -get");
     expect_tests(TESTS("false", "false", "true", "true", "true"), true);
+    redis_server_do(redis, "ACL SETUSER default +get -multi");
+    expect_tests(TESTS("true", "true", "true", "true", "false"), true);
+    redis_server_do(redis, "ACL SETUSER default +multi -hincrby");
+    expect_tests(TESTS("true", "true", "true", "true", "false"), true);
 }
 END_TEST
 
@@ -193,6 +218,7 @@ int main(void)
     tcase_add_test(tcase, the_redis_of_entries);
     tcase_add_test(tcase, a_dead_redis_is_degraded);
     tcase_add_test(tcase, a_full_redis_is_degraded);
+    tcase_add_test(tcase, a_redis_that_refuses_a_command_is_degraded);
     tcase_add_test(tcase, a_replica_is_degraded);
     tcase_add_test(tcase, alive_and_ready);
     tcase_add_test(tcase, all_tests_pass);

@@ -255,7 +255,8 @@ START_TEST(it_refuses_writes)
     cli_run("doctor");
     expect_status(1);
     expect_line("unknown  redis rights: ", "cannot tell");
-    expect_line("FAILED   redis writes: ", "NOPERM");
+    expect_line("FAILED   redis writes: ", "redis refused MULTI (NOPERM): NOPERM ");
+    expect_line("FAILED   redis writes: ", "'multi'");
     redis_server_do(cli_test.redis, "ACL SETUSER default +acl|whoami +multi");
     cli_run("doctor");
     expect_status(0);
