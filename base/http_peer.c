@@ -16,6 +16,7 @@ enum {
 
 struct http_peer {
     char *url, *socket_path, *ca_file; /* NULL: none */
+    bool is_https;
     struct http_peer_options options;
     struct lock lock;
     /* guarded by lock */
@@ -25,42 +26,28 @@ struct http_peer {
 
 /* ---- where it is ---- */
 
-static struct str without_slash(struct str url)
+static enum err copy_socket(struct http_peer *peer, struct str path, struct error *error)
 {
-    return str_ends(url, STR("/")) ? str_sub(url, 0, url.len - 1) : url;
+    if (!str_starts(path, STR("/")) || str_has_control(path))
+        return error_set(error, ERR_BAD_INPUT, "unix: needs the absolute path of a socket");
+    peer->socket_path = strndup(path.ptr, path.len);
+    peer->url = strdup("http://localhost");
+    return peer->socket_path && peer->url ? ERR_OK : ERR_NO_MEMORY;
 }
 
-static bool is_authority(struct str text)
+static enum err copy_address(struct http_peer *peer, struct str text, struct error *error)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        if (strchr("/?#@\\", text.ptr[i]) || text.ptr[i] <= ' ' || text.ptr[i] > '~')
-            return false;
-    }
-    return text.len > 0 && text.ptr[0] != ':';
-}
+    struct http_url url;
 
-static enum err copy_address(struct http_peer *peer, struct str url, struct error *error)
-{
-    bool is_unix = str_starts(url, STR("unix:"));
-    struct str rest = STR_NONE;
-
-    if (is_unix) {
-        rest = str_sub(url, 5, url.len);
-        if (rest.len == 0 || rest.ptr[0] != '/' || str_has_control(rest))
-            return error_set(error, ERR_BAD_INPUT, "unix: needs the absolute path of a socket");
-        peer->socket_path = strndup(rest.ptr, rest.len);
-        url = STR("http://localhost");
-    } else if (str_starts(url, STR("http://"))) {
-        rest = without_slash(str_sub(url, 7, url.len));
-    } else if (str_starts(url, STR("https://"))) {
-        rest = without_slash(str_sub(url, 8, url.len));
-    }
-    if (!is_unix && !is_authority(rest))
+    if (str_starts(text, STR("unix:")))
+        return copy_socket(peer, str_sub(text, 5, text.len), error);
+    if (!http_url_parse(text, &url) || url.has_user || url.target.len > 1)
         return error_set(
             error, ERR_BAD_INPUT,
             "must be http://host:port, https://host:port or unix:/path, without a path");
-    peer->url = strndup(url.ptr, url.len);
-    return !peer->url || (is_unix && !peer->socket_path) ? ERR_NO_MEMORY : ERR_OK;
+    peer->is_https = url.is_https;
+    peer->url = strndup(url.server.ptr, url.server.len);
+    return peer->url ? ERR_OK : ERR_NO_MEMORY;
 }
 
 enum err http_peer_new(const struct http_peer_options *options, struct http_peer **peer_out,
@@ -181,13 +168,13 @@ static void give_back(struct http_exchange *exchange)
 static enum err open_fresh(struct http_peer *peer, const struct http_peer_request *request,
                            struct http_exchange **exchange_out, struct error *error)
 {
-    struct http_connection_options options = {
-        .url = peer->url,
-        .socket_path = peer->socket_path,
-        .ca_file = peer->ca_file,
-        .uses_proxy = peer->options.uses_proxy && str_starts(str_from(peer->url), STR("https:")),
-        .timeout_ms = peer->options.connect_timeout_ms,
-        .stops = peer->options.stops};
+    struct http_connection_options options = {.url = peer->url,
+                                              .socket_path = peer->socket_path,
+                                              .ca_file = peer->ca_file,
+                                              .uses_proxy =
+                                                  peer->options.uses_proxy && peer->is_https,
+                                              .timeout_ms = peer->options.connect_timeout_ms,
+                                              .stops = peer->options.stops};
     struct http_connection *connection;
 
     *exchange_out = NULL;

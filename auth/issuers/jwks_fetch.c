@@ -2,187 +2,147 @@
 
 #include "issuers/jwks.h"
 
-#include <arpa/inet.h>
-#include <curl/curl.h>
-#include <pthread.h>
+#include "cachewarden/clock.h"
+#include "cachewarden/http_client.h"
+
 #include <stdlib.h>
 
-/* A part of the whole time: an address that answers nothing leaves time for the next one. */
-enum { CONNECT_DIVISOR = 2 };
+enum {
+    /* A part of the whole time: an address that answers nothing leaves time for the next one. */
+    CONNECT_DIVISOR = 2,
+    ARENA_SIZE = 4096,
+    ARENA_MAX_SIZE = 1024 * 1024
+};
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static bool is_ready;
-
-static void set_up(void)
+enum err jwks_fetch_check(struct str text, struct error *error)
 {
-    is_ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-}
+    struct http_url url;
 
-/* ---- addresses ---- */
-
-/* As libcurl gives hosts: IPv6 in brackets. libcurl itself turns localhost into loopback addresses,
- * without asking anybody. */
-static bool is_loopback(const char *host)
-{
-    struct in_addr ipv4;
-
-    if (strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
-        return true;
-    return inet_pton(AF_INET, host, &ipv4) == 1 && ntohl(ipv4.s_addr) >> 24 == 127;
-}
-
-static enum err check_parts(CURLU *parts, struct error *error)
-{
-    char *scheme = NULL, *host = NULL, *user = NULL, *password = NULL;
-    enum err err = ERR_OK;
-
-    if (curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
-        curl_url_get(parts, CURLUPART_HOST, &host, 0) != CURLUE_OK)
-        err = error_set(error, ERR_BAD_INPUT, "is not a URL with a host");
-    else if (strcmp(scheme, "https") != 0 && strcmp(scheme, "http") != 0)
-        err = error_set(error, ERR_BAD_INPUT, "must begin with https://");
-    else if (strcmp(scheme, "http") == 0 && !is_loopback(host))
-        err =
-            error_set(error, ERR_BAD_INPUT,
-                      "must begin with https://; http:// is for this very machine only "
-                      "(127.0.0.1, [::1], localhost), as anybody on the way could change the keys");
-    else if (curl_url_get(parts, CURLUPART_USER, &user, 0) != CURLUE_NO_USER ||
-             curl_url_get(parts, CURLUPART_PASSWORD, &password, 0) != CURLUE_NO_PASSWORD)
-        err = error_set(error, ERR_BAD_INPUT,
-                        "must not have a user or a password; key sets are public");
-    curl_free(scheme);
-    curl_free(host);
-    curl_free(user);
-    curl_free(password);
-    return err;
-}
-
-enum err jwks_fetch_check(struct str url, struct error *error)
-{
-    enum err err;
-
-    if (str_find(url, '\0') >= 0 || str_find(url, ' ') >= 0 || str_has_control(url))
+    if (str_find(text, '\0') >= 0 || str_find(text, ' ') >= 0 || str_has_control(text))
         return error_set(error, ERR_BAD_INPUT, "has blanks or control characters");
-    /* libcurl would guess http for a URL without a scheme. */
-    if (!str_starts(url, STR("https://")) && !str_starts(url, STR("http://")))
+    if (!str_starts(text, STR("https://")) && !str_starts(text, STR("http://")))
         return error_set(error, ERR_BAD_INPUT, "must begin with https://");
-    /* Nor is the first part of a path a host. */
-    struct str rest = str_sub(url, (size_t)str_find(url, '/') + 2, url.len);
-    if (rest.len == 0 || rest.ptr[0] == '/')
+    if (!http_url_parse(text, &url))
         return error_set(error, ERR_BAD_INPUT, "is not a URL with a host");
-    char *text = strndup(url.ptr, url.len);
-    CURLU *parts = curl_url();
-    if (!text || !parts)
-        err = ERR_NO_MEMORY;
-    else if (curl_url_set(parts, CURLUPART_URL, text, 0) != CURLUE_OK)
-        err = error_set(error, ERR_BAD_INPUT, "is not a URL");
-    else
-        err = check_parts(parts, error);
-    curl_url_cleanup(parts);
-    free(text);
-    return err;
+    if (!url.is_https && !http_url_is_loopback(&url))
+        return error_set(
+            error, ERR_BAD_INPUT,
+            "must begin with https://; http:// is for this very machine only "
+            "(127.0.0.1, [::1], localhost), as anybody on the way could change the keys");
+    if (url.has_user)
+        return error_set(error, ERR_BAD_INPUT,
+                         "must not have a user or a password; key sets are public");
+    return ERR_OK;
 }
 
 /* ---- fetching ---- */
 
-struct transfer {
-    const atomic_bool *stops;
-    char *body;
-    size_t size;
-    bool is_too_large;
-};
-
-static size_t take(char *bytes, size_t one, size_t size, void *arg)
+static enum err too_large(const struct work *work)
 {
-    struct transfer *transfer = arg;
-
-    (void)one; /* always 1 */
-    transfer->is_too_large = size > JWKS_MAX_SIZE - transfer->size;
-    if (transfer->is_too_large)
-        return 0;
-    memcpy(transfer->body + transfer->size, bytes, size);
-    transfer->size += size;
-    return size;
+    return error_set_detail(work->error, ERR_TOO_LARGE, "the key set has more than %d bytes",
+                            JWKS_MAX_SIZE);
 }
 
-/* libcurl calls it about once a second while it waits, too. */
-static int is_over(void *arg, curl_off_t total, curl_off_t now, curl_off_t sent_total,
-                   curl_off_t sent)
+static enum err read_body(struct body_source *source, const struct work *work, char *body,
+                          size_t *size_out)
 {
-    const struct transfer *transfer = arg;
+    size_t len = 1;
 
-    (void)total, (void)now, (void)sent_total, (void)sent;
-    return transfer->stops && atomic_load(transfer->stops);
-}
-
-static bool set_options(CURL *curl, const struct jwks_fetch_options *options,
-                        struct transfer *transfer, struct curl_slist *headers)
-{
-    bool is_https = strncmp(options->url, "https:", 6) == 0;
-    long timeout_ms = options->timeout_ms;
-
-    return curl_easy_setopt(curl, CURLOPT_URL, options->url) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, is_https ? "https" : "http") == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
-           (!options->ca_file ||
-            (curl_easy_setopt(curl, CURLOPT_CAINFO, options->ca_file) == CURLE_OK &&
-             curl_easy_setopt(curl, CURLOPT_CAPATH, NULL) == CURLE_OK)) &&
-           /* Plain HTTP is for this very machine: no proxy. */
-           (is_https || curl_easy_setopt(curl, CURLOPT_NOPROXY, "*") == CURLE_OK) &&
-           curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, timeout_ms) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, timeout_ms / CONNECT_DIVISOR) ==
-               CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_USERAGENT, "cachewarden/" CW_VERSION) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_MAXFILESIZE, (long)JWKS_MAX_SIZE) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, is_over) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_XFERINFODATA, transfer) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) == CURLE_OK;
-}
-
-static enum err judge(CURL *curl, CURLcode code, const struct transfer *transfer,
-                      struct error *error)
-{
-    long status = 0;
-
-    if (transfer->is_too_large || code == CURLE_FILESIZE_EXCEEDED)
-        return error_set(error, ERR_TOO_LARGE, "the key set has more than %d bytes", JWKS_MAX_SIZE);
-    if (code != CURLE_OK)
-        return error_set(error, ERR_UPSTREAM_DOWN, "%s", curl_easy_strerror(code));
-    if (curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK || status != 200)
-        return error_set(error, ERR_UPSTREAM_DOWN, "it answered %ld%s", status,
-                         status / 100 == 3 ? "; redirects are not followed" : "");
+    if (source->length > JWKS_MAX_SIZE)
+        return too_large(work);
+    /* There is room for one byte more than there may be. */
+    while (len > 0) {
+        enum err err = source->next(source->with, work, body + *size_out,
+                                    (size_t)JWKS_MAX_SIZE + 1 - *size_out, &len);
+        if (err)
+            return err;
+        *size_out += len;
+        if (*size_out > JWKS_MAX_SIZE)
+            return too_large(work);
+    }
     return ERR_OK;
+}
+
+static enum err take_response(struct http_peer_response *response, const struct work *work,
+                              char *body, size_t *size_out)
+{
+    enum err err = ERR_OK;
+
+    if (response->status != 200)
+        err = error_set_detail(work->error, ERR_UPSTREAM_DOWN, "it answered %d%s", response->status,
+                               response->status / 100 == 3 ? "; redirects are not followed" : "");
+    else if (response->has_body)
+        err = read_body(&response->body, work, body, size_out);
+    if (response->has_body)
+        response->body.close(response->body.with);
+    return err;
+}
+
+static enum err get(struct http_peer *peer, const struct http_url *url, int timeout_ms,
+                    const struct work *work, char *body, size_t *size_out)
+{
+    const struct http_field fields[] = {
+        {STR("Host"), url->authority},
+        {STR("Accept"), STR("application/jwk-set+json, application/json")},
+        {STR("User-Agent"), STR("cachewarden/" CW_VERSION)},
+    };
+    const struct http_peer_request request = {
+        .method = STR("GET"),
+        .target = url->target.len > 0 ? url->target : STR("/"),
+        .fields = fields,
+        .field_count = sizeof fields / sizeof *fields,
+        .deadline_ns = clock_deadline_ns(timeout_ms),
+    };
+    struct http_peer_response response;
+    bool is_unreached;
+
+    enum err err = http_peer_send(peer, &request, work, &response, &is_unreached);
+    return err ? err : take_response(&response, work, body, size_out);
+}
+
+static enum err fetch(const struct jwks_fetch_options *options, const struct work *work, char *body,
+                      size_t *size_out)
+{
+    struct http_url url;
+    struct http_peer *peer = NULL;
+
+    if (!http_url_parse(str_from(options->url), &url))
+        return error_set_detail(work->error, ERR_UPSTREAM_DOWN, "not a URL with a host");
+    const struct http_peer_options peer_options = {
+        .url = url.server,
+        .ca_file = str_from(options->ca_file),
+        .connect_timeout_ms = options->timeout_ms / CONNECT_DIVISOR,
+        .timeout_ms = options->timeout_ms,
+        .uses_proxy = true,
+        .stops = options->stops,
+    };
+    enum err err = http_peer_new(&peer_options, &peer, work->error);
+    if (!err)
+        err = get(peer, &url, options->timeout_ms, work, body, size_out);
+    http_peer_free(&peer);
+    return err;
 }
 
 enum err jwks_fetch(const struct jwks_fetch_options *options, char **body_out, size_t *size_out,
                     struct error *error)
 {
-    struct transfer transfer = {.stops = options->stops, .body = malloc(JWKS_MAX_SIZE)};
+    struct error why = {0};
+    struct work work = {.arena = arena_new(ARENA_SIZE, ARENA_MAX_SIZE), .error = &why};
+    char *body = malloc((size_t)JWKS_MAX_SIZE + 1);
+    size_t size = 0;
     enum err err = ERR_NO_MEMORY;
 
     *body_out = NULL;
     *size_out = 0;
-    pthread_once(&once, set_up);
-    CURL *curl = is_ready ? curl_easy_init() : NULL;
-    struct curl_slist *headers =
-        curl_slist_append(NULL, "Accept: application/jwk-set+json, application/json");
-    if (curl && headers && transfer.body && set_options(curl, options, &transfer, headers))
-        err = judge(curl, curl_easy_perform(curl), &transfer, error);
-    curl_easy_cleanup(curl);
-    curl_slist_free_all(headers);
+    if (work.arena && body)
+        err = fetch(options, &work, body, &size);
+    arena_free(&work.arena);
     if (err) {
-        free(transfer.body);
-        return err;
+        free(body);
+        /* Too slow is as good as not there. */
+        return error_set(error, err == ERR_TIMEOUT ? ERR_UPSTREAM_DOWN : err, "%s", why.detail);
     }
-    *body_out = transfer.body;
-    *size_out = transfer.size;
+    *body_out = body;
+    *size_out = size;
     return ERR_OK;
 }

@@ -1,6 +1,6 @@
 /*
- * A key set over HTTP: the one home of libcurl in auth/. Slow by nature, so it is called by the
- * thread of issuers.c and by commands, never by a request.
+ * A key set over HTTP. Slow by nature, so it is called by the thread of issuers.c and by commands, never by a
+ * request.
  */
 #ifndef AUTH_ISSUERS_JWKS_FETCH_H
 #define AUTH_ISSUERS_JWKS_FETCH_H

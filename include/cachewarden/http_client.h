@@ -21,6 +21,22 @@ enum {
     HTTP_HEAD_MAX_FIELDS = 200,
 };
 
+/* ---- where a server is ---- */
+
+struct http_url {
+    bool is_https;
+    bool has_user;        /* or a password, in front of an @ */
+    struct str server;    /* scheme and authority */
+    struct str authority; /* what Host says, where there is no user */
+    struct str host;      /* IPv6 in brackets */
+    struct str target;    /* path and query, without a fragment; empty: there is none */
+};
+
+/* Parts of `text`, which is printable ASCII. False: not http:// or https:// with a host (and a port from 1 on). */
+bool http_url_parse(struct str text, struct http_url *url_out);
+/* 127.0.0.0/8, [::1] or localhost, which is never looked up. */
+bool http_url_is_loopback(const struct http_url *url);
+
 /* ---- a server, and the connections to it that are kept ---- */
 
 struct http_peer;

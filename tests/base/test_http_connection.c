@@ -88,6 +88,34 @@ START_TEST(no_proxy_is_asked)
 }
 END_TEST
 
+/* But where it was asked for, and TLS keeps the proxy from reading along. */
+START_TEST(a_proxy_for_https)
+{
+    struct http_peer_options options = {.url = STR("https://shop.example"),
+                                        .connect_timeout_ms = PATIENCE_MS,
+                                        .timeout_ms = PATIENCE_MS,
+                                        .uses_proxy = true};
+
+    unsetenv("no_proxy");
+    unsetenv("NO_PROXY");
+    setenv("http_proxy", scripted_origin_url(origin), 1);
+    setenv("https_proxy", scripted_origin_url(origin), 1);
+    http_peer_free(&peer);
+    ck_assert_int_eq(http_peer_new(&options, &peer, &error), ERR_OK);
+    ORIGIN_SAY(origin, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+    ck_assert_int_eq(ask("GET"), ERR_UPSTREAM_DOWN);
+    ck_assert(is_unreached);
+    ck_assert_ptr_nonnull(
+        strstr(scripted_origin_request(origin, 0)->head, "CONNECT shop.example:443 HTTP/1.1\r\n"));
+    /* What is not encrypted goes to nobody else. */
+    options.url = STR("http://127.0.0.1:1");
+    http_peer_free(&peer);
+    ck_assert_int_eq(http_peer_new(&options, &peer, &error), ERR_OK);
+    ck_assert_int_eq(ask("GET"), ERR_UPSTREAM_DOWN);
+    ck_assert_uint_eq(scripted_origin_count(origin), 1);
+}
+END_TEST
+
 /* Where a cloud hands out the machine's own credentials. */
 START_TEST(nothing_link_local)
 {
@@ -190,6 +218,7 @@ int main(void)
     tcase_add_test(tcase, a_unix_socket);
     tcase_add_test(tcase, certificates_are_verified);
     tcase_add_test(tcase, no_proxy_is_asked);
+    tcase_add_test(tcase, a_proxy_for_https);
     tcase_add_test(tcase, nothing_link_local);
     tcase_add_test(tcase, urls);
     tcase_add_test(tcase, many_at_once);

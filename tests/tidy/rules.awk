@@ -54,7 +54,7 @@ BEGIN {
 	home["argon2.h"] = "auth/passwords/password.c"
 	home["civetweb.h"] = "server/http/"
 	home["civetweb_extra.h"] = "server/http/"
-	home["curl/"] = "auth/issuers/jwks_fetch.c base/http_connection.c"
+	home["curl/"] = "base/http_connection.c"
 	home["hiredis/"] = "pool/protocol/"
 	home["jansson.h"] = "base/json.c"
 	home["libconfig.h"] = "server/config/"
