@@ -46,14 +46,13 @@ mg_body_open(struct mg_connection *conn,
 	struct request_body *body = &channel->body;
 
 	if (body->verdict == MG_BODY_UNKNOWN) {
-		const int is_waiting = (field_of(&conn->request_info, "Expect") != NULL);
-
 		body->limit = limit;
-		body->first = is_waiting ? 1 : first;
+		body->first = first;
 		body->pace = *pace;
 		channel->deadline_ns = deadline_ns;
 		credit_body(channel, channel->in.len - channel->head_len);
-		if ((fill_body(channel, 0) != BODY_DONE) && !is_waiting) {
+		if (fill_body(channel, 0) != BODY_DONE) {
+			say_continue(conn);
 			return suspend(conn, channel->deadline_ns);
 		}
 		if (body->verdict == MG_BODY_UNKNOWN) {
@@ -125,10 +124,6 @@ receive_more(struct mg_connection *conn, const struct mg_pace *pace)
 
 	(void)bytes_reserve(channel, &channel->in, 1, SIZE_MAX); /* the worker's memory */
 	while ((n = channel_read(channel, 0)) == CHANNEL_AGAIN) {
-		if (!body->is_told) {
-			body->is_told = 1;
-			say_continue(conn);
-		}
 		if (channel_flush(channel) == CHANNEL_GONE) {
 			return MG_BODY_BROKEN;
 		}

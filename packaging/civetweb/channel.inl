@@ -54,7 +54,6 @@ struct request_body {
 	size_t first; /* so much of it is awaited; 0: all */
 	struct mg_pace pace; /* of those bytes */
 	/* Of one that is read while it comes, where `announced` or `len` and `limit` are what is left: */
-	int is_told;      /* to continue */
 	uint64_t left_ns; /* of the client's time to send it */
 	enum mg_body_state verdict;
 };

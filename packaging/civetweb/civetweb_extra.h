@@ -49,8 +49,7 @@ struct mg_pace {
 /*
  * Instead of mg_body, for a body that is read while it comes: MG_BODY_WHOLE, and it may be read. AWAITED as
  * with mg_body, but only until the first `first` bytes are there, so that a small body is read by a worker that
- * does not wait; not at all where the client waits for `100 Continue`, which the first read sends. The pace counts from
- * the first byte.
+ * does not wait. A client that waits for `100 Continue` is told so first. The pace counts from the first byte.
  */
 enum mg_body_state mg_body_open(struct mg_connection *conn,
                                 size_t limit,

@@ -14,7 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MUCH = 20 * 1024 * 1024, LITTLE = 1000, PLACES = 3 /* of the edge's four threads */ };
+/* FIRST: what is there before an operation begins. Places: of the edge's four threads. */
+enum { MUCH = 20 * 1024 * 1024, LITTLE = 1000, FIRST = 64 * 1024, PLACES = 3 };
 
 static atomic_int called;
 static atomic_size_t bytes_read; /* by the last operation, so far */
@@ -72,6 +73,7 @@ static enum err op_careless(struct call *call)
     size_t len;
     char piece[5000];
 
+    atomic_fetch_add(&called, 1);
     while (call_read_body(call, piece, sizeof piece, &len) == ERR_OK && len > 0)
         ;
     answer(call, 0, true);
@@ -127,6 +129,7 @@ static enum err op_plain(struct call *call)
 static const struct route routes[] = {
     POST_ROW("read", op_read, 2 * MUCH),
     POST_ROW("few", op_read, LITTLE),
+    POST_ROW("some", op_read, FIRST + LITTLE),
     POST_ROW("careless", op_careless, 2 * MUCH),
     POST_ROW("leave", op_leave, 2 * MUCH),
     POST_ROW("budget", op_budget, 2 * MUCH),
@@ -206,6 +209,26 @@ static void post(const char *path, size_t size, size_t chunk)
         (void)send_bytes(size, chunk);
         raw_print(raw, "0\r\n\r\n");
     }
+}
+
+#define EXPECTS "Expect: 100-continue\r\n"
+
+static bool are_called(void *arg)
+{
+    return atomic_load(&called) == *(int *)arg;
+}
+
+static bool are_read(void *arg)
+{
+    return atomic_load(&bytes_read) == *(size_t *)arg;
+}
+
+/* An operation that has read all that came, and waits for the rest of so many bytes. */
+static void begin_reading(const char *path, size_t size)
+{
+    raw_print(raw, "POST %s HTTP/1.1\r\n" H "Content-Length: %zu\r\n\r\n", path, size);
+    (void)send_bytes(FIRST, 0);
+    edge_wait(are_read, &(size_t){FIRST}, "the first part to be read");
 }
 
 /* ---- whole ones ---- */
@@ -296,18 +319,21 @@ END_TEST
 
 /* ---- continue ---- */
 
-START_TEST(who_waits_is_told_to_continue_by_the_first_read)
+START_TEST(who_waits_is_told_to_continue_before_the_operation)
 {
-    raw_print(raw, "POST /read HTTP/1.1\r\n" H "Content-Length: 3\r\nExpect: 100-continue\r\n\r\n");
+    raw_print(raw, "POST /read HTTP/1.1\r\n" H "Content-Length: 3\r\n" EXPECTS "\r\n");
     expect_status(reply(), 100);
+    ck_assert_int_eq(atomic_load(&called), 0);
     raw_print(raw, "abc");
     expect_read(reply(), 3, 3);
-    raw_print(raw,
-              "POST /leave HTTP/1.1\r\n" H "Content-Length: 3\r\nExpect: 100-continue\r\n\r\n");
-    const struct http_reply *got = reply();
-    expect_read(got, 0, 3);
-    expect_header(got, "Connection", "close"); /* who knows whether the body comes */
-    expect_closed();
+    raw_print(raw, "POST /leave HTTP/1.1\r\n" H "Content-Length: 3\r\n" EXPECTS "\r\nabc");
+    expect_read(reply(), 0, 3); /* who did not wait need not be told */
+    expect_kept();
+    raw_print(raw, "POST /read HTTP/1.1\r\n" H "Content-Length: %d\r\n" EXPECTS "\r\n", FIRST + 3);
+    expect_status(reply(), 100);
+    (void)send_bytes(FIRST + 3, 0);
+    expect_read(reply(), FIRST + 3, FIRST + 3); /* and nobody is told twice */
+    expect_kept();
 }
 END_TEST
 
@@ -333,9 +359,7 @@ static void pass(int64_t ms)
 /* The client's time is not the operation's. */
 START_TEST(a_slow_body_leaves_the_operation_its_time)
 {
-    raw_print(raw,
-              "POST /budget HTTP/1.1\r\n" H "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n");
-    expect_status(reply(), 100);
+    begin_reading("/budget", FIRST + 2);
     raw_print(raw, "a");
     pass(2 * BUDGET_LEFT_MS);
     raw_print(raw, "b");
@@ -346,11 +370,6 @@ END_TEST
 /* ---- refusals ---- */
 
 #define SAYS_413 "{\"detail\":\"Request body is too large.\"}"
-
-static bool are_read(void *arg)
-{
-    return atomic_load(&bytes_read) == *(size_t *)arg;
-}
 
 START_TEST(too_much_is_refused_before_it_is_read_or_where_the_limit_is)
 {
@@ -366,12 +385,10 @@ START_TEST(too_much_is_refused_before_it_is_read_or_where_the_limit_is)
 
     raw_close(&raw);
     raw = raw_open(edge_port());
-    raw_print(raw, "POST /few HTTP/1.1\r\n" H
-                   "Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n");
-    expect_status(reply(), 100);
-    raw_print(raw, "3e7\r\n");
-    (void)send_bytes(999, 0);
-    edge_wait(are_read, &(size_t){999}, "the first 999 bytes to be read");
+    raw_print(raw, "POST /some HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n%x\r\n",
+              FIRST + LITTLE - 1);
+    (void)send_bytes(FIRST + LITTLE - 1, 0);
+    edge_wait(are_read, &(size_t){FIRST + LITTLE - 1}, "all but one byte to be read");
     raw_print(raw, "\r\n2\r\nab\r\n");
     expect_body(reply(), 413, SAYS_413);
     expect_closed();
@@ -382,11 +399,11 @@ END_TEST
 /* Also where the operation does not say so. */
 START_TEST(broken_chunks_are_400)
 {
-    raw_print(raw,
-              "POST %s HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n",
-              _i == 0 ? "/read" : "/careless");
-    expect_status(reply(), 100);
-    raw_print(raw, "3\r\nabc\r\nno number\r\n");
+    raw_print(raw, "POST %s HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n%x\r\n",
+              _i == 0 ? "/read" : "/careless", FIRST);
+    (void)send_bytes(FIRST, 0);
+    edge_wait(are_called, &(int){1}, "the operation to begin");
+    raw_print(raw, "\r\nno number\r\n");
     expect_body(reply(), 400,
                 "{\"detail\":\"The request body is cut short or its chunks are broken.\"}");
     expect_closed();
@@ -404,11 +421,11 @@ START_TEST(a_client_that_sends_nothing_more_is_late)
 
     raw_close(&raw);
     raw = raw_open(edge_port());
-    raw_print(raw, "POST /read HTTP/1.1\r\n" H "Content-Length: 3\r\nExpect: 100-continue\r\n\r\n");
+    raw_print(raw, "POST /read HTTP/1.1\r\n" H "Content-Length: 3\r\n" EXPECTS "\r\n");
     expect_status(reply(), 100);
     expect_body(reply(), 408, SAYS_408);
     expect_closed();
-    ck_assert_int_eq(atomic_load(&called), 1);
+    ck_assert_int_eq(atomic_load(&called), 0);
 }
 END_TEST
 
@@ -434,19 +451,26 @@ START_TEST(a_first_part_that_comes_slowly_is_not_late)
 }
 END_TEST
 
+static void begin_slowly(struct raw *slow, int number)
+{
+    static const char part[FIRST];
+
+    raw_print(slow, "POST /careless HTTP/1.1\r\n" H "Content-Length: %d\r\n\r\n", FIRST + 3);
+    ck_assert(raw_send(slow, part, sizeof part));
+    edge_wait(are_called, &number, "the operation to begin");
+}
+
 /* Each of these may have a worker wait for it: others have theirs. */
 START_TEST(slow_bodies_do_not_take_all_workers)
 {
-    static const char wait[] =
-        "POST /read HTTP/1.1\r\n" H "Content-Length: 3\r\nExpect: 100-continue\r\n\r\n";
     struct raw *slow[PLACES];
 
     for (int i = 0; i < PLACES; i++) {
         slow[i] = raw_open(edge_port());
-        raw_print(slow[i], wait);
-        expect_status(raw_reply(slow[i], SOON_MS), 100);
+        begin_slowly(slow[i], i + 1);
     }
-    raw_print(raw, wait);
+    raw_print(raw, "POST /read HTTP/1.1\r\n" H "Content-Length: %d\r\n\r\n", FIRST + 3);
+    (void)send_bytes(FIRST, 0);
     const struct http_reply *got = reply();
     expect_status(got, 503);
     expect_header(got, "Retry-After", "1");
@@ -458,21 +482,38 @@ START_TEST(slow_bodies_do_not_take_all_workers)
     expect_read(reply(), 50000, 50000);
 
     raw_print(slow[0], "abc");
-    expect_read(raw_reply(slow[0], SOON_MS), 3, 3);
-    raw_print(raw, wait);
-    expect_status(reply(), 100);
-    raw_print(raw, "abc");
-    expect_read(reply(), 3, 3);
+    expect_status(raw_reply(slow[0], SOON_MS), 200);
+    post("/read", FIRST + 3, 0);
+    expect_read(reply(), FIRST + 3, FIRST + 3);
     for (int i = 0; i < PLACES; i++)
         raw_close(&slow[i]);
+}
+END_TEST
+
+/* Who was told to continue and sends nothing keeps nobody out. */
+START_TEST(a_head_alone_takes_no_place)
+{
+    struct raw *heads[2 * PLACES];
+
+    for (int i = 0; i < 2 * PLACES; i++) {
+        heads[i] = raw_open(edge_port());
+        raw_print(heads[i], "POST /read HTTP/1.1\r\n" H "Content-Length: %d\r\n" EXPECTS "\r\n",
+                  MUCH);
+        expect_status(raw_reply(heads[i], SOON_MS), 100);
+    }
+    ck_assert_int_eq(atomic_load(&called), 0);
+    begin_reading("/read", FIRST + 3);
+    (void)send_bytes(3, 0);
+    expect_status(reply(), 200);
+    for (int i = 0; i < 2 * PLACES; i++)
+        raw_close(&heads[i]);
 }
 END_TEST
 
 /* A stop does not wait for who does not send. */
 START_TEST(a_stop_ends_the_reading)
 {
-    raw_print(raw, "POST /read HTTP/1.1\r\n" H "Content-Length: 3\r\nExpect: 100-continue\r\n\r\n");
-    expect_status(reply(), 100);
+    begin_reading("/read", FIRST + 3);
     log_capture_start();
     edge_close();
     ck_assert_int_eq(atomic_load(&called), 1);
@@ -494,11 +535,12 @@ int main(void)
     tcase_add_test(tcase, requests_behind_it_are_requests);
     tcase_add_test(tcase, a_large_one_needs_no_more_memory_than_a_small_one);
     tcase_add_test(tcase, a_body_passes_tls);
-    tcase_add_test(tcase, who_waits_is_told_to_continue_by_the_first_read);
+    tcase_add_test(tcase, who_waits_is_told_to_continue_before_the_operation);
     tcase_add_test(tcase, what_is_left_unread_ends_the_connection_where_it_is_large);
     tcase_add_test(tcase, too_much_is_refused_before_it_is_read_or_where_the_limit_is);
     tcase_add_loop_test(tcase, broken_chunks_are_400, 0, 2);
     tcase_add_test(tcase, slow_bodies_do_not_take_all_workers);
+    tcase_add_test(tcase, a_head_alone_takes_no_place);
     tcase_add_test(tcase, a_stop_ends_the_reading);
     tcase_add_test(tcase, a_slow_body_leaves_the_operation_its_time);
     tcase_add_test(tcase, a_first_part_that_comes_slowly_is_not_late);
