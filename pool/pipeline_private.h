@@ -41,8 +41,8 @@ CW_MUST_CHECK enum err pipeline_begin(struct pipeline *pipeline, struct error *e
 CW_MUST_CHECK enum err pipeline_take(struct pipeline *pipeline, const struct round_trip *round_trip,
                                      const struct value *replies, struct error *error);
 
-/* All replies are there: those of a transaction go to where their commands are, and the first that is not as it should be
- * decides. *is_refused_out: it is an error of Redis. ERR_UPSTREAM_REFUSED. */
+/* All replies are there: those of a transaction go to where their commands are, and the first that is not as it should
+ * be decides. *is_refused_out: it is an error of Redis. ERR_UPSTREAM_REFUSED. */
 CW_MUST_CHECK enum err pipeline_judge(struct pipeline *pipeline, bool *is_refused_out,
                                       struct error *error);
 

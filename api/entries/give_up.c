@@ -1,7 +1,7 @@
 /*
  * What becomes of a fill that is refused. Whoever waits for it need not wait longer. Where there is no room, what was
- * there goes: its sender wanted to replace it, so it is out of date, and a miss is better. It stays where the sender is a
- * reader, who comes with a lease and knows of no change.
+ * there goes: its sender wanted to replace it, so it is out of date, and a miss is better. It stays where the sender
+ * is a reader, who comes with a lease and knows of no change.
  */
 #include "cachewarden/app.h"
 #include "cachewarden/clock.h"

@@ -1,6 +1,6 @@
 /*
- * A fill while it is made: what put.c shares with the files for its two special cases. Where it may be stored only where
- * nothing is, that is put_if_absent.c; where it is refused, give_up.c.
+ * A fill while it is made: what put.c shares with the files for its two special cases. Where it may be stored only
+ * where nothing is, that is put_if_absent.c; where it is refused, give_up.c.
  */
 #ifndef API_ENTRIES_PUT_H
 #define API_ENTRIES_PUT_H
@@ -36,8 +36,8 @@ CW_MUST_CHECK enum err put_encode(struct put *put, enum store store);
 
 /* The commands of a try; what is stored by it is behind them. */
 enum { PUT_MULTI, PUT_HEAD };
-/* Adds one step: what is stored takes the place of what the head tells of, and of nothing that came since. Whoever waits
- * for this fill is told behind it. `with` is the put. */
+/* Adds one step: what is stored takes the place of what the head tells of, and of nothing that came since. Whoever
+ * waits for this fill is told behind it. `with` is the put. */
 void put_add_try(void *with, struct pipeline *pipeline);
 /* Whether the try stored something. */
 bool put_was_stored(const struct put *put, const struct pipeline *pipeline);

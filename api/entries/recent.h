@@ -1,8 +1,8 @@
 /*
- * What this node saw last of each namespace and its models, so that a fill need not ask before it writes: it writes with these numbers
- * and reads those of now in the same round trip. A guess that was wrong costs another one, and nothing else: numbers
- * only rise, so what was written with older ones is never served. Bounded; a namespace may be forgotten at any time.
- * Any thread.
+ * What this node saw last of each namespace and its models, so that a fill need not ask before it writes: it writes
+ * with these numbers and reads those of now in the same round trip. A guess that was wrong costs another one, and
+ * nothing else: numbers only rise, so what was written with older ones is never served. Bounded; a namespace may be
+ * forgotten at any time. Any thread.
  */
 #ifndef API_ENTRIES_RECENT_H
 #define API_ENTRIES_RECENT_H

@@ -3,8 +3,8 @@
  * sign-ins, so entries get a share of its maxmemory and no more: the rest is for what must always be possible.
  *
  * The janitor asks Redis how much is in use, while there are fills; between two looks this node lets in no more than
- * was left at the last one. The first fill or promise after a quiet time looks itself. Other nodes do so for themselves:
- * together they may be over by what they take in between.
+ * was left at the last one. The first fill or promise after a quiet time looks itself. Other nodes do so for
+ * themselves: together they may be over by what they take in between.
  */
 #ifndef API_ENTRIES_ROOM_H
 #define API_ENTRIES_ROOM_H

@@ -79,8 +79,8 @@ static void add_page(struct logout *logout, struct str family)
     add_family(logout, family);
 }
 
-/* A family has one refresh token that is good; that of a page has one if Redis knows of it. An API key is not a session:
- * it is revoked by who made it. */
+/* A family has one refresh token that is good; that of a page has one if Redis knows of it. An API key is not a
+ * session: it is revoked by who made it. */
 static void add_session(struct logout *logout)
 {
     const struct principal *principal = &logout->call->principal;

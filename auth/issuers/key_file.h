@@ -24,8 +24,8 @@ struct key_file_stamp {
 /*
  * Reads a regular file, up to `size` bytes of it: a caller that gives one byte more than it accepts
  * notices too much. ERR_UPSTREAM_DOWN: it cannot be read; the caller's text names it. The memory is
- * the caller's to wipe, after an error too. *stamp_out is how the file that was read looked, and no other that has taken
- * its place by now.
+ * the caller's to wipe, after an error too. *stamp_out is how the file that was read looked, and no other that has
+ * taken its place by now.
  */
 CW_MUST_CHECK enum err key_file_read(const char *path, char *memory, size_t size, size_t *size_out,
                                      struct key_file_stamp *stamp_out, struct error *error);

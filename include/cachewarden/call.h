@@ -158,14 +158,14 @@ void call_give_source(struct call *call, const struct body_source *source, struc
 
 /*
  * Whether the answer may carry this field: the name is a token and none that the edge alone says (framing, the
- * connection, X-Request-Id, X-User-Id, X-Cache-…, RateLimit-…, Access-Control-…, cookies of ours), the value has no control character but tabs. What comes from elsewhere is
- * asked first.
+ * connection, X-Request-Id, X-User-Id, X-Cache-…, RateLimit-…, Access-Control-…, cookies of ours), the value has no
+ * control character but tabs. What comes from elsewhere is asked first.
  */
 bool call_takes_field(struct str name, struct str value);
 /*
  * Adds it to the head of the answer, where that is a success; a name may come more than once, and
- * stands for the edge's own of that name (Date, Age, ETag, Location, Cache-Control). Both strings stay where they are until the answer is sent. ERR_INTERNAL: it is
- * not taken, or is one of too many.
+ * stands for the edge's own of that name (Date, Age, ETag, Location, Cache-Control). Both strings stay where they are
+ * until the answer is sent. ERR_INTERNAL: it is not taken, or is one of too many.
  */
 CW_MUST_CHECK enum err call_add_field(struct call *call, struct str name, struct str value);
 

@@ -88,8 +88,9 @@ struct entry_stored {
 /*
  * ERR_BAD_INPUT: the lease is none of this label, or too old; a model is named and ttl_s is too long. Nothing has
  * changed then. ERR_THROTTLED: the allowance is used up. ERR_UPSTREAM_REFUSED: there is no room. Then what was there is
- * gone, if the fill had neither a lease nor only_if_absent: it is out of date to who wanted to replace it. Further errors
- * as entries_get; ERR_UNCERTAIN: it may be stored. Whoever is refused with a lease keeps nobody waiting any longer.
+ * gone, if the fill had neither a lease nor only_if_absent: it is out of date to who wanted to replace it. Further
+ * errors as entries_get; ERR_UNCERTAIN: it may be stored. Whoever is refused with a lease keeps nobody waiting any
+ * longer.
  */
 CW_MUST_CHECK enum err entries_put(const struct entry_request *request,
                                    const struct entry_fill *fill, struct entry_stored *stored_out);

@@ -68,8 +68,8 @@ CW_MUST_CHECK enum err issuer_check_files(const struct issuer_spec *spec, const 
 
 /*
  * Whether the server of jwks_url has keys that can be used, now and within timeout_ms. *count_out: how many.
- * ERR_UPSTREAM_DOWN, ERR_TOO_LARGE, ERR_BAD_INPUT: not, and the caller's text says why. The texts of the spec end with a NUL,
- * and issuer_check found it good.
+ * ERR_UPSTREAM_DOWN, ERR_TOO_LARGE, ERR_BAD_INPUT: not, and the caller's text says why. The texts of the spec end
+ * with a NUL, and issuer_check found it good.
  */
 CW_MUST_CHECK enum err issuer_check_server(const struct issuer_spec *spec, int timeout_ms,
                                            size_t *count_out, struct error *error);

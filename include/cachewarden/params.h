@@ -35,8 +35,8 @@ CW_MUST_CHECK enum err params_read(struct call *call, struct query query,
  * BODY_NO_PARAMS: ERR_BAD_INPUT when the body mentions one of the row's query parameters, whatever its
  * media type, encoding or spelling (userId, user-id): a clear meant for one account must never become
  * everybody's. ERR_UNSUPPORTED_TYPE when it is no text in which that could be seen.
- * BODY_RAW and BODY_STREAM: call->content_type, which is empty or a media type of at most 255 bytes, so that it can be sent
- * back as it is; ERR_BAD_INPUT. Others: nothing.
+ * BODY_RAW and BODY_STREAM: call->content_type, which is empty or a media type of at most 255 bytes, so that it can
+ * be sent back as it is; ERR_BAD_INPUT. Others: nothing.
  */
 CW_MUST_CHECK enum err params_read_body(struct call *call, struct str content_type);
 

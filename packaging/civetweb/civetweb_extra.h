@@ -6,8 +6,8 @@
  * requests it may change to another worker: for the application that is its end (connection_closed), and
  * the next request its beginning (init_connection).
  *
- * No function here but mg_body_read waits for a client, and mg_write does not either. mg_read finds nothing on a server's
- * connection: use mg_body. A request that begin_request did not answer gets no answer.
+ * No function here but mg_body_read waits for a client, and mg_write does not either. mg_read finds nothing on a
+ * server's connection: use mg_body. A request that begin_request did not answer gets no answer.
  */
 #ifndef CIVETWEB_EXTRA_H
 #define CIVETWEB_EXTRA_H
@@ -115,7 +115,7 @@ int mg_will_keep_alive(struct mg_connection *conn);
 struct mg_waiting_stats {
     int64_t accepted; /* connections since the start */
     int64_t evicted;  /* that had to make room: for a new one, or for others' bytes */
-    int64_t cut;    /* answers that did not go out whole: the peer is gone, too slow or made room, or the source failed */
+    int64_t cut;    /* answers that did not go out whole: the peer is gone or too slow, it made room, the source failed */
     int64_t bytes;  /* that have come or are to go, and wait */
     int open;       /* connections now */
     int waiting;    /* of these, without a worker: silent, slow, or waiting for one */

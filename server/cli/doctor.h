@@ -37,7 +37,8 @@ void doctor_say(struct doctor *doctor, enum doctor_verdict verdict, const char *
                 const char *fix, const char *format, ...) CW_PRINTF(5, 6);
 
 /*
- * Asks the Redis of the control data, and those of the named caches; nothing stays written. All of it is over in about ten seconds, whatever they answer (doctor_redis.c).
+ * Asks the Redis of the control data, and those of the named caches; nothing stays written. All of it is over in
+ * about ten seconds, whatever they answer (doctor_redis.c).
  */
 void doctor_check_redis(struct doctor *doctor, const struct config *config);
 /* Whether the user of Redis may do what is needed with the default settings (doctor_rights.c). */

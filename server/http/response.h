@@ -19,7 +19,8 @@ void response_allow_origin(struct exchange *exchange, const char *const *origins
 
 /*
  * Composes the message in the call's arena. HEAD, 204 and 304 get no body, nor is one that lasts or comes from
- * a source part of it; `keep` says what Connection promises. When memory is out it is a fixed 500 that closes; response->status and close say so.
+ * a source part of it; `keep` says what Connection promises. When memory is out it is a fixed 500 that closes;
+ * response->status and close say so.
  */
 struct str response_compose(struct exchange *exchange, struct response_date *date, int64_t wall_s,
                             bool keep);

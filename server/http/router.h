@@ -2,7 +2,8 @@
  * From method and raw path to a row of the route table. Segments are compared byte by byte:
  * nothing is decoded, collapsed or folded, so no two spellings reach one row but for the trailing
  * slash, where the row says so. What stands for a text (route_takes_text) is any segment, even an empty
- * one: params_read decodes it, and says what is wrong with it. A router is made once and read by all threads without a lock.
+ * one: params_read decodes it, and says what is wrong with it. A router is made once and read by all threads without
+ * a lock.
  */
 #ifndef SERVER_HTTP_ROUTER_H
 #define SERVER_HTTP_ROUTER_H

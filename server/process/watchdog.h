@@ -4,7 +4,8 @@
  * The manager says how often it wants to hear from us ($WATCHDOG_USEC) and ends the process when it
  * does not. The main thread tells it, between two signals, so a main thread that hangs is found out. It
  * does so only while the workers get on: some request has begun or ended since the last look, or a piece of a body
- * that streams has moved, or none is under way. One request that hangs is not enough; when all of them do, nobody is served.
+ * that streams has moved, or none is under way. One request that hangs is not enough; when all of them do, nobody is
+ * served.
  *
  * Used by the main thread alone.
  */

@@ -1,6 +1,6 @@
 /*
- * A Location, as an upstream may send it: what it names of our own origin is a path without dots and fragment, and names
- * itself when it is sent again.
+ * A Location, as an upstream may send it: what it names of our own origin is a path without dots and fragment, and
+ * names itself when it is sent again.
  */
 #include "gateway/rules/invalidation.h"
 

@@ -1,6 +1,6 @@
 /*
- * The first line is a Vary, the others are lines of "Name: value" of a request: the names come out as a sound set, which
- * is the same when it is read again, and the key does not change when it is made again.
+ * The first line is a Vary, the others are lines of "Name: value" of a request: the names come out as a sound set,
+ * which is the same when it is read again, and the key does not change when it is made again.
  */
 #include "gateway/rules/vary.h"
 

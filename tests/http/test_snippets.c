@@ -24,7 +24,8 @@ static void close_stand(void)
     stand_close(&stand);
 }
 
-/* Runs a program, with the script for its -c if there is one, in the folder of the snippets; its exit status, and what it printed, in out. */
+/* Runs a program, with the script for its -c if there is one, in the folder of the snippets; its exit status, and what
+ * it printed, in out. */
 static int run(const char *program, const char *script, char *out, size_t size)
 {
     int ends[2], status;

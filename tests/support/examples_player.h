@@ -36,8 +36,8 @@ struct played {
 void examples_prepare_limits(struct examples *examples);
 
 /*
- * Sends those with this `given` ("" for none or an entry that is stored before, "redis_down", "limit_used_up"), the last until the limit is
- * used up. Returns how many.
+ * Sends those with this `given` ("" for none or an entry that is stored before, "redis_down", "limit_used_up"), the
+ * last until the limit is used up. Returns how many.
  */
 int examples_play(struct examples *examples, const char *given,
                   void (*judge)(const struct played *example, const struct http_reply *reply));

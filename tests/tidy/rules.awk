@@ -95,6 +95,7 @@ BEGIN {
 	address_readers = "^(\\./)?(server/config/|api/caches/caches_open\\.c$)"
 
 	max_lines = 600
+	max_columns = 120
 }
 
 function own(room, names,   list, n, i)
@@ -253,6 +254,14 @@ FNR == 1 {
 }
 
 FNR == max_lines + 1 { complain("longer than " max_lines " lines: what are the two things in it?") }
+
+# clang-format leaves comments as wide as they are. Bytes are counted but those that go on a character (UTF-8).
+{
+	wide = $0
+	gsub(/[\200-\277]/, "", wide)
+	if (length(wide) > max_columns)
+		complain("wider than " max_columns " columns")
+}
 
 /TODO|FIXME|(^|[^X])XXX([^X]|$)/ { complain("do it, or open an issue") }
 

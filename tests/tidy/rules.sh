@@ -14,5 +14,5 @@ mapfile -t files < <(find "${rooms[@]}" -name '*.[ch]' | sort)
 	echo "no C files in $PWD" >&2
 	exit 1
 }
-awk -f "$here/rules.awk" "${files[@]}"
+LC_ALL=C awk -f "$here/rules.awk" "${files[@]}"
 echo "${#files[@]} files keep the rules"

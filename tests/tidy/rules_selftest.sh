@@ -114,6 +114,8 @@ cat >tests/base/test_json.c <<'EOF'
 char *f(void) { add("SCAN"); return strtok(a, b); } /* bad */
 void g(void) { tcase_set_timeout(tcase, 5); } /* bad */
 EOF
+printf '/* %s…%s */\n' "$(printf 'x%.0s' {1..100})" "$(printf 'y%.0s' {1..13})" >base/wide.h
+printf '/* %s…%s bad */\n' "$(printf 'x%.0s' {1..100})" "$(printf 'y%.0s' {1..10})" >>base/wide.h
 seq -f 'int line_%g;' 601 >base/long.c
 sed -i '601s,$, /* bad */,' base/long.c
 

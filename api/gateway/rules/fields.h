@@ -44,7 +44,8 @@ struct field_list field_list_in(struct str text);
 bool field_list_next(struct field_list *list, struct str *element_out);
 bool field_list_has(const struct http_fields *fields, struct str name, struct str element);
 
-/* How long the quoted string is with which `text` begins, its quotes included; 0: it begins with none, or does not end. */
+/* How long the quoted string is with which `text` begins, its quotes included. 0: it begins with none, or that does not
+ * end. */
 size_t quoted_string_length(struct str text);
 
 /* The fields of which keep() is true. ERR_NO_MEMORY. */

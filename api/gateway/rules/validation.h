@@ -1,6 +1,6 @@
 /*
- * A stored response is validated: what the upstream is asked, and what its answer changes (RFC 9111, sections 3.2, 4.3.1,
- * 4.3.4 and 4.3.5). Pure.
+ * A stored response is validated: what the upstream is asked, and what its answer changes (RFC 9111, sections 3.2,
+ * 4.3.1, 4.3.4 and 4.3.5). Pure.
  */
 #ifndef API_GATEWAY_RULES_VALIDATION_H
 #define API_GATEWAY_RULES_VALIDATION_H

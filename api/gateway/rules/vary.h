@@ -25,8 +25,8 @@ CW_MUST_CHECK enum err vary_of(struct arena *arena, const struct http_fields *re
 /*
  * What a request has under these names, as part of a key: two requests have the same only if their values mean the
  * same. A field that is absent is not one that is empty. Lines are one list; blanks at commas mean nothing, but in
- * fields that are no lists. Of Accept-Language, Accept-Encoding and Accept-Charset neither case nor order does, but that
- * of weights. `request` is what the upstream is sent, for that is what it chose by. ERR_NO_MEMORY.
+ * fields that are no lists. Of Accept-Language, Accept-Encoding and Accept-Charset neither case nor order does, but
+ * that of weights. `request` is what the upstream is sent, for that is what it chose by. ERR_NO_MEMORY.
  */
 CW_MUST_CHECK enum err vary_key(struct arena *arena, struct str names,
                                 const struct http_fields *request, struct str *key_out);

@@ -13,9 +13,9 @@ struct users_file {
 
 /*
  * Makes the file (empty, 0600 whatever the umask) and the folders above it (0700) when they are
- * missing, as root for the owner of the folder they are in, and checks that it is a regular file. An existing file is not opened: closing it again
- * would drop the locks that SQLite holds on it for this process. ERR_UPSTREAM_DOWN with a caller's
- * text that names the file and the reason.
+ * missing, as root for the owner of the folder they are in, and checks that it is a regular file. An existing file is
+ * not opened: closing it again would drop the locks that SQLite holds on it for this process. ERR_UPSTREAM_DOWN with
+ * a caller's text that names the file and the reason.
  */
 CW_MUST_CHECK enum err users_file_prepare(const char *path, struct error *error);
 
