@@ -1,7 +1,7 @@
 // The cache service: values by label, in one namespace. A service that is away, or talks nonsense, is a miss.
 
 import { Flights } from "./flights.js";
-import { decode, encode, integerIn, modelsOf, modelsToClear, objectIn, optionsIn, patternIn, queryOf, refusalOf, segmentOf, timeOf, ttlOf, typeOf } from "./values.js";
+import { decode, encode, hasHalves, integerIn, modelsOf, modelsToClear, objectIn, optionsIn, patternIn, queryOf, refusalOf, segmentOf, timeOf, ttlOf, typeOf } from "./values.js";
 
 const ENTRIES = "/api/v1/entries";
 const JSON_TYPE = { "content-type": "application/json" };
@@ -206,7 +206,12 @@ export class Entries {
   // labels) a job takes them away, one by one: what the service says of the job, or null.
   async clear(...what) {
     if (what.length === 0) return this.#service.clear(this.#clearing());
-    const request = this.#send("DELETE", `${ENTRIES}${queryOf({ pattern: patternIn(what[0]), namespace: this.#namespace })}`);
+    const pattern = patternIn(what[0]);
+    if (hasHalves(pattern)) {
+      this.#service.report("no label matches what UTF-8 cannot hold", { detail: JSON.stringify(pattern) });
+      return null;
+    }
+    const request = this.#send("DELETE", `${ENTRIES}${queryOf({ pattern, namespace: this.#namespace })}`);
     const answer = await this.#service.ask(request);
     return this.#jobIn(answer, 202, request);
   }

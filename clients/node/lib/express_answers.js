@@ -35,6 +35,7 @@ export function cacheAnswers(ttl, options) {
       // Who waits may be promised to others as the one who fills it, which a HEAD does not.
       const found = await client.read(label, { models, waitMs: req.method === "GET" ? waitMs : undefined });
       const kept = found.isHit ? unpack(found) : null;
+      if (res.destroyed) return kept; // its client left meanwhile: nothing would tell that an answer has ended
       // Without a lease nobody knows whether an answer is older than a clear.
       if (found.lease === null || req.method !== "GET") return kept;
       isFilling = true;

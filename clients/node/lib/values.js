@@ -148,7 +148,7 @@ export function typeOf(type) {
 // ---- values ----
 
 // Half of a pair of surrogates: UTF-8 has no bytes for it, and JSON writes it as an escape.
-const hasHalves = (text) => /[\ud800-\udfff]/u.test(text);
+export const hasHalves = (text) => /[\ud800-\udfff]/u.test(text);
 
 // Of bytes that are no UTF-8 nobody knows what they meant: an error, in place of text with holes.
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

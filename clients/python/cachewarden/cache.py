@@ -21,6 +21,7 @@ MAX_TTL_WITH_MODELS = 30 * 24 * 3600
 WAIT_MS = 200  # for another reader's fill
 _LABEL = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 _MODEL = re.compile(r"[^\x00-\x1f\x7f-\x9f/\ud800-\udfff]+")
+_HALF = re.compile(r"[\ud800-\udfff]")  # of a character that UTF-16 has two of
 _ENTRIES = "/api/v1/entries"
 
 
@@ -158,6 +159,9 @@ class Cache:
         """
         if not isinstance(pattern, str) or not pattern:
             raise ValueError("a pattern is a str that is not empty; clear() drops everything")
+        if _HALF.search(pattern):
+            log.warning("%r matches no label", pattern)
+            return None
         answer = self._ask("DELETE", self._path(_ENTRIES, [("pattern", pattern)]))
         if answer is not None and answer.status == 202:
             return _member(answer, "id")

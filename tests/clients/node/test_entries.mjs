@@ -302,6 +302,19 @@ test("text that UTF-8 cannot hold comes back as it was, and a number that JSON c
   await assert.rejects(client.set("half", Infinity), TypeError);
 });
 
+test("halves of characters are no error, in values, and in labels and patterns that nothing can have", async () => {
+  for (const value of [["\ud83d"], { "a\ude00": "\ud800\ud800" }, "\ude00\ud83d"]) {
+    assert.equal(await client.set("half", value), true);
+    assert.deepEqual(await client.get("half"), value);
+  }
+  standIn.asked.length = 0;
+  assert.equal(await client.clear({ pattern: "a\ud83d*" }), null);
+  assert.equal(await client.increment("a\ud83d"), null);
+  assert.equal(await client.exists("a\ud83d"), false);
+  assert.deepEqual(standIn.asked, []);
+  assert.equal((await client.clear({ pattern: "\u{1f600}*" })).id, "1");
+});
+
 test("an entry with a model lives for 30 days at most", async () => {
   const most = 30 * 24 * 3600;
   for (const [ttl, models] of [[most + 1, ["Product"]], [most + 1, "Product"], [315_360_001, []]]) {

@@ -331,6 +331,50 @@ test("of many requests at the same time one makes the answer", async () => {
   assert.equal(made, 1);
 });
 
+// Leaves when when() is true; done when the server knows.
+async function hangUp(path, when) {
+  const request = http.request({ port: server.address().port, host: "127.0.0.1", path, agent: false });
+  const [response] = await Promise.all([
+    new Promise((resolve) => server.once("request", (_req, res) => resolve(res))),
+    request.on("error", () => {}).end(),
+  ]);
+  await until(when);
+  request.destroy();
+  await until(() => response.destroyed);
+}
+
+test("who hangs up while the cache is asked is no reader, and keeps nobody waiting", async () => {
+  const isAnswered = promised();
+  app.get("/page", cacheAPIResponse(60), (req, res) => res.send(String(++made)));
+  standIn.answer = ({ url }, response) => {
+    if (!url.startsWith("/api/v1/entries")) return false;
+    standIn.answer = null;
+    isAnswered.promise.then(() => response.writeHead(404, { "x-cache": "MISS", "x-cache-lease": "a", "content-length": 0 }).end());
+    return true;
+  };
+  await hangUp("/page", () => standIn.answer === null);
+  const other = ask("/page");
+  isAnswered.resolve();
+  assert.equal((await other).text, "1");
+  assert.equal(made, 1);
+});
+
+test("who hangs up during a fill leaves nothing behind", async () => {
+  app.get("/page", cacheAPIResponse(60), async (req, res) => {
+    const number = ++made;
+    if (number === 1) {
+      res.write("half ");
+      await until(() => res.destroyed);
+    }
+    res.end(`answer ${number}`);
+  });
+  await hangUp("/page", () => made === 1);
+  assert.equal((await ask("/page")).text, "answer 2");
+  await stored();
+  const kept = await ask("/page");
+  assert.deepEqual([kept.headers["x-cache"], kept.text, standIn.count("PUT")], ["HIT", "answer 2", 1]);
+});
+
 test("nobody waits for an answer that cannot be kept", async () => {
   const isReady = promised();
   app.get("/page", cacheAPIResponse(60), async (req, res) => {

@@ -219,6 +219,11 @@ class Entries(unittest.TestCase):
             self.assertRaises(ValueError, cache.clear_matching, "")
             self.assertEqual(server.paths(), ["/api/v1/entries?pattern=a%3A%2A"] * 3)
 
+    def test_have_no_half_of_a_character_in_them(self):
+        with StandIn(lambda _: CLEARED) as server, self.assertLogs("cachewarden", "WARNING"):
+            self.assertIsNone(cache_of(server).clear_matching("a\ud83d*"))
+            self.assertEqual(server.requests, [])
+
     def test_tell_how_far_a_job_is(self):
         with StandIn(script(answer(200, {}, b'{"id":"j1","state":"done"}'), answer(404), answer(200, {}, b"[]"),
                             answer(200, {}, b"["), HangUp(b""))) as server:

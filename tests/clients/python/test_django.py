@@ -168,6 +168,10 @@ def template(request, count):
     return TemplateResponse(request, engines["django"].from_string("{{ count }}"), {"count": count})
 
 
+def broken_template(request, count):
+    return TemplateResponse(request, engines["django"].from_string("{{ broken }}"), {"broken": lambda: 1 / 0})
+
+
 def write(request):
     Order.objects.create(customer_id=7)
     VIEWS["Bearer alice"] = ("7", "6")
@@ -196,6 +200,7 @@ urlpatterns = [
     page("public", plain, public=True),
     page("language", with_headers(Vary="Accept-Language, Cookie"), vary=["Accept-Language"]),
     page("template", template),
+    page("broken_template", broken_template),
     page("public_session", with_session, public=True),
     page("public_private", with_headers(Cache_Control="private"), public=True),
     page("vary", with_headers(Vary="Accept-Language")),
@@ -335,6 +340,11 @@ class Pages(Shop):
     def test_are_rendered_first(self):
         self.assertEqual([text("/template", "alice") for _ in range(2)], ["1", "1"])
 
+    def test_that_cannot_be_rendered_are_the_views_own_error(self):
+        for _ in range(2):
+            self.assertRaises(ZeroDivisionError, get, "/broken_template", "alice")
+        self.assertEqual(KEPT, {})
+
     def test_that_must_not_be_kept_are_not(self):
         for target in ("/vary", "/no_store", "/cookie", "/csrf", "/stream", "/trouble"):
             with self.subTest(target):
@@ -345,7 +355,7 @@ class Pages(Shop):
 
     def test_that_are_not_kept_are_not_waited_for(self):
         """No reader fills them, so the wait would be for nobody."""
-        for target in ("/cookie?wait", "/trouble?wait", "/error?wait", "/huge?wait"):
+        for target in ("/cookie?wait", "/trouble?wait", "/error?wait", "/huge?wait", "/broken_template?wait"):
             with self.subTest(target):
                 SERVER.requests.clear()
                 for _ in range(2):

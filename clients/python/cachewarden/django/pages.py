@@ -47,7 +47,7 @@ def cache_response(ttl, *, models=(), public=False, vary=()):
                 found.give_up()
                 raise
             if found.lease:
-                _when_rendered(response, lambda done: _keep(found, request, done, ttl, names, vary))
+                _when_rendered(response, lambda done: _keep(found, request, done, ttl, names, vary), found.give_up)
             return response
 
         return answer
@@ -75,11 +75,22 @@ def _has_credential(request):
     return "Authorization" in request.headers or bool(credential_of(request.headers))
 
 
-def _when_rendered(response, keep):
+def _when_rendered(response, keep, give_up):
     if getattr(response, "is_rendered", True):
         keep(response)
-    else:
-        response.add_post_render_callback(keep)
+        return
+    response.add_post_render_callback(keep)
+    render = response.render
+
+    def render_or_give_up():
+        del response.render  # Django may pickle it afterwards
+        try:
+            return render()
+        except BaseException:
+            give_up()
+            raise
+
+    response.render = render_or_give_up
 
 
 def _keep(found, request, response, ttl, names, vary):
