@@ -145,17 +145,6 @@ struct version_guard_basis version_guard_basis(const struct version_guard *guard
                                         .replication_id = atomic_load(&guard->replication_id)};
 }
 
-enum err version_guard_know(struct version_guard *guard, enum version_guard_mode mode,
-                            struct work work, struct version_knowledge *known_out)
-{
-    while (!version_guard_known(guard, known_out)) {
-        enum err err = version_guard_reconcile(guard, mode, work);
-        if (err != ERR_OK)
-            return err;
-    }
-    return ERR_OK;
-}
-
 bool version_guard_is_install(const struct version_guard *guard, struct str install)
 {
     return str_eq(install, (struct str){guard->install, DATASET_ID_SIZE});
@@ -270,14 +259,14 @@ static bool is_result_for(const struct version_guard *guard, uint64_t wanted, in
     return guard->ended >= wanted && !has_ended_early;
 }
 
-enum err version_guard_reconcile(struct version_guard *guard, enum version_guard_mode mode,
-                                 struct work work)
+/* joins: one that is under way will do. */
+static enum err reconcile(struct version_guard *guard, enum version_guard_mode mode,
+                          struct work work, bool joins)
 {
     enum err err = ERR_OK;
 
     lock_acquire(&guard->lock);
-    /* One that is under way may have looked before the caller did. */
-    uint64_t wanted = guard->begun + 1;
+    uint64_t wanted = joins && guard->is_running ? guard->begun : guard->begun + 1;
     while (err == ERR_OK && !is_result_for(guard, wanted, work.deadline_ns)) {
         if (!guard->is_running)
             reconcile_now(guard, mode, work.deadline_ns);
@@ -291,6 +280,25 @@ enum err version_guard_reconcile(struct version_guard *guard, enum version_guard
     if (result.code != ERR_OK && work.error)
         *work.error = result;
     return result.code;
+}
+
+/* One that is under way may have looked before the caller did. */
+enum err version_guard_reconcile(struct version_guard *guard, enum version_guard_mode mode,
+                                 struct work work)
+{
+    return reconcile(guard, mode, work, false);
+}
+
+/* Whoever agrees to something tells it to all who wait for it. */
+enum err version_guard_know(struct version_guard *guard, enum version_guard_mode mode,
+                            struct work work, struct version_knowledge *known_out)
+{
+    while (!version_guard_known(guard, known_out)) {
+        enum err err = reconcile(guard, mode, work, true);
+        if (err != ERR_OK)
+            return err;
+    }
+    return ERR_OK;
 }
 
 /* ---- which data it is ---- */

@@ -1,5 +1,6 @@
 /* Versions never go back and never repeat: one disaster at a time, on two nodes. */
 #include "control/reserved.h"
+#include "control/version_guard_private.h"
 
 #include "two_nodes.h"
 
@@ -318,6 +319,34 @@ START_TEST(two_nodes_repair_at_once)
 }
 END_TEST
 
+static pthread_barrier_t together;
+
+static void *know_once(void *arg)
+{
+    struct version_knowledge known;
+    struct error error = {0};
+    struct work work = {.deadline_ns = soon(), .error = &error};
+    pthread_barrier_wait(&together);
+    *(enum err *)arg = version_guard_know(nodes[0].app->guard, VERSION_GUARD_REPAIRS, work, &known);
+    return NULL;
+}
+
+/* One looks for all who have nothing to go by. */
+START_TEST(who_waits_looks_no_second_time)
+{
+    pthread_t threads[THREADS];
+    enum err errs[THREADS];
+    ck_assert_int_eq(pthread_barrier_init(&together, NULL, THREADS), 0);
+    for (int i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, know_once, &errs[i]), 0);
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        ck_assert_int_eq(errs[i], ERR_OK);
+    }
+    ck_assert_uint_eq(nodes[0].app->guard->begun, 1);
+}
+END_TEST
+
 /* ---- whose time it is ---- */
 
 struct waiter {
@@ -383,6 +412,7 @@ int main(void)
     tcase_add_test(each, a_step_costs_a_clear_nothing_but_time);
     tcase_add_test(each, one_round_trip);
     tcase_add_test(each, two_nodes_repair_at_once);
+    tcase_add_test(each, who_waits_looks_no_second_time);
     tcase_add_loop_test(each, a_time_out_is_ones_own, 0, 4);
     suite_add_tcase(suite, each);
     TCase *watched = tcase_create("watched");

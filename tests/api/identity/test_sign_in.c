@@ -24,6 +24,7 @@ static void open_all(void)
     redis = redis_server_start(NULL);
     open_unwatched(&node, NULL);
     session_register(&node, "alice");
+    ck_assert_int_eq(audit_drain(node.app, clock_deadline_ns(PATIENCE_MS)), ERR_OK);
 }
 
 static void close_all(void)
