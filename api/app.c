@@ -6,6 +6,7 @@
 #include "cachewarden/password.h"
 #include "control/version_guard.h"
 #include "entries/service.h"
+#include "gateway/service.h"
 #include "health/probe.h"
 #include "identity/revocation_sync.h"
 #include "janitor.h"
@@ -65,6 +66,8 @@ static enum err open_services(struct app *app, const struct app_options *options
         err = caches_open(options, app->control, &app->caches, error);
     if (err == ERR_OK && options->users)
         err = entries_open(options, app->control, &app->entries, error);
+    if (err == ERR_OK && options->users && options->gateway.route_count > 0)
+        err = gateway_open(&options->gateway, &app->gateway, error);
     if (err == ERR_OK)
         err = limits_open(&options->limits, &app->limits, error);
     if (err == ERR_OK)
@@ -202,6 +205,7 @@ void app_close(struct app **app)
     audit_close(&closing->audit, clock_deadline_ns(CLOSE_MS));
     health_close(&closing->health);
     limits_close(&closing->limits);
+    gateway_close(&closing->gateway);
     entries_close(&closing->entries);
     caches_close(&closing->caches);
     version_guard_free(&closing->guard);

@@ -31,6 +31,19 @@ void call_give_source(struct call *call, const struct body_source *source, struc
     call->reply.media_type = media_type;
 }
 
+void call_give_foreign(struct call *call, int status, struct http_field *fields, size_t field_count,
+                       const struct body_source *body, int64_t length)
+{
+    struct reply *reply = &call->reply;
+
+    reply->foreign_status = status;
+    reply->foreign_length = length;
+    reply->fields = fields;
+    reply->field_count = field_count;
+    if (body)
+        reply->source = *body;
+}
+
 enum err call_read_body(struct call *call, char *buffer, size_t size, size_t *len_out)
 {
     const struct work work = call_work(call);

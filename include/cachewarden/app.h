@@ -7,6 +7,7 @@
 #define CACHEWARDEN_APP_H
 
 #include "cachewarden/audit.h"
+#include "cachewarden/gateway.h"
 #include "cachewarden/identity.h"
 #include "cachewarden/limits.h"
 #include "cachewarden/permit.h"
@@ -44,6 +45,7 @@ struct app_options {
     const struct cache_spec *caches;
     size_t cache_count;
     struct entry_options entries;
+    struct gateway_options gateway;  /* no routes: none */
     int64_t audit_keep[AUDIT_PARTS]; /* records kept of each part */
     int64_t audit_delayed_ms;        /* a record that waits longer is in the log, too; 0: 250 */
     struct str node_name;            /* for the audit; host name */
@@ -82,6 +84,7 @@ struct app {
     struct users *users;
     struct caches *caches;
     struct entries *entries; /* the cache service; NULL without users */
+    struct gateway *gateway; /* NULL: there are no routes of it */
     struct audit *audit;
     struct version_guard *guard; /* of versions, that they never go back; NULL without users */
     struct revocation_sync *revocation_sync; /* what other nodes revoke; NULL without users */

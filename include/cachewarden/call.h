@@ -41,7 +41,13 @@ enum outcome {
 };
 
 /* Whether what was asked for came from the cache. */
-enum cache_result { CACHE_RESULT_NONE = 0, CACHE_RESULT_MISS, CACHE_RESULT_HIT };
+enum cache_result {
+    CACHE_RESULT_NONE = 0,
+    CACHE_RESULT_MISS,
+    CACHE_RESULT_HIT,
+    CACHE_RESULT_STALE, /* it did, although it is not fresh any more */
+    CACHE_RESULT_BYPASS /* the cache was not asked */
+};
 
 enum tristate { UNKNOWN = -1, NO = 0, YES = 1 };
 
@@ -72,6 +78,9 @@ struct reply {
     struct str
         lasting_body; /* not empty: instead of body; it stays as it is until the server ends */
     struct body_source source; /* next is not NULL: instead of body; call_give_source */
+    /* > 0: the answer is another server's (call_give_foreign) */
+    int foreign_status;
+    int64_t foreign_length; /* what it says of the length of a body that is not sent; -1: nothing */
     struct str
         media_type; /* empty: application/json, of content and sources application/octet-stream */
     int64_t cache_version;          /* > 0: becomes X-Cache-Version */
@@ -155,6 +164,14 @@ CW_MUST_CHECK enum err call_read_body(struct call *call, char *buffer, size_t si
  * the client sees an answer that is cut short, so ask first what may be refused.
  */
 void call_give_source(struct call *call, const struct body_source *source, struct str media_type);
+
+/*
+ * Answers with what another server answered: its status, its fields as they are, but for the framing, and its body;
+ * NULL: there is none, of a length that is told all the same if it is not negative (HEAD). The fields stay where they
+ * are until the answer is sent, and none has a control character but tabs.
+ */
+void call_give_foreign(struct call *call, int status, struct http_field *fields, size_t field_count,
+                       const struct body_source *body, int64_t length);
 
 /*
  * Whether the answer may carry this field: the name is a token and none that the edge alone says (framing, the

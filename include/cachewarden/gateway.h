@@ -4,7 +4,8 @@
 #ifndef CACHEWARDEN_GATEWAY_H
 #define CACHEWARDEN_GATEWAY_H
 
-#include "cachewarden/str.h"
+#include "cachewarden/call.h"
+#include "cachewarden/params.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,5 +34,35 @@ struct gateway_options {
     int64_t memory_bytes;
     int max_waiting; /* worker threads that wait for upstreams */
 };
+
+struct gateway;
+struct gateway_route;
+
+/* The route of a path as it came: that of the longest prefix; NULL: none, or there is no gateway. */
+const struct gateway_route *gateway_match(const struct gateway *gateway, struct str path);
+/* As a row of the table of endpoints: its name, whom it admits, how its body is read. */
+const struct route *gateway_row(const struct gateway_route *route);
+
+/* A request as it came, but for what the caller of the gateway has found out. */
+struct gateway_request {
+    struct str method;
+    struct str path;
+    struct query query;
+    struct str host; /* that is asked for; empty: not told */
+    int minor_version;
+    const struct http_field *fields;
+    size_t field_count;
+    bool is_secure; /* by TLS from the client */
+    struct str
+        peer_address; /* of who sent it: the client (call->client_address), or a proxy that is trusted */
+};
+
+/*
+ * Passes it on, with call->body_source for its body, on behalf of call->principal; the reply is then the answer. It
+ * was admitted. ERR_BAD_INPUT: such a target is not passed on. ERR_BUSY: no place. ERR_UPSTREAM_DOWN, ERR_TIMEOUT. What
+ * the body of the request failed with.
+ */
+CW_MUST_CHECK enum err gateway_serve(const struct gateway_route *route,
+                                     const struct gateway_request *request, struct call *call);
 
 #endif

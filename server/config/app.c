@@ -145,6 +145,8 @@ static enum err open_app(const struct config *config, struct arena *arena, struc
     enum err err = fill_specs(config, arena, &options);
     if (err == ERR_OK)
         err = config_issuer_specs(config, arena, &options.issuers, &options.issuer_count);
+    if (err == ERR_OK)
+        err = config_gateway_options(config, arena, &options.gateway);
     return err == ERR_OK ? app_open(&options, app_out, error) : err;
 }
 

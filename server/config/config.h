@@ -208,6 +208,8 @@ CW_MUST_CHECK enum err config_issuer_specs(const struct config *config, struct a
 /* The routes of the gateway, in the arena; texts borrow from the config. ERR_NO_MEMORY. */
 CW_MUST_CHECK enum err config_gateway_options(const struct config *config, struct arena *arena,
                                               struct gateway_options *options_out);
+/* How long a request may wait for an upstream of the gateway while nothing moves. */
+int64_t config_gateway_silence_ms(const struct config *config);
 /* Borrows from the config; listeners, limits and files only, `app` is the caller's to set. */
 void config_http_options(const struct config *config, struct http_options *options_out);
 /* The pool of control data. Borrows from the config. */

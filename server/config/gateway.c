@@ -404,3 +404,15 @@ enum err config_gateway_options(const struct config *config, struct arena *arena
     };
     return err;
 }
+
+/* Once for connecting, and once for the answer. */
+int64_t config_gateway_silence_ms(const struct config *config)
+{
+    const struct config_route *routes = config->gateway_routes.items;
+    int64_t longest_ms = 0;
+
+    for (size_t i = 0; i < config->gateway_routes.count; i++)
+        if (routes[i].timeout_ms > longest_ms)
+            longest_ms = routes[i].timeout_ms;
+    return 2 * longest_ms;
+}

@@ -25,9 +25,9 @@ static bool choose_level(const struct exchange *exchange, enum log_level *level_
 {
     int which = atomic_load_explicit(&configured, memory_order_relaxed);
     int status = exchange->response.status;
-    /* A miss is a 404 that went well. */
-    bool went_well =
-        status > 0 && (status < 400 || exchange->result == ERR_OK) && exchange->cut == NOT_CUT;
+    /* A miss is a 404 that went well; that of another server's is not. */
+    bool is_miss = exchange->result == ERR_OK && !exchange->response.is_foreign;
+    bool went_well = status > 0 && (status < 400 || is_miss) && exchange->cut == NOT_CUT;
 
     *level_out = LOG_LEVEL_INFO;
     if (exchange->cut == CUT_NO_ROOM || exchange->cut == CUT_SOURCE_FAILED ||

@@ -122,6 +122,7 @@ static struct exchange *begin_exchange(struct worker *worker, struct mg_connecti
     begin_or_resume(worker, mg_request_memory(connection));
     request->method = METHOD_OTHER;
     request->client_address = str_from(mg_get_request_info(connection)->remote_addr);
+    request->peer_address = request->client_address;
 
     exchange->response = (struct http_response){.cache_enabled = UNKNOWN};
     exchange->result = ERR_OK;
@@ -196,9 +197,10 @@ static void take_request(struct worker *worker, const struct mg_request_info *in
             is_request_id(request->known[FIELD_REQUEST_ID]))
             request->id = request->known[FIELD_REQUEST_ID];
     }
+    request->is_secure = is_secure(worker, info);
     exchange->call.is_same_origin =
         request->known_count[FIELD_ORIGIN] > 0 &&
-        origin_is_own(request, &worker->http->origins, is_secure(worker, info));
+        origin_is_own(request, &worker->http->origins, request->is_secure);
     exchange->call.request_id = request->id;
     exchange->call.client_address = request->client_address;
 }
@@ -271,7 +273,9 @@ static int on_request(struct mg_connection *connection)
         suspend_exchange(worker);
         return 0;
     }
-    response_allow_origin(exchange, http->options.cors_origins, http->options.cors_origin_count);
+    if (!exchange->response.is_foreign) /* which says itself who may read it */
+        response_allow_origin(exchange, http->options.cors_origins,
+                              http->options.cors_origin_count);
 
     size_t bytes_sent = transfer_send(worker);
     int status = exchange->response.status;

@@ -1,6 +1,7 @@
 #include "http/dispatch.h"
 
-#include "http/cookies.h"
+#include "http/admit.h"
+#include "http/gateway.h"
 #include "http/router.h"
 #include "http/status.h"
 
@@ -9,40 +10,6 @@
 #include "cachewarden/clock.h"
 #include "cachewarden/entries.h"
 #include "cachewarden/limits.h"
-#include "cachewarden/session.h"
-
-static struct credentials credentials_of(const struct exchange *exchange,
-                                         const struct cookies *cookies)
-{
-    const struct http_request *request = &exchange->request;
-
-    return (struct credentials){
-        .authorization = request->known[FIELD_AUTHORIZATION],
-        .api_key = request->known[FIELD_API_KEY],
-        .has_session = cookies->has_session,
-        .session = cookies->session,
-        .is_safe = request->method == METHOD_GET || request->method == METHOD_HEAD,
-        .proof = {.is_same_origin = exchange->call.is_same_origin,
-                  .xsrf_header = request->known[FIELD_XSRF_TOKEN]},
-        .from_scraper = exchange->call.route->accept == ACCEPT_SCRAPER,
-    };
-}
-
-/* A cookie that is good for nothing any more is taken back: beside another credential it would be in
- * the way for ever. */
-static void forget_dead_session(struct app *app, struct call *call,
-                                const struct credentials *credentials)
-{
-    const struct credentials alone = {
-        .has_session = true, .session = credentials->session, .is_safe = true};
-    struct principal principal;
-    struct error error;
-
-    if (credentials->has_session &&
-        identity_authenticate(app->identity, (struct work){.arena = call->arena, .error = &error},
-                              &alone, call->now_s, &principal) == ERR_UNAUTHENTICATED)
-        call->reply.session.change = SESSION_ENDED;
-}
 
 /* A list may come in several lines, which are one with commas between them (RFC 9110, section 5.3). */
 static enum err join_lines(struct exchange *exchange, enum known_field known, struct str name,
@@ -79,50 +46,6 @@ static enum err take_cache_fields(struct exchange *exchange)
     call->has_content_range = request->known_count[FIELD_CONTENT_RANGE] > 0;
     call->lease = request->known[FIELD_LEASE];
     return join_lines(exchange, FIELD_IF_NONE_MATCH, STR("If-None-Match"), &call->if_none_match);
-}
-
-/* Who is calling? Public rows look at no credential at all. */
-static enum err authenticate(struct app *app, struct exchange *exchange,
-                             const struct cookies *cookies)
-{
-    struct credentials credentials = credentials_of(exchange, cookies);
-    struct call *call = &exchange->call;
-
-    if (call->route->permit == PERMIT_PUBLIC)
-        return ERR_OK;
-    app_await_watch(app);
-    enum err err = identity_authenticate(app->identity, call_work(call), &credentials, call->now_s,
-                                         &call->principal);
-    if (err == ERR_UNAUTHENTICATED || err == ERR_BAD_INPUT)
-        forget_dead_session(app, call, &credentials);
-    return err;
-}
-
-/* And may they? False: answered. */
-static bool admit(const struct dispatcher *dispatcher, struct exchange *exchange)
-{
-    struct call *call = &exchange->call;
-    const struct http_request *request = &exchange->request;
-    struct app *app = dispatcher->app;
-    struct cookies cookies;
-
-    cookies_read(request, &cookies);
-    call->session_cookie = cookies.session;
-    enum err err = authenticate(app, exchange, &cookies);
-    if (err != ERR_OK) {
-        status_identity_failed(exchange, err);
-        return false;
-    }
-    session_keep(call);
-
-    enum permit_answer answer =
-        permit_decide(call->route->permit, &app->policy, &call->principal,
-                      params_target(call->route, call->arena, request->query));
-    if (answer != PERMIT_YES) {
-        status_denied(exchange, answer);
-        return false;
-    }
-    return true;
 }
 
 static bool has_body(const struct http_request *request)
@@ -250,7 +173,8 @@ void dispatch_run(const struct dispatcher *dispatcher, struct exchange *exchange
     call->deadline_ns = clock_deadline_ns(dispatcher->app->budget_ms);
     switch (router_find(dispatcher->router, request->method, request->path, &match)) {
     case ROUTER_NO_PATH:
-        status_not_found(exchange);
+        if (!gateway_dispatch(dispatcher, exchange))
+            status_not_found(exchange);
         return;
     case ROUTER_NO_METHOD:
         status_not_allowed(exchange, match.error_format, match.allow);
@@ -263,7 +187,7 @@ void dispatch_run(const struct dispatcher *dispatcher, struct exchange *exchange
     }
     call->route = match.route;
 
-    if (!admit(dispatcher, exchange))
+    if (!admit_caller(dispatcher->app, exchange))
         return;
     if (!read_request(dispatcher, exchange, &match)) {
         if (!exchange->is_suspended)

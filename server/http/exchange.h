@@ -60,6 +60,8 @@ struct http_request {
     struct str host_field;
     struct str id;
     struct str client_address; /* without port; the proxy's word when it is trusted */
+    struct str peer_address;   /* of who sent it, without port */
+    bool is_secure;            /* by TLS from the client, as far as we can know */
     int64_t started_ns;
 };
 
@@ -69,7 +71,9 @@ struct http_response {
     struct str body;
     bool body_lasts; /* until the server ends, and is not copied */
     bool is_content; /* the body is what a client stored: no page of ours */
-    /* instead of `body`, of this length or BODY_LENGTH_UNKNOWN: what the reply's source gives */
+    bool is_foreign; /* another server's: status and fields as they came */
+    /* instead of `body`, of this length or BODY_LENGTH_UNKNOWN: what the reply's source gives; without has_source the
+     * length of a foreign answer to HEAD */
     bool has_source;
     int64_t source_length;
     struct str allow; /* 405 and OPTIONS */

@@ -94,8 +94,13 @@ static void add_rate(struct strbuf *head, const struct http_response *response)
 
 static void add_cache_result(struct strbuf *head, const struct http_response *response)
 {
-    strbuf_add(head, response->cache_result == CACHE_RESULT_HIT ? STR("X-Cache: HIT\r\n")
-                                                                : STR("X-Cache: MISS\r\n"));
+    static const struct str words[] = {
+        [CACHE_RESULT_NONE] = STR(""),         [CACHE_RESULT_MISS] = STR("MISS"),
+        [CACHE_RESULT_HIT] = STR("HIT"),       [CACHE_RESULT_STALE] = STR("STALE"),
+        [CACHE_RESULT_BYPASS] = STR("BYPASS"),
+    };
+
+    add_line(head, STR("X-Cache: "), words[response->cache_result]);
     if (response->age_s >= 0 && !is_added(response, STR("Age")))
         add_number(head, STR("Age: "), response->age_s);
     if (response->ttl_s >= 0)
@@ -188,12 +193,16 @@ static struct str out_of_memory(struct exchange *exchange)
 static void add_framing(struct strbuf *head, const struct exchange *exchange)
 {
     const struct http_response *response = &exchange->response;
+    bool is_head = exchange->request.method == METHOD_HEAD;
 
-    if (!response->has_source)
+    if (response->is_foreign && is_head && !response->has_source) {
+        if (response->source_length >= 0) /* as it would be for GET */
+            add_number(head, STR("Content-Length: "), response->source_length);
+    } else if (!response->has_source)
         add_number(head, STR("Content-Length: "), (int64_t)response->body.len);
     else if (response->source_length >= 0)
         add_number(head, STR("Content-Length: "), response->source_length);
-    else if (exchange->request.minor_version > 0 && exchange->request.method != METHOD_HEAD)
+    else if (exchange->request.minor_version > 0 && !is_head)
         strbuf_add(head, STR("Transfer-Encoding: chunked\r\n"));
 }
 

@@ -8,56 +8,6 @@
 /* Redis and the users database come back within a probe or two of the circuit breaker. */
 enum { RETRY_AFTER_S = 1 };
 
-static const struct {
-    int status;
-    const char *phrase;
-} phrases[STATUS_COUNT] = {
-    {200, "OK"},
-    {201, "Created"},
-    {202, "Accepted"},
-    {204, "No Content"},
-    {304, "Not Modified"},
-    {400, "Bad Request"},
-    {401, "Unauthorized"},
-    {403, "Forbidden"},
-    {404, "Not Found"},
-    {405, "Method Not Allowed"},
-    {408, "Request Timeout"},
-    {409, "Conflict"},
-    {412, "Precondition Failed"},
-    {413, "Content Too Large"},
-    {414, "URI Too Long"},
-    {415, "Unsupported Media Type"},
-    {417, "Expectation Failed"},
-    {421, "Misdirected Request"},
-    {429, "Too Many Requests"},
-    {431, "Request Header Fields Too Large"},
-    {500, "Internal Server Error"},
-    {503, "Service Unavailable"},
-    {505, "HTTP Version Not Supported"},
-};
-
-const char *status_phrase(int status)
-{
-    size_t index = status_index(status);
-
-    return index < STATUS_COUNT ? phrases[index].phrase : "Unknown";
-}
-
-size_t status_index(int status)
-{
-    size_t index = 0;
-
-    while (index < STATUS_COUNT && phrases[index].status != status)
-        index++;
-    return index;
-}
-
-int status_at(size_t index)
-{
-    return phrases[index].status;
-}
-
 static int status_of(enum err err)
 {
     switch (err) {
@@ -186,6 +136,40 @@ static void take_fields(struct exchange *exchange)
     response->field_count = reply->field_count;
 }
 
+/* Who may store the answer would store our cookie with it. */
+static bool is_about_caching(struct str name)
+{
+    return str_eq_nocase(name, STR("Cache-Control")) || str_eq_nocase(name, STR("Expires")) ||
+           str_eq_nocase(name, STR("CDN-Cache-Control")) ||
+           str_eq_nocase(name, STR("Surrogate-Control")) || str_eq_nocase(name, STR("Pragma"));
+}
+
+static void keep_from_caches(struct http_response *response, struct http_field *fields)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < response->field_count; i++)
+        if (!is_about_caching(fields[i].name))
+            fields[count++] = fields[i];
+    response->field_count = count;
+    response->no_store = true;
+}
+
+/* Another server's answer: nothing of ours is added to what it says of itself. */
+static void render_foreign(struct exchange *exchange)
+{
+    struct reply *reply = &exchange->call.reply;
+    struct http_response *response = &exchange->response;
+
+    response->status = reply->foreign_status;
+    response->is_foreign = true;
+    response->no_store = false;
+    if (reply->session.change != SESSION_UNCHANGED)
+        keep_from_caches(response, reply->fields);
+    response->has_source = reply->source.next != NULL;
+    response->source_length = response->has_source ? reply->source.length : reply->foreign_length;
+}
+
 static void take_body(struct exchange *exchange)
 {
     struct reply *reply = &exchange->call.reply;
@@ -218,6 +202,10 @@ static void render_reply(struct exchange *exchange)
 {
     status_begin(exchange, 200);
     take_fields(exchange);
+    if (exchange->call.reply.foreign_status > 0) {
+        render_foreign(exchange);
+        return;
+    }
     switch (exchange->call.reply.outcome) {
     case OUTCOME_NO_CONTENT:
         exchange->response.status = 204;
@@ -266,6 +254,46 @@ void status_render(struct exchange *exchange, enum err err)
     begin_error(exchange, err);
     if (!error_format_write_own(exchange, err))
         write_detail(exchange, err);
+}
+
+static int gateway_status_of(enum err err)
+{
+    switch (err) {
+    case ERR_UPSTREAM_DOWN:
+    case ERR_UPSTREAM_REFUSED:
+        return 502;
+    case ERR_TIMEOUT:
+        return 504;
+    default:
+        return status_of(err);
+    }
+}
+
+static struct str gateway_sentence(int status)
+{
+    switch (status) {
+    case 502:
+        return STR("The server behind this path cannot be reached, or gave no sound answer.");
+    case 503:
+        return STR("Too many requests wait for the server behind this path.");
+    default:
+        return STR("The server behind this path did not answer in time.");
+    }
+}
+
+void status_gateway_failed(struct exchange *exchange, enum err err)
+{
+    int status = gateway_status_of(err);
+
+    if (err == ERR_OK || status < 502 || status > 504) {
+        status_render(exchange, err);
+        return;
+    }
+    begin_error(exchange, err);
+    exchange->response.status = status;
+    if (status != 503)
+        exchange->response.retry_after_s = 0;
+    error_format_write(exchange, error_format_of(exchange), gateway_sentence(status));
 }
 
 /* What is left is for the log. */

@@ -12,7 +12,7 @@
 /* "Not Found". Never NULL. */
 const char *status_phrase(int status);
 /* The statuses we answer with, numbered; STATUS_COUNT for any other. Cheap for 200. */
-enum { STATUS_COUNT = 23 };
+enum { STATUS_COUNT = 26 };
 size_t status_index(int status);
 /* The other way round; index < STATUS_COUNT. */
 int status_at(size_t index);
@@ -28,6 +28,12 @@ void status_identity_failed(struct exchange *exchange, enum err err);
 
 /* permit_decide() did not say yes. */
 void status_denied(struct exchange *exchange, enum permit_answer answer);
+
+/*
+ * A request that was to be passed on to another server was not, or had no answer: ERR_BUSY (503), ERR_UPSTREAM_DOWN
+ * (502), ERR_TIMEOUT (504); else as status_render.
+ */
+void status_gateway_failed(struct exchange *exchange, enum err err);
 
 void status_not_found(struct exchange *exchange); /* 404 */
 /* 405; `error_format` is that of the path's rows. */

@@ -232,7 +232,8 @@ static bool run(struct server *server)
         !check_edge(server) || !open_services(server) || !open_listeners(server))
         return false;
     server->app->ready = true;
-    watchdog_init(&server->watchdog, server->config->server_body_timeout_ms);
+    watchdog_init(&server->watchdog, server->config->server_body_timeout_ms +
+                                         config_gateway_silence_ms(server->config));
     announce(server);
 
     bool asked = wait_for_stop(server);

@@ -30,7 +30,7 @@ struct watchdog {
 /*
  * Reads the manager's wish from the environment: $WATCHDOG_USEC in microseconds, for this process if
  * $WATCHDOG_PID is absent or ours. Anything else asks for nothing. body_timeout_ms is how long a request
- * may do nothing but wait for its client.
+ * may do nothing but wait for its client, or for a server behind the gateway.
  */
 void watchdog_init(struct watchdog *watchdog, int64_t body_timeout_ms);
 

@@ -1,0 +1,27 @@
+/*
+ * The bodies of a request that is passed on: the client's on its way to the upstream, and the upstream's on its way
+ * to the client. The latter goes on when the request has been answered, and may be with another thread then; the
+ * former cannot be read any more.
+ */
+#ifndef API_GATEWAY_RELAY_H
+#define API_GATEWAY_RELAY_H
+
+#include "cachewarden/body_source.h"
+
+struct relay;
+
+/* `request`: the client's body, borrowed; NULL: none. NULL: no memory. */
+struct relay *relay_new(const struct body_source *request);
+/* For one that was not handed over. Harmless for NULL. */
+void relay_free(struct relay **relay);
+
+/* What the upstream is sent, good as long as the relay; NULL: there is no body. */
+const struct body_source *relay_request(struct relay *relay);
+/* The request has been answered: what was not read of its body will not be. */
+void relay_end_request(struct relay *relay);
+
+/* Hands the relay over, with the upstream's body: it ends when *body_out is closed. */
+void relay_hand_over(struct relay **relay, const struct body_source *upstream,
+                     struct body_source *body_out);
+
+#endif

@@ -1,0 +1,113 @@
+#include "http/gateway.h"
+
+#include "http/admit.h"
+#include "http/status.h"
+
+#include "cachewarden/app.h"
+
+/*
+ * A body that is passed on is not kept, so that its size is no matter of ours: the upstream bounds it. How fast it
+ * must come is what is asked of all bodies that are read while they come.
+ */
+enum { BODY_LIMIT_SHIFT = 1 };
+
+static bool has_field(const struct http_request *request, struct str name, struct str *value_out)
+{
+    for (size_t i = 0; i < request->field_count; i++) {
+        if (str_eq_nocase(request->fields[i].name, name)) {
+            *value_out = request->fields[i].value;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Another protocol is not spoken here. That of HTTP/2 may be left out: clients offer it, and need not have it. */
+static bool wants_upgrade(const struct http_request *request)
+{
+    struct str protocols;
+
+    return has_field(request, STR("Upgrade"), &protocols) && !str_eq_nocase(protocols, STR("h2c"));
+}
+
+/* Methods that are about the way and not about what is at its end: one would show the fields that were added, the
+ * other be a way through. */
+static bool is_for_us(struct str method)
+{
+    return str_eq(method, STR("TRACE")) || str_eq(method, STR("CONNECT"));
+}
+
+/* Of a page of another origin, which asks whether it may: a browser sends it without any credential. */
+static bool is_preflight(const struct http_request *request)
+{
+    return request->method == METHOD_OPTIONS && request->known_count[FIELD_ORIGIN] > 0 &&
+           request->known_count[FIELD_PREFLIGHT_METHOD] > 0;
+}
+
+static bool has_body(const struct http_request *request)
+{
+    return request->known_count[FIELD_CONTENT_LENGTH] > 0 ||
+           request->known_count[FIELD_TRANSFER_ENCODING] > 0;
+}
+
+/* False: answered, or suspended until there is enough of it. */
+static bool open_body(struct exchange *exchange)
+{
+    if (!has_body(&exchange->request))
+        return true;
+    int refused = exchange->open_body(exchange, SIZE_MAX >> BODY_LIMIT_SHIFT);
+
+    exchange->is_suspended = refused == BODY_AWAITED;
+    if (refused == BODY_BUSY)
+        status_render(exchange, error_set_detail(&exchange->call.error, ERR_BUSY,
+                                                 "too many bodies are read while they come"));
+    else if (refused > 0)
+        status_body_refused(exchange, refused);
+    return refused == 0;
+}
+
+static enum err serve(const struct gateway_route *route, struct exchange *exchange)
+{
+    const struct http_request *request = &exchange->request;
+    const struct gateway_request passed = {
+        .method = request->method_name,
+        .path = request->path,
+        .query = request->query,
+        .host = request->known[FIELD_HOST],
+        .minor_version = request->minor_version,
+        .fields = request->fields,
+        .field_count = request->field_count,
+        .is_secure = request->is_secure,
+        .peer_address = request->peer_address,
+    };
+
+    return gateway_serve(route, &passed, &exchange->call);
+}
+
+bool gateway_dispatch(const struct dispatcher *dispatcher, struct exchange *exchange)
+{
+    const struct http_request *request = &exchange->request;
+    const struct gateway_route *route = gateway_match(dispatcher->app->gateway, request->path);
+
+    if (!route)
+        return false;
+    exchange->call.route = gateway_row(route);
+    if (wants_upgrade(request)) {
+        status_refused(exchange, 501, STR("Another protocol is not passed on."));
+        return true;
+    }
+    if (is_for_us(request->method_name)) {
+        status_refused(exchange, 501, STR("This method is not passed on."));
+        return true;
+    }
+    if (!is_preflight(request) && !admit_caller(dispatcher->app, exchange))
+        return true;
+    if (!open_body(exchange))
+        return true;
+    enum err err = serve(route, exchange);
+    if (exchange->body_status != 0)
+        status_body_refused(exchange, exchange->body_status);
+    else
+        status_gateway_failed(exchange, err);
+    return true;
+}

@@ -1,0 +1,89 @@
+/* Bodies on their way through the gateway. */
+#include "gateway/relay.h"
+
+#include "suite.h"
+
+static int closed;
+
+static enum err give(void *with, const struct work *work, char *buffer, size_t size,
+                     size_t *len_out)
+{
+    (void)work;
+    (void)size;
+    buffer[0] = *(const char *)with;
+    *len_out = 1;
+    return ERR_OK;
+}
+
+static void count_close(void *with)
+{
+    (void)with;
+    closed++;
+}
+
+static enum err next_of(const struct body_source *source, char *byte_out)
+{
+    struct error error;
+    const struct work work = {.error = &error};
+    size_t len;
+
+    return source->next(source->with, &work, byte_out, 1, &len);
+}
+
+START_TEST(each_body_is_passed_on)
+{
+    struct body_source client = {7, give, count_close, (char[]){'c'}};
+    struct body_source upstream = {BODY_LENGTH_UNKNOWN, give, count_close, (char[]){'u'}}, body;
+    struct relay *relay = relay_new(&client);
+    char byte;
+
+    ck_assert_int_eq(relay_request(relay)->length, 7);
+    ck_assert_int_eq(next_of(relay_request(relay), &byte), ERR_OK);
+    ck_assert_int_eq(byte, 'c');
+    relay_end_request(relay);
+    relay_hand_over(&relay, &upstream, &body);
+    ck_assert_ptr_null(relay);
+    ck_assert_int_eq(body.length, BODY_LENGTH_UNKNOWN);
+    ck_assert_int_eq(next_of(&body, &byte), ERR_OK);
+    ck_assert_int_eq(byte, 'u');
+    closed = 0;
+    body.close(body.with);
+    ck_assert_int_eq(closed, 1); /* the upstream's, and not the client's */
+}
+END_TEST
+
+/* Its worker has another request by then. */
+START_TEST(no_body_is_read_when_its_request_was_answered)
+{
+    struct body_source client = {7, give, count_close, (char[]){'c'}};
+    struct relay *relay = relay_new(&client);
+    char byte;
+
+    relay_end_request(relay);
+    ck_assert_int_eq(next_of(relay_request(relay), &byte), ERR_BUSY);
+    relay_free(&relay);
+}
+END_TEST
+
+START_TEST(a_request_need_not_have_one)
+{
+    struct relay *relay = relay_new(NULL);
+
+    ck_assert_ptr_null(relay_request(relay));
+    relay_end_request(relay);
+    relay_free(&relay);
+    relay_free(&relay);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("gateway/relay");
+    TCase *tcase = tcase_create("relay");
+
+    tcase_add_test(tcase, each_body_is_passed_on);
+    tcase_add_test(tcase, no_body_is_read_when_its_request_was_answered);
+    tcase_add_test(tcase, a_request_need_not_have_one);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
