@@ -1,4 +1,5 @@
-/* The head of an HTTP/1 response, read strictly (RFC 9112): what two readers could understand differently is refused. Pure. */
+/* The head of an HTTP/1 response, read strictly (RFC 9112): what two readers could understand differently is refused.
+ * Pure. */
 #ifndef BASE_HTTP_HEAD_H
 #define BASE_HTTP_HEAD_H
 

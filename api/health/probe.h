@@ -1,7 +1,7 @@
 /*
- * Trying Redis for real, with what status, switch and clear ask of it (control_try_write). One thread at a time asks, some fifty times a second at most, so that a public route cannot
- * be used to load Redis; who comes meanwhile, and whoever asks within a second after Redis was out of
- * reach, is told the last report.
+ * Trying Redis for real, with what status, switch and clear ask of it (control_try_write). One thread at a time asks,
+ * some fifty times a second at most, so that a public route cannot be used to load Redis; who comes meanwhile, and
+ * whoever asks within a second after Redis was out of reach, is told the last report.
  */
 #ifndef API_HEALTH_PROBE_H
 #define API_HEALTH_PROBE_H
