@@ -191,6 +191,18 @@ bool route_is_probe(const struct route *route)
     return str_starts(str_from(route->path), STR("/health"));
 }
 
+bool route_counts_bytes(const struct route *route)
+{
+    return route->operation == op_entries_put || route->operation == op_entries_increment;
+}
+
+const char *route_limit_name(const struct route *route)
+{
+    if (route_counts_bytes(route))
+        return "fill_bytes";
+    return route->limit == LIMIT_NONE ? NULL : limit_name(route->limit);
+}
+
 const struct route *routes_table(size_t *count_out)
 {
     *count_out = sizeof table / sizeof table[0];

@@ -147,6 +147,11 @@ bool route_takes_text(const struct route *route, struct str name);
 /* Whoever watches the server asks it every few seconds, without a credential: /health…. */
 bool route_is_probe(const struct route *route);
 
+/* Whether it stores bytes, which count against what each user may store (limits.fill_bytes_per_hour). */
+bool route_counts_bytes(const struct route *route);
+/* What stands between `limits.` and `_per_minute`, or `_per_hour`, in the setting that limits the route; NULL: none. */
+const char *route_limit_name(const struct route *route);
+
 /* The whole table; the count through *count_out. Read-only, no locks. */
 const struct route *routes_table(size_t *count_out);
 /* NULL when every row is sound, else what is wrong with the first that is not. Run at start and in a test. */

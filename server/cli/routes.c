@@ -16,10 +16,10 @@ static void print_json(struct strbuf *out, const struct route *routes, size_t co
         json_add_string(&json, "name", str_from(routes[i].name));
         json_add_string(&json, "permission", str_from(permit_name(routes[i].permit)));
         json_name(&json, "limit");
-        if (routes[i].limit == LIMIT_NONE)
+        if (!route_limit_name(&routes[i]))
             json_write_null(&json);
         else
-            json_write_string(&json, str_from(limit_name(routes[i].limit)));
+            json_write_string(&json, str_from(route_limit_name(&routes[i])));
         json_add_string(&json, "summary", str_from(routes[i].summary));
         json_close_object(&json);
     }
@@ -45,10 +45,11 @@ static void print_table(struct strbuf *out, const struct route *routes, size_t c
     cli_pad(out, STR("PERMISSION"), permit_width);
     strbuf_addf(out, "LIMIT\n");
     for (size_t i = 0; i < count; i++) {
+        const char *limit = route_limit_name(&routes[i]);
         cli_pad(out, str_from(method_name(routes[i].method)), 8);
         cli_pad(out, str_from(routes[i].path), path_width);
         cli_pad(out, str_from(permit_name(routes[i].permit)), permit_width);
-        strbuf_addf(out, "%s\n", routes[i].limit == LIMIT_NONE ? "-" : limit_name(routes[i].limit));
+        strbuf_addf(out, "%s\n", limit ? limit : "-");
     }
 }
 

@@ -83,13 +83,12 @@ static void write_security(struct json_writer *json, const struct route *route)
 static void write_description(struct json_writer *json, const struct route *route)
 {
     bool has_slash = str_ends(str_from(route->path), STR("/"));
+    const char *limit = route_limit_name(route);
     char text[256];
 
     snprintf(text, sizeof text, "%s Permission: %s.%s%s%s%s", route->summary,
-             permit_name(route->permit), route->limit == LIMIT_NONE ? "" : " Limit: ",
-             route->limit == LIMIT_NONE ? "" : limit_name(route->limit),
-             route->limit == LIMIT_NONE ? "" : ".",
-             has_slash ? " With and without a slash behind the path." : "");
+             permit_name(route->permit), limit ? " Limit: " : "", limit ? limit : "",
+             limit ? "." : "", has_slash ? " With and without a slash behind the path." : "");
     json_add_string(json, "description", str_from(text));
 }
 
@@ -116,8 +115,8 @@ static void write_operation(const struct openapi_writer *writer, const struct ro
     write_description(json, route);
     write_tag(json, openapi_tag(route));
     json_add_string(json, "x-permission", str_from(permit_name(route->permit)));
-    if (route->limit != LIMIT_NONE)
-        json_add_string(json, "x-limit", str_from(limit_name(route->limit)));
+    if (route_limit_name(route))
+        json_add_string(json, "x-limit", str_from(route_limit_name(route)));
     write_security(json, route);
     openapi_write_parameters(json, route);
     openapi_write_request_body(writer, route, samples, count);

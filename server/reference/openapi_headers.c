@@ -6,6 +6,37 @@
 
 enum presence { PRESENT_NEVER, PRESENT_SOMETIMES, PRESENT_ALWAYS };
 
+/* Rows whose answers differ from those of others. A test finds each in the table. */
+enum named_row {
+    ROW_LOGIN,
+    ROW_LOGOUT,
+    ROW_CACHE_ENABLE,
+    ROW_CACHE_DISABLE,
+    ROW_ENTRY_GET,
+    ROW_ENTRY_PUT,
+    ROW_ENTRY_INCREMENT,
+    ROWS
+};
+static const char *const row_names[ROWS] = {
+    [ROW_LOGIN] = "auth.login",
+    [ROW_LOGOUT] = "auth.logout",
+    [ROW_CACHE_ENABLE] = "cache.enable",
+    [ROW_CACHE_DISABLE] = "cache.disable",
+    [ROW_ENTRY_GET] = "entries.get",
+    [ROW_ENTRY_PUT] = "entries.put",
+    [ROW_ENTRY_INCREMENT] = "entries.increment",
+};
+
+const char *openapi_named_row(size_t i)
+{
+    return i < ROWS ? row_names[i] : NULL;
+}
+
+static bool is_row(const struct route *route, enum named_row row)
+{
+    return strcmp(route->name, row_names[row]) == 0;
+}
+
 /* ---- when ---- */
 
 static enum presence always(const struct route *route, int status)
@@ -27,12 +58,6 @@ static enum presence try_again(const struct route *route, int status)
     return status == 429 || status == 503 ? PRESENT_ALWAYS : PRESENT_NEVER;
 }
 
-/* What is stored is counted in bytes, by the operation, which tells of it only when it was too much. */
-bool openapi_counts_bytes(const struct route *route)
-{
-    return strcmp(route->name, "entries.put") == 0 || strcmp(route->name, "entries.increment") == 0;
-}
-
 /* Who may call is counted against the limit before anything else, but for a read, whose operation
  * counts on its way. Limits may be off, or Redis away, and then nothing was counted. Whether there are any
  * callers of a COMMON limit is up to the settings, and a document that told of it would mostly be wrong. */
@@ -41,7 +66,8 @@ static enum presence counted(const struct route *route, int status)
     bool was_let_in = route->permit == PERMIT_PUBLIC || (status != 401 && status != 403);
     bool has_begun = route->effect != EFFECT_READ || status < 400 || status >= 500;
 
-    if (openapi_counts_bytes(route))
+    /* By the operation, which tells of it only when it was too much. */
+    if (route_counts_bytes(route))
         return status == 429 ? PRESENT_ALWAYS : PRESENT_NEVER;
     if (route->limit == LIMIT_NONE || limit_by(route->limit) == LIMIT_BY_COMMON)
         return PRESENT_NEVER;
@@ -61,10 +87,10 @@ static bool tells_cache(const struct route *route, int status)
 /* In an account's namespace, not in an application's. */
 static bool may_tell_cache(const struct route *route, int status)
 {
-    if (strcmp(route->name, "entries.get") == 0)
+    if (is_row(route, ROW_ENTRY_GET))
         return status < 400 || status == 404;
-    return (strcmp(route->name, "entries.put") == 0 && status < 300) ||
-           (strcmp(route->name, "entries.increment") == 0 && status == 200);
+    return (is_row(route, ROW_ENTRY_PUT) && status < 300) ||
+           (is_row(route, ROW_ENTRY_INCREMENT) && status == 200);
 }
 
 static enum presence cache_told(const struct route *route, int status)
@@ -82,11 +108,11 @@ static enum presence user_told(const struct route *route, int status)
 /* A cache that is off has no version to go by. */
 static enum presence cache_version(const struct route *route, int status)
 {
-    if (strcmp(route->name, "entries.get") == 0 && may_tell_cache(route, status))
+    if (is_row(route, ROW_ENTRY_GET) && may_tell_cache(route, status))
         return PRESENT_SOMETIMES;
-    if (!tells_cache(route, status) || strcmp(route->name, "cache.disable") == 0)
+    if (!tells_cache(route, status) || is_row(route, ROW_CACHE_DISABLE))
         return PRESENT_NEVER;
-    return strcmp(route->name, "cache.enable") == 0 ? PRESENT_ALWAYS : PRESENT_SOMETIMES;
+    return is_row(route, ROW_CACHE_ENABLE) ? PRESENT_ALWAYS : PRESENT_SOMETIMES;
 }
 
 /* No body may come compressed; of some, other types than theirs are 415, too. */
@@ -101,27 +127,22 @@ static enum presence uncompressed(const struct route *route, int status)
 
 /* ---- the cache service ---- */
 
-static bool is_read_of_entry(const struct route *route)
-{
-    return strcmp(route->name, "entries.get") == 0;
-}
-
 static enum presence read_told(const struct route *route, int status)
 {
     bool is_told = status < 400 || status == 404;
 
-    return is_read_of_entry(route) && is_told ? PRESENT_ALWAYS : PRESENT_NEVER;
+    return is_row(route, ROW_ENTRY_GET) && is_told ? PRESENT_ALWAYS : PRESENT_NEVER;
 }
 
 static enum presence hit(const struct route *route, int status)
 {
-    return is_read_of_entry(route) && status < 400 ? PRESENT_ALWAYS : PRESENT_NEVER;
+    return is_row(route, ROW_ENTRY_GET) && status < 400 ? PRESENT_ALWAYS : PRESENT_NEVER;
 }
 
 /* What others stored is not to be taken for another type than they said. */
 static enum presence content(const struct route *route, int status)
 {
-    return is_read_of_entry(route) && status == 200 ? PRESENT_ALWAYS : PRESENT_NEVER;
+    return is_row(route, ROW_ENTRY_GET) && status == 200 ? PRESENT_ALWAYS : PRESENT_NEVER;
 }
 
 /* Of a miss, while the cache is on; of a hit that is to be filled anew. Who asks with HEAD is
@@ -144,7 +165,7 @@ static enum presence refresh(const struct route *route, int status)
  * taken back wherever it is looked at. */
 static enum presence for_a_browser(const struct route *route, int status)
 {
-    bool begins = strcmp(route->name, "auth.login") == 0 && status < 300;
+    bool begins = is_row(route, ROW_LOGIN) && status < 300;
 
     return begins || route->permit != PERMIT_PUBLIC ? PRESENT_SOMETIMES : PRESENT_NEVER;
 }
@@ -152,8 +173,7 @@ static enum presence for_a_browser(const struct route *route, int status)
 /* To who logged out with a session. */
 static enum presence leaves(const struct route *route, int status)
 {
-    return status == 200 && strcmp(route->name, "auth.logout") == 0 ? PRESENT_SOMETIMES
-                                                                    : PRESENT_NEVER;
+    return status == 200 && is_row(route, ROW_LOGOUT) ? PRESENT_SOMETIMES : PRESENT_NEVER;
 }
 
 /* Where to ask how far it is. */

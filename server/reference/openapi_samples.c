@@ -246,7 +246,7 @@ static void add_errors(struct maker *maker)
     if (route_reads_body(maker->route))
         add_coded(maker);
     add_unavailable(maker);
-    if (openapi_counts_bytes(maker->route) ||
+    if (route_counts_bytes(maker->route) ||
         (maker->route->limit != LIMIT_NONE && limit_by(maker->route->limit) != LIMIT_BY_COMMON))
         add_throttled(maker);
 }

@@ -66,6 +66,27 @@ START_TEST(names_of_methods_and_limits)
 }
 END_TEST
 
+/* Bytes are limited, too, though no row names that limit. */
+START_TEST(what_limits_a_route)
+{
+    size_t count, counted = 0;
+    const struct route *table = routes_table(&count);
+
+    for (size_t i = 0; i < count; i++) {
+        const char *name = route_limit_name(&table[i]);
+        if (route_counts_bytes(&table[i])) {
+            counted++;
+            ck_assert_int_eq(table[i].limit, LIMIT_NONE);
+            ck_assert_str_eq(name, "fill_bytes");
+        } else if (table[i].limit == LIMIT_NONE)
+            ck_assert_ptr_null(name);
+        else
+            ck_assert_str_eq(name, limit_name(table[i].limit));
+    }
+    ck_assert_uint_eq(counted, 2);
+}
+END_TEST
+
 START_TEST(the_zero_row_is_refused)
 {
     struct route route = {0};
@@ -367,6 +388,7 @@ int main(void)
     tcase_add_test(tcase, our_table_is_sound);
     tcase_add_test(tcase, no_answer_is_stored);
     tcase_add_test(tcase, names_of_methods_and_limits);
+    tcase_add_test(tcase, what_limits_a_route);
     suite_add_tcase(suite, tcase);
 
     tcase = tcase_create("rules");

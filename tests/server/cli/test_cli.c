@@ -221,6 +221,7 @@ START_TEST(routes_are_listed)
     cli_expect_out("\nGET     /api/cache/status/ ");
     cli_expect_out("\nDELETE  /api/v1/cache ");
     cli_expect_out("user ");
+    cli_expect_out(" fill_bytes\n");
     cli_run("routes", "--json");
     cli_expect_out("[{\"method\":\"GET\",\"path\":\"/api/cache/status/"
                    "\",\"name\":\"cache.status\",\"permission\":\"user\",\"limit\":"

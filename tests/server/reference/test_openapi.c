@@ -1,5 +1,6 @@
 /* Schemas told from examples, and samples of errors. tests/http/test_schema.c has the whole document. */
 #include "reference/openapi.h"
+#include "reference/openapi_private.h"
 #include "suite.h"
 
 #include <check.h>
@@ -141,6 +142,22 @@ START_TEST(every_route_has_a_tag)
 }
 END_TEST
 
+/* openapi_headers.c speaks of some rows by name. */
+START_TEST(every_row_with_headers_of_its_own_is_there)
+{
+    size_t count, named = 0;
+    const struct route *routes = routes_table(&count);
+
+    for (const char *name; (name = openapi_named_row(named)); named++) {
+        size_t i = 0;
+        while (i < count && strcmp(routes[i].name, name) != 0)
+            i++;
+        ck_assert_msg(i < count, "no route is called %s", name);
+    }
+    ck_assert_uint_gt(named, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("openapi");
@@ -152,6 +169,7 @@ int main(void)
     tcase_add_test(each, errors_follow_from_the_row);
     tcase_add_test(each, every_sample_is_whole);
     tcase_add_test(each, every_route_has_a_tag);
+    tcase_add_test(each, every_row_with_headers_of_its_own_is_there);
     suite_add_tcase(suite, each);
     return suite_run(suite);
 }
