@@ -76,22 +76,25 @@ struct key key_user(int64_t user_id)
     return make_of_user(user_id, STR("}"));
 }
 
+static void append(struct key *key, struct str part)
+{
+    if (part.len > 0)
+        memcpy(key->bytes + key->len, part.ptr, part.len);
+    key->len += part.len;
+}
+
 static struct key make_of_namespace(const struct namespace *space, struct str part)
 {
-    static const char start[] = "cw:{app:";
-    struct key key;
+    struct key key = {0};
 
     if (space->user_id > 0)
         return make_of_user(space->user_id, part);
     /* A name from elsewhere than our checks could end the tag, and be somebody else's key. */
-    if (!key_is_cache_name(space->app))
-        die("a namespace is neither a user's nor an application's");
-    memcpy(key.bytes, start, sizeof start - 1);
-    key.len = sizeof start - 1;
-    memcpy(key.bytes + key.len, space->app.ptr, space->app.len);
-    key.len += space->app.len;
-    memcpy(key.bytes + key.len, part.ptr, part.len);
-    key.len += part.len;
+    if (!space->is_gateway && !key_is_cache_name(space->app))
+        die("a namespace is neither a user's nor an application's, nor the gateway's");
+    append(&key, space->is_gateway ? STR("cw:{gateway") : STR("cw:{app:"));
+    append(&key, space->app);
+    append(&key, part);
     return key;
 }
 
@@ -136,6 +139,20 @@ struct label_key key_turn(const struct namespace *space, struct str label)
 struct key key_entries(const struct namespace *space)
 {
     return make_of_namespace(space, STR("}:e:"));
+}
+
+struct key key_response(const struct namespace *space, const unsigned char digest[KEY_DIGEST_SIZE])
+{
+    struct key key = make_of_namespace(space, STR("}:g:"));
+
+    for (size_t at = 0; at < KEY_DIGEST_SIZE; at += sizeof(uint64_t)) {
+        uint64_t part = 0;
+        for (size_t i = 0; i < sizeof part; i++)
+            part = part << 8 | digest[at + i];
+        str_put_hex64(key.bytes + key.len, part);
+        key.len += STR_HEX64_SIZE - 1;
+    }
+    return key;
 }
 
 struct key key_scratch(const struct namespace *space)

@@ -12,16 +12,23 @@ size_t entry_size(const struct entry_request *request, size_t bytes)
     return OVERHEAD + request->label.len + bytes;
 }
 
+bool entries_take_room(struct entries *entries, size_t bytes, int64_t deadline_ns)
+{
+    if (entries->has_own_memory)
+        return true;
+    room_refresh(&entries->room, entries->redis, deadline_ns);
+    return room_take(&entries->room, OVERHEAD + bytes);
+}
+
 enum err entry_admit(const struct entry_request *request, size_t bytes)
 {
     struct entries *entries = request->app->entries;
 
     if (request->allowance && request->allowance->is_used_up)
         return ERR_THROTTLED;
-    if (entries->has_own_memory)
-        return ERR_OK;
-    room_refresh(&entries->room, entries->redis, request->work.deadline_ns);
-    return room_take(&entries->room, entry_size(request, bytes)) ? ERR_OK : ERR_UPSTREAM_REFUSED;
+    return entries_take_room(entries, request->label.len + bytes, request->work.deadline_ns)
+               ? ERR_OK
+               : ERR_UPSTREAM_REFUSED;
 }
 
 enum err entry_refuse(const struct entry_request *request, enum err why)

@@ -1,6 +1,7 @@
 /*
- * Whose cache it is: an account's ("user:7") or an application's ("app:shop"). Each has a version of its
- * own, and nothing that is kept for one is seen by another. A value without memory of its own.
+ * Whose cache it is: an account's ("user:7"), an application's ("app:shop"), or that of the gateway for everybody.
+ * Nothing that is kept for one is seen by another. An account's and an application's have a version of their own. A
+ * value without memory of its own.
  */
 #ifndef CACHEWARDEN_NAMESPACE_H
 #define CACHEWARDEN_NAMESPACE_H
@@ -21,6 +22,7 @@ struct namespace
 {
     int64_t user_id; /* > 0: an account's, which has a switch, too */
     struct str app;  /* else an application's, by this name; empty: nobody's */
+    bool is_gateway; /* else what the gateway keeps for everybody, and the models of all that it keeps */
 };
 
 static inline struct namespace namespace_of_user(int64_t user_id)
@@ -33,10 +35,15 @@ static inline struct namespace namespace_of_app(struct str name)
     return (struct namespace){.app = name};
 }
 
+static inline struct namespace namespace_of_gateway(void)
+{
+    return (struct namespace){.is_gateway = true};
+}
+
 /* Everybody's together is nobody's in particular. */
 static inline bool namespace_is_given(const struct namespace *space)
 {
-    return space->user_id > 0 || space->app.len > 0;
+    return space->user_id > 0 || space->app.len > 0 || space->is_gateway;
 }
 
 /* "user:7" or "app:shop"; the name stays where it is. False: it is neither. */

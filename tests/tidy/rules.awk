@@ -28,7 +28,7 @@ BEGIN {
 	below["api/compat"] = top " compat audit caches control identity"
 	below["api/control"] = top " control audit/calls.h limits"
 	below["api/entries"] = top " entries audit control jobs/service.h"
-	below["api/gateway"] = top " gateway gateway/rules"
+	below["api/gateway"] = top " gateway gateway/rules entries control audit"
 	below["api/gateway/rules"] = "gateway/rules"
 	below["api/health"] = top " health audit caches entries jobs"
 	below["api/identity"] = top " identity audit control limits"

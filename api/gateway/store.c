@@ -1,0 +1,69 @@
+/* The life of the store, and dropping what lies under a path. */
+#include "gateway/store.h"
+
+#include "cachewarden/entries.h"
+#include "entries/service.h"
+#include "gateway/store_private.h"
+
+#include <stdlib.h>
+
+enum err gateway_store_new(struct app *app, size_t memory_bytes, struct gateway_store **store_out,
+                           struct error *error)
+{
+    struct gateway_store *store = calloc(1, sizeof *store);
+
+    *store_out = NULL;
+    if (!store)
+        return error_set_detail(error, ERR_NO_MEMORY, "no memory for the gateway");
+    store->app = app;
+    enum err err = memory_new(memory_bytes, &store->memory, error);
+    if (err == ERR_OK)
+        *store_out = store;
+    else
+        gateway_store_free(&store);
+    return err;
+}
+
+void gateway_store_free(struct gateway_store **store)
+{
+    struct gateway_store *closing = *store;
+
+    *store = NULL;
+    if (closing)
+        memory_free(&closing->memory);
+    free(closing);
+}
+
+void gateway_store_read_use(struct gateway_store *store, struct memory_use *use_out)
+{
+    memory_read_use(store->memory, use_out);
+}
+
+struct entry_request store_models_request(const struct gateway_store *store, struct work work)
+{
+    return (struct entry_request){.app = store->app, .work = work, .space = namespace_of_gateway()};
+}
+
+enum err gateway_store_drop(struct gateway_store *store, const struct gateway_key *key,
+                            struct work work)
+{
+    struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_WRITE);
+    const struct namespace space = gateway_key_space(key);
+    struct entries *entries = store->app->entries;
+    struct gateway_digest path;
+    enum err err = gateway_key_path(key, work.arena, &path);
+
+    if (err != ERR_OK)
+        return err;
+    struct key name = key_response(&space, path.bytes);
+    struct str record = record_encode_dropped(work.arena, &path);
+    if (!record.ptr)
+        return ERR_NO_MEMORY;
+    /* Without room nobody fills, either. */
+    if (entries_take_room(entries, record.len, work.deadline_ns))
+        PIPELINE_KEY(pipeline, EXPECT_OK, STR("SET"), key_str(&name), record, STR("PX"),
+                     STR_INT64(STORE_DROPPED_MS));
+    else
+        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), key_str(&name));
+    return redis_run(entries_redis(entries), pipeline, work);
+}

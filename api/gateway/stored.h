@@ -1,0 +1,70 @@
+/*
+ * A response that is stored: its head, its body, and with which numbers it was filled. It never changes under its
+ * id, so threads may share it; whoever holds one counts. Or a note in the place of one: what is known of a path
+ * whose answers lie elsewhere.
+ */
+#ifndef API_GATEWAY_STORED_H
+#define API_GATEWAY_STORED_H
+
+#include "gateway/key.h"
+
+#include <stdatomic.h>
+
+#define STORED_ID_SIZE    16
+#define STORED_STAMP_SIZE 8
+
+/* Of a route's models and an upstream's tags together. More are not stored: a clear of one would not be noticed. */
+enum { STORED_TAGS_MAX = 64 };
+
+/* What everybody may know of it. All of it lies in one piece of memory. */
+struct stored_response {
+    unsigned char id[STORED_ID_SIZE]; /* random: the same id is the same head and body */
+    int status;
+    struct http_fields fields; /* those that are stored (rules/passing.h) */
+    int64_t request_time_ms, response_time_ms;
+    struct str vary; /* the names, as vary_of gives them; empty: none */
+    const struct str *tags;
+    size_t tag_count;
+    struct str body;
+};
+
+/* The numbers that were current before the upstream was asked. */
+struct stored_numbers {
+    int64_t version;
+    int64_t base, any;
+    /* Of each name that its tags stand for (tags.h), as many as gateway_names_count. */
+    const int64_t *counts;
+    /* A variant is good while the path has this stamp; all zero: it is the path's only answer. */
+    unsigned char stamp[STORED_STAMP_SIZE];
+};
+
+struct kept {
+    struct stored_response response;
+    struct stored_numbers numbers;
+    bool is_note; /* .vary and .tags are those of its path, and it is no response */
+    bool has_body;
+    uint64_t body_length; /* also where has_body is false */
+    struct kept *body_of; /* whose memory the body lies in; NULL: its own */
+    size_t size;          /* of its memory, the body included */
+    _Atomic unsigned refs;
+    /* When its tags were looked at last: `any` twice, and 1 more where one was cleared softly. -1: never. */
+    _Atomic int64_t verified;
+    /* For memory.c, under the lock of its shard. */
+    struct gateway_digest digest;
+    struct kept *next_in_bucket, *newer, *older;
+};
+
+/*
+ * A copy of all of it with one reference. `body_of`, if not NULL, is where the body lies already: it is held and not
+ * copied. has_body false: response->body is not looked at. NULL: memory is out.
+ */
+struct kept *kept_new(const struct stored_response *response, const struct stored_numbers *numbers,
+                      bool has_body, uint64_t body_length, struct kept *body_of);
+/* What a path's answers have in Vary, and its tags. */
+struct kept *kept_new_note(struct str vary, const struct str *tags, size_t tag_count);
+
+struct kept *kept_hold(struct kept *kept);
+/* NULL is let be. */
+void kept_release(struct kept **kept);
+
+#endif
