@@ -93,25 +93,35 @@ enum err dataset_write_restored(struct pipeline *pipeline, struct arena *arena, 
     return ERR_OK;
 }
 
-enum err dataset_write(struct pipeline *pipeline, struct arena *arena,
-                       const struct dataset *dataset)
+enum err dataset_write_term(struct pipeline *pipeline, struct arena *arena,
+                            const struct dataset *dataset)
 {
     struct key key = key_dataset();
     struct str term =
         str_format(arena, "%" PRId64 ":%.*s", dataset->term, STR_ARG(dataset->install));
-    struct str seen = str_format(arena, "%" PRId64, dataset->seen_at_s);
-    struct str replication_id = str_format(arena, "%" PRId64, (int64_t)dataset->replication_id);
-    struct str reserved = str_format(arena, "%" PRId64, dataset->reserved);
-    struct str intact = str_format(arena, "%" PRId64, dataset->intact);
+    struct str restored =
+        str_format(arena, "%" PRId64 ":%" PRId64, dataset->term, dataset->restored);
 
-    if (!term.ptr || !seen.ptr || !replication_id.ptr || !reserved.ptr || !intact.ptr ||
-        !dataset->id.ptr || !dataset->before.ptr)
+    if (!term.ptr || !restored.ptr)
         return ERR_NO_MEMORY;
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(&key), STR("term"), term, STR("id"),
-                 dataset->id, STR("before"), dataset->before, STR("seen"), seen,
-                 STR("replication_id"), replication_id, STR("reserved"), reserved, STR("intact"),
-                 intact);
-    return dataset_write_restored(pipeline, arena, dataset->term, dataset->restored);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(&key), STR("epoch"),
+                 STR_INT64(dataset->epoch));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(&key), STR("term"), term,
+                 STR("replication_id"), STR_INT64((int64_t)dataset->replication_id),
+                 STR("reserved"), STR_INT64(dataset->reserved), STR("restored"), restored);
+    return ERR_OK;
+}
+
+enum err dataset_write_loss(struct pipeline *pipeline, const struct dataset *dataset)
+{
+    struct key key = key_dataset();
+
+    if (!dataset->id.ptr || !dataset->before.ptr)
+        return ERR_NO_MEMORY;
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(&key), STR("id"), dataset->id,
+                 STR("before"), dataset->before, STR("seen"), STR_INT64(dataset->seen_at_s),
+                 STR("intact"), STR_INT64(dataset->intact));
+    return ERR_OK;
 }
 
 void dataset_ask_ids(struct pipeline *pipeline)

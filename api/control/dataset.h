@@ -39,9 +39,10 @@ struct dataset {
 void dataset_ask(struct pipeline *pipeline);
 void dataset_take(const struct value *reply, struct dataset *dataset_out);
 
-/* Adds the command that writes all but what is only ever incremented. ERR_NO_MEMORY. */
-CW_MUST_CHECK enum err dataset_write(struct pipeline *pipeline, struct arena *arena,
-                                     const struct dataset *dataset);
+/* Add the commands that write what a term changes, the epoch's first, and what is known of a loss. ERR_NO_MEMORY. */
+CW_MUST_CHECK enum err dataset_write_term(struct pipeline *pipeline, struct arena *arena,
+                                          const struct dataset *dataset);
+CW_MUST_CHECK enum err dataset_write_loss(struct pipeline *pipeline, const struct dataset *dataset);
 /* Adds the command that notes how far the switches of this term have been put back. */
 CW_MUST_CHECK enum err dataset_write_restored(struct pipeline *pipeline, struct arena *arena,
                                               int64_t term, int64_t restored);

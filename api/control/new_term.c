@@ -32,57 +32,39 @@ enum err reconcile_send(struct reconcile_run *run, struct pipeline *pipeline)
                      (struct work){.deadline_ns = run->deadline_ns, .error = run->error});
 }
 
-static struct str missing(struct reconcile_run *run, int64_t found, int64_t target)
+/* Whether it is the very data, in the very Redis, that this node agreed to: then it is no older copy, whatever its
+ * term. A node that slept between moving the term and writing it has written one that was over by then. */
+static bool is_same_data(const struct reconcile_run *run, const struct reconcile_look *look)
 {
-    return str_format(run->guard->arena, "%" PRId64, found < target ? target - found : 0);
-}
+    struct version_guard *guard = run->guard;
+    struct str agreed = version_guard_last_dataset(guard, guard->arena);
 
-/*
- * Makes the epoch `target` at least, and what was spent as much as this node has seen, by increments, so
- * that whatever others do meanwhile counts. A dataset that is damaged goes first. ERR_CONFLICT: the data
- * was lost since it was looked at.
- */
-static enum err raise_epoch(struct reconcile_run *run, const struct reconcile_look *look,
-                            bool is_damaged, int64_t target)
-{
-    struct key key = key_dataset();
-    struct pipeline *pipeline = reconcile_writing(run, look);
-    struct str epoch = missing(run, is_damaged ? 0 : look->dataset.epoch, target);
-    struct str spent = missing(run, is_damaged ? 0 : look->dataset.spent, look->known_spent);
-
-    if (!TEXTS_MADE(epoch, spent))
-        return reconcile_no_memory(run);
-    if (is_damaged)
-        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), STR("epoch"), epoch);
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), STR("spent"), spent);
-    enum err err = reconcile_send(run, pipeline);
-    if (err != ERR_OK)
-        return err;
-    return pipeline_value(pipeline, is_damaged)->integer < target ? ERR_CONFLICT : ERR_OK;
+    return look->replication_id > REDIS_REPLICATION_ID_UNTOLD &&
+           look->replication_id == atomic_load(&guard->replication_id) &&
+           str_eq(agreed, look->dataset.id);
 }
 
 /* Whether this data, which may be older, is all that there was: this node saw it until a moment ago, in
- * the term that it still is, and nothing was spent that it does not know of. */
+ * the term that it still is if it may be a copy, and nothing was spent that it does not know of. */
 static bool has_lost_nothing(const struct reconcile_run *run, const struct reconcile_look *look)
 {
     const struct version_guard *guard = run->guard;
 
-    return reconcile_is_ours(run, look) && look->dataset.term == atomic_load(&guard->term) &&
+    return reconcile_is_ours(run, look) &&
+           (look->dataset.term == atomic_load(&guard->term) || is_same_data(run, look)) &&
            look->dataset.spent >= look->known_spent &&
            clock_mono_ns() - guard->agreed_ns <= WITNESS_S * NS_PER_S;
 }
 
 /* What is known of the data before. Of what may have been spent in data that is lost, the term tells
- * that has a record, and the time that has none. */
+ * that has a record, and the time that has none. What was lost gets a new id; what may only be older stays the data it
+ * is. */
 static void describe_loss(struct reconcile_run *run, const struct reconcile_look *look,
                           struct dataset *dataset)
 {
     struct version_guard *guard = run->guard;
     struct str last = version_guard_last_dataset(guard, guard->arena);
 
-    if (look->dataset.is_whole && has_lost_nothing(run, look))
-        return;
     lock_acquire(&guard->lock);
     dataset->seen_at_s = guard->agreed_dataset_s;
     lock_release(&guard->lock);
@@ -93,23 +75,45 @@ static void describe_loss(struct reconcile_run *run, const struct reconcile_look
         dataset->before = last;
 }
 
-/* What was lost gets a new id; what may only be older stays the data it is. */
+/*
+ * All of it in one step: what names a term has the epoch of that term, whoever comes between look and write, and
+ * however late. Where nothing was lost, what an earlier term has said of losses stays as it is. A dataset that is
+ * damaged goes first. *was_there_out: it had an epoch until now.
+ */
 static enum err write_dataset(struct reconcile_run *run, const struct reconcile_look *look,
-                              int64_t term, int64_t reserved)
+                              bool is_damaged, int64_t term, int64_t base, bool *was_there_out)
 {
     struct version_guard *guard = run->guard;
     struct pipeline *pipeline = reconcile_writing(run, look);
+    struct key key = key_dataset();
     struct dataset dataset = look->dataset;
+    int64_t spent = dataset.spent > look->known_spent ? dataset.spent : look->known_spent;
+    bool has_lost = !look->dataset.is_whole || !has_lost_nothing(run, look);
 
     dataset.term = term;
-    describe_loss(run, look, &dataset);
+    if (has_lost)
+        describe_loss(run, look, &dataset);
+    dataset.epoch = base;
     dataset.install = (struct str){guard->install, DATASET_ID_SIZE};
     dataset.replication_id = look->replication_id;
-    dataset.reserved = reserved;
+    dataset.reserved = base + RESERVED_STEP;
     dataset.restored = 0;
-    if (dataset_write(pipeline, guard->arena, &dataset) != ERR_OK)
+    pipeline_begin_transaction(pipeline);
+    if (is_damaged)
+        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
+    size_t first = pipeline_count(pipeline);
+    enum err err = dataset_write_term(pipeline, guard->arena, &dataset);
+    if (err == ERR_OK && (has_lost || is_damaged))
+        err = dataset_write_loss(pipeline, &dataset);
+    if (err != ERR_OK)
         return reconcile_no_memory(run);
-    return reconcile_send(run, pipeline);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), STR("spent"),
+                 STR_INT64(is_damaged ? spent : spent - dataset.spent));
+    pipeline_end_transaction(pipeline);
+    err = reconcile_send(run, pipeline);
+    /* HSET answers how many of its fields were new. */
+    *was_there_out = err == ERR_OK && pipeline_value(pipeline, first)->integer == 0;
+    return err;
 }
 
 /* ---- a new term ---- */
@@ -173,25 +177,9 @@ static enum err note_if_all_restored(struct reconcile_run *run, const struct rec
     return err == ERR_OK ? reconcile_send(run, pipeline) : reconcile_no_memory(run);
 }
 
-/* The dataset's description comes last: who sees the term in it may trust the rest. */
-enum err reconcile_begin_term(struct reconcile_run *run, const struct reconcile_look *look,
-                              bool is_damaged)
+static void log_begun(const struct reconcile_run *run, const struct reconcile_look *look,
+                      int64_t term, int64_t base)
 {
-    struct version_guard *guard = run->guard;
-    int64_t base;
-    enum err err = move_term(run, look, &base);
-    int64_t term = guard->begun_term;
-
-    if (err == ERR_OK)
-        err = raise_epoch(run, look, is_damaged, base);
-    if (err != ERR_OK)
-        return err;
-    guard->begun_term = 0;
-    err = write_dataset(run, look, term, base + RESERVED_STEP);
-    if (err != ERR_OK)
-        return err;
-    run->term = term;
-    atomic_store(&guard->own_term, term);
     log_event(
         LOG_LEVEL_INFO, "versions.term_begun", LOG_INT("term", term), LOG_INT("epoch", base),
         LOG_CSTR("because", !look->dataset.is_whole         ? "redis held no control data"
@@ -199,5 +187,32 @@ enum err reconcile_begin_term(struct reconcile_run *run, const struct reconcile_
                                                             : "redis may hold older control data"),
         LOG_CSTR("refresh_tokens",
                  look->reserved.term == 0 || has_lost_nothing(run, look) ? "kept" : "refused"));
+}
+
+enum err reconcile_begin_term(struct reconcile_run *run, const struct reconcile_look *look,
+                              bool is_damaged)
+{
+    struct version_guard *guard = run->guard;
+    int64_t base;
+    bool was_there;
+    enum err err = move_term(run, look, &base);
+    int64_t term = guard->begun_term;
+
+    if (err == ERR_OK)
+        err = write_dataset(run, look, is_damaged, term, base, &was_there);
+    if (err != ERR_OK)
+        return err;
+    guard->begun_term = 0;
+    run->term = term;
+    /* Lost since it was looked at: what this one says of that is not true. */
+    if (!is_damaged && !was_there) {
+        struct reconcile_look lost = {.replication_id = look->replication_id,
+                                      .known_epoch = look->known_epoch,
+                                      .known_spent = look->known_spent};
+        err = reserved_read(guard->users, guard->arena, &lost.reserved, run->error);
+        return err == ERR_OK ? reconcile_begin_term(run, &lost, true) : err;
+    }
+    atomic_store(&guard->own_term, term);
+    log_begun(run, look, term, base);
     return note_if_all_restored(run, look, term);
 }

@@ -44,13 +44,15 @@ static struct dataset read_it(void)
 static void write_it(const struct dataset *dataset)
 {
     struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE_FREE);
-    ck_assert_int_eq(dataset_write(pipeline, arena, dataset), ERR_OK);
+    ck_assert_int_eq(dataset_write_term(pipeline, arena, dataset), ERR_OK);
+    ck_assert_int_eq(dataset_write_loss(pipeline, dataset), ERR_OK);
     run(pipeline);
 }
 
 START_TEST(what_is_written)
 {
     const struct dataset written = {.term = 3,
+                                    .epoch = 6,
                                     .seen_at_s = 200,
                                     .reserved = 4000,
                                     .restored = 1234,
@@ -64,7 +66,8 @@ START_TEST(what_is_written)
     write_it(&written);
     struct dataset dataset = read_it();
     ck_assert(dataset.is_whole);
-    ck_assert(!dataset.has_epoch); /* which is only ever incremented */
+    ck_assert(dataset.has_epoch);
+    ck_assert_int_eq(dataset.epoch, 6);
     ck_assert_int_eq(dataset.term, 3);
     ck_assert_int_eq(dataset.seen_at_s, 200);
     ck_assert_int_eq(dataset.reserved, 4000);
@@ -76,7 +79,7 @@ START_TEST(what_is_written)
     ck_assert_int_eq(dataset.intact, 2);
     ck_assert_int_eq(dataset.spent, 0);
     redis_server_do(redis, "HINCRBY cw:dataset epoch 7");
-    ck_assert_int_eq(read_it().epoch, 7);
+    ck_assert_int_eq(read_it().epoch, 13);
     redis_server_do(redis, "HINCRBY cw:dataset spent 8");
     ck_assert_int_eq(read_it().spent, 8);
     /* Progress of another term says nothing. */
