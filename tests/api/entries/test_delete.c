@@ -39,16 +39,6 @@ START_TEST(looking_and_removing_is_one_step)
 }
 END_TEST
 
-static struct entry_found get_waiting(int node, int64_t wait_ms)
-{
-    struct entry_request request = ask_on(node, alice, "k", NULL);
-    struct entry_found found;
-
-    request.wait_ms = wait_ms;
-    expect_ok(entries_get(&request, &found));
-    return found;
-}
-
 /* Who had promised may never come back: nobody waits for it any longer. */
 START_TEST(it_ends_a_promise_to_fill)
 {
