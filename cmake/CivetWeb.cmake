@@ -100,6 +100,9 @@ set(stack_size 262144)
 if(CW_SANITIZE)
   set(stack_size 1048576)
 endif()
+# Threads that are tried before the start have the same stacks: the workers take them over.
+set_source_files_properties(${CMAKE_SOURCE_DIR}/server/http/capacity.c
+  PROPERTIES COMPILE_DEFINITIONS CW_WORKER_STACK=${stack_size})
 
 add_library(civetweb STATIC ${unpacked}/source/src/civetweb.c)
 target_include_directories(civetweb SYSTEM PUBLIC ${unpacked}/source/include ${dir})

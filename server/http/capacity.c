@@ -189,18 +189,24 @@ static void *stand_in(void *arg)
     return NULL;
 }
 
-/* How many of `wanted` there can be at once; *why_out is why there cannot be more. */
+/*
+ * How many of `wanted` there can be at once; *why_out is why there cannot be more. Their stacks are as large as those
+ * of the workers, who get the same ones from the C library. It gives larger ones back to the kernel, and makes new ones.
+ */
 static int assemble(pthread_t *threads, int wanted, int *why_out)
 {
+    pthread_attr_t attributes;
     sem_t may_leave;
     int count = 0;
 
     sem_init(&may_leave, 0, 0);
-    *why_out = 0;
+    pthread_attr_init(&attributes);
+    *why_out = pthread_attr_setstacksize(&attributes, CW_WORKER_STACK);
     while (count < wanted && *why_out == 0) {
-        *why_out = pthread_create(&threads[count], NULL, stand_in, &may_leave);
+        *why_out = pthread_create(&threads[count], &attributes, stand_in, &may_leave);
         count += *why_out == 0;
     }
+    pthread_attr_destroy(&attributes);
     for (int i = 0; i < count; i++)
         sem_post(&may_leave);
     for (int i = 0; i < count; i++)
