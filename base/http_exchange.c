@@ -11,7 +11,8 @@ enum {
     OUTPUT_SIZE = 32 * 1024,
     PIECE_PREFIX_SIZE = 10, /* 8 hex digits, CR LF */
     DIRECT_MIN_SIZE = 4096, /* less is read through the buffer */
-    INTERIM_MAX = 16        /* responses 1xx before the one that counts */
+    UNWANTED_POLL_MS = 500,
+    INTERIM_MAX = 16 /* responses 1xx before the one that counts */
 };
 
 enum err http_exchange_new(struct http_connection *connection, int timeout_ms,
@@ -54,6 +55,20 @@ static void touch(struct http_exchange *exchange)
     exchange->silent_ns = clock_mono_ns();
 }
 
+/* 0: the deadline, or nobody waits for it any more. */
+static short await_ready(const struct http_exchange *exchange, short events, int64_t deadline_ns)
+{
+    for (;;) {
+        int64_t until_ns = clock_deadline_ns(UNWANTED_POLL_MS);
+        if (!exchange->is_unwanted || until_ns > deadline_ns)
+            until_ns = deadline_ns;
+        short ready = http_connection_wait(exchange->connection, events, until_ns);
+        if (ready != 0 || until_ns == deadline_ns || clock_left_ms(until_ns) > 0 ||
+            exchange->is_unwanted(exchange->unwanted_with))
+            return ready;
+    }
+}
+
 static enum err await(struct http_exchange *exchange, short events, short *ready_out,
                       struct error *error)
 {
@@ -62,12 +77,12 @@ static enum err await(struct http_exchange *exchange, short events, short *ready
 
     if (is_last)
         deadline_ns = exchange->deadline_ns;
-    *ready_out = http_connection_wait(exchange->connection, events, deadline_ns);
+    *ready_out = await_ready(exchange, events, deadline_ns);
     /* Bytes that always come in time put off the end of silence, but not the end of all. */
     if (*ready_out != 0 && !(is_last && clock_left_ms(deadline_ns) == 0))
         return ERR_OK;
     if (clock_left_ms(deadline_ns) > 0)
-        return error_set_detail(error, ERR_UPSTREAM_DOWN, "given up");
+        return error_set_detail(error, ERR_UPSTREAM_DOWN, "given up: nobody waits for it any more");
     return error_set_detail(error, ERR_TIMEOUT,
                             is_last ? "Timeout: it took too long"
                                     : "Timeout: silence of the server");
@@ -167,9 +182,12 @@ static enum err await_input(struct http_exchange *exchange, const struct work *w
             if (http_connection_wait(connection, POLLIN, 0) != 0)
                 return ERR_OK;
             err = make_piece(exchange, work);
-            if (err)
+            if (err && !exchange->has_head)
                 return err;
-            send_some(exchange);
+            if (err)
+                send_no_more(exchange);
+            else
+                send_some(exchange);
         } else {
             return await(exchange, POLLIN, &ready, work->error);
         }
@@ -297,7 +315,10 @@ static void begin(struct http_exchange *exchange, struct str head,
     if (exchange->left_to_send == 0)
         exchange->body.next = NULL;
     exchange->deadline_ns = request->deadline_ns;
-    exchange->has_sent = exchange->has_heard = exchange->has_failed = exchange->keeps = false;
+    exchange->is_unwanted = request->is_unwanted;
+    exchange->unwanted_with = request->unwanted_with;
+    exchange->has_sent = exchange->has_heard = exchange->has_head = false;
+    exchange->has_failed = exchange->keeps = false;
     exchange->must_wait = true;
     exchange->chunks = (struct http_chunks){0};
     exchange->left = 0;
@@ -335,6 +356,8 @@ enum err http_exchange_run(struct http_exchange *exchange, struct str head,
     *response_out = (struct http_peer_response){.request_time_ms = clock_wall_ms()};
     send_some(exchange);
     enum err err = read_final_head(exchange, work, &parsed);
+    exchange->is_unwanted = NULL;
+    exchange->has_head = !err;
     if (err) {
         exchange->has_failed = true;
         return err;

@@ -32,9 +32,12 @@ struct http_exchange {
     struct body_source body; /* of the request; next NULL: it has ended, or nobody wants the rest */
     int64_t left_to_send;    /* BODY_LENGTH_UNKNOWN: chunks */
 
-    int64_t silent_ns;   /* when the last byte went or came */
-    int64_t deadline_ns; /* of all of it; 0: none */
+    int64_t silent_ns;               /* when the last byte went or came */
+    int64_t deadline_ns;             /* of all of it; 0: none */
+    bool (*is_unwanted)(void *with); /* NULL: the head of the response is there, or nobody knows */
+    void *unwanted_with;
     bool has_sent, has_heard, has_failed;
+    bool has_head;  /* of the response */
     bool must_wait; /* nothing can be there to read yet */
     bool keeps;     /* the response lets the connection live */
 

@@ -265,7 +265,9 @@ enum err upstream_send(struct upstream *upstream, const struct upstream_request 
                                            .fields = request->fields,
                                            .field_count = request->field_count,
                                            .body = request->body,
-                                           .may_repeat = request->may_repeat};
+                                           .may_repeat = request->may_repeat,
+                                           .is_unwanted = request->is_unwanted,
+                                           .unwanted_with = request->unwanted_with};
     struct http_peer_response response;
     struct upstream_body *body;
 

@@ -47,6 +47,10 @@ struct upstream_request {
     const struct body_source *body; /* NULL: none. The caller closes it, after the response's */
     /* Sent again over a new connection where a kept one broke before any byte of an answer. */
     bool may_repeat;
+    /* Asked about twice a second while the head of the response is waited for; true, for the client is gone: that ends
+     * with ERR_UPSTREAM_DOWN. NULL: never. */
+    bool (*is_unwanted)(void *with);
+    void *unwanted_with;
 };
 
 struct upstream_response {
@@ -56,7 +60,7 @@ struct upstream_response {
     int64_t request_time_ms, response_time_ms; /* clock_wall_ms */
     bool has_body;                             /* false: nothing to close */
     /* Holds the connection and its place until it is closed. next() fails where the body is cut short. It also
-     * sends what is left of the request's body. */
+     * sends what is left of the request's body; once that fails, no more of it is sent. */
     struct body_source body;
 };
 

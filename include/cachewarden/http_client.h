@@ -67,6 +67,9 @@ struct http_peer_request {
      * with a body. */
     bool may_repeat;
     int64_t deadline_ns; /* of all of it (clock_mono_ns); 0: none but silence */
+    /* Asked about twice a second while the head of the response is waited for; true ends that. NULL: never. */
+    bool (*is_unwanted)(void *with);
+    void *unwanted_with;
 };
 
 struct http_peer_response {
@@ -77,7 +80,8 @@ struct http_peer_response {
     bool has_body;                             /* false: HEAD, 204, 304; nothing to close */
     /*
      * The connection is held until it is closed. next() fails where the body is cut short or silent. It also sends
-     * what is left of the request's body, where the server began to answer before that was there.
+     * what is left of the request's body, where the server began to answer before that was there. From then on the
+     * failure of that body means that no more of it is sent, and nothing else.
      */
     struct body_source body;
 };
