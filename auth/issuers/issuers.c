@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { FETCH_TIMEOUT_MS = 10000 };
+enum { FETCH_TIMEOUT_MS = 10000, LOOK_MS = 1000 };
 
 /* ---- one ---- */
 
@@ -170,6 +170,7 @@ static enum err fill(struct issuers *issuers, const struct issuers_options *opti
     issuers->users = options->users;
     issuers->fetch_timeout_ms =
         options->fetch_timeout_ms > 0 ? options->fetch_timeout_ms : FETCH_TIMEOUT_MS;
+    issuers->look_ms = options->look_ms > 0 ? options->look_ms : LOOK_MS;
     enum err err = issuer_cache_new(&issuers->cache);
     return err ? err : issuers_set(issuers, options->specs, options->spec_count, error);
 }

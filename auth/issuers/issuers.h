@@ -22,6 +22,7 @@ struct issuers_options {
     struct users *users;    /* borrowed: for those who are provisioned */
     int64_t leeway_s;
     int fetch_timeout_ms; /* 0: ten seconds */
+    int look_ms;          /* how soon a changed file is noticed; 0: a second */
 };
 
 /* Reads files, fetches nothing; one that cannot be used keeps its issuer out until it can. ERR_BAD_INPUT:

@@ -38,7 +38,7 @@ struct issuers {
     struct str own_name;
     struct users *users;
     struct arena *memory; /* of the two texts */
-    int fetch_timeout_ms;
+    int fetch_timeout_ms, look_ms;
     struct issuer_cache *cache;
     struct lock lock;
     struct lock_cond changed; /* a fetch is due earlier, or has ended; the list; the end */

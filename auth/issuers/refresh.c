@@ -6,9 +6,6 @@
 
 #include <stdlib.h>
 
-/* How soon a changed file is noticed. */
-#define LOOK_NS NS_PER_S
-
 /* ---- what came of it ---- */
 
 static void log_loaded(const struct issuer *issuer, const struct issuer_keys *keys)
@@ -123,17 +120,19 @@ static void ask_server(struct issuers *issuers, struct issuer *issuer)
 
 /* ---- the round ---- */
 
-/* The issuer whose turn it is, held; or NULL, and when the next turn is. */
+/* The issuer that has waited longest for its turn, held; or NULL, and when the next turn is. */
 static struct issuer *next_locked(struct issuers *issuers, int64_t now_ns, int64_t *wake_ns_out)
 {
+    struct issuer *next = NULL;
+
     for (size_t i = 0; i < issuers->list.count; i++) {
         struct issuer *issuer = issuers->list.items[i];
-        if (issuer->refetch.next_ns <= now_ns)
-            return issuer_hold(issuer);
-        if (issuer->refetch.next_ns < *wake_ns_out)
+        if (issuer->refetch.next_ns < *wake_ns_out) {
             *wake_ns_out = issuer->refetch.next_ns;
+            next = issuer;
+        }
     }
-    return NULL;
+    return next && *wake_ns_out <= now_ns ? issuer_hold(next) : NULL;
 }
 
 static struct issuer *await_turn(struct issuers *issuers)
@@ -150,7 +149,7 @@ static struct issuer *await_turn(struct issuers *issuers)
     if (issuer && issuer->spec.jwks_url.len > 0)
         refetch_start(&issuer->refetch, clock_mono_ns());
     else if (issuer)
-        issuer->refetch.next_ns = clock_mono_ns() + LOOK_NS;
+        issuer->refetch.next_ns = clock_mono_ns() + issuers->look_ms * NS_PER_MS;
     lock_release(&issuers->lock);
     return issuer;
 }

@@ -69,17 +69,23 @@ static struct issuer_spec spec_of(const char *name, const char *path)
                                 .accounts = ISSUER_ACCOUNTS_NONE};
 }
 
-static enum err open_issuers(void)
+static enum err open_these(const struct issuer_spec *specs, size_t count, int look_ms)
 {
-    const struct issuer_spec specs[] = {spec_of(FIRST, first_path), spec_of(SECOND, second_path)};
     const struct issuers_options options = {.specs = specs,
-                                            .spec_count = 2,
+                                            .spec_count = count,
                                             .own_name = STR("cachewarden"),
                                             .admin_group = STR("Admin"),
                                             .users = users,
-                                            .leeway_s = 30};
+                                            .leeway_s = 30,
+                                            .look_ms = look_ms};
     enum err err = issuers_new(&options, &issuers, &error);
     return err ? err : issuers_start(issuers, &error);
+}
+
+static enum err open_issuers(void)
+{
+    const struct issuer_spec specs[] = {spec_of(FIRST, first_path), spec_of(SECOND, second_path)};
+    return open_these(specs, 2, 10);
 }
 
 static enum err verify(const char *issuer, const struct signer *by)
@@ -206,6 +212,24 @@ START_TEST(a_bad_file_keeps_its_issuer_out)
 }
 END_TEST
 
+/* Also where looking at all takes longer than the time from one look to the next. */
+START_TEST(each_file_has_its_turn)
+{
+    enum { COUNT = 2000 };
+    static struct issuer_spec specs[COUNT];
+    static char names[COUNT][40];
+    write_set(first_path, signer);
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(names[i], sizeof names[i], "https://%d.example", i);
+        specs[i] = spec_of(names[i], first_path);
+    }
+    specs[COUNT - 1] = spec_of(SECOND, second_path);
+    ck_assert_msg(open_these(specs, COUNT, 1) == ERR_OK, "%s", error.caller);
+    write_set(second_path, others[1]);
+    await(SECOND, others[1]);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("auth/issuers/refresh");
@@ -214,6 +238,7 @@ int main(void)
     tcase_add_test(tcase, each_bad_version_is_told_once);
     tcase_add_test(tcase, an_old_file_is_not_opened);
     tcase_add_test(tcase, a_bad_file_keeps_its_issuer_out);
+    tcase_add_test(tcase, each_file_has_its_turn);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
