@@ -179,6 +179,7 @@ START_TEST(each_is_counted_once)
     struct raiser raisers[COUNTERS] = {{0}};
     int64_t sum = 0;
 
+    memset(is_seen, 0, sizeof is_seen);
     if (_i == 1)
         put_on(0, alice, "n", NULL, "text", STR_NONE);
     if (_i == 2)
