@@ -188,6 +188,7 @@ START_TEST(the_users_database_is_locked)
     open_stand();
     snprintf(path, sizeof path, "%s/users.db", stand.directory);
     ck_assert_int_eq(sqlite3_open(path, &database), SQLITE_OK);
+    sqlite3_busy_timeout(database, PATIENCE_MS);
     ck_assert_int_eq(sqlite3_exec(database, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
     ask_as_stranger("/auth/register");
     sqlite3_close(database);

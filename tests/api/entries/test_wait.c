@@ -80,7 +80,8 @@ static void *read_and_fill(void *arg)
     reader->has_lease = found.lease.len > 0;
     if (!found.is_hit) {
         leases++;
-        for (int i = 0; i < READERS; i++) /* the source takes its time */
+        redis_server_do(redis, "PERSIST cw:{u:7}:c:k"); /* nobody is told to be first meanwhile */
+        for (int i = 0; i < READERS; i++)               /* the source takes its time */
             while (sem_wait(&begun) != 0)
                 ;
         fill(node, found.lease, own);
