@@ -5,7 +5,7 @@
 
 /* The first byte of what we store; another format has another. Not a digit, a letter or a brace: what somebody else
  * put under the key is not taken for ours. */
-#define FORMAT 0xC1
+#define FORMAT 0xC2
 /* The year 9999. */
 #define TIME_MAX_MS INT64_C(253402300799000)
 
@@ -102,7 +102,7 @@ static void add_head(struct strbuf *out, const struct envelope *envelope)
     strbuf_add_char(out, (char)FORMAT);
     varint_add(out, envelope->version);
     varint_add(out, envelope->stored_at_ms);
-    varint_add(out, envelope->life_ms);
+    varint_add(out, envelope->life_ms / 1000);
     varint_add(out, envelope->fill_ms);
     strbuf_add(out, (struct str){(const char *)envelope->tag, ENVELOPE_TAG_SIZE});
     strbuf_add_char(out, (char)type);
@@ -177,15 +177,16 @@ bool envelope_decode(struct str bytes, struct envelope *envelope_out)
     struct envelope envelope = {0};
     struct str rest = bytes, tag;
     unsigned char format;
+    int64_t life_s;
 
     if (!take_byte(&rest, &format) || format != FORMAT || !varint_take(&rest, &envelope.version) ||
-        !varint_take(&rest, &envelope.stored_at_ms) || !varint_take(&rest, &envelope.life_ms) ||
+        !varint_take(&rest, &envelope.stored_at_ms) || !varint_take(&rest, &life_s) ||
         !varint_take(&rest, &envelope.fill_ms) || !take_bytes(&rest, ENVELOPE_TAG_SIZE, &tag) ||
         !take_type(&rest, &envelope.content_type) || !take_models(&rest, &envelope.models))
         return false;
-    if (envelope.stored_at_ms > TIME_MAX_MS || envelope.life_ms < 1 ||
-        envelope.life_ms > ENTRY_TTL_MAX_S * 1000)
+    if (envelope.stored_at_ms > TIME_MAX_MS || life_s < 1 || life_s > ENTRY_TTL_MAX_S)
         return false;
+    envelope.life_ms = life_s * 1000;
     memcpy(envelope.tag, tag.ptr, sizeof envelope.tag);
     envelope.body = rest;
     *envelope_out = envelope;

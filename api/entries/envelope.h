@@ -1,13 +1,13 @@
 /*
- * What Redis holds under a label: a head of a few dozen bytes that says what the value was filled with, and
- * then the value itself, as it came.
+ * What Redis holds under a label: a head of some 24 bytes, more where models are named, that says what the value was
+ * filled with, and then the value itself, as it came.
  *
  *     format          1 byte
  *     version         of the namespace, when the fill began
  *     stored at       milliseconds since 1970
- *     life            milliseconds
+ *     life            seconds
  *     fill time       milliseconds from the lease to the fill; 0: not known
- *     entity tag      12 bytes
+ *     entity tag      9 bytes
  *     content type    1 byte: a common one by its number, or how many bytes follow with its name
  *     models          1 byte: how many; if any are named, the base, and for each its length, name and count
  *     body            the rest
@@ -26,12 +26,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ENVELOPE_TAG_SIZE 12
+#define ENVELOPE_TAG_SIZE 9
 
 struct envelope {
     int64_t version;
     int64_t stored_at_ms;
-    int64_t life_ms; /* 1 … */
+    int64_t life_ms; /* whole seconds, from 1000 on */
     int64_t fill_ms;
     unsigned char tag[ENVELOPE_TAG_SIZE];
     struct str content_type; /* empty: none was told */
@@ -44,7 +44,7 @@ struct envelope {
     (1 + 4 * 10 + ENVELOPE_TAG_SIZE + 1 + ENTRY_TYPE_MAX + 1 + 10 + \
      ENTRY_MODELS_MAX * (2 + ENTRY_MODEL_MAX + 10))
 
-/* Of type and body: 12 bytes of a digest of both. ERR_INTERNAL: there is no digest. */
+/* Of type and body: 9 bytes of a digest of both. ERR_INTERNAL: there is no digest. */
 CW_MUST_CHECK enum err envelope_make_tag(struct arena *arena, struct str content_type,
                                          struct str body, unsigned char tag_out[ENVELOPE_TAG_SIZE]);
 

@@ -33,7 +33,7 @@ static void check_models(const struct model_set *models, struct str bytes)
 static void check(const struct envelope *envelope, struct str bytes)
 {
     must(envelope->version >= 0 && envelope->stored_at_ms >= 0 && envelope->fill_ms >= 0);
-    must(envelope->life_ms >= 1 && envelope->life_ms <= ENTRY_TTL_MAX_S * 1000);
+    must(envelope->life_ms >= 1000 && envelope->life_ms <= ENTRY_TTL_MAX_S * 1000);
     /* It becomes a line of a head. */
     must(envelope->content_type.len <= ENTRY_TYPE_MAX && !str_has_control(envelope->content_type));
     must(envelope->body.len < bytes.len && is_inside(envelope->body, bytes));

@@ -101,14 +101,14 @@ START_TEST(the_longest_head_is_as_long_as_is_said)
 }
 END_TEST
 
-/* Redis counts 120 bytes at most over the value with all of its own (tests/http measures that); a head without
- * models and of a common type is a small part of it. */
+/* Without models and of a common type: with a value of 100 bytes and Redis' own four it fills 128, which is a size that
+ * its allocator has. */
 START_TEST(a_usual_head_is_short)
 {
     struct envelope envelope = sample();
 
     envelope.models.count = 0;
-    ck_assert_uint_le(envelope_encode_head(arena, &envelope).len, 32);
+    ck_assert_uint_le(envelope_encode_head(arena, &envelope).len, 24);
 }
 END_TEST
 
@@ -151,12 +151,12 @@ START_TEST(what_others_put_there_is_nothing)
     static const struct str strange[] = {
         {"hello", 5},
         {"{\"a\":1}", 7},
-        {"\xc1", 1},
+        {"\xc2", 1},
         {"\xc2\x01", 2},
         {"42", 2},
         /* a number of ten bytes; a longer form of 1 */
-        {"\xc1\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11},
-        {"\xc1\x81\x00", 3},
+        {"\xc2\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11},
+        {"\xc2\x81\x00", 3},
     };
     struct envelope back;
 
@@ -171,7 +171,7 @@ START_TEST(what_no_entry_can_have_is_nothing)
 
     envelope.life_ms = 0;
     ck_assert(!envelope_decode(envelope_encode(arena, &envelope), &back));
-    envelope.life_ms = ENTRY_TTL_MAX_S * 1000 + 1;
+    envelope.life_ms = (ENTRY_TTL_MAX_S + 1) * 1000;
     ck_assert(!envelope_decode(envelope_encode(arena, &envelope), &back));
     envelope = sample();
     envelope.stored_at_ms = INT64_MAX; /* and a life behind it: more than a number holds */

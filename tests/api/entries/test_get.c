@@ -12,7 +12,7 @@ START_TEST(the_same_bytes_come_back)
         {{"", 0}, {"application/json", 16}},
         {{"a\0b\r\n\xff\xfe", 7}, {"", 0}},
         {{"{\"a\":1}", 7}, {"application/vnd.example+json; v=3", 33}},
-        {{"\xc1\x01\x02", 3}, {"application/octet-stream", 24}},
+        {{"\xc2\x01\x02", 3}, {"application/octet-stream", 24}},
         {{"12x", 3}, {"text/plain", 10}},
     };
 
@@ -27,7 +27,7 @@ START_TEST(the_same_bytes_come_back)
         ck_assert_msg(str_eq(found.body, rows[i].body), "row %zu", i);
         ck_assert_msg(str_eq(found.content_type, rows[i].type), "row %zu: %.*s", i,
                       STR_ARG(found.content_type));
-        ck_assert_uint_eq(found.etag.len, 16);
+        ck_assert_uint_eq(found.etag.len, 12);
         ck_assert_int_ge(found.ttl_s, 3500);
         ck_assert_int_le(found.ttl_s, 3600);
         ck_assert_int_ge(found.age_s, 0);
@@ -112,7 +112,7 @@ END_TEST
 START_TEST(what_is_no_entry_is_a_miss)
 {
     redis_server_do(redis, "SET cw:{app:shop}:e:text hello");
-    redis_server_do(redis, "SET cw:{app:shop}:e:cut %b", "\xc1\x01\x05", (size_t)3);
+    redis_server_do(redis, "SET cw:{app:shop}:e:cut %b", "\xc2\x01\x05", (size_t)3);
     redis_server_do(redis, "SET cw:{app:shop}:e:empty %b", "", (size_t)0);
     redis_server_do(redis, "RPUSH cw:{app:shop}:e:list a b");
     redis_server_do(redis, "HSET cw:{app:shop}:e:hash a b");

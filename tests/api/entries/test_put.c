@@ -16,6 +16,21 @@ static void expect_refused(int node, const char *label, const char *const *model
     expect_hit(1 - node, alice, label, has);
 }
 
+/* Beside a plain SET under the same key: what the head needs, and no more than the next size of Redis' allocator. */
+START_TEST(an_entry_takes_little_more_than_its_value)
+{
+    static const char key[] = "cw:{u:7}:e:products:00000000001";
+    char body[101] = "";
+
+    memset(body, 'v', sizeof body - 1);
+    put_on(0, alice, "products:00000000001", NULL, body, STR_NONE);
+    int64_t ours = redis_server_ask_integer(store, "MEMORY USAGE %s", key);
+    redis_server_do(store, "SET %s %s PX 3600000", key, body);
+    int64_t plain = redis_server_ask_integer(store, "MEMORY USAGE %s", key);
+    ck_assert_msg(ours - plain <= 32, "%lld beside %lld", (long long)ours, (long long)plain);
+}
+END_TEST
+
 START_TEST(new_or_replaced)
 {
     ck_assert(!put_on(0, alice, "k", NULL, "a", STR_NONE).was_there);
@@ -151,6 +166,7 @@ int main(void)
     TCase *all = tcase_create("all");
 
     tcase_add_checked_fixture(all, open_two_nodes, close_two_nodes);
+    tcase_add_test(all, an_entry_takes_little_more_than_its_value);
     tcase_add_test(all, new_or_replaced);
     tcase_add_test(all, who_believes_it_is_off_drops_nothing);
     tcase_add_loop_test(all, a_fill_known_to_be_void_replaces_nothing, 0, 2);
