@@ -1,5 +1,7 @@
 #include "key_server.h"
 
+#include "redis_server.h"
+
 #include <arpa/inet.h>
 #include <check.h>
 #include <openssl/ssl.h>
@@ -136,7 +138,7 @@ struct key_server *key_server_start(const char *certificate, int port)
     struct key_server *server = calloc(1, sizeof *server);
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                                  .sin_port = htons((uint16_t)port)};
+                                  .sin_port = htons((uint16_t)(port ? port : support_free_port()))};
     socklen_t size = sizeof address;
     int on = 1;
     ck_assert_ptr_nonnull(server);
