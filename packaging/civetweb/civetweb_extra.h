@@ -115,7 +115,7 @@ int mg_will_keep_alive(struct mg_connection *conn);
 struct mg_waiting_stats {
     int64_t accepted; /* connections since the start */
     int64_t evicted;  /* that had to make room: for a new one, or for others' bytes */
-    int64_t cut;    /* answers that did not go out whole: the peer is gone or too slow, it made room, the source failed */
+    int64_t cut;    /* answers cut short: the peer was gone or too slow, it made room, or the source failed */
     int64_t bytes;  /* that have come or are to go, and wait */
     int open;       /* connections now */
     int waiting;    /* of these, without a worker: silent, slow, or waiting for one */
