@@ -190,9 +190,9 @@ static void *stand_in(void *arg)
 }
 
 /*
- * How many of `wanted` there can be at once; *why_out is why there cannot be more. Their stacks are as large as those of
- * workers, so the C library hands the same ones to the workers. It would give larger ones back to the kernel, and then
- * make new ones.
+ * How many of `wanted` there can be at once; *why_out is why there cannot be more. Their stacks are as large as those
+ * of workers, so the C library hands the same ones to the workers. It would give larger ones back to the kernel, and
+ * then make new ones.
  */
 static int assemble(pthread_t *threads, int wanted, int *why_out)
 {
