@@ -5,7 +5,7 @@
 #include <limits.h>
 #include <time.h>
 
-enum { DAY_S = 24 * 60 * 60 };
+enum { DAY_S = 24 * 60 * 60, RFC3339_LENGTH = 24 };
 
 /* The years RFC 3339 and RFC 9110 can write: 0000-01-01T00:00:00Z to 9999-12-31T23:59:59Z. */
 #define FIRST_SECOND INT64_C(-62167219200)
@@ -92,17 +92,10 @@ static struct calendar calendar_of(int64_t wall_s)
     };
 }
 
-struct str clock_rfc3339(int64_t wall_ms, char buffer[CLOCK_RFC3339_SIZE])
+static void put_rfc3339(char *buffer, int64_t wall_s)
 {
     static const char pattern[] = "0000-00-00T00:00:00.000Z";
-
-    if (wall_ms < FIRST_SECOND * 1000)
-        wall_ms = FIRST_SECOND * 1000;
-    if (wall_ms > LAST_SECOND * 1000 + 999)
-        wall_ms = LAST_SECOND * 1000 + 999;
-    /* Rounded down to seconds, before 1970 too. */
-    int64_t ms = (wall_ms % 1000 + 1000) % 1000;
-    struct calendar at = calendar_of((wall_ms - ms) / 1000);
+    struct calendar at = calendar_of(wall_s);
 
     memcpy(buffer, pattern, sizeof pattern);
     text_put_digits(buffer, at.year, 4);
@@ -111,8 +104,29 @@ struct str clock_rfc3339(int64_t wall_ms, char buffer[CLOCK_RFC3339_SIZE])
     text_put_digits(buffer + 11, at.hour, 2);
     text_put_digits(buffer + 14, at.minute, 2);
     text_put_digits(buffer + 17, at.second, 2);
+}
+
+/* All but the last digits changes once a second: each thread keeps the text of the second it wrote last. */
+struct str clock_rfc3339(int64_t wall_ms, char buffer[CLOCK_RFC3339_SIZE])
+{
+    static _Thread_local int64_t kept_s = INT64_MIN;
+    static _Thread_local char kept[CLOCK_RFC3339_SIZE];
+
+    if (wall_ms < FIRST_SECOND * 1000)
+        wall_ms = FIRST_SECOND * 1000;
+    if (wall_ms > LAST_SECOND * 1000 + 999)
+        wall_ms = LAST_SECOND * 1000 + 999;
+    /* Rounded down to seconds, before 1970 too. */
+    int64_t ms = (wall_ms % 1000 + 1000) % 1000;
+    int64_t wall_s = (wall_ms - ms) / 1000;
+
+    if (wall_s != kept_s) {
+        put_rfc3339(kept, wall_s);
+        kept_s = wall_s;
+    }
+    memcpy(buffer, kept, RFC3339_LENGTH + 1);
     text_put_digits(buffer + 20, (uint64_t)ms, 3);
-    return (struct str){buffer, sizeof pattern - 1};
+    return (struct str){buffer, RFC3339_LENGTH};
 }
 
 struct str clock_http_date(int64_t wall_s, char buffer[CLOCK_RFC3339_SIZE])

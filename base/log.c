@@ -18,8 +18,6 @@ enum {
      * a cut line, the brace and the line feed. */
     TAIL = 32,
     ROOM = LOG_LINE_MAX - TAIL,
-    /* Of a time stamp, "2026-01-31T12:00:00". */
-    SECOND_LEN = 19,
 };
 _Static_assert(LOG_LINE_MAX <= SINK_PIECE, "a line is never torn");
 
@@ -106,23 +104,11 @@ static void put_char(struct line *line, char c)
     line->bytes[line->len++] = c;
 }
 
-/* The date and time change once a second: each thread keeps the text of its last one. */
 static void put_time(struct line *line)
 {
-    static _Thread_local int64_t cached_s = INT64_MIN;
-    static _Thread_local char cached[CLOCK_RFC3339_SIZE];
-    int64_t now_ms = clock_wall_ms();
-    int64_t now_s = now_ms / 1000;
+    char now[CLOCK_RFC3339_SIZE];
 
-    if (now_s != cached_s) {
-        clock_rfc3339(now_ms, cached);
-        cached_s = now_s;
-    }
-    put(line, (struct str){cached, SECOND_LEN});
-    put_char(line, '.');
-    text_put_digits(line->bytes + line->len, (uint64_t)(now_ms % 1000), 3);
-    line->len += 3;
-    put_char(line, 'Z');
+    put(line, clock_rfc3339(clock_wall_ms(), now));
 }
 
 /* Characters that mean themselves in key=value text, and end no value. */
