@@ -30,6 +30,11 @@ struct origin_connection {
     size_t from, to;
 };
 
+struct kept_body {
+    char *bytes;
+    size_t size, room;
+};
+
 struct origin_record {
     struct origin_request request;
     bool is_whole;
@@ -110,8 +115,23 @@ static char *read_head(struct origin_connection *connection)
     }
 }
 
+/* Of what was read before the last `part`. */
+static void keep_part(struct origin_connection *connection, struct origin_request *request,
+                      struct kept_body *kept, size_t part)
+{
+    size_t room = request->body_size < BODY_KEPT ? BODY_KEPT - (size_t)request->body_size : 0;
+    size_t size = part < room ? part : room;
+
+    while (kept->size + size + 1 > kept->room) {
+        kept->room = kept->room == 0 ? 256 : 2 * kept->room;
+        kept->bytes = realloc(kept->bytes, kept->room);
+    }
+    memcpy(kept->bytes + kept->size, connection->input + connection->from, size);
+    kept->size += size;
+}
+
 static bool read_part(struct origin_connection *connection, struct origin_request *request,
-                      char *kept, int64_t size)
+                      struct kept_body *kept, int64_t size)
 {
     while (size > 0) {
         if (connection->from == connection->to && !refill(connection))
@@ -119,11 +139,7 @@ static bool read_part(struct origin_connection *connection, struct origin_reques
         size_t part = connection->to - connection->from;
         if ((int64_t)part > size)
             part = (size_t)size;
-        if (request->body_size < BODY_KEPT) {
-            size_t room = BODY_KEPT - (size_t)request->body_size;
-            memcpy(kept + request->body_size, connection->input + connection->from,
-                   part < room ? part : room);
-        }
+        keep_part(connection, request, kept, part);
         request->body_size += (int64_t)part;
         connection->from += part;
         size -= (int64_t)part;
@@ -147,7 +163,7 @@ static bool read_line(struct origin_connection *connection, char line[128])
 }
 
 static bool read_chunks(struct origin_connection *connection, struct origin_request *request,
-                        char *kept)
+                        struct kept_body *kept)
 {
     char line[128];
 
@@ -170,17 +186,17 @@ static bool read_chunks(struct origin_connection *connection, struct origin_requ
 static void read_body(struct origin_connection *connection, struct origin_request *request)
 {
     const char *length = strcasestr(request->head, "\r\nContent-Length:");
-    char *kept = malloc(BODY_KEPT + 1);
+    struct kept_body kept = {0};
     bool is_whole = true;
 
     if (strcasestr(request->head, "\r\nTransfer-Encoding: chunked\r\n"))
-        is_whole = read_chunks(connection, request, kept);
+        is_whole = read_chunks(connection, request, &kept);
     else if (length)
-        is_whole = read_part(connection, request, kept,
+        is_whole = read_part(connection, request, &kept,
                              strtoll(length + strlen("\r\nContent-Length:"), NULL, 10));
-    size_t size = request->body_size < BODY_KEPT ? (size_t)request->body_size : BODY_KEPT;
-    kept[size] = '\0';
-    request->body = realloc(kept, size + 1);
+    if (kept.bytes)
+        kept.bytes[kept.size] = '\0';
+    request->body = kept.bytes ? kept.bytes : strdup("");
     request->is_cut = !is_whole;
 }
 
