@@ -67,7 +67,7 @@ static enum err open_services(struct app *app, const struct app_options *options
     if (err == ERR_OK && options->users)
         err = entries_open(options, app->control, &app->entries, error);
     if (err == ERR_OK && options->users && options->gateway.route_count > 0)
-        err = gateway_open(&options->gateway, &app->gateway, error);
+        err = gateway_open(app, &options->gateway, &app->gateway, error);
     if (err == ERR_OK)
         err = limits_open(&options->limits, &app->limits, error);
     if (err == ERR_OK)

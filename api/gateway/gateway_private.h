@@ -4,7 +4,10 @@
 
 #include "cachewarden/gateway.h"
 #include "cachewarden/routes.h"
+#include "gateway/store.h"
 #include "gateway/upstream.h"
+
+struct refresher;
 
 struct gateway_route {
     const struct gateway *gateway;
@@ -14,7 +17,11 @@ struct gateway_route {
 };
 
 struct gateway {
+    struct app *app;
     struct arena *arena;
+    struct gateway_store *store;
+    struct refresher *refresher;
+    size_t stored_max; /* bytes of a body that is stored */
     struct upstream_places *places;
     struct gateway_route *routes; /* the longest prefix first */
     size_t route_count;

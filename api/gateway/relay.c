@@ -1,12 +1,17 @@
 #include "gateway/relay.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
+
+/* Of a body that is kept, so much more is asked for at once. */
+enum { PIECE_BYTES = 16 * 1024 };
 
 struct relay {
     const struct body_source *from_client; /* NULL: none, or it cannot be read any more */
     struct body_source request;
-    struct body_source upstream;
+    struct body_source upstream; /* next is NULL: none, or it has ended */
+    int64_t length;              /* of the upstream's body */
+    struct strbuf kept;
+    size_t given; /* of those that are kept */
 };
 
 static enum err next_of_request(void *with, const struct work *work, char *buffer, size_t size,
@@ -30,7 +35,10 @@ struct relay *relay_new(const struct body_source *request)
 {
     struct relay *relay = calloc(1, sizeof *relay);
 
-    if (relay && request) {
+    if (!relay)
+        return NULL;
+    strbuf_init(&relay->kept, NULL, 0);
+    if (request) {
         relay->from_client = request;
         relay->request = (struct body_source){.length = request->length,
                                               .next = next_of_request,
@@ -40,9 +48,22 @@ struct relay *relay_new(const struct body_source *request)
     return relay;
 }
 
+static void close_upstream(struct relay *relay)
+{
+    if (relay->upstream.next)
+        relay->upstream.close(relay->upstream.with);
+    relay->upstream.next = NULL;
+}
+
 void relay_free(struct relay **relay)
 {
-    free(*relay);
+    struct relay *gone = *relay;
+
+    if (!gone)
+        return;
+    close_upstream(gone);
+    strbuf_fini(&gone->kept);
+    free(gone);
     *relay = NULL;
 }
 
@@ -58,27 +79,71 @@ void relay_end_request(struct relay *relay)
 
 /* ---- the response ---- */
 
+void relay_take(struct relay *relay, const struct body_source *upstream)
+{
+    relay->upstream = *upstream;
+    relay->length = upstream->length;
+}
+
+/* One piece behind those that are kept. */
+static enum err read_piece(struct relay *relay, const struct work *work)
+{
+    char *room = strbuf_room(&relay->kept, PIECE_BYTES);
+    size_t len = 0;
+
+    if (!room)
+        return error_set_detail(work->error, ERR_NO_MEMORY, "no memory for a body");
+    enum err err = relay->upstream.next(relay->upstream.with, work, room, PIECE_BYTES, &len);
+    if (err != ERR_OK)
+        return err;
+    relay->kept.len += len;
+    if (len == 0)
+        close_upstream(relay);
+    return ERR_OK;
+}
+
+enum err relay_read(struct relay *relay, size_t limit, const struct work *work, bool *is_whole_out)
+{
+    enum err err = ERR_OK;
+
+    while (err == ERR_OK && relay->upstream.next && relay->kept.len <= limit)
+        err = read_piece(relay, work);
+    *is_whole_out = err == ERR_OK && !relay->upstream.next;
+    return err;
+}
+
+struct str relay_bytes(const struct relay *relay)
+{
+    return strbuf_str(&relay->kept);
+}
+
 static enum err next_of_response(void *with, const struct work *work, char *buffer, size_t size,
                                  size_t *len_out)
 {
-    const struct relay *relay = with;
+    struct relay *relay = with;
+    struct str kept = str_sub(relay_bytes(relay), relay->given, size);
 
-    return relay->upstream.next(relay->upstream.with, work, buffer, size, len_out);
+    *len_out = kept.len;
+    if (kept.len > 0) {
+        memcpy(buffer, kept.ptr, kept.len);
+        relay->given += kept.len;
+        return ERR_OK;
+    }
+    return relay->upstream.next
+               ? relay->upstream.next(relay->upstream.with, work, buffer, size, len_out)
+               : ERR_OK;
 }
 
 static void close_response(void *with)
 {
     struct relay *relay = with;
 
-    relay->upstream.close(relay->upstream.with);
     relay_free(&relay);
 }
 
-void relay_hand_over(struct relay **relay, const struct body_source *upstream,
-                     struct body_source *body_out)
+void relay_hand_over(struct relay **relay, struct body_source *body_out)
 {
-    (*relay)->upstream = *upstream;
-    *body_out = (struct body_source){.length = upstream->length,
+    *body_out = (struct body_source){.length = (*relay)->length,
                                      .next = next_of_response,
                                      .close = close_response,
                                      .with = *relay};

@@ -7,12 +7,15 @@
 #define API_GATEWAY_RELAY_H
 
 #include "cachewarden/body_source.h"
+#include "cachewarden/str.h"
+
+#include <stdbool.h>
 
 struct relay;
 
 /* `request`: the client's body, borrowed; NULL: none. NULL: no memory. */
 struct relay *relay_new(const struct body_source *request);
-/* For one that was not handed over. Harmless for NULL. */
+/* For one that was not handed over: closes the upstream's body, too. Harmless for NULL. */
 void relay_free(struct relay **relay);
 
 /* What the upstream is sent, good as long as the relay; NULL: there is no body. */
@@ -20,8 +23,16 @@ const struct body_source *relay_request(struct relay *relay);
 /* The request has been answered: what was not read of its body will not be. */
 void relay_end_request(struct relay *relay);
 
-/* Hands the relay over, with the upstream's body: it ends when *body_out is closed. */
-void relay_hand_over(struct relay **relay, const struct body_source *upstream,
-                     struct body_source *body_out);
+/* Takes the upstream's body over. */
+void relay_take(struct relay *relay, const struct body_source *upstream);
+/*
+ * Reads of it until there are more than `limit` bytes, or it has ended: *is_whole_out. They are kept, for as long
+ * as the relay, and given before the rest. ERR_NO_MEMORY; what the body fails with.
+ */
+CW_MUST_CHECK enum err relay_read(struct relay *relay, size_t limit, const struct work *work,
+                                  bool *is_whole_out);
+struct str relay_bytes(const struct relay *relay);
+/* Hands the relay over: it ends when *body_out is closed. */
+void relay_hand_over(struct relay **relay, struct body_source *body_out);
 
 #endif

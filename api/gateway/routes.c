@@ -2,6 +2,8 @@
 #include "gateway/gateway_private.h"
 
 #include "cachewarden/arena.h"
+#include "gateway/cached.h"
+#include "gateway/refresh.h"
 #include "gateway/service.h"
 
 #include <stdlib.h>
@@ -92,8 +94,8 @@ static enum err open_routes(struct gateway *gateway, const struct gateway_option
     return ERR_OK;
 }
 
-enum err gateway_open(const struct gateway_options *options, struct gateway **gateway_out,
-                      struct error *error)
+enum err gateway_open(struct app *app, const struct gateway_options *options,
+                      struct gateway **gateway_out, struct error *error)
 {
     struct gateway *gateway = calloc(1, sizeof *gateway);
 
@@ -104,7 +106,13 @@ enum err gateway_open(const struct gateway_options *options, struct gateway **ga
         free(gateway);
         return error_set(error, ERR_NO_MEMORY, "out of memory");
     }
-    enum err err = open_routes(gateway, options, error);
+    gateway->app = app;
+    gateway->stored_max = options->stored_max;
+    enum err err = gateway_store_new(app, (size_t)options->memory_bytes, &gateway->store, error);
+    if (err == ERR_OK)
+        err = open_routes(gateway, options, error);
+    if (err == ERR_OK)
+        err = refresher_new(cached_refresh, &gateway->refresher, error);
     if (err != ERR_OK) {
         gateway_close(&gateway);
         return err;
@@ -119,9 +127,11 @@ void gateway_close(struct gateway **gateway)
 
     if (!gone)
         return;
+    refresher_free(&gone->refresher);
     for (size_t i = 0; i < gone->route_count; i++)
         upstream_free(&gone->routes[i].upstream);
     upstream_places_free(&gone->places);
+    gateway_store_free(&gone->store);
     arena_free(&gone->arena);
     free(gone);
     *gateway = NULL;

@@ -32,6 +32,7 @@ struct gateway_options {
     const struct gateway_route_options *routes;
     size_t route_count; /* 0: there is no gateway */
     int64_t memory_bytes;
+    size_t stored_max; /* bytes of a body that is stored */
     int max_waiting; /* worker threads that wait for upstreams */
 };
 

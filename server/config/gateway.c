@@ -398,6 +398,7 @@ enum err config_gateway_options(const struct config *config, struct arena *arena
         .routes = options,
         .route_count = err == ERR_OK ? count : 0,
         .memory_bytes = config->gateway_memory_mb << 20,
+        .stored_max = (size_t)config->server_max_body, /* as of other entries */
         .max_waiting = (int)(config->gateway_max_waiting > 0 ? config->gateway_max_waiting
                              : three_quarters > 0            ? three_quarters
                                                              : 1),

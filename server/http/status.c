@@ -166,6 +166,7 @@ static void render_foreign(struct exchange *exchange)
     response->no_store = false;
     if (reply->session.change != SESSION_UNCHANGED)
         keep_from_caches(response, reply->fields);
+    response->body = reply->content;
     response->has_source = reply->source.next != NULL;
     response->source_length = response->has_source ? reply->source.length : reply->foreign_length;
 }

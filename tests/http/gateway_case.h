@@ -20,27 +20,27 @@ static struct stand stand;
 static struct scripted_origin *origin;
 static char *origin_folder;
 static char origin_socket[300];
+static char gateway_config[8192]; /* of the stand, for another node */
 
 /* `routes`: groups in which UPSTREAM stands for the origin's address. */
 static inline void gateway_stand_open(const char *routes, const char *more)
 {
-    static char config[8192];
-
     origin_folder = cw_directory_new();
     snprintf(origin_socket, sizeof origin_socket, "%s/origin.sock", origin_folder);
-    size_t len = (size_t)snprintf(config, sizeof config, "gateway: { routes = ( ");
+    size_t len = (size_t)snprintf(gateway_config, sizeof gateway_config, "gateway: { routes = ( ");
     for (const char *at = routes; *at;) {
         const char *next = strstr(at, "UPSTREAM");
         int size = next ? (int)(next - at) : (int)strlen(at);
-        len += (size_t)snprintf(config + len, sizeof config - len, "%.*s", size, at);
+        len +=
+            (size_t)snprintf(gateway_config + len, sizeof gateway_config - len, "%.*s", size, at);
         if (!next)
             break;
-        len += (size_t)snprintf(config + len, sizeof config - len, "upstream = \"unix:%s\";",
-                                origin_socket);
+        len += (size_t)snprintf(gateway_config + len, sizeof gateway_config - len,
+                                "upstream = \"unix:%s\";", origin_socket);
         at = next + strlen("UPSTREAM");
     }
-    snprintf(config + len, sizeof config - len, " ); }; %s", more);
-    stand_open(&stand, &(struct stand_options){.config = config});
+    snprintf(gateway_config + len, sizeof gateway_config - len, " ); }; %s", more);
+    stand_open(&stand, &(struct stand_options){.config = gateway_config});
 }
 
 static inline void gateway_stand_close(void)

@@ -41,7 +41,8 @@ START_TEST(each_body_is_passed_on)
     ck_assert_int_eq(next_of(relay_request(relay), &byte), ERR_OK);
     ck_assert_int_eq(byte, 'c');
     relay_end_request(relay);
-    relay_hand_over(&relay, &upstream, &body);
+    relay_take(relay, &upstream);
+    relay_hand_over(&relay, &body);
     ck_assert_ptr_null(relay);
     ck_assert_int_eq(body.length, BODY_LENGTH_UNKNOWN);
     ck_assert_int_eq(next_of(&body, &byte), ERR_OK);
@@ -65,6 +66,69 @@ START_TEST(no_body_is_read_when_its_request_was_answered)
 }
 END_TEST
 
+static int pieces;
+
+static enum err give_three(void *with, const struct work *work, char *buffer, size_t size,
+                           size_t *len_out)
+{
+    (void)with;
+    (void)work;
+    (void)size;
+    memcpy(buffer, "abc", 3);
+    *len_out = pieces-- > 0 ? 3 : 0;
+    return ERR_OK;
+}
+
+/* Of a body of nine bytes so many are read first; all of it is given. */
+static void expect_read(size_t limit, bool is_whole, const char *read)
+{
+    struct body_source upstream = {BODY_LENGTH_UNKNOWN, give_three, count_close, NULL}, body;
+    struct relay *relay = relay_new(NULL);
+    struct error error;
+    const struct work work = {.error = &error};
+    char buffer[8], all[16] = "";
+    size_t len, total = 0;
+    bool was_whole;
+
+    pieces = 3;
+    closed = 0;
+    relay_take(relay, &upstream);
+    ck_assert_int_eq(relay_read(relay, limit, &work, &was_whole), ERR_OK);
+    ck_assert(was_whole == is_whole);
+    ck_assert(str_eq(relay_bytes(relay), str_from(read)));
+    relay_hand_over(&relay, &body);
+    do {
+        ck_assert_int_eq(body.next(body.with, &work, buffer, 4, &len), ERR_OK);
+        memcpy(all + total, buffer, len);
+        total += len;
+    } while (len > 0);
+    ck_assert_str_eq(all, "abcabcabc");
+    body.close(body.with);
+    ck_assert_int_eq(closed, 1);
+}
+
+START_TEST(what_was_read_first_is_given_first)
+{
+    expect_read(100, true, "abcabcabc");
+    expect_read(9, true, "abcabcabc");
+    expect_read(8, false, "abcabcabc");
+    expect_read(3, false, "abcabc");
+    expect_read(0, false, "abc");
+}
+END_TEST
+
+START_TEST(who_is_not_handed_over_closes_what_it_has)
+{
+    struct body_source upstream = {BODY_LENGTH_UNKNOWN, give_three, count_close, NULL};
+    struct relay *relay = relay_new(NULL);
+
+    closed = 0;
+    relay_take(relay, &upstream);
+    relay_free(&relay);
+    ck_assert_int_eq(closed, 1);
+}
+END_TEST
+
 START_TEST(a_request_need_not_have_one)
 {
     struct relay *relay = relay_new(NULL);
@@ -83,6 +147,8 @@ int main(void)
 
     tcase_add_test(tcase, each_body_is_passed_on);
     tcase_add_test(tcase, no_body_is_read_when_its_request_was_answered);
+    tcase_add_test(tcase, what_was_read_first_is_given_first);
+    tcase_add_test(tcase, who_is_not_handed_over_closes_what_it_has);
     tcase_add_test(tcase, a_request_need_not_have_one);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

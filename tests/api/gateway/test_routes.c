@@ -20,7 +20,7 @@ static void open_with(const char *const *prefixes, size_t count)
                                                    .is_public = i % 2 == 0};
     const struct gateway_options options = {
         .routes = routes, .route_count = count, .max_waiting = 1};
-    ck_assert_msg(gateway_open(&options, &gateway, &error) == ERR_OK, "%s", error.caller);
+    ck_assert_msg(gateway_open(NULL, &options, &gateway, &error) == ERR_OK, "%s", error.caller);
 }
 
 static void expect(const char *path, const char *name)

@@ -1,0 +1,222 @@
+#include "gateway/answer.h"
+
+#include "cachewarden/arena.h"
+#include "gateway/rules/conditions.h"
+#include "gateway/rules/passing.h"
+#include "gateway/rules/range.h"
+
+#include <stdlib.h>
+
+static enum err no_memory(struct call *call)
+{
+    return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for the head of an answer");
+}
+
+/* The edge says these of its own message. */
+static bool keep(const struct http_field *field, void *arg)
+{
+    (void)arg;
+    return !str_eq_nocase(field->name, STR("Content-Length")) &&
+           !str_eq_nocase(field->name, STR("X-Request-Id"));
+}
+
+static int64_t announced_length(const struct http_fields *fields)
+{
+    int64_t length;
+
+    return str_to_int64(fields_value(fields, STR("Content-Length")), 0, INT64_MAX, &length)
+               ? length
+               : BODY_LENGTH_UNKNOWN;
+}
+
+/* Those of `from` that are kept, then `more`, then Cache-Status. */
+static enum err finish_fields(const struct passage *passage, const struct http_fields *from,
+                              const struct http_fields *more, struct http_fields *fields_out)
+{
+    struct arena *arena = passage->call->arena;
+    struct str status = cache_status_text(arena, &passage->status);
+    struct http_fields kept;
+
+    if (fields_filter(arena, from, keep, NULL, &kept) != ERR_OK || !status.ptr)
+        return no_memory(passage->call);
+    struct http_field *items = arena_calloc(arena, kept.count + more->count + 1, sizeof *items);
+    if (!items)
+        return no_memory(passage->call);
+    if (kept.count > 0)
+        memcpy(items, kept.items, kept.count * sizeof *items);
+    if (more->count > 0)
+        memcpy(items + kept.count, more->items, more->count * sizeof *items);
+    items[kept.count + more->count] = (struct http_field){STR("Cache-Status"), status};
+    *fields_out = (struct http_fields){items, kept.count + more->count + 1};
+    return ERR_OK;
+}
+
+enum err answer_with_response(const struct passage *passage, struct fetched *fetched,
+                              enum cache_result result)
+{
+    struct call *call = passage->call;
+    const struct http_fields *came = &fetched->head.fields;
+    bool has_body = fetched->relay != NULL;
+    struct http_fields passed, fields;
+    struct body_source body;
+
+    if (response_fields_to_pass(call->arena, came, &passed) != ERR_OK)
+        return no_memory(call);
+    enum err err = finish_fields(passage, &passed, &(struct http_fields){0}, &fields);
+    if (err != ERR_OK)
+        return err;
+    if (has_body)
+        relay_hand_over(&fetched->relay, &body);
+    call->reply.cache_result = result;
+    call_give_foreign(call, fetched->head.status, fields.items, fields.count,
+                      has_body ? &body : NULL, announced_length(came));
+    return ERR_OK;
+}
+
+/* ---- what is stored ---- */
+
+/* A body up to this size is copied, so that head and body go out in one write. */
+enum { COPIED_MAX = 64 * 1024 };
+
+/* The rest of a stored body, on its way. */
+struct hit {
+    struct kept *kept;
+    struct str left;
+};
+
+static enum err next_of_hit(void *with, const struct work *work, char *buffer, size_t size,
+                            size_t *len_out)
+{
+    struct hit *hit = with;
+    struct str piece = str_sub(hit->left, 0, size);
+
+    (void)work;
+    if (piece.len > 0)
+        memcpy(buffer, piece.ptr, piece.len);
+    hit->left = str_sub(hit->left, piece.len, hit->left.len);
+    *len_out = piece.len;
+    return ERR_OK;
+}
+
+static void close_hit(void *with)
+{
+    struct hit *hit = with;
+
+    kept_release(&hit->kept);
+    free(hit);
+}
+
+static bool make_source(const struct stored_answer *stored, struct str part,
+                        struct body_source *source_out)
+{
+    struct hit *hit = malloc(sizeof *hit);
+
+    if (!hit)
+        return false;
+    *hit = (struct hit){kept_hold(stored->kept), part};
+    *source_out = (struct body_source){(int64_t)part.len, next_of_hit, close_hit, hit};
+    return true;
+}
+
+static enum err give(struct call *call, int status, const struct http_fields *fields,
+                     const struct stored_answer *stored, struct str part)
+{
+    struct body_source source;
+
+    if (part.len > COPIED_MAX) {
+        if (!make_source(stored, part, &source))
+            return no_memory(call);
+        call_give_foreign(call, status, fields->items, fields->count, &source, 0);
+        return ERR_OK;
+    }
+    struct str copy = str_dup(call->arena, part);
+    if (!copy.ptr)
+        return no_memory(call);
+    call_give_foreign(call, status, fields->items, fields->count, NULL, 0);
+    call_give_content(call, copy, STR_NONE);
+    return ERR_OK;
+}
+
+bool answer_needs_no_body(const struct passage *passage, const struct response_head *stored)
+{
+    return passage->is_head || stored_is_not_modified(&passage->came, stored);
+}
+
+static bool is_not_age(const struct http_field *field, void *arg)
+{
+    (void)arg;
+    return !str_eq_nocase(field->name, STR("Age"));
+}
+
+/* Of the part that is sent: 200, 206 or 416. */
+static int choose_part(const struct passage *passage, const struct stored_answer *stored,
+                       struct str *part_out, struct str *range_out)
+{
+    struct byte_range range;
+
+    *part_out = stored->body;
+    *range_out = STR_NONE;
+    if (stored->head.status != 200 || !stored_is_in_range(&passage->came, &stored->head))
+        return stored->head.status;
+    switch (range_of(&passage->came, (int64_t)stored->body.len, &range)) {
+    case RANGE_PART:
+        *part_out = str_sub(stored->body, (size_t)range.first, (size_t)range.length);
+        *range_out = content_range(passage->call->arena, &range, (int64_t)stored->body.len);
+        return 206;
+    case RANGE_UNSATISFIABLE:
+        *part_out = STR_NONE;
+        *range_out = content_range(passage->call->arena, NULL, (int64_t)stored->body.len);
+        return 416;
+    case RANGE_WHOLE:
+        break;
+    }
+    return 200;
+}
+
+static enum err give_no_body(const struct passage *passage, const struct stored_answer *stored,
+                             const struct http_fields *head, const struct http_fields *more)
+{
+    struct call *call = passage->call;
+    struct http_fields fields, left = *head;
+    bool is_known = stored_is_not_modified(&passage->came, &stored->head);
+
+    if (is_known && not_modified_fields(call->arena, head, &left) != ERR_OK)
+        return no_memory(call);
+    enum err err = finish_fields(passage, &left, more, &fields);
+    if (err == ERR_OK)
+        call_give_foreign(call, is_known ? 304 : stored->head.status, fields.items, fields.count,
+                          NULL, (int64_t)stored->body_length);
+    return err;
+}
+
+static enum err give_body(const struct passage *passage, const struct stored_answer *stored,
+                          const struct http_fields *head, struct http_fields *more)
+{
+    struct http_fields fields;
+    struct str part, range;
+    int status = choose_part(passage, stored, &part, &range);
+
+    if (range.ptr)
+        more->items[more->count++] = (struct http_field){STR("Content-Range"), range};
+    else if (status != stored->head.status)
+        return no_memory(passage->call);
+    enum err err = finish_fields(passage, head, more, &fields);
+    return err == ERR_OK ? give(passage->call, status, &fields, stored, part) : err;
+}
+
+enum err answer_with_stored(const struct passage *passage, const struct stored_answer *stored,
+                            enum cache_result result)
+{
+    struct call *call = passage->call;
+    struct http_field items[2] = {
+        {STR("Age"), str_format(call->arena, "%lld", (long long)stored->age_s)}};
+    struct http_fields more = {items, 1}, head;
+
+    if (fields_filter(call->arena, &stored->head.fields, is_not_age, NULL, &head) != ERR_OK ||
+        !items[0].value.ptr)
+        return no_memory(call);
+    call->reply.cache_result = result;
+    return answer_needs_no_body(passage, &stored->head)
+               ? give_no_body(passage, stored, &head, &more)
+               : give_body(passage, stored, &head, &more);
+}

@@ -1,0 +1,316 @@
+/* What is stored, what the request takes, and what is fetched: the decisions of a cache (RFC 9111, section 4). */
+#include "gateway/cached.h"
+
+#include "cachewarden/app.h"
+#include "cachewarden/arena.h"
+#include "cachewarden/clock.h"
+#include "gateway/answer.h"
+#include "gateway/keep.h"
+#include "gateway/key_of.h"
+#include "gateway/refresh.h"
+#include "gateway/rules/reuse.h"
+#include "gateway/rules/validation.h"
+
+/* A request that asks the cache, and what is known of it. */
+struct enquiry {
+    struct passage *passage;
+    struct gateway_key key;
+    struct gateway_look look;
+    struct response_head stored; /* of look.stored, if there is one */
+    struct reuse_verdict verdict;
+};
+
+bool cached_may_ask(const struct passage *passage)
+{
+    const struct gateway_route_options *options = &passage->route->options;
+    bool is_read = passage->is_head || str_eq(passage->request->method, STR("GET"));
+    /* The key holds no credential; those that the upstream sees could change what it answers. For Authorization there
+     * are rules (RFC 9111, section 3.5). */
+    bool shows_who = options->is_public && (fields_find(&passage->sent, STR("cookie")) ||
+                                            fields_find(&passage->sent, STR("x-api-key")));
+
+    return is_read && !passage->call->body_source && !shows_who;
+}
+
+/* ---- asking the upstream ---- */
+
+static void note_response(struct enquiry *enquiry, const struct fetched *fetched)
+{
+    struct cache_status *status = &enquiry->passage->status;
+
+    status->forwarded_status = fetched->head.status;
+}
+
+/* The response is the answer, and is stored first where it may be. */
+static enum err take_response(struct enquiry *enquiry, struct fetched *fetched)
+{
+    struct passage *passage = enquiry->passage;
+    enum err err =
+        keep_response(passage, &enquiry->key, &enquiry->look, fetched, &passage->status.stored);
+
+    note_response(enquiry, fetched);
+    return err == ERR_OK ? answer_with_response(passage, fetched, CACHE_RESULT_MISS) : err;
+}
+
+static enum err serve_miss(struct enquiry *enquiry)
+{
+    struct fetched fetched;
+    enum err err = fetch_head(enquiry->passage, &enquiry->passage->sent, &fetched);
+
+    if (err == ERR_OK)
+        err = take_response(enquiry, &fetched);
+    fetch_end(&fetched);
+    return err;
+}
+
+static enum err serve_past_cache(struct enquiry *enquiry)
+{
+    struct fetched fetched;
+    enum err err = fetch_head(enquiry->passage, &enquiry->passage->sent, &fetched);
+
+    if (err == ERR_OK)
+        err = answer_with_response(enquiry->passage, &fetched, CACHE_RESULT_BYPASS);
+    fetch_end(&fetched);
+    return err;
+}
+
+/* ---- what is stored ---- */
+
+/* Sees to the body of what is stored. *is_gone_out: it is there no longer. */
+static enum err get_body(struct enquiry *enquiry, bool *is_gone_out)
+{
+    struct call *call = enquiry->passage->call;
+    const struct work work = {call->arena, clock_deadline_ns(call->app->budget_ms), &call->error};
+    enum err err = gateway_store_body(enquiry->passage->route->gateway->store, &enquiry->key,
+                                      &enquiry->look, work);
+
+    *is_gone_out = err != ERR_OK;
+    if (err != ERR_OK)
+        error_clear(&call->error);
+    return ERR_OK;
+}
+
+static enum err answer_stored(struct enquiry *enquiry, const struct response_head *head,
+                              int64_t age_s, enum cache_result result)
+{
+    const struct gateway_look *look = &enquiry->look;
+    const struct stored_answer stored = {
+        .head = *head,
+        .body = look->has_body ? look->stored->body : STR_NONE,
+        .body_length = look->body_length,
+        .kept = look->kept,
+        .age_s = age_s,
+    };
+
+    return answer_with_stored(enquiry->passage, &stored, result);
+}
+
+/* Without the upstream. */
+static enum err serve_stored(struct enquiry *enquiry, enum cache_result result)
+{
+    struct passage *passage = enquiry->passage;
+    bool is_gone = false;
+
+    if (!answer_needs_no_body(passage, &enquiry->stored) && get_body(enquiry, &is_gone) == ERR_OK &&
+        is_gone)
+        return serve_miss(enquiry);
+    passage->status.forwarded = FORWARDED_NOT;
+    passage->status.has_ttl = true;
+    passage->status.ttl_s = enquiry->verdict.ttl_s;
+    return answer_stored(enquiry, &enquiry->stored, enquiry->verdict.age_s, result);
+}
+
+/* ---- asking the upstream whether what is stored is good still ---- */
+
+/* It is: with the fields that came, it is stored anew, and is the answer. */
+static enum err take_confirmed(struct enquiry *enquiry, const struct fetched *fetched)
+{
+    struct passage *passage = enquiry->passage;
+    struct response_head fresh = enquiry->stored;
+    enum err err = freshened_fields(passage->call->arena, &enquiry->stored.fields,
+                                    &fetched->head.fields, &fresh.fields);
+
+    if (err != ERR_OK)
+        return error_set_detail(&passage->call->error, err, "no memory for fields");
+    fresh.request_time_ms = fetched->head.request_time_ms;
+    fresh.response_time_ms = fetched->head.response_time_ms;
+    passage->status.stored = keep_confirmed(passage, &enquiry->key, &enquiry->look, &fresh);
+    note_response(enquiry, fetched);
+    return answer_stored(enquiry, &fresh, keep_age_s(passage, &fresh), CACHE_RESULT_MISS);
+}
+
+static enum err serve_after_failure(struct enquiry *enquiry, struct fetched *fetched)
+{
+    fetch_end(fetched);
+    error_clear(&enquiry->passage->call->error);
+    return serve_stored(enquiry, CACHE_RESULT_STALE);
+}
+
+static enum err serve_validated(struct enquiry *enquiry)
+{
+    struct passage *passage = enquiry->passage;
+    struct http_fields fields = passage->sent;
+    struct fetched fetched = {0};
+    bool is_gone = false;
+    bool can_be_asked = response_can_be_validated(&enquiry->stored);
+
+    /* What is confirmed is stored with its body. */
+    if (can_be_asked && get_body(enquiry, &is_gone) == ERR_OK && is_gone)
+        can_be_asked = false;
+    if (can_be_asked && validation_fields(passage->call->arena, &passage->sent, &enquiry->stored,
+                                          &fields) != ERR_OK)
+        return error_set_detail(&passage->call->error, ERR_NO_MEMORY, "no memory for fields");
+    enum err err = fetch_head(passage, &fields, &fetched);
+    bool failed = (err == ERR_OK && status_is_error(fetched.head.status)) || err == ERR_BUSY ||
+                  err == ERR_TIMEOUT || err == ERR_UPSTREAM_DOWN;
+    if (failed && enquiry->verdict.serve_on_error)
+        return serve_after_failure(enquiry, &fetched);
+    if (err == ERR_OK && can_be_asked && fetched.head.status == 304) {
+        if (not_modified_is_about(&fetched.head.fields, &enquiry->stored)) {
+            err = take_confirmed(enquiry, &fetched);
+        } else {
+            fetch_end(&fetched);
+            return serve_miss(enquiry);
+        }
+    } else if (err == ERR_OK) {
+        err = take_response(enquiry, &fetched);
+    }
+    fetch_end(&fetched);
+    return err;
+}
+
+/* ---- deciding ---- */
+
+/* only-if-cached, and nothing may be served (RFC 9111, section 5.2.1.7). */
+static enum err serve_nothing(struct enquiry *enquiry)
+{
+    struct call *call = enquiry->passage->call;
+    struct http_field *field = arena_calloc(call->arena, 1, sizeof *field);
+    struct str status = cache_status_text(call->arena, &enquiry->passage->status);
+
+    if (!field || !status.ptr)
+        return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for an answer");
+    *field = (struct http_field){STR("Cache-Status"), status};
+    call->reply.cache_result = CACHE_RESULT_MISS;
+    call_give_foreign(call, 504, field, 1, NULL, 0);
+    return ERR_OK;
+}
+
+static void judge(struct enquiry *enquiry)
+{
+    struct passage *passage = enquiry->passage;
+    const struct stored_response *stored = enquiry->look.stored;
+    struct cache_policy policy = keep_policy(passage->route);
+    struct cache_terms terms;
+
+    if (stored) {
+        enquiry->stored = (struct response_head){stored->status, stored->fields,
+                                                 stored->request_time_ms, stored->response_time_ms};
+        cache_terms_of(&enquiry->stored, &policy, &terms);
+        terms.outdated = enquiry->look.is_outdated;
+    }
+    reuse_judge(&passage->came, stored ? &terms : NULL, clock_wall_ms(), &enquiry->verdict);
+}
+
+static enum forwarded why_forwarded(const struct enquiry *enquiry)
+{
+    switch (enquiry->verdict.reuse) {
+    case REUSE_BYPASS:
+        return FORWARDED_BYPASS;
+    case REUSE_MISS:
+        return enquiry->look.has_variants ? FORWARDED_VARY_MISS : FORWARDED_URI_MISS;
+    default:
+        break;
+    }
+    if (!enquiry->look.stored)
+        return FORWARDED_MISS;
+    return enquiry->verdict.by_request ? FORWARDED_REQUEST : FORWARDED_STALE;
+}
+
+static enum err serve_judged(struct enquiry *enquiry)
+{
+    enquiry->passage->status.forwarded = why_forwarded(enquiry);
+    switch (enquiry->verdict.reuse) {
+    case REUSE_FRESH:
+        return serve_stored(enquiry, CACHE_RESULT_HIT);
+    case REUSE_STALE:
+        return serve_stored(enquiry, CACHE_RESULT_STALE);
+    case REUSE_STALE_WHILE_REVALIDATE:
+        /* Whether this request or another one before it has the refresh done: it is served. */
+        (void)refresher_ask(enquiry->passage->route->gateway->refresher, enquiry->passage,
+                            &enquiry->look.entry);
+        return serve_stored(enquiry, CACHE_RESULT_STALE);
+    case REUSE_VALIDATE:
+        return serve_validated(enquiry);
+    case REUSE_MISS:
+        return serve_miss(enquiry);
+    case REUSE_GATEWAY_TIMEOUT:
+        return serve_nothing(enquiry);
+    case REUSE_BYPASS:
+        break;
+    }
+    return serve_past_cache(enquiry);
+}
+
+/* What the answer says of the caller's cache. */
+static void tell_cache(struct enquiry *enquiry, enum err looked)
+{
+    struct reply *reply = &enquiry->passage->call->reply;
+    bool is_enabled = looked == ERR_OK && enquiry->look.is_enabled;
+
+    reply->cache_enabled = is_enabled ? YES : NO;
+    if (is_enabled && !enquiry->passage->route->options.is_public)
+        reply->cache_version = enquiry->look.version;
+}
+
+enum err cached_serve(struct passage *passage)
+{
+    struct enquiry enquiry = {.passage = passage};
+    struct call *call = passage->call;
+    enum err err = key_of(passage->route, passage->request, call, &passage->sent, &enquiry.key);
+
+    if (err != ERR_OK)
+        return err;
+    enum err looked = gateway_store_look(passage->route->gateway->store, &enquiry.key,
+                                         call_work(call), &enquiry.look);
+    tell_cache(&enquiry, looked);
+    if (looked != ERR_OK || !enquiry.look.is_enabled) {
+        error_clear(&call->error);
+        passage->status.forwarded = FORWARDED_BYPASS;
+        err = serve_past_cache(&enquiry);
+    } else {
+        judge(&enquiry);
+        err = serve_judged(&enquiry);
+    }
+    gateway_look_release(&enquiry.look);
+    return err;
+}
+
+/* Somebody else may have been quicker. */
+static bool is_due(const struct enquiry *enquiry)
+{
+    return enquiry->look.stored && enquiry->verdict.reuse != REUSE_FRESH;
+}
+
+enum err cached_refresh(struct passage *passage)
+{
+    struct enquiry enquiry = {.passage = passage};
+    struct call *call = passage->call;
+    struct body_source *unsent = &call->reply.source;
+    enum err err = key_of(passage->route, passage->request, call, &passage->sent, &enquiry.key);
+
+    if (err != ERR_OK)
+        return err;
+    call->deadline_ns = clock_deadline_ns(call->app->budget_ms);
+    err = gateway_store_look(passage->route->gateway->store, &enquiry.key, call_work(call),
+                             &enquiry.look);
+    if (err == ERR_OK && enquiry.look.is_enabled) {
+        judge(&enquiry);
+        if (is_due(&enquiry))
+            err = serve_validated(&enquiry);
+    }
+    if (unsent->next)
+        unsent->close(unsent->with);
+    gateway_look_release(&enquiry.look);
+    return err;
+}

@@ -1,0 +1,16 @@
+/* GET and HEAD through the cache. */
+#ifndef API_GATEWAY_CACHED_H
+#define API_GATEWAY_CACHED_H
+
+#include "gateway/passage.h"
+
+/* Whether the cache may be asked about the request at all. */
+bool cached_may_ask(const struct passage *passage);
+/* Answers from what is stored, or from the upstream, whose response is stored where it may be. Errors as
+ * gateway_serve. */
+CW_MUST_CHECK enum err cached_serve(struct passage *passage);
+
+/* For struct refresher: what is stale is fetched anew and stored, and the reply is nobody's. */
+CW_MUST_CHECK enum err cached_refresh(struct passage *passage);
+
+#endif

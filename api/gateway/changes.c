@@ -1,0 +1,98 @@
+#include "gateway/changes.h"
+
+#include "cachewarden/app.h"
+#include "cachewarden/clock.h"
+#include "cachewarden/log.h"
+#include "gateway/clear.h"
+#include "gateway/key_of.h"
+#include "gateway/request.h"
+#include "gateway/rules/invalidation.h"
+
+/* Time of its own: the upstream has had that of the request. */
+static struct work work_of(const struct passage *passage, struct error *error)
+{
+    error_clear(error);
+    return (struct work){passage->call->arena, clock_deadline_ns(passage->call->app->budget_ms),
+                         error};
+}
+
+static void note_failure(const struct passage *passage, const struct error *error)
+{
+    log_event(LOG_LEVEL_WARN, "gateway.clear_failed", LOG_CSTR("route", passage->route->row.name),
+              LOG_CSTR("detail", error->detail[0] ? error->detail : error->caller));
+}
+
+static void clear_models(const struct passage *passage)
+{
+    const struct gateway_route_options *options = &passage->route->options;
+    int64_t generation;
+
+    for (size_t i = 0; i < options->model_count; i++) {
+        struct error error;
+        const struct work work = work_of(passage, &error);
+        if (gateway_clear_model(passage->call->app, options->models[i], false, work, &generation) !=
+            ERR_OK)
+            note_failure(passage, &error);
+    }
+}
+
+/* Of one more path of ours, as the same caller asks for it. */
+static void drop_target(const struct passage *passage, struct str target)
+{
+    struct gateway_request request = *passage->request;
+    struct str rest = target;
+    struct error error;
+    struct gateway_key key;
+
+    request.query.present = str_find(target, '?') >= 0;
+    (void)str_split(&rest, '?', &request.path);
+    request.query.raw = request.query.present ? rest : STR_NONE;
+    const struct gateway_route *route = gateway_match(passage->route->gateway, request.path);
+    if (!route)
+        return;
+    const struct work work = work_of(passage, &error);
+    if (key_of(route, &request, passage->call, &passage->sent, &key) != ERR_OK ||
+        gateway_store_drop(passage->route->gateway->store, &key, work) != ERR_OK)
+        note_failure(passage, &error);
+}
+
+static void drop_targets(const struct passage *passage, int status,
+                         const struct http_fields *fields)
+{
+    const struct gateway_request *request = passage->request;
+    struct arena *arena = passage->call->arena;
+    const struct str origins[] = {
+        str_format(arena, "http://%.*s", STR_ARG(request->host)),
+        str_format(arena, "https://%.*s", STR_ARG(request->host)),
+    };
+    const struct request_target target = {
+        .target = str_format(arena, "%.*s%s%.*s", STR_ARG(request->path),
+                             request->query.present ? "?" : "", STR_ARG(request->query.raw)),
+        .origins = origins,
+        .origin_count = sizeof origins / sizeof *origins,
+    };
+    struct invalidated gone;
+
+    if (invalidated_by(arena, request->method, status, &target, fields, &gone) != ERR_OK)
+        return;
+    for (size_t i = 0; i < gone.count; i++)
+        drop_target(passage, gone.targets[i]);
+}
+
+void changes_follow(const struct passage *passage, const struct response_head *response)
+{
+    if (method_is_safe(passage->request->method) || response->status >= 400)
+        return;
+    clear_models(passage);
+    drop_targets(passage, response->status, &response->fields);
+}
+
+void changes_suspect(const struct passage *passage)
+{
+    const struct http_fields none = {0};
+
+    if (method_is_safe(passage->request->method))
+        return;
+    clear_models(passage);
+    drop_targets(passage, 200, &none);
+}

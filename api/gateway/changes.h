@@ -1,0 +1,16 @@
+/* What a request that may have changed something takes out of the cache. */
+#ifndef API_GATEWAY_CHANGES_H
+#define API_GATEWAY_CHANGES_H
+
+#include "gateway/fetch.h"
+
+/*
+ * After a response that is no error to an unsafe method: the route's models are cleared, for everybody, and the answers
+ * to its target are dropped (RFC 9111, section 4.4). Nothing else is a failure of the request: that Redis did not do it
+ * is for the log.
+ */
+void changes_follow(const struct passage *passage, const struct response_head *response);
+/* Nobody knows whether the upstream did it: the same. */
+void changes_suspect(const struct passage *passage);
+
+#endif

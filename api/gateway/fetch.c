@@ -1,0 +1,96 @@
+#include "gateway/fetch.h"
+
+#include "gateway/rules/invalidation.h"
+
+static bool is_idempotent(struct str method)
+{
+    return method_is_safe(method) || str_eq(method, STR("PUT")) || str_eq(method, STR("DELETE"));
+}
+
+static bool is_value(struct str value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.ptr[i];
+        if ((c < 0x20 && c != '\t') || c == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+/* What could end a line would be a head of its own for who reads it. */
+static bool are_sound(const struct http_fields *fields)
+{
+    for (size_t i = 0; i < fields->count; i++)
+        if (!str_is_token(fields->items[i].name) || !is_value(fields->items[i].value))
+            return false;
+    return true;
+}
+
+static enum err send(const struct passage *passage, const struct http_fields *fields,
+                     struct relay *relay, struct upstream_response *response_out)
+{
+    const struct work work = call_work(passage->call);
+    const struct body_source *body = relay_request(relay);
+    const struct upstream_request upstream = {
+        .method = passage->request->method,
+        .target = passage->target,
+        .fields = fields->items,
+        .field_count = fields->count,
+        .body = body,
+        .may_repeat = !body && is_idempotent(passage->request->method),
+    };
+    enum err err = upstream_send(passage->route->upstream, &upstream, &work, response_out);
+
+    relay_end_request(relay);
+    return err;
+}
+
+enum err fetch_head(const struct passage *passage, const struct http_fields *fields,
+                    struct fetched *fetched_out)
+{
+    struct relay *relay = relay_new(passage->call->body_source);
+    struct upstream_response response;
+
+    *fetched_out = (struct fetched){0};
+    if (!relay)
+        return error_set_detail(&passage->call->error, ERR_NO_MEMORY, "no memory for a body");
+    enum err err = send(passage, fields, relay, &response);
+    if (err != ERR_OK) {
+        relay_free(&relay);
+        return err;
+    }
+    if (response.has_body)
+        relay_take(relay, &response.body);
+    else
+        relay_free(&relay);
+    *fetched_out = (struct fetched){
+        .head = {.status = response.status,
+                 .fields = {response.fields, response.field_count},
+                 .request_time_ms = response.request_time_ms,
+                 .response_time_ms = response.response_time_ms},
+        .relay = relay,
+        .is_whole = !response.has_body,
+    };
+    if (are_sound(&fetched_out->head.fields))
+        return ERR_OK;
+    fetch_end(fetched_out);
+    return error_set_detail(&passage->call->error, ERR_UPSTREAM_DOWN,
+                            "the upstream's head has a field that is none");
+}
+
+enum err fetch_body(const struct passage *passage, size_t limit, struct fetched *fetched)
+{
+    const struct work work = call_work(passage->call);
+
+    return fetched->relay ? relay_read(fetched->relay, limit, &work, &fetched->is_whole) : ERR_OK;
+}
+
+struct str fetched_bytes(const struct fetched *fetched)
+{
+    return fetched->relay ? relay_bytes(fetched->relay) : STR_NONE;
+}
+
+void fetch_end(struct fetched *fetched)
+{
+    relay_free(&fetched->relay);
+}

@@ -1,0 +1,24 @@
+/* What is stored of an upstream's responses. */
+#ifndef API_GATEWAY_KEEP_H
+#define API_GATEWAY_KEEP_H
+
+#include "gateway/fetch.h"
+#include "gateway/store.h"
+
+/* What the route says of its responses. */
+struct cache_policy keep_policy(const struct gateway_route *route);
+/* How old it is now. */
+int64_t keep_age_s(const struct passage *passage, const struct response_head *head);
+
+/*
+ * Stores the response where it may be, for which its body is read as far as one is stored. *is_stored_out: it was;
+ * that it could not be is no error. Errors of the body.
+ */
+CW_MUST_CHECK enum err keep_response(const struct passage *passage, const struct gateway_key *key,
+                                     const struct gateway_look *look, struct fetched *fetched,
+                                     bool *is_stored_out);
+/* What was stored, with a new head, if it may be still; its body is look->stored's. Whether it was. */
+bool keep_confirmed(const struct passage *passage, const struct gateway_key *key,
+                    const struct gateway_look *look, const struct response_head *head);
+
+#endif

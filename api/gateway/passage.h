@@ -1,0 +1,24 @@
+/* A request on its way through the gateway, and what its steps share. It lives in its call's arena. */
+#ifndef API_GATEWAY_PASSAGE_H
+#define API_GATEWAY_PASSAGE_H
+
+#include "gateway/gateway_private.h"
+#include "gateway/rules/cache_status.h"
+#include "gateway/rules/freshness.h"
+
+struct passage {
+    const struct gateway_route *route;
+    const struct gateway_request *request;
+    struct call *call;
+    bool is_head;
+    struct http_fields came; /* as the client sent them */
+    struct http_fields sent; /* as the upstream is sent them */
+    struct str target;
+    struct cache_status status; /* what the answer will tell */
+};
+
+/* ERR_BAD_INPUT: such a path is not passed on. ERR_NO_MEMORY. */
+CW_MUST_CHECK enum err passage_begin(struct passage *passage, const struct gateway_route *route,
+                                     const struct gateway_request *request, struct call *call);
+
+#endif

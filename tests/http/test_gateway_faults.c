@@ -1,0 +1,56 @@
+/* The gateway without Redis: the application goes on. */
+#include "gateway_case.h"
+
+static void open_all(void)
+{
+    gateway_stand_open("{ prefix = \"/open\"; scope = \"public\"; models = [ \"m\" ]; UPSTREAM },\n"
+                       "{ prefix = \"/mine\"; UPSTREAM }",
+                       "");
+    origin_open();
+}
+
+static void close_all(void)
+{
+    origin_close();
+    gateway_stand_close();
+}
+
+static void expect_uncached(const char *path, const char *credential)
+{
+    const struct http_reply *reply = http_get(stand.http, path, credential);
+
+    expect_body(reply, 200, "a");
+    expect_header(reply, "X-Cache", "BYPASS");
+    expect_header(reply, "X-Cache-Enabled", "false");
+    expect_header(reply, "X-Cache-Version", NULL);
+}
+
+START_TEST(an_application_goes_on_without_redis)
+{
+    scripted_origin_always(
+        origin, &(struct origin_answer){
+                    .bytes = OK_WITH("Cache-Control: max-age=60\r\nContent-Length: 1\r\n", "a")});
+    http_get(stand.http, "/open/x", NULL);
+    http_get(stand.http, "/mine/x", stand.alice.bearer);
+    expect_header(http_get(stand.http, "/open/x", NULL), "X-Cache", "HIT");
+    redis_server_kill(stand.redis);
+    /* What is in memory is not known to be good any more. */
+    for (int i = 0; i < 2; i++) {
+        expect_uncached("/open/x", NULL);
+        expect_uncached("/mine/x", stand.alice.bearer);
+    }
+    expect_status(http_post(stand.http, "/open/x", NULL), 200);
+    cw_server_wait_log(&stand.server, "gateway.clear_failed");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("http/gateway_faults");
+    TCase *all = tcase_create("all");
+
+    tcase_add_checked_fixture(all, open_all, close_all);
+    tcase_add_test(all, an_application_goes_on_without_redis);
+    suite_add_tcase(suite, all);
+    return suite_run(suite);
+}
