@@ -11,21 +11,23 @@
 #include <string.h>
 #include <time.h>
 
-/* Much shorter than the defaults, so that the test need not wait; SLACK_MS is for busy machines. */
-#define HEADER_MS 500
-#define BODY_MS   700
-#define SLACK_MS  2500
+#define SLACK_MS 2500
 
 static struct stand stand;
+/* Much shorter than the defaults, so that the test need not wait, and long enough for who does not dally. */
+static int header_ms, body_ms;
 
 static void open_stand(void)
 {
-    stand_open(&stand,
-               &(struct stand_options){
-                   .environment = (const char *const[]){
-                       "CACHEWARDEN_SERVER_THREADS=4", "CACHEWARDEN_SERVER_HEADER_TIMEOUT_MS=500",
-                       "CACHEWARDEN_SERVER_BODY_TIMEOUT_MS=700",
-                       "CACHEWARDEN_SERVER_KEEP_ALIVE_TIMEOUT_MS=60000", NULL}});
+    char header[64], body[64];
+    header_ms = (int)slowness_stretch_ms(500);
+    body_ms = (int)slowness_stretch_ms(700);
+    snprintf(header, sizeof header, "CACHEWARDEN_SERVER_HEADER_TIMEOUT_MS=%d", header_ms);
+    snprintf(body, sizeof body, "CACHEWARDEN_SERVER_BODY_TIMEOUT_MS=%d", body_ms);
+    stand_open(&stand, &(struct stand_options){.environment = (const char *const[]){
+                                                   "CACHEWARDEN_SERVER_THREADS=4", header, body,
+                                                   "CACHEWARDEN_SERVER_KEEP_ALIVE_TIMEOUT_MS=60000",
+                                                   NULL}});
 }
 
 static void close_stand(void)
@@ -33,11 +35,11 @@ static void close_stand(void)
     stand_close(&stand);
 }
 
-/* Sends `text` again and again, a piece every 20 ms, until the peer closes. Answers how long that took. */
-static int drip_until_closed(struct raw *raw, const char *text, int deadline_ms)
+/* Sends `text` again and again, a piece every 20 ms, until the peer closes, and not long before or after the
+ * deadline, which began after `start`. */
+static void drip_until_closed(struct raw *raw, const char *text, int64_t start, int deadline_ms)
 {
     const struct timespec between = {0, 20000000};
-    const int64_t start = stand_now_ms();
     while (!raw_is_closed(raw, 0)) {
         ck_assert_msg(stand_now_ms() - start < PATIENCE_MS, "still open after %d s", PATIENCE_S);
         const struct http_reply *reply = raw_reply(raw, 0);
@@ -53,7 +55,7 @@ static int drip_until_closed(struct raw *raw, const char *text, int deadline_ms)
     }
     int took_ms = (int)(stand_now_ms() - start);
     expect_within_ms(took_ms, deadline_ms + SLACK_MS);
-    return took_ms;
+    ck_assert_msg(took_ms >= deadline_ms / 2, "cut after %d ms already", took_ms);
 }
 
 START_TEST(a_head_in_drips_is_cut)
@@ -62,10 +64,10 @@ START_TEST(a_head_in_drips_is_cut)
                                          "GET /health/live HTTP/1.1\r\nHost: "};
     static const char *const drips[] = {"X-A: b\r\n", "E", "a"};
     for (size_t i = 0; i < 3; i++) {
+        int64_t start = stand_now_ms();
         struct raw *raw = raw_open(stand.server.port);
         raw_print(raw, "%s", begins[i]);
-        int took = drip_until_closed(raw, drips[i], HEADER_MS);
-        ck_assert_msg(took >= HEADER_MS / 2, "cut after %d ms already", took);
+        drip_until_closed(raw, drips[i], start, header_ms);
         raw_close(&raw);
     }
 }
@@ -77,11 +79,10 @@ START_TEST(a_body_in_drips_is_cut)
     static const char *const drips[] = {"x", "1\r\nx\r\n"};
     for (size_t i = 0; i < 2; i++) {
         struct raw *raw = raw_open(stand.server.port);
-        int64_t version = control_clears(stand.redis, stand.alice.id);
+        int64_t version = control_clears(stand.redis, stand.alice.id), start = stand_now_ms();
         raw_print(raw, "POST /api/cache/clear/ HTTP/1.1\r\nHost: localhost\r\n%s\r\n%s\r\n\r\n",
                   stand.alice.bearer, lengths[i]);
-        int took = drip_until_closed(raw, drips[i], BODY_MS);
-        ck_assert_msg(took >= BODY_MS / 2, "cut after %d ms already", took);
+        drip_until_closed(raw, drips[i], start, body_ms);
         /* A request that never became whole has done nothing. */
         ck_assert_int_eq(control_clears(stand.redis, stand.alice.id), version);
         raw_close(&raw);
@@ -164,7 +165,7 @@ START_TEST(silent_connections_starve_nobody)
     const struct http_reply *reply = http_get(stand.http, "/health/live", NULL);
     expect_status(reply, 200);
     /* Three rounds of the header deadline over four workers, at most. */
-    expect_within_ms(reply->elapsed_ms, 3 * HEADER_MS + SLACK_MS);
+    expect_within_ms(reply->elapsed_ms, 3 * header_ms + SLACK_MS);
     for (int i = 0; i < SILENT; i++)
         raw_close(&silent[i]);
 }

@@ -85,7 +85,7 @@ static void start(int kind)
     cw_server_start(&server,
                     &(struct cw_server_options){
                         .log_fd = ends[1],
-                        .environment = (const char *const[]){"CACHEWARDEN_SERVER_DRAIN_S=2",
+                        .environment = (const char *const[]){"CACHEWARDEN_SERVER_DRAIN_S=600",
                                                              CW_DEFAULT_THREADS, NULL},
                     });
     make_key();
