@@ -131,9 +131,22 @@ static bool may_have_expired(const struct increment *increment, int64_t left_ms)
 }
 
 /*
+ * Whether the head that is there by now is the one that was raised. ERR_UNCERTAIN: ours may have ended with its hash,
+ * or been told by others, who made that live on, and then taken away.
+ */
+static enum err find_again(const struct increment *increment, const struct value *all,
+                           const struct value *head, int64_t left_ms)
+{
+    bool is_same =
+        head->kind == VALUE_STRING && str_eq(head->text, counter_find(all, increment->fields.head));
+
+    return is_same || !may_have_expired(increment, left_ms) ? ERR_OK : ERR_UNCERTAIN;
+}
+
+/*
  * It was counted in a hash of an earlier version, which ends when that was to end. So its own life is set, and what is
- * out of date goes. If it is not the one any more that was raised, and its time was over, ours ended with it and is
- * counted again. Else somebody deleted or replaced it after us: we were counted, and others may have been told so.
+ * out of date goes. If it is not the one any more that was raised, and its time is not over, somebody deleted or
+ * replaced it after us: we were counted, and others may have been told so.
  */
 static enum err set_life(struct increment *increment, const struct value *all, int64_t left_ms)
 {
@@ -150,15 +163,12 @@ static enum err set_life(struct increment *increment, const struct value *all, i
     pipeline_end_transaction(pipeline);
     enum err err = entry_run(increment->request, pipeline);
     const struct value *heads = pipeline_value(pipeline, 1);
-    if (err == ERR_OK && entry_is_other_type(heads, error, &err))
-        increment->is_done = true;
-    else if (err == ERR_OK && heads->kind == VALUE_ARRAY && heads->count == 1)
-        increment->is_done =
-            (heads->items[0].kind == VALUE_STRING &&
-             str_eq(heads->items[0].text, counter_find(all, increment->fields.head))) ||
-            !may_have_expired(increment, left_ms);
-    else if (err == ERR_OK)
-        err = refuse_reply(error, "a counter: redis answered with no fields");
+    bool is_text = err == ERR_OK && entry_is_other_type(heads, error, &err);
+    if (err == ERR_OK && !is_text)
+        err = heads->kind == VALUE_ARRAY && heads->count == 1
+                  ? find_again(increment, all, &heads->items[0], left_ms)
+                  : refuse_reply(error, "a counter: redis answered with no fields");
+    increment->is_done = err == ERR_OK;
     return err == ERR_OK ? err
                          : redis_error_set(error, ERR_UNCERTAIN, REDIS_ERROR_UNCERTAIN,
                                            "a counter was raised, and then: %s", err_name(err));

@@ -155,8 +155,8 @@ START_TEST(others_were_told_of_it)
 END_TEST
 
 /* The time of the earlier hash is over, before its life is set. */
-static const struct window in_dying_hash[] = {{do_nothing, ERR_OK, 1, 11},
-                                              {raise_by_5, ERR_OK, 6, 16}};
+static const struct window in_dying_hash[] = {{do_nothing, ERR_UNCERTAIN, 0, 10},
+                                              {raise_by_5, ERR_UNCERTAIN, 0, 15}};
 
 START_TEST(before_its_time_is_over)
 {
@@ -170,6 +170,25 @@ START_TEST(before_its_time_is_over)
     in_dying_hash[_i].comes();
     release(&raiser);
     expect_counted(&in_dying_hash[_i], &raiser);
+}
+END_TEST
+
+/* The same, and nobody can tell it from that: node 1's sum has ours in it and lived on, until it was deleted. */
+START_TEST(others_were_told_and_its_time_is_over)
+{
+    struct raiser raiser;
+    long long left_ms = slowness_stretch_ms(1000);
+
+    leave_an_old("1000");
+    redis_server_do(redis, "PEXPIRE cw:{app:shop}:e:n %lld", left_ms);
+    raise_held_at(&raiser, "PEXPIRE", 2);
+    ck_assert_int_eq(raise_on(1, shop, "n", 5), 6);
+    delete_it();
+    redis_server_do(redis, "SET ends x PX %lld", left_ms);
+    while (redis_server_ask_integer(redis, "EXISTS ends"))
+        usleep(10000);
+    release(&raiser);
+    expect_counted(&(struct window){.err = ERR_UNCERTAIN, .next = 10}, &raiser);
 }
 END_TEST
 
@@ -291,6 +310,7 @@ int main(void)
     tcase_add_loop_test(all, before_its_life_is_set, 0, CASES(in_old_hash));
     tcase_add_test(all, others_were_told_of_it);
     tcase_add_loop_test(all, before_its_time_is_over, 0, CASES(in_dying_hash));
+    tcase_add_test(all, others_were_told_and_its_time_is_over);
     tcase_add_loop_test(all, what_is_uncertain_is_said_to_be, 0, 2);
     tcase_add_loop_test(all, before_an_old_text_is_taken, 0, CASES(on_old_text));
     tcase_add_loop_test(all, before_a_good_text_is_put_back, 0, CASES(with_text_in_hand));
