@@ -12,19 +12,17 @@ enum named_row {
     ROW_LOGOUT,
     ROW_CACHE_ENABLE,
     ROW_CACHE_DISABLE,
+    ROW_CACHE_FLUSH,
     ROW_ENTRY_GET,
     ROW_ENTRY_PUT,
     ROW_ENTRY_INCREMENT,
     ROWS
 };
 static const char *const row_names[ROWS] = {
-    [ROW_LOGIN] = "auth.login",
-    [ROW_LOGOUT] = "auth.logout",
-    [ROW_CACHE_ENABLE] = "cache.enable",
-    [ROW_CACHE_DISABLE] = "cache.disable",
-    [ROW_ENTRY_GET] = "entries.get",
-    [ROW_ENTRY_PUT] = "entries.put",
-    [ROW_ENTRY_INCREMENT] = "entries.increment",
+    [ROW_LOGIN] = "auth.login",          [ROW_LOGOUT] = "auth.logout",
+    [ROW_CACHE_ENABLE] = "cache.enable", [ROW_CACHE_DISABLE] = "cache.disable",
+    [ROW_CACHE_FLUSH] = "caches.flush",  [ROW_ENTRY_GET] = "entries.get",
+    [ROW_ENTRY_PUT] = "entries.put",     [ROW_ENTRY_INCREMENT] = "entries.increment",
 };
 
 const char *openapi_named_row(size_t i)
@@ -69,6 +67,9 @@ static enum presence counted(const struct route *route, int status)
     /* By the operation, which tells of it only when it was too much. */
     if (route_counts_bytes(route))
         return status == 429 ? PRESENT_ALWAYS : PRESENT_NEVER;
+    /* Where it starts a job: by the operation, for an API key that acts for nobody. */
+    if (is_row(route, ROW_CACHE_FLUSH))
+        return status == 202 || status == 409 ? PRESENT_SOMETIMES : PRESENT_NEVER;
     if (route->limit == LIMIT_NONE || limit_by(route->limit) == LIMIT_BY_COMMON)
         return PRESENT_NEVER;
     if (status == 429)
