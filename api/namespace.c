@@ -15,10 +15,20 @@ bool namespace_parse(struct str text, struct namespace *space_out)
     return namespace_is_given(&space);
 }
 
+bool namespace_parse_any(struct str text, struct namespace *space_out)
+{
+    if (!str_eq(text, STR("gateway")))
+        return namespace_parse(text, space_out);
+    *space_out = namespace_of_gateway();
+    return true;
+}
+
 struct str namespace_text(struct arena *arena, const struct namespace *space)
 {
     struct strbuf text;
 
+    if (space->is_gateway)
+        return str_dup(arena, STR("gateway"));
     strbuf_init(&text, arena, 32);
     strbuf_add(&text, space->user_id > 0 ? STR("user:") : STR("app:"));
     if (space->user_id > 0)

@@ -44,8 +44,9 @@ static struct permit_target target_of(const struct param_spec *spec, struct aren
 
     if (spec->kind == PARAM_OWN_ID)
         (void)str_to_int64(raw, 1, INT64_MAX, &target.user_id);
-    else if (percent_decode(arena, raw, &text) && namespace_parse(text, &space))
-        target = (struct permit_target){.user_id = space.user_id, .app = space.app};
+    else if (percent_decode(arena, raw, &text) && param_takes_namespace(spec, text, &space))
+        target = (struct permit_target){
+            .user_id = space.user_id, .app = space.app, .is_gateway = space.is_gateway};
     return target;
 }
 

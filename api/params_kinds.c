@@ -36,10 +36,17 @@ static bool is_stream_id(struct str s)
            str_to_int64(rest, 0, INT64_MAX, &sequence) && (time_ms > 0 || sequence > 0);
 }
 
-static bool is_namespace(struct str text, int64_t *user_id_out)
+bool param_takes_namespace(const struct param_spec *spec, struct str text,
+                           struct namespace *space_out)
+{
+    return spec->takes_gateway ? namespace_parse_any(text, space_out)
+                               : namespace_parse(text, space_out);
+}
+
+static bool is_namespace(const struct param_spec *spec, struct str text, int64_t *user_id_out)
 {
     struct namespace space;
-    bool is_one = namespace_parse(text, &space);
+    bool is_one = param_takes_namespace(spec, text, &space);
 
     *user_id_out = is_one ? space.user_id : 0;
     return is_one;
@@ -69,7 +76,7 @@ bool param_fits(const struct param_spec *spec, struct str text, int64_t *integer
     case PARAM_MODEL:
         return entry_is_model(text);
     case PARAM_NAMESPACE:
-        return is_namespace(text, integer_out);
+        return is_namespace(spec, text, integer_out);
     case PARAM_FIELD:
     case PARAM_END:
         break;
@@ -100,7 +107,7 @@ static const char *form_of(const struct param_spec *spec)
         return "1 to 128 bytes of UTF-8, percent-encoded, without control characters and slashes, "
                "and neither . nor ..";
     case PARAM_NAMESPACE:
-        return "user:<id> or app:<name>";
+        return spec->takes_gateway ? "user:<id>, app:<name> or gateway" : "user:<id> or app:<name>";
     case PARAM_INTEGER:
     case PARAM_FIELD:
     case PARAM_END:

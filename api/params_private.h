@@ -2,12 +2,16 @@
 #ifndef API_PARAMS_PRIVATE_H
 #define API_PARAMS_PRIVATE_H
 
+#include "cachewarden/namespace.h"
 #include "cachewarden/params.h"
 
 /* ---- params_kinds.c: what a value of each kind must look like ---- */
 
 /* Whether a decoded value is one; its number through *integer_out where the kind has one. */
 bool param_fits(const struct param_spec *spec, struct str text, int64_t *integer_out);
+/* Whether it is a namespace that the parameter may name. */
+bool param_takes_namespace(const struct param_spec *spec, struct str text,
+                           struct namespace *space_out);
 /* ERR_BAD_INPUT, with what it must look like. */
 enum err param_refuse(struct call *call, const struct param_spec *spec);
 /* Text that stands in paths as well as in queries: PARAM_LABEL, PARAM_MODEL. */

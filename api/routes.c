@@ -123,19 +123,32 @@ static const struct param_spec params_entry_put[] = {
     {.kind = PARAM_END},
 };
 
+/* What may also be about all that the gateway has stored. */
+#define PARAM_OF_NAMESPACE_OR_GATEWAY                                                           \
+    {                                                                                           \
+        .name = "namespace", .kind = PARAM_NAMESPACE, .takes_gateway = true,                    \
+        .help = "user:<id> or app:<name>, of an admin; gateway, of an admin or a key with the " \
+                "scope entries. Others have one, and may name that only."                       \
+    }
+
 static const struct param_spec params_entries_clear[] = {
     {.name = "pattern",
      .kind = PARAM_LABEL,
-     .help = "Starts a job that drops the labels it matches: * any bytes, ? one, [a-z] one of "
-             "these, [^a-z] "
-             "any but these, \\ before what is meant itself. At most four stars."},
-    PARAM_OF_NAMESPACE,
+     .help =
+         "Starts a job that drops the labels it matches: * any bytes, ? one, [a-z] one of "
+         "these, [^a-z] "
+         "any but these, \\ before what is meant itself. At most four stars. Not of the gateway."},
+    PARAM_OF_NAMESPACE_OR_GATEWAY,
     {.kind = PARAM_END},
 };
 
 static const struct param_spec params_model[] = {
     {.name = "model", .kind = PARAM_MODEL, .place = PLACE_PATH, .help = "The model's name."},
-    PARAM_OF_NAMESPACE,
+    PARAM_OF_NAMESPACE_OR_GATEWAY,
+    {.name = "soft",
+     .kind = PARAM_BOOLEAN,
+     .help = "Of the gateway: what has the model becomes stale, and is served until it is "
+             "fetched anew."},
     {.kind = PARAM_END},
 };
 

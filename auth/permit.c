@@ -29,7 +29,7 @@ static bool is_somebody(const struct principal *principal)
  * own. */
 static bool acts_as_itself(const struct principal *principal, struct permit_target target)
 {
-    return is_somebody(principal) && target.app.len == 0 &&
+    return is_somebody(principal) && target.app.len == 0 && !target.is_gateway &&
            (target.user_id == 0 || target.user_id == principal->user_id);
 }
 
@@ -37,8 +37,14 @@ static bool acts_in_its_namespace(const struct principal *principal, struct perm
 {
     bool has_one = is_key_with(principal, SCOPE_ENTRIES) && principal->space.len > 0;
 
-    return has_one && target.user_id == 0 &&
+    return has_one && target.user_id == 0 && !target.is_gateway &&
            (target.app.len == 0 || str_eq(target.app, principal->space));
+}
+
+/* What the gateway has stored is nobody's own: an application that changes what it was made from may drop it. */
+static bool acts_on_gateway(const struct principal *principal, struct permit_target target)
+{
+    return target.is_gateway && is_key_with(principal, SCOPE_ENTRIES);
 }
 
 static bool is_allowed(enum permit permit, const struct permit_policy *policy,
@@ -57,7 +63,7 @@ static bool is_allowed(enum permit permit, const struct permit_policy *policy,
         return is_admin(principal) || is_key_with(principal, SCOPE_FLUSH);
     case PERMIT_ENTRIES:
         return is_admin(principal) || acts_as_itself(principal, target) ||
-               acts_in_its_namespace(principal, target);
+               acts_in_its_namespace(principal, target) || acts_on_gateway(principal, target);
     case PERMIT_SCOPE_METRICS:
         return is_admin(principal) || is_key_with(principal, SCOPE_METRICS);
     case PERMIT_STARTER:

@@ -57,6 +57,9 @@ enum err entries_delete(const struct entry_request *request, bool *was_there_out
 enum err entries_clear(const struct entry_request *request, int64_t *generation_out)
 {
     struct cache_state state;
+
+    if (request->space.is_gateway)
+        return entries_clear_model(request, MODELS_EVERYTHING, generation_out);
     enum err err = control_clear_namespace(request->app, request->work, &request->space, &state);
 
     *generation_out = state.version;
@@ -73,7 +76,7 @@ enum err entries_clear_model(const struct entry_request *request, struct str mod
     enum err err = models_clear(request, model, &count);
 
     *generation_out = 1 + count;
-    if (err == ERR_OK)
+    if (err == ERR_OK && !request->space.is_gateway)
         entries_metrics_add(request->app->entries->metrics, &request->space, ENTRY_MODEL_CLEARS, 1);
     return err;
 }

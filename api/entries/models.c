@@ -18,6 +18,18 @@ static struct str model_field(char buffer[MODEL_FIELD_SIZE], struct str name)
     return (struct str){buffer, sizeof MODEL_FIELD - 1 + shown.len};
 }
 
+struct str models_soft_name(struct arena *arena, struct str model)
+{
+    char *name = arena_alloc(arena, 1 + model.len);
+
+    if (!name)
+        return STR_NONE;
+    name[0] = '/';
+    if (model.len > 0)
+        memcpy(name + 1, model.ptr, model.len);
+    return (struct str){name, 1 + model.len};
+}
+
 /* From 1 up: 0 stands for no hash. */
 static int64_t draw_base(void)
 {

@@ -5,12 +5,19 @@
  *     base         a number drawn when the hash is made: a hash that went and came again is another one
  *     any          how often any model was cleared
  *     m:<model>    how often this one was; absent: never
+ *
+ * What the gateway keeps has more names in its hash: "/" stands for all of it, and "/<model>" for what becomes stale
+ * instead (gateway/tags.h). No caller can name a model with a slash.
  */
 #ifndef API_ENTRIES_MODELS_H
 #define API_ENTRIES_MODELS_H
 
 #include "cachewarden/entries.h"
 #include "cachewarden/pipeline.h"
+
+#define MODELS_EVERYTHING STR("/")
+/* "/<model>", in the arena; {NULL,0}: memory is out. */
+struct str models_soft_name(struct arena *arena, struct str model);
 
 /* Some models of a namespace, and what the hash says of them. */
 struct model_set {
@@ -31,8 +38,8 @@ struct model_set {
 /* More models than this a namespace may not have: the hash begins anew, and every entry with a model is dropped. */
 #define MODELS_MAX 1000
 
-/* Adds the one command that reads the numbers of these; `keeps`: and before it two that see to it that there is a hash,
- * and that it lives on. */
+/* Adds the one command that reads the numbers of these; `keeps`: and before it two that see to it that there is a
+ * hash, and that it lives on. */
 void models_ask(struct pipeline *pipeline, const struct namespace *space,
                 const struct model_set *models, bool keeps);
 /* Their replies, from `first` on. Errors of redis_run. */

@@ -7,6 +7,7 @@
 #include "cachewarden/jobs.h"
 #include "cachewarden/routes.h"
 #include "entries/entries_private.h"
+#include "entries/models.h"
 #include "etag.h"
 #include "jobs/service.h"
 #include "ops.h"
@@ -27,7 +28,7 @@ static enum err choose_namespace(struct call *call, struct namespace *space_out)
 
     *space_out = (struct namespace){0};
     if (named->given)
-        (void)namespace_parse(named->text, space_out);
+        (void)namespace_parse_any(named->text, space_out);
     else
         *space_out = own_namespace(&call->principal);
     if (namespace_is_given(space_out))
@@ -329,6 +330,9 @@ enum err op_entries_clear(struct call *call)
 
     if (err != ERR_OK)
         return err;
+    if (call_param(call, "pattern")->given && request.space.is_gateway)
+        return error_set(&call->error, ERR_BAD_INPUT,
+                         "pattern: What the gateway has stored has no labels. Drop a model of it.");
     if (call_param(call, "pattern")->given)
         return start_job(call, &request.space, call_param(call, "pattern")->text);
     err = entries_clear(&request, &generation);
@@ -345,12 +349,26 @@ enum err op_entries_clear(struct call *call)
     return call_finish(call);
 }
 
-/* "app:shop model:Product" */
-static struct str model_target(struct call *call, const struct namespace *space, struct str model)
+/* "app:shop model:Product", "gateway model:Product soft" */
+static struct str model_target(struct call *call, const struct namespace *space, struct str model,
+                               bool is_soft)
 {
     struct str text = namespace_text(call->arena, space);
 
-    return str_format(call->arena, "%.*s model:%.*s", STR_ARG(text), STR_ARG(model));
+    return str_format(call->arena, "%.*s model:%.*s%s", STR_ARG(text), STR_ARG(model),
+                      is_soft ? " soft" : "");
+}
+
+/* Only what an upstream can be asked for again may be served once it is stale. */
+static enum err take_soft(struct call *call, const struct entry_request *request, bool *is_soft_out)
+{
+    const struct param_value *soft = call_param(call, "soft");
+
+    *is_soft_out = soft->integer != 0;
+    if (!soft->given || request->space.is_gateway)
+        return ERR_OK;
+    return error_set(&call->error, ERR_BAD_INPUT,
+                     "soft: Only what the gateway has stored becomes stale: namespace=gateway.");
 }
 
 enum err op_models_clear(struct call *call)
@@ -359,12 +377,16 @@ enum err op_models_clear(struct call *call)
     struct str model = call_param(call, "model")->text;
     struct entry_request request;
     int64_t generation = -1;
+    bool is_soft = false;
     enum err err = begin_write(call, false, false, &request);
 
+    if (err == ERR_OK)
+        err = take_soft(call, &request, &is_soft);
     if (err != ERR_OK)
         return err;
-    err = entries_clear_model(&request, model, &generation);
-    audit_clear(call, model_target(call, &request.space, model), err,
+    struct str name = is_soft ? models_soft_name(call->arena, model) : model;
+    err = name.ptr ? entries_clear_model(&request, name, &generation) : ERR_NO_MEMORY;
+    audit_clear(call, model_target(call, &request.space, model, is_soft), err,
                 err == ERR_OK ? generation : -1);
     if (err != ERR_OK)
         return err;

@@ -2,7 +2,6 @@
 
 #include "cachewarden/entries.h"
 #include "entries/models.h"
-#include "gateway/tags.h"
 
 static enum err clear(struct app *app, struct str name, struct work work, int64_t *generation_out)
 {
@@ -18,12 +17,12 @@ static enum err clear(struct app *app, struct str name, struct work work, int64_
 enum err gateway_clear_model(struct app *app, struct str model, bool is_soft, struct work work,
                              int64_t *generation_out)
 {
-    struct str soft = is_soft ? tags_soft_name(work.arena, model) : model;
+    struct str soft = is_soft ? models_soft_name(work.arena, model) : model;
 
     return soft.ptr ? clear(app, soft, work, generation_out) : ERR_NO_MEMORY;
 }
 
 enum err gateway_clear_all(struct app *app, struct work work, int64_t *generation_out)
 {
-    return clear(app, TAGS_EVERYTHING, work, generation_out);
+    return clear(app, MODELS_EVERYTHING, work, generation_out);
 }

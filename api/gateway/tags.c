@@ -41,18 +41,6 @@ enum err tags_join(struct arena *arena, const struct str *models, size_t model_c
 
 /* ---- a look ---- */
 
-struct str tags_soft_name(struct arena *arena, struct str tag)
-{
-    char *name = arena_alloc(arena, 1 + tag.len);
-
-    if (!name)
-        return STR_NONE;
-    name[0] = '/';
-    if (tag.len > 0)
-        memcpy(name + 1, tag.ptr, tag.len);
-    return (struct str){name, 1 + tag.len};
-}
-
 /* Names are asked for in portions of what one command takes. */
 static void put_name(struct tag_look *look, size_t index, struct str name)
 {
@@ -82,9 +70,9 @@ enum err tag_look_new(struct arena *arena, const struct str *tags, size_t tag_co
         look_out->counts = NULL;
         return ERR_OK;
     }
-    put_name(&look, 0, TAGS_EVERYTHING);
+    put_name(&look, 0, MODELS_EVERYTHING);
     for (size_t i = 0; i < tag_count; i++) {
-        struct str soft = tags_soft_name(arena, tags[i]);
+        struct str soft = models_soft_name(arena, tags[i]);
         if (!soft.ptr)
             return ERR_NO_MEMORY;
         put_name(&look, 1 + i, tags[i]);

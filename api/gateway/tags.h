@@ -16,9 +16,6 @@
 #include "entries/models.h"
 #include "gateway/stored.h"
 
-#define TAGS_EVERYTHING STR("/")
-/* "/TAG", in the arena; {NULL,0}: memory is out. */
-struct str tags_soft_name(struct arena *arena, struct str tag);
 /* How many names stand for so many tags: "/", then each of them, then each with a slash. */
 static inline size_t gateway_names_count(size_t tag_count)
 {

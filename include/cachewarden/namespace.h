@@ -22,7 +22,8 @@ struct namespace
 {
     int64_t user_id; /* > 0: an account's, which has a switch, too */
     struct str app;  /* else an application's, by this name; empty: nobody's */
-    bool is_gateway; /* else what the gateway keeps for everybody, and the models of all that it keeps */
+    bool
+        is_gateway; /* else what the gateway keeps for everybody, and the models of all that it keeps */
 };
 
 static inline struct namespace namespace_of_user(int64_t user_id)
@@ -48,6 +49,8 @@ static inline bool namespace_is_given(const struct namespace *space)
 
 /* "user:7" or "app:shop"; the name stays where it is. False: it is neither. */
 bool namespace_parse(struct str text, struct namespace *space_out);
+/* As that, and "gateway". */
+bool namespace_parse_any(struct str text, struct namespace *space_out);
 /* The same text in the arena; {NULL,0} when memory is out. */
 struct str namespace_text(struct arena *arena, const struct namespace *space);
 

@@ -38,6 +38,7 @@ struct permit_policy {
 struct permit_target {
     int64_t user_id; /* an account; -1: something was named that is nobody */
     struct str app;  /* the namespace of an application */
+    bool is_gateway; /* what the gateway keeps for everybody */
 };
 
 /* May this principal do it? */

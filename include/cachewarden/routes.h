@@ -84,8 +84,9 @@ struct param_spec {
     /* the value may not be percent-encoded, and a query that is there must be exactly this one
        parameter */
     bool raw_only;
-    bool required; /* in a query; in a path all are */
-    bool repeats;  /* in a query: may come up to PARAM_REPEATS_MAX times (param_value.texts) */
+    bool required;      /* in a query; in a path all are */
+    bool repeats;       /* in a query: may come up to PARAM_REPEATS_MAX times (param_value.texts) */
+    bool takes_gateway; /* PARAM_NAMESPACE: that of the gateway, too */
     const char *help;
 };
 

@@ -220,7 +220,10 @@ static void write_value_schema(struct json_writer *json, const struct param_spec
         break;
     case PARAM_NAMESPACE:
         json_add_string(json, "type", STR("string"));
-        json_add_string(json, "pattern", STR("^(user:[1-9][0-9]*|app:[A-Za-z0-9._-]{1,64})$"));
+        json_add_string(json, "pattern",
+                        spec->takes_gateway
+                            ? STR("^(user:[1-9][0-9]*|app:[A-Za-z0-9._-]{1,64}|gateway)$")
+                            : STR("^(user:[1-9][0-9]*|app:[A-Za-z0-9._-]{1,64})$"));
         break;
     case PARAM_FIELD:
         json_add_string(json, "type", STR("string"));

@@ -30,6 +30,21 @@ START_TEST(both_kinds)
 }
 END_TEST
 
+START_TEST(that_of_the_gateway)
+{
+    struct arena *arena = arena_new(1024, 0);
+    struct namespace space;
+
+    ck_assert(namespace_parse_any(STR("gateway"), &space));
+    ck_assert(space.is_gateway && namespace_is_given(&space));
+    ck_assert(str_eq(namespace_text(arena, &space), STR("gateway")));
+    ck_assert(namespace_parse_any(STR("app:gateway"), &space));
+    ck_assert(!space.is_gateway);
+    ck_assert(!namespace_parse_any(STR("gateway "), &space));
+    arena_free(&arena);
+}
+END_TEST
+
 START_TEST(neither)
 {
     static const char *const bad[] = {
@@ -49,6 +64,7 @@ START_TEST(neither)
         "APP:shop",
         "shop",
         "gateway:",
+        "gateway",
         ":1",
         "user",
         "app:ü",
@@ -74,6 +90,7 @@ int main(void)
 
     tcase_add_test(all, both_kinds);
     tcase_add_test(all, neither);
+    tcase_add_test(all, that_of_the_gateway);
     suite_add_tcase(suite, all);
     return suite_run(suite);
 }

@@ -330,6 +330,7 @@ START_TEST(whose_a_namespace_is)
         {"namespace=", -1, ""},
         {"namespace", -1, ""},
         {"namespace=shop", -1, ""},
+        {"namespace=gateway", -1, ""}, /* not this row's */
         {"namespace=user:0", -1, ""},
         {"namespace=%zz", -1, ""},
         {"namespace=app:a/b", -1, ""},

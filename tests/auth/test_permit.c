@@ -93,29 +93,30 @@ static void expect_entries(const char *who, struct principal principal, struct p
                   STR_ARG(target.app), answer);
 }
 
-/* Everybody in their own namespace, and nobody but an admin in another. */
+/* Everybody in their own namespace, and nobody but an admin in another; keys of applications in the gateway's. */
 START_TEST(entries_are_in_ones_own_namespace)
 {
     const struct permit_target none = {0}, mine = {.user_id = ME},
                                other = {.user_id = SOMEBODY_ELSE}, wrong = {.user_id = -1},
-                               shop = {.app = STR("shop")}, shops = {.app = STR("shops")};
+                               shop = {.app = STR("shop")}, shops = {.app = STR("shops")},
+                               gateway = {.is_gateway = true};
     const struct {
         const char *who;
         struct principal principal;
-        enum permit_answer none, mine, other, wrong, shop, shops;
+        enum permit_answer none, mine, other, wrong, shop, shops, gateway;
     } rows[] = {
-        {"nobody", {0}, 1, 1, 1, 1, 1, 1},
-        {"user", user(false), 2, 2, 0, 0, 0, 0},
-        {"user with a space", of_shop(user(false)), 2, 2, 0, 0, 0, 0},
-        {"admin", user(true), 2, 2, 2, 2, 2, 2},
-        {"admin key", key(SCOPE_ADMIN, 0), 2, 2, 2, 2, 2, 2},
-        {"entries key", of_shop(key(SCOPE_ENTRIES, 0)), 2, 0, 0, 0, 2, 0},
-        {"entries key of an owner", of_shop(key(SCOPE_ENTRIES, ME)), 2, 0, 0, 0, 2, 0},
-        {"entries key, no namespace", key(SCOPE_ENTRIES, 0), 0, 0, 0, 0, 0, 0},
-        {"user key", key(SCOPE_USER, ME), 2, 2, 0, 0, 0, 0},
-        {"user key of a namespace", of_shop(key(SCOPE_USER, ME)), 2, 2, 0, 0, 0, 0},
-        {"both", of_shop(key(SCOPE_USER | SCOPE_ENTRIES, ME)), 2, 2, 0, 0, 2, 0},
-        {"flush key", of_shop(key(SCOPE_FLUSH, 0)), 0, 0, 0, 0, 0, 0},
+        {"nobody", {0}, 1, 1, 1, 1, 1, 1, 1},
+        {"user", user(false), 2, 2, 0, 0, 0, 0, 0},
+        {"user with a space", of_shop(user(false)), 2, 2, 0, 0, 0, 0, 0},
+        {"admin", user(true), 2, 2, 2, 2, 2, 2, 2},
+        {"admin key", key(SCOPE_ADMIN, 0), 2, 2, 2, 2, 2, 2, 2},
+        {"entries key", of_shop(key(SCOPE_ENTRIES, 0)), 2, 0, 0, 0, 2, 0, 2},
+        {"entries key of an owner", of_shop(key(SCOPE_ENTRIES, ME)), 2, 0, 0, 0, 2, 0, 2},
+        {"entries key, no namespace", key(SCOPE_ENTRIES, 0), 0, 0, 0, 0, 0, 0, 2},
+        {"user key", key(SCOPE_USER, ME), 2, 2, 0, 0, 0, 0, 0},
+        {"user key of a namespace", of_shop(key(SCOPE_USER, ME)), 2, 2, 0, 0, 0, 0, 0},
+        {"both", of_shop(key(SCOPE_USER | SCOPE_ENTRIES, ME)), 2, 2, 0, 0, 2, 0, 2},
+        {"flush key", of_shop(key(SCOPE_FLUSH, 0)), 0, 0, 0, 0, 0, 0, 0},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -125,6 +126,7 @@ START_TEST(entries_are_in_ones_own_namespace)
         expect_entries(rows[i].who, rows[i].principal, wrong, rows[i].wrong);
         expect_entries(rows[i].who, rows[i].principal, shop, rows[i].shop);
         expect_entries(rows[i].who, rows[i].principal, shops, rows[i].shops);
+        expect_entries(rows[i].who, rows[i].principal, gateway, rows[i].gateway);
     }
 }
 END_TEST
@@ -133,10 +135,12 @@ END_TEST
 START_TEST(user_routes_know_no_namespace)
 {
     struct principal me = user(false), key_of_shop = of_shop(key(SCOPE_USER | SCOPE_ENTRIES, ME));
-    const struct permit_target shop = {.app = STR("shop")};
+    const struct permit_target shop = {.app = STR("shop")}, gateway = {.is_gateway = true};
 
     ck_assert_int_eq(permit_decide(PERMIT_USER, NULL, &me, shop), PERMIT_NO);
     ck_assert_int_eq(permit_decide(PERMIT_USER, NULL, &key_of_shop, shop), PERMIT_NO);
+    ck_assert_int_eq(permit_decide(PERMIT_USER, NULL, &me, gateway), PERMIT_NO);
+    ck_assert_int_eq(permit_decide(PERMIT_USER, NULL, &key_of_shop, gateway), PERMIT_NO);
 }
 END_TEST
 

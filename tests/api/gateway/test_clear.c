@@ -285,6 +285,52 @@ START_TEST(a_cache_that_is_off)
 }
 END_TEST
 
+/* The routes, on one node, and what comes of it on the other. */
+START_TEST(routes)
+{
+    const struct gateway_key key = key_of(7, "/shop/a", ""), everybody = key_of(0, "/shop/b", "");
+    struct principal app = loopback_key(SCOPE_ENTRIES, 0);
+
+    fill_with(0, &key, "Tagged");
+    fill_with(0, &everybody, "Other");
+    loopback_expect(LOOPBACK(&nodes[0], "models.clear", app, .name = "Tagged",
+                             .query = "namespace=gateway&soft=true"),
+                    "{\"model\":\"Tagged\",\"cleared\":true,\"generation\":2}");
+    ck_assert(is_outdated_on(1, &key));
+    loopback_expect(LOOPBACK(&nodes[0], "models.clear", loopback_admin(), .name = "Tagged",
+                             .query = "namespace=gateway&soft=false"),
+                    "{\"model\":\"Tagged\",\"cleared\":true,\"generation\":2}");
+    ck_assert(!is_stored_on(1, &key));
+    ck_assert(is_stored_on(1, &everybody));
+    fill_with(0, &key, "Tagged");
+    loopback_expect(
+        LOOPBACK(&nodes[1], "entries.clear", loopback_admin(), .query = "namespace=gateway"),
+        "{\"cleared\":true,\"generation\":2}");
+    for (int node = 0; node < 2; node++) {
+        ck_assert(!is_stored_on(node, &key));
+        ck_assert(!is_stored_on(node, &everybody));
+    }
+    /* A model of somebody's own is another one. */
+    fill_with(0, &key, "Tagged");
+    loopback_expect(LOOPBACK(&nodes[0], "models.clear", loopback_user(7), .name = "Tagged"),
+                    "{\"model\":\"Tagged\",\"cleared\":true,\"generation\":2}");
+    ck_assert(is_stored_on(1, &key));
+    loopback_expect_error(LOOPBACK(&nodes[0], "models.clear", loopback_user(7), .name = "Tagged",
+                                   .query = "soft=true"),
+                          ERR_BAD_INPUT, NULL);
+    loopback_expect_error(LOOPBACK(&nodes[0], "entries.clear", loopback_admin(),
+                                   .query = "namespace=gateway&pattern=*"),
+                          ERR_BAD_INPUT, NULL);
+    loopback_expect_error(LOOPBACK(&nodes[0], "models.clear", loopback_user(7), .name = "Tagged",
+                                   .query = "namespace=gateway"),
+                          ERR_FORBIDDEN, NULL);
+    loopback_expect_error(LOOPBACK(&nodes[0], "entries.get", loopback_admin(), .name = "x",
+                                   .query = "namespace=gateway"),
+                          ERR_BAD_INPUT, NULL);
+    ck_assert(is_stored_on(1, &key));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api/gateway/clear");
@@ -299,6 +345,7 @@ int main(void)
     tcase_add_test(tcase, many_tags);
     tcase_add_test(tcase, numbers_that_were_lost);
     tcase_add_test(tcase, a_cache_that_is_off);
+    tcase_add_test(tcase, routes);
     suite_add_tcase(suite, tcase);
     tcase_add_checked_fixture(apart, open_two_stores_apart, close_two_stores);
     tcase_add_test(apart, each_clear_takes_what_is_its);
