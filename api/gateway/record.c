@@ -202,6 +202,13 @@ bool record_decode(struct str bytes, struct record *record_out)
     }
 }
 
+bool record_is_dropped(struct str bytes)
+{
+    struct record record;
+
+    return record_decode(bytes, &record) && record.kind == RECORD_DROPPED;
+}
+
 /* ---- the head ---- */
 
 static bool take_tags(struct str *rest, struct arena *arena, struct stored_response *response,

@@ -54,6 +54,9 @@ struct record {
 /* Of the first RECORD_PREFIX_SIZE bytes of a response, or of all of what is shorter. Texts stay in `bytes`. */
 bool record_decode(struct str bytes, struct record *record_out);
 
+/* Whether it says that something was dropped. */
+bool record_is_dropped(struct str bytes);
+
 /*
  * Head and body of a response, of which `record` is decoded already: `bytes` has its head; *has_body_out: and its
  * body. Arrays lie in the arena, texts in `bytes`. False: it is no head, or memory is out.

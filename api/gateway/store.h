@@ -45,6 +45,7 @@ struct gateway_look {
     struct tag_look tags;
     int64_t numbers_version, looked_ns;
     bool is_free;     /* nothing lies under the path */
+    bool is_dropped;  /* what lies there says that it was dropped */
     struct str names; /* of the list of variants that lies there; empty: none does */
     unsigned char stamp[STORED_STAMP_SIZE];
     int64_t list_left_ms; /* how long that list lives */
@@ -77,8 +78,8 @@ CW_MUST_CHECK enum err gateway_store_put(struct gateway_store *store, const stru
                                          struct work work, struct kept **kept_out);
 
 /*
- * Drops the answers to the key's path, all variants, for its user or everybody; one round trip. What was asked before
- * and comes later is not stored where nothing lay. Errors of redis_run.
+ * Drops the answers to the key's path, all variants, for its user or everybody; one round trip. What the upstream was
+ * asked for before and answers later is not stored. Errors of redis_run.
  */
 CW_MUST_CHECK enum err gateway_store_drop(struct gateway_store *store,
                                           const struct gateway_key *key, struct work work);

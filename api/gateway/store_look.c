@@ -333,6 +333,7 @@ static enum err judge(struct seek *seek)
     if (err != ERR_OK)
         return err;
     look->is_free = bytes.len == 0;
+    look->is_dropped = record_is_dropped(bytes);
     look->has_variants = false;
     memset(look->stamp, 0, sizeof look->stamp);
     if (!look->is_enabled) {

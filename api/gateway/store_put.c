@@ -173,8 +173,30 @@ static void add_set(struct pipeline *pipeline, const struct key *key, struct str
         PIPELINE_KEY(pipeline, EXPECT_OK_OR_NIL, STR("SET"), key_str(key), record, STR("PX"),
                      STR_INT64(life_ms), STR("NX"));
     else
-        PIPELINE_KEY(pipeline, EXPECT_OK_OR_NIL, STR("SET"), key_str(key), record, STR("PX"),
+        PIPELINE_KEY(pipeline, EXPECT_OK, STR("SET"), key_str(key), record, STR("PX"),
                      STR_INT64(life_ms));
+}
+
+/*
+ * What lies under the path itself: where the look saw nothing, if there is nothing still. In the place of something,
+ * what is replaced is told in the same step. *told_out: by which reply; -1: by none.
+ */
+static void add_to_path(const struct filling *filling, struct pipeline *pipeline, struct str record,
+                        ptrdiff_t *told_out)
+{
+    const struct gateway_look *look = filling->look;
+    struct key path = key_response(&filling->space, look->path.bytes);
+
+    if (look->is_free) {
+        add_set(pipeline, &path, record, filling->life_ms, true);
+        return;
+    }
+    pipeline_begin_transaction(pipeline);
+    *told_out = (ptrdiff_t)pipeline_count(pipeline);
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("GETRANGE"), key_str(&path), STR("0"),
+                 STR_INT64(RECORD_START_SIZE - 1));
+    add_set(pipeline, &path, record, filling->life_ms, false);
+    pipeline_end_transaction(pipeline);
 }
 
 /*
@@ -182,16 +204,17 @@ static void add_set(struct pipeline *pipeline, const struct key *key, struct str
  * its variants. The command that does this makes none: what was dropped meanwhile stays so.
  */
 static enum err add_record(const struct filling *filling, struct pipeline *pipeline,
-                           struct str record)
+                           struct str record, ptrdiff_t *told_out)
 {
     const struct gateway_look *look = filling->look;
     struct key path = key_response(&filling->space, look->path.bytes);
     struct key entry = key_response(&filling->space, filling->entry.bytes);
-    bool is_variant = filling->response.vary.len > 0;
 
-    add_set(pipeline, &entry, record, filling->life_ms, !is_variant && look->is_free);
-    if (!is_variant)
+    if (filling->response.vary.len == 0) {
+        add_to_path(filling, pipeline, record, told_out);
         return ERR_OK;
+    }
+    add_set(pipeline, &entry, record, filling->life_ms, false);
     if (filling->is_listed) {
         if (look->list_left_ms < filling->life_ms)
             PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(&path),
@@ -202,7 +225,7 @@ static enum err add_record(const struct filling *filling, struct pipeline *pipel
                                              filling->numbers.stamp, filling->response.vary);
     if (!list.ptr)
         return ERR_NO_MEMORY;
-    add_set(pipeline, &path, list, filling->life_ms, look->is_free);
+    add_to_path(filling, pipeline, list, told_out);
     return ERR_OK;
 }
 
@@ -215,27 +238,40 @@ static bool was_first(const struct pipeline *pipeline, size_t from)
     return true;
 }
 
+/* Whether it took the place of a drop that the look did not see. Then that is put back. */
+static enum err look_back(const struct filling *filling, const struct pipeline *pipeline,
+                          ptrdiff_t told)
+{
+    const struct value *replaced = told >= 0 ? pipeline_value(pipeline, (size_t)told) : NULL;
+
+    if (!replaced || filling->look->is_dropped || replaced->kind != VALUE_STRING ||
+        !record_is_dropped(replaced->text))
+        return ERR_OK;
+    enum err err = gateway_store_drop(filling->store, filling->key, filling->work);
+    return err == ERR_OK ? refuse_void(filling) : err;
+}
+
 static enum err write(const struct filling *filling, struct str record)
 {
     const struct app *app = filling->store->app;
-    bool is_apart = entries_own_redis(app->entries);
     struct pipeline *pipeline = pipeline_new(filling->work.arena, PIPELINE_WRITE);
+    ptrdiff_t told = -1;
     enum err err = ERR_OK;
 
     add_keep(pipeline);
-    if (is_apart) {
+    if (entries_own_redis(app->entries)) {
         err = redis_run(app->control, pipeline, filling->work);
         pipeline = pipeline_new(filling->work.arena, PIPELINE_WRITE);
     }
     size_t from = pipeline_count(pipeline);
     if (err == ERR_OK)
-        err = add_record(filling, pipeline, record);
+        err = add_record(filling, pipeline, record, &told);
     if (err == ERR_OK)
         err = redis_run(entries_redis(app->entries), pipeline, filling->work);
     if (err == ERR_OK && !was_first(pipeline, from))
         return error_set_detail(filling->work.error, ERR_CONFLICT,
                                 "not stored: another one was first, or it was dropped");
-    return err;
+    return err == ERR_OK ? look_back(filling, pipeline, told) : err;
 }
 
 /* ---- all of it ---- */

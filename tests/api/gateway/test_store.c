@@ -308,6 +308,35 @@ START_TEST(a_drop_while_the_upstream_is_asked)
 }
 END_TEST
 
+/* The same of what is fetched anew, while the one before lies there. */
+START_TEST(a_drop_while_something_is_fetched_anew)
+{
+    const struct gateway_key plain = key_of(7, "/shop/a", ""),
+                             de = key_of(7, "/shop/v", "Accept-Language: de");
+
+    fill_on(0, &plain, TEXT, "old");
+    fill_on(0, &de, VARY, "alt");
+    struct gateway_look look = look_on(0, &plain), varied = look_on(0, &de);
+    expect_ok(gateway_store_drop(stores[1], &plain, in_work()));
+    expect_ok(gateway_store_drop(stores[1], &de, in_work()));
+    for (int again = 0; again < 2; again++) {
+        ck_assert_int_eq(try_store(0, &plain, &look, TEXT, "old again"), ERR_CONFLICT);
+        ck_assert_int_eq(try_store(0, &plain, &look, VARY, "old and varied"), ERR_CONFLICT);
+        (void)try_store(0, &de, &varied, VARY, "alt, nochmal");
+        ck_assert_int_eq(try_store(0, &de, &varied, "Vary: X-Shop", "alt"), ERR_CONFLICT);
+        for (int node = 0; node < 2; node++) {
+            ck_assert(!is_stored_on(node, &plain));
+            ck_assert(!is_stored_on(node, &de));
+        }
+    }
+    gateway_look_release(&look);
+    gateway_look_release(&varied);
+    fill_on(1, &plain, TEXT, "new");
+    fill_on(1, &plain, TEXT, "newer");
+    expect_stored(0, &plain, "newer");
+}
+END_TEST
+
 /* ---- what is wrong in Redis ---- */
 
 static void damage(const char *lua)
@@ -556,6 +585,7 @@ int main(void)
     tcase_add_test(one, vary_that_fits_nobody);
     tcase_add_test(one, a_dropped_path_is_gone_with_its_variants);
     tcase_add_test(one, a_drop_while_the_upstream_is_asked);
+    tcase_add_test(one, a_drop_while_something_is_fetched_anew);
     tcase_add_test(one, damaged_values_are_a_miss_and_heal);
     tcase_add_test(one, a_copied_value);
     tcase_add_test(one, keys_expire);
