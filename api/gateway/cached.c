@@ -22,14 +22,9 @@ struct enquiry {
 
 bool cached_may_ask(const struct passage *passage)
 {
-    const struct gateway_route_options *options = &passage->route->options;
     bool is_read = passage->is_head || str_eq(passage->request->method, STR("GET"));
-    /* The key holds no credential; those that the upstream sees could change what it answers. For Authorization there
-     * are rules (RFC 9111, section 3.5). */
-    bool shows_who = options->is_public && (fields_find(&passage->sent, STR("cookie")) ||
-                                            fields_find(&passage->sent, STR("x-api-key")));
 
-    return is_read && !passage->call->body_source && !shows_who;
+    return is_read && !passage->call->body_source;
 }
 
 /* ---- asking the upstream ---- */
@@ -41,6 +36,49 @@ static void note_response(struct enquiry *enquiry, const struct fetched *fetched
     status->forwarded_status = fetched->head.status;
 }
 
+/* Sees to the body of what is stored. False: it is there no longer. */
+static bool get_body(struct enquiry *enquiry)
+{
+    struct call *call = enquiry->passage->call;
+    const struct work work = {call->arena, clock_deadline_ns(call->app->budget_ms), &call->error};
+
+    if (gateway_store_body(enquiry->passage->route->gateway->store, &enquiry->key, &enquiry->look,
+                           work) == ERR_OK)
+        return true;
+    error_clear(&call->error);
+    return false;
+}
+
+/* An answer to HEAD tells of what is stored for GET, too (RFC 9111, section 4.3.5). */
+static void take_head(struct enquiry *enquiry, const struct fetched *fetched)
+{
+    struct passage *passage = enquiry->passage;
+    struct response_head fresh = enquiry->stored;
+    struct error error;
+    const struct work work = {passage->call->arena,
+                              clock_deadline_ns(passage->call->app->budget_ms), &error};
+
+    if (!passage->is_head || !enquiry->look.stored)
+        return;
+    switch (head_effect_of(fetched->head.status, &fetched->head.fields, &enquiry->stored,
+                           (int64_t)enquiry->look.body_length)) {
+    case HEAD_SAYS_NOTHING:
+        return;
+    case HEAD_FRESHENS:
+        if (!get_body(enquiry) || freshened_fields(passage->call->arena, &enquiry->stored.fields,
+                                                   &fetched->head.fields, &fresh.fields) != ERR_OK)
+            return;
+        fresh.request_time_ms = fetched->head.request_time_ms;
+        fresh.response_time_ms = fetched->head.response_time_ms;
+        (void)keep_confirmed(passage, &enquiry->key, &enquiry->look, &fresh);
+        return;
+    case HEAD_INVALIDATES:
+        error_clear(&error);
+        (void)!gateway_store_drop(passage->route->gateway->store, &enquiry->key, work);
+        return;
+    }
+}
+
 /* The response is the answer, and is stored first where it may be. */
 static enum err take_response(struct enquiry *enquiry, struct fetched *fetched)
 {
@@ -49,6 +87,7 @@ static enum err take_response(struct enquiry *enquiry, struct fetched *fetched)
         keep_response(passage, &enquiry->key, &enquiry->look, fetched, &passage->status.stored);
 
     note_response(enquiry, fetched);
+    take_head(enquiry, fetched);
     return err == ERR_OK ? answer_with_response(passage, fetched, CACHE_RESULT_MISS) : err;
 }
 
@@ -76,20 +115,6 @@ static enum err serve_past_cache(struct enquiry *enquiry)
 
 /* ---- what is stored ---- */
 
-/* Sees to the body of what is stored. *is_gone_out: it is there no longer. */
-static enum err get_body(struct enquiry *enquiry, bool *is_gone_out)
-{
-    struct call *call = enquiry->passage->call;
-    const struct work work = {call->arena, clock_deadline_ns(call->app->budget_ms), &call->error};
-    enum err err = gateway_store_body(enquiry->passage->route->gateway->store, &enquiry->key,
-                                      &enquiry->look, work);
-
-    *is_gone_out = err != ERR_OK;
-    if (err != ERR_OK)
-        error_clear(&call->error);
-    return ERR_OK;
-}
-
 static enum err answer_stored(struct enquiry *enquiry, const struct response_head *head,
                               int64_t age_s, enum cache_result result)
 {
@@ -109,10 +134,8 @@ static enum err answer_stored(struct enquiry *enquiry, const struct response_hea
 static enum err serve_stored(struct enquiry *enquiry, enum cache_result result)
 {
     struct passage *passage = enquiry->passage;
-    bool is_gone = false;
 
-    if (!answer_needs_no_body(passage, &enquiry->stored) && get_body(enquiry, &is_gone) == ERR_OK &&
-        is_gone)
+    if (!answer_needs_no_body(passage, &enquiry->stored) && !get_body(enquiry))
         return serve_miss(enquiry);
     passage->status.forwarded = FORWARDED_NOT;
     passage->status.has_ttl = true;
@@ -151,12 +174,9 @@ static enum err serve_validated(struct enquiry *enquiry)
     struct passage *passage = enquiry->passage;
     struct http_fields fields = passage->sent;
     struct fetched fetched = {0};
-    bool is_gone = false;
-    bool can_be_asked = response_can_be_validated(&enquiry->stored);
-
     /* What is confirmed is stored with its body. */
-    if (can_be_asked && get_body(enquiry, &is_gone) == ERR_OK && is_gone)
-        can_be_asked = false;
+    bool can_be_asked = response_can_be_validated(&enquiry->stored) && get_body(enquiry);
+
     if (can_be_asked && validation_fields(passage->call->arena, &passage->sent, &enquiry->stored,
                                           &fields) != ERR_OK)
         return error_set_detail(&passage->call->error, ERR_NO_MEMORY, "no memory for fields");

@@ -38,6 +38,8 @@ static enum err send(const struct passage *passage, const struct http_fields *fi
         .field_count = fields->count,
         .body = body,
         .may_repeat = !body && is_idempotent(passage->request->method),
+        .is_unwanted = passage->request->is_unwanted,
+        .unwanted_with = passage->request->unwanted_with,
     };
     enum err err = upstream_send(passage->route->upstream, &upstream, &work, response_out);
 

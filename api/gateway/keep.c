@@ -17,6 +17,7 @@ struct cache_policy keep_policy(const struct gateway_route *route)
         .ttl_s = route->options.ttl_s,
         .stale_while_revalidate_s = route->options.stale_while_revalidate_s,
         .stale_if_error_s = route->options.stale_if_error_s,
+        .heuristic_percent = route->options.heuristic_percent,
         .keyed_by_user = !route->options.is_public,
     };
 }
@@ -64,6 +65,16 @@ static bool is_about_request(const struct passage *passage, int status)
     return false;
 }
 
+/*
+ * Answers to who shows who they are, where the key does not hold it: the upstream may have answered by that. For
+ * Authorization there are rules (RFC 9111, section 3.5).
+ */
+static bool is_for_one(const struct passage *passage)
+{
+    return passage->route->options.is_public && (fields_find(&passage->sent, STR("cookie")) ||
+                                                 fields_find(&passage->sent, STR("x-api-key")));
+}
+
 /* What has no end in sight is not waited for: it would reach nobody meanwhile. */
 static bool is_stream(const struct http_fields *fields)
 {
@@ -74,18 +85,18 @@ static bool is_stream(const struct http_fields *fields)
            str_eq_nocase(fields_value(fields, STR("X-Accel-Buffering")), STR("no"));
 }
 
-static bool is_storable(const struct passage *passage, const struct response_head *head,
-                        int64_t *life_ms_out)
+static bool is_storable(const struct passage *passage, struct str method,
+                        const struct response_head *head, int64_t *life_ms_out)
 {
     const struct cache_policy policy = keep_policy(passage->route);
     struct cache_terms terms;
     enum storable storable;
 
-    if (is_about_request(passage, head->status) || is_stream(&head->fields))
+    if (is_for_one(passage) || is_about_request(passage, head->status) || is_stream(&head->fields))
         return false;
     cache_terms_of(head, &policy, &terms);
-    if (storable_judge(passage->call->arena, passage->request->method, &passage->came, head,
-                       &policy, &terms, &storable) != ERR_OK)
+    if (storable_judge(passage->call->arena, method, &passage->came, head, &policy, &terms,
+                       &storable) != ERR_OK)
         return false;
     *life_ms_out = life_s(head, &terms) * 1000;
     return storable == STORABLE;
@@ -122,7 +133,7 @@ enum err keep_response(const struct passage *passage, const struct gateway_key *
     int64_t life_ms, length;
 
     *is_stored_out = false;
-    if (!is_storable(passage, &fetched->head, &life_ms) ||
+    if (!is_storable(passage, passage->request->method, &fetched->head, &life_ms) ||
         (str_to_int64(fields_value(&fetched->head.fields, STR("Content-Length")), 0, INT64_MAX,
                       &length) &&
          (uint64_t)length > limit))
@@ -138,6 +149,6 @@ bool keep_confirmed(const struct passage *passage, const struct gateway_key *key
 {
     int64_t life_ms;
 
-    return look->has_body && is_storable(passage, head, &life_ms) &&
+    return look->has_body && is_storable(passage, STR("GET"), head, &life_ms) &&
            put(passage, key, look, head, look->stored->body, life_ms);
 }

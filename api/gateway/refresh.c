@@ -84,6 +84,7 @@ static bool fill_refresh(struct refresh *refresh, const struct passage *passage)
         if (!keep_text(arena, texts[i]))
             return false;
     refresh->request.method = STR("GET");
+    refresh->request.is_unwanted = NULL; /* whoever asked has an answer */
     call_init(&refresh->call, call->app, call->route, arena);
     refresh->call.principal = (struct principal){
         .kind = call->principal.kind,

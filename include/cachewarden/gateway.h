@@ -23,6 +23,7 @@ struct gateway_route_options {
     const struct str *models;
     size_t model_count;
     int64_t ttl_s;
+    int heuristic_percent;
     int64_t stale_while_revalidate_s, stale_if_error_s;
     int timeout_ms;
     int max_connections; /* 0: as many as may wait */
@@ -33,7 +34,7 @@ struct gateway_options {
     size_t route_count; /* 0: there is no gateway */
     int64_t memory_bytes;
     size_t stored_max; /* bytes of a body that is stored */
-    int max_waiting; /* worker threads that wait for upstreams */
+    int max_waiting;   /* worker threads that wait for upstreams */
 };
 
 struct gateway;
@@ -56,6 +57,9 @@ struct gateway_request {
     bool is_secure; /* by TLS from the client */
     struct str
         peer_address; /* of who sent it: the client (call->client_address), or a proxy that is trusted */
+    /* Asked again and again while an upstream is waited for: whether the client has gone. NULL: nobody knows. */
+    bool (*is_unwanted)(void *with);
+    void *unwanted_with;
 };
 
 /*

@@ -169,3 +169,13 @@ mg_body_read(struct mg_connection *conn,
 	}
 	return (decoded_bytes(channel) > 0) ? take_decoded(channel, buf, size) : 0;
 }
+
+
+/* POLLRDHUP tells it also where bytes are waiting that nobody has read. */
+int
+mg_peer_is_gone(struct mg_connection *conn)
+{
+	struct pollfd peer = {conn->channel->sock, POLLRDHUP, 0};
+
+	return conn->channel->is_gone || (poll(&peer, 1, 0) > 0);
+}

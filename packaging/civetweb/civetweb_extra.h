@@ -71,6 +71,9 @@ int mg_body_read(struct mg_connection *conn,
 /* 1: reading never waits: all of it is here. */
 int mg_body_is_here(struct mg_connection *conn);
 
+/* 1: the peer has closed its side of the connection, or it is broken: nobody waits for an answer. Any time. */
+int mg_peer_is_gone(struct mg_connection *conn);
+
 /* So many bytes that belong to the request: zero at first, they are kept while its body is awaited. */
 #define MG_REQUEST_MEMORY 128
 void *mg_request_memory(struct mg_connection *conn);

@@ -124,7 +124,9 @@ struct exchange {
     int (*read_body)(struct exchange *exchange, size_t limit, struct str *body_out);
     /* As read_body, for BODY_STREAM: 0, and call.body_source is the body. */
     int (*open_body)(struct exchange *exchange, size_t limit);
-    void *body_source;           /* what both read from */
+    /* Whether the client has closed its side, or is gone: it does not wait for the answer. NULL: nobody knows. */
+    bool (*is_client_gone)(const struct exchange *exchange);
+    void *body_source;           /* what these three read from */
     struct body_source incoming; /* call.body_source, if there is one */
     bool has_stream_place;
     int body_status;   /* why reading it failed, as read_body answers it; 0: it has not */

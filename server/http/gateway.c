@@ -66,6 +66,13 @@ static bool open_body(struct exchange *exchange)
     return refused == 0;
 }
 
+static bool is_client_gone(void *with)
+{
+    const struct exchange *exchange = with;
+
+    return exchange->is_client_gone && exchange->is_client_gone(exchange);
+}
+
 static enum err serve(const struct gateway_route *route, struct exchange *exchange)
 {
     const struct http_request *request = &exchange->request;
@@ -79,6 +86,8 @@ static enum err serve(const struct gateway_route *route, struct exchange *exchan
         .field_count = request->field_count,
         .is_secure = request->is_secure,
         .peer_address = request->peer_address,
+        .is_unwanted = is_client_gone,
+        .unwanted_with = exchange,
     };
 
     return gateway_serve(route, &passed, &exchange->call);
@@ -107,6 +116,8 @@ bool gateway_dispatch(const struct dispatcher *dispatcher, struct exchange *exch
     enum err err = serve(route, exchange);
     if (exchange->body_status != 0)
         status_body_refused(exchange, exchange->body_status);
+    else if (err == ERR_UPSTREAM_DOWN && is_client_gone(exchange)) /* no fault of the upstream */
+        status_refused(exchange, 400, STR("The client went away."));
     else
         status_gateway_failed(exchange, err);
     return true;

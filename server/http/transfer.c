@@ -164,6 +164,13 @@ int transfer_open_body(struct exchange *exchange, size_t limit)
     return 0;
 }
 
+bool transfer_is_client_gone(const struct exchange *exchange)
+{
+    struct worker *worker = exchange->body_source;
+
+    return mg_peer_is_gone(worker->connection) != 0;
+}
+
 void transfer_end_body(struct exchange *exchange)
 {
     struct worker *worker = exchange->body_source;

@@ -6,7 +6,7 @@ static void open_stand(void)
     char routes[2048];
 
     snprintf(routes, sizeof routes,
-             "{ prefix = \"/open\"; scope = \"public\"; UPSTREAM },\n"
+             "{ prefix = \"/open\"; scope = \"public\"; timeout_ms = 600000; UPSTREAM },\n"
              "{ prefix = \"/mine\"; UPSTREAM },\n"
              "{ prefix = \"/bare\"; scope = \"public\"; strip_prefix = true; pass_credentials = "
              "false; UPSTREAM },\n"
@@ -414,6 +414,18 @@ START_TEST(who_goes_away_ends_the_request_upstream)
 }
 END_TEST
 
+START_TEST(who_goes_away_is_not_waited_for)
+{
+    scripted_origin_say(origin, &(struct origin_answer){.then = ORIGIN_IS_SILENT});
+    struct raw *raw = raw_open(stand.server.port);
+    raw_print(raw, "GET /open/waits HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    int connection = scripted_origin_request(origin, 0)->connection;
+    raw_close(&raw);
+    scripted_origin_wait_closed(origin, connection);
+    cw_server_wait_log(&stand.server, "path=/open/waits route=gateway:/open status=400");
+}
+END_TEST
+
 START_TEST(the_log_names_the_route)
 {
     expect_status(http_get(stand.http, "/open/logged", NULL), 200);
@@ -450,6 +462,7 @@ int main(void)
     tcase_add_test(all, a_route_has_so_many_connections_and_no_more);
     tcase_add_test(all, an_event_goes_out_when_it_came);
     tcase_add_test(all, who_goes_away_ends_the_request_upstream);
+    tcase_add_test(all, who_goes_away_is_not_waited_for);
     tcase_add_test(all, the_log_names_the_route);
     suite_add_tcase(suite, all);
     return suite_run(suite);

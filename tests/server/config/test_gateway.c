@@ -85,6 +85,7 @@ static const struct refusal {
      "gateway.routes[0].models must be at most 16, not 17"},
     {APP("scope = \"x\";"), "gateway.routes[0].scope must be user or public"},
     {APP("ttl_s = -1;"), "gateway.routes[0].ttl_s must be"},
+    {APP("heuristic_percent = 101;"), "gateway.routes[0].heuristic_percent must be"},
     {APP("timeout_ms = 0;"), "gateway.routes[0].timeout_ms must be"},
     {APP("stale_while_revalidate_s = -1;"), "gateway.routes[0].stale_while_revalidate_s must be"},
     {APP("stale_if_error_s = \"1\";"), "gateway.routes[0].stale_if_error_s must be"},
@@ -154,7 +155,8 @@ START_TEST(the_gateway_is_told_all_of_it)
     struct gateway_options options = options_of(
         arena, "server: { threads = 10; }; gateway: { memory_mb = 3; routes = (\n"
                "{ prefix = \"/a/\"; upstream = \"http://h/\"; },\n"
-               "{ prefix = \"/b\"; upstream = [ \"unix:/s\", \"http://h:2\" ]; ttl_s = 5; scope = "
+               "{ prefix = \"/b\"; upstream = [ \"unix:/s\", \"http://h:2\" ]; ttl_s = 5; "
+               "heuristic_percent = 10; scope = "
                "\"public\"; models = [ \"m\" ]; timeout_ms = 7; stale_while_revalidate_s = 8; "
                "stale_if_error_s = 9; strip_prefix = true; max_connections = 4; "
                "pass_credentials = false; } ); };");
@@ -169,6 +171,7 @@ START_TEST(the_gateway_is_told_all_of_it)
     ck_assert(b->upstream_count == 2 && str_eq(b->upstreams[0], STR("unix:/s")));
     ck_assert(b->is_public && b->strip_prefix && !b->pass_credentials);
     ck_assert(b->model_count == 1 && str_eq(b->models[0], STR("m")));
+    ck_assert_int_eq(b->heuristic_percent, 10);
     ck_assert(b->ttl_s == 5 && b->timeout_ms == 7 && b->max_connections == 4);
     ck_assert(b->stale_while_revalidate_s == 8 && b->stale_if_error_s == 9);
     arena_free(&arena);
