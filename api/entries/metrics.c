@@ -3,6 +3,7 @@
 #include "cachewarden/app.h"
 #include "cachewarden/exposition.h"
 #include "entries/entries_private.h"
+#include "shard.h"
 
 #include <stdalign.h>
 #include <stdatomic.h>
@@ -10,11 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* More threads than this share one another's: they are counted all the same. */
-enum { SHARDS = 16, LINE = 64 };
-
 struct shard {
-    alignas(LINE) _Atomic uint64_t of[ENTRY_KINDS][ENTRIES_METRICS];
+    alignas(SHARD_ALIGNMENT) _Atomic uint64_t of[ENTRY_KINDS][ENTRIES_METRICS];
 };
 
 struct entries_metrics {
@@ -36,23 +34,12 @@ void entries_metrics_free(struct entries_metrics **metrics)
     *metrics = NULL;
 }
 
-/* The calling thread's, given in turn. */
-static unsigned own_shard(void)
-{
-    static atomic_uint given;
-    static _Thread_local unsigned own; /* one more than its number; 0: none yet */
-
-    if (own == 0)
-        own = atomic_fetch_add_explicit(&given, 1, memory_order_relaxed) % SHARDS + 1;
-    return own - 1;
-}
-
 void entries_metrics_add(struct entries_metrics *metrics, const struct namespace *space,
                          enum entries_metric which, uint64_t number)
 {
     enum entry_kind kind = space->user_id > 0 ? ENTRY_OF_USER : ENTRY_OF_APP;
 
-    atomic_fetch_add_explicit(&metrics->shards[own_shard()].of[kind][which], number,
+    atomic_fetch_add_explicit(&metrics->shards[shard_own()].of[kind][which], number,
                               memory_order_relaxed);
 }
 

@@ -138,6 +138,7 @@ static enum err serve_stored(struct enquiry *enquiry, enum cache_result result)
     if (!answer_needs_no_body(passage, &enquiry->stored) && !get_body(enquiry))
         return serve_miss(enquiry);
     passage->status.forwarded = FORWARDED_NOT;
+    passage->upstream_ms = enquiry->stored.response_time_ms - enquiry->stored.request_time_ms;
     passage->status.has_ttl = true;
     passage->status.ttl_s = enquiry->verdict.ttl_s;
     return answer_stored(enquiry, &enquiry->stored, enquiry->verdict.age_s, result);

@@ -7,6 +7,7 @@
 #include "gateway/store.h"
 #include "gateway/upstream.h"
 
+struct gateway_metrics;
 struct refresher;
 
 struct gateway_route {
@@ -14,6 +15,7 @@ struct gateway_route {
     struct route row;
     struct gateway_route_options options; /* its texts are the gateway's */
     struct upstream *upstream;
+    struct gateway_metrics *metrics;
 };
 
 struct gateway {
@@ -23,6 +25,7 @@ struct gateway {
     struct refresher *refresher;
     size_t stored_max; /* bytes of a body that is stored */
     struct upstream_places *places;
+    int max_waiting;
     struct gateway_route *routes; /* the longest prefix first */
     size_t route_count;
 };

@@ -15,6 +15,7 @@ struct passage {
     struct http_fields sent; /* as the upstream is sent them */
     struct str target;
     struct cache_status status; /* what the answer will tell */
+    int64_t upstream_ms;        /* that it took for what the cache answers with */
 };
 
 /* ERR_BAD_INPUT: such a path is not passed on. ERR_NO_MEMORY. */

@@ -3,6 +3,7 @@
 
 #include "cachewarden/arena.h"
 #include "gateway/cached.h"
+#include "gateway/metrics.h"
 #include "gateway/refresh.h"
 #include "gateway/service.h"
 
@@ -56,7 +57,8 @@ static enum err open_route(struct gateway *gateway, const struct gateway_route_o
                            struct gateway_route *route, struct error *error)
 {
     route->gateway = gateway;
-    if (!copy_options(gateway->arena, options, &route->options) || !make_row(gateway->arena, route))
+    if (!copy_options(gateway->arena, options, &route->options) ||
+        !make_row(gateway->arena, route) || gateway_metrics_new(&route->metrics) != ERR_OK)
         return error_set(error, ERR_NO_MEMORY, "out of memory");
     const struct upstream_options upstream = {
         .urls = route->options.upstreams,
@@ -80,15 +82,16 @@ static int longest_first(const void *a, const void *b)
 static enum err open_routes(struct gateway *gateway, const struct gateway_options *options,
                             struct error *error)
 {
+    gateway->max_waiting = options->max_waiting;
     gateway->places = upstream_places_new(options->max_waiting);
     gateway->routes = arena_calloc(gateway->arena, options->route_count, sizeof *gateway->routes);
     if (!gateway->places || !gateway->routes)
         return error_set(error, ERR_NO_MEMORY, "out of memory");
     for (size_t i = 0; i < options->route_count; i++) {
+        gateway->route_count++;
         enum err err = open_route(gateway, &options->routes[i], &gateway->routes[i], error);
         if (err != ERR_OK)
             return err;
-        gateway->route_count++;
     }
     qsort(gateway->routes, gateway->route_count, sizeof *gateway->routes, longest_first);
     return ERR_OK;
@@ -128,8 +131,10 @@ void gateway_close(struct gateway **gateway)
     if (!gone)
         return;
     refresher_free(&gone->refresher);
-    for (size_t i = 0; i < gone->route_count; i++)
+    for (size_t i = 0; i < gone->route_count; i++) {
         upstream_free(&gone->routes[i].upstream);
+        gateway_metrics_free(&gone->routes[i].metrics);
+    }
     upstream_places_free(&gone->places);
     gateway_store_free(&gone->store);
     arena_free(&gone->arena);

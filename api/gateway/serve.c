@@ -2,6 +2,7 @@
 #include "gateway/answer.h"
 #include "gateway/cached.h"
 #include "gateway/changes.h"
+#include "gateway/metrics.h"
 
 static enum err pass_on(struct passage *passage)
 {
@@ -18,6 +19,16 @@ static enum err pass_on(struct passage *passage)
     return err;
 }
 
+static enum err serve(struct passage *passage)
+{
+    if (cached_may_ask(passage))
+        return cached_serve(passage);
+    passage->status.forwarded = passage->is_head || str_eq(passage->request->method, STR("GET"))
+                                    ? FORWARDED_BYPASS
+                                    : FORWARDED_METHOD;
+    return pass_on(passage);
+}
+
 enum err gateway_serve(const struct gateway_route *route, const struct gateway_request *request,
                        struct call *call)
 {
@@ -26,10 +37,7 @@ enum err gateway_serve(const struct gateway_route *route, const struct gateway_r
 
     if (err != ERR_OK)
         return err;
-    if (cached_may_ask(&passage))
-        return cached_serve(&passage);
-    passage.status.forwarded = passage.is_head || str_eq(request->method, STR("GET"))
-                                   ? FORWARDED_BYPASS
-                                   : FORWARDED_METHOD;
-    return pass_on(&passage);
+    err = serve(&passage);
+    gateway_metrics_note(&passage, err);
+    return err;
 }

@@ -11,4 +11,7 @@ CW_MUST_CHECK enum err gateway_open(struct app *app, const struct gateway_option
 /* No request is under way. */
 void gateway_close(struct gateway **gateway);
 
+/* For GET /metrics. */
+void gateway_write_metrics(const struct gateway *gateway, struct strbuf *out);
+
 #endif

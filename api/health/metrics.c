@@ -9,6 +9,7 @@
 #include "cachewarden/password.h"
 #include "cachewarden/revocations.h"
 #include "entries/service.h"
+#include "gateway/service.h"
 #include "jobs/service.h"
 
 #include <stddef.h>
@@ -228,6 +229,8 @@ static void write_entries(const struct app *app, struct strbuf *out)
 {
     if (app->entries)
         entries_write_metrics(app->entries, out);
+    if (app->gateway)
+        gateway_write_metrics(app->gateway, out);
 }
 
 static void write_hashing(struct strbuf *out)

@@ -38,7 +38,8 @@ static const char *wrong_with_prefix(struct str prefix)
     for (size_t i = 0; i < prefix.len; i++) {
         if (prefix.ptr[i] == '?' || prefix.ptr[i] == '#')
             return "must be a path alone, without ? and #";
-        if (prefix.ptr[i] <= ' ' || prefix.ptr[i] >= 0x7f || prefix.ptr[i] == '\\')
+        if (prefix.ptr[i] <= ' ' || prefix.ptr[i] >= 0x7f || prefix.ptr[i] == '\\' ||
+            prefix.ptr[i] == '"')
             return "holds a character that is percent-encoded in a request; write it as it comes";
     }
     for (; str_split(&rest, '/', &segment); is_first = false) {

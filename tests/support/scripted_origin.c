@@ -244,6 +244,7 @@ static bool play(struct origin_connection *connection, const struct origin_answe
 
     if (answer->is_held)
         await_release(connection->origin);
+    poll(NULL, 0, answer->delay_ms);
     is_good = !answer->bytes || transmit(connection, answer->bytes, answer->size);
     is_good = is_good && transmit_filler(connection, answer->filler_size);
     if (answer->then == ORIGIN_RESETS)

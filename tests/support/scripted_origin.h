@@ -35,6 +35,7 @@ struct origin_answer {
     const char *early; /* text that comes first, before the request's body is read; NULL: none */
     bool skips_body;   /* of the request */
     bool is_held;      /* until scripted_origin_release; not what is early */
+    int delay_ms;      /* the answer takes so long; not what is early */
 };
 
 struct scripted_origin_options {

@@ -22,7 +22,7 @@ BEGIN {
 	#   that header of control alone.
 	# - caches and entries start a job to scan for them, and a job asks each of them which Redis it works on:
 	#   that header of each alone.
-	top = "keyspace.h ops.h redis_reply.h etag.h"
+	top = "keyspace.h ops.h redis_reply.h etag.h shard.h"
 	below["api/audit"] = top " audit control/installation.h"
 	below["api/caches"] = top " caches audit control jobs/service.h"
 	below["api/compat"] = top " compat audit caches control identity"
@@ -30,7 +30,7 @@ BEGIN {
 	below["api/entries"] = top " entries audit control jobs/service.h"
 	below["api/gateway"] = top " gateway gateway/rules entries control audit"
 	below["api/gateway/rules"] = "gateway/rules"
-	below["api/health"] = top " health audit caches entries jobs"
+	below["api/health"] = top " health audit caches entries gateway jobs"
 	below["api/identity"] = top " identity audit control limits"
 	below["api/jobs"] = top " jobs audit control caches/targets.h entries/service.h"
 	below["api/limits"] = top " limits"
