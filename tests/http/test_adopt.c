@@ -12,20 +12,22 @@ static char redis_url[128];
 
 static void start(struct cw_server *server, const char *directory, const char *argument)
 {
-    cw_server_start(server, &(struct cw_server_options){
-                                .arguments = (const char *const[]){argument, NULL},
-                                .environment =
-                                    (const char *const[]){
-                                        redis_url, "JWT_SECRET=" STAND_SECRET,
-                                        "CACHEWARDEN_USERS_REGISTRATION=open",
-                                        "CACHEWARDEN_AUTH_FLUSH_PERMISSION=authenticated", NULL},
-                                .directory = directory});
+    cw_server_start(
+        server,
+        &(struct cw_server_options){
+            .arguments = (const char *const[]){argument, NULL},
+            .environment =
+                (const char *const[]){redis_url, CW_PATIENT_WITH_REDIS, "JWT_SECRET=" STAND_SECRET,
+                                      "CACHEWARDEN_USERS_REGISTRATION=open",
+                                      "CACHEWARDEN_AUTH_FLUSH_PERMISSION=authenticated", NULL},
+            .directory = directory});
 }
 
 static void run(const char *directory, struct cw_result *result, const char *const *arguments)
 {
     cw_run(&(struct cw_command){.arguments = arguments,
-                                .environment = (const char *const[]){redis_url, NULL},
+                                .environment =
+                                    (const char *const[]){redis_url, CW_PATIENT_WITH_REDIS, NULL},
                                 .input = "correct-horse-battery\n",
                                 .directory = directory},
            result);

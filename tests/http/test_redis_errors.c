@@ -10,10 +10,6 @@
 #include <hiredis/hiredis.h>
 #include <jansson.h>
 
-#define PATIENT_TIMEOUTS                                                                       \
-    "CACHEWARDEN_REDIS_BORROW_TIMEOUT_MS=60000", "CACHEWARDEN_REDIS_CONNECT_TIMEOUT_MS=60000", \
-        "CACHEWARDEN_REDIS_COMMAND_TIMEOUT_MS=60000"
-
 /* What goes on. */
 enum reach {
     NOTHING,      /* no command is taken */
@@ -250,10 +246,10 @@ START_TEST(a_real_redis_in_trouble)
                                        "--enable-debug-command", "yes", NULL};
     if (_i == 1)
         setenv("CW_STAND_GUARDED", "1", 1);
-    open_with(&(struct stand_options){
-        .redis = &(struct redis_server_options){.args = args},
-        .environment =
-            (const char *const[]){"CACHEWARDEN_LIMITS_ENABLED=false", PATIENT_TIMEOUTS, NULL}});
+    open_with(&(struct stand_options){.redis = &(struct redis_server_options){.args = args},
+                                      .environment =
+                                          (const char *const[]){"CACHEWARDEN_LIMITS_ENABLED=false",
+                                                                CW_PATIENT_WITH_REDIS, NULL}});
     admin = redisConnect("127.0.0.1", redis_server_port(stand.redis));
     ck_assert(admin && admin->err == 0);
     for (size_t i = 0; i < TROUBLES; i++)
@@ -324,7 +320,7 @@ START_TEST(every_error_to_the_letter)
     open_with(&(struct stand_options){
         .no_redis = true,
         .environment = (const char *const[]){url, "CACHEWARDEN_LIMITS_ENABLED=false",
-                                             PATIENT_TIMEOUTS, NULL}});
+                                             CW_PATIENT_WITH_REDIS, NULL}});
     take_refresh_token(); /* signing in needs no Redis; spending the token does */
     for (size_t e = 0; e < sizeof errors / sizeof *errors; e++) {
         refuse_all(fake, errors[e].says);

@@ -20,6 +20,10 @@
 
 /* For a server's environment: as many threads as outside of tests. */
 #define CW_DEFAULT_THREADS "CACHEWARDEN_SERVER_THREADS="
+/* For a Redis that is well: a busy machine is no fault of it. Three items of an environment. */
+#define CW_PATIENT_WITH_REDIS                                                                  \
+    "CACHEWARDEN_REDIS_BORROW_TIMEOUT_MS=60000", "CACHEWARDEN_REDIS_CONNECT_TIMEOUT_MS=60000", \
+        "CACHEWARDEN_REDIS_COMMAND_TIMEOUT_MS=60000"
 
 /* All lists end with NULL and may be NULL. */
 struct cw_server_options {

@@ -42,9 +42,9 @@ static inline void cli_close(void)
 static inline int cli_run_with(const char *input, const char *const *variables,
                                const char *const *arguments)
 {
-    const char *environment[5] = {cli_test.redis_item};
+    const char *environment[8] = {CW_PATIENT_WITH_REDIS, cli_test.redis_item};
     for (size_t i = 0; variables && variables[i] && i < 3; i++)
-        environment[i + 1] = variables[i];
+        environment[i + 4] = variables[i];
     cw_result_fini(&cli_test.result);
     cw_run(&(struct cw_command){.arguments = arguments,
                                 .environment = environment,

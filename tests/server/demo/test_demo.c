@@ -44,7 +44,8 @@ static void start_with(const char *variable)
                         .arguments = LIST("--demo"),
                         .environment = LIST("DATABASE_URL=sqlite:/proc/nowhere",
                                             "CACHEWARDEN_ENTRIES_REDIS_URL=redis://127.0.0.1:1",
-                                            "REDIS_HOST=nowhere", "JWT_SECRET=short", variable),
+                                            "REDIS_HOST=nowhere", "JWT_SECRET=short",
+                                            CW_PATIENT_WITH_REDIS, variable),
                         .directory = directory});
 }
 
@@ -358,8 +359,8 @@ static void run_beside(const char *out, const char *const *arguments)
     snprintf(redis_url, sizeof redis_url, "REDIS_URL=unix://%s/.cachewarden/redis.sock", directory);
     cw_result_fini(&result);
     cw_run(&(struct cw_command){.arguments = arguments,
-                                .environment =
-                                    LIST("DATABASE_URL=sqlite:.cachewarden/users.db", redis_url),
+                                .environment = LIST("DATABASE_URL=sqlite:.cachewarden/users.db",
+                                                    redis_url, CW_PATIENT_WITH_REDIS),
                                 .directory = directory},
            &result);
     ck_assert_msg(result.status == 0, "%s", result.err);
