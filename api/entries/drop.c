@@ -73,7 +73,7 @@ enum err entries_clear_model(const struct entry_request *request, struct str mod
                              int64_t *generation_out)
 {
     int64_t count = 0;
-    enum err err = models_clear(request, model, &count);
+    enum err err = models_clear(request, &model, 1, &count);
 
     *generation_out = 1 + count;
     if (err == ERR_OK && !request->space.is_gateway)

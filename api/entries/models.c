@@ -185,32 +185,50 @@ static int64_t take_raised(const struct value *reply, struct error *error, enum 
     return 0;
 }
 
-enum err models_clear(const struct entry_request *request, struct str name, int64_t *count_out)
+/*
+ * How often any was cleared is raised last. Who sees that it has not moved need not look at the counts; were it raised
+ * first, they could look between the two and find the counts of before under the number of afterwards.
+ */
+static void add_clears(struct pipeline *pipeline, struct str key, const struct str *names,
+                       size_t count)
 {
-    enum { ANY = KEEP_COMMANDS, COUNT, SIZE };
+    char buffer[MODEL_FIELD_SIZE];
+
+    for (size_t i = 0; i < count; i++)
+        PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HINCRBY"), key, model_field(buffer, names[i]),
+                     STR("1"));
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HINCRBY"), key, STR("any"), STR("1"));
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HLEN"), key);
+}
+
+enum err models_clear(const struct entry_request *request, const struct str *names, size_t count,
+                      int64_t *count_out)
+{
     struct pipeline *pipeline = pipeline_new(request->work.arena, PIPELINE_WRITE);
     struct key key = key_models(&request->space);
-    char buffer[MODEL_FIELD_SIZE];
-    struct str field = model_field(buffer, name);
+    bool is_sound = true;
     struct model_set anew;
 
     add_keep(pipeline, key_str(&key));
-    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HINCRBY"), key_str(&key), STR("any"), STR("1"));
-    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HINCRBY"), key_str(&key), field, STR("1"));
-    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HLEN"), key_str(&key));
+    add_clears(pipeline, key_str(&key), names, count);
     enum err err = redis_run(request->app->control, pipeline, request->work);
     if (err != ERR_OK)
         return err;
-    int64_t any = take_raised(pipeline_value(pipeline, ANY), request->work.error, &err);
-    *count_out = take_raised(pipeline_value(pipeline, COUNT), request->work.error, &err);
+    for (size_t i = 0; i <= count; i++) {
+        int64_t raised =
+            take_raised(pipeline_value(pipeline, KEEP_COMMANDS + i), request->work.error, &err);
+        is_sound = is_sound && raised > 0;
+        if (i == 0)
+            *count_out = raised;
+    }
     if (err != ERR_OK)
         return err;
-    if (any == 0 || *count_out == 0) {
+    if (!is_sound) {
         *count_out = 1;
-        return models_begin_anew(request, name, &anew);
+        return models_begin_anew(request, names[0], &anew);
     }
-    /* This one was cleared whatever becomes of that: the next clear finds too many again. */
-    if (pipeline_value(pipeline, SIZE)->integer > TAKE_FIXED + MODELS_MAX &&
+    /* These were cleared whatever becomes of that: the next clear finds too many again. */
+    if (pipeline_value(pipeline, KEEP_COMMANDS + count + 1)->integer > TAKE_FIXED + MODELS_MAX &&
         models_begin_anew(request, STR_NONE, &anew) != ERR_OK)
         error_clear(request->work.error);
     return ERR_OK;

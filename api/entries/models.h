@@ -65,11 +65,11 @@ enum models_verdict {
 enum models_verdict models_judge(const struct model_set *entry, const struct model_set *now);
 
 /*
- * Raises the count of a model: one round trip, whatever it drops, and a second one when there are too many models, or
- * what is there is no number.
- * *count_out: how often it was cleared. Errors of redis_run; ERR_UNCERTAIN: it may have been.
+ * Raises the counts of one or more models: one round trip, whatever it drops, and a second one when there are too many
+ * models, or what is there is no number.
+ * *count_out: how often the first was cleared. Errors of redis_run; ERR_UNCERTAIN: they may have been.
  */
-CW_MUST_CHECK enum err models_clear(const struct entry_request *request, struct str name,
-                                    int64_t *count_out);
+CW_MUST_CHECK enum err models_clear(const struct entry_request *request, const struct str *names,
+                                    size_t count, int64_t *count_out);
 
 #endif

@@ -25,15 +25,12 @@ static void note_failure(const struct passage *passage, const struct error *erro
 static void clear_models(const struct passage *passage)
 {
     const struct gateway_route_options *options = &passage->route->options;
-    int64_t generation;
+    struct error error;
+    const struct work work = work_of(passage, &error);
 
-    for (size_t i = 0; i < options->model_count; i++) {
-        struct error error;
-        const struct work work = work_of(passage, &error);
-        if (gateway_clear_model(passage->call->app, options->models[i], false, work, &generation) !=
-            ERR_OK)
-            note_failure(passage, &error);
-    }
+    if (gateway_clear_models(passage->call->app, options->models, options->model_count, work) !=
+        ERR_OK)
+        note_failure(passage, &error);
 }
 
 /* Of one more path of ours, as the same caller asks for it. */

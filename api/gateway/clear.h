@@ -13,6 +13,9 @@
  */
 CW_MUST_CHECK enum err gateway_clear_model(struct app *app, struct str model, bool is_soft,
                                            struct work work, int64_t *generation_out);
+/* Drops every response that has one of these, in one round trip. */
+CW_MUST_CHECK enum err gateway_clear_models(struct app *app, const struct str *models, size_t count,
+                                            struct work work);
 /* Drops everything that the gateway has stored. */
 CW_MUST_CHECK enum err gateway_clear_all(struct app *app, struct work work,
                                          int64_t *generation_out);

@@ -2,6 +2,9 @@
 #include "gateway/clear.h"
 
 #include "gateway_case.h"
+#include "redis_monitor.h"
+
+#include <stdlib.h>
 
 #define TEXT "Content-Type: text/plain"
 
@@ -285,6 +288,62 @@ START_TEST(a_cache_that_is_off)
 }
 END_TEST
 
+/* Between the two numbers that a clear raises a look may come. It is not told yet, so the answer of before is good; but
+ * nothing that this look has seen makes it good behind the clear. */
+START_TEST(a_look_amid_a_clear)
+{
+    const struct gateway_key key = key_of(7, "/shop/a", "");
+
+    clear_tag_on(0, "Other", false);
+    fill_with(0, &key, "Tagged");
+    expect_stored(1, &key, "tagged");
+    redis_server_do(redis, "HINCRBY cw:{gateway}:m m:Tagged 1");
+    for (int node = 0; node < 2; node++)
+        (void)is_stored_on(node, &key);
+    redis_server_do(redis, "HINCRBY cw:{gateway}:m any 1");
+    for (int node = 0; node < 2; node++)
+        ck_assert(!is_stored_on(node, &key));
+}
+END_TEST
+
+/* Which is raised first: what a look sees between them. */
+START_TEST(the_count_is_raised_before_the_sum)
+{
+    struct redis_monitor *monitor = redis_monitor_open(redis);
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    const struct str both[] = {STR("Product"), STR("Shop")};
+
+    expect_ok(gateway_clear_models(nodes[0].app, both, 2, in_work()));
+    redis_monitor_write(monitor, out);
+    redis_monitor_close(&monitor);
+    fclose(out);
+    const char *any = strstr(text, "any");
+    ck_assert_msg(any && strstr(text, "m:Product") && strstr(text, "m:Shop"), "%s", text);
+    ck_assert_msg(strstr(text, "m:Product") < any && strstr(text, "m:Shop") < any, "%s", text);
+    free(text);
+}
+END_TEST
+
+START_TEST(several_models_at_once)
+{
+    const struct str both[] = {STR("Tagged"), STR("Other")};
+    const struct gateway_key keys[] = {key_of(7, "/shop/a", ""), key_of(0, "/shop/b", ""),
+                                       key_of(0, "/shop/c", "")};
+    static const char *const tags[] = {"Tagged", "Other", "Third"};
+
+    for (int i = 0; i < 3; i++)
+        fill_with(0, &keys[i], tags[i]);
+    uint64_t before = trips_of(nodes[0].app->control);
+    expect_ok(gateway_clear_models(nodes[0].app, both, 2, in_work()));
+    ck_assert_uint_eq(trips_of(nodes[0].app->control) - before, 1);
+    expect_ok(gateway_clear_models(nodes[0].app, both, 0, in_work()));
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(is_stored_on(1, &keys[i]), i == 2);
+}
+END_TEST
+
 /* The routes, on one node, and what comes of it on the other. */
 START_TEST(routes)
 {
@@ -345,6 +404,9 @@ int main(void)
     tcase_add_test(tcase, many_tags);
     tcase_add_test(tcase, numbers_that_were_lost);
     tcase_add_test(tcase, a_cache_that_is_off);
+    tcase_add_test(tcase, a_look_amid_a_clear);
+    tcase_add_test(tcase, the_count_is_raised_before_the_sum);
+    tcase_add_test(tcase, several_models_at_once);
     tcase_add_test(tcase, routes);
     suite_add_tcase(suite, tcase);
     tcase_add_checked_fixture(apart, open_two_stores_apart, close_two_stores);

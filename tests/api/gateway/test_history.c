@@ -1,11 +1,11 @@
 /*
- * Requests, clears and drops in any order, on two nodes. The upstream counts: each change there raises the number of all
- * that it is about, and is then told by a clear. Whatever is found behind an acknowledged clear has that number at
- * least, is the caller's own, and fits what the caller asked for. All of it is chosen by a seed that is printed; CW_SEED
- * sets it.
+ * Requests, clears and drops in any order, on two nodes. The upstream counts: each change there raises the number of
+ * all that it is about, and is then told by a clear. Whatever is found behind an acknowledged clear has that number
+ * at least, is the caller's own, and fits what the caller asked for. All of it is chosen by a seed that is printed;
+ * CW_SEED sets it.
  *
- * In the first test one thread takes the steps of many requests in turn: a look, the upstream, a fill. Between any two
- * of them anything may happen. In the second one threads do the same at once.
+ * In the first test one thread takes the steps of many requests in turn: a look, the upstream, a fill. Between any
+ * two of them anything may happen. In the second one threads do the same at once.
  */
 #include "gateway_case.h"
 #include "sanitized.h"
