@@ -5,6 +5,7 @@
 #include "cachewarden/arena.h"
 #include "cachewarden/clock.h"
 #include "gateway/answer.h"
+#include "gateway/fetches.h"
 #include "gateway/keep.h"
 #include "gateway/key_of.h"
 #include "gateway/refresh.h"
@@ -18,6 +19,7 @@ struct enquiry {
     struct gateway_look look;
     struct response_head stored; /* of look.stored, if there is one */
     struct reuse_verdict verdict;
+    bool has_slept; /* for what another request fetches */
 };
 
 bool cached_may_ask(const struct passage *passage)
@@ -141,6 +143,7 @@ static enum err serve_stored(struct enquiry *enquiry, enum cache_result result)
     passage->upstream_ms = enquiry->stored.response_time_ms - enquiry->stored.request_time_ms;
     passage->status.has_ttl = true;
     passage->status.ttl_s = enquiry->verdict.ttl_s;
+    passage->status.collapsed = passage->request->wait && passage->request->wait->until_ns > 0;
     return answer_stored(enquiry, &enquiry->stored, enquiry->verdict.age_s, result);
 }
 
@@ -198,6 +201,88 @@ static enum err serve_validated(struct enquiry *enquiry)
     }
     fetch_end(&fetched);
     return err;
+}
+
+/* ---- one request for many ---- */
+
+/* How long a worker waits for another one's fetch, before the request waits without one. */
+enum { SLEEP_MS = 50 };
+
+/* Whether what the upstream answers is the same for all who ask, and for what is stored. */
+static bool is_shareable(const struct passage *passage)
+{
+    static const struct str names[] = {
+        STR("if-match"), STR("if-none-match"), STR("if-modified-since"), STR("if-unmodified-since"),
+        STR("if-range"), STR("range"),
+    };
+
+    if (passage->is_head || keep_is_for_one(passage) ||
+        (passage->route->options.is_public && fields_find(&passage->sent, STR("authorization"))))
+        return false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (fields_find(&passage->came, names[i]))
+            return false;
+    return true;
+}
+
+static enum err fetch_alone(struct enquiry *enquiry)
+{
+    return enquiry->look.stored ? serve_validated(enquiry) : serve_miss(enquiry);
+}
+
+static enum err serve_looked(struct enquiry *enquiry);
+
+/* It waits on without a worker; what it does then begins anew. */
+static enum err pause(struct gateway_wait *wait, const struct gateway_digest *entry)
+{
+    wait->is_paused = true;
+    memcpy(wait->entry, entry->bytes, sizeof wait->entry);
+    return ERR_OK;
+}
+
+_Static_assert(sizeof((struct gateway_wait){0}.entry) == KEY_DIGEST_SIZE, "it holds a digest");
+
+static enum err wait_for_leader(struct enquiry *enquiry, const struct gateway_digest *entry)
+{
+    struct passage *passage = enquiry->passage;
+    struct fetches *fetches = passage->route->gateway->fetches;
+    struct gateway_wait *wait = passage->request->wait;
+    int64_t sleep_ns = clock_deadline_ns(SLEEP_MS);
+
+    if (wait && wait->until_ns == 0) /* no longer than a request of its own might take */
+        wait->until_ns = clock_deadline_ns(passage->route->options.timeout_ms);
+    if (!wait || clock_mono_ns() >= wait->until_ns)
+        return fetch_alone(enquiry);
+    if (!enquiry->has_slept)
+        fetches_sleep(fetches, entry, sleep_ns < wait->until_ns ? sleep_ns : wait->until_ns);
+    enquiry->has_slept = true;
+    if (fetches_is_under_way(fetches, entry))
+        return pause(wait, entry);
+    gateway_look_release(&enquiry->look);
+    passage->call->deadline_ns = clock_deadline_ns(passage->call->app->budget_ms);
+    return serve_looked(enquiry);
+}
+
+static enum err serve_fetched(struct enquiry *enquiry)
+{
+    const struct gateway_digest entry = enquiry->look.entry;
+    struct passage *passage = enquiry->passage;
+    struct fetches *fetches = passage->route->gateway->fetches;
+    enum err err = ERR_OK;
+
+    if (!is_shareable(passage))
+        return fetch_alone(enquiry);
+    switch (fetches_enter(fetches, &entry)) {
+    case FETCH_LEADS:
+        err = fetch_alone(enquiry);
+        fetches_leave(fetches, &entry, passage->status.stored);
+        return err;
+    case FETCH_WAITS:
+        return wait_for_leader(enquiry, &entry);
+    case FETCH_ALONE:
+        break;
+    }
+    return fetch_alone(enquiry);
 }
 
 /* ---- deciding ---- */
@@ -262,9 +347,10 @@ static enum err serve_judged(struct enquiry *enquiry)
                             &enquiry->look.entry);
         return serve_stored(enquiry, CACHE_RESULT_STALE);
     case REUSE_VALIDATE:
-        return serve_validated(enquiry);
+        /* Who asks for an answer from now on is not given that of a request of before. */
+        return enquiry->verdict.by_request ? serve_validated(enquiry) : serve_fetched(enquiry);
     case REUSE_MISS:
-        return serve_miss(enquiry);
+        return serve_fetched(enquiry);
     case REUSE_GATEWAY_TIMEOUT:
         return serve_nothing(enquiry);
     case REUSE_BYPASS:
@@ -284,25 +370,31 @@ static void tell_cache(struct enquiry *enquiry, enum err looked)
         reply->cache_version = enquiry->look.version;
 }
 
+static enum err serve_looked(struct enquiry *enquiry)
+{
+    struct passage *passage = enquiry->passage;
+    struct call *call = passage->call;
+    enum err looked = gateway_store_look(passage->route->gateway->store, &enquiry->key,
+                                         call_work(call), &enquiry->look);
+
+    tell_cache(enquiry, looked);
+    if (looked == ERR_OK && enquiry->look.is_enabled) {
+        judge(enquiry);
+        return serve_judged(enquiry);
+    }
+    error_clear(&call->error);
+    passage->status.forwarded = FORWARDED_BYPASS;
+    return serve_past_cache(enquiry);
+}
+
 enum err cached_serve(struct passage *passage)
 {
     struct enquiry enquiry = {.passage = passage};
-    struct call *call = passage->call;
-    enum err err = key_of(passage->route, passage->request, call, &passage->sent, &enquiry.key);
+    enum err err =
+        key_of(passage->route, passage->request, passage->call, &passage->sent, &enquiry.key);
 
-    if (err != ERR_OK)
-        return err;
-    enum err looked = gateway_store_look(passage->route->gateway->store, &enquiry.key,
-                                         call_work(call), &enquiry.look);
-    tell_cache(&enquiry, looked);
-    if (looked != ERR_OK || !enquiry.look.is_enabled) {
-        error_clear(&call->error);
-        passage->status.forwarded = FORWARDED_BYPASS;
-        err = serve_past_cache(&enquiry);
-    } else {
-        judge(&enquiry);
-        err = serve_judged(&enquiry);
-    }
+    if (err == ERR_OK)
+        err = serve_looked(&enquiry);
     gateway_look_release(&enquiry.look);
     return err;
 }

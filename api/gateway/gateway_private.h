@@ -7,6 +7,7 @@
 #include "gateway/store.h"
 #include "gateway/upstream.h"
 
+struct fetches;
 struct gateway_metrics;
 struct refresher;
 
@@ -23,6 +24,7 @@ struct gateway {
     struct arena *arena;
     struct gateway_store *store;
     struct refresher *refresher;
+    struct fetches *fetches;
     size_t stored_max; /* bytes of a body that is stored */
     struct upstream_places *places;
     int max_waiting;

@@ -65,11 +65,7 @@ static bool is_about_request(const struct passage *passage, int status)
     return false;
 }
 
-/*
- * Answers to who shows who they are, where the key does not hold it: the upstream may have answered by that. For
- * Authorization there are rules (RFC 9111, section 3.5).
- */
-static bool is_for_one(const struct passage *passage)
+bool keep_is_for_one(const struct passage *passage)
 {
     return passage->route->options.is_public && (fields_find(&passage->sent, STR("cookie")) ||
                                                  fields_find(&passage->sent, STR("x-api-key")));
@@ -92,7 +88,8 @@ static bool is_storable(const struct passage *passage, struct str method,
     struct cache_terms terms;
     enum storable storable;
 
-    if (is_for_one(passage) || is_about_request(passage, head->status) || is_stream(&head->fields))
+    if (keep_is_for_one(passage) || is_about_request(passage, head->status) ||
+        is_stream(&head->fields))
         return false;
     cache_terms_of(head, &policy, &terms);
     if (storable_judge(passage->call->arena, method, &passage->came, head, &policy, &terms,

@@ -7,6 +7,11 @@
 
 /* What the route says of its responses. */
 struct cache_policy keep_policy(const struct gateway_route *route);
+/*
+ * Whether the answer is for who shows who they are, where the key does not hold it: the upstream may have answered by
+ * that. For Authorization there are rules (RFC 9111, section 3.5).
+ */
+bool keep_is_for_one(const struct passage *passage);
 /* How old it is now. */
 int64_t keep_age_s(const struct passage *passage, const struct response_head *head);
 

@@ -85,6 +85,7 @@ static bool fill_refresh(struct refresh *refresh, const struct passage *passage)
             return false;
     refresh->request.method = STR("GET");
     refresh->request.is_unwanted = NULL; /* whoever asked has an answer */
+    refresh->request.wait = NULL;
     call_init(&refresh->call, call->app, call->route, arena);
     refresh->call.principal = (struct principal){
         .kind = call->principal.kind,

@@ -2,7 +2,9 @@
 #include "gateway/gateway_private.h"
 
 #include "cachewarden/arena.h"
+#include "cachewarden/clock.h"
 #include "gateway/cached.h"
+#include "gateway/fetches.h"
 #include "gateway/metrics.h"
 #include "gateway/refresh.h"
 #include "gateway/service.h"
@@ -115,6 +117,8 @@ enum err gateway_open(struct app *app, const struct gateway_options *options,
     if (err == ERR_OK)
         err = open_routes(gateway, options, error);
     if (err == ERR_OK)
+        err = fetches_new(options->max_waiting, &gateway->fetches, error);
+    if (err == ERR_OK)
         err = refresher_new(cached_refresh, &gateway->refresher, error);
     if (err != ERR_OK) {
         gateway_close(&gateway);
@@ -135,6 +139,7 @@ void gateway_close(struct gateway **gateway)
         upstream_free(&gone->routes[i].upstream);
         gateway_metrics_free(&gone->routes[i].metrics);
     }
+    fetches_free(&gone->fetches);
     upstream_places_free(&gone->places);
     gateway_store_free(&gone->store);
     arena_free(&gone->arena);
@@ -164,4 +169,16 @@ const struct gateway_route *gateway_match(const struct gateway *gateway, struct 
 const struct route *gateway_row(const struct gateway_route *route)
 {
     return &route->row;
+}
+
+bool gateway_still_waits(const struct gateway *gateway, struct gateway_wait *wait)
+{
+    struct gateway_digest entry;
+
+    if (!wait->is_paused)
+        return false;
+    memcpy(entry.bytes, wait->entry, sizeof entry.bytes);
+    wait->is_paused =
+        clock_mono_ns() < wait->until_ns && fetches_is_under_way(gateway->fetches, &entry);
+    return wait->is_paused;
 }

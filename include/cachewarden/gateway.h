@@ -45,6 +45,16 @@ const struct gateway_route *gateway_match(const struct gateway *gateway, struct 
 /* As a row of the table of endpoints: its name, whom it admits, how its body is read. */
 const struct route *gateway_row(const struct gateway_route *route);
 
+/* A request that waits for what another one fetches, and what is kept of that while it holds no thread. */
+struct gateway_wait {
+    bool is_paused;
+    unsigned char entry[16]; /* for which thing */
+    int64_t until_ns;        /* clock_mono_ns; 0: it has not waited yet */
+};
+
+/* Whether what it waits for is under way still. */
+bool gateway_still_waits(const struct gateway *gateway, struct gateway_wait *wait);
+
 /* A request as it came, but for what the caller of the gateway has found out. */
 struct gateway_request {
     struct str method;
@@ -60,12 +70,13 @@ struct gateway_request {
     /* Asked again and again while an upstream is waited for: whether the client has gone. NULL: nobody knows. */
     bool (*is_unwanted)(void *with);
     void *unwanted_with;
+    struct gateway_wait *wait; /* NULL: it can be begun only once */
 };
 
 /*
- * Passes it on, with call->body_source for its body, on behalf of call->principal; the reply is then the answer. It
- * was admitted. ERR_BAD_INPUT: such a target is not passed on. ERR_BUSY: no place. ERR_UPSTREAM_DOWN, ERR_TIMEOUT. What
- * the body of the request failed with.
+ * Passes it on, with call->body_source for its body, on behalf of call->principal; the reply is then the answer. It was
+ * admitted. Where wait->is_paused, there is no answer: it is to be begun again, soon. ERR_BAD_INPUT: such a target is
+ * not passed on. ERR_BUSY: no place. ERR_UPSTREAM_DOWN, ERR_TIMEOUT. What the body of the request failed with.
  */
 CW_MUST_CHECK enum err gateway_serve(const struct gateway_route *route,
                                      const struct gateway_request *request, struct call *call);

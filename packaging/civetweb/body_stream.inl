@@ -179,3 +179,11 @@ mg_peer_is_gone(struct mg_connection *conn)
 
 	return conn->channel->is_gone || (poll(&peer, 1, 0) > 0);
 }
+
+
+void
+mg_pause(struct mg_connection *conn, uint64_t until_ns)
+{
+	conn->channel->is_paused = 1;
+	(void)suspend(conn, until_ns);
+}

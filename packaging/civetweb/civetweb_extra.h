@@ -74,6 +74,12 @@ int mg_body_is_here(struct mg_connection *conn);
 /* 1: the peer has closed its side of the connection, or it is broken: nobody waits for an answer. Any time. */
 int mg_peer_is_gone(struct mg_connection *conn);
 
+/*
+ * The callback answers nothing and returns; it is called again, on whatever worker is free, at that time or a tenth of
+ * a second later. Not if the peer goes away before: then its connection is closed. For a request without a body.
+ */
+void mg_pause(struct mg_connection *conn, uint64_t until_ns);
+
 /* So many bytes that belong to the request: zero at first, they are kept while its body is awaited. */
 #define MG_REQUEST_MEMORY 128
 void *mg_request_memory(struct mg_connection *conn);

@@ -392,12 +392,36 @@ step_head(struct mg_connection *conn)
 }
 
 
+/* See mg_pause. */
+static enum step
+step_pause(struct mg_connection *conn)
+{
+	struct channel *channel = conn->channel;
+
+	if (mg_peer_is_gone(conn)) {
+		return STEP_CLOSE;
+	}
+	if (!is_over(channel)) {
+		channel->events = EPOLLRDHUP;
+		return STEP_WAIT;
+	}
+	channel->is_paused = 0;
+	channel->is_late = 0;
+	channel->deadline_ns = 0;
+	channel->state = CHANNEL_HEAD;
+	return serve_request(conn);
+}
+
+
 static enum step
 step_body(struct mg_connection *conn)
 {
 	struct channel *channel = conn->channel;
 	enum body_result result = BODY_DONE;
 
+	if (channel->is_paused) {
+		return step_pause(conn);
+	}
 	if (channel->body.verdict == MG_BODY_UNKNOWN) {
 		result = fill_body(channel, may_wait_here(channel));
 	}

@@ -116,8 +116,10 @@ static enum err check_limit(struct exchange *exchange)
         reply->rate_reset_s = kept->rate_reset_s;
     } else {
         err = limits_check(&exchange->call);
-        *kept = (struct exchange_kept){!exchange->call.is_limit_pending, reply->rate_limit,
-                                       reply->rate_remaining, reply->rate_reset_s};
+        *kept = (struct exchange_kept){.is_counted = !exchange->call.is_limit_pending,
+                                       .rate_limit = reply->rate_limit,
+                                       .rate_remaining = reply->rate_remaining,
+                                       .rate_reset_s = reply->rate_reset_s};
     }
     return err;
 }

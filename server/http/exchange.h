@@ -7,6 +7,7 @@
 #define SERVER_HTTP_EXCHANGE_H
 
 #include "cachewarden/call.h"
+#include "cachewarden/gateway.h"
 #include "cachewarden/http_field.h"
 #include "cachewarden/params.h"
 #include "cachewarden/routes.h"
@@ -105,6 +106,7 @@ struct http_response {
 struct exchange_kept {
     bool is_counted; /* against the row's limit, with this outcome */
     int64_t rate_limit, rate_remaining, rate_reset_s;
+    struct gateway_wait wait;
 };
 
 /* Answered by exchange.read_body and open_body; by the latter, too: too many are read while they come. And why
@@ -126,7 +128,9 @@ struct exchange {
     int (*open_body)(struct exchange *exchange, size_t limit);
     /* Whether the client has closed its side, or is gone: it does not wait for the answer. NULL: nobody knows. */
     bool (*is_client_gone)(const struct exchange *exchange);
-    void *body_source;           /* what these three read from */
+    /* The request waits without a worker, and is begun again soon. NULL: it cannot. */
+    void (*pause)(struct exchange *exchange);
+    void *body_source;           /* what these four work on */
     struct body_source incoming; /* call.body_source, if there is one */
     bool has_stream_place;
     int body_status;   /* why reading it failed, as read_body answers it; 0: it has not */

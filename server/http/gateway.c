@@ -88,6 +88,7 @@ static enum err serve(const struct gateway_route *route, struct exchange *exchan
         .peer_address = request->peer_address,
         .is_unwanted = is_client_gone,
         .unwanted_with = exchange,
+        .wait = exchange->pause ? &exchange->kept.wait : NULL,
     };
 
     return gateway_serve(route, &passed, &exchange->call);
@@ -101,6 +102,10 @@ bool gateway_dispatch(const struct dispatcher *dispatcher, struct exchange *exch
     if (!route)
         return false;
     exchange->call.route = gateway_row(route);
+    if (gateway_still_waits(dispatcher->app->gateway, &exchange->kept.wait)) {
+        exchange->pause(exchange);
+        return true;
+    }
     if (wants_upgrade(request)) {
         status_refused(exchange, 501, STR("Another protocol is not passed on."));
         return true;
@@ -114,7 +119,9 @@ bool gateway_dispatch(const struct dispatcher *dispatcher, struct exchange *exch
     if (!open_body(exchange))
         return true;
     enum err err = serve(route, exchange);
-    if (exchange->body_status != 0)
+    if (exchange->kept.wait.is_paused)
+        exchange->pause(exchange);
+    else if (exchange->body_status != 0)
         status_body_refused(exchange, exchange->body_status);
     else if (err == ERR_UPSTREAM_DOWN && is_client_gone(exchange)) /* no fault of the upstream */
         status_refused(exchange, 400, STR("The client went away."));

@@ -94,8 +94,9 @@ int transfer_read_body(struct exchange *exchange, size_t limit, struct str *body
 int transfer_open_body(struct exchange *exchange, size_t limit);
 void transfer_end_body(struct exchange *exchange);
 
-/* exchange->is_client_gone. */
+/* exchange->is_client_gone and pause. */
 bool transfer_is_client_gone(const struct exchange *exchange);
+void transfer_pause(struct exchange *exchange);
 
 /* Sends the exchange's response, or begins to; closes the reply's source where that is not sent. How many bytes are
  * known to be on their way. */
