@@ -27,6 +27,10 @@ static size_t sample_count;
 
 static char *certificates;
 
+/* Of the gateway, which is told of only where there is one. */
+static const char a_route[] = "gateway: { routes = ( { prefix = \"/shop\"; "
+                              "upstream = \"unix:/nonexistent/shop.sock\"; } ); };";
+
 /* With a TLS listener beside, for what is told of certificates. */
 static void open_with(const char *const *more)
 {
@@ -39,7 +43,7 @@ static void open_with(const char *const *more)
     snprintf(key, sizeof key, "CACHEWARDEN_SERVER_TLS_KEY=%s/node.key", certificates);
     for (size_t i = 0; more && more[i]; i++)
         environment[3 + i] = more[i];
-    stand_open(&stand, &(struct stand_options){.environment = environment});
+    stand_open(&stand, &(struct stand_options){.environment = environment, .config = a_route});
 }
 
 static void open_stand(void)
