@@ -190,7 +190,8 @@ START_TEST(command_line_from_the_environment)
         .arguments = (const char *const[]){"flush", NULL},
         .environment = (const char *const[]){"REDIS_URL=", "REDIS_HOST=localhost", port,
                                              "REDIS_PASSWORD=your-redis-password", "REDIS_DB=3",
-                                             "REDIS_TLS=false", "NODE_ENV=production", NULL},
+                                             "REDIS_TLS=false", "NODE_ENV=production",
+                                             CW_PATIENT_WITH_REDIS, NULL},
     };
     redisContext *three = redisConnect("127.0.0.1", redis_server_port(redis));
     ck_assert(three && three->err == 0);

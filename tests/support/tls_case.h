@@ -76,21 +76,24 @@ static inline void clean_up(void)
     cw_directory_remove(&directory);
 }
 
-static const char *const tls_environment[] = {
-    "CACHEWARDEN_LISTEN=127.0.0.1:0s", "CACHEWARDEN_SERVER_TLS_CERTIFICATE=node.pem",
-    "CACHEWARDEN_SERVER_TLS_KEY=node.key", "CACHEWARDEN_SERVER_THREADS=4", NULL};
+static const char *const tls_environment[] = {"CACHEWARDEN_LISTEN=127.0.0.1:0s",
+                                              "CACHEWARDEN_SERVER_TLS_CERTIFICATE=node.pem",
+                                              "CACHEWARDEN_SERVER_TLS_KEY=node.key",
+                                              "CACHEWARDEN_SERVER_THREADS=4",
+                                              CW_PATIENT_WITH_REDIS,
+                                              NULL};
 
 /* One variable more. */
-static inline void extend(const char *more, const char *environment_out[8])
+static inline void extend(const char *more, const char *environment_out[10])
 {
-    memset(environment_out, 0, 8 * sizeof *environment_out);
+    memset(environment_out, 0, 10 * sizeof *environment_out);
     memcpy(environment_out, tls_environment, sizeof tls_environment);
     environment_out[sizeof tls_environment / sizeof *tls_environment - 1] = more;
 }
 
 static inline void start(const char *more)
 {
-    const char *environment[8];
+    const char *environment[10];
     extend(more, environment);
     cw_server_start(
         &server, &(struct cw_server_options){.environment = environment, .directory = directory});

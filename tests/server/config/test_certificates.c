@@ -29,7 +29,7 @@ static const struct {
 static void run_with_redis(const char *const *arguments, struct cw_result *result)
 {
     char url[128];
-    const char *environment[8];
+    const char *environment[10];
     snprintf(url, sizeof url, "REDIS_URL=%s", redis_server_url(redis));
     extend(url, environment);
     cw_run(&(struct cw_command){.arguments = arguments,
