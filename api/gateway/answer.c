@@ -204,6 +204,13 @@ static enum err give_body(const struct passage *passage, const struct stored_ans
     return err == ERR_OK ? give(passage->call, status, &fields, stored, part) : err;
 }
 
+static void release_later(void *with)
+{
+    struct kept *kept = with;
+
+    kept_release(&kept);
+}
+
 enum err answer_with_stored(const struct passage *passage, const struct stored_answer *stored,
                             enum cache_result result)
 {
@@ -214,6 +221,10 @@ enum err answer_with_stored(const struct passage *passage, const struct stored_a
 
     if (fields_filter(call->arena, &stored->head.fields, is_not_age, NULL, &head) != ERR_OK ||
         !items[0].value.ptr)
+        return no_memory(call);
+    /* The head is written when the operation is over. Its texts are those of what is stored, which the node may have
+     * forgotten by then. */
+    if (arena_defer(call->arena, release_later, kept_hold(stored->kept)) != ERR_OK)
         return no_memory(call);
     call->reply.cache_result = result;
     return answer_needs_no_body(passage, &stored->head)

@@ -22,8 +22,9 @@ static char *origin_folder;
 static char origin_socket[300];
 static char gateway_config[8192]; /* of the stand, for another node */
 
-/* `routes`: groups in which UPSTREAM stands for the origin's address. */
-static inline void gateway_stand_open(const char *routes, const char *more)
+/* `routes`: groups in which UPSTREAM stands for the origin's address. `environment` as in stand_options. */
+static inline void gateway_stand_open_in(const char *const *environment, const char *routes,
+                                         const char *more)
 {
     origin_folder = cw_directory_new();
     snprintf(origin_socket, sizeof origin_socket, "%s/origin.sock", origin_folder);
@@ -40,7 +41,13 @@ static inline void gateway_stand_open(const char *routes, const char *more)
         at = next + strlen("UPSTREAM");
     }
     snprintf(gateway_config + len, sizeof gateway_config - len, " ); }; %s", more);
-    stand_open(&stand, &(struct stand_options){.config = gateway_config});
+    stand_open(&stand,
+               &(struct stand_options){.config = gateway_config, .environment = environment});
+}
+
+static inline void gateway_stand_open(const char *routes, const char *more)
+{
+    gateway_stand_open_in(NULL, routes, more);
 }
 
 static inline void gateway_stand_close(void)
