@@ -38,15 +38,26 @@ static void note_response(struct enquiry *enquiry, const struct fetched *fetched
     status->forwarded_status = fetched->head.status;
 }
 
-/* Sees to the body of what is stored. False: it is there no longer. */
+/* The head of what was found, as long as the look has that. */
+static void take_stored(struct enquiry *enquiry)
+{
+    const struct stored_response *stored = enquiry->look.stored;
+
+    enquiry->stored = (struct response_head){stored->status, stored->fields,
+                                             stored->request_time_ms, stored->response_time_ms};
+}
+
+/* Sees to the body of what is stored. With the body, all of it lies elsewhere. False: it is there no longer. */
 static bool get_body(struct enquiry *enquiry)
 {
     struct call *call = enquiry->passage->call;
     const struct work work = {call->arena, clock_deadline_ns(call->app->budget_ms), &call->error};
 
     if (gateway_store_body(enquiry->passage->route->gateway->store, &enquiry->key, &enquiry->look,
-                           work) == ERR_OK)
+                           work) == ERR_OK) {
+        take_stored(enquiry);
         return true;
+    }
     error_clear(&call->error);
     return false;
 }
@@ -132,17 +143,57 @@ static enum err answer_stored(struct enquiry *enquiry, const struct response_hea
     return answer_with_stored(enquiry->passage, &stored, result);
 }
 
+/* only-if-cached, and nothing may be served (RFC 9111, section 5.2.1.7). Nothing was asked upstream either. */
+static enum err serve_nothing(struct enquiry *enquiry)
+{
+    static const struct http_field fields[] = {
+        {STR("Content-Type"), STR("application/json")},
+        {STR("Cache-Control"), STR("no-store")},
+        {STR("Cache-Status"), STR("Cachewarden; detail=\"only-if-cached\"")},
+    };
+    struct call *call = enquiry->passage->call;
+    struct http_field *copy =
+        arena_calloc(call->arena, sizeof fields / sizeof *fields, sizeof *copy);
+
+    if (!copy)
+        return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for an answer");
+    memcpy(copy, fields, sizeof fields);
+    call->reply.cache_result = CACHE_RESULT_MISS;
+    call_give_foreign(call, 504, copy, sizeof fields / sizeof *fields, NULL, 0);
+    call_give_content(call, STR("{\"detail\":\"Nothing is stored that may answer this request.\"}"),
+                      STR_NONE);
+    return ERR_OK;
+}
+
+static bool asks_for_stored_only(const struct passage *passage)
+{
+    struct request_directives directives;
+
+    request_directives_parse(&passage->came, &directives);
+    return directives.only_if_cached;
+}
+
+/* Whether all is there that the answer is made of. */
+static bool has_what_is_needed(struct enquiry *enquiry)
+{
+    return answer_needs_no_body(enquiry->passage, &enquiry->stored) || get_body(enquiry);
+}
+
 /* Without the upstream. */
 static enum err serve_stored(struct enquiry *enquiry, enum cache_result result)
 {
     struct passage *passage = enquiry->passage;
 
-    if (!answer_needs_no_body(passage, &enquiry->stored) && !get_body(enquiry))
-        return serve_miss(enquiry);
+    if (!has_what_is_needed(enquiry))
+        return asks_for_stored_only(passage) ? serve_nothing(enquiry) : serve_miss(enquiry);
     passage->status.forwarded = FORWARDED_NOT;
     passage->upstream_ms = enquiry->stored.response_time_ms - enquiry->stored.request_time_ms;
     passage->status.has_ttl = true;
     passage->status.ttl_s = enquiry->verdict.ttl_s;
+    if (enquiry->look.is_outdated) { /* stale from now on, whatever its freshness was */
+        passage->status.ttl_s = passage->status.ttl_s < 0 ? passage->status.ttl_s : -1;
+        passage->status.detail = STR("cleared softly");
+    }
     passage->status.collapsed = passage->request->wait && passage->request->wait->until_ns > 0;
     return answer_stored(enquiry, &enquiry->stored, enquiry->verdict.age_s, result);
 }
@@ -187,7 +238,7 @@ static enum err serve_validated(struct enquiry *enquiry)
     enum err err = fetch_head(passage, &fields, &fetched);
     bool failed = (err == ERR_OK && status_is_error(fetched.head.status)) || err == ERR_BUSY ||
                   err == ERR_TIMEOUT || err == ERR_UPSTREAM_DOWN;
-    if (failed && enquiry->verdict.serve_on_error)
+    if (failed && enquiry->verdict.serve_on_error && has_what_is_needed(enquiry))
         return serve_after_failure(enquiry, &fetched);
     if (err == ERR_OK && can_be_asked && fetched.head.status == 304) {
         if (not_modified_is_about(&fetched.head.fields, &enquiry->stored)) {
@@ -287,21 +338,6 @@ static enum err serve_fetched(struct enquiry *enquiry)
 
 /* ---- deciding ---- */
 
-/* only-if-cached, and nothing may be served (RFC 9111, section 5.2.1.7). */
-static enum err serve_nothing(struct enquiry *enquiry)
-{
-    struct call *call = enquiry->passage->call;
-    struct http_field *field = arena_calloc(call->arena, 1, sizeof *field);
-    struct str status = cache_status_text(call->arena, &enquiry->passage->status);
-
-    if (!field || !status.ptr)
-        return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for an answer");
-    *field = (struct http_field){STR("Cache-Status"), status};
-    call->reply.cache_result = CACHE_RESULT_MISS;
-    call_give_foreign(call, 504, field, 1, NULL, 0);
-    return ERR_OK;
-}
-
 static void judge(struct enquiry *enquiry)
 {
     struct passage *passage = enquiry->passage;
@@ -310,8 +346,7 @@ static void judge(struct enquiry *enquiry)
     struct cache_terms terms;
 
     if (stored) {
-        enquiry->stored = (struct response_head){stored->status, stored->fields,
-                                                 stored->request_time_ms, stored->response_time_ms};
+        take_stored(enquiry);
         cache_terms_of(&enquiry->stored, &policy, &terms);
         terms.outdated = enquiry->look.is_outdated;
     }

@@ -1,6 +1,10 @@
 #include "gateway/fetch.h"
 
+#include "cachewarden/clock.h"
 #include "gateway/rules/invalidation.h"
+
+/* How long a client waits at most for a body to be whole before it is sent the first of it. */
+enum { KEPT_MS = 5000 };
 
 static bool is_idempotent(struct str method)
 {
@@ -83,8 +87,16 @@ enum err fetch_head(const struct passage *passage, const struct http_fields *fie
 enum err fetch_body(const struct passage *passage, size_t limit, struct fetched *fetched)
 {
     const struct work work = call_work(passage->call);
+    const struct gateway_request *request = passage->request;
+    int timeout_ms = passage->route->options.timeout_ms;
+    const struct relay_bounds bounds = {
+        .size = limit,
+        .until_ns = clock_deadline_ns(timeout_ms < KEPT_MS ? timeout_ms : KEPT_MS),
+        .is_unwanted = request->is_unwanted,
+        .unwanted_with = request->unwanted_with,
+    };
 
-    return fetched->relay ? relay_read(fetched->relay, limit, &work, &fetched->is_whole) : ERR_OK;
+    return fetched->relay ? relay_read(fetched->relay, &bounds, &work, &fetched->is_whole) : ERR_OK;
 }
 
 struct str fetched_bytes(const struct fetched *fetched)

@@ -14,7 +14,8 @@ struct fetched {
 /* With these fields in place of the passage's own. Errors of upstream_send. fetch_end the result. */
 CW_MUST_CHECK enum err fetch_head(const struct passage *passage, const struct http_fields *fields,
                                   struct fetched *fetched_out);
-/* Reads the body, up to `limit` bytes, or to its end: fetched->is_whole. */
+/* Reads the body, up to `limit` bytes, for a few seconds at most, or to its end: fetched->is_whole. ERR_UPSTREAM_DOWN:
+ * nobody wants it any more; and what the body fails with. */
 CW_MUST_CHECK enum err fetch_body(const struct passage *passage, size_t limit,
                                   struct fetched *fetched);
 /* What was read of it. */

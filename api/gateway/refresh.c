@@ -46,14 +46,22 @@ static bool is_condition(struct str name)
     return str_eq_nocase(str_sub(name, 0, 3), STR("If-")) || str_eq_nocase(name, STR("Range"));
 }
 
-static bool keep_fields(struct arena *arena, struct gateway_request *request)
+/* What was answered to who shows who they are is not stored for all: it is asked for without. */
+static bool is_credential(struct str name)
+{
+    static const struct str names[] = {STR("authorization"), STR("cookie"), STR("x-api-key")};
+
+    return name_is_among(name, names, sizeof names / sizeof *names);
+}
+
+static bool keep_fields(struct arena *arena, bool is_public, struct gateway_request *request)
 {
     struct http_field *fields = arena_calloc(arena, request->field_count, sizeof *fields);
     size_t count = 0;
 
     for (size_t i = 0; fields && i < request->field_count; i++) {
         const struct http_field *field = &request->fields[i];
-        if (is_condition(field->name))
+        if (is_condition(field->name) || (is_public && is_credential(field->name)))
             continue;
         fields[count] =
             (struct http_field){str_dup(arena, field->name), str_dup(arena, field->value)};
@@ -97,9 +105,9 @@ static bool fill_refresh(struct refresh *refresh, const struct passage *passage)
     refresh->call.request_id = str_dup(arena, call->request_id);
     refresh->call.client_address = str_dup(arena, call->client_address);
     refresh->call.now_s = call->now_s;
-    return keep_fields(arena, &refresh->request) && refresh->call.request_id.ptr &&
-           refresh->call.client_address.ptr && refresh->call.principal.issuer.ptr &&
-           refresh->call.principal.name.ptr;
+    return keep_fields(arena, refresh->route->options.is_public, &refresh->request) &&
+           refresh->call.request_id.ptr && refresh->call.client_address.ptr &&
+           refresh->call.principal.issuer.ptr && refresh->call.principal.name.ptr;
 }
 
 static void end_refresh(struct refresh *refresh)

@@ -1,5 +1,7 @@
 #include "gateway/relay.h"
 
+#include "cachewarden/clock.h"
+
 #include <stdlib.h>
 
 /* Of a body that is kept, so much more is asked for at once. */
@@ -102,12 +104,17 @@ static enum err read_piece(struct relay *relay, const struct work *work)
     return ERR_OK;
 }
 
-enum err relay_read(struct relay *relay, size_t limit, const struct work *work, bool *is_whole_out)
+enum err relay_read(struct relay *relay, const struct relay_bounds *bounds, const struct work *work,
+                    bool *is_whole_out)
 {
     enum err err = ERR_OK;
 
-    while (err == ERR_OK && relay->upstream.next && relay->kept.len <= limit)
+    while (err == ERR_OK && relay->upstream.next && relay->kept.len <= bounds->size &&
+           clock_mono_ns() < bounds->until_ns) {
         err = read_piece(relay, work);
+        if (err == ERR_OK && bounds->is_unwanted && bounds->is_unwanted(bounds->unwanted_with))
+            err = error_set_detail(work->error, ERR_UPSTREAM_DOWN, "nobody waits for the body");
+    }
     *is_whole_out = err == ERR_OK && !relay->upstream.next;
     return err;
 }

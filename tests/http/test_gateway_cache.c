@@ -367,6 +367,10 @@ START_TEST(only_what_is_cached_where_that_is_asked)
     const struct http_reply *reply = get(fresh("/open"), "Cache-Control: only-if-cached");
     expect_status(reply, 504);
     expect_header(reply, "X-Cache", "MISS");
+    /* It went nowhere. */
+    expect_header(reply, "Cache-Status", "Cachewarden; detail=\"only-if-cached\"");
+    expect_header(reply, "Content-Type", "application/json");
+    ck_assert(strncmp(reply->body, "{\"detail\":\"", 11) == 0);
     ck_assert_uint_eq(scripted_origin_count(origin), 0);
 }
 END_TEST
@@ -412,6 +416,9 @@ static void start_other_node(struct cw_server *node)
 
     snprintf(database, sizeof database, "DATABASE_URL=sqlite:%s/users.db", stand.directory);
     environment[count++] = database;
+    /* What is freed looks like nothing that was ever meant. */
+    environment[count++] = "MALLOC_PERTURB_=165";
+    environment[count++] = "GLIBC_TUNABLES=glibc.malloc.tcache_count=0";
     for (char **variable = stand.environment; *variable; variable++)
         environment[count++] = *variable;
     environment[count] = NULL;
@@ -443,6 +450,55 @@ START_TEST(a_clear_is_in_force_on_every_node)
     expect_of(&other, things, NULL, "MISS");
     expect_of(&stand.server, things, NULL, "HIT");
     cw_server_stop(&other);
+}
+END_TEST
+
+/* Head and body come in two steps where a node does not have them. */
+START_TEST(a_large_response_is_whole_on_every_node)
+{
+    enum { SIZE = 200000 };
+    struct cw_server other;
+    char path[80];
+
+    start_other_node(&other);
+    struct http_client *client = http_client_new(other.base_url);
+    const char *const host[] = {"Host: app.example", NULL};
+    const char *const range[] = {"Host: app.example", "Range: bytes=0-2", NULL};
+    snprintf(path, sizeof path, "%s", fresh("/open"));
+    scripted_origin_say(
+        origin, &(struct origin_answer){.bytes = OK_WITH(CACHED LEN(200000) "ETag: \"large\"\r\n"
+                                                                            "X-Thing: thing\r\n",
+                                                         ""),
+                                        .filler_size = SIZE});
+    expect_of(&stand.server, path, NULL, "MISS");
+    const struct http_reply *reply = http_send(client, "GET", path, range, NULL, 0);
+    expect_cached(reply, 206, "xxx", "HIT");
+    expect_header(reply, "ETag", "\"large\"");
+    expect_header(reply, "X-Thing", "thing");
+    reply = http_send(client, "GET", path, host, NULL, 0);
+    expect_status(reply, 200);
+    expect_header(reply, "X-Cache", "HIT");
+    expect_header(reply, "X-Thing", "thing");
+    ck_assert_uint_eq(reply->body_size, SIZE);
+    http_client_free(&client);
+    cw_server_stop(&other);
+    ck_assert_uint_eq(scripted_origin_count(origin), 1);
+}
+END_TEST
+
+START_TEST(what_was_cleared_softly_is_told_as_stale)
+{
+    const char *path = fresh("/things");
+
+    scripted_origin_always(origin, &(struct origin_answer){.bytes = OK_WITH(CACHED LEN(1), "a")});
+    get(path, NULL);
+    expect_header(get(path, NULL), "X-Cache", "HIT");
+    expect_status(http_call(stand.http, "DELETE",
+                            "/api/v1/models/things?namespace=gateway&soft=true", stand.root.bearer),
+                  200);
+    const struct http_reply *reply = get(path, NULL);
+    expect_cached(reply, 200, "a", "STALE");
+    expect_header(reply, "Cache-Status", "Cachewarden; hit; ttl=-1; detail=\"cleared softly\"");
 }
 END_TEST
 
@@ -526,6 +582,8 @@ int main(void)
     tcase_add_test(all, only_what_is_cached_where_that_is_asked);
     tcase_add_test(all, a_clear_is_a_miss_for_its_user);
     tcase_add_test(all, a_clear_is_in_force_on_every_node);
+    tcase_add_test(all, a_large_response_is_whole_on_every_node);
+    tcase_add_test(all, what_was_cleared_softly_is_told_as_stale);
     tcase_add_test(all, a_cache_that_is_off_is_not_asked);
     tcase_add_test(all, a_change_clears_the_models_of_its_route_for_all);
     tcase_add_test(all, a_change_drops_its_own_target);

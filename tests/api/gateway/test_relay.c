@@ -1,6 +1,7 @@
 /* Bodies on their way through the gateway. */
 #include "gateway/relay.h"
 
+#include "cachewarden/clock.h"
 #include "suite.h"
 
 static int closed;
@@ -93,7 +94,8 @@ static void expect_read(size_t limit, bool is_whole, const char *read)
     pieces = 3;
     closed = 0;
     relay_take(relay, &upstream);
-    ck_assert_int_eq(relay_read(relay, limit, &work, &was_whole), ERR_OK);
+    const struct relay_bounds bounds = {.size = limit, .until_ns = INT64_MAX};
+    ck_assert_int_eq(relay_read(relay, &bounds, &work, &was_whole), ERR_OK);
     ck_assert(was_whole == is_whole);
     ck_assert(str_eq(relay_bytes(relay), str_from(read)));
     relay_hand_over(&relay, &body);
@@ -114,6 +116,36 @@ START_TEST(what_was_read_first_is_given_first)
     expect_read(8, false, "abcabcabc");
     expect_read(3, false, "abcabc");
     expect_read(0, false, "abc");
+}
+END_TEST
+
+static bool is_unwanted(void *with)
+{
+    return *(bool *)with;
+}
+
+/* What drips is not waited for to its end, nor for nobody. */
+START_TEST(reading_ahead_is_bounded)
+{
+    struct body_source upstream = {BODY_LENGTH_UNKNOWN, give_three, count_close, NULL};
+    struct relay *relay = relay_new(NULL);
+    struct error error;
+    const struct work work = {.error = &error};
+    bool unwanted = false, is_whole = true;
+    struct relay_bounds bounds = {.size = 100,
+                                  .until_ns = clock_mono_ns() - 1,
+                                  .is_unwanted = is_unwanted,
+                                  .unwanted_with = &unwanted};
+
+    pieces = 1000000;
+    relay_take(relay, &upstream);
+    ck_assert_int_eq(relay_read(relay, &bounds, &work, &is_whole), ERR_OK);
+    ck_assert(!is_whole);
+    bounds.until_ns = INT64_MAX;
+    unwanted = true;
+    ck_assert_int_eq(relay_read(relay, &bounds, &work, &is_whole), ERR_UPSTREAM_DOWN);
+    ck_assert(!is_whole);
+    relay_free(&relay);
 }
 END_TEST
 
@@ -148,6 +180,7 @@ int main(void)
     tcase_add_test(tcase, each_body_is_passed_on);
     tcase_add_test(tcase, no_body_is_read_when_its_request_was_answered);
     tcase_add_test(tcase, what_was_read_first_is_given_first);
+    tcase_add_test(tcase, reading_ahead_is_bounded);
     tcase_add_test(tcase, who_is_not_handed_over_closes_what_it_has);
     tcase_add_test(tcase, a_request_need_not_have_one);
     suite_add_tcase(suite, tcase);
