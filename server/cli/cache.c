@@ -14,7 +14,8 @@ static const struct cli_option user_options[] = {
 static const struct cli_option clear_options[] = {
     {"user", 0, "ID", false, "the account's id"},
     {"all", 0, NULL, false, "everybody's cache"},
-    {"namespace", 0, "N", false, "entries of the cache service: user:ID, or app:NAME"},
+    {"namespace", 0, "N", false,
+     "entries of the cache service: user:ID, or app:NAME; gateway: what it has stored"},
     {"pattern", 0, "GLOB", false, "those whose labels match alone, one by one: products:*"},
     CLI_JSON,
     CLI_OPTIONS_END,
@@ -163,8 +164,9 @@ static int take_namespace(const struct cli *cli, struct namespace *space_out)
 {
     const char *name = cli_value(cli, "namespace");
     int64_t user_id = 0;
-    if (name && !namespace_parse(str_from(name), space_out))
-        return cli_usage_error(cli, "--namespace is user:ID or app:NAME, not \"%.80s\"", name);
+    if (name && !namespace_parse_any(str_from(name), space_out))
+        return cli_usage_error(cli, "--namespace is user:ID, app:NAME or gateway, not \"%.80s\"",
+                               name);
     if (name)
         return CLI_OK;
     int status = take_user(cli, &user_id);
@@ -189,6 +191,8 @@ static int run_clear(struct cli *cli)
     int status = take_namespace(cli, &space);
     if (status != CLI_OK)
         return status;
+    if (pattern && space.is_gateway)
+        return cli_usage_error(cli, "--pattern is of labels, and the gateway has none");
     return pattern ? cli_clear_by_pattern(cli, &space, str_from(pattern))
                    : cli_clear_namespace(cli, &space);
 }

@@ -2,7 +2,7 @@
 #include "cli/job.h"
 
 #include "cachewarden/audit.h"
-#include "cachewarden/control.h"
+#include "cachewarden/entries.h"
 #include "cachewarden/namespace.h"
 #include "cachewarden/random.h"
 
@@ -11,7 +11,7 @@
 /* ---- all of it ---- */
 
 static int print_cleared(const struct cli *cli, const struct cli_services *services,
-                         const struct namespace *space, int64_t version)
+                         const struct namespace *space, int64_t generation)
 {
     struct str name = namespace_text(services->arena, space);
     struct strbuf text;
@@ -23,12 +23,13 @@ static int print_cleared(const struct cli *cli, const struct cli_services *servi
         json_open_object(&json);
         json_add_string(&json, "namespace", name);
         json_add_bool(&json, "cleared", true);
-        json_add_integer(&json, "generation", version);
+        json_add_integer(&json, "generation", generation);
         json_close_object(&json);
         strbuf_add_char(&text, '\n');
     } else {
-        strbuf_addf(&text, "Entries of %.*s cleared (generation: %lld)\n", STR_ARG(name),
-                    (long long)version);
+        strbuf_addf(&text, "%s %.*s cleared (generation: %lld)\n",
+                    space->is_gateway ? "Responses of the" : "Entries of", STR_ARG(name),
+                    (long long)generation);
     }
     return cli_print(&text);
 }
@@ -36,16 +37,17 @@ static int print_cleared(const struct cli *cli, const struct cli_services *servi
 int cli_clear_namespace(const struct cli *cli, const struct namespace *space)
 {
     struct cli_services services;
-    struct cache_state state = {0};
     struct error error = {0};
+    int64_t generation = -1;
 
     if (!cli_open_to_change(cli, &services))
         return CLI_FAILED;
-    enum err err =
-        control_clear_namespace(services.app, cli_work(&services, &error), space, &state);
+    const struct entry_request request = {
+        .app = services.app, .work = cli_work(&services, &error), .space = *space};
+    enum err err = entries_clear(&request, &generation);
     (void)cli_audit(&services, "entries.clear", namespace_text(services.arena, space), err,
-                    err == ERR_OK ? state.version : -1, false);
-    int status = err == ERR_OK ? print_cleared(cli, &services, space, state.version)
+                    err == ERR_OK ? generation : -1, false);
+    int status = err == ERR_OK ? print_cleared(cli, &services, space, generation)
                                : cli_fail_with(err, &error);
     cli_close(&services);
     return status;

@@ -155,6 +155,12 @@ START_TEST(entries_are_cleared_by_a_pattern)
     cli_expect(0, "Entries of app:shop cleared (generation: 2)\n", "");
     cli_run("cache", "clear", "--namespace", "app:shop", "--json");
     cli_expect(0, "{\"namespace\":\"app:shop\",\"cleared\":true,\"generation\":3}\n", "");
+    cli_run("cache", "clear", "--namespace", "gateway");
+    cli_expect(0, "Responses of the gateway cleared (generation: 2)\n", "");
+    cli_run("cache", "clear", "--namespace", "gateway", "--json");
+    cli_expect(0, "{\"namespace\":\"gateway\",\"cleared\":true,\"generation\":3}\n", "");
+    cli_run("cache", "clear", "--namespace", "gateway", "--pattern", "*");
+    cli_expect_err(64, "--pattern is of labels, and the gateway has none");
 }
 END_TEST
 
@@ -168,7 +174,7 @@ START_TEST(whose_must_be_said)
     cli_run("cache", "clear", "--user", "7", "--namespace", "app:shop");
     cli_expect_err(64, "do not go together");
     cli_run("cache", "clear", "--namespace", "shop", "--pattern", "*");
-    cli_expect_err(64, "--namespace is user:ID or app:NAME");
+    cli_expect_err(64, "--namespace is user:ID, app:NAME or gateway");
     cli_run("cache", "clear", "--user", "0", "--pattern", "*");
     cli_expect_err(64, "--user must be the id");
     cli_run("cache", "clear", "--user", "7", "--pattern", "a*b*c*d*e*");
