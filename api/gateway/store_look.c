@@ -209,7 +209,10 @@ static enum err give(struct seek *seek, struct kept *kept, bool is_outdated)
 
     if (!kept)
         return ERR_NO_MEMORY;
-    atomic_store_explicit(&kept->verified, look->tags.any * 2 + is_outdated, memory_order_relaxed);
+    /* One that somebody has set by hand may be too large for that. */
+    if (look->tags.any < INT64_MAX / 2)
+        atomic_store_explicit(&kept->verified, look->tags.any * 2 + is_outdated,
+                              memory_order_relaxed);
     look->kept = kept;
     look->stored = &kept->response;
     look->has_body = kept->has_body;

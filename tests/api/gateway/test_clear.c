@@ -344,6 +344,27 @@ START_TEST(several_models_at_once)
 }
 END_TEST
 
+/* Numbers that somebody has set by hand: a clear holds all the same. */
+START_TEST(the_largest_numbers)
+{
+    const struct gateway_key key = key_of(7, "/shop/a", "");
+
+    clear_tag_on(0, "Other", false);
+    redis_server_do(redis, "HSET cw:{gateway}:m any 9223372036854775807 m:Tagged "
+                           "9223372036854775806 base 9223372036854775807");
+    fill_with(0, &key, "Tagged");
+    for (int again = 0; again < 2; again++) {
+        ck_assert(is_stored_on(0, &key) && !is_outdated_on(0, &key));
+        ck_assert(is_stored_on(1, &key) && !is_outdated_on(1, &key));
+    }
+    clear_tag_on(1, "Tagged", false);
+    for (int node = 0; node < 2; node++)
+        ck_assert(!is_stored_on(node, &key));
+    fill_with(1, &key, "Tagged");
+    expect_stored(0, &key, "tagged");
+}
+END_TEST
+
 /* The routes, on one node, and what comes of it on the other. */
 START_TEST(routes)
 {
@@ -407,6 +428,7 @@ int main(void)
     tcase_add_test(tcase, a_look_amid_a_clear);
     tcase_add_test(tcase, the_count_is_raised_before_the_sum);
     tcase_add_test(tcase, several_models_at_once);
+    tcase_add_test(tcase, the_largest_numbers);
     tcase_add_test(tcase, routes);
     suite_add_tcase(suite, tcase);
     tcase_add_checked_fixture(apart, open_two_stores_apart, close_two_stores);
