@@ -8,6 +8,7 @@
 #include "gateway/fetches.h"
 #include "gateway/keep.h"
 #include "gateway/key_of.h"
+#include "gateway/owed.h"
 #include "gateway/refresh.h"
 #include "gateway/rules/reuse.h"
 #include "gateway/rules/validation.h"
@@ -405,12 +406,23 @@ static void tell_cache(struct enquiry *enquiry, enum err looked)
         reply->cache_version = enquiry->look.version;
 }
 
+/* While a clear is owed, nobody knows what is true. */
+static enum err look(struct enquiry *enquiry)
+{
+    struct passage *passage = enquiry->passage;
+    const struct gateway *gateway = passage->route->gateway;
+
+    if (!owed_settle(gateway->owed, passage->call->arena))
+        return error_set_detail(&passage->call->error, ERR_UPSTREAM_DOWN, "a clear is owed");
+    return gateway_store_look(gateway->store, &enquiry->key, call_work(passage->call),
+                              &enquiry->look);
+}
+
 static enum err serve_looked(struct enquiry *enquiry)
 {
     struct passage *passage = enquiry->passage;
     struct call *call = passage->call;
-    enum err looked = gateway_store_look(passage->route->gateway->store, &enquiry->key,
-                                         call_work(call), &enquiry->look);
+    enum err looked = look(enquiry);
 
     tell_cache(enquiry, looked);
     if (looked == ERR_OK && enquiry->look.is_enabled) {
@@ -450,8 +462,7 @@ enum err cached_refresh(struct passage *passage)
     if (err != ERR_OK)
         return err;
     call->deadline_ns = clock_deadline_ns(call->app->budget_ms);
-    err = gateway_store_look(passage->route->gateway->store, &enquiry.key, call_work(call),
-                             &enquiry.look);
+    err = look(&enquiry);
     if (err == ERR_OK && enquiry.look.is_enabled) {
         judge(&enquiry);
         if (is_due(&enquiry))

@@ -5,6 +5,7 @@
 #include "cachewarden/log.h"
 #include "gateway/clear.h"
 #include "gateway/key_of.h"
+#include "gateway/owed.h"
 #include "gateway/request.h"
 #include "gateway/rules/invalidation.h"
 
@@ -22,6 +23,14 @@ static void note_failure(const struct passage *passage, const struct error *erro
               LOG_CSTR("detail", error->detail[0] ? error->detail : error->caller));
 }
 
+static void owe_models(const struct passage *passage, const struct error *error)
+{
+    const struct gateway_route_options *options = &passage->route->options;
+
+    note_failure(passage, error);
+    owed_add_models(passage->route->gateway->owed, options->models, options->model_count);
+}
+
 static void clear_models(const struct passage *passage)
 {
     const struct gateway_route_options *options = &passage->route->options;
@@ -30,7 +39,7 @@ static void clear_models(const struct passage *passage)
 
     if (gateway_clear_models(passage->call->app, options->models, options->model_count, work) !=
         ERR_OK)
-        note_failure(passage, &error);
+        owe_models(passage, &error);
 }
 
 /* Of one more path of ours, as the same caller asks for it. */
@@ -48,9 +57,12 @@ static void drop_target(const struct passage *passage, struct str target)
     if (!route)
         return;
     const struct work work = work_of(passage, &error);
-    if (key_of(route, &request, passage->call, &passage->sent, &key) != ERR_OK ||
-        gateway_store_drop(passage->route->gateway->store, &key, work) != ERR_OK)
+    if (key_of(route, &request, passage->call, &passage->sent, &key) != ERR_OK)
+        return;
+    if (gateway_store_drop(passage->route->gateway->store, &key, work) != ERR_OK) {
         note_failure(passage, &error);
+        owed_add_path(passage->route->gateway->owed, &key);
+    }
 }
 
 static void drop_targets(const struct passage *passage, int status,

@@ -9,6 +9,7 @@
 
 struct fetches;
 struct gateway_metrics;
+struct owed;
 struct refresher;
 
 struct gateway_route {
@@ -25,6 +26,7 @@ struct gateway {
     struct gateway_store *store;
     struct refresher *refresher;
     struct fetches *fetches;
+    struct owed *owed;
     size_t stored_max; /* bytes of a body that is stored */
     struct upstream_places *places;
     int max_waiting;

@@ -6,6 +6,7 @@
 #include "gateway/cached.h"
 #include "gateway/fetches.h"
 #include "gateway/metrics.h"
+#include "gateway/owed.h"
 #include "gateway/refresh.h"
 #include "gateway/service.h"
 
@@ -119,6 +120,8 @@ enum err gateway_open(struct app *app, const struct gateway_options *options,
     if (err == ERR_OK)
         err = fetches_new(options->max_waiting, &gateway->fetches, error);
     if (err == ERR_OK)
+        err = owed_new(app, gateway->store, &gateway->owed, error);
+    if (err == ERR_OK)
         err = refresher_new(cached_refresh, &gateway->refresher, error);
     if (err != ERR_OK) {
         gateway_close(&gateway);
@@ -140,6 +143,7 @@ void gateway_close(struct gateway **gateway)
         gateway_metrics_free(&gone->routes[i].metrics);
     }
     fetches_free(&gone->fetches);
+    owed_free(&gone->owed);
     upstream_places_free(&gone->places);
     gateway_store_free(&gone->store);
     arena_free(&gone->arena);

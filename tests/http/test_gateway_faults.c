@@ -44,6 +44,36 @@ START_TEST(an_application_goes_on_without_redis)
 }
 END_TEST
 
+/* Redis refuses what writes, and answers what reads. */
+START_TEST(a_clear_that_failed_is_made_up_for)
+{
+#define SAY(body) \
+    ORIGIN_SAY(origin, OK_WITH("Cache-Control: max-age=3600\r\nContent-Length: 1\r\n", body))
+    const struct http_reply *reply;
+
+    SAY("a");
+    http_get(stand.http, "/open/owed", NULL);
+    expect_header(http_get(stand.http, "/open/owed", NULL), "X-Cache", "HIT");
+    redis_server_do(stand.redis, "CONFIG SET maxmemory 1");
+    expect_status(http_post(stand.http, "/open/change", NULL), 200);
+    SAY("b");
+    expect_body(http_get(stand.http, "/open/owed", NULL), 200, "b");
+    redis_server_do(stand.redis, "CONFIG SET maxmemory 0");
+    scripted_origin_always(
+        origin, &(struct origin_answer){.bytes = OK_WITH("Cache-Control: max-age=3600\r\n"
+                                                         "Content-Length: 1\r\n",
+                                                         "c")});
+    do {
+        reply = http_get(stand.http, "/open/owed", NULL);
+        expect_body(reply, 200, "c");
+    } while (strcmp(http_header(reply, "X-Cache"), "BYPASS") == 0);
+    expect_header(reply, "X-Cache", "MISS");
+    expect_header(http_get(stand.http, "/open/owed", NULL), "X-Cache", "HIT");
+    cw_server_wait_log(&stand.server, "gateway.clears_made_up");
+#undef SAY
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("http/gateway_faults");
@@ -51,6 +81,7 @@ int main(void)
 
     tcase_add_checked_fixture(all, open_all, close_all);
     tcase_add_test(all, an_application_goes_on_without_redis);
+    tcase_add_test(all, a_clear_that_failed_is_made_up_for);
     suite_add_tcase(suite, all);
     return suite_run(suite);
 }
