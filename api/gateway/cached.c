@@ -21,6 +21,7 @@ struct enquiry {
     struct response_head stored; /* of look.stored, if there is one */
     struct reuse_verdict verdict;
     bool has_slept; /* for what another request fetches */
+    bool is_off;    /* the user's cache is */
 };
 
 bool cached_may_ask(const struct passage *passage)
@@ -116,11 +117,28 @@ static enum err serve_miss(struct enquiry *enquiry)
     return err;
 }
 
+/* While the cache is off its user sees what is there now. What is stored may be older, and is not to follow on it when
+ * the cache is on again. */
+static void drop_what_is_older(const struct enquiry *enquiry, const struct fetched *fetched)
+{
+    const struct passage *passage = enquiry->passage;
+    struct error error;
+    const struct work work = {passage->call->arena,
+                              clock_deadline_ns(passage->call->app->budget_ms), &error};
+
+    if (!enquiry->is_off || passage->is_head || status_is_error(fetched->head.status))
+        return;
+    error_clear(&error);
+    (void)!gateway_store_drop(passage->route->gateway->store, &enquiry->key, work);
+}
+
 static enum err serve_past_cache(struct enquiry *enquiry)
 {
     struct fetched fetched;
     enum err err = fetch_head(enquiry->passage, &enquiry->passage->sent, &fetched);
 
+    if (err == ERR_OK)
+        drop_what_is_older(enquiry, &fetched);
     if (err == ERR_OK)
         err = answer_with_response(enquiry->passage, &fetched, CACHE_RESULT_BYPASS);
     fetch_end(&fetched);
@@ -431,6 +449,7 @@ static enum err serve_looked(struct enquiry *enquiry)
     }
     error_clear(&call->error);
     passage->status.forwarded = FORWARDED_BYPASS;
+    enquiry->is_off = looked == ERR_OK;
     return serve_past_cache(enquiry);
 }
 

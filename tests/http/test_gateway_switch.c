@@ -1,0 +1,59 @@
+/* A user switches the cache off and on again, and asks the gateway meanwhile. */
+#include "gateway_case.h"
+
+static void open_stand(void)
+{
+    gateway_stand_open("{ prefix = \"/mine\"; UPSTREAM }", "limits: { enabled = false; };");
+}
+
+#define FRESH "Cache-Control: max-age=3600\r\nContent-Length: 1\r\n"
+
+static void expect_bob_gets(const char *path, const char *body, const char *cache)
+{
+    const struct http_reply *reply = http_get(stand.http, path, stand.bob.bearer);
+
+    expect_body(reply, 200, body);
+    expect_header(reply, "X-Cache", cache);
+}
+
+static void switch_bobs(const char *path)
+{
+    expect_status(http_post(stand.http, path, stand.bob.bearer), 200);
+}
+
+/* Who has seen something newer while it was off does not get the older one when it is on again. */
+START_TEST(what_was_seen_meanwhile_is_not_followed_by_what_was_before)
+{
+    static const char *const answers[] = {"a", "b", "" /* of HEAD */, "c", "d"};
+
+    for (size_t i = 0; i < 5; i++) {
+        char answer[200];
+        snprintf(answer, sizeof answer, OK_WITH(FRESH, "%s"), answers[i]);
+        ORIGIN_SAY(origin, answer);
+    }
+    expect_bob_gets("/mine/seen", "a", "MISS");
+    expect_bob_gets("/mine/other", "b", "MISS");
+    switch_bobs("/api/cache/disable/");
+    ck_assert_int_eq(http_send(stand.http, "HEAD", "/mine/other",
+                               (const char *const[]){stand.bob.bearer, NULL}, NULL, 0)
+                         ->status,
+                     200);
+    expect_bob_gets("/mine/seen", "c", "BYPASS");
+    switch_bobs("/api/cache/enable/");
+    expect_bob_gets("/mine/seen", "d", "MISS");
+    expect_bob_gets("/mine/seen", "d", "HIT");
+    expect_bob_gets("/mine/other", "b", "HIT");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("http/gateway_switch");
+    TCase *tcase = tcase_create("switch");
+
+    tcase_add_unchecked_fixture(tcase, open_stand, gateway_stand_close);
+    tcase_add_checked_fixture(tcase, origin_open, origin_close);
+    tcase_add_test(tcase, what_was_seen_meanwhile_is_not_followed_by_what_was_before);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
