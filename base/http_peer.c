@@ -15,7 +15,8 @@ enum {
 };
 
 struct http_peer {
-    char *url, *socket_path, *ca_file; /* NULL: none */
+    char *url, *authority;
+    char *socket_path, *ca_file; /* NULL: none */
     bool is_https;
     struct http_peer_options options;
     struct lock lock;
@@ -32,7 +33,8 @@ static enum err copy_socket(struct http_peer *peer, struct str path, struct erro
         return error_set(error, ERR_BAD_INPUT, "unix: needs the absolute path of a socket");
     peer->socket_path = strndup(path.ptr, path.len);
     peer->url = strdup("http://localhost");
-    return peer->socket_path && peer->url ? ERR_OK : ERR_NO_MEMORY;
+    peer->authority = strdup("localhost");
+    return peer->socket_path && peer->url && peer->authority ? ERR_OK : ERR_NO_MEMORY;
 }
 
 static enum err copy_address(struct http_peer *peer, struct str text, struct error *error)
@@ -47,7 +49,8 @@ static enum err copy_address(struct http_peer *peer, struct str text, struct err
             "must be http://host:port, https://host:port or unix:/path, without a path");
     peer->is_https = url.is_https;
     peer->url = strndup(url.server.ptr, url.server.len);
-    return peer->url ? ERR_OK : ERR_NO_MEMORY;
+    peer->authority = strndup(url.authority.ptr, url.authority.len);
+    return peer->url && peer->authority ? ERR_OK : ERR_NO_MEMORY;
 }
 
 enum err http_peer_new(const struct http_peer_options *options, struct http_peer **peer_out,
@@ -91,6 +94,7 @@ void http_peer_free(struct http_peer **peer)
     free_list(freed->idle);
     lock_fini(&freed->lock);
     free(freed->url);
+    free(freed->authority);
     free(freed->socket_path);
     free(freed->ca_file);
     free(freed);
@@ -201,10 +205,20 @@ static bool is_framing(struct str name)
            str_eq_nocase(name, STR("Transfer-Encoding"));
 }
 
+/* HTTP/1.1 has one always (RFC 9112, section 3.2). */
+static bool has_host(const struct http_peer_request *request)
+{
+    for (size_t i = 0; i < request->field_count; i++) {
+        if (str_eq_nocase(request->fields[i].name, STR("Host")))
+            return true;
+    }
+    return false;
+}
+
 static bool is_target(struct str target)
 {
     for (size_t i = 0; i < target.len; i++) {
-        if (target.ptr[i] <= ' ' || target.ptr[i] == 0x7f)
+        if (target.ptr[i] <= ' ' || target.ptr[i] == 0x7f || target.ptr[i] == '#')
             return false;
     }
     return target.len > 0 && (target.ptr[0] == '/' || str_eq(target, STR("*")));
@@ -226,8 +240,8 @@ static void add_framing(struct strbuf *text, const struct http_peer_request *req
     strbuf_add(text, STR("\r\n"));
 }
 
-static enum err write_head(const struct http_peer_request *request, const struct work *work,
-                           struct str *head_out)
+static enum err write_head(const struct http_peer *peer, const struct http_peer_request *request,
+                           const struct work *work, struct str *head_out)
 {
     struct strbuf text;
 
@@ -238,6 +252,8 @@ static enum err write_head(const struct http_peer_request *request, const struct
     strbuf_add_char(&text, ' ');
     strbuf_add(&text, request->target);
     strbuf_add(&text, STR(" HTTP/1.1\r\n"));
+    if (!has_host(request))
+        strbuf_addf(&text, "Host: %s\r\n", peer->authority);
     for (size_t i = 0; i < request->field_count; i++) {
         const struct http_field *field = &request->fields[i];
         if (!str_is_token(field->name) || !http_is_field_value(field->value))
@@ -273,6 +289,7 @@ static enum err converse(struct http_exchange *exchange, struct str head,
 {
     enum err err = http_exchange_run(exchange, head, request, work, response_out);
 
+    response_out->was_sent = exchange->has_sent;
     if (err)
         return err;
     response_out->body.next = next_of_body;
@@ -299,26 +316,27 @@ enum err http_peer_send(struct http_peer *peer, const struct http_peer_request *
 
     *response_out = (struct http_peer_response){0};
     *unreached_out = false;
-    enum err err = write_head(request, work, &head);
+    enum err err = write_head(peer, request, work, &head);
     if (err)
         return err;
     struct http_exchange *exchange = take_idle(peer, request);
+    bool was_sent = false;
     if (exchange) {
         err = converse(exchange, head, request, work, response_out);
         if (!err)
             return ERR_OK;
+        was_sent = response_out->was_sent;
         bool is_stale = is_worth_another(exchange, request, err);
         http_exchange_free(&exchange);
         if (!is_stale)
             return err;
     }
     err = open_fresh(peer, request, &exchange, work->error);
-    if (err) {
-        *unreached_out = true;
-        return err;
-    }
-    err = converse(exchange, head, request, work, response_out);
+    *unreached_out = err != ERR_OK;
+    if (!err)
+        err = converse(exchange, head, request, work, response_out);
     if (err)
         http_exchange_free(&exchange);
+    response_out->was_sent = response_out->was_sent || was_sent;
     return err;
 }

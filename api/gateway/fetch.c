@@ -61,6 +61,7 @@ enum err fetch_head(const struct passage *passage, const struct http_fields *fie
     if (!relay)
         return error_set_detail(&passage->call->error, ERR_NO_MEMORY, "no memory for a body");
     enum err err = send(passage, fields, relay, &response);
+    fetched_out->was_sent = response.was_sent;
     if (err != ERR_OK) {
         relay_free(&relay);
         return err;
@@ -76,6 +77,7 @@ enum err fetch_head(const struct passage *passage, const struct http_fields *fie
                  .response_time_ms = response.response_time_ms},
         .relay = relay,
         .is_whole = !response.has_body,
+        .was_sent = true,
     };
     if (are_sound(&fetched_out->head.fields))
         return ERR_OK;

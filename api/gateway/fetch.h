@@ -9,6 +9,7 @@ struct fetched {
     struct response_head head; /* as it came; sound */
     struct relay *relay;       /* the body's; NULL: there is none */
     bool is_whole;             /* the body was read to its end, or there is none */
+    bool was_sent;             /* some of the request, at least; where there is no response, too */
 };
 
 /* With these fields in place of the passage's own. Errors of upstream_send. fetch_end the result. */

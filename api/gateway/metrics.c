@@ -165,8 +165,11 @@ static void write_upstreams(const struct gateway *gateway, struct strbuf *labels
     for (size_t r = 0; r < gateway->route_count; r++)
         exposition_count(out, active, labels_of(&gateway->routes[r], "", labels),
                          (uint64_t)upstream_active(gateway->routes[r].upstream));
-    exposition_single(out, "cachewarden_gateway_upstream_requests_max", "gauge",
-                      "Requests that may be with all upstreams at once.",
+    exposition_single(out, "cachewarden_gateway_waiting", "gauge",
+                      "Workers that wait for an upstream now.",
+                      (uint64_t)upstream_places_taken(gateway->places));
+    exposition_single(out, "cachewarden_gateway_waiting_max", "gauge",
+                      "Workers that may wait for upstreams at once.",
                       (uint64_t)gateway->max_waiting);
 }
 

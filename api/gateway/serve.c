@@ -12,7 +12,7 @@ static enum err pass_on(struct passage *passage)
     if (err == ERR_OK) {
         changes_follow(passage, &fetched.head);
         err = answer_with_response(passage, &fetched, CACHE_RESULT_BYPASS);
-    } else if (err == ERR_TIMEOUT) {
+    } else if (fetched.was_sent) {
         changes_suspect(passage);
     }
     fetch_end(&fetched);

@@ -14,7 +14,7 @@ enum { LEFT_OUT_FIRST_S = 1, LEFT_OUT_MAX_S = 30 };
 
 struct upstream_places {
     int max;
-    atomic_int taken;
+    atomic_int taken, open;
 };
 
 struct upstream_places *upstream_places_new(int max_waiting)
@@ -35,6 +35,11 @@ void upstream_places_free(struct upstream_places **places)
 int upstream_places_taken(const struct upstream_places *places)
 {
     return atomic_load(&places->taken);
+}
+
+int upstream_places_open(const struct upstream_places *places)
+{
+    return atomic_load(&places->open);
 }
 
 static bool take_place(atomic_int *taken, int max)
@@ -183,44 +188,67 @@ static void note(struct upstream *upstream, struct upstream_address *address, bo
 
 /* ---- a request ---- */
 
-/* A response's body, with the places that it holds. */
-struct upstream_body {
+/* The bodies of a request and of its response. */
+struct upstream_bodies {
     struct upstream *upstream;
-    struct body_source source;
+    struct body_source request, response;
 };
 
+/* Its answer has ended. */
 static void leave(struct upstream *upstream)
 {
     atomic_fetch_sub(&upstream->active, 1);
-    atomic_fetch_sub(&upstream->places->taken, 1);
+    atomic_fetch_sub(&upstream->places->open, 1);
 }
 
 static enum err enter(struct upstream *upstream, struct error *error)
 {
     if (!take_place(&upstream->active, upstream->max_connections))
         return error_set_detail(error, ERR_BUSY, "all connections of the upstream are in use");
-    if (!take_place(&upstream->places->taken, upstream->places->max)) {
+    if (!take_place(&upstream->places->open, upstream->places->max * UPSTREAM_OPEN_FACTOR)) {
         atomic_fetch_sub(&upstream->active, 1);
+        return error_set_detail(error, ERR_BUSY, "too many answers of upstreams are under way");
+    }
+    if (!take_place(&upstream->places->taken, upstream->places->max)) {
+        leave(upstream);
         return error_set_detail(error, ERR_BUSY, "too many requests wait for upstreams");
     }
     return ERR_OK;
 }
 
-static enum err next_of_body(void *with, const struct work *work, char *buffer, size_t size,
-                             size_t *len_out)
+/* Waiting for the client is no waiting for the upstream. Who has a request under way gets its place back, whoever has
+ * come meanwhile: then there is one more for a while, and nobody new is let in. */
+static enum err next_of_request(void *with, const struct work *work, char *buffer, size_t size,
+                                size_t *len_out)
 {
-    const struct upstream_body *body = with;
+    const struct upstream_bodies *bodies = with;
+    atomic_int *taken = &bodies->upstream->places->taken;
 
-    return body->source.next(body->source.with, work, buffer, size, len_out);
+    atomic_fetch_sub(taken, 1);
+    enum err err = bodies->request.next(bodies->request.with, work, buffer, size, len_out);
+    atomic_fetch_add(taken, 1);
+    return err;
 }
 
-static void close_body(void *with)
+static enum err next_of_response(void *with, const struct work *work, char *buffer, size_t size,
+                                 size_t *len_out)
 {
-    struct upstream_body *body = with;
+    const struct upstream_bodies *bodies = with;
+    atomic_int *taken = &bodies->upstream->places->taken;
 
-    body->source.close(body->source.with);
-    leave(body->upstream);
-    free(body);
+    atomic_fetch_add(taken, 1);
+    enum err err = bodies->response.next(bodies->response.with, work, buffer, size, len_out);
+    atomic_fetch_sub(taken, 1);
+    return err;
+}
+
+static void close_response(void *with)
+{
+    struct upstream_bodies *bodies = with;
+
+    bodies->response.close(bodies->response.with);
+    leave(bodies->upstream);
+    free(bodies);
 }
 
 /* Asks one address after another until one is reached. */
@@ -229,12 +257,14 @@ static enum err ask(struct upstream *upstream, const struct http_peer_request *r
 {
     bool *tried = arena_calloc(work->arena, upstream->count, sizeof *tried);
     struct upstream_address *address;
+    bool was_sent = false;
     enum err err = tried ? ERR_INTERNAL : ERR_NO_MEMORY;
 
     while (tried && (address = choose(upstream, tried)) != NULL) {
         bool is_unreached;
         int64_t began_ns = clock_mono_ns();
         err = http_peer_send(address->peer, request, work, response_out, &is_unreached);
+        was_sent = response_out->was_sent = response_out->was_sent || was_sent;
         if (err == ERR_BAD_INPUT || err == ERR_NO_MEMORY)
             break;
         note(upstream, address, is_unreached, began_ns);
@@ -247,6 +277,7 @@ static enum err ask(struct upstream *upstream, const struct http_peer_request *r
 static void give(struct upstream_response *out, const struct http_peer_response *response)
 {
     *out = (struct upstream_response){
+        .was_sent = response->was_sent,
         .status = response->status,
         .minor_version = response->minor_version,
         .fields = response->fields,
@@ -257,36 +288,52 @@ static void give(struct upstream_response *out, const struct http_peer_response 
     };
 }
 
-enum err upstream_send(struct upstream *upstream, const struct upstream_request *request,
-                       const struct work *work, struct upstream_response *response_out)
+static enum err send_with(struct upstream_bodies *bodies, const struct upstream_request *request,
+                          const struct work *work, struct http_peer_response *response_out)
 {
+    struct body_source body = {0};
+
+    if (request->body) {
+        bodies->request = *request->body;
+        body = (struct body_source){
+            .length = request->body->length, .next = next_of_request, .with = bodies};
+    }
     const struct http_peer_request sent = {.method = request->method,
                                            .target = request->target,
                                            .fields = request->fields,
                                            .field_count = request->field_count,
-                                           .body = request->body,
+                                           .body = request->body ? &body : NULL,
                                            .may_repeat = request->may_repeat,
                                            .is_unwanted = request->is_unwanted,
                                            .unwanted_with = request->unwanted_with};
-    struct http_peer_response response;
-    struct upstream_body *body;
+    return ask(bodies->upstream, &sent, work, response_out);
+}
+
+enum err upstream_send(struct upstream *upstream, const struct upstream_request *request,
+                       const struct work *work, struct upstream_response *response_out)
+{
+    struct http_peer_response response = {0};
+    struct upstream_bodies *bodies;
 
     *response_out = (struct upstream_response){0};
     enum err err = enter(upstream, work->error);
     if (err)
         return err;
-    body = malloc(sizeof *body);
-    err = body ? ask(upstream, &sent, work, &response) : ERR_NO_MEMORY;
+    bodies = calloc(1, sizeof *bodies);
+    if (bodies)
+        bodies->upstream = upstream;
+    err = bodies ? send_with(bodies, request, work, &response) : ERR_NO_MEMORY;
+    atomic_fetch_sub(&upstream->places->taken, 1);
+    give(response_out, &response);
     if (err || !response.has_body) {
-        free(body);
+        free(bodies);
         leave(upstream);
-        if (!err)
-            give(response_out, &response);
         return err;
     }
-    *body = (struct upstream_body){upstream, response.body};
-    give(response_out, &response);
-    response_out->body = (struct body_source){
-        .length = response.body.length, .next = next_of_body, .close = close_body, .with = body};
+    bodies->response = response.body;
+    response_out->body = (struct body_source){.length = response.body.length,
+                                              .next = next_of_response,
+                                              .close = close_response,
+                                              .with = bodies};
     return ERR_OK;
 }

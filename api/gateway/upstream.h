@@ -1,7 +1,7 @@
 /*
  * Where a route of the gateway sends its requests: one address or several of the same application. An address that
  * cannot be connected to is left out for a while. What waits for upstreams is bounded, so that workers are left for
- * everything else. For any thread.
+ * everything else: who waits for a client, its body or its taking of an answer, has no place. For any thread.
  */
 #ifndef API_GATEWAY_UPSTREAM_H
 #define API_GATEWAY_UPSTREAM_H
@@ -10,7 +10,7 @@
 #include "cachewarden/error.h"
 #include "cachewarden/http_field.h"
 
-/* ---- places: how many requests may be with upstreams at once, over all of them ---- */
+/* ---- places: how many may wait for upstreams at once, over all of them ---- */
 
 struct upstream_places;
 
@@ -19,6 +19,9 @@ struct upstream_places *upstream_places_new(int max_waiting);
 /* No upstream has them any more. Harmless for NULL. */
 void upstream_places_free(struct upstream_places **places);
 int upstream_places_taken(const struct upstream_places *places);
+/* Requests whose answers have not been read to their ends; at most UPSTREAM_OPEN_FACTOR for each place. */
+enum { UPSTREAM_OPEN_FACTOR = 8 };
+int upstream_places_open(const struct upstream_places *places);
 
 /* ---- an upstream ---- */
 
@@ -41,8 +44,9 @@ CW_MUST_CHECK enum err upstream_new(const struct upstream_options *options,
 void upstream_free(struct upstream **upstream);
 
 struct upstream_request {
-    struct str method, target;       /* target: path and query, as it is sent */
-    const struct http_field *fields; /* all of them, Host too; only what frames the body is ours */
+    struct str method, target; /* target: path and query, as it is sent */
+    const struct http_field
+        *fields; /* all of them; only what frames the body is ours, and Host where there is none */
     size_t field_count;
     const struct body_source *body; /* NULL: none. The caller closes it, after the response's */
     /* Sent again over a new connection where a kept one broke before any byte of an answer. */
@@ -54,12 +58,14 @@ struct upstream_request {
 };
 
 struct upstream_response {
+    bool
+        was_sent; /* some of the request, at least: where it fails, it may have been done all the same */
     int status, minor_version;
     struct http_field *fields; /* as they came, in the work's arena; no 1xx, no trailers */
     size_t field_count;
     int64_t request_time_ms, response_time_ms; /* clock_wall_ms */
     bool has_body;                             /* false: nothing to close */
-    /* Holds the connection and its place until it is closed. next() fails where the body is cut short. It also
+    /* Holds the connection until it is closed, and a place while next() waits. next() fails where the body is cut short. It also
      * sends what is left of the request's body; once that fails, no more of it is sent. */
     struct body_source body;
 };

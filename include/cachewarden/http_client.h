@@ -59,7 +59,8 @@ void http_peer_free(struct http_peer **peer);
 struct http_peer_request {
     struct str method;
     struct str target; /* path and query as they are sent, or * */
-    /* All of them, Host too. Those that say where the body ends are made here, whoever gives them. */
+    /* All of them. Those that say where the body ends are made here, whoever gives them; Host only where it is not
+     * there. */
     const struct http_field *fields;
     size_t field_count;
     const struct body_source *body; /* NULL: none. Closed by the caller, after the response's */
@@ -73,6 +74,8 @@ struct http_peer_request {
 };
 
 struct http_peer_response {
+    bool
+        was_sent; /* some of the request, at least: where it fails, it may have been done all the same */
     int status, minor_version;
     struct http_field *fields; /* as they came, in the work's arena; no 1xx, no trailers */
     size_t field_count;

@@ -37,17 +37,25 @@ static bool is_for_us(struct str method)
     return str_eq(method, STR("TRACE")) || str_eq(method, STR("CONNECT"));
 }
 
-/* Of a page of another origin, which asks whether it may: a browser sends it without any credential. */
-static bool is_preflight(const struct http_request *request)
-{
-    return request->method == METHOD_OPTIONS && request->known_count[FIELD_ORIGIN] > 0 &&
-           request->known_count[FIELD_PREFLIGHT_METHOD] > 0;
-}
-
 static bool has_body(const struct http_request *request)
 {
     return request->known_count[FIELD_CONTENT_LENGTH] > 0 ||
            request->known_count[FIELD_TRANSFER_ENCODING] > 0;
+}
+
+static bool has_credential(const struct http_request *request)
+{
+    return request->known_count[FIELD_AUTHORIZATION] > 0 ||
+           request->known_count[FIELD_API_KEY] > 0 || request->known_count[FIELD_COOKIE] > 0;
+}
+
+/* Of a page of another origin, which asks whether it may. A browser sends it without any credential and without a
+ * body; what has one is a request like others. */
+static bool is_preflight(const struct http_request *request)
+{
+    return request->method == METHOD_OPTIONS && request->known_count[FIELD_ORIGIN] > 0 &&
+           request->known_count[FIELD_PREFLIGHT_METHOD] > 0 && !has_credential(request) &&
+           !has_body(request);
 }
 
 /* False: answered, or suspended until there is enough of it. */

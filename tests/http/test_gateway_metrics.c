@@ -83,7 +83,7 @@ START_TEST(what_the_cache_did)
     ck_assert(value_of("memory_bytes", "") >= 5);
     expect_value("memory_evicted_total", "", 0);
     /* Three quarters of the threads of a stand. */
-    expect_value("upstream_requests_max", "", 6);
+    expect_value("waiting_max", "", 6);
     stand_wait(is_nobody_there, "route=\"/open\"", "no request is with the upstream");
 }
 END_TEST
@@ -123,6 +123,7 @@ START_TEST(what_failed)
     expect_status(http_get(stand.http, "/full/b", NULL), 503);
     read_metrics();
     expect_value("upstream_requests", "route=\"/full\"", 1);
+    expect_value("waiting", "", 1);
     scripted_origin_release(origin);
     expect_status(raw_reply(raw, PATIENCE_MS), 200);
     raw_close(&raw);

@@ -2,6 +2,7 @@
 
 #include "gateway/rules/cache_control.h"
 #include "gateway/rules/hop_by_hop.h"
+#include "gateway/rules/invalidation.h"
 
 #define COUNT(names) (sizeof(names) / sizeof *(names))
 
@@ -71,10 +72,10 @@ static bool is_like(struct str name, const struct str *names, size_t count)
 
 bool request_field_is_passed(const struct http_fields *request, struct str method, struct str name)
 {
-    const bool is_cached = str_eq(method, STR("GET")) || str_eq(method, STR("HEAD"));
+    const bool is_safe = method_is_safe(method);
 
     return !field_is_hop_by_hop(request, name) && !is_like(name, told_anew, COUNT(told_anew)) &&
-           !(is_cached && is_like(name, other_methods, COUNT(other_methods)));
+           !(is_safe && is_like(name, other_methods, COUNT(other_methods)));
 }
 
 bool response_field_is_passed(const struct http_fields *response, struct str name)

@@ -109,23 +109,84 @@ END_TEST
 
 /* ---- places ---- */
 
-START_TEST(places_of_all)
+/* Whoever takes an answer slowly has no place, so that others can wait; but there is an end to them, too. */
+START_TEST(slow_readers)
 {
-    struct upstream_response held[3], more;
+    enum { MOST = 3 * UPSTREAM_OPEN_FACTOR };
+    struct upstream_response held[MOST], more;
 
-    for (int i = 0; i < 3; i++)
-        ck_assert_int_eq(ask("GET", &held[i]), ERR_OK);
-    ck_assert_int_eq(upstream_places_taken(places), 3);
-    ck_assert_int_eq(upstream_active(upstream), 3);
+    for (int i = 0; i < MOST; i++)
+        ck_assert_msg(ask("GET", &held[i]) == ERR_OK, "%d: %s", i, error.detail);
+    ck_assert_int_eq(upstream_places_taken(places), 0);
+    ck_assert_int_eq(upstream_places_open(places), MOST);
+    ck_assert_int_eq(upstream_active(upstream), MOST);
     ck_assert_int_eq(ask("GET", &more), ERR_BUSY);
-    ck_assert_uint_eq(scripted_origin_count(origin), 3);
-    finish(&held[1]);
-    expect_answer();
-    held[1].body.close = NULL;
+    ck_assert_uint_eq(scripted_origin_count(origin), MOST);
     held[0].body.close(held[0].body.with); /* unread */
     expect_answer();
-    finish(&held[2]);
+    for (int i = 1; i < MOST; i++)
+        finish(&held[i]);
+    ck_assert_int_eq(upstream_places_open(places), 0);
+    ck_assert_int_eq(upstream_active(upstream), 0);
+}
+END_TEST
+
+/* A sender that is slow, while as many others are served as there are places. */
+static enum err next_slowly(void *with, const struct work *lent, char *buffer, size_t size,
+                            size_t *len_out)
+{
+    int *depth = with;
+
+    (void)lent;
+    *len_out = 0;
+    ck_assert_uint_gt(size, 0);
     ck_assert_int_eq(upstream_places_taken(places), 0);
+    if (++*depth == 1) {
+        expect_answer();
+        expect_answer();
+        buffer[0] = 'x';
+        *len_out = 1;
+    }
+    return ERR_OK;
+}
+
+START_TEST(slow_senders)
+{
+    int depth = 0;
+    struct upstream_response response;
+    const struct body_source body = {
+        .length = BODY_LENGTH_UNKNOWN, .next = next_slowly, .with = &depth};
+    const struct upstream_request request = {
+        .method = STR("POST"), .target = STR("/"), .body = &body};
+
+    upstream_free(&upstream);
+    upstream_places_free(&places);
+    places = upstream_places_new(1);
+    open_upstream(scripted_origin_url(origin), NULL, 0);
+    ck_assert_msg(upstream_send(upstream, &request, &work, &response) == ERR_OK, "%s",
+                  error.detail);
+    finish(&response);
+    ck_assert_int_eq(depth, 2);
+}
+END_TEST
+
+/* ---- what may have been done ---- */
+
+START_TEST(what_was_sent)
+{
+    struct upstream_response response;
+
+    expect_answer();
+    scripted_origin_say(origin, &(struct origin_answer){.then = ORIGIN_CLOSES});
+    scripted_origin_say(origin, &(struct origin_answer){.then = ORIGIN_CLOSES});
+    ck_assert_int_eq(ask("PUT", &response), ERR_UPSTREAM_DOWN);
+    ck_assert(response.was_sent);
+    ORIGIN_SAY(origin, "HTTP/1.1 200 OK\r\nA\r\n\r\n");
+    ck_assert_int_eq(ask("PUT", &response), ERR_UPSTREAM_DOWN);
+    ck_assert(response.was_sent);
+    open_upstream("unix:/nonexistent/socket", NULL, 0);
+    ck_assert_int_eq(ask("PUT", &response), ERR_UPSTREAM_DOWN);
+    ck_assert(!response.was_sent);
 }
 END_TEST
 
@@ -311,7 +372,9 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, an_answer);
-    tcase_add_test(tcase, places_of_all);
+    tcase_add_test(tcase, slow_readers);
+    tcase_add_test(tcase, slow_senders);
+    tcase_add_test(tcase, what_was_sent);
     tcase_add_test(tcase, places_of_one);
     tcase_add_test(tcase, those_who_wait);
     tcase_add_test(tcase, in_turn);

@@ -59,12 +59,13 @@ START_TEST(nobody_says_how_he_came)
 }
 END_TEST
 
-START_TEST(a_cached_method_is_the_method)
+START_TEST(a_safe_method_is_the_method)
 {
     const char *lines = "X-HTTP-Method-Override: DELETE\nX_Method_Override: a\nA: 1";
 
     expect_request("GET", lines, "A ");
     expect_request("HEAD", lines, "A ");
+    expect_request("OPTIONS", lines, "A ");
     expect_request("POST", lines, "X-HTTP-Method-Override X_Method_Override A ");
 }
 END_TEST
@@ -93,7 +94,7 @@ int main(void)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, nobody_says_who_he_is);
     tcase_add_test(tests, nobody_says_how_he_came);
-    tcase_add_test(tests, a_cached_method_is_the_method);
+    tcase_add_test(tests, a_safe_method_is_the_method);
     tcase_add_test(tests, tags_and_cookies_of_a_response);
     suite_add_tcase(suite, tests);
     return suite_run(suite);

@@ -1,0 +1,120 @@
+/* Requests of which it is not clear at once what they are, or whether they were done. */
+#include "gateway_case.h"
+
+static void open_stand(void)
+{
+    gateway_stand_open(
+        "{ prefix = \"/things\"; scope = \"public\"; models = [ \"things\" ]; timeout_ms = "
+        "600000; UPSTREAM },\n"
+        "{ prefix = \"/mine\"; UPSTREAM }",
+        "limits: { enabled = false; };");
+}
+
+#define CACHED "Cache-Control: max-age=3600\r\nContent-Length: 3\r\n"
+
+/* A POST that came to the upstream and got no sound answer: what was stored before is no longer believed. */
+static void expect_suspected(const struct origin_answer *answer)
+{
+    static int number;
+    char path[64];
+
+    snprintf(path, sizeof path, "/things/%d", number++);
+    ORIGIN_SAY(origin, OK_WITH(CACHED, "old"));
+    expect_body(http_get(stand.http, path, NULL), 200, "old");
+    expect_header(http_get(stand.http, path, NULL), "X-Cache", "HIT");
+    scripted_origin_say(origin, answer);
+    expect_status(http_post(stand.http, "/things/other", NULL), 502);
+    ORIGIN_SAY(origin, OK_WITH(CACHED, "new"));
+    expect_body(http_get(stand.http, path, NULL), 200, "new");
+}
+
+START_TEST(a_change_that_may_have_been_done)
+{
+    expect_suspected(&(struct origin_answer){.then = ORIGIN_CLOSES});
+    expect_suspected(&(struct origin_answer){.then = ORIGIN_RESETS});
+    expect_suspected(&(struct origin_answer){.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n"
+                                                      "Content-Length: 2\r\n\r\nx",
+                                             .then = ORIGIN_CLOSES});
+}
+END_TEST
+
+START_TEST(a_change_that_never_came)
+{
+    ORIGIN_SAY(origin, OK_WITH(CACHED, "old"));
+    expect_body(http_get(stand.http, "/things/kept", NULL), 200, "old");
+    origin_close();
+    expect_status(http_post(stand.http, "/things/other", NULL), 502);
+    origin_open();
+    expect_header(http_get(stand.http, "/things/kept", NULL), "X-Cache", "HIT");
+}
+END_TEST
+
+/* Old clients need not say whom they ask; an upstream of HTTP/1.1 must be told. */
+START_TEST(no_host)
+{
+    struct raw *raw = raw_open(stand.server.port);
+
+    raw_print(raw, "GET /things/nohost HTTP/1.0\r\n\r\n");
+    expect_status(raw_reply(raw, PATIENCE_MS), 200);
+    expect_line(head_at(0), "Host: localhost");
+    expect_no_text(head_at(0), "X-Forwarded-Host");
+    raw_close(&raw);
+}
+END_TEST
+
+/* What stands behind a # some do not see, and then the dots in front of it are a way out of the prefix. */
+START_TEST(no_fragments)
+{
+    static const char *const targets[] = {"/things/..#x", "/things/#", "/things/a?b#c"};
+
+    for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+        struct raw *raw = raw_open(stand.server.port);
+        raw_print(raw, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", targets[i]);
+        expect_status(raw_reply(raw, PATIENCE_MS), 400);
+        raw_close(&raw);
+    }
+    ck_assert_uint_eq(scripted_origin_count(origin), 0);
+}
+END_TEST
+
+#define ASKS "Origin: https://a", "Access-Control-Request-Method: PUT"
+
+static void expect_refused(const char *more, const char *body)
+{
+    const char *headers[] = {ASKS, more, NULL};
+
+    expect_status(
+        http_send(stand.http, "OPTIONS", "/mine/x", headers, body, body ? strlen(body) : 0), 401);
+    ck_assert_uint_eq(scripted_origin_count(origin), 0);
+}
+
+/* A preflight is let through to a route of users without one. It carries nothing that could be more than a question. */
+START_TEST(what_is_no_preflight)
+{
+    expect_refused("Authorization: Bearer x", NULL);
+    expect_refused("x-api-key: x", NULL);
+    expect_refused("Cookie: sessionid=x", NULL);
+    expect_refused(NULL, "{}");
+    const char *headers[] = {ASKS, "X-HTTP-Method-Override: DELETE", "X-Method-Override: DELETE",
+                             "X-HTTP-Method: DELETE", NULL};
+    expect_status(http_send(stand.http, "OPTIONS", "/mine/x", headers, NULL, 0), 200);
+    expect_no_text(head_at(0), "DELETE");
+    expect_line(head_at(0), "Access-Control-Request-Method: PUT");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("gateway edges");
+    TCase *tcase = tcase_create("gateway edges");
+
+    tcase_add_unchecked_fixture(tcase, open_stand, gateway_stand_close);
+    tcase_add_checked_fixture(tcase, origin_open, origin_close);
+    tcase_add_test(tcase, a_change_that_may_have_been_done);
+    tcase_add_test(tcase, a_change_that_never_came);
+    tcase_add_test(tcase, no_host);
+    tcase_add_test(tcase, no_fragments);
+    tcase_add_test(tcase, what_is_no_preflight);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
