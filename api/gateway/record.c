@@ -180,7 +180,7 @@ static bool take_prefix(struct str *rest, struct record *record)
 bool record_decode(struct str bytes, struct record *record_out)
 {
     struct str rest = bytes, start;
-    struct record record = {0};
+    struct record record = {.names = STR_NONE};
 
     if (!take_bytes(&rest, 2, &start) || (unsigned char)start.ptr[0] != FORMAT ||
         !take_into(&rest, record.digest.bytes, sizeof record.digest.bytes) ||
