@@ -27,6 +27,7 @@ struct gateway {
     struct refresher *refresher;
     struct fetches *fetches;
     struct owed *owed;
+    atomic_bool stops; /* whoever waits for an upstream gives up */
     size_t stored_max; /* bytes of a body that is stored */
     struct upstream_places *places;
     int max_waiting;

@@ -74,6 +74,13 @@ static bool keep_fields(struct arena *arena, bool is_public, struct gateway_requ
     return fields != NULL;
 }
 
+static bool is_stopping(void *with)
+{
+    const struct gateway *gateway = with;
+
+    return atomic_load_explicit(&gateway->stops, memory_order_relaxed);
+}
+
 /* Its fields may be credentials. */
 static bool fill_refresh(struct refresh *refresh, const struct passage *passage)
 {
@@ -92,7 +99,9 @@ static bool fill_refresh(struct refresh *refresh, const struct passage *passage)
         if (!keep_text(arena, texts[i]))
             return false;
     refresh->request.method = STR("GET");
-    refresh->request.is_unwanted = NULL; /* whoever asked has an answer */
+    /* Whoever asked has an answer. */
+    refresh->request.is_unwanted = is_stopping;
+    refresh->request.unwanted_with = (void *)(uintptr_t)passage->route->gateway;
     refresh->request.wait = NULL;
     call_init(&refresh->call, call->app, call->route, arena);
     refresh->call.principal = (struct principal){

@@ -70,6 +70,7 @@ static enum err open_route(struct gateway *gateway, const struct gateway_route_o
         .max_connections = route->options.max_connections,
         .ca_file = route->options.upstream_ca,
         .places = gateway->places,
+        .stops = &gateway->stops,
     };
     return upstream_new(&upstream, &route->upstream, error);
 }
@@ -131,12 +132,19 @@ enum err gateway_open(struct app *app, const struct gateway_options *options,
     return ERR_OK;
 }
 
+void gateway_stop(struct gateway *gateway)
+{
+    if (gateway)
+        atomic_store(&gateway->stops, true);
+}
+
 void gateway_close(struct gateway **gateway)
 {
     struct gateway *gone = *gateway;
 
     if (!gone)
         return;
+    gateway_stop(gone);
     refresher_free(&gone->refresher);
     for (size_t i = 0; i < gone->route_count; i++) {
         upstream_free(&gone->routes[i].upstream);

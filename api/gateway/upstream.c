@@ -81,7 +81,8 @@ static enum err add_addresses(struct upstream *upstream, const struct upstream_o
                                                .ca_file = options->ca_file,
                                                .connect_timeout_ms =
                                                    connect_ms > 0 ? connect_ms : 1,
-                                               .timeout_ms = options->timeout_ms};
+                                               .timeout_ms = options->timeout_ms,
+                                               .stops = options->stops};
         err = http_peer_new(&peer, &upstream->addresses[i].peer, error);
         upstream->count += !err;
     }

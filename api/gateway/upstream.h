@@ -10,6 +10,8 @@
 #include "cachewarden/error.h"
 #include "cachewarden/http_field.h"
 
+#include <stdatomic.h>
+
 /* ---- places: how many may wait for upstreams at once, over all of them ---- */
 
 struct upstream_places;
@@ -35,6 +37,7 @@ struct upstream_options {
     int max_connections; /* at once; 0: as many as there are places */
     struct str ca_file;  /* of https; empty: the system's authorities */
     struct upstream_places *places; /* shared, and longer there than this */
+    const atomic_bool *stops;       /* once true, whatever waits fails soon; may be NULL */
 };
 
 /* Connects to nobody. ERR_BAD_INPUT with the reason; ERR_NO_MEMORY. */

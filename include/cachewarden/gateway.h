@@ -40,6 +40,9 @@ struct gateway_options {
 struct gateway;
 struct gateway_route;
 
+/* The server stops: whoever waits for an upstream gives up soon. NULL is let be. */
+void gateway_stop(struct gateway *gateway);
+
 /* The route of a path as it came: that of the longest prefix; NULL: none, or there is no gateway. */
 const struct gateway_route *gateway_match(const struct gateway *gateway, struct str path);
 /* As a row of the table of endpoints: its name, whom it admits, how its body is read. */

@@ -212,6 +212,7 @@ void http_stop(struct http **http)
 
     if (!gone)
         return;
+    gateway_stop(gone->options.app->gateway);
     if (gone->library)
         mg_stop(gone->library); /* returns once every worker has ended */
     tls_free(&gone->tls);

@@ -3,9 +3,11 @@
 
 static void open_all(void)
 {
-    gateway_stand_open("{ prefix = \"/open\"; scope = \"public\"; models = [ \"m\" ]; UPSTREAM },\n"
-                       "{ prefix = \"/mine\"; UPSTREAM }",
-                       "");
+    gateway_stand_open(
+        "{ prefix = \"/open\"; scope = \"public\"; models = [ \"m\" ]; timeout_ms = 600000; "
+        "UPSTREAM },\n"
+        "{ prefix = \"/mine\"; UPSTREAM }",
+        "");
     origin_open();
 }
 
@@ -74,6 +76,24 @@ START_TEST(a_clear_that_failed_is_made_up_for)
 }
 END_TEST
 
+/* Neither a request nor a refresh: the server that is closed behind this has to end well. */
+START_TEST(a_stop_waits_for_no_upstream)
+{
+    ORIGIN_SAY(origin, OK_WITH("Cache-Control: max-age=0, stale-while-revalidate=3600\r\n"
+                               "Content-Length: 1\r\n",
+                               "a"));
+    http_get(stand.http, "/open/stale", NULL);
+    scripted_origin_always(origin, &(struct origin_answer){.then = ORIGIN_IS_SILENT});
+    expect_header(http_get(stand.http, "/open/stale", NULL), "X-Cache", "STALE");
+    struct raw *raw = raw_open(stand.server.port);
+    raw_print(raw, "GET /open/silent HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    scripted_origin_wait_count(origin, 3);
+    gateway_stand_close();
+    raw_close(&raw);
+    gateway_stand_open("", "");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("http/gateway_faults");
@@ -82,6 +102,7 @@ int main(void)
     tcase_add_checked_fixture(all, open_all, close_all);
     tcase_add_test(all, an_application_goes_on_without_redis);
     tcase_add_test(all, a_clear_that_failed_is_made_up_for);
+    tcase_add_test(all, a_stop_waits_for_no_upstream);
     suite_add_tcase(suite, all);
     return suite_run(suite);
 }
