@@ -186,24 +186,27 @@ static int64_t take_raised(const struct value *reply, struct error *error, enum 
 }
 
 /*
- * How often any was cleared is raised last. Who sees that it has not moved need not look at the counts; were it raised
- * first, they could look between the two and find the counts of before under the number of afterwards.
+ * One step. Who sees that the sum has not moved takes the counts for those of then: between the two they could find the
+ * counts of before under the sum of afterwards, or the other way round, whichever is raised first.
  */
 static void add_clears(struct pipeline *pipeline, struct str key, const struct str *names,
                        size_t count)
 {
     char buffer[MODEL_FIELD_SIZE];
 
+    pipeline_begin_transaction(pipeline);
     for (size_t i = 0; i < count; i++)
         PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HINCRBY"), key, model_field(buffer, names[i]),
                      STR("1"));
     PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HINCRBY"), key, STR("any"), STR("1"));
+    pipeline_end_transaction(pipeline);
     PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HLEN"), key);
 }
 
 enum err models_clear(const struct entry_request *request, const struct str *names, size_t count,
                       int64_t *count_out)
 {
+    enum { RAISED = KEEP_COMMANDS + 1 }; /* behind MULTI */
     struct pipeline *pipeline = pipeline_new(request->work.arena, PIPELINE_WRITE);
     struct key key = key_models(&request->space);
     bool is_sound = true;
@@ -216,7 +219,7 @@ enum err models_clear(const struct entry_request *request, const struct str *nam
         return err;
     for (size_t i = 0; i <= count; i++) {
         int64_t raised =
-            take_raised(pipeline_value(pipeline, KEEP_COMMANDS + i), request->work.error, &err);
+            take_raised(pipeline_value(pipeline, RAISED + i), request->work.error, &err);
         is_sound = is_sound && raised > 0;
         if (i == 0)
             *count_out = raised;
@@ -228,7 +231,7 @@ enum err models_clear(const struct entry_request *request, const struct str *nam
         return models_begin_anew(request, names[0], &anew);
     }
     /* These were cleared whatever becomes of that: the next clear finds too many again. */
-    if (pipeline_value(pipeline, KEEP_COMMANDS + count + 1)->integer > TAKE_FIXED + MODELS_MAX &&
+    if (pipeline_value(pipeline, RAISED + count + 2)->integer > TAKE_FIXED + MODELS_MAX &&
         models_begin_anew(request, STR_NONE, &anew) != ERR_OK)
         error_clear(request->work.error);
     return ERR_OK;

@@ -112,7 +112,10 @@ static enum err ask_now(struct filling *filling, struct tag_look *now)
 
     if (err != ERR_OK)
         return err;
+    /* In one step: the sum and all counts are those of one moment. */
+    pipeline_begin_transaction(pipeline);
     tag_look_ask(now, pipeline, true);
+    pipeline_end_transaction(pipeline);
     err = redis_run(filling->store->app->control, pipeline, filling->work);
     if (err == ERR_OK)
         err = tag_look_take(now, pipeline, true, filling->work.error);
