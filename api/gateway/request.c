@@ -1,6 +1,7 @@
 #include "gateway/request.h"
 
 #include "cachewarden/arena.h"
+#include "cachewarden/xsrf.h"
 #include "gateway/rules/passing.h"
 
 /* ---- the target ---- */
@@ -163,6 +164,43 @@ static void add_identity(struct builder *builder, const struct call *call)
         add(builder, STR("X-User-Name"), principal->name);
 }
 
+/*
+ * The session of a browser is between it and us: with it, an upstream could act here as its user. The rest of the
+ * cookies as they came, in the arena; {"",0}: there is no other. {NULL,0}: memory is out.
+ */
+static struct str without_session(struct arena *arena, struct str cookies)
+{
+    struct str rest = cookies, cookie;
+    struct strbuf left;
+    bool has_session = false;
+
+    strbuf_init(&left, arena, cookies.len + 1);
+    while (str_split(&rest, ';', &cookie)) {
+        cookie = str_trim(cookie);
+        if (str_starts(cookie, STR(COOKIE_SESSION "="))) {
+            has_session = true;
+            continue;
+        }
+        strbuf_add(&left, left.len > 0 ? STR("; ") : STR_NONE);
+        strbuf_add(&left, cookie);
+    }
+    if (!has_session)
+        return cookies;
+    return left.failed ? STR_NONE : left.len > 0 ? strbuf_str(&left) : STR("");
+}
+
+static void add_passed(struct builder *builder, const struct http_field *field)
+{
+    struct str value = field->value;
+
+    if (str_eq_nocase(field->name, STR("Cookie")) && value.len > 0) {
+        value = without_session(builder->arena, value);
+        if (value.ptr && value.len == 0)
+            return;
+    }
+    add(builder, field->name, value);
+}
+
 enum err request_fields(const struct gateway_route *route, const struct gateway_request *request,
                         const struct call *call, struct http_fields *fields_out)
 {
@@ -183,7 +221,7 @@ enum err request_fields(const struct gateway_route *route, const struct gateway_
     if (request->host.len > 0)
         add(&builder, STR("Host"), request->host);
     for (size_t i = 0; i < kept.count; i++)
-        add(&builder, kept.items[i].name, kept.items[i].value);
+        add_passed(&builder, &kept.items[i]);
     add_way(&builder, request, call);
     if (!route->options.is_public)
         add_identity(&builder, call);

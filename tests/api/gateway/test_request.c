@@ -172,6 +172,17 @@ START_TEST(credentials_go_on_where_the_route_says_so)
 }
 END_TEST
 
+/* With it, an upstream could act here as its user. */
+START_TEST(a_session_of_ours_is_nobody_elses)
+{
+    ck_assert_str_eq(sent("Cookie: a=b; __Host-cachewarden=secret; c=d"),
+                     "Host: app.example\nCookie: a=b; c=d\n" WAY);
+    ck_assert_str_eq(sent("Cookie: __Host-cachewarden=secret"), "Host: app.example\n" WAY);
+    ck_assert_str_eq(sent("Cookie: __Host-cachewarden2=x;  a=b"),
+                     "Host: app.example\nCookie: __Host-cachewarden2=x;  a=b\n" WAY);
+}
+END_TEST
+
 /* HTTP/1.0 need not name a host. */
 START_TEST(without_a_host_none_is_told)
 {
@@ -198,6 +209,7 @@ int main(void)
     tcase_add_test(tcase, a_proxy_that_is_trusted_is_told_beside_the_client);
     tcase_add_test(tcase, who_was_verified_is_told);
     tcase_add_test(tcase, credentials_go_on_where_the_route_says_so);
+    tcase_add_test(tcase, a_session_of_ours_is_nobody_elses);
     tcase_add_test(tcase, without_a_host_none_is_told);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
