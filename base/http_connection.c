@@ -1,9 +1,9 @@
 #include "http_connection.h"
 
 #include "cachewarden/clock.h"
+#include "cachewarden/http_client.h"
 
 #include <curl/curl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@ struct http_connection {
     CURL *curl;
     curl_socket_t fd;
     const atomic_bool *stops;
-    bool is_link_local; /* an address was not connected to */
+    bool is_refused; /* an address was not connected to */
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -34,33 +34,13 @@ static bool is_stopped(const atomic_bool *stops)
 
 /* ---- connecting ---- */
 
-/* Where clouds answer with a machine's own credentials: 169.254.169.254, fe80::…, fd00:ec2::254. */
-static bool is_link_local(const struct sockaddr *address)
-{
-    static const unsigned char metadata[] = {0xfd, 0x00, 0x0e, 0xc2};
-    struct sockaddr_in ipv4;
-    struct sockaddr_in6 ipv6;
-
-    if (address->sa_family == AF_INET) {
-        memcpy(&ipv4, address, sizeof ipv4);
-        return ntohl(ipv4.sin_addr.s_addr) >> 16 == 0xa9fe;
-    }
-    if (address->sa_family != AF_INET6)
-        return false;
-    memcpy(&ipv6, address, sizeof ipv6);
-    const unsigned char *bytes = ipv6.sin6_addr.s6_addr;
-    if (IN6_IS_ADDR_V4MAPPED(&ipv6.sin6_addr))
-        return bytes[12] == 0xa9 && bytes[13] == 0xfe;
-    return IN6_IS_ADDR_LINKLOCAL(&ipv6.sin6_addr) || memcmp(bytes, metadata, sizeof metadata) == 0;
-}
-
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct http_connection *connection = arg;
 
     (void)purpose;
-    if (is_link_local(&address->addr)) {
-        connection->is_link_local = true;
+    if (http_address_kind(&address->addr) != HTTP_ADDRESS_PLAIN) {
+        connection->is_refused = true;
         return CURL_SOCKET_BAD;
     }
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
@@ -134,11 +114,13 @@ enum err http_connection_open(const struct http_connection_options *options,
     if (code == CURLE_OK && connection->fd == CURL_SOCKET_BAD)
         code = CURLE_COULDNT_CONNECT;
     if (code != CURLE_OK) {
-        bool is_refused = code == CURLE_COULDNT_CONNECT && connection->is_link_local;
+        bool is_refused = code == CURLE_COULDNT_CONNECT && connection->is_refused;
         http_connection_close(&connection);
-        return is_refused ? error_set_detail(error, ERR_UPSTREAM_DOWN,
-                                             "a link-local address, which is not connected to")
-                          : judge(code, error);
+        return is_refused
+                   ? error_set_detail(
+                         error, ERR_UPSTREAM_DOWN,
+                         "a link-local address or a metadata service, which is not connected to")
+                   : judge(code, error);
     }
     *connection_out = connection;
     return ERR_OK;

@@ -75,10 +75,11 @@ static enum err parse_field(struct str line, struct http_field *field, struct er
 
     if (line.ptr[0] == ' ' || line.ptr[0] == '\t')
         return refuse(error, "a field that goes on in a second line");
-    if (colon <= 0 || !str_is_token(str_sub(line, 0, (size_t)colon)))
+    /* Blanks before the colon are taken away (RFC 9112, section 5.1): whoever reads what we write sees none. */
+    struct str name = str_trim(str_sub(line, 0, colon > 0 ? (size_t)colon : 0));
+    if (!str_is_token(name))
         return refuse(error, "a field without a name");
-    *field = (struct http_field){str_sub(line, 0, (size_t)colon),
-                                 str_trim(str_sub(line, (size_t)colon + 1, line.len))};
+    *field = (struct http_field){name, str_trim(str_sub(line, (size_t)colon + 1, line.len))};
     if (!http_is_field_value(field->value))
         return refuse(error, "a control character in a field");
     return ERR_OK;

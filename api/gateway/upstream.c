@@ -54,6 +54,7 @@ static bool take_place(atomic_int *taken, int max)
 
 struct upstream_address {
     struct http_peer *peer;
+    char *url; /* for the log */
     /* guarded by the upstream's lock */
     int left_out_s; /* how long after the last failure; 0: it is well */
     int64_t left_out_until_ns, failed_ns;
@@ -83,8 +84,10 @@ static enum err add_addresses(struct upstream *upstream, const struct upstream_o
                                                    connect_ms > 0 ? connect_ms : 1,
                                                .timeout_ms = options->timeout_ms,
                                                .stops = options->stops};
-        err = http_peer_new(&peer, &upstream->addresses[i].peer, error);
-        upstream->count += !err;
+        struct upstream_address *address = &upstream->addresses[i];
+        upstream->count++;
+        address->url = strndup(options->urls[i].ptr, options->urls[i].len);
+        err = address->url ? http_peer_new(&peer, &address->peer, error) : ERR_NO_MEMORY;
     }
     return err;
 }
@@ -117,8 +120,10 @@ void upstream_free(struct upstream **upstream)
     *upstream = NULL;
     if (!freed)
         return;
-    for (size_t i = 0; i < freed->count; i++)
+    for (size_t i = 0; i < freed->count; i++) {
         http_peer_free(&freed->addresses[i].peer);
+        free(freed->addresses[i].url);
+    }
     lock_fini(&freed->lock);
     free(freed);
 }
@@ -169,11 +174,11 @@ static struct upstream_address *choose(struct upstream *upstream, bool *tried)
 }
 
 /* Of many that fail at once, one counts: who began before the last failure says nothing new. */
-static void note(struct upstream *upstream, struct upstream_address *address, bool is_unreached,
+static void note(struct upstream *upstream, struct upstream_address *address, bool has_failed,
                  int64_t began_ns)
 {
     lock_acquire(&upstream->lock);
-    if (!is_unreached) {
+    if (!has_failed) {
         address->left_out_s = 0;
         address->left_out_until_ns = 0;
     } else if (began_ns > address->failed_ns) {
@@ -252,7 +257,15 @@ static void close_response(void *with)
     free(bodies);
 }
 
-/* Asks one address after another until one is reached. */
+static void name_address(const struct upstream_address *address, enum err err, struct error *error)
+{
+    if (!error || error->code != err)
+        return;
+    const struct error why = *error;
+    error_set_detail(error, err, "%s: %s", address->url, why.detail);
+}
+
+/* Asks one address after another until one is reached; what may be done twice, until one answers in time. */
 static enum err ask(struct upstream *upstream, const struct http_peer_request *request,
                     const struct work *work, struct http_peer_response *response_out)
 {
@@ -268,10 +281,16 @@ static enum err ask(struct upstream *upstream, const struct http_peer_request *r
         was_sent = response_out->was_sent = response_out->was_sent || was_sent;
         if (err == ERR_BAD_INPUT || err == ERR_NO_MEMORY)
             break;
-        note(upstream, address, is_unreached, began_ns);
-        if (!is_unreached)
+        note(upstream, address, is_unreached || err == ERR_TIMEOUT, began_ns);
+        if (err == ERR_UPSTREAM_DOWN || err == ERR_TIMEOUT)
+            name_address(address, err, work->error);
+        bool may_go_on = err == ERR_TIMEOUT && request->may_repeat && !request->body;
+        if (!is_unreached && !may_go_on)
             break;
     }
+    /* What one before it failed with is nobody's failure then. */
+    if (!err && work->error)
+        error_clear(work->error);
     return err;
 }
 

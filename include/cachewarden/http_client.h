@@ -37,6 +37,17 @@ bool http_url_parse(struct str text, struct http_url *url_out);
 /* 127.0.0.0/8, [::1] or localhost, which is never looked up. */
 bool http_url_is_loopback(const struct http_url *url);
 
+struct sockaddr;
+
+enum http_address_kind {
+    HTTP_ADDRESS_PLAIN,
+    HTTP_ADDRESS_LINK_LOCAL, /* in IPv6, or in IPv4 inside of it, too */
+    HTTP_ADDRESS_METADATA    /* where clouds tell a machine's credentials to whoever asks from it */
+};
+
+/* Only those that are plain are connected to, whatever name led there. */
+enum http_address_kind http_address_kind(const struct sockaddr *address);
+
 /* ---- a server, and the connections to it that are kept ---- */
 
 struct http_peer;

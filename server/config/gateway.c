@@ -2,10 +2,12 @@
 #include "config/config_private.h"
 
 #include "cachewarden/entries.h"
+#include "cachewarden/http_client.h"
 #include "cachewarden/routes.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -104,23 +106,11 @@ static void check_prefix(const struct config *config, size_t index, const struct
 
 /* ---- the upstream ---- */
 
-/* Under these names and addresses clouds tell a machine's credentials to whoever asks from it. */
+/* Under these names, and some addresses, clouds tell a machine's credentials to whoever asks from it. */
 static const char *const metadata_hosts[] = {
-    "metadata",
-    "metadata.google.internal",
-    "metadata.goog",
-    "instance-data",
-    "instance-data.ec2.internal",
-    "100.100.100.200",
-    "192.0.0.192",
-    "fd00:ec2::254",
-    "fd20:ce::254",
+    "metadata",      "metadata.google.internal",   "metadata.goog",
+    "instance-data", "instance-data.ec2.internal",
 };
-
-static bool is_link_local_v4(struct in_addr address)
-{
-    return ntohl(address.s_addr) >> 16 == 0xa9fe; /* 169.254.0.0/16 */
-}
 
 /* An IPv4 address in any of the spellings that resolvers take ("2852039166"), or in IPv6. */
 static bool read_v4(const char *host, struct in_addr *v4_out)
@@ -136,43 +126,48 @@ static bool read_v4(const char *host, struct in_addr *v4_out)
     return v4_out->s_addr != 0 && ntohl(v4_out->s_addr) != 1; /* "::" and "::1" are no IPv4 */
 }
 
-static bool is_same_host(const char *host, const char *other)
+static bool is_same_host(struct str host, const char *other)
 {
-    struct in6_addr a, b;
-    struct in_addr a4, b4;
+    if (str_ends(host, STR(".")))
+        host.len--;
+    return str_eq_nocase(host, str_from(other));
+}
 
-    if (inet_pton(AF_INET6, other, &b) == 1)
-        return inet_pton(AF_INET6, host, &a) == 1 && memcmp(&a, &b, sizeof a) == 0;
-    if (inet_pton(AF_INET, other, &b4) == 1)
-        return read_v4(host, &a4) && a4.s_addr == b4.s_addr;
-    struct str name = str_from(host);
-    if (str_ends(name, STR(".")))
-        name.len--;
-    return str_eq_nocase(name, str_from(other));
+/* Plain where it is none. */
+static enum http_address_kind kind_of(const char *host)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+
+    if (read_v4(host, &v4.sin_addr))
+        return http_address_kind((const struct sockaddr *)&v4);
+    if (inet_pton(AF_INET6, host, &v6.sin6_addr) == 1)
+        return http_address_kind((const struct sockaddr *)&v6);
+    return HTTP_ADDRESS_PLAIN;
 }
 
 /* NULL: a machine that requests may be sent to. */
 static const char *wrong_with_host(const char *host)
 {
+    static const char metadata[] =
+        "must not be a metadata service, where clouds keep the credentials of machines";
     struct in6_addr v6;
     struct in_addr v4;
 
-    if (inet_pton(AF_INET6, host, &v6) == 1) {
-        if (IN6_IS_ADDR_LINKLOCAL(&v6))
-            return "must not be a link-local address";
-        if (IN6_IS_ADDR_UNSPECIFIED(&v6))
-            return "must be an address to connect to";
-    }
-    if (read_v4(host, &v4)) {
-        if (is_link_local_v4(v4))
-            return "must not be a link-local address, where clouds keep the credentials of "
-                   "machines";
-        if (v4.s_addr == 0)
-            return "must be an address to connect to";
+    if ((inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_UNSPECIFIED(&v6)) ||
+        (read_v4(host, &v4) && v4.s_addr == 0))
+        return "must be an address to connect to";
+    switch (kind_of(host)) {
+    case HTTP_ADDRESS_LINK_LOCAL:
+        return "must not be a link-local address, where clouds keep the credentials of machines";
+    case HTTP_ADDRESS_METADATA:
+        return metadata;
+    case HTTP_ADDRESS_PLAIN:
+        break;
     }
     for (size_t i = 0; i < sizeof metadata_hosts / sizeof *metadata_hosts; i++)
-        if (is_same_host(host, metadata_hosts[i]))
-            return "must not be a metadata service, where clouds keep the credentials of machines";
+        if (is_same_host(str_from(host), metadata_hosts[i]))
+            return metadata;
     return NULL;
 }
 

@@ -4,6 +4,8 @@
 #include "self_signed.h"
 #include "suite.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,6 +119,35 @@ START_TEST(a_proxy_for_https)
 }
 END_TEST
 
+static enum http_address_kind kind_of(const char *text)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+
+    if (inet_pton(AF_INET, text, &v4.sin_addr) == 1)
+        return http_address_kind((const struct sockaddr *)&v4);
+    ck_assert_int_eq(inet_pton(AF_INET6, text, &v6.sin6_addr), 1);
+    return http_address_kind((const struct sockaddr *)&v6);
+}
+
+START_TEST(kinds_of_addresses)
+{
+    static const char *const plain[] = {"127.0.0.1", "10.0.0.1", "169.253.0.1",    "169.255.0.1",
+                                        "::1",       "fd00::1",  "::ffff:10.0.0.1"};
+    static const char *const link_local[] = {"169.254.0.1", "169.254.169.254", "fe80::1",
+                                             "::ffff:169.254.169.254", "::169.254.169.254"};
+    static const char *const metadata[] = {"100.100.100.200", "192.0.0.192", "fd00:ec2::254",
+                                           "fd20:ce::254", "::ffff:100.100.100.200"};
+
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+        ck_assert_msg(kind_of(plain[i]) == HTTP_ADDRESS_PLAIN, "%s", plain[i]);
+    for (size_t i = 0; i < sizeof link_local / sizeof *link_local; i++)
+        ck_assert_msg(kind_of(link_local[i]) == HTTP_ADDRESS_LINK_LOCAL, "%s", link_local[i]);
+    for (size_t i = 0; i < sizeof metadata / sizeof *metadata; i++)
+        ck_assert_msg(kind_of(metadata[i]) == HTTP_ADDRESS_METADATA, "%s", metadata[i]);
+}
+END_TEST
+
 /* Where a cloud hands out the machine's own credentials. */
 START_TEST(nothing_link_local)
 {
@@ -124,6 +155,8 @@ START_TEST(nothing_link_local)
     ck_assert_ptr_nonnull(strstr(error.detail, "link-local"));
     expect_unreached("http://[::ffff:169.254.169.254]", NULL);
     ck_assert_ptr_nonnull(strstr(error.detail, "link-local"));
+    expect_unreached("http://100.100.100.200", NULL);
+    ck_assert_ptr_nonnull(strstr(error.detail, "metadata"));
 }
 END_TEST
 
@@ -220,6 +253,7 @@ int main(void)
     tcase_add_test(tcase, certificates_are_verified);
     tcase_add_test(tcase, no_proxy_is_asked);
     tcase_add_test(tcase, a_proxy_for_https);
+    tcase_add_test(tcase, kinds_of_addresses);
     tcase_add_test(tcase, nothing_link_local);
     tcase_add_test(tcase, urls);
     tcase_add_test(tcase, many_at_once);

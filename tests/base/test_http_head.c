@@ -47,6 +47,8 @@ START_TEST(fields_as_they_came)
     ck_assert(!head.is_chunked && head.keeps);
     expect("HTTP/1.1 200 OK\nA: 1\n\n");
     ck_assert_uint_eq(head.field_count, 1);
+    expect("HTTP/1.1 200 OK\r\nA \t: 1\r\n\r\n");
+    ck_assert(str_eq(head.fields[0].name, STR("A")) && str_eq(head.fields[0].value, STR("1")));
     expect("HTTP/1.1 204\r\n\r\n");
     expect("HTTP/1.1 599 \r\n\r\n");
 }
@@ -97,7 +99,8 @@ static const struct {
     {{"HTTP/1.1 200 O\rK\r\n\r\n", 20}, "status line"},
     {{"HTTP/1.1 200 OK\r\nA: 1\r\n b\r\n\r\n", 29}, "second line"},
     {{"HTTP/1.1 200 OK\r\n\tA: 1\r\n\r\n", 26}, "second line"},
-    {{"HTTP/1.1 200 OK\r\nA : 1\r\n\r\n", 26}, "without a name"},
+    {{"HTTP/1.1 200 OK\r\nA b: 1\r\n\r\n", 27}, "without a name"},
+    {{"HTTP/1.1 200 OK\r\nContent-Length \t: 3\r\nContent-Length: 4\r\n\r\n", 59}, "differ"},
     {{"HTTP/1.1 200 OK\r\n: 1\r\n\r\n", 24}, "without a name"},
     {{"HTTP/1.1 200 OK\r\nA\r\n\r\n", 22}, "without a name"},
     {{"HTTP/1.1 200 OK\r\nA(: 1\r\n\r\n", 26}, "without a name"},

@@ -5,6 +5,7 @@
 #include "patience.h"
 #include "scripted_origin.h"
 #include "self_signed.h"
+#include "slowness.h"
 #include "suite.h"
 
 #include <pthread.h>
@@ -18,12 +19,14 @@ static struct upstream *upstream;
 static struct error error;
 static struct work work = {.error = &error};
 
+static int timeout_ms;
+
 static void open_upstream(const char *first_url, const char *second_url, int max_connections)
 {
     const struct str urls[] = {str_from(first_url), str_from(second_url)};
     const struct upstream_options options = {.urls = urls,
                                              .url_count = second_url ? 2 : 1,
-                                             .timeout_ms = PATIENCE_MS,
+                                             .timeout_ms = timeout_ms,
                                              .max_connections = max_connections,
                                              .places = places};
 
@@ -33,6 +36,7 @@ static void open_upstream(const char *first_url, const char *second_url, int max
 
 static void set_up(void)
 {
+    timeout_ms = PATIENCE_MS;
     origin = scripted_origin_start(NULL);
     second = scripted_origin_start(NULL);
     places = upstream_places_new(3);
@@ -81,6 +85,7 @@ static void expect_answer(void)
     ck_assert_msg(ask("GET", &response) == ERR_OK, "%s", error.detail);
     ck_assert_int_eq(response.status, 200);
     ck_assert_int_eq(response.body.length, 5);
+    ck_assert_int_eq(error.code, ERR_OK);
     finish(&response);
 }
 
@@ -340,6 +345,30 @@ START_TEST(one_is_left_out)
 }
 END_TEST
 
+/* One that takes connections and never answers is no better than one that takes none. */
+START_TEST(one_is_silent)
+{
+    const struct upstream_request request = {.method = STR("POST"), .target = STR("/")};
+    struct upstream_response response;
+
+    timeout_ms = (int)slowness_stretch_ms(1000);
+    scripted_origin_always(second, &(struct origin_answer){.then = ORIGIN_IS_SILENT});
+    open_upstream(scripted_origin_url(second), scripted_origin_url(origin), 0);
+    expect_answer();
+    ck_assert_uint_eq(scripted_origin_count(second), 1);
+    /* It is left out, so that who follows does not wait. */
+    expect_answer();
+    ck_assert_uint_eq(scripted_origin_count(second), 1);
+    /* What must not be done twice is not sent to another. */
+    open_upstream(scripted_origin_url(second), scripted_origin_url(origin), 0);
+    ck_assert_int_eq(upstream_send(upstream, &request, &work, &response), ERR_TIMEOUT);
+    ck_assert(response.was_sent);
+    ck_assert_uint_eq(scripted_origin_count(origin), 2);
+    /* Which one it was is for the log. */
+    ck_assert_ptr_nonnull(strstr(error.detail, scripted_origin_url(second)));
+}
+END_TEST
+
 /* A server that was reached and broke HTTP is there: no other gets the request, too. */
 START_TEST(one_that_was_reached)
 {
@@ -381,6 +410,7 @@ int main(void)
     tcase_add_test(tcase, one_is_away);
     tcase_add_test(tcase, all_are_away);
     tcase_add_test(tcase, one_is_left_out);
+    tcase_add_test(tcase, one_is_silent);
     tcase_add_test(tcase, one_that_was_reached);
     tcase_add_test(tcase, what_is_refused);
     suite_add_tcase(suite, tcase);
