@@ -48,8 +48,8 @@ void upstream_free(struct upstream **upstream);
 
 struct upstream_request {
     struct str method, target; /* target: path and query, as it is sent */
-    const struct http_field
-        *fields; /* all of them; only what frames the body is ours, and Host where there is none */
+    /* All of them; only what frames the body is ours, and Host where there is none. */
+    const struct http_field *fields;
     size_t field_count;
     const struct body_source *body; /* NULL: none. The caller closes it, after the response's */
     /* Sent again over a new connection where a kept one broke before any byte of an answer. */
