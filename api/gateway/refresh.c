@@ -7,12 +7,13 @@
 
 #include <stdlib.h>
 
-/* A slow upstream holds one thread; what waits is a few seconds' worth. */
-enum { THREADS = 2, REFRESHES = 64, ARENA_FIRST = 4096 };
+/* A route has half of the threads and of the places at most: a slow upstream leaves the others theirs. */
+enum { THREADS = 4, REFRESHES = 64, ARENA_FIRST = 4096 };
 
 struct refresh {
     struct gateway_digest entry;
     enum { REFRESH_FREE, REFRESH_WAITS, REFRESH_RUNS } state;
+    uint64_t number;     /* in the order in which they were asked for */
     struct arena *arena; /* what follows lies in it */
     const struct gateway_route *route;
     struct gateway_request request;
@@ -26,6 +27,7 @@ struct refresher {
     struct lock lock; /* LOCK_RANK_LEAF; guards what follows */
     struct lock_cond more;
     bool stops;
+    uint64_t asked;
     struct refresh refreshes[REFRESHES];
 };
 
@@ -127,15 +129,40 @@ static void end_refresh(struct refresh *refresh)
 
 /* ---- threads ---- */
 
+static int count_locked(const struct refresher *refresher, const struct gateway_route *route,
+                        bool only_running)
+{
+    int count = 0;
+
+    for (size_t i = 0; i < REFRESHES; i++) {
+        const struct refresh *refresh = &refresher->refreshes[i];
+        count += refresh->state != REFRESH_FREE && refresh->route == route &&
+                 (!only_running || refresh->state == REFRESH_RUNS);
+    }
+    return count;
+}
+
+/* The one that has waited for longest, of those whose route may have one more. */
+static struct refresh *choose_locked(struct refresher *refresher)
+{
+    struct refresh *found = NULL;
+
+    for (size_t i = 0; i < REFRESHES; i++) {
+        struct refresh *refresh = &refresher->refreshes[i];
+        if (refresh->state == REFRESH_WAITS && (!found || refresh->number < found->number) &&
+            count_locked(refresher, refresh->route, true) < THREADS / 2)
+            found = refresh;
+    }
+    return found;
+}
+
 static struct refresh *next_refresh(struct refresher *refresher)
 {
     struct refresh *found = NULL;
 
     lock_acquire(&refresher->lock);
     while (!found && !refresher->stops) {
-        for (size_t i = 0; i < REFRESHES && !found; i++)
-            if (refresher->refreshes[i].state == REFRESH_WAITS)
-                found = &refresher->refreshes[i];
+        found = choose_locked(refresher);
         if (!found)
             (void)lock_cond_wait(&refresher->more, &refresher->lock, INT64_MAX);
     }
@@ -160,6 +187,7 @@ static void run_refresh(struct refresher *refresher, struct refresh *refresh)
                   LOG_CSTR("error", err_name(err)), LOG_CSTR("detail", call->error.detail));
     lock_acquire(&refresher->lock);
     end_refresh(refresh);
+    lock_cond_broadcast(&refresher->more); /* its route may have one more */
     lock_release(&refresher->lock);
 }
 
@@ -239,9 +267,12 @@ bool refresher_ask(struct refresher *refresher, const struct passage *passage,
                    const struct gateway_digest *entry)
 {
     lock_acquire(&refresher->lock);
-    struct refresh *refresh = refresher->stops ? NULL : free_place(refresher, entry);
+    bool may_wait =
+        !refresher->stops && count_locked(refresher, passage->route, false) < REFRESHES / 2;
+    struct refresh *refresh = may_wait ? free_place(refresher, entry) : NULL;
     if (refresh) {
         refresh->entry = *entry;
+        refresh->number = ++refresher->asked;
         if (fill_refresh(refresh, passage)) {
             refresh->state = REFRESH_WAITS;
             lock_cond_broadcast(&refresher->more);
