@@ -1,4 +1,4 @@
-/* Requests of which it is not clear at once what they are, or whether they were done. */
+/* What is not clear at once: what a request is, whether it was done, for whom an answer is. */
 #include "gateway_case.h"
 
 static void open_stand(void)
@@ -103,6 +103,25 @@ START_TEST(what_is_no_preflight)
 }
 END_TEST
 
+/* A cookie is for the one who got it, and so may be the page that came with it. */
+START_TEST(who_is_given_a_cookie_gets_an_answer_of_their_own)
+{
+    const struct origin_answer answer = {.bytes = OK_WITH(CACHED "Set-Cookie: a=b\r\n", "abc")};
+    const struct http_reply *reply;
+
+    scripted_origin_always(origin, &answer);
+    expect_header(http_get(stand.http, "/things/cookie", NULL), "X-Cache", "MISS");
+    reply = http_get(stand.http, "/things/cookie", NULL);
+    expect_header(reply, "X-Cache", "MISS");
+    expect_header(reply, "Set-Cookie", "a=b");
+    reply = http_get(stand.http, "/mine/cookie", stand.alice.bearer);
+    expect_header(reply, "Set-Cookie", "a=b");
+    reply = http_get(stand.http, "/mine/cookie", stand.alice.bearer);
+    expect_header(reply, "X-Cache", "HIT");
+    expect_header(reply, "Set-Cookie", NULL);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("gateway edges");
@@ -113,6 +132,7 @@ int main(void)
     tcase_add_test(tcase, a_change_that_may_have_been_done);
     tcase_add_test(tcase, a_change_that_never_came);
     tcase_add_test(tcase, no_host);
+    tcase_add_test(tcase, who_is_given_a_cookie_gets_an_answer_of_their_own);
     tcase_add_test(tcase, no_fragments);
     tcase_add_test(tcase, what_is_no_preflight);
     suite_add_tcase(suite, tcase);

@@ -12,6 +12,7 @@ const char *storable_name(enum storable storable)
         [UNSTORABLE_REQUEST] = "request-no-store",
         [UNSTORABLE_NO_STORE] = "no-store",
         [UNSTORABLE_PRIVATE] = "private",
+        [UNSTORABLE_COOKIE] = "set-cookie",
         [UNSTORABLE_AUTHORIZATION] = "authorization",
         [UNSTORABLE_VARY] = "vary",
         [UNSTORABLE_NO_FRESHNESS] = "no-freshness",
@@ -30,6 +31,12 @@ static bool is_understood(int status)
 static bool is_final_and_whole(int status)
 {
     return status >= 200 && status <= 599 && status != 206 && status != 304;
+}
+
+/* Its body may hold what goes with the cookie, as the token of a form does. */
+static bool gives_cookie(const struct http_fields *fields)
+{
+    return fields_find(fields, STR("set-cookie")) || fields_find(fields, STR("set-cookie2"));
 }
 
 /* RFC 9111, section 3.5 */
@@ -58,6 +65,8 @@ static enum storable judge_directives(const struct http_fields *request,
         return UNSTORABLE_NO_STORE;
     if (told.is_private)
         return UNSTORABLE_PRIVATE;
+    if (!policy->keyed_by_user && gives_cookie(&response->fields))
+        return UNSTORABLE_COOKIE;
     if (!policy->keyed_by_user && fields_find(request, STR("authorization")) &&
         !is_for_others(&told))
         return UNSTORABLE_AUTHORIZATION;

@@ -11,6 +11,7 @@ enum storable {
     UNSTORABLE_REQUEST,  /* the request says no-store */
     UNSTORABLE_NO_STORE, /* the response does */
     UNSTORABLE_PRIVATE,  /* for one caller */
+    UNSTORABLE_COOKIE,   /* it gives its caller a cookie, and no key holds whose it is */
     UNSTORABLE_AUTHORIZATION, /* the request was authorised, and the response does not say that it is for others */
     UNSTORABLE_VARY,         /* no other request would be answered by it */
     UNSTORABLE_NO_FRESHNESS, /* nothing says for how long */

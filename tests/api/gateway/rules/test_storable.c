@@ -59,6 +59,19 @@ START_TEST(nothing_told_is_not_enough)
 }
 END_TEST
 
+/* The page that comes with a cookie may be about its owner. */
+START_TEST(who_is_given_a_cookie_is_alone)
+{
+    static const struct cache_policy of_users = {.keyed_by_user = true};
+
+    expect_get("", 200, "Cache-Control: public, max-age=5\nset-cookie: a=b", UNSTORABLE_COOKIE);
+    expect_get("", 200, "Cache-Control: s-maxage=5\nSet-Cookie2: a=b", UNSTORABLE_COOKIE);
+    expect(&(struct exchange_of_test){"GET", "", "Cache-Control: max-age=5\nSet-Cookie: a=b", 200,
+                                      STORABLE},
+           &of_users);
+}
+END_TEST
+
 START_TEST(only_answers_to_get)
 {
     static const struct cache_policy policy;
@@ -130,6 +143,7 @@ int main(void)
 
     tcase_add_test(tests, explicit_freshness_is_enough);
     tcase_add_test(tests, nothing_told_is_not_enough);
+    tcase_add_test(tests, who_is_given_a_cookie_is_alone);
     tcase_add_test(tests, only_answers_to_get);
     tcase_add_test(tests, forbidden);
     tcase_add_test(tests, what_must_be_understood);
