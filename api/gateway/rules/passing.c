@@ -11,9 +11,11 @@ static const struct str told_anew[] = {
     STR("forwarded"),
     STR("x-forwarded"),
     STR("x-forwarded-"),
+    STR("x-forward-"),
     STR("x-user-"),
     STR("x-real-ip"),
     STR("x-client-ip"),
+    STR("client-ip"),
     STR("x-cluster-client-ip"),
     STR("true-client-ip"),
     STR("cf-connecting-ip"),
@@ -23,6 +25,17 @@ static const struct str told_anew[] = {
     STR("x-host"),
     STR("x-original-uri"),
     STR("x-http-host-override"),
+    STR("x-host-override"),
+    STR("x-backend-host"),
+    STR("x-url-scheme"),
+    STR("x-scheme"),
+    STR("front-end-https"),
+    STR("x-envoy-original-"),
+    STR("x-script-name"),
+    STR("script-name"),
+    STR("base-url"),
+    STR("x-auth-request-"),
+    STR("x-ssl-client-"),
     STR("x-remote-user"),
     STR("proxy"),
     STR("x-authenticated-"),
@@ -50,7 +63,7 @@ static char folded(char c)
     return c;
 }
 
-/* Many upstreams cannot tell X_User_Id from X-User-Id: both become the same variable. */
+/* Many cannot tell X_Cache from X-Cache: both become the same variable. */
 static bool begins_like(struct str name, struct str begin)
 {
     if (name.len < begin.len)
@@ -74,7 +87,8 @@ bool request_field_is_passed(const struct http_fields *request, struct str metho
 {
     const bool is_safe = method_is_safe(method);
 
-    return !field_is_hop_by_hop(request, name) && !is_like(name, told_anew, COUNT(told_anew)) &&
+    return !field_is_hop_by_hop(request, name) && str_find(name, '_') < 0 &&
+           !is_like(name, told_anew, COUNT(told_anew)) &&
            !(is_safe && is_like(name, other_methods, COUNT(other_methods)));
 }
 

@@ -9,8 +9,10 @@
 
 #include "gateway/rules/fields.h"
 
-/* Of a client's request: what says who it is or how it came is made anew. A method that is not cached may be
- * replaced by a field. */
+/*
+ * Of a client's request: what says who it is or how it came is made anew. A method that is not safe may be replaced by
+ * a field. A name with '_' is the one with '-' for many upstreams, and no key holds it: it goes no further.
+ */
 bool request_field_is_passed(const struct http_fields *request, struct str method, struct str name);
 
 /* Of an upstream's response: tags are for us, and the fields of this gateway are its own. */
