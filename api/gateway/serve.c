@@ -1,12 +1,38 @@
 /* A request to the gateway, from its admission to its answer. */
+#include "cachewarden/app.h"
+#include "cachewarden/clock.h"
+#include "control/look.h"
 #include "gateway/answer.h"
 #include "gateway/cached.h"
 #include "gateway/changes.h"
 #include "gateway/metrics.h"
 
+/* What the answer says of the caller's cache, which this request does not ask. */
+static void tell_cache(const struct passage *passage)
+{
+    struct call *call = passage->call;
+    bool is_public = passage->route->options.is_public;
+    const struct gateway_key key = {.user_id = is_public ? 0 : call->principal.user_id};
+    const struct namespace space = gateway_key_space(&key);
+    struct cache_state state = {0};
+    struct error error;
+
+    if (!is_public && key.user_id <= 0)
+        return; /* a preflight: there is no caller */
+    error_clear(&error);
+    const struct work work = {call->arena, clock_deadline_ns(call->app->budget_ms), &error};
+    bool is_enabled =
+        control_look(call->app, work, &space, NULL, &state) == ERR_OK && state.enabled;
+    call->reply.cache_enabled = is_enabled ? YES : NO;
+    if (is_enabled && !is_public)
+        call->reply.cache_version = state.version;
+}
+
 static enum err pass_on(struct passage *passage)
 {
     struct fetched fetched;
+
+    tell_cache(passage);
     enum err err = fetch_head(passage, &passage->sent, &fetched);
 
     if (err == ERR_OK) {

@@ -3,7 +3,9 @@
 
 static void open_stand(void)
 {
-    gateway_stand_open("{ prefix = \"/mine\"; UPSTREAM }", "limits: { enabled = false; };");
+    gateway_stand_open("{ prefix = \"/open\"; scope = \"public\"; UPSTREAM },\n"
+                       "{ prefix = \"/mine\"; UPSTREAM }",
+                       "limits: { enabled = false; };");
 }
 
 #define FRESH "Cache-Control: max-age=3600\r\nContent-Length: 1\r\n"
@@ -46,6 +48,30 @@ START_TEST(what_was_seen_meanwhile_is_not_followed_by_what_was_before)
 }
 END_TEST
 
+static void expect_told(const struct http_reply *reply, const char *enabled, const char *version)
+{
+    expect_status(reply, 200);
+    expect_header(reply, "X-Cache", "BYPASS");
+    expect_header(reply, "X-Cache-Enabled", enabled);
+    expect_header(reply, "X-Cache-Version", version);
+}
+
+/* Also by what does not ask the cache. */
+START_TEST(each_answer_tells_of_the_callers_cache)
+{
+    char version[32];
+
+    scripted_origin_always(origin, &(struct origin_answer){.bytes = OK_WITH(FRESH, "a")});
+    const struct http_reply *reply = http_get(stand.http, "/mine/told", stand.bob.bearer);
+    snprintf(version, sizeof version, "%s", http_header(reply, "X-Cache-Version"));
+    expect_told(http_post(stand.http, "/mine/told", stand.bob.bearer), "true", version);
+    expect_told(http_post(stand.http, "/open/told", NULL), "true", NULL);
+    switch_bobs("/api/cache/disable/");
+    expect_told(http_post(stand.http, "/mine/told", stand.bob.bearer), "false", NULL);
+    switch_bobs("/api/cache/enable/");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("http/gateway_switch");
@@ -54,6 +80,7 @@ int main(void)
     tcase_add_unchecked_fixture(tcase, open_stand, gateway_stand_close);
     tcase_add_checked_fixture(tcase, origin_open, origin_close);
     tcase_add_test(tcase, what_was_seen_meanwhile_is_not_followed_by_what_was_before);
+    tcase_add_test(tcase, each_answer_tells_of_the_callers_cache);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
