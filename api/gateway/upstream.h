@@ -68,8 +68,10 @@ struct upstream_response {
     size_t field_count;
     int64_t request_time_ms, response_time_ms; /* clock_wall_ms */
     bool has_body;                             /* false: nothing to close */
-    /* Holds the connection until it is closed, and a place while next() waits. next() fails where the body is cut short.
-     * It also sends what is left of the request's body; once that fails, no more of it is sent. */
+    /*
+     * Holds the connection until it is closed, and a place while next() waits. next() fails where the body is cut
+     * short. It also sends what is left of the request's body; once that fails, no more of it is sent.
+     */
     struct body_source body;
 };
 
