@@ -27,8 +27,9 @@ struct enquiry {
 bool cached_may_ask(const struct passage *passage)
 {
     bool is_read = passage->is_head || str_eq(passage->request->method, STR("GET"));
+    const struct body_source *body = passage->call->body_source;
 
-    return is_read && !passage->call->body_source;
+    return is_read && (!body || body->length == 0);
 }
 
 /* ---- asking the upstream ---- */

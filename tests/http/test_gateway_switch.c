@@ -1,4 +1,4 @@
-/* A user switches the cache off and on again, and asks the gateway meanwhile. */
+/* Whether the cache is asked: a user switches it off and on again; a read says that it has a body, and has none. */
 #include "gateway_case.h"
 
 static void open_stand(void)
@@ -72,6 +72,22 @@ START_TEST(each_answer_tells_of_the_callers_cache)
 }
 END_TEST
 
+START_TEST(a_read_with_an_empty_body_is_one_without)
+{
+    const char *const fields[] = {stand.bob.bearer, "Content-Length: 0", NULL};
+
+    scripted_origin_always(origin, &(struct origin_answer){.bytes = OK_WITH(FRESH, "x")});
+    for (int i = 0; i < 3; i++) {
+        const struct http_reply *reply =
+            http_send(stand.http, "GET", "/mine/empty", fields, NULL, 0);
+        expect_body(reply, 200, "x");
+        expect_header(reply, "X-Cache", i == 0 ? "MISS" : "HIT");
+    }
+    expect_bob_gets("/mine/empty", "x", "HIT");
+    ck_assert_uint_eq(scripted_origin_count(origin), 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("http/gateway_switch");
@@ -81,6 +97,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, origin_open, origin_close);
     tcase_add_test(tcase, what_was_seen_meanwhile_is_not_followed_by_what_was_before);
     tcase_add_test(tcase, each_answer_tells_of_the_callers_cache);
+    tcase_add_test(tcase, a_read_with_an_empty_body_is_one_without);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
