@@ -217,8 +217,10 @@ static enum err receive(struct http_exchange *exchange, const struct work *work,
                                           work->error);
     }
     exchange->must_wait = false;
+    /* A head that has begun is to be there before the time is over: else one that drips would have no end. */
+    if (exchange->has_head || !exchange->has_heard)
+        touch(exchange);
     exchange->has_heard = exchange->has_heard || *got_out > 0;
-    touch(exchange);
     return err;
 }
 
@@ -268,6 +270,7 @@ static enum err read_head(struct http_exchange *exchange, const struct work *wor
     size_t looked = 0, size = 0;
     enum err err = ERR_OK;
 
+    touch(exchange);
     for (;;) {
         bool is_end = false;
         struct str there = waiting(exchange);

@@ -294,6 +294,23 @@ START_TEST(silence)
 }
 END_TEST
 
+/* A head that comes a byte at a time is no sign of life for ever; a body may take its time. */
+START_TEST(a_head_that_drips)
+{
+    struct str body;
+
+    open_peer(scripted_origin_url(origin), NULL, SHORT_MS);
+    ORIGIN_SAY(origin, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", .drip_ms = SHORT_MS / 4);
+    expect_failure(ERR_TIMEOUT, "silence");
+    scripted_origin_wait_count(origin, 1);
+    open_peer(scripted_origin_url(origin), NULL, PATIENCE_MS);
+    ORIGIN_SAY(origin, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", .drip_ms = 1);
+    ck_assert_int_eq(ask("GET"), ERR_OK);
+    ck_assert_int_eq(read_body(&body), ERR_OK);
+    ck_assert(str_eq(body, STR("hello")));
+}
+END_TEST
+
 /* A server that lets a kept connection live and says nothing is not asked once more. */
 START_TEST(silence_is_not_repeated)
 {
@@ -375,6 +392,7 @@ int main(void)
     tcase_add_test(tcase, what_may_not);
     tcase_add_test(tcase, silence);
     tcase_add_test(tcase, an_answer_that_nobody_wants);
+    tcase_add_test(tcase, a_head_that_drips);
     tcase_add_test(tcase, silence_is_not_repeated);
     tcase_add_test(tcase, a_slow_reader);
     tcase_add_test(tcase, a_deadline_of_all_of_it);

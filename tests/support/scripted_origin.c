@@ -236,6 +236,19 @@ static bool transmit_filler(struct origin_connection *connection, int64_t size)
     return is_good;
 }
 
+static bool transmit_slowly(struct origin_connection *connection,
+                            const struct origin_answer *answer)
+{
+    if (answer->drip_ms == 0)
+        return transmit(connection, answer->bytes, answer->size);
+    for (size_t i = 0; i < answer->size; i++) {
+        if (!transmit(connection, answer->bytes + i, 1))
+            return false;
+        poll(NULL, 0, answer->drip_ms);
+    }
+    return true;
+}
+
 /* False: the connection ends. */
 static bool play(struct origin_connection *connection, const struct origin_answer *answer)
 {
@@ -245,7 +258,7 @@ static bool play(struct origin_connection *connection, const struct origin_answe
     if (answer->is_held)
         await_release(connection->origin);
     poll(NULL, 0, answer->delay_ms);
-    is_good = !answer->bytes || transmit(connection, answer->bytes, answer->size);
+    is_good = !answer->bytes || transmit_slowly(connection, answer);
     is_good = is_good && transmit_filler(connection, answer->filler_size);
     if (answer->then == ORIGIN_RESETS)
         setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);

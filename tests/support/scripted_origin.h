@@ -36,6 +36,7 @@ struct origin_answer {
     bool skips_body;   /* of the request */
     bool is_held;      /* until scripted_origin_release; not what is early */
     int delay_ms;      /* the answer takes so long; not what is early */
+    int drip_ms;       /* between any two bytes; 0: all at once */
 };
 
 struct scripted_origin_options {
