@@ -425,16 +425,20 @@ static void tell_cache(struct enquiry *enquiry, enum err looked)
         reply->cache_version = enquiry->look.version;
 }
 
-/* While a clear is owed, nobody knows what is true. */
+/* While a clear is owed, nobody knows what is true: what it would drop is as it is without Redis. */
 static enum err look(struct enquiry *enquiry)
 {
-    struct passage *passage = enquiry->passage;
-    const struct gateway *gateway = passage->route->gateway;
+    const struct gateway_route *route = enquiry->passage->route;
+    struct call *call = enquiry->passage->call;
+    enum err err = ERR_UPSTREAM_DOWN;
 
-    if (!owed_settle(gateway->owed, passage->call->arena))
-        return error_set_detail(&passage->call->error, ERR_UPSTREAM_DOWN, "a clear is owed");
-    return gateway_store_look(gateway->store, &enquiry->key, call_work(passage->call),
-                              &enquiry->look);
+    if (owed_settle(route, call->arena))
+        err = gateway_store_look(route->gateway->store, &enquiry->key, call_work(call),
+                                 &enquiry->look);
+    if (err == ERR_OK && enquiry->look.stored &&
+        owed_has_tag_of(route->gateway, enquiry->look.stored))
+        err = ERR_UPSTREAM_DOWN;
+    return err;
 }
 
 static enum err serve_looked(struct enquiry *enquiry)

@@ -2,7 +2,6 @@
 
 #include "cachewarden/app.h"
 #include "cachewarden/clock.h"
-#include "cachewarden/log.h"
 #include "gateway/clear.h"
 #include "gateway/key_of.h"
 #include "gateway/owed.h"
@@ -17,20 +16,6 @@ static struct work work_of(const struct passage *passage, struct error *error)
                          error};
 }
 
-static void note_failure(const struct passage *passage, const struct error *error)
-{
-    log_event(LOG_LEVEL_WARN, "gateway.clear_failed", LOG_CSTR("route", passage->route->row.name),
-              LOG_CSTR("detail", error->detail[0] ? error->detail : error->caller));
-}
-
-static void owe_models(const struct passage *passage, const struct error *error)
-{
-    const struct gateway_route_options *options = &passage->route->options;
-
-    note_failure(passage, error);
-    owed_add_models(passage->route->gateway->owed, options->models, options->model_count);
-}
-
 static void clear_models(const struct passage *passage)
 {
     const struct gateway_route_options *options = &passage->route->options;
@@ -39,7 +24,7 @@ static void clear_models(const struct passage *passage)
 
     if (gateway_clear_models(passage->call->app, options->models, options->model_count, work) !=
         ERR_OK)
-        owe_models(passage, &error);
+        owed_note_models(passage->route, &error);
 }
 
 /* Of one more path of ours, as the same caller asks for it. */
@@ -58,11 +43,9 @@ static void drop_target(const struct passage *passage, struct str target)
         return;
     const struct work work = work_of(passage, &error);
     if (key_of(route, &request, passage->call, &passage->sent, &key) != ERR_OK)
-        return;
-    if (gateway_store_drop(passage->route->gateway->store, &key, work) != ERR_OK) {
-        note_failure(passage, &error);
-        owed_add_path(passage->route->gateway->owed, &key);
-    }
+        owed_note_all(route, &passage->call->error);
+    else if (gateway_store_drop(route->gateway->store, &key, work) != ERR_OK)
+        owed_note_path(route, &key, passage->call->arena, &error);
 }
 
 static void drop_targets(const struct passage *passage, int status,
@@ -81,9 +64,14 @@ static void drop_targets(const struct passage *passage, int status,
         .origin_count = sizeof origins / sizeof *origins,
     };
     struct invalidated gone;
+    struct error error;
 
-    if (invalidated_by(arena, request->method, status, &target, fields, &gone) != ERR_OK)
+    if (invalidated_by(arena, request->method, status, &target, fields, &gone) != ERR_OK) {
+        error_clear(&error);
+        (void)!error_set_detail(&error, ERR_NO_MEMORY, "no memory for what was changed");
+        owed_note_all(passage->route, &error);
         return;
+    }
     for (size_t i = 0; i < gone.count; i++)
         drop_target(passage, gone.targets[i]);
 }

@@ -6,8 +6,8 @@
 
 /*
  * After a response that is no error to an unsafe method: the route's models are cleared, for everybody, and the answers
- * to its target are dropped (RFC 9111, section 4.4). Nothing else is a failure of the request: that Redis did not do it
- * is for the log.
+ * to its target are dropped (RFC 9111, section 4.4). What Redis does not do is owed (owed.h), and no failure of the
+ * request.
  */
 void changes_follow(const struct passage *passage, const struct response_head *response);
 /* Nobody knows whether the upstream did it: the same. */

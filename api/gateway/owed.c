@@ -5,166 +5,238 @@
 #include "cachewarden/log.h"
 #include "gateway/clear.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 
-/* How many are remembered one by one, and how often they are tried. */
-enum { OWED_MAX = 128, TRY_MS = 100 };
+enum { PATHS_MAX = 8, TRY_AGAIN_MS = 100 };
 
-/* A model, or a path of somebody's. */
+struct owed_path {
+    int64_t user_id;
+    struct gateway_digest digest;
+};
+
+/* Of one route. All zero: nothing. */
 struct debt {
-    char *memory; /* of the texts below */
-    struct str model;
-    struct gateway_key key; /* model is empty: what tells the path */
+    bool has_models, has_all;
+    size_t path_count;
+    struct owed_path paths[PATHS_MAX];
+    int64_t changes; /* how many were noted: what a try has not seen stays */
+    bool is_tried;   /* a worker is at it */
+    int64_t next_try_ns;
 };
 
 struct owed {
-    struct app *app;
-    struct gateway_store *store;
-    atomic_bool has_any;
     struct lock lock; /* LOCK_RANK_LEAF; guards what follows */
-    /* Who settles looks at the first of them without the lock: they stay where they are until then. */
-    struct debt debts[OWED_MAX];
-    size_t count;
-    bool owes_all, is_settling;
-    int64_t next_ns; /* not before */
+    struct debt *debts;
+    /* Routes that owe. Changed under the lock; read without, for most looks. */
+    _Atomic size_t debtors;
 };
 
-enum err owed_new(struct app *app, struct gateway_store *store, struct owed **owed_out,
-                  struct error *error)
+enum err owed_new(const struct gateway *gateway, struct owed **owed_out, struct error *error)
 {
     struct owed *owed = calloc(1, sizeof *owed);
 
-    *owed_out = owed;
-    if (!owed)
+    *owed_out = NULL;
+    if (owed)
+        owed->debts = calloc(gateway->route_count ? gateway->route_count : 1, sizeof *owed->debts);
+    if (!owed || !owed->debts) {
+        free(owed);
         return error_set(error, ERR_NO_MEMORY, "out of memory");
-    owed->app = app;
-    owed->store = store;
-    lock_init(&owed->lock, LOCK_RANK_LEAF, "gateway clears");
+    }
+    lock_init(&owed->lock, LOCK_RANK_LEAF, "clears that are owed");
+    *owed_out = owed;
     return ERR_OK;
 }
 
 void owed_free(struct owed **owed)
 {
-    if (!*owed)
-        return;
-    for (size_t i = 0; i < (*owed)->count; i++)
-        free((*owed)->debts[i].memory);
-    lock_fini(&(*owed)->lock);
-    free(*owed);
+    struct owed *gone = *owed;
+
     *owed = NULL;
+    if (!gone)
+        return;
+    lock_fini(&gone->lock);
+    free(gone->debts);
+    free(gone);
 }
 
-/* ---- remembering ---- */
-
-static void move_text(struct str *text, char **at)
+static struct debt *debt_of(const struct gateway_route *route)
 {
-    if (text->len > 0)
-        memcpy(*at, text->ptr, text->len);
-    text->ptr = text->ptr ? *at : NULL;
-    *at += text->len;
+    return &route->gateway->owed->debts[route - route->gateway->routes];
 }
 
-/* Its texts become its own. False: no memory. */
-static bool own_texts(struct debt *debt)
-{
-    struct str *texts[] = {&debt->model, &debt->key.route, &debt->key.host, &debt->key.path,
-                           &debt->key.query};
-    size_t size = 1;
+/* ---- noting ---- */
 
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        size += texts[i]->len;
-    debt->memory = malloc(size);
-    char *at = debt->memory;
-    for (size_t i = 0; at && i < sizeof texts / sizeof *texts; i++)
-        move_text(texts[i], &at);
-    return debt->memory != NULL;
-}
-
-static void add(struct owed *owed, struct debt debt)
+static void add_path(struct debt *debt, const struct owed_path *path)
 {
-    lock_acquire(&owed->lock);
-    if (owed->count < OWED_MAX && own_texts(&debt))
-        owed->debts[owed->count++] = debt;
+    for (size_t i = 0; i < debt->path_count; i++)
+        if (debt->paths[i].user_id == path->user_id &&
+            gateway_digest_eq(&debt->paths[i].digest, &path->digest))
+            return;
+    if (debt->path_count == PATHS_MAX)
+        debt->has_all = true;
     else
-        owed->owes_all = true;
-    atomic_store(&owed->has_any, true);
+        debt->paths[debt->path_count++] = *path;
+}
+
+/* `path` NULL, and not models: all. */
+static void note(const struct gateway_route *route, bool is_models, const struct owed_path *path,
+                 const struct error *why)
+{
+    struct owed *owed = route->gateway->owed;
+    struct debt *debt = debt_of(route);
+
+    lock_acquire(&owed->lock);
+    bool is_first = debt->changes++ == 0;
+    if (is_first)
+        owed->debtors++;
+    if (is_models)
+        debt->has_models = true;
+    else if (path)
+        add_path(debt, path);
+    else
+        debt->has_all = true;
     lock_release(&owed->lock);
+    if (is_first)
+        log_event(LOG_LEVEL_WARN, "gateway.clear_failed", LOG_CSTR("route", route->row.name),
+                  LOG_CSTR("detail", why->detail[0] ? why->detail : why->caller));
 }
 
-void owed_add_models(struct owed *owed, const struct str *models, size_t count)
+void owed_note_models(const struct gateway_route *route, const struct error *why)
 {
-    for (size_t i = 0; i < count; i++)
-        add(owed, (struct debt){.model = models[i]});
+    note(route, true, NULL, why);
 }
 
-void owed_add_path(struct owed *owed, const struct gateway_key *key)
+void owed_note_path(const struct gateway_route *route, const struct gateway_key *key,
+                    struct arena *arena, const struct error *why)
 {
-    add(owed, (struct debt){.key = {.user_id = key->user_id,
-                                    .route = key->route,
-                                    .host = key->host,
-                                    .path = key->path,
-                                    .query = key->query}});
+    struct owed_path path = {.user_id = key->user_id};
+    bool is_known = gateway_key_path(key, arena, &path.digest) == ERR_OK;
+
+    note(route, false, is_known ? &path : NULL, why);
 }
 
-/* ---- making up for it ---- */
-
-static enum err settle_one(struct owed *owed, const struct debt *debt, struct work work)
+void owed_note_all(const struct gateway_route *route, const struct error *why)
 {
-    return debt->model.len > 0 ? gateway_clear_models(owed->app, &debt->model, 1, work)
-                               : gateway_store_drop(owed->store, &debt->key, work);
+    note(route, false, NULL, why);
 }
 
-/* How many of the first are done; all of them if that is what is owed. */
-static size_t settle(struct owed *owed, size_t count, bool owes_all, struct arena *arena,
-                     bool *did_all_out)
+/* ---- clearing ---- */
+
+static enum err clear_debt(const struct gateway_route *route, const struct debt *debt,
+                           struct work work)
+{
+    const struct gateway *gateway = route->gateway;
+    enum err err = ERR_OK;
+    int64_t generation;
+
+    if (debt->has_all)
+        return gateway_clear_all(gateway->app, work, &generation);
+    if (debt->has_models)
+        err = gateway_clear_models(gateway->app, route->options.models, route->options.model_count,
+                                   work);
+    for (size_t i = 0; err == ERR_OK && i < debt->path_count; i++)
+        err = gateway_store_drop_path(gateway->store, debt->paths[i].user_id,
+                                      &debt->paths[i].digest, work);
+    return err;
+}
+
+/* True: nothing is owed. Else whether the caller is to try, with *debt_out. */
+static bool owes_nothing(const struct gateway_route *route, bool *tries_out, struct debt *debt_out)
+{
+    struct owed *owed = route->gateway->owed;
+    struct debt *debt = debt_of(route);
+
+    lock_acquire(&owed->lock);
+    bool is_nothing = debt->changes == 0;
+    *tries_out = !is_nothing && !debt->is_tried && clock_mono_ns() >= debt->next_try_ns;
+    if (*tries_out) {
+        debt->is_tried = true;
+        *debt_out = *debt;
+    }
+    lock_release(&owed->lock);
+    return is_nothing;
+}
+
+static bool end_try(const struct gateway_route *route, const struct debt *tried, bool is_done)
+{
+    struct owed *owed = route->gateway->owed;
+    struct debt *debt = debt_of(route);
+
+    lock_acquire(&owed->lock);
+    bool is_nothing = is_done && debt->changes == tried->changes;
+    if (is_nothing) {
+        *debt = (struct debt){0};
+        owed->debtors--;
+    } else {
+        debt->is_tried = false;
+        debt->next_try_ns = clock_deadline_ns(TRY_AGAIN_MS);
+    }
+    lock_release(&owed->lock);
+    return is_nothing;
+}
+
+static bool settle_debt(const struct gateway_route *route, struct arena *arena)
 {
     struct error error;
-    const struct work work = {arena, clock_deadline_ns(owed->app->budget_ms), &error};
-    int64_t generation;
-    size_t done = 0;
+    struct debt debt;
+    bool tries;
 
-    error_clear(&error);
-    *did_all_out = owes_all && gateway_clear_all(owed->app, work, &generation) == ERR_OK;
-    while (done < count &&
-           (*did_all_out || (!owes_all && settle_one(owed, &owed->debts[done], work) == ERR_OK)))
-        done++;
-    return done;
-}
-
-static void forget_locked(struct owed *owed, size_t done, bool did_all)
-{
-    for (size_t i = 0; i < done; i++)
-        free(owed->debts[i].memory);
-    owed->count -= done;
-    memmove(owed->debts, owed->debts + done, owed->count * sizeof *owed->debts);
-    if (did_all)
-        owed->owes_all = false;
-    owed->is_settling = false;
-    owed->next_ns = clock_deadline_ns(TRY_MS);
-    atomic_store(&owed->has_any, owed->count > 0 || owed->owes_all);
-}
-
-bool owed_settle(struct owed *owed, struct arena *arena)
-{
-    bool did_all;
-
-    if (!atomic_load_explicit(&owed->has_any, memory_order_acquire))
+    if (owes_nothing(route, &tries, &debt))
         return true;
-    lock_acquire(&owed->lock);
-    bool is_mine = !owed->is_settling && clock_mono_ns() >= owed->next_ns;
-    bool owes_all = owed->owes_all;
-    size_t count = owed->count;
-    owed->is_settling = owed->is_settling || is_mine;
-    lock_release(&owed->lock);
-    if (!is_mine)
+    if (!tries)
         return false;
-    size_t done = settle(owed, count, owes_all, arena, &did_all);
-    lock_acquire(&owed->lock);
-    forget_locked(owed, done, did_all);
-    bool is_settled = owed->count == 0 && !owed->owes_all;
-    lock_release(&owed->lock);
-    if (is_settled)
-        log_event(LOG_LEVEL_INFO, "gateway.clears_made_up", LOG_INT("clears", done));
+    error_clear(&error);
+    const struct work work = {arena, clock_deadline_ns(route->gateway->app->budget_ms), &error};
+    bool is_done = clear_debt(route, &debt, work) == ERR_OK;
+    if (!end_try(route, &debt, is_done))
+        return false;
+    log_event(LOG_LEVEL_INFO, "gateway.clears_made_up", LOG_CSTR("route", route->row.name),
+              LOG_INT("clears", debt.changes));
+    return true;
+}
+
+static bool has_model(const struct gateway_route *route, struct str model)
+{
+    for (size_t i = 0; i < route->options.model_count; i++)
+        if (str_eq(route->options.models[i], model))
+            return true;
+    return false;
+}
+
+/* Whether what one of them owes may be an answer of the other. */
+static bool share_answers(const struct gateway_route *debtor, const struct gateway_route *route)
+{
+    bool does_share = debtor == route;
+
+    for (size_t i = 0; i < route->options.model_count && !does_share; i++)
+        does_share = has_model(debtor, route->options.models[i]);
+    return does_share;
+}
+
+bool owed_settle(const struct gateway_route *route, struct arena *arena)
+{
+    const struct gateway *gateway = route->gateway;
+    bool is_settled = true;
+
+    if (gateway->owed->debtors == 0)
+        return true;
+    for (size_t i = 0; i < gateway->route_count; i++)
+        if (share_answers(&gateway->routes[i], route) && !settle_debt(&gateway->routes[i], arena))
+            is_settled = false;
     return is_settled;
+}
+
+bool owed_has_tag_of(const struct gateway *gateway, const struct stored_response *response)
+{
+    struct owed *owed = gateway->owed;
+    bool has = false;
+
+    if (owed->debtors == 0)
+        return false;
+    lock_acquire(&owed->lock);
+    for (size_t i = 0; i < gateway->route_count && !has; i++)
+        for (size_t t = 0; t < response->tag_count && owed->debts[i].has_models && !has; t++)
+            has = has_model(&gateway->routes[i], response->tags[t]);
+    lock_release(&owed->lock);
+    return has;
 }

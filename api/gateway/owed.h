@@ -1,25 +1,35 @@
 /*
- * Clears that Redis did not do when a change asked for them. This node remembers them and makes up for them as soon as
- * it can; until then it uses the cache for nobody, for nobody knows what is true. Other nodes learn of it when it is
- * done. What does not fit is everything. Any thread.
+ * Clears that a change owes and Redis has not taken. What is owed is a state of the route, not an attempt: until Redis
+ * has taken it, the node serves nothing from the cache that the clear would have dropped, and tries again. Only this
+ * node knows of it.
+ *
+ * A route remembers that its models are owed, and some paths; with more of them it owes everything. So it takes the same
+ * room, however many changes there are.
  */
 #ifndef API_GATEWAY_OWED_H
 #define API_GATEWAY_OWED_H
 
-#include "gateway/store.h"
+#include "gateway/gateway_private.h"
 
-struct owed;
-
-/* `app` and `store` are borrowed. ERR_NO_MEMORY. */
-CW_MUST_CHECK enum err owed_new(struct app *app, struct gateway_store *store,
-                                struct owed **owed_out, struct error *error);
-/* Harmless for NULL. */
+/* gateway->routes are there already. ERR_NO_MEMORY. */
+CW_MUST_CHECK enum err owed_new(const struct gateway *gateway, struct owed **owed_out,
+                                struct error *error);
 void owed_free(struct owed **owed);
 
-void owed_add_models(struct owed *owed, const struct str *models, size_t count);
-void owed_add_path(struct owed *owed, const struct gateway_key *key);
+/* The route's models were not cleared. `why` is for the log, which says it when the first clear is owed. */
+void owed_note_models(const struct gateway_route *route, const struct error *why);
+/* The key's path was not dropped. Digests are made in the arena. */
+void owed_note_path(const struct gateway_route *route, const struct gateway_key *key,
+                    struct arena *arena, const struct error *why);
+/* Nobody could tell what is to be dropped. */
+void owed_note_all(const struct gateway_route *route, const struct error *why);
 
-/* Whether nothing is owed. One of those who ask tries to make up for it, a few times a second. */
-bool owed_settle(struct owed *owed, struct arena *arena);
+/*
+ * Whether nothing is owed that concerns the route's own answers. If something is, this tries to clear it, unless
+ * somebody else is at it or has just failed: false then, at once. The work has time and an error of its own.
+ */
+bool owed_settle(const struct gateway_route *route, struct arena *arena);
+/* Whether it has a tag of the application's that another route owes a clear of. */
+bool owed_has_tag_of(const struct gateway *gateway, const struct stored_response *response);
 
 #endif

@@ -121,7 +121,7 @@ enum err gateway_open(struct app *app, const struct gateway_options *options,
     if (err == ERR_OK)
         err = fetches_new(options->max_waiting, &gateway->fetches, error);
     if (err == ERR_OK)
-        err = owed_new(app, gateway->store, &gateway->owed, error);
+        err = owed_new(gateway, &gateway->owed, error);
     if (err == ERR_OK)
         err = refresher_new(cached_refresh, &gateway->refresher, error);
     if (err != ERR_OK) {

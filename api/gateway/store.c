@@ -47,16 +47,22 @@ struct entry_request store_models_request(const struct gateway_store *store, str
 enum err gateway_store_drop(struct gateway_store *store, const struct gateway_key *key,
                             struct work work)
 {
-    struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_WRITE);
-    const struct namespace space = gateway_key_space(key);
-    struct entries *entries = store->app->entries;
     struct gateway_digest path;
     enum err err = gateway_key_path(key, work.arena, &path);
 
-    if (err != ERR_OK)
-        return err;
-    struct key name = key_response(&space, path.bytes);
-    struct str record = record_encode_dropped(work.arena, &path);
+    return err == ERR_OK ? gateway_store_drop_path(store, key->user_id, &path, work) : err;
+}
+
+enum err gateway_store_drop_path(struct gateway_store *store, int64_t user_id,
+                                 const struct gateway_digest *path, struct work work)
+{
+    struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_WRITE);
+    const struct gateway_key key = {.user_id = user_id};
+    const struct namespace space = gateway_key_space(&key);
+    struct entries *entries = store->app->entries;
+    struct key name = key_response(&space, path->bytes);
+    struct str record = record_encode_dropped(work.arena, path);
+
     if (!record.ptr)
         return ERR_NO_MEMORY;
     /* Without room nobody fills, either. */

@@ -83,5 +83,8 @@ CW_MUST_CHECK enum err gateway_store_put(struct gateway_store *store, const stru
  */
 CW_MUST_CHECK enum err gateway_store_drop(struct gateway_store *store,
                                           const struct gateway_key *key, struct work work);
+/* The same, of what gateway_key_path says and the key's user_id. */
+CW_MUST_CHECK enum err gateway_store_drop_path(struct gateway_store *store, int64_t user_id,
+                                               const struct gateway_digest *path, struct work work);
 
 #endif

@@ -6,6 +6,8 @@ static void open_all(void)
     gateway_stand_open(
         "{ prefix = \"/open\"; scope = \"public\"; models = [ \"m\" ]; timeout_ms = 600000; "
         "UPSTREAM },\n"
+        "{ prefix = \"/near\"; scope = \"public\"; models = [ \"n\", \"m\" ]; UPSTREAM },\n"
+        "{ prefix = \"/far\"; scope = \"public\"; UPSTREAM },\n"
         "{ prefix = \"/mine\"; UPSTREAM }",
         "");
     origin_open();
@@ -94,6 +96,86 @@ START_TEST(a_stop_waits_for_no_upstream)
 }
 END_TEST
 
+#define OWED_ANSWER(fields) \
+    OK_WITH("Cache-Control: max-age=3600\r\n" fields "Content-Length: 1\r\n", "a")
+
+static void store(const char *path, const char *answer)
+{
+    ORIGIN_SAY(origin, answer);
+    expect_header(http_get(stand.http, path, NULL), "X-Cache", "MISS");
+    expect_header(http_get(stand.http, path, NULL), "X-Cache", "HIT");
+}
+
+/* Asks until something else than BYPASS comes: what was owed is done. */
+static const char *result_when_settled(const char *path, const char *credential)
+{
+    const char *result;
+
+    do
+        result = http_header(http_get(stand.http, path, credential), "X-Cache");
+    while (strcmp(result, "BYPASS") == 0);
+    return result;
+}
+
+static int times_logged(const char *text)
+{
+    char *log = cw_server_log(&stand.server);
+    int count = 0;
+
+    for (const char *at = log; (at = strstr(at, text)) != NULL; at += strlen(text))
+        count++;
+    free(log);
+    return count;
+}
+
+/* What a clear is not about is served all the while, however much is owed. */
+START_TEST(what_is_owed_concerns_what_it_would_drop)
+{
+    static const char *const dropped[] = {"/near/x", "/far/tagged", "/open/1", "/open/39"};
+    char path[32];
+
+    store("/open/1", OWED_ANSWER(""));
+    store("/open/39", OWED_ANSWER(""));
+    store("/near/x", OWED_ANSWER(""));
+    store("/far/x", OWED_ANSWER(""));
+    store("/far/tagged", OWED_ANSWER("Cache-Tag: m\r\n"));
+    scripted_origin_always(origin, &(struct origin_answer){.bytes = OWED_ANSWER("")});
+    redis_server_do(stand.redis, "CONFIG SET maxmemory 1");
+    for (int i = 0; i < 40; i++) {
+        snprintf(path, sizeof path, "/open/%d", i);
+        expect_status(http_post(stand.http, path, NULL), 200);
+    }
+    for (int i = 0; i < 4; i++)
+        expect_uncached(dropped[i], NULL);
+    expect_header(http_get(stand.http, "/far/x", NULL), "X-Cache", "HIT");
+    ck_assert_int_eq(times_logged("gateway.clear_failed"), 1);
+    redis_server_do(stand.redis, "CONFIG SET maxmemory 0");
+    ck_assert_str_eq(result_when_settled("/open/1", NULL), "MISS");
+    for (int i = 0; i < 4; i++)
+        ck_assert_str_eq(result_when_settled(dropped[i], NULL), i == 2 ? "HIT" : "MISS");
+    cw_server_wait_log(&stand.server, "gateway.clears_made_up");
+    ck_assert_int_eq(times_logged("gateway.clears_made_up"), 1);
+}
+END_TEST
+
+/* Of a route without models: its path alone. */
+START_TEST(a_path_that_was_not_dropped_is_made_up_for)
+{
+    const char *alice = stand.alice.bearer;
+
+    scripted_origin_always(origin, &(struct origin_answer){.bytes = OWED_ANSWER("")});
+    http_get(stand.http, "/mine/x", alice);
+    http_get(stand.http, "/mine/other", alice);
+    expect_header(http_get(stand.http, "/mine/x", alice), "X-Cache", "HIT");
+    redis_server_do(stand.redis, "CONFIG SET maxmemory 1");
+    expect_status(http_post(stand.http, "/mine/x", alice), 200);
+    expect_uncached("/mine/x", alice);
+    redis_server_do(stand.redis, "CONFIG SET maxmemory 0");
+    ck_assert_str_eq(result_when_settled("/mine/x", alice), "MISS");
+    expect_header(http_get(stand.http, "/mine/other", alice), "X-Cache", "HIT");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("http/gateway_faults");
@@ -103,6 +185,8 @@ int main(void)
     tcase_add_test(all, an_application_goes_on_without_redis);
     tcase_add_test(all, a_clear_that_failed_is_made_up_for);
     tcase_add_test(all, a_stop_waits_for_no_upstream);
+    tcase_add_test(all, what_is_owed_concerns_what_it_would_drop);
+    tcase_add_test(all, a_path_that_was_not_dropped_is_made_up_for);
     suite_add_tcase(suite, all);
     return suite_run(suite);
 }
