@@ -293,7 +293,8 @@ static enum err read_head(struct http_exchange *exchange, const struct work *wor
     return err;
 }
 
-static enum err read_final_head(struct http_exchange *exchange, const struct work *work,
+static enum err read_final_head(struct http_exchange *exchange,
+                                const struct http_peer_request *request, const struct work *work,
                                 struct http_head *head_out)
 {
     for (int i = 0; i <= INTERIM_MAX; i++) {
@@ -303,6 +304,9 @@ static enum err read_final_head(struct http_exchange *exchange, const struct wor
         if (head_out->status == 101)
             return error_set_detail(work->error, ERR_UPSTREAM_DOWN,
                                     "it switched protocols, which nobody asked for");
+        if (request->on_interim && head_out->status != 100)
+            request->on_interim(request->interim_with, head_out->status, head_out->fields,
+                                head_out->field_count);
     }
     return error_set_detail(work->error, ERR_UPSTREAM_DOWN, "too many responses 1xx");
 }
@@ -358,7 +362,7 @@ enum err http_exchange_run(struct http_exchange *exchange, struct str head,
     begin(exchange, head, request);
     *response_out = (struct http_peer_response){.request_time_ms = clock_wall_ms()};
     send_some(exchange);
-    enum err err = read_final_head(exchange, work, &parsed);
+    enum err err = read_final_head(exchange, request, work, &parsed);
     exchange->is_unwanted = NULL;
     exchange->has_head = !err;
     if (err) {

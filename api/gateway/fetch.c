@@ -2,6 +2,7 @@
 
 #include "cachewarden/clock.h"
 #include "gateway/rules/invalidation.h"
+#include "gateway/rules/passing.h"
 
 /* How long a client waits at most for a body to be whole before it is sent the first of it. */
 enum { KEPT_MS = 5000 };
@@ -30,6 +31,20 @@ static bool are_sound(const struct http_fields *fields)
     return true;
 }
 
+/* What one upstream says before its answer is for the client that waits for it. */
+static void pass_interim(void *with, int status, const struct http_field *items, size_t count)
+{
+    const struct passage *passage = with;
+    const struct gateway_request *request = passage->request;
+    /* The rules only read them. */
+    const struct http_fields came = {(struct http_field *)(uintptr_t)items, count};
+    struct http_fields passed;
+
+    if (request->send_interim && are_sound(&came) &&
+        response_fields_to_pass(passage->call->arena, &came, &passed) == ERR_OK)
+        request->send_interim(request->interim_with, status, passed.items, passed.count);
+}
+
 static enum err send(const struct passage *passage, const struct http_fields *fields,
                      struct relay *relay, struct upstream_response *response_out)
 {
@@ -44,6 +59,8 @@ static enum err send(const struct passage *passage, const struct http_fields *fi
         .may_repeat = !body && is_idempotent(passage->request->method),
         .is_unwanted = passage->request->is_unwanted,
         .unwanted_with = passage->request->unwanted_with,
+        .on_interim = pass_interim,
+        .interim_with = (void *)(uintptr_t)passage,
     };
     enum err err = upstream_send(passage->route->upstream, &upstream, &work, response_out);
 

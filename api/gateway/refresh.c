@@ -105,6 +105,7 @@ static bool fill_refresh(struct refresh *refresh, const struct passage *passage)
     refresh->request.is_unwanted = is_stopping;
     refresh->request.unwanted_with = (void *)(uintptr_t)passage->route->gateway;
     refresh->request.wait = NULL;
+    refresh->request.send_interim = NULL;
     call_init(&refresh->call, call->app, call->route, arena);
     refresh->call.principal = (struct principal){
         .kind = call->principal.kind,

@@ -325,7 +325,9 @@ static enum err send_with(struct upstream_bodies *bodies, const struct upstream_
                                            .body = request->body ? &body : NULL,
                                            .may_repeat = request->may_repeat,
                                            .is_unwanted = request->is_unwanted,
-                                           .unwanted_with = request->unwanted_with};
+                                           .unwanted_with = request->unwanted_with,
+                                           .on_interim = request->on_interim,
+                                           .interim_with = request->interim_with};
     return ask(bodies->upstream, &sent, work, response_out);
 }
 

@@ -58,6 +58,10 @@ struct upstream_request {
      * with ERR_UPSTREAM_DOWN. NULL: never. */
     bool (*is_unwanted)(void *with);
     void *unwanted_with;
+    /* Told of each response 1xx before the head, but for 100 and 101, by the thread that waits. NULL: they are
+     * dropped. */
+    void (*on_interim)(void *with, int status, const struct http_field *fields, size_t field_count);
+    void *interim_with;
 };
 
 struct upstream_response {

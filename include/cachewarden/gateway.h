@@ -74,6 +74,10 @@ struct gateway_request {
     bool (*is_unwanted)(void *with);
     void *unwanted_with;
     struct gateway_wait *wait; /* NULL: it can be begun only once */
+    /* Passes a response 1xx on to the client, before the answer. NULL: it is dropped. */
+    void (*send_interim)(void *with, int status, const struct http_field *fields,
+                         size_t field_count);
+    void *interim_with;
 };
 
 /*

@@ -82,6 +82,10 @@ struct http_peer_request {
     /* Asked about twice a second while the head of the response is waited for; true ends that. NULL: never. */
     bool (*is_unwanted)(void *with);
     void *unwanted_with;
+    /* Told of each response 1xx before the head, but for 100 and 101, by the thread that waits. NULL: they are
+     * dropped. */
+    void (*on_interim)(void *with, int status, const struct http_field *fields, size_t field_count);
+    void *interim_with;
 };
 
 struct http_peer_response {

@@ -187,3 +187,11 @@ mg_pause(struct mg_connection *conn, uint64_t until_ns)
 	conn->channel->is_paused = 1;
 	(void)suspend(conn, until_ns);
 }
+
+
+/* That the peer is gone shows when it is answered. */
+void
+mg_write_interim(struct mg_connection *conn, const char *head, size_t size)
+{
+	(void)channel_write(conn->channel, head, size);
+}

@@ -80,6 +80,9 @@ int mg_peer_is_gone(struct mg_connection *conn);
  */
 void mg_pause(struct mg_connection *conn, uint64_t until_ns);
 
+/* A response 1xx, whole, before the answer. It counts neither as one nor among its bytes. */
+void mg_write_interim(struct mg_connection *conn, const char *head, size_t size);
+
 /* So many bytes that belong to the request: zero at first, they are kept while its body is awaited. */
 #define MG_REQUEST_MEMORY 128
 void *mg_request_memory(struct mg_connection *conn);

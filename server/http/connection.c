@@ -130,6 +130,7 @@ static struct exchange *begin_exchange(struct worker *worker, struct mg_connecti
     exchange->open_body = transfer_open_body;
     exchange->is_client_gone = transfer_is_client_gone;
     exchange->pause = transfer_pause;
+    exchange->send_interim = transfer_send_interim;
     exchange->body_source = worker;
     exchange->has_stream_place = false;
     exchange->body_status = 0;

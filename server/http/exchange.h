@@ -130,7 +130,10 @@ struct exchange {
     bool (*is_client_gone)(const struct exchange *exchange);
     /* The request waits without a worker, and is begun again soon. NULL: it cannot. */
     void (*pause)(struct exchange *exchange);
-    void *body_source;           /* what these four work on */
+    /* Sends a response 1xx before the answer. NULL: there are none. */
+    void (*send_interim)(struct exchange *exchange, int status, const struct http_field *fields,
+                         size_t field_count);
+    void *body_source;           /* what these five work on */
     struct body_source incoming; /* call.body_source, if there is one */
     bool has_stream_place;
     int body_status;   /* why reading it failed, as read_body answers it; 0: it has not */

@@ -81,6 +81,15 @@ static bool is_client_gone(void *with)
     return exchange->is_client_gone && exchange->is_client_gone(exchange);
 }
 
+static void send_interim(void *with, int status, const struct http_field *fields,
+                         size_t field_count)
+{
+    struct exchange *exchange = with;
+
+    if (exchange->send_interim)
+        exchange->send_interim(exchange, status, fields, field_count);
+}
+
 static enum err serve(const struct gateway_route *route, struct exchange *exchange)
 {
     const struct http_request *request = &exchange->request;
@@ -97,6 +106,8 @@ static enum err serve(const struct gateway_route *route, struct exchange *exchan
         .is_unwanted = is_client_gone,
         .unwanted_with = exchange,
         .wait = exchange->pause ? &exchange->kept.wait : NULL,
+        .send_interim = send_interim,
+        .interim_with = exchange,
     };
 
     return gateway_serve(route, &passed, &exchange->call);

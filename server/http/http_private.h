@@ -97,6 +97,9 @@ void transfer_end_body(struct exchange *exchange);
 /* exchange->is_client_gone and pause. */
 bool transfer_is_client_gone(const struct exchange *exchange);
 void transfer_pause(struct exchange *exchange);
+/* exchange->send_interim. */
+void transfer_send_interim(struct exchange *exchange, int status, const struct http_field *fields,
+                           size_t field_count);
 
 /* Sends the exchange's response, or begins to; closes the reply's source where that is not sent. How many bytes are
  * known to be on their way. */

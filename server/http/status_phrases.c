@@ -38,6 +38,8 @@ static const struct {
     int status;
     const char *phrase;
 } foreign_phrases[] = {
+    {102, "Processing"},
+    {103, "Early Hints"},
     {203, "Non-Authoritative Information"},
     {205, "Reset Content"},
     {206, "Partial Content"},

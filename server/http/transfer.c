@@ -182,6 +182,24 @@ void transfer_pause(struct exchange *exchange)
     exchange->is_suspended = true;
 }
 
+/* HTTP/1.0 knows none. */
+void transfer_send_interim(struct exchange *exchange, int status, const struct http_field *fields,
+                           size_t field_count)
+{
+    struct worker *worker = exchange->body_source;
+    struct strbuf head;
+
+    if (exchange->request.minor_version == 0)
+        return;
+    strbuf_init(&head, exchange->call.arena, 256);
+    strbuf_addf(&head, "HTTP/1.1 %d %s\r\n", status, status_phrase(status));
+    for (size_t i = 0; i < field_count; i++)
+        strbuf_addf(&head, "%.*s: %.*s\r\n", STR_ARG(fields[i].name), STR_ARG(fields[i].value));
+    strbuf_add(&head, STR("\r\n"));
+    if (!head.failed)
+        mg_write_interim(worker->connection, head.ptr, head.len);
+}
+
 void transfer_end_body(struct exchange *exchange)
 {
     struct worker *worker = exchange->body_source;

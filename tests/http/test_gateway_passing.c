@@ -93,6 +93,28 @@ START_TEST(answers_without_a_body)
 }
 END_TEST
 
+/* Before the answer, without what is for one connection; to a client that knows such. */
+START_TEST(interim_answers_go_on)
+{
+    struct raw *raw = raw_open(stand.server.port);
+    const char *answer = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\nConnection: X-Drop\r\n"
+                         "X-Drop: 1\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+    ORIGIN_SAY(origin, answer);
+    const struct http_reply *reply =
+        send_raw(raw, "GET /open/x HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    expect_status(reply, 103);
+    expect_header(reply, "Link", "</a.css>");
+    expect_header(reply, "X-Drop", NULL);
+    reply = raw_reply(raw, PATIENCE_MS);
+    expect_body(reply, 200, "ok");
+    expect_header(reply, "Link", NULL);
+    /* The connection is in step still. */
+    expect_body(send_raw(raw, "GET /open/x HTTP/1.1\r\nHost: localhost\r\n\r\n"), 200, "hello");
+    raw_close(&raw);
+}
+END_TEST
+
 START_TEST(a_redirect_is_the_clients_to_follow)
 {
     ORIGIN_SAY(origin, "HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\n"
@@ -443,6 +465,7 @@ int main(void)
     tcase_add_test(all, an_answer_comes_as_the_origin_said_it);
     tcase_add_test(all, what_is_for_us_or_for_one_connection_stays_here);
     tcase_add_test(all, answers_without_a_body);
+    tcase_add_test(all, interim_answers_go_on);
     tcase_add_test(all, a_redirect_is_the_clients_to_follow);
     tcase_add_test(all, a_request_goes_on_as_it_came);
     tcase_add_test(all, what_nobody_verified_goes_no_further);
