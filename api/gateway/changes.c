@@ -48,6 +48,17 @@ static void drop_target(const struct passage *passage, struct str target)
         owed_note_path(route, &key, passage->call->arena, &error);
 }
 
+/* An upstream that does not see the prefix may name its paths without. */
+static void drop_named(const struct passage *passage, struct str target)
+{
+    const struct gateway_route *route = passage->route;
+
+    drop_target(passage, target);
+    if (request_is_stripped(route) && gateway_match(route->gateway, target) != route)
+        drop_target(passage, str_format(passage->call->arena, "%.*s%.*s",
+                                        STR_ARG(route->options.prefix), STR_ARG(target)));
+}
+
 static void drop_targets(const struct passage *passage, int status,
                          const struct http_fields *fields)
 {
@@ -73,7 +84,7 @@ static void drop_targets(const struct passage *passage, int status,
         return;
     }
     for (size_t i = 0; i < gone.count; i++)
-        drop_target(passage, gone.targets[i]);
+        drop_named(passage, gone.targets[i]);
 }
 
 void changes_follow(const struct passage *passage, const struct response_head *response)

@@ -3,8 +3,8 @@
  * has taken it, the node serves nothing from the cache that the clear would have dropped, and tries again. Only this
  * node knows of it.
  *
- * A route remembers that its models are owed, and some paths; with more of them it owes everything. So it takes the same
- * room, however many changes there are.
+ * A route remembers that its models are owed, and some paths; with more of them it owes everything. So it takes the
+ * same room, however many changes there are.
  */
 #ifndef API_GATEWAY_OWED_H
 #define API_GATEWAY_OWED_H

@@ -43,13 +43,18 @@ bool request_path_is_plain(struct str path)
     return others > 0 || dots == 0 || dots > 2;
 }
 
+bool request_is_stripped(const struct gateway_route *route)
+{
+    return route->options.strip_prefix && route->options.prefix.len > 1;
+}
+
 struct str request_target(const struct gateway_route *route, const struct gateway_request *request,
                           struct arena *arena)
 {
     struct str path = request->path, prefix = route->options.prefix;
     const char *slash = "";
 
-    if (route->options.strip_prefix && prefix.len > 1)
+    if (request_is_stripped(route))
         path = str_sub(path, prefix.len, path.len);
     if (path.len == 0 || path.ptr[0] != '/')
         slash = "/";
@@ -67,7 +72,7 @@ struct builder {
 };
 
 /* How many fields are added at most. */
-enum { ADDED_MAX = 10 };
+enum { ADDED_MAX = 12 };
 
 static void add(struct builder *builder, struct str name, struct str value)
 {
@@ -223,6 +228,8 @@ enum err request_fields(const struct gateway_route *route, const struct gateway_
     for (size_t i = 0; i < kept.count; i++)
         add_passed(&builder, &kept.items[i]);
     add_way(&builder, request, call);
+    if (request_is_stripped(route))
+        add(&builder, STR("X-Forwarded-Prefix"), route->options.prefix);
     if (!route->options.is_public)
         add_identity(&builder, call);
     *fields_out = (struct http_fields){builder.items, builder.count};

@@ -14,6 +14,9 @@
  */
 bool request_path_is_plain(struct str path);
 
+/* Whether the upstream sees paths without the prefix. */
+bool request_is_stripped(const struct gateway_route *route);
+
 /* Path and query, without the prefix where the route strips it. {NULL,0}: memory is out. */
 struct str request_target(const struct gateway_route *route, const struct gateway_request *request,
                           struct arena *arena);

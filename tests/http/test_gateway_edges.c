@@ -6,6 +6,7 @@ static void open_stand(void)
     gateway_stand_open(
         "{ prefix = \"/things\"; scope = \"public\"; models = [ \"things\" ]; timeout_ms = "
         "600000; UPSTREAM },\n"
+        "{ prefix = \"/strip\"; scope = \"public\"; strip_prefix = true; UPSTREAM },\n"
         "{ prefix = \"/mine\"; UPSTREAM }",
         "limits: { enabled = false; };");
 }
@@ -122,6 +123,20 @@ START_TEST(who_is_given_a_cookie_gets_an_answer_of_their_own)
 }
 END_TEST
 
+/* An upstream that does not see the prefix knows its paths without. */
+START_TEST(a_change_names_a_path_without_its_prefix)
+{
+    ORIGIN_SAY(origin, OK_WITH(CACHED, "old"));
+    expect_body(http_get(stand.http, "/strip/list", NULL), 200, "old");
+    expect_header(http_get(stand.http, "/strip/list", NULL), "X-Cache", "HIT");
+    ORIGIN_SAY(origin, "HTTP/1.1 303 See\r\nLocation: /list\r\nContent-Length: 0\r\n\r\n");
+    expect_header(http_post(stand.http, "/strip/add", NULL), "Location", "/list");
+    ORIGIN_SAY(origin, OK_WITH(CACHED, "new"));
+    expect_body(http_get(stand.http, "/strip/list", NULL), 200, "new");
+    expect_line(head_at(0), "X-Forwarded-Prefix: /strip");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("gateway edges");
@@ -132,6 +147,7 @@ int main(void)
     tcase_add_test(tcase, a_change_that_may_have_been_done);
     tcase_add_test(tcase, a_change_that_never_came);
     tcase_add_test(tcase, no_host);
+    tcase_add_test(tcase, a_change_names_a_path_without_its_prefix);
     tcase_add_test(tcase, who_is_given_a_cookie_gets_an_answer_of_their_own);
     tcase_add_test(tcase, no_fragments);
     tcase_add_test(tcase, what_is_no_preflight);

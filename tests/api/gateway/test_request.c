@@ -105,6 +105,14 @@ static const char *sent(const char *lines)
     "X-Forwarded-For: 192.0.2.7\nX-Forwarded-Proto: http\nX-Forwarded-Host: app.example\n" \
     "X-Request-Id: id\n"
 
+START_TEST(a_stripped_prefix_is_told)
+{
+    route.options.strip_prefix = true;
+    ck_assert_str_eq(sent("X-Forwarded-Prefix: /evil"),
+                     "Host: app.example\n" WAY "X-Forwarded-Prefix: /app\n");
+}
+END_TEST
+
 START_TEST(fields_go_on_and_how_it_came_is_told)
 {
     ck_assert_str_eq(sent("Host: other\nAccept: a/b\nX-Thing: 1\nX-Thing: 2"),
@@ -204,6 +212,7 @@ int main(void)
     tcase_add_test(tcase, a_target_goes_on_as_it_came);
     tcase_add_test(tcase, a_prefix_is_stripped_where_that_is_wanted);
     tcase_add_test(tcase, fields_go_on_and_how_it_came_is_told);
+    tcase_add_test(tcase, a_stripped_prefix_is_told);
     tcase_add_test(tcase, what_a_client_says_of_its_way_goes_no_further);
     tcase_add_test(tcase, what_is_for_one_connection_goes_no_further);
     tcase_add_test(tcase, a_proxy_that_is_trusted_is_told_beside_the_client);
