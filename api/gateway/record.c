@@ -97,13 +97,13 @@ struct str record_encode_variants(struct arena *arena, const struct gateway_dige
     return out.failed ? STR_NONE : strbuf_str(&out);
 }
 
-struct str record_encode_dropped(struct arena *arena, const struct gateway_digest *digest)
+struct str record_encode_dropped(struct arena *arena, const struct gateway_digest *digest,
+                                 const unsigned char stamp[STORED_STAMP_SIZE])
 {
-    static const unsigned char none[STORED_STAMP_SIZE];
     struct strbuf out;
 
     strbuf_init(&out, arena, RECORD_START_SIZE);
-    add_start(&out, RECORD_DROPPED, digest, none);
+    add_start(&out, RECORD_DROPPED, digest, stamp);
     return out.failed ? STR_NONE : strbuf_str(&out);
 }
 
@@ -202,11 +202,14 @@ bool record_decode(struct str bytes, struct record *record_out)
     }
 }
 
-bool record_is_dropped(struct str bytes)
+bool record_is_dropped(struct str bytes, unsigned char stamp_out[STORED_STAMP_SIZE])
 {
     struct record record;
 
-    return record_decode(bytes, &record) && record.kind == RECORD_DROPPED;
+    if (!record_decode(bytes, &record) || record.kind != RECORD_DROPPED)
+        return false;
+    memcpy(stamp_out, record.stamp, sizeof record.stamp);
+    return true;
 }
 
 /* ---- the head ---- */

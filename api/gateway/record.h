@@ -54,8 +54,8 @@ struct record {
 /* Of the first RECORD_PREFIX_SIZE bytes of a response, or of all of what is shorter. Texts stay in `bytes`. */
 bool record_decode(struct str bytes, struct record *record_out);
 
-/* Whether it says that something was dropped. */
-bool record_is_dropped(struct str bytes);
+/* Whether it says that something was dropped, and by which drop: each has a stamp of its own. */
+bool record_is_dropped(struct str bytes, unsigned char stamp_out[STORED_STAMP_SIZE]);
 
 /*
  * Head and body of a response, of which `record` is decoded already: `bytes` has its head; *has_body_out: and its
@@ -71,6 +71,7 @@ struct str record_encode(struct arena *arena, const struct gateway_digest *diges
                          const struct stored_numbers *numbers);
 struct str record_encode_variants(struct arena *arena, const struct gateway_digest *digest,
                                   const unsigned char stamp[STORED_STAMP_SIZE], struct str names);
-struct str record_encode_dropped(struct arena *arena, const struct gateway_digest *digest);
+struct str record_encode_dropped(struct arena *arena, const struct gateway_digest *digest,
+                                 const unsigned char stamp[STORED_STAMP_SIZE]);
 
 #endif

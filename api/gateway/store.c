@@ -2,6 +2,7 @@
 #include "gateway/store.h"
 
 #include "cachewarden/entries.h"
+#include "cachewarden/random.h"
 #include "entries/service.h"
 #include "gateway/store_private.h"
 
@@ -61,8 +62,10 @@ enum err gateway_store_drop_path(struct gateway_store *store, int64_t user_id,
     const struct namespace space = gateway_key_space(&key);
     struct entries *entries = store->app->entries;
     struct key name = key_response(&space, path->bytes);
-    struct str record = record_encode_dropped(work.arena, path);
+    unsigned char stamp[STORED_STAMP_SIZE];
 
+    random_bytes(stamp, sizeof stamp);
+    struct str record = record_encode_dropped(work.arena, path, stamp);
     if (!record.ptr)
         return ERR_NO_MEMORY;
     /* Without room nobody fills, either. */

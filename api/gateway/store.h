@@ -44,8 +44,9 @@ struct gateway_look {
     struct gateway_digest path, entry;
     struct tag_look tags;
     int64_t numbers_version, looked_ns;
-    bool is_free;     /* nothing lies under the path */
-    bool is_dropped;  /* what lies there says that it was dropped */
+    bool is_free;    /* nothing lies under the path */
+    bool is_dropped; /* what lies there says that it was dropped, by the drop of this stamp: */
+    unsigned char dropped[STORED_STAMP_SIZE];
     struct str names; /* of the list of variants that lies there; empty: none does */
     unsigned char stamp[STORED_STAMP_SIZE];
     int64_t list_left_ms; /* how long that list lives */

@@ -336,7 +336,7 @@ static enum err judge(struct seek *seek)
     if (err != ERR_OK)
         return err;
     look->is_free = bytes.len == 0;
-    look->is_dropped = record_is_dropped(bytes);
+    look->is_dropped = record_is_dropped(bytes, look->dropped);
     look->has_variants = false;
     memset(look->stamp, 0, sizeof look->stamp);
     if (!look->is_enabled) {

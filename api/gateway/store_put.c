@@ -202,6 +202,17 @@ static void add_to_path(const struct filling *filling, struct pipeline *pipeline
     pipeline_end_transaction(pipeline);
 }
 
+/* What lies there lives on for so long; how long it would have lived is told in the same step. */
+static void add_life(struct pipeline *pipeline, const struct key *path, int64_t life_ms,
+                     ptrdiff_t *told_out)
+{
+    pipeline_begin_transaction(pipeline);
+    *told_out = (ptrdiff_t)pipeline_count(pipeline);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PTTL"), key_str(path));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(path), STR_INT64(life_ms));
+    pipeline_end_transaction(pipeline);
+}
+
 /*
  * A variant first, and then the list that makes it good. A list that is there lives on for as long as the longest of
  * its variants. The command that does this makes none: what was dropped meanwhile stays so.
@@ -220,8 +231,7 @@ static enum err add_record(const struct filling *filling, struct pipeline *pipel
     add_set(pipeline, &entry, record, filling->life_ms, false);
     if (filling->is_listed) {
         if (look->list_left_ms < filling->life_ms)
-            PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(&path),
-                         STR_INT64(filling->life_ms));
+            add_life(pipeline, &path, filling->life_ms, told_out);
         return ERR_OK;
     }
     struct str list = record_encode_variants(filling->work.arena, &look->path,
@@ -241,14 +251,31 @@ static bool was_first(const struct pipeline *pipeline, size_t from)
     return true;
 }
 
+/* A list that another fill has made live for longer since the look, or what a drop has left there, lives as long as
+ * that. */
+static enum err give_back_life(const struct filling *filling, int64_t left_ms)
+{
+    struct pipeline *pipeline = pipeline_new(filling->work.arena, PIPELINE_WRITE);
+    struct key path = key_response(&filling->space, filling->look->path.bytes);
+
+    if (left_ms <= filling->life_ms)
+        return ERR_OK;
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(&path), STR_INT64(left_ms));
+    return redis_run(entries_redis(filling->store->app->entries), pipeline, filling->work);
+}
+
 /* Whether it took the place of a drop that the look did not see. Then that is put back. */
 static enum err look_back(const struct filling *filling, const struct pipeline *pipeline,
                           ptrdiff_t told)
 {
     const struct value *replaced = told >= 0 ? pipeline_value(pipeline, (size_t)told) : NULL;
+    const struct gateway_look *look = filling->look;
+    unsigned char stamp[STORED_STAMP_SIZE];
 
-    if (!replaced || filling->look->is_dropped || replaced->kind != VALUE_STRING ||
-        !record_is_dropped(replaced->text))
+    if (replaced && replaced->kind == VALUE_INTEGER)
+        return give_back_life(filling, replaced->integer);
+    if (!replaced || replaced->kind != VALUE_STRING || !record_is_dropped(replaced->text, stamp) ||
+        (look->is_dropped && memcmp(stamp, look->dropped, sizeof stamp) == 0))
         return ERR_OK;
     enum err err = gateway_store_drop(filling->store, filling->key, filling->work);
     return err == ERR_OK ? refuse_void(filling) : err;

@@ -108,7 +108,7 @@ START_TEST(lists_and_what_was_dropped)
     ck_assert_int_eq(record.kind, RECORD_VARIANTS);
     ck_assert(str_eq(record.names, STR("accept,x-a")));
     ck_assert_mem_eq(record.stamp, numbers.stamp, sizeof record.stamp);
-    ck_assert(record_decode(record_encode_dropped(arena, &digest), &record));
+    ck_assert(record_decode(record_encode_dropped(arena, &digest, numbers.stamp), &record));
     ck_assert_int_eq(record.kind, RECORD_DROPPED);
     static const char *const bad[] = {"", ",", "a,", "a,,b", "a b", "a,a", "a\r\n"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

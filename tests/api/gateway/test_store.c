@@ -249,6 +249,37 @@ START_TEST(a_list_lives_as_long_as_its_variants)
 }
 END_TEST
 
+/* Another fill has made it live for longer since the look of this one; or a drop has left its mark. */
+START_TEST(a_list_never_lives_for_shorter)
+{
+    const struct gateway_key de = key_of(0, "/shop/v", "Accept-Language: de"),
+                             en = key_of(0, "/shop/v", "Accept-Language: en");
+    const struct stored_response response = {
+        .status = 200, .fields = fields_of(VARY), .body = STR("x")};
+    const struct namespace space = namespace_of_gateway();
+    struct gateway_look look = look_on(0, &de);
+    struct gateway_digest path;
+
+    expect_ok(gateway_key_path(&de, arena, &path));
+    struct key list = key_response(&space, path.bytes);
+    expect_ok(gateway_store_put(stores[0], &de, &look, &response, 1000000, in_work(), NULL));
+    gateway_look_release(&look);
+    redis_server_do(redis, "PEXPIRE %b 100000", list.bytes, list.len);
+    struct gateway_look before = look_on(1, &en);
+    look = look_on(0, &de);
+    expect_ok(gateway_store_put(stores[0], &de, &look, &response, 9000000, in_work(), NULL));
+    gateway_look_release(&look);
+    expect_ok(gateway_store_put(stores[1], &en, &before, &response, 200000, in_work(), NULL));
+    ck_assert_int_gt(redis_server_ask_integer(redis, "PTTL %b", list.bytes, list.len), 5000000);
+    expect_stored(0, &en, "x");
+    expect_ok(gateway_store_drop(stores[0], &de, in_work()));
+    expect_ok(gateway_store_put(stores[1], &en, &before, &response, 200000, in_work(), NULL));
+    ck_assert_int_gt(redis_server_ask_integer(redis, "PTTL %b", list.bytes, list.len), 300000);
+    ck_assert(!is_stored_on(0, &en));
+    gateway_look_release(&before);
+}
+END_TEST
+
 START_TEST(vary_that_fits_nobody)
 {
     const struct gateway_key key = key_of(7, "/shop/v", "");
@@ -309,6 +340,22 @@ START_TEST(a_drop_while_the_upstream_is_asked)
 END_TEST
 
 /* The same of what is fetched anew, while the one before lies there. */
+/* Behind a drop, and before the next one. */
+START_TEST(a_drop_behind_a_drop)
+{
+    const struct gateway_key key = key_of(7, "/shop/a", "");
+
+    expect_ok(gateway_store_drop(stores[0], &key, in_work()));
+    struct gateway_look look = look_on(0, &key);
+    expect_ok(gateway_store_drop(stores[1], &key, in_work()));
+    ck_assert_int_eq(try_store(0, &key, &look, TEXT, "old"), ERR_CONFLICT);
+    gateway_look_release(&look);
+    ck_assert(!is_stored_on(1, &key));
+    fill_on(0, &key, TEXT, "new");
+    expect_stored(1, &key, "new");
+}
+END_TEST
+
 START_TEST(a_drop_while_something_is_fetched_anew)
 {
     const struct gateway_key plain = key_of(7, "/shop/a", ""),
@@ -452,9 +499,11 @@ int main(void)
     tcase_add_test(one, variants_lie_side_by_side);
     tcase_add_test(one, wrong_memory_of_names);
     tcase_add_test(one, a_list_lives_as_long_as_its_variants);
+    tcase_add_test(one, a_list_never_lives_for_shorter);
     tcase_add_test(one, vary_that_fits_nobody);
     tcase_add_test(one, a_dropped_path_is_gone_with_its_variants);
     tcase_add_test(one, a_drop_while_the_upstream_is_asked);
+    tcase_add_test(one, a_drop_behind_a_drop);
     tcase_add_test(one, a_drop_while_something_is_fetched_anew);
     tcase_add_test(one, what_is_stored_takes_room);
     tcase_add_test(one, too_much_is_not_stored);
