@@ -159,20 +159,28 @@ START_TEST(what_is_owed_concerns_what_it_would_drop)
 END_TEST
 
 /* Of a route without models: its path alone. */
+static void expect_owed(const char *path, const char *refuse, const char *accept)
+{
+    const char *alice = stand.alice.bearer;
+
+    http_get(stand.http, path, alice);
+    expect_header(http_get(stand.http, path, alice), "X-Cache", "HIT");
+    redis_server_do(stand.redis, refuse);
+    expect_status(http_post(stand.http, path, alice), 200);
+    expect_uncached(path, alice);
+    redis_server_do(stand.redis, accept);
+    ck_assert_str_eq(result_when_settled(path, alice), "MISS");
+}
+
 START_TEST(a_path_that_was_not_dropped_is_made_up_for)
 {
     const char *alice = stand.alice.bearer;
 
     scripted_origin_always(origin, &(struct origin_answer){.bytes = OWED_ANSWER("")});
-    http_get(stand.http, "/mine/x", alice);
     http_get(stand.http, "/mine/other", alice);
-    expect_header(http_get(stand.http, "/mine/x", alice), "X-Cache", "HIT");
-    redis_server_do(stand.redis, "CONFIG SET maxmemory 1");
-    expect_status(http_post(stand.http, "/mine/x", alice), 200);
-    expect_uncached("/mine/x", alice);
-    redis_server_do(stand.redis, "CONFIG SET maxmemory 0");
-    ck_assert_str_eq(result_when_settled("/mine/x", alice), "MISS");
+    expect_owed("/mine/full", "CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0");
     expect_header(http_get(stand.http, "/mine/other", alice), "X-Cache", "HIT");
+    expect_owed("/mine/replica", "REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE");
 }
 END_TEST
 
