@@ -241,12 +241,20 @@ static bool judge_stored(const struct history_view *view, const struct history_e
            history_refuse(text_out, "it was stored though something was there", last, stored, NULL);
 }
 
+/* What is told that the cache is off was there until the node saw that: it stores in the round trip that asks. */
+static bool may_have_passed(const struct history_event *event, const struct history_event *refused)
+{
+    return (event->kind == HISTORY_FILL || event->kind == HISTORY_INCREMENT) &&
+           event->outcome != HISTORY_REFUSED && event->ended > refused->began;
+}
+
 static bool judge_refused(const struct history_view *view, const struct history_event *refused,
                           char *text_out)
 {
     for (size_t i = history_find(view, refused->ended); i-- > 0;) {
         const struct history_event *event = view->events[i];
-        if (event != refused && brings(event) && !find_end(view, event, refused->began))
+        if (event != refused && (may_have_passed(event, refused) ||
+                                 (brings(event) && !find_end(view, event, refused->began))))
             return true;
     }
     return history_refuse(text_out, "it was refused where nothing can have been", refused, NULL,
