@@ -238,19 +238,28 @@ static uint64_t trips_of_a_look(void)
     return trips() - before;
 }
 
+/* Whoever fills goes by the last look for as long as it is new: these say how old it is. */
+static void make_look_old(void)
+{
+    atomic_store(&node.app->entries->room.looked_ns, 1);
+}
+
+static void make_look_new(void)
+{
+    atomic_store(&node.app->entries->room.looked_ns, clock_deadline_ns(PATIENCE_MS));
+}
+
 /* Nobody looked while nobody filled: the first promise goes by no old look. */
 START_TEST(the_first_promise_after_a_quiet_time)
 {
-    struct room *room = &node.app->entries->room;
-
     ck_assert_uint_eq(trips_of_a_look(), 1);
     redis_server_do(redis, "SETRANGE others 16777215 x");
-    leave(2 * 1024 * 1024);            /* Redis takes more; the share of entries is used up */
-    atomic_store(&room->looked_ns, 1); /* long ago */
+    leave(2 * 1024 * 1024); /* Redis takes more; the share of entries is used up */
+    make_look_old();
     ck_assert(tells_lease("a", "wait_ms=60000"));
     ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:{u:7}:c:a"), 0);
     redis_server_do(redis, "CONFIG SET maxmemory 0");
-    atomic_store(&room->looked_ns, 1);
+    make_look_old();
     ck_assert(tells_lease("a", "wait_ms=60000"));
     ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:{u:7}:c:a"), 1);
 }
@@ -294,14 +303,19 @@ START_TEST(the_first_fill_after_a_quiet_time)
     ck_assert_uint_eq(trips_of_a_look(), 1);
     redis_server_do(redis, "SETRANGE others 16777215 x");
     leave(2 * 1024 * 1024); /* Redis takes more; the share of entries is used up */
+    make_look_new();
     ck_assert_int_eq(outcome(put(0)), ERR_OK);
-    atomic_store(&room->looked_ns, 1); /* long ago */
+    make_look_old();
+    int64_t asked_ns = clock_mono_ns();
     ck_assert_int_eq(outcome(put(1)), ERR_UPSTREAM_REFUSED);
     ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS cw:{u:7}:e:k1"), 0);
+    ck_assert_int_ge(atomic_load(&room->looked_ns), asked_ns);
+    make_look_new();
     redis_server_do(redis, "CONFIG SET maxmemory 0");
-    ck_assert_int_eq(outcome(put(1)), ERR_UPSTREAM_REFUSED); /* looked a moment ago */
-    atomic_store(&room->looked_ns, 1);
+    ck_assert_int_eq(outcome(put(1)), ERR_UPSTREAM_REFUSED);
+    make_look_old();
     ck_assert_int_eq(outcome(put(1)), ERR_OK);
+    make_look_new();
     uint64_t before = trips();
     ck_assert_int_eq(outcome(put(1)), ERR_OK);
     ck_assert_uint_eq(trips() - before, 1);
