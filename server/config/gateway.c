@@ -70,7 +70,8 @@ static const char *own_path_below(struct str prefix)
 
     for (size_t i = 0; i < count; i++) {
         struct str path = str_from(routes[i].path);
-        if (str_starts(path, prefix) && (path.len == prefix.len || path.ptr[prefix.len] == '/'))
+        struct str rest = str_sub(path, prefix.len, path.len);
+        if (str_starts(path, prefix) && (rest.len == 0 || str_starts(rest, STR("/"))))
             return routes[i].path;
     }
     return NULL;
@@ -274,7 +275,7 @@ static void check_upstream(const struct config *config, char *text, const struct
                    UNIX_PATH_MAX, text);
     } else if (str_starts(url, STR("http://")) || str_starts(url, STR("https://"))) {
         bool is_tls = str_starts(url, STR("https://"));
-        if (url.ptr[url.len - 1] == '/' && url.len > (is_tls ? 8u : 7u))
+        if (url.len > (is_tls ? 8u : 7u) && text[url.len - 1] == '/')
             text[--url.len] = '\0'; /* "http://host/" means the same */
         check_server_url(config, url, is_tls, place);
     } else {

@@ -3,18 +3,16 @@
 
 static void open_stand(void)
 {
-    char routes[2048];
+    static const char routes[] =
+        "{ prefix = \"/open\"; scope = \"public\"; timeout_ms = 600000; UPSTREAM },\n"
+        "{ prefix = \"/mine\"; UPSTREAM },\n"
+        "{ prefix = \"/bare\"; scope = \"public\"; strip_prefix = true; pass_credentials = "
+        "false; UPSTREAM },\n"
+        "{ prefix = \"/one\"; scope = \"public\"; max_connections = 1; UPSTREAM },\n"
+        "{ prefix = \"/hasty\"; scope = \"public\"; timeout_ms = 1000; UPSTREAM },\n"
+        "{ prefix = \"/dead\"; scope = \"public\"; upstream = \"unix:/nonexistent/app\"; },\n"
+        "{ prefix = \"/\"; scope = \"public\"; UPSTREAM }";
 
-    snprintf(routes, sizeof routes,
-             "{ prefix = \"/open\"; scope = \"public\"; timeout_ms = 600000; UPSTREAM },\n"
-             "{ prefix = \"/mine\"; UPSTREAM },\n"
-             "{ prefix = \"/bare\"; scope = \"public\"; strip_prefix = true; pass_credentials = "
-             "false; UPSTREAM },\n"
-             "{ prefix = \"/one\"; scope = \"public\"; max_connections = 1; UPSTREAM },\n"
-             "{ prefix = \"/hasty\"; scope = \"public\"; timeout_ms = %d; UPSTREAM },\n"
-             "{ prefix = \"/dead\"; scope = \"public\"; upstream = \"unix:/nonexistent/app\"; },\n"
-             "{ prefix = \"/\"; scope = \"public\"; UPSTREAM }",
-             (int)slowness_stretch_ms(500));
     gateway_stand_open(routes, "server: { max_body = 1000; };");
 }
 

@@ -8,11 +8,12 @@
 
 enum { FIELDS_OF_MAX = 64 };
 
-/* Up to three heads live at once; lines are parted by '\n'. What follows the colon and one blank is the value. */
+/* Up to three heads of a thread live at once; lines are parted by '\n'. What follows the colon and one blank is the
+ * value. */
 static inline struct http_fields fields_of(const char *lines)
 {
-    static struct http_field items[3][FIELDS_OF_MAX];
-    static unsigned turn;
+    static _Thread_local struct http_field items[3][FIELDS_OF_MAX];
+    static _Thread_local unsigned turn;
     struct http_fields fields = {items[turn++ % 3], 0};
     struct str rest = str_from(lines), line;
 
