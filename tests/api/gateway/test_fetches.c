@@ -23,7 +23,7 @@ static void tear_down(void)
 
 static const struct gateway_digest *thing(unsigned char number)
 {
-    static struct gateway_digest digests[8];
+    static _Thread_local struct gateway_digest digests[8];
 
     digests[number].bytes[0] = number;
     return &digests[number];
