@@ -95,7 +95,7 @@ class Servers:
                           f'auth = {{ secret = "{SECRET}"; }};\n'
                           'limits = { enabled = false; };\nlog = { level = "warn"; };\n')
         config.chmod(0o600)
-        users = self.folder / f"{name}.db"
+        users = self.folder / ("users.db" if build is None else f"{name}.db")
         env = {"DATABASE_URL": f"sqlite:{users}", "REDIS_URL": self.redis_url(0 if build is None else 2)}
         program = str((build or self.build) / "cachewarden")
         password = self.folder / "password"
