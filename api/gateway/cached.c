@@ -10,27 +10,18 @@
 #include "gateway/key_of.h"
 #include "gateway/owed.h"
 #include "gateway/refresh.h"
-#include "gateway/rules/reuse.h"
 #include "gateway/rules/validation.h"
+#include "gateway/verdict.h"
 
 /* A request that asks the cache, and what is known of it. */
 struct enquiry {
     struct passage *passage;
     struct gateway_key key;
     struct gateway_look look;
-    struct response_head stored; /* of look.stored, if there is one */
-    struct reuse_verdict verdict;
+    struct verdict verdict;
     bool has_slept; /* for what another request fetches */
     bool is_off;    /* the user's cache is */
 };
-
-bool cached_may_ask(const struct passage *passage)
-{
-    bool is_read = passage->is_head || str_eq(passage->request->method, STR("GET"));
-    const struct body_source *body = passage->call->body_source;
-
-    return is_read && (!body || body->length == 0);
-}
 
 /* ---- asking the upstream ---- */
 
@@ -46,8 +37,8 @@ static void take_stored(struct enquiry *enquiry)
 {
     const struct stored_response *stored = enquiry->look.stored;
 
-    enquiry->stored = (struct response_head){stored->status, stored->fields,
-                                             stored->request_time_ms, stored->response_time_ms};
+    enquiry->verdict.stored = (struct response_head){
+        stored->status, stored->fields, stored->request_time_ms, stored->response_time_ms};
 }
 
 /* Sees to the body of what is stored. With the body, all of it lies elsewhere. False: it is there no longer. */
@@ -69,20 +60,21 @@ static bool get_body(struct enquiry *enquiry)
 static void take_head(struct enquiry *enquiry, const struct fetched *fetched)
 {
     struct passage *passage = enquiry->passage;
-    struct response_head fresh = enquiry->stored;
+    struct response_head fresh = enquiry->verdict.stored;
     struct error error;
     const struct work work = {passage->call->arena,
                               clock_deadline_ns(passage->call->app->budget_ms), &error};
 
     if (!passage->is_head || !enquiry->look.stored)
         return;
-    switch (head_effect_of(fetched->head.status, &fetched->head.fields, &enquiry->stored,
+    switch (head_effect_of(fetched->head.status, &fetched->head.fields, &enquiry->verdict.stored,
                            (int64_t)enquiry->look.body_length)) {
     case HEAD_SAYS_NOTHING:
         return;
     case HEAD_FRESHENS:
-        if (!get_body(enquiry) || freshened_fields(passage->call->arena, &enquiry->stored.fields,
-                                                   &fetched->head.fields, &fresh.fields) != ERR_OK)
+        if (!get_body(enquiry) ||
+            freshened_fields(passage->call->arena, &enquiry->verdict.stored.fields,
+                             &fetched->head.fields, &fresh.fields) != ERR_OK)
             return;
         fresh.request_time_ms = fetched->head.request_time_ms;
         fresh.response_time_ms = fetched->head.response_time_ms;
@@ -99,9 +91,12 @@ static void take_head(struct enquiry *enquiry, const struct fetched *fetched)
 static enum err take_response(struct enquiry *enquiry, struct fetched *fetched)
 {
     struct passage *passage = enquiry->passage;
-    enum err err =
-        keep_response(passage, &enquiry->key, &enquiry->look, fetched, &passage->status.stored);
+    const char *why_not;
+    enum err err = keep_response(passage, &enquiry->key, &enquiry->look, fetched, &why_not);
 
+    passage->status.stored = !why_not;
+    if (why_not)
+        passage->status.detail = str_format(passage->call->arena, "not stored: %s", why_not);
     note_response(enquiry, fetched);
     take_head(enquiry, fetched);
     return err == ERR_OK ? answer_with_response(passage, fetched, CACHE_RESULT_MISS) : err;
@@ -196,7 +191,7 @@ static bool asks_for_stored_only(const struct passage *passage)
 /* Whether all is there that the answer is made of. */
 static bool has_what_is_needed(struct enquiry *enquiry)
 {
-    return answer_needs_no_body(enquiry->passage, &enquiry->stored) || get_body(enquiry);
+    return answer_needs_no_body(enquiry->passage, &enquiry->verdict.stored) || get_body(enquiry);
 }
 
 /* Without the upstream. */
@@ -206,16 +201,11 @@ static enum err serve_stored(struct enquiry *enquiry, enum cache_result result)
 
     if (!has_what_is_needed(enquiry))
         return asks_for_stored_only(passage) ? serve_nothing(enquiry) : serve_miss(enquiry);
-    passage->status.forwarded = FORWARDED_NOT;
-    passage->upstream_ms = enquiry->stored.response_time_ms - enquiry->stored.request_time_ms;
-    passage->status.has_ttl = true;
-    passage->status.ttl_s = enquiry->verdict.ttl_s;
-    if (enquiry->look.is_outdated) { /* stale from now on, whatever its freshness was */
-        passage->status.ttl_s = passage->status.ttl_s < 0 ? passage->status.ttl_s : -1;
-        passage->status.detail = STR("cleared softly");
-    }
+    verdict_tell_served(&enquiry->verdict, &enquiry->look, &passage->status);
+    passage->upstream_ms =
+        enquiry->verdict.stored.response_time_ms - enquiry->verdict.stored.request_time_ms;
     passage->status.collapsed = passage->request->wait && passage->request->wait->until_ns > 0;
-    return answer_stored(enquiry, &enquiry->stored, enquiry->verdict.age_s, result);
+    return answer_stored(enquiry, &enquiry->verdict.stored, enquiry->verdict.reuse.age_s, result);
 }
 
 /* ---- asking the upstream whether what is stored is good still ---- */
@@ -224,8 +214,8 @@ static enum err serve_stored(struct enquiry *enquiry, enum cache_result result)
 static enum err take_confirmed(struct enquiry *enquiry, const struct fetched *fetched)
 {
     struct passage *passage = enquiry->passage;
-    struct response_head fresh = enquiry->stored;
-    enum err err = freshened_fields(passage->call->arena, &enquiry->stored.fields,
+    struct response_head fresh = enquiry->verdict.stored;
+    enum err err = freshened_fields(passage->call->arena, &enquiry->verdict.stored.fields,
                                     &fetched->head.fields, &fresh.fields);
 
     if (err != ERR_OK)
@@ -250,18 +240,18 @@ static enum err serve_validated(struct enquiry *enquiry)
     struct http_fields fields = passage->sent;
     struct fetched fetched = {0};
     /* What is confirmed is stored with its body. */
-    bool can_be_asked = response_can_be_validated(&enquiry->stored) && get_body(enquiry);
+    bool can_be_asked = response_can_be_validated(&enquiry->verdict.stored) && get_body(enquiry);
 
-    if (can_be_asked && validation_fields(passage->call->arena, &passage->sent, &enquiry->stored,
-                                          &fields) != ERR_OK)
+    if (can_be_asked && validation_fields(passage->call->arena, &passage->sent,
+                                          &enquiry->verdict.stored, &fields) != ERR_OK)
         return error_set_detail(&passage->call->error, ERR_NO_MEMORY, "no memory for fields");
     enum err err = fetch_head(passage, &fields, &fetched);
     bool failed = (err == ERR_OK && status_is_error(fetched.head.status)) || err == ERR_BUSY ||
                   err == ERR_TIMEOUT || err == ERR_UPSTREAM_DOWN;
-    if (failed && enquiry->verdict.serve_on_error && has_what_is_needed(enquiry))
+    if (failed && enquiry->verdict.reuse.serve_on_error && has_what_is_needed(enquiry))
         return serve_after_failure(enquiry, &fetched);
     if (err == ERR_OK && can_be_asked && fetched.head.status == 304) {
-        if (not_modified_is_about(&fetched.head.fields, &enquiry->stored)) {
+        if (not_modified_is_about(&fetched.head.fields, &enquiry->verdict.stored)) {
             err = take_confirmed(enquiry, &fetched);
         } else {
             fetch_end(&fetched);
@@ -358,40 +348,10 @@ static enum err serve_fetched(struct enquiry *enquiry)
 
 /* ---- deciding ---- */
 
-static void judge(struct enquiry *enquiry)
-{
-    struct passage *passage = enquiry->passage;
-    const struct stored_response *stored = enquiry->look.stored;
-    struct cache_policy policy = keep_policy(passage->route);
-    struct cache_terms terms;
-
-    if (stored) {
-        take_stored(enquiry);
-        cache_terms_of(&enquiry->stored, &policy, &terms);
-        terms.outdated = enquiry->look.is_outdated;
-    }
-    reuse_judge(&passage->came, stored ? &terms : NULL, clock_wall_ms(), &enquiry->verdict);
-}
-
-static enum forwarded why_forwarded(const struct enquiry *enquiry)
-{
-    switch (enquiry->verdict.reuse) {
-    case REUSE_BYPASS:
-        return FORWARDED_BYPASS;
-    case REUSE_MISS:
-        return enquiry->look.has_variants ? FORWARDED_VARY_MISS : FORWARDED_URI_MISS;
-    default:
-        break;
-    }
-    if (!enquiry->look.stored)
-        return FORWARDED_MISS;
-    return enquiry->verdict.by_request ? FORWARDED_REQUEST : FORWARDED_STALE;
-}
-
 static enum err serve_judged(struct enquiry *enquiry)
 {
-    enquiry->passage->status.forwarded = why_forwarded(enquiry);
-    switch (enquiry->verdict.reuse) {
+    enquiry->passage->status.forwarded = enquiry->verdict.forwarded;
+    switch (enquiry->verdict.reuse.reuse) {
     case REUSE_FRESH:
         return serve_stored(enquiry, CACHE_RESULT_HIT);
     case REUSE_STALE:
@@ -403,7 +363,8 @@ static enum err serve_judged(struct enquiry *enquiry)
         return serve_stored(enquiry, CACHE_RESULT_STALE);
     case REUSE_VALIDATE:
         /* Who asks for an answer from now on is not given that of a request of before. */
-        return enquiry->verdict.by_request ? serve_validated(enquiry) : serve_fetched(enquiry);
+        return enquiry->verdict.reuse.by_request ? serve_validated(enquiry)
+                                                 : serve_fetched(enquiry);
     case REUSE_MISS:
         return serve_fetched(enquiry);
     case REUSE_GATEWAY_TIMEOUT:
@@ -425,19 +386,25 @@ static void tell_cache(struct enquiry *enquiry, enum err looked)
         reply->cache_version = enquiry->look.version;
 }
 
+static enum err owe(struct enquiry *enquiry)
+{
+    enquiry->passage->status.detail = STR("a clear is owed");
+    return ERR_UPSTREAM_DOWN;
+}
+
 /* While a clear is owed, nobody knows what is true: what it would drop is as it is without Redis. */
 static enum err look(struct enquiry *enquiry)
 {
     const struct gateway_route *route = enquiry->passage->route;
     struct call *call = enquiry->passage->call;
-    enum err err = ERR_UPSTREAM_DOWN;
 
-    if (owed_settle(route, call->arena))
-        err = gateway_store_look(route->gateway->store, &enquiry->key, call_work(call),
-                                 &enquiry->look);
+    if (!owed_settle(route, call->arena))
+        return owe(enquiry);
+    enum err err =
+        gateway_store_look(route->gateway->store, &enquiry->key, call_work(call), &enquiry->look);
     if (err == ERR_OK && enquiry->look.stored &&
         owed_has_tag_of(route->gateway, enquiry->look.stored))
-        err = ERR_UPSTREAM_DOWN;
+        return owe(enquiry);
     return err;
 }
 
@@ -449,12 +416,16 @@ static enum err serve_looked(struct enquiry *enquiry)
 
     tell_cache(enquiry, looked);
     if (looked == ERR_OK && enquiry->look.is_enabled) {
-        judge(enquiry);
+        verdict_judge(passage, &enquiry->look, &enquiry->verdict);
         return serve_judged(enquiry);
     }
     error_clear(&call->error);
     passage->status.forwarded = FORWARDED_BYPASS;
     enquiry->is_off = looked == ERR_OK;
+    if (enquiry->is_off)
+        passage->status.detail = STR("switched off");
+    else if (passage->status.detail.len == 0)
+        passage->status.detail = STR("no answer from Redis");
     return serve_past_cache(enquiry);
 }
 
@@ -473,7 +444,7 @@ enum err cached_serve(struct passage *passage)
 /* Somebody else may have been quicker. */
 static bool is_due(const struct enquiry *enquiry)
 {
-    return enquiry->look.stored && enquiry->verdict.reuse != REUSE_FRESH;
+    return enquiry->look.stored && enquiry->verdict.reuse.reuse != REUSE_FRESH;
 }
 
 enum err cached_refresh(struct passage *passage)
@@ -488,7 +459,7 @@ enum err cached_refresh(struct passage *passage)
     call->deadline_ns = clock_deadline_ns(call->app->budget_ms);
     err = look(&enquiry);
     if (err == ERR_OK && enquiry.look.is_enabled) {
-        judge(&enquiry);
+        verdict_judge(passage, &enquiry.look, &enquiry.verdict);
         if (is_due(&enquiry))
             err = serve_validated(&enquiry);
     }

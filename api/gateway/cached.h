@@ -4,8 +4,6 @@
 
 #include "gateway/passage.h"
 
-/* Whether the cache may be asked about the request at all. */
-bool cached_may_ask(const struct passage *passage);
 /* Answers from what is stored, or from the upstream, whose response is stored where it may be. Errors as
  * gateway_serve. */
 CW_MUST_CHECK enum err cached_serve(struct passage *passage);

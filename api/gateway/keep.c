@@ -81,28 +81,60 @@ static bool is_stream(const struct http_fields *fields)
            str_eq_nocase(fields_value(fields, STR("X-Accel-Buffering")), STR("no"));
 }
 
-static bool is_storable(const struct passage *passage, struct str method,
-                        const struct response_head *head, int64_t *life_ms_out)
+const char *keep_request_forbids(const struct passage *passage)
+{
+    struct request_directives directives;
+
+    if (keep_is_for_one(passage))
+        return "credentials"; /* a cookie or an API key, by which the upstream may answer */
+    request_directives_parse(&passage->came, &directives);
+    return directives.no_store ? storable_name(UNSTORABLE_REQUEST) : NULL;
+}
+
+/* NULL: it may be stored, for so long. */
+static const char *why_not(const struct passage *passage, struct str method,
+                           const struct response_head *head, int64_t *life_ms_out)
 {
     const struct cache_policy policy = keep_policy(passage->route);
     struct cache_terms terms;
     enum storable storable;
 
-    if (keep_is_for_one(passage) || is_about_request(passage, head->status) ||
-        is_stream(&head->fields))
-        return false;
+    if (keep_is_for_one(passage))
+        return keep_request_forbids(passage);
+    if (is_about_request(passage, head->status))
+        return "condition";
+    if (is_stream(&head->fields))
+        return "stream";
     cache_terms_of(head, &policy, &terms);
     if (storable_judge(passage->call->arena, method, &passage->came, head, &policy, &terms,
                        &storable) != ERR_OK)
-        return false;
+        return "no-memory";
     *life_ms_out = life_s(head, &terms) * 1000;
-    return storable == STORABLE;
+    return storable == STORABLE ? NULL : storable_name(storable);
 }
 
-/* The fields are those that came: which are stored is decided here. */
-static bool put(const struct passage *passage, const struct gateway_key *key,
-                const struct gateway_look *look, const struct response_head *head, struct str body,
-                int64_t life_ms)
+static const char *failed_as(enum err err)
+{
+    switch (err) {
+    case ERR_OK:
+        return NULL;
+    case ERR_CONFLICT:
+        return "cleared-meanwhile";
+    case ERR_TOO_LARGE:
+        return "too-many-tags";
+    case ERR_BAD_INPUT:
+        return storable_name(UNSTORABLE_VARY);
+    case ERR_UPSTREAM_REFUSED:
+        return "no-room";
+    default:
+        return "redis-failed";
+    }
+}
+
+/* The fields are those that came: which are stored is decided here. NULL: it is stored. */
+static const char *put(const struct passage *passage, const struct gateway_key *key,
+                       const struct gateway_look *look, const struct response_head *head,
+                       struct str body, int64_t life_ms)
 {
     struct call *call = passage->call;
     struct error error;
@@ -115,29 +147,42 @@ static bool put(const struct passage *passage, const struct gateway_key *key,
     };
 
     error_clear(&error);
-    if (response_fields_to_store(call->arena, &head->fields, &response.fields) != ERR_OK ||
-        response_tags(call->arena, &head->fields, &response.tags, &response.tag_count) != ERR_OK)
-        return false;
-    return gateway_store_put(passage->route->gateway->store, key, look, &response, life_ms, work,
-                             NULL) == ERR_OK;
+    enum err err = response_fields_to_store(call->arena, &head->fields, &response.fields);
+    if (err == ERR_OK)
+        err = response_tags(call->arena, &head->fields, &response.tags, &response.tag_count);
+    if (err != ERR_OK)
+        return err == ERR_NO_MEMORY ? "no-memory" : failed_as(err);
+    return failed_as(gateway_store_put(passage->route->gateway->store, key, look, &response,
+                                       life_ms, work, NULL));
+}
+
+static bool is_too_large(const struct fetched *fetched, size_t limit)
+{
+    int64_t length;
+
+    return str_to_int64(fields_value(&fetched->head.fields, STR("Content-Length")), 0, INT64_MAX,
+                        &length) &&
+           (uint64_t)length > limit;
 }
 
 enum err keep_response(const struct passage *passage, const struct gateway_key *key,
                        const struct gateway_look *look, struct fetched *fetched,
-                       bool *is_stored_out)
+                       const char **why_not_out)
 {
     size_t limit = passage->route->gateway->stored_max;
-    int64_t life_ms, length;
+    int64_t life_ms;
 
-    *is_stored_out = false;
-    if (!is_storable(passage, passage->request->method, &fetched->head, &life_ms) ||
-        (str_to_int64(fields_value(&fetched->head.fields, STR("Content-Length")), 0, INT64_MAX,
-                      &length) &&
-         (uint64_t)length > limit))
+    *why_not_out = why_not(passage, passage->request->method, &fetched->head, &life_ms);
+    if (*why_not_out)
+        return ERR_OK;
+    *why_not_out = "too-large";
+    if (is_too_large(fetched, limit))
         return ERR_OK;
     enum err err = fetch_body(passage, limit, fetched);
-    if (err == ERR_OK && fetched->is_whole && fetched_bytes(fetched).len <= limit)
-        *is_stored_out = put(passage, key, look, &fetched->head, fetched_bytes(fetched), life_ms);
+    if (err == ERR_OK && fetched_bytes(fetched).len <= limit)
+        *why_not_out = fetched->is_whole ? put(passage, key, look, &fetched->head,
+                                               fetched_bytes(fetched), life_ms)
+                                         : "slow";
     return err;
 }
 
@@ -146,6 +191,6 @@ bool keep_confirmed(const struct passage *passage, const struct gateway_key *key
 {
     int64_t life_ms;
 
-    return look->has_body && is_storable(passage, STR("GET"), head, &life_ms) &&
-           put(passage, key, look, head, look->stored->body, life_ms);
+    return look->has_body && !why_not(passage, STR("GET"), head, &life_ms) &&
+           !put(passage, key, look, head, look->stored->body, life_ms);
 }

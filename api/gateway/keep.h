@@ -15,13 +15,15 @@ bool keep_is_for_one(const struct passage *passage);
 /* How old it is now. */
 int64_t keep_age_s(const struct passage *passage, const struct response_head *head);
 
+/* Why an answer to this request would not be stored, whatever it says: in a word, for people. NULL: it may be. */
+const char *keep_request_forbids(const struct passage *passage);
 /*
- * Stores the response where it may be, for which its body is read as far as one is stored. *is_stored_out: it was;
- * that it could not be is no error. Errors of the body.
+ * Stores the response where it may be, for which its body is read as far as one is stored. *why_not_out: in a word,
+ * why it was not, which is no error; NULL: it was. Errors of the body.
  */
 CW_MUST_CHECK enum err keep_response(const struct passage *passage, const struct gateway_key *key,
                                      const struct gateway_look *look, struct fetched *fetched,
-                                     bool *is_stored_out);
+                                     const char **why_not_out);
 /* What was stored, with a new head, if it may be still; its body is look->stored's. Whether it was. */
 bool keep_confirmed(const struct passage *passage, const struct gateway_key *key,
                     const struct gateway_look *look, const struct response_head *head);

@@ -6,6 +6,7 @@
 #include "gateway/cached.h"
 #include "gateway/changes.h"
 #include "gateway/metrics.h"
+#include "gateway/verdict.h"
 
 /* What the answer says of the caller's cache, which this request does not ask. */
 static void tell_cache(const struct passage *passage)
@@ -47,11 +48,9 @@ static enum err pass_on(struct passage *passage)
 
 static enum err serve(struct passage *passage)
 {
-    if (cached_may_ask(passage))
+    if (verdict_may_ask(passage))
         return cached_serve(passage);
-    passage->status.forwarded = passage->is_head || str_eq(passage->request->method, STR("GET"))
-                                    ? FORWARDED_BYPASS
-                                    : FORWARDED_METHOD;
+    passage->status.forwarded = verdict_unasked(passage);
     return pass_on(passage);
 }
 

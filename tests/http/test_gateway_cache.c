@@ -46,8 +46,8 @@ static void expect_cached(const struct http_reply *reply, int status, const char
 }
 
 /* Two requests of that credential, and what came of the second one. */
-static void expect_second(const char *path, const char *answer, const char *credential,
-                          const char *cache)
+static const struct http_reply *expect_second(const char *path, const char *answer,
+                                              const char *credential, const char *cache)
 {
     ORIGIN_SAY(origin, answer);
     ORIGIN_SAY(origin, answer);
@@ -57,6 +57,18 @@ static void expect_second(const char *path, const char *answer, const char *cred
     expect_header(reply, "X-Cache", cache);
     origin_close();
     origin_open();
+    return reply;
+}
+
+/* Both go to the upstream, and the answer says why. */
+static void expect_unstored(const char *path, const char *answer, const char *credential,
+                            const char *why)
+{
+    const char *status =
+        http_header(expect_second(path, answer, credential, "MISS"), "Cache-Status");
+    const char *detail = status ? strstr(status, "detail=\"not stored: ") : NULL;
+
+    ck_assert_msg(detail && strstr(detail, why), "not %s: %s", why, status);
 }
 
 /* ---- hits and misses ---- */
@@ -89,17 +101,20 @@ END_TEST
 
 START_TEST(what_may_not_be_stored_is_not)
 {
-    expect_second(fresh("/open"), OK_WITH(LEN(1), "a"), NULL, "MISS");
-    expect_second(fresh("/open"), OK_WITH("Cache-Control: no-store\r\n" LEN(1), "a"), NULL, "MISS");
-    expect_second(fresh("/ttl"), OK_WITH("Cache-Control: no-store\r\n" LEN(1), "a"), NULL, "MISS");
-    expect_second(fresh("/open"), OK_WITH("Cache-Control: private, max-age=9\r\n" LEN(1), "a"),
-                  NULL, "MISS");
-    expect_second(fresh("/mine"), OK_WITH("Cache-Control: private, max-age=9\r\n" LEN(1), "a"),
-                  stand.alice.bearer, "MISS");
-    expect_second(fresh("/open"), OK_WITH(CACHED "Vary: *\r\n" LEN(1), "a"), NULL, "MISS");
-    expect_second(fresh("/ttl"), "HTTP/1.1 500 Broken\r\nContent-Length: 1\r\n\r\na", NULL, "MISS");
-    expect_second(fresh("/ttl"), OK_WITH("Content-Type: text/event-stream\r\n" LEN(1), "a"), NULL,
-                  "MISS");
+    expect_unstored(fresh("/open"), OK_WITH(LEN(1), "a"), NULL, "no-freshness");
+    expect_unstored(fresh("/open"), OK_WITH("Cache-Control: no-store\r\n" LEN(1), "a"), NULL,
+                    "no-store");
+    expect_unstored(fresh("/ttl"), OK_WITH("Cache-Control: no-store\r\n" LEN(1), "a"), NULL,
+                    "no-store");
+    expect_unstored(fresh("/open"), OK_WITH("Cache-Control: private, max-age=9\r\n" LEN(1), "a"),
+                    NULL, "private");
+    expect_unstored(fresh("/mine"), OK_WITH("Cache-Control: private, max-age=9\r\n" LEN(1), "a"),
+                    stand.alice.bearer, "private");
+    expect_unstored(fresh("/open"), OK_WITH(CACHED "Vary: *\r\n" LEN(1), "a"), NULL, "vary");
+    expect_unstored(fresh("/ttl"), "HTTP/1.1 500 Broken\r\nContent-Length: 1\r\n\r\na", NULL,
+                    "no-freshness");
+    expect_unstored(fresh("/ttl"), OK_WITH("Content-Type: text/event-stream\r\n" LEN(1), "a"), NULL,
+                    "stream");
 }
 END_TEST
 
@@ -114,9 +129,10 @@ END_TEST
 /* No key holds these, and the upstream may answer by them. */
 START_TEST(who_shows_who_they_are_gets_an_answer_of_their_own)
 {
-    expect_second(fresh("/open"), OK_WITH(CACHED LEN(1), "a"), "Cookie: a=b", "MISS");
-    expect_second(fresh("/open"), OK_WITH(CACHED LEN(1), "a"), "X-Api-Key: k", "MISS");
-    expect_second(fresh("/open"), OK_WITH(CACHED LEN(1), "a"), "Authorization: Basic eDp5", "MISS");
+    expect_unstored(fresh("/open"), OK_WITH(CACHED LEN(1), "a"), "Cookie: a=b", "credentials");
+    expect_unstored(fresh("/open"), OK_WITH(CACHED LEN(1), "a"), "X-Api-Key: k", "credentials");
+    expect_unstored(fresh("/open"), OK_WITH(CACHED LEN(1), "a"), "Authorization: Basic eDp5",
+                    "authorization");
     expect_second(fresh("/open"), OK_WITH("Cache-Control: public, max-age=9\r\n" LEN(1), "a"),
                   "Authorization: Basic eDp5", "HIT");
     /* Where the upstream does not see them, there is one answer for all. */
@@ -510,7 +526,7 @@ START_TEST(a_cache_that_is_off_is_not_asked)
     expect_cached(reply, 200, "a", "BYPASS");
     expect_header(reply, "X-Cache-Enabled", "false");
     expect_header(reply, "X-Cache-Version", NULL);
-    expect_header(reply, "Cache-Status", "Cachewarden; fwd=bypass");
+    expect_header(reply, "Cache-Status", "Cachewarden; fwd=bypass; detail=\"switched off\"");
     expect_cached(get(path, stand.alice.bearer), 200, "a", "MISS");
     expect_status(http_post(stand.http, "/api/cache/enable/", stand.bob.bearer), 200);
     ck_assert_uint_eq(scripted_origin_count(origin), 3);
