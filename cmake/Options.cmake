@@ -30,6 +30,14 @@ if(CCACHE AND NOT CMAKE_C_COMPILER_LAUNCHER)
   set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
 endif()
 
+# Hundreds of test programs are linked in each of three builds: mold takes a quarter of the time.
+if(CW_TESTS AND NOT CMAKE_INTERPROCEDURAL_OPTIMIZATION)
+  find_program(MOLD mold)
+  if(MOLD)
+    add_link_options(-fuse-ld=mold)
+  endif()
+endif()
+
 add_library(cw_options INTERFACE)
 target_include_directories(cw_options INTERFACE ${CMAKE_SOURCE_DIR}/include)
 target_compile_definitions(cw_options INTERFACE _GNU_SOURCE CW_VERSION="${PROJECT_VERSION}")
