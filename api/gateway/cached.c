@@ -381,6 +381,7 @@ static void tell_cache(struct enquiry *enquiry, enum err looked)
     struct reply *reply = &enquiry->passage->call->reply;
     bool is_enabled = looked == ERR_OK && enquiry->look.is_enabled;
 
+    reply->user_id = enquiry->key.user_id;
     reply->cache_enabled = is_enabled ? YES : NO;
     if (is_enabled && !enquiry->passage->route->options.is_public)
         reply->cache_version = enquiry->look.version;

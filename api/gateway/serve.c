@@ -24,6 +24,7 @@ static void tell_cache(const struct passage *passage)
     const struct work work = {call->arena, clock_deadline_ns(call->app->budget_ms), &error};
     bool is_enabled =
         control_look(call->app, work, &space, NULL, &state) == ERR_OK && state.enabled;
+    call->reply.user_id = key.user_id;
     call->reply.cache_enabled = is_enabled ? YES : NO;
     if (is_enabled && !is_public)
         call->reply.cache_version = state.version;

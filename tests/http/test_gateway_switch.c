@@ -48,26 +48,37 @@ START_TEST(what_was_seen_meanwhile_is_not_followed_by_what_was_before)
 }
 END_TEST
 
-static void expect_told(const struct http_reply *reply, const char *enabled, const char *version)
+static void expect_told(const struct http_reply *reply, const char *cache, bool is_bobs,
+                        const char *enabled, const char *version)
 {
     expect_status(reply, 200);
-    expect_header(reply, "X-Cache", "BYPASS");
+    expect_header(reply, "X-Cache", cache);
     expect_header(reply, "X-Cache-Enabled", enabled);
     expect_header(reply, "X-Cache-Version", version);
+    char id[32];
+    snprintf(id, sizeof id, "%lld", (long long)stand.bob.id);
+    expect_header(reply, "X-User-Id", is_bobs ? id : NULL);
 }
 
 /* Also by what does not ask the cache. */
 START_TEST(each_answer_tells_of_the_callers_cache)
 {
+    const char *bob = stand.bob.bearer;
     char version[32];
 
-    scripted_origin_always(origin, &(struct origin_answer){.bytes = OK_WITH(FRESH, "a")});
-    const struct http_reply *reply = http_get(stand.http, "/mine/told", stand.bob.bearer);
+    /* Whoever the origin says it is. */
+    scripted_origin_always(
+        origin, &(struct origin_answer){.bytes = OK_WITH(FRESH "X-User-Id: 666\r\n", "a")});
+    const struct http_reply *reply = http_get(stand.http, "/mine/told", bob);
     snprintf(version, sizeof version, "%s", http_header(reply, "X-Cache-Version"));
-    expect_told(http_post(stand.http, "/mine/told", stand.bob.bearer), "true", version);
-    expect_told(http_post(stand.http, "/open/told", NULL), "true", NULL);
+    expect_told(reply, "MISS", true, "true", version);
+    expect_told(http_get(stand.http, "/mine/told", bob), "HIT", true, "true", version);
+    expect_told(http_post(stand.http, "/mine/told", bob), "BYPASS", true, "true", version);
+    expect_told(http_get(stand.http, "/open/told", bob), "MISS", false, "true", NULL);
+    expect_told(http_post(stand.http, "/open/told", NULL), "BYPASS", false, "true", NULL);
     switch_bobs("/api/cache/disable/");
-    expect_told(http_post(stand.http, "/mine/told", stand.bob.bearer), "false", NULL);
+    expect_told(http_get(stand.http, "/mine/told", bob), "BYPASS", true, "false", NULL);
+    expect_told(http_post(stand.http, "/mine/told", bob), "BYPASS", true, "false", NULL);
     switch_bobs("/api/cache/enable/");
 }
 END_TEST

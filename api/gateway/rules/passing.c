@@ -48,10 +48,10 @@ static const struct str other_methods[] = {
     STR("x-method-override"),
 };
 
-/* X-Cache-… are ours: what reads X-Cache-Version believes it. */
+/* X-Cache-… and X-User-Id are ours: what reads X-Cache-Version believes it, and takes it for that user's. */
 static const struct str for_us[] = {
     STR("cache-tag"), STR("surrogate-key"), STR("surrogate-control"),
-    STR("x-cache"),   STR("x-cache-"),
+    STR("x-cache"),   STR("x-cache-"),      STR("x-user-id"),
 };
 
 static const struct str cookies[] = {STR("set-cookie"), STR("set-cookie2")};
