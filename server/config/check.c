@@ -1,7 +1,9 @@
 #include "config/config_private.h"
 
+#include "cachewarden/cron.h"
 #include "cachewarden/token.h"
 #include "cachewarden/users.h"
+#include "cachewarden/zone.h"
 
 #include <stdlib.h>
 
@@ -111,6 +113,23 @@ static void check_tokens(const struct config *config, struct config_report *repo
                      "must not be less than auth.session_idle_s");
 }
 
+/* ---- backups ---- */
+
+static void check_backups(const struct config *config, struct config_report *report)
+{
+    struct error error = {0};
+    struct cron cron;
+    if (config->backup_schedule &&
+        cron_parse(str_from(config->backup_schedule), &cron, &error) != ERR_OK)
+        config_error(report, &config->sources[SETTING_backup_schedule],
+                     name_of(SETTING_backup_schedule),
+                     "must be a cron expression such as \"0 3 * * *\": %s", error.caller);
+    if (zone_check(str_from(config->backup_timezone), &error) != ERR_OK)
+        config_error(report, &config->sources[SETTING_backup_timezone],
+                     name_of(SETTING_backup_timezone), "must be the name of a time zone: %s",
+                     error.caller);
+}
+
 /* It becomes part of Redis keys and of log lines. */
 static void check_environment(const struct config *config, struct config_report *report)
 {
@@ -141,6 +160,7 @@ void config_check(struct config *config, const struct config_input *input,
         check_entries(config, report);
         check_users(config, report);
         check_tokens(config, report);
+        check_backups(config, report);
     }
     check_available(config, input->direct, report);
 }

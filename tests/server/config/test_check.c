@@ -175,6 +175,16 @@ static const struct refusal others[] = {
     {"caches = ( { name = \"a\"; database = \"redis://h/1\"; redis_url = \"redis://h/1\"; } );",
      "keep one"},
     {"caches = ( { name = \"a\"; keys = [ \"\" ]; } );", "must hold texts that are not empty"},
+    {"BACKUP_SCHEDULE=0 25 * * *",
+     "error: BACKUP_SCHEDULE: backup.schedule must be a cron expression such as \"0 3 * * *\": the "
+     "hour \"25\" is not a number from 0 to 23"},
+    {"backup: { schedule = \"0 0 30 2 *\"; };",
+     "backup.schedule must be a cron expression such as \"0 3 * * *\": it never comes: no month of "
+     "\"2\" has a day of the month \"30\""},
+    {"CACHEWARDEN_BACKUP_TIMEZONE=Europe/Berlln",
+     "backup.timezone must be the name of a time zone: this system knows no time zone "
+     "\"Europe/Berlln\""},
+    {"backup: { timezone = \"../UTC\"; };", "\"../UTC\" is no name of a time zone"},
 };
 
 START_TEST(others_that_will_not_do)
