@@ -164,7 +164,7 @@ static enum err serve_nothing(struct enquiry *enquiry)
     static const struct http_field fields[] = {
         {STR("Content-Type"), STR("application/json")},
         {STR("Cache-Control"), STR("no-store")},
-        {STR("Cache-Status"), STR("Cachewarden; detail=\"only-if-cached\"")},
+        {STR("Cache-Status"), VERDICT_NOTHING_STATUS},
     };
     struct call *call = enquiry->passage->call;
     struct http_field *copy =

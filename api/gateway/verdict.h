@@ -8,6 +8,9 @@
 #include "gateway/passage.h"
 #include "gateway/rules/reuse.h"
 
+/* Cache-Status of the 504 for who wants what is stored alone, and nothing may be served. */
+#define VERDICT_NOTHING_STATUS STR("Cachewarden; detail=\"only-if-cached\"")
+
 struct verdict {
     struct reuse_verdict reuse;
     struct cache_terms terms;    /* of what is stored, if anything is */
