@@ -4,8 +4,8 @@
 #include "cachewarden/clock.h"
 #include "cachewarden/random.h"
 
-/* Names and emails are compared in lower case. Both are ASCII, so this is the whole of it. */
-static struct str folded(struct arena *arena, struct str text)
+/* Both are ASCII, so this is the whole of it. */
+struct str users_folded(struct arena *arena, struct str text)
 {
     char *copy = arena_alloc(arena, text.len + 1);
 
@@ -106,7 +106,7 @@ enum err users_find_by_id(struct users *users, struct arena *arena, int64_t id,
 enum err users_find_by_name(struct users *users, struct arena *arena, struct str username,
                             struct user *user_out, struct error *error)
 {
-    struct str key = folded(arena, username);
+    struct str key = users_folded(arena, username);
 
     if (!key.ptr)
         return ERR_NO_MEMORY;
@@ -116,7 +116,7 @@ enum err users_find_by_name(struct users *users, struct arena *arena, struct str
 enum err users_find_by_email(struct users *users, struct arena *arena, struct str email,
                              struct user *user_out, struct error *error)
 {
-    struct str key = folded(arena, email);
+    struct str key = users_folded(arena, email);
 
     if (!key.ptr)
         return ERR_NO_MEMORY;
@@ -177,8 +177,8 @@ static enum err insert_account(struct users *users, struct users_connection *con
 {
     struct users_result result = {0};
     int64_t created_at_s = user->created_at_s > 0 ? user->created_at_s : clock_wall_s();
-    struct str username_key = folded(arena, user->username);
-    struct str email_key = folded(arena, user->email);
+    struct str username_key = users_folded(arena, user->username);
+    struct str email_key = users_folded(arena, user->email);
     struct str incarnation = users_new_incarnation(arena);
 
     if (!username_key.ptr || !email_key.ptr || !incarnation.ptr)

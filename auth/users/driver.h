@@ -20,7 +20,20 @@ enum users_statement {
     USERS_STATEMENT_COUNT
 };
 
-enum users_mode { USERS_READ, USERS_WRITE };
+enum users_mode {
+    USERS_READ,
+    USERS_WRITE,
+    /* A transaction that only reads: all of it is of the moment it began, and nobody waits for it. */
+    USERS_SNAPSHOT,
+    /* A transaction that replaces all there is: other writers wait, or give up, readers go on. A statement may take
+     * minutes. */
+    USERS_REPLACE,
+};
+
+static inline bool users_mode_writes(enum users_mode mode)
+{
+    return mode == USERS_WRITE || mode == USERS_REPLACE;
+}
 
 enum users_value_kind { USERS_NULL = 0, USERS_INTEGER, USERS_TEXT, USERS_BYTES };
 
@@ -54,8 +67,9 @@ struct users_db;
 struct users_connection;
 
 struct users_driver {
-    const char *name;   /* "sqlite" */
-    const char *prefix; /* "sqlite:": what a URL of this driver begins with */
+    const char *name;          /* "sqlite" */
+    const char *prefix;        /* "sqlite:": what a URL of this driver begins with */
+    const int *schema_version; /* that this program makes of a database when it opens it */
 
     /* Form only: ERR_BAD_INPUT. `location` is what follows the prefix. */
     enum err (*check_location)(struct str location, struct error *error);

@@ -41,6 +41,9 @@ CW_MUST_CHECK enum err users_change(struct users *users, struct users_query quer
 /* For a new account, and for one that shall lose its tokens. In the arena; {NULL,0} when memory is out. */
 struct str users_new_incarnation(struct arena *arena);
 
+/* Names and emails are compared in lower case. In the arena; {NULL,0} when memory is out. */
+struct str users_folded(struct arena *arena, struct str text);
+
 /* A result's cell; the kinds other than the one asked for give 0 or the empty string. */
 int64_t users_integer(const struct users_result *result, size_t row, size_t column);
 struct str users_bytes(const struct users_result *result, size_t row, size_t column);

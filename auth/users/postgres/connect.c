@@ -10,7 +10,17 @@ enum { VERSION_MIN = 130000 /* gen_random_uuid */ };
 enum err users_postgres_new(struct users_connection **connection_out)
 {
     *connection_out = calloc(1, sizeof **connection_out);
-    return *connection_out ? ERR_OK : ERR_NO_MEMORY;
+    if (!*connection_out)
+        return ERR_NO_MEMORY;
+    users_postgres_set_mode(*connection_out, USERS_READ);
+    return ERR_OK;
+}
+
+void users_postgres_set_mode(struct users_connection *connection, enum users_mode mode)
+{
+    connection->mode = mode;
+    connection->answer_ms =
+        mode == USERS_REPLACE ? USERS_POSTGRES_REPLACE_ANSWER_MS : USERS_POSTGRES_ANSWER_MS;
 }
 
 void users_postgres_free(struct users_connection **connection)

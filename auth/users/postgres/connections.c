@@ -284,7 +284,7 @@ enum err users_postgres_take(struct users_db *db, enum users_mode mode,
         err = take_once(db, deadline_ns, connection_out, error);
     while (err == ERR_UPSTREAM_DOWN && clock_mono_ns() < deadline_ns && others_work(db));
     if (!err)
-        (*connection_out)->mode = mode;
+        users_postgres_set_mode(*connection_out, mode);
     return err;
 }
 

@@ -19,14 +19,32 @@ static bool is_worth_another(const struct users_connection *connection)
            (connection->state == USERS_POSTGRES_LOST || connection->state == USERS_POSTGRES_SPENT);
 }
 
+/*
+ * A snapshot is taken by the first statement that reads, not by BEGIN. What goes on for minutes may be idle for longer
+ * in between: somebody writes or reads a file there. Whoever replaces all rows locks the tables that it replaces, in
+ * the order in which others touch them, and does not wait for long: facts, which is changed row by row, goes on.
+ */
+static const char *const begin_of[] = {
+    [USERS_WRITE] = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+    [USERS_SNAPSHOT] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+                       "SET LOCAL idle_in_transaction_session_timeout = 60000;"
+                       "SELECT name FROM facts LIMIT 1",
+    [USERS_REPLACE] = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
+                      "SET LOCAL idle_in_transaction_session_timeout = 60000;"
+                      "LOCK TABLE accounts, account_groups, subjects, api_keys, switches"
+                      " IN SHARE ROW EXCLUSIVE MODE;"
+                      "SET LOCAL statement_timeout = 600000",
+};
+_Static_assert(USERS_POSTGRES_REPLACE_STATEMENT_MS == 600000, "as in the statement");
+
 static enum err postgres_begin(struct users_db *db, enum users_mode mode,
                                struct users_connection **connection_out, struct error *error)
 {
-    static const char begin[] = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
     enum err err = users_postgres_take(db, mode, connection_out, error);
 
     if (err || mode == USERS_READ)
         return err;
+    const char *begin = begin_of[mode];
     err = users_postgres_exec(*connection_out, begin, USERS_POSTGRES_ANSWER_MS, error);
     if (err && is_worth_another(*connection_out)) {
         err = users_postgres_reconnect(*connection_out, error);
@@ -44,8 +62,7 @@ static enum err postgres_run(struct users_connection *connection, struct users_q
 {
     enum err err = users_postgres_run(connection, query, arena, result_out, error);
 
-    if (err != ERR_UPSTREAM_DOWN || connection->mode == USERS_WRITE ||
-        !is_worth_another(connection))
+    if (err != ERR_UPSTREAM_DOWN || connection->mode != USERS_READ || !is_worth_another(connection))
         return err;
     err = users_postgres_reconnect(connection, error);
     return err ? err : users_postgres_run(connection, query, arena, result_out, error);
@@ -54,7 +71,7 @@ static enum err postgres_run(struct users_connection *connection, struct users_q
 static enum err postgres_end(struct users_connection **connection, enum err outcome,
                              struct error *error)
 {
-    if ((*connection)->mode == USERS_WRITE && !outcome)
+    if (users_mode_writes((*connection)->mode) && !outcome)
         outcome = users_postgres_commit(*connection, error);
     if ((*connection)->state == USERS_POSTGRES_GOOD && !users_postgres_is_idle(*connection) &&
         users_postgres_exec(*connection, "ROLLBACK", USERS_POSTGRES_ANSWER_MS, NULL) != ERR_OK &&
@@ -234,12 +251,12 @@ static enum err postgres_check(struct users_db *db, struct error *error)
     return err;
 }
 
-#define DRIVER(url_prefix)                                                                       \
-    {                                                                                            \
-        .name = "postgresql", .prefix = (url_prefix), .check_location = postgres_check_location, \
-        .open = postgres_open, .close = postgres_close, .look = postgres_look,                   \
-        .check = postgres_check, .begin = postgres_begin, .run = postgres_run,                   \
-        .skip_ids = postgres_skip_ids, .end = postgres_end,                                      \
+#define DRIVER(url_prefix)                                                                         \
+    {                                                                                              \
+        .name = "postgresql", .prefix = (url_prefix), .schema_version = &users_postgres_version,   \
+        .check_location = postgres_check_location, .open = postgres_open, .close = postgres_close, \
+        .look = postgres_look, .check = postgres_check, .begin = postgres_begin,                   \
+        .run = postgres_run, .skip_ids = postgres_skip_ids, .end = postgres_end,                   \
     }
 
 const struct users_driver users_postgresql_driver = DRIVER("postgresql://");

@@ -51,7 +51,7 @@ static enum err fail(struct users_connection *connection, const PGresult *result
     const struct users_postgres_meaning *meaning = users_postgres_meaning(sqlstate);
     enum err err = meaning->err;
     /* A read that would write is our mistake, not the server's state. */
-    if (strcmp(sqlstate, "25006") == 0 && connection->mode == USERS_READ)
+    if (strcmp(sqlstate, "25006") == 0 && !users_mode_writes(connection->mode))
         err = ERR_INTERNAL;
     if (meaning->lasts && connection->state == USERS_POSTGRES_GOOD)
         connection->state = USERS_POSTGRES_SPENT;
@@ -222,7 +222,7 @@ enum err users_postgres_commit(struct users_connection *connection, struct error
     if (!users_postgres_is_alive(connection))
         return users_postgres_fail_silently(connection, error);
     PGresult *result =
-        exchange(connection, PQsendQuery(connection->conn, "COMMIT"), USERS_POSTGRES_ANSWER_MS);
+        exchange(connection, PQsendQuery(connection->conn, "COMMIT"), connection->answer_ms);
     enum err err = ERR_OK;
     /* Even an error in front of the end tells nothing: a server that shuts down while it waits for
      * a standby has committed. */

@@ -14,6 +14,9 @@
 enum {
     USERS_POSTGRES_STATEMENT_MS = 2000,
     USERS_POSTGRES_ANSWER_MS = 2500,
+    /* The same of a statement that touches all rows there are. */
+    USERS_POSTGRES_REPLACE_STATEMENT_MS = 600000,
+    USERS_POSTGRES_REPLACE_ANSWER_MS = 610000,
     /* For each host of the URL. libpq counts in whole seconds: it may end a second early. */
     USERS_POSTGRES_CONNECT_S = 3,
 };
@@ -32,6 +35,7 @@ struct users_connection {
     struct users_connection *next_idle; /* the driver's */
     bool has_served;                    /* the driver's: was idle before it was taken */
     enum users_mode mode;
+    int answer_ms; /* how long a statement is waited for */
     enum users_postgres_state state;
     struct pg_conn *conn; /* NULL: not connected */
     bool is_prepared[USERS_STATEMENT_COUNT];
@@ -45,6 +49,8 @@ struct users_connection {
 
 /* A connection that is not made yet. ERR_NO_MEMORY. */
 CW_MUST_CHECK enum err users_postgres_new(struct users_connection **connection_out);
+/* What it is used for next, and so how long its statements may take. */
+void users_postgres_set_mode(struct users_connection *connection, enum users_mode mode);
 /* Disconnects it, too. */
 void users_postgres_free(struct users_connection **connection);
 

@@ -8,7 +8,7 @@
 
 enum {
     PARAMETERS_MAX = 16,
-    STATEMENT_TEXT_SIZE = 1024,
+    STATEMENT_TEXT_SIZE = 4096,
     BINARY = 1, /* libpq's number for values as they are, not in words */
     /* pg_type's object ids of the types our tables have; they never change. */
     TYPE_BYTEA = 17,
@@ -16,6 +16,9 @@ enum {
     TYPE_INT2 = 21,
     TYPE_INT4 = 23,
 };
+
+/* Ids come from the sequence unless a statement insists. */
+#define OWN_IDS " OVERRIDING SYSTEM VALUE"
 
 static const char *const statement_texts[USERS_STATEMENT_COUNT] = {
 #define STATEMENT(id, text) [id] = text,
@@ -48,7 +51,7 @@ enum err users_postgres_prepare(struct users_connection *connection, enum users_
         return error_set_detail(error, ERR_INTERNAL, "users database: a statement is too long");
     enum err err =
         users_postgres_ask(connection, PQsendPrepare(connection->conn, name, text, 0, NULL),
-                           USERS_POSTGRES_ANSWER_MS, &result, error);
+                           connection->answer_ms, &result, error);
     if (err)
         return err;
     PQclear(result);
@@ -189,7 +192,7 @@ enum err users_postgres_run(struct users_connection *connection, struct users_qu
         if (!is_no_text(&query.parameters[i]))
             continue;
         /* Nothing in the database is equal to it. */
-        if (connection->mode == USERS_READ)
+        if (!users_mode_writes(connection->mode))
             return ERR_OK;
         return error_set(error, ERR_BAD_INPUT,
                          "The users database keeps UTF-8 text without NUL characters only.");
@@ -201,7 +204,7 @@ enum err users_postgres_run(struct users_connection *connection, struct users_qu
                              PQsendQueryPrepared(connection->conn, name, (int)query.count,
                                                  parameters.values, parameters.lengths,
                                                  parameters.formats, BINARY),
-                             USERS_POSTGRES_ANSWER_MS, &result, error);
+                             connection->answer_ms, &result, error);
     if (err)
         return err;
     err = copy_rows(result, arena, result_out);

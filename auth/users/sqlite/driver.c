@@ -80,8 +80,13 @@ static void give_reader(struct users_connection **connection)
 
 static void give_writer(struct users_db *db, struct users_connection **connection)
 {
+    if (*connection && (*connection)->mode == USERS_REPLACE &&
+        users_sqlite_exec(*connection, USERS_SQLITE_SMALL_CACHE, NULL) != ERR_OK)
+        (*connection)->is_broken = true;
     if (*connection && (*connection)->is_broken)
         users_sqlite_close(connection);
+    if (*connection)
+        (*connection)->mode = USERS_WRITE;
     lock_acquire(&db->lock);
     db->writer = *connection;
     db->writer_is_taken = false;
@@ -120,21 +125,61 @@ static enum err take_writer(struct users_db *db, struct users_connection **conne
 
 /* --- connections --- */
 
+/* Ends what is open, whatever became of it. SQLite undoes some failed transactions by itself. */
+static void leave_transaction(struct users_connection *connection)
+{
+    if (users_sqlite_in_transaction(connection) &&
+        users_sqlite_exec(connection, "ROLLBACK", NULL) != ERR_OK)
+        connection->is_broken = true;
+}
+
+/* The snapshot is taken by the first read, not by BEGIN. */
+static enum err begin_snapshot(struct users_db *db, struct users_connection **connection_out,
+                               struct error *error)
+{
+    enum err err = take_reader(db, connection_out, error);
+
+    if (err)
+        return err;
+    (*connection_out)->mode = USERS_SNAPSHOT;
+    err = users_sqlite_exec(*connection_out, "BEGIN; SELECT name FROM facts LIMIT 1", error);
+    if (!err)
+        return ERR_OK;
+    leave_transaction(*connection_out);
+    (*connection_out)->mode = USERS_READ;
+    give_reader(connection_out);
+    return err;
+}
+
+/*
+ * IMMEDIATE: a transaction that reads first and writes later fails at once when another process
+ * wrote in between. What replaces all rows touches pages all over the indexes, so that it has more of them at hand.
+ */
+static enum err begin_writing(struct users_db *db, enum users_mode mode,
+                              struct users_connection **connection_out, struct error *error)
+{
+    enum err err = take_writer(db, connection_out, error);
+
+    if (err)
+        return err;
+    if (mode == USERS_REPLACE)
+        err = users_sqlite_exec(*connection_out, USERS_SQLITE_LARGE_CACHE, error);
+    if (!err)
+        err = users_sqlite_exec(*connection_out, "BEGIN IMMEDIATE", error);
+    (*connection_out)->mode = mode;
+    if (err)
+        give_writer(db, connection_out);
+    return err;
+}
+
 static enum err sqlite_begin(struct users_db *db, enum users_mode mode,
                              struct users_connection **connection_out, struct error *error)
 {
     if (mode == USERS_READ)
         return take_reader(db, connection_out, error);
-
-    enum err err = take_writer(db, connection_out, error);
-    if (err)
-        return err;
-    /* IMMEDIATE: a transaction that reads first and writes later fails at once when another process
-     * wrote in between. */
-    err = users_sqlite_exec(*connection_out, "BEGIN IMMEDIATE", error);
-    if (err)
-        give_writer(db, connection_out);
-    return err;
+    if (mode == USERS_SNAPSHOT)
+        return begin_snapshot(db, connection_out, error);
+    return begin_writing(db, mode, connection_out, error);
 }
 
 static enum err sqlite_end(struct users_connection **connection, enum err outcome,
@@ -142,16 +187,15 @@ static enum err sqlite_end(struct users_connection **connection, enum err outcom
 {
     struct users_db *db = (*connection)->db;
 
-    if ((*connection)->mode == USERS_READ) {
+    if (!users_mode_writes((*connection)->mode)) {
+        leave_transaction(*connection);
+        (*connection)->mode = USERS_READ;
         give_reader(connection);
         return outcome;
     }
     if (!outcome)
         outcome = users_sqlite_exec(*connection, "COMMIT", error);
-    /* SQLite undoes some failed transactions by itself. */
-    if (users_sqlite_in_transaction(*connection) &&
-        users_sqlite_exec(*connection, "ROLLBACK", NULL) != ERR_OK)
-        (*connection)->is_broken = true;
+    leave_transaction(*connection);
     give_writer(db, connection);
     return outcome;
 }
@@ -333,6 +377,7 @@ static enum err sqlite_skip_ids(struct users_connection *connection, int64_t las
 const struct users_driver users_sqlite_driver = {
     .name = "sqlite",
     .prefix = "sqlite:",
+    .schema_version = &users_sqlite_version,
     .check_location = sqlite_check_location,
     .open = sqlite_open,
     .close = sqlite_close,

@@ -3,6 +3,9 @@
 
 #include <sqlite3.h>
 
+/* Any id may be given. */
+#define OWN_IDS ""
+
 static const char *const statement_texts[USERS_STATEMENT_COUNT] = {
 #define STATEMENT(id, text) [id] = text,
 #include "users/statements.def"

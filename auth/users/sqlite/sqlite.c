@@ -178,8 +178,9 @@ enum err users_sqlite_open(const char *path, enum users_mode mode, int patience_
         "PRAGMA synchronous = FULL;" /* an acknowledged account survives a power cut */
         "PRAGMA secure_delete = ON;" /* old password hashes leave the file */
         "PRAGMA trusted_schema = OFF;"
-        "PRAGMA temp_store = MEMORY;"
-        "PRAGMA cache_size = -1024;";
+        "PRAGMA temp_store = MEMORY;" USERS_SQLITE_SMALL_CACHE ";"
+        /* A log that grew in a large transaction does not stay so large. */
+        "PRAGMA journal_size_limit = 16777216;";
     struct users_connection *connection = calloc(1, sizeof *connection);
 
     *connection_out = NULL;

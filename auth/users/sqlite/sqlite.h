@@ -12,6 +12,10 @@
 #define USERS_SQLITE_BUSY_TIMEOUT_MS 2000
 #define USERS_SQLITE_OPEN_TIMEOUT_MS 10000
 
+/* Pages a connection holds in memory, in KiB: of a few requests, and of one that replaces all rows. */
+#define USERS_SQLITE_SMALL_CACHE "PRAGMA cache_size = -1024"
+#define USERS_SQLITE_LARGE_CACHE "PRAGMA cache_size = -16384"
+
 struct sqlite3;
 struct sqlite3_stmt;
 
