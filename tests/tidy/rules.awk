@@ -24,6 +24,7 @@ BEGIN {
 	#   that header of each alone.
 	top = "keyspace.h ops.h redis_reply.h etag.h shard.h"
 	below["api/audit"] = top " audit control/installation.h"
+	below["api/backup"] = top " backup audit control identity"
 	below["api/caches"] = top " caches audit control jobs/service.h"
 	below["api/compat"] = top " compat audit caches control identity"
 	below["api/control"] = top " control audit/calls.h limits"
