@@ -93,13 +93,13 @@ static enum err take_clear(struct access *access, const struct pipeline *pipelin
                : ERR_OK;
 }
 
-/* Of a try that brought all its replies. The part's come first, then those of what was written. */
-static enum err take_replies(struct access *access, const struct pipeline *pipeline, size_t part,
+/* Of a try that brought all its replies: from `first` on those of what was written, and of what was asked. */
+static enum err take_replies(struct access *access, const struct pipeline *pipeline, size_t first,
                              bool writes)
 {
     enum err err = is_clear(access, writes)
-                       ? take_clear(access, pipeline, part)
-                       : observation_take(pipeline, part + writes, &access->whose, &access->seen,
+                       ? take_clear(access, pipeline, first)
+                       : observation_take(pipeline, first + writes, &access->whose, &access->seen,
                                           access->work.error);
 
     if (err == ERR_OK && writes)
@@ -108,6 +108,23 @@ static enum err take_replies(struct access *access, const struct pipeline *pipel
     if (err == ERR_OK && access->part)
         err = access->part->take(access->part->with, pipeline, access->work.error);
     return err;
+}
+
+/* What looks, and the part. Gives where the replies to what looks begin. */
+static size_t add_with_part(const struct access *access, const struct version_knowledge *known,
+                            bool writes, struct pipeline *pipeline)
+{
+    const struct control_part *part = access->part;
+
+    if (part && part->is_one_step)
+        pipeline_begin_transaction(pipeline);
+    if (part)
+        part->add(part->with, pipeline);
+    size_t first = pipeline_count(pipeline);
+    add_and_look(access, known, writes, pipeline);
+    if (part && part->is_one_step)
+        pipeline_end_transaction(pipeline);
+    return first;
 }
 
 /* One round trip. */
@@ -120,10 +137,7 @@ static enum err ask(struct access *access, const struct version_knowledge *known
     struct call *call = access->counted;
     struct limit_appended appended = {0};
 
-    if (access->part)
-        access->part->add(access->part->with, pipeline);
-    size_t part = pipeline_count(pipeline);
-    add_and_look(access, known, writes, pipeline);
+    size_t first = add_with_part(access, known, writes, pipeline);
     access->switch_term = known->term;
     if (call)
         limits_append(call, pipeline, &appended);
@@ -137,7 +151,7 @@ static enum err ask(struct access *access, const struct version_knowledge *known
     if (err != ERR_OK)
         return err;
     access->was_written |= writes || part_writes;
-    return take_replies(access, pipeline, part, writes);
+    return take_replies(access, pipeline, first, writes);
 }
 
 /* While switches are being put back, only the users database knows of one that is not yet; and of one that

@@ -6,14 +6,17 @@
 #include "cachewarden/pipeline.h"
 
 /*
- * Commands of somebody else's in the round trip that looks at a namespace, ahead of what looks at it: so a
- * value that was read is judged by numbers that were read later. What writes is sent again when the look is
- * repeated because the control data had been lost; the version is another one then.
+ * Commands of somebody else's in the round trip that looks at a namespace. They go ahead of what looks at it: so a
+ * value that was read is judged by numbers that were read later.
  */
 struct control_part {
+    /* Once more when the look is repeated, because the control data had been lost. */
     void (*add)(void *with, struct pipeline *pipeline);
-    /* Once the replies of a try are there; those of `add` begin at 0. What is taken counts only if the look
-     * succeeds, and then what was taken last. */
+    /* They and what looks are one step instead: what they change counts by the numbers of that moment. They must not
+     * begin one of their own. */
+    bool is_one_step;
+    /* Once the replies of a try are there. What is taken counts only if the look succeeds, and then what was taken
+     * last. */
     enum err (*take)(void *with, const struct pipeline *pipeline, struct error *error);
     void *with;
     bool writes; /* it is sent as a PIPELINE_WRITE */

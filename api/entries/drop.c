@@ -18,13 +18,9 @@ static void add_drop(void *with, struct pipeline *pipeline)
     const struct drop *drop = with;
     struct str key = label_key_str(&drop->key);
 
-    if (!drop->is_full)
-        pipeline_begin_transaction(pipeline);
     entry_ask_head(pipeline, key);
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), key);
     promise_add_end(pipeline, drop->request);
-    if (!drop->is_full)
-        pipeline_end_transaction(pipeline);
 }
 
 static enum err drop_now(struct drop *drop, bool *was_there_out)
@@ -33,12 +29,13 @@ static enum err drop_now(struct drop *drop, bool *was_there_out)
                               .add = add_drop,
                               .with = drop,
                               .writes = true,
+                              .is_one_step = !drop->is_full,
                               .models = models_of(drop->request)};
     enum err err = entry_look(&look);
 
-    return err == ERR_OK ? entry_judge_head(&look, look.pipeline, drop->is_full ? 0 : 1,
-                                            clock_wall_ms(), was_there_out)
-                         : err;
+    return err == ERR_OK
+               ? entry_judge_head(&look, look.pipeline, look.first, clock_wall_ms(), was_there_out)
+               : err;
 }
 
 enum err entries_delete(const struct entry_request *request, bool *was_there_out)

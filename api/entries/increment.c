@@ -27,7 +27,6 @@ struct increment {
     struct counter_fields fields; /* of that */
     struct counter_fields dead;   /* of the guess before, if that was wrong */
     bool has_dead;
-    unsigned sends;   /* how often the look was made */
     int64_t began_ns; /* the try */
     int64_t value;
     bool has_begun; /* it was not there */
@@ -35,7 +34,7 @@ struct increment {
 };
 
 /* The commands of add_raise, in their order; DROPPED only if a guess was wrong. */
-enum { MULTI, DROPPED, TEXT, BEGUN, BEGUN_LIFE, MOVED, UNMADE, RAISED, HEADED, FIELDS, LEFT };
+enum { DROPPED, TEXT, BEGUN, BEGUN_LIFE, MOVED, UNMADE, RAISED, HEADED, FIELDS, LEFT };
 /*
  * Where nothing is, a hash that has nothing but its life is moved there first: so none lives for ever. Then the number
  * is raised, wherever it lies.
@@ -46,10 +45,6 @@ static void add_raise(void *with, struct pipeline *pipeline)
     struct str key = label_key_str(&increment->key), scratch = key_str(&increment->scratch);
     const struct counter_fields *fields = &increment->fields;
 
-    /* When the look is repeated, the data it was counted in is gone; then the version is another one, too. */
-    if (increment->sends++ > 0)
-        return;
-    pipeline_begin_transaction(pipeline);
     if (increment->has_dead)
         PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HDEL"), key, increment->dead.number,
                      increment->dead.head, increment->dead.life);
@@ -65,7 +60,6 @@ static void add_raise(void *with, struct pipeline *pipeline)
     PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HSETNX"), key, fields->head, increment->head);
     PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HGETALL"), key);
     PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("PTTL"), key);
-    pipeline_end_transaction(pipeline);
 }
 
 static const struct value *raise_reply(const struct increment *increment,
@@ -73,7 +67,7 @@ static const struct value *raise_reply(const struct increment *increment,
 {
     size_t absent = increment->has_dead ? 0 : 1;
 
-    return pipeline_value(look->pipeline, index - absent);
+    return entry_reply(look, index - absent);
 }
 
 /* Under the version that is believed in. What was counted under another is dead, and goes. */
@@ -83,7 +77,6 @@ static enum err prepare(struct increment *increment, int64_t version)
     if (increment->has_dead)
         counter_name_fields(&increment->dead, increment->guess);
     increment->guess = version;
-    increment->sends = 0;
     increment->scratch = key_scratch(&increment->request->space);
     increment->envelope.version = version;
     counter_name_fields(&increment->fields, version);
@@ -117,7 +110,8 @@ static enum err meet_text(struct increment *increment, struct entry_look *look)
     enum err err = entry_judge_text(look, raise_reply(increment, look, TEXT), now_ms, &is_good);
 
     if (err == ERR_OK && !is_good)
-        err = old_take_text(look, &increment->key, now_ms, &is_good);
+        err = old_remove_text(increment->request, &increment->key,
+                              raise_reply(increment, look, TEXT), now_ms, &is_good);
     return err == ERR_OK && is_good
                ? error_set(increment->request->work.error, ERR_CONFLICT,
                            "What is stored under this label is no whole number, or names a model.")
@@ -208,14 +202,14 @@ static enum err take_answer(struct increment *increment, struct entry_look *look
     if (increment->guess !=
         look->version) /* the number is dead, and the next one who raises it removes it */
         return ERR_OK;
-    if (increment->sends > 1)
+    if (look->is_repeated)
         return error_set_detail(request->work.error, ERR_UNCERTAIN,
                                 "the control data was repaired while a counter was raised");
     if (raised->kind == VALUE_INTEGER)
         return take_raise(increment, look);
     if (old_is_foreign(raise_reply(increment, look, TEXT), raise_reply(increment, look, FIELDS),
                        look->version))
-        return old_take_foreign(look, &increment->key);
+        return old_take_foreign(increment->request, &increment->key);
     return value_fault(raised) == REDIS_FAULT_WRONGTYPE ? meet_text(increment, look)
                                                         : refuse_raise(increment, raised);
 }
@@ -225,7 +219,8 @@ static enum err try_once(struct increment *increment, bool *is_enabled_out)
     struct entry_look look = {.request = increment->request,
                               .add = increment->guess > 0 ? add_raise : NULL,
                               .with = increment,
-                              .writes = increment->guess > 0};
+                              .writes = increment->guess > 0,
+                              .is_one_step = increment->guess > 0};
 
     increment->began_ns = clock_mono_ns();
     enum err err = entry_look(&look);
@@ -251,8 +246,8 @@ static enum err refuse_to_begin(const struct increment *increment, enum err why)
     enum err err = entry_look(&look);
 
     if (err == ERR_OK)
-        err =
-            entry_judge_head(&look, look.pipeline, 0, increment->envelope.stored_at_ms, &is_there);
+        err = entry_judge_head(&look, look.pipeline, look.first, increment->envelope.stored_at_ms,
+                               &is_there);
     return err == ERR_OK && look.is_enabled && !is_there ? entry_refuse(increment->request, why)
                                                          : err;
 }

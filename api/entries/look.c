@@ -33,10 +33,19 @@ enum err entry_run(const struct entry_request *request, struct pipeline *pipelin
 
 /* ---- the part of control_look ---- */
 
-static void add_entry(const struct entry_look *look, struct pipeline *pipeline)
+/* It was sent, and what came of it is known, though not what that means. */
+static bool was_written(const struct entry_look *look)
 {
-    if (look->add)
-        look->add(look->with, pipeline);
+    return look->writes && look->pipeline;
+}
+
+static void add_entry(struct entry_look *look, struct pipeline *pipeline)
+{
+    look->is_repeated = was_written(look);
+    if (!look->add || look->is_repeated)
+        return;
+    look->first = pipeline_count(pipeline);
+    look->add(look->with, pipeline);
 }
 
 /* Also where no model is named: a lease says how often any was cleared. */
@@ -45,7 +54,9 @@ static void add_part(void *with, struct pipeline *pipeline)
     struct entry_look *look = with;
     const struct namespace *space = &look->request->space;
 
-    if (!look->request->app->entries->owns_redis)
+    bool is_here = !look->request->app->entries->owns_redis;
+
+    if (is_here)
         add_entry(look, pipeline);
     look->models_at = pipeline_count(pipeline);
     models_ask(pipeline, space, &look->models, look->keeps_models);
@@ -55,7 +66,7 @@ static enum err take_part(void *with, const struct pipeline *pipeline, struct er
 {
     struct entry_look *look = with;
 
-    if (!look->request->app->entries->owns_redis)
+    if (!look->request->app->entries->owns_redis && !was_written(look))
         look->pipeline = pipeline;
     return models_take(pipeline, look->models_at, look->keeps_models, &look->models, error);
 }
@@ -68,10 +79,14 @@ static enum err look_elsewhere(struct entry_look *look)
     struct pipeline *pipeline =
         entry_pipeline(look->request, look->writes ? PIPELINE_WRITE : PIPELINE_READ);
 
-    look->pipeline = pipeline;
     if (!look->add)
         return ERR_OK;
+    if (look->is_one_step)
+        pipeline_begin_transaction(pipeline);
     add_entry(look, pipeline);
+    if (look->is_one_step)
+        pipeline_end_transaction(pipeline);
+    look->pipeline = pipeline;
     return entry_run(look->request, pipeline);
 }
 
@@ -80,6 +95,7 @@ enum err entry_look(struct entry_look *look)
     const struct entry_request *request = look->request;
     struct entries *entries = request->app->entries;
     const struct control_part part = {.add = add_part,
+                                      .is_one_step = look->is_one_step && !entries->owns_redis,
                                       .take = take_part,
                                       .with = look,
                                       .is_passive = request->is_passive,
@@ -108,12 +124,24 @@ enum err entry_look(struct entry_look *look)
     return ERR_OK;
 }
 
+const struct value *entry_reply(const struct entry_look *look, size_t index)
+{
+    return pipeline_value(look->pipeline, look->first + index);
+}
+
 /* ---- judging what was found ---- */
 
 static bool is_alive(const struct envelope *envelope, int64_t now_ms)
 {
     /* The clock of the node that stored it may be ahead of ours. */
     return envelope->stored_at_ms + envelope->life_ms > now_ms;
+}
+
+/* By the numbers alone, whether the cache is on or off. */
+static bool is_current(const struct entry_look *look, const struct envelope *envelope)
+{
+    return envelope->version == look->version &&
+           models_judge(&envelope->models, &look->models) == MODELS_CURRENT;
 }
 
 enum err entry_judge(struct entry_look *look, const struct envelope *envelope, int64_t now_ms,
@@ -127,8 +155,22 @@ enum err entry_judge(struct entry_look *look, const struct envelope *envelope, i
     if (!*is_good_out || verdict == MODELS_CURRENT)
         return ERR_OK;
     enum err err = entry_look(&more);
-    *is_good_out = err == ERR_OK && more.is_enabled && envelope->version == more.version &&
-                   models_judge(&envelope->models, &more.models) == MODELS_CURRENT;
+    *is_good_out = err == ERR_OK && more.is_enabled && is_current(&more, envelope);
+    return err;
+}
+
+enum err entry_judge_anew(const struct entry_request *request, const struct value *text,
+                          int64_t now_ms, bool *is_over_out)
+{
+    struct envelope envelope;
+
+    *is_over_out = true;
+    if (text->kind != VALUE_STRING || !envelope_decode(text->text, &envelope) ||
+        !is_alive(&envelope, now_ms))
+        return ERR_OK;
+    struct entry_look now = {.request = request, .models = envelope.models};
+    enum err err = entry_look(&now);
+    *is_over_out = err == ERR_OK && !is_current(&now, &envelope);
     return err;
 }
 

@@ -12,15 +12,21 @@
 
 struct entry_look {
     const struct entry_request *request;
-    /* What is asked of the entry. Called once more when the look is repeated, because control data was lost. */
+    /* What is asked of the entry. A look that is repeated, because control data was lost, asks again; but what writes
+     * is sent once, and its replies stay. */
     void (*add)(void *with, struct pipeline *pipeline);
     void *with;
     bool writes;
+    /* `add` is one step, and where entries share the Redis of control data one step with the numbers: what it changes
+     * counts by the numbers of that moment. Elsewhere the numbers are read later. */
+    bool is_one_step;
     bool keeps_models; /* the hash of models is made, or lives on */
     /* Names of models, and then their numbers. */
     struct model_set models;
     /* What came of it. */
-    const struct pipeline *pipeline; /* with the replies to `add`, from 0 on */
+    const struct pipeline *pipeline; /* with the replies to `add` */
+    size_t first;                    /* of them */
+    bool is_repeated;
     int64_t version;
     bool is_enabled;
     size_t models_at; /* their reply, for the look itself */
@@ -28,6 +34,8 @@ struct entry_look {
 
 /* Errors of control_look. ERR_UNCERTAIN: what `add` wrote may have been written. */
 CW_MUST_CHECK enum err entry_look(struct entry_look *look);
+/* The reply to a command of `add` (0: the first). */
+const struct value *entry_reply(const struct entry_look *look, size_t index);
 /* The models of a request, without numbers. */
 struct model_set models_of(const struct entry_request *request);
 /* For leases of its label; it holds on to the request. */
@@ -51,6 +59,14 @@ CW_MUST_CHECK enum err entry_give_hit(struct arena *arena, const struct envelope
 /* The same of a text as Redis gave it, or its head; whatever is no text, or no entry, is not good. */
 CW_MUST_CHECK enum err entry_judge_text(struct entry_look *look, const struct value *text,
                                         int64_t now_ms, bool *is_good_out);
+
+/*
+ * Whether a text that was found, or its head, is out of date for good, by numbers that are read now: later than it
+ * was. Numbers from before say nothing of what was stored since, and a cache that is off may be on again.
+ */
+CW_MUST_CHECK enum err entry_judge_anew(const struct entry_request *request,
+                                        const struct value *text, int64_t now_ms,
+                                        bool *is_over_out);
 
 /* Two commands that tell what is there before it is changed: the head of a text, or the fields of a counter. */
 void entry_ask_head(struct pipeline *pipeline, struct str key);

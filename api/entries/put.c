@@ -1,7 +1,10 @@
 /*
- * Filling an entry. The numbers it carries are those of its lease, or without one those current at its arrival. Where
- * this node knows them, or believes to, it writes at once and reads the numbers of now in the same round trip; a
- * guess that was wrong is written again with the right ones. Otherwise it looks first.
+ * Filling an entry. The numbers it carries are those of its lease, or without one those current at its arrival. It
+ * looks first and then writes. Where this node knows the numbers, or believes to, it looks and writes in one step: a
+ * guess that was wrong was wrong already when it was written, so nobody is ever served that, and it is written again
+ * with the right numbers. What lives in a Redis of its own is never written on a guess: numbers that are read in
+ * another round trip, behind it, would not tell a guess that was wrong from one that a clear has overtaken, and that
+ * may have been served.
  */
 #include "entries/put.h"
 #include "cachewarden/app.h"
@@ -55,15 +58,20 @@ static void add_what_is_stored(struct put *put, struct pipeline *pipeline)
         add_set(put, pipeline);
 }
 
-void put_add_try(void *with, struct pipeline *pipeline)
+static void add_try(void *with, struct pipeline *pipeline)
 {
     struct put *put = with;
 
-    pipeline_begin_transaction(pipeline);
     entry_ask_head(pipeline, label_key_str(&put->key));
     add_what_is_stored(put, pipeline);
     if (put->lease.is_promised && put->store != STORE_NOTHING)
         promise_add_end(pipeline, put->request);
+}
+
+void put_add_step(struct put *put, struct pipeline *pipeline)
+{
+    pipeline_begin_transaction(pipeline);
+    add_try(put, pipeline);
     pipeline_end_transaction(pipeline);
 }
 
@@ -81,7 +89,7 @@ static enum err store_now(struct put *put, enum store store, const struct pipeli
     enum err err = put_encode(put, store);
 
     *pipeline_out = pipeline;
-    put_add_try(put, pipeline);
+    put_add_step(put, pipeline);
     if (err == ERR_OK)
         err = entry_run(put->request, pipeline);
     put->is_kept = err == ERR_OK && store != STORE_DROP;
@@ -137,6 +145,8 @@ static enum store first_try(struct put *put)
     bool is_known = recent_find(put->request->app->entries->recent, &put->request->space, &state);
     enum store store = put->fill->only_if_absent ? STORE_IF_ABSENT : STORE_IN_PLACE;
 
+    if (put->request->app->entries->owns_redis)
+        return STORE_NOTHING;
     /* Another node may have switched it on since: what is there by now is dropped by no guess. */
     if (!is_known || !state.is_enabled || put->fill->body.len > GUESS_BODY_MAX ||
         put->admission != ERR_OK)
@@ -176,30 +186,50 @@ static bool stamp(struct put *put, const struct entry_look *look)
 
 /* ---- the fill ---- */
 
+/* What was there at the look; or is there now, where entries have a Redis of their own. */
+static enum err find_present(struct put *put, struct entry_look *look, bool *was_there_out)
+{
+    struct pipeline *pipeline = entry_pipeline(put->request, PIPELINE_READ);
+    int64_t now_ms = put->envelope.stored_at_ms;
+
+    if (look->add)
+        return entry_judge_head(look, look->pipeline, look->first, now_ms, was_there_out);
+    entry_ask_head(pipeline, label_key_str(&put->key));
+    enum err err = entry_run(put->request, pipeline);
+    return err == ERR_OK ? entry_judge_head(look, pipeline, 0, now_ms, was_there_out) : err;
+}
+
+/* Nothing is stored, and who waits need not wait for it. */
+static enum err end_without(struct put *put, bool is_void)
+{
+    if (!is_void)
+        return entry_refuse(put->request, put->admission);
+    return put->store == STORE_NOTHING && put->lease.is_promised ? promise_end(put->request)
+                                                                 : ERR_OK;
+}
+
 static enum err finish_fill(struct put *put, struct entry_look *look,
                             struct entry_stored *stored_out)
 {
-    int64_t now_ms = put->envelope.stored_at_ms;
     struct envelope tried = put->envelope;
-    enum err err = entry_judge_head(look, look->pipeline, PUT_HEAD, now_ms, &stored_out->was_there);
+    enum err err = ERR_OK;
 
     stored_out->is_enabled = look->is_enabled;
-    if (err != ERR_OK)
-        return err;
     if (!look->is_enabled)
         return drop_now(put);
-    if (put->fill->only_if_absent && stored_out->was_there)
-        return put_refuse_present(put->request->work.error);
     put->is_kept = put_was_stored(put, look->pipeline);
     stored_out->is_void = !stamp(put, look);
-    /* Nothing is stored, and who waits need not wait for it. */
-    if (stored_out->is_void && put->store == STORE_NOTHING && put->lease.is_promised)
-        return promise_end(put->request);
-    if (!stored_out->is_void && put->admission != ERR_OK)
-        return entry_refuse(put->request, put->admission);
-    if (stored_out->is_void ||
-        (put->is_kept && tried.version == put->envelope.version &&
-         models_judge(&tried.models, &put->envelope.models) == MODELS_CURRENT))
+    bool stores = !stored_out->is_void && put->admission == ERR_OK;
+    if (look->add || !stores)
+        err = find_present(put, look, &stored_out->was_there);
+    if (err != ERR_OK)
+        return err;
+    if (put->fill->only_if_absent && stored_out->was_there)
+        return put_refuse_present(put->request->work.error);
+    if (!stores)
+        return end_without(put, stored_out->is_void);
+    if (put->is_kept && tried.version == put->envelope.version &&
+        models_judge(&tried.models, &put->envelope.models) == MODELS_CURRENT)
         return ERR_OK;
     /* The first try was made with other numbers, or not at all. Who saw it took it for out of date. */
     return put->fill->only_if_absent ? put_if_absent(put, look)
@@ -263,10 +293,12 @@ static enum err fill(struct put *put, struct entry_stored *stored_out)
         err = put_encode(put, first_try(put));
     if (err != ERR_OK)
         return err;
+    bool writes = put->store != STORE_NOTHING;
     struct entry_look look = {.request = request,
-                              .add = put_add_try,
+                              .add = request->app->entries->owns_redis ? NULL : add_try,
                               .with = put,
-                              .writes = put->store != STORE_NOTHING,
+                              .writes = writes,
+                              .is_one_step = writes,
                               .keeps_models = request->model_count > 0 && put->admission == ERR_OK,
                               .models = models_of(request)};
     err = entry_look(&look);

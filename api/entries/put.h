@@ -37,8 +37,8 @@ CW_MUST_CHECK enum err put_encode(struct put *put, enum store store);
 /* The commands of a try; what is stored by it is behind them. */
 enum { PUT_MULTI, PUT_HEAD };
 /* Adds one step: what is stored takes the place of what the head tells of, and of nothing that came since. Whoever
- * waits for this fill is told behind it. `with` is the put. */
-void put_add_try(void *with, struct pipeline *pipeline);
+ * waits for this fill is told behind it. */
+void put_add_step(struct put *put, struct pipeline *pipeline);
 /* Whether the try stored something. */
 bool put_was_stored(const struct put *put, const struct pipeline *pipeline);
 

@@ -22,7 +22,7 @@ static enum err store_if_nothing(struct put *put, struct entry_look *look,
     struct pipeline *pipeline = entry_pipeline(put->request, PIPELINE_WRITE);
 
     *attempt = (struct store_try){.pipeline = pipeline};
-    put_add_try(put, pipeline);
+    put_add_step(put, pipeline);
     enum err err = entry_run(put->request, pipeline);
     attempt->was_stored = err == ERR_OK && put_was_stored(put, pipeline);
     if (err == ERR_OK && !attempt->was_stored)
@@ -40,8 +40,8 @@ static enum err replace_old(struct put *put, struct entry_look *look, struct sto
         if (i == REMOVALS_MAX)
             return error_set_detail(put->request->work.error, ERR_BUSY,
                                     "something void is stored under the label again and again");
-        err = old_remove(look, &put->key, attempt->pipeline, PUT_HEAD, put->envelope.stored_at_ms,
-                         &attempt->is_good);
+        err = old_remove(put->request, &put->key, attempt->pipeline, PUT_HEAD, look->version,
+                         put->envelope.stored_at_ms, &attempt->is_good);
         if (err != ERR_OK || attempt->is_good)
             return err;
     }

@@ -78,7 +78,7 @@ enum err entry_read(struct reading *reading, struct entry_found *found_out)
     if (err != ERR_OK)
         return err;
     reading->now_ms = clock_wall_ms();
-    const struct value *reply = pipeline_value(look->pipeline, 0);
+    const struct value *reply = entry_reply(look, 0);
     bool is_counter = entry_is_other_type(reply, request->work.error, &err);
     if (err == ERR_OK && is_counter)
         err = counter_read(look, &reading->key, reading->now_ms, found_out);

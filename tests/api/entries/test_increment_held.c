@@ -301,6 +301,25 @@ END_TEST
 
 #define CASES(windows) (sizeof(windows) / sizeof *(windows))
 
+/* A clear comes between the raise and its look at the version, and then a text: it is refused, so nobody may have read
+ * its count. */
+START_TEST(what_is_refused_was_never_counted)
+{
+    struct raiser raiser = {0};
+
+    expect_miss(0, shop, "n");
+    tcp_proxy_hold_from(proxy, "\r\nHMGET\r\n");
+    ck_assert_int_eq(pthread_create(&raiser.thread, NULL, raise_once, &raiser), 0);
+    tcp_proxy_wait_held(proxy);
+    expect_miss(1, shop, "n");
+    clear_it();
+    put_text();
+    release(&raiser);
+    ck_assert_int_eq(raiser.err, ERR_CONFLICT);
+    expect_hit(1, shop, "n", "text");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api/entries/increment_held");
@@ -317,6 +336,7 @@ int main(void)
     tcase_add_loop_test(all, of_a_step_that_breaks_nothing_is_left, 0, COMMANDS);
     tcase_add_loop_test(all, of_a_number_that_breaks_nothing_is_left, 0, 4);
     tcase_add_test(all, one_that_would_live_for_ever_does_not);
+    tcase_add_test(all, what_is_refused_was_never_counted);
     suite_add_tcase(suite, all);
     return suite_run(suite);
 }

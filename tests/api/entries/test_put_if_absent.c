@@ -61,6 +61,7 @@ struct rival {
     pthread_t thread;
     int number;
     const char *says; /* NULL: what is its own */
+    struct str model; /* what it names */
     bool replaces;
     enum err err;
     bool was_there;
@@ -75,7 +76,9 @@ static void *put_as_rival(void *arg)
     const struct entry_request request = {.app = nodes[rival->number % 2].app,
                                           .work = {own, in_time(), &why},
                                           .space = alice,
-                                          .label = STR("k")};
+                                          .label = STR("k"),
+                                          .models = &rival->model,
+                                          .model_count = rival->model.len > 0};
     struct entry_stored stored;
 
     snprintf(rival->body, sizeof rival->body, "rival %d", rival->number);
@@ -286,10 +289,90 @@ START_TEST(a_try_on_an_old_version_is_no_claim)
 }
 END_TEST
 
+/* ---- what came since it looked ---- */
+
+static bool has_sent(const char *text)
+{
+    size_t count = tcp_proxy_count(proxy);
+
+    for (size_t i = 0; i < count; i++) {
+        struct proxy_segment segment = tcp_proxy_segment(proxy, i);
+        if (segment.is_request && strstr(segment.bytes, text))
+            return true;
+    }
+    return false;
+}
+
+static void clear_somehow_on_node_1(int way)
+{
+    if (way == 0)
+        clear_on(1, alice);
+    else if (way == 1)
+        clear_model_on(1, alice, "Product");
+    else
+        clear_all_on(1);
+}
+
+/* By the numbers that it knows, something good is out of date: it is not taken away, not even for a moment. */
+START_TEST(what_came_after_a_clear_is_not_taken_in_hand)
+{
+    struct rival rival = {.number = 0, .model = STR("Product")};
+
+    put_on(0, alice, "k", MODELS("Product"), "old", STR_NONE);
+    clear_on(1, alice);
+    expect_miss(0, alice, "other");
+    start_rival_held_at(&rival, "HGETALL", 2);
+    clear_somehow_on_node_1(_i);
+    put_on(1, alice, "k", MODELS("Product"), "good", STR_NONE);
+    tcp_proxy_release(proxy);
+    pthread_join(rival.thread, NULL);
+    ck_assert_int_eq(rival.err, ERR_PRECONDITION);
+    ck_assert(!has_sent("GETDEL"));
+    expect_hit(1, alice, "k", "good");
+}
+END_TEST
+
+/* What is there while the cache is off is served again once it is on. */
+START_TEST(what_is_switched_off_is_not_out_of_date)
+{
+    struct rival rival = {.number = 0};
+
+    put_on(1, alice, "k", MODELS("Product"), "good", STR_NONE);
+    expect_miss(0, alice, "other");
+    start_rival_held_at(&rival, "m:Product", 1); /* it asks for the model of what it met */
+    switch_on(1, alice.user_id, false);
+    tcp_proxy_release(proxy);
+    pthread_join(rival.thread, NULL);
+    ck_assert_int_eq(rival.err, ERR_PRECONDITION);
+    switch_on(1, alice.user_id, true);
+    expect_hit(1, alice, "k", "good");
+}
+END_TEST
+
+/* A clear comes between its value and its look at the numbers, and then something else: it is refused, so nobody may
+ * have been served its value. */
+START_TEST(what_is_refused_was_never_there)
+{
+    struct rival rival = {.number = 0, .says = _i ? "17" : "refused"};
+
+    expect_miss(0, alice, "k");
+    tcp_proxy_hold_from(proxy, "\r\nHMGET\r\n");
+    ck_assert_int_eq(pthread_create(&rival.thread, NULL, put_as_rival, &rival), 0);
+    tcp_proxy_wait_held(proxy);
+    expect_miss(1, alice, "k");
+    clear_on(1, alice);
+    expect_stored_if_absent(1, "k", NULL, "taken");
+    tcp_proxy_release(proxy);
+    pthread_join(rival.thread, NULL);
+    ck_assert_int_eq(rival.err, ERR_PRECONDITION);
+    expect_hit(1, alice, "k", "taken");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api/entries/put_if_absent");
-    TCase *all = tcase_create("all"), *held = tcase_create("held");
+    TCase *all = tcase_create("all"), *held = tcase_create("held"), *apart = tcase_create("apart");
 
     tcase_add_checked_fixture(all, open_two_nodes, close_two_nodes);
     tcase_add_test(all, only_where_nothing_is);
@@ -302,6 +385,12 @@ int main(void)
     tcase_add_loop_test(held, looking_and_storing_is_one_step, 0, 8);
     tcase_add_loop_test(held, so_it_is_for_a_large_value, 0, 2);
     tcase_add_loop_test(held, a_try_on_an_old_version_is_no_claim, 0, 2);
+    tcase_add_loop_test(held, what_came_after_a_clear_is_not_taken_in_hand, 0, 3);
+    tcase_add_test(held, what_is_switched_off_is_not_out_of_date);
+    tcase_add_loop_test(held, what_is_refused_was_never_there, 0, 2);
     suite_add_tcase(suite, held);
+    tcase_add_checked_fixture(apart, open_two_nodes_apart_and_proxy, close_two_nodes_and_proxy);
+    tcase_add_loop_test(apart, what_is_refused_was_never_there, 0, 2);
+    suite_add_tcase(suite, apart);
     return suite_run(suite);
 }
