@@ -75,6 +75,18 @@ size_t history_find(const struct history_view *view, int64_t moment)
     return low;
 }
 
+bool history_may_have_counted(const struct history_view *view, const struct history_event *refused)
+{
+    for (size_t i = 0; i < view->count && view->events[i]->began < refused->ended; i++) {
+        const struct history_event *event = view->events[i];
+        bool ends_all = (event->kind == HISTORY_CLEAR && event->models == 0) ||
+                        (event->kind == HISTORY_DISASTER && event->loses);
+        if (refused->kind == HISTORY_INCREMENT && ends_all && event->ended > refused->began)
+            return true;
+    }
+    return false;
+}
+
 /* ---- what is over for a value ---- */
 
 /* A lease counts from the read that gave it; without one the arrival does, which was before its end. */
@@ -144,6 +156,14 @@ static bool brings(const struct history_event *event)
            event->outcome != HISTORY_REFUSED && event->is_enabled;
 }
 
+/* What is told that the cache is off was there until the node saw that: where entries share the Redis of control data
+ * it stores in the step that asks. */
+static bool may_have_passed(const struct history_event *event, const struct history_event *met)
+{
+    return (event->kind == HISTORY_FILL || event->kind == HISTORY_INCREMENT) &&
+           event->outcome != HISTORY_REFUSED && event->ended > met->began;
+}
+
 /* ---- reads ---- */
 
 static bool judge_read(const struct history_view *view, const struct history_event *read,
@@ -158,7 +178,7 @@ static bool judge_read(const struct history_view *view, const struct history_eve
     for (size_t i = 0; i < view->count && !fill; i++)
         if (view->events[i]->kind == HISTORY_FILL && view->events[i]->value == read->value)
             fill = view->events[i];
-    if (!fill || fill->began >= read->ended || !brings(fill))
+    if (!fill || fill->began >= read->ended || !(brings(fill) || may_have_passed(fill, read)))
         return history_refuse(text_out, "nobody has stored what was read", read, fill, NULL);
     const struct history_event *end = find_end(view, fill, read->began);
     return !end || history_refuse(text_out, "what is over was served", fill, end, read);
@@ -241,20 +261,15 @@ static bool judge_stored(const struct history_view *view, const struct history_e
            history_refuse(text_out, "it was stored though something was there", last, stored, NULL);
 }
 
-/* What is told that the cache is off was there until the node saw that: it stores in the round trip that asks. */
-static bool may_have_passed(const struct history_event *event, const struct history_event *refused)
-{
-    return (event->kind == HISTORY_FILL || event->kind == HISTORY_INCREMENT) &&
-           event->outcome != HISTORY_REFUSED && event->ended > refused->began;
-}
-
 static bool judge_refused(const struct history_view *view, const struct history_event *refused,
                           char *text_out)
 {
     for (size_t i = history_find(view, refused->ended); i-- > 0;) {
         const struct history_event *event = view->events[i];
-        if (event != refused && (may_have_passed(event, refused) ||
-                                 (brings(event) && !find_end(view, event, refused->began))))
+        if (event != refused &&
+            (may_have_passed(event, refused) ||
+             (event->ended > refused->began && history_may_have_counted(view, event)) ||
+             (brings(event) && !find_end(view, event, refused->began))))
             return true;
     }
     return history_refuse(text_out, "it was refused where nothing can have been", refused, NULL,

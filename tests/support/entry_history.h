@@ -79,6 +79,9 @@ struct history_view {
 
 /* Where the first is that began at `moment` or later. */
 size_t history_find(const struct history_view *view, int64_t moment);
+/* Whether an increment that was refused may have been counted for a moment: in a Redis of its own a counter is raised
+ * before the numbers are read, and done anew where a clear came between. */
+bool history_may_have_counted(const struct history_view *view, const struct history_event *refused);
 /* False, with the text, and with up to three events (NULL: no more) in it. */
 bool history_refuse(char text_out[HISTORY_TEXT_SIZE], const char *why,
                     const struct history_event *first, const struct history_event *second,

@@ -59,8 +59,8 @@ static size_t take_stretch(const struct history_view *view, const struct stretch
     *others_out = 0;
     for (size_t i = 0; i < view->count && view->events[i]->began < stretch->to; i++) {
         const struct history_event *event = view->events[i];
-        if (event->kind != HISTORY_INCREMENT || event->outcome == HISTORY_REFUSED ||
-            !event->is_enabled)
+        bool counts = event->outcome != HISTORY_REFUSED || history_may_have_counted(view, event);
+        if (event->kind != HISTORY_INCREMENT || !counts || !event->is_enabled)
             continue;
         if (event->outcome == HISTORY_DONE && is_in(stretch, event))
             taken[count++] = event;
