@@ -141,9 +141,10 @@ struct key key_entries(const struct namespace *space)
     return make_of_namespace(space, STR("}:e:"));
 }
 
-struct key key_response(const struct namespace *space, const unsigned char digest[KEY_DIGEST_SIZE])
+static struct key make_of_digest(const struct namespace *space, struct str part_of_name,
+                                 const unsigned char digest[KEY_DIGEST_SIZE])
 {
-    struct key key = make_of_namespace(space, STR("}:g:"));
+    struct key key = make_of_namespace(space, part_of_name);
 
     for (size_t at = 0; at < KEY_DIGEST_SIZE; at += sizeof(uint64_t)) {
         uint64_t part = 0;
@@ -153,6 +154,16 @@ struct key key_response(const struct namespace *space, const unsigned char diges
         key.len += STR_HEX64_SIZE - 1;
     }
     return key;
+}
+
+struct key key_response(const struct namespace *space, const unsigned char digest[KEY_DIGEST_SIZE])
+{
+    return make_of_digest(space, STR("}:g:"), digest);
+}
+
+struct key key_fetch(const struct namespace *space, const unsigned char digest[KEY_DIGEST_SIZE])
+{
+    return make_of_digest(space, STR("}:w:"), digest);
 }
 
 struct key key_scratch(const struct namespace *space)

@@ -62,6 +62,8 @@ struct key key_entries(const struct namespace *space);
 /* What the gateway keeps under a digest of what it is an answer to (gateway/key.h): a string. */
 #define KEY_DIGEST_SIZE 16
 struct key key_response(const struct namespace *space, const unsigned char digest[KEY_DIGEST_SIZE]);
+/* String: somebody fetches that for all nodes; gone by itself. */
+struct key key_fetch(const struct namespace *space, const unsigned char digest[KEY_DIGEST_SIZE]);
 /* A fresh random name beside the namespace's entries; whoever writes it lets it expire. */
 struct key key_scratch(const struct namespace *space);
 

@@ -20,6 +20,16 @@ bool entries_take_room(struct entries *entries, size_t bytes, int64_t deadline_n
     return room_take(&entries->room, OVERHEAD + bytes);
 }
 
+/* What is refused is taken, too, so that the next look sees that somebody asked. */
+bool entries_has_room(struct entries *entries, size_t bytes, int64_t deadline_ns)
+{
+    if (entries->has_own_memory)
+        return true;
+    room_refresh(&entries->room, entries->redis, deadline_ns);
+    return room_has(&entries->room, OVERHEAD + bytes) ||
+           room_take(&entries->room, OVERHEAD + bytes);
+}
+
 enum err entry_admit(const struct entry_request *request, size_t bytes)
 {
     struct entries *entries = request->app->entries;

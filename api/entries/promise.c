@@ -4,27 +4,17 @@
 #include "entries/admit.h"
 #include "keyspace.h"
 
-/* Who waits asks many times, and takes room once: when the promise is theirs. What is refused is taken, too, so that
- * the next look sees that somebody asked. */
+/* Who waits asks many times, and takes room once: when the promise is theirs. */
 static enum err ask_room(const struct entry_request *request)
 {
-    struct entries *entries = request->app->entries;
-    size_t size = entry_size(request, 0);
-
-    if (entries->has_own_memory)
-        return ERR_OK;
-    room_refresh(&entries->room, entries->redis, request->work.deadline_ns);
-    if (room_has(&entries->room, size) || room_take(&entries->room, size))
+    if (entries_has_room(request->app->entries, request->label.len, request->work.deadline_ns))
         return ERR_OK;
     return error_set_detail(request->work.error, ERR_UPSTREAM_REFUSED, "no room for a promise");
 }
 
 static void take_room(const struct entry_request *request)
 {
-    struct entries *entries = request->app->entries;
-
-    if (!entries->has_own_memory)
-        (void)room_take(&entries->room, entry_size(request, 0));
+    (void)entries_take_room(request->app->entries, request->label.len, request->work.deadline_ns);
 }
 
 enum err promise_take(struct entry_look *look, int64_t life_ms, bool *is_ours_out,

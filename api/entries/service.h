@@ -16,6 +16,8 @@ void entries_close(struct entries **entries);
 void entries_look_for_room(struct entries *entries, int64_t deadline_ns);
 /* Takes so much of the room that is left for what lives where entries do (room.h). False: there is less. */
 bool entries_take_room(struct entries *entries, size_t bytes, int64_t deadline_ns);
+/* Whether there is so much, for who asks again and again and takes it once. */
+bool entries_has_room(struct entries *entries, size_t bytes, int64_t deadline_ns);
 /* Where entries live; their own Redis, or that of the control data. */
 struct redis *entries_redis(const struct entries *entries);
 bool entries_own_redis(const struct entries *entries);

@@ -5,12 +5,12 @@
 #include "cachewarden/arena.h"
 #include "cachewarden/clock.h"
 #include "gateway/answer.h"
-#include "gateway/fetches.h"
 #include "gateway/keep.h"
 #include "gateway/key_of.h"
 #include "gateway/owed.h"
 #include "gateway/refresh.h"
 #include "gateway/rules/validation.h"
+#include "gateway/sharing.h"
 #include "gateway/verdict.h"
 
 /* A request that asks the cache, and what is known of it. */
@@ -19,8 +19,8 @@ struct enquiry {
     struct gateway_key key;
     struct gateway_look look;
     struct verdict verdict;
-    bool has_slept; /* for what another request fetches */
-    bool is_off;    /* the user's cache is */
+    struct sharing sharing;
+    bool is_off; /* the user's cache is */
 };
 
 /* ---- asking the upstream ---- */
@@ -266,84 +266,25 @@ static enum err serve_validated(struct enquiry *enquiry)
 
 /* ---- one request for many ---- */
 
-/* How long a worker waits for another one's fetch, before the request waits without one. */
-enum { SLEEP_MS = 50 };
-
-/* Whether what the upstream answers is the same for all who ask, and for what is stored. */
-static bool is_shareable(const struct passage *passage)
-{
-    static const struct str names[] = {
-        STR("if-match"), STR("if-none-match"), STR("if-modified-since"), STR("if-unmodified-since"),
-        STR("if-range"), STR("range"),
-    };
-
-    if (passage->is_head || keep_is_for_one(passage) ||
-        (passage->route->options.is_public && fields_find(&passage->sent, STR("authorization"))))
-        return false;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (fields_find(&passage->came, names[i]))
-            return false;
-    return true;
-}
-
-static enum err fetch_alone(struct enquiry *enquiry)
-{
-    return enquiry->look.stored ? serve_validated(enquiry) : serve_miss(enquiry);
-}
-
 static enum err serve_looked(struct enquiry *enquiry);
-
-/* It waits on without a worker; what it does then begins anew. */
-static enum err pause(struct gateway_wait *wait, const struct gateway_digest *entry)
-{
-    wait->is_paused = true;
-    memcpy(wait->entry, entry->bytes, sizeof wait->entry);
-    return ERR_OK;
-}
-
-_Static_assert(sizeof((struct gateway_wait){0}.entry) == KEY_DIGEST_SIZE, "it holds a digest");
-
-static enum err wait_for_leader(struct enquiry *enquiry, const struct gateway_digest *entry)
-{
-    struct passage *passage = enquiry->passage;
-    struct fetches *fetches = passage->route->gateway->fetches;
-    struct gateway_wait *wait = passage->request->wait;
-    int64_t sleep_ns = clock_deadline_ns(SLEEP_MS);
-
-    if (wait && wait->until_ns == 0) /* no longer than a request of its own might take */
-        wait->until_ns = clock_deadline_ns(passage->route->options.timeout_ms);
-    if (!wait || clock_mono_ns() >= wait->until_ns)
-        return fetch_alone(enquiry);
-    if (!enquiry->has_slept)
-        fetches_sleep(fetches, entry, sleep_ns < wait->until_ns ? sleep_ns : wait->until_ns);
-    enquiry->has_slept = true;
-    if (fetches_is_under_way(fetches, entry))
-        return pause(wait, entry);
-    gateway_look_release(&enquiry->look);
-    passage->call->deadline_ns = clock_deadline_ns(passage->call->app->budget_ms);
-    return serve_looked(enquiry);
-}
 
 static enum err serve_fetched(struct enquiry *enquiry)
 {
-    const struct gateway_digest entry = enquiry->look.entry;
-    struct passage *passage = enquiry->passage;
-    struct fetches *fetches = passage->route->gateway->fetches;
-    enum err err = ERR_OK;
+    struct call *call = enquiry->passage->call;
 
-    if (!is_shareable(passage))
-        return fetch_alone(enquiry);
-    switch (fetches_enter(fetches, &entry)) {
-    case FETCH_LEADS:
-        err = fetch_alone(enquiry);
-        fetches_leave(fetches, &entry, passage->status.stored);
-        return err;
-    case FETCH_WAITS:
-        return wait_for_leader(enquiry, &entry);
-    case FETCH_ALONE:
+    switch (sharing_enter(&enquiry->sharing, &enquiry->look)) {
+    case SHARING_PAUSES:
+        return ERR_OK;
+    case SHARING_LOOKS:
+        gateway_look_release(&enquiry->look);
+        call->deadline_ns = clock_deadline_ns(call->app->budget_ms);
+        return serve_looked(enquiry);
+    case SHARING_FETCHES:
         break;
     }
-    return fetch_alone(enquiry);
+    enum err err = enquiry->look.stored ? serve_validated(enquiry) : serve_miss(enquiry);
+    sharing_leave(&enquiry->sharing, err);
+    return err;
 }
 
 /* ---- deciding ---- */
@@ -436,8 +377,10 @@ enum err cached_serve(struct passage *passage)
     enum err err =
         key_of(passage->route, passage->request, passage->call, &passage->sent, &enquiry.key);
 
+    sharing_init(&enquiry.sharing, passage, &enquiry.key);
     if (err == ERR_OK)
         err = serve_looked(&enquiry);
+    sharing_fini(&enquiry.sharing);
     gateway_look_release(&enquiry.look);
     return err;
 }
@@ -457,15 +400,19 @@ enum err cached_refresh(struct passage *passage)
 
     if (err != ERR_OK)
         return err;
+    sharing_init(&enquiry.sharing, passage, &enquiry.key);
     call->deadline_ns = clock_deadline_ns(call->app->budget_ms);
     err = look(&enquiry);
     if (err == ERR_OK && enquiry.look.is_enabled) {
         verdict_judge(passage, &enquiry.look, &enquiry.verdict);
-        if (is_due(&enquiry))
+        if (is_due(&enquiry) && sharing_enter_refresh(&enquiry.sharing, &enquiry.look)) {
             err = serve_validated(&enquiry);
+            sharing_leave(&enquiry.sharing, err);
+        }
     }
     if (unsent->next)
         unsent->close(unsent->with);
+    sharing_fini(&enquiry.sharing);
     gateway_look_release(&enquiry.look);
     return err;
 }

@@ -3,6 +3,7 @@
 #include "cachewarden/clock.h"
 #include "gateway/rules/invalidation.h"
 #include "gateway/rules/passing.h"
+#include "gateway/sharing.h"
 
 /* How long a client waits at most for a body to be whole before it is sent the first of it. */
 enum { KEPT_MS = 5000 };
@@ -57,8 +58,8 @@ static enum err send(const struct passage *passage, const struct http_fields *fi
         .field_count = fields->count,
         .body = body,
         .may_repeat = !body && is_idempotent(passage->request->method),
-        .is_unwanted = passage->request->is_unwanted,
-        .unwanted_with = passage->request->unwanted_with,
+        .is_unwanted = sharing_is_unwanted,
+        .unwanted_with = (void *)(uintptr_t)passage,
         .on_interim = pass_interim,
         .interim_with = (void *)(uintptr_t)passage,
     };
@@ -106,13 +107,12 @@ enum err fetch_head(const struct passage *passage, const struct http_fields *fie
 enum err fetch_body(const struct passage *passage, size_t limit, struct fetched *fetched)
 {
     const struct work work = call_work(passage->call);
-    const struct gateway_request *request = passage->request;
     int timeout_ms = passage->route->options.timeout_ms;
     const struct relay_bounds bounds = {
         .size = limit,
         .until_ns = clock_deadline_ns(timeout_ms < KEPT_MS ? timeout_ms : KEPT_MS),
-        .is_unwanted = request->is_unwanted,
-        .unwanted_with = request->unwanted_with,
+        .is_unwanted = sharing_is_unwanted,
+        .unwanted_with = (void *)(uintptr_t)passage,
     };
 
     return fetched->relay ? relay_read(fetched->relay, &bounds, &work, &fetched->is_whole) : ERR_OK;

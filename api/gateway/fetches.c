@@ -5,19 +5,21 @@
 
 #include <stdlib.h>
 
-/* How long it is remembered of a thing that it could not be stored, and of how many. A power of two. */
-enum { LONE_MS = 10000, LONE_COUNT = 1024 };
+/* How long it is remembered of a thing that it could not be shared; of how many something is. A power of two. */
+enum { REMEMBERED_MS = 10000, NOTES = 1024 };
 
-struct lone {
+/* What is remembered of one thing. Another that falls on the same place takes it: then one request more is made. */
+struct fetch_note {
     struct gateway_digest entry;
     int64_t until_ns; /* 0: it is none */
+    enum fetch_note_kind { NOTE_ALONE, NOTE_RESTS, NOTE_VOID } kind;
 };
 
 struct fetches {
     struct lock lock; /* LOCK_RANK_LEAF; guards what follows */
     struct lock_cond left;
     int most, count, sleepers;
-    struct lone lone[LONE_COUNT];
+    struct fetch_note notes[NOTES];
     struct gateway_digest under_way[];
 };
 
@@ -46,19 +48,20 @@ void fetches_free(struct fetches **fetches)
 }
 
 /* Digests are spread evenly. */
-static struct lone *lone_of(struct fetches *fetches, const struct gateway_digest *entry)
+static struct fetch_note *place_of(struct fetches *fetches, const struct gateway_digest *entry)
 {
     size_t at = (size_t)entry->bytes[0] << 8 | entry->bytes[1];
 
-    return &fetches->lone[at % LONE_COUNT];
+    return &fetches->notes[at % NOTES];
 }
 
-static bool is_lone_locked(struct fetches *fetches, const struct gateway_digest *entry)
+static bool is_noted_locked(struct fetches *fetches, const struct gateway_digest *entry,
+                            enum fetch_note_kind kind)
 {
-    const struct lone *lone = lone_of(fetches, entry);
+    const struct fetch_note *note = place_of(fetches, entry);
 
-    return lone->until_ns > 0 && gateway_digest_eq(&lone->entry, entry) &&
-           clock_mono_ns() < lone->until_ns;
+    return note->until_ns > 0 && note->kind == kind && gateway_digest_eq(&note->entry, entry) &&
+           clock_mono_ns() < note->until_ns;
 }
 
 /* -1: it is not under way. */
@@ -70,14 +73,19 @@ static int find_locked(const struct fetches *fetches, const struct gateway_diges
     return -1;
 }
 
+static bool is_under_way_locked(struct fetches *fetches, const struct gateway_digest *entry)
+{
+    return find_locked(fetches, entry) >= 0 || is_noted_locked(fetches, entry, NOTE_RESTS);
+}
+
 enum fetch_turn fetches_enter(struct fetches *fetches, const struct gateway_digest *entry)
 {
     enum fetch_turn turn = FETCH_ALONE;
 
     lock_acquire(&fetches->lock);
-    if (is_lone_locked(fetches, entry)) {
+    if (is_noted_locked(fetches, entry, NOTE_ALONE)) {
         turn = FETCH_ALONE;
-    } else if (find_locked(fetches, entry) >= 0) {
+    } else if (is_under_way_locked(fetches, entry)) {
         turn = FETCH_WAITS;
     } else if (fetches->count < fetches->most) {
         fetches->under_way[fetches->count++] = *entry;
@@ -87,34 +95,79 @@ enum fetch_turn fetches_enter(struct fetches *fetches, const struct gateway_dige
     return turn;
 }
 
-void fetches_leave(struct fetches *fetches, const struct gateway_digest *entry, bool is_shared)
+static void end_locked(struct fetches *fetches, const struct gateway_digest *entry)
 {
-    lock_acquire(&fetches->lock);
     int at = find_locked(fetches, entry);
+
     if (at >= 0)
         fetches->under_way[at] = fetches->under_way[--fetches->count];
-    *lone_of(fetches, entry) =
-        is_shared ? (struct lone){0} : (struct lone){*entry, clock_deadline_ns(LONE_MS)};
     lock_cond_broadcast(&fetches->left);
+}
+
+/* What is remembered of it from now on. */
+static struct fetch_note note_locked(struct fetches *fetches, const struct gateway_digest *entry,
+                                     enum fetch_end how)
+{
+    struct fetch_note note = {*entry, clock_deadline_ns(REMEMBERED_MS), NOTE_ALONE};
+
+    switch (how) {
+    case FETCH_SHARED:
+    case FETCH_LEFT:
+        return (struct fetch_note){.until_ns = 0};
+    case FETCH_VOID:
+        note.kind = is_noted_locked(fetches, entry, NOTE_VOID) ? NOTE_ALONE : NOTE_VOID;
+        break;
+    case FETCH_UNSHARED:
+        break;
+    }
+    return note;
+}
+
+void fetches_leave(struct fetches *fetches, const struct gateway_digest *entry, enum fetch_end how)
+{
+    struct fetch_note *place = place_of(fetches, entry);
+
+    lock_acquire(&fetches->lock);
+    end_locked(fetches, entry);
+    const struct fetch_note note = note_locked(fetches, entry, how);
+    if (note.until_ns > 0 || gateway_digest_eq(&place->entry, entry))
+        *place = note;
+    lock_release(&fetches->lock);
+}
+
+void fetches_rest(struct fetches *fetches, const struct gateway_digest *entry, int64_t until_ns)
+{
+    lock_acquire(&fetches->lock);
+    end_locked(fetches, entry);
+    *place_of(fetches, entry) = (struct fetch_note){*entry, until_ns, NOTE_RESTS};
     lock_release(&fetches->lock);
 }
 
 bool fetches_is_under_way(struct fetches *fetches, const struct gateway_digest *entry)
 {
     lock_acquire(&fetches->lock);
-    bool is_under_way = find_locked(fetches, entry) >= 0;
+    bool is_under_way = is_under_way_locked(fetches, entry);
     lock_release(&fetches->lock);
     return is_under_way;
+}
+
+/* When it may be over: who rests wakes nobody. */
+static int64_t wake_ns_locked(struct fetches *fetches, const struct gateway_digest *entry,
+                              int64_t until_ns)
+{
+    int64_t rested_ns = place_of(fetches, entry)->until_ns;
+
+    return find_locked(fetches, entry) < 0 && rested_ns < until_ns ? rested_ns : until_ns;
 }
 
 void fetches_sleep(struct fetches *fetches, const struct gateway_digest *entry, int64_t until_ns)
 {
     lock_acquire(&fetches->lock);
     if (fetches->sleepers < (fetches->most + 1) / 2) {
-        bool is_in_time = true;
         fetches->sleepers++;
-        while (is_in_time && find_locked(fetches, entry) >= 0)
-            is_in_time = lock_cond_wait(&fetches->left, &fetches->lock, until_ns);
+        while (is_under_way_locked(fetches, entry) && clock_mono_ns() < until_ns)
+            (void)lock_cond_wait(&fetches->left, &fetches->lock,
+                                 wake_ns_locked(fetches, entry, until_ns));
         fetches->sleepers--;
     }
     lock_release(&fetches->lock);

@@ -1,6 +1,6 @@
 /*
  * Which fetches are under way on this node, so that many who miss one thing at once make one request to the upstream.
- * Whoever enters first leads: it fetches, stores and leaves. The others wait and look again. What could not be stored
+ * Whoever enters first leads: it fetches, stores and leaves. The others wait and look again. What could not be shared
  * is remembered for a while: those who want it do not wait for each other. Any thread.
  */
 #ifndef API_GATEWAY_FETCHES_H
@@ -16,16 +16,25 @@ CW_MUST_CHECK enum err fetches_new(int most, struct fetches **fetches_out, struc
 void fetches_free(struct fetches **fetches);
 
 enum fetch_turn {
-    FETCH_LEADS, /* fetches_leave, in any case */
-    FETCH_WAITS, /* somebody else leads */
+    FETCH_LEADS, /* fetches_leave or fetches_rest, in any case */
+    FETCH_WAITS, /* somebody else leads, or it rests */
     FETCH_ALONE  /* nobody waits for another here */
 };
 enum fetch_turn fetches_enter(struct fetches *fetches, const struct gateway_digest *entry);
-/* is_shared: what came is stored, so others have it. */
-void fetches_leave(struct fetches *fetches, const struct gateway_digest *entry, bool is_shared);
 
+enum fetch_end {
+    FETCH_SHARED, /* what came is stored, so others have it */
+    FETCH_LEFT,   /* nobody knows what would have come: the next one leads */
+    FETCH_VOID, /* the same, for what came was not true any more. When that comes again soon, nobody waits for it */
+    FETCH_UNSHARED
+};
+void fetches_leave(struct fetches *fetches, const struct gateway_digest *entry, enum fetch_end how);
+/* Leaves it, too; until then (clock_mono_ns) nobody leads, and whoever comes waits: another node fetches it. */
+void fetches_rest(struct fetches *fetches, const struct gateway_digest *entry, int64_t until_ns);
+
+/* Or it rests. */
 bool fetches_is_under_way(struct fetches *fetches, const struct gateway_digest *entry);
-/* Until nobody fetches it any more, or until_ns (clock_mono_ns). Not at all where too many sleep. */
+/* Until that is over, or until_ns (clock_mono_ns). Not at all where too many sleep. */
 void fetches_sleep(struct fetches *fetches, const struct gateway_digest *entry, int64_t until_ns);
 
 #endif

@@ -6,6 +6,7 @@
 #include "gateway/rules/passing.h"
 #include "gateway/rules/storable.h"
 #include "gateway/rules/validation.h"
+#include "gateway/sharing.h"
 
 /* How long what is stale already is kept: a late answer may still be confirmed, or served when the upstream fails. */
 enum { SPARE_S = 60, VALIDATED_S = 600 };
@@ -152,8 +153,11 @@ static const char *put(const struct passage *passage, const struct gateway_key *
         err = response_tags(call->arena, &head->fields, &response.tags, &response.tag_count);
     if (err != ERR_OK)
         return err == ERR_NO_MEMORY ? "no-memory" : failed_as(err);
-    return failed_as(gateway_store_put(passage->route->gateway->store, key, look, &response,
-                                       life_ms, work, NULL));
+    err = gateway_store_put(passage->route->gateway->store, key, look, &response, life_ms, work,
+                            NULL);
+    if (passage->sharing)
+        passage->sharing->is_void = err == ERR_CONFLICT;
+    return failed_as(err);
 }
 
 static bool is_too_large(const struct fetched *fetched, size_t limit)

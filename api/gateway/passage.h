@@ -6,6 +6,8 @@
 #include "gateway/rules/cache_status.h"
 #include "gateway/rules/freshness.h"
 
+struct sharing;
+
 struct passage {
     const struct gateway_route *route;
     const struct gateway_request *request;
@@ -15,6 +17,7 @@ struct passage {
     struct http_fields sent; /* as the upstream is sent them */
     struct str target;
     struct cache_status status; /* what the answer will tell */
+    struct sharing *sharing;    /* with others who want the same; NULL: with none */
     int64_t upstream_ms;        /* that it took for what the cache answers with */
 };
 

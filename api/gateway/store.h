@@ -42,6 +42,8 @@ struct gateway_look {
     struct kept *kept; /* of `stored` */
     struct kept *hint; /* in whose memory the tags may lie that were asked for */
     struct gateway_digest path, entry;
+    unsigned char seen[STORED_ID_SIZE]; /* which response lies there, good or not; 0: none */
+    bool is_marked;                     /* what is stored for it ends the mark (mark.h) */
     struct tag_look tags;
     int64_t numbers_version, looked_ns;
     bool is_free;    /* nothing lies under the path */

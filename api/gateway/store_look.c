@@ -286,12 +286,15 @@ static enum err judge_record(struct seek *seek, struct str bytes, const struct r
 
 static enum err judge_entry(struct seek *seek, struct str bytes)
 {
-    const struct gateway_look *look = seek->look;
+    struct gateway_look *look = seek->look;
     struct record record;
 
+    memset(look->seen, 0, sizeof look->seen);
     if (!record_decode(bytes, &record) || record.kind != RECORD_RESPONSE ||
-        !gateway_digest_eq(&record.digest, &look->entry) ||
-        memcmp(record.stamp, look->stamp, sizeof record.stamp) != 0)
+        !gateway_digest_eq(&record.digest, &look->entry))
+        return end_as_miss(seek);
+    memcpy(look->seen, record.id, sizeof look->seen);
+    if (memcmp(record.stamp, look->stamp, sizeof record.stamp) != 0)
         return end_as_miss(seek);
     return judge_record(seek, bytes, &record);
 }

@@ -4,6 +4,7 @@
 #include "cachewarden/random.h"
 #include "cachewarden/redis_error.h"
 #include "entries/service.h"
+#include "gateway/mark.h"
 #include "gateway/store_private.h"
 
 /* A record must fit into one reply of Redis, with room to spare (pool/protocol/reply.h). */
@@ -296,6 +297,8 @@ static enum err write(const struct filling *filling, struct str record)
     size_t from = pipeline_count(pipeline);
     if (err == ERR_OK)
         err = add_record(filling, pipeline, record, &told);
+    if (err == ERR_OK && filling->look->is_marked)
+        mark_add_end(pipeline, &filling->space, &filling->look->entry);
     if (err == ERR_OK)
         err = redis_run(entries_redis(app->entries), pipeline, filling->work);
     if (err == ERR_OK && !was_first(pipeline, from))

@@ -36,7 +36,7 @@ START_TEST(the_first_leads_and_others_wait)
     ck_assert(fetches_is_under_way(fetches, thing(1)));
     ck_assert(!fetches_is_under_way(fetches, thing(2)));
     ck_assert_int_eq(fetches_enter(fetches, thing(2)), FETCH_LEADS);
-    fetches_leave(fetches, thing(1), true);
+    fetches_leave(fetches, thing(1), FETCH_SHARED);
     ck_assert(!fetches_is_under_way(fetches, thing(1)));
     ck_assert(fetches_is_under_way(fetches, thing(2)));
     ck_assert_int_eq(fetches_enter(fetches, thing(1)), FETCH_LEADS);
@@ -55,10 +55,60 @@ END_TEST
 START_TEST(what_was_not_shared_is_not_waited_for)
 {
     ck_assert_int_eq(fetches_enter(fetches, thing(1)), FETCH_LEADS);
-    fetches_leave(fetches, thing(1), false);
+    fetches_leave(fetches, thing(1), FETCH_UNSHARED);
     ck_assert_int_eq(fetches_enter(fetches, thing(1)), FETCH_ALONE);
     ck_assert_int_eq(fetches_enter(fetches, thing(1)), FETCH_ALONE);
     ck_assert_int_eq(fetches_enter(fetches, thing(2)), FETCH_LEADS);
+}
+END_TEST
+
+START_TEST(what_another_node_fetches_is_looked_for_by_one)
+{
+    ck_assert_int_eq(fetches_enter(fetches, thing(1)), FETCH_LEADS);
+    fetches_rest(fetches, thing(1), clock_deadline_ns(PATIENCE_MS));
+    ck_assert(fetches_is_under_way(fetches, thing(1)));
+    ck_assert_int_eq(fetches_enter(fetches, thing(1)), FETCH_WAITS);
+    /* It takes no place of those who lead. */
+    ck_assert_int_eq(fetches_enter(fetches, thing(2)), FETCH_LEADS);
+    ck_assert_int_eq(fetches_enter(fetches, thing(3)), FETCH_LEADS);
+    fetches_leave(fetches, thing(2), FETCH_SHARED);
+    fetches_rest(fetches, thing(1), clock_mono_ns());
+    ck_assert(!fetches_is_under_way(fetches, thing(1)));
+    ck_assert_int_eq(fetches_enter(fetches, thing(1)), FETCH_LEADS);
+    ck_assert_int_eq(fetches_enter(fetches, thing(1)), FETCH_WAITS);
+}
+END_TEST
+
+START_TEST(who_sleeps_beside_a_rest_wakes_at_its_end)
+{
+    ck_assert_int_eq(fetches_enter(fetches, thing(1)), FETCH_LEADS);
+    fetches_rest(fetches, thing(1), clock_deadline_ns(20));
+    fetches_sleep(fetches, thing(1), clock_deadline_ns(10 * (int64_t)PATIENCE_MS));
+    ck_assert(!fetches_is_under_way(fetches, thing(1)));
+}
+END_TEST
+
+START_TEST(who_left_leaves_it_to_the_next)
+{
+    ck_assert_int_eq(fetches_enter(fetches, thing(1)), FETCH_LEADS);
+    fetches_leave(fetches, thing(1), FETCH_LEFT);
+    ck_assert_int_eq(fetches_enter(fetches, thing(1)), FETCH_LEADS);
+    fetches_leave(fetches, thing(1), FETCH_UNSHARED);
+    /* Of another thing nothing is forgotten. */
+    ck_assert_int_eq(fetches_enter(fetches, thing(2)), FETCH_LEADS);
+    fetches_leave(fetches, thing(2), FETCH_LEFT);
+    ck_assert_int_eq(fetches_enter(fetches, thing(1)), FETCH_ALONE);
+}
+END_TEST
+
+/* Once a clear came in between. Where that goes on, they would wait one after the other. */
+START_TEST(what_is_void_again_is_not_waited_for)
+{
+    ck_assert_int_eq(fetches_enter(fetches, thing(1)), FETCH_LEADS);
+    fetches_leave(fetches, thing(1), FETCH_VOID);
+    ck_assert_int_eq(fetches_enter(fetches, thing(1)), FETCH_LEADS);
+    fetches_leave(fetches, thing(1), FETCH_VOID);
+    ck_assert_int_eq(fetches_enter(fetches, thing(1)), FETCH_ALONE);
 }
 END_TEST
 
@@ -78,7 +128,7 @@ START_TEST(who_sleeps_is_woken)
     fetches_sleep(fetches, thing(1), clock_deadline_ns(1)); /* until its time is over */
     ck_assert(fetches_is_under_way(fetches, thing(1)));
     ck_assert_int_eq(pthread_create(&sleeper, NULL, sleep_for_one, NULL), 0);
-    fetches_leave(fetches, thing(1), true);
+    fetches_leave(fetches, thing(1), FETCH_SHARED);
     pthread_join(sleeper, NULL);
 }
 END_TEST
@@ -92,6 +142,10 @@ int main(void)
     tcase_add_test(tcase, the_first_leads_and_others_wait);
     tcase_add_test(tcase, more_than_may_lead_go_alone);
     tcase_add_test(tcase, what_was_not_shared_is_not_waited_for);
+    tcase_add_test(tcase, what_another_node_fetches_is_looked_for_by_one);
+    tcase_add_test(tcase, who_sleeps_beside_a_rest_wakes_at_its_end);
+    tcase_add_test(tcase, who_left_leaves_it_to_the_next);
+    tcase_add_test(tcase, what_is_void_again_is_not_waited_for);
     tcase_add_test(tcase, who_sleeps_is_woken);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

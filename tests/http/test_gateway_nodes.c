@@ -1,0 +1,270 @@
+/* Many who ask for one thing at once, on several nodes. */
+#include "gateway_case.h"
+
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/wait.h>
+
+/* 1,000 at once; and as many on a node as may wait for an upstream there. */
+enum { NODES = 3, MANY = 1000, FEW = 5, ASKED_MAX = MANY };
+
+#define ROUTES(timeout_ms)                                                               \
+    "{ prefix = \"/open\"; scope = \"public\"; timeout_ms = " timeout_ms "; UPSTREAM }," \
+    "{ prefix = \"/mine\"; timeout_ms = " timeout_ms "; UPSTREAM }"
+#define PATIENT "600000"
+
+static struct cw_server others[NODES - 1];
+
+/* The first request waits for one of these, those behind it for one of those. */
+static sem_t first_may_go, others_may_go;
+static atomic_int came;
+
+/* Says which one it was; under …/own it is for nobody else. */
+static char *answer(void *arg, const struct origin_request *request)
+{
+    int number = atomic_fetch_add(&came, 1) + 1;
+    char *text = malloc(200);
+
+    (void)arg;
+    sem_wait(number == 1 ? &first_may_go : &others_may_go);
+    snprintf(text, 200, "HTTP/1.1 200 OK\r\nCache-Control: %s\r\nContent-Length: 4\r\n\r\n%04d",
+             strstr(request->head, "/own")     ? "no-store"
+             : strstr(request->head, "/stale") ? "max-age=0, stale-while-revalidate=3600"
+                                               : "max-age=3600",
+             number);
+    return text;
+}
+
+static void open_origin(void)
+{
+    sem_init(&first_may_go, 0, 0);
+    sem_init(&others_may_go, 0, 0);
+    atomic_store(&came, 0);
+    unlink(origin_socket);
+    origin = scripted_origin_start(
+        &(struct scripted_origin_options){.unix_path = origin_socket, .answer = answer});
+}
+
+/* ---- nodes ---- */
+
+/* With the stand's Redis and accounts. */
+static void start_node(struct cw_server *node, const char *config)
+{
+    const char *environment[40];
+    char database[400];
+    size_t count = 0;
+
+    snprintf(database, sizeof database, "DATABASE_URL=sqlite:%s/users.db", stand.directory);
+    environment[count++] = database;
+    for (char **variable = stand.environment; *variable; variable++)
+        environment[count++] = *variable;
+    environment[count] = NULL;
+    cw_server_start(node,
+                    &(struct cw_server_options){.environment = environment, .config = config});
+}
+
+static void open_nodes(void)
+{
+    gateway_stand_open(ROUTES(PATIENT), "limits: { enabled = false; };");
+    for (int i = 0; i < NODES - 1; i++)
+        start_node(&others[i], gateway_config);
+}
+
+static void close_nodes(void)
+{
+    for (int i = 0; i < NODES - 1; i++)
+        cw_server_stop(&others[i]);
+    gateway_stand_close();
+}
+
+/* ---- clients ---- */
+
+static struct raw *clients[ASKED_MAX];
+static int asked;
+
+static void begin(void)
+{
+    asked = 0;
+    open_origin();
+    redis_server_do(stand.redis, "CONFIG RESETSTAT");
+}
+
+static void ask(const struct cw_server *node, const char *path, int count)
+{
+    for (int i = 0; i < count; i++) {
+        clients[asked] = raw_open(node->port);
+        raw_print(clients[asked], "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n\r\n", path,
+                  strncmp(path, "/mine", 5) == 0 ? stand.alice.bearer : "Accept: */*");
+        asked++;
+    }
+}
+
+/* Until the origin has one request, from this node. */
+static void ask_first(const struct cw_server *node, const char *path, int count)
+{
+    ask(node, path, count);
+    scripted_origin_wait_count(origin, 1);
+}
+
+static bool have_tried(const void *with)
+{
+    return scripted_origin_count(origin) > NODES - 1 ||
+           redis_server_calls(stand.redis, "set") >= *(const int64_t *)with;
+}
+
+/* Until they have tried so often to be the first. */
+static void wait_tried(int64_t tried)
+{
+    stand_wait(have_tried, &tried, "the other nodes never tried");
+}
+
+/* Until they have tried again and again, and found somebody else at it. */
+static void ask_others(const char *path, int count)
+{
+    int64_t tried = redis_server_calls(stand.redis, "set") + 6;
+
+    for (int i = 0; i < NODES - 1; i++)
+        ask(&others[i], path, count);
+    wait_tried(tried);
+    ck_assert_uint_eq(scripted_origin_count(origin), 1);
+}
+
+static void expect_reply(int client, const char *body)
+{
+    expect_body(raw_reply(clients[client], PATIENCE_MS), 200, body);
+    raw_close(&clients[client]);
+}
+
+static void end(size_t requests)
+{
+    for (int i = 0; i < asked; i++)
+        raw_close(&clients[i]);
+    ck_assert_uint_eq(scripted_origin_count(origin), requests);
+    origin_close();
+}
+
+/* ---- tests ---- */
+
+START_TEST(a_thousand_misses_on_three_nodes_are_one_request)
+{
+    enum { ON_OTHERS = MANY / NODES };
+
+    begin();
+    ask_first(&stand.server, "/open/thousand", MANY - (NODES - 1) * ON_OTHERS);
+    ask_others("/open/thousand", ON_OTHERS);
+    sem_post(&first_may_go);
+    for (int i = 0; i < MANY; i++)
+        expect_reply(i, "0001");
+    end(1);
+}
+END_TEST
+
+/* It takes some seconds until it is known that the node is gone. */
+START_TEST(a_node_that_dies_leaves_it_to_another)
+{
+    struct cw_server dying;
+    int status;
+
+    begin();
+    start_node(&dying, gateway_config);
+    ask_first(&dying, "/open/dies", 1);
+    ask_others("/open/dies", FEW);
+    kill(dying.pid, SIGKILL);
+    sem_post(&first_may_go);
+    sem_post(&others_may_go);
+    for (int i = 1; i < asked; i++)
+        expect_reply(i, "0002");
+    end(2);
+    waitpid(dying.pid, &status, 0);
+}
+END_TEST
+
+/* They wait for it while it may be for all; then all of them go at once. */
+START_TEST(what_cannot_be_shared_is_not_waited_for_one_after_the_other)
+{
+    begin();
+    ask_first(&stand.server, "/open/own", 1);
+    ask_others("/open/own", FEW);
+    sem_post(&first_may_go);
+    expect_reply(0, "0001");
+    scripted_origin_wait_count(origin, (size_t)asked);
+    for (int i = 1; i < asked; i++)
+        sem_post(&others_may_go);
+    for (int i = 1; i < asked; i++)
+        expect_status(raw_reply(clients[i], PATIENCE_MS), 200);
+    end((size_t)asked);
+}
+END_TEST
+
+/* Its time is that of a request of its own, however slow the other one is. */
+START_TEST(who_has_waited_for_long_asks_by_itself)
+{
+    struct cw_server hasty;
+    static char config[sizeof gateway_config];
+
+    begin();
+    snprintf(config, sizeof config, "%s", gateway_config);
+    for (char *at; (at = strstr(config, PATIENT));)
+        memcpy(at, "2000  ", strlen(PATIENT));
+    start_node(&hasty, config);
+    ask_first(&stand.server, "/open/slow", 1);
+    ask(&hasty, "/open/slow", 1);
+    sem_post(&others_may_go);
+    expect_reply(1, "0002");
+    sem_post(&first_may_go);
+    expect_status(raw_reply(clients[0], PATIENCE_MS), 200);
+    end(2);
+    cw_server_stop(&hasty);
+}
+END_TEST
+
+/* What is fetched since before the clear is not for who asks behind it. */
+START_TEST(nobody_is_given_what_was_cleared_before_it_asked)
+{
+    begin();
+    ask_first(&stand.server, "/mine/cleared", 1);
+    expect_status(http_post(stand.http, "/api/cache/clear/", stand.alice.bearer), 200);
+    ask_others("/mine/cleared", FEW);
+    sem_post(&others_may_go);
+    sem_post(&first_may_go);
+    expect_reply(0, "0001");
+    for (int i = 1; i < asked; i++)
+        expect_reply(i, "0002");
+    end(2);
+}
+END_TEST
+
+START_TEST(what_is_stale_is_fetched_anew_by_one_node)
+{
+    begin();
+    sem_post(&first_may_go);
+    ask(&stand.server, "/open/stale", 1);
+    expect_reply(0, "0001");
+    int64_t tried = redis_server_calls(stand.redis, "set") + NODES - 1;
+    for (int i = 0; i < NODES - 1; i++) {
+        ask(&others[i], "/open/stale", 1);
+        expect_reply(asked - 1, "0001");
+    }
+    wait_tried(tried);
+    scripted_origin_wait_count(origin, 2);
+    sem_post(&others_may_go);
+    end(2);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("http/gateway_nodes");
+    TCase *all = tcase_create("all");
+
+    tcase_add_unchecked_fixture(all, open_nodes, close_nodes);
+    tcase_add_test(all, a_thousand_misses_on_three_nodes_are_one_request);
+    tcase_add_test(all, a_node_that_dies_leaves_it_to_another);
+    tcase_add_test(all, what_cannot_be_shared_is_not_waited_for_one_after_the_other);
+    tcase_add_test(all, who_has_waited_for_long_asks_by_itself);
+    tcase_add_test(all, what_is_stale_is_fetched_anew_by_one_node);
+    tcase_add_test(all, nobody_is_given_what_was_cleared_before_it_asked);
+    suite_add_tcase(suite, all);
+    return suite_run(suite);
+}
