@@ -22,6 +22,7 @@ const char *err_name(enum err err)
         [ERR_PRECONDITION] = "precondition",
         [ERR_TOO_LARGE] = "too_large",
         [ERR_UNSUPPORTED_TYPE] = "unsupported_type",
+        [ERR_UNPROCESSABLE] = "unprocessable",
         [ERR_THROTTLED] = "throttled",
         [ERR_BUSY] = "busy",
         [ERR_TIMEOUT] = "timeout",

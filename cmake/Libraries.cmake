@@ -34,6 +34,7 @@ cw_library(argon2 libargon2)
 cw_library(sqlite3 sqlite3>=3.34)
 cw_library(libpq libpq>=13)
 cw_library(curl libcurl>=7.85) # CURLOPT_PROTOCOLS_STR
+cw_library(archive libarchive>=3.4) # zstd, both ways
 
 list(JOIN CW_LIBRARY_VERSIONS "\\;" CW_LIBRARY_VERSIONS)
 set_source_files_properties(server/cli/version.c PROPERTIES

@@ -12,4 +12,15 @@
 CW_MUST_CHECK enum err digest_sha256(struct str bytes,
                                      unsigned char digest_out[DIGEST_SHA256_SIZE]);
 
+/* The same of bytes that come in pieces. For one thread at a time. */
+struct digest;
+
+/* ERR_NO_MEMORY; ERR_INTERNAL as above. */
+CW_MUST_CHECK enum err digest_new(struct digest **digest_out);
+void digest_free(struct digest **digest);
+CW_MUST_CHECK enum err digest_add(struct digest *digest, struct str bytes);
+/* Of what was added so far; more may follow. */
+CW_MUST_CHECK enum err digest_so_far(const struct digest *digest,
+                                     unsigned char digest_out[DIGEST_SHA256_SIZE]);
+
 #endif

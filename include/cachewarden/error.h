@@ -29,9 +29,10 @@ enum err {
     ERR_PRECONDITION, /* what the caller made a condition is not so; nothing was changed */
     ERR_TOO_LARGE,
     ERR_UNSUPPORTED_TYPE, /* a media type this route does not take (HTTP 415) */
-    ERR_THROTTLED,        /* a limit of ours; comes with a number of seconds */
-    ERR_BUSY,             /* no room within the bounded wait; nothing was sent */
-    ERR_TIMEOUT,          /* nothing that changes state was sent, or it was a read */
+    ERR_UNPROCESSABLE, /* it is there, but not fit for this: an archive that is damaged (HTTP 422) */
+    ERR_THROTTLED,     /* a limit of ours; comes with a number of seconds */
+    ERR_BUSY,          /* no room within the bounded wait; nothing was sent */
+    ERR_TIMEOUT,       /* nothing that changes state was sent, or it was a read */
     ERR_UPSTREAM_DOWN,    /* could not connect, or lost before anything was sent, or a read */
     ERR_UPSTREAM_REFUSED, /* Redis answered with an error, or with a value of the wrong kind */
     /* a write was sent and no answer came: it may have happened; never retried silently */

@@ -41,6 +41,8 @@ struct str error_text_detail(struct exchange *exchange, enum err err)
         return error_text_or(given, "Request body is too large.");
     case ERR_UNSUPPORTED_TYPE:
         return error_text_or(given, "Unsupported media type.");
+    case ERR_UNPROCESSABLE:
+        return error_text_or(given, "That is not fit for this.");
     case ERR_THROTTLED:
         return str_format(call->arena, "Request was throttled. Expected available in %lld seconds.",
                           (long long)exchange->response.retry_after_s);

@@ -29,6 +29,8 @@ static int status_of(enum err err)
         return 413;
     case ERR_UNSUPPORTED_TYPE:
         return 415;
+    case ERR_UNPROCESSABLE:
+        return 422;
     case ERR_THROTTLED:
         return 429;
     case ERR_BUSY:

@@ -24,12 +24,36 @@ START_TEST(known_digests)
 }
 END_TEST
 
+START_TEST(of_pieces_it_is_the_same)
+{
+    unsigned char whole[DIGEST_SHA256_SIZE], pieces[DIGEST_SHA256_SIZE];
+    struct digest *digest;
+
+    ck_assert_int_eq(digest_new(&digest), ERR_OK);
+    ck_assert_int_eq(digest_so_far(digest, pieces), ERR_OK);
+    ck_assert_int_eq(digest_sha256(STR_NONE, whole), ERR_OK);
+    ck_assert_mem_eq(pieces, whole, sizeof whole);
+    ck_assert_int_eq(digest_add(digest, STR("ab")), ERR_OK);
+    ck_assert_int_eq(digest_so_far(digest, pieces), ERR_OK);
+    ck_assert_int_eq(digest_sha256(STR("ab"), whole), ERR_OK);
+    ck_assert_mem_eq(pieces, whole, sizeof whole);
+    ck_assert_int_eq(digest_add(digest, STR_NONE), ERR_OK);
+    ck_assert_int_eq(digest_add(digest, STR("c")), ERR_OK);
+    ck_assert_int_eq(digest_so_far(digest, pieces), ERR_OK);
+    ck_assert_int_eq(digest_sha256(STR("abc"), whole), ERR_OK);
+    ck_assert_mem_eq(pieces, whole, sizeof whole);
+    digest_free(&digest);
+    digest_free(&digest);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("auth/digest");
     TCase *tcase = tcase_create("digest");
 
     tcase_add_test(tcase, known_digests);
+    tcase_add_test(tcase, of_pieces_it_is_the_same);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -47,7 +47,7 @@ limit=2.34
 dpkg --compare-versions "$(dpkg-query --show --showformat='${Version}' libc6)" lt 2.38 || limit=2.39
 newest=$(sed -nE 's/.*\(GLIBC_([0-9.]+)\).*/\1/p' "$WORK/requires" | sort -V | tail -n 1)
 check "glibc $newest is not too new" test "$(printf '%s\n%s\n' "$newest" "$limit" | sort -V | tail -n 1)" = "$limit"
-for name in libssl.so.3 libpq.so.5 libsqlite3.so.0 libjansson.so.4 libargon2.so.1 libcurl.so.4; do
+for name in libssl.so.3 libpq.so.5 libsqlite3.so.0 libjansson.so.4 libargon2.so.1 libarchive.so.13 libcurl.so.4; do
 	check "requires $name" grep -q "^$name()" "$WORK/requires"
 done
 
@@ -57,7 +57,7 @@ say "a bare tree"
 make_tree
 # Its libraries, by the names Debian has for them.
 apt_in_tree update
-apt_in_tree install libargon2-1 libcurl4 libjansson4 libpq5 libsqlite3-0 libssl3
+apt_in_tree install libarchive13 libargon2-1 libcurl4 libjansson4 libpq5 libsqlite3-0 libssl3
 start_redis
 
 rpm_in_tree() {

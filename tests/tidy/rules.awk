@@ -52,6 +52,8 @@ BEGIN {
 	owner["redis_commands.def"] = "api"
 
 	# Foreign headers have one home: a folder, a file, or (with *) a file and its parts.
+	home["archive.h"] = "api/backup/writer.c api/backup/reader.c"
+	home["archive_entry.h"] = "api/backup/writer.c api/backup/reader.c"
 	home["argon2.h"] = "auth/passwords/password.c"
 	home["civetweb.h"] = "server/http/"
 	home["civetweb_extra.h"] = "server/http/"

@@ -1,0 +1,47 @@
+/*
+ * What proves that an archive is ours and whole: HMAC-SHA-256 with a key that is made from auth.secret, over the
+ * manifest and, in the seal at the end of the file, over the whole of it.
+ */
+#ifndef API_BACKUP_ARCHIVE_KEY_H
+#define API_BACKUP_ARCHIVE_KEY_H
+
+#include "backup/archive.h"
+#include "cachewarden/work.h"
+
+#define ARCHIVE_MAC_SIZE 32
+
+struct archive_key; /* read-only once made; for all threads */
+
+/* ERR_NO_MEMORY, ERR_INTERNAL. */
+CW_MUST_CHECK enum err archive_key_new(struct str secret, struct archive_key **key_out,
+                                       struct error *error);
+void archive_key_free(struct archive_key **key);
+
+CW_MUST_CHECK enum err archive_key_sign(const struct archive_key *key, struct str bytes,
+                                        unsigned char mac_out[ARCHIVE_MAC_SIZE],
+                                        struct error *error);
+
+/*
+ * The seal: the last bytes of the file. A skippable frame of zstd (RFC 8878 section 3.1.2): magic number and length,
+ * both little-endian; then "cwbckup1", eight bytes that tell which key it is, and the MAC of the SHA-256 of all
+ * bytes before the MAC.
+ */
+enum { ARCHIVE_SEAL_HEAD = 24, ARCHIVE_SEAL_SIZE = ARCHIVE_SEAL_HEAD + ARCHIVE_MAC_SIZE };
+
+/* What stands before the MAC. */
+void archive_seal_begin(const struct archive_key *key, unsigned char head_out[ARCHIVE_SEAL_HEAD]);
+
+enum archive_seal {
+    ARCHIVE_SEAL_GOOD,
+    ARCHIVE_SEAL_NONE,
+    ARCHIVE_SEAL_FOREIGN,
+    ARCHIVE_SEAL_BROKEN
+};
+
+/* What a seal says of a file with this SHA-256 of all that stands before the MAC. FOREIGN: another secret made it. */
+CW_MUST_CHECK enum err archive_seal_check(const struct archive_key *key,
+                                          const unsigned char seal[ARCHIVE_SEAL_SIZE],
+                                          const unsigned char digest[DIGEST_SHA256_SIZE],
+                                          enum archive_seal *seal_out, struct error *error);
+
+#endif

@@ -1,0 +1,101 @@
+/*
+ * What a file in the folder of backups may hold, under a good seal: the input stands where the compressed tar does,
+ * as it is, and once more inside zstd, so that a fuzzer that knows nothing of zstd gets at the tar. Whatever it is, it
+ * is refused with a reason or read to its end, and no part is longer than it may be.
+ */
+#include "backup/reader.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool condition)
+{
+    if (!condition)
+        abort();
+}
+
+static const struct archive_key *key(void)
+{
+    static struct archive_key *made;
+
+    if (!made)
+        must(archive_key_new(STR("a secret of archives that is long enough"), &made, NULL) ==
+             ERR_OK);
+    return made;
+}
+
+static void seal(int fd, struct str bytes)
+{
+    unsigned char end[ARCHIVE_SEAL_SIZE], digest[DIGEST_SHA256_SIZE];
+    struct digest *running;
+
+    archive_seal_begin(key(), end);
+    must(digest_new(&running) == ERR_OK && digest_add(running, bytes) == ERR_OK);
+    must(digest_add(running, (struct str){(const char *)end, ARCHIVE_SEAL_HEAD}) == ERR_OK);
+    must(digest_so_far(running, digest) == ERR_OK);
+    digest_free(&running);
+    must(archive_key_sign(key(), (struct str){(const char *)digest, sizeof digest},
+                          end + ARCHIVE_SEAL_HEAD, NULL) == ERR_OK);
+    must(pwrite(fd, bytes.ptr, bytes.len, 0) == (ssize_t)bytes.len);
+    must(pwrite(fd, end, sizeof end, (off_t)bytes.len) == (ssize_t)sizeof end);
+}
+
+static void read_sealed(struct str bytes)
+{
+    int fd = memfd_create("archive", MFD_CLOEXEC);
+    struct backup_reader *reader;
+    struct error error;
+    enum archive_part part;
+    struct str lines;
+
+    if (fd < 0)
+        return;
+    seal(fd, bytes);
+    enum err err = backup_reader_open(fd, key(), &reader, &error);
+    while (err == ERR_OK) {
+        err = backup_reader_next(reader, &part, &lines, &error);
+        must(err != ERR_OK ||
+             (part < ARCHIVE_PARTS && lines.len >= 1 && lines.len <= ARCHIVE_PART_MAX));
+    }
+    must(err == ERR_NOT_FOUND || err == ERR_UNPROCESSABLE || err == ERR_NO_MEMORY);
+    must(err != ERR_UNPROCESSABLE || error.caller[0] != '\0');
+    backup_reader_free(&reader);
+    close(fd);
+}
+
+/* The bytes as they are in one frame of zstd. */
+static void read_in_zstd(struct str bytes)
+{
+    static char room[1024 * 1024];
+    size_t used = 0;
+    struct archive *raw = archive_write_new();
+    struct archive_entry *entry = archive_entry_new();
+
+    must(raw && entry && archive_write_set_format_raw(raw) == ARCHIVE_OK);
+    must(archive_write_add_filter_zstd(raw) == ARCHIVE_OK);
+    must(archive_write_set_bytes_in_last_block(raw, 1) == ARCHIVE_OK);
+    must(archive_write_open_memory(raw, room, sizeof room, &used) == ARCHIVE_OK);
+    archive_entry_set_filetype(entry, AE_IFREG);
+    if (archive_write_header(raw, entry) == ARCHIVE_OK &&
+        archive_write_data(raw, bytes.ptr, bytes.len) == (la_ssize_t)bytes.len &&
+        archive_write_close(raw) == ARCHIVE_OK && used > 0)
+        read_sealed((struct str){room, used});
+    archive_entry_free(entry);
+    (void)archive_write_free(raw);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct str bytes = {(const char *)data, size};
+
+    if (size == 0 || size > 256 * 1024)
+        return 0;
+    read_sealed(bytes);
+    read_in_zstd(bytes);
+    return 0;
+}
