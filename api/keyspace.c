@@ -103,6 +103,24 @@ struct key key_namespace(const struct namespace *space)
     return make_of_namespace(space, STR("}"));
 }
 
+bool key_read_namespace(struct str key, struct namespace *space_out)
+{
+    const struct str user = STR("cw:{u:"), app = STR("cw:{app:");
+    struct namespace space = {0};
+
+    *space_out = space;
+    if (!str_ends(key, STR("}")))
+        return false;
+    if (str_starts(key, user))
+        (void)str_to_int64(str_sub(key, user.len, key.len - user.len - 1), 1, INT64_MAX,
+                           &space.user_id);
+    else if (str_starts(key, app) &&
+             key_is_cache_name(str_sub(key, app.len, key.len - app.len - 1)))
+        space.app = str_sub(key, app.len, key.len - app.len - 1);
+    *space_out = space;
+    return namespace_is_given(&space);
+}
+
 struct key key_models(const struct namespace *space)
 {
     return make_of_namespace(space, STR("}:m"));

@@ -33,6 +33,8 @@ static inline struct str key_str(const struct key *key)
 struct key key_user(int64_t user_id);
 /* The same of any namespace; an application's has clears only. */
 struct key key_namespace(const struct namespace *space);
+/* Whether a key is one of these two, and whose; the name stays where it is. */
+bool key_read_namespace(struct str key, struct namespace *space_out);
 /* Hash: how often each model of the namespace was cleared (entries/models.h). */
 struct key key_models(const struct namespace *space);
 
@@ -116,6 +118,10 @@ bool key_is_job_id(struct str id);
 
 /* A fresh random name for a test of Redis itself; whoever writes it lets it expire. */
 struct key key_probe(void);
+
+/* What SCAN is to look for, to find all keys of namespaces; and what each begins with. */
+#define KEY_NAMESPACES      STR("cw:{*}")
+#define KEY_NAMESPACES_FROM STR("cw:{")
 
 /* Whether a key lies in our own part of the keyspace, which no named cache may empty. */
 bool key_is_ours(struct str key);

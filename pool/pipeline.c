@@ -43,10 +43,13 @@ static bool grow(struct pipeline *pipeline)
 static bool only_reads(struct str command)
 {
     static const struct str reads[] = {
-        {"GET", 3},       {"HMGET", 5},   {"HGET", 4},   {"EXISTS", 6}, {"PTTL", 4},
-        {"ZSCORE", 6},    {"ZCARD", 5},   {"ZCOUNT", 6}, {"XRANGE", 6}, {"XREVRANGE", 9},
-        {"ZREVRANGE", 9}, {"HGETALL", 7}, {"MGET", 4},   {"INFO", 4},   {"PING", 4},
-        {"DBSIZE", 6},    {"TTL", 3},     {"TIME", 4},   {"SCAN", 4},   {"HLEN", 4},
+        {"GET", 3},       {"HMGET", 5},     {"HGET", 4},
+        {"EXISTS", 6},    {"PTTL", 4},      {"ZSCORE", 6},
+        {"ZCARD", 5},     {"ZCOUNT", 6},    {"XRANGE", 6},
+        {"XREVRANGE", 9}, {"ZREVRANGE", 9}, {"HGETALL", 7},
+        {"MGET", 4},      {"INFO", 4},      {"PING", 4},
+        {"DBSIZE", 6},    {"TTL", 3},       {"TIME", 4},
+        {"SCAN", 4},      {"HLEN", 4},      {"ZRANGEBYSCORE", 13},
     };
 
     for (size_t i = 0; i < sizeof reads / sizeof *reads; i++)

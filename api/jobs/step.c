@@ -5,54 +5,16 @@
 #include "cachewarden/clock.h"
 #include "cachewarden/redis_error.h"
 #include "control/installation.h"
+#include "scan.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-
-/* What a SCAN gave. */
-struct portion {
-    uint64_t cursor;
-    const struct value *keys;
-    size_t count;
-};
 
 static void fail(struct job_run *run, enum err err, const char *reason)
 {
     run->state = JOB_FAILED;
     run->err = err;
     run->reason = reason;
-}
-
-static bool read_cursor(struct str text, uint64_t *cursor_out)
-{
-    uint64_t cursor = 0;
-
-    if (text.len == 0 || text.len > 20)
-        return false;
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned digit = (unsigned char)text.ptr[i] - (unsigned)'0';
-        if (digit > 9 || cursor > (UINT64_MAX - digit) / 10)
-            return false;
-        cursor = cursor * 10 + digit;
-    }
-    *cursor_out = cursor;
-    return true;
-}
-
-/* Only names that begin as they must: whatever Redis answers, nothing else is removed. */
-static bool read_portion(const struct value *reply, struct str literal, struct portion *portion_out)
-{
-    if (reply->kind != VALUE_ARRAY || reply->count != 2 || reply->items[0].kind != VALUE_STRING ||
-        reply->items[1].kind != VALUE_ARRAY)
-        return false;
-    portion_out->keys = reply->items[1].items;
-    portion_out->count = reply->items[1].count;
-    for (size_t i = 0; i < portion_out->count; i++) {
-        const struct value *key = &portion_out->keys[i];
-        if (key->kind != VALUE_STRING || !str_starts(key->text, literal))
-            return false;
-    }
-    return read_cursor(reply->items[0].text, &portion_out->cursor);
 }
 
 /* What was counted there is not here; what was removed is gone. */
@@ -69,7 +31,7 @@ static void begin_anew(struct job_run *run, uint64_t replication_id)
  * In *is_here_out: there is a portion. Otherwise the scan begins anew, because this is another Redis than
  * before; or the job has failed.
  */
-static enum err scan(struct job_run *run, struct work work, struct portion *portion_out,
+static enum err scan(struct job_run *run, struct work work, struct scan_portion *portion_out,
                      bool *is_here_out)
 {
     char cursor[24];
@@ -92,7 +54,7 @@ static enum err scan(struct job_run *run, struct work work, struct portion *port
     if (run->record.size < 0)
         run->record.size = pipeline_value(pipeline, 1)->integer;
     *is_here_out = run->record.size >= 0 &&
-                   read_portion(pipeline_value(pipeline, 0), run->ground.literal, portion_out);
+                   scan_portion_read(pipeline_value(pipeline, 0), run->ground.literal, portion_out);
     if (!*is_here_out)
         fail(run, ERR_UPSTREAM_REFUSED, "redis gave an answer that is none");
     return ERR_OK;
@@ -100,7 +62,7 @@ static enum err scan(struct job_run *run, struct work work, struct portion *port
 
 /* From the Redis that was scanned and no other. A command a key: they need not lie together. */
 static enum err remove_keys(struct app *app, struct work work, struct job_run *run,
-                            const struct portion *portion)
+                            const struct scan_portion *portion)
 {
     struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_WRITE_FREE);
     enum err err = app_admit(app, work);
@@ -163,7 +125,7 @@ static enum err note_failure(struct job_run *run, enum err err, const struct err
 
 enum err job_step(struct app *app, struct work work, struct job_run *run)
 {
-    struct portion portion;
+    struct scan_portion portion;
     bool is_here;
     int64_t began_ns = clock_mono_ns();
     enum err err = scan(run, work, &portion, &is_here);

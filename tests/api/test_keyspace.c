@@ -135,11 +135,32 @@ START_TEST(our_part_of_the_keyspace)
 }
 END_TEST
 
+START_TEST(keys_of_namespaces_are_recognised)
+{
+    const struct namespace user = namespace_of_user(INT64_MAX), app = namespace_of_app(STR("a.b"));
+    const struct namespace *const spaces[] = {&user, &app};
+    static const char *const others[] = {
+        "",          "cw:{u:7",      "cw:{u:7}:m", "cw:{u:0}",     "cw:{u:}",  "cw:{u:07}",
+        "cw:{app:}", "cw:{app:a b}", "cw:{u:7}}",  "cw:{gateway}", "xw:{u:7}", "cw:{app:a}:e:}"};
+    struct namespace found;
+
+    for (size_t i = 0; i < 2; i++) {
+        struct key key = key_namespace(spaces[i]);
+        ck_assert(key_read_namespace(key_str(&key), &found));
+        ck_assert(found.user_id == spaces[i]->user_id && str_eq(found.app, spaces[i]->app));
+        ck_assert(str_starts(key_str(&key), KEY_NAMESPACES_FROM));
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        ck_assert_msg(!key_read_namespace(str_from(others[i]), &found), "%s", others[i]);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api/keyspace");
     TCase *tcase = tcase_create("keys");
     tcase_add_test(tcase, names_are_those_of_the_layout);
+    tcase_add_test(tcase, keys_of_namespaces_are_recognised);
     tcase_add_test(tcase, the_longest_parts_fit);
     tcase_add_test(tcase, parts_that_are_no_parts);
     tcase_add_test(tcase, the_environment_stands_in_for_env);
