@@ -20,10 +20,10 @@ static inline struct archive_key *archives_key(const char *secret)
     return key;
 }
 
-static inline struct archive_about archives_about(void)
+static inline struct archive_about archives_about_id(const char *id)
 {
     struct archive_about about = {
-        .id = STR(ARCHIVES_ID),
+        .id = str_from(id),
         .program = STR("0.1.0"),
         .users_driver = STR("sqlite"),
         .schema = 7,
@@ -35,6 +35,11 @@ static inline struct archive_about archives_about(void)
     return about;
 }
 
+static inline struct archive_about archives_about(void)
+{
+    return archives_about_id(ARCHIVES_ID);
+}
+
 static inline int archives_file(void)
 {
     int fd = memfd_create("archive", MFD_CLOEXEC);
@@ -44,10 +49,10 @@ static inline int archives_file(void)
 }
 
 /* Two parts of accounts, one of API keys, one of control data. */
-static inline void archives_write(int fd, const struct archive_key *key,
-                                  struct archive_file *file_out)
+static inline void archives_write_id(int fd, const struct archive_key *key, const char *id,
+                                     struct archive_file *file_out)
 {
-    const struct archive_about about = archives_about();
+    const struct archive_about about = archives_about_id(id);
     struct backup_writer *writer;
     struct error error;
 
@@ -70,6 +75,12 @@ static inline void archives_write(int fd, const struct archive_key *key,
                              file_out, &error),
         ERR_OK);
     backup_writer_free(&writer);
+}
+
+static inline void archives_write(int fd, const struct archive_key *key,
+                                  struct archive_file *file_out)
+{
+    archives_write_id(fd, key, ARCHIVES_ID, file_out);
 }
 
 /* How reading all of it ends; the reason in *error. */

@@ -1,0 +1,112 @@
+/* A file that is to become a backup. */
+#include "backup/catalogue_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+/* Also where the umask would take our own rights away. */
+static enum err make_folder(const struct catalogue *catalogue, int *folder_out, struct error *error)
+{
+    if (mkdir(catalogue->directory, 0700) == 0 && chmod(catalogue->directory, 0700) != 0)
+        return catalogue_folder_failed(catalogue, "make", error);
+    enum err err = catalogue_open_folder(catalogue, folder_out, error);
+    if (err != ERR_NOT_FOUND)
+        return err;
+    errno = ENOENT; /* the folder above */
+    return catalogue_folder_failed(catalogue, "make", error);
+}
+
+static enum err remove_draft(const char *id, void *with)
+{
+    const int *folder = with;
+    char name[CATALOGUE_NAME_SIZE];
+
+    catalogue_file_name(name, id, true);
+    (void)unlinkat(*folder, name, 0);
+    return ERR_OK;
+}
+
+static enum err begin_in(const struct catalogue *catalogue, struct catalogue_draft *draft,
+                         struct error *error)
+{
+    char name[CATALOGUE_NAME_SIZE];
+
+    if (flock(draft->folder, LOCK_EX | LOCK_NB) != 0)
+        return errno == EWOULDBLOCK
+                   ? error_set(error, ERR_CONFLICT, "A backup is being made at this moment.")
+                   : catalogue_folder_failed(catalogue, "lock", error);
+    /* Whoever left one has ended, or it would hold the folder. */
+    enum err err =
+        catalogue_walk(catalogue, draft->folder, true, remove_draft, &draft->folder, error);
+    if (err != ERR_OK)
+        return err;
+    catalogue_file_name(name, draft->id, true);
+    draft->fd =
+        openat(draft->folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (draft->fd < 0 || fchmod(draft->fd, 0600) != 0)
+        return catalogue_folder_failed(catalogue, "write into", error);
+    return ERR_OK;
+}
+
+enum err catalogue_begin(struct catalogue *catalogue, const char *id,
+                         struct catalogue_draft *draft_out, struct error *error)
+{
+    *draft_out = (struct catalogue_draft){.folder = -1, .fd = -1};
+    snprintf(draft_out->id, sizeof draft_out->id, "%s", id);
+    enum err err = make_folder(catalogue, &draft_out->folder, error);
+    if (err == ERR_OK)
+        err = begin_in(catalogue, draft_out, error);
+    if (err != ERR_OK)
+        catalogue_drop(draft_out);
+    return err;
+}
+
+void catalogue_drop(struct catalogue_draft *draft)
+{
+    char name[CATALOGUE_NAME_SIZE];
+
+    if (draft->fd >= 0) {
+        catalogue_file_name(name, draft->id, true);
+        (void)unlinkat(draft->folder, name, 0);
+        close(draft->fd);
+    }
+    if (draft->folder >= 0)
+        close(draft->folder); /* which ends the lock */
+    draft->fd = draft->folder = -1;
+}
+
+static enum err keep(struct catalogue *catalogue, const struct catalogue_draft *draft,
+                     struct backup *backup_out, struct error *error)
+{
+    char from[CATALOGUE_NAME_SIZE], to[CATALOGUE_NAME_SIZE];
+    struct stat status;
+
+    catalogue_file_name(from, draft->id, true);
+    catalogue_file_name(to, draft->id, false);
+    if (fsync(draft->fd) != 0)
+        return catalogue_folder_failed(catalogue, "write into", error);
+    enum err err = catalogue_examine(catalogue, draft->fd, draft->id, backup_out, error);
+    if (err != ERR_OK)
+        return err;
+    if (renameat(draft->folder, from, draft->folder, to) != 0 || fsync(draft->folder) != 0)
+        return catalogue_folder_failed(catalogue, "write into", error);
+    if (fstat(draft->fd, &status) == 0)
+        catalogue_remember(catalogue, &status, backup_out);
+    return ERR_OK;
+}
+
+enum err catalogue_keep(struct catalogue *catalogue, struct catalogue_draft *draft,
+                        struct backup *backup_out, struct error *error)
+{
+    enum err err = keep(catalogue, draft, backup_out, error);
+
+    if (err == ERR_OK) {
+        close(draft->fd);
+        draft->fd = -1;
+    }
+    catalogue_drop(draft);
+    return err;
+}
