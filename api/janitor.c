@@ -56,8 +56,10 @@ static int64_t do_round(void *arg)
     entries_look_for_room(janitor->options.entries, clock_deadline_ns(janitor->options.budget_ms));
     bool is_agreed = reconcile(janitor);
 
-    if (is_agreed && janitor->rounds++ % ROUNDS_A_LOOK == 0)
+    if (is_agreed && janitor->rounds++ % ROUNDS_A_LOOK == 0) {
         agree_on_high_water(janitor);
+        version_guard_look_at_users(janitor->options.guard);
+    }
     bool has_more = version_guard_restore(janitor->options.guard,
                                           clock_deadline_ns(janitor->options.budget_ms));
     return has_more ? 0 : LOOK_MS;

@@ -204,6 +204,7 @@ static enum err agree(struct reconcile_run *run, const struct reconcile_look *lo
     }
     version_guard_raise(&guard->restored, look->dataset.restored);
     version_guard_raise(&guard->reserved, up_to);
+    guard->doubts_settled = run->doubts;
     return ERR_OK;
 }
 
@@ -212,7 +213,7 @@ static bool is_done(const struct reconcile_run *run, const struct reconcile_look
     struct version_guard *guard = run->guard;
     int64_t term = atomic_load(&guard->term);
 
-    return is_current(run, look, term) &&
+    return guard->doubts_settled == atomic_load(&guard->doubts) && is_current(run, look, term) &&
            atomic_load(&guard->replication_id) == look->replication_id &&
            is_plausible(&look->dataset, term, atomic_load(&guard->reserved)) &&
            has_room(guard, atomic_load(&guard->reserved));
@@ -322,6 +323,7 @@ static enum err take_step(struct reconcile_run *run, struct reconcile_look *look
     }
     if (err != ERR_OK || *is_over_out)
         return err;
+    run->doubts = atomic_load(&guard->doubts);
     err = reserved_read(guard->users, guard->arena, &look->reserved, run->error);
     if (err != ERR_OK)
         return err;

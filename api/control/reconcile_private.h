@@ -11,6 +11,7 @@ struct reconcile_run {
     enum version_guard_mode mode;
     int64_t deadline_ns, give_up_ns;
     int64_t term;       /* of the users database, when it was read last */
+    uint64_t doubts;    /* how many there were before it was read */
     int64_t patient_ns; /* until then another node is left to it; 0: nobody is at it */
     struct error *error;
 };

@@ -110,6 +110,23 @@ void version_guard_adopt(struct version_guard *guard)
     atomic_store(&guard->adopts, true);
 }
 
+void version_guard_doubt(struct version_guard *guard)
+{
+    atomic_fetch_add(&guard->doubts, 1);
+}
+
+void version_guard_look_at_users(struct version_guard *guard)
+{
+    int64_t agreed = atomic_load(&guard->term);
+    struct reserved reserved;
+
+    arena_reset(guard->restore_arena);
+    if (agreed != 0 &&
+        reserved_read(guard->users, guard->restore_arena, &reserved, NULL) == ERR_OK &&
+        reserved.term > agreed)
+        version_guard_doubt(guard);
+}
+
 void version_guard_rely(struct version_guard *guard)
 {
     guard->relies = true;

@@ -89,6 +89,14 @@ CW_MUST_CHECK enum err version_guard_show(struct version_guard *guard, enum vers
 CW_MUST_CHECK enum err version_guard_reconcile(struct version_guard *guard,
                                                enum version_guard_mode mode, struct work work);
 
+/*
+ * The term in the users database is not the one that was agreed to, or may not be: rows were put back there (a restore
+ * moves the term with them, so that no node can miss it). The next reconciling reads it, and begins the term after it.
+ */
+void version_guard_doubt(struct version_guard *guard);
+/* Doubts if the users database names another term. For the thread that restores; every second or so. */
+void version_guard_look_at_users(struct version_guard *guard);
+
 /* Puts the next portion of switches back into Redis, where a new term has left them out. One thread.
  * True: there is more to do, and this node is the one to do it. */
 bool version_guard_restore(struct version_guard *guard, int64_t deadline_ns);

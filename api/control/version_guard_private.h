@@ -29,6 +29,7 @@ struct version_guard {
     _Atomic int64_t shown;      /* the highest version anybody wanted to show */
     _Atomic int64_t spent;      /* refresh tokens, as many as were seen */
     _Atomic int64_t settled_ns; /* see version_guard_is_settled */
+    _Atomic uint64_t doubts;    /* see version_guard_doubt */
 
     /* Of the one that reconciles. */
     struct arena *arena;
@@ -36,8 +37,9 @@ struct version_guard {
     int64_t agreed_ns;  /* when it last found what was agreed to */
     int64_t
         raised_at; /* what was shown when the reserved number was raised last in this term; 0: it was not */
-    int64_t raised_ns; /* when that was */
-    bool is_told;      /* Redis tells its replication id */
+    int64_t raised_ns;       /* when that was */
+    bool is_told;            /* Redis tells its replication id */
+    uint64_t doubts_settled; /* so many were there when it agreed to something last */
 
     /* Of the thread that restores. */
     struct arena *restore_arena;

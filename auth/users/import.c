@@ -332,6 +332,31 @@ enum err users_import_finish(struct users_import *import, struct users_import_co
     return err;
 }
 
+/* A date far ahead is a clock's mistake, and counts as now. */
+static enum err void_up_to(struct users_import *import, int64_t voided_s, struct error *error)
+{
+    struct users_result result = {0};
+    enum err err = run(import, USERS_PLAIN(ACCOUNT_LAST_VOIDED), &result, error);
+
+    if (err || voided_s <= users_integer(&result, 0, 0))
+        return err;
+    int64_t soon_s = import->now_s + 1;
+    bool is_near = voided_s > soon_s && voided_s <= import->now_s + USERS_VOID_AHEAD_S;
+    return change(import,
+                  USERS_QUERY(ACCOUNT_VOID_ALL_TOKENS, USERS_INT(is_near ? voided_s : soon_s)),
+                  NULL, error);
+}
+
+enum err users_import_raise(struct users_import *import, int64_t highest_id, int64_t voided_s,
+                            struct error *error)
+{
+    enum err err = ERR_OK;
+
+    if (highest_id > import->last_id)
+        err = import->users->driver->skip_ids(import->connection, highest_id, error);
+    return !err && voided_s > 0 ? void_up_to(import, voided_s, error) : err;
+}
+
 enum err users_import_end(struct users_import **import, enum err outcome, struct error *error)
 {
     struct users_import *ending = *import;

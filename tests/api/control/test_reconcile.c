@@ -240,6 +240,38 @@ START_TEST(an_older_users_database_put_back)
 END_TEST
 
 /* While Redis takes no writes the terms must not run away. */
+/* Rows were put back, by a restore: the term in the users database went on, and Redis has not heard of it. */
+START_TEST(a_term_that_went_on_in_the_users_database)
+{
+    struct error error;
+    struct str fact;
+    char text[64];
+
+    open_all();
+    int64_t before = clear_on(0, 7), term = control_term(redis);
+    struct users *users = nodes[0].app->users;
+    ck_assert_int_eq(users_fact_get(users, arena, STR("versions_reserved"), &fact, &error), ERR_OK);
+    snprintf(text, sizeof text, "%lld:%lld", (long long)term + 3, (long long)before + 50000);
+    ck_assert_int_eq(users_fact_set(users, STR("versions_reserved"), str_from(text), &error),
+                     ERR_OK);
+    /* Nothing in Redis tells. */
+    repair_on(0);
+    ck_assert_int_eq(control_term(redis), term);
+    version_guard_look_at_users(nodes[0].app->guard);
+    repair_on(0);
+    ck_assert_int_eq(control_term(redis), term + 4);
+    ck_assert_int_gt(version_on(0, 7), before + 50000);
+    ck_assert_int_eq(version_on(1, 7), version_on(0, 7));
+    /* Once is enough. */
+    version_guard_look_at_users(nodes[0].app->guard);
+    version_guard_look_at_users(nodes[1].app->guard);
+    repair_on(0);
+    repair_on(1);
+    ck_assert_int_eq(control_term(redis), term + 4);
+    close_two();
+}
+END_TEST
+
 START_TEST(one_term_for_many_tries)
 {
     struct error error = {0};
@@ -348,6 +380,7 @@ int main(void)
     tcase_add_test(tcase, what_is_no_hash_is_replaced);
     tcase_add_loop_test(tcase, a_number_beyond_belief, 0, 3);
     tcase_add_test(tcase, an_older_users_database_put_back);
+    tcase_add_test(tcase, a_term_that_went_on_in_the_users_database);
     tcase_add_test(tcase, one_term_for_many_tries);
     tcase_add_test(tcase, left_to_the_one_that_began);
     tcase_add_test(tcase, versions_at_their_end);

@@ -386,6 +386,40 @@ START_TEST(facts_are_the_callers)
 }
 END_TEST
 
+/* As Redis may know better than the rows of a copy. */
+START_TEST(marks_of_elsewhere_hold)
+{
+    const int64_t now_s = clock_wall_s();
+    const struct {
+        int64_t voided_s, least_s, most_s;
+    } cases[] = {{0, 0, 0},
+                 {now_s - 5, now_s, now_s + PATIENCE_MS / 1000},
+                 {now_s + 100000, now_s + 1, now_s + PATIENCE_MS / 1000}};
+
+    open_backend(_i);
+    users_backend_add(users, "alice", "h");
+    struct copy copy;
+    copy_take(&copy);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct users_import_counts counts;
+        struct users_import *import;
+        ck_assert_int_eq(users_import_begin(users, &import, &error), ERR_OK);
+        ck_assert_int_eq(users_import_rows(import, USERS_ACCOUNTS,
+                                           strbuf_str(&copy.lines[USERS_ACCOUNTS]), &error),
+                         ERR_OK);
+        ck_assert_int_eq(users_import_finish(import, &counts, &error), ERR_OK);
+        ck_assert_int_eq(users_import_raise(import, 70, cases[i].voided_s, &error), ERR_OK);
+        ck_assert_int_eq(users_import_end(&import, ERR_OK, &error), ERR_OK);
+        find(1);
+        ck_assert_int_ge(user.tokens_not_before_s, cases[i].least_s);
+        ck_assert_int_le(user.tokens_not_before_s, cases[i].most_s);
+    }
+    ck_assert_int_eq(users_backend_add(users, "next", "h"), 71);
+    copy_free(&copy);
+    close_backend();
+}
+END_TEST
+
 #define ACCOUNT(id, name, deleted)                                                        \
     "{\"id\":" id ",\"username\":" name ",\"email\":" name ",\"password_hash\":\"h\","    \
     "\"is_superuser\":0,\"is_active\":1,\"created_at_s\":1,\"deleted_at_s\":" deleted "," \
@@ -489,6 +523,7 @@ int main(void)
                         USERS_BACKEND_COUNT);
     tcase_add_loop_test(copy, a_revoked_key_stays_revoked, 0, USERS_BACKEND_COUNT);
     tcase_add_loop_test(copy, facts_are_the_callers, 0, USERS_BACKEND_COUNT);
+    tcase_add_loop_test(copy, marks_of_elsewhere_hold, 0, USERS_BACKEND_COUNT);
     tcase_add_loop_test(copy, a_row_that_is_none_is_refused, 0, USERS_BACKEND_COUNT);
     tcase_add_loop_test(copy, others_go_on_meanwhile, 0, USERS_BACKEND_COUNT);
     suite_add_tcase(suite, copy);
