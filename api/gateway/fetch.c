@@ -63,8 +63,10 @@ static enum err send(const struct passage *passage, const struct http_fields *fi
         .on_interim = pass_interim,
         .interim_with = (void *)(uintptr_t)passage,
     };
+    int64_t began_ns = clock_mono_ns();
     enum err err = upstream_send(passage->route->upstream, &upstream, &work, response_out);
 
+    passage->call->upstream_ns += clock_mono_ns() - began_ns;
     relay_end_request(relay);
     return err;
 }

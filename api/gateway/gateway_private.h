@@ -14,7 +14,7 @@ struct refresher;
 
 struct gateway_route {
     const struct gateway *gateway;
-    struct route row;
+    struct route *row;                    /* among the gateway's */
     struct gateway_route_options options; /* its texts are the gateway's */
     struct upstream *upstream;
     struct gateway_metrics *metrics;
@@ -32,6 +32,7 @@ struct gateway {
     struct upstream_places *places;
     int max_waiting;
     struct gateway_route *routes; /* the longest prefix first */
+    struct route *rows;           /* as they were configured; of routes[].row */
     size_t route_count;
 };
 

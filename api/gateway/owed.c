@@ -97,7 +97,7 @@ static void note(const struct gateway_route *route, bool is_models, const struct
         debt->has_all = true;
     lock_release(&owed->lock);
     if (is_first)
-        log_event(LOG_LEVEL_WARN, "gateway.clear_failed", LOG_CSTR("route", route->row.name),
+        log_event(LOG_LEVEL_WARN, "gateway.clear_failed", LOG_CSTR("route", route->row->name),
                   LOG_CSTR("detail", why->detail[0] ? why->detail : why->caller));
 }
 
@@ -190,7 +190,7 @@ static bool settle_debt(const struct gateway_route *route, struct arena *arena)
     bool is_done = clear_debt(route, &debt, work) == ERR_OK;
     if (!end_try(route, &debt, is_done))
         return false;
-    log_event(LOG_LEVEL_INFO, "gateway.clears_made_up", LOG_CSTR("route", route->row.name),
+    log_event(LOG_LEVEL_INFO, "gateway.clears_made_up", LOG_CSTR("route", route->row->name),
               LOG_INT("clears", debt.changes));
     return true;
 }

@@ -43,7 +43,7 @@ static bool make_row(struct arena *arena, struct gateway_route *route)
 {
     struct str name = str_format(arena, "gateway:%.*s", STR_ARG(route->options.prefix));
 
-    route->row = (struct route){
+    *route->row = (struct route){
         .method = METHOD_OTHER,
         .path = route->options.prefix.ptr,
         .name = name.ptr,
@@ -89,9 +89,11 @@ static enum err open_routes(struct gateway *gateway, const struct gateway_option
     gateway->max_waiting = options->max_waiting;
     gateway->places = upstream_places_new(options->max_waiting);
     gateway->routes = arena_calloc(gateway->arena, options->route_count, sizeof *gateway->routes);
-    if (!gateway->places || !gateway->routes)
+    gateway->rows = arena_calloc(gateway->arena, options->route_count, sizeof *gateway->rows);
+    if (!gateway->places || !gateway->routes || !gateway->rows)
         return error_set(error, ERR_NO_MEMORY, "out of memory");
     for (size_t i = 0; i < options->route_count; i++) {
+        gateway->routes[i].row = &gateway->rows[i];
         gateway->route_count++;
         enum err err = open_route(gateway, &options->routes[i], &gateway->routes[i], error);
         if (err != ERR_OK)
@@ -180,7 +182,13 @@ const struct gateway_route *gateway_match(const struct gateway *gateway, struct 
 
 const struct route *gateway_row(const struct gateway_route *route)
 {
-    return &route->row;
+    return route->row;
+}
+
+const struct route *gateway_rows(const struct gateway *gateway, size_t *count_out)
+{
+    *count_out = gateway ? gateway->route_count : 0;
+    return gateway ? gateway->rows : NULL;
 }
 
 bool gateway_still_waits(const struct gateway *gateway, struct gateway_wait *wait)

@@ -64,6 +64,7 @@ enum err gateway_serve(const struct gateway_route *route, const struct gateway_r
     if (err != ERR_OK)
         return err;
     err = serve(&passage);
+    call->is_coalesced = passage.status.collapsed;
     if (!request->wait || !request->wait->is_paused) /* it will come again */
         gateway_metrics_note(&passage, err);
     return err;

@@ -130,6 +130,9 @@ struct call {
     struct str client_address; /* without port; the proxy's word when it is trusted */
     int64_t now_s;
     int64_t deadline_ns;
+    int64_t
+        upstream_ns; /* how long upstreams took until the heads of their answers; 0: none was asked */
+    bool is_coalesced; /* it waited for the answer to another request */
     struct reply reply;
     struct error error; /* filled by whoever returns other than ERR_OK */
 };

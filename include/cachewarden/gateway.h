@@ -45,6 +45,8 @@ void gateway_stop(struct gateway *gateway);
 
 /* The route of a path as it came: that of the longest prefix; NULL: none, or there is no gateway. */
 const struct gateway_route *gateway_match(const struct gateway *gateway, struct str path);
+/* All of them as rows, as gateway_row; a gateway that is NULL has none. */
+const struct route *gateway_rows(const struct gateway *gateway, size_t *count_out);
 /* As a row of the table of endpoints: its name, whom it admits, how its body is read. */
 const struct route *gateway_row(const struct gateway_route *route);
 

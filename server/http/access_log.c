@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { FIELDS_MIN = 11, FIELDS_MAX = FIELDS_MIN + 3 };
+enum { FIELDS_MIN = 11, FIELDS_MAX = FIELDS_MIN + 5 };
 
 static atomic_int configured = ACCESS_LOG_ALL;
 
@@ -71,6 +71,24 @@ static const char *cut_name(const struct exchange *exchange)
     return "client_gone";
 }
 
+/* NULL: no cache is in it. */
+static const char *cache_word(const struct exchange *exchange)
+{
+    switch (exchange->response.cache_result) {
+    case CACHE_RESULT_MISS:
+        return "miss";
+    case CACHE_RESULT_HIT:
+        return exchange->call.is_coalesced ? "coalesced" : "hit";
+    case CACHE_RESULT_STALE:
+        return "stale";
+    case CACHE_RESULT_BYPASS:
+        return "bypass";
+    case CACHE_RESULT_NONE:
+        break;
+    }
+    return NULL;
+}
+
 static char *keep(struct str *text, char *at)
 {
     if (text->len > 0)
@@ -122,6 +140,10 @@ void access_log_write(const struct exchange *exchange, size_t bytes_sent, int64_
     size_t count = FIELDS_MIN;
     const struct error *error = &call->error;
 
+    if (cache_word(exchange))
+        fields[count++] = LOG_CSTR("cache", cache_word(exchange));
+    if (call->upstream_ns > 0)
+        fields[count++] = LOG_INT("upstream_us", call->upstream_ns / 1000);
     if (exchange->cut != NOT_CUT)
         fields[count++] = LOG_CSTR("cut", cut_name(exchange));
 

@@ -108,12 +108,13 @@ static enum err make_parts(struct http *http, struct error *error)
 
     if (err != ERR_OK)
         return err;
+    struct metrics_routes counted = {.endpoints = routes, .endpoint_count = route_count};
+    counted.passed = gateway_rows(options->app->gateway, &counted.passed_count);
     http->dispatcher = (struct dispatcher){options->app, http->router, options->max_body};
     http->guard = (struct guard_policy){options->allowed_hosts, options->allowed_host_count};
     http->origins = (struct origin_policy){options->origins, options->origin_count};
     http->ports = calloc(options->listen_count, sizeof *http->ports);
-    if (!http->ports ||
-        metrics_new(routes, route_count, options->threads, &http->metrics) != ERR_OK)
+    if (!http->ports || metrics_new(&counted, options->threads, &http->metrics) != ERR_OK)
         return error_set(error, ERR_NO_MEMORY, "out of memory");
     make_edge(http);
     return make_workers(http, error);

@@ -5,10 +5,12 @@
 #include "cachewarden/exposition.h"
 
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-enum { COUNTERS_ALIGNMENT = 64, BOUNDS = 13, ROUTE_LABELS_SIZE = 128 };
+enum { COUNTERS_ALIGNMENT = 64, BOUNDS = 13, CLASSES = 5 };
+
+/* Behind the statuses that are ours: what did not go out, and what another server has answered, by class. */
+enum { NOT_ANSWERED = STATUS_COUNT, OTHERS, STATUSES = OTHERS + CLASSES };
 
 /* A status check takes some 0.2 ms, a sign-in some 20 ms, and every wait of ours has ended after a
  * second or so. */
@@ -19,33 +21,30 @@ static const int64_t bounds_ns[BOUNDS] = {
 
 /* One a route and worker. */
 struct row {
-    _Alignas(
-        COUNTERS_ALIGNMENT) _Atomic uint64_t by_status[STATUS_COUNT + 1]; /* the last: any other */
+    _Alignas(COUNTERS_ALIGNMENT) _Atomic uint64_t by_status[STATUSES];
     _Atomic uint64_t by_duration[BOUNDS + 1]; /* the last: above all bounds */
     _Atomic uint64_t nanoseconds;
 };
 
 struct metrics {
-    const struct route *routes;
-    size_t route_count;
-    size_t row_count; /* of a worker: the routes, and one for no route */
+    struct metrics_routes routes;
+    size_t row_count; /* of a worker: endpoints, routes of the gateway, and one for no route */
     int workers;
     struct row *rows;
     void *block; /* where they are; what a worker has not counted in yet takes no memory */
 };
 
-enum err metrics_new(const struct route *routes, size_t route_count, int workers,
-                     struct metrics **metrics_out)
+enum err metrics_new(const struct metrics_routes *routes, int workers, struct metrics **metrics_out)
 {
     struct metrics *metrics = calloc(1, sizeof *metrics);
-    size_t size = (route_count + 1) * (size_t)workers * sizeof(struct row);
+    size_t row_count = routes->endpoint_count + routes->passed_count + 1;
+    size_t size = row_count * (size_t)workers * sizeof(struct row);
 
     *metrics_out = NULL;
     if (!metrics)
         return ERR_NO_MEMORY;
-    *metrics = (struct metrics){.routes = routes,
-                                .route_count = route_count,
-                                .row_count = route_count + 1,
+    *metrics = (struct metrics){.routes = *routes,
+                                .row_count = row_count,
                                 .workers = workers,
                                 .block = calloc(1, size + COUNTERS_ALIGNMENT)};
     if (!metrics->block) {
@@ -67,18 +66,37 @@ void metrics_free(struct metrics **metrics)
     *metrics = NULL;
 }
 
-/* The route's place in the table; behind the last: not in it. A listener of its own has rows of its
- * own, which count as those of the same name. */
+static bool is_among(const struct route *route, const struct route *table, size_t count)
+{
+    return count > 0 && route >= table && route < table + count;
+}
+
+/* The route's place among the rows. A listener of its own has rows of its own, which count as those of the same
+ * name. */
 static size_t index_of(const struct metrics *metrics, const struct route *route)
 {
+    const struct metrics_routes *routes = &metrics->routes;
+
     if (!route)
-        return metrics->route_count;
-    if (route >= metrics->routes && route < metrics->routes + metrics->route_count)
-        return (size_t)(route - metrics->routes);
-    for (size_t i = 0; i < metrics->route_count; i++)
-        if (strcmp(metrics->routes[i].name, route->name) == 0)
+        return metrics->row_count - 1;
+    if (is_among(route, routes->endpoints, routes->endpoint_count))
+        return (size_t)(route - routes->endpoints);
+    if (is_among(route, routes->passed, routes->passed_count))
+        return routes->endpoint_count + (size_t)(route - routes->passed);
+    for (size_t i = 0; i < routes->endpoint_count; i++)
+        if (strcmp(routes->endpoints[i].name, route->name) == 0)
             return i;
-    return metrics->route_count;
+    return metrics->row_count - 1;
+}
+
+static size_t index_of_status(int status)
+{
+    size_t index = status_index(status);
+
+    if (index < STATUS_COUNT)
+        return index;
+    return status >= 100 && status < 100 * (CLASSES + 1) ? OTHERS + (size_t)status / 100 - 1
+                                                         : NOT_ANSWERED;
 }
 
 static struct row *row_at(const struct metrics *metrics, int worker, size_t index)
@@ -102,7 +120,7 @@ void metrics_count(struct metrics *metrics, int worker, const struct route *rout
 
     while (bound < BOUNDS && duration_ns > bounds_ns[bound])
         bound++;
-    add(&row->by_status[status_index(status)], 1);
+    add(&row->by_status[index_of_status(status)], 1);
     add(&row->by_duration[bound], 1);
     add(&row->nanoseconds, duration_ns > 0 ? (uint64_t)duration_ns : 0);
 }
@@ -110,7 +128,7 @@ void metrics_count(struct metrics *metrics, int worker, const struct route *rout
 /* ---- telling ---- */
 
 struct sums {
-    uint64_t by_status[STATUS_COUNT + 1], by_duration[BOUNDS + 1], nanoseconds;
+    uint64_t by_status[STATUSES], by_duration[BOUNDS + 1], nanoseconds;
 };
 
 static void add_up(const struct metrics *metrics, size_t index, struct sums *sums_out)
@@ -118,7 +136,7 @@ static void add_up(const struct metrics *metrics, size_t index, struct sums *sum
     memset(sums_out, 0, sizeof *sums_out);
     for (int worker = 0; worker < metrics->workers; worker++) {
         const struct row *row = row_at(metrics, worker, index);
-        for (int i = 0; i <= STATUS_COUNT; i++)
+        for (int i = 0; i < STATUSES; i++)
             sums_out->by_status[i] +=
                 atomic_load_explicit(&row->by_status[i], memory_order_relaxed);
         for (int i = 0; i <= BOUNDS; i++)
@@ -130,36 +148,57 @@ static void add_up(const struct metrics *metrics, size_t index, struct sums *sum
 
 static const char *name_of(const struct metrics *metrics, size_t index)
 {
-    return index < metrics->route_count ? metrics->routes[index].name : "none";
+    const struct metrics_routes *routes = &metrics->routes;
+
+    if (index < routes->endpoint_count)
+        return routes->endpoints[index].name;
+    index -= routes->endpoint_count;
+    return index < routes->passed_count ? routes->passed[index].name : "none";
 }
 
-static void write_statuses(const struct metrics *metrics, struct strbuf *out)
+/* A prefix may be long. Good until the next; "" when memory is out, which the buffer knows. */
+static const char *labels_of(const struct metrics *metrics, size_t index, struct strbuf *labels)
+{
+    labels->len = 0;
+    strbuf_addf(labels, "route=\"%s\"", name_of(metrics, index));
+    return labels->failed ? "" : labels->ptr;
+}
+
+static void add_status(struct strbuf *labels, size_t status)
+{
+    if (status < STATUS_COUNT)
+        strbuf_addf(labels, ",class=\"%dxx\",status=\"%d\"", status_at(status) / 100,
+                    status_at(status));
+    else if (status == NOT_ANSWERED) /* the client was gone, or there was no room for it */
+        strbuf_addf(labels, ",class=\"none\",status=\"none\"");
+    else
+        strbuf_addf(labels, ",class=\"%zuxx\",status=\"other\"", status - OTHERS + 1);
+}
+
+static void write_statuses(const struct metrics *metrics, struct strbuf *labels, struct strbuf *out)
 {
     const char *name = "cachewarden_http_requests_total";
 
     exposition_family(
         out, name, "counter",
-        "Requests answered, by route and status, from the first answer with it on; none: "
-        "there is no such route, or the request could not be read.");
+        "Requests answered, by route and status, from the first answer with it on; "
+        "gateway:PREFIX: a route of the gateway; none: there is no such route, or the request "
+        "could not be read.");
     for (size_t i = 0; i < metrics->row_count; i++) {
         struct sums sums;
         add_up(metrics, i, &sums);
-        for (size_t k = 0; k <= STATUS_COUNT; k++) {
-            char labels[ROUTE_LABELS_SIZE];
+        for (size_t k = 0; k < STATUSES; k++) {
             if (sums.by_status[k] == 0)
                 continue;
-            if (k < STATUS_COUNT)
-                snprintf(labels, sizeof labels, "route=\"%s\",class=\"%dxx\",status=\"%d\"",
-                         name_of(metrics, i), status_at(k) / 100, status_at(k));
-            else /* the answer did not go out: the client was gone, or there was no room for it */
-                snprintf(labels, sizeof labels, "route=\"%s\",class=\"none\",status=\"none\"",
-                         name_of(metrics, i));
-            exposition_count(out, name, labels, sums.by_status[k]);
+            (void)labels_of(metrics, i, labels);
+            add_status(labels, k);
+            exposition_count(out, name, labels->failed ? "" : labels->ptr, sums.by_status[k]);
         }
     }
 }
 
-static void write_durations(const struct metrics *metrics, struct strbuf *out)
+static void write_durations(const struct metrics *metrics, struct strbuf *labels,
+                            struct strbuf *out)
 {
     const char *name = "cachewarden_http_request_duration_seconds";
 
@@ -167,11 +206,9 @@ static void write_durations(const struct metrics *metrics, struct strbuf *out)
         out, name, "histogram",
         "From the whole head of a request until its answer is handed over, by route.");
     for (size_t i = 0; i < metrics->row_count; i++) {
-        char labels[ROUTE_LABELS_SIZE];
         struct sums sums;
         add_up(metrics, i, &sums);
-        snprintf(labels, sizeof labels, "route=\"%s\"", name_of(metrics, i));
-        exposition_histogram(out, name, labels,
+        exposition_histogram(out, name, labels_of(metrics, i, labels),
                              &(struct exposition_histogram){.bounds = bounds_ns,
                                                             .counts = sums.by_duration,
                                                             .bound_count = BOUNDS,
@@ -182,6 +219,11 @@ static void write_durations(const struct metrics *metrics, struct strbuf *out)
 
 void metrics_write(const struct metrics *metrics, struct strbuf *out)
 {
-    write_statuses(metrics, out);
-    write_durations(metrics, out);
+    struct strbuf labels;
+
+    strbuf_init(&labels, NULL, 128);
+    write_statuses(metrics, &labels, out);
+    write_durations(metrics, &labels, out);
+    out->failed = out->failed || labels.failed;
+    strbuf_fini(&labels);
 }

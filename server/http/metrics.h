@@ -13,8 +13,14 @@
 
 struct metrics;
 
-/* `routes` is borrowed. ERR_NO_MEMORY. */
-CW_MUST_CHECK enum err metrics_new(const struct route *routes, size_t route_count, int workers,
+/* The endpoints, and the routes of the gateway; borrowed. */
+struct metrics_routes {
+    const struct route *endpoints, *passed;
+    size_t endpoint_count, passed_count;
+};
+
+/* ERR_NO_MEMORY. */
+CW_MUST_CHECK enum err metrics_new(const struct metrics_routes *routes, int workers,
                                    struct metrics **metrics_out);
 void metrics_free(struct metrics **metrics);
 

@@ -8,6 +8,7 @@ static void open_stand(void)
     gateway_stand_open(
         "{ prefix = \"/open\"; scope = \"public\"; timeout_ms = 600000; UPSTREAM },\n"
         "{ prefix = \"/mine\"; UPSTREAM },\n"
+        "{ prefix = \"/many\"; scope = \"public\"; timeout_ms = 600000; UPSTREAM },\n"
         "{ prefix = \"/away\"; scope = \"public\"; upstream = "
         "\"unix:/nonexistent/origin.sock\" },\n"
         "{ prefix = \"/full\"; scope = \"public\"; max_connections = 1; timeout_ms = "
@@ -136,6 +137,123 @@ START_TEST(what_failed)
 }
 END_TEST
 
+/* The words of the log about a path, one request after the other: what the cache did. */
+static void expect_logged(const char *path, const char *const *words)
+{
+    char name[128], wanted[128];
+
+    snprintf(name, sizeof name, " path=%s ", path);
+    for (int tries = 0; *words; words++, tries++) {
+        snprintf(wanted, sizeof wanted, " error=ok cache=%s", *words);
+        char *log = cw_server_log(&stand.server), *at = log;
+        for (int i = 0; at && i <= tries; i++)
+            at = strstr(i ? at + 1 : at, name);
+        ck_assert_ptr_nonnull(at);
+        at[strcspn(at, "\n")] = '\0';
+        ck_assert_msg(strstr(at, wanted) != NULL, "%s in %s", wanted, at);
+        /* Only what an upstream was asked for took its time. */
+        ck_assert_int_eq(strstr(at, " upstream_us=") != NULL,
+                         strcmp(*words, "hit") != 0 && strcmp(*words, "coalesced") != 0);
+        free(log);
+    }
+}
+
+START_TEST(the_log_tells_what_the_cache_did)
+{
+    ORIGIN_SAY(origin, OK_WITH(CACHED, "hello"));
+    ORIGIN_SAY(origin, OK_WITH("Content-Length: 1\r\n", "y"));
+    for (int i = 0; i < 2; i++)
+        expect_body(http_get(stand.http, "/open/log", NULL), 200, "hello");
+    expect_body(http_post(stand.http, "/open/log", NULL), 200, "y");
+    expect_status(http_get(stand.http, "/away/log", NULL), 502);
+    cw_server_wait_log(&stand.server, " path=/away/log ");
+    expect_logged("/open/log", (const char *const[]){"miss", "hit", "bypass", NULL});
+    char *log = cw_server_log(&stand.server), *at = strstr(log, " path=/away/log ");
+    ck_assert_ptr_nonnull(at);
+    ck_assert_ptr_nonnull(strstr(at, " upstream_us="));
+    free(log);
+}
+END_TEST
+
+/* The leader has a thread, and who reads the metrics. */
+static bool do_others_wait(const void *with)
+{
+    (void)with;
+    read_metrics();
+
+    return strstr(metrics, "\ncachewarden_http_connections 2\n") != NULL;
+}
+
+/* Several ask for one thing: one request is made, and the others are answered with its response. */
+START_TEST(what_many_share)
+{
+    enum { MANY = 3 };
+    struct raw *raws[MANY];
+
+    scripted_origin_always(
+        origin, &(struct origin_answer){.bytes = OK_WITH(CACHED, "hello"), .is_held = true});
+    int64_t looks = redis_server_calls(stand.redis, "getrange");
+    for (int i = 0; i < MANY; i++) {
+        raws[i] = raw_open(stand.server.port);
+        raw_print(raws[i], "GET /many/a HTTP/1.1\r\nHost: a\r\n\r\n");
+        if (i == 0)
+            scripted_origin_wait_count(origin, 1);
+    }
+    redis_server_wait_calls(stand.redis, "getrange", looks + MANY);
+    stand_wait(do_others_wait, NULL, "the others wait without a thread");
+    scripted_origin_release(origin);
+    for (int i = 0; i < MANY; i++) {
+        expect_body(raw_reply(raws[i], PATIENCE_MS), 200, "hello");
+        raw_close(&raws[i]);
+    }
+    read_metrics();
+    expect_result("/many", "miss", 1);
+    expect_result("/many", "hit", MANY - 1);
+    expect_value("coalesced_total", "route=\"/many\"", MANY - 1);
+    expect_value("cache_bytes_total", "route=\"/many\"", 5 * (MANY - 1));
+    ck_assert_uint_eq(scripted_origin_count(origin), 1);
+}
+END_TEST
+
+START_TEST(stale_answers_are_counted)
+{
+    scripted_origin_always(
+        origin, &(struct origin_answer){
+                    .bytes = OK_WITH("Cache-Control: max-age=0, stale-while-revalidate=600\r\n"
+                                     "Content-Length: 5\r\n",
+                                     "hello")});
+    expect_header(http_get(stand.http, "/mine/s", stand.bob.bearer), "X-Cache", "MISS");
+    expect_header(http_get(stand.http, "/mine/s", stand.bob.bearer), "X-Cache", "STALE");
+    cw_server_wait_log(&stand.server, " cache=stale");
+    read_metrics();
+    expect_result("/mine", "stale", 1);
+}
+END_TEST
+
+static void expect_requests(const char *labels, bool is_there)
+{
+    char line[256];
+
+    snprintf(line, sizeof line, "\ncachewarden_http_requests_total{route=\"%s", labels);
+    ck_assert_msg((strstr(metrics, line) != NULL) == is_there, "%s", line);
+}
+
+/* Each by its prefix, and what another server answered by its class. */
+START_TEST(requests_are_counted_by_route)
+{
+    ORIGIN_SAY(origin, "HTTP/1.1 299 Odd\r\nContent-Length: 0\r\n\r\n");
+    expect_status(http_get(stand.http, "/open/odd", NULL), 299);
+    expect_status(http_get(stand.http, "/away/x", NULL), 502);
+    read_metrics();
+    expect_requests("gateway:/open\",class=\"2xx\",status=\"other\"} 1\n", true);
+    expect_requests("gateway:/away\",class=\"5xx\",status=\"502\"}", true);
+    expect_requests("none\",class=\"5xx\"", false);
+    expect_requests("none\",class=\"2xx\"", false);
+    ck_assert_ptr_nonnull(strstr(
+        metrics, "\ncachewarden_http_request_duration_seconds_count{route=\"gateway:/open\"} "));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("gateway metrics");
@@ -146,6 +264,10 @@ int main(void)
     tcase_add_test(tcase, what_the_cache_did);
     tcase_add_test(tcase, time_that_was_saved);
     tcase_add_test(tcase, what_failed);
+    tcase_add_test(tcase, the_log_tells_what_the_cache_did);
+    tcase_add_test(tcase, what_many_share);
+    tcase_add_test(tcase, stale_answers_are_counted);
+    tcase_add_test(tcase, requests_are_counted_by_route);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

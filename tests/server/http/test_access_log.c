@@ -65,6 +65,29 @@ START_TEST(one_line_with_who_what_and_how)
 }
 END_TEST
 
+START_TEST(what_the_cache_did)
+{
+    static const struct {
+        enum cache_result result;
+        bool is_coalesced;
+        const char *word;
+    } cases[] = {
+        {CACHE_RESULT_HIT, false, " cache=hit upstream_us=1500\n"},
+        {CACHE_RESULT_HIT, true, " cache=coalesced upstream_us=1500\n"},
+        {CACHE_RESULT_MISS, false, " cache=miss upstream_us=1500\n"},
+        {CACHE_RESULT_STALE, false, " cache=stale upstream_us=1500\n"},
+        {CACHE_RESULT_BYPASS, false, " cache=bypass upstream_us=1500\n"},
+        {CACHE_RESULT_NONE, false, " error=ok upstream_us=1500\n"},
+    };
+
+    exchange.call.upstream_ns = 1500000;
+    exchange.response.cache_result = cases[_i].result;
+    exchange.call.is_coalesced = cases[_i].is_coalesced;
+    access_log_write(&exchange, 1, 0);
+    ck_assert_ptr_nonnull(strstr(written(), cases[_i].word));
+}
+END_TEST
+
 /* The number alone would be that of an account here. */
 START_TEST(a_stranger_is_named)
 {
@@ -255,6 +278,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, open_log, close_log);
     tcase_add_test(tcase, a_line_may_be_kept_for_later);
     tcase_add_test(tcase, one_line_with_who_what_and_how);
+    tcase_add_loop_test(tcase, what_the_cache_did, 0, 6);
     tcase_add_test(tcase, a_stranger_is_named);
     tcase_add_test(tcase, a_key_is_named);
     tcase_add_test(tcase, a_refused_head_has_dashes);

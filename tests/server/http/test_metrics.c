@@ -8,11 +8,14 @@
 #include <string.h>
 
 static const struct route routes[] = {{.name = "first"}, {.name = "second"}};
+static const struct route passed[] = {{.name = "gateway:/shop"}, {.name = "gateway:/"}};
 static struct metrics *metrics;
 
 static void set_up(void)
 {
-    ck_assert_int_eq(metrics_new(routes, 2, 3, &metrics), ERR_OK);
+    const struct metrics_routes all = {routes, passed, 2, 2};
+
+    ck_assert_int_eq(metrics_new(&all, 3, &metrics), ERR_OK);
 }
 
 static void tear_down(void)
@@ -67,12 +70,27 @@ START_TEST(other_rows)
 }
 END_TEST
 
-/* The client was gone, or somebody added a status and forgot the table: it is not lost. */
+START_TEST(routes_of_the_gateway)
+{
+    metrics_count(metrics, 0, &passed[0], 200, 1);
+    metrics_count(metrics, 1, &passed[1], 502, 1);
+    ck_assert(tells("{route=\"gateway:/shop\",class=\"2xx\",status=\"200\"} 1\n"));
+    ck_assert(tells("{route=\"gateway:/\",class=\"5xx\",status=\"502\"} 1\n"));
+    ck_assert(tells("_count{route=\"gateway:/shop\"} 1\n"));
+    ck_assert(!tells("{route=\"none\",class"));
+}
+END_TEST
+
+/* What has gone out has a class, also where another server has made the status. */
 START_TEST(no_status_of_ours)
 {
     metrics_count(metrics, 0, &routes[0], 0, 1);
-    metrics_count(metrics, 1, &routes[0], 299, 1);
-    ck_assert(tells("{route=\"first\",class=\"none\",status=\"none\"} 2\n"));
+    metrics_count(metrics, 1, &passed[0], 299, 1);
+    metrics_count(metrics, 1, &passed[0], 203, 1);
+    metrics_count(metrics, 1, &passed[0], 599, 1);
+    ck_assert(tells("{route=\"first\",class=\"none\",status=\"none\"} 1\n"));
+    ck_assert(tells("{route=\"gateway:/shop\",class=\"2xx\",status=\"other\"} 2\n"));
+    ck_assert(tells("{route=\"gateway:/shop\",class=\"5xx\",status=\"other\"} 1\n"));
 }
 END_TEST
 
@@ -107,6 +125,7 @@ int main(void)
     tcase_add_checked_fixture(each, set_up, tear_down);
     tcase_add_test(each, workers_add_up);
     tcase_add_test(each, other_rows);
+    tcase_add_test(each, routes_of_the_gateway);
     tcase_add_test(each, no_status_of_ours);
     tcase_add_test(each, nothing_is_lost);
     suite_add_tcase(suite, each);
