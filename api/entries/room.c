@@ -6,11 +6,15 @@
 
 /* The janitor looks more often while there are fills. */
 #define OLD_MS INT64_C(1000)
+/* Of what was left, so much is let in before somebody looks again. */
+#define PART 8
 
 void room_init(struct room *room, int percent)
 {
-    *room = (struct room){.percent = percent > 0 ? percent : ROOM_PERCENT, .seen = -1};
+    *room = (struct room){.percent = percent > 0 ? percent : ROOM_PERCENT};
     atomic_init(&room->left, INT64_MAX);
+    atomic_init(&room->seen, -1);
+    atomic_init(&room->let_in, 0);
     atomic_init(&room->looked_ns, 0);
     atomic_flag_clear(&room->is_looking);
 }
@@ -20,7 +24,10 @@ bool room_take(struct room *room, size_t bytes)
     /* What is refused is taken, too: so the next look sees that somebody asked. */
     int64_t left = atomic_fetch_sub_explicit(&room->left, (int64_t)bytes, memory_order_relaxed);
 
-    return left >= (int64_t)bytes;
+    if (left < (int64_t)bytes)
+        return false;
+    atomic_fetch_add_explicit(&room->let_in, (int64_t)bytes, memory_order_relaxed);
+    return true;
 }
 
 bool room_has(const struct room *room, size_t bytes)
@@ -67,12 +74,17 @@ static void look(struct room *room, struct redis *redis, int64_t deadline_ns, bo
     if (atomic_flag_test_and_set(&room->is_looking))
         return;
     int64_t left = atomic_load_explicit(&room->left, memory_order_relaxed);
-    bool is_idle = !is_due && left == room->seen && left > 0;
+    bool is_idle = !is_due && left == atomic_load(&room->seen) && left > 0;
     struct arena *arena = is_idle ? NULL : arena_new(4096, 0);
-    if (!is_idle)
+    if (!is_idle) {
         atomic_store_explicit(&room->looked_ns, clock_mono_ns(), memory_order_relaxed);
+        atomic_store_explicit(&room->let_in, 0, memory_order_relaxed);
+    }
     if (arena && ask(redis, arena, room->percent, deadline_ns, &left)) {
-        room->seen = left;
+        /* What was let in meanwhile may be there already, or not yet. */
+        if (left < INT64_MAX)
+            left -= atomic_load_explicit(&room->let_in, memory_order_relaxed);
+        atomic_store_explicit(&room->seen, left, memory_order_relaxed);
         atomic_store_explicit(&room->left, left, memory_order_relaxed);
         tell(room, left);
     }
@@ -88,7 +100,10 @@ void room_look(struct room *room, struct redis *redis, int64_t deadline_ns)
 void room_refresh(struct room *room, struct redis *redis, int64_t deadline_ns)
 {
     int64_t looked_ns = atomic_load_explicit(&room->looked_ns, memory_order_relaxed);
+    int64_t seen = atomic_load_explicit(&room->seen, memory_order_relaxed);
+    int64_t let_in = atomic_load_explicit(&room->let_in, memory_order_relaxed);
+    bool is_old = clock_mono_ns() - looked_ns > OLD_MS * NS_PER_MS;
 
-    if (looked_ns > 0 && clock_mono_ns() - looked_ns > OLD_MS * NS_PER_MS)
+    if (looked_ns > 0 && (is_old || (seen > 0 && let_in > seen / PART)))
         look(room, redis, deadline_ns, true);
 }

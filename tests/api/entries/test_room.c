@@ -64,8 +64,10 @@ END_TEST
 
 /* ---- on a Redis with a maxmemory ---- */
 
+enum { MIB = 1024 * 1024 };
+
 static struct redis_server *redis, *store;
-static struct loopback node;
+static struct loopback node, other;
 
 static void open_with(const char *entries_url, bool is_watched)
 {
@@ -86,6 +88,14 @@ static void open_unwatched(void)
     open_with(NULL, false);
 }
 
+static void open_two_unwatched(void)
+{
+    open_unwatched();
+    loopback_open(&other, &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                                     .shares = &node,
+                                                     .is_unwatched = true});
+}
+
 static void open_apart(void)
 {
     redis = redis_server_start(NULL);
@@ -101,16 +111,27 @@ static void close_all(void)
         redis_server_stop(&store);
 }
 
+static void close_two(void)
+{
+    loopback_close(&other);
+    close_all();
+}
+
 static char big[64 * 1024];
 
-static struct loopback_answer *put(int number)
+static struct loopback_answer *put_on(struct loopback *at, int number)
 {
     char label[32];
 
     snprintf(label, sizeof label, "k%d", number);
     memset(big, 'x', sizeof big);
-    return LOOPBACK(&node, "entries.put", loopback_user(7), .name = label, .type = "text/plain",
+    return LOOPBACK(at, "entries.put", loopback_user(7), .name = label, .type = "text/plain",
                     .body = big, .body_size = sizeof big);
+}
+
+static struct loopback_answer *put(int number)
+{
+    return put_on(&node, number);
 }
 
 static struct loopback_answer *increment(const char *label)
@@ -126,14 +147,38 @@ static enum err outcome(struct loopback_answer *answer)
     return err;
 }
 
+static int64_t ask_memory(const char *field)
+{
+    char script[128];
+
+    snprintf(script, sizeof script,
+             "return tonumber(string.match(redis.call('INFO','memory'), '%s:(%%d+)'))", field);
+    return redis_server_ask_integer(redis, "EVAL %s 0", script);
+}
+
 /* Of Redis' memory so much more than it has in use. */
 static void leave(int64_t bytes)
 {
-    int64_t used = redis_server_ask_integer(
-        redis, "EVAL %s 0",
-        "return tonumber(string.match(redis.call('INFO','memory'), 'used_memory:(%d+)'))");
+    redis_server_do(redis, "CONFIG SET maxmemory %lld",
+                    (long long)(ask_memory("used_memory") + bytes));
+}
 
-    redis_server_do(redis, "CONFIG SET maxmemory %lld", (long long)(used + bytes));
+/* By so much more is in use than the share of entries. */
+static int64_t over(void)
+{
+    return ask_memory("used_memory") - ask_memory("maxmemory") / 100 * ROOM_PERCENT;
+}
+
+/* Gives how many were taken. */
+static int put_until_refused(struct loopback *at, int first)
+{
+    enum { TRIES = 1000 };
+    int count = 0;
+
+    while (count < TRIES && outcome(put_on(at, first + count)) == ERR_OK)
+        count++;
+    ck_assert_int_lt(count, TRIES);
+    return count;
 }
 
 static void await_outcome(enum err wanted, int number)
@@ -163,15 +208,15 @@ static void await_look(void)
 /* Whoever fills as much as they can gets no further than the entries' share: what must always be possible is. */
 START_TEST(a_user_who_fills_keeps_nobody_from_clearing)
 {
-    enum { TRIES = 1000, MIB = 1024 * 1024 };
-    int refused = -1;
-
     leave(32 * MIB);
     await_look();
-    for (int i = 0; i < TRIES && refused < 0; i++)
-        refused = outcome(put(i)) == ERR_OK ? -1 : i;
-    ck_assert_int_gt(refused, 0);
-    struct loopback_answer *answer = put(refused);
+    int taken = put_until_refused(&node, 0);
+    ck_assert_int_gt(taken, 0);
+    /* What room there is for something smaller, others take. */
+    redis_server_do(redis, "CONFIG SET maxmemory %lld",
+                    (long long)(ask_memory("used_memory") / 9 * 10));
+    await_outcome(ERR_UPSTREAM_REFUSED, taken);
+    struct loopback_answer *answer = put(taken);
     ck_assert_int_eq(answer->err, ERR_UPSTREAM_REFUSED);
     ck_assert_int_eq(answer->error.redis, REDIS_ERROR_NO_ROOM);
     loopback_free(&answer);
@@ -322,6 +367,37 @@ START_TEST(the_first_fill_after_a_quiet_time)
 }
 END_TEST
 
+static void look_and_keep_it_new(struct loopback *at)
+{
+    entries_look_for_room(at->app->entries, clock_deadline_ns(PATIENCE_MS));
+    atomic_store(&at->app->entries->room.looked_ns, clock_deadline_ns(PATIENCE_MS));
+}
+
+/* Also between two looks of the janitor entries stay within their share: what Redis needs for them is more than they
+ * are large. */
+START_TEST(what_is_let_in_fits)
+{
+    leave(32 * MIB);
+    look_and_keep_it_new(&node);
+    ck_assert_int_gt(put_until_refused(&node, 0), 0);
+    ck_assert_int_le(over(), MIB); /* buffers of connections are in use, too */
+    ck_assert_int_ge(over(), -MIB);
+}
+END_TEST
+
+/* A look of before another node's fills is good for an eighth of what was left. */
+START_TEST(another_node_fills_as_well)
+{
+    leave(32 * MIB);
+    look_and_keep_it_new(&other);
+    look_and_keep_it_new(&node);
+    int taken = put_until_refused(&node, 0);
+    (void)put_until_refused(&other, taken);
+    ck_assert_int_le(over(), 32 * MIB / 8 + MIB);
+    ck_assert_int_eq(outcome(LOOPBACK(&node, "cache.clear", loopback_user(8))), ERR_OK);
+}
+END_TEST
+
 /* What stores nothing takes no room; what it would replace goes. */
 START_TEST(what_goes_on_without_room)
 {
@@ -384,11 +460,17 @@ int main(void)
     tcase_add_checked_fixture(unwatched, open_unwatched, close_all);
     tcase_add_test(unwatched, a_quiet_node_does_not_look);
     tcase_add_test(unwatched, the_first_fill_after_a_quiet_time);
+    tcase_add_test(unwatched, what_is_let_in_fits);
     tcase_add_test(unwatched, what_goes_on_without_room);
     tcase_add_test(unwatched, a_redis_that_is_away);
     tcase_add_test(unwatched, a_promise_takes_room);
     tcase_add_test(unwatched, the_first_promise_after_a_quiet_time);
     suite_add_tcase(suite, unwatched);
+
+    TCase *two = tcase_create("two");
+    tcase_add_checked_fixture(two, open_two_unwatched, close_two);
+    tcase_add_test(two, another_node_fills_as_well);
+    suite_add_tcase(suite, two);
     tcase_add_checked_fixture(apart, open_apart, close_all);
     tcase_add_test(apart, not_on_a_redis_of_their_own);
     suite_add_tcase(suite, apart);
