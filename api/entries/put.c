@@ -96,7 +96,7 @@ static enum err store_now(struct put *put, enum store store, const struct pipeli
     return err;
 }
 
-static enum err drop_now(struct put *put)
+enum err put_drop(struct put *put)
 {
     const struct pipeline *ignored;
 
@@ -168,8 +168,7 @@ static bool lease_covers_others(const struct lease *lease, const struct model_se
     return lease->base == now->base && lease->any == now->any;
 }
 
-/* The numbers it is to carry, now that those of now are known. False: something was cleared since the lease. */
-static bool stamp(struct put *put, const struct entry_look *look)
+bool put_stamp(struct put *put, const struct entry_look *look)
 {
     if (!put->has_lease) {
         put->envelope.version = look->version;
@@ -184,7 +183,27 @@ static bool stamp(struct put *put, const struct entry_look *look)
     return lease_covers_others(&put->lease, &look->models);
 }
 
+bool put_has_numbers_of(const struct put *put, const struct envelope *tried)
+{
+    return tried->version == put->envelope.version &&
+           models_judge(&tried->models, &put->envelope.models) == MODELS_CURRENT;
+}
+
 /* ---- the fill ---- */
+
+struct entry_look put_look(struct put *put)
+{
+    const struct entry_request *request = put->request;
+    bool writes = put->store != STORE_NOTHING;
+
+    return (struct entry_look){.request = request,
+                               .add = request->app->entries->owns_redis ? NULL : add_try,
+                               .with = put,
+                               .writes = writes,
+                               .is_one_step = writes,
+                               .keeps_models = request->model_count > 0 && put->admission == ERR_OK,
+                               .models = models_of(request)};
+}
 
 /* What was there at the look; or is there now, where entries have a Redis of their own. */
 static enum err find_present(struct put *put, struct entry_look *look, bool *was_there_out)
@@ -216,9 +235,9 @@ static enum err finish_fill(struct put *put, struct entry_look *look,
 
     stored_out->is_enabled = look->is_enabled;
     if (!look->is_enabled)
-        return drop_now(put);
+        return put_drop(put);
     put->is_kept = put_was_stored(put, look->pipeline);
-    stored_out->is_void = !stamp(put, look);
+    stored_out->is_void = !put_stamp(put, look);
     bool stores = !stored_out->is_void && put->admission == ERR_OK;
     if (look->add || !stores)
         err = find_present(put, look, &stored_out->was_there);
@@ -228,11 +247,10 @@ static enum err finish_fill(struct put *put, struct entry_look *look,
         return put_refuse_present(put->request->work.error);
     if (!stores)
         return end_without(put, stored_out->is_void);
-    if (put->is_kept && tried.version == put->envelope.version &&
-        models_judge(&tried.models, &put->envelope.models) == MODELS_CURRENT)
+    if (put->is_kept && put_has_numbers_of(put, &tried))
         return ERR_OK;
     /* The first try was made with other numbers, or not at all. Who saw it took it for out of date. */
-    return put->fill->only_if_absent ? put_if_absent(put, look)
+    return put->fill->only_if_absent ? put_if_absent(put, look, stored_out)
                                      : replace_now(put, look, &stored_out->was_there);
 }
 
@@ -286,21 +304,13 @@ static enum err prepare(struct put *put)
 
 static enum err fill(struct put *put, struct entry_stored *stored_out)
 {
-    const struct entry_request *request = put->request;
     enum err err = prepare(put);
 
     if (err == ERR_OK)
         err = put_encode(put, first_try(put));
     if (err != ERR_OK)
         return err;
-    bool writes = put->store != STORE_NOTHING;
-    struct entry_look look = {.request = request,
-                              .add = request->app->entries->owns_redis ? NULL : add_try,
-                              .with = put,
-                              .writes = writes,
-                              .is_one_step = writes,
-                              .keeps_models = request->model_count > 0 && put->admission == ERR_OK,
-                              .models = models_of(request)};
+    struct entry_look look = put_look(put);
     err = entry_look(&look);
     return err == ERR_OK ? finish_fill(put, &look, stored_out) : err;
 }

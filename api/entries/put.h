@@ -39,11 +39,21 @@ enum { PUT_MULTI, PUT_HEAD };
 /* Adds one step: what is stored takes the place of what the head tells of, and of nothing that came since. Whoever
  * waits for this fill is told behind it. */
 void put_add_step(struct put *put, struct pipeline *pipeline);
+/* The look that such a step is a part of; where entries have a Redis of their own it comes first. */
+struct entry_look put_look(struct put *put);
+/* The numbers it is to carry, now that a look knows those of now. False: something was cleared since the lease. */
+bool put_stamp(struct put *put, const struct entry_look *look);
+/* Whether they are those that a try was made with. */
+bool put_has_numbers_of(const struct put *put, const struct envelope *tried);
 /* Whether the try stored something. */
 bool put_was_stored(const struct put *put, const struct pipeline *pipeline);
 
-/* Stores it where nothing is, or something out of date. ERR_PRECONDITION: something good is there. */
-CW_MUST_CHECK enum err put_if_absent(struct put *put, struct entry_look *look);
+/* The cache is off: what is there goes. */
+CW_MUST_CHECK enum err put_drop(struct put *put);
+
+/* Stores it where nothing is, or something out of date, after a look. ERR_PRECONDITION: something good is there. */
+CW_MUST_CHECK enum err put_if_absent(struct put *put, struct entry_look *look,
+                                     struct entry_stored *stored_out);
 /* That refusal. */
 CW_MUST_CHECK enum err put_refuse_present(struct error *error);
 
