@@ -26,24 +26,28 @@ static enum err run(const struct mark *mark, struct pipeline *pipeline, struct w
 
 enum { REPLY_SET, REPLY_MARK, REPLY_ENTRY };
 
-/* Whether something lies there that the look did not see: its holder stored it and ended the mark in between. */
+/*
+ * Whether something lies there that the look did not see: its holder stored it and ended the mark in between. Or it was
+ * dropped: what is fetched for this look could not be stored.
+ */
 static bool has_changed(const struct mark *mark, const struct gateway_look *look,
                         const struct value *now)
 {
+    struct stored_record found;
     struct record record;
+    struct error error;
 
-    if (now->kind != VALUE_STRING || !record_decode(now->text, &record) ||
-        !gateway_digest_eq(&record.digest, &mark->entry))
+    if (store_record_take(now, &error, &found) != ERR_OK)
         return false;
-    switch (record.kind) {
-    case RECORD_RESPONSE:
-        return memcmp(record.id, look->seen, sizeof record.id) != 0;
-    case RECORD_VARIANTS:
-        return memcmp(record.stamp, look->stamp, sizeof record.stamp) != 0;
-    case RECORD_DROPPED:
-        break;
-    }
-    return false;
+    if (gateway_digest_eq(&mark->entry, &look->path) &&
+        memcmp(found.drop, look->drop, sizeof found.drop) != 0)
+        return true;
+    if (!record_decode(found.start, &record) || !gateway_digest_eq(&record.digest, &mark->entry) ||
+        memcmp(record.drop, look->drop, sizeof record.drop) != 0)
+        return false;
+    return record.kind == RECORD_RESPONSE
+               ? memcmp(record.id, look->seen, sizeof record.id) != 0
+               : memcmp(record.stamp, look->stamp, sizeof record.stamp) != 0;
 }
 
 static enum mark_turn judge(const struct mark *mark, const struct gateway_look *look,
@@ -67,14 +71,13 @@ enum mark_turn mark_take(struct mark *mark, struct gateway_store *store,
     struct entries *entries = store->app->entries;
 
     *mark = (struct mark){.store = store, .space = gateway_key_space(key), .entry = look->entry};
-    struct key name = key_of_mark(mark), entry = key_response(&mark->space, mark->entry.bytes);
+    struct key name = key_of_mark(mark);
     if (!entries_has_room(entries, name.len, work.deadline_ns))
         return MARK_NONE;
     PIPELINE_KEY(pipeline, EXPECT_OK_OR_NIL, STR("SET"), key_str(&name), UNDER_WAY, STR("PX"),
                  STR_INT64(LIFE_MS), STR("NX"));
     PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("GET"), key_str(&name));
-    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("GETRANGE"), key_str(&entry), STR("0"),
-                 STR_INT64(RECORD_PREFIX_SIZE - 1));
+    store_record_ask(pipeline, &mark->space, &mark->entry, STORE_START);
     if (run(mark, pipeline, work) != ERR_OK)
         return MARK_NONE;
     enum mark_turn turn = judge(mark, look, pipeline);

@@ -27,13 +27,13 @@ static void add_text(struct strbuf *out, struct str text)
 }
 
 static void add_start(struct strbuf *out, enum record_kind kind,
-                      const struct gateway_digest *digest,
-                      const unsigned char stamp[STORED_STAMP_SIZE])
+                      const struct gateway_digest *digest, const struct stored_numbers *numbers)
 {
     strbuf_add_char(out, (char)FORMAT);
     strbuf_add_char(out, (char)kind);
     add_bytes(out, digest->bytes, sizeof digest->bytes);
-    add_bytes(out, stamp, STORED_STAMP_SIZE);
+    add_bytes(out, numbers->drop, sizeof numbers->drop);
+    add_bytes(out, numbers->stamp, sizeof numbers->stamp);
 }
 
 static void add_head(struct strbuf *out, const struct stored_response *response,
@@ -61,49 +61,43 @@ static void add_head(struct strbuf *out, const struct stored_response *response,
 
 enum { HEAD_RESERVE = 1024 };
 
-struct str record_encode(struct arena *arena, const struct gateway_digest *digest,
-                         const struct stored_response *response,
-                         const struct stored_numbers *numbers)
+struct str record_encode_head(struct arena *arena, const struct stored_response *response,
+                              const struct stored_numbers *numbers)
 {
-    struct strbuf head, out;
+    struct strbuf head;
 
     if (response->fields.count > RECORD_FIELDS_MAX || response->tag_count > STORED_TAGS_MAX)
         return STR_NONE;
     strbuf_init(&head, arena, HEAD_RESERVE);
     add_head(&head, response, numbers);
-    if (head.failed || head.len > RECORD_HEAD_SIZE_MAX)
-        return STR_NONE;
-    strbuf_init(&out, arena, RECORD_PREFIX_SIZE + head.len + response->body.len);
-    add_start(&out, RECORD_RESPONSE, digest, numbers->stamp);
+    return head.failed || head.len > RECORD_HEAD_SIZE_MAX ? STR_NONE : strbuf_str(&head);
+}
+
+struct str record_encode_response(struct arena *arena, const struct gateway_digest *digest,
+                                  const struct stored_response *response,
+                                  const struct stored_numbers *numbers, size_t head_length)
+{
+    struct strbuf out;
+
+    strbuf_init(&out, arena, RECORD_RESPONSE_SIZE);
+    add_start(&out, RECORD_RESPONSE, digest, numbers);
     add_number(&out, (uint64_t)numbers->version, 8);
     add_number(&out, (uint64_t)numbers->base, 8);
     add_number(&out, (uint64_t)numbers->any, 8);
     add_bytes(&out, response->id, sizeof response->id);
-    add_number(&out, head.len, 4);
+    add_number(&out, head_length, 4);
     add_number(&out, response->body.len, 8);
-    strbuf_add(&out, strbuf_str(&head));
-    strbuf_add(&out, response->body);
     return out.failed ? STR_NONE : strbuf_str(&out);
 }
 
 struct str record_encode_variants(struct arena *arena, const struct gateway_digest *digest,
-                                  const unsigned char stamp[STORED_STAMP_SIZE], struct str names)
+                                  const struct stored_numbers *numbers, struct str names)
 {
     struct strbuf out;
 
-    strbuf_init(&out, arena, RECORD_START_SIZE + names.len);
-    add_start(&out, RECORD_VARIANTS, digest, stamp);
+    strbuf_init(&out, arena, RECORD_LIST_SIZE_MIN + names.len);
+    add_start(&out, RECORD_VARIANTS, digest, numbers);
     strbuf_add(&out, names);
-    return out.failed ? STR_NONE : strbuf_str(&out);
-}
-
-struct str record_encode_dropped(struct arena *arena, const struct gateway_digest *digest,
-                                 const unsigned char stamp[STORED_STAMP_SIZE])
-{
-    struct strbuf out;
-
-    strbuf_init(&out, arena, RECORD_START_SIZE);
-    add_start(&out, RECORD_DROPPED, digest, stamp);
     return out.failed ? STR_NONE : strbuf_str(&out);
 }
 
@@ -164,52 +158,42 @@ static bool is_names(struct str names)
     return true;
 }
 
-static bool take_prefix(struct str *rest, struct record *record)
+static bool take_rest_of_response(struct str *rest, struct record *record)
 {
     int64_t head, body;
 
     if (!take_number(rest, 8, &record->version) || !take_number(rest, 8, &record->base) ||
         !take_number(rest, 8, &record->any) || !take_into(rest, record->id, sizeof record->id) ||
-        !take_number(rest, 4, &head) || !take_number(rest, 8, &body) || head > RECORD_HEAD_SIZE_MAX)
+        !take_number(rest, 4, &head) || !take_number(rest, 8, &body) ||
+        head > RECORD_HEAD_SIZE_MAX || rest->len > 0)
         return false;
     record->head_length = (size_t)head;
     record->body_length = (uint64_t)body;
     return true;
 }
 
-bool record_decode(struct str bytes, struct record *record_out)
+bool record_decode(struct str start, struct record *record_out)
 {
-    struct str rest = bytes, start;
+    struct str rest = start, two;
     struct record record = {.names = STR_NONE};
 
-    if (!take_bytes(&rest, 2, &start) || (unsigned char)start.ptr[0] != FORMAT ||
+    if (!take_bytes(&rest, 2, &two) || (unsigned char)two.ptr[0] != FORMAT ||
         !take_into(&rest, record.digest.bytes, sizeof record.digest.bytes) ||
+        !take_into(&rest, record.drop, sizeof record.drop) ||
         !take_into(&rest, record.stamp, sizeof record.stamp))
         return false;
-    record.kind = (enum record_kind)start.ptr[1];
+    record.kind = (enum record_kind)two.ptr[1];
     record.names = rest;
     *record_out = record;
     switch (record.kind) {
     case RECORD_RESPONSE:
         record_out->names = STR_NONE;
-        return take_prefix(&rest, record_out);
+        return take_rest_of_response(&rest, record_out);
     case RECORD_VARIANTS:
         return is_names(rest);
-    case RECORD_DROPPED:
-        return rest.len == 0;
     default:
         return false;
     }
-}
-
-bool record_is_dropped(struct str bytes, unsigned char stamp_out[STORED_STAMP_SIZE])
-{
-    struct record record;
-
-    if (!record_decode(bytes, &record) || record.kind != RECORD_DROPPED)
-        return false;
-    memcpy(stamp_out, record.stamp, sizeof record.stamp);
-    return true;
 }
 
 /* ---- the head ---- */
@@ -283,22 +267,18 @@ static bool take_head(struct str head, struct arena *arena, struct stored_respon
     return rest.len == 0;
 }
 
-bool record_decode_response(struct str bytes, const struct record *record, struct arena *arena,
-                            struct stored_response *response_out,
-                            struct stored_numbers *numbers_out, bool *has_body_out)
+bool record_decode_head(struct str head, const struct record *record, struct arena *arena,
+                        struct stored_response *response_out, struct stored_numbers *numbers_out)
 {
-    struct stored_response response = {0};
+    struct stored_response response = {.body = STR_NONE};
     struct stored_numbers numbers = {
         .version = record->version, .base = record->base, .any = record->any};
-    struct str rest = str_sub(bytes, RECORD_PREFIX_SIZE, bytes.len), head;
 
-    if (!take_bytes(&rest, record->head_length, &head) ||
-        !take_head(head, arena, &response, &numbers))
+    if (head.len != record->head_length || !take_head(head, arena, &response, &numbers))
         return false;
     memcpy(response.id, record->id, sizeof response.id);
+    memcpy(numbers.drop, record->drop, sizeof numbers.drop);
     memcpy(numbers.stamp, record->stamp, sizeof numbers.stamp);
-    *has_body_out = rest.len == record->body_length;
-    response.body = *has_body_out ? rest : STR_NONE;
     *response_out = response;
     *numbers_out = numbers;
     return true;

@@ -1,19 +1,29 @@
 /*
- * What Redis holds for the gateway, as one string. Numbers have a fixed width, the highest byte first.
+ * What Redis holds for the gateway under one key: a hash.
+ *
+ *     drop       8 bytes: the stamp of the last drop; absent: none. Only under a path
+ *     start      what it is, see below; absent: nothing but that it was dropped
+ *     head       of a response: status, times, Vary, tags with their counts, fields
+ *     body       of a response, if it has RECORD_BODY_SHORT bytes at most
+ *     long_body  else
+ *
+ * What was stored before a drop is not good behind it: the stamp in its start is not the one that lies beside it. No
+ * store can take that away, for it is a field of its own; and the two expire together, as one key.
+ *
+ * The start. Numbers have a fixed width, the highest byte first.
  *
  *     format     1 byte
- *     kind       1 byte: a response, a list of variants, or that it was dropped
+ *     kind       1 byte: a response, or a list of variants
  *     digest     16 bytes: under which key it was stored; under another one it is nothing
+ *     drop       8 bytes: the stamp of the drop that its fill has seen; all zero: there was none
  *     stamp      8 bytes
  *
  * Of a response:
  *     version, base, any      8 bytes each: the numbers of its fill (stored.h)
  *     id                      16 bytes
  *     length of the head      4 bytes; of the body: 8
- *     head                    status, times, Vary, tags with their counts, fields
- *     body                    the rest
  *
- * So its first RECORD_PREFIX_SIZE bytes tell whether it is what a node has in memory, and whether it is good.
+ * So the start tells whether it is what a node has in memory, and whether it is good.
  *
  * A list of variants stands where the answer to a path would, if Vary names anything: the names. Each variant has a
  * key of its own, and the stamp of the list. With the list all of them are gone.
@@ -27,22 +37,29 @@
 #include "gateway/rules/vary.h"
 #include "gateway/stored.h"
 
-enum record_kind { RECORD_RESPONSE = 1, RECORD_VARIANTS, RECORD_DROPPED };
+enum record_kind { RECORD_RESPONSE = 1, RECORD_VARIANTS };
+
+#define RECORD_FIELD_DROP      STR("drop")
+#define RECORD_FIELD_START     STR("start")
+#define RECORD_FIELD_HEAD      STR("head")
+#define RECORD_FIELD_BODY      STR("body")
+#define RECORD_FIELD_LONG_BODY STR("long_body")
 
 enum {
-    RECORD_START_SIZE = 1 + 1 + KEY_DIGEST_SIZE + STORED_STAMP_SIZE,
-    RECORD_PREFIX_SIZE = RECORD_START_SIZE + 3 * 8 + STORED_ID_SIZE + 4 + 8,
-    RECORD_VARIANTS_SIZE_MAX = RECORD_START_SIZE + VARY_NAMES_MAX * (VARY_NAME_SIZE_MAX + 1),
+    RECORD_LIST_SIZE_MIN = 1 + 1 + KEY_DIGEST_SIZE + 2 * STORED_STAMP_SIZE,
+    RECORD_RESPONSE_SIZE = RECORD_LIST_SIZE_MIN + 3 * 8 + STORED_ID_SIZE + 4 + 8, /* its start */
+    /* A body that comes with what tells of it. */
+    RECORD_BODY_SHORT = 16 * 1024,
     /* A head that is longer is not stored. */
     RECORD_HEAD_SIZE_MAX = 256 * 1024,
     RECORD_FIELDS_MAX = 512,
 };
 
-/* What a prefix tells. */
+/* What a start tells. */
 struct record {
     enum record_kind kind;
     struct gateway_digest digest;
-    unsigned char stamp[STORED_STAMP_SIZE];
+    unsigned char drop[STORED_STAMP_SIZE], stamp[STORED_STAMP_SIZE];
     struct str names; /* RECORD_VARIANTS: as vary_of gives them */
     /* RECORD_RESPONSE: */
     int64_t version, base, any;
@@ -51,27 +68,23 @@ struct record {
     uint64_t body_length;
 };
 
-/* Of the first RECORD_PREFIX_SIZE bytes of a response, or of all of what is shorter. Texts stay in `bytes`. */
-bool record_decode(struct str bytes, struct record *record_out);
-
-/* Whether it says that something was dropped, and by which drop: each has a stamp of its own. */
-bool record_is_dropped(struct str bytes, unsigned char stamp_out[STORED_STAMP_SIZE]);
+/* Of a start. Texts stay in it. */
+bool record_decode(struct str start, struct record *record_out);
 
 /*
- * Head and body of a response, of which `record` is decoded already: `bytes` has its head; *has_body_out: and its
- * body. Arrays lie in the arena, texts in `bytes`. False: it is no head, or memory is out.
+ * The head of a response, of which `record` is decoded already. Arrays lie in the arena, texts in `head`; its body is
+ * left empty. False: it is no head, or memory is out.
  */
-bool record_decode_response(struct str bytes, const struct record *record, struct arena *arena,
-                            struct stored_response *response_out,
-                            struct stored_numbers *numbers_out, bool *has_body_out);
+bool record_decode_head(struct str head, const struct record *record, struct arena *arena,
+                        struct stored_response *response_out, struct stored_numbers *numbers_out);
 
 /* In the arena; {NULL,0}: memory is out, or it is larger than a record may be. */
-struct str record_encode(struct arena *arena, const struct gateway_digest *digest,
-                         const struct stored_response *response,
-                         const struct stored_numbers *numbers);
+struct str record_encode_head(struct arena *arena, const struct stored_response *response,
+                              const struct stored_numbers *numbers);
+struct str record_encode_response(struct arena *arena, const struct gateway_digest *digest,
+                                  const struct stored_response *response,
+                                  const struct stored_numbers *numbers, size_t head_length);
 struct str record_encode_variants(struct arena *arena, const struct gateway_digest *digest,
-                                  const unsigned char stamp[STORED_STAMP_SIZE], struct str names);
-struct str record_encode_dropped(struct arena *arena, const struct gateway_digest *digest,
-                                 const unsigned char stamp[STORED_STAMP_SIZE]);
+                                  const struct stored_numbers *numbers, struct str names);
 
 #endif

@@ -2,7 +2,6 @@
 #include "gateway/store.h"
 
 #include "cachewarden/entries.h"
-#include "cachewarden/random.h"
 #include "entries/service.h"
 #include "gateway/store_private.h"
 
@@ -62,17 +61,9 @@ enum err gateway_store_drop_path(struct gateway_store *store, int64_t user_id,
     const struct namespace space = gateway_key_space(&key);
     struct entries *entries = store->app->entries;
     struct key name = key_response(&space, path->bytes);
-    unsigned char stamp[STORED_STAMP_SIZE];
 
-    random_bytes(stamp, sizeof stamp);
-    struct str record = record_encode_dropped(work.arena, path, stamp);
-    if (!record.ptr)
-        return ERR_NO_MEMORY;
-    /* Without room nobody fills, either. */
-    if (entries_take_room(entries, record.len, work.deadline_ns))
-        PIPELINE_KEY(pipeline, EXPECT_OK, STR("SET"), key_str(&name), record, STR("PX"),
-                     STR_INT64(STORE_DROPPED_MS));
-    else
-        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), key_str(&name));
+    /* Also where there is no room: a few bytes for minutes, in the place of what goes. */
+    (void)entries_take_room(entries, STORED_STAMP_SIZE, work.deadline_ns);
+    store_record_drop(pipeline, &name);
     return redis_run(entries_redis(entries), pipeline, work);
 }

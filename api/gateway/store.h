@@ -46,9 +46,8 @@ struct gateway_look {
     bool is_marked;                     /* what is stored for it ends the mark (mark.h) */
     struct tag_look tags;
     int64_t numbers_version, looked_ns;
-    bool is_free;    /* nothing lies under the path */
-    bool is_dropped; /* what lies there says that it was dropped, by the drop of this stamp: */
-    unsigned char dropped[STORED_STAMP_SIZE];
+    bool is_foreign;                       /* what lies under the path is none of ours */
+    unsigned char drop[STORED_STAMP_SIZE]; /* of the path's last drop; all zero: none is known */
     struct str names; /* of the list of variants that lies there; empty: none does */
     unsigned char stamp[STORED_STAMP_SIZE];
     int64_t list_left_ms; /* how long that list lives */
@@ -71,7 +70,7 @@ CW_MUST_CHECK enum err gateway_store_body(struct gateway_store *store,
  * and its tags are those of the upstream; the route's models come from the key. A body that lies in look->stored is
  * shared. *kept_out, if not NULL: it is held for the caller, who releases it.
  *
- * Nothing is stored: ERR_CONFLICT, it was or may have been cleared since the look, or somebody else was first.
+ * Nothing is stored: ERR_CONFLICT, it was or may have been cleared or dropped since the look.
  * ERR_TOO_LARGE, too many tags or bytes. ERR_BAD_INPUT, its Vary fits no other request. ERR_UPSTREAM_REFUSED, among
  * others where there is no room for entries. Errors of redis_run; ERR_UNCERTAIN: it may be stored.
  */

@@ -1,7 +1,6 @@
 #include "gateway/store_inspect.h"
 
 #include "control/look.h"
-#include "entries/look.h"
 #include "entries/service.h"
 #include "gateway/store_private.h"
 
@@ -15,39 +14,32 @@ struct store_probe {
 
 /* ---- what lies there ---- */
 
-/* Its bytes, but for most of a large body, and how long it lives. No bytes: nothing lies there; "?": no string does. */
-static enum err read_text(const struct store_probe *probe, const struct gateway_digest *digest,
-                          struct str *bytes_out, int64_t *left_ms_out)
+/* The record without a long body, and how long it lives. */
+static enum err read_record(const struct store_probe *probe, const struct gateway_digest *digest,
+                            struct stored_record *record_out)
 {
     struct pipeline *pipeline = pipeline_new(probe->work.arena, PIPELINE_READ);
     struct key key = key_response(&probe->space, digest->bytes);
-    int64_t last = RECORD_PREFIX_SIZE + RECORD_HEAD_SIZE_MAX;
 
-    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("GETRANGE"), key_str(&key), STR("0"),
-                 STR_INT64(last));
+    store_record_ask(pipeline, &probe->space, digest, STORE_SHORT);
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PTTL"), key_str(&key));
     enum err err = redis_run(entries_redis(probe->store->app->entries), pipeline, probe->work);
     if (err != ERR_OK)
         return err;
-    const struct value *text = pipeline_value(pipeline, 0);
-    *bytes_out = text->kind == VALUE_STRING ? text->text : STR("?");
-    *left_ms_out = pipeline_value(pipeline, 1)->integer;
-    return entry_is_other_type(text, probe->work.error, &err) ? ERR_OK : err;
+    probe->found->left_ms = pipeline_value(pipeline, 1)->integer;
+    return store_record_take(pipeline_value(pipeline, 0), probe->work.error, record_out);
 }
 
-static enum lying take_response(const struct store_probe *probe, struct str bytes,
+static enum lying take_response(const struct store_probe *probe, const struct stored_record *bytes,
                                 const unsigned char *stamp)
 {
     struct inspection *found = probe->found;
     struct record record;
-    bool has_body;
 
-    if (bytes.len == 0)
-        return LIES_NOTHING;
-    if (!record_decode(bytes, &record) || record.kind != RECORD_RESPONSE ||
+    if (!record_decode(bytes->start, &record) || record.kind != RECORD_RESPONSE ||
         !gateway_digest_eq(&record.digest, &found->entry) ||
-        !record_decode_response(bytes, &record, probe->work.arena, &found->response,
-                                &found->numbers, &has_body))
+        !record_decode_head(bytes->head, &record, probe->work.arena, &found->response,
+                            &found->numbers))
         return LIES_UNREADABLE;
     found->look.body_length = record.body_length;
     return memcmp(record.stamp, stamp, sizeof record.stamp) == 0 ? LIES_RESPONSE : LIES_OTHERS;
@@ -56,44 +48,54 @@ static enum lying take_response(const struct store_probe *probe, struct str byte
 static enum err read_variant(const struct store_probe *probe, const struct record *list)
 {
     struct inspection *found = probe->found;
-    struct str bytes;
+    struct stored_record bytes;
 
     found->names = list->names;
     enum err err = gateway_key_variant(probe->key, probe->work.arena, &found->look.path,
                                        list->names, &found->entry);
     if (err == ERR_OK)
-        err = read_text(probe, &found->entry, &bytes, &found->left_ms);
+        err = read_record(probe, &found->entry, &bytes);
     if (err != ERR_OK)
         return err;
-    found->lies = take_response(probe, bytes, list->stamp);
-    if (found->lies == LIES_NOTHING)
-        found->lies = LIES_OTHERS;
+    found->lies = !bytes.is_foreign && bytes.start.len == 0
+                      ? LIES_OTHERS
+                      : take_response(probe, &bytes, list->stamp);
     return ERR_OK;
+}
+
+/* What is there beside the stamp of the path's last drop; of what was stored before that, nothing. */
+static enum lying judge_path(const struct stored_record *bytes, const struct record *record,
+                             bool is_record)
+{
+    static const unsigned char none[STORED_STAMP_SIZE];
+
+    if (bytes->is_foreign || (bytes->start.len > 0 && !is_record))
+        return LIES_UNREADABLE;
+    if (is_record)
+        return memcmp(record->drop, bytes->drop, sizeof none) == 0 ? LIES_RESPONSE : LIES_DROPPED;
+    return memcmp(bytes->drop, none, sizeof none) == 0 ? LIES_NOTHING : LIES_DROPPED;
 }
 
 static enum err read_path(const struct store_probe *probe)
 {
     static const unsigned char no_stamp[STORED_STAMP_SIZE];
     struct inspection *found = probe->found;
+    struct stored_record bytes;
     struct record record;
-    struct str bytes;
     enum err err = gateway_key_path(probe->key, probe->work.arena, &found->look.path);
 
     found->entry = found->look.path;
     if (err == ERR_OK)
-        err = read_text(probe, &found->entry, &bytes, &found->left_ms);
+        err = read_record(probe, &found->entry, &bytes);
     if (err != ERR_OK)
         return err;
-    if (bytes.len > 0 && record_decode(bytes, &record) &&
-        gateway_digest_eq(&record.digest, &found->entry)) {
-        if (record.kind == RECORD_VARIANTS)
-            return read_variant(probe, &record);
-        if (record.kind == RECORD_DROPPED) {
-            found->lies = LIES_DROPPED;
-            return ERR_OK;
-        }
-    }
-    found->lies = take_response(probe, bytes, no_stamp);
+    bool is_record =
+        record_decode(bytes.start, &record) && gateway_digest_eq(&record.digest, &found->entry);
+    found->lies = judge_path(&bytes, &record, is_record);
+    if (found->lies == LIES_RESPONSE && record.kind == RECORD_VARIANTS)
+        return read_variant(probe, &record);
+    if (found->lies == LIES_RESPONSE)
+        found->lies = take_response(probe, &bytes, no_stamp);
     return ERR_OK;
 }
 

@@ -10,7 +10,7 @@
 enum lying {
     LIES_NOTHING,
     LIES_UNREADABLE, /* no record, or one of another key: somebody else has written there */
-    LIES_DROPPED,    /* the mark of a drop */
+    LIES_DROPPED,    /* the stamp of a drop, and nothing that was asked for behind it */
     LIES_OTHERS,     /* answers to other values of what Vary names */
     LIES_RESPONSE
 };

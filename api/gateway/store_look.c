@@ -1,13 +1,10 @@
 /* A look: what lies under a key, and whether it is good. */
 #include "cachewarden/clock.h"
 #include "control/look.h"
-#include "entries/look.h"
 #include "entries/service.h"
 #include "gateway/store_private.h"
 
-/* Of what is not in memory: small responses come whole. */
-#define FIRST_SIZE (16 * 1024)
-/* Names of what Vary names were wrong, the memory was, tags were not asked for, the head is long. */
+/* Names of what Vary names were wrong, the memory was, tags were not asked for. */
 enum { TRIES_MAX = 6 };
 
 struct seek {
@@ -18,9 +15,8 @@ struct seek {
     struct namespace space;
     /* What is asked for. */
     bool is_varied; /* the variant look->entry of look->names, or else the path's only answer */
-    bool is_whole;
     bool has_all_tags;
-    struct kept *held; /* what memory has under look->entry: the first bytes do then */
+    struct kept *held; /* what memory has under look->entry: its start will do then */
     const struct str *tags;
     size_t tag_count;
     /* What came. */
@@ -31,27 +27,17 @@ struct seek {
 
 /* ---- asking ---- */
 
-static void ask_text(const struct seek *seek, struct pipeline *pipeline,
-                     const struct gateway_digest *digest, int64_t last)
-{
-    struct key key = key_response(&seek->space, digest->bytes);
-
-    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("GETRANGE"), key_str(&key), STR("0"),
-                 STR_INT64(last));
-}
-
 static void ask_entry(struct seek *seek, struct pipeline *pipeline)
 {
-    int64_t last = seek->is_whole ? -1 : seek->held ? RECORD_PREFIX_SIZE - 1 : FIRST_SIZE - 1;
+    enum store_part part = seek->held ? STORE_START : STORE_SHORT;
+    const struct gateway_look *look = seek->look;
 
     seek->replies_at = pipeline_count(pipeline);
+    store_record_ask(pipeline, &seek->space, &look->path, seek->is_varied ? STORE_START : part);
     if (seek->is_varied) {
-        struct key path = key_response(&seek->space, seek->look->path.bytes);
-        ask_text(seek, pipeline, &seek->look->path, RECORD_VARIANTS_SIZE_MAX - 1);
-        ask_text(seek, pipeline, &seek->look->entry, last);
+        struct key path = key_response(&seek->space, look->path.bytes);
+        store_record_ask(pipeline, &seek->space, &look->entry, part);
         PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("PTTL"), key_str(&path));
-    } else {
-        ask_text(seek, pipeline, &seek->look->path, last);
     }
 }
 
@@ -261,58 +247,62 @@ static enum err judge_response(struct seek *seek, const struct record *record,
     return give(seek, kept, verdict == TAGS_OUTDATED);
 }
 
-static enum err judge_record(struct seek *seek, struct str bytes, const struct record *record)
+static enum err judge_response_record(struct seek *seek, const struct stored_record *found,
+                                      const struct record *record)
 {
     struct stored_response response;
     struct stored_numbers numbers;
-    bool has_body;
 
     if (record->version != seek->look->numbers_version)
         return end_as_miss(seek);
     if (seek->held && memcmp(seek->held->response.id, record->id, sizeof record->id) == 0)
         return judge_response(seek, record, &seek->held->response, &seek->held->numbers, true);
-    if (seek->held) { /* it was replaced, and only its first bytes came */
+    if (seek->held) { /* it was replaced, and only its start came */
         memory_forget(seek->store->memory, &seek->look->entry, seek->held);
         enum err err = let_go(seek);
         return err == ERR_OK ? choose_tags(seek) : err;
     }
-    if (record_decode_response(bytes, record, seek->work.arena, &response, &numbers, &has_body))
-        return judge_response(seek, record, &response, &numbers, has_body);
-    if (seek->is_whole || bytes.len < FIRST_SIZE)
+    if (!record_decode_head(found->head, record, seek->work.arena, &response, &numbers))
         return end_as_miss(seek);
-    seek->is_whole = true;
-    return ERR_OK;
+    bool has_body = store_record_body(found, record->body_length, &response.body);
+    if (!has_body && record->body_length <= RECORD_BODY_SHORT)
+        return end_as_miss(seek);
+    return judge_response(seek, record, &response, &numbers, has_body);
 }
 
-static enum err judge_entry(struct seek *seek, struct str bytes)
+/* Whether the last drop of the path is the one that its fill has seen. */
+static bool is_behind_drop(const struct seek *seek, const struct record *record)
+{
+    return memcmp(record->drop, seek->look->drop, sizeof record->drop) == 0;
+}
+
+static enum err judge_entry(struct seek *seek, const struct stored_record *found)
 {
     struct gateway_look *look = seek->look;
     struct record record;
 
     memset(look->seen, 0, sizeof look->seen);
-    if (!record_decode(bytes, &record) || record.kind != RECORD_RESPONSE ||
+    if (!record_decode(found->start, &record) || record.kind != RECORD_RESPONSE ||
         !gateway_digest_eq(&record.digest, &look->entry))
         return end_as_miss(seek);
     memcpy(look->seen, record.id, sizeof look->seen);
-    if (memcmp(record.stamp, look->stamp, sizeof record.stamp) != 0)
+    if (!is_behind_drop(seek, &record) ||
+        memcmp(record.stamp, look->stamp, sizeof record.stamp) != 0)
         return end_as_miss(seek);
-    return judge_record(seek, bytes, &record);
+    return judge_response_record(seek, found, &record);
 }
 
-static enum err take_text(const struct seek *seek, size_t index, struct str *text_out)
+static enum err take_found(const struct seek *seek, size_t index, struct stored_record *found_out)
 {
-    const struct value *reply = pipeline_value(seek->pipeline, seek->replies_at + index);
-    enum err err = ERR_OK;
-
-    *text_out = reply->kind == VALUE_STRING ? reply->text : STR("?");
-    return entry_is_other_type(reply, seek->work.error, &err) ? ERR_OK : err;
+    return store_record_take(pipeline_value(seek->pipeline, seek->replies_at + index),
+                             seek->work.error, found_out);
 }
 
 /* A list of variants lies under the path. */
 static enum err judge_variants(struct seek *seek, const struct record *list)
 {
     struct gateway_look *look = seek->look;
-    struct str bytes;
+    struct stored_record found;
 
     look->has_variants = true;
     memcpy(look->stamp, list->stamp, sizeof look->stamp);
@@ -325,36 +315,36 @@ static enum err judge_variants(struct seek *seek, const struct record *list)
     }
     const struct value *left = pipeline_value(seek->pipeline, seek->replies_at + 2);
     look->list_left_ms = left->kind == VALUE_INTEGER ? left->integer : 0;
-    enum err err = take_text(seek, 1, &bytes);
-    return err == ERR_OK ? judge_entry(seek, bytes) : err;
+    enum err err = take_found(seek, 1, &found);
+    return err == ERR_OK ? judge_entry(seek, &found) : err;
 }
 
 static enum err judge(struct seek *seek)
 {
     struct gateway_look *look = seek->look;
+    struct stored_record found;
     struct record record;
-    struct str bytes;
-    enum err err = take_text(seek, 0, &bytes);
+    enum err err = take_found(seek, 0, &found);
 
     if (err != ERR_OK)
         return err;
-    look->is_free = bytes.len == 0;
-    look->is_dropped = record_is_dropped(bytes, look->dropped);
+    look->is_foreign = found.is_foreign;
+    memcpy(look->drop, found.drop, sizeof look->drop);
     look->has_variants = false;
     memset(look->stamp, 0, sizeof look->stamp);
     if (!look->is_enabled) {
         seek->is_over = true;
         return ERR_OK;
     }
-    if (!record_decode(bytes, &record) || !gateway_digest_eq(&record.digest, &look->path) ||
-        record.kind == RECORD_DROPPED) {
+    if (!record_decode(found.start, &record) || !gateway_digest_eq(&record.digest, &look->path) ||
+        !is_behind_drop(seek, &record)) {
         look->names = STR_NONE;
         return end_as_miss(seek);
     }
     if (record.kind == RECORD_VARIANTS)
         return judge_variants(seek, &record);
     if (!seek->is_varied)
-        return judge_entry(seek, bytes);
+        return judge_entry(seek, &found);
     if (look->hint)
         memory_forget(seek->store->memory, &look->path, look->hint);
     return seek_path(seek);
@@ -396,16 +386,16 @@ void gateway_look_release(struct gateway_look *look)
 
 /* The same id is the same response, whatever was cleared meanwhile: the look has said that it is good. */
 static struct kept *take_whole(const struct gateway_look *look, struct arena *arena,
-                               struct str bytes)
+                               const struct stored_record *found)
 {
     struct stored_response response;
     struct stored_numbers numbers;
     struct record record;
-    bool has_body;
 
-    if (!record_decode(bytes, &record) || record.kind != RECORD_RESPONSE ||
+    if (!record_decode(found->start, &record) || record.kind != RECORD_RESPONSE ||
         memcmp(record.id, look->stored->id, sizeof record.id) != 0 ||
-        !record_decode_response(bytes, &record, arena, &response, &numbers, &has_body) || !has_body)
+        !record_decode_head(found->head, &record, arena, &response, &numbers) ||
+        !store_record_body(found, record.body_length, &response.body))
         return NULL;
     return kept_new(&response, &numbers, true, record.body_length, NULL);
 }
@@ -415,15 +405,17 @@ enum err gateway_store_body(struct gateway_store *store, const struct gateway_ke
 {
     struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_READ);
     const struct namespace space = gateway_key_space(key);
-    struct key name = key_response(&space, look->entry.bytes);
+    struct stored_record found;
 
     if (look->has_body)
         return ERR_OK;
-    PIPELINE_KEY(pipeline, EXPECT_STRING, STR("GETRANGE"), key_str(&name), STR("0"), STR("-1"));
+    store_record_ask(pipeline, &space, &look->entry, STORE_WHOLE);
     enum err err = redis_run(entries_redis(store->app->entries), pipeline, work);
+    if (err == ERR_OK)
+        err = store_record_take(pipeline_value(pipeline, 0), work.error, &found);
     if (err != ERR_OK)
         return err;
-    struct kept *whole = take_whole(look, work.arena, pipeline_value(pipeline, 0)->text);
+    struct kept *whole = take_whole(look, work.arena, &found);
     if (!whole)
         return error_set_detail(work.error, ERR_NOT_FOUND,
                                 "what was stored is gone, or another one now");

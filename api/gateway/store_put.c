@@ -17,12 +17,15 @@ struct filling {
     const struct gateway_key *key;
     const struct gateway_look *look;
     struct work work;
-    int64_t life_ms;
+    int64_t life_ms, path_life_ms; /* of what is stored; of what lies under the path */
     struct namespace space;
     struct stored_response response; /* with its id, Vary and all tags */
     struct stored_numbers numbers;
     struct gateway_digest entry;
-    bool is_listed; /* the list of variants that lies there is the right one */
+    bool is_listed;         /* the list of variants that lies there is the right one */
+    struct str start, head; /* of its record */
+    /* Which replies tell of the path; -1: none does. */
+    ptrdiff_t drop_at, life_at;
 };
 
 static enum err refuse_void(const struct filling *filling)
@@ -43,7 +46,7 @@ static enum err check(const struct filling *filling)
                                 "not stored: it has no life, or the user's cache is off");
     if (filling->response.body.len > BODY_MAX)
         return error_set_detail(filling->work.error, ERR_TOO_LARGE, "not stored: more than 60 MiB");
-    return age_ms > STORE_DROPPED_MS / 2 ? refuse_void(filling) : ERR_OK;
+    return age_ms > STORE_LOOK_MAX_MS ? refuse_void(filling) : ERR_OK;
 }
 
 static enum err take_vary(struct filling *filling)
@@ -77,6 +80,7 @@ static enum err take_place(struct filling *filling)
     struct str names = filling->response.vary;
 
     filling->entry = look->path;
+    memcpy(filling->numbers.drop, look->drop, sizeof look->drop);
     if (names.len == 0)
         return ERR_OK;
     filling->is_listed = look->has_variants && str_eq(names, look->names);
@@ -170,86 +174,70 @@ static void add_keep(struct pipeline *pipeline)
     models_ask(pipeline, &space, &none, true);
 }
 
-static void add_set(struct pipeline *pipeline, const struct key *key, struct str record,
-                    int64_t life_ms, bool only_if_absent)
-{
-    if (only_if_absent)
-        PIPELINE_KEY(pipeline, EXPECT_OK_OR_NIL, STR("SET"), key_str(key), record, STR("PX"),
-                     STR_INT64(life_ms), STR("NX"));
-    else
-        PIPELINE_KEY(pipeline, EXPECT_OK, STR("SET"), key_str(key), record, STR("PX"),
-                     STR_INT64(life_ms));
-}
-
 /*
- * What lies under the path itself: where the look saw nothing, if there is nothing still. In the place of something,
- * what is replaced is told in the same step. *told_out: by which reply; -1: by none.
+ * What lies under the path itself. Where it was forgotten which drop the look has seen, it is remembered again: beside
+ * it this is good, as what else was asked for behind that drop.
  */
-static void add_to_path(const struct filling *filling, struct pipeline *pipeline, struct str record,
-                        ptrdiff_t *told_out)
+static enum err add_to_path(const struct filling *filling, struct pipeline *pipeline,
+                            const struct key *path)
 {
+    static const unsigned char none[STORED_STAMP_SIZE];
     const struct gateway_look *look = filling->look;
-    struct key path = key_response(&filling->space, look->path.bytes);
 
-    if (look->is_free) {
-        add_set(pipeline, &path, record, filling->life_ms, true);
-        return;
+    if (memcmp(look->drop, none, sizeof none) != 0)
+        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSETNX"), key_str(path), RECORD_FIELD_DROP,
+                     (struct str){(const char *)look->drop, sizeof look->drop});
+    store_record_clear(pipeline, path);
+    if (filling->response.vary.len > 0) {
+        struct str list = record_encode_variants(filling->work.arena, &look->path,
+                                                 &filling->numbers, filling->response.vary);
+        if (!list.ptr)
+            return ERR_NO_MEMORY;
+        store_record_put_variants(pipeline, path, list);
+    } else {
+        store_record_put_response(pipeline, path, filling->start, filling->head,
+                                  filling->response.body);
     }
-    pipeline_begin_transaction(pipeline);
-    *told_out = (ptrdiff_t)pipeline_count(pipeline);
-    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("GETRANGE"), key_str(&path), STR("0"),
-                 STR_INT64(RECORD_START_SIZE - 1));
-    add_set(pipeline, &path, record, filling->life_ms, false);
-    pipeline_end_transaction(pipeline);
-}
-
-/* What lies there lives on for so long; how long it would have lived is told in the same step. */
-static void add_life(struct pipeline *pipeline, const struct key *path, int64_t life_ms,
-                     ptrdiff_t *told_out)
-{
-    pipeline_begin_transaction(pipeline);
-    *told_out = (ptrdiff_t)pipeline_count(pipeline);
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PTTL"), key_str(path));
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(path), STR_INT64(life_ms));
-    pipeline_end_transaction(pipeline);
-}
-
-/*
- * A variant first, and then the list that makes it good. A list that is there lives on for as long as the longest of
- * its variants. The command that does this makes none: what was dropped meanwhile stays so.
- */
-static enum err add_record(const struct filling *filling, struct pipeline *pipeline,
-                           struct str record, ptrdiff_t *told_out)
-{
-    const struct gateway_look *look = filling->look;
-    struct key path = key_response(&filling->space, look->path.bytes);
-    struct key entry = key_response(&filling->space, filling->entry.bytes);
-
-    if (filling->response.vary.len == 0) {
-        add_to_path(filling, pipeline, record, told_out);
-        return ERR_OK;
-    }
-    add_set(pipeline, &entry, record, filling->life_ms, false);
-    if (filling->is_listed) {
-        if (look->list_left_ms < filling->life_ms)
-            add_life(pipeline, &path, filling->life_ms, told_out);
-        return ERR_OK;
-    }
-    struct str list = record_encode_variants(filling->work.arena, &look->path,
-                                             filling->numbers.stamp, filling->response.vary);
-    if (!list.ptr)
-        return ERR_NO_MEMORY;
-    add_to_path(filling, pipeline, list, told_out);
+    store_record_set_life(pipeline, path, filling->path_life_ms);
     return ERR_OK;
 }
 
-static bool was_first(const struct pipeline *pipeline, size_t from)
+/* A list that lies there lives on for as long as the longest of its variants. The command that does this makes none:
+ * what was dropped meanwhile stays so. */
+static void add_life(struct filling *filling, struct pipeline *pipeline, const struct key *path)
 {
-    for (size_t i = from; i < pipeline_count(pipeline); i++) {
-        if (pipeline_value(pipeline, i)->kind == VALUE_NIL)
-            return false;
+    if (filling->look->list_left_ms >= filling->path_life_ms)
+        return;
+    filling->life_at = (ptrdiff_t)pipeline_count(pipeline);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PTTL"), key_str(path));
+    store_record_set_life(pipeline, path, filling->path_life_ms);
+}
+
+/*
+ * All in one step, a variant and the list that makes it good among it; and which drop was the path's last is told in
+ * it. If that is not the one that the look has seen, what is written here is never served: its start names another.
+ */
+static enum err add_record(struct filling *filling, struct pipeline *pipeline)
+{
+    struct key path = key_response(&filling->space, filling->look->path.bytes);
+    struct key entry = key_response(&filling->space, filling->entry.bytes);
+    enum err err = ERR_OK;
+
+    pipeline_begin_transaction(pipeline);
+    if (filling->response.vary.len > 0) {
+        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), key_str(&entry));
+        store_record_put_response(pipeline, &entry, filling->start, filling->head,
+                                  filling->response.body);
+        store_record_set_life(pipeline, &entry, filling->life_ms);
     }
-    return true;
+    if (filling->is_listed)
+        add_life(filling, pipeline, &path);
+    else
+        err = add_to_path(filling, pipeline, &path);
+    filling->drop_at = (ptrdiff_t)pipeline_count(pipeline);
+    PIPELINE_KEY(pipeline, EXPECT_STRING_OR_NIL, STR("HGET"), key_str(&path), RECORD_FIELD_DROP);
+    pipeline_end_transaction(pipeline);
+    return err;
 }
 
 /* A list that another fill has made live for longer since the look, or what a drop has left there, lives as long as
@@ -259,34 +247,37 @@ static enum err give_back_life(const struct filling *filling, int64_t left_ms)
     struct pipeline *pipeline = pipeline_new(filling->work.arena, PIPELINE_WRITE);
     struct key path = key_response(&filling->space, filling->look->path.bytes);
 
-    if (left_ms <= filling->life_ms)
+    if (left_ms <= filling->path_life_ms)
         return ERR_OK;
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(&path), STR_INT64(left_ms));
+    store_record_set_life(pipeline, &path, left_ms);
     return redis_run(entries_redis(filling->store->app->entries), pipeline, filling->work);
 }
 
-/* Whether it took the place of a drop that the look did not see. Then that is put back. */
-static enum err look_back(const struct filling *filling, const struct pipeline *pipeline,
-                          ptrdiff_t told)
+/* Whether the path's last drop is the one that the look has seen. */
+static bool is_in_time(const struct filling *filling, const struct pipeline *pipeline)
 {
-    const struct value *replaced = told >= 0 ? pipeline_value(pipeline, (size_t)told) : NULL;
-    const struct gateway_look *look = filling->look;
-    unsigned char stamp[STORED_STAMP_SIZE];
+    const struct value *drop = pipeline_value(pipeline, (size_t)filling->drop_at);
+    static const unsigned char none[STORED_STAMP_SIZE];
+    const unsigned char *seen = filling->look->drop;
 
-    if (replaced && replaced->kind == VALUE_INTEGER)
-        return give_back_life(filling, replaced->integer);
-    if (!replaced || replaced->kind != VALUE_STRING || !record_is_dropped(replaced->text, stamp) ||
-        (look->is_dropped && memcmp(stamp, look->dropped, sizeof stamp) == 0))
-        return ERR_OK;
-    enum err err = gateway_store_drop(filling->store, filling->key, filling->work);
-    return err == ERR_OK ? refuse_void(filling) : err;
+    if (drop->kind != VALUE_STRING)
+        return memcmp(seen, none, sizeof none) == 0;
+    return str_eq(drop->text, (struct str){(const char *)seen, sizeof none});
 }
 
-static enum err write(const struct filling *filling, struct str record)
+static enum err look_back(const struct filling *filling, const struct pipeline *pipeline)
+{
+    enum err err = ERR_OK;
+
+    if (filling->life_at >= 0)
+        err = give_back_life(filling, pipeline_value(pipeline, (size_t)filling->life_at)->integer);
+    return err == ERR_OK && !is_in_time(filling, pipeline) ? refuse_void(filling) : err;
+}
+
+static enum err write(struct filling *filling)
 {
     const struct app *app = filling->store->app;
     struct pipeline *pipeline = pipeline_new(filling->work.arena, PIPELINE_WRITE);
-    ptrdiff_t told = -1;
     enum err err = ERR_OK;
 
     add_keep(pipeline);
@@ -294,17 +285,21 @@ static enum err write(const struct filling *filling, struct str record)
         err = redis_run(app->control, pipeline, filling->work);
         pipeline = pipeline_new(filling->work.arena, PIPELINE_WRITE);
     }
-    size_t from = pipeline_count(pipeline);
     if (err == ERR_OK)
-        err = add_record(filling, pipeline, record, &told);
+        err = add_record(filling, pipeline);
     if (err == ERR_OK && filling->look->is_marked)
         mark_add_end(pipeline, &filling->space, &filling->look->entry);
     if (err == ERR_OK)
         err = redis_run(entries_redis(app->entries), pipeline, filling->work);
-    if (err == ERR_OK && !was_first(pipeline, from))
-        return error_set_detail(filling->work.error, ERR_CONFLICT,
-                                "not stored: another one was first, or it was dropped");
-    return err == ERR_OK ? look_back(filling, pipeline, told) : err;
+    return err == ERR_OK ? look_back(filling, pipeline) : err;
+}
+
+/* What nobody can store over goes, and with it all that was asked for by now. */
+static enum err drop_foreign(const struct filling *filling)
+{
+    enum err err = gateway_store_drop(filling->store, filling->key, filling->work);
+
+    return err == ERR_OK ? refuse_void(filling) : err;
 }
 
 /* ---- all of it ---- */
@@ -315,16 +310,19 @@ static enum err store(struct filling *filling, struct kept **kept_out)
     const struct stored_response *response = &filling->response;
     struct kept *body_of =
         look->has_body && response->body.ptr == look->kept->response.body.ptr ? look->kept : NULL;
-    struct str record =
-        record_encode(filling->work.arena, &filling->entry, response, &filling->numbers);
+    size_t size;
 
-    if (!record.ptr)
+    filling->head = record_encode_head(filling->work.arena, response, &filling->numbers);
+    filling->start = record_encode_response(filling->work.arena, &filling->entry, response,
+                                            &filling->numbers, filling->head.len);
+    if (!filling->head.ptr || !filling->start.ptr)
         return error_set_detail(filling->work.error, ERR_TOO_LARGE,
                                 "not stored: its head is too large, or memory is out");
-    if (!entries_take_room(filling->store->app->entries, record.len, filling->work.deadline_ns))
+    size = filling->start.len + filling->head.len + response->body.len;
+    if (!entries_take_room(filling->store->app->entries, size, filling->work.deadline_ns))
         return redis_error_set(filling->work.error, ERR_UPSTREAM_REFUSED, REDIS_ERROR_OUT_OF_MEMORY,
                                "not stored: there is no room for entries");
-    enum err err = write(filling, record);
+    enum err err = look->is_foreign ? drop_foreign(filling) : write(filling);
     if (err != ERR_OK)
         return err;
     *kept_out = kept_new(response, &filling->numbers, true, response->body.len, body_of);
@@ -346,7 +344,11 @@ enum err gateway_store_put(struct gateway_store *store_, const struct gateway_ke
                               .work = work,
                               .life_ms = life_ms < LIFE_MAX_MS ? life_ms : LIFE_MAX_MS,
                               .space = gateway_key_space(key),
-                              .response = *response};
+                              .response = *response,
+                              .drop_at = -1,
+                              .life_at = -1};
+    filling.path_life_ms =
+        filling.life_ms > STORE_LIFE_MIN_MS ? filling.life_ms : STORE_LIFE_MIN_MS;
     struct kept *kept = NULL;
     enum err err = check(&filling);
 

@@ -34,6 +34,8 @@ struct stored_numbers {
     int64_t base, any;
     /* Of each name that its tags stand for (tags.h), as many as gateway_names_count. */
     const int64_t *counts;
+    /* It is good while the last drop of its path is the one of this stamp; all zero: there was none. */
+    unsigned char drop[STORED_STAMP_SIZE];
     /* A variant is good while the path has this stamp; all zero: it is the path's only answer. */
     unsigned char stamp[STORED_STAMP_SIZE];
 };

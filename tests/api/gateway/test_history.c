@@ -264,9 +264,9 @@ static enum err tell(const struct told *told, int node, struct request *memory)
     }
 }
 
-static void change(uint64_t *chance, bool has_drops, struct request *memory)
+static void change(uint64_t *chance, struct request *memory)
 {
-    struct told told = {.change = (enum change)draw(chance, has_drops ? CHANGES : CHANGE_PATH),
+    struct told told = {.change = (enum change)draw(chance, CHANGES),
                         .user = draw(chance, USERS),
                         .path = draw(chance, PATHS)};
 
@@ -352,7 +352,7 @@ START_TEST(any_order)
     for (int i = 0; i < STEPS; i++) {
         int what = draw(&chance, 1000);
         if (what < 40)
-            change(&chance, true, &memory);
+            change(&chance, &memory);
         else if (what < 45)
             atomic_store(&way_of[draw(&chance, PATHS)], draw(&chance, WAYS));
         else if (what < 47)
@@ -386,7 +386,7 @@ static void *play(void *with)
     for (int i = 0; i < PLAYER_STEPS; i++) {
         int what = draw(&player->chance, 1000);
         if (what < 40)
-            change(&player->chance, false, &request);
+            change(&player->chance, &request);
         else if (what < 45)
             atomic_store(&way_of[draw(&player->chance, PATHS)], draw(&player->chance, WAYS));
         else

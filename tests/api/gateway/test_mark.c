@@ -93,6 +93,24 @@ START_TEST(what_was_cleared_is_not_new)
 }
 END_TEST
 
+/* What is fetched for a look of before a drop could not be stored. */
+START_TEST(what_was_dropped_is_looked_at_again)
+{
+    const struct gateway_key key = key_of(7, "/shop/dropped", "");
+    struct gateway_look before = look_on(0, &key);
+
+    expect_ok(gateway_store_drop(stores[1], &key, in_work()));
+    ck_assert_int_eq(take_on(1, &key, &before), MARK_CHANGED);
+    /* Also where somebody has stored a response of before. */
+    ck_assert_int_eq(try_store(0, &key, &before, FRESH, "late"), ERR_CONFLICT);
+    gateway_look_release(&before);
+    struct gateway_look look = look_on(0, &key);
+    ck_assert_int_eq(take_on(1, &key, &look), MARK_OURS);
+    end_on(1, MARK_LEFT);
+    gateway_look_release(&look);
+}
+END_TEST
+
 START_TEST(variants_have_their_own)
 {
     const struct gateway_key de = key_of(7, "/shop/lang", "Lang: de\n"),
@@ -210,6 +228,7 @@ static void add_all(TCase *tcase)
     tcase_add_test(tcase, one_node_has_it);
     tcase_add_test(tcase, what_is_stored_ends_it);
     tcase_add_test(tcase, what_was_cleared_is_not_new);
+    tcase_add_test(tcase, what_was_dropped_is_looked_at_again);
     tcase_add_test(tcase, variants_have_their_own);
     tcase_add_test(tcase, what_could_not_be_shared_is_told);
     tcase_add_test(tcase, it_lives_while_its_node_does);

@@ -15,18 +15,39 @@ static void damage(const char *lua)
     ck_assert_int_eq(redis_server_ask_integer(redis, "EVAL %s 0", script), 1);
 }
 
+/* What nothing can be stored over is dropped by the first fill. */
+static void heal_on(int node, const struct gateway_key *key, const char *fields, const char *body)
+{
+    struct gateway_look look = look_on(node, key);
+    enum err err = try_store(node, key, &look, fields, body);
+
+    gateway_look_release(&look);
+    ck_assert_msg(err == ERR_OK || (err == ERR_CONFLICT && look.is_foreign), "%s", err_name(err));
+    if (err != ERR_OK)
+        fill_on(node, key, fields, body);
+}
+
 START_TEST(damaged_values_are_a_miss_and_heal)
 {
     static const char *const harms[] = {
         "redis.call('SET', k, 'garbage')",
-        "redis.call('SETRANGE', k, 30, '\\255\\255\\255\\255\\255\\255\\255\\255')",
-        "redis.call('SET', k, string.sub(redis.call('GET', k), 1, 40))",
-        "redis.call('SET', k, string.sub(redis.call('GET', k), 1, 100))",
-        "redis.call('SET', k, string.sub(redis.call('GET', k), 1, -2))",
+        "redis.call('HSET', k, 'start', 'garbage')",
+        "redis.call('HSET', k, 'drop', 'garbage')",
+        "redis.call('HSET', k, 'head', 'garbage')",
+        "redis.call('HSET', k, 'start', string.sub(redis.call('HGET', k, 'start'), 1, 40))",
+        "redis.call('HDEL', k, 'start')",
+        "redis.call('HDEL', k, 'head')",
+        "redis.call('HDEL', k, 'body')",
+        "redis.call('HSET', k, 'body', 'goo')",
         "redis.call('DEL', k) redis.call('HSET', k, 'a', 'b')",
+        "redis.call('DEL', k) redis.call('RPUSH', k, 'a')",
         "redis.call('DEL', k)",
-        "redis.call('SETRANGE', k, 74, '\\255\\255\\255\\255')",
-        "redis.call('SETRANGE', k, 60, 'another id')",
+        "local s = redis.call('HGET', k, 'start') redis.call('HSET', k, 'start', "
+        "string.sub(s, 1, 34) .. string.rep('\\255', 8) .. string.sub(s, 43))",
+        "local s = redis.call('HGET', k, 'start') redis.call('HSET', k, 'start', "
+        "string.sub(s, 1, 78) .. string.rep('\\255', 8))",
+        "local s = redis.call('HGET', k, 'start') redis.call('HSET', k, 'start', "
+        "string.sub(s, 1, 60) .. 'another id' .. string.sub(s, 71))",
     };
     const struct gateway_key key = key_of(7, "/shop/a", ""),
                              de = key_of(7, "/shop/v", "Accept-Language: de");
@@ -39,15 +60,14 @@ START_TEST(damaged_values_are_a_miss_and_heal)
         for (int node = 0; node < 2 && !has_other_id; node++) {
             forget_on(1);
             struct gateway_look look = look_on(node, &key);
-            bool is_miss = !look.stored || !look.has_body;
-            if (look.stored && !look.has_body)
-                is_miss = gateway_store_body(stores[node], &key, &look, in_work()) == ERR_NOT_FOUND;
+            bool is_miss = !look.stored;
+            ck_assert(is_miss || look.has_body); /* of what is short */
             /* What memory has is good, as long as Redis names its id. */
             ck_assert_msg(is_miss || str_eq(look.stored->body, STR("good")), "harm %zu", i);
             gateway_look_release(&look);
         }
-        fill_on(1, &key, TEXT, "healed");
-        fill_on(1, &de, VARY, "heil");
+        heal_on(1, &key, TEXT, "healed");
+        heal_on(1, &de, VARY, "heil");
         expect_stored(0, &key, "healed");
         expect_stored(0, &de, "heil");
     }
@@ -65,8 +85,8 @@ START_TEST(a_copied_value)
     const struct namespace space = namespace_of_user(8);
     struct key name = key_response(&space, path.bytes);
     ck_assert_int_eq(redis_server_ask_integer(redis, "EVAL %s 0 %b",
-                                              "redis.call('SET', ARGV[1], redis.call('GET', "
-                                              "redis.call('KEYS', 'cw:{u:7}:g:*')[1])) return 1",
+                                              "redis.call('COPY', redis.call('KEYS', "
+                                              "'cw:{u:7}:g:*')[1], ARGV[1]) return 1",
                                               name.bytes, name.len),
                      1);
     ck_assert(!is_stored_on(0, &other));
