@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { STOP_POLL_MS = 200 };
+enum { STOP_POLL_MS = 200, ASK_MS = 500 };
 
 struct http_connection {
     CURL *curl;
@@ -46,16 +46,30 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-/* libcurl calls it about once a second while it connects, too. */
+/* Whether somebody still waits for the connection. */
+struct watch {
+    const struct http_connection_options *options;
+    int64_t ask_ns; /* when it is asked next */
+};
+
+/* libcurl calls it about once a second while it connects, too, and more often at the beginning. */
 static int is_over(void *arg, curl_off_t total, curl_off_t now, curl_off_t sent_total,
                    curl_off_t sent)
 {
+    struct watch *watch = arg;
+    const struct http_connection_options *options = watch->options;
+
     (void)total, (void)now, (void)sent_total, (void)sent;
-    return is_stopped(arg);
+    if (is_stopped(options->stops))
+        return 1;
+    if (!options->is_unwanted || clock_left_ms(watch->ask_ns) > 0)
+        return 0;
+    watch->ask_ns = clock_deadline_ns(ASK_MS);
+    return options->is_unwanted(options->unwanted_with);
 }
 
 static bool set_options(struct http_connection *connection,
-                        const struct http_connection_options *options)
+                        const struct http_connection_options *options, struct watch *watch)
 {
     CURL *curl = connection->curl;
 
@@ -79,10 +93,9 @@ static bool set_options(struct http_connection *connection,
            curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, connection) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, is_over) == CURLE_OK &&
-           /* It only reads what it is lent. */
-           curl_easy_setopt(curl, CURLOPT_XFERINFODATA, (void *)(uintptr_t)options->stops) ==
-               CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_NOPROGRESS, options->stops ? 0L : 1L) == CURLE_OK;
+           curl_easy_setopt(curl, CURLOPT_XFERINFODATA, watch) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_NOPROGRESS,
+                            options->stops || options->is_unwanted ? 0L : 1L) == CURLE_OK;
 }
 
 static enum err judge(CURLcode code, struct error *error)
@@ -98,17 +111,20 @@ enum err http_connection_open(const struct http_connection_options *options,
                               struct http_connection **connection_out, struct error *error)
 {
     struct http_connection *connection = calloc(1, sizeof *connection);
+    struct watch watch = {options, clock_deadline_ns(ASK_MS)};
 
     *connection_out = NULL;
     pthread_once(&once, set_up);
     if (connection && is_ready)
         connection->curl = curl_easy_init();
-    if (!connection || !connection->curl || !set_options(connection, options)) {
+    if (!connection || !connection->curl || !set_options(connection, options, &watch)) {
         http_connection_close(&connection);
         return ERR_NO_MEMORY;
     }
     connection->stops = options->stops;
     CURLcode code = curl_easy_perform(connection->curl);
+    /* What was lent for that. */
+    (void)curl_easy_setopt(connection->curl, CURLOPT_NOPROGRESS, 1L);
     if (code == CURLE_OK)
         code = curl_easy_getinfo(connection->curl, CURLINFO_ACTIVESOCKET, &connection->fd);
     if (code == CURLE_OK && connection->fd == CURL_SOCKET_BAD)

@@ -16,6 +16,9 @@ struct http_connection_options {
     bool uses_proxy;
     int64_t timeout_ms;       /* for all of connecting */
     const atomic_bool *stops; /* may be NULL */
+    /* Asked about once a second while it connects; true ends that. NULL: never. */
+    bool (*is_unwanted)(void *with);
+    void *unwanted_with;
 };
 
 struct http_connection;

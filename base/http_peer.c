@@ -178,7 +178,9 @@ static enum err open_fresh(struct http_peer *peer, const struct http_peer_reques
                                               .uses_proxy =
                                                   peer->options.uses_proxy && peer->is_https,
                                               .timeout_ms = peer->options.connect_timeout_ms,
-                                              .stops = peer->options.stops};
+                                              .stops = peer->options.stops,
+                                              .is_unwanted = request->is_unwanted,
+                                              .unwanted_with = request->unwanted_with};
     struct http_connection *connection;
 
     *exchange_out = NULL;

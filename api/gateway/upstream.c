@@ -265,6 +265,12 @@ static void name_address(const struct upstream_address *address, enum err err, s
     error_set_detail(error, err, "%s: %s", address->url, why.detail);
 }
 
+/* An address that somebody had no more patience with has not failed by that. */
+static bool has_gone(const struct http_peer_request *request)
+{
+    return request->is_unwanted && request->is_unwanted(request->unwanted_with);
+}
+
 /* Asks one address after another until one is reached; what may be done twice, until one answers in time. */
 static enum err ask(struct upstream *upstream, const struct http_peer_request *request,
                     const struct work *work, struct http_peer_response *response_out)
@@ -279,7 +285,7 @@ static enum err ask(struct upstream *upstream, const struct http_peer_request *r
         int64_t began_ns = clock_mono_ns();
         err = http_peer_send(address->peer, request, work, response_out, &is_unreached);
         was_sent = response_out->was_sent = response_out->was_sent || was_sent;
-        if (err == ERR_BAD_INPUT || err == ERR_NO_MEMORY)
+        if (err == ERR_BAD_INPUT || err == ERR_NO_MEMORY || (err && has_gone(request)))
             break;
         note(upstream, address, is_unreached || err == ERR_TIMEOUT, began_ns);
         if (err == ERR_UPSTREAM_DOWN || err == ERR_TIMEOUT)

@@ -79,7 +79,8 @@ struct http_peer_request {
      * with a body. */
     bool may_repeat;
     int64_t deadline_ns; /* of all of it (clock_mono_ns); 0: none but silence */
-    /* Asked about twice a second while the head of the response is waited for; true ends that. NULL: never. */
+    /* Asked about once a second while it connects, and twice while the head of the response is waited for; true ends
+     * that. NULL: never. */
     bool (*is_unwanted)(void *with);
     void *unwanted_with;
     /* Told of each response 1xx before the head, but for 100 and 101, by the thread that waits. NULL: they are

@@ -1,6 +1,44 @@
 /* The gateway without Redis: the application goes on. */
 #include "gateway_case.h"
 
+#include <arpa/inet.h>
+
+/* An address that answers nobody who connects: nobody accepts, and no more may wait. */
+static int hole_fds[4];
+
+static int open_hole(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr *any = (struct sockaddr *)&address;
+    socklen_t size = sizeof address;
+
+    for (int i = 0; i < 4; i++) {
+        hole_fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        ck_assert_int_ge(hole_fds[i], 0);
+        if (i > 0) {
+            (void)!connect(hole_fds[i], any, size);
+            continue;
+        }
+        ck_assert_int_eq(bind(hole_fds[0], any, size), 0);
+        ck_assert_int_eq(listen(hole_fds[0], 0), 0);
+        ck_assert_int_eq(getsockname(hole_fds[0], any, &size), 0);
+    }
+    return ntohs(address.sin_port);
+}
+
+static void open_stand_with_hole(void)
+{
+    char routes[256];
+
+    snprintf(routes, sizeof routes,
+             "{ prefix = \"/open\"; scope = \"public\"; timeout_ms = 600000; UPSTREAM },\n"
+             "{ prefix = \"/hole\"; scope = \"public\"; timeout_ms = 600000; "
+             "upstream = \"http://127.0.0.1:%d\" }",
+             open_hole());
+    gateway_stand_open(routes, "");
+    origin_open();
+}
+
 static void open_all(void)
 {
     gateway_stand_open(
@@ -96,6 +134,35 @@ START_TEST(a_clear_that_failed_is_made_up_for)
 }
 END_TEST
 
+static bool does_connect(const void *with)
+{
+    const struct http_reply *reply = http_get(stand.http, "/metrics", stand.root.bearer);
+    char line[96];
+
+    snprintf(line, sizeof line, "cachewarden_gateway_upstream_requests{route=\"/hole\"} %d\n",
+             *(const int *)with);
+    return strstr(reply->body, line) != NULL;
+}
+
+static struct raw *ask_hole(void)
+{
+    struct raw *raw = raw_open(stand.server.port);
+
+    raw_print(raw, "GET /hole/x HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    stand_wait(does_connect, &(const int){1}, "it connects");
+    return raw;
+}
+
+START_TEST(who_goes_away_ends_connecting)
+{
+    struct raw *raw = ask_hole();
+
+    raw_close(&raw);
+    stand_wait(does_connect, &(const int){0}, "it connects no more");
+    gateway_stand_close();
+}
+END_TEST
+
 /* Neither a request nor a refresh: the server that is closed behind this has to end well. */
 START_TEST(a_stop_waits_for_no_upstream)
 {
@@ -108,9 +175,10 @@ START_TEST(a_stop_waits_for_no_upstream)
     struct raw *raw = raw_open(stand.server.port);
     raw_print(raw, "GET /open/silent HTTP/1.1\r\nHost: localhost\r\n\r\n");
     scripted_origin_wait_count(origin, 3);
+    struct raw *connecting = ask_hole();
     gateway_stand_close();
     raw_close(&raw);
-    gateway_stand_open("", "");
+    raw_close(&connecting);
 }
 END_TEST
 
@@ -200,9 +268,14 @@ int main(void)
     tcase_add_checked_fixture(all, open_all, close_all);
     tcase_add_test(all, an_application_goes_on_without_redis);
     tcase_add_test(all, a_clear_that_failed_is_made_up_for);
-    tcase_add_test(all, a_stop_waits_for_no_upstream);
     tcase_add_test(all, what_is_owed_concerns_what_it_would_drop);
     tcase_add_test(all, a_path_that_was_not_dropped_is_made_up_for);
     suite_add_tcase(suite, all);
+    TCase *ends = tcase_create("ends"); /* the tests close the stand */
+
+    tcase_add_checked_fixture(ends, open_stand_with_hole, origin_close);
+    tcase_add_test(ends, who_goes_away_ends_connecting);
+    tcase_add_test(ends, a_stop_waits_for_no_upstream);
+    suite_add_tcase(suite, ends);
     return suite_run(suite);
 }
