@@ -2,6 +2,7 @@
 
 #include "cachewarden/clock.h"
 #include "cachewarden/http_client.h"
+#include "cachewarden/lock.h"
 
 #include <curl/curl.h>
 #include <poll.h>
@@ -30,6 +31,68 @@ static void set_up(void)
 static bool is_stopped(const atomic_bool *stops)
 {
     return stops && atomic_load(stops);
+}
+
+/* ---- TLS sessions ---- */
+
+struct http_sessions {
+    CURLSH *share;
+    struct lock lock;
+};
+
+static void lock_share(CURL *curl, curl_lock_data data, curl_lock_access access, void *arg)
+{
+    struct http_sessions *sessions = arg;
+
+    (void)curl, (void)data, (void)access;
+    lock_acquire(&sessions->lock);
+}
+
+static void unlock_share(CURL *curl, curl_lock_data data, void *arg)
+{
+    struct http_sessions *sessions = arg;
+
+    (void)curl, (void)data;
+    lock_release(&sessions->lock);
+}
+
+static bool set_share(struct http_sessions *sessions)
+{
+    CURLSH *share = sessions->share;
+
+    return share &&
+           curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) == CURLSHE_OK &&
+           curl_share_setopt(share, CURLSHOPT_LOCKFUNC, lock_share) == CURLSHE_OK &&
+           curl_share_setopt(share, CURLSHOPT_UNLOCKFUNC, unlock_share) == CURLSHE_OK &&
+           curl_share_setopt(share, CURLSHOPT_USERDATA, sessions) == CURLSHE_OK;
+}
+
+struct http_sessions *http_sessions_new(void)
+{
+    struct http_sessions *sessions = calloc(1, sizeof *sessions);
+
+    pthread_once(&once, set_up);
+    if (!sessions)
+        return NULL;
+    lock_init(&sessions->lock, LOCK_RANK_LEAF, "TLS sessions of a server");
+    if (is_ready)
+        sessions->share = curl_share_init();
+    if (!set_share(sessions))
+        http_sessions_free(&sessions);
+    return sessions;
+}
+
+void http_sessions_free(struct http_sessions **sessions)
+{
+    struct http_sessions *freed = *sessions;
+
+    *sessions = NULL;
+    if (!freed)
+        return;
+    if (freed->share)
+        (void)curl_share_cleanup(freed->share);
+    lock_fini(&freed->lock);
+    free(freed);
 }
 
 /* ---- connecting ---- */
@@ -90,6 +153,8 @@ static bool set_options(struct http_connection *connection,
            curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)options->timeout_ms) ==
                CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_SHARE,
+                            options->sessions ? options->sessions->share : NULL) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, connection) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, is_over) == CURLE_OK &&

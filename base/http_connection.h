@@ -9,13 +9,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* TLS sessions of one server under one set of options, which connections to it take up again; for any thread. */
+struct http_sessions;
+
+/* NULL: no memory. */
+struct http_sessions *http_sessions_new(void);
+/* Every connection is closed. Harmless for NULL. */
+void http_sessions_free(struct http_sessions **sessions);
+
 struct http_connection_options {
     const char *url;         /* scheme and authority */
     const char *socket_path; /* NULL: none */
     const char *ca_file;     /* NULL: the system's */
     bool uses_proxy;
-    int64_t timeout_ms;       /* for all of connecting */
-    const atomic_bool *stops; /* may be NULL */
+    struct http_sessions *sessions; /* NULL: none is taken up again */
+    int64_t timeout_ms;             /* for all of connecting */
+    const atomic_bool *stops;       /* may be NULL */
     /* Asked about once a second while it connects; true ends that. NULL: never. */
     bool (*is_unwanted)(void *with);
     void *unwanted_with;

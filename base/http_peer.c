@@ -18,6 +18,7 @@ struct http_peer {
     char *url, *authority;
     char *socket_path, *ca_file; /* NULL: none */
     bool is_https;
+    struct http_sessions *sessions; /* of https */
     struct http_peer_options options;
     struct lock lock;
     /* guarded by lock */
@@ -68,6 +69,10 @@ enum err http_peer_new(const struct http_peer_options *options, struct http_peer
         peer->ca_file = strndup(options->ca_file.ptr, options->ca_file.len);
         err = peer->ca_file ? ERR_OK : ERR_NO_MEMORY;
     }
+    if (!err && peer->is_https) {
+        peer->sessions = http_sessions_new();
+        err = peer->sessions ? ERR_OK : ERR_NO_MEMORY;
+    }
     peer->options.url = peer->options.ca_file = STR_NONE; /* they were lent */
     if (err)
         http_peer_free(&peer);
@@ -92,6 +97,7 @@ void http_peer_free(struct http_peer **peer)
     if (!freed)
         return;
     free_list(freed->idle);
+    http_sessions_free(&freed->sessions);
     lock_fini(&freed->lock);
     free(freed->url);
     free(freed->authority);
@@ -177,6 +183,7 @@ static enum err open_fresh(struct http_peer *peer, const struct http_peer_reques
                                               .ca_file = peer->ca_file,
                                               .uses_proxy =
                                                   peer->options.uses_proxy && peer->is_https,
+                                              .sessions = peer->sessions,
                                               .timeout_ms = peer->options.connect_timeout_ms,
                                               .stops = peer->options.stops,
                                               .is_unwanted = request->is_unwanted,

@@ -175,6 +175,81 @@ START_TEST(silence_while_connecting)
 }
 END_TEST
 
+/* ---- many at once ---- */
+
+enum { ASKERS = 8, TIMES = 40 };
+
+static void *ask_often(void *arg)
+{
+    struct error own_error;
+    struct work own = {.arena = arena_new(4096, 0), .error = &own_error};
+    const struct http_peer_request request = {
+        .method = STR("GET"), .target = STR("/"), .may_repeat = true};
+
+    for (int i = 0; i < *(const int *)arg; i++) {
+        struct http_peer_response got;
+        char buffer[100];
+        size_t len;
+        bool never;
+        ck_assert_int_eq(http_peer_send(peer, &request, &own, &got, &never), ERR_OK);
+        ck_assert_int_eq(got.body.next(got.body.with, &own, buffer, sizeof buffer, &len), ERR_OK);
+        ck_assert_uint_eq(len, 5);
+        got.body.close(got.body.with);
+        arena_reset(own.arena);
+    }
+    arena_free(&own.arena);
+    return NULL;
+}
+
+static void ask_by_many(int times)
+{
+    pthread_t threads[ASKERS];
+
+    for (int i = 0; i < ASKERS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, ask_often, &times), 0);
+    for (int i = 0; i < ASKERS; i++)
+        pthread_join(threads[i], NULL);
+}
+
+START_TEST(many_at_once)
+{
+    ask_by_many(TIMES);
+    ck_assert_uint_eq(scripted_origin_count(origin), ASKERS * TIMES);
+    ck_assert_int_le(scripted_origin_connections(origin), ASKERS);
+}
+END_TEST
+
+/* A connection that follows on another one need not agree on keys anew, whichever thread makes it. */
+START_TEST(tls_sessions_are_taken_up_again)
+{
+    enum { IN_TURN = 4, EACH = 3 };
+    char folder[] = "/tmp/cw-peer-XXXXXX", name[64], ca[80], key[80];
+
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    self_signed_write(folder, "server");
+    snprintf(name, sizeof name, "%s/server", folder);
+    snprintf(ca, sizeof ca, "%s/server.pem", folder);
+    snprintf(key, sizeof key, "%s/server.key", folder);
+    scripted_origin_stop(&origin);
+    origin = scripted_origin_start(&(struct scripted_origin_options){.certificate = name});
+    scripted_origin_always(
+        origin, &(struct origin_answer){.bytes = "HTTP/1.1 200 OK\r\nConnection: close\r\n"
+                                                 "Content-Length: 5\r\n\r\nhello",
+                                        .then = ORIGIN_CLOSES});
+    open_peer(scripted_origin_url(origin), ca, PATIENCE_MS);
+    for (int i = 0; i < IN_TURN; i++)
+        expect("GET", 200, "hello");
+    ck_assert_int_eq(scripted_origin_connections(origin), IN_TURN);
+    ck_assert_int_eq(scripted_origin_resumed(origin), IN_TURN - 1);
+    ask_by_many(EACH);
+    ck_assert_int_eq(scripted_origin_connections(origin), IN_TURN + ASKERS * EACH);
+    ck_assert_int_gt(scripted_origin_resumed(origin), IN_TURN);
+    ck_assert_int_eq(unlink(ca), 0);
+    ck_assert_int_eq(unlink(key), 0);
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+END_TEST
+
 START_TEST(urls)
 {
     static const char *const good[] = {"http://shop", "http://shop:80/", "https://[::1]:8443",
@@ -203,46 +278,6 @@ START_TEST(urls)
 }
 END_TEST
 
-/* ---- many at once ---- */
-
-enum { ASKERS = 8, TIMES = 40 };
-
-static void *ask_often(void *arg)
-{
-    struct error own_error;
-    struct work own = {.arena = arena_new(4096, 0), .error = &own_error};
-    const struct http_peer_request request = {
-        .method = STR("GET"), .target = STR("/"), .may_repeat = true};
-
-    (void)arg;
-    for (int i = 0; i < TIMES; i++) {
-        struct http_peer_response got;
-        char buffer[100];
-        size_t len;
-        bool never;
-        ck_assert_int_eq(http_peer_send(peer, &request, &own, &got, &never), ERR_OK);
-        ck_assert_int_eq(got.body.next(got.body.with, &own, buffer, sizeof buffer, &len), ERR_OK);
-        ck_assert_uint_eq(len, 5);
-        got.body.close(got.body.with);
-        arena_reset(own.arena);
-    }
-    arena_free(&own.arena);
-    return NULL;
-}
-
-START_TEST(many_at_once)
-{
-    pthread_t threads[ASKERS];
-
-    for (int i = 0; i < ASKERS; i++)
-        ck_assert_int_eq(pthread_create(&threads[i], NULL, ask_often, NULL), 0);
-    for (int i = 0; i < ASKERS; i++)
-        pthread_join(threads[i], NULL);
-    ck_assert_uint_eq(scripted_origin_count(origin), ASKERS * TIMES);
-    ck_assert_int_le(scripted_origin_connections(origin), ASKERS);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("base/http_connection");
@@ -257,6 +292,7 @@ int main(void)
     tcase_add_test(tcase, nothing_link_local);
     tcase_add_test(tcase, urls);
     tcase_add_test(tcase, many_at_once);
+    tcase_add_test(tcase, tls_sessions_are_taken_up_again);
     tcase_add_test(tcase, silence_while_connecting);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

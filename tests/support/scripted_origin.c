@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,7 @@ struct scripted_origin {
     char url[256], unix_path[108];
     int listener, stop, port; /* `stop` becomes readable at the end */
     SSL_CTX *tls;
+    atomic_int resumed;
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
@@ -308,6 +310,8 @@ static void *serve(void *arg)
         SSL_set_fd(connection->tls, connection->fd);
     }
     if (!connection->tls || SSL_accept(connection->tls) == 1) {
+        if (connection->tls && SSL_session_reused(connection->tls))
+            atomic_fetch_add(&origin->resumed, 1);
         while (serve_one(connection))
             continue;
         if (connection->tls)
@@ -527,6 +531,11 @@ size_t scripted_origin_count(struct scripted_origin *origin)
     size_t count = origin->record_count;
     pthread_mutex_unlock(&origin->mutex);
     return count;
+}
+
+int scripted_origin_resumed(struct scripted_origin *origin)
+{
+    return atomic_load(&origin->resumed);
 }
 
 int scripted_origin_connections(struct scripted_origin *origin)

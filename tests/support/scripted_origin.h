@@ -68,6 +68,8 @@ void scripted_origin_release(struct scripted_origin *origin);
 /* Requests whose heads have come. They only rise. */
 size_t scripted_origin_count(struct scripted_origin *origin);
 int scripted_origin_connections(struct scripted_origin *origin);
+/* Of the connections those that have taken up a TLS session of before. */
+int scripted_origin_resumed(struct scripted_origin *origin);
 /* Waits until there are so many. */
 void scripted_origin_wait_count(struct scripted_origin *origin, size_t count);
 /* Waits until that request has come with its body, or a part of it. */
