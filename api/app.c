@@ -1,6 +1,7 @@
 #include "cachewarden/app.h"
 
 #include "audit/service.h"
+#include "backup/service.h"
 #include "caches/targets.h"
 #include "cachewarden/clock.h"
 #include "cachewarden/password.h"
@@ -76,6 +77,8 @@ static enum err open_services(struct app *app, const struct app_options *options
         err = audit_open(app->control, options, app->budget_ms, &app->audit, error);
     if (err == ERR_OK)
         err = jobs_open(app, options, &app->jobs, error);
+    if (err == ERR_OK && options->users)
+        err = backups_open(app, options, &app->backups, error);
     return err;
 }
 
@@ -199,6 +202,7 @@ void app_close(struct app **app)
 
     if (!closing)
         return;
+    backups_close(&closing->backups);
     jobs_close(&closing->jobs);
     janitor_stop(&closing->janitor);
     revocation_sync_close(&closing->revocation_sync);

@@ -74,6 +74,9 @@ static const char *check_access(const struct route *route)
     if (route->accept == ACCEPT_SCRAPER &&
         (route->permit == PERMIT_PUBLIC || route->effect != EFFECT_READ))
         return complain(route, "for those who watch, but public or no read");
+    if (route->accept == ACCEPT_OPTIONAL &&
+        (route->permit != PERMIT_PUBLIC || route->effect != EFFECT_READ))
+        return complain(route, "a credential is optional, but not public or no read");
     if ((limit_by(route->limit) == LIMIT_BY_USER || limit_by(route->limit) == LIMIT_BY_CALLER) &&
         route->permit != PERMIT_USER && route->permit != PERMIT_ENTRIES)
         return complain(route, "limit %s is for each user and needs permission user",

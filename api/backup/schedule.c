@@ -135,8 +135,11 @@ static void begin_anew(struct backup_schedule *schedule, int64_t due_s, struct s
 {
     struct tick tick = make_tick(schedule, due_s, TICK_IDLE, 0);
 
-    if (write_tick(schedule, &tick, old) == ERR_OK)
-        schedule->has_begun = true;
+    if (write_tick(schedule, &tick, old) != ERR_OK)
+        return;
+    schedule->has_begun = true;
+    if (schedule->options.work.begin)
+        schedule->options.work.begin(schedule->options.work.arg);
 }
 
 /* ---- the work ---- */
@@ -301,6 +304,8 @@ static bool look(struct backup_schedule *schedule, int64_t due_s)
         return false;
     }
     note_seen(schedule, &tick, text);
+    if (schedule->options.work.learn)
+        schedule->options.work.learn(schedule->options.work.arg, schedule->arena);
     return true;
 }
 

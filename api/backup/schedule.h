@@ -16,13 +16,17 @@ struct backup_made {
     int64_t size_bytes;
 };
 
-/* Both give up soon, with any error, once *is_stopping. */
+/* The first two give up soon, with any error, once *is_stopping. The last two may be NULL. */
 struct backup_work {
     enum err (*make)(void *arg, const _Atomic bool *is_stopping, struct backup_made *made_out,
                      struct error *error);
     /* Takes away what is too old. */
     enum err (*clean_up)(void *arg, const _Atomic bool *is_stopping, size_t *removed_out,
                          struct error *error);
+    /* The schedule begins, anew perhaps: nothing that was before is missing. */
+    void (*begin)(void *arg);
+    /* The users database was looked at: others may have written there, too. */
+    void (*learn)(void *arg, struct arena *arena);
     void *arg;
 };
 

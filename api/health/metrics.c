@@ -1,6 +1,7 @@
 /* What the services have counted, in Prometheus' text format. Labels are fixed words and the names of
  * configured caches, so the number of lines is bounded by the configuration. */
 #include "audit/service.h"
+#include "backup/service.h"
 #include "caches/targets.h"
 #include "cachewarden/app.h"
 #include "cachewarden/exposition.h"
@@ -286,6 +287,8 @@ void app_write_metrics(struct app *app, struct strbuf *out)
     write_pools(app, out);
     write_caches(app, out);
     jobs_write_metrics(app->jobs, out);
+    if (app->backups)
+        backups_write_metrics(app->backups, out);
     write_tallies(app, out);
     write_entries(app, out);
     write_hashing(out);

@@ -1,6 +1,7 @@
 /* Health, readiness and the Redis test; metrics and the schema are in ops_edge.c. */
 #include "ops.h"
 
+#include "backup/service.h"
 #include "cachewarden/app.h"
 #include "cachewarden/clock.h"
 #include "cachewarden/redis.h"
@@ -56,6 +57,8 @@ enum err op_health(struct call *call)
     json_close_object(json);
     if (has_entries)
         add_redis(json, "entries_redis", &entries);
+    if (call->principal.is_admin)
+        backups_write_health(call->app->backups, call_work(call), json);
     add_timestamp(json);
     json_close_object(json);
     return call_finish(call);

@@ -28,6 +28,14 @@ struct entry_options {
     int memory_percent;    /* of maxmemory that may be in use beside the control data; 0: 80 */
 };
 
+/* Backups by themselves; checked before (cron.h, zone.h). */
+struct backup_options {
+    struct str directory;
+    int64_t retention_days;
+    struct str schedule; /* empty: none */
+    struct str timezone; /* in use already: zone_use */
+};
+
 struct app_options {
     struct redis_options control; /* address and timeouts; the pool for control data */
     /* Taken over by a successful app_open, closed by app_close. NULL: no accounts and no sign-in, for
@@ -46,6 +54,7 @@ struct app_options {
     size_t cache_count;
     struct entry_options entries;
     struct gateway_options gateway;  /* no routes: none */
+    struct backup_options backup;
     int64_t audit_keep[AUDIT_PARTS]; /* records kept of each part */
     int64_t audit_delayed_ms;        /* a record that waits longer is in the log, too; 0: 250 */
     struct str node_name;            /* for the audit; host name */
@@ -66,6 +75,7 @@ struct janitor;
 struct health;
 struct version_guard;
 struct jobs;
+struct backups;
 
 /*
  * What only the program around the services knows, for the operations that tell it. Whoever takes
@@ -93,6 +103,7 @@ struct app {
     struct health *health;          /* the last probe of Redis, shared by all who ask */
     struct limits *limits;          /* NULL: off */
     struct jobs *jobs;
+    struct backups *backups; /* NULL without users */
     struct permit_policy policy;
     _Atomic bool registration_open;
     _Atomic bool ready; /* false while starting and draining; see app_is_ready */

@@ -28,7 +28,10 @@ enum accept {
     ACCEPT_USUAL = 0, /* a Bearer token, an API key in x-api-key, a session */
     /* for those who watch: an API key in Authorization as well, and while the users database is away one
        that was good within the last day (identity.h). Reads that tell no secrets only */
-    ACCEPT_SCRAPER
+    ACCEPT_SCRAPER,
+    /* of a public read: as the usual, and who shows one that is good is told more. One that is not good is nobody's,
+       and nobody waits until it can be judged */
+    ACCEPT_OPTIONAL
 };
 
 /* Which row of limits.def counts calls of the route. */

@@ -83,17 +83,23 @@ const char *users_driver_name(const struct users *users);
 #define USERS_FACT_STRANGER      "stranger"        /* the number that came last */
 #define USERS_FACT_STRANGER_SEEN "stranger_seen_s" /* and when */
 
-enum { USERS_INSTALL_SIZE = 64 };
+/* What became of backups (backup_result.h), and since when they are made by themselves. */
+#define USERS_FACT_BACKUP_LAST  "backup_last"
+#define USERS_FACT_BACKUP_GOOD  "backup_good"
+#define USERS_FACT_BACKUP_SINCE "backup_since_s"
+
+enum { USERS_INSTALL_SIZE = 64, USERS_SIGHT_TEXT_SIZE = 384 };
 
 /* What a look at a database tells that nobody has opened. */
 struct users_sight {
     const char *driver; /* users_driver_name */
     int version;        /* of the schema that is there; 0: none yet */
     int known;          /* the version this program makes of it when it opens it */
-    /* Where the version is the known one: the two facts above (0: there are none), and the fact
+    /* Where the version is the known one: the facts above (0, or empty: there are none), and the fact
      * install_id, by which control data in Redis tells whose it is (else empty). */
-    int64_t stranger, stranger_seen_s;
+    int64_t stranger, stranger_seen_s, backup_since_s;
     char install[USERS_INSTALL_SIZE];
+    char backup_last[USERS_SIGHT_TEXT_SIZE], backup_good[USERS_SIGHT_TEXT_SIZE];
 };
 /* Reads which schema a database has: makes nothing, migrates nothing, leaves no file behind. Errors as
  * users_open, also where the account that asks may not write or make what users_open would; and ERR_NOT_FOUND: there is

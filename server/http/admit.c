@@ -41,13 +41,26 @@ static void forget_dead_session(struct app *app, struct call *call,
         call->reply.session.change = SESSION_ENDED;
 }
 
-/* Who is calling? Public rows look at no credential at all. */
+/* Whoever it is, they are answered: without one that is good as nobody. */
+static void welcome(struct app *app, struct call *call, const struct credentials *credentials)
+{
+    struct error error = {0};
+    struct principal principal = {0};
+
+    if (identity_authenticate(app->identity, (struct work){call->arena, call->deadline_ns, &error},
+                              credentials, call->now_s, &principal) == ERR_OK)
+        call->principal = principal;
+}
+
+/* Who is calling? Most public rows look at no credential at all. */
 static enum err authenticate(struct app *app, struct exchange *exchange,
                              const struct cookies *cookies)
 {
     struct credentials credentials = credentials_of(exchange, cookies);
     struct call *call = &exchange->call;
 
+    if (call->route->accept == ACCEPT_OPTIONAL)
+        welcome(app, call, &credentials);
     if (call->route->permit == PERMIT_PUBLIC)
         return ERR_OK;
     app_await_watch(app);

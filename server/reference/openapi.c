@@ -66,7 +66,9 @@ static const char *const schemes[] = {"bearer", "api_key", "session", "basic"};
 
 static void write_security(struct json_writer *json, const struct route *route)
 {
-    size_t count = route->permit == PERMIT_PUBLIC ? 0 : route->accept == ACCEPT_SCRAPER ? 4 : 3;
+    bool is_optional = route->accept == ACCEPT_OPTIONAL;
+    bool has_none = route->permit == PERMIT_PUBLIC && !is_optional;
+    size_t count = has_none ? 0 : route->accept == ACCEPT_SCRAPER ? 4 : 3;
 
     json_name(json, "security");
     json_open_array(json);
@@ -75,6 +77,10 @@ static void write_security(struct json_writer *json, const struct route *route)
         json_name(json, schemes[i]);
         json_open_array(json);
         json_close_array(json);
+        json_close_object(json);
+    }
+    if (is_optional) { /* none will do */
+        json_open_object(json);
         json_close_object(json);
     }
     json_close_array(json);

@@ -120,6 +120,20 @@ START_TEST(credentials_of_those_who_watch)
 }
 END_TEST
 
+START_TEST(credentials_that_are_optional)
+{
+    struct route route = good();
+    route.accept = ACCEPT_OPTIONAL;
+    route.effect = EFFECT_READ;
+    expect_wrong(route, "a credential is optional");
+    route.permit = PERMIT_PUBLIC;
+    route.name = "health.live";
+    expect_sound(route);
+    route.effect = EFFECT_WRITE;
+    expect_wrong(route, "a credential is optional");
+}
+END_TEST
+
 /* An API key in Authorization is for metrics alone: there Prometheus can send nothing else. */
 START_TEST(only_metrics_are_for_those_who_watch)
 {
@@ -395,6 +409,7 @@ int main(void)
     tcase_add_test(tcase, the_zero_row_is_refused);
     tcase_add_test(tcase, permission);
     tcase_add_test(tcase, credentials_of_those_who_watch);
+    tcase_add_test(tcase, credentials_that_are_optional);
     tcase_add_test(tcase, only_metrics_are_for_those_who_watch);
     tcase_add_test(tcase, limits);
     tcase_add_test(tcase, method_and_effect);

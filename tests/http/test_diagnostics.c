@@ -82,6 +82,27 @@ START_TEST(redis_test)
 }
 END_TEST
 
+/* An admin is told of backups. Nobody else is, and no credential is refused here. */
+START_TEST(health_tells_admins_more)
+{
+    const struct http_reply *reply = http_get(stand.http, "/health", stand.root.bearer);
+    expect_status(reply, 200);
+    ck_assert_str_eq(
+        masked(reply->body),
+        "{\"status\":\"ok\",\"redis\":{\"status\":\"connected\",\"message\":"
+        "\"reads and writes work\",\"read_write_test\":true},\"users_database\":{\"status\":"
+        "\"connected\",\"message\":\"it answers\"},\"backups\":{\"schedule\":null,\"next\":null,"
+        "\"overdue\":false,\"last\":null,\"last_good\":null},\"timestamp\":\"TIME\"}");
+    static const char *const others[] = {NULL, "Authorization: Bearer none\r\n",
+                                         "x-api-key: cwk_1_2\r\n", "Authorization: \x01\r\n"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        reply = http_get(stand.http, "/health", i == 0 ? stand.alice.bearer : others[i]);
+        expect_status(reply, i == 3 ? 400 : 200);
+        ck_assert_ptr_null(strstr(reply->body, "backups"));
+    }
+}
+END_TEST
+
 /* Anybody may ask for it, so it says nothing about where things are. */
 /* Monitors and browsers add what they like. */
 START_TEST(reads_without_parameters_ignore_a_query)
@@ -124,6 +145,7 @@ int main(void)
     TCase *each = tcase_create("all");
     tcase_add_checked_fixture(each, open_stand, close_stand);
     tcase_add_test(each, health);
+    tcase_add_test(each, health_tells_admins_more);
     tcase_add_test(each, redis_test);
     tcase_add_test(each, reads_without_parameters_ignore_a_query);
     tcase_add_test(each, health_gives_nothing_away);

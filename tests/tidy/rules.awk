@@ -31,7 +31,7 @@ BEGIN {
 	below["api/entries"] = top " entries audit control jobs/service.h"
 	below["api/gateway"] = top " gateway gateway/rules entries control audit"
 	below["api/gateway/rules"] = "gateway/rules"
-	below["api/health"] = top " health audit caches entries gateway jobs"
+	below["api/health"] = top " health audit backup caches entries gateway jobs"
 	below["api/identity"] = top " identity audit control limits"
 	below["api/jobs"] = top " jobs audit control caches/targets.h entries/service.h"
 	below["api/limits"] = top " limits"
@@ -47,7 +47,7 @@ BEGIN {
 	own("base", "arena body_source clock cron die error exposition http_client http_field json lock log owner random sink str thread work zone")
 	own("pool", "pipeline redis redis_error tls_summary value")
 	own("auth", "digest identity issuer mac password permit principal revocations token users users_copy xsrf")
-	own("api", "app audit backup caches call control entries examples gateway gateway_explain health jobs limits namespace params routes session tally")
+	own("api", "app audit backup_result backup caches call control entries examples gateway gateway_explain health jobs limits namespace params routes session tally")
 	owner["limits.def"] = "api"
 	owner["redis_commands.def"] = "api"
 

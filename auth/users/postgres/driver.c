@@ -194,6 +194,37 @@ static enum err look_at_fact(struct users_connection *connection, const char *na
     return err;
 }
 
+/* Empty: it is not there. */
+static enum err look_at_text(struct users_connection *connection, const char *name, char *text_out,
+                             size_t size, struct error *error)
+{
+    char query[128];
+
+    snprintf(query, sizeof query,
+             "SELECT coalesce((SELECT value FROM facts WHERE name = '%s'), '')", name);
+    return users_postgres_text(connection, query, USERS_POSTGRES_ANSWER_MS, text_out, size, error);
+}
+
+static enum err look_at_facts(struct users_connection *connection, struct users_sight *sight,
+                              struct error *error)
+{
+    enum err err = look_at_fact(connection, USERS_FACT_STRANGER, &sight->stranger, error);
+
+    if (!err)
+        err = look_at_fact(connection, USERS_FACT_STRANGER_SEEN, &sight->stranger_seen_s, error);
+    if (!err)
+        err = look_at_fact(connection, USERS_FACT_BACKUP_SINCE, &sight->backup_since_s, error);
+    if (!err)
+        err = look_at_text(connection, USERS_FACT_BACKUP_LAST, sight->backup_last,
+                           sizeof sight->backup_last, error);
+    if (!err)
+        err = look_at_text(connection, USERS_FACT_BACKUP_GOOD, sight->backup_good,
+                           sizeof sight->backup_good, error);
+    if (!err)
+        err = look_at_text(connection, "install_id", sight->install, sizeof sight->install, error);
+    return err;
+}
+
 static enum err look_over(const char *url, struct users_sight *sight, struct error *error)
 {
     int64_t version = 0;
@@ -210,12 +241,7 @@ static enum err look_over(const char *url, struct users_sight *sight, struct err
         err = users_postgres_look_at_version(connection, &version, error);
     sight->version = (int)version;
     if (!err && sight->version == sight->known)
-        err = look_at_fact(connection, USERS_FACT_STRANGER, &sight->stranger, error);
-    if (!err && sight->version == sight->known)
-        err = look_at_fact(connection, USERS_FACT_STRANGER_SEEN, &sight->stranger_seen_s, error);
-    if (!err && sight->version == sight->known)
-        err = users_postgres_text(connection, USERS_POSTGRES_INSTALL_ID, USERS_POSTGRES_ANSWER_MS,
-                                  sight->install, sizeof sight->install, error);
+        err = look_at_facts(connection, sight, error);
     free(settings);
     users_postgres_free(&connection);
     return err;

@@ -50,7 +50,7 @@ static void pass(int64_t seconds)
 struct node {
     struct users *users;
     struct backup_schedule *schedule;
-    _Atomic int made, cleaned, tried;
+    _Atomic int made, cleaned, tried, begun, learnt;
     int failures_left;
     /* What happens in the middle of it. */
     void (*meanwhile)(struct node *node, const _Atomic bool *is_stopping);
@@ -87,11 +87,26 @@ static enum err clean_up(void *arg, const _Atomic bool *is_stopping, size_t *rem
     return ERR_OK;
 }
 
+static void begin(void *arg)
+{
+    struct node *node = arg;
+
+    atomic_fetch_add(&node->begun, 1);
+}
+
+static void learn(void *arg, struct arena *arena)
+{
+    struct node *node = arg;
+
+    ck_assert_ptr_nonnull(arena);
+    atomic_fetch_add(&node->learnt, 1);
+}
+
 static void start_node_at(struct node *node, const char *expression)
 {
     struct error error = {0};
     struct backup_schedule_options options = {
-        .work = {make, clean_up, node},
+        .work = {.make = make, .clean_up = clean_up, .begin = begin, .learn = learn, .arg = node},
         .offset = zone_offset_s,
         .words = str_from(expression),
         .wall_s = wall,
@@ -180,6 +195,8 @@ START_TEST(each_tick_is_done_once)
     start_node(&node);
     expect_runs(&node, 0, "at the first start nothing was missed");
     ck_assert_int_eq(look(&node), SCHEDULE_REST_MS);
+    ck_assert_int_eq(atomic_load(&node.begun), 1);
+    ck_assert_int_eq(atomic_load(&node.learnt), 0);
     pass(HOUR_S - 90);
     ck_assert_int_eq(look(&node), 30000); /* as long as it takes */
     pass(30);
@@ -191,6 +208,8 @@ START_TEST(each_tick_is_done_once)
         expect_runs(&node, i, "at each");
     }
     ck_assert_int_eq(atomic_load(&node.cleaned), 5);
+    ck_assert_int_eq(atomic_load(&node.begun), 1);
+    ck_assert_int_eq(atomic_load(&node.learnt), 5); /* nobody is asked between ticks */
     stop_node(&node);
 }
 END_TEST
@@ -282,6 +301,7 @@ START_TEST(another_schedule_begins_anew)
     pass(2 * HOUR_S);
     start_node_at(&changed, "30 * * * *");
     expect_runs(&changed, 0, "nothing of the other one was missed");
+    ck_assert_int_eq(atomic_load(&changed.begun), 1);
     pass(HOUR_S / 2);
     expect_runs(&changed, 1, "at its tick");
     stop_node(&changed);

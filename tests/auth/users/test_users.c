@@ -85,6 +85,14 @@ START_TEST(a_look_before_it_is_opened)
     struct str install;
     ck_assert_int_eq(users_fact_get(users, arena, STR("install_id"), &install, &error), ERR_OK);
     ck_assert(str_eq(str_from(sight.install), install));
+    ck_assert_int_eq(users_fact_set(users, STR("backup_last"), STR("1 failed of text"), &error),
+                     ERR_OK);
+    ck_assert_int_eq(users_fact_set(users, STR("backup_good"), STR("2 good"), &error), ERR_OK);
+    ck_assert_int_eq(users_fact_set(users, STR("backup_since_s"), STR("42"), &error), ERR_OK);
+    ck_assert_int_eq(users_look(str_from(users_backend_url), &sight, &error), ERR_OK);
+    ck_assert_str_eq(sight.backup_last, "1 failed of text");
+    ck_assert_str_eq(sight.backup_good, "2 good");
+    ck_assert_int_eq(sight.backup_since_s, 42);
 }
 END_TEST
 

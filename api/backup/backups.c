@@ -1,0 +1,39 @@
+/* The life of backups. */
+#include "backup/backups_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum err backups_open(struct app *app, const struct app_options *options,
+                      struct backups **backups_out, struct error *error)
+{
+    struct backups *backups = calloc(1, sizeof *backups);
+
+    *backups_out = backups;
+    if (!backups)
+        return error_set_detail(error, ERR_NO_MEMORY, "no memory for backups");
+    backups->app = app;
+    backups->users = options->users;
+    backup_results_init(&backups->results);
+    snprintf(backups->node, sizeof backups->node, "%.*s", STR_ARG(options->node_name));
+    backups->retention_days = options->backup.retention_days;
+    backups->directory = strndup(options->backup.directory.ptr ? options->backup.directory.ptr : "",
+                                 options->backup.directory.len);
+    enum err err = backups->directory
+                       ? archive_key_new(options->tokens.secret, &backups->key, error)
+                       : error_set_detail(error, ERR_NO_MEMORY, "no memory for backups");
+    if (err != ERR_OK)
+        backups_close(backups_out);
+    return err;
+}
+
+void backups_close(struct backups **backups)
+{
+    if (!*backups)
+        return;
+    archive_key_free(&(*backups)->key);
+    free((*backups)->directory);
+    backup_results_fini(&(*backups)->results);
+    free(*backups);
+    *backups = NULL;
+}

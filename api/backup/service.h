@@ -1,0 +1,20 @@
+/* The life of backups, and what other folders ask of them. */
+#ifndef API_BACKUP_SERVICE_H
+#define API_BACKUP_SERVICE_H
+
+#include "cachewarden/app.h"
+#include "cachewarden/json.h"
+#include "cachewarden/work.h"
+
+/* Of options: backup, node_name, tokens.secret. `app` is borrowed, and complete when a backup is made. Not without
+ * users. */
+CW_MUST_CHECK enum err backups_open(struct app *app, const struct app_options *options,
+                                    struct backups **backups_out, struct error *error);
+void backups_close(struct backups **backups);
+
+/* For GET /metrics. */
+void backups_write_metrics(struct backups *backups, struct strbuf *out);
+/* For GET /health of an admin: a member `backups`. */
+void backups_write_health(struct backups *backups, struct work work, struct json_writer *json);
+
+#endif
