@@ -224,6 +224,8 @@ static bool is_anothers_turn(struct reconcile_run *run, const struct reconcile_l
 {
     int64_t now_ns = clock_mono_ns(), agreed = atomic_load(&run->guard->term);
 
+    if (look->reserved.term == atomic_load(&run->guard->doubted_term))
+        return false;
     if (look->reserved.term != run->term) {
         /* Of a new installation, too, whose first node is at it while the second one starts. */
         bool is_ahead = look->reserved.term > (agreed > 0 ? agreed : look->dataset.term) &&

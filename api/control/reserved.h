@@ -29,6 +29,11 @@ struct reserved {
     struct str text; /* as the database holds it; for reserved_move */
 };
 
+#define RESERVED_FACT STR("versions_reserved")
+/* What the fact holds, and back; false: it holds something else. In the arena; {NULL,0} when memory is out. */
+bool reserved_parse(struct str text, struct reserved *reserved_out);
+struct str reserved_text(struct arena *arena, int64_t term, int64_t up_to);
+
 /* Into the arena. Errors of users_fact_get but ERR_NOT_FOUND, which is term 0; ERR_INTERNAL: it
  * holds something else. */
 CW_MUST_CHECK enum err reserved_read(struct users *users, struct arena *arena,

@@ -110,8 +110,9 @@ void version_guard_adopt(struct version_guard *guard)
     atomic_store(&guard->adopts, true);
 }
 
-void version_guard_doubt(struct version_guard *guard)
+void version_guard_doubt(struct version_guard *guard, int64_t own_term)
 {
+    atomic_store(&guard->doubted_term, own_term);
     atomic_fetch_add(&guard->doubts, 1);
 }
 
@@ -124,7 +125,7 @@ void version_guard_look_at_users(struct version_guard *guard)
     if (agreed != 0 &&
         reserved_read(guard->users, guard->restore_arena, &reserved, NULL) == ERR_OK &&
         reserved.term > agreed)
-        version_guard_doubt(guard);
+        version_guard_doubt(guard, 0);
 }
 
 void version_guard_rely(struct version_guard *guard)

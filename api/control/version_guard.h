@@ -92,8 +92,9 @@ CW_MUST_CHECK enum err version_guard_reconcile(struct version_guard *guard,
 /*
  * The term in the users database is not the one that was agreed to, or may not be: rows were put back there (a restore
  * moves the term with them, so that no node can miss it). The next reconciling reads it, and begins the term after it.
+ * `own_term`: the caller has moved it there, and waits for nobody else to go on; 0: who knows.
  */
-void version_guard_doubt(struct version_guard *guard);
+void version_guard_doubt(struct version_guard *guard, int64_t own_term);
 /* Doubts if the users database names another term. For the thread that restores; every second or so. */
 void version_guard_look_at_users(struct version_guard *guard);
 

@@ -29,7 +29,8 @@ struct version_guard {
     _Atomic int64_t shown;      /* the highest version anybody wanted to show */
     _Atomic int64_t spent;      /* refresh tokens, as many as were seen */
     _Atomic int64_t settled_ns; /* see version_guard_is_settled */
-    _Atomic uint64_t doubts;    /* see version_guard_doubt */
+    _Atomic uint64_t doubts;    /* see version_guard_doubt; and the term it named */
+    _Atomic int64_t doubted_term;
 
     /* Of the one that reconciles. */
     struct arena *arena;

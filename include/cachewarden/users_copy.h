@@ -109,8 +109,8 @@ CW_MUST_CHECK enum err users_import_finish(struct users_import *import,
                                            struct users_import_counts *counts_out,
                                            struct error *error);
 /*
- * After that, what somebody else knows of the copy: no account gets an id up to `highest_id`, and if something was voided
- * up to `voided_s` that these rows do not know of, everybody's tokens of up to now are void. 0: nothing is known.
+ * After that, what somebody else knows of the copy: no account gets an id up to `highest_id`, and if something was
+ * voided up to `voided_s` that these rows do not know of, everybody's tokens of up to now are void. 0: not known.
  */
 CW_MUST_CHECK enum err users_import_raise(struct users_import *import, int64_t highest_id,
                                           int64_t voided_s, struct error *error);

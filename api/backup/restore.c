@@ -1,0 +1,214 @@
+#include "backup/restore.h"
+
+#include "backup/reader.h"
+#include "backup/restore_facts.h"
+#include "cachewarden/clock.h"
+#include "control/version_guard.h"
+
+#include <stdio.h>
+
+enum {
+    ARENA_FIRST = 64 * 1024,
+    DUTY_PERCENT = 50, /* of Redis's time */
+    /* A term that another node has begun is left to it for a while first. */
+    TERM_BUDGETS = 8,
+};
+
+/* One run over the rows of an archive. */
+struct restoring {
+    const struct restore_order *order;
+    struct restore_result *result;
+    struct backup_reader *reader;
+    struct users_import *import;
+    struct arena *arena; /* of one part */
+    struct restored_facts facts;
+    struct control_marks marks;
+    int64_t done, total; /* rows */
+};
+
+static bool is_stopping(const struct restore_order *order)
+{
+    return order->is_stopping && atomic_load(order->is_stopping);
+}
+
+/* What is wrong with a row is wrong with the archive; it is ours and whole, so it is not the caller's mistake. */
+static enum err blame_archive(enum err err, struct error *error)
+{
+    char why[sizeof error->caller];
+
+    if (err != ERR_BAD_INPUT)
+        return err;
+    snprintf(why, sizeof why, "%s", error ? error->caller : "");
+    return error_set(error, ERR_UNPROCESSABLE, "The rows of this backup cannot be used: %.120s.",
+                     why);
+}
+
+/* ---- the first time: is it whole? ---- */
+
+static enum err verify(struct restoring *run, struct error *error)
+{
+    enum err err = backup_reader_open(run->order->fd, run->order->key, &run->reader, error);
+
+    if (!err)
+        err = backup_reader_drain(run->reader, error);
+    if (!err) {
+        const struct archive_manifest *manifest = backup_reader_manifest(run->reader);
+        snprintf(run->result->id, sizeof run->result->id, "%.*s", STR_ARG(manifest->about.id));
+        run->result->created_at_s = manifest->about.created_at_s;
+        for (int part = 0; part < ARCHIVE_PARTS; part++)
+            run->total += manifest->rows[part];
+    }
+    backup_reader_free(&run->reader);
+    return err;
+}
+
+/* ---- the second time: rows ---- */
+
+static int64_t count_lines(struct str lines)
+{
+    int64_t count = 0;
+
+    for (size_t i = 0; i < lines.len; i++)
+        count += lines.ptr[i] == '\n';
+    return count;
+}
+
+/* They are put into Redis when it is too late to undo anything; so each is looked at now. */
+static enum err check_control(struct restoring *run, struct str lines, struct error *error)
+{
+    struct control_row row;
+    struct str line;
+    enum err err = ERR_OK;
+
+    while (!err && str_split(&lines, '\n', &line)) {
+        if (line.len == 0 && lines.len == 0)
+            break;
+        err = control_row_read(run->arena, line, &row, error);
+        if (!err && row.kind == CONTROL_MARKS)
+            run->marks = row.marks;
+    }
+    return err;
+}
+
+static enum err take_part(struct restoring *run, enum archive_part part, struct str lines,
+                          struct error *error)
+{
+    enum err err;
+
+    arena_reset(run->arena);
+    if (part == ARCHIVE_CONTROL)
+        err = check_control(run, lines, error);
+    else if (part == ARCHIVE_FACTS)
+        err = restore_facts(run->import, run->arena, lines, &run->facts, error);
+    else
+        err = users_import_rows(run->import, (enum users_table)part, lines, error);
+    run->done += count_lines(lines);
+    if (!err && run->order->progress)
+        run->order->progress(run->order->with, run->done, run->total);
+    return blame_archive(err, error);
+}
+
+/* ERR_OK: all parts were taken, and the archive was whole to its end. */
+static enum err take_parts(struct restoring *run, struct error *error)
+{
+    enum err err = backup_reader_open(run->order->fd, run->order->key, &run->reader, error);
+
+    while (!err) {
+        enum archive_part part;
+        struct str lines;
+        err = backup_reader_next(run->reader, &part, &lines, error);
+        if (!err)
+            err = take_part(run, part, lines, error);
+        if (!err && is_stopping(run->order))
+            err = error_set_detail(error, ERR_BUSY, "the program is to end");
+    }
+    backup_reader_free(&run->reader);
+    if (err == ERR_NOT_FOUND)
+        error_clear(error);
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+static enum err import(struct restoring *run, struct error *error)
+{
+    enum err err = take_parts(run, error);
+
+    if (!err)
+        err = blame_archive(users_import_finish(run->import, &run->result->users, error), error);
+    if (!err)
+        err = users_import_raise(run->import, run->marks.highest_id, run->marks.voided_s, error);
+    arena_reset(run->arena);
+    if (!err)
+        err = restore_facts_finish(run->import, run->arena, &run->marks, &run->facts, error);
+    return err;
+}
+
+/* What is only tried is undone by any outcome but ERR_OK. */
+static enum err finish(struct restoring *run, enum err err, struct error *error)
+{
+    if (err || !run->order->only_tries)
+        return users_import_end(&run->import, err, error);
+    err = users_import_end(&run->import, ERR_CONFLICT, error);
+    return err == ERR_CONFLICT ? ERR_OK : err;
+}
+
+enum err restore_rows(const struct restore_order *order, struct restore_result *result_out,
+                      struct error *error)
+{
+    struct restoring run = {.order = order,
+                            .result = result_out,
+                            .facts.may_become = order->may_become,
+                            .arena = arena_new(ARENA_FIRST, 0)};
+    enum err err = run.arena ? ERR_OK : ERR_NO_MEMORY;
+
+    *result_out = (struct restore_result){.id = ""};
+    if (!err)
+        err = verify(&run, error);
+    if (!err)
+        err = users_import_begin(order->app->users, &run.import, error);
+    if (!err)
+        err = finish(&run, import(&run, error), error);
+    result_out->term = run.facts.term;
+    result_out->has_become = !err && !order->only_tries && run.facts.has_become;
+    arena_free(&run.arena);
+    return err;
+}
+
+/* ---- the third time: control data ---- */
+
+static enum err put_control(const struct restore_order *order, struct control_counts *counts,
+                            struct error *error)
+{
+    const struct control_options to = {.control = order->app->control,
+                                       .budget_ms = order->app->budget_ms,
+                                       .duty_percent = DUTY_PERCENT};
+    struct backup_reader *reader;
+    enum err err = backup_reader_open(order->fd, order->key, &reader, error);
+
+    while (!err) {
+        enum archive_part part;
+        struct str lines;
+        err = backup_reader_next(reader, &part, &lines, error);
+        if (!err && part == ARCHIVE_CONTROL)
+            err = control_put(&to, lines, counts, error);
+    }
+    backup_reader_free(&reader);
+    if (err == ERR_NOT_FOUND)
+        error_clear(error);
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+/* Revocations first: with the new term every node reads all of them again. */
+enum err restore_control(const struct restore_order *order, struct restore_result *result,
+                         struct error *error)
+{
+    struct app *app = order->app;
+
+    version_guard_doubt(app->guard, result->term);
+    enum err err = put_control(order, &result->control, error);
+    if (err)
+        return err;
+    return version_guard_reconcile(
+        app->guard, VERSION_GUARD_REPAIRS,
+        (struct work){.deadline_ns = clock_deadline_ns(TERM_BUDGETS * app->budget_ms),
+                      .error = error});
+}
