@@ -5,6 +5,7 @@
 #include "cachewarden/arena.h"
 #include "cachewarden/clock.h"
 #include "gateway/answer.h"
+#include "gateway/changes.h"
 #include "gateway/keep.h"
 #include "gateway/key_of.h"
 #include "gateway/owed.h"
@@ -61,9 +62,6 @@ static void take_head(struct enquiry *enquiry, const struct fetched *fetched)
 {
     struct passage *passage = enquiry->passage;
     struct response_head fresh = enquiry->verdict.stored;
-    struct error error;
-    const struct work work = {passage->call->arena,
-                              clock_deadline_ns(passage->call->app->budget_ms), &error};
 
     if (!passage->is_head || !enquiry->look.stored)
         return;
@@ -81,8 +79,7 @@ static void take_head(struct enquiry *enquiry, const struct fetched *fetched)
         (void)keep_confirmed(passage, &enquiry->key, &enquiry->look, &fresh);
         return;
     case HEAD_INVALIDATES:
-        error_clear(&error);
-        (void)!gateway_store_drop(passage->route->gateway->store, &enquiry->key, work);
+        changes_drop(passage, &enquiry->key);
         return;
     }
 }
@@ -118,14 +115,9 @@ static enum err serve_miss(struct enquiry *enquiry)
 static void drop_what_is_older(const struct enquiry *enquiry, const struct fetched *fetched)
 {
     const struct passage *passage = enquiry->passage;
-    struct error error;
-    const struct work work = {passage->call->arena,
-                              clock_deadline_ns(passage->call->app->budget_ms), &error};
 
-    if (!enquiry->is_off || passage->is_head || status_is_error(fetched->head.status))
-        return;
-    error_clear(&error);
-    (void)!gateway_store_drop(passage->route->gateway->store, &enquiry->key, work);
+    if (enquiry->is_off && !passage->is_head && !status_is_error(fetched->head.status))
+        changes_drop(passage, &enquiry->key);
 }
 
 static enum err serve_past_cache(struct enquiry *enquiry)

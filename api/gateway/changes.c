@@ -27,12 +27,35 @@ static void clear_models(const struct passage *passage)
         owed_note_models(passage->route, &error);
 }
 
-/* Of one more path of ours, as the same caller asks for it. */
-static void drop_target(const struct passage *passage, struct str target)
+/* ---- paths: all of a request are dropped in one round trip ---- */
+
+/* An upstream that does not see the prefix may name its paths without: each is two then. */
+enum { DROPS_MAX = 2 * INVALIDATED_MAX };
+
+struct drops {
+    const struct passage *passage;
+    struct gateway_path paths[DROPS_MAX];
+    const struct gateway_route *routes[DROPS_MAX]; /* whose they are */
+    size_t count;
+};
+
+static void add_path(struct drops *drops, const struct gateway_route *route,
+                     const struct gateway_path *path)
 {
+    for (size_t i = 0; i < drops->count; i++)
+        if (gateway_path_eq(&drops->paths[i], path))
+            return;
+    drops->paths[drops->count] = *path;
+    drops->routes[drops->count++] = route;
+}
+
+/* Of one more path of ours, as the same caller asks for it. */
+static void add_target(struct drops *drops, struct str target)
+{
+    const struct passage *passage = drops->passage;
     struct gateway_request request = *passage->request;
+    struct call *call = passage->call;
     struct str rest = target;
-    struct error error;
     struct gateway_key key;
 
     request.query.present = str_find(target, '?') >= 0;
@@ -41,28 +64,45 @@ static void drop_target(const struct passage *passage, struct str target)
     const struct gateway_route *route = gateway_match(passage->route->gateway, request.path);
     if (!route)
         return;
-    const struct work work = work_of(passage, &error);
-    if (key_of(route, &request, passage->call, &passage->sent, &key) != ERR_OK)
-        owed_note_all(route, &passage->call->error);
-    else if (gateway_store_drop(route->gateway->store, &key, work) != ERR_OK)
-        owed_note_path(route, &key, passage->call->arena, &error);
+    struct gateway_path path;
+    enum err err = key_of(route, &request, call, &passage->sent, &key);
+    path.user_id = key.user_id;
+    if (err == ERR_OK)
+        err = gateway_key_path(&key, call->arena, &path.digest);
+    if (err == ERR_OK)
+        add_path(drops, route, &path);
+    else
+        owed_note_all(route, &call->error);
 }
 
-/* An upstream that does not see the prefix may name its paths without. */
-static void drop_named(const struct passage *passage, struct str target)
+static void add_named(struct drops *drops, struct str target)
 {
-    const struct gateway_route *route = passage->route;
+    const struct gateway_route *route = drops->passage->route;
 
-    drop_target(passage, target);
+    add_target(drops, target);
     if (request_is_stripped(route) && gateway_match(route->gateway, target) != route)
-        drop_target(passage, str_format(passage->call->arena, "%.*s%.*s",
-                                        STR_ARG(route->options.prefix), STR_ARG(target)));
+        add_target(drops, str_format(drops->passage->call->arena, "%.*s%.*s",
+                                     STR_ARG(route->options.prefix), STR_ARG(target)));
+}
+
+/* What Redis refuses of several may be any of them. */
+static void drop_all(const struct drops *drops)
+{
+    struct error error;
+    const struct work work = work_of(drops->passage, &error);
+
+    if (drops->count == 0 || gateway_store_drop_paths(drops->passage->route->gateway->store,
+                                                      drops->paths, drops->count, work) == ERR_OK)
+        return;
+    for (size_t i = 0; i < drops->count; i++)
+        owed_note_path(drops->routes[i], &drops->paths[i], &error);
 }
 
 static void drop_targets(const struct passage *passage, int status,
                          const struct http_fields *fields)
 {
     const struct gateway_request *request = passage->request;
+    struct drops drops = {.passage = passage};
     struct arena *arena = passage->call->arena;
     const struct str origins[] = {
         str_format(arena, "http://%.*s", STR_ARG(request->host)),
@@ -84,7 +124,21 @@ static void drop_targets(const struct passage *passage, int status,
         return;
     }
     for (size_t i = 0; i < gone.count; i++)
-        drop_named(passage, gone.targets[i]);
+        add_named(&drops, gone.targets[i]);
+    drop_all(&drops);
+}
+
+void changes_drop(const struct passage *passage, const struct gateway_key *key)
+{
+    struct drops drops = {.passage = passage};
+    struct gateway_path path = {.user_id = key->user_id};
+
+    if (gateway_key_path(key, passage->call->arena, &path.digest) != ERR_OK) {
+        owed_note_all(passage->route, &passage->call->error);
+        return;
+    }
+    add_path(&drops, passage->route, &path);
+    drop_all(&drops);
 }
 
 void changes_follow(const struct passage *passage, const struct response_head *response)

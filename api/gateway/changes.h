@@ -3,6 +3,7 @@
 #define API_GATEWAY_CHANGES_H
 
 #include "gateway/fetch.h"
+#include "gateway/key.h"
 
 /*
  * After a response that is no error to an unsafe method: the route's models are cleared, for everybody, and the answers
@@ -12,5 +13,7 @@
 void changes_follow(const struct passage *passage, const struct response_head *response);
 /* Nobody knows whether the upstream did it: the same. */
 void changes_suspect(const struct passage *passage);
+/* What is stored under the key's path is known to be out of date: it is dropped. What Redis does not do is owed. */
+void changes_drop(const struct passage *passage, const struct gateway_key *key);
 
 #endif

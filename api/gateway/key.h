@@ -33,6 +33,17 @@ static inline bool gateway_digest_eq(const struct gateway_digest *a, const struc
     return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
+/* A path of one user, or of everybody: what is dropped at once, with all its variants. */
+struct gateway_path {
+    int64_t user_id;
+    struct gateway_digest digest;
+};
+
+static inline bool gateway_path_eq(const struct gateway_path *a, const struct gateway_path *b)
+{
+    return a->user_id == b->user_id && gateway_digest_eq(&a->digest, &b->digest);
+}
+
 /* Where its answers lie: with the user's, or with the gateway's own. */
 struct namespace gateway_key_space(const struct gateway_key *key);
 

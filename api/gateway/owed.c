@@ -9,16 +9,11 @@
 
 enum { PATHS_MAX = 8, TRY_AGAIN_MS = 100 };
 
-struct owed_path {
-    int64_t user_id;
-    struct gateway_digest digest;
-};
-
 /* Of one route. All zero: nothing. */
 struct debt {
     bool has_models, has_all;
     size_t path_count;
-    struct owed_path paths[PATHS_MAX];
+    struct gateway_path paths[PATHS_MAX];
     int64_t changes; /* how many were noted: what a try has not seen stays */
     bool is_tried;   /* a worker is at it */
     int64_t next_try_ns;
@@ -66,11 +61,10 @@ static struct debt *debt_of(const struct gateway_route *route)
 
 /* ---- noting ---- */
 
-static void add_path(struct debt *debt, const struct owed_path *path)
+static void add_path(struct debt *debt, const struct gateway_path *path)
 {
     for (size_t i = 0; i < debt->path_count; i++)
-        if (debt->paths[i].user_id == path->user_id &&
-            gateway_digest_eq(&debt->paths[i].digest, &path->digest))
+        if (gateway_path_eq(&debt->paths[i], path))
             return;
     if (debt->path_count == PATHS_MAX)
         debt->has_all = true;
@@ -79,7 +73,7 @@ static void add_path(struct debt *debt, const struct owed_path *path)
 }
 
 /* `path` NULL, and not models: all. */
-static void note(const struct gateway_route *route, bool is_models, const struct owed_path *path,
+static void note(const struct gateway_route *route, bool is_models, const struct gateway_path *path,
                  const struct error *why)
 {
     struct owed *owed = route->gateway->owed;
@@ -106,13 +100,10 @@ void owed_note_models(const struct gateway_route *route, const struct error *why
     note(route, true, NULL, why);
 }
 
-void owed_note_path(const struct gateway_route *route, const struct gateway_key *key,
-                    struct arena *arena, const struct error *why)
+void owed_note_path(const struct gateway_route *route, const struct gateway_path *path,
+                    const struct error *why)
 {
-    struct owed_path path = {.user_id = key->user_id};
-    bool is_known = gateway_key_path(key, arena, &path.digest) == ERR_OK;
-
-    note(route, false, is_known ? &path : NULL, why);
+    note(route, false, path, why);
 }
 
 void owed_note_all(const struct gateway_route *route, const struct error *why)
@@ -134,9 +125,8 @@ static enum err clear_debt(const struct gateway_route *route, const struct debt 
     if (debt->has_models)
         err = gateway_clear_models(gateway->app, route->options.models, route->options.model_count,
                                    work);
-    for (size_t i = 0; err == ERR_OK && i < debt->path_count; i++)
-        err = gateway_store_drop_path(gateway->store, debt->paths[i].user_id,
-                                      &debt->paths[i].digest, work);
+    if (err == ERR_OK && debt->path_count > 0)
+        err = gateway_store_drop_paths(gateway->store, debt->paths, debt->path_count, work);
     return err;
 }
 

@@ -18,9 +18,9 @@ void owed_free(struct owed **owed);
 
 /* The route's models were not cleared. `why` is for the log, which says it when the first clear is owed. */
 void owed_note_models(const struct gateway_route *route, const struct error *why);
-/* The key's path was not dropped. Digests are made in the arena. */
-void owed_note_path(const struct gateway_route *route, const struct gateway_key *key,
-                    struct arena *arena, const struct error *why);
+/* The path was not dropped. */
+void owed_note_path(const struct gateway_route *route, const struct gateway_path *path,
+                    const struct error *why);
 /* Nobody could tell what is to be dropped. */
 void owed_note_all(const struct gateway_route *route, const struct error *why);
 

@@ -44,26 +44,28 @@ struct entry_request store_models_request(const struct gateway_store *store, str
     return (struct entry_request){.app = store->app, .work = work, .space = namespace_of_gateway()};
 }
 
+enum err gateway_store_drop_paths(struct gateway_store *store, const struct gateway_path *paths,
+                                  size_t count, struct work work)
+{
+    struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_WRITE);
+    struct entries *entries = store->app->entries;
+
+    /* Also where there is no room: a few bytes for minutes, in the place of what goes. */
+    (void)entries_take_room(entries, count * STORED_STAMP_SIZE, work.deadline_ns);
+    for (size_t i = 0; i < count; i++) {
+        const struct gateway_key key = {.user_id = paths[i].user_id};
+        const struct namespace space = gateway_key_space(&key);
+        struct key name = key_response(&space, paths[i].digest.bytes);
+        store_record_drop(pipeline, &name);
+    }
+    return redis_run(entries_redis(entries), pipeline, work);
+}
+
 enum err gateway_store_drop(struct gateway_store *store, const struct gateway_key *key,
                             struct work work)
 {
-    struct gateway_digest path;
-    enum err err = gateway_key_path(key, work.arena, &path);
+    struct gateway_path path = {.user_id = key->user_id};
+    enum err err = gateway_key_path(key, work.arena, &path.digest);
 
-    return err == ERR_OK ? gateway_store_drop_path(store, key->user_id, &path, work) : err;
-}
-
-enum err gateway_store_drop_path(struct gateway_store *store, int64_t user_id,
-                                 const struct gateway_digest *path, struct work work)
-{
-    struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_WRITE);
-    const struct gateway_key key = {.user_id = user_id};
-    const struct namespace space = gateway_key_space(&key);
-    struct entries *entries = store->app->entries;
-    struct key name = key_response(&space, path->bytes);
-
-    /* Also where there is no room: a few bytes for minutes, in the place of what goes. */
-    (void)entries_take_room(entries, STORED_STAMP_SIZE, work.deadline_ns);
-    store_record_drop(pipeline, &name);
-    return redis_run(entries_redis(entries), pipeline, work);
+    return err == ERR_OK ? gateway_store_drop_paths(store, &path, 1, work) : err;
 }

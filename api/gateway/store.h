@@ -80,13 +80,14 @@ CW_MUST_CHECK enum err gateway_store_put(struct gateway_store *store, const stru
                                          struct work work, struct kept **kept_out);
 
 /*
- * Drops the answers to the key's path, all variants, for its user or everybody; one round trip. What the upstream was
- * asked for before and answers later is not stored. Errors of redis_run.
+ * Drops the answers to these paths, all variants; one round trip. What the upstream was asked for before and answers
+ * later is never served. Errors of redis_run; some may be dropped then.
  */
+CW_MUST_CHECK enum err gateway_store_drop_paths(struct gateway_store *store,
+                                                const struct gateway_path *paths, size_t count,
+                                                struct work work);
+/* The same of the key's path. */
 CW_MUST_CHECK enum err gateway_store_drop(struct gateway_store *store,
                                           const struct gateway_key *key, struct work work);
-/* The same, of what gateway_key_path says and the key's user_id. */
-CW_MUST_CHECK enum err gateway_store_drop_path(struct gateway_store *store, int64_t user_id,
-                                               const struct gateway_digest *path, struct work work);
 
 #endif

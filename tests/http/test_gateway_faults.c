@@ -47,7 +47,7 @@ static void open_all(void)
         "{ prefix = \"/near\"; scope = \"public\"; models = [ \"n\", \"m\" ]; UPSTREAM },\n"
         "{ prefix = \"/far\"; scope = \"public\"; UPSTREAM },\n"
         "{ prefix = \"/mine\"; UPSTREAM }",
-        "");
+        "limits: { enabled = false; };");
     origin_open();
 }
 
@@ -260,6 +260,111 @@ START_TEST(a_path_that_was_not_dropped_is_made_up_for)
 }
 END_TEST
 
+/* ---- all drops of a request ---- */
+
+#define NAMES "Location: /mine/named\r\nContent-Location: /mine/content\r\n"
+static const char *const named[] = {"/mine/itself", "/mine/named", "/mine/content"};
+
+static void store_named(const char *body)
+{
+    char answer[200];
+
+    snprintf(answer, sizeof answer,
+             OK_WITH("Cache-Control: max-age=3600\r\nContent-Length: 1\r\n", "%s"), body);
+    for (int i = 0; i < 3; i++) {
+        ORIGIN_SAY(origin, answer);
+        expect_header(http_get(stand.http, named[i], stand.alice.bearer), "X-Cache", "MISS");
+        expect_header(http_get(stand.http, named[i], stand.alice.bearer), "X-Cache", "HIT");
+    }
+}
+
+static int64_t round_trips(void)
+{
+    static const char name[] = "\ncachewarden_redis_round_trips_total{pool=\"control\"} ";
+    const char *at = strstr(http_get(stand.http, "/metrics", stand.root.bearer)->body, name);
+
+    ck_assert_ptr_nonnull(at);
+    return (int64_t)strtod(at + strlen(name), NULL);
+}
+
+/* The fewest that such a change takes, of some: what goes on in the background only adds to them. */
+static int64_t trips_of_change(const char *answer)
+{
+    int64_t fewest = INT64_MAX;
+
+    for (int i = 0; i < 10; i++) {
+        ORIGIN_SAY(origin, answer);
+        int64_t before = round_trips();
+        expect_status(http_post(stand.http, named[0], stand.alice.bearer), 200);
+        int64_t took = round_trips() - before;
+        fewest = took < fewest ? took : fewest;
+    }
+    return fewest;
+}
+
+START_TEST(drops_of_a_request_share_a_round_trip)
+{
+    store_named("a");
+    int64_t with = trips_of_change(OK_WITH(NAMES "Content-Length: 1\r\n", "x")),
+            without = trips_of_change(OK_WITH("Content-Length: 1\r\n", "x"));
+    ck_assert_int_lt(with, without + 2);
+    store_named("b"); /* all of them are misses */
+}
+END_TEST
+
+START_TEST(all_that_a_change_names_is_owed)
+{
+    store_named("a");
+    redis_server_do(stand.redis, "CONFIG SET maxmemory 1");
+    ORIGIN_SAY(origin, OK_WITH(NAMES "Content-Length: 1\r\n", "x"));
+    expect_status(http_post(stand.http, named[0], stand.alice.bearer), 200);
+    redis_server_do(stand.redis, "CONFIG SET maxmemory 0");
+    scripted_origin_always(origin, &(struct origin_answer){.bytes = OWED_ANSWER("")});
+    for (int i = 0; i < 3; i++)
+        ck_assert_str_eq(result_when_settled(named[i], stand.alice.bearer), "MISS");
+    ck_assert_int_eq(times_logged("gateway.clear_failed"), 1);
+}
+END_TEST
+
+/* An answer to HEAD has told that what is stored for GET is out of date. */
+START_TEST(what_head_has_told_is_owed)
+{
+    const char *const fresh[] = {stand.alice.bearer, "Cache-Control: no-cache", NULL};
+
+    ORIGIN_SAY(origin,
+               OK_WITH("Cache-Control: max-age=3600\r\nETag: \"1\"\r\nContent-Length: 1\r\n", "a"));
+    http_get(stand.http, "/mine/head", stand.alice.bearer);
+    expect_header(http_get(stand.http, "/mine/head", stand.alice.bearer), "X-Cache", "HIT");
+    redis_server_do(stand.redis, "CONFIG SET maxmemory 1");
+    ORIGIN_SAY(origin,
+               OK_WITH("Cache-Control: max-age=3600\r\nETag: \"2\"\r\nContent-Length: 9\r\n", ""));
+    expect_status(http_send(stand.http, "HEAD", "/mine/head", fresh, NULL, 0), 200);
+    scripted_origin_always(origin, &(struct origin_answer){.bytes = OWED_ANSWER("")});
+    expect_uncached("/mine/head", stand.alice.bearer);
+    redis_server_do(stand.redis, "CONFIG SET maxmemory 0");
+    ck_assert_str_eq(result_when_settled("/mine/head", stand.alice.bearer), "MISS");
+}
+END_TEST
+
+/* What is older than what its user has seen while the cache was off. */
+START_TEST(what_was_seen_without_a_cache_is_owed)
+{
+    const char *bob = stand.bob.bearer;
+
+    ORIGIN_SAY(origin, OK_WITH("Cache-Control: max-age=3600\r\nContent-Length: 1\r\n", "a"));
+    http_get(stand.http, "/mine/seen", bob);
+    expect_header(http_get(stand.http, "/mine/seen", bob), "X-Cache", "HIT");
+    expect_status(http_post(stand.http, "/api/cache/disable/", bob), 200);
+    redis_server_do(stand.redis, "CONFIG SET maxmemory 1");
+    ORIGIN_SAY(origin, OK_WITH("Cache-Control: max-age=3600\r\nContent-Length: 1\r\n", "b"));
+    expect_body(http_get(stand.http, "/mine/seen", bob), 200, "b");
+    redis_server_do(stand.redis, "CONFIG SET maxmemory 0");
+    expect_status(http_post(stand.http, "/api/cache/enable/", bob), 200);
+    scripted_origin_always(origin, &(struct origin_answer){.bytes = OWED_ANSWER("")});
+    ck_assert_str_eq(result_when_settled("/mine/seen", bob), "MISS");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("http/gateway_faults");
@@ -270,6 +375,10 @@ int main(void)
     tcase_add_test(all, a_clear_that_failed_is_made_up_for);
     tcase_add_test(all, what_is_owed_concerns_what_it_would_drop);
     tcase_add_test(all, a_path_that_was_not_dropped_is_made_up_for);
+    tcase_add_test(all, drops_of_a_request_share_a_round_trip);
+    tcase_add_test(all, all_that_a_change_names_is_owed);
+    tcase_add_test(all, what_head_has_told_is_owed);
+    tcase_add_test(all, what_was_seen_without_a_cache_is_owed);
     suite_add_tcase(suite, all);
     TCase *ends = tcase_create("ends"); /* the tests close the stand */
 

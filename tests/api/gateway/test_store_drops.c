@@ -100,6 +100,26 @@ START_TEST(a_drop_while_something_is_fetched_anew)
 }
 END_TEST
 
+/* Those of a user and of everybody. */
+START_TEST(many_drops_are_one_round_trip)
+{
+    struct gateway_path paths[3];
+    struct gateway_key keys[3];
+
+    for (int i = 0; i < 3; i++) {
+        keys[i] = key_of(i == 1 ? 0 : 7, i == 2 ? "/shop/b" : "/shop/a", "");
+        paths[i].user_id = keys[i].user_id;
+        expect_ok(gateway_key_path(&keys[i], arena, &paths[i].digest));
+        fill_on(1, &keys[i], TEXT, "old"); /* then it knows how much room there is */
+    }
+    uint64_t trips = trips_of(nodes[1].app->control);
+    expect_ok(gateway_store_drop_paths(stores[1], paths, 3, in_work()));
+    ck_assert_uint_eq(trips_of(nodes[1].app->control) - trips, 1);
+    for (int i = 0; i < 3; i++)
+        ck_assert(!is_stored_on(0, &keys[i]));
+}
+END_TEST
+
 /* ---- a late store behind a drop and a newer answer ---- */
 
 static struct str path_key(const struct gateway_key *key)
@@ -325,6 +345,7 @@ int main(void)
     tcase_add_test(one, a_drop_while_the_upstream_is_asked);
     tcase_add_test(one, a_drop_behind_a_drop);
     tcase_add_test(one, a_drop_while_something_is_fetched_anew);
+    tcase_add_test(one, many_drops_are_one_round_trip);
     tcase_add_test(one, a_late_store_behind_a_newer_answer);
     tcase_add_test(one, a_late_confirmation);
     tcase_add_test(one, a_late_store_whose_reply_is_lost);
