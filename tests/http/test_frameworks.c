@@ -1,7 +1,7 @@
 /*
- * The snippets for Django, FastAPI, Express and Angular, in the shops and the page of
- * tests/frameworks/, which use them as they say. A shop tells how many orders were written, through
- * its cache; an order of Alice makes her view out of date, and nobody else's.
+ * The snippets for Django, FastAPI and Express, in the shops of tests/frameworks/, which use them as they say. A shop
+ * tells how many orders were written, through its cache; an order of Alice makes her view out of date, and nobody
+ * else's.
  */
 #include "browser.h"
 #include "stand.h"
@@ -113,7 +113,6 @@ static void open_stand(void)
     stand_key(&stand, key, "shop-entries",
               (const char *const[]){"--scope", "entries", "--namespace", "shop", NULL});
     set("CACHEWARDEN_ENTRIES_KEY", strchr(key, ' ') + 1);
-    set("ALICE", strchr(stand.alice.bearer, ' ') + 1);
     set("ALICE_ID", id);
     set("PYTHONPATH", CW_SOURCE_DIR "/docs/snippets:" CW_SOURCE_DIR "/clients/python");
     set("PYTHONDONTWRITEBYTECODE", "1");
@@ -340,25 +339,6 @@ START_TEST(a_shop_goes_on_while_cachewarden_hangs)
 }
 END_TEST
 
-/* ---- the page ---- */
-
-START_TEST(an_angular_page_keeps_answers_until_it_hears_news)
-{
-    struct shop shop;
-    char page[512], modules[512];
-
-    run(&(struct command){"tsc",
-                          {"--project", FRAMEWORKS "/angular", "--outDir", stand.directory}});
-    open_shop(&shop, "node", "express_shop.mjs", stand.server.base_url);
-    set("SHOP_URL", shop.url);
-    snprintf(modules, sizeof modules, "%s/tests/frameworks/angular/stand_in", stand.directory);
-    set("NODE_PATH", modules);
-    snprintf(page, sizeof page, "%s/tests/frameworks/angular/page.js", stand.directory);
-    run(&(struct command){"node", {page}});
-    close_shop(&shop);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("frameworks");
@@ -368,7 +348,6 @@ int main(void)
     tcase_add_loop_test(tcase, a_shop_knows_a_session, 0, SHOPS);
     tcase_add_loop_test(tcase, a_shop_goes_on_without_cachewarden, 0, SHOPS);
     tcase_add_loop_test(tcase, a_shop_goes_on_while_cachewarden_hangs, 0, SHOPS);
-    tcase_add_test(tcase, an_angular_page_keeps_answers_until_it_hears_news);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
