@@ -53,4 +53,7 @@ void doctor_check_issuers(struct doctor *doctor, const struct config *config);
 /* Secret, modes of files, certificates, room on disk (doctor_files.c). */
 void doctor_check_files(struct doctor *doctor, const struct config *config);
 
+/* Whether a backup can be made, and whether a good one is overdue (doctor_backups.c). */
+void doctor_check_backups(struct doctor *doctor, const struct config *config);
+
 #endif

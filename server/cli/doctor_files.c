@@ -98,6 +98,7 @@ static void check_modes(struct doctor *doctor, const struct config *config)
         check_mode(doctor, "auth.secret", str_format(doctor->arena, "%s.secret", database).ptr,
                    NONE);
     }
+    check_mode(doctor, "backup.directory", config->backup_directory, NONE);
     /* That everybody may read secrets in it, the configuration says itself. */
     for (size_t i = 0; i < config->files.count; i++)
         check_mode(doctor, "configuration", config->files.items[i], GROUP_READS | OTHERS_READ);
