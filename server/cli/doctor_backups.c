@@ -1,4 +1,4 @@
-/* The doctor's look at backups: whether one can be made, whether the last one was, and whether a good one is overdue. */
+/* The doctor's look at backups: whether one can be made, how the last went, and whether a good one is overdue. */
 #include "cli/doctor.h"
 
 #include "cachewarden/backup_result.h"
