@@ -107,6 +107,18 @@ void pool_serve_locked(struct pool *pool, int64_t now_ns, struct pool_wakes *wak
     }
 }
 
+void pool_hedge_locked(struct pool *pool, int64_t now_ns, struct pool_wakes *wakes)
+{
+    struct batch *oldest = pool->queue;
+
+    while (oldest && oldest->is_granted)
+        oldest = oldest->next;
+    if (!oldest || !pool_acquire_conn_locked(pool, now_ns, &oldest->conn))
+        return;
+    batch_grant_locked(oldest);
+    wakes->batches[wakes->count++] = oldest;
+}
+
 /* A batch may be done and in use again when it is woken. That does no harm: it is never freed, and a
  * leader that was woken for nothing sleeps on. */
 void pool_wake(struct pool *pool, struct pool_wakes *wakes)

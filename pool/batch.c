@@ -42,6 +42,7 @@ struct batch *batch_new_locked(struct pool *pool)
     batch->phase = BATCH_GATHERING;
     batch->is_granted = false;
     batch->fail_cause = REDIS_ERROR_NONE;
+    batch->hedge_ns = pool->tuning.hedge_ns;
     batch->conn = NULL;
     batch->count = batch->present = batch->commands = 0;
     batch->is_private = false;

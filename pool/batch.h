@@ -49,6 +49,7 @@ struct batch {
     bool is_private;             /* one big pipeline that only waits here, and then is sent alone */
     bool is_granted;             /* it has a connection or may make one */
     enum redis_error fail_cause; /* the breaker opened while it waited; NONE: it has not */
+    int64_t hedge_ns;            /* of the pool, as it was made */
     struct conn *conn; /* granted; NULL: make one. The leader's alone once it is granted */
     size_t count, present, commands;
     struct batch_member *members;

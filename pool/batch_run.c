@@ -49,7 +49,7 @@ static void finish_unsent(struct pool *pool, struct batch *batch, const struct e
 /* False when the leader's time to acquire a connection ended first. */
 static bool await_grant(struct pool *pool, struct batch *batch, const struct pool_request *request)
 {
-    int64_t hedge_ns = clock_mono_ns() + pool->tuning.hedge_ns;
+    int64_t hedge_ns = clock_mono_ns() + batch->hedge_ns;
     while (!atomic_load_explicit(&batch->grant, memory_order_acquire)) {
         if (futex_wait(&batch->grant, 0,
                        hedge_ns < request->acquire_deadline_ns ? hedge_ns
@@ -58,11 +58,13 @@ static bool await_grant(struct pool *pool, struct batch *batch, const struct poo
         int64_t now_ns = clock_mono_ns();
         if (now_ns >= request->acquire_deadline_ns)
             return false;
-        hedge_ns = now_ns + pool->tuning.hedge_ns;
+        hedge_ns = now_ns + batch->hedge_ns;
+        struct pool_wakes wakes = {0};
         lock_acquire(&pool->lock);
-        if (!batch->is_granted && pool_acquire_conn_locked(pool, now_ns, &batch->conn))
-            batch_grant_locked(batch);
+        if (!batch->is_granted)
+            pool_hedge_locked(pool, now_ns, &wakes);
         lock_release(&pool->lock);
+        pool_wake(pool, &wakes);
     }
     return true;
 }

@@ -32,8 +32,9 @@
  *   made 74,700 (13.5 + 2.5). Where a processor is idle it costs nothing.
  * - Also tried: to sleep until most of the last batch were back (batches of 10 to 19, no better
  *   than not waiting); a timer for each follower (1.2 us more a request).
- * - When Redis is far away or slow, one connection at a time means waiting; after hedge_ns a
- *   batch takes a further one. A busy machine alone hardly ever lets it come to that.
+ * - When Redis is far away or slow, one connection at a time means waiting; after hedge_ns the
+ *   batch that has waited for longest takes a further one. Small pipelines hardly ever let it come to
+ *   that, on a busy machine either. Large ones, which share no batch, do.
  */
 static const struct pool_tuning default_tuning = {
     .spread_until = 6,

@@ -16,8 +16,9 @@ struct batch;
 struct pool_tuning {
     size_t spread_until;  /* up to so many callers: each pipeline may have its own connection */
     size_t spread_beyond; /* more of them: so many connections are in use, and batches form */
-    int64_t hedge_ns; /* a batch that has waited so long takes a further connection all the same */
-    bool yields;      /* a leader lets threads that are ready to run join before it writes */
+    int64_t
+        hedge_ns; /* after a batch has waited so long, a further connection is in use all the same */
+    bool yields;  /* a leader lets threads that are ready to run join before it writes */
 };
 
 /*
@@ -123,6 +124,8 @@ struct pool_wakes {
 };
 /* Grants connections to batches in the queue, as far as the spread allows. */
 void pool_serve_locked(struct pool *pool, int64_t now_ns, struct pool_wakes *wakes);
+/* One connection, if there is any, for the batch that has waited for longest, whatever the spread. */
+void pool_hedge_locked(struct pool *pool, int64_t now_ns, struct pool_wakes *wakes);
 void pool_wake(struct pool *pool, struct pool_wakes *wakes);
 /* An idle connection (or NULL: the permission to make one), whatever the spread. */
 CW_MUST_CHECK bool pool_acquire_conn_locked(struct pool *pool, int64_t now_ns,

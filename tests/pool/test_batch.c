@@ -416,6 +416,37 @@ START_TEST(a_batch_that_waits_too_long_takes_another_connection)
 }
 END_TEST
 
+static void set_hedge(int64_t ms)
+{
+    lock_acquire(&redis->pool->lock);
+    redis->pool->tuning.hedge_ns = ms * NS_PER_MS;
+    lock_release(&redis->pool->lock);
+}
+
+/* Whose patience ends first takes no connection that others have waited for longer. */
+START_TEST(the_one_that_waits_for_longest_gets_another_connection)
+{
+    struct runner holder = {.number = 0}, oldest = {.number = 1}, other = {.number = 2};
+
+    tear_down();
+    set_up_with((struct redis_options){.size = 2, .batch_limit = 1});
+    redis->pool->tuning.spread_until = 0;
+    set_hedge(CASE_PATIENCE_MS);
+    occupy(&holder);
+    FAKE_SCRIPT(fake, {.bytes = ":1\r\n"}, {.bytes = ":2\r\n"});
+    start(&oldest);
+    wait_queued(1);
+    set_hedge(20);
+    start(&other);
+    expect(&other, ERR_OK);
+    fake_redis_release(fake);
+    expect(&holder, ERR_OK);
+    expect(&oldest, ERR_OK);
+    ck_assert_int_eq(oldest.integer, 1);
+    ck_assert_int_eq(other.integer, 2);
+}
+END_TEST
+
 START_TEST(a_large_pipeline_waits_like_all_and_is_sent_alone)
 {
     enum { SIZE = BATCH_MEMBER_BYTES_MAX * 3 };
@@ -496,6 +527,7 @@ int main(void)
     tcase_add_test(tcase, one_reply_too_many_taints_the_whole_batch);
     tcase_add_test(tcase, no_connection_within_the_bounded_wait_is_busy);
     tcase_add_test(tcase, a_batch_that_waits_too_long_takes_another_connection);
+    tcase_add_test(tcase, the_one_that_waits_for_longest_gets_another_connection);
     tcase_add_test(tcase, a_large_pipeline_waits_like_all_and_is_sent_alone);
     tcase_add_test(tcase, a_batch_fails_when_its_connection_cannot_be_made);
     suite_add_tcase(suite, tcase);
