@@ -1,7 +1,9 @@
 /* The life of the store, and dropping what lies under a path. */
 #include "gateway/store.h"
 
+#include "cachewarden/clock.h"
 #include "cachewarden/entries.h"
+#include "cachewarden/redis_error.h"
 #include "entries/service.h"
 #include "gateway/store_private.h"
 
@@ -44,21 +46,38 @@ struct entry_request store_models_request(const struct gateway_store *store, str
     return (struct entry_request){.app = store->app, .work = work, .space = namespace_of_gateway()};
 }
 
+/* A stamp is a few bytes for minutes, in the place of what goes, so that it need not wait for room. But whoever can
+ * make many changes must not fill Redis with stamps. */
+static bool may_stamp(struct gateway_store *store, size_t count, int64_t deadline_ns)
+{
+    int64_t now_ns = clock_mono_ns(), since_ns = atomic_load(&store->unroomed_since_ns);
+
+    if (entries_take_room(store->app->entries, count * STORED_STAMP_SIZE, deadline_ns))
+        return true;
+    if (now_ns - since_ns > STORE_LIFE_MIN_MS * NS_PER_MS &&
+        atomic_compare_exchange_strong(&store->unroomed_since_ns, &since_ns, now_ns))
+        atomic_store(&store->unroomed, 0);
+    return atomic_fetch_add(&store->unroomed, (int64_t)count) + (int64_t)count <=
+           STORE_UNROOMED_MAX;
+}
+
 enum err gateway_store_drop_paths(struct gateway_store *store, const struct gateway_path *paths,
                                   size_t count, struct work work)
 {
     struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_WRITE);
-    struct entries *entries = store->app->entries;
+    bool is_stamped = may_stamp(store, count, work.deadline_ns);
 
-    /* Also where there is no room: a few bytes for minutes, in the place of what goes. */
-    (void)entries_take_room(entries, count * STORED_STAMP_SIZE, work.deadline_ns);
     for (size_t i = 0; i < count; i++) {
         const struct gateway_key key = {.user_id = paths[i].user_id};
         const struct namespace space = gateway_key_space(&key);
         struct key name = key_response(&space, paths[i].digest.bytes);
-        store_record_drop(pipeline, &name);
+        store_record_drop(pipeline, &name, is_stamped);
     }
-    return redis_run(entries_redis(entries), pipeline, work);
+    enum err err = redis_run(entries_redis(store->app->entries), pipeline, work);
+    return err == ERR_OK && !is_stamped
+               ? redis_error_set(work.error, ERR_UPSTREAM_REFUSED, REDIS_ERROR_NO_ROOM,
+                                 "dropped, but there is no room for entries to remember it")
+               : err;
 }
 
 enum err gateway_store_drop(struct gateway_store *store, const struct gateway_key *key,

@@ -81,7 +81,8 @@ CW_MUST_CHECK enum err gateway_store_put(struct gateway_store *store, const stru
 
 /*
  * Drops the answers to these paths, all variants; one round trip. What the upstream was asked for before and answers
- * later is never served. Errors of redis_run; some may be dropped then.
+ * later is never served. Errors of redis_run; some may be dropped then. ERR_UPSTREAM_REFUSED, among others where there
+ * is no room to remember so many drops: what lies there is gone, and what answers late may be stored.
  */
 CW_MUST_CHECK enum err gateway_store_drop_paths(struct gateway_store *store,
                                                 const struct gateway_path *paths, size_t count,

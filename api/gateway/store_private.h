@@ -9,7 +9,12 @@
 struct gateway_store {
     struct app *app;
     struct memory *memory;
+    /* Stamps of drops that took no room, because there was none: how many, and since when they are counted. */
+    _Atomic int64_t unroomed, unroomed_since_ns;
 };
+
+/* So many on a node, as long as they live: 2 MB or less of what is for control data. */
+enum { STORE_UNROOMED_MAX = 10000 };
 
 /*
  * A look that is older is good for no store: what was dropped since may be forgotten.
@@ -55,7 +60,7 @@ void store_record_put_response(struct pipeline *pipeline, const struct key *key,
                                struct str head, struct str body);
 void store_record_put_variants(struct pipeline *pipeline, const struct key *key, struct str start);
 void store_record_set_life(struct pipeline *pipeline, const struct key *key, int64_t life_ms);
-/* A transaction of its own. */
-void store_record_drop(struct pipeline *pipeline, const struct key *key);
+/* A transaction of its own. is_stamped false: nothing remembers it. */
+void store_record_drop(struct pipeline *pipeline, const struct key *key, bool is_stamped);
 
 #endif

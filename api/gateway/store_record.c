@@ -85,15 +85,17 @@ void store_record_put_variants(struct pipeline *pipeline, const struct key *key,
 }
 
 /* Each drop has a stamp of its own. Whatever lies there goes, also what is none of ours. */
-void store_record_drop(struct pipeline *pipeline, const struct key *key)
+void store_record_drop(struct pipeline *pipeline, const struct key *key, bool is_stamped)
 {
     unsigned char stamp[STORED_STAMP_SIZE];
 
-    random_bytes(stamp, sizeof stamp);
     pipeline_begin_transaction(pipeline);
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), key_str(key));
-    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(key), RECORD_FIELD_DROP,
-                 (struct str){(const char *)stamp, sizeof stamp});
-    store_record_set_life(pipeline, key, STORE_LIFE_MIN_MS);
+    if (is_stamped) {
+        random_bytes(stamp, sizeof stamp);
+        PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(key), RECORD_FIELD_DROP,
+                     (struct str){(const char *)stamp, sizeof stamp});
+        store_record_set_life(pipeline, key, STORE_LIFE_MIN_MS);
+    }
     pipeline_end_transaction(pipeline);
 }

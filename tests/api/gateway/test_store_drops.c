@@ -5,6 +5,7 @@
 #include "gateway_case.h"
 
 #include "entries/entries_private.h"
+#include "gateway/store_private.h"
 
 #define TEXT "Content-Type: text/plain"
 #define VARY "Vary: Accept-Language"
@@ -332,6 +333,20 @@ START_TEST(a_drop_without_room)
     ck_assert_int_eq(try_store(0, &key, &late, TEXT, "late"), ERR_CONFLICT);
     ck_assert(!is_stored_on(0, &key));
     gateway_look_release(&late);
+    /* So many, and no more: who drops has to see to it that nothing late is served. */
+    atomic_store(&room->left, INT64_MAX);
+    fill_on(1, &key, TEXT, "new");
+    atomic_store(&room->left, 0);
+    atomic_store(&stores[1]->unroomed, STORE_UNROOMED_MAX - 1);
+    expect_ok(gateway_store_drop(stores[1], &key, in_work()));
+    ck_assert(left_ms(&key) > 0);
+    ck_assert_int_eq(gateway_store_drop(stores[1], &key, in_work()), ERR_UPSTREAM_REFUSED);
+    ck_assert_int_eq(left_ms(&key), -2);
+    ck_assert(!is_stored_on(0, &key));
+    /* It counts anew when those are forgotten. */
+    atomic_store(&stores[1]->unroomed_since_ns,
+                 clock_mono_ns() - STORE_LIFE_MIN_MS * 2 * NS_PER_MS);
+    expect_ok(gateway_store_drop(stores[1], &key, in_work()));
 }
 END_TEST
 
