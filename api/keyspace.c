@@ -184,6 +184,11 @@ struct key key_fetch(const struct namespace *space, const unsigned char digest[K
     return make_of_digest(space, STR("}:w:"), digest);
 }
 
+struct key key_refill(const struct namespace *space, const unsigned char digest[KEY_DIGEST_SIZE])
+{
+    return make_of_digest(space, STR("}:r:"), digest);
+}
+
 struct key key_scratch(const struct namespace *space)
 {
     struct key key = make_of_namespace(space, STR("}:s:"));

@@ -66,6 +66,8 @@ struct key key_entries(const struct namespace *space);
 struct key key_response(const struct namespace *space, const unsigned char digest[KEY_DIGEST_SIZE]);
 /* String: somebody fetches that for all nodes; gone by itself. */
 struct key key_fetch(const struct namespace *space, const unsigned char digest[KEY_DIGEST_SIZE]);
+/* Number: what misses of a route of the gateway have asked for lately; of a digest of its prefix. Gone by itself. */
+struct key key_refill(const struct namespace *space, const unsigned char digest[KEY_DIGEST_SIZE]);
 /* A fresh random name beside the namespace's entries; whoever writes it lets it expire. */
 struct key key_scratch(const struct namespace *space);
 

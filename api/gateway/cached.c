@@ -12,13 +12,32 @@
 
 static enum err serve_looked(struct cached_request *cached);
 
+/* As many misses ask the upstream as may. What is stale is better than nothing. */
+static enum err serve_refused(struct cached_request *cached)
+{
+    struct passage *passage = cached->passage;
+
+    if (cached->sharing.has_stale && cached_has_what_is_needed(cached)) {
+        passage->refill = REFILL_STALE;
+        passage->status.detail = STR("refill_per_s");
+        return cached_serve_stored(cached, CACHE_RESULT_STALE);
+    }
+    passage->refill = REFILL_REFUSED;
+    passage->call->reply.retry_after_s = cached->sharing.retry_after_s;
+    return error_set_detail(&passage->call->error, ERR_BUSY,
+                            "gateway.refill_per_s: too many misses ask the upstream");
+}
+
 static enum err serve_fetched(struct cached_request *cached)
 {
     struct call *call = cached->passage->call;
 
+    cached->sharing.has_stale = cached->look.stored && cached->verdict.reuse.serve_on_error;
     switch (sharing_enter(&cached->sharing, &cached->look)) {
     case SHARING_PAUSES:
         return ERR_OK;
+    case SHARING_REFUSED:
+        return serve_refused(cached);
     case SHARING_LOOKS:
         gateway_look_release(&cached->look);
         call->deadline_ns = clock_deadline_ns(call->app->budget_ms);

@@ -12,7 +12,7 @@ enum { REMEMBERED_MS = 10000, NOTES = 1024 };
 struct fetch_note {
     struct gateway_digest entry;
     int64_t until_ns; /* 0: it is none */
-    enum fetch_note_kind { NOTE_ALONE, NOTE_RESTS, NOTE_VOID } kind;
+    enum fetch_note_kind { NOTE_ALONE, NOTE_FAILED, NOTE_RESTS, NOTE_VOID } kind;
 };
 
 struct fetches {
@@ -78,14 +78,17 @@ static bool is_under_way_locked(struct fetches *fetches, const struct gateway_di
     return find_locked(fetches, entry) >= 0 || is_noted_locked(fetches, entry, NOTE_RESTS);
 }
 
-enum fetch_turn fetches_enter(struct fetches *fetches, const struct gateway_digest *entry)
+enum fetch_turn fetches_enter(struct fetches *fetches, const struct gateway_digest *entry,
+                              bool has_turn)
 {
-    enum fetch_turn turn = FETCH_ALONE;
+    enum fetch_turn turn = FETCH_BESIDE;
 
     lock_acquire(&fetches->lock);
     if (is_noted_locked(fetches, entry, NOTE_ALONE)) {
         turn = FETCH_ALONE;
-    } else if (is_under_way_locked(fetches, entry)) {
+    } else if (is_noted_locked(fetches, entry, NOTE_FAILED)) {
+        turn = FETCH_BESIDE;
+    } else if (has_turn ? find_locked(fetches, entry) >= 0 : is_under_way_locked(fetches, entry)) {
         turn = FETCH_WAITS;
     } else if (fetches->count < fetches->most) {
         fetches->under_way[fetches->count++] = *entry;
@@ -116,6 +119,9 @@ static struct fetch_note note_locked(struct fetches *fetches, const struct gatew
         return (struct fetch_note){.until_ns = 0};
     case FETCH_VOID:
         note.kind = is_noted_locked(fetches, entry, NOTE_VOID) ? NOTE_ALONE : NOTE_VOID;
+        break;
+    case FETCH_FAILED:
+        note.kind = NOTE_FAILED;
         break;
     case FETCH_UNSHARED:
         break;

@@ -18,18 +18,23 @@ void fetches_free(struct fetches **fetches);
 enum fetch_turn {
     FETCH_LEADS, /* fetches_leave or fetches_rest, in any case */
     FETCH_WAITS, /* somebody else leads, or it rests */
-    FETCH_ALONE  /* nobody waits for another here */
+    FETCH_ALONE, /* nobody waits for another here: what came was not for all */
+    FETCH_BESIDE /* nor here: what would have been for all failed, or as many lead as may */
 };
-enum fetch_turn fetches_enter(struct fetches *fetches, const struct gateway_digest *entry);
+/* has_turn: it comes for its turn, for which it rests. */
+enum fetch_turn fetches_enter(struct fetches *fetches, const struct gateway_digest *entry,
+                              bool has_turn);
 
 enum fetch_end {
     FETCH_SHARED, /* what came is stored, so others have it */
     FETCH_LEFT,   /* nobody knows what would have come: the next one leads */
     FETCH_VOID, /* the same, for what came was not true any more. When that comes again soon, nobody waits for it */
-    FETCH_UNSHARED
+    FETCH_UNSHARED, /* what came is not for all */
+    FETCH_FAILED
 };
 void fetches_leave(struct fetches *fetches, const struct gateway_digest *entry, enum fetch_end how);
-/* Leaves it, too; until then (clock_mono_ns) nobody leads, and whoever comes waits: another node fetches it. */
+/* Leaves it, too; until then (clock_mono_ns) nobody leads, and whoever comes waits: another node fetches it, or
+ * somebody comes back for its turn. */
 void fetches_rest(struct fetches *fetches, const struct gateway_digest *entry, int64_t until_ns);
 
 /* Or it rests. */

@@ -10,6 +10,7 @@
 struct fetches;
 struct gateway_metrics;
 struct owed;
+struct refill;
 struct refresher;
 
 struct gateway_route {
@@ -18,6 +19,7 @@ struct gateway_route {
     struct gateway_route_options options; /* its texts are the gateway's */
     struct upstream *upstream;
     struct gateway_metrics *metrics;
+    struct refill *refill; /* NULL: without a bound */
 };
 
 struct gateway {
@@ -31,6 +33,7 @@ struct gateway {
     size_t stored_max; /* bytes of a body that is stored */
     struct upstream_places *places;
     int max_waiting;
+    int64_t refill_per_s;
     struct gateway_route *routes; /* the longest prefix first */
     struct route *rows;           /* as they were configured; of routes[].row */
     size_t route_count;

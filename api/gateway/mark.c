@@ -11,6 +11,7 @@ enum { LIFE_MS = 5000, RENEW_MS = 1000, UNSHARED_MS = 3000 };
 
 #define UNDER_WAY STR("1")
 #define UNSHARED  STR("0")
+#define FAILED    STR("2")
 
 static struct key key_of_mark(const struct mark *mark)
 {
@@ -58,9 +59,13 @@ static enum mark_turn judge(const struct mark *mark, const struct gateway_look *
     if (pipeline_value(pipeline, REPLY_SET)->kind == VALUE_STATUS)
         return has_changed(mark, look, pipeline_value(pipeline, REPLY_ENTRY)) ? MARK_CHANGED
                                                                               : MARK_OURS;
-    if (said->kind == VALUE_STRING && str_eq(said->text, UNDER_WAY))
+    if (said->kind != VALUE_STRING)
+        return MARK_NONE;
+    if (str_eq(said->text, UNDER_WAY))
         return MARK_ELSEWHERE;
-    return said->kind == VALUE_STRING && str_eq(said->text, UNSHARED) ? MARK_ALONE : MARK_NONE;
+    if (str_eq(said->text, UNSHARED))
+        return MARK_ALONE;
+    return str_eq(said->text, FAILED) ? MARK_BESIDE : MARK_NONE;
 }
 
 enum mark_turn mark_take(struct mark *mark, struct gateway_store *store,
@@ -127,8 +132,8 @@ void mark_end(struct mark *mark, enum mark_end how, struct work work)
     if (how == MARK_LEFT)
         mark_add_end(pipeline, &mark->space, &mark->entry);
     else
-        PIPELINE_KEY(pipeline, EXPECT_OK, STR("SET"), key_str(&name), UNSHARED, STR("PX"),
-                     STR_INT64(UNSHARED_MS));
+        PIPELINE_KEY(pipeline, EXPECT_OK, STR("SET"), key_str(&name),
+                     how == MARK_FAILED ? FAILED : UNSHARED, STR("PX"), STR_INT64(UNSHARED_MS));
     /* Else it ends by itself. */
     (void)!run(mark, pipeline, work);
 }

@@ -14,6 +14,7 @@ enum mark_turn {
     MARK_OURS,      /* mark_end, in any case */
     MARK_ELSEWHERE, /* another node fetches it */
     MARK_ALONE,     /* nobody waits for another here: what came was not for all */
+    MARK_BESIDE,    /* nor here: what would have been for all failed */
     MARK_NONE,      /* there is none to be had: without Redis, or without room for entries */
     MARK_CHANGED,   /* nobody fetches it, but there is something now that the look did not see */
 };
@@ -35,7 +36,8 @@ void mark_renew(struct mark *mark, struct arena *arena, int64_t budget_ms);
 enum mark_end {
     MARK_STORED, /* gateway_store_put has ended it, with what it stored */
     MARK_LEFT,   /* the next one fetches */
-    MARK_UNSHARED
+    MARK_UNSHARED,
+    MARK_FAILED
 };
 /* Harmless where it is not ours. */
 void mark_end(struct mark *mark, enum mark_end how, struct work work);

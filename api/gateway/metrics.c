@@ -17,6 +17,9 @@ enum gateway_metric {
     GATEWAY_BUSY,
     GATEWAY_FAILURES,
     GATEWAY_COALESCED,
+    GATEWAY_REFILL_WAITED,
+    GATEWAY_REFILL_STALE,
+    GATEWAY_REFILL_REFUSED,
     GATEWAY_STORED,
     GATEWAY_SAVED_MS,
     GATEWAY_BYTES,
@@ -91,6 +94,11 @@ void gateway_metrics_note(const struct passage *passage, enum err err)
         if (passage->upstream_ms > 0)
             add(route, GATEWAY_SAVED_MS, (uint64_t)passage->upstream_ms);
     }
+    if (passage->refill != REFILL_FREE)
+        add(route, passage->refill == REFILL_STALE ? GATEWAY_REFILL_STALE : GATEWAY_REFILL_REFUSED,
+            1);
+    else if (passage->request->wait && passage->request->wait->has_queued)
+        add(route, GATEWAY_REFILL_WAITED, 1);
     if (passage->status.stored)
         add(route, GATEWAY_STORED, 1);
     if (passage->status.collapsed)
@@ -112,6 +120,10 @@ static const struct {
     {GATEWAY_FAILURES, "cachewarden_gateway_requests_total", ",result=\"failed\"", NULL},
     {GATEWAY_COALESCED, "cachewarden_gateway_coalesced_total", "",
      "Requests that waited for the response to another one and shared it."},
+    {GATEWAY_REFILL_WAITED, "cachewarden_gateway_refill_total", ",result=\"waited\"",
+     "Requests that missed while as many asked the upstream as gateway.refill_per_s allows."},
+    {GATEWAY_REFILL_STALE, "cachewarden_gateway_refill_total", ",result=\"stale\"", NULL},
+    {GATEWAY_REFILL_REFUSED, "cachewarden_gateway_refill_total", ",result=\"refused\"", NULL},
     {GATEWAY_STORED, "cachewarden_gateway_stored_total", "",
      "Responses of upstreams that were stored on their way to a client."},
     {GATEWAY_BYTES, "cachewarden_gateway_cache_bytes_total", "",

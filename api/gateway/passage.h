@@ -18,7 +18,8 @@ struct passage {
     struct str target;
     struct cache_status status; /* what the answer will tell */
     struct sharing *sharing;    /* with others who want the same; NULL: with none */
-    int64_t upstream_ms;        /* that it took for what the cache answers with */
+    enum { REFILL_FREE, REFILL_REFUSED, REFILL_STALE } refill; /* what no place for it led to */
+    int64_t upstream_ms; /* that it took for what the cache answers with */
 };
 
 /* ERR_BAD_INPUT: such a path is not passed on. ERR_NO_MEMORY. */

@@ -7,6 +7,7 @@
 #include "gateway/fetches.h"
 #include "gateway/metrics.h"
 #include "gateway/owed.h"
+#include "gateway/refill.h"
 #include "gateway/refresh.h"
 #include "gateway/service.h"
 
@@ -63,6 +64,10 @@ static enum err open_route(struct gateway *gateway, const struct gateway_route_o
     if (!copy_options(gateway->arena, options, &route->options) ||
         !make_row(gateway->arena, route) || gateway_metrics_new(&route->metrics) != ERR_OK)
         return error_set(error, ERR_NO_MEMORY, "out of memory");
+    enum err err =
+        refill_new(gateway->app, route->options.prefix, gateway->refill_per_s, &route->refill);
+    if (err != ERR_OK)
+        return error_set(error, err, "no memory for a route, or no digest of its prefix");
     const struct upstream_options upstream = {
         .urls = route->options.upstreams,
         .url_count = route->options.upstream_count,
@@ -87,6 +92,7 @@ static enum err open_routes(struct gateway *gateway, const struct gateway_option
                             struct error *error)
 {
     gateway->max_waiting = options->max_waiting;
+    gateway->refill_per_s = options->refill_per_s;
     gateway->places = upstream_places_new(options->max_waiting);
     gateway->routes = arena_calloc(gateway->arena, options->route_count, sizeof *gateway->routes);
     gateway->rows = arena_calloc(gateway->arena, options->route_count, sizeof *gateway->rows);
@@ -150,6 +156,7 @@ void gateway_close(struct gateway **gateway)
     refresher_free(&gone->refresher);
     for (size_t i = 0; i < gone->route_count; i++) {
         upstream_free(&gone->routes[i].upstream);
+        refill_free(&gone->routes[i].refill);
         gateway_metrics_free(&gone->routes[i].metrics);
     }
     fetches_free(&gone->fetches);
@@ -198,7 +205,9 @@ bool gateway_still_waits(const struct gateway *gateway, struct gateway_wait *wai
     if (!wait->is_paused)
         return false;
     memcpy(entry.bytes, wait->entry, sizeof entry.bytes);
-    wait->is_paused =
-        clock_mono_ns() < wait->until_ns && fetches_is_under_way(gateway->fetches, &entry);
+    int64_t now_ns = clock_mono_ns();
+    bool is_early =
+        wait->turn_ns > 0 ? now_ns < wait->turn_ns : fetches_is_under_way(gateway->fetches, &entry);
+    wait->is_paused = now_ns < wait->until_ns && is_early;
     return wait->is_paused;
 }

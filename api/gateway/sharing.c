@@ -5,6 +5,8 @@
 #include "cachewarden/clock.h"
 #include "gateway/fetches.h"
 #include "gateway/keep.h"
+#include "gateway/refill.h"
+#include "gateway/rules/reuse.h"
 
 enum {
     /* How long a worker waits for another one's fetch, before the request waits without one. */
@@ -14,15 +16,23 @@ enum {
     REST_MAX_MS = 250,
     REST_PART = 8, /* of the time waited */
     /* Who finds something new each time does not look for ever. */
-    LOOKS_MAX = 4
+    LOOKS_MAX = 4,
+    /* How late who has a turn may come for it, before another one takes its place. */
+    LATE_MS = 500
 };
 
 _Static_assert(sizeof((struct gateway_wait){0}.entry) == KEY_DIGEST_SIZE, "it holds a digest");
 
 void sharing_init(struct sharing *sharing, struct passage *passage, const struct gateway_key *key)
 {
+    struct gateway_wait *wait = passage->request->wait;
+
     *sharing = (struct sharing){.passage = passage, .key = key};
     passage->sharing = sharing;
+    if (!wait)
+        return;
+    sharing->has_turn = wait->turn_ns > 0;
+    wait->turn_ns = 0;
 }
 
 void sharing_fini(struct sharing *sharing)
@@ -35,7 +45,15 @@ static struct fetches *fetches_of(const struct sharing *sharing)
     return sharing->passage->route->gateway->fetches;
 }
 
-/* Whether what the upstream answers is the same for all who ask, and for what is stored. */
+/* Whether what the upstream answers may be stored, as far as the request tells. */
+static bool is_for_many(const struct passage *passage)
+{
+    return !passage->is_head && !keep_is_for_one(passage) &&
+           !(passage->route->options.is_public &&
+             fields_find(&passage->sent, STR("authorization")));
+}
+
+/* Whether it is the same for all who ask, too. */
 static bool is_shareable(const struct passage *passage)
 {
     static const struct str names[] = {
@@ -43,26 +61,48 @@ static bool is_shareable(const struct passage *passage)
         STR("if-range"), STR("range"),
     };
 
-    if (passage->is_head || keep_is_for_one(passage) ||
-        (passage->route->options.is_public && fields_find(&passage->sent, STR("authorization"))))
-        return false;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (fields_find(&passage->came, names[i]))
             return false;
     return true;
 }
 
+/* What fails of it fails quietly: then nobody waits. */
+static struct work quiet_work(const struct sharing *sharing, struct error *error)
+{
+    struct work work = call_work(sharing->passage->call);
+
+    error_clear(error);
+    work.error = error;
+    return work;
+}
+
 /* ---- waiting ---- */
 
 /* No longer than a request of its own might take. False: that is over, or it can be begun only once. */
-static bool may_wait(const struct sharing *sharing)
+static bool has_time(const struct sharing *sharing)
 {
     const struct passage *passage = sharing->passage;
     struct gateway_wait *wait = passage->request->wait;
 
     if (wait && wait->until_ns == 0)
         wait->until_ns = clock_deadline_ns(passage->route->options.timeout_ms);
-    return wait && clock_mono_ns() < wait->until_ns && sharing->looks < LOOKS_MAX;
+    return wait && clock_mono_ns() < wait->until_ns;
+}
+
+static bool may_wait(const struct sharing *sharing)
+{
+    return has_time(sharing) && sharing->looks < LOOKS_MAX;
+}
+
+static enum sharing_turn pause(struct sharing *sharing, int64_t turn_ns)
+{
+    struct gateway_wait *wait = sharing->passage->request->wait;
+
+    wait->is_paused = true;
+    wait->turn_ns = turn_ns;
+    memcpy(wait->entry, sharing->entry.bytes, sizeof wait->entry);
+    return SHARING_PAUSES;
 }
 
 static enum sharing_turn look_again(struct sharing *sharing)
@@ -71,22 +111,77 @@ static enum sharing_turn look_again(struct sharing *sharing)
     return SHARING_LOOKS;
 }
 
+/* ---- a place with the upstream ---- */
+
+static struct refill *refill_of(const struct sharing *sharing)
+{
+    return sharing->passage->route->refill;
+}
+
+/* Who may be served what is stale does not wait. */
+static struct refill_caller caller_of(const struct sharing *sharing)
+{
+    const struct passage *passage = sharing->passage;
+    const struct gateway_wait *wait = passage->request->wait;
+    int64_t latest_ns = sharing->has_stale || !wait ? 0
+                        : wait->until_ns > 0
+                            ? wait->until_ns
+                            : clock_deadline_ns(passage->route->options.timeout_ms);
+
+    return (struct refill_caller){.has_waited = sharing->has_turn, .latest_ns = latest_ns};
+}
+
+static bool take_place(const struct sharing *sharing, struct refill_caller *caller)
+{
+    struct error error;
+
+    return refill_take(refill_of(sharing), caller, quiet_work(sharing, &error));
+}
+
+/* There was none. Who leads keeps the others of its thing with it, and leads again when its turn has come. */
+static enum sharing_turn queue(struct sharing *sharing, const struct refill_caller *caller,
+                               bool leads)
+{
+    bool is_in_time = caller->turn_ns <= caller->latest_ns;
+
+    if (leads && is_in_time)
+        fetches_rest(fetches_of(sharing), &sharing->entry, caller->turn_ns + LATE_MS * NS_PER_MS);
+    else if (leads)
+        fetches_leave(fetches_of(sharing), &sharing->entry, FETCH_LEFT);
+    if (is_in_time && has_time(sharing)) {
+        sharing->passage->request->wait->has_queued = true;
+        return pause(sharing, caller->turn_ns);
+    }
+    sharing->retry_after_s = clock_left_ms(caller->turn_ns) / 1000 + 1;
+    return SHARING_REFUSED;
+}
+
+/* Beside others, if the upstream may have one more. */
+static enum sharing_turn go_beside(struct sharing *sharing)
+{
+    struct refill_caller caller = caller_of(sharing);
+
+    return refill_may_ask(refill_of(sharing), &caller) && take_place(sharing, &caller)
+               ? SHARING_FETCHES
+               : queue(sharing, &caller, false);
+}
+
+/* ---- waiting for another one's fetch ---- */
+
 static enum sharing_turn wait(struct sharing *sharing)
 {
     struct gateway_wait *wait = sharing->passage->request->wait;
     int64_t sleep_ns = clock_deadline_ns(SLEEP_MS);
 
     if (!may_wait(sharing))
-        return SHARING_FETCHES;
+        return go_beside(sharing);
     if (!sharing->has_slept)
         fetches_sleep(fetches_of(sharing), &sharing->entry,
                       sleep_ns < wait->until_ns ? sleep_ns : wait->until_ns);
     sharing->has_slept = true;
     if (!fetches_is_under_way(fetches_of(sharing), &sharing->entry))
         return look_again(sharing);
-    wait->is_paused = true;
-    memcpy(wait->entry, sharing->entry.bytes, sizeof wait->entry);
-    return SHARING_PAUSES;
+    return pause(sharing, 0);
 }
 
 /* A node that waits for another one's fetch looks now and then, by one of those who wait; the longer it takes, the
@@ -107,16 +202,27 @@ static int64_t rest_end_ns(const struct sharing *sharing)
 static enum mark_turn take_mark(struct sharing *sharing, const struct gateway_look *look)
 {
     struct error error;
-    struct work work = call_work(sharing->passage->call);
 
-    error_clear(&error);
-    work.error = &error;
     return mark_take(&sharing->mark, sharing->passage->route->gateway->store, sharing->key, look,
-                     work);
+                     quiet_work(sharing, &error));
 }
 
-static enum sharing_turn begin(struct sharing *sharing, struct gateway_look *look)
+static void leave_mark(struct sharing *sharing, enum mark_end how)
 {
+    struct error error;
+    struct work work = quiet_work(sharing, &error);
+
+    work.deadline_ns = clock_deadline_ns(sharing->passage->call->app->budget_ms);
+    mark_end(&sharing->mark, how, work);
+}
+
+static enum sharing_turn begin(struct sharing *sharing, struct gateway_look *look,
+                               struct refill_caller *caller)
+{
+    if (!take_place(sharing, caller)) {
+        leave_mark(sharing, MARK_LEFT);
+        return queue(sharing, caller, true);
+    }
     sharing->leads = true;
     look->is_marked = sharing->mark.renewed_ns > 0;
     return SHARING_FETCHES;
@@ -125,6 +231,10 @@ static enum sharing_turn begin(struct sharing *sharing, struct gateway_look *loo
 /* Of this node it leads. */
 static enum sharing_turn lead(struct sharing *sharing, struct gateway_look *look)
 {
+    struct refill_caller caller = caller_of(sharing);
+
+    if (!refill_may_ask(refill_of(sharing), &caller))
+        return queue(sharing, &caller, true);
     switch (take_mark(sharing, look)) {
     case MARK_ELSEWHERE:
         if (!may_wait(sharing))
@@ -139,23 +249,30 @@ static enum sharing_turn lead(struct sharing *sharing, struct gateway_look *look
     case MARK_ALONE:
         fetches_leave(fetches_of(sharing), &sharing->entry, FETCH_UNSHARED);
         return SHARING_FETCHES;
+    case MARK_BESIDE:
+        fetches_leave(fetches_of(sharing), &sharing->entry, FETCH_FAILED);
+        return go_beside(sharing);
     case MARK_OURS:
     case MARK_NONE:
         break;
     }
-    return begin(sharing, look);
+    return begin(sharing, look, &caller);
 }
 
 enum sharing_turn sharing_enter(struct sharing *sharing, struct gateway_look *look)
 {
     sharing->entry = look->entry;
-    if (!is_shareable(sharing->passage))
+    if (!is_for_many(sharing->passage))
         return SHARING_FETCHES;
-    switch (fetches_enter(fetches_of(sharing), &sharing->entry)) {
+    if (!is_shareable(sharing->passage))
+        return go_beside(sharing);
+    switch (fetches_enter(fetches_of(sharing), &sharing->entry, sharing->has_turn)) {
     case FETCH_LEADS:
         return lead(sharing, look);
     case FETCH_WAITS:
         return wait(sharing);
+    case FETCH_BESIDE:
+        return go_beside(sharing);
     case FETCH_ALONE:
         break;
     }
@@ -164,10 +281,16 @@ enum sharing_turn sharing_enter(struct sharing *sharing, struct gateway_look *lo
 
 bool sharing_enter_refresh(struct sharing *sharing, struct gateway_look *look)
 {
-    enum mark_turn turn = take_mark(sharing, look);
+    struct refill_caller caller = {.latest_ns = 0};
 
+    if (!refill_may_ask(refill_of(sharing), &caller))
+        return false;
+    enum mark_turn turn = take_mark(sharing, look);
+    bool is_ours = turn != MARK_ELSEWHERE && turn != MARK_CHANGED && take_place(sharing, &caller);
+    if (!is_ours)
+        leave_mark(sharing, MARK_LEFT);
     look->is_marked = sharing->mark.renewed_ns > 0;
-    return turn != MARK_ELSEWHERE && turn != MARK_CHANGED;
+    return is_ours;
 }
 
 /* ---- what came of it ---- */
@@ -179,23 +302,28 @@ static bool is_left(const struct passage *passage)
     return request->is_unwanted && request->is_unwanted(request->unwanted_with);
 }
 
-void sharing_leave(struct sharing *sharing, enum err err)
+static enum fetch_end end_of(const struct sharing *sharing, enum err err)
 {
     const struct passage *passage = sharing->passage;
-    struct error error;
-    const struct work work = {passage->call->arena,
-                              clock_deadline_ns(passage->call->app->budget_ms), &error};
-    enum fetch_end how = passage->status.stored              ? FETCH_SHARED
-                         : sharing->is_void                  ? FETCH_VOID
-                         : err != ERR_OK && is_left(passage) ? FETCH_LEFT
-                                                             : FETCH_UNSHARED;
 
-    error_clear(&error);
-    mark_end(&sharing->mark,
-             how == FETCH_SHARED     ? MARK_STORED
-             : how == FETCH_UNSHARED ? MARK_UNSHARED
-                                     : MARK_LEFT,
-             work);
+    if (passage->status.stored)
+        return FETCH_SHARED;
+    if (sharing->is_void)
+        return FETCH_VOID;
+    if (err != ERR_OK)
+        return is_left(passage) ? FETCH_LEFT : FETCH_FAILED;
+    return status_is_error(passage->status.forwarded_status) ? FETCH_FAILED : FETCH_UNSHARED;
+}
+
+void sharing_leave(struct sharing *sharing, enum err err)
+{
+    static const enum mark_end ends[] = {
+        [FETCH_SHARED] = MARK_STORED,     [FETCH_LEFT] = MARK_LEFT,     [FETCH_VOID] = MARK_LEFT,
+        [FETCH_UNSHARED] = MARK_UNSHARED, [FETCH_FAILED] = MARK_FAILED,
+    };
+    enum fetch_end how = end_of(sharing, err);
+
+    leave_mark(sharing, ends[how]);
     if (sharing->leads)
         fetches_leave(fetches_of(sharing), &sharing->entry, how);
     sharing->leads = false;

@@ -14,10 +14,14 @@ struct sharing {
     const struct gateway_key *key;
     struct gateway_digest entry;
     struct mark mark;
+    bool
+        has_stale; /* something may be served when the upstream cannot be asked: set before sharing_enter */
+    bool has_turn; /* it has waited until it might ask the upstream */
     bool leads;
     bool is_void; /* what came was not true any more when it was to be stored */
     bool has_slept;
     int looks;
+    int64_t retry_after_s; /* of SHARING_REFUSED */
 };
 
 /* The passage knows of it until sharing_fini. */
@@ -27,11 +31,12 @@ void sharing_fini(struct sharing *sharing);
 enum sharing_turn {
     SHARING_FETCHES, /* sharing_leave behind it */
     SHARING_LOOKS,   /* once more: somebody else has fetched */
-    SHARING_PAUSES   /* the request begins again, soon */
+    SHARING_PAUSES,  /* the request begins again, soon */
+    SHARING_REFUSED  /* the upstream may not be asked now (refill.h) */
 };
 /* Behind a look that found nothing to serve. What is stored for it from now on ends the mark: look->is_marked. */
 enum sharing_turn sharing_enter(struct sharing *sharing, struct gateway_look *look);
-/* The same for what is done in the background. False: another node is at it, or was just now. */
+/* The same for what is done in the background. False: another node is at it, or was just now, or it may not be now. */
 bool sharing_enter_refresh(struct sharing *sharing, struct gateway_look *look);
 /* With what the fetch failed with. */
 void sharing_leave(struct sharing *sharing, enum err err);

@@ -33,8 +33,9 @@ struct gateway_options {
     const struct gateway_route_options *routes;
     size_t route_count; /* 0: there is no gateway */
     int64_t memory_bytes;
-    size_t stored_max; /* bytes of a body that is stored */
-    int max_waiting;   /* worker threads that wait for upstreams */
+    size_t stored_max;    /* bytes of a body that is stored */
+    int max_waiting;      /* worker threads that wait for upstreams */
+    int64_t refill_per_s; /* requests a second that the misses of a route make; 0: any number */
 };
 
 struct gateway;
@@ -55,6 +56,8 @@ struct gateway_wait {
     bool is_paused;
     unsigned char entry[16]; /* for which thing */
     int64_t until_ns;        /* clock_mono_ns; 0: it has not waited yet */
+    int64_t turn_ns; /* it waits for its turn to ask the upstream, and no longer; 0: it does not */
+    bool has_queued; /* for that, at any time */
 };
 
 /* Whether what it waits for is under way still. */

@@ -397,6 +397,7 @@ enum err config_gateway_options(const struct config *config, struct arena *arena
         .route_count = err == ERR_OK ? count : 0,
         .memory_bytes = config->gateway_memory_mb << 20,
         .stored_max = (size_t)config->server_max_body, /* as of other entries */
+        .refill_per_s = config->gateway_refill_per_s,
         .max_waiting = (int)(config->gateway_max_waiting > 0 ? config->gateway_max_waiting
                              : three_quarters > 0            ? three_quarters
                                                              : 1),

@@ -56,6 +56,22 @@ static inline void gateway_stand_close(void)
     cw_directory_remove(&origin_folder);
 }
 
+/* Another node, with the stand's Redis and accounts. */
+static inline void gateway_start_node(struct cw_server *node, const char *config)
+{
+    const char *environment[40];
+    char database[400];
+    size_t count = 0;
+
+    snprintf(database, sizeof database, "DATABASE_URL=sqlite:%s/users.db", stand.directory);
+    environment[count++] = database;
+    for (char **variable = stand.environment; *variable; variable++)
+        environment[count++] = *variable;
+    environment[count] = NULL;
+    cw_server_start(node,
+                    &(struct cw_server_options){.environment = environment, .config = config});
+}
+
 static inline void origin_open(void)
 {
     unlink(origin_socket);

@@ -48,27 +48,11 @@ static void open_origin(void)
 
 /* ---- nodes ---- */
 
-/* With the stand's Redis and accounts. */
-static void start_node(struct cw_server *node, const char *config)
-{
-    const char *environment[40];
-    char database[400];
-    size_t count = 0;
-
-    snprintf(database, sizeof database, "DATABASE_URL=sqlite:%s/users.db", stand.directory);
-    environment[count++] = database;
-    for (char **variable = stand.environment; *variable; variable++)
-        environment[count++] = *variable;
-    environment[count] = NULL;
-    cw_server_start(node,
-                    &(struct cw_server_options){.environment = environment, .config = config});
-}
-
 static void open_nodes(void)
 {
     gateway_stand_open(ROUTES(PATIENT), "limits: { enabled = false; };");
     for (int i = 0; i < NODES - 1; i++)
-        start_node(&others[i], gateway_config);
+        gateway_start_node(&others[i], gateway_config);
 }
 
 static void close_nodes(void)
@@ -167,7 +151,7 @@ START_TEST(a_node_that_dies_leaves_it_to_another)
     int status;
 
     begin();
-    start_node(&dying, gateway_config);
+    gateway_start_node(&dying, gateway_config);
     ask_first(&dying, "/open/dies", 1);
     ask_others("/open/dies", FEW);
     kill(dying.pid, SIGKILL);
@@ -207,7 +191,7 @@ START_TEST(who_has_waited_for_long_asks_by_itself)
     snprintf(config, sizeof config, "%s", gateway_config);
     for (char *at; (at = strstr(config, PATIENT));)
         memcpy(at, "2000  ", strlen(PATIENT));
-    start_node(&hasty, config);
+    gateway_start_node(&hasty, config);
     ask_first(&stand.server, "/open/slow", 1);
     ask(&hasty, "/open/slow", 1);
     sem_post(&others_may_go);

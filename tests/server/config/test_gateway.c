@@ -153,7 +153,7 @@ START_TEST(the_gateway_is_told_all_of_it)
 {
     struct arena *arena = arena_new(1024, 0);
     struct gateway_options options = options_of(
-        arena, "server: { threads = 10; }; gateway: { memory_mb = 3; routes = (\n"
+        arena, "server: { threads = 10; }; gateway: { memory_mb = 3; refill_per_s = 50; routes = (\n"
                "{ prefix = \"/a/\"; upstream = \"http://h/\"; },\n"
                "{ prefix = \"/b\"; upstream = [ \"unix:/s\", \"http://h:2\" ]; ttl_s = 5; "
                "heuristic_percent = 10; scope = "
@@ -164,6 +164,7 @@ START_TEST(the_gateway_is_told_all_of_it)
     ck_assert_uint_eq(options.route_count, 2);
     ck_assert_int_eq(options.memory_bytes, 3 * 1024 * 1024);
     ck_assert_int_eq(options.max_waiting, 7);
+    ck_assert_int_eq(options.refill_per_s, 50);
     const struct gateway_route_options *a = &options.routes[0], *b = &options.routes[1];
     ck_assert(str_eq(a->prefix, STR("/a")) && str_eq(a->upstreams[0], STR("http://h")));
     ck_assert(a->upstream_count == 1 && !a->is_public && !a->strip_prefix && a->pass_credentials);

@@ -1,0 +1,134 @@
+#include "gateway/refill.h"
+
+#include "cachewarden/clock.h"
+#include "cachewarden/digest.h"
+#include "cachewarden/lock.h"
+#include "cachewarden/pipeline.h"
+#include "cachewarden/redis.h"
+#include "entries/service.h"
+#include "keyspace.h"
+
+#include <stdlib.h>
+
+struct refill {
+    const struct app *app;
+    struct key key;
+    int64_t window_count, window_ms, step_ns;
+    struct lock lock;        /* LOCK_RANK_LEAF; guards what follows */
+    int64_t closed_until_ns; /* the window is used up */
+    int64_t free_ns;         /* the first turn that nobody waits for */
+};
+
+enum { WINDOWS_PER_S = 20 };
+
+/*
+ * A second touches one window more than it holds, so each is longer by that. Of one request it is as long as a request
+ * has: it begins with that.
+ */
+static void cut_time(struct refill *refill, int64_t per_s)
+{
+    int64_t count = per_s / WINDOWS_PER_S;
+
+    refill->window_count = count > 1 ? count : 1;
+    refill->window_ms = count > 1 ? (1000 * count + per_s - count - 1) / (per_s - count)
+                                  : (1000 + per_s - 1) / per_s;
+    refill->step_ns = NS_PER_S / per_s;
+}
+
+enum err refill_new(const struct app *app, struct str route, int64_t per_s,
+                    struct refill **refill_out)
+{
+    const struct namespace space = namespace_of_gateway();
+    unsigned char digest[DIGEST_SHA256_SIZE];
+
+    *refill_out = NULL;
+    if (per_s == 0)
+        return ERR_OK;
+    enum err err = digest_sha256(route, digest);
+    if (err != ERR_OK)
+        return err;
+    struct refill *refill = calloc(1, sizeof *refill);
+    if (!refill)
+        return ERR_NO_MEMORY;
+    refill->app = app;
+    refill->key = key_refill(&space, digest);
+    cut_time(refill, per_s);
+    lock_init(&refill->lock, LOCK_RANK_LEAF, "gateway refill");
+    *refill_out = refill;
+    return ERR_OK;
+}
+
+void refill_free(struct refill **refill)
+{
+    if (!*refill)
+        return;
+    lock_fini(&(*refill)->lock);
+    free(*refill);
+    *refill = NULL;
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static void stand_in_queue_locked(struct refill *refill, struct refill_caller *caller,
+                                  int64_t now_ns)
+{
+    caller->turn_ns = later(now_ns, later(refill->closed_until_ns, refill->free_ns));
+    if (caller->turn_ns <= caller->latest_ns)
+        refill->free_ns = caller->turn_ns + refill->step_ns;
+}
+
+bool refill_may_ask(struct refill *refill, struct refill_caller *caller)
+{
+    int64_t now_ns = clock_mono_ns();
+
+    if (!refill)
+        return true;
+    lock_acquire(&refill->lock);
+    bool is_open =
+        now_ns >= refill->closed_until_ns && (caller->has_waited || now_ns >= refill->free_ns);
+    if (!is_open)
+        stand_in_queue_locked(refill, caller, now_ns);
+    lock_release(&refill->lock);
+    return is_open;
+}
+
+/* A count that lost its window would never begin anew. */
+static void give_window(const struct refill *refill, struct work work)
+{
+    struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_WRITE);
+
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PEXPIRE"), key_str(&refill->key),
+                 STR_INT64(refill->window_ms));
+    (void)!redis_run(entries_redis(refill->app->entries), pipeline, work);
+}
+
+enum { REPLY_SET, REPLY_COUNT, REPLY_LEFT };
+
+bool refill_take(struct refill *refill, struct refill_caller *caller, struct work work)
+{
+    struct pipeline *pipeline = refill ? pipeline_new(work.arena, PIPELINE_WRITE) : NULL;
+
+    if (!refill)
+        return true;
+    PIPELINE_KEY(pipeline, EXPECT_OK_OR_NIL, STR("SET"), key_str(&refill->key), STR("0"), STR("PX"),
+                 STR_INT64(refill->window_ms), STR("NX"));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("INCR"), key_str(&refill->key));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PTTL"), key_str(&refill->key));
+    if (redis_run(entries_redis(refill->app->entries), pipeline, work) != ERR_OK)
+        return true;
+    int64_t left_ms = pipeline_value(pipeline, REPLY_LEFT)->integer;
+    if (left_ms < 0) {
+        give_window(refill, work);
+        left_ms = refill->window_ms;
+    }
+    if (pipeline_value(pipeline, REPLY_COUNT)->integer <= refill->window_count)
+        return true;
+    lock_acquire(&refill->lock);
+    refill->closed_until_ns = later(refill->closed_until_ns, clock_deadline_ns(left_ms + 1));
+    stand_in_queue_locked(refill, caller, clock_mono_ns());
+    lock_release(&refill->lock);
+    return false;
+}
