@@ -79,6 +79,9 @@ struct users_driver {
     /* users_look: opens it for this one question, and writes nothing. */
     enum err (*look)(struct str location, struct users_sight *sight_out, struct error *error);
 
+    /* users_other_process; NULL: nobody can tell. */
+    pid_t (*other_process)(struct str location);
+
     /* Whether the database is there and still the one that was opened. */
     enum err (*check)(struct users_db *db, struct error *error);
 

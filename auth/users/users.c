@@ -81,6 +81,14 @@ enum err users_look(struct str url, struct users_sight *sight_out, struct error 
     return driver->look(location, sight_out, error);
 }
 
+pid_t users_other_process(struct str url)
+{
+    struct str location;
+    const struct users_driver *driver = find_driver(url, &location);
+
+    return driver && driver->other_process ? driver->other_process(location) : 0;
+}
+
 void users_close(struct users **users)
 {
     if (!*users)

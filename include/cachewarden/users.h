@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct users;
 
@@ -106,6 +107,12 @@ struct users_sight {
  * no such SQLite file yet. *sight_out then has what is known. */
 CW_MUST_CHECK enum err users_look(struct str url, struct users_sight *sight_out,
                                   struct error *error);
+
+/*
+ * Another process that has the SQLite file open now, a server, say; 0: there is none, or nobody can tell (PostgreSQL).
+ * Only while this process has not opened it: the look would drop SQLite's locks.
+ */
+pid_t users_other_process(struct str url);
 
 /* Whether it answers a trivial query now and is still the database that was opened. */
 CW_MUST_CHECK enum err users_ping(struct users *users, struct error *error);

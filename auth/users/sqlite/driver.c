@@ -354,6 +354,18 @@ static enum err sqlite_look(struct str location, struct users_sight *sight_out, 
     return err ? error_set(error, err, "%s", why.detail) : ERR_OK;
 }
 
+static pid_t sqlite_other_process(struct str location)
+{
+    struct users_db *db;
+    pid_t pid = 0;
+
+    if (make_db(location, &db) == ERR_OK) {
+        pid = users_file_other_process(db->path);
+        sqlite_close(&db);
+    }
+    return pid;
+}
+
 static enum err sqlite_check(struct users_db *db, struct error *error)
 {
     struct users_file now;
@@ -402,6 +414,7 @@ const struct users_driver users_sqlite_driver = {
     .open = sqlite_open,
     .close = sqlite_close,
     .look = sqlite_look,
+    .other_process = sqlite_other_process,
     .check = sqlite_check,
     .begin = sqlite_begin,
     .run = users_sqlite_run,

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -172,4 +173,26 @@ enum err users_file_identify(const char *path, struct users_file *file_out, stru
         return complain(error, path, "it is not there any more", errno);
     *file_out = (struct users_file){status.st_dev, status.st_ino};
     return ERR_OK;
+}
+
+/*
+ * Whoever has the file open holds a shared lock on this byte of "-shm", whether it does something or not
+ * (SQLite's "dead man switch": sqlite.org/walformat.html, section 2.1).
+ */
+enum { DEAD_MAN_SWITCH = 128 };
+
+pid_t users_file_other_process(const char *path)
+{
+    struct flock lock = {
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = DEAD_MAN_SWITCH, .l_len = 1};
+    char *shared = NULL;
+
+    if (asprintf(&shared, "%s-shm", path) < 0)
+        return 0;
+    int fd = open(shared, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    bool is_asked = fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0;
+    if (fd >= 0)
+        close(fd);
+    free(shared);
+    return is_asked && lock.l_type != F_UNLCK ? lock.l_pid : 0;
 }

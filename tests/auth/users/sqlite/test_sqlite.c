@@ -327,6 +327,38 @@ START_TEST(locked_by_another_program)
 END_TEST
 
 /* A full disk, played by the limit on file sizes: refused, nothing changed, and usable once there is room. */
+/* A server, say. It does nothing, and is seen all the same. */
+START_TEST(another_process_has_it_open)
+{
+    int is_open[2], may_end[2], status;
+    char byte;
+
+    ck_assert_int_eq(users_other_process(str_from(url)), 0);
+    open_users();
+    users_close(&users);
+    ck_assert_int_eq(users_other_process(str_from(url)), 0);
+    ck_assert_int_eq(pipe(is_open), 0);
+    ck_assert_int_eq(pipe(may_end), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        open_users();
+        bool is_told = write(is_open[1], "", 1) == 1;
+        close(may_end[1]);
+        _exit(is_told && read(may_end[0], &byte, 1) == 0 ? 0 : 1);
+    }
+    ck_assert_int_eq(read(is_open[0], &byte, 1), 1);
+    ck_assert_int_eq(users_other_process(str_from(url)), child);
+    close(may_end[1]);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    ck_assert_int_eq(users_other_process(str_from(url)), 0);
+    ck_assert_int_eq(users_other_process(STR("postgresql://nobody@nowhere/x")), 0);
+    close(may_end[0]);
+    close(is_open[0]);
+    close(is_open[1]);
+}
+END_TEST
+
 START_TEST(no_room_left)
 {
     struct rlimit before, small;
@@ -406,6 +438,7 @@ int main(void)
     tcase_add_test(tcase, the_schema_tells_its_version);
     tcase_add_test(tcase, a_newer_schema);
     tcase_add_test(tcase, locked_by_another_program);
+    tcase_add_test(tcase, another_process_has_it_open);
     tcase_add_test(tcase, no_room_left);
     tcase_add_test(tcase, no_sql_for_the_caller);
     tcase_add_test(tcase, old_hashes_leave_the_file);
