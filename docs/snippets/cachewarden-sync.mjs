@@ -248,8 +248,13 @@ class CachewardenSync extends EventTarget {
     if (answer.status === 401 && this.#marks.has(mark)) await this.forget();
     if (this.#whoAsks(request, url).mark !== mark) return {}; // somebody else is here now
     const news = newsOf(answer.headers);
-    if (answer.status === 401 || news.isEnabled === null || (named === undefined && news.id === null)) return {};
-    const scope = named === undefined ? `id ${news.id}` : `name ${named}`;
+    if (answer.status === 401 || news.isEnabled === null) return {};
+    let scope = named === undefined ? `id ${news.id}` : `name ${named}`;
+    if (named === undefined && news.id === null) {
+      // Nobody's, or of an application that does not know who it is while Cachewarden is away.
+      scope = news.isEnabled ? undefined : this.#marks.get(mark);
+      if (scope === undefined) return {};
+    }
     const known = this.#known.get(scope) ?? { version: null, isOff: false, number: 0, id: news.id };
     if (known.id && news.id && known.id !== news.id) return {}; // the page does not know yet who is here
     known.id ??= news.id;

@@ -109,12 +109,13 @@ START_TEST(python_asks_and_clears)
         "print(c.orders({'Cookie': 'a=b'}, memory, lambda: 4), c.client.wait_for_owed(0))";
     give_key("admin");
     ck_assert_int_eq(run("python3", script, out, sizeof out), 0);
-    ck_assert_str_eq(out, "1 (1, {'X-Cache-Enabled': 'true', 'X-Cache-Version': '1'}) "
-                          "(1, {'X-Cache-Enabled': 'true', 'X-Cache-Version': '1'})\n"
-                          "(3, {'X-Cache-Enabled': 'true', 'X-Cache-Version': '2'}) 3 "
-                          "View(user_id=1, version=4, must_bypass=False)\n"
-                          "None\n"
-                          "(4, {}) True\n");
+    ck_assert_str_eq(out,
+                     "1 (1, {'X-Cache-Enabled': 'true', 'X-Cache-Version': '1', 'X-User-Id': '1'}) "
+                     "(1, {'X-Cache-Enabled': 'true', 'X-Cache-Version': '1', 'X-User-Id': '1'})\n"
+                     "(3, {'X-Cache-Enabled': 'true', 'X-Cache-Version': '2', 'X-User-Id': '1'}) 3 "
+                     "View(user_id=1, version=4, must_bypass=False)\n"
+                     "None\n"
+                     "(4, {}) True\n");
 }
 END_TEST
 

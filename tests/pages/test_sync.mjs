@@ -356,6 +356,24 @@ test("what is switched off is gone past", async () => {
   assert.deepEqual(await page.run(() => heard.map(({ reason }) => reason)), ["switched", "switched"]);
 });
 
+test("an application that lost Cachewarden has its page go past copies", async () => {
+  const copies = await page.run(async () => {
+    let isAway;
+    const send = async (request) => {
+      const answer = await fetch(request);
+      return isAway ? new Response(answer.body, { headers: { "X-Cache-Enabled": "false" } }) : answer;
+    };
+    const lost = opened({ name: "lost", fetch: send });
+    const copies = [];
+    for (const [when, path] of [["", "a"], ["", "a"], ["away", "b"], ["away", "a"], ["", "a"], ["", "a"]]) {
+      isAway = when === "away";
+      copies.push((await get(`/shop/${path}`, null, lost)).isCopy);
+    }
+    return copies;
+  });
+  assert.deepEqual(copies, [false, true, false, false, false, true]);
+});
+
 test("a write is not hidden by a copy", async () => {
   await expectNew(page, "/shop/a");
   await expectNew(other, "/shop/b");
@@ -465,6 +483,14 @@ test("without a channel the other tab looks", async () => {
   held.release();
   await coming;
   await expectNew(other, late);
+  // Nor is kept what a clear overtook that this tab has not heard of.
+  const overtaken = origin.hold(`${late}/2`);
+  const old = get(page, `${late}/2`);
+  await overtaken.asked;
+  assert.equal((await post(other, "/api/cache/clear/")).status, 200);
+  overtaken.release();
+  await old;
+  assert.equal(await countKept(page), 1); // the user
   await page.go(PAGE);
 });
 

@@ -22,11 +22,14 @@ export class View {
     return this.version === null ? null : `user:${this.userId}:${this.version}:${name}`;
   }
 
-  // What tells a page whether its copy is out of date. Nobody's page has none.
+  // What tells a page whose the answer is, and whether its copy is out of date. Nobody's page has none.
   get headers() {
     if (this.isAnonymous) return {};
-    const isEnabled = { "X-Cache-Enabled": String(this.version !== null) };
-    return this.version === null ? isEnabled : { ...isEnabled, "X-Cache-Version": this.version };
+    return {
+      "X-Cache-Enabled": String(this.version !== null),
+      ...(this.version !== null && { "X-Cache-Version": this.version }),
+      ...(this.userId !== null && { "X-User-Id": String(this.userId) }),
+    };
   }
 
   // The same after a clear; version null: it was not heard, so nothing kept can be trusted.

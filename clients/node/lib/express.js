@@ -61,7 +61,7 @@ const pageOf = ({ originalUrl }) => (originalUrl.length <= 256 ? originalUrl : d
 
 function tell(res, view) {
   if (res.headersSent) return;
-  for (const name of ["X-Cache-Enabled", "X-Cache-Version"]) res.removeHeader(name);
+  for (const name of ["X-Cache-Enabled", "X-Cache-Version", "X-User-Id"]) res.removeHeader(name);
   for (const [name, value] of Object.entries(view.headers)) res.setHeader(name, value);
 }
 

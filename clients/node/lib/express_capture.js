@@ -2,7 +2,7 @@
 
 // Of the connection, or of the moment.
 const NOT_KEPT = new Set(["connection", "keep-alive", "transfer-encoding", "upgrade", "trailer", "date", "age", "content-length", "set-cookie",
-  "x-cache", "x-cache-enabled", "x-cache-version", "x-request-id"]);
+  "x-cache", "x-cache-enabled", "x-cache-version", "x-request-id", "x-user-id"]);
 const FORBIDDEN = /(^|[\s,])(no-store|no-cache|private)($|[\s,=])/i;
 
 // { status, all, headers, body } when it was sent: all its headers, and those that its handler set. null when its

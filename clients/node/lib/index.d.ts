@@ -103,7 +103,7 @@ export class View {
   readonly isAnonymous: boolean;
   /** The key of `name` in a cache of your own, or null: go to the source, and keep nothing. */
   key(name: string): string | null;
-  /** For the page: X-Cache-Enabled and X-Cache-Version. */
+  /** For the page: X-Cache-Enabled, X-Cache-Version and X-User-Id. */
   readonly headers: { [name: string]: string };
 }
 

@@ -65,7 +65,7 @@ class CallerView:
 
     def _take(self, view):
         self._view = view
-        for name in ("X-Cache-Enabled", "X-Cache-Version"):
+        for name in ("X-Cache-Enabled", "X-Cache-Version", "X-User-Id"):
             if name in self._response.headers:
                 del self._response.headers[name]
         self._response.headers.update(view.headers())

@@ -29,9 +29,11 @@ class View(NamedTuple):
 
         An answer for nobody in particular says nothing about anybody's copy.
         """
-        if self.version is not None:
-            return {"X-Cache-Enabled": "true", "X-Cache-Version": str(self.version)}
-        return {"X-Cache-Enabled": "false"} if self.must_bypass else {}
+        if self.version is None and not self.must_bypass:
+            return {}
+        fields = {"X-Cache-Enabled": "false" if self.version is None else "true",
+                  "X-Cache-Version": self.version, "X-User-Id": self.user_id}
+        return {name: str(value) for name, value in fields.items() if value is not None}
 
 
 def credential_of(headers):

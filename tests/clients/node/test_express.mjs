@@ -66,6 +66,8 @@ test("each answer tells whose view it is, and nobody's tells nothing", async () 
     assert.deepEqual(state(await ask("/", { headers })), [undefined, undefined]);
   standIn.users.get("Bearer bob").isOff = true;
   assert.deepEqual(state(await ask("/", { headers: BOB })), ["false", undefined]);
+  const users = [ALICE, BOB, {}].map(async (headers) => (await ask("/", { headers })).headers["x-user-id"]);
+  assert.deepEqual(await Promise.all(users), ["7", "8", undefined]);
 });
 
 test("a write makes its user's view out of date, and says so itself", async () => {

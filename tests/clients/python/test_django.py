@@ -246,11 +246,12 @@ class Middleware(Shop):
     def test_tells_the_page_the_version(self):
         response = get("/data", "alice")
         self.assertEqual((response["X-Cache-Enabled"], response["X-Cache-Version"]), ("true", "5"))
+        self.assertEqual(response["X-User-Id"], "7")
 
     def test_says_nothing_to_nobody(self):
         for who in (None, "stranger"):
             response = get("/data", who)
-            self.assertFalse({"X-Cache-Enabled", "X-Cache-Version"} & set(response.headers))
+            self.assertFalse({"X-Cache-Enabled", "X-Cache-Version", "X-User-Id"} & set(response.headers))
 
     def test_has_the_page_go_past_its_copy(self):
         response = get("/data", "off")

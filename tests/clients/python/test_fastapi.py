@@ -52,14 +52,14 @@ class ACallersView(unittest.TestCase):
         return self.made
 
     def told(self):
-        return {name: self.response.headers.get(name) for name in ("X-Cache-Enabled", "X-Cache-Version")}
+        return {name: self.response.headers.get(name) for name in ("X-Cache-Enabled", "X-Cache-Version", "X-User-Id")}
 
     def test_tells_the_page(self):
         self.view()
-        self.assertEqual(self.told(), {"X-Cache-Enabled": "true", "X-Cache-Version": "5"})
+        self.assertEqual(self.told(), {"X-Cache-Enabled": "true", "X-Cache-Version": "5", "X-User-Id": "7"})
         for who in (None, "stranger"):
             self.view(who)
-            self.assertEqual(self.told(), {"X-Cache-Enabled": None, "X-Cache-Version": None})
+            self.assertEqual(self.told(), {"X-Cache-Enabled": None, "X-Cache-Version": None, "X-User-Id": None})
 
     def test_keeps_data_for_a_version_a_path_and_a_query(self):
         for keep in (lambda view: view.cached("a", self.make), lambda view: view.remember("a", fill=self.make)):
@@ -81,13 +81,13 @@ class ACallersView(unittest.TestCase):
 
     def test_tells_of_a_clear_at_once(self):
         self.view().clear()
-        self.assertEqual(self.told(), {"X-Cache-Enabled": "true", "X-Cache-Version": "6"})
+        self.assertEqual(self.told(), {"X-Cache-Enabled": "true", "X-Cache-Version": "6", "X-User-Id": "7"})
 
     def test_that_cannot_be_cleared_now_is_bypassed(self):
         view = self.view()
         self.server.answers = lambda _: answer(500)
         view.clear()
-        self.assertEqual(self.told(), {"X-Cache-Enabled": "false", "X-Cache-Version": None})
+        self.assertEqual(self.told(), {"X-Cache-Enabled": "false", "X-Cache-Version": None, "X-User-Id": "7"})
         self.assertNotEqual(view.cached("a", self.make), view.cached("a", self.make))
 
 
