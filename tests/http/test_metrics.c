@@ -523,6 +523,7 @@ START_TEST(the_alerts_watch_series_that_are_there)
     expect_status(http_get(stand.http, "/api/cache/status/", stand.alice.bearer), 429);
     expect_status(http_post_json(stand.http, "/auth/login", NULL, wrong), 401);
     expect_status(http_post_json(stand.http, "/auth/login", NULL, wrong), 429);
+    expect_status(http_get(stand.http, "/shop/x", stand.alice.bearer), 502);
     redis_server_kill(stand.redis);
     expect_status(http_get(stand.http, "/api/cache/status/", stand.bob.bearer), 500);
     scrape();
