@@ -137,6 +137,74 @@ START_TEST(a_change_names_a_path_without_its_prefix)
 }
 END_TEST
 
+/* ---- answers that come late ---- */
+
+#define TAGGED "ETag: \"1\"\r\n" CACHED
+
+/* A request that is under way while the path is changed and asked for anew. None of them waits for another one's. */
+static const struct {
+    const char *stored; /* before all; NULL: nothing */
+    const char *request, *late;
+    bool is_head;
+} late_answers[] = {
+    {NULL, "GET %s HTTP/1.1\r\nHost: %s\r\nIf-None-Match: \"x\"\r\n\r\n", OK_WITH(CACHED, "old"),
+     false},
+    {OK_WITH(CACHED, "old"), "GET %s HTTP/1.1\r\nHost: %s\r\nCache-Control: no-cache\r\n\r\n",
+     OK_WITH("Vary: X-Shop\r\n" CACHED, "old"), false},
+    {OK_WITH(TAGGED, "old"), "GET %s HTTP/1.1\r\nHost: %s\r\nCache-Control: no-cache\r\n\r\n",
+     "HTTP/1.1 304 Not Modified\r\n" TAGGED "\r\n", false},
+    {OK_WITH(TAGGED, "old"), "HEAD %s HTTP/1.1\r\nHost: %s\r\nCache-Control: no-cache\r\n\r\n",
+     OK_WITH(TAGGED, ""), true},
+};
+
+/* As http_get says it: another host has other answers. */
+static const char *host_of(void)
+{
+    static char host[64];
+
+    snprintf(host, sizeof host, "127.0.0.1:%d", stand.server.port);
+    return host;
+}
+
+static void expect_not_old(const char *path)
+{
+    const struct http_reply *reply = http_get(stand.http, path, NULL);
+
+    expect_status(reply, 200);
+    ck_assert_str_ne(reply->body, "old");
+}
+
+START_TEST(a_late_answer_is_not_stored_behind_a_change)
+{
+    struct raw *raw = raw_open(stand.server.port);
+    char path[64];
+
+    snprintf(path, sizeof path, "/strip/late/%d", _i);
+    if (late_answers[_i].stored) {
+        ORIGIN_SAY(origin, late_answers[_i].stored);
+        expect_body(http_get(stand.http, path, NULL), 200, "old");
+    }
+    size_t count = scripted_origin_count(origin);
+    ORIGIN_SAY(origin, late_answers[_i].late, .is_held = true);
+    raw_print(raw, late_answers[_i].request, path, host_of());
+    scripted_origin_wait_count(origin, count + 1);
+    ORIGIN_SAY(origin, OK_WITH("Content-Length: 1\r\n", "x"));
+    expect_status(http_post(stand.http, path, NULL), 200);
+    ORIGIN_SAY(origin, OK_WITH(CACHED, "new"));
+    expect_body(http_get(stand.http, path, NULL), 200, "new");
+    expect_header(http_get(stand.http, path, NULL), "X-Cache", "HIT");
+    scripted_origin_release(origin);
+    expect_status(late_answers[_i].is_head ? raw_reply_to_head(raw, PATIENCE_MS)
+                                           : raw_reply(raw, PATIENCE_MS),
+                  200);
+    raw_close(&raw);
+    scripted_origin_always(origin, &(struct origin_answer){.bytes = OK_WITH(CACHED, "now")});
+    expect_not_old(path);
+    expect_not_old(path);
+    expect_header(http_get(stand.http, path, NULL), "X-Cache", "HIT");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("gateway edges");
@@ -148,6 +216,8 @@ int main(void)
     tcase_add_test(tcase, a_change_that_never_came);
     tcase_add_test(tcase, no_host);
     tcase_add_test(tcase, a_change_names_a_path_without_its_prefix);
+    tcase_add_loop_test(tcase, a_late_answer_is_not_stored_behind_a_change, 0,
+                        sizeof late_answers / sizeof *late_answers);
     tcase_add_test(tcase, who_is_given_a_cookie_gets_an_answer_of_their_own);
     tcase_add_test(tcase, no_fragments);
     tcase_add_test(tcase, what_is_no_preflight);
