@@ -34,6 +34,11 @@ static const struct param_spec params_job[] = {
     {.kind = PARAM_END},
 };
 
+static const struct param_spec params_backup[] = {
+    {.name = "id", .kind = PARAM_NAME, .place = PLACE_PATH, .help = "The backup's id."},
+    {.kind = PARAM_END},
+};
+
 static const struct param_spec params_logout[] = {
     {.name = "all",
      .kind = PARAM_BOOLEAN,

@@ -1,8 +1,12 @@
 /* The life of backups. */
 #include "backup/backups_private.h"
 
+#include "backup/catalogue.h"
+
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { DUTY_PERCENT = 20 }; /* where nobody says: as jobs.duty_percent */
 
 enum err backups_open(struct app *app, const struct app_options *options,
                       struct backups **backups_out, struct error *error)
@@ -17,11 +21,15 @@ enum err backups_open(struct app *app, const struct app_options *options,
     backup_results_init(&backups->results);
     snprintf(backups->node, sizeof backups->node, "%.*s", STR_ARG(options->node_name));
     backups->retention_days = options->backup.retention_days;
+    backups->duty_percent =
+        options->jobs_duty_percent > 0 ? options->jobs_duty_percent : DUTY_PERCENT;
     backups->directory = strndup(options->backup.directory.ptr ? options->backup.directory.ptr : "",
                                  options->backup.directory.len);
     enum err err = backups->directory
                        ? archive_key_new(options->tokens.secret, &backups->key, error)
                        : error_set_detail(error, ERR_NO_MEMORY, "no memory for backups");
+    if (err == ERR_OK)
+        err = catalogue_new(options->backup.directory, backups->key, &backups->catalogue, error);
     if (err != ERR_OK)
         backups_close(backups_out);
     return err;
@@ -31,6 +39,7 @@ void backups_close(struct backups **backups)
 {
     if (!*backups)
         return;
+    catalogue_free(&(*backups)->catalogue);
     archive_key_free(&(*backups)->key);
     free((*backups)->directory);
     backup_results_fini(&(*backups)->results);

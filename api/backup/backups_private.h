@@ -11,7 +11,9 @@ struct backups {
     struct users *users;
     char *directory;
     int64_t retention_days;
+    int duty_percent; /* share of the time in which Redis works for a backup */
     struct archive_key *key;
+    struct catalogue *catalogue;
     char node[64];
     struct str schedule; /* empty: none */
     struct cron cron;    /* where there is one */

@@ -5,14 +5,19 @@
 #ifndef CACHEWARDEN_BACKUP_H
 #define CACHEWARDEN_BACKUP_H
 
-#include <stdint.h>
+#include "cachewarden/json.h"
+#include "cachewarden/work.h"
+
+#include <stdatomic.h>
+
+struct app;
 
 enum { BACKUP_ID_SIZE = 26, BACKUP_SHA256_SIZE = 65 };
 
 /* What is told of a backup. */
 struct backup {
-    char id
-        [BACKUP_ID_SIZE]; /* "20260131T000000Z-01234567": when it was begun, and eight digits at random */
+    /* "20260131T000000Z-01234567": when it was begun, and eight digits at random */
+    char id[BACKUP_ID_SIZE];
     int64_t created_at_s;
     int64_t size;                    /* of the file */
     char sha256[BACKUP_SHA256_SIZE]; /* of the file, in hex */
@@ -20,5 +25,43 @@ struct backup {
     int64_t api_keys;
     int64_t control_keys; /* of Redis */
 };
+
+/* {"id":…,"created_at":…,"size":…,"sha256":…,"users":…,"api_keys":…,"control_keys":…} */
+void backup_write(struct json_writer *json, const struct backup *backup);
+
+/* Who waits for a backup: what may be told of how far it is, and asked whether it is still wanted. */
+struct backup_watch {
+    /* NULL: nobody looks. `done` of `total` rows, which is a guess, of "accounts", …; may come often. */
+    void (*progress)(void *with, const char *what, int64_t done, int64_t total);
+    void *with;
+    const _Atomic bool *is_stopping; /* NULL: it is wanted until it is made */
+};
+
+/*
+ * Makes one: written, read back wholly, and only then found under its name. No deadline but the watch's.
+ * ERR_CONFLICT: one is being made at this moment. ERR_BUSY: it is stopping. ERR_UPSTREAM_DOWN: the folder takes no
+ * file, or the users database is away; the caller's text says which. Errors of redis_run.
+ */
+CW_MUST_CHECK enum err backup_create(struct app *app, const struct backup_watch *watch,
+                                     struct backup *backup_out, struct error *error);
+
+/* All that are whole, newest first; in the arena. A folder that is not there yet has none. */
+CW_MUST_CHECK enum err backup_list(struct app *app, struct work work, struct backup **backups_out,
+                                   size_t *count_out);
+/* ERR_NOT_FOUND: there is none of this id that is whole. */
+CW_MUST_CHECK enum err backup_find(struct app *app, struct work work, struct str id,
+                                   struct backup *backup_out);
+/* Reads all of it anew. ERR_NOT_FOUND: there is no file; ERR_UNPROCESSABLE: it is not whole, with the reason. */
+CW_MUST_CHECK enum err backup_verify(struct app *app, struct work work, struct str id,
+                                     struct backup *backup_out);
+/* Whole or not. ERR_NOT_FOUND. */
+CW_MUST_CHECK enum err backup_delete(struct app *app, struct work work, struct str id);
+/*
+ * Removes those that are older than backup.retention_days, but never the newest that is whole, which is read anew to
+ * know. What is not whole stays. Those that were removed, newest first, in the arena; also after an error.
+ */
+CW_MUST_CHECK enum err backup_cleanup(struct app *app, const struct backup_watch *watch,
+                                      struct work work, struct backup **removed_out,
+                                      size_t *count_out);
 
 #endif

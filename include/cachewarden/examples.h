@@ -23,6 +23,7 @@ enum example_given {
     GIVEN_REDIS_DOWN,
     GIVEN_ENTRY,   /* the caller has stored {"name":"Lamp"} as JSON where the target's path leads */
     GIVEN_JOB,     /* a job that the same request started is at work */
+    GIVEN_BACKUP,  /* a backup is being made */
     GIVEN_STARTING /* the node has not read yet what is revoked */
 };
 

@@ -177,11 +177,12 @@ static enum presence leaves(const struct route *route, int status)
     return status == 200 && is_row(route, ROW_LOGOUT) ? PRESENT_SOMETIMES : PRESENT_NEVER;
 }
 
-/* Where to ask how far it is. */
-static enum presence goes_on(const struct route *route, int status)
+/* Where to ask how far it is, or for what was made. */
+static enum presence is_elsewhere(const struct route *route, int status)
 {
-    (void)route;
-    return status == 202 ? PRESENT_ALWAYS : PRESENT_NEVER;
+    bool is_made = status == 201 && str_eq(str_from(route->name), STR("backups.create"));
+
+    return status == 202 || is_made ? PRESENT_ALWAYS : PRESENT_NEVER;
 }
 
 /* ---- telling ---- */
@@ -211,7 +212,7 @@ static const struct {
     {"X-Cache-Refresh", "integer", "1: this reader is asked to fill it anew.", refresh},
     {"Set-Cookie", "string",
      "The cookies of a browser's session: begun, kept alive, or taken back.", for_a_browser},
-    {"Location", "string", "The path of the job that was started.", goes_on},
+    {"Location", "string", "The path of what was started or made.", is_elsewhere},
     {"Clear-Site-Data", "string", "What a browser is to forget of this origin with its session.",
      leaves},
 };

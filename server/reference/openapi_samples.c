@@ -37,6 +37,7 @@ static const char *const given_names[] = {[GIVEN_NOTHING] = NULL,
                                           [GIVEN_REDIS_DOWN] = "redis_down",
                                           [GIVEN_ENTRY] = "entry_stored",
                                           [GIVEN_JOB] = "job_running",
+                                          [GIVEN_BACKUP] = "backup_under_way",
                                           [GIVEN_STARTING] = "starting"};
 
 static const char *allowed_caller(const struct route *route)

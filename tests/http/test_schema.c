@@ -8,10 +8,13 @@
 #include "suite.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 static struct stand stand;
 static struct examples examples;
@@ -217,6 +220,18 @@ START_TEST(every_conflict_of_jobs_is_answered_so)
 }
 END_TEST
 
+/* Another process holds the folder. */
+START_TEST(every_conflict_of_backups_is_answered_so)
+{
+    char folder[512];
+    snprintf(folder, sizeof folder, "%s/backups", stand.directory);
+    int held = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ck_assert_int_eq(flock(held, LOCK_EX | LOCK_NB), 0);
+    ck_assert_int_ge(examples_play(&examples, "backup_under_way", compare), 2);
+    close(held);
+}
+END_TEST
+
 START_TEST(every_limit_is_answered_so)
 {
     examples_prepare_limits(&examples);
@@ -348,9 +363,10 @@ int main(void)
     add_case(suite, "plenty", open_plenty,
              (const TTest *[]){every_example_is_answered_so,
                                every_example_without_redis_is_answered_so, every_route_is_in_it,
-                               every_conflict_of_jobs_is_answered_so, what_is_optional_is_told,
+                               every_conflict_of_jobs_is_answered_so,
+                               every_conflict_of_backups_is_answered_so, what_is_optional_is_told,
                                the_command_prints_the_same},
-             6);
+             7);
     add_case(suite, "limits", open_hardly_any, (const TTest *[]){every_limit_is_answered_so}, 1);
     return suite_run(suite);
 }

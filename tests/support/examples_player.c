@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 /* A caller of an example, with tokens of its own, since examples spend them. */
@@ -32,7 +33,7 @@ const struct stand_options examples_stand = {
         "CACHEWARDEN_LIMITS_REFRESH_PER_MINUTE=100000",
         "CACHEWARDEN_LIMITS_LOGIN_PER_MINUTE=100000",
         "CACHEWARDEN_LIMITS_REGISTER_PER_MINUTE=100000", "CACHEWARDEN_LIMITS_LOGIN_FAILURES=100000",
-        NULL}};
+        "BACKUP_RETENTION_DAYS=36500", NULL}};
 
 const char *text_of(const json_t *object, const char *name)
 {
@@ -93,11 +94,42 @@ static void add_jobs(const struct stand *stand)
                     "done 1769860801000 ");
 }
 
+/* Copies one of the archives that were made with the stand's secret; up to `limit` bytes of it. */
+static void add_backup(const struct stand *stand, const char *from, const char *id, size_t limit)
+{
+    char path[512], bytes[4096];
+
+    snprintf(path, sizeof path, "%s/tests/http/backups/%s.tar.zst", CW_SOURCE_DIR, from);
+    FILE *file = fopen(path, "rbe");
+    ck_assert_msg(file != NULL, "%s", path);
+    size_t size = fread(bytes, 1, limit < sizeof bytes ? limit : sizeof bytes, file);
+    fclose(file);
+    ck_assert(size > 0 && size < sizeof bytes);
+    snprintf(path, sizeof path, "%s/backups/%s.tar.zst", stand->directory, id);
+    file = fopen(path, "wbe");
+    ck_assert_msg(file != NULL, "%s", path);
+    ck_assert_uint_eq(fwrite(bytes, 1, size, file), size);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+/* A whole one, one that an example removes, one that is cut. */
+static void add_backups(const struct stand *stand)
+{
+    char folder[512];
+
+    snprintf(folder, sizeof folder, "%s/backups", stand->directory);
+    ck_assert_int_eq(mkdir(folder, 0700), 0);
+    add_backup(stand, "20260131T120000Z-5f1c0e7a", "20260131T120000Z-5f1c0e7a", 4096);
+    add_backup(stand, "20260131T120000Z-6a1c0e7a", "20260131T120000Z-6a1c0e7a", 4096);
+    add_backup(stand, "20260131T120000Z-5f1c0e7a", "20260131T120000Z-7b1c0e7a", 500);
+}
+
 void examples_open(struct examples *examples, struct stand *stand)
 {
     examples->stand = stand;
     add_subject(stand);
     add_jobs(stand);
+    add_backups(stand);
     examples->document = fetch(stand);
     stand_key(stand, examples->flush_key, "deploy",
               (const char *const[]){"--scope", "flush", NULL});

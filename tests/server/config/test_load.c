@@ -321,10 +321,10 @@ END_TEST
 
 START_TEST(nothing_asked_for_is_left_out_in_silence)
 {
-    case_expect("log: { level = \"warn\"; };\nbackup: { directory = \"/b\"; };\n",
-                ENVIRONMENT("BACKUP_SCHEDULE=0 3 * * *", "BACKUP_RETENTION_DAYS=7"),
-                "warning: %s:2: backup.directory has no effect in this version\n"
-                "warning: BACKUP_SCHEDULE: backup.schedule has no effect in this version\n");
+    case_expect("log: { level = \"warn\"; };\nredis: { master_name = \"m\"; };\n",
+                ENVIRONMENT("CACHEWARDEN_REDIS_NODES=a:1", "BACKUP_RETENTION_DAYS=7"),
+                "warning: %s:2: redis.master_name has no effect in this version\n"
+                "warning: CACHEWARDEN_REDIS_NODES: redis.nodes has no effect in this version\n");
 }
 END_TEST
 

@@ -310,14 +310,14 @@ END_TEST
 START_TEST(a_bad_configuration_has_all_its_errors_told)
 {
     cw_file_write(directory, "c.conf", "server: {\n  threads = 0;\n  lisen = 1;\n};\n", 0600);
-    ck_assert_int_eq(check_config(LIST("REDIS_DB=x", "BACKUP_RETENTION_DAYS=6"), NULL), 1);
+    ck_assert_int_eq(check_config(LIST("REDIS_DB=x", "CACHEWARDEN_REDIS_MASTER_NAME=m"), NULL), 1);
     ck_assert_str_eq(result.out, "");
     ck_assert_str_eq(
         result.err,
         "error: c.conf:2: server.threads must be a whole number from 1 to 1024, not 0\n"
         "error: c.conf:3: there is no setting server.lisen; did you mean server.listen?\n"
         "error: REDIS_DB: redis.db must be a whole number from 0 to 65535, not \"x\"\n"
-        "warning: BACKUP_RETENTION_DAYS: backup.retention_days has no effect in this version\n");
+        "warning: CACHEWARDEN_REDIS_MASTER_NAME: redis.master_name has no effect in this version\n");
 }
 END_TEST
 
@@ -325,7 +325,7 @@ START_TEST(the_check_as_json)
 {
     json_error_t error;
     cw_file_write(directory, "c.conf", "server: { threads = 3; };", 0600);
-    ck_assert_int_eq(check_config(LIST("BACKUP_RETENTION_DAYS=6"), "--json"), 0);
+    ck_assert_int_eq(check_config(LIST("CACHEWARDEN_REDIS_MASTER_NAME=m"), "--json"), 0);
     json_t *root = json_loads(result.out, JSON_REJECT_DUPLICATES, &error);
     ck_assert_msg(root != NULL, "%s", result.out);
     ck_assert(json_is_true(json_object_get(root, "ok")));

@@ -1,0 +1,102 @@
+/* The routes of backups. */
+#include "ops.h"
+
+#include "audit/calls.h"
+#include "cachewarden/app.h"
+#include "cachewarden/backup.h"
+#include "cachewarden/call.h"
+
+/* Nobody waits for a request but its client, who is not asked. */
+static const struct backup_watch unwatched;
+
+static void record(const struct call *call, struct str id, enum err outcome, int64_t count)
+{
+    struct str target = id.len > 0
+                            ? str_format(call->arena, "backup:%.*s", STR_ARG(str_sub(id, 0, 64)))
+                            : STR("backups");
+
+    audit_call(call, target, outcome, count);
+}
+
+static enum err answer(struct call *call, const struct backup *backup)
+{
+    backup_write(&call->reply.json, backup);
+    return call_finish(call);
+}
+
+static enum err answer_list(struct call *call, const char *name, const struct backup *backups,
+                            size_t count)
+{
+    struct json_writer *json = &call->reply.json;
+
+    json_open_object(json);
+    json_name(json, name);
+    json_open_array(json);
+    for (size_t i = 0; i < count; i++)
+        backup_write(json, &backups[i]);
+    json_close_array(json);
+    json_close_object(json);
+    return call_finish(call);
+}
+
+enum err op_backups_create(struct call *call)
+{
+    struct backup backup;
+    enum err err = backup_create(call->app, &unwatched, &backup, &call->error);
+
+    record(call, err == ERR_OK ? str_from(backup.id) : STR_NONE, err, -1);
+    if (err != ERR_OK)
+        return err;
+    call->reply.outcome = OUTCOME_CREATED;
+    call->reply.location = str_format(call->arena, "/api/v1/backups/%s", backup.id);
+    if (!call->reply.location.ptr)
+        return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a location");
+    return answer(call, &backup);
+}
+
+enum err op_backups_list(struct call *call)
+{
+    struct backup *backups;
+    size_t count;
+    enum err err = backup_list(call->app, call_work(call), &backups, &count);
+
+    return err == ERR_OK ? answer_list(call, "backups", backups, count) : err;
+}
+
+enum err op_backups_show(struct call *call)
+{
+    struct backup backup;
+    enum err err = backup_find(call->app, call_work(call), call_param(call, "id")->text, &backup);
+
+    return err == ERR_OK ? answer(call, &backup) : err;
+}
+
+enum err op_backups_verify(struct call *call)
+{
+    struct backup backup;
+    enum err err = backup_verify(call->app, call_work(call), call_param(call, "id")->text, &backup);
+
+    return err == ERR_OK ? answer(call, &backup) : err;
+}
+
+enum err op_backups_delete(struct call *call)
+{
+    struct str id = call_param(call, "id")->text;
+    enum err err = backup_delete(call->app, call_work(call), id);
+
+    record(call, id, err, -1);
+    call->reply.outcome = OUTCOME_NO_CONTENT;
+    return err;
+}
+
+enum err op_backups_cleanup(struct call *call)
+{
+    struct backup *removed;
+    size_t count;
+    enum err err = backup_cleanup(call->app, &unwatched, call_work(call), &removed, &count);
+
+    /* One that removes nothing is asked for again and again. */
+    if (err != ERR_OK || count > 0)
+        record(call, STR_NONE, err, (int64_t)count);
+    return err == ERR_OK ? answer_list(call, "removed", removed, count) : err;
+}
