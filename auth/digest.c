@@ -15,12 +15,24 @@ static void fetch_sha256(void)
 
 enum err digest_sha256(struct str bytes, unsigned char digest_out[DIGEST_SHA256_SIZE])
 {
+    return digest_sha256_of(&bytes, 1, digest_out);
+}
+
+enum err digest_sha256_of(const struct str *pieces, size_t count,
+                          unsigned char digest_out[DIGEST_SHA256_SIZE])
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
     unsigned size = 0;
 
+    if (!context)
+        return ERR_NO_MEMORY;
     pthread_once(&sha256_once, fetch_sha256);
-    if (!sha256 || EVP_Digest(bytes.ptr, bytes.len, digest_out, &size, sha256, NULL) != 1)
-        return ERR_INTERNAL;
-    return size == DIGEST_SHA256_SIZE ? ERR_OK : ERR_INTERNAL;
+    bool is_good = sha256 && EVP_DigestInit_ex2(context, sha256, NULL) == 1;
+    for (size_t i = 0; is_good && i < count; i++)
+        is_good = EVP_DigestUpdate(context, pieces[i].ptr, pieces[i].len) == 1;
+    is_good = is_good && EVP_DigestFinal_ex(context, digest_out, &size) == 1;
+    EVP_MD_CTX_free(context);
+    return is_good && size == DIGEST_SHA256_SIZE ? ERR_OK : ERR_INTERNAL;
 }
 
 /* ---- of pieces ---- */

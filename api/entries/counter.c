@@ -145,8 +145,7 @@ static enum err take_counter(const struct entry_look *look, const struct pipelin
     envelope_out->body = fields->items[0].text;
     envelope_out->life_ms = life->integer > 0 ? life->integer : 0;
     *is_good_out = look->is_enabled;
-    return envelope_make_tag(look->request->work.arena, envelope_out->content_type,
-                             envelope_out->body, envelope_out->tag);
+    return envelope_make_tag(envelope_out->content_type, envelope_out->body, envelope_out->tag);
 }
 
 enum err counter_read(const struct entry_look *look, const struct label_key *key, int64_t now_ms,

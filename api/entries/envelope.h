@@ -45,8 +45,8 @@ struct envelope {
      ENTRY_MODELS_MAX * (2 + ENTRY_MODEL_MAX + 10))
 
 /* Of type and body: 9 bytes of a digest of both. ERR_INTERNAL: there is no digest. */
-CW_MUST_CHECK enum err envelope_make_tag(struct arena *arena, struct str content_type,
-                                         struct str body, unsigned char tag_out[ENVELOPE_TAG_SIZE]);
+CW_MUST_CHECK enum err envelope_make_tag(struct str content_type, struct str body,
+                                         unsigned char tag_out[ENVELOPE_TAG_SIZE]);
 
 /* All of it in the arena; {NULL,0} when memory is out. */
 struct str envelope_encode(struct arena *arena, const struct envelope *envelope);

@@ -289,7 +289,6 @@ static enum err prepare(struct put *put)
     if (err != ERR_OK)
         return err;
     put->admission = entry_admit(request, fill->body.len);
-    put->scratch = key_scratch(&request->space);
     put->envelope = (struct envelope){.stored_at_ms = now_ms,
                                       .life_ms = fill->ttl_s * 1000,
                                       .content_type = fill->content_type,
@@ -298,8 +297,9 @@ static enum err prepare(struct put *put)
     if (put->has_lease && now_ms > put->lease.issued_at_ms)
         put->envelope.fill_ms = now_ms - put->lease.issued_at_ms;
     put->is_number = counter_is_number(&put->envelope);
-    return envelope_make_tag(request->work.arena, fill->content_type, fill->body,
-                             put->envelope.tag);
+    if (put->is_number && fill->only_if_absent)
+        put->scratch = key_scratch(&request->space);
+    return envelope_make_tag(fill->content_type, fill->body, put->envelope.tag);
 }
 
 static enum err fill(struct put *put, struct entry_stored *stored_out)

@@ -19,7 +19,7 @@ struct put {
     const struct entry_request *request;
     const struct entry_fill *fill;
     struct label_key key;
-    struct key scratch;
+    struct key scratch; /* of a number that may be stored only where nothing is */
     struct lease lease;
     bool has_lease;
     bool is_number;

@@ -12,7 +12,11 @@
 CW_MUST_CHECK enum err digest_sha256(struct str bytes,
                                      unsigned char digest_out[DIGEST_SHA256_SIZE]);
 
-/* The same of bytes that come in pieces. For one thread at a time. */
+/* The same of pieces, as if they were one. */
+CW_MUST_CHECK enum err digest_sha256_of(const struct str *pieces, size_t count,
+                                        unsigned char digest_out[DIGEST_SHA256_SIZE]);
+
+/* The same of bytes that come in pieces, by and by. For one thread at a time. */
 struct digest;
 
 /* ERR_NO_MEMORY; ERR_INTERNAL as above. */

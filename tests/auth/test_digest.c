@@ -26,6 +26,7 @@ END_TEST
 
 START_TEST(of_pieces_it_is_the_same)
 {
+    const struct str all[] = {STR("a"), STR_NONE, STR("bc")};
     unsigned char whole[DIGEST_SHA256_SIZE], pieces[DIGEST_SHA256_SIZE];
     struct digest *digest;
 
@@ -41,6 +42,8 @@ START_TEST(of_pieces_it_is_the_same)
     ck_assert_int_eq(digest_add(digest, STR("c")), ERR_OK);
     ck_assert_int_eq(digest_so_far(digest, pieces), ERR_OK);
     ck_assert_int_eq(digest_sha256(STR("abc"), whole), ERR_OK);
+    ck_assert_mem_eq(pieces, whole, sizeof whole);
+    ck_assert_int_eq(digest_sha256_of(all, 3, pieces), ERR_OK);
     ck_assert_mem_eq(pieces, whole, sizeof whole);
     digest_free(&digest);
     digest_free(&digest);

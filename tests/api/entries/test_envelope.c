@@ -31,8 +31,7 @@ static struct envelope sample(void)
         .body = STR("{\"a\":\0 1}"),
     };
 
-    ck_assert_int_eq(envelope_make_tag(arena, envelope.content_type, envelope.body, envelope.tag),
-                     ERR_OK);
+    ck_assert_int_eq(envelope_make_tag(envelope.content_type, envelope.body, envelope.tag), ERR_OK);
     return envelope;
 }
 
@@ -186,10 +185,10 @@ START_TEST(the_tag_is_of_type_and_body)
 {
     unsigned char tags[4][ENVELOPE_TAG_SIZE];
 
-    ck_assert_int_eq(envelope_make_tag(arena, STR("text/plain"), STR("a"), tags[0]), ERR_OK);
-    ck_assert_int_eq(envelope_make_tag(arena, STR("text/plain"), STR("a"), tags[1]), ERR_OK);
-    ck_assert_int_eq(envelope_make_tag(arena, STR("text/plain"), STR("b"), tags[2]), ERR_OK);
-    ck_assert_int_eq(envelope_make_tag(arena, STR("text/html"), STR("a"), tags[3]), ERR_OK);
+    ck_assert_int_eq(envelope_make_tag(STR("text/plain"), STR("a"), tags[0]), ERR_OK);
+    ck_assert_int_eq(envelope_make_tag(STR("text/plain"), STR("a"), tags[1]), ERR_OK);
+    ck_assert_int_eq(envelope_make_tag(STR("text/plain"), STR("b"), tags[2]), ERR_OK);
+    ck_assert_int_eq(envelope_make_tag(STR("text/html"), STR("a"), tags[3]), ERR_OK);
     ck_assert_mem_eq(tags[0], tags[1], ENVELOPE_TAG_SIZE);
     ck_assert_mem_ne(tags[0], tags[2], ENVELOPE_TAG_SIZE);
     ck_assert_mem_ne(tags[0], tags[3], ENVELOPE_TAG_SIZE);

@@ -154,7 +154,7 @@ START_TEST(stored_by_a_clock_that_is_ahead)
                                 .body = STR("ahead")};
 
     envelope.version = get_on(0, shop, "k", NULL).version;
-    expect_ok(envelope_make_tag(arena, envelope.content_type, envelope.body, envelope.tag));
+    expect_ok(envelope_make_tag(envelope.content_type, envelope.body, envelope.tag));
     struct str bytes = envelope_encode(arena, &envelope);
     redis_server_do(redis, "SET cw:{app:shop}:e:k %b", bytes.ptr, bytes.len);
     struct entry_found found = get_on(0, shop, "k", NULL);
