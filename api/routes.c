@@ -214,8 +214,15 @@ bool route_counts_bytes(const struct route *route)
     return route->operation == op_entries_put || route->operation == op_entries_increment;
 }
 
+bool route_starts_jobs(const struct route *route)
+{
+    return route->operation == op_caches_flush;
+}
+
 const char *route_limit_name(const struct route *route)
 {
+    if (route_starts_jobs(route))
+        return limit_name(LIMIT_JOB);
     if (route_counts_bytes(route))
         return "fill_bytes";
     return route->limit == LIMIT_NONE ? NULL : limit_name(route->limit);

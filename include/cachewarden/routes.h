@@ -153,6 +153,8 @@ bool route_is_probe(const struct route *route);
 
 /* Whether it stores bytes, which count against what each user may store (limits.fill_bytes_per_hour). */
 bool route_counts_bytes(const struct route *route);
+/* Whether it may start a job, which counts against what an API key may start (limits.job_per_minute). */
+bool route_starts_jobs(const struct route *route);
 /* What stands between `limits.` and `_per_minute`, or `_per_hour`, in the setting that limits the route; NULL: none. */
 const char *route_limit_name(const struct route *route);
 

@@ -68,8 +68,10 @@ static enum presence counted(const struct route *route, int status)
     if (route_counts_bytes(route))
         return status == 429 ? PRESENT_ALWAYS : PRESENT_NEVER;
     /* Where it starts a job: by the operation, for an API key that acts for nobody. */
-    if (is_row(route, ROW_CACHE_FLUSH))
+    if (route_starts_jobs(route) && status != 429)
         return status == 202 || status == 409 ? PRESENT_SOMETIMES : PRESENT_NEVER;
+    if (route_starts_jobs(route))
+        return PRESENT_ALWAYS;
     if (route->limit == LIMIT_NONE || limit_by(route->limit) == LIMIT_BY_COMMON)
         return PRESENT_NEVER;
     if (status == 429)

@@ -216,6 +216,18 @@ static void add_unavailable(struct maker *maker)
     take(sample, maker->exchange);
 }
 
+/* Of a row that may start a job: the request that does. */
+static const char *target_of_job(const struct route *route)
+{
+    size_t count;
+    const struct route_example *examples = routes_examples(&count);
+
+    for (size_t i = 0; i < count; i++)
+        if (examples[i].status == 202 && strcmp(examples[i].route, route->name) == 0)
+            return examples[i].target;
+    return route->path;
+}
+
 static void add_throttled(struct maker *maker)
 {
     struct sample *sample = add(maker, "throttled", "Too many within a minute.");
@@ -226,6 +238,10 @@ static void add_throttled(struct maker *maker)
         sample->as = caller_names[maker->first->caller];
         sample->body = maker->first->body;
         sample->content_type = "application/json";
+    }
+    if (route_starts_jobs(maker->route)) {
+        sample->target = str_from(target_of_job(maker->route));
+        sample->as = caller_names[AS_KEY];
     }
     begin(maker)->call.reply.retry_after_s = THROTTLED_S;
     status_render(maker->exchange, ERR_THROTTLED);
@@ -247,7 +263,7 @@ static void add_errors(struct maker *maker)
     if (route_reads_body(maker->route))
         add_coded(maker);
     add_unavailable(maker);
-    if (route_counts_bytes(maker->route) ||
+    if (route_counts_bytes(maker->route) || route_starts_jobs(maker->route) ||
         (maker->route->limit != LIMIT_NONE && limit_by(maker->route->limit) != LIMIT_BY_COMMON))
         add_throttled(maker);
 }

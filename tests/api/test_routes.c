@@ -66,14 +66,20 @@ START_TEST(names_of_methods_and_limits)
 }
 END_TEST
 
-/* Bytes are limited, too, though no row names that limit. */
+/* Bytes and jobs are limited, too, though no row names these limits. */
 START_TEST(what_limits_a_route)
 {
-    size_t count, counted = 0;
+    size_t count, counted = 0, jobs = 0;
     const struct route *table = routes_table(&count);
 
     for (size_t i = 0; i < count; i++) {
         const char *name = route_limit_name(&table[i]);
+        if (route_starts_jobs(&table[i])) {
+            jobs++;
+            ck_assert_int_eq(table[i].limit, LIMIT_NONE);
+            ck_assert_str_eq(name, "job");
+            continue;
+        }
         if (route_counts_bytes(&table[i])) {
             counted++;
             ck_assert_int_eq(table[i].limit, LIMIT_NONE);
@@ -84,6 +90,7 @@ START_TEST(what_limits_a_route)
             ck_assert_str_eq(name, limit_name(table[i].limit));
     }
     ck_assert_uint_eq(counted, 2);
+    ck_assert_uint_eq(jobs, 1);
 }
 END_TEST
 

@@ -334,6 +334,18 @@ START_TEST(what_cannot_be_explained_says_why)
 }
 END_TEST
 
+START_TEST(routes_are_listed)
+{
+    run((const char *const[]){"routes", NULL});
+    ck_assert_int_eq(result.status, 0);
+    expect_told("\n*       /mine ");
+    run((const char *const[]){"routes", "--json", NULL});
+    expect_told("{\"method\":\"*\",\"path\":\"/open\",\"name\":\"gateway:/open\","
+                "\"permission\":\"public\",\"limit\":null,\"summary\":\"Passed on by the gateway, "
+                "with all below it, to unix:/");
+}
+END_TEST
+
 START_TEST(a_stranger_has_a_key_of_their_own)
 {
     const char *path = fresh("/mine");
@@ -371,6 +383,7 @@ int main(void)
     tcase_add_test(tests, what_the_request_wants_is_told);
     tcase_add_test(tests, it_is_told_in_words);
     tcase_add_test(tests, what_cannot_be_explained_says_why);
+    tcase_add_test(tests, routes_are_listed);
     tcase_add_test(tests, a_stranger_has_a_key_of_their_own);
     suite_add_tcase(suite, tests);
     return suite_run(suite);

@@ -20,13 +20,15 @@ static struct stand stand;
 static struct examples examples;
 
 static const struct stand_options hardly_any = {
+    .config = "caches = ( { name = \"messages\"; keys = [ \"whatsapp:{env}:in\" ]; },"
+              "  { name = \"sessions\"; prefix = \"whatsapp:session:\"; } );\n",
     .environment = (const char *const[]){
         "CACHEWARDEN_LIMITS_ENABLED=true", "CACHEWARDEN_USERS_REGISTRATION=open",
         "CACHEWARDEN_LIMITS_STATUS_PER_MINUTE=2", "CACHEWARDEN_LIMITS_TOGGLE_PER_MINUTE=2",
         "CACHEWARDEN_LIMITS_CLEAR_PER_MINUTE=2", "CACHEWARDEN_LIMITS_LOGIN_PER_MINUTE=2",
         "CACHEWARDEN_LIMITS_REGISTER_PER_MINUTE=2", "CACHEWARDEN_LIMITS_PASSWORD_PER_MINUTE=2",
         "CACHEWARDEN_LIMITS_LOGOUT_PER_MINUTE=2", "CACHEWARDEN_LIMITS_REFRESH_PER_MINUTE=2",
-        "CACHEWARDEN_LIMITS_FILL_BYTES_PER_HOUR=500", NULL}};
+        "CACHEWARDEN_LIMITS_JOB_PER_MINUTE=2", "CACHEWARDEN_LIMITS_FILL_BYTES_PER_HOUR=500", NULL}};
 
 static void open_with(const struct stand_options *options)
 {

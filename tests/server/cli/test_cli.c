@@ -226,6 +226,11 @@ START_TEST(routes_are_listed)
     cli_expect_out("[{\"method\":\"GET\",\"path\":\"/api/cache/status/"
                    "\",\"name\":\"cache.status\",\"permission\":\"user\",\"limit\":"
                    "\"status\",\"summary\":\"");
+    cli_expect_out("\"name\":\"caches.flush\",\"permission\":\"scope:flush\",\"limit\":\"job\"");
+    /* The endpoints are what they are, but those of the gateway are not known. */
+    cli_run("routes", "--config", "nowhere.conf");
+    cli_expect_err(1, "routes of the gateway are not listed");
+    ck_assert_ptr_nonnull(strstr(cli_test.result.out, "\nGET     /api/cache/status/ "));
 }
 END_TEST
 
