@@ -200,7 +200,7 @@ export class Copies {
       const asked = scope === undefined ? [] : [users.get(scope), answers.get([scope, url]), bodies.get([scope, url])];
       return Promise.all([meta.get("ticket"), ...asked].map(done));
     });
-    return { ticket: ticket ?? (await this.#newTicket()), user, record, body };
+    return { ticket: ticket ?? (await this.#newTicket()), hasScope: scope !== undefined, user, record, body };
   }
 
   #newTicket() {
@@ -250,17 +250,20 @@ export class Copies {
     if (this.#touched.size < TOUCHED_MOST) this.#touched.set(key.join(), key);
   }
 
-  // Unless the user's cache was cleared or switched off, or somebody signed out or wrote something, in the meantime.
-  async put(record, body, ticket) {
+  // Unless, since the look, the user's cache was cleared or switched off, somebody signed out or wrote something, or
+  // another tab has kept an answer of which nobody knows whether it is the newer one: then neither is.
+  async put(record, body, look) {
     if (performance.now() < this.#fullUntil) return this.remove(record.scope, record.url);
     return this.#run("readwrite", async (stores) => {
       const { meta, users, answers, bodies } = stores;
       const [now, user] = await Promise.all([done(meta.get("ticket")), done(users.get(record.scope))]);
-      const isVoid = now !== ticket || user?.version !== record.version || user.isOff;
-      const total = await this.#without(stores, [record.scope, record.url]);
+      const { kept, total } = await this.#without(stores, [record.scope, record.url]);
+      const isOther = look.hasScope && kept?.made !== look.record?.made;
+      const isVoid = now !== look.ticket || user?.version !== record.version || user.isOff || isOther;
       if (!isVoid) {
         await this.#note(answers, total);
-        answers.put({ ...record, used: ++total.uses });
+        const made = Math.random(); // tells it from what is kept in its place
+        answers.put({ ...record, made, used: ++total.uses });
         bodies.put(body, [record.scope, record.url]);
         total.bytes += record.size;
         total.count++;
@@ -272,7 +275,8 @@ export class Copies {
 
   remove(scope, url) {
     return this.#run("readwrite", async (stores) => {
-      stores.meta.put(await this.#without(stores, [scope, url]), "total");
+      const { total } = await this.#without(stores, [scope, url]);
+      stores.meta.put(total, "total");
     });
   }
 
@@ -281,7 +285,7 @@ export class Copies {
     answers.delete(key);
     bodies.delete(key);
     const { bytes, count, uses } = total ?? { bytes: 0, count: 0, uses: 0 };
-    return kept ? { bytes: bytes - kept.size, count: count - 1, uses } : { bytes, count, uses };
+    return { kept, total: kept ? { bytes: bytes - kept.size, count: count - 1, uses } : { bytes, count, uses } };
   }
 
   async #note(answers, total) {
@@ -306,8 +310,10 @@ export class Copies {
   // What is too old is not there for anybody to find, either.
   sweep(isTooOld) {
     return this.#run("readwrite", async (stores) => {
-      for (const { scope, url } of (await done(stores.answers.getAll())).filter(isTooOld))
-        stores.meta.put(await this.#without(stores, [scope, url]), "total");
+      for (const { scope, url } of (await done(stores.answers.getAll())).filter(isTooOld)) {
+        const { total } = await this.#without(stores, [scope, url]);
+        stores.meta.put(total, "total");
+      }
     });
   }
 }

@@ -5,8 +5,8 @@
 //   const answer = await sync.fetch("/shop/orders");
 //   await sync.forget(); // when somebody signs in or out, unless that is a request to /auth/ by sync.fetch
 //
-// It needs cachewarden-sync-copies.mjs beside it, and nothing else. Whose an answer is, its X-User-Id says; a page whose
-// answers have none gives { user: () => id }, where null is nobody. Whatever fails here, the network is asked.
+// It needs cachewarden-sync-copies.mjs beside it, and nothing else. Whose an answer is, its X-User-Id says. A page
+// whose answers have none gives { user: () => id }; null is nobody. Whatever fails here, the network is asked.
 // docs/gateway.md says what is kept.
 
 import {
@@ -52,11 +52,11 @@ const isUnder = (url, { origin, pathname: path }) =>
 const sessionCookies = () =>
   (globalThis.document?.cookie ?? "").split("; ").filter((pair) => pair.startsWith("XSRF-TOKEN="));
 
-// The newest few.
-function remember(map, key, value) {
+// The newest of them.
+function remember(map, key, value, most = 8) {
   map.delete(key);
   map.set(key, value);
-  if (map.size > 8) map.delete(map.keys().next().value);
+  if (map.size > most) map.delete(map.keys().next().value);
 }
 
 // The browser's own cache would answer after a clear as before it, and everybody. What it says to the server in such a
@@ -79,6 +79,7 @@ class CachewardenSync extends EventTarget {
   #channel = null;
   #marks = new Map(); // credential: whose it is, as an answer to it said
   #known = new Map(); // user: what was heard of their cache last
+  #given = new Map(); // address: the number of the newest request that was answered
   #requests = 0;
   #life = 0; // rises with what makes void what is on its way
   #running = new Set();
@@ -195,28 +196,33 @@ class CachewardenSync extends EventTarget {
 
   async #fill(asked) {
     const { request, url, wish, look, life } = asked;
-    const { answer, scope, version } = await this.#ask({ ...asked, request: pastBrowsersCache(request, url) });
+    const sent = { ...asked, request: pastBrowsersCache(request, url) };
+    const { answer, number, scope, version } = await this.#ask(sent);
+    const isNewest = number > (this.#given.get(url.href) ?? 0);
+    if (isNewest) remember(this.#given, url.href, number, 256);
     const { maxAgeS, maxEntryBytes } = this.#options;
     const lifeS = lifeOf(answer.headers, maxAgeS);
     const variant = variantOf(answer, request);
     const mayKeep = version && look && variant && !wish.isPrivate && isKeepable(answer, lifeS, maxEntryBytes);
+    if (!isNewest) return answer; // a page that has seen a newer one sees no older
     if (mayKeep && this.#running.size < COPYING_MOST) {
       const copy = answer.clone();
       const record = { scope, url: url.href, version, variant, lifeMs: 1000 * lifeS, at: Date.now() };
-      this.#inBackground(() => this.#keep(record, copy, look.ticket, life));
+      const isGood = () => this.#life === life && this.#given.get(url.href) === number;
+      this.#inBackground(() => this.#keep(record, copy, look, isGood));
     } else if (scope && answer.status < 500 && (look?.record || scope !== asked.scope)) {
-      this.#inBackground(() => this.#copies.remove(scope, url.href)); // whoever has seen this sees nothing older
+      this.#inBackground(() => this.#copies.remove(scope, url.href));
     }
     return answer;
   }
 
-  async #keep(record, answer, ticket, life) {
+  async #keep(record, answer, look, isGood) {
     const { scope, url } = record;
     const body = await readUpTo(answer.body, this.#options.maxEntryBytes).catch(() => null);
-    if (!body || this.#life !== life) return this.#copies.remove(scope, url);
+    if (!body || !isGood()) return this.#copies.remove(scope, url);
     const headers = [...answer.headers];
     const size = body.byteLength + headers.flat().join().length + 2 * url.length;
-    return this.#copies.put({ ...record, statusText: answer.statusText, headers, size }, body, ticket);
+    return this.#copies.put({ ...record, statusText: answer.statusText, headers, size }, body, look);
   }
 
   // What users changed themselves is not hidden from them by a copy. Clears and switches speak for themselves.
@@ -241,7 +247,7 @@ class CachewardenSync extends EventTarget {
     const before = this.#known.get(this.#marks.get(asked.mark))?.version;
     const answer = await this.#send(asked.request);
     const heard = asked.mark === null ? {} : await this.#hear(asked, number, before, answer);
-    return { answer, ...heard };
+    return { answer, number, ...heard };
   }
 
   async #hear({ request, url, mark, named, look }, number, before, answer) {

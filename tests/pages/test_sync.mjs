@@ -233,6 +233,47 @@ test("a fill that a clear overtook is not kept", async () => {
   }
 });
 
+test("whoever has seen an answer sees no older one", async () => {
+  // One whose answer has left the server, and is held up on its way to the page.
+  const begin = (path) =>
+    page.run(async (path) => {
+      const held = new Promise((release) => (globalThis.release = release));
+      const isOnItsWay = new Promise((answered) => {
+        const send = async (request) => {
+          const answer = await fetch(request);
+          if (!request.url.endsWith(path) || request.cache === "reload") return answer;
+          answered();
+          await held;
+          return answer;
+        };
+        globalThis.slow = opened({ fetch: send });
+      });
+      globalThis.older = get("/shop/a", null, slow).then(() => get(path, null, slow));
+      await isOnItsWay;
+    }, path);
+  const end = () => page.run(async () => (release(), JSON.parse((await older).text).number));
+  const look = (path, init) =>
+    page.run(async (...values) => JSON.parse((await get(...values, slow)).text).number, path, init);
+  const anew = { cache: "reload" };
+
+  await begin(`${late}/here`);
+  const here = await look(`${late}/here`, anew);
+  assert.ok((await end()) < here);
+  assert.ok((await look(`${late}/here`)) >= here);
+
+  await begin(`${late}/there`);
+  await expectNew(other, "/shop/b");
+  const there = await expectNew(other, `${late}/there`, anew);
+  assert.ok((await end()) < there.number);
+  assert.ok((await look(`${late}/there`)) >= there.number);
+
+  await begin(`${late}/gone`);
+  origin.say(`${late}/gone`, { status: 404 });
+  const gone = await look(`${late}/gone`, anew);
+  assert.ok((await end()) < gone);
+  assert.ok((await look(`${late}/gone`)) >= gone);
+});
+
 test("a sign-out forgets, in both tabs and on the disk", async () => {
   await expectNew(page, "/shop/a");
   await expectNew(other, "/shop/b");
@@ -436,6 +477,7 @@ test("a clock that is set makes nothing younger", async () => {
   await expectCopy(page, "/shop/a");
   await shift(-3_600_000);
   await expectNew(page, "/shop/a");
+  await expectNew(page, "/shop/a"); // what was kept has been dropped meanwhile, and who knows by whom
   await expectCopy(page, "/shop/a");
   await page.go(PAGE);
 });
