@@ -80,7 +80,7 @@ enum { COPIED_MAX = 64 * 1024 };
 
 /* The rest of a stored body, on its way. */
 struct hit {
-    struct kept *kept;
+    struct stored_copy *copy;
     struct str left;
 };
 
@@ -102,7 +102,7 @@ static void close_hit(void *with)
 {
     struct hit *hit = with;
 
-    kept_release(&hit->kept);
+    stored_copy_release(&hit->copy);
     free(hit);
 }
 
@@ -113,7 +113,7 @@ static bool make_source(const struct stored_answer *stored, struct str part,
 
     if (!hit)
         return false;
-    *hit = (struct hit){kept_hold(stored->kept), part};
+    *hit = (struct hit){stored_copy_hold(stored->copy), part};
     *source_out = (struct body_source){(int64_t)part.len, next_of_hit, close_hit, hit};
     return true;
 }
@@ -206,9 +206,9 @@ static enum err give_body(const struct passage *passage, const struct stored_ans
 
 static void release_later(void *with)
 {
-    struct kept *kept = with;
+    struct stored_copy *copy = with;
 
-    kept_release(&kept);
+    stored_copy_release(&copy);
 }
 
 enum err answer_with_stored(const struct passage *passage, const struct stored_answer *stored,
@@ -224,7 +224,7 @@ enum err answer_with_stored(const struct passage *passage, const struct stored_a
         return no_memory(call);
     /* The head is written when the operation is over. Its texts are those of what is stored, which the node may have
      * forgotten by then. */
-    if (arena_defer(call->arena, release_later, kept_hold(stored->kept)) != ERR_OK)
+    if (arena_defer(call->arena, release_later, stored_copy_hold(stored->copy)) != ERR_OK)
         return no_memory(call);
     call->reply.cache_result = result;
     return answer_needs_no_body(passage, &stored->head)

@@ -13,7 +13,7 @@ struct stored_answer {
     struct response_head head;
     struct str body; /* of a length of its own where it is not there: for HEAD and 304 */
     uint64_t body_length;
-    struct kept *kept; /* in whose memory the body lies; not taken over */
+    struct stored_copy *copy; /* in whose memory the body lies; not taken over */
     int64_t age_s;
 };
 

@@ -4,8 +4,8 @@
 #include "gateway/answer.h"
 #include "gateway/cached_private.h"
 #include "gateway/changes.h"
-#include "gateway/keep.h"
 #include "gateway/rules/validation.h"
+#include "gateway/storing.h"
 
 static void note_response(struct cached_request *cached, const struct fetched *fetched)
 {
@@ -33,7 +33,7 @@ static void take_head(struct cached_request *cached, const struct fetched *fetch
             return;
         fresh.request_time_ms = fetched->head.request_time_ms;
         fresh.response_time_ms = fetched->head.response_time_ms;
-        (void)keep_confirmed(passage, &cached->key, &cached->look, &fresh);
+        (void)storing_take_confirmed(passage, &cached->key, &cached->look, &fresh);
         return;
     case HEAD_INVALIDATES:
         changes_drop(passage, &cached->key);
@@ -46,7 +46,7 @@ static enum err take_response(struct cached_request *cached, struct fetched *fet
 {
     struct passage *passage = cached->passage;
     const char *why_not;
-    enum err err = keep_response(passage, &cached->key, &cached->look, fetched, &why_not);
+    enum err err = storing_take_response(passage, &cached->key, &cached->look, fetched, &why_not);
 
     passage->status.stored = !why_not;
     if (why_not)
@@ -104,9 +104,9 @@ static enum err take_confirmed(struct cached_request *cached, const struct fetch
         return error_set_detail(&passage->call->error, err, "no memory for fields");
     fresh.request_time_ms = fetched->head.request_time_ms;
     fresh.response_time_ms = fetched->head.response_time_ms;
-    passage->status.stored = keep_confirmed(passage, &cached->key, &cached->look, &fresh);
+    passage->status.stored = storing_take_confirmed(passage, &cached->key, &cached->look, &fresh);
     note_response(cached, fetched);
-    return cached_answer(cached, &fresh, keep_age_s(passage, &fresh), CACHE_RESULT_MISS);
+    return cached_answer(cached, &fresh, storing_age_s(passage, &fresh), CACHE_RESULT_MISS);
 }
 
 static enum err serve_after_failure(struct cached_request *cached, struct fetched *fetched)

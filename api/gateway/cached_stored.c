@@ -36,7 +36,7 @@ enum err cached_answer(struct cached_request *cached, const struct response_head
         .head = *head,
         .body = look->has_body ? look->stored->body : STR_NONE,
         .body_length = look->body_length,
-        .kept = look->kept,
+        .copy = look->copy,
         .age_s = age_s,
     };
 

@@ -1,10 +1,10 @@
 #include "cachewarden/gateway_explain.h"
 
 #include "cachewarden/clock.h"
-#include "gateway/keep.h"
 #include "gateway/key_of.h"
 #include "gateway/rules/invalidation.h"
 #include "gateway/store_inspect.h"
+#include "gateway/storing.h"
 #include "gateway/verdict.h"
 
 const char *gateway_state_name(enum gateway_state state)
@@ -23,7 +23,7 @@ const char *gateway_state_name(enum gateway_state state)
 }
 
 /* What explains a request. */
-struct inquest {
+struct explaining {
     struct passage passage;
     struct gateway_key key;
     struct inspection found;
@@ -34,30 +34,30 @@ struct inquest {
 /* ---- the key ---- */
 
 /* Each name alone, as it is one of those that are hashed. */
-static enum err tell_vary(struct inquest *inquest)
+static enum err tell_vary(struct explaining *explaining)
 {
-    struct gateway_explanation *told = inquest->told;
-    struct arena *arena = inquest->passage.call->arena;
-    struct str rest = inquest->found.names, name;
+    struct gateway_explanation *told = explaining->told;
+    struct arena *arena = explaining->passage.call->arena;
+    struct str rest = explaining->found.names, name;
     struct http_field *vary = arena_calloc(arena, VARY_NAMES_MAX, sizeof *vary);
 
     if (!vary)
         return ERR_NO_MEMORY;
     told->vary = vary;
     while (rest.len > 0 && told->vary_count < VARY_NAMES_MAX && str_split(&rest, ',', &name)) {
-        struct str value = fields_value(&inquest->passage.sent, name);
+        struct str value = fields_value(&explaining->passage.sent, name);
         vary[told->vary_count++] = (struct http_field){name, value};
     }
     return ERR_OK;
 }
 
-static enum err tell_key(struct inquest *inquest)
+static enum err tell_key(struct explaining *explaining)
 {
-    const struct gateway_key *key = &inquest->key;
-    struct gateway_explanation *told = inquest->told;
-    struct call *call = inquest->passage.call;
+    const struct gateway_key *key = &explaining->key;
+    struct gateway_explanation *told = explaining->told;
+    struct call *call = explaining->passage.call;
     const struct namespace space = gateway_key_space(key);
-    struct key name = key_response(&space, inquest->found.entry.bytes);
+    struct key name = key_response(&space, explaining->found.entry.bytes);
 
     told->user_id = key->user_id;
     told->is_stranger = key->user_id > 0 && call->principal.is_stranger;
@@ -65,7 +65,7 @@ static enum err tell_key(struct inquest *inquest)
     told->path = key->path;
     told->query = key->query;
     told->redis_key = str_dup(call->arena, key_str(&name));
-    return told->redis_key.ptr ? tell_vary(inquest) : ERR_NO_MEMORY;
+    return told->redis_key.ptr ? tell_vary(explaining) : ERR_NO_MEMORY;
 }
 
 /* ---- what lies there ---- */
@@ -80,13 +80,13 @@ static const char *freshness_name(enum freshness_source source)
     return names[source];
 }
 
-static enum err tell_tags(struct inquest *inquest)
+static enum err tell_tags(struct explaining *explaining)
 {
-    const struct inspection *found = &inquest->found;
-    struct gateway_stored *stored = &inquest->told->stored;
+    const struct inspection *found = &explaining->found;
+    struct gateway_stored *stored = &explaining->told->stored;
     size_t count = found->response.tag_count;
     struct gateway_count *tags =
-        arena_calloc(inquest->passage.call->arena, 2 * count + 1, sizeof *tags);
+        arena_calloc(explaining->passage.call->arena, 2 * count + 1, sizeof *tags);
 
     if (!tags)
         return ERR_NO_MEMORY;
@@ -99,20 +99,20 @@ static enum err tell_tags(struct inquest *inquest)
     return ERR_OK;
 }
 
-static enum err tell_stored(struct inquest *inquest)
+static enum err tell_stored(struct explaining *explaining)
 {
-    const struct inspection *found = &inquest->found;
+    const struct inspection *found = &explaining->found;
     const struct stored_response *response = &found->response;
     const struct response_head head = {response->status, response->fields,
                                        response->request_time_ms, response->response_time_ms};
-    const struct cache_policy policy = keep_policy(inquest->passage.route);
+    const struct cache_policy policy = storing_policy(explaining->passage.route);
     struct cache_terms terms;
     int64_t now_ms = clock_wall_ms();
 
     cache_terms_of(&head, &policy, &terms);
     int64_t age_ms = cache_age_ms(&terms, now_ms);
-    inquest->told->has_stored = true;
-    inquest->told->stored = (struct gateway_stored){
+    explaining->told->has_stored = true;
+    explaining->told->stored = (struct gateway_stored){
         .status = response->status,
         .body_length = found->look.body_length,
         .stored_at_ms = response->response_time_ms,
@@ -127,7 +127,7 @@ static enum err tell_stored(struct inquest *inquest)
         .version = {STR("version"), found->numbers.version, found->version},
         .models = {STR("base"), found->numbers.base, found->now.base},
     };
-    return tell_tags(inquest);
+    return tell_tags(explaining);
 }
 
 /* ---- why ---- */
@@ -149,9 +149,9 @@ static struct str cause_of(const struct inspection *found, struct arena *arena)
     return STR_NONE;
 }
 
-static enum gateway_state state_of(const struct inquest *inquest)
+static enum gateway_state state_of(const struct explaining *explaining)
 {
-    const struct inspection *found = &inquest->found;
+    const struct inspection *found = &explaining->found;
 
     switch (found->lies) {
     case LIES_NOTHING:
@@ -169,8 +169,8 @@ static enum gateway_state state_of(const struct inquest *inquest)
         return GATEWAY_STATE_CLEARED;
     if (found->look.is_outdated)
         return GATEWAY_STATE_OUTDATED;
-    return inquest->told->stored.must_validate ||
-                   inquest->told->stored.age_s >= inquest->told->stored.lifetime_s
+    return explaining->told->stored.must_validate ||
+                   explaining->told->stored.age_s >= explaining->told->stored.lifetime_s
                ? GATEWAY_STATE_STALE
                : GATEWAY_STATE_FRESH;
 }
@@ -178,14 +178,14 @@ static enum gateway_state state_of(const struct inquest *inquest)
 /* ---- the answer ---- */
 
 /* What the cache does, in the words of who serves it. */
-static void decide(struct inquest *inquest, struct cache_status *status)
+static void decide(struct explaining *explaining, struct cache_status *status)
 {
-    const struct inspection *found = &inquest->found;
-    struct gateway_explanation *told = inquest->told;
+    const struct inspection *found = &explaining->found;
+    struct gateway_explanation *told = explaining->told;
 
     told->result = CACHE_RESULT_BYPASS;
     if (!told->is_asked) {
-        status->forwarded = verdict_unasked(&inquest->passage);
+        status->forwarded = verdict_unasked(&explaining->passage);
         return;
     }
     status->forwarded = FORWARDED_BYPASS;
@@ -193,37 +193,37 @@ static void decide(struct inquest *inquest, struct cache_status *status)
         status->detail = STR("switched off");
         return;
     }
-    verdict_judge(&inquest->passage, &found->look, &inquest->verdict);
-    status->forwarded = inquest->verdict.forwarded;
-    if (inquest->verdict.reuse.reuse == REUSE_BYPASS)
+    verdict_judge(&explaining->passage, &found->look, &explaining->verdict);
+    status->forwarded = explaining->verdict.forwarded;
+    if (explaining->verdict.reuse.reuse == REUSE_BYPASS)
         return;
     told->result = CACHE_RESULT_MISS;
-    told->is_refused = inquest->verdict.reuse.reuse == REUSE_GATEWAY_TIMEOUT;
-    if (!verdict_is_served(&inquest->verdict))
+    told->is_refused = explaining->verdict.reuse.reuse == REUSE_GATEWAY_TIMEOUT;
+    if (!verdict_is_served(&explaining->verdict))
         return;
     told->result =
-        inquest->verdict.reuse.reuse == REUSE_FRESH ? CACHE_RESULT_HIT : CACHE_RESULT_STALE;
-    verdict_tell_served(&inquest->verdict, &found->look, status);
+        explaining->verdict.reuse.reuse == REUSE_FRESH ? CACHE_RESULT_HIT : CACHE_RESULT_STALE;
+    verdict_tell_served(&explaining->verdict, &found->look, status);
 }
 
-static enum err tell(struct inquest *inquest)
+static enum err tell(struct explaining *explaining)
 {
-    struct gateway_explanation *told = inquest->told;
-    struct inspection *found = &inquest->found;
-    struct arena *arena = inquest->passage.call->arena;
+    struct gateway_explanation *told = explaining->told;
+    struct inspection *found = &explaining->found;
+    struct arena *arena = explaining->passage.call->arena;
     struct cache_status status = {.forwarded = FORWARDED_NOT};
-    enum err err = tell_key(inquest);
+    enum err err = tell_key(explaining);
 
     if (err == ERR_OK && found->lies == LIES_RESPONSE)
-        err = tell_stored(inquest);
+        err = tell_stored(explaining);
     if (err != ERR_OK)
         return err;
     told->is_enabled = found->is_enabled;
     told->version = told->user_id > 0 ? found->version : 0;
-    told->state = state_of(inquest);
+    told->state = state_of(explaining);
     told->cause = cause_of(found, arena);
-    told->not_storable = told->is_asked ? keep_request_forbids(&inquest->passage) : NULL;
-    decide(inquest, &status);
+    told->not_storable = told->is_asked ? storing_request_forbids(&explaining->passage) : NULL;
+    decide(explaining, &status);
     told->cache_status =
         told->is_refused ? VERDICT_NOTHING_STATUS : cache_status_text(arena, &status);
     return told->cache_status.ptr ? ERR_OK : ERR_NO_MEMORY;
@@ -232,20 +232,20 @@ static enum err tell(struct inquest *inquest)
 enum err gateway_explain(const struct gateway_route *route, const struct gateway_request *request,
                          struct call *call, struct gateway_explanation *explanation_out)
 {
-    struct inquest inquest = {.told = explanation_out};
+    struct explaining explaining = {.told = explanation_out};
 
     *explanation_out = (struct gateway_explanation){.route = &route->options};
-    enum err err = passage_begin(&inquest.passage, route, request, call);
+    enum err err = passage_begin(&explaining.passage, route, request, call);
     if (err == ERR_OK)
-        err = key_of(route, request, call, &inquest.passage.sent, &inquest.key);
+        err = key_of(route, request, call, &explaining.passage.sent, &explaining.key);
     if (err != ERR_OK)
         return err;
-    explanation_out->is_asked = verdict_may_ask(&inquest.passage);
+    explanation_out->is_asked = verdict_may_ask(&explaining.passage);
     explanation_out->may_change = !method_is_safe(request->method);
-    err =
-        gateway_store_inspect(route->gateway->store, &inquest.key, call_work(call), &inquest.found);
+    err = gateway_store_inspect(route->gateway->store, &explaining.key, call_work(call),
+                                &explaining.found);
     if (err == ERR_OK)
-        err = tell(&inquest);
+        err = tell(&explaining);
     return err == ERR_NO_MEMORY
                ? error_set_detail(&call->error, err, "no memory for an explanation")
                : err;

@@ -95,32 +95,32 @@ int64_t looking_path_left_ms(const struct looking *looking)
 
 static void release_later(void *with)
 {
-    struct kept *kept = with;
+    struct stored_copy *copy = with;
 
-    kept_release(&kept);
+    stored_copy_release(&copy);
 }
 
 enum err looking_let_go(struct looking *looking)
 {
-    struct kept *held = looking->held;
+    struct stored_copy *held = looking->held;
 
     looking->held = NULL;
     return held ? arena_defer(looking->work.arena, release_later, held) : ERR_OK;
 }
 
-static enum err hold(struct looking *looking, struct kept *kept)
+static enum err hold(struct looking *looking, struct stored_copy *copy)
 {
     enum err err = looking_let_go(looking);
 
-    if (kept && kept->is_note)
-        kept_release(&kept);
-    looking->held = kept;
+    if (copy && copy->is_note)
+        stored_copy_release(&copy);
+    looking->held = copy;
     return err;
 }
 
 enum err looking_choose_tags(struct looking *looking)
 {
-    const struct kept *known = looking->held ? looking->held : looking->look->hint;
+    const struct stored_copy *known = looking->held ? looking->held : looking->look->hint;
 
     looking->has_all_tags = false;
     if (known) {

@@ -13,7 +13,7 @@ struct looking {
     /* What is asked for. */
     bool is_varied; /* the variant look->entry of look->names, or else the path's only answer */
     bool has_all_tags;
-    struct kept *held; /* what memory has under look->entry: its start will do then */
+    struct stored_copy *held; /* what memory has under look->entry: its start will do then */
     const struct str *tags;
     size_t tag_count;
     /* What came. */

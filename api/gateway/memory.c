@@ -16,10 +16,10 @@ enum { SHARDS_MAX = 8, BUCKETS_MIN = 16 };
 
 struct memory_shard {
     struct lock lock;
-    struct kept **buckets;
+    struct stored_copy **buckets;
     size_t bucket_count, limit;
     struct memory_use use;
-    struct kept *newest, *oldest;
+    struct stored_copy *newest, *oldest;
 };
 
 struct memory {
@@ -27,9 +27,9 @@ struct memory {
     struct memory_shard shards[SHARDS_MAX];
 };
 
-static size_t cost(const struct kept *kept)
+static size_t cost(const struct stored_copy *copy)
 {
-    return kept->size + OVERHEAD;
+    return copy->size + OVERHEAD;
 }
 
 /* ---- life ---- */
@@ -72,8 +72,8 @@ static struct memory_shard *shard_of(struct memory *memory, const struct gateway
     return &memory->shards[digest->bytes[0] % memory->shard_count];
 }
 
-static struct kept **bucket_of(const struct memory_shard *shard,
-                               const struct gateway_digest *digest)
+static struct stored_copy **bucket_of(const struct memory_shard *shard,
+                                      const struct gateway_digest *digest)
 {
     uint32_t number;
 
@@ -81,53 +81,54 @@ static struct kept **bucket_of(const struct memory_shard *shard,
     return &shard->buckets[number % shard->bucket_count];
 }
 
-static struct kept **find(const struct memory_shard *shard, const struct gateway_digest *digest)
+static struct stored_copy **find(const struct memory_shard *shard,
+                                 const struct gateway_digest *digest)
 {
-    struct kept **place = bucket_of(shard, digest);
+    struct stored_copy **place = bucket_of(shard, digest);
 
     while (*place && !gateway_digest_eq(&(*place)->digest, digest))
         place = &(*place)->next_in_bucket;
     return place;
 }
 
-static void unlink_by_age(struct memory_shard *shard, struct kept *kept)
+static void unlink_by_age(struct memory_shard *shard, struct stored_copy *copy)
 {
-    *(kept->newer ? &kept->newer->older : &shard->newest) = kept->older;
-    *(kept->older ? &kept->older->newer : &shard->oldest) = kept->newer;
-    kept->newer = kept->older = NULL;
+    *(copy->newer ? &copy->newer->older : &shard->newest) = copy->older;
+    *(copy->older ? &copy->older->newer : &shard->oldest) = copy->newer;
+    copy->newer = copy->older = NULL;
 }
 
-static void link_newest(struct memory_shard *shard, struct kept *kept)
+static void link_newest(struct memory_shard *shard, struct stored_copy *copy)
 {
-    kept->older = shard->newest;
-    kept->newer = NULL;
-    *(shard->newest ? &shard->newest->newer : &shard->oldest) = kept;
-    shard->newest = kept;
+    copy->older = shard->newest;
+    copy->newer = NULL;
+    *(shard->newest ? &shard->newest->newer : &shard->oldest) = copy;
+    shard->newest = copy;
 }
 
 /* The reference that the shard had is the caller's now. */
-static struct kept *take_out(struct memory_shard *shard, struct kept **place)
+static struct stored_copy *take_out(struct memory_shard *shard, struct stored_copy **place)
 {
-    struct kept *kept = *place;
+    struct stored_copy *copy = *place;
 
-    *place = kept->next_in_bucket;
-    kept->next_in_bucket = NULL;
-    unlink_by_age(shard, kept);
-    shard->use.bytes -= cost(kept);
+    *place = copy->next_in_bucket;
+    copy->next_in_bucket = NULL;
+    unlink_by_age(shard, copy);
+    shard->use.bytes -= cost(copy);
     shard->use.count--;
-    return kept;
+    return copy;
 }
 
 static void put_in(struct memory_shard *shard, const struct gateway_digest *digest,
-                   struct kept *kept)
+                   struct stored_copy *copy)
 {
-    struct kept **bucket = bucket_of(shard, digest);
+    struct stored_copy **bucket = bucket_of(shard, digest);
 
-    kept->digest = *digest;
-    kept->next_in_bucket = *bucket;
-    *bucket = kept;
-    link_newest(shard, kept);
-    shard->use.bytes += cost(kept);
+    copy->digest = *digest;
+    copy->next_in_bucket = *bucket;
+    *bucket = copy;
+    link_newest(shard, copy);
+    shard->use.bytes += cost(copy);
     shard->use.count++;
 }
 
@@ -139,8 +140,8 @@ void memory_free(struct memory **memory)
     for (size_t i = 0; closing && i < closing->shard_count; i++) {
         struct memory_shard *shard = &closing->shards[i];
         while (shard->oldest) {
-            struct kept *kept = take_out(shard, find(shard, &shard->oldest->digest));
-            kept_release(&kept);
+            struct stored_copy *copy = take_out(shard, find(shard, &shard->oldest->digest));
+            stored_copy_release(&copy);
         }
         free(shard->buckets);
         lock_fini(&shard->lock);
@@ -150,14 +151,14 @@ void memory_free(struct memory **memory)
 
 /* ---- for all ---- */
 
-struct kept *memory_find(struct memory *memory, const struct gateway_digest *digest)
+struct stored_copy *memory_find(struct memory *memory, const struct gateway_digest *digest)
 {
     struct memory_shard *shard = shard_of(memory, digest);
 
     lock_acquire(&shard->lock);
-    struct kept *found = *find(shard, digest);
+    struct stored_copy *found = *find(shard, digest);
     if (found) {
-        kept_hold(found);
+        stored_copy_hold(found);
         unlink_by_age(shard, found);
         link_newest(shard, found);
     }
@@ -166,22 +167,23 @@ struct kept *memory_find(struct memory *memory, const struct gateway_digest *dig
 }
 
 /* Memory is given back outside of the lock: a large piece takes its time. */
-void memory_put(struct memory *memory, const struct gateway_digest *digest, struct kept *kept)
+void memory_put(struct memory *memory, const struct gateway_digest *digest,
+                struct stored_copy *copy)
 {
     struct memory_shard *shard = shard_of(memory, digest);
-    struct kept *gone = NULL;
+    struct stored_copy *gone = NULL;
 
-    if (cost(kept) > memory->largest)
+    if (cost(copy) > memory->largest)
         return;
     lock_acquire(&shard->lock);
-    struct kept **place = find(shard, digest);
-    if (*place != kept) {
+    struct stored_copy **place = find(shard, digest);
+    if (*place != copy) {
         if (*place)
             gone = take_out(shard, place);
-        put_in(shard, digest, kept_hold(kept));
+        put_in(shard, digest, stored_copy_hold(copy));
     }
     lock_release(&shard->lock);
-    kept_release(&gone);
+    stored_copy_release(&gone);
     for (bool is_over = true; is_over;) {
         lock_acquire(&shard->lock);
         is_over = shard->use.bytes > shard->limit;
@@ -190,22 +192,22 @@ void memory_put(struct memory *memory, const struct gateway_digest *digest, stru
             shard->use.evicted++;
         }
         lock_release(&shard->lock);
-        kept_release(&gone);
+        stored_copy_release(&gone);
     }
 }
 
 void memory_forget(struct memory *memory, const struct gateway_digest *digest,
-                   const struct kept *kept)
+                   const struct stored_copy *copy)
 {
     struct memory_shard *shard = shard_of(memory, digest);
-    struct kept *gone = NULL;
+    struct stored_copy *gone = NULL;
 
     lock_acquire(&shard->lock);
-    struct kept **place = find(shard, digest);
-    if (*place && *place == kept)
+    struct stored_copy **place = find(shard, digest);
+    if (*place && *place == copy)
         gone = take_out(shard, place);
     lock_release(&shard->lock);
-    kept_release(&gone);
+    stored_copy_release(&gone);
 }
 
 void memory_read_use(struct memory *memory, struct memory_use *use_out)

@@ -13,18 +13,19 @@
 
 struct memory;
 
-/* ERR_NO_MEMORY. 0 bytes: nothing is kept. */
+/* ERR_NO_MEMORY. 0 bytes: nothing is put in. */
 CW_MUST_CHECK enum err memory_new(size_t bytes, struct memory **memory_out, struct error *error);
 void memory_free(struct memory **memory);
 
 /* Held for the caller, and used just now; NULL: there is nothing. */
-struct kept *memory_find(struct memory *memory, const struct gateway_digest *digest);
+struct stored_copy *memory_find(struct memory *memory, const struct gateway_digest *digest);
 /* In the place of what was there; the caller's reference stays theirs. What is larger than an eighth of all is not
- * kept. */
-void memory_put(struct memory *memory, const struct gateway_digest *digest, struct kept *kept);
+ * put in. */
+void memory_put(struct memory *memory, const struct gateway_digest *digest,
+                struct stored_copy *copy);
 /* If it is still this one. */
 void memory_forget(struct memory *memory, const struct gateway_digest *digest,
-                   const struct kept *kept);
+                   const struct stored_copy *copy);
 
 struct memory_use {
     size_t bytes, count;

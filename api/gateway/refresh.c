@@ -31,10 +31,10 @@ struct refresher {
     struct refresh refreshes[REFRESHES];
 };
 
-/* ---- a request is kept ---- */
+/* ---- a request is copied ---- */
 
 /* What is no text stays none. False: memory is out. */
-static bool keep_text(struct arena *arena, struct str *text)
+static bool copy_text(struct arena *arena, struct str *text)
 {
     if (!text->ptr)
         return true;
@@ -56,7 +56,7 @@ static bool is_credential(struct str name)
     return name_is_among(name, names, sizeof names / sizeof *names);
 }
 
-static bool keep_fields(struct arena *arena, bool is_public, struct gateway_request *request)
+static bool copy_fields(struct arena *arena, bool is_public, struct gateway_request *request)
 {
     struct http_field *fields = arena_calloc(arena, request->field_count, sizeof *fields);
     size_t count = 0;
@@ -98,7 +98,7 @@ static bool fill_refresh(struct refresh *refresh, const struct passage *passage)
     struct str *texts[] = {&refresh->request.path, &refresh->request.query.raw,
                            &refresh->request.host, &refresh->request.peer_address};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        if (!keep_text(arena, texts[i]))
+        if (!copy_text(arena, texts[i]))
             return false;
     refresh->request.method = STR("GET");
     /* Whoever asked has an answer. */
@@ -117,7 +117,7 @@ static bool fill_refresh(struct refresh *refresh, const struct passage *passage)
     refresh->call.request_id = str_dup(arena, call->request_id);
     refresh->call.client_address = str_dup(arena, call->client_address);
     refresh->call.now_s = call->now_s;
-    return keep_fields(arena, refresh->route->options.is_public, &refresh->request) &&
+    return copy_fields(arena, refresh->route->options.is_public, &refresh->request) &&
            refresh->call.request_id.ptr && refresh->call.client_address.ptr &&
            refresh->call.principal.issuer.ptr && refresh->call.principal.name.ptr;
 }

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-/* Of a body that is kept, so much more is asked for at once. */
+/* Of a body that is buffered, so much more is asked for at once. */
 enum { PIECE_BYTES = 16 * 1024 };
 
 struct relay {
@@ -12,8 +12,8 @@ struct relay {
     struct body_source request;
     struct body_source upstream; /* next is NULL: none, or it has ended */
     int64_t length;              /* of the upstream's body */
-    struct strbuf kept;
-    size_t given; /* of those that are kept */
+    struct strbuf buffered;
+    size_t given; /* of those that are buffered */
 };
 
 static enum err next_of_request(void *with, const struct work *work, char *buffer, size_t size,
@@ -39,7 +39,7 @@ struct relay *relay_new(const struct body_source *request)
 
     if (!relay)
         return NULL;
-    strbuf_init(&relay->kept, NULL, 0);
+    strbuf_init(&relay->buffered, NULL, 0);
     if (request) {
         relay->from_client = request;
         relay->request = (struct body_source){.length = request->length,
@@ -64,7 +64,7 @@ void relay_free(struct relay **relay)
     if (!gone)
         return;
     close_upstream(gone);
-    strbuf_fini(&gone->kept);
+    strbuf_fini(&gone->buffered);
     free(gone);
     *relay = NULL;
 }
@@ -87,10 +87,10 @@ void relay_take(struct relay *relay, const struct body_source *upstream)
     relay->length = upstream->length;
 }
 
-/* One piece behind those that are kept. */
+/* One piece behind those that are buffered. */
 static enum err read_piece(struct relay *relay, const struct work *work)
 {
-    char *room = strbuf_room(&relay->kept, PIECE_BYTES);
+    char *room = strbuf_room(&relay->buffered, PIECE_BYTES);
     size_t len = 0;
 
     if (!room)
@@ -98,7 +98,7 @@ static enum err read_piece(struct relay *relay, const struct work *work)
     enum err err = relay->upstream.next(relay->upstream.with, work, room, PIECE_BYTES, &len);
     if (err != ERR_OK)
         return err;
-    relay->kept.len += len;
+    relay->buffered.len += len;
     if (len == 0)
         close_upstream(relay);
     return ERR_OK;
@@ -109,7 +109,7 @@ enum err relay_read(struct relay *relay, const struct relay_bounds *bounds, cons
 {
     enum err err = ERR_OK;
 
-    while (err == ERR_OK && relay->upstream.next && relay->kept.len <= bounds->size &&
+    while (err == ERR_OK && relay->upstream.next && relay->buffered.len <= bounds->size &&
            clock_mono_ns() < bounds->until_ns) {
         err = read_piece(relay, work);
         if (err == ERR_OK && bounds->is_unwanted && bounds->is_unwanted(bounds->unwanted_with))
@@ -121,19 +121,19 @@ enum err relay_read(struct relay *relay, const struct relay_bounds *bounds, cons
 
 struct str relay_bytes(const struct relay *relay)
 {
-    return strbuf_str(&relay->kept);
+    return strbuf_str(&relay->buffered);
 }
 
 static enum err next_of_response(void *with, const struct work *work, char *buffer, size_t size,
                                  size_t *len_out)
 {
     struct relay *relay = with;
-    struct str kept = str_sub(relay_bytes(relay), relay->given, size);
+    struct str buffered = str_sub(relay_bytes(relay), relay->given, size);
 
-    *len_out = kept.len;
-    if (kept.len > 0) {
-        memcpy(buffer, kept.ptr, kept.len);
-        relay->given += kept.len;
+    *len_out = buffered.len;
+    if (buffered.len > 0) {
+        memcpy(buffer, buffered.ptr, buffered.len);
+        relay->given += buffered.len;
         return ERR_OK;
     }
     return relay->upstream.next

@@ -34,9 +34,9 @@ struct relay_bounds {
 };
 
 /*
- * Reads of it until there are more than so many bytes, the time is over, or it has ended: *is_whole_out. They are kept,
- * for as long as the relay, and given before the rest. ERR_NO_MEMORY; ERR_UPSTREAM_DOWN, nobody wants it; what the body
- * fails with.
+ * Reads of it until there are more than so many bytes, the time is over, or it has ended: *is_whole_out. They are
+ * buffered for as long as the relay, and given before the rest. ERR_NO_MEMORY; ERR_UPSTREAM_DOWN, nobody wants it;
+ * what the body fails with.
  */
 CW_MUST_CHECK enum err relay_read(struct relay *relay, const struct relay_bounds *bounds,
                                   const struct work *work, bool *is_whole_out);

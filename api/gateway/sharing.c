@@ -4,9 +4,9 @@
 #include "cachewarden/arena.h"
 #include "cachewarden/clock.h"
 #include "gateway/fetches.h"
-#include "gateway/keep.h"
 #include "gateway/refill.h"
 #include "gateway/rules/reuse.h"
+#include "gateway/storing.h"
 
 enum {
     /* How long a worker waits for another one's fetch, before the request waits without one. */
@@ -48,7 +48,7 @@ static struct fetches *fetches_of(const struct sharing *sharing)
 /* Whether what the upstream answers may be stored, as far as the request tells. */
 static bool is_for_many(const struct passage *passage)
 {
-    return !passage->is_head && !keep_is_for_one(passage) &&
+    return !passage->is_head && !storing_is_for_one(passage) &&
            !(passage->route->options.is_public &&
              fields_find(&passage->sent, STR("authorization")));
 }

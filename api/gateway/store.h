@@ -39,8 +39,8 @@ struct gateway_look {
     bool has_variants; /* a miss, but there are answers to other values of what Vary names */
 
     /* For the store. */
-    struct kept *kept; /* of `stored` */
-    struct kept *hint; /* in whose memory the tags may lie that were asked for */
+    struct stored_copy *copy; /* of `stored` */
+    struct stored_copy *hint; /* in whose memory the tags may lie that were asked for */
     struct gateway_digest path, entry;
     unsigned char seen[STORED_ID_SIZE]; /* which response lies there, good or not; 0: none */
     bool is_marked;                     /* what is stored for it ends the mark (mark.h) */
@@ -68,7 +68,7 @@ CW_MUST_CHECK enum err gateway_store_body(struct gateway_store *store,
 /*
  * Stores a response to this key for life_ms, 30 days at most. Its id is made here, its Vary is read from its fields,
  * and its tags are those of the upstream; the route's models come from the key. A body that lies in look->stored is
- * shared. *kept_out, if not NULL: it is held for the caller, who releases it.
+ * shared. *copy_out, if not NULL: it is held for the caller, who releases it.
  *
  * Nothing is stored: ERR_CONFLICT, it was or may have been cleared or dropped since the look.
  * ERR_TOO_LARGE, too many tags or bytes. ERR_BAD_INPUT, its Vary fits no other request. ERR_UPSTREAM_REFUSED, among
@@ -77,7 +77,7 @@ CW_MUST_CHECK enum err gateway_store_body(struct gateway_store *store,
 CW_MUST_CHECK enum err gateway_store_put(struct gateway_store *store, const struct gateway_key *key,
                                          const struct gateway_look *look,
                                          const struct stored_response *response, int64_t life_ms,
-                                         struct work work, struct kept **kept_out);
+                                         struct work work, struct stored_copy **copy_out);
 
 /*
  * Drops the answers to these paths, all variants; one round trip. What the upstream was asked for before and answers

@@ -3,8 +3,8 @@
 #include "gateway/store_private.h"
 
 /* The same id is the same response, whatever was cleared meanwhile: the look has said that it is good. */
-static struct kept *take_whole(const struct gateway_look *look, struct arena *arena,
-                               const struct stored_record *found)
+static struct stored_copy *take_whole(const struct gateway_look *look, struct arena *arena,
+                                      const struct stored_record *found)
 {
     struct stored_response response;
     struct stored_numbers numbers;
@@ -15,7 +15,7 @@ static struct kept *take_whole(const struct gateway_look *look, struct arena *ar
         !record_decode_head(found->head, &record, arena, &response, &numbers) ||
         !store_record_body(found, record.body_length, &response.body))
         return NULL;
-    return kept_new(&response, &numbers, true, record.body_length, NULL);
+    return stored_copy_new(&response, &numbers, true, record.body_length, NULL);
 }
 
 enum err gateway_store_body(struct gateway_store *store, const struct gateway_key *key,
@@ -33,16 +33,16 @@ enum err gateway_store_body(struct gateway_store *store, const struct gateway_ke
         err = store_record_take(pipeline_value(pipeline, 0), work.error, &found);
     if (err != ERR_OK)
         return err;
-    struct kept *whole = take_whole(look, work.arena, &found);
+    struct stored_copy *whole = take_whole(look, work.arena, &found);
     if (!whole)
         return error_set_detail(work.error, ERR_NOT_FOUND,
                                 "what was stored is gone, or another one now");
     atomic_store_explicit(&whole->verified,
-                          atomic_load_explicit(&look->kept->verified, memory_order_relaxed),
+                          atomic_load_explicit(&look->copy->verified, memory_order_relaxed),
                           memory_order_relaxed);
     memory_put(store->memory, &look->entry, whole);
-    kept_release(&look->kept);
-    look->kept = whole;
+    stored_copy_release(&look->copy);
+    look->copy = whole;
     look->stored = &whole->response;
     look->has_body = true;
     return ERR_OK;

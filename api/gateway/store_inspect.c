@@ -4,7 +4,7 @@
 #include "entries/service.h"
 #include "gateway/store_private.h"
 
-struct store_probe {
+struct inspecting {
     const struct gateway_store *store;
     const struct gateway_key *key;
     struct work work;
@@ -15,51 +15,52 @@ struct store_probe {
 /* ---- what lies there ---- */
 
 /* The record without a long body, and how long it lives. */
-static enum err read_record(const struct store_probe *probe, const struct gateway_digest *digest,
-                            struct stored_record *record_out)
+static enum err read_record(const struct inspecting *inspecting,
+                            const struct gateway_digest *digest, struct stored_record *record_out)
 {
-    struct pipeline *pipeline = pipeline_new(probe->work.arena, PIPELINE_READ);
-    struct key key = key_response(&probe->space, digest->bytes);
+    struct pipeline *pipeline = pipeline_new(inspecting->work.arena, PIPELINE_READ);
+    struct key key = key_response(&inspecting->space, digest->bytes);
 
-    store_record_ask(pipeline, &probe->space, digest, STORE_SHORT);
+    store_record_ask(pipeline, &inspecting->space, digest, STORE_SHORT);
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("PTTL"), key_str(&key));
-    enum err err = redis_run(entries_redis(probe->store->app->entries), pipeline, probe->work);
+    enum err err =
+        redis_run(entries_redis(inspecting->store->app->entries), pipeline, inspecting->work);
     if (err != ERR_OK)
         return err;
-    probe->found->left_ms = pipeline_value(pipeline, 1)->integer;
-    return store_record_take(pipeline_value(pipeline, 0), probe->work.error, record_out);
+    inspecting->found->left_ms = pipeline_value(pipeline, 1)->integer;
+    return store_record_take(pipeline_value(pipeline, 0), inspecting->work.error, record_out);
 }
 
-static enum lying take_response(const struct store_probe *probe, const struct stored_record *bytes,
-                                const unsigned char *stamp)
+static enum lying take_response(const struct inspecting *inspecting,
+                                const struct stored_record *bytes, const unsigned char *stamp)
 {
-    struct inspection *found = probe->found;
+    struct inspection *found = inspecting->found;
     struct record record;
 
     if (!record_decode(bytes->start, &record) || record.kind != RECORD_RESPONSE ||
         !gateway_digest_eq(&record.digest, &found->entry) ||
-        !record_decode_head(bytes->head, &record, probe->work.arena, &found->response,
+        !record_decode_head(bytes->head, &record, inspecting->work.arena, &found->response,
                             &found->numbers))
         return LIES_UNREADABLE;
     found->look.body_length = record.body_length;
     return memcmp(record.stamp, stamp, sizeof record.stamp) == 0 ? LIES_RESPONSE : LIES_OTHERS;
 }
 
-static enum err read_variant(const struct store_probe *probe, const struct record *list)
+static enum err read_variant(const struct inspecting *inspecting, const struct record *list)
 {
-    struct inspection *found = probe->found;
+    struct inspection *found = inspecting->found;
     struct stored_record bytes;
 
     found->names = list->names;
-    enum err err = gateway_key_variant(probe->key, probe->work.arena, &found->look.path,
+    enum err err = gateway_key_variant(inspecting->key, inspecting->work.arena, &found->look.path,
                                        list->names, &found->entry);
     if (err == ERR_OK)
-        err = read_record(probe, &found->entry, &bytes);
+        err = read_record(inspecting, &found->entry, &bytes);
     if (err != ERR_OK)
         return err;
     found->lies = !bytes.is_foreign && bytes.start.len == 0
                       ? LIES_OTHERS
-                      : take_response(probe, &bytes, list->stamp);
+                      : take_response(inspecting, &bytes, list->stamp);
     return ERR_OK;
 }
 
@@ -76,26 +77,26 @@ static enum lying judge_path(const struct stored_record *bytes, const struct rec
     return memcmp(bytes->drop, none, sizeof none) == 0 ? LIES_NOTHING : LIES_DROPPED;
 }
 
-static enum err read_path(const struct store_probe *probe)
+static enum err read_path(const struct inspecting *inspecting)
 {
     static const unsigned char no_stamp[STORED_STAMP_SIZE];
-    struct inspection *found = probe->found;
+    struct inspection *found = inspecting->found;
     struct stored_record bytes;
     struct record record;
-    enum err err = gateway_key_path(probe->key, probe->work.arena, &found->look.path);
+    enum err err = gateway_key_path(inspecting->key, inspecting->work.arena, &found->look.path);
 
     found->entry = found->look.path;
     if (err == ERR_OK)
-        err = read_record(probe, &found->entry, &bytes);
+        err = read_record(inspecting, &found->entry, &bytes);
     if (err != ERR_OK)
         return err;
     bool is_record =
         record_decode(bytes.start, &record) && gateway_digest_eq(&record.digest, &found->entry);
     found->lies = judge_path(&bytes, &record, is_record);
     if (found->lies == LIES_RESPONSE && record.kind == RECORD_VARIANTS)
-        return read_variant(probe, &record);
+        return read_variant(inspecting, &record);
     if (found->lies == LIES_RESPONSE)
-        found->lies = take_response(probe, &bytes, no_stamp);
+        found->lies = take_response(inspecting, &bytes, no_stamp);
     return ERR_OK;
 }
 
@@ -103,33 +104,34 @@ static enum err read_path(const struct store_probe *probe)
 
 static void add_part(void *with, struct pipeline *pipeline)
 {
-    const struct store_probe *probe = with;
+    const struct inspecting *inspecting = with;
 
-    tag_look_ask(&probe->found->now, pipeline, false);
+    tag_look_ask(&inspecting->found->now, pipeline, false);
 }
 
 static enum err take_part(void *with, const struct pipeline *pipeline, struct error *error)
 {
-    const struct store_probe *probe = with;
+    const struct inspecting *inspecting = with;
 
-    return tag_look_take(&probe->found->now, pipeline, false, error);
+    return tag_look_take(&inspecting->found->now, pipeline, false, error);
 }
 
-static enum err read_numbers(struct store_probe *probe)
+static enum err read_numbers(struct inspecting *inspecting)
 {
-    struct inspection *found = probe->found;
+    struct inspection *found = inspecting->found;
     const struct namespace none = {0};
     const struct control_part part = {
-        .add = add_part, .take = take_part, .with = probe, .is_passive = true};
+        .add = add_part, .take = take_part, .with = inspecting, .is_passive = true};
     struct cache_state state = {0};
-    enum err err = tag_look_new(probe->work.arena, found->response.tags, found->response.tag_count,
-                                false, &found->now);
+    enum err err = tag_look_new(inspecting->work.arena, found->response.tags,
+                                found->response.tag_count, false, &found->now);
 
     if (err == ERR_OK)
-        err = control_look(probe->store->app, probe->work,
-                           probe->key->user_id > 0 ? &probe->space : &none, &part, &state);
+        err =
+            control_look(inspecting->store->app, inspecting->work,
+                         inspecting->key->user_id > 0 ? &inspecting->space : &none, &part, &state);
     if (err == ERR_NOT_FOUND) { /* no control data, so that everything that lies there is void */
-        error_clear(probe->work.error);
+        error_clear(inspecting->work.error);
         *found = (struct inspection){
             .is_enabled = true, .version = 1, .entry = found->entry, .now = found->now};
         return ERR_OK;
@@ -170,16 +172,16 @@ static void judge(struct inspection *found)
 enum err gateway_store_inspect(const struct gateway_store *store, const struct gateway_key *key,
                                struct work work, struct inspection *inspection_out)
 {
-    struct store_probe probe = {.store = store,
-                                .key = key,
-                                .work = work,
-                                .space = gateway_key_space(key),
-                                .found = inspection_out};
+    struct inspecting inspecting = {.store = store,
+                                    .key = key,
+                                    .work = work,
+                                    .space = gateway_key_space(key),
+                                    .found = inspection_out};
 
     *inspection_out = (struct inspection){.moved = MOVED_NOT};
-    enum err err = read_path(&probe);
+    enum err err = read_path(&inspecting);
     if (err == ERR_OK)
-        err = read_numbers(&probe); /* later than what they judge */
+        err = read_numbers(&inspecting); /* later than what they judge */
     if (err == ERR_OK && inspection_out->lies == LIES_RESPONSE)
         judge(inspection_out);
     inspection_out->look.is_enabled = inspection_out->is_enabled;

@@ -14,20 +14,20 @@ static enum err end_as_miss(struct looking *looking)
     return ERR_OK;
 }
 
-static enum err give(struct looking *looking, struct kept *kept, bool is_outdated)
+static enum err give(struct looking *looking, struct stored_copy *copy, bool is_outdated)
 {
     struct gateway_look *look = looking->look;
 
-    if (!kept)
+    if (!copy)
         return ERR_NO_MEMORY;
     /* One that somebody has set by hand may be too large for that. */
     if (look->tags.any < INT64_MAX / 2)
-        atomic_store_explicit(&kept->verified, look->tags.any * 2 + is_outdated,
+        atomic_store_explicit(&copy->verified, look->tags.any * 2 + is_outdated,
                               memory_order_relaxed);
-    look->kept = kept;
-    look->stored = &kept->response;
-    look->has_body = kept->has_body;
-    look->body_length = kept->body_length;
+    look->copy = copy;
+    look->stored = &copy->response;
+    look->has_body = copy->has_body;
+    look->body_length = copy->body_length;
     look->is_outdated = is_outdated;
     looking->is_over = true;
     return ERR_OK;
@@ -66,11 +66,12 @@ static enum err judge_response(struct looking *looking, const struct record *rec
         break;
     }
     if (looking->held)
-        return give(looking, kept_hold(looking->held), verdict == TAGS_OUTDATED);
-    struct kept *kept = kept_new(response, numbers, has_body, record->body_length, NULL);
-    if (kept && has_body)
-        memory_put(looking->store->memory, &look->entry, kept);
-    return give(looking, kept, verdict == TAGS_OUTDATED);
+        return give(looking, stored_copy_hold(looking->held), verdict == TAGS_OUTDATED);
+    struct stored_copy *copy =
+        stored_copy_new(response, numbers, has_body, record->body_length, NULL);
+    if (copy && has_body)
+        memory_put(looking->store->memory, &look->entry, copy);
+    return give(looking, copy, verdict == TAGS_OUTDATED);
 }
 
 static enum err judge_response_record(struct looking *looking, const struct stored_record *found,
@@ -128,10 +129,11 @@ static enum err judge_variants(struct looking *looking, const struct record *lis
     look->has_variants = true;
     memcpy(look->stamp, list->stamp, sizeof look->stamp);
     if (!looking->is_varied || !str_eq(look->names, list->names)) {
-        struct kept *note = kept_new_note(list->names, looking->tags, looking->tag_count);
+        struct stored_copy *note =
+            stored_copy_new_note(list->names, looking->tags, looking->tag_count);
         if (note)
             memory_put(looking->store->memory, &look->path, note);
-        kept_release(&note);
+        stored_copy_release(&note);
         return looking_at_variant(looking, list->names);
     }
     look->list_left_ms = looking_path_left_ms(looking);
@@ -187,9 +189,9 @@ enum err gateway_store_look(struct gateway_store *store, const struct gateway_ke
         if (err == ERR_OK)
             err = judge(&looking);
     }
-    if (err == ERR_OK && !look_out->kept)
+    if (err == ERR_OK && !look_out->copy)
         err = looking_let_go(&looking);
-    kept_release(&looking.held);
+    stored_copy_release(&looking.held);
     if (err != ERR_OK)
         gateway_look_release(look_out);
     return err;
@@ -198,6 +200,6 @@ enum err gateway_store_look(struct gateway_store *store, const struct gateway_ke
 void gateway_look_release(struct gateway_look *look)
 {
     look->stored = NULL;
-    kept_release(&look->kept);
-    kept_release(&look->hint);
+    stored_copy_release(&look->copy);
+    stored_copy_release(&look->hint);
 }

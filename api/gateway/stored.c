@@ -7,7 +7,8 @@
 /* What it takes in one piece. */
 static size_t size_of(const struct stored_response *response, bool has_counts, bool copies_body)
 {
-    size_t size = sizeof(struct kept) + response->fields.count * sizeof *response->fields.items +
+    size_t size = sizeof(struct stored_copy) +
+                  response->fields.count * sizeof *response->fields.items +
                   response->tag_count * sizeof *response->tags;
 
     if (has_counts)
@@ -31,11 +32,11 @@ static struct str put_text(char **at, struct str text)
 }
 
 /* The arrays stand first, each aligned as the one before it leaves it: all are of pointers or 64-bit numbers. */
-static void fill(struct kept *kept, const struct stored_response *from, const int64_t *counts,
-                 bool copies_body)
+static void fill(struct stored_copy *copy, const struct stored_response *from,
+                 const int64_t *counts, bool copies_body)
 {
-    struct stored_response *to = &kept->response;
-    struct http_field *fields = (struct http_field *)(kept + 1);
+    struct stored_response *to = &copy->response;
+    struct http_field *fields = (struct http_field *)(copy + 1);
     struct str *tags = (struct str *)(fields + from->fields.count);
     int64_t *own_counts = (int64_t *)(tags + from->tag_count);
     size_t names = counts ? gateway_names_count(from->tag_count) : 0;
@@ -52,70 +53,71 @@ static void fill(struct kept *kept, const struct stored_response *from, const in
     to->vary = put_text(&at, from->vary);
     if (names > 0)
         memcpy(own_counts, counts, names * sizeof *counts);
-    kept->numbers.counts = names > 0 ? own_counts : NULL;
+    copy->numbers.counts = names > 0 ? own_counts : NULL;
     to->body = copies_body ? put_text(&at, from->body) : STR_NONE;
 }
 
-static struct kept *make(const struct stored_response *response, const int64_t *counts,
-                         bool copies_body)
+static struct stored_copy *make(const struct stored_response *response, const int64_t *counts,
+                                bool copies_body)
 {
     size_t size = size_of(response, counts != NULL, copies_body);
-    struct kept *kept = malloc(size);
+    struct stored_copy *copy = malloc(size);
 
-    if (!kept)
+    if (!copy)
         return NULL;
-    memset(kept, 0, sizeof *kept);
-    kept->size = size;
-    atomic_init(&kept->refs, 1);
-    atomic_init(&kept->verified, -1);
-    fill(kept, response, counts, copies_body);
-    return kept;
+    memset(copy, 0, sizeof *copy);
+    copy->size = size;
+    atomic_init(&copy->refs, 1);
+    atomic_init(&copy->verified, -1);
+    fill(copy, response, counts, copies_body);
+    return copy;
 }
 
-struct kept *kept_new(const struct stored_response *response, const struct stored_numbers *numbers,
-                      bool has_body, uint64_t body_length, struct kept *body_of)
+struct stored_copy *stored_copy_new(const struct stored_response *response,
+                                    const struct stored_numbers *numbers, bool has_body,
+                                    uint64_t body_length, struct stored_copy *body_of)
 {
-    struct kept *kept = make(response, numbers->counts, has_body && !body_of);
+    struct stored_copy *copy = make(response, numbers->counts, has_body && !body_of);
 
-    if (!kept)
+    if (!copy)
         return NULL;
-    const int64_t *counts = kept->numbers.counts;
-    kept->numbers = *numbers;
-    kept->numbers.counts = counts;
-    kept->has_body = has_body;
-    kept->body_length = body_length;
+    const int64_t *counts = copy->numbers.counts;
+    copy->numbers = *numbers;
+    copy->numbers.counts = counts;
+    copy->has_body = has_body;
+    copy->body_length = body_length;
     if (!body_of)
-        return kept;
+        return copy;
     /* The memory of the first that had it: no chain of those that came later. */
-    kept->body_of = kept_hold(body_of->body_of ? body_of->body_of : body_of);
-    kept->response.body = response->body;
-    kept->size += response->body.len;
-    return kept;
+    copy->body_of = stored_copy_hold(body_of->body_of ? body_of->body_of : body_of);
+    copy->response.body = response->body;
+    copy->size += response->body.len;
+    return copy;
 }
 
-struct kept *kept_new_note(struct str vary, const struct str *tags, size_t tag_count)
+struct stored_copy *stored_copy_new_note(struct str vary, const struct str *tags, size_t tag_count)
 {
     const struct stored_response note = {.vary = vary, .tags = tags, .tag_count = tag_count};
-    struct kept *kept = make(&note, NULL, false);
+    struct stored_copy *copy = make(&note, NULL, false);
 
-    if (kept)
-        kept->is_note = true;
-    return kept;
+    if (copy)
+        copy->is_note = true;
+    return copy;
 }
 
-struct kept *kept_hold(struct kept *kept)
+struct stored_copy *stored_copy_hold(struct stored_copy *copy)
 {
-    atomic_fetch_add_explicit(&kept->refs, 1, memory_order_relaxed);
-    return kept;
+    atomic_fetch_add_explicit(&copy->refs, 1, memory_order_relaxed);
+    return copy;
 }
 
-void kept_release(struct kept **kept)
+void stored_copy_release(struct stored_copy **copy)
 {
-    struct kept *released = *kept;
+    struct stored_copy *released = *copy;
 
-    *kept = NULL;
+    *copy = NULL;
     while (released && atomic_fetch_sub_explicit(&released->refs, 1, memory_order_acq_rel) == 1) {
-        struct kept *body_of = released->body_of;
+        struct stored_copy *body_of = released->body_of;
         free(released);
         released = body_of;
     }

@@ -40,33 +40,34 @@ struct stored_numbers {
     unsigned char stamp[STORED_STAMP_SIZE];
 };
 
-struct kept {
+struct stored_copy {
     struct stored_response response;
     struct stored_numbers numbers;
     bool is_note; /* .vary and .tags are those of its path, and it is no response */
     bool has_body;
-    uint64_t body_length; /* also where has_body is false */
-    struct kept *body_of; /* whose memory the body lies in; NULL: its own */
-    size_t size;          /* of its memory, the body included */
+    uint64_t body_length;        /* also where has_body is false */
+    struct stored_copy *body_of; /* whose memory the body lies in; NULL: its own */
+    size_t size;                 /* of its memory, the body included */
     _Atomic unsigned refs;
     /* When its tags were looked at last: `any` twice, and 1 more where one was cleared softly. -1: never. */
     _Atomic int64_t verified;
     /* For memory.c, under the lock of its shard. */
     struct gateway_digest digest;
-    struct kept *next_in_bucket, *newer, *older;
+    struct stored_copy *next_in_bucket, *newer, *older;
 };
 
 /*
  * A copy of all of it with one reference. `body_of`, if not NULL, is where the body lies already: it is held and not
  * copied. has_body false: response->body is not looked at. NULL: memory is out.
  */
-struct kept *kept_new(const struct stored_response *response, const struct stored_numbers *numbers,
-                      bool has_body, uint64_t body_length, struct kept *body_of);
+struct stored_copy *stored_copy_new(const struct stored_response *response,
+                                    const struct stored_numbers *numbers, bool has_body,
+                                    uint64_t body_length, struct stored_copy *body_of);
 /* What a path's answers have in Vary, and its tags. */
-struct kept *kept_new_note(struct str vary, const struct str *tags, size_t tag_count);
+struct stored_copy *stored_copy_new_note(struct str vary, const struct str *tags, size_t tag_count);
 
-struct kept *kept_hold(struct kept *kept);
+struct stored_copy *stored_copy_hold(struct stored_copy *copy);
 /* NULL is let be. */
-void kept_release(struct kept **kept);
+void stored_copy_release(struct stored_copy **copy);
 
 #endif

@@ -1,7 +1,7 @@
 #include "gateway/verdict.h"
 
 #include "cachewarden/clock.h"
-#include "gateway/keep.h"
+#include "gateway/storing.h"
 
 bool verdict_may_ask(const struct passage *passage)
 {
@@ -36,7 +36,7 @@ void verdict_judge(const struct passage *passage, const struct gateway_look *loo
                    struct verdict *verdict_out)
 {
     const struct stored_response *stored = look->stored;
-    struct cache_policy policy = keep_policy(passage->route);
+    struct cache_policy policy = storing_policy(passage->route);
 
     *verdict_out = (struct verdict){.forwarded = FORWARDED_NOT};
     if (stored) {

@@ -32,35 +32,35 @@ static struct gateway_digest digest_of(int number)
 static char bytes[BYTES];
 static const int64_t counts[] = {0};
 
-static struct kept *make(int number, size_t size)
+static struct stored_copy *make(int number, size_t size)
 {
     const struct stored_response response = {
         .status = 200 + number % 100, .fields = fields_of("A: b"), .body = {bytes, size}};
     const struct stored_numbers numbers = {.version = number, .counts = counts};
-    struct kept *kept = kept_new(&response, &numbers, true, size, NULL);
+    struct stored_copy *copy = stored_copy_new(&response, &numbers, true, size, NULL);
 
-    ck_assert_ptr_nonnull(kept);
-    return kept;
+    ck_assert_ptr_nonnull(copy);
+    return copy;
 }
 
 static void put(int number, size_t size)
 {
     struct gateway_digest digest = digest_of(number);
-    struct kept *kept = make(number, size);
+    struct stored_copy *copy = make(number, size);
 
-    memory_put(memory, &digest, kept);
-    kept_release(&kept);
+    memory_put(memory, &digest, copy);
+    stored_copy_release(&copy);
 }
 
 static bool has(int number)
 {
     struct gateway_digest digest = digest_of(number);
-    struct kept *kept = memory_find(memory, &digest);
-    bool is_there = kept != NULL;
+    struct stored_copy *copy = memory_find(memory, &digest);
+    bool is_there = copy != NULL;
 
-    if (kept)
-        ck_assert_int_eq(kept->numbers.version, number);
-    kept_release(&kept);
+    if (copy)
+        ck_assert_int_eq(copy->numbers.version, number);
+    stored_copy_release(&copy);
     return is_there;
 }
 
@@ -89,16 +89,16 @@ END_TEST
 
 START_TEST(the_least_recently_used_goes)
 {
-    int kept = 0;
+    int copy = 0;
 
     while (use().evicted == 0) {
-        put(kept++, BODY);
+        put(copy++, BODY);
         ck_assert(has(0));
     }
     ck_assert(!has(1));
-    for (int i = 2; i < kept; i++)
+    for (int i = 2; i < copy; i++)
         ck_assert(has(i));
-    put(kept, BODY);
+    put(copy, BODY);
     ck_assert(!has(0));
     ck_assert(has(2));
 }
@@ -110,7 +110,7 @@ START_TEST(what_is_held_stays)
 
     memset(bytes, 'a', sizeof bytes);
     put(0, BODY);
-    struct kept *held = memory_find(memory, &digest);
+    struct stored_copy *held = memory_find(memory, &digest);
     for (int i = 1; i < 100; i++)
         put(i, BODY);
     ck_assert(!has(0));
@@ -119,7 +119,7 @@ START_TEST(what_is_held_stays)
         ck_assert_int_eq(held->response.body.ptr[i], 'a');
     memory_free(&memory);
     ck_assert_int_eq(held->response.body.ptr[0], 'a');
-    kept_release(&held);
+    stored_copy_release(&held);
     open_memory();
 }
 END_TEST
@@ -127,7 +127,7 @@ END_TEST
 START_TEST(one_in_the_place_of_another)
 {
     struct gateway_digest digest = digest_of(5);
-    struct kept *older = make(1, 10), *newer = make(2, 20), *found;
+    struct stored_copy *older = make(1, 10), *newer = make(2, 20), *found;
 
     memory_put(memory, &digest, older);
     memory_put(memory, &digest, newer);
@@ -136,12 +136,12 @@ START_TEST(one_in_the_place_of_another)
     memory_forget(memory, &digest, older);
     found = memory_find(memory, &digest);
     ck_assert_ptr_eq(found, newer);
-    kept_release(&found);
+    stored_copy_release(&found);
     memory_forget(memory, &digest, newer);
     ck_assert_ptr_null(memory_find(memory, &digest));
     ck_assert_uint_eq(use().bytes, 0);
-    kept_release(&older);
-    kept_release(&newer);
+    stored_copy_release(&older);
+    stored_copy_release(&newer);
 }
 END_TEST
 
@@ -149,20 +149,20 @@ END_TEST
 START_TEST(a_body_that_is_shared)
 {
     memset(bytes, 'b', sizeof bytes);
-    struct kept *first = make(1, 100);
+    struct stored_copy *first = make(1, 100);
     struct stored_response response = first->response;
-    struct kept *second = kept_new(&response, &first->numbers, true, 100, first);
-    struct kept *third = kept_new(&response, &second->numbers, true, 100, second);
+    struct stored_copy *second = stored_copy_new(&response, &first->numbers, true, 100, first);
+    struct stored_copy *third = stored_copy_new(&response, &second->numbers, true, 100, second);
 
     ck_assert_ptr_eq(third->response.body.ptr, first->response.body.ptr);
     ck_assert_ptr_eq(third->body_of, first);
     ck_assert_uint_gt(third->size, 100);
-    kept_release(&second);
-    kept_release(&first);
+    stored_copy_release(&second);
+    stored_copy_release(&first);
     memset(bytes, 'c', sizeof bytes);
     for (size_t i = 0; i < 100; i++)
         ck_assert_int_eq(third->response.body.ptr[i], 'b');
-    kept_release(&third);
+    stored_copy_release(&third);
 }
 END_TEST
 
@@ -173,11 +173,11 @@ START_TEST(what_is_too_large)
     ck_assert_uint_eq(use().count, 0);
     struct memory *none;
     struct gateway_digest digest = digest_of(1);
-    struct kept *kept = make(1, 0);
+    struct stored_copy *copy = make(1, 0);
     ck_assert_int_eq(memory_new(0, &none, NULL), ERR_OK);
-    memory_put(none, &digest, kept);
+    memory_put(none, &digest, copy);
     ck_assert_ptr_null(memory_find(none, &digest));
-    kept_release(&kept);
+    stored_copy_release(&copy);
     memory_free(&none);
 }
 END_TEST
@@ -190,16 +190,16 @@ static void *work(void *with)
         seed = seed * 1103515245 + 12345;
         int number = (int)(seed >> 16) % 40;
         struct gateway_digest digest = digest_of(number);
-        struct kept *kept = memory_find(memory, &digest);
-        if (!kept) {
-            kept = make(number, BODY);
-            memory_put(memory, &digest, kept);
+        struct stored_copy *copy = memory_find(memory, &digest);
+        if (!copy) {
+            copy = make(number, BODY);
+            memory_put(memory, &digest, copy);
         } else if (i % 7 == 0) {
-            memory_forget(memory, &digest, kept);
+            memory_forget(memory, &digest, copy);
         }
-        ck_assert_int_eq(kept->numbers.version, number);
-        ck_assert_uint_eq(kept->response.body.len, BODY);
-        kept_release(&kept);
+        ck_assert_int_eq(copy->numbers.version, number);
+        ck_assert_uint_eq(copy->response.body.len, BODY);
+        stored_copy_release(&copy);
     }
     return NULL;
 }

@@ -147,13 +147,13 @@ START_TEST(another_head_with_the_same_body)
     fill_on(0, &key, TEXT "\nAge: 1", "the body");
     struct gateway_look look = look_on(0, &key), other = look_on(0, &key);
     struct stored_response fresh = *look.stored;
-    struct kept *kept = NULL;
+    struct stored_copy *copy = NULL;
     memcpy(id, look.stored->id, sizeof id);
     fresh.fields = fields_of(TEXT "\nAge: 2");
-    expect_ok(gateway_store_put(stores[0], &key, &look, &fresh, 1000000, in_work(), &kept));
-    ck_assert_ptr_eq(kept->response.body.ptr, look.stored->body.ptr);
-    ck_assert_mem_ne(kept->response.id, id, sizeof id);
-    kept_release(&kept);
+    expect_ok(gateway_store_put(stores[0], &key, &look, &fresh, 1000000, in_work(), &copy));
+    ck_assert_ptr_eq(copy->response.body.ptr, look.stored->body.ptr);
+    ck_assert_mem_ne(copy->response.id, id, sizeof id);
+    stored_copy_release(&copy);
     gateway_look_release(&look);
     /* Whoever had it before has it still. */
     ck_assert(str_eq(fields_value(&other.stored->fields, STR("age")), STR("1")));

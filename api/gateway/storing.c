@@ -1,4 +1,4 @@
-#include "gateway/keep.h"
+#include "gateway/storing.h"
 
 #include "cachewarden/app.h"
 #include "cachewarden/clock.h"
@@ -12,7 +12,7 @@
 enum { SPARE_S = 60, VALIDATED_S = 600 };
 #define LIFE_MAX_S (INT64_C(30) * 86400)
 
-struct cache_policy keep_policy(const struct gateway_route *route)
+struct cache_policy storing_policy(const struct gateway_route *route)
 {
     return (struct cache_policy){
         .ttl_s = route->options.ttl_s,
@@ -23,9 +23,9 @@ struct cache_policy keep_policy(const struct gateway_route *route)
     };
 }
 
-int64_t keep_age_s(const struct passage *passage, const struct response_head *head)
+int64_t storing_age_s(const struct passage *passage, const struct response_head *head)
 {
-    const struct cache_policy policy = keep_policy(passage->route);
+    const struct cache_policy policy = storing_policy(passage->route);
     struct cache_terms terms;
 
     cache_terms_of(head, &policy, &terms);
@@ -66,7 +66,7 @@ static bool is_about_request(const struct passage *passage, int status)
     return false;
 }
 
-bool keep_is_for_one(const struct passage *passage)
+bool storing_is_for_one(const struct passage *passage)
 {
     return passage->route->options.is_public && (fields_find(&passage->sent, STR("cookie")) ||
                                                  fields_find(&passage->sent, STR("x-api-key")));
@@ -82,11 +82,11 @@ static bool is_stream(const struct http_fields *fields)
            str_eq_nocase(fields_value(fields, STR("X-Accel-Buffering")), STR("no"));
 }
 
-const char *keep_request_forbids(const struct passage *passage)
+const char *storing_request_forbids(const struct passage *passage)
 {
     struct request_directives directives;
 
-    if (keep_is_for_one(passage))
+    if (storing_is_for_one(passage))
         return "credentials"; /* a cookie or an API key, by which the upstream may answer */
     request_directives_parse(&passage->came, &directives);
     return directives.no_store ? storable_name(UNSTORABLE_REQUEST) : NULL;
@@ -96,12 +96,12 @@ const char *keep_request_forbids(const struct passage *passage)
 static const char *why_not(const struct passage *passage, struct str method,
                            const struct response_head *head, int64_t *life_ms_out)
 {
-    const struct cache_policy policy = keep_policy(passage->route);
+    const struct cache_policy policy = storing_policy(passage->route);
     struct cache_terms terms;
     enum storable storable;
 
-    if (keep_is_for_one(passage))
-        return keep_request_forbids(passage);
+    if (storing_is_for_one(passage))
+        return storing_request_forbids(passage);
     if (is_about_request(passage, head->status))
         return "condition";
     if (is_stream(&head->fields))
@@ -169,9 +169,9 @@ static bool is_too_large(const struct fetched *fetched, size_t limit)
            (uint64_t)length > limit;
 }
 
-enum err keep_response(const struct passage *passage, const struct gateway_key *key,
-                       const struct gateway_look *look, struct fetched *fetched,
-                       const char **why_not_out)
+enum err storing_take_response(const struct passage *passage, const struct gateway_key *key,
+                               const struct gateway_look *look, struct fetched *fetched,
+                               const char **why_not_out)
 {
     size_t limit = passage->route->gateway->stored_max;
     int64_t life_ms;
@@ -190,8 +190,8 @@ enum err keep_response(const struct passage *passage, const struct gateway_key *
     return err;
 }
 
-bool keep_confirmed(const struct passage *passage, const struct gateway_key *key,
-                    const struct gateway_look *look, const struct response_head *head)
+bool storing_take_confirmed(const struct passage *passage, const struct gateway_key *key,
+                            const struct gateway_look *look, const struct response_head *head)
 {
     int64_t life_ms;
 
