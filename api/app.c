@@ -135,6 +135,8 @@ enum err app_watch(struct app *app, struct error *error)
         err = janitor_start(&janitor, &app->janitor, error);
     if (err == ERR_OK)
         err = jobs_watch(app->jobs, error);
+    if (err == ERR_OK)
+        err = backups_watch(app->backups, error);
     return err == ERR_OK ? identity_watch(app->identity, error) : err;
 }
 

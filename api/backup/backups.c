@@ -30,6 +30,8 @@ enum err backups_open(struct app *app, const struct app_options *options,
                        : error_set_detail(error, ERR_NO_MEMORY, "no memory for backups");
     if (err == ERR_OK)
         err = catalogue_new(options->backup.directory, backups->key, &backups->catalogue, error);
+    if (err == ERR_OK)
+        err = backups_open_schedule(backups, &options->backup, error);
     if (err != ERR_OK)
         backups_close(backups_out);
     return err;
@@ -39,6 +41,7 @@ void backups_close(struct backups **backups)
 {
     if (!*backups)
         return;
+    backup_schedule_free(&(*backups)->schedule);
     catalogue_free(&(*backups)->catalogue);
     archive_key_free(&(*backups)->key);
     free((*backups)->directory);

@@ -4,6 +4,7 @@
 
 #include "backup/archive_key.h"
 #include "backup/results.h"
+#include "backup/schedule.h"
 #include "backup/service.h"
 
 struct backups {
@@ -15,9 +16,15 @@ struct backups {
     struct archive_key *key;
     struct catalogue *catalogue;
     char node[64];
-    struct str schedule; /* empty: none */
-    struct cron cron;    /* where there is one */
+    char schedule_text[256];          /* cut */
+    struct cron cron;                 /* where there is a schedule */
+    struct backup_schedule *schedule; /* NULL: none */
     struct backup_results results;
 };
+
+/* Makes a schedule, if there is to be one; it begins with backups_watch (scheduled.c). */
+CW_MUST_CHECK enum err backups_open_schedule(struct backups *backups,
+                                             const struct backup_options *options,
+                                             struct error *error);
 
 #endif

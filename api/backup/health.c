@@ -7,7 +7,7 @@
 
 static int64_t asked_for_s(const struct backups *backups, const struct backup_results *results)
 {
-    if (backups->schedule.len == 0)
+    if (!backups->schedule)
         return 0;
     return backup_asked_for_s(&backups->cron, zone_offset_s, results->since_s, clock_wall_s());
 }
@@ -70,11 +70,11 @@ static void add_schedule(const struct backups *backups, struct json_writer *json
 {
     int64_t next_s = CRON_NEVER;
 
-    if (backups->schedule.len > 0)
+    if (backups->schedule)
         next_s = cron_next(&backups->cron, zone_offset_s, clock_wall_s());
     json_name(json, "schedule");
-    if (backups->schedule.len > 0)
-        json_write_string(json, backups->schedule);
+    if (backups->schedule)
+        json_write_string(json, str_from(backups->schedule_text));
     else
         json_write_null(json);
     if (next_s != CRON_NEVER) {

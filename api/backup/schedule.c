@@ -177,24 +177,15 @@ static int64_t beat(void *arg)
     return schedule->options.beat_ms > 0 ? schedule->options.beat_ms : SCHEDULE_BEAT_MS;
 }
 
-static bool make(struct backup_schedule *schedule, int64_t attempt)
+static bool make(struct backup_schedule *schedule)
 {
     const struct backup_work *work = &schedule->options.work;
-    struct backup_made made = {.size_bytes = 0};
     struct error error = {0};
-    int64_t began_ns = mono_ns(schedule);
     size_t removed = 0;
-    enum err err = work->make(work->arg, &schedule->gives_up, &made, &error);
+    enum err err = work->make(work->arg, &schedule->gives_up, &error);
 
-    if (err != ERR_OK) {
-        log_event(LOG_LEVEL_ERROR, "backup.failed", LOG_CSTR("error", err_name(err)),
-                  LOG_CSTR("why", error.caller), LOG_CSTR("detail", error.detail),
-                  LOG_INT("attempt", attempt));
-        return false;
-    }
-    log_event(LOG_LEVEL_INFO, "backup.made", LOG_CSTR("id", made.id),
-              LOG_INT("size_bytes", made.size_bytes),
-              LOG_INT("ms", (mono_ns(schedule) - began_ns) / NS_PER_MS));
+    if (err != ERR_OK)
+        return false; /* whoever makes one has said why */
     err = work->clean_up(work->arg, &schedule->gives_up, &removed, &error);
     if (err != ERR_OK)
         log_event(LOG_LEVEL_WARN, "backup.not_cleaned_up", LOG_CSTR("error", err_name(err)),
@@ -232,7 +223,7 @@ static void run(struct backup_schedule *schedule, const struct tick *tick)
         atomic_store(&schedule->gives_up, true);
     if (periodic_start("cw-backup-beat", beat, schedule, &beats, &error) != ERR_OK)
         log_event(LOG_LEVEL_WARN, "backup.no_beat", LOG_CSTR("detail", error.detail));
-    bool is_good = make(schedule, tick->attempt);
+    bool is_good = make(schedule);
     periodic_stop(&beats);
     schedule->held.state = is_good                               ? TICK_DONE
                            : atomic_load(&schedule->is_stopping) ? TICK_LEFT

@@ -11,15 +11,9 @@
 
 #include <stdatomic.h>
 
-struct backup_made {
-    char id[32];
-    int64_t size_bytes;
-};
-
 /* The first two give up soon, with any error, once *is_stopping. The last two may be NULL. */
 struct backup_work {
-    enum err (*make)(void *arg, const _Atomic bool *is_stopping, struct backup_made *made_out,
-                     struct error *error);
+    enum err (*make)(void *arg, const _Atomic bool *is_stopping, struct error *error);
     /* Takes away what is too old. */
     enum err (*clean_up)(void *arg, const _Atomic bool *is_stopping, size_t *removed_out,
                          struct error *error);

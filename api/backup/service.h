@@ -10,6 +10,9 @@
  * users. */
 CW_MUST_CHECK enum err backups_open(struct app *app, const struct app_options *options,
                                     struct backups **backups_out, struct error *error);
+/* Makes backups at the ticks of the schedule from here on, if there is one. */
+CW_MUST_CHECK enum err backups_watch(struct backups *backups, struct error *error);
+/* Ends what is under way. */
 void backups_close(struct backups **backups);
 
 /* For GET /metrics. */

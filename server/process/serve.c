@@ -6,6 +6,7 @@
 
 #include "cachewarden/clock.h"
 #include "cachewarden/log.h"
+#include "cachewarden/zone.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -84,11 +85,14 @@ static void announce(const struct server *server)
     strbuf_fini(&listeners);
 }
 
+/* The zone is the process's: it has no other thread yet. */
 static bool open_services(struct server *server)
 {
     struct config_report report = {0};
     struct error error = {0};
-    enum err err = config_open_app(server->config, false, &report, &server->app, &error);
+    enum err err = zone_use(str_from(server->config->backup_timezone), &error);
+    if (err == ERR_OK)
+        err = config_open_app(server->config, false, &report, &server->app, &error);
     settings_log_report(&report);
     config_report_fini(&report);
     if (err == ERR_OK && server->demo)
