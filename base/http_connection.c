@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 enum { STOP_POLL_MS = 200, ASK_MS = 500 };
 
@@ -154,6 +155,7 @@ static bool set_options(struct http_connection *connection,
            curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)options->timeout_ms) ==
                CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_CERTINFO, options->wants_expiry ? 1L : 0L) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_SHARE,
                             options->sessions ? options->sessions->share : NULL) == CURLE_OK &&
@@ -215,6 +217,37 @@ void http_connection_close(struct http_connection **connection)
         curl_easy_cleanup((*connection)->curl);
     free(*connection);
     *connection = NULL;
+}
+
+/* ---- certificates ---- */
+
+/* "Expire date:Dec  1 17:00:00 2026 GMT". 0: it is another line. */
+static int64_t expiry_of(const char *line)
+{
+    static const char name[] = "Expire date:";
+    struct tm when = {0};
+
+    if (strncmp(line, name, sizeof name - 1) != 0 ||
+        !strptime(line + sizeof name - 1, "%b %d %H:%M:%S %Y", &when))
+        return 0;
+    return (int64_t)timegm(&when);
+}
+
+int64_t http_connection_expires_s(struct http_connection *connection)
+{
+    struct curl_certinfo *chain = NULL;
+    int64_t first_s = 0;
+
+    if (curl_easy_getinfo(connection->curl, CURLINFO_CERTINFO, &chain) != CURLE_OK || !chain)
+        return 0;
+    for (int i = 0; i < chain->num_of_certs; i++) {
+        for (const struct curl_slist *line = chain->certinfo[i]; line; line = line->next) {
+            int64_t expires_s = expiry_of(line->data);
+            if (expires_s > 0 && (first_s == 0 || expires_s < first_s))
+                first_s = expires_s;
+        }
+    }
+    return first_s;
 }
 
 /* ---- bytes ---- */

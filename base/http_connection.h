@@ -25,6 +25,7 @@ struct http_connection_options {
     struct http_sessions *sessions; /* NULL: none is taken up again */
     int64_t timeout_ms;             /* for all of connecting */
     const atomic_bool *stops;       /* may be NULL */
+    bool wants_expiry;              /* of its certificates: http_connection_expires_s */
     /* Asked about once a second while it connects; true ends that. NULL: never. */
     bool (*is_unwanted)(void *with);
     void *unwanted_with;
@@ -37,6 +38,9 @@ CW_MUST_CHECK enum err http_connection_open(const struct http_connection_options
                                             struct http_connection **connection_out,
                                             struct error *error);
 void http_connection_close(struct http_connection **connection);
+
+/* When the first certificate of the server's chain ends, in seconds since 1970; 0: there is none, or it is unknown. */
+int64_t http_connection_expires_s(struct http_connection *connection);
 
 /* Neither waits: 0 bytes where they would have to. ERR_UPSTREAM_DOWN. */
 CW_MUST_CHECK enum err http_connection_send(struct http_connection *connection, const char *bytes,

@@ -175,21 +175,41 @@ static void give_back(struct http_exchange *exchange)
         http_exchange_free(&exchange);
 }
 
+static struct http_connection_options options_of(const struct http_peer *peer)
+{
+    return (struct http_connection_options){.url = peer->url,
+                                            .socket_path = peer->socket_path,
+                                            .ca_file = peer->ca_file,
+                                            .uses_proxy =
+                                                peer->options.uses_proxy && peer->is_https,
+                                            .sessions = peer->sessions,
+                                            .timeout_ms = peer->options.connect_timeout_ms,
+                                            .stops = peer->options.stops};
+}
+
+enum err http_peer_try(const struct http_peer *peer, int64_t *expires_s_out, struct error *error)
+{
+    struct http_connection_options options = options_of(peer);
+    struct http_connection *connection;
+
+    *expires_s_out = 0;
+    options.sessions = NULL; /* a session that is taken up shows no certificates */
+    options.wants_expiry = peer->is_https;
+    enum err err = http_connection_open(&options, &connection, error);
+    if (err == ERR_OK)
+        *expires_s_out = http_connection_expires_s(connection);
+    http_connection_close(&connection);
+    return err;
+}
+
 static enum err open_fresh(struct http_peer *peer, const struct http_peer_request *request,
                            struct http_exchange **exchange_out, struct error *error)
 {
-    struct http_connection_options options = {.url = peer->url,
-                                              .socket_path = peer->socket_path,
-                                              .ca_file = peer->ca_file,
-                                              .uses_proxy =
-                                                  peer->options.uses_proxy && peer->is_https,
-                                              .sessions = peer->sessions,
-                                              .timeout_ms = peer->options.connect_timeout_ms,
-                                              .stops = peer->options.stops,
-                                              .is_unwanted = request->is_unwanted,
-                                              .unwanted_with = request->unwanted_with};
+    struct http_connection_options options = options_of(peer);
     struct http_connection *connection;
 
+    options.is_unwanted = request->is_unwanted;
+    options.unwanted_with = request->unwanted_with;
     *exchange_out = NULL;
     if (request->deadline_ns > 0) {
         int left_ms = clock_left_ms(request->deadline_ns);

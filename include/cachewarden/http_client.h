@@ -67,6 +67,13 @@ CW_MUST_CHECK enum err http_peer_new(const struct http_peer_options *options,
 /* Every body has been closed. Harmless for NULL. */
 void http_peer_free(struct http_peer **peer);
 
+/*
+ * Only connects, TLS included, and hangs up. *expires_s_out: when the first certificate of its chain ends, in seconds
+ * since 1970; 0: it has none. ERR_TIMEOUT, ERR_UPSTREAM_DOWN with the reason, ERR_NO_MEMORY.
+ */
+CW_MUST_CHECK enum err http_peer_try(const struct http_peer *peer, int64_t *expires_s_out,
+                                     struct error *error);
+
 struct http_peer_request {
     struct str method;
     struct str target; /* path and query as they are sent, or * */

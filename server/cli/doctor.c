@@ -190,6 +190,7 @@ static void examine(struct doctor *doctor, const struct cli *cli)
     if (doctor->knows_all) {
         check_users(doctor, config);
         doctor_check_issuers(doctor, config);
+        doctor_check_gateway(doctor, config);
         doctor_check_files(doctor, config);
         doctor_check_backups(doctor, config);
     }
@@ -229,7 +230,8 @@ const struct cli_command cli_doctor = {
         "One line a check: the settings, Redis (version, role, rights, eviction, persistence, "
         "clock, a key that is written and removed), whose the control data is, the Redis of named "
         "caches, the users database, the "
-        "keys of other issuers, numbers that an account here and a user of somebody else both "
+        "keys of other issuers, the upstreams of the gateway, numbers that an account here and a "
+        "user of somebody else both "
         "have, the signing key, modes of files, certificates, room on disk, and the last backups. "
         "\"unknown\" is what "
         "it cannot tell. It leaves everything as it was and prints no secret; run it as the user "

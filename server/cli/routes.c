@@ -5,30 +5,30 @@
 #include "cachewarden/routes.h"
 
 /* An endpoint, or a route of the gateway. */
-struct line {
+struct route_line {
     const char *method, *path, *name, *permission, *limit, *summary;
 };
 
-struct lines {
-    struct line *items;
+struct route_lines {
+    struct route_line *items;
     size_t count;
 };
 
 /* ---- what there is ---- */
 
-static void add_endpoints(struct lines *lines, const struct route *routes, size_t count)
+static void add_endpoints(struct route_lines *lines, const struct route *routes, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        lines->items[lines->count++] = (struct line){method_name(routes[i].method),
-                                                     routes[i].path,
-                                                     routes[i].name,
-                                                     permit_name(routes[i].permit),
-                                                     route_limit_name(&routes[i]),
-                                                     routes[i].summary};
+        lines->items[lines->count++] = (struct route_line){method_name(routes[i].method),
+                                                           routes[i].path,
+                                                           routes[i].name,
+                                                           permit_name(routes[i].permit),
+                                                           route_limit_name(&routes[i]),
+                                                           routes[i].summary};
 }
 
 /* As the metrics and the log name it. */
-static bool add_passed(struct lines *lines, const struct gateway_route_options *route,
+static bool add_passed(struct route_lines *lines, const struct gateway_route_options *route,
                        struct arena *arena)
 {
     struct strbuf summary;
@@ -40,13 +40,13 @@ static bool add_passed(struct lines *lines, const struct gateway_route_options *
     strbuf_addf(&summary, ".");
     struct str name = str_format(arena, "gateway:%.*s", STR_ARG(route->prefix));
     lines->items[lines->count++] =
-        (struct line){"*",      name.ptr ? name.ptr + strlen("gateway:") : NULL,
-                      name.ptr, permit_name(route->is_public ? PERMIT_PUBLIC : PERMIT_USER),
-                      NULL,     summary.ptr};
+        (struct route_line){"*",      name.ptr ? name.ptr + strlen("gateway:") : NULL,
+                            name.ptr, permit_name(route->is_public ? PERMIT_PUBLIC : PERMIT_USER),
+                            NULL,     summary.ptr};
     return name.ptr && !summary.failed;
 }
 
-static bool add_all(struct lines *lines, const struct config *config, struct arena *arena)
+static bool add_all(struct route_lines *lines, const struct config *config, struct arena *arena)
 {
     struct gateway_options gateway = {.route_count = 0};
     size_t count;
@@ -66,14 +66,14 @@ static bool add_all(struct lines *lines, const struct config *config, struct are
 
 /* ---- words ---- */
 
-static void print_json(struct strbuf *out, const struct lines *lines)
+static void print_json(struct strbuf *out, const struct route_lines *lines)
 {
     struct json_writer json;
 
     json_writer_init(&json, out);
     json_open_array(&json);
     for (size_t i = 0; i < lines->count; i++) {
-        const struct line *line = &lines->items[i];
+        const struct route_line *line = &lines->items[i];
         json_open_object(&json);
         json_add_string(&json, "method", str_from(line->method));
         json_add_string(&json, "path", str_from(line->path));
@@ -97,7 +97,7 @@ static void widen(size_t *width, const char *text)
         *width = strlen(text) + 2;
 }
 
-static void print_table(struct strbuf *out, const struct lines *lines)
+static void print_table(struct strbuf *out, const struct route_lines *lines)
 {
     size_t path_width = 0, permit_width = sizeof "PERMISSION  " - 1;
 
@@ -110,7 +110,7 @@ static void print_table(struct strbuf *out, const struct lines *lines)
     cli_pad(out, STR("PERMISSION"), permit_width);
     strbuf_addf(out, "LIMIT\n");
     for (size_t i = 0; i < lines->count; i++) {
-        const struct line *line = &lines->items[i];
+        const struct route_line *line = &lines->items[i];
         cli_pad(out, str_from(line->method), 8);
         cli_pad(out, str_from(line->path), path_width);
         cli_pad(out, str_from(line->permission), permit_width);
@@ -120,7 +120,7 @@ static void print_table(struct strbuf *out, const struct lines *lines)
 
 static int print_all(const struct cli *cli, const struct config *config, struct arena *arena)
 {
-    struct lines lines = {.count = 0};
+    struct route_lines lines = {.count = 0};
     struct strbuf text;
 
     if (!arena || !add_all(&lines, config, arena))
