@@ -70,9 +70,10 @@ CW_MUST_CHECK enum err gateway_store_body(struct gateway_store *store,
  * and its tags are those of the upstream; the route's models come from the key. A body that lies in look->stored is
  * shared. *copy_out, if not NULL: it is held for the caller, who releases it.
  *
- * Nothing is stored: ERR_CONFLICT, it was or may have been cleared or dropped since the look.
- * ERR_TOO_LARGE, too many tags or bytes. ERR_BAD_INPUT, its Vary fits no other request. ERR_UPSTREAM_REFUSED, among
- * others where there is no room for entries. Errors of redis_run; ERR_UNCERTAIN: it may be stored.
+ * Nothing is stored: ERR_CONFLICT, it was or may have been cleared or dropped since the look. ERR_PRECONDITION, the
+ * look is older than two minutes. ERR_TOO_LARGE, too many tags or bytes. ERR_BAD_INPUT, its Vary fits no other request.
+ * ERR_UPSTREAM_REFUSED, among others where there is no room for entries. Errors of redis_run; ERR_UNCERTAIN: it may be
+ * stored, and is served only if nothing was cleared or dropped.
  */
 CW_MUST_CHECK enum err gateway_store_put(struct gateway_store *store, const struct gateway_key *key,
                                          const struct gateway_look *look,

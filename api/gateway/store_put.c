@@ -46,7 +46,10 @@ static enum err check(const struct putting *putting)
                                 "not stored: it has no life, or the user's cache is off");
     if (putting->response.body.len > BODY_MAX)
         return error_set_detail(putting->work.error, ERR_TOO_LARGE, "not stored: more than 60 MiB");
-    return age_ms > STORE_LOOK_MAX_MS ? refuse_void(putting) : ERR_OK;
+    return age_ms <= STORE_LOOK_MAX_MS
+               ? ERR_OK
+               : error_set_detail(putting->work.error, ERR_PRECONDITION,
+                                  "not stored: the upstream has taken more than two minutes");
 }
 
 static enum err take_vary(struct putting *putting)

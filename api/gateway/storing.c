@@ -121,6 +121,8 @@ static const char *failed_as(enum err err)
         return NULL;
     case ERR_CONFLICT:
         return "cleared-meanwhile";
+    case ERR_PRECONDITION:
+        return "slow";
     case ERR_TOO_LARGE:
         return "too-many-tags";
     case ERR_BAD_INPUT:

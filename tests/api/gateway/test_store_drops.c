@@ -300,6 +300,23 @@ START_TEST(a_drop_is_remembered)
 }
 END_TEST
 
+/* Longer than that no drop is remembered for sure. It is no clear: who fetches it the next time need not wait for it. */
+START_TEST(a_look_that_is_too_old)
+{
+    const struct gateway_key key = key_of(7, "/shop/a", "");
+    struct gateway_look look = look_on(0, &key);
+
+    look.looked_ns = clock_mono_ns() - (STORE_LOOK_MAX_MS + 1) * NS_PER_MS;
+    ck_assert_int_eq(try_store(0, &key, &look, TEXT, "late"), ERR_PRECONDITION);
+    ck_assert(!is_stored_on(1, &key));
+    look.looked_ns = clock_mono_ns() - STORE_LOOK_MAX_MS / 2 * NS_PER_MS;
+    expect_ok(try_store(0, &key, &look, TEXT, "in time"));
+    expect_stored(1, &key, "in time");
+    gateway_look_release(&look);
+    ck_assert_int_ge(STORE_LIFE_MIN_MS, 2 * STORE_LOOK_MAX_MS);
+}
+END_TEST
+
 /* What was asked for behind a drop is good, although Redis has forgotten the drop meanwhile. */
 START_TEST(a_drop_that_is_forgotten)
 {
@@ -365,6 +382,7 @@ int main(void)
     tcase_add_test(one, a_late_confirmation);
     tcase_add_test(one, a_late_store_whose_reply_is_lost);
     tcase_add_test(one, a_drop_is_remembered);
+    tcase_add_test(one, a_look_that_is_too_old);
     tcase_add_test(one, a_drop_that_is_forgotten);
     tcase_add_test(one, a_drop_without_room);
     suite_add_tcase(suite, one);
