@@ -37,9 +37,14 @@ static void check_folder(struct doctor *doctor, const char *folder)
 static const char *ago(struct doctor *doctor, int64_t at_s)
 {
     char at[CLOCK_RFC3339_SIZE];
-    int64_t hours = (clock_wall_s() - at_s) / 3600;
-    struct str text = str_format(doctor->arena, "%.19sZ (%" PRId64 " hours ago)",
-                                 clock_rfc3339(at_s * 1000, at).ptr, hours > 0 ? hours : 0);
+    int64_t minutes = (clock_wall_s() - at_s) / 60;
+    bool is_long = minutes >= 120;
+    struct str text =
+        str_format(doctor->arena, "%.19sZ (%" PRId64 " %s ago)", clock_rfc3339(at_s * 1000, at).ptr,
+                   is_long       ? minutes / 60
+                   : minutes > 0 ? minutes
+                                 : 0,
+                   is_long ? "hours" : "minutes");
 
     return text.ptr ? text.ptr : "";
 }
@@ -99,6 +104,16 @@ static void say_scheduled(struct doctor *doctor, const struct config *config,
         doctor_say(doctor, DOCTOR_OK, check, NULL, "the first is due at %.19sZ", next);
 }
 
+/* Where the server is started in another folder than commands are, they would not find each other's. */
+static void check_place(struct doctor *doctor, const char *folder)
+{
+    if (folder[0] != '/')
+        doctor_say(doctor, DOCTOR_WARNING, check, "give it a whole path",
+                   "backup.directory is \"%s\": that is another folder for whoever is started in "
+                   "another one",
+                   folder);
+}
+
 void doctor_check_backups(struct doctor *doctor, const struct config *config)
 {
     struct users_sight sight;
@@ -112,6 +127,8 @@ void doctor_check_backups(struct doctor *doctor, const struct config *config)
         return;
     (void)backup_result_read(str_from(sight.backup_good), &good);
     (void)backup_result_read(str_from(sight.backup_last), &last);
+    if (config->backup_schedule || last.at_s > 0)
+        check_place(doctor, config->backup_directory);
     if (config->backup_schedule)
         say_scheduled(doctor, config, &sight, &good, &last);
     else

@@ -35,6 +35,7 @@ START_TEST(the_last_ones)
     expect_line("warning  backups: none was made yet, and none is scheduled", "backup.schedule");
     cli_run_with(NULL, daily, ARGUMENTS("doctor"));
     expect_line("ok       backups: the first is due at ", "T00:00:00Z");
+    expect_line("warning  backups: backup.directory is \"./backups\"", "give it a whole path");
     set_fact("backup_good", "%lld good 7 8 20260131T000000Z-01234567 host ", now_s - 3 * 3600);
     set_fact("backup_since_s", "%lld", now_s - 30 * day_s);
     cli_run_with(NULL, daily, ARGUMENTS("doctor"));
