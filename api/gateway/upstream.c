@@ -300,21 +300,7 @@ static enum err ask(struct upstream *upstream, const struct http_peer_request *r
     return err;
 }
 
-static void give(struct upstream_response *out, const struct http_peer_response *response)
-{
-    *out = (struct upstream_response){
-        .was_sent = response->was_sent,
-        .status = response->status,
-        .minor_version = response->minor_version,
-        .fields = response->fields,
-        .field_count = response->field_count,
-        .request_time_ms = response->request_time_ms,
-        .response_time_ms = response->response_time_ms,
-        .has_body = response->has_body,
-    };
-}
-
-static enum err send_with(struct upstream_bodies *bodies, const struct upstream_request *request,
+static enum err send_with(struct upstream_bodies *bodies, const struct http_peer_request *request,
                           const struct work *work, struct http_peer_response *response_out)
 {
     struct body_source body = {0};
@@ -324,42 +310,32 @@ static enum err send_with(struct upstream_bodies *bodies, const struct upstream_
         body = (struct body_source){
             .length = request->body->length, .next = next_of_request, .with = bodies};
     }
-    const struct http_peer_request sent = {.method = request->method,
-                                           .target = request->target,
-                                           .fields = request->fields,
-                                           .field_count = request->field_count,
-                                           .body = request->body ? &body : NULL,
-                                           .may_repeat = request->may_repeat,
-                                           .is_unwanted = request->is_unwanted,
-                                           .unwanted_with = request->unwanted_with,
-                                           .on_interim = request->on_interim,
-                                           .interim_with = request->interim_with};
+    struct http_peer_request sent = *request;
+    sent.body = request->body ? &body : NULL;
     return ask(bodies->upstream, &sent, work, response_out);
 }
 
-enum err upstream_send(struct upstream *upstream, const struct upstream_request *request,
-                       const struct work *work, struct upstream_response *response_out)
+enum err upstream_send(struct upstream *upstream, const struct http_peer_request *request,
+                       const struct work *work, struct http_peer_response *response_out)
 {
-    struct http_peer_response response = {0};
     struct upstream_bodies *bodies;
 
-    *response_out = (struct upstream_response){0};
+    *response_out = (struct http_peer_response){0};
     enum err err = enter(upstream, work->error);
     if (err)
         return err;
     bodies = calloc(1, sizeof *bodies);
     if (bodies)
         bodies->upstream = upstream;
-    err = bodies ? send_with(bodies, request, work, &response) : ERR_NO_MEMORY;
+    err = bodies ? send_with(bodies, request, work, response_out) : ERR_NO_MEMORY;
     atomic_fetch_sub(&upstream->places->taken, 1);
-    give(response_out, &response);
-    if (err || !response.has_body) {
+    if (err || !response_out->has_body) {
         free(bodies);
         leave(upstream);
         return err;
     }
-    bodies->response = response.body;
-    response_out->body = (struct body_source){.length = response.body.length,
+    bodies->response = response_out->body;
+    response_out->body = (struct body_source){.length = bodies->response.length,
                                               .next = next_of_response,
                                               .close = close_response,
                                               .with = bodies};

@@ -9,7 +9,7 @@
  * A body that is passed on is not kept, so that its size is no matter of ours: the upstream bounds it. How fast it
  * must come is what is asked of all bodies that are read while they come.
  */
-enum { BODY_LIMIT_SHIFT = 1 };
+#define ANY_SIZE (SIZE_MAX / 2) /* sizes are compared as signed numbers, too */
 
 static bool has_field(const struct http_request *request, struct str name, struct str *value_out)
 {
@@ -63,7 +63,7 @@ static bool open_body(struct exchange *exchange)
 {
     if (!has_body(&exchange->request))
         return true;
-    int refused = exchange->open_body(exchange, SIZE_MAX >> BODY_LIMIT_SHIFT);
+    int refused = exchange->open_body(exchange, ANY_SIZE);
 
     exchange->is_suspended = refused == BODY_AWAITED;
     if (refused == BODY_BUSY)

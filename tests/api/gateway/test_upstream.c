@@ -54,20 +54,20 @@ static void tear_down(void)
     arena_free(&work.arena);
 }
 
-static enum err ask(const char *method, struct upstream_response *response_out)
+static enum err ask(const char *method, struct http_peer_response *response_out)
 {
     static const struct http_field host[] = {{{"Host", 4}, {"shop.example", 12}}};
-    const struct upstream_request request = {.method = str_from(method),
-                                             .target = STR("/a"),
-                                             .fields = host,
-                                             .field_count = 1,
-                                             .may_repeat = true};
+    const struct http_peer_request request = {.method = str_from(method),
+                                              .target = STR("/a"),
+                                              .fields = host,
+                                              .field_count = 1,
+                                              .may_repeat = true};
 
     error_clear(&error);
     return upstream_send(upstream, &request, &work, response_out);
 }
 
-static void finish(struct upstream_response *response)
+static void finish(struct http_peer_response *response)
 {
     char buffer[100];
     size_t len = 1;
@@ -80,7 +80,7 @@ static void finish(struct upstream_response *response)
 
 static void expect_answer(void)
 {
-    struct upstream_response response;
+    struct http_peer_response response;
 
     ck_assert_msg(ask("GET", &response) == ERR_OK, "%s", error.detail);
     ck_assert_int_eq(response.status, 200);
@@ -91,7 +91,7 @@ static void expect_answer(void)
 
 START_TEST(an_answer)
 {
-    struct upstream_response response;
+    struct http_peer_response response;
 
     expect_answer();
     ck_assert_str_eq(scripted_origin_request(origin, 0)->head,
@@ -118,7 +118,7 @@ END_TEST
 START_TEST(slow_readers)
 {
     enum { MOST = 3 * UPSTREAM_OPEN_FACTOR };
-    struct upstream_response held[MOST], more;
+    struct http_peer_response held[MOST], more;
 
     for (int i = 0; i < MOST; i++)
         ck_assert_msg(ask("GET", &held[i]) == ERR_OK, "%d: %s", i, error.detail);
@@ -158,10 +158,10 @@ static enum err next_slowly(void *with, const struct work *lent, char *buffer, s
 START_TEST(slow_senders)
 {
     int depth = 0;
-    struct upstream_response response;
+    struct http_peer_response response;
     const struct body_source body = {
         .length = BODY_LENGTH_UNKNOWN, .next = next_slowly, .with = &depth};
-    const struct upstream_request request = {
+    const struct http_peer_request request = {
         .method = STR("POST"), .target = STR("/"), .body = &body};
 
     upstream_free(&upstream);
@@ -179,7 +179,7 @@ END_TEST
 
 START_TEST(what_was_sent)
 {
-    struct upstream_response response;
+    struct http_peer_response response;
 
     expect_answer();
     scripted_origin_say(origin, &(struct origin_answer){.then = ORIGIN_CLOSES});
@@ -197,7 +197,7 @@ END_TEST
 
 START_TEST(places_of_one)
 {
-    struct upstream_response held, more;
+    struct http_peer_response held, more;
     struct upstream *other;
 
     open_upstream(scripted_origin_url(origin), NULL, 1);
@@ -220,8 +220,8 @@ static void *ask_in_vain(void *arg)
 {
     struct error own_error;
     struct work own = {.arena = arena_new(4096, 0), .error = &own_error};
-    const struct upstream_request request = {.method = STR("GET"), .target = STR("/")};
-    struct upstream_response response;
+    const struct http_peer_request request = {.method = STR("GET"), .target = STR("/")};
+    struct http_peer_response response;
 
     (void)arg;
     ck_assert_int_eq(upstream_send(upstream, &request, &own, &response), ERR_OK);
@@ -234,7 +234,7 @@ static void *ask_in_vain(void *arg)
 START_TEST(those_who_wait)
 {
     pthread_t threads[3];
-    struct upstream_response response;
+    struct http_peer_response response;
 
     scripted_origin_always(
         origin, &(struct origin_answer){.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
@@ -303,7 +303,7 @@ END_TEST
 
 START_TEST(all_are_away)
 {
-    struct upstream_response response;
+    struct http_peer_response response;
 
     move_to_sockets();
     scripted_origin_stop(&origin);
@@ -348,8 +348,8 @@ END_TEST
 /* One that takes connections and never answers is no better than one that takes none. */
 START_TEST(one_is_silent)
 {
-    const struct upstream_request request = {.method = STR("POST"), .target = STR("/")};
-    struct upstream_response response;
+    const struct http_peer_request request = {.method = STR("POST"), .target = STR("/")};
+    struct http_peer_response response;
 
     timeout_ms = (int)slowness_stretch_ms(1000);
     scripted_origin_always(second, &(struct origin_answer){.then = ORIGIN_IS_SILENT});
@@ -372,7 +372,7 @@ END_TEST
 /* A server that was reached and broke HTTP is there: no other gets the request, too. */
 START_TEST(one_that_was_reached)
 {
-    struct upstream_response response;
+    struct http_peer_response response;
 
     open_upstream(scripted_origin_url(origin), scripted_origin_url(second), 0);
     ORIGIN_SAY(origin, "junk", .then = ORIGIN_CLOSES);
