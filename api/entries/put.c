@@ -183,6 +183,14 @@ bool put_stamp(struct put *put, const struct entry_look *look)
     return lease_covers_others(&put->lease, &look->models);
 }
 
+bool put_stamp_again(struct put *put, const struct entry_look *look)
+{
+    if (!put->has_lease)
+        return put_stamp(put, look);
+    return put->envelope.version == look->version &&
+           models_judge(&put->envelope.models, &look->models) == MODELS_CURRENT;
+}
+
 bool put_has_numbers_of(const struct put *put, const struct envelope *tried)
 {
     return tried->version == put->envelope.version &&

@@ -43,6 +43,9 @@ void put_add_step(struct put *put, struct pipeline *pipeline);
 struct entry_look put_look(struct put *put);
 /* The numbers it is to carry, now that a look knows those of now. False: something was cleared since the lease. */
 bool put_stamp(struct put *put, const struct entry_look *look);
+/* The same at a later look. Those of a lease stay as the first look found them good: what is stored with them is served
+ * while they are current, and void only when they are not. */
+bool put_stamp_again(struct put *put, const struct entry_look *look);
 /* Whether they are those that a try was made with. */
 bool put_has_numbers_of(const struct put *put, const struct envelope *tried);
 /* Whether the try stored something. */

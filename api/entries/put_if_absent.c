@@ -50,7 +50,7 @@ static enum err look_and_try(struct put *put, struct entry_look *look, struct st
     attempt->pipeline = look->pipeline;
     attempt->first = look->first;
     attempt->is_off = !look->is_enabled;
-    attempt->is_void = !put_stamp(put, look);
+    attempt->is_void = !put_stamp_again(put, look);
     attempt->was_stored = !attempt->is_off && !attempt->is_void &&
                           put_was_stored(put, look->pipeline) && put_has_numbers_of(put, &tried);
     return ERR_OK;

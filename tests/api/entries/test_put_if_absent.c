@@ -62,10 +62,11 @@ struct rival {
     int number;
     const char *says; /* NULL: what is its own */
     struct str model; /* what it names */
+    struct str lease;
     bool replaces;
     enum err err;
     bool was_there;
-    bool is_enabled; /* as it was told */
+    bool is_enabled, is_void; /* as it was told */
     char body[16];
 };
 
@@ -85,10 +86,12 @@ static void *put_as_rival(void *arg)
     snprintf(rival->body, sizeof rival->body, "rival %d", rival->number);
     const struct entry_fill fill = {.body = str_from(rival->says ? rival->says : rival->body),
                                     .ttl_s = 3600,
+                                    .lease = rival->lease,
                                     .only_if_absent = !rival->replaces};
     rival->err = entries_put(&request, &fill, &stored);
     rival->was_there = stored.was_there;
     rival->is_enabled = stored.is_enabled;
+    rival->is_void = stored.is_void;
     arena_free(&own);
     return NULL;
 }
@@ -371,6 +374,28 @@ START_TEST(what_is_dead_is_no_reason_to_refuse)
 }
 END_TEST
 
+/* Its lease named no model, and one is cleared between its look and its next try: it is void, or it is served, if the
+ * other model was cleared. */
+START_TEST(what_is_void_is_not_served)
+{
+    struct rival rival = {.number = 0, .model = STR("Product")};
+
+    put_on(0, alice, "k", NULL, "old", STR_NONE);
+    clear_on(1, alice);
+    rival.lease = get_on(0, alice, "k", NULL).lease;
+    start_rival_held_at(&rival, "HGETALL", 2);
+    clear_model_on(1, alice, _i ? "Product" : "Order");
+    tcp_proxy_release(proxy);
+    pthread_join(rival.thread, NULL);
+    ck_assert_int_eq(rival.err, ERR_OK);
+    ck_assert_int_eq(rival.is_void, _i);
+    if (_i)
+        expect_miss(1, alice, "k");
+    else
+        expect_hit(1, alice, "k", rival.body);
+}
+END_TEST
+
 /* A clear comes between its value and its look at the numbers, and then something else: it is refused, so nobody may
  * have been served its value. */
 START_TEST(what_is_refused_was_never_there)
@@ -411,6 +436,7 @@ int main(void)
     tcase_add_test(held, one_that_a_switch_overtakes_stores_nothing);
     tcase_add_loop_test(held, what_is_dead_is_no_reason_to_refuse, 0, 2);
     tcase_add_loop_test(held, what_is_refused_was_never_there, 0, 2);
+    tcase_add_loop_test(held, what_is_void_is_not_served, 0, 2);
     suite_add_tcase(suite, held);
     tcase_add_checked_fixture(apart, open_two_nodes_apart_and_proxy, close_two_nodes_and_proxy);
     tcase_add_loop_test(apart, what_is_refused_was_never_there, 0, 2);
