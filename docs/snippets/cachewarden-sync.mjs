@@ -42,6 +42,7 @@ function newsOf(headers) {
   return { id, isEnabled: enabled === null ? null : enabled === "true", version: enabled === "true" ? version : null };
 }
 
+const here = () => globalThis.document?.baseURI ?? globalThis.location?.href ?? "http://localhost";
 const isSafe = (request) => ["GET", "HEAD", "OPTIONS"].includes(request.method);
 const SIGNS = /^\/auth\/(login|logout|register)\/?$/;
 const isOfService = (url) => url.pathname.startsWith("/api/cache/");
@@ -91,7 +92,7 @@ class CachewardenSync extends EventTarget {
   constructor(options) {
     super();
     this.#options = options;
-    this.#bases = [options.base].flat().map((base) => new URL(base, globalThis.location?.href ?? "http://localhost"));
+    this.#bases = [options.base].flat().map((base) => new URL(base, here()));
     this.#send = options.fetch ?? globalThis.fetch.bind(globalThis);
     this.#copies = new Copies(options);
     this.fetch = this.fetch.bind(this);
@@ -136,10 +137,10 @@ class CachewardenSync extends EventTarget {
   }
 
   async fetch(input, init) {
-    const request = new Request(input, init);
-    const url = new URL(request.url);
+    const url = new URL(input instanceof Request ? input.url : input, here());
     url.hash = "";
-    if (!this.#bases.some((base) => base.origin === url.origin)) return this.#send(request);
+    if (!this.#bases.some((base) => base.origin === url.origin)) return this.#send(input, init);
+    const request = new Request(input, init);
     if (!isSafe(request)) return this.#write(request, url);
     if (this.#bases.some((base) => isUnder(url, base)) && isPlainRead(request)) return this.#read(request, url);
     // What the browser's own cache may have answered is no news.

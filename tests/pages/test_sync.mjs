@@ -142,6 +142,11 @@ test("what is not to be kept is not", async () => {
     assert.equal((await get(page, "/shop/a", init)).isCopy, false, JSON.stringify(init));
   assert.equal((await get(page, "/shop/a", { headers: { "Cache-Control": "no-cache" } })).isCopy, false);
   for (let i = 0; i < 2; i++) assert.equal((await get(page, "/page/")).isCopy, false);
+  // What goes elsewhere is passed on as it is.
+  const passed = await page.run(() =>
+    opened({ fetch: (...values) => values }).fetch("https://shop.example/a", { method: "POST", mine: true }),
+  );
+  assert.deepEqual(passed, ["https://shop.example/a", { method: "POST", mine: true }]);
   assert.equal((await get(page, "/shopping")).status, 404);
 });
 
