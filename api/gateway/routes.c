@@ -10,6 +10,7 @@
 #include "gateway/refill.h"
 #include "gateway/refresh.h"
 #include "gateway/service.h"
+#include "gateway/sharing.h"
 
 #include <stdlib.h>
 
@@ -209,5 +210,7 @@ bool gateway_still_waits(const struct gateway *gateway, struct gateway_wait *wai
     bool is_early =
         wait->turn_ns > 0 ? now_ns < wait->turn_ns : fetches_is_under_way(gateway->fetches, &entry);
     wait->is_paused = now_ns < wait->until_ns && is_early;
+    if (wait->is_paused)
+        sharing_set_pause(wait);
     return wait->is_paused;
 }

@@ -11,10 +11,13 @@
 enum {
     /* How long a worker waits for another one's fetch, before the request waits without one. */
     SLEEP_MS = 50,
-    /* How often a node looks whether another one has fetched: at first, and when it has waited for long. */
-    REST_MIN_MS = 20,
+    /* How long it is paused: at first, and when it has waited for long. It takes a worker to find that it has to wait
+     * on. The longer it has waited, the longer it pauses: so it waits for no more than a part of that in vain. */
+    PAUSE_MIN_MS = 20,
+    PAUSE_MAX_MS = 1000,
+    PAUSE_GROWTH = 8,
+    /* After that a node looks whether another one has fetched, whoever waits. */
     REST_MAX_MS = 250,
-    REST_PART = 8, /* of the time waited */
     /* Who finds something new each time does not look for ever. */
     LOOKS_MAX = 4,
     /* How late who has a turn may come for it, before another one takes its place. */
@@ -95,12 +98,32 @@ static bool may_wait(const struct sharing *sharing)
     return has_time(sharing) && sharing->looks < LOOKS_MAX;
 }
 
+void sharing_set_pause(struct gateway_wait *wait)
+{
+    int64_t left_ms = clock_left_ms(wait->turn_ns > 0 ? wait->turn_ns : wait->until_ns);
+    int64_t longer_ms = wait->pause_ms + wait->pause_ms / PAUSE_GROWTH;
+    int64_t pause_ms = longer_ms < PAUSE_MIN_MS ? PAUSE_MIN_MS : longer_ms;
+
+    if (wait->turn_ns > 0 || pause_ms > PAUSE_MAX_MS) /* who knows when need not look before */
+        pause_ms = PAUSE_MAX_MS;
+    wait->pause_ms = (int)(left_ms < pause_ms ? left_ms : pause_ms);
+}
+
+/* A node that waits for another one's fetch looks now and then, by one of those who wait. */
+static int64_t rest_end_ns(const struct gateway_wait *wait)
+{
+    return clock_deadline_ns(wait->pause_ms < PAUSE_MIN_MS  ? PAUSE_MIN_MS
+                             : wait->pause_ms > REST_MAX_MS ? REST_MAX_MS
+                                                            : wait->pause_ms);
+}
+
 static enum sharing_turn pause(struct sharing *sharing, int64_t turn_ns)
 {
     struct gateway_wait *wait = sharing->passage->request->wait;
 
     wait->is_paused = true;
     wait->turn_ns = turn_ns;
+    sharing_set_pause(wait);
     memcpy(wait->entry, sharing->entry.bytes, sizeof wait->entry);
     return SHARING_PAUSES;
 }
@@ -184,19 +207,6 @@ static enum sharing_turn wait(struct sharing *sharing)
     return pause(sharing, 0);
 }
 
-/* A node that waits for another one's fetch looks now and then, by one of those who wait; the longer it takes, the
- * more seldom. */
-static int64_t rest_end_ns(const struct sharing *sharing)
-{
-    const struct passage *passage = sharing->passage;
-    int64_t left_ms = clock_left_ms(passage->request->wait->until_ns);
-    int64_t rest_ms = (passage->route->options.timeout_ms - left_ms) / REST_PART;
-
-    return clock_deadline_ns(rest_ms < REST_MIN_MS   ? REST_MIN_MS
-                             : rest_ms > REST_MAX_MS ? REST_MAX_MS
-                                                     : rest_ms);
-}
-
 /* ---- leading ---- */
 
 static enum mark_turn take_mark(struct sharing *sharing, const struct gateway_look *look)
@@ -239,7 +249,8 @@ static enum sharing_turn lead(struct sharing *sharing, struct gateway_look *look
     case MARK_ELSEWHERE:
         if (!may_wait(sharing))
             break;
-        fetches_rest(fetches_of(sharing), &sharing->entry, rest_end_ns(sharing));
+        fetches_rest(fetches_of(sharing), &sharing->entry,
+                     rest_end_ns(sharing->passage->request->wait));
         return wait(sharing);
     case MARK_CHANGED:
         if (sharing->looks >= LOOKS_MAX)

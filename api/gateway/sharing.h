@@ -41,6 +41,9 @@ bool sharing_enter_refresh(struct sharing *sharing, struct gateway_look *look);
 /* With what the fetch failed with. */
 void sharing_leave(struct sharing *sharing, enum err err);
 
+/* Until when a request that waits is paused: the longer it has waited, the longer. */
+void sharing_set_pause(struct gateway_wait *wait);
+
 /* While the upstream is waited for: whether the client is gone. Keeps the mark alive. `with` is the passage. */
 bool sharing_is_unwanted(void *with);
 

@@ -54,13 +54,14 @@ const struct route *gateway_row(const struct gateway_route *route);
 /* A request that waits for what another one fetches, and what is kept of that while it holds no thread. */
 struct gateway_wait {
     bool is_paused;
+    bool has_queued;         /* for its turn, at any time */
+    int pause_ms;            /* for how long */
     unsigned char entry[16]; /* for which thing */
     int64_t until_ns;        /* clock_mono_ns; 0: it has not waited yet */
     int64_t turn_ns; /* it waits for its turn to ask the upstream, and no longer; 0: it does not */
-    bool has_queued; /* for that, at any time */
 };
 
-/* Whether what it waits for is under way still. */
+/* Whether what it waits for is under way still; then wait->pause_ms is another one. */
 bool gateway_still_waits(const struct gateway *gateway, struct gateway_wait *wait);
 
 /* A request as it came, but for what the caller of the gateway has found out. */

@@ -128,8 +128,8 @@ struct exchange {
     int (*open_body)(struct exchange *exchange, size_t limit);
     /* Whether the client has closed its side, or is gone: it does not wait for the answer. NULL: nobody knows. */
     bool (*is_client_gone)(const struct exchange *exchange);
-    /* The request waits without a worker, and is begun again soon. NULL: it cannot. */
-    void (*pause)(struct exchange *exchange);
+    /* The request waits without a worker, and is begun again after so long, or a moment later. NULL: it cannot. */
+    void (*pause)(struct exchange *exchange, int64_t pause_ms);
     /* Sends a response 1xx before the answer. NULL: there are none. */
     void (*send_interim)(struct exchange *exchange, int status, const struct http_field *fields,
                          size_t field_count);

@@ -122,7 +122,7 @@ bool gateway_dispatch(const struct dispatcher *dispatcher, struct exchange *exch
         return false;
     exchange->call.route = gateway_row(route);
     if (gateway_still_waits(dispatcher->app->gateway, &exchange->kept.wait)) {
-        exchange->pause(exchange);
+        exchange->pause(exchange, exchange->kept.wait.pause_ms);
         return true;
     }
     if (wants_upgrade(request)) {
@@ -139,7 +139,7 @@ bool gateway_dispatch(const struct dispatcher *dispatcher, struct exchange *exch
         return true;
     enum err err = serve(route, exchange);
     if (exchange->kept.wait.is_paused)
-        exchange->pause(exchange);
+        exchange->pause(exchange, exchange->kept.wait.pause_ms);
     else if (exchange->body_status != 0)
         status_body_refused(exchange, exchange->body_status);
     else if (err == ERR_UPSTREAM_DOWN && is_client_gone(exchange)) /* no fault of the upstream */

@@ -96,7 +96,7 @@ void transfer_end_body(struct exchange *exchange);
 
 /* exchange->is_client_gone and pause. */
 bool transfer_is_client_gone(const struct exchange *exchange);
-void transfer_pause(struct exchange *exchange);
+void transfer_pause(struct exchange *exchange, int64_t pause_ms);
 /* exchange->send_interim. */
 void transfer_send_interim(struct exchange *exchange, int status, const struct http_field *fields,
                            size_t field_count);

@@ -22,9 +22,6 @@
  */
 enum { RATE_MIN = 1024 /* bytes a second */, AHEAD_MS = 30000 };
 
-/* The library looks ten times a second whose time has come. */
-enum { PAUSE_MS = 20 };
-
 static struct mg_pace pace_of(const struct worker *worker)
 {
     int64_t ahead_ms = worker->http->options.body_timeout_ms;
@@ -174,11 +171,12 @@ bool transfer_is_client_gone(const struct exchange *exchange)
     return mg_peer_is_gone(worker->connection) != 0;
 }
 
-void transfer_pause(struct exchange *exchange)
+/* The library looks ten times a second whose time has come. */
+void transfer_pause(struct exchange *exchange, int64_t pause_ms)
 {
     struct worker *worker = exchange->body_source;
 
-    mg_pause(worker->connection, (uint64_t)clock_deadline_ns(PAUSE_MS));
+    mg_pause(worker->connection, (uint64_t)clock_deadline_ns(pause_ms));
     exchange->is_suspended = true;
 }
 

@@ -136,6 +136,20 @@ START_TEST(an_application_goes_on)
 }
 END_TEST
 
+/* Each has looked and found that it has to wait: no request is at work. */
+static bool do_all_wait(const void *with)
+{
+    const struct cw_server *node = with;
+    struct http_client *http = http_client_new(node->base_url);
+    const struct http_reply *reply = http_get(http, "/metrics", stand.root.bearer);
+    char line[80];
+
+    snprintf(line, sizeof line, "\ncachewarden_http_connections_waiting %d\n", MANY);
+    bool is_true = reply && strstr(reply->body, line);
+    http_client_free(&http);
+    return is_true;
+}
+
 START_TEST(who_waits_keeps_no_worker)
 {
     char path[32];
@@ -146,6 +160,7 @@ START_TEST(who_waits_keeps_no_worker)
         snprintf(path, sizeof path, "/waits/%d", i);
         ask(i, &stand.server, path);
     }
+    stand_wait(do_all_wait, &stand.server, "they wait for their turns");
     for (int i = 0; i < MANY; i++)
         expect_status(get("/health"), 200);
     ck_assert_uint_eq(scripted_origin_count(origin), count);
