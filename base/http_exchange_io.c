@@ -1,0 +1,201 @@
+/* Bytes of an exchange, in both directions: what is left of the request goes out while the response is read. */
+#include "http_exchange_private.h"
+
+#include "cachewarden/clock.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    OUTPUT_SIZE = 32 * 1024,
+    PIECE_PREFIX_SIZE = 10, /* 8 hex digits, CR LF */
+    UNWANTED_POLL_MS = 500,
+};
+
+/* ---- waiting ---- */
+
+void exchange_touch(struct http_exchange *exchange)
+{
+    exchange->silent_ns = clock_mono_ns();
+}
+
+/* 0: the deadline, or nobody waits for it any more. */
+static short await_ready(const struct http_exchange *exchange, short events, int64_t deadline_ns)
+{
+    for (;;) {
+        int64_t until_ns = clock_deadline_ns(UNWANTED_POLL_MS);
+        if (!exchange->is_unwanted || until_ns > deadline_ns)
+            until_ns = deadline_ns;
+        short ready = http_connection_wait(exchange->connection, events, until_ns);
+        if (ready != 0 || until_ns == deadline_ns || clock_left_ms(until_ns) > 0 ||
+            exchange->is_unwanted(exchange->unwanted_with))
+            return ready;
+    }
+}
+
+static enum err await(struct http_exchange *exchange, short events, short *ready_out,
+                      struct error *error)
+{
+    int64_t deadline_ns = exchange->silent_ns + exchange->timeout_ms * NS_PER_MS;
+    bool is_last = exchange->deadline_ns > 0 && exchange->deadline_ns < deadline_ns;
+
+    if (is_last)
+        deadline_ns = exchange->deadline_ns;
+    *ready_out = await_ready(exchange, events, deadline_ns);
+    /* Bytes that always come in time put off the end of silence, but not the end of all. */
+    if (*ready_out != 0 && !(is_last && clock_left_ms(deadline_ns) == 0))
+        return ERR_OK;
+    if (clock_left_ms(deadline_ns) > 0)
+        return error_set_detail(error, ERR_UPSTREAM_DOWN, "given up: nobody waits for it any more");
+    return error_set_detail(error, ERR_TIMEOUT,
+                            is_last ? "Timeout: it took too long"
+                                    : "Timeout: silence of the server");
+}
+
+/* ---- sending ---- */
+
+void exchange_send_no_more(struct http_exchange *exchange)
+{
+    exchange->unsent = STR_NONE;
+    exchange->body.next = NULL;
+    exchange->keeps = false;
+    exchange->has_failed = true;
+}
+
+void exchange_send_some(struct http_exchange *exchange)
+{
+    size_t sent;
+
+    if (http_connection_send(exchange->connection, exchange->unsent.ptr, exchange->unsent.len,
+                             &sent, NULL)) {
+        exchange_send_no_more(exchange);
+        return;
+    }
+    exchange->unsent = str_sub(exchange->unsent, sent, exchange->unsent.len);
+    if (sent > 0) {
+        exchange->has_sent = true;
+        exchange_touch(exchange);
+    }
+}
+
+static void frame_chunk(struct http_exchange *exchange, size_t len)
+{
+    char *data = exchange->output + PIECE_PREFIX_SIZE, prefix[PIECE_PREFIX_SIZE + 1];
+    size_t prefix_size;
+
+    if (len == 0) {
+        exchange->unsent = STR("0\r\n\r\n");
+        return;
+    }
+    prefix_size = (size_t)snprintf(prefix, sizeof prefix, "%x\r\n", (unsigned)len);
+    memcpy(data - prefix_size, prefix, prefix_size);
+    memcpy(data + len, "\r\n", 2);
+    exchange->unsent = (struct str){data - prefix_size, prefix_size + len + 2};
+}
+
+/* Asks the request's body for more; it may wait for whoever sends it, which is no silence of the server. */
+static enum err make_piece(struct http_exchange *exchange, const struct work *work)
+{
+    size_t size = OUTPUT_SIZE - PIECE_PREFIX_SIZE - 2, len = 0;
+    bool is_chunked = exchange->left_to_send == BODY_LENGTH_UNKNOWN;
+
+    if (!exchange->output)
+        exchange->output = malloc(OUTPUT_SIZE);
+    if (!exchange->output)
+        return ERR_NO_MEMORY;
+    if (!is_chunked && exchange->left_to_send < (int64_t)size)
+        size = (size_t)exchange->left_to_send;
+    enum err err = size == 0
+                       ? ERR_OK
+                       : exchange->body.next(exchange->body.with, work,
+                                             exchange->output + PIECE_PREFIX_SIZE, size, &len);
+    exchange_touch(exchange);
+    if (err)
+        return err;
+    if (is_chunked) {
+        frame_chunk(exchange, len);
+    } else {
+        if (len == 0 && size > 0)
+            return error_set_detail(work->error, ERR_INTERNAL, "a body shorter than it said");
+        exchange->left_to_send -= (int64_t)len;
+        exchange->unsent = (struct str){exchange->output + PIECE_PREFIX_SIZE, len};
+    }
+    if (len == 0 || exchange->left_to_send == 0)
+        exchange->body.next = NULL;
+    return ERR_OK;
+}
+
+/* ---- reading ---- */
+
+/* Until there may be bytes to read. Sends meanwhile what is left of the request. */
+static enum err await_input(struct http_exchange *exchange, const struct work *work)
+{
+    struct http_connection *connection = exchange->connection;
+    short ready = 0;
+
+    for (;;) {
+        enum err err = ERR_OK;
+        if (exchange->unsent.len > 0) {
+            err = await(exchange, POLLIN | POLLOUT, &ready, work->error);
+            if (ready & POLLOUT)
+                exchange_send_some(exchange);
+            if (err || (ready & POLLIN))
+                return err;
+        } else if (exchange->body.next) {
+            if (http_connection_wait(connection, POLLIN, 0) != 0)
+                return ERR_OK;
+            err = make_piece(exchange, work);
+            if (err && !exchange->has_head)
+                return err;
+            if (err)
+                exchange_send_no_more(exchange);
+            else
+                exchange_send_some(exchange);
+        } else {
+            return await(exchange, POLLIN, &ready, work->error);
+        }
+    }
+}
+
+enum err exchange_cut(struct error *error)
+{
+    return error_set_detail(error, ERR_UPSTREAM_DOWN, "the server closed the connection too early");
+}
+
+enum err exchange_receive(struct http_exchange *exchange, const struct work *work, char *buffer,
+                          size_t size, size_t *got_out)
+{
+    bool is_end = false;
+    enum err err = ERR_OK;
+
+    *got_out = 0;
+    if (!exchange->must_wait)
+        err = http_connection_receive(exchange->connection, buffer, size, got_out, &is_end,
+                                      work->error);
+    while (!err && *got_out == 0 && !is_end) {
+        err = await_input(exchange, work);
+        if (!err)
+            err = http_connection_receive(exchange->connection, buffer, size, got_out, &is_end,
+                                          work->error);
+    }
+    exchange->must_wait = false;
+    /* A head that has begun is to be there before the time is over: else one that drips would have no end. */
+    if (exchange->has_head || !exchange->has_heard)
+        exchange_touch(exchange);
+    exchange->has_heard = exchange->has_heard || *got_out > 0;
+    return err;
+}
+
+enum err exchange_fill(struct http_exchange *exchange, const struct work *work, bool *is_end_out)
+{
+    size_t got;
+
+    if (exchange->from == exchange->to)
+        exchange->from = exchange->to = 0;
+    enum err err = exchange_receive(exchange, work, exchange->input + exchange->to,
+                                    exchange->capacity - exchange->to, &got);
+    exchange->to += got;
+    *is_end_out = got == 0;
+    return err;
+}
