@@ -126,6 +126,7 @@ static enum err tell_stored(struct explaining *explaining)
         .stale_if_error_s = terms.stale_if_error_s,
         .version = {STR("version"), found->numbers.version, found->version},
         .models = {STR("base"), found->numbers.base, found->now.base},
+        .all = {STR("everything"), found->numbers.counts[0], found->now.counts[0]},
     };
     return tell_tags(explaining);
 }

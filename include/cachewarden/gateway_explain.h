@@ -40,6 +40,7 @@ struct gateway_stored {
     int64_t stale_while_revalidate_s, stale_if_error_s;
     struct gateway_count version; /* of the user's cache; on public routes of everybody's */
     struct gateway_count models;  /* the base of the hash of models */
+    struct gateway_count all;     /* how often all that the gateway keeps was cleared */
     const struct gateway_count *tags;
     const struct gateway_count *soft; /* as many: how often each was cleared softly */
     size_t tag_count;
@@ -48,8 +49,8 @@ struct gateway_stored {
 struct gateway_explanation {
     const struct gateway_route_options *route;
     /* The key. */
-    int64_t user_id; /* 0: everybody's */
-    bool is_stranger; /* that number is not of an account here */
+    int64_t user_id;                /* 0: everybody's */
+    bool is_stranger;               /* that number is not of an account here */
     struct str origin, path, query; /* query.ptr NULL: there is none */
     const struct http_field
         *vary; /* each name, and its values in this request as the key has them */

@@ -112,6 +112,8 @@ static void print_stored(struct strbuf *out, const struct gateway_stored *stored
     print_count(out, &stored->version);
     strbuf_addf(out, ", ");
     print_count(out, &stored->models);
+    strbuf_addf(out, ", ");
+    print_count(out, &stored->all);
     strbuf_add_char(out, '\n');
     print_tags(out, stored);
 }
@@ -151,8 +153,8 @@ static const char *what_lies(const struct gateway_explanation *told)
     case GATEWAY_STATE_NOTHING:
         break;
     }
-    return "nothing is stored: not asked for yet, gone, or not to be stored, which the "
-           "Cache-Status of an answer says";
+    return "nothing is stored: not asked for yet, or gone, or not to be stored (an answer's "
+           "Cache-Status says so)";
 }
 
 static const char *what_happens(const struct gateway_explanation *told)
@@ -303,6 +305,7 @@ static void write_numbers(struct json_writer *json, const struct gateway_stored 
     json_open_array(json);
     write_count(json, &stored->version);
     write_count(json, &stored->models);
+    write_count(json, &stored->all);
     json_close_array(json);
     json_name(json, "tags");
     json_open_array(json);

@@ -190,6 +190,7 @@ START_TEST(clears_of_models_are_told_by_their_names)
     expect_status(http_call(stand.http, "DELETE", everything, stand.root.bearer), 200);
     explain(path, NULL);
     expect_told("\"state\":\"cleared\",\"cause\":\"everything\"");
+    expect_told("{\"name\":\"everything\",\"filled\":0,\"now\":1}");
     expect_agreement(get(path, NULL));
     redis_server_do(stand.redis, "DEL cw:{gateway}:m");
     explain(path, NULL);
