@@ -120,6 +120,10 @@ START_TEST(where_they_lie)
     space = gateway_key_space(&everybody);
     key = key_response(&space, digest);
     ck_assert(str_eq(key_str(&key), STR("cw:{gateway}:g:01ab00000000000000000000000000ff")));
+    key = key_fetch(&space, digest);
+    ck_assert(str_eq(key_str(&key), STR("cw:{gateway}:w:01ab00000000000000000000000000ff")));
+    key = key_refill(&space, digest);
+    ck_assert(str_eq(key_str(&key), STR("cw:{gateway}:r:01ab00000000000000000000000000ff")));
     key = key_models(&space);
     ck_assert(str_eq(key_str(&key), STR("cw:{gateway}:m")));
 }

@@ -50,6 +50,8 @@ static const struct sample samples[] = {
     {"caches", NULL, "( { name = \"c\"; database = 3; } )", NULL, NULL},
     {"gateway.routes", NULL, "( { prefix = \"/p\"; upstream = \"http://u\"; } )", NULL, NULL},
     {"gateway.max_waiting", "8", "8", NULL, NULL},
+    {"backup.schedule", "0 3 * * *", "\"0 3 * * *\"", NULL, NULL},
+    {"backup.timezone", "Europe/Berlin", "\"Europe/Berlin\"", NULL, NULL},
     {"log.access", "failed", "\"failed\"", NULL, NULL},
     {"log.level", "debug", "\"debug\"", NULL, NULL},
     {"log.format", "json", "\"json\"", NULL, NULL},
