@@ -39,6 +39,14 @@ static const struct param_spec params_backup[] = {
     {.kind = PARAM_END},
 };
 
+static const struct param_spec params_restore[] = {
+    {.name = "id", .kind = PARAM_NAME, .place = PLACE_PATH, .help = "The backup's id."},
+    {.name = "dry_run",
+     .kind = PARAM_BOOLEAN,
+     .help = "Says what would change, and changes nothing."},
+    {.kind = PARAM_END},
+};
+
 static const struct param_spec params_logout[] = {
     {.name = "all",
      .kind = PARAM_BOOLEAN,

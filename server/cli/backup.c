@@ -1,5 +1,5 @@
 /* `backup`: makes, lists and checks backups. They need no server, and disturb none. */
-#include "cli/cli.h"
+#include "cli/backup.h"
 #include "cli/progress.h"
 
 #include "cachewarden/backup.h"
@@ -189,7 +189,7 @@ static const struct cli_option json_only[] = {CLI_JSON, CLI_OPTIONS_END};
 
 const struct cli_command cli_backup = {
     .name = "backup",
-    .arguments = "create | list | verify | delete | cleanup",
+    .arguments = "create | list | verify | restore | delete | cleanup",
     .summary = "makes and looks after backups of accounts and control data",
     .subcommands =
         (const struct cli_command[]){
@@ -210,6 +210,15 @@ const struct cli_command cli_backup = {
              .min_arguments = 1,
              .max_arguments = 1,
              .run = run_verify},
+            {.name = "restore",
+             .arguments = "ID-or-PATH [--dry-run] [--yes] [--without-redis] [--json]",
+             .summary =
+                 "puts a backup in the place of what is here: accounts and API keys; what was "
+                 "revoked stays so",
+             .options = cli_backup_restore_options,
+             .min_arguments = 1,
+             .max_arguments = 1,
+             .run = cli_backup_restore},
             {.name = "delete",
              .arguments = "ID",
              .summary = "removes a backup, whole or not",

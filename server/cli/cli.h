@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 64 /* EX_USAGE of sysexits.h */ };
 
@@ -81,6 +82,8 @@ struct cli_services {
     struct app *app;
     struct arena *arena;
     struct principal principal; /* the person at the keyboard */
+    pid_t
+        other_process; /* that had the users database open when this was opened; see users_other_process */
 };
 
 /* Loads the settings as --config says; complains on standard error. False: exit with CLI_FAILED. */

@@ -58,6 +58,9 @@ static bool open_services(const struct cli *cli, const char *cache,
     if (!cli_load_config(cli, direct, &services_out->config))
         return false;
     services_out->config->only_cache = cache;
+    if (!direct)
+        services_out->other_process =
+            users_other_process(str_from(services_out->config->users_database));
     services_out->arena = arena_new(65536, 0);
     enum err err = ERR_NO_MEMORY;
     if (services_out->arena)

@@ -27,8 +27,9 @@ struct loopback_options {
     const struct loopback *shares;
     /* does not follow what others revoke: connects to nothing by itself */
     bool is_unwatched;
-    const char *users_url; /* another database than the SQLite file of its own */
-    bool has_no_users;     /* no users database: quicker, for tests without accounts */
+    const char *users_url;        /* another database than the SQLite file of its own */
+    const char *backup_directory; /* NULL: none that could be written to */
+    bool has_no_users;            /* no users database: quicker, for tests without accounts */
     bool is_registration_open;
     size_t pool_size;             /* 0: 4 */
     int64_t audit_delayed_ms;     /* 0: the usual 250 */

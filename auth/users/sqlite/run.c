@@ -4,7 +4,8 @@
 #include <sqlite3.h>
 
 /* Any id may be given. */
-#define OWN_IDS ""
+#define OWN_IDS   ""
+#define JSON_ROWS "json_each(?1)"
 
 static const char *const statement_texts[USERS_STATEMENT_COUNT] = {
 #define STATEMENT(id, text) [id] = text,

@@ -6,11 +6,14 @@
 #ifndef CACHEWARDEN_TESTS_MOMENTS_H
 #define CACHEWARDEN_TESTS_MOMENTS_H
 
+#include <check.h>
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -29,6 +32,11 @@ static inline void moments_init(void)
     moments =
         mmap(NULL, sizeof *moments, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     ck_assert_ptr_ne(moments, MAP_FAILED);
+}
+
+static inline void moments_begin(void)
+{
+    moments->is_counting = true;
 }
 
 static inline void moments_pass(void)
@@ -67,13 +75,12 @@ MOMENT(ssize_t, recv, (int fd, void *bytes, size_t size, int flags), (fd, bytes,
 MOMENT(int, fdatasync, (int fd), (fd))
 MOMENT(int, fsync, (int fd), (fd))
 MOMENT(int, unlink, (const char *path), (path))
-MOMENT(int, renameat2,
-       (int from, const char *old_name, int to, const char *new_name, unsigned flags),
-       (from, old_name, to, new_name, flags))
+MOMENT(int, renameat, (int from, const char *old_name, int to, const char *new_name),
+       (from, old_name, to, new_name))
 
 /*
- * Runs `act(with)` in a process of its own that ends at this moment, or never (0), and waits for it. *count_out: how
- * many moments there were. True: it came to its end; act's answer, else a failure of the test.
+ * Runs `act(with)` in a process of its own that ends at this moment behind its moments_begin, or never (0), and waits
+ * for it. *count_out: how many moments there were. True: it came to its end; act's answer, else a failure of the test.
  */
 static inline bool moments_run(int64_t end_at, bool (*act)(void *with), void *with,
                                int64_t *count_out)
@@ -82,10 +89,10 @@ static inline bool moments_run(int64_t end_at, bool (*act)(void *with), void *wi
 
     moments->count = 0;
     moments->end_at = end_at;
+    moments->is_counting = false;
     pid_t child = fork();
     ck_assert_int_ge(child, 0);
     if (child == 0) {
-        moments->is_counting = true;
         _exit(act(with) ? 0 : 1);
     }
     ck_assert_int_eq(waitpid(child, &status, 0), child);

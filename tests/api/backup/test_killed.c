@@ -1,8 +1,13 @@
 /*
- * A program that restores is killed at any moment: the users database has what it had, or what the backup has. The
- * moments are others in each run; what fails says which it was.
+ * A program that makes a backup, or puts one back, is killed at any moment. The folder has a whole backup or none; the
+ * users database has what it had, or what the backup has. The moments are others in each run; what fails says which.
  */
 #include "restore_case.h"
+
+#include "backup/catalogue.h"
+#include "cachewarden/backup.h"
+#include "loopback.h"
+#include "redis_server.h"
 
 #include "cachewarden/random.h"
 #include "cachewarden/users.h"
@@ -11,11 +16,13 @@
 #include "suite.h"
 #include "temp_folder.h"
 
+#include <dirent.h>
+
 #include "moments.h"
 
 static struct postgres_server *postgres;
 static struct temp_folder folder;
-static char url[POSTGRES_URL_SIZE];
+static char url[POSTGRES_URL_SIZE], directory[300];
 static struct archive_key *key;
 static struct error error;
 
@@ -94,6 +101,7 @@ static bool restore_in_child(void *with)
 
     if (users_open(str_from(url), &app.users, &error) != ERR_OK)
         return false;
+    moments_begin();
     enum err err = restore_rows(&order, &result, &error);
     users_close(&app.users);
     return err == ERR_OK;
@@ -103,20 +111,20 @@ static void set_up(int kind)
 {
     key = archives_key(ARCHIVES_SECRET);
     moments_init();
+    temp_folder_init(&folder);
+    snprintf(directory, sizeof directory, "%.200s/backups", folder.path);
     if (kind == 1) {
         postgres_server_empty(postgres);
         postgres_server_url(postgres, POSTGRES_DATABASE, url);
     } else {
-        temp_folder_init(&folder);
         snprintf(url, sizeof url, "sqlite:%.200s/users.db", folder.path);
     }
 }
 
-static void tear_down(int kind)
+static void tear_down(void)
 {
     archive_key_free(&key);
-    if (kind == 0)
-        temp_folder_fini(&folder);
+    temp_folder_fini(&folder);
 }
 
 START_TEST(it_is_the_old_state_or_the_new_one)
@@ -164,15 +172,112 @@ START_TEST(it_is_the_old_state_or_the_new_one)
     close(archives[1]);
     arena_free(&arena);
     arena_free(&look);
-    tear_down(_i);
+    tear_down();
+}
+END_TEST
+
+/* ---- a backup that is made ---- */
+
+static struct redis_server *redis;
+
+static bool create_in_child(void *with)
+{
+    struct loopback loopback;
+    struct backup backup;
+
+    (void)with;
+    loopback_open(&loopback, &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                                        .users_url = url,
+                                                        .backup_directory = directory,
+                                                        .is_unwatched = true});
+    moments_begin();
+    enum err err =
+        backup_create(loopback.app, &(struct backup_watch){.with = NULL}, &backup, &error);
+    moments->is_counting = false;
+    loopback_close(&loopback);
+    return err == ERR_OK;
+}
+
+/* All that are found are whole: how many. */
+static size_t count_backups(struct arena *arena)
+{
+    struct archive_key *secret = archives_key(LOOPBACK_SECRET);
+    struct work work = {.arena = arena, .error = &error};
+    struct catalogue *catalogue;
+    struct backup *backups, verified;
+    size_t count;
+
+    arena_reset(arena);
+    ck_assert_int_eq(catalogue_new(str_from(directory), secret, &catalogue, &error), ERR_OK);
+    ck_assert_int_eq(catalogue_list(catalogue, work, &backups, &count), ERR_OK);
+    for (size_t i = 0; i < count; i++)
+        ck_assert_msg(catalogue_verify(catalogue, str_from(backups[i].id), &verified, &error) ==
+                          ERR_OK,
+                      "%s", error.caller);
+    catalogue_free(&catalogue);
+    archive_key_free(&secret);
+    return count;
+}
+
+static size_t count_files(void)
+{
+    DIR *listing = opendir(directory);
+    size_t count = 0;
+
+    ck_assert_ptr_nonnull(listing);
+    for (const struct dirent *entry; (entry = readdir(listing));)
+        count += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+    closedir(listing);
+    return count;
+}
+
+START_TEST(a_whole_backup_or_none)
+{
+    struct arena *arena = arena_new(65536, 0);
+    const int tries = moments_tries(IS_SANITIZED ? 3 : 10);
+    int64_t total, count;
+    int made = 0, ended = 0;
+
+    set_up(_i);
+    redis = redis_server_start(NULL);
+    struct users *users = open_users();
+    make_state(users, 1);
+    users_close(&users);
+    ck_assert(moments_run(0, create_in_child, NULL, &total));
+    ck_assert_int_gt(total, 20);
+    ck_assert_uint_eq(count_backups(arena), 1);
+    for (int i = 0; i < tries; i++) {
+        uint32_t any;
+        random_bytes(&any, sizeof any);
+        int64_t moment = 1 + any % (uint32_t)total;
+        size_t before = count_backups(arena);
+        bool is_done = moments_run(moment, create_in_child, NULL, &count);
+        size_t after = count_backups(arena);
+        ck_assert_msg(after == before + 1 || (!is_done && after == before),
+                      "killed at moment %lld of %lld: %zu and then %zu", (long long)moment,
+                      (long long)total, before, after);
+        made += after > before;
+        ended += !is_done;
+    }
+    /* The next one finds nobody at it, and clears what was left. */
+    size_t before = count_backups(arena);
+    ck_assert(moments_run(0, create_in_child, NULL, &count));
+    ck_assert_uint_eq(count_backups(arena), before + 1);
+    ck_assert_uint_eq(count_files(), before + 1);
+    printf("%s: killed %d of %d times, %d of them had a backup\n", _i ? "postgresql" : "sqlite",
+           ended, tries, made);
+    redis_server_stop(&redis);
+    arena_free(&arena);
+    tear_down();
 }
 END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("api/backup/restore_killed");
+    Suite *suite = suite_create("api/backup/killed");
     TCase *killed = tcase_create("killed");
 
+    tcase_add_loop_test(killed, a_whole_backup_or_none, 0, 2);
     tcase_add_loop_test(killed, it_is_the_old_state_or_the_new_one, 0, 2);
     suite_add_tcase(suite, killed);
     postgres = postgres_server_start(NULL);
