@@ -4,17 +4,17 @@
 
 #include "cachewarden/clock.h"
 
+enum { HEADERS_MAX = 32 };
+
 struct gateway_question {
     struct cli *cli;
     struct cli_services services;
     const struct gateway_route *route;
     struct gateway_request request;
-    struct http_field fields[32];
+    struct http_field fields[HEADERS_MAX];
     struct principal principal;
     struct explained explained;
 };
-
-enum { HEADERS_MAX = sizeof((struct gateway_question *)0)->fields / sizeof(struct http_field) };
 
 /* ---- what was given ---- */
 

@@ -300,7 +300,8 @@ START_TEST(a_drop_is_remembered)
 }
 END_TEST
 
-/* Longer than that no drop is remembered for sure. It is no clear: who fetches it the next time need not wait for it. */
+/* Longer than that no drop is remembered for sure. It is no clear: who fetches it the next time need not wait for
+ * it. */
 START_TEST(a_look_that_is_too_old)
 {
     const struct gateway_key key = key_of(7, "/shop/a", "");
