@@ -1,16 +1,20 @@
 /*
  * The drill of docs/backup.md: a machine is lost and another one stands again, by the commands of the page, word by
- * word. Folders of the system are folders of the test; sudo, systemctl, install and redis-cli do here what they do there.
+ * word. Folders of the system are folders of the test; sudo, systemctl, install and redis-cli do here what they do
+ * there.
  */
 #include "patience.h"
 #include "stand.h"
 #include "suite.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define PASSWORD "correct-horse-battery-42"
 
@@ -82,6 +86,26 @@ static void put_in_place(char *text, size_t size, const char *from, const char *
     }
 }
 
+static int run_script(void)
+{
+    char script[512], said[512];
+    int status;
+
+    snprintf(script, sizeof script, "%s/commands", folder);
+    snprintf(said, sizeof said, "%s/said", folder);
+    pid_t pid = fork();
+    if (pid == 0) {
+        int fd = open(said, O_CREAT | O_TRUNC | O_WRONLY, 0600);
+        dup2(fd, 1);
+        dup2(fd, 2);
+        if (chdir(folder) == 0)
+            execl("/bin/sh", "sh", "-x", script, (char *)NULL);
+        _exit(127);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
 /* With what the page calls by its place in the system. */
 static void run(const char *commands)
 {
@@ -89,7 +113,7 @@ static void run(const char *commands)
                                             {"/var/lib/cachewarden", "/state"},
                                             {"/mnt/elsewhere", "/elsewhere"}};
     static char text[16384];
-    char to[600], command[700];
+    char to[600];
 
     snprintf(text, sizeof text, "set -eu\nPATH=%s/bin:$PATH\n%s", folder, commands);
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
@@ -97,8 +121,7 @@ static void run(const char *commands)
         put_in_place(text, sizeof text, places[i][0], to);
     }
     cw_file_write(folder, "commands", text, 0600);
-    snprintf(command, sizeof command, "cd %s && sh -x commands >said 2>&1", folder);
-    if (system(command) == 0)
+    if (run_script() == 0)
         return;
     snprintf(to, sizeof to, "%s/said", folder);
     ck_abort_msg("%s\n%s", text, cw_file_read(to));
