@@ -16,6 +16,7 @@ static const unsigned char frame[FRAME_SIZE + SEAL_NAME_SIZE] = {
 struct archive_key {
     struct mac_key *mac;
     unsigned char name[KEY_NAME_SIZE]; /* tells keys apart, and nothing of them */
+    char *passphrase;                  /* NULL: none */
 };
 
 static enum err sign(const struct mac_key *mac, struct str bytes,
@@ -67,8 +68,26 @@ void archive_key_free(struct archive_key **key)
     if (!*key)
         return;
     mac_key_free(&(*key)->mac);
+    if ((*key)->passphrase)
+        secret_wipe((*key)->passphrase, strlen((*key)->passphrase));
+    free((*key)->passphrase);
     free(*key);
     *key = NULL;
+}
+
+enum err archive_key_set_passphrase(struct archive_key *key, struct str passphrase,
+                                    struct error *error)
+{
+    if (passphrase.len == 0)
+        return ERR_OK;
+    key->passphrase = strndup(passphrase.ptr, passphrase.len);
+    return key->passphrase ? ERR_OK
+                           : error_set_detail(error, ERR_NO_MEMORY, "no memory for a passphrase");
+}
+
+struct str archive_key_passphrase(const struct archive_key *key)
+{
+    return str_from(key->passphrase);
 }
 
 enum err archive_key_sign(const struct archive_key *key, struct str bytes,

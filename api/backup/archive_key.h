@@ -17,6 +17,13 @@ CW_MUST_CHECK enum err archive_key_new(struct str secret, struct archive_key **k
                                        struct error *error);
 void archive_key_free(struct archive_key **key);
 
+/* Before it is shared: archives that are written are encrypted for who knows this; empty: they are not.
+ * ERR_NO_MEMORY. */
+CW_MUST_CHECK enum err archive_key_set_passphrase(struct archive_key *key, struct str passphrase,
+                                                  struct error *error);
+/* As it was set. */
+struct str archive_key_passphrase(const struct archive_key *key);
+
 CW_MUST_CHECK enum err archive_key_sign(const struct archive_key *key, struct str bytes,
                                         unsigned char mac_out[ARCHIVE_MAC_SIZE],
                                         struct error *error);

@@ -29,6 +29,8 @@ enum err backups_open(struct app *app, const struct app_options *options,
                        ? archive_key_new(options->tokens.secret, &backups->key, error)
                        : error_set_detail(error, ERR_NO_MEMORY, "no memory for backups");
     if (err == ERR_OK)
+        err = archive_key_set_passphrase(backups->key, options->backup.passphrase, error);
+    if (err == ERR_OK)
         err = catalogue_new(options->backup.directory, backups->key, &backups->catalogue, error);
     if (err == ERR_OK)
         err = backups_open_schedule(backups, &options->backup, error);

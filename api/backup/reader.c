@@ -1,5 +1,6 @@
 #include "backup/reader.h"
 
+#include "backup/encrypted.h"
 #include "backup/manifest.h"
 
 #include <archive.h>
@@ -18,8 +19,10 @@ enum {
 struct backup_reader {
     int fd;
     const struct archive_key *key;
+    struct encrypted_reader *encrypted; /* NULL: the file is the plain archive */
+    int64_t size;                       /* of the plain archive */
     struct archive *archive;
-    int64_t at, end; /* what libarchive gets: bytes [at, end) of the file */
+    int64_t at, end; /* what libarchive gets: bytes [at, end) of the plain archive */
     int reason;      /* errno of a read that failed, or 0 */
     bool is_at_end;
     struct archive_file file;
@@ -39,29 +42,42 @@ static enum err refuse(struct error *error, const char *what)
 
 static enum err no_read(struct error *error, int reason)
 {
+    if (reason == EBADMSG)
+        return error_set(
+            error, ERR_UNPROCESSABLE,
+            "The archive was encrypted with another backup.passphrase, or is damaged.");
     return error_set(error, ERR_UPSTREAM_DOWN, "The archive could not be read: %s.",
                      strerror(reason));
 }
 
 /* ---- the seal ---- */
 
-/* Up to `size` bytes at `at`: how many, 0 at the end of the file; -1 with errno. */
-static ssize_t read_at(int fd, void *buffer, size_t size, int64_t at)
+/* Up to `size` bytes of the file at `at`: how many, 0 at its end; -1 with errno. */
+static ssize_t read_file(const struct backup_reader *reader, void *buffer, size_t size, int64_t at)
 {
     ssize_t got;
 
     do
-        got = pread(fd, buffer, size, at);
+        got = pread(reader->fd, buffer, size, at);
     while (got < 0 && errno == EINTR);
     return got;
 }
 
-static enum err digest_range(struct backup_reader *reader, struct digest *digest, int64_t from,
-                             int64_t to, struct error *error)
+/* The same of the plain archive. */
+static ssize_t read_at(const struct backup_reader *reader, void *buffer, size_t size, int64_t at)
+{
+    return reader->encrypted ? encrypted_reader_read(reader->encrypted, buffer, size, at)
+                             : read_file(reader, buffer, size, at);
+}
+
+typedef ssize_t reading(const struct backup_reader *reader, void *buffer, size_t size, int64_t at);
+
+static enum err digest_range(struct backup_reader *reader, reading *read, struct digest *digest,
+                             int64_t from, int64_t to, struct error *error)
 {
     while (from < to) {
         size_t wanted = to - from < BLOCK_SIZE ? (size_t)(to - from) : BLOCK_SIZE;
-        ssize_t got = read_at(reader->fd, reader->block, wanted, from);
+        ssize_t got = read(reader, reader->block, wanted, from);
         if (got < 0)
             return no_read(error, errno);
         if (got == 0)
@@ -96,51 +112,99 @@ static enum err judge_seal(const struct backup_reader *reader,
     return refuse(error, "its bytes are not those that were written");
 }
 
-/* One pass over the file: its digest with and without the MAC at the end. */
+/* One pass over the plain archive, but its MAC. */
 static enum err check_seal(struct backup_reader *reader, struct digest *digest, struct error *error)
 {
     unsigned char seal[ARCHIVE_SEAL_SIZE], before_mac[DIGEST_SHA256_SIZE];
     int64_t mac_at = reader->end + ARCHIVE_SEAL_HEAD;
-    ssize_t got = read_at(reader->fd, seal, sizeof seal, reader->end);
+    size_t have = 0;
 
-    if (got < 0)
-        return no_read(error, errno);
-    if (got != ARCHIVE_SEAL_SIZE)
-        return refuse(error, "it became shorter while it was read");
-
-    enum err err = digest_range(reader, digest, 0, mac_at, error);
+    while (have < sizeof seal) { /* which may stand in two chunks */
+        ssize_t got = read_at(reader, seal + have, sizeof seal - have, reader->end + (int64_t)have);
+        if (got <= 0)
+            return got < 0 ? no_read(error, errno)
+                           : refuse(error, "it became shorter while it was read");
+        have += (size_t)got;
+    }
+    enum err err = digest_range(reader, read_at, digest, 0, mac_at, error);
     if (err != ERR_OK)
         return err;
     if (digest_so_far(digest, before_mac) != ERR_OK)
         return error_set_detail(error, ERR_INTERNAL, "an archive could not be hashed");
-    err = digest_range(reader, digest, mac_at, reader->file.size, error);
-    if (err == ERR_OK)
-        err = judge_seal(reader, seal, before_mac, error);
+    return judge_seal(reader, seal, before_mac, error);
+}
+
+/* Of the file: where the archive is plain, the pass before goes on over the MAC. */
+static enum err digest_file(struct backup_reader *reader, struct digest *digest,
+                            struct error *error)
+{
+    int64_t from = reader->encrypted ? 0 : reader->end + ARCHIVE_SEAL_HEAD;
+    enum err err = digest_range(reader, read_file, digest, from, reader->file.size, error);
+
     if (err == ERR_OK && digest_so_far(digest, reader->file.sha256) != ERR_OK)
         return error_set_detail(error, ERR_INTERNAL, "an archive could not be hashed");
     return err;
 }
 
+static enum err check_file(struct backup_reader *reader, struct error *error)
+{
+    struct digest *plain, *file = NULL;
+    enum err err = digest_new(&plain);
+
+    if (err == ERR_OK)
+        err = digest_new(&file);
+    if (err != ERR_OK)
+        (void)error_set_detail(error, err, "an archive could not be hashed");
+    if (err == ERR_OK)
+        err = check_seal(reader, plain, error);
+    if (err == ERR_OK)
+        err = digest_file(reader, reader->encrypted ? file : plain, error);
+    digest_free(&plain);
+    digest_free(&file);
+    return err;
+}
+
+/* Sets what is plain and how long that is. */
+static enum err begin_plain(struct backup_reader *reader, struct error *error)
+{
+    char magic[ENCRYPTED_MAGIC];
+    struct str passphrase = archive_key_passphrase(reader->key);
+    ssize_t got = read_file(reader, magic, sizeof magic, 0);
+
+    if (got < 0)
+        return no_read(error, errno);
+    reader->size = reader->file.size;
+    if (got < ENCRYPTED_MAGIC || !encrypted_is_one(magic))
+        return ERR_OK;
+    if (passphrase.len == 0)
+        return error_set(error, ERR_UNPROCESSABLE,
+                         "The archive is encrypted, and backup.passphrase is not set.");
+    enum err err =
+        encrypted_reader_new(reader->fd, reader->file.size, passphrase, &reader->encrypted);
+    if (err == ERR_UNAUTHENTICATED)
+        return refuse(error, "it is too short");
+    if (err != ERR_OK)
+        return error_set_detail(error, err, "what decrypts an archive could not be made");
+    reader->size = encrypted_reader_size(reader->encrypted);
+    return ERR_OK;
+}
+
 static enum err look_at_file(struct backup_reader *reader, struct error *error)
 {
-    struct digest *digest;
     struct stat status;
 
     if (fstat(reader->fd, &status) != 0)
         return no_read(error, errno);
     if (!S_ISREG(status.st_mode))
         return error_set(error, ERR_UNPROCESSABLE, "The archive is not a regular file.");
-    if (status.st_size <= ARCHIVE_SEAL_SIZE)
-        return refuse(error, "it is too short");
     reader->file.size = status.st_size;
-    reader->end = status.st_size - ARCHIVE_SEAL_SIZE;
-
-    enum err err = digest_new(&digest);
+    enum err err = begin_plain(reader, error);
     if (err != ERR_OK)
-        return error_set_detail(error, err, "an archive could not be hashed");
-    err = check_seal(reader, digest, error);
-    digest_free(&digest);
-    return err;
+        return err;
+    if (reader->size <= ARCHIVE_SEAL_SIZE)
+        return refuse(error, "it is too short");
+    reader->end = reader->size - ARCHIVE_SEAL_SIZE;
+    return check_file(reader, error);
 }
 
 /* ---- libarchive ---- */
@@ -149,8 +213,8 @@ static la_ssize_t give_compressed(struct archive *archive, void *arg, const void
 {
     struct backup_reader *reader = arg;
     int64_t left = reader->end - reader->at;
-    ssize_t got = read_at(reader->fd, reader->block, left < BLOCK_SIZE ? (size_t)left : BLOCK_SIZE,
-                          reader->at);
+    ssize_t got =
+        read_at(reader, reader->block, left < BLOCK_SIZE ? (size_t)left : BLOCK_SIZE, reader->at);
 
     if (got < 0) {
         reader->reason = errno;
@@ -224,6 +288,7 @@ void backup_reader_free(struct backup_reader **reader)
         return;
     if (old->archive)
         (void)archive_read_free(old->archive);
+    encrypted_reader_free(&old->encrypted);
     arena_free(&old->arena);
     free(old->seen);
     free(old);

@@ -1,5 +1,6 @@
 #include "backup/writer.h"
 
+#include "backup/encrypted.h"
 #include "backup/manifest.h"
 
 #include <archive.h>
@@ -13,9 +14,11 @@ struct backup_writer {
     int fd;
     const struct archive_key *key;
     struct archive *archive;
-    struct archive_entry *entry; /* used for each member in turn */
-    struct digest *digest;       /* of all bytes that were written */
-    int64_t size;
+    struct archive_entry *entry;        /* used for each member in turn */
+    struct digest *digest;              /* of the plain archive, for its seal */
+    struct digest *file;                /* of the bytes that were written, */
+    int64_t size;                       /* and how many */
+    struct encrypted_writer *encrypted; /* NULL: they are the plain archive */
     struct archive_manifest manifest;
     size_t member_room;
     enum err failed; /* what the bytes' way to the disk ended with; */
@@ -40,14 +43,23 @@ static enum err write_all(struct backup_writer *writer, struct str bytes)
     return ERR_OK;
 }
 
+static enum err put_file_bytes(void *with, struct str bytes)
+{
+    struct backup_writer *writer = with;
+    enum err err = digest_add(writer->file, bytes);
+
+    writer->size += (int64_t)bytes.len;
+    return err == ERR_OK ? write_all(writer, bytes) : err;
+}
+
 /* After a failure nothing more is written. */
 static enum err put_bytes(struct backup_writer *writer, struct str bytes)
 {
     if (writer->failed == ERR_OK)
         writer->failed = digest_add(writer->digest, bytes);
     if (writer->failed == ERR_OK)
-        writer->failed = write_all(writer, bytes);
-    writer->size += (int64_t)bytes.len;
+        writer->failed = writer->encrypted ? encrypted_writer_add(writer->encrypted, bytes)
+                                           : put_file_bytes(writer, bytes);
     return writer->failed;
 }
 
@@ -64,7 +76,7 @@ static enum err explain(const struct backup_writer *writer, struct error *error)
                          strerror(writer->reason));
     }
     if (writer->failed != ERR_OK)
-        return error_set_detail(error, writer->failed, "a backup could not be hashed");
+        return error_set_detail(error, writer->failed, "a backup could not be hashed or encrypted");
     const char *why = archive_error_string(writer->archive);
     return error_set_detail(
         error, archive_errno(writer->archive) == ENOMEM ? ERR_NO_MEMORY : ERR_INTERNAL,
@@ -144,32 +156,42 @@ static bool begin_archive(struct backup_writer *writer)
            archive_write_open2(archive, writer, NULL, put_compressed, NULL, NULL) == ARCHIVE_OK;
 }
 
+static enum err make_parts(struct backup_writer *writer)
+{
+    struct str passphrase = archive_key_passphrase(writer->key);
+    enum err err = digest_new(&writer->digest);
+
+    if (err == ERR_OK)
+        err = digest_new(&writer->file);
+    if (err == ERR_OK && passphrase.len > 0)
+        err = encrypted_writer_new(passphrase, put_file_bytes, writer, &writer->encrypted);
+    writer->archive = archive_write_new();
+    writer->entry = archive_entry_new();
+    return err == ERR_OK && (!writer->archive || !writer->entry) ? ERR_NO_MEMORY : err;
+}
+
 enum err backup_writer_open(int fd, const struct archive_key *key,
                             const struct archive_about *about, struct backup_writer **writer_out,
                             struct error *error)
 {
     struct backup_writer *writer = calloc(1, sizeof *writer);
-    enum err err = writer ? digest_new(&writer->digest) : ERR_NO_MEMORY;
 
     *writer_out = NULL;
-    if (err == ERR_OK) {
-        writer->fd = fd;
-        writer->key = key;
-        writer->manifest.format = ARCHIVE_FORMAT_NOW;
-        writer->manifest.about = *about;
-        writer->archive = archive_write_new();
-        writer->entry = archive_entry_new();
-        if (!writer->archive || !writer->entry)
-            err = ERR_NO_MEMORY;
-        else if (!begin_archive(writer))
-            err = explain(writer, error);
-    }
+    if (!writer)
+        return error_set_detail(error, ERR_NO_MEMORY, "no memory for a backup");
+    writer->fd = fd;
+    writer->key = key;
+    writer->manifest.format = ARCHIVE_FORMAT_NOW;
+    writer->manifest.about = *about;
+    enum err err = make_parts(writer);
+    if (err != ERR_OK)
+        (void)error_set_detail(error, err, "what writes a backup could not be made");
+    else if (!begin_archive(writer))
+        err = explain(writer, error);
     if (err == ERR_OK)
         *writer_out = writer;
     else
         backup_writer_free(&writer);
-    if (err == ERR_NO_MEMORY)
-        return error_set_detail(error, err, "no memory for a backup");
     return err;
 }
 
@@ -185,7 +207,9 @@ void backup_writer_free(struct backup_writer **writer)
     if (old->archive)
         (void)archive_write_free(old->archive);
     archive_entry_free(old->entry);
+    encrypted_writer_free(&old->encrypted);
     digest_free(&old->digest);
+    digest_free(&old->file);
     free(old->manifest.members);
     free(old);
     *writer = NULL;
@@ -243,10 +267,14 @@ enum err backup_writer_finish(struct backup_writer *writer, const struct archive
     strbuf_fini(&text);
     if (err == ERR_OK)
         err = put_seal(writer, error);
+    if (err == ERR_OK && writer->encrypted) {
+        writer->failed = encrypted_writer_end(writer->encrypted);
+        err = writer->failed == ERR_OK ? ERR_OK : explain(writer, error);
+    }
     if (err != ERR_OK)
         return err;
     file_out->size = writer->size;
-    if (digest_so_far(writer->digest, file_out->sha256) != ERR_OK)
+    if (digest_so_far(writer->file, file_out->sha256) != ERR_OK)
         return error_set_detail(error, ERR_INTERNAL, "a backup could not be hashed");
     return ERR_OK;
 }

@@ -32,6 +32,7 @@ struct entry_options {
 struct backup_options {
     struct str directory;
     int64_t retention_days;
+    struct str passphrase; /* empty: archives are not encrypted */
     struct str schedule; /* empty: none */
     struct str timezone; /* in use already: zone_use */
 };

@@ -96,6 +96,19 @@ static void check_users(const struct config *config, struct config_report *repor
                      "node needs the same one (make it with: openssl rand -hex 32)");
 }
 
+/* Whoever has a backup may try passphrases for as long as they like. */
+static void check_passphrase(const struct config *config, struct config_report *report)
+{
+    enum { PASSPHRASE_MIN = 16 };
+    size_t size = config->backup_passphrase ? strlen(config->backup_passphrase) : PASSPHRASE_MIN;
+
+    if (size < PASSPHRASE_MIN)
+        config_error(report, &config->sources[SETTING_backup_passphrase],
+                     name_of(SETTING_backup_passphrase),
+                     "has %zu bytes and needs at least %d; make one with: openssl rand -hex 32",
+                     size, PASSPHRASE_MIN);
+}
+
 static void check_tokens(const struct config *config, struct config_report *report)
 {
     size_t size = config->auth_secret ? strlen(config->auth_secret) : TOKEN_SECRET_MIN_SIZE;
@@ -160,6 +173,7 @@ void config_check(struct config *config, const struct config_input *input,
         check_entries(config, report);
         check_users(config, report);
         check_tokens(config, report);
+        check_passphrase(config, report);
         check_backups(config, report);
     }
     check_available(config, input->direct, report);

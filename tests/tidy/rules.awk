@@ -46,7 +46,7 @@ BEGIN {
 	# The shared headers (include/cachewarden/) and whose they are.
 	own("base", "arena body_source clock cron die error exposition http_client http_field json lock log owner random sink str thread work zone")
 	own("pool", "pipeline redis redis_error tls_summary value")
-	own("auth", "digest identity issuer mac password permit principal revocations token users users_copy xsrf")
+	own("auth", "cipher digest identity issuer mac password permit principal revocations token users users_copy xsrf")
 	own("api", "app audit backup_restore backup_result backup caches call control entries examples gateway gateway_explain health jobs limits namespace params routes session tally")
 	owner["limits.def"] = "api"
 	owner["redis_commands.def"] = "api"
@@ -62,7 +62,7 @@ BEGIN {
 	home["jansson.h"] = "base/json.c"
 	home["libconfig.h"] = "server/config/"
 	home["libpq-fe.h"] = "auth/users/postgres/"
-	home["openssl/"] = "auth/digest.c auth/tokens/ pool/transport/ server/http/tls.c"
+	home["openssl/"] = "auth/cipher.c auth/digest.c auth/tokens/ pool/transport/ server/http/tls.c"
 	home["sqlite3.h"] = "auth/users/sqlite/"
 
 	# Everything else in angle brackets is C11, POSIX or Linux.

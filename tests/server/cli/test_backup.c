@@ -74,6 +74,22 @@ START_TEST(json_is_alone)
 }
 END_TEST
 
+START_TEST(a_passphrase_encrypts)
+{
+    cli_run_with(NULL, VARIABLES("BACKUP_PASSPHRASE=correct horse battery"),
+                 ARGUMENTS("backup", "create"));
+    ck_assert_int_eq(cli_test.result.status, 0);
+    /* Who does not know it does not even list it. */
+    cli_run("backup", "list", "--json");
+    ck_assert_str_eq(cli_test.result.out, "{\"backups\":[]}\n");
+    cli_run_with(NULL, VARIABLES("BACKUP_PASSPHRASE=correct horse battery"),
+                 ARGUMENTS("backup", "list"));
+    cli_expect_out("Z-");
+    cli_run_with(NULL, VARIABLES("BACKUP_PASSPHRASE=short"), ARGUMENTS("backup", "list"));
+    cli_expect_err(1, "backup.passphrase has 5 bytes and needs at least 16");
+}
+END_TEST
+
 START_TEST(without_redis_it_says_so)
 {
     cli_run("backup", "create");
@@ -109,6 +125,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, cli_open_redis, cli_close);
     tcase_add_test(tcase, one_is_made_listed_checked_and_removed);
     tcase_add_test(tcase, json_is_alone);
+    tcase_add_test(tcase, a_passphrase_encrypts);
     tcase_add_test(tcase, a_folder_that_takes_nothing_is_named);
     suite_add_tcase(suite, tcase);
     tcase_add_checked_fixture(alone, cli_open, cli_close);
