@@ -1,6 +1,7 @@
 /* How many misses may ask an upstream: over all nodes, and in which order on one. */
 #include "gateway/refill.h"
 
+#include "cachewarden/digest.h"
 #include "gateway_case.h"
 
 #include <unistd.h>
@@ -47,15 +48,12 @@ static int64_t on_count(const char *what)
 /* In which so many were taken, and which does not end while the test runs. */
 static void open_long_window(int taken)
 {
-    struct refill_caller caller = patient();
-    char command[80];
+    const struct namespace space = namespace_of_gateway();
+    unsigned char digest[DIGEST_SHA256_SIZE];
 
-    snprintf(command, sizeof command, "redis.call('SET', k, %d, 'PX', 3600000) return 1", taken);
-    do /* it lives for a twentieth of a second */
-        (void)take_on(0, &caller);
-    while (on_count(command) != 1);
-    refill_free(&refills[0]); /* it may have learnt that the window was used up */
-    ck_assert_int_eq(refill_new(nodes[0].app, STR("/shop"), PER_S, &refills[0]), ERR_OK);
+    ck_assert_int_eq(digest_sha256(STR("/shop"), digest), ERR_OK);
+    struct key key = key_refill(&space, digest);
+    redis_server_do(redis, "SET %b %d PX 3600000", key.bytes, key.len, taken);
 }
 
 static void wait_gone(void)
