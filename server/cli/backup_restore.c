@@ -184,7 +184,8 @@ static int ask_and_restore(const struct cli *cli, struct cli_services *services)
         .path = is_path(what) ? what : NULL,
         .only_tries = cli_flag(cli, "dry-run"),
         .may_miss_redis = cli_flag(cli, "without-redis"),
-        .may_become = true,
+        /* A server that has it open would go on as the installation that this was. */
+        .may_become = services->other_process == 0,
     };
     bool may = cli_flag(cli, "yes") || order.only_tries;
 

@@ -58,11 +58,14 @@ static inline void *moments_next(const char *name)
 #define MOMENT(type, name, parameters, arguments)  \
     type name parameters                           \
     {                                              \
-        static type(*next) parameters;             \
-        if (!next)                                 \
-            *(void **)&next = moments_next(#name); \
+        static _Atomic(void *) next;               \
+        void *function = next;                     \
+        type(*call) parameters;                    \
+        if (!function)                             \
+            next = function = moments_next(#name); \
+        *(void **)&call = function;                \
         moments_pass();                            \
-        type result = next arguments;              \
+        type result = call arguments;              \
         moments_pass();                            \
         return result;                             \
     }

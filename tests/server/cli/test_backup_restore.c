@@ -1,6 +1,8 @@
 /* `backup restore` from the shell: beside a server, alone, on a new machine, and when it may not. */
 #include "cli_case.h"
 
+#include "cachewarden/users.h"
+
 #include <errno.h>
 #include <jansson.h>
 #include <unistd.h>
@@ -78,6 +80,43 @@ START_TEST(by_its_id_and_by_its_path)
 }
 END_TEST
 
+static void lose_users(void)
+{
+    static const char *const names[] = {"users.db", "users.db-wal", "users.db-shm"};
+    char file[600];
+
+    for (int i = 0; i < 3; i++) {
+        snprintf(file, sizeof file, "%s/%s", cli_test.directory, names[i]);
+        ck_assert(unlink(file) == 0 || errno == ENOENT);
+    }
+}
+
+/* A server that was just set up runs on it: it gets the accounts, and stays who it is. */
+START_TEST(an_empty_database_that_somebody_has_open)
+{
+    struct arena *arena = arena_new(4096, 0);
+    struct error error = {0};
+    struct str before, after;
+    struct users *users;
+    char url[600];
+
+    lose_users();
+    redis_server_do(cli_test.redis, "FLUSHALL");
+    snprintf(url, sizeof url, "sqlite:%s/users.db", cli_test.directory);
+    ck_assert_int_eq(users_open(str_from(url), &users, &error), ERR_OK);
+    ck_assert_int_eq(users_fact_get(users, arena, STR("install_id"), &before, &error), ERR_OK);
+    cli_run("backup", "restore", path, "--yes");
+    cli_expect_err(1, "has the users database open; stop the server first");
+    cli_run("backup", "restore", id, "--yes", "--json");
+    ck_assert_msg(cli_test.result.status == 0, "%s", cli_test.result.err);
+    ck_assert_int_eq(number("users_added"), 1);
+    ck_assert_int_eq(users_fact_get(users, arena, STR("install_id"), &after, &error), ERR_OK);
+    ck_assert(str_eq(before, after));
+    users_close(&users);
+    arena_free(&arena);
+}
+END_TEST
+
 START_TEST(a_new_machine)
 {
     char elsewhere[600];
@@ -85,12 +124,7 @@ START_TEST(a_new_machine)
     snprintf(elsewhere, sizeof elsewhere, "%s/backup.tar.zst", cli_test.directory);
     ck_assert_int_eq(rename(path, elsewhere), 0);
     /* Only the secret was kept; Redis may have been, too. */
-    for (int i = 0; i < 3; i++) {
-        static const char *const names[] = {"users.db", "users.db-wal", "users.db-shm"};
-        char file[600];
-        snprintf(file, sizeof file, "%s/%s", cli_test.directory, names[i]);
-        ck_assert(unlink(file) == 0 || errno == ENOENT);
-    }
+    lose_users();
     if (_i < 2)
         redis_server_do(cli_test.redis, "FLUSHALL");
     /* Something was tried there before, so that its control data is of a database that goes. */
@@ -146,6 +180,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, open_with_a_backup, cli_close);
     tcase_add_loop_test(tcase, by_its_id_and_by_its_path, 0, 2);
     tcase_add_loop_test(tcase, a_new_machine, 0, 3);
+    tcase_add_test(tcase, an_empty_database_that_somebody_has_open);
     tcase_add_test(tcase, what_is_refused);
     tcase_add_test(tcase, redis_is_away);
     suite_add_tcase(suite, tcase);
