@@ -90,6 +90,28 @@ START_TEST(a_passphrase_encrypts)
 }
 END_TEST
 
+/* A backup of when format 1 was new goes into an empty installation, with the secret it was made with. */
+START_TEST(format_1_is_put_back)
+{
+    static const char *const secret[] = {"JWT_SECRET=a secret of archives that is long enough",
+                                         NULL};
+
+    cli_run_with(
+        NULL, secret,
+        ARGUMENTS("backup", "restore", CW_SOURCE_DIR "/tests/api/backup/format1.tar.zst", "--yes"));
+    ck_assert_msg(cli_test.result.status == 0, "%s%s", cli_test.result.out, cli_test.result.err);
+    cli_run_with(NULL, secret, ARGUMENTS("user", "show", "ann"));
+    cli_expect_out("groups:     Admin\n");
+    cli_run_with(NULL, secret, ARGUMENTS("user", "show", "bob"));
+    cli_expect_out("id:         2\n");
+    cli_run_with(NULL, secret, ARGUMENTS("user", "list"));
+    cli_expect_out("bob");
+    ck_assert_ptr_null(strstr(cli_test.result.out, "eve"));
+    cli_run_with(NULL, secret, ARGUMENTS("key", "list"));
+    cli_expect_out("deploy");
+}
+END_TEST
+
 START_TEST(without_redis_it_says_so)
 {
     cli_run("backup", "create");
@@ -126,6 +148,7 @@ int main(void)
     tcase_add_test(tcase, one_is_made_listed_checked_and_removed);
     tcase_add_test(tcase, json_is_alone);
     tcase_add_test(tcase, a_passphrase_encrypts);
+    tcase_add_test(tcase, format_1_is_put_back);
     tcase_add_test(tcase, a_folder_that_takes_nothing_is_named);
     suite_add_tcase(suite, tcase);
     tcase_add_checked_fixture(alone, cli_open, cli_close);
