@@ -385,6 +385,27 @@ static int check_names(const char *file)
     return count;
 }
 
+/* What the gateway tells of each of its routes is on the dashboard. */
+START_TEST(the_dashboard_shows_the_gateway)
+{
+    char name[128];
+    int count = 0;
+    char *text = cw_file_read(CW_SOURCE_DIR "/conf/examples/grafana-dashboard.json");
+    ck_assert_ptr_nonnull(text);
+    scrape();
+    for (size_t i = 0; i < sample_count; i++) {
+        const char *series = samples[i].series;
+        if (strncmp(series, "cachewarden_gateway_", 20) != 0 || !strstr(series, "{route=\""))
+            continue;
+        snprintf(name, sizeof name, "%.*s{", (int)strcspn(series, "{"), series);
+        ck_assert_msg(strstr(text, name), "no panel shows %s", series);
+        count++;
+    }
+    ck_assert_int_gt(count, 6);
+    free(text);
+}
+END_TEST
+
 /* Every family stands in the manual, by its name without the program's. */
 START_TEST(the_manual_has_them_all)
 {
@@ -543,6 +564,7 @@ int main(void)
     tcase_add_test(each, it_has_a_scope);
     tcase_add_test(each, its_key_goes_where_scrapers_have_room_for_it);
     tcase_add_test(each, examples_name_what_is_there);
+    tcase_add_test(each, the_dashboard_shows_the_gateway);
     tcase_add_test(each, the_manual_has_them_all);
     suite_add_tcase(suite, each);
     TCase *busy = tcase_create("busy");
