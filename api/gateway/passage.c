@@ -13,12 +13,9 @@ enum err passage_begin(struct passage *passage, const struct gateway_route *rout
         /* The rules only read them. */
         .came = {(struct http_field *)(uintptr_t)request->fields, request->field_count},
     };
-    if (!request_path_is_plain(request->path))
-        return error_set(&call->error, ERR_BAD_INPUT,
-                         "A path with a segment . or .. is not passed on.");
-    /* No target has a fragment (RFC 9112, section 3.2), but some cut one off, and see another path than we do. */
-    if (str_find(request->path, '#') >= 0 || str_find(request->query.raw, '#') >= 0)
-        return error_set(&call->error, ERR_BAD_INPUT, "A target with a # is not passed on.");
+    const char *fault = request_target_fault(request);
+    if (fault)
+        return error_set(&call->error, ERR_BAD_INPUT, "%s", fault);
     passage->target = request_target(route, request, call->arena);
     enum err err = request_fields(route, request, call, &passage->sent);
     if (err != ERR_OK || !passage->target.ptr)

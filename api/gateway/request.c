@@ -20,17 +20,15 @@ static bool ends_segment(struct str path, size_t at)
            is_escape(path, at, "%5c") || is_escape(path, at, "%3b");
 }
 
-bool request_path_is_plain(struct str path)
+static bool has_dot_segment(struct str path)
 {
     size_t dots = 0, others = 0;
 
     for (size_t i = 0; i < path.len; i++) {
         bool is_escaped = path.ptr[i] == '%';
-        if (is_escape(path, i, "%00"))
-            return false;
         if (ends_segment(path, i)) {
             if (others == 0 && (dots == 1 || dots == 2))
-                return false;
+                return true;
             dots = others = 0;
         } else if (path.ptr[i] == '.' || is_escape(path, i, "%2e")) {
             dots++;
@@ -40,7 +38,26 @@ bool request_path_is_plain(struct str path)
         if (is_escaped && (ends_segment(path, i) || is_escape(path, i, "%2e")))
             i += 2;
     }
-    return others > 0 || dots == 0 || dots > 2;
+    return others == 0 && (dots == 1 || dots == 2);
+}
+
+static bool has_nul(struct str path)
+{
+    for (size_t i = 0; i < path.len; i++)
+        if (is_escape(path, i, "%00"))
+            return true;
+    return false;
+}
+
+const char *request_target_fault(const struct gateway_request *request)
+{
+    if (has_dot_segment(request->path))
+        return "A path with a segment . or .. is not passed on.";
+    if (has_nul(request->path))
+        return "A path with %00 is not passed on.";
+    if (str_find(request->path, '#') >= 0 || str_find(request->query.raw, '#') >= 0)
+        return "A target with a # is not passed on.";
+    return NULL;
 }
 
 bool request_is_stripped(const struct gateway_route *route)

@@ -9,10 +9,11 @@
 #include "gateway/rules/fields.h"
 
 /*
- * Whether a path means the same to all who read it. One with a segment "." or "..", in any spelling, is another path
- * to some upstreams, perhaps one of another route; one with a NUL ends there for some.
+ * Why a target is not passed on, in a sentence; NULL: it means the same to all who read it. A path with a segment "."
+ * or "..", in any spelling, is another path to some upstreams, perhaps one of another route; one with a NUL ends there
+ * for some. No target has a fragment (RFC 9112, section 3.2), but some cut one off, and see another path than we do.
  */
-bool request_path_is_plain(struct str path);
+const char *request_target_fault(const struct gateway_request *request);
 
 /* Whether the upstream sees paths without the prefix. */
 bool request_is_stripped(const struct gateway_route *route);
