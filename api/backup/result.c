@@ -59,6 +59,11 @@ bool backup_result_read(struct str text, struct backup_result *result_out)
     return true;
 }
 
+bool backup_result_is_believed(const struct backup_result *result, int64_t now_s)
+{
+    return result->at_s <= now_s + 24 * HOUR_S;
+}
+
 int64_t backup_asked_for_s(const struct cron *cron, cron_offset *offset, int64_t since_s,
                            int64_t now_s)
 {

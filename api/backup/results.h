@@ -13,8 +13,9 @@ struct backup_results {
     struct lock lock;
     /* guarded by lock; at_s 0: there is none */
     struct backup_result last, good;
-    int64_t since_s;      /* when the schedule began */
-    int64_t made, failed; /* by this node, since its start */
+    bool last_is_unkept, good_is_unkept; /* the users database did not take it yet */
+    int64_t since_s;                     /* when the schedule began */
+    int64_t made, failed;                /* by this node, since its start */
 };
 
 void backup_results_init(struct backup_results *results);
@@ -28,7 +29,7 @@ void backup_results_begin(struct backup_results *results, struct users *users, i
 /* Learns what other nodes, and commands, have noted. */
 CW_MUST_CHECK enum err backup_results_load(struct backup_results *results, struct users *users,
                                            struct arena *arena, struct error *error);
-/* A copy without the lock. */
+/* A copy without the lock. What no clock of now can have made is left out. */
 void backup_results_get(struct backup_results *results, struct backup_results *copy_out);
 
 #endif

@@ -24,6 +24,9 @@ struct str backup_result_write(const struct backup_result *result, char out[BACK
 /* False: it is none, *result_out is as it was. */
 bool backup_result_read(struct str text, struct backup_result *result_out);
 
+/* Whether it is not so far ahead of the clock (a day) that some clock was wrong: what is has to be taken for none. */
+bool backup_result_is_believed(const struct backup_result *result, int64_t now_s);
+
 /*
  * A good backup has to be younger than this, or two ticks of the schedule have brought none; each tick has an hour to
  * bring it. `since_s`: when the schedule began; ticks before it do not count. 0: none is asked for yet.

@@ -114,6 +114,16 @@ static void check_place(struct doctor *doctor, const char *folder)
                    folder);
 }
 
+static struct backup_result result_of(const char *fact)
+{
+    struct backup_result result = {0};
+
+    if (!backup_result_read(str_from(fact), &result) ||
+        !backup_result_is_believed(&result, clock_wall_s()))
+        result.at_s = 0;
+    return result;
+}
+
 void doctor_check_backups(struct doctor *doctor, const struct config *config)
 {
     struct users_sight sight;
@@ -125,8 +135,8 @@ void doctor_check_backups(struct doctor *doctor, const struct config *config)
     /* That the database does not answer is a finding already. One that is not there yet has no backup. */
     if (err != ERR_OK && err != ERR_NOT_FOUND)
         return;
-    (void)backup_result_read(str_from(sight.backup_good), &good);
-    (void)backup_result_read(str_from(sight.backup_last), &last);
+    good = result_of(sight.backup_good);
+    last = result_of(sight.backup_last);
     if (config->backup_schedule || last.at_s > 0)
         check_place(doctor, config->backup_directory);
     if (config->backup_schedule)

@@ -239,6 +239,7 @@ static void fill_overrides(struct demo *demo)
         {"entries.redis_url", "", "--demo"}, /* none: nobody's entries are the demo's */
         {"users.database", "sqlite:.cachewarden/users.db", "--demo"},
         {"users.registration", "open", "--demo"},
+        {"backup.directory", ".cachewarden/backups", "--demo"},
         {"auth.secret", "", "--demo"}, /* none: it makes its own, beside the database */
     };
     memcpy(demo->overrides, overrides, sizeof overrides);

@@ -8,7 +8,7 @@ enum {
     DEMO_PATH_SIZE = 4096,
     DEMO_PASSWORD_BYTES = 12, /* random, as hex */
     DEMO_KEY_SIZE = 160,
-    DEMO_OVERRIDES = 5
+    DEMO_OVERRIDES = 6
 };
 
 struct demo {

@@ -1,8 +1,11 @@
 /* What one node notes is known to the others; what nobody can note, to itself. */
 #include "backup/results.h"
 
+#include "cachewarden/clock.h"
 #include "suite.h"
 #include "temp_folder.h"
+
+#include <sqlite3.h>
 
 static struct temp_folder folder;
 static struct users *users[2];
@@ -83,21 +86,41 @@ START_TEST(what_makes_no_sense_is_not_there)
 }
 END_TEST
 
-/* The database does not take it: here it is known all the same, and what the database has is older. */
+/* Another program writes and does not end: the database takes nothing. Once it does, others learn of it. */
 START_TEST(what_cannot_be_kept_is_known_here)
 {
-    struct error error = {0};
+    char path[300];
+    sqlite3 *writer;
 
     note(0, 10, true);
     ck_assert_int_eq(known(1).good.at_s, 10);
+    snprintf(path, sizeof path, "%s/users.db", folder.path);
+    ck_assert_int_eq(sqlite3_open(path, &writer), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(writer, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
     note(1, 30, true);
-    static const char *const facts[] = {"backup_good", "backup_last"};
-    for (int i = 0; i < 2; i++)
-        ck_assert_int_eq(
-            users_fact_set(users[0], str_from(facts[i]), STR("10 good 7 8 id-10 n "), &error),
-            ERR_OK);
-    ck_assert_int_eq(known(1).good.at_s, 30);
     ck_assert_int_eq(known(0).good.at_s, 10);
+    ck_assert_int_eq(sqlite3_exec(writer, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(writer);
+    ck_assert_int_eq(known(1).good.at_s, 30);
+    ck_assert_int_eq(known(0).good.at_s, 30);
+    ck_assert_int_eq(known(0).last.at_s, 30);
+}
+END_TEST
+
+/* One whose clock was a year ahead hides nothing, neither here nor on others. */
+START_TEST(a_clock_that_was_ahead_hides_nothing)
+{
+    int64_t now_s = clock_wall_s(), year_s = INT64_C(365) * 24 * 3600;
+
+    note(0, now_s + year_s, true);
+    ck_assert_int_eq(known(1).good.at_s, 0);
+    ck_assert_int_eq(known(0).last.at_s, 0);
+    note(1, now_s, true);
+    note(1, now_s + 1, false);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(known(i).good.at_s, now_s);
+        ck_assert_int_eq(known(i).last.at_s, now_s + 1);
+    }
 }
 END_TEST
 
@@ -110,6 +133,7 @@ int main(void)
     tcase_add_test(tcase, others_learn_of_it);
     tcase_add_test(tcase, what_makes_no_sense_is_not_there);
     tcase_add_test(tcase, what_cannot_be_kept_is_known_here);
+    tcase_add_test(tcase, a_clock_that_was_ahead_hides_nothing);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

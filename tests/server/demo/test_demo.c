@@ -184,6 +184,27 @@ START_TEST(everything_is_in_its_folder_and_private)
 }
 END_TEST
 
+/* What an admin makes, too. */
+START_TEST(backups_are_in_its_folder)
+{
+    char path[512], script[512];
+    start();
+    snprintf(script, sizeof script,
+             ". %s/.cachewarden/credentials\n"
+             "T=$(curl -s %s/auth/login -d username=admin -d password=$ADMIN_PASSWORD |"
+             " sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')\n"
+             "curl -s -X POST -H \"Authorization: Bearer $T\" %s/api/v1/backups\n",
+             directory, demo.base_url, demo.base_url);
+    char *answer = paste(script);
+    ck_assert_msg(strstr(answer, "{\"id\":\"20"), "%s", answer);
+    free(answer);
+    snprintf(path, sizeof path, "%s/.cachewarden/backups", directory);
+    ck_assert_int_eq(access(path, R_OK), 0);
+    snprintf(path, sizeof path, "%s/backups", directory);
+    ck_assert_int_eq(access(path, F_OK), -1);
+}
+END_TEST
+
 START_TEST(a_second_start_has_the_same_people)
 {
     start();
@@ -462,6 +483,7 @@ int main(void)
     tcase_add_test(all, the_printed_lines_do_what_they_say);
     tcase_add_test(all, each_line_works_by_itself);
     tcase_add_test(all, everything_is_in_its_folder_and_private);
+    tcase_add_test(all, backups_are_in_its_folder);
     tcase_add_test(all, a_second_start_has_the_same_people);
     tcase_add_test(all, what_is_printed_is_true_whatever_was_changed);
     tcase_add_test(all, registration_is_open);
