@@ -22,7 +22,7 @@ struct backups {
     struct backup_results results;
 };
 
-/* Makes a schedule, if there is to be one; it begins with backups_watch (scheduled.c). */
+/* Makes a schedule, if there is to be one; it begins with backups_watch (schedule_work.c). */
 CW_MUST_CHECK enum err backups_open_schedule(struct backups *backups,
                                              const struct backup_options *options,
                                              struct error *error);

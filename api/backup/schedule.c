@@ -185,7 +185,7 @@ static bool make(struct backup_schedule *schedule)
     enum err err = work->make(work->arg, &schedule->gives_up, &error);
 
     if (err != ERR_OK)
-        return false; /* whoever makes one has said why */
+        return false; /* it has said why */
     err = work->clean_up(work->arg, &schedule->gives_up, &removed, &error);
     if (err != ERR_OK)
         log_event(LOG_LEVEL_WARN, "backup.not_cleaned_up", LOG_CSTR("error", err_name(err)),

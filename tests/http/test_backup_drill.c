@@ -1,7 +1,7 @@
 /*
  * The drill of docs/backup.md: a machine is lost and another one stands again, by the commands of the page, word by
- * word. Folders of the system are folders of the test; sudo, systemctl, install and redis-cli do here what they do
- * there.
+ * word. Folders of the system are folders of the test; sudo, systemctl, install, chown and redis-cli do here what they
+ * do there.
  */
 #include "patience.h"
 #include "stand.h"
@@ -39,7 +39,8 @@ static void write_tool(const char *name, const char *format, ...)
 
 static void write_tools(void)
 {
-    write_tool("cachewarden", "#!/bin/sh\nexec %s \"$@\" --config %s/etc/cachewarden.conf\n",
+    write_tool("cachewarden",
+               "#!/bin/sh\nexec %s \"$@\" --config %s/etc/cachewarden/cachewarden.conf\n",
                CW_BINARY, folder);
     write_tool("sudo", "#!/bin/sh\n[ \"$1 $2\" = '-u cachewarden' ] && shift 2 && exec \"$@\"\n");
     write_tool("redis-cli", "#!/bin/sh\nexec /usr/bin/redis-cli -p %d \"$@\"\n",
@@ -48,6 +49,7 @@ static void write_tools(void)
     write_tool("install",
                "#!/bin/sh\n[ \"$1 $2 $3 $4\" = '-o cachewarden -g cachewarden' ] && shift 4 "
                "&& exec /usr/bin/install \"$@\"\n");
+    write_tool("chown", "#!/bin/sh\n[ \"$1 $2\" = '-R root:cachewarden' ] && [ -d \"$3\" ]\n");
     write_tool(
         "systemctl",
         "#!/bin/sh\nset -e\ncd %s\ncase \"$1\" in\n"
@@ -59,9 +61,9 @@ static void write_tools(void)
 }
 
 /* As the package leaves it, and an operator's Redis beside it. */
-static void install_package(void)
+static void install_package(const char *passphrase)
 {
-    static const char *const folders[] = {"etc", "state"};
+    static const char *const folders[] = {"etc", "etc/cachewarden", "state"};
     char path[512], text[1024];
 
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
@@ -72,9 +74,11 @@ static void install_package(void)
              "server: { listen = [ \"127.0.0.1:%d\" ]; threads = 4; lame_duck_s = 0; };\n"
              "redis: { url = \"redis://127.0.0.1:%d/0\"; };\n"
              "users: { database = \"sqlite:%s/state/users.db\"; };\n"
-             "backup: { directory = \"%s/state/backups\"; };\n",
-             port, redis_server_port(redis), folder, folder);
-    cw_file_write(folder, "etc/cachewarden.conf", text, 0640);
+             "backup: { directory = \"%s/state/backups\"; passphrase_file = "
+             "\"%s/etc/cachewarden/backup-passphrase\"; };\n",
+             port, redis_server_port(redis), folder, folder, folder);
+    cw_file_write(folder, "etc/cachewarden/cachewarden.conf", text, 0640);
+    cw_file_write(folder, "etc/cachewarden/backup-passphrase", passphrase, 0600);
 }
 
 static void put_in_place(char *text, size_t size, const char *from, const char *to)
@@ -109,15 +113,14 @@ static int run_script(void)
 /* With what the page calls by its place in the system. */
 static void run(const char *commands)
 {
-    static const char *const places[][2] = {{"/etc/cachewarden/", "/etc/"},
-                                            {"/var/lib/cachewarden", "/state"},
-                                            {"/mnt/elsewhere", "/elsewhere"}};
+    static const char *const places[][2] = {
+        {" /etc/", "/etc/"}, {" /var/lib/cachewarden", "/state"}, {" /mnt/", "/"}};
     static char text[16384];
     char to[600];
 
     snprintf(text, sizeof text, "set -eu\nPATH=%s/bin:$PATH\n%s", folder, commands);
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        snprintf(to, sizeof to, "%s%s", folder, places[i][1]);
+        snprintf(to, sizeof to, " %s%s", folder, places[i][1]);
         put_in_place(text, sizeof text, places[i][0], to);
     }
     cw_file_write(folder, "commands", text, 0600);
@@ -180,8 +183,10 @@ START_TEST(a_lost_machine_stands_again)
     ck_assert_int_eq(mkdir(path, 0700), 0);
     snprintf(path, sizeof path, "%s/elsewhere", folder);
     ck_assert_int_eq(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/safe", folder);
+    ck_assert_int_eq(mkdir(path, 0700), 0);
     write_tools();
-    install_package();
+    install_package("of this machine and no other one");
     http = http_client_new(url);
     http_client_keep_alive(http, false);
     start();
@@ -193,7 +198,7 @@ START_TEST(a_lost_machine_stands_again)
     ck_assert_int_eq(sign_in(), 200);
     /* The machine is lost. */
     run("systemctl stop\nrm -rf state etc\nredis-cli FLUSHALL");
-    install_package();
+    install_package("something that was made up anew");
     start();
     ck_assert_int_eq(sign_in(), 401);
     run(after);
