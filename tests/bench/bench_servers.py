@@ -35,6 +35,7 @@ def wait_port(port, name):
 
 class Servers:
     """A folder and a Redis; `kind`, tcp or unix, is how servers reach it."""
+    settings = ""  # further ones of ours
 
     def __init__(self, build, kind, redis_options=()):
         self.build, self.kind = pathlib.Path(build).resolve(), kind
@@ -93,7 +94,7 @@ class Servers:
         config.write_text(f'server = {{ listen = [ "127.0.0.1:{port}", "127.0.0.1:{tls_port}s" ]; threads = 64;\n'
                           f'tls = {{ certificate = "{self.certificate}"; key = "{self.key}"; }}; }};\n'
                           f'auth = {{ secret = "{SECRET}"; }};\n'
-                          'limits = { enabled = false; };\nlog = { level = "warn"; };\n')
+                          'limits = { enabled = false; };\nlog = { level = "warn"; };\n' + self.settings)
         config.chmod(0o600)
         users = self.folder / ("users.db" if build is None else f"{name}.db")
         env = {"DATABASE_URL": f"sqlite:{users}", "REDIS_URL": self.redis_url(0 if build is None else 2)}
