@@ -53,6 +53,8 @@ START_TEST(one_is_made_listed_checked_and_removed)
     cli_run("backup", "verify", id);
     cli_expect(1, "", "cachewarden: The archive is damaged: it does not end as a backup does.\n");
     cli_run("backup", "list", "--json");
+    ck_assert_ptr_nonnull(strstr(cli_test.result.err, "event=backup.not_whole id="));
+    ck_assert_ptr_nonnull(strstr(cli_test.result.err, "it does not end as a backup does"));
     ck_assert_str_eq(cli_test.result.out, "{\"backups\":[]}\n");
     cli_run("backup", "delete", id);
     cli_expect(0, "", "");
