@@ -104,6 +104,22 @@ static void say_scheduled(struct doctor *doctor, const struct config *config,
         doctor_say(doctor, DOCTOR_OK, check, NULL, "the first is due at %.19sZ", next);
 }
 
+/* Whether the last good one of this machine is where it was put. */
+static void check_file(struct doctor *doctor, const char *folder, const struct backup_result *good)
+{
+    char node[sizeof good->node] = "";
+    struct str path = str_format(doctor->arena, "%s/%s.tar.zst", folder, good->id);
+
+    if (good->at_s == 0 || gethostname(node, sizeof node - 1) != 0 || strcmp(node, good->node) != 0)
+        return;
+    if (path.ptr && access(path.ptr, F_OK) != 0)
+        doctor_say(
+            doctor, DOCTOR_WARNING, check,
+            "correct backup.directory, mount its disk, or make a new one: cachewarden backup "
+            "create",
+            "the last good one is not in %s: %s: %s", folder, good->id, strerror(errno));
+}
+
 /* Where the server is started in another folder than commands are, they would not find each other's. */
 static void check_place(struct doctor *doctor, const char *folder)
 {
@@ -137,6 +153,7 @@ void doctor_check_backups(struct doctor *doctor, const struct config *config)
         return;
     good = result_of(sight.backup_good);
     last = result_of(sight.backup_last);
+    check_file(doctor, config->backup_directory, &good);
     if (config->backup_schedule || last.at_s > 0)
         check_place(doctor, config->backup_directory);
     if (config->backup_schedule)

@@ -3,6 +3,7 @@
 
 #include <sqlite3.h>
 #include <time.h>
+#include <unistd.h>
 
 static void expect_line(const char *begin, const char *words)
 {
@@ -50,6 +51,13 @@ START_TEST(the_last_ones)
     cli_run_with(NULL, daily, ARGUMENTS("doctor"));
     expect_line("FAILED   backups: two ticks of \"@daily\" have brought no good one; the last is ",
                 "(96 hours ago), and then one failed: redis is away; ");
+    /* One that this machine has made, and has no more. */
+    char node[64] = "", fact[128];
+    ck_assert_int_eq(gethostname(node, sizeof node - 1), 0);
+    snprintf(fact, sizeof fact, "%%lld good 7 8 20260131T000000Z-01234567 %s ", node);
+    set_fact("backup_good", fact, now_s);
+    cli_run_with(NULL, daily, ARGUMENTS("doctor"));
+    expect_line("warning  backups: the last good one is not in ./backups: ", "mount its disk");
     /* Where none can be written. */
     cli_run_with(NULL, VARIABLES("BACKUP_DIR=users.db"), ARGUMENTS("doctor"));
     expect_line("FAILED   backups: none can be made: users.db: Not a directory",
