@@ -242,6 +242,8 @@ enum err gateway_explain(const struct gateway_route *route, const struct gateway
     if (err != ERR_OK)
         return err;
     explanation_out->is_asked = verdict_may_ask(&explaining.passage);
+    explanation_out->is_body_why =
+        !explanation_out->is_asked && verdict_unasked(&explaining.passage) == FORWARDED_BYPASS;
     explanation_out->may_change = !method_is_safe(request->method);
     err = gateway_store_inspect(route->gateway->store, &explaining.key, call_work(call),
                                 &explaining.found);

@@ -57,10 +57,11 @@ struct gateway_explanation {
     size_t vary_count;
     struct str redis_key; /* under which it lies, or would */
     /* The cache. */
-    bool is_asked;   /* false: by its method or its body the request passes it by */
-    bool may_change; /* the method is not safe: an answer below 400 clears the route's models */
-    bool is_enabled; /* the user's */
-    int64_t version; /* 0: everybody's */
+    bool is_asked;    /* false: by its method or its body the request passes it by */
+    bool is_body_why; /* by its body alone */
+    bool may_change;  /* the method is not safe: an answer below 400 clears the route's models */
+    bool is_enabled;  /* the user's */
+    int64_t version;  /* 0: everybody's */
     enum gateway_state state;
     struct str cause;         /* CLEARED: "version", "models-lost", "everything", "model NAME" */
     bool has_stored;          /* .stored */

@@ -1,17 +1,16 @@
 /* `gateway`: what the gateway does with a request, and why. */
 #include "cli/gateway.h"
+#include "http/gateway.h"
 #include "http/router.h"
 
 #include "cachewarden/clock.h"
-
-enum { HEADERS_MAX = 32 };
 
 struct gateway_question {
     struct cli *cli;
     struct cli_services services;
     const struct gateway_route *route;
-    struct gateway_request request;
-    struct http_field fields[HEADERS_MAX];
+    struct http_request request;
+    struct http_field fields[HTTP_MAX_FIELDS];
     struct principal principal;
     struct explained explained;
 };
@@ -20,15 +19,20 @@ struct gateway_question {
 
 static bool take_scheme(struct gateway_question *question, struct str *rest)
 {
-    question->request.is_secure = str_starts(*rest, STR("https://"));
-    if (!question->request.is_secure && !str_starts(*rest, STR("http://")))
+    ptrdiff_t colon = str_find(*rest, ':');
+    struct str scheme = str_sub(*rest, 0, colon < 0 ? 0 : (size_t)colon);
+
+    *rest = str_sub(*rest, scheme.len, rest->len);
+    question->request.is_secure = str_eq_nocase(scheme, STR("https"));
+    if (!str_starts(*rest, STR("://")) ||
+        !(question->request.is_secure || str_eq_nocase(scheme, STR("http"))))
         return false;
-    *rest = str_sub(*rest, question->request.is_secure ? 8 : 7, rest->len);
+    *rest = str_sub(*rest, 3, rest->len);
     return true;
 }
 
 /* As a client puts it into Host: without the port that goes without saying. */
-static struct str usual_host(const struct gateway_request *request, struct str authority)
+static struct str usual_host(const struct http_request *request, struct str authority)
 {
     struct str port = request->is_secure ? STR(":443") : STR(":80");
 
@@ -44,9 +48,29 @@ static size_t end_of_authority(struct str text)
     return at;
 }
 
+static bool is_ascii(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.ptr[i] >= 0x80)
+            return false;
+    return true;
+}
+
+static void take_target(struct http_request *request, struct str target)
+{
+    ptrdiff_t mark = str_find(target, '?');
+
+    request->path = mark < 0 ? target : str_sub(target, 0, (size_t)mark);
+    if (request->path.len == 0)
+        request->path = STR("/");
+    request->query.present = mark >= 0;
+    request->query.raw = mark < 0 ? STR_NONE : str_sub(target, (size_t)mark + 1, target.len);
+}
+
+/* Host is the first field. */
 static int take_url(struct gateway_question *question)
 {
-    struct gateway_request *request = &question->request;
+    struct http_request *request = &question->request;
     struct str url = str_from(cli_argument(question->cli, 0)), rest = url;
 
     question->explained.url = url;
@@ -59,52 +83,50 @@ static int take_url(struct gateway_question *question)
     if (authority.len == 0 || str_find(authority, '@') >= 0)
         return cli_usage_error(question->cli, "URL needs a host behind %s, and no user before it",
                                request->is_secure ? "https://" : "http://");
-    if (str_find(url, '#') >= 0 || str_find(url, ' ') >= 0 || str_has_control(url))
+    if (str_find(url, '#') >= 0 || str_find(url, ' ') >= 0 || str_has_control(url) ||
+        !is_ascii(url))
         return cli_usage_error(question->cli,
-                               "URL has a #, a blank or a control character, which no client sends "
-                               "as it is: leave out what is behind #, and write others as %%20");
-    request->host = usual_host(request, authority);
-    rest = str_sub(rest, authority.len, rest.len);
-    ptrdiff_t mark = str_find(rest, '?');
-    request->path = mark < 0 ? rest : str_sub(rest, 0, (size_t)mark);
-    if (request->path.len == 0)
-        request->path = STR("/");
-    request->query.present = mark >= 0;
-    request->query.raw = mark < 0 ? STR_NONE : str_sub(rest, (size_t)mark + 1, rest.len);
+                               "URL has a #, a blank, a control character or one that is not "
+                               "ASCII, which no client sends as it is: leave out what is behind #, "
+                               "and write others as %%20 or %%C3%%BC");
+    question->fields[0] = (struct http_field){STR("Host"), usual_host(request, authority)};
+    request->field_count = 1;
+    take_target(request, str_sub(rest, authority.len, rest.len));
     return CLI_OK;
 }
 
 static int take_method(struct gateway_question *question)
 {
-    const char *method = cli_value(question->cli, "method");
+    const char *text = cli_value(question->cli, "method");
+    struct str method = text ? str_from(text) : STR("GET");
 
-    question->request.method = method ? str_from(method) : STR("GET");
-    question->explained.method = question->request.method;
-    if (!str_is_token(question->request.method))
+    question->request.method_name = question->explained.method = method;
+    question->request.method = router_method(method);
+    if (!str_is_token(method))
         return cli_usage_error(question->cli, "--method is one such as GET or HEAD");
     return CLI_OK;
 }
 
-/* Values may be secret: they are never repeated. */
+/* Values may be secret: they are never repeated. A Host takes the place of the URL's, and is sent as it is. */
 static int take_headers(struct gateway_question *question)
 {
-    struct gateway_request *request = &question->request;
+    struct http_request *request = &question->request;
+    bool has_host = false;
     const char *text;
 
-    request->fields = question->fields;
     for (size_t i = 0; (text = cli_value_at(question->cli, "header", i)) != NULL; i++) {
         struct str value = str_from(text), name;
-        if (i == HEADERS_MAX)
+        if (request->field_count == HTTP_MAX_FIELDS)
             return cli_usage_error(question->cli, "--header is there more than %d times",
-                                   HEADERS_MAX);
+                                   HTTP_MAX_FIELDS - 1);
         if (str_find(value, ':') < 0 || !str_split(&value, ':', &name) || !str_is_token(name) ||
             str_has_control(value))
             return cli_usage_error(question->cli, "--header is a name and a value, such as "
                                                   "'Accept-Language: de'");
-        value = str_trim(value);
-        if (str_eq_nocase(name, STR("Host")))
-            request->host = usual_host(request, value);
-        question->fields[request->field_count++] = (struct http_field){name, value};
+        bool is_host = str_eq_nocase(name, STR("Host"));
+        size_t at = is_host && !has_host ? 0 : request->field_count++;
+        question->fields[at] = (struct http_field){name, str_trim(value)};
+        has_host |= is_host;
     }
     return CLI_OK;
 }
@@ -113,11 +135,15 @@ static int take_request(struct gateway_question *question)
 {
     int status = take_url(question);
 
+    question->request.fields = question->fields;
     question->request.minor_version = 1;
-    question->request.peer_address = STR("127.0.0.1");
+    question->request.peer_address = question->request.client_address = STR("127.0.0.1");
     if (status == CLI_OK)
         status = take_method(question);
-    return status == CLI_OK ? take_headers(question) : status;
+    if (status == CLI_OK)
+        status = take_headers(question);
+    guard_index(&question->request);
+    return status;
 }
 
 /* ---- whose ---- */
@@ -194,6 +220,21 @@ static bool is_endpoint(struct str path, struct error *error)
     return is_ours;
 }
 
+static int check(struct guard_verdict verdict)
+{
+    return verdict.status == 0
+               ? CLI_OK
+               : cli_fail("the server answers %d: %.*s", verdict.status, STR_ARG(verdict.detail));
+}
+
+static int check_guard(const struct gateway_question *question)
+{
+    const struct config_texts *hosts = &question->services.config->server_allowed_hosts;
+    const struct guard_policy policy = {(const char *const *)hosts->items, hosts->count};
+
+    return check(guard_check(&question->request, &policy));
+}
+
 static int take_route(struct gateway_question *question)
 {
     const struct gateway *gateway = question->services.app->gateway;
@@ -212,7 +253,7 @@ static int take_route(struct gateway_question *question)
         return cli_fail("URL: no route of the gateway has the path %.*s; `cachewarden routes` has "
                         "their prefixes",
                         STR_ARG(path));
-    return CLI_OK;
+    return check(gateway_check(&question->request));
 }
 
 /* ---- the answer ---- */
@@ -229,24 +270,44 @@ static int print(const struct gateway_question *question)
     return cli_print(&text);
 }
 
-static int explain(struct gateway_question *question)
+static int64_t length_of_body(const struct http_request *request)
 {
-    struct call call;
-    int status = take_route(question);
+    int64_t length;
 
-    if (status == CLI_OK)
-        status = take_user(question);
-    if (status != CLI_OK)
-        return status;
+    return str_to_int64(request->known[FIELD_CONTENT_LENGTH], 0, INT64_MAX, &length)
+               ? length
+               : BODY_LENGTH_UNKNOWN;
+}
+
+static int ask(struct gateway_question *question)
+{
+    const struct gateway_request request = gateway_request_of(&question->request);
+    const struct body_source body = {.length = length_of_body(&question->request)};
+    struct call call;
+
     call_init(&call, question->services.app, gateway_row(question->route),
               question->services.arena);
     call.principal = question->principal;
-    call.client_address = question->request.peer_address;
+    call.client_address = question->request.client_address;
     call.request_id = STR("explain");
     call.deadline_ns = clock_deadline_ns(question->services.app->budget_ms);
-    enum err err =
-        gateway_explain(question->route, &question->request, &call, &question->explained.told);
+    call.body_source = gateway_has_body(&question->request) ? &body : NULL;
+    enum err err = gateway_explain(question->route, &request, &call, &question->explained.told);
+    if (err == ERR_BAD_INPUT)
+        return check((struct guard_verdict){400, str_from(call.error.caller)});
     return err == ERR_OK ? print(question) : cli_fail_with(err, &call.error);
+}
+
+/* In the order of the server. */
+static int explain(struct gateway_question *question)
+{
+    int status = check_guard(question);
+
+    if (status == CLI_OK)
+        status = take_route(question);
+    if (status == CLI_OK)
+        status = take_user(question);
+    return status == CLI_OK ? ask(question) : status;
 }
 
 static int run_explain(struct cli *cli)

@@ -160,7 +160,8 @@ static const char *what_lies(const struct gateway_explanation *told)
 static const char *what_happens(const struct gateway_explanation *told)
 {
     if (!told->is_asked)
-        return "; the cache is not asked, because of the method";
+        return told->is_body_why ? "; the cache is not asked, because the request has a body"
+                                 : "; the cache is not asked, because of the method";
     if (!told->is_enabled)
         return "; the user's cache is switched off, so that the cache is not asked";
     if (told->is_refused)

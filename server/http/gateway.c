@@ -37,7 +37,16 @@ static bool is_for_us(struct str method)
     return str_eq(method, STR("TRACE")) || str_eq(method, STR("CONNECT"));
 }
 
-static bool has_body(const struct http_request *request)
+struct guard_verdict gateway_check(const struct http_request *request)
+{
+    if (wants_upgrade(request))
+        return (struct guard_verdict){501, STR("Another protocol is not passed on.")};
+    if (is_for_us(request->method_name))
+        return (struct guard_verdict){501, STR("This method is not passed on.")};
+    return (struct guard_verdict){0, STR_NONE};
+}
+
+bool gateway_has_body(const struct http_request *request)
 {
     return request->known_count[FIELD_CONTENT_LENGTH] > 0 ||
            request->known_count[FIELD_TRANSFER_ENCODING] > 0;
@@ -55,13 +64,13 @@ static bool is_preflight(const struct http_request *request)
 {
     return request->method == METHOD_OPTIONS && request->known_count[FIELD_ORIGIN] > 0 &&
            request->known_count[FIELD_PREFLIGHT_METHOD] > 0 && !has_credential(request) &&
-           !has_body(request);
+           !gateway_has_body(request);
 }
 
 /* False: answered, or suspended until there is enough of it. */
 static bool open_body(struct exchange *exchange)
 {
-    if (!has_body(&exchange->request))
+    if (!gateway_has_body(&exchange->request))
         return true;
     int refused = exchange->open_body(exchange, ANY_SIZE);
 
@@ -90,10 +99,9 @@ static void send_interim(void *with, int status, const struct http_field *fields
         exchange->send_interim(exchange, status, fields, field_count);
 }
 
-static enum err serve(const struct gateway_route *route, struct exchange *exchange)
+struct gateway_request gateway_request_of(const struct http_request *request)
 {
-    const struct http_request *request = &exchange->request;
-    const struct gateway_request passed = {
+    return (struct gateway_request){
         .method = request->method_name,
         .path = request->path,
         .query = request->query,
@@ -103,13 +111,18 @@ static enum err serve(const struct gateway_route *route, struct exchange *exchan
         .field_count = request->field_count,
         .is_secure = request->is_secure,
         .peer_address = request->peer_address,
-        .is_unwanted = is_client_gone,
-        .unwanted_with = exchange,
-        .wait = exchange->pause ? &exchange->kept.wait : NULL,
-        .send_interim = send_interim,
-        .interim_with = exchange,
     };
+}
 
+static enum err serve(const struct gateway_route *route, struct exchange *exchange)
+{
+    struct gateway_request passed = gateway_request_of(&exchange->request);
+
+    passed.is_unwanted = is_client_gone;
+    passed.unwanted_with = exchange;
+    passed.wait = exchange->pause ? &exchange->kept.wait : NULL;
+    passed.send_interim = send_interim;
+    passed.interim_with = exchange;
     return gateway_serve(route, &passed, &exchange->call);
 }
 
@@ -125,12 +138,9 @@ bool gateway_dispatch(const struct dispatcher *dispatcher, struct exchange *exch
         exchange->pause(exchange, exchange->kept.wait.pause_ms);
         return true;
     }
-    if (wants_upgrade(request)) {
-        status_refused(exchange, 501, STR("Another protocol is not passed on."));
-        return true;
-    }
-    if (is_for_us(request->method_name)) {
-        status_refused(exchange, 501, STR("This method is not passed on."));
+    struct guard_verdict verdict = gateway_check(request);
+    if (verdict.status != 0) {
+        status_refused(exchange, verdict.status, verdict.detail);
         return true;
     }
     if (!is_preflight(request) && !admit_caller(dispatcher->app, exchange))

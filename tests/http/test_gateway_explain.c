@@ -317,7 +317,12 @@ START_TEST(what_cannot_be_explained_says_why)
         {{"http://h/open", "--header", "no colon"}, 64, "'Accept-Language: de'"},
         {{"http://h/other"}, 1, "no route of the gateway has the path /other"},
         {{"http://h/api/cache/status/"}, 1, "is an endpoint of this server"},
-        {{"http://h/open/../mine"}, 1, "is not passed on"},
+        {{"http://h/open/../mine"}, 1, "the server answers 400: A path with a segment . or .."},
+        {{"http://h/open/%00"}, 1, "the server answers 400: A path with %00 is not passed on."},
+        {{"http://h/open/\xc3\xbc"}, 64, "write others as %20 or %C3%BC"},
+        {{"http://h/open?\xc3\xbc"}, 64, "write others as %20 or %C3%BC"},
+        {{"ftp://h/open"}, 64, "with scheme and host"},
+        {{"HTTP:/h/open"}, 64, "with scheme and host"},
         {{"http://h/mine", "--user", "nobody"}, 1, "--user: there is no user \"nobody\""},
         {{"http://h/mine", "--user", "99999"}, 1, "--user: there is no user \"99999\""},
         {{"http://h/mine", "--user", "a", "--stranger"}, 64, "--user is a number beside"},
@@ -332,6 +337,87 @@ START_TEST(what_cannot_be_explained_says_why)
                       "%s: exit %d\n%s%s", refused[i].arguments[0], result.status, result.out,
                       result.err);
     }
+}
+END_TEST
+
+/* A request as it goes over the line, and as it is asked about: the same status, for the same reason. */
+static void expect_refusal(const char *method, const char *host, const char *const fields[2])
+{
+    const char *arguments[12] = {"gateway", "explain", "URL", "--method", method};
+    char url[128], head[512], wanted[256];
+    int len = snprintf(head, sizeof head, "%s /open/x HTTP/1.1\r\nHost: %s\r\n", method, host);
+
+    snprintf(url, sizeof url, "http://%s/open/x", host);
+    arguments[2] = url;
+    for (int i = 0; i < 2 && fields && fields[i]; i++) {
+        arguments[5 + 2 * i] = "--header";
+        arguments[6 + 2 * i] = fields[i];
+        len += snprintf(head + len, sizeof head - (size_t)len, "%s\r\n", fields[i]);
+    }
+    snprintf(head + len, sizeof head - (size_t)len, "\r\n");
+    struct raw *raw = raw_open(stand.server.port);
+    raw_send(raw, head, strlen(head));
+    const struct http_reply *reply = raw_reply(raw, PATIENCE_MS);
+    const char *detail = strstr(reply->body, "\"detail\":\"");
+    ck_assert_msg(reply->status >= 400 && detail, "%s %s: %d %s", method, host, reply->status,
+                  reply->body);
+    detail += strlen("\"detail\":\"");
+    snprintf(wanted, sizeof wanted, "the server answers %d: %.*s", reply->status,
+             (int)strcspn(detail, "\""), detail);
+    raw_close(&raw);
+    run(arguments);
+    ck_assert_msg(result.status == 1 && strstr(result.err, wanted), "%s %s: exit %d, not %s\n%s%s",
+                  method, host, result.status, wanted, result.out, result.err);
+}
+
+START_TEST(what_the_server_refuses_is_told_as_that)
+{
+    static const char *const hosts[] = {"h:abc", "h:99999", "a,b", "[::1", "h:0"};
+
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
+        expect_refusal("GET", hosts[i], NULL);
+    expect_refusal("TRACE", "h", NULL);
+    expect_refusal("CONNECT", "h", NULL);
+    expect_refusal("GET", "h", (const char *const[]){"Upgrade: websocket", "Connection: Upgrade"});
+    expect_refusal("GET", "h", (const char *const[]){"Connection: Authorization", NULL});
+    expect_refusal("GET", "h", (const char *const[]){"Expect: more", NULL});
+}
+END_TEST
+
+START_TEST(a_body_is_told)
+{
+    const char *path = fresh("/open");
+    char url[256];
+
+    scripted_origin_always(origin, &(struct origin_answer){.bytes = OK_WITH(CACHED LEN(1), "a")});
+    get(path, NULL);
+    explain(path, WITH("--header", "Content-Length: 0"));
+    expect_told("\"x_cache\":\"HIT\"");
+    explain(path, WITH("--header", "Transfer-Encoding: chunked"));
+    expect_told("\"is_asked\":false");
+    explain(path, WITH("--header", "Content-Length: 4"));
+    expect_told("\"is_asked\":false");
+    expect_agreement(http_send(stand.http, "GET", path, NULL, "body", 4));
+    snprintf(url, sizeof url, "%s%s", stand.server.base_url, path);
+    run((const char *const[]){"gateway", "explain", url, "--header", "Content-Length: 4", NULL});
+    expect_told("the cache is not asked, because the request has a body");
+}
+END_TEST
+
+/* The scheme says the same in capitals; a Host goes as it is. */
+START_TEST(the_url_is_read_as_clients_read_it)
+{
+    char url[256];
+
+    snprintf(url, sizeof url, "HTTP%.200s/open/x", stand.server.base_url + strlen("http"));
+    run((const char *const[]){"gateway", "explain", url, "--json", NULL});
+    ck_assert_msg(result.status == 0, "%s", result.err);
+    expect_told("\"origin\":\"http://127.0.0.1:");
+    run((const char *const[]){"gateway", "explain", "http://h:80/open/x", "--json", NULL});
+    expect_told("\"origin\":\"http://h\"");
+    run((const char *const[]){"gateway", "explain", "http://h/open/x", "--header", "Host: g:80",
+                              "--json", NULL});
+    expect_told("\"origin\":\"http://g:80\"");
 }
 END_TEST
 
@@ -384,6 +470,9 @@ int main(void)
     tcase_add_test(tests, what_the_request_wants_is_told);
     tcase_add_test(tests, it_is_told_in_words);
     tcase_add_test(tests, what_cannot_be_explained_says_why);
+    tcase_add_test(tests, what_the_server_refuses_is_told_as_that);
+    tcase_add_test(tests, a_body_is_told);
+    tcase_add_test(tests, the_url_is_read_as_clients_read_it);
     tcase_add_test(tests, routes_are_listed);
     tcase_add_test(tests, a_stranger_has_a_key_of_their_own);
     suite_add_tcase(suite, tests);
