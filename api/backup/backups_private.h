@@ -6,6 +6,7 @@
 #include "backup/results.h"
 #include "backup/schedule.h"
 #include "backup/service.h"
+#include "cachewarden/backup.h"
 
 struct backups {
     struct app *app; /* borrowed; all of these are set at the start */
@@ -26,5 +27,8 @@ struct backups {
 CW_MUST_CHECK enum err backups_open_schedule(struct backups *backups,
                                              const struct backup_options *options,
                                              struct error *error);
+
+/* Whether that is how a backup failed: not where another one is made, nor where nobody wants it any more. */
+bool backup_has_failed(enum err err, const struct backup_watch *watch);
 
 #endif

@@ -111,6 +111,25 @@ static void forget(struct catalogue *catalogue, const char *id)
     lock_release(&catalogue->lock);
 }
 
+static int from_z_to_a(const void *a, const void *b)
+{
+    return strcmp(b, a);
+}
+
+void catalogue_forget_others(struct catalogue *catalogue, char (*ids)[ARCHIVE_ID_SIZE],
+                             size_t count)
+{
+    size_t kept = 0;
+
+    lock_acquire(&catalogue->lock);
+    for (size_t i = 0; i < catalogue->known_count; i++)
+        if (count > 0 &&
+            bsearch(catalogue->known[i].backup.id, ids, count, sizeof *ids, from_z_to_a))
+            catalogue->known[kept++] = catalogue->known[i];
+    catalogue->known_count = kept;
+    lock_release(&catalogue->lock);
+}
+
 /* ---- files ---- */
 
 void catalogue_file_name(char name_out[CATALOGUE_NAME_SIZE], const char *id, bool is_draft)

@@ -7,16 +7,30 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+/* What root makes on the shell is the service's, whose folder it is. Only root can give something away. */
+static bool give_to(int fd, const struct stat *owner)
+{
+    return geteuid() != 0 || fchown(fd, owner->st_uid, owner->st_gid) == 0;
+}
+
 /* Also where the umask would take our own rights away. */
 static enum err make_folder(const struct catalogue *catalogue, int *folder_out, struct error *error)
 {
-    if (mkdir(catalogue->directory, 0700) == 0 && chmod(catalogue->directory, 0700) != 0)
+    bool is_new = mkdir(catalogue->directory, 0700) == 0;
+    struct stat above;
+
+    if (is_new && chmod(catalogue->directory, 0700) != 0)
         return catalogue_folder_failed(catalogue, "make", error);
     enum err err = catalogue_open_folder(catalogue, folder_out, error);
-    if (err != ERR_NOT_FOUND)
-        return err;
-    errno = ENOENT; /* the folder above */
-    return catalogue_folder_failed(catalogue, "make", error);
+    if (err == ERR_NOT_FOUND) {
+        errno = ENOENT; /* the folder above */
+        return catalogue_folder_failed(catalogue, "make", error);
+    }
+    if (err == ERR_OK && is_new &&
+        (fstatat(*folder_out, "..", &above, 0) != 0 || !give_to(*folder_out, &above)))
+        return catalogue_folder_failed(catalogue, "give to the owner of the folder above it",
+                                       error);
+    return err;
 }
 
 static enum err remove_draft(const char *id, void *with)
@@ -46,7 +60,9 @@ static enum err begin_in(const struct catalogue *catalogue, struct catalogue_dra
     catalogue_file_name(name, draft->id, true);
     draft->fd =
         openat(draft->folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (draft->fd < 0 || fchmod(draft->fd, 0600) != 0)
+    struct stat folder;
+    if (draft->fd < 0 || fchmod(draft->fd, 0600) != 0 || fstat(draft->folder, &folder) != 0 ||
+        !give_to(draft->fd, &folder))
         return catalogue_folder_failed(catalogue, "write into", error);
     return ERR_OK;
 }

@@ -43,9 +43,16 @@ enum err catalogue_walk(const struct catalogue *catalogue, int folder, bool draf
             close(again);
         return err;
     }
-    for (const struct dirent *entry; err == ERR_OK && (entry = readdir(listing));)
+    for (const struct dirent *entry; err == ERR_OK;) {
+        errno = 0; /* which tells a failure from the end */
+        entry = readdir(listing);
+        if (!entry && errno != 0)
+            err = catalogue_folder_failed(catalogue, "read", error);
+        if (!entry)
+            break;
         if (id_of(entry->d_name, drafts, id))
             err = each(id, with);
+    }
     closedir(listing);
     return err;
 }
@@ -110,6 +117,8 @@ static enum err list_folder(struct catalogue *catalogue, int folder, struct work
         err = ERR_NO_MEMORY;
     if (err == ERR_OK && ids.count > 0)
         qsort(ids.ids, ids.count, sizeof *ids.ids, newest_first);
+    if (err == ERR_OK)
+        catalogue_forget_others(catalogue, ids.ids, ids.count);
     for (size_t i = 0; i < ids.count && err == ERR_OK; i++)
         err = add_if_whole(catalogue, folder, ids.ids[i], *backups_out, count_out);
     if (err == ERR_NO_MEMORY)

@@ -47,6 +47,9 @@ CW_MUST_CHECK enum err catalogue_examine(const struct catalogue *catalogue, int 
 CW_MUST_CHECK enum err catalogue_look_at(struct catalogue *catalogue, int fd, const char *id,
                                          bool is_anew, struct backup *backup_out,
                                          struct error *error);
+/* Forgets all but these, which are sorted from Z to A. */
+void catalogue_forget_others(struct catalogue *catalogue, char (*ids)[ARCHIVE_ID_SIZE],
+                             size_t count);
 void catalogue_remember(struct catalogue *catalogue, const struct stat *status,
                         const struct backup *backup);
 

@@ -11,6 +11,12 @@ static const char *const kinds[] = {
 /* No clears bring a number there (control/reserved.h has the same bound for what Redis holds). */
 #define NUMBER_MAX (INT64_C(1) << 52)
 
+/* What somebody put there by hand may be above it. What is written has to be read again. */
+static int64_t bounded(int64_t number)
+{
+    return number < NUMBER_MAX ? number : NUMBER_MAX;
+}
+
 void control_row_write(const struct control_row *row, struct strbuf *lines)
 {
     struct json_writer json;
@@ -20,19 +26,19 @@ void control_row_write(const struct control_row *row, struct strbuf *lines)
     json_add_string(&json, "kind", str_from(kinds[row->kind]));
     switch (row->kind) {
     case CONTROL_MARKS:
-        json_add_integer(&json, "term", row->marks.term);
-        json_add_integer(&json, "epoch", row->marks.epoch);
-        json_add_integer(&json, "reserved", row->marks.reserved);
-        json_add_integer(&json, "highest_id", row->marks.highest_id);
-        json_add_integer(&json, "voided_s", row->marks.voided_s);
+        json_add_integer(&json, "term", bounded(row->marks.term));
+        json_add_integer(&json, "epoch", bounded(row->marks.epoch));
+        json_add_integer(&json, "reserved", bounded(row->marks.reserved));
+        json_add_integer(&json, "highest_id", bounded(row->marks.highest_id));
+        json_add_integer(&json, "voided_s", bounded(row->marks.voided_s));
         break;
     case CONTROL_REVOCATION:
         json_add_string(&json, "what", row->text);
-        json_add_integer(&json, "expires_s", row->revocation.expires_at_s);
+        json_add_integer(&json, "expires_s", bounded(row->revocation.expires_at_s));
         break;
     case CONTROL_CLEARS:
         json_add_string(&json, "namespace", row->text);
-        json_add_integer(&json, "clears", row->clears);
+        json_add_integer(&json, "clears", bounded(row->clears));
         break;
     }
     json_close_object(&json);

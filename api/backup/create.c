@@ -203,14 +203,21 @@ static enum err make(struct making *making, struct backup *backup_out)
     return err;
 }
 
+bool backup_has_failed(enum err err, const struct backup_watch *watch)
+{
+    return err != ERR_OK && err != ERR_CONFLICT && !is_stopping(watch);
+}
+
 /* For the log, and for whoever asks what became of the last one. */
-static void note_end(struct backups *backups, enum err err, const struct backup *backup,
-                     int64_t duration_ms, const struct error *error)
+static void note_end(struct backups *backups, const struct backup_watch *watch, enum err err,
+                     const struct backup *backup, int64_t duration_ms, const struct error *error)
 {
     struct backup_result result = {
         .at_s = clock_wall_s(), .duration_ms = duration_ms, .is_good = err == ERR_OK};
 
-    if (err == ERR_CONFLICT || err == ERR_BUSY) /* another one is made; nobody wants it any more */
+    if (err == ERR_CONFLICT) /* another one is made, which tells its own end */
+        log_event(LOG_LEVEL_INFO, "backup.conflict", LOG_CSTR("reason", error->caller));
+    if (err != ERR_OK && !backup_has_failed(err, watch))
         return;
     snprintf(result.node, sizeof result.node, "%s", backups->node);
     if (err == ERR_OK) {
@@ -247,6 +254,6 @@ enum err backup_create(struct app *app, const struct backup_watch *watch, struct
         (void)error_set_detail(error, err, "no memory for a backup");
     strbuf_fini(&making.lines);
     arena_free(&making.arena);
-    note_end(app->backups, err, backup_out, (clock_mono_ns() - begun_ns) / NS_PER_MS, error);
+    note_end(app->backups, watch, err, backup_out, (clock_mono_ns() - begun_ns) / NS_PER_MS, error);
     return err;
 }

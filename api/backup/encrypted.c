@@ -120,8 +120,8 @@ static bool read_wholly(int fd, char *buffer, size_t size, int64_t at)
         ssize_t got = pread(fd, buffer + have, size - have, at + (int64_t)have);
         if (got < 0 && errno == EINTR)
             continue;
-        if (got == 0)
-            errno = EBADMSG;
+        if (got == 0) /* it became shorter */
+            errno = ENODATA;
         if (got <= 0)
             return false;
         have += (size_t)got;
@@ -145,7 +145,7 @@ enum err encrypted_reader_new(int fd, int64_t size, struct str passphrase,
     reader->number = -1;
     reader->chunks = sealed / SEALED_CHUNK + (rest > 0 ? 1 : 0);
     reader->size = sealed - reader->chunks * CIPHER_TAG_SIZE;
-    enum err err = ERR_UNAUTHENTICATED;
+    enum err err = ERR_UPSTREAM_DOWN;
     if (read_wholly(fd, reader->head, sizeof reader->head, 0))
         err = cipher_key_new(passphrase, (const unsigned char *)reader->head + ENCRYPTED_MAGIC,
                              &reader->key);
@@ -170,7 +170,7 @@ int64_t encrypted_reader_size(const struct encrypted_reader *reader)
     return reader->size;
 }
 
-static bool load(struct encrypted_reader *reader, int64_t number)
+static bool load(struct encrypted_reader *reader, int64_t number, bool *is_false_out)
 {
     bool is_last = number == reader->chunks - 1;
     const struct cipher_place place = {
@@ -186,7 +186,7 @@ static bool load(struct encrypted_reader *reader, int64_t number)
         return false;
     if (cipher_decrypt(reader->key, &place, (struct str){reader->chunk, length + CIPHER_TAG_SIZE},
                        reader->plain) != ERR_OK) {
-        errno = EBADMSG;
+        *is_false_out = true;
         return false;
     }
     reader->number = number;
@@ -195,11 +195,12 @@ static bool load(struct encrypted_reader *reader, int64_t number)
 }
 
 ssize_t encrypted_reader_read(struct encrypted_reader *reader, void *buffer, size_t size,
-                              int64_t at)
+                              int64_t at, bool *is_false_out)
 {
+    *is_false_out = false;
     if (at >= reader->size)
         return 0;
-    if (!load(reader, at / ENCRYPTED_CHUNK))
+    if (!load(reader, at / ENCRYPTED_CHUNK, is_false_out))
         return -1;
 
     size_t from = (size_t)(at % ENCRYPTED_CHUNK), have = reader->length - from;

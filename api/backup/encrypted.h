@@ -34,14 +34,14 @@ void encrypted_writer_free(struct encrypted_writer **writer);
 struct encrypted_reader;
 
 /* Of the file behind `fd`, which is `size` long. Errors of cipher_key_new; ERR_UNAUTHENTICATED: it is too short to be
- * one, or cannot be read. */
+ * one; ERR_UPSTREAM_DOWN with errno: it cannot be read. */
 CW_MUST_CHECK enum err encrypted_reader_new(int fd, int64_t size, struct str passphrase,
                                             struct encrypted_reader **reader_out);
 /* How long the plain archive is. */
 int64_t encrypted_reader_size(const struct encrypted_reader *reader);
-/* As pread of the plain archive. -1 with errno; EBADMSG: another passphrase, or it is damaged. */
+/* As pread of the plain archive. *is_false_out, with -1: it was read, but with another passphrase, or it is damaged. */
 ssize_t encrypted_reader_read(struct encrypted_reader *reader, void *buffer, size_t size,
-                              int64_t at);
+                              int64_t at, bool *is_false_out);
 void encrypted_reader_free(struct encrypted_reader **reader);
 
 #endif

@@ -24,6 +24,7 @@ struct backup_reader {
     struct archive *archive;
     int64_t at, end; /* what libarchive gets: bytes [at, end) of the plain archive */
     int reason;      /* errno of a read that failed, or 0 */
+    bool is_false;   /* it did not fail, but what is read does not decrypt */
     bool is_at_end;
     struct archive_file file;
     struct archive_member *seen; /* ARCHIVE_MEMBERS_MAX of them have room */
@@ -40,9 +41,9 @@ static enum err refuse(struct error *error, const char *what)
     return error_set(error, ERR_UNPROCESSABLE, "The archive is damaged: %s.", what);
 }
 
-static enum err no_read(struct error *error, int reason)
+static enum err no_read(const struct backup_reader *reader, struct error *error, int reason)
 {
-    if (reason == EBADMSG)
+    if (reader->is_false)
         return error_set(
             error, ERR_UNPROCESSABLE,
             "The archive was encrypted with another backup.passphrase, or is damaged.");
@@ -53,7 +54,7 @@ static enum err no_read(struct error *error, int reason)
 /* ---- the seal ---- */
 
 /* Up to `size` bytes of the file at `at`: how many, 0 at its end; -1 with errno. */
-static ssize_t read_file(const struct backup_reader *reader, void *buffer, size_t size, int64_t at)
+static ssize_t read_file(struct backup_reader *reader, void *buffer, size_t size, int64_t at)
 {
     ssize_t got;
 
@@ -64,13 +65,14 @@ static ssize_t read_file(const struct backup_reader *reader, void *buffer, size_
 }
 
 /* The same of the plain archive. */
-static ssize_t read_at(const struct backup_reader *reader, void *buffer, size_t size, int64_t at)
+static ssize_t read_at(struct backup_reader *reader, void *buffer, size_t size, int64_t at)
 {
-    return reader->encrypted ? encrypted_reader_read(reader->encrypted, buffer, size, at)
-                             : read_file(reader, buffer, size, at);
+    return reader->encrypted
+               ? encrypted_reader_read(reader->encrypted, buffer, size, at, &reader->is_false)
+               : read_file(reader, buffer, size, at);
 }
 
-typedef ssize_t reading(const struct backup_reader *reader, void *buffer, size_t size, int64_t at);
+typedef ssize_t reading(struct backup_reader *reader, void *buffer, size_t size, int64_t at);
 
 static enum err digest_range(struct backup_reader *reader, reading *read, struct digest *digest,
                              int64_t from, int64_t to, struct error *error)
@@ -79,7 +81,7 @@ static enum err digest_range(struct backup_reader *reader, reading *read, struct
         size_t wanted = to - from < BLOCK_SIZE ? (size_t)(to - from) : BLOCK_SIZE;
         ssize_t got = read(reader, reader->block, wanted, from);
         if (got < 0)
-            return no_read(error, errno);
+            return no_read(reader, error, errno);
         if (got == 0)
             return refuse(error, "it became shorter while it was read");
         if (digest_add(digest, (struct str){reader->block, (size_t)got}) != ERR_OK)
@@ -122,7 +124,7 @@ static enum err check_seal(struct backup_reader *reader, struct digest *digest, 
     while (have < sizeof seal) { /* which may stand in two chunks */
         ssize_t got = read_at(reader, seal + have, sizeof seal - have, reader->end + (int64_t)have);
         if (got <= 0)
-            return got < 0 ? no_read(error, errno)
+            return got < 0 ? no_read(reader, error, errno)
                            : refuse(error, "it became shorter while it was read");
         have += (size_t)got;
     }
@@ -172,7 +174,7 @@ static enum err begin_plain(struct backup_reader *reader, struct error *error)
     ssize_t got = read_file(reader, magic, sizeof magic, 0);
 
     if (got < 0)
-        return no_read(error, errno);
+        return no_read(reader, error, errno);
     reader->size = reader->file.size;
     if (got < ENCRYPTED_MAGIC || !encrypted_is_one(magic))
         return ERR_OK;
@@ -181,6 +183,8 @@ static enum err begin_plain(struct backup_reader *reader, struct error *error)
                          "The archive is encrypted, and backup.passphrase is not set.");
     enum err err =
         encrypted_reader_new(reader->fd, reader->file.size, passphrase, &reader->encrypted);
+    if (err == ERR_UPSTREAM_DOWN)
+        return no_read(reader, error, errno);
     if (err == ERR_UNAUTHENTICATED)
         return refuse(error, "it is too short");
     if (err != ERR_OK)
@@ -194,7 +198,7 @@ static enum err look_at_file(struct backup_reader *reader, struct error *error)
     struct stat status;
 
     if (fstat(reader->fd, &status) != 0)
-        return no_read(error, errno);
+        return no_read(reader, error, errno);
     if (!S_ISREG(status.st_mode))
         return error_set(error, ERR_UNPROCESSABLE, "The archive is not a regular file.");
     reader->file.size = status.st_size;
@@ -240,8 +244,8 @@ static enum err explain(const struct backup_reader *reader, struct error *error)
 {
     const char *why = archive_error_string(reader->archive);
 
-    if (reader->reason != 0)
-        return no_read(error, reader->reason);
+    if (reader->reason != 0 || reader->is_false)
+        return no_read(reader, error, reader->reason);
     if (archive_errno(reader->archive) == ENOMEM)
         return error_set_detail(error, ERR_NO_MEMORY, "no memory for an archive");
     enum err err = refuse(error, "it is no tar in zstd");

@@ -1,6 +1,6 @@
 /* The folder of backups: who finds what in it, and what becomes of a draft. */
 #include "archives.h"
-#include "backup/catalogue.h"
+#include "backup/catalogue_private.h"
 #include "suite.h"
 #include "temp_folder.h"
 
@@ -142,6 +142,37 @@ START_TEST(no_umask_changes_the_rights)
 }
 END_TEST
 
+/* Made by root on the shell, they are there for the service, whose folder it is. Who is not root owns it all. */
+START_TEST(owners_are_those_of_the_folder_above)
+{
+    const uid_t nobody = geteuid() == 0 ? 65534 : geteuid();
+    struct stat status;
+
+    ck_assert_int_eq(chown(folder.path, nobody, (gid_t)-1), 0);
+    make(OLD);
+    ck_assert_int_eq(stat(directory, &status), 0);
+    ck_assert_uint_eq(status.st_uid, nobody);
+    ck_assert_int_eq(stat(file_of(OLD), &status), 0);
+    ck_assert_uint_eq(status.st_uid, nobody);
+    ck_assert_int_eq(status.st_mode & 07777, 0600);
+}
+END_TEST
+
+/* Also what somebody else has taken away: the room for what is known is bounded. */
+START_TEST(what_is_gone_is_forgotten)
+{
+    make(OLD);
+    make(NEWER);
+    make(LAST);
+    ck_assert_uint_eq(catalogue->known_count, 3);
+    ck_assert_int_eq(unlink(file_of(OLD)), 0);
+    ck_assert_int_eq(unlink(file_of(LAST)), 0);
+    ck_assert_str_eq(listed(), NEWER " ");
+    ck_assert_uint_eq(catalogue->known_count, 1);
+    ck_assert_int_eq(find(NEWER), ERR_OK);
+}
+END_TEST
+
 START_TEST(one_is_written_at_a_time)
 {
     struct catalogue_draft draft, another;
@@ -262,6 +293,8 @@ int main(void)
     tcase_add_test(tcase, there_is_none_at_first);
     tcase_add_test(tcase, the_newest_is_listed_first);
     tcase_add_test(tcase, no_umask_changes_the_rights);
+    tcase_add_test(tcase, owners_are_those_of_the_folder_above);
+    tcase_add_test(tcase, what_is_gone_is_forgotten);
     tcase_add_test(tcase, one_is_written_at_a_time);
     tcase_add_test(tcase, a_draft_that_was_left_goes);
     tcase_add_test(tcase, a_draft_that_is_not_whole_is_dropped);

@@ -187,6 +187,22 @@ START_TEST(what_has_expired_since_stays_away)
 }
 END_TEST
 
+/* Put there by hand. A backup that holds it has to be good for something. */
+START_TEST(no_number_is_too_large_to_be_read_again)
+{
+    redis_server_do(redis, "HSET cw:{u:7} clears 9223372036854775807");
+    redis_server_do(redis, "SET cw:ids 9223372036854775807");
+    redis_server_do(redis, "ZADD cw:revoked 9007199254740992 f:00000000000000000000000000000001");
+    read_all(4096);
+    expect_line("\"clears\":4503599627370496}\n");
+    expect_line("\"expires_s\":4503599627370496}\n");
+    expect_line("\"highest_id\":4503599627370496,");
+    redis_server_do(redis, "DEL cw:{u:7} cw:revoked");
+    struct control_counts counts = put_all();
+    ck_assert(counts.revocations == 1 && counts.clears == 1);
+}
+END_TEST
+
 static const char *const bad[] = {
     "rubbish\n",
     "{}\n",
@@ -266,6 +282,7 @@ int main(void)
     tcase_add_test(data, an_empty_redis_gets_all_of_it);
     tcase_add_test(data, nothing_is_lowered);
     tcase_add_test(data, what_has_expired_since_stays_away);
+    tcase_add_test(data, no_number_is_too_large_to_be_read_again);
     tcase_add_test(data, what_is_no_line_is_refused);
     tcase_add_test(data, it_ends_when_the_program_does);
     tcase_add_test(data, another_redis_meanwhile_is_noticed);
