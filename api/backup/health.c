@@ -5,6 +5,9 @@
 #include "cachewarden/exposition.h"
 #include "cachewarden/zone.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 static int64_t asked_for_s(const struct backups *backups, const struct backup_results *results)
 {
     if (!backups->schedule)
@@ -44,7 +47,16 @@ static void add_time(struct json_writer *json, const char *name, int64_t wall_s)
     json_add_string(json, name, clock_rfc3339(wall_s * 1000, at));
 }
 
-static void add_result(struct json_writer *json, const char *name,
+/* A disk that is not mounted is no backup. */
+static bool is_in_folder(const struct backups *backups, const struct backup_result *result)
+{
+    char path[512];
+    int length = snprintf(path, sizeof path, "%s/%s.tar.zst", backups->directory, result->id);
+
+    return length > 0 && (size_t)length < sizeof path && access(path, F_OK) == 0;
+}
+
+static void add_result(const struct backups *backups, struct json_writer *json, const char *name,
                        const struct backup_result *result)
 {
     json_name(json, name);
@@ -58,6 +70,7 @@ static void add_result(struct json_writer *json, const char *name,
     if (result->is_good) {
         json_add_string(json, "id", str_from(result->id));
         json_add_integer(json, "size", result->size_bytes);
+        json_add_bool(json, "in_folder", is_in_folder(backups, result));
     } else {
         json_add_string(json, "reason", str_from(result->reason));
     }
@@ -96,7 +109,7 @@ void backups_write_health(struct backups *backups, struct work work, struct json
     json_open_object(json);
     add_schedule(backups, json);
     json_add_bool(json, "overdue", results.good.at_s < asked_for_s(backups, &results));
-    add_result(json, "last", &results.last);
-    add_result(json, "last_good", &results.good);
+    add_result(backups, json, "last", &results.last);
+    add_result(backups, json, "last_good", &results.good);
     json_close_object(json);
 }

@@ -111,6 +111,13 @@ START_TEST(a_missed_tick_is_done_once)
         strstr(reply->body, "cachewarden_backup_last_success_timestamp_seconds 0\n"));
     cw_server_stop(&other);
     ck_assert_int_eq(count_archives(), 1);
+    /* A disk that is not mounted. */
+    ck_assert(says("\"in_folder\":true"));
+    char from[512], to[512];
+    snprintf(from, sizeof from, "%s/kept", stand.directory);
+    snprintf(to, sizeof to, "%s/away", stand.directory);
+    ck_assert_int_eq(rename(from, to), 0);
+    ck_assert(says("\"in_folder\":false"));
     stand_close(&stand);
 }
 END_TEST
