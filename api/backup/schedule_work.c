@@ -3,7 +3,6 @@
 
 #include "cachewarden/backup.h"
 #include "cachewarden/clock.h"
-#include "cachewarden/log.h"
 #include "cachewarden/zone.h"
 
 #include <stdio.h>
@@ -34,9 +33,6 @@ static enum err make(void *arg, const _Atomic bool *is_stopping, struct error *e
     char target[64] = "backups";
     enum err err = backup_create(backups->app, &watch, &backup, error);
 
-    /* What fails else, whoever makes a backup says. */
-    if (err == ERR_CONFLICT)
-        log_event(LOG_LEVEL_WARN, "backup.in_the_way", LOG_CSTR("reason", error->caller));
     if (err == ERR_OK)
         snprintf(target, sizeof target, "backup:%s", backup.id);
     record(backups, "backups.create", str_from(target), err, -1);
