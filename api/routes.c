@@ -44,6 +44,9 @@ static const struct param_spec params_restore[] = {
     {.name = "dry_run",
      .kind = PARAM_BOOLEAN,
      .help = "Says what would change, and changes nothing."},
+    {.name = "foreign",
+     .kind = PARAM_BOOLEAN,
+     .help = "Takes a backup of another installation, too."},
     {.kind = PARAM_END},
 };
 

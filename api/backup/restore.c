@@ -6,6 +6,7 @@
 #include "control/version_guard.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum {
     ARENA_FIRST = 64 * 1024,
@@ -23,6 +24,7 @@ struct restoring {
     struct arena *arena; /* of one part */
     struct restored_facts facts;
     struct control_marks marks;
+    char install[33];    /* that was backed up */
     int64_t done, total; /* rows */
 };
 
@@ -54,6 +56,7 @@ static enum err verify(struct restoring *run, struct error *error)
     if (!err) {
         const struct archive_manifest *manifest = backup_reader_manifest(run->reader);
         snprintf(run->result->id, sizeof run->result->id, "%.*s", STR_ARG(manifest->about.id));
+        snprintf(run->install, sizeof run->install, "%.*s", STR_ARG(manifest->about.install_id));
         run->result->created_at_s = manifest->about.created_at_s;
         for (int part = 0; part < ARCHIVE_PARTS; part++)
             run->total += manifest->rows[part];
@@ -108,24 +111,54 @@ static enum err take_part(struct restoring *run, enum archive_part part, struct 
     return blame_archive(err, error);
 }
 
-/* ERR_OK: all parts were taken, and the archive was whole to its end. */
+/* Its numbers would become other people's. */
+static enum err check_install(struct restoring *run, struct error *error)
+{
+    struct str here;
+
+    if (users_import_is_first(run->import) || run->order->takes_foreign)
+        return ERR_OK;
+    enum err err = users_import_fact_get(run->import, run->arena, STR("install_id"), &here, error);
+    if (err)
+        return err == ERR_NOT_FOUND ? ERR_INTERNAL : err;
+    return str_eq(here, str_from(run->install))
+               ? ERR_OK
+               : error_set(
+                     error, ERR_UNPROCESSABLE,
+                     "This is a backup of another installation, and there are accounts here; say "
+                     "that it may be foreign if it is to take their place all the same.");
+}
+
+/* *is_over_out: there are no more parts, and the archive was whole to its end. */
+static enum err take_next(struct restoring *run, bool *is_over_out, struct error *error)
+{
+    enum archive_part part;
+    struct str lines;
+    enum err err = backup_reader_next(run->reader, &part, &lines, error);
+
+    *is_over_out = err == ERR_NOT_FOUND;
+    if (err == ERR_NOT_FOUND) {
+        error_clear(error);
+        return ERR_OK;
+    }
+    if (!err)
+        err = take_part(run, part, lines, error);
+    if (!err && is_stopping(run->order))
+        err = error_set_detail(error, ERR_BUSY, "the program is to end");
+    return err;
+}
+
 static enum err take_parts(struct restoring *run, struct error *error)
 {
-    enum err err = backup_reader_open(run->order->fd, run->order->key, &run->reader, error);
+    bool is_over = false;
+    enum err err = check_install(run, error);
 
-    while (!err) {
-        enum archive_part part;
-        struct str lines;
-        err = backup_reader_next(run->reader, &part, &lines, error);
-        if (!err)
-            err = take_part(run, part, lines, error);
-        if (!err && is_stopping(run->order))
-            err = error_set_detail(error, ERR_BUSY, "the program is to end");
-    }
+    if (!err)
+        err = backup_reader_open(run->order->fd, run->order->key, &run->reader, error);
+    while (!err && !is_over)
+        err = take_next(run, &is_over, error);
     backup_reader_free(&run->reader);
-    if (err == ERR_NOT_FOUND)
-        error_clear(error);
-    return err == ERR_NOT_FOUND ? ERR_OK : err;
+    return err;
 }
 
 static enum err import(struct restoring *run, struct error *error)
@@ -142,15 +175,6 @@ static enum err import(struct restoring *run, struct error *error)
     return err;
 }
 
-/* What is only tried is undone by any outcome but ERR_OK. */
-static enum err finish(struct restoring *run, enum err err, struct error *error)
-{
-    if (err || !run->order->only_tries)
-        return users_import_end(&run->import, err, error);
-    err = users_import_end(&run->import, ERR_CONFLICT, error);
-    return err == ERR_CONFLICT ? ERR_OK : err;
-}
-
 enum err restore_rows(const struct restore_order *order, struct restore_result *result_out,
                       struct error *error)
 {
@@ -164,9 +188,9 @@ enum err restore_rows(const struct restore_order *order, struct restore_result *
     if (!err)
         err = verify(&run, error);
     if (!err)
-        err = users_import_begin(order->app->users, &run.import, error);
+        err = users_import_begin(order->app->users, order->only_tries, &run.import, error);
     if (!err)
-        err = finish(&run, import(&run, error), error);
+        err = users_import_end(&run.import, import(&run, error), error);
     result_out->term = run.facts.term;
     result_out->has_become = !err && !order->only_tries && run.facts.has_become;
     arena_free(&run.arena);
@@ -181,7 +205,7 @@ static enum err put_control(const struct restore_order *order, struct control_co
     const struct control_options to = {.control = order->app->control,
                                        .budget_ms = order->app->budget_ms,
                                        .duty_percent = DUTY_PERCENT};
-    struct backup_reader *reader;
+    struct backup_reader *reader = NULL;
     enum err err = backup_reader_open(order->fd, order->key, &reader, error);
 
     while (!err) {
@@ -197,6 +221,18 @@ static enum err put_control(const struct restore_order *order, struct control_co
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
+/* The file may be another one by now. */
+static enum err expect_same(const struct restore_order *order, const char *id, struct error *error)
+{
+    struct restore_result found = {.id = ""};
+    struct restoring run = {.order = order, .result = &found};
+    enum err err = verify(&run, error);
+
+    return err || strcmp(found.id, id) == 0
+               ? err
+               : error_set(error, ERR_CONFLICT, "The file has become another backup meanwhile.");
+}
+
 /* Revocations first: with the new term every node reads all of them again. */
 enum err restore_control(const struct restore_order *order, struct restore_result *result,
                          struct error *error)
@@ -204,7 +240,9 @@ enum err restore_control(const struct restore_order *order, struct restore_resul
     struct app *app = order->app;
 
     version_guard_doubt(app->guard, result->term);
-    enum err err = put_control(order, &result->control, error);
+    enum err err = expect_same(order, result->id, error);
+    if (!err)
+        err = put_control(order, &result->control, error);
     if (err)
         return err;
     return version_guard_reconcile(

@@ -18,7 +18,9 @@ struct restore_order {
     struct app *app;
     int fd; /* of the archive */
     const struct archive_key *key;
-    bool only_tries; /* all of it, and then it is undone: the result tells what would change */
+    bool
+        only_tries; /* changes nothing, and keeps nobody waiting: the result tells what would change */
+    bool takes_foreign; /* of another installation, too, where there are accounts here */
     /* Where there has never been an account, this becomes the installation that was backed up: its control data in
      * Redis is ours then. Who has it open has to open it again. */
     bool may_become;
@@ -30,7 +32,7 @@ struct restore_order {
 };
 
 struct restore_result {
-    char id[ARCHIVE_ID_SIZE];
+    char id[ARCHIVE_ID_SIZE]; /* restore_control: that is expected */
     int64_t created_at_s;
     struct users_import_counts users;
     struct control_counts control;

@@ -5,6 +5,7 @@
 #include "cachewarden/backup_restore.h"
 #include "cachewarden/clock.h"
 #include "cachewarden/control.h"
+#include "cachewarden/log.h"
 #include "control/version_guard.h"
 
 #include <errno.h>
@@ -94,6 +95,7 @@ static struct restore_order order_of(struct app *app, const struct backup_restor
                                   .fd = held->file,
                                   .key = app->backups->key,
                                   .only_tries = order->only_tries,
+                                  .takes_foreign = order->takes_foreign,
                                   .is_stopping = watch ? watch->is_stopping : NULL,
                                   .progress = watch && watch->progress ? tell : NULL,
                                   .with = told};
@@ -179,18 +181,33 @@ static enum err restore(struct app *app, const struct backup_restore_order *orde
     return err == ERR_OK ? restore_rows(&rows, result, error) : err;
 }
 
+/* Who is called at night finds it in the log, too. */
+static void note_end(enum err err, const struct restore_result *result, const struct error *error)
+{
+    if (err == ERR_OK)
+        log_event(LOG_LEVEL_INFO, "backup.restored", LOG_CSTR("id", result->id),
+                  LOG_INT("users", result->users.accounts), LOG_INT("added", result->users.added),
+                  LOG_INT("removed", result->users.removed),
+                  LOG_INT("passwords", result->users.passwords));
+    else if (err != ERR_NOT_FOUND && err != ERR_CONFLICT)
+        log_event(LOG_LEVEL_WARN, "backup.not_restored", LOG_CSTR("error", err_name(err)),
+                  LOG_CSTR("reason", error->caller), LOG_CSTR("detail", error->detail));
+}
+
 enum err backup_restore_users(struct app *app, const struct backup_restore_order *order,
                               struct backup_restored *restored_out, struct error *error)
 {
     struct restore_result result = {.id = ""};
     struct restore_files held;
     char install[33] = "";
-    enum err err = hold(app->backups, order, true, &held, error);
+    enum err err = hold(app->backups, order, !order->only_tries, &held, error);
 
     if (err == ERR_OK) {
         err = restore(app, order, &held, install, &result, error);
         let_go(&held);
     }
+    if (!order->only_tries)
+        note_end(err, &result, error);
     describe(&result, order->only_tries, restored_out);
     snprintf(restored_out->before, sizeof restored_out->before, "%s", install);
     return err;
@@ -207,6 +224,7 @@ enum err backup_restore_redis(struct app *app, const struct backup_restore_order
     if (err != ERR_OK)
         return err;
     const struct restore_order control = order_of(app, order, &held, &told);
+    snprintf(result.id, sizeof result.id, "%s", restored->id);
     if (restored->has_become)
         err = take_over(app, restored, error);
     if (err == ERR_OK)

@@ -22,8 +22,10 @@ struct users_import {
     size_t page_rows;
     enum users_table table; /* whose rows came last */
     size_t row;             /* how many of it came */
-    int64_t last_id, now_s, accounts_before, accounts_kept;
+    int64_t last_id, accounts_before, accounts_kept, keys_before, keys_kept;
+    int64_t last_voided_s; /* that either side knows of */
     bool is_first;
+    bool only_counts; /* in a snapshot, which changes nothing */
     struct users_import_counts counts;
 };
 
@@ -47,23 +49,45 @@ static enum err change(struct users_import *import, struct users_query query, in
     return err;
 }
 
+static enum err ask_number(struct users_import *import, struct users_query query,
+                           int64_t *number_out, struct error *error)
+{
+    struct users_result result = {0};
+    enum err err = run(import, query, &result, error);
+
+    *number_out = err ? 0 : users_integer(&result, 0, 0);
+    return err;
+}
+
+static enum err look(struct users_import *import, struct error *error)
+{
+    int64_t highest = 0;
+    enum err err = ask_number(import, USERS_PLAIN(ACCOUNT_HIGHEST), &highest, error);
+
+    import->is_first = highest == 0;
+    if (!err)
+        err = ask_number(import, USERS_PLAIN(ACCOUNT_LAST_VOIDED), &import->last_voided_s, error);
+    if (!err)
+        err =
+            ask_number(import, USERS_PLAIN(IMPORT_COUNT_ACCOUNTS), &import->accounts_before, error);
+    if (!err)
+        err = ask_number(import, USERS_PLAIN(IMPORT_COUNT_KEYS), &import->keys_before, error);
+    return err;
+}
+
 static enum err clear(struct users_import *import, struct error *error)
 {
-    static const enum users_statement first[] = {IMPORT_MARK_KEYS, IMPORT_CLEAR_GROUPS,
-                                                 IMPORT_CLEAR_SUBJECTS, IMPORT_CLEAR_SWITCHES};
-    struct users_result highest = {0};
-    enum err err = run(import, USERS_PLAIN(ACCOUNT_HIGHEST), &highest, error);
+    static const enum users_statement first[] = {IMPORT_MARK_ACCOUNTS, IMPORT_MARK_KEYS,
+                                                 IMPORT_CLEAR_GROUPS, IMPORT_CLEAR_SUBJECTS,
+                                                 IMPORT_CLEAR_SWITCHES};
+    enum err err = ERR_OK;
 
-    if (!err)
-        import->is_first = users_integer(&highest, 0, 0) == 0;
-    if (!err)
-        err = change(import, USERS_PLAIN(IMPORT_MARK_ACCOUNTS), &import->accounts_before, error);
     for (size_t i = 0; !err && i < sizeof first / sizeof *first; i++)
         err = change(import, USERS_PLAIN(first[i]), NULL, error);
     return err;
 }
 
-enum err users_import_begin(struct users *users, struct users_import **import_out,
+enum err users_import_begin(struct users *users, bool only_counts, struct users_import **import_out,
                             struct error *error)
 {
     struct users_import *import = calloc(1, sizeof *import);
@@ -73,12 +97,15 @@ enum err users_import_begin(struct users *users, struct users_import **import_ou
     if (!import)
         return err;
     import->users = users;
-    import->now_s = clock_wall_s();
+    import->only_counts = only_counts;
     strbuf_init(&import->json, NULL, PAGE_BYTES);
     import->page = arena_new(PAGE_BYTES, 0);
     if (import->page)
-        err = users_begin(users, USERS_REPLACE, &import->connection, error);
+        err = users_begin(users, only_counts ? USERS_SNAPSHOT : USERS_REPLACE, &import->connection,
+                          error);
     if (!err)
+        err = look(import, error);
+    if (!err && !only_counts)
         err = clear(import, error);
     return err ? users_import_end(import_out, err, error) : ERR_OK;
 }
@@ -113,7 +140,7 @@ static enum err write_page(struct users_import *import, struct error *error)
         [USERS_SWITCHES] = IMPORT_SWITCHES,
     };
     /* Dates of tokens are whole seconds: to end those of this very second the next one is named. */
-    struct users_value parameters[] = {USERS_STR(STR_NONE), USERS_INT(import->now_s + 1)};
+    struct users_value parameters[] = {USERS_STR(STR_NONE), USERS_INT(clock_wall_s() + 1)};
     bool is_accounts = import->table == USERS_ACCOUNTS;
     enum err err = ERR_OK;
 
@@ -125,7 +152,7 @@ static enum err write_page(struct users_import *import, struct error *error)
     parameters[0].bytes = strbuf_str(&import->json);
     if (is_accounts)
         err = compare_accounts(import, error);
-    if (!err)
+    if (!err && !import->only_counts)
         err =
             change(import,
                    (struct users_query){statements[import->table], parameters, is_accounts ? 2 : 1},
@@ -147,7 +174,7 @@ static void add_value(struct json_writer *json, const char *name, const struct u
         json_write_string(json, value->bytes);
 }
 
-enum { COLUMN_ID, COLUMN_USERNAME, COLUMN_EMAIL, COLUMN_DELETED = 7 };
+enum { COLUMN_ID, COLUMN_USERNAME, COLUMN_EMAIL, COLUMN_DELETED = 7, COLUMN_NOT_BEFORE };
 
 /* What a row of an account has besides its columns in the copy. */
 static enum err add_account_values(struct users_import *import, struct json_writer *json,
@@ -200,6 +227,8 @@ static enum err check_account(struct users_import *import, const struct users_va
         (row[COLUMN_EMAIL].kind == USERS_NULL) != is_deleted)
         return error_set(error, ERR_BAD_INPUT, "only what is deleted has no name");
     import->last_id = row[COLUMN_ID].integer;
+    if (row[COLUMN_NOT_BEFORE].integer > import->last_voided_s)
+        import->last_voided_s = row[COLUMN_NOT_BEFORE].integer;
     import->counts.accounts += !is_deleted;
     return ERR_OK;
 }
@@ -213,8 +242,12 @@ static enum err write_key(struct users_import *import, const struct users_value 
     if (str_starts(row[1].bytes, STR(" ")))
         return error_set(error, ERR_BAD_INPUT, "\"name\" begins with a blank");
     import->counts.keys++;
-    enum err err =
-        change(import, (struct users_query){IMPORT_KEY, row, table->column_count}, NULL, error);
+    int64_t kept = 0;
+    enum err err = ask_number(import, USERS_QUERY(IMPORT_COMPARE_KEY, row[0]), &kept, error);
+    import->keys_kept += kept;
+    if (!err && !import->only_counts)
+        err =
+            change(import, (struct users_query){IMPORT_KEY, row, table->column_count}, NULL, error);
     arena_reset(import->page);
     return err;
 }
@@ -297,37 +330,55 @@ enum err users_import_fact_get(struct users_import *import, struct arena *arena,
                                struct str *value_out, struct error *error)
 {
     struct users_result result = {0};
-    enum err err = import->users->driver->run(
-        import->connection, USERS_QUERY(FACT_GET, USERS_STR(name)), arena, &result, error);
+    enum err err = ERR_OK;
 
-    *value_out = !err && result.row_count > 0 ? users_bytes(&result, 0, 0) : STR_NONE;
+    /* What is read is to be true until the end, and the table is not locked. */
+    *value_out = STR_NONE;
+    if (!import->only_counts)
+        err = change(import, USERS_QUERY(FACT_HOLD, USERS_STR(name)), NULL, error);
+    if (!err)
+        err = import->users->driver->run(import->connection, USERS_QUERY(FACT_GET, USERS_STR(name)),
+                                         arena, &result, error);
+    if (!err && result.row_count > 0)
+        *value_out = users_bytes(&result, 0, 0);
     return !err && result.row_count == 0 ? ERR_NOT_FOUND : err;
 }
 
 enum err users_import_fact_set(struct users_import *import, struct str name, struct str value,
                                struct error *error)
 {
-    return change(import, USERS_QUERY(FACT_SET, USERS_STR(name), USERS_STR(value)), NULL, error);
+    return import->only_counts
+               ? ERR_OK
+               : change(import, USERS_QUERY(FACT_SET, USERS_STR(name), USERS_STR(value)), NULL,
+                        error);
 }
 
 /* ---- the end ---- */
+
+static enum err complete(struct users_import *import, struct error *error)
+{
+    enum err err =
+        change(import, USERS_QUERY(IMPORT_DELETE_ACCOUNTS, USERS_INT(clock_wall_s())), NULL, error);
+
+    if (!err)
+        err = change(import, USERS_PLAIN(IMPORT_REMOVE_KEYS), NULL, error);
+    if (!err)
+        err = change(import, USERS_PLAIN(IMPORT_KEEP_KEYS), NULL, error);
+    if (!err && import->last_id > 0)
+        err = import->users->driver->skip_ids(import->connection, import->last_id, error);
+    return err;
+}
 
 enum err users_import_finish(struct users_import *import, struct users_import_counts *counts_out,
                              struct error *error)
 {
     enum err err = say_where(import, write_page(import, error), error);
 
-    if (!err)
-        err = change(import, USERS_QUERY(IMPORT_DELETE_ACCOUNTS, USERS_INT(import->now_s)), NULL,
-                     error);
-    if (!err)
-        err = change(import, USERS_PLAIN(IMPORT_REMOVE_KEYS), &import->counts.keys_removed, error);
-    if (!err)
-        err = change(import, USERS_PLAIN(IMPORT_KEEP_KEYS), NULL, error);
-    if (!err && import->last_id > 0)
-        err = import->users->driver->skip_ids(import->connection, import->last_id, error);
+    if (!err && !import->only_counts)
+        err = complete(import, error);
     import->counts.added = import->counts.accounts - import->accounts_kept;
     import->counts.removed = import->accounts_before - import->accounts_kept;
+    import->counts.keys_removed = import->keys_before - import->keys_kept;
     *counts_out = import->counts;
     return err;
 }
@@ -335,15 +386,13 @@ enum err users_import_finish(struct users_import *import, struct users_import_co
 /* A date far ahead is a clock's mistake, and counts as now. */
 static enum err void_up_to(struct users_import *import, int64_t voided_s, struct error *error)
 {
-    struct users_result result = {0};
-    enum err err = run(import, USERS_PLAIN(ACCOUNT_LAST_VOIDED), &result, error);
+    int64_t now_s = clock_wall_s();
+    bool is_near = voided_s > now_s + 1 && voided_s <= now_s + USERS_VOID_AHEAD_S;
 
-    if (err || voided_s <= users_integer(&result, 0, 0))
-        return err;
-    int64_t soon_s = import->now_s + 1;
-    bool is_near = voided_s > soon_s && voided_s <= import->now_s + USERS_VOID_AHEAD_S;
+    if (voided_s <= import->last_voided_s)
+        return ERR_OK;
     return change(import,
-                  USERS_QUERY(ACCOUNT_VOID_ALL_TOKENS, USERS_INT(is_near ? voided_s : soon_s)),
+                  USERS_QUERY(ACCOUNT_VOID_ALL_TOKENS, USERS_INT(is_near ? voided_s : now_s + 1)),
                   NULL, error);
 }
 
@@ -352,6 +401,8 @@ enum err users_import_raise(struct users_import *import, int64_t highest_id, int
 {
     enum err err = ERR_OK;
 
+    if (import->only_counts)
+        return ERR_OK;
     if (highest_id > import->last_id)
         err = import->users->driver->skip_ids(import->connection, highest_id, error);
     return !err && voided_s > 0 ? void_up_to(import, voided_s, error) : err;

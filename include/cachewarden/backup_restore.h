@@ -10,9 +10,10 @@
 
 /* All borrowed. */
 struct backup_restore_order {
-    struct str id;    /* of a backup in the folder; or, empty, */
-    const char *path; /* of a file anywhere: for the command line alone */
-    bool only_tries;  /* tells what would change, and undoes it */
+    struct str id;      /* of a backup in the folder; or, empty, */
+    const char *path;   /* of a file anywhere: for the command line alone */
+    bool only_tries;    /* tells what would change, and changes nothing */
+    bool takes_foreign; /* also where there are accounts here, and it is another installation's */
     /* Goes on where Redis is away; then it is told nothing, and a new term begins by itself when it is back. */
     bool may_miss_redis;
     /*

@@ -65,8 +65,9 @@ void users_snapshot_end(struct users_snapshot **snapshot);
  * - Accounts are those of the copy. One that is only here becomes a deleted one, for its id is never given again. One
  *   that was deleted here and is in the copy comes back.
  * - Tokens that were good for nobody before are good for nobody after. An account keeps its incarnation where it
- *   is here and goes on; else it gets a new one. Where its password changes by this, or it comes back, its tokens of up
- *   to now are void. Else what was voided on either side stays void.
+ *   is the same one here (its number, and when it was made), lives, is switched neither on nor off and keeps its
+ *   password; else it gets a new one. Where its password changes by this, or it comes back, tokens of others of up
+ *   to now are void, too. What was voided on either side stays void.
  * - API keys are those of the copy, but one that is revoked here stays revoked, also where the copy does not have it.
  * - Groups, subjects and switches are those of the copy.
  * - Facts stay as they are here. What the copy has of them is the caller's to judge.
@@ -74,9 +75,10 @@ void users_snapshot_end(struct users_snapshot **snapshot);
  */
 struct users_import;
 
-/* Waits its turn as a change does. */
-CW_MUST_CHECK enum err users_import_begin(struct users *users, struct users_import **import_out,
-                                          struct error *error);
+/* Waits its turn as a change does. `only_counts`: nothing is changed, nobody waits, and the same is counted, in a
+ * snapshot; whether rows fit each other is not seen then. */
+CW_MUST_CHECK enum err users_import_begin(struct users *users, bool only_counts,
+                                          struct users_import **import_out, struct error *error);
 /* Whether there has never been an account here. */
 bool users_import_is_first(const struct users_import *import);
 /*

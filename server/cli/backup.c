@@ -215,7 +215,7 @@ const struct cli_command cli_backup = {
              .max_arguments = 1,
              .run = run_verify},
             {.name = "restore",
-             .arguments = "ID-or-PATH [--dry-run] [--yes] [--without-redis] [--json]",
+             .arguments = "ID-or-PATH [--dry-run] [--yes] [--foreign] [--without-redis] [--json]",
              .summary =
                  "puts a backup in the place of what is here: accounts and API keys; what was "
                  "revoked stays so",

@@ -11,6 +11,7 @@
 const struct cli_option cli_backup_restore_options[] = {
     {"dry-run", 0, NULL, false, "say what would change, and change nothing"},
     {"yes", 0, NULL, false, "do not ask"},
+    {"foreign", 0, NULL, false, "take a backup of another installation, too"},
     {"without-redis", 0, NULL, false, "go on when Redis is away"},
     CLI_JSON,
     CLI_OPTIONS_END};
@@ -183,6 +184,7 @@ static int ask_and_restore(const struct cli *cli, struct cli_services *services)
         .id = is_path(what) ? STR_NONE : str_from(what),
         .path = is_path(what) ? what : NULL,
         .only_tries = cli_flag(cli, "dry-run"),
+        .takes_foreign = cli_flag(cli, "foreign"),
         .may_miss_redis = cli_flag(cli, "without-redis"),
         /* A server that has it open would go on as the installation that this was. */
         .may_become = services->other_process == 0,

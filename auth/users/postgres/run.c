@@ -20,7 +20,8 @@ enum {
 /* Ids come from the sequence unless a statement insists. */
 #define OWN_IDS " OVERRIDING SYSTEM VALUE"
 /* Taken apart once; json would be, for each column. It is sent as text: in binary form jsonb has a version in front. */
-#define JSON_ROWS "jsonb_each(CAST(CAST(?1 AS text) AS jsonb))"
+#define JSON_ROWS       "jsonb_each(CAST(CAST(?1 AS text) AS jsonb))"
+#define TEXT_OF(column) "value ->> '" column "'"
 
 static const char *const statement_texts[USERS_STATEMENT_COUNT] = {
 #define STATEMENT(id, text) [id] = text,

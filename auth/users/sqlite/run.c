@@ -4,8 +4,9 @@
 #include <sqlite3.h>
 
 /* Any id may be given. */
-#define OWN_IDS   ""
-#define JSON_ROWS "json_each(?1)"
+#define OWN_IDS         ""
+#define JSON_ROWS       "json_each(?1)"
+#define TEXT_OF(column) "json_extract(value, '$." column "')"
 
 static const char *const statement_texts[USERS_STATEMENT_COUNT] = {
 #define STATEMENT(id, text) [id] = text,

@@ -62,19 +62,23 @@ static inline void restore_case_rows(struct users *users, struct backup_writer *
 /* Its descriptor; close() ends it. app->control NULL: without control data. */
 static inline int restore_case_archive(struct app *app, const struct archive_key *key)
 {
-    const struct archive_about about = archives_about();
+    struct archive_about about = archives_about();
     struct archive_counts counts = {0};
     struct archive_file file;
     struct backup_writer *writer;
     struct error error = {0};
+    struct arena *arena = arena_new(1024, 0);
     int fd = archives_file();
 
+    ck_assert_int_eq(
+        users_fact_get(app->users, arena, STR("install_id"), &about.install_id, &error), ERR_OK);
     ck_assert_int_eq(backup_writer_open(fd, key, &about, &writer, &error), ERR_OK);
     restore_case_rows(app->users, writer, &counts);
     if (app->control)
         restore_case_control(app, writer, &counts);
     ck_assert_int_eq(backup_writer_finish(writer, &counts, &file, &error), ERR_OK);
     backup_writer_free(&writer);
+    arena_free(&arena);
     return fd;
 }
 

@@ -247,6 +247,7 @@ START_TEST(redis_is_away)
     }
     ck_assert_int_gt(version_on(1, 1), version);
     /* What was left to do can be done now. */
+    session_look_at_redis(&nodes[0]);
     restore(fd);
     ck_assert(result.users.added == 0 && result.users.removed == 0);
     close(fd);
@@ -371,6 +372,7 @@ START_TEST(rows_that_are_none)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         int fd = archive_with(bad[i].part, bad[i].lines);
         struct restore_order order = order_of(fd);
+        order.takes_foreign = true;
         ck_assert_msg(restore_rows(&order, &result, &error) == ERR_UNPROCESSABLE, "%s",
                       bad[i].lines);
         ck_assert_ptr_nonnull(strstr(error.caller, "The rows of this backup cannot be used: "));
@@ -440,6 +442,10 @@ START_TEST(an_installation_stays_itself)
                                          "\"0123456789abcdef0123456789abcdef\"}\n");
     struct restore_order order = order_of(fd);
     order.may_become = true;
+    ck_assert_int_eq(restore_rows(&order, &result, &error), ERR_UNPROCESSABLE);
+    ck_assert_ptr_nonnull(strstr(error.caller, "another installation"));
+    ck_assert_uint_eq(count_users(), 1);
+    order.takes_foreign = true;
     ck_assert_int_eq(users_fact_get(nodes[0].app->users, arena, STR("install_id"), &before, &error),
                      ERR_OK);
     ck_assert_int_eq(restore_rows(&order, &result, &error), ERR_OK);

@@ -48,7 +48,7 @@ static void copy_free(struct copy *copy)
 static enum err copy_put(const struct copy *copy, bool is_kept, struct users_import_counts *counts)
 {
     struct users_import *import;
-    enum err err = users_import_begin(users, &import, &error);
+    enum err err = users_import_begin(users, !is_kept, &import, &error);
 
     if (err)
         return err;
@@ -56,10 +56,9 @@ static enum err copy_put(const struct copy *copy, bool is_kept, struct users_imp
         err = users_import_rows(import, table, strbuf_str(&copy->lines[table]), &error);
     if (!err)
         err = users_import_finish(import, counts, &error);
-    /* As who only tries: any outcome but ERR_OK undoes it. */
-    enum err end = users_import_end(&import, err || is_kept ? err : ERR_CONFLICT, &error);
+    err = users_import_end(&import, err, &error);
     ck_assert_ptr_null(import);
-    return !err && !is_kept && end == ERR_CONFLICT ? ERR_OK : end;
+    return err;
 }
 
 static struct users_import_counts copy_put_back(const struct copy *copy)

@@ -180,6 +180,12 @@ START_TEST(who_only_tries_changes_nothing)
     add_key("aaaaaaaaaaaa", "one", 1);
     ck_assert_int_eq(users_set_password(users, 1, STR("other"), &error), ERR_OK);
     copy_take(&before);
+    /* Nobody waits for it. */
+    struct users_import *import;
+    ck_assert_int_eq(users_import_begin(users, true, &import, &error), ERR_OK);
+    ck_assert_int_eq(users_set_superuser(users, 1, false, &error), ERR_OK);
+    ck_assert_int_eq(users_import_fact_set(import, STR("one"), STR("1"), &error), ERR_OK);
+    ck_assert_int_eq(users_import_end(&import, ERR_OK, &error), ERR_OK);
     ck_assert_int_eq(copy_put(&copy, false, &counts), ERR_OK);
     ck_assert(counts.accounts == 1 && counts.added == 0 && counts.passwords == 1);
     ck_assert(counts.removed == 1 && counts.keys == 0 && counts.keys_removed == 1);
@@ -274,7 +280,8 @@ START_TEST(no_token_is_good_that_was_not)
     struct users_import_counts counts = copy_put_back(&copy);
     ck_assert_int_eq(counts.passwords, 1);
     ck_assert(str_eq(incarnation_of(1), same) && user.tokens_not_before_s == 0);
-    ck_assert(str_eq(incarnation_of(2), second) && str_eq(user.password_hash, STR("h")));
+    /* Who signed in with that password a moment ago has tokens that no date would end. */
+    ck_assert(!str_eq(incarnation_of(2), second) && str_eq(user.password_hash, STR("h")));
     ck_assert_int_gt(user.tokens_not_before_s, voided);
     ck_assert_int_gt(user.tokens_not_before_s, user_add_soon);
     /* Not the one it has now, nor the one it had. */
@@ -293,6 +300,30 @@ START_TEST(no_token_is_good_that_was_not)
     ck_assert(counts.added == 0 && counts.removed == 0 && counts.passwords == 0);
     ck_assert(str_eq(incarnation_of(4), now));
     ck_assert(str_eq(incarnation_of(1), same));
+    copy_free(&copy);
+    close_backend();
+}
+END_TEST
+
+/* A number is not who somebody is: these were made in two databases. */
+START_TEST(the_same_number_is_somebody_else)
+{
+    struct users_import_counts counts = {0};
+    struct copy copy = {0};
+
+    open_backend(_i);
+    users_backend_add(users, "alice", "h");
+    struct str before = incarnation_of(1);
+    strbuf_add(
+        &copy.lines[USERS_ACCOUNTS],
+        STR("{\"id\":1,\"username\":\"admin\",\"email\":\"a@example.org\",\"password_hash\":\"h\","
+            "\"is_superuser\":1,\"is_active\":1,\"created_at_s\":1,\"deleted_at_s\":0,"
+            "\"tokens_not_before_s\":0,\"tokens_kept_family\":\"\"}\n"));
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(copy_put(&copy, i == 1, &counts), ERR_OK);
+        ck_assert(counts.added == 1 && counts.removed == 1 && counts.passwords == 0);
+    }
+    ck_assert(!str_eq(incarnation_of(1), before));
     copy_free(&copy);
     close_backend();
 }
@@ -360,7 +391,7 @@ START_TEST(facts_are_the_callers)
 
     open_backend(_i);
     ck_assert_int_eq(users_fact_get(users, arena, STR("install_id"), &install, &error), ERR_OK);
-    ck_assert_int_eq(users_import_begin(users, &import, &error), ERR_OK);
+    ck_assert_int_eq(users_import_begin(users, false, &import, &error), ERR_OK);
     ck_assert(users_import_is_first(import));
     ck_assert_int_eq(users_import_fact_get(import, arena, STR("none"), &value, &error),
                      ERR_NOT_FOUND);
@@ -368,12 +399,19 @@ START_TEST(facts_are_the_callers)
     ck_assert_int_eq(users_import_fact_get(import, arena, STR("one"), &value, &error), ERR_OK);
     ck_assert(str_eq(value, STR("1")));
     ck_assert_int_eq(users_fact_get(users, arena, STR("one"), &value, &error), ERR_NOT_FOUND);
+    /* What was read stays true until the end: another node's compare-and-set waits, and gives up. */
+    struct users *other = users_backend_open();
+    ck_assert_int_eq(users_import_fact_get(import, arena, STR("install_id"), &value, &error),
+                     ERR_OK);
+    ck_assert_int_eq(users_fact_replace(other, STR("install_id"), install, STR("x"), &error),
+                     ERR_UPSTREAM_DOWN);
+    users_close(&other);
     ck_assert_int_eq(users_import_end(&import, ERR_OK, &error), ERR_OK);
     ck_assert_int_eq(users_fact_get(users, arena, STR("one"), &value, &error), ERR_OK);
     ck_assert_int_eq(users_fact_get(users, arena, STR("install_id"), &value, &error), ERR_OK);
     ck_assert(str_eq(value, install));
     users_backend_add(users, "alice", "h");
-    ck_assert_int_eq(users_import_begin(users, &import, &error), ERR_OK);
+    ck_assert_int_eq(users_import_begin(users, false, &import, &error), ERR_OK);
     ck_assert(!users_import_is_first(import));
     ck_assert_int_eq(users_import_end(&import, ERR_CONFLICT, &error), ERR_CONFLICT);
     ck_assert_int_eq(
@@ -398,12 +436,16 @@ START_TEST(marks_of_elsewhere_hold)
 
     open_backend(_i);
     users_backend_add(users, "alice", "h");
+    users_backend_add(users, "bob", "h");
     struct copy copy;
     copy_take(&copy);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct users_import_counts counts;
         struct users_import *import;
-        ck_assert_int_eq(users_import_begin(users, &import, &error), ERR_OK);
+        /* What the import voids itself says nothing of the others. */
+        if (i == 1)
+            ck_assert_int_eq(users_replace_hash(users, 2, STR("h"), STR("h2"), &error), ERR_OK);
+        ck_assert_int_eq(users_import_begin(users, false, &import, &error), ERR_OK);
         ck_assert_int_eq(users_import_rows(import, USERS_ACCOUNTS,
                                            strbuf_str(&copy.lines[USERS_ACCOUNTS]), &error),
                          ERR_OK);
@@ -486,7 +528,7 @@ START_TEST(others_go_on_meanwhile)
     copy_take(&copy);
     struct users *other = users_backend_open();
     ck_assert_int_eq(users_set_password(users, 1, STR("new"), &error), ERR_OK);
-    ck_assert_int_eq(users_import_begin(users, &import, &error), ERR_OK);
+    ck_assert_int_eq(users_import_begin(users, false, &import, &error), ERR_OK);
     ck_assert_int_eq(
         users_import_rows(import, USERS_ACCOUNTS, strbuf_str(&copy.lines[USERS_ACCOUNTS]), &error),
         ERR_OK);
@@ -519,6 +561,7 @@ int main(void)
     tcase_add_loop_test(copy, who_only_tries_changes_nothing, 0, USERS_BACKEND_COUNT);
     tcase_add_loop_test(copy, accounts_are_those_of_the_copy, 0, USERS_BACKEND_COUNT);
     tcase_add_loop_test(copy, no_token_is_good_that_was_not, 0, USERS_BACKEND_COUNT);
+    tcase_add_loop_test(copy, the_same_number_is_somebody_else, 0, USERS_BACKEND_COUNT);
     tcase_add_loop_test(copy, a_kept_family_loses_its_tokens_with_the_password, 0,
                         USERS_BACKEND_COUNT);
     tcase_add_loop_test(copy, a_revoked_key_stays_revoked, 0, USERS_BACKEND_COUNT);
