@@ -205,6 +205,20 @@ static enum err read_raw(struct call *call, struct str content_type)
     return ERR_OK;
 }
 
+/* Whoever sends one wants something of it. {} says as little as nothing, and some clients always send it. */
+static enum err refuse_body(struct call *call)
+{
+    struct str body = call->body;
+
+    while (body.len > 0 && strchr(" \t\r\n", body.ptr[0]))
+        body = str_sub(body, 1, body.len);
+    while (body.len > 0 && strchr(" \t\r\n", body.ptr[body.len - 1]))
+        body.len--;
+    if (body.len == 0 || str_eq(body, STR("{}")))
+        return ERR_OK;
+    return error_set(&call->error, ERR_BAD_INPUT, "This request takes no body. Nothing was done.");
+}
+
 enum err params_read_body(struct call *call, struct str content_type)
 {
     switch (call->route->body) {
@@ -212,6 +226,8 @@ enum err params_read_body(struct call *call, struct str content_type)
         return read_fields(call, content_type);
     case BODY_NO_PARAMS:
         return refuse_params(call, content_type);
+    case BODY_EMPTY:
+        return refuse_body(call);
     case BODY_RAW:
     case BODY_STREAM:
         return read_raw(call, content_type);

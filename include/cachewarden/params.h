@@ -32,6 +32,7 @@ CW_MUST_CHECK enum err params_read(struct call *call, struct query query,
 /*
  * BODY_FIELDS: call->body as an object (call->fields), from application/json or
  * application/x-www-form-urlencoded; an empty body is an empty object. ERR_UNSUPPORTED_TYPE, ERR_BAD_INPUT.
+ * BODY_EMPTY: ERR_BAD_INPUT for any that is not empty or {}.
  * BODY_NO_PARAMS: ERR_BAD_INPUT when the body mentions one of the row's query parameters, whatever its
  * media type, encoding or spelling (userId, user-id): a clear meant for one account must never become
  * everybody's. ERR_UNSUPPORTED_TYPE when it is no text in which that could be seen.

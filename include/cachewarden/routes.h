@@ -97,6 +97,7 @@ enum body_kind {
     BODY_IGNORED = 0, /* read (up to the limit) and thrown away; by a read not even read */
     /* as ignored, but one that names a parameter of the query is ERR_BAD_INPUT: it belongs there */
     BODY_NO_PARAMS,
+    BODY_EMPTY,  /* none, or {}: any other is ERR_BAD_INPUT, for nothing of it would be done */
     BODY_FIELDS, /* a JSON object or a form; other media types are ERR_UNSUPPORTED_TYPE */
     BODY_RAW,    /* any bytes, and what they are (call.content_type) */
     BODY_STREAM  /* the same, which the operation reads while they come (call_read_body) */

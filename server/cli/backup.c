@@ -148,6 +148,22 @@ static int run_verify(struct cli *cli)
     return status;
 }
 
+static int tell_deleted(const struct cli *cli, const char *id)
+{
+    struct json_writer json;
+    struct strbuf text;
+
+    if (!cli_flag(cli, "json"))
+        return CLI_OK;
+    strbuf_init(&text, NULL, 64);
+    json_writer_init(&json, &text);
+    json_open_object(&json);
+    json_add_string(&json, "deleted", str_from(id));
+    json_close_object(&json);
+    strbuf_add_char(&text, '\n');
+    return cli_print(&text);
+}
+
 static int run_delete(struct cli *cli)
 {
     const char *id = cli_argument(cli, 0);
@@ -159,7 +175,7 @@ static int run_delete(struct cli *cli)
     enum err err = backup_delete(services.app, cli_work(&services, &error), str_from(id));
     if (err != ERR_NOT_FOUND)
         record(&services, "backups.delete", id, err, -1);
-    int status = err == ERR_OK ? CLI_OK : cli_fail_with(err, &error);
+    int status = err == ERR_OK ? tell_deleted(cli, id) : cli_fail_with(err, &error);
     cli_close(&services);
     return status;
 }
@@ -224,8 +240,9 @@ const struct cli_command cli_backup = {
              .max_arguments = 1,
              .run = cli_backup_restore},
             {.name = "delete",
-             .arguments = "ID",
+             .arguments = "ID [--json]",
              .summary = "removes a backup, whole or not",
+             .options = json_only,
              .min_arguments = 1,
              .max_arguments = 1,
              .run = run_delete},

@@ -261,6 +261,29 @@ START_TEST(a_cleanup_leaves_the_newest_that_is_whole)
 }
 END_TEST
 
+/* Whoever sends a body wants something of it, such as a trial; nothing is done then. */
+START_TEST(a_body_is_refused)
+{
+    static const char *const targets[] = {"/api/v1/backups", "/api/v1/backups/" OLD "/verify",
+                                          "/api/v1/backups/" OLD "/restore",
+                                          "/api/v1/backups/cleanup"};
+    static const char *const bodies[] = {"{\"dryRun\":true}", "[1]", "x", "{\"dry_run\":true}"};
+    const char *const headers[] = {stand.root.bearer, "Content-Type: application/json", NULL};
+
+    make(NULL);
+    put_archive(OLD, OLD, 4096);
+    for (size_t i = 0; i < 4; i++)
+        for (size_t b = 0; b < 4; b++) {
+            const struct http_reply *reply =
+                http_send(stand.http, "POST", targets[i], headers, bodies[b], strlen(bodies[b]));
+            ck_assert_msg(reply->status == 400, "%s %s: %d", targets[i], bodies[b], reply->status);
+        }
+    ck_assert_int_eq(files_in_folder(), 2);
+    expect_status(
+        http_send(stand.http, "POST", "/api/v1/backups/" OLD "/verify", headers, " {}\n", 4), 200);
+}
+END_TEST
+
 /* Nobody below an admin, and nothing but what the row takes. */
 START_TEST(others_are_refused)
 {
@@ -295,6 +318,7 @@ int main(void)
     tcase_add_test(tcase, without_redis_there_is_none);
     tcase_add_test(tcase, what_is_not_whole_is_not_listed_and_is_told_by_verify);
     tcase_add_test(tcase, a_cleanup_leaves_the_newest_that_is_whole);
+    tcase_add_test(tcase, a_body_is_refused);
     tcase_add_test(tcase, others_are_refused);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

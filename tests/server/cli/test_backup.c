@@ -56,8 +56,8 @@ START_TEST(one_is_made_listed_checked_and_removed)
     ck_assert_ptr_nonnull(strstr(cli_test.result.err, "event=backup.not_whole id="));
     ck_assert_ptr_nonnull(strstr(cli_test.result.err, "it does not end as a backup does"));
     ck_assert_str_eq(cli_test.result.out, "{\"backups\":[]}\n");
-    cli_run("backup", "delete", id);
-    cli_expect(0, "", "");
+    cli_run("backup", "delete", id, "--json");
+    cli_expect_out("{\"deleted\":\"2");
     cli_run("backup", "delete", id);
     cli_expect(1, "", "cachewarden: There is no such backup.\n");
     cli_run("backup", "verify", "../users.db");
