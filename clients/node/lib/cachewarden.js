@@ -3,9 +3,9 @@
 
 import { Entries } from "./entries.js";
 import { isRefused, Service } from "./service.js";
-import { credentialOf, integerIn, keyHeaderOf, modelsToClear, optionsIn, queryOf, refusalOf, userIdOf } from "./values.js";
+import { credentialOf, integerIn, keyHeaderOf, modelsToClear, optionsIn, queryOf, refusalOf, typedOf, userIdOf } from "./values.js";
 
-const OPTIONS = ["url", "apiKey", "entriesKey", "namespace", "timeoutMs", "pauseMs", "waitMs", "maxBytes", "connections", "tls", "report"];
+export const OPTIONS = ["url", "apiKey", "entriesKey", "namespace", "timeoutMs", "pauseMs", "waitMs", "maxBytes", "connections", "tls", "report"];
 const NUMBER = /^[1-9][0-9]{0,18}$/;
 
 // Whose answer is being made, and in which version of their cache.
@@ -48,9 +48,10 @@ export class Cachewarden extends Entries {
 
   constructor(options) {
     const service = new Service(optionsIn(options, OPTIONS));
-    super(service, { ...options, credential: keyHeaderOf(options.entriesKey ?? options.apiKey) });
+    const apiKey = keyHeaderOf("apiKey", options.apiKey);
+    super(service, { ...options, credential: { ...apiKey, ...keyHeaderOf("entriesKey", options.entriesKey) } });
     this.#service = service;
-    this.#apiKey = keyHeaderOf(options.apiKey);
+    this.#apiKey = apiKey;
     this.#options = options;
   }
 
@@ -65,6 +66,7 @@ export class Cachewarden extends Entries {
 
   // The entries of `user:7`, or of another application, for a key with the scope admin.
   inNamespace(namespace) {
+    typedOf("namespace", namespace ?? null, "string"); // without one it would be that of the key
     return new Entries(this.#service, { ...this.#options, credential: this.#apiKey, namespace });
   }
 

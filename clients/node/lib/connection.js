@@ -3,6 +3,8 @@
 import http from "node:http";
 import https from "node:https";
 
+import { shown, typedOf, wholeOf } from "./values.js";
+
 // No answer, or none that can be trusted to be one of the service's.
 export class Unavailable extends Error {
   constructor(message, cause) {
@@ -23,11 +25,12 @@ export class Connection {
 
   // tls: what node:tls takes, such as { ca }.
   constructor({ url, connections = 64, tls = {} }) {
-    const base = new URL(url);
-    if (!/^https?:$/.test(base.protocol)) throw new TypeError(`not an http or https address: ${url}`);
+    const base = addressOf(url);
     const { Agent, request } = base.protocol === "https:" ? https : http;
     // A name may have an address of IPv6 where nobody listens, before the one that is meant: localhost has.
-    this.#agent = new Agent({ keepAlive: true, maxSockets: connections, timeout: IDLE_MS, autoSelectFamily: true, ...tls });
+    const maxSockets = wholeOf("connections", connections);
+    const security = typedOf("tls", tls, "object");
+    this.#agent = new Agent({ keepAlive: true, maxSockets, timeout: IDLE_MS, autoSelectFamily: true, ...security });
     this.#send = request;
     this.#base = {
       hostname: base.hostname.replace(/^\[(.*)\]$/, "$1"),
@@ -92,6 +95,21 @@ export class Connection {
       request.end(call.body);
     });
   }
+}
+
+function addressOf(url) {
+  const example = 'such as "http://127.0.0.1:8000"';
+  let base;
+  try {
+    base = new URL(url);
+  } catch {
+    throw new TypeError(`url is the address of Cachewarden, ${example}, not ${shown(url)}`);
+  }
+  if (!/^https?:$/.test(base.protocol)) throw new TypeError(`url is an http or https address, ${example}, not ${shown(url)}`);
+  // There may be a password in it.
+  if (base.username || base.password || base.search || base.hash)
+    throw new TypeError(`url has a host, a port and a path alone, ${example}: no user, no ?query and no #fragment`);
+  return base;
 }
 
 const isClosing = (error) => error?.code === "ECONNRESET" || error?.code === "EPIPE";

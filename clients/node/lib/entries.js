@@ -1,7 +1,10 @@
 // The cache service: values by label, in one namespace. A service that is away, or talks nonsense, is a miss.
 
 import { Flights } from "./flights.js";
-import { decode, encode, hasHalves, integerIn, modelsOf, modelsToClear, objectIn, optionsIn, patternIn, queryOf, refusalOf, segmentOf, timeOf, ttlOf, typeOf } from "./values.js";
+import {
+  MAX_WAIT_MS, decode, encode, hasHalves, integerIn, millisecondsOf, modelsOf, modelsToClear, objectIn, optionsIn, patternIn, queryOf,
+  refusalOf, segmentOf, shown, ttlOf, typedOf, typeOf, wholeOf,
+} from "./values.js";
 
 const ENTRIES = "/api/v1/entries";
 const JSON_TYPE = { "content-type": "application/json" };
@@ -21,8 +24,8 @@ export class Entries {
   constructor(service, { credential, namespace, waitMs = 250 }) {
     this.#service = service;
     this.#credential = credential;
-    this.#namespace = namespace;
-    this.#waitMs = timeOf("waitMs", waitMs);
+    this.#namespace = typedOf("namespace", namespace, "string");
+    this.#waitMs = millisecondsOf("waitMs", waitMs, MAX_WAIT_MS);
   }
 
   // What is cached, or undefined.
@@ -42,7 +45,8 @@ export class Entries {
   // not kept.
   async read(label, options) {
     const { models, waitMs } = optionsIn(options, READ);
-    const patienceMs = timeOf("waitMs", waitMs) !== undefined && !this.#service.unkept.has(this.#nameOf(label)) ? waitMs : undefined;
+    millisecondsOf("waitMs", waitMs, MAX_WAIT_MS);
+    const patienceMs = this.#service.unkept.has(this.#nameOf(label)) ? undefined : waitMs;
     const request = this.#request("GET", label, { model: modelsOf(models), wait_ms: patienceMs });
     if (request === null) return miss();
     const answer = await this.#service.ask({ ...request, mayRepeat: true, extraMs: patienceMs ?? 0 });
@@ -71,6 +75,7 @@ export class Entries {
   // stands in the place of a value that was refused, or lost, is forgotten: with a lease or onlyIfAbsent it is no older.
   async set(label, value, options) {
     const { type, ...how } = optionsIn(options, SET);
+    typedOf("onlyIfAbsent", how.onlyIfAbsent, "boolean");
     const entry = encode(value);
     if (entry === null) throw new TypeError("this value is neither bytes, nor text, nor JSON");
     const isStored = await this.#put(label, { ...entry, type: typeOf(type) ?? entry.type }, how);
@@ -118,6 +123,7 @@ export class Entries {
   // the same time are joined, and one of many is sent to fill it anew shortly before it ends.
   async remember(label, options, fill) {
     optionsIn(options, REMEMBER);
+    typedOf("fill", fill ?? null, "function");
     return this.#flights.run(label, () => this.#remember(label, options, fill));
   }
 
@@ -180,10 +186,10 @@ export class Entries {
   // The counter's new value, or null where it was not counted, or nobody knows. A bigint beyond 2^53.
   async increment(label, by = 1, options) {
     const { ttl } = optionsIn(options, ["ttl"]);
-    if (typeof by !== "bigint" && !Number.isSafeInteger(by)) throw new TypeError(`not a whole number: ${String(by)}`);
+    if (typeof by !== "bigint" && !Number.isSafeInteger(by)) throw new TypeError(`by is a whole number, not ${shown(by)}`);
     const request = this.#request("POST", label, {}, JSON_TYPE, "/increment");
     if (request === null) return null;
-    const life = timeOf("ttl", ttl) === undefined ? "" : `,"ttl":${ttl}`;
+    const life = wholeOf("ttl", ttl) === undefined ? "" : `,"ttl":${ttl}`;
     const body = Buffer.from(`{"by":${by}${life}}`);
     request.headers["content-length"] = body.length;
     const answer = await this.#service.ask({ ...request, body });

@@ -5,10 +5,10 @@
 //   app.post("/products", clearsModel("Product"), addProduct);
 //   app.get("/orders", async (req, res) => res.json(await req.cached("orders", readOrders)));
 
-import { Cachewarden } from "./cachewarden.js";
+import { Cachewarden, OPTIONS } from "./cachewarden.js";
 import { cacheAnswers, digestOf } from "./express_answers.js";
 import { Local } from "./local.js";
-import { modelsToClear, optionsIn } from "./values.js";
+import { modelsToClear, optionsIn, typedOf } from "./values.js";
 
 const SAFE = ["GET", "HEAD", "OPTIONS", "TRACE"];
 
@@ -38,7 +38,9 @@ export function cachewarden(options) {
 }
 
 function clientIn(options) {
-  const { client, clearsAfterWrites = true, ...own } = options;
+  const { client, clearsAfterWrites = true, ...own } = optionsIn(options, ["client", "clearsAfterWrites", ...OPTIONS]);
+  typedOf("client", client, "object");
+  typedOf("clearsAfterWrites", clearsAfterWrites, "boolean");
   if (client === undefined) return { client: new Cachewarden(own), clearsAfterWrites };
   optionsIn(options, ["client", "clearsAfterWrites"]);
   return { client, clearsAfterWrites };

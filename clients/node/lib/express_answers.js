@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import { capture, isStorable, pack, unpack } from "./express_capture.js";
 import { Flights } from "./flights.js";
 import { Unkept } from "./unkept.js";
-import { modelsOf, optionsIn, ttlOf } from "./values.js";
+import { MAX_WAIT_MS, millisecondsOf, modelsOf, optionsIn, shown, ttlOf, typedOf, wholeOf } from "./values.js";
 
 const OPTIONS = ["shared", "models", "vary", "maxBytes", "waitMs"];
 const MAX_LABEL_BYTES = 512;
@@ -20,6 +20,11 @@ const CONDITIONS = ["if-none-match", "if-modified-since", "if-match", "if-unmodi
 export function cacheAnswers(ttl, options) {
   const { shared = false, models, vary = [], maxBytes = 1 << 20, waitMs = 250 } = optionsIn(options, OPTIONS);
   ttlOf(ttl, modelsOf(models));
+  typedOf("shared", shared, "boolean");
+  wholeOf("maxBytes", maxBytes);
+  millisecondsOf("waitMs", waitMs, MAX_WAIT_MS);
+  if (!Array.isArray(vary) || !vary.every((name) => typeof name === "string"))
+    throw new TypeError(`vary is a list of names of headers, not ${shown(vary)}`);
   const varied = vary.map((name) => name.toLowerCase());
   const flights = new Flights();
   const unkept = new Unkept();

@@ -9,7 +9,7 @@
 
 import { baseNameOf, labelOf } from "./mongoose_query.js";
 import { clearAfterWrites } from "./mongoose_writes.js";
-import { optionsIn } from "./values.js";
+import { optionsIn, ttlOf, typedOf } from "./values.js";
 
 // Options of a query or a client that say what types the values of an answer have.
 const TYPES = ["bsonRegExp", "promoteBuffers", "promoteLongs", "promoteValues", "useBigInt64"];
@@ -17,6 +17,9 @@ const TYPES = ["bsonRegExp", "promoteBuffers", "promoteLongs", "promoteValues", 
 // ttl: seconds, for queries that name none. client: a Cachewarden, or its inNamespace().
 export function cachePlugin(client, options) {
   const { ttl, clearsAfterWrites = true } = optionsIn(options, ["ttl", "clearsAfterWrites"]);
+  ttlOf(ttl);
+  typedOf("client", client ?? null, "object");
+  typedOf("clearsAfterWrites", clearsAfterWrites, "boolean");
   const hookUp = clearsAfterWrites ? clearAfterWrites(client) : () => {};
 
   return function (schema) {

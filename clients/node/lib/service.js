@@ -5,7 +5,7 @@ import { Breaker } from "./breaker.js";
 import { Connection } from "./connection.js";
 import { reporter } from "./reporter.js";
 import { Unkept } from "./unkept.js";
-import { refusalOf, timeOf } from "./values.js";
+import { millisecondsOf, refusalOf, typedOf, wholeOf } from "./values.js";
 
 // Of more than that, each becomes a clear of all it is a part of.
 const MAX_OWED = 1000;
@@ -25,12 +25,12 @@ export class Service {
   unkept = new Unkept();
 
   constructor({ url, timeoutMs = 500, pauseMs = 1000, maxBytes = 8 << 20, connections, tls, report }) {
-    this.#timeoutMs = timeOf("timeoutMs", timeoutMs);
-    this.#pauseMs = timeOf("pauseMs", pauseMs);
-    this.#maxBytes = timeOf("maxBytes", maxBytes);
+    this.#timeoutMs = millisecondsOf("timeoutMs", timeoutMs);
+    this.#pauseMs = millisecondsOf("pauseMs", pauseMs);
+    this.#maxBytes = wholeOf("maxBytes", maxBytes);
     this.#connection = new Connection({ url, connections, tls });
     this.#breaker = new Breaker(pauseMs);
-    this.report = reporter(report);
+    this.report = reporter(typedOf("report", report, "function"));
   }
 
   get maxBytes() {

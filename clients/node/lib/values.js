@@ -1,5 +1,7 @@
 // What is sent and what came back: labels, numbers, credentials, and the bytes of a value.
 
+import { inspect } from "node:util";
+
 const MAX_LABEL_BYTES = 512;
 const MAX_MODELS = 16;
 const MAX_MODEL_BYTES = 128;
@@ -7,6 +9,9 @@ const MAX_TTL_S = 315_360_000;
 const MAX_TTL_WITH_MODELS_S = 30 * 24 * 3600;
 const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_REASON = 200;
+const MAX_SHOWN = 100;
+const MAX_MS = 2 ** 31 - 1; // a timer of more would end at once
+export const MAX_WAIT_MS = 60_000; // the service takes no more
 const SESSION = "__Host-cachewarden=";
 
 // The label as a segment of a path, or null where it can be none. It may be made of what people type. Proxies
@@ -38,7 +43,7 @@ export function modelsToClear(models) {
 function namesIn(models) {
   const names = [...new Set([models].flat())];
   for (const name of names) {
-    if (!isModel(name)) throw new TypeError(`a model is a name of 1 to ${MAX_MODEL_BYTES} bytes without a slash: ${String(name)}`);
+    if (!isModel(name)) throw new TypeError(`a model is a name of 1 to ${MAX_MODEL_BYTES} bytes without a slash, not ${shown(name)}`);
   }
   return names;
 }
@@ -51,7 +56,7 @@ const isModel = (name) =>
 
 // Options, all of which are among the names: one with a slip in its name would change nothing, in silence.
 export function optionsIn(options = {}, names) {
-  if (typeof options !== "object" || options === null) throw new TypeError(`options are an object, not ${String(options)}`);
+  if (typeof options !== "object" || options === null) throw new TypeError(`options are an object, not ${shown(options)}`);
   const slip = Object.keys(options).find((name) => !names.includes(name));
   if (slip !== undefined) throw new TypeError(`the option ${slip} is none of ${names.join(", ")}`);
   return options;
@@ -64,23 +69,40 @@ export function patternIn(what) {
   return pattern;
 }
 
-// A time in whole seconds or milliseconds, or undefined where the service shall choose.
-export function timeOf(name, value) {
-  if (value === undefined || (Number.isSafeInteger(value) && value > 0)) return value;
-  throw new RangeError(`${name} is a whole number above 0, not ${String(value)}`);
+// A value that is refused, in a message: text is quoted, so that nobody takes it for a number.
+export function shown(value) {
+  const text = typeof value === "string" ? JSON.stringify(value) : inspect(value, { depth: 0, breakLength: Infinity });
+  return text.slice(0, MAX_SHOWN);
+}
+
+// A count, or a time in whole seconds or milliseconds; undefined where the service shall choose.
+export function wholeOf(name, value, most = Number.MAX_SAFE_INTEGER) {
+  if (value === undefined || (Number.isSafeInteger(value) && value > 0 && value <= most)) return value;
+  const range = most === Number.MAX_SAFE_INTEGER ? "above 0" : `from 1 to ${most}`;
+  throw new RangeError(`${name} is a whole number ${range}, not ${shown(value)}`);
+}
+
+export const millisecondsOf = (name, value, most = MAX_MS) => wholeOf(name, value, most);
+
+// An option of another type is a mistake. undefined is none.
+export function typedOf(name, value, type) {
+  if (value === undefined || (typeof value === type && value !== null && value !== "")) return value;
+  const kinds = { string: "text that is not empty", boolean: "true or false", object: "an object", function: "a function" };
+  throw new TypeError(`${name} is ${kinds[type]}, not ${shown(value)}`);
 }
 
 // The life of an entry: of what names models 30 days at most.
 export function ttlOf(ttl, models = []) {
   const hasModels = [models].flat().length > 0;
   const most = hasModels ? MAX_TTL_WITH_MODELS_S : MAX_TTL_S;
-  if (timeOf("ttl", ttl) === undefined || ttl <= most) return ttl;
+  if (wholeOf("ttl", ttl) === undefined || ttl <= most) return ttl;
   throw new RangeError(`ttl is ${most} seconds at most${hasModels ? " with a model" : ""}, not ${ttl}`);
 }
 
 export function userIdOf(id) {
-  if (/^[1-9][0-9]{0,18}$/.test(String(id))) return String(id);
-  throw new TypeError(`a user's id is a whole number above 0, not ${String(id)}`);
+  const isId = ["string", "number", "bigint"].includes(typeof id) && /^[1-9][0-9]{0,18}$/.test(String(id));
+  if (isId) return String(id);
+  throw new TypeError(`a user's id is a whole number above 0, not ${shown(id)}`);
 }
 
 // A number of JSON, exactly: a bigint where a number cannot hold it. undefined where there is none.
@@ -134,15 +156,15 @@ export function credentialOf(headers) {
 }
 
 // The header of an API key; it may come from a file, with the end of its line.
-export function keyHeaderOf(key) {
+export function keyHeaderOf(name, key) {
   if (key === undefined) return {};
-  if (typeof key === "string" && isSendable(key.trim())) return { "x-api-key": key.trim() };
-  throw new TypeError("this is no API key");
+  if (typeof key === "string" && isSendable(key.trim()) && /^[\x21-\x7e]+$/.test(key.trim())) return { "x-api-key": key.trim() };
+  throw new TypeError(`${name} is an API key, text of printable ASCII without a blank, and this is none`); // it is a secret
 }
 
 export function typeOf(type) {
   if (type === undefined || (isSendable(type) && type.length <= 256)) return type;
-  throw new TypeError(`not a Content-Type: ${String(type)}`);
+  throw new TypeError(`type is a Content-Type, not ${shown(type)}`);
 }
 
 // ---- values ----

@@ -9,7 +9,7 @@ import logging
 import re
 import urllib.parse
 
-from . import values
+from . import arguments, values
 from .transport import Request, Unavailable
 
 log = logging.getLogger("cachewarden")
@@ -79,6 +79,8 @@ class Cache:
         After a fill that was not kept (an error, a value that JSON has not, a refusal) nobody waits for ten seconds.
         """
         check_ttl(ttl, models)
+        if not callable(fill):
+            raise TypeError(f"fill is a function, not {fill!r}")
         found = self.find(label, models, wait_ms)
         if found.is_hit and not found.lease:
             return found.value
@@ -105,6 +107,7 @@ class Cache:
 
     def find(self, label, models=(), wait_ms=0):
         """What remember() is made of: a Found."""
+        arguments.wait_ms(wait_ms)
         if self._unkept.holds((self._scope, label)):
             wait_ms = 0
         query = [("model", model) for model in _names(models)]
@@ -186,7 +189,7 @@ class Cache:
         """
         check_ttl(ttl)
         if type(by) is not int:
-            raise ValueError("by is a whole number")
+            raise ValueError(f"by is a whole number, not {by!r}")
         body = {"by": by} if ttl is None else {"by": by, "ttl": ttl}
         path = self._entry(label, more="/increment")
         headers = {"Content-Type": values.JSON}
@@ -257,7 +260,7 @@ class Cache:
     def _entry(self, label, query=(), more=""):
         """The path of a label; None: no label can be that, and nothing is asked."""
         if not isinstance(label, str):
-            raise TypeError("a label is a str")
+            raise TypeError(f"a label is a str, not {label!r}")
         if not _LABEL.fullmatch(label) or len(label.encode()) > MAX_LABEL or _is_way(label):
             log.warning("%.80r cannot be a label: it is not cached", label)
             return None
@@ -308,7 +311,8 @@ def _names(models):
 def check_ttl(ttl, models=()):
     most = MAX_TTL_WITH_MODELS if models else MAX_TTL
     if ttl is not None and (type(ttl) is not int or not 1 <= ttl <= most):
-        raise ValueError(f"ttl is a whole number of seconds, 1 to {most}{' with a model' if models else ''}")
+        range_of = f"1 to {most}{' with a model' if models else ''}"
+        raise ValueError(f"ttl is a whole number of seconds, {range_of}, not {ttl!r}")
 
 
 def _member(answer, name):

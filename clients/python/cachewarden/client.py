@@ -7,6 +7,7 @@ import os
 import re
 import urllib.parse
 
+from . import arguments
 from .cache import Cache
 from .owed import UNKNOWN, UNKNOWN_CALLER, UNKNOWN_USER, Owed
 from .transport import Request, Transport, Unavailable, Unsendable
@@ -27,10 +28,10 @@ class Client:
     """
 
     def __init__(self, url, key=None, *, timeout=0.5, pause=1.0, context=None):
+        self._key = arguments.key(key)
         self._transport = Transport(url, timeout=timeout, pause=pause, context=context)
         self._owed = Owed(pause)
         self._unkept = Unkept()
-        self._key = _checked(key)
 
     @classmethod
     def from_environment(cls, **options):
@@ -39,9 +40,10 @@ class Client:
 
     def cache(self, key=None, *, namespace=None, credential=None):
         """The cache service, in the namespace of a key (default: the client's) or of the user of a credential."""
-        is_of_user = credential is not None or (namespace or "").startswith("user:")
+        key, credential = arguments.key(key), arguments.credential(credential)
+        is_of_user = credential is not None or (arguments.namespace(namespace) or "").startswith("user:")
         if credential is None:
-            credential = self._headers(_checked(key) or self._key)
+            credential = self._headers(key or self._key)
         return Cache(self._transport, self._owed, self._unkept, credential, namespace, is_of_user)
 
     def view(self, credential):
@@ -62,7 +64,7 @@ class Client:
 
     def clear_user(self, user_id):
         """Clears any user's view; the new version. None: it could not be sent now, and will be as soon as it can."""
-        user_id = int(user_id)
+        user_id = arguments.user_id(user_id)
         version, done = self._try_to_clear(user_id)
         if not done:
             self._owed.add(user_id, f"user {user_id}", lambda: self._try_to_clear(user_id)[1])
@@ -183,14 +185,6 @@ def key_from_environment(name):
         return os.environ.get(name)
     with open(path, encoding="ascii") as file:
         return file.read()
-
-
-def _checked(key):
-    """A key, as it was read from a file with its line break; ValueError: none can be that."""
-    key = key.strip() if key else None
-    if key and not (key.isascii() and key.isprintable()):
-        raise ValueError("an API key is printable ASCII")
-    return key
 
 
 def _number(text):

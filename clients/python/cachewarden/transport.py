@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import ssl
 import threading
 import time
@@ -9,6 +10,7 @@ import urllib.parse
 import weakref
 from typing import NamedTuple, Optional
 
+from . import arguments
 from .breaker import Breaker
 from .connection import BYTES_PER_SECOND, Closed, Connection
 
@@ -37,15 +39,29 @@ class Origin(NamedTuple):
 
     @classmethod
     def of(cls, url, context):
-        parts = urllib.parse.urlsplit(url)
-        is_more = parts.query or parts.fragment or parts.username
-        if parts.scheme not in ("http", "https") or not parts.hostname or is_more:
-            raise ValueError("the address of Cachewarden looks like http://host:port")
+        parts, port = _split(url)
         is_tls = parts.scheme == "https"
         if is_tls and context is None:
             context = ssl.create_default_context()
-        port = parts.port or (443 if is_tls else 80)
-        return cls(parts.hostname, port, parts.netloc, parts.path.rstrip("/"), context if is_tls else None)
+        return cls(parts.hostname, port or (443 if is_tls else 80), parts.netloc, parts.path.rstrip("/"), context if is_tls else None)
+
+
+def _split(url):
+    """Its parts, and its port. There may be a password in a wrong one: no message shows that."""
+    what = "url is the address of Cachewarden, such as http://127.0.0.1:8000"
+    if not isinstance(url, str):
+        raise TypeError(f"{what}, not {url!r}")
+    try:
+        parts = urllib.parse.urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"{what}: {error}") from None
+    is_sendable = re.fullmatch(r"[\x21-\x7e]+", parts.netloc + parts.path) is not None
+    if parts.scheme not in ("http", "https") or not parts.hostname or not is_sendable:
+        raise ValueError(f"{what}, not {url!r}" if "@" not in url else what)
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError(f"{what}: no user, no ?query and no #fragment")
+    return parts, port
 
 
 class Request(NamedTuple):
@@ -74,8 +90,10 @@ class Transport:
     """Thread-safe. timeout: seconds for a whole call. pause: seconds between tries while nobody answers."""
 
     def __init__(self, url, *, timeout=0.5, pause=1.0, max_answer=16 * 1024 * 1024, context=None):
-        self._origin = Origin.of(url, context)
-        self._timeout, self._pause, self._max_answer = timeout, pause, max_answer
+        self._origin = Origin.of(url, arguments.context(context))
+        self._timeout = arguments.seconds("timeout", timeout)
+        self._pause = arguments.seconds("pause", pause, may_be_zero=True)
+        self._max_answer = max_answer
         self._after_fork()
         _transports.add(self)
 

@@ -106,3 +106,56 @@ test("options of an application in Express are those of a client, too", () => {
   assert.equal(typeof cachewarden({ url: standIn.url, apiKey: "k", timeoutMs: 5, clearsAfterWrites: false }), "function");
   assert.equal(typeof cachewarden({ client: undefined, url: standIn.url }), "function");
 });
+
+// Options that could only fail later, and the start of what is said of them.
+const WRONG_OPTIONS = [
+  [undefined, TypeError, 'url is the address of Cachewarden, such as "http://127.0.0.1:8000", not undefined'],
+  [{ url: "x" }, TypeError, 'url is the address of Cachewarden, such as "http://127.0.0.1:8000", not "x"'],
+  [{ url: "ftp://shop" }, TypeError, "url is an http or https address"],
+  [{ url: "http://shop/?a=1" }, TypeError, "url has a host, a port and a path alone"],
+  [{ url: "http://shop/#a" }, TypeError, "url has a host, a port and a path alone"],
+  [{ url: "http://me:secret@shop" }, TypeError, "url has a host, a port and a path alone"],
+  [{ apiKey: 5 }, TypeError, "apiKey is an API key"],
+  [{ apiKey: "a b" }, TypeError, "apiKey is an API key"],
+  [{ apiKey: null }, TypeError, "apiKey is an API key"],
+  [{ entriesKey: "" }, TypeError, "entriesKey is an API key"],
+  [{ connections: -1 }, RangeError, "connections is a whole number above 0, not -1"],
+  [{ connections: "x" }, RangeError, 'connections is a whole number above 0, not "x"'],
+  [{ timeoutMs: "500" }, RangeError, 'timeoutMs is a whole number from 1 to 2147483647, not "500"'],
+  [{ timeoutMs: 0 }, RangeError, "timeoutMs is a whole number from 1 to 2147483647, not 0"],
+  [{ timeoutMs: 2 ** 31 }, RangeError, "timeoutMs is a whole number from 1 to 2147483647, not 2147483648"],
+  [{ pauseMs: Infinity }, RangeError, "pauseMs is a whole number from 1 to 2147483647, not Infinity"],
+  [{ waitMs: 60_001 }, RangeError, "waitMs is a whole number from 1 to 60000, not 60001"],
+  [{ maxBytes: null }, RangeError, "maxBytes is a whole number above 0, not null"],
+  [{ namespace: 7 }, TypeError, "namespace is text that is not empty, not 7"],
+  [{ tls: "ca" }, TypeError, 'tls is an object, not "ca"'],
+  [{ report: true }, TypeError, "report is a function, not true"],
+];
+
+for (const [options, Kind, message] of WRONG_OPTIONS) {
+  test(`a client is not made with ${JSON.stringify(options)}`, () => {
+    const given = options && { url: standIn.url, ...options };
+    for (const make of [() => new Cachewarden(given), () => cachewarden(given)])
+      assert.throws(make, (error) => error.constructor === Kind && error.message.startsWith(message) && !error.message.includes("secret"));
+  });
+}
+
+test("what is refused is named, and text is quoted", async () => {
+  const named = (Kind, message) => ({ name: Kind.name, message });
+  await assert.rejects(client.set("a", 1, { ttl: "60" }), named(RangeError, 'ttl is a whole number above 0, not "60"'));
+  await assert.rejects(client.get("a", { waitMs: "5" }), named(RangeError, 'waitMs is a whole number from 1 to 60000, not "5"'));
+  await assert.rejects(client.set("a", 1, { onlyIfAbsent: "no" }), named(TypeError, 'onlyIfAbsent is true or false, not "no"'));
+  await assert.rejects(client.increment("a", "1"), named(TypeError, 'by is a whole number, not "1"'));
+  await assert.rejects(async () => client.remember("a", {}), named(TypeError, "fill is a function, not null"));
+  for (const id of ["x", 0, 1.5, [7], null])
+    await assert.rejects(async () => client.clearUser(id), (error) => error.message.startsWith("a user's id is a whole number above 0, not "));
+  for (const none of [undefined, null, "", 7]) assert.throws(() => client.inNamespace(none), /^TypeError: namespace is text/);
+  assert.throws(() => cachewarden({ client: "x" }), named(TypeError, 'client is an object, not "x"'));
+  assert.throws(() => cachewarden({ client, clearsAfterWrites: "no" }), /^TypeError: clearsAfterWrites is true or false/);
+  assert.throws(() => cachePlugin(), /^TypeError: client is an object/);
+  assert.throws(() => cachePlugin(client, { ttl: "60" }), /^RangeError: ttl is .*"60"/);
+  assert.throws(() => cacheAPIResponse(60, { shared: "yes" }), /^TypeError: shared is true or false, not "yes"/);
+  assert.throws(() => cacheAPIResponse(60, { maxBytes: -1 }), /^RangeError: maxBytes is /);
+  assert.throws(() => cacheAPIResponse(60, { vary: "Accept" }), /^TypeError: vary is a list of names of headers, not "Accept"/);
+  assert.deepEqual(standIn.asked, []);
+});

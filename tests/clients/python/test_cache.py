@@ -352,7 +352,7 @@ class AClearThatCannotBeSent(unittest.TestCase):
             client = Client(server.url, "admin", timeout=PATIENCE_S, pause=NEVER)
             client.clear_user(7)
             caches = [client.cache(credential={"Authorization": "Bearer alice"}), client.cache(namespace="user:7"),
-                      client.cache("of an application")]
+                      client.cache("of-an-application")]
             self.assertEqual([cache.get("a") for cache in caches], [None, None, "old"])
 
     def test_is_owed_after_a_value_that_could_not_be_replaced(self):

@@ -297,21 +297,79 @@ class AKey(unittest.TestCase):
             self.assertEqual(server.requests[0].headers["x-api-key"], "secret")
 
     def test_must_be_one(self):
-        for key in ("a\nb", "\u2603", "a\0"):
+        for key in ("a\nb", "a b\n", "\n", "\u2603", "a\0"):
             self.assertRaises(ValueError, Client, "http://127.0.0.1:1", key)
             self.assertRaises(ValueError, Client("http://127.0.0.1:1").cache, key)
+
+
+URL = "http://127.0.0.1:1"
+WRONG = [
+    (TypeError, "url is the address", {"url": None}),
+    (ValueError, "url is the address of Cachewarden, such as http://127.0.0.1:8000, not 'x'", {"url": "x"}),
+    (ValueError, "url is the address", {"url": "ftp://shop"}),
+    (ValueError, "url is the address", {"url": "http://["}),
+    (ValueError, "url is the address", {"url": "http://shop:99999"}),
+    (ValueError, "url is the address", {"url": "http://sh\u2603p"}),
+    (ValueError, "no ?query", {"url": URL + "/b?x=1"}),
+    (ValueError, "no user", {"url": "http://me:secret@shop"}),
+    (TypeError, "key is an API key, a str, not int", {"key": 5}),
+    (TypeError, "key is an API key, a str, not bytes", {"key": b"secret"}),
+    (ValueError, "key is an API key", {"key": "secret key"}),
+    (TypeError, "timeout is a number of seconds, such as 0.5, not 'x'", {"timeout": "x"}),
+    (TypeError, "timeout is a number of seconds, such as 0.5, not None", {"timeout": None}),
+    (TypeError, "timeout is a number of seconds", {"timeout": True}),
+    (ValueError, "timeout is a number of seconds above 0, 86400 at most, not 0", {"timeout": 0}),
+    (ValueError, "timeout is a number of seconds above 0", {"timeout": -1}),
+    (ValueError, "timeout is a number of seconds above 0", {"timeout": float("nan")}),
+    (ValueError, "timeout is a number of seconds above 0", {"timeout": 1e20}),
+    (TypeError, "pause is a number of seconds", {"pause": "1"}),
+    (ValueError, "pause is a number of seconds from 0", {"pause": -1}),
+    (TypeError, "context is an ssl.SSLContext, or None, not 'ca'", {"context": "ca"}),
+    (TypeError, "timout", {"timout": 1}),
+]
+
+
+class Arguments(unittest.TestCase):
+    def refuses(self, kind, message, call, *values, **options):
+        with self.subTest(message), self.assertRaises(kind) as caught:
+            call(*values, **options)
+        self.assertIn(message, str(caught.exception))
+        self.assertNotIn("secret", str(caught.exception))
+
+    def test_of_a_client_are_checked_when_it_is_made(self):
+        for kind, message, options in WRONG:
+            self.refuses(kind, message, Client, **{"url": URL, "timeout": 1, **options})
+
+    def test_of_calls_are_named(self):
+        with StandIn(lambda _: CLEARED) as server:
+            client = client_of(server)
+            wrong = [(ValueError, ["x", "", "7 ", 0, -7, True, 10**19]), (TypeError, [None, 7.5, [7]])]
+            for kind, user_id in ((kind, one) for kind, ones in wrong for one in ones):
+                message = f"user_id is a whole number above 0, not {user_id!r}"
+                self.refuses(kind, message, client.clear_user, user_id)
+            self.refuses(TypeError, "namespace is a name such as 'user:7', or None, not 7", client.cache, namespace=7)
+            self.refuses(ValueError, "namespace is a name", client.cache, namespace="")
+            self.refuses(TypeError, "credential is what credential_of(headers) gives", client.cache, credential="x")
+            self.refuses(TypeError, "key is an API key", client.cache, 5)
+            cache = client.cache()
+            for wait_ms in ("5", -1, 0.5, 60_001, None):
+                self.refuses(ValueError, "wait_ms is a whole", cache.remember, "a", fill=list, wait_ms=wait_ms)
+            self.refuses(TypeError, "fill is a function, not None", cache.remember, "a", fill=None)
+            self.refuses(ValueError, "not '60'", cache.set, "a", 1, ttl="60")
+            self.refuses(ValueError, "by is a whole number, not '1'", cache.increment, "a", "1")
+            self.assertEqual(server.requests, [])
 
 
 class TheEnvironment(unittest.TestCase):
     def test_names_the_service_and_the_key(self):
         with StandIn(lambda _: CLEARED) as server, tempfile.NamedTemporaryFile("w") as file:
-            file.write("of a file\n")
+            file.write("of-a-file\n")
             file.flush()
             with mock.patch.dict(os.environ, {"CACHEWARDEN_URL": server.url, "CACHEWARDEN_KEY": "itself"}):
                 Client.from_environment(timeout=PATIENCE_S).clear_user(7)
                 with mock.patch.dict(os.environ, {"CACHEWARDEN_KEY_FILE": file.name}):
                     Client.from_environment(timeout=PATIENCE_S).clear_user(7)
-            self.assertEqual([request.headers["x-api-key"] for request in server.requests], ["itself", "of a file"])
+            self.assertEqual([request.headers["x-api-key"] for request in server.requests], ["itself", "of-a-file"])
 
 
 if __name__ == "__main__":
