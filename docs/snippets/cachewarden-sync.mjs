@@ -23,11 +23,39 @@ const DEFAULTS = {
   patienceMs: 500, // a browser that does not give what it keeps within that time is not waited for
   awayMs: 30_000, // a page that was hidden for so long asks before it believes what is kept
   name: "cachewarden-sync", // of the database, and of the channel between tabs
+  fetch: null, // what asks the network in the place of the page's own
 };
 const COPYING_MOST = 16; // bodies that are read for keeping, at once
+const MOST_MS = 2 ** 31 - 1; // a timer of more would end at once
 
 export function cachewardenSync(options = {}) {
-  return new CachewardenSync({ ...DEFAULTS, ...options });
+  if (typeof options !== "object" || options === null) throw new TypeError(`the options are an object, not ${options}`);
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  for (const [name, value] of given) check(name, value);
+  return new CachewardenSync({ ...DEFAULTS, ...Object.fromEntries(given) });
+}
+
+function check(name, value) {
+  const refuse = (what, Kind = TypeError) => {
+    throw new Kind(`${name} is ${what}, not ${typeof value === "string" ? JSON.stringify(value) : String(value)}`);
+  };
+  const names = Object.keys(DEFAULTS);
+  if (!names.includes(name)) throw new TypeError(`the option ${name} is none of ${names.join(", ")}`);
+  const isNothing = value === null || value.length === 0;
+  if (name === "base" && (isNothing || ![value].flat().every(isAddress))) refuse('an address, as "/shop", or a list');
+  if (name === "name" && (isNothing || typeof value !== "string")) refuse("text that is not empty");
+  if (DEFAULTS[name] === null && value !== null && typeof value !== "function") refuse("a function");
+  const [most, range] = name.endsWith("Ms") ? [MOST_MS, `0 to ${MOST_MS}`] : [Number.MAX_VALUE, "0 on"];
+  const isNumber = typeof value === "number" && value >= 0 && value <= most;
+  if (typeof DEFAULTS[name] === "number" && !isNumber) refuse(`a number from ${range}`, RangeError);
+}
+
+function isAddress(base) {
+  try {
+    return (typeof base === "string" || base instanceof URL) && Boolean(new URL(base, here()));
+  } catch {
+    return false;
+  }
 }
 
 // ---- what requests and answers say of users ----
@@ -60,12 +88,15 @@ function remember(map, key, value, most = 8) {
   if (map.size > most) map.delete(map.keys().next().value);
 }
 
-// The browser's own cache would answer after a clear as before it, and everybody. What it says to the server in such a
-// request (no-cache) is not meant, so something else stands there; elsewhere that would need a leave of the server.
+// The browser's own cache would answer after a clear as before it, and everybody. So it is neither asked nor filled;
+// with no-cache the server is asked anyway, and only-if-cached wants nothing else. What the browser says to the server
+// with no-store (no-cache) is not always meant, so something else stands there; elsewhere that would need a leave of
+// the server.
 function pastBrowsersCache(request, url) {
-  if (request.cache !== "default") return request;
+  if (["no-store", "no-cache", "only-if-cached"].includes(request.cache)) return request;
   const past = new Request(request, { cache: "no-store" });
-  if (url.origin === globalThis.location?.origin && !request.headers.has("cache-control"))
+  const isOwn = url.origin === globalThis.location?.origin;
+  if (isOwn && request.cache !== "reload" && !request.headers.has("cache-control"))
     past.headers.set("Cache-Control", "max-age=31536000");
   return past;
 }
@@ -142,10 +173,13 @@ class CachewardenSync extends EventTarget {
     if (!this.#bases.some((base) => base.origin === url.origin)) return this.#send(input, init);
     const request = new Request(input, init);
     if (!isSafe(request)) return this.#write(request, url);
-    if (this.#bases.some((base) => isUnder(url, base)) && isPlainRead(request)) return this.#read(request, url);
+    const isOfBase = this.#bases.some((base) => isUnder(url, base));
+    if (isOfBase && isPlainRead(request)) return this.#read(request, url);
     // What the browser's own cache may have answered is no news.
-    if (!isOfService(url)) return this.#send(request);
-    return (await this.#ask({ request, url, ...this.#whoAsks(request, url) })).answer;
+    const isAnswered = isOfService(url) || (isOfBase && request.cache !== "only-if-cached");
+    if (!isAnswered) return this.#send(request);
+    const sent = isOfBase ? pastBrowsersCache(request, url) : request;
+    return (await this.#ask({ request: sent, url, ...this.#whoAsks(request, url) })).answer;
   }
 
   // ---- requests ----
@@ -162,7 +196,7 @@ class CachewardenSync extends EventTarget {
     const wish = wishOf(request);
     for (;;) {
       const who = this.#whoAsks(request, url);
-      if (who.mark === null) return this.#send(request);
+      if (who.mark === null) return this.#send(pastBrowsersCache(request, url));
       const scope = this.#marks.get(who.mark);
       const life = this.#life;
       const ask = () => this.#copies.look(scope, url.href);

@@ -5,6 +5,7 @@ import { execFileSync } from "node:child_process";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
+import { cachewardenSync } from "../../docs/snippets/cachewarden-sync.mjs";
 import { Chromium } from "./chromium.mjs";
 import { Origin } from "./origin.mjs";
 
@@ -101,6 +102,38 @@ test("the browser's own cache is gone past, and the gateway's is not", async () 
   await elsewhere("/api/cache/clear/");
   await page.run(() => sync.forget());
   assert.equal(await page.run(async () => (await sync.fetch("/shop/twice")).headers.get("X-Cache")), "MISS");
+});
+
+test("no request under the base is answered by the browser's own cache", async () => {
+  const versionBy = (sends, path, init) =>
+    page.run(
+      async (sends, path, init) => {
+        globalThis.nobodys ??= opened({ name: "nobodys", user: () => null });
+        const send = { nobody: nobodys.fetch, page: fetch, sync: sync.fetch }[sends];
+        return send(path, init).then((answer) => answer.headers.get("X-Cache-Version"), (error) => error.name);
+      },
+      sends,
+      path,
+      init,
+    );
+  const old = await versionBy("page", "/shop/stale", { cache: "reload" });
+  await expectNew(page, "/shop/a");
+  const { version } = await (await elsewhere("/api/cache/clear/")).json();
+  assert.notEqual(String(version), old);
+  assert.equal(await versionBy("page", "/shop/stale", { method: "HEAD" }), old); // it has one that would do
+  assert.equal(await versionBy("sync", "/shop/stale", { method: "HEAD" }), String(version));
+  assert.deepEqual(await page.run(() => heard.map(({ reason }) => reason)), ["cleared"]);
+  const ranged = { headers: { Range: "bytes=0-5" } };
+  const kinds = [{}, { method: "HEAD" }, ranged, ...["force-cache", "reload", "no-store"].map((cache) => ({ cache }))];
+  for (const init of kinds)
+    assert.equal(await versionBy("sync", "/shop/stale", init), String(version), JSON.stringify(init));
+  assert.equal(await versionBy("nobody", "/shop/stale"), String(version));
+  const alone = { cache: "only-if-cached", mode: "same-origin" };
+  assert.equal(await versionBy("sync", "/shop/stale", alone), old);
+  assert.equal(await versionBy("sync", "/shop/stale", { cache: "no-cache" }), String(version));
+  // Nor is it filled.
+  await versionBy("sync", "/shop/unfilled", { cache: "reload" });
+  assert.equal(await versionBy("page", "/shop/unfilled", alone), "TypeError");
 });
 
 test("a page that is loaded again asks once, and has what was kept", async () => {
@@ -246,7 +279,7 @@ test("whoever has seen an answer sees no older one", async () => {
       const isOnItsWay = new Promise((answered) => {
         const send = async (request) => {
           const answer = await fetch(request);
-          if (!request.url.endsWith(path) || request.cache === "reload") return answer;
+          if (!request.url.endsWith(path) || !request.headers.has("cache-control")) return answer; // reload
           answered();
           await held;
           return answer;
@@ -567,4 +600,33 @@ test("a private window keeps what there is room for, and leaves nothing in the o
   await expectNew(page, "/shop/a");
   await browser.send("Target.disposeBrowserContext", { browserContextId });
   await expectCopy(page, "/shop/a");
+});
+
+const WRONG_OPTIONS = [
+  [{ bas: "/x" }, TypeError, /the option bas is none of base, user, /],
+  [{ base: [] }, TypeError, /^base is an address, as "\/shop", or a list/],
+  [{ user: 7 }, TypeError, /^user is a function, not 7$/],
+  [{ base: null }, TypeError, /^base is .*, not null$/],
+  [{ base: "http://[" }, TypeError, /^base is .*, not "http:\/\/\["$/],
+  [{ base: ["/shop", 7] }, TypeError, /^base is /],
+  [{ fetch: "fetch" }, TypeError, /^fetch is a function, not "fetch"$/],
+  [{ name: "" }, TypeError, /^name is text/],
+  [{ name: null }, TypeError, /^name is text/],
+  [{ maxAgeS: "300" }, RangeError, /^maxAgeS is a number from 0 on, not "300"$/],
+  [{ maxBytes: NaN }, RangeError, /^maxBytes is .*NaN$/],
+  [{ maxEntries: -1 }, RangeError, /^maxEntries is .*-1$/],
+  [{ patienceMs: 2 ** 31 }, RangeError, /^patienceMs is a number from 0 to 2147483647, not 2147483648$/],
+  [null, TypeError, /^the options are an object, not null$/],
+  ["/shop", TypeError, /^the options are an object, not \/shop$/],
+];
+
+for (const [options, Kind, message] of WRONG_OPTIONS)
+  test(`options are checked: ${JSON.stringify(options)}`, () => {
+    const isIt = (error) => error.constructor === Kind && message.test(error.message);
+    assert.throws(() => cachewardenSync(options).close(), isIt);
+  });
+
+test("options that are undefined are not given", () => {
+  const urls = [new URL("https://shop.example/"), "/b"];
+  cachewardenSync({ base: urls, maxAgeS: undefined, user: undefined, fetch: null }).close();
 });
