@@ -47,7 +47,7 @@ void catalogue_free(struct catalogue **catalogue)
 
 static bool looks_same(const struct known_archive *known, const struct stat *status)
 {
-    return known->inode == status->st_ino && known->backup.size == status->st_size &&
+    return known->inode == status->st_ino && known->size == status->st_size &&
            known->changed.tv_sec == status->st_ctim.tv_sec &&
            known->changed.tv_nsec == status->st_ctim.tv_nsec;
 }
@@ -62,13 +62,13 @@ static struct known_archive *find_known_locked(struct catalogue *catalogue, cons
 }
 
 static bool recall(struct catalogue *catalogue, const char *id, const struct stat *status,
-                   struct backup *backup_out)
+                   struct known_archive *known_out)
 {
     lock_acquire(&catalogue->lock);
     const struct known_archive *known = find_known_locked(catalogue, id);
     bool is_same = known && looks_same(known, status);
     if (is_same)
-        *backup_out = known->backup;
+        *known_out = *known;
     lock_release(&catalogue->lock);
     return is_same;
 }
@@ -93,12 +93,17 @@ static struct known_archive *room_locked(struct catalogue *catalogue, const char
 }
 
 void catalogue_remember(struct catalogue *catalogue, const struct stat *status,
-                        const struct backup *backup)
+                        const struct backup *backup, const char *reason)
 {
     lock_acquire(&catalogue->lock);
     struct known_archive *known = room_locked(catalogue, backup->id);
-    if (known)
-        *known = (struct known_archive){status->st_ino, status->st_ctim, *backup};
+    if (known) {
+        *known = (struct known_archive){.inode = status->st_ino,
+                                        .size = status->st_size,
+                                        .changed = status->st_ctim,
+                                        .backup = *backup};
+        snprintf(known->reason, sizeof known->reason, "%s", reason);
+    }
     lock_release(&catalogue->lock);
 }
 
@@ -243,21 +248,45 @@ enum err catalogue_examine(const struct catalogue *catalogue, int fd, const char
     return err;
 }
 
+/* What is not whole is not read again either: a folder may be full of archives of an earlier secret. */
+static enum err examine_once(struct catalogue *catalogue, int fd, const char *id,
+                             const struct stat *status, struct backup *backup_out,
+                             struct error *error)
+{
+    struct error reason;
+
+    error_clear(&reason);
+    enum err err = catalogue_examine(catalogue, fd, id, backup_out, &reason);
+    if (error && err != ERR_OK)
+        *error = reason;
+    if (err == ERR_OK) {
+        catalogue_remember(catalogue, status, backup_out, "");
+    } else if (err == ERR_UNPROCESSABLE) {
+        struct backup none = {.size = 0};
+        memcpy(none.id, id, sizeof none.id);
+        catalogue_remember(catalogue, status, &none, reason.caller);
+    } else {
+        forget(catalogue, id);
+    }
+    return err;
+}
+
 enum err catalogue_look_at(struct catalogue *catalogue, int fd, const char *id, bool is_anew,
                            struct backup *backup_out, struct error *error)
 {
+    struct known_archive known;
     struct stat status;
     enum err err = ERR_OK;
 
     if (fstat(fd, &status) != 0)
         err =
             error_set(error, ERR_UNPROCESSABLE, "The archive cannot be read: %s.", strerror(errno));
-    else if (is_anew || !recall(catalogue, id, &status, backup_out))
-        err = catalogue_examine(catalogue, fd, id, backup_out, error);
-    if (err == ERR_OK)
-        catalogue_remember(catalogue, &status, backup_out);
+    else if (is_anew || !recall(catalogue, id, &status, &known))
+        err = examine_once(catalogue, fd, id, &status, backup_out, error);
+    else if (known.reason[0])
+        err = error_set(error, ERR_UNPROCESSABLE, "%s", known.reason);
     else
-        forget(catalogue, id);
+        *backup_out = known.backup;
     close(fd);
     return err;
 }

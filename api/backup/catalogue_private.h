@@ -10,11 +10,13 @@
 #define CATALOGUE_SUFFIX ".tar.zst"
 enum { CATALOGUE_NAME_SIZE = ARCHIVE_ID_SIZE + 16 };
 
-/* A file that was found whole, and is not read again while it looks the same. */
+/* A file that was read, and is not read again while it looks the same. */
 struct known_archive {
     ino_t inode;
+    int64_t size;
     struct timespec changed; /* st_ctim: nobody sets that by hand */
-    struct backup backup;
+    struct backup backup;    /* of one that is not whole only the id */
+    char reason[192];        /* why it is not whole; empty: it is */
 };
 
 struct catalogue {
@@ -51,6 +53,6 @@ CW_MUST_CHECK enum err catalogue_look_at(struct catalogue *catalogue, int fd, co
 void catalogue_forget_others(struct catalogue *catalogue, char (*ids)[ARCHIVE_ID_SIZE],
                              size_t count);
 void catalogue_remember(struct catalogue *catalogue, const struct stat *status,
-                        const struct backup *backup);
+                        const struct backup *backup, const char *reason);
 
 #endif

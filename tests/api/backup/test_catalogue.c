@@ -158,6 +158,26 @@ START_TEST(owners_are_those_of_the_folder_above)
 }
 END_TEST
 
+/* A known reason is told again without a look at the file; who verifies looks. */
+START_TEST(what_is_not_whole_is_read_once)
+{
+    int64_t size = make(OLD).size;
+
+    ck_assert_int_eq(truncate(file_of(OLD), size - 1), 0);
+    ck_assert_str_eq(listed(), "");
+    ck_assert_uint_eq(catalogue->known_count, 1);
+    ck_assert_ptr_nonnull(strstr(catalogue->known[0].reason, "damaged"));
+    snprintf(catalogue->known[0].reason, sizeof catalogue->known[0].reason, "as before");
+    ck_assert_str_eq(listed(), "");
+    ck_assert_str_eq(catalogue->known[0].reason, "as before");
+    ck_assert_int_eq(verify(OLD), ERR_UNPROCESSABLE);
+    ck_assert_ptr_nonnull(strstr(error.caller, "damaged"));
+    ck_assert_int_eq(unlink(file_of(OLD)), 0);
+    make(OLD);
+    ck_assert_str_eq(listed(), OLD " ");
+}
+END_TEST
+
 /* Also what somebody else has taken away: the room for what is known is bounded. */
 START_TEST(what_is_gone_is_forgotten)
 {
@@ -295,6 +315,7 @@ int main(void)
     tcase_add_test(tcase, no_umask_changes_the_rights);
     tcase_add_test(tcase, owners_are_those_of_the_folder_above);
     tcase_add_test(tcase, what_is_gone_is_forgotten);
+    tcase_add_test(tcase, what_is_not_whole_is_read_once);
     tcase_add_test(tcase, one_is_written_at_a_time);
     tcase_add_test(tcase, a_draft_that_was_left_goes);
     tcase_add_test(tcase, a_draft_that_is_not_whole_is_dropped);
