@@ -13,10 +13,9 @@
 struct refill {
     const struct app *app;
     struct key key;
-    int64_t window_count, window_ms, step_ns;
-    struct lock lock;        /* LOCK_RANK_LEAF; guards what follows */
-    int64_t closed_until_ns; /* the window is used up */
-    int64_t free_ns;         /* the first turn that nobody waits for */
+    int64_t window_count, window_ms;
+    struct lock lock; /* LOCK_RANK_LEAF; guards what follows */
+    struct refill_queue queue;
 };
 
 enum { WINDOWS_PER_S = 20 };
@@ -32,7 +31,7 @@ static void cut_time(struct refill *refill, int64_t per_s)
     refill->window_count = count > 1 ? count : 1;
     refill->window_ms = count > 1 ? (1000 * count + per_s - count - 1) / (per_s - count)
                                   : (1000 + per_s - 1) / per_s;
-    refill->step_ns = NS_PER_S / per_s;
+    refill->queue.step_ns = refill->window_ms * NS_PER_MS / refill->window_count;
 }
 
 enum err refill_new(const struct app *app, struct str route, int64_t per_s,
@@ -67,32 +66,14 @@ void refill_free(struct refill **refill)
     *refill = NULL;
 }
 
-static int64_t later(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static void stand_in_queue_locked(struct refill *refill, struct refill_caller *caller,
-                                  int64_t now_ns)
-{
-    caller->turn_ns = later(now_ns, later(refill->closed_until_ns, refill->free_ns));
-    if (caller->turn_ns <= caller->latest_ns)
-        refill->free_ns = caller->turn_ns + refill->step_ns;
-}
-
 bool refill_may_ask(struct refill *refill, struct refill_caller *caller)
 {
-    int64_t now_ns = clock_mono_ns();
-
     if (!refill)
         return true;
     lock_acquire(&refill->lock);
-    bool is_open =
-        now_ns >= refill->closed_until_ns && (caller->has_waited || now_ns >= refill->free_ns);
-    if (!is_open)
-        stand_in_queue_locked(refill, caller, now_ns);
+    bool may_ask = refill_queue_may_ask(&refill->queue, caller, clock_mono_ns());
     lock_release(&refill->lock);
-    return is_open;
+    return may_ask;
 }
 
 /* A count that lost its window would never begin anew. */
@@ -124,11 +105,13 @@ bool refill_take(struct refill *refill, struct refill_caller *caller, struct wor
         give_window(refill, work);
         left_ms = refill->window_ms;
     }
-    if (pipeline_value(pipeline, REPLY_COUNT)->integer <= refill->window_count)
+    int64_t count = pipeline_value(pipeline, REPLY_COUNT)->integer;
+    if (count < refill->window_count)
         return true;
     lock_acquire(&refill->lock);
-    refill->closed_until_ns = later(refill->closed_until_ns, clock_deadline_ns(left_ms + 1));
-    stand_in_queue_locked(refill, caller, clock_mono_ns());
+    refill_queue_close(&refill->queue, clock_deadline_ns(left_ms + 1));
+    if (count > refill->window_count)
+        refill_queue_stand(&refill->queue, caller, clock_mono_ns());
     lock_release(&refill->lock);
-    return false;
+    return count == refill->window_count;
 }

@@ -3,14 +3,16 @@
  * gateway stands a purge of everything. Time is cut into windows of a twentieth of a second, or of one request where
  * that is longer. What was made in the window of now is counted in Redis, so that no second has more than allowed.
  *
- * On a node those who find no place stand in a queue, and are told when to come again: each comes once for its turn
- * and costs nothing meanwhile. Of several nodes one may be quicker than the other; then it stands in the queue again.
+ * On a node those who find no room stand in a queue (refill_queue.h), and are told when to come again: each comes for
+ * its turn and costs nothing meanwhile. Turns are those of one node that asks alone. Of several nodes another one may
+ * have been quicker; then the turns of this node move, and may become too late for some who have waited.
  * Without Redis nobody is held up: then nothing is stored either. Any thread.
  */
 #ifndef API_GATEWAY_REFILL_H
 #define API_GATEWAY_REFILL_H
 
 #include "cachewarden/app.h"
+#include "gateway/refill_queue.h"
 
 struct refill;
 
@@ -20,17 +22,9 @@ CW_MUST_CHECK enum err refill_new(const struct app *app, struct str route, int64
                                   struct refill **refill_out);
 void refill_free(struct refill **refill);
 
-/* Who asks, by clock_mono_ns. */
-struct refill_caller {
-    bool has_waited;   /* it comes for its turn, before those who are new */
-    int64_t latest_ns; /* it does not stand in the queue for a later turn; 0: for none */
-    int64_t
-        turn_ns; /* of who has no place: when there may be one. If that is not too late, it is theirs */
-};
-
-/* Whether there may be a place, as far as the node knows; costs no round trip. NULL: there is. */
+/* Whether there may be room, as far as the node knows; costs no round trip. NULL: there is. */
 bool refill_may_ask(struct refill *refill, struct refill_caller *caller);
-/* Takes one; a round trip. False: there is none. NULL: there is. */
+/* Takes it; a round trip. False: there is none. NULL: there is. */
 bool refill_take(struct refill *refill, struct refill_caller *caller, struct work work);
 
 #endif

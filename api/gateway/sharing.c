@@ -151,7 +151,9 @@ static struct refill_caller caller_of(const struct sharing *sharing)
                             ? wait->until_ns
                             : clock_deadline_ns(passage->route->options.timeout_ms);
 
-    return (struct refill_caller){.has_waited = sharing->has_turn, .latest_ns = latest_ns};
+    return (struct refill_caller){.has_place = wait && wait->has_queued,
+                                  .place_ns = wait ? wait->place_ns : 0,
+                                  .latest_ns = latest_ns};
 }
 
 static bool take_place(const struct sharing *sharing, struct refill_caller *caller)
@@ -165,14 +167,15 @@ static bool take_place(const struct sharing *sharing, struct refill_caller *call
 static enum sharing_turn queue(struct sharing *sharing, const struct refill_caller *caller,
                                bool leads)
 {
-    bool is_in_time = caller->turn_ns <= caller->latest_ns;
+    struct gateway_wait *wait = sharing->passage->request->wait;
 
-    if (leads && is_in_time)
+    if (leads && caller->has_place)
         fetches_rest(fetches_of(sharing), &sharing->entry, caller->turn_ns + LATE_MS * NS_PER_MS);
     else if (leads)
         fetches_leave(fetches_of(sharing), &sharing->entry, FETCH_LEFT);
-    if (is_in_time && has_time(sharing)) {
-        sharing->passage->request->wait->has_queued = true;
+    if (caller->has_place && has_time(sharing)) {
+        wait->has_queued = true;
+        wait->place_ns = caller->place_ns;
         return pause(sharing, caller->turn_ns);
     }
     sharing->retry_after_s = clock_left_ms(caller->turn_ns) / 1000 + 1;
