@@ -33,8 +33,8 @@ struct backup_options {
     struct str directory;
     int64_t retention_days;
     struct str passphrase; /* empty: archives are not encrypted */
-    struct str schedule; /* empty: none */
-    struct str timezone; /* in use already: zone_use */
+    struct str schedule;   /* empty: none */
+    struct str timezone;   /* in use already: zone_use */
 };
 
 struct app_options {
@@ -54,7 +54,7 @@ struct app_options {
     const struct cache_spec *caches;
     size_t cache_count;
     struct entry_options entries;
-    struct gateway_options gateway;  /* no routes: none */
+    struct gateway_options gateway; /* no routes: none */
     struct backup_options backup;
     int64_t audit_keep[AUDIT_PARTS]; /* records kept of each part */
     int64_t audit_delayed_ms;        /* a record that waits longer is in the log, too; 0: 250 */

@@ -16,8 +16,7 @@ static inline void temp_folder_init(struct temp_folder *folder)
 {
     const char *above = getenv("TMPDIR");
 
-    snprintf(folder->path, sizeof folder->path, "%s/cachewarden-XXXXXX",
-             above ? above : "/tmp");
+    snprintf(folder->path, sizeof folder->path, "%s/cachewarden-XXXXXX", above ? above : "/tmp");
     ck_assert_ptr_nonnull(mkdtemp(folder->path));
 }
 

@@ -153,13 +153,14 @@ START_TEST(the_gateway_is_told_all_of_it)
 {
     struct arena *arena = arena_new(1024, 0);
     struct gateway_options options = options_of(
-        arena, "server: { threads = 10; }; gateway: { memory_mb = 3; refill_per_s = 50; routes = (\n"
-               "{ prefix = \"/a/\"; upstream = \"http://h/\"; },\n"
-               "{ prefix = \"/b\"; upstream = [ \"unix:/s\", \"http://h:2\" ]; ttl_s = 5; "
-               "heuristic_percent = 10; scope = "
-               "\"public\"; models = [ \"m\" ]; timeout_ms = 7; stale_while_revalidate_s = 8; "
-               "stale_if_error_s = 9; strip_prefix = true; max_connections = 4; "
-               "pass_credentials = false; } ); };");
+        arena,
+        "server: { threads = 10; }; gateway: { memory_mb = 3; refill_per_s = 50; routes = (\n"
+        "{ prefix = \"/a/\"; upstream = \"http://h/\"; },\n"
+        "{ prefix = \"/b\"; upstream = [ \"unix:/s\", \"http://h:2\" ]; ttl_s = 5; "
+        "heuristic_percent = 10; scope = "
+        "\"public\"; models = [ \"m\" ]; timeout_ms = 7; stale_while_revalidate_s = 8; "
+        "stale_if_error_s = 9; strip_prefix = true; max_connections = 4; "
+        "pass_credentials = false; } ); };");
 
     ck_assert_uint_eq(options.route_count, 2);
     ck_assert_int_eq(options.memory_bytes, 3 * 1024 * 1024);
