@@ -346,7 +346,7 @@ static enum err take_part(struct backup_reader *reader, struct str name, struct 
     struct archive_member *member = &reader->seen[reader->seen_count];
     if (!archive_member_follows(name, last, member))
         return refuse(error, "it has a member that does not belong there");
-    if (lines.ptr[lines.len - 1] != '\n')
+    if (!str_ends(lines, STR("\n")))
         return refuse(error, "a member does not end with a line");
 
     member->size = (int64_t)lines.len;
@@ -383,6 +383,7 @@ static enum err next_member(struct backup_reader *reader, struct str *name_out,
     struct archive_entry *entry;
     int next = archive_read_next_header(reader->archive, &entry);
 
+    *name_out = *bytes_out = STR_NONE;
     if (next == ARCHIVE_EOF)
         return refuse(error, "it has no manifest");
     if (next != ARCHIVE_OK)

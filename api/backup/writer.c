@@ -107,7 +107,7 @@ static struct archive_member *add_member(struct backup_writer *writer, enum arch
     int number = last && last->part == part ? last->number + 1 : 1;
 
     assert(!last || last->part <= part);
-    if (manifest->member_count == writer->member_room) {
+    if (!manifest->members || manifest->member_count == writer->member_room) {
         size_t room = writer->member_room > 0 ? 2 * writer->member_room : 16;
         struct archive_member *more = realloc(manifest->members, room * sizeof *more);
         if (!more)

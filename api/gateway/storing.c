@@ -176,7 +176,7 @@ enum err storing_take_response(const struct passage *passage, const struct gatew
                                const char **why_not_out)
 {
     size_t limit = passage->route->gateway->stored_max;
-    int64_t life_ms;
+    int64_t life_ms = 0;
 
     *why_not_out = why_not(passage, passage->request->method, &fetched->head, &life_ms);
     if (*why_not_out)
@@ -195,7 +195,7 @@ enum err storing_take_response(const struct passage *passage, const struct gatew
 bool storing_take_confirmed(const struct passage *passage, const struct gateway_key *key,
                             const struct gateway_look *look, const struct response_head *head)
 {
-    int64_t life_ms;
+    int64_t life_ms = 0;
 
     return look->has_body && !why_not(passage, STR("GET"), head, &life_ms) &&
            !put(passage, key, look, head, look->stored->body, life_ms);
