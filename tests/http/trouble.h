@@ -26,6 +26,8 @@ static char django_refresh[MINT_SIZE]; /* {"refresh":"…"}: the same token */
 static char access_token[MINT_SIZE];   /* {"token":"…"}: alice's */
 
 #define LOGIN       "{\"username\":\"alice\",\"password\":\"" STAND_PASSWORD "\"}"
+#define PROBLEM_404 "{\"type\":\"about:blank\",\"title\":\"Not Found\",\"status\":404,"
+#define NO_BACKUP   "/api/v1/backups/20260131T000000Z-00112233"
 #define PROBLEM_503 "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
 
 enum who { NOBODY, ALICE, ROOT, KEY };
@@ -66,6 +68,13 @@ static const struct probe probes[] = {
     {"DELETE", "/api/v1/models/Product?namespace=app:shop", ROOT, NULL, 503, PROBLEM_503, false},
     {"GET", "/api/v1/jobs/00112233445566778899aabbccddeeff", ROOT, NULL, 503, PROBLEM_503, true},
     {"DELETE", "/api/v1/jobs/00112233445566778899aabbccddeeff", ROOT, NULL, 503, PROBLEM_503, true},
+    {"POST", "/api/v1/backups", ROOT, NULL, 503, PROBLEM_503, true},
+    {"GET", "/api/v1/backups", ROOT, NULL, 200, "{\"backups\":[", true},
+    {"GET", NO_BACKUP, ROOT, NULL, 404, PROBLEM_404, true},
+    {"POST", NO_BACKUP "/verify", ROOT, NULL, 404, PROBLEM_404, true},
+    {"POST", NO_BACKUP "/restore", ROOT, NULL, 404, PROBLEM_404, true},
+    {"DELETE", NO_BACKUP, ROOT, NULL, 404, PROBLEM_404, true},
+    {"POST", "/api/v1/backups/cleanup", ROOT, NULL, 200, "{", true},
     {"GET", "/api/v1/audit", ROOT, NULL, 503, PROBLEM_503, true},
     {"GET", "/api/v1/caches", ROOT, NULL, 0, "{", true},
     {"GET", "/api/redis-test", ROOT, NULL, 0, "{", false},
@@ -153,8 +162,9 @@ static inline bool works(const void *probe)
 {
     const struct probe *row = probe;
     int status = run(row)->status;
-    /* There is no such job; all others have something to do. */
-    return strstr(row->target, "/jobs/") ? status == 404 : status / 100 == 2;
+    /* There is no such job or backup; all others have something to do. */
+    return strstr(row->target, "/jobs/") || strstr(row->target, NO_BACKUP) ? status == 404
+                                                                           : status / 100 == 2;
 }
 
 static inline void take_refresh_token(void)
