@@ -52,6 +52,7 @@ static const struct sample samples[] = {
     {"gateway.max_waiting", "8", "8", NULL, NULL},
     {"backup.schedule", "0 3 * * *", "\"0 3 * * *\"", NULL, NULL},
     {"backup.timezone", "Europe/Berlin", "\"Europe/Berlin\"", NULL, NULL},
+    {"backup.passphrase", SECRET_40, "\"" SECRET_40 "\"", NULL, NULL},
     {"log.access", "failed", "\"failed\"", NULL, NULL},
     {"log.level", "debug", "\"debug\"", NULL, NULL},
     {"log.format", "json", "\"json\"", NULL, NULL},
