@@ -92,6 +92,18 @@ static void expect_access(const struct session *session, enum err err)
         ck_assert_int_eq(session_try_access(&nodes[i], session->access), err);
 }
 
+/* A node that has not agreed to the new term yet asks to come again: nothing is spent by that. */
+static enum err refresh_on_other(const char *token)
+{
+    int64_t deadline_ns = clock_deadline_ns(PATIENCE_MS);
+    enum err err;
+
+    while ((err = session_try_refresh(&nodes[1], token)) == ERR_UPSTREAM_DOWN &&
+           clock_mono_ns() < deadline_ns)
+        nanosleep(&(struct timespec){.tv_nsec = 10 * NS_PER_MS}, NULL);
+    return err;
+}
+
 static enum err sign_in(int node, const char *name, const char *password)
 {
     char body[256];
@@ -159,12 +171,12 @@ START_TEST(two_nodes_under_way)
     ck_assert_int_gt(control_term(redis), term);
     /* Who was signed in and did nothing stays so; no token is good that was not. */
     expect_access(&before[0], ERR_OK);
-    ck_assert_int_eq(session_try_refresh(&nodes[1], before[0].refresh), ERR_OK);
+    ck_assert_int_eq(refresh_on_other(before[0].refresh), ERR_OK);
     expect_access(&after, ERR_UNAUTHENTICATED);
-    ck_assert_int_eq(session_try_refresh(&nodes[1], after.refresh), ERR_UNAUTHENTICATED);
+    ck_assert_int_eq(refresh_on_other(after.refresh), ERR_UNAUTHENTICATED);
     for (int i = 1; i < 5; i++) {
         expect_access(&before[i], ERR_UNAUTHENTICATED);
-        ck_assert_int_eq(session_try_refresh(&nodes[1], before[i].refresh), ERR_UNAUTHENTICATED);
+        ck_assert_int_eq(refresh_on_other(before[i].refresh), ERR_UNAUTHENTICATED);
     }
     for (int node = 0; node < 2; node++) {
         ck_assert_int_gt(version_on(node, 1), version);
