@@ -108,14 +108,13 @@ START_TEST(an_unfinished_one_is_refused)
 }
 END_TEST
 
-static enum err write_one(int fd, struct archive_file *file_out, struct error *error)
+/* Checks nothing by itself: under a limit of file sizes check's own file of messages would be cut. */
+static enum err write_one(int fd, const struct archive_about *about, struct archive_file *file_out,
+                          struct error *error)
 {
-    const struct archive_about about = archives_about();
     struct backup_writer *writer;
+    enum err err = backup_writer_open(fd, key, about, &writer, error);
 
-    ck_assert_int_eq(ftruncate(fd, 0), 0);
-    ck_assert_int_eq(lseek(fd, 0, SEEK_SET), 0);
-    enum err err = backup_writer_open(fd, key, &about, &writer, error);
     if (err == ERR_OK)
         err = backup_writer_add(writer, ARCHIVE_ACCOUNTS, STR("{}\n"), 1, error);
     if (err == ERR_OK)
@@ -128,6 +127,7 @@ static enum err write_one(int fd, struct archive_file *file_out, struct error *e
 START_TEST(a_full_disk_is_told)
 {
     char path[] = "/tmp/cachewarden-full-XXXXXX";
+    const struct archive_about about = archives_about();
     struct archive_file file, cut;
     struct rlimit old;
     struct error error;
@@ -137,10 +137,12 @@ START_TEST(a_full_disk_is_told)
     unlink(path);
     signal(SIGXFSZ, SIG_IGN);
     ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &old), 0);
-    ck_assert_int_eq(write_one(fd, &file, &error), ERR_OK);
+    ck_assert_int_eq(write_one(fd, &about, &file, &error), ERR_OK);
     for (int64_t limit = file.size - 1; limit >= 0; limit -= 43) {
+        ck_assert_int_eq(ftruncate(fd, 0), 0);
+        ck_assert_int_eq(lseek(fd, 0, SEEK_SET), 0);
         setrlimit(RLIMIT_FSIZE, &(struct rlimit){(rlim_t)limit, old.rlim_max});
-        enum err err = write_one(fd, &cut, &error);
+        enum err err = write_one(fd, &about, &cut, &error);
         setrlimit(RLIMIT_FSIZE, &old);
         ck_assert_msg(err == ERR_UPSTREAM_DOWN, "%d bytes: %s", (int)limit, err_name(err));
         ck_assert_ptr_nonnull(strstr(error.caller, strerror(EFBIG)));

@@ -170,8 +170,6 @@ START_TEST(what_is_no_dataset_is_replaced)
 }
 END_TEST
 
-/* No clears can have brought that there: it is not followed, nothing is lost by it for good, and who
- * comes later counts on from what there was. */
 /* Redis refuses to look into it, and what stands there goes. */
 START_TEST(what_is_no_hash_is_replaced)
 {
@@ -187,6 +185,8 @@ START_TEST(what_is_no_hash_is_replaced)
 }
 END_TEST
 
+/* No clears can have brought that there: it is not followed, nothing is lost by it for good, and who
+ * comes later counts on from what there was. */
 START_TEST(a_number_beyond_belief)
 {
     static const char *const fields[] = {"epoch", "reserved", "term"};
@@ -239,7 +239,6 @@ START_TEST(an_older_users_database_put_back)
 }
 END_TEST
 
-/* While Redis takes no writes the terms must not run away. */
 /* Rows were put back, by a restore: the term in the users database went on, and Redis has not heard of it. */
 START_TEST(a_term_that_went_on_in_the_users_database)
 {
@@ -247,7 +246,6 @@ START_TEST(a_term_that_went_on_in_the_users_database)
     struct str fact;
     char text[64];
 
-    open_all();
     int64_t before = clear_on(0, 7), term = control_term(redis);
     struct users *users = nodes[0].app->users;
     ck_assert_int_eq(users_fact_get(users, arena, STR("versions_reserved"), &fact, &error), ERR_OK);
@@ -268,10 +266,10 @@ START_TEST(a_term_that_went_on_in_the_users_database)
     repair_on(0);
     repair_on(1);
     ck_assert_int_eq(control_term(redis), term + 4);
-    close_two();
 }
 END_TEST
 
+/* While Redis takes no writes the terms must not run away. */
 START_TEST(one_term_for_many_tries)
 {
     struct error error = {0};
