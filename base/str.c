@@ -106,6 +106,11 @@ bool str_split(struct str *rest, char separator, struct str *part_out)
     return true;
 }
 
+bool str_take_line(struct str *rest, struct str *line_out)
+{
+    return rest->len > 0 && str_split(rest, '\n', line_out);
+}
+
 struct str str_dup(struct arena *arena, struct str s)
 {
     char *copy = arena_alloc(arena, s.len + 1);

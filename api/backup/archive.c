@@ -8,29 +8,29 @@
 
 static const struct {
     const char *folder, *name;
-} parts[ARCHIVE_PARTS] = {
+} kinds[ARCHIVE_KINDS] = {
     [ARCHIVE_ACCOUNTS] = {"users", "accounts"}, [ARCHIVE_GROUPS] = {"users", "groups"},
     [ARCHIVE_SUBJECTS] = {"users", "subjects"}, [ARCHIVE_API_KEYS] = {"users", "api_keys"},
     [ARCHIVE_SWITCHES] = {"users", "switches"}, [ARCHIVE_FACTS] = {"users", "facts"},
     [ARCHIVE_CONTROL] = {"control", "data"},
 };
 
-const char *archive_part_name(enum archive_part part)
+const char *archive_kind_name(enum archive_kind kind)
 {
-    return parts[part].name;
+    return kinds[kind].name;
 }
 
-void archive_member_name(char name_out[ARCHIVE_NAME_SIZE], enum archive_part part, int number)
+void archive_member_name(char name_out[ARCHIVE_NAME_SIZE], enum archive_kind kind, int number)
 {
-    snprintf(name_out, ARCHIVE_NAME_SIZE, "%s/%s-%06d.jsonl", parts[part].folder, parts[part].name,
+    snprintf(name_out, ARCHIVE_NAME_SIZE, "%s/%s-%06d.jsonl", kinds[kind].folder, kinds[kind].name,
              number);
 }
 
-static bool is_named(struct str name, enum archive_part part, int number)
+static bool is_named(struct str name, enum archive_kind kind, int number)
 {
     char wanted[ARCHIVE_NAME_SIZE];
 
-    archive_member_name(wanted, part, number);
+    archive_member_name(wanted, kind, number);
     return str_eq(name, str_from(wanted));
 }
 
@@ -38,15 +38,15 @@ bool archive_member_follows(struct str name, const struct archive_member *last,
                             struct archive_member *next_out)
 {
     /* Of each kind any number of members, also none: either the next of this kind, or the first of a later one. */
-    int first = last ? (int)last->part + 1 : 0;
+    int first = last ? (int)last->kind + 1 : 0;
 
-    if (last && is_named(name, last->part, last->number + 1)) {
-        *next_out = (struct archive_member){.part = last->part, .number = last->number + 1};
+    if (last && is_named(name, last->kind, last->number + 1)) {
+        *next_out = (struct archive_member){.kind = last->kind, .number = last->number + 1};
         return true;
     }
-    for (int part = first; part < ARCHIVE_PARTS; part++)
-        if (is_named(name, (enum archive_part)part, 1)) {
-            *next_out = (struct archive_member){.part = (enum archive_part)part, .number = 1};
+    for (int kind = first; kind < ARCHIVE_KINDS; kind++)
+        if (is_named(name, (enum archive_kind)kind, 1)) {
+            *next_out = (struct archive_member){.kind = (enum archive_kind)kind, .number = 1};
             return true;
         }
     return false;

@@ -1,6 +1,6 @@
 /*
  * A backup is one file: a tar (pax) in zstd that any tar opens. Its members are regular files of JSON lines, at most
- * ARCHIVE_PART_MAX bytes each, in this order, and behind them the manifest and its HMAC:
+ * ARCHIVE_MEMBER_SIZE_MAX bytes each, in this order, and behind them the manifest and its HMAC:
  *
  *     users/accounts-000001.jsonl … users/facts-000001.jsonl, control/data-000001.jsonl …, manifest.json, manifest.hmac
  *
@@ -15,7 +15,7 @@
 enum { ARCHIVE_FORMAT_NOW = 1 };
 
 /* The order of members, too. Up to ARCHIVE_FACTS the tables of users_copy.h. */
-enum archive_part {
+enum archive_kind {
     ARCHIVE_ACCOUNTS = 0,
     ARCHIVE_GROUPS,
     ARCHIVE_SUBJECTS,
@@ -23,13 +23,13 @@ enum archive_part {
     ARCHIVE_SWITCHES,
     ARCHIVE_FACTS,
     ARCHIVE_CONTROL,
-    ARCHIVE_PARTS
+    ARCHIVE_KINDS
 };
 
 enum {
-    ARCHIVE_PART_MAX =
-        1024 * 1024, /* so a part is built and read in memory, and its size is known before */
-    /* So the manifest is no longer than a part, and has no more values than JSON may have: some sixteen million
+    ARCHIVE_MEMBER_SIZE_MAX =
+        1024 * 1024, /* so a member is built and read in memory, and its size is known before */
+    /* So the manifest is no longer than a member, and has no more values than JSON may have: some sixteen million
      * accounts. What a reader takes is bounded by both together. */
     ARCHIVE_MEMBERS_MAX = 6000,
     ARCHIVE_ID_SIZE = 26, /* "20260131T000000Z-01234567" and a NUL: 25 and 1 */
@@ -58,8 +58,8 @@ struct archive_counts {
 };
 
 struct archive_member {
-    enum archive_part part;
-    int number; /* of the parts of its kind, from 1 */
+    enum archive_kind kind;
+    int number; /* of the members of its kind, from 1 */
     int64_t size;
     unsigned char sha256[DIGEST_SHA256_SIZE];
 };
@@ -68,7 +68,7 @@ struct archive_manifest {
     int64_t format;
     struct archive_about about;
     struct archive_counts counts;
-    int64_t rows[ARCHIVE_PARTS]; /* lines */
+    int64_t rows[ARCHIVE_KINDS]; /* lines */
     struct archive_member *members;
     size_t member_count;
 };
@@ -80,8 +80,8 @@ struct archive_file {
 };
 
 /* "accounts", as in the names of members. */
-const char *archive_part_name(enum archive_part part);
-void archive_member_name(char name_out[ARCHIVE_NAME_SIZE], enum archive_part part, int number);
+const char *archive_kind_name(enum archive_kind kind);
+void archive_member_name(char name_out[ARCHIVE_NAME_SIZE], enum archive_kind kind, int number);
 /* Whether a member of this name may follow `last` (member_count 0: none did): which it is then. */
 bool archive_member_follows(struct str name, const struct archive_member *last,
                             struct archive_member *next_out);

@@ -113,10 +113,8 @@ static enum err put_lines(struct put_batch *batch, struct str lines, struct cont
     struct str line;
     enum err err = ERR_OK;
 
-    while (!err && str_split(&lines, '\n', &line)) {
+    while (!err && str_take_line(&lines, &line)) {
         struct control_row *row = &batch->rows[batch->count];
-        if (line.len == 0 && lines.len == 0)
-            break;
         err = control_row_read(batch->arena, line, row, error);
         batch->count += !err && is_for_redis(batch, row);
         if (!err && batch->count == BATCH)

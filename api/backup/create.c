@@ -1,4 +1,4 @@
-/* Making a backup: the users database from one snapshot, then the control data, a part at a time. */
+/* Making a backup: the users database from one snapshot, then the control data, a member at a time. */
 #include "backup/backups_private.h"
 #include "backup/catalogue.h"
 #include "backup/control_data.h"
@@ -14,39 +14,34 @@
 
 static_assert((int)ARCHIVE_ACCOUNTS == USERS_ACCOUNTS && (int)ARCHIVE_FACTS == USERS_FACTS &&
                   (int)ARCHIVE_CONTROL == USERS_TABLE_COUNT,
-              "a table of users_copy.h is a part of an archive");
+              "a table of users_copy.h has its kind of members");
 
 struct making {
     struct backups *backups;
     const struct backup_watch *watch;
     struct arena *arena;
     struct backup_writer *writer;
-    struct strbuf lines; /* of the part that is made; its memory is used for all of them */
+    struct strbuf lines; /* of the member that is made; its memory is used for all of them */
     struct archive_counts counts;
     int64_t done, total; /* of the rows of this kind; total 0: nobody knows */
     struct error *error;
 };
 
-static bool is_stopping(const struct backup_watch *watch)
-{
-    return watch->is_stopping && atomic_load(watch->is_stopping);
-}
-
-/* One part is done: `rows` more. */
-static enum err put_part(struct making *making, enum archive_part part, size_t rows)
+/* One member is done: `rows` more. */
+static enum err put_member(struct making *making, enum archive_kind kind, size_t rows)
 {
     const struct backup_watch *watch = making->watch;
 
     if (making->lines.failed)
-        return error_set_detail(making->error, ERR_NO_MEMORY, "no memory for a part of a backup");
+        return error_set_detail(making->error, ERR_NO_MEMORY, "no memory for a member of a backup");
     enum err err =
-        backup_writer_add(making->writer, part, strbuf_str(&making->lines), rows, making->error);
+        backup_writer_add(making->writer, kind, strbuf_str(&making->lines), rows, making->error);
     making->lines.len = 0;
     making->done += (int64_t)rows;
     if (watch->progress)
-        watch->progress(watch->with, part == ARCHIVE_CONTROL ? "control" : archive_part_name(part),
+        watch->progress(watch->with, kind == ARCHIVE_CONTROL ? "control" : archive_kind_name(kind),
                         making->done, making->total);
-    if (err == ERR_OK && is_stopping(watch))
+    if (err == ERR_OK && backup_is_unwanted(watch))
         return error_set(making->error, ERR_BUSY, "The backup was given up: it is stopping.");
     return err;
 }
@@ -60,10 +55,10 @@ static enum err put_table(struct making *making, struct users_snapshot *snapshot
 
     making->done = 0;
     do {
-        enum err err = users_snapshot_read(snapshot, table, ARCHIVE_PART_MAX, &making->lines, &rows,
-                                           making->error);
+        enum err err = users_snapshot_read(snapshot, table, ARCHIVE_MEMBER_SIZE_MAX, &making->lines,
+                                           &rows, making->error);
         if (err == ERR_OK)
-            err = put_part(making, (enum archive_part)table, rows.rows);
+            err = put_member(making, (enum archive_kind)table, rows.rows);
         if (err != ERR_OK)
             return err;
         if (table == USERS_ACCOUNTS)
@@ -100,10 +95,10 @@ static enum err put_rows(struct making *making, struct control_reader *reader)
 
     making->done = 0;
     do {
-        enum err err =
-            control_reader_read(reader, ARCHIVE_PART_MAX, &making->lines, &rows, making->error);
+        enum err err = control_reader_read(reader, ARCHIVE_MEMBER_SIZE_MAX, &making->lines, &rows,
+                                           making->error);
         if (err == ERR_OK)
-            err = put_part(making, ARCHIVE_CONTROL, rows.rows);
+            err = put_member(making, ARCHIVE_CONTROL, rows.rows);
         if (err != ERR_OK)
             return err;
         making->counts.control_keys += (int64_t)rows.keys;
@@ -205,7 +200,7 @@ static enum err make(struct making *making, struct backup *backup_out)
 
 bool backup_has_failed(enum err err, const struct backup_watch *watch)
 {
-    return err != ERR_OK && err != ERR_CONFLICT && !is_stopping(watch);
+    return err != ERR_OK && err != ERR_CONFLICT && !backup_is_unwanted(watch);
 }
 
 /* For the log, and for whoever asks what became of the last one. */
@@ -247,7 +242,7 @@ enum err backup_create(struct app *app, const struct backup_watch *watch, struct
     };
     enum err err = ERR_NO_MEMORY;
 
-    strbuf_init(&making.lines, NULL, ARCHIVE_PART_MAX);
+    strbuf_init(&making.lines, NULL, ARCHIVE_MEMBER_SIZE_MAX);
     if (making.arena)
         err = make(&making, backup_out);
     else

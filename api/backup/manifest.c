@@ -29,8 +29,8 @@ static void write_counts(struct json_writer *json, const struct archive_manifest
     json_close_object(json);
     json_name(json, "rows");
     json_open_object(json);
-    for (int part = 0; part < ARCHIVE_PARTS; part++)
-        json_add_integer(json, archive_part_name((enum archive_part)part), manifest->rows[part]);
+    for (int kind = 0; kind < ARCHIVE_KINDS; kind++)
+        json_add_integer(json, archive_kind_name((enum archive_kind)kind), manifest->rows[kind]);
     json_close_object(json);
 }
 
@@ -38,7 +38,7 @@ static void write_member(struct json_writer *json, const struct archive_member *
 {
     char name[ARCHIVE_NAME_SIZE];
 
-    archive_member_name(name, member->part, member->number);
+    archive_member_name(name, member->kind, member->number);
     json_open_object(json);
     json_add_string(json, "name", str_from(name));
     json_add_integer(json, "size", member->size);
@@ -115,8 +115,8 @@ static bool read_counts(const struct json *root, struct archive_manifest *manife
         !read_number(counts, "api_keys", &manifest->counts.api_keys) ||
         !read_number(counts, "control_keys", &manifest->counts.control_keys))
         return false;
-    for (int part = 0; part < ARCHIVE_PARTS; part++)
-        if (!read_number(rows, archive_part_name((enum archive_part)part), &manifest->rows[part]))
+    for (int kind = 0; kind < ARCHIVE_KINDS; kind++)
+        if (!read_number(rows, archive_kind_name((enum archive_kind)kind), &manifest->rows[kind]))
             return false;
     return true;
 }
@@ -142,7 +142,7 @@ static bool read_members(const struct json *members, struct arena *arena,
         struct archive_member *next = &manifest->members[i];
         if (!archive_member_follows(json_string(json_get(member, "name")), last, next) ||
             !read_number(member, "size", &next->size) || next->size < 1 ||
-            next->size > ARCHIVE_PART_MAX || !read_digest(member, arena, next->sha256))
+            next->size > ARCHIVE_MEMBER_SIZE_MAX || !read_digest(member, arena, next->sha256))
             return false;
         last = next;
     }

@@ -1,14 +1,12 @@
 #include "backup/reader.h"
 
-#include "backup/encrypted.h"
 #include "backup/manifest.h"
+#include "backup/sealed.h"
 
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum {
     BLOCK_SIZE = 64 * 1024,
@@ -17,23 +15,20 @@ enum {
 };
 
 struct backup_reader {
-    int fd;
     const struct archive_key *key;
-    struct encrypted_reader *encrypted; /* NULL: the file is the plain archive */
-    int64_t size;                       /* of the plain archive */
+    struct sealed *sealed;
     struct archive *archive;
-    int64_t at, end; /* what libarchive gets: bytes [at, end) of the plain archive */
-    int reason;      /* errno of a read that failed, or 0 */
-    bool is_false;   /* it did not fail, but what is read does not decrypt */
+    int64_t at;      /* libarchive has the bytes before it */
+    bool has_failed; /* a read of them, */
+    int reason;      /* with errno */
     bool is_at_end;
-    struct archive_file file;
     struct archive_member *seen; /* ARCHIVE_MEMBERS_MAX of them have room */
     size_t seen_count;
-    int64_t rows[ARCHIVE_PARTS];
+    int64_t rows[ARCHIVE_KINDS];
     struct arena *arena; /* of the manifest */
     struct archive_manifest manifest;
     char block[BLOCK_SIZE];
-    char part[ARCHIVE_PART_MAX];
+    char member[ARCHIVE_MEMBER_SIZE_MAX];
 };
 
 static enum err refuse(struct error *error, const char *what)
@@ -41,186 +36,15 @@ static enum err refuse(struct error *error, const char *what)
     return error_set(error, ERR_UNPROCESSABLE, "The archive is damaged: %s.", what);
 }
 
-static enum err no_read(const struct backup_reader *reader, struct error *error, int reason)
-{
-    if (reader->is_false)
-        return error_set(
-            error, ERR_UNPROCESSABLE,
-            "The archive was encrypted with another backup.passphrase, or is damaged.");
-    return error_set(error, ERR_UPSTREAM_DOWN, "The archive could not be read: %s.",
-                     strerror(reason));
-}
-
-/* ---- the seal ---- */
-
-/* Up to `size` bytes of the file at `at`: how many, 0 at its end; -1 with errno. */
-static ssize_t read_file(struct backup_reader *reader, void *buffer, size_t size, int64_t at)
-{
-    ssize_t got;
-
-    do
-        got = pread(reader->fd, buffer, size, at);
-    while (got < 0 && errno == EINTR);
-    return got;
-}
-
-/* The same of the plain archive. */
-static ssize_t read_at(struct backup_reader *reader, void *buffer, size_t size, int64_t at)
-{
-    return reader->encrypted
-               ? encrypted_reader_read(reader->encrypted, buffer, size, at, &reader->is_false)
-               : read_file(reader, buffer, size, at);
-}
-
-typedef ssize_t reading(struct backup_reader *reader, void *buffer, size_t size, int64_t at);
-
-static enum err digest_range(struct backup_reader *reader, reading *read, struct digest *digest,
-                             int64_t from, int64_t to, struct error *error)
-{
-    while (from < to) {
-        size_t wanted = to - from < BLOCK_SIZE ? (size_t)(to - from) : BLOCK_SIZE;
-        ssize_t got = read(reader, reader->block, wanted, from);
-        if (got < 0)
-            return no_read(reader, error, errno);
-        if (got == 0)
-            return refuse(error, "it became shorter while it was read");
-        if (digest_add(digest, (struct str){reader->block, (size_t)got}) != ERR_OK)
-            return error_set_detail(error, ERR_INTERNAL, "an archive could not be hashed");
-        from += got;
-    }
-    return ERR_OK;
-}
-
-static enum err judge_seal(const struct backup_reader *reader,
-                           const unsigned char seal[ARCHIVE_SEAL_SIZE],
-                           const unsigned char digest[DIGEST_SHA256_SIZE], struct error *error)
-{
-    enum archive_seal judgement;
-    enum err err = archive_seal_check(reader->key, seal, digest, &judgement, error);
-
-    if (err != ERR_OK)
-        return err;
-    switch (judgement) {
-    case ARCHIVE_SEAL_GOOD:
-        return ERR_OK;
-    case ARCHIVE_SEAL_NONE:
-        return refuse(error, "it does not end as a backup does");
-    case ARCHIVE_SEAL_FOREIGN:
-        return error_set(error, ERR_UNPROCESSABLE,
-                         "The archive was made with another auth.secret, or is damaged.");
-    case ARCHIVE_SEAL_BROKEN:
-        break;
-    }
-    return refuse(error, "its bytes are not those that were written");
-}
-
-/* One pass over the plain archive, but its MAC. */
-static enum err check_seal(struct backup_reader *reader, struct digest *digest, struct error *error)
-{
-    unsigned char seal[ARCHIVE_SEAL_SIZE], before_mac[DIGEST_SHA256_SIZE];
-    int64_t mac_at = reader->end + ARCHIVE_SEAL_HEAD;
-    size_t have = 0;
-
-    while (have < sizeof seal) { /* which may stand in two chunks */
-        ssize_t got = read_at(reader, seal + have, sizeof seal - have, reader->end + (int64_t)have);
-        if (got <= 0)
-            return got < 0 ? no_read(reader, error, errno)
-                           : refuse(error, "it became shorter while it was read");
-        have += (size_t)got;
-    }
-    enum err err = digest_range(reader, read_at, digest, 0, mac_at, error);
-    if (err != ERR_OK)
-        return err;
-    if (digest_so_far(digest, before_mac) != ERR_OK)
-        return error_set_detail(error, ERR_INTERNAL, "an archive could not be hashed");
-    return judge_seal(reader, seal, before_mac, error);
-}
-
-/* Of the file: where the archive is plain, the pass before goes on over the MAC. */
-static enum err digest_file(struct backup_reader *reader, struct digest *digest,
-                            struct error *error)
-{
-    int64_t from = reader->encrypted ? 0 : reader->end + ARCHIVE_SEAL_HEAD;
-    enum err err = digest_range(reader, read_file, digest, from, reader->file.size, error);
-
-    if (err == ERR_OK && digest_so_far(digest, reader->file.sha256) != ERR_OK)
-        return error_set_detail(error, ERR_INTERNAL, "an archive could not be hashed");
-    return err;
-}
-
-static enum err check_file(struct backup_reader *reader, struct error *error)
-{
-    struct digest *plain, *file = NULL;
-    enum err err = digest_new(&plain);
-
-    if (err == ERR_OK)
-        err = digest_new(&file);
-    if (err != ERR_OK)
-        (void)error_set_detail(error, err, "an archive could not be hashed");
-    if (err == ERR_OK)
-        err = check_seal(reader, plain, error);
-    if (err == ERR_OK)
-        err = digest_file(reader, reader->encrypted ? file : plain, error);
-    digest_free(&plain);
-    digest_free(&file);
-    return err;
-}
-
-/* Sets what is plain and how long that is. */
-static enum err begin_plain(struct backup_reader *reader, struct error *error)
-{
-    char magic[ENCRYPTED_MAGIC];
-    struct str passphrase = archive_key_passphrase(reader->key);
-    ssize_t got = read_file(reader, magic, sizeof magic, 0);
-
-    if (got < 0)
-        return no_read(reader, error, errno);
-    reader->size = reader->file.size;
-    if (got < ENCRYPTED_MAGIC || !encrypted_is_one(magic))
-        return ERR_OK;
-    if (passphrase.len == 0)
-        return error_set(error, ERR_UNPROCESSABLE,
-                         "The archive is encrypted, and backup.passphrase is not set.");
-    enum err err =
-        encrypted_reader_new(reader->fd, reader->file.size, passphrase, &reader->encrypted);
-    if (err == ERR_UPSTREAM_DOWN)
-        return no_read(reader, error, errno);
-    if (err == ERR_UNAUTHENTICATED)
-        return refuse(error, "it is too short");
-    if (err != ERR_OK)
-        return error_set_detail(error, err, "what decrypts an archive could not be made");
-    reader->size = encrypted_reader_size(reader->encrypted);
-    return ERR_OK;
-}
-
-static enum err look_at_file(struct backup_reader *reader, struct error *error)
-{
-    struct stat status;
-
-    if (fstat(reader->fd, &status) != 0)
-        return no_read(reader, error, errno);
-    if (!S_ISREG(status.st_mode))
-        return error_set(error, ERR_UNPROCESSABLE, "The archive is not a regular file.");
-    reader->file.size = status.st_size;
-    enum err err = begin_plain(reader, error);
-    if (err != ERR_OK)
-        return err;
-    if (reader->size <= ARCHIVE_SEAL_SIZE)
-        return refuse(error, "it is too short");
-    reader->end = reader->size - ARCHIVE_SEAL_SIZE;
-    return check_file(reader, error);
-}
-
 /* ---- libarchive ---- */
 
 static la_ssize_t give_compressed(struct archive *archive, void *arg, const void **bytes_out)
 {
     struct backup_reader *reader = arg;
-    int64_t left = reader->end - reader->at;
-    ssize_t got =
-        read_at(reader, reader->block, left < BLOCK_SIZE ? (size_t)left : BLOCK_SIZE, reader->at);
+    ssize_t got = sealed_read(reader->sealed, reader->block, BLOCK_SIZE, reader->at);
 
     if (got < 0) {
+        reader->has_failed = true;
         reader->reason = errno;
         archive_set_error(archive, errno, "read failed");
         return -1;
@@ -244,8 +68,8 @@ static enum err explain(const struct backup_reader *reader, struct error *error)
 {
     const char *why = archive_error_string(reader->archive);
 
-    if (reader->reason != 0 || reader->is_false)
-        return no_read(reader, error, reader->reason);
+    if (reader->has_failed)
+        return sealed_explain(reader->sealed, reader->reason, error);
     if (archive_errno(reader->archive) == ENOMEM)
         return error_set_detail(error, ERR_NO_MEMORY, "no memory for an archive");
     enum err err = refuse(error, "it is no tar in zstd");
@@ -264,7 +88,6 @@ enum err backup_reader_open(int fd, const struct archive_key *key,
 
     *reader_out = NULL;
     if (reader) {
-        reader->fd = fd;
         reader->key = key;
         reader->archive = archive_read_new();
         reader->arena = arena_new(4096, ARENA_MAX);
@@ -274,7 +97,7 @@ enum err backup_reader_open(int fd, const struct archive_key *key,
         backup_reader_free(&reader);
         return error_set_detail(error, ERR_NO_MEMORY, "no memory for an archive");
     }
-    enum err err = look_at_file(reader, error);
+    enum err err = sealed_open(fd, key, &reader->sealed, error);
     if (err == ERR_OK && !begin_archive(reader))
         err = explain(reader, error);
     if (err == ERR_OK)
@@ -292,7 +115,7 @@ void backup_reader_free(struct backup_reader **reader)
         return;
     if (old->archive)
         (void)archive_read_free(old->archive);
-    encrypted_reader_free(&old->encrypted);
+    sealed_free(&old->sealed);
     arena_free(&old->arena);
     free(old->seen);
     free(old);
@@ -310,7 +133,7 @@ static bool is_plain(struct archive_entry *entry)
            archive_entry_size_is_set(entry);
 }
 
-/* All of the member, which says how long it is, into reader->part. */
+/* All of the member, which says how long it is, into reader->member. */
 static enum err take_bytes(struct backup_reader *reader, struct archive_entry *entry,
                            struct str *bytes_out, struct error *error)
 {
@@ -318,11 +141,11 @@ static enum err take_bytes(struct backup_reader *reader, struct archive_entry *e
     size_t have = 0;
     char more;
 
-    if (size < 1 || size > ARCHIVE_PART_MAX)
+    if (size < 1 || size > ARCHIVE_MEMBER_SIZE_MAX)
         return refuse(error, "a member is empty, or too long");
     while (have < (size_t)size) {
         la_ssize_t got =
-            archive_read_data(reader->archive, reader->part + have, (size_t)size - have);
+            archive_read_data(reader->archive, reader->member + have, (size_t)size - have);
         if (got < 0)
             return explain(reader, error);
         if (got == 0)
@@ -331,12 +154,12 @@ static enum err take_bytes(struct backup_reader *reader, struct archive_entry *e
     }
     if (archive_read_data(reader->archive, &more, 1) != 0)
         return refuse(error, "a member is longer than it says");
-    *bytes_out = (struct str){reader->part, have};
+    *bytes_out = (struct str){reader->member, have};
     return ERR_OK;
 }
 
-static enum err take_part(struct backup_reader *reader, struct str name, struct str lines,
-                          enum archive_part *part_out, struct error *error)
+static enum err take_member(struct backup_reader *reader, struct str name, struct str lines,
+                            enum archive_kind *kind_out, struct error *error)
 {
     const struct archive_member *last =
         reader->seen_count > 0 ? &reader->seen[reader->seen_count - 1] : NULL;
@@ -354,8 +177,8 @@ static enum err take_part(struct backup_reader *reader, struct str name, struct 
         return error_set_detail(error, ERR_INTERNAL, "a member could not be hashed");
     reader->seen_count++;
     for (size_t i = 0; i < lines.len; i++)
-        reader->rows[member->part] += lines.ptr[i] == '\n';
-    *part_out = member->part;
+        reader->rows[member->kind] += lines.ptr[i] == '\n';
+    *kind_out = member->kind;
     return ERR_OK;
 }
 
@@ -369,7 +192,7 @@ static bool has_what_manifest_says(const struct backup_reader *reader)
         return false;
     for (size_t i = 0; i < reader->seen_count; i++) {
         const struct archive_member *said = &manifest->members[i], *seen = &reader->seen[i];
-        if (said->part != seen->part || said->number != seen->number || said->size != seen->size ||
+        if (said->kind != seen->kind || said->number != seen->number || said->size != seen->size ||
             memcmp(said->sha256, seen->sha256, sizeof said->sha256) != 0)
             return false;
     }
@@ -442,32 +265,36 @@ static enum err take_end(struct backup_reader *reader, struct str text, struct e
     return err;
 }
 
-enum err backup_reader_next(struct backup_reader *reader, enum archive_part *part_out,
-                            struct str *lines_out, struct error *error)
+enum err backup_reader_next(struct backup_reader *reader, enum archive_kind *kind_out,
+                            struct str *lines_out, bool *is_over_out, struct error *error)
 {
     struct str name;
 
+    *lines_out = STR_NONE;
+    *is_over_out = reader->is_at_end;
     if (reader->is_at_end)
-        return ERR_NOT_FOUND;
+        return ERR_OK;
     enum err err = next_member(reader, &name, lines_out, error);
     if (err != ERR_OK)
         return err;
     if (!str_eq(name, STR(ARCHIVE_MANIFEST)))
-        return take_part(reader, name, *lines_out, part_out, error);
+        return take_member(reader, name, *lines_out, kind_out, error);
     err = take_end(reader, *lines_out, error);
-    return err == ERR_OK ? ERR_NOT_FOUND : err;
+    *lines_out = STR_NONE;
+    *is_over_out = reader->is_at_end;
+    return err;
 }
 
 enum err backup_reader_drain(struct backup_reader *reader, struct error *error)
 {
-    enum archive_part part;
+    enum archive_kind kind;
     struct str lines;
-    enum err err;
+    bool is_over = false;
+    enum err err = ERR_OK;
 
-    do
-        err = backup_reader_next(reader, &part, &lines, error);
-    while (err == ERR_OK);
-    return err == ERR_NOT_FOUND ? ERR_OK : err;
+    while (err == ERR_OK && !is_over)
+        err = backup_reader_next(reader, &kind, &lines, &is_over, error);
+    return err;
 }
 
 const struct archive_manifest *backup_reader_manifest(const struct backup_reader *reader)
@@ -477,5 +304,5 @@ const struct archive_manifest *backup_reader_manifest(const struct backup_reader
 
 const struct archive_file *backup_reader_file(const struct backup_reader *reader)
 {
-    return &reader->file;
+    return sealed_file(reader->sealed);
 }

@@ -17,11 +17,12 @@ struct backup_reader;
 CW_MUST_CHECK enum err backup_reader_open(int fd, const struct archive_key *key,
                                           struct backup_reader **reader_out, struct error *error);
 /*
- * The next part, whole lines, good until the next call. ERR_NOT_FOUND: there is none, and everything was as it should
+ * The next member, whole lines, good until the next call. *is_over_out: there is none, and everything was as it should
  * be. Errors as above.
  */
-CW_MUST_CHECK enum err backup_reader_next(struct backup_reader *reader, enum archive_part *part_out,
-                                          struct str *lines_out, struct error *error);
+CW_MUST_CHECK enum err backup_reader_next(struct backup_reader *reader, enum archive_kind *kind_out,
+                                          struct str *lines_out, bool *is_over_out,
+                                          struct error *error);
 /* Reads what is left to the end. ERR_OK: everything was as it should be. */
 CW_MUST_CHECK enum err backup_reader_drain(struct backup_reader *reader, struct error *error);
 /* After the end. It lives as long as the reader. */

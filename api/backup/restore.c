@@ -21,17 +21,12 @@ struct restoring {
     struct restore_result *result;
     struct backup_reader *reader;
     struct users_import *import;
-    struct arena *arena; /* of one part */
+    struct arena *arena; /* of one member */
     struct restored_facts facts;
     struct control_marks marks;
     char install[33];    /* that was backed up */
     int64_t done, total; /* rows */
 };
-
-static bool is_stopping(const struct restore_order *order)
-{
-    return order->is_stopping && atomic_load(order->is_stopping);
-}
 
 /* What is wrong with a row is wrong with the archive; it is ours and whole, so it is not the caller's mistake. */
 static enum err blame_archive(enum err err, struct error *error)
@@ -58,8 +53,8 @@ static enum err verify(struct restoring *run, struct error *error)
         snprintf(run->result->id, sizeof run->result->id, "%.*s", STR_ARG(manifest->about.id));
         snprintf(run->install, sizeof run->install, "%.*s", STR_ARG(manifest->about.install_id));
         run->result->created_at_s = manifest->about.created_at_s;
-        for (int part = 0; part < ARCHIVE_PARTS; part++)
-            run->total += manifest->rows[part];
+        for (int kind = 0; kind < ARCHIVE_KINDS; kind++)
+            run->total += manifest->rows[kind];
     }
     backup_reader_free(&run->reader);
     return err;
@@ -83,9 +78,7 @@ static enum err check_control(struct restoring *run, struct str lines, struct er
     struct str line;
     enum err err = ERR_OK;
 
-    while (!err && str_split(&lines, '\n', &line)) {
-        if (line.len == 0 && lines.len == 0)
-            break;
+    while (!err && str_take_line(&lines, &line)) {
         err = control_row_read(run->arena, line, &row, error);
         if (!err && row.kind == CONTROL_MARKS)
             run->marks = row.marks;
@@ -93,21 +86,22 @@ static enum err check_control(struct restoring *run, struct str lines, struct er
     return err;
 }
 
-static enum err take_part(struct restoring *run, enum archive_part part, struct str lines,
-                          struct error *error)
+static enum err take_member(struct restoring *run, enum archive_kind kind, struct str lines,
+                            struct error *error)
 {
+    const struct backup_watch *watch = run->order->watch;
     enum err err;
 
     arena_reset(run->arena);
-    if (part == ARCHIVE_CONTROL)
+    if (kind == ARCHIVE_CONTROL)
         err = check_control(run, lines, error);
-    else if (part == ARCHIVE_FACTS)
+    else if (kind == ARCHIVE_FACTS)
         err = restore_facts(run->import, run->arena, lines, &run->facts, error);
     else
-        err = users_import_rows(run->import, (enum users_table)part, lines, error);
+        err = users_import_rows(run->import, (enum users_table)kind, lines, error);
     run->done += count_lines(lines);
-    if (!err && run->order->progress)
-        run->order->progress(run->order->with, run->done, run->total);
+    if (!err && watch && watch->progress)
+        watch->progress(watch->with, "rows", run->done, run->total);
     return blame_archive(err, error);
 }
 
@@ -129,26 +123,21 @@ static enum err check_install(struct restoring *run, struct error *error)
                      "that it may be foreign if it is to take their place all the same.");
 }
 
-/* *is_over_out: there are no more parts, and the archive was whole to its end. */
+/* *is_over_out: there are no more members, and the archive was whole to its end. */
 static enum err take_next(struct restoring *run, bool *is_over_out, struct error *error)
 {
-    enum archive_part part;
+    enum archive_kind kind;
     struct str lines;
-    enum err err = backup_reader_next(run->reader, &part, &lines, error);
+    enum err err = backup_reader_next(run->reader, &kind, &lines, is_over_out, error);
 
-    *is_over_out = err == ERR_NOT_FOUND;
-    if (err == ERR_NOT_FOUND) {
-        error_clear(error);
-        return ERR_OK;
-    }
-    if (!err)
-        err = take_part(run, part, lines, error);
-    if (!err && is_stopping(run->order))
+    if (!err && !*is_over_out)
+        err = take_member(run, kind, lines, error);
+    if (!err && backup_is_unwanted(run->order->watch))
         err = error_set_detail(error, ERR_BUSY, "the program is to end");
     return err;
 }
 
-static enum err take_parts(struct restoring *run, struct error *error)
+static enum err take_members(struct restoring *run, struct error *error)
 {
     bool is_over = false;
     enum err err = check_install(run, error);
@@ -163,7 +152,7 @@ static enum err take_parts(struct restoring *run, struct error *error)
 
 static enum err import(struct restoring *run, struct error *error)
 {
-    enum err err = take_parts(run, error);
+    enum err err = take_members(run, error);
 
     if (!err)
         err = blame_archive(users_import_finish(run->import, &run->result->users, error), error);
@@ -175,8 +164,8 @@ static enum err import(struct restoring *run, struct error *error)
     return err;
 }
 
-enum err restore_rows(const struct restore_order *order, struct restore_result *result_out,
-                      struct error *error)
+enum err restore_users(const struct restore_order *order, struct restore_result *result_out,
+                       struct error *error)
 {
     struct restoring run = {.order = order,
                             .result = result_out,
@@ -206,19 +195,18 @@ static enum err put_control(const struct restore_order *order, struct control_co
                                        .budget_ms = order->app->budget_ms,
                                        .duty_percent = DUTY_PERCENT};
     struct backup_reader *reader = NULL;
+    enum archive_kind kind;
+    struct str lines;
+    bool is_over = false;
     enum err err = backup_reader_open(order->fd, order->key, &reader, error);
 
-    while (!err) {
-        enum archive_part part;
-        struct str lines;
-        err = backup_reader_next(reader, &part, &lines, error);
-        if (!err && part == ARCHIVE_CONTROL)
+    while (!err && !is_over) {
+        err = backup_reader_next(reader, &kind, &lines, &is_over, error);
+        if (!err && !is_over && kind == ARCHIVE_CONTROL)
             err = control_put(&to, lines, counts, error);
     }
     backup_reader_free(&reader);
-    if (err == ERR_NOT_FOUND)
-        error_clear(error);
-    return err == ERR_NOT_FOUND ? ERR_OK : err;
+    return err;
 }
 
 /* The file may be another one by now. */
@@ -234,8 +222,8 @@ static enum err expect_same(const struct restore_order *order, const char *id, s
 }
 
 /* Revocations first: with the new term every node reads all of them again. */
-enum err restore_control(const struct restore_order *order, struct restore_result *result,
-                         struct error *error)
+enum err restore_redis(const struct restore_order *order, struct restore_result *result,
+                       struct error *error)
 {
     struct app *app = order->app;
 

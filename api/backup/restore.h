@@ -11,6 +11,7 @@
 #include "backup/archive_key.h"
 #include "backup/control_data.h"
 #include "cachewarden/app.h"
+#include "cachewarden/backup.h"
 #include "cachewarden/users_copy.h"
 
 /* All borrowed. */
@@ -24,15 +25,12 @@ struct restore_order {
     /* Where there has never been an account, this becomes the installation that was backed up: its control data in
      * Redis is ours then. Who has it open has to open it again. */
     bool may_become;
-    const _Atomic bool
-        *is_stopping; /* NULL: never. Until the end of the transaction it may be given up */
-    /* NULL: nobody looks. `done` of `total` rows. */
-    void (*progress)(void *with, int64_t done, int64_t total);
-    void *with;
+    /* NULL: nobody waits. Until the end of the transaction it may be given up. */
+    const struct backup_watch *watch;
 };
 
 struct restore_result {
-    char id[ARCHIVE_ID_SIZE]; /* restore_control: that is expected */
+    char id[ARCHIVE_ID_SIZE]; /* restore_redis: that is expected */
     int64_t created_at_s;
     struct users_import_counts users;
     struct control_counts control;
@@ -45,14 +43,14 @@ struct restore_result {
  * not fit together; the text says why. ERR_BUSY: it is stopping. ERR_UPSTREAM_DOWN: the users database is away, or
  * somebody else changes it for longer. Nothing has changed after any error but ERR_UNCERTAIN.
  */
-CW_MUST_CHECK enum err restore_rows(const struct restore_order *order,
-                                    struct restore_result *result_out, struct error *error);
+CW_MUST_CHECK enum err restore_users(const struct restore_order *order,
+                                     struct restore_result *result_out, struct error *error);
 /*
  * Redis, after that, with the app of the installation that it is now: what was cleared and revoked, then a new term.
  * Errors of redis_run and version_guard_reconcile. After an error some of it may be in, and it can be done again;
  * the new term begins by itself when Redis is back.
  */
-CW_MUST_CHECK enum err restore_control(const struct restore_order *order,
-                                       struct restore_result *result, struct error *error);
+CW_MUST_CHECK enum err restore_redis(const struct restore_order *order,
+                                     struct restore_result *result, struct error *error);
 
 #endif

@@ -78,11 +78,8 @@ enum err restore_facts(struct users_import *import, struct arena *arena, struct 
     struct str line;
     enum err err = ERR_OK;
 
-    while (!err && str_split(&lines, '\n', &line)) {
-        if (line.len == 0 && lines.len == 0)
-            break;
+    while (!err && str_take_line(&lines, &line))
         err = take_fact(import, arena, line, facts, error);
-    }
     return err;
 }
 

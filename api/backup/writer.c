@@ -99,14 +99,14 @@ static bool put_member(struct backup_writer *writer, const char *name, struct st
            archive_write_finish_entry(writer->archive) == ARCHIVE_OK;
 }
 
-static struct archive_member *add_member(struct backup_writer *writer, enum archive_part part)
+static struct archive_member *add_member(struct backup_writer *writer, enum archive_kind kind)
 {
     struct archive_manifest *manifest = &writer->manifest;
     const struct archive_member *last =
         manifest->member_count > 0 ? &manifest->members[manifest->member_count - 1] : NULL;
-    int number = last && last->part == part ? last->number + 1 : 1;
+    int number = last && last->kind == kind ? last->number + 1 : 1;
 
-    assert(!last || last->part <= part);
+    assert(!last || last->kind <= kind);
     if (!manifest->members || manifest->member_count == writer->member_room) {
         size_t room = writer->member_room > 0 ? 2 * writer->member_room : 16;
         struct archive_member *more = realloc(manifest->members, room * sizeof *more);
@@ -116,30 +116,30 @@ static struct archive_member *add_member(struct backup_writer *writer, enum arch
         writer->member_room = room;
     }
     struct archive_member *member = &manifest->members[manifest->member_count++];
-    *member = (struct archive_member){.part = part, .number = number};
+    *member = (struct archive_member){.kind = kind, .number = number};
     return member;
 }
 
-enum err backup_writer_add(struct backup_writer *writer, enum archive_part part, struct str lines,
+enum err backup_writer_add(struct backup_writer *writer, enum archive_kind kind, struct str lines,
                            size_t rows, struct error *error)
 {
     char name[ARCHIVE_NAME_SIZE];
 
-    assert(lines.len <= ARCHIVE_PART_MAX);
+    assert(lines.len <= ARCHIVE_MEMBER_SIZE_MAX);
     if (lines.len == 0)
         return ERR_OK;
     if (writer->manifest.member_count == ARCHIVE_MEMBERS_MAX)
         return error_set(error, ERR_TOO_LARGE, "A backup holds at most %d MiB of rows.",
                          ARCHIVE_MEMBERS_MAX);
 
-    struct archive_member *member = add_member(writer, part);
+    struct archive_member *member = add_member(writer, kind);
     if (!member)
         return error_set_detail(error, ERR_NO_MEMORY, "no memory for the members of a backup");
     member->size = (int64_t)lines.len;
     if (digest_sha256(lines, member->sha256) != ERR_OK)
         return error_set_detail(error, ERR_INTERNAL, "a member could not be hashed");
-    writer->manifest.rows[part] += (int64_t)rows;
-    archive_member_name(name, part, member->number);
+    writer->manifest.rows[kind] += (int64_t)rows;
+    archive_member_name(name, kind, member->number);
     return put_member(writer, name, lines) ? ERR_OK : explain(writer, error);
 }
 

@@ -303,10 +303,7 @@ enum err users_import_rows(struct users_import *import, enum users_table table, 
 
     if (!err && lines.len > 0 && lines.ptr[lines.len - 1] != '\n')
         err = error_set(error, ERR_BAD_INPUT, "the last line has no end");
-    if (err || lines.len == 0)
-        return say_where(import, err, error);
-    lines.len--;
-    while (!err && str_split(&lines, '\n', &line)) {
+    while (!err && str_take_line(&lines, &line)) {
         import->row++;
         err = add_row(import, line, error);
     }

@@ -37,6 +37,12 @@ struct backup_watch {
     const _Atomic bool *is_stopping; /* NULL: it is wanted until it is made */
 };
 
+/* NULL: nobody waits, and it is wanted. */
+static inline bool backup_is_unwanted(const struct backup_watch *watch)
+{
+    return watch && watch->is_stopping && atomic_load(watch->is_stopping);
+}
+
 /*
  * Makes one: written, read back wholly, and only then found under its name. No deadline but the watch's.
  * ERR_CONFLICT: one is being made at this moment. ERR_BUSY: it is stopping. ERR_UPSTREAM_DOWN: the folder takes no

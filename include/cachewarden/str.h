@@ -44,6 +44,9 @@ struct str str_trim(struct str s);
 /* Takes the part before `separator` off *rest; false when *rest is used up, which is {NULL,0}.
  * "a,,b" gives "a","","b"; "a," gives "a",""; "" gives one empty part. */
 bool str_split(struct str *rest, char separator, struct str *part_out);
+/* Takes the first line off *rest, without its '\n'; false when there is none: "a\n\nb" gives "a","","b"; "a\n" gives
+ * "a"; "" gives nothing. */
+bool str_take_line(struct str *rest, struct str *line_out);
 
 /*
  * One canonical decimal integer: digits only ('-' first where min < 0), no sign '+', no leading

@@ -143,6 +143,35 @@ START_TEST(split)
 }
 END_TEST
 
+START_TEST(lines)
+{
+    static const struct {
+        struct str whole;
+        size_t count;
+        struct str lines[3];
+    } cases[] = {
+        {STR("a\nb\n"), 2, {STR("a"), STR("b")}},
+        {STR("a\n\nb"), 3, {STR("a"), STR(""), STR("b")}},
+        {STR("a\n"), 1, {STR("a")}},
+        {STR("a"), 1, {STR("a")}},
+        {STR("\n\n"), 2, {STR(""), STR("")}},
+        {STR(""), 0, {STR_NONE}},
+        {STR_NONE, 0, {STR_NONE}},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct str rest = cases[i].whole, line;
+        size_t count = 0;
+        while (str_take_line(&rest, &line)) {
+            ck_assert_msg(count < cases[i].count, "case %zu: too many lines", i);
+            ck_assert_msg(str_eq(line, cases[i].lines[count]), "case %zu, line %zu", i, count);
+            count++;
+        }
+        ck_assert_msg(count == cases[i].count, "case %zu: %zu lines", i, count);
+    }
+}
+END_TEST
+
 START_TEST(from_a_c_string)
 {
     ck_assert(str_eq(str_from("abc"), STR("abc")));
@@ -266,6 +295,7 @@ int main(void)
     tcase_add_test(tcase, sub_is_clamped);
     tcase_add_test(tcase, trim_takes_blanks_only);
     tcase_add_test(tcase, split);
+    tcase_add_test(tcase, lines);
     tcase_add_test(tcase, from_a_c_string);
     tcase_add_test(tcase, dup_copies_and_terminates);
     tcase_add_test(tcase, format_is_exact_at_every_length);

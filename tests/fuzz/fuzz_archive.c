@@ -1,7 +1,7 @@
 /*
  * What a file in the folder of backups may hold, under a good seal: the input stands where the compressed tar does,
  * as it is, and once more inside zstd, so that a fuzzer that knows nothing of zstd gets at the tar. Whatever it is, it
- * is refused with a reason or read to its end, and no part is longer than it may be.
+ * is refused with a reason or read to its end, and no member is longer than it may be.
  */
 #include "backup/reader.h"
 
@@ -50,19 +50,20 @@ static void read_sealed(struct str bytes)
     int fd = memfd_create("archive", MFD_CLOEXEC);
     struct backup_reader *reader;
     struct error error;
-    enum archive_part part;
+    enum archive_kind kind;
     struct str lines;
+    bool is_over = false;
 
     if (fd < 0)
         return;
     seal(fd, bytes);
     enum err err = backup_reader_open(fd, key(), &reader, &error);
-    while (err == ERR_OK) {
-        err = backup_reader_next(reader, &part, &lines, &error);
-        must(err != ERR_OK ||
-             (part < ARCHIVE_PARTS && lines.len >= 1 && lines.len <= ARCHIVE_PART_MAX));
+    while (err == ERR_OK && !is_over) {
+        err = backup_reader_next(reader, &kind, &lines, &is_over, &error);
+        must(err != ERR_OK || is_over ||
+             (kind < ARCHIVE_KINDS && lines.len >= 1 && lines.len <= ARCHIVE_MEMBER_SIZE_MAX));
     }
-    must(err == ERR_NOT_FOUND || err == ERR_UNPROCESSABLE || err == ERR_NO_MEMORY);
+    must(err == ERR_OK || err == ERR_UNPROCESSABLE || err == ERR_NO_MEMORY);
     must(err != ERR_UNPROCESSABLE || error.caller[0] != '\0');
     backup_reader_free(&reader);
     close(fd);

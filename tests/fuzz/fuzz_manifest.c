@@ -23,7 +23,7 @@ static void check(struct str text, struct arena *arena)
         return;
     must(manifest.member_count <= ARCHIVE_MEMBERS_MAX);
     for (size_t i = 0; i < manifest.member_count; i++)
-        must(manifest.members[i].size >= 1 && manifest.members[i].size <= ARCHIVE_PART_MAX);
+        must(manifest.members[i].size >= 1 && manifest.members[i].size <= ARCHIVE_MEMBER_SIZE_MAX);
     strbuf_init(&out, arena, 4096);
     manifest_write(&manifest, &out);
     must(out.failed ||

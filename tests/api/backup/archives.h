@@ -48,7 +48,7 @@ static inline int archives_file(void)
     return fd;
 }
 
-/* Two parts of accounts, one of API keys, one of control data. */
+/* Two members of accounts, one of API keys, one of control data. */
 static inline void archives_write_id(int fd, const struct archive_key *key, const char *id,
                                      struct archive_file *file_out)
 {

@@ -48,7 +48,7 @@ static inline void restore_case_rows(struct users *users, struct backup_writer *
             lines.len = 0;
             ck_assert_int_eq(
                 users_snapshot_read(snapshot, table, 1024 * 1024, &lines, &rows, &error), ERR_OK);
-            ck_assert_int_eq(backup_writer_add(writer, (enum archive_part)table, strbuf_str(&lines),
+            ck_assert_int_eq(backup_writer_add(writer, (enum archive_kind)table, strbuf_str(&lines),
                                                rows.rows, &error),
                              ERR_OK);
             counts->users += table == USERS_ACCOUNTS ? (int64_t)rows.living : 0;

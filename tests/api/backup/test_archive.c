@@ -13,7 +13,7 @@ START_TEST(names_of_members)
     ck_assert_str_eq(name, "users/api_keys-000012.jsonl");
     archive_member_name(name, ARCHIVE_CONTROL, ARCHIVE_MEMBERS_MAX);
     ck_assert_str_eq(name, "control/data-006000.jsonl");
-    ck_assert_str_eq(archive_part_name(ARCHIVE_FACTS), "facts");
+    ck_assert_str_eq(archive_kind_name(ARCHIVE_FACTS), "facts");
 }
 END_TEST
 
@@ -41,7 +41,7 @@ static const struct {
 
 START_TEST(members_have_an_order)
 {
-    struct archive_member last = {.part = (enum archive_part)orders[_i].after,
+    struct archive_member last = {.kind = (enum archive_kind)orders[_i].after,
                                   .number = orders[_i].number};
     struct archive_member next;
     char name[ARCHIVE_NAME_SIZE];
@@ -50,7 +50,7 @@ START_TEST(members_have_an_order)
                                           orders[_i].after < 0 ? NULL : &last, &next);
     ck_assert_msg(follows == orders[_i].follows, "%s", orders[_i].name);
     if (follows) {
-        archive_member_name(name, next.part, next.number);
+        archive_member_name(name, next.kind, next.number);
         ck_assert_str_eq(name, orders[_i].name);
     }
 }

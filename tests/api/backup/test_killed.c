@@ -102,7 +102,7 @@ static bool restore_in_child(void *with)
     if (users_open(str_from(url), &app.users, &error) != ERR_OK)
         return false;
     moments_begin();
-    enum err err = restore_rows(&order, &result, &error);
+    enum err err = restore_users(&order, &result, &error);
     users_close(&app.users);
     return err == ERR_OK;
 }

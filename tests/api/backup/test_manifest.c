@@ -51,9 +51,9 @@ static struct archive_manifest a_manifest(size_t members)
     };
 
     for (size_t i = 0; i < members; i++)
-        manifest.members[i] = (struct archive_member){.part = ARCHIVE_CONTROL,
+        manifest.members[i] = (struct archive_member){.kind = ARCHIVE_CONTROL,
                                                       .number = (int)i + 1,
-                                                      .size = ARCHIVE_PART_MAX,
+                                                      .size = ARCHIVE_MEMBER_SIZE_MAX,
                                                       .sha256 = {(unsigned char)i, 0xfe}};
     return manifest;
 }
@@ -78,7 +78,7 @@ START_TEST(the_longest_fits)
     struct archive_manifest manifest = a_manifest(ARCHIVE_MEMBERS_MAX), again;
     struct str text = write_text(&manifest);
 
-    ck_assert_uint_le(text.len, ARCHIVE_PART_MAX);
+    ck_assert_uint_le(text.len, ARCHIVE_MEMBER_SIZE_MAX);
     ck_assert_msg(read_text(text, &again) == ERR_OK, "%s", error.caller);
     ck_assert_uint_eq(again.member_count, ARCHIVE_MEMBERS_MAX);
 

@@ -238,7 +238,7 @@ END_TEST
 
 START_TEST(sizes_and_lines_are_looked_at)
 {
-    static char large[ARCHIVE_PART_MAX + 1];
+    static char large[ARCHIVE_MEMBER_SIZE_MAX + 1];
     const struct {
         struct str bytes;
         const char *reason;
@@ -282,7 +282,7 @@ static void add_manifest(struct archive *tar, const struct ending *ending)
 {
     unsigned char mac[ARCHIVE_MAC_SIZE];
     struct archive_member member = {
-        .part = ARCHIVE_ACCOUNTS, .number = 1, .size = ending->wrong_size ? 4 : 3};
+        .kind = ARCHIVE_ACCOUNTS, .number = 1, .size = ending->wrong_size ? 4 : 3};
     struct archive_manifest manifest = {.format = ARCHIVE_FORMAT_NOW,
                                         .about = archives_about(),
                                         .rows = {ending->wrong_rows ? 2 : 1},

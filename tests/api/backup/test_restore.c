@@ -49,9 +49,9 @@ static void restore(int fd)
 {
     struct restore_order order = order_of(fd);
 
-    ck_assert_msg(restore_rows(&order, &result, &error) == ERR_OK, "%s / %s", error.caller,
+    ck_assert_msg(restore_users(&order, &result, &error) == ERR_OK, "%s / %s", error.caller,
                   error.detail);
-    ck_assert_msg(restore_control(&order, &result, &error) == ERR_OK, "%s / %s", error.caller,
+    ck_assert_msg(restore_redis(&order, &result, &error) == ERR_OK, "%s / %s", error.caller,
                   error.detail);
 }
 
@@ -251,8 +251,8 @@ START_TEST(redis_is_away)
     struct restore_order order = order_of(fd);
 
     redis_server_kill(redis);
-    ck_assert_msg(restore_rows(&order, &result, &error) == ERR_OK, "%s", error.caller);
-    ck_assert_int_eq(restore_control(&order, &result, &error), ERR_UPSTREAM_DOWN);
+    ck_assert_msg(restore_users(&order, &result, &error) == ERR_OK, "%s", error.caller);
+    ck_assert_int_eq(restore_redis(&order, &result, &error), ERR_UPSTREAM_DOWN);
     ck_assert_int_eq(result.users.removed, 1);
     redis_server_restart(redis);
     int64_t deadline_ns = clock_deadline_ns(PATIENCE_MS);
@@ -263,8 +263,8 @@ START_TEST(redis_is_away)
     }
     ck_assert_int_gt(version_on(1, 1), version);
     /* What was left to do can be done now, or in a moment: a connection that broke is noticed when it is used. */
-    ck_assert_int_eq(restore_rows(&order, &result, &error), ERR_OK);
-    while (restore_control(&order, &result, &error) != ERR_OK) {
+    ck_assert_int_eq(restore_users(&order, &result, &error), ERR_OK);
+    while (restore_redis(&order, &result, &error) != ERR_OK) {
         ck_assert_msg(clock_mono_ns() < deadline_ns, "%s", error.detail);
         nanosleep(&(struct timespec){.tv_nsec = 10 * NS_PER_MS}, NULL);
     }
@@ -281,7 +281,7 @@ START_TEST(nobody_tells_redis)
     int64_t version = clear_on(0, 1);
     struct restore_order order = order_of(fd);
 
-    ck_assert_int_eq(restore_rows(&order, &result, &error), ERR_OK);
+    ck_assert_int_eq(restore_users(&order, &result, &error), ERR_OK);
     int64_t deadline_ns = clock_deadline_ns(PATIENCE_MS);
     while (control_term(redis) <= result.term) {
         ck_assert_msg(clock_mono_ns() < deadline_ns, "no term begins");
@@ -314,7 +314,7 @@ START_TEST(who_only_tries_is_told_what_would_be)
     ck_assert_int_eq(
         users_fact_get(nodes[0].app->users, arena, STR("versions_reserved"), &before, &error),
         ERR_OK);
-    ck_assert_int_eq(restore_rows(&order, &result, &error), ERR_OK);
+    ck_assert_int_eq(restore_users(&order, &result, &error), ERR_OK);
     ck_assert(result.users.accounts == 1 && result.users.removed == 1 && !result.has_become);
     ck_assert_uint_eq(count_users(), 2);
     ck_assert_int_eq(
@@ -342,22 +342,22 @@ START_TEST(what_is_not_whole_changes_nothing)
         ck_assert_int_eq(pread(fd, &byte, 1, at), 1);
         byte ^= 4;
         ck_assert_int_eq(pwrite(fd, &byte, 1, at), 1);
-        ck_assert_int_eq(restore_rows(&order, &result, &error), ERR_UNPROCESSABLE);
+        ck_assert_int_eq(restore_users(&order, &result, &error), ERR_UNPROCESSABLE);
         byte ^= 4;
         ck_assert_int_eq(pwrite(fd, &byte, 1, at), 1);
     }
     order.key = other;
-    ck_assert_int_eq(restore_rows(&order, &result, &error), ERR_UNPROCESSABLE);
+    ck_assert_int_eq(restore_users(&order, &result, &error), ERR_UNPROCESSABLE);
     ck_assert_uint_eq(count_users(), 2);
     order.key = key;
-    ck_assert_int_eq(restore_rows(&order, &result, &error), ERR_OK);
+    ck_assert_int_eq(restore_users(&order, &result, &error), ERR_OK);
     ck_assert_uint_eq(count_users(), 1);
     archive_key_free(&other);
     close(fd);
 }
 END_TEST
 
-static int archive_with(enum archive_part part, const char *lines)
+static int archive_with(enum archive_kind kind, const char *lines)
 {
     const struct archive_about about = archives_about();
     struct archive_counts counts = {0};
@@ -366,7 +366,7 @@ static int archive_with(enum archive_part part, const char *lines)
     int fd = archives_file();
 
     ck_assert_int_eq(backup_writer_open(fd, key, &about, &writer, &error), ERR_OK);
-    ck_assert_int_eq(backup_writer_add(writer, part, str_from(lines), 1, &error), ERR_OK);
+    ck_assert_int_eq(backup_writer_add(writer, kind, str_from(lines), 1, &error), ERR_OK);
     ck_assert_int_eq(backup_writer_finish(writer, &counts, &file, &error), ERR_OK);
     backup_writer_free(&writer);
     return fd;
@@ -376,7 +376,7 @@ static int archive_with(enum archive_part part, const char *lines)
 START_TEST(rows_that_are_none)
 {
     static const struct {
-        enum archive_part part;
+        enum archive_kind kind;
         const char *lines;
     } bad[] = {
         {ARCHIVE_ACCOUNTS, "{}\n"},
@@ -389,10 +389,10 @@ START_TEST(rows_that_are_none)
 
     session_register(&nodes[0], "alice");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        int fd = archive_with(bad[i].part, bad[i].lines);
+        int fd = archive_with(bad[i].kind, bad[i].lines);
         struct restore_order order = order_of(fd);
         order.takes_foreign = true;
-        ck_assert_msg(restore_rows(&order, &result, &error) == ERR_UNPROCESSABLE, "%s",
+        ck_assert_msg(restore_users(&order, &result, &error) == ERR_UNPROCESSABLE, "%s",
                       bad[i].lines);
         ck_assert_ptr_nonnull(strstr(error.caller, "The rows of this backup cannot be used: "));
         close(fd);
@@ -423,7 +423,7 @@ START_TEST(a_machine_that_was_lost)
         .redis_url = redis_server_url(redis), .term_patience_ms = 200, .is_unwatched = true};
     loopback_open(&fresh, &options);
     struct restore_order order = {.app = fresh.app, .fd = fd, .key = key, .may_become = true};
-    ck_assert_int_eq(restore_rows(&order, &result, &error), ERR_OK);
+    ck_assert_int_eq(restore_users(&order, &result, &error), ERR_OK);
     ck_assert(result.has_become);
     ck_assert_int_eq(
         users_fact_get(fresh.app->users, arena, STR("install_id"), &new_install, &error), ERR_OK);
@@ -435,7 +435,7 @@ START_TEST(a_machine_that_was_lost)
     options.is_unwatched = false;
     loopback_open(&nodes[1], &options);
     order.app = nodes[0].app;
-    ck_assert_msg(restore_control(&order, &result, &error) == ERR_OK, "%s", error.detail);
+    ck_assert_msg(restore_redis(&order, &result, &error) == ERR_OK, "%s", error.detail);
     ck_assert(!app_is_foreign(nodes[0].app, &error));
     for (int i = 0; i < 2; i++) {
         ck_assert_int_gt(version_on(i, 1), version);
@@ -461,13 +461,13 @@ START_TEST(an_installation_stays_itself)
                                          "\"0123456789abcdef0123456789abcdef\"}\n");
     struct restore_order order = order_of(fd);
     order.may_become = true;
-    ck_assert_int_eq(restore_rows(&order, &result, &error), ERR_UNPROCESSABLE);
+    ck_assert_int_eq(restore_users(&order, &result, &error), ERR_UNPROCESSABLE);
     ck_assert_ptr_nonnull(strstr(error.caller, "another installation"));
     ck_assert_uint_eq(count_users(), 1);
     order.takes_foreign = true;
     ck_assert_int_eq(users_fact_get(nodes[0].app->users, arena, STR("install_id"), &before, &error),
                      ERR_OK);
-    ck_assert_int_eq(restore_rows(&order, &result, &error), ERR_OK);
+    ck_assert_int_eq(restore_users(&order, &result, &error), ERR_OK);
     ck_assert(!result.has_become);
     ck_assert_int_eq(users_fact_get(nodes[0].app->users, arena, STR("install_id"), &after, &error),
                      ERR_OK);
@@ -476,10 +476,11 @@ START_TEST(an_installation_stays_itself)
 }
 END_TEST
 
-static void count_progress(void *with, int64_t done, int64_t total)
+static void count_progress(void *with, const char *what, int64_t done, int64_t total)
 {
     int64_t *last = with;
 
+    ck_assert_str_eq(what, "rows");
     ck_assert_int_gt(done, *last);
     ck_assert_int_le(done, total);
     *last = done;
@@ -494,15 +495,15 @@ START_TEST(it_tells_how_far_it_is_and_may_be_given_up)
     int fd = restore_case_archive(nodes[0].app, key);
     session_register(&nodes[0], "bob");
     struct restore_order order = order_of(fd);
-    order.progress = count_progress;
-    order.with = &last;
-    order.is_stopping = &is_stopping;
+    const struct backup_watch watch = {
+        .progress = count_progress, .with = &last, .is_stopping = &is_stopping};
+    order.watch = &watch;
     is_stopping = true;
-    ck_assert_int_eq(restore_rows(&order, &result, &error), ERR_BUSY);
+    ck_assert_int_eq(restore_users(&order, &result, &error), ERR_BUSY);
     ck_assert_uint_eq(count_users(), 2);
     is_stopping = false;
     last = 0;
-    ck_assert_int_eq(restore_rows(&order, &result, &error), ERR_OK);
+    ck_assert_int_eq(restore_users(&order, &result, &error), ERR_OK);
     ck_assert_int_gt(last, 1);
     close(fd);
 }

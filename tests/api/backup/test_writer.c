@@ -20,14 +20,16 @@ static void tear_down(void)
     archive_key_free(&key);
 }
 
-static void expect_part(struct backup_reader *reader, enum archive_part wanted, struct str lines)
+static void expect_member(struct backup_reader *reader, enum archive_kind wanted, struct str lines)
 {
-    enum archive_part part;
+    enum archive_kind kind;
     struct str bytes;
+    bool is_over;
     struct error error;
 
-    ck_assert_int_eq(backup_reader_next(reader, &part, &bytes, &error), ERR_OK);
-    ck_assert_int_eq(part, wanted);
+    ck_assert_int_eq(backup_reader_next(reader, &kind, &bytes, &is_over, &error), ERR_OK);
+    ck_assert(!is_over);
+    ck_assert_int_eq(kind, wanted);
     ck_assert_msg(str_eq(bytes, lines), "%.*s", STR_ARG(bytes));
 }
 
@@ -36,18 +38,22 @@ START_TEST(reads_back_what_was_written)
     int fd = archives_file();
     struct archive_file file;
     struct backup_reader *reader;
-    enum archive_part part;
+    enum archive_kind kind;
     struct str bytes;
     struct error error;
 
     archives_write(fd, key, &file);
     ck_assert_int_eq(backup_reader_open(fd, key, &reader, &error), ERR_OK);
-    expect_part(reader, ARCHIVE_ACCOUNTS, STR("{\"id\":1,\"name\":\"ann\"}\n{\"id\":2}\n"));
-    expect_part(reader, ARCHIVE_ACCOUNTS, STR("{\"id\":3}\n"));
-    expect_part(reader, ARCHIVE_API_KEYS, STR("{\"id\":\"k\"}\n"));
-    expect_part(reader, ARCHIVE_CONTROL, STR("{\"key\":\"cw:{u:1}\",\"fields\":{\"clears\":3}}\n"));
-    for (int again = 0; again < 2; again++)
-        ck_assert_int_eq(backup_reader_next(reader, &part, &bytes, &error), ERR_NOT_FOUND);
+    expect_member(reader, ARCHIVE_ACCOUNTS, STR("{\"id\":1,\"name\":\"ann\"}\n{\"id\":2}\n"));
+    expect_member(reader, ARCHIVE_ACCOUNTS, STR("{\"id\":3}\n"));
+    expect_member(reader, ARCHIVE_API_KEYS, STR("{\"id\":\"k\"}\n"));
+    expect_member(reader, ARCHIVE_CONTROL,
+                  STR("{\"key\":\"cw:{u:1}\",\"fields\":{\"clears\":3}}\n"));
+    for (int again = 0; again < 2; again++) {
+        bool is_over = false;
+        ck_assert_int_eq(backup_reader_next(reader, &kind, &bytes, &is_over, &error), ERR_OK);
+        ck_assert(is_over);
+    }
 
     const struct archive_manifest *manifest = backup_reader_manifest(reader);
     ck_assert(str_eq(manifest->about.id, STR(ARCHIVES_ID)));
@@ -64,10 +70,10 @@ START_TEST(reads_back_what_was_written)
 }
 END_TEST
 
-START_TEST(holds_parts_of_the_greatest_size_and_none)
+START_TEST(holds_members_of_the_greatest_size_and_none)
 {
     const struct archive_about about = archives_about();
-    static char lines[ARCHIVE_PART_MAX];
+    static char lines[ARCHIVE_MEMBER_SIZE_MAX];
     struct backup_writer *writer;
     struct archive_file file;
     struct error error;
@@ -207,7 +213,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, reads_back_what_was_written);
-    tcase_add_test(tcase, holds_parts_of_the_greatest_size_and_none);
+    tcase_add_test(tcase, holds_members_of_the_greatest_size_and_none);
     tcase_add_test(tcase, an_unfinished_one_is_refused);
     tcase_add_test(tcase, a_full_disk_is_told);
     tcase_add_test(tcase, tar_and_zstd_open_it);

@@ -74,31 +74,15 @@ static enum err hold(const struct backups *backups, const struct backup_restore_
 
 /* ---- rows, then Redis ---- */
 
-struct told {
-    const struct backup_watch *watch;
-};
-
-static void tell(void *with, int64_t done, int64_t total)
-{
-    const struct backup_watch *watch = ((struct told *)with)->watch;
-
-    watch->progress(watch->with, "rows", done, total);
-}
-
 static struct restore_order order_of(struct app *app, const struct backup_restore_order *order,
-                                     const struct restore_files *held, struct told *told)
+                                     const struct restore_files *held)
 {
-    const struct backup_watch *watch = order->watch;
-
-    told->watch = watch;
     return (struct restore_order){.app = app,
                                   .fd = held->file,
                                   .key = app->backups->key,
                                   .only_tries = order->only_tries,
                                   .takes_foreign = order->takes_foreign,
-                                  .is_stopping = watch ? watch->is_stopping : NULL,
-                                  .progress = watch && watch->progress ? tell : NULL,
-                                  .with = told};
+                                  .watch = order->watch};
 }
 
 /* Whether Redis is there, with control data that is ours. What it is told is told when it is too late to undo. */
@@ -169,16 +153,15 @@ static enum err restore(struct app *app, const struct backup_restore_order *orde
                         const struct restore_files *held, char install_out[33],
                         struct restore_result *result, struct error *error)
 {
-    struct told told;
     bool is_used;
-    struct restore_order rows = order_of(app, order, held, &told);
+    struct restore_order rows = order_of(app, order, held);
     enum err err = look_at_users(app, &is_used, install_out, error);
 
     is_used = is_used || !order->may_become;
     rows.may_become = !is_used;
     if (err == ERR_OK && is_used && !order->only_tries)
         err = look_at_redis(app, order, error);
-    return err == ERR_OK ? restore_rows(&rows, result, error) : err;
+    return err == ERR_OK ? restore_users(&rows, result, error) : err;
 }
 
 /* Who is called at night finds it in the log, too. */
@@ -217,18 +200,17 @@ enum err backup_restore_redis(struct app *app, const struct backup_restore_order
                               struct backup_restored *restored, struct error *error)
 {
     struct restore_result result = {.term = restored->term};
-    struct told told;
     struct restore_files held;
     enum err err = hold(app->backups, order, false, &held, error);
 
     if (err != ERR_OK)
         return err;
-    const struct restore_order control = order_of(app, order, &held, &told);
+    const struct restore_order control = order_of(app, order, &held);
     snprintf(result.id, sizeof result.id, "%s", restored->id);
     if (restored->has_become)
         err = take_over(app, restored, error);
     if (err == ERR_OK)
-        err = restore_control(&control, &result, error);
+        err = restore_redis(&control, &result, error);
     let_go(&held);
     restored->revocations = result.control.revocations;
     restored->clears = result.control.clears;
