@@ -25,6 +25,8 @@ bool pool_acquire_conn_locked(struct pool *pool, int64_t now_ns, struct conn **c
         *conn_out = NULL;
         pool->live++;
         pool->connecting++;
+        if (pool->is_capped)
+            pool->grow_again_ns = now_ns + BREAKER_PROBE_INTERVAL_NS;
     } else {
         return false;
     }

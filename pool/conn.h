@@ -87,7 +87,7 @@ struct conn_target {
 
 /*
  * Connects, authenticates, selects the database and sets the client's name, all before deadline_ns.
- * ERR_UPSTREAM_DOWN and ERR_TIMEOUT as transport_open; ERR_UPSTREAM_REFUSED when Redis answered and
+ * ERR_UPSTREAM_DOWN, ERR_TIMEOUT and ERR_BUSY as transport_open; ERR_UPSTREAM_REFUSED when Redis answered and
  * said no (password, database, max clients): error->redis has the cause. A refused CLIENT SETNAME
  * is no failure (the ACL user may lack it), nor is a refused INFO: the replication id is untold then.
  */

@@ -25,6 +25,13 @@ static void log_breaker(const struct pool *pool, bool opened, bool closed, const
         log_event(LOG_LEVEL_INFO, "redis.up", LOG_CSTR("address", pool->description));
 }
 
+/* What an attempt to connect has changed, for when the lock is given. */
+struct connect_end {
+    struct conn *to_close;
+    size_t live;                 /* connections there are besides */
+    bool opened, closed, capped; /* the breaker; and: the pool cannot grow, which is news */
+};
+
 bool pool_check_idle(struct pool *pool, struct conn **conn, enum pipeline_effect effect)
 {
     if (effect == PIPELINE_READ && clock_mono_ns() - (*conn)->idle_since_ns < WARM_NS)
@@ -52,13 +59,36 @@ static struct conn *drop_idle_locked(struct pool *pool)
     return idle;
 }
 
+/* No room for one more, at Redis or on this machine: that says nothing against the connections there are. */
+static bool is_only_refused(enum err err)
+{
+    return err == ERR_UPSTREAM_REFUSED || err == ERR_BUSY || err == ERR_NO_MEMORY;
+}
+
+/* Requests share what lives, and the pool tries to grow once a second. */
+static void cap_locked(struct pool *pool, enum err err, bool is_probe, struct connect_end *end)
+{
+    pool->grow_again_ns = clock_mono_ns() + BREAKER_PROBE_INTERVAL_NS;
+    end->capped = !pool->is_capped;
+    pool->is_capped = true;
+    if (err == ERR_UPSTREAM_REFUSED) /* in Redis's own words: it answers */
+        end->closed = breaker_succeeded(&pool->breaker);
+    else if (is_probe)
+        breaker_unknown(&pool->breaker);
+}
+
 /* Counts out a connection that could not be made. True when the breaker is open now. */
-static bool connect_failed_locked(struct pool *pool, enum redis_error cause, bool is_probe,
-                                  bool is_conclusive, struct conn **to_close_out, bool *opened_out)
+static bool connect_failed_locked(struct pool *pool, enum err err, enum redis_error cause,
+                                  bool is_probe, bool is_conclusive, struct connect_end *end)
 {
     pool->stats.connect_failures++;
     pool->live--;
     pool->busy--;
+    end->live = pool->live - pool->connecting;
+    if (is_only_refused(err) && end->live > 0) {
+        cap_locked(pool, err, is_probe, end);
+        return pool->breaker.is_open;
+    }
     if (!is_conclusive) {
         if (is_probe)
             breaker_unknown(&pool->breaker);
@@ -66,21 +96,38 @@ static bool connect_failed_locked(struct pool *pool, enum redis_error cause, boo
     }
     /* Idle connections are most likely dead as well: close them now, not one by one later. */
     int64_t now_ns = clock_mono_ns();
-    *to_close_out = drop_idle_locked(pool);
+    end->to_close = drop_idle_locked(pool);
     pool->grow_again_ns = now_ns + BREAKER_PROBE_INTERVAL_NS;
-    /* As long as others get answers the endpoint is not down; it may only be full (max clients). */
+    /* As long as others get answers the endpoint is not down. */
     bool others_work = pool->busy > pool->connecting;
     if (is_probe || !others_work)
-        *opened_out = breaker_failed(&pool->breaker, cause, now_ns);
+        end->opened = breaker_failed(&pool->breaker, cause, now_ns);
     return pool->breaker.is_open;
+}
+
+static void connected_locked(struct pool *pool, struct conn *conn, struct connect_end *end)
+{
+    pool->stats.connects++;
+    pool->grow_again_ns = 0;
+    pool->is_capped = false;
+    end->closed = breaker_succeeded(&pool->breaker);
+    /* The address leads to another Redis now: connections to the old one are not kept. */
+    if (conn->replication_id != pool->replication_id)
+        end->to_close = drop_idle_locked(pool);
+    pool->replication_id = conn->replication_id;
+}
+
+static void log_capped(const struct pool *pool, const struct connect_end *end, const char *why)
+{
+    log_event(LOG_LEVEL_WARN, "redis.no_more_connections", LOG_CSTR("address", pool->description),
+              LOG_INT("connections", (int64_t)end->live), LOG_CSTR("why", why));
 }
 
 enum err pool_connect(struct pool *pool, int64_t deadline_ns, bool is_probe, struct conn **conn_out,
                       bool *down_out, struct error *error)
 {
-    struct conn *to_close = NULL;
+    struct connect_end end = {0};
     struct pool_wakes wakes = {0};
-    bool opened = false, closed = false;
     struct error why; /* the caller may not want to know, the breaker does */
     int64_t start_ns = clock_mono_ns(), limit_ns = start_ns + pool->connect_timeout_ns;
     enum err err = conn_open(&pool->target, least(limit_ns, deadline_ns), conn_out, &why);
@@ -90,26 +137,21 @@ enum err pool_connect(struct pool *pool, int64_t deadline_ns, bool is_probe, str
     pool->connecting--;
     if (err) {
         *conn_out = NULL;
-        *down_out =
-            connect_failed_locked(pool, why.redis, is_probe, is_conclusive, &to_close, &opened);
+        *down_out = connect_failed_locked(pool, err, why.redis, is_probe, is_conclusive, &end);
     } else {
-        pool->stats.connects++;
-        pool->grow_again_ns = 0;
-        closed = breaker_succeeded(&pool->breaker);
-        /* The address leads to another Redis now: connections to the old one are not kept. */
-        if ((*conn_out)->replication_id != pool->replication_id)
-            to_close = drop_idle_locked(pool);
-        pool->replication_id = (*conn_out)->replication_id;
+        connected_locked(pool, *conn_out, &end);
     }
     pool_serve_locked(pool, clock_mono_ns(), &wakes);
     lock_release(&pool->lock);
     pool_wake(pool, &wakes);
-    conn_close_list(to_close);
-    log_breaker(pool, opened, closed, why.detail);
+    conn_close_list(end.to_close);
+    log_breaker(pool, end.opened, end.closed, why.detail);
+    if (end.capped)
+        log_capped(pool, &end, why.detail);
     if (!err)
         return ERR_OK;
     /* A Redis that refuses the handshake cannot be had: nothing was asked of it. */
-    if (err == ERR_UPSTREAM_REFUSED)
+    if (err == ERR_UPSTREAM_REFUSED || err == ERR_BUSY)
         err = ERR_UPSTREAM_DOWN;
     why.code = err;
     *error = why;

@@ -55,7 +55,11 @@ static void compose(struct handshake *handshake, const struct conn_target *targe
 static enum err refused(struct error *error, const char *command, const struct value *value)
 {
     struct str word = value_error_word(value);
-    return redis_error_set(error, ERR_UPSTREAM_REFUSED, redis_fault_cause(value_fault(value)),
+    enum redis_fault fault = value_fault(value);
+    if (fault == REDIS_FAULT_CLIENTS)
+        return redis_error_set(error, ERR_UPSTREAM_REFUSED, redis_fault_cause(fault),
+                               "max number of clients reached: raise maxclients of Redis");
+    return redis_error_set(error, ERR_UPSTREAM_REFUSED, redis_fault_cause(fault),
                            "%s refused: %.*s", command, STR_ARG(word));
 }
 

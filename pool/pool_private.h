@@ -54,6 +54,7 @@ struct pool {
     size_t under_way;      /* pipelines inside pool_run */
     size_t recent_peak;    /* how many of these there were lately at most, in 256ths (acquire.c) */
     int64_t grow_again_ns; /* no further connection before that (one could not be made) */
+    bool is_capped;        /* the last one was refused, and others live: one try a second */
     struct batch *queue;   /* waiting for a connection, oldest first */
     struct batch *queue_last;
     struct batch *spare; /* for the next batch; never freed before pool_close */

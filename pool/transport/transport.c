@@ -146,6 +146,14 @@ void transport_explain(const struct transport *transport, char *out, size_t size
     snprintf(out, size, "%s", why);
 }
 
+/* It is this machine that has no room for one more socket, or a queue of Redis: the connections there are may
+ * well work. */
+static bool is_want_of_room(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS ||
+           error == EADDRNOTAVAIL || error == EAGAIN;
+}
+
 static enum err explain(enum io_status status, const struct transport *transport, const char *doing,
                         const char *hint, struct error *error)
 {
@@ -154,8 +162,9 @@ static enum err explain(enum io_status status, const struct transport *transport
                                doing, hint);
     char why[sizeof transport->reason];
     transport_explain(transport, why, sizeof why);
-    return redis_error_set(error, ERR_UPSTREAM_DOWN, REDIS_ERROR_UNAVAILABLE, "%s: %s%s", doing,
-                           why, transport->reason[0] ? "" : hint);
+    enum err err = is_want_of_room(transport->error) ? ERR_BUSY : ERR_UPSTREAM_DOWN;
+    return redis_error_set(error, err, REDIS_ERROR_UNAVAILABLE, "%s: %s%s", doing, why,
+                           transport->reason[0] ? "" : hint);
 }
 
 enum err transport_open(const struct redis_address *address, struct tls_context *tls,

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 
 static struct fake_redis *fake;
 static struct arena *arena;
@@ -199,6 +200,96 @@ START_TEST(a_pool_that_lost_all_while_it_may_not_grow_dials_again_at_once)
 }
 END_TEST
 
+/* Somebody was allowed to make a further connection while this one was in use. */
+static enum err grow(struct pool *pool, bool is_probe, bool *is_down_out)
+{
+    struct conn *conn = NULL;
+
+    lock_acquire(&pool->lock);
+    pool->live++;
+    pool->busy++;
+    pool->connecting++;
+    lock_release(&pool->lock);
+    return pool_connect(pool, case_deadline_ns(), is_probe, &conn, is_down_out, &error);
+}
+
+static const char *const refusals[] = {
+    "-ERR max number of clients reached\r\n",
+    "-WRONGPASS invalid username-password pair or user is disabled.\r\n",
+    NULL, /* no file descriptor is left */
+};
+
+static void refuse_connections(int which)
+{
+    if (refusals[which])
+        fake_redis_slam(fake, refusals[which]);
+    else
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){3, 4096}), 0);
+}
+
+START_TEST(what_lives_is_kept_when_no_more_can_be_had)
+{
+    struct redis *redis = case_pool_with(fake_redis_url(fake), (struct redis_options){.size = 8});
+    bool is_down = true;
+
+    case_err(ask(redis), ERR_OK);
+    refuse_connections(_i);
+    case_err(grow(redis->pool, false, &is_down), ERR_UPSTREAM_DOWN);
+    ck_assert(!is_down);
+    ck_assert(!redis_is_down(redis));
+    for (int i = 0; i < 10; i++)
+        case_err(ask(redis), ERR_OK);
+    ck_assert_uint_eq(case_stats(redis).idle, 1);
+    ck_assert_uint_eq(case_stats(redis).closes, 0);
+    redis_close(&redis);
+}
+END_TEST
+
+START_TEST(a_pool_that_is_refused_tries_to_grow_once_a_second)
+{
+    struct redis *redis = case_pool_with(fake_redis_url(fake), (struct redis_options){.size = 8});
+    struct pool *pool = redis->pool;
+    struct conn *first = NULL, *more = NULL;
+    bool is_down;
+
+    case_err(ask(redis), ERR_OK);
+    refuse_connections(0);
+    case_err(grow(pool, false, &is_down), ERR_UPSTREAM_DOWN);
+    int64_t now_ns = clock_mono_ns(), later_ns = pool->grow_again_ns;
+    lock_acquire(&pool->lock);
+    ck_assert(pool_acquire_conn_locked(pool, now_ns, &first));
+    ck_assert_ptr_nonnull(first);
+    ck_assert(!pool_acquire_conn_locked(pool, later_ns - 1, &more));
+    ck_assert(pool_acquire_conn_locked(pool, later_ns, &more));
+    ck_assert_ptr_null(more);
+    /* While that one tries, nobody else does. */
+    ck_assert(!pool_acquire_conn_locked(pool, later_ns + NS_PER_S - 1, &more));
+    pool_release_conn_locked(pool, now_ns, NULL);
+    pool_release_conn_locked(pool, now_ns, first);
+    lock_release(&pool->lock);
+    redis_close(&redis);
+}
+END_TEST
+
+/* A command was late once; Redis has refused the one that looks, and so it is there. */
+START_TEST(a_refusal_is_an_answer_where_others_live)
+{
+    struct redis *redis = case_pool_with(fake_redis_url(fake), (struct redis_options){.size = 8});
+    struct pool *pool = redis->pool;
+    bool is_down = true;
+
+    case_err(ask(redis), ERR_OK);
+    lock_acquire(&pool->lock);
+    breaker_suspect(&pool->breaker, REDIS_ERROR_TIMEOUT, 0);
+    lock_release(&pool->lock);
+    refuse_connections(0);
+    case_err(grow(pool, true, &is_down), ERR_UPSTREAM_DOWN);
+    ck_assert(!is_down);
+    case_err(ask(redis), ERR_OK);
+    redis_close(&redis);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("pool");
@@ -211,6 +302,10 @@ int main(void)
     tcase_add_test(tcase, all_who_wait_for_a_dead_endpoint_are_told_at_once);
     tcase_add_test(tcase, a_pool_that_cannot_grow_goes_on_with_what_it_has);
     tcase_add_test(tcase, a_pool_that_lost_all_while_it_may_not_grow_dials_again_at_once);
+    tcase_add_loop_test(tcase, what_lives_is_kept_when_no_more_can_be_had, 0,
+                        sizeof refusals / sizeof *refusals);
+    tcase_add_test(tcase, a_pool_that_is_refused_tries_to_grow_once_a_second);
+    tcase_add_test(tcase, a_refusal_is_an_answer_where_others_live);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
