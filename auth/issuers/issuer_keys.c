@@ -5,6 +5,7 @@
 #include "issuers/key_file.h"
 
 #include "cachewarden/digest.h"
+#include "cachewarden/secret.h"
 
 #include <stdlib.h>
 
@@ -33,12 +34,16 @@ static enum err fill_set(struct issuer_keys *keys, const struct issuer_spec *spe
     return jwks_parse(&rules, text, &keys->jwks, error);
 }
 
-/* Editors and `echo` end a file with a line feed that is not part of the secret. */
-static struct str strip(struct str text)
+static enum err fill_secret(struct issuer_keys *keys, const struct issuer_spec *spec,
+                            struct str text, struct error *error)
 {
-    while (text.len > 0 && strchr("\r\n", text.ptr[text.len - 1]) && text.ptr[text.len - 1])
-        text.len--;
-    return text;
+    struct str secret = secret_line(text);
+    const char *fault = secret_edge_fault(secret);
+
+    if (fault)
+        return error_set(error, ERR_BAD_INPUT, "the secret %s", fault);
+    return jws_key_new_secret(jws_algorithm_from_name(spec->algorithms[0]), secret, &keys->secret,
+                              error);
 }
 
 enum err issuer_keys_new(const struct issuer_spec *spec, struct str text,
@@ -53,8 +58,7 @@ enum err issuer_keys_new(const struct issuer_spec *spec, struct str text,
     atomic_init(&keys->owners, 1);
     enum err err = digest_sha256(text, keys->digest);
     if (!err && is_secret)
-        err = jws_key_new_secret(jws_algorithm_from_name(spec->algorithms[0]), strip(text),
-                                 &keys->secret, error);
+        err = fill_secret(keys, spec, text, error);
     else if (!err)
         err = fill_set(keys, spec, text, error);
     if (err)

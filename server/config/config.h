@@ -126,6 +126,7 @@ struct config {
     const char *only_cache;
     struct config_source sources[SETTING_COUNT];
     struct config_texts places; /* owns what sources name */
+    const char *warned_of;      /* the file whose mode was warned of last; one of `places` */
 };
 
 /* ---- loading ---- */

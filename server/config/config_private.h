@@ -77,6 +77,8 @@ void config_load_files(struct config *config, const struct config_input *input,
                        struct config_report *report);
 /* The whole file, NUL-terminated, cut at a megabyte; the caller wipes and frees it. NULL with errno. */
 char *config_file_text(const char *path, size_t *size_out);
+/* Whether everybody may read it. */
+bool config_is_open_file(const char *path);
 /* What to do about the errno of a path that could not be read: "; run this as root or …", or "". */
 const char *config_read_fix(const char *path, int why);
 
@@ -94,14 +96,32 @@ struct scan_include {
     const char *file; /* that has the line, a config_place */
     unsigned line;
     char *path; /* as written */
+    size_t scope;
+};
+/* A name that is given a value, and the group it stands in. */
+struct scan_name {
+    const char *file; /* a config_place */
+    unsigned line;
+    size_t scope; /* index of `scopes` */
+    char *name;
+    bool is_group;
 };
 struct scan_findings {
     struct scan_finding *items;
     size_t count;
     struct scan_include *includes;
     size_t include_count;
+    struct scan_name *names;
+    size_t name_count;
+    char **scopes; /* the dotted name of each group with a final dot; of the outermost "" */
+    size_t scope_count;
 };
-void config_scan(struct str text, const char *file, struct scan_findings *findings);
+/* `scope`: of the group that the text stands in. */
+void config_scan(struct str text, const char *file, size_t scope, struct scan_findings *findings);
+/* The scope of a file that is not included. */
+size_t config_scan_outermost(struct scan_findings *findings);
+/* Reports names that stand twice in one group, with both places; false: there is none. */
+bool config_scan_report_twice(const struct scan_findings *findings, struct config_report *report);
 /* The same for the text of the file `path` and all that it includes. False: one of those cannot be read,
  * which is reported. */
 bool config_scan_all(struct config *config, struct str text, const char *path, const char *folder,

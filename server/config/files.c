@@ -158,30 +158,10 @@ static void load_folder(struct config *config, const char *folder, bool direct,
 
 /* ---- modes ---- */
 
-static bool has_open_mode(const char *path)
+bool config_is_open_file(const char *path)
 {
     struct stat info;
     return stat(path, &info) == 0 && S_ISREG(info.st_mode) && info.st_mode & S_IROTH;
-}
-
-/* A file that everybody may read is fine until it holds a secret; one warning each. */
-static void check_modes(const struct config *config, struct config_report *report)
-{
-    const char *warned = NULL;
-    for (size_t i = 0; i < SETTING_COUNT; i++) {
-        const struct setting *row = &config_settings.rows[i];
-        const struct config_source *source = &config->sources[i];
-        char *const *field = setting_field_const(row, config);
-        bool holds_secret =
-            row->kind == KIND_SECRET || (row->kind == KIND_URL && *field && strchr(*field, '@'));
-        if (source->layer != CONFIG_FILE || !holds_secret || !*field || source->place == warned ||
-            !has_open_mode(source->place))
-            continue;
-        config_warning(report, source, (struct config_name){"", row->name},
-                       "stands in a file that everybody may read: chmod 640 it, or use %s_file",
-                       row->name);
-        warned = source->place;
-    }
 }
 
 /* ---- all of them ---- */
@@ -208,5 +188,4 @@ void config_load_files(struct config *config, const struct config_input *input,
     else
         config_error(report, NULL, NAMELESS, "out of memory");
     free(folder);
-    check_modes(config, report);
 }

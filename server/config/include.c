@@ -38,7 +38,8 @@ struct walk {
     struct config_report *report;
 };
 
-static bool scan_text(const struct walk *walk, struct str text, const char *place, int depth);
+static bool scan_text(const struct walk *walk, struct str text, const char *place, size_t scope,
+                      int depth);
 
 static bool scan_included(const struct walk *walk, const struct scan_include *include, int depth)
 {
@@ -52,16 +53,35 @@ static bool scan_included(const struct walk *walk, const struct scan_include *in
                      place, strerror(why), config_read_fix(place, why));
         return false;
     }
-    bool fine = scan_text(walk, (struct str){text, size}, place, depth);
+    bool fine = scan_text(walk, (struct str){text, size}, place, include->scope, depth);
     secret_wipe(text, size);
     free(text);
     return fine;
 }
 
-static bool scan_text(const struct walk *walk, struct str text, const char *place, int depth)
+/* What some editors put before a text; libconfig says "syntax error" of it. */
+static bool has_mark(const struct walk *walk, struct str text, const char *place)
+{
+    const struct config_source source = {CONFIG_FILE, place, 1};
+    bool is_utf16 = str_starts(text, STR("\xff\xfe")) || str_starts(text, STR("\xfe\xff"));
+    if (is_utf16)
+        config_error(walk->report, &source, NAMELESS,
+                     "the file is UTF-16; save it as UTF-8 without a byte order mark");
+    else if (str_starts(text, STR("\xef\xbb\xbf")))
+        config_error(walk->report, &source, NAMELESS,
+                     "the file begins with a byte order mark; save it as UTF-8 without one");
+    else
+        return false;
+    return true;
+}
+
+static bool scan_text(const struct walk *walk, struct str text, const char *place, size_t scope,
+                      int depth)
 {
     size_t first = walk->findings->include_count;
-    config_scan(text, place, walk->findings);
+    if (has_mark(walk, text, place))
+        return false;
+    config_scan(text, place, scope, walk->findings);
     size_t end = walk->findings->include_count;
     bool fine = true;
     for (size_t i = first; i < end && depth < DEPTH_MAX; i++) {
@@ -75,13 +95,19 @@ bool config_scan_all(struct config *config, struct str text, const char *path, c
                      struct scan_findings *findings, struct config_report *report)
 {
     const struct walk walk = {config, folder, findings, report};
-    return scan_text(&walk, text, config_place(config, path), 0);
+    return scan_text(&walk, text, config_place(config, path), config_scan_outermost(findings), 0);
 }
 
 void config_scan_fini(struct scan_findings *findings)
 {
     for (size_t i = 0; i < findings->include_count; i++)
         free(findings->includes[i].path);
+    for (size_t i = 0; i < findings->name_count; i++)
+        free(findings->names[i].name);
+    for (size_t i = 0; i < findings->scope_count; i++)
+        free(findings->scopes[i]);
+    free(findings->names);
+    free(findings->scopes);
     free(findings->includes);
     free(findings->items);
     *findings = (struct scan_findings){0};

@@ -47,6 +47,20 @@ static const char *variable(const struct config_input *input, const char *name, 
     return NULL;
 }
 
+/* Kubernetes sets REDIS_PORT=tcp://10.0.0.1:6379 in every pod beside a Service named redis. */
+static bool is_service_link_value(const struct setting *row, const char *value)
+{
+    return row->kind == KIND_INTEGER && str_starts(str_from(value), STR("tcp://"));
+}
+
+/* Somebody has said where Redis is, so that nothing is guessed where the port is not known. */
+static bool is_redis_given(const struct config *config, const struct config_input *input)
+{
+    return variable(input, "REDIS_URL", "") || variable(input, "REDIS_URL", "_FILE") ||
+           config->sources[SETTING_redis_url].layer > CONFIG_DEFAULT ||
+           config->sources[SETTING_redis_port].layer > CONFIG_DEFAULT;
+}
+
 static void load_variable(struct config *config, const struct config_input *input,
                           const struct setting *row, struct config_report *report)
 {
@@ -59,6 +73,12 @@ static void load_variable(struct config *config, const struct config_input *inpu
     struct config_source source = {.layer = CONFIG_ENVIRONMENT,
                                    .place = config_place(config, name)};
     struct config_name setting = {"", row->name};
+    if (is_service_link_value(row, value) && is_redis_given(config, input)) {
+        config_warning(report, &source, setting,
+                       "is not used: Kubernetes sets this variable for a Service of that name, and "
+                       "Redis is named elsewhere; enableServiceLinks: false stops it");
+        return;
+    }
     if (value && file)
         config_error(report, &source, setting, "is given twice: by %s and by %s; keep one",
                      row->environment, name);

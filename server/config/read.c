@@ -37,6 +37,35 @@ static const config_setting_t *member(const config_setting_t *group, const char 
     return config_setting_get_member(group, full);
 }
 
+/* A password, or a URL that has one. */
+static bool is_secret_text(const struct setting *row, const config_setting_t *setting)
+{
+    const char *text = config_is_text(setting) ? config_setting_get_string(setting) : NULL;
+    bool is_url = row->kind == KIND_URL || row->kind == KIND_DATABASE;
+
+    return text && text[0] && (row->kind == KIND_SECRET || (is_url && strchr(text, '@')));
+}
+
+/* A file that everybody may read is fine until it holds a secret; one warning each. */
+static void warn_of_mode(struct config_reader *reader, const struct setting *row,
+                         const config_setting_t *setting, const struct config_source *source,
+                         struct config_name name)
+{
+    struct config *config = reader->config;
+
+    if (reader->is_default || !is_secret_text(row, setting) || source->place == config->warned_of ||
+        !config_is_open_file(source->place))
+        return;
+    config->warned_of = source->place;
+    if (setting_is_secret(row))
+        config_warning(reader->report, source, name,
+                       "stands in a file that everybody may read: chmod 640 it, or use %s%s_file",
+                       name.prefix, name.name);
+    else
+        config_warning(reader->report, source, name,
+                       "stands in a file that everybody may read: chmod 640 it");
+}
+
 static void read_setting(struct config_reader *reader, const struct group_target *target,
                          const struct setting *row, const config_setting_t *setting, bool in_file)
 {
@@ -44,6 +73,8 @@ static void read_setting(struct config_reader *reader, const struct group_target
         return;
     struct config_source source = source_of(reader, setting);
     struct config_name name = {target->prefix, row->name};
+    if (!in_file)
+        warn_of_mode(reader, row, setting, &source, name);
     if (!in_file)
         config_read_value(reader, row, target->base, setting, &source, name);
     else if (member(config_setting_parent(setting), row->name, ""))
@@ -218,6 +249,9 @@ static void parse(struct config_reader *reader, config_t *file, const char *text
         report_findings(reader);
         return;
     }
+    if (strcmp(config_error_text(file), "duplicate setting name") == 0 &&
+        config_scan_report_twice(&reader->findings, reader->report))
+        return;
     /* Some versions say no more than "syntax error" of a number that cannot be read. */
     const char *included = config_error_file(file);
     struct config_source source = {CONFIG_FILE, config_reader_place(reader, included),

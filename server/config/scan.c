@@ -1,4 +1,4 @@
-#include "config/config_private.h"
+#include "config/scan_private.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -10,12 +10,6 @@
  * version takes for octal and another does not; and NUL bytes, at which it stops. And which files are
  * included.
  */
-struct scanner {
-    const char *at, *end;
-    unsigned line;
-    const char *file;
-    struct scan_findings *findings;
-};
 
 static void note(struct scanner *scanner, struct str what, bool has_zero)
 {
@@ -131,22 +125,30 @@ static void take_include(struct scanner *scanner)
         struct str text = strbuf_str(&path);
         findings->includes = includes;
         includes[findings->include_count] = (struct scan_include){
-            scanner->file, scanner->line, strndup(text.ptr ? text.ptr : "", text.len)};
+            scanner->file, scanner->line, strndup(text.ptr ? text.ptr : "", text.len),
+            scanner->levels[scanner->depth].scope};
         findings->include_count += includes[findings->include_count].path != NULL;
     }
     strbuf_fini(&path);
 }
 
-static void skip_name(struct scanner *scanner)
+static void take_name(struct scanner *scanner)
 {
+    const char *start = scanner->at;
     while (scanner->at < scanner->end &&
            (isalnum((unsigned char)*scanner->at) || (*scanner->at && strchr("-_*", *scanner->at))))
         scanner->at++;
+    scan_name(scanner, (struct str){start, (size_t)(scanner->at - start)});
 }
 
-void config_scan(struct str text, const char *file, struct scan_findings *findings)
+void config_scan(struct str text, const char *file, size_t scope, struct scan_findings *findings)
 {
-    struct scanner scanner = {text.ptr, text.ptr + text.len, 1, file, findings};
+    struct scanner scanner = {.at = text.ptr,
+                              .end = text.ptr + text.len,
+                              .line = 1,
+                              .file = file,
+                              .findings = findings,
+                              .levels = {{.scope = scope}}};
     while (scanner.at < scanner.end) {
         char c = *scanner.at;
         if (c == '"')
@@ -160,8 +162,8 @@ void config_scan(struct str text, const char *file, struct scan_findings *findin
         else if (isdigit((unsigned char)c) || c == '-' || c == '+')
             take_number(&scanner);
         else if (isalpha((unsigned char)c) || c == '*')
-            skip_name(&scanner);
+            take_name(&scanner);
         else
-            step(&scanner);
+            scan_sign(&scanner, c), step(&scanner);
     }
 }

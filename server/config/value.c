@@ -1,5 +1,7 @@
 #include "config/config_private.h"
 
+#include "cachewarden/secret.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -36,6 +38,16 @@ static void store_text(const struct setting *row, void *base, struct str text,
     char **field = setting_field(row, base);
     if (text.len == 0 && (row->default_text || row->flags & MUST)) {
         config_error(report, source, name, "must not be empty");
+        return;
+    }
+    const char *fault = setting_is_secret(row) ? secret_edge_fault(text) : NULL;
+    if (fault) {
+        config_error(report, source, name, "%s", fault);
+        return;
+    }
+    /* Shells take them off, files of variables for containers do not. */
+    if (row->kind == KIND_URL && text.len > 0 && strchr("\"'", text.ptr[0])) {
+        config_error(report, source, name, "stands in quotes; take them off");
         return;
     }
     if (memchr(text.len ? text.ptr : "", '\0', text.len) ||
@@ -237,11 +249,7 @@ void value_read_secret(const struct setting *row, void *base, const char *path,
     }
     mode_t mode = 0;
     ssize_t size = read_file(path, text, SECRET_FILE_MAX, &mode);
-    struct str secret = {text, size < 0 ? 0 : (size_t)size};
-    /* Editors and `echo` end the file with a line feed that is not part of the secret. */
-    while (secret.len > 0 &&
-           (secret.ptr[secret.len - 1] == '\n' || secret.ptr[secret.len - 1] == '\r'))
-        secret.len--;
+    struct str secret = secret_line((struct str){text, size < 0 ? 0 : (size_t)size});
     if (size < 0)
         config_error(report, source, name, "cannot be read from %s: %s%s", path, strerror(errno),
                      config_read_fix(path, errno));

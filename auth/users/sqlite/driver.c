@@ -227,6 +227,17 @@ static enum err sqlite_check_location(struct str location, struct error *error)
                          "users.database: the path is missing, write sqlite:PATH");
     if (str_has_control(location))
         return error_set(error, ERR_BAD_INPUT, "users.database: the path has control characters");
+    /* Forms of other programs; taken for a path they make a database in a folder that nobody expects. */
+    if (str_starts(location, STR("//")))
+        return error_set(error, ERR_BAD_INPUT,
+                         "users.database: no // stands before a path of SQLite, write sqlite:PATH, "
+                         "such as sqlite:/var/lib/cachewarden/users.db");
+    if (str_find(location, '?') >= 0)
+        return error_set(error, ERR_BAD_INPUT,
+                         "users.database: nothing may follow '?', write sqlite:PATH alone");
+    if (strchr("\"'", location.ptr[0]))
+        return error_set(error, ERR_BAD_INPUT,
+                         "users.database: the path stands in quotes; take them out");
     if (str_eq(location, STR(":memory:")))
         return error_set(
             error, ERR_BAD_INPUT,

@@ -234,6 +234,42 @@ START_TEST(secrets_in_files_that_everybody_may_read_are_told)
 }
 END_TEST
 
+START_TEST(secrets_in_lists_are_told)
+{
+    put("test.conf", "caches = (\n{ name = \"c\"; database = \"redis://:p@h/1\"; } );", 0644);
+    load_well();
+    ck_assert_ptr_nonnull(strstr(case_problems(), "test.conf:2: caches[0].database stands in a "
+                                                  "file that everybody may read: chmod 640 it\n"));
+}
+END_TEST
+
+/* They are groups of the main file, too. */
+START_TEST(conf_d_adds_to_groups)
+{
+    put("test.conf", "server: { threads = 4; drain_s = 7; };", 0644);
+    put("conf.d/a.conf", "server: { threads = 5; };", 0644);
+    put("conf.d/b.conf", "server: { lame_duck_s = 6; };", 0644);
+    load_well();
+    ck_assert_int_eq(one.config->server_threads, 5);
+    ck_assert_int_eq(one.config->server_drain_s, 7);
+    ck_assert_int_eq(one.config->server_lame_duck_s, 6);
+}
+END_TEST
+
+START_TEST(a_name_that_stands_twice_may_be_in_an_included_file)
+{
+    put("test.conf", "server: { threads = 4;\n@include \"more.inc\"\n};", 0644);
+    put("more.inc", "\nthreads = 5;", 0644);
+    ck_assert_int_eq(load(false, NULL), ERR_BAD_INPUT);
+    ck_assert_ptr_nonnull(strstr(case_problems(), "/more.inc:2: server.threads stands twice, here "
+                                                  "and on line 1 of "));
+    put("more.inc", "\xef\xbb\xbf drain_s = 5;", 0644);
+    ck_assert_int_eq(load(false, NULL), ERR_BAD_INPUT);
+    ck_assert_ptr_nonnull(
+        strstr(case_problems(), "/more.inc:1: the file begins with a byte order mark"));
+}
+END_TEST
+
 START_TEST(a_file_of_conf_d_that_may_not_be_read)
 {
     put("test.conf", "environment = \"production\";", 0644);
@@ -352,6 +388,9 @@ int main(void)
     tcase_add_test(all, problems_name_their_file_and_line);
     tcase_add_test(all, a_url_beats_its_parts_in_all_files);
     tcase_add_test(all, secrets_in_files_that_everybody_may_read_are_told);
+    tcase_add_test(all, secrets_in_lists_are_told);
+    tcase_add_test(all, conf_d_adds_to_groups);
+    tcase_add_test(all, a_name_that_stands_twice_may_be_in_an_included_file);
     tcase_add_test(all, a_file_of_conf_d_that_may_not_be_read);
     tcase_add_test(all, something_else_in_conf_d_or_in_its_place);
     tcase_add_test(all, an_include_that_cannot_be_read);

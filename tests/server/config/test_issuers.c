@@ -13,6 +13,7 @@ static void write_keys(void)
     char *keys = signer_jwks((const struct signer *const[]){signer, NULL});
     cw_file_write(one.directory, "keys.json", keys, 0600);
     cw_file_write(one.directory, "secret", "0123456789abcdef0123456789abcdef\n", 0600);
+    cw_file_write(one.directory, "blank", "0123456789abcdef0123456789abcdef \n", 0600);
     cw_file_write(one.directory, "short", "canary\n", 0600);
     free(keys);
     signer_free(&signer);
@@ -148,6 +149,8 @@ static const struct {
      "auth.issuers[0].jwks_file it is no JSON object"},
     {LIST("{ issuer = \"i\"; algorithms = [ \"HS256\" ]; secret_file = \"$D/short\"; }"),
      "auth.issuers[0].secret_file the secret has 6 bytes, but HS256 needs at least 32"},
+    {LIST("{ issuer = \"i\"; algorithms = [ \"HS256\" ]; secret_file = \"$D/blank\"; }"),
+     "auth.issuers[0].secret_file the secret ends in a blank; take it out"},
 };
 
 START_TEST(files_that_cannot_be_used)

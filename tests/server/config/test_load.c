@@ -234,6 +234,23 @@ START_TEST(the_configuration_may_name_the_file)
 }
 END_TEST
 
+/* The file that everybody may read only names them. */
+START_TEST(secrets_in_files_of_their_own_are_not_in_the_main_file)
+{
+    char text[1024];
+    cw_file_write(one.directory, "secret", SECRET_40 "\n", 0600);
+    cw_file_write(one.directory, "url", "redis://:p@h:7/1\n", 0600);
+    snprintf(text, sizeof text,
+             "auth: { secret_file = \"%s/secret\"; }; redis: { url_file = \"%s/url\"; };\n"
+             "caches = ( { name = \"c\"; keys = [ \"k\" ]; redis_url_file = \"%s/url\"; } );",
+             one.directory, one.directory, one.directory);
+    cw_file_write(one.directory, "test.conf", text, 0644);
+    const struct config_input input = {.file = one.path};
+    ck_assert_int_eq(case_load_input(&input), ERR_OK);
+    ck_assert_str_eq(case_problems(), "");
+}
+END_TEST
+
 FOR_EACH_SETTING(every_secret_has_a_file_variant)
 {
     const struct setting *row = &config_settings.rows[number];
@@ -289,6 +306,46 @@ START_TEST(secret_files_that_will_not_do)
     memset(large, 'x', 65536);
     case_expect_error(NULL, ENVIRONMENT(secret_file(large, 0600)), "it is longer than 65535 bytes");
     free(large);
+}
+END_TEST
+
+/* Of two programs that share it, one would take it off and the other would not. */
+static const struct {
+    const char *before, *behind, *says;
+} edges[] = {
+    {"", "\r", "ends in a carriage return, of a line as Windows writes them; take it out"},
+    {"", "\r\r\n", "ends in a carriage return"},
+    {"", " ", "ends in a blank; take it out"},
+    {"", "\t\n", "ends in a blank; take it out"},
+    {" ", "", "begins with a blank; take it out"},
+    {"\xef\xbb\xbf", "\n", "begins with a byte order mark; save it as UTF-8 without one"},
+};
+
+START_TEST(secrets_with_something_at_their_ends)
+{
+    char text[64], item[128], words[256];
+    snprintf(text, sizeof text, "%s" SECRET_40 "%s", edges[_i].before, edges[_i].behind);
+    snprintf(words, sizeof words, "error: JWT_SECRET_FILE: auth.secret %s", edges[_i].says);
+    case_expect_error(NULL, ENVIRONMENT(secret_file(text, 0600)), words);
+    ck_assert_ptr_null(strstr(case_problems(), SECRET_40));
+    text[strcspn(text, "\n")] = '\0';
+    snprintf(item, sizeof item, "JWT_SECRET=%s", text);
+    snprintf(words, sizeof words, "error: JWT_SECRET: auth.secret %s", edges[_i].says);
+    case_expect_error(NULL, ENVIRONMENT(item), words);
+    snprintf(item, sizeof item, "REDIS_PASSWORD=%s", text);
+    case_expect_error(NULL, ENVIRONMENT(item), edges[_i].says);
+}
+END_TEST
+
+/* A path that ends in a blank would be another database. */
+START_TEST(urls_with_something_at_their_ends)
+{
+    case_expect(NULL, ENVIRONMENT("DATABASE_URL=sqlite:/tmp/x.db "),
+                "error: DATABASE_URL: users.database ends in a blank; take it out\n");
+    case_expect_error(NULL, ENVIRONMENT("REDIS_URL=redis://h\r"),
+                      "REDIS_URL: redis.url ends in a carriage return");
+    case_expect(NULL, ENVIRONMENT("REDIS_URL=\"redis://h\""),
+                "error: REDIS_URL: redis.url stands in quotes; take them off\n");
 }
 END_TEST
 
@@ -406,11 +463,14 @@ int main(void)
     tcase_add_loop_test(all, hosts_are_checked, 0, 5);
     tcase_add_loop_test(all, a_secret_may_be_in_a_file, 0, 4);
     tcase_add_test(all, the_configuration_may_name_the_file);
+    tcase_add_test(all, secrets_in_files_of_their_own_are_not_in_the_main_file);
     tcase_add_test(all, every_secret_has_a_file_variant);
     tcase_add_test(all, a_secret_given_twice_is_an_error);
     tcase_add_test(all, the_stronger_source_has_the_secret_in_either_form);
     tcase_add_test(all, secret_files_that_will_not_do);
     tcase_add_test(all, files_that_everybody_may_read_are_warned_of);
+    tcase_add_loop_test(all, secrets_with_something_at_their_ends, 0, sizeof edges / sizeof *edges);
+    tcase_add_test(all, urls_with_something_at_their_ends);
     tcase_add_test(all, nothing_asked_for_is_left_out_in_silence);
     tcase_add_loop_test(all, what_would_be_unsafe_to_leave_out_is_an_error, 0, 1);
     tcase_add_test(all, direct_commands_look_at_nothing_else);

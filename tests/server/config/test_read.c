@@ -275,6 +275,28 @@ START_TEST(a_service_link_of_kubernetes_is_explained)
 {
     case_expect_error(NULL, ENVIRONMENT("REDIS_PORT=tcp://10.0.0.1:6379"),
                       "enableServiceLinks: false");
+    case_expect_error(NULL, ENVIRONMENT("REDIS_HOST=redis", "REDIS_PORT=tcp://10.0.0.1:6379"),
+                      "enableServiceLinks: false");
+}
+END_TEST
+
+/* Nobody has set it; and who says where Redis is means it. */
+START_TEST(a_service_link_beside_what_was_set_is_no_matter)
+{
+    static const char warning[] =
+        "warning: REDIS_PORT: redis.port is not used: Kubernetes sets this variable for a Service "
+        "of that name, and Redis is named elsewhere; enableServiceLinks: false stops it\n";
+    char address[256];
+    case_expect(NULL, ENVIRONMENT("REDIS_URL=redis://h:7/1", "REDIS_PORT=tcp://10.0.0.1:6379"),
+                warning);
+    redis_address_describe(&one.config->redis, address, sizeof address);
+    ck_assert_str_eq(address, "h:7/1");
+    case_expect("redis: { host = \"h\"; port = 8; };",
+                ENVIRONMENT("REDIS_PORT=tcp://10.0.0.1:6379"), warning);
+    redis_address_describe(&one.config->redis, address, sizeof address);
+    ck_assert_str_eq(address, "h:8/0");
+    case_expect("redis: { url = \"redis://h:9\"; };", ENVIRONMENT("REDIS_PORT=tcp://10.0.0.1:6379"),
+                warning);
 }
 END_TEST
 
@@ -338,14 +360,58 @@ START_TEST(numbers_with_a_zero_before_them_are_refused)
 }
 END_TEST
 
+/* libconfig tells of the second place only. */
+static const char *const twice[][2] = {
+    {"log: { level = \"info\";\n level = \"info\"; };\n",
+     "error: %s:2: log.level stands twice, here and on line 1; keep one\n"},
+    {"server: { threads = 4; };\n\nserver:\n{ drain_s = 1; };\n",
+     "error: %s:3: server stands twice, here and on line 1; put what is in both into one group\n"},
+    {"server: { tls: { key = \"a\";\n}; };\n redis: { tls = true; tls_key = \"{\"; # {\n };\n"
+     "redis: { };",
+     "error: %s:5: redis stands twice, here and on line 3; put what is in both into one group\n"},
+    {"server: { threads /* = */ =\n4; drain_s = 1;\nthreads = 4;\n };",
+     "error: %s:3: server.threads stands twice, here and on line 1; keep one\n"},
+    {"log: { level = \"info\"; };\nlog = 3;\nlog = 4;",
+     "error: %s:2: log stands twice, here and on line 1; keep one\n"
+     "error: %s:3: log stands twice, here and on line 1; keep one\n"},
+    {"caches = ( { name = \"a\"; prefix = \"a\"; },\n { name = \"b\"; prefix = \"b\"; },\n"
+     " { name = \"c\";\nname = \"d\"; } );",
+     "error: %s:4: caches.name stands twice, here and on line 3; keep one\n"},
+};
+
+START_TEST(a_name_that_stands_twice_is_told_with_both_lines)
+{
+    case_expect(twice[_i][0], NULL, twice[_i][1]);
+}
+END_TEST
+
+/* Groups that are deeper than any of ours, and names in them. */
+START_TEST(deep_groups_are_no_matter)
+{
+    char text[1024] = "";
+    for (int i = 0; i < 40; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "a = { b = 1; a = {");
+    ck_assert_int_eq(case_load(text, NULL), ERR_BAD_INPUT);
+    ck_assert_ptr_null(strstr(case_problems(), "twice"));
+}
+END_TEST
+
+START_TEST(a_byte_order_mark_is_named)
+{
+    case_expect("\xef\xbb\xbflog: { level = \"info\"; };\n", NULL,
+                "error: %s:1: the file begins with a byte order mark; save it as UTF-8 without "
+                "one\n");
+    case_expect("\xff\xfel\n", NULL,
+                "error: %s:1: the file is UTF-16; save it as UTF-8 without a byte order mark\n");
+}
+END_TEST
+
 START_TEST(syntax_errors_have_their_line)
 {
     case_expect("server: {\n  threads = ;\n};\n", NULL, "error: %s:2: syntax error\n");
     case_expect(
         "\nredis.url = \"redis://h\";\n", NULL,
         "error: %s:2: syntax error; names have no dots here: write group: { name = value; }\n");
-    case_expect("log: { level = \"info\";\n level = \"info\"; };\n", NULL,
-                "error: %s:2: duplicate setting name\n");
     case_expect("server = 3;\n", NULL, "error: %s:1: server must be a group: server: { … }\n");
 }
 END_TEST
@@ -467,12 +533,17 @@ int main(void)
     tcase_add_loop_test(file, near_names_are_suggested, 0, 7);
     tcase_add_test(file, a_misspelt_variable_is_warned_of);
     tcase_add_test(file, a_service_link_of_kubernetes_is_explained);
+    tcase_add_test(file, a_service_link_beside_what_was_set_is_no_matter);
     tcase_add_loop_test(file, numbers_that_do_not_fit_are_found, 0, 7);
     tcase_add_test(file, long_numbers_are_read_as_they_are);
     tcase_add_test(file, a_number_on_a_line_of_its_own_is_found_too);
     tcase_add_test(file, numbers_beyond_64_bits_are_named);
     tcase_add_test(file, numbers_with_a_zero_before_them_are_refused);
     tcase_add_test(file, syntax_errors_have_their_line);
+    tcase_add_loop_test(file, a_name_that_stands_twice_is_told_with_both_lines, 0,
+                        sizeof twice / sizeof *twice);
+    tcase_add_test(file, deep_groups_are_no_matter);
+    tcase_add_test(file, a_byte_order_mark_is_named);
     tcase_add_test(file, nul_bytes_are_refused);
     tcase_add_test(file, texts_are_clean);
     tcase_add_test(file, a_list_may_be_one_text);
