@@ -6,8 +6,11 @@
 #include "cachewarden/backup.h"
 #include "cachewarden/call.h"
 
-/* Nobody waits for a request but its client, who is not asked. */
-static const struct backup_watch unwatched;
+/* Nobody waits for a request but its client, who is not asked; a server that ends does not. */
+static struct backup_watch watch_of(const struct call *call)
+{
+    return (struct backup_watch){.is_stopping = &call->app->is_ending};
+}
 
 static void record(const struct call *call, struct str id, enum err outcome, int64_t count)
 {
@@ -41,8 +44,9 @@ static enum err answer_list(struct call *call, const char *name, const struct ba
 
 enum err op_backups_create(struct call *call)
 {
+    const struct backup_watch watch = watch_of(call);
     struct backup backup;
-    enum err err = backup_create(call->app, &unwatched, &backup, &call->error);
+    enum err err = backup_create(call->app, &watch, &backup, &call->error);
 
     record(call, err == ERR_OK ? str_from(backup.id) : STR_NONE, err, -1);
     if (err != ERR_OK)
@@ -91,9 +95,10 @@ enum err op_backups_delete(struct call *call)
 
 enum err op_backups_cleanup(struct call *call)
 {
+    const struct backup_watch watch = watch_of(call);
     struct backup *removed;
     size_t count;
-    enum err err = backup_cleanup(call->app, &unwatched, call_work(call), &removed, &count);
+    enum err err = backup_cleanup(call->app, &watch, call_work(call), &removed, &count);
 
     /* One that removes nothing is asked for again and again. */
     if (err != ERR_OK || count > 0)

@@ -22,11 +22,13 @@ static void tell_redis(struct call *call, const struct backup_restore_order *ord
 
 enum err op_backups_restore(struct call *call)
 {
+    const struct backup_watch watch = {.is_stopping = &call->app->is_ending};
     struct backup_restored restored;
     const struct backup_restore_order order = {
         .id = call_param(call, "id")->text,
         .only_tries = call_param(call, "dry_run")->integer != 0,
         .takes_foreign = call_param(call, "foreign")->integer != 0,
+        .watch = &watch,
     };
     enum err err = backup_restore_users(call->app, &order, &restored, &call->error);
 

@@ -40,6 +40,15 @@ static enum err blame_archive(enum err err, struct error *error)
                      why);
 }
 
+/* Once it is decided, nothing gives it up. */
+static enum err ask_whether_wanted(const struct restoring *run, struct error *error)
+{
+    return backup_is_unwanted(run->order->watch)
+               ? error_set(error, ERR_BUSY,
+                           "The restore was given up, and nothing has changed: it is stopping.")
+               : ERR_OK;
+}
+
 /* ---- the first time: is it whole? ---- */
 
 static enum err verify(struct restoring *run, struct error *error)
@@ -132,9 +141,7 @@ static enum err take_next(struct restoring *run, bool *is_over_out, struct error
 
     if (!err && !*is_over_out)
         err = take_member(run, kind, lines, error);
-    if (!err && backup_is_unwanted(run->order->watch))
-        err = error_set_detail(error, ERR_BUSY, "the program is to end");
-    return err;
+    return err ? err : ask_whether_wanted(run, error);
 }
 
 static enum err take_members(struct restoring *run, struct error *error)
@@ -161,7 +168,7 @@ static enum err import(struct restoring *run, struct error *error)
     arena_reset(run->arena);
     if (!err)
         err = restore_facts_finish(run->import, run->arena, &run->marks, &run->facts, error);
-    return err;
+    return err ? err : ask_whether_wanted(run, error);
 }
 
 enum err restore_users(const struct restore_order *order, struct restore_result *result_out,

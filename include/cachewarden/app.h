@@ -108,6 +108,8 @@ struct app {
     struct permit_policy policy;
     _Atomic bool registration_open;
     _Atomic bool ready; /* false while starting and draining; see app_is_ready */
+    /* The program ends soon: requests that take long give up, and answer 503 (ERR_BUSY). */
+    _Atomic bool is_ending;
     /* When /health/ready was asked last and the time before, and when it last said no; clock_mono_ns,
        0: never. A load balancer asks again and again. */
     _Atomic int64_t ready_asked_ns, ready_asked_before_ns, ready_refused_ns;

@@ -20,6 +20,7 @@ void drain_begin(struct drain *drain, struct app *app, bool at_once, int64_t lam
     *drain = (struct drain){
         .began_ns = now_ns,
         .until_ns = until_ns,
+        .gives_up_ns = until_ns + drain_s * NS_PER_S / 2,
         .deadline_ns = until_ns + drain_s * NS_PER_S,
         .is_probed = is_probed,
         .is_probed_often = is_probed && before_ns != 0 && asked_ns - before_ns < PROBED_OFTEN_NS &&

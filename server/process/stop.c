@@ -37,6 +37,7 @@ static void hurry(unsigned most_s)
 static void cut_off(struct server *server, const char *reason)
 {
     struct http_stats stats;
+    server->app->is_ending = true;
     http_stats_read(server->http, &stats);
     if (stats.requests_under_way > 0)
         log_event(LOG_LEVEL_WARN, "server.cut_off", LOG_CSTR("reason", reason),
@@ -80,6 +81,8 @@ void stop_serving(struct server *server)
             hurry(STOP_RESERVE_MS / 1000);
             return;
         }
+        if (now_ns >= drain.gives_up_ns)
+            server->app->is_ending = true;
         serve_feed_watchdog(server);
         if (stop_is_asked(server,
                           sigtimedwait(&server->signals, NULL, is_idle ? &step : &at_once))) {

@@ -6,8 +6,12 @@
 
 #include <check.h>
 #include <jansson.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static struct stand stand;
 static char id[64];
@@ -156,6 +160,89 @@ START_TEST(from_the_shell_beside_the_server)
 }
 END_TEST
 
+/* ---- the server is told to stop ---- */
+
+static void run_sql(const char *sql)
+{
+    char path[512];
+    sqlite3 *database;
+
+    snprintf(path, sizeof path, "%s/users.db", stand.directory);
+    ck_assert_int_eq(sqlite3_open(path, &database), SQLITE_OK);
+    sqlite3_busy_timeout(database, PATIENCE_MS);
+    ck_assert_int_eq(sqlite3_exec(database, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(database);
+}
+
+/* More accounts than are put back while a server stops. */
+static void open_with_many(void)
+{
+    stand_open(&stand, &(struct stand_options){.environment = (const char *const[]){
+                                                   "CACHEWARDEN_SERVER_DRAIN_S=1",
+                                                   "CACHEWARDEN_SERVER_LAME_DUCK_S=0", NULL}});
+    run_sql("WITH RECURSIVE n (i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 30000)"
+            " INSERT INTO accounts (id, username, username_key, email, email_key, password_hash,"
+            " created_at_s, incarnation) SELECT i, 'u' || i, 'u' || i, 'u' || i || '@example.com',"
+            " 'u' || i || '@example.com', 'none', 1700000000, hex(randomblob(8)) FROM n");
+    json_t *made = answer(call("POST", "/api/v1/backups"), 201);
+    snprintf(id, sizeof id, "%s", json_string_value(json_object_get(made, "id")));
+    json_decref(made);
+    run_sql("UPDATE accounts SET username = 'eve', username_key = 'eve' WHERE username = 'alice'");
+}
+
+/* Whoever makes or restores a backup holds its folder. */
+static bool is_under_way(const void *unused)
+{
+    char path[512], line[256], wanted[64];
+    struct stat folder;
+    bool is_held = false;
+
+    (void)unused;
+    snprintf(path, sizeof path, "%s/backups", stand.directory);
+    ck_assert_int_eq(stat(path, &folder), 0);
+    snprintf(wanted, sizeof wanted, ":%llu 0 EOF", (unsigned long long)folder.st_ino);
+    FILE *locks = fopen("/proc/locks", "re");
+    ck_assert_ptr_nonnull(locks);
+    while (fgets(line, sizeof line, locks))
+        is_held |= strstr(line, "FLOCK") && strstr(line, wanted);
+    fclose(locks);
+    return is_held;
+}
+
+static void *send_restore(void *status)
+{
+    struct http_client *http = http_client_new(stand.server.base_url);
+
+    *(int *)status = http_send(http, "POST", restore_target(""),
+                               (const char *const[]){stand.root.bearer, NULL}, NULL, 0)
+                         ->status;
+    http_client_free(&http);
+    return NULL;
+}
+
+/* Who asked learns what became of it, and that is so. */
+START_TEST(a_server_that_stops_gives_up)
+{
+    pthread_t thread;
+    int status = 0;
+
+    ck_assert_int_eq(pthread_create(&thread, NULL, send_restore, &status), 0);
+    stand_wait(is_under_way, NULL, "the restore has begun");
+    cw_server_signal(&stand.server, SIGTERM);
+    pthread_join(thread, NULL);
+    ck_assert_msg(status == 503 || status == 200, "%d", status);
+    ck_assert_int_eq(cw_server_wait(&stand.server), 0);
+    cw_server_stop(&stand.server);
+    cw_server_start(&stand.server, &(struct cw_server_options){
+                                       .environment = (const char *const *)stand.environment,
+                                       .directory = stand.directory});
+    http_client_free(&stand.http);
+    stand.http = http_client_new(stand.server.base_url);
+    ck_assert_int_eq(sign_in("eve"), status == 503 ? 200 : 401);
+    ck_assert_int_eq(sign_in("alice"), status == 503 ? 401 : 200);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("http/restore");
@@ -165,6 +252,10 @@ int main(void)
     tcase_add_test(tcase, what_is_here_gives_way);
     tcase_add_test(tcase, who_may_not_changes_nothing);
     tcase_add_test(tcase, from_the_shell_beside_the_server);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("stop");
+    tcase_add_checked_fixture(tcase, open_with_many, close_stand);
+    tcase_add_test(tcase, a_server_that_stops_gives_up);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

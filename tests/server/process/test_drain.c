@@ -94,6 +94,16 @@ START_TEST(who_sits_before_it_does_not_wait)
 }
 END_TEST
 
+/* In time to answer, and late enough for what is nearly done. */
+START_TEST(what_takes_long_gives_up_in_between)
+{
+    ask(59000);
+    struct drain drain = begin(false);
+    ck_assert_int_eq((drain.gives_up_ns - BEGAN_NS) / NS_PER_MS, 6500);
+    ck_assert_int_eq((drain.deadline_ns - BEGAN_NS) / NS_PER_MS, 8000);
+}
+END_TEST
+
 START_TEST(a_watcher_has_to_be_told)
 {
     ask(1200);
@@ -144,6 +154,7 @@ int main(void)
     tcase_add_test(tcase, where_somebody_asked_it_serves_on);
     tcase_add_test(tcase, who_asks_now_and_then_is_not_waited_for_longer);
     tcase_add_test(tcase, who_sits_before_it_does_not_wait);
+    tcase_add_test(tcase, what_takes_long_gives_up_in_between);
     tcase_add_test(tcase, a_watcher_has_to_be_told);
     tcase_add_test(tcase, and_requests_have_to_cease);
     suite_add_tcase(suite, tcase);
