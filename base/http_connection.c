@@ -3,19 +3,22 @@
 #include "cachewarden/clock.h"
 #include "cachewarden/http_client.h"
 #include "cachewarden/lock.h"
+#include "cachewarden/resolver.h"
 
 #include <curl/curl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 
-enum { STOP_POLL_MS = 200, ASK_MS = 500 };
+enum { STOP_POLL_MS = 200, ASK_MS = 500, HOST_SIZE = 256 };
 
 struct http_connection {
     CURL *curl;
+    struct curl_slist *addresses; /* of the host, NULL: libcurl finds them */
     curl_socket_t fd;
     const atomic_bool *stops;
     bool is_refused; /* an address was not connected to */
@@ -134,6 +137,102 @@ static int is_over(void *arg, curl_off_t total, curl_off_t now, curl_off_t sent_
     return options->is_unwanted(options->unwanted_with);
 }
 
+/* ---- names ---- */
+
+/* The first that is set, as libcurl looks for it where the URL is https. */
+static bool has_proxy(void)
+{
+    static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *value = getenv(names[i]);
+        if (value && value[0] != '\0')
+            return true;
+    }
+    return false;
+}
+
+/*
+ * The host that is to be looked up here, not by libcurl: that waits for name servers at the end even if it
+ * did not at the beginning, and keeps no answers. What is numeric needs no look-up, and localhost is libcurl's own.
+ * Behind a proxy it is the proxy's name that counts, and the target's need not be known here.
+ */
+static bool is_ours_to_find(const struct http_connection_options *options,
+                            const struct http_url *url, char host_out[HOST_SIZE])
+{
+    if (options->socket_path || (options->uses_proxy && has_proxy()) || url->host.len == 0 ||
+        url->host.len >= HOST_SIZE || url->host.ptr[0] == '[' ||
+        str_eq_nocase(url->host, STR("localhost")))
+        return false;
+    memcpy(host_out, url->host.ptr, url->host.len);
+    host_out[url->host.len] = '\0';
+    size_t len = url->host.len;
+    return len < 10 || !str_eq_nocase(str_sub(url->host, len - 10, len), STR(".localhost"));
+}
+
+/* In pieces, so that who does not want the connection any more is heard. */
+static enum err find_host(const char *host, struct watch *watch, int64_t deadline_ns,
+                          struct resolver_answer *answer_out, struct error *error)
+{
+    for (;;) {
+        int64_t piece_ns = clock_deadline_ns(STOP_POLL_MS);
+        bool is_last = piece_ns >= deadline_ns;
+        enum err err = resolver_find(host, 0, is_last ? deadline_ns : piece_ns, answer_out, error);
+        if (err != ERR_TIMEOUT || is_last || is_over(watch, 0, 0, 0, 0) != 0)
+            return err;
+    }
+}
+
+/* "HOST:PORT:192.0.2.1,2001:db8::1": libcurl takes it for a look-up of its own. */
+static bool give_addresses(struct http_connection *connection, const char *host, int port,
+                           const struct resolver_answer *answer)
+{
+    char text[HOST_SIZE + 16 + RESOLVER_ADDRESSES_MAX * (RESOLVER_TEXT_SIZE + 1)];
+    int used = snprintf(text, sizeof text, "%s:%d:", host, port);
+
+    for (size_t i = 0; i < answer->count; i++) {
+        char address[RESOLVER_TEXT_SIZE];
+        resolver_write(&answer->addresses[i], address);
+        used +=
+            snprintf(text + used, sizeof text - (size_t)used, "%s%s", i > 0 ? "," : "", address);
+    }
+    connection->addresses = curl_slist_append(NULL, text);
+    return connection->addresses &&
+           curl_easy_setopt(connection->curl, CURLOPT_RESOLVE, connection->addresses) == CURLE_OK;
+}
+
+/* An empty *host_out: libcurl does it. */
+static enum err find_addresses(struct http_connection *connection,
+                               const struct http_connection_options *options, struct watch *watch,
+                               char host_out[HOST_SIZE], struct error *error)
+{
+    struct resolver_answer answer;
+    struct http_url url;
+    int64_t deadline_ns = clock_deadline_ns(options->timeout_ms), port;
+
+    if (!http_url_parse(str_from(options->url), &url) ||
+        !is_ours_to_find(options, &url, host_out)) {
+        host_out[0] = '\0';
+        return ERR_OK;
+    }
+    struct str rest =
+        str_sub(url.authority, (size_t)(url.host.ptr - url.authority.ptr) + url.host.len,
+                url.authority.len);
+    if (!str_to_int64(str_sub(rest, 1, rest.len), 1, UINT16_MAX, &port))
+        port = url.is_https ? 443 : 80;
+    enum err err = find_host(host_out, watch, deadline_ns, &answer, error);
+    if (err)
+        return err;
+    /* libcurl takes 0 for its default, which is minutes. */
+    int left_ms = clock_left_ms(deadline_ns);
+    bool is_set = give_addresses(connection, host_out, (int)port, &answer) &&
+                  curl_easy_setopt(connection->curl, CURLOPT_CONNECTTIMEOUT_MS,
+                                   left_ms > 0 ? (long)left_ms : 1L) == CURLE_OK;
+    return is_set ? ERR_OK : ERR_NO_MEMORY;
+}
+
+/* ---- the connection ---- */
+
 static bool set_options(struct http_connection *connection,
                         const struct http_connection_options *options, struct watch *watch)
 {
@@ -157,6 +256,8 @@ static bool set_options(struct http_connection *connection,
                CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_CERTINFO, options->wants_expiry ? 1L : 0L) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           /* A look-up of its own that is under way when time is up is left to itself. */
+           curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_SHARE,
                             options->sessions ? options->sessions->share : NULL) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
@@ -176,21 +277,17 @@ static enum err judge(CURLcode code, struct error *error)
                             "%s", curl_easy_strerror(code));
 }
 
-enum err http_connection_open(const struct http_connection_options *options,
-                              struct http_connection **connection_out, struct error *error)
+static enum err connect_to(struct http_connection *connection,
+                           const struct http_connection_options *options, struct error *error)
 {
-    struct http_connection *connection = calloc(1, sizeof *connection);
     struct watch watch = {options, clock_deadline_ns(ASK_MS)};
+    char host[HOST_SIZE];
 
-    *connection_out = NULL;
-    pthread_once(&once, set_up);
-    if (connection && is_ready)
-        connection->curl = curl_easy_init();
-    if (!connection || !connection->curl || !set_options(connection, options, &watch)) {
-        http_connection_close(&connection);
+    if (!set_options(connection, options, &watch))
         return ERR_NO_MEMORY;
-    }
-    connection->stops = options->stops;
+    enum err err = find_addresses(connection, options, &watch, host, error);
+    if (err)
+        return err;
     CURLcode code = curl_easy_perform(connection->curl);
     /* What was lent for that. */
     (void)curl_easy_setopt(connection->curl, CURLOPT_NOPROGRESS, 1L);
@@ -198,23 +295,44 @@ enum err http_connection_open(const struct http_connection_options *options,
         code = curl_easy_getinfo(connection->curl, CURLINFO_ACTIVESOCKET, &connection->fd);
     if (code == CURLE_OK && connection->fd == CURL_SOCKET_BAD)
         code = CURLE_COULDNT_CONNECT;
-    if (code != CURLE_OK) {
-        bool is_refused = code == CURLE_COULDNT_CONNECT && connection->is_refused;
-        http_connection_close(&connection);
-        return is_refused
-                   ? error_set_detail(
-                         error, ERR_UPSTREAM_DOWN,
-                         "a link-local address or a metadata service, which is not connected to")
-                   : judge(code, error);
+    if (code == CURLE_OK)
+        return ERR_OK;
+    if (host[0] != '\0')
+        resolver_renew(host);
+    return code == CURLE_COULDNT_CONNECT && connection->is_refused
+               ? error_set_detail(
+                     error, ERR_UPSTREAM_DOWN,
+                     "a link-local address or a metadata service, which is not connected to")
+               : judge(code, error);
+}
+
+enum err http_connection_open(const struct http_connection_options *options,
+                              struct http_connection **connection_out, struct error *error)
+{
+    struct http_connection *connection = calloc(1, sizeof *connection);
+    enum err err = ERR_NO_MEMORY;
+
+    *connection_out = NULL;
+    pthread_once(&once, set_up);
+    if (connection && is_ready)
+        connection->curl = curl_easy_init();
+    if (connection && connection->curl) {
+        connection->stops = options->stops;
+        err = connect_to(connection, options, error);
     }
-    *connection_out = connection;
-    return ERR_OK;
+    if (err)
+        http_connection_close(&connection);
+    else
+        *connection_out = connection;
+    return err;
 }
 
 void http_connection_close(struct http_connection **connection)
 {
-    if (*connection)
+    if (*connection) {
         curl_easy_cleanup((*connection)->curl);
+        curl_slist_free_all((*connection)->addresses);
+    }
     free(*connection);
     *connection = NULL;
 }

@@ -5,6 +5,7 @@
 #include "pool_private.h"
 
 #include "cachewarden/log.h"
+#include "cachewarden/resolver.h"
 
 /* A connection that served less than this ago is not checked before a read, which can be tried again.
  * Before a write, which cannot, it always is. */
@@ -226,6 +227,8 @@ void pool_renew(struct pool *pool)
     struct conn *to_close = drop_idle_locked(pool);
     pool->replication_id = REDIS_REPLICATION_ID_UNKNOWN;
     lock_release(&pool->lock);
+    /* After a failover by name another address is behind it. */
+    resolver_renew(pool->address.host);
     conn_close_list(to_close);
 }
 

@@ -8,6 +8,7 @@
 #include "cachewarden/health.h"
 #include "cachewarden/log.h"
 #include "cachewarden/password.h"
+#include "cachewarden/resolver.h"
 #include "cachewarden/revocations.h"
 #include "entries/service.h"
 #include "gateway/service.h"
@@ -280,6 +281,23 @@ static void write_log(struct strbuf *out)
         "Lines of the log that were lost because nobody read it, or the disk is full.", log_lost());
 }
 
+static void write_names(struct strbuf *out)
+{
+    struct resolver_stats stats;
+
+    resolver_stats_read(&stats);
+    exposition_single(out, "cachewarden_name_lookups_total", "counter",
+                      "Look-ups of host names that ended.", stats.lookups);
+    exposition_single(out, "cachewarden_name_lookup_failures_total", "counter",
+                      "Of these, those without an answer.", stats.failures);
+    exposition_single(out, "cachewarden_names", "gauge", "Host names that are looked up.",
+                      stats.names);
+    exposition_single(out, "cachewarden_names_overdue", "gauge",
+                      "Of these, those whose last look-up failed or takes long; the last answer "
+                      "is used.",
+                      stats.overdue);
+}
+
 void app_write_metrics(struct app *app, struct strbuf *out)
 {
     exposition_single(out, "cachewarden_ready", "gauge", "1 while this node wants requests.",
@@ -294,5 +312,6 @@ void app_write_metrics(struct app *app, struct strbuf *out)
     write_hashing(out);
     write_audit(app, out);
     write_users(app, out);
+    write_names(out);
     write_log(out);
 }

@@ -66,7 +66,7 @@ struct redis_options {
     struct redis_address address; /* copied by redis_open */
     size_t size;                  /* connections at most, >= 1 */
     int64_t borrow_timeout_ms;  /* bounded wait for a connection or a batch place, then ERR_BUSY */
-    int64_t connect_timeout_ms; /* name look-up excepted (documented limit of getaddrinfo) */
+    int64_t connect_timeout_ms; /* a first look-up of the name included */
     int64_t command_timeout_ms; /* from the write to the last owed reply */
     size_t batch_limit;         /* commands in one batched write at most; 0: the default */
     const char *client_name;    /* CLIENT SETNAME; NULL: "cachewarden" */

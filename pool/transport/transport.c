@@ -5,9 +5,9 @@
 #include "transport/tls.h"
 
 #include "cachewarden/clock.h"
+#include "cachewarden/resolver.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -100,17 +100,15 @@ static enum io_status connect_unix(struct transport *transport, const char *path
 }
 
 /* Each address gets an equal part of the time left, so that one black hole does not eat it all. */
-static enum io_status connect_any(struct transport *transport, const struct addrinfo *addresses,
+static enum io_status connect_any(struct transport *transport, const struct resolver_answer *answer,
                                   int64_t deadline_ns)
 {
-    int left = 0;
-    for (const struct addrinfo *a = addresses; a; a = a->ai_next)
-        left++;
     enum io_status status = IO_FAILED;
-    for (const struct addrinfo *a = addresses; a; a = a->ai_next, left--) {
-        int64_t now_ns = clock_mono_ns();
+    for (size_t i = 0; i < answer->count; i++) {
+        const struct resolver_address *address = &answer->addresses[i];
+        int64_t now_ns = clock_mono_ns(), left = (int64_t)(answer->count - i);
         int64_t share_ns = deadline_ns > now_ns ? (deadline_ns - now_ns) / left : 0;
-        status = connect_one(transport, a->ai_addr, a->ai_addrlen, now_ns + share_ns);
+        status = connect_one(transport, &address->socket.any, address->size, now_ns + share_ns);
         if (status == IO_DONE) {
             transport->error =
                 0; /* an address before may have left one, which does not matter now */
@@ -118,22 +116,6 @@ static enum io_status connect_any(struct transport *transport, const struct addr
         }
     }
     return status;
-}
-
-/* A numeric address must not wait for a name server, so it is tried as such first. */
-static int look_up(const struct redis_address *address, struct addrinfo **found_out)
-{
-    struct addrinfo hints = {.ai_family = AF_UNSPEC,
-                             .ai_socktype = SOCK_STREAM,
-                             .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
-    char port[16];
-    snprintf(port, sizeof port, "%d", address->port);
-    int failure = getaddrinfo(address->host, port, &hints, found_out);
-    if (failure == EAI_NONAME) {
-        hints.ai_flags = AI_NUMERICSERV;
-        failure = getaddrinfo(address->host, port, &hints, found_out);
-    }
-    return failure;
 }
 
 void transport_explain(const struct transport *transport, char *out, size_t size)
@@ -167,6 +149,20 @@ static enum err explain(enum io_status status, const struct transport *transport
                            transport->reason[0] ? "" : hint);
 }
 
+static enum err find_host(const struct redis_address *address, int64_t deadline_ns,
+                          struct resolver_answer *answer_out, struct error *error)
+{
+    struct error why;
+    error_clear(&why);
+    enum err err = resolver_find(address->host, address->port, deadline_ns, answer_out, &why);
+    if (!err)
+        return ERR_OK;
+    bool is_late = err == ERR_TIMEOUT;
+    return redis_error_set(error, is_late ? ERR_TIMEOUT : ERR_UPSTREAM_DOWN,
+                           is_late ? REDIS_ERROR_TIMEOUT : REDIS_ERROR_UNAVAILABLE, "%s",
+                           why.detail);
+}
+
 enum err transport_open(const struct redis_address *address, struct tls_context *tls,
                         int64_t deadline_ns, struct transport *transport_out, struct error *error)
 {
@@ -175,18 +171,20 @@ enum err transport_open(const struct redis_address *address, struct tls_context 
     if (address->unix_path) {
         status = connect_unix(transport_out, address->unix_path, deadline_ns);
     } else {
-        struct addrinfo *found;
-        int failure = look_up(address, &found);
-        if (failure)
-            return redis_error_set(error, ERR_UPSTREAM_DOWN, REDIS_ERROR_UNAVAILABLE,
-                                   "look-up of the host: %s", gai_strerror(failure));
-        status = connect_any(transport_out, found, deadline_ns);
-        freeaddrinfo(found);
+        struct resolver_answer found;
+        enum err err = find_host(address, deadline_ns, &found, error);
+        if (err)
+            return err;
+        status = connect_any(transport_out, &found, deadline_ns);
     }
-    if (status != IO_DONE)
+    if (status != IO_DONE) {
+        resolver_renew(address->host);
         return explain(status, transport_out, "connect", "", error);
+    }
     status = transport_out->ops->start(transport_out, tls, deadline_ns);
     if (status != IO_DONE) {
+        /* Another server may have got the address of the one that is meant. */
+        resolver_renew(address->host);
         /* A plain Redis takes the first bytes of a handshake for half a command and waits on. */
         enum err err = explain(status, transport_out, "TLS handshake",
                                "; does Redis speak TLS on this port?", error);

@@ -54,8 +54,8 @@ extern const struct transport_ops transport_plain;
 
 /*
  * Connects and starts the transport: TLS if `tls` is not NULL, which outlives it (tls.h). Every address
- * of a name is tried within the deadline. The look-up of the name is getaddrinfo's and outside the
- * deadline: only resolv.conf limits it. Numeric addresses and Unix sockets need no look-up.
+ * of a name is tried within the deadline, in which the name is waited for, too (cachewarden/resolver.h). When none
+ * answers, the name is looked up anew for the next attempt.
  * ERR_UPSTREAM_DOWN or ERR_TIMEOUT; ERR_BUSY when a socket more is what this machine, or the queue of a Unix
  * socket, has no room for. *transport_out is closed then.
  */

@@ -1,14 +1,18 @@
 #include "cachewarden/clock.h"
 
 #include "peer_case.h"
+#include "resolver_private.h"
 #include "self_signed.h"
 #include "suite.h"
 
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 START_TEST(a_unix_socket)
@@ -175,6 +179,92 @@ START_TEST(silence_while_connecting)
 }
 END_TEST
 
+/* ---- names ---- */
+
+static atomic_bool name_servers_are_silent;
+
+static int look_up(const char *name, struct resolver_answer *answer_out)
+{
+    while (atomic_load(&name_servers_are_silent))
+        nanosleep(&(struct timespec){0, 2000000}, NULL);
+    if (strcmp(name, "origin.test") != 0)
+        return EAI_NONAME;
+    *answer_out = (struct resolver_answer){.count = 1};
+    answer_out->addresses[0].socket.v4 =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    answer_out->addresses[0].size = sizeof answer_out->addresses[0].socket.v4;
+    return 0;
+}
+
+static void open_named(const char *name, int timeout_ms)
+{
+    char url[64];
+    struct http_peer_options options = {.connect_timeout_ms = timeout_ms,
+                                        .timeout_ms = PATIENCE_MS};
+
+    snprintf(url, sizeof url, "http://%s:%d", name, scripted_origin_port(origin));
+    options.url = str_from(url);
+    http_peer_free(&peer);
+    ck_assert_int_eq(http_peer_new(&options, &peer, &error), ERR_OK);
+}
+
+static void tune_names(void)
+{
+    struct resolver_tuning tuning = resolver_default_tuning;
+
+    tuning.look_up = look_up;
+    resolver_tune(&tuning);
+}
+
+/* The silence has no end: whoever waited for it would not, either. */
+START_TEST(a_name_while_name_servers_are_silent)
+{
+    tune_names();
+    atomic_store(&name_servers_are_silent, true);
+    open_named("origin.test", SHORT_MS);
+    ck_assert_int_eq(ask("GET"), ERR_TIMEOUT);
+    ck_assert(is_unreached);
+    ck_assert_msg(strstr(error.detail, "look-up of the host origin.test"), "%s", error.detail);
+    atomic_store(&name_servers_are_silent, false);
+    open_named("origin.test", PATIENCE_MS);
+    expect("GET", 200, "hello");
+    atomic_store(&name_servers_are_silent, true);
+    open_named("origin.test", PATIENCE_MS);
+    expect("GET", 200, "hello");
+    ck_assert_int_eq(scripted_origin_connections(origin), 2);
+}
+END_TEST
+
+static bool no_more(void *with)
+{
+    return ++*(int *)with > 2;
+}
+
+/* Those who wait hear of it that nobody wants the answer any more. */
+START_TEST(a_name_that_nobody_waits_for)
+{
+    int times = 0;
+    const struct http_peer_request request = {
+        .method = STR("GET"), .target = STR("/"), .is_unwanted = no_more, .unwanted_with = &times};
+
+    tune_names();
+    atomic_store(&name_servers_are_silent, true);
+    open_named("origin.test", PATIENCE_MS);
+    ck_assert_int_ne(http_peer_send(peer, &request, &work, &response, &is_unreached), ERR_OK);
+    ck_assert_int_eq(times, 3);
+}
+END_TEST
+
+START_TEST(a_name_that_is_unknown)
+{
+    tune_names();
+    open_named("nobody.test", PATIENCE_MS);
+    ck_assert_int_eq(ask("GET"), ERR_UPSTREAM_DOWN);
+    ck_assert(is_unreached);
+    ck_assert_msg(strstr(error.detail, "look-up of the host nobody.test"), "%s", error.detail);
+}
+END_TEST
+
 /* ---- many at once ---- */
 
 enum { ASKERS = 8, TIMES = 40 };
@@ -294,6 +384,9 @@ int main(void)
     tcase_add_test(tcase, many_at_once);
     tcase_add_test(tcase, tls_sessions_are_taken_up_again);
     tcase_add_test(tcase, silence_while_connecting);
+    tcase_add_test(tcase, a_name_while_name_servers_are_silent);
+    tcase_add_test(tcase, a_name_that_nobody_waits_for);
+    tcase_add_test(tcase, a_name_that_is_unknown);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
