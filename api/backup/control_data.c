@@ -21,6 +21,15 @@ enum {
 
 enum phase { PHASE_MARKS, PHASE_REVOKED, PHASE_CLEARS, PHASE_DONE };
 
+/* How far the revocations were read, in the order of their expiry. */
+struct revoked_place {
+    int64_t expires_s;    /* of the last one; 0: none was read */
+    int64_t read;         /* so many that expire then, or later by a number that is none */
+    struct strbuf member; /* the last of those */
+    int64_t score;        /* and its own expiry */
+    int64_t page;         /* how many are asked for */
+};
+
 struct control_reader {
     struct control_options options;
     struct arena *arena; /* of one step */
@@ -31,8 +40,7 @@ struct control_reader {
     size_t keys;             /* that were found, and not told yet */
     uint64_t cursor;
     int64_t scan_keys;
-    /* The page of revocations goes on behind these: of those that expire then, so many were read. */
-    int64_t expires_s, read_of_expiry;
+    struct revoked_place place;
 };
 
 enum err control_reader_begin(const struct control_options *options,
@@ -45,7 +53,9 @@ enum err control_reader_begin(const struct control_options *options,
         return ERR_NO_MEMORY;
     reader->options = *options;
     reader->scan_keys = PACE_KEYS_START;
+    reader->place.page = REVOKED_PAGE;
     strbuf_init(&reader->lines, NULL, 4096);
+    strbuf_init(&reader->place.member, NULL, 0);
     reader->arena = arena_new(ARENA_FIRST, 0);
     if (!reader->arena)
         control_reader_end(reader_out);
@@ -57,6 +67,7 @@ void control_reader_end(struct control_reader **reader)
     if (!*reader)
         return;
     strbuf_fini(&(*reader)->lines);
+    strbuf_fini(&(*reader)->place.member);
     arena_free(&(*reader)->arena);
     free(*reader);
     *reader = NULL;
@@ -130,37 +141,75 @@ static void add_revocation(struct control_reader *reader, struct str member, int
         control_row_write(&row, &reader->lines);
 }
 
+static struct str member_of(const struct value *page, size_t i)
+{
+    return page->items[2 * i].text;
+}
+
+static int64_t score_of(const struct value *page, size_t i)
+{
+    return number_of(&page->items[2 * i + 1]);
+}
+
+/* Whether a page that was asked for from the last one that was read on begins with it. Else some that expire in that
+ * second are gone from it, and others may have come into their places. */
+static bool goes_on(const struct revoked_place *place, const struct value *page)
+{
+    return place->read == 0 ||
+           (page->count >= 2 && str_eq(member_of(page, 0), strbuf_str(&place->member)) &&
+            score_of(page, 0) == place->score);
+}
+
+static void move_on(struct revoked_place *place, const struct value *page, size_t i)
+{
+    int64_t score = score_of(page, i);
+
+    /* What has a score that is no such number goes with the one before it. */
+    if (score > place->expires_s) {
+        place->expires_s = score;
+        place->read = 0;
+        place->page = REVOKED_PAGE;
+    }
+    place->read++;
+    place->score = score;
+    place->member.len = 0;
+    strbuf_add(&place->member, member_of(page, i));
+}
+
 /*
  * By their expiry, from now on: what is added or lasts longer meanwhile comes later, or is read once more, and what
- * goes because it has expired is behind. So none is missed.
+ * goes because it has expired is behind. A page begins with the last one that was read. If that is not there any more,
+ * its second is read anew, in a page twice as long: in the end it is one page. So none is missed.
  */
 static enum err read_revoked(struct control_reader *reader, struct error *error)
 {
+    struct revoked_place *place = &reader->place;
     struct pipeline *pipeline = pipeline_new(reader->arena, PIPELINE_READ);
     struct key key = key_revoked();
+    int64_t from = place->read > 0 ? place->read - 1 : 0;
 
-    if (reader->expires_s == 0)
-        reader->expires_s = clock_wall_s();
+    if (place->expires_s == 0)
+        place->expires_s = clock_wall_s();
     PIPELINE_KEY(pipeline, EXPECT_ARRAY, STR("ZRANGEBYSCORE"), key_str(&key),
-                 STR_INT64(reader->expires_s), STR("+inf"), STR("WITHSCORES"), STR("LIMIT"),
-                 STR_INT64(reader->read_of_expiry), STR_INT64(REVOKED_PAGE));
+                 STR_INT64(place->expires_s), STR("+inf"), STR("WITHSCORES"), STR("LIMIT"),
+                 STR_INT64(from), STR_INT64(place->page));
     enum err err = ask(reader, pipeline, error);
     if (err)
         return err;
     const struct value *page = pipeline_value(pipeline, 0);
-    for (size_t i = 0; i + 1 < page->count; i += 2) {
-        int64_t expires_s = number_of(&page->items[i + 1]);
-        add_revocation(reader, page->items[i].text, expires_s);
-        /* What has a score that is no such number goes with the one before it. */
-        if (expires_s > reader->expires_s) {
-            reader->expires_s = expires_s;
-            reader->read_of_expiry = 0;
-        }
-        reader->read_of_expiry++;
+    size_t count = page->count / 2, wanted = (size_t)place->page;
+    if (!goes_on(place, page)) {
+        place->read = 0;
+        place->page *= 2;
+        return ERR_OK;
     }
-    if (page->count < (size_t)REVOKED_PAGE * 2)
+    for (size_t i = place->read > 0 ? 1 : 0; i < count; i++) {
+        add_revocation(reader, member_of(page, i), score_of(page, i));
+        move_on(place, page, i);
+    }
+    if (count < wanted)
         reader->phase = PHASE_CLEARS;
-    return ERR_OK;
+    return place->member.failed ? ERR_NO_MEMORY : ERR_OK;
 }
 
 /* A hash without clears has a switch, which the users database knows. */

@@ -231,6 +231,34 @@ START_TEST(what_is_no_line_is_refused)
 }
 END_TEST
 
+/* The second that a page ends in loses some of those that were read, and then the last one of them. */
+START_TEST(none_is_hidden_by_another_that_lasts_longer)
+{
+    int changed[] = {0, 3, 499, 10};
+    int64_t soon = fill();
+
+    struct control_options from = options();
+    struct control_reader *reader;
+    struct control_rows rows = {0};
+    char wanted[64];
+    lines.len = 0;
+    ck_assert_int_eq(control_reader_begin(&from, &reader), ERR_OK);
+    for (size_t i = 0; !rows.is_done; i++) {
+        ck_assert_msg(control_reader_read(reader, 4096, &lines, &rows, &error) == ERR_OK, "%s",
+                      error.detail);
+        if (i < sizeof changed / sizeof *changed)
+            redis_server_do(redis, "ZADD cw:revoked GT %lld f:%032d", (long long)soon + 4000,
+                            changed[i]);
+    }
+    control_reader_end(&reader);
+    strbuf_add_char(&lines, '\0');
+    for (int i = 0; i < REVOKED; i++) {
+        snprintf(wanted, sizeof wanted, "f:%032d", i);
+        ck_assert_msg(strstr(lines.ptr, wanted), "%s", wanted);
+    }
+}
+END_TEST
+
 START_TEST(it_ends_when_the_program_does)
 {
     _Atomic bool is_stopping = false;
@@ -284,6 +312,7 @@ int main(void)
     tcase_add_test(data, what_has_expired_since_stays_away);
     tcase_add_test(data, no_number_is_too_large_to_be_read_again);
     tcase_add_test(data, what_is_no_line_is_refused);
+    tcase_add_test(data, none_is_hidden_by_another_that_lasts_longer);
     tcase_add_test(data, it_ends_when_the_program_does);
     tcase_add_test(data, another_redis_meanwhile_is_noticed);
     suite_add_tcase(suite, data);
