@@ -33,7 +33,7 @@ const struct stand_options examples_stand = {
         "CACHEWARDEN_LIMITS_REFRESH_PER_MINUTE=100000",
         "CACHEWARDEN_LIMITS_LOGIN_PER_MINUTE=100000",
         "CACHEWARDEN_LIMITS_REGISTER_PER_MINUTE=100000", "CACHEWARDEN_LIMITS_LOGIN_FAILURES=100000",
-        "BACKUP_RETENTION_DAYS=36500", NULL}};
+        "BACKUP_RETENTION_DAYS=36500", "BACKUP_SCHEDULE=0 3 * * *", NULL}};
 
 const char *text_of(const json_t *object, const char *name)
 {
