@@ -33,10 +33,18 @@ CW_MUST_CHECK enum err catalogue_begin(struct catalogue *catalogue, const char *
 CW_MUST_CHECK enum err catalogue_keep(struct catalogue *catalogue, struct catalogue_draft *draft,
                                       struct backup *backup_out, struct error *error);
 void catalogue_drop(struct catalogue_draft *draft);
+/* Removes what was left by whoever was killed; nothing while somebody writes. */
+CW_MUST_CHECK enum err catalogue_remove_drafts(struct catalogue *catalogue, struct error *error);
 
-/* All that are whole, newest first; in the arena. A folder that is not there yet has none. */
+struct catalogue_listing {
+    struct backup *backups; /* whole */
+    size_t count;
+    struct backup_broken *broken; /* not whole */
+    size_t broken_count;
+};
+/* All that are there, each list newest first; in the arena. A folder that is not there yet has none. */
 CW_MUST_CHECK enum err catalogue_list(struct catalogue *catalogue, struct work work,
-                                      struct backup **backups_out, size_t *count_out);
+                                      struct catalogue_listing *listing_out);
 /* ERR_NOT_FOUND: there is none of this id that is whole. */
 CW_MUST_CHECK enum err catalogue_find(struct catalogue *catalogue, struct str id,
                                       struct backup *backup_out, struct error *error);

@@ -43,6 +43,31 @@ static enum err remove_draft(const char *id, void *with)
     return ERR_OK;
 }
 
+static enum err note_draft(const char *id, void *with)
+{
+    (void)id;
+    *(bool *)with = true;
+    return ERR_OK;
+}
+
+/* The lock is taken only if there is something to do: who wants to write in that moment would be told of a conflict. */
+enum err catalogue_remove_drafts(struct catalogue *catalogue, struct error *error)
+{
+    bool has_any = false;
+    int folder;
+    enum err err = catalogue_open_folder(catalogue, &folder, error);
+
+    if (err == ERR_NOT_FOUND)
+        return ERR_OK;
+    if (err != ERR_OK)
+        return err;
+    err = catalogue_walk(catalogue, folder, true, note_draft, &has_any, error);
+    if (err == ERR_OK && has_any && flock(folder, LOCK_EX | LOCK_NB) == 0)
+        err = catalogue_walk(catalogue, folder, true, remove_draft, &folder, error);
+    close(folder);
+    return err;
+}
+
 static enum err begin_in(const struct catalogue *catalogue, struct catalogue_draft *draft,
                          struct error *error)
 {

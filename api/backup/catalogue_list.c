@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -85,60 +86,68 @@ static int newest_first(const void *a, const void *b)
     return strcmp(b, a);
 }
 
-/* One that is not whole is left out, and told in the log. */
-static enum err add_if_whole(struct catalogue *catalogue, int folder, const char *id,
-                             struct backup *backups, size_t *count)
+static void add_broken(struct catalogue_listing *listing, const char *id, const char *reason)
+{
+    struct backup_broken *broken = &listing->broken[listing->broken_count++];
+
+    snprintf(broken->id, sizeof broken->id, "%s", id);
+    snprintf(broken->reason, sizeof broken->reason, "%.*s", (int)sizeof broken->reason - 1, reason);
+    log_event(LOG_LEVEL_WARN, "backup.not_whole", LOG_CSTR("id", id), LOG_CSTR("reason", reason));
+}
+
+static enum err add(struct catalogue *catalogue, int folder, const char *id,
+                    struct catalogue_listing *listing)
 {
     struct error error;
     int fd;
     enum err err = catalogue_open_file(folder, id, &fd, &error);
 
     if (err == ERR_OK)
-        err = catalogue_look_at(catalogue, fd, id, false, &backups[*count], &error);
+        err =
+            catalogue_look_at(catalogue, fd, id, false, &listing->backups[listing->count], &error);
     if (err == ERR_OK)
-        (*count)++;
+        listing->count++;
     else if (err == ERR_UNPROCESSABLE || err == ERR_UPSTREAM_DOWN)
-        log_event(LOG_LEVEL_WARN, "backup.not_whole", LOG_CSTR("id", id),
-                  LOG_CSTR("reason", error.caller));
+        add_broken(listing, id, error.caller);
     else if (err != ERR_NOT_FOUND) /* removed meanwhile */
         return err;
     return ERR_OK;
 }
 
 static enum err list_folder(struct catalogue *catalogue, int folder, struct work work,
-                            struct backup **backups_out, size_t *count_out)
+                            struct catalogue_listing *listing)
 {
     struct ids ids = {.arena = work.arena};
     enum err err = catalogue_walk(catalogue, folder, false, collect, &ids, work.error);
 
-    if (err == ERR_OK)
-        *backups_out = arena_calloc(work.arena, ids.count, sizeof **backups_out);
-    if (err == ERR_OK && !*backups_out)
-        err = ERR_NO_MEMORY;
+    if (err == ERR_OK) {
+        listing->backups = arena_calloc(work.arena, ids.count, sizeof *listing->backups);
+        listing->broken = arena_calloc(work.arena, ids.count, sizeof *listing->broken);
+        err = listing->backups && listing->broken ? ERR_OK : ERR_NO_MEMORY;
+    }
     if (err == ERR_OK && ids.count > 0)
         qsort(ids.ids, ids.count, sizeof *ids.ids, newest_first);
     if (err == ERR_OK)
         catalogue_forget_others(catalogue, ids.ids, ids.count);
     for (size_t i = 0; i < ids.count && err == ERR_OK; i++)
-        err = add_if_whole(catalogue, folder, ids.ids[i], *backups_out, count_out);
+        err = add(catalogue, folder, ids.ids[i], listing);
     if (err == ERR_NO_MEMORY)
         return error_set_detail(work.error, err, "no memory for the list of backups");
     return err;
 }
 
-enum err catalogue_list(struct catalogue *catalogue, struct work work, struct backup **backups_out,
-                        size_t *count_out)
+enum err catalogue_list(struct catalogue *catalogue, struct work work,
+                        struct catalogue_listing *listing_out)
 {
     int folder;
     enum err err = catalogue_open_folder(catalogue, &folder, work.error);
 
-    *backups_out = NULL;
-    *count_out = 0;
+    *listing_out = (struct catalogue_listing){.count = 0};
     if (err == ERR_NOT_FOUND)
         return ERR_OK;
     if (err != ERR_OK)
         return err;
-    err = list_folder(catalogue, folder, work, backups_out, count_out);
+    err = list_folder(catalogue, folder, work, listing_out);
     close(folder);
     return err;
 }

@@ -22,7 +22,12 @@ void backup_write(struct json_writer *json, const struct backup *backup)
 enum err backup_list(struct app *app, struct work work, struct backup **backups_out,
                      size_t *count_out)
 {
-    return catalogue_list(app->backups->catalogue, work, backups_out, count_out);
+    struct catalogue_listing listing;
+    enum err err = catalogue_list(app->backups->catalogue, work, &listing);
+
+    *backups_out = listing.backups;
+    *count_out = listing.count;
+    return err;
 }
 
 enum err backup_find(struct app *app, struct work work, struct str id, struct backup *backup_out)

@@ -27,21 +27,6 @@ static enum err answer(struct call *call, const struct backup *backup)
     return call_finish(call);
 }
 
-static enum err answer_list(struct call *call, const char *name, const struct backup *backups,
-                            size_t count)
-{
-    struct json_writer *json = &call->reply.json;
-
-    json_open_object(json);
-    json_name(json, name);
-    json_open_array(json);
-    for (size_t i = 0; i < count; i++)
-        backup_write(json, &backups[i]);
-    json_close_array(json);
-    json_close_object(json);
-    return call_finish(call);
-}
-
 enum err op_backups_create(struct call *call)
 {
     const struct backup_watch watch = watch_of(call);
@@ -60,11 +45,21 @@ enum err op_backups_create(struct call *call)
 
 enum err op_backups_list(struct call *call)
 {
+    struct json_writer *json = &call->reply.json;
     struct backup *backups;
     size_t count;
     enum err err = backup_list(call->app, call_work(call), &backups, &count);
 
-    return err == ERR_OK ? answer_list(call, "backups", backups, count) : err;
+    if (err != ERR_OK)
+        return err;
+    json_open_object(json);
+    json_name(json, "backups");
+    json_open_array(json);
+    for (size_t i = 0; i < count; i++)
+        backup_write(json, &backups[i]);
+    json_close_array(json);
+    json_close_object(json);
+    return call_finish(call);
 }
 
 enum err op_backups_show(struct call *call)
@@ -96,12 +91,14 @@ enum err op_backups_delete(struct call *call)
 enum err op_backups_cleanup(struct call *call)
 {
     const struct backup_watch watch = watch_of(call);
-    struct backup *removed;
-    size_t count;
-    enum err err = backup_cleanup(call->app, &watch, call_work(call), &removed, &count);
+    struct backup_cleaned cleaned;
+    enum err err = backup_cleanup(call->app, &watch, call_work(call), &cleaned);
 
     /* One that removes nothing is asked for again and again. */
-    if (err != ERR_OK || count > 0)
-        record(call, STR_NONE, err, (int64_t)count);
-    return err == ERR_OK ? answer_list(call, "removed", removed, count) : err;
+    if (err != ERR_OK || cleaned.files > 0)
+        record(call, STR_NONE, err, (int64_t)cleaned.files);
+    if (err != ERR_OK)
+        return err;
+    backup_cleaned_write(&call->reply.json, &cleaned);
+    return call_finish(call);
 }

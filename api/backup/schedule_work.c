@@ -45,13 +45,14 @@ static enum err clean_up(void *arg, const _Atomic bool *is_stopping, size_t *rem
     struct backups *backups = arg;
     const struct backup_watch watch = {.is_stopping = is_stopping};
     struct arena *arena = arena_new(16 * 1024, 0);
-    struct backup *removed;
+    struct backup_cleaned cleaned;
 
     *removed_out = 0;
     if (!arena)
         return error_set_detail(error, ERR_NO_MEMORY, "no memory to remove old backups");
-    enum err err = backup_cleanup(
-        backups->app, &watch, (struct work){.arena = arena, .error = error}, &removed, removed_out);
+    enum err err = backup_cleanup(backups->app, &watch,
+                                  (struct work){.arena = arena, .error = error}, &cleaned);
+    *removed_out = cleaned.files;
     if (err != ERR_OK || *removed_out > 0)
         record(backups, "backups.cleanup", STR("backups"), err, (int64_t)*removed_out);
     arena_free(&arena);

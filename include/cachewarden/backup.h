@@ -62,12 +62,29 @@ CW_MUST_CHECK enum err backup_verify(struct app *app, struct work work, struct s
                                      struct backup *backup_out);
 /* Whole or not. ERR_NOT_FOUND. */
 CW_MUST_CHECK enum err backup_delete(struct app *app, struct work work, struct str id);
+/* A file that has the name of a backup and is none: damaged, or made with another secret or passphrase. */
+struct backup_broken {
+    char id[BACKUP_ID_SIZE];
+    char reason[192];
+    bool is_removed;
+};
+
+struct backup_cleaned {
+    struct backup *removed; /* newest first */
+    size_t count;
+    struct backup_broken *broken; /* all that were there */
+    size_t broken_count;
+    size_t files; /* that were removed, whole or not */
+};
+
 /*
- * Removes those that are older than backup.retention_days, but never the newest that is whole, which is read anew to
- * know. What is not whole stays. Those that were removed, newest first, in the arena; also after an error.
+ * Removes those that are older than backup.retention_days, whole or not, but only behind the newest that is whole, which
+ * is read anew to know, and stays. Also what a program that was killed has left of one it was making. What was done, in
+ * the arena; also after an error.
  */
 CW_MUST_CHECK enum err backup_cleanup(struct app *app, const struct backup_watch *watch,
-                                      struct work work, struct backup **removed_out,
-                                      size_t *count_out);
+                                      struct work work, struct backup_cleaned *cleaned_out);
+/* {"removed":[…],"not_whole":[{"id":…,"reason":…,"removed":true}]} */
+void backup_cleaned_write(struct json_writer *json, const struct backup_cleaned *cleaned);
 
 #endif

@@ -180,25 +180,42 @@ static int run_delete(struct cli *cli)
     return status;
 }
 
+static int show_cleaned(const struct cli *cli, const struct backup_cleaned *cleaned)
+{
+    struct json_writer json;
+    struct strbuf text;
+
+    if (!cli_flag(cli, "json")) {
+        /* On the other stream, since the list of what was removed may be read by a program. */
+        for (size_t i = 0; i < cleaned->broken_count; i++)
+            fprintf(stderr, "%s is not whole, and %s: %s\n", cleaned->broken[i].id,
+                    cleaned->broken[i].is_removed ? "was removed" : "stays",
+                    cleaned->broken[i].reason);
+        return cleaned->count > 0 ? show_many(cli, "removed", cleaned->removed, cleaned->count)
+                                  : CLI_OK;
+    }
+    strbuf_init(&text, NULL, 512);
+    json_writer_init(&json, &text);
+    backup_cleaned_write(&json, cleaned);
+    strbuf_add_char(&text, '\n');
+    return cli_print(&text);
+}
+
 static int run_cleanup(struct cli *cli)
 {
     struct cli_services services;
     struct cli_progress progress;
     struct error error = {0};
-    struct backup *removed;
-    size_t count;
+    struct backup_cleaned cleaned;
 
     if (!cli_open_to_change(cli, &services))
         return CLI_FAILED;
     struct backup_watch watch = cli_progress_begin(&progress, NULL);
-    enum err err =
-        backup_cleanup(services.app, &watch, cli_work(&services, &error), &removed, &count);
+    enum err err = backup_cleanup(services.app, &watch, cli_work(&services, &error), &cleaned);
     cli_progress_end(&progress);
-    if (err != ERR_OK || count > 0)
-        record(&services, "backups.cleanup", NULL, err, (int64_t)count);
-    int status = err != ERR_OK                        ? cli_fail_with(err, &error)
-                 : count > 0 || cli_flag(cli, "json") ? show_many(cli, "removed", removed, count)
-                                                      : CLI_OK;
+    if (err != ERR_OK || cleaned.files > 0)
+        record(&services, "backups.cleanup", NULL, err, (int64_t)cleaned.files);
+    int status = err == ERR_OK ? show_cleaned(cli, &cleaned) : cli_fail_with(err, &error);
     cli_close(&services);
     return status;
 }
@@ -249,7 +266,7 @@ const struct cli_command cli_backup = {
             {.name = "cleanup",
              .arguments = "[--json]",
              .summary = "removes those older than backup.retention_days, but never the newest that "
-                        "is whole",
+                        "is whole; says which are not whole",
              .options = json_only,
              .run = run_cleanup},
             {.name = NULL},

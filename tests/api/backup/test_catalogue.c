@@ -70,15 +70,14 @@ static struct backup make(const char *id)
 static const char *listed(void)
 {
     static char text[512];
-    struct backup *backups;
-    size_t count;
+    struct catalogue_listing listing;
 
     ck_assert_msg(catalogue_list(catalogue, (struct work){.arena = arena, .error = &error},
-                                 &backups, &count) == ERR_OK,
+                                 &listing) == ERR_OK,
                   "%s", error.caller);
     text[0] = '\0';
-    for (size_t i = 0; i < count; i++)
-        snprintf(text + strlen(text), sizeof text - strlen(text), "%s ", backups[i].id);
+    for (size_t i = 0; i < listing.count; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s ", listing.backups[i].id);
     return text;
 }
 

@@ -204,19 +204,19 @@ static size_t count_backups(struct arena *arena)
     struct archive_key *secret = archives_key(LOOPBACK_SECRET);
     struct work work = {.arena = arena, .error = &error};
     struct catalogue *catalogue;
-    struct backup *backups, verified;
-    size_t count;
+    struct catalogue_listing listing;
+    struct backup verified;
 
     arena_reset(arena);
     ck_assert_int_eq(catalogue_new(str_from(directory), secret, &catalogue, &error), ERR_OK);
-    ck_assert_int_eq(catalogue_list(catalogue, work, &backups, &count), ERR_OK);
-    for (size_t i = 0; i < count; i++)
-        ck_assert_msg(catalogue_verify(catalogue, str_from(backups[i].id), &verified, &error) ==
-                          ERR_OK,
+    ck_assert_int_eq(catalogue_list(catalogue, work, &listing), ERR_OK);
+    for (size_t i = 0; i < listing.count; i++)
+        ck_assert_msg(catalogue_verify(catalogue, str_from(listing.backups[i].id), &verified,
+                                       &error) == ERR_OK,
                       "%s", error.caller);
     catalogue_free(&catalogue);
     archive_key_free(&secret);
-    return count;
+    return listing.count;
 }
 
 static size_t count_files(void)

@@ -47,7 +47,7 @@ START_TEST(one_is_made_listed_checked_and_removed)
     cli_run("backup", "cleanup");
     cli_expect(0, "", "");
     cli_run("backup", "cleanup", "--json");
-    cli_expect(0, "{\"removed\":[]}\n", "");
+    cli_expect(0, "{\"removed\":[],\"not_whole\":[]}\n", "");
 
     ck_assert_int_eq(truncate(path_of(id), 200), 0);
     cli_run("backup", "verify", id);
@@ -56,6 +56,9 @@ START_TEST(one_is_made_listed_checked_and_removed)
     ck_assert_ptr_nonnull(strstr(cli_test.result.err, "event=backup.not_whole id="));
     ck_assert_ptr_nonnull(strstr(cli_test.result.err, "it does not end as a backup does"));
     ck_assert_str_eq(cli_test.result.out, "{\"backups\":[]}\n");
+    cli_run("backup", "cleanup");
+    ck_assert_ptr_nonnull(strstr(cli_test.result.err, id));
+    ck_assert_ptr_nonnull(strstr(cli_test.result.err, " is not whole, and stays: The archive is"));
     cli_run("backup", "delete", id, "--json");
     cli_expect_out("{\"deleted\":\"2");
     cli_run("backup", "delete", id);
