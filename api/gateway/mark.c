@@ -15,7 +15,7 @@ enum { LIFE_MS = 5000, RENEW_MS = 1000, UNSHARED_MS = 3000 };
 
 static struct key key_of_mark(const struct mark *mark)
 {
-    return key_fetch(&mark->space, mark->entry.bytes);
+    return key_fetch(&mark->space, mark->begun.bytes);
 }
 
 static enum err run(const struct mark *mark, struct pipeline *pipeline, struct work work)
@@ -76,6 +76,8 @@ enum mark_turn mark_take(struct mark *mark, struct gateway_store *store,
     struct entries *entries = store->app->entries;
 
     *mark = (struct mark){.store = store, .space = gateway_key_space(key), .entry = look->entry};
+    if (gateway_look_begun(look, &mark->begun) != ERR_OK)
+        return MARK_NONE;
     struct key name = key_of_mark(mark);
     if (!entries_has_room(entries, name.len, work.deadline_ns))
         return MARK_NONE;
@@ -115,9 +117,9 @@ void mark_renew(struct mark *mark, struct arena *arena, int64_t budget_ms)
 }
 
 void mark_add_end(struct pipeline *pipeline, const struct namespace *space,
-                  const struct gateway_digest *entry)
+                  const struct gateway_digest *begun)
 {
-    struct key name = key_fetch(space, entry->bytes);
+    struct key name = key_fetch(space, begun->bytes);
 
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("UNLINK"), key_str(&name));
 }
@@ -130,7 +132,7 @@ void mark_end(struct mark *mark, enum mark_end how, struct work work)
     struct key name = key_of_mark(mark);
     mark->renewed_ns = 0;
     if (how == MARK_LEFT)
-        mark_add_end(pipeline, &mark->space, &mark->entry);
+        mark_add_end(pipeline, &mark->space, &mark->begun);
     else
         PIPELINE_KEY(pipeline, EXPECT_OK, STR("SET"), key_str(&name),
                      how == MARK_FAILED ? FAILED : UNSHARED, STR("PX"), STR_INT64(UNSHARED_MS));

@@ -1,7 +1,8 @@
 /*
  * A mark in Redis: some node fetches a response now, and the others need not. It lives for seconds, and its holder
  * makes it live on while it fetches, so that the others wait for no node that has died. Nothing depends on it but how
- * many requests the upstream gets: it may be lost, or end while its holder is slow.
+ * many requests the upstream gets: it may be lost, or end while its holder is slow. It lies under the name of the fetch
+ * (gateway_look_begun): whoever has to respect a later clear or drop does not find it.
  *
  * Where what came could not be shared, the mark says so for a moment: they go at once, and not one after the other.
  */
@@ -22,7 +23,7 @@ enum mark_turn {
 struct mark {
     struct gateway_store *store;
     struct namespace space;
-    struct gateway_digest entry;
+    struct gateway_digest entry, begun;
     int64_t renewed_ns; /* 0: it is not ours */
 };
 
@@ -41,8 +42,8 @@ enum mark_end {
 };
 /* Harmless where it is not ours. */
 void mark_end(struct mark *mark, enum mark_end how, struct work work);
-/* For who stores: the command that ends the mark of what is stored. */
+/* For who stores: the command that ends this mark. */
 void mark_add_end(struct pipeline *pipeline, const struct namespace *space,
-                  const struct gateway_digest *entry);
+                  const struct gateway_digest *begun);
 
 #endif

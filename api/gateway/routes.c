@@ -201,14 +201,14 @@ const struct route *gateway_rows(const struct gateway *gateway, size_t *count_ou
 
 bool gateway_still_waits(const struct gateway *gateway, struct gateway_wait *wait)
 {
-    struct gateway_digest entry;
+    struct gateway_digest begun;
 
     if (!wait->is_paused)
         return false;
-    memcpy(entry.bytes, wait->entry, sizeof entry.bytes);
+    memcpy(begun.bytes, wait->begun, sizeof begun.bytes);
     int64_t now_ns = clock_mono_ns();
     bool is_early =
-        wait->turn_ns > 0 ? now_ns < wait->turn_ns : fetches_is_under_way(gateway->fetches, &entry);
+        wait->turn_ns > 0 ? now_ns < wait->turn_ns : fetches_is_under_way(gateway->fetches, &begun);
     wait->is_paused = now_ns < wait->until_ns && is_early;
     if (wait->is_paused)
         sharing_set_pause(wait);

@@ -3,7 +3,6 @@
 #include "cachewarden/app.h"
 #include "cachewarden/arena.h"
 #include "cachewarden/clock.h"
-#include "gateway/fetches.h"
 #include "gateway/refill.h"
 #include "gateway/rules/reuse.h"
 #include "gateway/storing.h"
@@ -24,7 +23,7 @@ enum {
     LATE_MS = 500
 };
 
-_Static_assert(sizeof((struct gateway_wait){0}.entry) == KEY_DIGEST_SIZE, "it holds a digest");
+_Static_assert(sizeof((struct gateway_wait){0}.begun) == KEY_DIGEST_SIZE, "it holds a digest");
 
 void sharing_init(struct sharing *sharing, struct passage *passage, const struct gateway_key *key)
 {
@@ -124,7 +123,7 @@ static enum sharing_turn pause(struct sharing *sharing, int64_t turn_ns)
     wait->is_paused = true;
     wait->turn_ns = turn_ns;
     sharing_set_pause(wait);
-    memcpy(wait->entry, sharing->entry.bytes, sizeof wait->entry);
+    memcpy(wait->begun, sharing->name.begun.bytes, sizeof wait->begun);
     return SHARING_PAUSES;
 }
 
@@ -170,9 +169,10 @@ static enum sharing_turn queue(struct sharing *sharing, const struct refill_call
     struct gateway_wait *wait = sharing->passage->request->wait;
 
     if (leads && caller->has_place)
-        fetches_rest(fetches_of(sharing), &sharing->entry, caller->turn_ns + LATE_MS * NS_PER_MS);
+        fetches_rest(fetches_of(sharing), &sharing->name.begun,
+                     caller->turn_ns + LATE_MS * NS_PER_MS);
     else if (leads)
-        fetches_leave(fetches_of(sharing), &sharing->entry, FETCH_LEFT);
+        fetches_leave(fetches_of(sharing), &sharing->name, FETCH_LEFT);
     if (caller->has_place && has_time(sharing)) {
         wait->has_queued = true;
         wait->place_ns = caller->place_ns;
@@ -202,10 +202,10 @@ static enum sharing_turn wait(struct sharing *sharing)
     if (!may_wait(sharing))
         return go_beside(sharing);
     if (!sharing->has_slept)
-        fetches_sleep(fetches_of(sharing), &sharing->entry,
+        fetches_sleep(fetches_of(sharing), &sharing->name.begun,
                       sleep_ns < wait->until_ns ? sleep_ns : wait->until_ns);
     sharing->has_slept = true;
-    if (!fetches_is_under_way(fetches_of(sharing), &sharing->entry))
+    if (!fetches_is_under_way(fetches_of(sharing), &sharing->name.begun))
         return look_again(sharing);
     return pause(sharing, 0);
 }
@@ -229,6 +229,12 @@ static void leave_mark(struct sharing *sharing, enum mark_end how)
     mark_end(&sharing->mark, how, work);
 }
 
+static void note_mark(const struct sharing *sharing, struct gateway_look *look)
+{
+    look->is_marked = sharing->mark.renewed_ns > 0;
+    look->mark = sharing->mark.begun;
+}
+
 static enum sharing_turn begin(struct sharing *sharing, struct gateway_look *look,
                                struct refill_caller *caller)
 {
@@ -237,7 +243,7 @@ static enum sharing_turn begin(struct sharing *sharing, struct gateway_look *loo
         return queue(sharing, caller, true);
     }
     sharing->leads = true;
-    look->is_marked = sharing->mark.renewed_ns > 0;
+    note_mark(sharing, look);
     return SHARING_FETCHES;
 }
 
@@ -252,19 +258,19 @@ static enum sharing_turn lead(struct sharing *sharing, struct gateway_look *look
     case MARK_ELSEWHERE:
         if (!may_wait(sharing))
             break;
-        fetches_rest(fetches_of(sharing), &sharing->entry,
+        fetches_rest(fetches_of(sharing), &sharing->name.begun,
                      rest_end_ns(sharing->passage->request->wait));
         return wait(sharing);
     case MARK_CHANGED:
         if (sharing->looks >= LOOKS_MAX)
             break;
-        fetches_leave(fetches_of(sharing), &sharing->entry, FETCH_LEFT);
+        fetches_leave(fetches_of(sharing), &sharing->name, FETCH_LEFT);
         return look_again(sharing);
     case MARK_ALONE:
-        fetches_leave(fetches_of(sharing), &sharing->entry, FETCH_UNSHARED);
+        fetches_leave(fetches_of(sharing), &sharing->name, FETCH_UNSHARED);
         return SHARING_FETCHES;
     case MARK_BESIDE:
-        fetches_leave(fetches_of(sharing), &sharing->entry, FETCH_FAILED);
+        fetches_leave(fetches_of(sharing), &sharing->name, FETCH_FAILED);
         return go_beside(sharing);
     case MARK_OURS:
     case MARK_NONE:
@@ -275,12 +281,12 @@ static enum sharing_turn lead(struct sharing *sharing, struct gateway_look *look
 
 enum sharing_turn sharing_enter(struct sharing *sharing, struct gateway_look *look)
 {
-    sharing->entry = look->entry;
+    sharing->name.entry = look->entry;
     if (!is_for_many(sharing->passage))
         return SHARING_FETCHES;
-    if (!is_shareable(sharing->passage))
+    if (!is_shareable(sharing->passage) || gateway_look_begun(look, &sharing->name.begun) != ERR_OK)
         return go_beside(sharing);
-    switch (fetches_enter(fetches_of(sharing), &sharing->entry, sharing->has_turn)) {
+    switch (fetches_enter(fetches_of(sharing), &sharing->name, sharing->has_turn)) {
     case FETCH_LEADS:
         return lead(sharing, look);
     case FETCH_WAITS:
@@ -303,7 +309,7 @@ bool sharing_enter_refresh(struct sharing *sharing, struct gateway_look *look)
     bool is_ours = turn != MARK_ELSEWHERE && turn != MARK_CHANGED && take_place(sharing, &caller);
     if (!is_ours)
         leave_mark(sharing, MARK_LEFT);
-    look->is_marked = sharing->mark.renewed_ns > 0;
+    note_mark(sharing, look);
     return is_ours;
 }
 
@@ -339,7 +345,7 @@ void sharing_leave(struct sharing *sharing, enum err err)
 
     leave_mark(sharing, ends[how]);
     if (sharing->leads)
-        fetches_leave(fetches_of(sharing), &sharing->entry, how);
+        fetches_leave(fetches_of(sharing), &sharing->name, how);
     sharing->leads = false;
 }
 

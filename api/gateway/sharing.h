@@ -6,13 +6,14 @@
 #ifndef API_GATEWAY_SHARING_H
 #define API_GATEWAY_SHARING_H
 
+#include "gateway/fetches.h"
 #include "gateway/mark.h"
 #include "gateway/passage.h"
 
 struct sharing {
     struct passage *passage;
     const struct gateway_key *key;
-    struct gateway_digest entry;
+    struct fetch_name name;
     struct mark mark;
     bool
         has_stale; /* something may be served when the upstream cannot be asked: set before sharing_enter */

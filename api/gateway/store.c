@@ -2,6 +2,7 @@
 #include "gateway/store.h"
 
 #include "cachewarden/clock.h"
+#include "cachewarden/digest.h"
 #include "cachewarden/entries.h"
 #include "cachewarden/redis_error.h"
 #include "entries/service.h"
@@ -39,6 +40,28 @@ void gateway_store_free(struct gateway_store **store)
 void gateway_store_read_use(struct gateway_store *store, struct memory_use *use_out)
 {
     memory_read_use(store->memory, use_out);
+}
+
+/*
+ * What is stored and good still tells of all clears and drops at once, and not of those that are about something else.
+ * Where nothing is, nobody knows which tags the response will have, and any clear may be about one. The base of the hash
+ * of models is not among it: of many who miss at once some look before it is made, others behind that.
+ */
+enum err gateway_look_begun(const struct gateway_look *look, struct gateway_digest *begun_out)
+{
+    bool is_good = look->stored && !look->is_outdated;
+    unsigned char whole[DIGEST_SHA256_SIZE] = {0};
+    const struct str parts[] = {
+        {(const char *)look->entry.bytes, sizeof look->entry.bytes},
+        {(const char *)&look->numbers_version, sizeof look->numbers_version},
+        {(const char *)look->drop, sizeof look->drop},
+        is_good ? (struct str){(const char *)look->seen, sizeof look->seen}
+                : (struct str){(const char *)&look->tags.any, sizeof look->tags.any},
+    };
+    enum err err = digest_sha256_of(parts, sizeof parts / sizeof *parts, whole);
+
+    memcpy(begun_out->bytes, whole, sizeof begun_out->bytes);
+    return err;
 }
 
 struct entry_request store_models_request(const struct gateway_store *store, struct work work)

@@ -43,7 +43,8 @@ struct gateway_look {
     struct stored_copy *hint; /* in whose memory the tags may lie that were asked for */
     struct gateway_digest path, entry;
     unsigned char seen[STORED_ID_SIZE]; /* which response lies there, good or not; 0: none */
-    bool is_marked;                     /* what is stored for it ends the mark (mark.h) */
+    bool is_marked;                     /* what is stored for it ends this mark (mark.h) */
+    struct gateway_digest mark;
     struct tag_look tags;
     int64_t numbers_version, looked_ns;
     bool is_foreign;                       /* what lies under the path is none of ours */
@@ -58,6 +59,14 @@ CW_MUST_CHECK enum err gateway_store_look(struct gateway_store *store,
                                           const struct gateway_key *key, struct work work,
                                           struct gateway_look *look_out);
 void gateway_look_release(struct gateway_look *look);
+
+/*
+ * Names a fetch behind this look by the thing and by the numbers that the fetch begins under. Two looks give one name
+ * only if what is fetched behind the one may be served behind the other: nothing that it depends on was cleared or
+ * dropped in between. ERR_INTERNAL: there is no digest.
+ */
+CW_MUST_CHECK enum err gateway_look_begun(const struct gateway_look *look,
+                                          struct gateway_digest *begun_out);
 
 /* Sees to it that look->stored has its body; another round trip, if it has none. ERR_NOT_FOUND: it is there no
  * longer, as in a miss. Errors of redis_run. */

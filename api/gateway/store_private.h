@@ -30,6 +30,19 @@ struct entry_request;
 /* The gateway's own namespace, for what is about models. */
 struct entry_request store_models_request(const struct gateway_store *store, struct work work);
 
+/* ---- whether it may be stored ---- */
+
+/* ERR_CONFLICT: something was cleared since the upstream was asked. */
+CW_MUST_CHECK enum err store_refuse_void(struct error *error);
+/*
+ * Whether what a response was fetched under holds still: else it would take the place of one that was fetched later,
+ * and not be served either. A round trip, to each Redis. ERR_CONFLICT; errors of control_look.
+ */
+CW_MUST_CHECK enum err store_check(const struct gateway_store *store, const struct gateway_key *key,
+                                   const struct gateway_look *look,
+                                   const struct stored_response *response,
+                                   const struct stored_numbers *numbers, struct work work);
+
 /* ---- what lies under one key (record.h) ---- */
 
 struct stored_record {

@@ -11,6 +11,8 @@
 #define BODY_MAX ((size_t)60 * 1024 * 1024)
 /* What remembers the clears of tags lives for longer (entries/models.h). */
 #define LIFE_MAX_MS (ENTRY_MODEL_TTL_MAX_S * 1000)
+/* What took less is seldom overtaken, and would feel one round trip more. */
+#define UNCHECKED_MS 20
 
 struct putting {
     struct gateway_store *store;
@@ -30,23 +32,26 @@ struct putting {
 
 static enum err refuse_void(const struct putting *putting)
 {
-    return error_set_detail(putting->work.error, ERR_CONFLICT,
-                            "not stored: something was cleared since the upstream was asked");
+    return store_refuse_void(putting->work.error);
 }
 
 /* ---- what is stored ---- */
 
+static int64_t age_ms(const struct gateway_look *look)
+{
+    return (clock_mono_ns() - look->looked_ns) / NS_PER_MS;
+}
+
 static enum err check(const struct putting *putting)
 {
     const struct gateway_look *look = putting->look;
-    int64_t age_ms = (clock_mono_ns() - look->looked_ns) / NS_PER_MS;
 
     if (putting->life_ms < 1 || !look->is_enabled)
         return error_set_detail(putting->work.error, ERR_CONFLICT,
                                 "not stored: it has no life, or the user's cache is off");
     if (putting->response.body.len > BODY_MAX)
         return error_set_detail(putting->work.error, ERR_TOO_LARGE, "not stored: more than 60 MiB");
-    return age_ms <= STORE_LOOK_MAX_MS
+    return age_ms(look) <= STORE_LOOK_MAX_MS
                ? ERR_OK
                : error_set_detail(putting->work.error, ERR_PRECONDITION,
                                   "not stored: the upstream has taken more than two minutes");
@@ -292,7 +297,7 @@ static enum err write(struct putting *putting)
     if (err == ERR_OK)
         err = add_record(putting, pipeline);
     if (err == ERR_OK && putting->look->is_marked)
-        mark_add_end(pipeline, &putting->space, &putting->look->entry);
+        mark_add_end(pipeline, &putting->space, &putting->look->mark);
     if (err == ERR_OK)
         err = redis_run(entries_redis(app->entries), pipeline, putting->work);
     return err == ERR_OK ? look_back(putting, pipeline) : err;
@@ -365,6 +370,8 @@ enum err gateway_store_put(struct gateway_store *store_, const struct gateway_ke
         err = take_place(&putting);
     if (err == ERR_OK)
         err = take_numbers(&putting);
+    if (err == ERR_OK && age_ms(look) >= UNCHECKED_MS)
+        err = store_check(store_, key, look, &putting.response, &putting.numbers, work);
     if (err == ERR_OK)
         err = store(&putting, &copy);
     if (copy_out)

@@ -56,7 +56,7 @@ struct gateway_wait {
     bool is_paused;
     bool has_queued;         /* for its turn, at any time: place_ns is its place still */
     int pause_ms;            /* for how long */
-    unsigned char entry[16]; /* for which thing */
+    unsigned char begun[16]; /* for which fetch */
     int64_t until_ns;        /* clock_mono_ns; 0: it has not waited yet */
     int64_t place_ns;        /* of refill_queue.h */
     int64_t turn_ns; /* it waits for its turn to ask the upstream, and no longer; 0: it does not */

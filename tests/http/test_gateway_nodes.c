@@ -228,19 +228,54 @@ START_TEST(who_has_waited_for_long_asks_by_itself)
 }
 END_TEST
 
-/* What is fetched since before the clear is not for who asks behind it. */
-START_TEST(nobody_is_given_what_was_cleared_before_it_asked)
+static void clear_mine(void)
 {
-    begin();
-    ask_first(&stand.server, "/mine/cleared", 1);
     expect_status(http_post(stand.http, "/api/cache/clear/", stand.alice.bearer), 200);
-    ask_others("/mine/cleared", FEW);
-    sem_post(&others_may_go);
+}
+
+/* A user's own clear, and a change of the path that drops it. */
+static void change_mine(void)
+{
+    struct raw *client = raw_open(stand.server.port);
+
+    raw_print(client,
+              "PUT /mine/changed HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n%s\r\n\r\n",
+              stand.alice.bearer);
+    expect_status(raw_reply(client, PATIENCE_MS), 200);
+    raw_close(&client);
+}
+
+/* What is fetched since before the change is not for who asks behind it, on any node; nor is it waited for. */
+static void expect_nobody_waits(const char *path, void (*change)(void), size_t requests)
+{
+    char last[8];
+
+    snprintf(last, sizeof last, "%04zu", requests);
+    begin();
+    ask_first(&stand.server, path, 1);
+    for (size_t i = 2; i < requests + 2; i++) /* the change may ask the origin, too */
+        sem_post(&others_may_go);
+    change();
+    ask(&stand.server, path, 1);
+    expect_reply(1, last);
+    for (int i = 0; i < NODES - 1; i++)
+        ask(&others[i], path, FEW);
+    for (int i = 2; i < asked; i++)
+        expect_reply(i, last);
     sem_post(&first_may_go);
     expect_reply(0, "0001");
-    for (int i = 1; i < asked; i++)
-        expect_reply(i, "0002");
-    end(2);
+    end(requests);
+}
+
+START_TEST(nobody_waits_for_what_was_cleared_before_it_asked)
+{
+    expect_nobody_waits("/mine/cleared", clear_mine, 2);
+}
+END_TEST
+
+START_TEST(nobody_waits_for_what_was_dropped_before_it_asked)
+{
+    expect_nobody_waits("/mine/changed", change_mine, 3);
 }
 END_TEST
 
@@ -272,7 +307,8 @@ int main(void)
     tcase_add_test(all, what_cannot_be_shared_is_not_waited_for_one_after_the_other);
     tcase_add_test(all, who_has_waited_for_long_asks_by_itself);
     tcase_add_test(all, what_is_stale_is_fetched_anew_by_one_node);
-    tcase_add_test(all, nobody_is_given_what_was_cleared_before_it_asked);
+    tcase_add_test(all, nobody_waits_for_what_was_cleared_before_it_asked);
+    tcase_add_test(all, nobody_waits_for_what_was_dropped_before_it_asked);
     suite_add_tcase(suite, all);
     return suite_run(suite);
 }

@@ -14,6 +14,13 @@ static enum mark_turn take_on(int node, const struct gateway_key *key,
     return mark_take(&marks[node], stores[node], key, look, in_work());
 }
 
+/* As who fetches has it: what it stores ends the mark. */
+static void mark_on(int node, struct gateway_look *look)
+{
+    look->is_marked = true;
+    look->mark = marks[node].begun;
+}
+
 static void end_on(int node, enum mark_end how)
 {
     mark_end(&marks[node], how, in_work());
@@ -61,7 +68,7 @@ START_TEST(what_is_stored_ends_it)
         const struct gateway_key key = key_of(user, "/shop/stored", "");
         struct gateway_look first = look_on(0, &key), second = look_on(1, &key);
         ck_assert_int_eq(take_on(0, &key, &first), MARK_OURS);
-        first.is_marked = true;
+        mark_on(0, &first);
         uint64_t trips = trips_of(nodes[0].app->control);
         expect_ok(try_store(0, &key, &first, FRESH, "one"));
         end_on(0, MARK_STORED);
@@ -93,6 +100,71 @@ START_TEST(what_was_cleared_is_not_new)
 }
 END_TEST
 
+static void clear_user(void)
+{
+    const struct entry_request request = {
+        .app = nodes[0].app, .work = in_work(), .space = namespace_of_user(7)};
+    int64_t version;
+
+    expect_ok(entries_clear(&request, &version));
+}
+
+static void clear_any_tag(void)
+{
+    clear_tag_on(0, "anything", false);
+}
+
+static void clear_tag_softly(void)
+{
+    clear_tag_on(0, "Product", true);
+}
+
+static void drop_path(void)
+{
+    const struct gateway_key key = key_of(7, "/shop/begun", "");
+
+    expect_ok(gateway_store_drop(stores[0], &key, in_work()));
+}
+
+/* Whoever asks behind a clear or a drop does not find what is fetched since before. */
+START_TEST(a_mark_of_before_is_not_met)
+{
+    static void (*const changes[])(void) = {clear_user, clear_any_tag, clear_tag_softly, drop_path};
+    const struct gateway_key key = key_of(7, "/shop/begun", "");
+
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        struct gateway_look before = look_on(0, &key);
+        ck_assert_int_eq(take_on(0, &key, &before), MARK_OURS);
+        changes[i]();
+        struct gateway_look behind = look_on(1, &key);
+        ck_assert_int_eq(take_on(1, &key, &behind), MARK_OURS);
+        end_on(1, MARK_LEFT);
+        end_on(0, MARK_LEFT);
+        ck_assert_int_eq(mark_count(), 0);
+        gateway_look_release(&before);
+        gateway_look_release(&behind);
+    }
+}
+END_TEST
+
+/* What is there, and good still, tells that a clear was about something else. */
+START_TEST(clears_of_other_things_part_nobody)
+{
+    const struct gateway_key key = key_of(7, "/shop/stays", "");
+
+    fill_on(0, &key, FRESH, "stays");
+    struct gateway_look before = look_on(0, &key);
+    ck_assert_int_eq(take_on(0, &key, &before), MARK_OURS);
+    clear_any_tag();
+    struct gateway_look behind = look_on(1, &key);
+    ck_assert_ptr_nonnull(behind.stored);
+    ck_assert_int_eq(take_on(1, &key, &behind), MARK_ELSEWHERE);
+    end_on(0, MARK_LEFT);
+    gateway_look_release(&before);
+    gateway_look_release(&behind);
+}
+END_TEST
+
 /* What is fetched for a look of before a drop could not be stored. */
 START_TEST(what_was_dropped_is_looked_at_again)
 {
@@ -118,7 +190,7 @@ START_TEST(variants_have_their_own)
     struct gateway_look first = look_on(0, &de), second = look_on(1, &en);
 
     ck_assert_int_eq(take_on(0, &de, &first), MARK_OURS);
-    first.is_marked = true;
+    mark_on(0, &first);
     ck_assert_int_eq(take_on(1, &en, &second), MARK_ELSEWHERE);
     expect_ok(try_store(0, &de, &first, FRESH "Vary: Lang\n", "de"));
     end_on(0, MARK_STORED);
@@ -213,7 +285,7 @@ START_TEST(it_lies_where_responses_do)
     struct gateway_look look = look_on(0, &key);
 
     ck_assert_int_eq(take_on(0, &key, &look), MARK_OURS);
-    look.is_marked = true;
+    mark_on(0, &look);
     ck_assert_int_eq(
         redis_server_ask_integer(store, "EVAL %s 0", "return #redis.call('KEYS', 'cw:*}:w:*')"), 1);
     expect_ok(try_store(0, &key, &look, FRESH, "one"));
@@ -228,6 +300,8 @@ static void add_all(TCase *tcase)
     tcase_add_test(tcase, one_node_has_it);
     tcase_add_test(tcase, what_is_stored_ends_it);
     tcase_add_test(tcase, what_was_cleared_is_not_new);
+    tcase_add_test(tcase, a_mark_of_before_is_not_met);
+    tcase_add_test(tcase, clears_of_other_things_part_nobody);
     tcase_add_test(tcase, what_was_dropped_is_looked_at_again);
     tcase_add_test(tcase, variants_have_their_own);
     tcase_add_test(tcase, what_could_not_be_shared_is_told);

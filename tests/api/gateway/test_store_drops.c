@@ -318,6 +318,59 @@ START_TEST(a_look_that_is_too_old)
 }
 END_TEST
 
+static void clear_all(const struct gateway_key *key)
+{
+    int64_t epoch;
+
+    (void)key;
+    expect_ok(control_clear_all(nodes[1].app, in_work(), &epoch));
+}
+
+static void clear_tag(const struct gateway_key *key)
+{
+    (void)key;
+    clear_tag_on(1, "Product", false);
+}
+
+static void drop_it(const struct gateway_key *key)
+{
+    expect_ok(gateway_store_drop(stores[1], key, in_work()));
+}
+
+/* Not even the place of what was fetched behind a clear, by a fetch that began before it and took longer. */
+static void expect_newer_stays(const struct gateway_key *key, const char *fields)
+{
+    static void (*const changes[])(const struct gateway_key *) = {clear_all, clear_tag, drop_it};
+
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        struct gateway_look slow = look_on(0, key);
+        changes[i](key);
+        fill_on(1, key, fields, "newer");
+        slow.looked_ns = clock_mono_ns() - NS_PER_S;
+        ck_assert_int_eq(try_store(0, key, &slow, fields, "older"), ERR_CONFLICT);
+        gateway_look_release(&slow);
+        expect_stored(0, key, "newer");
+        expect_stored(1, key, "newer");
+    }
+}
+
+START_TEST(what_is_older_takes_no_place)
+{
+    const struct gateway_key users = key_of(7, "/shop/slow", "Accept-Language: de"),
+                             public = key_of(0, "/shop/slow", "Accept-Language: de");
+
+    expect_newer_stays(&users, TEXT);
+    expect_newer_stays(&public, VARY);
+    /* Nothing was cleared: what took long is stored. */
+    struct gateway_look slow = look_on(0, &users);
+    slow.looked_ns = clock_mono_ns() - NS_PER_S;
+    clear_tag_on(1, "another", false);
+    expect_ok(try_store(0, &users, &slow, TEXT, "slow"));
+    gateway_look_release(&slow);
+    expect_stored(1, &users, "slow");
+}
+END_TEST
+
 /* What was asked for behind a drop is good, although Redis has forgotten the drop meanwhile. */
 START_TEST(a_drop_that_is_forgotten)
 {
@@ -384,6 +437,7 @@ int main(void)
     tcase_add_test(one, a_late_store_whose_reply_is_lost);
     tcase_add_test(one, a_drop_is_remembered);
     tcase_add_test(one, a_look_that_is_too_old);
+    tcase_add_test(one, what_is_older_takes_no_place);
     tcase_add_test(one, a_drop_that_is_forgotten);
     tcase_add_test(one, a_drop_without_room);
     suite_add_tcase(suite, one);
