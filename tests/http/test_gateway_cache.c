@@ -107,6 +107,8 @@ START_TEST(what_may_not_be_stored_is_not)
     expect_unstored(": no-store", "/ttl", NULL, no_store);
     expect_unstored(": private", "/open", NULL, private);
     expect_unstored(": private", "/mine", stand.alice.bearer, private);
+    expect_unstored(": stale", "/open", NULL,
+                    OK_WITH("Cache-Control: max-age=60\r\nAge: 60\r\n" LEN(1), "a"));
     expect_unstored(": vary", "/open", NULL, OK_WITH(CACHED "Vary: *\r\n" LEN(1), "a"));
     expect_unstored(": no-freshness", "/ttl", NULL, "HTTP/1.1 500 Broken\r\n" LEN(1) "\r\na");
     expect_unstored(": stream", "/ttl", NULL,

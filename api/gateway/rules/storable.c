@@ -3,6 +3,8 @@
 #include "gateway/rules/validation.h"
 #include "gateway/rules/vary.h"
 
+#define MS_PER_S INT64_C(1000)
+
 const char *storable_name(enum storable storable)
 {
     static const char *const names[] = {
@@ -73,14 +75,25 @@ static enum storable judge_directives(const struct http_fields *request,
     return STORABLE;
 }
 
+/* Neither fresh nor, being stale, of use to anybody: as it comes, by its Age and Date. */
+static bool is_over(const struct cache_terms *terms)
+{
+    int64_t staleness_ms = terms->initial_age_ms - terms->lifetime_s * MS_PER_S;
+    int64_t window_s = terms->stale_while_revalidate_s > terms->stale_if_error_s
+                           ? terms->stale_while_revalidate_s
+                           : terms->stale_if_error_s;
+
+    if (terms->validate_always)
+        return true;
+    return staleness_ms >= 0 && (window_s == 0 || staleness_ms > window_s * MS_PER_S);
+}
+
 static enum storable judge_use(const struct response_head *response,
                                const struct cache_terms *terms)
 {
     if (terms->source == FRESHNESS_NONE && !terms->validate_always)
         return UNSTORABLE_NO_FRESHNESS;
-    if ((terms->validate_always || terms->lifetime_s == 0) &&
-        !response_can_be_validated(response) && terms->stale_while_revalidate_s == 0 &&
-        terms->stale_if_error_s == 0)
+    if (is_over(terms) && !response_can_be_validated(response))
         return UNSTORABLE_NO_USE;
     return STORABLE;
 }

@@ -131,6 +131,16 @@ START_TEST(what_would_never_be_used)
     expect_get("", 200, "Cache-Control: max-age=0\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT",
                STORABLE);
     expect_get("", 200, "Cache-Control: max-age=0, stale-if-error=5", STORABLE);
+    /* It has been on its way for as long as it is fresh. */
+    expect_get("", 200, "Cache-Control: max-age=5\nAge: 4", STORABLE);
+    expect_get("", 200, "Cache-Control: max-age=5\nAge: 5", UNSTORABLE_NO_USE);
+    expect_get("", 200, "Cache-Control: max-age=5\nDate: Thu, 28 May 2026 20:26:30 GMT",
+               UNSTORABLE_NO_USE);
+    expect_get("", 200, "Cache-Control: max-age=5\nAge: 5\nETag: \"a\"", STORABLE);
+    expect_get("", 200, "Cache-Control: max-age=5, stale-if-error=5\nAge: 10", STORABLE);
+    expect_get("", 200, "Cache-Control: max-age=5, stale-while-revalidate=5\nAge: 11",
+               UNSTORABLE_NO_USE);
+    expect_get("", 200, "Cache-Control: no-cache, stale-if-error=5", UNSTORABLE_NO_USE);
     /* A validator of an error is of no use. */
     expect_get("", 404, "Cache-Control: max-age=0\nETag: \"a\"", UNSTORABLE_NO_USE);
 }
