@@ -94,11 +94,14 @@ class Tab {
     return this.browser.send("Target.closeTarget", { targetId: this.targetId });
   }
 
-  // Until the page's `ready` is there.
+  // Until the page's `ready` is there; a page that says it went wrong will not get there.
   async go(url) {
     const { errorText } = await this.send("Page.navigate", { url });
     if (errorText) throw new Error(`${url}: ${errorText}`);
-    await this.until(() => globalThis.ready === true);
+    await this.until(() => {
+      if (globalThis.failed) throw new Error(globalThis.failed);
+      return globalThis.ready === true;
+    });
   }
 
   // Until that is so in the page.

@@ -85,9 +85,11 @@ static size_t count_drawn(const char *text)
     static const char hex[] = "0123456789abcdef";
     size_t digits = strspn(text, "0123456789");
 
+    if (strspn(text, hex) == 32) /* which may begin with ten digits */
+        return 32;
     if (digits == 4 && text[4] == '-')
         digits = strspn(text, "0123456789-:.TZ");
-    return digits > 9 ? digits : strspn(text, hex) == 32 ? 32 : 0;
+    return digits > 9 ? digits : 0;
 }
 
 static void write_argument(const char *text, FILE *out)
