@@ -290,13 +290,6 @@ enum err users_replace_hash(struct users *users, int64_t id, struct str old_hash
         error);
 }
 
-enum err users_set_superuser(struct users *users, int64_t id, bool is_superuser,
-                             struct error *error)
-{
-    return users_change(
-        users, USERS_QUERY(ACCOUNT_SET_SUPERUSER, USERS_INT(id), USERS_INT(is_superuser)), error);
-}
-
 enum err users_set_active(struct users *users, int64_t id, bool is_active, struct error *error)
 {
     struct arena *arena = arena_new(64, 0);
@@ -315,37 +308,6 @@ enum err users_set_active(struct users *users, int64_t id, bool is_active, struc
                            error);
     arena_free(&arena);
     return err;
-}
-
-/* Makes sure that the account is there, and stays while the connection lasts. */
-static enum err hold_account(struct users *users, struct users_connection *connection, int64_t id,
-                             struct error *error)
-{
-    struct users_result result = {0};
-    enum err err = users->driver->run(connection, USERS_QUERY(ACCOUNT_HOLD, USERS_INT(id)), NULL,
-                                      &result, error);
-
-    return !err && result.changed == 0 ? ERR_NOT_FOUND : err;
-}
-
-enum err users_set_group(struct users *users, int64_t id, struct str group, bool is_member,
-                         struct error *error)
-{
-    struct users_connection *connection = NULL;
-    struct users_result result;
-
-    enum err err = user_check_group(group, error);
-    if (!err)
-        err = users_begin(users, USERS_WRITE, &connection, error);
-    if (err)
-        return err;
-    err = hold_account(users, connection, id, error);
-    if (!err)
-        err = users->driver->run(
-            connection,
-            USERS_QUERY(is_member ? GROUP_ADD : GROUP_REMOVE, USERS_INT(id), USERS_STR(group)),
-            NULL, &result, error);
-    return users_end(users, &connection, err, error);
 }
 
 enum err users_delete(struct users *users, int64_t id, struct error *error)

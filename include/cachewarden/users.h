@@ -186,6 +186,15 @@ CW_MUST_CHECK enum err users_set_active(struct users *users, int64_t id, bool is
 /* Adds to or takes out of a group; doing it twice is fine. */
 CW_MUST_CHECK enum err users_set_group(struct users *users, int64_t id, struct str group,
                                        bool is_member, struct error *error);
+/* Several of them at once: given or taken wholly, or not at all. */
+struct users_rights {
+    bool superuser; /* is among them */
+    const struct str *groups;
+    size_t group_count;
+};
+CW_MUST_CHECK enum err users_set_rights(struct users *users, int64_t id,
+                                        const struct users_rights *rights, bool granted,
+                                        struct error *error);
 /* Marks the account deleted for ever: name and email come free, the id does not, its API keys are
  * revoked. */
 CW_MUST_CHECK enum err users_delete(struct users *users, int64_t id, struct error *error);

@@ -134,6 +134,14 @@ static bool open_anew(const struct cli *cli, struct cli_services *services)
     return cli_open(cli, services);
 }
 
+static int say_untold(const char *why)
+{
+    return cli_fail(
+        "the users database is restored, but Redis was not told: %s; a new term begins when "
+        "it is back; restore the same backup once more then, for what was revoked",
+        why);
+}
+
 /* The accounts are there, whatever becomes of this. */
 static int tell_redis(const struct cli *cli, struct cli_services *services,
                       const struct backup_restore_order *order, struct backup_restored *restored)
@@ -144,10 +152,7 @@ static int tell_redis(const struct cli *cli, struct cli_services *services,
 
     if (err == ERR_OK)
         return status;
-    (void)cli_fail(
-        "the users database is restored, but Redis was not told: %s; a new term begins when "
-        "it is back; restore the same backup once more then, for what was revoked",
-        error.caller[0] ? error.caller : err_name(err));
+    (void)say_untold(error.caller[0] ? error.caller : err_name(err));
     return order->may_miss_redis && status == CLI_OK ? CLI_OK : CLI_FAILED;
 }
 
@@ -164,8 +169,10 @@ static int restore(const struct cli *cli, struct cli_services *services,
     enum err err = backup_restore_users(services->app, &order, &restored, &error);
     cli_progress_end(&progress);
     order.watch = NULL;
-    if (err == ERR_OK && restored.has_become && !open_anew(cli, services))
-        return CLI_FAILED;
+    if (err == ERR_OK && restored.has_become && !open_anew(cli, services)) {
+        int status = show(cli, &restored);
+        return status == CLI_OK ? say_untold("the users database cannot be opened again") : status;
+    }
     if (!order.only_tries)
         (void)cli_audit(services, "backups.restore",
                         str_format(services->arena, "backup:%.64s",

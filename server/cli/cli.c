@@ -103,7 +103,16 @@ static const char *suggest_option(const struct cli *cli, struct str name)
     return NULL;
 }
 
-/* An option's value may be a secret somebody mistook for one: it is never repeated. */
+/* Whether it looks like an option of some program, so that it may be repeated. */
+static bool is_plain_name(struct str name, bool is_long)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyz-", name.ptr[i]))
+            return false;
+    return name.len == 1 || is_long;
+}
+
+/* An option, or its value, may be a secret that somebody mistook for one: it is not repeated. */
 static int unknown_option(const struct cli *cli, struct str name, bool is_long)
 {
     const char *dashes = is_long ? "--" : "-", *near = suggest_option(cli, name);
@@ -117,6 +126,8 @@ static int unknown_option(const struct cli *cli, struct str name, bool is_long)
     if (near)
         return cli_usage_error(cli, "there is no option %s%.*s; did you mean --%s?", dashes, size,
                                name.ptr, near);
+    if (!is_plain_name(name, is_long))
+        return cli_usage_error(cli, "there is no option of that name");
     return cli_usage_error(cli, "there is no option %s%.*s", dashes, size, name.ptr);
 }
 
@@ -164,7 +175,10 @@ static int parse(struct cli *cli, int argc, char **argv)
                 return status;
         } else if (cli->argument_count == cli->command->max_arguments ||
                    cli->argument_count == ARGUMENTS_MAX) {
-            return cli_usage_error(cli, "does not know what to do with \"%.64s\"", argv[at]);
+            /* It may be a password: it is not repeated, here or below. */
+            return cli_usage_error(cli, "does not know what to do with argument %d; it takes: %s",
+                                   cli->argument_count + 1,
+                                   cli->command->arguments ? cli->command->arguments : "none");
         } else {
             cli->arguments[cli->argument_count++] = argv[at++];
         }
@@ -232,7 +246,7 @@ static int unknown_command(const struct cli *cli, const char *name)
     const char *near = suggest_command(cli->command, str_from(name));
     if (near)
         return cli_usage_error(cli, "there is no command \"%.64s\"; did you mean %s?", name, near);
-    return cli_usage_error(cli, "there is no command \"%.64s\"", name);
+    return cli_usage_error(cli, "there is no command of that name");
 }
 
 static void enter(struct cli *cli, const struct cli_command *command)

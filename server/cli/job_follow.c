@@ -92,8 +92,20 @@ static enum err look(struct cli_services *services, struct arena *arena, struct 
                           : jobs_find(services->app, work, id, job_out);
 }
 
+/* Its end is not asked for twice: the second answer might not come. */
+static struct job keep(struct arena *arena, const struct job *job)
+{
+    struct job kept = *job;
+    struct str *const texts[] = {&kept.id,      &kept.reason, &kept.target,
+                                 &kept.pattern, &kept.by,     &kept.starter};
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        *texts[i] = str_dup(arena, *texts[i]);
+    return kept;
+}
+
 static enum err watch(struct cli_services *services, struct arena *arena, struct str id,
-                      struct progress *progress, struct error *error)
+                      struct progress *progress, struct job *job_out, struct error *error)
 {
     const struct timespec moment = {.tv_nsec = LOOK_MS * NS_PER_MS};
     int64_t deadline_ns = clock_deadline_ns(PATIENCE_MS);
@@ -108,8 +120,10 @@ static enum err watch(struct cli_services *services, struct arena *arena, struct
         if (err == ERR_OK) {
             deadline_ns = clock_deadline_ns(PATIENCE_MS);
             show(progress, &job);
-            if (job.state != JOB_RUNNING)
+            if (job.state != JOB_RUNNING) {
+                *job_out = keep(services->arena, &job);
                 return ERR_OK;
+            }
         }
         nanosleep(&moment, NULL); /* a signal ends it */
     }
@@ -127,9 +141,15 @@ enum err cli_job_follow(struct cli_services *services, struct str id, FILE *out,
     catch_interrupts(before);
     enum err err = jobs_run(services->app, id, error);
     if (err == ERR_OK)
-        err = watch(services, arena, id, &progress, error);
+        err = watch(services, arena, id, &progress, job_out, error);
     end_bar(&progress);
     restore_interrupts(before);
     arena_free(&arena);
-    return err == ERR_OK ? jobs_find(services->app, cli_work(services, error), id, job_out) : err;
+    if (err != ERR_OK && err != ERR_NOT_FOUND) {
+        struct error why = *error;
+        (void)error_set(error, err, "what became of the job %.*s is not known: %s", STR_ARG(id),
+                        why.caller[0] ? why.caller : err_name(err));
+        error->redis = why.redis;
+    }
+    return err;
 }

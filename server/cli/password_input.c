@@ -2,9 +2,11 @@
 #include "cli/cli.h"
 
 #include "cachewarden/password.h"
+#include "cachewarden/secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,21 +16,15 @@
 /* Room for a password that is too long, so that it is refused and not cut. */
 enum { BUFFER_SIZE = 4 * PASSWORD_MAX_SIZE };
 
-static volatile sig_atomic_t interrupted;
-
-static void note_signal(int signal_number)
+/* `fault` may be NULL: nothing is known against it yet. */
+static bool finish(char *buffer, size_t size, const char *from, const char *fault)
 {
-    interrupted = signal_number;
-}
-
-static bool finish(char *buffer, size_t size, const char *from)
-{
-    while (size > 0 && (buffer[size - 1] == '\n' || buffer[size - 1] == '\r'))
-        size--;
-    if (memchr(buffer, '\n', size) || memchr(buffer, '\0', size))
-        return cli_fail("the password in %s must be one line of text", from) == CLI_OK;
-    if (size == 0)
-        return cli_fail("the password in %s is empty", from) == CLI_OK;
+    if (!fault && (memchr(buffer, '\n', size) || memchr(buffer, '\0', size)))
+        fault = "must be one line of text";
+    if (!fault && size == 0)
+        fault = "is empty";
+    if (fault)
+        return cli_fail("the password in %s %s", from, fault) == CLI_OK;
     buffer[size] = '\0';
     return true;
 }
@@ -51,47 +47,150 @@ static bool read_file(const char *path, char *buffer)
         close(fd);
     if (got < 0)
         return cli_fail("cannot read the password from %s: %s", from, strerror(saved)) == CLI_OK;
-    return finish(buffer, size, from);
+    struct str password = secret_line((struct str){buffer, size});
+    return finish(buffer, password.len, from, secret_edge_fault(password));
 }
 
 /* ---- the terminal ---- */
 
-/* One line without echo; false when there was none. */
-static bool ask(int terminal, const char *prompt, char *buffer)
+static volatile sig_atomic_t interrupted, stopped;
+
+static void note_end(int number)
 {
-    size_t size = 0;
-    ssize_t got = -1;
-    if (write(terminal, prompt, strlen(prompt)) < 0)
-        return false;
-    while (size < BUFFER_SIZE - 1 && !interrupted &&
-           (got = read(terminal, buffer + size, BUFFER_SIZE - 1 - size)) > 0) {
-        size += (size_t)got;
-        if (buffer[size - 1] == '\n')
-            break;
-    }
-    (void)!write(terminal, "\n", 1);
-    return !interrupted && got > 0 && finish(buffer, size, "your answer");
+    interrupted = number;
 }
 
-/* Leaves the terminal as it was, whatever key ends the dialogue. */
+static void note_stop(int number)
+{
+    stopped = number;
+}
+
+/* What ends the dialogue, and what stops it for a while. They come only while the terminal is waited for. */
+static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
+enum { SIGNALS = sizeof signals / sizeof *signals };
+
+struct dialogue {
+    int terminal;
+    struct termios shown, hidden;
+    bool is_hidden;
+    sigset_t ours, mask; /* the signals above; the mask as it was before */
+    struct sigaction before[SIGNALS];
+};
+
+static void set_echo(struct dialogue *dialogue, bool is_hidden)
+{
+    if (is_hidden != dialogue->is_hidden)
+        tcsetattr(dialogue->terminal, TCSAFLUSH, is_hidden ? &dialogue->hidden : &dialogue->shown);
+    dialogue->is_hidden = is_hidden;
+}
+
+/* Who is in the background stops here, as the kernel has it, and can be ended meanwhile. Changes nothing. */
+static void wait_for_foreground(const struct dialogue *dialogue)
+{
+    tcsetattr(dialogue->terminal, TCSANOW, &dialogue->shown);
+}
+
+static bool begin(struct dialogue *dialogue)
+{
+    const struct sigaction on_end = {.sa_handler = note_end}, on_stop = {.sa_handler = note_stop};
+
+    if (tcgetattr(dialogue->terminal, &dialogue->shown) != 0)
+        return cli_fail("cannot turn the echo off: %s", strerror(errno)) == CLI_OK;
+    dialogue->hidden = dialogue->shown;
+    dialogue->hidden.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
+    wait_for_foreground(dialogue);
+    interrupted = stopped = 0;
+    sigemptyset(&dialogue->ours);
+    for (size_t i = 0; i < SIGNALS; i++)
+        sigaddset(&dialogue->ours, signals[i]);
+    pthread_sigmask(SIG_BLOCK, &dialogue->ours, &dialogue->mask);
+    for (size_t i = 0; i < SIGNALS; i++)
+        sigaction(signals[i], signals[i] == SIGTSTP ? &on_stop : &on_end, &dialogue->before[i]);
+    set_echo(dialogue, true);
+    return true;
+}
+
+/* Leaves the terminal as it was, whatever ended the dialogue. */
+static void end(struct dialogue *dialogue)
+{
+    set_echo(dialogue, false);
+    for (size_t i = 0; i < SIGNALS; i++)
+        sigaction(signals[i], &dialogue->before[i], NULL);
+    pthread_sigmask(SIG_SETMASK, &dialogue->mask, NULL);
+}
+
+/* Ctrl-Z: the shell gets the terminal back with its echo. Returns when the job is in front again, or is
+ * to end; what was typed is gone. */
+static void stop(struct dialogue *dialogue)
+{
+    struct sigaction on_stop, plain = {.sa_handler = SIG_DFL};
+
+    stopped = 0;
+    set_echo(dialogue, false);
+    sigaction(SIGTSTP, &plain, &on_stop);
+    raise(SIGTSTP);
+    pthread_sigmask(SIG_SETMASK, &dialogue->mask, NULL); /* it stops here */
+    wait_for_foreground(dialogue);
+    pthread_sigmask(SIG_BLOCK, &dialogue->ours, NULL);
+    sigaction(SIGTSTP, &on_stop, NULL);
+}
+
+/* Waits for a line, or for a signal (-1 with EINTR); what read says. */
+static ssize_t read_line(struct dialogue *dialogue, char *buffer, size_t size)
+{
+    struct pollfd ready = {.fd = dialogue->terminal, .events = POLLIN};
+
+    if (ppoll(&ready, 1, NULL, &dialogue->mask) < 0)
+        return -1;
+    return read(dialogue->terminal, buffer, size);
+}
+
+static bool show(const struct dialogue *dialogue, const char *text)
+{
+    return write(dialogue->terminal, text, strlen(text)) >= 0;
+}
+
+/* One line without echo; false when there was none. */
+static bool ask(struct dialogue *dialogue, const char *prompt, char *buffer)
+{
+    size_t size = 0;
+    ssize_t got = 0;
+    if (!show(dialogue, prompt))
+        return false;
+    while (size < BUFFER_SIZE - 1 && !interrupted) {
+        got = read_line(dialogue, buffer + size, BUFFER_SIZE - 1 - size);
+        if (stopped) {
+            stop(dialogue);
+            size = 0;
+            if (interrupted)
+                break;
+            set_echo(dialogue, true);
+            if (!show(dialogue, prompt))
+                break;
+        } else if (got <= 0 && errno == EINTR && !interrupted) {
+            continue;
+        } else if (got <= 0) {
+            break;
+        } else {
+            size += (size_t)got;
+            if (buffer[size - 1] == '\n')
+                break;
+        }
+    }
+    (void)show(dialogue, "\n");
+    if (interrupted || got <= 0)
+        return false;
+    return finish(buffer, secret_line((struct str){buffer, size}).len, "your answer", NULL);
+}
+
 static bool ask_twice(int terminal, char *buffer)
 {
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-    struct sigaction action = {.sa_handler = note_signal}, before[4];
-    struct termios shown, hidden;
+    struct dialogue dialogue = {.terminal = terminal};
     char again[BUFFER_SIZE];
-    if (tcgetattr(terminal, &shown) != 0)
-        return cli_fail("cannot turn the echo off: %s", strerror(errno)) == CLI_OK;
-    hidden = shown;
-    hidden.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
-    interrupted = 0;
-    for (size_t i = 0; i < 4; i++)
-        sigaction(signals[i], &action, &before[i]);
-    tcsetattr(terminal, TCSAFLUSH, &hidden);
-    bool whole = ask(terminal, "New password: ", buffer) && ask(terminal, "Once more: ", again);
-    tcsetattr(terminal, TCSAFLUSH, &shown);
-    for (size_t i = 0; i < 4; i++)
-        sigaction(signals[i], &before[i], NULL);
+    if (!begin(&dialogue))
+        return false;
+    bool whole = ask(&dialogue, "New password: ", buffer) && ask(&dialogue, "Once more: ", again);
+    end(&dialogue);
 
     bool same = whole && strcmp(buffer, again) == 0;
     if (whole && !same)

@@ -36,7 +36,7 @@ static struct str target_of(struct cli_services *services, int64_t id)
 
 int cli_change_user(struct cli *cli, const char *route,
                     enum err (*change)(struct cli_services *services, struct cli *cli,
-                                       const struct user *user, struct error *error))
+                                       struct user *user, struct error *error))
 {
     struct cli_services services;
     struct user user;
@@ -50,11 +50,8 @@ int cli_change_user(struct cli *cli, const char *route,
         err = change(&services, cli, &user, &error);
         (void)cli_audit(&services, route, target_of(&services, user.id), err, -1, false);
     }
-    if (err == ERR_OK)
-        err = users_find_by_id(services.app->users, services.arena, user.id, &user, &error);
-    int status = err != ERR_OK     ? cli_fail_with(err, &error)
-                 : user.is_deleted ? CLI_OK
-                                   : cli_show_user(cli, &services, &user);
+    int status =
+        err == ERR_OK ? cli_show_changed(cli, &services, &user) : cli_fail_with(err, &error);
     if (err == ERR_OK && was_admin && !cli_user_is_admin(&services, &user))
         cli_warn_without_admin(&services);
     cli_close(&services);
@@ -72,27 +69,23 @@ static enum err hash(struct cli_services *services, struct str password, struct 
 
 /* ---- add ---- */
 
-static enum err take_groups(const struct cli *cli, struct arena *arena, struct user *user)
+/* Before anybody is asked for a password. */
+static bool check(const struct user *user)
 {
-    size_t count = 0;
-    while (cli_value_at(cli, "group", count))
-        count++;
-    struct str *groups = arena_calloc(arena, count, sizeof *groups);
-    if (!groups)
-        return ERR_NO_MEMORY;
-    for (size_t i = 0; i < count; i++)
-        groups[i] = str_from(cli_value_at(cli, "group", i));
-    user->groups = groups;
-    user->group_count = count;
-    return ERR_OK;
+    struct error error = {0};
+    enum err err = user_check_username(user->username, &error);
+    if (err == ERR_OK)
+        err = user_check_email(user->email, &error);
+    for (size_t i = 0; err == ERR_OK && i < user->group_count; i++)
+        err = user_check_group(user->groups[i], &error);
+    return err == ERR_OK || cli_fail_with(err, &error) == CLI_OK;
 }
 
-static enum err add(struct cli_services *services, const struct cli *cli, struct str password,
-                    struct user *user, struct error *error)
+static enum err add(struct cli_services *services, struct str password, struct user *user,
+                    struct error *error)
 {
-    enum err err = take_groups(cli, services->arena, user);
-    if (err == ERR_OK)
-        err = hash(services, password, user->username, user->email, &user->password_hash, error);
+    enum err err =
+        hash(services, password, user->username, user->email, &user->password_hash, error);
     if (err == ERR_OK)
         err = users_add(services->app->users, user, &user->id, error);
     (void)cli_audit(services, "user.add",
@@ -100,10 +93,23 @@ static enum err add(struct cli_services *services, const struct cli *cli, struct
     return err;
 }
 
-static int run_add(struct cli *cli)
+static int add_with(struct cli *cli, struct user *user, struct str password)
 {
     struct cli_services services;
     struct error error = {0};
+    if (!cli_open_to_change(cli, &services))
+        return CLI_FAILED;
+    enum err err = add(&services, password, user, &error);
+    int status =
+        err == ERR_OK ? cli_show_changed(cli, &services, user) : cli_fail_with(err, &error);
+    cli_close(&services);
+    return status;
+}
+
+static int run_add(struct cli *cli)
+{
+    struct arena *arena = arena_new(1024, 0);
+    int status = CLI_FAILED;
     char *password;
     struct user user = {
         .username = str_from(cli_argument(cli, 0)),
@@ -113,22 +119,14 @@ static int run_add(struct cli *cli)
         .created_at_s = clock_wall_s(),
     };
     if (!cli_flag(cli, "email"))
-        return cli_usage_error(cli, "needs --email E");
-    /* Before anybody is asked for a password. */
-    if (user_check_username(user.username, &error) != ERR_OK ||
-        user_check_email(user.email, &error) != ERR_OK)
-        return cli_fail("%s", error.caller);
-    if (!cli_password_read(cli, &password))
-        return CLI_FAILED;
-    int status = CLI_FAILED;
-    if (cli_open_to_change(cli, &services)) {
-        enum err err = add(&services, cli, str_from(password), &user, &error);
-        if (err == ERR_OK)
-            err = users_find_by_id(services.app->users, services.arena, user.id, &user, &error);
-        status = err == ERR_OK ? cli_show_user(cli, &services, &user) : cli_fail_with(err, &error);
-        cli_close(&services);
+        status = cli_usage_error(cli, "needs --email E");
+    else if (!arena || cli_take_groups(cli, arena, &user.groups, &user.group_count) != ERR_OK)
+        status = cli_fail("out of memory");
+    else if (check(&user) && cli_password_read(cli, &password)) {
+        status = add_with(cli, &user, str_from(password));
+        cli_password_fini(&password);
     }
-    cli_password_fini(&password);
+    arena_free(&arena);
     return status;
 }
 
@@ -175,8 +173,8 @@ static void unlock(struct cli_services *services, const struct user *user)
                 error.caller[0] ? error.caller : err_name(err));
 }
 
-static enum err set_password(struct cli_services *services, struct cli *cli,
-                             const struct user *user, struct error *error)
+static enum err set_password(struct cli_services *services, struct cli *cli, struct user *user,
+                             struct error *error)
 {
     char *password;
     struct str encoded;
@@ -198,14 +196,14 @@ static int run_password(struct cli *cli)
 
 /* ---- deactivate, activate, delete ---- */
 
-static enum err deactivate(struct cli_services *services, struct cli *cli, const struct user *user,
+static enum err deactivate(struct cli_services *services, struct cli *cli, struct user *user,
                            struct error *error)
 {
     (void)cli;
     return users_set_active(services->app->users, user->id, false, error);
 }
 
-static enum err activate(struct cli_services *services, struct cli *cli, const struct user *user,
+static enum err activate(struct cli_services *services, struct cli *cli, struct user *user,
                          struct error *error)
 {
     (void)cli;
@@ -215,13 +213,14 @@ static enum err activate(struct cli_services *services, struct cli *cli, const s
     return err;
 }
 
-static enum err delete (struct cli_services *services, struct cli *cli, const struct user *user,
+static enum err delete (struct cli_services *services, struct cli *cli, struct user *user,
                         struct error *error) {
     enum err err = users_delete(services->app->users, user->id, error);
     if (err == ERR_OK && cli_flag(cli, "json"))
         printf("{\"id\":%lld,\"deleted\":true}\n", (long long)user->id);
     else if (err == ERR_OK)
         printf("user %.*s (id %lld) deleted\n", STR_ARG(user->username), (long long)user->id);
+    if (err == ERR_OK) *user = (struct user){.id = user->id, .is_deleted = true};
     return err;
 }
 

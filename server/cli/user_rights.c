@@ -25,26 +25,36 @@ void cli_warn_without_admin(struct cli_services *services)
                     "cachewarden user grant NAME --superuser\n");
 }
 
+enum err cli_take_groups(const struct cli *cli, struct arena *arena, const struct str **groups_out,
+                         size_t *count_out)
+{
+    size_t count = 0;
+    while (cli_value_at(cli, "group", count))
+        count++;
+    struct str *groups = arena_calloc(arena, count, sizeof *groups);
+    *groups_out = groups;
+    *count_out = groups ? count : 0;
+    for (size_t i = 0; i < *count_out; i++)
+        groups[i] = str_from(cli_value_at(cli, "group", i));
+    return groups ? ERR_OK : ERR_NO_MEMORY;
+}
+
 static enum err set_rights(struct cli_services *services, const struct cli *cli,
                            const struct user *user, bool granted, struct error *error)
 {
-    struct users *users = services->app->users;
-    enum err err = ERR_OK;
-    if (cli_flag(cli, "superuser"))
-        err = users_set_superuser(users, user->id, granted, error);
-    for (size_t i = 0; err == ERR_OK && cli_value_at(cli, "group", i); i++)
-        err = users_set_group(users, user->id, str_from(cli_value_at(cli, "group", i)), granted,
-                              error);
-    return err;
+    struct users_rights rights = {.superuser = cli_flag(cli, "superuser")};
+    enum err err = cli_take_groups(cli, services->arena, &rights.groups, &rights.group_count);
+    return err == ERR_OK ? users_set_rights(services->app->users, user->id, &rights, granted, error)
+                         : err;
 }
 
-static enum err grant(struct cli_services *services, struct cli *cli, const struct user *user,
+static enum err grant(struct cli_services *services, struct cli *cli, struct user *user,
                       struct error *error)
 {
     return set_rights(services, cli, user, true, error);
 }
 
-static enum err revoke(struct cli_services *services, struct cli *cli, const struct user *user,
+static enum err revoke(struct cli_services *services, struct cli *cli, struct user *user,
                        struct error *error)
 {
     return set_rights(services, cli, user, false, error);

@@ -59,25 +59,76 @@ static void print_user(struct strbuf *out, const struct user *user,
                     STR_ARG(external->subject));
 }
 
-int cli_show_user(const struct cli *cli, struct cli_services *services, const struct user *user)
+static enum err read_subject(struct cli_services *services, int64_t id,
+                             struct external_subject *external_out, struct error *error)
+{
+    *external_out = (struct external_subject){0};
+    enum err err = users_subject_of(services->app->users, services->arena, id,
+                                    &external_out->issuer, &external_out->subject, error);
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+static int show(const struct cli *cli, const struct user *user,
+                const struct external_subject *external)
 {
     struct strbuf text;
     struct json_writer json;
-    struct external_subject external;
-    struct error error = {0};
-    enum err err = users_subject_of(services->app->users, services->arena, user->id,
-                                    &external.issuer, &external.subject, &error);
-    if (err != ERR_OK && err != ERR_NOT_FOUND)
-        return cli_fail_with(err, &error);
     strbuf_init(&text, NULL, 256);
     if (cli_flag(cli, "json")) {
         json_writer_init(&json, &text);
-        write_user(&json, user, &external);
+        write_user(&json, user, external);
         strbuf_add_char(&text, '\n');
     } else {
-        print_user(&text, user, &external);
+        print_user(&text, user, external);
     }
     return cli_print(&text);
+}
+
+int cli_show_user(const struct cli *cli, struct cli_services *services, const struct user *user)
+{
+    struct external_subject external;
+    struct error error = {0};
+    enum err err = read_subject(services, user->id, &external, &error);
+    return err == ERR_OK ? show(cli, user, &external) : cli_fail_with(err, &error);
+}
+
+/* What is known of it all the same, so that scripts go on. */
+static int show_unread(const struct cli *cli, const struct user *user, enum err err,
+                       const struct error *error)
+{
+    struct strbuf text;
+    struct json_writer json;
+    fprintf(stderr, "warning: the change was made, but the account cannot be shown: %s\n",
+            error->caller[0] ? error->caller : err_name(err));
+    strbuf_init(&text, NULL, 256);
+    if (cli_flag(cli, "json")) {
+        json_writer_init(&json, &text);
+        json_open_object(&json);
+        json_add_integer(&json, "id", user->id);
+        json_add_string(&json, "username", user->username);
+        json_close_object(&json);
+        strbuf_add_char(&text, '\n');
+    } else {
+        strbuf_addf(&text, "id:         %lld\nusername:   %.*s\n", (long long)user->id,
+                    STR_ARG(user->username));
+    }
+    return cli_print(&text);
+}
+
+int cli_show_changed(const struct cli *cli, struct cli_services *services, struct user *user)
+{
+    struct external_subject external;
+    struct error error = {0};
+    struct user now;
+    if (user->is_deleted)
+        return CLI_OK;
+    enum err err = users_find_by_id(services->app->users, services->arena, user->id, &now, &error);
+    if (err == ERR_OK)
+        err = read_subject(services, user->id, &external, &error);
+    if (err != ERR_OK)
+        return show_unread(cli, user, err, &error);
+    *user = now;
+    return user->is_deleted ? CLI_OK : show(cli, user, &external);
 }
 
 static void print_table(struct strbuf *out, const struct user *users, size_t count)

@@ -3,6 +3,7 @@
 
 #include <hiredis/hiredis.h>
 #include <jansson.h>
+#include <sqlite3.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -91,6 +92,11 @@ START_TEST(passwords_that_will_not_do)
         {"canary\n", "assword"},   /* too short */
         {"password\n", "assword"}, /* too common */
         {"alice@example.com\n", "assword"},
+        {"\xef\xbb\xbfviolet-canary-42\n",
+         "the password in standard input begins with a byte order mark; save it as UTF-8 without "
+         "one"},
+        {"violet-canary-42 \n", "the password in standard input ends in a blank; take it out"},
+        {"violet-canary-42\r", "ends in a carriage return"},
     };
     cli_run_input(cases[_i][0], "user", "add", "alice", "--email", "alice@example.com",
                   "--password-file", "-");
@@ -162,6 +168,56 @@ START_TEST(rights_come_and_go)
     ck_assert(!is_true("is_superuser"));
     cli_run("user", "grant", "nobody", "--superuser");
     cli_expect_err(1, "there is no user \"nobody\"");
+}
+END_TEST
+
+START_TEST(rights_are_given_wholly_or_not_at_all)
+{
+    add("alice");
+    cli_run("user", "grant", "alice", "--superuser", "--group", "Ops", "--group", "a,b");
+    cli_expect_err(1, "cachewarden: ");
+    ck_assert_str_eq(cli_test.result.out, "");
+    cli_run("user", "show", "alice", "--json");
+    parse();
+    ck_assert(!is_true("is_superuser"));
+    ck_assert_uint_eq(json_array_size(json_object_get(answer, "groups")), 0);
+    cli_run("user", "grant", "alice", "--superuser");
+    cli_run("user", "revoke", "alice", "--superuser", "--group", "a,b");
+    cli_expect_err(1, "cachewarden: ");
+    cli_run("user", "show", "alice", "--json");
+    parse();
+    ck_assert(is_true("is_superuser"));
+    /* Told before a password is asked for: there is no terminal here to ask. */
+    cli_run("user", "add", "bob", "--email", "bob@example.com", "--group", "a,b");
+    cli_expect_err(1, "cachewarden: ");
+    ck_assert_ptr_null(strstr(cli_test.result.err, "terminal"));
+}
+END_TEST
+
+static void run_sql(const char *sql)
+{
+    char path[300];
+    sqlite3 *raw;
+    snprintf(path, sizeof path, "%s/users.db", cli_test.directory);
+    ck_assert_int_eq(sqlite3_open(path, &raw), SQLITE_OK);
+    char *why = NULL;
+    ck_assert_msg(sqlite3_exec(raw, sql, NULL, NULL, &why) == SQLITE_OK, "%s", why);
+    sqlite3_close(raw);
+}
+
+/* Whatever becomes of the look at it: here the account is gone for good a moment later. */
+START_TEST(what_was_changed_is_not_a_failure)
+{
+    static const char warning[] =
+        "warning: the change was made, but the account cannot be shown: not_found\n";
+    add("alice");
+    run_sql("CREATE TRIGGER vanish AFTER UPDATE OF is_superuser ON accounts"
+            " BEGIN DELETE FROM accounts WHERE id = NEW.id; END");
+    cli_run("user", "grant", "alice", "--superuser");
+    cli_expect(0, "id:         1\nusername:   alice\n", warning);
+    add("bob");
+    cli_run("user", "grant", "bob", "--superuser", "--json");
+    cli_expect(0, "{\"id\":2,\"username\":\"bob\"}\n", warning);
 }
 END_TEST
 
@@ -293,11 +349,13 @@ int main(void)
     tcase_add_checked_fixture(with, cli_open_redis, close_all);
     tcase_add_test(with, adding);
     tcase_add_test(with, the_password_may_be_in_a_file);
-    tcase_add_loop_test(with, passwords_that_will_not_do, 0, 6);
+    tcase_add_loop_test(with, passwords_that_will_not_do, 0, 9);
     tcase_add_loop_test(with, names_that_will_not_do, 0, 3);
     tcase_add_test(with, nobody_is_added_twice);
     tcase_add_test(with, listing_and_showing);
     tcase_add_test(with, rights_come_and_go);
+    tcase_add_test(with, rights_are_given_wholly_or_not_at_all);
+    tcase_add_test(with, what_was_changed_is_not_a_failure);
     tcase_add_test(with, shutting_out_and_letting_in);
     tcase_add_test(with, deleting_is_for_ever);
     tcase_add_test(with, taking_the_last_admin_s_rights_is_warned_of);
