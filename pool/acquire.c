@@ -179,22 +179,43 @@ static void make_room_locked(struct pool *pool, struct conn **to_close_out)
     pool->stats.closes++;
 }
 
-static enum err acquire_probe_locked(struct pool *pool, int64_t now_ns, struct acquired *acquired,
-                                     struct conn **to_close_out, struct error *error)
+/* The permission to make a connection for a purpose of its own. */
+static void acquire_dial_locked(struct pool *pool, enum dial dial, struct acquired *acquired,
+                                struct conn **to_close_out)
 {
-    bool has_room = pool->live < pool->size || pool->idle;
-    if (!has_room || breaker_ask(&pool->breaker, now_ns) == BREAKER_REFUSE) {
-        pool->stats.breaker_refusals++;
-        return redis_error_set(error, ERR_UPSTREAM_DOWN, pool->breaker.cause,
-                               "not tried: it was down a moment ago");
-    }
     make_room_locked(pool, to_close_out);
     pool->live++;
     pool->busy++;
     pool->connecting++;
     count_in_locked(pool);
-    *acquired = (struct acquired){.kind = ACQUIRED_CONN, .is_probe = true};
+    *acquired = (struct acquired){.kind = ACQUIRED_CONN, .dial = dial};
+}
+
+static bool has_room(const struct pool *pool)
+{
+    return pool->live < pool->size || pool->idle;
+}
+
+static enum err acquire_probe_locked(struct pool *pool, int64_t now_ns, struct acquired *acquired,
+                                     struct conn **to_close_out, struct error *error)
+{
+    if (!has_room(pool) || breaker_ask(&pool->breaker, now_ns) == BREAKER_REFUSE) {
+        pool->stats.breaker_refusals++;
+        return redis_error_set(error, ERR_UPSTREAM_DOWN, pool->breaker.cause,
+                               "not tried: it was down a moment ago");
+    }
+    acquire_dial_locked(pool, DIAL_PROBE, acquired, to_close_out);
     return ERR_OK;
+}
+
+static bool acquire_trial_locked(struct pool *pool, int64_t now_ns, struct acquired *acquired,
+                                 struct conn **to_close_out)
+{
+    if (!has_room(pool) || !pool_trial_due_locked(pool, now_ns))
+        return false;
+    pool->replica.try_next_ns = now_ns + BREAKER_PROBE_INTERVAL_NS;
+    acquire_dial_locked(pool, DIAL_TRIAL, acquired, to_close_out);
+    return true;
 }
 
 static enum err acquire_locked(struct pool *pool, const struct pool_request *request,
@@ -222,10 +243,12 @@ enum err pool_acquire(struct pool *pool, const struct pool_request *request,
 {
     struct conn *to_close = NULL;
     *acquired_out = (struct acquired){.kind = ACQUIRED_CONN};
+    enum err err = ERR_OK;
     lock_acquire(&pool->lock);
-    enum err err = pool->breaker.is_open ? acquire_probe_locked(pool, request->start_ns,
-                                                                acquired_out, &to_close, error)
-                                         : acquire_locked(pool, request, acquired_out, error);
+    if (pool->breaker.is_open)
+        err = acquire_probe_locked(pool, request->start_ns, acquired_out, &to_close, error);
+    else if (!acquire_trial_locked(pool, request->start_ns, acquired_out, &to_close))
+        err = acquire_locked(pool, request, acquired_out, error);
     lock_release(&pool->lock);
     conn_close_list(to_close);
     return err;

@@ -91,11 +91,13 @@ bool batch_join_locked(struct batch *batch, const struct pool_request *request, 
         strbuf_add(&batch->out, request->bytes);
     if (batch->out.failed)
         return false;
-    batch->members[batch->count] = (struct batch_member){.from = from,
-                                                         .size = request->bytes.len,
-                                                         .first_reply = batch->commands,
-                                                         .replies = request->commands,
-                                                         .required = request->required};
+    batch->members[batch->count] =
+        (struct batch_member){.from = from,
+                              .size = request->bytes.len,
+                              .first_reply = batch->commands,
+                              .replies = request->commands,
+                              .required = request->required,
+                              .writes = request->effect == PIPELINE_WRITE};
     *slot_out = batch->count++;
     batch->present++;
     batch->commands += request->commands;
@@ -114,6 +116,7 @@ void batch_seal_locked(struct batch *batch)
     uint64_t replication_id = batch->conn->replication_id;
     size_t bytes = 0, commands = 0;
     batch->phase = BATCH_SENT;
+    batch->writes = false;
     for (size_t i = 0; i < batch->count; i++) {
         struct batch_member *member = &batch->members[i];
         member->is_wrong_redis = member->required && member->required != replication_id;
@@ -121,6 +124,7 @@ void batch_seal_locked(struct batch *batch)
             continue;
         if (bytes != member->from)
             memmove(batch->out.ptr + bytes, batch->out.ptr + member->from, member->size);
+        batch->writes = batch->writes || member->writes;
         member->from = bytes;
         member->first_reply = commands;
         bytes += member->size;

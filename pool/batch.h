@@ -31,6 +31,7 @@ struct batch_member {
     size_t from, size;           /* its bytes in .out */
     size_t first_reply, replies; /* its replies in .values */
     uint64_t required;           /* the replication id it may be sent to; 0: any */
+    bool writes;
     bool has_left;
     bool is_wrong_redis; /* the connection leads to another Redis: it was not sent */
 };
@@ -52,6 +53,7 @@ struct batch {
     int64_t hedge_ns;            /* of the pool, as it was made */
     struct conn *conn; /* granted; NULL: make one. The leader's alone once it is granted */
     size_t count, present, commands;
+    bool writes; /* one of those that were sent does */
     struct batch_member *members;
     struct strbuf out;
     int64_t reply_by_ns; /* set when it is sent */

@@ -76,7 +76,7 @@ static enum err connect_batch(struct pool *pool, struct batch *batch,
 {
     atomic_store_explicit(&batch->word, BATCH_STALLED, memory_order_release);
     futex_wake_all(&batch->word);
-    return pool_connect(pool, request->deadline_ns, false, &batch->conn, down_out, error);
+    return pool_connect(pool, request->deadline_ns, DIAL_GROWTH, &batch->conn, down_out, error);
 }
 
 /* The permission is used up (pool_connect failed): back to waiting. */
@@ -146,6 +146,7 @@ static enum err begin(struct batch *batch, int64_t now_ns)
                                             .values = batch->values,
                                             .owed = batch->commands,
                                             .arena = batch->arena,
+                                            .writes = batch->writes,
                                             .began_ns = now_ns};
     return conn_begin(batch->conn, &batch->round_trip);
 }
@@ -205,7 +206,7 @@ static struct conn *abandon_locked(struct pool *pool, struct batch *batch, int64
     if (batch->phase == BATCH_GATHERING) {
         pool_unqueue_locked(pool, batch);
         if (batch->is_granted && !batch->fail_cause)
-            pool_release_conn_locked(pool, now_ns, batch->conn);
+            to_close = pool_unuse_locked(pool, now_ns, batch->conn);
     } else if (batch->phase == BATCH_SENT) {
         conn_abort(batch->conn, &batch->round_trip);
         to_close = batch->conn;

@@ -50,6 +50,8 @@ enum err conn_begin(struct conn *conn, struct round_trip *round_trip)
     round_trip->failure = ROUND_TRIP_OK;
     round_trip->is_reused = conn->is_reused;
     round_trip->replication_id = conn->replication_id;
+    round_trip->is_replica = conn->is_replica;
+    round_trip->met_replica = false;
     if (conn->state == CONN_READY) /* the handshake is a round trip too, and stays HANDSHAKE */
         conn_move(conn, CONN_OWING);
     return ERR_OK;
@@ -75,6 +77,13 @@ static enum round_trip_step send_rest(struct conn *conn, struct round_trip *roun
     return fail(conn, round_trip, ROUND_TRIP_LOST);
 }
 
+static bool is_of_replica(const struct value *value)
+{
+    enum redis_fault fault = value_fault(value);
+
+    return fault == REDIS_FAULT_READONLY || fault == REDIS_FAULT_MASTERDOWN;
+}
+
 /* Takes all whole replies out of the reader. DONE when none is owed any more, WAITING for bytes. */
 static enum round_trip_step take_replies(struct conn *conn, struct round_trip *round_trip)
 {
@@ -82,6 +91,8 @@ static enum round_trip_step take_replies(struct conn *conn, struct round_trip *r
         struct value *value = &round_trip->values[round_trip->arrived];
         switch (reply_reader_next(conn->reader, round_trip->arena, value)) {
         case REPLY_READY:
+            if (value->kind == VALUE_ERROR && is_of_replica(value))
+                round_trip->met_replica = true;
             round_trip->arrived++;
             break;
         case REPLY_MORE:

@@ -53,6 +53,9 @@ struct round_trip {
     size_t received;      /* bytes so far */
     enum round_trip_failure failure;
     uint64_t replication_id; /* of the connection: which Redis it leads to */
+    bool is_replica;         /* of the connection: it led to a replica when it was made */
+    bool writes;             /* set by conn_begin's caller, for the pool: something in it writes */
+    bool met_replica;        /* a reply can only come from one: READONLY, MASTERDOWN */
     int64_t began_ns;        /* set by conn_begin's caller, for the pool */
     bool is_reused; /* the connection had served before: it may have died while it was idle */
     char guard[STR_HEX64_SIZE];
@@ -73,7 +76,10 @@ struct conn {
     uint64_t nonce; /* of the last guard */
     uint64_t
         replication_id; /* redis_replication_id_of what the handshake learnt; REDIS_REPLICATION_ID_UNKNOWN: not asked */
-    bool is_reused; /* a round trip has succeeded on it */
+    bool is_replica;     /* Redis said so when it was made */
+    bool is_primary;     /* Redis said so when it was made; neither: it does not tell */
+    uint64_t generation; /* of the pool, when it was made (renew.c) */
+    bool is_reused;      /* a round trip has succeeded on it */
     char buffer[CONN_READ_BUFFER];
 };
 
@@ -90,6 +96,7 @@ struct conn_target {
  * ERR_UPSTREAM_DOWN, ERR_TIMEOUT and ERR_BUSY as transport_open; ERR_UPSTREAM_REFUSED when Redis answered and
  * said no (password, database, max clients): error->redis has the cause. A refused CLIENT SETNAME
  * is no failure (the ACL user may lack it), nor is a refused INFO: the replication id is untold then.
+ * The role is asked for with HELLO, which every ACL user may say; who refuses it tells no role.
  */
 CW_MUST_CHECK enum err conn_open(const struct conn_target *target, int64_t deadline_ns,
                                  struct conn **conn_out, struct error *error);

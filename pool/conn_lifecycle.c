@@ -31,6 +31,7 @@ struct connect_end {
     struct conn *to_close;
     size_t live;                 /* connections there are besides */
     bool opened, closed, capped; /* the breaker; and: the pool cannot grow, which is news */
+    enum pool_news news;
 };
 
 bool pool_check_idle(struct pool *pool, struct conn **conn, enum pipeline_effect effect)
@@ -49,17 +50,6 @@ bool pool_check_idle(struct pool *pool, struct conn **conn, enum pipeline_effect
     return false;
 }
 
-/* The caller closes them without the lock. */
-static struct conn *drop_idle_locked(struct pool *pool)
-{
-    struct conn *idle = pool->idle;
-    pool->live -= pool->idle_count;
-    pool->stats.closes += pool->idle_count;
-    pool->idle = NULL;
-    pool->idle_count = 0;
-    return idle;
-}
-
 /* No room for one more, at Redis or on this machine: that says nothing against the connections there are. */
 static bool is_only_refused(enum err err)
 {
@@ -67,55 +57,92 @@ static bool is_only_refused(enum err err)
 }
 
 /* Requests share what lives, and the pool tries to grow once a second. */
-static void cap_locked(struct pool *pool, enum err err, bool is_probe, struct connect_end *end)
+static void cap_locked(struct pool *pool, enum err err, enum dial dial, struct connect_end *end)
 {
     pool->grow_again_ns = clock_mono_ns() + BREAKER_PROBE_INTERVAL_NS;
     end->capped = !pool->is_capped;
     pool->is_capped = true;
     if (err == ERR_UPSTREAM_REFUSED) /* in Redis's own words: it answers */
         end->closed = breaker_succeeded(&pool->breaker);
-    else if (is_probe)
+    else if (dial == DIAL_PROBE)
         breaker_unknown(&pool->breaker);
 }
 
 /* Counts out a connection that could not be made. True when the breaker is open now. */
 static bool connect_failed_locked(struct pool *pool, enum err err, enum redis_error cause,
-                                  bool is_probe, bool is_conclusive, struct connect_end *end)
+                                  enum dial dial, bool is_conclusive, struct connect_end *end)
 {
     pool->stats.connect_failures++;
     pool->live--;
     pool->busy--;
     end->live = pool->live - pool->connecting;
+    if (dial == DIAL_TRIAL && end->live > 0)
+        return pool->breaker.is_open; /* the new primary is not there yet */
     if (is_only_refused(err) && end->live > 0) {
-        cap_locked(pool, err, is_probe, end);
+        cap_locked(pool, err, dial, end);
         return pool->breaker.is_open;
     }
     if (!is_conclusive) {
-        if (is_probe)
+        if (dial == DIAL_PROBE)
             breaker_unknown(&pool->breaker);
         return pool->breaker.is_open;
     }
     /* Idle connections are most likely dead as well: close them now, not one by one later. */
     int64_t now_ns = clock_mono_ns();
-    end->to_close = drop_idle_locked(pool);
+    end->to_close = pool_drop_idle_locked(pool);
     pool->grow_again_ns = now_ns + BREAKER_PROBE_INTERVAL_NS;
     /* As long as others get answers the endpoint is not down. */
     bool others_work = pool->busy > pool->connecting;
-    if (is_probe || !others_work)
+    if (dial == DIAL_PROBE || !others_work)
         end->opened = breaker_failed(&pool->breaker, cause, now_ns);
     return pool->breaker.is_open;
 }
 
-static void connected_locked(struct pool *pool, struct conn *conn, struct connect_end *end)
+/* The others are worth more than this one, which leads to a replica. */
+static void spurn_locked(struct pool *pool, struct conn **conn, struct connect_end *end)
 {
-    pool->stats.connects++;
+    int64_t now_ns = clock_mono_ns();
+
+    pool->live--;
+    pool->busy--;
+    pool->stats.closes++;
+    pool->grow_again_ns = now_ns + BREAKER_PROBE_INTERVAL_NS;
+    end->news = pool_note_made_locked(pool, *conn, now_ns);
+    end->to_close = *conn;
+    *conn = NULL;
+}
+
+static void keep_locked(struct pool *pool, struct conn *conn, enum dial dial,
+                        struct connect_end *end)
+{
     pool->grow_again_ns = 0;
+    if (dial == DIAL_TRIAL) {
+        end->to_close = pool_renew_locked(pool);
+        conn->generation = pool->generation;
+    } else if (conn->replication_id != pool->replication_id) {
+        /* The address leads to another Redis now: connections to the old one are not kept. */
+        end->to_close = pool_drop_idle_locked(pool);
+    }
+    pool->replication_id = conn->replication_id;
+    pool->replica.is_led_to = conn->is_replica;
+    if (conn->generation == pool->generation)
+        end->news = pool_note_made_locked(pool, conn, clock_mono_ns());
+}
+
+/* False: it was made, and is of no use. */
+static bool connected_locked(struct pool *pool, struct conn **conn, enum dial dial,
+                             struct connect_end *end)
+{
+    bool is_kept = !pool_spurns_locked(pool, *conn, dial);
+
+    pool->stats.connects++;
     pool->is_capped = false;
     end->closed = breaker_succeeded(&pool->breaker);
-    /* The address leads to another Redis now: connections to the old one are not kept. */
-    if (conn->replication_id != pool->replication_id)
-        end->to_close = drop_idle_locked(pool);
-    pool->replication_id = conn->replication_id;
+    if (is_kept)
+        keep_locked(pool, *conn, dial, end);
+    else
+        spurn_locked(pool, conn, end);
+    return is_kept;
 }
 
 static void log_capped(const struct pool *pool, const struct connect_end *end, const char *why)
@@ -124,13 +151,18 @@ static void log_capped(const struct pool *pool, const struct connect_end *end, c
               LOG_INT("connections", (int64_t)end->live), LOG_CSTR("why", why));
 }
 
-enum err pool_connect(struct pool *pool, int64_t deadline_ns, bool is_probe, struct conn **conn_out,
-                      bool *down_out, struct error *error)
+enum err pool_connect(struct pool *pool, int64_t deadline_ns, enum dial dial,
+                      struct conn **conn_out, bool *down_out, struct error *error)
 {
     struct connect_end end = {0};
     struct pool_wakes wakes = {0};
     struct error why; /* the caller may not want to know, the breaker does */
     int64_t start_ns = clock_mono_ns(), limit_ns = start_ns + pool->connect_timeout_ns;
+    lock_acquire(&pool->lock);
+    uint64_t generation = pool->generation;
+    lock_release(&pool->lock);
+    if (dial == DIAL_TRIAL) /* after a failover by name another address is behind it */
+        resolver_renew(pool->address.host);
     enum err err = conn_open(&pool->target, least(limit_ns, deadline_ns), conn_out, &why);
     bool is_conclusive = err != ERR_TIMEOUT || limit_ns <= deadline_ns ||
                          clock_mono_ns() - start_ns >= pool->down_after_ns;
@@ -138,15 +170,20 @@ enum err pool_connect(struct pool *pool, int64_t deadline_ns, bool is_probe, str
     pool->connecting--;
     if (err) {
         *conn_out = NULL;
-        *down_out = connect_failed_locked(pool, err, why.redis, is_probe, is_conclusive, &end);
+        *down_out = connect_failed_locked(pool, err, why.redis, dial, is_conclusive, &end);
     } else {
-        connected_locked(pool, *conn_out, &end);
+        (*conn_out)->generation = generation;
+        *down_out = false;
+        if (!connected_locked(pool, conn_out, dial, &end))
+            err = redis_error_set(&why, ERR_UPSTREAM_DOWN, REDIS_ERROR_READ_ONLY,
+                                  "a new connection leads to a replica");
     }
     pool_serve_locked(pool, clock_mono_ns(), &wakes);
     lock_release(&pool->lock);
     pool_wake(pool, &wakes);
     conn_close_list(end.to_close);
     log_breaker(pool, end.opened, end.closed, why.detail);
+    pool_log_news(pool, end.news);
     if (end.capped)
         log_capped(pool, &end, why.detail);
     if (!err)
@@ -197,7 +234,8 @@ void pool_release(struct pool *pool, struct conn *conn, const struct round_trip 
         batch->phase = BATCH_ENDED;
     pool->under_way -= pipelines;
     count_locked(pool, round_trip, pipelines, batch);
-    bool is_kept = is_ready && conn->replication_id == pool->replication_id;
+    enum pool_news news = pool_note_replies_locked(pool, conn, round_trip, now_ns);
+    bool is_kept = is_ready && pool_keeps_locked(pool, conn);
     if (is_ready)
         closed = breaker_succeeded(&pool->breaker);
     if (is_kept) {
@@ -206,7 +244,7 @@ void pool_release(struct pool *pool, struct conn *conn, const struct round_trip 
         pool_discard_locked(pool, round_trip);
         /* The others that were idle have most likely died of the same. */
         if (round_trip->failure == ROUND_TRIP_LOST && round_trip->is_reused)
-            to_close = drop_idle_locked(pool);
+            to_close = pool_drop_idle_locked(pool);
         /* A caller's own short deadline says nothing about Redis. */
         if (round_trip->failure == ROUND_TRIP_TIMED_OUT &&
             now_ns - round_trip->began_ns >= pool->down_after_ns)
@@ -219,17 +257,19 @@ void pool_release(struct pool *pool, struct conn *conn, const struct round_trip 
         conn_close(&conn);
     conn_close_list(to_close);
     log_breaker(pool, opened, closed, "a command was not answered in time");
+    pool_log_news(pool, news);
 }
 
-void pool_renew(struct pool *pool)
+struct conn *pool_unuse_locked(struct pool *pool, int64_t now_ns, struct conn *conn)
 {
-    lock_acquire(&pool->lock);
-    struct conn *to_close = drop_idle_locked(pool);
-    pool->replication_id = REDIS_REPLICATION_ID_UNKNOWN;
-    lock_release(&pool->lock);
-    /* After a failover by name another address is behind it. */
-    resolver_renew(pool->address.host);
-    conn_close_list(to_close);
+    if (!conn || pool_keeps_locked(pool, conn)) {
+        pool_release_conn_locked(pool, now_ns, conn);
+        return NULL;
+    }
+    pool->live--;
+    pool->busy--;
+    pool->stats.closes++;
+    return conn;
 }
 
 void pool_release_unused(struct pool *pool, struct conn *conn)
@@ -237,17 +277,10 @@ void pool_release_unused(struct pool *pool, struct conn *conn)
     struct pool_wakes wakes = {0};
     int64_t now_ns = clock_mono_ns();
     lock_acquire(&pool->lock);
-    bool is_kept = conn->replication_id == pool->replication_id;
-    if (is_kept) {
-        pool_release_conn_locked(pool, now_ns, conn);
-    } else {
-        pool->live--;
-        pool->busy--;
-        pool->stats.closes++;
-    }
+    struct conn *to_close = pool_unuse_locked(pool, now_ns, conn);
     pool_serve_locked(pool, now_ns, &wakes);
     lock_release(&pool->lock);
     pool_wake(pool, &wakes);
-    if (!is_kept)
-        conn_close(&conn);
+    if (to_close)
+        conn_close(&to_close);
 }

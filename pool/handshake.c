@@ -10,13 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define HANDSHAKE_COMMANDS_MAX 4
+#define HANDSHAKE_COMMANDS_MAX 5
 
 struct handshake {
     struct strbuf out;
     const char *names[HANDSHAKE_COMMANDS_MAX + 1];
     bool may_be_refused[HANDSHAKE_COMMANDS_MAX + 1];
     size_t count;
+    size_t hello; /* which of them is HELLO */
 };
 
 static void add(struct handshake *handshake, const char *name, size_t argc, const struct str *argv)
@@ -45,6 +46,10 @@ static void compose(struct handshake *handshake, const struct conn_target *targe
     handshake->may_be_refused[handshake->count] = true;
     add(handshake, "CLIENT SETNAME", 3,
         (const struct str[]){STR("CLIENT"), STR("SETNAME"), str_from(target->client_name)});
+    /* Whom it leads to, in the only way that needs no right: the ACL lets everybody say HELLO. */
+    handshake->hello = handshake->count;
+    handshake->may_be_refused[handshake->count] = true;
+    add(handshake, "HELLO", 1, (const struct str[]){STR("HELLO")});
     if (target->asks_replication_id) {
         handshake->may_be_refused[handshake->count] = true;
         add(handshake, "INFO", 2, (const struct str[]){STR("INFO"), STR("replication")});
@@ -103,6 +108,21 @@ static enum err judge(const struct conn *conn, const struct handshake *handshake
                            "handshake: the answers make no sense");
 }
 
+static void learn(struct conn *conn, const struct conn_target *target,
+                  const struct handshake *handshake, const struct value *values)
+{
+    /* The last command; a refusal is a text without the fields. */
+    const struct value *info = target->asks_replication_id ? &values[handshake->count - 1] : NULL;
+    enum redis_role role = redis_role_of(&values[handshake->hello]);
+
+    if (info)
+        conn->replication_id = redis_replication_id_of(info->text);
+    if (info && role == REDIS_ROLE_UNTOLD)
+        role = redis_role_of(info);
+    conn->is_replica = role == REDIS_ROLE_REPLICA;
+    conn->is_primary = role == REDIS_ROLE_PRIMARY;
+}
+
 static enum err shake_hands(struct conn *conn, const struct conn_target *target,
                             int64_t deadline_ns, struct error *error)
 {
@@ -121,9 +141,8 @@ static enum err shake_hands(struct conn *conn, const struct conn_target *target,
     else
         err = judge(conn, &handshake, &round_trip, conn_continue(conn, &round_trip, deadline_ns),
                     error);
-    if (!err &&
-        target->asks_replication_id) /* the last command; a refusal is a text without the fields */
-        conn->replication_id = redis_replication_id_of(values[handshake.count - 1].text);
+    if (!err)
+        learn(conn, target, &handshake, values);
     if (handshake.out.ptr)
         secret_wipe(handshake.out.ptr, handshake.out.len);
     strbuf_fini(&handshake.out);

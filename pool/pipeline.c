@@ -50,6 +50,7 @@ static bool only_reads(struct str command)
         {"MGET", 4},      {"INFO", 4},      {"PING", 4},
         {"DBSIZE", 6},    {"TTL", 3},       {"TIME", 4},
         {"SCAN", 4},      {"HLEN", 4},      {"ZRANGEBYSCORE", 13},
+        {"HELLO", 5},
     };
 
     for (size_t i = 0; i < sizeof reads / sizeof *reads; i++)
@@ -261,6 +262,7 @@ enum err pipeline_take(struct pipeline *pipeline, const struct round_trip *round
                        const struct value *replies, struct error *error)
 {
     pipeline->replication_id = round_trip->replication_id;
+    pipeline->is_replica = round_trip->is_replica;
     for (size_t i = 0; i < pipeline->count; i++)
         if (!copy_value(pipeline->arena, &replies[i], &pipeline->values[i]))
             return redis_error_set(error, ERR_NO_MEMORY, REDIS_ERROR_UNAVAILABLE,

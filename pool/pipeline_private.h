@@ -19,6 +19,7 @@ struct pipeline {
     size_t count, capacity;
     struct value *values; /* count + 1: behind the last is room for the guard's reply */
     uint64_t replication_id;
+    bool is_replica;   /* who answered was one when the connection was made */
     uint64_t required; /* it may only be sent there; 0: anywhere */
     bool is_bound;     /* it was said where it may be sent */
     bool is_repair;

@@ -21,6 +21,15 @@ struct pool_tuning {
     bool yields;  /* a leader lets threads that are ready to run join before it writes */
 };
 
+/* What the pool knows of being led to a replica (renew.c). */
+struct pool_replica {
+    bool is_met;          /* a reply or a handshake said so; one trial a second until it ends */
+    bool is_led_to;       /* the newest connection that was kept leads to one */
+    bool is_told;         /* it was logged */
+    int64_t try_next_ns;  /* no trial before */
+    int64_t tell_next_ns; /* not logged again before */
+};
+
 /*
  * A bounded set of connections to one Redis database. While few threads call, each pipeline acquires
  * a connection of its own. While many call, pipelines are sent in batches: the first that waits leads
@@ -46,7 +55,9 @@ struct pool {
     struct lock lock;
     /* Guarded by lock. */
     uint64_t replication_id; /* of the newest connection; those of another are not kept */
-    struct conn *idle;       /* newest first: the one whose socket is warm */
+    uint64_t generation;     /* connections made in an earlier one are not kept */
+    struct pool_replica replica;
+    struct conn *idle; /* newest first: the one whose socket is warm */
     size_t idle_count;
     size_t live;           /* connections that exist or are being made, <= size */
     size_t busy;           /* of these, those in somebody's hands */
@@ -74,6 +85,13 @@ struct pool_request {
     int64_t acquire_deadline_ns; /* until then it waits for a connection; <= deadline_ns */
 };
 
+/* Why a connection is made. */
+enum dial {
+    DIAL_GROWTH,
+    DIAL_PROBE, /* the breaker is open */
+    DIAL_TRIAL  /* those there are lead to a replica */
+};
+
 enum acquired_kind {
     ACQUIRED_CONN,    /* a connection of its own */
     ACQUIRED_LEADER,  /* first of a batch */
@@ -84,7 +102,7 @@ enum acquired_kind {
 struct acquired {
     enum acquired_kind kind;
     struct conn *conn; /* ACQUIRED_CONN: NULL when it is to be made with pool_connect */
-    bool is_probe;
+    enum dial dial;    /* what for */
     struct batch *batch;
     size_t slot;
 };
@@ -99,7 +117,7 @@ CW_MUST_CHECK enum err pool_acquire(struct pool *pool, const struct pool_request
  * used up, and *down_out tells whether the breaker is open now (true) or other connections still
  * work and are worth waiting for (false).
  */
-CW_MUST_CHECK enum err pool_connect(struct pool *pool, int64_t deadline_ns, bool is_probe,
+CW_MUST_CHECK enum err pool_connect(struct pool *pool, int64_t deadline_ns, enum dial dial,
                                     struct conn **conn_out, bool *down_out, struct error *error);
 
 /* Before a round trip on a connection that was idle: true when it may be used. Else it is closed and
@@ -133,6 +151,8 @@ CW_MUST_CHECK bool pool_acquire_conn_locked(struct pool *pool, int64_t now_ns,
                                             struct conn **conn_out);
 /* Undoes pool_acquire_conn_locked. */
 void pool_release_conn_locked(struct pool *pool, int64_t now_ns, struct conn *conn);
+/* The same, unless the connection is not to be kept: it is returned then, and the caller closes it without the lock. */
+CW_MUST_CHECK struct conn *pool_unuse_locked(struct pool *pool, int64_t now_ns, struct conn *conn);
 /* Counts out a connection that broke; the caller closes it without the lock. */
 void pool_discard_locked(struct pool *pool, const struct round_trip *round_trip);
 void pool_unqueue_locked(struct pool *pool, struct batch *batch);
@@ -144,11 +164,35 @@ enum err pipeline_wrong_redis(struct error *error);
 enum err pipeline_failed(const struct pool_request *request, const struct round_trip *round_trip,
                          size_t from, bool *may_retry_out, struct error *error);
 
+/* ---- renew.c ---- */
+
+/* What is to be logged once the lock is given. */
+enum pool_news { POOL_NO_NEWS, POOL_MET_REPLICA, POOL_MET_PRIMARY };
+void pool_log_news(const struct pool *pool, enum pool_news news);
+
+/* Whether a connection may be kept: it is not of before a renewal, and leads where the newest does. */
+bool pool_keeps_locked(const struct pool *pool, const struct conn *conn);
+/* The idle ones; the caller closes them without the lock. */
+struct conn *pool_drop_idle_locked(struct pool *pool);
+/* A connection was made, and says whom it leads to. */
+enum pool_news pool_note_made_locked(struct pool *pool, const struct conn *conn, int64_t now_ns);
+/* A round trip is over. */
+enum pool_news pool_note_replies_locked(struct pool *pool, const struct conn *conn,
+                                        const struct round_trip *round_trip, int64_t now_ns);
+/* Whether it is time for a trial: one connection more, in the hope that it leads to a primary. */
+bool pool_trial_due_locked(const struct pool *pool, int64_t now_ns);
+/* A connection was made that leads to a replica, and better ones live. */
+bool pool_spurns_locked(const struct pool *pool, const struct conn *conn, enum dial dial);
+/* Gives up all there are: those in use once they are released. The caller closes the idle ones, which it returns,
+ * without the lock. */
+CW_MUST_CHECK struct conn *pool_renew_locked(struct pool *pool);
+
 /* What the front does with its pool; see redis.h. */
 CW_MUST_CHECK enum err pool_open(const struct redis_options *options, struct pool **pool_out,
                                  struct error *error);
 void pool_close(struct pool **pool);
 void pool_renew(struct pool *pool);
+void pool_note_replica(struct pool *pool);
 CW_MUST_CHECK enum err pool_renew_tls(struct pool *pool, const struct redis_address *files,
                                       bool changed_out[TLS_PARTS], struct error *error);
 void pool_stats_read(struct pool *pool, struct redis_stats *stats_out);

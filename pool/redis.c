@@ -42,6 +42,11 @@ void redis_renew(struct redis *redis)
     pool_renew(redis->pool);
 }
 
+void redis_note_replica(struct redis *redis)
+{
+    pool_note_replica(redis->pool);
+}
+
 enum err redis_renew_tls(struct redis *redis, const struct redis_address *files,
                          bool changed_out[TLS_PARTS], struct error *error)
 {
@@ -98,5 +103,8 @@ enum err redis_run(struct redis *redis, struct pipeline *pipeline, struct work w
     err = pipeline_judge(pipeline, &is_refused, error);
     if (is_refused)
         pool_count_refusal(redis->pool);
+    if (!err && pipeline->is_replica && pipeline->effect == PIPELINE_WRITE)
+        err =
+            redis_error_set(error, ERR_UNCERTAIN, REDIS_ERROR_UNCERTAIN, "a replica took a write");
     return err;
 }

@@ -59,6 +59,7 @@ static enum err run_alone(struct pool *pool, struct conn *conn, const struct poo
                                     .values = pipeline->values,
                                     .owed = pipeline->count,
                                     .arena = pipeline->arena,
+                                    .writes = request->effect == PIPELINE_WRITE,
                                     .began_ns = clock_mono_ns()};
     size_t own_size = pipeline->out.len;
     if (request->required && conn->replication_id != request->required) {
@@ -78,6 +79,7 @@ static enum err run_alone(struct pool *pool, struct conn *conn, const struct poo
         conn_abort(conn, &round_trip);
     enum round_trip_failure failure = round_trip.failure;
     pipeline->replication_id = round_trip.replication_id;
+    pipeline->is_replica = round_trip.is_replica;
     pool_release(pool, conn, &round_trip, NULL);
     pipeline->out.len = own_size; /* without the guard, for another try */
     return failure ? pipeline_failed(request, &round_trip, 0, may_retry_out, error) : ERR_OK;
@@ -105,7 +107,7 @@ static enum err attempt(struct pool *pool, const struct pool_request *request, b
         if (acquired.conn && pool_check_idle(pool, &acquired.conn, request->effect))
             break;
         bool is_down;
-        err = pool_connect(pool, request->deadline_ns, acquired.is_probe, &acquired.conn, &is_down,
+        err = pool_connect(pool, request->deadline_ns, acquired.dial, &acquired.conn, &is_down,
                            error);
         if (err) {
             pool_count_out(pool);

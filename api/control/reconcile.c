@@ -34,6 +34,8 @@ static bool has_moved(struct version_guard *guard, const struct value *info,
 
     if (has_moved)
         redis_renew(guard->control);
+    else if (redis_role_of(info) == REDIS_ROLE_REPLICA)
+        redis_note_replica(guard->control);
     return has_moved;
 }
 
@@ -47,8 +49,11 @@ static enum err look_at_redis(struct reconcile_run *run, struct reconcile_look *
     look->known_epoch = atomic_load(&guard->epoch);
     look->known_spent = atomic_load(&guard->spent);
     dataset_ask(pipeline);
+    /* Who may not ask for INFO may say HELLO, which tells the role. */
     if (guard->is_told)
         PIPELINE_ADD(pipeline, EXPECT_STRING, STR("INFO"), STR("replication"));
+    else
+        PIPELINE_ADD(pipeline, EXPECT_UNJUDGED, STR("HELLO"));
     enum err err = redis_run(guard->control, pipeline,
                              (struct work){.deadline_ns = run->deadline_ns, .error = run->error});
     /* No hash at all: it counts as absent, and goes with the repair. */

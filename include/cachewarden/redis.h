@@ -19,6 +19,7 @@
 
 struct redis;
 struct pipeline;
+struct value;
 
 /* Where Redis is and how to authenticate. All strings are NUL-terminated copies owned by the holder
  * (redis_address_fini); password is wiped. */
@@ -105,6 +106,8 @@ void redis_close(struct redis **redis);
  *   pipeline_value tells which, and commands before and behind it may have taken effect.
  * ERR_BUSY, ERR_UPSTREAM_DOWN, ERR_TIMEOUT, ERR_NO_MEMORY, errors of a gate: nothing has changed in Redis, or only
  *   what a READ changes. ERR_UNCERTAIN: it may have. No reply can be read then.
+ * A PIPELINE_WRITE that a Redis took that was a replica when the connection was made is ERR_UNCERTAIN: a replica
+ * that takes writes (replica-read-only no) forgets them when it next follows its primary.
  * Behind the commands goes one ECHO of a fresh number; only when its answer comes last, the replies
  * are believed to be ours. So an ACL user needs +echo besides its commands (and +select for another
  * database; +client|setname is welcome).
@@ -129,6 +132,15 @@ struct str redis_info_field(struct str info, const char *name);
 uint64_t redis_replication_id_of(struct str replication_info);
 /* Whether two differ in more than the role: a Redis that was made a replica has lost nothing yet. */
 bool redis_replication_id_is_other(uint64_t a, uint64_t b);
+
+/* What INFO replication or HELLO (without an argument) says of the one who answers. Every ACL user may say HELLO;
+ * a Redis before 6.2, and a proxy, may not know it. */
+enum redis_role { REDIS_ROLE_UNTOLD, REDIS_ROLE_PRIMARY, REDIS_ROLE_REPLICA };
+enum redis_role redis_role_of(const struct value *told);
+
+/* The caller has learnt, from a reply of this front, that a replica answers: as after a write that was answered READONLY,
+ * the connections are replaced once a second until they lead to a primary. */
+void redis_note_replica(struct redis *redis);
 
 /* Replaces every connection there is now, as soon as nobody uses it. For a caller who has learnt that
  * another Redis is behind the address now. */

@@ -29,7 +29,7 @@ static enum redis_fault generic_fault(struct str text)
     return REDIS_FAULT_OTHER;
 }
 
-enum redis_fault value_fault(const struct value *value)
+static enum redis_fault word_fault(struct str word)
 {
     static const struct {
         struct str word;
@@ -41,12 +41,34 @@ enum redis_fault value_fault(const struct value *value)
         {{"NOAUTH", 6}, REDIS_FAULT_AUTH},     {{"WRONGPASS", 9}, REDIS_FAULT_AUTH},
         {{"NOPERM", 6}, REDIS_FAULT_NOPERM},   {{"WRONGTYPE", 9}, REDIS_FAULT_WRONGTYPE},
     };
-    if (value->kind != VALUE_ERROR)
-        return REDIS_FAULT_NONE;
-    struct str word = first_word(value->text);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (str_eq(word, words[i].word))
             return words[i].fault;
+    return REDIS_FAULT_NONE;
+}
+
+/* "EXECABORT Transaction discarded because of: READONLY You can't write …": EXEC itself was refused. */
+static enum redis_fault abort_fault(struct str text)
+{
+    static const char because[] = "because of: ";
+    ptrdiff_t colon = str_find(text, ':');
+
+    if (colon < 0 || !contains(text, because))
+        return REDIS_FAULT_OTHER;
+    enum redis_fault fault = word_fault(first_word(str_sub(text, (size_t)colon + 2, text.len)));
+    return fault == REDIS_FAULT_NONE ? REDIS_FAULT_OTHER : fault;
+}
+
+enum redis_fault value_fault(const struct value *value)
+{
+    if (value->kind != VALUE_ERROR)
+        return REDIS_FAULT_NONE;
+    struct str word = first_word(value->text);
+    enum redis_fault fault = word_fault(word);
+    if (fault != REDIS_FAULT_NONE)
+        return fault;
+    if (str_eq(word, STR("EXECABORT")))
+        return abort_fault(value->text);
     return str_eq(word, STR("ERR")) ? generic_fault(value->text) : REDIS_FAULT_OTHER;
 }
 

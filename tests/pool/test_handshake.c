@@ -241,6 +241,13 @@ START_TEST(a_refused_name_is_no_failure)
 }
 END_TEST
 
+START_TEST(who_tells_no_role_is_as_good)
+{
+    fake_redis_override(fake, "HELLO", "-ERR unknown command 'HELLO'\r\n");
+    case_err(open_conn(CASE_PATIENCE_MS), ERR_OK);
+}
+END_TEST
+
 static const struct {
     const char *command, *bytes;
     enum err err;
@@ -338,6 +345,7 @@ int main(void)
 
     tcase_add_checked_fixture(bad, start_fake, stop_fake);
     tcase_add_test(bad, a_refused_name_is_no_failure);
+    tcase_add_test(bad, who_tells_no_role_is_as_good);
     tcase_add_loop_test(bad, a_handshake_answered_wrongly_is_no_connection, 0,
                         sizeof rude / sizeof *rude);
     tcase_add_test(bad, a_server_that_hangs_up_is_no_connection);

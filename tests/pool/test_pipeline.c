@@ -43,6 +43,7 @@ struct fault {
     const char *cause; /* of a read */
     bool is_kept;      /* the connection is used again */
     bool is_late;      /* needs the command timeout to pass */
+    bool is_renewed;   /* the connection is sound, and another one is made */
 };
 
 /* All replies arrive, one is a refusal. The connection is sound. */
@@ -50,6 +51,12 @@ struct fault {
     {                                                                               \
         .name = text, .step = {.bytes = text "\r\n"}, .read = ERR_UPSTREAM_REFUSED, \
         .write = ERR_UPSTREAM_REFUSED, .cause = why, .is_kept = true                \
+    }
+/* The same of a replica, that may lead to a primary when it is dialled anew. */
+#define OF_REPLICA(text, why)                                                            \
+    {                                                                                    \
+        .name = text, .step = {.bytes = text "\r\n"}, .read = ERR_UPSTREAM_REFUSED,      \
+        .write = ERR_UPSTREAM_REFUSED, .cause = why, .is_kept = true, .is_renewed = true \
     }
 /* The connection is gone or makes no sense. */
 #define LOST(what, ...)                                                                         \
@@ -67,9 +74,10 @@ struct fault {
 static const struct fault faults[] = {
     REFUSED("-ERR no", "redis refused the command"),
     REFUSED("-OOM full", "redis out of memory"),
-    REFUSED("-READONLY replica", "redis is read-only"),
+    OF_REPLICA("-READONLY replica", "redis is read-only"),
     REFUSED("-LOADING dataset", "redis is loading"),
-    REFUSED("-MASTERDOWN link", "redis unavailable"),
+    OF_REPLICA("-MASTERDOWN link", "redis unavailable"),
+    OF_REPLICA("-EXECABORT Transaction discarded because of: READONLY no", "redis is read-only"),
     REFUSED("-BUSY script", "redis busy"),
     REFUSED("-NOAUTH required", "redis authentication failed"),
     REFUSED("$1\r\n7", "redis refused the command"),
@@ -144,7 +152,7 @@ static void strike(const struct fault *fault, int position, enum pipeline_effect
     case_err(CASE_RUN(redis, arena, effect, EXPECT_STRING, &reply, &error, STR("GET"), STR("b")),
              ERR_OK);
     ck_assert(str_eq(reply->text, STR("second")));
-    ck_assert_uint_eq(fake_redis_accepted(fake), fault->is_kept ? 1 : 2);
+    ck_assert_uint_eq(fake_redis_accepted(fake), fault->is_kept && !fault->is_renewed ? 1 : 2);
     ck_assert_uint_eq(case_stats(redis).busy, 0);
 }
 

@@ -201,7 +201,7 @@ START_TEST(a_pool_that_lost_all_while_it_may_not_grow_dials_again_at_once)
 END_TEST
 
 /* Somebody was allowed to make a further connection while this one was in use. */
-static enum err grow(struct pool *pool, bool is_probe, bool *is_down_out)
+static enum err grow(struct pool *pool, enum dial dial, bool *is_down_out)
 {
     struct conn *conn = NULL;
 
@@ -210,7 +210,7 @@ static enum err grow(struct pool *pool, bool is_probe, bool *is_down_out)
     pool->busy++;
     pool->connecting++;
     lock_release(&pool->lock);
-    return pool_connect(pool, case_deadline_ns(), is_probe, &conn, is_down_out, &error);
+    return pool_connect(pool, case_deadline_ns(), dial, &conn, is_down_out, &error);
 }
 
 static const char *const refusals[] = {
@@ -234,7 +234,7 @@ START_TEST(what_lives_is_kept_when_no_more_can_be_had)
 
     case_err(ask(redis), ERR_OK);
     refuse_connections(_i);
-    case_err(grow(redis->pool, false, &is_down), ERR_UPSTREAM_DOWN);
+    case_err(grow(redis->pool, DIAL_GROWTH, &is_down), ERR_UPSTREAM_DOWN);
     ck_assert(!is_down);
     ck_assert(!redis_is_down(redis));
     for (int i = 0; i < 10; i++)
@@ -254,7 +254,7 @@ START_TEST(a_pool_that_is_refused_tries_to_grow_once_a_second)
 
     case_err(ask(redis), ERR_OK);
     refuse_connections(0);
-    case_err(grow(pool, false, &is_down), ERR_UPSTREAM_DOWN);
+    case_err(grow(pool, DIAL_GROWTH, &is_down), ERR_UPSTREAM_DOWN);
     int64_t now_ns = clock_mono_ns(), later_ns = pool->grow_again_ns;
     lock_acquire(&pool->lock);
     ck_assert(pool_acquire_conn_locked(pool, now_ns, &first));
@@ -283,7 +283,7 @@ START_TEST(a_refusal_is_an_answer_where_others_live)
     breaker_suspect(&pool->breaker, REDIS_ERROR_TIMEOUT, 0);
     lock_release(&pool->lock);
     refuse_connections(0);
-    case_err(grow(pool, true, &is_down), ERR_UPSTREAM_DOWN);
+    case_err(grow(pool, DIAL_PROBE, &is_down), ERR_UPSTREAM_DOWN);
     ck_assert(!is_down);
     case_err(ask(redis), ERR_OK);
     redis_close(&redis);

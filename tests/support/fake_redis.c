@@ -199,6 +199,8 @@ static void obey(struct fake_redis *fake, struct client *client, const char *nam
         say(client, "\r\n", 2);
         if (fake->trail)
             say(client, fake->trail, strlen(fake->trail));
+    } else if (strcmp(name, "HELLO") == 0) {
+        say(client, "*0\r\n", 4);
     } else if (strcmp(name, "PING") == 0) {
         say(client, "+PONG\r\n", 7);
     } else if (strcmp(name, "AUTH") == 0 || strcmp(name, "SELECT") == 0 ||

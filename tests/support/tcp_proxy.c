@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,8 @@ struct pair {
 };
 
 struct tcp_proxy {
-    int listener, target_port, port;
+    int listener, port;
+    atomic_int target_port;
     int stop_pipe[2];
     pthread_t thread;
     /* Only the thread's. */
@@ -90,7 +92,7 @@ static void accept_one(struct tcp_proxy *proxy)
     if (proxy->pair_count == PAIRS_MAX)
         die("too many connections");
     struct pair *pair = &proxy->pairs[proxy->pair_count++];
-    struct sockaddr_in address = loopback(proxy->target_port);
+    struct sockaddr_in address = loopback(atomic_load(&proxy->target_port));
     *pair = (struct pair){{client, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)}};
     if (connect(pair->fds[1], (struct sockaddr *)&address, sizeof address) != 0) {
         close_pair(pair);
@@ -232,7 +234,7 @@ struct tcp_proxy *tcp_proxy_start(int target_port)
         die("no memory");
     struct sockaddr_in address = loopback(0);
     socklen_t size = sizeof address;
-    proxy->target_port = target_port;
+    atomic_init(&proxy->target_port, target_port);
     proxy->held_pair = -1;
     proxy->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (proxy->listener < 0 || bind(proxy->listener, (struct sockaddr *)&address, size) != 0 ||
@@ -264,6 +266,11 @@ void tcp_proxy_stop(struct tcp_proxy **handle)
     pthread_mutex_destroy(&proxy->lock);
     free(proxy);
     *handle = NULL;
+}
+
+void tcp_proxy_lead_to(struct tcp_proxy *proxy, int target_port)
+{
+    atomic_store(&proxy->target_port, target_port);
 }
 
 int tcp_proxy_port(const struct tcp_proxy *proxy)

@@ -24,6 +24,8 @@ struct tcp_proxy *tcp_proxy_start(int target_port);
 /* Closes every connection and waits for the thread. */
 void tcp_proxy_stop(struct tcp_proxy **proxy);
 int tcp_proxy_port(const struct tcp_proxy *proxy);
+/* Connections that come from now on lead there; those there are stay where they are. So a name changes its address. */
+void tcp_proxy_lead_to(struct tcp_proxy *proxy, int target_port);
 
 /* From now on whatever the target answers reaches the other side as this text (borrowed), once for
  * each read; NULL: unchanged again. */

@@ -1,5 +1,6 @@
 /* Lines of INFO. */
 #include "cachewarden/redis.h"
+#include "cachewarden/value.h"
 
 #include "suite.h"
 
@@ -33,6 +34,41 @@ START_TEST(what_is_not_there)
 }
 END_TEST
 
+static struct value hello_of(struct value *items, const char *role)
+{
+    items[0] = (struct value){.kind = VALUE_STRING, .text = STR("proto")};
+    items[1] = (struct value){.kind = VALUE_INTEGER, .integer = 2};
+    items[2] = (struct value){.kind = VALUE_STRING, .text = STR("role")};
+    items[3] = (struct value){.kind = VALUE_STRING, .text = str_from(role)};
+    return (struct value){.kind = VALUE_ARRAY, .items = items, .count = 4};
+}
+
+static void expect_role(struct value told, enum redis_role role)
+{
+    ck_assert_int_eq(redis_role_of(&told), role);
+}
+
+START_TEST(a_role_out_of_hello_or_info)
+{
+    struct value items[4];
+
+    expect_role(hello_of(items, "master"), REDIS_ROLE_PRIMARY);
+    expect_role(hello_of(items, "replica"), REDIS_ROLE_REPLICA);
+    expect_role(hello_of(items, "sentinel"), REDIS_ROLE_UNTOLD);
+    struct value half = hello_of(items, "master");
+    half.count = 3;
+    expect_role(half, REDIS_ROLE_UNTOLD);
+    expect_role(
+        (struct value){.kind = VALUE_STRING, .text = STR("# Replication\r\nrole:slave\r\n")},
+        REDIS_ROLE_REPLICA);
+    expect_role((struct value){.kind = VALUE_STRING, .text = STR("role:master\r\n")},
+                REDIS_ROLE_PRIMARY);
+    expect_role((struct value){.kind = VALUE_ERROR, .text = STR("role:slave")}, REDIS_ROLE_UNTOLD);
+    expect_role((struct value){.kind = VALUE_ARRAY}, REDIS_ROLE_UNTOLD);
+    expect_role((struct value){.kind = VALUE_MISSING}, REDIS_ROLE_UNTOLD);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("pool/protocol/info");
@@ -40,6 +76,7 @@ int main(void)
 
     tcase_add_test(all, a_line_by_its_name);
     tcase_add_test(all, what_is_not_there);
+    tcase_add_test(all, a_role_out_of_hello_or_info);
     suite_add_tcase(suite, all);
     return suite_run(suite);
 }

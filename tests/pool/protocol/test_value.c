@@ -26,6 +26,13 @@ static const struct {
     {"ERR increment or decrement would overflow", REDIS_FAULT_OVERFLOW, "overflow"},
     {"ERR increment would produce NaN or Infinity", REDIS_FAULT_OVERFLOW, "overflow"},
     {"ERR max number of clients reached", REDIS_FAULT_CLIENTS, "clients"},
+    {"EXECABORT Transaction discarded because of: READONLY You can't write against a read only "
+     "replica.",
+     REDIS_FAULT_READONLY, "readonly"},
+    {"EXECABORT Transaction discarded because of: OOM command not allowed", REDIS_FAULT_OOM, "oom"},
+    {"EXECABORT Transaction discarded because of previous errors.", REDIS_FAULT_OTHER, "other"},
+    {"EXECABORT Transaction discarded because of: ", REDIS_FAULT_OTHER, "other"},
+    {"EXECABORT READONLY", REDIS_FAULT_OTHER, "other"},
     {"ERR value is not an integer or out of range", REDIS_FAULT_OTHER, "other"},
     {"ERR unknown command 'NOAUTH', with args beginning with: ", REDIS_FAULT_OTHER, "other"},
     {"ERR", REDIS_FAULT_OTHER, "other"},

@@ -1,0 +1,121 @@
+/*
+ * Connections that work and are replaced all the same, because another Redis may be behind the address by now.
+ *
+ * After a failover by name the old primary often lives on as a replica, and its clients stay connected. So a pool that
+ * meets a replica (a write was answered READONLY, or the handshake says so) makes one connection more, once a second.
+ * When that leads to a primary all others are given up. Until then who only reads is served by them.
+ */
+#include "pool_private.h"
+
+#include "cachewarden/log.h"
+#include "cachewarden/resolver.h"
+
+#define TRY_INTERVAL_NS (1 * NS_PER_S)
+/* A Redis that says it is a primary and refuses writes like a replica would fill the log. */
+#define TELL_INTERVAL_NS (10 * NS_PER_S)
+
+bool pool_keeps_locked(const struct pool *pool, const struct conn *conn)
+{
+    return conn->generation == pool->generation && conn->replication_id == pool->replication_id;
+}
+
+struct conn *pool_drop_idle_locked(struct pool *pool)
+{
+    struct conn *idle = pool->idle;
+    pool->live -= pool->idle_count;
+    pool->stats.closes += pool->idle_count;
+    pool->idle = NULL;
+    pool->idle_count = 0;
+    return idle;
+}
+
+struct conn *pool_renew_locked(struct pool *pool)
+{
+    pool->generation++;
+    return pool_drop_idle_locked(pool);
+}
+
+static enum pool_news meet_replica_locked(struct pool *pool, int64_t now_ns)
+{
+    struct pool_replica *replica = &pool->replica;
+    bool is_news = !replica->is_met && now_ns >= replica->tell_next_ns;
+
+    replica->is_met = true;
+    if (!is_news)
+        return POOL_NO_NEWS;
+    replica->is_told = true;
+    replica->tell_next_ns = now_ns + TELL_INTERVAL_NS;
+    return POOL_MET_REPLICA;
+}
+
+static enum pool_news meet_primary_locked(struct pool *pool)
+{
+    struct pool_replica *replica = &pool->replica;
+    bool is_news = replica->is_met && replica->is_told;
+
+    replica->is_met = replica->is_told = false;
+    return is_news ? POOL_MET_PRIMARY : POOL_NO_NEWS;
+}
+
+enum pool_news pool_note_made_locked(struct pool *pool, const struct conn *conn, int64_t now_ns)
+{
+    if (conn->is_replica) {
+        pool->replica.try_next_ns = now_ns + TRY_INTERVAL_NS;
+        return meet_replica_locked(pool, now_ns);
+    }
+    return conn->is_primary ? meet_primary_locked(pool) : POOL_NO_NEWS;
+}
+
+/* Those there are can be read at least, and some were made when it was a primary: what they lead to has been agreed to. */
+bool pool_spurns_locked(const struct pool *pool, const struct conn *conn, enum dial dial)
+{
+    size_t others = pool->live - pool->connecting - 1;
+
+    return conn->is_replica && others > 0 && (dial == DIAL_TRIAL || !pool->replica.is_led_to);
+}
+
+/* What comes over a connection that is not kept says nothing of those that are. */
+enum pool_news pool_note_replies_locked(struct pool *pool, const struct conn *conn,
+                                        const struct round_trip *round_trip, int64_t now_ns)
+{
+    if (conn->generation != pool->generation)
+        return POOL_NO_NEWS;
+    if (round_trip->met_replica)
+        return meet_replica_locked(pool, now_ns);
+    bool is_well = round_trip->failure == ROUND_TRIP_OK && round_trip->writes && !conn->is_replica;
+    return is_well && pool->replica.is_met ? meet_primary_locked(pool) : POOL_NO_NEWS;
+}
+
+bool pool_trial_due_locked(const struct pool *pool, int64_t now_ns)
+{
+    return pool->replica.is_met && now_ns >= pool->replica.try_next_ns;
+}
+
+void pool_log_news(const struct pool *pool, enum pool_news news)
+{
+    if (news == POOL_MET_REPLICA)
+        log_event(LOG_LEVEL_WARN, "redis.replica", LOG_CSTR("address", pool->description),
+                  LOG_CSTR("why", "it takes no writes; connections are renewed until the address "
+                                  "leads to a primary"));
+    if (news == POOL_MET_PRIMARY)
+        log_event(LOG_LEVEL_INFO, "redis.primary", LOG_CSTR("address", pool->description));
+}
+
+void pool_note_replica(struct pool *pool)
+{
+    lock_acquire(&pool->lock);
+    enum pool_news news = meet_replica_locked(pool, clock_mono_ns());
+    lock_release(&pool->lock);
+    pool_log_news(pool, news);
+}
+
+void pool_renew(struct pool *pool)
+{
+    lock_acquire(&pool->lock);
+    struct conn *to_close = pool_renew_locked(pool);
+    pool->replication_id = REDIS_REPLICATION_ID_UNKNOWN;
+    lock_release(&pool->lock);
+    /* After a failover by name another address is behind it. */
+    resolver_renew(pool->address.host);
+    conn_close_list(to_close);
+}
