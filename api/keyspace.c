@@ -205,6 +205,11 @@ struct key key_dataset(void)
     return make_fixed(STR("cw:dataset"));
 }
 
+struct key key_store(void)
+{
+    return make_fixed(STR("cw:store"));
+}
+
 struct key key_audit(enum audit_part part)
 {
     static const struct str names[AUDIT_PARTS] = {

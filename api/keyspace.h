@@ -72,6 +72,8 @@ struct key key_refill(const struct namespace *space, const unsigned char digest[
 struct key key_scratch(const struct namespace *space);
 
 struct key key_dataset(void); /* hash: which control data set this is, and the epoch */
+/* String: a random number, where entries have a Redis of their own: another one when what lay there was lost. */
+struct key key_store(void);
 struct key key_audit(enum audit_part part); /* stream of what was done */
 
 struct key key_revoked(void);     /* sorted set: what is revoked, by when that has expired */
@@ -124,6 +126,8 @@ struct key key_probe(void);
 /* What SCAN is to look for, to find all keys of namespaces; and what each begins with. */
 #define KEY_NAMESPACES      STR("cw:{*}")
 #define KEY_NAMESPACES_FROM STR("cw:{")
+/* The same of all entries; other keys may be among them. */
+#define KEY_ENTRIES STR("cw:{*}:e:*")
 
 /* Whether a key lies in our own part of the keyspace, which no named cache may empty. */
 bool key_is_ours(struct str key);

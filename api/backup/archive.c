@@ -12,7 +12,7 @@ static const struct {
     [ARCHIVE_ACCOUNTS] = {"users", "accounts"}, [ARCHIVE_GROUPS] = {"users", "groups"},
     [ARCHIVE_SUBJECTS] = {"users", "subjects"}, [ARCHIVE_API_KEYS] = {"users", "api_keys"},
     [ARCHIVE_SWITCHES] = {"users", "switches"}, [ARCHIVE_FACTS] = {"users", "facts"},
-    [ARCHIVE_CONTROL] = {"control", "data"},
+    [ARCHIVE_ENTRIES] = {"cache", "entries"},   [ARCHIVE_CONTROL] = {"control", "data"},
 };
 
 const char *archive_kind_name(enum archive_kind kind)

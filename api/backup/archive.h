@@ -4,6 +4,10 @@
  *
  *     users/accounts-000001.jsonl … users/facts-000001.jsonl, control/data-000001.jsonl …, manifest.json, manifest.hmac
  *
+ * That is format 1. Format 2 has entries of the cache service, too, as cache/entries-000001.jsonl … before the control
+ * data. It begins with a manifest that says no more than its format, and the HMAC of that: so a program that knows
+ * format 1 alone refuses it for its format, and not for a member that it does not know.
+ *
  * Behind the tar stands the seal of the whole file (archive_key.h), in a frame that zstd skips. So one pass over
  * the bytes tells whether the file is whole and ours, before anything in it is decompressed or parsed.
  */
@@ -12,7 +16,7 @@
 
 #include "cachewarden/digest.h"
 
-enum { ARCHIVE_FORMAT_NOW = 1 };
+enum { ARCHIVE_FORMAT_PLAIN = 1, ARCHIVE_FORMAT_ENTRIES = 2 };
 
 /* The order of members, too. Up to ARCHIVE_FACTS the tables of users_copy.h. */
 enum archive_kind {
@@ -22,6 +26,7 @@ enum archive_kind {
     ARCHIVE_API_KEYS,
     ARCHIVE_SWITCHES,
     ARCHIVE_FACTS,
+    ARCHIVE_ENTRIES, /* before what they are judged by: docs/design/backup.md */
     ARCHIVE_CONTROL,
     ARCHIVE_KINDS
 };
@@ -48,6 +53,9 @@ struct archive_about {
     int64_t schema; /* of the users database */
     struct str install_id;
     struct str redis_version;
+    struct str
+        dataset; /* the control data that entries were judged by; empty: there are no entries */
+    struct str store; /* the Redis that entries had of their own; empty: none */
 };
 
 /* What was counted on the way, for people. */
@@ -55,6 +63,7 @@ struct archive_counts {
     int64_t users; /* accounts that are not deleted */
     int64_t api_keys;
     int64_t control_keys;
+    int64_t entries;
 };
 
 struct archive_member {

@@ -21,6 +21,7 @@ enum err backups_open(struct app *app, const struct app_options *options,
     backup_results_init(&backups->results);
     snprintf(backups->node, sizeof backups->node, "%.*s", STR_ARG(options->node_name));
     backups->retention_days = options->backup.retention_days;
+    backups->includes_entries = options->backup.include_entries;
     backups->duty_percent =
         options->jobs_duty_percent > 0 ? options->jobs_duty_percent : DUTY_PERCENT;
     backups->directory = strndup(options->backup.directory.ptr ? options->backup.directory.ptr : "",

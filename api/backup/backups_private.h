@@ -14,6 +14,7 @@ struct backups {
     char *directory;
     int64_t retention_days;
     int duty_percent; /* share of the time in which Redis works for a backup */
+    bool includes_entries;
     struct archive_key *key;
     struct catalogue *catalogue;
     char node[64];

@@ -223,6 +223,8 @@ static void tell(const struct backup_reader *reader, struct backup *backup)
         .users = manifest->counts.users,
         .api_keys = manifest->counts.api_keys,
         .control_keys = manifest->counts.control_keys,
+        .has_entries = manifest->about.dataset.len > 0,
+        .entries = manifest->counts.entries,
     };
     memcpy(backup->id, manifest->about.id.ptr, manifest->about.id.len);
     for (size_t i = 0; i < sizeof file->sha256; i++)

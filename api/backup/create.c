@@ -1,7 +1,9 @@
-/* Making a backup: the users database from one snapshot, then the control data, a member at a time. */
+/* Making a backup: the users database from one snapshot, then entries, if they are wanted, then the control data, a
+ * member at a time. */
 #include "backup/backups_private.h"
 #include "backup/catalogue.h"
 #include "backup/control_data.h"
+#include "backup/entries_read.h"
 #include "backup/writer.h"
 #include "cachewarden/backup.h"
 #include "cachewarden/clock.h"
@@ -13,8 +15,11 @@
 #include <stdio.h>
 
 static_assert((int)ARCHIVE_ACCOUNTS == USERS_ACCOUNTS && (int)ARCHIVE_FACTS == USERS_FACTS &&
-                  (int)ARCHIVE_CONTROL == USERS_TABLE_COUNT,
+                  (int)ARCHIVE_ENTRIES == USERS_TABLE_COUNT,
               "a table of users_copy.h has its kind of members");
+
+/* So there is room for what a backup is made for. */
+enum { MEMBERS_BEFORE_ENTRIES_END = ARCHIVE_MEMBERS_MAX - 1000 };
 
 struct making {
     struct backups *backups;
@@ -23,6 +28,8 @@ struct making {
     struct backup_writer *writer;
     struct strbuf lines; /* of the member that is made; its memory is used for all of them */
     struct archive_counts counts;
+    struct entries_source source; /* of entries, where they are wanted */
+    size_t members;
     int64_t done, total; /* of the rows of this kind; total 0: nobody knows */
     struct error *error;
 };
@@ -36,6 +43,7 @@ static enum err put_member(struct making *making, enum archive_kind kind, size_t
         return error_set_detail(making->error, ERR_NO_MEMORY, "no memory for a member of a backup");
     enum err err =
         backup_writer_add(making->writer, kind, strbuf_str(&making->lines), rows, making->error);
+    making->members += making->lines.len > 0;
     making->lines.len = 0;
     making->done += (int64_t)rows;
     if (watch->progress)
@@ -87,6 +95,35 @@ static enum err put_users(struct making *making)
     return err;
 }
 
+/* ---- entries ---- */
+
+/* A cache that is larger than an archive may be has to be filled again in part. */
+static bool is_full(const struct making *making)
+{
+    if (making->members < MEMBERS_BEFORE_ENTRIES_END)
+        return false;
+    log_event(LOG_LEVEL_WARN, "backup.entries_cut", LOG_INT("entries", making->counts.entries),
+              LOG_CSTR("reason", "an archive holds no more"));
+    return true;
+}
+
+static enum err put_entry_rows(struct making *making, struct entries_reader *reader)
+{
+    struct entries_rows rows;
+
+    making->done = 0;
+    do {
+        enum err err = entries_reader_read(reader, ARCHIVE_MEMBER_SIZE_MAX, &making->lines, &rows,
+                                           making->error);
+        if (err == ERR_OK)
+            err = put_member(making, ARCHIVE_ENTRIES, rows.rows);
+        if (err != ERR_OK)
+            return err;
+        making->counts.entries += (int64_t)rows.entries;
+    } while (!rows.is_done && !is_full(making));
+    return ERR_OK;
+}
+
 /* ---- control data ---- */
 
 static enum err put_rows(struct making *making, struct control_reader *reader)
@@ -106,7 +143,7 @@ static enum err put_rows(struct making *making, struct control_reader *reader)
     return ERR_OK;
 }
 
-static enum err put_control(struct making *making)
+static enum err put_control_data(struct making *making)
 {
     const struct app *app = making->backups->app;
     const struct control_options options = {
@@ -122,6 +159,32 @@ static enum err put_control(struct making *making)
         return error_set_detail(making->error, err, "no memory to read control data");
     err = put_rows(making, reader);
     control_reader_end(&reader);
+    return err;
+}
+
+/* ---- both ---- */
+
+/* The entries first: clears that the control data has are all of those that an entry was judged by, or more. */
+static enum err put_redis(struct making *making)
+{
+    const struct entries_options options = {
+        .app = making->backups->app,
+        .duty_percent = making->backups->duty_percent,
+        .is_stopping = making->watch->is_stopping,
+    };
+    struct entries_reader *reader;
+
+    if (making->source.dataset.len == 0)
+        return put_control_data(making);
+    enum err err = entries_reader_begin(&options, &making->source, &reader);
+    if (err != ERR_OK)
+        return error_set_detail(making->error, err, "no memory to read entries");
+    err = put_entry_rows(making, reader);
+    if (err == ERR_OK)
+        err = put_control_data(making);
+    if (err == ERR_OK)
+        err = entries_reader_confirm(reader, making->error);
+    entries_reader_end(&reader);
     return err;
 }
 
@@ -142,6 +205,15 @@ static enum err ask_redis_version(struct making *making, struct str *version_out
     return err;
 }
 
+static enum err ask_source(struct making *making)
+{
+    struct app *app = making->backups->app;
+
+    return entries_source_read(
+        app, (struct work){making->arena, clock_deadline_ns(app->budget_ms), making->error},
+        &making->source);
+}
+
 static enum err tell_about(struct making *making, const char *id, int64_t now_s,
                            struct archive_about *about)
 {
@@ -155,6 +227,10 @@ static enum err tell_about(struct making *making, const char *id, int64_t now_s,
         .schema = users_schema_version(users),
     };
     enum err err = ask_redis_version(making, &about->redis_version);
+    if (err == ERR_OK && making->backups->includes_entries)
+        err = ask_source(making);
+    about->dataset = making->source.dataset;
+    about->store = making->source.store;
     if (err != ERR_OK)
         return err;
     return users_fact_get(users, making->arena, STR("install_id"), &about->install_id,
@@ -170,7 +246,7 @@ static enum err write_file(struct making *making, int fd, const struct archive_a
     if (err == ERR_OK)
         err = put_users(making);
     if (err == ERR_OK)
-        err = put_control(making);
+        err = put_redis(making);
     if (err == ERR_OK)
         err = backup_writer_finish(making->writer, &making->counts, &file, making->error);
     backup_writer_free(&making->writer);

@@ -16,6 +16,8 @@ void backup_write(struct json_writer *json, const struct backup *backup)
     json_add_integer(json, "users", backup->users);
     json_add_integer(json, "api_keys", backup->api_keys);
     json_add_integer(json, "control_keys", backup->control_keys);
+    if (backup->has_entries)
+        json_add_integer(json, "entries", backup->entries);
     json_close_object(json);
 }
 

@@ -22,6 +22,7 @@ struct backup_reader {
     bool has_failed; /* a read of them, */
     int reason;      /* with errno */
     bool is_at_end;
+    int64_t format;              /* as it says before its members, or ARCHIVE_FORMAT_PLAIN */
     struct archive_member *seen; /* ARCHIVE_MEMBERS_MAX of them have room */
     size_t seen_count;
     int64_t rows[ARCHIVE_KINDS];
@@ -89,6 +90,7 @@ enum err backup_reader_open(int fd, const struct archive_key *key,
     *reader_out = NULL;
     if (reader) {
         reader->key = key;
+        reader->format = ARCHIVE_FORMAT_PLAIN;
         reader->archive = archive_read_new();
         reader->arena = arena_new(4096, ARENA_MAX);
         reader->seen = calloc(ARCHIVE_MEMBERS_MAX, sizeof *reader->seen);
@@ -167,7 +169,8 @@ static enum err take_member(struct backup_reader *reader, struct str name, struc
     if (reader->seen_count == ARCHIVE_MEMBERS_MAX)
         return refuse(error, "it has too many members");
     struct archive_member *member = &reader->seen[reader->seen_count];
-    if (!archive_member_follows(name, last, member))
+    if (!archive_member_follows(name, last, member) ||
+        (member->kind == ARCHIVE_ENTRIES && reader->format < ARCHIVE_FORMAT_ENTRIES))
         return refuse(error, "it has a member that does not belong there");
     if (!str_ends(lines, STR("\n")))
         return refuse(error, "a member does not end with a line");
@@ -188,7 +191,7 @@ static bool has_what_manifest_says(const struct backup_reader *reader)
 {
     const struct archive_manifest *manifest = &reader->manifest;
 
-    if (manifest->member_count != reader->seen_count)
+    if (manifest->format != reader->format || manifest->member_count != reader->seen_count)
         return false;
     for (size_t i = 0; i < reader->seen_count; i++) {
         const struct archive_member *said = &manifest->members[i], *seen = &reader->seen[i];
@@ -247,16 +250,29 @@ static enum err expect_end(struct backup_reader *reader, struct error *error)
     return next == ARCHIVE_EOF ? ERR_OK : explain(reader, error);
 }
 
-static enum err take_end(struct backup_reader *reader, struct str text, struct error *error)
+/* The format, before any other member. */
+static bool is_at_begin(const struct backup_reader *reader)
 {
+    return reader->seen_count == 0 && reader->format == ARCHIVE_FORMAT_PLAIN;
+}
+
+static enum err take_manifest(struct backup_reader *reader, struct str text, struct error *error)
+{
+    struct work work = {.arena = reader->arena, .error = error};
     struct str manifest = str_dup(reader->arena, text);
 
     if (!manifest.ptr)
         return error_set_detail(error, ERR_NO_MEMORY, "no memory for a manifest");
+    bool is_format = false;
     enum err err = check_hmac(reader, manifest, error);
+    if (err == ERR_OK && is_at_begin(reader))
+        err = manifest_is_format(manifest, work, &is_format);
+    if (is_format) {
+        reader->format = ARCHIVE_FORMAT_ENTRIES;
+        return err;
+    }
     if (err == ERR_OK)
-        err = manifest_read(manifest, (struct work){.arena = reader->arena, .error = error},
-                            &reader->manifest);
+        err = manifest_read(manifest, work, &reader->manifest);
     if (err == ERR_OK && !has_what_manifest_says(reader))
         err = refuse(error, "its members are not those of its manifest");
     if (err == ERR_OK)
@@ -270,19 +286,19 @@ enum err backup_reader_next(struct backup_reader *reader, enum archive_kind *kin
 {
     struct str name;
 
+    while (!reader->is_at_end) {
+        enum err err = next_member(reader, &name, lines_out, error);
+        *is_over_out = false;
+        if (err == ERR_OK && !str_eq(name, STR(ARCHIVE_MANIFEST)))
+            return take_member(reader, name, *lines_out, kind_out, error);
+        if (err == ERR_OK)
+            err = take_manifest(reader, *lines_out, error);
+        if (err != ERR_OK)
+            return err;
+    }
     *lines_out = STR_NONE;
-    *is_over_out = reader->is_at_end;
-    if (reader->is_at_end)
-        return ERR_OK;
-    enum err err = next_member(reader, &name, lines_out, error);
-    if (err != ERR_OK)
-        return err;
-    if (!str_eq(name, STR(ARCHIVE_MANIFEST)))
-        return take_member(reader, name, *lines_out, kind_out, error);
-    err = take_end(reader, *lines_out, error);
-    *lines_out = STR_NONE;
-    *is_over_out = reader->is_at_end;
-    return err;
+    *is_over_out = true;
+    return ERR_OK;
 }
 
 enum err backup_reader_drain(struct backup_reader *reader, struct error *error)

@@ -1,6 +1,7 @@
 #include "backup/restore.h"
 
 #include "backup/reader.h"
+#include "backup/restore_entries.h"
 #include "backup/restore_facts.h"
 #include "cachewarden/clock.h"
 #include "control/version_guard.h"
@@ -24,6 +25,8 @@ struct restoring {
     struct arena *arena; /* of one member */
     struct restored_facts facts;
     struct control_marks marks;
+    struct restore_entries entries;
+    struct restore_entries_check entries_check;
     char install[33];    /* that was backed up */
     int64_t done, total; /* rows */
 };
@@ -61,6 +64,7 @@ static enum err verify(struct restoring *run, struct error *error)
         const struct archive_manifest *manifest = backup_reader_manifest(run->reader);
         snprintf(run->result->id, sizeof run->result->id, "%.*s", STR_ARG(manifest->about.id));
         snprintf(run->install, sizeof run->install, "%.*s", STR_ARG(manifest->about.install_id));
+        restore_entries_note(&manifest->about, &run->entries);
         run->result->created_at_s = manifest->about.created_at_s;
         for (int kind = 0; kind < ARCHIVE_KINDS; kind++)
             run->total += manifest->rows[kind];
@@ -104,6 +108,8 @@ static enum err take_member(struct restoring *run, enum archive_kind kind, struc
     arena_reset(run->arena);
     if (kind == ARCHIVE_CONTROL)
         err = check_control(run, lines, error);
+    else if (kind == ARCHIVE_ENTRIES)
+        err = restore_entries_check(&run->entries_check, run->arena, lines, error);
     else if (kind == ARCHIVE_FACTS)
         err = restore_facts(run->import, run->arena, lines, &run->facts, error);
     else
@@ -161,6 +167,8 @@ static enum err import(struct restoring *run, struct error *error)
 {
     enum err err = take_members(run, error);
 
+    if (!err && run->entries_check.left > 0)
+        err = blame_archive(error_set(error, ERR_BAD_INPUT, "an entry has no end"), error);
     if (!err)
         err = blame_archive(users_import_finish(run->import, &run->result->users, error), error);
     if (!err)
@@ -188,6 +196,7 @@ enum err restore_users(const struct restore_order *order, struct restore_result 
     if (!err)
         err = users_import_end(&run.import, import(&run, error), error);
     result_out->term = run.facts.term;
+    restore_entries_tell(order, &run.entries, &run.entries_check, &result_out->entries);
     result_out->has_become = !err && !order->only_tries && run.facts.has_become;
     arena_free(&run.arena);
     return err;
@@ -195,12 +204,13 @@ enum err restore_users(const struct restore_order *order, struct restore_result 
 
 /* ---- the third time: control data ---- */
 
-static enum err put_control(const struct restore_order *order, struct control_counts *counts,
-                            struct error *error)
+static enum err put_control(const struct restore_order *order, bool adds_clears,
+                            struct control_counts *counts, struct error *error)
 {
     const struct control_options to = {.control = order->app->control,
                                        .budget_ms = order->app->budget_ms,
-                                       .duty_percent = DUTY_PERCENT};
+                                       .duty_percent = DUTY_PERCENT,
+                                       .adds_clears = adds_clears};
     struct backup_reader *reader = NULL;
     enum archive_kind kind;
     struct str lines;
@@ -217,12 +227,14 @@ static enum err put_control(const struct restore_order *order, struct control_co
 }
 
 /* The file may be another one by now. */
-static enum err expect_same(const struct restore_order *order, const char *id, struct error *error)
+static enum err expect_same(const struct restore_order *order, const char *id,
+                            struct restore_entries *entries_out, struct error *error)
 {
     struct restore_result found = {.id = ""};
     struct restoring run = {.order = order, .result = &found};
     enum err err = verify(&run, error);
 
+    *entries_out = run.entries;
     return err || strcmp(found.id, id) == 0
                ? err
                : error_set(error, ERR_CONFLICT, "The file has become another backup meanwhile.");
@@ -233,15 +245,22 @@ enum err restore_redis(const struct restore_order *order, struct restore_result 
                        struct error *error)
 {
     struct app *app = order->app;
+    struct restore_entries entries;
 
     version_guard_doubt(app->guard, result->term);
-    enum err err = expect_same(order, result->id, error);
-    if (!err)
-        err = put_control(order, &result->control, error);
+    enum err err = expect_same(order, result->id, &entries, error);
     if (err)
         return err;
-    return version_guard_reconcile(
-        app->guard, VERSION_GUARD_REPAIRS,
-        (struct work){.deadline_ns = clock_deadline_ns(TERM_BUDGETS * app->budget_ms),
-                      .error = error});
+    restore_entries_decide(order, &entries, &result->entries);
+    err = put_control(order, entries.may_come, &result->control, error);
+    if (!err)
+        err = version_guard_reconcile(
+            app->guard, VERSION_GUARD_REPAIRS,
+            (struct work){.deadline_ns = clock_deadline_ns(TERM_BUDGETS * app->budget_ms),
+                          .error = error});
+    if (!err && entries.may_come)
+        restore_entries_put(order, &entries, &result->entries);
+    if (err && entries.may_come)
+        result->entries.state = BACKUP_ENTRIES_UNTOUCHED;
+    return err;
 }

@@ -12,6 +12,7 @@
 #include "backup/control_data.h"
 #include "cachewarden/app.h"
 #include "cachewarden/backup.h"
+#include "cachewarden/backup_restore.h"
 #include "cachewarden/users_copy.h"
 
 /* All borrowed. */
@@ -21,7 +22,8 @@ struct restore_order {
     const struct archive_key *key;
     bool
         only_tries; /* changes nothing, and keeps nobody waiting: the result tells what would change */
-    bool takes_foreign; /* of another installation, too, where there are accounts here */
+    bool includes_entries; /* they are put back, too */
+    bool takes_foreign;    /* of another installation, too, where there are accounts here */
     /* Where there has never been an account, this becomes the installation that was backed up: its control data in
      * Redis is ours then. Who has it open has to open it again. */
     bool may_become;
@@ -34,6 +36,7 @@ struct restore_result {
     int64_t created_at_s;
     struct users_import_counts users;
     struct control_counts control;
+    struct backup_entries_counts entries;
     int64_t term;    /* that nobody has begun; 0: no version was ever shown */
     bool has_become; /* see may_become: it is another installation now */
 };
@@ -46,8 +49,8 @@ struct restore_result {
 CW_MUST_CHECK enum err restore_users(const struct restore_order *order,
                                      struct restore_result *result_out, struct error *error);
 /*
- * Redis, after that, with the app of the installation that it is now: what was cleared and revoked, then a new term.
- * Errors of redis_run and version_guard_reconcile. After an error some of it may be in, and it can be done again;
+ * Redis, after that, with the app of the installation that it is now: what was cleared and revoked, then a new term,
+ * and then the entries, if there are any: what becomes of them is no error (restore_entries.h). Errors of redis_run and version_guard_reconcile. After an error some of it may be in, and it can be done again;
  * the new term begins by itself when Redis is back.
  */
 CW_MUST_CHECK enum err restore_redis(const struct restore_order *order,

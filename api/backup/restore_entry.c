@@ -82,6 +82,7 @@ static struct restore_order order_of(struct app *app, const struct backup_restor
                                   .key = app->backups->key,
                                   .only_tries = order->only_tries,
                                   .takes_foreign = order->takes_foreign,
+                                  .includes_entries = app->backups->includes_entries,
                                   .watch = order->watch};
 }
 
@@ -142,6 +143,7 @@ static void describe(const struct restore_result *result, bool only_tried,
         .passwords = result->users.passwords,
         .api_keys = result->users.keys,
         .api_keys_removed = result->users.keys_removed,
+        .entries = result->entries,
         .only_tried = only_tried,
         .has_become = result->has_become,
         .term = result->term,
@@ -214,8 +216,33 @@ enum err backup_restore_redis(struct app *app, const struct backup_restore_order
     let_go(&held);
     restored->revocations = result.control.revocations;
     restored->clears = result.control.clears;
+    restored->entries = result.entries;
     restored->has_told_redis = err == ERR_OK;
     return err;
+}
+
+const char *backup_entries_name(enum backup_entries state)
+{
+    static const char *const names[] = {
+        [BACKUP_ENTRIES_NONE] = "none",         [BACKUP_ENTRIES_UNTOUCHED] = "untouched",
+        [BACKUP_ENTRIES_OFF] = "off",           [BACKUP_ENTRIES_KEPT] = "kept",
+        [BACKUP_ENTRIES_RESTORED] = "restored", [BACKUP_ENTRIES_FAILED] = "failed",
+    };
+
+    return names[state];
+}
+
+static void write_entries(struct json_writer *json, const struct backup_entries_counts *entries)
+{
+    json_name(json, "entries");
+    json_open_object(json);
+    json_add_string(json, "state", str_from(backup_entries_name(entries->state)));
+    json_add_integer(json, "restored", entries->restored);
+    json_add_integer(json, "expired", entries->expired);
+    json_add_integer(json, "cleared", entries->cleared);
+    json_add_integer(json, "taken", entries->taken);
+    json_add_integer(json, "refused", entries->refused);
+    json_close_object(json);
 }
 
 void backup_restored_write(struct json_writer *json, const struct backup_restored *restored)
@@ -238,5 +265,7 @@ void backup_restored_write(struct json_writer *json, const struct backup_restore
                     restored->only_tried       ? STR("untouched")
                     : restored->has_told_redis ? STR("restored")
                                                : STR("unavailable"));
+    if (restored->entries.state != BACKUP_ENTRIES_NONE)
+        write_entries(json, &restored->entries);
     json_close_object(json);
 }

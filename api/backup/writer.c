@@ -126,6 +126,7 @@ enum err backup_writer_add(struct backup_writer *writer, enum archive_kind kind,
     char name[ARCHIVE_NAME_SIZE];
 
     assert(lines.len <= ARCHIVE_MEMBER_SIZE_MAX);
+    assert(kind != ARCHIVE_ENTRIES || writer->manifest.format >= ARCHIVE_FORMAT_ENTRIES);
     if (lines.len == 0)
         return ERR_OK;
     if (writer->manifest.member_count == ARCHIVE_MEMBERS_MAX)
@@ -144,6 +145,46 @@ enum err backup_writer_add(struct backup_writer *writer, enum archive_kind kind,
 }
 
 /* ---- begin and end ---- */
+
+/* A manifest, and its HMAC. */
+static enum err put_manifest(struct backup_writer *writer, struct str text, struct error *error)
+{
+    unsigned char mac[ARCHIVE_MAC_SIZE];
+    struct strbuf hex;
+    enum err err = archive_key_sign(writer->key, text, mac, error);
+
+    if (err != ERR_OK)
+        return err;
+    strbuf_init(&hex, NULL, 2 * sizeof mac + 2);
+    for (size_t i = 0; i < sizeof mac; i++)
+        strbuf_addf(&hex, "%02x", mac[i]);
+    strbuf_add_char(&hex, '\n');
+    if (hex.failed)
+        err = error_set_detail(error, ERR_NO_MEMORY, "no memory for an HMAC");
+    else if (!put_member(writer, ARCHIVE_MANIFEST, text) ||
+             !put_member(writer, ARCHIVE_HMAC, strbuf_str(&hex)))
+        err = explain(writer, error);
+    strbuf_fini(&hex);
+    return err;
+}
+
+/* Which format it has, where it is another one than the first. */
+static enum err put_format(struct backup_writer *writer, struct error *error)
+{
+    struct strbuf text;
+    enum err err = ERR_OK;
+
+    if (writer->manifest.format == ARCHIVE_FORMAT_PLAIN)
+        return ERR_OK;
+    strbuf_init(&text, NULL, 64);
+    manifest_write_format(writer->manifest.format, &text);
+    if (text.failed)
+        err = error_set_detail(error, ERR_NO_MEMORY, "no memory for a manifest");
+    else
+        err = put_manifest(writer, strbuf_str(&text), error);
+    strbuf_fini(&text);
+    return err;
+}
 
 static bool begin_archive(struct backup_writer *writer)
 {
@@ -181,13 +222,16 @@ enum err backup_writer_open(int fd, const struct archive_key *key,
         return error_set_detail(error, ERR_NO_MEMORY, "no memory for a backup");
     writer->fd = fd;
     writer->key = key;
-    writer->manifest.format = ARCHIVE_FORMAT_NOW;
+    writer->manifest.format =
+        about->dataset.len > 0 ? ARCHIVE_FORMAT_ENTRIES : ARCHIVE_FORMAT_PLAIN;
     writer->manifest.about = *about;
     enum err err = make_parts(writer);
     if (err != ERR_OK)
         (void)error_set_detail(error, err, "what writes a backup could not be made");
     else if (!begin_archive(writer))
         err = explain(writer, error);
+    if (err == ERR_OK)
+        err = put_format(writer, error);
     if (err == ERR_OK)
         *writer_out = writer;
     else
@@ -215,31 +259,6 @@ void backup_writer_free(struct backup_writer **writer)
     *writer = NULL;
 }
 
-static enum err put_manifest(struct backup_writer *writer, struct strbuf *text, struct error *error)
-{
-    unsigned char mac[ARCHIVE_MAC_SIZE];
-    struct strbuf hex;
-
-    manifest_write(&writer->manifest, text);
-    if (text->failed)
-        return error_set_detail(error, ERR_NO_MEMORY, "no memory for a manifest");
-    enum err err = archive_key_sign(writer->key, strbuf_str(text), mac, error);
-    if (err != ERR_OK)
-        return err;
-    strbuf_init(&hex, NULL, 2 * sizeof mac + 2);
-    for (size_t i = 0; i < sizeof mac; i++)
-        strbuf_addf(&hex, "%02x", mac[i]);
-    strbuf_add_char(&hex, '\n');
-    if (hex.failed)
-        err = error_set_detail(error, ERR_NO_MEMORY, "no memory for an HMAC");
-    else if (!put_member(writer, ARCHIVE_MANIFEST, strbuf_str(text)) ||
-             !put_member(writer, ARCHIVE_HMAC, strbuf_str(&hex)) ||
-             archive_write_close(writer->archive) != ARCHIVE_OK)
-        err = explain(writer, error);
-    strbuf_fini(&hex);
-    return err;
-}
-
 static enum err put_seal(struct backup_writer *writer, struct error *error)
 {
     unsigned char head[ARCHIVE_SEAL_HEAD], mac[ARCHIVE_MAC_SIZE], digest[DIGEST_SHA256_SIZE];
@@ -263,8 +282,12 @@ enum err backup_writer_finish(struct backup_writer *writer, const struct archive
 
     writer->manifest.counts = *counts;
     strbuf_init(&text, NULL, 4096);
-    enum err err = put_manifest(writer, &text, error);
+    manifest_write(&writer->manifest, &text);
+    enum err err = text.failed ? error_set_detail(error, ERR_NO_MEMORY, "no memory for a manifest")
+                               : put_manifest(writer, strbuf_str(&text), error);
     strbuf_fini(&text);
+    if (err == ERR_OK && archive_write_close(writer->archive) != ARCHIVE_OK)
+        err = explain(writer, error);
     if (err == ERR_OK)
         err = put_seal(writer, error);
     if (err == ERR_OK && writer->encrypted) {

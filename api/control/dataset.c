@@ -124,6 +124,35 @@ enum err dataset_write_loss(struct pipeline *pipeline, const struct dataset *dat
     return ERR_OK;
 }
 
+void dataset_ask_uncleared(struct pipeline *pipeline)
+{
+    struct key key = key_dataset();
+
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HMGET"), key_str(&key), STR("epoch"),
+                 STR("uncleared"));
+}
+
+bool dataset_is_uncleared(const struct value *reply, bool *is_there_out)
+{
+    const struct value *items = reply->items;
+    int64_t epoch, uncleared;
+
+    *is_there_out = false;
+    if (reply->kind != VALUE_ARRAY || reply->count != 2)
+        return false;
+    *is_there_out = items[0].kind != VALUE_NIL;
+    return !*is_there_out || (take_number(&items[0], &epoch) &&
+                              take_number(&items[1], &uncleared) && epoch == uncleared);
+}
+
+void dataset_write_uncleared(struct pipeline *pipeline, int64_t epoch)
+{
+    struct key key = key_dataset();
+
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(&key), STR("uncleared"),
+                 STR_INT64(epoch));
+}
+
 void dataset_ask_ids(struct pipeline *pipeline)
 {
     struct key key = key_dataset();

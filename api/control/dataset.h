@@ -13,6 +13,7 @@
  *   restored  "<term>:<user id>": up to there the switches have been put back
  *   spent     how many refresh tokens were spent; below what a node has seen, some of that was lost
  *   intact    the term since which nothing was lost; 0: nothing ever was, or all of it
+ *   uncleared the epoch of the term, while nobody has cleared for all since the data has its id; else one below it
  *
  * A token issued while Redis was out of reach is good once Redis is back, even if it came back empty:
  * nobody can have spent or revoked it in between. One from before `seen` may have been, and so may a
@@ -50,6 +51,13 @@ CW_MUST_CHECK enum err dataset_write_restored(struct pipeline *pipeline, struct 
 /* "<term>:<install>"; false: it is not that. */
 bool dataset_read_term(struct str text, int64_t *term_out, struct str *install_out);
 bool dataset_is_id(struct str id);
+
+/* Adds the command whose reply says whether nobody has cleared for all since the data has its id; where there is no
+ * epoch nobody has either, but that is no data. False: somebody may have. */
+void dataset_ask_uncleared(struct pipeline *pipeline);
+bool dataset_is_uncleared(const struct value *reply, bool *is_there_out);
+/* Adds the command that notes the epoch of a term that began so. */
+void dataset_write_uncleared(struct pipeline *pipeline, int64_t epoch);
 
 /* For a token without a record: asks, and says whether one issued for the data `id` may be good under
  * the data that is there. *is_there_out: there is any. */

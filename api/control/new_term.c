@@ -76,6 +76,23 @@ static void describe_loss(struct reconcile_run *run, const struct reconcile_look
 }
 
 /*
+ * Whether anybody has cleared for all says the last epoch before this one, which the step that wrote this one has read.
+ * Behind it, because it is known then. A note that is lost, or stands beside another term's epoch, says that somebody
+ * may have.
+ */
+static void carry_uncleared(struct reconcile_run *run, const struct reconcile_look *look,
+                            const struct value *before, int64_t base)
+{
+    bool is_there;
+
+    if (!dataset_is_uncleared(before, &is_there))
+        return;
+    struct pipeline *pipeline = reconcile_writing(run, look);
+    dataset_write_uncleared(pipeline, base);
+    (void)!redis_run(run->guard->control, pipeline, (struct work){.deadline_ns = run->deadline_ns});
+}
+
+/*
  * All of it in one step: what names a term has the epoch of that term, whoever comes between look and write, and
  * however late. Where nothing was lost, what an earlier term has said of losses stays as it is. A dataset that is
  * damaged goes first. *was_there_out: it had an epoch until now.
@@ -99,6 +116,8 @@ static enum err write_dataset(struct reconcile_run *run, const struct reconcile_
     dataset.reserved = base + RESERVED_STEP;
     dataset.restored = 0;
     pipeline_begin_transaction(pipeline);
+    size_t before = pipeline_count(pipeline);
+    dataset_ask_uncleared(pipeline);
     if (is_damaged)
         PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("DEL"), key_str(&key));
     size_t first = pipeline_count(pipeline);
@@ -111,6 +130,8 @@ static enum err write_dataset(struct reconcile_run *run, const struct reconcile_
                  STR_INT64(is_damaged ? spent : spent - dataset.spent));
     pipeline_end_transaction(pipeline);
     err = reconcile_send(run, pipeline);
+    if (err == ERR_OK)
+        carry_uncleared(run, look, pipeline_value(pipeline, before), base);
     /* HSET answers how many of its fields were new. */
     *was_there_out = err == ERR_OK && pipeline_value(pipeline, first)->integer == 0;
     return err;

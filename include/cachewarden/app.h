@@ -33,6 +33,7 @@ struct backup_options {
     struct str directory;
     int64_t retention_days;
     struct str passphrase; /* empty: archives are not encrypted */
+    bool include_entries;  /* entries of the cache service, too, and they are put back */
     struct str schedule;   /* empty: none */
     struct str timezone;   /* in use already: zone_use */
 };

@@ -24,9 +24,11 @@ struct backup {
     int64_t users;                   /* accounts that are not deleted */
     int64_t api_keys;
     int64_t control_keys; /* of Redis */
+    bool has_entries;     /* those of the cache service are in it; so many: */
+    int64_t entries;
 };
 
-/* {"id":…,"created_at":…,"size":…,"sha256":…,"users":…,"api_keys":…,"control_keys":…} */
+/* {"id":…,"created_at":…,"size":…,"sha256":…,"users":…,"api_keys":…,"control_keys":…}, and "entries" where they are in it */
 void backup_write(struct json_writer *json, const struct backup *backup);
 
 /* Who waits for a backup: what may be told of how far it is, and asked whether it is still wanted. */

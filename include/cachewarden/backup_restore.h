@@ -24,6 +24,28 @@ struct backup_restore_order {
     const struct backup_watch *watch; /* NULL: nobody waits */
 };
 
+/* What became of the entries of a backup. */
+enum backup_entries {
+    BACKUP_ENTRIES_NONE,      /* there are none in it */
+    BACKUP_ENTRIES_UNTOUCHED, /* it was only tried, or redis was not told either */
+    BACKUP_ENTRIES_OFF,       /* backup.include_entries is not set here */
+    BACKUP_ENTRIES_KEPT,      /* redis did not lose what it held since, so what it holds is newer */
+    BACKUP_ENTRIES_RESTORED,  /* as the numbers say */
+    BACKUP_ENTRIES_FAILED     /* in the middle: as far as the numbers say */
+};
+
+/* "restored", … */
+const char *backup_entries_name(enum backup_entries state);
+
+struct backup_entries_counts {
+    enum backup_entries state;
+    int64_t restored; /* or would be, at most */
+    int64_t expired;
+    int64_t cleared; /* they were cleared here, or may have been */
+    int64_t taken;   /* something lies under their label */
+    int64_t refused; /* there is no room for them, or redis takes nothing */
+};
+
 /* What became of it, or would. */
 struct backup_restored {
     char id[BACKUP_ID_SIZE];
@@ -33,6 +55,7 @@ struct backup_restored {
     int64_t passwords;      /* accounts that were here, and have another password now */
     int64_t api_keys, api_keys_removed;
     int64_t revocations, clears; /* that Redis was told of; namespaces whose clears were raised */
+    struct backup_entries_counts entries;
     bool only_tried;
     bool has_told_redis;
     bool
@@ -42,7 +65,7 @@ struct backup_restored {
     char before[33];
 };
 
-/* {"id":…,"created_at":…,"dry_run":…,"users":…,"users_added":…,…,"redis":"restored"} */
+/* {"id":…,"created_at":…,"dry_run":…,"users":…,"users_added":…,…,"redis":"restored"}, and "entries" where there are any in it: {"state":…,"restored":…,…} */
 void backup_restored_write(struct json_writer *json, const struct backup_restored *restored);
 
 /*

@@ -23,12 +23,17 @@ static void print_size(char out[32], int64_t bytes)
 static void print_backups(struct strbuf *out, const struct backup *backups, size_t count)
 {
     static const char *const heads[] = {"ID", "CREATED", "SIZE", "USERS", "API KEYS"};
-    static const size_t widths[] = {27, 21, 11, 10, 10};
+    static const size_t widths[] = {27, 21, 11, 10, 10, 14};
     char text[CLOCK_RFC3339_SIZE];
+    bool has_entries = false;
 
+    for (size_t i = 0; i < count; i++)
+        has_entries = has_entries || backups[i].has_entries;
     for (size_t i = 0; i < 5; i++)
         cli_pad(out, str_from(heads[i]), widths[i]);
-    strbuf_addf(out, "CONTROL KEYS\n");
+    if (has_entries)
+        cli_pad(out, STR("CONTROL KEYS"), widths[5]);
+    strbuf_addf(out, has_entries ? "ENTRIES\n" : "CONTROL KEYS\n");
     for (size_t i = 0; i < count; i++) {
         const struct backup *backup = &backups[i];
         cli_pad(out, str_from(backup->id), widths[0]);
@@ -37,7 +42,12 @@ static void print_backups(struct strbuf *out, const struct backup *backups, size
         cli_pad(out, str_from(text), widths[2]);
         cli_pad(out, STR_INT64(backup->users), widths[3]);
         cli_pad(out, STR_INT64(backup->api_keys), widths[4]);
-        strbuf_addf(out, "%lld\n", (long long)backup->control_keys);
+        if (backup->has_entries) {
+            cli_pad(out, STR_INT64(backup->control_keys), widths[5]);
+            strbuf_addf(out, "%lld\n", (long long)backup->entries);
+        } else {
+            strbuf_addf(out, "%lld\n", (long long)backup->control_keys);
+        }
     }
 }
 
@@ -80,6 +90,8 @@ static int show_one(const struct cli *cli, const char *what, const struct backup
         strbuf_addf(&text, "Backup %s %s: %s, %lld users, %lld API keys, %lld control keys.\n",
                     backup->id, what, size, (long long)backup->users, (long long)backup->api_keys,
                     (long long)backup->control_keys);
+        if (backup->has_entries)
+            strbuf_addf(&text, "With %lld entries.\n", (long long)backup->entries);
     }
     return cli_print(&text);
 }

@@ -63,6 +63,42 @@ static bool may_go_on(const struct cli *cli, const struct cli_services *services
 
 /* ---- asking ---- */
 
+/* What is said of each state; of those that are restored, numbers. */
+static const char *entries_text(enum backup_entries state)
+{
+    switch (state) {
+    case BACKUP_ENTRIES_OFF:
+        return "left out: backup.include_entries is not set";
+    case BACKUP_ENTRIES_KEPT:
+        return "left out: Redis has not lost what it held since, and that is newer";
+    case BACKUP_ENTRIES_FAILED:
+        return "could not be put back, or not all of them; the log says why";
+    default:
+        return NULL;
+    }
+}
+
+static void describe_entries(struct strbuf *out, const struct backup_entries_counts *entries)
+{
+    const char *text = entries_text(entries->state);
+
+    if (entries->state == BACKUP_ENTRIES_NONE)
+        return;
+    if (text)
+        strbuf_addf(out, "%-19s %s\n", "entries:", text);
+    if (entries->state == BACKUP_ENTRIES_OFF || entries->state == BACKUP_ENTRIES_KEPT)
+        return;
+    strbuf_addf(out, "%-19s %lld\n%-19s %lld\n",
+                text ? "  put back:" : "entries:", (long long)entries->restored,
+                "  expired:", (long long)entries->expired);
+    if (entries->state == BACKUP_ENTRIES_UNTOUCHED)
+        return;
+    strbuf_addf(out, "%-19s %lld\n%-19s %lld\n%-19s %lld\n",
+                "  cleared since:", (long long)entries->cleared,
+                "  replaced since:", (long long)entries->taken,
+                "  refused by Redis:", (long long)entries->refused);
+}
+
 static void describe(struct strbuf *out, const struct backup_restored *restored)
 {
     char created_at[CLOCK_RFC3339_SIZE];
@@ -75,6 +111,7 @@ static void describe(struct strbuf *out, const struct backup_restored *restored)
     strbuf_addf(out, "%-19s %lld\n", "users removed:", (long long)restored->removed);
     strbuf_addf(out, "%-19s %lld\n", "API keys:", (long long)restored->api_keys);
     strbuf_addf(out, "%-19s %lld\n", "API keys removed:", (long long)restored->api_keys_removed);
+    describe_entries(out, &restored->entries);
 }
 
 static bool is_yes(void)

@@ -137,6 +137,7 @@ static enum err open_app(const struct config *config, struct arena *arena, struc
                     .memory_percent = (int)config->entries_memory_percent},
         .backup = {.directory = str_from(config->backup_directory),
                    .retention_days = config->backup_retention_days,
+                   .include_entries = config->backup_include_entries,
                    .passphrase = str_from(config->backup_passphrase),
                    .schedule = str_from(config->backup_schedule),
                    .timezone = str_from(config->backup_timezone)},

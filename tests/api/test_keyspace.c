@@ -35,6 +35,7 @@ START_TEST(names_are_those_of_the_layout)
     expect_key(key_events(), "cw:events");
     expect_key(key_highest_id(), "cw:ids");
     expect_key(key_last_voided(), "cw:voided");
+    expect_key(key_store(), "cw:store");
     expect_key(key_user_families(42), "cw:{u:42}:f");
     expect_key(key_audit(AUDIT_CHANGES), "cw:audit:changes");
     expect_key(key_audit(AUDIT_CLEARS), "cw:audit:clears");

@@ -75,7 +75,9 @@ enum err loopback_try_open(struct loopback *loopback, const struct loopback_opti
         .limits = options->limits,
         .entries = {.redis_url = str_from(options->entries_redis_url)},
         .jobs_duty_percent = 100,
-        .backup = {.directory = str_from(options->backup_directory), .retention_days = 7},
+        .backup = {.directory = str_from(options->backup_directory),
+                   .retention_days = 7,
+                   .include_entries = options->includes_entries},
         .jobs_give_up_ms = options->jobs_give_up_ms,
         .start_wait_ms = options->start_wait_ms > 0 ? options->start_wait_ms : PATIENCE_MS,
         .term_patience_ms = options->term_patience_ms > 0 ? options->term_patience_ms

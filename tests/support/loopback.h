@@ -29,6 +29,7 @@ struct loopback_options {
     bool is_unwatched;
     const char *users_url;        /* another database than the SQLite file of its own */
     const char *backup_directory; /* NULL: none that could be written to */
+    bool includes_entries;        /* in backups */
     bool has_no_users;            /* no users database: quicker, for tests without accounts */
     bool is_registration_open;
     size_t pool_size;             /* 0: 4 */

@@ -36,7 +36,7 @@ static struct str write_text(const struct archive_manifest *manifest)
 static struct archive_manifest a_manifest(size_t members)
 {
     struct archive_manifest manifest = {
-        .format = ARCHIVE_FORMAT_NOW,
+        .format = ARCHIVE_FORMAT_PLAIN,
         .about = {.id = STR("20260131T120000Z-89abcdef"),
                   .created_at_s = 1769860800,
                   .program = STR("0.1.0"),
@@ -45,7 +45,7 @@ static struct archive_manifest a_manifest(size_t members)
                   .install_id = STR("install"),
                   .redis_version = STR("7.0.15")},
         .counts = {.users = 5, .api_keys = 6, .control_keys = 7},
-        .rows = {1, 2, 3, 4, 5, 6, 7},
+        .rows = {1, 2, 3, 4, 5, 6, [ARCHIVE_CONTROL] = 7},
         .members = arena_calloc(arena, members, sizeof(struct archive_member)),
         .member_count = members,
     };
@@ -72,6 +72,55 @@ START_TEST(reads_what_it_wrote)
 }
 END_TEST
 
+START_TEST(entries_make_another_format)
+{
+    struct archive_manifest manifest = a_manifest(2), again;
+    bool is_format = true;
+
+    manifest.format = ARCHIVE_FORMAT_ENTRIES;
+    manifest.about.dataset = STR("0123456789abcdef0123456789abcdef");
+    manifest.about.store = STR("fedcba9876543210fedcba9876543210");
+    manifest.counts.entries = 8;
+    manifest.rows[ARCHIVE_ENTRIES] = 9;
+    manifest.members[0].kind = ARCHIVE_ENTRIES;
+    manifest.members[1].number = 1;
+    struct str text = write_text(&manifest);
+    ck_assert_msg(read_text(text, &again) == ERR_OK, "%s", error.caller);
+    ck_assert(str_eq(write_text(&again), text));
+    ck_assert_int_eq(again.counts.entries, 8);
+    ck_assert_int_eq(again.rows[ARCHIVE_ENTRIES], 9);
+    ck_assert(str_eq(again.about.dataset, manifest.about.dataset));
+    /* The first format has no such members. */
+    manifest.format = ARCHIVE_FORMAT_PLAIN;
+    ck_assert_int_eq(read_text(write_text(&manifest), &again), ERR_UNPROCESSABLE);
+    ck_assert_int_eq(manifest_is_format(text, (struct work){.arena = arena}, &is_format), ERR_OK);
+    ck_assert(!is_format);
+}
+END_TEST
+
+/* What stands before the members: a program that knows the first format alone refuses the second by it. */
+START_TEST(a_manifest_of_a_format_alone_is_known)
+{
+    static const int64_t formats[] = {0, 1, 2, 3};
+
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        struct archive_manifest manifest;
+        struct strbuf text;
+        bool is_format;
+        strbuf_init(&text, arena, 64);
+        manifest_write_format(formats[i], &text);
+        ck_assert_int_eq(
+            manifest_is_format(strbuf_str(&text), (struct work){.arena = arena}, &is_format),
+            ERR_OK);
+        ck_assert_int_eq(is_format, formats[i] == ARCHIVE_FORMAT_ENTRIES);
+        ck_assert_int_eq(read_text(strbuf_str(&text), &manifest), ERR_UNPROCESSABLE);
+        if (formats[i] == 3)
+            ck_assert_str_eq(error.caller,
+                             "The archive has format 3; this program reads formats up to 2.");
+    }
+}
+END_TEST
+
 /* The longest that is written fits in a member, and is read. */
 START_TEST(the_longest_fits)
 {
@@ -91,7 +140,8 @@ static const struct {
     const char *old, *new, *reason;
 } changes[] = {
     {"{\"format\"", "[\"format\"", "no JSON"},
-    {"\"format\":1", "\"format\":2", "has format 2; this program reads format 1"},
+    {"\"format\":1", "\"format\":3", "has format 3; this program reads formats up to 2"},
+    {"\"format\":1", "\"format\":2", "what it is of"},
     {"\"format\":1", "\"format\":\"1\"", "no format"},
     {"\"format\":1", "\"former\":1", "no format"},
     {"-89abcdef", "-89abcdeg", "what it is of"},
@@ -150,6 +200,8 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, reads_what_it_wrote);
+    tcase_add_test(tcase, entries_make_another_format);
+    tcase_add_test(tcase, a_manifest_of_a_format_alone_is_known);
     tcase_add_test(tcase, the_longest_fits);
     tcase_add_loop_test(tcase, what_is_wrong_is_refused_with_the_reason, 0,
                         sizeof changes / sizeof changes[0]);

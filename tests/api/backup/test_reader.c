@@ -283,7 +283,7 @@ static void add_manifest(struct archive *tar, const struct ending *ending)
     unsigned char mac[ARCHIVE_MAC_SIZE];
     struct archive_member member = {
         .kind = ARCHIVE_ACCOUNTS, .number = 1, .size = ending->wrong_size ? 4 : 3};
-    struct archive_manifest manifest = {.format = ARCHIVE_FORMAT_NOW,
+    struct archive_manifest manifest = {.format = ARCHIVE_FORMAT_PLAIN,
                                         .about = archives_about(),
                                         .rows = {ending->wrong_rows ? 2 : 1},
                                         .members = &member,

@@ -134,6 +134,36 @@ START_TEST(a_term_that_is_written_late_repeats_no_version)
 }
 END_TEST
 
+static bool is_uncleared(void)
+{
+    return field("uncleared") == control_epoch(redis);
+}
+
+/* Whether somebody has cleared for all since the data has its id is known in each term of it. */
+START_TEST(a_term_knows_whether_all_was_cleared)
+{
+    struct error error;
+
+    (void)version_on(0, 7);
+    ck_assert(is_uncleared());
+    int64_t term = control_term(redis);
+    redis_server_do(redis, "HSET cw:dataset replication_id 1");
+    ck_assert_int_eq(reconcile_on(&nodes[0], &error), ERR_OK);
+    ck_assert_int_gt(control_term(redis), term);
+    ck_assert(is_uncleared());
+
+    clear_all_on(1);
+    ck_assert(!is_uncleared());
+    redis_server_do(redis, "HSET cw:dataset replication_id 1");
+    ck_assert_int_eq(reconcile_on(&nodes[1], &error), ERR_OK);
+    ck_assert(!is_uncleared());
+
+    redis_server_do(redis, "FLUSHALL");
+    (void)version_on(0, 7);
+    ck_assert(is_uncleared());
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api/control/new_term");
@@ -141,6 +171,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, open_all, close_all);
     tcase_add_test(tcase, a_term_that_is_written_late_loses_no_sign_in);
     tcase_add_test(tcase, a_term_that_is_written_late_repeats_no_version);
+    tcase_add_test(tcase, a_term_knows_whether_all_was_cleared);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

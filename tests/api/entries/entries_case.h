@@ -18,6 +18,7 @@ static struct redis_server *redis, *store; /* of control data, and of entries */
 static struct loopback nodes[2];
 static struct arena *arena;
 static struct error error;
+static const char *backup_directory; /* NULL: none; else backups have entries */
 
 static const struct namespace alice = {.user_id = 7}, bob = {.user_id = 8},
                               shop = {.app = {"shop", 4}};
@@ -28,6 +29,8 @@ static inline void open_nodes_with(int64_t command_timeout_ms)
     struct loopback_options options = {.redis_url = redis_server_url(redis),
                                        .entries_redis_url = redis_server_url(store),
                                        .command_timeout_ms = command_timeout_ms,
+                                       .backup_directory = backup_directory,
+                                       .includes_entries = backup_directory != NULL,
                                        .is_unwatched = true};
 
     arena = arena_new(65536, 0);

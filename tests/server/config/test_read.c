@@ -51,6 +51,7 @@ static const struct sample samples[] = {
     {"gateway.routes", NULL, "( { prefix = \"/p\"; upstream = \"http://u\"; } )", NULL, NULL},
     {"gateway.max_waiting", "8", "8", NULL, NULL},
     {"backup.schedule", "0 3 * * *", "\"0 3 * * *\"", NULL, NULL},
+    {"backup.include_entries", "true", "true", "yes", NULL},
     {"backup.timezone", "Europe/Berlin", "\"Europe/Berlin\"", NULL, NULL},
     {"backup.passphrase", SECRET_40, "\"" SECRET_40 "\"", NULL, NULL},
     {"log.access", "failed", "\"failed\"", NULL, NULL},

@@ -1,0 +1,41 @@
+/*
+ * Entries of a backup, when it is put back: last, after the new term has begun. They are as old as the backup, so they
+ * come back only where nothing remembers what became of them since (docs/design/backup.md). What becomes of them
+ * undoes nothing.
+ */
+#ifndef API_BACKUP_RESTORE_ENTRIES_H
+#define API_BACKUP_RESTORE_ENTRIES_H
+
+#include "backup/restore.h"
+
+/* What their manifest says. */
+struct restore_entries {
+    bool are_there;
+    char dataset[33], store[33];
+    /* Known before the control data is told: whether they may come back. */
+    bool may_come;
+};
+
+void restore_entries_note(const struct archive_about *about, struct restore_entries *entries);
+
+/* The rows of members, one after the other: is each of them one, and does it belong where it stands? */
+struct restore_entries_check {
+    int64_t left; /* bytes that are to come of the text that has begun */
+    int64_t alive, expired;
+};
+CW_MUST_CHECK enum err restore_entries_check(struct restore_entries_check *check,
+                                             struct arena *arena, struct str lines,
+                                             struct error *error);
+/* They were only tried: what would become of them, as far as the archive tells. */
+void restore_entries_tell(const struct restore_order *order, const struct restore_entries *entries,
+                          const struct restore_entries_check *check,
+                          struct backup_entries_counts *counts);
+
+/* Before the control data is told: decides whether they may come back, and says so in *counts. */
+void restore_entries_decide(const struct restore_order *order, struct restore_entries *entries,
+                            struct backup_entries_counts *counts);
+/* After it, if they may. */
+void restore_entries_put(const struct restore_order *order, const struct restore_entries *entries,
+                         struct backup_entries_counts *counts);
+
+#endif
