@@ -159,6 +159,14 @@ void fetches_rest(struct fetches *fetches, const struct gateway_digest *begun, i
     lock_release(&fetches->lock);
 }
 
+void fetches_end_rest(struct fetches *fetches, const struct gateway_digest *begun)
+{
+    lock_acquire(&fetches->lock);
+    forget_locked(fetches, begun);
+    lock_cond_broadcast(&fetches->left);
+    lock_release(&fetches->lock);
+}
+
 bool fetches_is_under_way(struct fetches *fetches, const struct gateway_digest *begun)
 {
     lock_acquire(&fetches->lock);

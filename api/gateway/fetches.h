@@ -43,6 +43,9 @@ void fetches_leave(struct fetches *fetches, const struct fetch_name *name, enum 
  * somebody comes back for its turn. */
 void fetches_rest(struct fetches *fetches, const struct gateway_digest *begun, int64_t until_ns);
 
+/* Nobody comes back for it: who waits need not wait until then. */
+void fetches_end_rest(struct fetches *fetches, const struct gateway_digest *begun);
+
 /* Or it rests. */
 bool fetches_is_under_way(struct fetches *fetches, const struct gateway_digest *begun);
 /* Until that is over, or until_ns (clock_mono_ns). Not at all where too many sleep. */

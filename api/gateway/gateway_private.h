@@ -20,6 +20,7 @@ struct gateway_route {
     struct upstream *upstream;
     struct gateway_metrics *metrics;
     struct refill *refill; /* NULL: without a bound */
+    uint16_t number;       /* among the gateway's */
 };
 
 struct gateway {

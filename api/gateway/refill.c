@@ -76,6 +76,21 @@ bool refill_may_ask(struct refill *refill, struct refill_caller *caller)
     return may_ask;
 }
 
+int64_t refill_turn_ns(struct refill *refill, int64_t place_ns)
+{
+    lock_acquire(&refill->lock);
+    int64_t turn_ns = refill_queue_turn_ns(&refill->queue, place_ns, clock_mono_ns());
+    lock_release(&refill->lock);
+    return turn_ns;
+}
+
+void refill_give_back(struct refill *refill, int64_t place_ns)
+{
+    lock_acquire(&refill->lock);
+    refill_queue_give_back(&refill->queue, place_ns, clock_mono_ns());
+    lock_release(&refill->lock);
+}
+
 /* A count that lost its window would never begin anew. */
 static void give_window(const struct refill *refill, struct work work)
 {

@@ -24,6 +24,10 @@ void refill_free(struct refill **refill);
 
 /* Whether there may be room, as far as the node knows; costs no round trip. NULL: there is. */
 bool refill_may_ask(struct refill *refill, struct refill_caller *caller);
+/* When the turn of a place is, as far as is known now; costs no round trip. */
+int64_t refill_turn_ns(struct refill *refill, int64_t place_ns);
+/* Whoever has this place does not come for it: those behind it come the sooner. */
+void refill_give_back(struct refill *refill, int64_t place_ns);
 /* Takes it; a round trip. False: there is none. NULL: there is. */
 bool refill_take(struct refill *refill, struct refill_caller *caller, struct work work);
 

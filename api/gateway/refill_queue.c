@@ -11,13 +11,83 @@ static int64_t later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* ---- places that were given back ---- */
+
+static int64_t turn_ns_of(const struct refill_queue *queue, int64_t place_ns)
+{
+    int before = 0;
+
+    while (before < queue->gap_count && queue->gaps[before] < place_ns)
+        before++;
+    return queue->moved_ns + place_ns - before * queue->step_ns;
+}
+
+static void remove_gap(struct refill_queue *queue, int at)
+{
+    queue->gap_count--;
+    for (int i = at; i < queue->gap_count; i++)
+        queue->gaps[i] = queue->gaps[i + 1];
+}
+
+/* Whoever was before a gap has asked, once its time is over: all who are left are behind it. */
+static void end_gaps(struct refill_queue *queue, int64_t now_ns)
+{
+    while (queue->gap_count > 0 && turn_ns_of(queue, queue->gaps[0]) <= now_ns) {
+        remove_gap(queue, 0);
+        queue->moved_ns -= queue->step_ns;
+    }
+}
+
+/* The last places are nobody's, as if they had never been taken. */
+static void shorten(struct refill_queue *queue)
+{
+    queue->free_ns -= queue->step_ns;
+    while (queue->gap_count > 0 &&
+           queue->gaps[queue->gap_count - 1] == queue->free_ns - queue->step_ns) {
+        queue->gap_count--;
+        queue->free_ns -= queue->step_ns;
+    }
+}
+
+static void add_gap(struct refill_queue *queue, int64_t place_ns)
+{
+    int at = queue->gap_count;
+
+    if (at == REFILL_GAPS_MAX)
+        return;
+    for (; at > 0 && queue->gaps[at - 1] > place_ns; at--)
+        queue->gaps[at] = queue->gaps[at - 1];
+    queue->gaps[at] = place_ns;
+    queue->gap_count++;
+}
+
+void refill_queue_give_back(struct refill_queue *queue, int64_t place_ns, int64_t now_ns)
+{
+    end_gaps(queue, now_ns);
+    if (turn_ns_of(queue, place_ns) <= now_ns)
+        return;
+    if (place_ns == queue->free_ns - queue->step_ns)
+        shorten(queue);
+    else
+        add_gap(queue, place_ns);
+}
+
+int64_t refill_queue_turn_ns(struct refill_queue *queue, int64_t place_ns, int64_t now_ns)
+{
+    end_gaps(queue, now_ns);
+    return later(turn_ns_of(queue, place_ns), queue->closed_until_ns);
+}
+
+/* ---- asking ---- */
+
 static int64_t turn_of(const struct refill_queue *queue, const struct refill_caller *caller)
 {
-    return queue->moved_ns + (caller->has_place ? caller->place_ns : queue->free_ns);
+    return turn_ns_of(queue, caller->has_place ? caller->place_ns : queue->free_ns);
 }
 
 bool refill_queue_may_ask(struct refill_queue *queue, struct refill_caller *caller, int64_t now_ns)
 {
+    end_gaps(queue, now_ns);
     if (now_ns >= queue->closed_until_ns && now_ns >= turn_of(queue, caller))
         return true;
     refill_queue_stand(queue, caller, now_ns);
@@ -42,6 +112,7 @@ static void move_to_window(struct refill_queue *queue, int64_t turn_ns, int64_t 
 
 void refill_queue_stand(struct refill_queue *queue, struct refill_caller *caller, int64_t now_ns)
 {
+    end_gaps(queue, now_ns);
     if (caller->has_place) {
         move_to_window(queue, turn_of(queue, caller), now_ns);
         caller->turn_ns = later(turn_of(queue, caller), queue->closed_until_ns);
@@ -53,6 +124,7 @@ void refill_queue_stand(struct refill_queue *queue, struct refill_caller *caller
         caller->turn_ns + (caller->turn_ns - now_ns) / SPARE_PART <= caller->latest_ns;
     if (!caller->has_place)
         return;
-    caller->place_ns = caller->turn_ns - queue->moved_ns;
+    /* All gaps are before it. */
+    caller->place_ns = caller->turn_ns - queue->moved_ns + queue->gap_count * queue->step_ns;
     queue->free_ns = caller->place_ns + queue->step_ns;
 }

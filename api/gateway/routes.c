@@ -107,6 +107,8 @@ static enum err open_routes(struct gateway *gateway, const struct gateway_option
             return err;
     }
     qsort(gateway->routes, gateway->route_count, sizeof *gateway->routes, longest_first);
+    for (size_t i = 0; i < gateway->route_count; i++)
+        gateway->routes[i].number = (uint16_t)i;
     return ERR_OK;
 }
 
@@ -199,6 +201,11 @@ const struct route *gateway_rows(const struct gateway *gateway, size_t *count_ou
     return gateway ? gateway->rows : NULL;
 }
 
+static struct refill *refill_of(const struct gateway *gateway, const struct gateway_wait *wait)
+{
+    return gateway->routes[wait->route].refill;
+}
+
 bool gateway_still_waits(const struct gateway *gateway, struct gateway_wait *wait)
 {
     struct gateway_digest begun;
@@ -207,10 +214,25 @@ bool gateway_still_waits(const struct gateway *gateway, struct gateway_wait *wai
         return false;
     memcpy(begun.bytes, wait->begun, sizeof begun.bytes);
     int64_t now_ns = clock_mono_ns();
+    if (wait->turn_ns > 0) /* it may be sooner now */
+        wait->turn_ns = refill_turn_ns(refill_of(gateway, wait), wait->place_ns);
     bool is_early =
         wait->turn_ns > 0 ? now_ns < wait->turn_ns : fetches_is_under_way(gateway->fetches, &begun);
     wait->is_paused = now_ns < wait->until_ns && is_early;
     if (wait->is_paused)
         sharing_set_pause(wait);
     return wait->is_paused;
+}
+
+void gateway_waits_no_more(const struct gateway *gateway, const struct gateway_wait *wait)
+{
+    struct gateway_digest begun;
+
+    if (!gateway || !wait->is_paused || wait->turn_ns == 0)
+        return;
+    refill_give_back(refill_of(gateway, wait), wait->place_ns);
+    if (!wait->leads)
+        return;
+    memcpy(begun.bytes, wait->begun, sizeof begun.bytes);
+    fetches_end_rest(gateway->fetches, &begun);
 }

@@ -176,6 +176,8 @@ static enum sharing_turn queue(struct sharing *sharing, const struct refill_call
     if (caller->has_place && has_time(sharing)) {
         wait->has_queued = true;
         wait->place_ns = caller->place_ns;
+        wait->leads = leads;
+        wait->route = sharing->passage->route->number;
         return pause(sharing, caller->turn_ns);
     }
     sharing->retry_after_s = clock_left_ms(caller->turn_ns) / 1000 + 1;

@@ -182,9 +182,10 @@ mg_peer_is_gone(struct mg_connection *conn)
 
 
 void
-mg_pause(struct mg_connection *conn, uint64_t until_ns)
+mg_pause(struct mg_connection *conn, uint64_t until_ns, mg_left left)
 {
 	conn->channel->is_paused = 1;
+	conn->channel->left = left;
 	(void)suspend(conn, until_ns);
 }
 

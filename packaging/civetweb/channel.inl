@@ -79,6 +79,7 @@ struct channel {
 	int is_leaving; /* that is so because somebody needs its place or its memory: it closes with its answer */
 	int is_unfinished; /* counted as such */
 	int is_paused;     /* the application waits for something else: see mg_pause */
+	mg_left left;      /* of what is paused */
 	int keep;       /* after what is being written */
 	int expects_more; /* of the request: its body was not read to its end */
 	int is_gone;      /* the peer is: sending has failed */

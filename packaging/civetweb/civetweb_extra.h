@@ -76,9 +76,11 @@ int mg_peer_is_gone(struct mg_connection *conn);
 
 /*
  * The callback answers nothing and returns; it is called again, on whatever worker is free, at that time or a tenth of
- * a second later. Not if the peer goes away before: then its connection is closed. For a request without a body.
+ * a second later. Not if the peer goes away before: then its connection is closed, and left is called (NULL: nothing),
+ * with the request's memory, on a worker. Not when the server stops. For a request without a body.
  */
-void mg_pause(struct mg_connection *conn, uint64_t until_ns);
+typedef void (*mg_left)(struct mg_connection *conn);
+void mg_pause(struct mg_connection *conn, uint64_t until_ns, mg_left left);
 
 /* A response 1xx, whole, before the answer. It counts neither as one nor among its bytes. */
 void mg_write_interim(struct mg_connection *conn, const char *head, size_t size);

@@ -522,6 +522,9 @@ serve_channel(struct mg_connection *conn)
 			step = (given == GIVEN_BACK) ? STEP_ON : STEP_CLOSE;
 		}
 		if (step == STEP_CLOSE) {
+			if (channel->is_paused && (channel->left != NULL)) {
+				channel->left(conn);
+			}
 			end_newcomer(channel, 1);
 			waiting_close(waiting, channel);
 			break;

@@ -8,6 +8,7 @@
 #include "cachewarden/app.h"
 #include "cachewarden/clock.h"
 #include "cachewarden/die.h"
+#include "cachewarden/gateway.h"
 
 #include <civetweb.h>
 
@@ -171,12 +172,20 @@ bool transfer_is_client_gone(const struct exchange *exchange)
     return mg_peer_is_gone(worker->connection) != 0;
 }
 
+static void on_left(struct mg_connection *connection)
+{
+    const struct worker *worker = mg_get_thread_pointer(connection);
+    const struct request_memory *memory = mg_request_memory(connection);
+
+    gateway_waits_no_more(worker->http->options.app->gateway, &memory->kept.wait);
+}
+
 /* The library looks ten times a second whose time has come. */
 void transfer_pause(struct exchange *exchange, int64_t pause_ms)
 {
     struct worker *worker = exchange->body_source;
 
-    mg_pause(worker->connection, (uint64_t)clock_deadline_ns(pause_ms));
+    mg_pause(worker->connection, (uint64_t)clock_deadline_ns(pause_ms), on_left);
     exchange->is_suspended = true;
 }
 

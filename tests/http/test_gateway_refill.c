@@ -33,7 +33,7 @@ static void open_stand(void)
 {
     gateway_stand_open_in((const char *const[]){"CACHEWARDEN_GATEWAY_REFILL_PER_S=20", NULL},
                           ROUTE("open") "," ROUTE("refused") "," ROUTE("goes-on") "," ROUTE(
-                              "waits") "," ROUTE("counted"),
+                              "waits") "," ROUTE("counted") "," ROUTE("leaves"),
                           "limits: { enabled = false; };");
     gateway_start_node(&other, gateway_config);
 }
@@ -68,6 +68,7 @@ static void ask(int client, const struct cw_server *node, const char *path)
 #define REFUSED "c8d5027db5e374fb8cc083157c458b47"
 #define GOES_ON "8c76d6cd1dec1dff2e47fd5aed55d29e"
 #define WAITS   "495f884c4447520a1b012966bf0b7319"
+#define LEAVES  "dcecdfe7f992ea7989753cb5bec24a65"
 #define COUNTED "cdd55a999e0eee766947e34c52321090"
 
 /* No more may ask, for so long. */
@@ -135,15 +136,16 @@ END_TEST
 /* Each has looked and found that it has to wait: no request is at work. */
 static bool do_all_wait(const void *with)
 {
-    const struct cw_server *node = with;
-    struct http_client *http = http_client_new(node->base_url);
-    const struct http_reply *reply = http_get(http, "/metrics", stand.root.bearer);
+    const struct http_reply *reply = http_get(stand.http, "/metrics", stand.root.bearer);
     char line[80];
 
-    snprintf(line, sizeof line, "\ncachewarden_http_connections_waiting %d\n", MANY);
-    bool is_true = reply && strstr(reply->body, line);
-    http_client_free(&http);
-    return is_true;
+    snprintf(line, sizeof line, "\ncachewarden_http_connections_waiting %d\n", *(const int *)with);
+    return reply && strstr(reply->body, line);
+}
+
+static void expect_waiting(int count)
+{
+    stand_wait(do_all_wait, &count, "others wait than should");
 }
 
 START_TEST(who_waits_keeps_no_worker)
@@ -156,7 +158,7 @@ START_TEST(who_waits_keeps_no_worker)
         snprintf(path, sizeof path, "/waits/%d", i);
         ask(i, &stand.server, path);
     }
-    stand_wait(do_all_wait, &stand.server, "they wait for their turns");
+    expect_waiting(MANY);
     for (int i = 0; i < MANY; i++)
         expect_status(get("/health"), 200);
     ck_assert_uint_eq(scripted_origin_count(origin), count);
@@ -176,6 +178,33 @@ static long metric(const char *route, const char *result)
     const char *at = strstr(reply->body, line);
     return at ? strtol(at + strlen(line), NULL, 10) : -1;
 }
+
+static void ask_many(const char *name, int count)
+{
+    char path[48];
+
+    for (int i = 0; i < count; i++) {
+        snprintf(path, sizeof path, "/leaves/%s/%d", name, i);
+        ask(i, &stand.server, path);
+    }
+}
+
+/* Of the time for which they may wait, three seconds are left for turns. Who asks then is refused, until they go away. */
+START_TEST(who_goes_away_leaves_its_turn_to_others)
+{
+    use_up(LEAVES, 530);
+    ask_many("gone", MISSES);
+    expect_waiting(MISSES);
+    for (int i = 0; i < MISSES; i++)
+        raw_close(&clients[i]);
+    expect_waiting(0);
+    ask_many("new", MISSES);
+    expect_waiting(MISSES);
+    ck_assert_int_eq(metric("/leaves", "refused"), 0);
+    for (int i = 0; i < MISSES; i++)
+        raw_close(&clients[i]);
+}
+END_TEST
 
 START_TEST(it_is_counted)
 {
@@ -201,6 +230,7 @@ int main(void)
     tcase_add_test(all, who_would_wait_for_too_long_is_told_when_to_come);
     tcase_add_test(all, an_application_goes_on);
     tcase_add_test(all, who_waits_keeps_no_worker);
+    tcase_add_test(all, who_goes_away_leaves_its_turn_to_others);
     tcase_add_test(all, it_is_counted);
     suite_add_tcase(suite, all);
     return suite_run(suite);

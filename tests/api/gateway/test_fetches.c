@@ -103,6 +103,21 @@ START_TEST(who_comes_for_its_turn_leads)
 }
 END_TEST
 
+START_TEST(what_nobody_comes_back_for_rests_no_longer)
+{
+    ck_assert_int_eq(enter(1), FETCH_LEADS);
+    fetches_rest(fetches, &thing(1)->begun, clock_deadline_ns(PATIENCE_MS));
+    fetches_end_rest(fetches, &thing(2)->begun);
+    ck_assert_int_eq(enter(1), FETCH_WAITS);
+    fetches_end_rest(fetches, &thing(1)->begun);
+    ck_assert(!fetches_is_under_way(fetches, &thing(1)->begun));
+    ck_assert_int_eq(enter(1), FETCH_LEADS);
+    /* Who is at it stays. */
+    fetches_end_rest(fetches, &thing(1)->begun);
+    ck_assert_int_eq(enter(1), FETCH_WAITS);
+}
+END_TEST
+
 START_TEST(who_sleeps_beside_a_rest_wakes_at_its_end)
 {
     ck_assert_int_eq(enter(1), FETCH_LEADS);
@@ -193,6 +208,7 @@ int main(void)
     tcase_add_test(tcase, what_was_not_shared_is_not_waited_for);
     tcase_add_test(tcase, what_another_node_fetches_is_looked_for_by_one);
     tcase_add_test(tcase, who_comes_for_its_turn_leads);
+    tcase_add_test(tcase, what_nobody_comes_back_for_rests_no_longer);
     tcase_add_test(tcase, who_sleeps_beside_a_rest_wakes_at_its_end);
     tcase_add_test(tcase, who_left_leaves_it_to_the_next);
     tcase_add_test(tcase, what_is_void_again_is_not_waited_for);

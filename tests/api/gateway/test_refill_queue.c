@@ -4,6 +4,8 @@
 #include "cachewarden/clock.h"
 #include "suite.h"
 
+#include <string.h>
+
 enum { MANY = 14, WINDOW_MS = 500, BOUND_MS = 3000, TRIP_MS = 3, FIRST_MS = 1000 };
 
 struct miss {
@@ -137,6 +139,108 @@ START_TEST(a_window_moves_the_turns_once)
 }
 END_TEST
 
+/* ---- who goes away ---- */
+
+static struct refill_caller stand_at(int64_t now_ns)
+{
+    struct refill_caller caller = patient();
+
+    ck_assert(!refill_queue_may_ask(&queue, &caller, now_ns));
+    ck_assert(caller.has_place);
+    return caller;
+}
+
+static int64_t turn_at(const struct refill_caller *caller, int64_t now_ns)
+{
+    return refill_queue_turn_ns(&queue, caller->place_ns, now_ns);
+}
+
+START_TEST(who_is_behind_it_comes_sooner)
+{
+    int64_t now_ns = ms(FIRST_MS), closed_ns = now_ns + ms(WINDOW_MS);
+    struct refill_caller callers[4];
+
+    refill_queue_close(&queue, closed_ns);
+    for (int i = 0; i < 4; i++)
+        callers[i] = stand_at(now_ns);
+    refill_queue_give_back(&queue, callers[1].place_ns, now_ns);
+    ck_assert_int_eq(turn_at(&callers[0], now_ns), closed_ns);
+    ck_assert_int_eq(turn_at(&callers[2], now_ns), closed_ns + ms(WINDOW_MS));
+    ck_assert_int_eq(turn_at(&callers[3], now_ns), closed_ns + ms(2 * WINDOW_MS));
+    /* The last one leaves, and with it the gap before it. */
+    refill_queue_give_back(&queue, callers[2].place_ns, now_ns);
+    refill_queue_give_back(&queue, callers[3].place_ns, now_ns);
+    struct refill_caller new = stand_at(now_ns);
+    ck_assert_int_eq(new.turn_ns, closed_ns + ms(WINDOW_MS));
+    ck_assert(!refill_queue_may_ask(&queue, &new, new.turn_ns - 1));
+    ck_assert(refill_queue_may_ask(&queue, &new, new.turn_ns));
+}
+END_TEST
+
+START_TEST(a_turn_that_is_over_is_nobodys)
+{
+    int64_t now_ns = ms(FIRST_MS), closed_ns = now_ns + ms(WINDOW_MS);
+
+    refill_queue_close(&queue, closed_ns);
+    struct refill_caller first = stand_at(now_ns), second = stand_at(now_ns);
+    refill_queue_give_back(&queue, first.place_ns, closed_ns);
+    ck_assert_int_eq(turn_at(&second, closed_ns), closed_ns + ms(WINDOW_MS));
+}
+END_TEST
+
+/* As if they had never come, however many come and go, and in whatever order. */
+START_TEST(turns_are_those_of_who_is_left)
+{
+    enum { ROUNDS = 3, STEPS = 2000, WAITING_MAX = 700 };
+    static struct refill_caller waiting[WAITING_MAX];
+    uint64_t chance = 1;
+
+    for (int round = 0; round < ROUNDS; round++) {
+        int64_t now_ns = ms(FIRST_MS) + (int64_t)round * ms(1000000), closed_ns = now_ns + ms(10);
+        int count = 0;
+        refill_queue_close(&queue, closed_ns);
+        for (int i = 0; i < STEPS; i++) {
+            chance = chance * UINT64_C(6364136223846793005) + 1442695040888963407u;
+            size_t at = count > 0 ? (size_t)(chance >> 33) % (size_t)count : 0;
+            if (count == 0 || (chance >> 20) % 100 < 55) {
+                waiting[count++] = stand_at(now_ns);
+            } else {
+                refill_queue_give_back(&queue, waiting[at].place_ns, now_ns);
+                count--;
+                memmove(&waiting[at], &waiting[at + 1], ((size_t)count - at) * sizeof *waiting);
+            }
+            if (queue.gap_count == REFILL_GAPS_MAX)
+                break;
+            for (int k = 0; k < count; k++)
+                ck_assert_int_eq(turn_at(&waiting[k], now_ns), closed_ns + k * ms(WINDOW_MS));
+        }
+        /* And when the first of them have asked. */
+        int64_t later_ns = closed_ns + (count / 2) * ms(WINDOW_MS);
+        for (int k = count / 2 + 1; k < count; k++)
+            ck_assert_int_eq(turn_at(&waiting[k], later_ns), closed_ns + k * ms(WINDOW_MS));
+        ck_assert_int_eq(turn_at(&waiting[count - 1], later_ns + ms(1000)),
+                         closed_ns + (count - 1) * ms(WINDOW_MS));
+    }
+}
+END_TEST
+
+START_TEST(more_than_can_be_noted_is_lost)
+{
+    static struct refill_caller callers[2 * REFILL_GAPS_MAX + 4];
+    int64_t now_ns = ms(FIRST_MS);
+    int count = 2 * REFILL_GAPS_MAX + 4;
+
+    refill_queue_close(&queue, now_ns + 1);
+    for (int i = 0; i < count; i++)
+        callers[i] = stand_at(now_ns);
+    for (int i = 0; i < count; i += 2)
+        refill_queue_give_back(&queue, callers[i].place_ns, now_ns);
+    ck_assert_int_eq(queue.gap_count, REFILL_GAPS_MAX);
+    ck_assert_int_eq(turn_at(&callers[count - 1], now_ns),
+                     now_ns + 1 + (count - 1 - REFILL_GAPS_MAX) * ms(WINDOW_MS));
+}
+END_TEST
+
 START_TEST(who_would_wait_for_too_long_takes_no_place)
 {
     struct refill_caller hasty = {.latest_ns = ms(FIRST_MS + BOUND_MS)}, next = patient();
@@ -171,6 +275,10 @@ int main(void)
     tcase_add_test(tcase, who_came_first_is_served_first_and_who_has_waited_is_not_refused);
     tcase_add_test(tcase, who_loses_a_window_keeps_its_place_and_all_behind_move);
     tcase_add_test(tcase, a_window_moves_the_turns_once);
+    tcase_add_test(tcase, who_is_behind_it_comes_sooner);
+    tcase_add_test(tcase, a_turn_that_is_over_is_nobodys);
+    tcase_add_test(tcase, turns_are_those_of_who_is_left);
+    tcase_add_test(tcase, more_than_can_be_noted_is_lost);
     tcase_add_test(tcase, who_would_wait_for_too_long_takes_no_place);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
