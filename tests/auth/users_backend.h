@@ -10,6 +10,7 @@
 #include "cachewarden/clock.h"
 #include "cachewarden/users.h"
 #include "patience.h"
+#include "pooler.h"
 #include "postgres_server.h"
 #include "suite.h"
 #include "temp_folder.h"
@@ -115,9 +116,27 @@ static inline void users_backend_postgres_ruin(void)
                        " WHERE datname = '" POSTGRES_DATABASE "'");
 }
 
+/* The same through PgBouncer, which shares a few sessions among all transactions. */
+static struct pooler *users_backend_pooler;
+
+static inline void users_backend_pooled_init(void)
+{
+    postgres_server_empty(users_backend_server);
+    users_backend_pooler = pooler_start(users_backend_server, "transaction", 6);
+    pooler_url(users_backend_pooler, POSTGRES_DATABASE, users_backend_url);
+}
+
+static inline void users_backend_pooled_fini(void)
+{
+    pooler_stop(&users_backend_pooler);
+    users_backend_postgres_fini();
+}
+
 static const struct users_backend users_backends[] = {
     {"sqlite", users_backend_sqlite_init, users_backend_sqlite_fini, users_backend_sqlite_ruin},
     {"postgresql", users_backend_postgres_init, users_backend_postgres_fini,
+     users_backend_postgres_ruin},
+    {"postgresql", users_backend_pooled_init, users_backend_pooled_fini,
      users_backend_postgres_ruin},
 };
 

@@ -2,12 +2,14 @@
  * The program on a PostgreSQL users database, from outside: one server from sign-in to flush, two
  * servers that share accounts, and a database that is away.
  */
+#include "pooler.h"
 #include "postgres_server.h"
 #include "slowness.h"
 #include "stand.h"
 #include "suite.h"
 
 #include <check.h>
+#include <libpq-fe.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,12 +26,8 @@ static struct postgres_server *postgres;
 static struct stand stand;
 static char database_variable[POSTGRES_URL_SIZE + 16];
 
-static void open_on(void (*find_url)(const struct postgres_server *server, const char *database,
-                                     char url_out[POSTGRES_URL_SIZE]))
+static void open_by(const char *url)
 {
-    char url[POSTGRES_URL_SIZE];
-    postgres = postgres_server_start(NULL);
-    find_url(postgres, POSTGRES_DATABASE, url);
     snprintf(database_variable, sizeof database_variable, "DATABASE_URL=%s", url);
     stand_open(&stand,
                &(struct stand_options){.environment = (const char *const[]){
@@ -39,12 +37,31 @@ static void open_on(void (*find_url)(const struct postgres_server *server, const
 
 static void open_stand(void)
 {
-    open_on(postgres_server_url);
+    char url[POSTGRES_URL_SIZE];
+    postgres = postgres_server_start(NULL);
+    postgres_server_url(postgres, POSTGRES_DATABASE, url);
+    open_by(url);
 }
 
 static void open_hasty(void)
 {
-    open_on(postgres_server_hasty_url);
+    char url[POSTGRES_URL_SIZE];
+    postgres = postgres_server_start(NULL);
+    postgres_server_hasty_url(postgres, POSTGRES_DATABASE, url);
+    open_by(url);
+}
+
+/* Sessions that other programs have, too: few enough that everybody meets all of them. */
+enum { SESSIONS = 3 };
+static struct pooler *pooler;
+
+static void open_pooled(void)
+{
+    char url[POSTGRES_URL_SIZE];
+    postgres = postgres_server_start(NULL);
+    pooler = pooler_start(postgres, "transaction", SESSIONS);
+    pooler_url(pooler, POSTGRES_DATABASE, url);
+    open_by(url);
 }
 
 static void expect_no_secret(const struct cw_server *server)
@@ -58,6 +75,7 @@ static void close_stand(void)
 {
     expect_no_secret(&stand.server);
     stand_close(&stand);
+    pooler_stop(&pooler);
     postgres_server_stop(&postgres);
 }
 
@@ -295,6 +313,139 @@ START_TEST(starts_that_fail_say_why)
 }
 END_TEST
 
+/* ---- behind a pooler ---- */
+
+/* Another program's connections through the pooler. */
+struct stranger {
+    PGconn *connections[SESSIONS];
+};
+
+static PGresult *say(PGconn *connection, const char *sql)
+{
+    PGresult *result = PQexec(connection, sql);
+    ck_assert_msg(PQresultStatus(result) == PGRES_COMMAND_OK ||
+                      PQresultStatus(result) == PGRES_TUPLES_OK,
+                  "%s: %s", sql, PQerrorMessage(connection));
+    return result;
+}
+
+static void open_stranger(struct stranger *stranger)
+{
+    char url[POSTGRES_URL_SIZE];
+    pooler_url(pooler, POSTGRES_DATABASE, url);
+    for (int i = 0; i < SESSIONS; i++) {
+        stranger->connections[i] = PQconnectdb(url);
+        ck_assert_msg(PQstatus(stranger->connections[i]) == CONNECTION_OK, "%s",
+                      PQerrorMessage(stranger->connections[i]));
+    }
+}
+
+static void close_stranger(struct stranger *stranger)
+{
+    for (int i = 0; i < SESSIONS; i++)
+        PQfinish(stranger->connections[i]);
+}
+
+/* In every session there is, one after the other: all are held meanwhile, so nobody else has one. */
+static void say_everywhere(struct stranger *stranger, const char *sql)
+{
+    for (int i = 0; i < SESSIONS; i++) {
+        PQclear(say(stranger->connections[i], "BEGIN READ WRITE"));
+        PQclear(say(stranger->connections[i], sql));
+    }
+    for (int i = 0; i < SESSIONS; i++)
+        PQclear(say(stranger->connections[i], "COMMIT"));
+}
+
+/* What a session is like. */
+static void look_at_sessions(struct stranger *stranger, char out[SESSIONS][512])
+{
+    for (int i = 0; i < SESSIONS; i++)
+        PQclear(say(stranger->connections[i], "BEGIN READ WRITE"));
+    for (int i = 0; i < SESSIONS; i++) {
+        PGresult *result =
+            say(stranger->connections[i],
+                "SELECT concat_ws(' ', current_setting('default_transaction_read_only'),"
+                " current_setting('statement_timeout'), current_setting('lock_timeout'),"
+                " current_setting('idle_in_transaction_session_timeout'), "
+                "current_setting('search_path'),"
+                " (SELECT count(*) FROM pg_prepared_statements),"
+                " (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'))");
+        snprintf(out[i], 512, "%s", PQgetvalue(result, 0, 0));
+        PQclear(result);
+    }
+    for (int i = 0; i < SESSIONS; i++)
+        PQclear(say(stranger->connections[i], "COMMIT"));
+}
+
+static void back_up_and_restore(void)
+{
+    struct cw_result made;
+    char id[64];
+    stand_cli(&stand, NULL, (const char *const[]){"backup", "create", "--json", NULL}, &made);
+    const char *at = strstr(made.out, "\"id\":\"");
+    ck_assert_msg(made.status == 0 && at, "%s%s", made.out, made.err);
+    snprintf(id, sizeof id, "%.*s", (int)strcspn(at + 6, "\""), at + 6);
+    cw_result_fini(&made);
+    do_as_operator((const char *const[]){"user", "delete", "bob", NULL});
+    expect_status(log_in(stand.http, "bob", STAND_PASSWORD), 401);
+    do_as_operator((const char *const[]){"backup", "restore", id, "--yes", NULL});
+    stand_wait(can_log_in, "bob", "he is there again");
+}
+
+static void ask_doctor(void)
+{
+    struct cw_result result;
+    stand_cli(&stand, NULL, (const char *const[]){"doctor", NULL}, &result);
+    ck_assert_msg(strstr(result.out, "users database: postgresql answers") != NULL, "%s%s",
+                  result.out, result.err);
+    cw_result_fini(&result);
+}
+
+START_TEST(other_programs_find_their_sessions_as_they_were)
+{
+    struct stranger stranger;
+    char before[SESSIONS][512], after[SESSIONS][512];
+    open_stranger(&stranger);
+    for (int i = 0; i < SESSIONS; i++)
+        say_everywhere(&stranger, "SELECT 1");
+    look_at_sessions(&stranger, before);
+    expect_status(log_in(stand.http, "alice", STAND_PASSWORD), 200);
+    expect_status(http_post(stand.http, ADMIN_CLEAR, stand.boss.bearer), 200);
+    back_up_and_restore();
+    ask_doctor();
+    look_at_sessions(&stranger, after);
+    for (int i = 0; i < SESSIONS; i++) {
+        ck_assert_str_eq(after[i], before[i]);
+        ck_assert_msg(strncmp(after[i], "off 0 0 0 ", 10) == 0, "%s", after[i]);
+    }
+    close_stranger(&stranger);
+}
+END_TEST
+
+/* Nor does it matter in which state they leave them. */
+START_TEST(other_programs_may_leave_anything_behind)
+{
+    struct stranger stranger;
+    postgres_server_do(postgres, POSTGRES_DATABASE,
+                       "CREATE SCHEMA elsewhere; GRANT ALL ON SCHEMA elsewhere TO public");
+    open_stranger(&stranger);
+    say_everywhere(
+        &stranger,
+        "SET search_path = elsewhere; SET lock_timeout = 1; SET default_transaction_read_only = on;"
+        "PREPARE s1 AS SELECT 1; PREPARE s2 AS SELECT 1");
+    for (int i = 0; i < 2 * SESSIONS; i++)
+        expect_status(log_in(stand.http, "alice", STAND_PASSWORD), 200);
+    back_up_and_restore();
+    ask_doctor();
+    close_stranger(&stranger);
+    ck_assert_int_eq(postgres_server_ask_integer(postgres, POSTGRES_DATABASE,
+                                                 "SELECT count(*) FROM pg_tables"
+                                                 " WHERE schemaname = 'elsewhere'"),
+                     0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("http/postgres");
@@ -310,5 +461,12 @@ int main(void)
     tcase_add_checked_fixture(silent, open_hasty, close_stand);
     tcase_add_test(silent, the_database_is_paused);
     suite_add_tcase(suite, silent);
+    TCase *pooled = tcase_create("behind a pooler");
+    tcase_add_checked_fixture(pooled, open_pooled, close_stand);
+    tcase_add_test(pooled, from_sign_in_to_flush);
+    tcase_add_test(pooled, two_servers_share_accounts);
+    tcase_add_test(pooled, other_programs_find_their_sessions_as_they_were);
+    tcase_add_test(pooled, other_programs_may_leave_anything_behind);
+    suite_add_tcase(suite, pooled);
     return suite_run(suite);
 }

@@ -36,6 +36,8 @@ void users_postgres_disconnect(struct users_connection *connection)
 {
     PQfinish(connection->conn);
     connection->conn = NULL;
+    free(connection->settings);
+    connection->settings = NULL;
 }
 
 /* libpq writes notices to standard error otherwise. */
@@ -43,40 +45,6 @@ static void ignore_notice(void *arg, const char *message)
 {
     (void)arg;
     (void)message;
-}
-
-/*
- * What stands before "dbname" is a default, and what the URL says beats it; what stands behind it
- * beats the URL. Several hosts are tried in their order.
- */
-static PGconn *dial(const char *url)
-{
-    char connect_timeout[16];
-    snprintf(connect_timeout, sizeof connect_timeout, "%d", USERS_POSTGRES_CONNECT_S);
-    const char *const options[][2] = {
-        {"connect_timeout", connect_timeout},
-        /* A connection that nobody uses is not forgotten by firewalls, and one to a host that has
-           gone is noticed. */
-        {"keepalives_idle", "30"},
-        {"keepalives_interval", "5"},
-        {"keepalives_count", "3"},
-        {"tcp_user_timeout", "10000"},
-        /* A standby lags behind: a deactivated account would go on there. */
-        {"target_session_attrs", "read-write"},
-        /* It would look for a Kerberos ticket first. */
-        {"gssencmode", "disable"},
-        {"fallback_application_name", "cachewarden"},
-        {"dbname", url},
-        {"client_encoding", "UTF8"},
-    };
-    enum { COUNT = sizeof options / sizeof *options };
-    const char *names[COUNT + 1] = {0}, *values[COUNT + 1] = {0};
-
-    for (size_t i = 0; i < COUNT; i++) {
-        names[i] = options[i][0];
-        values[i] = options[i][1];
-    }
-    return PQconnectdbParams(names, values, 1);
 }
 
 static enum err check_server(struct users_connection *connection, struct error *error)
@@ -98,34 +66,84 @@ static enum err check_server(struct users_connection *connection, struct error *
     return ERR_OK;
 }
 
-enum err users_postgres_connect(struct users_connection *connection, const char *url,
-                                struct error *error)
+/* The number of the server's process: a pooler gives its clients numbers of its own, because a client's session is not
+ * one of the server's. */
+static enum err find_pooler(struct users_connection *connection, struct error *error)
+{
+    char text[32];
+    int64_t pid;
+
+    enum err err = users_postgres_text(connection, "SELECT pg_backend_pid()",
+                                       USERS_POSTGRES_ANSWER_MS, text, sizeof text, error);
+    connection->is_pooled = !err && (!str_to_int64(str_from(text), 1, INT32_MAX, &pid) ||
+                                     pid != PQbackendPID(connection->conn));
+    return err;
+}
+
+/* Of a node that stopped in the middle of a transaction the server frees itself. */
+#define LIMITS(scope)                                                                          \
+    "SET " scope "statement_timeout = %d; SET " scope "idle_in_transaction_session_timeout = " \
+    "10000;"
+
+/* What others have left behind in a session that is lent to us is not for us, either. */
+static enum err keep_settings(struct users_connection *connection, const char *search_path,
+                              struct error *error)
+{
+    char *settings;
+
+    if (asprintf(&settings,
+                 LIMITS("LOCAL ") "SET LOCAL lock_timeout = 0; SET LOCAL search_path = %s;",
+                 USERS_POSTGRES_STATEMENT_MS, search_path) < 0)
+        return error_set_detail(error, ERR_NO_MEMORY, "users database: no memory for settings");
+    free(connection->settings);
+    connection->settings = settings;
+    return ERR_OK;
+}
+
+/* Writers say READ WRITE. */
+static enum err set_session(struct users_connection *connection, struct error *error)
 {
     char settings[256];
 
+    snprintf(settings, sizeof settings, LIMITS("") "SET default_transaction_read_only = on",
+             USERS_POSTGRES_STATEMENT_MS);
+    return users_postgres_exec(connection, settings, USERS_POSTGRES_ANSWER_MS, error);
+}
+
+enum err users_postgres_connect(struct users_connection *connection, const char *url,
+                                struct error *error)
+{
+    char why[USERS_POSTGRES_WHY_SIZE];
+
     connection->state = USERS_POSTGRES_GOOD;
+    connection->is_pooled = false;
     memset(connection->is_prepared, 0, sizeof connection->is_prepared);
-    connection->conn = dial(url);
-    if (PQstatus(connection->conn) != CONNECTION_OK) {
+    connection->conn = users_postgres_dial(url, why);
+    if (!connection->conn) {
         connection->state = USERS_POSTGRES_LOST;
-        if (!connection->conn)
-            return ERR_NO_MEMORY;
-        return users_postgres_complain(error, ERR_UPSTREAM_DOWN, "it cannot be connected to",
-                                       PQerrorMessage(connection->conn));
+        return users_postgres_complain(error, ERR_UPSTREAM_DOWN, "it cannot be connected to", why);
     }
     PQsetNoticeProcessor(connection->conn, ignore_notice, NULL);
     if (PQsetnonblocking(connection->conn, 1) != 0)
         return users_postgres_fail_silently(connection, error);
     enum err err = check_server(connection, error);
+    if (!err)
+        err = find_pooler(connection, error);
     if (err)
         return err;
-    /* Of a node that stopped in the middle of a transaction the server frees itself. Writers say
-     * READ WRITE. */
-    snprintf(settings, sizeof settings,
-             "SET statement_timeout = %d; SET idle_in_transaction_session_timeout = 10000;"
-             "SET default_transaction_read_only = on",
-             USERS_POSTGRES_STATEMENT_MS);
-    return users_postgres_exec(connection, settings, USERS_POSTGRES_ANSWER_MS, error);
+    return connection->is_pooled ? keep_settings(connection, "DEFAULT", error)
+                                 : set_session(connection, error);
+}
+
+enum err users_postgres_use_schema(struct users_connection *connection, const char *schema,
+                                   struct error *error)
+{
+    char set[192];
+
+    if (connection->is_pooled)
+        return keep_settings(connection, schema, error);
+    snprintf(set, sizeof set, "SET search_path = %s", schema);
+    return users_postgres_exec(connection, set, USERS_POSTGRES_ANSWER_MS, error);
 }
 
 enum err users_postgres_quote(struct users_connection *connection, const char *name,

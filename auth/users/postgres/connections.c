@@ -110,8 +110,8 @@ static enum err prepare_connection(struct users_connection *connection, struct e
     struct users_db *db = connection->db;
 
     enum err err = users_postgres_connect(connection, db->url, error);
-    if (!err && db->schema_settings)
-        err = users_postgres_exec(connection, db->schema_settings, USERS_POSTGRES_ANSWER_MS, error);
+    if (!err && db->schema)
+        err = users_postgres_use_schema(connection, db->schema, error);
     if (!err && db->install_id[0] != '\0')
         err = users_postgres_check_identity(connection, error);
     return err;

@@ -19,7 +19,7 @@
 struct users_db {
     /* set at open */
     char *url;
-    char *schema_settings; /* SQL that leads a connection to our tables */
+    char *schema; /* of our tables, as SQL wants it */
     char install_id[USERS_POSTGRES_INSTALL_ID_SIZE];
     struct lock lock;
     struct lock_cond changed;

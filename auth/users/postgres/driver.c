@@ -9,6 +9,8 @@
 #include "users/postgres/schema.h"
 #include "users/postgres/url.h"
 
+#include "cachewarden/log.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,33 +26,50 @@ static bool is_worth_another(const struct users_connection *connection)
  * in between: somebody writes or reads a file there. Whoever replaces all rows locks the tables that it replaces, in
  * the order in which others touch them, and does not wait for long: facts, which is changed row by row, goes on.
  */
-static const char *const begin_of[] = {
-    [USERS_WRITE] = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
-    [USERS_SNAPSHOT] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+static const struct {
+    const char *how, *more;
+} begin_of[] = {
+    /* Only where it is pooled. */
+    [USERS_READ] = {"ISOLATION LEVEL READ COMMITTED READ ONLY", ""},
+    [USERS_WRITE] = {"ISOLATION LEVEL READ COMMITTED READ WRITE", ""},
+    [USERS_SNAPSHOT] = {"ISOLATION LEVEL REPEATABLE READ READ ONLY",
+                        "SET LOCAL idle_in_transaction_session_timeout = 60000;"
+                        "SELECT name FROM facts LIMIT 1"},
+    [USERS_REPLACE] = {"ISOLATION LEVEL READ COMMITTED READ WRITE",
                        "SET LOCAL idle_in_transaction_session_timeout = 60000;"
-                       "SELECT name FROM facts LIMIT 1",
-    [USERS_REPLACE] = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
-                      "SET LOCAL idle_in_transaction_session_timeout = 60000;"
-                      "LOCK TABLE accounts, account_groups, subjects, api_keys, switches"
-                      " IN SHARE ROW EXCLUSIVE MODE;"
-                      "SET LOCAL statement_timeout = 600000",
+                       "LOCK TABLE accounts, account_groups, subjects, api_keys, switches"
+                       " IN SHARE ROW EXCLUSIVE MODE;"
+                       "SET LOCAL statement_timeout = 600000"},
 };
 _Static_assert(USERS_POSTGRES_REPLACE_STATEMENT_MS == 600000, "as in the statement");
+
+static enum err begin_on(struct users_connection *connection, struct error *error)
+{
+    enum users_mode mode = connection->mode;
+
+    if (mode == USERS_READ && !connection->is_pooled)
+        return ERR_OK;
+    return users_postgres_begin(connection, begin_of[mode].how, begin_of[mode].more,
+                                USERS_POSTGRES_ANSWER_MS, error);
+}
+
+static enum err begin_anew(struct users_connection *connection, struct error *error)
+{
+    enum err err = users_postgres_reconnect(connection, error);
+
+    return err ? err : begin_on(connection, error);
+}
 
 static enum err postgres_begin(struct users_db *db, enum users_mode mode,
                                struct users_connection **connection_out, struct error *error)
 {
     enum err err = users_postgres_take(db, mode, connection_out, error);
 
-    if (err || mode == USERS_READ)
+    if (err)
         return err;
-    const char *begin = begin_of[mode];
-    err = users_postgres_exec(*connection_out, begin, USERS_POSTGRES_ANSWER_MS, error);
-    if (err && is_worth_another(*connection_out)) {
-        err = users_postgres_reconnect(*connection_out, error);
-        if (!err)
-            err = users_postgres_exec(*connection_out, begin, USERS_POSTGRES_ANSWER_MS, error);
-    }
+    err = begin_on(*connection_out, error);
+    if (err && is_worth_another(*connection_out))
+        err = begin_anew(*connection_out, error);
     if (err)
         users_postgres_give(connection_out);
     return err;
@@ -64,7 +83,7 @@ static enum err postgres_run(struct users_connection *connection, struct users_q
 
     if (err != ERR_UPSTREAM_DOWN || connection->mode != USERS_READ || !is_worth_another(connection))
         return err;
-    err = users_postgres_reconnect(connection, error);
+    err = begin_anew(connection, error);
     return err ? err : users_postgres_run(connection, query, arena, result_out, error);
 }
 
@@ -108,7 +127,7 @@ static void postgres_close(struct users_db **db)
     if ((*db)->url)
         secret_wipe((*db)->url, strlen((*db)->url));
     free((*db)->url);
-    free((*db)->schema_settings);
+    free((*db)->schema);
     free(*db);
     *db = NULL;
 }
@@ -153,12 +172,16 @@ static enum err open_first(struct users_db *db, struct error *error)
     enum err err = users_postgres_take(db, USERS_WRITE, &connection, error);
     if (err)
         return err;
-    err = users_postgres_choose_schema(connection, &db->schema_settings, error);
+    err = users_postgres_choose_schema(connection, &db->schema, error);
     if (!err)
         err = users_postgres_migrate(connection, error);
     if (!err)
         err = read_install_id(db, connection, error);
+    bool is_pooled = connection->is_pooled;
     users_postgres_give(&connection);
+    if (!err && is_pooled)
+        log_event(LOG_LEVEL_INFO, "users.pooler",
+                  LOG_CSTR("detail", "sessions are shared: settings go with each transaction"));
     return err;
 }
 
@@ -229,20 +252,20 @@ static enum err look_over(const char *url, struct users_sight *sight, struct err
 {
     int64_t version = 0;
     struct users_connection *connection;
-    char *settings = NULL;
+    char *schema = NULL;
 
     enum err err = users_postgres_new(&connection);
     if (err)
         return err;
     err = users_postgres_connect(connection, url, error);
     if (!err)
-        err = users_postgres_choose_schema(connection, &settings, error);
+        err = users_postgres_choose_schema(connection, &schema, error);
     if (!err)
         err = users_postgres_look_at_version(connection, &version, error);
     sight->version = (int)version;
     if (!err && sight->version == sight->known)
         err = look_at_facts(connection, sight, error);
-    free(settings);
+    free(schema);
     users_postgres_free(&connection);
     return err;
 }

@@ -14,6 +14,7 @@ static const struct users_postgres_meaning meanings[] = {
     {"25P03", ERR_UPSTREAM_DOWN, true, "the connection was lost"},
     /* A prepared statement is gone: somebody between us and the server shares connections. */
     {"26000", ERR_UPSTREAM_DOWN, true, "the connection was reset"},
+    {"42P05", ERR_UPSTREAM_DOWN, true, "a pooler shares its sessions and hides that"},
     {"40", ERR_UPSTREAM_DOWN, false, "too many changes at once"},
     {"42501", ERR_UPSTREAM_DOWN, true, "access is denied"},
     {"53100", ERR_UPSTREAM_DOWN, false, "the disk is full"},

@@ -8,6 +8,7 @@
 #include <libpq-fe.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* --- errors --- */
 
@@ -170,14 +171,42 @@ enum err users_postgres_exec(struct users_connection *connection, const char *sq
     return err;
 }
 
+enum err users_postgres_begin(struct users_connection *connection, const char *how,
+                              const char *more, int timeout_ms, struct error *error)
+{
+    char *sql;
+
+    if (asprintf(&sql, "BEGIN %s;%s%s", how, connection->is_pooled ? connection->settings : "",
+                 more) < 0)
+        return error_set_detail(error, ERR_NO_MEMORY, "users database: no memory for a statement");
+    enum err err = users_postgres_exec(connection, sql, timeout_ms, error);
+    free(sql);
+    return err;
+}
+
+/* Statements that are sent in one piece are one transaction. NULL: no memory. */
+static char *in_transaction(const struct users_connection *connection, const char *query)
+{
+    char *sql;
+
+    if (!connection->is_pooled || !users_postgres_is_idle(connection))
+        return strdup(query);
+    return asprintf(&sql, "SET TRANSACTION READ ONLY;%s%s", connection->settings, query) < 0 ? NULL
+                                                                                             : sql;
+}
+
 enum err users_postgres_text(struct users_connection *connection, const char *query, int timeout_ms,
                              char *text_out, size_t size, struct error *error)
 {
     PGresult *result;
-    enum err err = users_postgres_ask(connection, PQsendQuery(connection->conn, query), timeout_ms,
-                                      &result, error);
+    char *sql = in_transaction(connection, query);
 
     text_out[0] = '\0';
+    if (!sql)
+        return error_set_detail(error, ERR_NO_MEMORY, "users database: no memory for a statement");
+    enum err err = users_postgres_ask(connection, PQsendQuery(connection->conn, sql), timeout_ms,
+                                      &result, error);
+    free(sql);
     if (err)
         return err;
     if (PQntuples(result) > 0 && PQnfields(result) > 0)

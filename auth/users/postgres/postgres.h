@@ -17,8 +17,8 @@ enum {
     /* The same of a statement that touches all rows there are. */
     USERS_POSTGRES_REPLACE_STATEMENT_MS = 600000,
     USERS_POSTGRES_REPLACE_ANSWER_MS = 610000,
-    /* For each host of the URL. libpq counts in whole seconds: it may end a second early. */
-    USERS_POSTGRES_CONNECT_S = 3,
+    /* For each host of the URL, with the look-up of its name. */
+    USERS_POSTGRES_CONNECT_MS = 3000,
 };
 
 struct pg_conn;
@@ -38,6 +38,12 @@ struct users_connection {
     int answer_ms; /* how long a statement is waited for */
     enum users_postgres_state state;
     struct pg_conn *conn; /* NULL: not connected */
+    /*
+     * Somebody between us and the server (PgBouncer) lends its sessions to whoever has a transaction.
+     * So nothing may outlast one: no setting, no statement that was prepared.
+     */
+    bool is_pooled;
+    char *settings; /* then: SQL that each transaction begins with */
     bool is_prepared[USERS_STATEMENT_COUNT];
 };
 
@@ -56,7 +62,8 @@ void users_postgres_free(struct users_connection **connection);
 
 /*
  * Makes a connection that is not made yet, or was lost, with `url` as users/postgres/url.h wants
- * it. Out of a transaction the connection cannot write, whatever the database's defaults.
+ * it, and finds out whether it is pooled. Out of a transaction the connection cannot write, whatever the database's
+ * defaults.
  */
 CW_MUST_CHECK enum err users_postgres_connect(struct users_connection *connection, const char *url,
                                               struct error *error);
@@ -66,12 +73,19 @@ bool users_postgres_is_alive(struct users_connection *connection);
 /* No transaction is open and no answer is owed: others may use it. */
 bool users_postgres_is_idle(const struct users_connection *connection);
 
-/* SQL without parameters and rows of interest: transactions, settings, schema. The server's own
+/* From here on our tables are those of this schema, an identifier as SQL wants it. */
+CW_MUST_CHECK enum err users_postgres_use_schema(struct users_connection *connection,
+                                                 const char *schema, struct error *error);
+
+/* Begins a transaction: `how` is what follows BEGIN, `more` SQL that is run at once with it, or "". */
+CW_MUST_CHECK enum err users_postgres_begin(struct users_connection *connection, const char *how,
+                                            const char *more, int timeout_ms, struct error *error);
+/* SQL without parameters and rows of interest, in a transaction unless nothing is pooled. The server's own
  * limit has to be raised where timeout_ms is longer. */
 CW_MUST_CHECK enum err users_postgres_exec(struct users_connection *connection, const char *sql,
                                            int timeout_ms, struct error *error);
 /* The first column of the first row, NUL-terminated and cut to fit; empty without a row, or for
- * NULL. */
+ * NULL. In a transaction or out of one. */
 CW_MUST_CHECK enum err users_postgres_text(struct users_connection *connection, const char *query,
                                            int timeout_ms, char *text_out, size_t size,
                                            struct error *error);

@@ -6,6 +6,10 @@
 
 struct pg_result; /* libpq's PGresult */
 
+/* A connection to the first server of the URL that can be had. NULL: `why` has what was said, in one line. */
+enum { USERS_POSTGRES_WHY_SIZE = 512 };
+struct pg_conn *users_postgres_dial(const char *url, char why[USERS_POSTGRES_WHY_SIZE]);
+
 /*
  * Sends what was queued (`is_queued` is what PQsend… returned) and reads all that is owed. ERR_OK:
  * *result_out is the last result, to be cleared by the caller. Else it is NULL, and connection->state

@@ -1,4 +1,4 @@
-/* The statements of users/statements.def: prepared when a connection first needs them. */
+/* The statements of users/statements.def: prepared when a connection that is ours alone first needs them. */
 #include "users/postgres/postgres_private.h"
 
 #include <libpq-fe.h>
@@ -41,6 +41,14 @@ static bool translate(char *out, const char *text)
     return true;
 }
 
+static enum err find_text(enum users_statement id, char text_out[STATEMENT_TEXT_SIZE],
+                          struct error *error)
+{
+    if (translate(text_out, statement_texts[id]))
+        return ERR_OK;
+    return error_set_detail(error, ERR_INTERNAL, "users database: a statement is too long");
+}
+
 enum err users_postgres_prepare(struct users_connection *connection, enum users_statement id,
                                 char name[USERS_POSTGRES_NAME_SIZE], struct error *error)
 {
@@ -50,11 +58,10 @@ enum err users_postgres_prepare(struct users_connection *connection, enum users_
     snprintf(name, USERS_POSTGRES_NAME_SIZE, "s%d", (int)id);
     if (connection->is_prepared[id])
         return ERR_OK;
-    if (!translate(text, statement_texts[id]))
-        return error_set_detail(error, ERR_INTERNAL, "users database: a statement is too long");
-    enum err err =
-        users_postgres_ask(connection, PQsendPrepare(connection->conn, name, text, 0, NULL),
-                           connection->answer_ms, &result, error);
+    enum err err = find_text(id, text, error);
+    if (!err)
+        err = users_postgres_ask(connection, PQsendPrepare(connection->conn, name, text, 0, NULL),
+                                 connection->answer_ms, &result, error);
     if (err)
         return err;
     PQclear(result);
@@ -180,12 +187,42 @@ static int64_t count_changed(PGresult *result)
     return count;
 }
 
+static enum err ask_unprepared(struct users_connection *connection, enum users_statement id,
+                               const struct query_parameters *parameters, int count,
+                               PGresult **result_out, struct error *error)
+{
+    char text[STATEMENT_TEXT_SIZE];
+    enum err err = find_text(id, text, error);
+
+    if (err)
+        return err;
+    return users_postgres_ask(connection,
+                              PQsendQueryParams(connection->conn, text, count, NULL,
+                                                parameters->values, parameters->lengths,
+                                                parameters->formats, BINARY),
+                              connection->answer_ms, result_out, error);
+}
+
+static enum err ask_prepared(struct users_connection *connection, enum users_statement id,
+                             const struct query_parameters *parameters, int count,
+                             PGresult **result_out, struct error *error)
+{
+    char name[USERS_POSTGRES_NAME_SIZE];
+    enum err err = users_postgres_prepare(connection, id, name, error);
+
+    if (err)
+        return err;
+    return users_postgres_ask(connection,
+                              PQsendQueryPrepared(connection->conn, name, count, parameters->values,
+                                                  parameters->lengths, parameters->formats, BINARY),
+                              connection->answer_ms, result_out, error);
+}
+
 enum err users_postgres_run(struct users_connection *connection, struct users_query query,
                             struct arena *arena, struct users_result *result_out,
                             struct error *error)
 {
     struct query_parameters parameters = {0};
-    char name[USERS_POSTGRES_NAME_SIZE];
     PGresult *result;
 
     *result_out = (struct users_result){0};
@@ -200,14 +237,8 @@ enum err users_postgres_run(struct users_connection *connection, struct users_qu
         return error_set(error, ERR_BAD_INPUT,
                          "The users database keeps UTF-8 text without NUL characters only.");
     }
-    enum err err = users_postgres_prepare(connection, query.statement, name, error);
-    if (err)
-        return err;
-    err = users_postgres_ask(connection,
-                             PQsendQueryPrepared(connection->conn, name, (int)query.count,
-                                                 parameters.values, parameters.lengths,
-                                                 parameters.formats, BINARY),
-                             connection->answer_ms, &result, error);
+    enum err err = (connection->is_pooled ? ask_unprepared : ask_prepared)(
+        connection, query.statement, &parameters, (int)query.count, &result, error);
     if (err)
         return err;
     err = copy_rows(result, arena, result_out);

@@ -8,6 +8,11 @@
 /* Making tables waits for another node that does so, and for nobody else. */
 enum { MIGRATE_MS = 60000 };
 
+/* Poolers refuse options, which would be a session's. */
+#define NAME_IT(connection)                                             \
+    ((connection)->is_pooled ? "ALTER ROLE USER SET search_path = NAME" \
+                             : "?options=-csearch_path%3DNAME")
+
 /* "CWus" twice: what nodes that migrate take turns by, among all that lock things in the database. */
 #define MIGRATION_LOCK "4851302937286178163"
 
@@ -83,29 +88,22 @@ const char *const users_postgres_migrations[] = {
 const int users_postgres_version =
     (int)(sizeof users_postgres_migrations / sizeof *users_postgres_migrations);
 
-enum err users_postgres_choose_schema(struct users_connection *connection, char **settings_out,
+enum err users_postgres_choose_schema(struct users_connection *connection, char **schema_out,
                                       struct error *error)
 {
-    char name[128], *quoted = NULL;
+    char name[128];
 
-    *settings_out = NULL;
+    *schema_out = NULL;
     enum err err = users_postgres_text(connection, "SELECT current_schema()",
                                        USERS_POSTGRES_ANSWER_MS, name, sizeof name, error);
     if (!err && name[0] == '\0')
         err = error_set(error, ERR_UPSTREAM_DOWN,
                         "users database: no schema of the search path is there, or open to this "
-                        "user; make one, or name it: ?options=-csearch_path%%3DNAME");
+                        "user; make one, or name it: %s",
+                        NAME_IT(connection));
     if (!err)
-        err = users_postgres_quote(connection, name, &quoted, error);
-    if (err)
-        return err;
-    int size = asprintf(settings_out, "SET search_path = %s", quoted);
-    free(quoted);
-    if (size < 0) {
-        *settings_out = NULL;
-        return ERR_NO_MEMORY;
-    }
-    return users_postgres_exec(connection, *settings_out, USERS_POSTGRES_ANSWER_MS, error);
+        err = users_postgres_quote(connection, name, schema_out, error);
+    return err ? err : users_postgres_use_schema(connection, *schema_out, error);
 }
 
 /* In one statement, so that all it looks at is of one moment: another node may be making the
@@ -129,8 +127,8 @@ static enum err look_at_tables(struct users_connection *connection, bool *are_ou
     if (found[0] != '\0' && !*are_ours_out)
         return error_set(error, ERR_UPSTREAM_DOWN,
                          "users database: the schema has another program's table \"%s\"; make a "
-                         "schema of its own and name it: ?options=-csearch_path%%3DNAME",
-                         found);
+                         "schema of its own and name it: %s",
+                         found, NAME_IT(connection));
     return ERR_OK;
 }
 
@@ -176,14 +174,14 @@ static enum err run_migration(struct users_connection *connection, int version, 
 static enum err take_turn(struct users_connection *connection, int64_t *version_out,
                           struct error *error)
 {
-    char begin[192];
+    char lock[128];
 
     /* Of the two limits the server's comes first: it says what it was waiting for. */
-    snprintf(begin, sizeof begin,
-             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = %d;"
-             "SELECT pg_advisory_xact_lock(" MIGRATION_LOCK ")",
+    snprintf(lock, sizeof lock,
+             "SET LOCAL statement_timeout = %d; SELECT pg_advisory_xact_lock(" MIGRATION_LOCK ")",
              MIGRATE_MS - 500);
-    enum err err = users_postgres_exec(connection, begin, MIGRATE_MS, error);
+    enum err err = users_postgres_begin(connection, "ISOLATION LEVEL READ COMMITTED READ WRITE",
+                                        lock, MIGRATE_MS, error);
     return err ? err : users_postgres_look_at_version(connection, version_out, error);
 }
 

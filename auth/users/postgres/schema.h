@@ -11,10 +11,10 @@ extern const int users_postgres_version;
 
 /*
  * Finds the schema our tables are, or will be, in, and makes the connection keep to it;
- * *settings_out (freed with free()) makes other connections do so. ERR_UPSTREAM_DOWN: there is none.
+ * *schema_out (freed with free()) is for users_postgres_use_schema of others. ERR_UPSTREAM_DOWN: there is none.
  */
 CW_MUST_CHECK enum err users_postgres_choose_schema(struct users_connection *connection,
-                                                    char **settings_out, struct error *error);
+                                                    char **schema_out, struct error *error);
 
 /* The version of our tables, 0: there are none. Only reads; errors as below. */
 CW_MUST_CHECK enum err users_postgres_look_at_version(struct users_connection *connection,

@@ -106,3 +106,45 @@ enum err users_postgres_url_check(struct str location, struct error *error)
     free(text);
     return err;
 }
+
+/* NULL where there is none. */
+static const char *value_of(const PQconninfoOption *options, const char *keyword,
+                            const char *variable)
+{
+    while (options->keyword && strcmp(options->keyword, keyword) != 0)
+        options++;
+    const char *value = options->keyword && options->val ? options->val : getenv(variable);
+    return value && value[0] != '\0' ? value : NULL;
+}
+
+enum err users_postgres_url_hosts(const char *url, struct users_postgres_hosts *hosts_out)
+{
+    int64_t timeout_s = 0;
+
+    *hosts_out = (struct users_postgres_hosts){0};
+    PQconninfoOption *options = PQconninfoParse(url, NULL);
+    if (!options)
+        return ERR_NO_MEMORY; /* it was looked through at the start */
+    const char *hosts = value_of(options, "host", "PGHOST");
+    const char *ports = value_of(options, "port", "PGPORT");
+    const char *timeout = value_of(options, "connect_timeout", "");
+    hosts_out->is_settled = value_of(options, "hostaddr", "PGHOSTADDR") ||
+                            value_of(options, "service", "PGSERVICE") || !hosts;
+    if (timeout && str_to_int64(str_from(timeout), 1, CONNECT_TIMEOUT_MAX_S, &timeout_s))
+        hosts_out->timeout_ms = (int)timeout_s * 1000;
+    hosts_out->hosts = hosts ? strdup(hosts) : NULL;
+    hosts_out->ports = ports ? strdup(ports) : NULL;
+    bool is_whole = (!hosts || hosts_out->hosts) && (!ports || hosts_out->ports);
+    free_options(options);
+    if (is_whole)
+        return ERR_OK;
+    users_postgres_hosts_fini(hosts_out);
+    return ERR_NO_MEMORY;
+}
+
+void users_postgres_hosts_fini(struct users_postgres_hosts *hosts)
+{
+    free(hosts->hosts);
+    free(hosts->ports);
+    *hosts = (struct users_postgres_hosts){0};
+}
