@@ -17,7 +17,8 @@ bool pool_acquire_conn_locked(struct pool *pool, int64_t now_ns, struct conn **c
 {
     if (pool->breaker.is_open)
         return false;
-    if (pool->idle) {
+    bool is_renewal = pool_is_outlived_locked(pool, now_ns) && may_grow(pool, now_ns);
+    if (pool->idle && !is_renewal) {
         *conn_out = pool->idle;
         pool->idle = pool->idle->next;
         pool->idle_count--;

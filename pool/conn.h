@@ -78,6 +78,7 @@ struct conn {
         replication_id; /* redis_replication_id_of what the handshake learnt; REDIS_REPLICATION_ID_UNKNOWN: not asked */
     bool is_replica;     /* Redis said so when it was made */
     bool is_primary;     /* Redis said so when it was made; neither: it does not tell */
+    int64_t expires_ns;  /* of the pool: to be replaced from then on */
     uint64_t generation; /* of the pool, when it was made (renew.c) */
     bool is_reused;      /* a round trip has succeeded on it */
     char buffer[CONN_READ_BUFFER];

@@ -36,14 +36,18 @@ struct connect_end {
 
 bool pool_check_idle(struct pool *pool, struct conn **conn, enum pipeline_effect effect)
 {
-    if (effect == PIPELINE_READ && clock_mono_ns() - (*conn)->idle_since_ns < WARM_NS)
+    int64_t now_ns = clock_mono_ns();
+    /* Where there may be but one, none can be made beside it. */
+    bool is_outlived = pool->size == 1 && now_ns >= (*conn)->expires_ns;
+    if (!is_outlived && effect == PIPELINE_READ && now_ns - (*conn)->idle_since_ns < WARM_NS)
         return true;
     enum io_idle_check found = conn_check_idle(*conn);
-    if (found == IO_IDLE)
+    if (!is_outlived && found == IO_IDLE)
         return true;
     lock_acquire(&pool->lock);
     pool->connecting++;
     pool->stats.closes++;
+    pool->stats.outlived += is_outlived;
     pool->stats.desynchronised += found == IO_UNEXPECTED_DATA;
     lock_release(&pool->lock);
     conn_close(conn);
@@ -122,6 +126,8 @@ static void keep_locked(struct pool *pool, struct conn *conn, enum dial dial,
     } else if (conn->replication_id != pool->replication_id) {
         /* The address leads to another Redis now: connections to the old one are not kept. */
         end->to_close = pool_drop_idle_locked(pool);
+    } else {
+        end->to_close = pool_drop_outlived_locked(pool, clock_mono_ns());
     }
     pool->replication_id = conn->replication_id;
     pool->replica.is_led_to = conn->is_replica;
@@ -173,6 +179,7 @@ enum err pool_connect(struct pool *pool, int64_t deadline_ns, enum dial dial,
         *down_out = connect_failed_locked(pool, err, why.redis, dial, is_conclusive, &end);
     } else {
         (*conn_out)->generation = generation;
+        (*conn_out)->expires_ns = pool_expiry(pool, *conn_out, clock_mono_ns());
         *down_out = false;
         if (!connected_locked(pool, conn_out, dial, &end))
             err = redis_error_set(&why, ERR_UPSTREAM_DOWN, REDIS_ERROR_READ_ONLY,
@@ -240,6 +247,7 @@ void pool_release(struct pool *pool, struct conn *conn, const struct round_trip 
         closed = breaker_succeeded(&pool->breaker);
     if (is_kept) {
         pool_release_conn_locked(pool, now_ns, conn);
+        to_close = pool_sweep_locked(pool, now_ns);
     } else {
         pool_discard_locked(pool, round_trip);
         /* The others that were idle have most likely died of the same. */

@@ -56,7 +56,7 @@ static enum err check(const struct redis_options *options, struct error *error)
     if (options->size < 1 || options->size > 10000)
         return error_set(error, ERR_BAD_INPUT, "pool size must be 1 to 10000");
     if (options->borrow_timeout_ms < 1 || options->connect_timeout_ms < 1 ||
-        options->command_timeout_ms < 1)
+        options->command_timeout_ms < 1 || options->connection_lifetime_s < 0)
         return error_set(error, ERR_BAD_INPUT,
                          "the timeouts of the Redis pool must be at least 1 ms");
     if (!options->address.host && !options->address.unix_path)
@@ -159,6 +159,7 @@ enum err pool_open(const struct redis_options *options, struct pool **pool_out, 
     pool->borrow_timeout_ns = options->borrow_timeout_ms * NS_PER_MS;
     pool->connect_timeout_ns = options->connect_timeout_ms * NS_PER_MS;
     pool->command_timeout_ns = options->command_timeout_ms * NS_PER_MS;
+    pool->lifetime_ns = options->connection_lifetime_s * NS_PER_S;
     pool->down_after_ns =
         pool->command_timeout_ns < DOWN_AFTER_NS ? pool->command_timeout_ns : DOWN_AFTER_NS;
     pool->tuning = default_tuning;

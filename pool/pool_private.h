@@ -49,6 +49,7 @@ struct pool {
     size_t size;
     size_t batch_limit;
     int64_t borrow_timeout_ns, connect_timeout_ns, command_timeout_ns;
+    int64_t lifetime_ns;   /* of a connection; 0: no end */
     int64_t down_after_ns; /* no answer for so long: Redis is down; a shorter wait tells nothing */
     struct pool_tuning tuning;
 
@@ -57,7 +58,8 @@ struct pool {
     uint64_t replication_id; /* of the newest connection; those of another are not kept */
     uint64_t generation;     /* connections made in an earlier one are not kept */
     struct pool_replica replica;
-    struct conn *idle; /* newest first: the one whose socket is warm */
+    int64_t sweep_next_ns; /* no connection is closed for its age before */
+    struct conn *idle;     /* newest first: the one whose socket is warm */
     size_t idle_count;
     size_t live;           /* connections that exist or are being made, <= size */
     size_t busy;           /* of these, those in somebody's hands */
@@ -183,6 +185,15 @@ enum pool_news pool_note_replies_locked(struct pool *pool, const struct conn *co
 bool pool_trial_due_locked(const struct pool *pool, int64_t now_ns);
 /* A connection was made that leads to a replica, and better ones live. */
 bool pool_spurns_locked(const struct pool *pool, const struct conn *conn, enum dial dial);
+/* When a connection made now is too old: a quarter of a lifetime apart, so that not all are at once. */
+int64_t pool_expiry(const struct pool *pool, const struct conn *conn, int64_t now_ns);
+/* The next request that would get an idle connection had better make one in its place. */
+bool pool_is_outlived_locked(const struct pool *pool, int64_t now_ns);
+/* The idle ones that are too old; the caller closes them without the lock. */
+struct conn *pool_drop_outlived_locked(struct pool *pool, int64_t now_ns);
+/* The same of one at most, once a second, and never of the last that lives. */
+struct conn *pool_sweep_locked(struct pool *pool, int64_t now_ns);
+
 /* Gives up all there are: those in use once they are released. The caller closes the idle ones, which it returns,
  * without the lock. */
 CW_MUST_CHECK struct conn *pool_renew_locked(struct pool *pool);

@@ -4,13 +4,17 @@
  * After a failover by name the old primary often lives on as a replica, and its clients stay connected. So a pool that
  * meets a replica (a write was answered READONLY, or the handshake says so) makes one connection more, once a second.
  * When that leads to a primary all others are given up. Until then who only reads is served by them.
+ *
+ * And a connection ends at a certain age, for what nobody hears of: an old primary that goes on as a second one, a
+ * balancer that has other servers by now. A new one is made first, and the old one is used for as long as none comes.
  */
 #include "pool_private.h"
 
 #include "cachewarden/log.h"
 #include "cachewarden/resolver.h"
 
-#define TRY_INTERVAL_NS (1 * NS_PER_S)
+#define TRY_INTERVAL_NS   (1 * NS_PER_S)
+#define SWEEP_INTERVAL_NS (1 * NS_PER_S)
 /* A Redis that says it is a primary and refuses writes like a replica would fill the log. */
 #define TELL_INTERVAL_NS (10 * NS_PER_S)
 
@@ -89,6 +93,60 @@ enum pool_news pool_note_replies_locked(struct pool *pool, const struct conn *co
 bool pool_trial_due_locked(const struct pool *pool, int64_t now_ns)
 {
     return pool->replica.is_met && now_ns >= pool->replica.try_next_ns;
+}
+
+/* ---- age ---- */
+
+int64_t pool_expiry(const struct pool *pool, const struct conn *conn, int64_t now_ns)
+{
+    if (pool->lifetime_ns == 0)
+        return INT64_MAX;
+    /* The number of its next guard is by chance, too. */
+    int64_t sooner_ns = (int64_t)(conn->nonce % (uint64_t)(pool->lifetime_ns / 4 + 1));
+    return now_ns + pool->lifetime_ns - sooner_ns;
+}
+
+/* One at a time is made for that; who comes meanwhile uses the old one. */
+bool pool_is_outlived_locked(const struct pool *pool, int64_t now_ns)
+{
+    return pool->idle && now_ns >= pool->idle->expires_ns && pool->connecting == 0;
+}
+
+static struct conn *drop_some_outlived_locked(struct pool *pool, int64_t now_ns, size_t most)
+{
+    struct conn **at = &pool->idle, *dropped = NULL;
+
+    while (*at && most > 0) {
+        struct conn *conn = *at;
+        if (now_ns < conn->expires_ns) {
+            at = &conn->next;
+            continue;
+        }
+        *at = conn->next;
+        conn->next = dropped;
+        dropped = conn;
+        most--;
+        pool->idle_count--;
+        pool->live--;
+        pool->stats.closes++;
+        pool->stats.outlived++;
+    }
+    return dropped;
+}
+
+struct conn *pool_drop_outlived_locked(struct pool *pool, int64_t now_ns)
+{
+    return drop_some_outlived_locked(pool, now_ns, pool->idle_count);
+}
+
+struct conn *pool_sweep_locked(struct pool *pool, int64_t now_ns)
+{
+    bool is_last = pool->live - pool->connecting < 2;
+
+    if (now_ns < pool->sweep_next_ns || pool->is_capped || is_last)
+        return NULL;
+    pool->sweep_next_ns = now_ns + SWEEP_INTERVAL_NS;
+    return drop_some_outlived_locked(pool, now_ns, 1);
 }
 
 void pool_log_news(const struct pool *pool, enum pool_news news)

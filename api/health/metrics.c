@@ -39,6 +39,8 @@ static const struct {
     COUNTER("connects", connects, "Connections made to Redis."),
     COUNTER("connect_failures", connect_failures, "Attempts to connect to Redis that failed."),
     COUNTER("closes", closes, "Connections to Redis closed."),
+    COUNTER("outlived", outlived,
+            "Connections to Redis closed at the end of redis.connection_lifetime_s."),
     COUNTER("round_trips", round_trips, "Round trips to Redis: one write, all its replies."),
     COUNTER("commands", commands, "Commands sent to Redis."),
     COUNTER("borrows", borrows, "Pipelines that had a connection of their own."),

@@ -69,8 +69,10 @@ struct redis_options {
     int64_t borrow_timeout_ms;  /* bounded wait for a connection or a batch place, then ERR_BUSY */
     int64_t connect_timeout_ms; /* a first look-up of the name included */
     int64_t command_timeout_ms; /* from the write to the last owed reply */
-    size_t batch_limit;         /* commands in one batched write at most; 0: the default */
-    const char *client_name;    /* CLIENT SETNAME; NULL: "cachewarden" */
+    /* A connection older than this, less up to a quarter by chance, is replaced before it is used again; 0: never. */
+    int64_t connection_lifetime_s;
+    size_t batch_limit;      /* commands in one batched write at most; 0: the default */
+    const char *client_name; /* CLIENT SETNAME; NULL: "cachewarden" */
     /* Every connection asks which Redis it got (pipeline_replication_id); an ACL user needs +info for it. */
     bool asks_replication_id;
 };
@@ -171,6 +173,7 @@ struct redis_stats {
     size_t connecting;       /* of the busy: being made */
     size_t under_way;        /* pipelines that wait or were sent, and have no answer yet */
     uint64_t connects, connect_failures, closes;
+    uint64_t outlived;         /* of the closes: at the end of connection_lifetime_s */
     uint64_t borrows;          /* pipelines that got a connection of their own */
     uint64_t batches, batched; /* batched writes, and pipelines that went in them */
     uint64_t batch_sizes[REDIS_BATCH_SIZE_BOUNDS + 1]; /* batches by the pipelines in them */

@@ -16,6 +16,7 @@ void config_redis_options(const struct config *config, struct redis_options *opt
         .borrow_timeout_ms = config->redis_borrow_timeout_ms,
         .connect_timeout_ms = config->redis_connect_timeout_ms,
         .command_timeout_ms = config->redis_command_timeout_ms,
+        .connection_lifetime_s = config->redis_connection_lifetime_s,
     };
 }
 

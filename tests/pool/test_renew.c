@@ -233,6 +233,147 @@ START_TEST(who_is_in_the_middle_of_it_is_let_finish)
 }
 END_TEST
 
+/* ---- age ---- */
+
+#define HOUR_S 3600
+
+static void open_pool_of(size_t size)
+{
+    front = case_pool_with(redis_server_url(old), (struct redis_options){
+                                                      .size = size,
+                                                      .connection_lifetime_s = HOUR_S,
+                                                  });
+}
+
+/* As if the idle ones had been made long ago. */
+static void age_all(void)
+{
+    lock_acquire(&front->pool->lock);
+    for (struct conn *conn = front->pool->idle; conn; conn = conn->next)
+        conn->expires_ns = 0;
+    front->pool->sweep_next_ns = 0;
+    lock_release(&front->pool->lock);
+}
+
+/* So many idle ones. */
+static void fill_pool(size_t count)
+{
+    struct conn *made[8];
+    bool is_down;
+
+    for (size_t i = 0; i < count; i++) {
+        lock_acquire(&front->pool->lock);
+        front->pool->live++;
+        front->pool->busy++;
+        front->pool->connecting++;
+        lock_release(&front->pool->lock);
+        case_err(
+            pool_connect(front->pool, case_deadline_ns(), DIAL_GROWTH, &made[i], &is_down, &error),
+            ERR_OK);
+    }
+    for (size_t i = 0; i < count; i++)
+        pool_release_unused(front->pool, made[i]);
+    ck_assert_uint_eq(case_stats(front).idle, count);
+}
+
+START_TEST(an_hour_less_a_quarter_by_chance)
+{
+    int64_t before_ns = clock_mono_ns(), first_ns = INT64_MAX, last_ns = 0;
+
+    open_pool_of(8);
+    fill_pool(8);
+    for (const struct conn *conn = front->pool->idle; conn; conn = conn->next) {
+        first_ns = conn->expires_ns < first_ns ? conn->expires_ns : first_ns;
+        last_ns = conn->expires_ns > last_ns ? conn->expires_ns : last_ns;
+    }
+    ck_assert_int_ge(first_ns, before_ns + HOUR_S * NS_PER_S / 4 * 3);
+    ck_assert_int_le(last_ns, clock_mono_ns() + HOUR_S * NS_PER_S);
+    /* Eight within a minute of fifteen, by chance: once in a hundred million. */
+    ck_assert_int_gt(last_ns - first_ns, 60 * NS_PER_S);
+}
+END_TEST
+
+START_TEST(one_that_is_too_old_is_replaced)
+{
+    open_pool_of(_i == 0 ? 4 : 1);
+    warm_up();
+    case_err(set("again"), ERR_OK);
+    ck_assert_uint_eq(case_stats(front).connects, 1);
+    age_all();
+    case_err(set("anew"), ERR_OK);
+    ck_assert_uint_eq(case_stats(front).connects, 2);
+    ck_assert_uint_eq(case_stats(front).outlived, 1);
+    ck_assert_uint_eq(case_stats(front).closes, 1);
+    ck_assert_uint_eq(case_stats(front).idle, 1);
+    case_err(set("again"), ERR_OK);
+    ck_assert_uint_eq(case_stats(front).connects, 2);
+}
+END_TEST
+
+START_TEST(no_lifetime_is_for_ever)
+{
+    front = case_pool(redis_server_url(old));
+    warm_up();
+    ck_assert_int_eq(front->pool->idle->expires_ns, INT64_MAX);
+}
+END_TEST
+
+/* Redis takes no more connections: the old one does. */
+START_TEST(an_old_one_is_used_while_there_is_no_new_one)
+{
+    open_pool_of(4);
+    warm_up();
+    redis_server_do(old, "CONFIG SET maxclients 1");
+    age_all();
+    for (int i = 0; i < 20; i++)
+        case_err(set("still"), ERR_OK);
+    ck_assert_uint_eq(case_stats(front).connects, 1);
+    ck_assert_uint_eq(case_stats(front).closes, 0);
+    ck_assert_uint_ge(case_stats(front).connect_failures, 1);
+}
+END_TEST
+
+START_TEST(of_many_one_a_second_goes)
+{
+    open_pool_of(8);
+    fill_pool(4);
+    age_all();
+    lock_acquire(&front->pool->lock);
+    int64_t now_ns = clock_mono_ns();
+    for (int i = 0; i < 3; i++) {
+        struct conn *gone = pool_sweep_locked(front->pool, now_ns + i * NS_PER_S);
+        ck_assert(gone && !gone->next);
+        conn_close(&gone);
+        ck_assert_ptr_null(pool_sweep_locked(front->pool, now_ns + i * NS_PER_S + 1));
+    }
+    ck_assert_ptr_null(pool_sweep_locked(front->pool, now_ns + 9 * NS_PER_S)); /* the last one */
+    lock_release(&front->pool->lock);
+    ck_assert_uint_eq(case_stats(front).idle, 1);
+    ck_assert_uint_eq(case_stats(front).outlived, 3);
+}
+END_TEST
+
+START_TEST(an_exchange_is_not_cut_short)
+{
+    pthread_t waiter;
+    enum err waited = ERR_INTERNAL;
+
+    open_pool_of(4);
+    warm_up();
+    struct conn *conn = front->pool->idle;
+    ck_assert_int_eq(pthread_create(&waiter, NULL, wait_for_item, &waited), 0);
+    while (!has_blocked_clients())
+        pause_ms(1);
+    lock_acquire(&front->pool->lock);
+    conn->expires_ns = 0;
+    lock_release(&front->pool->lock);
+    case_err(set("beside"), ERR_OK);
+    redis_server_do(old, "RPUSH list item");
+    pthread_join(waiter, NULL);
+    case_err(waited, ERR_OK);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("renew");
@@ -244,6 +385,16 @@ int main(void)
     tcase_add_loop_test(tcase, who_only_reads_moves_too, 0, POOLS);
     tcase_add_loop_test(tcase, a_write_that_a_replica_took_is_uncertain, 0, POOLS);
     tcase_add_loop_test(tcase, who_is_in_the_middle_of_it_is_let_finish, 0, POOLS);
+    suite_add_tcase(suite, tcase);
+
+    tcase = tcase_create("age");
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_test(tcase, an_hour_less_a_quarter_by_chance);
+    tcase_add_loop_test(tcase, one_that_is_too_old_is_replaced, 0, 2);
+    tcase_add_test(tcase, no_lifetime_is_for_ever);
+    tcase_add_test(tcase, an_old_one_is_used_while_there_is_no_new_one);
+    tcase_add_test(tcase, of_many_one_a_second_goes);
+    tcase_add_test(tcase, an_exchange_is_not_cut_short);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
