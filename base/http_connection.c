@@ -1,5 +1,7 @@
 #include "http_connection.h"
 
+#include "http_plain.h"
+
 #include "cachewarden/clock.h"
 #include "cachewarden/http_client.h"
 #include "cachewarden/lock.h"
@@ -22,6 +24,7 @@ struct http_connection {
     curl_socket_t fd;
     const atomic_bool *stops;
     bool is_refused; /* an address was not connected to */
+    bool is_plain;   /* no TLS: its bytes are the socket's (http_plain.h) */
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -295,8 +298,12 @@ static enum err connect_to(struct http_connection *connection,
         code = curl_easy_getinfo(connection->curl, CURLINFO_ACTIVESOCKET, &connection->fd);
     if (code == CURLE_OK && connection->fd == CURL_SOCKET_BAD)
         code = CURLE_COULDNT_CONNECT;
-    if (code == CURLE_OK)
+    if (code == CURLE_OK) {
+        if (strncmp(options->url, "http://", 7) == 0)
+            /* libcurl reads and writes none of its bytes any more. */
+            connection->is_plain = http_plain_begin(connection->fd);
         return ERR_OK;
+    }
     if (host[0] != '\0')
         resolver_renew(host);
     return code == CURLE_COULDNT_CONNECT && connection->is_refused
@@ -374,6 +381,8 @@ enum err http_connection_send(struct http_connection *connection, const char *by
                               size_t *sent_out, struct error *error)
 {
     *sent_out = 0;
+    if (connection->is_plain)
+        return http_plain_send(connection->fd, bytes, size, sent_out, error);
     CURLcode code = curl_easy_send(connection->curl, bytes, size, sent_out);
     return code == CURLE_OK || code == CURLE_AGAIN ? ERR_OK : judge(code, error);
 }
@@ -382,6 +391,14 @@ enum err http_connection_receive(struct http_connection *connection, char *buffe
                                  size_t *got_out, bool *is_end_out, struct error *error)
 {
     *got_out = 0;
+    *is_end_out = false;
+    if (connection->is_plain) {
+        struct http_arrival arrival = {.buffer = buffer, .size = size};
+        enum err err = http_plain_receive(connection->fd, false, &arrival, error);
+        *got_out = arrival.got;
+        *is_end_out = arrival.is_end;
+        return err;
+    }
     CURLcode code = curl_easy_recv(connection->curl, buffer, size, got_out);
     *is_end_out = code == CURLE_OK && *got_out == 0;
     return code == CURLE_OK || code == CURLE_AGAIN ? ERR_OK : judge(code, error);
@@ -403,4 +420,20 @@ short http_connection_wait(const struct http_connection *connection, short event
         if (is_stopped(connection->stops) || clock_left_ms(deadline_ns) == 0)
             return 0;
     }
+}
+
+bool http_connection_await(struct http_connection *connection, struct http_arrival *arrival,
+                           int64_t deadline_ns, struct error *error)
+{
+    arrival->got = 0;
+    arrival->is_end = false;
+    arrival->err = ERR_OK;
+    while (connection->is_plain && clock_left_ms(deadline_ns) >= HTTP_PLAIN_WAIT_MS) {
+        arrival->err = http_plain_receive(connection->fd, true, arrival, error);
+        if (arrival->got > 0 || arrival->is_end || arrival->err)
+            return true;
+        if (is_stopped(connection->stops))
+            return false;
+    }
+    return http_connection_wait(connection, POLLIN, deadline_ns) != 0;
 }

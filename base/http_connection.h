@@ -53,4 +53,17 @@ CW_MUST_CHECK enum err http_connection_receive(struct http_connection *connectio
 short http_connection_wait(const struct http_connection *connection, short events,
                            int64_t deadline_ns);
 
+/* Of a read that may wait: how it ended, as of http_connection_receive. */
+struct http_arrival {
+    char *buffer;
+    size_t size, got;
+    bool is_end;
+    enum err err;
+};
+
+/* Waits for bytes, and takes them where that is no further call of the system. False: the deadline or the stop; true
+ * with nothing got, no end and no error: they are there to be received, or may be. */
+bool http_connection_await(struct http_connection *connection, struct http_arrival *arrival,
+                           int64_t deadline_ns, struct error *error);
+
 #endif

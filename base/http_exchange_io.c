@@ -20,29 +20,45 @@ void exchange_touch(struct http_exchange *exchange)
     exchange->silent_ns = clock_mono_ns();
 }
 
+/* What is waited for. With `arrival`, bytes to read, which are taken. */
+struct awaited {
+    short events;
+    struct http_arrival *arrival; /* NULL: they are left where they are */
+};
+
+static short wait_once(const struct http_exchange *exchange, const struct awaited *awaited,
+                       int64_t until_ns, struct error *error)
+{
+    if (!awaited->arrival)
+        return http_connection_wait(exchange->connection, awaited->events, until_ns);
+    return http_connection_await(exchange->connection, awaited->arrival, until_ns, error) ? POLLIN
+                                                                                          : 0;
+}
+
 /* 0: the deadline, or nobody waits for it any more. */
-static short await_ready(const struct http_exchange *exchange, short events, int64_t deadline_ns)
+static short await_ready(const struct http_exchange *exchange, const struct awaited *awaited,
+                         int64_t deadline_ns, struct error *error)
 {
     for (;;) {
         int64_t until_ns = clock_deadline_ns(UNWANTED_POLL_MS);
         if (!exchange->is_unwanted || until_ns > deadline_ns)
             until_ns = deadline_ns;
-        short ready = http_connection_wait(exchange->connection, events, until_ns);
+        short ready = wait_once(exchange, awaited, until_ns, error);
         if (ready != 0 || until_ns == deadline_ns || clock_left_ms(until_ns) > 0 ||
             exchange->is_unwanted(exchange->unwanted_with))
             return ready;
     }
 }
 
-static enum err await(struct http_exchange *exchange, short events, short *ready_out,
-                      struct error *error)
+static enum err await(struct http_exchange *exchange, const struct awaited *awaited,
+                      short *ready_out, struct error *error)
 {
     int64_t deadline_ns = exchange->silent_ns + exchange->timeout_ms * NS_PER_MS;
     bool is_last = exchange->deadline_ns > 0 && exchange->deadline_ns < deadline_ns;
 
     if (is_last)
         deadline_ns = exchange->deadline_ns;
-    *ready_out = await_ready(exchange, events, deadline_ns);
+    *ready_out = await_ready(exchange, awaited, deadline_ns, error);
     /* Bytes that always come in time put off the end of silence, but not the end of all. */
     if (*ready_out != 0 && !(is_last && clock_left_ms(deadline_ns) == 0))
         return ERR_OK;
@@ -128,16 +144,18 @@ static enum err make_piece(struct http_exchange *exchange, const struct work *wo
 
 /* ---- reading ---- */
 
-/* Until there may be bytes to read. Sends meanwhile what is left of the request. */
-static enum err await_input(struct http_exchange *exchange, const struct work *work)
+/* Until there may be bytes to read, or were taken. Sends meanwhile what is left of the request. */
+static enum err await_input(struct http_exchange *exchange, const struct work *work,
+                            struct http_arrival *arrival)
 {
     struct http_connection *connection = exchange->connection;
+    const struct awaited both = {.events = POLLIN | POLLOUT}, bytes = {.arrival = arrival};
     short ready = 0;
 
     for (;;) {
         enum err err = ERR_OK;
         if (exchange->unsent.len > 0) {
-            err = await(exchange, POLLIN | POLLOUT, &ready, work->error);
+            err = await(exchange, &both, &ready, work->error);
             if (ready & POLLOUT)
                 exchange_send_some(exchange);
             if (err || (ready & POLLIN))
@@ -153,7 +171,8 @@ static enum err await_input(struct http_exchange *exchange, const struct work *w
             else
                 exchange_send_some(exchange);
         } else {
-            return await(exchange, POLLIN, &ready, work->error);
+            err = await(exchange, &bytes, &ready, work->error);
+            return err ? err : arrival->err;
         }
     }
 }
@@ -166,19 +185,19 @@ enum err exchange_cut(struct error *error)
 enum err exchange_receive(struct http_exchange *exchange, const struct work *work, char *buffer,
                           size_t size, size_t *got_out)
 {
-    bool is_end = false;
+    struct http_arrival arrival = {.buffer = buffer, .size = size};
+    bool must_wait = exchange->must_wait;
     enum err err = ERR_OK;
 
-    *got_out = 0;
-    if (!exchange->must_wait)
-        err = http_connection_receive(exchange->connection, buffer, size, got_out, &is_end,
-                                      work->error);
-    while (!err && *got_out == 0 && !is_end) {
-        err = await_input(exchange, work);
-        if (!err)
-            err = http_connection_receive(exchange->connection, buffer, size, got_out, &is_end,
-                                          work->error);
+    while (!err && arrival.got == 0 && !arrival.is_end) {
+        if (must_wait)
+            err = await_input(exchange, work, &arrival);
+        if (!err && arrival.got == 0 && !arrival.is_end)
+            err = http_connection_receive(exchange->connection, buffer, size, &arrival.got,
+                                          &arrival.is_end, work->error);
+        must_wait = true;
     }
+    *got_out = arrival.got;
     exchange->must_wait = false;
     /* A head that has begun is to be there before the time is over: else one that drips would have no end. */
     if (exchange->has_head || !exchange->has_heard)
