@@ -155,6 +155,31 @@ static void frame(struct http_exchange *exchange, const struct http_head *head, 
         exchange_send_no_more(exchange);
 }
 
+/*
+ * Whether the first of the response's body is here. It mostly is: head and body come together, or nearly so. Takes what
+ * has come meanwhile; that this fails shows again when the body is read, for then bytes of it are missing.
+ */
+static bool has_body_at_hand(struct http_exchange *exchange)
+{
+    bool is_counted = exchange->end == BODY_ENDS_AFTER_LENGTH
+                          ? exchange->left > 0
+                          : exchange->end == BODY_ENDS_WITH_CHUNK;
+    bool is_sent = exchange->unsent.len == 0 && !exchange->body.next;
+    size_t got = 0;
+    bool is_end;
+
+    if (is_counted && is_sent && exchange->from == exchange->to) {
+        exchange->from = exchange->to = 0;
+        if (http_connection_receive(exchange->connection, exchange->input, exchange->capacity, &got,
+                                    &is_end, NULL) == ERR_OK)
+            exchange->to = got;
+    }
+    if (exchange->end != BODY_ENDS_WITH_CHUNK)
+        return exchange->from < exchange->to;
+    exchange->from += http_chunks_take(&exchange->chunks, exchange_waiting(exchange));
+    return exchange->chunks.state == CHUNKS_DATA && exchange->from < exchange->to;
+}
+
 enum err http_exchange_run(struct http_exchange *exchange, struct str head,
                            const struct http_peer_request *request, const struct work *work,
                            struct http_peer_response *response_out)
@@ -180,6 +205,7 @@ enum err http_exchange_run(struct http_exchange *exchange, struct str head,
     response_out->has_body = exchange->end != BODY_ENDS_AT_ONCE;
     response_out->body.length =
         exchange->end == BODY_ENDS_AFTER_LENGTH ? parsed.length : BODY_LENGTH_UNKNOWN;
+    response_out->body.is_at_hand = response_out->has_body && has_body_at_hand(exchange);
     return ERR_OK;
 }
 

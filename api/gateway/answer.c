@@ -75,8 +75,8 @@ enum err answer_with_response(const struct passage *passage, struct fetched *fet
 
 /* ---- what is stored ---- */
 
-/* A body up to this size is copied, so that head and body go out in one write. */
-enum { COPIED_MAX = 64 * 1024 };
+/* A body up to this size goes out with its head in one write. What the client does not take of it is copied. */
+enum { WRITTEN_MAX = 64 * 1024 };
 
 /* The rest of a stored body, on its way. */
 struct hit {
@@ -114,7 +114,11 @@ static bool make_source(const struct stored_answer *stored, struct str part,
     if (!hit)
         return false;
     *hit = (struct hit){stored_copy_hold(stored->copy), part};
-    *source_out = (struct body_source){(int64_t)part.len, next_of_hit, close_hit, hit};
+    *source_out = (struct body_source){.length = (int64_t)part.len,
+                                       .is_at_hand = true,
+                                       .next = next_of_hit,
+                                       .close = close_hit,
+                                       .with = hit};
     return true;
 }
 
@@ -123,17 +127,14 @@ static enum err give(struct call *call, int status, const struct http_fields *fi
 {
     struct body_source source;
 
-    if (part.len > COPIED_MAX) {
+    if (part.len > WRITTEN_MAX) {
         if (!make_source(stored, part, &source))
             return no_memory(call);
         call_give_foreign(call, status, fields->items, fields->count, &source, 0);
         return ERR_OK;
     }
-    struct str copy = str_dup(call->arena, part);
-    if (!copy.ptr)
-        return no_memory(call);
     call_give_foreign(call, status, fields->items, fields->count, NULL, 0);
-    call_give_content(call, copy, STR_NONE);
+    call_give_content(call, part, STR_NONE); /* of the stored copy, which the caller keeps */
     return ERR_OK;
 }
 

@@ -150,9 +150,14 @@ static void close_response(void *with)
 
 void relay_hand_over(struct relay **relay, struct body_source *body_out)
 {
-    *body_out = (struct body_source){.length = (*relay)->length,
-                                     .next = next_of_response,
-                                     .close = close_response,
-                                     .with = *relay};
+    const struct relay *handed = *relay;
+
+    *body_out =
+        (struct body_source){.length = handed->length,
+                             .is_at_hand = handed->buffered.len > 0 || !handed->upstream.next ||
+                                           handed->upstream.is_at_hand,
+                             .next = next_of_response,
+                             .close = close_response,
+                             .with = *relay};
     *relay = NULL;
 }

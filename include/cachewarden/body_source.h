@@ -8,6 +8,7 @@
 
 #include "cachewarden/work.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,7 @@ struct body_source {
     /* Once, by any thread and under no lock, when nobody asks for more. */
     void (*close)(void *with);
     void *with;
+    bool is_at_hand; /* asking for the first of it does not wait for anybody */
 };
 
 #endif

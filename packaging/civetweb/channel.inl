@@ -22,6 +22,8 @@
 #define SCRATCH_SIZE (32 * 1024)
 /* Of lasting bytes and of a source so many are encrypted at a time: a record. */
 #define PIECE_BYTES (16 * 1024)
+/* Room for a piece of a source, at least. */
+#define PIECE_MIN_BYTES (4 * 1024)
 
 enum channel_state {
 	CHANNEL_HANDSHAKE, /* of TLS */
@@ -413,23 +415,30 @@ channel_has_pending(const struct channel *channel)
 }
 
 
-/* As many as the client takes now; CHANNEL_AGAIN and CHANNEL_GONE as above. */
+/* What became of a send: how many bytes went; CHANNEL_AGAIN and CHANNEL_GONE as above. */
 static int
-channel_send_some(struct channel *channel, const char *buf, size_t size)
+judge_sent(struct channel *channel, ssize_t n)
 {
-	const int n = (int)send(channel->sock,
-	                        buf,
-	                        (size < INT_MAX) ? size : INT_MAX,
-	                        MSG_DONTWAIT | MSG_NOSIGNAL);
-
 	if (n > 0) {
-		return n;
+		return (int)n;
 	}
 	if ((n == 0) || ERROR_TRY_AGAIN(ERRNO) || (ERRNO == EINTR)) {
 		return CHANNEL_AGAIN;
 	}
 	channel->is_gone = 1;
 	return CHANNEL_GONE;
+}
+
+
+/* As many as the client takes now. */
+static int
+channel_send_some(struct channel *channel, const char *buf, size_t size)
+{
+	return judge_sent(channel,
+	                  send(channel->sock,
+	                       buf,
+	                       (size < INT_MAX) ? size : INT_MAX,
+	                       MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
 
@@ -519,6 +528,38 @@ channel_write(struct channel *channel, const char *buf, size_t size)
 	}
 	return (n != CHANNEL_GONE)
 	       && ((size == 0) || channel_append(channel, buf, size));
+}
+
+
+/* As channel_write, of two pieces. What the client takes at once is copied nowhere. */
+static int
+channel_write_both(struct channel *channel,
+                   const char *buf,
+                   size_t size,
+                   const char *more,
+                   size_t more_size)
+{
+	struct iovec pieces[2] = {{(void *)(uintptr_t)buf, size},
+	                          {(void *)(uintptr_t)more, more_size}};
+	struct msghdr message;
+	size_t sent = 0, sent_more;
+	int n;
+
+	if ((channel->ssl == NULL) && (channel->out.len == 0) && (size + more_size < INT_MAX)) {
+		memset(&message, 0, sizeof(message));
+		message.msg_iov = pieces;
+		message.msg_iovlen = 2;
+		n = judge_sent(channel,
+		               sendmsg(channel->sock, &message, MSG_DONTWAIT | MSG_NOSIGNAL));
+		if (n == CHANNEL_GONE) {
+			return 0;
+		}
+		sent = (size_t)n;
+	}
+	sent_more = (sent > size) ? sent - size : 0;
+	sent -= sent_more;
+	return channel_write(channel, buf + sent, size - sent)
+	       && channel_write(channel, more + sent_more, more_size - sent_more);
 }
 
 

@@ -97,6 +97,13 @@ void *mg_request_memory(struct mg_connection *conn);
  */
 void mg_set_write_deadline(struct mg_connection *conn, uint64_t mono_ns);
 
+/* As mg_write of one piece and then another, in one send: so a large one need not be copied behind its head. */
+int mg_write_both(struct mg_connection *conn,
+                  const void *buf,
+                  size_t size,
+                  const void *more,
+                  size_t more_size);
+
 /*
  * As mg_write, for the last bytes of an answer, which stay as they are until mg_stop has ended: they are
  * neither copied nor counted among those that wait, however many clients do not take them.
@@ -116,7 +123,11 @@ struct mg_source {
 	void (*close)(void *with, int is_whole);
 	void *with;
 	struct mg_pace pace; /* of the peer, from the write deadline on */
+	int is_at_hand; /* the first piece: it goes out in one send with what was written before it */
 };
+
+/* As mg_write, of bytes that go out with the first piece of the source behind them, which is at hand. */
+int mg_write_ahead(struct mg_connection *conn, const void *buf, size_t size);
 
 /* Behind what mg_write has written, the rest of the answer, which need not be there yet. Of it never more is in
  * memory than one piece. */

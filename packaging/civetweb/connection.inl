@@ -144,6 +144,20 @@ prepare_more(struct mg_connection *conn)
 }
 
 
+/* A first piece that is at hand goes out with what was written before it. False: the source has failed. */
+static int
+prepare_first(struct mg_connection *conn)
+{
+	struct mg_source *source = &conn->channel->source;
+
+	if (!source->is_at_hand) {
+		return 1;
+	}
+	source->is_at_hand = 0;
+	return prepare_more(conn) || (source->next == NULL);
+}
+
+
 /* The rest of an answer, or all of it. */
 static enum step
 step_write(struct mg_connection *conn)
@@ -152,6 +166,10 @@ step_write(struct mg_connection *conn)
 	const uint64_t begun_ns = mono_now_ns();
 	size_t taken = 0;
 
+	if (!prepare_first(conn)) {
+		(void)flush_answer(channel);
+		return STEP_CLOSE;
+	}
 	do {
 		const enum step step = flush_answer(channel);
 

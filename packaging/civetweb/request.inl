@@ -485,13 +485,13 @@ note_output(struct mg_connection *conn, size_t size)
 }
 
 
-/* mg_write for a server's connection. */
+/* How many bytes were written, or how that has failed. */
 static int
-connection_write(struct mg_connection *conn, const void *buf, size_t size)
+end_write(struct mg_connection *conn, int is_written, size_t size)
 {
 	struct channel *channel = conn->channel;
 
-	if (!channel_write(channel, (const char *)buf, size)) {
+	if (!is_written) {
 		conn->must_close = 1;
 		channel->is_cut = 1;
 		errno = channel->is_gone ? EPIPE : ENOMEM;
@@ -499,6 +499,44 @@ connection_write(struct mg_connection *conn, const void *buf, size_t size)
 	}
 	note_output(conn, size);
 	return (int)size;
+}
+
+
+/* mg_write for a server's connection. */
+static int
+connection_write(struct mg_connection *conn, const void *buf, size_t size)
+{
+	return end_write(conn, channel_write(conn->channel, (const char *)buf, size), size);
+}
+
+
+int
+mg_write_ahead(struct mg_connection *conn, const void *buf, size_t size)
+{
+	struct channel *channel = conn->channel;
+
+	return end_write(conn,
+	                 (channel->ssl != NULL)
+	                     ? channel_write(channel, (const char *)buf, size)
+	                     : channel_append(channel, (const char *)buf, size),
+	                 size);
+}
+
+
+int
+mg_write_both(struct mg_connection *conn,
+              const void *buf,
+              size_t size,
+              const void *more,
+              size_t more_size)
+{
+	return end_write(conn,
+	                 channel_write_both(conn->channel,
+	                                    (const char *)buf,
+	                                    size,
+	                                    (const char *)more,
+	                                    more_size),
+	                 size + more_size);
 }
 
 

@@ -35,8 +35,8 @@ credit_bytes(struct channel *channel, size_t size)
 }
 
 
-/* The next piece of the source, to be sent; nothing else is. False: there is none, and the source is still there
- * if it has failed. */
+/* The next piece of the source, to be sent, behind what is there: nothing, or what was written ahead of the first
+ * one. False: there is none, and the source is still there if it has failed. */
 static int
 channel_take_piece(struct mg_connection *conn)
 {
@@ -49,8 +49,10 @@ channel_take_piece(struct mg_connection *conn)
 	if (channel->ssl != NULL) {
 		n = source->next(conn, source->with, channel->scratch->plain, PIECE_BYTES);
 	} else {
-		(void)bytes_reserve(channel, out, 1, SIZE_MAX); /* the worker's memory */
-		n = source->next(conn, source->with, out->ptr, out->size);
+		if (!bytes_reserve(channel, out, PIECE_MIN_BYTES, SIZE_MAX)) { /* mostly the worker's memory */
+			return 0;
+		}
+		n = source->next(conn, source->with, out->ptr + out->len, out->size - out->len);
 	}
 	channel->deadline_ns += mono_now_ns() - asked_ns;
 	if (n == MG_SOURCE_END) {
@@ -62,6 +64,6 @@ channel_take_piece(struct mg_connection *conn)
 	if (channel->ssl != NULL) {
 		return channel_write(channel, channel->scratch->plain, (size_t)n);
 	}
-	out->len = (size_t)n;
+	out->len += (size_t)n;
 	return 1;
 }

@@ -38,6 +38,11 @@ struct body_sender *body_sender_new(struct exchange *exchange)
     return sender;
 }
 
+bool body_sender_is_at_hand(const struct body_sender *sender)
+{
+    return sender->source.is_at_hand;
+}
+
 void body_sender_begin(struct body_sender *sender, size_t head_bytes)
 {
     sender->is_begun = true;

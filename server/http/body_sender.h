@@ -14,7 +14,9 @@ struct body_sender;
 
 /* Takes the source over from the reply. NULL: no memory, and the source is the reply's still. */
 struct body_sender *body_sender_new(struct exchange *exchange);
-/* The head is out, of so many bytes: from here on the answer is the sender's to log. */
+/* The first piece need not be waited for. */
+bool body_sender_is_at_hand(const struct body_sender *sender);
+/* The head is out, or goes with the first piece, of so many bytes: from here on the answer is the sender's to log. */
 void body_sender_begin(struct body_sender *sender, size_t head_bytes);
 /* The next bytes as they are sent, 1 to `size` (64 or more): how many, or one of the above. */
 int body_sender_next(struct body_sender *sender, const struct work *work, char *buffer,

@@ -206,12 +206,30 @@ static void add_framing(struct strbuf *head, const struct exchange *exchange)
         strbuf_add(head, STR("Transfer-Encoding: chunked\r\n"));
 }
 
+/* Smaller bodies are copied, which costs less than a second piece. */
+enum { APART_MIN_SIZE = 8 * 1024 };
+
+static bool sends_body(const struct exchange *exchange)
+{
+    const struct http_response *response = &exchange->response;
+
+    return response->status != 204 && response->status != 304 &&
+           exchange->request.method != METHOD_HEAD && !response->body_lasts;
+}
+
+struct str response_body_apart(const struct exchange *exchange)
+{
+    struct str body = exchange->response.body;
+
+    return sends_body(exchange) && body.len >= APART_MIN_SIZE ? body : STR_NONE;
+}
+
 struct str response_compose(struct exchange *exchange, struct response_date *date, int64_t wall_s,
                             bool keep)
 {
     const struct http_response *response = &exchange->response;
     bool has_length = response->status != 204 && response->status != 304;
-    bool has_body = has_length && exchange->request.method != METHOD_HEAD && !response->body_lasts;
+    bool has_body = sends_body(exchange) && response->body.len < APART_MIN_SIZE;
     struct strbuf head;
 
     strbuf_init(&head, exchange->call.arena, HEAD_RESERVE + (has_body ? response->body.len : 0));

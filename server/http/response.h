@@ -1,4 +1,4 @@
-/* The bytes of an answer: status line, header fields and body in one piece, for one write. */
+/* The bytes of an answer: status line, header fields and body, in one piece unless the body is large, for one write. */
 #ifndef SERVER_HTTP_RESPONSE_H
 #define SERVER_HTTP_RESPONSE_H
 
@@ -24,5 +24,9 @@ void response_allow_origin(struct exchange *exchange, const char *const *origins
  */
 struct str response_compose(struct exchange *exchange, struct response_date *date, int64_t wall_s,
                             bool keep);
+
+/* What is to be sent behind the message that was composed: a body that is too large to be copied into it. Mostly
+ * empty. */
+struct str response_body_apart(const struct exchange *exchange);
 
 #endif

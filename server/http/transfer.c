@@ -249,6 +249,7 @@ static void send_source(struct worker *worker, struct body_sender *sender, size_
         .close = close_sender,
         .with = sender,
         .pace = pace_of(worker),
+        .is_at_hand = body_sender_is_at_hand(sender),
     };
 
     worker->exchange.is_streamed = true;
@@ -296,6 +297,20 @@ static size_t send_rest(struct worker *worker, struct body_sender **sender, size
     return 0;
 }
 
+/* Bytes, or -1: see mg_write. */
+static int write_message(struct worker *worker, const struct body_sender *sender,
+                         struct str message)
+{
+    struct mg_connection *connection = worker->connection;
+    struct str apart = response_body_apart(&worker->exchange);
+
+    if (sender && body_sender_is_at_hand(sender))
+        return mg_write_ahead(connection, message.ptr, message.len);
+    if (apart.len > 0)
+        return mg_write_both(connection, message.ptr, message.len, apart.ptr, apart.len);
+    return mg_write(connection, message.ptr, message.len);
+}
+
 static size_t send_message(struct worker *worker, struct body_sender **sender)
 {
     struct exchange *exchange = &worker->exchange;
@@ -312,7 +327,7 @@ static size_t send_message(struct worker *worker, struct body_sender **sender)
     /* So long has the client to take the answer. */
     int64_t deadline_ns = now_ns + worker->http->options.body_timeout_ms * NS_PER_MS;
     mg_set_write_deadline(connection, (uint64_t)deadline_ns);
-    int sent = mg_write(connection, message.ptr, message.len);
+    int sent = write_message(worker, *sender, message);
     if (sent < 0) {
         exchange->cut = errno == ENOMEM ? CUT_NO_ROOM : CUT_CLIENT_GONE;
         return 0;

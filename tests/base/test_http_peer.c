@@ -95,6 +95,38 @@ START_TEST(how_bodies_end)
 }
 END_TEST
 
+static bool is_first_at_hand(const char *answer, int64_t filler_size)
+{
+    struct str body;
+
+    scripted_origin_say(origin,
+                        &(struct origin_answer){.bytes = answer, .filler_size = filler_size});
+    ck_assert_msg(ask("GET") == ERR_OK, "%s", error.detail);
+    bool is_at_hand = response.body.is_at_hand;
+    ck_assert_int_eq(read_body(&body), ERR_OK);
+    return is_at_hand;
+}
+
+/* Of what came with the head, or is nothing. What only a server that says more could give is not at hand. */
+START_TEST(what_is_at_hand_of_a_body)
+{
+    ck_assert(is_first_at_hand("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 0));
+    ck_assert(is_first_at_hand("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                               "2\r\nok\r\n0\r\n\r\n",
+                               0));
+    ck_assert(!is_first_at_hand("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                "0\r\n\r\n",
+                                0));
+    ck_assert_int_eq(scripted_origin_connections(origin), 1);
+    ORIGIN_SAY(origin, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", .then = ORIGIN_IS_SILENT);
+    open_peer(scripted_origin_url(origin), NULL, SHORT_MS);
+    ck_assert_int_eq(ask("GET"), ERR_OK);
+    ck_assert(!response.body.is_at_hand);
+    struct str body;
+    ck_assert_int_eq(read_body(&body), ERR_TIMEOUT);
+}
+END_TEST
+
 START_TEST(interim_responses)
 {
     ORIGIN_SAY(origin, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
@@ -382,6 +414,7 @@ int main(void)
     tcase_add_test(tcase, a_request_as_it_is_sent);
     tcase_add_test(tcase, fields_and_lines);
     tcase_add_test(tcase, how_bodies_end);
+    tcase_add_test(tcase, what_is_at_hand_of_a_body);
     tcase_add_test(tcase, interim_responses);
     tcase_add_test(tcase, heads_that_are_refused);
     tcase_add_test(tcase, bodies_that_are_cut);

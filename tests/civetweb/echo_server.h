@@ -56,6 +56,24 @@ static inline void answer(struct mg_connection *conn, int status, const char *bo
     mg_write(conn, text, (size_t)size);
 }
 
+/* What /both writes. */
+static char both[2][FLOOD / 2];
+
+static inline char both_byte(size_t at)
+{
+    return (char)('A' + at % 25);
+}
+
+static inline void write_both(struct mg_connection *conn, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        both[i / (FLOOD / 2)][i % (FLOOD / 2)] = both_byte(i);
+    if (size <= FLOOD / 2)
+        mg_write_both(conn, both[0], size / 4, both[0] + size / 4, size - size / 4);
+    else
+        mg_write_both(conn, both[0], FLOOD / 2, both[1], size - FLOOD / 2);
+}
+
 static inline void write_zeros(struct mg_connection *conn, size_t size)
 {
     char *bytes = calloc(1, size);
@@ -85,7 +103,19 @@ static inline void hold(void)
 struct made {
     size_t at, size;
     bool fails; /* behind them */
+    bool is_ahead;
 };
+
+/* A client of /source/ahead, and what had reached it when its source was asked first. */
+static int ahead_fd, ahead_seen;
+
+static inline void look_ahead(struct made *made)
+{
+    char byte;
+
+    if (made->is_ahead && made->at == 0)
+        ahead_seen = recv(ahead_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
 
 static int sources_closed, sources_whole;
 static size_t source_bytes; /* of all sources so far */
@@ -101,6 +131,7 @@ static inline int source_next(struct mg_connection *conn, void *with, char *buf,
     size_t left = made->size - made->at, part = size - made->at % 1000;
 
     (void)conn;
+    look_ahead(made);
     if (left == 0)
         return made->fails ? MG_SOURCE_FAILED : MG_SOURCE_END;
     if (part > left)
@@ -124,15 +155,21 @@ static inline void write_source(struct mg_connection *conn, const char *path, co
 {
     bool is_hasty = strcmp(path, "/source/hasty") == 0;
     struct made *made = calloc(1, sizeof *made);
+    const bool is_ahead = strstr(path, "/ahead") != NULL;
     struct mg_source source = {
-        source_next,
-        source_close,
-        made,
-        {1000000, (uint64_t)(is_hasty ? DEADLINE_MS : PATIENCE_MS) * 1000000}};
+        .next = source_next,
+        .close = source_close,
+        .with = made,
+        .pace = {1000000, (uint64_t)(is_hasty ? DEADLINE_MS : PATIENCE_MS) * 1000000},
+        .is_at_hand = is_ahead};
 
     made->size = strtoul(query, NULL, 10);
-    made->fails = strcmp(path, "/source/fails") == 0;
-    mg_write(conn, "->", 2);
+    made->fails = strstr(path, "fails") != NULL;
+    made->is_ahead = is_ahead;
+    if (is_ahead)
+        mg_write_ahead(conn, "->", 2);
+    else
+        mg_write(conn, "->", 2);
     mg_write_source(conn, &source);
 }
 
@@ -192,6 +229,8 @@ static inline int begin_request(struct mg_connection *conn)
         mg_write_lasting(conn, lasting, LASTING);
     } else if (strncmp(path, "/source", 7) == 0) {
         write_source(conn, path, mg_get_request_info(conn)->query_string);
+    } else if (strncmp(path, "/both", 5) == 0) {
+        write_both(conn, strtoul(mg_get_request_info(conn)->query_string, NULL, 10));
     } else if (strcmp(path, "/some") == 0) {
         write_zeros(conn, SOME);
     } else if (strcmp(path, "/unread") == 0) {

@@ -406,6 +406,32 @@ START_TEST(a_large_answer_arrives_whole)
 END_TEST
 
 /* The memory of all sockets of a machine is bounded: those who take nothing must not use it up. */
+/* Whatever the client takes of them at once. */
+START_TEST(two_pieces_arrive_as_one)
+{
+    static const size_t sizes[] = {1, 5, 20000, 5000000, FLOOD / 2 + 1, FLOOD - 1};
+    static char bytes[65536];
+
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        char request[200];
+        int fd = connect_socket(i % 2 == 0 ? 4096 : 0);
+        size_t at = 0, wrong = 0;
+        ssize_t n;
+        snprintf(request, sizeof request,
+                 "GET /both/patient?%zu HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n", sizes[i]);
+        ck_assert_int_eq(send(fd, request, strlen(request), 0), (ssize_t)strlen(request));
+        while ((n = recv(fd, bytes, sizeof bytes, 0)) > 0) {
+            for (ssize_t k = 0; k < n; k++, at++)
+                wrong += bytes[k] != both_byte(at);
+        }
+        ck_assert_uint_eq(wrong, 0);
+        ck_assert_uint_eq(at, sizes[i]);
+        close(fd);
+    }
+    await_nothing();
+}
+END_TEST
+
 START_TEST(the_kernel_keeps_little_of_what_is_not_taken)
 {
     static const char request[] = "GET /flood/patient HTTP/1.1\r\n" HOST "\r\n";
@@ -514,6 +540,7 @@ int main(void)
     tcase_add_loop_test(tcase, time_is_bounded_however_bytes_drip, 0, 9);
     tcase_add_loop_test(tcase, a_slow_reader_is_cut_off, 0, 3);
     tcase_add_test(tcase, a_large_answer_arrives_whole);
+    tcase_add_test(tcase, two_pieces_arrive_as_one);
     tcase_add_test(tcase, the_kernel_keeps_little_of_what_is_not_taken);
     tcase_add_test(tcase, an_answer_that_lasts_is_not_copied);
     tcase_add_test(tcase, an_answer_that_lasts_ends_with_its_connection);

@@ -66,6 +66,38 @@ START_TEST(a_source_is_sent_whole_and_the_connection_goes_on)
 }
 END_TEST
 
+/* In one send: nothing has reached the client when the source is asked for its first piece. */
+START_TEST(what_is_written_ahead_goes_with_the_first_piece)
+{
+    static const struct {
+        const char *request;
+        size_t size;
+    } answers[] = {{SOURCE("/ahead", "2"), 2},
+                   {SOURCE("/ahead", "100000"), 100000},
+                   {SOURCE("/ahead", "0"), 0}};
+    const int count = sizeof answers / sizeof *answers;
+    char byte;
+
+    ahead_fd = connect_socket(0);
+    for (int i = 0; i < count; i++) {
+        const char *request = answers[i].request;
+        ahead_seen = -1;
+        ck_assert_int_eq(send(ahead_fd, request, strlen(request), 0), (ssize_t)strlen(request));
+        take_text(ahead_fd, "->");
+        take(ahead_fd, 0, answers[i].size);
+        await_closed(i + 1, i + 1);
+        ck_assert_int_eq(ahead_seen, 0);
+    }
+    close(ahead_fd);
+    int fd = ask(0, SOURCE("/ahead/fails", "0"));
+    await_closed(count + 1, count);
+    take_text(fd, "->");
+    ck_assert_int_eq(recv(fd, &byte, 1, 0), -1);
+    close(fd);
+    await_nothing();
+}
+END_TEST
+
 /* Of what is made for who does not take it there is one piece, and that costs no worker. */
 START_TEST(who_takes_nothing_holds_a_piece_and_no_worker)
 {
@@ -157,6 +189,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, start, stop);
     tcase_add_test(tcase, a_source_is_sent_whole_and_the_connection_goes_on);
+    tcase_add_test(tcase, what_is_written_ahead_goes_with_the_first_piece);
     tcase_add_test(tcase, who_takes_nothing_holds_a_piece_and_no_worker);
     tcase_add_test(tcase, who_stops_taking_is_cut_off);
     tcase_add_test(tcase, who_gets_on_may_take_longer_than_the_deadline);

@@ -100,7 +100,8 @@ static enum err next_of_big(void *with, const struct work *work, char *buffer, s
 static enum err give_big(struct call *call, int64_t length)
 {
     size_t *left = malloc(sizeof *left);
-    const struct body_source source = {length, next_of_big, free, left};
+    const struct body_source source = {
+        .length = length, .next = next_of_big, .close = free, .with = left};
 
     ck_assert_ptr_nonnull(left);
     *left = EDGE_BIG_SIZE;

@@ -33,8 +33,13 @@ static enum err next_of(const struct body_source *source, char *byte_out)
 
 START_TEST(each_body_is_passed_on)
 {
-    struct body_source client = {7, give, count_close, (char[]){'c'}};
-    struct body_source upstream = {BODY_LENGTH_UNKNOWN, give, count_close, (char[]){'u'}}, body;
+    struct body_source client = {
+        .length = 7, .next = give, .close = count_close, .with = (char[]){'c'}};
+    struct body_source upstream = {.length = BODY_LENGTH_UNKNOWN,
+                                   .next = give,
+                                   .close = count_close,
+                                   .with = (char[]){'u'}},
+                       body;
     struct relay *relay = relay_new(&client);
     char byte;
 
@@ -57,7 +62,8 @@ END_TEST
 /* Its worker has another request by then. */
 START_TEST(no_body_is_read_when_its_request_was_answered)
 {
-    struct body_source client = {7, give, count_close, (char[]){'c'}};
+    struct body_source client = {
+        .length = 7, .next = give, .close = count_close, .with = (char[]){'c'}};
     struct relay *relay = relay_new(&client);
     char byte;
 
@@ -83,7 +89,10 @@ static enum err give_three(void *with, const struct work *work, char *buffer, si
 /* Of a body of nine bytes so many are read first; all of it is given. */
 static void expect_read(size_t limit, bool is_whole, const char *read)
 {
-    struct body_source upstream = {BODY_LENGTH_UNKNOWN, give_three, count_close, NULL}, body;
+    struct body_source upstream = {.length = BODY_LENGTH_UNKNOWN,
+                                   .next = give_three,
+                                   .close = count_close},
+                       body;
     struct relay *relay = relay_new(NULL);
     struct error error;
     const struct work work = {.error = &error};
@@ -119,6 +128,34 @@ START_TEST(what_was_read_first_is_given_first)
 }
 END_TEST
 
+/* What was read is at hand, and so is what its upstream has at hand. */
+START_TEST(what_is_at_hand_of_a_relay)
+{
+    static const bool at_hand[] = {true, false};
+
+    for (size_t i = 0; i < 4; i++) {
+        struct body_source upstream = {.length = BODY_LENGTH_UNKNOWN,
+                                       .next = give_three,
+                                       .close = count_close,
+                                       .is_at_hand = at_hand[i % 2]},
+                           body;
+        const struct relay_bounds bounds = {.size = 2, .until_ns = INT64_MAX};
+        struct relay *relay = relay_new(NULL);
+        struct error error;
+        const struct work work = {.error = &error};
+        bool is_whole, is_read = i >= 2;
+
+        pieces = 3;
+        relay_take(relay, &upstream);
+        if (is_read)
+            ck_assert_int_eq(relay_read(relay, &bounds, &work, &is_whole), ERR_OK);
+        relay_hand_over(&relay, &body);
+        ck_assert_int_eq(body.is_at_hand, is_read || at_hand[i % 2]);
+        body.close(body.with);
+    }
+}
+END_TEST
+
 static bool is_unwanted(void *with)
 {
     return *(bool *)with;
@@ -127,7 +164,8 @@ static bool is_unwanted(void *with)
 /* What drips is not waited for to its end, nor for nobody. */
 START_TEST(reading_ahead_is_bounded)
 {
-    struct body_source upstream = {BODY_LENGTH_UNKNOWN, give_three, count_close, NULL};
+    struct body_source upstream = {
+        .length = BODY_LENGTH_UNKNOWN, .next = give_three, .close = count_close};
     struct relay *relay = relay_new(NULL);
     struct error error;
     const struct work work = {.error = &error};
@@ -151,7 +189,8 @@ END_TEST
 
 START_TEST(who_is_not_handed_over_closes_what_it_has)
 {
-    struct body_source upstream = {BODY_LENGTH_UNKNOWN, give_three, count_close, NULL};
+    struct body_source upstream = {
+        .length = BODY_LENGTH_UNKNOWN, .next = give_three, .close = count_close};
     struct relay *relay = relay_new(NULL);
 
     closed = 0;
@@ -180,6 +219,7 @@ int main(void)
     tcase_add_test(tcase, each_body_is_passed_on);
     tcase_add_test(tcase, no_body_is_read_when_its_request_was_answered);
     tcase_add_test(tcase, what_was_read_first_is_given_first);
+    tcase_add_test(tcase, what_is_at_hand_of_a_relay);
     tcase_add_test(tcase, reading_ahead_is_bounded);
     tcase_add_test(tcase, who_is_not_handed_over_closes_what_it_has);
     tcase_add_test(tcase, a_request_need_not_have_one);

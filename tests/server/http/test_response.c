@@ -186,6 +186,27 @@ START_TEST(a_hit_and_all_that_is_known_of_it)
 }
 END_TEST
 
+/* It is sent from where it lies. */
+START_TEST(a_large_body_stands_apart)
+{
+    static char large[100000];
+
+    memset(large, 'x', sizeof large);
+    exchange.response.body = (struct str){large, sizeof large};
+    struct str message = response_compose(&exchange, &date, NOON_S, true);
+    ck_assert(str_ends(message, STR("\r\n\r\n")));
+    ck_assert_ptr_nonnull(strstr(message.ptr, "Content-Length: 100000\r\n"));
+    ck_assert_ptr_eq(response_body_apart(&exchange).ptr, large);
+    ck_assert_uint_eq(response_body_apart(&exchange).len, sizeof large);
+    exchange.request.method = METHOD_HEAD;
+    ck_assert_uint_eq(response_body_apart(&exchange).len, 0);
+    exchange.request.method = METHOD_GET;
+    exchange.response.body = STR("small");
+    ck_assert(str_ends(response_compose(&exchange, &date, NOON_S, true), STR("\r\n\r\nsmall")));
+    ck_assert_uint_eq(response_body_apart(&exchange).len, 0);
+}
+END_TEST
+
 START_TEST(a_miss_and_its_lease)
 {
     exchange.response = (struct http_response){.status = 404,
@@ -323,6 +344,7 @@ int main(void)
     tcase_add_test(tcase, no_content_has_neither);
     tcase_add_test(tcase, every_optional_line);
     tcase_add_test(tcase, a_hit_and_all_that_is_known_of_it);
+    tcase_add_test(tcase, a_large_body_stands_apart);
     tcase_add_test(tcase, a_miss_and_its_lease);
     tcase_add_test(tcase, not_modified_has_no_body_and_no_length);
     tcase_add_test(tcase, an_empty_answer_has_no_type);

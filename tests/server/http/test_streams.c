@@ -55,7 +55,8 @@ static void close_of(void *with)
 static void give(struct call *call, int64_t length, struct made what)
 {
     struct made *made = malloc(sizeof *made);
-    const struct body_source source = {length, next_of, close_of, made};
+    const struct body_source source = {
+        .length = length, .next = next_of, .close = close_of, .with = made};
 
     ck_assert_ptr_nonnull(made);
     *made = what;
@@ -148,7 +149,10 @@ static enum err next_of_slow(void *with, const struct work *work, char *buffer, 
 
 static enum err op_slow(struct call *call)
 {
-    const struct body_source source = {SLOW_PIECES * SLOW_PIECE, next_of_slow, close_of, malloc(1)};
+    const struct body_source source = {.length = SLOW_PIECES * SLOW_PIECE,
+                                       .next = next_of_slow,
+                                       .close = close_of,
+                                       .with = malloc(1)};
 
     atomic_fetch_add(&sources_open, 1);
     call_give_source(call, &source, STR("text/plain"));
