@@ -3,15 +3,14 @@
 
 static void open_stand(void)
 {
-    gateway_stand_open("{ prefix = \"/open\"; scope = \"public\"; UPSTREAM },\n"
-                       "{ prefix = \"/mine\"; UPSTREAM },\n"
-                       "{ prefix = \"/ttl\"; scope = \"public\"; ttl_s = 3600; UPSTREAM },\n"
-                       "{ prefix = \"/bare\"; scope = \"public\"; pass_credentials = false; "
-                       "UPSTREAM },\n"
-                       "{ prefix = \"/things\"; scope = \"public\"; models = [ \"things\" ]; "
-                       "UPSTREAM },\n"
-                       "{ prefix = \"/parts\"; models = [ \"things\", \"parts\" ]; UPSTREAM }",
-                       "limits: { enabled = false; };");
+    gateway_stand_open(
+        "{ prefix = \"/open\"; scope = \"public\"; UPSTREAM },\n"
+        "{ prefix = \"/mine\"; UPSTREAM },\n"
+        "{ prefix = \"/ttl\"; scope = \"public\"; ttl_s = 3600; UPSTREAM },\n"
+        "{ prefix = \"/bare\"; scope = \"public\"; pass_credentials = false; UPSTREAM },"
+        "{ prefix = \"/things\"; scope = \"public\"; models = [ \"things\" ]; UPSTREAM },"
+        "{ prefix = \"/parts\"; models = [ \"things\", \"parts\" ]; UPSTREAM }",
+        "limits: { enabled = false; };");
 }
 
 #define CACHED "Cache-Control: max-age=3600\r\n"
@@ -502,13 +501,12 @@ START_TEST(what_was_cleared_softly_is_told_as_stale)
 
     scripted_origin_always(origin, &(struct origin_answer){.bytes = OK_WITH(CACHED LEN(1), "a")});
     get(path, NULL);
-    expect_header(get(path, NULL), "X-Cache", "HIT");
-    expect_status(http_call(stand.http, "DELETE",
-                            "/api/v1/models/things?namespace=gateway&soft=true", stand.root.bearer),
-                  200);
+    http_call(stand.http, "DELETE", "/api/v1/models/things?namespace=gateway&soft=true",
+              stand.root.bearer);
     const struct http_reply *reply = get(path, NULL);
     expect_cached(reply, 200, "a", "STALE");
     expect_header(reply, "Cache-Status", "Cachewarden; hit; ttl=-1; detail=\"cleared softly\"");
+    scripted_origin_wait_count(origin, 2); /* fetched anew, and not in the test behind this one */
 }
 END_TEST
 
