@@ -105,6 +105,37 @@ struct stored_copy *stored_copy_new_note(struct str vary, const struct str *tags
     return copy;
 }
 
+/* Who finds none leaves its own, if nobody else is about to. */
+enum { TERMS_NONE, TERMS_BEING_WRITTEN, TERMS_THERE };
+
+static bool is_policy(const struct cache_policy *a, const struct cache_policy *b)
+{
+    return a->ttl_s == b->ttl_s && a->stale_while_revalidate_s == b->stale_while_revalidate_s &&
+           a->stale_if_error_s == b->stale_if_error_s &&
+           a->heuristic_percent == b->heuristic_percent && a->keyed_by_user == b->keyed_by_user;
+}
+
+void stored_copy_terms(struct stored_copy *copy, const struct cache_policy *policy,
+                       struct cache_terms *terms_out)
+{
+    const struct stored_response *response = &copy->response;
+    const struct response_head head = {response->status, response->fields,
+                                       response->request_time_ms, response->response_time_ms};
+    unsigned char none = TERMS_NONE;
+
+    if (atomic_load_explicit(&copy->terms_state, memory_order_acquire) == TERMS_THERE &&
+        is_policy(&copy->policy, policy)) {
+        *terms_out = copy->terms;
+        return;
+    }
+    cache_terms_of(&head, policy, terms_out);
+    if (!atomic_compare_exchange_strong(&copy->terms_state, &none, TERMS_BEING_WRITTEN))
+        return;
+    copy->policy = *policy;
+    copy->terms = *terms_out;
+    atomic_store_explicit(&copy->terms_state, TERMS_THERE, memory_order_release);
+}
+
 struct stored_copy *stored_copy_hold(struct stored_copy *copy)
 {
     atomic_fetch_add_explicit(&copy->refs, 1, memory_order_relaxed);

@@ -7,6 +7,7 @@
 #define API_GATEWAY_STORED_H
 
 #include "gateway/key.h"
+#include "gateway/rules/freshness.h"
 
 #include <stdatomic.h>
 
@@ -51,6 +52,10 @@ struct stored_copy {
     _Atomic unsigned refs;
     /* When its tags were looked at last: `any` twice, and 1 more where one was cleared softly. -1: never. */
     _Atomic int64_t verified;
+    /* Of stored_copy_terms. */
+    _Atomic unsigned char terms_state;
+    struct cache_policy policy;
+    struct cache_terms terms;
     /* For memory.c, under the lock of its shard. */
     struct gateway_digest digest;
     struct stored_copy *next_in_bucket, *newer, *older;
@@ -65,6 +70,11 @@ struct stored_copy *stored_copy_new(const struct stored_response *response,
                                     uint64_t body_length, struct stored_copy *body_of);
 /* What a path's answers have in Vary, and its tags. */
 struct stored_copy *stored_copy_new_note(struct str vary, const struct str *tags, size_t tag_count);
+
+/* As cache_terms_of its response, which is worked out once: of one copy all ask with the policy of its route. Any
+ * thread. */
+void stored_copy_terms(struct stored_copy *copy, const struct cache_policy *policy,
+                       struct cache_terms *terms_out);
 
 struct stored_copy *stored_copy_hold(struct stored_copy *copy);
 /* NULL is let be. */

@@ -42,7 +42,10 @@ void verdict_judge(const struct passage *passage, const struct gateway_look *loo
     if (stored) {
         verdict_out->stored = (struct response_head){
             stored->status, stored->fields, stored->request_time_ms, stored->response_time_ms};
-        cache_terms_of(&verdict_out->stored, &policy, &verdict_out->terms);
+        if (look->copy)
+            stored_copy_terms(look->copy, &policy, &verdict_out->terms);
+        else
+            cache_terms_of(&verdict_out->stored, &policy, &verdict_out->terms);
         verdict_out->terms.outdated = look->is_outdated;
     }
     reuse_judge(&passage->came, stored ? &verdict_out->terms : NULL, clock_wall_ms(),

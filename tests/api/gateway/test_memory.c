@@ -52,6 +52,22 @@ static void put(int number, size_t size)
     stored_copy_release(&copy);
 }
 
+START_TEST(terms_are_those_of_the_policy)
+{
+    const struct cache_policy policies[] = {{.ttl_s = 5}, {.ttl_s = 7}, {.ttl_s = 5}};
+    struct stored_copy *copy = make(100, 1); /* 200, and states no freshness */
+
+    for (size_t i = 0; i < sizeof policies / sizeof *policies; i++) {
+        struct cache_terms terms;
+        stored_copy_terms(copy, &policies[i], &terms);
+        ck_assert_int_eq(terms.lifetime_s, policies[i].ttl_s == 5 ? 5 : 7);
+        ck_assert_int_eq(terms.source, FRESHNESS_ROUTE);
+        ck_assert_int_eq(copy->terms.lifetime_s, 5); /* of the first who asked */
+    }
+    stored_copy_release(&copy);
+}
+END_TEST
+
 static bool has(int number)
 {
     struct gateway_digest digest = digest_of(number);
@@ -223,6 +239,7 @@ int main(void)
     TCase *tcase = tcase_create("one");
 
     tcase_add_checked_fixture(tcase, open_memory, close_memory);
+    tcase_add_test(tcase, terms_are_those_of_the_policy);
     tcase_add_test(tcase, bounded);
     tcase_add_test(tcase, the_least_recently_used_goes);
     tcase_add_test(tcase, what_is_held_stays);
