@@ -12,12 +12,13 @@ static enum err no_memory(struct call *call)
     return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for the head of an answer");
 }
 
-/* The edge says these of its own message. */
+/* The edge says these of its own message; and what is given with it, its age, is not said twice. */
 static bool keep(const struct http_field *field, void *arg)
 {
-    (void)arg;
-    return !str_eq_nocase(field->name, STR("Content-Length")) &&
-           !str_eq_nocase(field->name, STR("X-Request-Id"));
+    static const struct str others[] = {STR("Content-Length"), STR("X-Request-Id"), STR("Age")};
+    const struct http_fields *more = arg;
+
+    return !name_is_among(field->name, others, more->count > 0 ? 3 : 2);
 }
 
 static int64_t announced_length(const struct http_fields *fields)
@@ -29,15 +30,15 @@ static int64_t announced_length(const struct http_fields *fields)
                : BODY_LENGTH_UNKNOWN;
 }
 
-/* Those of `from` that are kept, then `more`, then Cache-Status. */
+/* Those of `from` that are kept, then `more`, of which the first is Age, then Cache-Status. */
 static enum err finish_fields(const struct passage *passage, const struct http_fields *from,
-                              const struct http_fields *more, struct http_fields *fields_out)
+                              struct http_fields *more, struct http_fields *fields_out)
 {
     struct arena *arena = passage->call->arena;
     struct str status = cache_status_text(arena, &passage->status);
     struct http_fields kept;
 
-    if (fields_filter(arena, from, keep, NULL, &kept) != ERR_OK || !status.ptr)
+    if (fields_filter(arena, from, keep, more, &kept) != ERR_OK || !status.ptr)
         return no_memory(passage->call);
     struct http_field *items = arena_calloc(arena, kept.count + more->count + 1, sizeof *items);
     if (!items)
@@ -143,12 +144,6 @@ bool answer_needs_no_body(const struct passage *passage, const struct response_h
     return passage->is_head || stored_is_not_modified(&passage->came, stored);
 }
 
-static bool is_not_age(const struct http_field *field, void *arg)
-{
-    (void)arg;
-    return !str_eq_nocase(field->name, STR("Age"));
-}
-
 /* Of the part that is sent: 200, 206 or 416. */
 static int choose_part(const struct passage *passage, const struct stored_answer *stored,
                        struct str *part_out, struct str *range_out)
@@ -175,13 +170,13 @@ static int choose_part(const struct passage *passage, const struct stored_answer
 }
 
 static enum err give_no_body(const struct passage *passage, const struct stored_answer *stored,
-                             const struct http_fields *head, const struct http_fields *more)
+                             struct http_fields *more)
 {
     struct call *call = passage->call;
-    struct http_fields fields, left = *head;
+    struct http_fields fields, left = stored->head.fields;
     bool is_known = stored_is_not_modified(&passage->came, &stored->head);
 
-    if (is_known && not_modified_fields(call->arena, head, &left) != ERR_OK)
+    if (is_known && not_modified_fields(call->arena, &stored->head.fields, &left) != ERR_OK)
         return no_memory(call);
     enum err err = finish_fields(passage, &left, more, &fields);
     if (err == ERR_OK)
@@ -191,7 +186,7 @@ static enum err give_no_body(const struct passage *passage, const struct stored_
 }
 
 static enum err give_body(const struct passage *passage, const struct stored_answer *stored,
-                          const struct http_fields *head, struct http_fields *more)
+                          struct http_fields *more)
 {
     struct http_fields fields;
     struct str part, range;
@@ -201,7 +196,7 @@ static enum err give_body(const struct passage *passage, const struct stored_ans
         more->items[more->count++] = (struct http_field){STR("Content-Range"), range};
     else if (status != stored->head.status)
         return no_memory(passage->call);
-    enum err err = finish_fields(passage, head, more, &fields);
+    enum err err = finish_fields(passage, &stored->head.fields, more, &fields);
     return err == ERR_OK ? give(passage->call, status, &fields, stored, part) : err;
 }
 
@@ -216,19 +211,16 @@ enum err answer_with_stored(const struct passage *passage, const struct stored_a
                             enum cache_result result)
 {
     struct call *call = passage->call;
-    struct http_field items[2] = {
-        {STR("Age"), str_format(call->arena, "%lld", (long long)stored->age_s)}};
-    struct http_fields more = {items, 1}, head;
+    struct http_field items[2] = {{STR("Age"), str_dup(call->arena, STR_INT64(stored->age_s))}};
+    struct http_fields more = {items, 1};
 
-    if (fields_filter(call->arena, &stored->head.fields, is_not_age, NULL, &head) != ERR_OK ||
-        !items[0].value.ptr)
+    if (!items[0].value.ptr)
         return no_memory(call);
     /* The head is written when the operation is over. Its texts are those of what is stored, which the node may have
      * forgotten by then. */
     if (arena_defer(call->arena, release_later, stored_copy_hold(stored->copy)) != ERR_OK)
         return no_memory(call);
     call->reply.cache_result = result;
-    return answer_needs_no_body(passage, &stored->head)
-               ? give_no_body(passage, stored, &head, &more)
-               : give_body(passage, stored, &head, &more);
+    return answer_needs_no_body(passage, &stored->head) ? give_no_body(passage, stored, &more)
+                                                        : give_body(passage, stored, &more);
 }

@@ -8,7 +8,7 @@
 
 static bool is_escape(struct str text, size_t at, const char *escape)
 {
-    return str_eq_nocase(str_sub(text, at, 3), str_from(escape));
+    return text.ptr[at] == '%' && str_eq_nocase(str_sub(text, at, 3), str_from(escape));
 }
 
 /* Some take a backslash or an encoded slash for a slash, and drop what is behind a semicolon. */
@@ -69,14 +69,18 @@ struct str request_target(const struct gateway_route *route, const struct gatewa
                           struct arena *arena)
 {
     struct str path = request->path, prefix = route->options.prefix;
-    const char *slash = "";
+    struct strbuf target;
 
     if (request_is_stripped(route))
         path = str_sub(path, prefix.len, path.len);
+    strbuf_init(&target, arena, path.len + request->query.raw.len + 3);
     if (path.len == 0 || path.ptr[0] != '/')
-        slash = "/";
-    return str_format(arena, "%s%.*s%s%.*s", slash, STR_ARG(path),
-                      request->query.present ? "?" : "", STR_ARG(request->query.raw));
+        strbuf_add_char(&target, '/');
+    strbuf_add(&target, path);
+    if (request->query.present)
+        strbuf_add_char(&target, '?');
+    strbuf_add(&target, request->query.raw);
+    return target.failed ? STR_NONE : strbuf_str(&target);
 }
 
 /* ---- fields ---- */
@@ -125,7 +129,13 @@ static struct str scheme_of(const struct gateway_request *request)
 
 struct str request_origin(const struct gateway_request *request, struct arena *arena)
 {
-    return str_format(arena, "%.*s://%.*s", STR_ARG(scheme_of(request)), STR_ARG(request->host));
+    struct strbuf origin;
+
+    strbuf_init(&origin, arena, request->host.len + 16);
+    strbuf_add(&origin, scheme_of(request));
+    strbuf_add(&origin, STR("://"));
+    strbuf_add(&origin, request->host);
+    return origin.failed ? STR_NONE : strbuf_str(&origin);
 }
 
 static bool is_behind_proxy(const struct gateway_request *request, const struct call *call)
@@ -138,7 +148,9 @@ static void add_hop(struct strbuf *out, struct str address)
 {
     bool is_v6 = str_find(address, ':') >= 0;
 
-    strbuf_addf(out, is_v6 ? "for=\"[%.*s]\"" : "for=%.*s", STR_ARG(address));
+    strbuf_add(out, is_v6 ? STR("for=\"[") : STR("for="));
+    strbuf_add(out, address);
+    strbuf_add(out, is_v6 ? STR("]\"") : STR_NONE);
 }
 
 static struct str forwarded(const struct gateway_request *request, const struct call *call)
@@ -147,9 +159,13 @@ static struct str forwarded(const struct gateway_request *request, const struct 
 
     strbuf_init(&out, call->arena, 128);
     add_hop(&out, call->client_address);
-    if (request->host.len > 0)
-        strbuf_addf(&out, ";host=\"%.*s\"", STR_ARG(request->host));
-    strbuf_addf(&out, ";proto=%.*s", STR_ARG(scheme_of(request)));
+    if (request->host.len > 0) {
+        strbuf_add(&out, STR(";host=\""));
+        strbuf_add(&out, request->host);
+        strbuf_add_char(&out, '"');
+    }
+    strbuf_add(&out, STR(";proto="));
+    strbuf_add(&out, scheme_of(request));
     if (is_behind_proxy(request, call)) {
         strbuf_add(&out, STR(", "));
         add_hop(&out, request->peer_address);
@@ -181,7 +197,7 @@ static void add_identity(struct builder *builder, const struct call *call)
 
     if (principal->user_id <= 0)
         return;
-    add(builder, STR("X-User-Id"), str_format(call->arena, "%lld", (long long)principal->user_id));
+    add(builder, STR("X-User-Id"), str_dup(call->arena, STR_INT64(principal->user_id)));
     if (principal->name.len > 0 && !str_has_control(principal->name))
         add(builder, STR("X-User-Name"), principal->name);
 }

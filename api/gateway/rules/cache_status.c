@@ -26,6 +26,12 @@ static void add_string(struct strbuf *out, struct str text)
     strbuf_add_char(out, '"');
 }
 
+static void add_item(struct strbuf *out, struct str name, struct str value)
+{
+    strbuf_add(out, name);
+    strbuf_add(out, value);
+}
+
 struct str cache_status_text(struct arena *arena, const struct cache_status *status)
 {
     struct strbuf out;
@@ -35,11 +41,11 @@ struct str cache_status_text(struct arena *arena, const struct cache_status *sta
     if (status->forwarded == FORWARDED_NOT)
         strbuf_add(&out, STR("; hit"));
     else
-        strbuf_addf(&out, "; fwd=%s", reasons[status->forwarded]);
+        add_item(&out, STR("; fwd="), str_from(reasons[status->forwarded]));
     if (status->forwarded != FORWARDED_NOT && status->forwarded_status > 0)
-        strbuf_addf(&out, "; fwd-status=%d", status->forwarded_status);
+        add_item(&out, STR("; fwd-status="), STR_INT64(status->forwarded_status));
     if (status->has_ttl)
-        strbuf_addf(&out, "; ttl=%lld", (long long)status->ttl_s);
+        add_item(&out, STR("; ttl="), STR_INT64(status->ttl_s));
     if (status->forwarded != FORWARDED_NOT && status->stored)
         strbuf_add(&out, STR("; stored"));
     if (status->forwarded != FORWARDED_NOT && status->collapsed)

@@ -1,9 +1,15 @@
 #include "gateway/rules/fields.h"
 
+/* Most names differ by their lengths. */
+static bool is_name(struct str name, struct str other)
+{
+    return name.len == other.len && str_eq_nocase(name, other);
+}
+
 const struct http_field *fields_find(const struct http_fields *fields, struct str name)
 {
     for (size_t i = 0; i < fields->count; i++)
-        if (str_eq_nocase(fields->items[i].name, name))
+        if (is_name(fields->items[i].name, name))
             return &fields->items[i];
     return NULL;
 }
@@ -23,14 +29,14 @@ size_t fields_count(const struct http_fields *fields, struct str name)
     size_t count = 0;
 
     for (size_t i = 0; i < fields->count; i++)
-        count += str_eq_nocase(fields->items[i].name, name);
+        count += is_name(fields->items[i].name, name);
     return count;
 }
 
 bool name_is_among(struct str name, const struct str *names, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (str_eq_nocase(name, names[i]))
+        if (is_name(name, names[i]))
             return true;
     return false;
 }
@@ -80,7 +86,7 @@ static bool next_line(struct field_list *list)
     while (list->fields && list->next_line < list->fields->count) {
         const struct http_field *field = &list->fields->items[list->next_line++];
 
-        if (str_eq_nocase(field->name, list->name)) {
+        if (is_name(field->name, list->name)) {
             list->rest = field->value;
             return true;
         }

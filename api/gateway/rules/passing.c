@@ -64,20 +64,27 @@ static char folded(char c)
 }
 
 /* Many cannot tell X_Cache from X-Cache: both become the same variable. */
+static char plain(char c)
+{
+    return c == '_' ? '-' : folded(c);
+}
+
 static bool begins_like(struct str name, struct str begin)
 {
     if (name.len < begin.len)
         return false;
     for (size_t i = 0; i < begin.len; i++)
-        if ((name.ptr[i] == '_' ? '-' : folded(name.ptr[i])) != begin.ptr[i])
+        if (plain(name.ptr[i]) != begin.ptr[i])
             return false;
     return true;
 }
 
 static bool is_like(struct str name, const struct str *names, size_t count)
 {
+    const char first = name.len > 0 ? plain(name.ptr[0]) : '\0';
+
     for (size_t i = 0; i < count; i++)
-        if (begins_like(name, names[i]) &&
+        if (names[i].ptr[0] == first && begins_like(name, names[i]) &&
             (name.len == names[i].len || str_ends(names[i], STR("-"))))
             return true;
     return false;
