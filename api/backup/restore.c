@@ -111,7 +111,7 @@ static enum err take_member(struct restoring *run, enum archive_kind kind, struc
     else if (kind == ARCHIVE_ENTRIES)
         err = restore_entries_check(&run->entries_check, run->arena, lines, error);
     else if (kind == ARCHIVE_FACTS)
-        err = restore_facts(run->import, run->arena, lines, &run->facts, error);
+        err = restore_facts_take(run->arena, lines, &run->facts, error);
     else
         err = users_import_rows(run->import, (enum users_table)kind, lines, error);
     run->done += count_lines(lines);
@@ -119,6 +119,31 @@ static enum err take_member(struct restoring *run, enum archive_kind kind, struc
         watch->progress(watch->with, "rows", run->done, run->total);
     return blame_archive(err, error);
 }
+
+/* *is_over_out: there are no more members, and the archive was whole to its end. */
+static enum err take_next(struct restoring *run, bool *is_over_out, struct error *error)
+{
+    enum archive_kind kind;
+    struct str lines;
+    enum err err = backup_reader_next(run->reader, &kind, &lines, is_over_out, error);
+
+    if (!err && !*is_over_out)
+        err = take_member(run, kind, lines, error);
+    return err ? err : ask_whether_wanted(run, error);
+}
+
+static enum err take_members(struct restoring *run, struct error *error)
+{
+    bool is_over = false;
+    enum err err = backup_reader_open(run->order->fd, run->order->key, &run->reader, error);
+
+    while (!err && !is_over)
+        err = take_next(run, &is_over, error);
+    backup_reader_free(&run->reader);
+    return err;
+}
+
+/* ---- in the place of what is here ---- */
 
 /* Its numbers would become other people's. */
 static enum err check_install(struct restoring *run, struct error *error)
@@ -138,29 +163,17 @@ static enum err check_install(struct restoring *run, struct error *error)
                      "that it may be foreign if it is to take their place all the same.");
 }
 
-/* *is_over_out: there are no more members, and the archive was whole to its end. */
-static enum err take_next(struct restoring *run, bool *is_over_out, struct error *error)
+static enum err replace(struct restoring *run, struct error *error)
 {
-    enum archive_kind kind;
-    struct str lines;
-    enum err err = backup_reader_next(run->reader, &kind, &lines, is_over_out, error);
-
-    if (!err && !*is_over_out)
-        err = take_member(run, kind, lines, error);
-    return err ? err : ask_whether_wanted(run, error);
-}
-
-static enum err take_members(struct restoring *run, struct error *error)
-{
-    bool is_over = false;
+    arena_reset(run->arena);
     enum err err = check_install(run, error);
-
     if (!err)
-        err = backup_reader_open(run->order->fd, run->order->key, &run->reader, error);
-    while (!err && !is_over)
-        err = take_next(run, &is_over, error);
-    backup_reader_free(&run->reader);
-    return err;
+        err = users_import_finish(run->import, &run->result->users, error);
+    if (!err)
+        err = users_import_raise(run->import, run->marks.highest_id, run->marks.voided_s, error);
+    if (!err)
+        err = restore_facts_put(run->import, run->arena, &run->marks, &run->facts, error);
+    return blame_archive(err, error);
 }
 
 static enum err import(struct restoring *run, struct error *error)
@@ -170,12 +183,9 @@ static enum err import(struct restoring *run, struct error *error)
     if (!err && run->entries_check.left > 0)
         err = blame_archive(error_set(error, ERR_BAD_INPUT, "an entry has no end"), error);
     if (!err)
-        err = blame_archive(users_import_finish(run->import, &run->result->users, error), error);
+        err = blame_archive(users_import_hold(run->import, error), error);
     if (!err)
-        err = users_import_raise(run->import, run->marks.highest_id, run->marks.voided_s, error);
-    arena_reset(run->arena);
-    if (!err)
-        err = restore_facts_finish(run->import, run->arena, &run->marks, &run->facts, error);
+        err = replace(run, error);
     return err ? err : ask_whether_wanted(run, error);
 }
 

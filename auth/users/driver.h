@@ -25,14 +25,17 @@ enum users_mode {
     USERS_WRITE,
     /* A transaction that only reads: all of it is of the moment it began, and nobody waits for it. */
     USERS_SNAPSHOT,
-    /* A transaction that replaces all there is: other writers wait, or give up, readers go on. A statement may take
-     * minutes. */
+    /* Replaces all there is, in two halves. Rows are written to tables of this connection's own first (the copy_…
+     * of statements.def), and nobody waits; `replace` begins the transaction in which readers go on, and other
+     * writers wait, or give up. A statement may take minutes. */
     USERS_REPLACE,
+    /* The same, but it is only looked what would be: nobody waits, and the end undoes it. */
+    USERS_TRIAL,
 };
 
 static inline bool users_mode_writes(enum users_mode mode)
 {
-    return mode == USERS_WRITE || mode == USERS_REPLACE;
+    return mode == USERS_WRITE || mode == USERS_REPLACE || mode == USERS_TRIAL;
 }
 
 enum users_value_kind { USERS_NULL = 0, USERS_INTEGER, USERS_TEXT, USERS_BYTES };
@@ -94,6 +97,8 @@ struct users_driver {
      * error a writing connection can only be ended. */
     enum err (*run)(struct users_connection *connection, struct users_query query,
                     struct arena *arena, struct users_result *result_out, struct error *error);
+    /* The second half of USERS_REPLACE and USERS_TRIAL. Waits its turn as begin does. */
+    enum err (*replace)(struct users_connection *connection, struct error *error);
     /* In a writing connection: no account gets an id up to `last` from here on. */
     enum err (*skip_ids)(struct users_connection *connection, int64_t last, struct error *error);
     /* Gives the connection back. A writing connection is committed when `outcome` is ERR_OK, else

@@ -59,8 +59,9 @@ void users_snapshot_end(struct users_snapshot **snapshot);
 /*
  * ---- in ----
  *
- * One write transaction: until it ends everybody sees what was there before, and other changes wait, or fail after
- * the time they always wait. What comes of it is not just the copy:
+ * Rows are staged first, where nobody else sees them, and others change what they like. Then, in one write
+ * transaction, they take the place of what is here: until it ends everybody sees what was there before, and other
+ * changes wait, or fail after the time they always wait. What comes of it is not just the copy:
  *
  * - Accounts are those of the copy. One that is only here becomes a deleted one, for its id is never given again. One
  *   that was deleted here and is in the copy comes back.
@@ -75,12 +76,10 @@ void users_snapshot_end(struct users_snapshot **snapshot);
  */
 struct users_import;
 
-/* Waits its turn as a change does. `only_counts`: nothing is changed, nobody waits, and the same is counted, in a
- * snapshot; whether rows fit each other is not seen then. */
+/* `only_counts`: nothing is changed, nobody waits, and the same is counted, in a snapshot; whether rows fit what is
+ * here is not seen then. */
 CW_MUST_CHECK enum err users_import_begin(struct users *users, bool only_counts,
                                           struct users_import **import_out, struct error *error);
-/* Whether there has never been an account here. */
-bool users_import_is_first(const struct users_import *import);
 /*
  * Whole lines of a table; tables in the order of their enum, of which USERS_FACTS is none here. ERR_BAD_INPUT: one has
  * not the form of a row, or does not fit the others; the caller's text says which.
@@ -91,6 +90,12 @@ CW_MUST_CHECK enum err users_import_rows(struct users_import *import, enum users
 CW_MUST_CHECK enum err users_copy_read_fact(struct arena *arena, struct str line,
                                             struct str *name_out, struct str *value_out,
                                             struct error *error);
+/*
+ * All rows are there. Waits its turn as a change does; from here on others wait. What follows is for after it.
+ */
+CW_MUST_CHECK enum err users_import_hold(struct users_import *import, struct error *error);
+/* Whether there has never been an account here. */
+bool users_import_is_first(const struct users_import *import);
 /* As users_fact_get and users_fact_set, inside. */
 CW_MUST_CHECK enum err users_import_fact_get(struct users_import *import, struct arena *arena,
                                              struct str name, struct str *value_out,
@@ -106,7 +111,7 @@ struct users_import_counts {
     int64_t keys;      /* of the copy */
     int64_t keys_removed;
 };
-/* When all rows are there: what they leave to do. */
+/* The rows take their place. ERR_BAD_INPUT: they do not fit each other; the caller's text says of which table. */
 CW_MUST_CHECK enum err users_import_finish(struct users_import *import,
                                            struct users_import_counts *counts_out,
                                            struct error *error);

@@ -19,8 +19,9 @@ enum err users_postgres_new(struct users_connection **connection_out)
 void users_postgres_set_mode(struct users_connection *connection, enum users_mode mode)
 {
     connection->mode = mode;
-    connection->answer_ms =
-        mode == USERS_REPLACE ? USERS_POSTGRES_REPLACE_ANSWER_MS : USERS_POSTGRES_ANSWER_MS;
+    connection->answer_ms = mode == USERS_REPLACE || mode == USERS_TRIAL
+                                ? USERS_POSTGRES_REPLACE_ANSWER_MS
+                                : USERS_POSTGRES_ANSWER_MS;
 }
 
 void users_postgres_free(struct users_connection **connection)

@@ -22,9 +22,21 @@ static bool is_worth_another(const struct users_connection *connection)
 }
 
 /*
+ * Where rows of a copy wait until they take the place of those that are here. Made and dropped in one transaction,
+ * nobody else ever sees them. They are no temporary tables: not everybody may make those.
+ */
+#define STAGE                                                                                  \
+    "SET LOCAL idle_in_transaction_session_timeout = 60000;"                                   \
+    "CREATE UNLOGGED TABLE copy_accounts (LIKE accounts, PRIMARY KEY (id));"                   \
+    "CREATE UNLOGGED TABLE copy_groups (LIKE account_groups, PRIMARY KEY (account_id, name));" \
+    "CREATE UNLOGGED TABLE copy_subjects (LIKE subjects, PRIMARY KEY (issuer, subject));"      \
+    "CREATE UNLOGGED TABLE copy_keys (LIKE api_keys, PRIMARY KEY (id));"                       \
+    "CREATE UNLOGGED TABLE copy_switches (LIKE switches, PRIMARY KEY (user_id))"
+#define UNSTAGE "DROP TABLE copy_accounts, copy_groups, copy_subjects, copy_keys, copy_switches"
+
+/*
  * A snapshot is taken by the first statement that reads, not by BEGIN. What goes on for minutes may be idle for longer
- * in between: somebody writes or reads a file there. Whoever replaces all rows locks the tables that it replaces, in
- * the order in which others touch them, and does not wait for long: facts, which is changed row by row, goes on.
+ * in between: somebody writes or reads a file there.
  */
 static const struct {
     const char *how, *more;
@@ -35,13 +47,9 @@ static const struct {
     [USERS_SNAPSHOT] = {"ISOLATION LEVEL REPEATABLE READ READ ONLY",
                         "SET LOCAL idle_in_transaction_session_timeout = 60000;"
                         "SELECT name FROM facts LIMIT 1"},
-    [USERS_REPLACE] = {"ISOLATION LEVEL READ COMMITTED READ WRITE",
-                       "SET LOCAL idle_in_transaction_session_timeout = 60000;"
-                       "LOCK TABLE accounts, account_groups, subjects, api_keys, switches"
-                       " IN SHARE ROW EXCLUSIVE MODE;"
-                       "SET LOCAL statement_timeout = 600000"},
+    [USERS_REPLACE] = {"ISOLATION LEVEL READ COMMITTED READ WRITE", STAGE},
+    [USERS_TRIAL] = {"ISOLATION LEVEL REPEATABLE READ READ WRITE", STAGE},
 };
-_Static_assert(USERS_POSTGRES_REPLACE_STATEMENT_MS == 600000, "as in the statement");
 
 static enum err begin_on(struct users_connection *connection, struct error *error)
 {
@@ -87,10 +95,33 @@ static enum err postgres_run(struct users_connection *connection, struct users_q
     return err ? err : users_postgres_run(connection, query, arena, result_out, error);
 }
 
+/*
+ * Whoever replaces all rows locks the tables that it replaces, in the order in which others touch them, and does not
+ * wait for long: facts, which is changed row by row, goes on. Nobody has counted the rows that came before.
+ */
+static enum err postgres_replace(struct users_connection *connection, struct error *error)
+{
+    static const char lock[] = "LOCK TABLE accounts, account_groups, subjects, api_keys, switches"
+                               " IN SHARE ROW EXCLUSIVE MODE";
+    static const char patience[] =
+        "SET LOCAL statement_timeout = 600000;"
+        "ANALYZE copy_accounts, copy_groups, copy_subjects, copy_switches";
+    _Static_assert(USERS_POSTGRES_REPLACE_STATEMENT_MS == 600000, "as in the statement");
+    enum err err = connection->mode == USERS_REPLACE
+                       ? users_postgres_exec(connection, lock, USERS_POSTGRES_ANSWER_MS, error)
+                       : ERR_OK;
+
+    return err ? err : users_postgres_exec(connection, patience, connection->answer_ms, error);
+}
+
 static enum err postgres_end(struct users_connection **connection, enum err outcome,
                              struct error *error)
 {
-    if (users_mode_writes((*connection)->mode) && !outcome)
+    enum users_mode mode = (*connection)->mode;
+
+    if (!outcome && mode == USERS_REPLACE)
+        outcome = users_postgres_exec(*connection, UNSTAGE, USERS_POSTGRES_ANSWER_MS, error);
+    if (!outcome && (mode == USERS_WRITE || mode == USERS_REPLACE))
         outcome = users_postgres_commit(*connection, error);
     if ((*connection)->state == USERS_POSTGRES_GOOD && !users_postgres_is_idle(*connection) &&
         users_postgres_exec(*connection, "ROLLBACK", USERS_POSTGRES_ANSWER_MS, NULL) != ERR_OK &&
@@ -305,7 +336,8 @@ static enum err postgres_check(struct users_db *db, struct error *error)
         .name = "postgresql", .prefix = (url_prefix), .schema_version = &users_postgres_version,   \
         .check_location = postgres_check_location, .open = postgres_open, .close = postgres_close, \
         .look = postgres_look, .check = postgres_check, .begin = postgres_begin,                   \
-        .run = postgres_run, .skip_ids = postgres_skip_ids, .end = postgres_end,                   \
+        .run = postgres_run, .replace = postgres_replace, .skip_ids = postgres_skip_ids,           \
+        .end = postgres_end,                                                                       \
     }
 
 const struct users_driver users_postgresql_driver = DRIVER("postgresql://");

@@ -2,128 +2,16 @@
  * The users database in a SQLite file. The server and the command line open the same file at the
  * same time, and so do several threads: write-ahead logging lets readers go on while one writes.
  *
- * Writers of this process take turns at one connection; other processes are waited for by SQLite.
- * Readers take a connection from a small stack. The lock guards who has which connection; it is
- * never held while SQLite works.
+ * Other processes are waited for by SQLite; what goes on in this one is connections.c's.
  */
-#include "users/sqlite/file.h"
+#include "users/sqlite/connections.h"
 #include "users/sqlite/schema.h"
-#include "users/sqlite/sqlite.h"
 
-#include "cachewarden/clock.h"
-#include "cachewarden/lock.h"
-
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-/* The caches in front spare most reads; more connections than this would only hold memory. */
-enum { IDLE_READERS_MAX = 8 };
-
-struct users_db {
-    /* set at open */
-    char *path;
-    struct users_file file;
-    struct lock lock;
-    struct lock_cond writer_came_free;
-    /* guarded by lock */
-    bool writer_is_taken;
-    struct users_connection *writer; /* NULL until needed, while taken, and after it broke */
-    struct users_connection *idle_readers;
-    int idle_reader_count;
-};
-
-static enum err open_connection(struct users_db *db, enum users_mode mode,
-                                struct users_connection **connection_out, struct error *error)
-{
-    enum err err =
-        users_sqlite_open(db->path, mode, USERS_SQLITE_BUSY_TIMEOUT_MS, connection_out, error);
-
-    if (!err)
-        (*connection_out)->db = db;
-    return err;
-}
-
-/* --- who has which connection --- */
-
-static enum err take_reader(struct users_db *db, struct users_connection **connection_out,
-                            struct error *error)
-{
-    lock_acquire(&db->lock);
-    struct users_connection *connection = db->idle_readers;
-    if (connection) {
-        db->idle_readers = connection->next_idle;
-        db->idle_reader_count--;
-    }
-    lock_release(&db->lock);
-    *connection_out = connection;
-    return connection ? ERR_OK : open_connection(db, USERS_READ, connection_out, error);
-}
-
-static void give_reader(struct users_connection **connection)
-{
-    struct users_db *db = (*connection)->db;
-
-    if (!(*connection)->is_broken) {
-        lock_acquire(&db->lock);
-        if (db->idle_reader_count < IDLE_READERS_MAX) {
-            (*connection)->next_idle = db->idle_readers;
-            db->idle_readers = *connection;
-            db->idle_reader_count++;
-            *connection = NULL;
-        }
-        lock_release(&db->lock);
-    }
-    users_sqlite_close(connection);
-}
-
-static void give_writer(struct users_db *db, struct users_connection **connection)
-{
-    if (*connection && (*connection)->mode == USERS_REPLACE &&
-        users_sqlite_exec(*connection, USERS_SQLITE_SMALL_CACHE, NULL) != ERR_OK)
-        (*connection)->is_broken = true;
-    if (*connection && (*connection)->is_broken)
-        users_sqlite_close(connection);
-    if (*connection)
-        (*connection)->mode = USERS_WRITE;
-    lock_acquire(&db->lock);
-    db->writer = *connection;
-    db->writer_is_taken = false;
-    lock_cond_signal(&db->writer_came_free);
-    lock_release(&db->lock);
-    *connection = NULL;
-}
-
-static enum err take_writer(struct users_db *db, struct users_connection **connection_out,
-                            struct error *error)
-{
-    int64_t deadline_ns = clock_deadline_ns(USERS_SQLITE_BUSY_TIMEOUT_MS);
-    bool in_time = true;
-
-    *connection_out = NULL;
-    lock_acquire(&db->lock);
-    while (db->writer_is_taken && in_time)
-        in_time = lock_cond_wait(&db->writer_came_free, &db->lock, deadline_ns);
-    bool is_ours = !db->writer_is_taken;
-    if (is_ours) {
-        db->writer_is_taken = true;
-        *connection_out = db->writer;
-        db->writer = NULL;
-    }
-    lock_release(&db->lock);
-    if (!is_ours)
-        return error_set(error, ERR_UPSTREAM_DOWN,
-                         "The users database is out of reach: too many changes at once.");
-    if (*connection_out)
-        return ERR_OK;
-    enum err err = open_connection(db, USERS_WRITE, connection_out, error);
-    if (err)
-        give_writer(db, connection_out);
-    return err;
-}
-
-/* --- connections --- */
+/* --- transactions --- */
 
 /* Ends what is open, whatever became of it. SQLite undoes some failed transactions by itself. */
 static void leave_transaction(struct users_connection *connection)
@@ -137,7 +25,7 @@ static void leave_transaction(struct users_connection *connection)
 static enum err begin_snapshot(struct users_db *db, struct users_connection **connection_out,
                                struct error *error)
 {
-    enum err err = take_reader(db, connection_out, error);
+    enum err err = users_sqlite_take_reader(db, connection_out, error);
 
     if (err)
         return err;
@@ -147,56 +35,90 @@ static enum err begin_snapshot(struct users_db *db, struct users_connection **co
         return ERR_OK;
     leave_transaction(*connection_out);
     (*connection_out)->mode = USERS_READ;
-    give_reader(connection_out);
+    users_sqlite_give_reader(connection_out);
     return err;
 }
 
-/*
- * IMMEDIATE: a transaction that reads first and writes later fails at once when another process
- * wrote in between. What replaces all rows touches pages all over the indexes, so that it has more of them at hand.
- */
-static enum err begin_writing(struct users_db *db, enum users_mode mode,
-                              struct users_connection **connection_out, struct error *error)
+/* IMMEDIATE: a transaction that reads first and writes later fails at once when another process wrote in between. */
+static enum err begin_writing(struct users_db *db, struct users_connection **connection_out,
+                              struct error *error)
 {
-    enum err err = take_writer(db, connection_out, error);
+    enum err err = users_sqlite_take_writer(db, connection_out, error);
 
     if (err)
         return err;
-    if (mode == USERS_REPLACE)
-        err = users_sqlite_exec(*connection_out, USERS_SQLITE_LARGE_CACHE, error);
-    if (!err)
-        err = users_sqlite_exec(*connection_out, "BEGIN IMMEDIATE", error);
-    (*connection_out)->mode = mode;
+    err = users_sqlite_exec(*connection_out, "BEGIN IMMEDIATE", error);
+    (*connection_out)->mode = USERS_WRITE;
     if (err)
-        give_writer(db, connection_out);
+        users_sqlite_give_writer(db, connection_out);
     return err;
+}
+
+/* A connection of its own, with a file of its own beside: nobody has to wait for who fills that. */
+static enum err begin_staging(struct users_db *db, enum users_mode mode,
+                              struct users_connection **connection_out, struct error *error)
+{
+    enum err err = users_sqlite_new_connection(db, USERS_WRITE, connection_out, error);
+
+    if (!err)
+        err = users_sqlite_stage(*connection_out, error);
+    if (err) {
+        users_sqlite_close(connection_out);
+        return err;
+    }
+    (*connection_out)->mode = mode;
+    (*connection_out)->patience_ms = USERS_SQLITE_OPEN_TIMEOUT_MS;
+    return ERR_OK;
+}
+
+/* What replaces all rows touches pages all over the indexes, so that it has more of them at hand. */
+static enum err sqlite_replace(struct users_connection *connection, struct error *error)
+{
+    bool is_trial = connection->mode == USERS_TRIAL;
+    enum err err = users_sqlite_exec(connection, "COMMIT", error);
+
+    if (!err)
+        err = users_sqlite_exec(connection, USERS_SQLITE_LARGE_CACHE, error);
+    return err ? err
+               : users_sqlite_exec(
+                     connection,
+                     is_trial ? "BEGIN; SELECT name FROM facts LIMIT 1" : "BEGIN IMMEDIATE", error);
 }
 
 static enum err sqlite_begin(struct users_db *db, enum users_mode mode,
                              struct users_connection **connection_out, struct error *error)
 {
-    if (mode == USERS_READ)
-        return take_reader(db, connection_out, error);
-    if (mode == USERS_SNAPSHOT)
+    switch (mode) {
+    case USERS_READ:
+        return users_sqlite_take_reader(db, connection_out, error);
+    case USERS_SNAPSHOT:
         return begin_snapshot(db, connection_out, error);
-    return begin_writing(db, mode, connection_out, error);
+    case USERS_REPLACE:
+    case USERS_TRIAL:
+        return begin_staging(db, mode, connection_out, error);
+    case USERS_WRITE:
+        break;
+    }
+    return begin_writing(db, connection_out, error);
 }
 
 static enum err sqlite_end(struct users_connection **connection, enum err outcome,
                            struct error *error)
 {
     struct users_db *db = (*connection)->db;
+    enum users_mode mode = (*connection)->mode;
 
-    if (!users_mode_writes((*connection)->mode)) {
-        leave_transaction(*connection);
-        (*connection)->mode = USERS_READ;
-        give_reader(connection);
-        return outcome;
-    }
-    if (!outcome)
+    if (!outcome && (mode == USERS_WRITE || mode == USERS_REPLACE))
         outcome = users_sqlite_exec(*connection, "COMMIT", error);
     leave_transaction(*connection);
-    give_writer(db, connection);
+    if (mode == USERS_WRITE) {
+        users_sqlite_give_writer(db, connection);
+    } else if (mode == USERS_REPLACE || mode == USERS_TRIAL) {
+        users_sqlite_close(connection);
+    } else {
+        (*connection)->mode = USERS_READ;
+        users_sqlite_give_reader(connection);
+    }
     return outcome;
 }
 
@@ -298,54 +220,6 @@ static enum err sqlite_open(struct str location, struct users_db **db_out, struc
     return ERR_OK;
 }
 
-#define FACT_QUERY(name) \
-    "SELECT coalesce((SELECT CAST(value AS INTEGER) FROM facts WHERE name = '" name "'), 0)"
-
-#define TEXT_FACT_QUERY(name) \
-    "SELECT coalesce((SELECT value FROM facts WHERE name = '" name "'), '')"
-
-static enum err look_at_facts(struct users_connection *connection, struct users_sight *sight,
-                              struct error *error)
-{
-    const struct {
-        const char *query;
-        int64_t *out;
-    } numbers[] = {{FACT_QUERY(USERS_FACT_STRANGER), &sight->stranger},
-                   {FACT_QUERY(USERS_FACT_STRANGER_SEEN), &sight->stranger_seen_s},
-                   {FACT_QUERY(USERS_FACT_BACKUP_SINCE), &sight->backup_since_s}};
-    const struct {
-        const char *query;
-        char *out;
-        size_t size;
-    } texts[] = {
-        {TEXT_FACT_QUERY(USERS_FACT_BACKUP_LAST), sight->backup_last, sizeof sight->backup_last},
-        {TEXT_FACT_QUERY(USERS_FACT_BACKUP_GOOD), sight->backup_good, sizeof sight->backup_good},
-        {TEXT_FACT_QUERY("install_id"), sight->install, sizeof sight->install}};
-    enum err err = ERR_OK;
-
-    for (size_t i = 0; !err && i < sizeof numbers / sizeof *numbers; i++)
-        err = users_sqlite_integer(connection, numbers[i].query, numbers[i].out, error);
-    for (size_t i = 0; !err && i < sizeof texts / sizeof *texts; i++)
-        err = users_sqlite_text(connection, texts[i].query, texts[i].out, texts[i].size, error);
-    return err;
-}
-
-static enum err look_at_file(const char *path, struct users_sight *sight, struct error *error)
-{
-    struct users_connection *connection;
-    int64_t version = 0;
-    enum err err = users_sqlite_open_to_look(path, &connection, error);
-
-    if (err)
-        return err;
-    err = users_sqlite_check_owner(connection, &version, error);
-    sight->version = (int)version;
-    if (!err && sight->version == sight->known)
-        err = look_at_facts(connection, sight, error);
-    users_sqlite_close(&connection);
-    return err;
-}
-
 static enum err sqlite_look(struct str location, struct users_sight *sight_out, struct error *error)
 {
     struct users_db *db;
@@ -360,7 +234,7 @@ static enum err sqlite_look(struct str location, struct users_sight *sight_out, 
     if (!err && access(db->path, F_OK) != 0)
         err = error_set(&why, ERR_NOT_FOUND, "users database: there is none yet: %s", db->path);
     else if (!err)
-        err = look_at_file(db->path, sight_out, &why);
+        err = users_sqlite_look(db->path, sight_out, &why);
     sqlite_close(&db);
     return err ? error_set(error, err, "%s", why.detail) : ERR_OK;
 }
@@ -429,6 +303,7 @@ const struct users_driver users_sqlite_driver = {
     .check = sqlite_check,
     .begin = sqlite_begin,
     .run = users_sqlite_run,
+    .replace = sqlite_replace,
     .skip_ids = sqlite_skip_ids,
     .end = sqlite_end,
 };

@@ -61,6 +61,12 @@ CW_MUST_CHECK enum err users_sqlite_integer(struct users_connection *connection,
 /* Its one text, cut at size; empty: it has no row. */
 CW_MUST_CHECK enum err users_sqlite_text(struct users_connection *connection, const char *query,
                                          char *text_out, size_t size, struct error *error);
+/* Makes the tables copy_… of statements.def in a file that only this connection has, and begins a transaction that
+ * fills them. */
+CW_MUST_CHECK enum err users_sqlite_stage(struct users_connection *connection, struct error *error);
+/* users_look, of a file that is there; sight->known is set. */
+CW_MUST_CHECK enum err users_sqlite_look(const char *path, struct users_sight *sight,
+                                         struct error *error);
 /* Switches the file to write-ahead logging, once and for ever. */
 CW_MUST_CHECK enum err users_sqlite_use_log(struct users_connection *connection,
                                             struct error *error);

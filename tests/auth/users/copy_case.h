@@ -55,6 +55,8 @@ static enum err copy_put(const struct copy *copy, bool is_kept, struct users_imp
     for (enum users_table table = 0; !err && table < USERS_FACTS; table++)
         err = users_import_rows(import, table, strbuf_str(&copy->lines[table]), &error);
     if (!err)
+        err = users_import_hold(import, &error);
+    if (!err)
         err = users_import_finish(import, counts, &error);
     err = users_import_end(&import, err, &error);
     ck_assert_ptr_null(import);
