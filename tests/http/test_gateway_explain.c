@@ -6,13 +6,37 @@
 
 static struct cw_result result;
 
+#define ROUTES                                                \
+    "{ prefix = \"/open\"; scope = \"public\"; UPSTREAM },\n" \
+    "{ prefix = \"/mine\"; UPSTREAM },\n"                     \
+    "{ prefix = \"/things\"; scope = \"public\"; models = [ \"things\" ]; UPSTREAM }"
+
+static struct redis_server *store; /* where responses lie, if not with control data */
+
 static void open_stand(void)
 {
-    gateway_stand_open(
-        "{ prefix = \"/open\"; scope = \"public\"; UPSTREAM },\n"
-        "{ prefix = \"/mine\"; UPSTREAM },\n"
-        "{ prefix = \"/things\"; scope = \"public\"; models = [ \"things\" ]; UPSTREAM }",
-        "limits: { enabled = false; };");
+    gateway_stand_open(ROUTES, "limits: { enabled = false; };");
+}
+
+static void open_stand_apart(void)
+{
+    char url[400];
+
+    store = redis_server_start(&(struct redis_server_options){0});
+    snprintf(url, sizeof url, "CACHEWARDEN_ENTRIES_REDIS_URL=%s", redis_server_url(store));
+    gateway_stand_open_in((const char *const[]){url, NULL}, ROUTES,
+                          "limits: { enabled = false; };");
+}
+
+static void close_stand_apart(void)
+{
+    gateway_stand_close();
+    redis_server_stop(&store);
+}
+
+static struct redis_server *responses(void)
+{
+    return store ? store : stand.redis;
 }
 
 static const char *fresh(const char *prefix)
@@ -124,9 +148,9 @@ START_TEST(the_key_is_told_as_it_lies_in_redis)
     ck_assert_ptr_nonnull(key);
     key += strlen("\"redis_key\":\"");
     snprintf(told, sizeof told, "%.*s", (int)strcspn(key, "\""), key);
-    ck_assert_int_eq(redis_server_ask_integer(stand.redis, "EXISTS %s", told), 1);
+    ck_assert_int_eq(redis_server_ask_integer(responses(), "EXISTS %s", told), 1);
     /* What somebody else writes there is no record. */
-    redis_server_do(stand.redis, "SET %s garbage", told);
+    redis_server_do(responses(), "SET %s garbage", told);
     explain(path, NULL);
     expect_told("\"state\":\"unreadable\"");
     ORIGIN_SAY(origin, OK_WITH(CACHED LEN(1), "a"));
@@ -452,12 +476,26 @@ static void close_result(void)
     origin_close();
 }
 
-int main(void)
+START_TEST(a_redis_that_is_away_is_told)
 {
-    Suite *suite = suite_create("gateway explain");
-    TCase *tests = tcase_create("explain");
+    char url[256];
 
-    tcase_add_unchecked_fixture(tests, open_stand, gateway_stand_close);
+    snprintf(url, sizeof url, "%s%s", stand.server.base_url, fresh("/open"));
+    redis_server_kill(responses());
+    cw_result_fini(&result);
+    stand_cli(&stand, NULL, (const char *const[]){"gateway", "explain", url, NULL}, &result);
+    redis_server_restart(responses());
+    ck_assert_int_eq(result.status, 1);
+    ck_assert_str_eq(result.out, "");
+    ck_assert_ptr_nonnull(strstr(result.err, "redis unavailable"));
+}
+END_TEST
+
+static void add_all(Suite *suite, const char *name, void (*open)(void), void (*close)(void))
+{
+    TCase *tests = tcase_create(name);
+
+    tcase_add_unchecked_fixture(tests, open, close);
     tcase_add_checked_fixture(tests, origin_open, close_result);
     tcase_add_test(tests, before_and_after_a_fill);
     tcase_add_test(tests, the_key_is_told_as_it_lies_in_redis);
@@ -475,6 +513,15 @@ int main(void)
     tcase_add_test(tests, the_url_is_read_as_clients_read_it);
     tcase_add_test(tests, routes_are_listed);
     tcase_add_test(tests, a_stranger_has_a_key_of_their_own);
+    tcase_add_test(tests, a_redis_that_is_away_is_told);
     suite_add_tcase(suite, tests);
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("gateway explain");
+
+    add_all(suite, "explain", open_stand, gateway_stand_close);
+    add_all(suite, "responses apart", open_stand_apart, close_stand_apart);
     return suite_run(suite);
 }
