@@ -203,7 +203,7 @@ static enum err acquire_probe_locked(struct pool *pool, int64_t now_ns, struct a
     if (!has_room(pool) || breaker_ask(&pool->breaker, now_ns) == BREAKER_REFUSE) {
         pool->stats.breaker_refusals++;
         return redis_error_set(error, ERR_UPSTREAM_DOWN, pool->breaker.cause,
-                               "not tried: it was down a moment ago");
+                               "not tried, it was down a moment ago: %s", pool->down_why);
     }
     acquire_dial_locked(pool, DIAL_PROBE, acquired, to_close_out);
     return ERR_OK;

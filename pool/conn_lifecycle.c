@@ -7,6 +7,8 @@
 #include "cachewarden/log.h"
 #include "cachewarden/resolver.h"
 
+#include <stdio.h>
+
 /* A connection that served less than this ago is not checked before a read, which can be tried again.
  * Before a write, which cannot, it always is. */
 #define WARM_NS (1 * NS_PER_MS)
@@ -176,6 +178,7 @@ enum err pool_connect(struct pool *pool, int64_t deadline_ns, enum dial dial,
     pool->connecting--;
     if (err) {
         *conn_out = NULL;
+        snprintf(pool->down_why, sizeof pool->down_why, "%.190s", why.detail);
         *down_out = connect_failed_locked(pool, err, why.redis, dial, is_conclusive, &end);
     } else {
         (*conn_out)->generation = generation;
@@ -226,6 +229,8 @@ static void count_locked(struct pool *pool, const struct round_trip *round_trip,
     }
 }
 
+static const char unanswered[] = "a command was not answered in time";
+
 void pool_release(struct pool *pool, struct conn *conn, const struct round_trip *round_trip,
                   struct batch *batch)
 {
@@ -257,6 +262,8 @@ void pool_release(struct pool *pool, struct conn *conn, const struct round_trip 
         if (round_trip->failure == ROUND_TRIP_TIMED_OUT &&
             now_ns - round_trip->began_ns >= pool->down_after_ns)
             opened = breaker_suspect(&pool->breaker, REDIS_ERROR_TIMEOUT, now_ns);
+        if (opened)
+            snprintf(pool->down_why, sizeof pool->down_why, "%s", unanswered);
     }
     pool_serve_locked(pool, now_ns, &wakes);
     lock_release(&pool->lock);
@@ -264,7 +271,7 @@ void pool_release(struct pool *pool, struct conn *conn, const struct round_trip 
     if (!is_kept)
         conn_close(&conn);
     conn_close_list(to_close);
-    log_breaker(pool, opened, closed, "a command was not answered in time");
+    log_breaker(pool, opened, closed, unanswered);
     pool_log_news(pool, news);
 }
 

@@ -59,13 +59,14 @@ static void compose(struct handshake *handshake, const struct conn_target *targe
 
 static enum err refused(struct error *error, const char *command, const struct value *value)
 {
-    struct str word = value_error_word(value);
+    char sentence[VALUE_SENTENCE_SIZE];
     enum redis_fault fault = value_fault(value);
     if (fault == REDIS_FAULT_CLIENTS)
         return redis_error_set(error, ERR_UPSTREAM_REFUSED, redis_fault_cause(fault),
                                "max number of clients reached: raise maxclients of Redis");
-    return redis_error_set(error, ERR_UPSTREAM_REFUSED, redis_fault_cause(fault),
-                           "%s refused: %.*s", command, STR_ARG(word));
+    value_error_sentence(value, sentence);
+    return redis_error_set(error, ERR_UPSTREAM_REFUSED, redis_fault_cause(fault), "%s refused: %s",
+                           command, sentence);
 }
 
 /* A TLS port hangs up on a client without TLS. With TLS 1.3 Redis looks at our certificate only when

@@ -284,10 +284,11 @@ enum err pipeline_judge(struct pipeline *pipeline, bool *is_refused_out, struct 
         const struct value *refusal = find_error(value);
         if (refusal) {
             *is_refused_out = true;
-            struct str word = value_error_word(refusal);
+            char sentence[VALUE_SENTENCE_SIZE];
+            value_error_sentence(refusal, sentence);
             return redis_error_set(
                 error, ERR_UPSTREAM_REFUSED, redis_fault_cause(value_fault(refusal)),
-                "command %zu of %zu: redis answered %.*s", i + 1, pipeline->count, STR_ARG(word));
+                "command %zu of %zu: redis answered %s", i + 1, pipeline->count, sentence);
         }
         if (!is_as_expected(expect, value))
             return redis_error_set(error, ERR_UPSTREAM_REFUSED, REDIS_ERROR_REFUSED,

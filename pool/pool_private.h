@@ -72,6 +72,7 @@ struct pool {
     struct batch *queue_last;
     struct batch *spare; /* for the next batch; never freed before pool_close */
     struct breaker breaker;
+    char down_why[192]; /* the log's text of what opened it, for who is refused meanwhile */
     struct redis_stats stats;
 };
 

@@ -14,6 +14,7 @@ enum {
     SET,
     GET,
     MULTI,
+    GET_WITHIN,
     HINCRBY,
     HMGET,
     EXPIRE,
@@ -25,8 +26,9 @@ enum {
     DEL_HASH,
     COMMANDS
 };
-static const char *const names[COMMANDS] = {"SET",  "GET",  "MULTI",  "HINCRBY", "HMGET", "EXPIRE",
-                                            "EXEC", "HSET", "HSETNX", "HDEL",    "DEL",   "DEL"};
+static const char *const names[COMMANDS] = {"SET",   "GET",    "MULTI", "GET",  "HINCRBY",
+                                            "HMGET", "EXPIRE", "EXEC",  "HSET", "HSETNX",
+                                            "HDEL",  "DEL",    "DEL"};
 
 static void add_all(struct pipeline *pipeline)
 {
@@ -35,7 +37,9 @@ static void add_all(struct pipeline *pipeline)
     PIPELINE_KEY(pipeline, EXPECT_OK, STR("SET"), key_str(&text), STR("probe"), STR("EX"),
                  LIFETIME);
     PIPELINE_KEY(pipeline, EXPECT_STRING, STR("GET"), key_str(&text));
+    /* Of several keys, which a cluster does not take. */
     pipeline_begin_transaction(pipeline);
+    PIPELINE_KEY(pipeline, EXPECT_STRING, STR("GET"), key_str(&text));
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&hash), STR("clears"), STR("1"));
     PIPELINE_KEY(pipeline, EXPECT_ARRAY, STR("HMGET"), key_str(&hash), STR("clears"));
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("EXPIRE"), key_str(&hash), LIFETIME);
@@ -63,30 +67,20 @@ static bool is_all_there(const struct pipeline *pipeline)
            integer_is(pipeline, DEL_TEXT, 1) && integer_is(pipeline, DEL_HASH, 1);
 }
 
-/* Redis's sentence for people who look after it, on one line of a terminal or a log. */
-static void describe(struct error *error, struct str sentence)
-{
-    char text[160];
-    size_t size = sentence.len < sizeof text - 1 ? sentence.len : sizeof text - 1;
-
-    for (size_t i = 0; i < size; i++)
-        text[i] = sentence.ptr[i] >= ' ' && sentence.ptr[i] <= '~' ? sentence.ptr[i] : '?';
-    text[size] = '\0';
-    snprintf(error->detail, sizeof error->detail, "%s", text);
-}
-
 /* Which command it was: the causes that have a text of their own need no more. The sentence may name the user, and is
  * not for everybody who may ask how the service is. */
 static void name_refused(const struct pipeline *pipeline, struct error *error)
 {
     for (size_t i = 0; error && i < COMMANDS; i++) {
         const struct value *value = pipeline_value(pipeline, i);
+        char sentence[VALUE_SENTENCE_SIZE];
         if (value->kind != VALUE_ERROR)
             continue;
         if (error->redis == REDIS_ERROR_REFUSED)
             snprintf(error->caller, sizeof error->caller, "redis refused %s (%.*s)", names[i],
                      STR_ARG(value_error_word(value)));
-        describe(error, value->text);
+        value_error_sentence(value, sentence);
+        snprintf(error->detail, sizeof error->detail, "%s", sentence);
         return;
     }
 }

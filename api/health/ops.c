@@ -8,6 +8,8 @@
 #include "cachewarden/users.h"
 #include "health/probe.h"
 
+#include <stdio.h>
+
 static void add_timestamp(struct json_writer *json)
 {
     char now[CLOCK_RFC3339_SIZE];
@@ -74,18 +76,34 @@ enum err op_health_live(struct call *call)
     return call_finish(call);
 }
 
+/* "redis":"refusing","redis_message":"redis refused MULTI (NOPERM)" */
+static void add_readiness(struct json_writer *json, const char *name,
+                          const struct health_report *report)
+{
+    char message[64];
+    bool is_refusing = report->connected && !report->read_write;
+
+    json_add_string(json, name, is_refusing ? STR("refusing") : status_of(report->connected));
+    if (report->read_write)
+        return;
+    snprintf(message, sizeof message, "%s_message", name);
+    json_add_string(json, message, str_from(report->message));
+}
+
 /* What else is there does not make a node unready: each route does what it can without. */
 static enum err answer_ready(struct call *call)
 {
     struct json_writer *json = &call->reply.json;
-    struct redis *entries = health_entries_redis(call->app);
+    struct health_report control, entries;
 
+    health_probe(call->app, call->arena, call->deadline_ns, &control);
+    bool has_entries = health_probe_entries(call->app, call->arena, call->deadline_ns, &entries);
     json_open_object(json);
     json_add_string(json, "status", STR("ready"));
-    json_add_string(json, "redis", status_of(!redis_is_down(call->app->control)));
+    add_readiness(json, "redis", &control);
     json_add_string(json, "users_database", status_of(has_users(call->app)));
-    if (entries)
-        json_add_string(json, "entries_redis", status_of(!redis_is_down(entries)));
+    if (has_entries)
+        add_readiness(json, "entries_redis", &entries);
     json_close_object(json);
     return call_finish(call);
 }
@@ -126,6 +144,8 @@ enum err op_redis_test(struct call *call)
     else
         json_write_null(json);
     json_close_object(json);
+    if (tests.message[0])
+        json_add_string(json, "message", str_from(tests.message));
     add_timestamp(json);
     json_close_object(json);
     return call_finish(call);

@@ -3,12 +3,14 @@
 #include "cachewarden/clock.h"
 #include "cachewarden/control.h"
 #include "cachewarden/lock.h"
+#include "cachewarden/log.h"
 #include "cachewarden/pipeline.h"
 #include "cachewarden/redis_error.h"
 #include "entries/service.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     FRESH_MS = 1000,      /* how long a report may be shared */
@@ -21,7 +23,8 @@ struct probe {
     /* Guarded by `lock` (LOCK_RANK_LEAF). */
     struct lock lock;
     struct lock_cond probed;
-    bool is_probing; /* a thread is asking Redis, without the lock */
+    const char *which; /* "control" or "entries", as the metrics call it */
+    bool is_probing;   /* a thread is asking Redis, without the lock */
     bool has_report;
     int64_t probed_at_ns;
     int64_t second_began_ns; /* of `probes`, which were made since */
@@ -49,6 +52,24 @@ static struct health_report ask_foreign(struct app *app, struct redis *redis, st
     return report;
 }
 
+/*
+ * A new connection's commands ("ECHO refused: NOPERM …" in the log's text) are named like those of the trial: else all
+ * that is told of a Redis that takes none is that it refused something.
+ */
+static void name_of_handshake(const struct error *error, struct health_report *report)
+{
+    static const char refused[] = " refused: ";
+    const char *end = strstr(error->detail, refused), *start = end;
+
+    if (error->redis != REDIS_ERROR_REFUSED || !end)
+        return;
+    while (start > error->detail && start[-1] >= 'A' && start[-1] <= 'Z')
+        start--;
+    const char *word = end + sizeof refused - 1;
+    snprintf(report->message, sizeof report->message, "redis refused %.*s (%.*s)",
+             (int)(end - start), start, (int)strcspn(word, " "), word);
+}
+
 static struct health_report ask_redis(struct app *app, struct redis *redis, struct arena *arena,
                                       int64_t deadline_ns)
 {
@@ -65,6 +86,10 @@ static struct health_report ask_redis(struct app *app, struct redis *redis, stru
              err == ERR_OK     ? "reads and writes work"
              : error.caller[0] ? error.caller
                                : redis_error_text(REDIS_ERROR_UNAVAILABLE));
+    if (err != ERR_OK && !report.connected)
+        name_of_handshake(&error, &report);
+    if (err != ERR_OK)
+        snprintf(report.sentence, sizeof report.sentence, "%s", error.detail);
     return report;
 }
 
@@ -114,15 +139,28 @@ static bool shared_report(struct probe *probe, int64_t deadline_ns,
     return is_shared;
 }
 
+/* A Redis that is not there the pool tells of. */
+static void log_change(const char *which, const struct health_report *before,
+                       const struct health_report *now)
+{
+    if (now->connected && !now->read_write && strcmp(before->message, now->message) != 0)
+        log_event(LOG_LEVEL_WARN, "redis.refuses", LOG_CSTR("redis", which),
+                  LOG_CSTR("what", now->message), LOG_CSTR("why", now->sentence));
+    if (now->read_write && before->connected && !before->read_write)
+        log_event(LOG_LEVEL_INFO, "redis.serves", LOG_CSTR("redis", which));
+}
+
 static void share_report(struct probe *probe, const struct health_report *report)
 {
     lock_acquire(&probe->lock);
+    struct health_report before = probe->report;
     probe->report = *report;
     probe->has_report = true;
     probe->probed_at_ns = clock_mono_ns();
     probe->is_probing = false;
     lock_cond_broadcast(&probe->probed);
     lock_release(&probe->lock);
+    log_change(probe->which, &before, report);
 }
 
 static void probe_redis(struct app *app, struct probe *probe, struct redis *redis,
@@ -159,8 +197,9 @@ bool health_probe_entries(struct app *app, struct arena *arena, int64_t deadline
     return redis != NULL;
 }
 
-static void probe_init(struct probe *probe, const char *name)
+static void probe_init(struct probe *probe, const char *name, const char *which)
 {
+    probe->which = which;
     lock_init(&probe->lock, LOCK_RANK_LEAF, name);
     lock_cond_init(&probe->probed);
 }
@@ -178,8 +217,8 @@ enum err health_open(struct health **health_out, struct error *error)
     *health_out = health;
     if (!health)
         return error_set_detail(error, ERR_NO_MEMORY, "no memory for the health report");
-    probe_init(&health->control, "health");
-    probe_init(&health->entries, "health.entries");
+    probe_init(&health->control, "health", "control");
+    probe_init(&health->entries, "health.entries", "entries");
     return ERR_OK;
 }
 

@@ -13,6 +13,7 @@ struct health_report {
     bool read_write; /* and the key came back as it was written */
     /* "reads and writes work", what control_try_write tells a caller, or whose control data it is */
     char message[192];
+    char sentence[256]; /* what Redis said, for people who look after it; or empty */
 };
 
 /* Never fails: a Redis that is out of reach is a report too. */
@@ -25,11 +26,12 @@ struct redis *health_entries_redis(const struct app *app);
 bool health_probe_entries(struct app *app, struct arena *arena, int64_t deadline_ns,
                           struct health_report *report_out);
 
-/* The five tests of /api/redis-test; each stands alone. Beside another installation's control data nothing
+/* The five tests of /api/redis-test; each stands alone. Before them comes what a clear needs. Beside another installation's control data nothing
  * is tried, and all of them are false. */
 struct health_tests {
     bool basic_set_get, token_storage, token_revocation, increment, pipeline;
-    double latency_ms; /* of one PING; negative: no answer */
+    double latency_ms; /* of one PING, with the wait for a connection; negative: no answer */
+    char message[512]; /* where one failed: why, with Redis's own sentence, for admins */
 };
 void health_test(struct app *app, struct arena *arena, int64_t deadline_ns,
                  struct health_tests *tests_out);

@@ -142,6 +142,36 @@ struct str value_fixed_status(struct str text)
     return STR_NONE;
 }
 
+/* Where the part begins that is told to nobody, or the end. */
+static size_t end_of_sentence(struct str text)
+{
+    static const struct str arguments = {", with args beginning with", 26};
+    struct str word = first_word(text);
+
+    if (str_eq(word, STR("MOVED")) || str_eq(word, STR("ASK")))
+        return word.len;
+    for (size_t i = 0; i < text.len; i++)
+        if (str_starts(str_sub(text, i, text.len), arguments))
+            return i;
+    return text.len;
+}
+
+void value_error_sentence(const struct value *value, char out[VALUE_SENTENCE_SIZE])
+{
+    static const struct str named = {"NOPERM User ", 12}, nameless = {"NOPERM this user ", 17};
+    struct str text = str_sub(value->text, 0, end_of_sentence(value->text));
+    size_t size = 0;
+
+    if (str_starts(text, named)) {
+        ptrdiff_t name_end = str_find(str_sub(text, named.len, text.len), ' ');
+        memcpy(out, nameless.ptr, size = nameless.len);
+        text = name_end < 0 ? STR_NONE : str_sub(text, named.len + (size_t)name_end + 1, text.len);
+    }
+    for (size_t i = 0; i < text.len && size < VALUE_SENTENCE_SIZE - 1; i++)
+        out[size++] = text.ptr[i] >= ' ' && text.ptr[i] <= '~' ? text.ptr[i] : '?';
+    out[size] = '\0';
+}
+
 struct str value_error_word(const struct value *value)
 {
     struct str word = first_word(value->text);

@@ -64,8 +64,8 @@ void doctor_check_installation(struct doctor *doctor, const struct config *confi
     enum err err =
         control_installation(redis, (struct work){doctor->arena, deadline_ns, &error}, &install);
     if (err != ERR_OK)
-        doctor_say(doctor, DOCTOR_UNKNOWN, control_data, NULL, "cannot tell whose it is: %s",
-                   error.caller);
+        doctor_say(doctor, DOCTOR_UNKNOWN, control_data, NULL, "cannot tell whose it is: %s%s%s",
+                   error.caller, error.detail[0] ? ": " : "", error.detail);
     else if (install.len == 0)
         doctor_say(doctor, DOCTOR_OK, control_data, NULL, "there is none yet");
     /* Beside another installation's control data nothing is written. */

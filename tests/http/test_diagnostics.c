@@ -103,6 +103,71 @@ START_TEST(health_tells_admins_more)
 }
 END_TEST
 
+static bool says(const char *target, const char *text)
+{
+    const struct http_reply *reply = http_get(stand.http, target, stand.root.bearer);
+    return reply->status == 200 && strstr(reply->body, text);
+}
+
+/* Whom the server is to Redis. What is refused here is meant to be. */
+static const char *user_of_redis(void)
+{
+    static bool was_guarded;
+    was_guarded = was_guarded || stand.is_guarded;
+    stand.is_guarded = false;
+    return was_guarded ? "cachewarden" : "default";
+}
+
+static bool health_says(const void *text)
+{
+    return says("/health", text);
+}
+
+/* Each of them tries what a clear needs; strangers are told the command and Redis's word, the rest its sentence. */
+START_TEST(what_redis_refuses_is_told_everywhere)
+{
+    redis_server_do(stand.redis, "ACL SETUSER %s -multi", user_of_redis());
+    const struct http_reply *reply = http_get(stand.http, "/health", NULL);
+    expect_status(reply, 200);
+    ck_assert_ptr_nonnull(strstr(
+        reply->body, "{\"status\":\"degraded\",\"redis\":{\"status\":\"connected\",\"message\":"
+                     "\"redis refused MULTI (NOPERM)\",\"read_write_test\":false}"));
+    reply = http_get(stand.http, "/health/ready", NULL);
+    expect_status(reply, 200);
+    ck_assert_str_eq(reply->body,
+                     "{\"status\":\"ready\",\"redis\":\"refusing\",\"redis_message\":"
+                     "\"redis refused MULTI (NOPERM)\",\"users_database\":\"connected\"}");
+    reply = http_get(stand.http, "/api/redis-test", stand.root.bearer);
+    expect_status(reply, 200);
+    ck_assert_ptr_nonnull(strstr(reply->body, "\"increment\":true,\"pipeline\":false,"));
+    ck_assert_ptr_nonnull(
+        strstr(reply->body, "\"message\":\"redis refused MULTI (NOPERM): NOPERM "));
+    ck_assert_ptr_nonnull(strstr(reply->body, "permissions to run the 'multi' command"));
+    cw_server_wait_log(&stand.server,
+                       "event=redis.refuses redis=control what=\"redis refused MULTI "
+                       "(NOPERM)\" why=\"NOPERM ");
+    redis_server_do(stand.redis, "ACL SETUSER %s +multi", user_of_redis());
+    stand_wait(health_says, "reads and writes work", "health knows that it is over");
+    cw_server_wait_log(&stand.server, "event=redis.serves redis=control");
+    ck_assert(says("/health/ready", "\"redis\":\"connected\",\"users_database\""));
+}
+END_TEST
+
+/* Without ECHO there is no connection at all. */
+START_TEST(what_a_new_connection_needs_is_told_too)
+{
+    redis_server_do(stand.redis, "ACL SETUSER %s -echo", user_of_redis());
+    redis_server_do(stand.redis, "CLIENT KILL TYPE normal SKIPME yes");
+    stand_wait(health_says,
+               "\"status\":\"unavailable\",\"message\":\"redis refused ECHO (NOPERM)\"",
+               "health names it");
+    ck_assert(says("/health/ready", "\"redis\":\"unavailable\",\"redis_message\":"
+                                    "\"redis refused ECHO (NOPERM)\""));
+    ck_assert(says("/api/redis-test", "ECHO refused: NOPERM "));
+    cw_server_wait_log(&stand.server, "why=\"ECHO refused: NOPERM ");
+}
+END_TEST
+
 /* Anybody may ask for it, so it says nothing about where things are. */
 /* Monitors and browsers add what they like. */
 START_TEST(reads_without_parameters_ignore_a_query)
@@ -148,6 +213,8 @@ int main(void)
     tcase_add_test(each, health_tells_admins_more);
     tcase_add_test(each, redis_test);
     tcase_add_test(each, reads_without_parameters_ignore_a_query);
+    tcase_add_test(each, what_redis_refuses_is_told_everywhere);
+    tcase_add_test(each, what_a_new_connection_needs_is_told_too);
     tcase_add_test(each, health_gives_nothing_away);
     suite_add_tcase(suite, each);
     return suite_run(suite);

@@ -32,7 +32,7 @@ static const struct {
     {"POST", "/api/token/verify/", "{\"token\":\"%s\"}", NULL},
     {"GET", "/health", NULL, "redis memory timeout refused database"},
     {"GET", "/health/live", NULL, NULL},
-    {"GET", "/health/ready", NULL, "redis database"},
+    {"GET", "/health/ready", NULL, "redis memory timeout refused database"},
     {"GET", "/api/schema", NULL, "everything"},
 };
 enum { STRANGERS = sizeof strangers / sizeof *strangers };

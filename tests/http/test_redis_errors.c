@@ -289,11 +289,16 @@ static const struct {
     {"-EXECABORT <script>canary\r\n", "redis refused the command"},
 };
 
-/* What Redis says in its own words reaches nobody. */
-static void expect_no_word_of_it(const struct http_reply *reply, const char *words)
+/* What Redis says in its own words reaches nobody, but the admin who has it tested. */
+static void expect_no_word_of_it(const struct probe *probe, const char *words)
 {
+    const struct http_reply *reply = run(probe);
     char text[64];
     snprintf(text, sizeof text, "%.20s", words + 1);
+    if (strcmp(probe->target, "/api/redis-test") == 0) {
+        ck_assert_msg(strstr(reply->body, "\"message\":\"redis ") != NULL, "%s", reply->body);
+        return;
+    }
     ck_assert_msg(!strstr(reply->body, text) && !strstr(reply->body, "canary"), "%s", reply->body);
 }
 
@@ -336,7 +341,7 @@ START_TEST(every_error_to_the_letter)
         refuse_all(fake, errors[e].says);
         for (size_t i = 0; i < PROBES; i++) {
             expect_failed(&probes[i], errors[e].says);
-            expect_no_word_of_it(run(&probes[i]), errors[e].says);
+            expect_no_word_of_it(&probes[i], errors[e].says);
         }
         expect_cause(errors[e].cause, errors[e].says);
         expect_degraded();

@@ -154,9 +154,6 @@ static enum err sqlite_check_location(struct str location, struct error *error)
         return error_set(error, ERR_BAD_INPUT,
                          "users.database: no // stands before a path of SQLite, write sqlite:PATH, "
                          "such as sqlite:/var/lib/cachewarden/users.db");
-    if (str_find(location, '?') >= 0)
-        return error_set(error, ERR_BAD_INPUT,
-                         "users.database: nothing may follow '?', write sqlite:PATH alone");
     if (strchr("\"'", location.ptr[0]))
         return error_set(error, ERR_BAD_INPUT,
                          "users.database: the path stands in quotes; take them out");

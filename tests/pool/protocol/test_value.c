@@ -62,6 +62,37 @@ START_TEST(what_is_no_error_has_no_fault_whatever_it_says)
 }
 END_TEST
 
+static const struct {
+    const char *says, *sentence;
+} sentences[] = {
+    {"OOM command not allowed when used memory > 'maxmemory'.",
+     "OOM command not allowed when used memory > 'maxmemory'."},
+    {"ERR unknown command 'AUTH', with args beginning with: 'me' 'canary' ",
+     "ERR unknown command 'AUTH'"},
+    {"NOPERM User canary has no permissions to run the 'multi' command",
+     "NOPERM this user has no permissions to run the 'multi' command"},
+    {"NOPERM User canary", "NOPERM this user "},
+    {"NOPERM this user has no permissions", "NOPERM this user has no permissions"},
+    {"MOVED 3999 canary:6381", "MOVED"},
+    {"ASK 3999 canary:6381", "ASK"},
+    {"ERR a\r\n\x1b[2J\x7f\xc3\xa9", "ERR a???[2J???"},
+    {"", ""},
+};
+
+START_TEST(sentences_for_operators)
+{
+    char sentence[VALUE_SENTENCE_SIZE];
+    struct value value = {.kind = VALUE_ERROR, .text = str_from(sentences[_i].says)};
+    value_error_sentence(&value, sentence);
+    ck_assert_str_eq(sentence, sentences[_i].sentence);
+    char many[1000];
+    memset(many, 'x', sizeof many);
+    value.text = (struct str){many, sizeof many};
+    value_error_sentence(&value, sentence);
+    ck_assert_uint_eq(strlen(sentence), VALUE_SENTENCE_SIZE - 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("value");
@@ -70,6 +101,7 @@ int main(void)
     tcase_add_loop_test(tcase, the_first_word_decides_what_an_error_means, 0,
                         sizeof errors / sizeof *errors);
     tcase_add_loop_test(tcase, what_is_no_error_has_no_fault_whatever_it_says, 0, 6);
+    tcase_add_loop_test(tcase, sentences_for_operators, 0, sizeof sentences / sizeof *sentences);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

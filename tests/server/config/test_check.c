@@ -154,7 +154,6 @@ static const struct refusal others[] = {
      "write sqlite:PATH, such as sqlite:/var/lib/cachewarden/users.db"},
     {"DATABASE_URL=sqlite:///x.db", "no // stands before a path of SQLite, write sqlite:PATH"},
     {"DATABASE_URL=sqlite:////tmp/x.db", "no // stands before a path of SQLite"},
-    {"DATABASE_URL=sqlite:/x.db?mode=ro", "nothing may follow '?', write sqlite:PATH alone"},
     {"DATABASE_URL=sqlite:\"x.db\"", "the path stands in quotes; take them out"},
     {"DATABASE_URL=\"sqlite:x.db\"", "users.database stands in quotes; take them off"},
     {"DATABASE_URL=postgresql://u:can@ary@h/d",
