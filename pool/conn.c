@@ -3,9 +3,14 @@
 #include "protocol/reply.h"
 #include "protocol/resp.h"
 
+#include "cachewarden/clock.h"
 #include "cachewarden/die.h"
 
 #include <stdlib.h>
+
+/* What is there already is read though the deadline has passed, for this thread may have waited for a processor. But
+ * bytes that keep coming keep nobody. */
+#define LATE_READS_MAX 64
 
 /* Row: from; bits: to. */
 #define TO(state) (1u << (state))
@@ -132,8 +137,10 @@ static bool is_in_step(const struct conn *conn, const struct round_trip *round_t
 static enum round_trip_step read_rest(struct conn *conn, struct round_trip *round_trip,
                                       int64_t deadline_ns)
 {
-    for (;;) {
+    for (unsigned late = 0;; late += clock_mono_ns() >= deadline_ns) {
         size_t got = 0;
+        if (late > LATE_READS_MAX)
+            return ROUND_TRIP_WAITING;
         enum io_status status = conn->transport.ops->receive(&conn->transport, conn->buffer,
                                                              CONN_READ_BUFFER, deadline_ns, &got);
         if (status == IO_TIMEOUT)

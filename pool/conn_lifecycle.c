@@ -172,8 +172,7 @@ enum err pool_connect(struct pool *pool, int64_t deadline_ns, enum dial dial,
     if (dial == DIAL_TRIAL) /* after a failover by name another address is behind it */
         resolver_renew(pool->address.host);
     enum err err = conn_open(&pool->target, least(limit_ns, deadline_ns), conn_out, &why);
-    bool is_conclusive = err != ERR_TIMEOUT || limit_ns <= deadline_ns ||
-                         clock_mono_ns() - start_ns >= pool->down_after_ns;
+    bool is_conclusive = err != ERR_TIMEOUT || limit_ns <= deadline_ns;
     lock_acquire(&pool->lock);
     pool->connecting--;
     if (err) {
@@ -231,6 +230,14 @@ static void count_locked(struct pool *pool, const struct round_trip *round_trip,
 
 static const char unanswered[] = "a command was not answered in time";
 
+/* A caller's own deadline says nothing about Redis, nor does one slow answer while others come. */
+static bool accuses_redis(const struct pool *pool, const struct round_trip *round_trip,
+                          int64_t duration_ns)
+{
+    return round_trip->failure == ROUND_TRIP_TIMED_OUT && duration_ns >= pool->command_timeout_ns &&
+           pool->answered_ns < round_trip->began_ns;
+}
+
 void pool_release(struct pool *pool, struct conn *conn, const struct round_trip *round_trip,
                   struct batch *batch)
 {
@@ -248,8 +255,10 @@ void pool_release(struct pool *pool, struct conn *conn, const struct round_trip 
     count_locked(pool, round_trip, pipelines, batch);
     enum pool_news news = pool_note_replies_locked(pool, conn, round_trip, now_ns);
     bool is_kept = is_ready && pool_keeps_locked(pool, conn);
-    if (is_ready)
+    if (is_ready) {
         closed = breaker_succeeded(&pool->breaker);
+        pool->answered_ns = now_ns;
+    }
     if (is_kept) {
         pool_release_conn_locked(pool, now_ns, conn);
         to_close = pool_sweep_locked(pool, now_ns);
@@ -258,9 +267,7 @@ void pool_release(struct pool *pool, struct conn *conn, const struct round_trip 
         /* The others that were idle have most likely died of the same. */
         if (round_trip->failure == ROUND_TRIP_LOST && round_trip->is_reused)
             to_close = pool_drop_idle_locked(pool);
-        /* A caller's own short deadline says nothing about Redis. */
-        if (round_trip->failure == ROUND_TRIP_TIMED_OUT &&
-            now_ns - round_trip->began_ns >= pool->down_after_ns)
+        if (accuses_redis(pool, round_trip, duration_ns))
             opened = breaker_suspect(&pool->breaker, REDIS_ERROR_TIMEOUT, now_ns);
         if (opened)
             snprintf(pool->down_why, sizeof pool->down_why, "%s", unanswered);

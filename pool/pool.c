@@ -8,8 +8,6 @@
 #define CLIENT_NAME "cachewarden"
 /* Commands of one write. Replies of that many small commands are some 30 KiB. */
 #define BATCH_LIMIT 1024
-/* An attempt that its caller's own deadline cut shorter than this says nothing about Redis. */
-#define DOWN_AFTER_NS (50 * NS_PER_MS)
 
 /*
  * The spread, and how it was chosen: tests/bench/bench_pool, medians of short runs in turns, two
@@ -160,8 +158,6 @@ enum err pool_open(const struct redis_options *options, struct pool **pool_out, 
     pool->connect_timeout_ns = options->connect_timeout_ms * NS_PER_MS;
     pool->command_timeout_ns = options->command_timeout_ms * NS_PER_MS;
     pool->lifetime_ns = options->connection_lifetime_s * NS_PER_S;
-    pool->down_after_ns =
-        pool->command_timeout_ns < DOWN_AFTER_NS ? pool->command_timeout_ns : DOWN_AFTER_NS;
     pool->tuning = default_tuning;
     lock_init(&pool->lock, LOCK_RANK_POOL, "pool");
     *pool_out = pool;

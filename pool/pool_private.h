@@ -49,8 +49,7 @@ struct pool {
     size_t size;
     size_t batch_limit;
     int64_t borrow_timeout_ns, connect_timeout_ns, command_timeout_ns;
-    int64_t lifetime_ns;   /* of a connection; 0: no end */
-    int64_t down_after_ns; /* no answer for so long: Redis is down; a shorter wait tells nothing */
+    int64_t lifetime_ns; /* of a connection; 0: no end */
     struct pool_tuning tuning;
 
     struct lock lock;
@@ -71,6 +70,7 @@ struct pool {
     struct batch *queue;   /* waiting for a connection, oldest first */
     struct batch *queue_last;
     struct batch *spare; /* for the next batch; never freed before pool_close */
+    int64_t answered_ns; /* when the last round trip went well */
     struct breaker breaker;
     char down_why[192]; /* the log's text of what opened it, for who is refused meanwhile */
     struct redis_stats stats;

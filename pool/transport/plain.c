@@ -36,6 +36,14 @@ static enum io_status fail(struct transport *transport, int failure)
     return is_gone ? IO_CLOSED : IO_FAILED;
 }
 
+/* A peer that takes a byte now and then must not keep anybody past the deadline. */
+static enum io_status wait_to_send(struct transport *transport, int64_t deadline_ns)
+{
+    enum io_status status = transport_wait(transport, POLLOUT, deadline_ns);
+
+    return status == IO_DONE && clock_mono_ns() >= deadline_ns ? IO_TIMEOUT : status;
+}
+
 static enum io_status send_all(struct transport *transport, const char *bytes, size_t size,
                                int64_t deadline_ns, size_t *sent_out)
 {
@@ -46,7 +54,7 @@ static enum io_status send_all(struct transport *transport, const char *bytes, s
         if (part >= 0)
             sent += (size_t)part;
         else if (errno == EAGAIN)
-            status = transport_wait(transport, POLLOUT, deadline_ns);
+            status = wait_to_send(transport, deadline_ns);
         else if (errno != EINTR)
             status = fail(transport, errno);
     }
