@@ -92,6 +92,23 @@ static void await_sign_in(const char *name, int status)
         ck_assert_msg(clock_mono_ns() < deadline_ns, "%s: not %d", name, status);
 }
 
+/* Who is called at night finds it in the log. */
+static void expect_event(const char *event)
+{
+    char path[512], line[1024], wanted[128];
+    bool is_there = false;
+
+    snprintf(path, sizeof path, "%s/stderr", stand.directory);
+    snprintf(wanted, sizeof wanted, "event=%s id=%s users=4 added=0 removed=1 passwords=0", event,
+             id);
+    FILE *log = fopen(path, "re");
+    ck_assert_msg(log != NULL, "%s", path);
+    while (fgets(line, sizeof line, log))
+        is_there |= strstr(line, wanted) != NULL;
+    fclose(log);
+    ck_assert_msg(is_there, "%s", wanted);
+}
+
 START_TEST(what_is_here_gives_way)
 {
     long long version = clear_alice();
@@ -111,6 +128,7 @@ START_TEST(what_is_here_gives_way)
     ck_assert_int_eq(number(body, "users_removed"), 1);
     ck_assert_str_eq(json_string_value(json_object_get(body, "redis")), "restored");
     json_decref(body);
+    expect_event("backup.restored");
     await_sign_in("eve", 401);
     ck_assert_int_eq(sign_in("alice"), 200);
     ck_assert_int_gt(clear_alice(), version + 1);

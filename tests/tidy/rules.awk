@@ -268,6 +268,7 @@ FNR == max_lines + 1 { complain("longer than " max_lines " lines: what are the t
 
 /TODO|FIXME|(^|[^X])XXX([^X]|$)/ { complain("do it, or open an issue") }
 
+FILENAME ~ /auth\/users\/sqlite\// && /->>/ { complain("SQLite has this only from 3.38 on: json_extract") }
 room != "tests" && /"SCAN"/ && FILENAME !~ scanning_files { complain("only a job and a backup scan: api/jobs/step.c") }
 room != "tests" && /PIPELINE_ADD\(.*key_str\(/ { complain("a command that names a key: PIPELINE_KEY") }
 room != "tests" && $0 ~ slow_commands { complain("this command's cost grows with the data, or it runs scripts") }

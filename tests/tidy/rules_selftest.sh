@@ -41,6 +41,7 @@ cat >auth/users/sqlite/driver.c <<'EOF'
 #include "users/postgres/postgres.h" /* bad */
 #include "ttl_cache.h"                    /* bad */
 #include <sqlite3.h>
+#define TEXT_OF(column) "value ->> '" column "'" /* bad */
 EOF
 cat >auth/tokens/token.c <<'EOF'
 #include "tokens/jws.h"

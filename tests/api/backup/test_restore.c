@@ -221,6 +221,29 @@ START_TEST(redis_lost_all_of_it)
 }
 END_TEST
 
+/* The file may be another backup by the time that Redis is told. */
+START_TEST(redis_is_told_of_the_same_backup_alone)
+{
+    session_register(&nodes[0], "alice");
+    clear_on(0, 1);
+    int fd = restore_case_archive(nodes[0].app, key);
+    redis_server_do(redis, "FLUSHALL");
+    session_look_at_redis(&nodes[0]);
+    struct restore_order order = order_of(fd);
+
+    ck_assert_int_eq(restore_users(&order, &result, &error), ERR_OK);
+    result.id[0] = '1';
+    ck_assert_int_eq(restore_redis(&order, &result, &error), ERR_CONFLICT);
+    ck_assert_str_eq(error.caller, "The file has become another backup meanwhile.");
+    ck_assert_int_eq(result.control.clears, 0);
+    ck_assert_int_eq(control_clears(redis, 1), 0);
+    result.id[0] = '2';
+    ck_assert_int_eq(restore_redis(&order, &result, &error), ERR_OK);
+    ck_assert_int_eq(control_clears(redis, 1), 1);
+    close(fd);
+}
+END_TEST
+
 START_TEST(switches_are_those_of_the_backup)
 {
     struct cache_state state;
@@ -517,6 +540,7 @@ int main(void)
     tcase_add_checked_fixture(back, open_nodes, close_nodes);
     tcase_add_test(back, two_nodes_under_way);
     tcase_add_test(back, redis_lost_all_of_it);
+    tcase_add_test(back, redis_is_told_of_the_same_backup_alone);
     tcase_add_test(back, switches_are_those_of_the_backup);
     tcase_add_test(back, redis_is_away);
     tcase_add_test(back, nobody_tells_redis);
