@@ -2,10 +2,11 @@
 
 #include "http/tls.h"
 
+#include "cachewarden/clock.h"
+#include "cachewarden/resolver.h"
+
 #include <arpa/inet.h>
-#include <assert.h>
 #include <errno.h>
-#include <netdb.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
@@ -20,8 +21,8 @@ enum {
     DESCRIPTORS_APART = 256,
     /* Fewer would let those who are silent keep out those who have something to say. */
     SILENT_LEAST = 32,
-    /* The library's own, the services', and those that the C library starts for a moment. */
-    THREADS_APART = 8,
+    /* The library's own, the services', those that the C library starts for a moment, and one for each host name. */
+    THREADS_APART = 16,
 };
 
 /* ---- options ---- */
@@ -59,29 +60,27 @@ static enum err check_numbers(const struct http_options *options, struct error *
 
 /* ---- addresses ---- */
 
+/* A machine's own name is in its files as a rule; name servers may take longer than anybody waits. */
+enum { LOOK_UP_MS = 10000 };
+
 enum err http_place_find(const char *host, struct http_place *place_out, struct error *error)
 {
-    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
     const char *name = strcmp(host, "*") == 0 ? "0.0.0.0" : host;
-    int failed = getaddrinfo(name, NULL, &hints, &found);
+    struct resolver_answer found;
+    struct error why;
 
-    if (failed != 0)
-        return error_set(error, ERR_BAD_INPUT, "server.listen: %s: %s", name, gai_strerror(failed));
-    const struct addrinfo *best = found; /* there is one when it does not fail */
-    assert(best != NULL);
-    for (const struct addrinfo *each = found; each; each = each->ai_next) {
-        if (each->ai_family == AF_INET) {
-            best = each;
-            break;
-        }
-    }
-    place_out->is_v6 = best->ai_family == AF_INET6;
-    failed = getnameinfo(best->ai_addr, best->ai_addrlen, place_out->text, sizeof place_out->text,
-                         NULL, 0, NI_NUMERICHOST);
-    freeaddrinfo(found);
-    if (failed != 0)
-        return error_set(error, ERR_BAD_INPUT, "server.listen: %s: %s", name, gai_strerror(failed));
+    error_clear(&why);
+    enum err err = resolver_find(name, 0, clock_deadline_ns(LOOK_UP_MS), &found, &why);
+    if (err)
+        return error_set(error, err == ERR_NO_MEMORY ? err : ERR_BAD_INPUT, "server.listen: %s",
+                         why.detail);
+    size_t best = 0;
+    while (best < found.count && found.addresses[best].socket.any.sa_family != AF_INET)
+        best++;
+    if (best == found.count)
+        best = 0;
+    resolver_write(&found.addresses[best], place_out->text);
+    place_out->is_v6 = found.addresses[best].socket.any.sa_family == AF_INET6;
     return ERR_OK;
 }
 

@@ -8,6 +8,8 @@
 
 #include "http/http.h"
 
+#include "cachewarden/resolver.h"
+
 #include <netinet/in.h>
 
 enum {
@@ -20,7 +22,7 @@ enum {
 
 /* Where a listener listens: its address as text, without brackets. */
 struct http_place {
-    char text[INET6_ADDRSTRLEN];
+    char text[RESOLVER_TEXT_SIZE];
     bool is_v6;
 };
 /* A name's first IPv4 address, else its first IPv6 address; "*" is all of IPv4. ERR_BAD_INPUT. */

@@ -13,7 +13,7 @@
 #include <stdio.h>
 
 enum {
-    SPEC_SIZE = INET6_ADDRSTRLEN + 16, /* "[address]:65535s," */
+    SPEC_SIZE = RESOLVER_TEXT_SIZE + 16, /* "[address]:65535s," */
     /* Of a request's head, request line included; a token of the largest size and 64 fields fit. One
      * buffer of that size a worker. */
     HEAD_MAX = 32 * 1024,

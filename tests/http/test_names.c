@@ -149,6 +149,25 @@ START_TEST(commands_without_name_servers)
 }
 END_TEST
 
+START_TEST(a_listener_without_name_servers)
+{
+    struct cw_result result;
+
+    names_file_open();
+    names_file_say("here.test silent\n");
+    const struct cw_command command = {.arguments = (const char *const[]){"serve", NULL},
+                                       .environment = (const char *const[]){
+                                           names_file_variable(), "CACHEWARDEN_LISTEN=here.test:0",
+                                           "JWT_SECRET=" STAND_SECRET, NULL}};
+    cw_run(&command, &result);
+    ck_assert_msg(result.status == 1, "%d %s", result.status, result.err);
+    ck_assert_msg(strstr(result.err, "server.listen: look-up of the host here.test: no answer"),
+                  "%s", result.err);
+    cw_result_fini(&result);
+    names_file_close();
+}
+END_TEST
+
 START_TEST(every_address_is_tried)
 {
     open_stand("cache.test 127.0.0.3 ::1 127.0.0.1\n");
@@ -177,6 +196,7 @@ int main(void)
     tcase_add_test(tcase, a_start_without_name_servers);
     tcase_add_test(tcase, an_end_without_name_servers);
     tcase_add_test(tcase, commands_without_name_servers);
+    tcase_add_test(tcase, a_listener_without_name_servers);
     tcase_add_test(tcase, every_address_is_tried);
     tcase_add_test(tcase, a_name_that_moves);
     suite_add_tcase(suite, tcase);

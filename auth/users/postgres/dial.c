@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <libpq-fe.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 
@@ -72,14 +73,19 @@ static bool await_connection(PGconn *conn, int64_t deadline_ns)
     return true;
 }
 
-/* Of several attempts all that was said, as libpq has it. */
-static void add_reason(char why[USERS_POSTGRES_WHY_SIZE], const char *words)
+/* Of several attempts all that was said, without libpq's hints ("Is the server running …?"): they are lines that begin
+ * with a tab, and would leave no room for the next one. */
+static void add_reason(char why[USERS_POSTGRES_WHY_SIZE], const char *host, const char *words)
 {
+    char plain[USERS_POSTGRES_WHY_SIZE];
+    const char *hint = strstr(words, "\n\t");
     size_t used = strlen(why);
 
-    if (used > 0 && used + 2 < USERS_POSTGRES_WHY_SIZE)
-        used += (size_t)snprintf(why + used, USERS_POSTGRES_WHY_SIZE - used, "; ");
-    users_postgres_one_line(why + used, USERS_POSTGRES_WHY_SIZE - used, words);
+    snprintf(plain, sizeof plain, "%.*s", hint ? (int)(hint - words) : INT_MAX, words);
+    used += (size_t)snprintf(why + used, USERS_POSTGRES_WHY_SIZE - used, "%s%s%s",
+                             used > 0 ? "; " : "", host, host[0] != '\0' ? ": " : "");
+    if (used < USERS_POSTGRES_WHY_SIZE)
+        users_postgres_one_line(why + used, USERS_POSTGRES_WHY_SIZE - used, plain);
 }
 
 /* NULL: `why` has the reason. */
@@ -89,20 +95,16 @@ static PGconn *go(const char *url, const struct way *way, int64_t deadline_ns,
     PGconn *conn = begin_connection(url, way);
 
     if (!conn) {
-        add_reason(why, "out of memory");
+        add_reason(why, "", "out of memory");
         return NULL;
     }
     bool is_in_time = PQstatus(conn) == CONNECTION_BAD || await_connection(conn, deadline_ns);
     if (is_in_time && PQstatus(conn) == CONNECTION_OK)
         return conn;
-    if (is_in_time) {
-        add_reason(why, PQerrorMessage(conn));
-    } else {
-        char words[HOST_SIZE + RESOLVER_TEXT_SIZE + 64];
-        snprintf(words, sizeof words, "connection to %s %s: timeout expired", way->host,
-                 way->address);
-        add_reason(why, words);
-    }
+    /* libpq names the address alone, where it has one. */
+    bool is_told = is_in_time && (way->address[0] == '\0' || strcmp(way->address, way->host) == 0);
+    add_reason(why, is_told ? "" : way->host,
+               is_in_time ? PQerrorMessage(conn) : "timeout expired");
     PQfinish(conn);
     return NULL;
 }
@@ -117,7 +119,7 @@ static PGconn *go_to_host(const char *url, struct way *way, int64_t deadline_ns,
 
     error_clear(&error);
     if (resolver_find(way->host, 0, deadline_ns, &answer, &error) != ERR_OK) {
-        add_reason(why, error.detail);
+        add_reason(why, "", error.detail);
         return NULL;
     }
     for (size_t i = 0; i < answer.count && !conn; i++) {
@@ -185,7 +187,7 @@ struct pg_conn *users_postgres_dial(const char *url, char why[USERS_POSTGRES_WHY
 
     why[0] = '\0';
     if (users_postgres_url_hosts(url, &hosts) != ERR_OK)
-        add_reason(why, "out of memory");
+        add_reason(why, "", "out of memory");
     else
         conn = go_to_any(url, &hosts, why);
     users_postgres_hosts_fini(&hosts);

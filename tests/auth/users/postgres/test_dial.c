@@ -82,7 +82,7 @@ START_TEST(every_host_is_tried)
     open_users();
     users_close(&users);
     snprintf(url, sizeof url, BY_NAME "away.test,127.0.0.4:%d/%s", port, database);
-    refuse_to_open(ERR_UPSTREAM_DOWN, "127.0.0.3");
+    refuse_to_open(ERR_UPSTREAM_DOWN, "away.test: connection to server at \"127.0.0.3\"");
     ck_assert_msg(strstr(error.caller, "; "), "%s", error.caller);
     /* A socket folder is no name, and what is settled by an address neither. */
     snprintf(url, sizeof url,
