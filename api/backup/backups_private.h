@@ -8,6 +8,17 @@
 #include "backup/service.h"
 #include "cachewarden/backup.h"
 
+/* What became of entries here, for the metrics. */
+enum backups_entries {
+    BACKUPS_ENTRIES_BACKED_UP,
+    BACKUPS_ENTRIES_RESTORED,
+    BACKUPS_ENTRIES_EXPIRED,
+    BACKUPS_ENTRIES_CLEARED,
+    BACKUPS_ENTRIES_TAKEN,
+    BACKUPS_ENTRIES_REFUSED,
+    BACKUPS_ENTRIES
+};
+
 struct backups {
     struct app *app; /* borrowed; all of these are set at the start */
     struct users *users;
@@ -22,6 +33,7 @@ struct backups {
     struct cron cron;                 /* where there is a schedule */
     struct backup_schedule *schedule; /* NULL: none */
     struct backup_results results;
+    _Atomic int64_t entries[BACKUPS_ENTRIES];
 };
 
 /* Makes a schedule, if there is to be one; it begins with backups_watch (schedule_work.c). */

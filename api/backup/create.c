@@ -323,6 +323,8 @@ enum err backup_create(struct app *app, const struct backup_watch *watch, struct
         err = make(&making, backup_out);
     else
         (void)error_set_detail(error, err, "no memory for a backup");
+    if (err == ERR_OK)
+        atomic_fetch_add(&app->backups->entries[BACKUPS_ENTRIES_BACKED_UP], making.counts.entries);
     strbuf_fini(&making.lines);
     arena_free(&making.arena);
     note_end(app->backups, watch, err, backup_out, (clock_mono_ns() - begun_ns) / NS_PER_MS, error);

@@ -15,6 +15,27 @@ static int64_t asked_for_s(const struct backups *backups, const struct backup_re
     return backup_asked_for_s(&backups->cron, zone_offset_s, results->since_s, clock_wall_s());
 }
 
+static void write_entries(struct backups *backups, struct strbuf *out)
+{
+    static const char *const labels[BACKUPS_ENTRIES] = {
+        [BACKUPS_ENTRIES_BACKED_UP] = "result=\"backed_up\"",
+        [BACKUPS_ENTRIES_RESTORED] = "result=\"restored\"",
+        [BACKUPS_ENTRIES_EXPIRED] = "result=\"expired\"",
+        [BACKUPS_ENTRIES_CLEARED] = "result=\"cleared\"",
+        [BACKUPS_ENTRIES_TAKEN] = "result=\"taken\"",
+        [BACKUPS_ENTRIES_REFUSED] = "result=\"refused\"",
+    };
+
+    if (!backups->includes_entries)
+        return;
+    exposition_family(out, "cachewarden_backup_entries_total", "counter",
+                      "Entries of the cache service that this node backed up, or put back or left "
+                      "out in a restore.");
+    for (int i = 0; i < BACKUPS_ENTRIES; i++)
+        exposition_count(out, "cachewarden_backup_entries_total", labels[i],
+                         (uint64_t)atomic_load(&backups->entries[i]));
+}
+
 void backups_write_metrics(struct backups *backups, struct strbuf *out)
 {
     struct backup_results results;
@@ -38,6 +59,7 @@ void backups_write_metrics(struct backups *backups, struct strbuf *out)
                       "A good backup has to be younger, or two ticks of the schedule have brought "
                       "none; 0: none is asked for.",
                       (uint64_t)asked_for_s(backups, &results));
+    write_entries(backups, out);
 }
 
 static void add_time(struct json_writer *json, const char *name, int64_t wall_s)

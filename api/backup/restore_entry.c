@@ -198,6 +198,18 @@ enum err backup_restore_users(struct app *app, const struct backup_restore_order
     return err;
 }
 
+static void count_entries(struct backups *backups, const struct backup_entries_counts *counts)
+{
+    const int64_t more[BACKUPS_ENTRIES] = {
+        [BACKUPS_ENTRIES_RESTORED] = counts->restored, [BACKUPS_ENTRIES_EXPIRED] = counts->expired,
+        [BACKUPS_ENTRIES_CLEARED] = counts->cleared,   [BACKUPS_ENTRIES_TAKEN] = counts->taken,
+        [BACKUPS_ENTRIES_REFUSED] = counts->refused,
+    };
+
+    for (int i = 0; i < BACKUPS_ENTRIES; i++)
+        atomic_fetch_add(&backups->entries[i], more[i]);
+}
+
 enum err backup_restore_redis(struct app *app, const struct backup_restore_order *order,
                               struct backup_restored *restored, struct error *error)
 {
@@ -217,6 +229,7 @@ enum err backup_restore_redis(struct app *app, const struct backup_restore_order
     restored->revocations = result.control.revocations;
     restored->clears = result.control.clears;
     restored->entries = result.entries;
+    count_entries(app->backups, &result.entries);
     restored->has_told_redis = err == ERR_OK;
     return err;
 }

@@ -1,6 +1,7 @@
 /* Entries of the cache service in a backup, and what comes of them in a Redis that lost them. */
 #include "backup/entries_put.h"
 #include "backup/restore.h"
+#include "backup/service.h"
 #include "cachewarden/backup_restore.h"
 #include "control_data.h"
 #include "entries/entries_case.h"
@@ -399,7 +400,7 @@ START_TEST(a_redis_without_room_takes_none_and_undoes_nothing)
     struct redisReply *info = redis_server_ask(redis, "INFO memory");
     (void)sscanf(strstr(info->str, "used_memory:") + strlen("used_memory:"), "%31[0-9]", used);
     freeReplyObject(info);
-    redis_server_do(redis, "CONFIG SET maxmemory %lld", strtoll(used, NULL, 10) / 9 * 10);
+    redis_server_do(redis, "CONFIG SET maxmemory %lld", strtoll(used, NULL, 10) / 10 * 12);
     struct backup_entries_counts counts = restore();
     expect_counts(counts, BACKUP_ENTRIES_RESTORED, 0, 2);
     ck_assert_int_eq(counts.refused, 2);
@@ -408,6 +409,16 @@ START_TEST(a_redis_without_room_takes_none_and_undoes_nothing)
 END_TEST
 
 /* One that says no to each write, once the control data is in. */
+static void expect_metric(const char *line)
+{
+    struct strbuf out;
+
+    strbuf_init(&out, arena, 4096);
+    backups_write_metrics(nodes[0].app->backups, &out);
+    strbuf_add_char(&out, '\0');
+    ck_assert_msg(strstr(out.ptr, line), "%s is not in\n%s", line, out.ptr);
+}
+
 START_TEST(a_store_that_refuses_undoes_nothing)
 {
     put(alice, "k", "v");
@@ -418,6 +429,9 @@ START_TEST(a_store_that_refuses_undoes_nothing)
     struct backup_entries_counts counts = restore();
     expect_counts(counts, BACKUP_ENTRIES_RESTORED, 0, 2);
     ck_assert_int_eq(counts.refused, 2);
+    expect_metric("cachewarden_backup_entries_total{result=\"backed_up\"} 2\n");
+    expect_metric("cachewarden_backup_entries_total{result=\"refused\"} 2\n");
+    expect_metric("cachewarden_backup_entries_total{result=\"restored\"} 0\n");
 }
 END_TEST
 
