@@ -13,49 +13,46 @@ import {
   Copies, answerOf, fits, isKeepable, isOlder, isPlainRead, lifeOf, readUpTo, variantOf, wishOf,
 } from "./cachewarden-sync-copies.mjs";
 
-const DEFAULTS = {
-  base: "/", // paths, or addresses, or a list: what is kept
-  user: null, // () => the user's id, where answers do not say it
-  maxAgeS: 300, // the longest that anything is kept; the application's max-age may be shorter
-  maxBytes: 10 << 20, // of all that is kept: what was not used for the longest time goes first
-  maxEntryBytes: 1 << 20,
-  maxEntries: 500,
-  patienceMs: 500, // a browser that does not give what it keeps within that time is not waited for
-  awayMs: 30_000, // a page that was hidden for so long asks before it believes what is kept
-  name: "cachewarden-sync", // of the database, and of the channel between tabs
-  fetch: null, // what asks the network in the place of the page's own
+const MOST_MS = 2 ** 31 - 1; // a timer of more would end at once
+const isUpTo = (most) => (value) => typeof value === "number" && value >= 0 && value <= most;
+const isAddress = (base) => (typeof base === "string" || base instanceof URL) && URL.canParse(base, here());
+const areAddresses = (value) => value?.length !== 0 && [value].flat().every(isAddress);
+const ADDRESSES = ['an address, as "/shop", or a list', areAddresses];
+const FUNCTION = ["a function", (value) => value === null || typeof value === "function"];
+const AMOUNT = ["a number from 0 on", isUpTo(Number.MAX_VALUE)];
+const TIME = [`a number from 0 to ${MOST_MS}`, isUpTo(MOST_MS)];
+const TEXT = ["text that is not empty", (value) => typeof value === "string" && value !== ""];
+
+const OPTIONS = {
+  base: ["/", ADDRESSES], // paths, or addresses, or a list: what is kept
+  user: [null, FUNCTION], // () => the user's id, where answers do not say it
+  maxAgeS: [300, AMOUNT], // the longest that anything is kept; the application's max-age may be shorter
+  maxBytes: [10 << 20, AMOUNT], // of all that is kept: what was not used for the longest time goes first
+  maxEntryBytes: [1 << 20, AMOUNT],
+  maxEntries: [500, AMOUNT],
+  patienceMs: [500, TIME], // a browser that does not give what it keeps within that time is not waited for
+  awayMs: [30_000, TIME], // a page that was hidden for so long asks before it believes what is kept
+  name: ["cachewarden-sync", TEXT], // of the database, and of the channel between tabs
+  fetch: [null, FUNCTION], // what asks the network in the place of the page's own
 };
 const COPYING_MOST = 16; // bodies that are read for keeping, at once
-const MOST_MS = 2 ** 31 - 1; // a timer of more would end at once
+const UNHEARD = { version: null, isOff: false, number: 0, id: null }; // a user of whom nothing is known
 
 export function cachewardenSync(options = {}) {
   if (typeof options !== "object" || options === null) throw new TypeError(`the options are an object, not ${options}`);
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   for (const [name, value] of given) check(name, value);
-  return new CachewardenSync({ ...DEFAULTS, ...Object.fromEntries(given) });
+  const defaults = Object.entries(OPTIONS).map(([name, [value]]) => [name, value]);
+  return new CachewardenSync(Object.fromEntries([...defaults, ...given]));
 }
 
 function check(name, value) {
-  const refuse = (what, Kind = TypeError) => {
-    throw new Kind(`${name} is ${what}, not ${typeof value === "string" ? JSON.stringify(value) : String(value)}`);
-  };
-  const names = Object.keys(DEFAULTS);
+  const names = Object.keys(OPTIONS);
   if (!names.includes(name)) throw new TypeError(`the option ${name} is none of ${names.join(", ")}`);
-  const isNothing = value === null || value.length === 0;
-  if (name === "base" && (isNothing || ![value].flat().every(isAddress))) refuse('an address, as "/shop", or a list');
-  if (name === "name" && (isNothing || typeof value !== "string")) refuse("text that is not empty");
-  if (DEFAULTS[name] === null && value !== null && typeof value !== "function") refuse("a function");
-  const [most, range] = name.endsWith("Ms") ? [MOST_MS, `0 to ${MOST_MS}`] : [Number.MAX_VALUE, "0 on"];
-  const isNumber = typeof value === "number" && value >= 0 && value <= most;
-  if (typeof DEFAULTS[name] === "number" && !isNumber) refuse(`a number from ${range}`, RangeError);
-}
-
-function isAddress(base) {
-  try {
-    return (typeof base === "string" || base instanceof URL) && Boolean(new URL(base, here()));
-  } catch {
-    return false;
-  }
+  const [usual, [what, isRight]] = OPTIONS[name];
+  if (isRight(value)) return;
+  const Kind = typeof usual === "number" ? RangeError : TypeError;
+  throw new Kind(`${name} is ${what}, not ${typeof value === "string" ? JSON.stringify(value) : String(value)}`);
 }
 
 // ---- what requests and answers say of users ----
@@ -289,14 +286,9 @@ class CachewardenSync extends EventTarget {
     if (answer.status === 401 && this.#marks.has(mark)) await this.forget();
     if (this.#whoAsks(request, url).mark !== mark) return {}; // somebody else is here now
     const news = newsOf(answer.headers);
-    if (answer.status === 401 || news.isEnabled === null) return {};
-    let scope = named === undefined ? `id ${news.id}` : `name ${named}`;
-    if (named === undefined && news.id === null) {
-      // Nobody's, or of an application that does not know who it is while Cachewarden is away.
-      scope = news.isEnabled ? undefined : this.#marks.get(mark);
-      if (scope === undefined) return {};
-    }
-    const known = this.#known.get(scope) ?? { version: null, isOff: false, number: 0, id: news.id };
+    const scope = this.#scopeOf(news, mark, named);
+    if (answer.status === 401 || news.isEnabled === null || scope === undefined) return {};
+    const known = this.#known.get(scope) ?? { ...UNHEARD };
     if (known.id && news.id && known.id !== news.id) return {}; // the page does not know yet who is here
     known.id ??= news.id;
     const isLower = Boolean(known.version && news.version && isOlder(news.version, known.version));
@@ -320,10 +312,17 @@ class CachewardenSync extends EventTarget {
     return { scope, version: known.isOff || news.version !== known.version ? null : news.version };
   }
 
+  #scopeOf({ id, isEnabled }, mark, named) {
+    if (named !== undefined) return `name ${named}`;
+    if (id !== null) return `id ${id}`;
+    // Nobody's, or of an application that does not know who it is while Cachewarden is away.
+    return isEnabled ? undefined : this.#marks.get(mark);
+  }
+
   // From another tab.
   #overhear({ about, scope, version, isOff, isLower } = {}) {
     if (about === "heard") {
-      const known = this.#known.get(scope) ?? { version: null, isOff: false, number: 0, id: null };
+      const known = this.#known.get(scope) ?? { ...UNHEARD };
       const wasOff = known.isOff;
       if (version && (isLower || !known.version || isOlder(known.version, version))) known.version = version;
       Object.assign(known, { isOff, number: this.#requests + 1 }); // what was asked before knows less
@@ -348,7 +347,8 @@ class CachewardenSync extends EventTarget {
   }
 
   #announceKnown({ version, isOff }, wasOff, isFromAnotherTab) {
-    this.#announce({ reason: isOff === wasOff ? "cleared" : "switched", version, isEnabled: !isOff }, isFromAnotherTab);
+    const reason = isOff === wasOff ? "cleared" : "switched";
+    this.#announce({ reason, version, isEnabled: !isOff }, isFromAnotherTab);
   }
 
   #announce(detail, isFromAnotherTab = false) {
@@ -367,22 +367,16 @@ class CachewardenSync extends EventTarget {
 
   // undefined when it fails or is late. While something is late, nothing is waited for.
   #within(work, signal) {
-    const running = work();
+    const given = work().catch(() => {});
     return new Promise((resolve) => {
-      let isLate = false;
-      const give = (value) => {
-        clearTimeout(timer);
-        if (isLate) this.#late--;
-        resolve(value);
-      };
       const leave = () => {
-        isLate = true;
         this.#late++;
+        given.then(() => this.#late--);
         resolve();
       };
       const timer = setTimeout(leave, this.#late > 0 ? 0 : this.#options.patienceMs);
+      given.finally(() => clearTimeout(timer)).then(resolve);
       signal?.addEventListener("abort", () => resolve(), { once: true });
-      running.then(give, () => give());
     });
   }
 
