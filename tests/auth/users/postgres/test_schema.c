@@ -278,20 +278,22 @@ START_TEST(an_encoding_that_has_no_room_for_all_names)
 }
 END_TEST
 
-/* Every statement of users/statements.def is good PostgreSQL, too. */
+/* Every statement of users/statements.def is good PostgreSQL, too; some are for tables of one transaction. */
 START_TEST(all_statements_can_be_prepared)
 {
+    const struct users_driver *driver = &users_postgresql_driver;
     struct users_connection *connection;
+    struct users_db *db;
     char name[USERS_POSTGRES_NAME_SIZE];
 
-    open_users();
-    ck_assert_int_eq(users_postgres_new(&connection), ERR_OK);
-    expect(users_postgres_connect(connection, url, &error), ERR_OK);
+    expect(driver->open(str_from(url + strlen(driver->prefix)), &db, &error), ERR_OK);
+    expect(driver->begin(db, USERS_TRIAL, &connection, &error), ERR_OK);
     for (int i = 0; i < USERS_STATEMENT_COUNT; i++) {
         enum err err = users_postgres_prepare(connection, (enum users_statement)i, name, &error);
         ck_assert_msg(err == ERR_OK, "statement %d: %s", i, error.detail);
     }
-    users_postgres_free(&connection);
+    expect(driver->end(&connection, ERR_OK, &error), ERR_OK);
+    driver->close(&db);
 }
 END_TEST
 
