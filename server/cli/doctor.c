@@ -189,6 +189,7 @@ static void examine(struct doctor *doctor, const struct cli *cli)
     doctor_check_redis(doctor, config);
     if (doctor->knows_all) {
         check_users(doctor, config);
+        doctor_check_server(doctor, config);
         doctor_check_issuers(doctor, config);
         doctor_check_gateway(doctor, config);
         doctor_check_files(doctor, config);
@@ -228,7 +229,8 @@ const struct cli_command cli_doctor = {
     .summary = "tells what is wrong with the installation, and how to repair it",
     .details =
         "One line a check: the settings, Redis (version, role, rights, eviction, persistence, "
-        "clock, a key that is written and removed), whose the control data is, the Redis of named "
+        "clock, a key that is written and removed), whose the control data is, what the server "
+        "that runs here says of both stores, the Redis of named "
         "caches, the users database, the "
         "keys of other issuers, the upstreams of the gateway, numbers that an account here and a "
         "user of somebody else both "

@@ -50,6 +50,8 @@ void doctor_check_rights(struct doctor *doctor, const struct config *config, str
 void doctor_check_installation(struct doctor *doctor, const struct config *config,
                                struct redis *redis, int64_t deadline_ns);
 void doctor_check_issuers(struct doctor *doctor, const struct config *config);
+/* What the server that runs here says of its stores, and "development" under systemd (doctor_server.c). */
+void doctor_check_server(struct doctor *doctor, const struct config *config);
 /* The routes of the gateway: whether their upstreams can be connected to, until when their certificates are good, and
  * settings that make a route useless (doctor_gateway.c). All of it is over in about ten seconds. */
 void doctor_check_gateway(struct doctor *doctor, const struct config *config);

@@ -34,7 +34,12 @@ static void check_secret_file(struct doctor *doctor, const char *database)
     struct error error = {0};
     char *secret = NULL;
     enum err err = config_secret_read(database, &secret, &report, &error);
-    if (err == ERR_NOT_FOUND)
+    if (err == ERR_NOT_FOUND && access(database, F_OK) == 0)
+        doctor_say(doctor, DOCTOR_WARNING, "auth.secret",
+                   "put the old one back, or set auth.secret; else the next start makes a new one "
+                   "and all tokens are void",
+                   "there is a users database, and none beside it");
+    else if (err == ERR_NOT_FOUND)
         doctor_say(doctor, DOCTOR_UNKNOWN, "auth.secret", "it is made by the first start",
                    "there is none yet beside the users database");
     else if (err != ERR_OK)

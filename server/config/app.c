@@ -164,6 +164,31 @@ const char *config_sqlite_path(const struct config *config)
     return is_sqlite ? config->users_database + sizeof prefix - 1 : NULL;
 }
 
+/* No account, no tokens: then nothing is lost, it is the first start. */
+static void warn_of_lost_secret(const struct config *config, struct arena *arena,
+                                struct users *users, struct config_report *report)
+{
+    struct error error = {0};
+    int64_t highest = 0;
+    if (users_highest_id(users, arena, &highest, &error) == ERR_OK && highest > 0)
+        config_warning(report, NULL, NAMELESS,
+                       "auth.secret: %s.secret was not there, and a new one was made: all tokens "
+                       "and sessions are void, everybody signs in again, and backups made with the "
+                       "old one are refused; to undo that, put the old one back and restart",
+                       config_sqlite_path(config));
+}
+
+static enum err open_secret(const struct config *config, struct arena *arena, struct users *users,
+                            char **secret_out, struct config_report *report, struct error *error)
+{
+    const char *path = config_sqlite_path(config);
+    bool was_there = config_secret_exists(path);
+    enum err err = config_secret_open(path, secret_out, report, error);
+    if (err == ERR_OK && !was_there)
+        warn_of_lost_secret(config, arena, users, report);
+    return err;
+}
+
 static enum err open_with_users(const struct config *config, struct arena *arena,
                                 struct config_report *report, struct app **app_out,
                                 struct error *error)
@@ -175,7 +200,7 @@ static enum err open_with_users(const struct config *config, struct arena *arena
         err = users_set_first_id(users, config->users_first_id, error);
     /* The users database makes the folder; the secret goes beside it. */
     if (err == ERR_OK && !config->auth_secret)
-        err = config_secret_open(config_sqlite_path(config), &made, report, error);
+        err = open_secret(config, arena, users, &made, report, error);
     if (err == ERR_OK)
         err = open_app(config, arena, users, made ? made : config->auth_secret, app_out, error);
     if (err != ERR_OK && users)

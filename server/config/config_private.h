@@ -165,6 +165,8 @@ void config_check(struct config *config, const struct config_input *input,
 
 /* ---- the secret made at the first start (config/secret.c) ---- */
 
+/* Whether it is there, readable or not. */
+bool config_secret_exists(const char *database);
 /*
  * The secret in DATABASE.secret, made (mode 0600) when there is none. Processes that start at once agree
  * on one. *secret_out is the caller's to wipe and free. ERR_BAD_INPUT: too short; ERR_UPSTREAM_DOWN:

@@ -138,6 +138,15 @@ enum err config_secret_read(const char *database, char **secret_out, struct conf
     return err;
 }
 
+bool config_secret_exists(const char *database)
+{
+    struct secret_file file;
+    bool is_there =
+        init(&file, database) == ERR_OK && (access(file.path, F_OK) == 0 || errno != ENOENT);
+    fini(&file);
+    return is_there;
+}
+
 enum err config_secret_open(const char *database, char **secret_out, struct config_report *report,
                             struct error *error)
 {

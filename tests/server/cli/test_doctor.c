@@ -1,5 +1,5 @@
 /* `doctor`: finds what is wrong, goes on after it, and leaves all as it was. */
-#include "cli_case.h"
+#include "doctor_case.h"
 
 #include "fake_redis.h"
 #include "guarded_redis.h"
@@ -18,27 +18,6 @@
 #define STRONG "f3J9sKq0vX7pLw2ZtB5nYc8RgHd4mUaQ"
 
 static struct postgres_server *postgres;
-
-static void expect_line(const char *begin, const char *words)
-{
-    const char *line = cli_test.result.out;
-    size_t len = strlen(begin);
-    while (line && *line) {
-        const char *found = strstr(line, words), *end = strchr(line, '\n');
-        if (strncmp(line, begin, len) == 0 && found && found < end)
-            return;
-        line = end ? end + 1 : NULL;
-    }
-    ck_abort_msg("no line \"%s … %s …\" in\n%s%s", begin, words, cli_test.result.out,
-                 cli_test.result.err);
-}
-
-static void expect_status(int status)
-{
-    ck_assert_msg(cli_test.result.status == status, "exit %d\n%s%s", cli_test.result.status,
-                  cli_test.result.out, cli_test.result.err);
-    ck_assert_str_eq(cli_test.result.err, "");
-}
 
 /* What the folder holds but "." and "..". */
 static int count_files(void)

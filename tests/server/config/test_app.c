@@ -1,6 +1,8 @@
 /* From settings to services: what is opened, what is refused, and in whose words. */
 #include "config_case.h"
 
+#include "cachewarden/users.h"
+
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,6 +34,41 @@ START_TEST(everything_opens_without_redis)
     snprintf(path, sizeof path, "%s/data/users.db.secret", one.directory);
     ck_assert_int_eq(stat(path, &info), 0);
     ck_assert_uint_eq(info.st_mode & 07777, 0600);
+}
+END_TEST
+
+static void remove_secret(void)
+{
+    char path[400];
+    app_close(&app);
+    snprintf(path, sizeof path, "%s/data/users.db.secret", one.directory);
+    ck_assert_int_eq(unlink(path), 0);
+}
+
+/* The old one was lost: whoever has a token hears of it, and so does the operator. */
+START_TEST(a_new_secret_beside_accounts_is_warned_of)
+{
+    const struct user user = {.username = STR("alice"),
+                              .email = STR("alice@example.com"),
+                              .password_hash = STR("h"),
+                              .is_active = true};
+    int64_t id;
+    ck_assert_int_eq(open_app(NULL, false), ERR_OK);
+    ck_assert_uint_eq(one.report.warnings, 0);
+    remove_secret();
+    /* Nobody has a token yet. */
+    ck_assert_int_eq(open_app(NULL, false), ERR_OK);
+    ck_assert_uint_eq(one.report.warnings, 0);
+    ck_assert_int_eq(users_add(app->users, &user, &id, &error), ERR_OK);
+    remove_secret();
+    ck_assert_int_eq(open_app(NULL, false), ERR_OK);
+    ck_assert_uint_eq(one.report.warnings, 1);
+    ck_assert_ptr_nonnull(strstr(case_problems(),
+                                 "users.db.secret was not there, and a new one was "
+                                 "made: all tokens and sessions are void"));
+    app_close(&app);
+    ck_assert_int_eq(open_app(NULL, false), ERR_OK);
+    ck_assert_uint_eq(one.report.warnings, 0);
 }
 END_TEST
 
@@ -121,6 +158,7 @@ int main(void)
     TCase *all = tcase_create("all");
     tcase_add_checked_fixture(all, case_open, close_app);
     tcase_add_test(all, everything_opens_without_redis);
+    tcase_add_test(all, a_new_secret_beside_accounts_is_warned_of);
     tcase_add_test(all, settings_arrive);
     tcase_add_test(all, direct_commands_touch_no_database);
     tcase_add_test(all, a_database_that_cannot_be_opened_is_named);
