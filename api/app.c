@@ -18,7 +18,7 @@
 
 /* How long a closing program waits for the audit before the rest of it goes to the log. */
 enum { CLOSE_MS = 2000 };
-enum { START_WAIT_MS = 2000, TERM_PATIENCE_MS = 500 }; /* see app_options */
+enum { START_WAIT_MS = 2000, TERM_PATIENCE_MS = 500, ALONE_MS = 60000 }; /* see app_options */
 
 static enum err open_identity(struct app *app, const struct app_options *options,
                               struct error *error)
@@ -98,6 +98,7 @@ enum err app_open(const struct app_options *options, struct app **app_out, struc
     app->policy = options->policy;
     app->budget_ms = options->control.borrow_timeout_ms + options->control.connect_timeout_ms +
                      options->control.command_timeout_ms;
+    app->alone_ms = options->alone_ms > 0 ? options->alone_ms : ALONE_MS;
     app->start_wait_ms = options->start_wait_ms > 0 ? options->start_wait_ms : START_WAIT_MS;
     atomic_init(&app->registration_open, options->registration_open);
     atomic_init(&app->ready, false);
@@ -155,9 +156,28 @@ void app_await_start(struct app *app)
     app_await_watch(app);
 }
 
+bool app_knows_callers(const struct app *app)
+{
+    int64_t since_ns = app->users ? users_away_since_ns(app->users) : 0;
+    int64_t alone_ns = app->alone_ms * NS_PER_MS;
+    size_t routes;
+
+    if (since_ns == 0 || clock_mono_ns() - since_ns < alone_ns)
+        return true;
+    (void)gateway_rows(app->gateway, &routes);
+    /* Later than what was still in memory: it did without. */
+    return routes > 0 || atomic_load(&app->knew_caller_ns) - since_ns > alone_ns / 2;
+}
+
+void app_note_caller(struct app *app)
+{
+    if (app->users && users_is_away(app->users))
+        atomic_store_explicit(&app->knew_caller_ns, clock_mono_ns(), memory_order_relaxed);
+}
+
 bool app_is_ready(struct app *app)
 {
-    return atomic_load(&app->ready) && !app_is_foreign(app, NULL) &&
+    return atomic_load(&app->ready) && !app_is_foreign(app, NULL) && app_knows_callers(app) &&
            (!app->identity || revocations_are_known(identity_revocations(app->identity)));
 }
 

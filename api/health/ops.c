@@ -8,8 +8,6 @@
 #include "cachewarden/users.h"
 #include "health/probe.h"
 
-#include <stdio.h>
-
 static void add_timestamp(struct json_writer *json)
 {
     char now[CLOCK_RFC3339_SIZE];
@@ -76,18 +74,15 @@ enum err op_health_live(struct call *call)
     return call_finish(call);
 }
 
-/* "redis":"refusing","redis_message":"redis refused MULTI (NOPERM)" */
-static void add_readiness(struct json_writer *json, const char *name,
-                          const struct health_report *report)
+/* "connected", "unavailable", or what it refuses: "redis refused MULTI (NOPERM)". */
+static struct str readiness(const struct health_report *report)
 {
-    char message[64];
-    bool is_refusing = report->connected && !report->read_write;
+    bool is_refusing =
+        report->connected || str_starts(str_from(report->message), STR("redis refused"));
 
-    json_add_string(json, name, is_refusing ? STR("refusing") : status_of(report->connected));
-    if (report->read_write)
-        return;
-    snprintf(message, sizeof message, "%s_message", name);
-    json_add_string(json, message, str_from(report->message));
+    return report->read_write ? STR("connected")
+           : is_refusing      ? str_from(report->message)
+                              : STR("unavailable");
 }
 
 /* What else is there does not make a node unready: each route does what it can without. */
@@ -100,10 +95,10 @@ static enum err answer_ready(struct call *call)
     bool has_entries = health_probe_entries(call->app, call->arena, call->deadline_ns, &entries);
     json_open_object(json);
     json_add_string(json, "status", STR("ready"));
-    add_readiness(json, "redis", &control);
+    json_add_string(json, "redis", readiness(&control));
     json_add_string(json, "users_database", status_of(has_users(call->app)));
     if (has_entries)
-        add_readiness(json, "entries_redis", &entries);
+        json_add_string(json, "entries_redis", readiness(&entries));
     json_close_object(json);
     return call_finish(call);
 }
@@ -118,6 +113,12 @@ enum err op_health_ready(struct call *call)
         return answer_ready(call);
     atomic_store(&app->ready_refused_ns, now_ns);
     call->reply.retry_after_s = 1;
+    if (!app_knows_callers(app)) {
+        /* Nobody else may ask it while no requests come; the answer counts the next time. */
+        (void)!users_ping(app->users, NULL);
+        return error_set(&call->error, ERR_BUSY,
+                         "the users database is away, and no caller is known without it");
+    }
     if (app_is_foreign(app, NULL))
         return error_set(&call->error, ERR_BUSY,
                          "the control data in redis belongs to another users database");

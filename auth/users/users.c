@@ -2,6 +2,8 @@
 
 #include "users/users_private.h"
 
+#include "cachewarden/clock.h"
+
 #include <stdlib.h>
 
 static const struct users_driver *const drivers[] = {
@@ -106,14 +108,23 @@ const char *users_driver_name(const struct users *users)
 /* What else went wrong says nothing of the database. */
 static enum err note(struct users *users, enum err err)
 {
-    if (err == ERR_OK || err == ERR_UPSTREAM_DOWN)
-        atomic_store_explicit(&users->is_away, err == ERR_UPSTREAM_DOWN, memory_order_relaxed);
+    bool was_away = users_is_away(users);
+
+    if (err == ERR_UPSTREAM_DOWN && !was_away)
+        atomic_store_explicit(&users->away_since_ns, clock_mono_ns(), memory_order_relaxed);
+    else if (err == ERR_OK && was_away)
+        atomic_store_explicit(&users->away_since_ns, 0, memory_order_relaxed);
     return err;
 }
 
 bool users_is_away(const struct users *users)
 {
-    return atomic_load_explicit(&users->is_away, memory_order_relaxed);
+    return atomic_load_explicit(&users->away_since_ns, memory_order_relaxed) != 0;
+}
+
+int64_t users_away_since_ns(const struct users *users)
+{
+    return atomic_load_explicit(&users->away_since_ns, memory_order_relaxed);
 }
 
 enum err users_ping(struct users *users, struct error *error)

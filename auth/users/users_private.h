@@ -9,7 +9,7 @@
 struct users {
     const struct users_driver *driver;
     struct users_db *db;
-    atomic_bool is_away; /* when it was asked last */
+    _Atomic int64_t away_since_ns; /* 0: it answered when it was asked last */
 };
 
 /* The driver's, and what they tell of the database is noted. */

@@ -64,6 +64,9 @@ struct app_options {
     int jobs_duty_percent;           /* share of the time that jobs may take, 1 to 100 */
     int64_t jobs_give_up_ms; /* how long the Redis a job works on may be away; 0: a minute */
     /* How long the start, and requests after it, wait for what this node has to learn first; 0: two seconds. */
+    /* Without its users database a node knows callers for half as long; from then on it is not ready, unless it goes on
+     * telling them from each other, or is a gateway. 0: a minute. */
+    int64_t alone_ms;
     int64_t start_wait_ms;
     /* How long a term that another node has begun is left to it; 0: half a second. */
     int64_t term_patience_ms;
@@ -114,6 +117,9 @@ struct app {
     /* When /health/ready was asked last and the time before, and when it last said no; clock_mono_ns,
        0: never. A load balancer asks again and again. */
     _Atomic int64_t ready_asked_ns, ready_asked_before_ns, ready_refused_ns;
+    /* When a caller was last told from others while the users database was away; clock_mono_ns, 0: never. */
+    _Atomic int64_t knew_caller_ns;
+    int64_t alone_ms;            /* see app_options */
     const struct app_edge *edge; /* NULL: no requests are taken */
     struct tallies *tallies;     /* what the services did since the start */
     int64_t budget_ms;           /* what one request may spend on Redis in all */
@@ -151,8 +157,13 @@ void app_await_watch(struct app *app);
 /* The same for who starts; waits as well until the control data was looked at. */
 void app_await_start(struct app *app);
 /* Whether this node wants requests: it was told so (`ready`), it knows what is revoked as far as Redis
- * tells, and the control data is ours. */
+ * tells, the control data is ours, and app_knows_callers. */
 bool app_is_ready(struct app *app);
+/* Whether it can answer anything but 503: not long after its users database went away (app_options, alone_ms). Tokens of
+ * other issuers are judged without it, where they come. */
+bool app_knows_callers(const struct app *app);
+/* Somebody was told from others just now. */
+void app_note_caller(struct app *app);
 /*
  * Whether the control data in Redis was found to belong to another users database, when it was
  * looked at last; error gets a text that says what to do. Such a node must not serve: its

@@ -119,6 +119,8 @@ CW_MUST_CHECK enum err users_ping(struct users *users, struct error *error);
 
 /* Did it not answer when it was asked last (ERR_UPSTREAM_DOWN)? Any thread; asks nobody. */
 bool users_is_away(const struct users *users);
+/* Since when (clock_mono_ns); 0: it is not. */
+int64_t users_away_since_ns(const struct users *users);
 
 /* Form only, no look-up: ERR_BAD_INPUT names the field and how to correct it. */
 CW_MUST_CHECK enum err user_check_username(struct str username, struct error *error);

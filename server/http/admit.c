@@ -66,6 +66,8 @@ static enum err authenticate(struct app *app, struct exchange *exchange,
     app_await_watch(app);
     enum err err = identity_authenticate(app->identity, call_work(call), &credentials, call->now_s,
                                          &call->principal);
+    if (err == ERR_OK)
+        app_note_caller(app);
     if (err == ERR_UNAUTHENTICATED || err == ERR_BAD_INPUT)
         forget_dead_session(app, call, &credentials);
     return err;

@@ -79,6 +79,7 @@ enum err loopback_try_open(struct loopback *loopback, const struct loopback_opti
                    .retention_days = 7,
                    .include_entries = options->includes_entries},
         .jobs_give_up_ms = options->jobs_give_up_ms,
+        .alone_ms = options->alone_ms,
         .start_wait_ms = options->start_wait_ms > 0 ? options->start_wait_ms : PATIENCE_MS,
         .term_patience_ms = options->term_patience_ms > 0 ? options->term_patience_ms
                             : options->is_unwatched       ? 0

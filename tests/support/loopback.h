@@ -38,6 +38,7 @@ struct loopback_options {
     int64_t command_timeout_ms;   /* 0: a busy machine does not fail a test */
     int64_t start_wait_ms;        /* the same */
     int64_t term_patience_ms;     /* 0: that of a busy machine; for terms that cannot begin */
+    int64_t alone_ms;             /* 0: the usual minute */
     struct limit_settings limits; /* zero: off */
 };
 

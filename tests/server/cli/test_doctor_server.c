@@ -37,7 +37,7 @@ END_TEST
 /* Redis and the file have the new password, and the server has the old one. */
 START_TEST(a_server_with_the_old_password)
 {
-    char old[160], new[160];
+    char old[160], new[120];
     int port = redis_server_port(cli_test.redis);
     redis_server_do(cli_test.redis, "ACL SETUSER cw on >old ~* +@all");
     snprintf(old, sizeof old, "REDIS_URL=redis://cw:old@127.0.0.1:%d/0", port);
