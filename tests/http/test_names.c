@@ -3,10 +3,12 @@
  * them longer than they have time: the names file's silence lasts for ever, so that whoever did would never end.
  */
 #include "names_file.h"
+#include "slowness.h"
 #include "stand.h"
 #include "suite.h"
 
 #include <check.h>
+#include <hiredis/hiredis.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +17,9 @@
 #define CLEAR     "/api/cache/clear/"
 #define ADDRESSED "cache.test 127.0.0.1\n"
 #define SILENT    "cache.test silent\n"
+
+/* Five seconds are promised. */
+enum { FOLLOWED_WITHIN_MS = 5000 };
 
 static struct stand stand;
 static struct redis_server *redis;
@@ -186,6 +191,51 @@ START_TEST(a_name_that_moves)
 }
 END_TEST
 
+/* Another database, and so another pool. */
+static bool empties_search(const void *with)
+{
+    (void)with;
+    return http_post(stand.http, "/api/v1/analytics/cache/clear", stand.root.bearer)->status == 200;
+}
+
+static bool is_synced(const void *with)
+{
+    redisReply *reply = redis_server_ask(with, "INFO replication");
+    bool yes = strstr(reply->str, "master_link_status:up") != NULL;
+    freeReplyObject(reply);
+    return yes;
+}
+
+/* The old primary lives on as a replica, and whoever was connected to it still is. */
+START_TEST(a_failover_by_name)
+{
+    char port[16];
+
+    open_stand(ADDRESSED);
+    snprintf(port, sizeof port, "%d", redis_server_port(redis));
+    struct redis_server *second = redis_server_start(&(struct redis_server_options){
+        .no_tcp = true,
+        .unix_socket = true,
+        .args = (const char *const[]){"--bind", "127.0.0.2", "--port", port, NULL}});
+    redis_server_do(second, "REPLICAOF 127.0.0.1 %s", port);
+    stand_wait(is_synced, second, "a replica");
+    stand_wait(clears, NULL, "a clear at the first");
+    stand_wait(empties_search, NULL, "the search cache is emptied at the first");
+    redis_server_do(second, "REPLICAOF NO ONE");
+    redis_server_do(redis, "REPLICAOF 127.0.0.2 %s", port);
+    names_file_say("cache.test 127.0.0.2\n");
+    int64_t before = stand_now_ms();
+    stand_wait(clears, NULL, "a clear at the second");
+    stand_wait(empties_search, NULL, "the search cache is emptied at the second");
+    expect_within_ms(stand_now_ms() - before, FOLLOWED_WITHIN_MS);
+    stand_wait(is_synced, redis, "the first has become a replica");
+    ck_assert(clears(NULL));
+    ck_assert(clears(NULL));
+    close_stand();
+    redis_server_stop(&second);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("http/names");
@@ -199,6 +249,7 @@ int main(void)
     tcase_add_test(tcase, a_listener_without_name_servers);
     tcase_add_test(tcase, every_address_is_tried);
     tcase_add_test(tcase, a_name_that_moves);
+    tcase_add_test(tcase, a_failover_by_name);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
