@@ -6,6 +6,7 @@
 #include "cachewarden/log.h"
 #include "cachewarden/password.h"
 #include "cachewarden/principal.h"
+#include "cachewarden/random.h"
 
 /* Old parameters rise with the next sign-in. Failing at that must not fail the sign-in. */
 static void renew_hash(struct identity *identity, struct arena *arena, const struct user *user,
@@ -83,8 +84,11 @@ static enum err check_is_free(struct identity *identity, struct arena *arena, st
 enum err identity_register(struct identity *identity, struct work work, struct str username,
                            struct str email, struct str password, struct user *user_out)
 {
-    struct user user = {.username = username, .email = email, .is_active = true};
-    int64_t id = 0;
+    struct user user = {.username = username,
+                        .email = email,
+                        .is_active = true,
+                        .created_at_s = clock_wall_s(),
+                        .incarnation = random_hex(work.arena, USERS_INCARNATION_SIZE / 2)};
     enum err err;
 
     *user_out = (struct user){0};
@@ -93,16 +97,20 @@ enum err identity_register(struct identity *identity, struct work work, struct s
         (err = password_check_strength(password, username, email, work.error)) != ERR_OK ||
         (err = check_is_free(identity, work.arena, username, email, work.error)) != ERR_OK)
         return err;
+    if (!user.incarnation.ptr)
+        return ERR_NO_MEMORY;
     err = password_hash(work.arena, password, work.deadline_ns, &user.password_hash);
     if (err == ERR_BUSY)
         return error_set(work.error, err, "Too many sign-ins at once, try again in a moment.");
     if (!err)
-        err = users_add(identity->users, &user, &id, work.error);
+        err = users_add(identity->users, &user, &user.id, work.error);
     if (err)
         return err;
     /* A request that named this id a moment ago was told that nobody has it. */
-    identity_forget(identity, id);
-    return users_find_by_id(identity->users, work.arena, id, user_out, work.error);
+    identity_forget(identity, user.id);
+    /* Not read back: who was told that it failed would find the name taken. */
+    *user_out = user;
+    return ERR_OK;
 }
 
 static enum err check_key(struct identity *identity, struct arena *arena, const struct api_key *key,

@@ -29,6 +29,9 @@ static enum err fill_set(struct issuer_keys *keys, const struct issuer_spec *spe
     enum jws_algorithm algorithms[JWS_ALGORITHM_END];
     struct jwk_rules rules = {.algorithms = algorithms};
 
+    if (str_starts(text, STR("\xef\xbb\xbf")))
+        return error_set(error, ERR_BAD_INPUT,
+                         "it begins with a byte order mark; save it as UTF-8 without one");
     for (size_t i = 0; i < spec->algorithm_count && i < JWS_ALGORITHM_END; i++)
         algorithms[rules.algorithm_count++] = jws_algorithm_from_name(spec->algorithms[i]);
     return jwks_parse(&rules, text, &keys->jwks, error);

@@ -179,7 +179,8 @@ static enum err insert_account(struct users *users, struct users_connection *con
     int64_t created_at_s = user->created_at_s > 0 ? user->created_at_s : clock_wall_s();
     struct str username_key = users_folded(arena, user->username);
     struct str email_key = users_folded(arena, user->email);
-    struct str incarnation = users_new_incarnation(arena);
+    struct str incarnation =
+        user->incarnation.len > 0 ? user->incarnation : users_new_incarnation(arena);
 
     if (!username_key.ptr || !email_key.ptr || !incarnation.ptr)
         return ERR_NO_MEMORY;

@@ -34,7 +34,7 @@ struct user {
     bool is_deleted;
     const struct str *groups; /* sorted by name */
     size_t group_count;
-    int64_t created_at_s; /* users_add: 0 is now */
+    int64_t created_at_s; /* users_add: 0 is now; an incarnation that is empty is made there */
     /* Tokens issued before are void. Set with the password; 0: none are. */
     int64_t tokens_not_before_s;
     struct str tokens_kept_family; /* but not those of this family; empty: there is none */

@@ -50,6 +50,30 @@ START_TEST(up_and_in)
 }
 END_TEST
 
+/* It is told as it was stored, and not read back: it is made, whatever becomes of a look at it. */
+START_TEST(a_new_account_is_not_read_back)
+{
+    struct user found;
+    sqlite3 *raw;
+    int64_t id = sign_up("alice");
+
+    ck_assert_int_eq(users_find_by_id(users, arena, id, &found, &error), ERR_OK);
+    ck_assert(str_eq(found.username, user.username) && str_eq(found.email, user.email));
+    ck_assert(str_eq(found.incarnation, user.incarnation));
+    ck_assert(str_eq(found.password_hash, user.password_hash));
+    ck_assert_int_eq(found.created_at_s, user.created_at_s);
+    ck_assert_int_eq(found.tokens_not_before_s, user.tokens_not_before_s);
+    ck_assert_int_eq(sqlite3_open(users_backend_url + strlen("sqlite:"), &raw), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(raw,
+                                  "CREATE TRIGGER vanish AFTER INSERT ON accounts"
+                                  " BEGIN DELETE FROM accounts WHERE id = NEW.id; END",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(raw);
+    ck_assert_int_gt(sign_up("bob"), id);
+}
+END_TEST
+
 START_TEST(who_may_not)
 {
     int64_t id = sign_up("alice");
@@ -230,6 +254,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, fixture_init, fixture_fini);
     tcase_add_test(tcase, up_and_in);
+    tcase_add_test(tcase, a_new_account_is_not_read_back);
     tcase_add_test(tcase, who_may_not);
     tcase_add_test(tcase, an_account_without_a_password);
     tcase_add_test(tcase, a_hash_that_is_none);

@@ -13,6 +13,7 @@ static void write_keys(void)
     char *keys = signer_jwks((const struct signer *const[]){signer, NULL});
     cw_file_write(one.directory, "keys.json", keys, 0600);
     cw_file_write(one.directory, "secret", "0123456789abcdef0123456789abcdef\n", 0600);
+    cw_file_write(one.directory, "mark", "\xef\xbb\xbf{\"keys\":[]}\n", 0600);
     cw_file_write(one.directory, "blank", "0123456789abcdef0123456789abcdef \n", 0600);
     cw_file_write(one.directory, "short", "canary\n", 0600);
     free(keys);
@@ -145,6 +146,8 @@ static const struct {
     {LIST("{ " GOOD URL "jwks_ca = \"$D/nothing\"; }"), "auth.issuers[0].jwks_ca cannot be read"},
     {LIST("{ " GOOD "jwks_file = \"$D/nothing\"; }"),
      "auth.issuers[0].jwks_file the key file cannot be read (No such file or directory)"},
+    {LIST("{ " GOOD "jwks_file = \"$D/mark\"; }"),
+     "auth.issuers[0].jwks_file it begins with a byte order mark; save it as UTF-8 without one"},
     {LIST("{ " GOOD "jwks_file = \"$D/short\"; }"),
      "auth.issuers[0].jwks_file it is no JSON object"},
     {LIST("{ issuer = \"i\"; algorithms = [ \"HS256\" ]; secret_file = \"$D/short\"; }"),
