@@ -270,6 +270,16 @@ enum err pipeline_take(struct pipeline *pipeline, const struct round_trip *round
     return ERR_OK;
 }
 
+/* It was done, whatever it was, but nobody has the answer. */
+static enum err too_large(const struct pipeline *pipeline, struct error *error)
+{
+    bool writes = pipeline->effect == PIPELINE_WRITE;
+
+    return redis_error_set(error, writes ? ERR_UNCERTAIN : ERR_UPSTREAM_DOWN,
+                           writes ? REDIS_ERROR_UNCERTAIN : REDIS_ERROR_UNAVAILABLE,
+                           "a reply is larger than allowed");
+}
+
 enum err pipeline_judge(struct pipeline *pipeline, bool *is_refused_out, struct error *error)
 {
     *is_refused_out = false;
@@ -282,6 +292,8 @@ enum err pipeline_judge(struct pipeline *pipeline, bool *is_refused_out, struct 
         if (is_unjudged || is_only_queued(pipeline, i))
             continue;
         const struct value *refusal = find_error(value);
+        if (refusal && value_fault(refusal) == REDIS_FAULT_TOO_LARGE)
+            return too_large(pipeline, error);
         if (refusal) {
             *is_refused_out = true;
             char sentence[VALUE_SENTENCE_SIZE];

@@ -103,6 +103,8 @@ enum err redis_run(struct redis *redis, struct pipeline *pipeline, struct work w
     err = pipeline_judge(pipeline, &is_refused, error);
     if (is_refused)
         pool_count_refusal(redis->pool);
+    if (err && err != ERR_UPSTREAM_REFUSED)
+        pipeline_forget(pipeline);
     if (!err && pipeline->is_replica && pipeline->effect == PIPELINE_WRITE)
         err =
             redis_error_set(error, ERR_UNCERTAIN, REDIS_ERROR_UNCERTAIN, "a replica took a write");

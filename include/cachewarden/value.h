@@ -41,8 +41,9 @@ enum redis_fault {
     REDIS_FAULT_AUTH, /* NOAUTH, WRONGPASS */
     REDIS_FAULT_NOPERM,
     REDIS_FAULT_WRONGTYPE,
-    REDIS_FAULT_OVERFLOW, /* "increment or decrement would overflow" and its like */
-    REDIS_FAULT_CLIENTS,  /* max number of clients reached */
+    REDIS_FAULT_OVERFLOW,  /* "increment or decrement would overflow" and its like */
+    REDIS_FAULT_CLIENTS,   /* max number of clients reached */
+    REDIS_FAULT_TOO_LARGE, /* not of Redis: the reply came, and was larger than we keep */
     REDIS_FAULT_OTHER
 };
 enum redis_fault value_fault(const struct value *value);

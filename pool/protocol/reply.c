@@ -1,5 +1,7 @@
 #include "protocol/reply.h"
 
+#include "protocol/frame.h"
+
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 
@@ -18,6 +20,12 @@ struct reply_reader {
     size_t items;             /* array elements of this reply so far */
     size_t fed;               /* bytes fed since this reply began */
     enum reply_status broken; /* why an object function said no */
+    /* What was fed goes to hiredis reply by reply, so that one can be left out. */
+    char *held;
+    size_t held_at, held_size, held_room;
+    struct frame frame;
+    bool is_passing_over; /* a reply that is too large, to its end */
+    bool is_unframed;     /* nobody knows any more where replies end: hiredis gets everything */
 };
 
 /* Into the root of the reply, or into the item of the array being read. */
@@ -133,17 +141,25 @@ static redisReplyObjectFunctions functions = {
     .freeObject = free_object,
 };
 
+static redisReader *make_hiredis(struct reply_reader *reader)
+{
+    redisReader *hiredis = redisReaderCreateWithFunctions(&functions);
+    if (hiredis)
+        hiredis->privdata = reader;
+    return hiredis;
+}
+
 struct reply_reader *reply_reader_new(void)
 {
     struct reply_reader *reader = calloc(1, sizeof *reader);
     if (!reader)
         return NULL;
-    reader->hiredis = redisReaderCreateWithFunctions(&functions);
+    reader->hiredis = make_hiredis(reader);
     if (!reader->hiredis) {
         free(reader);
         return NULL;
     }
-    reader->hiredis->privdata = reader;
+    frame_begin(&reader->frame);
     return reader;
 }
 
@@ -151,38 +167,72 @@ void reply_reader_free(struct reply_reader **reader)
 {
     if (!*reader)
         return;
-    redisReaderFree((*reader)->hiredis);
+    if ((*reader)->hiredis)
+        redisReaderFree((*reader)->hiredis);
+    free((*reader)->held);
     free(*reader);
     *reader = NULL;
 }
 
+static size_t left_in_hiredis(const struct reply_reader *reader)
+{
+    return reader->hiredis ? reader->hiredis->len - reader->hiredis->pos : 0;
+}
+
+static size_t left_held(const struct reply_reader *reader)
+{
+    return reader->held_size - reader->held_at;
+}
+
 size_t reply_reader_left(const struct reply_reader *reader)
 {
-    return reader->hiredis->len - reader->hiredis->pos;
+    return left_held(reader) + left_in_hiredis(reader);
 }
 
 bool reply_reader_feed(struct reply_reader *reader, const char *bytes, size_t size)
 {
-    reader->fed += size;
-    return redisReaderFeed(reader->hiredis, bytes, size) == REDIS_OK;
+    if (reader->broken)
+        return false;
+    if (left_held(reader) == 0)
+        reader->held_at = reader->held_size = 0;
+    if (reader->held_size + size > reader->held_room) {
+        size_t room = (reader->held_size + size) * 2;
+        char *more = realloc(reader->held, room);
+        if (!more)
+            return false;
+        reader->held = more;
+        reader->held_room = room;
+    }
+    if (size > 0)
+        memcpy(reader->held + reader->held_size, bytes, size);
+    reader->held_size += size;
+    return true;
 }
 
 /* hiredis would look for the end of an endless line from its start at every feed. */
 static bool is_endless_line(const struct reply_reader *reader)
 {
     const char *left = reader->hiredis->buf + reader->hiredis->pos;
-    return reply_reader_left(reader) > REPLY_LINE_MAX && !memchr(left, '\n', REPLY_LINE_MAX);
+    return left_in_hiredis(reader) > REPLY_LINE_MAX && !memchr(left, '\n', REPLY_LINE_MAX);
 }
 
-enum reply_status reply_reader_next(struct reply_reader *reader, struct arena *arena,
-                                    struct value *value)
+static bool hand_over(struct reply_reader *reader, size_t size)
 {
-    if (reader->broken)
-        return reader->broken;
-    reader->arena = arena;
-    reader->root = value;
+    bool is_well = size == 0 || redisReaderFeed(reader->hiredis, reader->held + reader->held_at,
+                                                size) == REDIS_OK;
+    reader->held_at += size;
+    reader->fed += size;
+    return is_well;
+}
+
+/* *may_pass_out: the reply is too large, and nothing else is wrong with it. */
+static enum reply_status ask_hiredis(struct reply_reader *reader, bool *may_pass_out)
+{
     void *reply = NULL;
+
+    *may_pass_out = false;
     if (redisReaderGetReply(reader->hiredis, &reply) != REDIS_OK) {
+        *may_pass_out = reader->broken == REPLY_TOO_LARGE;
         if (!reader->broken)
             reader->broken =
                 reader->hiredis->err == REDIS_ERR_OOM ? REPLY_NO_MEMORY : REPLY_PROTOCOL_ERROR;
@@ -190,10 +240,88 @@ enum reply_status reply_reader_next(struct reply_reader *reader, struct arena *a
     }
     if (reply) {
         reader->items = 0;
-        reader->fed = reply_reader_left(reader);
+        reader->fed = left_in_hiredis(reader);
         return REPLY_READY;
     }
-    if (reader->fed > REPLY_BYTES_MAX || is_endless_line(reader))
+    *may_pass_out = reader->fed > REPLY_BYTES_MAX;
+    if (*may_pass_out || is_endless_line(reader))
         reader->broken = REPLY_TOO_LARGE;
     return reader->broken ? reader->broken : REPLY_MORE;
+}
+
+/* What hiredis has of the reply is thrown away. */
+static enum reply_status begin_passing_over(struct reply_reader *reader)
+{
+    redisReaderFree(reader->hiredis);
+    reader->hiredis = make_hiredis(reader);
+    reader->broken = reader->hiredis ? REPLY_READY : REPLY_NO_MEMORY;
+    reader->items = reader->fed = 0;
+    reader->is_passing_over = true;
+    return reader->broken;
+}
+
+static enum reply_status end_passing_over(struct reply_reader *reader)
+{
+    reader->is_passing_over = false;
+    frame_begin(&reader->frame);
+    *reader->root = (struct value){
+        .kind = VALUE_ERROR, .text = STR(REPLY_TOO_LARGE_WORD " a reply is larger than allowed")};
+    return REPLY_READY;
+}
+
+static enum reply_status pass_over(struct reply_reader *reader, enum frame_step step, size_t used)
+{
+    reader->held_at += used;
+    if (step == FRAME_LOST)
+        return reader->broken = REPLY_TOO_LARGE;
+    return step == FRAME_END ? end_passing_over(reader) : REPLY_MORE;
+}
+
+/* The bytes up to the end of the reply, or all there are. */
+static enum frame_step take_frame(struct reply_reader *reader, size_t *used_out)
+{
+    enum frame_step step = FRAME_LOST;
+
+    if (!reader->is_unframed)
+        step =
+            frame_take(&reader->frame, reader->held + reader->held_at, left_held(reader), used_out);
+    if (step == FRAME_LOST)
+        *used_out = left_held(reader);
+    return step;
+}
+
+enum reply_status reply_reader_next(struct reply_reader *reader, struct arena *arena,
+                                    struct value *value)
+{
+    size_t used;
+    bool may_pass;
+
+    if (reader->broken)
+        return reader->broken;
+    reader->arena = arena;
+    reader->root = value;
+    enum frame_step step = take_frame(reader, &used);
+    if (reader->is_passing_over)
+        return pass_over(reader, step, used);
+    reader->is_unframed = step == FRAME_LOST;
+    if (!hand_over(reader, used))
+        return reader->broken = REPLY_NO_MEMORY;
+    enum reply_status status = ask_hiredis(reader, &may_pass);
+    if (may_pass && !reader->is_unframed) {
+        status = begin_passing_over(reader);
+        if (status != REPLY_READY)
+            return status;
+        return pass_over(reader, step, 0);
+    }
+    /* hiredis reads it otherwise: from here on it has the say. */
+    if ((status == REPLY_READY) != (step == FRAME_END) && step != FRAME_LOST &&
+        (status == REPLY_READY || status == REPLY_MORE)) {
+        reader->is_unframed = true;
+        if (!hand_over(reader, left_held(reader)))
+            return reader->broken = REPLY_NO_MEMORY;
+        return status == REPLY_READY ? status : ask_hiredis(reader, &may_pass);
+    }
+    if (status == REPLY_READY)
+        frame_begin(&reader->frame);
+    return status;
 }

@@ -2,7 +2,8 @@
  * RESP2 replies to values. It is hiredis's reader with object functions of ours, so a reply is built
  * once, in the arena of the pipeline that owns it. It adds limits that hiredis lacks, checks the end
  * of bulk strings, which hiredis does not, and refuses RESP3, which later versions of hiredis read.
- * After anything but REPLY_READY and REPLY_MORE the connection must be closed. One thread at a time.
+ * A reply over the limits is passed over to its end, and an error stands in its place: those behind it have other
+ * owners. After anything but REPLY_READY and REPLY_MORE the connection must be closed. One thread at a time.
  */
 #ifndef POOL_PROTOCOL_REPLY_H
 #define POOL_PROTOCOL_REPLY_H
@@ -17,11 +18,14 @@
 /* Status, error, integer and length lines; Redis writes errors of some hundred bytes. */
 #define REPLY_LINE_MAX (64u * 1024)
 
+/* The first word of the error that stands in the place of a reply that was passed over. */
+#define REPLY_TOO_LARGE_WORD "TOOLARGE"
+
 enum reply_status {
     REPLY_READY,
     REPLY_MORE,           /* feed more bytes and ask again, with the same arena and value */
     REPLY_PROTOCOL_ERROR, /* not RESP2, or nested too deep */
-    REPLY_TOO_LARGE,      /* one of the limits above */
+    REPLY_TOO_LARGE,      /* one of the limits above, and its end is not to be found (frame.h) */
     REPLY_NO_MEMORY
 };
 

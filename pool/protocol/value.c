@@ -35,11 +35,17 @@ static enum redis_fault word_fault(struct str word)
         struct str word;
         enum redis_fault fault;
     } words[] = {
-        {{"OOM", 3}, REDIS_FAULT_OOM},         {{"READONLY", 8}, REDIS_FAULT_READONLY},
-        {{"MISCONF", 7}, REDIS_FAULT_MISCONF}, {{"LOADING", 7}, REDIS_FAULT_LOADING},
-        {{"BUSY", 4}, REDIS_FAULT_BUSY},       {{"MASTERDOWN", 10}, REDIS_FAULT_MASTERDOWN},
-        {{"NOAUTH", 6}, REDIS_FAULT_AUTH},     {{"WRONGPASS", 9}, REDIS_FAULT_AUTH},
-        {{"NOPERM", 6}, REDIS_FAULT_NOPERM},   {{"WRONGTYPE", 9}, REDIS_FAULT_WRONGTYPE},
+        {{"OOM", 3}, REDIS_FAULT_OOM},
+        {{"READONLY", 8}, REDIS_FAULT_READONLY},
+        {{"MISCONF", 7}, REDIS_FAULT_MISCONF},
+        {{"LOADING", 7}, REDIS_FAULT_LOADING},
+        {{"BUSY", 4}, REDIS_FAULT_BUSY},
+        {{"MASTERDOWN", 10}, REDIS_FAULT_MASTERDOWN},
+        {{"NOAUTH", 6}, REDIS_FAULT_AUTH},
+        {{"WRONGPASS", 9}, REDIS_FAULT_AUTH},
+        {{"NOPERM", 6}, REDIS_FAULT_NOPERM},
+        {{"WRONGTYPE", 9}, REDIS_FAULT_WRONGTYPE},
+        {{"TOOLARGE", 8}, REDIS_FAULT_TOO_LARGE},
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (str_eq(word, words[i].word))
@@ -99,6 +105,8 @@ const char *redis_fault_name(enum redis_fault fault)
         return "overflow";
     case REDIS_FAULT_CLIENTS:
         return "clients";
+    case REDIS_FAULT_TOO_LARGE:
+        return "too_large";
     case REDIS_FAULT_OTHER:
         break;
     }
@@ -118,6 +126,7 @@ enum redis_error redis_fault_cause(enum redis_fault fault)
     case REDIS_FAULT_CLIENTS:
         return REDIS_ERROR_BUSY;
     case REDIS_FAULT_MASTERDOWN:
+    case REDIS_FAULT_TOO_LARGE:
         return REDIS_ERROR_UNAVAILABLE;
     case REDIS_FAULT_AUTH:
         return REDIS_ERROR_AUTHENTICATION;

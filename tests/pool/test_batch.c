@@ -4,6 +4,7 @@
  */
 #include "batch.h"
 #include "pool_case.h"
+#include "protocol/reply.h"
 #include "redis_private.h"
 
 #include "fake_redis.h"
@@ -12,6 +13,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 static struct fake_redis *fake;
@@ -285,6 +287,50 @@ static void send_two(struct runner *leader, struct runner *follower)
     ck_assert(fake_redis_wait_seen(fake, leader->command, 1));
 }
 
+/* One item more than is allowed, in `size_out` bytes; the caller frees it. */
+static char *oversized(size_t *size_out)
+{
+    enum { ITEMS = REPLY_ITEMS_MAX + 1 };
+    char *bytes = malloc(32 + 4 * (size_t)ITEMS);
+
+    ck_assert_ptr_nonnull(bytes);
+    size_t size = (size_t)sprintf(bytes, "*%d\r\n", ITEMS);
+    for (int i = 0; i < ITEMS; i++, size += 4)
+        memcpy(bytes + size, ":1\r\n", 4);
+    *size_out = size;
+    return bytes;
+}
+
+START_TEST(who_gets_too_much_takes_nobody_along)
+{
+    struct runner holder = {.number = 0}, members[4];
+    struct fake_step large = {0};
+    char *bytes = oversized(&large.size);
+
+    large.bytes = bytes;
+    occupy(&holder);
+    for (int i = 0; i < 4; i++) {
+        members[i] = (struct runner){.number = i, .effect = i < 2 ? PIPELINE_WRITE : PIPELINE_READ};
+        start(&members[i]);
+        wait_queued((size_t)i + 1);
+    }
+    FAKE_SCRIPT(fake, {.bytes = ":10\r\n"}, large, large, {.bytes = ":13\r\n"});
+    fake_redis_release(fake);
+    expect(&holder, ERR_OK);
+    expect(&members[0], ERR_OK);
+    expect(&members[1], ERR_UNCERTAIN);
+    expect(&members[2], ERR_UPSTREAM_DOWN);
+    expect(&members[3], ERR_OK);
+    ck_assert_int_eq(members[0].integer, 10);
+    ck_assert_int_eq(members[3].integer, 13);
+    ck_assert_str_eq(members[2].error.caller, "redis unavailable");
+    /* It goes on over the same connection. */
+    ck_assert_uint_eq(case_stats(redis).idle, 1);
+    ck_assert_uint_eq(fake_redis_accepted(fake), 1);
+    free(bytes);
+}
+END_TEST
+
 START_TEST(a_leader_that_leaves_a_round_trip_passes_it_on)
 {
     enum pipeline_effect effect = _i ? PIPELINE_WRITE : PIPELINE_READ;
@@ -520,6 +566,7 @@ int main(void)
     tcase_add_test(tcase, a_follower_that_leaves_in_time_is_not_sent);
     tcase_add_test(tcase, a_leader_that_leaves_the_queue_makes_way_for_a_follower);
     tcase_add_test(tcase, when_all_have_left_the_queue_nothing_is_sent);
+    tcase_add_test(tcase, who_gets_too_much_takes_nobody_along);
     tcase_add_loop_test(tcase, a_leader_that_leaves_a_round_trip_passes_it_on, 0, 2);
     tcase_add_loop_test(tcase, a_follower_that_leaves_a_round_trip_does_not_disturb_it, 0, 2);
     tcase_add_test(tcase, when_all_have_left_a_round_trip_its_connection_is_closed);

@@ -26,6 +26,7 @@ static const struct {
     {"ERR increment or decrement would overflow", REDIS_FAULT_OVERFLOW, "overflow"},
     {"ERR increment would produce NaN or Infinity", REDIS_FAULT_OVERFLOW, "overflow"},
     {"ERR max number of clients reached", REDIS_FAULT_CLIENTS, "clients"},
+    {"TOOLARGE a reply is larger than allowed", REDIS_FAULT_TOO_LARGE, "too_large"},
     {"EXECABORT Transaction discarded because of: READONLY You can't write against a read only "
      "replica.",
      REDIS_FAULT_READONLY, "readonly"},
