@@ -34,7 +34,7 @@ struct entries_putter {
     struct item items[BATCH];
     size_t count, size;
     struct entries_row begun; /* a text whose lines have begun; .size 0: none */
-    char *text;               /* its bytes so far, in the arena of the batch */
+    char *text; /* its bytes so far, in the arena of the batch; NULL: its life has ended */
     size_t have;
     bool is_full; /* redis takes no more */
     struct entries_data data;
@@ -264,16 +264,19 @@ static enum err begin(struct entries_putter *putter, const struct entries_row *r
     size_t size = row->kind == ENTRIES_TEXT ? (size_t)row->size : row->bytes.len;
 
     *begun = *row;
+    begun->size = (int64_t)size;
+    putter->have = row->bytes.len;
+    putter->text = NULL;
+    if (row->expires_ms <= clock_wall_ms())
+        return ERR_OK;
     begun->where = str_dup(putter->arena, row->where);
     begun->label = str_dup(putter->arena, row->label);
     begun->number = str_dup(putter->arena, row->number);
-    begun->size = (int64_t)size;
     putter->text = arena_alloc(putter->arena, size);
     if (!begun->where.ptr || !begun->label.ptr || !putter->text)
         return ERR_NO_MEMORY;
     (void)namespace_parse(begun->where, &begun->space); /* its name lies there */
     memcpy(putter->text, row->bytes.ptr, row->bytes.len);
-    putter->have = row->bytes.len;
     return ERR_OK;
 }
 
@@ -282,7 +285,8 @@ static enum err go_on(struct entries_putter *putter, const struct entries_row *r
 {
     if (row->bytes.len > (size_t)putter->begun.size - putter->have)
         return error_set(error, ERR_BAD_INPUT, "an entry goes on behind its end");
-    memcpy(putter->text + putter->have, row->bytes.ptr, row->bytes.len);
+    if (putter->text)
+        memcpy(putter->text + putter->have, row->bytes.ptr, row->bytes.len);
     putter->have += row->bytes.len;
     return ERR_OK;
 }
@@ -299,12 +303,11 @@ static enum err take_row(struct entries_putter *putter, const struct entries_row
     if (err || putter->have < (size_t)putter->begun.size)
         return err;
     putter->begun.bytes = (struct str){putter->text, putter->have};
-    if (putter->begun.expires_ms > clock_wall_ms())
+    if (putter->text)
         return join(putter, error);
     putter->begun = (struct entries_row){0};
     putter->counts.expired++;
-    /* Its memory goes now, where nothing else needs it. */
-    return putter->count == 0 ? flush(putter, error) : ERR_OK;
+    return ERR_OK;
 }
 
 enum err entries_putter_put(struct entries_putter *putter, struct str lines, struct error *error)
