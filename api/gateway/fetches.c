@@ -15,7 +15,7 @@ enum { REMEMBERED_MS = 10000, NOTES = 1024 };
 struct fetch_note {
     struct gateway_digest about;
     int64_t until_ns; /* 0: it is none */
-    enum fetch_note_kind { NOTE_ALONE, NOTE_FAILED, NOTE_RESTS, NOTE_VOID } kind;
+    enum fetch_note_kind { NOTE_ALONE, NOTE_FAILED, NOTE_RESTS } kind;
 };
 
 struct fetches {
@@ -131,9 +131,6 @@ static void note_locked(struct fetches *fetches, const struct gateway_digest *en
     case FETCH_LEFT:
         forget_locked(fetches, entry);
         return;
-    case FETCH_VOID:
-        note.kind = is_noted_locked(fetches, entry, NOTE_VOID) ? NOTE_ALONE : NOTE_VOID;
-        break;
     case FETCH_FAILED:
         note.kind = NOTE_FAILED;
         break;

@@ -33,8 +33,7 @@ enum fetch_turn fetches_enter(struct fetches *fetches, const struct fetch_name *
 
 enum fetch_end {
     FETCH_SHARED, /* what came is stored, so others have it */
-    FETCH_LEFT,   /* nobody knows what would have come: the next one leads */
-    FETCH_VOID, /* the same, for what came was not true any more. When that comes again soon, nobody waits for it */
+    FETCH_LEFT, /* nobody knows what would have come, or it was not true any more: the next one leads */
     FETCH_UNSHARED, /* what came is not for all */
     FETCH_FAILED
 };

@@ -331,7 +331,7 @@ static enum fetch_end end_of(const struct sharing *sharing, enum err err)
     if (passage->status.stored)
         return FETCH_SHARED;
     if (sharing->is_void)
-        return FETCH_VOID;
+        return FETCH_LEFT;
     if (err != ERR_OK)
         return is_left(passage) ? FETCH_LEFT : FETCH_FAILED;
     return status_is_error(passage->status.forwarded_status) ? FETCH_FAILED : FETCH_UNSHARED;
@@ -340,8 +340,10 @@ static enum fetch_end end_of(const struct sharing *sharing, enum err err)
 void sharing_leave(struct sharing *sharing, enum err err)
 {
     static const enum mark_end ends[] = {
-        [FETCH_SHARED] = MARK_STORED,     [FETCH_LEFT] = MARK_LEFT,     [FETCH_VOID] = MARK_LEFT,
-        [FETCH_UNSHARED] = MARK_UNSHARED, [FETCH_FAILED] = MARK_FAILED,
+        [FETCH_SHARED] = MARK_STORED,
+        [FETCH_LEFT] = MARK_LEFT,
+        [FETCH_UNSHARED] = MARK_UNSHARED,
+        [FETCH_FAILED] = MARK_FAILED,
     };
     enum fetch_end how = end_of(sharing, err);
 

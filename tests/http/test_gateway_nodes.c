@@ -17,7 +17,7 @@ enum { NODES = 3, MANY = 1000, FEW = 5, ASKED_MAX = MANY };
 
 static struct cw_server others[NODES - 1];
 
-/* The first request waits for one of these, those behind it for one of those. */
+/* The first request that reads waits for one of these, those behind it for one of those. */
 static sem_t first_may_go, others_may_go;
 static atomic_int came;
 
@@ -28,7 +28,8 @@ static char *answer(void *arg, const struct origin_request *request)
     char *text = malloc(200);
 
     (void)arg;
-    sem_wait(number == 1 ? &first_may_go : &others_may_go);
+    if (strncmp(request->head, "GET ", 4) == 0)
+        sem_wait(number == 1 ? &first_may_go : &others_may_go);
     snprintf(text, 200, "HTTP/1.1 200 OK\r\nCache-Control: %s\r\nContent-Length: 4\r\n\r\n%04d",
              strstr(request->head, "/own") ? "no-store"
              : strstr(request->head, "/stale") && number == 1
@@ -228,34 +229,33 @@ START_TEST(who_has_waited_for_long_asks_by_itself)
 }
 END_TEST
 
-static void clear_mine(void)
+static void clear_mine(const char *path)
 {
+    (void)path;
     expect_status(http_post(stand.http, "/api/cache/clear/", stand.alice.bearer), 200);
 }
 
 /* A user's own clear, and a change of the path that drops it. */
-static void change_mine(void)
+static void change_mine(const char *path)
 {
     struct raw *client = raw_open(stand.server.port);
 
-    raw_print(client,
-              "PUT /mine/changed HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n%s\r\n\r\n",
+    raw_print(client, "PUT %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n%s\r\n\r\n", path,
               stand.alice.bearer);
     expect_status(raw_reply(client, PATIENCE_MS), 200);
     raw_close(&client);
 }
 
 /* What is fetched since before the change is not for who asks behind it, on any node; nor is it waited for. */
-static void expect_nobody_waits(const char *path, void (*change)(void), size_t requests)
+static void expect_nobody_waits(const char *path, void (*change)(const char *path), size_t requests)
 {
     char last[8];
 
     snprintf(last, sizeof last, "%04zu", requests);
     begin();
     ask_first(&stand.server, path, 1);
-    for (size_t i = 2; i < requests + 2; i++) /* the change may ask the origin, too */
-        sem_post(&others_may_go);
-    change();
+    sem_post(&others_may_go);
+    change(path);
     ask(&stand.server, path, 1);
     expect_reply(1, last);
     for (int i = 0; i < NODES - 1; i++)
@@ -276,6 +276,39 @@ END_TEST
 START_TEST(nobody_waits_for_what_was_dropped_before_it_asked)
 {
     expect_nobody_waits("/mine/changed", change_mine, 3);
+}
+END_TEST
+
+static bool do_few_wait(const void *count)
+{
+    return do_wait_on(&others[0], FEW - 1) ||
+           scripted_origin_count(origin) > *(const size_t *)count;
+}
+
+/* What was asked for is void each time. Then they are as many as before. */
+START_TEST(many_misses_behind_clears_that_follow_each_other_are_one_request)
+{
+    size_t count = 0;
+
+    begin();
+    for (int i = 0; i < 3; i++) {
+        ask(&others[0], "/mine/again", 1);
+        scripted_origin_wait_count(origin, ++count);
+        change_mine("/mine/again");
+        count++;
+        sem_post(i == 0 ? &first_may_go : &others_may_go);
+        const struct http_reply *reply = raw_reply(clients[i], PATIENCE_MS);
+        expect_status(reply, 200);
+        ck_assert_ptr_nonnull(strstr(http_header(reply, "Cache-Status"), "cleared-meanwhile"));
+        raw_close(&clients[i]);
+    }
+    ask(&others[0], "/mine/again", FEW);
+    count++;
+    stand_wait(do_few_wait, &count, "not all of them wait");
+    sem_post(&others_may_go);
+    for (int i = 3; i < asked; i++)
+        expect_reply(i, "0007");
+    end(count);
 }
 END_TEST
 
@@ -318,6 +351,7 @@ int main(void)
     tcase_add_test(all, what_is_stale_is_fetched_anew_by_one_node);
     tcase_add_test(all, nobody_waits_for_what_was_cleared_before_it_asked);
     tcase_add_test(all, nobody_waits_for_what_was_dropped_before_it_asked);
+    tcase_add_test(all, many_misses_behind_clears_that_follow_each_other_are_one_request);
     suite_add_tcase(suite, all);
     return suite_run(suite);
 }

@@ -140,14 +140,14 @@ START_TEST(who_left_leaves_it_to_the_next)
 }
 END_TEST
 
-/* Once a clear came in between. Where that goes on, they would wait one after the other. */
-START_TEST(what_is_void_again_is_not_waited_for)
+/* However many clears come one after the other, many who miss at once are one request. */
+START_TEST(what_is_void_again_and_again_is_shared_still)
 {
-    ck_assert_int_eq(enter(1), FETCH_LEADS);
-    fetches_leave(fetches, thing(1), FETCH_VOID);
-    ck_assert_int_eq(enter(1), FETCH_LEADS);
-    fetches_leave(fetches, thing(1), FETCH_VOID);
-    ck_assert_int_eq(enter(1), FETCH_ALONE);
+    for (unsigned char clears = 0; clears < 4; clears++) {
+        ck_assert_int_eq(fetches_enter(fetches, thing_behind(1, clears), false), FETCH_LEADS);
+        ck_assert_int_eq(fetches_enter(fetches, thing_behind(1, clears), false), FETCH_WAITS);
+        fetches_leave(fetches, thing_behind(1, clears), FETCH_LEFT);
+    }
 }
 END_TEST
 
@@ -161,7 +161,7 @@ START_TEST(who_has_to_respect_a_clear_does_not_meet_what_began_before_it)
     ck_assert_int_eq(enter(1), FETCH_LEADS);
     ck_assert_int_eq(enter_behind(1, 1), FETCH_LEADS);
     ck_assert_int_eq(enter_behind(1, 1), FETCH_WAITS);
-    fetches_leave(fetches, thing(1), FETCH_VOID);
+    fetches_leave(fetches, thing(1), FETCH_LEFT);
     ck_assert(fetches_is_under_way(fetches, &thing_behind(1, 1)->begun));
     ck_assert_int_eq(enter_behind(1, 2), FETCH_LEADS);
     fetches_rest(fetches, &thing_behind(1, 2)->begun, clock_deadline_ns(PATIENCE_MS));
@@ -211,7 +211,7 @@ int main(void)
     tcase_add_test(tcase, what_nobody_comes_back_for_rests_no_longer);
     tcase_add_test(tcase, who_sleeps_beside_a_rest_wakes_at_its_end);
     tcase_add_test(tcase, who_left_leaves_it_to_the_next);
-    tcase_add_test(tcase, what_is_void_again_is_not_waited_for);
+    tcase_add_test(tcase, what_is_void_again_and_again_is_shared_still);
     tcase_add_test(tcase, who_has_to_respect_a_clear_does_not_meet_what_began_before_it);
     tcase_add_test(tcase, who_sleeps_is_woken);
     suite_add_tcase(suite, tcase);
