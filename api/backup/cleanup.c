@@ -5,6 +5,8 @@
 #include "cachewarden/clock.h"
 #include "cachewarden/log.h"
 
+#include <stdio.h>
+
 enum { DAY_S = 24 * 60 * 60 };
 
 struct cleaning {
@@ -64,7 +66,7 @@ static enum err clean_whole(struct cleaning *cleaning, struct backup *backups, s
             return err;
         if (!cleaning->kept_id[0]) {
             if (is_whole_now(cleaning, backups[i].id))
-                memcpy(cleaning->kept_id, backups[i].id, sizeof cleaning->kept_id);
+                snprintf(cleaning->kept_id, sizeof cleaning->kept_id, "%s", backups[i].id);
             continue;
         }
         if (!may_go(cleaning, backups[i].id))
