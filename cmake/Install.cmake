@@ -18,6 +18,10 @@ install(CODE [[
     message(STATUS "Left alone: $ENV{DESTDIR}${settings}")
   else()
     file(INSTALL ${source}/conf/cachewarden.conf DESTINATION /etc/cachewarden)
+    # A relative folder would be another one for commands than for the service.
+    file(READ $ENV{DESTDIR}${settings} text)
+    string(REPLACE "#directory = \"./backups\";" "directory = \"/var/lib/cachewarden/backups\";" text "${text}")
+    file(WRITE $ENV{DESTDIR}${settings} "${text}")
   endif()
 ]])
 

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # A unit's sandbox: how tight it is, and that the server can live in it.
 #
-#   check_unit.sh UNIT [STRACE]   STRACE: what `strace --follow-forks` wrote of a run, from its execve on
+#   check_unit.sh UNIT [STRACE ROOT]   STRACE: what `strace --follow-forks --decode-fds=path` wrote of a run below
+#                                      ROOT, from its execve on
 
 set -euo pipefail
 
 unit=$1
 calls=${2:-}
+root=${3:-}
 # Of 10; the owner's limit is 1.5.
 exposure_max=15
 work=$(mktemp -d)
@@ -78,10 +80,11 @@ if [ -n "$calls" ]; then
 		grep -qE "^RestrictAddressFamilies=.*\b$name\b" "$unit" ||
 			complain "a socket of the family $name, which the unit forbids"
 	done
-	# ProtectSystem=strict
+	# ProtectSystem=strict. What was opened is told by the descriptor: its name may be relative to a folder.
+	grep -qF "<$root/var/lib/cachewarden/" "$calls" || complain "$calls does not tell which files were opened"
 	while read -r name; do
 		complain "$name is opened for writing, outside of the state folder"
-	done < <(sed -nE 's/.* open(at)?\(.*"([^"]+)", [^"]*O_(WRONLY|RDWR).*\) = [0-9]+$/\2/p' "$calls" |
-		sort -u | grep -vE '^(/var/lib/cachewarden/|/dev/null$|users\.db)')
+	done < <(sed -nE 's/.* open(at)?\(.*O_(WRONLY|RDWR).*\) = [0-9]+<([^>]+)>.*/\3/p' "$calls" |
+		sort -u | grep -vE "^($root)?(/var/lib/cachewarden/|/dev/null\$)")
 fi
 exit "$failed"

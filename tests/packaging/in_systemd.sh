@@ -131,6 +131,21 @@ sign_in() {
 }
 check "with its accounts" sign_in
 
+# ---- backups ----
+
+token=$(curl -s "$BASE/auth/login" -H 'Content-Type: application/json' \
+	-d '{"username":"alice","password":"violet-lantern-42"}' | sed -nE 's/.*"access_token":"([^"]+)".*/\1/p')
+made=$(curl -s -X POST "$BASE/api/v1/backups" -H "Authorization: Bearer $token" |
+	sed -nE 's/.*"id":"([^"]+)".*/\1/p')
+check "a backup of the service" test -s "/var/lib/cachewarden/backups/$made.tar.zst"
+cd /
+check "which its user finds" runuser -u cachewarden -- cachewarden backup verify "$made" >/dev/null
+restored() {
+	curl -s -X POST "$BASE/api/v1/backups/$made/restore" -H "Authorization: Bearer $token" |
+		grep -qF '"redis":"restored"'
+}
+check "and the service puts back" restored
+
 # ---- the drop-ins of docs/install.md ----
 
 sed -i -e 's|^port .*|port 0|' -e 's|^# unixsocket .*|unixsocket /run/redis/redis-server.sock|' \

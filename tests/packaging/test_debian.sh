@@ -76,6 +76,7 @@ token=$(sign_in)
 check "signing in" test -n "$token"
 equal "a clear" "$(call "$token" POST /api/cache/clear/)" \
 	'{"version":2,"cleared":true,"message":"Cache cleared successfully (new version: 2)"}'
+check_backups "$token"
 stop_server
 
 # ---- upgrade ----
@@ -85,7 +86,8 @@ cp "$TREE/etc/cachewarden/cachewarden.conf" "$WORK/edited.conf"
 apt_in_tree -o Dpkg::Options::=--force-confold install /new.deb
 equal "version" "$(in_tree dpkg-query --show --showformat='${Version}' cachewarden)" "$version"
 check "the administrator's settings are kept" cmp "$WORK/edited.conf" "$TREE/etc/cachewarden/cachewarden.conf"
-check "the new ones lie beside them" cmp "$ROOT/conf/cachewarden.conf" \
+check "the new ones lie beside them" cmp \
+	<(sed 's|#directory = "./backups";|directory = "/var/lib/cachewarden/backups";|' "$ROOT/conf/cachewarden.conf") \
 	"$TREE/etc/cachewarden/cachewarden.conf.dpkg-dist"
 equal "the key" "$(sha256sum <"$TREE/var/lib/cachewarden/users.db.secret")" "$key"
 start_server
@@ -98,16 +100,19 @@ stop_server
 
 say "the unit's limits against what the server does"
 unit=$TREE/lib/systemd/system/cachewarden.service
-start_server strace --follow-forks --quiet=all --output="$WORK/strace"
+start_server strace --follow-forks --quiet=all --decode-fds=path --output="$WORK/strace"
 token=$(sign_in)
 check "a clear" test -n "$(call "$token" POST /api/cache/clear/)"
+made=$(call "$token" POST /api/v1/backups | sed -nE 's/.*"id":"([^"]+)".*/\1/p')
+check "a backup" test -n "$made"
+check "and its restore" grep -qF '"redis":"restored"' <(call "$token" POST "/api/v1/backups/$made/restore")
 check "a reload" pkill -HUP -P "$SERVER_PID"
 wait_until grep -q config.loaded "$WORK/server.log"
 pkill -TERM -P "$SERVER_PID"
 wait "$SERVER_PID" || die "ended with $?"
 SERVER_PID=
 sed -n '/execve("\/usr\/bin\/cachewarden"/,$p' "$WORK/strace" >"$WORK/calls"
-"$HERE/check_unit.sh" "$unit" "$WORK/calls"
+"$HERE/check_unit.sh" "$unit" "$WORK/calls" "$TREE"
 
 # ---- remove and purge ----
 

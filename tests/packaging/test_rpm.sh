@@ -80,6 +80,7 @@ equal "words of the loader" "$(grep -c 'no version information' "$WORK/server.lo
 add_operator
 token=$(sign_in)
 check "signing in" test -n "$token"
+check_backups "$token"
 stop_server
 
 say "install once more, over it"

@@ -206,6 +206,23 @@ stop_server() {
 	equal "the server's exit status after SIGTERM" "$status" 0
 }
 
+# ---- backups ----
+
+# By the service and by a command, wherever that is started: in one folder, which the settings name.
+check_backups() {
+	local made
+
+	made=$(as_service sh -c 'cd / && exec cachewarden backup create --json' 2>/dev/null |
+		sed -nE 's/.*"id":"([^"]+)".*/\1/p')
+	check "a backup made by a command" test -s "$TREE/var/lib/cachewarden/backups/$made.tar.zst"
+	equal "the folder of backups" "$(owner_of /var/lib/cachewarden/backups)" "700 cachewarden:cachewarden"
+	equal "the backup" "$(owner_of "/var/lib/cachewarden/backups/$made.tar.zst")" "600 cachewarden:cachewarden"
+	check "is found by the server" grep -qF "\"id\":\"$made\"" <(call "$1" GET /api/v1/backups)
+	made=$(call "$1" POST /api/v1/backups | sed -nE 's/.*"id":"([^"]+)".*/\1/p')
+	check "one made by the server" test -n "$made"
+	check "is found by a command" as_service cachewarden backup verify "$made" >/dev/null
+}
+
 # ---- using it ----
 
 PASSWORD=violet-lantern-42
