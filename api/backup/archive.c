@@ -57,12 +57,12 @@ bool archive_member_follows(struct str name, const struct archive_member *last,
 enum { TIME_SIZE = 16, RANDOM_BYTES = 4 };
 
 /* "20260131T000000Z" */
-static void put_time(char out[TIME_SIZE + 1], int64_t wall_s)
+static void put_time(char out[TIME_SIZE + 1], int64_t at_s)
 {
     char text[CLOCK_RFC3339_SIZE];
     size_t length = 0;
 
-    clock_rfc3339(wall_s * 1000, text);
+    clock_rfc3339(at_s * 1000, text);
     for (const char *c = text; *c && *c != '.' && length < TIME_SIZE - 1; c++)
         if (*c != '-' && *c != ':')
             out[length++] = *c;

@@ -62,11 +62,11 @@ void backups_write_metrics(struct backups *backups, struct strbuf *out)
     write_entries(backups, out);
 }
 
-static void add_time(struct json_writer *json, const char *name, int64_t wall_s)
+static void add_time(struct json_writer *json, const char *name, int64_t at_s)
 {
     char at[CLOCK_RFC3339_SIZE];
 
-    json_add_string(json, name, clock_rfc3339(wall_s * 1000, at));
+    json_add_string(json, name, clock_rfc3339(at_s * 1000, at));
 }
 
 /* A disk that is not mounted is no backup. */
