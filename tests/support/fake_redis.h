@@ -1,7 +1,7 @@
 /*
  * A Redis that misbehaves on demand: a TCP server on a free port of 127.0.0.1 with a thread of its
- * own. Left alone it is polite: AUTH, SELECT and CLIENT answer OK, ECHO and PING as Redis does, HELLO nothing of itself, and
- * every other command "+OK". What it does instead is said by
+ * own. Left alone it is polite: AUTH, SELECT and CLIENT answer OK, ECHO and PING as Redis does, HELLO
+ * nothing of itself, and every other command "+OK". What it does instead is said by
  *   - the script: the next commands that are not of those six, one step each, whichever
  *     connection they come over;
  *   - overrides: one fixed answer for a command's name, those of the handshake included;
