@@ -224,7 +224,16 @@ START_TEST(a_replica_flushes_nothing)
     ck_assert_int_eq(result.removed, 0);
     ck_assert_int_eq(flush_ok("messages", true).removed, 1);
     redis_server_do(redis, "REPLICAOF NO ONE");
-    ck_assert_int_eq(flush_ok("messages", false).removed, 1);
+    /* Over a connection that led to a replica when it was made, it is not known that a primary took it. Within a second
+     * there is another one. */
+    int64_t give_up_ns = clock_deadline_ns(PATIENCE_MS);
+    enum err err;
+    do {
+        err = flush("messages", false, &result, &error);
+        ck_assert(err == ERR_OK || err == ERR_UNCERTAIN);
+        ck_assert_int_lt(clock_mono_ns(), give_up_ns);
+    } while (err != ERR_OK);
+    ck_assert_int_eq(redis_server_ask_integer(redis, "EXISTS whatsapp:development:in"), 0);
 }
 END_TEST
 
