@@ -70,7 +70,8 @@ enum pool_news pool_note_made_locked(struct pool *pool, const struct conn *conn,
     return conn->is_primary ? meet_primary_locked(pool) : POOL_NO_NEWS;
 }
 
-/* Those there are can be read at least, and some were made when it was a primary: what they lead to has been agreed to. */
+/* Those there are can be read at least, and some were made when it was a primary: what they lead to has been
+ * agreed to. */
 bool pool_spurns_locked(const struct pool *pool, const struct conn *conn, enum dial dial)
 {
     size_t others = pool->live - pool->connecting - 1;

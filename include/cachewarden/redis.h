@@ -140,8 +140,8 @@ bool redis_replication_id_is_other(uint64_t a, uint64_t b);
 enum redis_role { REDIS_ROLE_UNTOLD, REDIS_ROLE_PRIMARY, REDIS_ROLE_REPLICA };
 enum redis_role redis_role_of(const struct value *told);
 
-/* The caller has learnt, from a reply of this front, that a replica answers: as after a write that was answered READONLY,
- * the connections are replaced once a second until they lead to a primary. */
+/* The caller has learnt, from a reply of this front, that a replica answers: as after a write that was answered
+ * READONLY, the connections are replaced once a second until they lead to a primary. */
 void redis_note_replica(struct redis *redis);
 
 /* Replaces every connection there is now, as soon as nobody uses it. For a caller who has learnt that

@@ -58,7 +58,8 @@ struct str value_fixed_status(struct str text);
 struct str value_error_word(const struct value *value);
 
 /*
- * All of it, for people who look after Redis: a log, an operator, an admin; never another caller. On one line, printable,
+ * All of it, for people who look after Redis: a log, an operator, an admin; never another caller. On one line,
+ * printable,
  * cut at its size, without arguments (they may be a password), the user's name and addresses of a cluster.
  */
 enum { VALUE_SENTENCE_SIZE = 144 };

@@ -291,10 +291,11 @@ static void send_two(struct runner *leader, struct runner *follower)
 static char *oversized(size_t *size_out)
 {
     enum { ITEMS = REPLY_ITEMS_MAX + 1 };
-    char *bytes = malloc(32 + 4 * (size_t)ITEMS);
+    const size_t room = 32 + 4 * (size_t)ITEMS;
+    char *bytes = malloc(room);
 
     ck_assert_ptr_nonnull(bytes);
-    size_t size = (size_t)sprintf(bytes, "*%d\r\n", ITEMS);
+    size_t size = (size_t)snprintf(bytes, room, "*%d\r\n", ITEMS);
     for (int i = 0; i < ITEMS; i++, size += 4)
         memcpy(bytes + size, ":1\r\n", 4);
     *size_out = size;
