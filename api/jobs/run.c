@@ -49,7 +49,8 @@ static bool learn(struct jobs_runner *runner, size_t index, const struct pipelin
         runner_lose_claim(runner);
         return false;
     }
-    if (found.job.finished_ms > 0) {
+    /* Cancelled, with what was removed since the last save still to be told; or ended by us, and we have not heard. */
+    if (found.job.finished_ms > 0 && run->is_saved) {
         runner_drop(runner, index);
         return false;
     }

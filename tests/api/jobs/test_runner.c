@@ -169,6 +169,27 @@ static int64_t await_true_number(struct str id, int64_t all)
     return left;
 }
 
+/* What was removed since the last save is told, too. */
+START_TEST(cancelled_between_two_saves)
+{
+    struct job job;
+    struct error error = {0};
+    bool was_running = false;
+    open_jobs_node(0, true, 0);
+    for (int tries = 0; !was_running && tries < 20; tries++) { /* others may be quicker than we */
+        fill(redis, "sess:development:", 100000);
+        struct str id = start_on(0, "cache:sessions").id;
+        await_work(0, id);
+        ck_assert_int_eq(
+            jobs_cancel(nodes[0].app, (struct work){arena, soon(), &error}, id, &job, &was_running),
+            ERR_OK);
+        if (was_running)
+            (void)await_true_number(id, 100000);
+    }
+    ck_assert(was_running);
+}
+END_TEST
+
 START_TEST(cancelled_where_it_is)
 {
     struct job job;
@@ -540,6 +561,7 @@ int main(void)
     tcase_add_test(all, counting_removes_nothing);
     tcase_add_test(all, an_empty_database_is_done_at_once);
     tcase_add_test(all, the_end_is_recorded_with_who_had_started_it);
+    tcase_add_test(all, cancelled_between_two_saves);
     tcase_add_test(all, cancelled_where_it_is);
     tcase_add_test(all, a_redis_that_stays_away_fails_the_job);
     tcase_add_test(all, a_redis_that_comes_back_is_waited_for);
