@@ -211,10 +211,18 @@ static inline void look_back(struct mg_connection *conn)
     answer(conn, 200, memmem(seen_body, 1000, "canary", 6) ? "kept" : "forgotten");
 }
 
+static inline uint64_t mono_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 static inline int begin_request(struct mg_connection *conn)
 {
     const char *path = mg_get_request_info(conn)->local_uri;
-    uint64_t now_ns = (uint64_t)now_ms() * 1000000;
+    uint64_t now_ns = mono_ns(); /* exactly: whose deadline is first is the oldest */
     uint64_t deadline_ns = now_ns + (uint64_t)DEADLINE_MS * 1000000;
 
     if (strstr(path, "/patient") != NULL)
