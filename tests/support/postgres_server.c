@@ -82,8 +82,13 @@ static bool is_gone(pid_t pid)
 {
     char state;
     pid_t parent;
+    if (waitpid(pid, NULL, WNOHANG) == pid || !process_stat(pid, &state, &parent))
+        return true;
+    if (state != 'Z')
+        return false;
+    /* It ended between the two looks: a server that is started takes what is not reaped for one that runs. */
     waitpid(pid, NULL, WNOHANG);
-    return !process_stat(pid, &state, &parent) || state == 'Z';
+    return true;
 }
 
 static void wait_gone(const pid_t *pids, size_t count)
