@@ -50,7 +50,8 @@ CW_MUST_CHECK enum err restore_users(const struct restore_order *order,
                                      struct restore_result *result_out, struct error *error);
 /*
  * Redis, after that, with the app of the installation that it is now: what was cleared and revoked, then a new term,
- * and then the entries, if there are any: what becomes of them is no error (restore_entries.h). Errors of redis_run and version_guard_reconcile. After an error some of it may be in, and it can be done again;
+ * and then the entries, if there are any: what becomes of them is no error (restore_entries.h). Errors of
+ * redis_run and version_guard_reconcile. After an error some of it may be in, and it can be done again;
  * the new term begins by itself when Redis is back.
  */
 CW_MUST_CHECK enum err restore_redis(const struct restore_order *order,

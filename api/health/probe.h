@@ -26,7 +26,8 @@ struct redis *health_entries_redis(const struct app *app);
 bool health_probe_entries(struct app *app, struct arena *arena, int64_t deadline_ns,
                           struct health_report *report_out);
 
-/* The five tests of /api/redis-test; each stands alone. Before them comes what a clear needs. Beside another installation's control data nothing
+/* The five tests of /api/redis-test; each stands alone. Before them comes what a clear needs. Beside another
+ * installation's control data nothing
  * is tried, and all of them are false. */
 struct health_tests {
     bool basic_set_get, token_storage, token_revocation, increment, pipeline;

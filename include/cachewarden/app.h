@@ -159,7 +159,8 @@ void app_await_start(struct app *app);
 /* Whether this node wants requests: it was told so (`ready`), it knows what is revoked as far as Redis
  * tells, the control data is ours, and app_knows_callers. */
 bool app_is_ready(struct app *app);
-/* Whether it can answer anything but 503: not long after its users database went away (app_options, alone_ms). Tokens of
+/* Whether it can answer anything but 503: not long after its users database went away (app_options, alone_ms).
+ * Tokens of
  * other issuers are judged without it, where they come. */
 bool app_knows_callers(const struct app *app);
 /* Somebody was told from others just now. */

@@ -28,7 +28,8 @@ struct backup {
     int64_t entries;
 };
 
-/* {"id":…,"created_at":…,"size":…,"sha256":…,"users":…,"api_keys":…,"control_keys":…}, and "entries" where they are in it */
+/* {"id":…,"created_at":…,"size":…,"sha256":…,"users":…,"api_keys":…,"control_keys":…}, and "entries" where they
+ * are in it */
 void backup_write(struct json_writer *json, const struct backup *backup);
 
 /* Who waits for a backup: what may be told of how far it is, and asked whether it is still wanted. */
@@ -81,7 +82,8 @@ struct backup_cleaned {
 
 /*
  * Removes those that are older than backup.retention_days, whole or not, but only behind the newest that is whole,
- * which is read anew to know, and stays. Also what a program that was killed has left of one it was making. What was done, in
+ * which is read anew to know, and stays. Also what a program that was killed has left of one it was making. What
+ * was done, in
  * the arena; also after an error.
  */
 CW_MUST_CHECK enum err backup_cleanup(struct app *app, const struct backup_watch *watch,

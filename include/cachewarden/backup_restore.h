@@ -65,7 +65,8 @@ struct backup_restored {
     char before[33];
 };
 
-/* {"id":…,"created_at":…,"dry_run":…,"users":…,"users_added":…,…,"redis":"restored"}, and "entries" where there are any in it: {"state":…,"restored":…,…} */
+/* {"id":…,"created_at":…,"dry_run":…,"users":…,"users_added":…,…,"redis":"restored"}, and "entries" where there
+ * are any in it: {"state":…,"restored":…,…} */
 void backup_restored_write(struct json_writer *json, const struct backup_restored *restored);
 
 /*

@@ -189,7 +189,8 @@ static void ask_many(const char *name, int count)
     }
 }
 
-/* Of the time for which they may wait, three seconds are left for turns. Who asks then is refused, until they go away. */
+/* Of the time for which they may wait, three seconds are left for turns. Who asks then is refused, until they go
+ * away. */
 START_TEST(who_goes_away_leaves_its_turn_to_others)
 {
     use_up(LEAVES, 530);

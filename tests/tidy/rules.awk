@@ -24,7 +24,7 @@ BEGIN {
 	#   that header of each alone.
 	top = "keyspace.h ops.h redis_reply.h etag.h scan.h shard.h"
 	below["api/audit"] = top " audit control/installation.h"
-	below["api/backup"] = top " backup audit control identity jobs/pace.h"
+	below["api/backup"] = top " backup audit control entries identity jobs/pace.h"
 	below["api/caches"] = top " caches audit control jobs/service.h"
 	below["api/compat"] = top " compat audit caches control identity"
 	below["api/control"] = top " control audit/calls.h limits"
@@ -91,7 +91,7 @@ BEGIN {
 	slow_commands = "\"(KEYS|SSCAN|HSCAN|ZSCAN|SMEMBERS|FLUSHALL|EVAL|EVALSHA|SCRIPT)\""
 
 	# A job scans, little by little, and the pool knows that this changes nothing.
-	scanning_files = "^(\\./)?(api/backup/control_data\\.c|api/jobs/step\\.c|pool/pipeline\\.c)$"
+	scanning_files = "^(\\./)?(api/backup/(control_data|entries_read)\\.c|api/jobs/step\\.c|pool/pipeline\\.c)$"
 
 	# Whoever runs pipelines holds a struct redis. Which servers stand behind it, with a pool of connections
 	# each, is the pool's own affair; where they are is read from the settings, and compared by these.

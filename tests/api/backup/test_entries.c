@@ -3,6 +3,7 @@
 #include "backup/restore.h"
 #include "backup/service.h"
 #include "cachewarden/backup_restore.h"
+#include "cachewarden/random.h"
 #include "control_data.h"
 #include "entries/entries_case.h"
 #include "entries/envelope.h"
@@ -163,9 +164,7 @@ START_TEST(the_largest_entry_comes_back)
     size_t size = (size_t)60 * 1024 * 1024;
     char *bytes = malloc(size);
 
-    srand(1);
-    for (size_t i = 0; i < size; i++)
-        bytes[i] = (char)(rand() >> 7);
+    random_bytes(bytes, size);
     put_bytes("large", (struct str){bytes, size}, 3600);
     put(alice, "small", "x");
     create(2);
