@@ -36,7 +36,7 @@ struct entries_putter {
     struct entries_row begun; /* a text whose lines have begun; .size 0: none */
     char *text; /* its bytes so far, in the arena of the batch; NULL: its life has ended */
     size_t have;
-    bool is_full; /* redis takes no more */
+    bool is_full; /* redis has refused one: no more are tried */
     struct entries_data data;
 };
 

@@ -5,6 +5,7 @@
 #include "cachewarden/clock.h"
 #include "cachewarden/entries.h"
 #include "cachewarden/log.h"
+#include "control/dataset.h"
 
 #include <stdio.h>
 
@@ -130,6 +131,23 @@ static enum err put_members(const struct restore_order *order, struct entries_pu
     return err ? err : entries_putter_finish(putter, error);
 }
 
+/* From here on labels are deleted, replaced and expire here, and no number tells of that: a later restore brings none
+ * back, unless Redis is lost again. */
+static enum err note_made_good(struct app *app, struct error *error)
+{
+    struct arena *arena = arena_new(ARENA_FIRST, 0);
+    enum err err = ERR_NO_MEMORY;
+
+    if (arena) {
+        struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
+        dataset_write_cleared(pipeline);
+        err = redis_run(app->control, pipeline,
+                        (struct work){arena, clock_deadline_ns(app->budget_ms), error});
+    }
+    arena_free(&arena);
+    return err;
+}
+
 void restore_entries_put(const struct restore_order *order, const struct restore_entries *entries,
                          struct backup_entries_counts *counts)
 {
@@ -143,6 +161,8 @@ void restore_entries_put(const struct restore_order *order, const struct restore
 
     if (!err)
         err = put_members(order, putter, &error);
+    if (!err)
+        err = note_made_good(order->app, &error);
     if (putter) {
         const struct entries_counts *put = entries_putter_counts(putter);
         counts->restored = put->put;

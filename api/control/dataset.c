@@ -153,6 +153,11 @@ void dataset_write_uncleared(struct pipeline *pipeline, int64_t epoch)
                  STR_INT64(epoch));
 }
 
+void dataset_write_cleared(struct pipeline *pipeline)
+{
+    dataset_write_uncleared(pipeline, -1); /* no epoch */
+}
+
 void dataset_ask_ids(struct pipeline *pipeline)
 {
     struct key key = key_dataset();

@@ -58,6 +58,8 @@ void dataset_ask_uncleared(struct pipeline *pipeline);
 bool dataset_is_uncleared(const struct value *reply, bool *is_there_out);
 /* Adds the command that notes the epoch of a term that began so. */
 void dataset_write_uncleared(struct pipeline *pipeline, int64_t epoch);
+/* Adds the command that notes that somebody may have, from here on and in later terms. */
+void dataset_write_cleared(struct pipeline *pipeline);
 
 /* For a token without a record: asks, and says whether one issued for the data `id` may be good under
  * the data that is there. *is_there_out: there is any. */

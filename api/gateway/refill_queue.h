@@ -14,9 +14,8 @@
 enum { REFILL_GAPS_MAX = 256 };
 
 /*
- * Times are those of clock_mono_ns. A place is the time of its turn, but for how far all turns have moved since,
- * and for
- * one step for each place before it that was given back.
+ * Times are those of clock_mono_ns. A place is the time of its turn, but for how far all turns have moved since, and
+ * for one step for each place before it that was given back.
  */
 struct refill_queue {
     int64_t step_ns;         /* from one turn to the next */

@@ -45,8 +45,7 @@ void gateway_store_read_use(struct gateway_store *store, struct memory_use *use_
 /*
  * What is stored and good still tells of all clears and drops at once, and not of those that are about something else.
  * Where nothing is, nobody knows which tags the response will have, and any clear may be about one. The base of
- * the hash
- * of models is not among it: of many who miss at once some look before it is made, others behind that.
+ * the hash of models is not among it: of many who miss at once some look before it is made, others behind that.
  */
 enum err gateway_look_begun(const struct gateway_look *look, struct gateway_digest *begun_out)
 {

@@ -27,8 +27,7 @@ bool health_probe_entries(struct app *app, struct arena *arena, int64_t deadline
                           struct health_report *report_out);
 
 /* The five tests of /api/redis-test; each stands alone. Before them comes what a clear needs. Beside another
- * installation's control data nothing
- * is tried, and all of them are false. */
+ * installation's control data nothing is tried, and all of them are false. */
 struct health_tests {
     bool basic_set_get, token_storage, token_revocation, increment, pipeline;
     double latency_ms; /* of one PING, with the wait for a connection; negative: no answer */

@@ -1,4 +1,4 @@
-/* A copy of all rows takes the place of those that are here: it is staged row by row. See users_copy.h. */
+/* The first half of putting a copy in the place of what is here: its rows are staged, a page at a time (the second: import_replace.c). See users_copy.h. */
 #include "users/import_private.h"
 
 #include "cachewarden/json.h"

@@ -63,10 +63,10 @@ struct app_options {
     unsigned workers;                /* threads that will serve requests; 0: none, a command */
     int jobs_duty_percent;           /* share of the time that jobs may take, 1 to 100 */
     int64_t jobs_give_up_ms; /* how long the Redis a job works on may be away; 0: a minute */
-    /* How long the start, and requests after it, wait for what this node has to learn first; 0: two seconds. */
     /* Without its users database a node knows callers for half as long; from then on it is not ready, unless it goes on
      * telling them from each other, or is a gateway. 0: a minute. */
     int64_t alone_ms;
+    /* How long the start, and requests after it, wait for what this node has to learn first; 0: two seconds. */
     int64_t start_wait_ms;
     /* How long a term that another node has begun is left to it; 0: half a second. */
     int64_t term_patience_ms;
@@ -160,8 +160,7 @@ void app_await_start(struct app *app);
  * tells, the control data is ours, and app_knows_callers. */
 bool app_is_ready(struct app *app);
 /* Whether it can answer anything but 503: not long after its users database went away (app_options, alone_ms).
- * Tokens of
- * other issuers are judged without it, where they come. */
+ * Tokens of other issuers are judged without it, where they come. */
 bool app_knows_callers(const struct app *app);
 /* Somebody was told from others just now. */
 void app_note_caller(struct app *app);

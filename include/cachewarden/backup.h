@@ -83,8 +83,7 @@ struct backup_cleaned {
 /*
  * Removes those that are older than backup.retention_days, whole or not, but only behind the newest that is whole,
  * which is read anew to know, and stays. Also what a program that was killed has left of one it was making. What
- * was done, in
- * the arena; also after an error.
+ * was done, in the arena; also after an error.
  */
 CW_MUST_CHECK enum err backup_cleanup(struct app *app, const struct backup_watch *watch,
                                       struct work work, struct backup_cleaned *cleaned_out);

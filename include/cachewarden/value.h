@@ -59,8 +59,7 @@ struct str value_error_word(const struct value *value);
 
 /*
  * All of it, for people who look after Redis: a log, an operator, an admin; never another caller. On one line,
- * printable,
- * cut at its size, without arguments (they may be a password), the user's name and addresses of a cluster.
+ * printable, cut at its size, without arguments (they may be a password), the user's name and addresses of a cluster.
  */
 enum { VALUE_SENTENCE_SIZE = 144 };
 void value_error_sentence(const struct value *value, char out[VALUE_SENTENCE_SIZE]);

@@ -43,7 +43,7 @@ enum mg_body_state mg_body(struct mg_connection *conn, size_t limit, uint64_t de
 /* How fast a peer must be: each byte moves its deadline on by so much, but not further ahead than that. Who needs
  * more than ns_a_byte for one for long, or is silent for ahead_ns, is cut off. */
 struct mg_pace {
-	uint64_t ns_a_byte, ahead_ns;
+    uint64_t ns_a_byte, ahead_ns;
 };
 
 /*
@@ -51,21 +51,15 @@ struct mg_pace {
  * with mg_body, but only until the first `first` bytes are there, so that a small body is read by a worker that
  * does not wait. A client that waits for `100 Continue` is told so first. The pace counts from the first byte.
  */
-enum mg_body_state mg_body_open(struct mg_connection *conn,
-                                size_t limit,
-                                size_t first,
-                                const struct mg_pace *pace,
-                                uint64_t deadline_ns);
+enum mg_body_state mg_body_open(struct mg_connection *conn, size_t limit, size_t first,
+                                const struct mg_pace *pace, uint64_t deadline_ns);
 
 /*
  * The next 1 to `size` bytes of a body that was opened: how many; 0: it has ended; -1: *why_out says how it failed.
  * Waits for the client, for as long as was left of its time when it was opened, and by its pace: the time between two
  * reads does not count.
  */
-int mg_body_read(struct mg_connection *conn,
-                 char *buf,
-                 size_t size,
-                 const struct mg_pace *pace,
+int mg_body_read(struct mg_connection *conn, char *buf, size_t size, const struct mg_pace *pace,
                  enum mg_body_state *why_out);
 
 /* 1: reading never waits: all of it is here. */
@@ -77,7 +71,8 @@ int mg_peer_is_gone(struct mg_connection *conn);
 /*
  * The callback answers nothing and returns; it is called again, on whatever worker is free, at that time or a tenth of
  * a second later. Not if the peer goes away before: then its connection is closed, and left is called (NULL: nothing),
- * with the request's memory, on a worker. Not when the server stops. For a request without a body.
+ * with the request's memory, on a worker. So it is if others need its place, and then it is answered 503. Not when the
+ * server stops. For a request without a body.
  */
 typedef void (*mg_left)(struct mg_connection *conn);
 void mg_pause(struct mg_connection *conn, uint64_t until_ns, mg_left left);
@@ -98,10 +93,7 @@ void *mg_request_memory(struct mg_connection *conn);
 void mg_set_write_deadline(struct mg_connection *conn, uint64_t mono_ns);
 
 /* As mg_write of one piece and then another, in one send: so a large one need not be copied behind its head. */
-int mg_write_both(struct mg_connection *conn,
-                  const void *buf,
-                  size_t size,
-                  const void *more,
+int mg_write_both(struct mg_connection *conn, const void *buf, size_t size, const void *more,
                   size_t more_size);
 
 /*
@@ -115,15 +107,15 @@ void mg_write_lasting(struct mg_connection *conn, const void *buf, size_t size);
 enum { MG_SOURCE_END = 0, MG_SOURCE_FAILED = -1 };
 
 struct mg_source {
-	/* The next bytes into buf, 1 to size: how many, or one of the above. Whatever worker is free calls it
+    /* The next bytes into buf, 1 to size: how many, or one of the above. Whatever worker is free calls it
 	 * when the client has taken what came before; mg_get_thread_pointer knows the worker. Its time is not
 	 * the client's. */
-	int (*next)(struct mg_connection *conn, void *with, char *buf, size_t size);
-	/* Once, by any thread: all is sent, or the rest will not be. */
-	void (*close)(void *with, int is_whole);
-	void *with;
-	struct mg_pace pace; /* of the peer, from the write deadline on */
-	int is_at_hand; /* the first piece: it goes out in one send with what was written before it */
+    int (*next)(struct mg_connection *conn, void *with, char *buf, size_t size);
+    /* Once, by any thread: all is sent, or the rest will not be. */
+    void (*close)(void *with, int is_whole);
+    void *with;
+    struct mg_pace pace; /* of the peer, from the write deadline on */
+    int is_at_hand; /* the first piece: it goes out in one send with what was written before it */
 };
 
 /* As mg_write, of bytes that go out with the first piece of the source behind them, which is at hand. */
@@ -140,7 +132,8 @@ int mg_will_keep_alive(struct mg_connection *conn);
 struct mg_waiting_stats {
     int64_t accepted; /* connections since the start */
     int64_t evicted;  /* that had to make room: for a new one, or for others' bytes */
-    int64_t cut;    /* answers cut short: the peer was gone or too slow, it made room, or the source failed */
+    int64_t
+        cut; /* answers cut short: the peer was gone or too slow, it made room, or the source failed */
     int64_t bytes;  /* that have come or are to go, and wait */
     int open;       /* connections now */
     int waiting;    /* of these, without a worker: silent, slow, or waiting for one */

@@ -424,6 +424,14 @@ step_pause(struct mg_connection *conn)
 		return STEP_WAIT;
 	}
 	channel->is_paused = 0;
+	if (channel->is_leaving) {
+		/* The application would pause again, and nobody had its place. */
+		if (channel->left != NULL) {
+			channel->left(conn);
+		}
+		channel->state = CHANNEL_HEAD;
+		return refuse_head(conn, 503);
+	}
 	channel->is_late = 0;
 	channel->deadline_ns = 0;
 	channel->state = CHANNEL_HEAD;

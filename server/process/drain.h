@@ -12,9 +12,10 @@
 #include "cachewarden/app.h"
 
 struct drain {
-    int64_t began_ns;     /* all of clock_mono_ns() */
-    int64_t until_ns;     /* so long it serves on, whether requests are under way or not */
-    int64_t gives_up_ns;  /* then what takes long is asked to give up, and has the time left to answer */
+    int64_t began_ns; /* all of clock_mono_ns() */
+    int64_t until_ns; /* so long it serves on, whether requests are under way or not */
+    int64_t
+        gives_up_ns; /* then what takes long is asked to give up, and has the time left to answer */
     int64_t deadline_ns;  /* then what is still under way is cut off */
     bool is_probed;       /* somebody asked for readiness within the last minute */
     bool is_probed_often; /* twice, and lately */

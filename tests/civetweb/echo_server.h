@@ -219,6 +219,14 @@ static inline uint64_t mono_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+static int paused_left;
+
+static inline void note_left(struct mg_connection *conn)
+{
+    (void)conn;
+    __atomic_fetch_add(&paused_left, 1, __ATOMIC_SEQ_CST);
+}
+
 static inline int begin_request(struct mg_connection *conn)
 {
     const char *path = mg_get_request_info(conn)->local_uri;
@@ -246,6 +254,8 @@ static inline int begin_request(struct mg_connection *conn)
     } else if (strcmp(path, "/refuse") == 0) {
         mg_disable_connection_keep_alive(conn);
         answer(conn, 413, "too much");
+    } else if (strcmp(path, "/pause") == 0) {
+        mg_pause(conn, now_ns + (uint64_t)PATIENCE_MS * 1000000, note_left); /* again and again */
     } else if (strcmp(path, "/look") == 0) {
         look_at_body(conn);
     } else if (strcmp(path, "/look-back") == 0) {

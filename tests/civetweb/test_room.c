@@ -121,6 +121,29 @@ START_TEST(those_who_found_no_room_are_served_later)
 }
 END_TEST
 
+/* What it waits for may be long in coming. */
+START_TEST(who_pauses_makes_room)
+{
+    enum { ROOM = 3 };
+    struct raw *paused[ROOM];
+
+    mg_limit_waiting(server, ROOM, 1 << 20);
+    for (int i = 0; i < ROOM; i++) {
+        paused[i] = raw_open(port);
+        raw_print(paused[i], GET("/pause"));
+        await_waiting(i + 1);
+    }
+    struct raw *fresh = raw_open(port);
+    expect(fresh, GET("/b"), 200, "GET /b");
+    expect(paused[0], "", 503, "Bad request");
+    expect_closed(&paused[0]);
+    ck_assert_int_eq(__atomic_load_n(&paused_left, __ATOMIC_SEQ_CST), 1);
+    for (int i = 1; i < ROOM; i++)
+        raw_close(&paused[i]);
+    raw_close(&fresh);
+}
+END_TEST
+
 /* Who was told makes room at once, and not when the master looks, every 100 ms. */
 START_TEST(half_bodies_keep_no_newcomer_waiting)
 {
@@ -346,6 +369,7 @@ int main(void)
     tcase_add_test(tcase, who_is_worked_on_stays);
     tcase_add_test(tcase, who_has_pipelined_stays);
     tcase_add_test(tcase, those_who_found_no_room_are_served_later);
+    tcase_add_test(tcase, who_pauses_makes_room);
     tcase_add_test(tcase, half_bodies_keep_no_newcomer_waiting);
     tcase_add_test(tcase, who_was_told_to_go_does_not_stay);
     tcase_add_test(tcase, one_body_at_a_time_makes_room);

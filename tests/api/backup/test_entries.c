@@ -189,6 +189,19 @@ START_TEST(a_second_restore_brings_them_back_again)
 }
 END_TEST
 
+/* What was deleted between two restores is known by no number. */
+START_TEST(a_second_restore_undoes_no_deletion)
+{
+    put(alice, "k", "v");
+    create(1);
+    lose_all();
+    expect_counts(restore(), BACKUP_ENTRIES_RESTORED, 1, 0);
+    ck_assert(delete_on(0, alice, "k"));
+    expect_counts(restore(), BACKUP_ENTRIES_RESTORED, 0, 1);
+    expect_miss(1, alice, "k");
+}
+END_TEST
+
 /* ---- what was dropped before ---- */
 
 START_TEST(what_nobody_is_served_is_not_in_it)
@@ -543,6 +556,7 @@ int main(void)
     tcase_add_test(tcase, entries_that_were_lost_come_back);
     tcase_add_test(tcase, the_largest_entry_comes_back);
     tcase_add_test(tcase, a_second_restore_brings_them_back_again);
+    tcase_add_test(tcase, a_second_restore_undoes_no_deletion);
     tcase_add_test(tcase, what_nobody_is_served_is_not_in_it);
     tcase_add_test(tcase, what_redis_has_not_lost_is_left_as_it_is);
     tcase_add_test(tcase, a_clear_behind_the_loss_holds);
