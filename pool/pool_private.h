@@ -186,7 +186,8 @@ enum pool_news pool_note_replies_locked(struct pool *pool, const struct conn *co
 bool pool_trial_due_locked(const struct pool *pool, int64_t now_ns);
 /* A connection was made that leads to a replica, and better ones live. */
 bool pool_spurns_locked(const struct pool *pool, const struct conn *conn, enum dial dial);
-/* When a connection made now is too old: up to a quarter of a lifetime sooner, by chance, so that not all are at once. */
+/* When a connection made now is too old: up to a quarter of a lifetime sooner, by chance, so that not all are at
+ * once. */
 int64_t pool_expiry(const struct pool *pool, const struct conn *conn, int64_t now_ns);
 /* The next request that would get an idle connection had better make one in its place. */
 bool pool_is_outlived_locked(const struct pool *pool, int64_t now_ns);

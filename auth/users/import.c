@@ -1,4 +1,5 @@
-/* The first half of putting a copy in the place of what is here: its rows are staged, a page at a time (the second: import_replace.c). See users_copy.h. */
+/* The first half of putting a copy in the place of what is here: its rows are staged, a page at a time (the second:
+ * import_replace.c). See users_copy.h. */
 #include "users/import_private.h"
 
 #include "cachewarden/json.h"

@@ -1,7 +1,7 @@
 /*
  * Requests, clears, soft clears and changes in any order, through two nodes, of an application that takes its
- * time: most fetches overlap something. The application counts: each change raises the numbers of all that it is about, and is
- * then told by a clear, or by the unsafe request that made it. Whatever is answered behind that has these numbers at
+ * time: most fetches overlap something. The application counts: each change raises the numbers of all that it is
+ * about, and is then told by a clear, or by the unsafe request that made it. Whatever is answered behind that has these numbers at
  * least, or is told as stale where the clear was soft. What happens is chosen by a seed that is printed; CW_SEED sets
  * it.
  *
