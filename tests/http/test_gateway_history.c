@@ -1,11 +1,10 @@
 /*
- * Requests, clears, soft clears and changes in any order, through two nodes, of an application that takes its
- * time: most fetches overlap something. The application counts: each change raises the numbers of all that it is
- * about, and is then told by a clear, or by the unsafe request that made it. Whatever is answered behind that has these numbers at
- * least, or is told as stale where the clear was soft. What happens is chosen by a seed that is printed; CW_SEED sets
- * it.
- *
- * An application that does not tell of its changes shows that the judge sees what is old: for each way to tell one.
+ * Requests, clears, soft clears and changes in any order, through two nodes, of an application that takes its time:
+ * most fetches overlap something. The application counts: each change raises the numbers of all that it is about,
+ * and is then told by a clear, or by the unsafe request that made it. Whatever is answered behind that has these
+ * numbers at least, or is told as stale where the clear was soft. What happens is chosen by a seed that is printed;
+ * CW_SEED sets it.  An application that does not tell of its changes shows that the judge sees what is old: for
+ * each way to tell one.
  */
 #include "gateway_case.h"
 #include "sanitized.h"
