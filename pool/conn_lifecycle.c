@@ -230,12 +230,13 @@ static void count_locked(struct pool *pool, const struct round_trip *round_trip,
 
 static const char unanswered[] = "a command was not answered in time";
 
-/* A caller's own deadline says nothing about Redis, nor does one slow answer while others come. */
+/* A caller's own deadline says nothing about Redis, nor does one slow answer while others come, nor one that has
+ * begun to come. */
 static bool accuses_redis(const struct pool *pool, const struct round_trip *round_trip,
                           int64_t duration_ns)
 {
-    return round_trip->failure == ROUND_TRIP_TIMED_OUT && duration_ns >= pool->command_timeout_ns &&
-           pool->answered_ns < round_trip->began_ns;
+    return round_trip->failure == ROUND_TRIP_TIMED_OUT && round_trip->received == 0 &&
+           duration_ns >= pool->command_timeout_ns && pool->answered_ns < round_trip->began_ns;
 }
 
 void pool_release(struct pool *pool, struct conn *conn, const struct round_trip *round_trip,

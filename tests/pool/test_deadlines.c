@@ -61,6 +61,19 @@ START_TEST(a_slow_answer_does_not_accuse_redis_while_others_come)
 }
 END_TEST
 
+/* It is long, and its bytes come slowly. */
+START_TEST(an_answer_that_is_coming_does_not_accuse_redis)
+{
+    FAKE_SCRIPT(fake, {.bytes = "$40\r\n0123456789012345678901234567890123456789\r\n",
+                       .is_drip = true,
+                       .delay_ms = 20});
+    case_err(
+        CASE_RUN(redis, arena, PIPELINE_READ, EXPECT_STRING, NULL, &error, STR("GET"), STR("k")),
+        ERR_TIMEOUT);
+    ck_assert(!redis_is_down(redis));
+}
+END_TEST
+
 /* A server whose answer to the handshake is as it should be, and then one that has no end, as fast as can be read. */
 static int flood_listener;
 static atomic_bool is_flood_over;
@@ -128,6 +141,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, a_slow_answer_does_not_accuse_redis_while_others_come);
+    tcase_add_test(tcase, an_answer_that_is_coming_does_not_accuse_redis);
     tcase_add_test(tcase, an_answer_that_has_no_end_is_given_up_in_time);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

@@ -121,7 +121,7 @@ static int64_t restored_up_to(void)
     return up_to;
 }
 
-enum { MANY = 20000 };
+enum { MANY = 50000 };
 
 /* Of the users 3, 6, 9, … every second one is off, in one transaction. */
 static void switch_many(void)
