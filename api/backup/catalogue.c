@@ -330,7 +330,7 @@ enum err catalogue_remove(struct catalogue *catalogue, struct str id, struct err
     catalogue_file_name(name, text, false);
     if (unlinkat(folder, name, 0) == 0)
         (void)fsync(folder);
-    else if (errno == ENOENT)
+    else if (errno == ENOENT || errno == EISDIR) /* a folder is none */
         err = error_set(error, ERR_NOT_FOUND, "There is no such backup.");
     else
         err = catalogue_folder_failed(catalogue, "remove a backup from", error);

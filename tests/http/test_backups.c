@@ -281,6 +281,21 @@ START_TEST(a_cleanup_leaves_the_newest_that_is_whole)
 }
 END_TEST
 
+/* It keeps nothing else from being cleaned up. */
+START_TEST(a_cleanup_leaves_a_folder_that_is_called_as_a_backup)
+{
+    make(NULL);
+    ck_assert_int_eq(mkdir(path_of(OLDEST), 0700), 0);
+    put_archive(OLD, CUT, 300);
+    const struct http_reply *reply = call("POST", "/api/v1/backups/cleanup");
+    expect_status(reply, 200);
+    ck_assert_int_ne(access(path_of(CUT), F_OK), 0);
+    ck_assert_int_eq(access(path_of(OLDEST), F_OK), 0);
+    expect_status(call("DELETE", "/api/v1/backups/" OLDEST), 404);
+    ck_assert_int_eq(rmdir(path_of(OLDEST)), 0);
+}
+END_TEST
+
 /* Of who was killed; not of who writes at this moment. */
 START_TEST(a_cleanup_removes_what_was_left_half_made)
 {
@@ -356,6 +371,7 @@ int main(void)
     tcase_add_test(tcase, without_redis_there_is_none);
     tcase_add_test(tcase, what_is_not_whole_is_not_listed_and_is_told_by_verify);
     tcase_add_test(tcase, a_cleanup_leaves_the_newest_that_is_whole);
+    tcase_add_test(tcase, a_cleanup_leaves_a_folder_that_is_called_as_a_backup);
     tcase_add_test(tcase, a_cleanup_removes_what_was_left_half_made);
     tcase_add_test(tcase, a_body_is_refused);
     tcase_add_test(tcase, others_are_refused);
