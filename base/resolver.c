@@ -133,6 +133,11 @@ static void take_locked(struct known_name *name, int failure, const char *why,
     snprintf(news_out->why, sizeof news_out->why, "%s", why);
     name->is_told = failure != 0;
     name->failure = failure;
+}
+
+/* Behind what the log says of it: who waits may end the program. */
+static void publish_locked(struct known_name *name) CW_NEEDS_LOCK(&lock)
+{
     name->is_looking = false;
     name->ended_ns = clock_mono_ns();
     name->done++;
@@ -181,6 +186,7 @@ static void *look_up_for_ever(void *arg)
         lock_release(&lock);
         tell(name, &news);
         lock_acquire(&lock);
+        publish_locked(name);
         await_turn_locked(name);
         lock_release(&lock);
     }
