@@ -4,87 +4,20 @@
  */
 #include "cli/doctor.h"
 
+#include "cli/local_server.h"
+
 #include "cachewarden/clock.h"
-#include "cachewarden/http_client.h"
 #include "cachewarden/json.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 static const char check[] = "server";
 
-enum { ASK_MS = 3000, BODY_MAX = 16384 };
-
 #define OTHER_SETTINGS                                                                        \
     "if doctor finds it well, the server runs with other settings: restart it, and see what " \
     "variables it has"
-
-/* ---- asking /health ---- */
-
-/* The first listener that can be asked without a certificate; NULL: there is none. */
-static const struct listen_address *find_listener(const struct config *config)
-{
-    for (size_t i = 0; i < config->listen_count; i++)
-        if (!config->listen[i].tls && config->listen[i].port > 0)
-            return &config->listen[i];
-    return NULL;
-}
-
-static struct str url_of(struct doctor *doctor, const struct listen_address *listener)
-{
-    const char *host = listener->host;
-    if (strcmp(host, "*") == 0 || strcmp(host, "0.0.0.0") == 0)
-        host = "127.0.0.1";
-    else if (strcmp(host, "::") == 0)
-        host = "::1";
-    return str_format(doctor->arena, strchr(host, ':') ? "http://[%s]:%d" : "http://%s:%d", host,
-                      listener->port);
-}
-
-static enum err read_body(struct http_peer_response *response, const struct work *work,
-                          struct str *text_out)
-{
-    char *text = arena_alloc(work->arena, BODY_MAX);
-    size_t size = 0, got = 1;
-    enum err err = text ? ERR_OK : ERR_NO_MEMORY;
-    while (err == ERR_OK && got > 0 && size < BODY_MAX) {
-        err = response->body.next(response->body.with, work, text + size, BODY_MAX - size, &got);
-        size += err == ERR_OK ? got : 0;
-    }
-    response->body.close(response->body.with);
-    *text_out = (struct str){text, size};
-    return err;
-}
-
-/* *unreached_out: nobody listens there. */
-static enum err ask(struct doctor *doctor, const struct config *config, struct str url,
-                    struct str *body_out, bool *unreached_out, struct error *error)
-{
-    const struct http_peer_options options = {
-        .url = url, .connect_timeout_ms = ASK_MS, .timeout_ms = ASK_MS};
-    const struct config_texts *hosts = &config->server_allowed_hosts;
-    const struct http_field host = {STR("Host"), str_from(hosts->count ? hosts->items[0] : NULL)};
-    const struct http_peer_request request = {
-        .method = STR("GET"),
-        .target = STR("/health"),
-        .fields = &host,
-        .field_count = hosts->count ? 1 : 0,
-        .deadline_ns = clock_deadline_ns(ASK_MS),
-    };
-    const struct work work = {doctor->arena, request.deadline_ns, error};
-    struct http_peer_response response = {0};
-    struct http_peer *peer;
-    *unreached_out = false;
-    enum err err = http_peer_new(&options, &peer, error);
-    if (err == ERR_OK)
-        err = http_peer_send(peer, &request, &work, &response, unreached_out);
-    if (err == ERR_OK && response.has_body)
-        err = read_body(&response, &work, body_out);
-    http_peer_free(&peer);
-    return err;
-}
 
 /* ---- what it says ---- */
 
@@ -128,20 +61,19 @@ static void judge(struct doctor *doctor, struct str url, struct str body)
 
 static void ask_server(struct doctor *doctor, const struct config *config)
 {
-    const struct listen_address *listener = find_listener(config);
-    struct str url, body = STR_NONE;
+    struct str url = local_server_url(doctor->arena, config);
     struct error error = {0};
-    bool is_unreached;
-    if (!listener) {
+    const struct work work = {doctor->arena, clock_deadline_ns(LOCAL_SERVER_ASK_MS), &error};
+    struct local_server_answer answer;
+    if (!url.ptr) {
         doctor_say(doctor, DOCTOR_UNKNOWN, check, "ask its /health yourself",
                    "not asked: no listener has a port of its own and no TLS");
         return;
     }
-    url = url_of(doctor, listener);
-    enum err err = ask(doctor, config, url, &body, &is_unreached, &error);
+    enum err err = local_server_get(config, url, STR("/health"), &work, &answer);
     if (err == ERR_OK)
-        judge(doctor, url, body);
-    else if (is_unreached)
+        judge(doctor, url, answer.body);
+    else if (answer.is_unreached)
         doctor_say(doctor, DOCTOR_UNKNOWN, check, NULL, "none answers at %.*s", STR_ARG(url));
     else
         doctor_say(doctor, DOCTOR_WARNING, check, "look at its log",

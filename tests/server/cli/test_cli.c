@@ -110,6 +110,7 @@ static const char *const commands[][3] = {
     {"user"},
     {"key"},
     {"cache"},
+    {"health"},
     {"doctor"},
     {"routes"},
     {"version"},
