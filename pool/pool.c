@@ -203,9 +203,3 @@ bool pool_is_down(struct pool *pool)
     lock_release(&pool->lock);
     return is_down;
 }
-void pool_count_refusal(struct pool *pool)
-{
-    lock_acquire(&pool->lock);
-    pool->stats.replies_refused++;
-    lock_release(&pool->lock);
-}

@@ -4,6 +4,7 @@
 
 #include "breaker.h"
 #include "conn.h"
+#include "pool.h"
 
 #include "cachewarden/clock.h"
 #include "cachewarden/lock.h"
@@ -133,8 +134,6 @@ void pool_release(struct pool *pool, struct conn *conn, const struct round_trip 
                   struct batch *batch);
 /* Gives back a connection that nothing was sent on; one that leads elsewhere is closed. */
 void pool_release_unused(struct pool *pool, struct conn *conn);
-/* A reply was a Redis error. */
-void pool_count_refusal(struct pool *pool);
 /* A pipeline with a connection of its own ends without a round trip. */
 void pool_count_out(struct pool *pool);
 
@@ -199,19 +198,5 @@ struct conn *pool_sweep_locked(struct pool *pool, int64_t now_ns);
 /* Gives up all there are: those in use once they are released. The caller closes the idle ones, which it returns,
  * without the lock. */
 CW_MUST_CHECK struct conn *pool_renew_locked(struct pool *pool);
-
-/* What the front does with its pool; see redis.h. */
-CW_MUST_CHECK enum err pool_open(const struct redis_options *options, struct pool **pool_out,
-                                 struct error *error);
-void pool_close(struct pool **pool);
-void pool_renew(struct pool *pool);
-void pool_note_replica(struct pool *pool);
-CW_MUST_CHECK enum err pool_renew_tls(struct pool *pool, const struct redis_address *files,
-                                      bool changed_out[TLS_PARTS], struct error *error);
-void pool_stats_read(struct pool *pool, struct redis_stats *stats_out);
-bool pool_is_down(struct pool *pool);
-/* One pipeline, up to its replies, which are not judged. Errors of redis_run. */
-CW_MUST_CHECK enum err pool_run(struct pool *pool, struct pipeline *pipeline, int64_t deadline_ns,
-                                struct error *error);
 
 #endif

@@ -1,7 +1,6 @@
 /*
- * The front to Redis: what everybody holds who runs pipelines. Behind it stands one server today, with a
- * pool of connections to one of its databases; which servers there are, and which of them a command goes
- * to, is decided behind it.
+ * The front to Redis: what everybody holds who runs pipelines. Which servers stand behind it, with a pool of
+ * connections to each, and which of them a command goes to, is decided behind it (pool/topology).
  *
  * Threads: any thread may call any function, unless it says otherwise. No lock is held during the talk to
  * the network. A write that may have been sent is never sent again. A read is, once, if the connection it
@@ -63,7 +62,17 @@ bool redis_address_same_server(const struct redis_address *a, const struct redis
 /* "redis.example:6379/0" or "/run/redis.sock/0" for logs: never the password. Cut at size. */
 void redis_address_describe(const struct redis_address *address, char *out, size_t size);
 
+enum redis_topology_kind { REDIS_STANDALONE, REDIS_SENTINEL, REDIS_CLUSTER };
+
+/* Which servers there are. All borrowed; redis_open copies what it needs. */
+struct redis_topology {
+    enum redis_topology_kind kind;
+    const char *const *endpoints; /* "host:port": of sentinels, or of some nodes of the cluster */
+    size_t endpoint_count;
+};
+
 struct redis_options {
+    struct redis_topology topology;
     struct redis_address address; /* copied by redis_open */
     size_t size;                  /* connections at most, >= 1 */
     int64_t borrow_timeout_ms;  /* bounded wait for a connection or a batch place, then ERR_BUSY */
