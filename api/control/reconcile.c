@@ -224,12 +224,24 @@ static bool is_done(const struct reconcile_run *run, const struct reconcile_look
            has_room(guard, atomic_load(&guard->reserved));
 }
 
+/* Another node has begun this term: how long it is left to it. That is counted from when this node saw it first, in
+ * whichever run that was: one that ends with somebody's deadline takes nothing of the time away. */
+static int64_t leave_until_ns(struct version_guard *guard, int64_t term)
+{
+    if (guard->awaited_term != term) {
+        guard->awaited_term = term;
+        guard->awaited_until_ns = clock_mono_ns() + guard->patience_ms * NS_PER_MS;
+    }
+    return guard->awaited_until_ns;
+}
+
 /* Another node has begun a term and may be about to write it to Redis. */
 static bool is_anothers_turn(struct reconcile_run *run, const struct reconcile_look *look)
 {
-    int64_t now_ns = clock_mono_ns(), agreed = atomic_load(&run->guard->term);
+    int64_t agreed = atomic_load(&run->guard->term);
+    bool is_own = run->guard->begun_term > 0 && look->reserved.term == run->guard->begun_term;
 
-    if (look->reserved.term == atomic_load(&run->guard->doubted_term))
+    if (is_own || look->reserved.term == atomic_load(&run->guard->doubted_term))
         return false;
     if (look->reserved.term != run->term) {
         /* Of a new installation, too, whose first node is at it while the second one starts. */
@@ -237,10 +249,10 @@ static bool is_anothers_turn(struct reconcile_run *run, const struct reconcile_l
                         look->reserved.term != look->dataset.term;
         bool has_changed = run->term != TERM_UNREAD;
         run->patient_ns =
-            has_changed || is_ahead ? now_ns + run->guard->patience_ms * NS_PER_MS : 0;
+            has_changed || is_ahead ? leave_until_ns(run->guard, look->reserved.term) : 0;
         run->term = look->reserved.term;
     }
-    return now_ns < run->patient_ns;
+    return clock_mono_ns() < run->patient_ns;
 }
 
 static enum err look_for_foreigners(struct reconcile_run *run, const struct reconcile_look *look)

@@ -35,7 +35,9 @@ struct version_guard {
     /* Of the one that reconciles. */
     struct arena *arena;
     int64_t begun_term; /* by this node, and not yet written to Redis; 0: none */
-    int64_t agreed_ns;  /* when it last found what was agreed to */
+    int64_t awaited_term,
+        awaited_until_ns; /* begun by another node, which is left to it until then */
+    int64_t agreed_ns;    /* when it last found what was agreed to */
     int64_t
         raised_at; /* what was shown when the reserved number was raised last in this term; 0: it was not */
     int64_t raised_ns;       /* when that was */

@@ -164,6 +164,66 @@ START_TEST(a_term_knows_whether_all_was_cleared)
 }
 END_TEST
 
+/* ---- whose term it is ---- */
+
+static struct loopback patient; /* a node that leaves others more time than a test has */
+
+static void open_patient(void)
+{
+    redis = redis_server_start(NULL);
+    arena = arena_new(4096, 0);
+    loopback_open(&patient, &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                                       .is_unwatched = true,
+                                                       .term_patience_ms = 10 * PATIENCE_MS});
+}
+
+static void close_patient(void)
+{
+    arena_free(&arena);
+    loopback_close(&patient);
+    redis_server_stop(&redis);
+}
+
+/* Redis took no writes while it was begun, and takes them now: that is no other node's. */
+START_TEST(a_node_does_not_wait_for_itself)
+{
+    struct error error = {0};
+
+    ck_assert_int_eq(reconcile_on(&patient, &error), ERR_OK);
+    redis_server_do(redis, "FLUSHALL");
+    redis_server_do(redis, "CONFIG SET min-replicas-to-write 1");
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(reconcile_on(&patient, &error), ERR_UPSTREAM_REFUSED);
+    redis_server_do(redis, "CONFIG SET min-replicas-to-write 0");
+    ck_assert_int_eq(reconcile_on(&patient, &error), ERR_OK);
+    ck_assert_int_eq(control_term(redis), 2);
+}
+END_TEST
+
+/* Each look ends with the deadline of whoever asked. The time that the other node has goes on. */
+START_TEST(those_who_ask_briefly_wait_no_longer)
+{
+    enum { NODE_MS = 500, ASK_MS = NODE_MS / 2 };
+    struct loopback node;
+    struct error error = {0};
+    enum err err = ERR_TIMEOUT;
+    int64_t give_up_ns = soon();
+
+    loopback_open(&node, &(struct loopback_options){.redis_url = redis_server_url(redis),
+                                                    .is_unwatched = true,
+                                                    .term_patience_ms = NODE_MS});
+    ck_assert_int_eq(
+        users_fact_set(node.app->users, STR("versions_reserved"), STR("1:1000"), &error), ERR_OK);
+    while (err == ERR_TIMEOUT && clock_mono_ns() < give_up_ns)
+        err = version_guard_reconcile(
+            node.app->guard, VERSION_GUARD_REPAIRS,
+            (struct work){.deadline_ns = clock_deadline_ns(ASK_MS), .error = &error});
+    ck_assert_msg(err == ERR_OK, "%s: %s", err_name(err), error.detail);
+    ck_assert_int_eq(control_term(redis), 2);
+    loopback_close(&node);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api/control/new_term");
@@ -172,6 +232,12 @@ int main(void)
     tcase_add_test(tcase, a_term_that_is_written_late_loses_no_sign_in);
     tcase_add_test(tcase, a_term_that_is_written_late_repeats_no_version);
     tcase_add_test(tcase, a_term_knows_whether_all_was_cleared);
+    suite_add_tcase(suite, tcase);
+
+    tcase = tcase_create("whose term it is");
+    tcase_add_checked_fixture(tcase, open_patient, close_patient);
+    tcase_add_test(tcase, a_node_does_not_wait_for_itself);
+    tcase_add_test(tcase, those_who_ask_briefly_wait_no_longer);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
