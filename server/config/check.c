@@ -168,6 +168,7 @@ void config_check(struct config *config, const struct config_input *input,
     if (!input->direct) {
         config_check_server(config, report);
         config_check_gateway(config, report);
+        config_check_names(config, report);
         check_endpoints(config, SETTING_redis_sentinels, &config->redis_sentinels, report);
         check_endpoints(config, SETTING_redis_nodes, &config->redis_nodes, report);
         check_entries(config, report);

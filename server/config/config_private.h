@@ -159,6 +159,8 @@ void config_check_issuers(const struct config *config, bool is_strict,
                           struct config_report *report);
 /* The routes of the gateway; after the server's listeners (config/gateway.c). */
 void config_check_gateway(struct config *config, struct config_report *report);
+/* All hosts that are to be looked up, of whatever setting (check_names.c). */
+void config_check_names(const struct config *config, struct config_report *report);
 /* What needs more than one setting, or more than its form; fills what is made of the settings. */
 void config_check(struct config *config, const struct config_input *input,
                   struct config_report *report);

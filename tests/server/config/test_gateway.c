@@ -128,6 +128,35 @@ START_TEST(what_will_do)
 }
 END_TEST
 
+static char *routes_to(size_t hosts, size_t *size_out)
+{
+    char *text = NULL;
+    FILE *file = open_memstream(&text, size_out);
+
+    fputs("gateway: { routes = (", file);
+    for (size_t i = 0; i < hosts; i++)
+        fprintf(file,
+                "%s{ prefix = \"/p%zu\"; upstream = [ \"http://h%zu.test\", "
+                "\"http://10.0.%zu.%zu:80\", \"http://all.test:%zu\" ]; }\n",
+                i > 0 ? ", " : "", i, i, i / 256, i % 256, i + 1);
+    fputs("); };", file);
+    ck_assert_int_eq(fclose(file), 0);
+    return text;
+}
+
+/* Each is looked up by a thread of its own; one that has none would be found out by the first request for it. */
+START_TEST(hosts_that_would_not_be_looked_up_are_refused)
+{
+    size_t size;
+    char *some = routes_to(200, &size), *many = routes_to(300, &size);
+
+    ck_assert_msg(case_load(some, NULL) == ERR_OK, "%s", case_problems());
+    case_expect_error(many, NULL, "name more than 224 hosts");
+    free(some);
+    free(many);
+}
+END_TEST
+
 START_TEST(own_paths_below_a_prefix_are_told)
 {
     expect_warning(UNDER("/api/v1"), "warning: ");
@@ -212,6 +241,7 @@ int main(void)
     tcase_add_loop_test(all, what_will_not_do_is_refused_with_the_name_of_the_field, 0,
                         (int)(sizeof refusals / sizeof *refusals));
     tcase_add_test(all, what_will_do);
+    tcase_add_test(all, hosts_that_would_not_be_looked_up_are_refused);
     tcase_add_test(all, own_paths_below_a_prefix_are_told);
     tcase_add_test(all, the_gateway_is_told_all_of_it);
     tcase_add_test(all, some_thread_may_always_wait);
