@@ -13,16 +13,28 @@ static bool may_grow(const struct pool *pool, int64_t now_ns)
     return pool->live < pool->size && (now_ns >= pool->grow_again_ns || pool->live == 0);
 }
 
+/* So many there may be while one is replaced: an only one serves until its successor is there. */
+static size_t most_while_replacing(const struct pool *pool)
+{
+    return pool->size > 1 ? pool->size : 2;
+}
+
+static bool is_renewal_due(const struct pool *pool, int64_t now_ns)
+{
+    return pool_is_outlived_locked(pool, now_ns) && pool->live < most_while_replacing(pool) &&
+           now_ns >= pool->grow_again_ns;
+}
+
 bool pool_acquire_conn_locked(struct pool *pool, int64_t now_ns, struct conn **conn_out)
 {
     if (pool->breaker.is_open)
         return false;
-    bool is_renewal = pool_is_outlived_locked(pool, now_ns) && may_grow(pool, now_ns);
+    bool is_renewal = is_renewal_due(pool, now_ns);
     if (pool->idle && !is_renewal) {
         *conn_out = pool->idle;
         pool->idle = pool->idle->next;
         pool->idle_count--;
-    } else if (may_grow(pool, now_ns)) {
+    } else if (is_renewal || may_grow(pool, now_ns)) {
         *conn_out = NULL;
         pool->live++;
         pool->connecting++;
@@ -167,10 +179,10 @@ static enum err join_locked(struct pool *pool, const struct pool_request *reques
     return ERR_OK;
 }
 
-/* A probe needs room for a connection; an idle one to a Redis that is down is no loss. */
-static void make_room_locked(struct pool *pool, struct conn **to_close_out)
+/* A connection for a purpose of its own needs room; an idle one goes for it. */
+static void make_room_locked(struct pool *pool, size_t most, struct conn **to_close_out)
 {
-    if (pool->live < pool->size)
+    if (pool->live < most)
         return;
     *to_close_out = pool->idle;
     pool->idle = pool->idle->next;
@@ -184,7 +196,9 @@ static void make_room_locked(struct pool *pool, struct conn **to_close_out)
 static void acquire_dial_locked(struct pool *pool, enum dial dial, struct acquired *acquired,
                                 struct conn **to_close_out)
 {
-    make_room_locked(pool, to_close_out);
+    /* To a Redis that is down an idle connection is no loss. One to a replica is: it can be read. */
+    make_room_locked(pool, dial == DIAL_TRIAL ? most_while_replacing(pool) : pool->size,
+                     to_close_out);
     pool->live++;
     pool->busy++;
     pool->connecting++;

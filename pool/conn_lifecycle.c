@@ -39,17 +39,14 @@ struct connect_end {
 bool pool_check_idle(struct pool *pool, struct conn **conn, enum pipeline_effect effect)
 {
     int64_t now_ns = clock_mono_ns();
-    /* Where there may be but one, none can be made beside it. */
-    bool is_outlived = pool->size == 1 && now_ns >= (*conn)->expires_ns;
-    if (!is_outlived && effect == PIPELINE_READ && now_ns - (*conn)->idle_since_ns < WARM_NS)
+    if (effect == PIPELINE_READ && now_ns - (*conn)->idle_since_ns < WARM_NS)
         return true;
     enum io_idle_check found = conn_check_idle(*conn);
-    if (!is_outlived && found == IO_IDLE)
+    if (found == IO_IDLE)
         return true;
     lock_acquire(&pool->lock);
     pool->connecting++;
     pool->stats.closes++;
-    pool->stats.outlived += is_outlived;
     pool->stats.desynchronised += found == IO_UNEXPECTED_DATA;
     lock_release(&pool->lock);
     conn_close(conn);

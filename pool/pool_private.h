@@ -61,7 +61,7 @@ struct pool {
     int64_t sweep_next_ns; /* no connection is closed for its age before */
     struct conn *idle;     /* newest first: the one whose socket is warm */
     size_t idle_count;
-    size_t live;           /* connections that exist or are being made, <= size */
+    size_t live;        /* connections that exist or are being made, <= size (1: 2 for a moment) */
     size_t busy;           /* of these, those in somebody's hands */
     size_t connecting;     /* of the busy, those being made */
     size_t under_way;      /* pipelines inside pool_run */

@@ -74,7 +74,7 @@ struct redis_topology {
 struct redis_options {
     struct redis_topology topology;
     struct redis_address address; /* copied by redis_open */
-    size_t size;                  /* connections at most, >= 1 */
+    size_t size;                  /* connections at most, >= 1; of 1, two while it is replaced */
     int64_t borrow_timeout_ms;  /* bounded wait for a connection or a batch place, then ERR_BUSY */
     int64_t connect_timeout_ms; /* a first look-up of the name included */
     int64_t command_timeout_ms; /* from the write to the last owed reply */

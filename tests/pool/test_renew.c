@@ -172,6 +172,33 @@ START_TEST(who_only_reads_moves_too)
 }
 END_TEST
 
+static int64_t client_id(void)
+{
+    const struct value *reply;
+
+    case_err(CASE_RUN(front, arena, PIPELINE_READ, EXPECT_INTEGER, &reply, &error, STR("CLIENT"),
+                      STR("ID")),
+             ERR_OK);
+    return reply->integer;
+}
+
+/* It can be read, and has been agreed to. */
+START_TEST(an_only_connection_is_kept_until_a_better_one_is_there)
+{
+    front = case_pool_with(redis_server_url(old), (struct redis_options){.size = 1});
+    warm_up();
+    int64_t id = client_id();
+    follow(old, new);
+    uint64_t connects = case_stats(front).connects;
+    while (case_stats(front).connects < connects + 2) {
+        case_err(set("no"), ERR_UPSTREAM_REFUSED);
+        pause_ms(10);
+    }
+    ck_assert_int_eq(client_id(), id);
+    ck_assert_uint_eq(case_stats(front).idle, 1);
+}
+END_TEST
+
 /* What it took it forgets when it next follows its primary. */
 START_TEST(a_write_that_a_replica_took_is_uncertain)
 {
@@ -321,7 +348,7 @@ END_TEST
 /* Redis takes no more connections: the old one does. */
 START_TEST(an_old_one_is_used_while_there_is_no_new_one)
 {
-    open_pool_of(4);
+    open_pool_of(_i == 0 ? 4 : 1);
     warm_up();
     redis_server_do(old, "CONFIG SET maxclients 1");
     age_all();
@@ -350,6 +377,30 @@ START_TEST(of_many_one_a_second_goes)
     lock_release(&front->pool->lock);
     ck_assert_uint_eq(case_stats(front).idle, 1);
     ck_assert_uint_eq(case_stats(front).outlived, 3);
+}
+END_TEST
+
+/* It comes back when its successor is there, or the other way round. */
+START_TEST(an_only_one_that_was_in_use_goes)
+{
+    pthread_t waiter;
+    enum err waited = ERR_INTERNAL;
+
+    open_pool_of(1);
+    warm_up();
+    struct conn *conn = front->pool->idle;
+    ck_assert_int_eq(pthread_create(&waiter, NULL, wait_for_item, &waited), 0);
+    while (!has_blocked_clients())
+        pause_ms(1);
+    lock_acquire(&front->pool->lock);
+    conn->expires_ns = 0;
+    front->pool->live++; /* as if the successor had been made meanwhile */
+    lock_release(&front->pool->lock);
+    redis_server_do(old, "RPUSH list item");
+    pthread_join(waiter, NULL);
+    case_err(waited, ERR_OK);
+    ck_assert_uint_eq(case_stats(front).idle, 0);
+    ck_assert_uint_eq(case_stats(front).closes, 1);
 }
 END_TEST
 
@@ -383,6 +434,7 @@ int main(void)
     tcase_add_loop_test(tcase, writes_go_to_the_new_primary, 0, POOLS);
     tcase_add_loop_test(tcase, a_name_that_moves_late, 0, POOLS);
     tcase_add_loop_test(tcase, who_only_reads_moves_too, 0, POOLS);
+    tcase_add_test(tcase, an_only_connection_is_kept_until_a_better_one_is_there);
     tcase_add_loop_test(tcase, a_write_that_a_replica_took_is_uncertain, 0, POOLS);
     tcase_add_loop_test(tcase, who_is_in_the_middle_of_it_is_let_finish, 0, POOLS);
     suite_add_tcase(suite, tcase);
@@ -392,8 +444,9 @@ int main(void)
     tcase_add_test(tcase, an_hour_less_a_quarter_by_chance);
     tcase_add_loop_test(tcase, one_that_is_too_old_is_replaced, 0, 2);
     tcase_add_test(tcase, no_lifetime_is_for_ever);
-    tcase_add_test(tcase, an_old_one_is_used_while_there_is_no_new_one);
+    tcase_add_loop_test(tcase, an_old_one_is_used_while_there_is_no_new_one, 0, 2);
     tcase_add_test(tcase, of_many_one_a_second_goes);
+    tcase_add_test(tcase, an_only_one_that_was_in_use_goes);
     tcase_add_test(tcase, an_exchange_is_not_cut_short);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
