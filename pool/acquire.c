@@ -82,7 +82,9 @@ static bool spread_allows(const struct pool *pool)
 {
     const struct pool_tuning *tuning = &pool->tuning;
     bool is_crowded = pool->recent_peak > tuning->spread_until * PEAK_UNIT;
-    return pool->busy < (is_crowded ? tuning->spread_beyond : pool->size);
+    /* Those that bring back much take long, and nobody who asks for little waits for them. */
+    size_t busy = pool->busy - pool->large_sent;
+    return busy < (is_crowded ? tuning->spread_beyond : pool->size);
 }
 
 static void enqueue_locked(struct pool *pool, struct batch *batch)

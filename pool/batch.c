@@ -72,7 +72,8 @@ void batch_unref(struct pool *pool, struct batch *batch)
 
 bool batch_is_private_request(const struct pool *pool, const struct pool_request *request)
 {
-    return request->bytes.len > BATCH_MEMBER_BYTES_MAX || request->commands > pool->batch_limit;
+    return request->is_large || request->bytes.len > BATCH_MEMBER_BYTES_MAX ||
+           request->commands > pool->batch_limit;
 }
 
 bool batch_has_room_locked(const struct pool *pool, const struct batch *batch,

@@ -15,7 +15,7 @@
 #include <stdatomic.h>
 
 /* A larger pipeline is not copied into a batch, for that happens under the lock. It waits in a private
- * batch, and is written from where it is. */
+ * batch, and is written from where it is. So does one that brings back much (large.h). */
 #define BATCH_MEMBER_BYTES_MAX 8192
 #define BATCH_BYTES_MAX        65536
 

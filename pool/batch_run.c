@@ -254,18 +254,6 @@ static bool leave(struct pool *pool, struct batch *batch, size_t slot, bool is_l
     return true;
 }
 
-static enum err give_up(const struct pool_request *request, bool was_sent, struct error *error)
-{
-    if (was_sent && request->effect == PIPELINE_WRITE)
-        return redis_error_set(error, ERR_UNCERTAIN, REDIS_ERROR_UNCERTAIN,
-                               "no answer to a write in time");
-    if (was_sent || request->acquire_deadline_ns == request->deadline_ns)
-        return redis_error_set(error, ERR_TIMEOUT, REDIS_ERROR_TIMEOUT, "the deadline passed %s",
-                               was_sent ? "before the answer came"
-                                        : "while waiting for a connection");
-    return redis_error_set(error, ERR_BUSY, REDIS_ERROR_BUSY, "no connection came free in time");
-}
-
 /* Takes the member's own replies, or its own view of the failure, out of a batch that is over. */
 static enum err collect(struct pool *pool, struct batch *batch, size_t slot,
                         const struct pool_request *request, bool *may_retry_out,
@@ -274,6 +262,7 @@ static enum err collect(struct pool *pool, struct batch *batch, size_t slot,
     enum err err = batch->failed;
     const struct round_trip *round_trip = &batch->round_trip;
     const struct batch_member *member = &batch->members[slot];
+    request->pipeline->received = err ? 0 : round_trip->received;
     if (err)
         *error = batch->error;
     else if (member->is_wrong_redis)
@@ -292,7 +281,7 @@ enum err batch_lead(struct pool *pool, struct batch *batch, size_t slot,
 {
     bool was_sent;
     if (lead(pool, batch, request) == LEAD_LATE && leave(pool, batch, slot, true, &was_sent))
-        return give_up(request, was_sent, error);
+        return pipeline_late(request, was_sent, error);
     return collect(pool, batch, slot, request, may_retry_out, error);
 }
 
@@ -341,7 +330,7 @@ enum err batch_follow(struct pool *pool, struct batch *batch, size_t slot,
             continue;
         bool was_sent;
         if (leave(pool, batch, slot, false, &was_sent))
-            return give_up(request, was_sent, error);
+            return pipeline_late(request, was_sent, error);
         trusts_leader = true; /* it has ended, and the word is about to say so */
         limit_ns = FUTEX_NO_DEADLINE;
     }
@@ -365,6 +354,6 @@ enum err batch_wait_alone(struct pool *pool, struct batch *batch, size_t slot,
     }
     bool was_sent, may_retry = false;
     if (end == LEAD_LATE && leave(pool, batch, slot, true, &was_sent))
-        return give_up(request, was_sent, error);
+        return pipeline_late(request, was_sent, error);
     return collect(pool, batch, slot, request, &may_retry, error);
 }

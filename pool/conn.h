@@ -57,6 +57,7 @@ struct round_trip {
     bool writes;             /* set by conn_begin's caller, for the pool: something in it writes */
     bool met_replica;        /* a reply can only come from one: READONLY, MASTERDOWN */
     int64_t began_ns;        /* set by conn_begin's caller, for the pool */
+    bool is_large;           /* for the pool (large.h) */
     bool is_reused; /* the connection had served before: it may have died while it was idle */
     char guard[STR_HEX64_SIZE];
 };

@@ -225,15 +225,19 @@ static void count_locked(struct pool *pool, const struct round_trip *round_trip,
     }
 }
 
+/* More than any batch. */
+#define MUCH_SENT (2 * LARGE_BYTES)
+
 static const char unanswered[] = "a command was not answered in time";
 
 /* A caller's own deadline says nothing about Redis, nor does one slow answer while others come, nor one that has
- * begun to come. */
+ * begun to come; nor that much is still on its way there. */
 static bool accuses_redis(const struct pool *pool, const struct round_trip *round_trip,
                           int64_t duration_ns)
 {
     return round_trip->failure == ROUND_TRIP_TIMED_OUT && round_trip->received == 0 &&
-           duration_ns >= pool->command_timeout_ns && pool->answered_ns < round_trip->began_ns;
+           round_trip->out->len <= MUCH_SENT && duration_ns >= pool->command_timeout_ns &&
+           pool->answered_ns < round_trip->began_ns;
 }
 
 void pool_release(struct pool *pool, struct conn *conn, const struct round_trip *round_trip,
@@ -250,6 +254,7 @@ void pool_release(struct pool *pool, struct conn *conn, const struct round_trip 
     if (batch)
         batch->phase = BATCH_ENDED;
     pool->under_way -= pipelines;
+    pool->large_sent -= round_trip->is_large;
     count_locked(pool, round_trip, pipelines, batch);
     enum pool_news news = pool_note_replies_locked(pool, conn, round_trip, now_ns);
     bool is_kept = is_ready && pool_keeps_locked(pool, conn);

@@ -24,6 +24,9 @@ struct pipeline {
     bool is_bound;     /* it was said where it may be sent */
     bool is_repair;
     bool is_gated;
+    bool is_large;          /* its replies are */
+    uint64_t stored_mark;   /* of the key whose value may be large (large.h); 0: none */
+    size_t received;        /* bytes that came in its round trip, its batch-mates' included */
     bool is_in_transaction; /* that is not ended yet */
     bool has_failed;        /* memory ran out while it was built */
     bool has_run;

@@ -160,6 +160,7 @@ enum err pool_open(const struct redis_options *options, struct pool **pool_out, 
     pool->lifetime_ns = options->connection_lifetime_s * NS_PER_S;
     pool->tuning = default_tuning;
     lock_init(&pool->lock, LOCK_RANK_POOL, "pool");
+    lock_cond_init(&pool->large_left);
     *pool_out = pool;
     return ERR_OK;
 }
@@ -176,6 +177,7 @@ void pool_close(struct pool **pool)
         p->spare = next;
     }
     tls_context_free(&p->tls);
+    lock_cond_fini(&p->large_left);
     lock_fini(&p->lock);
     redis_address_fini(&p->address);
     free(p->client_name);

@@ -4,6 +4,7 @@
 
 #include "breaker.h"
 #include "conn.h"
+#include "large.h"
 #include "pool.h"
 
 #include "cachewarden/clock.h"
@@ -53,7 +54,9 @@ struct pool {
     int64_t lifetime_ns; /* of a connection; 0: no end */
     struct pool_tuning tuning;
 
+    struct large_keys large_keys; /* atomic */
     struct lock lock;
+    struct lock_cond large_left;
     /* Guarded by lock. */
     uint64_t replication_id; /* of the newest connection; those of another are not kept */
     uint64_t generation;     /* connections made in an earlier one are not kept */
@@ -62,10 +65,12 @@ struct pool {
     struct conn *idle;     /* newest first: the one whose socket is warm */
     size_t idle_count;
     size_t live;        /* connections that exist or are being made, <= size (1: 2 for a moment) */
-    size_t busy;           /* of these, those in somebody's hands */
-    size_t connecting;     /* of the busy, those being made */
-    size_t under_way;      /* pipelines inside pool_run */
-    size_t recent_peak;    /* how many of these there were lately at most, in 256ths (acquire.c) */
+    size_t busy;        /* of these, those in somebody's hands */
+    size_t connecting;  /* of the busy, those being made */
+    size_t under_way;   /* pipelines inside pool_run */
+    size_t large;       /* of those that bring back much: how many are past pool_enter_large */
+    size_t large_sent;  /* of these: on their connections */
+    size_t recent_peak; /* how many of these there were lately at most, in 256ths (acquire.c) */
     int64_t grow_again_ns; /* no further connection before that (one could not be made) */
     bool is_capped;        /* the last one was refused, and others live: one try a second */
     struct batch *queue;   /* waiting for a connection, oldest first */
@@ -84,6 +89,7 @@ struct pool_request {
     struct str bytes; /* its commands, without a guard */
     size_t commands;
     uint64_t required; /* the replication id it may be sent to; 0: any */
+    bool is_large;     /* it is likely to bring back much, and is sent alone */
     int64_t start_ns;
     int64_t deadline_ns;         /* the caller's */
     int64_t acquire_deadline_ns; /* until then it waits for a connection; <= deadline_ns */
@@ -159,6 +165,8 @@ CW_MUST_CHECK struct conn *pool_unuse_locked(struct pool *pool, int64_t now_ns, 
 void pool_discard_locked(struct pool *pool, const struct round_trip *round_trip);
 void pool_unqueue_locked(struct pool *pool, struct batch *batch);
 
+/* The request's time is over. ERR_UNCERTAIN, ERR_TIMEOUT, ERR_BUSY. */
+enum err pipeline_late(const struct pool_request *request, bool was_sent, struct error *error);
 /* The connection leads to another Redis than the request may go to: ERR_CONFLICT. */
 enum err pipeline_wrong_redis(struct error *error);
 /* What a failed round trip means to the request, whose bytes begin at `from` of what was sent.

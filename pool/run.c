@@ -50,6 +50,18 @@ enum err pipeline_wrong_redis(struct error *error)
                            "the connection leads to another Redis");
 }
 
+enum err pipeline_late(const struct pool_request *request, bool was_sent, struct error *error)
+{
+    if (was_sent && request->effect == PIPELINE_WRITE)
+        return redis_error_set(error, ERR_UNCERTAIN, REDIS_ERROR_UNCERTAIN,
+                               "no answer to a write in time");
+    if (was_sent || request->acquire_deadline_ns == request->deadline_ns)
+        return redis_error_set(error, ERR_TIMEOUT, REDIS_ERROR_TIMEOUT, "the deadline passed %s",
+                               was_sent ? "before the answer came"
+                                        : "while waiting for a connection");
+    return redis_error_set(error, ERR_BUSY, REDIS_ERROR_BUSY, "no connection came free in time");
+}
+
 /* The request has the connection for itself; the replies go straight into the pipeline's arena. */
 static enum err run_alone(struct pool *pool, struct conn *conn, const struct pool_request *request,
                           bool *may_retry_out, struct error *error)
@@ -60,6 +72,7 @@ static enum err run_alone(struct pool *pool, struct conn *conn, const struct poo
                                     .owed = pipeline->count,
                                     .arena = pipeline->arena,
                                     .writes = request->effect == PIPELINE_WRITE,
+                                    .is_large = request->is_large,
                                     .began_ns = clock_mono_ns()};
     size_t own_size = pipeline->out.len;
     if (request->required && conn->replication_id != request->required) {
@@ -73,11 +86,14 @@ static enum err run_alone(struct pool *pool, struct conn *conn, const struct poo
         return redis_error_set(error, ERR_NO_MEMORY, REDIS_ERROR_UNAVAILABLE,
                                "pipeline: out of memory");
     }
+    if (round_trip.is_large)
+        pool_note_large_sent(pool);
     int64_t reply_by_ns = round_trip.began_ns + pool->command_timeout_ns;
     int64_t until_ns = reply_by_ns < request->deadline_ns ? reply_by_ns : request->deadline_ns;
     if (conn_continue(conn, &round_trip, until_ns) == ROUND_TRIP_WAITING)
         conn_abort(conn, &round_trip);
     enum round_trip_failure failure = round_trip.failure;
+    pipeline->received = round_trip.received;
     pipeline->replication_id = round_trip.replication_id;
     pipeline->is_replica = round_trip.is_replica;
     pool_release(pool, conn, &round_trip, NULL);
@@ -122,6 +138,28 @@ static enum err attempt(struct pool *pool, const struct pool_request *request, b
 /* What changed nothing may be tried again, but not for ever while connections keep breaking. */
 #define ATTEMPTS_MAX 3
 
+static enum err attempt_again(struct pool *pool, struct pool_request *request, struct error *error)
+{
+    enum err err = ERR_INTERNAL;
+    bool may_retry = true;
+    for (int i = 0; may_retry && i < ATTEMPTS_MAX; i++) {
+        may_retry = false;
+        if (i > 0)
+            request->start_ns = clock_mono_ns();
+        err = attempt(pool, request, &may_retry, error);
+    }
+    return err;
+}
+
+static enum err run_large(struct pool *pool, struct pool_request *request, struct error *error)
+{
+    if (!pool_enter_large(pool, request))
+        return pipeline_late(request, false, error);
+    enum err err = attempt_again(pool, request, error);
+    pool_leave_large(pool);
+    return err;
+}
+
 enum err pool_run(struct pool *pool, struct pipeline *pipeline, int64_t deadline_ns,
                   struct error *error)
 {
@@ -130,6 +168,7 @@ enum err pool_run(struct pool *pool, struct pipeline *pipeline, int64_t deadline
                                    .bytes = strbuf_str(&pipeline->out),
                                    .commands = pipeline->count,
                                    .required = pipeline->required,
+                                   .is_large = large_is_expected(&pool->large_keys, pipeline),
                                    .deadline_ns = deadline_ns};
     request.start_ns = clock_mono_ns();
     int64_t acquire_deadline_ns = request.start_ns + pool->borrow_timeout_ns;
@@ -138,13 +177,8 @@ enum err pool_run(struct pool *pool, struct pipeline *pipeline, int64_t deadline
     if (request.start_ns >= deadline_ns)
         return redis_error_set(error, ERR_TIMEOUT, REDIS_ERROR_TIMEOUT,
                                "the deadline had passed before anything was sent");
-    enum err err = ERR_INTERNAL;
-    bool may_retry = true;
-    for (int i = 0; may_retry && i < ATTEMPTS_MAX; i++) {
-        may_retry = false;
-        if (i > 0)
-            request.start_ns = clock_mono_ns();
-        err = attempt(pool, &request, &may_retry, error);
-    }
+    enum err err =
+        request.is_large ? run_large(pool, &request, error) : attempt_again(pool, &request, error);
+    large_learn(&pool->large_keys, pipeline, err == ERR_OK);
     return err;
 }

@@ -104,6 +104,7 @@ static enum err get_values(struct fetching *fetching, const struct entries_place
                      places[i].key);
         PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("PTTL"), places[i].key);
     }
+    pipeline_expect_much(pipeline);
     enum err err = redis_run(entries_redis(fetching->app->entries), pipeline, fetching->work);
     for (size_t i = 0; !err && i < count; i++) {
         struct seen *seen = &fetching->seen[fetching->count];

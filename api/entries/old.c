@@ -32,6 +32,7 @@ static enum err take_text(const struct entry_request *request, const struct labe
     pipeline_begin_transaction(pipeline);
     PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("PTTL"), label_key_str(key));
     PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("GETDEL"), label_key_str(key));
+    pipeline_note_stored(pipeline, label_key_str(key));
     pipeline_end_transaction(pipeline);
     enum err err = entry_run(request, pipeline);
     const struct value *text = pipeline_value(pipeline, TEXT);

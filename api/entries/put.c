@@ -64,6 +64,7 @@ static void add_try(void *with, struct pipeline *pipeline)
 
     entry_ask_head(pipeline, label_key_str(&put->key));
     add_what_is_stored(put, pipeline);
+    pipeline_note_stored(pipeline, label_key_str(&put->key));
     if (put->lease.is_promised && put->store != STORE_NOTHING)
         promise_add_end(pipeline, put->request);
 }

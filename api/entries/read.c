@@ -10,6 +10,7 @@ static void add_get(void *with, struct pipeline *pipeline)
     const struct label_key *key = with;
 
     PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("GET"), label_key_str(key));
+    pipeline_note_stored(pipeline, label_key_str(key));
 }
 
 enum err entry_give_lease(const struct reading *reading, bool is_promised,

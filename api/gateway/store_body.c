@@ -28,6 +28,8 @@ enum err gateway_store_body(struct gateway_store *store, const struct gateway_ke
     if (look->has_body)
         return ERR_OK;
     store_record_ask(pipeline, &space, &look->entry, STORE_WHOLE);
+    struct key lies_at = key_response(&space, look->entry.bytes);
+    pipeline_note_stored(pipeline, key_str(&lies_at));
     enum err err = redis_run(entries_redis(store->app->entries), pipeline, work);
     if (err == ERR_OK)
         err = store_record_take(pipeline_value(pipeline, 0), work.error, &found);

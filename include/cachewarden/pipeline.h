@@ -89,6 +89,14 @@ void pipeline_pass_gate(struct pipeline *pipeline);
  * one, and nothing was sent. For a pipeline that passes no gate. */
 void pipeline_require(struct pipeline *pipeline, uint64_t replication_id);
 
+/*
+ * What is asked for, or written, is somebody's value under this key, and nobody knows how large it is. If it was large
+ * the last time (64 KiB), or may be the one that made others late, the pipeline is sent by itself. One key a pipeline.
+ */
+void pipeline_note_stored(struct pipeline *pipeline, struct str key);
+/* The replies are large together, whatever they were before: it is sent by itself. */
+void pipeline_expect_much(struct pipeline *pipeline);
+
 size_t pipeline_count(const struct pipeline *pipeline);
 
 /* Reply `index` in the order of pipeline_add. Never NULL: its kind is VALUE_MISSING before a run
