@@ -7,13 +7,22 @@ struct str error_text_or(struct str given, const char *otherwise)
     return given.len > 0 ? given : str_from(otherwise);
 }
 
-/* 503: the reason is for the log alone. Who is signed in learns why Redis did not do it, from a
- * closed list; anybody else may know no more than that it is not their fault. */
+/* Who sees to the service, and is known to. */
+static bool is_for_admins(const struct call *call)
+{
+    return call->route && call->route->permit == PERMIT_ADMIN && call->principal.is_admin;
+}
+
+/* 503: the reason is for the log alone. Who is signed in learns why Redis did not do it, from a closed list; admins
+ * learn what is full, or where, so that they can mend it; anybody else may know no more than that it is not their
+ * fault. */
 static struct str unavailable(struct exchange *exchange)
 {
     const struct call *call = &exchange->call;
     enum redis_error cause = call->error.redis;
 
+    if (!cause && call->error.caller[0] && is_for_admins(call))
+        return str_format(call->arena, SENTENCE_503 " %s", call->error.caller);
     if (!cause || !call->route || call->route->permit == PERMIT_PUBLIC)
         return STR(SENTENCE_503);
     return str_format(call->arena, "Service temporarily unavailable: %s.", redis_error_text(cause));

@@ -1,5 +1,5 @@
 /*
- * What errors say to callers. Refusals have words of their own; failures never do, for those would be
+ * What errors say to callers. Refusals have words of their own; failures have none but for admins, for those would be
  * about what is inside.
  */
 #ifndef SERVER_HTTP_ERROR_TEXTS_H

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -359,6 +360,24 @@ START_TEST(others_are_refused)
 }
 END_TEST
 
+/* Who has to mend it learns what it is; nobody else. */
+START_TEST(an_admin_is_told_why_it_failed)
+{
+    struct rlimit none;
+
+    make(NULL);
+    ck_assert_int_eq(prlimit(stand.server.pid, RLIMIT_FSIZE, NULL, &none), 0);
+    none.rlim_cur = 0;
+    ck_assert_int_eq(prlimit(stand.server.pid, RLIMIT_FSIZE, &none, NULL), 0);
+    const struct http_reply *reply = call("POST", "/api/v1/backups");
+    expect_status(reply, 503);
+    ck_assert_msg(strstr(reply->body, "\"Service temporarily unavailable. The backup could not be "
+                                      "written: File too large.\""),
+                  "%s", reply->body);
+    expect_status(http_post(stand.http, "/api/v1/backups", stand.alice.bearer), 403);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("http/backups");
@@ -373,6 +392,7 @@ int main(void)
     tcase_add_test(tcase, a_cleanup_leaves_the_newest_that_is_whole);
     tcase_add_test(tcase, a_cleanup_leaves_a_folder_that_is_called_as_a_backup);
     tcase_add_test(tcase, a_cleanup_removes_what_was_left_half_made);
+    tcase_add_test(tcase, an_admin_is_told_why_it_failed);
     tcase_add_test(tcase, a_body_is_refused);
     tcase_add_test(tcase, others_are_refused);
     suite_add_tcase(suite, tcase);

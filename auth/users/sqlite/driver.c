@@ -60,8 +60,10 @@ static enum err begin_staging(struct users_db *db, enum users_mode mode,
 {
     enum err err = users_sqlite_new_connection(db, USERS_WRITE, connection_out, error);
 
-    if (!err)
-        err = users_sqlite_stage(*connection_out, error);
+    if (err)
+        return err;
+    (*connection_out)->is_staging = true;
+    err = users_sqlite_stage(*connection_out, error);
     if (err) {
         users_sqlite_close(connection_out);
         return err;
@@ -77,6 +79,7 @@ static enum err sqlite_replace(struct users_connection *connection, struct error
     bool is_trial = connection->mode == USERS_TRIAL;
     enum err err = users_sqlite_exec(connection, "COMMIT", error);
 
+    connection->is_staging = err != ERR_OK;
     if (!err)
         err = users_sqlite_exec(connection, USERS_SQLITE_LARGE_CACHE, error);
     return err ? err

@@ -62,6 +62,19 @@ static enum err err_of(int code)
     }
 }
 
+/* Of which file it is: the two may be on different disks. */
+static void say_where(const struct users_connection *connection, enum err err, const char *reason,
+                      struct error *error)
+{
+    if (connection->is_staging)
+        error_set(error, err,
+                  "The rows of a backup cannot be kept in the folder for temporary files "
+                  "(SQLITE_TMPDIR, or else TMPDIR, /var/tmp, /tmp): %s.",
+                  reason);
+    else
+        error_set(error, err, "The users database is out of reach: %s.", reason);
+}
+
 enum err users_sqlite_fail(struct users_connection *connection, int code, struct error *error)
 {
     enum err err = err_of(code);
@@ -72,10 +85,12 @@ enum err users_sqlite_fail(struct users_connection *connection, int code, struct
     if (kind == SQLITE_CONSTRAINT)
         error_set_detail(error, err, "users database: a constraint");
     else
-        error_set(error, err, "The users database is out of reach: %s.", reason_of(code));
+        say_where(connection, err, reason_of(code), error);
     if (error)
         snprintf(error->detail, sizeof error->detail, "users database: %s: %s (SQLite %d: %s)",
-                 reason_of(code), connection->path, code, sqlite3_errmsg(connection->handle));
+                 reason_of(code),
+                 connection->is_staging ? "a temporary file of a restore" : connection->path, code,
+                 sqlite3_errmsg(connection->handle));
     return err;
 }
 

@@ -24,6 +24,7 @@ struct users_connection {
     struct users_connection *next_idle; /* the driver's */
     enum users_mode mode;
     bool is_broken;        /* saw an error that may last: to be closed, not kept */
+    bool is_staging;       /* writes to the file beside alone (stage.c) */
     int patience_ms;       /* how long a statement waits for other processes */
     int64_t busy_until_ns; /* how long the statement that runs waits for others */
     const char *path;

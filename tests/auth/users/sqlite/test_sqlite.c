@@ -2,6 +2,7 @@
 #include "users/sqlite/schema.h"
 
 #include "cachewarden/clock.h"
+#include "cachewarden/users_copy.h"
 #include "slowness.h"
 #include "suite.h"
 #include "users_backend.h"
@@ -326,7 +327,6 @@ START_TEST(locked_by_another_program)
 }
 END_TEST
 
-/* A full disk, played by the limit on file sizes: refused, nothing changed, and usable once there is room. */
 /* A server, say. It does nothing, and is seen all the same. */
 START_TEST(another_process_has_it_open)
 {
@@ -359,6 +359,7 @@ START_TEST(another_process_has_it_open)
 }
 END_TEST
 
+/* A full disk, played by the limit on file sizes: refused, nothing changed, and usable once there is room. */
 START_TEST(no_room_left)
 {
     struct rlimit before, small;
@@ -385,6 +386,35 @@ START_TEST(no_room_left)
     ck_assert_int_eq(users_set_active(users, id, false, &error), ERR_OK);
     ck_assert_int_eq(users_find_by_id(users, arena, id, &user, &error), ERR_OK);
     ck_assert(!user.is_active);
+}
+END_TEST
+
+/* They are in another folder, which is on another disk, say. */
+START_TEST(no_room_for_rows_that_are_staged)
+{
+    enum { LINE = 4096, LINES = 4000 };
+    struct rlimit before, small;
+    struct users_import *import;
+    char line[LINE];
+    enum err err = ERR_OK;
+
+    open_users();
+    ck_assert_int_eq(users_import_begin(users, false, &import, &error), ERR_OK);
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    ck_assert_ptr_ne(signal(SIGXFSZ, SIG_IGN), SIG_ERR);
+    small = before;
+    small.rlim_cur = 0;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
+    for (int i = 0; err == ERR_OK && i < LINES; i++) {
+        snprintf(line, sizeof line, "{\"account_id\":%d,\"name\":\"%0*d\"}\n", i + 1, LINE - 100,
+                 i);
+        err = users_import_rows(import, USERS_GROUPS, str_from(line), &error);
+    }
+    ck_assert_int_eq(users_import_end(&import, err, NULL), ERR_UPSTREAM_DOWN);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+    ck_assert_msg(strstr(error.caller, "SQLITE_TMPDIR") != NULL, "%s", error.caller);
+    ck_assert_ptr_null(strstr(error.detail, path));
+    users_backend_add(users, "alice", "h");
 }
 END_TEST
 
@@ -440,6 +470,7 @@ int main(void)
     tcase_add_test(tcase, locked_by_another_program);
     tcase_add_test(tcase, another_process_has_it_open);
     tcase_add_test(tcase, no_room_left);
+    tcase_add_test(tcase, no_room_for_rows_that_are_staged);
     tcase_add_test(tcase, no_sql_for_the_caller);
     tcase_add_test(tcase, old_hashes_leave_the_file);
     suite_add_tcase(suite, tcase);
