@@ -232,10 +232,11 @@ static void tell(const struct backup_reader *reader, struct backup *backup)
 }
 
 enum err catalogue_examine(const struct catalogue *catalogue, int fd, const char *id,
-                           struct backup *backup_out, struct error *error)
+                           const struct backup_watch *watch, struct backup *backup_out,
+                           struct error *error)
 {
     struct backup_reader *reader;
-    enum err err = backup_reader_open(fd, catalogue->key, &reader, error);
+    enum err err = backup_reader_open_watched(fd, catalogue->key, watch, &reader, error);
 
     if (err == ERR_OK)
         err = backup_reader_drain(reader, error);
@@ -252,13 +253,13 @@ enum err catalogue_examine(const struct catalogue *catalogue, int fd, const char
 
 /* What is not whole is not read again either: a folder may be full of archives of an earlier secret. */
 static enum err examine_once(struct catalogue *catalogue, int fd, const char *id,
-                             const struct stat *status, struct backup *backup_out,
-                             struct error *error)
+                             const struct backup_watch *watch, const struct stat *status,
+                             struct backup *backup_out, struct error *error)
 {
     struct error reason;
 
     error_clear(&reason);
-    enum err err = catalogue_examine(catalogue, fd, id, backup_out, &reason);
+    enum err err = catalogue_examine(catalogue, fd, id, watch, backup_out, &reason);
     if (error && err != ERR_OK)
         *error = reason;
     if (err == ERR_OK) {
@@ -267,14 +268,15 @@ static enum err examine_once(struct catalogue *catalogue, int fd, const char *id
         struct backup none = {.size = 0};
         memcpy(none.id, id, sizeof none.id);
         catalogue_remember(catalogue, status, &none, reason.caller);
-    } else {
+    } else if (err != ERR_BUSY) {
         forget(catalogue, id);
     }
     return err;
 }
 
 enum err catalogue_look_at(struct catalogue *catalogue, int fd, const char *id, bool is_anew,
-                           struct backup *backup_out, struct error *error)
+                           const struct backup_watch *watch, struct backup *backup_out,
+                           struct error *error)
 {
     struct known_archive known;
     struct stat status;
@@ -284,7 +286,7 @@ enum err catalogue_look_at(struct catalogue *catalogue, int fd, const char *id, 
         err =
             error_set(error, ERR_UNPROCESSABLE, "The archive cannot be read: %s.", strerror(errno));
     else if (is_anew || !recall(catalogue, id, &status, &known))
-        err = examine_once(catalogue, fd, id, &status, backup_out, error);
+        err = examine_once(catalogue, fd, id, watch, &status, backup_out, error);
     else if (known.reason[0])
         err = error_set(error, ERR_UNPROCESSABLE, "%s", known.reason);
     else
@@ -293,14 +295,16 @@ enum err catalogue_look_at(struct catalogue *catalogue, int fd, const char *id, 
     return err;
 }
 
-enum err catalogue_verify(struct catalogue *catalogue, struct str id, struct backup *backup_out,
+enum err catalogue_verify(struct catalogue *catalogue, struct str id,
+                          const struct backup_watch *watch, struct backup *backup_out,
                           struct error *error)
 {
     char text[ARCHIVE_ID_SIZE];
     int fd;
     enum err err = open_by_id(catalogue, id, text, &fd, error);
 
-    return err == ERR_OK ? catalogue_look_at(catalogue, fd, text, true, backup_out, error) : err;
+    return err == ERR_OK ? catalogue_look_at(catalogue, fd, text, true, watch, backup_out, error)
+                         : err;
 }
 
 enum err catalogue_find(struct catalogue *catalogue, struct str id, struct backup *backup_out,
@@ -311,7 +315,7 @@ enum err catalogue_find(struct catalogue *catalogue, struct str id, struct backu
     enum err err = open_by_id(catalogue, id, text, &fd, error);
 
     if (err == ERR_OK)
-        err = catalogue_look_at(catalogue, fd, text, false, backup_out, error);
+        err = catalogue_look_at(catalogue, fd, text, false, NULL, backup_out, error);
     if (err == ERR_UNPROCESSABLE)
         return error_set(error, ERR_NOT_FOUND, "There is no such backup.");
     return err;

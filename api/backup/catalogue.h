@@ -29,9 +29,11 @@ struct catalogue_draft {
  * writes one. ERR_UPSTREAM_DOWN: the folder does not take it; the text says why. */
 CW_MUST_CHECK enum err catalogue_begin(struct catalogue *catalogue, const char *id,
                                        struct catalogue_draft *draft_out, struct error *error);
-/* To the disk, read back, and then found under its name. A draft that fails is dropped. */
+/* To the disk, read back while `watch` wants it (NULL: always), and then found under its name. A draft that fails is
+ * dropped. ERR_BUSY: it is stopping. */
 CW_MUST_CHECK enum err catalogue_keep(struct catalogue *catalogue, struct catalogue_draft *draft,
-                                      struct backup *backup_out, struct error *error);
+                                      const struct backup_watch *watch, struct backup *backup_out,
+                                      struct error *error);
 void catalogue_drop(struct catalogue_draft *draft);
 /* Removes what was left by whoever was killed; nothing while somebody writes. */
 CW_MUST_CHECK enum err catalogue_remove_drafts(struct catalogue *catalogue, struct error *error);
@@ -48,9 +50,11 @@ CW_MUST_CHECK enum err catalogue_list(struct catalogue *catalogue, struct work w
 /* ERR_NOT_FOUND: there is none of this id that is whole. */
 CW_MUST_CHECK enum err catalogue_find(struct catalogue *catalogue, struct str id,
                                       struct backup *backup_out, struct error *error);
-/* Reads all of it anew. ERR_NOT_FOUND: there is no file; ERR_UNPROCESSABLE: it is not whole, with the reason. */
+/* Reads all of it anew. ERR_NOT_FOUND: there is no file; ERR_UNPROCESSABLE: it is not whole, with the reason;
+ * ERR_BUSY: it is stopping. `watch` may be NULL. */
 CW_MUST_CHECK enum err catalogue_verify(struct catalogue *catalogue, struct str id,
-                                        struct backup *backup_out, struct error *error);
+                                        const struct backup_watch *watch, struct backup *backup_out,
+                                        struct error *error);
 /* Whole or not. ERR_NOT_FOUND. */
 CW_MUST_CHECK enum err catalogue_remove(struct catalogue *catalogue, struct str id,
                                         struct error *error);

@@ -120,7 +120,8 @@ void catalogue_drop(struct catalogue_draft *draft)
 }
 
 static enum err keep(struct catalogue *catalogue, const struct catalogue_draft *draft,
-                     struct backup *backup_out, struct error *error)
+                     const struct backup_watch *watch, struct backup *backup_out,
+                     struct error *error)
 {
     char from[CATALOGUE_NAME_SIZE], to[CATALOGUE_NAME_SIZE];
     struct stat status;
@@ -129,7 +130,7 @@ static enum err keep(struct catalogue *catalogue, const struct catalogue_draft *
     catalogue_file_name(to, draft->id, false);
     if (fsync(draft->fd) != 0)
         return catalogue_folder_failed(catalogue, "write into", error);
-    enum err err = catalogue_examine(catalogue, draft->fd, draft->id, backup_out, error);
+    enum err err = catalogue_examine(catalogue, draft->fd, draft->id, watch, backup_out, error);
     if (err != ERR_OK)
         return err;
     if (renameat(draft->folder, from, draft->folder, to) != 0 || fsync(draft->folder) != 0)
@@ -140,9 +141,10 @@ static enum err keep(struct catalogue *catalogue, const struct catalogue_draft *
 }
 
 enum err catalogue_keep(struct catalogue *catalogue, struct catalogue_draft *draft,
-                        struct backup *backup_out, struct error *error)
+                        const struct backup_watch *watch, struct backup *backup_out,
+                        struct error *error)
 {
-    enum err err = keep(catalogue, draft, backup_out, error);
+    enum err err = keep(catalogue, draft, watch, backup_out, error);
 
     if (err == ERR_OK) {
         close(draft->fd);

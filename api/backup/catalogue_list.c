@@ -103,8 +103,8 @@ static enum err add(struct catalogue *catalogue, int folder, const char *id,
     enum err err = catalogue_open_file(folder, id, &fd, &error);
 
     if (err == ERR_OK)
-        err =
-            catalogue_look_at(catalogue, fd, id, false, &listing->backups[listing->count], &error);
+        err = catalogue_look_at(catalogue, fd, id, false, NULL, &listing->backups[listing->count],
+                                &error);
     if (err == ERR_OK)
         listing->count++;
     else if (err == ERR_UNPROCESSABLE || err == ERR_UPSTREAM_DOWN)

@@ -42,13 +42,14 @@ CW_MUST_CHECK enum err catalogue_walk(const struct catalogue *catalogue, int fol
 /* ERR_NOT_FOUND, ERR_UNPROCESSABLE. */
 CW_MUST_CHECK enum err catalogue_open_file(int folder, const char *id, int *fd_out,
                                            struct error *error);
-/* Reads all of it. ERR_UNPROCESSABLE, ERR_UPSTREAM_DOWN. */
+/* Reads all of it. ERR_UNPROCESSABLE, ERR_UPSTREAM_DOWN; ERR_BUSY: it is stopping. */
 CW_MUST_CHECK enum err catalogue_examine(const struct catalogue *catalogue, int fd, const char *id,
+                                         const struct backup_watch *watch,
                                          struct backup *backup_out, struct error *error);
 /* The same, unless it is known and this is not `is_anew`. Closes the file. */
 CW_MUST_CHECK enum err catalogue_look_at(struct catalogue *catalogue, int fd, const char *id,
-                                         bool is_anew, struct backup *backup_out,
-                                         struct error *error);
+                                         bool is_anew, const struct backup_watch *watch,
+                                         struct backup *backup_out, struct error *error);
 /* Forgets all but these, which are sorted from Z to A. */
 void catalogue_forget_others(struct catalogue *catalogue, char (*ids)[ARCHIVE_ID_SIZE],
                              size_t count);

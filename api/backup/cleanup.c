@@ -43,7 +43,7 @@ static bool is_whole_now(const struct cleaning *cleaning, const char *id)
 {
     struct backup now;
 
-    return catalogue_verify(cleaning->catalogue, str_from(id), &now, NULL) == ERR_OK;
+    return catalogue_verify(cleaning->catalogue, str_from(id), NULL, &now, NULL) == ERR_OK;
 }
 
 static bool may_go(const struct cleaning *cleaning, const char *id)

@@ -269,7 +269,7 @@ static enum err make(struct making *making, struct backup *backup_out)
     if (err == ERR_OK)
         err = write_file(making, draft.fd, &about);
     if (err == ERR_OK)
-        return catalogue_keep(catalogue, &draft, backup_out, making->error);
+        return catalogue_keep(catalogue, &draft, making->watch, backup_out, making->error);
     catalogue_drop(&draft);
     return err;
 }

@@ -37,9 +37,10 @@ enum err backup_find(struct app *app, struct work work, struct str id, struct ba
     return catalogue_find(app->backups->catalogue, id, backup_out, work.error);
 }
 
-enum err backup_verify(struct app *app, struct work work, struct str id, struct backup *backup_out)
+enum err backup_verify(struct app *app, const struct backup_watch *watch, struct work work,
+                       struct str id, struct backup *backup_out)
 {
-    return catalogue_verify(app->backups->catalogue, id, backup_out, work.error);
+    return catalogue_verify(app->backups->catalogue, id, watch, backup_out, work.error);
 }
 
 enum err backup_delete(struct app *app, struct work work, struct str id)

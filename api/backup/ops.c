@@ -72,8 +72,10 @@ enum err op_backups_show(struct call *call)
 
 enum err op_backups_verify(struct call *call)
 {
+    const struct backup_watch watch = watch_of(call);
     struct backup backup;
-    enum err err = backup_verify(call->app, call_work(call), call_param(call, "id")->text, &backup);
+    enum err err =
+        backup_verify(call->app, &watch, call_work(call), call_param(call, "id")->text, &backup);
 
     return err == ERR_OK ? answer(call, &backup) : err;
 }

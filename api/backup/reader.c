@@ -16,6 +16,7 @@ enum {
 
 struct backup_reader {
     const struct archive_key *key;
+    const struct backup_watch *watch;
     struct sealed *sealed;
     struct archive *archive;
     int64_t at;      /* libarchive has the bytes before it */
@@ -85,11 +86,19 @@ static enum err explain(const struct backup_reader *reader, struct error *error)
 enum err backup_reader_open(int fd, const struct archive_key *key,
                             struct backup_reader **reader_out, struct error *error)
 {
+    return backup_reader_open_watched(fd, key, NULL, reader_out, error);
+}
+
+enum err backup_reader_open_watched(int fd, const struct archive_key *key,
+                                    const struct backup_watch *watch,
+                                    struct backup_reader **reader_out, struct error *error)
+{
     struct backup_reader *reader = calloc(1, sizeof *reader);
 
     *reader_out = NULL;
     if (reader) {
         reader->key = key;
+        reader->watch = watch;
         reader->format = ARCHIVE_FORMAT_PLAIN;
         reader->archive = archive_read_new();
         reader->arena = arena_new(4096, ARENA_MAX);
@@ -99,7 +108,7 @@ enum err backup_reader_open(int fd, const struct archive_key *key,
         backup_reader_free(&reader);
         return error_set_detail(error, ERR_NO_MEMORY, "no memory for an archive");
     }
-    enum err err = sealed_open(fd, key, &reader->sealed, error);
+    enum err err = sealed_open(fd, key, watch, &reader->sealed, error);
     if (err == ERR_OK && !begin_archive(reader))
         err = explain(reader, error);
     if (err == ERR_OK)
@@ -210,6 +219,8 @@ static enum err next_member(struct backup_reader *reader, struct str *name_out,
     int next = archive_read_next_header(reader->archive, &entry);
 
     *name_out = *bytes_out = STR_NONE;
+    if (backup_is_unwanted(reader->watch))
+        return error_set(error, ERR_BUSY, "The archive was read no further: it is stopping.");
     if (next == ARCHIVE_EOF)
         return refuse(error, "it has no manifest");
     if (next != ARCHIVE_OK)
@@ -310,6 +321,25 @@ enum err backup_reader_drain(struct backup_reader *reader, struct error *error)
 
     while (err == ERR_OK && !is_over)
         err = backup_reader_next(reader, &kind, &lines, &is_over, error);
+    return err;
+}
+
+enum err backup_reader_each(int fd, const struct archive_key *key, enum archive_kind kind,
+                            enum err (*take)(void *with, struct str lines, struct error *error),
+                            void *with, struct error *error)
+{
+    struct backup_reader *reader;
+    enum archive_kind found;
+    struct str lines;
+    bool is_over = false;
+    enum err err = backup_reader_open(fd, key, &reader, error);
+
+    while (err == ERR_OK && !is_over) {
+        err = backup_reader_next(reader, &found, &lines, &is_over, error);
+        if (err == ERR_OK && !is_over && found == kind)
+            err = take(with, lines, error);
+    }
+    backup_reader_free(&reader);
     return err;
 }
 

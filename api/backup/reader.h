@@ -7,6 +7,7 @@
 #define API_BACKUP_READER_H
 
 #include "backup/archive_key.h"
+#include "cachewarden/backup.h"
 
 struct backup_reader;
 
@@ -16,6 +17,11 @@ struct backup_reader;
  */
 CW_MUST_CHECK enum err backup_reader_open(int fd, const struct archive_key *key,
                                           struct backup_reader **reader_out, struct error *error);
+/* The same, for who gives it up when `watch` does not want it any more: here and below ERR_BUSY then. */
+CW_MUST_CHECK enum err backup_reader_open_watched(int fd, const struct archive_key *key,
+                                                  const struct backup_watch *watch,
+                                                  struct backup_reader **reader_out,
+                                                  struct error *error);
 /*
  * The next member, whole lines, good until the next call. *is_over_out: there is none, and everything was as it should
  * be. Errors as above.
@@ -25,6 +31,12 @@ CW_MUST_CHECK enum err backup_reader_next(struct backup_reader *reader, enum arc
                                           struct error *error);
 /* Reads what is left to the end. ERR_OK: everything was as it should be. */
 CW_MUST_CHECK enum err backup_reader_drain(struct backup_reader *reader, struct error *error);
+/* All of it: the lines of each member of that kind go to `take`, whose error ends it. Errors as above, and of `take`. */
+CW_MUST_CHECK enum err backup_reader_each(int fd, const struct archive_key *key,
+                                          enum archive_kind kind,
+                                          enum err (*take)(void *with, struct str lines,
+                                                           struct error *error),
+                                          void *with, struct error *error);
 /* After the end. It lives as long as the reader. */
 const struct archive_manifest *backup_reader_manifest(const struct backup_reader *reader);
 const struct archive_file *backup_reader_file(const struct backup_reader *reader);

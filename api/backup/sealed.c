@@ -13,6 +13,7 @@ enum { BLOCK_SIZE = 64 * 1024 };
 struct sealed {
     int fd;
     const struct archive_key *key;
+    const struct backup_watch *watch;
     struct encrypted_reader *encrypted; /* NULL: the file is the plain archive */
     int64_t size;                       /* of the plain archive; */
     int64_t end;                        /* its seal begins there */
@@ -65,6 +66,8 @@ static enum err digest_range(struct sealed *sealed, reading *read, struct digest
     while (from < to) {
         size_t wanted = to - from < BLOCK_SIZE ? (size_t)(to - from) : BLOCK_SIZE;
         ssize_t got = read(sealed, sealed->block, wanted, from);
+        if (backup_is_unwanted(sealed->watch))
+            return error_set(error, ERR_BUSY, "The archive was read no further: it is stopping.");
         if (got < 0)
             return sealed_explain(sealed, errno, error);
         if (got == 0)
@@ -199,8 +202,8 @@ static enum err look_at_file(struct sealed *sealed, struct error *error)
     return check_file(sealed, error);
 }
 
-enum err sealed_open(int fd, const struct archive_key *key, struct sealed **sealed_out,
-                     struct error *error)
+enum err sealed_open(int fd, const struct archive_key *key, const struct backup_watch *watch,
+                     struct sealed **sealed_out, struct error *error)
 {
     struct sealed *sealed = calloc(1, sizeof *sealed);
 
@@ -209,6 +212,7 @@ enum err sealed_open(int fd, const struct archive_key *key, struct sealed **seal
         return error_set_detail(error, ERR_NO_MEMORY, "no memory for an archive");
     sealed->fd = fd;
     sealed->key = key;
+    sealed->watch = watch;
     enum err err = look_at_file(sealed, error);
     if (err != ERR_OK)
         sealed_free(sealed_out);

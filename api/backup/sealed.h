@@ -7,17 +7,20 @@
 #define API_BACKUP_SEALED_H
 
 #include "backup/archive_key.h"
+#include "cachewarden/backup.h"
 
 #include <sys/types.h>
 
 struct sealed;
 
 /*
- * Reads all of the regular file behind `fd`, by positions, and checks its seal. Borrows both. ERR_UNPROCESSABLE with
- * the reason, ERR_UPSTREAM_DOWN (it could not be read), ERR_NO_MEMORY, ERR_INTERNAL.
+ * Reads all of the regular file behind `fd`, by positions, and checks its seal, while `watch` wants it (NULL: always).
+ * Borrows them. ERR_UNPROCESSABLE with the reason, ERR_UPSTREAM_DOWN (it could not be read), ERR_BUSY (it is
+ * stopping), ERR_NO_MEMORY, ERR_INTERNAL.
  */
 CW_MUST_CHECK enum err sealed_open(int fd, const struct archive_key *key,
-                                   struct sealed **sealed_out, struct error *error);
+                                   const struct backup_watch *watch, struct sealed **sealed_out,
+                                   struct error *error);
 /* Up to `size` bytes of what the seal is of, at `at`, which is not behind its end: how many, 0 at the end. -1 with
  * errno: sealed_explain. */
 ssize_t sealed_read(struct sealed *sealed, void *buffer, size_t size, int64_t at);

@@ -60,9 +60,10 @@ CW_MUST_CHECK enum err backup_list(struct app *app, struct work work, struct bac
 /* ERR_NOT_FOUND: there is none of this id that is whole. */
 CW_MUST_CHECK enum err backup_find(struct app *app, struct work work, struct str id,
                                    struct backup *backup_out);
-/* Reads all of it anew. ERR_NOT_FOUND: there is no file; ERR_UNPROCESSABLE: it is not whole, with the reason. */
-CW_MUST_CHECK enum err backup_verify(struct app *app, struct work work, struct str id,
-                                     struct backup *backup_out);
+/* Reads all of it anew. ERR_NOT_FOUND: there is no file; ERR_UNPROCESSABLE: it is not whole, with the reason;
+ * ERR_BUSY: it is stopping. `watch` NULL: nobody waits. */
+CW_MUST_CHECK enum err backup_verify(struct app *app, const struct backup_watch *watch,
+                                     struct work work, struct str id, struct backup *backup_out);
 /* Whole or not. ERR_NOT_FOUND. */
 CW_MUST_CHECK enum err backup_delete(struct app *app, struct work work, struct str id);
 /* A file that has the name of a backup and is none: damaged, or made with another secret or passphrase. */

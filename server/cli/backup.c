@@ -153,7 +153,7 @@ static int run_verify(struct cli *cli)
 
     if (!cli_open(cli, &services))
         return CLI_FAILED;
-    enum err err = backup_verify(services.app, cli_work(&services, &error),
+    enum err err = backup_verify(services.app, NULL, cli_work(&services, &error),
                                  str_from(cli_argument(cli, 0)), &backup);
     int status = err == ERR_OK ? show_one(cli, "is whole", &backup) : cli_fail_with(err, &error);
     cli_close(&services);

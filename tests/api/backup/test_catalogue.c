@@ -59,7 +59,8 @@ static struct backup make(const char *id)
 
     ck_assert_msg(catalogue_begin(catalogue, id, &draft, &error) == ERR_OK, "%s", error.caller);
     archives_write_id(draft.fd, key, id, &file);
-    ck_assert_msg(catalogue_keep(catalogue, &draft, &backup, &error) == ERR_OK, "%s", error.caller);
+    ck_assert_msg(catalogue_keep(catalogue, &draft, NULL, &backup, &error) == ERR_OK, "%s",
+                  error.caller);
     ck_assert_str_eq(backup.id, id);
     ck_assert_int_eq(backup.size, file.size);
     ck_assert_int_eq(backup.users, 2);
@@ -92,7 +93,7 @@ static enum err verify(const char *id)
 {
     struct backup backup;
 
-    return catalogue_verify(catalogue, str_from(id), &backup, &error);
+    return catalogue_verify(catalogue, str_from(id), NULL, &backup, &error);
 }
 
 START_TEST(there_is_none_at_first)
@@ -230,7 +231,7 @@ START_TEST(a_draft_that_is_not_whole_is_dropped)
 
     ck_assert_int_eq(catalogue_begin(catalogue, OLD, &draft, &error), ERR_OK);
     ck_assert_int_eq(write(draft.fd, "half", 4), 4);
-    ck_assert_int_eq(catalogue_keep(catalogue, &draft, &backup, &error), ERR_UNPROCESSABLE);
+    ck_assert_int_eq(catalogue_keep(catalogue, &draft, NULL, &backup, &error), ERR_UNPROCESSABLE);
     ck_assert_int_eq(access(path_of("." OLD ".tar.zst"), F_OK), -1);
     ck_assert_int_eq(access(file_of(OLD), F_OK), -1);
     make(OLD);

@@ -82,6 +82,27 @@ START_TEST(one_that_nobody_wants_any_more_is_no_failure)
 }
 END_TEST
 
+/* Each reads all of the archive, which may take longer than a server has to stop. */
+START_TEST(what_reads_one_is_given_up_when_the_server_stops)
+{
+    static const char *const routes[] = {"backups.verify", "backups.restore"};
+    const struct backup_watch watch = {.with = NULL};
+    struct backup backup;
+
+    open_at(folder.path);
+    ck_assert_int_eq(backup_create(at.app, &watch, &backup, &error), ERR_OK);
+    atomic_store(&at.app->is_ending, true);
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        struct loopback_answer *answer =
+            LOOPBACK(&at, routes[i], loopback_admin(), .name = backup.id);
+        ck_assert_msg(answer->err == ERR_BUSY, "%s: %s", routes[i], err_name(answer->err));
+        ck_assert_ptr_nonnull(strstr(answer->error.caller, "it is stopping"));
+        loopback_free(&answer);
+    }
+    atomic_store(&at.app->is_ending, false);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api/backup/create");
@@ -91,6 +112,7 @@ int main(void)
     tcase_add_test(tcase, what_is_busy_has_failed);
     tcase_add_test(tcase, a_failure_is_counted_whatever_it_is);
     tcase_add_test(tcase, one_that_nobody_wants_any_more_is_no_failure);
+    tcase_add_test(tcase, what_reads_one_is_given_up_when_the_server_stops);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
