@@ -29,7 +29,8 @@ static inline struct str key_str(const struct key *key)
     return (struct str){key->bytes, key->len};
 }
 
-/* Hash: an account's clears, and its switch of each term ("off:<term>"). user_id > 0. */
+/* Hash: an account's clears, how many of them restores of backups have put there ("raised"), and its switch of each
+ * term ("off:<term>"; "switched" stays: it was off since the data has its id). user_id > 0. */
 struct key key_user(int64_t user_id);
 /* The same of any namespace; an application's has clears only. */
 struct key key_namespace(const struct namespace *space);

@@ -17,8 +17,6 @@ struct control_options {
     int64_t budget_ms;               /* for one round trip */
     int duty_percent;                /* share of the time in which Redis works for this, 1 to 100 */
     const _Atomic bool *is_stopping; /* NULL: never. Once it is, reading ends with ERR_BUSY */
-    /* In: what counted the clears that are put was lost, so those of here are others, and are added to them. */
-    bool adds_clears;
 };
 
 /* ---- out ---- */

@@ -57,8 +57,20 @@ static enum err look(struct put_batch *batch, int64_t *here, struct error *error
     return err;
 }
 
-/* By the difference: a clear between the look and this one is not lost. Where clears are added, a namespace has had
- * none here while it has exactly as many as were put. */
+/* By the difference: a clear between the look and this one is not lost. "raised" counts along, in one step: what is
+ * above it are clears that were made here (entries_numbers.h). */
+static void raise(const struct namespace *space, int64_t more, struct pipeline *pipeline)
+{
+    struct key key = key_namespace(space);
+
+    pipeline_begin_transaction(pipeline);
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), STR("clears"),
+                 STR_INT64(more));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), STR("raised"),
+                 STR_INT64(more));
+    pipeline_end_transaction(pipeline);
+}
+
 static size_t add_commands(struct put_batch *batch, const int64_t *here, struct pipeline *pipeline,
                            struct control_counts *counts)
 {
@@ -71,11 +83,8 @@ static size_t add_commands(struct put_batch *batch, const int64_t *here, struct 
             PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("ZADD"), key_str(&revoked), STR("GT"),
                          STR_INT64(row->revocation.expires_at_s), row->text);
             counts->revocations++;
-        } else if (batch->options->adds_clears || row->clears > here[i]) {
-            int64_t more = row->clears - (batch->options->adds_clears ? 0 : here[i]);
-            struct key key = key_namespace(&row->space);
-            PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HINCRBY"), key_str(&key), STR("clears"),
-                         STR_INT64(more));
+        } else if (row->clears > here[i]) {
+            raise(&row->space, row->clears - here[i], pipeline);
             counts->clears++;
         } else {
             continue;

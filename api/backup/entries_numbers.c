@@ -1,6 +1,5 @@
 #include "backup/entries_numbers.h"
 
-#include "control/dataset.h"
 #include "keyspace.h"
 
 void entries_numbers_ask(struct pipeline *pipeline, struct entries_numbers *numbers)
@@ -8,8 +7,17 @@ void entries_numbers_ask(struct pipeline *pipeline, struct entries_numbers *numb
     struct key key = key_namespace(&numbers->space);
 
     numbers->at = pipeline_count(pipeline);
-    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HMGET"), key_str(&key), STR("clears"));
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HMGET"), key_str(&key), STR("clears"),
+                 STR("raised"), STR("switched"));
     models_ask(pipeline, &numbers->space, &numbers->models, numbers->keeps);
+}
+
+static void take_number(const struct value *item, int64_t *number)
+{
+    if (item->kind == VALUE_NIL)
+        *number = 0;
+    else if (item->kind == VALUE_STRING)
+        (void)str_to_int64(item->text, 0, INT64_MAX, number);
 }
 
 enum err entries_numbers_take(const struct pipeline *pipeline, struct entries_numbers *numbers,
@@ -17,13 +25,11 @@ enum err entries_numbers_take(const struct pipeline *pipeline, struct entries_nu
 {
     const struct value *reply = pipeline_value(pipeline, numbers->at);
 
-    numbers->clears = -1;
-    if (reply->kind == VALUE_ARRAY && reply->count == 1) {
-        const struct value *clears = &reply->items[0];
-        if (clears->kind == VALUE_NIL)
-            numbers->clears = 0;
-        else if (clears->kind == VALUE_STRING)
-            (void)str_to_int64(clears->text, 0, INT64_MAX, &numbers->clears);
+    numbers->clears = numbers->raised = -1;
+    if (reply->kind == VALUE_ARRAY && reply->count == 3) {
+        take_number(&reply->items[0], &numbers->clears);
+        take_number(&reply->items[1], &numbers->raised);
+        numbers->was_off = reply->items[2].kind != VALUE_NIL;
     }
     return models_take(pipeline, numbers->at + 1, numbers->keeps, &numbers->models, error);
 }
@@ -33,6 +39,7 @@ void entries_data_ask(struct pipeline *pipeline, struct entries_data *data)
     data->at = pipeline_count(pipeline);
     dataset_ask(pipeline);
     dataset_ask_uncleared(pipeline);
+    dataset_ask_entries(pipeline);
 }
 
 void entries_data_take(const struct pipeline *pipeline, struct entries_data *data)
@@ -46,6 +53,7 @@ void entries_data_take(const struct pipeline *pipeline, struct entries_data *dat
     data->id = dataset.id;
     data->is_uncleared =
         dataset_is_uncleared(pipeline_value(pipeline, data->at + 1), &is_there) && is_there;
+    dataset_take_entries(pipeline_value(pipeline, data->at + 2), &data->back);
 }
 
 int64_t entries_version(const struct entries_data *data, const struct entries_numbers *numbers)

@@ -4,6 +4,7 @@
 
 #include "cachewarden/namespace.h"
 #include "cachewarden/pipeline.h"
+#include "control/dataset.h"
 #include "entries/models.h"
 
 /* Of one entry. */
@@ -13,6 +14,10 @@ struct entries_numbers {
     bool keeps;              /* the hash of models is made where there is none */
     size_t at;               /* of the replies */
     int64_t clears;          /* -1: what is there is no number */
+    /* How many of them restores have raised it by, so that who was cleared before is not cleared less. */
+    int64_t raised;
+    bool
+        was_off; /* the account's cache was switched off since the data has its id: then it drops what comes */
 };
 
 /* Adds the commands of one. */
@@ -27,7 +32,8 @@ struct entries_data {
     bool is_whole;     /* there is control data */
     bool is_uncleared; /* nobody has cleared for all since it has its id */
     int64_t epoch;
-    struct str id; /* in the reply */
+    struct str id;               /* in the reply */
+    struct dataset_entries back; /* in the reply: what was put back before */
 };
 /* The last commands of a look: the clears come first, the epoch behind them. */
 void entries_data_ask(struct pipeline *pipeline, struct entries_data *data);

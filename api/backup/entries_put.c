@@ -28,20 +28,21 @@ struct item {
 
 struct entries_putter {
     struct entries_options options;
-    struct str dataset;
+    struct entries_origin from;
     struct entries_counts counts;
+    int64_t taken;                   /* whole ones, from the first of the backup on */
     struct arena *row_arena, *arena; /* of a line, of a batch */
     struct item items[BATCH];
     size_t count, size;
     struct entries_row begun; /* a text whose lines have begun; .size 0: none */
-    char *text; /* its bytes so far, in the arena of the batch; NULL: its life has ended */
+    char *text; /* its bytes so far, in the arena of the batch; NULL: it is left out */
     size_t have;
     bool is_full; /* redis has refused one: no more are tried */
     struct entries_data data;
 };
 
-enum err entries_putter_begin(const struct entries_options *options, struct str dataset,
-                              struct entries_putter **putter_out)
+enum err entries_putter_begin(const struct entries_options *options,
+                              const struct entries_origin *from, struct entries_putter **putter_out)
 {
     struct entries_putter *putter = calloc(1, sizeof *putter);
 
@@ -49,7 +50,7 @@ enum err entries_putter_begin(const struct entries_options *options, struct str 
     if (!putter)
         return ERR_NO_MEMORY;
     putter->options = *options;
-    putter->dataset = dataset;
+    putter->from = *from;
     putter->row_arena = arena_new(ARENA_FIRST, 0);
     putter->arena = arena_new(ARENA_FIRST, 0);
     if (!putter->row_arena || !putter->arena)
@@ -81,11 +82,21 @@ static struct work work_of(const struct entries_putter *putter, struct error *er
                          .error = error};
 }
 
+/* From here on those that were taken are deleted, replaced and expire there, and no other number tells of that. */
+static enum err note_progress(struct entries_putter *putter, struct pipeline *pipeline)
+{
+    return dataset_write_entries(
+        pipeline, putter->arena,
+        &(struct dataset_entries){.backup = putter->from.backup, .count = putter->taken});
+}
+
 /* Behind the gate, because a namespace without clears must be one of ours. */
 static enum err read_numbers(struct entries_putter *putter, struct error *error)
 {
     struct pipeline *pipeline = pipeline_new(putter->arena, PIPELINE_WRITE);
 
+    if (note_progress(putter, pipeline) != ERR_OK)
+        return ERR_NO_MEMORY;
     for (size_t i = 0; i < putter->count; i++)
         entries_numbers_ask(pipeline, &putter->items[i].numbers);
     entries_data_ask(pipeline, &putter->data);
@@ -111,8 +122,9 @@ static bool is_uncleared(const struct entries_putter *putter, const struct item 
 {
     const struct entries_data *data = &putter->data;
 
-    return data->is_whole && data->is_uncleared && !str_eq(data->id, putter->dataset) &&
+    return data->is_whole && data->is_uncleared && !str_eq(data->id, putter->from.dataset) &&
            item->numbers.clears == item->row.clears &&
+           item->numbers.clears == item->numbers.raised && !item->numbers.was_off &&
            are_models_uncleared(&item->envelope.models, &item->numbers.models);
 }
 
@@ -221,11 +233,16 @@ static enum err flush(struct entries_putter *putter, struct error *error)
     int64_t began_ns = clock_mono_ns();
     enum err err = ERR_OK;
 
+    if (!putter->is_full && putter->count > 0)
+        err = read_numbers(putter, error);
+    if (err == ERR_UPSTREAM_REFUSED) {
+        putter->is_full = true;
+        error_clear(error);
+        err = ERR_OK;
+    }
     if (putter->is_full)
         putter->counts.refused += (int64_t)putter->count;
-    else if (putter->count > 0)
-        err = read_numbers(putter, error);
-    if (!err && !putter->is_full && putter->count > 0)
+    else if (!err && putter->count > 0)
         err = put(putter, error);
     putter->count = putter->size = 0;
     arena_reset(putter->arena);
@@ -267,7 +284,7 @@ static enum err begin(struct entries_putter *putter, const struct entries_row *r
     begun->size = (int64_t)size;
     putter->have = row->bytes.len;
     putter->text = NULL;
-    if (row->expires_ms <= clock_wall_ms())
+    if (row->expires_ms <= clock_wall_ms() || putter->taken < putter->from.earlier)
         return ERR_OK;
     begun->where = str_dup(putter->arena, row->where);
     begun->label = str_dup(putter->arena, row->label);
@@ -303,10 +320,14 @@ static enum err take_row(struct entries_putter *putter, const struct entries_row
     if (err || putter->have < (size_t)putter->begun.size)
         return err;
     putter->begun.bytes = (struct str){putter->text, putter->have};
+    putter->taken++;
     if (putter->text)
         return join(putter, error);
     putter->begun = (struct entries_row){0};
-    putter->counts.expired++;
+    if (putter->taken <= putter->from.earlier)
+        putter->counts.earlier++;
+    else
+        putter->counts.expired++;
     return ERR_OK;
 }
 
@@ -325,9 +346,19 @@ enum err entries_putter_put(struct entries_putter *putter, struct str lines, str
     return err;
 }
 
+/* Also of those that were not sent. */
+static enum err note_end(struct entries_putter *putter, struct error *error)
+{
+    struct pipeline *pipeline = pipeline_new(putter->arena, PIPELINE_WRITE);
+    enum err err = note_progress(putter, pipeline);
+
+    return err ? err : redis_run(putter->options.app->control, pipeline, work_of(putter, error));
+}
+
 enum err entries_putter_finish(struct entries_putter *putter, struct error *error)
 {
     if (putter->begun.size > 0)
         return error_set(error, ERR_BAD_INPUT, "an entry has no end");
-    return flush(putter, error);
+    enum err err = flush(putter, error);
+    return err ? err : note_end(putter, error);
 }

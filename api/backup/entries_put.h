@@ -1,7 +1,8 @@
 /*
  * Entries of the cache service out of a backup, into a Redis that lost what it held when they were read. They get the
  * numbers of now, and only where nobody can have cleared them here: docs/design/backup.md says how that is known. What
- * lies under a label stays. Doing it twice is fine. For one thread.
+ * lies under a label stays. Redis is told how far it is before an entry can be seen (control/dataset.h). So who does it
+ * once more goes on behind it, and brings back none that was deleted in between. For one thread.
  */
 #ifndef API_BACKUP_ENTRIES_PUT_H
 #define API_BACKUP_ENTRIES_PUT_H
@@ -14,13 +15,21 @@ struct entries_counts {
     int64_t cleared; /* they were cleared here, or may have been */
     int64_t taken;   /* something lies under their label */
     int64_t refused; /* there is no room for them, or redis takes nothing */
+    int64_t earlier; /* they were put, or tried, before this began */
+};
+
+/* Where they are from; borrowed. */
+struct entries_origin {
+    struct str dataset; /* the control data that they were read with */
+    struct str backup;
+    int64_t earlier; /* so many of it were put, or tried, in what they are put into */
 };
 
 struct entries_putter;
 
-/* `dataset`: which control data they were read with; borrowed. */
 CW_MUST_CHECK enum err entries_putter_begin(const struct entries_options *options,
-                                            struct str dataset, struct entries_putter **putter_out);
+                                            const struct entries_origin *from,
+                                            struct entries_putter **putter_out);
 /* Whole lines. ERR_BAD_INPUT; errors of redis_run: some may be in. */
 CW_MUST_CHECK enum err entries_putter_put(struct entries_putter *putter, struct str lines,
                                           struct error *error);

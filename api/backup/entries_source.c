@@ -69,18 +69,19 @@ enum err entries_source_expect(const struct entries_source *source,
                            "another redis came in the place of the one that was read");
 }
 
-enum err entries_source_is_there(struct app *app, struct work work, struct str dataset,
-                                 struct str store, bool *is_there_out)
+enum err entries_source_remembers(struct app *app, struct work work, struct str dataset,
+                                  struct str store, struct entries_memory *memory_out)
 {
     struct pipeline *pipeline = pipeline_new(work.arena, PIPELINE_READ);
     struct entries_data data;
     struct str here;
     enum err err = read_data(app, pipeline, work, &data);
 
-    *is_there_out = err == ERR_OK && data.is_whole && str_eq(data.id, dataset);
-    if (err != ERR_OK || *is_there_out)
+    *memory_out = (struct entries_memory){
+        .is_there = err == ERR_OK && data.is_whole && str_eq(data.id, dataset), .back = data.back};
+    if (err != ERR_OK || memory_out->is_there)
         return err;
     err = read_store(app, false, work, &here);
-    *is_there_out = err == ERR_OK && here.len > 0 && str_eq(here, store);
+    memory_out->is_there = err == ERR_OK && here.len > 0 && str_eq(here, store);
     return err;
 }

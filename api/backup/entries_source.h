@@ -6,6 +6,7 @@
 #define API_BACKUP_ENTRIES_SOURCE_H
 
 #include "cachewarden/app.h"
+#include "control/dataset.h"
 
 struct entries_source {
     struct str dataset;      /* the id of the control data (control/dataset.h) */
@@ -20,10 +21,14 @@ CW_MUST_CHECK enum err entries_source_read(struct app *app, struct work work,
 /* ERR_UPSTREAM_DOWN: they are not the same. */
 CW_MUST_CHECK enum err entries_source_expect(const struct entries_source *source,
                                              const struct entries_source *now, struct error *error);
-/* For a restore: whether something there remembers what became of those entries since. The control data is not asked
- * whose it is. Errors of redis_run. */
-CW_MUST_CHECK enum err entries_source_is_there(struct app *app, struct work work,
-                                               struct str dataset, struct str store,
-                                               bool *is_there_out);
+/* What a Redis knows of entries that were read from a source. */
+struct entries_memory {
+    bool is_there;               /* something there remembers what became of them since */
+    struct dataset_entries back; /* what was put back since it has lost them; texts in the arena */
+};
+/* For a restore. The control data is not asked whose it is. Errors of redis_run. */
+CW_MUST_CHECK enum err entries_source_remembers(struct app *app, struct work work,
+                                                struct str dataset, struct str store,
+                                                struct entries_memory *memory_out);
 
 #endif

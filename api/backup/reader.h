@@ -31,7 +31,7 @@ CW_MUST_CHECK enum err backup_reader_next(struct backup_reader *reader, enum arc
                                           struct error *error);
 /* Reads what is left to the end. ERR_OK: everything was as it should be. */
 CW_MUST_CHECK enum err backup_reader_drain(struct backup_reader *reader, struct error *error);
-/* All of it: the lines of each member of that kind go to `take`, whose error ends it. Errors as above, and of `take`. */
+/* All of it: the lines of each member of that kind go to `take`, whose error ends it. Errors as above too. */
 CW_MUST_CHECK enum err backup_reader_each(int fd, const struct archive_key *key,
                                           enum archive_kind kind,
                                           enum err (*take)(void *with, struct str lines,

@@ -54,9 +54,10 @@ static enum err ask_whether_wanted(const struct restoring *run, struct error *er
 
 /* ---- the first time: is it whole? ---- */
 
-static enum err verify(struct restoring *run, struct error *error)
+static enum err verify(struct restoring *run, const struct backup_watch *watch, struct error *error)
 {
-    enum err err = backup_reader_open(run->order->fd, run->order->key, &run->reader, error);
+    enum err err =
+        backup_reader_open_watched(run->order->fd, run->order->key, watch, &run->reader, error);
 
     if (!err)
         err = backup_reader_drain(run->reader, error);
@@ -200,7 +201,9 @@ enum err restore_users(const struct restore_order *order, struct restore_result 
 
     *result_out = (struct restore_result){.id = ""};
     if (!err)
-        err = verify(&run, error);
+        err = verify(&run, order->watch, error);
+    if (err == ERR_BUSY)
+        err = ask_whether_wanted(&run, error);
     if (!err)
         err = users_import_begin(order->app->users, order->only_tries, &run.import, error);
     if (!err)
@@ -214,26 +217,28 @@ enum err restore_users(const struct restore_order *order, struct restore_result 
 
 /* ---- the third time: control data ---- */
 
-static enum err put_control(const struct restore_order *order, bool adds_clears,
-                            struct control_counts *counts, struct error *error)
-{
-    const struct control_options to = {.control = order->app->control,
-                                       .budget_ms = order->app->budget_ms,
-                                       .duty_percent = DUTY_PERCENT,
-                                       .adds_clears = adds_clears};
-    struct backup_reader *reader = NULL;
-    enum archive_kind kind;
-    struct str lines;
-    bool is_over = false;
-    enum err err = backup_reader_open(order->fd, order->key, &reader, error);
+struct restore_to_redis {
+    struct control_options options;
+    struct control_counts *counts;
+};
 
-    while (!err && !is_over) {
-        err = backup_reader_next(reader, &kind, &lines, &is_over, error);
-        if (!err && !is_over && kind == ARCHIVE_CONTROL)
-            err = control_put(&to, lines, counts, error);
-    }
-    backup_reader_free(&reader);
-    return err;
+static enum err put_control_lines(void *with, struct str lines, struct error *error)
+{
+    struct restore_to_redis *to = with;
+
+    return control_put(&to->options, lines, to->counts, error);
+}
+
+static enum err put_control(const struct restore_order *order, struct control_counts *counts,
+                            struct error *error)
+{
+    struct restore_to_redis to = {.options = {.control = order->app->control,
+                                              .budget_ms = order->app->budget_ms,
+                                              .duty_percent = DUTY_PERCENT},
+                                  .counts = counts};
+
+    return backup_reader_each(order->fd, order->key, ARCHIVE_CONTROL, put_control_lines, &to,
+                              error);
 }
 
 /* The file may be another one by now. */
@@ -242,7 +247,7 @@ static enum err expect_same(const struct restore_order *order, const char *id,
 {
     struct restore_result found = {.id = ""};
     struct restoring run = {.order = order, .result = &found};
-    enum err err = verify(&run, error);
+    enum err err = verify(&run, NULL, error);
 
     *entries_out = run.entries;
     return err || strcmp(found.id, id) == 0
@@ -261,16 +266,13 @@ enum err restore_redis(const struct restore_order *order, struct restore_result 
     enum err err = expect_same(order, result->id, &entries, error);
     if (err)
         return err;
-    restore_entries_decide(order, &entries, &result->entries);
-    err = put_control(order, entries.may_come, &result->control, error);
+    err = put_control(order, &result->control, error);
     if (!err)
         err = version_guard_reconcile(
             app->guard, VERSION_GUARD_REPAIRS,
             (struct work){.deadline_ns = clock_deadline_ns(TERM_BUDGETS * app->budget_ms),
                           .error = error});
-    if (!err && entries.may_come)
-        restore_entries_put(order, &entries, &result->entries);
-    if (err && entries.may_come)
-        result->entries.state = BACKUP_ENTRIES_UNTOUCHED;
+    if (!err && result->entries.state == BACKUP_ENTRIES_UNTOUCHED)
+        restore_entries(order, result->id, &entries, &result->entries);
     return err;
 }

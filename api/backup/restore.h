@@ -31,8 +31,9 @@ struct restore_order {
     const struct backup_watch *watch;
 };
 
+/* restore_redis goes on from what restore_users has told. */
 struct restore_result {
-    char id[ARCHIVE_ID_SIZE]; /* restore_redis: that is expected */
+    char id[ARCHIVE_ID_SIZE];
     int64_t created_at_s;
     struct users_import_counts users;
     struct control_counts control;

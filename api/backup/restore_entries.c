@@ -5,7 +5,7 @@
 #include "cachewarden/clock.h"
 #include "cachewarden/entries.h"
 #include "cachewarden/log.h"
-#include "control/dataset.h"
+#include "cachewarden/users.h"
 
 #include <stdio.h>
 
@@ -14,6 +14,7 @@ enum { ARENA_FIRST = 4096, DUTY_PERCENT = 50 /* of Redis's time */ };
 void restore_entries_note(const struct archive_about *about, struct restore_entries *entries)
 {
     *entries = (struct restore_entries){.are_there = about->dataset.len > 0};
+    snprintf(entries->install, sizeof entries->install, "%.*s", STR_ARG(about->install_id));
     snprintf(entries->dataset, sizeof entries->dataset, "%.*s", STR_ARG(about->dataset));
     snprintf(entries->store, sizeof entries->store, "%.*s", STR_ARG(about->store));
 }
@@ -65,6 +66,8 @@ void restore_entries_tell(const struct restore_order *order, const struct restor
     if (!entries->are_there)
         return;
     counts->state = order->includes_entries ? BACKUP_ENTRIES_UNTOUCHED : BACKUP_ENTRIES_OFF;
+    if (!order->includes_entries)
+        return;
     counts->restored = check->alive;
     counts->expired = check->expired;
 }
@@ -80,98 +83,103 @@ static void note(const struct backup_entries_counts *counts, const struct error 
     else if (counts->state == BACKUP_ENTRIES_RESTORED)
         log_event(LOG_LEVEL_INFO, "backup.entries_restored", LOG_INT("restored", counts->restored),
                   LOG_INT("expired", counts->expired), LOG_INT("cleared", counts->cleared),
-                  LOG_INT("taken", counts->taken), LOG_INT("refused", counts->refused));
+                  LOG_INT("taken", counts->taken), LOG_INT("refused", counts->refused),
+                  LOG_INT("earlier", counts->earlier));
 }
 
-void restore_entries_decide(const struct restore_order *order, struct restore_entries *entries,
-                            struct backup_entries_counts *counts)
+/* Accounts of another installation have other people's numbers; nothing here tells what became of its Redis since. */
+static enum err is_of_here(struct app *app, const struct restore_entries *entries,
+                           struct arena *arena, bool *is_of_here_out, struct error *error)
 {
-    struct app *app = order->app;
-    struct arena *arena = NULL;
-    struct error error = {0};
-    bool is_there = false;
+    struct str install;
+    enum err err = users_fact_get(app->users, arena, STR("install_id"), &install, error);
 
-    *counts = (struct backup_entries_counts){.state = BACKUP_ENTRIES_NONE};
-    if (!entries->are_there)
-        return;
-    counts->state = BACKUP_ENTRIES_OFF;
-    if (!order->includes_entries)
-        return;
-    arena = arena_new(ARENA_FIRST, 0);
-    enum err err = arena ? entries_source_is_there(
-                               app, (struct work){arena, clock_deadline_ns(app->budget_ms), &error},
-                               str_from(entries->dataset), str_from(entries->store), &is_there)
-                         : ERR_NO_MEMORY;
-    arena_free(&arena);
-    entries->may_come = err == ERR_OK && !is_there;
-    counts->state = err        ? BACKUP_ENTRIES_FAILED
-                    : is_there ? BACKUP_ENTRIES_KEPT
-                               : BACKUP_ENTRIES_RESTORED;
-    if (err)
-        note(counts, &error);
-}
-
-static enum err put_members(const struct restore_order *order, struct entries_putter *putter,
-                            struct error *error)
-{
-    struct backup_reader *reader = NULL;
-    enum archive_kind kind;
-    struct str lines;
-    bool is_over = false;
-    enum err err = backup_reader_open(order->fd, order->key, &reader, error);
-
-    while (!err && !is_over) {
-        err = backup_reader_next(reader, &kind, &lines, &is_over, error);
-        if (!err && !is_over && kind == ARCHIVE_ENTRIES)
-            err = entries_putter_put(putter, lines, error);
-        if (!err && backup_is_unwanted(order->watch))
-            err = error_set_detail(error, ERR_BUSY, "the program is to end");
-    }
-    backup_reader_free(&reader);
-    return err ? err : entries_putter_finish(putter, error);
-}
-
-/* From here on labels are deleted, replaced and expire here, and no number tells of that: a later restore brings none
- * back, unless Redis is lost again. */
-static enum err note_made_good(struct app *app, struct error *error)
-{
-    struct arena *arena = arena_new(ARENA_FIRST, 0);
-    enum err err = ERR_NO_MEMORY;
-
-    if (arena) {
-        struct pipeline *pipeline = pipeline_new(arena, PIPELINE_WRITE);
-        dataset_write_cleared(pipeline);
-        err = redis_run(app->control, pipeline,
-                        (struct work){arena, clock_deadline_ns(app->budget_ms), error});
-    }
-    arena_free(&arena);
+    *is_of_here_out = !err && str_eq(install, str_from(entries->install));
     return err;
 }
 
-void restore_entries_put(const struct restore_order *order, const struct restore_entries *entries,
-                         struct backup_entries_counts *counts)
+/* KEPT, or how many were put back before. What another backup has brought may have been deleted since. */
+static enum err decide(struct app *app, const char *id, const struct restore_entries *entries,
+                       struct arena *arena, struct backup_entries_counts *counts,
+                       struct error *error)
+{
+    struct entries_memory memory = {.is_there = false};
+    bool is_ours;
+    enum err err = is_of_here(app, entries, arena, &is_ours, error);
+
+    if (!err)
+        err = entries_source_remembers(
+            app, (struct work){arena, clock_deadline_ns(app->budget_ms), error},
+            str_from(entries->dataset), str_from(entries->store), &memory);
+    *counts = (struct backup_entries_counts){.earlier = memory.back.count};
+    bool is_other = memory.back.backup.len > 0 && !str_eq(memory.back.backup, str_from(id));
+    counts->state =
+        !is_ours || memory.is_there || is_other ? BACKUP_ENTRIES_KEPT : BACKUP_ENTRIES_RESTORED;
+    return err;
+}
+
+struct putting {
+    const struct restore_order *order;
+    struct entries_putter *putter;
+};
+
+static enum err put_lines(void *with, struct str lines, struct error *error)
+{
+    const struct putting *putting = with;
+    enum err err = entries_putter_put(putting->putter, lines, error);
+
+    return !err && backup_is_unwanted(putting->order->watch)
+               ? error_set_detail(error, ERR_BUSY, "the program is to end")
+               : err;
+}
+
+static void tell(const struct entries_counts *put, struct backup_entries_counts *counts)
+{
+    *counts = (struct backup_entries_counts){.state = counts->state,
+                                             .restored = put->put,
+                                             .expired = put->expired,
+                                             .cleared = put->cleared,
+                                             .taken = put->taken,
+                                             .refused = put->refused,
+                                             .earlier = put->earlier};
+}
+
+static enum err put_all(const struct restore_order *order, const struct entries_origin *from,
+                        struct backup_entries_counts *counts, struct error *error)
 {
     const struct entries_options options = {.app = order->app, .duty_percent = DUTY_PERCENT};
-    struct error error = {0};
-    struct entries_putter *putter;
+    struct putting putting = {.order = order};
 
     entries_find_room(order->app,
                       (struct work){.deadline_ns = clock_deadline_ns(order->app->budget_ms)});
-    enum err err = entries_putter_begin(&options, str_from(entries->dataset), &putter);
+    enum err err = entries_putter_begin(&options, from, &putting.putter);
+    if (err)
+        return err;
+    err = backup_reader_each(order->fd, order->key, ARCHIVE_ENTRIES, put_lines, &putting, error);
+    if (!err)
+        err = entries_putter_finish(putting.putter, error);
+    tell(entries_putter_counts(putting.putter), counts);
+    entries_putter_end(&putting.putter);
+    return err;
+}
 
+void restore_entries(const struct restore_order *order, const char *id,
+                     const struct restore_entries *entries, struct backup_entries_counts *counts)
+{
+    struct arena *arena = arena_new(ARENA_FIRST, 0);
+    struct error error = {0};
+    enum err err = arena ? ERR_OK : ERR_NO_MEMORY;
+
+    *counts = (struct backup_entries_counts){.state = BACKUP_ENTRIES_FAILED};
     if (!err)
-        err = put_members(order, putter, &error);
-    if (!err)
-        err = note_made_good(order->app, &error);
-    if (putter) {
-        const struct entries_counts *put = entries_putter_counts(putter);
-        counts->restored = put->put;
-        counts->expired = put->expired;
-        counts->cleared = put->cleared;
-        counts->taken = put->taken;
-        counts->refused = put->refused;
-    }
-    entries_putter_end(&putter);
-    counts->state = err ? BACKUP_ENTRIES_FAILED : BACKUP_ENTRIES_RESTORED;
+        err = decide(order->app, id, entries, arena, counts, &error);
+    const struct entries_origin from = {
+        .dataset = str_from(entries->dataset), .backup = str_from(id), .earlier = counts->earlier};
+    counts->earlier = 0;
+    if (!err && counts->state == BACKUP_ENTRIES_RESTORED)
+        err = put_all(order, &from, counts, &error);
+    if (err)
+        counts->state = BACKUP_ENTRIES_FAILED;
     note(counts, &error);
+    arena_free(&arena);
 }

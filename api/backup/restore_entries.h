@@ -11,9 +11,7 @@
 /* What their manifest says. */
 struct restore_entries {
     bool are_there;
-    char dataset[33], store[33];
-    /* Known before the control data is told: whether they may come back. */
-    bool may_come;
+    char install[33], dataset[33], store[33];
 };
 
 void restore_entries_note(const struct archive_about *about, struct restore_entries *entries);
@@ -31,11 +29,8 @@ void restore_entries_tell(const struct restore_order *order, const struct restor
                           const struct restore_entries_check *check,
                           struct backup_entries_counts *counts);
 
-/* Before the control data is told: decides whether they may come back, and says so in *counts. */
-void restore_entries_decide(const struct restore_order *order, struct restore_entries *entries,
-                            struct backup_entries_counts *counts);
-/* After it, if they may. */
-void restore_entries_put(const struct restore_order *order, const struct restore_entries *entries,
-                         struct backup_entries_counts *counts);
+/* After the control data was told: those of the backup `id`, if they may come back. */
+void restore_entries(const struct restore_order *order, const char *id,
+                     const struct restore_entries *entries, struct backup_entries_counts *counts);
 
 #endif

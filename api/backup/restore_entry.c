@@ -213,7 +213,7 @@ static void count_entries(struct backups *backups, const struct backup_entries_c
 enum err backup_restore_redis(struct app *app, const struct backup_restore_order *order,
                               struct backup_restored *restored, struct error *error)
 {
-    struct restore_result result = {.term = restored->term};
+    struct restore_result result = {.term = restored->term, .entries = restored->entries};
     struct restore_files held;
     enum err err = hold(app->backups, order, false, &held, error);
 
@@ -229,8 +229,9 @@ enum err backup_restore_redis(struct app *app, const struct backup_restore_order
     restored->revocations = result.control.revocations;
     restored->clears = result.control.clears;
     restored->entries = result.entries;
-    count_entries(app->backups, &result.entries);
     restored->has_told_redis = err == ERR_OK;
+    if (err == ERR_OK)
+        count_entries(app->backups, &result.entries);
     return err;
 }
 
@@ -255,6 +256,7 @@ static void write_entries(struct json_writer *json, const struct backup_entries_
     json_add_integer(json, "cleared", entries->cleared);
     json_add_integer(json, "taken", entries->taken);
     json_add_integer(json, "refused", entries->refused);
+    json_add_integer(json, "earlier", entries->earlier);
     json_close_object(json);
 }
 

@@ -28,7 +28,7 @@ static void add_switch(const struct access *access, const struct version_knowled
         PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HDEL"), key_str(&user), field);
     else
         PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(&user), field,
-                     access->enabled ? STR("0") : STR("1"));
+                     access->enabled ? STR("0") : STR("1"), STR("switched"), STR("1"));
 }
 
 /* Whether what is written is an increment: then it is one transaction with what is seen of the data. */

@@ -153,9 +153,35 @@ void dataset_write_uncleared(struct pipeline *pipeline, int64_t epoch)
                  STR_INT64(epoch));
 }
 
-void dataset_write_cleared(struct pipeline *pipeline)
+void dataset_ask_entries(struct pipeline *pipeline)
 {
-    dataset_write_uncleared(pipeline, -1); /* no epoch */
+    struct key key = key_dataset();
+
+    PIPELINE_KEY(pipeline, EXPECT_UNJUDGED, STR("HGET"), key_str(&key), STR("entries"));
+}
+
+void dataset_take_entries(const struct value *reply, struct dataset_entries *entries_out)
+{
+    struct str rest = reply->text;
+
+    *entries_out = (struct dataset_entries){.backup = STR_NONE};
+    if (reply->kind == VALUE_NIL)
+        return;
+    if (reply->kind != VALUE_STRING || !str_split(&rest, ':', &entries_out->backup) ||
+        !str_to_int64(rest, 0, INT64_MAX, &entries_out->count))
+        entries_out->backup = STR("?");
+}
+
+enum err dataset_write_entries(struct pipeline *pipeline, struct arena *arena,
+                               const struct dataset_entries *entries)
+{
+    struct key key = key_dataset();
+    struct str value = str_format(arena, "%.*s:%" PRId64, STR_ARG(entries->backup), entries->count);
+
+    if (!value.ptr)
+        return ERR_NO_MEMORY;
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSET"), key_str(&key), STR("entries"), value);
+    return ERR_OK;
 }
 
 void dataset_ask_ids(struct pipeline *pipeline)

@@ -14,6 +14,7 @@
  *   spent     how many refresh tokens were spent; below what a node has seen, some of that was lost
  *   intact    the term since which nothing was lost; 0: nothing ever was, or all of it
  *   uncleared the epoch of the term, while nobody has cleared for all since the data has its id; else one below it
+ *   entries   "<id>:<n>": the first n entries of that backup were put back, or tried, since the data has its id
  *
  * A token issued while Redis was out of reach is good once Redis is back, even if it came back empty:
  * nobody can have spent or revoked it in between. One from before `seen` may have been, and so may a
@@ -58,8 +59,18 @@ void dataset_ask_uncleared(struct pipeline *pipeline);
 bool dataset_is_uncleared(const struct value *reply, bool *is_there_out);
 /* Adds the command that notes the epoch of a term that began so. */
 void dataset_write_uncleared(struct pipeline *pipeline, int64_t epoch);
-/* Adds the command that notes that somebody may have, from here on and in later terms. */
-void dataset_write_cleared(struct pipeline *pipeline);
+
+/* Entries of a backup that were put back since the data has its id. */
+struct dataset_entries {
+    struct str backup; /* its id; empty: none were */
+    int64_t count;     /* its first ones: with them it was begun */
+};
+void dataset_ask_entries(struct pipeline *pipeline);
+/* Texts point into the reply. What is no such note counts as one of no backup that there is. */
+void dataset_take_entries(const struct value *reply, struct dataset_entries *entries_out);
+/* Adds the command that notes it. ERR_NO_MEMORY. */
+CW_MUST_CHECK enum err dataset_write_entries(struct pipeline *pipeline, struct arena *arena,
+                                             const struct dataset_entries *entries);
 
 /* For a token without a record: asks, and says whether one issued for the data `id` may be good under
  * the data that is there. *is_there_out: there is any. */

@@ -41,6 +41,7 @@ static void add_switch(struct pipeline *pipeline, int64_t user_id, int64_t term)
 
     PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSETNX"), key_str(&key), switch_field(now, term),
                  STR("1"));
+    PIPELINE_KEY(pipeline, EXPECT_INTEGER, STR("HSETNX"), key_str(&key), STR("switched"), STR("1"));
     for (int i = 0; i < OLDER_TERMS; i++)
         remove[2 + i] = switch_field(older[i], term - 1 - i);
     pipeline_add_keys(pipeline, EXPECT_INTEGER, 1, 2 + OLDER_TERMS, remove);

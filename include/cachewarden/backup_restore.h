@@ -27,11 +27,12 @@ struct backup_restore_order {
 /* What became of the entries of a backup. */
 enum backup_entries {
     BACKUP_ENTRIES_NONE,      /* there are none in it */
-    BACKUP_ENTRIES_UNTOUCHED, /* it was only tried, or redis was not told either */
+    BACKUP_ENTRIES_UNTOUCHED, /* it was only tried, or redis was not told */
     BACKUP_ENTRIES_OFF,       /* backup.include_entries is not set here */
-    BACKUP_ENTRIES_KEPT,      /* redis did not lose what it held since, so what it holds is newer */
-    BACKUP_ENTRIES_RESTORED,  /* as the numbers say */
-    BACKUP_ENTRIES_FAILED     /* in the middle: as far as the numbers say */
+    /* Redis did not lose what it held since, or nobody knows: it was another's, or has entries of another backup. */
+    BACKUP_ENTRIES_KEPT,
+    BACKUP_ENTRIES_RESTORED, /* as the numbers say */
+    BACKUP_ENTRIES_FAILED    /* in the middle: as far as the numbers say */
 };
 
 /* "restored", … */
@@ -44,6 +45,7 @@ struct backup_entries_counts {
     int64_t cleared; /* they were cleared here, or may have been */
     int64_t taken;   /* something lies under their label */
     int64_t refused; /* there is no room for them, or redis takes nothing */
+    int64_t earlier; /* an earlier restore has put them back, or tried */
 };
 
 /* What became of it, or would. */

@@ -67,10 +67,12 @@ static bool may_go_on(const struct cli *cli, const struct cli_services *services
 static const char *entries_text(enum backup_entries state)
 {
     switch (state) {
+    case BACKUP_ENTRIES_UNTOUCHED:
+        return "left out: Redis was not told of the restore";
     case BACKUP_ENTRIES_OFF:
         return "left out: backup.include_entries is not set";
     case BACKUP_ENTRIES_KEPT:
-        return "left out: Redis has not lost what it held since, and that is newer";
+        return "left out: what Redis holds may be newer";
     case BACKUP_ENTRIES_FAILED:
         return "could not be put back, or not all of them; the log says why";
     default:
@@ -78,25 +80,29 @@ static const char *entries_text(enum backup_entries state)
     }
 }
 
-static void describe_entries(struct strbuf *out, const struct backup_entries_counts *entries)
+static void describe_entries(struct strbuf *out, const struct backup_restored *restored)
 {
-    const char *text = entries_text(entries->state);
+    const struct backup_entries_counts *entries = &restored->entries;
+    const char *text = restored->only_tried && entries->state == BACKUP_ENTRIES_UNTOUCHED
+                           ? NULL
+                           : entries_text(entries->state);
 
     if (entries->state == BACKUP_ENTRIES_NONE)
         return;
     if (text)
         strbuf_addf(out, "%-19s %s\n", "entries:", text);
-    if (entries->state == BACKUP_ENTRIES_OFF || entries->state == BACKUP_ENTRIES_KEPT)
+    if (text && entries->state != BACKUP_ENTRIES_FAILED)
         return;
     strbuf_addf(out, "%-19s %lld\n%-19s %lld\n",
                 text ? "  put back:" : "entries:", (long long)entries->restored,
                 "  expired:", (long long)entries->expired);
-    if (entries->state == BACKUP_ENTRIES_UNTOUCHED)
+    if (restored->only_tried)
         return;
-    strbuf_addf(out, "%-19s %lld\n%-19s %lld\n%-19s %lld\n",
+    strbuf_addf(out, "%-19s %lld\n%-19s %lld\n%-19s %lld\n%-19s %lld\n",
                 "  cleared since:", (long long)entries->cleared,
                 "  replaced since:", (long long)entries->taken,
-                "  refused by Redis:", (long long)entries->refused);
+                "  refused by Redis:", (long long)entries->refused,
+                "  put back earlier:", (long long)entries->earlier);
 }
 
 static void describe(struct strbuf *out, const struct backup_restored *restored)
@@ -111,7 +117,7 @@ static void describe(struct strbuf *out, const struct backup_restored *restored)
     strbuf_addf(out, "%-19s %lld\n", "users removed:", (long long)restored->removed);
     strbuf_addf(out, "%-19s %lld\n", "API keys:", (long long)restored->api_keys);
     strbuf_addf(out, "%-19s %lld\n", "API keys removed:", (long long)restored->api_keys_removed);
-    describe_entries(out, &restored->entries);
+    describe_entries(out, restored);
 }
 
 static bool is_yes(void)

@@ -2,90 +2,12 @@
 #include "backup/entries_put.h"
 #include "backup/restore.h"
 #include "backup/service.h"
-#include "cachewarden/backup_restore.h"
 #include "cachewarden/random.h"
-#include "control_data.h"
-#include "entries/entries_case.h"
 #include "entries/envelope.h"
-#include "temp_folder.h"
+#include "entries_restore.h"
 
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
-
-static struct temp_folder folder;
-static struct backup backup;
-
-static void set_up(void)
-{
-    temp_folder_init(&folder);
-    backup_directory = folder.path;
-    open_two_nodes();
-}
-
-static void set_up_apart(void)
-{
-    temp_folder_init(&folder);
-    backup_directory = folder.path;
-    open_two_nodes_apart();
-}
-
-static void tear_down(void)
-{
-    close_two_nodes();
-    temp_folder_fini(&folder);
-}
-
-/* ---- what is done ---- */
-
-static const struct backup_watch unwatched;
-
-static void create_watched(const struct backup_watch *watch)
-{
-    error_clear(&error);
-    expect_ok(backup_create(nodes[0].app, watch, &backup, &error));
-    ck_assert(backup.has_entries);
-}
-
-static void create(int64_t entries)
-{
-    create_watched(&unwatched);
-    ck_assert_int_eq(backup.entries, entries);
-}
-
-static void lose_all(void)
-{
-    redis_server_do(redis, "FLUSHALL");
-    if (store != redis)
-        redis_server_do(store, "FLUSHALL");
-}
-
-static struct backup_entries_counts restore(void)
-{
-    const struct backup_restore_order order = {.id = str_from(backup.id), .watch = &unwatched};
-    struct backup_restored restored;
-
-    error_clear(&error);
-    expect_ok(backup_restore_users(nodes[0].app, &order, &restored, &error));
-    expect_ok(backup_restore_redis(nodes[0].app, &order, &restored, &error));
-    ck_assert(restored.has_told_redis);
-    return restored.entries;
-}
-
-static void expect_counts(struct backup_entries_counts counts, enum backup_entries state,
-                          int64_t restored, int64_t left)
-{
-    ck_assert_msg(counts.state == state && counts.restored == restored &&
-                      counts.expired + counts.cleared + counts.taken + counts.refused == left,
-                  "%s: restored %lld, expired %lld, cleared %lld, taken %lld, refused %lld",
-                  backup_entries_name(counts.state), (long long)counts.restored,
-                  (long long)counts.expired, (long long)counts.cleared, (long long)counts.taken,
-                  (long long)counts.refused);
-}
-
-static void put(struct namespace space, const char *label, const char *body)
-{
-    put_on(0, space, label, NULL, body, STR_NONE);
-}
 
 static struct entry_stored put_bytes(const char *label, struct str bytes, int64_t ttl_s)
 {
@@ -177,31 +99,6 @@ START_TEST(the_largest_entry_comes_back)
 }
 END_TEST
 
-START_TEST(a_second_restore_brings_them_back_again)
-{
-    put(alice, "k", "v");
-    create(1);
-    lose_all();
-    expect_counts(restore(), BACKUP_ENTRIES_RESTORED, 1, 0);
-    lose_all();
-    expect_counts(restore(), BACKUP_ENTRIES_RESTORED, 1, 0);
-    expect_hit(1, alice, "k", "v");
-}
-END_TEST
-
-/* What was deleted between two restores is known by no number. */
-START_TEST(a_second_restore_undoes_no_deletion)
-{
-    put(alice, "k", "v");
-    create(1);
-    lose_all();
-    expect_counts(restore(), BACKUP_ENTRIES_RESTORED, 1, 0);
-    ck_assert(delete_on(0, alice, "k"));
-    expect_counts(restore(), BACKUP_ENTRIES_RESTORED, 0, 1);
-    expect_miss(1, alice, "k");
-}
-END_TEST
-
 /* ---- what was dropped before ---- */
 
 START_TEST(what_nobody_is_served_is_not_in_it)
@@ -269,6 +166,36 @@ START_TEST(a_clear_for_all_behind_the_loss_holds)
     expect_counts(restore(), BACKUP_ENTRIES_RESTORED, 0, 2);
     expect_miss(0, alice, "k");
     expect_miss(0, shop, "k");
+}
+END_TEST
+
+static void turn(int node, struct namespace space, bool enabled)
+{
+    struct cache_state state;
+
+    error_clear(&error);
+    expect_ok(control_switch(nodes[node].app, (struct work){arena, in_time(), &error},
+                             space.user_id, enabled, &state));
+}
+
+/* What is stored while it is off drops what was there, which is nothing by then. */
+START_TEST(a_cache_that_was_off_behind_the_loss_stays_empty)
+{
+    put(alice, "k", "v");
+    put(bob, "k", "v");
+    put(shop, "k", "v");
+    turn(0, bob, false);
+    create(3);
+    lose_all();
+    turn(0, alice, false);
+    put(alice, "k", "newer");
+    turn(1, alice, true);
+    turn(1, bob, true);
+    struct backup_entries_counts counts = restore();
+    expect_counts(counts, BACKUP_ENTRIES_RESTORED, 1, 2);
+    ck_assert_int_eq(counts.cleared, 2);
+    expect_miss(1, alice, "k");
+    expect_hit(1, shop, "k", "v");
 }
 END_TEST
 
@@ -472,7 +399,8 @@ static struct entries_counts put_line(struct entries_row row)
 
     strbuf_init(&lines, arena, 4096);
     entries_row_write(&row, arena, &lines);
-    ck_assert_int_eq(entries_putter_begin(&to, STR("another"), &putter), ERR_OK);
+    const struct entries_origin from = {.dataset = STR("another"), .backup = STR("it")};
+    ck_assert_int_eq(entries_putter_begin(&to, &from, &putter), ERR_OK);
     expect_ok(entries_putter_put(putter, strbuf_str(&lines), &error));
     expect_ok(entries_putter_finish(putter, &error));
     struct entries_counts counts = *entries_putter_counts(putter);
@@ -555,8 +483,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, entries_that_were_lost_come_back);
     tcase_add_test(tcase, the_largest_entry_comes_back);
-    tcase_add_test(tcase, a_second_restore_brings_them_back_again);
-    tcase_add_test(tcase, a_second_restore_undoes_no_deletion);
+    tcase_add_test(tcase, a_cache_that_was_off_behind_the_loss_stays_empty);
     tcase_add_test(tcase, what_nobody_is_served_is_not_in_it);
     tcase_add_test(tcase, what_redis_has_not_lost_is_left_as_it_is);
     tcase_add_test(tcase, a_clear_behind_the_loss_holds);

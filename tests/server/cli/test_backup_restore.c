@@ -28,6 +28,10 @@ static void make_backup(void)
     ck_assert_int_eq(access(path, R_OK), 0);
 }
 
+/* The setting, in each command. */
+#define cli_run_with_entries(...) \
+    cli_run_with("v", VARIABLES("CACHEWARDEN_BACKUP_INCLUDE_ENTRIES=true"), ARGUMENTS(__VA_ARGS__))
+
 static void open_with_a_backup(void)
 {
     cli_open_redis();
@@ -172,6 +176,26 @@ START_TEST(redis_is_away)
 }
 END_TEST
 
+/* Nothing has failed: they wait for a restore that Redis is told of. */
+START_TEST(entries_of_a_redis_that_was_away)
+{
+    ck_assert_int_eq(cli_run_with_entries("entry", "set", "k", "--namespace", "app:shop"), 0);
+    ck_assert_int_eq(cli_run_with_entries("backup", "create", "--json"), 0);
+    json_t *made = json_loads(cli_test.result.out, 0, NULL);
+    snprintf(id, sizeof id, "%s", json_string_value(json_object_get(made, "id")));
+    json_decref(made);
+    redis_server_kill(cli_test.redis);
+    cli_run_with_entries("backup", "restore", id, "--yes", "--without-redis", "--json");
+    cli_expect_out("\"entries\":{\"state\":\"untouched\",\"restored\":1,");
+    ck_assert_ptr_null(strstr(cli_test.result.err, "backup.entries_failed"));
+    cli_run_with_entries("backup", "restore", id, "--yes", "--without-redis");
+    cli_expect_out("Redis was not told of the restore\n");
+    redis_server_restart(cli_test.redis);
+    cli_run_with_entries("backup", "restore", id, "--yes", "--json");
+    cli_expect_out("\"entries\":{\"state\":\"restored\",\"restored\":1,");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("server/cli/backup_restore");
@@ -183,6 +207,7 @@ int main(void)
     tcase_add_test(tcase, an_empty_database_that_somebody_has_open);
     tcase_add_test(tcase, what_is_refused);
     tcase_add_test(tcase, redis_is_away);
+    tcase_add_test(tcase, entries_of_a_redis_that_was_away);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
