@@ -12,7 +12,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum {
     ARENA_FIRST = 64 * 1024,
@@ -268,11 +267,6 @@ static enum err scan(struct control_reader *reader, struct error *error)
     return err;
 }
 
-static void rest(int64_t ns)
-{
-    nanosleep(&(struct timespec){.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S}, NULL);
-}
-
 /* Work, and a rest that others have Redis for. */
 static enum err take_step(struct control_reader *reader, struct error *error)
 {
@@ -295,7 +289,7 @@ static enum err take_step(struct control_reader *reader, struct error *error)
     int64_t took_ns = clock_mono_ns() - began_ns;
     reader->scan_keys = pace_next_keys(reader->scan_keys, took_ns);
     if (!err && reader->phase != PHASE_DONE)
-        rest(pace_rest_ns(took_ns, reader->options.duty_percent));
+        pace_rest(took_ns, reader->options.duty_percent);
     return err;
 }
 

@@ -11,7 +11,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { ARENA_FIRST = 64 * 1024, BATCH = 64, BATCH_SIZE = 1024 * 1024 };
 
@@ -34,7 +33,8 @@ struct entries_putter {
     struct arena *row_arena, *arena; /* of a line, of a batch */
     struct item items[BATCH];
     size_t count, size;
-    struct entries_row begun; /* a text whose lines have begun; .size 0: none */
+    struct entries_lines lines;
+    struct entries_row begun; /* whose lines have begun */
     char *text; /* its bytes so far, in the arena of the batch; NULL: it is left out */
     size_t have;
     bool is_full; /* redis has refused one: no more are tried */
@@ -222,11 +222,6 @@ static enum err put(struct entries_putter *putter, struct error *error)
     return ERR_OK;
 }
 
-static void rest(int64_t ns)
-{
-    nanosleep(&(struct timespec){.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S}, NULL);
-}
-
 /* The batch, and a rest that others have Redis for. */
 static enum err flush(struct entries_putter *putter, struct error *error)
 {
@@ -246,7 +241,7 @@ static enum err flush(struct entries_putter *putter, struct error *error)
         err = put(putter, error);
     putter->count = putter->size = 0;
     arena_reset(putter->arena);
-    rest(pace_rest_ns(clock_mono_ns() - began_ns, putter->options.duty_percent));
+    pace_rest(clock_mono_ns() - began_ns, putter->options.duty_percent);
     return err;
 }
 
@@ -259,7 +254,6 @@ static enum err join(struct entries_putter *putter, struct error *error)
     struct entries_row *row = &item->row;
 
     *item = (struct item){.row = putter->begun};
-    putter->begun = (struct entries_row){0};
     if (!envelope_decode(row->bytes, &item->envelope)) {
         putter->counts.cleared++;
         return ERR_OK;
@@ -297,38 +291,38 @@ static enum err begin(struct entries_putter *putter, const struct entries_row *r
     return ERR_OK;
 }
 
-static enum err go_on(struct entries_putter *putter, const struct entries_row *row,
-                      struct error *error)
+/* entries_lines_take has found that it fits. */
+static void go_on(struct entries_putter *putter, const struct entries_row *row)
 {
-    if (row->bytes.len > (size_t)putter->begun.size - putter->have)
-        return error_set(error, ERR_BAD_INPUT, "an entry goes on behind its end");
     if (putter->text)
         memcpy(putter->text + putter->have, row->bytes.ptr, row->bytes.len);
     putter->have += row->bytes.len;
+}
+
+static enum err end_entry(struct entries_putter *putter, struct error *error)
+{
+    putter->begun.bytes = (struct str){putter->text, putter->have};
+    putter->taken++;
+    if (putter->text)
+        return join(putter, error);
+    if (putter->taken <= putter->from.earlier)
+        putter->counts.earlier++;
+    else
+        putter->counts.expired++;
     return ERR_OK;
 }
 
 static enum err take_row(struct entries_putter *putter, const struct entries_row *row,
                          struct error *error)
 {
-    bool has_begun = putter->begun.size > 0;
-    enum err err;
+    bool is_whole;
+    enum err err = entries_lines_take(&putter->lines, row, &is_whole, error);
 
-    if (has_begun != (row->kind == ENTRIES_MORE))
-        return error_set(error, ERR_BAD_INPUT, "a line of entries does not belong there");
-    err = has_begun ? go_on(putter, row, error) : begin(putter, row);
-    if (err || putter->have < (size_t)putter->begun.size)
-        return err;
-    putter->begun.bytes = (struct str){putter->text, putter->have};
-    putter->taken++;
-    if (putter->text)
-        return join(putter, error);
-    putter->begun = (struct entries_row){0};
-    if (putter->taken <= putter->from.earlier)
-        putter->counts.earlier++;
-    else
-        putter->counts.expired++;
-    return ERR_OK;
+    if (!err && row->kind == ENTRIES_MORE)
+        go_on(putter, row);
+    else if (!err)
+        err = begin(putter, row);
+    return !err && is_whole ? end_entry(putter, error) : err;
 }
 
 enum err entries_putter_put(struct entries_putter *putter, struct str lines, struct error *error)
@@ -357,8 +351,9 @@ static enum err note_end(struct entries_putter *putter, struct error *error)
 
 enum err entries_putter_finish(struct entries_putter *putter, struct error *error)
 {
-    if (putter->begun.size > 0)
-        return error_set(error, ERR_BAD_INPUT, "an entry has no end");
-    enum err err = flush(putter, error);
+    enum err err = entries_lines_end(&putter->lines, error);
+
+    if (!err)
+        err = flush(putter, error);
     return err ? err : note_end(putter, error);
 }

@@ -12,7 +12,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { ARENA_FIRST = 64 * 1024 };
 
@@ -134,11 +133,6 @@ static enum err fetch(struct entries_reader *reader, struct error *error)
     return err;
 }
 
-static void rest(int64_t ns)
-{
-    nanosleep(&(struct timespec){.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S}, NULL);
-}
-
 /* Work, and a rest that others have Redis for. */
 static enum err take_step(struct entries_reader *reader, struct error *error)
 {
@@ -152,7 +146,7 @@ static enum err take_step(struct entries_reader *reader, struct error *error)
     if (scans)
         reader->scan_keys = pace_next_keys(reader->scan_keys, took_ns);
     if (!err)
-        rest(pace_rest_ns(took_ns, reader->options.duty_percent));
+        pace_rest(took_ns, reader->options.duty_percent);
     return err;
 }
 

@@ -139,3 +139,26 @@ enum err entries_row_read(struct arena *arena, struct str line, struct entries_r
                   take_bytes_of(arena, row, "bytes", ENTRIES_CHUNK, &row_out->bytes);
     return is_good ? ERR_OK : error_set(error, ERR_BAD_INPUT, "a line of entries is none");
 }
+
+/* ---- lines that make an entry ---- */
+
+enum err entries_lines_take(struct entries_lines *lines, const struct entries_row *row,
+                            bool *is_whole_out, struct error *error)
+{
+    *is_whole_out = false;
+    if ((lines->left > 0) != (row->kind == ENTRIES_MORE))
+        return error_set(error, ERR_BAD_INPUT, "a line of entries does not belong there");
+    if (row->kind == ENTRIES_TEXT)
+        lines->left = row->size;
+    if (row->kind != ENTRIES_COUNTER && (int64_t)row->bytes.len > lines->left)
+        return error_set(error, ERR_BAD_INPUT, "an entry goes on behind its end");
+    if (row->kind != ENTRIES_COUNTER)
+        lines->left -= (int64_t)row->bytes.len;
+    *is_whole_out = lines->left == 0;
+    return ERR_OK;
+}
+
+enum err entries_lines_end(const struct entries_lines *lines, struct error *error)
+{
+    return lines->left > 0 ? error_set(error, ERR_BAD_INPUT, "an entry has no end") : ERR_OK;
+}

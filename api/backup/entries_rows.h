@@ -35,4 +35,15 @@ void entries_row_write(const struct entries_row *row, struct arena *arena, struc
 CW_MUST_CHECK enum err entries_row_read(struct arena *arena, struct str line,
                                         struct entries_row *row_out, struct error *error);
 
+/* Lines one after the other, as they make entries. Begins as zeros. */
+struct entries_lines {
+    int64_t left; /* bytes that are to come of the text that has begun */
+};
+/* The next line. *is_whole_out: an entry ends with it. ERR_BAD_INPUT: it does not belong there. */
+CW_MUST_CHECK enum err entries_lines_take(struct entries_lines *lines,
+                                          const struct entries_row *row, bool *is_whole_out,
+                                          struct error *error);
+/* Behind the last one. ERR_BAD_INPUT: an entry has no end. */
+CW_MUST_CHECK enum err entries_lines_end(const struct entries_lines *lines, struct error *error);
+
 #endif

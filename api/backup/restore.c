@@ -181,8 +181,8 @@ static enum err import(struct restoring *run, struct error *error)
 {
     enum err err = take_members(run, error);
 
-    if (!err && run->entries_check.left > 0)
-        err = blame_archive(error_set(error, ERR_BAD_INPUT, "an entry has no end"), error);
+    if (!err)
+        err = blame_archive(entries_lines_end(&run->entries_check.lines, error), error);
     if (!err)
         err = blame_archive(users_import_hold(run->import, error), error);
     if (!err)

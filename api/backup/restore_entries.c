@@ -24,17 +24,11 @@ void restore_entries_note(const struct archive_about *about, struct restore_entr
 static enum err check_row(struct restore_entries_check *check, const struct entries_row *row,
                           struct error *error)
 {
-    if ((check->left > 0) != (row->kind == ENTRIES_MORE))
-        return error_set(error, ERR_BAD_INPUT, "a line of entries does not belong there");
-    if (row->kind == ENTRIES_TEXT)
-        check->left = row->size;
-    if (row->kind != ENTRIES_COUNTER) {
-        if ((int64_t)row->bytes.len > check->left)
-            return error_set(error, ERR_BAD_INPUT, "an entry goes on behind its end");
-        check->left -= (int64_t)row->bytes.len;
-    }
-    if (row->kind == ENTRIES_MORE)
-        return ERR_OK;
+    bool is_whole;
+    enum err err = entries_lines_take(&check->lines, row, &is_whole, error);
+
+    if (err || row->kind == ENTRIES_MORE)
+        return err;
     if (row->expires_ms > clock_wall_ms())
         check->alive++;
     else

@@ -6,6 +6,7 @@
 #ifndef API_BACKUP_RESTORE_ENTRIES_H
 #define API_BACKUP_RESTORE_ENTRIES_H
 
+#include "backup/entries_rows.h"
 #include "backup/restore.h"
 
 /* What their manifest says. */
@@ -18,7 +19,7 @@ void restore_entries_note(const struct archive_about *about, struct restore_entr
 
 /* The rows of members, one after the other: is each of them one, and does it belong where it stands? */
 struct restore_entries_check {
-    int64_t left; /* bytes that are to come of the text that has begun */
+    struct entries_lines lines;
     int64_t alive, expired;
 };
 CW_MUST_CHECK enum err restore_entries_check(struct restore_entries_check *check,

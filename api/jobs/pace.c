@@ -2,6 +2,8 @@
 
 #include "cachewarden/clock.h"
 
+#include <time.h>
+
 enum { SHORT_NS = 250 * 1000, LONG_NS = 1000 * 1000 };
 
 int64_t pace_next_keys(int64_t keys, int64_t took_ns)
@@ -25,6 +27,13 @@ int64_t pace_rest_ns(int64_t took_ns, int percent)
     if (took_ns > longest_ns)
         took_ns = longest_ns;
     return took_ns * (100 - percent) / percent;
+}
+
+void pace_rest(int64_t took_ns, int percent)
+{
+    int64_t ns = pace_rest_ns(took_ns, percent);
+
+    nanosleep(&(struct timespec){.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S}, NULL);
 }
 
 static uint64_t mirror(uint64_t bits)

@@ -1,5 +1,5 @@
 /*
- * How fast a job may go and how far it is, as numbers. Pure: the time is passed in.
+ * How fast a job may go and how far it is, as numbers. Pure but for pace_rest: the time is passed in.
  *
  * A job works in steps: one SCAN of some keys, and what is done with them. While a step runs, other clients
  * of that Redis wait; so a step is short, and behind it the job rests.
@@ -18,6 +18,8 @@ int64_t pace_next_keys(int64_t keys, int64_t took_ns);
 
 /* How long to rest after so much work, such that `percent` (1 to 100) of the time is work. */
 int64_t pace_rest_ns(int64_t took_ns, int percent);
+/* Sleeps so long. For who holds nothing meanwhile, and need not be woken. */
+void pace_rest(int64_t took_ns, int percent);
 
 /*
  * How far a SCAN is whose cursor this is, in millionths: 0 at the start, never quite 1,000,000. Redis counts

@@ -105,7 +105,7 @@ static enum err postgres_replace(struct users_connection *connection, struct err
                                " IN SHARE ROW EXCLUSIVE MODE";
     static const char patience[] =
         "SET LOCAL statement_timeout = 600000;"
-        "ANALYZE copy_accounts, copy_groups, copy_subjects, copy_switches";
+        "ANALYZE copy_accounts, copy_groups, copy_subjects, copy_keys, copy_switches";
     _Static_assert(USERS_POSTGRES_REPLACE_STATEMENT_MS == 600000, "as in the statement");
     enum err err = connection->mode == USERS_REPLACE
                        ? users_postgres_exec(connection, lock, USERS_POSTGRES_ANSWER_MS, error)

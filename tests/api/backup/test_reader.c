@@ -177,6 +177,7 @@ static const struct {
     {"users/accounts-1.jsonl", AE_IFREG, "does not belong there"},
     {"manifest.hmac", AE_IFREG, "does not belong there"},
     {"entries/data-000001.jsonl", AE_IFREG, "does not belong there"},
+    {"cache/entries-000001.jsonl", AE_IFREG, "does not belong there"}, /* of format 2 alone */
     {FIRST, AE_IFLNK, "no plain file"},
     {FIRST, AE_IFDIR, "no plain file"},
     {FIRST, AE_IFCHR, "no plain file"},
