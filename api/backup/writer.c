@@ -72,8 +72,11 @@ static la_ssize_t put_compressed(struct archive *archive, void *arg, const void 
 static enum err explain(const struct backup_writer *writer, struct error *error)
 {
     if (writer->failed == ERR_UPSTREAM_DOWN) {
-        return error_set(error, ERR_UPSTREAM_DOWN, "The backup could not be written: %s.",
-                         strerror(writer->reason));
+        bool is_full = writer->reason == ENOSPC || writer->reason == EDQUOT;
+        return error_set(error, ERR_UPSTREAM_DOWN,
+                         "The backup could not be written into backup.directory: %s.%s",
+                         strerror(writer->reason),
+                         is_full ? " Make room there, or let a cleanup remove old backups." : "");
     }
     if (writer->failed != ERR_OK)
         return error_set_detail(error, writer->failed, "a backup could not be hashed or encrypted");

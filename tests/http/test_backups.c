@@ -371,8 +371,9 @@ START_TEST(an_admin_is_told_why_it_failed)
     ck_assert_int_eq(prlimit(stand.server.pid, RLIMIT_FSIZE, &none, NULL), 0);
     const struct http_reply *reply = call("POST", "/api/v1/backups");
     expect_status(reply, 503);
-    ck_assert_msg(strstr(reply->body, "\"Service temporarily unavailable. The backup could not be "
-                                      "written: File too large.\""),
+    ck_assert_msg(strstr(reply->body,
+                         "\"Service temporarily unavailable. The backup could not be written into "
+                         "backup.directory: File too large.\""),
                   "%s", reply->body);
     expect_status(http_post(stand.http, "/api/v1/backups", stand.alice.bearer), 403);
 }

@@ -3,6 +3,7 @@
 #include "suite.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -154,6 +155,11 @@ START_TEST(a_full_disk_is_told)
         ck_assert_ptr_nonnull(strstr(error.caller, strerror(EFBIG)));
         ck_assert_int_ne(archives_read(fd, key, &error), ERR_OK);
     }
+    close(fd);
+    fd = open("/dev/full", O_RDWR | O_CLOEXEC);
+    ck_assert_int_eq(write_one(fd, &about, &cut, &error), ERR_UPSTREAM_DOWN);
+    ck_assert_ptr_nonnull(
+        strstr(error.caller, "backup.directory: No space left on device. Make room"));
     close(fd);
 }
 END_TEST
