@@ -1,4 +1,5 @@
 #include "pipeline_private.h"
+#include "pool.h"
 
 #include "cachewarden/redis_error.h"
 #include "protocol/resp.h"
@@ -180,6 +181,11 @@ void pipeline_require(struct pipeline *pipeline, uint64_t replication_id)
         return;
     pipeline->required = replication_id;
     pipeline->is_bound = true;
+}
+
+bool pipeline_writes(const struct pipeline *pipeline)
+{
+    return pipeline->effect == PIPELINE_WRITE;
 }
 
 size_t pipeline_count(const struct pipeline *pipeline)

@@ -198,6 +198,14 @@ void pool_stats_read(struct pool *pool, struct redis_stats *stats_out)
     lock_release(&pool->lock);
 }
 
+bool pool_is_in_trouble(struct pool *pool)
+{
+    lock_acquire(&pool->lock);
+    bool is_in_trouble = pool->breaker.is_open || pool->replica.is_met;
+    lock_release(&pool->lock);
+    return is_in_trouble;
+}
+
 bool pool_is_down(struct pool *pool)
 {
     lock_acquire(&pool->lock);

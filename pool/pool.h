@@ -20,8 +20,12 @@ CW_MUST_CHECK enum err pool_renew_tls(struct pool *pool, const struct redis_addr
                                       bool changed_out[TLS_PARTS], struct error *error);
 void pool_stats_read(struct pool *pool, struct redis_stats *stats_out);
 bool pool_is_down(struct pool *pool);
+/* Down, or led to a replica. */
+bool pool_is_in_trouble(struct pool *pool);
 /* One pipeline, up to its replies, which are not judged. Errors of redis_run. */
 CW_MUST_CHECK enum err pool_run(struct pool *pool, struct pipeline *pipeline, int64_t deadline_ns,
                                 struct error *error);
+/* Whether it may change something, so that nobody can do it again. */
+bool pipeline_writes(const struct pipeline *pipeline);
 
 #endif

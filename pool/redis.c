@@ -97,6 +97,15 @@ bool redis_is_down(struct redis *redis)
     return redis->topology->ops->is_down(redis->topology);
 }
 
+bool redis_sentinels_read(struct redis *redis, struct redis_sentinels *sentinels_out)
+{
+    *sentinels_out = (struct redis_sentinels){0};
+    if (!redis->topology->ops->read_sentinels)
+        return false;
+    redis->topology->ops->read_sentinels(redis->topology, sentinels_out);
+    return true;
+}
+
 /* ---- pipelines ---- */
 
 /* Where one pool is all there is, nothing has to be decided. */

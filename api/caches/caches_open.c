@@ -137,6 +137,8 @@ static enum err open_pool(struct target *target, const struct cache_spec *spec,
         err = REFUSE(error, spec, "its database holds the control data; give it one of its own");
     } else {
         options.size = TARGET_POOL_SIZE;
+        if (spec->redis_url.len > 0) /* which leads to one server */
+            options.topology = (struct redis_topology){0};
         /* A scan is of one Redis, and begins anew on another one. */
         options.asks_replication_id = spec->kind == CACHE_PREFIX;
         err = redis_open(&options, &target->redis, error);

@@ -31,6 +31,7 @@ static enum err open_own_redis(struct entries *entries, const struct app_options
         return error_set(error, err, "entries.redis_url: %s", cause.caller);
     if (is_apart(&own.address, &options->control.address)) {
         err = redis_address_copy_tls(&options->control.address, &own.address);
+        own.topology = (struct redis_topology){0}; /* the URL leads to one server */
         own.asks_replication_id = true; /* a scan is of one Redis, and begins anew on another one */
         if (err == ERR_OK)
             err = redis_open(&own, &entries->redis, error);

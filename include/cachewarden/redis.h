@@ -62,6 +62,8 @@ bool redis_address_same_server(const struct redis_address *a, const struct redis
 /* "redis.example:6379/0" or "/run/redis.sock/0" for logs: never the password. Cut at size. */
 void redis_address_describe(const struct redis_address *address, char *out, size_t size);
 
+#define REDIS_SENTINELS_MAX 16 /* of a front */
+
 enum redis_topology_kind { REDIS_STANDALONE, REDIS_SENTINEL, REDIS_CLUSTER };
 
 /* Which servers there are. All borrowed; redis_open copies what it needs. */
@@ -69,6 +71,10 @@ struct redis_topology {
     enum redis_topology_kind kind;
     const char *const *endpoints; /* "host:port": of sentinels, or of some nodes of the cluster */
     size_t endpoint_count;
+    /* REDIS_SENTINEL: the host and port of the address do not count. */
+    const char *master_name;
+    const char *sentinel_username, *sentinel_password; /* NULL: none */
+    bool sentinel_tls;                                 /* with the files of the address */
 };
 
 struct redis_options {
@@ -199,5 +205,18 @@ void redis_stats_read(struct redis *redis, struct redis_stats *stats_out);
 
 /* True while the last attempt to connect failed and no probe has succeeded since. */
 bool redis_is_down(struct redis *redis);
+
+/* What the sentinels said last. */
+struct redis_sentinels {
+    size_t count;       /* that are configured */
+    size_t answering;   /* of these: reached, and not refused */
+    size_t naming;      /* name a primary */
+    size_t lack_quorum; /* see too few others to start a failover */
+    uint64_t switches;  /* how often another primary was taken, the first one included */
+    char primary[300];  /* "host:port" of the one that is used; "" while there is none */
+    char trouble[200];  /* what is wrong with them, for people; "" */
+};
+/* False: no sentinels are asked. */
+bool redis_sentinels_read(struct redis *redis, struct redis_sentinels *sentinels_out);
 
 #endif

@@ -8,6 +8,7 @@ enum err topology_open(const struct redis_options *options, struct topology **to
     case REDIS_STANDALONE:
         return standalone_open(options, topology_out, error);
     case REDIS_SENTINEL:
+        return sentinel_open(options, topology_out, error);
     case REDIS_CLUSTER:
         break;
     }

@@ -27,6 +27,8 @@ struct topology_ops {
                           bool changed_out[TLS_PARTS], struct error *error);
     /* Whether nothing can be had: as redis_is_down. */
     bool (*is_down)(struct topology *topology);
+    /* As redis_sentinels_read; NULL where there are none. */
+    void (*read_sentinels)(struct topology *topology, struct redis_sentinels *sentinels_out);
     /* No pipeline is running any more. Frees the topology. */
     void (*close)(struct topology *topology);
 };
@@ -45,5 +47,7 @@ void topology_close(struct topology **topology);
 /* The kinds. */
 CW_MUST_CHECK enum err standalone_open(const struct redis_options *options,
                                        struct topology **topology_out, struct error *error);
+CW_MUST_CHECK enum err sentinel_open(const struct redis_options *options,
+                                     struct topology **topology_out, struct error *error);
 
 #endif

@@ -306,6 +306,8 @@ void redis_address_describe(const struct redis_address *address, char *out, size
 {
     if (address->unix_path)
         snprintf(out, size, "%s/%d", address->unix_path, address->database);
+    else if (address->port == 0) /* the name of a master that sentinels know */
+        snprintf(out, size, "%s/%d", address->host, address->database);
     else if (strchr(address->host, ':'))
         snprintf(out, size, "[%s]:%d/%d", address->host, address->port, address->database);
     else

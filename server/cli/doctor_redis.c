@@ -219,6 +219,7 @@ static int64_t at_most(int64_t value, int64_t limit)
     return value < limit ? value : limit;
 }
 
+/* The control data's server is where its topology says; a URL of its own leads to one server. */
 static struct redis *open_pool(struct doctor *doctor, const struct config *config,
                                const struct redis_address *address, const char *check)
 {
@@ -226,6 +227,8 @@ static struct redis *open_pool(struct doctor *doctor, const struct config *confi
     struct redis *redis = NULL;
     struct error error = {0};
     config_redis_options(config, &options);
+    if (!redis_address_same_server(address, &config->redis))
+        options.topology = (struct redis_topology){0};
     options.address = *address;
     options.size = 1;
     options.connect_timeout_ms = at_most(options.connect_timeout_ms, STEP_MS_MAX);

@@ -18,6 +18,16 @@ void config_redis_options(const struct config *config, struct redis_options *opt
         .command_timeout_ms = config->redis_command_timeout_ms,
         .connection_lifetime_s = config->redis_connection_lifetime_s,
     };
+    if (config->redis_topology == TOPOLOGY_SENTINEL)
+        options_out->topology = (struct redis_topology){
+            .kind = REDIS_SENTINEL,
+            .endpoints = (const char *const *)config->redis_sentinels.items,
+            .endpoint_count = config->redis_sentinels.count,
+            .master_name = config->redis_master_name,
+            .sentinel_username = config->redis_sentinel_username,
+            .sentinel_password = config->redis_sentinel_password,
+            .sentinel_tls = config->redis_sentinel_tls,
+        };
 }
 
 void config_limit_settings(const struct config *config, struct limit_settings *settings_out)

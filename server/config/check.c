@@ -50,20 +50,6 @@ static void check_redis(struct config *config, struct config_report *report)
                      name_of(SETTING_redis_username), "needs redis.password beside it");
 }
 
-static void check_endpoints(const struct config *config, enum setting_id id,
-                            const struct config_texts *texts, struct config_report *report)
-{
-    for (size_t i = 0; i < texts->count; i++) {
-        char *host;
-        int port;
-        if (config_parse_endpoint(str_from(texts->items[i]), 1, &host, &port))
-            free(host);
-        else
-            config_error(report, &config->sources[id], name_of(id),
-                         "must hold \"host:port\", not \"%.64s\"", texts->items[i]);
-    }
-}
-
 static void check_entries(const struct config *config, struct config_report *report)
 {
     struct redis_address address;
@@ -163,14 +149,13 @@ void config_check(struct config *config, const struct config_input *input,
      * in any case. */
     check_environment(config, report);
     check_redis(config, report);
+    config_check_topology(config, report);
     config_check_lists(config, input, report);
     config_check_redis_tls(config, report);
     if (!input->direct) {
         config_check_server(config, report);
         config_check_gateway(config, report);
         config_check_names(config, report);
-        check_endpoints(config, SETTING_redis_sentinels, &config->redis_sentinels, report);
-        check_endpoints(config, SETTING_redis_nodes, &config->redis_nodes, report);
         check_entries(config, report);
         check_users(config, report);
         check_tokens(config, report);

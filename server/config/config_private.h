@@ -157,6 +157,8 @@ void config_check_lists(struct config *config, const struct config_input *input,
 /* Other issuers of tokens, with the files they name (config/issuers.c). */
 void config_check_issuers(const struct config *config, bool is_strict,
                           struct config_report *report);
+/* What redis.topology needs; after the address of Redis, which it may replace (config/check_topology.c). */
+void config_check_topology(struct config *config, struct config_report *report);
 /* The routes of the gateway; after the server's listeners (config/gateway.c). */
 void config_check_gateway(struct config *config, struct config_report *report);
 /* All hosts that are to be looked up, of whatever setting (check_names.c). */

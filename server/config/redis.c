@@ -141,7 +141,8 @@ static bool is_tls_url(const char *url)
 
 bool config_uses_redis_tls(const struct config *config)
 {
-    bool uses = config->redis.tls || is_tls_url(config->entries_redis_url);
+    bool asks_over_tls = config->redis_topology == TOPOLOGY_SENTINEL && config->redis_sentinel_tls;
+    bool uses = config->redis.tls || asks_over_tls || is_tls_url(config->entries_redis_url);
     const struct config_cache *caches = config->caches.items;
     for (size_t i = 0; i < config->caches.count && !uses; i++)
         uses = is_tls_url(caches[i].redis_url) || is_tls_url(caches[i].database.url);

@@ -31,6 +31,7 @@ struct redis_server {
     char unix_url[128];
     char *args[ARGS_MAX + 1];
     size_t args_count;
+    char config[96]; /* path; "": none */
 };
 
 __attribute__((format(printf, 1, 2), noreturn)) static void die(const char *format, ...)
@@ -122,22 +123,15 @@ static bool launch(struct redis_server *server)
     char port[16], tls_port[16];
     snprintf(port, sizeof port, "%d", server->has_tcp ? server->port : 0);
     snprintf(tls_port, sizeof tls_port, "%d", server->tls_port);
-    const char *argv[ARGS_MAX + 24] = {"redis-server",
-                                       "--port",
-                                       port,
-                                       "--bind",
-                                       "127.0.0.1",
-                                       "--save",
-                                       "",
-                                       "--appendonly",
-                                       "no",
-                                       "--daemonize",
-                                       "no",
-                                       "--dir",
-                                       server->directory,
-                                       "--logfile",
-                                       ""};
-    size_t count = 15;
+    const char *argv[ARGS_MAX + 26] = {"redis-server", server->config,
+                                       "--port",       port,
+                                       "--bind",       "127.0.0.1",
+                                       "--save",       "",
+                                       "--appendonly", "no",
+                                       "--daemonize",  "no",
+                                       "--dir",        server->directory,
+                                       "--logfile",    ""};
+    size_t count = 16, first = server->config[0] ? 0 : 1; /* without a file its name is left out */
     if (server->has_unix) {
         argv[count++] = "--unixsocket";
         argv[count++] = server->socket;
@@ -149,13 +143,15 @@ static bool launch(struct redis_server *server)
     for (size_t i = 0; i < server->args_count; i++)
         argv[count++] = server->args[i];
     argv[count] = NULL;
+    if (first)
+        argv[1] = argv[0];
 
     pid_t parent = getpid();
     server->pid = fork();
     if (server->pid < 0)
         die("fork: %s", strerror(errno));
     if (server->pid == 0)
-        child_run((char *const *)(uintptr_t)argv, server->directory, parent);
+        child_run((char *const *)(uintptr_t)(argv + first), server->directory, parent);
 
     time_t give_up = time(NULL) + PATIENCE_S;
     while (!answers(server) || !has_socket(server)) {
@@ -186,6 +182,14 @@ static void print_log(const struct redis_server *server)
     fclose(file);
 }
 
+static void write_config(struct redis_server *server, const char *text)
+{
+    snprintf(server->config, sizeof server->config, "%s/redis.conf", server->directory);
+    FILE *file = fopen(server->config, "we");
+    if (!file || fputs(text, file) < 0 || fclose(file) != 0)
+        die("cannot write %s", server->config);
+}
+
 struct redis_server *redis_server_start(const struct redis_server_options *options)
 {
     static const struct redis_server_options tcp_only;
@@ -202,6 +206,8 @@ struct redis_server *redis_server_start(const struct redis_server_options *optio
         die("mkdtemp: %s", strerror(errno));
     snprintf(server->socket, sizeof server->socket, "%s/redis.sock", server->directory);
     snprintf(server->unix_url, sizeof server->unix_url, "unix://%s", server->socket);
+    if (options->config)
+        write_config(server, options->config);
     for (; options->args && options->args[server->args_count]; server->args_count++) {
         if (server->args_count == ARGS_MAX)
             die("too many arguments");

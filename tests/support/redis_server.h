@@ -22,6 +22,8 @@ struct redis_server_options {
     bool no_tcp;      /* Unix socket only */
     bool unix_socket; /* also a Unix socket */
     bool tls;         /* also a TLS port; args name the certificates (--tls-cert-file, …) */
+    const char
+        *config; /* text of a configuration file, which it may rewrite; a sentinel needs one */
     const char *const *args; /* further arguments, NULL-terminated: {"--maxmemory", "1mb", NULL} */
 };
 

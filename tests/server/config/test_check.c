@@ -139,6 +139,8 @@ END_TEST
 
 /* ---- the rest ---- */
 
+#define SENTINEL "topology = \"sentinel\"; sentinels = [ \"a:26379\" ];"
+
 static const struct refusal others[] = {
     {"NODE_ENV=a b", "NODE_ENV: environment must be 1 to 64 of a-z A-Z 0-9 . _ -"},
     {"NODE_ENV=a}b", "environment must be"},
@@ -166,6 +168,20 @@ static const struct refusal others[] = {
      "auth.session_ttl_s must not be less than auth.session_idle_s"},
     {"REDIS_USERNAME=u", "REDIS_USERNAME: redis.username needs redis.password beside it"},
     {"CACHEWARDEN_REDIS_SENTINELS=h", "redis.sentinels must hold \"host:port\", not \"h\""},
+    {"redis: { topology = \"sentinel\"; };", "redis.topology needs redis.sentinels beside it"},
+    {"redis: { topology = \"sentinel\"; };", "redis.topology needs redis.master_name beside it"},
+    {"redis: { " SENTINEL " master_name = \"a b\"; };",
+     "redis.master_name must be 1 to 128 of a-z A-Z 0-9 . _ -"},
+    {"redis: { " SENTINEL " master_name = \"m\"; sentinel_username = \"u\"; };",
+     "redis.sentinel_username needs redis.sentinel_password beside it"},
+    {"redis: { " SENTINEL " master_name = \"m\"; url = \"unix:///run/redis.sock\"; };",
+     "redis.url is a Unix socket, and sentinels name none; write redis://"},
+    {"redis: { topology = \"sentinel\"; master_name = \"m\"; sentinels = [ \"a:1\", \"a:2\", "
+     "\"a:3\",\n"
+     "\"a:4\", \"a:5\", \"a:6\", \"a:7\", \"a:8\", \"a:9\", \"a:10\", \"a:11\", \"a:12\", "
+     "\"a:13\",\n"
+     "\"a:14\", \"a:15\", \"a:16\", \"a:17\" ]; };",
+     "redis.sentinels may hold 16 addresses at most"},
     {"CACHEWARDEN_REDIS_NODES=h:0", "redis.nodes must hold \"host:port\", not \"h:0\""},
     {"CACHEWARDEN_ENTRIES_REDIS_URL=h:1", "entries.redis_url is not the URL of a Redis"},
     {"CACHEWARDEN_USERS_REGISTRATION=perhaps",
@@ -197,6 +213,26 @@ static const struct refusal others[] = {
 START_TEST(others_that_will_not_do)
 {
     expect_refusal(&others[_i]);
+}
+END_TEST
+
+/* It has the name of the master from then on, and of the URL what does not say where it is. */
+START_TEST(sentinels_say_where_redis_is)
+{
+    char where[64];
+
+    case_load_well(
+        "redis: { " SENTINEL " master_name = \"m\"; url = \"rediss://u:p@ignored:1/3\"; };", NULL);
+    const struct redis_address *redis = &one.config->redis;
+    redis_address_describe(redis, where, sizeof where);
+    ck_assert_str_eq(where, "m/3");
+    ck_assert(redis->tls);
+    ck_assert_str_eq(redis->username, "u");
+    ck_assert_str_eq(redis->password, "p");
+    case_expect("redis: { " SENTINEL " master_name = \"m\"; };\n",
+                ENVIRONMENT("REDIS_HOST=h", "REDIS_PORT=7"),
+                "warning: REDIS_HOST: redis.host is not used: the sentinels say where Redis is\n"
+                "warning: REDIS_PORT: redis.port is not used: the sentinels say where Redis is\n");
 }
 END_TEST
 
@@ -237,6 +273,7 @@ int main(void)
     tcase_add_test(all, blocks_are_sixteen_bytes);
     tcase_add_test(all, hosts_and_origins_that_will);
     tcase_add_loop_test(all, others_that_will_not_do, 0, COUNT(others));
+    tcase_add_test(all, sentinels_say_where_redis_is);
     tcase_add_test(all, postgresql_needs_a_secret);
     suite_add_tcase(suite, all);
     return suite_run(suite);

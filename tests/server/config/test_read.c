@@ -35,6 +35,8 @@ static const struct sample samples[] = {
      "needs redis.tls_certificate beside it"},
     {"redis.topology", "cluster", "\"cluster\"", NULL, "not available in this version"},
     {"redis.sentinels", "h:1", "[ \"h:1\" ]", NULL, NULL},
+    {"redis.sentinel_username", "u", "\"u\"", "CACHEWARDEN_REDIS_SENTINEL_PASSWORD=p", NULL},
+    {"redis.sentinel_tls", "true", "true", NULL, NULL},
     {"redis.nodes", "h:1", "[ \"h:1\" ]", NULL, NULL},
     {"entries.redis_url", "redis://h:1/2", "\"redis://h:1/2\"", NULL, NULL},
     {"users.database", "sqlite:/tmp/x.db", "\"sqlite:/tmp/x.db\"", NULL, NULL},
