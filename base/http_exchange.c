@@ -124,8 +124,9 @@ static void begin(struct http_exchange *exchange, struct str head,
     if (exchange->left_to_send == 0)
         exchange->body.next = NULL;
     exchange->deadline_ns = request->deadline_ns;
-    exchange->is_unwanted = request->is_unwanted;
-    exchange->unwanted_with = request->unwanted_with;
+    exchange->watch = (struct body_watch){request->is_unwanted, request->unwanted_with, 0, false};
+    exchange->ask_ns = clock_deadline_ns(EXCHANGE_ASK_MS);
+    exchange->was_left = false;
     exchange->has_sent = exchange->has_heard = exchange->has_head = false;
     exchange->has_failed = exchange->keeps = false;
     exchange->must_wait = true;
@@ -190,7 +191,7 @@ enum err http_exchange_run(struct http_exchange *exchange, struct str head,
     *response_out = (struct http_peer_response){.request_time_ms = clock_wall_ms()};
     exchange_send_some(exchange);
     enum err err = read_final_head(exchange, request, work, &parsed);
-    exchange->is_unwanted = NULL;
+    exchange->watch = (struct body_watch){0};
     exchange->has_head = !err;
     if (err) {
         exchange->has_failed = true;
@@ -205,6 +206,7 @@ enum err http_exchange_run(struct http_exchange *exchange, struct str head,
     response_out->has_body = exchange->end != BODY_ENDS_AT_ONCE;
     response_out->body.length =
         exchange->end == BODY_ENDS_AFTER_LENGTH ? parsed.length : BODY_LENGTH_UNKNOWN;
+    response_out->body.watch = &exchange->watch;
     response_out->body.is_at_hand = response_out->has_body && has_body_at_hand(exchange);
     return ERR_OK;
 }
@@ -283,7 +285,12 @@ enum err http_exchange_read(struct http_exchange *exchange, const struct work *w
     enum err err = ERR_OK;
 
     *len_out = 0;
-    exchange_touch(exchange); /* whoever reads slowly is not the server's silence */
+    if (exchange->watch.until_ns > 0 && clock_left_ms(exchange->watch.until_ns) == 0) {
+        exchange->watch.is_over = true;
+        return ERR_OK;
+    }
+    if (!exchange->was_left)
+        exchange_touch(exchange); /* whoever reads slowly is not the server's silence */
     switch (exchange->end) {
     case BODY_ENDS_AT_ONCE:
         break;
@@ -297,6 +304,9 @@ enum err http_exchange_read(struct http_exchange *exchange, const struct work *w
         err = take(exchange, work, buffer, size, len_out);
         break;
     }
+    exchange->was_left = exchange->watch.is_over;
+    if (exchange->was_left)
+        return ERR_OK;
     exchange->has_failed = exchange->has_failed || err;
     return err;
 }

@@ -32,10 +32,12 @@ struct http_exchange {
     struct body_source body; /* of the request; next NULL: it has ended, or nobody wants the rest */
     int64_t left_to_send;    /* BODY_LENGTH_UNKNOWN: chunks */
 
-    int64_t silent_ns;               /* when the last byte went or came */
-    int64_t deadline_ns;             /* of all of it; 0: none */
-    bool (*is_unwanted)(void *with); /* NULL: the head of the response is there, or nobody knows */
-    void *unwanted_with;
+    int64_t silent_ns;   /* when the last byte went or came */
+    int64_t deadline_ns; /* of all of it; 0: none */
+    /* Who waits for it: for the head whoever sent the request, then whoever asks for a piece of the body. */
+    struct body_watch watch;
+    int64_t ask_ns; /* when they are asked next whether they still do */
+    bool was_left;  /* the last piece was not waited for to the end: the server's silence goes on */
     bool has_sent, has_heard, has_failed;
     bool has_head;  /* of the response */
     bool must_wait; /* nothing can be there to read yet */

@@ -10,7 +10,6 @@
 enum {
     OUTPUT_SIZE = 32 * 1024,
     PIECE_PREFIX_SIZE = 10, /* 8 hex digits, CR LF */
-    UNWANTED_POLL_MS = 500,
 };
 
 /* ---- waiting ---- */
@@ -35,19 +34,34 @@ static short wait_once(const struct http_exchange *exchange, const struct awaite
                                                                                           : 0;
 }
 
-/* 0: the deadline, or nobody waits for it any more. */
-static short await_ready(const struct http_exchange *exchange, const struct awaited *awaited,
-                         int64_t deadline_ns, struct error *error)
+/* Bytes that come again and again do not put it off to be asked. */
+static bool is_unwanted(struct http_exchange *exchange)
 {
-    for (;;) {
-        int64_t until_ns = clock_deadline_ns(UNWANTED_POLL_MS);
-        if (!exchange->is_unwanted || until_ns > deadline_ns)
-            until_ns = deadline_ns;
-        short ready = wait_once(exchange, awaited, until_ns, error);
-        if (ready != 0 || until_ns == deadline_ns || clock_left_ms(until_ns) > 0 ||
-            exchange->is_unwanted(exchange->unwanted_with))
-            return ready;
-    }
+    const struct body_watch *watch = &exchange->watch;
+
+    if (!watch->is_unwanted || clock_left_ms(exchange->ask_ns) > 0)
+        return false;
+    exchange->ask_ns = clock_deadline_ns(EXCHANGE_ASK_MS);
+    return watch->is_unwanted(watch->with);
+}
+
+/* Up to a deadline, or the stop; ERR_UPSTREAM_DOWN: nobody waits for it any more. */
+static enum err await_ready(struct http_exchange *exchange, const struct awaited *awaited,
+                            int64_t deadline_ns, short *ready_out, struct error *error)
+{
+    bool is_asked = exchange->watch.is_unwanted;
+
+    do {
+        bool is_last = !is_asked || exchange->ask_ns >= deadline_ns;
+        int64_t until_ns = is_last ? deadline_ns : exchange->ask_ns;
+        *ready_out = wait_once(exchange, awaited, until_ns, error);
+        if (is_unwanted(exchange))
+            return error_set_detail(error, ERR_UPSTREAM_DOWN,
+                                    "given up: nobody waits for it any more");
+        if (is_last || clock_left_ms(until_ns) > 0) /* or the stop */
+            break;
+    } while (*ready_out == 0);
+    return ERR_OK;
 }
 
 static enum err await(struct http_exchange *exchange, const struct awaited *awaited,
@@ -58,12 +72,20 @@ static enum err await(struct http_exchange *exchange, const struct awaited *awai
 
     if (is_last)
         deadline_ns = exchange->deadline_ns;
-    *ready_out = await_ready(exchange, awaited, deadline_ns, error);
+    bool is_watched = exchange->watch.until_ns > 0 && exchange->watch.until_ns < deadline_ns;
+    if (is_watched)
+        deadline_ns = exchange->watch.until_ns;
+    enum err err = await_ready(exchange, awaited, deadline_ns, ready_out, error);
+    if (err != ERR_OK)
+        return err;
     /* Bytes that always come in time put off the end of silence, but not the end of all. */
-    if (*ready_out != 0 && !(is_last && clock_left_ms(deadline_ns) == 0))
+    if (*ready_out != 0 && !(is_last && clock_left_ms(exchange->deadline_ns) == 0))
         return ERR_OK;
     if (clock_left_ms(deadline_ns) > 0)
-        return error_set_detail(error, ERR_UPSTREAM_DOWN, "given up: nobody waits for it any more");
+        return error_set_detail(error, ERR_UPSTREAM_DOWN, "given up: the server stops");
+    exchange->watch.is_over = is_watched;
+    if (is_watched)
+        return ERR_TIMEOUT; /* to nobody's ears: http_exchange_read */
     return error_set_detail(error, ERR_TIMEOUT,
                             is_last ? "Timeout: it took too long"
                                     : "Timeout: silence of the server");
@@ -200,7 +222,7 @@ enum err exchange_receive(struct http_exchange *exchange, const struct work *wor
     *got_out = arrival.got;
     exchange->must_wait = false;
     /* A head that has begun is to be there before the time is over: else one that drips would have no end. */
-    if (exchange->has_head || !exchange->has_heard)
+    if (*got_out > 0 && (exchange->has_head || !exchange->has_heard))
         exchange_touch(exchange);
     exchange->has_heard = exchange->has_heard || *got_out > 0;
     return err;

@@ -4,6 +4,9 @@
 
 #include "http_exchange.h"
 
+/* How often whoever waits is asked whether they still do. */
+enum { EXCHANGE_ASK_MS = 500 };
+
 /* A byte went or came: the server's silence begins anew. */
 void exchange_touch(struct http_exchange *exchange);
 

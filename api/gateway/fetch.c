@@ -86,15 +86,14 @@ enum err fetch_head(const struct passage *passage, const struct http_fields *fie
 enum err fetch_body(const struct passage *passage, size_t limit, struct fetched *fetched)
 {
     const struct work work = call_work(passage->call);
-    int timeout_ms = passage->route->options.timeout_ms;
-    const struct relay_bounds bounds = {
-        .size = limit,
-        .until_ns = clock_deadline_ns(timeout_ms < KEPT_MS ? timeout_ms : KEPT_MS),
+    const struct body_watch watch = {
         .is_unwanted = sharing_is_unwanted,
-        .unwanted_with = (void *)(uintptr_t)passage,
+        .with = (void *)(uintptr_t)passage,
+        .until_ns = clock_deadline_ns(KEPT_MS),
     };
 
-    return fetched->relay ? relay_read(fetched->relay, &bounds, &work, &fetched->is_whole) : ERR_OK;
+    return fetched->relay ? relay_read(fetched->relay, limit, watch, &work, &fetched->is_whole)
+                          : ERR_OK;
 }
 
 struct str fetched_bytes(const struct fetched *fetched)

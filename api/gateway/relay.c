@@ -1,7 +1,5 @@
 #include "gateway/relay.h"
 
-#include "cachewarden/clock.h"
-
 #include <stdlib.h>
 
 /* Of a body that is buffered, so much more is asked for at once. */
@@ -87,34 +85,30 @@ void relay_take(struct relay *relay, const struct body_source *upstream)
     relay->length = upstream->length;
 }
 
-/* One piece behind those that are buffered. */
-static enum err read_piece(struct relay *relay, const struct work *work)
+/* One piece behind those that are buffered, unless the watch is over. */
+static enum err read_piece(struct relay *relay, struct body_watch *watch, const struct work *work)
 {
     char *room = strbuf_room(&relay->buffered, PIECE_BYTES);
     size_t len = 0;
 
     if (!room)
         return error_set_detail(work->error, ERR_NO_MEMORY, "no memory for a body");
-    enum err err = relay->upstream.next(relay->upstream.with, work, room, PIECE_BYTES, &len);
+    enum err err = body_source_next(&relay->upstream, watch, work, room, PIECE_BYTES, &len);
     if (err != ERR_OK)
         return err;
     relay->buffered.len += len;
-    if (len == 0)
+    if (len == 0 && !watch->is_over)
         close_upstream(relay);
     return ERR_OK;
 }
 
-enum err relay_read(struct relay *relay, const struct relay_bounds *bounds, const struct work *work,
-                    bool *is_whole_out)
+enum err relay_read(struct relay *relay, size_t limit, struct body_watch watch,
+                    const struct work *work, bool *is_whole_out)
 {
     enum err err = ERR_OK;
 
-    while (err == ERR_OK && relay->upstream.next && relay->buffered.len <= bounds->size &&
-           clock_mono_ns() < bounds->until_ns) {
-        err = read_piece(relay, work);
-        if (err == ERR_OK && bounds->is_unwanted && bounds->is_unwanted(bounds->unwanted_with))
-            err = error_set_detail(work->error, ERR_UPSTREAM_DOWN, "nobody waits for the body");
-    }
+    while (err == ERR_OK && relay->upstream.next && relay->buffered.len <= limit && !watch.is_over)
+        err = read_piece(relay, &watch, work);
     *is_whole_out = err == ERR_OK && !relay->upstream.next;
     return err;
 }
@@ -156,6 +150,7 @@ void relay_hand_over(struct relay **relay, struct body_source *body_out)
         (struct body_source){.length = handed->length,
                              .is_at_hand = handed->buffered.len > 0 || !handed->upstream.next ||
                                            handed->upstream.is_at_hand,
+                             .watch = handed->upstream.next ? handed->upstream.watch : NULL,
                              .next = next_of_response,
                              .close = close_response,
                              .with = *relay};

@@ -25,20 +25,12 @@ void relay_end_request(struct relay *relay);
 
 /* Takes the upstream's body over. */
 void relay_take(struct relay *relay, const struct body_source *upstream);
-/* How much of a body is read ahead, how long, and for whom. */
-struct relay_bounds {
-    size_t size;
-    int64_t until_ns;                /* clock_mono_ns */
-    bool (*is_unwanted)(void *with); /* NULL: it is wanted */
-    void *unwanted_with;
-};
-
 /*
- * Reads of it until there are more than so many bytes, the time is over, or it has ended: *is_whole_out. They are
+ * Reads of it until there are more than `limit` bytes, the watch is over, or it has ended: *is_whole_out. They are
  * buffered for as long as the relay, and given before the rest. ERR_NO_MEMORY; ERR_UPSTREAM_DOWN, nobody wants it;
  * what the body fails with.
  */
-CW_MUST_CHECK enum err relay_read(struct relay *relay, const struct relay_bounds *bounds,
+CW_MUST_CHECK enum err relay_read(struct relay *relay, size_t limit, struct body_watch watch,
                                   const struct work *work, bool *is_whole_out);
 struct str relay_bytes(const struct relay *relay);
 /* Hands the relay over: it ends when *body_out is closed. */

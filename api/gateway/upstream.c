@@ -337,6 +337,7 @@ enum err upstream_send(struct upstream *upstream, const struct http_peer_request
     bodies->response = response_out->body;
     response_out->body = (struct body_source){.length = bodies->response.length,
                                               .is_at_hand = bodies->response.is_at_hand,
+                                              .watch = bodies->response.watch,
                                               .next = next_of_response,
                                               .close = close_response,
                                               .with = bodies};

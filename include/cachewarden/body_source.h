@@ -14,6 +14,17 @@
 
 enum { BODY_LENGTH_UNKNOWN = -1 };
 
+/* For whom a piece is waited for, and until when. What it names is there for as long as it is set. */
+struct body_watch {
+    /* Asked about twice a second while nothing comes; true ends the body with ERR_UPSTREAM_DOWN. NULL: never. */
+    bool (*is_unwanted)(void *with);
+    void *with;
+    int64_t until_ns; /* clock_mono_ns; 0: for as long as the source itself waits */
+    /* Set by next(), which then gives nothing: nothing came until then. The body has not ended, and its next piece may
+     * be asked for. */
+    bool is_over;
+};
+
 struct body_source {
     int64_t length; /* of the whole body, or BODY_LENGTH_UNKNOWN */
     /*
@@ -26,6 +37,24 @@ struct body_source {
     void (*close)(void *with);
     void *with;
     bool is_at_hand; /* asking for the first of it does not wait for anybody */
+    /* Where whoever asks for a piece says so: body_source_next. NULL: it waits for nobody, or does not care. */
+    struct body_watch *watch;
 };
+
+/* The next piece for this watch; NULL: nobody's. */
+CW_MUST_CHECK static inline enum err body_source_next(const struct body_source *source,
+                                                      struct body_watch *watch,
+                                                      const struct work *work, char *buffer,
+                                                      size_t size, size_t *len_out)
+{
+    if (!source->watch || !watch)
+        return source->next(source->with, work, buffer, size, len_out);
+    *source->watch = *watch;
+    source->watch->is_over = false;
+    enum err err = source->next(source->with, work, buffer, size, len_out);
+    watch->is_over = source->watch->is_over;
+    *source->watch = (struct body_watch){0};
+    return err;
+}
 
 #endif

@@ -105,9 +105,10 @@ struct http_peer_response {
     int64_t request_time_ms, response_time_ms; /* clock_wall_ms */
     bool has_body;                             /* false: HEAD, 204, 304; nothing to close */
     /*
-     * The connection is held until it is closed. next() fails where the body is cut short or silent. It also sends
-     * what is left of the request's body, where the server began to answer before that was there. From then on the
-     * failure of that body means that no more of it is sent, and nothing else.
+     * The connection is held until it is closed. Its watch is heard, and the silence of the server goes on where a
+     * piece was not waited for to the end. next() fails where the body is cut short or silent. It also sends what is
+     * left of the request's body, where the server began to answer before that was there. From then on the failure of
+     * that body means that no more of it is sent, and nothing else.
      */
     struct body_source body;
 };

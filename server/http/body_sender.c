@@ -79,10 +79,11 @@ static size_t close_chunk(struct body_sender *sender, char *buffer, size_t len)
     return CHUNK_HEAD + len + CHUNK_TAIL;
 }
 
-static enum err pull(struct body_sender *sender, const struct work *work, char *buffer, size_t size,
-                     size_t *len_out)
+static enum err pull(struct body_sender *sender, const struct body_watch *watch,
+                     const struct work *work, char *buffer, size_t size, size_t *len_out)
 {
-    enum err err = sender->source.next(sender->source.with, work, buffer, size, len_out);
+    struct body_watch own = *watch;
+    enum err err = body_source_next(&sender->source, &own, work, buffer, size, len_out);
 
     if (err != ERR_OK)
         return err;
@@ -94,7 +95,8 @@ static enum err pull(struct body_sender *sender, const struct work *work, char *
     return ERR_OK;
 }
 
-int body_sender_next(struct body_sender *sender, const struct work *work, char *buffer, size_t size)
+int body_sender_next(struct body_sender *sender, const struct body_watch *watch,
+                     const struct work *work, char *buffer, size_t size)
 {
     size_t head = sender->is_chunked ? CHUNK_HEAD : 0, len = 0;
     size_t room = sender->is_chunked ? size - CHUNK_HEAD - CHUNK_TAIL : size;
@@ -105,7 +107,9 @@ int body_sender_next(struct body_sender *sender, const struct work *work, char *
         room = CHUNK_MAX;
     if (sender->left > 0 && room > (size_t)sender->left)
         room = (size_t)sender->left;
-    enum err err = pull(sender, work, buffer + head, room, &len);
+    enum err err = pull(sender, watch, work, buffer + head, room, &len);
+    if (err == ERR_UPSTREAM_DOWN && watch->is_unwanted(watch->with))
+        return BODY_SENDER_FAILED; /* it is the client that did not take it */
     if (err != ERR_OK)
         return fail(sender, err, work->error);
     if (sender->left > 0)

@@ -221,6 +221,11 @@ void transfer_end_body(struct exchange *exchange)
 _Static_assert((int)BODY_SENDER_END == (int)MG_SOURCE_END, "one word for the end");
 _Static_assert((int)BODY_SENDER_FAILED == (int)MG_SOURCE_FAILED, "and for a failure");
 
+static bool is_taker_gone(void *connection)
+{
+    return mg_peer_is_gone(connection) != 0;
+}
+
 /* The exchange is over, and its worker has not begun another one. */
 static int next_piece(struct mg_connection *connection, void *with, char *buffer, size_t size)
 {
@@ -228,7 +233,8 @@ static int next_piece(struct mg_connection *connection, void *with, char *buffer
     struct error error = {0};
     const struct work work = {worker->arena,
                               clock_deadline_ns(worker->http->options.app->budget_ms), &error};
-    int len = body_sender_next(with, &work, buffer, size);
+    const struct body_watch watch = {.is_unwanted = is_taker_gone, .with = connection};
+    int len = body_sender_next(with, &watch, &work, buffer, size);
 
     note_piece(worker);
     arena_reset(worker->arena);

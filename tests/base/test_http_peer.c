@@ -393,6 +393,110 @@ START_TEST(an_answer_that_nobody_wants)
 }
 END_TEST
 
+/* ---- pieces that are waited for ---- */
+
+static enum err read_piece(struct body_watch *watch, char piece[16], size_t *len_out)
+{
+    return body_source_next(&response.body, watch, &work, piece, 16, len_out);
+}
+
+static void ask_for_held(const char *early, const char *rest)
+{
+    scripted_origin_say(origin,
+                        &(struct origin_answer){.early = early, .bytes = rest, .is_held = true});
+    ck_assert_msg(ask("GET") == ERR_OK, "%s", error.detail);
+}
+
+/* Whoever has waited long enough gets what came, and the rest when it comes. */
+START_TEST(a_piece_that_does_not_come_in_time)
+{
+    static const char *const framings[][2] = {
+        {"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab", "cd"},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab",
+         "c\r\n1\r\nd\r\n0\r\n\r\n"},
+    };
+    char piece[16];
+    size_t len;
+
+    ask_for_held(framings[_i][0], framings[_i][1]);
+    struct body_watch none = {0}, late = {.until_ns = clock_mono_ns()}, soon;
+    ck_assert_int_eq(read_piece(&none, piece, &len), ERR_OK);
+    ck_assert_uint_eq(len, 2);
+    ck_assert(!none.is_over);
+    soon = (struct body_watch){.until_ns = clock_deadline_ns(SHORT_MS)};
+    ck_assert_int_eq(read_piece(&soon, piece, &len), ERR_OK);
+    ck_assert(soon.is_over && len == 0);
+    ck_assert_int_eq(clock_left_ms(soon.until_ns), 0);
+    ck_assert_int_eq(read_piece(&late, piece, &len), ERR_OK);
+    ck_assert(late.is_over && len == 0);
+    scripted_origin_release(origin);
+    struct str rest;
+    ck_assert_int_eq(read_body(&rest), ERR_OK);
+    ck_assert(str_eq(rest, STR("cd")));
+    expect("GET", 200, "hello");
+    ck_assert_int_eq(scripted_origin_connections(origin), 1);
+}
+END_TEST
+
+/* However often it is asked: the server is silent all the while. */
+START_TEST(silence_goes_on_between_two_askers)
+{
+    enum err err;
+    char piece[16];
+    size_t len;
+
+    open_peer(scripted_origin_url(origin), NULL, (int)slowness_stretch_ms(3 * SHORT_MS));
+    ORIGIN_SAY(origin, "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n", .then = ORIGIN_IS_SILENT);
+    ck_assert_int_eq(ask("GET"), ERR_OK);
+    do {
+        struct body_watch watch = {.until_ns = clock_deadline_ns(SHORT_MS)};
+        err = read_piece(&watch, piece, &len);
+        ck_assert(watch.is_over == (err == ERR_OK));
+    } while (err == ERR_OK);
+    ck_assert_int_eq(err, ERR_TIMEOUT);
+    response.body.close(response.body.with);
+    scripted_origin_wait_closed(origin, 0);
+}
+END_TEST
+
+START_TEST(a_body_that_nobody_wants)
+{
+    int asked = 0;
+    struct body_watch watch = {.is_unwanted = is_unwanted, .with = &asked};
+    char piece[16];
+    size_t len;
+
+    ORIGIN_SAY(origin, "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n", .then = ORIGIN_IS_SILENT);
+    ck_assert_int_eq(ask("GET"), ERR_OK);
+    ck_assert_int_eq(read_piece(&watch, piece, &len), ERR_UPSTREAM_DOWN);
+    ck_assert_int_eq(asked, 2);
+    response.body.close(response.body.with);
+    scripted_origin_wait_closed(origin, 0);
+}
+END_TEST
+
+/* Bytes that come again and again, and are no piece, do not keep whoever waits from being asked. */
+START_TEST(a_chunk_that_drips_for_nobody)
+{
+    int asked = 0;
+    struct body_watch watch = {.is_unwanted = is_unwanted, .with = &asked};
+    char head[4096], piece[16];
+    size_t len;
+
+    memset(head, '0', sizeof head);
+    head[sizeof head - 1] = '\0';
+    scripted_origin_say(
+        origin,
+        &(struct origin_answer){.early = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+                                .bytes = head,
+                                .drip_ms = SHORT_MS});
+    ck_assert_msg(ask("GET") == ERR_OK, "%s", error.detail);
+    ck_assert_int_eq(read_piece(&watch, piece, &len), ERR_UPSTREAM_DOWN);
+    ck_assert_int_eq(asked, 2);
+    response.body.close(response.body.with);
+}
+END_TEST
+
 START_TEST(a_deadline_of_all_of_it)
 {
     const struct http_peer_request request = {
@@ -429,6 +533,10 @@ int main(void)
     tcase_add_test(tcase, silence_is_not_repeated);
     tcase_add_test(tcase, a_slow_reader);
     tcase_add_test(tcase, a_deadline_of_all_of_it);
+    tcase_add_loop_test(tcase, a_piece_that_does_not_come_in_time, 0, 2);
+    tcase_add_test(tcase, silence_goes_on_between_two_askers);
+    tcase_add_test(tcase, a_body_that_nobody_wants);
+    tcase_add_test(tcase, a_chunk_that_drips_for_nobody);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -446,6 +446,30 @@ START_TEST(who_goes_away_is_not_waited_for)
 }
 END_TEST
 
+/* Behind the head, too: while it is read ahead, to be stored, and while it streams. */
+START_TEST(who_goes_away_is_not_waited_for_behind_the_head)
+{
+    static const struct {
+        const char *path, *answer, *logged;
+    } cases[] = {
+        {"/open/kept", OK_WITH("Cache-Control: max-age=60\r\nContent-Length: 900\r\n", "ab"),
+         "path=/open/kept route=gateway:/open status=400"},
+        {"/open/streamed", OK_WITH("Content-Length: 9000\r\n", "ab"), " cut=not_taken"},
+    };
+
+    for (size_t i = 0; i < 2; i++) {
+        scripted_origin_say(
+            origin, &(struct origin_answer){.bytes = cases[i].answer, .then = ORIGIN_IS_SILENT});
+        struct raw *raw = raw_open(stand.server.port);
+        raw_print(raw, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", cases[i].path);
+        int connection = scripted_origin_request(origin, i)->connection;
+        raw_close(&raw);
+        scripted_origin_wait_closed(origin, connection);
+        cw_server_wait_log(&stand.server, cases[i].logged);
+    }
+}
+END_TEST
+
 START_TEST(the_log_names_the_route)
 {
     expect_status(http_get(stand.http, "/open/logged", NULL), 200);
@@ -484,6 +508,7 @@ int main(void)
     tcase_add_test(all, an_event_goes_out_when_it_came);
     tcase_add_test(all, who_goes_away_ends_the_request_upstream);
     tcase_add_test(all, who_goes_away_is_not_waited_for);
+    tcase_add_test(all, who_goes_away_is_not_waited_for_behind_the_head);
     tcase_add_test(all, the_log_names_the_route);
     suite_add_tcase(suite, all);
     return suite_run(suite);

@@ -1,7 +1,6 @@
 /* Bodies on their way through the gateway. */
 #include "gateway/relay.h"
 
-#include "cachewarden/clock.h"
 #include "suite.h"
 
 static int closed;
@@ -103,8 +102,7 @@ static void expect_read(size_t limit, bool is_whole, const char *read)
     pieces = 3;
     closed = 0;
     relay_take(relay, &upstream);
-    const struct relay_bounds bounds = {.size = limit, .until_ns = INT64_MAX};
-    ck_assert_int_eq(relay_read(relay, &bounds, &work, &was_whole), ERR_OK);
+    ck_assert_int_eq(relay_read(relay, limit, (struct body_watch){0}, &work, &was_whole), ERR_OK);
     ck_assert(was_whole == is_whole);
     ck_assert(str_eq(relay_bytes(relay), str_from(read)));
     relay_hand_over(&relay, &body);
@@ -139,7 +137,6 @@ START_TEST(what_is_at_hand_of_a_relay)
                                        .close = count_close,
                                        .is_at_hand = at_hand[i % 2]},
                            body;
-        const struct relay_bounds bounds = {.size = 2, .until_ns = INT64_MAX};
         struct relay *relay = relay_new(NULL);
         struct error error;
         const struct work work = {.error = &error};
@@ -148,7 +145,8 @@ START_TEST(what_is_at_hand_of_a_relay)
         pieces = 3;
         relay_take(relay, &upstream);
         if (is_read)
-            ck_assert_int_eq(relay_read(relay, &bounds, &work, &is_whole), ERR_OK);
+            ck_assert_int_eq(relay_read(relay, 2, (struct body_watch){0}, &work, &is_whole),
+                             ERR_OK);
         relay_hand_over(&relay, &body);
         ck_assert_int_eq(body.is_at_hand, is_read || at_hand[i % 2]);
         body.close(body.with);
@@ -156,34 +154,110 @@ START_TEST(what_is_at_hand_of_a_relay)
 }
 END_TEST
 
+/* Of a body that falls silent behind three bytes, for everybody who waits until a time. */
+static enum err give_until(void *with, const struct work *work, char *buffer, size_t size,
+                           size_t *len_out)
+{
+    struct body_watch *watch = with;
+
+    *len_out = 0;
+    if (pieces == 1 && watch->until_ns > 0) {
+        watch->is_over = true;
+        return ERR_OK;
+    }
+    if (watch->is_unwanted && watch->is_unwanted(watch->with))
+        return ERR_UPSTREAM_DOWN;
+    return give_three(NULL, work, buffer, size, len_out);
+}
+
 static bool is_unwanted(void *with)
 {
     return *(bool *)with;
 }
 
-/* What drips is not waited for to its end, nor for nobody. */
+/* What came in time is given first, and the rest goes on; whoever waited for it is forgotten by then. */
 START_TEST(reading_ahead_is_bounded)
 {
-    struct body_source upstream = {
-        .length = BODY_LENGTH_UNKNOWN, .next = give_three, .close = count_close};
+    struct body_watch slot = {0}, taker = {.until_ns = 0};
+    struct body_source upstream = {.length = BODY_LENGTH_UNKNOWN,
+                                   .next = give_until,
+                                   .close = count_close,
+                                   .with = &slot,
+                                   .watch = &slot},
+                       body;
     struct relay *relay = relay_new(NULL);
     struct error error;
     const struct work work = {.error = &error};
     bool unwanted = false, is_whole = true;
-    struct relay_bounds bounds = {.size = 100,
-                                  .until_ns = clock_mono_ns() - 1,
-                                  .is_unwanted = is_unwanted,
-                                  .unwanted_with = &unwanted};
+    struct body_watch watch = {.is_unwanted = is_unwanted, .with = &unwanted, .until_ns = 1};
+    char buffer[8];
+    size_t len;
 
-    pieces = 1000000;
+    pieces = 3;
+    closed = 0;
     relay_take(relay, &upstream);
-    ck_assert_int_eq(relay_read(relay, &bounds, &work, &is_whole), ERR_OK);
+    ck_assert_int_eq(relay_read(relay, 100, watch, &work, &is_whole), ERR_OK);
     ck_assert(!is_whole);
-    bounds.until_ns = INT64_MAX;
+    ck_assert(str_eq(relay_bytes(relay), STR("abcabc")));
     unwanted = true;
-    ck_assert_int_eq(relay_read(relay, &bounds, &work, &is_whole), ERR_UPSTREAM_DOWN);
+    relay_hand_over(&relay, &body);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(body_source_next(&body, &taker, &work, buffer, 3, &len), ERR_OK);
+        ck_assert_uint_eq(len, 3);
+        ck_assert(!taker.is_over);
+    }
+    ck_assert_int_eq(body_source_next(&body, &watch, &work, buffer, 3, &len), ERR_UPSTREAM_DOWN);
+    ck_assert_int_eq(body.next(body.with, &work, buffer, 3, &len), ERR_OK);
+    ck_assert_uint_eq(len, 0);
+    body.close(body.with);
+    ck_assert_int_eq(closed, 1);
+}
+END_TEST
+
+START_TEST(nothing_is_read_ahead_for_nobody)
+{
+    struct body_watch slot = {0};
+    struct body_source upstream = {.length = BODY_LENGTH_UNKNOWN,
+                                   .next = give_until,
+                                   .close = count_close,
+                                   .with = &slot,
+                                   .watch = &slot};
+    struct relay *relay = relay_new(NULL);
+    const struct work work = {0};
+    bool unwanted = true, is_whole = true;
+    const struct body_watch watch = {.is_unwanted = is_unwanted, .with = &unwanted};
+
+    pieces = 3;
+    closed = 0;
+    relay_take(relay, &upstream);
+    ck_assert_int_eq(relay_read(relay, 100, watch, &work, &is_whole), ERR_UPSTREAM_DOWN);
     ck_assert(!is_whole);
     relay_free(&relay);
+    ck_assert_int_eq(closed, 1);
+}
+END_TEST
+
+/* Where its upstream had nothing more, it may have been closed: nobody looks there. */
+START_TEST(a_relay_that_is_whole_watches_nothing)
+{
+    struct body_watch slot = {0};
+    struct body_source upstream = {.length = BODY_LENGTH_UNKNOWN,
+                                   .next = give_until,
+                                   .close = count_close,
+                                   .with = &slot,
+                                   .watch = &slot},
+                       body;
+    struct relay *relay = relay_new(NULL);
+    const struct work work = {0};
+    bool is_whole = false;
+
+    pieces = 3;
+    relay_take(relay, &upstream);
+    ck_assert_int_eq(relay_read(relay, 100, (struct body_watch){0}, &work, &is_whole), ERR_OK);
+    ck_assert(is_whole);
+    relay_hand_over(&relay, &body);
+    ck_assert_ptr_null(body.watch);
+    body.close(body.with);
 }
 END_TEST
 
@@ -221,6 +295,8 @@ int main(void)
     tcase_add_test(tcase, what_was_read_first_is_given_first);
     tcase_add_test(tcase, what_is_at_hand_of_a_relay);
     tcase_add_test(tcase, reading_ahead_is_bounded);
+    tcase_add_test(tcase, nothing_is_read_ahead_for_nobody);
+    tcase_add_test(tcase, a_relay_that_is_whole_watches_nothing);
     tcase_add_test(tcase, who_is_not_handed_over_closes_what_it_has);
     tcase_add_test(tcase, a_request_need_not_have_one);
     suite_add_tcase(suite, tcase);
